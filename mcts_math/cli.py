@@ -1,0 +1,90 @@
+"""What the programs' command lines share: arguments, errors in one line, exit codes.
+
+Exit codes: 0 done; 1 done, but questions failed; 2 bad input or a broken service; 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from mcts_math.config import describe_keys, load_config
+from mcts_math.errors import MctsMathError
+from mcts_math.run import Totals, default_output, solve_file
+
+
+def run_program(main: Callable[[list[str]], int]) -> int:
+    """Runs a program's main function; known errors become one line on stderr."""
+    try:
+        return main(sys.argv[1:])
+    except MctsMathError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader of our output went away, as `| head` does
+        return 0
+
+
+def solve_parser(description: str, prog: str | None = None) -> argparse.ArgumentParser:
+    """Arguments of the programs that solve a question file."""
+    parser = argparse.ArgumentParser(
+        prog=prog,
+        description=description,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog="config keys and their defaults:\n" + describe_keys(),
+    )
+    parser.add_argument("--custom_cfg", "--cfg", required=True, metavar="YAML", help="config file, see configs/")
+    parser.add_argument("--qaf", required=True, metavar="FILE", help="questions, .json or .jsonl")
+    parser.add_argument("--output", metavar="JSONL", help="results; default outputs/CONFIG.QUESTIONS.seedN.jsonl")
+    group = parser.add_mutually_exclusive_group()
+    group.add_argument("--resume", action="store_true", help="go on with an existing output, skip what is done")
+    group.add_argument("--overwrite", action="store_true", help="start an existing output anew")
+    parser.add_argument("overrides", nargs="*", metavar="key=value", help="config keys to change, e.g. temperature=0.6")
+    return parser
+
+
+def solve_main(parser: argparse.ArgumentParser, argv: Sequence[str], forced: Sequence[str] = ()) -> int:
+    """Solves the question file that the arguments name.
+
+    Args:
+        parser: from `solve_parser`.
+        argv: the arguments.
+        forced: overrides that come before the user's.
+    """
+    args = parser.parse_intermixed_args(argv)
+    config = load_config(args.custom_cfg, [*forced, *args.overrides])
+    output = Path(args.output) if args.output else default_output(args.custom_cfg, args.qaf, config)
+    try:
+        totals = solve_file(config, args.qaf, output, resume=args.resume, overwrite=args.overwrite)
+    except KeyboardInterrupt:
+        print(f"\ninterrupted. Finished questions are in {output}. To go on:\n  {_resume(argv)}", file=sys.stderr)
+        return 130
+    except MctsMathError as error:
+        print(f"error: {error}", file=sys.stderr)
+        if output.exists() and output.stat().st_size:
+            print(f"Finished questions are in {output}. To go on:\n  {_resume(argv)}", file=sys.stderr)
+        return 2
+    print(summarise(totals, output))
+    return 1 if totals.errors else 0
+
+
+def summarise(totals: Totals, output: Path) -> str:
+    """The lines that end a run."""
+    accuracy = "" if totals.accuracy is None else f", accuracy {totals.correct}/{totals.judged} = {totals.accuracy:.2%}"
+    speed = totals.tokens / totals.seconds
+    lines = [
+        f"{totals.questions} questions in {totals.seconds:.1f} s{accuracy}, {totals.tokens:,} tokens ({speed:,.0f}/s)"
+    ]
+    if totals.stopped:
+        lines.append(f"{totals.stopped} were cut by max_total_time or max_question_tokens; raise it, or 0 for no limit")
+    if totals.errors:
+        lines.append(f"{totals.errors} failed and will be tried again with --resume; the first: {totals.first_error}")
+    return "\n".join([*lines, f"results: {output}"])
+
+
+def _resume(argv: Sequence[str]) -> str:
+    words = [word for word in argv if word not in ("--resume", "--overwrite")]
+    return shlex.join(["python", sys.argv[0], *words, "--resume"])

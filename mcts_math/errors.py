@@ -1,0 +1,48 @@
+"""The exceptions that the toolkit raises on purpose.
+
+    MctsMathError
+    ├── ConfigError        a config file or an override that can't be obeyed
+    ├── TaskError          a question file that can't be read
+    ├── RecordError        a results file that can't be read or written
+    ├── EngineError        a model or an engine that can't serve what was asked
+    │   └── CheckpointError    a checkpoint that is missing, incomplete or wrong
+    ├── InterpreterError   the sandbox can't be set up (a failing snippet is an Observation, not this)
+    └── CheckerError       the answer checker can't run (an answer it can't read is a Verdict, not this)
+
+What a model does wrong is data (`step.Outcome`, `requests.CellStatus`), never an exception.
+Every message says what is wrong, where, and what to do about it.
+"""
+
+from __future__ import annotations
+
+
+class MctsMathError(Exception):
+    """Base of all errors that programs report in one line, without a traceback."""
+
+
+class ConfigError(MctsMathError):
+    """A config file or an override that can't be obeyed."""
+
+
+class TaskError(MctsMathError):
+    """A question file that can't be read."""
+
+
+class RecordError(MctsMathError):
+    """A results file that can't be read or written."""
+
+
+class EngineError(MctsMathError):
+    """A model or an engine that can't serve what was asked."""
+
+
+class CheckpointError(EngineError):
+    """A checkpoint that is missing, incomplete or wrong."""
+
+
+class InterpreterError(MctsMathError):
+    """The sandbox can't be set up or broke down."""
+
+
+class CheckerError(MctsMathError):
+    """The answer checker can't run."""

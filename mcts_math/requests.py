@@ -1,0 +1,212 @@
+"""What a search may ask for, what it is sent back, and who answers.
+
+A search strategy is a generator: it yields lists of requests and is sent the list of replies, in the same order.
+It never calls a model, runs code or reads a clock. Whoever drives it (`scheduler`) passes each request to the one
+service that answers its kind. Requests are plain frozen values: a reply depends on its request alone, never on what
+else is in flight, so a tree is the same however many trees grow beside it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Literal, Protocol, TypeAlias, runtime_checkable
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How to sample one step.
+
+    Attributes:
+        temperature: >= 0; 0 is greedy.
+        top_p: nucleus mass in (0, 1]; 1 keeps all.
+        top_k: number of most likely tokens to keep; -1 keeps all.
+        max_tokens: most tokens of one sample, >= 1.
+        stop: strings that end a sample; the returned text ends before the stop string.
+    """
+
+    temperature: float = 0.7
+    top_p: float = 1.0
+    top_k: int = -1
+    max_tokens: int = 2000
+    stop: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Generate:
+    """Ask the policy for samples that continue a prompt.
+
+    Attributes:
+        prompt: the text to continue.
+        num_samples: how many, >= 1.
+        sampling: how.
+        seed: seed of the first sample; sample i uses `seed + i` where the engine takes one seed a sample.
+        want_value: the value of the prompt is wanted too, if the engine has a value head.
+        task_id: the question the request belongs to (for logs and for cancelling); it must not change the reply.
+    """
+
+    prompt: str
+    num_samples: int
+    sampling: Sampling
+    seed: int
+    want_value: bool = False
+    task_id: str = ""
+
+
+FinishReason: TypeAlias = Literal["stop", "length"]
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One continuation.
+
+    Attributes:
+        text: what was written, without the stop string.
+        logprob: sum of the tokens' log-probabilities in nats, from the model's distribution before temperature,
+            top-p and top-k; the stop string's tokens and the end-of-sequence token count.
+        num_tokens: number of tokens that `logprob` sums over.
+        finish: "stop" (stop string or end of sequence) or "length" (max_tokens or the context is used up).
+    """
+
+    text: str
+    logprob: float
+    num_tokens: int
+    finish: FinishReason = "stop"
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """Reply to `Generate`.
+
+    Attributes:
+        samples: as many as asked for, in order; empty where the prompt was too long.
+        value: v of the prompt in [-1, 1], or None where the engine has no value head or was not asked.
+        too_long: the prompt does not fit the model's context; nothing was generated.
+        num_prompt_tokens: length of the prompt.
+        num_cached_tokens: how many of them came from a prefix cache.
+    """
+
+    samples: tuple[Sample, ...]
+    value: float | None = None
+    too_long: bool = False
+    num_prompt_tokens: int = 0
+    num_cached_tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluate:
+    """Ask for the value of a prompt alone. `task_id` as in `Generate`."""
+
+    prompt: str
+    task_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """Reply to `Evaluate`: v in [-1, 1]; None with `too_long` where the prompt does not fit the context."""
+
+    value: float | None
+    too_long: bool = False
+    num_prompt_tokens: int = 0
+    num_cached_tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One snippet of Python as the model wrote it (code fence and all), and the seed of its random generators."""
+
+    code: str
+    seed: int = 0
+
+
+class CellStatus(str, Enum):
+    """How a cell ended."""
+
+    OK = "ok"
+    ERROR = "error"  # the code raised, or is not Python
+    TIMEOUT = "timeout"  # cut by the wall-clock or CPU limit; the state before it stands
+    KILLED = "killed"  # died by memory limit, signal or a call that is not allowed; the state before it stands
+
+
+@dataclass(frozen=True, slots=True)
+class Execute:
+    """Ask for one cell to be run in the state that `history` leaves.
+
+    Attributes:
+        session: the question the cell belongs to; nothing is shared between sessions.
+        history: the cells that ran before, root first. The interpreter's state *is* this sequence: siblings have
+            equal histories and never see each other; an implementation may snapshot, cache or replay.
+        cell: what to run.
+    """
+
+    session: str
+    history: tuple[Cell, ...]
+    cell: Cell
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """Reply to `Execute`.
+
+    Attributes:
+        text: what the model is shown, at most a few hundred characters per print.
+        status: how the cell ended.
+        seconds: wall-clock time of this cell alone.
+        rebuilt: the state had been evicted and its history was run again first.
+    """
+
+    text: str
+    status: CellStatus = CellStatus.OK
+    seconds: float = 0.0
+    rebuilt: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """Ask whether an answer equals one of the accepted ones."""
+
+    answer: str
+    golds: tuple[str, ...]
+
+
+Request: TypeAlias = Generate | Evaluate | Execute | Check
+Reply: TypeAlias = Generation | Evaluation | Observation | bool
+
+
+@runtime_checkable
+class Policy(Protocol):
+    """Writes steps."""
+
+    async def generate(self, request: Generate) -> Generation: ...
+
+    async def close(self) -> None: ...
+
+
+@runtime_checkable
+class ValueModel(Protocol):
+    """Tells what a partial solution is worth. One object may be policy and value model."""
+
+    async def evaluate(self, request: Evaluate) -> Evaluation: ...
+
+    async def close(self) -> None: ...
+
+
+@runtime_checkable
+class Interpreter(Protocol):
+    """Runs the model's Python."""
+
+    async def execute(self, request: Execute) -> Observation: ...
+
+    async def release(self, session: str) -> None:
+        """The question is done: give back everything that was kept for it. Unknown sessions are ignored."""
+
+    async def close(self) -> None: ...
+
+
+@runtime_checkable
+class Checker(Protocol):
+    """Tells whether two answers are equal. An answer that can't be read, or not in time, is not equal."""
+
+    async def check(self, request: Check) -> bool: ...
+
+    async def close(self) -> None: ...

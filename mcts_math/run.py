@@ -1,0 +1,164 @@
+"""One run of a program: solve a question file into a results file, with progress, resuming and a summary.
+
+What can be wrong is found out in the order of its cost: config, questions, output, checkpoint, sandbox, model.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import importlib.metadata
+import platform
+import shlex
+import sys
+import time
+from collections.abc import Callable
+from contextlib import AsyncExitStack, aclosing
+from dataclasses import asdict, dataclass, field
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from mcts_math.config import Config
+from mcts_math.record import error_to_record, tree_to_record
+from mcts_math.requests import Policy
+from mcts_math.results import ResultsFile
+from mcts_math.scheduler import Solved
+from mcts_math.solver import check_tasks, make_search, open_services, stream
+from mcts_math.task import JsonObject, Task, load_tasks
+
+_PACKAGES = ("mcts_math", "torch", "transformers", "numpy", "sympy", "latex2sympy2_extended")
+
+
+@dataclass(slots=True)
+class Totals:
+    """Sums over the questions of this run."""
+
+    questions: int = 0
+    judged: int = 0
+    correct: int = 0
+    errors: int = 0
+    stopped: int = 0
+    tokens: int = 0
+    first_error: str = ""
+    begun: float = field(default_factory=time.monotonic)
+
+    def add(self, solved: Solved) -> None:
+        self.questions += 1
+        self.judged += bool(solved.tree.task.answers)
+        self.correct += solved.tree.correct is True
+        self.stopped += bool(solved.tree.stopped)
+        self.tokens += solved.cost.tokens
+        if solved.error:
+            self.errors += 1
+            self.first_error = self.first_error or f"question {solved.tree.task.id!r}: {solved.error}"
+
+    @property
+    def accuracy(self) -> float | None:
+        return self.correct / self.judged if self.judged else None
+
+    @property
+    def seconds(self) -> float:
+        return time.monotonic() - self.begun
+
+
+def default_output(config_path: str | Path, qaf: str | Path, config: Config) -> Path:
+    """outputs/CONFIG.QUESTIONS.seedN.jsonl"""
+    return Path("outputs") / f"{Path(config_path).stem}.{Path(qaf).stem}.seed{config.run_seed}.jsonl"
+
+
+def solve_file(
+    config: Config,
+    qaf: str | Path,
+    output: str | Path,
+    *,
+    resume: bool = False,
+    overwrite: bool = False,
+    policy: Policy | None = None,
+    report: Callable[[str], None] = print,
+) -> Totals:
+    """Solves the questions of a file; appends each finished tree to `output`.
+
+    Args:
+        config: what to run.
+        qaf: the questions.
+        output: the results, JSONL.
+        resume: go on with an existing output; finished questions are skipped.
+        overwrite: start an existing output anew.
+        policy: stands in for the engine.
+        report: takes the lines of text meant for the user.
+
+    Raises:
+        MctsMathError: as `solver.solve`; what was finished before is in `output`.
+    """
+    tasks = load_tasks(qaf)
+    check_tasks(config, tasks)
+    make_search(config)  # reads prompt files: a bad one must not cost the loading of a model
+    if obsolete := config.obsolete_given():
+        report(f"note: obsolete keys are ignored: {', '.join(obsolete)}")
+    with ResultsFile(output).open(describe_run(config, qaf), resume=resume, overwrite=overwrite) as results:
+        todo = [task for task in tasks if task.id not in results.done]
+        if resume:
+            report(f"resuming {output}: {len(tasks) - len(todo)} of {len(tasks)} questions are done")
+        return asyncio.run(_solve_into(config, todo, results, policy, report)) if todo else Totals()
+
+
+def describe_run(config: Config, qaf: str | Path) -> JsonObject:
+    """What is stored beside the results: config, versions, questions, command."""
+    versions = {"python": platform.python_version()}
+    for package in _PACKAGES:
+        try:
+            versions[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            versions[package] = "not installed"
+    return {
+        "config": config.resolved(),
+        "versions": versions,
+        "questions": {"file": str(qaf), "sha256": hashlib.sha256(Path(qaf).read_bytes()).hexdigest()},
+        "command": shlex.join(["python", *sys.argv]),
+        "machine": {"platform": platform.platform(), "processor": platform.machine()},
+        "started": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+    }
+
+
+async def _solve_into(
+    config: Config, tasks: list[Task], results: ResultsFile, policy: Policy | None, report: Callable[[str], None]
+) -> Totals:
+    async with AsyncExitStack() as stack:
+        services = await open_services(config, stack, policy)
+        totals = Totals()
+        solved_tasks = await stack.enter_async_context(aclosing(stream(config, tasks, services)))
+        with tqdm(total=len(tasks), unit="q", disable=None, dynamic_ncols=True, smoothing=0.1) as bar:
+            async for solved in solved_tasks:
+                results.append(to_record(solved, config))
+                totals.add(solved)
+                if config.verbose:
+                    bar.write(_show(solved))
+                bar.set_postfix_str(_postfix(totals), refresh=False)
+                bar.update()
+        return totals
+
+
+def to_record(solved: Solved, config: Config) -> JsonObject:
+    """The line of one result."""
+    if solved.error:
+        return error_to_record(solved.tree.task, solved.error)
+    cost = {key: round(value, 6) for key, value in asdict(solved.cost).items()}
+    return tree_to_record(solved.tree, mcts=config.mode == "mcts", step_delim=config.delimiter, cost=cost)
+
+
+def _postfix(totals: Totals) -> str:
+    accuracy = "" if totals.accuracy is None else f"acc {totals.accuracy:.1%}, "
+    failed = f", {totals.errors} failed" if totals.errors else ""
+    return f"{accuracy}{totals.tokens / max(totals.seconds, 1e-9):,.0f} tok/s{failed}"
+
+
+def _show(solved: Solved) -> str:
+    tree = solved.tree
+    lines = [f"--- {tree.task.id}: {tree.task.question[:200]}"]
+    if tree.solutions:
+        lines += [step.text for step in tree.steps(tree.nodes[tree.solutions[0]])]
+    verdict: Any = {True: "right", False: "wrong", None: "not judged"}[tree.correct]
+    return "\n".join([*lines, f"--- {verdict}{': ' + solved.error if solved.error else ''}"])

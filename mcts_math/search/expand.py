@@ -1,0 +1,190 @@
+"""What every strategy shares: asking for samples at a node, and turning them into children.
+
+A sample that can't be read becomes a terminal child and its siblings stand (the published code lost the whole round).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from mcts_math.requests import (
+    Cell,
+    CellStatus,
+    Check,
+    Evaluate,
+    Evaluation,
+    Execute,
+    Generate,
+    Generation,
+    Observation,
+    Reply,
+    Request,
+    Sample,
+    Sampling,
+)
+from mcts_math.step import Draft, Outcome, Step, StepFormat
+from mcts_math.tree import Node, Tree
+
+Search: TypeAlias = Generator[Sequence[Request], Sequence[Reply], None]
+"""A search works on the tree that it was given; where it is stopped, the tree is what it was at the last request."""
+
+
+@dataclass(frozen=True, slots=True)
+class Expansion:
+    """How nodes are expanded.
+
+    Attributes:
+        format: prompt and step format.
+        sampling: how steps are sampled.
+        max_depth: a step deeper than this without an answer ends its solution.
+        run_seed: every seed derives from (run_seed, task id, node id).
+        errors_threshold: code steps in a row that may fail; None: any number.
+        remove_duplicate: keep the first of equal samples only.
+        check_answers: ask whether answers are right (training data generation).
+    """
+
+    format: StepFormat
+    sampling: Sampling
+    max_depth: int
+    run_seed: int = 0
+    errors_threshold: int | None = None
+    remove_duplicate: bool = False
+    check_answers: bool = False
+
+    def prompt(self, tree: Tree, node: Node) -> str:
+        return self.format.prompt(tree.task.question, tree.steps(node))
+
+    def generate(self, tree: Tree, node: Node, num_samples: int, want_value: bool = False) -> Generate:
+        """The request for the steps that follow `node`."""
+        seed = derive_seed(self.run_seed, tree.task.id, node.id)
+        return Generate(self.prompt(tree, node), num_samples, self.sampling, seed, want_value, tree.task.id)
+
+    def evaluate(self, tree: Tree, node: Node) -> Evaluate:
+        """The request for the value of the partial solution that ends at `node`."""
+        return Evaluate(self.prompt(tree, node), tree.task.id)
+
+
+def derive_seed(run_seed: int, task_id: str, node_id: int) -> int:
+    """A seed in [0, 2**62) that depends on these three alone."""
+    key = f"{run_seed}\x1f{node_id}\x1f{task_id}".encode("utf-8", "surrogatepass")
+    return int.from_bytes(hashlib.blake2b(key, digest_size=8).digest(), "big") >> 2
+
+
+def grow(
+    expansion: Expansion, tree: Tree, node: Node, generation: Generation
+) -> Generator[Sequence[Request], Sequence[Reply], list[Node]]:
+    """Adds a child for every sample, running its code and checking its answer; returns the new nodes."""
+    samples = _distinct(generation.samples) if expansion.remove_duplicate else list(generation.samples)
+    drafts = [expansion.format.read(sample.text) for sample in samples]
+    first_id = len(tree.nodes)
+    cells = [
+        None if draft.code is None else Cell(draft.code, derive_seed(expansion.run_seed, tree.task.id, first_id + i))
+        for i, draft in enumerate(drafts)
+    ]
+    observations = yield from _run(tree, node, cells)
+    verdicts = yield from _judge(expansion, tree, drafts)
+    failed_before = _failed_in_a_row(tree, node)
+    return [
+        tree.add_child(node, _step(expansion, node, failed_before, *parts), prior=_prior(parts[0]))
+        for parts in zip(samples, drafts, cells, observations, verdicts, strict=True)
+    ]
+
+
+def score(
+    expansion: Expansion, tree: Tree, nodes: Sequence[Node]
+) -> Generator[Sequence[Request], Sequence[Reply], list[float | None]]:
+    """The value of every node; None where its prompt does not fit the context."""
+    if not nodes:
+        return []
+    replies = yield [expansion.evaluate(tree, node) for node in nodes]
+    values: list[float | None] = []
+    for reply in replies:
+        assert isinstance(reply, Evaluation)
+        values.append(None if reply.too_long else reply.value)
+    return values
+
+
+def _distinct(samples: Sequence[Sample]) -> list[Sample]:
+    first: dict[str, Sample] = {}
+    for sample in samples:
+        first.setdefault(sample.text.strip(), sample)
+    return list(first.values())
+
+
+def _run(
+    tree: Tree, node: Node, cells: Sequence[Cell | None]
+) -> Generator[Sequence[Request], Sequence[Reply], list[Observation | None]]:
+    wanted = [cell for cell in cells if cell is not None]
+    if not wanted:
+        return [None] * len(cells)
+    history = tuple(Cell(step.code, step.seed) for step in tree.steps(node) if step.code is not None)
+    replies = iter((yield [Execute(tree.task.id, history, cell) for cell in wanted]))
+    observations: list[Observation | None] = []
+    for cell in cells:
+        reply = None if cell is None else next(replies)
+        assert reply is None or isinstance(reply, Observation)
+        observations.append(reply)
+    return observations
+
+
+def _judge(
+    expansion: Expansion, tree: Tree, drafts: Sequence[Draft]
+) -> Generator[Sequence[Request], Sequence[Reply], list[bool | None]]:
+    answers = [draft.answer for draft in drafts if draft.answer is not None]
+    if not expansion.check_answers or not answers:
+        return [None] * len(drafts)
+    replies = iter((yield [Check(answer, tree.task.answers) for answer in answers]))
+    return [None if draft.answer is None else next(replies) is True for draft in drafts]
+
+
+def _step(
+    expansion: Expansion,
+    parent: Node,
+    failed_before: int,
+    sample: Sample,
+    draft: Draft,
+    cell: Cell | None,
+    observation: Observation | None,
+    correct: bool | None,
+) -> Step:
+    if cell is None or observation is None:
+        return Step(
+            text=expansion.format.finished(draft),
+            outcome=Outcome.UNPARSABLE if draft.answer is None else Outcome.ANSWER,
+            answer=draft.answer,
+            logprob=sample.logprob,
+            num_tokens=sample.num_tokens,
+            correct=correct,
+        )
+    failed = observation.status is not CellStatus.OK
+    too_many = expansion.errors_threshold is not None and failed and failed_before + 1 > expansion.errors_threshold
+    too_deep = parent.depth + 1 > expansion.max_depth
+    return Step(
+        text=expansion.format.observed(draft, observation.text),
+        outcome=Outcome.TOO_MANY_ERRORS if too_many else Outcome.TOO_DEEP if too_deep else Outcome.CONTINUE,
+        code=cell.code,
+        observation=observation.text,
+        failed=failed,
+        seed=cell.seed,
+        logprob=sample.logprob,
+        num_tokens=sample.num_tokens,
+    )
+
+
+def _failed_in_a_row(tree: Tree, node: Node) -> int:
+    """Code steps that failed one after another, up to and with `node`."""
+    count = 0
+    for step in reversed(tree.steps(node)):
+        if not step.failed:
+            break
+        count += 1
+    return count
+
+
+def _prior(sample: Sample) -> float:
+    """exp of the mean token log-probability (SPEC A7)."""
+    return math.exp(min(sample.logprob / max(sample.num_tokens, 1), 0.0))

@@ -1,0 +1,66 @@
+"""Offline inference: choosing solutions from a complete tree, without a model (SPEC A8).
+
+Departure: `puct` uses the config's c_puct; the published script always used its default.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal, TypeAlias
+
+from mcts_math.tree import Node, Tree, puct
+
+Strategy: TypeAlias = Literal["value", "puct", "q_value", "visit_count"]
+
+_UNSCORED = float("-inf")
+
+
+def prune(tree: Tree) -> set[int]:
+    """Ids of the nodes that lead to a valid answer; the root always counts."""
+    alive = {0}
+    for node in reversed(tree.nodes):
+        if node.answer is not None or node.id in alive:
+            alive.add(node.id)
+            alive.add(max(node.parent, 0))
+    return alive
+
+
+def extract(
+    tree: Tree, *, strategy: Strategy, beam_width: int = 1, c_puct: float = 1.25, pruned: bool = False
+) -> list[int]:
+    """Walks down from the root, keeping the best children of each depth; ids of the answers found, best first.
+
+    Args:
+        tree: complete; it is not changed.
+        strategy: what ranks nodes.
+        beam_width: B1, nodes kept; every solution found or dead end narrows it by one.
+        c_puct: weight of exploration for the strategy `puct`.
+        pruned: leave out subtrees without a valid answer.
+    """
+    alive = prune(tree) if pruned else None
+    rank = _ranking(tree, strategy, c_puct)
+    beam, width = [tree.root], beam_width
+    solutions: list[Node] = []
+    while beam:
+        candidates = [c for node in beam for c in tree.children(node) if alive is None or c.id in alive]
+        kept = sorted(candidates, key=rank, reverse=True)[:width]
+        solutions += [node for node in kept if node.answer is not None]
+        beam = [node for node in kept if node.children]
+        width -= len(kept) - len(beam)
+    return [node.id for node in sorted(solutions, key=rank, reverse=True)]
+
+
+def _ranking(tree: Tree, strategy: Strategy, c_puct: float) -> Callable[[Node], float]:
+    def value(node: Node) -> float:
+        return _UNSCORED if node.value is None else node.value
+
+    def puct_score(node: Node) -> float:
+        return puct(node, tree.nodes[node.parent].visit_count, c_puct)
+
+    rankings: dict[Strategy, Callable[[Node], float]] = {
+        "value": value,
+        "q_value": lambda node: node.q_value,
+        "visit_count": lambda node: node.visit_count,
+        "puct": puct_score,
+    }
+    return rankings[strategy]

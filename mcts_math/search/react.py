@@ -1,0 +1,21 @@
+"""Greedy ReAct: one chain, one sample a step."""
+
+from __future__ import annotations
+
+from mcts_math.requests import Generation
+from mcts_math.search.expand import Expansion, Search, grow
+from mcts_math.tree import Tree
+
+
+def react(tree: Tree, expansion: Expansion) -> Search:
+    """Grows one chain until a step ends it, at the latest by a step deeper than `max_depth`."""
+    node = tree.root
+    while not node.terminal:
+        (generation,) = yield [expansion.generate(tree, node, 1)]
+        assert isinstance(generation, Generation)
+        if generation.too_long:
+            tree.close(node)
+            return
+        (node,) = yield from grow(expansion, tree, node, generation)
+    if node.answer is not None:
+        tree.solutions = [node.id]

@@ -1,0 +1,137 @@
+"""The search tree: nodes in a list, parents before children, integer ids, root 0. No links between objects, no models.
+
+Every function here is pure arithmetic on the tree, so a search is a sequence of calls that a test can follow by hand.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from mcts_math.step import Step
+from mcts_math.task import Task
+
+ROOT = 0
+
+
+@dataclass(slots=True)
+class Node:
+    """One step of a partial solution.
+
+    Attributes:
+        id: index in `Tree.nodes`.
+        parent: id of the parent; -1 at the root.
+        step: what was written here; None at the root.
+        depth: number of steps from the root, which has depth 0.
+        prior: exp(mean token log-probability) of the step in (0, 1]; 1 at the root.
+        value: the value head's estimate (or, in MCTS, whatever was backed up first); None where never evaluated.
+        visit_count: N, how often a result was backed up through this node.
+        value_sum: W, the sum of these results.
+        terminal: nothing grows from here: an answer, a failed step, or a subtree that is used up.
+        children: ids in sampling order.
+    """
+
+    id: int
+    parent: int
+    step: Step | None
+    depth: int
+    prior: float = 1.0
+    value: float | None = None
+    visit_count: int = 0
+    value_sum: float = 0.0
+    terminal: bool = False
+    children: list[int] = field(default_factory=list)
+
+    @property
+    def q_value(self) -> float:
+        """Mean of the results backed up, 0 before the first."""
+        return self.value_sum / self.visit_count if self.visit_count else 0.0
+
+    @property
+    def answer(self) -> str | None:
+        """The final answer, where the step gives a valid one."""
+        return self.step.answer if self.step is not None else None
+
+
+@dataclass(slots=True)
+class Tree:
+    """The tree of one task.
+
+    Attributes:
+        task: the question.
+        nodes: all nodes; `nodes[i].id == i`, a parent stands before its children.
+        solutions: ids of the nodes that the search chose as its answers, best first.
+        correct: whether the first solution equals an accepted answer; None where there is neither or it was not asked.
+        stopped: why the search was cut short ("" where it ended by itself).
+    """
+
+    task: Task
+    nodes: list[Node]
+    solutions: list[int] = field(default_factory=list)
+    correct: bool | None = None
+    stopped: str = ""
+
+    @property
+    def root(self) -> Node:
+        return self.nodes[ROOT]
+
+    def add_child(self, parent: Node, step: Step, prior: float) -> Node:
+        """Appends a child in sampling order; a step that ends the solution makes it terminal."""
+        node = Node(len(self.nodes), parent.id, step, parent.depth + 1, prior, terminal=step.is_final)
+        self.nodes.append(node)
+        parent.children.append(node.id)
+        return node
+
+    def children(self, node: Node) -> list[Node]:
+        return [self.nodes[child] for child in node.children]
+
+    def path(self, node: Node) -> list[Node]:
+        """Nodes from the root (left out) down to `node`."""
+        nodes = []
+        while node.parent >= 0:
+            nodes.append(node)
+            node = self.nodes[node.parent]
+        return nodes[::-1]
+
+    def steps(self, node: Node) -> list[Step]:
+        """The partial solution that ends at `node`."""
+        return [n.step for n in self.path(node) if n.step is not None]
+
+    def backup(self, node: Node, result: float) -> None:
+        """Adds one result to `node` and all its ancestors: N += 1, W += result; a first update also sets the value."""
+        while True:
+            if node.value is None:
+                node.value = result
+            node.visit_count += 1
+            node.value_sum += result
+            if node.parent < 0:
+                return
+            node = self.nodes[node.parent]
+
+    def close(self, node: Node) -> None:
+        """Makes `node` terminal, and with it every ancestor whose children are all terminal."""
+        node.terminal = True
+        while node.parent >= 0:
+            node = self.nodes[node.parent]
+            if not all(self.nodes[child].terminal for child in node.children):
+                return
+            node.terminal = True
+
+    def tags(self) -> Iterator[tuple[str, Node]]:
+        """(tag, node) in node order; the root is `0` and child i of `t` is `t.i`, counted from 0 in sampling order."""
+        tags = ["0"] * len(self.nodes)
+        for node in self.nodes:
+            for position, child in enumerate(node.children):
+                tags[child] = f"{tags[node.id]}.{position}"
+            yield tags[node.id], node
+
+
+def new_tree(task: Task) -> Tree:
+    """A tree that holds its root only."""
+    return Tree(task, [Node(ROOT, -1, None, 0)])
+
+
+def puct(child: Node, parent_visits: int, c_puct: float) -> float:
+    """Q + c_puct · prior · sqrt(N(parent)) / (1 + N(child)) (SPEC A7)."""
+    return child.q_value + c_puct * child.prior * math.sqrt(parent_visits) / (1 + child.visit_count)

@@ -1,0 +1,17 @@
+"""Batched greedy ReAct: one chain of steps per question.
+
+python react_batch_demo.py --custom_cfg configs/mini_greedy.yaml --qaf data/mini/test.jsonl
+"""
+
+import sys
+
+from mcts_math.cli import run_program, solve_main, solve_parser
+
+
+def main(argv: list[str]) -> int:
+    parser = solve_parser("Greedy ReAct, one chain per question, all questions batched. The config's mode is ignored.")
+    return solve_main(parser, argv, forced=["mode=react"])
+
+
+if __name__ == "__main__":
+    sys.exit(run_program(main))
