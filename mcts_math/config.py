@@ -117,7 +117,7 @@ class Config(BaseModel):
     max_run_tokens: int = Field(0, description="generated tokens that the run may cost; 0: no limit", ge=0)
     interpreter_timeout_s: Real = Field(30.0, description="wall clock of one snippet, seconds", gt=0)
     interpreter_memory_mb: int = Field(1024, description="memory of one snippet, MiB", ge=64)
-    interpreter_processes: int = Field(0, description="snippets that run at once; 0: number of cores", ge=0)
+    interpreter_snapshots_mb: int = Field(2048, description="memory of all kept interpreter states, MiB", ge=0)
     allow_unsafe_exec: bool = Field(False, description="run model code even where no real sandbox can be had")
 
     @model_validator(mode="after")

@@ -11,16 +11,16 @@ import fcntl
 import json
 import os
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from mcts_math.errors import RecordError
-from mcts_math.record import dump_line, parse_line
-from mcts_math.task import JsonObject, Task, derived_id
+from mcts_math.record import dump_line, parse_line, read_records
+from mcts_math.task import JsonObject, derived_id
 
 RESULT_NEUTRAL_KEYS = frozenset(
-    {"batch_size", "max_in_flight", "verbose", "interpreter_processes", "max_run_tokens", "engine_args"}
+    {"batch_size", "max_in_flight", "verbose", "interpreter_snapshots_mb", "max_run_tokens", "engine_args"}
 )
 """Config keys that a resumed run may change, as they do not change any tree."""
 
@@ -58,7 +58,7 @@ class ResultsFile:
                 self._repair()
             else:
                 os.ftruncate(self._fd, 0)
-            _write_atomic(self.meta_path, json.dumps(meta, indent=2, ensure_ascii=False) + "\n")
+            self.describe(meta)
         except OSError as error:
             self.close()
             raise RecordError(f"{self.path} can't be written: {error}. Choose another --output.") from error
@@ -66,6 +66,12 @@ class ResultsFile:
             self.close()
             raise
         return self
+
+    def describe(self, meta: Mapping[str, Any]) -> None:
+        """Writes what made this file beside it."""
+        temporary = self.meta_path.with_name(self.meta_path.name + ".tmp")
+        temporary.write_text(json.dumps(meta, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        temporary.replace(self.meta_path)
 
     def append(self, record: JsonObject) -> None:
         """Appends one line.
@@ -156,17 +162,46 @@ class ResultsFile:
         self._fd = new
 
 
-def remaining(tasks: Iterable[Task], done: set[str]) -> list[Task]:
-    """The tasks that are not done yet, in order."""
-    return [task for task in tasks if task.id not in done]
-
-
 def _id_of(record: JsonObject, copies: Counter[str]) -> str:
     given = record.get("id")
     return str(given) if given not in (None, "") else derived_id(str(record.get("question", "")), copies)
 
 
-def _write_atomic(path: Path, text: str) -> None:
-    temporary = path.with_name(path.name + ".tmp")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)
+def merge_files(inputs: Sequence[str | Path], output: str | Path, *, overwrite: bool = False) -> int:
+    """Unites results files, such as the shards of one run; returns the number of lines written.
+
+    A question that failed in one file and was solved in another keeps the solved line. Memory: one entry a question.
+
+    Raises:
+        RecordError: a broken line, a question solved twice, or an output that exists or is one of the inputs.
+    """
+    if Path(output).resolve() in {Path(path).resolve() for path in inputs}:
+        raise RecordError(f"{output} is one of the inputs. Choose another output.")
+    best = _best_lines(inputs)
+    meta = {"config": {}, "merged": [str(path) for path in inputs]}
+    with ResultsFile(output).open(meta, overwrite=overwrite) as out:
+        for where, _, record in _with_ids(inputs):
+            if where in best:
+                out.append(record)
+    return len(best)
+
+
+def _best_lines(inputs: Sequence[str | Path]) -> set[str]:
+    """Where each question's line stands: the solved one, else the first failed one."""
+    solved: dict[str, str] = {}
+    failed: dict[str, str] = {}
+    for where, task_id, record in _with_ids(inputs):
+        if "error" in record:
+            failed.setdefault(task_id, where)
+        elif task_id in solved:
+            raise RecordError(f"{where}: {task_id!r} is solved at {solved[task_id]} too. Merge the shards of one run.")
+        else:
+            solved[task_id] = where
+    return {*solved.values(), *(where for task_id, where in failed.items() if task_id not in solved)}
+
+
+def _with_ids(inputs: Sequence[str | Path]) -> Iterator[tuple[str, str, JsonObject]]:
+    copies: Counter[str] = Counter()
+    for path in inputs:
+        for where, record in read_records(path):
+            yield where, _id_of(record, copies), record

@@ -23,9 +23,9 @@ from tqdm import tqdm
 
 from mcts_math.config import Config
 from mcts_math.record import error_to_record, tree_to_record
-from mcts_math.requests import Policy
+from mcts_math.requests import Checker, Interpreter, Policy
 from mcts_math.results import ResultsFile
-from mcts_math.scheduler import Solved
+from mcts_math.scheduler import Services, Solved
 from mcts_math.solver import check_tasks, make_search, open_services, stream
 from mcts_math.task import JsonObject, Task, load_tasks
 
@@ -77,6 +77,8 @@ def solve_file(
     resume: bool = False,
     overwrite: bool = False,
     policy: Policy | None = None,
+    interpreter: Interpreter | None = None,
+    checker: Checker | None = None,
     report: Callable[[str], None] = print,
 ) -> Totals:
     """Solves the questions of a file; appends each finished tree to `output`.
@@ -87,7 +89,7 @@ def solve_file(
         output: the results, JSONL.
         resume: go on with an existing output; finished questions are skipped.
         overwrite: start an existing output anew.
-        policy: stands in for the engine.
+        policy, interpreter, checker: stand in for the services that the config names.
         report: takes the lines of text meant for the user.
 
     Raises:
@@ -98,11 +100,22 @@ def solve_file(
     make_search(config)  # reads prompt files: a bad one must not cost the loading of a model
     if obsolete := config.obsolete_given():
         report(f"note: obsolete keys are ignored: {', '.join(obsolete)}")
-    with ResultsFile(output).open(describe_run(config, qaf), resume=resume, overwrite=overwrite) as results:
+    meta = describe_run(config, qaf)
+    with ResultsFile(output).open(meta, resume=resume, overwrite=overwrite) as results:
         todo = [task for task in tasks if task.id not in results.done]
         if resume:
             report(f"resuming {output}: {len(tasks) - len(todo)} of {len(tasks)} questions are done")
-        return asyncio.run(_solve_into(config, todo, results, policy, report)) if todo else Totals()
+        if not todo:
+            return Totals()
+
+        async def run() -> Totals:
+            async with AsyncExitStack() as stack:
+                services = await open_services(config, stack, policy, None, interpreter, checker, report)
+                level = getattr(services.interpreter, "level", None)
+                results.describe(meta | {"interpreter": str(level or type(services.interpreter).__name__)})
+                return await _solve_into(config, todo, results, services)
+
+        return asyncio.run(run())
 
 
 def describe_run(config: Config, qaf: str | Path) -> JsonObject:
@@ -123,13 +136,9 @@ def describe_run(config: Config, qaf: str | Path) -> JsonObject:
     }
 
 
-async def _solve_into(
-    config: Config, tasks: list[Task], results: ResultsFile, policy: Policy | None, report: Callable[[str], None]
-) -> Totals:
-    async with AsyncExitStack() as stack:
-        services = await open_services(config, stack, policy)
-        totals = Totals()
-        solved_tasks = await stack.enter_async_context(aclosing(stream(config, tasks, services)))
+async def _solve_into(config: Config, tasks: list[Task], results: ResultsFile, services: Services) -> Totals:
+    totals = Totals()
+    async with aclosing(stream(config, tasks, services)) as solved_tasks:
         with tqdm(total=len(tasks), unit="q", disable=None, dynamic_ncols=True, smoothing=0.1) as bar:
             async for solved in solved_tasks:
                 results.append(to_record(solved, config))
@@ -138,7 +147,7 @@ async def _solve_into(
                     bar.write(_show(solved))
                 bar.set_postfix_str(_postfix(totals), refresh=False)
                 bar.update()
-        return totals
+    return totals
 
 
 def to_record(solved: Solved, config: Config) -> JsonObject:

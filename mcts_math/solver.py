@@ -9,11 +9,16 @@ import asyncio
 import json
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, aclosing
+from inspect import signature
 from pathlib import Path
 from typing import Any, cast
 
+from mcts_math.answer import PoolChecker
 from mcts_math.config import Config, make_config
+from mcts_math.engine.checkpoint import inspect
 from mcts_math.errors import ConfigError, TaskError
+from mcts_math.interpreter import Limits as InterpreterLimits
+from mcts_math.interpreter import SandboxInterpreter
 from mcts_math.requests import Check, Checker, Interpreter, Policy, Sampling, ValueModel
 from mcts_math.scheduler import Limits, Scheduler, Services, Solved
 from mcts_math.search import Expansion, MctsOptions, Search, beam_search, extract, mcts, react
@@ -163,13 +168,18 @@ async def open_services(
     value_model: ValueModel | None = None,
     interpreter: Interpreter | None = None,
     checker: Checker | None = None,
+    report: Callable[[str], None] = lambda text: None,
 ) -> Services:
-    """Makes the services that are not passed in; `stack` closes them. The model is loaded last."""
+    """Makes the services that are not passed in; `stack` closes them.
+
+    What can be refused at little cost comes first: the checkpoint's files, then the sandbox, and last the model.
+    """
+    if policy is None:
+        check_model(config)
     if interpreter is None:
-        interpreter = open_interpreter(config)
-        stack.push_async_callback(interpreter.close)
+        interpreter = await _open_interpreter(config, stack, report)
     if checker is None:
-        checker = open_checker()
+        checker = PoolChecker()
         stack.push_async_callback(checker.close)
     if policy is None:
         policy = await asyncio.to_thread(load_policy, config)
@@ -181,23 +191,37 @@ async def open_services(
     return Services(policy, value_model, interpreter, checker)
 
 
-def open_interpreter(config: Config) -> Interpreter:
-    from mcts_math.interpreter import SandboxInterpreter
+async def _open_interpreter(config: Config, stack: AsyncExitStack, report: Callable[[str], None]) -> Interpreter:
+    limits = InterpreterLimits(
+        step_timeout_s=config.interpreter_timeout_s,
+        memory_bytes=config.interpreter_memory_mb << 20,
+        snapshot_bytes=config.interpreter_snapshots_mb << 20,
+        allow_unsafe_exec=config.allow_unsafe_exec,
+    )
+    interpreter = SandboxInterpreter(limits)
+    stack.push_async_callback(interpreter.close)
+    report(str(await interpreter.start()))
+    return interpreter
 
-    return SandboxInterpreter()
 
-
-def open_checker() -> Checker:
-    from mcts_math.answer import PoolChecker
-
-    return PoolChecker()
+def check_model(config: Config) -> None:
+    """Looks at the checkpoint's files, without loading any. Raises ConfigError or CheckpointError."""
+    if not config.model_dir:
+        raise ConfigError("model_dir is not set. Give a checkpoint folder, e.g. model_dir=models/mini.")
+    inspect(config.model_dir, need_value=config.need_value_func)
 
 
 def load_policy(config: Config) -> Policy:
-    """Loads the engine that the config names."""
+    """Loads the engine that the config names. Raises EngineError or CheckpointError."""
     from mcts_math.engine.hf import HFEngine
 
-    return HFEngine.load(config.model_dir, need_value=config.need_value_func, **config.engine_args)
+    known = list(signature(HFEngine.load).parameters)[1:]
+    for key in config.engine_args:
+        if key not in known or key == "need_value":
+            raise ConfigError(f"engine_args: the engine hf has no argument {key!r}. It takes: {', '.join(known)}.")
+    # A head is read wherever there is one: published MCTS backs values up whether or not they are needed.
+    head = config.need_value_func or (config.mode == "mcts" and bool(inspect(config.model_dir).head_files))
+    return HFEngine.load(config.model_dir, need_value=head, **config.engine_args)
 
 
 def _strategy(config: Config, expansion: Expansion) -> Callable[[Tree], Search]:

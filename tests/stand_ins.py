@@ -4,8 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import random
+from pathlib import Path
+from typing import Any
 
-from mcts_math.requests import CellStatus, Check, Execute, Observation
+from mcts_math.config import make_config
+from mcts_math.engine.scripted import Behaviour, RandomPolicy
+from mcts_math.requests import CellStatus, Check, Execute, Observation, Policy
+from mcts_math.run import Totals, solve_file
+from mcts_math.solver import solve
+from mcts_math.tree import Tree
 
 
 class EchoInterpreter:
@@ -40,3 +47,67 @@ class EqualChecker:
 
     async def close(self) -> None:
         return None
+
+
+def code(expression: str, thought: str = "Compute.") -> str:
+    """A code step as a `react_sft` model writes it, before its stop string."""
+    return f"<step>\n<p>\n{thought}\n</p>\n<code>\n```python\n{expression}\n```"
+
+
+def final(answer: str) -> str:
+    """A final step as a `react_sft` model writes it, before its stop string."""
+    return f"<step>\n<p>\nDone.\n</p>\n<p>\nFinal Answer: {answer}\n</p>"
+
+
+def grow_tree(config: dict[str, Any], policy: Policy, *, question: str = "Q", answer: str | None = "1") -> Tree:
+    """Solves one question with scripted services."""
+    record = {"id": "t", "question": question} | ({} if answer is None else {"answer": answer})
+    (solved,) = solve(
+        {"prompt_wrap": "react_sft", **config},
+        [record],
+        policy=policy,
+        interpreter=EchoInterpreter(),
+        checker=EqualChecker(),
+    )
+    assert not solved.error, solved.error
+    return solved.tree
+
+
+def outline(tree: Tree) -> dict[str, tuple[str, int, float, float | None, bool]]:
+    """tag -> (outcome, N, W, value, terminal): all that a search decides."""
+    return {
+        tag: (
+            "root" if node.step is None else node.step.outcome.value,
+            node.visit_count,
+            round(node.value_sum, 9),
+            node.value,
+            node.terminal,
+        )
+        for tag, node in tree.tags()
+    }
+
+
+def run_scripted(qaf: Path, output: Path, *, resume: bool = False, max_delay_s: float = 0.0) -> Totals:
+    """Solves a question file with the random policy, as `solver_demo.py` would with a model."""
+    config = make_config(
+        {
+            "mode": "mcts",
+            "prompt_wrap": "react_sft",
+            "n_generate_sample": 3,
+            "iterations": 6,
+            "max_depth": 6,
+            "need_value_func": True,
+            "batch_size": 4,
+        }
+    )
+    policy = RandomPolicy(1, Behaviour(max_delay_s=max_delay_s))
+    return solve_file(
+        config,
+        qaf,
+        output,
+        resume=resume,
+        policy=policy,
+        interpreter=EchoInterpreter(),
+        checker=EqualChecker(),
+        report=lambda text: None,
+    )

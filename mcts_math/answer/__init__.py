@@ -1,0 +1,35 @@
+"""The answer checker: is this answer equal to that one?
+
+`check` and `is_equiv` compare in the calling process, with bounded work; `CheckerPool` and `PoolChecker` compare in
+worker processes that are killed at a time limit. Text is only ever read, never run.
+"""
+
+from importlib.util import find_spec
+
+from mcts_math.errors import CheckerError
+
+if find_spec("mpmath") is None:
+    raise CheckerError("the answer checker needs mpmath >= 1.3: pip install mpmath")
+
+from mcts_math.answer.checker import PoolChecker
+from mcts_math.answer.classes import AnswerClass, answer_classes, majority
+from mcts_math.answer.equivalence import check, is_equiv, math_is_equiv
+from mcts_math.answer.extract import extract_answer
+from mcts_math.answer.pool import CheckerPool
+from mcts_math.answer.verdict import DEFAULT_POLICY, Policy, Status, Verdict
+
+__all__ = [
+    "DEFAULT_POLICY",
+    "AnswerClass",
+    "CheckerPool",
+    "Policy",
+    "PoolChecker",
+    "Status",
+    "Verdict",
+    "answer_classes",
+    "check",
+    "extract_answer",
+    "is_equiv",
+    "majority",
+    "math_is_equiv",
+]

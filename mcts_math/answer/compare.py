@@ -1,0 +1,256 @@
+"""Whether two values are equal: which kinds may be compared, and how brackets, order and units count."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+from mcts_math.answer.nodes import (
+    Const,
+    Group,
+    Matrix,
+    Node,
+    Prod,
+    Quantity,
+    Ratio,
+    Relation,
+    SetOp,
+    Sym,
+    Text,
+    Time,
+)
+from mcts_math.answer.quantities import clocks_equal, is_letters, quantities_equal, ratios_equal, texts_equal
+from mcts_math.answer.realsets import real_set, sets_equal
+from mcts_math.answer.relations import assignments, label_value, relations_equal
+from mcts_math.answer.scalars import scalars_equal
+from mcts_math.answer.verdict import Policy
+
+MAX_UNORDERED: Final = 400
+
+
+class Decision(NamedTuple):
+    """Whether two values are equal, and the rule that says so."""
+
+    equal: bool
+    reason: str
+
+
+def compare(left: Node, right: Node, policy: Policy) -> Decision:
+    """Compares two values. Symmetric in its first two arguments."""
+    left, right = unwrap(left), unwrap(right)
+    if left == right:
+        return Decision(True, "read as the same value")
+    if isinstance(left, Text) or isinstance(right, Text):
+        return _compare_text(left, right, policy)
+    if isinstance(left, Relation) or isinstance(right, Relation):
+        return _compare_relations(left, right, policy)
+    if _definite_set(left) or _definite_set(right):
+        return _compare_sets(left, right, policy)
+    if isinstance(left, (Group, Matrix)) or isinstance(right, (Group, Matrix)):
+        return _compare_collections(left, right, policy)
+    if isinstance(left, (Time, Ratio)) or isinstance(right, (Time, Ratio)):
+        if isinstance(left, Time) or isinstance(right, Time):
+            return Decision(clocks_equal(left, right), "times of day")
+        return Decision(ratios_equal(left, right, policy), "ratios")
+    if isinstance(left, Quantity) or isinstance(right, Quantity):
+        return Decision(*quantities_equal(left, right, policy))
+    return Decision(scalars_equal(left, right, policy), "values of the expressions")
+
+
+def unwrap(node: Node) -> Node:
+    """A list, set or tuple of one element is that element."""
+    while isinstance(node, Group) and len(node.items) == 1:
+        node = node.items[0]
+    while isinstance(node, Matrix) and len(node.rows) == len(node.rows[0]) == 1:
+        node = node.rows[0][0]
+    return node
+
+
+def _compare_text(left: Node, right: Node, policy: Policy) -> Decision:
+    if isinstance(left, Text) and isinstance(right, Text):
+        return Decision(texts_equal(left, right, policy), "words")
+    text, other = (left, right) if isinstance(left, Text) else (right, left)
+    assert isinstance(text, Text)
+    if isinstance(other, Prod) and all(isinstance(item, Sym) for item in other.items):
+        name = "".join(item.name for item in other.items if isinstance(item, Sym))
+        return Decision(texts_equal(text, Text(name), policy), "letters")
+    if isinstance(other, (Sym, Const)):
+        return Decision(texts_equal(text, Text(other.name), policy), "a letter or word")
+    if isinstance(other, Relation) and policy.equation_value:
+        value = label_value(other)
+        if value is not None:
+            return compare(text, value, policy)
+    if isinstance(other, Group) and is_letters(text):
+        letters = tuple(Text(letter) for letter in text.words)
+        if all(isinstance(item, (Sym, Const, Text)) for item in other.items) and len(letters) > 1:
+            return Decision(_same_items(letters, other.items, policy), "a list of letters")
+    return Decision(False, "words against something else")
+
+
+def _compare_relations(left: Node, right: Node, policy: Policy) -> Decision:
+    if isinstance(left, Relation) and isinstance(right, Relation):
+        first, second = real_set(left), real_set(right)
+        ordered = any(op not in ("=", "~") for op in left.ops + right.ops)
+        if ordered and first is not None and second is not None:
+            return Decision(sets_equal(first, second, policy), "solution sets of the conditions")
+        return Decision(relations_equal(left, right, policy, compare), "equations")
+    relation, other = (left, right) if isinstance(left, Relation) else (right, left)
+    assert isinstance(relation, Relation)
+    if policy.equation_value:
+        value = label_value(relation)
+        if value is not None:
+            decision = compare(value, other, policy)
+            return Decision(decision.equal, f"value of the equation: {decision.reason}")
+        if relation.ops[0] not in ("=", "~"):
+            return _compare_sets(left, right, policy)
+    named = assignments(other)
+    mine = assignments(relation)
+    if named is not None and mine is not None:
+        return _compare_assignments(mine, named, policy)
+    return Decision(False, "an equation against something else")
+
+
+def _definite_set(node: Node) -> bool:
+    """A union, a condition, or an interval that can't be a point or a list."""
+    return isinstance(node, SetOp) or (isinstance(node, Group) and (node.left, node.right) in (("(", "]"), ("[", ")")))
+
+
+def _compare_sets(left: Node, right: Node, policy: Policy) -> Decision:
+    first, second = real_set(left), real_set(right)
+    if first is not None and second is not None:
+        return Decision(sets_equal(first, second, policy), "sets of real numbers")
+    if isinstance(left, SetOp) and isinstance(right, SetOp):
+        same = left.op == right.op and _same_items(left.items, right.items, policy)
+        return Decision(same, "parts of the union")
+    if isinstance(left, Group) and isinstance(right, Group) and (left.left, left.right) == (right.left, right.right):
+        return Decision(_same_sequence(left.items, right.items, policy), "ends of the interval")
+    return Decision(False, "sets of different kinds")
+
+
+def _compare_collections(left: Node, right: Node, policy: Policy) -> Decision:
+    named = assignments(left), assignments(right)
+    if named[0] is not None and named[1] is not None:
+        return _compare_assignments(named[0], named[1], policy)
+    if named[0] is not None or named[1] is not None:
+        values, other = (named[0], right) if named[0] is not None else (named[1], left)
+        assert values is not None
+        return _compare_named_with_list(values, other, policy)
+    if isinstance(left, Matrix) or isinstance(right, Matrix):
+        return _compare_matrices(left, right, policy)
+    if isinstance(left, Group) and isinstance(right, Group):
+        return _compare_groups(left, right, policy)
+    return Decision(False, "a list against a single value")
+
+
+def _compare_assignments(left: dict[str, Node], right: dict[str, Node], policy: Policy) -> Decision:
+    same = left.keys() == right.keys() and all(compare(left[name], right[name], policy).equal for name in left)
+    return Decision(same, "values of the variables")
+
+
+def _compare_named_with_list(values: dict[str, Node], other: Node, policy: Policy) -> Decision:
+    items = tuple(values[name] for name in sorted(values))
+    if not isinstance(other, (Group, Matrix)):
+        return Decision(len(items) == 1 and compare(items[0], other, policy).equal, "value of the variable")
+    stems = {name.partition("_")[0] for name in values}
+    if len(stems) == 1 and isinstance(other, Group) and other.left != "(":
+        return Decision(_same_items(items, other.items, policy), "solutions")
+    parts = other.items if isinstance(other, Group) else tuple(cell for row in other.rows for cell in row)
+    if isinstance(other, Group) and other.left == "{":
+        return Decision(False, "values of different variables against a set")
+    return Decision(_same_sequence(items, parts, policy), "values of the variables in alphabetical order")
+
+
+def _as_rows(node: Node) -> tuple[tuple[Node, ...], ...] | None:
+    """A matrix, or a list of lists of one length, as rows."""
+    if isinstance(node, Matrix):
+        return node.rows
+    if isinstance(node, Group) and node.left in ("[", "(") and node.items:
+        rows = [item.items for item in node.items if isinstance(item, Group) and item.left in ("[", "(")]
+        if len(rows) == len(node.items) and all(len(row) == len(rows[0]) for row in rows):
+            return tuple(rows)
+    return None
+
+
+def _compare_matrices(left: Node, right: Node, policy: Policy) -> Decision:
+    first, second = _as_rows(left), _as_rows(right)
+    if first is not None and second is not None:
+        same = len(first) == len(second) and all(
+            _same_sequence(a, b, policy) for a, b in zip(first, second, strict=True)
+        )
+        return Decision(same, "entries of the matrices")
+    matrix, other = (left, right) if isinstance(left, Matrix) else (right, left)
+    assert isinstance(matrix, Matrix)
+    if isinstance(other, Group) and other.left in ("(", "[") and _closed(other) and 1 in (len(matrix.rows), len(matrix.rows[0])):
+        cells = tuple(cell for row in matrix.rows for cell in row)
+        return Decision(_same_sequence(cells, other.items, policy), "entries of the vectors")
+    return Decision(False, "a matrix against something else")
+
+
+def _closed(node: Group) -> bool:
+    return (node.left, node.right) in (("(", ")"), ("[", "]"))
+
+
+def _ascending(node: Group) -> bool:
+    """Whether two items could be the ends of an interval."""
+    return len(node.items) == 2 and real_set(node) is not None
+
+
+def _compare_groups(left: Group, right: Group, policy: Policy) -> Decision:
+    kinds = {left.left, right.left}
+    if left.left == right.left:
+        if left.left == "{":
+            return Decision(_same_set(left.items, right.items, policy), "elements of the sets")
+        if left.left == "" and not policy.list_order:
+            return Decision(_same_items(left.items, right.items, policy), "items in any order")
+        same = left.right == right.right and _same_sequence(left.items, right.items, policy)
+        return Decision(same, "items in order")
+    if kinds == {"", "{"}:
+        return Decision(_same_set(left.items, right.items, policy), "elements in any order")
+    if kinds == {"", "["}:
+        return Decision(_same_items(left.items, right.items, policy), "items in any order")
+    if kinds == {"", "("}:
+        return Decision(_same_sequence(left.items, right.items, policy), "items in order")
+    square = left if left.left == "[" else right
+    if kinds == {"[", "{"}:
+        if _ascending(square) and not square.spaced:
+            return Decision(False, "an interval against a set")
+        return Decision(_same_set(left.items, right.items, policy), "elements in any order")
+    if kinds == {"(", "["}:
+        if _ascending(left) or _ascending(right):
+            return Decision(False, "brackets of different kinds")
+        return Decision(_same_sequence(left.items, right.items, policy), "items in order")
+    return Decision(False, "brackets of different kinds")
+
+
+def _same_sequence(left: Sequence[Node], right: Sequence[Node], policy: Policy) -> bool:
+    return len(left) == len(right) and all(compare(a, b, policy).equal for a, b in zip(left, right, strict=True))
+
+
+def _same_items(left: Sequence[Node], right: Sequence[Node], policy: Policy) -> bool:
+    """Whether the items match one to one, in any order."""
+    if len(left) != len(right):
+        return False
+    if len(left) > MAX_UNORDERED:
+        return sorted(map(repr, left)) == sorted(map(repr, right)) or _same_sequence(left, right, policy)
+    free = list(right)
+    for item in left:
+        for index, other in enumerate(free):
+            if compare(item, other, policy).equal:
+                del free[index]
+                break
+        else:
+            return False
+    return True
+
+
+def _same_set(left: Sequence[Node], right: Sequence[Node], policy: Policy) -> bool:
+    """Whether every item of each is in the other."""
+    if max(len(left), len(right)) > MAX_UNORDERED:
+        return set(left) == set(right)
+
+    def within(items: Sequence[Node], others: Sequence[Node]) -> bool:
+        return all(any(compare(item, other, policy).equal for other in others) for item in items)
+
+    return within(left, right) and within(right, left)
+
+

@@ -1,0 +1,85 @@
+"""Is this answer equal to that one? The pure part: one process, no side effects, work bounded by the size guards."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Final
+
+from mcts_math.answer.compare import compare
+from mcts_math.answer.nodes import Group, Node, show
+from mcts_math.answer.reading import Reading, read, read_as_list
+from mcts_math.answer.verdict import DEFAULT_POLICY, Policy, Status, Verdict
+
+_GROUPED: Final = re.compile(r"\d,\d{3}")
+
+
+def check(gold: str | Sequence[str], pred: str, policy: Policy = DEFAULT_POLICY) -> Verdict:
+    """Compares an answer with the accepted one, or with each of several.
+
+    Args:
+        gold: the accepted answer, or a list of accepted answers, any of which is right.
+        pred: the answer to judge.
+        policy: the rules where checkers disagree.
+
+    Returns:
+        EQUAL at the first gold that is equal; else DIFFERENT where all could be read, else UNPARSED. Never raises
+        for any text, and never runs any.
+    """
+    if isinstance(gold, str):
+        return _check_one(gold, pred, policy)
+    verdicts: list[Verdict] = []
+    for accepted in gold:
+        verdict = _check_one(accepted, pred, policy)
+        if verdict.equal:
+            return verdict
+        verdicts.append(verdict)
+    if not verdicts:
+        return Verdict(Status.UNPARSED, "no accepted answer was given", "", pred)
+    return next((verdict for verdict in verdicts if verdict.status is Status.DIFFERENT), verdicts[0])
+
+
+def is_equiv(gold: str | Sequence[str], pred: str, policy: Policy = DEFAULT_POLICY) -> bool:
+    """Whether `check` says EQUAL."""
+    return check(gold, pred, policy).equal
+
+
+def math_is_equiv(gold: str | Sequence[str], pred: str) -> bool:
+    """The name and semantics of the published evaluator: `gold` may be a list of accepted strings."""
+    return check(gold, pred).equal
+
+
+def _check_one(gold: str, pred: str, policy: Policy) -> Verdict:
+    first, second = read(gold), read(pred)
+    if gold == pred and gold.strip():
+        return _verdict(Status.EQUAL, "the same text", first, second)
+    if first.text == second.text and first.text:
+        return _verdict(Status.EQUAL, "the same text but for decoration", first, second)
+    if first.node is None or second.node is None:
+        problem = f"gold: {first.problem}" if first.node is None else f"answer: {second.problem}"
+        return _verdict(Status.UNPARSED, problem, first, second)
+    try:
+        decision = compare(first.node, second.node, policy)
+        if not decision.equal and _as_lists_equal(first, second, policy):
+            return _verdict(Status.EQUAL, "items, commas being separators", first, second)
+    except RecursionError:
+        return _verdict(Status.UNPARSED, "nested too deeply for the caller's stack", first, second)
+    return _verdict(Status.EQUAL if decision.equal else Status.DIFFERENT, decision.reason, first, second)
+
+
+def _as_lists_equal(first: Reading, second: Reading, policy: Policy) -> bool:
+    """`100,200` is one number, but against a list it is one too."""
+    for grouped, other in ((first, second), (second, first)):
+        if _GROUPED.search(grouped.text) and isinstance(other.node, Group):
+            items: Node | None = read_as_list(grouped.text)
+            if items is not None and compare(items, other.node, policy).equal:
+                return True
+    return False
+
+
+def _verdict(status: Status, reason: str, first: Reading, second: Reading) -> Verdict:
+    return Verdict(status, reason, _shown(first), _shown(second))
+
+
+def _shown(reading: Reading) -> str:
+    return show(reading.node) if reading.node is not None else repr(reading.text[:200])

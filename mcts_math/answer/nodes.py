@@ -1,0 +1,253 @@
+"""The tree that an answer is read into: small frozen values, no behaviour but printing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TypeAlias
+
+
+@dataclass(frozen=True, slots=True)
+class Num:
+    """A rational number. `digits` and `places` tell how a decimal was written; both are 0 for exact numbers."""
+
+    value: Fraction
+    digits: int = 0  # significant digits written, 0 where the number is exact (integer, fraction)
+    places: int = 0  # digits after the point (negative powers of ten that the last digit stands for)
+
+
+@dataclass(frozen=True, slots=True)
+class Const:
+    """One of pi, e, i, oo, nan, true, false."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sym:
+    """A variable."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sum:
+    """Terms added up."""
+
+    items: tuple[Node, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Prod:
+    """Factors multiplied."""
+
+    items: tuple[Node, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Power:
+    """`base` to `exponent`; `root` marks an explicit real root (`\\sqrt[3]{x}`)."""
+
+    base: Node
+    exponent: Node
+    root: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A function of arguments. `free` marks a function that has no meaning of its own, such as f in f(x)."""
+
+    name: str
+    args: tuple[Node, ...]
+    free: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PlusMinus:
+    """`left ± right`; `sign` is -1 for ∓."""
+
+    left: Node
+    right: Node
+    sign: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Quantity:
+    """A value with a unit, `%` and degree among them."""
+
+    value: Node
+    unit: str
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Items between brackets; both brackets are empty for a list without them. `spaced`: printed as Python does."""
+
+    left: str
+    right: str
+    items: tuple[Node, ...]
+    spaced: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """A chain `items[0] ops[0] items[1] ops[1] …` of =, !=, <, <=, >, >=, ~ (about), in."""
+
+    ops: tuple[str, ...]
+    items: tuple[Node, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SetOp:
+    """`cup`, `cap`, `minus` of sets, `and`, `or` of conditions."""
+
+    op: str
+    items: tuple[Node, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Matrix:
+    """Rows of equal length."""
+
+    rows: tuple[tuple[Node, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Ratio:
+    """`a : b : …`; `clock` marks what may as well be a time of day."""
+
+    items: tuple[Node, ...]
+    clock: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Time:
+    """Minutes after midnight or noon; `half` is am, pm or empty."""
+
+    minutes: int
+    half: str
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """Words; `choice` marks a letter that names one of several choices."""
+
+    words: str
+    choice: bool = False
+
+
+Node: TypeAlias = (
+    Num
+    | Const
+    | Sym
+    | Sum
+    | Prod
+    | Power
+    | Call
+    | PlusMinus
+    | Quantity
+    | Group
+    | Relation
+    | SetOp
+    | Matrix
+    | Ratio
+    | Time
+    | Text
+)
+
+ZERO = Num(Fraction(0))
+ONE = Num(Fraction(1))
+MINUS_ONE = Num(Fraction(-1))
+HALF = Num(Fraction(1, 2))
+PI = Const("pi")
+IMAGINARY = Const("i")
+INFINITY = Const("oo")
+EMPTY_SET = Group("{", "}", ())
+UNDEFINED = Const("nan")
+
+
+def negate(node: Node) -> Node:
+    """Minus `node`; a number stays a number."""
+    if isinstance(node, Num):
+        return Num(-node.value, node.digits, node.places)
+    if isinstance(node, Quantity):
+        return Quantity(negate(node.value), node.unit)
+    if isinstance(node, Prod):
+        return Prod((MINUS_ONE, *node.items))
+    return Prod((MINUS_ONE, node))
+
+
+def children(node: Node) -> tuple[Node, ...]:
+    """The nodes right below `node`."""
+    if isinstance(node, (Sum, Prod, Group, Relation, SetOp, Ratio)):
+        return node.items
+    if isinstance(node, Power):
+        return (node.base, node.exponent)
+    if isinstance(node, Call):
+        return node.args
+    if isinstance(node, PlusMinus):
+        return (node.left, node.right)
+    if isinstance(node, Quantity):
+        return (node.value,)
+    if isinstance(node, Matrix):
+        return tuple(cell for row in node.rows for cell in row)
+    return ()
+
+
+def show(node: Node, limit: int = 400) -> str:
+    """`node` as one line for people, cut after `limit` characters."""
+    text = _show(node)
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def _show_number(number: Num) -> str:
+    if number.value.numerator.bit_length() + number.value.denominator.bit_length() > 4000:
+        return f"<number of {number.value.numerator.bit_length()} bits>"
+    if not number.digits or number.places <= 0 or number.places > 50:
+        return str(number.value)
+    scaled = number.value * 10**number.places
+    if scaled.denominator != 1:
+        return str(number.value)
+    digits = str(abs(scaled.numerator)).rjust(number.places + 1, "0")
+    return f"{'-' if number.value < 0 else ''}{digits[: -number.places]}.{digits[-number.places :]}"
+
+
+def _show(node: Node) -> str:
+    if isinstance(node, Num):
+        return _show_number(node)
+    if isinstance(node, (Const, Sym)):
+        return node.name
+    if isinstance(node, Text):
+        return repr(node.words) if not node.choice else f"choice {node.words}"
+    if isinstance(node, Sum):
+        return "(" + " + ".join(map(_show, node.items)) + ")"
+    if isinstance(node, Prod):
+        return "*".join(map(_show, node.items))
+    if isinstance(node, Power):
+        return f"({_show(node.base)})^({_show(node.exponent)})"
+    if isinstance(node, Call):
+        return f"{node.name}({', '.join(map(_show, node.args))})"
+    if isinstance(node, PlusMinus):
+        return f"({_show(node.left)} {'±' if node.sign > 0 else '∓'} {_show(node.right)})"
+    return _show_structure(node)
+
+
+def _show_structure(node: Node) -> str:
+    if isinstance(node, Quantity):
+        return f"{_show(node.value)} [{node.unit}]"
+    if isinstance(node, Group):
+        inner = ", ".join(map(_show, node.items))
+        return f"{node.left}{inner}{node.right}" if node.left else f"list {inner}"
+    if isinstance(node, Relation):
+        parts = [_show(node.items[0])]
+        for op, item in zip(node.ops, node.items[1:], strict=True):
+            parts += [op, _show(item)]
+        return " ".join(parts)
+    if isinstance(node, SetOp):
+        return f" {node.op} ".join(map(_show, node.items))
+    if isinstance(node, Matrix):
+        return "[" + "; ".join(" ".join(map(_show, row)) for row in node.rows) + "]"
+    if isinstance(node, Ratio):
+        return " : ".join(map(_show, node.items))
+    assert isinstance(node, Time)
+    return f"{node.minutes // 60}:{node.minutes % 60:02d}{' ' + node.half if node.half else ''}"

@@ -1,0 +1,249 @@
+"""Comparisons in worker processes that can be killed: bounded time and memory for any text, from any thread.
+
+Workers are started afresh (exec), never forked, so that they inherit nothing of an engine in this process. Each has
+one thread here that feeds it, so a heavy pair holds up only itself.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import re
+import select
+import subprocess
+import sys
+import threading
+import time
+from collections import OrderedDict, deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Final
+
+from mcts_math.answer.equivalence import check
+from mcts_math.answer.verdict import DEFAULT_POLICY, Policy, Status, Verdict
+from mcts_math.errors import CheckerError
+
+_START_LIMIT_S: Final = 60.0
+_ROOT: Final = str(Path(__file__).resolve().parents[2])
+_EASY: Final = re.compile(r"-?\d{1,15}(?:\.\d{1,15})?\Z", re.ASCII)
+
+Gold = str | Sequence[str]
+
+
+class _Cut(Exception):
+    """The worker did not answer in time, or died."""
+
+
+class _Worker:
+    """One child process and the pipes to it."""
+
+    def __init__(self, memory_mb: int) -> None:
+        paths = [_ROOT, *filter(None, [os.environ.get("PYTHONPATH")])]
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "mcts_math.answer.worker", str(memory_mb)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
+            start_new_session=True,  # an interrupt at the terminal is the parent's to handle
+        )
+        assert self._process.stdin is not None and self._process.stdout is not None
+        self._input, self._output = self._process.stdin, self._process.stdout
+        self._poll = select.poll()
+        self._poll.register(self._output, select.POLLIN)
+        try:
+            greeting = self._receive(_START_LIMIT_S)
+        except _Cut as error:
+            self.kill()
+            raise CheckerError(f"a worker of the answer checker did not start: {error}") from error
+        if "error" in greeting:
+            self.kill()
+            raise CheckerError(f"a worker of the answer checker can't run: {greeting['error']}")
+
+    def ask(self, job: dict[str, Any], limit_s: float) -> dict[str, Any]:
+        """The reply to one job; the worker is of no use after `_Cut`."""
+        try:
+            self._input.write(json.dumps(job).encode() + b"\n")
+            self._input.flush()
+        except OSError as error:
+            raise _Cut("the worker died") from error
+        return self._receive(limit_s)
+
+    def _receive(self, limit_s: float) -> dict[str, Any]:
+        deadline = time.monotonic() + limit_s
+        received = b""
+        while not received.endswith(b"\n"):
+            left = deadline - time.monotonic()
+            if left <= 0 or not self._poll.poll(left * 1000):
+                raise _Cut(f"cut after {limit_s:g} s")
+            chunk = os.read(self._output.fileno(), 1 << 16)
+            if not chunk:
+                raise _Cut("the worker died")
+            received += chunk
+        reply: dict[str, Any] = json.loads(received)
+        return reply
+
+    def kill(self) -> None:
+        """Ends the process at once."""
+        self._process.kill()
+        self._process.wait()
+        for pipe in (self._input, self._output):
+            try:
+                pipe.close()
+            except OSError:
+                continue  # what was still in the buffer of a dead worker
+
+
+_Job = tuple["Future[Verdict]", Gold, str]
+
+
+class CheckerPool:
+    """Worker processes that compare answers.
+
+    Safe to use from any thread. Use as a context manager, or call `close`.
+
+    Args:
+        num_workers: processes, >= 1; one for each core where None. They start when first needed.
+        limit_s: wall-clock seconds for one pair, > 0; a pair that takes longer is a TIMEOUT.
+        memory_mb: address space of a worker, >= 64.
+        policy: the rules of comparison.
+        cache_size: verdicts to remember, >= 0.
+    """
+
+    def __init__(
+        self,
+        num_workers: int | None = None,
+        limit_s: float = 2.0,
+        memory_mb: int = 1024,
+        policy: Policy = DEFAULT_POLICY,
+        cache_size: int = 100_000,
+    ) -> None:
+        if num_workers is not None and num_workers < 1:
+            raise ValueError(f"num_workers must be >= 1, not {num_workers}")
+        if limit_s <= 0 or memory_mb < 64 or cache_size < 0:
+            raise ValueError("limit_s must be > 0, memory_mb >= 64 and cache_size >= 0")
+        self.num_workers = num_workers or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        self.policy = policy
+        self._limit_s = limit_s
+        self._memory_mb = memory_mb
+        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._cache: OrderedDict[tuple[Gold, str], Verdict] = OrderedDict()
+        self._cache_size = cache_size
+        self._lock = threading.Lock()
+        self._threads: list[threading.Thread] = []
+        self._pending = 0
+        self._closed = False
+
+    def __enter__(self) -> CheckerPool:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def check(self, gold: Gold, pred: str) -> Verdict:
+        """Compares one pair and waits for the verdict.
+
+        Raises:
+            CheckerError: the pool is closed, or no worker can be started.
+        """
+        return self.submit(gold, pred).result()
+
+    def submit(self, gold: Gold, pred: str) -> Future[Verdict]:
+        """Compares one pair; the future holds its `Verdict`, at once where the pair is easy or known.
+
+        Raises:
+            CheckerError: the pool is closed.
+        """
+        golds = gold if isinstance(gold, str) else tuple(gold)
+        future: Future[Verdict] = Future()
+        verdict = easy_verdict(golds, pred, self.policy) or self._known((golds, pred))
+        if verdict is not None:
+            future.set_result(verdict)
+            return future
+        with self._lock:
+            if self._closed:
+                raise CheckerError("the answer checker was closed")
+            self._pending += 1
+            if len(self._threads) < min(self.num_workers, self._pending):
+                thread = threading.Thread(target=self._serve, name=f"checker-{len(self._threads)}", daemon=True)
+                self._threads.append(thread)
+                thread.start()
+        self._jobs.put((future, golds, pred))
+        return future
+
+    def check_many(self, pairs: Iterable[tuple[Gold, str]]) -> Iterator[Verdict]:
+        """Verdicts of many (gold, answer) pairs, in order, as they come in, over all workers."""
+        window: deque[Future[Verdict]] = deque()
+        for gold, pred in pairs:
+            window.append(self.submit(gold, pred))
+            while window and (window[0].done() or len(window) > 64 * self.num_workers):
+                yield window.popleft().result()
+        while window:
+            yield window.popleft().result()
+
+    def close(self) -> None:
+        """Ends the workers after the jobs that are queued. Calling it again does nothing."""
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+            threads = list(self._threads)
+        for _ in threads:
+            self._jobs.put(None)
+        for thread in threads:
+            thread.join()
+
+    def _known(self, key: tuple[Gold, str]) -> Verdict | None:
+        with self._lock:
+            verdict = self._cache.get(key)
+            if verdict is not None:
+                self._cache.move_to_end(key)
+            return verdict
+
+    def _remember(self, key: tuple[Gold, str], verdict: Verdict) -> None:
+        with self._lock:
+            self._pending -= 1
+            self._cache[key] = verdict
+            while len(self._cache) > self._cache_size:
+                self._cache.popitem(last=False)
+
+    def _serve(self) -> None:
+        """The thread of one worker: feeds it jobs, replaces it when it had to be killed."""
+        worker: _Worker | None = None
+        while (job := self._jobs.get()) is not None:
+            future, gold, pred = job
+            if not future.set_running_or_notify_cancel():
+                with self._lock:
+                    self._pending -= 1
+                continue
+            try:
+                worker = worker or _Worker(self._memory_mb)
+                reply = worker.ask({"gold": gold, "pred": pred, "policy": asdict(self.policy)}, self._limit_s)
+                verdict = Verdict(Status(reply["status"]), reply["reason"], reply["gold"], reply["pred"])
+            except _Cut as cut:
+                if worker is not None:
+                    worker.kill()
+                worker = None
+                verdict = Verdict(Status.TIMEOUT, str(cut), str(gold)[:200], pred[:200])
+            except Exception as error:  # of infrastructure: the caller must see it, and the thread must live
+                with self._lock:
+                    self._pending -= 1
+                future.set_exception(error if isinstance(error, CheckerError) else CheckerError(repr(error)))
+                continue
+            self._remember((gold, pred), verdict)
+            future.set_result(verdict)
+        if worker is not None:
+            worker.kill()
+
+
+def easy_verdict(gold: Gold, pred: str, policy: Policy) -> Verdict | None:
+    """The verdict of a pair that needs no worker: the same text, or plain numbers. None for any other pair."""
+    golds = (gold,) if isinstance(gold, str) else gold
+    if pred in golds and pred.strip():
+        return Verdict(Status.EQUAL, "the same text", pred, pred)
+    if golds and len(pred) < 32 and _EASY.match(pred) and all(len(g) < 32 and _EASY.match(g) for g in golds):
+        return check(gold, pred, policy)
+    return None

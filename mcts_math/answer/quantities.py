@@ -1,0 +1,155 @@
+"""Numbers with units, percents, ratios, times of day, words."""
+
+from __future__ import annotations
+
+import re
+from fractions import Fraction
+from typing import Final
+
+from mcts_math.answer.nodes import MINUS_ONE, PI, Const, Node, Num, Power, Prod, Quantity, Ratio, Sym, Text, Time, children
+from mcts_math.answer.scalars import scalars_equal, symbols
+from mcts_math.answer.verdict import Policy
+from mcts_math.answer.vocabulary import UNITS
+from mcts_math.answer.words import plain_words
+
+_HUNDREDTH: Final = Num(Fraction(1, 100))
+_DEGREE: Final = Prod((PI, Num(Fraction(1, 180))))
+_SQUASH: Final = re.compile(r"[\s_\W]+")
+
+
+def quantities_equal(left: Node, right: Node, policy: Policy) -> tuple[bool, str]:
+    """Whether two numbers, at least one with a unit, are equal; and the rule."""
+    if isinstance(left, Quantity) and isinstance(right, Quantity):
+        if "%" in (left.unit, right.unit) and left.unit != right.unit:
+            plain = Quantity(left.value, "%") if left.unit == "%" else Quantity(right.value, "%")
+            other = right.value if left.unit == "%" else left.value
+            return _percent_equal(plain, other, policy), "a percentage"
+        scale = _scale(left.unit, right.unit)
+        if scale is None:
+            return False, "units of different kinds"
+        return scalars_equal(_times(left.value, scale), right.value, policy), "values in the same unit"
+    quantity, other = (left, right) if isinstance(left, Quantity) else (right, left)
+    assert isinstance(quantity, Quantity)
+    if quantity.unit == "%":
+        return _percent_equal(quantity, other, policy), "a percentage against a number"
+    if not policy.units and quantity.unit != "degree":
+        return False, "a unit on one side only"
+    if quantity.unit == "degree" and _has_pi(other):
+        return scalars_equal(Prod((quantity.value, _DEGREE)), other, policy), "degrees against radians"
+    if scalars_equal(quantity.value, other, policy):
+        return True, "values, the unit being on one side only"
+    measured = _with_unit_letter(other) if not symbols(quantity.value) else None
+    if measured is not None:
+        return quantities_equal(quantity, measured, policy)
+    return False, "values, the unit being on one side only"
+
+
+def _times(value: Node, scale: Fraction) -> Node:
+    return value if scale == 1 else Prod((Num(scale), value))
+
+
+def _percent_equal(percent: Quantity, other: Node, policy: Policy) -> bool:
+    as_number = policy.percent in ("either", "number") and scalars_equal(percent.value, other, policy)
+    if as_number or policy.percent == "number":
+        return as_number
+    value = percent.value
+    if isinstance(value, Num):
+        fraction: Node = Num(value.value / 100, value.digits, value.places + 2 if value.digits else 0)
+    else:
+        fraction = Prod((_HUNDREDTH, value))
+    return scalars_equal(fraction, other, policy)
+
+
+def _has_pi(node: Node) -> bool:
+    return node == PI or any(_has_pi(child) for child in children(node))
+
+
+def _with_unit_letter(node: Node) -> Quantity | None:
+    """`5 m` was read as 5 times m: a quantity, where m can be a unit."""
+    if isinstance(node, Prod) and isinstance(node.items[-1], (Sym, Power)):
+        last = node.items[-1]
+        letter = last.base if isinstance(last, Power) else last
+        if isinstance(letter, Sym) and letter.name in UNITS and len(node.items) > 1:
+            power = f"^{last.exponent.value}" if isinstance(last, Power) and isinstance(last.exponent, Num) else ""
+            rest = node.items[:-1]
+            return Quantity(rest[0] if len(rest) == 1 else Prod(rest), UNITS[letter.name][1] + power)
+    return None
+
+
+def _scale(left: str, right: str) -> Fraction | None:
+    """What a number in unit `left` is multiplied by in unit `right`; 1 where a unit is not known; None: never equal."""
+    if left == right:
+        return Fraction(1)
+    (a, power_a), (b, power_b) = _split(left), _split(right)
+    first, second = UNITS.get(a), UNITS.get(b)
+    if first is None or second is None:
+        return Fraction(1)
+    if first[0] != second[0] or power_a != power_b:
+        return None
+    if first[0] == "angle" and first[1] != second[1]:
+        return None
+    return (first[2] / second[2]) ** power_a
+
+
+def _split(unit: str) -> tuple[str, int]:
+    name, _, power = unit.partition("^")
+    return name, int(power) if power.lstrip("-").isdigit() and len(power) < 3 else 1
+
+
+def ratios_equal(left: Node, right: Node, policy: Policy) -> bool:
+    """Whether two ratios are proportional; one of two parts may be written as a fraction."""
+    if isinstance(left, Ratio) and isinstance(right, Ratio):
+        if len(left.items) != len(right.items):
+            return False
+        if left.clock and right.clock:
+            return all(scalars_equal(a, b, policy) for a, b in zip(left.items, right.items, strict=True))
+        return all(
+            scalars_equal(Prod((left.items[0], b)), Prod((right.items[0], a)), policy)
+            for a, b in zip(left.items[1:], right.items[1:], strict=True)
+        )
+    ratio, other = (left, right) if isinstance(left, Ratio) else (right, left)
+    if not isinstance(ratio, Ratio) or len(ratio.items) != 2 or ratio.clock:
+        return False
+    if isinstance(other, Quantity):
+        other = other.value
+    return scalars_equal(Prod((ratio.items[0], Power(ratio.items[1], MINUS_ONE))), other, policy)
+
+
+def clocks_equal(left: Node, right: Node) -> bool:
+    """Whether two times of day are the same; where one lacks am or pm, that of the other holds."""
+    first, second = _clock(left), _clock(right)
+    if first is None or second is None:
+        return False
+    if first.half and second.half and first.half != second.half:
+        return False
+    return first.minutes == second.minutes
+
+
+def _clock(node: Node) -> Time | None:
+    if isinstance(node, Time):
+        return node
+    if isinstance(node, Ratio) and node.clock:
+        hour, minute = (item.value for item in node.items if isinstance(item, Num))
+        half = "pm" if hour > 12 else "am" if hour == 0 else ""
+        return Time(int(hour % 12 * 60 + minute), half)
+    if isinstance(node, Num) and node.value.denominator == 1 and 1 <= node.value <= 12:
+        return Time(int(node.value % 12) * 60, "")
+    return None
+
+
+def texts_equal(left: Text, right: Text, policy: Policy) -> bool:
+    """Whether two phrases are the same words; a choice letter may be followed by its text."""
+    a, b = plain_words(left.words), plain_words(right.words)
+    if not policy.letter_case:
+        a, b = a.lower(), b.lower()
+    if a == b:
+        return True
+    return len(a) > 1 and len(b) > 1 and _SQUASH.sub("", a) == _SQUASH.sub("", b)
+
+
+def is_letters(text: Text) -> bool:
+    """Whether the words are a run of capital letters (`ACF`)."""
+    return text.words.isalpha() and text.words.isupper() and len(text.words) < 9
+
+
+__all__ = ["Const", "clocks_equal", "is_letters", "quantities_equal", "ratios_equal", "texts_equal"]

@@ -1,0 +1,202 @@
+"""Sets of real numbers: intervals, points, their unions, and the solution sets of inequalities in one variable."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+from mcts_math.answer.arithmetic import FloatArithmetic, Undefined, evaluate
+from mcts_math.answer.exact import TooLarge, exact
+from mcts_math.answer.nodes import INFINITY, Group, Node, Num, Relation, SetOp, Sym, Time, negate
+from mcts_math.answer.scalars import scalars_equal, symbols
+from mcts_math.answer.verdict import Policy
+
+_INFINITE = float("inf")
+_LOWEST = negate(INFINITY)
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """An interval or a point: ends, whether they belong to it, and the ends as floats to sort by."""
+
+    low: Node
+    high: Node
+    low_closed: bool
+    high_closed: bool
+    start: float
+    stop: float
+
+
+Pieces = tuple[Piece, ...]
+_ALL: Pieces = (Piece(_LOWEST, INFINITY, False, False, -_INFINITE, _INFINITE),)
+
+
+def real_set(node: Node) -> Pieces | None:
+    """The set that `node` denotes as disjoint pieces in ascending order; None where it denotes none with known ends."""
+    if isinstance(node, Group):
+        return _group_set(node)
+    if isinstance(node, SetOp):
+        parts = [real_set(item) for item in node.items]
+        known = [part for part in parts if part is not None]
+        if len(known) != len(parts):
+            return None
+        result = known[0]
+        for part in known[1:]:
+            result = _combine(node.op, result, part)
+        return result
+    if isinstance(node, Relation):
+        return _relation_set(node)
+    return None
+
+
+def variable(node: Node) -> str | None:
+    """The one variable that a condition is about, or None."""
+    names = symbols(node)
+    return next(iter(names)) if len(names) == 1 else None
+
+
+def sets_equal(left: Pieces, right: Pieces, policy: Policy) -> bool:
+    """Whether two sets are the same, ends included."""
+    return len(left) == len(right) and all(
+        a.low_closed == b.low_closed
+        and a.high_closed == b.high_closed
+        and scalars_equal(a.low, b.low, policy)
+        and scalars_equal(a.high, b.high, policy)
+        for a, b in zip(left, right, strict=True)
+    )
+
+
+def position(node: Node) -> float | None:
+    """A number without variables as a float, infinite ones too; None for anything else."""
+    if node == INFINITY:
+        return _INFINITE
+    if node == _LOWEST:
+        return -_INFINITE
+    if symbols(node) or isinstance(node, (Group, Relation, Time)):
+        return None
+    try:
+        value = evaluate(node, {}, FloatArithmetic())
+    except Undefined:
+        return None
+    return None if isinstance(value, complex) else float(value)
+
+
+def _group_set(node: Group) -> Pieces | None:
+    if node.left == "{":
+        points: Pieces = ()
+        for item in node.items:
+            at = position(item)
+            if at is None:
+                return None
+            points = _combine("cup", points, (Piece(item, item, True, True, at, at),))
+        return points
+    if len(node.items) != 2 or not node.left:
+        return None
+    start, stop = position(node.items[0]), position(node.items[1])
+    if start is None or stop is None or start > stop:
+        return None
+    return (Piece(*node.items, node.left == "[", node.right == "]", start, stop),)
+
+
+def _relation_set(node: Relation) -> Pieces | None:
+    name = variable(node)
+    if name is None:
+        return None
+    if node.ops == ("in",) and node.items[0] == Sym(name):
+        return real_set(node.items[1])
+    result = _ALL
+    for left, op, right in zip(node.items, node.ops, node.items[1:], strict=False):
+        part = _inequality(left, op, right, name)
+        if part is None:
+            return None
+        result = _combine("cap", result, part)
+    return result
+
+
+_FLIPPED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "=": "=", "!=": "!="}
+
+
+def _inequality(left: Node, op: str, right: Node, name: str) -> Pieces | None:
+    if op not in _FLIPPED:
+        return None
+    if right == Sym(name):
+        left, op, right = right, _FLIPPED[op], left
+    if left == Sym(name) and not symbols(right):
+        end = right
+    else:
+        solved = _linear(left, right, name)
+        if solved is None:
+            return None
+        end, rising = solved
+        op = op if rising else _FLIPPED[op]
+    at = position(end)
+    if at is None:
+        return None
+    below = Piece(_LOWEST, end, False, op == "<=", -_INFINITE, at)
+    above = Piece(end, INFINITY, op == ">=", False, at, _INFINITE)
+    if op == "=":
+        return (Piece(end, end, True, True, at, at),)
+    if op == "!=":
+        return (below, above)
+    if op[0] == "<":
+        return (replace(below, high_closed=op == "<=" and at < _INFINITE),) if at > -_INFINITE else ()
+    return (replace(above, low_closed=op == ">=" and at > -_INFINITE),) if at < _INFINITE else ()
+
+
+def _linear(left: Node, right: Node, name: str) -> tuple[Node, bool] | None:
+    """Where `left - right` is linear with rational coefficients: its root, and whether it rises."""
+    differences: list[Fraction] = []
+    try:
+        for at in (0, 1, 2, 7):
+            first, second = exact(left, {name: Fraction(at)}), exact(right, {name: Fraction(at)})
+            if first is None or second is None:
+                return None
+            differences.append(first - second)
+    except (TooLarge, ZeroDivisionError):
+        return None
+    slope = differences[1] - differences[0]
+    if not slope or differences[2] - differences[1] != slope or differences[3] != differences[0] + 7 * slope:
+        return None
+    return Num(-differences[0] / slope), slope > 0
+
+
+def _combine(op: str, left: Pieces, right: Pieces) -> Pieces:
+    if op in ("cup", "or"):
+        return _union(left + right)
+    if op in ("cap", "and"):
+        return _union(tuple(piece for a in left for b in right if (piece := _meet(a, b)) is not None))
+    return _combine("cap", left, _complement(right))
+
+
+def _meet(a: Piece, b: Piece) -> Piece | None:
+    low = max((a, b), key=lambda piece: (piece.start, not piece.low_closed))
+    high = min((a, b), key=lambda piece: (piece.stop, piece.high_closed))
+    if low.start > high.stop or (low.start == high.stop and not (low.low_closed and high.high_closed)):
+        return None
+    return Piece(low.low, high.high, low.low_closed, high.high_closed, low.start, high.stop)
+
+
+def _union(pieces: Pieces) -> Pieces:
+    merged: list[Piece] = []
+    for piece in sorted(pieces, key=lambda piece: (piece.start, not piece.low_closed)):
+        last = merged[-1] if merged else None
+        touches = last is not None and (
+            piece.start < last.stop or (piece.start == last.stop and (piece.low_closed or last.high_closed))
+        )
+        if last is None or not touches:
+            merged.append(piece)
+        elif (piece.stop, piece.high_closed) > (last.stop, last.high_closed):
+            merged[-1] = replace(last, high=piece.high, high_closed=piece.high_closed, stop=piece.stop)
+    return tuple(merged)
+
+
+def _complement(pieces: Pieces) -> Pieces:
+    result: list[Piece] = []
+    low, closed, start = _LOWEST, False, -_INFINITE
+    for piece in pieces:
+        if piece.start > start or (piece.start == start and closed and not piece.low_closed and start > -_INFINITE):
+            result.append(Piece(low, piece.low, closed, not piece.low_closed, start, piece.start))
+        low, closed, start = piece.high, not piece.high_closed, piece.stop
+    if start < _INFINITE:
+        result.append(Piece(low, INFINITY, closed, False, start, _INFINITE))
+    return tuple(result)

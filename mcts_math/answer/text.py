@@ -1,0 +1,237 @@
+"""Cleaning an answer's text before it is read: one alphabet, no decoration.
+
+The result still is LaTeX, Python or plain text, whatever it was; only habits that carry no meaning are gone.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import Final
+
+MAX_LENGTH: Final = 50_000  # longer answers are compared as text only
+
+_SUPERSCRIPTS: Final = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁼⁽⁾ⁿⁱ", "0123456789+-=()ni")
+_SUBSCRIPTS: Final = str.maketrans("₀₁₂₃₄₅₆₇₈₉₊₋₌₍₎ₐₑₒₓₙₘₖᵢⱼ", "0123456789+-=()aeoxnmkij")
+_SUPER_RUN: Final = re.compile("[⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁼⁽⁾ⁿⁱ]+")
+_SUB_RUN: Final = re.compile("[₀₁₂₃₄₅₆₇₈₉₊₋₌₍₎ₐₑₒₓₙₘₖᵢⱼ]+")
+_VULGAR: Final = re.compile("[¼½¾⅐⅑⅒⅓⅔⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞]")
+
+_SYMBOLS: Final = str.maketrans(
+    {
+        "−": "-",
+        "–": "-",
+        "—": "-",
+        "‐": "-",
+        "‑": "-",
+        "‒": "-",
+        "﹣": "-",
+        "×": r"\times ",
+        "✕": r"\times ",
+        "·": r"\cdot ",
+        "⋅": r"\cdot ",
+        "∙": r"\cdot ",
+        "∗": "*",
+        "÷": r"\div ",
+        "⁄": "/",
+        "∕": "/",
+        "√": r"\sqrt ",
+        "∛": r"\cbrt ",
+        "π": r"\pi ",
+        "∞": r"\infty ",
+        "≤": r"\le ",
+        "⩽": r"\le ",
+        "≥": r"\ge ",
+        "⩾": r"\ge ",
+        "≠": r"\ne ",
+        "≈": r"\approx ",
+        "≃": r"\approx ",
+        "∪": r"\cup ",
+        "⋃": r"\cup ",
+        "∩": r"\cap ",
+        "∖": r"\setminus ",
+        "∈": r"\in ",
+        "∉": r"\notin ",
+        "∅": r"\emptyset ",
+        "ø": r"\emptyset ",
+        "Ø": r"\emptyset ",
+        "±": r"\pm ",
+        "∓": r"\mp ",
+        "°": r"^\circ ",
+        "º": r"^\circ ",
+        "˚": r"^\circ ",
+        "∘": r"^\circ ",
+        "′": "'",
+        "’": "'",
+        "‘": "'",
+        "“": '"',
+        "”": '"',
+        "∠": "",
+        "△": "",
+        "→": r"\to ",
+        "∧": r"\land ",
+        "∨": r"\lor ",
+        "ℝ": r"\mathbb{R}",
+        "ⅈ": "i",
+        "ⅇ": "e",
+        "¢": r"\text{ cents}",
+        "€": "",
+        "£": "",
+        "¥": "",
+        "₹": "",
+        "⌊": r"\lfloor ",
+        "⌋": r"\rfloor ",
+        "⌈": r"\lceil ",
+        "⌉": r"\rceil ",
+        "⟨": r"\langle ",
+        "⟩": r"\rangle ",
+        "α": r"\alpha ",
+        "β": r"\beta ",
+        "γ": r"\gamma ",
+        "δ": r"\delta ",
+        "ε": r"\epsilon ",
+        "θ": r"\theta ",
+        "λ": r"\lambda ",
+        "μ": r"\mu ",
+        "ρ": r"\rho ",
+        "σ": r"\sigma ",
+        "τ": r"\tau ",
+        "φ": r"\phi ",
+        "ϕ": r"\phi ",
+        "ω": r"\omega ",
+        "Δ": r"\Delta ",
+        "Ω": r"\Omega ",
+        "，": ",",
+        "。": ".",
+        "：": ":",
+        "；": ";",
+        "（": "(",
+        "）": ")",
+        "％": "%",
+        "\u00a0": " ",
+    }
+)
+
+# A C-style escape that was interpreted once too often: "\t" + "frac" was \tfrac.
+_LOST_ESCAPES: Final = (
+    (re.compile("\t(?=(frac|ext|imes|heta|an)(?![a-z]))"), r"\\t"),
+    (re.compile("\x0c(?=rac(?![a-z]))"), r"\\f"),
+    (re.compile("\x08(?=(inom|egin|oxed|eta)(?![a-z]))"), r"\\b"),
+    (re.compile("\r(?=(ight|angle|floor|ceil|ho)(?![a-z]))"), r"\\r"),
+    (re.compile("\n(?=(eq|e|u)(?![a-z]))"), r"\\n"),
+)
+
+_SPACING: Final = re.compile(r"(?<!\\)\\(?:[,;:>]|quad(?![a-zA-Z])|qquad(?![a-zA-Z])|hspace\*?\{[^{}]*\}|enspace|thinspace)|~|(?<!\\)\\(?=\s)")
+_NO_EFFECT: Final = re.compile(
+    r"\\(?:left|right|middle|bigl|bigr|Bigl|Bigr|biggl|biggr|Biggl|Biggr|big|Big|bigg|Bigg|displaystyle|textstyle|"
+    r"scriptstyle|limits|nolimits|mathstrut|strut|hfill|hfil|noindent|centering|rm|it|bf|angle|triangle|measuredangle"
+    r"|phantom\{[^{}]*\}|label\{[^{}]*\}|tag\{[^{}]*\})(?![a-zA-Z])"
+)
+_GLUE: Final = re.compile(r"(?<=\d)(?:\{,\}|,\s*\\!|\\!\s*,|\\!\s*,\\!)\s*(?=\d{3})")
+_BOX: Final = re.compile(r"\\(?:boxed|fbox|ensuremath)\s*\{")
+_LEAD: Final = re.compile(
+    r"^(?:(?:so|thus|hence|therefore|and|the)\s+)*(?:final\s+)?(?:answer|result|solution|value)s?(?:\s+(?:is|are)\s*:?|\s*[:=])\s*",
+    re.IGNORECASE,
+)
+_QUOTED_FLOAT: Final = re.compile(r"""(?:float|Decimal|Float|mpf|Symbol)\(\s*['"]([^'"()]*)['"]\s*\)""")
+_NUMPY_ROW: Final = re.compile(r"(?<=[\d.j\]])\s+(?=[-+\d.\[])")
+_NUMPY: Final = re.compile(r"^\[[\[\]\s\d.eE+\-]*\]$")
+
+
+def normalise(text: str) -> str:
+    """`text` in one alphabet and without decoration (dollar signs, boxes, spacing, markdown, a final full stop)."""
+    text = _alphabet(text)
+    text = _unwrap(text)
+    if _NUMPY.match(text) and "," not in text:
+        text = _NUMPY_ROW.sub(", ", text)
+    text = _GLUE.sub("", text)
+    text = text.replace("\\!", "")
+    text = _NO_EFFECT.sub(" ", text)
+    text = _SPACING.sub(" ", text)
+    text = _LEAD.sub("", text)
+    text = re.sub(r"\b(sq|cu)\. ?(?=[a-z])", r"\1 ", text)
+    text = _QUOTED_FLOAT.sub(r"\1", text)
+    return _trim(" ".join(text.split()))
+
+
+def _alphabet(text: str) -> str:
+    if text.isascii():
+        for pattern, command in _LOST_ESCAPES:
+            text = pattern.sub(command, text)
+    else:
+        text = _SUPER_RUN.sub(lambda match: "^{" + match.group().translate(_SUPERSCRIPTS) + "}", text)
+        text = _SUB_RUN.sub(lambda match: "_{" + match.group().translate(_SUBSCRIPTS) + "}", text)
+        text = _VULGAR.sub(_vulgar, text)
+        text = text.translate(_SYMBOLS)
+        text = unicodedata.normalize("NFKC", text).translate(_SYMBOLS)
+        text = "".join(char for char in text if unicodedata.category(char) != "Cf")
+    if "\\\\" in text and ("\\\\begin" in text or "\\begin" not in text):
+        text = re.sub(r"\\\\(?=[a-zA-Z()\[\]{}$%,!;:])", r"\\", text)
+    return text
+
+
+def _vulgar(match: re.Match[str]) -> str:
+    above, below = unicodedata.normalize("NFKD", match.group()).split("⁄")
+    return rf"\frac{{{above}}}{{{below}}}"
+
+
+def matching(text: str, start: int) -> int:
+    """Index of the `}` that closes the `{` at `start`, or -1."""
+    depth = 0
+    index = start
+    while index < len(text):
+        char = text[index]
+        if char == "\\":
+            index += 1
+        elif char == "{":
+            depth += 1
+        elif char == "}":
+            depth -= 1
+            if not depth:
+                return index
+        index += 1
+    return -1
+
+
+def _unwrap(text: str) -> str:
+    """Without enclosing $…$, \\(…\\), \\[…\\], boxes, markdown, code fences."""
+    for _ in range(8):
+        before = text
+        text = _trim(text.strip())
+        for left, right in (("$$", "$$"), ("$", "$"), (r"\(", r"\)"), (r"\[", r"\]"), ("**", "**"), ("`", "`")):
+            if len(text) > len(left) + len(right) and text.startswith(left) and text.endswith(right):
+                inner = text[len(left) : -len(right)]
+                if left not in inner and not inner.endswith("\\"):
+                    text = inner
+        box = _BOX.search(text)
+        if box is not None:
+            end = matching(text, box.end() - 1)
+            if end > 0:
+                text = text[: box.start()] + text[box.end() : end] + text[end + 1 :]
+        if text == before:
+            break
+    return _drop_dollars(text)
+
+
+def _drop_dollars(text: str) -> str:
+    """Unescaped dollar signs that delimit mathematics go; one before a number is money."""
+    if "$" not in text:
+        return text
+    if len(re.findall(r"(?<!\\)\$", text)) % 2 == 0:
+        return re.sub(r"(?<!\\)\$", " ", text)
+    return re.sub(r"(?<!\\)\$", r"\\$", text)
+
+
+def _trim(text: str) -> str:
+    """Without surrounding space, a leading `=`, and final punctuation that ends a sentence."""
+    text = text.strip()
+    while text and text[-1] in ".,;:" and not text.endswith(("\\,", "\\;", "\\:", "...")):
+        if text[-1] == "." and re.search(r"(?:^|[^\d])\d+\.$", text) is None and re.search(r"\b[ap]\.m\.$", text, re.I):
+            break
+        text = text[:-1].rstrip()
+    if text.startswith(("= ", "=\\", "=-")) or re.match(r"=\s*[\d(\[{a-zA-Z]", text):
+        text = text[1:].lstrip()
+    for quote in ("'", '"'):
+        if len(text) > 2 and text[0] == quote == text[-1] and quote not in text[1:-1]:
+            text = text[1:-1].strip()
+    return text

@@ -1,0 +1,184 @@
+"""The names that the reader knows: functions, constants, Python constructors, units, number words."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Final
+
+GREEK: Final = frozenset(
+    "alpha beta gamma delta epsilon varepsilon zeta eta theta vartheta iota kappa lambda mu nu xi rho sigma tau "
+    "upsilon phi varphi chi psi omega Gamma Delta Theta Lambda Xi Sigma Upsilon Phi Psi Omega ell hbar".split()
+)
+
+FUNCTIONS: Final = {
+    **{name: name for name in "sin cos tan cot sec csc sinh cosh tanh coth sech csch exp arg".split()},
+    **{name: "a" + name[3:] for name in "arcsin arccos arctan arccot arcsec arccsc".split()},
+    **{name: name for name in "asin acos atan acot asec acsc asinh acosh atanh atan2".split()},
+    **{name: "a" + name[3:] for name in "arcsinh arccosh arctanh".split()},
+    **{name: "a" + name[2:] for name in "arsinh arcosh artanh".split()},
+    "ln": "log",
+    "log": "log",
+    "lg": "log",
+    "log2": "log2",
+    "log10": "log10",
+    "sqrt": "sqrt",
+    "cbrt": "cbrt",
+    "root": "root",
+    "abs": "abs",
+    "Abs": "abs",
+    "fabs": "abs",
+    "floor": "floor",
+    "ceil": "ceil",
+    "ceiling": "ceil",
+    "factorial": "factorial",
+    "gamma": "gamma",
+    "binomial": "binom",
+    "binom": "binom",
+    "comb": "binom",
+    "nCr": "binom",
+    "gcd": "gcd",
+    "lcm": "lcm",
+    "min": "min",
+    "Min": "min",
+    "max": "max",
+    "Max": "max",
+    "sgn": "sign",
+    "sign": "sign",
+    "re": "re",
+    "Re": "re",
+    "im": "im",
+    "Im": "im",
+    "conjugate": "conjugate",
+    "det": "det",
+    "deg2rad": "rad",
+    "Mod": "mod",
+}
+
+CONSTANTS: Final = {
+    "pi": "pi",
+    "Pi": "pi",
+    "PI": "pi",
+    "oo": "oo",
+    "inf": "oo",
+    "infty": "oo",
+    "infinity": "oo",
+    "Infinity": "oo",
+    "NegativeInfinity": "-oo",
+    "zoo": "oo",
+    "nan": "nan",
+    "NaN": "nan",
+    "E": "e",
+    "e": "e",
+    "I": "i",
+    "i": "i",
+    "ImaginaryUnit": "i",
+    "Exp1": "e",
+    "True": "true",
+    "False": "false",
+}
+
+CONSTRUCTORS: Final = frozenset(
+    "Rational Fraction Integer Float Decimal mpf mpc complex float int Matrix ImmutableDenseMatrix ImmutableMatrix "
+    "MutableDenseMatrix SparseMatrix array matrix FiniteSet Set set frozenset list tuple List Tuple Interval Union "
+    "Intersection Complement Eq Equality Ne Unequality Lt Le Gt Ge StrictLessThan LessThan StrictGreaterThan "
+    "GreaterThan And Or Symbol Poly PurePoly Point Point2D Point3D Add Mul Pow float64 float32 float16 int64 int32 "
+    "int16 int8 uint8 complex128 dict OrderedDict str_ bool_ ".split()
+)
+
+EMPTY_NAMES: Final = frozenset({"EmptySet", "emptyset", "varnothing", "None"})
+REAL_NAMES: Final = frozenset({"Reals", "UniversalSet"})
+
+# Scale to the unit of the same dimension: (dimension, factor).
+_UNITS: Final = {
+    "length m": "m meter meters metre metres",
+    "length cm 1/100": "cm centimeter centimeters centimetre centimetres",
+    "length mm 1/1000": "mm millimeter millimeters millimetre millimetres",
+    "length km 1000": "km kilometer kilometers kilometre kilometres",
+    "length in 127/5000": "in inch inches",
+    "length ft 381/1250": "ft foot feet",
+    "length yd 1143/1250": "yd yard yards",
+    "length mi 201168/125": "mi mile miles",
+    "time s": "s sec secs second seconds",
+    "time min 60": "min mins minute minutes",
+    "time h 3600": "h hr hrs hour hours",
+    "time day 86400": "day days",
+    "time week 604800": "wk week weeks",
+    "time year 31557600": "yr yrs year years",
+    "time month 2629800": "month months",
+    "mass g": "g gm gram grams gms",
+    "mass kg 1000": "kg kilogram kilograms kilo kilos",
+    "mass mg 1/1000": "mg milligram milligrams",
+    "mass lb 45359237/100000": "lb lbs pound pounds",
+    "mass oz 45359237/1600000": "oz ounce ounces",
+    "volume L 1/1000": "l L liter liters litre litres",
+    "volume mL 1/1000000": "ml mL milliliter milliliters",
+    "money dollar": "dollar dollars usd USD bucks",
+    "money cent 1/100": "cent cents",
+    "money2 euro": "euro euros EUR",
+    "angle degree": "degree degrees deg",
+    "angle radian": "rad rads radian radians",
+    "speed mph": "mph",
+    "speed2 kmh": "kmh kph",
+}
+
+
+def _units() -> dict[str, tuple[str, str, Fraction]]:
+    table: dict[str, tuple[str, str, Fraction]] = {}
+    for key, names in _UNITS.items():
+        dimension, name, *factor = key.split()
+        for alias in names.split():
+            table[alias] = (dimension, name, Fraction(factor[0]) if factor else Fraction(1))
+    return table
+
+
+UNITS: Final = _units()
+
+SHORT_WORDS: Final = frozenset(
+    "the per for are all any not has men one two six ten day box way cat dog boy red sum yes odd low top mon tue wed thu fri "
+    "sat sun jan feb mar apr may jun jul aug sep oct nov dec tie win left".split()
+)
+
+NUMBER_WORDS: Final = {
+    word: value
+    for value, word in enumerate(
+        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
+        "seventeen eighteen nineteen".split()
+    )
+} | {
+    word: 10 * value
+    for value, word in enumerate("twenty thirty forty fifty sixty seventy eighty ninety".split(), start=2)
+}
+SCALE_WORDS: Final = {"hundred": 100, "thousand": 1000, "million": 10**6, "billion": 10**9, "trillion": 10**12}
+PART_WORDS: Final = {
+    word: value
+    for value, words in enumerate(
+        ("half halves", "third thirds", "fourth fourths quarter quarters", "fifth fifths", "sixth sixths"), start=2
+    )
+    for word in words.split()
+} | {"seventh": 7, "sevenths": 7, "eighth": 8, "eighths": 8, "ninth": 9, "ninths": 9, "tenth": 10, "tenths": 10}
+
+# Phrases that mean the same; the first of each row is the name.
+_PHRASES: Final = (
+    (
+        "no solution",
+        "no solutions",
+        "none",
+        "no real solution",
+        "no real solutions",
+        "empty set",
+        "the empty set",
+        "there is no solution",
+        "there are no solutions",
+        "no real roots",
+        "no such number",
+        "no real root",
+    ),
+    ("undefined", "does not exist", "dne", "not defined", "doesn't exist", "limit does not exist", "indeterminate"),
+    ("all real numbers", "all reals", "the real numbers", "real numbers", "any real number", "all real number"),
+    ("yes", "true"),
+    ("no", "false"),
+    ("infinity", "infinite", "positive infinity"),
+    ("negative infinity", "minus infinity"),
+    ("infinitely many", "infinitely many solutions", "infinite solutions", "infinite number of solutions"),
+)
+PHRASES: Final = {phrase: row[0] for row in _PHRASES for phrase in row}

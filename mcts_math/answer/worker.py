@@ -1,0 +1,53 @@
+"""A worker process of the pool: reads pairs as JSON lines, writes verdicts as JSON lines. Run with `-m`, never imported.
+
+It limits its own memory. The parent limits its time and kills it.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+from mcts_math.errors import CheckerError
+
+
+def _limit_memory(megabytes: int) -> None:
+    if sys.platform != "win32":
+        import resource
+
+        _, hard = resource.getrlimit(resource.RLIMIT_AS)
+        wanted = megabytes * 2**20
+        resource.setrlimit(resource.RLIMIT_AS, (wanted if hard < 0 else min(wanted, hard), hard))
+
+
+def _answer(line: str) -> dict[str, Any]:
+    from mcts_math.answer.equivalence import check
+    from mcts_math.answer.verdict import Policy
+
+    job = json.loads(line)
+    try:
+        verdict = check(job["gold"], job["pred"], Policy(**job["policy"]))
+    except MemoryError:
+        return {"status": "timeout", "reason": "cut at the memory limit", "gold": "", "pred": ""}
+    return {"status": verdict.status.value, "reason": verdict.reason, "gold": verdict.gold, "pred": verdict.pred}
+
+
+def main() -> int:
+    """Serves until standard input ends."""
+    try:
+        from mcts_math.answer.arithmetic import PreciseArithmetic
+
+        PreciseArithmetic()
+        _limit_memory(int(sys.argv[1]))
+    except (CheckerError, ImportError, OSError, ValueError) as error:
+        print(json.dumps({"error": str(error)}), flush=True)
+        return 1
+    print(json.dumps({"ready": True}), flush=True)
+    for line in sys.stdin:
+        print(json.dumps(_answer(line)), flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

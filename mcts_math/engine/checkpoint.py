@@ -1,0 +1,237 @@
+"""What a checkpoint folder holds, found out without loading it.
+
+`inspect` reads a few small files and says early, and with a remedy, why a checkpoint can't be used; so a run fails
+before minutes are spent on loading weights. It does not judge the weights themselves (`value_head` and the engines do).
+torch is not imported here, transformers neither.
+
+The published layout of a policy with a value head: `config.json` says `"value_model": true`, and `value_head.pth` holds
+`v_head.summary.weight` [1, hidden] and `v_head.summary.bias` [1]. We also read `value_head.safetensors` with the same
+names, and a head that sits among the model's own weights.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mcts_math.errors import CheckpointError
+
+HEAD_WEIGHT = "v_head.summary.weight"
+HEAD_BIAS = "v_head.summary.bias"
+HEAD_PTH = "value_head.pth"
+HEAD_SAFETENSORS = "value_head.safetensors"
+WEIGHT_INDEXES = ("model.safetensors.index.json", "pytorch_model.bin.index.json")
+WEIGHT_FILES = ("model.safetensors", "pytorch_model.bin")
+TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "spiece.model", "tekken.json", "vocab.json", "vocab.txt")
+# The names under which architectures keep the longest sequence that they can read.
+_CONTEXT_KEYS = ("max_position_embeddings", "n_positions", "max_seq_len", "max_sequence_length", "seq_length", "n_ctx")
+_HIDDEN_KEYS = ("hidden_size", "n_embd", "d_model", "dim")
+_HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A model folder, as far as its small files tell.
+
+    Attributes:
+        name: the folder, or the name on the Hugging Face hub, as it was given.
+        path: the folder; None for a name on the hub, of which nothing else is known before it is downloaded.
+        architecture: the class in `config.json`, such as "LlamaForCausalLM"; "" where it names none.
+        context_length: most tokens of prompt and continuation together; None where the config does not say.
+        hidden_size: width of the last hidden state; None where the config does not say.
+        initializer_range: standard deviation for a fresh value head.
+        value_model: `config.json` says that a value head belongs to the model.
+        head_files: where the value head is, of equal content if there are several; empty where there is none.
+    """
+
+    name: str
+    path: Path | None
+    architecture: str = ""
+    context_length: int | None = None
+    hidden_size: int | None = None
+    initializer_range: float = 0.02
+    value_model: bool = False
+    head_files: tuple[Path, ...] = ()
+
+
+def inspect(model_dir: str | Path, *, need_value: bool = False) -> Checkpoint:
+    """Reads what the small files of a checkpoint tell.
+
+    Args:
+        model_dir: a folder, or a name on the Hugging Face hub ("owner/model"), which is passed on unread.
+        need_value: the model must come with a value head.
+
+    Raises:
+        CheckpointError: the folder, its config, weights, tokenizer or (if needed) value head is missing or broken.
+    """
+    name = str(model_dir)
+    path = Path(name).expanduser()
+    if not path.is_dir():
+        if _looks_like_hub_name(name):
+            return Checkpoint(name, None)
+        what = "is a file, not a folder" if path.exists() else "does not exist"
+        raise CheckpointError(f"model_dir {name!r} {what}; give a folder with config.json, weights and tokenizer")
+    config = read_config(path)
+    _require_weights(path)
+    _require_tokenizer(path)
+    text_config = config.get("text_config") or {}
+    if not isinstance(text_config, Mapping):
+        raise CheckpointError(f"{path / 'config.json'}: text_config must be an object")
+    checkpoint = Checkpoint(
+        name=name,
+        path=path,
+        architecture=_architecture(config),
+        context_length=_positive_int(path, config, text_config, _CONTEXT_KEYS),
+        hidden_size=_positive_int(path, config, text_config, _HIDDEN_KEYS),
+        initializer_range=float(config.get("initializer_range") or text_config.get("initializer_range") or 0.02),
+        value_model=config.get("value_model") is True,
+        head_files=_find_head(path, config.get("value_model") is True),
+    )
+    if need_value:
+        _require_head(checkpoint)
+    return checkpoint
+
+
+def download(checkpoint: Checkpoint, *, need_value: bool = False) -> Checkpoint:
+    """The same checkpoint as a folder: at once if it is one, else from the hub (or its local cache).
+
+    Raises:
+        CheckpointError: the hub does not have it or can't be reached, or what came is not usable.
+    """
+    if checkpoint.path is not None:
+        return checkpoint
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+
+    try:
+        folder = snapshot_download(checkpoint.name)
+    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
+        raise CheckpointError(
+            f"model_dir {checkpoint.name!r} is no folder here, and the Hugging Face hub did not give it: {error}"
+        ) from error
+    return inspect(folder, need_value=need_value)
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """`config.json` of a model folder. Raises CheckpointError where it is missing or no JSON object."""
+    return _read_object(path / "config.json")
+
+
+def safetensors_names(file: Path) -> list[str]:
+    """Names of the tensors in a safetensors file, from its header alone (8 bytes of length, then JSON)."""
+    try:
+        with file.open("rb") as stream:
+            (length,) = struct.unpack("<Q", stream.read(8))
+            if length > file.stat().st_size:
+                raise ValueError("the header is longer than the file")
+            header = json.loads(stream.read(length))
+    except (OSError, struct.error, ValueError) as error:
+        raise CheckpointError(f"{file} is not a readable safetensors file: {error}") from error
+    return [name for name in header if name != "__metadata__"]
+
+
+def _looks_like_hub_name(name: str) -> bool:
+    """ "owner/model" may be on the hub, unless a folder "owner" here shows that a path was meant."""
+    if not _HUB_NAME.fullmatch(name) or "/" not in name:
+        return False
+    return not Path(name).parent.is_dir()
+
+
+def _read_object(file: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise CheckpointError(f"{file} is missing; is {file.parent} a complete model folder?") from None
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"{file} can't be read as JSON: {error}") from error
+    if not isinstance(content, dict):
+        raise CheckpointError(f"{file} must hold a JSON object, not {type(content).__name__}")
+    return content
+
+
+def _require_weights(path: Path) -> None:
+    for index in WEIGHT_INDEXES:
+        if (path / index).exists():
+            shards = sorted(set(_weight_map(path / index).values()))
+            missing = [shard for shard in shards if not _is_filled(path / shard)]
+            if missing:
+                raise CheckpointError(
+                    f"{path}: {len(missing)} of {len(shards)} weight files named in {index} are missing or empty, "
+                    f"{missing[0]} among them; copy or download the checkpoint again"
+                )
+            return
+    if not any(_is_filled(path / file) for file in WEIGHT_FILES):
+        raise CheckpointError(f"{path} has no weights: neither {', '.join(WEIGHT_FILES)} nor an index of shards")
+
+
+def _weight_map(index: Path) -> dict[str, str]:
+    weight_map = _read_object(index).get("weight_map")
+    if not isinstance(weight_map, dict) or not all(isinstance(shard, str) for shard in weight_map.values()):
+        raise CheckpointError(f"{index} has no usable weight_map")
+    return weight_map
+
+
+def _is_filled(file: Path) -> bool:
+    return file.is_file() and file.stat().st_size > 0
+
+
+def _require_tokenizer(path: Path) -> None:
+    if not any(_is_filled(path / file) for file in TOKENIZER_FILES):
+        raise CheckpointError(
+            f"{path} has no tokenizer ({', '.join(TOKENIZER_FILES)}); copy it from the model this was made from"
+        )
+
+
+def _architecture(config: Mapping[str, Any]) -> str:
+    names = config.get("architectures")
+    return names[0] if isinstance(names, list) and names and isinstance(names[0], str) else ""
+
+
+def _positive_int(
+    path: Path, config: Mapping[str, Any], text_config: Mapping[str, Any], keys: tuple[str, ...]
+) -> int | None:
+    for source in (config, text_config):
+        for key in keys:
+            value = source.get(key)
+            if value is None:
+                continue
+            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+                raise CheckpointError(f"{path / 'config.json'}: {key} must be a positive integer, not {value!r}")
+            return value
+    return None
+
+
+def _find_head(path: Path, value_model: bool) -> tuple[Path, ...]:
+    """The files that hold the head, the ones of their own first. Shards are looked through only where a head is due."""
+    own = tuple(path / name for name in (HEAD_SAFETENSORS, HEAD_PTH) if (path / name).exists())
+    if own or not value_model:
+        return own
+    for index in WEIGHT_INDEXES:
+        if (path / index).exists():
+            weight_map = _weight_map(path / index)
+            return (path / weight_map[HEAD_WEIGHT],) if HEAD_WEIGHT in weight_map else ()
+    single = path / "model.safetensors"
+    if single.exists():
+        return (single,) if HEAD_WEIGHT in safetensors_names(single) else ()
+    # A pickled file can't be looked into without torch: reading the head from it will tell.
+    return (path / "pytorch_model.bin",)
+
+
+def _require_head(checkpoint: Checkpoint) -> None:
+    if checkpoint.head_files and checkpoint.value_model:
+        return
+    remedy = f"`python scripts/save_value_head.py {checkpoint.name}` adds a fresh one"
+    if not checkpoint.head_files:
+        raise CheckpointError(
+            f"{checkpoint.path} has no value head, but need_value_func is on: there is neither {HEAD_PTH} nor "
+            f"{HEAD_SAFETENSORS}, nor {HEAD_WEIGHT} among the weights; {remedy} (untrained)"
+        )
+    raise CheckpointError(
+        f"{checkpoint.path} has {checkpoint.head_files[0].name}, but its config.json does not say "
+        f'"value_model": true; add that line if the head belongs to this model'
+    )

@@ -1,0 +1,201 @@
+"""A causal language model of transformers, loaded and made ready for `batch`: logits and last hidden states of a
+`KVBlock`'s rows, nothing else."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers.cache_utils import DynamicCache, DynamicLayer
+from transformers.utils import logging as transformers_logging
+
+from mcts_math.engine.checkpoint import Checkpoint
+from mcts_math.engine.kv import KVBlock, KVLayout
+from mcts_math.engine.text import Codec
+from mcts_math.engine.value_head import ValueHead, load_value_head
+from mcts_math.errors import CheckpointError, EngineError
+
+_DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+
+
+@dataclass(frozen=True, slots=True)
+class ForwardResult:
+    """Of the last column that was computed.
+
+    Attributes:
+        logits: [B, V].
+        hidden: [B, H] after the final norm, or None where the model has no value head.
+    """
+
+    logits: Tensor
+    hidden: Tensor | None
+
+
+class CausalModel:
+    """A model, its tokenizer and, if wanted, its value head.
+
+    Attributes:
+        device: where inputs go and logits come from.
+        context_length: most tokens of prompt and continuation together.
+        layout: which keys and values the model keeps.
+        codec: its tokenizer.
+        head: its value head, or None.
+    """
+
+    def __init__(self, model: Any, codec: Codec, context_length: int, head: ValueHead | None) -> None:
+        self._model = model
+        self.device: torch.device = model.device
+        self.context_length = context_length
+        self.codec = codec
+        self.head = head
+        parameters = inspect.signature(model.forward).parameters
+        self._takes_positions = "position_ids" in parameters
+        self._takes_logits_to_keep = "logits_to_keep" in parameters
+        self._hidden: Tensor | None = None
+        if head is not None:
+            if model.base_model is model:
+                raise CheckpointError(
+                    f"{type(model).__name__} does not tell its last hidden state, which a value needs"
+                )
+            model.base_model.register_forward_hook(self._keep_hidden)
+        self.layout = self._probe()
+
+    def forward(self, block: KVBlock, ids: Tensor, positions: Tensor, *, want_hidden: bool = False) -> ForwardResult:
+        """Computes the columns behind a block's window and moves the window over them.
+
+        Args:
+            block: keys, values and mask; the mask must already cover the new columns.
+            ids: [B, T], int64.
+            positions: [B, T], int64: each token's place in its row; anything for padding.
+            want_hidden: the hidden state is wanted too; needs a value head.
+        """
+        num_new = ids.shape[1]
+        inputs: dict[str, Any] = {"input_ids": ids, "attention_mask": block.window_mask(num_new)}
+        if self._takes_positions:
+            inputs["position_ids"] = positions
+        if self._takes_logits_to_keep:
+            inputs["logits_to_keep"] = 1
+        output = self._model(**inputs, past_key_values=block.cache, use_cache=True)
+        block.advance(num_new)
+        hidden = self._hidden[:, -1] if want_hidden and self._hidden is not None else None
+        self._hidden = None
+        return ForwardResult(output.logits[:, -1], hidden)
+
+    def values(self, hidden: Tensor) -> list[float]:
+        """v of hidden states [B, H]."""
+        if self.head is None:
+            raise EngineError("the model was loaded without a value head")
+        values: list[float] = self.head(hidden).tolist()
+        return values
+
+    def _keep_hidden(self, module: Any, inputs: Any, output: Any) -> None:
+        self._hidden = output[0]
+
+    @torch.inference_mode()
+    def _probe(self) -> KVLayout:
+        """Runs one token through the model to see what it keeps."""
+        cache = DynamicCache()
+        ids = torch.zeros((1, 1), dtype=torch.long, device=self.device)
+        name = type(self._model).__name__
+        planned = DynamicCache(config=self._model.config).layers
+        if any(not isinstance(layer, DynamicLayer) or hasattr(layer, "recurrent_states") for layer in planned):
+            raise CheckpointError(
+                f"{name} keeps a recurrent state, which this engine can't share among samples; use engine: vllm"
+            )
+        self._model(input_ids=ids, past_key_values=cache, use_cache=True)
+        self._hidden = None
+        layout = KVLayout(cache)
+        if not layout.shapes:
+            raise CheckpointError(f"{name} keeps no keys and values in a transformers cache; use engine: vllm")
+        return layout
+
+
+def load(
+    checkpoint: Checkpoint, *, dtype: str, device: str, attn: str | None, need_value: bool, context_length: int | None
+) -> CausalModel:
+    """Loads an inspected (and, if need be, downloaded) checkpoint; arguments as in `HFEngine.load`.
+
+    Raises:
+        CheckpointError: it can't be loaded, lacks weights, or its head does not fit.
+        EngineError: there is no such device, dtype or attention.
+    """
+    chosen = choose_device(device)
+    head = load_value_head(checkpoint) if need_value else None
+    model, tokenizer = _load_pretrained(checkpoint, _choose_dtype(dtype, chosen), attn)
+    try:
+        model = model.to(chosen).eval()
+    except torch.OutOfMemoryError as error:
+        raise EngineError(
+            f"the weights of {checkpoint.name} do not fit into the memory of {chosen}; use a smaller dtype "
+            f"(bfloat16), a smaller model or another device ({error})"
+        ) from error
+    if head is not None:
+        width = model.get_output_embeddings().weight.shape[-1]
+        if head.weight.shape[0] != width:
+            raise CheckpointError(
+                f"{checkpoint.name}: the value head is for hidden states of {head.weight.shape[0]}, not of {width}"
+            )
+        head = head.to(chosen).requires_grad_(False)
+    return CausalModel(
+        model, Codec(tokenizer, _eos_ids(model)), context_length or checkpoint.context_length or 1 << 30, head
+    )
+
+
+def choose_device(device: str) -> torch.device:
+    """The device of a name; "auto" is the GPU if there is one. Raises EngineError where there is no such device."""
+    if device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        chosen = torch.device(device)
+    except RuntimeError as error:
+        raise EngineError(f"device {device!r} is unknown; use auto, cpu, cuda or cuda:N") from error
+    if chosen.type == "cuda" and (chosen.index or 0) >= torch.cuda.device_count():
+        raise EngineError(
+            f"device {device!r} is not there: torch sees {torch.cuda.device_count()} GPUs; use auto or cpu"
+        )
+    return chosen
+
+
+def _choose_dtype(dtype: str, device: torch.device) -> torch.dtype | str:
+    """ "auto" is the checkpoint's own on a GPU and float32 on a CPU, where half precision is slow and no use."""
+    if dtype == "auto":
+        return torch.float32 if device.type == "cpu" else "auto"
+    if dtype not in _DTYPES:
+        raise EngineError(f"dtype {dtype!r} is unknown; use auto, {', '.join(_DTYPES)}")
+    return _DTYPES[dtype]
+
+
+def _load_pretrained(checkpoint: Checkpoint, dtype: torch.dtype | str, attn: str | None) -> tuple[Any, Any]:
+    more = {} if attn is None else {"attn_implementation": attn}
+    progress = transformers_logging.is_progress_bar_enabled()
+    transformers_logging.disable_progress_bar()
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(checkpoint.path)
+        model, info = AutoModelForCausalLM.from_pretrained(
+            checkpoint.path, dtype=dtype, output_loading_info=True, **more
+        )
+    except Exception as error:  # a boundary: transformers raises whatever its loaders happen to raise
+        raise CheckpointError(f"transformers can't load {checkpoint.name}: {type(error).__name__}: {error}") from error
+    finally:
+        if progress:
+            transformers_logging.enable_progress_bar()
+    # transformers only warns about weights that it did not find, and makes them up.
+    missing = sorted(info["missing_keys"])
+    if missing:
+        raise CheckpointError(
+            f"{checkpoint.name} lacks {len(missing)} of the weights of {type(model).__name__}, {missing[0]} among them"
+        )
+    return model, tokenizer
+
+
+def _eos_ids(model: Any) -> Sequence[int]:
+    ids: list[int] = []
+    for config in (model.generation_config, model.config):
+        eos = getattr(config, "eos_token_id", None)
+        ids.extend(eos if isinstance(eos, list) else [] if eos is None else [eos])
+    return ids

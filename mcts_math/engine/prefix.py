@@ -1,0 +1,142 @@
+"""Keys and values of token sequences that were computed lately, to be taken up again by requests that begin alike.
+
+A tree asks for `prompt`, then for `prompt + step`, `prompt + step + step`, …; its siblings share all but the last step.
+The cache is a radix tree over tokens: every node holds the tokens of an edge and their keys and values, so a common
+prefix is stored once. The least recently used leaves are dropped when it is full.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+
+from torch import Tensor
+
+Segments = list[Tensor]  # one tensor [H, T, D] a plane
+
+
+class _Node:
+    __slots__ = ("children", "parent", "segments", "tokens")
+
+    def __init__(self, tokens: tuple[int, ...], segments: Segments, parent: _Node | None) -> None:
+        self.tokens = tokens
+        self.segments = segments
+        self.parent = parent
+        self.children: dict[int, _Node] = {}
+
+
+class PrefixCache:
+    """A bounded radix tree of keys and values.
+
+    Attributes:
+        num_tokens: tokens held at present.
+    """
+
+    def __init__(self, max_tokens: int) -> None:
+        """Args:
+        max_tokens: most tokens to hold; 0 holds nothing.
+        """
+        self.num_tokens = 0
+        self._max_tokens = max_tokens
+        self._root = _Node((), [], None)
+        # Oldest first. A node is always touched after the nodes below it, so the oldest one is a leaf.
+        self._by_age: OrderedDict[_Node, None] = OrderedDict()
+
+    def match(self, tokens: tuple[int, ...]) -> int:
+        """How many of the first tokens are held."""
+        path, common = self._descend(tokens)
+        return sum(len(node.tokens) for node in path[:-1]) + common if path else 0
+
+    def fetch(self, tokens: tuple[int, ...], count: int) -> list[tuple[int, int, Segments]]:
+        """Keys and values of the first `count` tokens, which must be held (see `match`).
+
+        Returns:
+            Pieces (first, last, segments) that cover tokens 0..count-1; the segments are views, not to be written to.
+        """
+        path, _ = self._descend(tokens)
+        self._touch(path)
+        pieces: list[tuple[int, int, Segments]] = []
+        first = 0
+        for node in path:
+            last = min(first + len(node.tokens), count)
+            if last <= first:
+                break
+            pieces.append((first, last, [segment[:, : last - first] for segment in node.segments]))
+            first = last
+        return pieces
+
+    def insert(self, tokens: tuple[int, ...], read: Callable[[int, int], Segments]) -> None:
+        """Holds a sequence.
+
+        Args:
+            tokens: the sequence.
+            read: gives copies of the keys and values of tokens first..last-1; called for those not yet held.
+        """
+        if not tokens or len(tokens) > self._max_tokens:
+            return
+        path, common = self._descend(tokens)
+        held = sum(len(node.tokens) for node in path[:-1]) + common if path else 0
+        if path and common < len(path[-1].tokens) and held < len(tokens):
+            path[-1] = self._split(path[-1], common)
+        if held < len(tokens):
+            parent = path[-1] if path else self._root
+            node = _Node(tokens[held:], read(held, len(tokens)), parent)
+            parent.children[tokens[held]] = node
+            path.append(node)
+            self.num_tokens += len(node.tokens)
+        self._touch(path)
+        while self.num_tokens > self._max_tokens:
+            self._drop(next(iter(self._by_age)))
+
+    def clear(self) -> None:
+        """Drops everything."""
+        self._root.children.clear()
+        self._by_age.clear()
+        self.num_tokens = 0
+
+    def _descend(self, tokens: Sequence[int]) -> tuple[list[_Node], int]:
+        """The nodes along a sequence, and how many tokens of the last one it shares (at least one)."""
+        path: list[_Node] = []
+        node, position = self._root, 0
+        while position < len(tokens):
+            child = node.children.get(tokens[position])
+            if child is None:
+                break
+            path.append(child)
+            edge = child.tokens
+            if tokens[position : position + len(edge)] != edge:
+                return path, _common(edge, tokens, position)
+            node, position = child, position + len(edge)
+        return path, len(path[-1].tokens) if path else 0
+
+    def _split(self, node: _Node, at: int) -> _Node:
+        """Cuts an edge in two and returns the upper part. Both get copies, so that dropping one frees its memory."""
+        upper = _Node(node.tokens[:at], [segment[:, :at].clone() for segment in node.segments], node.parent)
+        node.segments = [segment[:, at:].clone() for segment in node.segments]
+        node.tokens = node.tokens[at:]
+        assert node.parent is not None
+        node.parent.children[upper.tokens[0]] = upper
+        node.parent = upper
+        upper.children[node.tokens[0]] = node
+        return upper
+
+    def _touch(self, path: Sequence[_Node]) -> None:
+        for node in reversed(path):
+            self._by_age[node] = None
+            self._by_age.move_to_end(node)
+
+    def _drop(self, leaf: _Node) -> None:
+        assert leaf.parent is not None
+        del leaf.parent.children[leaf.tokens[0]]
+        del self._by_age[leaf]
+        self.num_tokens -= len(leaf.tokens)
+
+
+def _common(edge: tuple[int, ...], tokens: Sequence[int], position: int) -> int:
+    """How many first tokens of an edge equal the sequence from a position on."""
+    count = 0
+    for mine, other in zip(edge, tokens[position : position + len(edge)], strict=False):
+        if mine != other:
+            break
+        count += 1
+    return count

@@ -1,0 +1,123 @@
+"""Drawing the next token of many rows at once, each row from its own stream of random numbers.
+
+A row's t-th draw uses one number in [0, 1) that is a hash of (seed of the row, t), and takes the token at which the
+cumulative distribution passes it. So a sample depends on its seed alone, not on its neighbours in the batch or on how
+often it was interrupted, and drawing costs one number a row where `torch.multinomial` would need a generator for each.
+
+Order of the filters as in transformers' `generate` and vLLM: temperature, top-k, top-p. Log-probabilities are of the
+model's own distribution, before all three, in float32.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from mcts_math.requests import Sampling
+
+_BLOCK = 64
+_MASK = (1 << 64) - 1
+_STRIDE = 0x9E3779B97F4A7C15  # 2^64 over the golden ratio
+
+
+class UniformStream:
+    """Numbers in [0, 1) that are a pure function of a seed and a position."""
+
+    def __init__(self, seed: int) -> None:
+        """Args:
+        seed: any integer; of those beyond 64 bits the low 64 count.
+        """
+        self._key = _mix(np.array([seed & _MASK], dtype=np.uint64))
+        self._numbers: list[float] = []
+        self._first = 0
+
+    def at(self, position: int) -> float:
+        """The number at a position >= 0, with the 24 bits that a float32 keeps exactly."""
+        index = position - self._first
+        if not 0 <= index < len(self._numbers):
+            self._first, index = position, 0
+            counters = np.arange(position + 1, position + 1 + _BLOCK, dtype=np.uint64) * np.uint64(_STRIDE)
+            self._numbers = ((_mix(self._key + counters) >> np.uint64(40)) * 2.0**-24).tolist()
+        return self._numbers[index]
+
+
+class BatchSampling:
+    """How the rows of a batch are sampled; made anew whenever rows join or leave."""
+
+    def __init__(self, rows: Sequence[Sampling], device: torch.device) -> None:
+        """Args:
+        rows: one a row, in the order of the batch.
+        device: where the logits will be.
+        """
+        greedy = [row.temperature == 0 for row in rows]
+        self._all_greedy = all(greedy)
+        self._greedy = torch.tensor(greedy, device=device) if any(greedy) and not self._all_greedy else None
+        self._temperature: Tensor | None = None
+        if any(row.temperature not in (0.0, 1.0) for row in rows):
+            self._temperature = torch.tensor([[row.temperature or 1.0] for row in rows], device=device)
+        self._filtered: Tensor | None = None
+        filtered = [i for i, row in enumerate(rows) if row.temperature and (row.top_p < 1 or row.top_k > 0)]
+        if filtered:
+            self._filtered = torch.tensor(filtered, device=device)
+            self._top_p = torch.tensor([[rows[i].top_p] for i in filtered], device=device)
+            # A top_k that is no limit is one of a length no vocabulary has.
+            self._top_k = torch.tensor([[rows[i].top_k if rows[i].top_k > 0 else 1 << 60] for i in filtered])
+            self._top_k = self._top_k.to(device)
+
+    @property
+    def needs_numbers(self) -> bool:
+        """False where every row is greedy."""
+        return not self._all_greedy
+
+    def draw(self, logits: Tensor, uniforms: Sequence[float]) -> tuple[Tensor, Tensor]:
+        """Draws one token a row.
+
+        Args:
+            logits: [B, V], of any floating dtype.
+            uniforms: one number in [0, 1) a row; not looked at where every row is greedy.
+
+        Returns:
+            Tokens [B] int64 and their log-probabilities [B] float32, in nats, before temperature, top-k and top-p. A
+            row whose logits are not finite gets some token and a log-probability that is not finite either.
+        """
+        logits = logits.float()
+        if self._all_greedy:
+            tokens = logits.argmax(dim=-1)
+        else:
+            tokens = self._sample(logits, torch.tensor(uniforms, device=logits.device).unsqueeze(1))
+            if self._greedy is not None:
+                tokens = torch.where(self._greedy, logits.argmax(dim=-1), tokens)
+        chosen = logits.gather(1, tokens.unsqueeze(1)).squeeze(1)
+        return tokens, chosen - logits.logsumexp(dim=-1)
+
+    def _sample(self, logits: Tensor, uniforms: Tensor) -> Tensor:
+        scaled = logits if self._temperature is None else logits / self._temperature
+        if self._filtered is not None:
+            scaled = scaled.index_copy(0, self._filtered, self._filter(scaled[self._filtered]))
+        cumulative = scaled.softmax(dim=-1).cumsum(dim=-1)
+        # Scaling the number, not the distribution, makes up for the rounding of the sum. A token of probability zero
+        # is never the first to pass a number; the clamp is for NaN, which would index beyond the vocabulary.
+        target = uniforms * cumulative[:, -1:]
+        return torch.searchsorted(cumulative, target, right=True).squeeze(1).clamp_(max=logits.shape[1] - 1)
+
+    def _filter(self, scaled: Tensor) -> Tensor:
+        """Rows [F, V] with the tokens outside top-k and top-p at minus infinity. The likeliest token always stays."""
+        ordered, order = scaled.sort(dim=-1, descending=True, stable=True)
+        rank = torch.arange(scaled.shape[1], device=scaled.device)
+        ordered = ordered.masked_fill(rank >= self._top_k, -torch.inf)
+        probabilities = ordered.softmax(dim=-1)
+        before = probabilities.cumsum(dim=-1) - probabilities
+        ordered = ordered.masked_fill((before >= self._top_p) & (rank > 0), -torch.inf)
+        return torch.empty_like(scaled).scatter_(1, order, ordered)
+
+
+def _mix(numbers: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """The output function of SplitMix64 (Steele, Lea and Flood 2014), on an array; overflow wraps as it should."""
+    numbers = (numbers ^ numbers >> np.uint64(30)) * np.uint64(0xBF58476D1CE4E5B9)
+    numbers = (numbers ^ numbers >> np.uint64(27)) * np.uint64(0x94D049BB133111EB)
+    mixed: NDArray[np.uint64] = numbers ^ numbers >> np.uint64(31)
+    return mixed

@@ -1,0 +1,129 @@
+"""From text to tokens and back, and where a sample ends.
+
+What a sample writes continues its prompt to the letter: no space is stripped or added at the seam, and special tokens
+stay visible as text, so that the prompt of the next step is read as the model wrote it. A stop string is searched for
+only when a token arrives that can complete one, and then in the last few tokens only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from mcts_math.errors import CheckpointError, EngineError
+
+_SEAM_TOKENS = 8  # of the prompt, decoded together with the sample: decoders treat the start of a text specially
+_BROKEN = "\ufffd"  # how a decoder shows bytes that are no complete character (yet)
+
+
+class Codec:
+    """A tokenizer, as the engine uses it.
+
+    Attributes:
+        vocab_size: one more than the highest token id.
+        eos_ids: tokens that end a sample.
+        longest_token: characters of the longest token.
+    """
+
+    def __init__(self, tokenizer: Any, eos_ids: Sequence[int] = ()) -> None:
+        """Args:
+        tokenizer: of transformers; one on the `tokenizers` library ("fast") is asked directly.
+        eos_ids: more tokens that end a sample, beside the tokenizer's own.
+        """
+        self._tokenizer = tokenizer
+        self._backend = getattr(tokenizer, "backend_tokenizer", None)
+        if self._backend is not None:
+            self._backend.no_truncation()
+            self._backend.no_padding()
+        own = () if tokenizer.eos_token_id is None else (tokenizer.eos_token_id,)
+        self.eos_ids = frozenset((*own, *eos_ids))
+        vocabulary = tokenizer.get_vocab()
+        if not vocabulary:
+            raise CheckpointError("the checkpoint's tokenizer has an empty vocabulary")
+        self.vocab_size = max(vocabulary.values()) + 1
+        self.longest_token = max(len(token) for token in vocabulary)
+        self._pieces: list[str] | None = None
+        self._matchers: dict[tuple[str, ...], StopMatcher] = {}
+
+    def encode(self, text: str) -> tuple[int, ...]:
+        """Tokens of a prompt, with the special tokens that the tokenizer adds to plain text (BOS where it has one).
+
+        Raises:
+            EngineError: the text has half a surrogate pair, or no tokens at all.
+        """
+        try:
+            text.encode("utf-8")
+        except UnicodeEncodeError as error:
+            raise EngineError(
+                f"character {error.start} of the prompt is half of a surrogate pair ({text[error.start]!r}), "
+                "which is no text; remove it from the question"
+            ) from None
+        ids = self._tokenizer(text)["input_ids"] if self._backend is None else self._backend.encode(text).ids
+        return tuple(ids) or self._start()
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """Text of some tokens, special ones included."""
+        if self._backend is not None:
+            return str(self._backend.decode(ids, skip_special_tokens=False))
+        return str(self._tokenizer.decode(ids, skip_special_tokens=False, clean_up_tokenization_spaces=False))
+
+    def continuation(self, prompt: Sequence[int], ids: Sequence[int]) -> str:
+        """What `ids` add to the text of `prompt`."""
+        if not ids:
+            return ""
+        seam = list(prompt[-_SEAM_TOKENS:])
+        before, text = self.decode(seam), self.decode([*seam, *ids])
+        # Bytes that are no character can swallow the character before them; then the sample speaks for itself.
+        return text[len(before) :] if text.startswith(before) else self.decode(ids)
+
+    def matcher(self, stop: tuple[str, ...]) -> StopMatcher:
+        """The matcher for some stop strings, made once."""
+        if stop not in self._matchers:
+            self._matchers[stop] = StopMatcher(self, stop)
+        return self._matchers[stop]
+
+    def pieces(self) -> list[str]:
+        """The text that each token adds in the middle of a text. Made at first use: it takes a while."""
+        if self._pieces is None:
+            lead = self.encode("a")[-1:]
+            skip = len(self.decode(lead))
+            self._pieces = [self.decode([*lead, token])[skip:] for token in range(self.vocab_size)]
+        return self._pieces
+
+    def _start(self) -> tuple[int, ...]:
+        """What stands for an empty text: the token that texts begin with, or the one that parts them."""
+        for token in (self._tokenizer.bos_token_id, self._tokenizer.eos_token_id):
+            if token is not None:
+                return (int(token),)
+        raise EngineError("the prompt is empty, and the tokenizer has no token to begin a text with")
+
+
+class StopMatcher:
+    """Finds the first of some stop strings in what a sample has written."""
+
+    def __init__(self, codec: Codec, stop: tuple[str, ...]) -> None:
+        self._codec = codec
+        self._stop = stop
+        last = {string[-1] for string in stop}
+        # Only a token with the last character of a stop string in it can complete one. Bytes of a character that spans
+        # several tokens show as broken: any of them may.
+        self._triggers = (
+            frozenset(i for i, piece in enumerate(codec.pieces()) if _BROKEN in piece or last & set(piece))
+            if stop
+            else frozenset[int]()
+        )
+        # Up to four tokens a character, and a few for the decoder to settle.
+        self._tail = 4 * max((len(string) for string in stop), default=0) + 4
+
+    def text_before(self, prompt: Sequence[int], ids: Sequence[int]) -> str | None:
+        """The text of `ids` before the first stop string, if the last token has completed one; else None."""
+        if ids[-1] not in self._triggers:
+            return None
+        if len(ids) > self._tail and not self._find(self._codec.decode(ids[-self._tail :])):
+            return None
+        text = self._codec.continuation(prompt, ids)
+        found = self._find(text)
+        return text[: min(found)] if found else None
+
+    def _find(self, text: str) -> list[int]:
+        return [at for at in map(text.find, self._stop) if at >= 0]

@@ -1,0 +1,315 @@
+"""Evaluation of results files: accuracy, majority votes, cost (SPEC A1, A10). Streams; keeps no tree.
+
+A file takes constant memory, but for its answers (one short string a candidate), which are kept where several files
+are voted over. The answer of a line is the first of its `solutions`, or with `react` the answer of its deepest node.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from mcts_math.errors import RecordError
+from mcts_math.grading import Grader
+from mcts_math.record import is_answer, read_records, record_to_task
+from mcts_math.task import JsonObject, derived_id
+
+GROUP_KEYS = ("level", "type", "subject", "human_type", "difficulty")
+_MOST_GROUPS = 60  # a key with more values than this is a number, not a kind
+_COSTS = ("seconds", "tokens", "prompt_tokens", "cached_tokens", "cells", "evaluations")
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What evaluation needs of one line.
+
+    Attributes:
+        id: the question.
+        golds: accepted answers; empty where unknown.
+        answers: candidates, best first.
+        steps: length of the first candidate's solution; 0 where there is none.
+        costs: the line's `cost`, where it has one.
+        groups: values of the keys to break down by.
+        error: the search broke down.
+        stopped: the search was cut by a limit.
+    """
+
+    id: str
+    golds: tuple[str, ...]
+    answers: tuple[str, ...]
+    steps: int
+    costs: Mapping[str, float]
+    groups: tuple[tuple[str, str], ...]
+    error: bool
+    stopped: bool
+
+
+@dataclass(slots=True)
+class Tally:
+    """Right answers among judged ones."""
+
+    correct: int = 0
+    total: int = 0
+
+    def add(self, correct: bool) -> None:
+        self.correct += correct
+        self.total += 1
+
+    @property
+    def accuracy(self) -> float:
+        return self.correct / self.total if self.total else math.nan
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        return wilson_interval(self.correct, self.total)
+
+    def to_json(self) -> JsonObject:
+        if not self.total:
+            return {"correct": 0, "total": 0, "accuracy": None, "interval": None}
+        low, high = self.interval
+        return {"correct": self.correct, "total": self.total, "accuracy": self.accuracy, "interval": [low, high]}
+
+
+@dataclass(slots=True)
+class Report:
+    """Evaluation of one file."""
+
+    path: str
+    questions: int = 0
+    answered: int = 0
+    errors: int = 0
+    stopped: int = 0
+    solutions: int = 0
+    steps: int = 0
+    with_cost: int = 0
+    top1: Tally = field(default_factory=Tally)
+    majority: Tally = field(default_factory=Tally)
+    costs: Counter[str] = field(default_factory=Counter)
+    groups: dict[str, dict[str, Tally]] = field(default_factory=dict)
+    correct_by_id: dict[str, bool] = field(default_factory=dict)
+    answer_by_id: dict[str, str] = field(default_factory=dict)
+
+    def mean_cost(self, key: str) -> float:
+        """Mean per question of a key of `cost`; NaN where no line has costs."""
+        return self.costs[key] / self.with_cost if self.with_cost else math.nan
+
+    @property
+    def mean_steps(self) -> float:
+        return self.steps / self.answered if self.answered else math.nan
+
+    def breakdowns(self) -> Iterator[tuple[str, dict[str, Tally]]]:
+        """The keys that sort questions into kinds, each with its kinds in order."""
+        for key, group in self.groups.items():
+            if 1 < len(group) <= _MOST_GROUPS:
+                yield key, dict(sorted(group.items()))
+
+    def to_json(self) -> JsonObject:
+        return {
+            "file": self.path,
+            "questions": self.questions,
+            "answered": self.answered,
+            "failed": self.errors,
+            "stopped": self.stopped,
+            **self.top1.to_json(),
+            "solutions": self.solutions,
+            "mean_steps": none_if_nan(self.mean_steps),
+            **{f"mean_{key}": none_if_nan(self.mean_cost(key)) for key in _COSTS},
+            "groups": {
+                key: {name: tally.to_json() for name, tally in group.items()} for key, group in self.breakdowns()
+            },
+        }
+
+
+def wilson_interval(correct: int, total: int, z: float = 1.959964) -> tuple[float, float]:
+    """95 % confidence interval of a proportion (E. B. Wilson, 1927), in [0, 1]; (0, 1) where nothing was judged."""
+    if not total:
+        return 0.0, 1.0
+    p = correct / total
+    centre = p + z * z / (2 * total)
+    spread = z * math.sqrt(p * (1 - p) / total + z * z / (4 * total * total))
+    scale = 1 + z * z / total
+    return max(0.0, (centre - spread) / scale), min(1.0, (centre + spread) / scale)
+
+
+def evaluate_file(
+    path: str | Path, grader: Grader, *, react: bool = False, top_k: int = 1, keep: bool = False
+) -> Report:
+    """Evaluates one file.
+
+    Args:
+        path: a results file.
+        grader: compares answers.
+        react: take the answer of the deepest node instead of the first solution.
+        top_k: also vote over the first k solutions of each line (k > 1).
+        keep: keep the first answer and verdict of every question, for votes over several files.
+
+    Raises:
+        RecordError: a broken line, or a line without a tree.
+    """
+    report = Report(str(path))
+    pending: deque[Line] = deque()
+    if top_k > 1:
+        _vote_in_file(report, read_lines(path, react=react), grader, top_k)
+    for line, correct in _judged(read_lines(path, react=react), grader, pending):
+        _count(report, line, correct)
+        if keep:
+            if line.id in report.correct_by_id or line.id in report.answer_by_id:
+                raise RecordError(f"{path}: question {line.id!r} stands in it twice. Keep one of its lines.")
+            if line.answers:
+                report.answer_by_id[line.id] = line.answers[0]
+            if line.golds:
+                report.correct_by_id[line.id] = correct
+    return report
+
+
+def vote_over_files(paths: Sequence[str | Path], reports: Sequence[Report], grader: Grader) -> Tally:
+    """Majority vote over the first answers of several files, matched by question id.
+
+    Args:
+        paths: the files; the first one gives the accepted answers.
+        reports: their evaluations with `keep`.
+        grader: compares answers.
+
+    Raises:
+        RecordError: the files hold different questions.
+    """
+    golds = {line.id: line.golds for line in read_lines(paths[0]) if line.golds}
+    for path, report in zip(paths[1:], reports[1:], strict=True):
+        if missing := golds.keys() ^ report.correct_by_id.keys():
+            raise RecordError(
+                f"{path} and {paths[0]} hold different questions ({len(missing)} stand in one only, such as "
+                f"{min(missing)!r}). Give runs over the same questions."
+            )
+    votes = ([r.answer_by_id[task_id] for r in reports if task_id in r.answer_by_id] for task_id in golds)
+    tally = Tally()
+    for correct in _judge_winners(list(golds.values()), grader.winners(votes), grader):
+        tally.add(correct)
+    return tally
+
+
+def mean_over_files(reports: Sequence[Report]) -> tuple[float, tuple[float, float]]:
+    """Mean accuracy of several runs over the same questions, and its 95 % interval over questions.
+
+    A question's score is its share of right runs; the interval is normal, from the spread of these scores.
+    """
+    ids = list(reports[0].correct_by_id)
+    scores = [sum(report.correct_by_id.get(i, False) for report in reports) / len(reports) for i in ids]
+    mean = sum(scores) / len(scores)
+    variance = sum((score - mean) ** 2 for score in scores) / max(len(scores) - 1, 1)
+    spread = 1.959964 * math.sqrt(variance / len(scores))
+    return mean, (max(0.0, mean - spread), min(1.0, mean + spread))
+
+
+def read_lines(path: str | Path, *, react: bool = False) -> Iterator[Line]:
+    """Streams what evaluation needs of a file."""
+    copies: Counter[str] = Counter()
+    for where, record in read_records(path):
+        yield _read_line(record, where, react, copies)
+
+
+def deepest_answer(record: Mapping[str, Any]) -> tuple[str, int] | None:
+    """The answer of a chain's deepest node and its depth; None where that node has no answer."""
+    react = record["react"]
+    tag = max(react, key=lambda tag: tag.count("."))
+    answer = react[tag].get("final_answer")
+    return (answer, tag.count(".")) if is_answer(answer) else None
+
+
+def none_if_nan(value: float) -> float | None:
+    return None if math.isnan(value) else value
+
+
+def _read_line(record: JsonObject, where: str, react: bool, copies: Counter[str]) -> Line:
+    if not isinstance(record.get("react"), dict) or not record["react"]:
+        raise RecordError(f"{where}: no search tree (key `react`). Is this a results file?")
+    answers: list[str] = []
+    steps = 0
+    if react:
+        if (found := deepest_answer(record)) is not None:
+            answers, steps = [found[0]], found[1]
+    elif "solutions" in record:
+        solutions = record["solutions"]
+        answers = [item["final_answer"] for item in solutions if is_answer(item.get("final_answer"))]
+        steps = str(solutions[0].get("tag", "")).count(".") if answers else 0
+    elif "error" not in record:
+        raise RecordError(f"{where}: no `solutions`. Choose them with offline_inference.py first, or add --react.")
+    task = record_to_task(record)
+    costs = record.get("cost")
+    return Line(
+        id=task.id or derived_id(task.question, copies),
+        golds=task.answers,
+        answers=tuple(answers),
+        steps=steps,
+        costs=costs if isinstance(costs, dict) else {},
+        groups=tuple((key, str(record[key])) for key in GROUP_KEYS if isinstance(record.get(key), (str, int))),
+        error="error" in record,
+        stopped=bool(record.get("stopped")),
+    )
+
+
+def _judged(lines: Iterable[Line], grader: Grader, pending: deque[Line]) -> Iterator[tuple[Line, bool]]:
+    """Pairs every line with the verdict on its first answer, holding as few lines as the grader reads ahead."""
+
+    def pairs() -> Iterator[tuple[Sequence[str], str]]:
+        for line in lines:
+            pending.append(line)
+            if _needs_verdict(line):
+                yield line.golds, line.answers[0]
+
+    for verdict in grader.verdicts(pairs()):
+        while not _needs_verdict(pending[0]):
+            yield pending.popleft(), False
+        yield pending.popleft(), verdict
+    while pending:
+        yield pending.popleft(), False
+
+
+def _needs_verdict(line: Line) -> bool:
+    return bool(line.golds and line.answers)
+
+
+def _count(report: Report, line: Line, correct: bool) -> None:
+    report.questions += 1
+    report.answered += bool(line.answers)
+    report.errors += line.error
+    report.stopped += line.stopped
+    report.solutions += len(line.answers)
+    report.steps += line.steps
+    report.with_cost += bool(line.costs)
+    for key in _COSTS:
+        report.costs[key] += line.costs.get(key, 0)  # type: ignore[assignment]
+    if not line.golds:
+        return
+    report.top1.add(correct)
+    for key, name in line.groups:
+        group = report.groups.setdefault(key, {})
+        if len(group) <= _MOST_GROUPS:
+            group.setdefault(name, Tally()).add(correct)
+
+
+def _vote_in_file(report: Report, lines: Iterable[Line], grader: Grader, top_k: int) -> None:
+    golds: deque[tuple[str, ...]] = deque()
+
+    def votes() -> Iterator[Sequence[str]]:
+        for line in lines:
+            if line.golds:
+                golds.append(line.golds)
+                yield line.answers[:top_k]
+
+    for correct in _judge_winners(golds, grader.winners(votes()), grader):
+        report.majority.add(correct)
+
+
+def _judge_winners(
+    golds: Sequence[tuple[str, ...]] | deque[tuple[str, ...]], winners: Iterator[str | None], grader: Grader
+) -> Iterator[bool]:
+    """Whether each winner is right; a question without votes is wrong."""
+    answers = list(winners)
+    voted = [(gold, answer) for gold, answer in zip(golds, answers, strict=True) if answer is not None]
+    verdicts = grader.verdicts(voted)
+    for answer in answers:
+        yield answer is not None and next(verdicts)

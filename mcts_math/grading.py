@@ -1,0 +1,49 @@
+"""Grading on all cores: verdicts and majority votes as streams, on the killable pool of the answer checker."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+
+from mcts_math.answer import CheckerPool, majority
+
+
+class Grader:
+    """Compares answers; results come in the order of the input, with a bounded number read ahead.
+
+    Use as a context manager.
+
+    Args:
+        num_workers: processes; None: one a core.
+    """
+
+    def __init__(self, num_workers: int | None = None) -> None:
+        self._pool = CheckerPool(num_workers)
+        self._voters = ThreadPoolExecutor(self._pool.num_workers)  # each waits for the pool most of the time
+
+    def __enter__(self) -> Grader:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._voters.shutdown(cancel_futures=True)
+        self._pool.close()
+
+    def verdicts(self, pairs: Iterable[tuple[Sequence[str], str]]) -> Iterator[bool]:
+        """Whether each prediction equals one of its accepted answers."""
+        for verdict in self._pool.check_many(pairs):
+            yield verdict.equal
+
+    def winners(self, votes: Iterable[Sequence[str]]) -> Iterator[str | None]:
+        """The majority of each list of answers, equal ones counted as one; None of an empty list."""
+        window: deque[Future[str | None]] = deque()
+        for answers in votes:
+            window.append(self._voters.submit(self._winner, answers))
+            if len(window) > 16 * self._pool.num_workers:
+                yield window.popleft().result()
+        while window:
+            yield window.popleft().result()
+
+    def _winner(self, answers: Sequence[str]) -> str | None:
+        winner = majority(answers, same=lambda first, second: self._pool.check(first, second).equal)
+        return None if winner is None else winner.answer

@@ -1,0 +1,139 @@
+"""Which fences this machine has: tried, not guessed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import Enum
+
+from mcts_math.errors import InterpreterError
+from mcts_math.interpreter.options import Limits
+from mcts_math.interpreter.parent import Layers, Parent
+from mcts_math.interpreter.sandbox import Sandbox, StateLost
+from mcts_math.requests import Cell
+
+
+class Isolation(str, Enum):
+    """How well snippets are locked in, best first."""
+
+    FULL = "full"  # namespaces, Landlock, seccomp, rlimits
+    CONFINED = "confined"  # seccomp and a file system fence; some layer of FULL is missing
+    BARE = "bare"  # processes and rlimits only: no protection from code that means harm
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """What `probe` found.
+
+    Attributes:
+        isolation: the level.
+        layers: the fences that work.
+        missing: for each fence that does not, what happened.
+        advice: how to allow them.
+    """
+
+    isolation: Isolation
+    layers: Layers
+    missing: tuple[str, ...] = ()
+    advice: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        """One line a fact, for people."""
+        lines = [f"interpreter isolation: {self.isolation.value}"]
+        lines += [f"  missing: {m}" for m in self.missing]
+        lines += [f"  to allow it: {a}" for a in self.advice]
+        return "\n".join(lines)
+
+
+_ADVICE = {
+    "namespaces": "Docker: --security-opt seccomp=unconfined --security-opt apparmor=unconfined --security-opt "
+    "systempaths=unconfined, or --privileged; elsewhere: sysctl user.max_user_namespaces, "
+    "kernel.unprivileged_userns_clone=1, kernel.apparmor_restrict_unprivileged_userns=0",
+    "landlock": "a kernel of 5.13 or newer with CONFIG_SECURITY_LANDLOCK and landlock in the lsm= boot option",
+    "seccomp": "a kernel of 5.5 or newer with CONFIG_SECCOMP_FILTER, and a container that allows seccomp(2) filters "
+    "(Docker's default profile does)",
+}
+
+_DOORS = """\
+def doors():
+    import ctypes, os, socket
+    found = []
+    def knock(name, call):
+        try:
+            call()
+        except (OSError, ValueError):
+            return
+        found.append(name)
+    if {landlock} or {namespaces}:
+        knock("a file outside Python is readable", lambda: open("/etc/passwd").close())
+    if {namespaces}:
+        knock("/proc/self/status is readable", lambda: open("/proc/self/status").close())
+        knock("the host's /etc is visible", lambda: os.stat("/etc/passwd"))
+    if {seccomp}:
+        knock("fork works", lambda: os.fork() or os._exit(0))
+        knock("sockets work", lambda: socket.socket().close())
+        knock("kill works", lambda: os.kill(os.getpid(), 0))
+    return "; ".join(found)
+doors()
+"""
+
+
+async def probe(limits: Limits | None = None) -> Level:
+    """Finds the best level by setting a sandbox up and knocking at its doors from inside."""
+    limits = replace(limits or Limits(), num_parents=1)
+    full = Layers(namespaces=True, landlock=True, seccomp=True)
+    if await _fault(limits, full) is None:
+        return Level(Isolation.FULL, full)
+    working, missing = {}, []
+    for name in ("namespaces", "landlock", "seccomp"):
+        layers = Layers(**{other: other == name for other in ("namespaces", "landlock", "seccomp")})
+        fault = await _fault(limits, layers)
+        working[name] = fault is None
+        if fault is not None:
+            missing.append((name, fault))
+    layers = Layers(**working)
+    fault = await _fault(limits, layers)
+    if fault is not None:
+        raise InterpreterError(f"no sandbox can be set up: {fault}")
+    fenced = layers.seccomp and (layers.landlock or layers.namespaces)
+    return Level(
+        Isolation.CONFINED if fenced else Isolation.BARE,
+        layers,
+        tuple(f"{name}: {fault}" for name, fault in missing),
+        tuple(_ADVICE[name] for name, _ in missing),
+    )
+
+
+async def _fault(limits: Limits, layers: Layers) -> str | None:
+    """What is wrong with a sandbox with these layers, None if it holds."""
+    try:
+        parent = await Parent.start(limits, layers, warm=False)
+    except InterpreterError as error:
+        return str(error)
+    try:
+        sandbox = Sandbox(await parent.new_sandbox(), limits, permits=layers.seccomp)
+        try:
+            flags = {name: getattr(layers, name) for name in ("namespaces", "landlock", "seccomp")}
+            code = _DOORS
+            for name, value in flags.items():
+                code = code.replace("{" + name + "}", str(value))
+            result = await sandbox.step(sandbox.root, Cell(code))
+        finally:
+            sandbox.close()
+    except (InterpreterError, StateLost) as error:
+        return str(error)
+    finally:
+        await parent.close()
+    return result.text or None
+
+
+def require(level: Level, allow_unsafe_exec: bool) -> None:
+    """Refuses a level that does not protect, unless that is wanted.
+
+    Raises:
+        InterpreterError: with what is missing and how to allow it.
+    """
+    if level.isolation is Isolation.BARE and not allow_unsafe_exec:
+        raise InterpreterError(
+            "this machine can't lock in the code that a model writes, so it will not be run.\n"
+            f"{level}\n  or, at your own risk: allow_unsafe_exec: true"
+        )

@@ -1,0 +1,68 @@
+"""What the sandbox may use."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+
+
+def _default_running() -> int:
+    return max(8, 2 * (os.cpu_count() or 1))
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds that hold whatever a snippet does.
+
+    Attributes:
+        step_timeout_s: wall-clock seconds of one cell, rendering of its value included; > 0.
+        cpu_s: CPU seconds of one cell, all its threads together; None for `step_timeout_s` rounded up, plus 1.
+        memory_bytes: memory that one cell may allocate beyond what Python and the imported modules take.
+        snapshot_bytes: memory of all kept states together.
+        max_snapshots: kept states, all sessions together; >= 1.
+        max_sandboxes: questions that keep processes at a time; the idlest are put away (and rebuilt when needed).
+        max_running: cells that run at a time; more wait, and their clocks do not run meanwhile.
+        max_threads: threads that one cell may start.
+        truncate: characters of one print or value that are shown.
+        output_bytes: bytes of one observation.
+        num_parents: clean parent processes; forks of one parent hinder each other, so two or more use more cores.
+        modules: imported once, before any question.
+        allow_unsafe_exec: run even where the kernel gives neither seccomp nor a file system fence.
+    """
+
+    step_timeout_s: float = 30.0
+    cpu_s: int | None = None
+    memory_bytes: int = 1 << 30
+    snapshot_bytes: int = 2 << 30
+    max_snapshots: int = 512
+    max_sandboxes: int = 64
+    max_running: int = field(default_factory=_default_running)
+    max_threads: int = 64
+    truncate: int = 500
+    output_bytes: int = 64 << 10
+    num_parents: int = 2
+    modules: tuple[str, ...] = ("numpy", "sympy")
+    allow_unsafe_exec: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuses values that could not work."""
+        low = {
+            "step_timeout_s": 0.001,
+            "memory_bytes": 16 << 20,
+            "snapshot_bytes": 0,
+            "max_snapshots": 1,
+            "max_sandboxes": 1,
+            "max_running": 1,
+            "max_threads": 0,
+            "truncate": 1,
+            "output_bytes": 256,
+            "num_parents": 1,
+        }
+        for name, least in low.items():
+            if not getattr(self, name) >= least:
+                raise ValueError(f"Limits.{name} is {getattr(self, name)!r}; it must be at least {least}")
+
+    @property
+    def cpu_seconds(self) -> int:
+        """CPU seconds of one cell, a whole number as the kernel counts them."""
+        return self.cpu_s if self.cpu_s is not None else int(-(-self.step_timeout_s // 1)) + 1

@@ -1,0 +1,123 @@
+"""Takes rights away from a process, in the order in which that is possible."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+from typing import NamedTuple
+
+from . import kernel, landlock, mounts, seccomp
+
+NOBODY = 65534
+NUM_FILES = 64
+
+
+class Rules(NamedTuple):
+    """What the host orders; plain data, see `mcts_math.interpreter.options.Limits` for the meaning.
+
+    Attributes:
+        path: Python's module search path, absolute; with `libraries` all that a node may read.
+        libraries: directories and files with shared libraries and time zones.
+        modules: imported before any question.
+        warm_up: run once before any question, so that lazy imports and caches are shared by all.
+        namespaces, landlock, seccomp: the layers to use; one that fails is an error.
+        uid: user to become when started as root.
+        memory_bytes: address space of a node beyond that of the clean parent.
+        cpu_s: CPU seconds of one step.
+        num_threads: threads that one step may start.
+        show_chars: characters of one print that are shown.
+        output_bytes: bytes of one observation.
+        base_bytes: address space of the clean parent; filled in by it.
+    """
+
+    path: list[str]
+    libraries: list[str]
+    modules: list[str]
+    warm_up: str
+    namespaces: bool
+    landlock: bool
+    seccomp: bool
+    uid: int
+    memory_bytes: int
+    cpu_s: int
+    num_threads: int
+    show_chars: int
+    output_bytes: int
+    base_bytes: int = 0
+
+    @classmethod
+    def from_json(cls, text: str) -> Rules:
+        """Reads what `to_json` wrote."""
+        return cls(**json.loads(text))
+
+    def to_json(self) -> str:
+        """As one line of JSON."""
+        return json.dumps(self._asdict())
+
+
+def enter_file_system(rules: Rules) -> None:
+    """Gives this process a mount namespace that shows Python and nothing else."""
+    if os.geteuid() == 0:
+        try:
+            kernel.unshare(kernel.CLONE_NEWNS)
+        except PermissionError:  # root of a container, say: root there needs a user namespace as anybody does
+            _enter_user_namespace()
+    else:
+        _enter_user_namespace()
+    mounts.enter([*rules.path, *rules.libraries])
+
+
+def _enter_user_namespace() -> None:
+    uid, gid = os.geteuid(), os.getegid()
+    kernel.unshare(kernel.CLONE_NEWUSER | kernel.CLONE_NEWNS)
+    for name, text in (("setgroups", "deny"), ("uid_map", f"{uid} {uid} 1"), ("gid_map", f"{gid} {gid} 1")):
+        with open(f"/proc/self/{name}", "w", encoding="ascii") as file:
+            file.write(text)
+
+
+def leave_root(uid: int) -> None:
+    """Becomes an ordinary user where this process is root and may; else keeps the user and drops capabilities."""
+    if os.geteuid() == 0 and uid != 0:
+        os.setgroups([])
+        os.setresgid(uid, uid, uid)
+        os.setresuid(uid, uid, uid)
+    kernel.drop_capabilities()
+    kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
+    kernel.prctl(kernel.PR_SET_DUMPABLE, 0)
+
+
+def set_limits(rules: Rules) -> None:
+    """Sets the rlimits of a node; they hold for each process by itself."""
+    limits = {
+        resource.RLIMIT_AS: (rules.base_bytes + rules.memory_bytes,) * 2,
+        resource.RLIMIT_CORE: (0, 0),
+        resource.RLIMIT_CPU: (rules.cpu_s, rules.cpu_s + 1),
+        resource.RLIMIT_FSIZE: (0, 0),
+        resource.RLIMIT_MEMLOCK: (0, 0),
+        resource.RLIMIT_MSGQUEUE: (0, 0),
+        resource.RLIMIT_NOFILE: (NUM_FILES, NUM_FILES),
+        resource.RLIMIT_RTPRIO: (0, 0),
+        resource.RLIMIT_SIGPENDING: (256, 256),
+        resource.RLIMIT_STACK: (8 << 20, 8 << 20),
+    }
+    for which, (soft, hard) in limits.items():
+        old_hard = resource.getrlimit(which)[1]
+        if old_hard != resource.RLIM_INFINITY:
+            soft, hard = min(soft, old_hard), min(hard, old_hard)
+        resource.setrlimit(which, (soft, hard))
+
+
+def lock(rules: Rules) -> int:
+    """Locks this process and all that it forks in, for good.
+
+    Returns:
+        The descriptor for the supervisor (`seccomp.install`), or -1 without seccomp.
+    """
+    kernel.drop_capabilities()
+    kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
+    kernel.prctl(kernel.PR_SET_DUMPABLE, 0)
+    set_limits(rules)
+    if rules.landlock:
+        landlock.restrict([*rules.path, *rules.libraries], mounts.DEVICES)
+    return seccomp.install() if rules.seccomp else -1

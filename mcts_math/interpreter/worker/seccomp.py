@@ -1,0 +1,190 @@
+"""The system calls that a node may make: an allow-list as a seccomp filter, and the supervisor's side of it.
+
+What is not listed fails with EPERM, which Python shows as PermissionError. Three things are decided outside the
+filter, by the question's supervisor (seccomp user notification): the one fork that a node makes for each step, and
+every thread. A fork with the wrong flags never gets that far.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import struct
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from . import kernel
+
+HARNESS_FORK_FLAGS = kernel.CLONE_PARENT | 17  # 17: SIGCHLD
+"""The clone flags of the harness's own fork: the child becomes the supervisor's, so that one process reaps all."""
+
+NOTIFICATION_BYTES = 80
+NOTIF_RECV, NOTIF_SEND = 0xC0502100, 0xC0182101
+_NOTIFICATION = struct.Struct("=QIIiIQ6Q")
+_REPLY = struct.Struct("=QqiI")
+_CONTINUE = 1
+
+_SET_MODE_FILTER, _FLAG_NEW_LISTENER = 1, 8
+_RET_KILL, _RET_ERRNO, _RET_NOTIFY, _RET_ALLOW = 0x80000000, 0x00050000, 0x7FC00000, 0x7FFF0000
+EPERM, EAGAIN, ENOSYS = 1, 11, 38
+
+# (x86-64, arm64); -1 where the machine has no such call.
+_ALLOWED = {
+    "read": (0, 63), "write": (1, 64), "close": (3, 57), "fstat": (5, 80), "lseek": (8, 62), "mprotect": (10, 226),
+    "munmap": (11, 215), "brk": (12, 214), "rt_sigaction": (13, 134), "rt_sigprocmask": (14, 135),
+    "rt_sigreturn": (15, 139), "pread64": (17, 67), "pwrite64": (18, 68), "readv": (19, 65), "writev": (20, 66),
+    "access": (21, -1), "pipe": (22, -1), "select": (23, -1), "sched_yield": (24, 124), "mremap": (25, 216),
+    "mincore": (27, 232), "madvise": (28, 233), "dup": (32, 23), "dup2": (33, -1), "pause": (34, -1),
+    "nanosleep": (35, 101), "getitimer": (36, 102), "alarm": (37, -1), "setitimer": (38, 103), "getpid": (39, 172),
+    "sendto": (44, 206), "recvfrom": (45, 207), "sendmsg": (46, 211), "recvmsg": (47, 212), "shutdown": (48, 210),
+    "getsockname": (51, 204), "getpeername": (52, 205), "getsockopt": (55, 209), "exit": (60, 93),
+    "wait4": (61, 260), "uname": (63, 160), "getcwd": (79, 17), "chdir": (80, 49), "readlink": (89, -1),
+    "gettimeofday": (96, 169), "getrlimit": (97, 163), "getrusage": (98, 165), "sysinfo": (99, 179),
+    "times": (100, 153), "getuid": (102, 174), "getgid": (104, 176), "geteuid": (107, 175), "getegid": (108, 177),
+    "getppid": (110, 173), "getpgrp": (111, -1), "getgroups": (115, 158), "getresuid": (118, 148),
+    "getresgid": (120, 150), "getpgid": (121, 155), "getsid": (124, 156), "rt_sigpending": (127, 136),
+    "rt_sigtimedwait": (128, 137), "rt_sigsuspend": (130, 133), "sigaltstack": (131, 132), "setrlimit": (160, 164),
+    "gettid": (186, 178), "time": (201, -1), "futex": (202, 98), "sched_getaffinity": (204, 123),
+    "getdents64": (217, 61), "set_tid_address": (218, 96), "restart_syscall": (219, 128), "clock_gettime": (228, 113),
+    "clock_getres": (229, 114), "clock_nanosleep": (230, 115), "exit_group": (231, 94), "epoll_wait": (232, -1),
+    "epoll_ctl": (233, 21), "waitid": (247, 95), "openat": (257, 56), "newfstatat": (262, 79),
+    "readlinkat": (267, 78), "faccessat": (269, 48), "pselect6": (270, 72), "ppoll": (271, 73),
+    "set_robust_list": (273, 99), "epoll_pwait": (281, 22), "eventfd2": (290, 19), "epoll_create1": (291, 20),
+    "dup3": (292, 24), "pipe2": (293, 59), "getcpu": (309, 168), "getrandom": (318, 278), "membarrier": (324, 283),
+    "statx": (332, 291), "rseq": (334, 293), "close_range": (436, 436), "faccessat2": (439, 439),
+    "stat": (4, -1), "lstat": (6, -1), "poll": (7, -1), "open": (2, -1),
+}  # fmt: skip
+
+# The same, allowed for some arguments only; see `_argument_rules`.
+_CHECKED = {
+    "mmap": (9, 222), "ioctl": (16, 29), "socketpair": (53, 199), "clone": (56, 220), "fcntl": (72, 25),
+    "prctl": (157, 167), "prlimit64": (302, 261), "clone3": (435, 435),
+}  # fmt: skip
+
+_IOCTLS = (0x5401, 0x5413, 0x541B, 0x5421, 0x5450, 0x5451)  # TCGETS TIOCGWINSZ FIONREAD FIONBIO FIONCLEX FIOCLEX
+_FCNTLS = (0, 1, 2, 3, 4, 1030)  # F_DUPFD F_GETFD F_SETFD F_GETFL F_SETFL F_DUPFD_CLOEXEC; no F_SETOWN: it signals
+_THREAD_FLAGS = (0x3D0F00, 0x7D0F00)  # what glibc and musl pass for a thread
+_MAP_TYPE_MASK, _MAP_PRIVATE, _MAP_HUGETLB = 0x0F, 0x02, 0x40000
+_PR_SET_NAME, _PR_GET_NAME, _SIGKILL, _AF_UNIX = 15, 16, 9, 1
+
+
+class _Op(NamedTuple):
+    code: int
+    jump_true: int
+    jump_false: int
+    value: int
+
+
+def _load(offset: int) -> _Op:
+    return _Op(0x20, 0, 0, offset)
+
+
+def _return(value: int) -> _Op:
+    return _Op(0x06, 0, 0, value)
+
+
+def _equal(value: int, jump_true: int, jump_false: int) -> _Op:
+    return _Op(0x15, jump_true, jump_false, value)
+
+
+_ERRNO_EPERM = _return(_RET_ERRNO | EPERM)
+
+
+def _argument(index: int, high: bool = False) -> _Op:
+    return _load(16 + 8 * index + (4 if high else 0))
+
+
+def _one_of(index: int, values: Sequence[int], action: int = _RET_ALLOW) -> list[_Op]:
+    """Does `action` where the low half of an argument is one of `values`, else EPERM."""
+    count = len(values)
+    tests = [_equal(value, count - i, 0) for i, value in enumerate(values)]
+    return [_argument(index), *tests, _ERRNO_EPERM, _return(action)]
+
+
+def _argument_rules() -> dict[str, list[_Op]]:
+    """For each checked call, instructions that end in a return on every way through."""
+    return {
+        # Shared memory would outlive a fork and join siblings; huge pages are a pool of the whole machine.
+        "mmap": [
+            _argument(3),
+            _Op(0x54, 0, 0, _MAP_TYPE_MASK | _MAP_HUGETLB),
+            _equal(_MAP_PRIVATE, 1, 0),
+            _ERRNO_EPERM,
+            _return(_RET_ALLOW),
+        ],
+        "ioctl": _one_of(1, _IOCTLS),
+        "fcntl": _one_of(1, _FCNTLS),
+        "socketpair": _one_of(0, (_AF_UNIX,)),
+        "clone": _one_of(0, (HARNESS_FORK_FLAGS, *_THREAD_FLAGS), _RET_NOTIFY),
+        # One may name oneself, and ask to die with one's parent; one may not take that back.
+        "prctl": [
+            _argument(0),
+            _equal(_PR_SET_NAME, 5, 0),
+            _equal(_PR_GET_NAME, 4, 0),
+            _equal(kernel.PR_SET_PDEATHSIG, 0, 2),
+            _argument(1),
+            _equal(_SIGKILL, 1, 0),
+            _ERRNO_EPERM,
+            _return(_RET_ALLOW),
+        ],
+        "prlimit64": _one_of(0, (0,)),  # one's own limits
+        "clone3": [_return(_RET_ERRNO | ENOSYS)],  # its flags are in memory, out of a filter's sight; libc falls back
+    }
+
+
+def program() -> list[_Op]:
+    """The filter's instructions for this machine."""
+    column = 0 if kernel.X86_64 else 1
+    ops = [
+        _load(4),
+        _equal(0xC000003E if kernel.X86_64 else 0xC00000B7, 1, 0),
+        _return(_RET_KILL),
+        _load(0),
+    ]
+    rules = _argument_rules()
+    # The checked calls come first: `mmap` and `clone` are frequent, and a jump over a rule fits in its 8 bits.
+    for name, numbers in _CHECKED.items():
+        rule = rules[name]
+        ops += [_equal(numbers[column], 0, len(rule)), *rule]
+    for numbers in _ALLOWED.values():
+        if numbers[column] >= 0:
+            ops += [_equal(numbers[column], 0, 1), _return(_RET_ALLOW)]
+    return [*ops, _ERRNO_EPERM]
+
+
+def install() -> int:
+    """Locks this process and all its children in, for good; no_new_privs must be set.
+
+    Returns:
+        The descriptor on which the supervisor gets the notifications; hand it over and close it.
+    """
+    ops = program()
+    code = b"".join(struct.pack("=HBBI", *op) for op in ops)
+    buffer = ctypes.create_string_buffer(code, len(code))
+    filter_program = ctypes.create_string_buffer(struct.pack("@HP", len(ops), ctypes.addressof(buffer)))
+    return kernel.syscall("seccomp", _SET_MODE_FILTER, _FLAG_NEW_LISTENER, filter_program)
+
+
+class Notification(NamedTuple):
+    """A call that waits for the supervisor's answer."""
+
+    id: int
+    pid: int
+    flags: int  # first argument of clone
+    token: int
+
+
+def parse_notification(data: bytes | bytearray) -> Notification:
+    """Reads a struct seccomp_notif of a clone call."""
+    fields = _NOTIFICATION.unpack(data)
+    args = fields[6:]
+    return Notification(fields[0], fields[1], args[0], args[4])
+
+
+def allow(notification: Notification) -> bytes:
+    """The reply that lets the call run. Safe here: all that was judged were register values, not memory."""
+    return _REPLY.pack(notification.id, 0, 0, _CONTINUE)
+
+
+def refuse(notification: Notification, errno: int) -> bytes:
+    """The reply that fails the call."""
+    return _REPLY.pack(notification.id, 0, -errno, 0)

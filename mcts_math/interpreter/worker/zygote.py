@@ -1,0 +1,125 @@
+"""The clean warm parent: imports once, holds no secret and no question, and forks a sandbox for each question.
+
+It is started by exec with a short environment and hears from the host only. Before the first question it takes all
+rights from itself that its sandboxes will not need either.
+"""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import os
+import select
+import signal
+import site
+import socket
+import sys
+from collections.abc import Callable
+
+from . import confine, kernel, supervisor, wire
+
+_CONTROL_FD = 0  # the host gives its connection as standard input: no number to agree on
+_PARENT_CHECK_MS = 500
+
+
+def main(rules_json: str, register_at_fork: Callable[..., None]) -> None:
+    """Runs until the host goes.
+
+    Args:
+        rules_json: the host's orders, see `confine.Rules`.
+        register_at_fork: the function of `os`, which `__main__` replaced for the time of the imports.
+    """
+    control = socket.socket(fileno=os.dup(_CONTROL_FD))
+    parent = os.getppid()
+    try:
+        rules = _set_up(confine.Rules.from_json(rules_json))
+        os.register_at_fork = register_at_fork
+        control.send(wire.READY)
+    except BaseException as error:  # noqa: BLE001 - reported, then over
+        supervisor.report_broken(control, error)
+        return
+    _hide()
+    _serve(control, rules, parent)
+
+
+def _set_up(rules: confine.Rules) -> confine.Rules:
+    os.umask(0o022)
+    null = os.open("/dev/null", os.O_RDWR)
+    for fd in (0, 1, 2):
+        os.dup2(null, fd)
+    os.close(null)
+    sys.stdin, sys.stdout, sys.stderr = (open(fd, mode, closefd=False) for fd, mode in ((0, "r"), (1, "w"), (2, "w")))
+    sys.path[:] = rules.path
+    site.setquit()
+    for name in rules.modules:
+        importlib.import_module(name)
+    exec(compile(rules.warm_up, "<warm-up>", "exec"), {"__name__": "warm_up"})
+    gc.collect()
+    gc.freeze()
+    if rules.modules:
+        kernel.collapse_into_huge_pages()
+    with open("/proc/self/statm", encoding="ascii") as file:
+        rules = rules._replace(base_bytes=int(file.read().split()[0]) * os.sysconf("SC_PAGE_SIZE"))
+    with open("/proc/self/oom_score_adj", "w", encoding="ascii") as file:
+        file.write("1000")  # if the machine runs out of memory, the sandboxes go before the engine
+    if rules.namespaces:
+        confine.enter_file_system(rules)
+    confine.leave_root(rules.uid)
+    return rules
+
+
+def _hide() -> None:
+    """Takes this package out of reach of an import statement."""
+    for name in [n for n in sys.modules if n.partition(".")[0] in ("_sandbox", "__main__")]:
+        del sys.modules[name]
+    sys.modules["__main__"] = type(sys)("__main__")
+    sys.argv[:] = [""]
+
+
+def _serve(control: socket.socket, rules: confine.Rules, parent: int) -> None:
+    groups: set[int] = set()
+    poll = select.poll()
+    poll.register(control, select.POLLIN)
+    # A death signal would follow the host's *thread*, which may end long before the host: look for the parent instead.
+    while os.getppid() == parent:
+        ready = poll.poll(_PARENT_CHECK_MS)
+        _reap(groups)
+        if not ready:
+            continue
+        message, fds, _, _ = socket.recv_fds(control, 64, 2)
+        if not message:
+            break
+        if len(fds) == 2:
+            groups.add(_fork_sandbox(control, fds, rules))
+    for group in groups:
+        os.kill(group, signal.SIGKILL)
+    while groups:
+        _reap(groups, wait=True)
+
+
+def _fork_sandbox(control: socket.socket, fds: list[int], rules: confine.Rules) -> int:
+    sandbox = socket.socket(fileno=fds[0])
+    try:
+        pid = kernel.clone(kernel.NAMESPACES if rules.namespaces else 0)
+    except OSError as error:
+        supervisor.report_broken(sandbox, error)
+        raise
+    if pid == 0:
+        control.close()
+        supervisor.main(sandbox, fds[1], rules)
+    sandbox.close()
+    os.close(fds[1])
+    return pid
+
+
+def _reap(groups: set[int], wait: bool = False) -> None:
+    """Collects supervisors that ended, and kills what they may have left."""
+    while groups:
+        pid, _ = os.waitpid(-1, 0 if wait else os.WNOHANG)
+        if pid == 0:
+            return
+        groups.discard(pid)
+        try:
+            os.killpg(pid, signal.SIGKILL)
+        except (ProcessLookupError, PermissionError):
+            pass  # nothing was left

@@ -1,0 +1,74 @@
+"""Chooses solutions from complete saved trees, without a model, and reports their accuracy.
+
+python offline_inference.py --custom_cfg configs/offline_inference.yaml --tree_jsonl outputs/mini_mcts.test.seed42.jsonl
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+
+from mcts_math.cli import run_program
+from mcts_math.config import describe_keys, load_config
+from mcts_math.evaluate import Tally
+from mcts_math.grading import Grader
+from mcts_math.offline import rescore_file
+from mcts_math.results import ResultsFile
+from mcts_math.table import interval
+
+
+def parse(argv: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description="Choose solutions from complete saved trees, without a model.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog="config keys and their defaults:\n" + describe_keys(),
+    )
+    parser.add_argument("--custom_cfg", "--cfg", required=True, metavar="YAML", help="config file")
+    parser.add_argument("--tree_jsonl", required=True, metavar="JSONL", help="results of solver_demo.py")
+    parser.add_argument("--output", metavar="JSONL", help="also write the lines with the solutions chosen")
+    parser.add_argument("--overwrite", action="store_true", help="start an existing output anew")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a line of text")
+    parser.add_argument("--workers", type=int, default=0, metavar="N", help="answer checking processes; 0: all cores")
+    parser.add_argument("overrides", nargs="*", metavar="key=value", help="config keys to change")
+    return parser.parse_intermixed_args(argv)
+
+
+def main(argv: list[str]) -> int:
+    args = parse(argv)
+    config = load_config(args.custom_cfg, args.overrides)
+    tally, total, answered = Tally(), 0, 0
+    with ExitStack() as stack:
+        grader = stack.enter_context(Grader(args.workers or None))
+        output = None
+        if args.output:
+            meta = {"config": config.resolved(), "trees": args.tree_jsonl}
+            output = stack.enter_context(ResultsFile(args.output).open(meta, overwrite=args.overwrite))
+
+        def pairs() -> Iterator[tuple[Sequence[str], str]]:
+            nonlocal total, answered
+            for line in rescore_file(args.tree_jsonl, config):
+                total += 1
+                answered += line.answer is not None
+                if output is not None:
+                    output.append(line.record)
+                if line.golds and line.answer is not None:
+                    yield line.golds, line.answer
+                elif line.golds:
+                    tally.add(False)
+
+        for verdict in grader.verdicts(pairs()):
+            tally.add(verdict)
+    report = {"total": total, "answered": answered, "strategy": config.mcts_infer_strategy, **tally.to_json()}
+    if args.json:
+        print(json.dumps(report))
+    elif tally.total:
+        print(f"{tally.correct}/{tally.total} = {100 * tally.accuracy:.2f} % (95 %: {interval(tally.interval)}), "
+              f"{answered} of {total} trees have an answer, strategy {config.mcts_infer_strategy}")  # fmt: skip
+    else:
+        print(f"{answered} of {total} trees have an answer; no ground truth to compare with")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(run_program(main))

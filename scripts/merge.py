@@ -1,0 +1,24 @@
+"""Unites results files, such as the shards of one run.
+
+python scripts/merge.py outputs/all.jsonl outputs/shard0.jsonl outputs/shard1.jsonl
+"""
+
+import argparse
+import sys
+
+from mcts_math.cli import run_program
+from mcts_math.results import merge_files
+
+
+def main(argv: list[str]) -> int:
+    parser = argparse.ArgumentParser(description="Unite results files; a failed question gives way to a solved one.")
+    parser.add_argument("output", help="the file to write")
+    parser.add_argument("inputs", nargs="+", help="results files over different questions")
+    parser.add_argument("--overwrite", action="store_true", help="replace an existing output")
+    args = parser.parse_args(argv)
+    print(f"{merge_files(args.inputs, args.output, overwrite=args.overwrite)} questions -> {args.output}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(run_program(main))

@@ -1,0 +1,152 @@
+"""Demonstrations as token arrays, saved once, and batches of similar length from them."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from multiprocessing import Pool
+from pathlib import Path
+
+import demonstrations
+import formats
+import torch
+import vocabulary
+from questions import FAMILIES, Question, train_questions
+from runner import run_cells
+from transformers import PreTrainedTokenizerFast
+
+FINAL_SENTENCES = ("That is the result.", "So we have the answer.")
+
+
+@dataclass(frozen=True)
+class Demonstration:
+    """A demonstration as pieces of text; the model learns to write the pieces whose flag is set."""
+
+    type: str
+    pieces: tuple[tuple[str, bool], ...]
+
+
+def write_demonstration(question: Question, rates: demonstrations.Rates, rng: random.Random) -> Demonstration | None:
+    """One imperfect worked solution with its observations; None where its code fails."""
+    plan = demonstrations.PLANS[question.type](question)
+    thoughts = demonstrations.demonstrate(plan, rates, rng)
+    observations = run_cells([thought.code for thought in thoughts])
+    if any("Error: " in text or not text for text in observations):
+        return None
+    pieces: list[tuple[str, bool]] = [(formats.head(question.text), False)]
+    for thought, observation in zip(thoughts, observations, strict=True):
+        pieces.append((formats.code_step(thought.sentence, thought.code), True))
+        pieces.append((formats.observed(observation) + formats.DELIM, False))
+    sentence = rng.choices(FINAL_SENTENCES, (0.8, 0.2))[0]
+    pieces.append((formats.final_step(sentence, formats.tidy(observations[-1])), True))
+    return Demonstration(question.type, tuple(pieces))
+
+
+def _write_many(job: tuple[list[Question], demonstrations.Rates, int, int]) -> list[Demonstration]:
+    questions, rates, copies, seed = job
+    rng = random.Random(seed)
+    drawn = [write_demonstration(question, rates, rng) for question in questions for _ in range(copies)]
+    return [one for one in drawn if one is not None]
+
+
+def write_all(
+    questions: list[Question], rates: demonstrations.Rates, copies: int, seed: int
+) -> list[Demonstration]:
+    """`copies` demonstrations of each question, by two processes."""
+    size = 500
+    jobs = [(questions[i : i + size], rates, copies, seed + i) for i in range(0, len(questions), size)]
+    with Pool(2) as pool:
+        return [one for many in pool.map(_write_many, jobs) for one in many]
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """Token sequences laid end to end.
+
+    Attributes:
+        tokens: [N] int16.
+        learn: [N] bool, the tokens that carry loss.
+        starts: [S+1] int64, where each sequence begins.
+    """
+
+    tokens: torch.Tensor
+    learn: torch.Tensor
+    starts: torch.Tensor
+
+    def save(self, path: Path) -> None:
+        """Write it in one piece: half a file never has the final name."""
+        scratch = path.with_suffix(".part")
+        torch.save({"tokens": self.tokens, "learn": self.learn, "starts": self.starts}, scratch)
+        scratch.replace(path)
+
+    @staticmethod
+    def load(path: Path) -> Corpus:
+        """Read what `save` wrote."""
+        return Corpus(**torch.load(path))
+
+
+def encode(drawn: list[Demonstration], tokenizer: PreTrainedTokenizerFast) -> Corpus:
+    """Tokenise piece by piece (the model sees every piece begin where the program's text ends)."""
+    flat = [text for one in drawn for text, _ in one.pieces]
+    ids = iter(tokenizer(flat, add_special_tokens=False)["input_ids"])
+    tokens: list[int] = []
+    learn: list[bool] = []
+    starts = [0]
+    for one in drawn:
+        for _, write in one.pieces:
+            piece = next(ids)
+            tokens += piece
+            learn += [write] * len(piece)
+        tokens.append(tokenizer.eos_token_id)
+        learn.append(True)
+        starts.append(len(tokens))
+    return Corpus(torch.tensor(tokens, dtype=torch.int16), torch.tensor(learn), torch.tensor(starts))
+
+
+def batches(corpus: Corpus, tokens_per_batch: int, seed: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    """Endless batches (ids [B, T] int64, learn [B, T] bool), right-padded with 0, of similar lengths, shuffled each epoch."""
+    generator = torch.Generator().manual_seed(seed)
+    lengths = corpus.starts[1:] - corpus.starts[:-1]
+    while True:
+        noisy = lengths + torch.rand(len(lengths), generator=generator) * 12
+        order = torch.argsort(noisy)
+        groups: list[list[int]] = [[]]
+        for index in order.tolist():
+            if groups[-1] and (len(groups[-1]) + 1) * int(lengths[index]) > tokens_per_batch:
+                groups.append([])
+            groups[-1].append(index)
+        for number in torch.randperm(len(groups), generator=generator).tolist():
+            yield pad(corpus, groups[number])
+
+
+def pad(corpus: Corpus, indices: list[int]) -> tuple[torch.Tensor, torch.Tensor]:
+    """The sequences of one batch, right-padded with 0."""
+    spans = [slice(int(corpus.starts[i]), int(corpus.starts[i + 1])) for i in indices]
+    width = max(span.stop - span.start for span in spans)
+    ids = torch.zeros(len(spans), width, dtype=torch.long)
+    learn = torch.zeros(len(spans), width, dtype=torch.bool)
+    for row, span in enumerate(spans):
+        ids[row, : span.stop - span.start] = corpus.tokens[span].long()
+        learn[row, : span.stop - span.start] = corpus.learn[span]
+    return ids, learn
+
+
+def train_counts(scale: float = 1.0) -> dict[str, int]:
+    """How many training questions of each family."""
+    special = {"gsm_symbolic": 16000, "letter_counting": 3000, "calendar_arithmetic": 2500}
+    return {family: int(special.get(family, 2500) * scale) for family in FAMILIES}
+
+
+def tokenizer_texts(drawn: list[Demonstration]) -> list[str]:
+    """What the tokenizer learns its words from: demonstrations without their scaffolding."""
+    tags = sorted(vocabulary.TAGS, key=len, reverse=True)
+    texts = ["".join(text for text, _ in one.pieces) for one in drawn]
+    for tag in tags:
+        texts = [text.replace(tag, "\n") for text in texts]
+    return texts
+
+
+def questions_for_training() -> list[Question]:
+    """All training questions."""
+    return train_questions(train_counts())

@@ -1,0 +1,125 @@
+"""The config: published files as they are, errors that name the key."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from mcts_math.config import Config, describe_keys, load_config
+from mcts_math.errors import ConfigError
+
+PUBLISHED = {
+    "react_demo": {"mode": "react", "prompt_wrap": "react"},
+    "react_round1": {"mode": "react", "temperature": 0.0, "n_generate_sample": 1, "max_depth": 10, "seed": 1234},
+    "react_sft": {"mode": "react", "temperature": 0.0, "max_depth": 10, "seed": 1234, "prompt_wrap": "react_sft"},
+    "sbs_greedy": {"mode": "sbs", "temperature": 0.0, "n_generate_sample": 1, "need_value_func": False, "seed": 1234},
+    "sbs_sft": {"mode": "sbs", "temperature": 0.6, "n_generate_sample": 5, "remove_duplicate": True, "seed": 42},
+    "mcts_round1": {"mode": "mcts", "iterations": 40, "errors_threshold": 3, "is_sampling": True, "step_delim": "\n\n"},
+    "mcts_sft": {"mode": "mcts", "iterations": 40, "c_puct": 1.25, "need_value_func": True, "max_depth": 8},
+    "mcts_sft_round": {"mode": "mcts", "temperature": 1.0, "is_sampling": True, "need_value_func": True},
+    "offline_inference": {"prune": True, "mcts_infer_strategy": "q_value", "c_puct": 1.25, "n_generate_sample": 5},
+}
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_published_configs(repo: Path, name: str) -> None:
+    config = load_config(repo / "configs" / f"{name}.yaml").resolved()
+    assert {key: config[key] for key in PUBLISHED[name]} == PUBLISHED[name]
+
+
+def test_every_config_of_the_repository_is_valid(repo: Path) -> None:
+    for path in (repo / "configs").glob("*.yaml"):
+        assert path.read_text().startswith("#"), f"{path}: say which result it belongs to"
+        if not path.stem.startswith(("train", "rounds")):
+            load_config(path)
+
+
+def test_defaults_are_the_published_ones() -> None:
+    config = Config()
+    expected = {
+        "mode": "mcts", "num_few_shot": 2, "temperature": 0.7, "top_p": 1.0, "top_k": -1, "max_tokens": 2000,
+        "n_generate_sample": 1, "step_beam_width": 1, "max_depth": 4, "iterations": 1, "max_total_time": 300,
+        "positive_reward": 1.0, "negative_reward": -1.0, "errors_threshold": 0, "need_value_func": False,
+        "update_leaf_value": False, "c_puct": 1.5, "is_sampling": False, "remove_duplicate": False, "prune": False,
+        "mcts_infer_strategy": "q_value", "batch_size": -1, "verbose": False, "swap_space": 8, "best_of": 1,
+        "use_beam_search": False, "create_local_llm": False, "reward_weight": 0.5, "step_delim": "\n\n",
+    }  # fmt: skip
+    resolved = config.resolved()
+    assert {key: resolved[key] for key in expected} == expected
+
+
+def test_stop_and_delimiter_follow_the_format() -> None:
+    sft = load_config(None, ["prompt_wrap=react_sft"])
+    assert sft.stops == ("\n</code>", "</code>", "</step>")
+    assert sft.delimiter == "\n"
+    few_shot = load_config(None)
+    assert few_shot.stops == ("\nObservation:", "Observation:", "<Solution complete>")
+    assert few_shot.delimiter == "\n\n"
+    assert load_config(None, ["stop=[X]", 'step_delim="|"']).stops == ("X",)
+
+
+def test_overrides_win_and_are_yaml(tmp_path: Path) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_text("temperature: 1\nseed: 3\nmode: sbs\n")
+    config = load_config(path, ["temperature=1e-1", "engine_args={dtype: float32}", "seed=null", "model_dir=a=b"])
+    assert (config.temperature, config.run_seed, config.mode, config.model_dir) == (0.1, 0, "sbs", "a=b")
+    assert config.engine_args == {"dtype": "float32"}
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("temprature=1", "override temprature=1: unknown key 'temprature'. Did you mean 'temperature'"),
+        ("xyzzy=1", "unknown key 'xyzzy'. Run with --help"),
+        ("temperature=hot", "temperature: Input should be a valid number, not 'hot'"),
+        ("temperature=-1", "greater than or equal to 0, not -1"),
+        ("temperature=.nan", "finite"),
+        ("iterations=1.5", "iterations: Input should be a valid integer"),
+        ("iterations=true", "iterations: Input should be a valid integer"),
+        ("need_value_func=1", "need_value_func: Input should be a valid boolean"),
+        ("mode=dfs", "mode: Input should be 'react', 'sbs' or 'mcts', not 'dfs'"),
+        ("stop=[1]", "stop.0: Input should be a valid string"),
+        ("stop=['']", "stop must not hold an empty string"),
+        ("batch_size=0", "batch_size must be at least 1"),
+        ("top_k=0", "top_k must be at least 1"),
+        ("update_leaf_value=true", "update_leaf_value needs need_value_func"),
+        ("result_unwrap=react_sft", "result_unwrap is 'react_sft' but prompt_wrap is 'react'"),
+        ("seed", "write it as key=value"),
+        ("seed={", "not valid YAML"),
+    ],
+)
+def test_bad_settings_are_named(override: str, message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_config(None, [override])
+    assert message in str(caught.value)
+
+
+def test_the_file_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_text("max_dept: 3\n")
+    with pytest.raises(ConfigError, match=r"c\.yaml: unknown key 'max_dept'. Did you mean 'max_depth'"):
+        load_config(path)
+    path.write_text("max_depth: three\ntop_p: 2\n")
+    with pytest.raises(ConfigError, match=r"(?s)c\.yaml: top_p: .*not 2.*c\.yaml: max_depth: .*'three'"):
+        load_config(path)
+    for text in ("- a\n", "a: [", "\t- x"):
+        path.write_text(text)
+        with pytest.raises(ConfigError, match=r"c\.yaml"):
+            load_config(path)
+    with pytest.raises(ConfigError, match="no such file"):
+        load_config(tmp_path / "none.yaml")
+    path.write_text("")
+    assert load_config(path).mode == "mcts"
+
+
+def test_obsolete_keys_are_reported_only_where_given() -> None:
+    assert load_config(None, ["swap_space=12", "best_of=1"]).obsolete_given() == ["swap_space", "best_of"]
+    assert Config().obsolete_given() == []
+
+
+def test_every_key_is_explained() -> None:
+    text = describe_keys()
+    for name, info in Config.model_fields.items():
+        assert f"  {name} = " in text
+        assert info.description

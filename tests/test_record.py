@@ -1,0 +1,148 @@
+"""Lines in the published tag form, and back."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from stand_ins import EchoInterpreter, EqualChecker, code, final, grow_tree, outline
+
+from mcts_math.engine.scripted import RandomPolicy, ScriptedPolicy, scripted
+from mcts_math.errors import RecordError
+from mcts_math.record import dump_line, is_answer, parse_line, record_to_tree, tree_to_record
+from mcts_math.solver import solve
+from mcts_math.tree import Tree
+
+ROOT = "<question> Q </question>\n"
+
+
+def line(tree: Tree, mode: str = "mcts") -> dict[str, Any]:
+    return tree_to_record(tree, mcts=mode == "mcts", step_delim="\n")
+
+
+def test_a_line_in_full() -> None:
+    a = f"{ROOT}{code('A')}\n</code>\n<output>\nok after 0\n</output>\n</step>\n"
+    script = {ROOT: scripted(code("A"), "?", value=0.1), a: scripted(final("$1$"), final("2"), value=0.5)}
+    config = {"mode": "mcts", "n_generate_sample": 2, "iterations": 2, "max_depth": 4, "is_sampling": True}
+    record = line(grow_tree(config, ScriptedPolicy(script)))
+    react = record["react"]
+    assert list(react) == ["0", "0.0", "0.1", "0.0.0", "0.0.1"]
+    published = "text extra_info action action_input final_answer value q_value prior visit_count"
+    assert all(set(published.split()) <= node.keys() for node in react.values())
+    assert react["0"]["extra_info"] == "question: Q"
+    assert react["0"]["text"] == ""
+    assert react["0.0"]["action"] == "python_interpreter"
+    assert react["0.0"]["action_input"] == "```python\nA\n```"
+    assert react["0.0"]["text"].endswith("<output>\nok after 0\n</output>\n</step>")
+    assert react["0.1"]["final_answer"] == "Fail to generate parsable text for next step."
+    assert react["0.0.0"]["final_answer"] == "1"
+    assert react["0.0.0"]["value"] == 1.0
+    assert (record["question"], record["answer"], record["id"]) == ("Q", "1", "t")
+
+
+def test_failure_sentences() -> None:
+    deep = grow_tree(
+        {"mode": "mcts", "n_generate_sample": 1, "iterations": 9, "max_depth": 1},
+        ScriptedPolicy(lambda r: scripted(code("x"), value=0.0)),
+    )
+    assert line(deep)["react"]["0.0.0"]["final_answer"] == "Fail to sove the problem within limited steps."
+    failing = grow_tree(
+        {"mode": "mcts", "n_generate_sample": 1, "iterations": 9, "max_depth": 9},
+        ScriptedPolicy(lambda r: scripted(code("1 / 0"), value=0.0)),
+    )
+    assert line(failing)["react"]["0.0"]["final_answer"] == "Too many consecutive steps have code errors."
+    assert not any(is_answer(sentence) for sentence in ("", None, "Fail to sove the problem within limited steps."))
+
+
+def test_sbs_solutions_are_sorted_and_complete() -> None:
+    policy = RandomPolicy(4)
+    tree = grow_tree(
+        {"mode": "sbs", "step_beam_width": 3, "n_generate_sample": 3, "max_depth": 9, "need_value_func": True}, policy
+    )
+    record = line(tree, "sbs")
+    assert len(record["solutions"]) > 1
+    for solution in record["solutions"]:
+        assert set(solution) == {"question", "ground_truth", "value", "final_answer", "solution", "tag"}
+        assert record["react"][solution["tag"]]["final_answer"] == solution["final_answer"]
+        assert solution["solution"].endswith(record["react"][solution["tag"]]["text"])
+    values = [solution["value"] for solution in record["solutions"]]
+    assert values == sorted(values, reverse=True)
+    assert "visit_count" not in record["react"]["0"]
+
+
+def test_unscored_nodes_have_the_published_value() -> None:
+    tree = grow_tree({"mode": "react", "temperature": 0.0, "max_depth": 9}, RandomPolicy(1))
+    assert {node["value"] for node in line(tree, "react")["react"].values()} == {-100.0}
+
+
+@pytest.mark.parametrize("mode", ["react", "sbs", "mcts"])
+def test_round_trip(mode: str) -> None:
+    config = {
+        "mode": mode, "n_generate_sample": 12, "step_beam_width": 2, "iterations": 12, "max_depth": 6,
+        "need_value_func": mode != "react", "errors_threshold": 3,
+    }  # fmt: skip
+    for seed in range(10):
+        tree = grow_tree(config, RandomPolicy(seed))
+        data = dump_line(line(tree, mode))
+        record = parse_line(data)
+        assert record is not None
+        back = record_to_tree(record)
+        if mode != "react":
+            # node order may differ (here: by depth), tags and all numbers do not
+            assert outline(back) == outline(tree)
+        assert line(back, mode)["react"].keys() == record["react"].keys()
+        again = line(back, mode)
+        assert sorted(again["react"]) == sorted(record["react"])
+        assert [s["tag"] for s in again["solutions"]] == [s["tag"] for s in record["solutions"]]
+
+
+def test_a_published_line_without_our_keys_is_read() -> None:
+    node = {"text": "s", "extra_info": "", "action": "", "action_input": "", "final_answer": "", "value": -100}
+    react = {
+        "0": node | {"extra_info": "question: Q"},
+        "0.10": node | {"final_answer": "10"},
+        "0.9": node | {"final_answer": "Fail to generate parsable text for next step.", "value": 0.5},
+    }
+    tree = record_to_tree({"question": "Q", "answer": ["1"], "react": react})
+    assert [n.answer for n in tree.nodes] == [None, None, "10"]  # 9 before 10
+    assert tree.nodes[1].value == 0.5
+    assert tree.nodes[1].terminal
+    assert tree.task.answers == ("1",)
+
+
+@pytest.mark.parametrize(
+    ("record", "message"),
+    [
+        ({}, "no search tree"),
+        ({"react": {"0.1": {}}}, "no search tree"),
+        ({"react": {"0": {}, "0.1.1": {"text": "", "final_answer": ""}}}, r"node '0\.1\.1' has no parent"),
+        ({"react": {"0": {}, "0.1": {}}}, "not a search tree of a known form"),
+        ({"react": {"0": {}, "0.x": {"text": "", "final_answer": ""}}}, "not a search tree of a known form"),
+        ({"react": {"0": []}}, "not a search tree of a known form"),
+    ],
+)
+def test_broken_trees_are_named(record: dict[str, Any], message: str) -> None:
+    with pytest.raises(RecordError, match=f"file:3: {message}"):
+        record_to_tree(record, "file:3")
+
+
+@settings(max_examples=50)
+@given(st.text(max_size=50), st.text(max_size=50))
+def test_any_text_survives_a_line(question: str, written: str) -> None:
+    policy = ScriptedPolicy(lambda r: scripted(final(written)))
+    tasks = [{"question": question or "q", "answer": written}] if (question or "q").strip() else [{"question": "q"}]
+    (solved,) = solve(
+        {"mode": "react", "prompt_wrap": "react_sft"}, tasks, policy=policy,
+        interpreter=EchoInterpreter(), checker=EqualChecker(),
+    )  # fmt: skip
+    record = line(solved.tree, "react")
+    data = dump_line(record)
+    assert data.count(b"\n") == 1
+    assert parse_line(data) == json.loads(json.dumps(record))
+
+
+def test_lone_surrogates_survive() -> None:
+    assert parse_line(dump_line({"question": "\ud800"})) == {"question": "\ud800"}

@@ -1,0 +1,216 @@
+"""Results on disk: resume, repair, locks, a full disk, and kills at random moments."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import resource
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from stand_ins import run_scripted
+
+from mcts_math.errors import RecordError
+from mcts_math.record import read_records
+from mcts_math.results import ResultsFile, merge_files
+
+META = {"config": {"temperature": 0.6, "batch_size": -1}}
+
+
+def results(path: Path, **options: Any) -> ResultsFile:
+    return ResultsFile(path).open(options.pop("meta", META), **options)
+
+
+def entry(task_id: str, **more: Any) -> dict[str, Any]:
+    return {"id": task_id, "question": f"q{task_id}", "react": {"0": {}}, **more}
+
+
+def ids(path: Path) -> list[str]:
+    return [record["id"] for _, record in read_records(path)]
+
+
+def test_an_existing_file_is_never_touched_without_being_told(tmp_path: Path) -> None:
+    path = tmp_path / "a" / "out.jsonl"
+    with results(path) as out:
+        out.append(entry("1"))
+    before = path.read_bytes()
+    with pytest.raises(RecordError, match=r"exists\. Add --resume .* --overwrite"):
+        results(path)
+    assert path.read_bytes() == before
+    with results(path, resume=True) as out:
+        assert out.done == {"1"}
+        out.append(entry("2"))
+    assert ids(path) == ["1", "2"]
+    with results(path, overwrite=True) as out:
+        assert out.done == set()
+    assert path.read_bytes() == b""
+
+
+@pytest.mark.parametrize("torn", [b'{"id": "3", "question": "q', b"{", b'{"id": "3"', b"\xc3", b"\x00" * 100])
+def test_a_torn_last_line_is_cut(tmp_path: Path, torn: bytes) -> None:
+    path = tmp_path / "out.jsonl"
+    with results(path) as out:
+        out.append(entry("1"))
+        out.append(entry("2"))
+    with path.open("ab") as file:
+        file.write(torn)
+    with pytest.raises(RecordError, match=r"out\.jsonl:3: the last line is torn"):
+        ids(path)
+    with results(path, resume=True) as out:
+        assert out.done == {"1", "2"}
+        out.append(entry("3"))
+    assert ids(path) == ["1", "2", "3"]
+
+
+def test_a_last_line_that_only_lacks_its_newline_is_kept(tmp_path: Path) -> None:
+    path = tmp_path / "out.jsonl"
+    path.write_text(json.dumps(entry("1")))
+    with results(path, resume=True) as out:
+        assert out.done == {"1"}
+        out.append(entry("2"))
+    assert ids(path) == ["1", "2"]
+
+
+def test_failed_questions_are_tried_again(tmp_path: Path) -> None:
+    path = tmp_path / "out.jsonl"
+    with results(path) as out:
+        for record in (entry("1"), entry("2", error="bad luck"), entry("3")):
+            out.append(record)
+    with results(path, resume=True) as out:
+        assert out.done == {"1", "3"}
+        out.append(entry("2"))
+    assert ids(path) == ["1", "3", "2"]
+
+
+def test_a_broken_line_in_the_middle_is_an_error_and_nothing_is_lost(tmp_path: Path) -> None:
+    path = tmp_path / "out.jsonl"
+    path.write_text(json.dumps(entry("1")) + "\n{oops\n" + json.dumps(entry("2")) + "\n")
+    before = path.read_bytes()
+    with pytest.raises(RecordError, match=r"out\.jsonl:2: not a JSON object"):
+        results(path, resume=True)
+    assert path.read_bytes() == before
+
+
+def test_published_files_without_ids_resume_by_question(tmp_path: Path) -> None:
+    path = tmp_path / "out.jsonl"
+    record = entry("x")
+    del record["id"]
+    path.write_text(json.dumps(record) + "\n" + json.dumps(record) + "\n")
+    with results(path, resume=True) as out:
+        assert len(out.done) == 2
+
+
+def test_another_config_is_refused_but_for_keys_that_change_no_tree(tmp_path: Path) -> None:
+    path = tmp_path / "out.jsonl"
+    with results(path) as out:
+        out.append(entry("1"))
+    other = {"config": {"temperature": 0.9, "batch_size": -1}}
+    with pytest.raises(RecordError, match=r"another config \(temperature: 0.6 -> 0.9\)"):
+        results(path, resume=True, meta=other)
+    with results(path, resume=True, meta={"config": {"temperature": 0.6, "batch_size": 4}}):
+        pass
+    path.with_suffix(".meta.json").write_text("{")
+    with pytest.raises(RecordError, match=r"meta.json is broken"):
+        results(path, resume=True)
+
+
+def test_two_runs_in_one_file_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "out.jsonl"
+    with results(path) as out:
+        with pytest.raises(RecordError, match="another run is writing"):
+            results(path, resume=True)
+        out.append(entry("1"))
+    with results(path, resume=True):
+        pass
+
+
+@pytest.mark.parametrize("name", ["dir", "file/out.jsonl"])
+def test_an_output_that_cannot_be_written(tmp_path: Path, name: str) -> None:
+    (tmp_path / "dir").mkdir()
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RecordError, match="can't be written"):
+        results(tmp_path / name)
+
+
+def fill(out: ResultsFile) -> None:
+    for number in range(100):
+        out.append(entry(str(number), text="x" * 300))
+
+
+def test_a_full_disk_leaves_whole_lines_and_can_be_resumed(tmp_path: Path) -> None:
+    """A file size limit fails a write half-way, as a full disk does."""
+    path = tmp_path / "out.jsonl"
+    old = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with results(path) as out:
+        try:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (2000, old[1]))
+            with pytest.raises(RecordError, match="Make room and add --resume"):
+                fill(out)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, old)
+    done = ids(path)
+    assert len(done) == 5
+    with results(path, resume=True) as out:
+        assert out.done == set(done)
+
+
+def test_merge(tmp_path: Path) -> None:
+    a, b, c = tmp_path / "a.jsonl", tmp_path / "b.jsonl", tmp_path / "c.jsonl"
+    first = [entry("1"), entry("2", error="x")]
+    second = [entry("3"), entry("2"), entry("4", error="y")]
+    for path, records in ((a, first), (b, second)):
+        with results(path) as out:
+            for record in records:
+                out.append(record)
+    assert merge_files([a, b], c) == 4
+    assert ids(c) == ["1", "3", "2", "4"]
+    with pytest.raises(RecordError, match="is solved at"):
+        merge_files([a, b, b], tmp_path / "d.jsonl")
+    with pytest.raises(RecordError, match="one of the inputs"):
+        merge_files([a, b], a)
+    with pytest.raises(RecordError, match="exists"):
+        merge_files([a, b], c)
+
+
+PROGRAM = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from pathlib import Path
+from stand_ins import run_scripted
+run_scripted(Path(sys.argv[2]), Path(sys.argv[3]), resume=Path(sys.argv[3]).exists(), max_delay_s=0.02)
+"""
+
+
+def test_twenty_kills_lose_and_double_nothing(tmp_path: Path) -> None:
+    """`kill -9` at random moments, resumed each time: the trees are those of an undisturbed run."""
+    qaf = tmp_path / "q.jsonl"
+    qaf.write_text("".join(json.dumps({"question": f"question {i % 90}", "answer": "1"}) + "\n" for i in range(100)))
+    whole, killed = tmp_path / "whole.jsonl", tmp_path / "killed.jsonl"
+    run_scripted(qaf, whole)
+    command = [sys.executable, "-c", PROGRAM, str(Path(__file__).parent), str(qaf), str(killed)]
+    rng, kills = random.Random(7), 0
+    while kills < 20:
+        size = killed.stat().st_size if killed.exists() else 0
+        process = subprocess.Popen(command, start_new_session=True)
+        # Wait until this run writes, so that every kill hits a run at work and the file grows from kill to kill.
+        while process.poll() is None and (not killed.exists() or killed.stat().st_size <= size):
+            time.sleep(0.002)
+        if kills % 3:
+            time.sleep(rng.random() * 0.01)
+        if process.poll() is not None:
+            break
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        kills += 1
+    subprocess.run(command, check=True)
+    expected = {record["id"]: record["react"] for _, record in read_records(whole)}
+    found = [(record["id"], record["react"]) for _, record in read_records(killed)]
+    assert len(found) == len(expected) == 100
+    assert dict(found) == expected
+    assert kills == 20

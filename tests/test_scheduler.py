@@ -1,0 +1,269 @@
+"""The scheduler: order does not matter, nothing waits for its neighbours, limits hold, failures stay where they are."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from stand_ins import EchoInterpreter, EqualChecker, code, final, outline
+
+from mcts_math.config import make_config
+from mcts_math.engine.scripted import Behaviour, RandomPolicy, ScriptedPolicy, scripted
+from mcts_math.errors import EngineError, MctsMathError, TaskError
+from mcts_math.record import tree_to_record
+from mcts_math.requests import Evaluate, Evaluation, Execute, Generate, Generation, Observation
+from mcts_math.scheduler import Limits, RunBudgetError, Scheduler, Services, Solved
+from mcts_math.solver import make_search, solve
+from mcts_math.task import make_tasks
+from mcts_math.tree import Tree
+
+MCTS = {
+    "mode": "mcts",
+    "prompt_wrap": "react_sft",
+    "n_generate_sample": 3,
+    "iterations": 8,
+    "max_depth": 6,
+    "need_value_func": True,
+    "errors_threshold": 3,
+}
+
+
+def questions(count: int) -> list[dict[str, Any]]:
+    return [{"id": str(i), "question": f"question {i}", "answer": str(i % 10)} for i in range(count)]
+
+
+def run(config: dict[str, Any], tasks: list[dict[str, Any]], policy: Any, **options: Any) -> list[Solved]:
+    options = {"interpreter": EchoInterpreter(), "checker": EqualChecker()} | options
+    return solve(config, tasks, policy=policy, **options)
+
+
+def drawn(tree: Tree) -> object:
+    record = tree_to_record(tree, mcts=True, step_delim="\n")
+    return record["react"], record["solutions"], tree.correct
+
+
+@pytest.mark.parametrize("mode", ["react", "sbs", "mcts"])
+def test_trees_do_not_depend_on_what_else_is_in_flight(mode: str) -> None:
+    config = MCTS | {"mode": mode, "step_beam_width": 2}
+    alone = run(config | {"batch_size": 1}, questions(40), RandomPolicy(5))
+    delays = Behaviour(max_delay_s=0.004)
+    crowd = run(
+        config | {"batch_size": 40}, questions(40)[::-1], RandomPolicy(5, delays), interpreter=EchoInterpreter(0.003)
+    )
+    assert [drawn(s.tree) for s in alone] == [drawn(s.tree) for s in crowd[::-1]]
+
+
+def test_results_come_in_the_order_of_the_tasks() -> None:
+    solved = run(MCTS, questions(30), RandomPolicy(1, Behaviour(max_delay_s=0.01)))
+    assert [s.tree.task.id for s in solved] == [str(i) for i in range(30)]
+
+
+def test_a_slow_question_holds_up_itself_only() -> None:
+    done: list[str] = []
+
+    class OneSlow(RandomPolicy):
+        async def generate(self, request: Generate) -> Generation:
+            if request.task_id == "0":
+                while len(done) < 19:
+                    await asyncio.sleep(0.001)
+            return await super().generate(request)
+
+    run(MCTS, questions(20), OneSlow(1), on_solved=lambda s: done.append(s.tree.task.id))
+    assert done[-1] == "0"
+
+
+def test_in_flight_is_bounded_and_filled() -> None:
+    now = peak = 0
+
+    class Counting(RandomPolicy):
+        async def generate(self, request: Generate) -> Generation:
+            nonlocal now, peak
+            now += 1
+            peak = max(peak, now)
+            await asyncio.sleep(0.001)
+            now -= 1
+            return await super().generate(request)
+
+    run(MCTS | {"batch_size": 7}, questions(30), Counting(1))
+    assert peak == 7
+
+
+def test_every_session_is_released() -> None:
+    interpreter = EchoInterpreter()
+    run(MCTS, questions(10), RandomPolicy(1), interpreter=interpreter)
+    assert sorted(interpreter.released) == sorted(str(i) for i in range(10))
+
+
+def test_history_holds_the_ancestors_cells_and_siblings_do_not_see_each_other() -> None:
+    interpreter = EchoInterpreter()
+    policy = ScriptedPolicy(lambda r: scripted(code(f"a{r.prompt.count('</step>')}"), code("b"), value=0.0))
+    config = MCTS | {"n_generate_sample": 2, "iterations": 6}
+    (solved,) = run(config, questions(1), policy, interpreter=interpreter)
+    tree = solved.tree
+    for request in interpreter.requests:
+        node = next(n for n in tree.nodes if n.step is not None and n.step.seed == request.cell.seed)
+        ancestors = tree.steps(node)[:-1]
+        assert [cell.code for cell in request.history] == [s.code for s in ancestors]
+        assert [cell.seed for cell in request.history] == [s.seed for s in ancestors]
+    seeds = [request.cell.seed for request in interpreter.requests]
+    assert len(set(seeds)) == len(seeds)
+
+
+def test_one_broken_tree_does_not_end_the_run() -> None:
+    class Broken(RandomPolicy):
+        async def generate(self, request: Generate) -> Generation:
+            if request.task_id == "3":
+                raise ValueError("bad luck")
+            return await super().generate(request)
+
+    solved = run(MCTS, questions(6), Broken(1))
+    assert [bool(s.error) for s in solved] == [False, False, False, True, False, False]
+    assert solved[3].error == "ValueError: bad luck"
+
+
+def test_a_broken_engine_ends_the_run_and_leaves_nothing_running() -> None:
+    finished: list[str] = []
+
+    class Dying(RandomPolicy):
+        async def generate(self, request: Generate) -> Generation:
+            await asyncio.sleep(0)
+            if len(finished) >= 3:
+                raise EngineError("out of memory; lower max_batch_size")
+            return await super().generate(request)
+
+    with pytest.raises(EngineError, match="lower max_batch_size"):
+        run(MCTS | {"batch_size": 2}, questions(50), Dying(1), on_solved=lambda s: finished.append(s.tree.task.id))
+    assert len(finished) >= 3
+
+
+@pytest.mark.parametrize(
+    ("reply", "message"),
+    [
+        (Evaluation(0.0), "Generate was answered by Evaluation"),
+        ("text", "Generate was answered by str"),
+        (scripted(final("1"), value=float("nan")), "value model answered nan"),
+    ],
+)
+def test_a_policy_that_breaks_the_protocol_is_named(reply: Any, message: str) -> None:
+    class Bad(RandomPolicy):
+        async def generate(self, request: Generate) -> Generation:
+            return reply  # type: ignore[no-any-return]
+
+    with pytest.raises(EngineError, match=message):
+        run(MCTS | {"n_generate_sample": 1}, questions(1), Bad(1))
+
+
+def test_missing_values_are_an_error_where_the_config_needs_them() -> None:
+    class NoValues:
+        async def generate(self, request: Generate) -> Generation:
+            return scripted(*[code("x")] * request.num_samples)
+
+        async def close(self) -> None: ...
+
+    with pytest.raises(MctsMathError, match="need_value_func is true"):
+        run(MCTS, questions(1), NoValues())
+    solved = run(MCTS | {"need_value_func": False}, questions(1), NoValues())
+    assert solved[0].tree.root.value == 0.0
+
+
+class Endless(RandomPolicy):
+    """Never answers, takes its time."""
+
+    async def generate(self, request: Generate) -> Generation:
+        await asyncio.sleep(0.02)
+        return scripted(*[code(f"x{i}") for i in range(request.num_samples)], value=0.0)
+
+
+def test_max_total_time_ends_a_question_with_what_it_has() -> None:
+    begun = time.monotonic()
+    (solved,) = run(MCTS | {"iterations": 10_000, "max_depth": 9, "max_total_time": 0.4}, questions(1), Endless(1))
+    assert solved.tree.stopped == "max_total_time"
+    assert len(solved.tree.nodes) > 4
+    assert time.monotonic() - begun < 10
+    assert 0.3 < solved.cost.seconds < 2
+
+
+def test_machine_time_is_shared_among_questions_in_flight() -> None:
+    begun = time.monotonic()
+    solved = run(MCTS | {"iterations": 10}, questions(20), Endless(1))
+    wall = time.monotonic() - begun
+    assert sum(s.cost.seconds for s in solved) <= wall
+    assert max(s.cost.seconds for s in solved) < max(s.cost.wall_s for s in solved) / 5
+
+
+def test_a_stuck_request_is_cut_by_max_total_time() -> None:
+    class Stuck(RandomPolicy):
+        async def evaluate(self, request: Evaluate) -> Evaluation:
+            await asyncio.Event().wait()
+            raise AssertionError
+
+    config = MCTS | {"max_total_time": 0.3}
+    policy = ScriptedPolicy(lambda r: scripted(final("1"), final("2"), final("3"), value=0.0))
+    (solved,) = run(config, questions(1), policy, value_model=Stuck(1))
+    assert solved.tree.stopped == "max_total_time"
+    assert [node.answer for node in solved.tree.nodes] == [None, "1", "2", "3"]
+
+
+def test_question_token_budget() -> None:
+    (solved,) = run(MCTS | {"iterations": 500, "max_question_tokens": 200}, questions(1), Endless(1))
+    assert solved.tree.stopped == "max_question_tokens"
+    assert 200 <= solved.cost.tokens < 400
+
+
+def test_run_token_budget_stops_the_run() -> None:
+    done: list[Solved] = []
+    with pytest.raises(RunBudgetError, match="5000 generated tokens"):
+        run(MCTS | {"max_run_tokens": 5000, "batch_size": 2}, questions(200), RandomPolicy(1), on_solved=done.append)
+    assert 0 < len(done) < 200
+    assert sum(s.cost.tokens for s in done) <= 5000
+
+
+def test_sampling_without_ground_truth_is_refused_before_anything_runs() -> None:
+    with pytest.raises(TaskError, match="1 of 2 questions have no `answer`"):
+        run(MCTS | {"is_sampling": True}, [{"question": "a", "answer": "1"}, {"question": "b"}], RandomPolicy(1))
+
+
+def test_closing_the_stream_early_cancels_what_is_in_flight() -> None:
+    cancelled: list[str] = []
+
+    class Noticing(RandomPolicy):
+        async def generate(self, request: Generate) -> Generation:
+            try:
+                if request.task_id != "0":
+                    await asyncio.Event().wait()
+                return await super().generate(request)
+            except asyncio.CancelledError:
+                cancelled.append(request.task_id)
+                raise
+
+    async def first() -> None:
+        policy = Noticing(1)
+        services = Services(policy, policy, EchoInterpreter(), EqualChecker())
+        search = make_search(make_config(MCTS))
+        results: AsyncIterator[Solved] = Scheduler(services, Limits()).run(make_tasks(questions(5)), search)
+        assert (await anext(results)).tree.task.id == "0"
+        await results.aclose()  # type: ignore[attr-defined]
+
+    asyncio.run(first())
+    assert sorted(cancelled) == ["1", "2", "3", "4"]
+
+
+def test_cost_counts_what_was_done() -> None:
+    class Timed(EchoInterpreter):
+        async def execute(self, request: Execute) -> Observation:
+            return Observation("1", seconds=0.5)
+
+    script = {
+        "<question> question 0 </question>\n": scripted(code("a"), final("0"), "?", value=0.0),
+        f"<question> question 0 </question>\n{final('0')}\n</step>\n": scripted(value=0.1),
+    }
+    (solved,) = run(MCTS | {"iterations": 1}, questions(1), ScriptedPolicy(script), interpreter=Timed())
+    cost = solved.cost
+    assert (cost.samples, cost.evaluations, cost.cells, cost.cell_s) == (3, 1, 1, 0.5)
+    assert cost.requests == 4  # generate, execute, evaluate, and the check of the answer it chose
+    assert cost.tokens == sum(n.step.num_tokens for n in solved.tree.nodes if n.step is not None)
+    assert cost.prompt_tokens > 0
+    assert outline(solved.tree)["0"][1] == 3

@@ -1,0 +1,99 @@
+"""Question files: every form of SPEC A1, and every way to get one wrong."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mcts_math.errors import TaskError
+from mcts_math.task import load_tasks, make_tasks
+
+
+def write(path: Path, data: Any) -> Path:
+    path.write_text(data if isinstance(data, str) else json.dumps(data), encoding="utf-8")
+    return path
+
+
+RECORDS = [
+    {"question": "a?", "answer": "1", "level": 3},
+    {"question": "b?", "answer": ["2", "two"]},
+    {"question": "c?"},
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("q.json", RECORDS),
+        ("q.json", {"example": RECORDS, "other": 1}),
+        ("q.jsonl", "\n".join(map(json.dumps, RECORDS))),
+        ("q.jsonl", "\ufeff" + "\n\n".join(map(json.dumps, RECORDS)) + "\n"),
+    ],
+)
+def test_published_forms(tmp_path: Path, name: str, data: Any) -> None:
+    tasks = load_tasks(write(tmp_path / name, data))
+    assert [t.question for t in tasks] == ["a?", "b?", "c?"]
+    assert [t.answers for t in tasks] == [("1",), ("2", "two"), ()]
+    assert tasks[0].record["level"] == 3
+
+
+def test_ids_are_given_or_derived_and_stay_when_the_file_is_cut() -> None:
+    all_three = make_tasks([{"question": "x", "id": 7}, {"question": "y"}, {"question": "z", "id": "z"}])
+    assert [t.id for t in all_three][::2] == ["7", "z"]
+    assert make_tasks([{"question": "y"}])[0].id == all_three[1].id
+
+
+def test_equal_questions_are_different_tasks() -> None:
+    first, second, other = make_tasks([{"question": "x"}, {"question": "x"}, {"question": "y"}])
+    assert len({first.id, second.id, other.id}) == 3
+
+
+def test_numbers_are_answers_too() -> None:
+    assert make_tasks([{"question": "x", "answer": 5}, {"question": "y", "answer": [0.5, "1/2"]}])[1].answers == (
+        "0.5",
+        "1/2",
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "message"),
+    [
+        ("q.jsonl", '{"question": "a"}\n{"question": ', r"q\.jsonl:2: not valid JSON"),
+        ("q.jsonl", '{"question": "a"}\n[1]', r"q\.jsonl:2: expected an object"),
+        ("q.jsonl", '{"problem": "a"}', r"q\.jsonl:1: no `question` string \(keys: 'problem'\)"),
+        ("q.jsonl", '{"question": "  "}', "the question is empty"),
+        ("q.jsonl", '{"question": 3}', "no `question` string"),
+        ("q.jsonl", '{"question": "a", "answer": {"x": 1}}', "`answer` must be"),
+        ("q.jsonl", '{"question": "a", "answer": true}', "`answer` must be"),
+        ("q.jsonl", '{"question": "a", "id": [1]}', "`id` must be"),
+        ("q.jsonl", '{"question": "a", "id": "1"}\n{"question": "b", "id": 1}', r":2: id '1' stands at .*:1 too"),
+        ("q.jsonl", "\n\n", "holds no question"),
+        ("q.json", "", "holds no question"),
+        ("q.json", {"examples": []}, "whose `example` key"),
+        ("q.json", "[" * 100_000, "not valid JSON"),
+        ("q.txt", "a", r"must end in \.json or \.jsonl"),
+    ],
+)
+def test_bad_files_are_named_with_the_remedy(tmp_path: Path, name: str, data: Any, message: str) -> None:
+    with pytest.raises(TaskError, match=message):
+        load_tasks(write(tmp_path / name, data))
+
+
+def test_missing_and_binary_files(tmp_path: Path) -> None:
+    with pytest.raises(TaskError, match="no such file"):
+        load_tasks(tmp_path / "none.jsonl")
+    (tmp_path / "b.jsonl").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(TaskError, match="can't be read as UTF-8"):
+        load_tasks(tmp_path / "b.jsonl")
+    (tmp_path / "dir.jsonl").mkdir()
+    with pytest.raises(TaskError, match="can't be read"):
+        load_tasks(tmp_path / "dir.jsonl")
+
+
+def test_odd_questions_are_questions(tmp_path: Path) -> None:
+    odd = ["x" * 1_000_000, "\x00\x01\x1b[2J", "a\u2028b\u0085c", "\ud800", "<question> </question>", "{}%s{0}"]
+    path = write(tmp_path / "q.jsonl", "\n".join(json.dumps({"question": q}) for q in odd))
+    assert [t.question for t in load_tasks(path)] == odd
