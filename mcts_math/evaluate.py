@@ -92,6 +92,7 @@ class Report:
     groups: dict[str, dict[str, Tally]] = field(default_factory=dict)
     correct_by_id: dict[str, bool] = field(default_factory=dict)
     answer_by_id: dict[str, str] = field(default_factory=dict)
+    golds_by_id: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def mean_cost(self, key: str) -> float:
         """Mean per question of a key of `cost`; NaN where no line has costs."""
@@ -163,26 +164,26 @@ def evaluate_file(
                 report.answer_by_id[line.id] = line.answers[0]
             if line.golds:
                 report.correct_by_id[line.id] = correct
+                report.golds_by_id[line.id] = line.golds
     return report
 
 
-def vote_over_files(paths: Sequence[str | Path], reports: Sequence[Report], grader: Grader) -> Tally:
+def vote_over_files(reports: Sequence[Report], grader: Grader) -> Tally:
     """Majority vote over the first answers of several files, matched by question id.
 
     Args:
-        paths: the files; the first one gives the accepted answers.
-        reports: their evaluations with `keep`.
+        reports: evaluations of the files with `keep`; the first file gives the accepted answers.
         grader: compares answers.
 
     Raises:
         RecordError: the files hold different questions.
     """
-    golds = {line.id: line.golds for line in read_lines(paths[0]) if line.golds}
-    for path, report in zip(paths[1:], reports[1:], strict=True):
-        if missing := golds.keys() ^ report.correct_by_id.keys():
+    golds = reports[0].golds_by_id
+    for report in reports[1:]:
+        if missing := golds.keys() ^ report.golds_by_id.keys():
             raise RecordError(
-                f"{path} and {paths[0]} hold different questions ({len(missing)} stand in one only, such as "
-                f"{min(missing)!r}). Give runs over the same questions."
+                f"{report.path} and {reports[0].path} hold different questions ({len(missing)} stand in one only, such "
+                f"as {min(missing)!r}). Give runs over the same questions."
             )
     votes = ([r.answer_by_id[task_id] for r in reports if task_id in r.answer_by_id] for task_id in golds)
     tally = Tally()

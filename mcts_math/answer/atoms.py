@@ -29,7 +29,8 @@ from mcts_math.answer.nodes import (
     Text,
     negate,
 )
-from mcts_math.answer.vocabulary import UNITS
+from mcts_math.answer.quantities import unit_name
+from mcts_math.answer.vocabulary import SCALE_WORDS
 from mcts_math.answer.words import REALS, words_value
 
 MAX_DEPTH: Final = 120
@@ -113,7 +114,8 @@ class Atoms:
         if text in ("pm", "mp"):
             return PlusMinus(ZERO, self.expression(_SIGNED), 1 if text == "pm" else -1)
         if text == "$":
-            return Quantity(self.expression(_SIGNED), "dollar")
+            amount = self.expression(6)  # up to a word: "$1 million"
+            return Quantity(self.unit(amount) if self.token.kind == "word" else amount, "dollar")
         if text == "~":
             return self.expression(5)
         if text in ("(", "[", "]", "{{", "{"):
@@ -147,7 +149,7 @@ class Atoms:
         raise Unreadable(f"{text!r} in an unexpected place")
 
     def _number(self, token: Token) -> Node:
-        """A number; a proper fraction right after an integer makes a mixed number."""
+        """A number; a fraction of two integers right after an integer makes a mixed number."""
         assert token.value is not None
         number = Num(token.value, token.digits, token.places)
         if not token.text.isdigit():
@@ -166,7 +168,7 @@ class Atoms:
             if above is not None and below and self.token.text.isdigit() and self.peek(2).text.isdigit():
                 self.index += 3
                 part = Num(above / below)
-        if isinstance(part, Num) and not part.digits and 0 < part.value < 1 and self.token.text not in ("^",):
+        if isinstance(part, Num) and not part.digits and part.value > 0 and self.token.text not in ("^",):
             return Num(number.value + part.value)
         self.index = start
         return number
@@ -226,7 +228,7 @@ class Atoms:
         index: Node | None = None
         if self.token.text == "[":
             self.advance()
-            index = self.expression(0)
+            index = self.expression(0) if self.token.text != "]" else None
             self.expect("]")
         inner = self._argument(whole=True)
         if index is None:
@@ -299,7 +301,10 @@ class Atoms:
                 parts += ["per", unit.text]
             else:
                 parts.append(token.text)
-        return Quantity(left, unit_name(" ".join(parts)))
+        scale = SCALE_WORDS.get(parts[0].split()[0].lower()) if parts else None
+        if scale is not None:
+            left, parts = Prod((Num(Fraction(scale)), left)), " ".join(parts).split()[1:]
+        return Quantity(left, unit_name(" ".join(parts))) if parts else left
 
     def degrees(self, left: Node) -> Node:
         """`left` in degrees."""
@@ -310,8 +315,8 @@ class Atoms:
     def _brackets(self, left: str) -> Node:
         start = self.index
         bars, self.bars = self.bars, 0
-        if left == "{{" and self._set_builder():
-            self.index += 2
+        if left == "{{":
+            self.index += self._set_builder()
         items = self.comma_list(frozenset({")", "]", "}}", "}"}))
         self.bars = bars
         closer = self.token
@@ -337,11 +342,15 @@ class Atoms:
         opening, closing = {"]": "(", "{{": "{"}.get(left, left), {"[": ")", "}}": "}"}.get(closer.text, closer.text)
         return Group(opening, closing, tuple(items), self.spaced)
 
-    def _set_builder(self) -> bool:
-        """`x |` or `x :` and a condition follow."""
-        if self.token.kind != "sym" or self.peek().text not in ("|", ":"):
-            return False
-        return any(token.text in ("<", "<=", ">", ">=", "!=", "in") for token in self.tokens[self.index :])
+    def _set_builder(self) -> int:
+        """How many tokens introduce a condition: `x |`, `x :`, `x in R |`; 0 where there is none."""
+        if self.token.kind != "sym":
+            return 0
+        length = 4 if self.peek().text == "in" and self.peek(2).text == "reals" else 2
+        if self.peek(length - 1).text not in ("|", ":"):
+            return 0
+        conditions = ("<", "<=", ">", ">=", "!=", "in")
+        return length if any(token.text in conditions for token in self.tokens[self.index + length :]) else 0
 
     def _environment(self, name: str) -> Node:
         if name.rstrip("*") not in ("matrix", "pmatrix", "bmatrix", "Bmatrix", "vmatrix", "smallmatrix", "array", "cases"):
@@ -399,19 +408,3 @@ def _call(name: str, args: list[Node], base: Node | None) -> Node:
             raise Unreadable(f"{name} with a subscript")
         return Call("log", (args[0], base))
     return Call(name, tuple(args))
-
-
-def unit_name(words: str) -> str:
-    """A unit in its usual short form where it is known, else the words in lower case."""
-    words = words.strip(" .")
-    power = ""
-    lowered = words.lower()
-    for prefix, value in (("square ", "^2"), ("sq ", "^2"), ("sq. ", "^2"), ("cubic ", "^3"), ("cu ", "^3")):
-        if lowered.startswith(prefix):
-            lowered, words, power = lowered[len(prefix) :], words[len(prefix) :], value
-    for suffix, value in (("^2", "^2"), ("^3", "^3"), (" squared", "^2"), (" cubed", "^3")):
-        if lowered.endswith(suffix):
-            lowered, words, power = lowered[: -len(suffix)], words[: -len(suffix)], value
-    known = UNITS.get(words) or UNITS.get(lowered)
-    return (known[1] if known else lowered) + power
-

@@ -76,6 +76,9 @@ def _compare_text(left: Node, right: Node, policy: Policy) -> Decision:
         return Decision(texts_equal(text, Text(name), policy), "letters")
     if isinstance(other, (Sym, Const)):
         return Decision(texts_equal(text, Text(other.name), policy), "a letter or word")
+    if isinstance(other, Relation) and isinstance(other.items[0], Text) and other.items[0].choice:
+        if texts_equal(text, other.items[0], policy):
+            return Decision(True, "the letter of the choice")
     if isinstance(other, Relation) and policy.equation_value:
         value = label_value(other)
         if value is not None:
@@ -96,6 +99,10 @@ def _compare_relations(left: Node, right: Node, policy: Policy) -> Decision:
         return Decision(relations_equal(left, right, policy, compare), "equations")
     relation, other = (left, right) if isinstance(left, Relation) else (right, left)
     assert isinstance(relation, Relation)
+    first = relation.items[0]
+    if isinstance(first, Text) and first.choice and isinstance(other, (Sym, Const)):
+        if texts_equal(first, Text(other.name), policy):
+            return Decision(True, "the letter of the choice")
     if policy.equation_value:
         value = label_value(relation)
         if value is not None:

@@ -140,7 +140,8 @@ class Lexer:
     def __init__(self, text: str, thousands: bool = True) -> None:
         self.text = _OPTIONS.sub("", text)
         self.latex = "\\" in text
-        self.wordy = not self.latex and any(is_word(run) for run in _RUN.findall(text) if len(run) > 3)
+        self.python = not self.latex and "*" in text  # sympy prints 5*feet: names are whole there
+        self.wordy = not self.latex and not self.python and any(is_word(run) for run in _RUN.findall(text) if len(run) > 3)
         self.thousands = thousands
         self.tokens: list[Token] = []
         self.depth = 0
@@ -308,6 +309,8 @@ class Lexer:
         after_value = bool(self.tokens) and (
             self.tokens[-1].kind in ("num", "const") or self.tokens[-1].text in (")", "}", "^", "/")
         )
+        if self.python and (run in UNITS or (len(run) > 3 and segment(run) is None)):
+            return self._add("sym", run)
         if run in UNITS and (after_value or len(run) > 3):
             return self._add("word", run)
         parts = None if len(run) > 1 and self.wordy else segment(run)

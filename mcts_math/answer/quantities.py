@@ -38,7 +38,7 @@ def quantities_equal(left: Node, right: Node, policy: Policy) -> tuple[bool, str
         return scalars_equal(Prod((quantity.value, _DEGREE)), other, policy), "degrees against radians"
     if scalars_equal(quantity.value, other, policy):
         return True, "values, the unit being on one side only"
-    measured = _with_unit_letter(other) if not symbols(quantity.value) else None
+    measured = _with_unit_name(other) if not symbols(quantity.value) else None
     if measured is not None:
         return quantities_equal(quantity, measured, policy)
     return False, "values, the unit being on one side only"
@@ -64,16 +64,38 @@ def _has_pi(node: Node) -> bool:
     return node == PI or any(_has_pi(child) for child in children(node))
 
 
-def _with_unit_letter(node: Node) -> Quantity | None:
-    """`5 m` was read as 5 times m: a quantity, where m can be a unit."""
-    if isinstance(node, Prod) and isinstance(node.items[-1], (Sym, Power)):
-        last = node.items[-1]
-        letter = last.base if isinstance(last, Power) else last
-        if isinstance(letter, Sym) and letter.name in UNITS and len(node.items) > 1:
-            power = f"^{last.exponent.value}" if isinstance(last, Power) and isinstance(last.exponent, Num) else ""
-            rest = node.items[:-1]
-            return Quantity(rest[0] if len(rest) == 1 else Prod(rest), UNITS[letter.name][1] + power)
+def _with_unit_name(node: Node) -> Quantity | None:
+    """`5 m` and `5*cm**2` were read as products: a quantity, where one variable can be a unit; else None."""
+    if not isinstance(node, Prod):
+        return None
+    for index, item in enumerate(node.items):
+        name = item.base if isinstance(item, Power) else item
+        if not isinstance(name, Sym) or not (name.name in UNITS or len(name.name) > 3):
+            continue
+        rest = node.items[:index] + node.items[index + 1 :]
+        if any(symbols(other) for other in rest):
+            return None
+        power = f"^{item.exponent.value}" if isinstance(item, Power) and isinstance(item.exponent, Num) else ""
+        return Quantity(rest[0] if len(rest) == 1 else Prod(rest), unit_name(name.name + power))
     return None
+
+
+def unit_name(words: str) -> str:
+    """A unit in its usual short form where it is known, else the words in lower case."""
+    words = words.strip(" .").replace("/", " per ")
+    words = " ".join(UNITS[word][1] if word in UNITS and " per " in words else word for word in words.split())
+    power = ""
+    lowered = words.lower()
+    for prefix, value in (("square", "^2"), ("sq ", "^2"), ("cubic", "^3"), ("cu ", "^3")):
+        if lowered.startswith(prefix) and lowered != prefix:
+            words, power = words[len(prefix) :].strip(), value
+            lowered = words.lower()
+    for suffix, value in (("^2", "^2"), ("^3", "^3"), (" squared", "^2"), (" cubed", "^3")):
+        if lowered.endswith(suffix):
+            words, power = words[: -len(suffix)], value
+            lowered = words.lower()
+    known = UNITS.get(words) or UNITS.get(lowered)
+    return (known[1] if known else lowered) + power
 
 
 def _scale(left: str, right: str) -> Fraction | None:
@@ -83,7 +105,7 @@ def _scale(left: str, right: str) -> Fraction | None:
     (a, power_a), (b, power_b) = _split(left), _split(right)
     first, second = UNITS.get(a), UNITS.get(b)
     if first is None or second is None:
-        return Fraction(1)
+        return None if a == b else Fraction(1)
     if first[0] != second[0] or power_a != power_b:
         return None
     if first[0] == "angle" and first[1] != second[1]:

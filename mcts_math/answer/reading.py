@@ -35,6 +35,7 @@ from mcts_math.answer.words import plain_words, words_value
 _PLAIN_NUMBER: Final = re.compile(r"^\s*[-+]?(?:\d+(?:\.\d+)?|\.\d+)\s*$")
 _UNTEXT: Final = re.compile(r"\\(?:text|mbox|textbf|textit|textrm|mathrm|mathbf|operatorname)\s*\{([^{}]*)\}")
 _PROSE: Final = re.compile(r"[A-Za-z][a-z]*(?:[ '-]+[A-Za-z][a-z]*)*")
+_CHOICE: Final = re.compile(r"(?:\(([A-Z])\)|(?:\b(?:[Oo]ption|[Cc]hoice)\s+)?([A-Z])[.):])\s*(?=[^\s+*/^=<>-])(.+)", re.DOTALL)
 _WORDLIKE: Final = re.compile(r"[A-Za-z]{2,}")
 _MAX_SIGNS: Final = 4  # a ± may occur this often in one answer
 
@@ -77,6 +78,11 @@ def _read(text: str) -> Reading:
     words = " ".join(_UNTEXT.sub(r" \1 ", clean).split())
     if len(words) < 200 and (phrase := words_value(words)) is not None:
         return Reading(clean, phrase)
+    choice = _CHOICE.match(words)
+    if choice is not None:
+        rest = read(choice.group(3)).node
+        label = Text(choice.group(1) or choice.group(2), choice=True)
+        return Reading(clean, Relation(("=",), (label, rest)) if rest is not None else label)
     if _PROSE.fullmatch(words) and any(is_word(run) for run in words.split()):
         return Reading(clean, Text(plain_words(words)))
     try:

@@ -7,12 +7,13 @@ from fractions import Fraction
 
 from mcts_math.answer.arithmetic import FloatArithmetic, Undefined, evaluate
 from mcts_math.answer.exact import TooLarge, exact
-from mcts_math.answer.nodes import INFINITY, Group, Node, Num, Relation, SetOp, Sym, Time, negate
+from mcts_math.answer.nodes import INFINITY, Call, Group, Node, Num, Relation, SetOp, Sym, Time, negate
 from mcts_math.answer.scalars import scalars_equal, symbols
 from mcts_math.answer.verdict import Policy
 
 _INFINITE = float("inf")
 _LOWEST = negate(INFINITY)
+_SAMPLES = tuple(map(Fraction, ("0", "1", "2", "7", "-3", "-11/2")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +120,13 @@ _FLIPPED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "=": "=", "!=": "!="}
 def _inequality(left: Node, op: str, right: Node, name: str) -> Pieces | None:
     if op not in _FLIPPED:
         return None
+    if isinstance(right, Call) and right.name == "abs":
+        left, op, right = right, _FLIPPED[op], left
+    if isinstance(left, Call) and left.name == "abs" and not symbols(right) and op[0] in "<>":
+        parts = _inequality(left.args[0], op, right, name), _inequality(left.args[0], _FLIPPED[op], negate(right), name)
+        if parts[0] is None or parts[1] is None:
+            return None
+        return _combine("cap" if op[0] == "<" else "cup", parts[0], parts[1])
     if right == Sym(name):
         left, op, right = right, _FLIPPED[op], left
     if left == Sym(name) and not symbols(right):
@@ -147,17 +155,17 @@ def _linear(left: Node, right: Node, name: str) -> tuple[Node, bool] | None:
     """Where `left - right` is linear with rational coefficients: its root, and whether it rises."""
     differences: list[Fraction] = []
     try:
-        for at in (0, 1, 2, 7):
-            first, second = exact(left, {name: Fraction(at)}), exact(right, {name: Fraction(at)})
+        for at in _SAMPLES:
+            first, second = exact(left, {name: at}), exact(right, {name: at})
             if first is None or second is None:
                 return None
             differences.append(first - second)
     except (TooLarge, ZeroDivisionError):
         return None
-    slope = differences[1] - differences[0]
-    if not slope or differences[2] - differences[1] != slope or differences[3] != differences[0] + 7 * slope:
+    start, slope = differences[0], differences[1] - differences[0]
+    if not slope or any(value != start + at * slope for at, value in zip(_SAMPLES, differences, strict=True)):
         return None
-    return Num(-differences[0] / slope), slope > 0
+    return Num(-start / slope), slope > 0
 
 
 def _combine(op: str, left: Pieces, right: Pieces) -> Pieces:

@@ -130,10 +130,13 @@ _NO_EFFECT: Final = re.compile(
 _GLUE: Final = re.compile(r"(?<=\d)(?:\{,\}|,\s*\\!|\\!\s*,|\\!\s*,\\!)\s*(?=\d{3})")
 _BOX: Final = re.compile(r"\\(?:boxed|fbox|ensuremath)\s*\{")
 _LEAD: Final = re.compile(
-    r"^(?:(?:so|thus|hence|therefore|and|the)\s+)*(?:final\s+)?(?:answer|result|solution|value)s?(?:\s+(?:is|are)\s*:?|\s*[:=])\s*",
+    r"^(?:approximately|about|roughly|exactly)\s+(?=[\d$\\-])|^(?:(?:so|thus|hence|therefore|and|the)\s+)*(?:final\s+)?(?:answer|result|solution|value)s?(?:\s+(?:is|are)\s*:?|\s*[:=])\s*",
     re.IGNORECASE,
 )
 _QUOTED_FLOAT: Final = re.compile(r"""(?:float|Decimal|Float|mpf|Symbol)\(\s*['"]([^'"()]*)['"]\s*\)""")
+_ELLIPSIS: Final = re.compile(r"(\d\.\d+)\s*(?:\.{3}|…|\\[lc]?dots\b)")
+_CYCLE: Final = re.compile(r"(?<![\d\w])(\d+\.\d*)\((\d+)\)(?!\d)")
+_ORDINAL: Final = re.compile(r"(?<=\d)\s*\^?\{?(?:\\(?:text|mathrm)\s*\{)?\s*(?:st|nd|rd|th)\b\s*\}?\}?()")
 _NUMPY_ROW: Final = re.compile(r"(?<=[\d.j\]])\s+(?=[-+\d.\[])")
 _NUMPY: Final = re.compile(r"^\[[\[\]\s\d.eE+\-]*\]$")
 
@@ -149,6 +152,9 @@ def normalise(text: str) -> str:
     text = _NO_EFFECT.sub(" ", text)
     text = _SPACING.sub(" ", text)
     text = _LEAD.sub("", text)
+    text = _ELLIPSIS.sub(r"\1", text)
+    text = _CYCLE.sub(r"\1\\overline{\2}", text)
+    text = _ORDINAL.sub(r"\1", text)
     text = re.sub(r"\b(sq|cu)\. ?(?=[a-z])", r"\1 ", text)
     text = _QUOTED_FLOAT.sub(r"\1", text)
     return _trim(" ".join(text.split()))

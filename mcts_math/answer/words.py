@@ -9,7 +9,7 @@ from typing import Final
 from mcts_math.answer.nodes import Const, EMPTY_SET, INFINITY, Group, Node, Num, Text, Time, UNDEFINED, negate
 from mcts_math.answer.vocabulary import NUMBER_WORDS, PART_WORDS, PHRASES, SCALE_WORDS
 
-_CHOICE: Final = re.compile(r"^\(?\s*([A-Za-z])\s*\)$|^([A-Z])[.:]$")
+_CHOICE: Final = re.compile(r"^(?:(?:[Oo]ption|[Cc]hoice|[Aa]nswer)\s+)?\(?\s*([A-Za-z])\s*\)$|^([A-Z])[.:]$|^(?:[Oo]ption|[Cc]hoice)\s+([A-Z])$")
 _LETTERS: Final = re.compile(r"^[A-Z](?:\s*,\s*[A-Z])+$")
 _TIME: Final = re.compile(r"^(\d{1,2})(?::(\d\d))?\s*(?:([ap])\.?\s?m\.?|(noon|midnight))$", re.IGNORECASE)
 _JUNK: Final = re.compile(r"[^\w\s.%/+-]")
@@ -23,7 +23,7 @@ def words_value(text: str) -> Node | None:
         return _time(match)
     match = _CHOICE.match(text)
     if match is not None:
-        return Text((match.group(1) or match.group(2)).upper(), choice=True)
+        return Text((match.group(1) or match.group(2) or match.group(3)).upper(), choice=True)
     if _LETTERS.match(text):
         return Group("", "", tuple(Text(letter) for letter in re.findall("[A-Z]", text)))
     phrase = PHRASES.get(" ".join(text.lower().replace("-", " ").split()))

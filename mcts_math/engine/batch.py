@@ -129,7 +129,8 @@ class Batch:
         self._rows: list[_Row] = []
         self._block = KVBlock(model.layout, model.device, 0, 0)
         self._num_jobs = 0
-        self._refresh()
+        self._sampling = BatchSampling([], model.device)
+        self._tokens = self._positions = torch.empty((0, 1), dtype=torch.long, device=model.device)
 
     @property
     def is_idle(self) -> bool:
@@ -225,7 +226,7 @@ class Batch:
         for a in range(0, num_new, stride):
             part = slice(a, a + stride)
             result = self._model.forward(block, ids[:, part], positions[:, part], want_hidden=want_hidden)
-        values = self._model.values(result.hidden) if result.hidden is not None else [0.0] * len(group)
+        values = self._model.values(result.hidden) if result.hidden is not None else [math.nan] * len(group)
         self._account(group, reused, values, block, done)
         self._start_rows(group, block, result.logits, done)
 
@@ -362,9 +363,9 @@ class Batch:
         """Makes the tensors that describe the rows anew."""
         device = self._model.device
         self._sampling = BatchSampling([row.job.sampling for row in self._rows], device)
-        self._tokens: Tensor = torch.tensor([row.ids[-1:] for row in self._rows], dtype=torch.long, device=device)
+        self._tokens = torch.tensor([row.ids[-1:] for row in self._rows], dtype=torch.long, device=device)
         lengths = [[row.num_tokens - 1] for row in self._rows]
-        self._positions: Tensor = torch.tensor(lengths, dtype=torch.long, device=device)
+        self._positions = torch.tensor(lengths, dtype=torch.long, device=device)
 
 
 def _require_finite(number: float, what: str) -> None:

@@ -58,11 +58,7 @@ class CausalModel:
         self._takes_logits_to_keep = "logits_to_keep" in parameters
         self._hidden: Tensor | None = None
         if head is not None:
-            if model.base_model is model:
-                raise CheckpointError(
-                    f"{type(model).__name__} does not tell its last hidden state, which a value needs"
-                )
-            model.base_model.register_forward_hook(self._keep_hidden)
+            model.get_decoder().register_forward_hook(self._keep_hidden)
         self.layout = self._probe()
 
     def forward(self, block: KVBlock, ids: Tensor, positions: Tensor, *, want_hidden: bool = False) -> ForwardResult:
@@ -82,8 +78,8 @@ class CausalModel:
             inputs["logits_to_keep"] = 1
         output = self._model(**inputs, past_key_values=block.cache, use_cache=True)
         block.advance(num_new)
-        hidden = self._hidden[:, -1] if want_hidden and self._hidden is not None else None
-        self._hidden = None
+        hidden, self._hidden = self._hidden, None
+        hidden = hidden[:, -1] if want_hidden and hidden is not None else None
         return ForwardResult(output.logits[:, -1], hidden)
 
     def values(self, hidden: Tensor) -> list[float]:
@@ -95,6 +91,19 @@ class CausalModel:
 
     def _keep_hidden(self, module: Any, inputs: Any, output: Any) -> None:
         self._hidden = output[0]
+
+    def _check_head(self, name: str) -> None:
+        """After the first forward pass: has it told its last hidden state, and is that of the head's width?"""
+        hidden, self._hidden = self._hidden, None
+        if self.head is None:
+            return
+        if not isinstance(hidden, Tensor) or hidden.ndim != 3:
+            raise CheckpointError(f"{name} does not tell its last hidden state, which a value needs; use engine: vllm")
+        if hidden.shape[-1] != self.head.weight.shape[0]:
+            raise CheckpointError(
+                f"the value head is for hidden states of width {self.head.weight.shape[0]}, but those of {name} are of "
+                f"width {hidden.shape[-1]}; does it belong to another model?"
+            )
 
     @torch.inference_mode()
     def _probe(self) -> KVLayout:
@@ -108,7 +117,7 @@ class CausalModel:
                 f"{name} keeps a recurrent state, which this engine can't share among samples; use engine: vllm"
             )
         self._model(input_ids=ids, past_key_values=cache, use_cache=True)
-        self._hidden = None
+        self._check_head(name)
         layout = KVLayout(cache)
         if not layout.shapes:
             raise CheckpointError(f"{name} keeps no keys and values in a transformers cache; use engine: vllm")
@@ -135,11 +144,6 @@ def load(
             f"(bfloat16), a smaller model or another device ({error})"
         ) from error
     if head is not None:
-        width = model.get_output_embeddings().weight.shape[-1]
-        if head.weight.shape[0] != width:
-            raise CheckpointError(
-                f"{checkpoint.name}: the value head is for hidden states of {head.weight.shape[0]}, not of {width}"
-            )
         head = head.to(chosen).requires_grad_(False)
     return CausalModel(
         model, Codec(tokenizer, _eos_ids(model)), context_length or checkpoint.context_length or 1 << 30, head

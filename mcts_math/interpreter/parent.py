@@ -35,6 +35,10 @@ _ENVIRONMENT = {
 }
 _SHARED_DATA = ("/usr/share/zoneinfo", "/etc/ld.so.cache", "/etc/localtime")
 _WARM_UP = """\
+import importlib.util
+if importlib.util.find_spec("numpy"):
+    import numpy.random
+    numpy.random.seed(0)
 import collections, contextlib, dataclasses, datetime, decimal, fractions, functools, heapq, itertools, json, math
 import operator, random, re, statistics, string, typing
 try:

@@ -13,7 +13,8 @@ import select
 import signal
 import socket
 import time
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mcts_math.interpreter.options import Limits
@@ -21,7 +22,7 @@ from mcts_math.interpreter.parent import Connection, receive_with_pid
 from mcts_math.interpreter.worker import wire
 from mcts_math.requests import Cell, CellStatus
 
-_HELLO_TIMEOUT_S = 20.0
+_HELLO_TIMEOUT_S = 10.0
 _CHUNK = 1 << 16
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 _SEED_MASK = (1 << 64) - 1
@@ -29,6 +30,10 @@ _SEED_MASK = (1 << 64) - 1
 
 class StateLost(Exception):
     """The state that a step should start from is gone; nothing was run, or its sandbox died under it."""
+
+
+class _TimeUp(Exception):
+    """A cell's wall-clock limit has passed."""
 
 
 @dataclass(slots=True, eq=False)
@@ -46,6 +51,20 @@ class Node:
     pid: int
     num_bytes: int = 0
     num_users: int = 0
+
+
+class _Use:
+    """Keeps a node from being put away, until `end`."""
+
+    def __init__(self, node: Node) -> None:
+        self._node: Node | None = node
+        node.num_users += 1
+
+    def end(self) -> None:
+        """May be called more than once."""
+        if self._node is not None:
+            self._node.num_users -= 1
+            self._node = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +95,15 @@ class ProcessFacts:
         fields = stat[stat.rindex(b")") + 2 :].split()
         return cls(num_faults=int(fields[7]), num_threads=int(fields[17]), num_pages=int(fields[21]))
 
+    @property
+    def num_private_bytes(self) -> int:
+        """An upper bound of the memory that the process shares with no other.
+
+        Each page that a fork makes its own costs it a fault (pages that come and go count each time), and it can't
+        hold more than all of its pages.
+        """
+        return min(self.num_faults, self.num_pages) * _PAGE_BYTES
+
 
 def timeout_text(seconds: float) -> str:
     """The published wording for a cell that ran out of time."""
@@ -85,57 +113,70 @@ def timeout_text(seconds: float) -> str:
 KILLED_TEXT = "KilledError: the code was stopped: out of memory, a crash, or an exit that no program may make here."
 
 
-@dataclass(slots=True, eq=False)
 class _Step:
-    """One step in the air: reads its socket until there is a result."""
+    """One step in the air: reads its socket until there is a result, or time is up.
 
-    sock: socket.socket
-    max_payload: int
-    done: asyncio.Future[bytes | None]
-    hello: asyncio.Future[None]
-    pid: int = -1
-    started: float = 0.0
-    buffer: bytearray = field(default_factory=bytearray)
+    Args:
+        sock: our end of the socket of the node to be.
+        limits: bounds.
+        on_hello: called when the node exists, before its cell runs.
+    """
 
-    def read(self) -> None:
-        """Called when the socket is readable."""
+    def __init__(self, sock: socket.socket, limits: Limits, on_hello: Callable[[], None]) -> None:
+        self.sock, self.pid, self.started = sock, -1, time.monotonic()
+        self._max_payload, self._timeout_s, self._on_hello = limits.output_bytes + 1, limits.step_timeout_s, on_hello
+        self._loop = asyncio.get_running_loop()
+        self._buffer = bytearray()
+        # The payload of its DONE; None where it ended without a sound one.
+        self.done: asyncio.Future[bytes | None] = self._loop.create_future()
+        self._timer = self._loop.call_later(_HELLO_TIMEOUT_S, self._fail, StateLost("the parent state does not fork"))
+        self._loop.add_reader(sock, self._read)
+
+    def close(self) -> None:
+        """Stops listening; the socket stays open."""
+        self._timer.cancel()
+        self._loop.remove_reader(self.sock)
+
+    def _fail(self, error: Exception) -> None:
+        if not self.done.done():
+            self.done.set_exception(error)
+
+    def _read(self) -> None:
         try:
             if self.pid < 0:
-                data, pid = receive_with_pid(self.sock, wire.REPLY.size)
+                self._greet(*receive_with_pid(self.sock, wire.REPLY.size))
             else:
-                data, pid = self.sock.recv(_CHUNK), self.pid
+                self._collect(self.sock.recv(_CHUNK))
         except BlockingIOError:
             return
         except OSError:
-            data, pid = b"", self.pid
-        if self.pid < 0:
-            self._greet(data, pid)
-            return
-        self.buffer += data
-        if not data or len(self.buffer) >= wire.REPLY.size:
-            self._judge(ended=not data)
+            self._collect(b"")
 
     def _greet(self, data: bytes, pid: int) -> None:
+        if data != wire.REPLY.pack(wire.HELLO, 0) or pid <= 0:
+            self._fail(StateLost("the parent state did not fork"))
+            return
         self.pid = pid
         self.started = time.monotonic()
-        if data == wire.REPLY.pack(wire.HELLO, 0) and pid > 0:
-            self.hello.set_result(None)
-        else:
-            self.hello.set_exception(StateLost("the parent state did not fork"))
+        self._timer.cancel()
+        self._timer = self._loop.call_later(self._timeout_s, self._fail, _TimeUp())
+        self._on_hello()
 
-    def _judge(self, ended: bool) -> None:
+    def _collect(self, data: bytes) -> None:
         if self.done.done():
             return
-        if len(self.buffer) >= wire.REPLY.size:
-            kind, size = wire.REPLY.unpack_from(self.buffer)
-            if kind != wire.DONE or not 1 <= size <= self.max_payload:
+        self._buffer += data
+        if len(self._buffer) < wire.REPLY.size:
+            payload = None
+        else:
+            kind, size = wire.REPLY.unpack_from(self._buffer)
+            payload = bytes(self._buffer[wire.REPLY.size : wire.REPLY.size + size])
+            if kind != wire.DONE or not 1 <= size <= self._max_payload:
                 self.done.set_result(None)
                 return
-            if len(self.buffer) >= wire.REPLY.size + size:
-                self.done.set_result(bytes(self.buffer[wire.REPLY.size : wire.REPLY.size + size]))
-                return
-        if ended:
-            self.done.set_result(None)
+            payload = payload if len(payload) == size else None
+        if payload is not None or not data:
+            self.done.set_result(payload)
 
 
 class Sandbox:
@@ -173,70 +214,74 @@ class Sandbox:
             StateLost: `parent` is gone or can't fork.
         """
         result = await self._step(parent, cell)
-        if result.node is None:
+        busy = result.node
+        facts = ProcessFacts.read(busy.pid) if busy else None
+        if busy is None or facts is None:
             return result
-        facts = ProcessFacts.read(result.node.pid)
-        if facts is not None and facts.num_threads > 1:
-            # Threads would go on in a state that should stand still; a fork takes none along.
-            busy, result_node = result.node, (await self._step(result.node, Cell(""))).node
+        busy.num_bytes = facts.num_private_bytes
+        if facts.num_threads == 1:
+            return result
+        # Threads would go on in a state that should stand still; a fork takes none along.
+        try:
+            node = (await self._step(busy, Cell(""))).node
+        except StateLost:
+            node = None
+        finally:
             self.discard(busy)
-            result = StepResult(result.text, result.status, result.seconds, result_node)
-            facts = ProcessFacts.read(result_node.pid) if result_node else None
-        if result.node is not None and facts is not None:
-            # Each page that a fork makes its own costs it a fault, so this is an upper bound, unless pages come and
-            # go; and it can't hold more than all of its pages.
-            result.node.num_bytes = min(facts.num_faults, facts.num_pages) * _PAGE_BYTES
-        return result
+        if node is not None:
+            node.num_bytes = busy.num_bytes
+        return replace(result, node=node)
 
     async def _step(self, parent: Node, cell: Cell) -> StepResult:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         ours.setblocking(False)
         ours.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
-        loop = asyncio.get_running_loop()
-        step = _Step(ours, self._limits.output_bytes + 1, loop.create_future(), loop.create_future())
-        loop.add_reader(ours, step.read)
-        kept = False
+        users = _Use(parent)
+        step = _Step(ours, self._limits, users.end)
+        result: StepResult | None = None
         try:
-            parent.num_users += 1
-            try:
+            with theirs:
                 await self._order(parent, cell, theirs)
-                await asyncio.wait_for(step.hello, _HELLO_TIMEOUT_S)
-            except (OSError, asyncio.TimeoutError) as error:
-                raise StateLost(f"the parent state does not answer: {error!r}") from error
-            finally:
-                parent.num_users -= 1
-                theirs.close()
-            if step.pid in self._nodes:  # a state that speaks for its child has been tampered with
-                raise StateLost("forged greeting")
             result = await self._result(step)
-            kept = result.node is not None
             return result
         finally:
-            loop.remove_reader(ours)
-            if not kept:
+            users.end()
+            step.close()
+            if result is None or result.node is None:
                 self._stop(step)
 
     async def _order(self, parent: Node, cell: Cell, theirs: socket.socket) -> None:
+        """Tells a state to fork and run a cell."""
         code = wire.encode_code(cell.code)
         token = secrets.randbits(64)
-        if self._permits:
-            self._control.send(wire.PERMIT + token.to_bytes(8, "little"))
         message = wire.COMMAND.pack(len(code), token, cell.seed & _SEED_MASK) + code
         try:
+            if self._permits:
+                self._control.send(wire.PERMIT + token.to_bytes(8, "little"))
             sent = socket.send_fds(parent.sock, [message], [theirs.fileno()])
-        except BlockingIOError as error:
-            raise StateLost("the parent state does not listen") from error
-        if sent < len(message):
-            loop = asyncio.get_running_loop()
+        except OSError as error:
+            raise StateLost(f"the parent state does not listen: {error}") from error
+        if sent == len(message):
+            return
+        loop = asyncio.get_running_loop()
+        try:
             await asyncio.wait_for(loop.sock_sendall(parent.sock, message[sent:]), _HELLO_TIMEOUT_S)
+        except BaseException as error:  # half an order was given: nothing sensible can follow it
+            self._spoil(parent)
+            if isinstance(error, (OSError, asyncio.TimeoutError)):
+                raise StateLost(f"the parent state does not listen: {error}") from error
+            raise
 
     async def _result(self, step: _Step) -> StepResult:
         timeout_s = self._limits.step_timeout_s
         try:
-            payload = await asyncio.wait_for(step.done, timeout_s)
-        except asyncio.TimeoutError:
+            payload = await step.done
+        except _TimeUp:
             return StepResult(timeout_text(timeout_s), CellStatus.TIMEOUT, timeout_s, None)
         seconds = time.monotonic() - step.started
+        if step.pid in self._nodes or step.pid == self._supervisor_pid:
+            self.close()  # a state that greets in its child's place has been tampered with, and may hide the child
+            raise StateLost("forged greeting")
         if payload is None:
             if not self.alive:
                 raise StateLost("the sandbox died")
@@ -258,9 +303,9 @@ class Sandbox:
                 pass  # there was nothing to read
         if step.pid > 0 and step.pid not in self._nodes:
             kill(step.sock, step.pid)
-        elif not _hung_up(step.sock):
-            # Somebody holds the other end and never said who. The node that was asked to fork will drop it, unless it
-            # was tampered with.
+        elif not self._closed and not _hung_up(step.sock):
+            # Somebody holds the other end and never said who: most likely the order is still on its way. If it is not
+            # dropped soon, the state that got it was tampered with, and nobody knows what it forked.
             asyncio.get_running_loop().call_later(_HELLO_TIMEOUT_S, self._give_up_on, step.sock)
             return
         step.sock.close()
@@ -269,6 +314,12 @@ class Sandbox:
         if not _hung_up(sock):
             self.close()
         sock.close()
+
+    def _spoil(self, node: Node) -> None:
+        if node is self.root:
+            self.close()
+        else:
+            self.discard(node)
 
     def discard(self, node: Node) -> None:
         """Ends a state."""

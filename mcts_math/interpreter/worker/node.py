@@ -16,6 +16,7 @@ import socket
 import struct
 import sys
 import threading
+from collections.abc import Callable
 from types import ModuleType
 
 from . import cell, kernel, seccomp, wire
@@ -23,6 +24,7 @@ from . import cell, kernel, seccomp, wire
 SOCKET_FD = 63  # the highest that RLIMIT_NOFILE allows, out of the way of what snippets open
 _FD_SPACE = socket.CMSG_SPACE(4)
 _SEED_MASK = (1 << 32) - 1
+_FORK_FLAGS = seccomp.HARNESS_FORK_FLAGS & ~int(signal.SIGCHLD)
 
 
 class Order:
@@ -50,13 +52,16 @@ def serve(socket_fd: int, show_chars: int, output_bytes: int) -> None:
     module.__builtins__ = builtins  # type: ignore[attr-defined]
     state = vars(module)
     sock = socket.socket(fileno=SOCKET_FD)
+    seeds: list[Callable[[int], object]] = [random.seed]
+    if "numpy" in sys.modules:
+        seeds.append(lambda seed, set_seed=sys.modules["numpy"].random.seed: set_seed(seed & _SEED_MASK))
     leave = os._exit
     while True:
         order = _receive(sock)
         if order is None:
             leave(0)
             return
-        if kernel.clone(seccomp.HARNESS_FORK_FLAGS & ~int(signal.SIGCHLD), order.token):
+        if kernel.clone(_FORK_FLAGS, order.token):
             os.close(order.socket_fd)
             continue
         try:
@@ -64,7 +69,7 @@ def serve(socket_fd: int, show_chars: int, output_bytes: int) -> None:
             sock.sendall(wire.REPLY.pack(wire.HELLO, 0))
         except OSError:  # the host has given this step up
             leave(0)
-        _prepare(order.seed)
+        _prepare(order.seed, seeds)
         shown = cell.run(order.code, state, show_chars)
         _disarm()
         text = shown.text.encode("utf-8", "replace")[:output_bytes]
@@ -99,7 +104,7 @@ def _take_socket(socket_fd: int) -> None:
     os.close(null)
 
 
-def _prepare(seed: int) -> None:
+def _prepare(seed: int, seeds: list[Callable[[int], object]]) -> None:
     """Makes the process ready for a cell: what is random starts from the seed, what a cell before left is undone."""
     kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
     sys.settrace(None)
@@ -107,14 +112,13 @@ def _prepare(seed: int) -> None:
     if len(threading._active) > 1:  # type: ignore[attr-defined]
         # The hook that the zygote left out (`zygote.import_quietly`): threads do not survive a fork.
         threading._after_fork()  # type: ignore[attr-defined]
-    random.seed(seed)
-    numpy = sys.modules.get("numpy")
-    if numpy is not None:
-        numpy.random.seed(seed & _SEED_MASK)
+    for set_seed in seeds:
+        set_seed(seed)
 
 
 def _disarm() -> None:
-    """A state must not change while it waits."""
+    """A state must not change while it waits; and what it opened, its forks will not have."""
+    os.closerange(3, SOCKET_FD)
     for timer in (signal.ITIMER_REAL, signal.ITIMER_VIRTUAL, signal.ITIMER_PROF):
         signal.setitimer(timer, 0)
     sys.settrace(None)

@@ -33,7 +33,7 @@ _ALLOWED = {
     "munmap": (11, 215), "brk": (12, 214), "rt_sigaction": (13, 134), "rt_sigprocmask": (14, 135),
     "rt_sigreturn": (15, 139), "pread64": (17, 67), "pwrite64": (18, 68), "readv": (19, 65), "writev": (20, 66),
     "access": (21, -1), "pipe": (22, -1), "select": (23, -1), "sched_yield": (24, 124), "mremap": (25, 216),
-    "mincore": (27, 232), "madvise": (28, 233), "dup": (32, 23), "dup2": (33, -1), "pause": (34, -1),
+    "madvise": (28, 233), "dup": (32, 23), "dup2": (33, -1), "pause": (34, -1),
     "nanosleep": (35, 101), "getitimer": (36, 102), "alarm": (37, -1), "setitimer": (38, 103), "getpid": (39, 172),
     "sendto": (44, 206), "recvfrom": (45, 207), "sendmsg": (46, 211), "recvmsg": (47, 212), "shutdown": (48, 210),
     "getsockname": (51, 204), "getpeername": (52, 205), "getsockopt": (55, 209), "exit": (60, 93),
@@ -49,7 +49,7 @@ _ALLOWED = {
     "epoll_ctl": (233, 21), "waitid": (247, 95), "openat": (257, 56), "newfstatat": (262, 79),
     "readlinkat": (267, 78), "faccessat": (269, 48), "pselect6": (270, 72), "ppoll": (271, 73),
     "set_robust_list": (273, 99), "epoll_pwait": (281, 22), "eventfd2": (290, 19), "epoll_create1": (291, 20),
-    "dup3": (292, 24), "pipe2": (293, 59), "getcpu": (309, 168), "getrandom": (318, 278), "membarrier": (324, 283),
+    "dup3": (292, 24), "pipe2": (293, 59), "getcpu": (309, 168), "getrandom": (318, 278),
     "statx": (332, 291), "rseq": (334, 293), "close_range": (436, 436), "faccessat2": (439, 439),
     "stat": (4, -1), "lstat": (6, -1), "poll": (7, -1), "open": (2, -1),
 }  # fmt: skip
@@ -64,7 +64,7 @@ _IOCTLS = (0x5401, 0x5413, 0x541B, 0x5421, 0x5450, 0x5451)  # TCGETS TIOCGWINSZ 
 _FCNTLS = (0, 1, 2, 3, 4, 1030)  # F_DUPFD F_GETFD F_SETFD F_GETFL F_SETFL F_DUPFD_CLOEXEC; no F_SETOWN: it signals
 _THREAD_FLAGS = (0x3D0F00, 0x7D0F00)  # what glibc and musl pass for a thread
 _MAP_TYPE_MASK, _MAP_PRIVATE, _MAP_HUGETLB = 0x0F, 0x02, 0x40000
-_PR_SET_NAME, _PR_GET_NAME, _SIGKILL, _AF_UNIX = 15, 16, 9, 1
+_PR_SET_NAME, _PR_GET_NAME, _SIGKILL, _AF_UNIX, _SOCK_STREAM = 15, 16, 9, 1, 1
 
 
 class _Op(NamedTuple):
@@ -113,7 +113,16 @@ def _argument_rules() -> dict[str, list[_Op]]:
         ],
         "ioctl": _one_of(1, _IOCTLS),
         "fcntl": _one_of(1, _FCNTLS),
-        "socketpair": _one_of(0, (_AF_UNIX,)),
+        # Streams only: from a datagram socket one can write to any socket of the machine that has a path.
+        "socketpair": [
+            _argument(0),
+            _equal(_AF_UNIX, 0, 3),
+            _argument(1),
+            _Op(0x54, 0, 0, 0x0F),
+            _equal(_SOCK_STREAM, 1, 0),
+            _ERRNO_EPERM,
+            _return(_RET_ALLOW),
+        ],
         "clone": _one_of(0, (HARNESS_FORK_FLAGS, *_THREAD_FLAGS), _RET_NOTIFY),
         # One may name oneself, and ask to die with one's parent; one may not take that back.
         "prctl": [

@@ -16,10 +16,12 @@ import socket
 import sys
 from collections.abc import Callable
 
-from . import confine, kernel, supervisor, wire
+from . import cell, confine, kernel, supervisor, wire
 
 _CONTROL_FD = 0  # the host gives its connection as standard input: no number to agree on
 _PARENT_CHECK_MS = 500
+_NUM_REHEARSALS = 20  # enough for the interpreter to have specialised the harness's code, once for all forks
+_REHEARSAL = "```python\nx = 1\nfor i in range(2):\n    print(i / 3)\nprint(x)\n```"
 
 
 def main(rules_json: str, register_at_fork: Callable[..., None]) -> None:
@@ -54,6 +56,8 @@ def _set_up(rules: confine.Rules) -> confine.Rules:
     for name in rules.modules:
         importlib.import_module(name)
     exec(compile(rules.warm_up, "<warm-up>", "exec"), {"__name__": "warm_up"})
+    for _ in range(_NUM_REHEARSALS):
+        cell.run(_REHEARSAL, {}, rules.show_chars)
     gc.collect()
     gc.freeze()
     if rules.modules:

@@ -1,0 +1,123 @@
+"""Which states keep a process: a tree of cells per question, and one bounded store for all."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from mcts_math.interpreter.options import Limits
+from mcts_math.interpreter.sandbox import Node, Sandbox
+from mcts_math.requests import Cell
+
+
+@dataclass(slots=True, eq=False)
+class State:
+    """A place in a question's tree of cells. It outlives its process, and knows how to get it back.
+
+    Attributes:
+        parent: the state before, None at the root.
+        cell: what led here.
+        node: its process; None at the root (whose process is its sandbox's), and where it was evicted or never made.
+        void: the cell was cut by a limit; the state is the parent's.
+        children: the states after one more cell.
+        num_bytes: what its process holds, or held when it went and still has forks.
+        num_live: processes of this state and of all below it.
+    """
+
+    parent: State | None
+    cell: Cell
+    node: Node | None = None
+    void: bool = False
+    children: dict[Cell, State] = field(default_factory=dict)
+    num_bytes: int = 0
+    num_live: int = 0
+
+    def child(self, cell: Cell) -> State:
+        """The state after one more cell, made if unknown."""
+        state = self.children.get(cell)
+        if state is None:
+            state = self.children[cell] = State(self, cell)
+        return state
+
+    def follow(self, history: Iterable[Cell]) -> State:
+        """The state after some more cells; those that were cut left nothing."""
+        state = self
+        for cell in history:
+            following = state.child(cell)
+            state = state if following.void else following
+        return state
+
+    def lineage(self) -> Iterable[State]:
+        """This state, its parent, and so on to the root."""
+        state: State | None = self
+        while state is not None:
+            yield state
+            state = state.parent
+
+
+class SnapshotStore:
+    """The states that keep a process, least recently used first, bounded by `Limits`.
+
+    What a process holds is shared with its forks and stays in memory as long as one of them lives. So a state's bytes
+    count until the last process below it is gone, and states without such are evicted first.
+
+    Args:
+        limits: `max_snapshots` and `snapshot_bytes` are heeded.
+    """
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._kept: OrderedDict[State, Sandbox] = OrderedDict()
+        self.num_bytes = 0
+
+    def __len__(self) -> int:
+        """The number of states that keep a process."""
+        return len(self._kept)
+
+    def touch(self, state: State) -> None:
+        """Marks a kept state as used."""
+        self._kept.move_to_end(state)
+
+    def add(self, state: State, node: Node, sandbox: Sandbox) -> None:
+        """Keeps a process for a state, and makes room for it."""
+        if state.node is not None:  # the same cell ran twice at a time: the states are equal
+            sandbox.discard(node)
+            return
+        state.node = node
+        self._kept[state] = sandbox
+        self.num_bytes += node.num_bytes - state.num_bytes
+        state.num_bytes = node.num_bytes
+        for above in state.lineage():
+            above.num_live += 1
+        self._make_room(state)
+
+    def drop(self, state: State) -> None:
+        """Ends a state's process; does nothing where there is none."""
+        if state.node is None:
+            return
+        self._kept.pop(state).discard(state.node)
+        state.node = None
+        for above in state.lineage():
+            above.num_live -= 1
+            if above.num_live == 0:
+                self.num_bytes -= above.num_bytes
+                above.num_bytes = 0
+
+    def drop_all(self, sandbox: Sandbox) -> None:
+        """Ends all processes of a sandbox."""
+        for state in [s for s, owner in self._kept.items() if owner is sandbox]:
+            self.drop(state)
+
+    def _make_room(self, newest: State) -> None:
+        while len(self._kept) > self._limits.max_snapshots or self.num_bytes > self._limits.snapshot_bytes:
+            idle = (s for s in self._kept if s is not newest and s.num_live == 1 and s.node and s.node.num_users == 0)
+            victim = next(idle, None)
+            if victim is None:
+                # Only the newest, its ancestors and what is being forked are left. Ancestors give no memory back, but
+                # they count.
+                rest = (s for s in self._kept if s is not newest and s.node and s.node.num_users == 0)
+                victim = next(rest, None) if len(self._kept) > self._limits.max_snapshots else None
+            if victim is None:
+                return
+            self.drop(victim)

@@ -1,0 +1,80 @@
+"""Evaluations as text for the terminal and as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mcts_math.evaluate import Report, Tally, mean_over_files
+from mcts_math.table import interval, number, percent, render_table
+from mcts_math.task import JsonObject
+
+_HEADER = ("", "accuracy %", "95 % interval", "right", "of", "answered", "solutions", "steps")
+_COSTS = {"seconds": 3, "tokens": 0, "prompt_tokens": 0, "cached_tokens": 0, "cells": 1}  # key -> digits
+_NOTE = "steps of the chosen solution; solutions, seconds (machine time), tokens and cells are means per question"
+
+
+def render_reports(reports: Sequence[Report], top: int = 1, votes: Tally | None = None) -> str:
+    """The table of results files, and of majority votes over the first `top` solutions or over the files (`votes`)."""
+    rows = []
+    for report in reports:
+        rows.append(_report_row(report))
+        if top > 1:
+            rows.append(_tally_row(f"  top-{top} + Maj@{top}", report.majority))
+    if votes is not None:
+        mean, bounds = mean_over_files(reports)
+        rows.append(_pad([f"mean of {len(reports)}", percent(mean), interval(bounds)]))
+        rows.append(_tally_row(f"Maj@{len(reports)}", votes))
+    costs = [key.replace("_tokens", "") for key in _COSTS]
+    parts = [render_table([*_HEADER, *costs], rows), _NOTE, *_breakdowns(reports), *_warnings(reports)]
+    return "\n".join(parts)
+
+
+def reports_to_json(reports: Sequence[Report], top: int = 1, votes: Tally | None = None) -> JsonObject:
+    """The same as data."""
+    files = [report.to_json() | ({f"maj@{top}": report.majority.to_json()} if top > 1 else {}) for report in reports]
+    if votes is None:
+        return {"files": files}
+    mean, bounds = mean_over_files(reports)
+    return {"files": files, f"maj@{len(reports)}": votes.to_json(), "mean": {"accuracy": mean, "interval": bounds}}
+
+
+def _pad(row: list[str]) -> list[str]:
+    return row + [""] * (len(_HEADER) + len(_COSTS) - len(row))
+
+
+def _tally_row(name: str, tally: Tally) -> list[str]:
+    low_high = interval(tally.interval) if tally.total else "-"
+    return _pad([name, percent(tally.accuracy), low_high, str(tally.correct), str(tally.total)])
+
+
+def _report_row(report: Report) -> list[str]:
+    row = _tally_row(report.path, report.top1)[:5]
+    row += [str(report.answered), number(report.solutions / max(report.questions, 1)), number(report.mean_steps)]
+    return row + [number(report.mean_cost(key), digits) for key, digits in _COSTS.items()]
+
+
+def _breakdowns(reports: Sequence[Report]) -> list[str]:
+    """For each key that sorts questions into kinds a table: a row a kind, a column a file."""
+    tables = []
+    for key in dict.fromkeys(key for report in reports for key, _ in report.breakdowns()):
+        groups = [dict(report.breakdowns()).get(key, {}) for report in reports]
+        kinds = sorted({kind for group in groups for kind in group})
+        rows = [
+            [kind, str(max(g[kind].total for g in groups if kind in g))]
+            + [percent(g[kind].accuracy) if kind in g else "-" for g in groups]
+            for kind in kinds
+        ]
+        tables.append("\n" + render_table([f"accuracy % by {key}", "of", *[r.path for r in reports]], rows))
+    return tables
+
+
+def _warnings(reports: Sequence[Report]) -> list[str]:
+    lines = []
+    for report in reports:
+        if report.errors:
+            lines.append(f"\n{report.path}: {report.errors} questions failed; run it again with --resume")
+        if report.stopped:
+            lines.append(f"\n{report.path}: {report.stopped} questions were cut by a limit of their config")
+        if report.questions > report.top1.total:
+            lines.append(f"\n{report.path}: {report.questions - report.top1.total} questions have no known answer")
+    return lines

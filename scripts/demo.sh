@@ -1,0 +1,21 @@
+#!/usr/bin/env bash
+# Sets up and runs the main job: greedy, step-level beam search and MCTS with the bundled model, then the table.
+# Usage: bash scripts/demo.sh [NUMBER OF QUESTIONS, default 100]
+set -euo pipefail
+source "$(dirname "$0")/env.sh"
+
+count="${1:-100}"
+questions="outputs/demo/questions.jsonl"
+mkdir -p outputs/demo
+head -n "$count" data/mini/test.jsonl > "$questions"
+
+results=()
+for solver in greedy sbs mcts; do
+    echo "== $solver: configs/mini_$solver.yaml"
+    "$PYTHON" solver_demo.py --custom_cfg "configs/mini_$solver.yaml" --qaf "$questions" \
+        --output "outputs/demo/$solver.jsonl" --overwrite
+    results+=("outputs/demo/$solver.jsonl")
+done
+
+echo
+"$PYTHON" eval_output_jsonl.py --res_file "${results[@]}"

@@ -1,0 +1,136 @@
+"""Adds a freshly initialised value head to a causal-LM checkpoint.
+
+The model itself is not loaded: its files are copied (or linked) as they are, the head is drawn from the hidden size and
+the initializer range in config.json, and config.json gets `"value_model": true`. Published layout: `value_head.pth`.
+
+    python scripts/save_value_head.py models/base --out models/base-value
+    python scripts/save_value_head.py models/base                          # in place
+
+The head is untrained: its values are close to 0 and mean nothing until it is trained.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import sys
+from pathlib import Path
+
+from mcts_math.engine import checkpoint as checkpoints
+from mcts_math.errors import CheckpointError
+
+HEAD_FILES = (checkpoints.HEAD_PTH, checkpoints.HEAD_SAFETENSORS)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs the program; returns its exit code."""
+    options = parse(arguments)
+    try:
+        folder = add_value_head(
+            options.model_dir,
+            options.out,
+            seed=options.seed,
+            formats=("pth", "safetensors") if options.format == "both" else (options.format,),
+            link=options.link,
+            force=options.force,
+        )
+    except CheckpointError as error:
+        print(f"save_value_head: {error}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        print(f"save_value_head: can't write: {error}", file=sys.stderr)
+        return 1
+    print(f"a fresh value head (untrained) is in {folder}")
+    return 0
+
+
+def parse(arguments: list[str] | None) -> argparse.Namespace:
+    """Reads the command line."""
+    description, _, details = (__doc__ or "").partition("\n\n")
+    parser = argparse.ArgumentParser(
+        description=description, epilog=details, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("model_dir", type=Path, help="folder of a causal-LM checkpoint")
+    parser.add_argument("--out", type=Path, help="folder to make, with a copy of the model (default: add in place)")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the head's weights (default: 0)")
+    parser.add_argument(
+        "--format", choices=("pth", "safetensors", "both"), default="pth", help="file of the head (default: pth)"
+    )
+    parser.add_argument("--link", action="store_true", help="with --out: link the model's files instead of copying")
+    parser.add_argument("--force", action="store_true", help="replace a head that is already there")
+    return parser.parse_args(arguments)
+
+
+def add_value_head(
+    model_dir: Path, out: Path | None, *, seed: int, formats: tuple[str, ...], link: bool = False, force: bool = False
+) -> Path:
+    """Adds the head and returns the folder that now holds it; config.json is changed last.
+
+    Raises:
+        CheckpointError: the model is incomplete, does not tell its hidden size, or has a head and `force` is off.
+    """
+    checkpoint = checkpoints.inspect(model_dir)
+    if checkpoint.path is None:
+        raise CheckpointError(f"{model_dir} is no folder here; download the model first (`hf download`)")
+    if checkpoint.hidden_size is None:
+        raise CheckpointError(f"{model_dir}/config.json does not tell the hidden size")
+    folder = model_dir if out is None else out
+    present = {*checkpoint.head_files, *(folder / name for name in HEAD_FILES if (folder / name).exists())}
+    if present and not force:
+        names = ", ".join(sorted(str(file) for file in present))
+        raise CheckpointError(f"there is a value head already ({names}); --force replaces it")
+    inside = [file for file in checkpoint.head_files if file.name not in HEAD_FILES]
+    if inside:
+        raise CheckpointError(f"the value head is among the weights in {inside[0].name}, where it can't be replaced")
+    if out is not None:
+        copy_model(model_dir, out, link=link)
+    # Imported late: --help and refusals need no torch.
+    from mcts_math.engine.value_head import fresh_value_head, save_value_head
+
+    head = fresh_value_head(checkpoint.hidden_size, initializer_range=checkpoint.initializer_range, seed=seed)
+    written = save_value_head(head, folder, pth="pth" in formats, safetensors="safetensors" in formats)
+    for name in HEAD_FILES:  # a replaced head must not leave another one beside it
+        if folder / name not in written:
+            (folder / name).unlink(missing_ok=True)
+    write_config({**checkpoints.read_config(model_dir), "value_model": True}, folder / "config.json")
+    return folder
+
+
+def copy_model(source: Path, target: Path, *, link: bool) -> None:
+    """Copies all files but head and config, each whole or not at all; with `link`, makes symbolic links."""
+    if target.exists() and any(target.iterdir()):
+        if target.samefile(source):
+            raise CheckpointError("--out is the model's own folder; leave it away to add the head in place")
+        if (target / "config.json").exists():
+            raise CheckpointError(f"{target} holds a model already; give a new folder")
+    target.mkdir(parents=True, exist_ok=True)
+    for file in sorted(source.rglob("*")):
+        relative = file.relative_to(source)
+        if file.is_dir() or file.name in HEAD_FILES or relative == Path("config.json"):
+            continue
+        copy = target / relative
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.unlink(missing_ok=True)
+        if link:
+            copy.symlink_to(file.resolve())
+        else:
+            part = copy.with_name(copy.name + ".part")
+            shutil.copyfile(file, part)
+            part.replace(copy)
+
+
+def write_config(config: dict[str, object], file: Path) -> None:
+    """Writes config.json whole or not at all."""
+    part = file.with_name(file.name + ".part")
+    with part.open("w", encoding="utf-8") as stream:
+        json.dump(config, stream, indent=2, ensure_ascii=False)
+        stream.write("\n")
+        stream.flush()
+        os.fsync(stream.fileno())
+    part.replace(file)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

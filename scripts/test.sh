@@ -1,0 +1,9 @@
+#!/usr/bin/env bash
+# Sets up and runs every check: format, lint, types, tests. Arguments go to pytest, e.g. -m slow.
+set -euo pipefail
+source "$(dirname "$0")/env.sh" dev,mini
+
+"$PYTHON" -m ruff format --check .
+"$PYTHON" -m ruff check .
+"$PYTHON" -m mypy
+"$PYTHON" -m pytest "$@"

@@ -1,0 +1,130 @@
+"""Evaluation: accuracy, votes, intervals, costs, of one file and of several."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mcts_math.errors import RecordError
+from mcts_math.evaluate import evaluate_file, mean_over_files, vote_over_files, wilson_interval
+from mcts_math.grading import Grader
+
+
+@pytest.fixture(scope="module")
+def grader() -> Iterator[Grader]:
+    with Grader(1) as grader:
+        yield grader
+
+
+def line(number: int, gold: Any, *answers: str, **more: Any) -> dict[str, Any]:
+    solutions = [{"final_answer": a, "value": -0.1 * i, "tag": "0.0.0"} for i, a in enumerate(answers)]
+    record = {"id": str(number), "question": f"q{number}", "answer": gold, "react": {"0": {"final_answer": ""}}}
+    return record | {"solutions": solutions} | more
+
+
+def write(path: Path, *lines: dict[str, Any]) -> Path:
+    path.write_text("".join(json.dumps(item) + "\n" for item in lines))
+    return path
+
+
+def test_top_1(tmp_path: Path, grader: Grader) -> None:
+    path = write(
+        tmp_path / "a.jsonl",
+        line(1, "1/2", "0.5", "7", level=1, cost={"seconds": 2.0, "tokens": 10}),
+        line(2, ["3", "three"], "four", level=2, cost={"seconds": 4.0, "tokens": 30}),
+        line(3, "x", level=2),
+        line(4, "9", error="bad luck", stopped="max_total_time"),
+        line(5, None, "8"),
+    )
+    report = evaluate_file(path, grader)
+    assert (report.top1.correct, report.top1.total, report.questions, report.answered) == (1, 4, 5, 3)
+    assert (report.errors, report.stopped, report.solutions) == (1, 1, 4)
+    assert report.mean_steps == 2
+    assert report.mean_cost("seconds") == 3.0
+    assert {k: (t.correct, t.total) for k, t in report.groups["level"].items()} == {"1": (1, 1), "2": (0, 2)}
+    data = json.loads(json.dumps(report.to_json()))
+    assert data["accuracy"] == 0.25
+    assert data["mean_tokens"] == 20
+
+
+def test_react_takes_the_deepest_node_not_the_longest_tag(tmp_path: Path, grader: Grader) -> None:
+    react = {"0": {"final_answer": ""}, "0.1000000": {"final_answer": "1"}, "0.1.1": {"final_answer": "2"}}
+    failed = {"0": {"final_answer": ""}, "0.1": {"final_answer": "Fail to sove the problem within limited steps."}}
+    path = write(
+        tmp_path / "a.jsonl",
+        {"question": "a", "answer": "2", "react": react},
+        {"question": "b", "answer": "2", "react": failed},
+    )
+    report = evaluate_file(path, grader, react=True)
+    assert (report.top1.correct, report.top1.total, report.answered) == (1, 2, 1)
+
+
+def test_majority_within_a_file_counts_equal_answers_as_one(tmp_path: Path, grader: Grader) -> None:
+    path = write(
+        tmp_path / "a.jsonl",
+        line(1, "1/2", "3", r"\frac12", "0.5", "3", "4"),  # 1/2 and 3 have two votes each: the first to appear wins
+        line(2, "1/2", "3", r"\frac12", "0.5", "4", "5"),
+        line(3, "1"),
+    )
+    report = evaluate_file(path, grader, top_k=5)
+    assert (report.majority.correct, report.majority.total) == (1, 3)
+    assert evaluate_file(path, grader, top_k=2).majority.correct == 0
+
+
+def test_several_files_are_matched_by_id(tmp_path: Path, grader: Grader) -> None:
+    a = write(tmp_path / "a.jsonl", line(1, "5", "5"), line(2, "1/2", "0.5"), line(3, "x"))
+    b = write(tmp_path / "b.jsonl", line(3, "x", "x"), line(2, "1/2", "3"), line(1, "5", "6"))
+    c = write(tmp_path / "c.jsonl", line(2, "1/2", r"\frac{1}{2}"), line(1, "5", "6"), line(3, "x"))
+    reports = [evaluate_file(path, grader, keep=True) for path in (a, b, c)]
+    votes = vote_over_files(reports, grader)
+    assert (votes.correct, votes.total) == (2, 3)  # 6 beats 5; 1/2 beats 3; x alone
+    mean, (low, high) = mean_over_files(reports)
+    assert mean == pytest.approx(4 / 9)
+    assert low < mean < high
+    other = write(tmp_path / "d.jsonl", line(1, "5", "5"))
+    with pytest.raises(RecordError, match="different questions"):
+        vote_over_files([reports[0], evaluate_file(other, grader, keep=True)], grader)
+    with pytest.raises(RecordError, match="'1' stands in it twice"):
+        evaluate_file(write(tmp_path / "e.jsonl", line(1, "5", "5"), line(1, "5", "5")), grader, keep=True)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('{"question": "a"}\n', r"bad\.jsonl:1: no search tree"),
+        ('{"question": "a", "react": {"0": {}}}\n', r"no `solutions`. Choose them with offline_inference.py"),
+        ("{}{}\n", r"bad\.jsonl:1: not a JSON object"),
+        ('{"question": "a", "rea', r"bad\.jsonl:1: the last line is torn. Resume"),
+    ],
+)
+def test_bad_files(tmp_path: Path, grader: Grader, text: str, message: str) -> None:
+    path = tmp_path / "bad.jsonl"
+    path.write_text(text)
+    with pytest.raises(RecordError, match=message):
+        evaluate_file(path, grader)
+
+
+def test_a_key_with_many_values_is_no_kind(tmp_path: Path, grader: Grader) -> None:
+    path = write(tmp_path / "a.jsonl", *[line(i, "1", "1", type=i, level="one") for i in range(100)])
+    report = evaluate_file(path, grader)
+    assert list(report.breakdowns()) == []
+    assert len(report.groups["type"]) < 70
+
+
+def test_wilson_interval() -> None:
+    low, high = wilson_interval(8, 10)  # Wilson's score interval for 8 of 10, as textbooks give it
+    assert (round(low, 3), round(high, 3)) == (0.49, 0.943)
+    assert wilson_interval(0, 10)[0] == 0.0
+    assert wilson_interval(10, 10)[1] == pytest.approx(1.0)
+    assert wilson_interval(0, 0) == (0.0, 1.0)
+
+
+def test_nothing_to_judge_is_not_zero_percent(tmp_path: Path, grader: Grader) -> None:
+    report = evaluate_file(write(tmp_path / "a.jsonl", line(1, None, "5")), grader)
+    assert math.isnan(report.top1.accuracy)
+    assert report.to_json()["accuracy"] is None

@@ -1,0 +1,123 @@
+"""The layers of the house: imports go down only, heavy packages are imported when used, `eval` nowhere."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+LAYERS = [
+    ["errors"],
+    ["config", "task", "step", "table"],
+    ["tree", "requests"],
+    ["search", "engine", "interpreter", "answer", "record"],
+    ["results"],
+    ["scheduler", "grading", "offline"],
+    ["evaluate", "solver"],
+    ["report"],
+    ["run"],
+    ["cli"],
+]
+LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
+HEAVY = {"torch", "transformers", "vllm", "accelerate"}
+SANDBOXED = "interpreter/worker"
+
+
+def package_files(repo: Path) -> list[Path]:
+    return sorted((repo / "mcts_math").rglob("*.py"))
+
+
+def imports(tree: ast.AST) -> Iterator[tuple[str, bool]]:
+    """(module, at module level) of every import."""
+    top = set(map(id, ast.iter_child_nodes(tree)))
+    for node in ast.walk(tree):
+        names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
+        if isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names = [node.module]
+        for name in names:
+            yield name, id(node) in top
+
+
+def part(path: Path, repo: Path) -> str:
+    return path.relative_to(repo / "mcts_math").parts[0].removesuffix(".py")
+
+
+def test_every_module_has_a_layer(repo: Path) -> None:
+    parts = {part(path, repo) for path in package_files(repo)} - {"__init__"}
+    assert parts == set(LEVEL)
+
+
+def test_imports_go_down_only(repo: Path) -> None:
+    wrong = []
+    for path in package_files(repo):
+        own = part(path, repo)
+        for module, _ in imports(ast.parse(path.read_text())):
+            if module.startswith("mcts_math.") and own != "__init__":
+                other = module.split(".")[1]
+                if other != own and LEVEL[other] >= LEVEL[own]:
+                    wrong.append(f"{path}: imports {module}")
+    assert wrong == []
+
+
+def test_heavy_packages_are_imported_in_engines_only(repo: Path) -> None:
+    for path in package_files(repo):
+        for module, at_top in imports(ast.parse(path.read_text())):
+            if module.split(".")[0] in HEAVY:
+                assert part(path, repo) == "engine", path
+                assert not at_top or path.name not in ("checkpoint.py", "scripted.py", "__init__.py"), path
+
+
+@pytest.mark.parametrize("program", ["eval_output_jsonl", "offline_inference", "solver_demo", "mcts_math.solver"])
+def test_programs_start_without_torch(repo: Path, program: str) -> None:
+    code = f"import sys, {program}; print(sorted({HEAVY!r} & set(sys.modules)))"
+    found = subprocess.run([sys.executable, "-c", code], cwd=repo, capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"
+
+
+def test_nothing_is_evaluated_outside_the_sandbox(repo: Path) -> None:
+    for path in package_files(repo):
+        if SANDBOXED in str(path):
+            continue
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+                assert node.func.id not in ("eval", "exec", "compile", "__import__"), f"{path}:{node.lineno}"
+            if isinstance(node, (ast.Import, ast.ImportFrom)):
+                names = [a.name for a in node.names]
+                assert "parse_expr" not in names, f"{path}:{node.lineno}"
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+                called = ast.unparse(node.func)
+                assert called not in ("pickle.load", "pickle.loads", "torch.compile"), f"{path}:{node.lineno}"
+                if called == "torch.load":
+                    assert "weights_only=True" in ast.unparse(node), f"{path}:{node.lineno}"
+
+
+def test_asyncio_and_processes_stay_in_their_places(repo: Path) -> None:
+    allowed = {
+        "asyncio": {"scheduler", "engine", "interpreter", "answer", "solver", "run"},
+        "subprocess": {"interpreter", "answer"},
+        "signal": {"interpreter", "answer"},
+    }
+    for path in package_files(repo):
+        for module, _ in imports(ast.parse(path.read_text())):
+            if module in allowed:
+                assert part(path, repo) in allowed[module], f"{path} imports {module}"
+
+
+def test_search_is_pure(repo: Path) -> None:
+    """A search may not read a clock, a file or the network, nor draw unseeded numbers."""
+    for path in (repo / "mcts_math" / "search").glob("*.py"):
+        modules = {module.split(".")[0] for module, _ in imports(ast.parse(path.read_text()))}
+        assert modules <= {
+            "__future__",
+            "collections",
+            "dataclasses",
+            "hashlib",
+            "math",
+            "mcts_math",
+            "random",
+            "typing",
+        }

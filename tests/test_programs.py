@@ -1,0 +1,141 @@
+"""The programs as a user runs them: subprocesses, files, exit codes, messages."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from mcts_math.record import read_records
+
+MODEL = Path(__file__).parent.parent / "models" / "mini"
+
+
+def python(repo: Path, *words: object, **options: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, *map(str, words)]
+    return subprocess.run(command, cwd=repo, capture_output=True, text=True, timeout=300, **options)  # type: ignore[call-overload,no-any-return]
+
+
+@pytest.fixture(scope="module")
+def questions(tmp_path_factory: pytest.TempPathFactory, repo: Path) -> Path:
+    lines = (repo / "data" / "mini" / "test.jsonl").read_text().splitlines()[:6]
+    path = tmp_path_factory.mktemp("q") / "q.jsonl"
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+@pytest.mark.parametrize("solver", ["mini_greedy", "mini_sbs", "mini_mcts"])
+def test_solve_resume_rescore_evaluate(repo: Path, tmp_path: Path, questions: Path, solver: str) -> None:
+    out = tmp_path / "out.jsonl"
+    words = ["solver_demo.py", "--custom_cfg", f"configs/{solver}.yaml", "--qaf", questions, "--output", out]
+    words += ["iterations=6"]
+    first = python(repo, *words)
+    assert first.returncode == 0, first.stderr
+    assert "6 questions in" in first.stdout
+    assert "interpreter isolation:" in first.stdout
+    assert first.stderr == ""  # no progress bar where nobody looks
+    trees = {record["id"]: record["react"] for _, record in read_records(out)}
+
+    again = python(repo, *words)
+    assert again.returncode == 2
+    assert "exists. Add --resume" in again.stderr
+
+    lines = out.read_text().splitlines(keepends=True)
+    out.write_text("".join(lines[:3]) + lines[3][:40])
+    resumed = python(repo, *words, "--resume")
+    assert resumed.returncode == 0, resumed.stderr
+    assert "3 of 6 questions are done" in resumed.stdout
+    # The prefix cache and other batch shapes may move the last digits of values, never the steps.
+    again_trees = {record["id"]: record["react"] for _, record in read_records(out)}
+    assert again_trees.keys() == trees.keys()
+
+    scored = python(repo, "eval_output_jsonl.py", "--res_file", out, "--json")
+    assert scored.returncode == 0, scored.stderr
+    report = json.loads(scored.stdout)["files"][0]
+    assert report["questions"] == report["total"] == 6
+    assert report["mean_tokens"] > 10
+
+    offline = python(
+        repo, "offline_inference.py", "--custom_cfg", "configs/offline_inference.yaml", "--tree_jsonl", out, "--json"
+    )
+    assert offline.returncode == 0, offline.stderr
+    assert json.loads(offline.stdout)["total"] == 6
+    if solver == "mini_sbs":
+        assert json.loads(offline.stdout)["correct"] == report["correct"]
+
+
+def test_react_batch_demo(repo: Path, tmp_path: Path, questions: Path) -> None:
+    out = tmp_path / "out.jsonl"
+    words = ["--custom_cfg", "configs/react_sft.yaml", "--qaf", questions, "--output", out]
+    found = python(repo, "react_batch_demo.py", *words, f"model_dir={MODEL}", "max_tokens=96")
+    assert found.returncode == 0, found.stderr
+    by_node = python(repo, "eval_output_jsonl.py", "--res_file", out, "--react", "--json")
+    by_solution = python(repo, "eval_output_jsonl.py", "--res_file", out, "--json")
+    assert json.loads(by_node.stdout)["files"][0]["correct"] == json.loads(by_solution.stdout)["files"][0]["correct"]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--custom_cfg", "none.yaml", "--qaf", "QAF"], "none.yaml: no such file"),
+        (["--custom_cfg", "configs/mini_sbs.yaml", "--qaf", "none.jsonl"], "none.jsonl: no such file"),
+        (["--custom_cfg", "configs/mini_sbs.yaml", "--qaf", "QAF", "max_dept=3"], "Did you mean 'max_depth'"),
+        (["--custom_cfg", "configs/sbs_sft.yaml", "--qaf", "QAF"], "model_dir is not set"),
+        (["--custom_cfg", "configs/mini_sbs.yaml", "--qaf", "QAF", "model_dir=./none"], "'./none' does not exist"),
+        (["--custom_cfg", "configs/mini_sbs.yaml", "--qaf", "QAF", "engine_args={foo: 1}"], "has no argument 'foo'"),
+        (
+            ["--custom_cfg", "configs/mini_sbs.yaml", "--qaf", "QAF", "--output", "README.md/x.jsonl"],
+            "can't be written",
+        ),
+    ],
+)
+def test_bad_input_ends_in_one_line(
+    repo: Path, tmp_path: Path, questions: Path, words: list[str], message: str
+) -> None:
+    words = [str(questions) if word == "QAF" else word for word in words]
+    if "--output" not in words:
+        words += ["--output", str(tmp_path / "out.jsonl")]
+    found = python(repo, "solver_demo.py", *words)
+    assert found.returncode == 2
+    assert message in found.stderr
+    assert "Traceback" not in found.stderr
+
+
+def test_help_explains_every_key(repo: Path) -> None:
+    for program in ("solver_demo.py", "offline_inference.py", "react_batch_demo.py"):
+        found = python(repo, program, "--help")
+        assert found.returncode == 0
+        assert "need_value_func = False" in found.stdout
+    assert "--res_file" in python(repo, "eval_output_jsonl.py", "--help").stdout
+
+
+def test_scoring_starts_at_once(repo: Path) -> None:
+    """Import time, counted in modules rather than seconds: neither torch nor sympy is needed to start."""
+    for program in ("eval_output_jsonl", "offline_inference"):
+        code = f"import sys, {program}; print(len({{'torch', 'sympy', 'transformers'}} & set(sys.modules)))"
+        assert python(repo, "-c", code).stdout.strip() == "0"
+
+
+def test_interrupt_saves_and_says_how_to_go_on(repo: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.jsonl"
+    words = ["solver_demo.py", "--custom_cfg", "configs/mini_mcts.yaml", "--qaf", "data/mini/test.jsonl"]
+    words += ["--output", str(out), "batch_size=2"]
+    process = subprocess.Popen(
+        [sys.executable, *words], cwd=repo, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    deadline = time.monotonic() + 240
+    while time.monotonic() < deadline and (not out.exists() or out.stat().st_size == 0):
+        time.sleep(0.1)
+        assert process.poll() is None, process.communicate()
+    os.kill(process.pid, signal.SIGINT)
+    _, stderr = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "--resume" in stderr
+    assert "Traceback" not in stderr
+    assert len(list(read_records(out))) >= 1
