@@ -17,7 +17,7 @@ from contextlib import AsyncExitStack, aclosing
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from tqdm import tqdm
 
@@ -25,8 +25,8 @@ from mcts_math.config import Config
 from mcts_math.record import error_to_record, tree_to_record
 from mcts_math.requests import Checker, Interpreter, Policy
 from mcts_math.results import ResultsFile
-from mcts_math.scheduler import Services, Solved
-from mcts_math.solver import check_tasks, make_search, open_services, stream
+from mcts_math.scheduler import Scheduler, Services, Solved
+from mcts_math.solver import check_tasks, make_scheduler, make_search, open_services
 from mcts_math.task import JsonObject, Task, load_tasks
 
 _PACKAGES = ("mcts_math", "torch", "transformers", "numpy", "sympy", "latex2sympy2_extended")
@@ -138,16 +138,31 @@ def describe_run(config: Config, qaf: str | Path) -> JsonObject:
 
 async def _solve_into(config: Config, tasks: list[Task], results: ResultsFile, services: Services) -> Totals:
     totals = Totals()
-    async with aclosing(stream(config, tasks, services)) as solved_tasks:
-        with tqdm(total=len(tasks), unit="q", disable=None, dynamic_ncols=True, smoothing=0.1) as bar:
-            async for solved in solved_tasks:
-                results.append(to_record(solved, config))
-                totals.add(solved)
-                if config.verbose:
-                    bar.write(_show(solved))
-                bar.set_postfix_str(_postfix(totals), refresh=False)
-                bar.update()
+    scheduler = make_scheduler(config, tasks, services)
+    with tqdm(total=len(tasks), unit="q", disable=None, dynamic_ncols=True, smoothing=0.1) as bar:
+        ticker = asyncio.create_task(_tick(bar, totals, scheduler))
+        try:
+            async with aclosing(scheduler.run(tasks, make_search(config))) as solved_tasks:
+                async for solved in solved_tasks:
+                    results.append(to_record(solved, config))
+                    totals.add(solved)
+                    if config.verbose:
+                        bar.write(_show(solved))
+                    bar.update()
+        finally:
+            ticker.cancel()
     return totals
+
+
+async def _tick(bar: tqdm[NoReturn], totals: Totals, scheduler: Scheduler) -> None:
+    """Shows that work goes on while no question is done."""
+    begun = time.monotonic()
+    while True:
+        accuracy = "" if totals.accuracy is None else f"acc {totals.accuracy:.1%}, "
+        failed = f", {totals.errors} failed" if totals.errors else ""
+        speed = scheduler.tokens / max(time.monotonic() - begun, 1e-9)
+        bar.set_postfix_str(f"{accuracy}{speed:,.0f} tok/s{failed}")
+        await asyncio.sleep(0.5)
 
 
 def to_record(solved: Solved, config: Config) -> JsonObject:
@@ -156,12 +171,6 @@ def to_record(solved: Solved, config: Config) -> JsonObject:
         return error_to_record(solved.tree.task, solved.error)
     cost = {key: round(value, 6) for key, value in asdict(solved.cost).items()}
     return tree_to_record(solved.tree, mcts=config.mode == "mcts", step_delim=config.delimiter, cost=cost)
-
-
-def _postfix(totals: Totals) -> str:
-    accuracy = "" if totals.accuracy is None else f"acc {totals.accuracy:.1%}, "
-    failed = f", {totals.errors} failed" if totals.errors else ""
-    return f"{accuracy}{totals.tokens / max(totals.seconds, 1e-9):,.0f} tok/s{failed}"
 
 
 def _show(solved: Solved) -> str:

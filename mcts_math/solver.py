@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, aclosing
 from inspect import signature
 from pathlib import Path
@@ -85,7 +85,8 @@ async def solve_async(
     results: dict[str, Solved] = {}
     async with AsyncExitStack() as stack:
         services = await open_services(config, stack, policy, value_model, interpreter, checker)
-        solved_tasks = await stack.enter_async_context(aclosing(stream(config, tasks, services)))
+        stream = make_scheduler(config, tasks, services).run(tasks, make_search(config))
+        solved_tasks = await stack.enter_async_context(aclosing(stream))
         async for solved in solved_tasks:
             results[solved.tree.task.id] = solved
             if on_solved is not None:
@@ -93,11 +94,11 @@ async def solve_async(
     return [results[task.id] for task in tasks]
 
 
-def stream(config: Config, tasks: Sequence[Task], services: Services) -> AsyncGenerator[Solved, None]:
-    """Grows the trees of all tasks beside each other; yields each as it finishes."""
+def make_scheduler(config: Config, tasks: Sequence[Task], services: Services) -> Scheduler:
+    """A scheduler under the config's limits. Raises TaskError as `check_tasks`."""
     check_tasks(config, tasks)
     limits = Limits(config.in_flight, config.max_total_time, config.max_question_tokens, config.max_run_tokens)
-    return Scheduler(services, limits).run(tasks, make_search(config))
+    return Scheduler(services, limits)
 
 
 def check_tasks(config: Config, tasks: Sequence[Task]) -> None:

@@ -58,7 +58,10 @@ class CausalModel:
         self._takes_logits_to_keep = "logits_to_keep" in parameters
         self._hidden: Tensor | None = None
         if head is not None:
-            model.get_decoder().register_forward_hook(self._keep_hidden)
+            decoder = model.get_decoder()
+            if decoder is model:  # a few architectures do not name theirs; `_check_head` looks whether this is it
+                decoder = getattr(model, "model", model)
+            decoder.register_forward_hook(self._keep_hidden)
         self.layout = self._probe()
 
     def forward(self, block: KVBlock, ids: Tensor, positions: Tensor, *, want_hidden: bool = False) -> ForwardResult:

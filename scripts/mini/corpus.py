@@ -61,23 +61,40 @@ def write_all(
 
 
 @dataclass(frozen=True)
+class Batch:
+    """Right-padded sequences.
+
+    Attributes:
+        ids: [B, T] int64, 0 where padded.
+        learn: [B, T] bool, the tokens that carry the policy's loss.
+        reward: [B, T] int64, +1 or -1 at the tokens where the value is learned, 0 elsewhere.
+    """
+
+    ids: torch.Tensor
+    learn: torch.Tensor
+    reward: torch.Tensor
+
+
+@dataclass(frozen=True)
 class Corpus:
     """Token sequences laid end to end.
 
     Attributes:
         tokens: [N] int16.
-        learn: [N] bool, the tokens that carry loss.
+        learn: [N] bool.
+        reward: [N] int8.
         starts: [S+1] int64, where each sequence begins.
     """
 
     tokens: torch.Tensor
     learn: torch.Tensor
+    reward: torch.Tensor
     starts: torch.Tensor
 
     def save(self, path: Path) -> None:
         """Write it in one piece: half a file never has the final name."""
         scratch = path.with_suffix(".part")
-        torch.save({"tokens": self.tokens, "learn": self.learn, "starts": self.starts}, scratch)
+        torch.save(vars(self), scratch)
         scratch.replace(path)
 
     @staticmethod
@@ -85,51 +102,59 @@ class Corpus:
         """Read what `save` wrote."""
         return Corpus(**torch.load(path))
 
+    def batch(self, indices: list[int]) -> Batch:
+        """Some sequences, padded to the longest."""
+        spans = [slice(int(self.starts[i]), int(self.starts[i + 1])) for i in indices]
+        shape = (len(spans), max(span.stop - span.start for span in spans))
+        batch = Batch(torch.zeros(shape, dtype=torch.long), torch.zeros(shape).bool(), torch.zeros(shape).long())
+        for row, span in enumerate(spans):
+            width = span.stop - span.start
+            batch.ids[row, :width] = self.tokens[span].long()
+            batch.learn[row, :width] = self.learn[span]
+            batch.reward[row, :width] = self.reward[span].long()
+        return batch
+
+    def batches(self, tokens_per_batch: int, seed: int) -> Iterator[Batch]:
+        """Endless batches of similar lengths, shuffled each epoch."""
+        generator = torch.Generator().manual_seed(seed)
+        lengths = self.starts[1:] - self.starts[:-1]
+        while True:
+            order = torch.argsort(lengths + torch.rand(len(lengths), generator=generator) * 12)
+            groups: list[list[int]] = [[]]
+            for index in order.tolist():
+                if groups[-1] and (len(groups[-1]) + 1) * int(lengths[index]) > tokens_per_batch:
+                    groups.append([])
+                groups[-1].append(index)
+            for number in torch.randperm(len(groups), generator=generator).tolist():
+                yield self.batch(groups[number])
+
+
+def lay_out(rows: list[list[tuple[list[int], bool, int]]]) -> Corpus:
+    """Sequences of pieces (tokens, whether the policy learns them, reward at the last token or 0) as one corpus."""
+    tokens: list[int] = []
+    learn: list[bool] = []
+    reward: list[int] = []
+    starts = [0]
+    for row in rows:
+        for ids, write, worth in row:
+            tokens += ids
+            learn += [write] * len(ids)
+            reward += [0] * (len(ids) - 1) + [worth]
+        starts.append(len(tokens))
+    return Corpus(
+        torch.tensor(tokens, dtype=torch.int16),
+        torch.tensor(learn),
+        torch.tensor(reward, dtype=torch.int8),
+        torch.tensor(starts),
+    )
+
 
 def encode(drawn: list[Demonstration], tokenizer: PreTrainedTokenizerFast) -> Corpus:
     """Tokenise piece by piece (the model sees every piece begin where the program's text ends)."""
     flat = [text for one in drawn for text, _ in one.pieces]
     ids = iter(tokenizer(flat, add_special_tokens=False)["input_ids"])
-    tokens: list[int] = []
-    learn: list[bool] = []
-    starts = [0]
-    for one in drawn:
-        for _, write in one.pieces:
-            piece = next(ids)
-            tokens += piece
-            learn += [write] * len(piece)
-        tokens.append(tokenizer.eos_token_id)
-        learn.append(True)
-        starts.append(len(tokens))
-    return Corpus(torch.tensor(tokens, dtype=torch.int16), torch.tensor(learn), torch.tensor(starts))
-
-
-def batches(corpus: Corpus, tokens_per_batch: int, seed: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-    """Endless batches (ids [B, T] int64, learn [B, T] bool), right-padded with 0, of similar lengths, shuffled each epoch."""
-    generator = torch.Generator().manual_seed(seed)
-    lengths = corpus.starts[1:] - corpus.starts[:-1]
-    while True:
-        noisy = lengths + torch.rand(len(lengths), generator=generator) * 12
-        order = torch.argsort(noisy)
-        groups: list[list[int]] = [[]]
-        for index in order.tolist():
-            if groups[-1] and (len(groups[-1]) + 1) * int(lengths[index]) > tokens_per_batch:
-                groups.append([])
-            groups[-1].append(index)
-        for number in torch.randperm(len(groups), generator=generator).tolist():
-            yield pad(corpus, groups[number])
-
-
-def pad(corpus: Corpus, indices: list[int]) -> tuple[torch.Tensor, torch.Tensor]:
-    """The sequences of one batch, right-padded with 0."""
-    spans = [slice(int(corpus.starts[i]), int(corpus.starts[i + 1])) for i in indices]
-    width = max(span.stop - span.start for span in spans)
-    ids = torch.zeros(len(spans), width, dtype=torch.long)
-    learn = torch.zeros(len(spans), width, dtype=torch.bool)
-    for row, span in enumerate(spans):
-        ids[row, : span.stop - span.start] = corpus.tokens[span].long()
-        learn[row, : span.stop - span.start] = corpus.learn[span]
-    return ids, learn
+    end = ([tokenizer.eos_token_id], True, 0)
+    return lay_out([[*((next(ids), write, 0) for _, write in one.pieces), end] for one in drawn])
 
 
 def train_counts(scale: float = 1.0) -> dict[str, int]:

@@ -64,7 +64,17 @@ def save_checkpoint(
     tokenizer.save_pretrained(folder)
     weights = {f"v_head.{name}": tensor.detach().float().clone() for name, tensor in head.state_dict().items()}
     torch.save(weights, folder / "value_head.pth")
+    _plain_tokenizer_config(folder / "tokenizer_config.json")
     assert json.loads((folder / "config.json").read_text())["value_model"] is True
+
+
+def _plain_tokenizer_config(path: Path) -> None:
+    """The class name that transformers 4 and 5 both know; nothing about where the tokenizer was loaded from."""
+    config = json.loads(path.read_text())
+    for key in ("backend", "is_local", "local_files_only"):
+        config.pop(key, None)
+    config["tokenizer_class"] = "PreTrainedTokenizerFast"
+    path.write_text(json.dumps(config, indent=2) + "\n")
 
 
 def load_head(folder: Path) -> ValueHead:

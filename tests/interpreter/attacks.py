@@ -1,0 +1,505 @@
+"""Attacks on the sandbox, as data: what a snippet tries, and what must come of it.
+
+Each runs in a child of a state in which `canary = 42`. Afterwards a sibling must still see that canary, and nothing
+else. `expect` is matched against `status|text`.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Attack(NamedTuple):
+    """One attempt.
+
+    Attributes:
+        group: what it is after.
+        name: unique.
+        code: the cell.
+        expect: a regular expression that matches all of `status|text`.
+        before: cells that run before it, in the same branch.
+    """
+
+    group: str
+    name: str
+    code: str
+    expect: str
+    before: tuple[str, ...] = ()
+
+
+DENIED = r"error\|(PermissionError|OSError|FileNotFoundError): .*"
+NO_FILE = r"error\|(PermissionError: \[Errno 1\d?\]|FileNotFoundError|OSError: \[Errno 30\]).*"
+DEAD = r"killed\|KilledError: .*"
+LATE = r"timeout\|TimeoutError: 'Execution of the code snippet has timed out for exceeding [\d.]+ seconds.'"
+TOO_BIG = r"error\|MemoryError:.*"
+
+_CALLS = "import ctypes\nlibc = ctypes.CDLL(None, use_errno=True)\n"
+
+
+def _many(group: str, expect: str, **codes: str) -> list[Attack]:
+    return [Attack(group, f"{group}: {name}", code, expect) for name, code in codes.items()]
+
+
+TIME = [
+    *_many(
+        "time",
+        LATE,
+        loop="while True: pass",
+        sleep="import time\ntime.sleep(10**6)",
+        regex="import re\nre.match(r'(a+)+$', 'a' * 64 + 'b')",
+        sum="sum(range(10**14))",
+        swallow="while True:\n    try:\n        while True: pass\n    except BaseException:\n        pass",
+        forever_in_str="class A:\n    def __str__(self):\n        while True: pass\nA()",
+        forever_in_error="class E(Exception):\n    def __str__(self):\n        while True: pass\nraise E",
+        forever_in_finally="try:\n    1 / 0\nfinally:\n    while True: pass",
+        forever_in_compare="class A:\n    def __lt__(self, o):\n        while True: pass\nsorted([A(), A()])",
+        wait_for_lock="import threading\nthreading.Lock().acquire() and threading.Event().wait()",
+        ignore_signals="import signal\nfor s in range(1, 32):\n    try: signal.signal(s, signal.SIG_IGN)\n"
+        "    except (OSError, ValueError): pass\nwhile True: pass",
+        join_thread="import threading\ndef f():\n    while True: pass\nt = threading.Thread(target=f)\nt.start()\nt.join()",
+        select_forever="import select\nselect.select([], [], [])",
+        no_switch="import sys, threading\nsys.setswitchinterval(1e9)\ndef f():\n    while True: pass\n"
+        "threading.Thread(target=f).start()\nwhile True: pass",
+        import_forever="import sys\nclass Finder:\n    def find_spec(self, *a):\n        while True: pass\n"
+        "sys.meta_path.insert(0, Finder())\nimport nonexistent_module",
+        forever_in_del="class A:\n    def __del__(self):\n        while True: pass\na = A()\ndel a",
+        read_own_socket="import os\nos.read(63, 1)",
+    ),
+    *_many("time", rf"{LATE}|{DEAD}|{TOO_BIG}", big_power="x = 7 ** (10 ** 10)"),
+]
+
+MEMORY = [
+    *_many(
+        "memory",
+        TOO_BIG,
+        bytes="bytearray(10**11)",
+        string="'a' * 10**11",
+        list="x = []\nwhile True:\n    x.append(bytearray(10**7))",
+        list_of_lists="x = [[0] * 10**6 for _ in range(10**6)]",
+        doubling="x = 'ab'\nwhile True:\n    x = x + x",
+        dict="x = {}\nwhile True:\n    x[len(x)] = bytearray(10**7)",
+        set_of_ranges="list(range(10**10))",
+        tuple_repeat="(1,) * 10**11",
+        exception_chain="x = [None] * 10**11",
+    ),
+    *_many(
+        "memory",
+        rf"{DEAD}|{TOO_BIG}|{LATE}|error\|RecursionError.*|ok\|.*",
+        swallowed="x = []\nwhile True:\n    try:\n        x.append(bytearray(10**6))\n    except MemoryError:\n        pass",
+        recursion="import sys\nsys.setrecursionlimit(10**9)\ndef f(n): return f(n + 1) + 1\nf(0)",
+        nested_brackets="eval('(' * 10**5 + ')' * 10**5)",
+        nested_list="x = []\nfor _ in range(10**6): x = [x]\nstr(x)",
+        deep_repr="import sys\nsys.setrecursionlimit(10**9)\nx = []\nfor _ in range(10**6): x = [x]\nrepr(x)",
+    ),
+    *_many(
+        "memory",
+        r"ok\|0",
+        malloc=_CALLS + "libc.malloc.restype = ctypes.c_void_p\nlibc.malloc.argtypes = [ctypes.c_size_t]\n"
+        "kept = [libc.malloc(1 << 28) for _ in range(64)]\nsum(1 for k in kept[-8:] if k)",
+        hold_memory="x = bytearray(5 * 10**7)\nsum(x[::4096])",
+    ),
+    *_many(
+        "memory",
+        r"error\|(PermissionError|OSError|MemoryError|ValueError).*",
+        shared_map="import mmap\nmmap.mmap(-1, 4096)",
+        private_map="import mmap\nmmap.mmap(-1, 10**11, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)",
+        huge_page_map="import mmap\nmmap.mmap(-1, 1 << 21, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | 0x40000)",
+        memfd="import os\nos.memfd_create('x')",
+        shared_memory="from multiprocessing import shared_memory\nshared_memory.SharedMemory(create=True, size=10**6)",
+        more_memory="import resource\nresource.setrlimit(resource.RLIMIT_AS, (-1, -1))",
+        more_files="import resource\nresource.setrlimit(resource.RLIMIT_NOFILE, (10**5, 10**5))",
+        more_cpu="import resource\nresource.setrlimit(resource.RLIMIT_CPU, (-1, -1))",
+    ),
+]
+
+PROCESSES = [
+    *_many(
+        "processes",
+        DENIED,
+        fork="import os\nos.fork()",
+        forkpty="import os\nos.forkpty()",
+        subprocess="import subprocess\nsubprocess.run(['/bin/sh', '-c', 'true'])",
+        popen="import os\nos.popen('true').read()",
+        posix_spawn="import os\nos.posix_spawn('/bin/true', ['true'], {})",
+        spawn="import os\nos.spawnv(os.P_NOWAIT, '/bin/true', ['true'])",
+        exec="import os\nos.execv('/bin/sh', ['sh'])",
+        exec_python="import os, sys\nos.execv(sys.executable, ['python'])",
+        exec_loader="import os\nos.execv('/lib64/ld-linux-x86-64.so.2', ['ld', '/bin/true'])",
+        process="import multiprocessing as m\np = m.get_context('fork').Process(target=print)\np.start()",
+        pty="import pty\npty.spawn('/bin/sh')",
+        asyncio="import asyncio\nasync def f():\n    await asyncio.create_subprocess_exec('/bin/true')\nasyncio.run(f())",
+        fork_in_except="import os\ntry:\n    os.fork()\nexcept OSError:\n    os.fork()",
+        fork_in_thread="import os, threading\nerrors = []\ndef f():\n    try: os.fork()\n    except OSError as e: errors.append(e)\n"
+        "t = threading.Thread(target=f)\nt.start()\nt.join()\nraise errors[0]",
+    ),
+    *_many(
+        "processes",
+        r"error\|.*",
+        pool="import multiprocessing as m\nm.Pool(2).map(abs, [1])",
+        executor="import concurrent.futures as c\nwith c.ProcessPoolExecutor(1) as e:\n    e.submit(abs, 1).result(1)",
+    ),
+    *_many("processes", r"ok\|(-1|32512)", system="import os\nos.system('true')"),
+    Attack(
+        "processes",
+        "processes: guess the token of a fork",
+        _CALLS + "{libc.syscall(ctypes.c_long(56), ctypes.c_ulong(0x8011), 0, 0, ctypes.c_ulong(t), ctypes.c_ulong(t))"
+        " for t in range(300)}, ctypes.get_errno()",
+        r"ok\|\(\{-1\}, 1\)",
+    ),
+    Attack(
+        "processes",
+        "processes: use the harness's own fork",
+        "import sys\nf = sys._getframe()\nwhile 'kernel' not in f.f_globals: f = f.f_back\n"
+        "order = next(v for v in f.f_locals.values() if type(v).__name__ == 'Order')\n"
+        "f.f_globals['kernel'].clone(0x8000, order.token)",
+        DENIED,
+    ),
+    Attack(
+        "processes",
+        "processes: thread bomb",
+        "import threading, time\nn = 0\ntry:\n    while True:\n"
+        "        threading.Thread(target=time.sleep, args=(9,), daemon=True).start()\n        n += 1\n"
+        "except RuntimeError:\n    pass\nprint(n <= 64)",
+        r"ok\|True",
+    ),
+    Attack(
+        "processes",
+        "processes: threads that make threads",
+        "import threading\ndef f():\n    try:\n        threading.Thread(target=f, daemon=True).start()\n"
+        "    except RuntimeError:\n        pass\nf()\nimport time\ntime.sleep(0.2)\nthreading.active_count() <= 65",
+        r"ok\|True",
+    ),
+]
+
+EXIT = [
+    *_many(
+        "exit",
+        DEAD,
+        os_exit="import os\nos._exit(0)",
+        os_exit_odd="import os\nos._exit(139)",
+        abort="import os\nos.abort()",
+        null="import ctypes\nctypes.string_at(0)",
+        exit_group=_CALLS + "libc.syscall(231 if __import__('platform').machine() == 'x86_64' else 94, 0)",
+        exit_of_c=_CALLS + "libc.exit(0)",
+        jump=_CALLS + "ctypes.CFUNCTYPE(None)(16)()",
+        faulthandler="import faulthandler\nfaulthandler._sigsegv()",
+        exit_in_thread="import os, threading\nt = threading.Thread(target=os._exit, args=(0,))\nt.start()\nt.join()",
+        alarm="import signal, time\nsignal.alarm(1)\ntime.sleep(9)",
+        smash_heap=_CALLS + "ctypes.memset(id(None), 255, 1 << 16)\nNone",
+        cpu_limit="import resource\nresource.setrlimit(resource.RLIMIT_CPU, (0, 0))\nwhile True: pass",
+    ),
+    *_many(
+        "exit",
+        r"error\|(SystemExit|KeyboardInterrupt|GeneratorExit|BaseException|Evil):.*",
+        exit="exit()",
+        quit="quit()",
+        sys_exit="import sys\nsys.exit(3)",
+        system_exit="raise SystemExit('x')",
+        ctrl_c="raise KeyboardInterrupt",
+        generator_exit="raise GeneratorExit",
+        base="raise BaseException('x')",
+        evil="class Evil(BaseException):\n    def __str__(self): raise Evil\nraise Evil",
+    ),
+    *_many(
+        "exit",
+        r"ok\|1",
+        atexit="import atexit, os\natexit.register(os._exit, 1)\n1",
+        del_exit="import os\nclass A:\n    def __del__(self): os._exit(1)\nkept = A()\n1",
+        excepthook="import sys\nsys.excepthook = lambda *a: exit()\n1",
+    ),
+]
+
+OUTPUT = [
+    *_many(
+        "output",
+        r"ok\|1{250}\.\.\.1{249,250}",
+        long="print('1' * 10**7)",
+        many="for _ in range(10**5): print('1' * 40, end='')",
+        value="'1' * 10**7",
+    ),
+    *_many(
+        "output",
+        r"ok\|7",
+        to_fd_1="import os\nos.write(1, b'leak')\n7",
+        to_fd_2="import os\nos.write(2, b'leak')\n7",
+        to_real_stdout="import sys\nsys.__stdout__.write('leak')\nsys.__stderr__.write('leak')\n7",
+        close_stdout="import sys\nsys.stdout.close()\n7",
+        no_stdout="import sys\nsys.stdout = None\n7",
+        delete_stdout="import sys\ndel sys.stdout\n7",
+        from_c=_CALLS + "libc.puts(b'leak')\nlibc.fflush(None)\n7",
+        other_print="import builtins\nbuiltins.print = lambda *a: 1 / 0\n7",
+        displayhook="import sys\nsys.displayhook = lambda v: 1 / 0\n7",
+        close_fds="import os\nfor fd in range(3):\n    os.close(fd)\n7",
+    ),
+    *_many("output", r"ok\|\?", surrogate="'\\ud800'"),
+    *_many("output", r"ok\|a\x00b", nul="'a\\0b'"),
+    *_many("output", r"ok\|.{0,70000}", many_prints="\n".join("print('1' * 10**6)" for _ in range(300))),
+    *_many("output", r"ok\|", evil_str="class A:\n    def __str__(self): raise SystemError\nA()"),
+    *_many("output", r"error\|TypeError.*|ok\|", str_no_str="class A:\n    def __str__(self): return 3\nA()"),
+]
+
+FILES = [
+    *_many(
+        "files",
+        NO_FILE,
+        secret="open('@SECRET@').read()",
+        overwrite="open('@SECRET@', 'w')",
+        append="open('@SECRET@', 'a')",
+        remove="import os\nos.remove('@SECRET@')",
+        chmod="import os\nos.chmod('@SECRET@', 0o777)",
+        rename="import os\nos.rename('@SECRET@', '@SECRET@2')",
+        link="import os\nos.link('@SECRET@', '@SECRET@2')",
+        symlink="import os\nos.symlink('@SECRET@', '/tmp/link')",
+        utime="import os\nos.utime('@SECRET@')",
+        truncate="import os\nos.truncate('@SECRET@', 0)",
+        list_folder="import os\nos.listdir('@FOLDER@')",
+        new_file="open('/tmp/x', 'w')",
+        new_in_home="import os\nopen(os.path.expanduser('~/x'), 'w')",
+        new_here="open('x', 'w')",
+        shadow="open('/etc/shadow').read()",
+        passwd="open('/etc/passwd').read()",
+        shm="open('/dev/shm/x', 'w')",
+        mem="open('/dev/mem', 'rb')",
+        kmsg="open('/dev/kmsg', 'rb')",
+        tty="open('/dev/tty', 'rb')",
+        mkdir="import os\nos.mkdir('/tmp/d')",
+        mknod="import os, stat\nos.mknod('/tmp/n', 0o600 | stat.S_IFBLK, 8)",
+        fifo="import os\nos.mkfifo('/tmp/f')",
+        chroot="import os\nos.chroot('/')",
+        spoil_library="import os\nopen(os.__file__, 'a')",
+        remove_library="import os\nos.remove(os.__file__)",
+        spoil_null="import os\nos.remove('/dev/null')",
+        environ="open('/proc/self/environ').read()",
+        parent_environ="import os\nopen(f'/proc/{os.getppid()}/environ').read()",
+        root_of_parent="import os\nos.listdir('/proc/1/root')",
+        sysrq="open('/proc/sysrq-trigger', 'w')",
+        core_pattern="open('/proc/sys/kernel/core_pattern', 'w')",
+        cgroup="open('/sys/fs/cgroup/cgroup.procs', 'w')",
+        list_root="import os\nos.listdir('/')",
+        up="import os\nos.chdir('/..')\nos.listdir('..')",
+        tempfile="import tempfile\ntempfile.NamedTemporaryFile()",
+        sqlite="import os\nos.open('/tmp/x.db', os.O_RDWR | os.O_CREAT)",
+        unnamed="import os\nos.open('/tmp', os.O_TMPFILE | os.O_RDWR)",
+        fd_links="import os\nos.open('/dev/fd/63', os.O_RDWR)",
+        xattr="import os\nos.setxattr('@SECRET@', 'user.x', b'')",
+        chown="import os\nos.chown('@SECRET@', 0, 0)",
+        list_tmp="import os\nos.listdir('/tmp')",
+    ),
+    *_many(
+        "files",
+        r"ok\|\{\}|ok\|\[\]",
+        environment="import os\n{k: v for k, v in os.environ.items() if 'SECRET' in k or 'canary-in-env' in v}",
+        arguments="import sys\n[a for a in sys.argv if a]",
+    ),
+    *_many("files", r"ok\|5", null_works="with open('/dev/null', 'w') as f:\n    n = f.write('hello')\nn"),
+]
+
+NETWORK = [
+    *_many(
+        "network",
+        DENIED,
+        tcp="import socket\nsocket.socket()",
+        tcp6="import socket\nsocket.socket(socket.AF_INET6)",
+        udp="import socket\nsocket.socket(type=socket.SOCK_DGRAM).sendto(b'x', ('127.0.0.1', 9))",
+        unix="import socket\nsocket.socket(socket.AF_UNIX)",
+        netlink="import socket\nsocket.socket(socket.AF_NETLINK, socket.SOCK_RAW)",
+        packet="import socket\nsocket.socket(socket.AF_PACKET, socket.SOCK_RAW)",
+        vsock="import socket\nsocket.socket(40, socket.SOCK_STREAM)",
+        algorithm="import socket\nsocket.socket(38, socket.SOCK_SEQPACKET)",
+        connect="import socket\nsocket.create_connection(('127.0.0.1', @PORT@), 1)",
+        datagram_pair="import socket\nsocket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)[0].sendto(b'x', '@UNIX@')",
+        pair_to_path="import socket\nsocket.socketpair()[0].sendto(b'x', '@UNIX@')",
+        reconnect_pair="import socket\nsocket.socketpair()[0].connect('@UNIX@')",
+        bind_own="import socket\nsocket.socket(fileno=63).bind('')",
+        url="import urllib.request\nurllib.request.urlopen('http://127.0.0.1:@PORT@', timeout=1)",
+        server="import socketserver\nsocketserver.TCPServer(('', 0), None)",
+    ),
+    *_many("network", r"error\|.*", name="import socket\nsocket.getaddrinfo('example.com', 80)"),
+]
+
+HARNESS = [
+    *_many(
+        "harness",
+        r"ok\|forged",
+        forged="import os, struct\nos.write(63, struct.pack('<BI', 2, 7) + b'oforged')\nos._exit(0)",
+        forged_then_waits="import os, struct, time\nos.write(63, struct.pack('<BI', 2, 7) + b'oforged')\ntime.sleep(60)",
+    ),
+    *_many(
+        "harness",
+        DEAD,
+        giant="import os, struct\nos.write(63, struct.pack('<BI', 2, 2**32 - 1) + b'x' * 10**5)\nwhile True: pass",
+        empty="import os, struct\nos.write(63, struct.pack('<BI', 2, 0))\nwhile True: pass",
+        greeting="import os, struct\nos.write(63, struct.pack('<BI', 1, 0))\nwhile True: pass",
+        noise="import os\nfor fd in range(64):\n    try: os.write(fd, b'\\xff' * 4096)\n    except OSError: pass",
+        flood="import os\nwhile True:\n    os.write(63, b'\\xfe' * 60000)",
+        close_socket="import os\nos.closerange(0, 64)",
+        shut_socket="import socket\nsocket.socket(fileno=63).shutdown(socket.SHUT_RDWR)\nwhile True: pass",
+        cover_socket="import os\nos.dup2(0, 63)",
+        no_sendall="import sys\nf = sys._getframe()\nwhile 'sock' not in f.f_locals: f = f.f_back\n"
+        "f.f_locals['sock'].close()",
+        break_wire="import sys\nf = sys._getframe()\nwhile 'wire' not in f.f_globals: f = f.f_back\n"
+        "f.f_globals['wire'].REPLY = None",
+        break_exit="import sys, os\nf = sys._getframe()\nwhile 'wire' not in f.f_globals: f = f.f_back\n"
+        "os._exit = lambda c: None\nf.f_globals['wire'].REPLY = None",
+        gift="import os, socket, array, struct\ns = socket.socket(fileno=63)\n"
+        "fds = array.array('i', [os.open('/dev/null', os.O_RDONLY) for _ in range(20)])\n"
+        "s.sendmsg([struct.pack('<BI', 2, 10**6)], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, fds)])\nwhile True: pass",
+    ),
+    *_many("harness", LATE, half="import os\nos.write(63, b'\\x02\\x05')\nwhile True: pass"),
+    *_many(
+        "harness",
+        r"ok\|forg?",
+        spoiled_text="import sys\nf = sys._getframe()\nwhile 'cell' not in f.f_globals: f = f.f_back\n"
+        "f.f_globals['cell'].Shown.text = property(lambda s: 'forg')\nf.f_globals['cell'].Shown.failed = False\n1",
+    ),
+    *_many(
+        "harness",
+        r"ok\|7",
+        len="import builtins\nbuiltins.len = lambda x: 1 / 0\n7",
+        str="import builtins\nbuiltins.str = None\n7",
+        exceptions="import builtins\nbuiltins.BaseException = builtins.Exception = int\n7",
+        no_builtins="import builtins\nfor n in ['isinstance', 'map', 'any', 'enumerate', 'open']: delattr(builtins, n)\n7",
+        no_modules="import sys\nsys.modules.clear()\n7",
+        os="import os\nos.write = os.close = os.dup2 = os.closerange = lambda *a: 1 / 0\n7",
+        json="import json\njson.dumps = json.loads = lambda *a: 1 / 0\n7",
+        socket_class="import socket\nsocket.socket = None\n7",
+        gc_off="import gc\ngc.disable()\ngc.set_threshold(0)\n7",
+        gc_hook="import gc\ngc.callbacks.append(lambda *a: 1 / 0)\n7",
+        profile="import sys\nsys.setprofile(lambda *a: None)\n7",
+        trace="import sys\nsys.settrace(lambda *a: None)\n7",
+        signals="import signal\nsignal.signal(signal.SIGALRM, lambda *a: exit())\nsignal.setitimer(0, 0.3)\n7",
+        no_sandbox_module="import sys\n7 if not [m for m in sys.modules if 'sandbox' in m or 'mcts' in m] else sys.modules",
+        no_secret_on_heap="import gc\n"
+        "marker = 'canary-' + 'in-host'\n"
+        "7 if not [o for o in gc.get_objects() if isinstance(o, dict) and marker in map(str, o.values())] else 8",
+        threads_left="import threading, time\nthreading.Thread(target=time.sleep, args=(60,)).start()\n7",
+    ),
+]
+
+STATE = [
+    *_many(
+        "state",
+        r"ok\|42",
+        variable="canary",
+        delete="del canary\nglobals()['canary'] = 42\ncanary",
+        late_import="import fractions\nint(fractions.Fraction(84, 2))",
+    ),
+    Attack("state", "state: half a cell", "canary", r"ok\|43", ("canary += 1\n1 / 0",)),
+    Attack("state", "state: after a timeout", "canary", r"ok\|42", ("canary = 0\nwhile True: pass",)),
+    Attack("state", "state: after a crash", "canary", r"ok\|42", ("canary = 0\nimport os\nos._exit(0)",)),
+    Attack("state", "state: after exit()", "canary", r"ok\|0", ("canary = 0\nexit()",)),
+    Attack("state", "state: after a thread bomb", "canary", r"ok\|0", (
+        "import threading, time\ncanary = 0\nfor _ in range(20):\n    threading.Thread(target=time.sleep, args=(60,)).start()",
+    )),
+    Attack("state", "state: a thread does not go on", "a = n\nimport time\ntime.sleep(0.3)\na == n", r"ok\|True", (
+        "import threading\nn = 0\ndef f():\n    global n\n    while True: n += 1\nthreading.Thread(target=f).start()",
+    )),
+    Attack("state", "state: an alarm does not go off", "n", r"ok\|0", (
+        "import signal\nn = 0\ndef f(*a):\n    global n\n    n += 1\nsignal.signal(signal.SIGALRM, f)\n"
+        "signal.setitimer(signal.ITIMER_REAL, 0.05, 0.05)",
+        "import time\ntime.sleep(0.2)",
+    )),
+    Attack("state", "state: files do not stay open", "import os\nos.write(w, b'x')", r"error\|OSError: \[Errno 9\].*", (
+        "import os\nr, w = os.pipe()",
+    )),
+    Attack("state", "state: sockets do not stay open", "a.send(b'x')", r"error\|OSError: \[Errno 9\].*", (
+        "import socket\na, b = socket.socketpair()",
+    )),
+    Attack("state", "state: a low recursion limit", "7", r"ok\|7|error\|RecursionError.*|killed.*", (
+        "import sys\nsys.setrecursionlimit(30)",
+    )),
+    Attack("state", "state: a state that can't fork", "7", DEAD, (
+        "import sys\nf = sys._getframe()\nwhile 'kernel' not in f.f_globals: f = f.f_back\n"
+        "f.f_globals['kernel'].clone = lambda *a: 1 / 0",
+    )),
+    Attack("state", "state: a state that greets in its child's place", "7", DEAD, (
+        "import sys\nf = sys._getframe()\nwhile 'kernel' not in f.f_globals: f = f.f_back\n"
+        "f.f_globals['kernel'].clone = lambda *a: 0",
+    )),
+    Attack("state", "state: a state that forges for its child", "7", r"killed\|.*|ok\|(7|forged)", (
+        "import os, struct, sys\nf = sys._getframe()\nwhile 'kernel' not in f.f_globals: f = f.f_back\n"
+        "k = f.f_globals['kernel']\nreal = k.clone\ndef clone(*a):\n    pid = real(*a)\n"
+        "    if pid:\n        for fd in range(3, 63):\n"
+        "            try: os.write(fd, struct.pack('<BI', 1, 0) + struct.pack('<BI', 2, 7) + b'oforged')\n"
+        "            except OSError: pass\n    return pid\nk.clone = clone",
+    )),
+]  # fmt: skip
+
+# Every one must fail with EPERM (ENOSYS for clone3); numbers are those of x86-64.
+SYSTEM_CALLS = {
+    "kill": "62, 1, 9", "kill all": "62, -1, 9", "kill parent": "62, os.getppid(), 9", "kill self": "62, os.getpid(), 9",
+    "tkill": "200, 1, 9", "tgkill": "234, 1, 1, 9", "rt_sigqueueinfo": "129, 1, 9, 0", "rt_tgsigqueueinfo": "297, 1, 1, 9, 0",
+    "pidfd_open": "434, 1, 0", "pidfd_send_signal": "424, 3, 9, 0, 0", "pidfd_getfd": "438, 3, 0, 0",
+    "ptrace attach": "101, 16, 1, 0, 0", "ptrace me": "101, 0, 0, 0, 0", "process_vm_readv": "310, 1, 0, 0, 0, 0, 0",
+    "process_vm_writev": "311, 1, 0, 0, 0, 0, 0", "kcmp": "312, 1, 1, 0, 0, 0", "process_madvise": "440, 3, 0, 0, 4, 0",
+    "fork": "57", "vfork": "58", "clone": "56, 17, 0, 0, 0, 0", "clone vm": "56, 0x4111, 0, 0, 0, 0",
+    "clone in user namespace": "56, 0x10000011, 0, 0, 0, 0", "execve": "59, 0, 0, 0", "execveat": "322, 3, 0, 0, 0, 0",
+    "unshare": "272, 0x10000000", "setns": "308, 3, 0", "mount": "165, 0, 0, 0, 0, 0", "umount": "166, 0, 2",
+    "pivot_root": "155, 0, 0", "chroot": "161, 0", "open_tree": "428, -100, 0, 1", "fsopen": "430, 0, 0",
+    "setuid": "105, 0", "setgid": "106, 0", "setresuid": "117, 0, 0, 0", "setgroups": "116, 0, 0", "setsid": "112",
+    "setpgid": "109, 0, 0", "capset": "126, 0, 0", "seccomp": "317, 1, 0, 0", "prctl seccomp": "157, 22, 2, 0",
+    "prctl dumpable": "157, 4, 1", "prctl no death signal": "157, 1, 0", "prctl subreaper": "157, 36, 1",
+    "prctl no_new_privs": "157, 38, 1", "personality": "135, 0x40000", "keyctl": "250, 0, 0", "add_key": "248, 0, 0, 0, 0",
+    "bpf": "321, 0, 0, 0", "perf_event_open": "298, 0, 0, 0, 0, 0", "userfaultfd": "323, 0", "io_uring_setup": "425, 1, 0",
+    "init_module": "175, 0, 0, 0", "finit_module": "313, 3, 0, 0", "kexec_load": "246, 0, 0, 0, 0", "reboot": "169, 0, 0, 0",
+    "swapon": "167, 0, 0", "acct": "163, 0", "sethostname": "170, 0, 0", "clock_settime": "227, 0, 0", "adjtimex": "159, 0",
+    "iopl": "172, 3", "ioperm": "173, 0, 1, 1", "modify_ldt": "154, 0, 0, 0", "syslog": "103, 3, 0, 0",
+    "sched_setaffinity": "203, 1, 8, 0", "sched_setscheduler": "144, 1, 0, 0", "setpriority": "141, 0, 1, 19",
+    "ioprio_set": "251, 1, 1, 0", "prlimit of the parent": "302, 1, 0, 0, 0", "fcntl F_SETOWN": "72, 63, 8, 1",
+    "fcntl F_SETSIG": "72, 63, 10, 9", "fcntl F_NOTIFY": "72, 63, 1026, 1", "ioctl TIOCSTI": "16, 0, 0x5412, 0",
+    "ioctl FIOSETOWN": "16, 63, 0x8901, 0", "ioctl notification": "16, 63, 0xC0502100, 0", "shmget": "29, 0, 4096, 0x3FF",
+    "msgget": "68, 0, 0x3FF", "semget": "64, 0, 1, 0x3FF", "mq_open": "240, 0, 0x42, 0x1FF, 0", "memfd_create": "319, 0, 0",
+    "memfd_secret": "447, 0", "mmap shared": "9, 0, 4096, 3, 0x21, -1, 0", "mlock": "149, 0, 4096", "mlockall": "151, 1",
+    "open_by_handle_at": "304, -100, 0, 0", "name_to_handle_at": "303, -100, 0, 0, 0, 0", "fanotify_init": "300, 0, 0",
+    "inotify_init": "253", "socket": "41, 2, 1, 0", "connect": "42, 63, 0, 0", "bind": "49, 63, 0, 0", "accept": "43, 63, 0, 0",
+    "setsockopt": "54, 63, 1, 7, 0, 4", "sendmmsg": "307, 63, 0, 0, 0", "unlink": "87, 0", "rename": "82, 0, 0",
+    "mkdir": "83, 0, 0", "chmod": "90, 0, 0", "fchmod": "91, 63, 0", "fchown": "93, 63, 0, 0", "truncate": "76, 0, 0",
+    "ftruncate": "77, 63, 0", "fallocate": "285, 63, 0, 0, 0", "utimensat": "280, -100, 0, 0, 0", "quotactl": "179, 0, 0, 0, 0",
+    "vhangup": "153", "sync": "162", "timer_create": "222, 0, 0, 0", "signalfd": "289, 63, 0, 8, 0", "splice": "275, 0, 0, 0, 0, 0, 0",
+    "landlock": "446, 3, 0", "set_mempolicy": "238, 0, 0, 0", "migrate_pages": "256, 0, 0, 0, 0", "move_pages": "279, 1, 0, 0, 0, 0, 0",
+    "x32 kill": "0x40000000 + 62, 1, 9", "x32 fork": "0x40000000 + 57", "arch_prctl": "158, 0x1002, 0",
+    "mseal": "462, 0, 0, 0", "unknown": "9999",
+}  # fmt: skip
+
+SYSTEM = [
+    *(
+        Attack(
+            "system",
+            f"system: {name}",
+            _CALLS + f"import os\nctypes.set_errno(0)\nlibc.syscall(*map(ctypes.c_long, ({args},))), ctypes.get_errno()",
+            r"ok\|\(-1, 1\)",
+        )
+        for name, args in SYSTEM_CALLS.items()
+    ),
+    Attack(
+        "system",
+        "system: clone3",
+        _CALLS + "libc.syscall(ctypes.c_long(435), None, 0), ctypes.get_errno()",
+        r"ok\|\(-1, 38\)",
+    ),
+    Attack(
+        "system",
+        "system: 32-bit calls",
+        "import ctypes, mmap\nm = mmap.mmap(-1, 4096, flags=0x22, prot=7)\n"
+        "m.write(b'\\xb8\\x02\\x00\\x00\\x00\\xcd\\x80\\xc3')\n"  # mov eax, 2 (fork); int 0x80; ret
+        "ctypes.CFUNCTYPE(ctypes.c_int)(ctypes.addressof(ctypes.c_char.from_buffer(m)))()",
+        DEAD,
+    ),
+    *_many(
+        "system",
+        DENIED,
+        kill="import os\nos.kill(1, 9)",
+        kill_group="import os\nos.killpg(0, 9)",
+        raise_signal="import signal\nsignal.pthread_kill(__import__('threading').get_ident(), 9)",
+        renice="import os\nos.setpriority(os.PRIO_PROCESS, 0, -20)",
+        setuid="import os\nos.setuid(0)",
+        seteuid="import os\nos.seteuid(1)",
+        affinity="import os\nos.sched_setaffinity(0, [0])",
+        hostname="import socket\nsocket.sethostname('x')",
+        time="import time\ntime.clock_settime(time.CLOCK_REALTIME, 0)",
+        subclasses="[c for c in ().__class__.__base__.__subclasses__() if c.__name__ == '_wrap_close'][0]"
+        ".__init__.__globals__['fork']()",
+    ),
+]
+
+ATTACKS = [*TIME, *MEMORY, *PROCESSES, *EXIT, *OUTPUT, *FILES, *NETWORK, *HARNESS, *STATE, *SYSTEM]
