@@ -125,7 +125,7 @@ def make_search(config: Config) -> Callable[[Tree], Search]:
                     strategy=config.mcts_infer_strategy,
                     beam_width=config.step_beam_width,
                     c_puct=config.c_puct,
-                    pruned=config.prune,
+                    pruned=True,  # a tree that holds an answer gives one
                 )
         if tree.solutions and tree.task.answers:
             answer = tree.nodes[tree.solutions[0]].answer or ""

@@ -89,6 +89,8 @@ def _task(record: Any, where: str, copies: Counter[str]) -> Task:
         raise TaskError(f"{where}: no `question` string (keys: {keys}). Rename the key that holds the question.")
     if not question.strip():
         raise TaskError(f"{where}: the question is empty. Remove the record or write its question.")
+    if (position := _half_character(question)) is not None:
+        raise TaskError(f"{where}: character {position} of the question is half of a surrogate pair. Remove it.")
     given = record.get("id")
     if given is None or given == "":
         task_id = derived_id(question, copies)
@@ -104,6 +106,15 @@ def derived_id(question: str, copies: Counter[str]) -> str:
     digest = hashlib.sha256(question.encode("utf-8", "surrogatepass")).hexdigest()[:12]
     copies[digest] += 1
     return f"q-{digest}" if copies[digest] == 1 else f"q-{digest}-{copies[digest]}"
+
+
+def _half_character(text: str) -> int | None:
+    """Position of the first lone surrogate, which no encoding and so no tokenizer has a form for."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        return error.start
+    return None
 
 
 def _records(path: Path) -> Iterator[tuple[str, Any]]:

@@ -70,6 +70,28 @@ def test_solve_resume_rescore_evaluate(repo: Path, tmp_path: Path, questions: Pa
         assert json.loads(offline.stdout)["correct"] == report["correct"]
 
 
+def test_odd_questions_and_repeated_ones(repo: Path, tmp_path: Path) -> None:
+    """A question beyond the context, of control characters, of the format's own tags, and two equal ones."""
+    odd = [
+        "x " * 500_000,
+        "\x00\x1b[2J\r",
+        "</question>\n<step>\n</step>",
+        "What is 1 + 1?",
+        "What is 1 + 1?",
+    ]
+    path, out = tmp_path / "odd.jsonl", tmp_path / "out.jsonl"
+    path.write_text("".join(json.dumps({"question": text, "answer": "2"}) + "\n" for text in odd))
+    words = ["--custom_cfg", "configs/mini_mcts.yaml", "--qaf", path, "--output", out, "iterations=3"]
+    found = python(repo, "solver_demo.py", *words)
+    assert found.returncode == 0, found.stderr
+    records = [record for _, record in read_records(out)]
+    assert sorted(record["question"] for record in records) == sorted(odd)
+    too_long = next(record for record in records if len(record["question"]) > 1000)
+    assert list(too_long["react"]) == ["0"]
+    assert too_long["react"]["0"]["value"] == -1.0
+    assert python(repo, "eval_output_jsonl.py", "--res_file", out).returncode == 0
+
+
 def test_react_batch_demo(repo: Path, tmp_path: Path, questions: Path) -> None:
     out = tmp_path / "out.jsonl"
     words = ["--custom_cfg", "configs/react_sft.yaml", "--qaf", questions, "--output", out]

@@ -234,15 +234,15 @@ class PreciseArithmetic:
         """`base ** exponent`, the principal value."""
         if self.real and self.context.im(base) == 0 and base < 0 and not self.context.isint(exponent):
             raise Undefined("not real")
-        self._reachable(base)
-        self._reachable(exponent)
+        self._reachable(base, 1 << 20)
+        self._reachable(exponent, 64)
         return self.context.power(base, exponent)
 
     def call(self, name: str, args: list[Value]) -> Value:
         """A named function."""
         context = self.context
         for arg in args:
-            self._reachable(arg)
+            self._reachable(arg, 256 if name not in ("log", "abs", "re", "im", "sign") else 1 << 20)
         first = args[0]
         if name == "log":
             if self.real and (context.im(first) != 0 or first <= 0):
@@ -260,9 +260,9 @@ class PreciseArithmetic:
             raise Undefined("not real")
         return value
 
-    def _reachable(self, value: Value) -> None:
-        """Sines and powers of astronomically large numbers would need as many digits."""
-        if self.context.isinf(value) or self.context.isnan(value) or abs(self.context.mag(value)) > 100_000 and value != 0:
+    def _reachable(self, value: Value, bits: int) -> None:
+        """Sines and powers of astronomically large numbers would need as many digits: at most `bits` before the point."""
+        if self.context.isinf(value) or self.context.isnan(value) or (value != 0 and self.context.mag(value) > bits):
             raise Undefined("too large")
 
 

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, TypeAlias
 
 from mcts_math.answer.compare import compare
 from mcts_math.answer.nodes import Group, Node, show
 from mcts_math.answer.reading import Reading, read, read_as_list
 from mcts_math.answer.verdict import DEFAULT_POLICY, Policy, Status, Verdict
 
+Gold: TypeAlias = str | Sequence[str]
+
 _GROUPED: Final = re.compile(r"\d,\d{3}")
 
 
-def check(gold: str | Sequence[str], pred: str, policy: Policy = DEFAULT_POLICY) -> Verdict:
+def check(gold: Gold, pred: str, policy: Policy = DEFAULT_POLICY) -> Verdict:
     """Compares an answer with the accepted one, or with each of several.
 
     Args:
@@ -39,12 +41,12 @@ def check(gold: str | Sequence[str], pred: str, policy: Policy = DEFAULT_POLICY)
     return next((verdict for verdict in verdicts if verdict.status is Status.DIFFERENT), verdicts[0])
 
 
-def is_equiv(gold: str | Sequence[str], pred: str, policy: Policy = DEFAULT_POLICY) -> bool:
+def is_equiv(gold: Gold, pred: str, policy: Policy = DEFAULT_POLICY) -> bool:
     """Whether `check` says EQUAL."""
     return check(gold, pred, policy).equal
 
 
-def math_is_equiv(gold: str | Sequence[str], pred: str) -> bool:
+def math_is_equiv(gold: Gold, pred: str) -> bool:
     """The name and semantics of the published evaluator: `gold` may be a list of accepted strings."""
     return check(gold, pred).equal
 

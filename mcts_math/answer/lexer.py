@@ -28,7 +28,7 @@ class Token(NamedTuple):
 
 
 _NUMBER: Final = re.compile(r"(?:\d+(?:\.(?!\.)\d*)?|\.\d+)(?:[eE][+-]?\d+(?![a-zA-Z\d]))?")
-_THOUSANDS: Final = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?(?!,?\d)")
+_THOUSANDS: Final = re.compile(r"\d{1,3}(?:,\d{3}){1,12}(?:\.\d+)?(?!,?\d)")
 _REPEATING: Final = re.compile(r"(\d*)\.(\d*)\\(?:overline|bar|dot)\s*\{?(\d+)\}?")
 _BASED: Final = re.compile(
     r"(\d[0-9A-Z]*(?:\.[0-9A-Z]+)?)\s?_\s?\{?\s*(?:\\text\s*\{)?\s*(?:base\s*)?(\d{1,2}|two|three|four|five|six|seven|eight|nine|ten|"

@@ -22,15 +22,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
-from mcts_math.answer.equivalence import check
+from mcts_math.answer.equivalence import Gold, check
 from mcts_math.answer.verdict import DEFAULT_POLICY, Policy, Status, Verdict
 from mcts_math.errors import CheckerError
 
 _START_LIMIT_S: Final = 60.0
 _ROOT: Final = str(Path(__file__).resolve().parents[2])
 _EASY: Final = re.compile(r"-?\d{1,15}(?:\.\d{1,15})?\Z", re.ASCII)
-
-Gold = str | Sequence[str]
 
 
 class _Cut(Exception):

@@ -119,7 +119,10 @@ def joint_stage(
             "value": recipe.value_weight * value_loss(trunk, head, batches[1]),
         }
 
-    streams = [demonstrations.batches(recipe.joint_tokens, recipe.seed), solved.batches(recipe.joint_tokens, recipe.seed)]
+    streams = [
+        demonstrations.batches(recipe.joint_tokens, recipe.seed),
+        solved.batches(recipe.joint_tokens, recipe.seed),
+    ]
     fit(nn.ModuleList([model, head]), streams, losses, recipe.joint, out / "joint.pt")
     return head
 

@@ -50,9 +50,7 @@ def _write_many(job: tuple[list[Question], demonstrations.Rates, int, int]) -> l
     return [one for one in drawn if one is not None]
 
 
-def write_all(
-    questions: list[Question], rates: demonstrations.Rates, copies: int, seed: int
-) -> list[Demonstration]:
+def write_all(questions: list[Question], rates: demonstrations.Rates, copies: int, seed: int) -> list[Demonstration]:
     """`copies` demonstrations of each question, by two processes."""
     size = 500
     jobs = [(questions[i : i + size], rates, copies, seed + i) for i in range(0, len(questions), size)]

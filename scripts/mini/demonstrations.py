@@ -309,7 +309,9 @@ def plan_simple_geometry(question: Question) -> Plan:
     rest = ("take the known angles away", f"print(a-{'-'.join(angles)})")
     right = _cells(("find the sum of all angles", f"a=({sides}-2)*180\nprint(a)"), rest)
     slips = (
-        _slip(0, ("take a full turn", "a=360\nprint(a)") if sides != 4 else ("take a half turn", "a=180\nprint(a)"), rest),
+        _slip(
+            0, ("take a full turn", "a=360\nprint(a)") if sides != 4 else ("take a half turn", "a=180\nprint(a)"), rest
+        ),
         _slip(0, ("find the sum of angles", f"a=({sides}-1)*180\nprint(a)"), rest),
         _slip(0, ("find the sum of angles", f"a={sides}*180\nprint(a)"), rest),
     )
@@ -369,9 +371,13 @@ def plan_calendar_arithmetic(question: Question) -> Plan:
     right = _cells(("write the date", f"import datetime\nd=datetime.date({year},{month},{day})\nprint(d)"), last)
     other = min(day, 28)
     slips = (
-        _slip(0, ("write the date", f"import datetime\nd=datetime.date({year},{month % 12 + 1},{other})\nprint(d)"), last),
+        _slip(
+            0, ("write the date", f"import datetime\nd=datetime.date({year},{month % 12 + 1},{other})\nprint(d)"), last
+        ),
         _slip(0, ("write the date", f"import datetime\nd=datetime.date({year - 1},{month},{other})\nprint(d)"), last),
-        _slip(0, ("write the date", f"import datetime\nd=datetime.date({year},{month},{max(1, day - 1)})\nprint(d)"), last),
+        _slip(
+            0, ("write the date", f"import datetime\nd=datetime.date({year},{month},{max(1, day - 1)})\nprint(d)"), last
+        ),
     )
     care: Care = "shaky" if "/" in question.text else "firm"
     return Plan(right, slips, care)
@@ -408,7 +414,9 @@ def plan_gsm_symbolic(question: Question) -> Plan:
             for goal, chunk in zip(goals, steps, strict=True)
         )
 
-    slips = [Slip(at, build(_replace(lines, target, wrong))[at:]) for wrong in _wrong_lines(lines[target], lines[:target])]
+    slips = [
+        Slip(at, build(_replace(lines, target, wrong))[at:]) for wrong in _wrong_lines(lines[target], lines[:target])
+    ]
     share = _share(template + "care")
     care: Care = "shaky" if share < 0.45 else "firm"
     return Plan(build(lines), tuple(slips), care)

@@ -50,9 +50,7 @@ class ValueHead(nn.Module):
         return values
 
 
-def save_checkpoint(
-    model: LlamaForCausalLM, head: ValueHead, tokenizer: PreTrainedTokenizerFast, folder: Path
-) -> None:
+def save_checkpoint(model: LlamaForCausalLM, head: ValueHead, tokenizer: PreTrainedTokenizerFast, folder: Path) -> None:
     """Weights in bfloat16, the head in float32, `"value_model": true` in the configuration."""
     folder.mkdir(parents=True, exist_ok=True)
     state = {name: tensor.to(torch.bfloat16) for name, tensor in model.state_dict().items()}

@@ -299,9 +299,7 @@ def _entries(family: str, seed: int, count: int, round_number: int) -> Iterator[
 def test_questions() -> list[Question]:
     """The 500 test questions: 80 word problems, 30 of every other family, in a fixed mixed order."""
     drawn = [
-        question
-        for family in FAMILIES
-        for question in draw(family, TEST_SEED, 80 if family == "gsm_symbolic" else 30)
+        question for family in FAMILIES for question in draw(family, TEST_SEED, 80 if family == "gsm_symbolic" else 30)
     ]
     random.Random(TEST_SEED).shuffle(drawn)
     return drawn

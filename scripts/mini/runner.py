@@ -43,7 +43,9 @@ def run_cells(cells: Sequence[str]) -> list[str]:
                 exec(compile(cell, "<cell>", "exec"), space)
             seen.append(shown(out.getvalue()))
         except BaseException as error:  # whatever the model wrote, SystemExit too
-            seen.append(f"{type(error).__name__}{ERROR if not type(error).__name__.endswith(ERROR) else ''}: {error}"[:200])
+            seen.append(
+                f"{type(error).__name__}{ERROR if not type(error).__name__.endswith(ERROR) else ''}: {error}"[:200]
+            )
     return seen
 
 

@@ -82,7 +82,9 @@ class Sampler:
             x = x + functional.linear(functional.silu(gate) * up, layer.down)
         return _norm(x, self.norm)
 
-    def _prefill(self, prompts: Sequence[Sequence[int]], room: int) -> tuple[torch.Tensor, list[torch.Tensor], torch.Tensor]:
+    def _prefill(
+        self, prompts: Sequence[Sequence[int]], room: int
+    ) -> tuple[torch.Tensor, list[torch.Tensor], torch.Tensor]:
         """Last hidden states [B, width], the cache with `room` free columns, and the left padding of each row [B]."""
         width = max(len(prompt) for prompt in prompts)
         padding = torch.tensor([width - len(prompt) for prompt in prompts])
@@ -126,7 +128,9 @@ class Sampler:
         size = max(1, batch // copies)
         for begin in range(0, len(order), size):
             some = order[begin : begin + size]
-            rows = self._sample_batch([prompts[i] for i in some], copies, temperature, set(stops), generator, max_tokens)
+            rows = self._sample_batch(
+                [prompts[i] for i in some], copies, temperature, set(stops), generator, max_tokens
+            )
             for place, i in enumerate(some):
                 found[i] = rows[place * copies : (place + 1) * copies]
         return found

@@ -44,7 +44,12 @@ class Searcher:
     """Everything a search needs: model, tokenizer, questions, and the processes that run code."""
 
     def __init__(
-        self, sampler: Sampler, tokenizer: PreTrainedTokenizerFast, questions: Sequence[Question], runner: Runner, seed: int
+        self,
+        sampler: Sampler,
+        tokenizer: PreTrainedTokenizerFast,
+        questions: Sequence[Question],
+        runner: Runner,
+        seed: int,
     ) -> None:
         self.sampler, self.tokenizer, self.questions, self.runner = sampler, tokenizer, questions, runner
         self.generator = torch.Generator().manual_seed(seed)

@@ -466,7 +466,8 @@ SYSTEM = [
         Attack(
             "system",
             f"system: {name}",
-            _CALLS + f"import os\nctypes.set_errno(0)\nlibc.syscall(*map(ctypes.c_long, ({args},))), ctypes.get_errno()",
+            _CALLS
+            + f"import os\nctypes.set_errno(0)\nlibc.syscall(*map(ctypes.c_long, ({args},))), ctypes.get_errno()",
             r"ok\|\(-1, 1\)",
         )
         for name, args in SYSTEM_CALLS.items()

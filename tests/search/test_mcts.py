@@ -11,6 +11,7 @@ from stand_ins import code, final, grow_tree, outline
 
 from mcts_math.engine.scripted import RandomPolicy, ScriptedPolicy, scripted
 from mcts_math.requests import Generate, Generation
+from mcts_math.search.extract import extract
 from mcts_math.search.mcts import select
 from mcts_math.step import Outcome, Step
 from mcts_math.task import Task
@@ -108,9 +109,9 @@ def test_an_exhausted_branch_sends_the_search_elsewhere() -> None:
     }
     tree = grow_tree(BASE, ScriptedPolicy(script))
     assert tree.root.terminal
-    assert [tree.nodes[i].answer for i in tree.solutions] == []  # Q of A is higher: the walk by Q ends there …
-    pruned = grow_tree(BASE | {"prune": True}, ScriptedPolicy(script))
-    assert [pruned.nodes[i].answer for i in pruned.solutions] == ["1"]  # … unless branches without answers are cut
+    # Q of A is higher: a walk by Q ends there, unless branches without answers are cut first.
+    assert extract(tree, strategy="q_value") == []
+    assert [tree.nodes[i].answer for i in tree.solutions] == ["1"]
 
 
 def test_a_prompt_beyond_the_context_ends_its_node_not_the_run() -> None:

@@ -1,0 +1,250 @@
+"""What every engine must do, checked from outside: through `requests` alone and against a plain forward pass."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+import pytest
+from tiny_models import CONTEXT, Served
+
+from mcts_math.errors import EngineError
+from mcts_math.requests import Evaluate, Generate, Generation, Policy, Sampling, ValueModel
+
+T = TypeVar("T")
+PROMPTS = ["1 + 1 = ", "Tom has 3 apples.\n", "x", " a leading space, and a rather longer prompt than the others "]
+WARM = Sampling(temperature=0.8, max_tokens=24)
+
+
+def run(coroutine: Coroutine[Any, Any, T]) -> T:
+    return asyncio.run(coroutine)
+
+
+async def ask(served: Served, *requests: Generate) -> list[Generation]:
+    return list(await asyncio.gather(*map(served.engine.generate, requests)))
+
+
+def test_engine_meets_both_protocols(served: Served) -> None:
+    assert isinstance(served.engine, Policy)
+    assert isinstance(served.engine, ValueModel)
+
+
+def test_samples_have_the_log_probability_of_a_plain_forward_pass(served: Served) -> None:
+    ways = [
+        Sampling(0.0, max_tokens=20),
+        Sampling(1.0, max_tokens=20),
+        Sampling(0.6, top_p=0.8, max_tokens=20),
+        Sampling(1.3, top_k=5, max_tokens=20),
+    ]
+    requests = [Generate(prompt, 3, way, seed=5) for prompt in PROMPTS for way in ways]
+    for request, reply in zip(requests, run(ask(served, *requests)), strict=True):
+        assert len(reply.samples) == 3
+        assert reply.num_prompt_tokens == len(served.reference.encode(request.prompt))
+        for sample in reply.samples:
+            written = sample.text + ("</s>" if sample.finish == "stop" else "")
+            assert sample.num_tokens == served.reference.count(written)
+            assert sample.logprob == pytest.approx(served.reference.logprob(request.prompt, written), abs=2e-4)
+
+
+def test_values_are_those_of_a_plain_forward_pass(served: Served) -> None:
+    async def both() -> list[tuple[float | None, float | None]]:
+        generations = await ask(served, *(Generate(prompt, 2, WARM, 0, want_value=True) for prompt in PROMPTS))
+        evaluations = await asyncio.gather(*(served.engine.evaluate(Evaluate(prompt)) for prompt in PROMPTS))
+        return [(g.value, e.value) for g, e in zip(generations, evaluations, strict=True)]
+
+    for prompt, (with_samples, alone) in zip(PROMPTS, run(both()), strict=True):
+        assert with_samples == pytest.approx(served.reference.value(prompt), abs=1e-5)
+        assert alone == pytest.approx(served.reference.value(prompt), abs=1e-5)
+
+
+def test_no_value_where_none_is_wanted(llama: Served) -> None:
+    assert run(ask(llama, Generate("x", 1, WARM, 0)))[0].value is None
+
+
+def test_greedy_is_what_generate_writes(served: Served) -> None:
+    replies = run(ask(served, *(Generate(prompt, 2, Sampling(0.0, max_tokens=30), 0) for prompt in PROMPTS)))
+    for prompt, reply in zip(PROMPTS, replies, strict=True):
+        assert [sample.text for sample in reply.samples] == [served.reference.greedy(prompt, 30)] * 2
+
+
+def test_a_sample_is_the_same_alone_and_in_company(served: Served) -> None:
+    requests = [Generate(prompt, 3, WARM, seed) for prompt in PROMPTS for seed in (1, 2, 3)]
+    together = run(ask(served, *requests))
+    for request, reply in zip(requests, together, strict=True):
+        alone = run(ask(served, request))[0]
+        assert [s.text for s in alone.samples] == [s.text for s in reply.samples]
+        assert [s.logprob for s in alone.samples] == pytest.approx([s.logprob for s in reply.samples], abs=2e-4)
+
+
+def test_samples_differ_by_their_seeds_alone(llama: Served) -> None:
+    three, second, other = run(
+        ask(llama, Generate("x", 3, WARM, 7), Generate("x", 1, WARM, 8), Generate("x", 3, WARM, 1 << 70))
+    )
+    texts = [sample.text for sample in three.samples]
+    assert len(set(texts)) == 3
+    assert second.samples[0].text == texts[1]
+    assert other.samples[0].text not in texts
+
+
+@pytest.mark.parametrize("stop", [("e",), ("a", "th", "1"), ("\n", " "), ("never, ever",)])
+def test_stop_strings_end_a_sample_and_are_not_part_of_it(served: Served, stop: tuple[str, ...]) -> None:
+    sampling = Sampling(1.0, max_tokens=40, stop=stop)
+    for prompt in PROMPTS[:2]:
+        plain, stopped = run(
+            ask(served, Generate(prompt, 6, Sampling(1.0, max_tokens=40), 3), Generate(prompt, 6, sampling, 3))
+        )
+        for whole, sample in zip(plain.samples, stopped.samples, strict=True):
+            at = min((whole.text.find(s) for s in stop if s in whole.text), default=None)
+            if at is None:
+                assert sample.text == whole.text
+                continue
+            assert sample.text == whole.text[:at]
+            assert sample.finish == "stop"
+            which = next(s for s in stop if whole.text.startswith(s, at))
+            assert sample.num_tokens == served.reference.count(sample.text + which)
+            assert sample.logprob == pytest.approx(served.reference.logprob(prompt, sample.text + which), abs=2e-4)
+
+
+def test_max_tokens_cuts(llama: Served) -> None:
+    for most in (1, 2, 9):
+        reply = run(ask(llama, Generate("1 + 1 = ", 8, Sampling(1.0, max_tokens=most), 0)))[0]
+        for sample in reply.samples:
+            assert sample.num_tokens <= most
+            assert sample.finish == ("length" if llama.reference.count(sample.text) == most else "stop")
+
+
+def test_the_end_of_sequence_ends_a_sample(llama: Served) -> None:
+    reply = run(ask(llama, Generate("x", 40, Sampling(1.5, max_tokens=60), 0)))[0]
+    ended = [sample for sample in reply.samples if sample.finish == "stop"]
+    assert ended
+    assert not any("</s>" in sample.text for sample in reply.samples)
+
+
+def test_the_context_ends_a_sample(llama: Served) -> None:
+    prompt = "y" * (CONTEXT - 5)  # and BOS
+    reply = run(ask(llama, Generate(prompt, 4, Sampling(1.0, max_tokens=100), 0)))[0]
+    for sample in reply.samples:
+        assert (sample.num_tokens, sample.finish) == (4, "length") or sample.finish == "stop"
+    assert any(sample.finish == "length" for sample in reply.samples)
+
+
+def test_a_prompt_beyond_the_context_is_too_long(llama: Served) -> None:
+    async def both(prompt: str) -> tuple[Generation, Any]:
+        generate = Generate(prompt, 1, WARM, 0, want_value=True)
+        return await llama.engine.generate(generate), await llama.engine.evaluate(Evaluate(prompt))
+
+    for prompt in ("y" * (CONTEXT - 1), "y" * CONTEXT, "y" * 1_000_000):
+        generation, evaluation = run(both(prompt))
+        assert generation == Generation((), too_long=True, num_prompt_tokens=len(prompt) + 1)
+        assert (evaluation.value, evaluation.too_long) == (None, True)
+    assert not run(both("y" * (CONTEXT - 2)))[0].too_long
+
+
+@pytest.mark.parametrize(
+    "prompt", ["", " ", "\x00\x01\x1b[2J\r\n\t\x7f", "</s></s><s>", "\u202eאבג\u200b🧮", "\n" * 50, "\ufffd\ufffe"]
+)
+def test_strange_prompts_are_prompts(llama: Served, prompt: str) -> None:
+    reply = run(ask(llama, Generate(prompt, 2, WARM, 0, want_value=True)))[0]
+    assert len(reply.samples) == 2
+    assert reply.value == pytest.approx(llama.reference.value(prompt), abs=1e-5)
+    assert all(math.isfinite(sample.logprob) for sample in reply.samples)
+
+
+def test_half_a_surrogate_pair_is_an_error_that_says_where(llama: Served) -> None:
+    with pytest.raises(EngineError, match="character 2 "):
+        run(ask(llama, Generate("ab\ud800c", 1, WARM, 0)))
+
+
+@pytest.mark.parametrize(
+    ("num_samples", "sampling"),
+    [
+        (0, Sampling()),
+        (1, Sampling(temperature=-0.1)),
+        (1, Sampling(temperature=math.nan)),
+        (1, Sampling(top_p=0.0)),
+        (1, Sampling(top_p=1.1)),
+        (1, Sampling(top_k=-7)),
+        (1, Sampling(max_tokens=0)),
+        (1, Sampling(stop=("a", ""))),
+    ],
+)
+def test_a_request_without_sense_is_an_error(llama: Served, num_samples: int, sampling: Sampling) -> None:
+    with pytest.raises(EngineError):
+        run(ask(llama, Generate("x", num_samples, sampling, 0)))
+
+
+def test_a_cancelled_request_frees_its_place(llama: Served) -> None:
+    async def scene() -> None:
+        engine = llama.load(max_batch_size=4)
+        forever = Sampling(1.0, max_tokens=CONTEXT)
+        tasks = [asyncio.ensure_future(engine.generate(Generate("x", 4, forever, seed))) for seed in range(300)]
+        await asyncio.sleep(0.05)
+        for task in tasks:
+            task.cancel()
+        results = await asyncio.gather(*tasks, return_exceptions=True)
+        assert sum(isinstance(result, asyncio.CancelledError) for result in results) > 250
+        reply = await asyncio.wait_for(engine.generate(Generate("y", 4, WARM, 0)), timeout=5)
+        assert len(reply.samples) == 4
+        await engine.close()
+
+    run(scene())
+
+
+def test_close_fails_what_waits_and_what_comes_later(llama: Served) -> None:
+    async def scene() -> None:
+        engine = llama.load(max_batch_size=2)
+        tasks = [
+            asyncio.ensure_future(engine.generate(Generate("x", 2, Sampling(1.0, max_tokens=100), seed)))
+            for seed in range(200)
+        ]
+        await asyncio.sleep(0.02)
+        await engine.close()
+        await engine.close()
+        results = await asyncio.gather(*tasks, return_exceptions=True)
+        assert all(isinstance(result, Generation | EngineError) for result in results)
+        assert any(isinstance(result, EngineError) for result in results)
+        with pytest.raises(EngineError, match="closed"):
+            await engine.generate(Generate("x", 1, WARM, 0))
+        with pytest.raises(EngineError, match="closed"):
+            await engine.evaluate(Evaluate("x"))
+
+    run(scene())
+
+
+def test_more_samples_than_fit_at_a_time(llama: Served) -> None:
+    async def scene() -> tuple[Generation, Generation]:
+        engine = llama.load(max_batch_size=3)
+        request = Generate("1 + 1 = ", 20, WARM, 0, want_value=True)
+        reply = await engine.generate(request)
+        await engine.close()
+        return reply, await llama.engine.generate(request)
+
+    narrow, wide = run(scene())
+    assert [s.text for s in narrow.samples] == [s.text for s in wide.samples]
+    assert narrow.value == pytest.approx(wide.value, abs=1e-5)
+
+
+def test_a_longer_prompt_takes_up_where_the_shorter_one_ended(served: Served) -> None:
+    async def grow(engine: Any) -> list[Generation]:
+        prompt, replies = "Solve: 2x = 6.\n", []
+        for seed in range(4):
+            reply = await engine.generate(Generate(prompt, 3, WARM, seed, want_value=True))
+            replies.append(reply)
+            prompt += replies[-1].samples[1].text[:9] + "\n= so\n"
+        return replies
+
+    async def scene() -> tuple[list[Generation], list[Generation]]:
+        fresh = served.load(prefix_cache_tokens=0)
+        without = await grow(fresh)
+        await fresh.close()
+        return await grow(served.engine), without
+
+    cached, plain = run(scene())
+    for number, (a, b) in enumerate(zip(cached, plain, strict=True)):
+        assert [s.text for s in a.samples] == [s.text for s in b.samples]
+        assert a.value == pytest.approx(b.value, abs=1e-5)
+        assert b.num_cached_tokens == 0
+        if number:  # all but what was appended, and the token whose logits are wanted
+            assert a.num_prompt_tokens - 8 <= a.num_cached_tokens < a.num_prompt_tokens
