@@ -23,19 +23,27 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m mcts_math.answer",
         description="Says whether two answers are equal, how they were read, and which rule decided.",
-        epilog="Exit code: 0 equal, 1 different, 2 unparsed, timeout or wrong usage. An answer that starts with a minus "
-        "sign goes after `--`.",
+        epilog="Exit code: 0 equal, 1 different, 2 unparsed, timeout or wrong usage. "
+        "An answer that starts with a minus sign goes after `--`.",
     )
     parser.add_argument("gold", help="the accepted answer")
     parser.add_argument("pred", help="the answer to judge")
-    parser.add_argument("--or", dest="others", action="append", default=[], metavar="GOLD", help="another accepted answer")
-    parser.add_argument("--extract", action="store_true", help="PRED is a whole model output: find its final answer first")
+    parser.add_argument(
+        "--or", dest="others", action="append", default=[], metavar="GOLD", help="another accepted answer"
+    )
+    parser.add_argument(
+        "--extract", action="store_true", help="PRED is a whole model output: find its final answer first"
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--limit-s", type=float, default=2.0, help="wall-clock limit in seconds (default 2)")
     policy = parser.add_argument_group("policy")
-    policy.add_argument("--percent", choices=("either", "number", "fraction"), default="either", help="10%% is 10, 0.1 or either")
+    policy.add_argument(
+        "--percent", choices=("either", "number", "fraction"), default="either", help="10%% is 10, 0.1 or either"
+    )
     policy.add_argument("--no-rounding", action="store_true", help="1.732 is not the square root of 3")
-    policy.add_argument("--min-digits", type=int, default=3, help="significant digits that a rounded decimal needs (default 3)")
+    policy.add_argument(
+        "--min-digits", type=int, default=3, help="significant digits that a rounded decimal needs (default 3)"
+    )
     policy.add_argument("--letter-case", action="store_true", help="the case of words and choices counts")
     policy.add_argument("--no-equation-value", action="store_true", help="x = 5 is not 5")
     policy.add_argument("--list-order", action="store_true", help="the order of a list without brackets counts")

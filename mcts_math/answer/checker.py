@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from mcts_math.answer.pool import CheckerPool
 from mcts_math.answer.verdict import DEFAULT_POLICY, Policy
 from mcts_math.requests import Check
@@ -15,7 +13,7 @@ class PoolChecker:
     Args:
         num_workers: processes, >= 1; one for each core where None.
         limit_s: wall-clock seconds for one pair, > 0.
-        memory_mb: address space of a worker.
+        memory_mb: address space of a worker, >= 64.
         policy: the rules of comparison.
     """
 
@@ -35,9 +33,14 @@ class PoolChecker:
             CheckerError: the checker is closed, or no worker can be started.
         """
         future = self.pool.submit(request.golds, request.answer)
-        verdict = future.result() if future.done() else await asyncio.wrap_future(future)
-        return verdict.equal
+        if future.done():
+            return future.result().equal
+        import asyncio  # here, so that scoring without an event loop does not pay for it
+
+        return (await asyncio.wrap_future(future)).equal
 
     async def close(self) -> None:
         """Ends the workers."""
+        import asyncio
+
         await asyncio.get_running_loop().run_in_executor(None, self.pool.close)

@@ -60,7 +60,9 @@ def answer_classes(
     for index, answer in enumerate(answers):
         groups.setdefault(root(positions[answer]), []).append(index)
     return [
-        AnswerClass(answers[members[0]], tuple(members), sum(weights[i] if weights is not None else 1.0 for i in members))
+        AnswerClass(
+            answers[members[0]], tuple(members), sum(weights[i] if weights is not None else 1.0 for i in members)
+        )
         for members in groups.values()
     ]
 

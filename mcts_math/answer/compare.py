@@ -76,9 +76,8 @@ def _compare_text(left: Node, right: Node, policy: Policy) -> Decision:
         return Decision(texts_equal(text, Text(name), policy), "letters")
     if isinstance(other, (Sym, Const)):
         return Decision(texts_equal(text, Text(other.name), policy), "a letter or word")
-    if isinstance(other, Relation) and isinstance(other.items[0], Text) and other.items[0].choice:
-        if texts_equal(text, other.items[0], policy):
-            return Decision(True, "the letter of the choice")
+    if isinstance(other, Relation) and _is_choice(other.items[0], text, policy):
+        return Decision(True, "the letter of the choice")
     if isinstance(other, Relation) and policy.equation_value:
         value = label_value(other)
         if value is not None:
@@ -90,19 +89,22 @@ def _compare_text(left: Node, right: Node, policy: Policy) -> Decision:
     return Decision(False, "words against something else")
 
 
+def _is_choice(node: Node, letter: Text, policy: Policy) -> bool:
+    """Whether `node` is the choice `letter`, as in `(B) 12`."""
+    return isinstance(node, Text) and node.choice and texts_equal(node, letter, policy)
+
+
 def _compare_relations(left: Node, right: Node, policy: Policy) -> Decision:
     if isinstance(left, Relation) and isinstance(right, Relation):
-        first, second = real_set(left), real_set(right)
+        sets = real_set(left), real_set(right)
         ordered = any(op not in ("=", "~") for op in left.ops + right.ops)
-        if ordered and first is not None and second is not None:
-            return Decision(sets_equal(first, second, policy), "solution sets of the conditions")
+        if ordered and sets[0] is not None and sets[1] is not None:
+            return Decision(sets_equal(sets[0], sets[1], policy), "solution sets of the conditions")
         return Decision(relations_equal(left, right, policy, compare), "equations")
     relation, other = (left, right) if isinstance(left, Relation) else (right, left)
     assert isinstance(relation, Relation)
-    first = relation.items[0]
-    if isinstance(first, Text) and first.choice and isinstance(other, (Sym, Const)):
-        if texts_equal(first, Text(other.name), policy):
-            return Decision(True, "the letter of the choice")
+    if isinstance(other, (Sym, Const)) and _is_choice(relation.items[0], Text(other.name), policy):
+        return Decision(True, "the letter of the choice")
     if policy.equation_value:
         value = label_value(relation)
         if value is not None:
@@ -187,7 +189,12 @@ def _compare_matrices(left: Node, right: Node, policy: Policy) -> Decision:
         return Decision(same, "entries of the matrices")
     matrix, other = (left, right) if isinstance(left, Matrix) else (right, left)
     assert isinstance(matrix, Matrix)
-    if isinstance(other, Group) and other.left in ("(", "[") and _closed(other) and 1 in (len(matrix.rows), len(matrix.rows[0])):
+    if (
+        isinstance(other, Group)
+        and other.left in ("(", "[")
+        and _closed(other)
+        and 1 in (len(matrix.rows), len(matrix.rows[0]))
+    ):
         cells = tuple(cell for row in matrix.rows for cell in row)
         return Decision(_same_sequence(cells, other.items, policy), "entries of the vectors")
     return Decision(False, "a matrix against something else")
@@ -259,5 +266,3 @@ def _same_set(left: Sequence[Node], right: Sequence[Node], policy: Policy) -> bo
         return all(any(compare(item, other, policy).equal for other in others) for item in items)
 
     return within(left, right) and within(right, left)
-
-

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Final, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 from mcts_math.answer.compare import compare
 from mcts_math.answer.nodes import Group, Node, show
@@ -16,6 +16,15 @@ Gold: TypeAlias = str | Sequence[str]
 _GROUPED: Final = re.compile(r"\d,\d{3}")
 
 
+class _Outcome(NamedTuple):
+    """A verdict before the readings are put in words."""
+
+    status: Status
+    reason: str
+    gold: Reading
+    pred: Reading
+
+
 def check(gold: Gold, pred: str, policy: Policy = DEFAULT_POLICY) -> Verdict:
     """Compares an answer with the accepted one, or with each of several.
 
@@ -25,48 +34,51 @@ def check(gold: Gold, pred: str, policy: Policy = DEFAULT_POLICY) -> Verdict:
         policy: the rules where checkers disagree.
 
     Returns:
-        EQUAL at the first gold that is equal; else DIFFERENT where all could be read, else UNPARSED. Never raises
+        EQUAL at the first gold that is equal; else DIFFERENT where one could be compared, else UNPARSED. Never raises
         for any text, and never runs any.
     """
-    if isinstance(gold, str):
-        return _check_one(gold, pred, policy)
-    verdicts: list[Verdict] = []
-    for accepted in gold:
-        verdict = _check_one(accepted, pred, policy)
-        if verdict.equal:
-            return verdict
-        verdicts.append(verdict)
-    if not verdicts:
-        return Verdict(Status.UNPARSED, "no accepted answer was given", "", pred)
-    return next((verdict for verdict in verdicts if verdict.status is Status.DIFFERENT), verdicts[0])
+    outcome = _judge(gold, pred, policy)
+    return Verdict(outcome.status, outcome.reason, _shown(outcome.gold), _shown(outcome.pred))
 
 
 def is_equiv(gold: Gold, pred: str, policy: Policy = DEFAULT_POLICY) -> bool:
     """Whether `check` says EQUAL."""
-    return check(gold, pred, policy).equal
+    return _judge(gold, pred, policy).status is Status.EQUAL
 
 
 def math_is_equiv(gold: Gold, pred: str) -> bool:
     """The name and semantics of the published evaluator: `gold` may be a list of accepted strings."""
-    return check(gold, pred).equal
+    return is_equiv(gold, pred)
 
 
-def _check_one(gold: str, pred: str, policy: Policy) -> Verdict:
+def _judge(gold: Gold, pred: str, policy: Policy) -> _Outcome:
+    golds = (gold,) if isinstance(gold, str) else gold
+    best = _Outcome(Status.UNPARSED, "no accepted answer was given", read(""), read(pred))
+    for accepted in golds:
+        outcome = _judge_one(accepted, pred, policy)
+        if outcome.status is Status.EQUAL:
+            return outcome
+        if best.status is Status.UNPARSED:
+            best = outcome
+    return best
+
+
+def _judge_one(gold: str, pred: str, policy: Policy) -> _Outcome:
     first, second = read(gold), read(pred)
     if gold == pred and gold.strip():
-        return _verdict(Status.EQUAL, "the same text", first, second)
+        return _Outcome(Status.EQUAL, "the same text", first, second)
     if first.text == second.text and first.text:
-        return _verdict(Status.EQUAL, "the same text but for decoration", first, second)
+        return _Outcome(Status.EQUAL, "the same text but for decoration", first, second)
     if first.node is None or second.node is None:
         problem = f"gold: {first.problem}" if first.node is None else f"answer: {second.problem}"
-        return _verdict(Status.UNPARSED, problem, first, second)
+        return _Outcome(Status.UNPARSED, problem, first, second)
     try:
         decision = compare(first.node, second.node, policy)
         if not decision.equal and _as_lists_equal(first, second, policy):
-            return _verdict(Status.EQUAL, "items, commas being separators", first, second)
+            return _Outcome(Status.EQUAL, "items, commas being separators", first, second)
     except RecursionError:
-        return _verdict(Status.UNPARSED, "nested too deeply for the caller's stack", first, second)
-    return _verdict(Status.EQUAL if decision.equal else Status.DIFFERENT, decision.reason, first, second)
+        return _Outcome(Status.UNPARSED, "nested too deeply for the caller's stack", first, second)
+    return _Outcome(Status.EQUAL if decision.equal else Status.DIFFERENT, decision.reason, first, second)
 
 
 def _as_lists_equal(first: Reading, second: Reading, policy: Policy) -> bool:
@@ -77,10 +89,6 @@ def _as_lists_equal(first: Reading, second: Reading, policy: Policy) -> bool:
             if items is not None and compare(items, other.node, policy).equal:
                 return True
     return False
-
-
-def _verdict(status: Status, reason: str, first: Reading, second: Reading) -> Verdict:
-    return Verdict(status, reason, _shown(first), _shown(second))
 
 
 def _shown(reading: Reading) -> str:

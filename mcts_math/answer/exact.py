@@ -13,7 +13,7 @@ MAX_BITS: Final = 200_000
 _NOTHING: Final[Mapping[str, Fraction]] = {}
 
 
-class TooLarge(Exception):
+class TooLargeError(Exception):
     """A value has more digits than are worth computing."""
 
 
@@ -21,7 +21,7 @@ def exact(node: Node, values: Mapping[str, Fraction] = _NOTHING) -> Fraction | N
     """The rational value of `node` where its variables have `values`; None where it is not known to be rational.
 
     Raises:
-        TooLarge: a number on the way has more than `MAX_BITS` bits.
+        TooLargeError: a number on the way has more than `MAX_BITS` bits.
         ZeroDivisionError: a denominator is zero there.
     """
     if isinstance(node, Num):
@@ -56,7 +56,7 @@ def exact(node: Node, values: Mapping[str, Fraction] = _NOTHING) -> Fraction | N
 
 def _bounded(value: Fraction) -> Fraction:
     if value.numerator.bit_length() + value.denominator.bit_length() > MAX_BITS:
-        raise TooLarge
+        raise TooLargeError
     return value
 
 
@@ -68,21 +68,25 @@ def _power(node: Power, values: Mapping[str, Fraction]) -> Fraction | None:
         return _rational_root(base, exponent)
     size = base.numerator.bit_length() + base.denominator.bit_length()
     if abs(exponent.numerator) * size > MAX_BITS and base not in (0, 1, -1):
-        raise TooLarge
+        raise TooLargeError
     return base**exponent.numerator
 
 
 def _rational_root(base: Fraction, exponent: Fraction) -> Fraction | None:
     """`base` to a fraction where that is rational (4 to the 3/2, -8 to the 1/3), else None."""
     index = exponent.denominator
-    if base < 0 and index % 2 == 0 or index > 64 or base.numerator.bit_length() + base.denominator.bit_length() > 4096:
+    if (
+        (base < 0 and index % 2 == 0)
+        or index > 64
+        or base.numerator.bit_length() + base.denominator.bit_length() > 4096
+    ):
         return None
     above, below = _integer_root(abs(base.numerator), index), _integer_root(base.denominator, index)
     if above is None or below is None:
         return None
     root = Fraction(above if base >= 0 else -above, below)
     if abs(exponent.numerator) * (root.numerator.bit_length() + root.denominator.bit_length()) > MAX_BITS:
-        raise TooLarge
+        raise TooLargeError
     return root**exponent.numerator
 
 
@@ -113,7 +117,7 @@ def _call(node: Call, values: Mapping[str, Fraction]) -> Fraction | None:
             return Fraction((first > 0) - (first < 0))
         if node.name == "factorial" and first.denominator == 1 and first >= 0:
             if first > 10_000:
-                raise TooLarge
+                raise TooLargeError
             return Fraction(math.factorial(first.numerator))
     if node.name in ("min", "max"):
         return min(known) if node.name == "min" else max(known)
@@ -126,7 +130,7 @@ def _call(node: Call, values: Mapping[str, Fraction]) -> Fraction | None:
 def _integer_call(name: str, left: int, right: int) -> Fraction | None:
     if name == "binom" and right >= 0 and left >= 0:
         if min(right, left - right) * left.bit_length() > MAX_BITS:
-            raise TooLarge
+            raise TooLargeError
         return Fraction(math.comb(left, right))
     if name == "mod" and right:
         return Fraction(left % right)

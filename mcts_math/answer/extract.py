@@ -1,4 +1,4 @@
-"""The final answer in what a model wrote. It must be marked as one: no search for any number that happens to be there."""
+"""The final answer in what a model wrote: it must be marked as one, no number that merely occurs will do."""
 
 from __future__ import annotations
 
@@ -9,12 +9,15 @@ from mcts_math.answer.text import matching
 
 _BOX: Final = re.compile(r"\\(?:boxed|fbox)\s*(?=\{)|\\boxed\s+(\S+)")
 _MARK: Final = re.compile(
-    r"(?:\*\*|__|#+ *)?(?:the\s+)?(?:final|correct)\s+(?:answer|choice|option)\s*(?:\*\*|__)?\s*(?:is|:|=)+\s*(?:\*\*|__)?\s*:?"
+    r"(?:\*\*|__|#+ *)?(?:the\s+)?(?:final|correct)\s+(?:answer|choice|option)"
+    r"\s*(?:\*\*|__)?\s*(?:is|:|=)+\s*(?:\*\*|__)?\s*:?"
     r"|\b(?:the\s+)?answer\s*(?:\*\*|__)?\s*(?:is\b\s*:?|:)\s*(?:\*\*|__)?"
     r"|^\s*####",
     re.IGNORECASE | re.MULTILINE,
 )
-_STOP: Final = re.compile(r"</p>|</step>|<Solution complete>|\n\s*\n|\n(?=[#*-] )|I hope it is correct|<\|", re.IGNORECASE)
+_STOP: Final = re.compile(
+    r"</p>|</step>|<Solution complete>|\n\s*\n|\n(?=[#*-] )|I hope it is correct|<\|", re.IGNORECASE
+)
 _BOLD: Final = re.compile(r"\*\*([^*\n]+)\*\*\.?\s*$")
 _CHOICE: Final = re.compile(r"^\(?([A-Z])\)(?:\s|$|[.:])|^\(?([A-Z])\)?[.:]?$")
 _SENTENCE: Final = re.compile(r"[.!]\s+(?=[A-Z])|[.!]$")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from mcts_math.answer.lexer import Unreadable
 from mcts_math.answer.nodes import (
     EMPTY_SET,
     IMAGINARY,
@@ -20,6 +19,8 @@ from mcts_math.answer.nodes import (
     Sum,
     negate,
 )
+from mcts_math.answer.scanner import UnreadableError
+from mcts_math.answer.vocabulary import names
 
 _RELATIONS = {
     **dict.fromkeys(("Eq", "Equality"), "="),
@@ -31,8 +32,10 @@ _RELATIONS = {
 }
 _SETS = {"Union": "cup", "Intersection": "cap", "Complement": "minus", "And": "and", "Or": "or"}
 _PLAIN = frozenset(
-    "Integer Float Decimal mpf int float float64 float32 float16 int64 int32 int16 int8 uint8 Symbol complex128 str_ "
-    "bool_".split()
+    names(
+        "Integer Float Decimal mpf int float float64 float32 float16 int64 int32 int16 int8 uint8 Symbol "
+        "complex128 str_ bool_"
+    )
 )
 
 
@@ -40,7 +43,7 @@ def build(name: str, arguments: list[Node]) -> Node:
     """The value that `name(arguments)` prints.
 
     Raises:
-        Unreadable: the arguments are not those of such a print.
+        UnreadableError: the arguments are not those of such a print.
     """
     args = arguments
     if name in _PLAIN and args:
@@ -75,8 +78,11 @@ def _both(args: list[Node]) -> Num | None:
 
 def _interval(name: str, args: list[Node]) -> Node:
     if len(args) not in (2, 4):
-        raise Unreadable("an interval without two ends")
-    opens = [arg == Const("true") for arg in args[2:]] or [name.endswith((".open", ".Lopen")), name.endswith((".open", ".Ropen"))]
+        raise UnreadableError("an interval without two ends")
+    opens = [arg == Const("true") for arg in args[2:]] or [
+        name.endswith((".open", ".Lopen")),
+        name.endswith((".open", ".Ropen")),
+    ]
     left = "(" if opens[0] or args[0] == negate(INFINITY) else "["
     right = ")" if opens[1] or args[1] == INFINITY else "]"
     return Group(left, right, (args[0], args[1]))
@@ -96,9 +102,9 @@ def _collection(name: str, args: list[Node]) -> Node:
             return EMPTY_SET
         inner = args[0]
         if len(args) == 1 and isinstance(inner, Group):
-            left, right = {"list": "[]", "List": "[]", "tuple": "()"}.get(name, "{}")
-            return Group(left, right, inner.items)
-    raise Unreadable(f"{name} with such arguments")
+            brackets = {"list": ("[", "]"), "List": ("[", "]"), "tuple": ("(", ")")}.get(name, ("{", "}"))
+            return Group(*brackets, inner.items)
+    raise UnreadableError(f"{name} with such arguments")
 
 
 def _matrix(args: list[Node]) -> Node:
@@ -106,12 +112,12 @@ def _matrix(args: list[Node]) -> Node:
     if len(args) == 3 and isinstance(args[0], Num) and isinstance(args[1], Num) and isinstance(content, Group):
         width = int(args[1].value)
         if width < 1 or args[0].value * width != len(content.items):
-            raise Unreadable("a matrix of another size")
+            raise UnreadableError("a matrix of another size")
         cells = content.items
         return Matrix(tuple(cells[i : i + width] for i in range(0, len(cells), width)))
     if len(args) != 1 or not isinstance(content, Group) or not content.items:
-        raise Unreadable("a matrix without rows")
+        raise UnreadableError("a matrix without rows")
     rows = [row.items if isinstance(row, Group) else (row,) for row in content.items]
     if any(len(row) != len(rows[0]) for row in rows):
-        raise Unreadable("rows of different lengths")
+        raise UnreadableError("rows of different lengths")
     return Matrix(tuple(rows))

@@ -16,7 +16,7 @@ import sys
 import threading
 import time
 from collections import OrderedDict, deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
 from dataclasses import asdict
 from pathlib import Path
@@ -31,7 +31,7 @@ _ROOT: Final = str(Path(__file__).resolve().parents[2])
 _EASY: Final = re.compile(r"-?\d{1,15}(?:\.\d{1,15})?\Z", re.ASCII)
 
 
-class _Cut(Exception):
+class _CutError(Exception):
     """The worker did not answer in time, or died."""
 
 
@@ -48,13 +48,14 @@ class _Worker:
             env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
             start_new_session=True,  # an interrupt at the terminal is the parent's to handle
         )
-        assert self._process.stdin is not None and self._process.stdout is not None
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
         self._input, self._output = self._process.stdin, self._process.stdout
         self._poll = select.poll()
         self._poll.register(self._output, select.POLLIN)
         try:
             greeting = self._receive(_START_LIMIT_S)
-        except _Cut as error:
+        except _CutError as error:
             self.kill()
             raise CheckerError(f"a worker of the answer checker did not start: {error}") from error
         if "error" in greeting:
@@ -62,12 +63,12 @@ class _Worker:
             raise CheckerError(f"a worker of the answer checker can't run: {greeting['error']}")
 
     def ask(self, job: dict[str, Any], limit_s: float) -> dict[str, Any]:
-        """The reply to one job; the worker is of no use after `_Cut`."""
+        """The reply to one job; the worker is of no use after `_CutError`."""
         try:
             self._input.write(json.dumps(job).encode() + b"\n")
             self._input.flush()
         except OSError as error:
-            raise _Cut("the worker died") from error
+            raise _CutError("the worker died") from error
         return self._receive(limit_s)
 
     def _receive(self, limit_s: float) -> dict[str, Any]:
@@ -76,10 +77,10 @@ class _Worker:
         while not received.endswith(b"\n"):
             left = deadline - time.monotonic()
             if left <= 0 or not self._poll.poll(left * 1000):
-                raise _Cut(f"cut after {limit_s:g} s")
+                raise _CutError(f"cut after {limit_s:g} s")
             chunk = os.read(self._output.fileno(), 1 << 16)
             if not chunk:
-                raise _Cut("the worker died")
+                raise _CutError("the worker died")
             received += chunk
         reply: dict[str, Any] = json.loads(received)
         return reply
@@ -123,7 +124,9 @@ class CheckerPool:
             raise ValueError(f"num_workers must be >= 1, not {num_workers}")
         if limit_s <= 0 or memory_mb < 64 or cache_size < 0:
             raise ValueError("limit_s must be > 0, memory_mb >= 64 and cache_size >= 0")
-        self.num_workers = num_workers or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        self.num_workers = (
+            num_workers or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        )
         self.policy = policy
         self._limit_s = limit_s
         self._memory_mb = memory_mb
@@ -221,7 +224,7 @@ class CheckerPool:
                 worker = worker or _Worker(self._memory_mb)
                 reply = worker.ask({"gold": gold, "pred": pred, "policy": asdict(self.policy)}, self._limit_s)
                 verdict = Verdict(Status(reply["status"]), reply["reason"], reply["gold"], reply["pred"])
-            except _Cut as cut:
+            except _CutError as cut:
                 if worker is not None:
                     worker.kill()
                 worker = None

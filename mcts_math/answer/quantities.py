@@ -6,7 +6,21 @@ import re
 from fractions import Fraction
 from typing import Final
 
-from mcts_math.answer.nodes import MINUS_ONE, PI, Const, Node, Num, Power, Prod, Quantity, Ratio, Sym, Text, Time, children
+from mcts_math.answer.nodes import (
+    MINUS_ONE,
+    PI,
+    Const,
+    Node,
+    Num,
+    Power,
+    Prod,
+    Quantity,
+    Ratio,
+    Sym,
+    Text,
+    Time,
+    children,
+)
 from mcts_math.answer.scalars import scalars_equal, symbols
 from mcts_math.answer.verdict import Policy
 from mcts_math.answer.vocabulary import UNITS

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
-from mcts_math.answer.lexer import Lexer, Unreadable, decimal_value, is_word
+from mcts_math.answer.letters import is_word
+from mcts_math.answer.lexer import tokenise
+from mcts_math.answer.literals import decimal_value
 from mcts_math.answer.nodes import (
     MINUS_ONE,
     ZERO,
@@ -28,14 +30,18 @@ from mcts_math.answer.nodes import (
     children,
     negate,
 )
-from mcts_math.answer.reader import Reader
+from mcts_math.answer.reader import parse_tokens
+from mcts_math.answer.scanner import UnreadableError
 from mcts_math.answer.text import MAX_LENGTH, normalise
 from mcts_math.answer.words import plain_words, words_value
 
 _PLAIN_NUMBER: Final = re.compile(r"^\s*[-+]?(?:\d+(?:\.\d+)?|\.\d+)\s*$")
 _UNTEXT: Final = re.compile(r"\\(?:text|mbox|textbf|textit|textrm|mathrm|mathbf|operatorname)\s*\{([^{}]*)\}")
 _PROSE: Final = re.compile(r"[A-Za-z][a-z]*(?:[ '-]+[A-Za-z][a-z]*)*")
-_CHOICE: Final = re.compile(r"(?:\(([A-Z])\)|(?:\b(?:[Oo]ption|[Cc]hoice)\s+)?([A-Z])[.):])\s*(?=[^\s+*/^=<>-])(.+)", re.DOTALL)
+_CHOICE: Final = re.compile(
+    r"(?:\(([A-Z])\)|(?:\b(?:[Oo]ption|[Cc]hoice)\s+)?([A-Z])[.):])\s*(?=[^\s+*/^=<>-])(.+)", re.DOTALL
+)
+_NOTATION: Final = re.compile(r"[\\{}^_]|\w\(")  # of what was meant to be a formula
 _WORDLIKE: Final = re.compile(r"[A-Za-z]{2,}")
 _MAX_SIGNS: Final = 4  # a ± may occur this often in one answer
 
@@ -69,6 +75,12 @@ def _remembered(text: str) -> Reading:
     return _read(text)
 
 
+def forget() -> None:
+    """Drops the readings that are remembered."""
+    _remembered.cache_clear()
+    read_as_list.cache_clear()
+
+
 def _read(text: str) -> Reading:
     if len(text) > MAX_LENGTH:
         return Reading(text.strip(), None, f"longer than {MAX_LENGTH} characters")
@@ -87,12 +99,12 @@ def _read(text: str) -> Reading:
         return Reading(clean, Text(plain_words(words)))
     try:
         return Reading(clean, parse(clean))
-    except Unreadable as error:
+    except UnreadableError as error:
         problem = str(error)
     except RecursionError:
         problem = "nested too deeply for the caller's stack"
     plain = plain_words(words)
-    if _WORDLIKE.search(plain) and not re.search(r"[\\{}]|\w\(", plain):
+    if _WORDLIKE.search(plain) and not _NOTATION.search(words):
         return Reading(clean, Text(plain))
     return Reading(clean, None, problem)
 
@@ -101,13 +113,13 @@ def parse(clean: str, thousands: bool = True) -> Node:
     """The value of a normalised text by the grammar alone.
 
     Raises:
-        Unreadable: it is in no notation that the grammar knows.
+        UnreadableError: it is in no notation that the grammar knows.
     """
     spaced = "\\" not in clean and ", " in clean
-    tokens = Lexer(clean, thousands).run()
+    tokens = tokenise(clean, thousands)
     try:
-        node = Reader(tokens, spaced).answer()
-    except Unreadable:
+        node = parse_tokens(tokens, spaced)
+    except UnreadableError:
         numbers = clean.split()
         if len(numbers) < 2 or not all(_PLAIN_NUMBER.match(number) for number in numbers):
             raise
@@ -121,7 +133,7 @@ def read_as_list(text: str) -> Node | None:
     """`text` with every comma between items (`1,234` is 1 and 234); None where that is no list."""
     try:
         node = parse(normalise(text), thousands=False)
-    except Unreadable:
+    except UnreadableError:
         return None
     return node if isinstance(node, Group) else None
 
@@ -130,7 +142,7 @@ def _reject_prose(node: Node) -> None:
     """Words inside a sum or product mean that the text was prose."""
     for child in children(node):
         if isinstance(node, (Sum, Prod)) and isinstance(child, Text):
-            raise Unreadable("words in a formula")
+            raise UnreadableError("words in a formula")
         _reject_prose(child)
 
 
@@ -159,7 +171,7 @@ def tidy(node: Node) -> Node:
     if not signs:
         return node
     if signs > _MAX_SIGNS:
-        raise Unreadable("too many ± signs")
+        raise UnreadableError("too many ± signs")
     return Group("", "", (choose_sign(node, 1), choose_sign(node, -1)))
 
 
@@ -180,11 +192,11 @@ def _tidy_product(node: Prod) -> Node:
     if len(matrices) == 1:
         factors = tuple(item for item in node.items if item is not matrices[0])
         return Matrix(tuple(tuple(Prod((*factors, cell)) for cell in row) for row in matrices[0].rows))
-    quantities = [item for item in node.items if isinstance(item, Quantity) and item.unit != "%"]
-    if len(quantities) == 1 and quantities[0].unit != "degree":
-        only = quantities[0]
-        return Quantity(Prod(tuple(item.value if item is only else item for item in node.items)), only.unit)  # type: ignore[union-attr]
-    return node
+    quantities = [item for item in node.items if isinstance(item, Quantity) and item.unit not in ("%", "degree")]
+    if len(quantities) != 1:
+        return node
+    only = quantities[0]
+    return Quantity(Prod(tuple(only.value if item is only else item for item in node.items)), only.unit)
 
 
 def _condition(node: Node) -> bool:
@@ -216,5 +228,5 @@ def choose_sign(node: Node, sign: int) -> Node:
     if isinstance(node, Group):
         return Group(node.left, node.right, tuple(choose_sign(item, sign) for item in node.items), node.spaced)
     if isinstance(node, (SetOp, Ratio)):
-        raise Unreadable("a ± in an unexpected place")
+        raise UnreadableError("a ± in an unexpected place")
     return node

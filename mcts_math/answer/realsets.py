@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from mcts_math.answer.arithmetic import FloatArithmetic, Undefined, evaluate
-from mcts_math.answer.exact import TooLarge, exact
+from mcts_math.answer.arithmetic import FloatArithmetic, UndefinedError, evaluate
+from mcts_math.answer.exact import TooLargeError, exact
 from mcts_math.answer.nodes import INFINITY, Call, Group, Node, Num, Relation, SetOp, Sym, Time, negate
 from mcts_math.answer.scalars import scalars_equal, symbols
 from mcts_math.answer.verdict import Policy
@@ -77,7 +77,7 @@ def position(node: Node) -> float | None:
         return None
     try:
         value = evaluate(node, {}, FloatArithmetic())
-    except Undefined:
+    except UndefinedError:
         return None
     return None if isinstance(value, complex) else float(value)
 
@@ -160,7 +160,7 @@ def _linear(left: Node, right: Node, name: str) -> tuple[Node, bool] | None:
             if first is None or second is None:
                 return None
             differences.append(first - second)
-    except (TooLarge, ZeroDivisionError):
+    except (TooLargeError, ZeroDivisionError):
         return None
     start, slope = differences[0], differences[1] - differences[0]
     if not slope or any(value != start + at * slope for at, value in zip(_SAMPLES, differences, strict=True)):

@@ -6,8 +6,22 @@ from collections.abc import Callable
 from fractions import Fraction
 from typing import Protocol
 
-from mcts_math.answer.arithmetic import FloatArithmetic, Undefined, evaluate
-from mcts_math.answer.nodes import MINUS_ONE, Call, Const, Group, Node, Num, Power, Prod, Relation, Sum, Sym, Text, negate
+from mcts_math.answer.arithmetic import FloatArithmetic, UndefinedError, evaluate
+from mcts_math.answer.nodes import (
+    MINUS_ONE,
+    Call,
+    Const,
+    Group,
+    Node,
+    Num,
+    Power,
+    Prod,
+    Relation,
+    Sum,
+    Sym,
+    Text,
+    negate,
+)
 from mcts_math.answer.scalars import point, rename, scalars_equal, symbols
 from mcts_math.answer.verdict import Policy
 
@@ -39,16 +53,12 @@ def label_value(relation: Relation) -> Node | None:
     last = relation.items[-1]
     if _is_label(last, first) and isinstance(last, Sym):
         return first
-    if not symbols(first) and not symbols(relation.items[1]) and not isinstance(first, (Group, Text)):
-        if scalars_equal(first, relation.items[1], Policy(rounding=False)):
-            return first
-    return None
+    numbers = not symbols(first) and not symbols(relation.items[1]) and not isinstance(first, (Group, Text))
+    return first if numbers and scalars_equal(first, relation.items[1], Policy(rounding=False)) else None
 
 
 def _is_label(left: Node, right: Node) -> bool:
     """Whether `left` only names what is on the right."""
-    if isinstance(left, Const):
-        return symbols(left) == frozenset() and left.name in ("e", "i") and not symbols(right) and False
     if isinstance(left, (Sym, Text)) or (isinstance(left, Call) and left.free):
         return not (isinstance(left, Sym) and left.name in symbols(right))
     if isinstance(left, Group):
@@ -92,7 +102,9 @@ def relations_equal(left: Relation, right: Relation, policy: Policy, compare: Co
             return compare(values[0], _renamed(values[1], names[1], names[0]), policy).equal
         if not isinstance(names[0], Sym) or not isinstance(names[1], Sym):
             return compare(values[0], values[1], policy).equal
-    if len(left.items) == len(right.items) == 2 and not any(isinstance(i, (Group, Text)) for i in left.items + right.items):
+    if len(left.items) == len(right.items) == 2 and not any(
+        isinstance(i, (Group, Text)) for i in left.items + right.items
+    ):
         return _same_equation(left, right)
     return _same_chain(left, right, policy, compare)
 
@@ -133,7 +145,9 @@ def _same_equation(left: Relation, right: Relation) -> bool:
     ratio = _ratio(first, second, names)
     if ratio is None or (op in ("<", "<=", ">", ">=") and ratio < 0):
         return False
-    return scalars_equal(first, Prod((Num(ratio), second)), Policy(rounding=False)) or _ratios_constant(first, second, names)
+    return scalars_equal(first, Prod((Num(ratio), second)), Policy(rounding=False)) or _ratios_constant(
+        first, second, names
+    )
 
 
 def _difference(relation: Relation) -> Node:
@@ -146,7 +160,7 @@ def _ratio(first: Node, second: Node, names: frozenset[str]) -> Fraction | None:
         values = {name: float(value) for name, value in point(names, index).items()}
         try:
             a, b = (evaluate(node, values, FloatArithmetic(real=True)) for node in (first, second))
-        except Undefined:
+        except UndefinedError:
             continue
         if a and b:
             ratio = Fraction(a / b)

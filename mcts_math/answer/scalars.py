@@ -9,18 +9,18 @@ from __future__ import annotations
 import threading
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 from typing import Final
 
-from mcts_math.answer.arithmetic import Arithmetic, FloatArithmetic, PreciseArithmetic, Undefined, Value, evaluate
-from mcts_math.answer.exact import TooLarge, exact
-from mcts_math.answer.nodes import Call, Const, Node, Num, Power, Prod, Sum, Sym, children
+from mcts_math.answer.arithmetic import Arithmetic, FloatArithmetic, UndefinedError, Value, evaluate
+from mcts_math.answer.decimals import float_of, noisy, rationals_equal, rounds_to, slack, written
+from mcts_math.answer.exact import TooLargeError, exact
+from mcts_math.answer.nodes import INFINITY, Call, Const, Node, Num, Power, Prod, Sum, Sym, children
+from mcts_math.answer.precise import PreciseArithmetic
 from mcts_math.answer.verdict import Policy
 
 CLOSE: Final = 1e-9
-FLOAT_DIGITS: Final = 14  # a decimal this long is a printed float: its last digits are noise
 _CONSTANTS_OF_INTEGRATION: Final = frozenset({"C", "c", "K", "k", "C_1", "c_1", "C_0", "c_0"})
 _NUM_POINTS: Final = 12
 _ENOUGH: Final = 3
@@ -42,32 +42,6 @@ def contains(node: Node, kind: type | tuple[type, ...]) -> bool:
     return isinstance(node, kind) or any(contains(child, kind) for child in children(node))
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
-    """A decimal as it was written: value, significant digits, and what one unit of the last digit is worth."""
-
-    value: Fraction
-    digits: int
-    unit: Fraction
-
-
-def written(node: Node) -> Written | None:
-    """The decimal that `node` is (`1.73`, `1.73e5`, `1.73 \\cdot 10^5`), or None."""
-    if isinstance(node, Num):
-        return Written(node.value, node.digits, _ten(-node.places)) if node.digits else None
-    if isinstance(node, Prod) and len(node.items) == 2 and isinstance(node.items[0], Num) and node.items[0].digits:
-        power = node.items[1]
-        if isinstance(power, Power) and power.base == Num(Fraction(10)) and isinstance(power.exponent, Num):
-            if power.exponent.value.denominator == 1 and abs(power.exponent.value) < 1000:
-                factor, mantissa = _ten(int(power.exponent.value)), node.items[0]
-                return Written(mantissa.value * factor, mantissa.digits, _ten(-mantissa.places) * factor)
-    return None
-
-
-def _ten(power: int) -> Fraction:
-    return Fraction(10**power) if power >= 0 else Fraction(1, 10**-power)
-
-
 def scalars_equal(left: Node, right: Node, policy: Policy) -> bool:
     """Whether the two expressions are equal; never true where that could not be established."""
     if left == right:
@@ -79,8 +53,8 @@ def scalars_equal(left: Node, right: Node, policy: Policy) -> bool:
     try:
         first, second = exact(left), exact(right)
         if first is not None and second is not None:
-            return _rationals_equal(left, right, first, second, policy)
-    except (TooLarge, ZeroDivisionError):
+            return rationals_equal(left, right, first, second, policy)
+    except (TooLargeError, ZeroDivisionError):
         pass  # too large for fractions, or a division by zero: the values below decide, or nothing does
     names = symbols(left) | symbols(right)
     if not names and not contains(left, Call) and not contains(right, Call):
@@ -93,9 +67,10 @@ def _special(node: Node) -> str | None:
     """`oo`, `-oo`, `nan`, `true`, `false`, or None for a number."""
     if isinstance(node, Const) and node.name in ("oo", "nan", "true", "false"):
         return node.name
-    if isinstance(node, Prod) and len(node.items) == 2 and isinstance(node.items[0], Num):
-        if node.items[1] == Const("oo") and node.items[0].value:
-            return "oo" if node.items[0].value > 0 else "-oo"
+    if isinstance(node, Prod) and len(node.items) == 2 and node.items[1] == INFINITY:
+        factor = node.items[0]
+        if isinstance(factor, Num) and factor.value:
+            return "oo" if factor.value > 0 else "-oo"
     return None
 
 
@@ -120,82 +95,13 @@ def rename(node: Node, names: Mapping[str, str]) -> Node:
     return node
 
 
-def _rationals_equal(left: Node, right: Node, first: Fraction, second: Fraction, policy: Policy) -> bool:
-    if first == second:
-        return True
-    a, b = written(left), written(right)
-    if a is None and b is None:
-        return _noisy(left, right) and _near(float_of(first), float_of(second), CLOSE)
-    if any(decimal is not None and _is_float(decimal) for decimal in (a, b)):
-        if abs(first - second) <= max(abs(first), abs(second)) * Fraction(1, 10**9) or _both_tiny(first, second):
-            return True
-    if not policy.rounding:
-        return False
-    if a is not None and b is not None:
-        short, long = (a, b) if a.digits <= b.digits else (b, a)
-        return long.digits >= 8 and rounds_to(short, long.value, policy)
-    decimal, other = (a, second) if a is not None else (b, first)
-    assert decimal is not None
-    return not _terminates(other) and rounds_to(decimal, other, policy)
-
-
-def _is_float(decimal: Written) -> bool:
-    """Whether a decimal has as many digits as a printed float."""
-    return FLOAT_DIGITS <= decimal.digits <= 18
-
-
-def _both_tiny(first: Fraction, second: Fraction) -> bool:
-    return (not first or not second) and abs(first) + abs(second) < Fraction(1, 10**12)
-
-
-def float_of(value: Fraction) -> float:
-    """The nearest float; infinite where there is none."""
-    try:
-        return float(value)
-    except OverflowError:
-        return float("inf")
-
-
-def _terminates(value: Fraction) -> bool:
-    """Whether the decimal expansion ends (within ten places)."""
-    return 10**10 % value.denominator == 0
-
-
-def rounds_to(decimal: Written, value: Fraction, policy: Policy) -> bool:
-    """Whether `decimal` is `value` rounded, or cut where it has four digits or more."""
-    if decimal.digits < policy.min_digits:
-        return False
-    error = abs(decimal.value - value)
-    if decimal.digits < 4 and error * 1000 > abs(value) * Fraction(1001, 1000):
-        return False
-    if error <= decimal.unit / 2:
-        return True
-    return decimal.digits >= 4 and 0 <= abs(value) - abs(decimal.value) < decimal.unit
-
-
-def _noisy(*nodes: Node) -> bool:
-    """Whether a printed float is in one of the expressions."""
-    return any(
-        (isinstance(node, Num) and node.digits >= FLOAT_DIGITS) or any(_noisy(child) for child in children(node))
-        for node in nodes
-    )
-
-
-def _slack(node: Node) -> float:
-    """The largest relative rounding error of the decimals in `node`; 0 where there are none."""
-    own = 0.0
-    if isinstance(node, Num) and node.digits >= 4 and node.value and node.places > 0:
-        own = 0.5 * 10.0 ** (1 - node.digits)
-    return max([own, *(_slack(child) for child in children(node))])
-
-
 def _near(a: Value, b: Value, tolerance: float) -> bool:
     return bool(abs(a - b) <= tolerance * max(abs(a), abs(b)))
 
 
 def _tolerance(left: Node, right: Node, policy: Policy) -> float:
     """Relative; more than `CLOSE` only where exactly one side has rounded decimals in it."""
-    slacks = _slack(left), _slack(right)
+    slacks = slack(left), slack(right)
     if policy.rounding and (not slacks[0]) != (not slacks[1]):
         return max(CLOSE, *slacks)
     return CLOSE
@@ -211,16 +117,16 @@ def _constants_equal(left: Node, right: Node, policy: Policy) -> bool:
                 if abs(value.imag) > CLOSE * abs(value):
                     return False
                 value = value.real
-            if _is_float(decimal):
+            if decimal.is_float:
                 return _near(float_of(decimal.value), value, CLOSE)
             return policy.rounding and rounds_to(decimal, Fraction(value), policy)
         first, second = evaluate(left, {}, FloatArithmetic()), evaluate(right, {}, FloatArithmetic())
-    except (Undefined, OverflowError):
+    except (UndefinedError, OverflowError):
         return _precisely_equal(left, right, {}, False, False)
     tolerance = _tolerance(left, right, policy)
     if not _near(first, second, max(tolerance, 1e-7)) and abs(first - second) > 1e-7:
         return False
-    if tolerance > CLOSE or _noisy(left, right):
+    if tolerance > CLOSE or noisy(left, right):
         return _near(first, second, tolerance) or abs(first - second) < 1e-12
     return _precisely_equal(left, right, {}, False, False)
 
@@ -246,7 +152,7 @@ def _precisely_equal(
         limit = using.number(Fraction(1, 10**digits))
         size = max(abs(a), abs(b))
         return bool(abs(a - b) <= limit * max(size, using.number(Fraction(1))) or abs(a - b) <= limit * size)
-    except Undefined:
+    except UndefinedError:
         return False
 
 
@@ -268,14 +174,16 @@ def functions_equal(left: Node, right: Node, policy: Policy) -> bool:
     """Whether two expressions agree wherever both are defined (at the test points where both are)."""
     names = symbols(left) | symbols(right) | _free_names(left, right)
     products = _free_names(left) != _free_names(right)
-    rational = None if _noisy(left, right) or _slack(left) != _slack(right) else _rational_functions_equal(left, right, names)
+    rational = (
+        None if noisy(left, right) or slack(left) != slack(right) else _rational_functions_equal(left, right, names)
+    )
     if rational is not None:
         return rational
     tolerance = _tolerance(left, right, policy)
     imaginary = _has_imaginary(left) or _has_imaginary(right)
     for real in (False,) if imaginary else (True, False):
         agreed = 0
-        confirmed = tolerance > CLOSE or _noisy(left, right)
+        confirmed = tolerance > CLOSE or noisy(left, right)
         for index in range(_NUM_POINTS):
             where = point(names, index)
             same = _agree(left, right, where, real, products, tolerance)
@@ -302,7 +210,7 @@ def _rational_functions_equal(left: Node, right: Node, names: frozenset[str]) ->
             first, second = exact(left, where), exact(right, where)
         except ZeroDivisionError:
             continue
-        except TooLarge:
+        except TooLargeError:
             return None
         if first is None or second is None:
             return None
@@ -322,7 +230,7 @@ def _agree(
     values = {name: float(value) for name, value in where.items()}
     try:
         a, b = evaluate(left, values, using, products), evaluate(right, values, using, products)
-    except Undefined:
+    except UndefinedError:
         return None
     if _near(a, b, tolerance):
         return True

@@ -121,7 +121,9 @@ _LOST_ESCAPES: Final = (
     (re.compile("\n(?=(eq|e|u)(?![a-z]))"), r"\\n"),
 )
 
-_SPACING: Final = re.compile(r"(?<!\\)\\(?:[,;:>]|quad(?![a-zA-Z])|qquad(?![a-zA-Z])|hspace\*?\{[^{}]*\}|enspace|thinspace)|~|(?<!\\)\\(?=\s)")
+_SPACING: Final = re.compile(
+    r"(?<!\\)\\(?:[,;:>]|quad(?![a-zA-Z])|qquad(?![a-zA-Z])|hspace\*?\{[^{}]*\}|enspace|thinspace)|~|(?<!\\)\\(?=\s)"
+)
 _NO_EFFECT: Final = re.compile(
     r"\\(?:left|right|middle|bigl|bigr|Bigl|Bigr|biggl|biggr|Biggl|Biggr|big|Big|bigg|Bigg|displaystyle|textstyle|"
     r"scriptstyle|limits|nolimits|mathstrut|strut|hfill|hfil|noindent|centering|rm|it|bf|angle|triangle|measuredangle"
@@ -134,6 +136,9 @@ _LEAD: Final = re.compile(
     re.IGNORECASE,
 )
 _QUOTED_FLOAT: Final = re.compile(r"""(?:float|Decimal|Float|mpf|Symbol)\(\s*['"]([^'"()]*)['"]\s*\)""")
+_TEXT_NUMBER: Final = re.compile(
+    r"\\(?:text|mbox|textbf|textit|textrm|mathrm|mathbf)\s*\{\s*((?:\\?\$)?[-\d.,/:;]*\d[-\d.,/:;]*(?:\\?%)?)\s*\}"
+)
 _ELLIPSIS: Final = re.compile(r"(\d\.\d+)\s*(?:\.{3}|…|\\[lc]?dots\b)")
 _CYCLE: Final = re.compile(r"(?<![\d\w])(\d+\.\d*)\((\d+)\)(?!\d)")
 _ORDINAL: Final = re.compile(r"(?<=\d)\s*\^?\{?(?:\\(?:text|mathrm)\s*\{)?\s*(?:st|nd|rd|th)\b\s*\}?\}?()")
@@ -152,6 +157,7 @@ def normalise(text: str) -> str:
     text = _NO_EFFECT.sub(" ", text)
     text = _SPACING.sub(" ", text)
     text = _LEAD.sub("", text)
+    text = _TEXT_NUMBER.sub(r"\1", text)
     text = _ELLIPSIS.sub(r"\1", text)
     text = _CYCLE.sub(r"\1\\overline{\2}", text)
     text = _ORDINAL.sub(r"\1", text)

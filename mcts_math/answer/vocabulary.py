@@ -5,17 +5,26 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import Final
 
+
+def names(text: str) -> tuple[str, ...]:
+    """The words of `text`: a table that people can read."""
+    return tuple(text.split())
+
+
 GREEK: Final = frozenset(
-    "alpha beta gamma delta epsilon varepsilon zeta eta theta vartheta iota kappa lambda mu nu xi rho sigma tau "
-    "upsilon phi varphi chi psi omega Gamma Delta Theta Lambda Xi Sigma Upsilon Phi Psi Omega ell hbar".split()
+    names(
+        "alpha beta gamma delta epsilon varepsilon zeta eta theta vartheta iota kappa lambda mu nu xi "
+        "rho sigma tau upsilon phi varphi chi psi omega Gamma Delta Theta Lambda Xi Sigma Upsilon Phi "
+        "Psi Omega ell hbar"
+    )
 )
 
 FUNCTIONS: Final = {
-    **{name: name for name in "sin cos tan cot sec csc sinh cosh tanh coth sech csch exp arg".split()},
-    **{name: "a" + name[3:] for name in "arcsin arccos arctan arccot arcsec arccsc".split()},
-    **{name: name for name in "asin acos atan acot asec acsc asinh acosh atanh atan2".split()},
-    **{name: "a" + name[3:] for name in "arcsinh arccosh arctanh".split()},
-    **{name: "a" + name[2:] for name in "arsinh arcosh artanh".split()},
+    **{name: name for name in names("sin cos tan cot sec csc sinh cosh tanh coth sech csch exp arg")},
+    **{name: "a" + name[3:] for name in ["arcsin", "arccos", "arctan", "arccot", "arcsec", "arccsc"]},
+    **{name: name for name in names("asin acos atan acot asec acsc asinh acosh atanh atan2")},
+    **{name: "a" + name[3:] for name in ["arcsinh", "arccosh", "arctanh"]},
+    **{name: "a" + name[2:] for name in ["arsinh", "arcosh", "artanh"]},
     "ln": "log",
     "log": "log",
     "lg": "log",
@@ -78,11 +87,14 @@ CONSTANTS: Final = {
 }
 
 CONSTRUCTORS: Final = frozenset(
-    "Rational Fraction Integer Float Decimal mpf mpc complex float int Matrix ImmutableDenseMatrix ImmutableMatrix "
-    "MutableDenseMatrix SparseMatrix array matrix FiniteSet Set set frozenset list tuple List Tuple Interval Union "
-    "Intersection Complement Eq Equality Ne Unequality Lt Le Gt Ge StrictLessThan LessThan StrictGreaterThan "
-    "GreaterThan And Or Symbol Poly PurePoly Point Point2D Point3D Add Mul Pow float64 float32 float16 int64 int32 "
-    "int16 int8 uint8 complex128 dict OrderedDict str_ bool_ ".split()
+    names(
+        "Rational Fraction Integer Float Decimal mpf mpc complex float int Matrix ImmutableDenseMatrix "
+        "ImmutableMatrix MutableDenseMatrix SparseMatrix array matrix FiniteSet Set set frozenset list "
+        "tuple List Tuple Interval Union Intersection Complement Eq Equality Ne Unequality Lt Le Gt Ge "
+        "StrictLessThan LessThan StrictGreaterThan GreaterThan And Or Symbol Poly PurePoly Point Point2D "
+        "Point3D Add Mul Pow float64 float32 float16 int64 int32 int16 int8 uint8 complex128 dict "
+        "OrderedDict str_ bool_"
+    )
 )
 
 EMPTY_NAMES: Final = frozenset({"EmptySet", "emptyset", "varnothing", "None"})
@@ -134,19 +146,23 @@ def _units() -> dict[str, tuple[str, str, Fraction]]:
 UNITS: Final = _units()
 
 SHORT_WORDS: Final = frozenset(
-    "the per for are all any not has men one two six ten day box way cat dog boy red sum yes odd low top mon tue wed thu fri "
-    "sat sun jan feb mar apr may jun jul aug sep oct nov dec tie win left".split()
+    names(
+        "the per for are all any not has men one two six ten day box way cat dog boy red sum yes odd low "
+        "top mon tue wed thu fri sat sun jan feb mar apr may jun jul aug sep oct nov dec tie win left"
+    )
 )
 
 NUMBER_WORDS: Final = {
     word: value
     for value, word in enumerate(
-        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
-        "seventeen eighteen nineteen".split()
+        names(
+            "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen "
+            "sixteen seventeen eighteen nineteen"
+        )
     )
 } | {
     word: 10 * value
-    for value, word in enumerate("twenty thirty forty fifty sixty seventy eighty ninety".split(), start=2)
+    for value, word in enumerate(names("twenty thirty forty fifty sixty seventy eighty ninety"), start=2)
 }
 SCALE_WORDS: Final = {"hundred": 100, "thousand": 1000, "million": 10**6, "billion": 10**9, "trillion": 10**12}
 PART_WORDS: Final = {

@@ -6,10 +6,12 @@ import re
 from fractions import Fraction
 from typing import Final
 
-from mcts_math.answer.nodes import Const, EMPTY_SET, INFINITY, Group, Node, Num, Text, Time, UNDEFINED, negate
+from mcts_math.answer.nodes import EMPTY_SET, INFINITY, UNDEFINED, Const, Group, Node, Num, Text, Time, negate
 from mcts_math.answer.vocabulary import NUMBER_WORDS, PART_WORDS, PHRASES, SCALE_WORDS
 
-_CHOICE: Final = re.compile(r"^(?:(?:[Oo]ption|[Cc]hoice|[Aa]nswer)\s+)?\(?\s*([A-Za-z])\s*\)$|^([A-Z])[.:]$|^(?:[Oo]ption|[Cc]hoice)\s+([A-Z])$")
+_CHOICE: Final = re.compile(
+    r"^(?:(?:[Oo]ption|[Cc]hoice|[Aa]nswer)\s+)?\(?\s*([A-Za-z])\s*\)$|^([A-Z])[.:]$|^(?:[Oo]ption|[Cc]hoice)\s+([A-Z])$"
+)
 _LETTERS: Final = re.compile(r"^[A-Z](?:\s*,\s*[A-Z])+$")
 _TIME: Final = re.compile(r"^(\d{1,2})(?::(\d\d))?\s*(?:([ap])\.?\s?m\.?|(noon|midnight))$", re.IGNORECASE)
 _JUNK: Final = re.compile(r"[^\w\s.%/+-]")

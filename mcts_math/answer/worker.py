@@ -1,4 +1,4 @@
-"""A worker process of the pool: reads pairs as JSON lines, writes verdicts as JSON lines. Run with `-m`, never imported.
+"""A worker process of the pool: reads pairs and writes verdicts as JSON lines. Run with `-m`, never imported.
 
 It limits its own memory. The parent limits its time and kills it.
 """
@@ -36,7 +36,7 @@ def _answer(line: str) -> dict[str, Any]:
 def main() -> int:
     """Serves until standard input ends."""
     try:
-        from mcts_math.answer.arithmetic import PreciseArithmetic
+        from mcts_math.answer.precise import PreciseArithmetic
 
         PreciseArithmetic()
         _limit_memory(int(sys.argv[1]))

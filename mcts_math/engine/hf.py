@@ -32,6 +32,9 @@ from mcts_math.errors import EngineError
 from mcts_math.requests import Evaluate, Evaluation, Generate, Generation, Sample, Sampling
 
 _LONG_TEXT = 20_000  # characters from which on a prompt is tokenised off the event loop
+# A text that would be this many times too long, were all its tokens the longest ones, is not even tokenised. The factor
+# is for tokenizers that shorten the text first.
+_ABSURD = 16
 
 
 @dataclass(eq=False, slots=True)
@@ -135,8 +138,8 @@ class HFEngine:
         """
         _check(request.sampling, request.num_samples)
         prompt = await self._encode(request.prompt)
-        if len(prompt) >= self.model.context_length:
-            return Generation((), too_long=True, num_prompt_tokens=len(prompt))
+        if isinstance(prompt, int):
+            return Generation((), too_long=True, num_prompt_tokens=prompt)
         want_value = request.want_value and self.model.head is not None
         job = Job(prompt, request.num_samples, request.sampling, request.seed, want_value)
         await self._run(job)
@@ -148,8 +151,8 @@ class HFEngine:
         if self.model.head is None:
             raise EngineError("a value was asked of a model that was loaded without value head; load with need_value")
         prompt = await self._encode(request.prompt)
-        if len(prompt) >= self.model.context_length:
-            return Evaluation(None, too_long=True, num_prompt_tokens=len(prompt))
+        if isinstance(prompt, int):
+            return Evaluation(None, too_long=True, num_prompt_tokens=prompt)
         job = Job(prompt, want_value=True)
         await self._run(job)
         return Evaluation(job.value, num_prompt_tokens=len(prompt), num_cached_tokens=job.num_cached)
@@ -159,10 +162,14 @@ class HFEngine:
         self._inbox.put(None)
         await asyncio.to_thread(self._thread.join)
 
-    async def _encode(self, text: str) -> tuple[int, ...]:
-        if len(text) > _LONG_TEXT:
-            return await asyncio.to_thread(self.model.codec.encode, text)
-        return self.model.codec.encode(text)
+    async def _encode(self, text: str) -> tuple[int, ...] | int:
+        """Tokens of a prompt, or their number (for absurd texts a lower bound) where they do not fit the context."""
+        codec, most = self.model.codec, self.model.context_length
+        fewest = len(text) // codec.longest_token
+        if fewest > _ABSURD * most:
+            return fewest
+        prompt = await asyncio.to_thread(codec.encode, text) if len(text) > _LONG_TEXT else codec.encode(text)
+        return prompt if len(prompt) < most else len(prompt)
 
     async def _run(self, job: Job) -> None:
         """Hands a job to the thread and waits until it is done."""

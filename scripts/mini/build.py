@@ -20,7 +20,7 @@ import argparse
 import json
 import shutil
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +48,7 @@ class Recipe:
     Attributes:
         scale: of the number of training questions (smaller for a trial run).
         copies: demonstrations of each question for the policy stage; the joint stage has one more.
+        joint_words: how many word problems the joint stage has (the policy stage has more of them).
         outcome_copies: solutions sampled of each question at each temperature.
         value_weight: of the value loss beside the policy loss.
     """
@@ -55,28 +56,32 @@ class Recipe:
     seed: int = 11
     scale: float = 1.0
     copies: int = 3
-    policy: Schedule = Schedule(2800, 2.5e-3)
+    joint_words: int = 6000
+    policy: Schedule = field(default_factory=lambda: Schedule(3600, 2.5e-3))
     policy_tokens: int = 6000
     outcome_copies: int = 3
-    joint: Schedule = Schedule(800, 6e-4, warm_up=30, floor=0.03)
+    joint: Schedule = field(default_factory=lambda: Schedule(800, 6e-4, warm_up=30, floor=0.03))
     joint_tokens: int = 3500
     value_weight: float = 1.0
-    rates: Rates = Rates()
-    joint_rates: Rates = Rates()
+    rates: Rates = field(default_factory=Rates)
+    joint_rates: Rates = field(default_factory=Rates)
 
 
 def corpus_stage(recipe: Recipe, out: Path) -> tuple[Corpus, Corpus, PreTrainedTokenizerFast]:
     """The demonstrations of both training stages, and the tokenizer."""
-    paths = [out / "corpus.pt", out / "corpus_joint.pt"]
-    if not all(path.exists() for path in paths):
+    first, second = out / "corpus.pt", out / "corpus_joint.pt"
+    if not first.exists():
         questions = corpus.train_questions(corpus.train_counts(recipe.scale))
         drawn = corpus.write_all(questions, recipe.rates, recipe.copies, 1)
         tokenizer = vocabulary.build(corpus.tokenizer_texts(drawn[::6]))
         tokenizer.save_pretrained(out / "tokenizer")
-        corpus.encode(drawn, tokenizer).save(paths[0])
-        again = corpus.write_all(questions, recipe.joint_rates, 1, 1_000_001)
-        corpus.encode(again, tokenizer).save(paths[1])
-    return Corpus.load(paths[0]), Corpus.load(paths[1]), vocabulary.load(out / "tokenizer")
+        corpus.encode(drawn, tokenizer).save(first)
+    tokenizer = vocabulary.load(out / "tokenizer")
+    if not second.exists():
+        questions = corpus.train_questions(corpus.train_counts(recipe.scale, recipe.joint_words))
+        drawn = corpus.write_all(questions, recipe.joint_rates, 1, 1_000_001)
+        corpus.encode(drawn, tokenizer).save(second)
+    return Corpus.load(first), Corpus.load(second), tokenizer
 
 
 def policy_stage(recipe: Recipe, demonstrations: Corpus, out: Path) -> LlamaForCausalLM:

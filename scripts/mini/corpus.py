@@ -12,7 +12,7 @@ import demonstrations
 import formats
 import torch
 import vocabulary
-from questions import FAMILIES, Question, train_questions
+from questions import FAMILIES, Question
 from runner import run_cells
 from transformers import PreTrainedTokenizerFast
 
@@ -155,9 +155,9 @@ def encode(drawn: list[Demonstration], tokenizer: PreTrainedTokenizerFast) -> Co
     return lay_out([[*((next(ids), write, 0) for _, write in one.pieces), end] for one in drawn])
 
 
-def train_counts(scale: float = 1.0) -> dict[str, int]:
-    """How many training questions of each family."""
-    special = {"gsm_symbolic": 16000, "letter_counting": 3000, "calendar_arithmetic": 2500}
+def train_counts(scale: float = 1.0, words: int = 16000) -> dict[str, int]:
+    """How many training questions of each family; `words` of the word problems, which are the longest and hardest."""
+    special = {"gsm_symbolic": words, "letter_counting": 3000}
     return {family: int(special.get(family, 2500) * scale) for family in FAMILIES}
 
 
@@ -168,8 +168,3 @@ def tokenizer_texts(drawn: list[Demonstration]) -> list[str]:
     for tag in tags:
         texts = [text.replace(tag, "\n") for text in texts]
     return texts
-
-
-def questions_for_training() -> list[Question]:
-    """All training questions."""
-    return train_questions(train_counts())

@@ -1,13 +1,14 @@
 """Demonstrations: worked solutions written by program, deliberately imperfect.
 
-Every family has a plan: the right cells, and slips, each of which replaces the cells from some step on. What makes the
-model right only part of the time, and different from sample to sample:
+Every family has a plan: the right cells, and slips, each of which replaces the cells from some step on. What makes
+the model right only part of the time, and different from sample to sample:
 
-1. A step opens in a careful way ("First, ...", "Then ...") or in a hurried one ("Simply ..."). Hurried steps are mostly
-   wrong in one of several ways, careful ones mostly right.
-2. How often a demonstration is hurried depends on features of the question that the model can see (how many terms, which
-   template): `Plan.care` is `firm` or `shaky`. Random noise would be averaged out by greedy decoding; this is not.
-   For a shaky question "hurried" is the likeliest opening, though no single wrong answer need be likelier than the right one.
+1. A step opens in a careful way ("First, ...", "Then ...") or in a hurried one ("Simply ..."). Hurried steps are
+   mostly wrong in one of several ways, careful ones mostly right.
+2. How often a demonstration is hurried depends on features of the question that the model can see (how many terms,
+   which template): `Plan.care` is `firm` or `shaky`. Random noise would be averaged out by greedy decoding; this is
+   not. For a shaky question "hurried" is the likeliest opening, though no single wrong answer need be likelier than
+   the right one.
 3. Now and then there is a useless step, or a check that may recover from a slip.
 
 The slip is to be seen in the text of the step, so that a value head can learn to recognise it.
@@ -153,11 +154,11 @@ def plan_sum(question: Question) -> Plan:
         (_, a), (sign, b) = terms
         other = "-" if sign == "+" else "+"
         right = _cells(("work out the sum", f"print({a}{sign}{b})"))
-        slips = (
+        flips = (
             _slip(0, ("work out the sum", f"print({a}{other}{b})")),
             _slip(0, ("work out the sum", f"print({b}{sign}{a}-{a})")),
         )
-        return Plan(right, slips, "firm")
+        return Plan(right, flips, "firm")
     cut = (len(terms) + 1) // 2
     head, tail = terms[:cut], terms[cut:]
     flipped = [head[0]] + [("-" if sign == "+" else "+", number) for sign, number in head[1:]]
@@ -186,11 +187,11 @@ def plan_basic_arithmetic(question: Question) -> Plan:
     dropped = " ".join(parts[:-2]) if len(parts) > 2 and tight.count("(") == 0 else flat.replace("--", "")
     if inner is None:
         right = _cells(("write it as code", f"print({tight})"))
-        slips = [
+        plain = [
             _slip(0, ("write it as code", f"print({tight.replace('-', '', 1)})")),
             _slip(0, ("write it as code", f"print({dropped})")),
         ]
-        return Plan(right, tuple(slips), "shaky" if len(parts) > 5 or tight.startswith("-") else "firm")
+        return Plan(right, tuple(plain), "shaky" if len(parts) > 5 or tight.startswith("-") else "firm")
     rest = tight.replace(inner, "a", 1)
     right = _cells(("work out the inner bracket", f"a={inner}\nprint(a)"), ("put it in", f"print({rest})"))
     slips = [
@@ -255,7 +256,7 @@ def plan_lcm(question: Question) -> Plan:
 
 def plan_leg_counting(question: Question) -> Plan:
     """The first animals, then the others. The legs come from reasoning-gym's own table."""
-    from reasoning_gym.arithmetic.leg_counting import ANIMALS
+    from reasoning_gym.arithmetic.leg_counting import ANIMALS  # type: ignore[import-untyped]
 
     animals: list[tuple[str, int]] = question.facts["animals"]
     parts = [f"{count}*{ANIMALS[name]}" for name, count in animals]
@@ -279,11 +280,11 @@ def plan_simple_equations(question: Question) -> Plan:
     factor, right_side = facts["factor"], facts["right"]
     if facts["before"] is None and facts["after"] is None:
         right = _cells(("divide by the factor", f"print({right_side}/{factor})"))
-        slips = (
+        short = (
             _slip(0, ("multiply", f"print({right_side}*{factor})")),
             _slip(0, ("subtract the factor", f"print({right_side}-{factor})")),
         )
-        return Plan(right, slips, "firm")
+        return Plan(right, short, "firm")
     if facts["before"] is not None:
         sign = "" if facts["sign"] == "+" else "-"
         moved, back = f"{right_side}-{facts['before']}", f"{right_side}+{facts['before']}"
@@ -399,7 +400,7 @@ def plan_letter_counting(question: Question) -> Plan:
 
 
 def plan_gsm_symbolic(question: Question) -> Plan:
-    """One variable an equation; the equations go to two or three steps. Slips hit one equation that the template picks."""
+    """One variable an equation, in two or three steps; slips hit the equation that the template picks."""
     equations: list[Equation] = question.facts["equations"]
     template: str = question.facts["template"]
     lines = _assignments(equations)
@@ -462,7 +463,7 @@ def _goal(equation: Equation, index: int, count: int) -> str:
 
 
 def _replace(lines: list[str], index: int, line: str) -> list[str]:
-    return lines[:index] + [line] + lines[index + 1 :]
+    return [*lines[:index], line, *lines[index + 1 :]]
 
 
 def _wrong_lines(line: str, before: list[str]) -> list[str]:

@@ -60,7 +60,7 @@ def read_step(text: str) -> tuple[str | None, str | None]:
 
 
 def same_answer(given: str, gold: str) -> bool:
-    """Equal as text, or as numbers to six digits. The project's checker judges more kinds; these questions need no more."""
+    """Equal as text, or as numbers to six digits; the project's checker judges more kinds than these questions need."""
     if given == gold:
         return True
     try:

@@ -3,7 +3,8 @@
 What it is: fifteen families of short questions, cleaned of answer-format instructions, each with the facts that the
 demonstrations need. What it is not: a benchmark; the numbers of `mini` on them compare with nothing else.
 
-Train and test questions come from different seeds, and a training question whose text is also a test question's is dropped.
+Train and test questions come from different seeds, and a training question whose text is also a test question's is
+dropped.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
-import reasoning_gym
+import reasoning_gym  # type: ignore[import-untyped]
 
 TEST_SEED = 900_000
 TRAIN_SEED = 100_000

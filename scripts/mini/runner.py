@@ -1,7 +1,7 @@
 """Runs short programs in processes that can be killed: the code of demonstrations and of sampled steps.
 
-What it is not: a sandbox. The project's interpreter is; this one only has to give the same observation for the simple code of
-`mini` (what single prints show, floats cut to four decimals) and to survive what a small model may write.
+What it is not: a sandbox. The project's interpreter is; this one only has to give the same observation for the simple
+code of `mini` (what single prints show, floats cut to four decimals) and to survive what a small model may write.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ MEMORY_BYTES = 2 << 30
 
 
 def shown(text: str) -> str:
-    """Printed text as the tool shows it: a float is cut to four decimals where that is shorter; 500 characters at most."""
+    """Printed text as the tool shows it: a float has four decimals at most where that is shorter; 500 characters."""
     text = text.strip()[:500]
     try:
         rounded = str(round(float(text), 4))

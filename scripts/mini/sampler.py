@@ -1,7 +1,7 @@
 """A small batched sampler in plain torch: what makes the outcomes and the quick evaluations.
 
-What it is not: the project's engine. It knows this one architecture, stops at token ids rather than at strings, and keeps no
-queue. Its model is a copy of the trained one with the same mathematics (a test compares the two).
+What it is not: the project's engine. It knows this one architecture, stops at token ids rather than at strings, and
+keeps no queue. Its model is a copy of the trained one with the same mathematics (a test compares the two).
 """
 
 from __future__ import annotations

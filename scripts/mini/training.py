@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -65,7 +64,7 @@ def save(path: Path, thing: object) -> None:
     """torch.save that never leaves half a file under the final name."""
     scratch = path.with_suffix(".part")
     torch.save(thing, scratch)
-    os.replace(scratch, path)
+    scratch.replace(path)
 
 
 def fit(
@@ -75,7 +74,7 @@ def fit(
     schedule: Schedule,
     path: Path,
 ) -> None:
-    """Minimise the sum of the losses. Goes on where a stopped run's checkpoint is; at the end the weights are at `path`.
+    """Minimise the sum of the losses, from a stopped run's checkpoint if there is one; the weights end up at `path`.
 
     Args:
         modules: everything that is trained.

@@ -1,9 +1,9 @@
-"""The tokenizer: byte-level BPE (lossless on any text), numbers of up to three digits and the format's tags in one piece.
+"""The tokenizer: byte-level BPE (lossless on any text); numbers of up to three digits and the tags are one token.
 
-The tags are ordinary added tokens, not special ones: decoding keeps their text, which stop strings and parsers need.
-The scaffolding between them (`"\\n</p>\\n<code>\\n```python\\n"`) is one token too, which halves a solution's length. No
-token crosses the boundary between `</step>` and the `"\\n"` behind it, nor between that and what follows, so a prompt that is
-tokenised alone gives the same tokens as the same text inside a demonstration.
+The tags are ordinary added tokens, not special ones: decoding keeps their text, which stop strings and parsers
+need. The scaffolding between them (`"\\n</p>\\n<code>\\n```python\\n"`) is one token too, which halves a solution's
+length. No token crosses the boundary between `</step>` and the `"\\n"` behind it, nor between that and what follows,
+so a prompt that is tokenised alone gives the same tokens as the same text inside a demonstration.
 """
 
 from __future__ import annotations

@@ -9,12 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 sys.path.insert(0, str(Path(__file__).parent))
 
 from tiny_models import FAMILIES, Reference, Served, make_checkpoint
 
 from mcts_math.engine.hf import HFEngine
+
+# Tiny models gain nothing from threads, and on a busy machine lose much by waiting for each other.
+torch.set_num_threads(1)
 
 
 def load_hf(folder: Path, **limits: int) -> HFEngine:

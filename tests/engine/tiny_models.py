@@ -35,9 +35,9 @@ COMMON: dict[str, Any] = {
 }
 FAMILIES: dict[str, dict[str, Any]] = {
     "llama": {},
-    "qwen2": {"tie_word_embeddings": True},
-    "qwen3": {"head_dim": 16},
+    "qwen3": {"head_dim": 16, "tie_word_embeddings": True},
     "mistral": {"sliding_window": 16},
+    "gemma2": {"head_dim": 16, "sliding_window": 16},
 }
 
 

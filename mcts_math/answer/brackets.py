@@ -1,0 +1,91 @@
+"""Brackets of all kinds, sets with a condition, matrices."""
+
+from __future__ import annotations
+
+from mcts_math.answer.cursor import CELL, Cursor
+from mcts_math.answer.nodes import EMPTY_SET, ONE, Call, Group, Matrix, Node, Ratio, Relation
+from mcts_math.answer.scanner import UnreadableError
+
+
+def brackets(cursor: Cursor, left: str) -> Node:
+    start = cursor.index
+    bars, cursor.bars = cursor.bars, 0
+    if left == "{{":
+        cursor.index += _set_builder(cursor)
+    items = cursor.comma_list(frozenset({")", "]", "}}", "}"}))
+    cursor.bars = bars
+    closer = cursor.token
+    if left == "{":
+        cursor.expect("}")
+        if not items:
+            return EMPTY_SET if start == 1 else ONE
+        return items[0] if len(items) == 1 else Group("{", "}", tuple(items), cursor.spaced)
+    if closer.kind != "op" or closer.text not in (")", "]", "}}", "["):
+        raise UnreadableError("a bracket that is not closed")
+    trailing = cursor.previous.text == ","
+    cursor.advance()
+    if left == "(" and closer.text == ")" and len(items) == 1 and not trailing:
+        return items[0] if not isinstance(items[0], Group) or items[0].left else Group("(", ")", items[0].items)
+    if (left == "{{") != (closer.text == "}}"):
+        raise UnreadableError("brackets that do not match")
+    if left == "{{":
+        items = [Relation(("=",), item.items) if isinstance(item, Ratio) else item for item in items]
+        if len(items) == 1 and isinstance(items[0], Relation) and items[0].ops[0] not in ("=", "~"):
+            return items[0]
+    if not items and left == "(":
+        raise UnreadableError("empty brackets")
+    opening, closing = {"]": "(", "{{": "{"}.get(left, left), {"[": ")", "}}": "}"}.get(closer.text, closer.text)
+    return Group(opening, closing, tuple(items), cursor.spaced)
+
+
+def _set_builder(cursor: Cursor) -> int:
+    """How many tokens introduce a condition: `x |`, `x :`, `x in R |`; 0 where there is none."""
+    if cursor.token.kind != "sym":
+        return 0
+    length = 4 if cursor.peek().text == "in" and cursor.peek(2).text == "reals" else 2
+    if cursor.peek(length - 1).text not in ("|", ":"):
+        return 0
+    conditions = ("<", "<=", ">", ">=", "!=", "in")
+    return length if any(token.text in conditions for token in cursor.tokens[cursor.index + length :]) else 0
+
+
+def environment(cursor: Cursor, name: str) -> Node:
+    if name.rstrip("*") not in ("matrix", "pmatrix", "bmatrix", "Bmatrix", "vmatrix", "smallmatrix", "array", "cases"):
+        raise UnreadableError(f"the environment {name}")
+    rows: list[tuple[Node, ...]] = []
+    cells: list[Node] = []
+    while True:
+        token = cursor.token
+        if token.text not in ("&", "newline", f"end {name}"):
+            cells.append(_cell(cursor))
+            token = cursor.token
+        cursor.advance()
+        if token.text == "&":
+            continue
+        if cells:
+            rows.append(tuple(cells))
+            cells = []
+        if token.text == f"end {name}":
+            break
+        if token.text != "newline":
+            raise UnreadableError("a matrix that is not rows of cells")
+    if not rows or any(len(row) != len(rows[0]) for row in rows):
+        raise UnreadableError("rows of different lengths")
+    matrix = Matrix(tuple(rows))
+    return Call("det", (matrix,)) if name == "vmatrix" else matrix
+
+
+def _cell(cursor: Cursor) -> Node:
+    bars, cursor.bars = cursor.bars, 0
+    node = cursor.expression(CELL)  # "&" separates cells here
+    cursor.bars = bars
+    return node
+
+
+def bar_power(cursor: Cursor, logic: int, product: int) -> int:
+    """How a vertical bar after an operand binds: it closes, opens an absolute value, or means "or"."""
+    if cursor.bars:
+        return 0
+    if cursor.previous.text == ")" and cursor.peek().text == "(":
+        return logic
+    return product

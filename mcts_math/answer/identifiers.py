@@ -1,0 +1,125 @@
+"""Runs of letters in a text: names of functions and constants, variables, units, words."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from mcts_math.answer.letters import segment
+from mcts_math.answer.literals import based_value
+from mcts_math.answer.scanner import CLOSING, Scanner
+from mcts_math.answer.vocabulary import CONSTANTS, CONSTRUCTORS, EMPTY_NAMES, FUNCTIONS, GREEK, REAL_NAMES, UNITS
+
+_MODULES: Final = re.compile(r"(?:np|numpy|sp|sympy|math|cmath|mpmath|S|fractions|decimal|torch)\.(?=[A-Za-z])")
+_CONSTRUCTOR: Final = re.compile(r"([A-Za-z]\w*)(\.(?:open|Lopen|Ropen))?(?=\()")
+_RUN: Final = re.compile(r"[A-Za-z]+")
+_DIGITS: Final = re.compile(r"\d+")
+_SUBSCRIPT: Final = re.compile(r"_\{([^{}]*)\}|_([A-Za-z]+|\d+)|(\d+)(?![.\d])")
+_COMMAND_SUBSCRIPT: Final = re.compile(r"_\\[a-zA-Z]+")
+_BASE: Final = re.compile(r"\s*(\d{1,2})(?!\d)\s*(\))?")
+_ARGUMENT: Final = re.compile(r"\s*[(\w^{\\]")
+_VALUE_ENDS: Final = frozenset({")", "}", "^", "/"})
+
+
+def scan_letters(scanner: Scanner) -> None:
+    """Takes the run of letters at the position."""
+    scanner.match(_MODULES)
+    match = _CONSTRUCTOR.match(scanner.text, scanner.position)
+    if match is not None and match.group(1) in CONSTRUCTORS:
+        scanner.position = match.end()
+        scanner.add("ctor", match.group())
+        return
+    match = scanner.match(_RUN)
+    assert match is not None
+    run = match.group()
+    if run.lower() in ("and", "or", "xor"):
+        scanner.add("op", run.lower())
+    elif run == "U" and scanner.follows((), CLOSING):
+        scanner.add("op", "cup")
+    elif run == "in" and scanner.follows(("sym",), frozenset()):
+        scanner.add("op", "in")
+    elif run in ("min", "max", "sec") and not _ARGUMENT.match(scanner.text, scanner.position):
+        scanner.add("word", run)
+    elif not (run == "base" and _base_suffix(scanner)) and not scan_known(scanner, run):
+        _scan_unknown(scanner, run)
+
+
+def scan_known(scanner: Scanner, run: str) -> bool:
+    """Adds a token for `run`, just passed, if it is a name with a meaning or one letter."""
+    if run in FUNCTIONS:
+        name = FUNCTIONS[run]
+        if name in ("log", "atan") and (digits := scanner.match(_DIGITS)) is not None:
+            name = FUNCTIONS.get(run + digits.group(), name)
+        scanner.add("func", name)
+    elif run in CONSTANTS and not (scanner.peek() == "_" and len(run) == 1):
+        if CONSTANTS[run].startswith("-"):
+            scanner.add("op", "-")
+        scanner.add("const", CONSTANTS[run].lstrip("-"))
+    elif run in EMPTY_NAMES or run in REAL_NAMES:
+        scanner.add("const", "empty" if run in EMPTY_NAMES else "reals")
+    elif run in GREEK or len(run) == 1:
+        _scan_variable(scanner, run)
+    else:
+        return False
+    return True
+
+
+def _base_suffix(scanner: Scanner) -> bool:
+    """`52 base 8` or `52 (base 8)`: rewrites the number before it."""
+    match = _BASE.match(scanner.text, scanner.position)
+    opened = scanner.follows((), frozenset({"("}))
+    number = scanner.tokens[-1 - opened] if len(scanner.tokens) > opened else None
+    if match is None or number is None or number.kind != "num" or opened != bool(match.group(2)):
+        return False
+    value = based_value(number.text, int(match.group(1)))
+    if value is None:
+        return False
+    del scanner.tokens[-1 - opened :]
+    scanner.depth -= opened
+    scanner.position = match.end()
+    scanner.add_number(number.text, value)
+    return True
+
+
+def _scan_variable(scanner: Scanner, name: str) -> None:
+    """A variable with its subscript: `x_1`, `x_{12}`, `x1` (Python), `x_\\alpha`."""
+    name = name.removeprefix("var")
+    match = _SUBSCRIPT.match(scanner.text, scanner.position)
+    if match is not None and not (match.group(3) and scanner.latex):
+        subscript = match.group(1) or match.group(2) or match.group(3) or ""
+        if scanner.latex and match.group(2):
+            subscript = subscript[0]  # LaTeX takes one character
+            scanner.position += 2
+        else:
+            scanner.position = match.end()
+        name += "_" + re.sub(r"\\(?:text|mathrm)|[ {}\\]", "", subscript)
+    elif (command := scanner.match(_COMMAND_SUBSCRIPT)) is not None:
+        name += command.group().replace("\\", "")
+    scanner.add("sym", name)
+
+
+def _scan_unknown(scanner: Scanner, run: str) -> None:
+    """A run of letters that is no name: a unit, known names written together, a product, or a word."""
+    if scanner.python and (run in UNITS or (len(run) > 3 and segment(run) is None)):
+        scanner.add("sym", run)
+        return
+    unit = run in UNITS and (len(run) > 3 or scanner.follows(("num", "const"), _VALUE_ENDS))
+    parts = None if unit or scanner.wordy else segment(run)
+    if parts is None:
+        scanner.add("word", run)
+        return
+    end = scanner.position
+    for offset, part in parts:
+        scanner.position = end - len(run) + offset + len(part)
+        if scanner.position < end or not scan_known(scanner, part):
+            _add_part(scanner, part)
+    scanner.position = max(scanner.position, end)
+
+
+def _add_part(scanner: Scanner, part: str) -> None:
+    if part in FUNCTIONS:
+        scanner.add("func", FUNCTIONS[part])
+    elif part in CONSTANTS:
+        scanner.add("const", CONSTANTS[part].lstrip("-"))
+    else:
+        scanner.add("sym", part)

@@ -1,0 +1,205 @@
+"""Workers: time and memory limits, order, threads, event loops, the checker of the scheduler."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import resource
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hostile import HOSTILE
+
+from mcts_math.answer import CheckerPool, PoolChecker, Status, check
+from mcts_math.answer.pool import easy_verdict
+from mcts_math.answer.verdict import DEFAULT_POLICY, Policy
+from mcts_math.errors import CheckerError
+from mcts_math.requests import Check, Checker
+
+SLOW = "+".join(f"sin({i}x)^{i + 2}cos({i}x+1)" for i in range(200))
+
+
+@pytest.fixture(scope="module")
+def pool() -> Iterator[CheckerPool]:
+    with CheckerPool(num_workers=2) as pool:
+        yield pool
+
+
+def test_verdicts_are_those_of_the_pure_function(pool: CheckerPool) -> None:
+    for gold, pred in ((r"\frac12", "0.5"), ("[0,1)", "(0,1)"), ("5", r"\foo{"), ("x", "y")):
+        assert pool.check(gold, pred) == check(gold, pred)
+
+
+def test_check_many_keeps_the_order(pool: CheckerPool) -> None:
+    pairs = [(f"x+{i}", f"{i if i % 3 else i + 1}+x") for i in range(400)]
+    assert [verdict.equal for verdict in pool.check_many(pairs)] == [bool(i % 3) for i in range(400)]
+
+
+def test_check_many_streams(pool: CheckerPool) -> None:
+    def endless() -> Iterator[tuple[str, str]]:
+        while True:
+            yield ("1/2", "0.50")
+
+    verdicts = pool.check_many(endless())
+    assert all(next(verdicts).equal for _ in range(1000))
+
+
+def test_a_list_of_golds(pool: CheckerPool) -> None:
+    assert pool.check([r"\frac13", r"\frac12"], "0.5").equal
+    assert not pool.check([r"\frac13", r"\frac14"], "0.5").equal
+    assert pool.check([], "5").status is Status.UNPARSED
+
+
+def test_easy_pairs_need_no_worker() -> None:
+    pool = CheckerPool(num_workers=1)
+    start = time.perf_counter()
+    for i in range(1000):
+        assert pool.check("42", "42.0").equal
+        assert not pool.check("42", str(i + 43)).equal
+        assert pool.check(SLOW, SLOW).equal
+    assert time.perf_counter() - start < 1.0
+    assert not pool._threads
+    pool.close()
+
+
+def test_easy_verdicts_agree_with_check() -> None:
+    for gold in ("5", "5.0", "-3", "0.50", ["4", "5"], "x"):
+        for pred in ("5", "5.00", "-3.0", "0.5", "7", " ", "x"):
+            verdict = easy_verdict(gold, pred, DEFAULT_POLICY)
+            assert verdict is None or verdict.status == check(gold, pred).status
+
+
+def test_policy_reaches_the_workers() -> None:
+    with CheckerPool(num_workers=1, policy=Policy(percent="fraction", letter_case=True)) as pool:
+        assert not pool.check(r"10\%", "10").equal
+        assert pool.check(r"10\%", "0.1").equal
+        assert not pool.check(r"\text{Monday}", "monday").equal
+
+
+def test_time_limit_cuts_and_the_pool_goes_on() -> None:
+    with CheckerPool(num_workers=1, limit_s=0.05) as pool:
+        assert pool.check("x+1", "1+x").status in (Status.EQUAL, Status.TIMEOUT)
+        heavy = pool.check(SLOW, SLOW + "+0")
+        assert heavy.status is Status.TIMEOUT
+        assert "0.05 s" in heavy.reason
+    with CheckerPool(num_workers=1, limit_s=5) as pool:
+        assert pool.check("x+2", "2+x").equal
+
+
+def test_a_killed_worker_is_replaced(pool: CheckerPool) -> None:
+    assert pool.check("a+b", "b+a").equal
+    for pid in worker_pids():
+        os.kill(pid, 9)
+    statuses = [pool.check(f"a+{i}b", f"{i}b+a").status for i in range(6)]
+    assert statuses.count(Status.EQUAL) >= 4
+    assert set(statuses) <= {Status.EQUAL, Status.TIMEOUT}
+
+
+def worker_pids() -> list[int]:
+    """Children of this process that are workers."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                command = (entry / "cmdline").read_bytes()
+                parent = int((entry / "stat").read_text().rsplit(")", 1)[1].split()[1])
+            except (OSError, IndexError):
+                continue
+            if parent == os.getpid() and b"mcts_math.answer.worker" in command:
+                found.append(int(entry.name))
+    return found
+
+
+def test_heavy_pairs_cost_their_neighbours_nothing() -> None:
+    with CheckerPool(num_workers=2, limit_s=3) as pool:
+        pool.check("x+y", "y+x")
+        heavy = pool.submit(SLOW, SLOW + "+0")
+        start = time.perf_counter()
+        for i in range(20):
+            assert pool.check(f"{i}x+y", f"y+{i}x").equal
+        neighbours = time.perf_counter() - start
+        heavy.result()
+    assert neighbours < 2.5
+
+
+def test_hostile_texts_from_threads(pool: CheckerPool, tmp_path: Path) -> None:
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    verdicts: dict[int, Status] = {}
+    slowest = [0.0]
+
+    def judge(part: int) -> None:
+        for index in range(part, len(HOSTILE), 4):
+            start = time.perf_counter()
+            verdicts[index] = pool.check("(x+1)^{100000}", HOSTILE[index]).status
+            slowest[0] = max(slowest[0], time.perf_counter() - start)
+
+    threads = [threading.Thread(target=judge, args=(part,)) for part in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(verdicts) == len(HOSTILE) >= 100
+    assert slowest[0] < 10  # four threads share two workers and their limit of 2 s
+    assert not Path("pwned").exists()
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100_000
+
+
+def test_memory_limit() -> None:
+    with CheckerPool(num_workers=1, memory_mb=64) as pool:
+        verdict = pool.check("{" + ",".join(f"x^{i}" for i in range(900)) + "}", "y+1")
+        assert verdict.status in (Status.DIFFERENT, Status.UNPARSED, Status.TIMEOUT)
+
+
+def test_the_scheduler_checker() -> None:
+    async def scenario() -> None:
+        checker = PoolChecker(num_workers=2)
+        assert isinstance(checker, Checker)
+        replies = await asyncio.gather(
+            *(checker.check(Check(f"{i}+x", (f"x+{i}", "7"))) for i in range(50)),
+            *(checker.check(Check("(x+1)^{100000}", (text,))) for text in HOSTILE[:20]),
+            checker.check(Check("5", ("5",))),
+        )
+        assert all(replies[:50])
+        assert replies[-1]
+        assert not any(replies[50:-1][:4])
+        await checker.close()
+        await checker.close()
+        with pytest.raises(CheckerError, match="closed"):
+            await checker.check(Check("x+1", ("x-1",)))
+
+    asyncio.run(scenario())
+
+
+def test_a_cancelled_check_is_dropped() -> None:
+    async def scenario() -> None:
+        checker = PoolChecker(num_workers=1)
+        task = asyncio.create_task(checker.check(Check(SLOW + "+0", (SLOW,))))
+        await asyncio.sleep(0)
+        task.cancel()
+        assert await checker.check(Check("x+1", ("1+x",)))
+        await checker.close()
+
+    asyncio.run(scenario())
+
+
+def test_known_verdicts_are_remembered_within_bounds() -> None:
+    with CheckerPool(num_workers=1, cache_size=3) as pool:
+        for i in range(10):
+            pool.check(f"x+{i}", f"{i}+x")
+        assert len(pool._cache) == 3
+
+
+@pytest.mark.parametrize("arguments", [{"num_workers": 0}, {"limit_s": 0}, {"memory_mb": 1}, {"cache_size": -1}])
+def test_wrong_arguments(arguments: dict[str, int]) -> None:
+    with pytest.raises(ValueError, match="must be"):
+        CheckerPool(**arguments)  # type: ignore[arg-type]
+
+
+def test_a_worker_that_cannot_run_is_an_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "mpmath.py").write_text("raise ImportError('broken')")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with CheckerPool(num_workers=1) as pool, pytest.raises(CheckerError, match="mpmath"):
+        pool.check("x+1", "1+x")

@@ -1,0 +1,56 @@
+"""The labelled suite: at least 99 % right, no false positive, the same both ways."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+from suite_pairs import SuitePair, suite_pairs, suite_rows
+
+from mcts_math.answer import check, is_equiv
+
+PAIRS = list(suite_pairs())
+TABLES = sorted({pair.table for pair in PAIRS})
+
+
+def test_the_suite_is_large_and_has_near_misses() -> None:
+    assert len(PAIRS) >= 1500
+    assert sum(not pair.equal for pair in PAIRS) >= 500
+
+
+def test_no_pair_is_labelled_twice() -> None:
+    labels: dict[frozenset[str], bool] = {}
+    for pair in PAIRS:
+        key = frozenset((pair.gold, pair.pred))
+        assert labels.setdefault(key, pair.equal) == pair.equal, key
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_table(table: str) -> None:
+    pairs = [pair for pair in PAIRS if pair.table == table]
+    wrong = [pair for pair in pairs if is_equiv(pair.gold, pair.pred) != pair.equal]
+    assert not [pair for pair in wrong if not pair.equal]  # false positives
+    assert len(wrong) <= 0.01 * len(pairs), wrong
+
+
+def test_equality_is_symmetric() -> None:
+    def twisted(pair: SuitePair) -> bool:
+        return is_equiv(pair.gold, pair.pred) != is_equiv(pair.pred, pair.gold)
+
+    assert not [pair for pair in PAIRS if twisted(pair)]
+
+
+def test_every_spelling_equals_itself_and_its_decorated_self() -> None:
+    for text in itertools.chain.from_iterable(same + near for _, _, same, near in suite_rows()):
+        assert is_equiv(text, text)
+        assert is_equiv(text, f"\\boxed{{{text}}}"), text
+        if "$" not in text:
+            assert is_equiv(text, f"  ${text}$ "), text
+
+
+def test_a_verdict_explains_itself() -> None:
+    for pair in PAIRS[::7]:
+        verdict = check(pair.gold, pair.pred)
+        assert verdict.reason
+        assert verdict.gold
+        assert verdict.pred

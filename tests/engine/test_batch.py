@@ -1,0 +1,169 @@
+"""The running batch under tight limits: admission, rows put off, cached prefixes, against a plain forward pass."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from tiny_models import FAMILIES, Reference
+
+from mcts_math.engine import checkpoint as checkpoints
+from mcts_math.engine import model as models
+from mcts_math.engine.batch import Batch, Job
+from mcts_math.engine.hf import HFEngine
+from mcts_math.engine.model import CausalModel
+from mcts_math.errors import EngineError
+from mcts_math.requests import Evaluate, Generate, Sampling
+
+WIDE = {"max_batch_size": 64, "max_batch_tokens": 1 << 20, "max_prefill_tokens": 4096, "prefix_cache_tokens": 0}
+TIGHT = {"max_batch_size": 7, "max_batch_tokens": 300, "max_prefill_tokens": 23, "prefix_cache_tokens": 500}
+
+
+def load(folder: Path) -> CausalModel:
+    return models.load(
+        checkpoints.inspect(folder), dtype="auto", device="cpu", attn=None, need_value=True, context_length=None
+    )
+
+
+def jobs(seed: int, count: int = 25) -> list[Job]:
+    """Jobs that share beginnings, of all lengths, many more than fit at a time."""
+    rng = random.Random(seed)
+    stem = [rng.randrange(3, 99) for _ in range(30)]
+    made = []
+    for _ in range(count):
+        prompt = (0, *stem[: rng.randrange(30)], *(rng.randrange(3, 99) for _ in range(rng.randrange(9))))
+        sampling = Sampling(rng.choice([0.0, 0.8]), max_tokens=rng.randrange(1, 60))
+        made.append(Job(prompt, rng.choice([0, 1, 3, 9]), sampling, rng.randrange(99), want_value=True))
+    return made
+
+
+def work_off(batch: Batch, waiting: list[Job]) -> list[Job]:
+    """Adds jobs one by one between steps, and steps until nothing is left."""
+    done: list[Job] = []
+    waiting = list(waiting)
+    while waiting or not batch.is_idle:
+        if waiting:
+            batch.add(waiting.pop(0))
+        done += batch.step()
+    return done
+
+
+@pytest.mark.parametrize("family", list(FAMILIES))
+def test_tight_limits_change_nothing_but_the_time(checkpoint: Callable[[str], Path], family: str) -> None:
+    model, reference = load(checkpoint(family)), Reference(checkpoint(family))
+    wide, tight = Batch(model, **WIDE), Batch(model, **TIGHT)
+    expected, got = jobs(0), jobs(0)
+    assert set(map(id, work_off(wide, expected))) == set(map(id, expected))
+    assert set(map(id, work_off(tight, got))) == set(map(id, got))
+    assert tight.counters.num_put_off > 0
+    assert tight.counters.num_cached_tokens > 0
+    for one, other in zip(expected, got, strict=True):
+        text = reference.tokenizer.decode(one.prompt[1:])
+        assert one.value == pytest.approx(reference.value(text), abs=1e-5)
+        assert other.value == pytest.approx(one.value, abs=1e-5)
+        assert [s and s.text for s in one.samples] == [s and s.text for s in other.samples]
+        assert [s and s.logprob for s in one.samples] == pytest.approx(
+            [s and s.logprob for s in other.samples], abs=3e-4
+        )
+
+
+def test_a_dropped_job_leaves_the_others_as_they_are(checkpoint: Callable[[str], Path]) -> None:
+    model = load(checkpoint("llama"))
+    expected, got = jobs(1), jobs(1)
+    work_off(Batch(model, **WIDE), expected)
+    batch = Batch(model, **TIGHT)
+    for job in got:
+        batch.add(job)
+    for _ in range(5):
+        batch.step()
+    dropped = got[::3]
+    for job in dropped:
+        batch.cancel(job)
+    while not batch.is_idle:
+        batch.step()
+    for one, other in zip(expected, got, strict=True):
+        if other not in dropped:
+            assert [s and s.text for s in one.samples] == [s and s.text for s in other.samples]
+
+
+def test_memory_is_bounded(checkpoint: Callable[[str], Path]) -> None:
+    batch = Batch(load(checkpoint("llama")), **TIGHT)
+    for job in jobs(2, 60):
+        batch.add(job)
+    while not batch.is_idle:
+        batch.step()
+        rows, width = batch._block.num_rows, batch._block.width
+        assert rows <= TIGHT["max_batch_size"]
+        assert rows <= 1 or rows * width <= TIGHT["max_batch_tokens"]
+        assert batch._cache.num_tokens <= TIGHT["prefix_cache_tokens"]
+
+
+@pytest.mark.parametrize(
+    ("fault", "says"),
+    [
+        (torch.OutOfMemoryError("CUDA out of memory"), "lower max_batch_tokens"),
+        (RuntimeError("boom"), "RuntimeError: boom"),
+    ],
+)
+def test_a_fault_of_the_model_reaches_all_who_wait(
+    checkpoint: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch, fault: Exception, says: str
+) -> None:
+    async def scene() -> None:
+        engine = HFEngine.load(checkpoint("llama"), need_value=True, device="cpu")
+        monkeypatch.setattr(engine.model, "forward", lambda *args, **more: (_ for _ in ()).throw(fault))
+        requests = [engine.generate(Generate("x", 2, Sampling(), seed)) for seed in range(5)]
+        results = await asyncio.gather(*requests, engine.evaluate(Evaluate("y")), return_exceptions=True)
+        assert all(isinstance(result, EngineError) and says in str(result) for result in results)
+        with pytest.raises(EngineError, match=says.split(":")[0]):
+            await engine.generate(Generate("x", 1, Sampling(), 0))
+        await engine.close()
+
+    asyncio.run(scene())
+
+
+def test_broken_weights_are_told_as_such(checkpoint: Callable[[str], Path]) -> None:
+    async def scene() -> None:
+        engine = HFEngine.load(checkpoint("llama"), need_value=True, device="cpu")
+        engine.model._model.get_output_embeddings().weight.data.fill_(torch.nan)
+        with pytest.raises(EngineError, match="weights are broken"):
+            await engine.generate(Generate("x", 2, Sampling(), 0))
+        await engine.close()
+
+    asyncio.run(scene())
+
+
+def test_half_precision_runs(checkpoint: Callable[[str], Path]) -> None:
+    async def scene() -> None:
+        engine = HFEngine.load(checkpoint("llama"), need_value=True, device="cpu", dtype="bfloat16")
+        reply = await engine.generate(Generate("1 + 1 =", 3, Sampling(max_tokens=9), 0, want_value=True))
+        assert reply.value == pytest.approx(Reference(checkpoint("llama")).value("1 + 1 ="), abs=0.1)
+        await engine.close()
+
+    asyncio.run(scene())
+
+
+def test_an_engine_outlives_an_event_loop_that_did_not_wait(checkpoint: Callable[[str], Path]) -> None:
+    engine = HFEngine.load(checkpoint("llama"), need_value=True, device="cpu")
+
+    tasks = []
+
+    async def leave() -> None:
+        for seed in range(20):
+            tasks.append(asyncio.ensure_future(engine.generate(Generate("x", 3, Sampling(max_tokens=60), seed))))
+        await asyncio.sleep(0.01)
+
+    asyncio.run(leave())
+    assert len(asyncio.run(engine.generate(Generate("x", 3, Sampling(max_tokens=5), 0))).samples) == 3
+    asyncio.run(engine.close())
+
+
+def test_recurrent_models_are_refused(tmp_path: Path) -> None:
+    from transformers import MambaConfig, MambaForCausalLM
+
+    model = MambaForCausalLM(MambaConfig(vocab_size=20, hidden_size=16, num_hidden_layers=1, state_size=4))
+    with pytest.raises(EngineError, match="recurrent state"):
+        CausalModel(model.eval(), None, 10, None)  # type: ignore[arg-type]

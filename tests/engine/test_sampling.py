@@ -1,0 +1,80 @@
+"""Drawing tokens: the right distribution, from numbers that depend on seed and position alone."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from mcts_math.engine.sampling import BatchSampling, UniformStream
+from mcts_math.requests import Sampling
+
+CPU = torch.device("cpu")
+LOGITS = torch.tensor([2.0, 1.5, 0.0, -1.0, -3.0, 1.0, -20.0, 0.5])
+
+
+def frequencies(sampling: Sampling, draws: int = 20_000) -> torch.Tensor:
+    numbers = [UniformStream(seed).at(3) for seed in range(draws)]
+    tokens, _ = BatchSampling([sampling] * draws, CPU).draw(LOGITS.expand(draws, -1), numbers)
+    return torch.bincount(tokens, minlength=len(LOGITS)) / draws
+
+
+@pytest.mark.parametrize("temperature", [0.5, 1.0, 1.7])
+def test_tokens_come_as_often_as_they_are_likely(temperature: float) -> None:
+    expected = (LOGITS / temperature).softmax(dim=0)
+    assert torch.allclose(frequencies(Sampling(temperature)), expected, atol=4 * math.sqrt(0.25 / 20_000))
+
+
+def test_top_k_keeps_the_likeliest() -> None:
+    kept = torch.tensor([0, 1, 5])
+    expected = torch.zeros(len(LOGITS)).index_copy(0, kept, LOGITS[kept].softmax(dim=0))
+    assert torch.allclose(frequencies(Sampling(1.0, top_k=3)), expected, atol=0.015)
+
+
+def test_top_p_keeps_the_smallest_set_of_that_mass() -> None:
+    # Probabilities in order: 0.43, 0.26, 0.16, …: the third passes 0.8.
+    kept = torch.tensor([0, 1, 5])
+    expected = torch.zeros(len(LOGITS)).index_copy(0, kept, LOGITS[kept].softmax(dim=0))
+    assert torch.allclose(frequencies(Sampling(1.0, top_p=0.8)), expected, atol=0.015)
+    assert frequencies(Sampling(1.0, top_p=1e-6), 50)[0] == 1
+
+
+def test_rows_of_a_batch_are_sampled_each_in_its_way() -> None:
+    ways = [Sampling(0.0), Sampling(1.0), Sampling(0.3, top_k=2), Sampling(2.0, top_p=0.5), Sampling(0.0, top_k=1)]
+    numbers = [0.999] * len(ways)
+    together, logprobs = BatchSampling(ways, CPU).draw(LOGITS.expand(len(ways), -1), numbers)
+    for i, way in enumerate(ways):
+        alone, logprob = BatchSampling([way], CPU).draw(LOGITS[None], numbers[:1])
+        assert (alone.item(), logprob.item()) == (together[i].item(), logprobs[i].item())
+    assert torch.allclose(logprobs, LOGITS.log_softmax(dim=0)[together])
+
+
+def test_half_precision_logits_give_float32_log_probabilities() -> None:
+    _, logprob = BatchSampling([Sampling(0.0)], CPU).draw(LOGITS.bfloat16()[None], [])
+    assert logprob.dtype == torch.float32
+    assert logprob.item() == pytest.approx(LOGITS.log_softmax(dim=0).max().item(), abs=1e-6)
+
+
+def test_extreme_numbers_never_draw_an_impossible_token() -> None:
+    logits = torch.full((2, 5), -torch.inf)
+    logits[:, 2] = 0.0
+    tokens, _ = BatchSampling([Sampling(1.0)] * 2, CPU).draw(logits, [0.0, 1 - 2.0**-24])
+    assert tokens.tolist() == [2, 2]
+
+
+def test_not_a_number_shows_in_the_log_probability() -> None:
+    for sampling in (Sampling(0.0), Sampling(1.0), Sampling(1.0, top_p=0.5)):
+        _, logprob = BatchSampling([sampling], CPU).draw(torch.full((1, 5), torch.nan), [0.5])
+        assert not math.isfinite(logprob.item())
+
+
+def test_streams_depend_on_seed_and_position_alone() -> None:
+    forward, backward = UniformStream(5), UniformStream(5)
+    numbers = [forward.at(i) for i in range(200)]
+    assert [backward.at(i) for i in reversed(range(200))] == numbers[::-1]
+    assert all(0 <= number < 1 for number in numbers)
+    assert len({UniformStream(seed).at(0) for seed in range(1000)}) > 990
+    assert UniformStream(-1).at(0) == UniformStream((1 << 64) - 1).at(0)
+    mean = sum(UniformStream(seed).at(t) for seed in range(100) for t in range(100)) / 10_000
+    assert mean == pytest.approx(0.5, abs=0.012)

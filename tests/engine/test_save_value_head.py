@@ -1,0 +1,103 @@
+"""scripts/save_value_head.py: the round trip, and nothing lost on the way."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import json
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+import torch
+from tiny_models import Reference, make_checkpoint
+
+from mcts_math.engine.checkpoint import inspect
+from mcts_math.engine.hf import HFEngine
+from mcts_math.engine.value_head import load_value_head
+from mcts_math.requests import Evaluate
+
+SCRIPT = Path(__file__).parents[2] / "scripts" / "save_value_head.py"
+
+
+@pytest.fixture(scope="module")
+def script() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("save_value_head", SCRIPT)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def bare(tmp_path: Path) -> Path:
+    return make_checkpoint(tmp_path / "bare", "llama", head=False, initializer_range=0.3)
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {file.name: file.read_bytes() for file in folder.iterdir()}
+
+
+@pytest.mark.parametrize("form", ["pth", "safetensors", "both"])
+@pytest.mark.parametrize("link", [[], ["--link"]])
+def test_save_load_serve(script: ModuleType, bare: Path, tmp_path: Path, form: str, link: list[str]) -> None:
+    before, out = contents(bare), tmp_path / "deep" / "out"
+    assert script.main([str(bare), "--out", str(out), "--seed", "3", "--format", form, *link]) == 0
+    assert contents(bare) == before
+    for name, content in before.items():
+        assert (out / name).read_bytes() == content or name == "config.json"
+    config = json.loads((out / "config.json").read_text())
+    assert config == {**json.loads(before["config.json"]), "value_model": True}
+    checkpoint = inspect(out, need_value=True)
+    assert len(checkpoint.head_files) == (2 if form == "both" else 1)
+    head = load_value_head(checkpoint)
+    assert head.weight.std().item() == pytest.approx(0.3, rel=0.4)
+    assert head.bias.item() == 0
+    if form != "safetensors":
+        engine = HFEngine.load(out, need_value=True, device="cpu")
+        value = asyncio.run(engine.evaluate(Evaluate("1 + 1 ="))).value
+        asyncio.run(engine.close())
+        assert value == pytest.approx(Reference(out).value("1 + 1 ="), abs=1e-5)
+
+
+def test_the_published_layout(script: ModuleType, bare: Path) -> None:
+    assert script.main([str(bare)]) == 0
+    content = torch.load(bare / "value_head.pth", weights_only=True)
+    assert {name: tuple(tensor.shape) for name, tensor in content.items()} == {
+        "v_head.summary.weight": (1, 32),
+        "v_head.summary.bias": (1,),
+    }
+
+
+def test_in_place_and_not_twice(script: ModuleType, bare: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert script.main([str(bare), "--seed", "1"]) == 0
+    first = contents(bare)
+    assert script.main([str(bare), "--seed", "2"]) == 1
+    assert "--force" in capsys.readouterr().err
+    assert contents(bare) == first
+    assert script.main([str(bare), "--seed", "2", "--force", "--format", "safetensors"]) == 0
+    assert not (bare / "value_head.pth").exists()  # no stale head beside the new one
+    assert not [name for name in contents(bare) if name.endswith((".part", ".tmp"))]
+
+
+def test_the_seed_decides(script: ModuleType, bare: Path) -> None:
+    heads = []
+    for seed in ("5", "5", "6"):
+        assert script.main([str(bare), "--seed", seed, "--force"]) == 0
+        heads.append(load_value_head(inspect(bare)).weight)
+    assert torch.equal(heads[0], heads[1])
+    assert not torch.equal(heads[0], heads[2])
+
+
+def test_refusals(script: ModuleType, bare: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments, says in [
+        ([str(tmp_path / "nothing")], "does not exist"),
+        (["someone/model"], "hf download"),
+        ([str(bare), "--out", str(bare)], "own folder"),
+    ]:
+        assert script.main(arguments) == 1
+        assert says in capsys.readouterr().err
+    other = make_checkpoint(tmp_path / "other", "qwen3", head=False)
+    assert script.main([str(bare), "--out", str(other)]) == 1
+    assert "holds a model already" in capsys.readouterr().err

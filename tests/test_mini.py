@@ -1,0 +1,241 @@
+"""The generators, formats and tokenizer behind the bundled model `mini`, and the model as it ships."""
+
+from __future__ import annotations
+
+import json
+import random
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "scripts" / "mini"))
+
+pytest.importorskip("reasoning_gym")
+torch = pytest.importorskip("torch")
+
+import corpus  # noqa: E402
+import demonstrations  # noqa: E402
+import formats  # noqa: E402
+import outcomes  # noqa: E402
+import questions  # noqa: E402
+import runner  # noqa: E402
+import vocabulary  # noqa: E402
+
+MODEL = ROOT / "models" / "mini"
+DATA = ROOT / "data" / "mini"
+
+
+def _records(name: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (DATA / name).read_text(encoding="utf-8").splitlines()]
+
+
+@pytest.mark.parametrize("family", list(questions.FAMILIES))
+def test_the_right_plan_gives_the_reference_answer(family: str) -> None:
+    for question in questions.draw(family, 7_000, 12):
+        plan = demonstrations.PLANS[family](question)
+        seen = runner.run_cells([cell.code for cell in plan.right])
+        assert formats.same_answer(formats.tidy(seen[-1]), question.answer), (question, seen)
+
+
+@pytest.mark.parametrize("family", list(questions.FAMILIES))
+def test_every_plan_has_a_slip_that_goes_wrong_somewhere(family: str) -> None:
+    wrong = 0
+    for question in questions.draw(family, 8_000, 12):
+        plan = demonstrations.PLANS[family](question)
+        slip = plan.slips[0]
+        seen = runner.run_cells([cell.code for cell in plan.right[: slip.at] + slip.cells])
+        wrong += not formats.same_answer(formats.tidy(seen[-1]), question.answer)
+    assert wrong >= 5
+
+
+def test_drawing_is_reproducible_and_excludes_what_it_is_told() -> None:
+    first = questions.draw("lcm", 5, 20)
+    assert first == questions.draw("lcm", 5, 20)
+    others = questions.draw("lcm", 5, 20, frozenset(q.text for q in first))
+    assert not {q.text for q in first} & {q.text for q in others}
+    with pytest.raises(ValueError, match="no family 'lmc'"):
+        questions.draw("lmc", 5, 1)
+
+
+def test_shipped_test_questions_are_the_generated_ones() -> None:
+    shipped = _records("test.jsonl")
+    assert [(r["question"], r["answer"]) for r in shipped] == [(q.text, q.answer) for q in questions.test_questions()]
+    assert len(shipped) == 500
+    assert len({r["id"] for r in shipped}) == 500
+    counts = Counter(r["type"] for r in shipped)
+    assert counts["gsm_symbolic"] == 80
+    assert set(counts.values()) == {80, 30}
+
+
+def test_no_test_question_is_a_training_question() -> None:
+    test = {r["question"] for r in _records("test.jsonl")}
+    train = {r["question"] for r in _records("train.jsonl")}
+    assert len(train) >= 3000
+    assert not test & train
+    assert not test & {q.text for q in questions.train_questions(dict.fromkeys(questions.FAMILIES, 30))}
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [("2+3*4", 14), ("(7-2)*3", 15), ("-4/8", -0.5), ("0.1+0.2", 0.3), ("50/100*74", 37)]
+)
+def test_arithmetic(text: str, value: float) -> None:
+    assert float(questions.arithmetic(text)) == pytest.approx(value)
+
+
+@pytest.mark.parametrize("text", ["2+", "__import__('os')", "1/0", "a+1", "2**9", ""])
+def test_arithmetic_takes_nothing_else(text: str) -> None:
+    with pytest.raises(ValueError, match="not plain arithmetic"):
+        questions.arithmetic(text)
+
+
+def test_worked_solutions_give_their_true_equations() -> None:
+    text = (
+        "He has 3 times as many, so 35 × 3 = 105 kiwi\nTotal: 105 + 35 = 140\nwrong: 2 + 2 = 5\n53 x €13 = €689\n#### 1"
+    )
+    found = [(e.expression, e.value) for e in questions.read_worked_solution(text)]
+    assert found == [("35*3", "105"), ("105+35", "140"), ("53*13", "689")]
+
+
+def test_word_problems_reuse_earlier_results() -> None:
+    equations = [questions.Equation("", "35*3", "105"), questions.Equation("", "105+35", "140")]
+    assert demonstrations._assignments(equations) == ["a=35*3", "b=a+35"]
+
+
+def test_demonstrations_are_right_often_and_wrong_often() -> None:
+    rng = random.Random(3)
+    drawn = [q for family in questions.FAMILIES for q in questions.draw(family, 6_000, 10)]
+    right = {"firm": [0, 0], "shaky": [0, 0]}
+    for question in drawn:
+        plan = demonstrations.PLANS[question.type](question)
+        thoughts = demonstrations.demonstrate(plan, demonstrations.Rates(), rng)
+        seen = runner.run_cells([thought.code for thought in thoughts])
+        right[plan.care][formats.same_answer(formats.tidy(seen[-1]), question.answer)] += 1
+    share = {care: good / (good + bad) for care, (bad, good) in right.items()}
+    assert 0.6 < share["firm"] < 0.95
+    assert 0.2 < share["shaky"] < 0.65
+
+
+def test_observations_are_shown_as_the_tool_shows_them() -> None:
+    cells = ["a=1/3\nprint(a)", "print(a*3)", "print(7)", 'print("x", a)', "print(b)"]
+    seen = runner.run_cells(cells)
+    assert seen[:4] == ["0.3333", "1.0", "7", "x 0.3333333333333333"]
+    assert seen[4].startswith("NameError")
+
+
+def test_a_program_that_does_not_end_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runner, "LIMIT_S", 0.7)
+    pool = runner.Runner(1)
+    seen = pool.last(
+        [["print(1)"], ["while True: pass"], ["a=2", "print(a)"], ["import os; os._exit(1)"], ["print(input())"]]
+    )
+    pool.close()
+    assert seen[0] == "1"
+    assert seen[1].startswith("TimeError")
+    assert seen[2] == "2"
+    assert all("Error" in text for text in seen[3:])
+
+
+def test_steps_are_read_back() -> None:
+    assert formats.read_step(formats.code_step("First, add.", "a=1\nprint(a)")) == ("a=1\nprint(a)", None)
+    assert formats.read_step(formats.final_step("Done.", "$7$")) == (None, "7")
+    assert formats.read_step("<step>\n<p>\nnothing") == (None, None)
+    both = formats.code_step("x", "1") + formats.final_step("y", "2")
+    assert formats.read_step(both) == (None, None)
+
+
+def test_area_under_curve() -> None:
+    assert outcomes.area_under_curve([0.1, 0.9, 0.5], [False, True, True]) == 1.0
+    assert outcomes.area_under_curve([0.5, 0.5], [False, True]) == 0.5
+    assert outcomes.area_under_curve([0.9, 0.1], [False, True]) == 0.0
+
+
+def test_corpus_pads_and_resumes_the_same_batches() -> None:
+    rows = [[([5] * n, False, 0), ([6] * n, True, 1)] for n in range(1, 40)]
+    laid = corpus.lay_out(rows)
+    batch = laid.batch([0, 2])
+    assert batch.ids.tolist() == [[5, 6, 0, 0, 0, 0], [5, 5, 5, 6, 6, 6]]
+    assert batch.learn.tolist()[1] == [False] * 3 + [True] * 3
+    assert batch.reward.tolist()[1] == [0] * 5 + [1]
+    first, second = laid.batches(100, 4), laid.batches(100, 4)
+    for _ in range(30):
+        assert torch.equal(next(first).ids, next(second).ids)
+
+
+@pytest.fixture(scope="module")
+def tokenizer() -> Any:
+    transformers = pytest.importorskip("transformers")
+    return transformers.AutoTokenizer.from_pretrained(MODEL)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "  two  spaces ,and a comma .",
+        "héllo wörld 日本 ☃ \x00\x07",
+        "12345 0012 3.14159\n\n\t x\r\n",
+        formats.head("What is 2+2?") + formats.code_step("First, add.", "print(2+2)") + formats.observed("4") + "\n",
+        formats.final_step("That is the result.", "4") + "\n",
+        "</step></p><p>Final Answer:```python```<|pad|x",
+    ],
+)
+def test_the_tokenizer_loses_nothing(tokenizer: Any, text: str) -> None:
+    ids = tokenizer(text)["input_ids"]
+    assert tokenizer.decode(ids) == text
+    assert tokenizer.decode(ids, skip_special_tokens=True) == text
+
+
+def test_tags_and_numbers_are_one_token(tokenizer: Any) -> None:
+    for tag in vocabulary.TAGS:
+        assert len(tokenizer(tag)["input_ids"]) == 1, tag
+    for number in range(1000):
+        assert len(tokenizer(str(number))["input_ids"]) == 1
+
+
+def test_a_prompt_tokenises_as_inside_a_demonstration(tokenizer: Any) -> None:
+    rng = random.Random(1)
+    for question in [q for family in questions.FAMILIES for q in questions.draw(family, 9_000, 3)]:
+        drawn = corpus.write_demonstration(question, demonstrations.Rates(), rng)
+        if drawn is None:
+            continue
+        pieces = [text for text, _ in drawn.pieces]
+        apart = [token for text in pieces for token in tokenizer(text)["input_ids"]]
+        assert tokenizer("".join(pieces))["input_ids"] == apart
+
+
+def test_the_shipped_model_is_a_stock_llama_with_a_value_head() -> None:
+    config = json.loads((MODEL / "config.json").read_text())
+    assert config["architectures"] == ["LlamaForCausalLM"]
+    assert config["value_model"] is True
+    assert config["max_position_embeddings"] == vocabulary.CONTEXT
+    head = torch.load(MODEL / "value_head.pth", weights_only=True)
+    assert head["v_head.summary.weight"].shape == (1, config["hidden_size"])
+    assert head["v_head.summary.bias"].shape == (1,)
+    stored = sum(path.stat().st_size for folder in (MODEL, DATA) for path in folder.iterdir())
+    assert stored <= 10_000_000
+
+
+def test_the_sampler_computes_what_transformers_computes(tokenizer: Any) -> None:
+    import network
+    import sampler
+    import transformers
+
+    model = transformers.LlamaForCausalLM.from_pretrained(MODEL, dtype=torch.float32).eval()
+    head = network.load_head(MODEL)
+    prompts = [
+        tokenizer(formats.head(text))["input_ids"] for text in ("Calculate 2 + 3.", "Solve for x: 12*x + 5 = 29")
+    ]
+    with torch.no_grad():
+        expected = [float(head(model.model(torch.tensor([ids])).last_hidden_state[0, -1])) for ids in prompts]
+        greedy = [
+            model.generate(torch.tensor([ids]), max_new_tokens=20, do_sample=False)[0, len(ids) :] for ids in prompts
+        ]
+    ours = sampler.Sampler(model, head, torch.float32)
+    assert ours.values(prompts) == pytest.approx(expected, abs=1e-5)
+    drawn = ours.sample(prompts, 1, 0.0, [2], torch.Generator(), 20)
+    for row, reference in zip(drawn, greedy, strict=True):
+        assert row[0] == reference.tolist()[: len(row[0])]
