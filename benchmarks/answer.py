@@ -1,6 +1,6 @@
 """The answer checker's figures, with math-verify side by side in the same run.
 
-    python benchmarks/answer.py [--data DIR] [--quick]
+    python benchmarks/answer.py [--data DIR] [--every N]
 
 Without --data only the labelled suite and the hostile texts are run. DIR holds `math/math_testset_annotation.json`.
 """
@@ -71,12 +71,9 @@ def math_verify_judge() -> Judge | None:
 
     logging.disable(logging.CRITICAL)
 
-    def wrapped(text: str) -> str:  # it reads LaTeX between dollar signs only
-        return f"${text}$" if "\\" in text and "$" not in text else text
-
     def judge(gold: str, pred: str) -> bool:
         try:
-            return bool(verify(parse(f"${gold}$"), parse(wrapped(pred))))
+            return bool(verify(parse(f"${gold}$"), parse(f"${pred}$")))
         except Exception:  # whatever it raises is its answer: not equal
             return False
 
@@ -201,13 +198,13 @@ def main() -> int:
     """Prints the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, help="folder of the benchmark data")
-    parser.add_argument("--quick", action="store_true", help="every tenth pair")
+    parser.add_argument("--every", type=int, default=1, help="take every n-th pair only")
     parser.add_argument("--alone", action="store_true", help="without math-verify")
     parser.add_argument("--verbose", action="store_true", help="list every pair that was judged wrongly")
     arguments: Any = parser.parse_args()
     warnings.simplefilter("ignore")
     rival = None if arguments.alone else math_verify_judge()
-    step = 10 if arguments.quick else 1
+    step = max(arguments.every, 1)
     suite = [Pair(pair.gold, pair.pred, pair.equal) for pair in suite_pairs()][::step]
     compare("labelled suite", suite, rival, arguments.verbose)
     path = arguments.data / "math" / "math_testset_annotation.json" if arguments.data else None

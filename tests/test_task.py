@@ -69,7 +69,7 @@ def test_numbers_are_answers_too() -> None:
         ("q.jsonl", '{"question": "a", "answer": {"x": 1}}', "`answer` must be"),
         ("q.jsonl", '{"question": "a", "answer": true}', "`answer` must be"),
         ("q.jsonl", '{"question": "a", "id": [1]}', "`id` must be"),
-        ("q.jsonl", '{"question": "ab\\ud800"}', r"q\.jsonl:1: character 2 of the question is half of a surrogate pair"),
+        ("q.jsonl", '{"question": "ab\\ud800"}', "q.jsonl:1: character 2 of the question is half of"),
         ("q.jsonl", '{"question": "a", "id": "1"}\n{"question": "b", "id": 1}', r":2: id '1' stands at .*:1 too"),
         ("q.jsonl", "\n\n", "holds no question"),
         ("q.json", "", "holds no question"),

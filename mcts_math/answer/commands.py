@@ -116,7 +116,8 @@ def _scan_accent(scanner: Scanner, name: str) -> None:
         scanner.add("sym", content + " bar")
         return
     for letter in content:
-        scanner.add("sym", letter)
+        if len(content) > 1 or not scan_known(scanner, letter):
+            scanner.add("sym", letter)
 
 
 def _scan_text(scanner: Scanner, name: str) -> None:

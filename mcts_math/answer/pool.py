@@ -18,7 +18,7 @@ import time
 from collections import OrderedDict, deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -27,6 +27,8 @@ from mcts_math.answer.verdict import DEFAULT_POLICY, Policy, Status, Verdict
 from mcts_math.errors import CheckerError
 
 _START_LIMIT_S: Final = 60.0
+_BATCH: Final = 16  # pairs handed to a worker at once by `check_many`
+_BATCH_CHARS: Final = 4000  # what a pipe holds without waiting for its reader
 _ROOT: Final = str(Path(__file__).resolve().parents[2])
 _EASY: Final = re.compile(r"-?\d{1,15}(?:\.\d{1,15})?\Z", re.ASCII)
 
@@ -53,8 +55,9 @@ class _Worker:
         self._input, self._output = self._process.stdin, self._process.stdout
         self._poll = select.poll()
         self._poll.register(self._output, select.POLLIN)
+        self._received = b""
         try:
-            greeting = self._receive(_START_LIMIT_S)
+            greeting = self.receive(_START_LIMIT_S)
         except _CutError as error:
             self.kill()
             raise CheckerError(f"a worker of the answer checker did not start: {error}") from error
@@ -62,27 +65,27 @@ class _Worker:
             self.kill()
             raise CheckerError(f"a worker of the answer checker can't run: {greeting['error']}")
 
-    def ask(self, job: dict[str, Any], limit_s: float) -> dict[str, Any]:
-        """The reply to one job; the worker is of no use after `_CutError`."""
+    def send(self, jobs: Iterable[dict[str, Any]]) -> None:
+        """Hands over jobs; they are answered one after the other."""
         try:
-            self._input.write(json.dumps(job).encode() + b"\n")
+            self._input.write(b"".join(json.dumps(job).encode() + b"\n" for job in jobs))
             self._input.flush()
         except OSError as error:
             raise _CutError("the worker died") from error
-        return self._receive(limit_s)
 
-    def _receive(self, limit_s: float) -> dict[str, Any]:
+    def receive(self, limit_s: float) -> dict[str, Any]:
+        """The next reply; the worker is of no use after `_CutError`."""
         deadline = time.monotonic() + limit_s
-        received = b""
-        while not received.endswith(b"\n"):
+        while b"\n" not in self._received:
             left = deadline - time.monotonic()
             if left <= 0 or not self._poll.poll(left * 1000):
                 raise _CutError(f"cut after {limit_s:g} s")
             chunk = os.read(self._output.fileno(), 1 << 16)
             if not chunk:
                 raise _CutError("the worker died")
-            received += chunk
-        reply: dict[str, Any] = json.loads(received)
+            self._received += chunk
+        line, _, self._received = self._received.partition(b"\n")
+        reply: dict[str, Any] = json.loads(line)
         return reply
 
     def kill(self) -> None:
@@ -96,7 +99,18 @@ class _Worker:
                 continue  # what was still in the buffer of a dead worker
 
 
-_Job = tuple["Future[Verdict]", Gold, str]
+@dataclass(frozen=True)
+class _Job:
+    """One pair and the future of its verdict."""
+
+    future: Future[Verdict]
+    gold: str | tuple[str, ...]
+    pred: str
+
+    @property
+    def size(self) -> int:
+        """Characters to send."""
+        return len(self.pred) + (len(self.gold) if isinstance(self.gold, str) else sum(map(len, self.gold)))
 
 
 class CheckerPool:
@@ -130,7 +144,7 @@ class CheckerPool:
         self.policy = policy
         self._limit_s = limit_s
         self._memory_mb = memory_mb
-        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[list[_Job] | None] = queue.SimpleQueue()
         self._cache: OrderedDict[tuple[Gold, str], Verdict] = OrderedDict()
         self._cache_size = cache_size
         self._lock = threading.Lock()
@@ -158,12 +172,46 @@ class CheckerPool:
         Raises:
             CheckerError: the pool is closed.
         """
+        job = self._prepare(gold, pred)
+        if not job.future.done():
+            self._enqueue([job])
+        return job.future
+
+    def check_many(self, pairs: Iterable[tuple[Gold, str]]) -> Iterator[Verdict]:
+        """Verdicts of many (gold, answer) pairs, in order, as they come in, over all workers."""
+        window: deque[Future[Verdict]] = deque()
+        batch: list[_Job] = []
+
+        def flush() -> None:
+            if batch:
+                self._enqueue(batch.copy())
+                batch.clear()
+
+        for gold, pred in pairs:
+            job = self._prepare(gold, pred)
+            window.append(job.future)
+            if not job.future.done():
+                batch.append(job)
+            full = len(window) > 8 * _BATCH * self.num_workers
+            if full or len(batch) == _BATCH or sum(job.size for job in batch) > _BATCH_CHARS:
+                flush()  # before any wait below: the first of the window may be in the batch
+            while window and (full or window[0].done()):
+                yield window.popleft().result()
+                full = False
+        flush()
+        while window:
+            yield window.popleft().result()
+
+    def _prepare(self, gold: Gold, pred: str) -> _Job:
+        """A job, whose verdict is set where no worker is needed."""
         golds = gold if isinstance(gold, str) else tuple(gold)
-        future: Future[Verdict] = Future()
+        job = _Job(Future(), golds, pred)
         verdict = easy_verdict(golds, pred, self.policy) or self._known((golds, pred))
         if verdict is not None:
-            future.set_result(verdict)
-            return future
+            job.future.set_result(verdict)
+        return job
+
+    def _enqueue(self, jobs: list[_Job]) -> None:
         with self._lock:
             if self._closed:
                 raise CheckerError("the answer checker was closed")
@@ -172,18 +220,7 @@ class CheckerPool:
                 thread = threading.Thread(target=self._serve, name=f"checker-{len(self._threads)}", daemon=True)
                 self._threads.append(thread)
                 thread.start()
-        self._jobs.put((future, golds, pred))
-        return future
-
-    def check_many(self, pairs: Iterable[tuple[Gold, str]]) -> Iterator[Verdict]:
-        """Verdicts of many (gold, answer) pairs, in order, as they come in, over all workers."""
-        window: deque[Future[Verdict]] = deque()
-        for gold, pred in pairs:
-            window.append(self.submit(gold, pred))
-            while window and (window[0].done() or len(window) > 64 * self.num_workers):
-                yield window.popleft().result()
-        while window:
-            yield window.popleft().result()
+        self._queue.put(jobs)
 
     def close(self) -> None:
         """Ends the workers after the jobs that are queued. Calling it again does nothing."""
@@ -193,7 +230,7 @@ class CheckerPool:
             self._closed = True
             threads = list(self._threads)
         for _ in threads:
-            self._jobs.put(None)
+            self._queue.put(None)
         for thread in threads:
             thread.join()
 
@@ -204,40 +241,47 @@ class CheckerPool:
                 self._cache.move_to_end(key)
             return verdict
 
-    def _remember(self, key: tuple[Gold, str], verdict: Verdict) -> None:
+    def _remember(self, job: _Job, verdict: Verdict) -> None:
         with self._lock:
-            self._pending -= 1
-            self._cache[key] = verdict
+            self._cache[job.gold, job.pred] = verdict
             while len(self._cache) > self._cache_size:
                 self._cache.popitem(last=False)
 
     def _serve(self) -> None:
         """The thread of one worker: feeds it jobs, replaces it when it had to be killed."""
         worker: _Worker | None = None
-        while (job := self._jobs.get()) is not None:
-            future, gold, pred = job
-            if not future.set_running_or_notify_cancel():
-                with self._lock:
-                    self._pending -= 1
-                continue
-            try:
-                worker = worker or _Worker(self._memory_mb)
-                reply = worker.ask({"gold": gold, "pred": pred, "policy": asdict(self.policy)}, self._limit_s)
-                verdict = Verdict(Status(reply["status"]), reply["reason"], reply["gold"], reply["pred"])
-            except _CutError as cut:
-                if worker is not None:
-                    worker.kill()
-                worker = None
-                verdict = Verdict(Status.TIMEOUT, str(cut), str(gold)[:200], pred[:200])
-            except Exception as error:  # of infrastructure: the caller must see it, and the thread must live
-                with self._lock:
-                    self._pending -= 1
-                future.set_exception(error if isinstance(error, CheckerError) else CheckerError(repr(error)))
-                continue
-            self._remember((gold, pred), verdict)
-            future.set_result(verdict)
+        while (jobs := self._queue.get()) is not None:
+            waiting = deque(job for job in jobs if job.future.set_running_or_notify_cancel())
+            while waiting:
+                try:
+                    worker = worker or _Worker(self._memory_mb)
+                    self._work(worker, waiting)
+                except _CutError as cut:  # of the first one that waits; the others get a new worker
+                    if worker is not None:
+                        worker.kill()
+                    worker = None
+                    self._settle(waiting, Verdict(Status.TIMEOUT, str(cut), "", ""))
+                except Exception as error:  # of the infrastructure: the callers must see it, and the thread must live
+                    problem = error if isinstance(error, CheckerError) else CheckerError(repr(error))
+                    while waiting:
+                        waiting.popleft().future.set_exception(problem)
+            with self._lock:
+                self._pending -= 1
         if worker is not None:
             worker.kill()
+
+    def _work(self, worker: _Worker, waiting: deque[_Job]) -> None:
+        """Has a worker answer all jobs that wait, in order; those answered no longer wait."""
+        policy = asdict(self.policy)
+        worker.send({"gold": job.gold, "pred": job.pred, "policy": policy} for job in waiting)
+        while waiting:
+            reply = worker.receive(self._limit_s)
+            self._settle(waiting, Verdict(Status(reply["status"]), reply["reason"], reply["gold"], reply["pred"]))
+
+    def _settle(self, waiting: deque[_Job], verdict: Verdict) -> None:
+        job = waiting.popleft()
+        self._remember(job, verdict)
+        job.future.set_result(verdict)
 
 
 def easy_verdict(gold: Gold, pred: str, policy: Policy) -> Verdict | None:

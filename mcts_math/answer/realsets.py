@@ -37,7 +37,7 @@ def real_set(node: Node) -> Pieces | None:
     if isinstance(node, Group):
         return _group_set(node)
     if isinstance(node, SetOp):
-        parts = [real_set(item) for item in node.items]
+        parts = [real_set(item) or _point(item) for item in node.items]
         known = [part for part in parts if part is not None]
         if len(known) != len(parts):
             return None
@@ -80,6 +80,12 @@ def position(node: Node) -> float | None:
     except UndefinedError:
         return None
     return None if isinstance(value, complex) else float(value)
+
+
+def _point(node: Node) -> Pieces | None:
+    """A number as the set of itself (`{1, 2} ∪ {3}`, where the last braces may group)."""
+    at = position(node)
+    return None if at is None else (Piece(node, node, True, True, at, at),)
 
 
 def _group_set(node: Group) -> Pieces | None:

@@ -117,6 +117,8 @@ def _constants_equal(left: Node, right: Node, policy: Policy) -> bool:
                 if abs(value.imag) > CLOSE * abs(value):
                     return False
                 value = value.real
+            if _near(float_of(decimal.value), value, 1e-12):
+                return decimal.is_float or _precisely_equal(left, right, {}, False, False)
             if decimal.is_float:
                 return _near(float_of(decimal.value), value, CLOSE)
             return policy.rounding and rounds_to(decimal, Fraction(value), policy)

@@ -14,91 +14,20 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
+from mcts_math.engine.jobs import Counters, Job, Prefill, Row
 from mcts_math.engine.kv import KVBlock
 from mcts_math.engine.model import CausalModel
 from mcts_math.engine.prefix import PrefixCache
 from mcts_math.engine.sampling import BatchSampling, UniformStream
-from mcts_math.engine.text import StopMatcher
 from mcts_math.errors import EngineError
-from mcts_math.requests import Sample, Sampling
+from mcts_math.requests import Sample
 
 _HEADROOM = 32  # columns that a row must be able to grow when it is admitted
 _PADDING_SHARE = 1.25  # a group may compute this many times the tokens that its prompts need one by one
-
-
-@dataclass(eq=False, slots=True)
-class Job:
-    """A prompt, what is wanted of it, and what came of it.
-
-    Attributes:
-        prompt: its tokens, fewer than the model's context.
-        num_samples: 0 asks for the value alone.
-        sampling, seed: as in `requests.Generate`.
-        want_value: the value is wanted; the model must have a head.
-        samples: None where not finished.
-        value: v of the prompt.
-        num_cached: prompt tokens that came from the prefix cache.
-    """
-
-    prompt: tuple[int, ...]
-    num_samples: int = 0
-    sampling: Sampling = field(default_factory=Sampling)
-    seed: int = 0
-    want_value: bool = False
-    samples: list[Sample | None] = field(init=False)
-    value: float | None = None
-    num_cached: int = 0
-    serial: int = 0
-    cancelled: bool = False
-
-    def __post_init__(self) -> None:
-        self.samples = [None] * self.num_samples
-
-    @property
-    def is_done(self) -> bool:
-        return None not in self.samples and (self.value is not None or not self.want_value)
-
-
-@dataclass(eq=False, slots=True)
-class _Row:
-    """One sample on its way. In the batch, the keys and values of all its tokens but the last are computed."""
-
-    job: Job
-    index: int
-    stream: UniformStream
-    matcher: StopMatcher
-    ids: list[int] = field(default_factory=list)
-    logprob: float = 0.0
-
-    @property
-    def num_tokens(self) -> int:
-        return len(self.job.prompt) + len(self.ids)
-
-
-@dataclass(eq=False, slots=True)
-class _Prefill:
-    """Tokens to compute for the sake of some rows; for a row that was put off, its own tokens are among them."""
-
-    job: Job
-    tokens: tuple[int, ...]
-    rows: list[_Row]
-
-
-@dataclass(slots=True)
-class Counters:
-    """What a batch has done since it was made."""
-
-    num_generated_tokens: int = 0
-    num_prompt_tokens: int = 0
-    num_cached_tokens: int = 0
-    num_decode_steps: int = 0
-    num_prefills: int = 0
-    num_put_off: int = 0
 
 
 class Batch:
@@ -124,9 +53,9 @@ class Batch:
         self._max_cells = max_batch_tokens
         self._max_prefill = max_prefill_tokens
         self._cache = PrefixCache(prefix_cache_tokens)
-        self._waiting: deque[_Prefill] = deque()
-        self._values_waiting: deque[_Prefill] = deque()
-        self._rows: list[_Row] = []
+        self._waiting: deque[Prefill] = deque()
+        self._values_waiting: deque[Prefill] = deque()
+        self._rows: list[Row] = []
         self._block = KVBlock(model.layout, model.device, 0, 0)
         self._num_jobs = 0
         self._sampling = BatchSampling([], model.device)
@@ -141,12 +70,12 @@ class Batch:
         """Queues a job, first come first served; values alone go first, since they occupy no row."""
         job.serial = self._num_jobs = self._num_jobs + 1
         if not job.num_samples:
-            self._values_waiting.append(_Prefill(job, job.prompt, []))
+            self._values_waiting.append(Prefill(job, job.prompt, []))
             return
         matcher = self._model.codec.matcher(job.sampling.stop)
-        rows = [_Row(job, i, UniformStream(job.seed + i), matcher) for i in range(job.num_samples)]
+        rows = [Row(job, i, UniformStream(job.seed + i), matcher) for i in range(job.num_samples)]
         for first in range(0, len(rows), self._max_rows):
-            self._waiting.append(_Prefill(job, job.prompt, rows[first : first + self._max_rows]))
+            self._waiting.append(Prefill(job, job.prompt, rows[first : first + self._max_rows]))
 
     @torch.inference_mode()
     def cancel(self, job: Job) -> None:
@@ -164,7 +93,7 @@ class Batch:
             self._decode(done)
         return done
 
-    def _admit(self) -> list[_Prefill]:
+    def _admit(self) -> list[Prefill]:
         admitted = [unit for unit in self._values_waiting if not unit.job.cancelled]
         self._values_waiting.clear()
         rows, width = len(self._rows), self._block.width
@@ -180,7 +109,7 @@ class Batch:
             self._waiting.popleft()
         return admitted
 
-    def _prefill(self, units: list[_Prefill], done: list[Job]) -> None:
+    def _prefill(self, units: list[Prefill], done: list[Job]) -> None:
         """Computes prompts, group by group; a later group finds what an earlier one has left in the prefix cache."""
         while units:
             needs = {id(unit): self._num_needed(unit.tokens) for unit in units}
@@ -201,7 +130,7 @@ class Batch:
         """Tokens that must be computed, the last one in any case: its logits are wanted."""
         return len(tokens) - min(self._cache.match(tokens), len(tokens) - 1)
 
-    def _prefill_group(self, group: Sequence[_Prefill], num_new: int, done: list[Job]) -> None:
+    def _prefill_group(self, group: Sequence[Prefill], num_new: int, done: list[Job]) -> None:
         """Computes the last `num_new` tokens of each prompt and starts its rows."""
         device, end = self._model.device, max(len(unit.tokens) for unit in group)
         block = KVBlock(self._model.layout, device, len(group), end)
@@ -231,7 +160,7 @@ class Batch:
         self._start_rows(group, block, result.logits, done)
 
     def _account(
-        self, group: Sequence[_Prefill], reused: list[int], values: list[float], block: KVBlock, done: list[Job]
+        self, group: Sequence[Prefill], reused: list[int], values: list[float], block: KVBlock, done: list[Job]
     ) -> None:
         """Notes values and counts of computed prompts, and leaves their keys and values in the prefix cache."""
         self.counters.num_prefills += 1
@@ -250,7 +179,7 @@ class Batch:
             if not job.num_samples:
                 done.append(job)
 
-    def _start_rows(self, group: Sequence[_Prefill], block: KVBlock, logits: Tensor, done: list[Job]) -> None:
+    def _start_rows(self, group: Sequence[Prefill], block: KVBlock, logits: Tensor, done: list[Job]) -> None:
         """Samples the first token of the rows of computed prompts and lets them join the batch."""
         rows = [(i, row) for i, unit in enumerate(group) for row in unit.rows]
         if not rows:
@@ -266,7 +195,7 @@ class Batch:
             self._join(going[i], block, i, len(unit.tokens))
         self._refresh()
 
-    def _join(self, rows: list[_Row], source: KVBlock, source_row: int, length: int) -> None:
+    def _join(self, rows: list[Row], source: KVBlock, source_row: int, length: int) -> None:
         if not rows:
             return
         first, block = len(self._rows), self._block
@@ -299,7 +228,7 @@ class Batch:
         self._drop(finished)
 
     def _draw(
-        self, sampling: BatchSampling, logits: Tensor, rows: Sequence[_Row]
+        self, sampling: BatchSampling, logits: Tensor, rows: Sequence[Row]
     ) -> tuple[Tensor, list[tuple[int, float]]]:
         numbers = [row.stream.at(len(row.ids)) for row in rows] if sampling.needs_numbers else []
         tokens, logprobs = sampling.draw(logits, numbers)
@@ -307,7 +236,7 @@ class Batch:
         pairs = torch.stack((tokens.double(), logprobs.double()), dim=1).tolist()
         return tokens, [(int(token), logprob) for token, logprob in pairs]
 
-    def _accept(self, row: _Row, token: int, logprob: float, done: list[Job]) -> bool:
+    def _accept(self, row: Row, token: int, logprob: float, done: list[Job]) -> bool:
         """Takes a token into its row; True where that ends the row."""
         _require_finite(logprob, "log-probability")
         row.ids.append(token)
@@ -355,7 +284,7 @@ class Batch:
             row = self._rows[last]
             tokens = row.job.prompt + tuple(row.ids)
             self._keep(self._block, last, tokens[:-1])
-            self._waiting.appendleft(_Prefill(row.job, tokens, [row]))
+            self._waiting.appendleft(Prefill(row.job, tokens, [row]))
             self._drop([last])
             self.counters.num_put_off += 1
 

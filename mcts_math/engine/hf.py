@@ -26,7 +26,8 @@ import torch
 
 from mcts_math.engine import checkpoint as checkpoints
 from mcts_math.engine import model as models
-from mcts_math.engine.batch import Batch, Counters, Job
+from mcts_math.engine.batch import Batch
+from mcts_math.engine.jobs import Counters, Job
 from mcts_math.engine.model import CausalModel
 from mcts_math.errors import EngineError
 from mcts_math.requests import Evaluate, Evaluation, Generate, Generation, Sample, Sampling
@@ -86,6 +87,7 @@ class HFEngine:
         max_batch_tokens: int | None = None,
         max_prefill_tokens: int | None = None,
         prefix_cache_tokens: int | None = None,
+        num_threads: int | None = None,
     ) -> HFEngine:
         """Loads a checkpoint; this takes a while and blocks.
 
@@ -103,11 +105,16 @@ class HFEngine:
                 a GPU.
             prefix_cache_tokens: most tokens whose keys and values are kept for later requests that begin alike; 0
                 keeps none; None: a fifth of the free memory, at most 2 GiB on a CPU.
+            num_threads: threads that torch computes with on a CPU, in the whole process; None leaves it as it is. Each
+                operation waits for the slowest of them: where other programs want the same cores, fewer are faster.
 
         Raises:
             CheckpointError: the checkpoint is missing, incomplete or wrong.
             EngineError: a device, dtype or limit that can't be had.
         """
+        if num_threads is not None:
+            _require_positive("num_threads", num_threads)
+            torch.set_num_threads(num_threads)
         checkpoint = checkpoints.inspect(model_dir, need_value=need_value)
         checkpoint = checkpoints.download(checkpoint, need_value=need_value)
         model = models.load(
@@ -120,8 +127,7 @@ class HFEngine:
             "max_prefill_tokens": max_prefill_tokens if max_prefill_tokens is not None else 4096 if on_cpu else 16384,
         }
         for name, limit in limits.items():
-            if limit < 1:
-                raise EngineError(f"{name} must be at least 1, not {limit}")
+            _require_positive(name, limit)
         kept = prefix_cache_tokens if prefix_cache_tokens is not None else _tokens(model, 0.2, 2 << 30)
         return cls(model, Batch(model, **limits, prefix_cache_tokens=kept))
 
@@ -278,6 +284,11 @@ def _check(sampling: Sampling, num_samples: int) -> None:
     for rule, broken in wrong:
         if broken:
             raise EngineError(f"{rule} (num_samples={num_samples}, {sampling})")
+
+
+def _require_positive(name: str, limit: int) -> None:
+    if limit < 1:
+        raise EngineError(f"{name} must be at least 1, not {limit}")
 
 
 def _tokens(model: CausalModel, share: float, most_on_cpu: int) -> int:

@@ -12,6 +12,8 @@ import pickle
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from mcts_math.engine.checkpoint import HEAD_BIAS, HEAD_PTH, HEAD_SAFETENSORS, HEAD_WEIGHT, Checkpoint
@@ -80,8 +82,6 @@ def save_value_head(head: ValueHead, folder: Path, *, pth: bool = True, safetens
     Returns:
         The files written.
     """
-    from safetensors.torch import save_file
-
     tensors, written = head.published_tensors(), []
     if safetensors:
         written.append(folder / HEAD_SAFETENSORS)
@@ -121,13 +121,11 @@ def _read_tensors(file: Path) -> dict[str, Tensor]:
     """The head's tensors of a safetensors file, or all tensors of a pickled one (read with weights_only)."""
     try:
         if file.suffix == ".safetensors":
-            from safetensors import safe_open
-
             with safe_open(file, framework="pt") as opened:
                 wanted = {HEAD_WEIGHT, HEAD_BIAS}
                 return {name: opened.get_tensor(name) if name in wanted else torch.empty(0) for name in opened.keys()}  # noqa: SIM118 - no dictionary
         content = torch.load(file, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, ValueError, EOFError, pickle.UnpicklingError) as error:
+    except (OSError, RuntimeError, ValueError, EOFError, pickle.UnpicklingError, SafetensorError) as error:
         raise CheckpointError(f"{file} can't be read: {error}") from error
     if not isinstance(content, dict) or not all(isinstance(tensor, Tensor) for tensor in content.values()):
         raise CheckpointError(f"{file} must hold a dictionary of tensors")

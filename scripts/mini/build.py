@@ -4,14 +4,14 @@ Stages, each skipped when its output is complete, so that a stopped run goes on 
 checkpoint, at most two minutes back):
 
 1. corpus: questions, demonstrations, tokenizer.
-2. policy: cross-entropy on the demonstrations.
+2. policy: cross-entropy on the demonstrations; then `focus`, the same on fewer word problems and more number copying.
 3. outcomes: the policy's own sampled solutions of fresh questions, with their rewards.
-4. joint: policy loss on new demonstrations and value loss on the outcomes, in one model, so that the trunk learns to
+4. joint: policy loss on demonstrations and value loss on the outcomes, in one model, so that the trunk learns to
    represent the value and the head stays linear.
 5. export: `models/mini` and `data/mini`.
 6. evaluate: greedy, majority of five, SBS(3, 5) on the test questions; areas under the curve of the values.
 
-About an hour and a half on two cores. Intermediate files: `outputs/mini`.
+An hour and a half on two cores. Intermediate files: `outputs/mini`.
 """
 
 from __future__ import annotations
@@ -32,13 +32,14 @@ import vocabulary
 from corpus import Batch, Corpus
 from demonstrations import Rates
 from network import ValueHead, fresh_model, save_checkpoint
-from questions import Question, test_questions
+from questions import Question, test_questions, train_questions
 from sampler import Sampler
 from torch import nn
 from training import Schedule, fit, policy_loss, value_loss
 from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
 ROOT = Path(__file__).resolve().parents[2]
+FOCUS_SEED, JOINT_SEED = 200_000, 300_000  # of the questions; the first training's is questions.TRAIN_SEED
 
 
 @dataclass(frozen=True)
@@ -47,44 +48,51 @@ class Recipe:
 
     Attributes:
         scale: of the number of training questions (smaller for a trial run).
-        copies: demonstrations of each question for the policy stage; the joint stage has one more.
-        joint_words: how many word problems the joint stage has (the policy stage has more of them).
+        policy, focus, joint: steps and rates of the three trainings.
+        tokens: per batch in `policy` and `focus`; joint_tokens: per batch of demonstrations and of outcomes.
+        rates, joint_rates: how the demonstrations slip; towards the end shaky questions slip a little less often and in
+            more different ways, so that no wrong answer outvotes the right one.
         outcome_copies: solutions sampled of each question at each temperature.
         value_weight: of the value loss beside the policy loss.
     """
 
     seed: int = 11
     scale: float = 1.0
-    copies: int = 3
-    joint_words: int = 6000
-    policy: Schedule = field(default_factory=lambda: Schedule(3600, 2.5e-3))
-    policy_tokens: int = 6000
-    outcome_copies: int = 3
-    joint: Schedule = field(default_factory=lambda: Schedule(800, 6e-4, warm_up=30, floor=0.03))
-    joint_tokens: int = 3500
-    value_weight: float = 1.0
     rates: Rates = field(default_factory=Rates)
-    joint_rates: Rates = field(default_factory=Rates)
+    policy: Schedule = field(default_factory=lambda: Schedule(3500, 2.5e-3))
+    focus: Schedule = field(default_factory=lambda: Schedule(800, 1.4e-3, warm_up=20, floor=0.08))
+    tokens: int = 6000
+    outcome_copies: int = 3
+    joint: Schedule = field(default_factory=lambda: Schedule(500, 5e-4, warm_up=20, floor=0.03))
+    joint_tokens: int = 3500
+    joint_rates: Rates = field(
+        default_factory=lambda: Rates(hurried={"firm": 0.2, "shaky": 0.55}, slip_weights=(0.4, 0.3, 0.3))
+    )
+    value_weight: float = 1.0
 
 
-def corpus_stage(recipe: Recipe, out: Path) -> tuple[Corpus, Corpus, PreTrainedTokenizerFast]:
-    """The demonstrations of both training stages, and the tokenizer."""
-    first, second = out / "corpus.pt", out / "corpus_joint.pt"
+def corpus_stage(recipe: Recipe, out: Path) -> tuple[list[Corpus], PreTrainedTokenizerFast]:
+    """The demonstrations of the three trainings, and the tokenizer."""
+    first, second, third = out / "corpus.pt", out / "corpus_focus.pt", out / "corpus_joint.pt"
     if not first.exists():
-        questions = corpus.train_questions(corpus.train_counts(recipe.scale))
-        drawn = corpus.write_all(questions, recipe.rates, recipe.copies, 1)
+        questions = train_questions(corpus.train_counts(recipe.scale))
+        drawn = corpus.write_all(questions, recipe.rates, 3, 1)
         tokenizer = vocabulary.build(corpus.tokenizer_texts(drawn[::6]))
         tokenizer.save_pretrained(out / "tokenizer")
         corpus.encode(drawn, tokenizer).save(first)
     tokenizer = vocabulary.load(out / "tokenizer")
     if not second.exists():
-        questions = corpus.train_questions(corpus.train_counts(recipe.scale, recipe.joint_words))
-        drawn = corpus.write_all(questions, recipe.joint_rates, 1, 1_000_001)
+        questions = train_questions(corpus.focus_counts(recipe.scale), FOCUS_SEED)
+        drawn = corpus.write_all(questions, recipe.rates, 2, 2_000_001)
         corpus.encode(drawn, tokenizer).save(second)
-    return Corpus.load(first), Corpus.load(second), tokenizer
+    if not third.exists():
+        questions = train_questions(corpus.focus_counts(0.4 * recipe.scale), JOINT_SEED)
+        drawn = corpus.write_all(questions, recipe.joint_rates, 1, 3_000_001)
+        corpus.encode(drawn, tokenizer).save(third)
+    return [Corpus.load(path) for path in (first, second, third)], tokenizer
 
 
-def policy_stage(recipe: Recipe, demonstrations: Corpus, out: Path) -> LlamaForCausalLM:
+def policy_stage(recipe: Recipe, corpora: list[Corpus], out: Path) -> LlamaForCausalLM:
     """The policy alone."""
     model = fresh_model(recipe.seed)
     trunk = torch.compile(model.model, dynamic=True)  # twice as fast on CPU
@@ -92,8 +100,8 @@ def policy_stage(recipe: Recipe, demonstrations: Corpus, out: Path) -> LlamaForC
     def losses(batches: list[Batch]) -> dict[str, torch.Tensor]:
         return {"policy": policy_loss(trunk, model.lm_head.weight, batches[0])}
 
-    stream = demonstrations.batches(recipe.policy_tokens, recipe.seed)
-    fit(model, [stream], losses, recipe.policy, out / "policy.pt")
+    fit(model, [corpora[0].batches(recipe.tokens, recipe.seed)], losses, recipe.policy, out / "policy.pt")
+    fit(model, [corpora[1].batches(recipe.tokens, recipe.seed + 1)], losses, recipe.focus, out / "focus.pt")
     return model
 
 
@@ -125,7 +133,7 @@ def joint_stage(
         }
 
     streams = [
-        demonstrations.batches(recipe.joint_tokens, recipe.seed),
+        demonstrations.batches(recipe.joint_tokens, recipe.seed + 2),
         solved.batches(recipe.joint_tokens, recipe.seed),
     ]
     fit(nn.ModuleList([model, head]), streams, losses, recipe.joint, out / "joint.pt")
@@ -169,14 +177,14 @@ def build(recipe: Recipe, out: Path, root: Path) -> None:
         print(f"[{(time.monotonic() - begun) / 60:5.1f} min] {stage}", flush=True)
 
     tell("corpus")
-    demonstrations, again, tokenizer = corpus_stage(recipe, out)
+    corpora, tokenizer = corpus_stage(recipe, out)
     tell("policy")
-    model = policy_stage(recipe, demonstrations, out)
+    model = policy_stage(recipe, corpora, out)
     tell("outcomes")
     fresh = outcomes.fresh_questions()
     split = outcome_stage(recipe, model, tokenizer, fresh, out)
     tell("joint")
-    head = joint_stage(recipe, model, again, split.train, out)
+    head = joint_stage(recipe, model, corpora[2], split.train, out)
     tell("export")
     export_stage(model, head, tokenizer, fresh, root)
     tell("evaluate")

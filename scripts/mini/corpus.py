@@ -150,15 +150,29 @@ def lay_out(rows: list[list[tuple[list[int], bool, int]]]) -> Corpus:
 def encode(drawn: list[Demonstration], tokenizer: PreTrainedTokenizerFast) -> Corpus:
     """Tokenise piece by piece (the model sees every piece begin where the program's text ends)."""
     flat = [text for one in drawn for text, _ in one.pieces]
-    ids = iter(tokenizer(flat, add_special_tokens=False)["input_ids"])
+    fast = tokenizer.backend_tokenizer  # without the wrapper, which is slow on a million short texts
+    known = {text: fast.encode(text, add_special_tokens=False).ids for text in set(flat)}
+    ids = (known[text] for text in flat)
     end = ([tokenizer.eos_token_id], True, 0)
     return lay_out([[*((next(ids), write, 0) for _, write in one.pieces), end] for one in drawn])
 
 
-def train_counts(scale: float = 1.0, words: int = 16000) -> dict[str, int]:
-    """How many training questions of each family; `words` of the word problems, which are the longest and hardest."""
-    special = {"gsm_symbolic": words, "letter_counting": 3000}
+NUMBERS = (
+    "chain_sum", "decimal_chain_sum", "basic_arithmetic", "simple_equations",
+    "simple_geometry", "leg_counting", "gcd", "products",
+)  # fmt: skip
+
+
+def train_counts(scale: float = 1.0) -> dict[str, int]:
+    """How many questions of each family for the first part of the policy's training."""
+    special = {"gsm_symbolic": 16000, "letter_counting": 3000}
     return {family: int(special.get(family, 2500) * scale) for family in FAMILIES}
+
+
+def focus_counts(scale: float = 1.0) -> dict[str, int]:
+    """The same for the later parts: fewer word problems, more of the families where numbers in a row must be copied."""
+    counts = {family: 4500 if family in NUMBERS else 2500 for family in FAMILIES} | {"gsm_symbolic": 4000}
+    return {family: int(count * scale) for family, count in counts.items()}
 
 
 def tokenizer_texts(drawn: list[Demonstration]) -> list[str]:

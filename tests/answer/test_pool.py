@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import resource
+import signal
 import threading
 import time
 from collections.abc import Iterator
@@ -203,3 +204,19 @@ def test_a_worker_that_cannot_run_is_an_error(monkeypatch: pytest.MonkeyPatch, t
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     with CheckerPool(num_workers=1) as pool, pytest.raises(CheckerError, match="mpmath"):
         pool.check("x+1", "1+x")
+
+
+def test_easy_pairs_behind_a_hard_one_do_not_block(pool: CheckerPool) -> None:
+    pairs = [("k+1", "1+k"), *[("5", "5.0")] * 2000, ("k+2", "2+k")]
+    assert all(verdict.equal for verdict in pool.check_many(pairs))
+
+
+def test_a_batch_outlives_the_pair_that_hangs() -> None:
+    others = set(worker_pids())
+    with CheckerPool(num_workers=1, limit_s=2) as pool:
+        assert pool.check("x+1", "1+x").equal
+        for pid in set(worker_pids()) - others:
+            os.kill(pid, signal.SIGSTOP)  # hangs from now on
+        statuses = [verdict.status for verdict in pool.check_many((f"{i}x+y", f"y+{i}x") for i in range(12))]
+    assert statuses[0] is Status.TIMEOUT
+    assert statuses.count(Status.EQUAL) == 11

