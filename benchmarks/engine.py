@@ -30,6 +30,8 @@ from mcts_math.requests import Evaluate, Generate, Sampling
 SHAPES = ((1, 1, 100, 64), (4, 5, 100, 64), (25, 5, 100, 64), (25, 5, 400, 64))
 TREES, STEPS, WIDTH = 12, 6, 5
 STOP = ("\n</code>", "</code>", "</step>")
+# Looked for after the same tokens as the real ones, but never found: a sample that stops early is another shape.
+NEVER = ("<never></code>", "<never></step>")
 
 
 class Prompts:
@@ -66,7 +68,7 @@ def flat_generate(engine: HFEngine, texts: Sequence[str], num_samples: int, num_
 
 async def engine_generate(engine: HFEngine, texts: Sequence[str], num_samples: int, num_tokens: int) -> int:
     """The same by the engine, values included."""
-    sampling = Sampling(0.7, max_tokens=num_tokens, stop=STOP)
+    sampling = Sampling(0.7, max_tokens=num_tokens, stop=NEVER)
     asked = [engine.generate(Generate(text, num_samples, sampling, 0, want_value=True)) for text in texts]
     return sum(sample.num_tokens for reply in await asyncio.gather(*asked) for sample in reply.samples)
 

@@ -11,6 +11,7 @@ from mcts_math.answer.scanner import UnreadableError
 
 
 def command(cursor: Cursor, text: str) -> Node:
+    """The value of the LaTeX command `text`, just taken, with its arguments."""
     if text == "frac":
         above, below = argument(cursor), argument(cursor)
         if isinstance(above, Num) and isinstance(below, Num) and below.value and not above.digits + below.digits:

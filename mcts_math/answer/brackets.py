@@ -8,6 +8,7 @@ from mcts_math.answer.scanner import UnreadableError
 
 
 def brackets(cursor: Cursor, left: str) -> Node:
+    """What the bracket `left`, just taken, encloses: a value, tuple, list, set, interval or a set's condition."""
     start = cursor.index
     bars, cursor.bars = cursor.bars, 0
     if left == "{{":
@@ -50,6 +51,7 @@ def _set_builder(cursor: Cursor) -> int:
 
 
 def environment(cursor: Cursor, name: str) -> Node:
+    """A LaTeX environment with rows of cells: a matrix, or the determinant of one."""
     if name.rstrip("*") not in ("matrix", "pmatrix", "bmatrix", "Bmatrix", "vmatrix", "smallmatrix", "array", "cases"):
         raise UnreadableError(f"the environment {name}")
     rows: list[tuple[Node, ...]] = []

@@ -12,7 +12,7 @@ _MARK: Final = re.compile(
     r"(?:\*\*|__|#+ *)?(?:the\s+)?(?:final|correct)\s+(?:answer|choice|option)"
     r"\s*(?:\*\*|__)?\s*(?:is|:|=)+\s*(?:\*\*|__)?\s*:?"
     r"|\b(?:the\s+)?answer\s*(?:\*\*|__)?\s*(?:is\b\s*:?|:)\s*(?:\*\*|__)?"
-    r"|^\s*####",
+    r"|(?<!#)####(?!#)",
     re.IGNORECASE | re.MULTILINE,
 )
 _STOP: Final = re.compile(

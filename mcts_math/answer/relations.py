@@ -41,6 +41,7 @@ def label_value(relation: Relation) -> Node | None:
 
     A chain `A = B ≈ C` is its exact part. Two equal numbers (`2 + 2 = 4`) are that number.
     """
+    relation = _label_first(relation)
     first, op = relation.items[0], relation.ops[0]
     if op == "in":
         return relation.items[1]
@@ -50,11 +51,19 @@ def label_value(relation: Relation) -> Node | None:
         return None
     if _is_label(first, relation.items[1]):
         return relation.items[1] if "~" in relation.ops[1:] else relation.items[-1]
-    last = relation.items[-1]
-    if _is_label(last, first) and isinstance(last, Sym):
-        return first
     numbers = not symbols(first) and not symbols(relation.items[1]) and not isinstance(first, (Group, Text))
     return first if numbers and scalars_equal(first, relation.items[1], Policy(rounding=False)) else None
+
+
+def _label_first(relation: Relation) -> Relation:
+    """`5 = x` as `x = 5`."""
+    if relation.ops != ("=",):
+        return relation
+    left, right = relation.items
+    named = isinstance(right, Sym) or (isinstance(right, Call) and right.free)
+    if named and _is_label(right, left) and not _is_label(left, right):
+        return Relation(relation.ops, (right, left))
+    return relation
 
 
 def _is_label(left: Node, right: Node) -> bool:
@@ -93,20 +102,28 @@ def assignments(node: Node) -> dict[str, Node] | None:
 
 def relations_equal(left: Relation, right: Relation, policy: Policy, compare: Compare) -> bool:
     """Whether two equations (or inequalities in several variables) say the same."""
+    left, right = _label_first(left), _label_first(right)
     values = label_value(left), label_value(right)
     if values[0] is not None and values[1] is not None:
         names = left.items[0], right.items[0]
         if names[0] == names[1] or isinstance(names[0], Text) or isinstance(names[1], Text):
             return compare(values[0], values[1], policy).equal
-        if isinstance(names[0], Call) or isinstance(names[1], Call):
-            return compare(values[0], _renamed(values[1], names[1], names[0]), policy).equal
-        if not isinstance(names[0], Sym) or not isinstance(names[1], Sym):
+        if all(isinstance(name, Group) for name in names):
             return compare(values[0], values[1], policy).equal
+        if all(_is_function_name(name) for name in names):
+            return compare(values[0], _renamed(values[1], names[1], names[0]), policy).equal
     if len(left.items) == len(right.items) == 2 and not any(
         isinstance(i, (Group, Text)) for i in left.items + right.items
     ):
         return _same_equation(left, right)
     return _same_chain(left, right, policy, compare)
+
+
+def _is_function_name(name: Node) -> bool:
+    """f(x), or y: what a function may be called. f(2) is a number."""
+    if isinstance(name, Call):
+        return name.free and all(isinstance(arg, Sym) and arg.name.islower() for arg in name.args)
+    return name == Sym("y")
 
 
 def _renamed(value: Node, name: Node, other: Node) -> Node:

@@ -1,12 +1,13 @@
 """Runs the Python that a model writes, in a real sandbox, with one process per state. See `docs/interpreter.md`.
 
-    async with SandboxInterpreter() as interpreter:
-        request = Execute("question 1", history=(Cell("x = 41"),), cell=Cell("x + 1"))
-        print((await interpreter.execute(request)).text)
+async with SandboxInterpreter() as interpreter:
+    request = Execute("question 1", history=(Cell("x = 41"),), cell=Cell("x + 1"))
+    print((await interpreter.execute(request)).text)
 """
 
+from mcts_math.interpreter.blocking import BlockingInterpreter
 from mcts_math.interpreter.interpreter import SandboxInterpreter
 from mcts_math.interpreter.levels import Isolation, Level, probe
 from mcts_math.interpreter.options import Limits
 
-__all__ = ["Isolation", "Level", "Limits", "SandboxInterpreter", "probe"]
+__all__ = ["BlockingInterpreter", "Isolation", "Level", "Limits", "SandboxInterpreter", "probe"]

@@ -10,12 +10,13 @@ from mcts_math.errors import InterpreterError
 from mcts_math.interpreter.levels import Level, probe, require
 from mcts_math.interpreter.options import Limits
 from mcts_math.interpreter.parent import Parent
-from mcts_math.interpreter.sandbox import KILLED_TEXT, Node, Sandbox, StateLost, StepResult
+from mcts_math.interpreter.sandbox import KILLED_TEXT, Node, Sandbox, StateLost, StepResult, Tampered
 from mcts_math.interpreter.snapshots import SnapshotStore, State
 from mcts_math.interpreter.worker import wire
 from mcts_math.requests import Cell, CellStatus, Execute, Observation
 
-_MAX_TRIES = 3
+_MAX_LOSSES = 2  # of one state, its sandbox being well
+_MAX_DEATHS = 10  # of the sandbox; a sibling that means harm may have to do with it
 
 
 @dataclass(slots=True, eq=False)
@@ -113,8 +114,8 @@ class SandboxInterpreter:
 
     async def _execute(self, session: _Session, request: Execute) -> Observation:
         rebuilt = False
-        error: StateLost | None = None
-        for _ in range(_MAX_TRIES):
+        num_losses = num_deaths = 0
+        while not session.released and num_losses < _MAX_LOSSES:
             state = session.root
             try:
                 sandbox = await self._sandbox(session)
@@ -123,16 +124,19 @@ class SandboxInterpreter:
                 rebuilt = rebuilt or replayed
                 result = await sandbox.step(node, request.cell)
             except StateLost as lost:
-                error = lost
-                if session.released:
+                self._store.drop(state)
+                if isinstance(lost, Tampered):
                     break
-                self._forget(session, state)
+                if session.sandbox is not None and session.sandbox.alive:
+                    num_losses += 1
+                else:
+                    num_deaths += 1
+                    if num_deaths == _MAX_DEATHS:
+                        raise InterpreterError(f"the sandbox keeps breaking down: {lost}") from lost
                 continue
             self._keep(session, sandbox, state.child(request.cell), result)
             return Observation(result.text, result.status, result.seconds, rebuilt)
-        if not session.released and not await self._works(session):
-            raise InterpreterError(f"the sandbox keeps breaking down: {error}") from error
-        # A fresh sandbox works: it is this branch that does not, for what its own cells did.
+        # The sandbox is well: it is this branch that is not, for what its own cells did.
         return Observation(KILLED_TEXT, CellStatus.KILLED, rebuilt=rebuilt)
 
     async def release(self, session: str) -> None:
@@ -205,17 +209,6 @@ class SandboxInterpreter:
                 node = at.node or node
             return node, bool(missing)
 
-    async def _works(self, session: _Session) -> bool:
-        """Whether a fresh state of this session can run a cell."""
-        try:
-            sandbox = await self._sandbox(session)
-            result = await sandbox.step(sandbox.root, Cell(""))
-        except (StateLost, InterpreterError):
-            return False
-        if result.node is not None:
-            sandbox.discard(result.node)
-        return result.status is CellStatus.OK
-
     def _keep(self, session: _Session, sandbox: Sandbox, state: State, result: StepResult) -> None:
         if session.sandbox is not sandbox:  # put away or released meanwhile, and its processes with it
             return
@@ -224,12 +217,6 @@ class SandboxInterpreter:
         else:
             state.void = False
             self._store.add(state, result.node, sandbox)
-
-    def _forget(self, session: _Session, state: State) -> None:
-        """After a loss: drops what can't be used any more."""
-        if session.sandbox is not None and not session.sandbox.alive:
-            self._put_away(session)
-        self._store.drop(state)
 
     def _put_away(self, session: _Session) -> None:
         sandbox, session.sandbox = session.sandbox, None

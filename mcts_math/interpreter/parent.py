@@ -149,7 +149,7 @@ class Parent:
         with theirs:
             process = subprocess.Popen(
                 [sys.executable, "-S", "-s", "-B", str(_WORKER), rules_json(limits, layers, warm)],
-                stdin=theirs,
+                stdin=theirs.fileno(),
                 stdout=subprocess.DEVNULL,
                 stderr=errors,
                 env=_ENVIRONMENT,
@@ -230,7 +230,12 @@ class Parent:
     async def _receive_with_pid(self, sock: socket.socket) -> tuple[bytes, int]:
         loop = asyncio.get_running_loop()
         readable: asyncio.Future[None] = loop.create_future()
-        loop.add_reader(sock, lambda: readable.done() or readable.set_result(None))
+
+        def note() -> None:
+            if not readable.done():
+                readable.set_result(None)
+
+        loop.add_reader(sock, note)
         try:
             await asyncio.wait_for(readable, _SANDBOX_TIMEOUT_S)
         except asyncio.TimeoutError:

@@ -28,11 +28,15 @@ _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 _SEED_MASK = (1 << 64) - 1
 
 
-class StateLost(Exception):
+class StateLost(Exception):  # noqa: N818 - an event, not an error
     """The state that a step should start from is gone; nothing was run, or its sandbox died under it."""
 
 
-class _TimeUp(Exception):
+class Tampered(StateLost):
+    """A state pretended to be its own child: only code that means harm does that. Its sandbox has been closed."""
+
+
+class _TimeUp(Exception):  # noqa: N818
     """A cell's wall-clock limit has passed."""
 
 
@@ -193,6 +197,7 @@ class Sandbox:
         self._limits, self._permits = limits, permits
         self.root = Node(connection.root, -1)
         self._nodes: dict[int, Node] = {}
+        self._silent: set[socket.socket] = set()
         self._closed = False
 
     @property
@@ -225,6 +230,8 @@ class Sandbox:
         try:
             node = (await self._step(busy, Cell(""))).node
         except StateLost:
+            if not self.alive:
+                raise
             node = None
         finally:
             self.discard(busy)
@@ -281,7 +288,7 @@ class Sandbox:
         seconds = time.monotonic() - step.started
         if step.pid in self._nodes or step.pid == self._supervisor_pid:
             self.close()  # a state that greets in its child's place has been tampered with, and may hide the child
-            raise StateLost("forged greeting")
+            raise Tampered("a state greeted in its child's place")
         if payload is None:
             if not self.alive:
                 raise StateLost("the sandbox died")
@@ -306,13 +313,15 @@ class Sandbox:
         elif not self._closed and not _hung_up(step.sock):
             # Somebody holds the other end and never said who: most likely the order is still on its way. If it is not
             # dropped soon, the state that got it was tampered with, and nobody knows what it forked.
+            self._silent.add(step.sock)
             asyncio.get_running_loop().call_later(_HELLO_TIMEOUT_S, self._give_up_on, step.sock)
             return
         step.sock.close()
 
     def _give_up_on(self, sock: socket.socket) -> None:
-        if not _hung_up(sock):
+        if sock in self._silent and not _hung_up(sock):
             self.close()
+        self._silent.discard(sock)
         sock.close()
 
     def _spoil(self, node: Node) -> None:
@@ -333,8 +342,9 @@ class Sandbox:
             return
         self._closed = True
         self._control.close()
-        for node in self._nodes.values():
-            node.sock.close()
+        for sock in (*self._silent, *(node.sock for node in self._nodes.values())):
+            sock.close()
+        self._silent.clear()
         self._nodes.clear()
         self.root.sock.close()
 

@@ -27,7 +27,7 @@ class Attack(NamedTuple):
     before: tuple[str, ...] = ()
 
 
-DENIED = r"error\|(PermissionError|OSError|FileNotFoundError): .*"
+DENIED = r"error\|(PermissionError|OSError|FileNotFoundError|URLError): .*"
 NO_FILE = r"error\|(PermissionError: \[Errno 1\d?\]|FileNotFoundError|OSError: \[Errno 30\]).*"
 DEAD = r"killed\|KilledError: .*"
 LATE = r"timeout\|TimeoutError: 'Execution of the code snippet has timed out for exceeding [\d.]+ seconds.'"
@@ -71,7 +71,7 @@ TIME = [
 MEMORY = [
     *_many(
         "memory",
-        TOO_BIG,
+        rf"{TOO_BIG}|{LATE}",  # a slow machine may not get that far in time
         bytes="bytearray(10**11)",
         string="'a' * 10**11",
         list="x = []\nwhile True:\n    x.append(bytearray(10**7))",
@@ -84,7 +84,7 @@ MEMORY = [
     ),
     *_many(
         "memory",
-        rf"{DEAD}|{TOO_BIG}|{LATE}|error\|RecursionError.*|ok\|.*",
+        rf"{DEAD}|{TOO_BIG}|{LATE}|error\|(RecursionError|SyntaxError).*|ok\|.*",
         swallowed="x = []\nwhile True:\n    try:\n        x.append(bytearray(10**6))\n    except MemoryError:\n        pass",
         recursion="import sys\nsys.setrecursionlimit(10**9)\ndef f(n): return f(n + 1) + 1\nf(0)",
         nested_brackets="eval('(' * 10**5 + ')' * 10**5)",
@@ -100,7 +100,7 @@ MEMORY = [
     ),
     *_many(
         "memory",
-        r"error\|(PermissionError|OSError|MemoryError|ValueError).*",
+        r"error\|(PermissionError|OSError|FileNotFoundError|MemoryError|ValueError).*",
         shared_map="import mmap\nmmap.mmap(-1, 4096)",
         private_map="import mmap\nmmap.mmap(-1, 10**11, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)",
         huge_page_map="import mmap\nmmap.mmap(-1, 1 << 21, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | 0x40000)",
@@ -182,7 +182,7 @@ EXIT = [
         exit_group=_CALLS + "libc.syscall(231 if __import__('platform').machine() == 'x86_64' else 94, 0)",
         exit_of_c=_CALLS + "libc.exit(0)",
         jump=_CALLS + "ctypes.CFUNCTYPE(None)(16)()",
-        faulthandler="import faulthandler\nfaulthandler._sigsegv()",
+        fault="import faulthandler\nfaulthandler._read_null()",
         exit_in_thread="import os, threading\nt = threading.Thread(target=os._exit, args=(0,))\nt.start()\nt.join()",
         alarm="import signal, time\nsignal.alarm(1)\ntime.sleep(9)",
         smash_heap=_CALLS + "ctypes.memset(id(None), 255, 1 << 16)\nNone",
@@ -212,10 +212,10 @@ EXIT = [
 OUTPUT = [
     *_many(
         "output",
-        r"ok\|1{250}\.\.\.1{249,250}",
-        long="print('1' * 10**7)",
-        many="for _ in range(10**5): print('1' * 40, end='')",
-        value="'1' * 10**7",
+        r"ok\|a{250}\.\.\.a{249,250}",
+        long="print('a' * 10**7)",
+        many="for _ in range(10**5): print('a' * 40, end='')",
+        value="'a' * 10**7",
     ),
     *_many(
         "output",
@@ -233,7 +233,7 @@ OUTPUT = [
     ),
     *_many("output", r"ok\|\?", surrogate="'\\ud800'"),
     *_many("output", r"ok\|a\x00b", nul="'a\\0b'"),
-    *_many("output", r"ok\|.{0,70000}", many_prints="\n".join("print('1' * 10**6)" for _ in range(300))),
+    *_many("output", r"ok\|.{0,70000}", many_prints="\n".join("print('a' * 10**4)" for _ in range(300))),
     *_many("output", r"ok\|", evil_str="class A:\n    def __str__(self): raise SystemError\nA()"),
     *_many("output", r"error\|TypeError.*|ok\|", str_no_str="class A:\n    def __str__(self): return 3\nA()"),
 ]
@@ -249,22 +249,22 @@ FILES = [
         chmod="import os\nos.chmod('@SECRET@', 0o777)",
         rename="import os\nos.rename('@SECRET@', '@SECRET@2')",
         link="import os\nos.link('@SECRET@', '@SECRET@2')",
-        symlink="import os\nos.symlink('@SECRET@', '/tmp/link')",
+        symlink="import os\nos.symlink('@SECRET@', '/tmp/new-link')",
         utime="import os\nos.utime('@SECRET@')",
         truncate="import os\nos.truncate('@SECRET@', 0)",
         list_folder="import os\nos.listdir('@FOLDER@')",
-        new_file="open('/tmp/x', 'w')",
-        new_in_home="import os\nopen(os.path.expanduser('~/x'), 'w')",
-        new_here="open('x', 'w')",
+        new_file="open('/tmp/new-i', 'w')",
+        new_in_home="import os\nopen(os.path.expanduser('~/new-x'), 'w')",
+        new_here="open('new-x', 'w')",
         shadow="open('/etc/shadow').read()",
         passwd="open('/etc/passwd').read()",
-        shm="open('/dev/shm/x', 'w')",
+        shm="open('/dev/shm/new-x', 'w')",
         mem="open('/dev/mem', 'rb')",
         kmsg="open('/dev/kmsg', 'rb')",
         tty="open('/dev/tty', 'rb')",
-        mkdir="import os\nos.mkdir('/tmp/d')",
-        mknod="import os, stat\nos.mknod('/tmp/n', 0o600 | stat.S_IFBLK, 8)",
-        fifo="import os\nos.mkfifo('/tmp/f')",
+        mkdir="import os\nos.mkdir('/tmp/new-d')",
+        mknod="import os, stat\nos.mknod('/tmp/new-n', 0o600 | stat.S_IFBLK, 8)",
+        fifo="import os\nos.mkfifo('/tmp/new-f')",
         chroot="import os\nos.chroot('/')",
         spoil_library="import os\nopen(os.__file__, 'a')",
         remove_library="import os\nos.remove(os.__file__)",
@@ -278,9 +278,9 @@ FILES = [
         list_root="import os\nos.listdir('/')",
         up="import os\nos.chdir('/..')\nos.listdir('..')",
         tempfile="import tempfile\ntempfile.NamedTemporaryFile()",
-        sqlite="import os\nos.open('/tmp/x.db', os.O_RDWR | os.O_CREAT)",
+        sqlite="import os\nos.open('/tmp/new-x.db', os.O_RDWR | os.O_CREAT)",
         unnamed="import os\nos.open('/tmp', os.O_TMPFILE | os.O_RDWR)",
-        fd_links="import os\nos.open('/dev/fd/63', os.O_RDWR)",
+        fd_links="import os\nos.open('/dev/fd/1', os.O_RDWR)",
         xattr="import os\nos.setxattr('@SECRET@', 'user.x', b'')",
         chown="import os\nos.chown('@SECRET@', 0, 0)",
         list_tmp="import os\nos.listdir('/tmp')",
@@ -310,7 +310,7 @@ NETWORK = [
         datagram_pair="import socket\nsocket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)[0].sendto(b'x', '@UNIX@')",
         pair_to_path="import socket\nsocket.socketpair()[0].sendto(b'x', '@UNIX@')",
         reconnect_pair="import socket\nsocket.socketpair()[0].connect('@UNIX@')",
-        bind_own="import socket\nsocket.socket(fileno=63).bind('')",
+        bind_own="import socket\nsocket.socket(fileno=__import__('os').dup(63)).bind('/tmp/s')",
         url="import urllib.request\nurllib.request.urlopen('http://127.0.0.1:@PORT@', timeout=1)",
         server="import socketserver\nsocketserver.TCPServer(('', 0), None)",
     ),
@@ -371,7 +371,7 @@ HARNESS = [
         no_sandbox_module="import sys\n7 if not [m for m in sys.modules if 'sandbox' in m or 'mcts' in m] else sys.modules",
         no_secret_on_heap="import gc\n"
         "marker = 'canary-' + 'in-host'\n"
-        "7 if not [o for o in gc.get_objects() if isinstance(o, dict) and marker in map(str, o.values())] else 8",
+        "7 if not [o for o in gc.get_objects() if isinstance(o, dict) and o is not globals() and marker in map(str, o.values())] else 8",
         threads_left="import threading, time\nthreading.Thread(target=time.sleep, args=(60,)).start()\n7",
     ),
 ]

@@ -21,14 +21,13 @@ def _register_but_two(**hooks: Callable[[], object]) -> None:
     """
     names = {getattr(hook, "__qualname__", "") for hook in hooks.values()}
     if not names <= {"Random.seed", "_after_fork"}:
-        _register_at_fork(**hooks)  # type: ignore[arg-type]
+        _register_at_fork(**hooks)
 
 
-os.register_at_fork = _register_but_two  # before these two are imported; put back by `zygote`
+os.register_at_fork = _register_but_two  # type: ignore[assignment]  # before these two are imported; put back by `zygote`
 
 import builtins  # noqa: E402
 import importlib.util  # noqa: E402
-
 
 MODULES = ("kernel", "wire", "cell", "seccomp", "node", "landlock", "mounts", "confine", "supervisor", "zygote")
 """In an order in which each needs only those before it."""
@@ -56,6 +55,21 @@ def load(folder: str) -> ModuleType:
     return sys.modules["_sandbox.zygote"]
 
 
+def fix_addresses() -> None:
+    """Starts this program anew with the same memory layout every time, where the kernel lets it (Docker does not).
+
+    Else an object's address, which `repr` may show and by which sets are ordered, differs from run to run.
+    """
+    import ctypes
+
+    personality = ctypes.CDLL(None).personality
+    personality.argtypes = [ctypes.c_ulong]
+    now = personality(0xFFFFFFFF)
+    if not now & 0x0040000 and personality(now | 0x0040000) != -1:  # ADDR_NO_RANDOMIZE
+        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
+
+
 if __name__ == "__main__":
+    fix_addresses()
     del sys.path[0]  # this folder: its modules must not shadow anybody's
     load(os.path.dirname(os.path.abspath(__file__))).main(sys.argv[1], _register_at_fork)

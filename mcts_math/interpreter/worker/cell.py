@@ -120,7 +120,7 @@ def _run_last(statement: ast.stmt, state: dict[str, object]) -> object:
     sys.stdout = capture = _Capture()
     try:
         value = eval(compile(ast.Expression(statement.value), "<string>", "eval", dont_inherit=True), state)
-    except Exception:  # noqa: BLE001 - see point 5 of the module docstring
+    except Exception:
         again = _run([statement], state)
         return capture.getvalue() + again
     return capture.getvalue() if value is None else value
@@ -138,7 +138,7 @@ def _show(code: str, state: dict[str, object], limit: int) -> str:
             return truncate(round_number(value), limit)
         try:
             text = str(value)
-        except Exception:  # noqa: BLE001 - a value that can't be rendered shows nothing, as published
+        except Exception:
             return ""
         return truncate(text, limit)
     shown = []
@@ -161,7 +161,7 @@ def run(code: str, state: dict[str, object], limit: int) -> Shown:
     """
     try:
         return Shown(_show(sanitize(code), state, limit).strip(), failed=False)
-    except BaseException as error:  # noqa: BLE001 - exit() and Ctrl-C of a snippet are its own
+    except BaseException as error:
         return Shown(_describe(error).strip(), failed=True)
 
 
@@ -169,8 +169,8 @@ def _describe(error: BaseException) -> str:
     name = type(error).__name__
     try:
         return f"{name}: {error}"
-    except BaseException as second:  # noqa: BLE001 - the message itself is the snippet's code
+    except BaseException as second:
         try:
             return f"{type(second).__name__}: {second}"
-        except BaseException:  # noqa: BLE001
+        except BaseException:
             return f"{name}:"

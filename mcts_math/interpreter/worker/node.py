@@ -24,6 +24,7 @@ from . import cell, kernel, seccomp, wire
 SOCKET_FD = 63  # the highest that RLIMIT_NOFILE allows, out of the way of what snippets open
 _FD_SPACE = socket.CMSG_SPACE(4)
 _SEED_MASK = (1 << 32) - 1
+_close_range, _dup, _open, _close = os.closerange, os.dup2, os.open, os.close  # a snippet may replace those of `os`
 _FORK_FLAGS = seccomp.HARNESS_FORK_FLAGS & ~int(signal.SIGCHLD)
 
 
@@ -54,7 +55,7 @@ def serve(socket_fd: int, show_chars: int, output_bytes: int) -> None:
     sock = socket.socket(fileno=SOCKET_FD)
     seeds: list[Callable[[int], object]] = [random.seed]
     if "numpy" in sys.modules:
-        seeds.append(lambda seed, set_seed=sys.modules["numpy"].random.seed: set_seed(seed & _SEED_MASK))
+        seeds.append(_short_seeds(sys.modules["numpy"].random.seed))
     leave = os._exit
     while True:
         order = _receive(sock)
@@ -62,7 +63,7 @@ def serve(socket_fd: int, show_chars: int, output_bytes: int) -> None:
             leave(0)
             return
         if kernel.clone(_FORK_FLAGS, order.token):
-            os.close(order.socket_fd)
+            _close(order.socket_fd)
             continue
         try:
             _take_socket(order.socket_fd)
@@ -75,6 +76,10 @@ def serve(socket_fd: int, show_chars: int, output_bytes: int) -> None:
         text = shown.text.encode("utf-8", "replace")[:output_bytes]
         payload = (wire.FAILED if shown.failed else wire.OK) + text
         sock.sendall(wire.REPLY.pack(wire.DONE, len(payload)) + payload)
+
+
+def _short_seeds(set_seed: Callable[[int], object]) -> Callable[[int], object]:
+    return lambda seed: set_seed(seed & _SEED_MASK)
 
 
 def _receive(sock: socket.socket) -> Order | None:
@@ -96,12 +101,12 @@ def _receive(sock: socket.socket) -> Order | None:
 
 def _take_socket(socket_fd: int) -> None:
     """Keeps this one descriptor. Files and pipes are shared by all forks of a process: siblings could talk by them."""
-    os.dup2(socket_fd, SOCKET_FD, inheritable=False)
-    os.closerange(3, SOCKET_FD)
-    null = os.open("/dev/null", os.O_RDWR)
+    _dup(socket_fd, SOCKET_FD, inheritable=False)
+    _close_range(3, SOCKET_FD)
+    null = _open("/dev/null", os.O_RDWR)
     for fd in (0, 1, 2):
-        os.dup2(null, fd)
-    os.close(null)
+        _dup(null, fd)
+    _close(null)
 
 
 def _prepare(seed: int, seeds: list[Callable[[int], object]]) -> None:
@@ -118,7 +123,7 @@ def _prepare(seed: int, seeds: list[Callable[[int], object]]) -> None:
 
 def _disarm() -> None:
     """A state must not change while it waits; and what it opened, its forks will not have."""
-    os.closerange(3, SOCKET_FD)
+    _close_range(3, SOCKET_FD)
     for timer in (signal.ITIMER_REAL, signal.ITIMER_VIRTUAL, signal.ITIMER_PROF):
         signal.setitimer(timer, 0)
     sys.settrace(None)

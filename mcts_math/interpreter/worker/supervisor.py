@@ -36,7 +36,7 @@ def main(control: socket.socket, root_fd: int, rules: confine.Rules) -> None:
         listener = _start_root(control, root_fd, rules)
         control.send(wire.READY)
         Supervisor(control, listener, rules.num_threads).run()
-    except BaseException as error:  # noqa: BLE001 - reported, and the sandbox ends
+    except BaseException as error:
         report_broken(control, error)
     finally:
         end()
@@ -66,7 +66,7 @@ def _start_root(control: socket.socket, root_fd: int, rules: confine.Rules) -> i
             listener = confine.lock(rules)
             socket.send_fds(theirs, [wire.LISTENER], [listener] if listener >= 0 else [])
             node.serve(root_fd, rules.show_chars, rules.output_bytes)
-        except BaseException as error:  # noqa: BLE001
+        except BaseException as error:
             report_broken(theirs, error)
         finally:
             os._exit(1)

@@ -37,7 +37,7 @@ def main(rules_json: str, register_at_fork: Callable[..., None]) -> None:
         rules = _set_up(confine.Rules.from_json(rules_json))
         os.register_at_fork = register_at_fork
         control.send(wire.READY)
-    except BaseException as error:  # noqa: BLE001 - reported, then over
+    except BaseException as error:
         supervisor.report_broken(control, error)
         return
     _hide()
