@@ -18,7 +18,8 @@ import json
 import random
 import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -27,7 +28,7 @@ from mcts_math.engine.hf import HFEngine
 from mcts_math.requests import Evaluate, Generate, Sampling
 
 # Prompts, samples of each, tokens of a prompt, tokens of a sample.
-SHAPES = ((1, 1, 100, 64), (4, 5, 100, 64), (25, 5, 100, 64), (25, 5, 400, 64))
+SHAPES = ((1, 1, 100, 64), (4, 5, 100, 64), (25, 5, 100, 64), (8, 5, 400, 64))
 TREES, STEPS, WIDTH = 12, 6, 5
 STOP = ("\n</code>", "</code>", "</step>")
 # Looked for after the same tokens as the real ones, but never found: a sample that stops early is another shape.
@@ -94,13 +95,19 @@ async def grow_trees(engine: HFEngine, texts: Sequence[str]) -> int:
     return sum(await asyncio.gather(*map(grow, texts)))
 
 
-def speeds(sides: dict[str, Callable[[], int]], repeats: int, clock: Callable[[], float]) -> dict[str, float]:
-    """Median tokens per second of each side, run in turns after one warm-up each."""
+def speeds(
+    prepare: Callable[[], list[str]],
+    sides: dict[str, Callable[[list[str]], int]],
+    repeats: int,
+    clock: Callable[[], float],
+) -> dict[str, float]:
+    """Median tokens per second of each side, on the same texts and in turns, after one warm-up each."""
     seen: dict[str, list[float]] = {name: [] for name in sides}
     for repeat in range(repeats + 1):
+        texts = prepare()
         for name, side in sides.items():
             start = clock()
-            tokens = side()
+            tokens = side(texts)
             if repeat:
                 seen[name].append(tokens / (clock() - start))
     return {name: statistics.median(each) for name, each in seen.items()}
@@ -108,40 +115,35 @@ def speeds(sides: dict[str, Callable[[], int]], repeats: int, clock: Callable[[]
 
 def compare_shapes(
     engine: HFEngine, repeats: int, clock: Callable[[], float], loop: asyncio.AbstractEventLoop
-) -> list[dict[str, Any]]:
+) -> Iterator[dict[str, Any]]:
     """One row a shape."""
-    rows, prompts = [], Prompts(engine)
-    for count, num_samples, prompt_tokens, num_tokens in SHAPES:
-
-        def texts(count: int = count, prompt_tokens: int = prompt_tokens) -> list[str]:
-            return [prompts.text(prompt_tokens) for _ in range(count)]
-
+    prompts = Prompts(engine)
+    for count, samples, length, new in SHAPES:
         found = speeds(
+            lambda count=count, length=length: [prompts.text(length) for _ in range(count)],  # type: ignore[misc]
             {
-                "generate": lambda n=num_samples, t=num_tokens: flat_generate(engine, texts(), n, t),  # type: ignore[misc]
-                "engine": lambda n=num_samples, t=num_tokens: loop.run_until_complete(
-                    engine_generate(engine, texts(), n, t)
-                ),  # type: ignore[misc]
+                "generate": partial(flat_generate, engine, num_samples=samples, num_tokens=new),
+                "engine": lambda texts, n=samples, t=new: loop.run_until_complete(  # type: ignore[misc]
+                    engine_generate(engine, texts, n, t)
+                ),
             },
             repeats,
             clock,
         )
-        shape = {"prompts": count, "samples": num_samples, "prompt_tokens": prompt_tokens, "new_tokens": num_tokens}
-        rows.append(shape | found | {"ratio": found["engine"] / found["generate"]})
-    return rows
+        shape = {"prompts": count, "samples": samples, "prompt_tokens": length, "new_tokens": new}
+        yield shape | found | {"ratio": found["engine"] / found["generate"]}
 
 
 def compare_caches(
     with_cache: HFEngine, without: HFEngine, repeats: int, clock: Callable[[], float], loop: asyncio.AbstractEventLoop
 ) -> dict[str, Any]:
     """Trees with and without the prefix cache; both grow from the same prompts."""
-    prompts = {"cached": Prompts(with_cache), "plain": Prompts(without)}
+    prompts = Prompts(without)
     found = speeds(
+        lambda: [prompts.text(60) for _ in range(TREES)],
         {
-            name: lambda name=name, engine=engine: loop.run_until_complete(  # type: ignore[misc]
-                grow_trees(engine, [prompts[name].text(60) for _ in range(TREES)])
-            )
-            for name, engine in (("cached", with_cache), ("plain", without))
+            "cached": lambda texts: loop.run_until_complete(grow_trees(with_cache, texts)),
+            "plain": lambda texts: loop.run_until_complete(grow_trees(without, texts)),
         },
         repeats,
         clock,
@@ -175,7 +177,11 @@ def main() -> None:
     clock = time.process_time if options.clock == "cpu" else time.perf_counter
     loop = asyncio.new_event_loop()
     try:
-        shapes = compare_shapes(plain, options.repeats, clock, loop)
+        shapes = []
+        for row in compare_shapes(plain, options.repeats, clock, loop):
+            shapes.append(row)
+            if not options.json:
+                print_shape(row, first=len(shapes) == 1)
         trees = compare_caches(cached, plain, options.repeats, clock, loop)
         loop.run_until_complete(cached.close())
         loop.run_until_complete(plain.close())
@@ -186,17 +192,21 @@ def main() -> None:
             json.dumps({"model": options.model_dir, "threads": torch.get_num_threads(), "flat": shapes, "trees": trees})
         )
         return
-    print(f"{options.model_dir}, {torch.get_num_threads()} threads; tokens per second, median of {options.repeats}")
-    print(f"{'prompts':>8}{'samples':>8}{'prompt':>8}{'new':>6}{'generate':>10}{'engine':>10}{'ratio':>8}")
-    for row in shapes:
-        print(
-            f"{row['prompts']:8}{row['samples']:8}{row['prompt_tokens']:8}{row['new_tokens']:6}"
-            f"{row['generate']:10.0f}{row['engine']:10.0f}{row['ratio']:8.2f}"
-        )
     print(
         f"{TREES} trees of {STEPS} steps, {WIDTH} samples each: {trees['plain']:.0f} without prefix cache, "
         f"{trees['cached']:.0f} with it, ratio {trees['ratio']:.2f}; "
         f"{trees['prompt_tokens_cached']:.0%} of the prompt tokens came from it"
+    )
+
+
+def print_shape(row: dict[str, Any], *, first: bool) -> None:
+    """One line of the first table, tokens per second; the head before the first."""
+    if first:
+        print(f"{'prompts':>8}{'samples':>8}{'prompt':>8}{'new':>6}{'generate':>10}{'engine':>10}{'ratio':>8}")
+    print(
+        f"{row['prompts']:8}{row['samples']:8}{row['prompt_tokens']:8}{row['new_tokens']:6}"
+        f"{row['generate']:10.0f}{row['engine']:10.0f}{row['ratio']:8.2f}",
+        flush=True,
     )
 
 

@@ -127,7 +127,7 @@ def test_observations_are_shown_as_the_tool_shows_them() -> None:
 
 
 def test_a_program_that_does_not_end_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runner, "LIMIT_S", 0.7)
+    monkeypatch.setattr(runner, "LIMIT_S", 1.5)
     pool = runner.Runner(1)
     seen = pool.last(
         [["print(1)"], ["while True: pass"], ["a=2", "print(a)"], ["import os; os._exit(1)"], ["print(input())"]]

@@ -5,10 +5,10 @@ Requests come from any number of coroutines; one thread owns the model and runs 
 Why not the continuous batching that transformers has (looked at in 5.19, `ContinuousBatchingManager`): its
 log-probabilities are taken after temperature, top-k and top-p; it hands out no hidden states, so no values; it draws
 with `torch.multinomial` from the global generator, so no seed per request; it knows no stop strings. Its paged cache is
-reached only through that manager, and without a GPU kernel its attention computes every row against the keys of all
-rows. Its `DynamicCache` under `generate` copies all keys and values at every token and can't take rows in. So what is
-ours is the loop, the buffers behind transformers' `Cache` interface (`kv`) and the drawing of tokens (`sampling`);
-models, attention, masks and tokenizers are transformers' own.
+reached only through that manager, and without flash attention it computes every row against the keys of all rows. The
+`DynamicCache` under `generate` copies all keys and values at every token and can't take rows in. So what is ours is the
+loop, the buffers behind transformers' `Cache` interface (`kv`) and the drawing of tokens (`sampling`); models,
+attention, masks and tokenizers are transformers' own.
 """
 
 from __future__ import annotations
@@ -59,8 +59,9 @@ class HFEngine:
     """Policy and value model on transformers. Make one with `HFEngine.load`; `close` it when done.
 
     A sample depends on (model, prompt, sampling, seed, its index) and not on what else is in the batch, as far as
-    floating point allows: sums over other shapes round differently, which can tip a draw once in about 10^5 tokens in
-    float32 and far more often in half precision.
+    floating point allows: sums over other shapes round differently, which tips a draw now and then. The flatter the
+    distribution the likelier (an untrained model with 4,096 tokens: once in some thousand tokens in float32), and far
+    more often in half precision.
     """
 
     def __init__(self, model: CausalModel, batch: Batch) -> None:

@@ -161,6 +161,8 @@ def choose_device(device: str) -> torch.device:
         chosen = torch.device(device)
     except RuntimeError as error:
         raise EngineError(f"device {device!r} is unknown; use auto, cpu, cuda or cuda:N") from error
+    if chosen.type not in ("cpu", "cuda"):
+        raise EngineError(f"device {device!r} is not supported; use auto, cpu, cuda or cuda:N")
     if chosen.type == "cuda" and (chosen.index or 0) >= torch.cuda.device_count():
         raise EngineError(
             f"device {device!r} is not there: torch sees {torch.cuda.device_count()} GPUs; use auto or cpu"

@@ -1,8 +1,8 @@
 """Tries the interpreter out: runs cells one after the other and shows what a model would see.
 
-    python -m mcts_math.interpreter FILE...      each file is one cell
-    python -m mcts_math.interpreter              cells from standard input, each ended by an empty line
-    python -m mcts_math.interpreter --probe      only says how well code is locked in on this machine
+python -m mcts_math.interpreter FILE...      each file is one cell
+python -m mcts_math.interpreter              cells from standard input, each ended by an empty line
+python -m mcts_math.interpreter --probe      only says how well code is locked in on this machine
 """
 
 from __future__ import annotations

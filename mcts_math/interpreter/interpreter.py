@@ -10,8 +10,9 @@ from mcts_math.errors import InterpreterError
 from mcts_math.interpreter.levels import Level, probe, require
 from mcts_math.interpreter.options import Limits
 from mcts_math.interpreter.parent import Parent
-from mcts_math.interpreter.sandbox import KILLED_TEXT, Node, Sandbox, StateLost, StepResult, Tampered
+from mcts_math.interpreter.sandbox import KILLED_TEXT, Node, Sandbox, StepResult
 from mcts_math.interpreter.snapshots import SnapshotStore, State
+from mcts_math.interpreter.steps import StateLost, Tampered
 from mcts_math.interpreter.worker import wire
 from mcts_math.requests import Cell, CellStatus, Execute, Observation
 

@@ -8,7 +8,8 @@ from enum import Enum
 from mcts_math.errors import InterpreterError
 from mcts_math.interpreter.options import Limits
 from mcts_math.interpreter.parent import Layers, Parent
-from mcts_math.interpreter.sandbox import Sandbox, StateLost
+from mcts_math.interpreter.sandbox import Sandbox
+from mcts_math.interpreter.steps import StateLost
 from mcts_math.requests import Cell
 
 

@@ -33,25 +33,21 @@ _ENVIRONMENT = {
     "PATH": "",
     "HOME": "/",
 }
-_SHARED_DATA = ("/usr/share/zoneinfo", "/etc/ld.so.cache", "/etc/localtime")
 _WARM_UP = """\
-import importlib.util
-if importlib.util.find_spec("numpy"):
-    import numpy.random
+import sys
+if "numpy" in sys.modules:
+    import numpy.random  # numpy itself loads it late
     numpy.random.seed(0)
 import collections, contextlib, dataclasses, datetime, decimal, fractions, functools, heapq, itertools, json, math
 import operator, random, re, statistics, string, typing
-try:
-    import sympy
-except ImportError:
-    sympy = None
-if sympy:
+if "sympy" in sys.modules:
     from sympy import *
     x, y = symbols("x y")
     str(solve(x**2 - 5*x + 6, x)), str(solve([x + y - 3, x - y - 1], [x, y])), str(simplify((x**2 - 1)/(x - 1)))
-    str(expand((x + 1)**3)), str(factor(x**2 - 1)), str(diff(sin(x), x)), str(integrate(x**2, x)), str(limit(sin(x)/x, x, 0))
-    str(Rational(1, 3) + sqrt(8)), str(N(pi, 20)), str(Matrix([[1, 2], [3, 4]]).det()), factorint(60), isprime(97)
+    str(expand((x + 1)**3)), str(factor(x**2 - 1)), str(diff(sin(x), x)), str(integrate(x**2, x))
+    str(limit(sin(x)/x, x, 0)), str(Rational(1, 3) + sqrt(8)), str(N(pi, 20)), str(Matrix([[1, 2], [3, 4]]).det())
     str(Eq(x, 1)), latex(x**2), str(summation(x, (x, 1, 10))), nsimplify(0.5), solveset(x**2 - 2, x), binomial(5, 2)
+    factorint(60), isprime(97)
     float(sqrt(2)), gcd(12, 18), lcm(4, 6), floor(Rational(7, 2)), ceiling(Rational(7, 2)), str(sympify("x + 1"))
 """
 
@@ -69,21 +65,10 @@ def search_path() -> list[str]:
     """The standard library and the site-packages folders; not the project or other places that happen to be shown."""
     own = [sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")]
     folders = [*site.getsitepackages(), *([site.getusersitepackages()] if site.ENABLE_USER_SITE else [])]
-    prefixes = tuple(str(Path(p).resolve()) for p in {*own, *folders})
-    path = []
-    for entry in map(os.path.realpath, filter(None, sys.path)):
-        if entry.startswith(prefixes) and (os.path.isdir(entry) or entry.endswith(".zip")):
-            path.append(entry)
-    return list(dict.fromkeys([*path, *(p for p in prefixes if os.path.isdir(p))]))
-
-
-def library_paths(path: list[str]) -> list[str]:
-    """Folders of the shared libraries that this process uses, beyond those below `path`."""
-    with open("/proc/self/maps", encoding="utf-8", errors="replace") as maps:
-        files = {line.split(maxsplit=5)[5].strip() for line in maps if ".so" in line}
-    folders = {os.path.dirname(f) for f in files if f.startswith("/")}
-    standard = {f for f in folders if not f.startswith(tuple(path))}
-    return sorted({*standard, *(d for d in _SHARED_DATA if os.path.exists(d))})
+    roots = {Path(p).resolve() for p in {*own, *folders}}
+    entries = [Path(entry).resolve() for entry in sys.path if entry]
+    path = [e for e in entries if any(e.is_relative_to(r) for r in roots) or e.suffix == ".zip"]
+    return list(dict.fromkeys(str(p) for p in [*path, *sorted(roots)] if p.exists()))
 
 
 def _open_to_all(path: str) -> bool:
@@ -95,11 +80,10 @@ def _open_to_all(path: str) -> bool:
 def rules_json(limits: Limits, layers: Layers, warm: bool) -> str:
     """The orders to a clean parent; see `worker.confine.Rules`."""
     path = search_path()
-    hidden = not layers.namespaces and not all(_open_to_all(p) for p in path if os.path.isdir(p))
+    hidden = not layers.namespaces and not all(_open_to_all(p) for p in path if Path(p).is_dir())
     return json.dumps(
         {
             "path": path,
-            "libraries": library_paths(path),
             "modules": list(limits.modules) if warm else [],
             "warm_up": _WARM_UP if warm and limits.modules else "",
             "namespaces": layers.namespaces,
@@ -145,7 +129,7 @@ class Parent:
         """
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         ours.setblocking(False)
-        errors = tempfile.TemporaryFile()
+        errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process
         with theirs:
             process = subprocess.Popen(
                 [sys.executable, "-S", "-s", "-B", str(_WORKER), rules_json(limits, layers, warm)],

@@ -7,37 +7,18 @@ how many threads it has, the kernel tells.
 from __future__ import annotations
 
 import asyncio
-import os
 import secrets
-import select
-import signal
 import socket
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from mcts_math.interpreter.options import Limits
 from mcts_math.interpreter.parent import Connection, receive_with_pid
+from mcts_math.interpreter.steps import HELLO_TIMEOUT_S, ProcessFacts, StateLost, Step, Tampered, TimeUp, hung_up, kill
 from mcts_math.interpreter.worker import wire
 from mcts_math.requests import Cell, CellStatus
 
-_HELLO_TIMEOUT_S = 10.0
-_CHUNK = 1 << 16
-_PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 _SEED_MASK = (1 << 64) - 1
-
-
-class StateLost(Exception):  # noqa: N818 - an event, not an error
-    """The state that a step should start from is gone; nothing was run, or its sandbox died under it."""
-
-
-class Tampered(StateLost):
-    """A state pretended to be its own child: only code that means harm does that. Its sandbox has been closed."""
-
-
-class _TimeUp(Exception):  # noqa: N818
-    """A cell's wall-clock limit has passed."""
 
 
 @dataclass(slots=True, eq=False)
@@ -81,106 +62,12 @@ class StepResult:
     node: Node | None
 
 
-@dataclass(slots=True)
-class ProcessFacts:
-    """What the kernel tells about a process."""
-
-    num_faults: int
-    num_threads: int
-    num_pages: int
-
-    @classmethod
-    def read(cls, pid: int) -> ProcessFacts | None:
-        """Reads /proc; None if there is no such process."""
-        try:
-            stat = Path(f"/proc/{pid}/stat").read_bytes()
-        except (FileNotFoundError, ProcessLookupError):
-            return None
-        fields = stat[stat.rindex(b")") + 2 :].split()
-        return cls(num_faults=int(fields[7]), num_threads=int(fields[17]), num_pages=int(fields[21]))
-
-    @property
-    def num_private_bytes(self) -> int:
-        """An upper bound of the memory that the process shares with no other.
-
-        Each page that a fork makes its own costs it a fault (pages that come and go count each time), and it can't
-        hold more than all of its pages.
-        """
-        return min(self.num_faults, self.num_pages) * _PAGE_BYTES
-
-
 def timeout_text(seconds: float) -> str:
     """The published wording for a cell that ran out of time."""
     return f"TimeoutError: 'Execution of the code snippet has timed out for exceeding {seconds:g} seconds.'"
 
 
 KILLED_TEXT = "KilledError: the code was stopped: out of memory, a crash, or an exit that no program may make here."
-
-
-class _Step:
-    """One step in the air: reads its socket until there is a result, or time is up.
-
-    Args:
-        sock: our end of the socket of the node to be.
-        limits: bounds.
-        on_hello: called when the node exists, before its cell runs.
-    """
-
-    def __init__(self, sock: socket.socket, limits: Limits, on_hello: Callable[[], None]) -> None:
-        self.sock, self.pid, self.started = sock, -1, time.monotonic()
-        self._max_payload, self._timeout_s, self._on_hello = limits.output_bytes + 1, limits.step_timeout_s, on_hello
-        self._loop = asyncio.get_running_loop()
-        self._buffer = bytearray()
-        # The payload of its DONE; None where it ended without a sound one.
-        self.done: asyncio.Future[bytes | None] = self._loop.create_future()
-        self._timer = self._loop.call_later(_HELLO_TIMEOUT_S, self._fail, StateLost("the parent state does not fork"))
-        self._loop.add_reader(sock, self._read)
-
-    def close(self) -> None:
-        """Stops listening; the socket stays open."""
-        self._timer.cancel()
-        self._loop.remove_reader(self.sock)
-
-    def _fail(self, error: Exception) -> None:
-        if not self.done.done():
-            self.done.set_exception(error)
-
-    def _read(self) -> None:
-        try:
-            if self.pid < 0:
-                self._greet(*receive_with_pid(self.sock, wire.REPLY.size))
-            else:
-                self._collect(self.sock.recv(_CHUNK))
-        except BlockingIOError:
-            return
-        except OSError:
-            self._collect(b"")
-
-    def _greet(self, data: bytes, pid: int) -> None:
-        if data != wire.REPLY.pack(wire.HELLO, 0) or pid <= 0:
-            self._fail(StateLost("the parent state did not fork"))
-            return
-        self.pid = pid
-        self.started = time.monotonic()
-        self._timer.cancel()
-        self._timer = self._loop.call_later(self._timeout_s, self._fail, _TimeUp())
-        self._on_hello()
-
-    def _collect(self, data: bytes) -> None:
-        if self.done.done():
-            return
-        self._buffer += data
-        if len(self._buffer) < wire.REPLY.size:
-            payload = None
-        else:
-            kind, size = wire.REPLY.unpack_from(self._buffer)
-            payload = bytes(self._buffer[wire.REPLY.size : wire.REPLY.size + size])
-            if kind != wire.DONE or not 1 <= size <= self._max_payload:
-                self.done.set_result(None)
-                return
-            payload = payload if len(payload) == size else None
-        if payload is not None or not data:
-            self.done.set_result(payload)
 
 
 class Sandbox:
@@ -244,7 +131,7 @@ class Sandbox:
         ours.setblocking(False)
         ours.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
         users = _Use(parent)
-        step = _Step(ours, self._limits, users.end)
+        step = Step(ours, self._limits, users.end)
         result: StepResult | None = None
         try:
             with theirs:
@@ -272,18 +159,18 @@ class Sandbox:
             return
         loop = asyncio.get_running_loop()
         try:
-            await asyncio.wait_for(loop.sock_sendall(parent.sock, message[sent:]), _HELLO_TIMEOUT_S)
+            await asyncio.wait_for(loop.sock_sendall(parent.sock, message[sent:]), HELLO_TIMEOUT_S)
         except BaseException as error:  # half an order was given: nothing sensible can follow it
             self._spoil(parent)
             if isinstance(error, (OSError, asyncio.TimeoutError)):
                 raise StateLost(f"the parent state does not listen: {error}") from error
             raise
 
-    async def _result(self, step: _Step) -> StepResult:
+    async def _result(self, step: Step) -> StepResult:
         timeout_s = self._limits.step_timeout_s
         try:
             payload = await step.done
-        except _TimeUp:
+        except TimeUp:
             return StepResult(timeout_text(timeout_s), CellStatus.TIMEOUT, timeout_s, None)
         seconds = time.monotonic() - step.started
         if step.pid in self._nodes or step.pid == self._supervisor_pid:
@@ -299,7 +186,7 @@ class Sandbox:
         node = self._nodes[step.pid] = Node(step.sock, step.pid)
         return StepResult(payload[1:].decode("utf-8", "replace"), status, seconds, node)
 
-    def _stop(self, step: _Step) -> None:
+    def _stop(self, step: Step) -> None:
         """Ends a step that leaves no state, whatever it is doing."""
         if step.pid < 0:
             # It may be about to greet. From here on it can't: its hello fails, and it ends before it runs anything.
@@ -310,16 +197,16 @@ class Sandbox:
                 pass  # there was nothing to read
         if step.pid > 0 and step.pid not in self._nodes:
             kill(step.sock, step.pid)
-        elif not self._closed and not _hung_up(step.sock):
+        elif not self._closed and not hung_up(step.sock):
             # Somebody holds the other end and never said who: most likely the order is still on its way. If it is not
             # dropped soon, the state that got it was tampered with, and nobody knows what it forked.
             self._silent.add(step.sock)
-            asyncio.get_running_loop().call_later(_HELLO_TIMEOUT_S, self._give_up_on, step.sock)
+            asyncio.get_running_loop().call_later(HELLO_TIMEOUT_S, self._give_up_on, step.sock)
             return
         step.sock.close()
 
     def _give_up_on(self, sock: socket.socket) -> None:
-        if sock in self._silent and not _hung_up(sock):
+        if sock in self._silent and not hung_up(sock):
             self.close()
         self._silent.discard(sock)
         sock.close()
@@ -347,25 +234,3 @@ class Sandbox:
         self._silent.clear()
         self._nodes.clear()
         self.root.sock.close()
-
-
-def _hung_up(sock: socket.socket) -> bool:
-    """Whether nobody holds the other end."""
-    poll = select.poll()
-    poll.register(sock, 0)
-    return bool(poll.poll(0))
-
-
-def kill(sock: socket.socket, pid: int) -> None:
-    """Kills the process at the other end of a socket; not another one that got its number meanwhile."""
-    try:
-        handle = os.pidfd_open(pid)
-    except ProcessLookupError:
-        return
-    try:
-        if not _hung_up(sock):  # it lives, so the number is still its own
-            signal.pidfd_send_signal(handle, signal.SIGKILL)
-    except ProcessLookupError:
-        pass  # it went by itself
-    finally:
-        os.close(handle)

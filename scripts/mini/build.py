@@ -52,6 +52,7 @@ class Recipe:
         tokens: per batch in `policy` and `focus`; joint_tokens: per batch of demonstrations and of outcomes.
         rates, joint_rates: how the demonstrations slip; towards the end shaky questions slip a little less often and in
             more different ways, so that no wrong answer outvotes the right one.
+        outcome_questions: how many of the fresh questions are sampled.
         outcome_copies: solutions sampled of each question at each temperature.
         value_weight: of the value loss beside the policy loss.
     """
@@ -62,8 +63,9 @@ class Recipe:
     policy: Schedule = field(default_factory=lambda: Schedule(3500, 2.5e-3))
     focus: Schedule = field(default_factory=lambda: Schedule(800, 1.4e-3, warm_up=20, floor=0.08))
     tokens: int = 6000
-    outcome_copies: int = 3
-    joint: Schedule = field(default_factory=lambda: Schedule(500, 5e-4, warm_up=20, floor=0.03))
+    outcome_questions: int = 2400
+    outcome_copies: int = 1
+    joint: Schedule = field(default_factory=lambda: Schedule(350, 6e-4, warm_up=15, floor=0.03))
     joint_tokens: int = 3500
     joint_rates: Rates = field(
         default_factory=lambda: Rates(hurried={"firm": 0.2, "shaky": 0.55}, slip_weights=(0.4, 0.3, 0.3))
@@ -182,7 +184,7 @@ def build(recipe: Recipe, out: Path, root: Path) -> None:
     model = policy_stage(recipe, corpora, out)
     tell("outcomes")
     fresh = outcomes.fresh_questions()
-    split = outcome_stage(recipe, model, tokenizer, fresh, out)
+    split = outcome_stage(recipe, model, tokenizer, fresh[: recipe.outcome_questions], out)
     tell("joint")
     head = joint_stage(recipe, model, corpora[2], split.train, out)
     tell("export")
@@ -190,6 +192,7 @@ def build(recipe: Recipe, out: Path, root: Path) -> None:
     tell("evaluate")
     sampler = Sampler(model, head)
     areas = outcomes.judge_values(sampler, tokenizer, fresh, split.held)
+    print(json.dumps(areas), flush=True)
     table = evaluate.table(sampler, tokenizer, test_questions(), recipe.seed)
     report = {"area_under_curve": areas, **table}
     (out / "evaluation.json").write_text(json.dumps(report, indent=1) + "\n")

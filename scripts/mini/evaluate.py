@@ -65,6 +65,7 @@ def table(
         "steps": dict(sorted(Counter(len(chain.texts) for chain in flat).items())),
         "greedy by kind": by_kind(greedy, questions),
     }
+    print(json.dumps(report), flush=True)  # the beam search takes longest
     if beam:
         found = [bool(some) and searcher.right(some[0]) for some in searcher.beam(3, 5, temperature)]
         report["sbs(3,5)"] = accuracy(found)

@@ -30,7 +30,10 @@ def sample_outcomes(
     """`copies` solutions of every question at each temperature, with reward +1 or -1."""
     runner = Runner()
     searcher = Searcher(sampler, tokenizer, questions, runner, seed)
-    drawn = [chain for t in TEMPERATURES for some in searcher.run(copies, t) for chain in some]
+    drawn: list[Chain] = []
+    for temperature in TEMPERATURES:
+        drawn += [chain for some in searcher.run(copies, temperature) for chain in some]
+        print(f"outcomes at T={temperature}: {len(drawn)} solutions", flush=True)
     runner.close()
     return [(chain, 1 if searcher.right(chain) else -1) for chain in drawn]
 

@@ -54,6 +54,8 @@ def serve() -> None:
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
     lines, answers = sys.stdin, sys.stdout
     sys.stdin = io.StringIO()  # a program that asks for input must not eat the next program
+    answers.write("ready\n")
+    answers.flush()
     for line in lines:
         answers.write(json.dumps(run_cells(json.loads(line))[-1]) + "\n")
         answers.flush()
@@ -68,9 +70,12 @@ class Runner:
     def _start(self) -> subprocess.Popen[str]:
         # a plain script: a child of multiprocessing would load torch first
         command = [sys.executable, "-I", str(Path(__file__).resolve())]
-        return subprocess.Popen(
+        worker = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
         )
+        assert worker.stdout is not None
+        worker.stdout.readline()  # it is ready: its start does not count as a program's time
+        return worker
 
     def last(self, programs: Sequence[Sequence[str]]) -> list[str]:
         """The observation of every program's last cell, in order; a time-out's is an error too."""

@@ -24,7 +24,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from attacks import ATTACKS, Attack
 
 SECRET = "canary-in-host"  # somewhere on our heap
-LIMITS = Limits(step_timeout_s=3.0, memory_bytes=512 << 20, max_running=6, num_parents=1)
+LIMITS = Limits(step_timeout_s=3.0, memory_bytes=512 << 20, max_running=10, num_parents=1)
 
 
 def host_state(folder: Path) -> dict[str, object]:

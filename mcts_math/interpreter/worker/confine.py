@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import resource
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from . import kernel, landlock, mounts, seccomp
@@ -18,7 +19,6 @@ class Rules(NamedTuple):
 
     Attributes:
         path: Python's module search path, absolute; with `libraries` all that a node may read.
-        libraries: directories and files with shared libraries and time zones.
         modules: imported before any question.
         warm_up: run once before any question, so that lazy imports and caches are shared by all.
         namespaces, landlock, seccomp: the layers to use; one that fails is an error.
@@ -28,11 +28,11 @@ class Rules(NamedTuple):
         num_threads: threads that one step may start.
         show_chars: characters of one print that are shown.
         output_bytes: bytes of one observation.
+        libraries: directories and files with shared libraries and time zones; filled in by the clean parent.
         base_bytes: address space of the clean parent; filled in by it.
     """
 
     path: list[str]
-    libraries: list[str]
     modules: list[str]
     warm_up: str
     namespaces: bool
@@ -44,6 +44,7 @@ class Rules(NamedTuple):
     num_threads: int
     show_chars: int
     output_bytes: int
+    libraries: Sequence[str] = ()
     base_bytes: int = 0
 
     @classmethod

@@ -5,12 +5,16 @@ Functions raise OSError with the kernel's errno. Names and numbers are those of 
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
+import mmap
 import os
 import platform
 import signal
 import struct
 import sys
+from collections.abc import Callable
+from typing import TypeAlias
 
 X86_64 = platform.machine() == "x86_64"
 ARM64 = platform.machine() == "aarch64"
@@ -47,13 +51,9 @@ _libc.syscall.restype = ctypes.c_long
 _libc.mount.argtypes = [ctypes.c_char_p, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_ulong, ctypes.c_char_p]
 _libc.madvise.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
 
-# PyDLL keeps the GIL: no other thread of this process may run between the hooks and the system call.
-_syscall_with_gil = ctypes.PyDLL(None, use_errno=True).syscall
-_syscall_with_gil.restype = ctypes.c_long
 _before_fork = ctypes.pythonapi.PyOS_BeforeFork
 _after_fork_in_parent = ctypes.pythonapi.PyOS_AfterFork_Parent
 _after_fork_in_child = ctypes.pythonapi.PyOS_AfterFork_Child
-_get_errno, _ulong, _long = ctypes.get_errno, ctypes.c_ulong, ctypes.c_long
 _SIGCHLD = int(signal.SIGCHLD)
 
 
@@ -80,7 +80,53 @@ def syscall(name: str, *args: object) -> int:
     return _check(int(_libc.syscall(ctypes.c_long(number(name)), *longs)), name)
 
 
-_CLONE = _long(number("clone")) if supported() else _long(-1)
+# clone(2) and, in the child, `PyOS_AfterFork_Child` (third argument) within one call from Python. Between two calls the
+# bytecode interpreter may hand the GIL to a waiting thread; in the child there is none, and it would wait for ever.
+_CLONE_X86_64 = bytes.fromhex(
+    "53"  # push rbx
+    "4889d3"  # mov rbx, rdx
+    "4989f0"  # mov r8, rsi     the TLS argument
+    "4989f2"  # mov r10, rsi    the child_tid argument
+    "31f6"  # xor esi, esi
+    "31d2"  # xor edx, edx
+    "b838000000"  # mov eax, 56
+    "0f05"  # syscall
+    "85c0"  # test eax, eax
+    "7504"  # jne end
+    "ffd3"  # call rbx
+    "31c0"  # xor eax, eax
+    "5b"  # end: pop rbx
+    "c3"  # ret
+)
+_Forker: TypeAlias = Callable[[int, int], int]
+
+
+def _machine_forker() -> _Forker:
+    page = mmap.mmap(-1, mmap.PAGESIZE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    page.write(_CLONE_X86_64)
+    address = ctypes.addressof(ctypes.c_char.from_buffer(page))
+    _check(int(_libc.mprotect(ctypes.c_void_p(address), mmap.PAGESIZE, mmap.PROT_READ | mmap.PROT_EXEC)), "mprotect")
+    call = ctypes.PYFUNCTYPE(ctypes.c_int, ctypes.c_ulong, ctypes.c_ulong, ctypes.c_void_p)(address)
+    child_hook = ctypes.cast(_after_fork_in_child, ctypes.c_void_p)
+    return lambda flags, token, _page=page: call(flags, token, child_hook)  # type: ignore[misc]
+
+
+def _ctypes_forker() -> _Forker:
+    """The same without machine code: safe unless a snippet left a busy thread behind, whose step is then lost."""
+    # PyDLL keeps the GIL.
+    call, nr, zero = ctypes.PyDLL(None, use_errno=True).syscall, ctypes.c_long(number("clone")), ctypes.c_ulong(0)
+    call.restype = ctypes.c_long
+
+    def fork(flags: int, token: int) -> int:
+        pid = int(call(nr, ctypes.c_ulong(flags), zero, zero, ctypes.c_ulong(token), ctypes.c_ulong(token)))
+        if pid == 0:
+            _after_fork_in_child()
+        return pid if pid >= 0 else -ctypes.get_errno()
+
+    return fork
+
+
+_forker = _machine_forker() if X86_64 else _ctypes_forker()
 
 
 def clone(flags: int, token: int = 0) -> int:
@@ -88,24 +134,20 @@ def clone(flags: int, token: int = 0) -> int:
 
     Args:
         flags: CLONE_* flags without a signal; SIGCHLD is added.
-        token: 64 bits that the kernel ignores (the TLS argument, which counts with CLONE_SETTLS only). A seccomp
-            supervisor sees them: this is how a node shows that its fork was ordered by the host.
+        token: 64 bits that the kernel ignores (the TLS argument, which counts with CLONE_SETTLS only, and child_tid;
+            x86-64 and arm64 differ in their order). A seccomp supervisor sees them: this is how a node shows that its
+            fork was ordered by the host.
 
     Returns:
         0 in the child, the child's pid in the parent.
     """
     _before_fork()
-    zero = _ulong(0)
-    # x86-64 takes (flags, stack, parent_tid, child_tid, tls), arm64 (flags, stack, parent_tid, tls, child_tid): the
-    # token is given in both places, and neither is read.
-    pid = int(_syscall_with_gil(_CLONE, _ulong(flags | _SIGCHLD), zero, zero, _ulong(token), _ulong(token)))
+    pid = _forker(flags | _SIGCHLD, token)
     if pid == 0:
-        _after_fork_in_child()
         return 0
-    errno = _get_errno()
     _after_fork_in_parent()
     if pid < 0:
-        raise OSError(errno, "clone")
+        raise OSError(-pid, f"clone: {os.strerror(-pid)}")
     return pid
 
 
@@ -143,10 +185,8 @@ def drop_capabilities() -> None:
             prctl(PR_CAPBSET_DROP, capability)
         except OSError:  # past the last capability (EINVAL), or not entitled to shrink the set (EPERM)
             break
-    try:
+    with contextlib.suppress(OSError):  # kernels without ambient capabilities have none to clear
         prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL)
-    except OSError:
-        pass  # kernels without ambient capabilities have none to clear
     header = ctypes.create_string_buffer(struct.pack("=Ii", 0x20080522, 0))
     syscall("capset", header, ctypes.create_string_buffer(24))
 

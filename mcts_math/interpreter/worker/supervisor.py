@@ -7,6 +7,7 @@ are one process group that they can't leave, and it kills that. It hears from th
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
 import os
@@ -50,10 +51,8 @@ def end() -> None:
 
 def report_broken(control: socket.socket, error: BaseException) -> None:
     """Tells the host why there will be no sandbox, if it still listens."""
-    try:
+    with contextlib.suppress(OSError):  # nobody is left to tell
         control.send(wire.BROKEN + f"{type(error).__name__}: {error}".encode()[:4000])
-    except OSError:
-        pass  # nobody is left to tell
 
 
 def _start_root(control: socket.socket, root_fd: int, rules: confine.Rules) -> int:

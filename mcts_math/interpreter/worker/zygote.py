@@ -6,6 +6,7 @@ rights from itself that its sandboxes will not need either.
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import importlib
 import os
@@ -20,6 +21,7 @@ from . import cell, confine, kernel, supervisor, wire
 
 _CONTROL_FD = 0  # the host gives its connection as standard input: no number to agree on
 _PARENT_CHECK_MS = 500
+_SHARED_DATA = ("/usr/share/zoneinfo", "/etc/ld.so.cache", "/etc/localtime")
 _NUM_REHEARSALS = 20  # enough for the interpreter to have specialised the harness's code, once for all forks
 _REHEARSAL = "```python\nx = 1\nfor i in range(2):\n    print(i / 3)\nprint(x)\n```"
 
@@ -50,7 +52,7 @@ def _set_up(rules: confine.Rules) -> confine.Rules:
     for fd in (0, 1, 2):
         os.dup2(null, fd)
     os.close(null)
-    sys.stdin, sys.stdout, sys.stderr = (open(fd, mode, closefd=False) for fd, mode in ((0, "r"), (1, "w"), (2, "w")))
+    sys.stdin, sys.stdout, sys.stderr = (os.fdopen(fd, mode, closefd=False) for fd, mode in enumerate("rww"))
     sys.path[:] = rules.path
     site.setquit()
     for name in rules.modules:
@@ -63,13 +65,21 @@ def _set_up(rules: confine.Rules) -> confine.Rules:
     if rules.modules:
         kernel.collapse_into_huge_pages()
     with open("/proc/self/statm", encoding="ascii") as file:
-        rules = rules._replace(base_bytes=int(file.read().split()[0]) * os.sysconf("SC_PAGE_SIZE"))
+        base_bytes = int(file.read().split()[0]) * os.sysconf("SC_PAGE_SIZE")
+    rules = rules._replace(libraries=_libraries(), base_bytes=base_bytes)
     with open("/proc/self/oom_score_adj", "w", encoding="ascii") as file:
         file.write("1000")  # if the machine runs out of memory, the sandboxes go before the engine
     if rules.namespaces:
         confine.enter_file_system(rules)
     confine.leave_root(rules.uid)
     return rules
+
+
+def _libraries() -> list[str]:
+    """Folders of the shared libraries that this process, and nothing but Python, uses; and a few data files."""
+    with open("/proc/self/maps", encoding="utf-8", errors="replace") as maps:
+        files = {line.split(maxsplit=5)[5].strip() for line in maps if ".so" in line}
+    return [*sorted({os.path.dirname(f) for f in files if f.startswith("/")}), *_SHARED_DATA]
 
 
 def _hide() -> None:
@@ -123,7 +133,5 @@ def _reap(groups: set[int], wait: bool = False) -> None:
         if pid == 0:
             return
         groups.discard(pid)
-        try:
+        with contextlib.suppress(ProcessLookupError, PermissionError):  # nothing was left
             os.killpg(pid, signal.SIGKILL)
-        except (ProcessLookupError, PermissionError):
-            pass  # nothing was left

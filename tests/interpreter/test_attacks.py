@@ -1,0 +1,92 @@
+"""The attack suite, as root and as an ordinary user, with and without namespaces. What is tried: `attacks.py`."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+HERE = Path(__file__).parent
+NUM_ATTACKS_AT_LEAST = 340
+
+
+def load_attacks() -> Any:
+    spec = importlib.util.spec_from_file_location("interpreter_attacks", HERE / "attacks.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+ATTACKS = load_attacks().ATTACKS
+CONFIGURATIONS = [(who, which) for who in ("root", "user") for which in ("full", "no-namespaces")]
+
+
+@pytest.fixture(scope="module")
+def report(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    who, which = request.param
+    return run_suite(who, which, tmp_path_factory.getbasetemp())
+
+
+@cache
+def run_suite(who: str, which: str, base: Path) -> dict[str, Any]:
+    if who == "root" and os.getuid() != 0:
+        pytest.skip("the tests do not run as root")
+    folder = Path("/tmp") / f"attacks-{os.getpid()}-{who}-{which}"
+    folder.mkdir()
+    folder.chmod(0o777)
+    secret = folder / "secret"
+    secret.write_text("hush")
+    secret.chmod(0o666)
+    program = [str(HERE / "attack_run.py"), which, str(folder)]
+    if who == "user" and os.getuid() == 0:
+        program = [str(HERE / "ordinary_user.py"), *program]
+    try:
+        done = subprocess.run(
+            [sys.executable, *program],
+            env={**os.environ, "PYTHONPATH": str(HERE.parents[1])},
+            capture_output=True,
+            text=True,
+            timeout=600,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr[-3000:]
+        result: dict[str, Any] = json.loads(done.stdout)
+        return result
+    finally:
+        for path in folder.iterdir():
+            path.unlink()
+        folder.rmdir()
+
+
+@pytest.mark.parametrize("report", CONFIGURATIONS, indirect=True, ids="-".join)
+def test_all_attacks_hold(report: dict[str, Any]) -> None:
+    assert len(report["results"]) == len({a.name for a in ATTACKS}) >= NUM_ATTACKS_AT_LEAST
+    assert {name: fault for name, fault in report["results"].items() if fault} == {}
+
+
+@pytest.mark.parametrize("report", CONFIGURATIONS, indirect=True, ids="-".join)
+def test_host_is_unchanged_and_nothing_is_left(report: dict[str, Any]) -> None:
+    assert report["changed"] == []
+    assert report["left"] == []
+    assert report["other"] == "False"
+
+
+@pytest.mark.parametrize("report", CONFIGURATIONS, indirect=True, ids="-".join)
+def test_ran_as_said(report: dict[str, Any], request: pytest.FixtureRequest) -> None:
+    who, which = request.node.callspec.params["report"]
+    assert report["level"] == ("full" if which == "full" else "confined")
+    assert (report["uid"] == 0) == (who == "root")
+
+
+def test_names_are_unique() -> None:
+    names = [a.name for a in ATTACKS]
+    assert sorted(set(names)) == sorted(names)

@@ -1,0 +1,460 @@
+"""States, eviction, limits, breakdowns: what `SandboxInterpreter` promises beyond isolation."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+import time
+from collections.abc import Coroutine
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from mcts_math.errors import InterpreterError
+from mcts_math.interpreter import BlockingInterpreter, Isolation, Level, Limits, SandboxInterpreter, probe
+from mcts_math.interpreter.levels import require
+from mcts_math.interpreter.parent import Layers
+from mcts_math.requests import Cell, CellStatus, Execute, Interpreter, Observation
+
+LIMITS = Limits(step_timeout_s=20.0, num_parents=1, modules=())  # without modules it starts in a moment
+Cells = tuple[Cell, ...]
+
+
+def run(test: Coroutine[Any, Any, None]) -> None:
+    asyncio.run(test)
+
+
+def cells(*codes: str) -> Cells:
+    return tuple(map(Cell, codes))
+
+
+async def show(interpreter: Interpreter, history: Cells, code: str, session: str = "q") -> Observation:
+    return await interpreter.execute(Execute(session, history, Cell(code)))
+
+
+def children() -> list[psutil.Process]:
+    return psutil.Process().children(recursive=True)
+
+
+def test_is_an_interpreter() -> None:
+    assert isinstance(SandboxInterpreter(), Interpreter)
+
+
+def test_siblings_do_not_see_each_other() -> None:
+    async def check() -> None:
+        async with SandboxInterpreter(LIMITS) as interpreter:
+            base = cells("x = [0]")
+            seen = await asyncio.gather(
+                *(
+                    show(interpreter, base, f"import math\nx.append({i})\nmath.pi += {i}\nx, math.pi > 4")
+                    for i in range(8)
+                )
+            )
+            assert [s.text for s in seen] == [f"([0, {i}], {i > 0})" for i in range(8)]
+            assert not any(s.rebuilt for s in seen[1:])
+
+    run(check())
+
+
+def test_questions_share_nothing() -> None:
+    async def check() -> None:
+        async with SandboxInterpreter(LIMITS) as interpreter:
+            await show(interpreter, (), "import math\nx = math.pi = 3", "a")
+            assert (
+                await show(interpreter, (), "import math\n'x' in globals(), math.pi > 3.1", "b")
+            ).text == "(False, True)"
+
+    run(check())
+
+
+def test_ancestors_never_run_twice() -> None:
+    async def check() -> None:
+        async with SandboxInterpreter(LIMITS) as interpreter:
+            history: Cells = ()
+            first = Cell("import time\nstamp = time.monotonic_ns()\nstamp")
+            stamp = (await interpreter.execute(Execute("q", (), first))).text
+            history = (first,)
+            for i in range(6):
+                assert (await show(interpreter, history, "stamp")).text == stamp
+                await show(interpreter, history, f"y{i} = 1")
+                history += cells(f"y{i} = 1")
+
+    run(check())
+
+
+@pytest.mark.parametrize(
+    ("code", "status"),
+    [("x = 2\nwhile True: pass", CellStatus.TIMEOUT), ("x = 2\nimport os\nos._exit(0)", CellStatus.KILLED)],
+)
+def test_a_cut_cell_leaves_its_parents_state(code: str, status: CellStatus) -> None:
+    async def check() -> None:
+        async with SandboxInterpreter(replace(LIMITS, step_timeout_s=1.0)) as interpreter:
+            base = cells("x = 1")
+            seen = await show(interpreter, base, code)
+            assert seen.status is status
+            after = await show(interpreter, base + cells(code), "x += 10\nx")
+            assert after == replace(after, text="11", status=CellStatus.OK, rebuilt=False)
+            deeper = await show(interpreter, base + cells(code, "x += 10\nx"), "x")
+            assert (deeper.text, deeper.rebuilt) == ("11", False)
+
+    run(check())
+
+
+def test_a_failed_cell_leaves_what_it_did() -> None:
+    async def check() -> None:
+        async with SandboxInterpreter(LIMITS) as interpreter:
+            failing = cells("x = 1\ny = 1 / 0\nx = 2")
+            assert (await show(interpreter, (), failing[0].code)).status is CellStatus.ERROR
+            assert (await show(interpreter, failing, "x")).text == "1"
+
+    run(check())
+
+
+def test_seeds_make_random_repeat() -> None:
+    code = "import random\n[random.random() for _ in range(3)], {str(i) for i in range(20)}, hash('x'), id(object)"
+
+    async def observe() -> list[str]:
+        async with SandboxInterpreter(LIMITS) as interpreter:
+            requests = [Execute("q", cells("import random"), Cell(code, seed)) for seed in (1, 2, 1, 2**70, -1)]
+            return [(await interpreter.execute(r)).text for r in requests]
+
+    first, second = asyncio.run(observe()), asyncio.run(observe())
+    assert first == second
+    assert first[0] == first[2]
+    assert len(set(first)) == 4
+
+
+def test_numpy_and_sympy_repeat_whatever_runs_beside() -> None:
+    code = (
+        "import numpy as np\nfrom sympy import *\nx = symbols('x')\n"
+        "print(np.random.rand(), solve(x**3 - x), {x, x + 1, pi})"
+    )
+
+    async def observe(others: int) -> str:
+        async with SandboxInterpreter(Limits(num_parents=2)) as interpreter:
+            busy = [asyncio.ensure_future(show(interpreter, (), "sum(range(10**5))", f"s{i}")) for i in range(others)]
+            seen = await interpreter.execute(Execute("q", (), Cell(code, 7)))
+            await asyncio.gather(*busy)
+            return seen.text
+
+    alone, crowded = asyncio.run(observe(0)), asyncio.run(observe(9))
+    assert alone == crowded
+    assert "Error" not in alone
+
+
+def test_evicted_states_come_back_equal() -> None:
+    async def check() -> None:
+        async with SandboxInterpreter(replace(LIMITS, max_snapshots=3)) as interpreter:
+            history: Cells = ()
+            for i in range(8):
+                cell = Cell(f"import random\nx{i} = random.random()\nx{i}", i)
+                await interpreter.execute(Execute("q", history, cell))
+                history += (cell,)
+                assert interpreter.num_snapshots <= 3
+            values = ", ".join(f"x{i}" for i in range(8))
+            before = await show(interpreter, history, values)
+            for i in range(4):
+                await show(interpreter, (), f"'other {i}'", "other")
+            after = await show(interpreter, history, values)
+            assert not before.rebuilt
+            assert after.rebuilt
+            assert after.text == before.text
+            assert interpreter.num_snapshots <= 3
+
+    run(check())
+
+
+def test_replay_leaves_out_cells_that_were_cut() -> None:
+    async def check() -> None:
+        async with SandboxInterpreter(replace(LIMITS, step_timeout_s=1.0, max_snapshots=1)) as interpreter:
+            history = cells("x = 1", "while True: pass", "x += 1")
+            for i, cell in enumerate(history):
+                await interpreter.execute(Execute("q", history[:i], cell))
+            await show(interpreter, (), "1", "other")
+            started = time.monotonic()
+            seen = await show(interpreter, history, "x")
+            assert (seen.text, seen.rebuilt) == ("2", True)
+            assert time.monotonic() - started < 1.0 or seen.seconds < 1.0
+
+    run(check())
+
+
+def test_memory_of_all_states_is_bounded() -> None:
+    budget = 100 << 20
+
+    async def check() -> None:
+        async with SandboxInterpreter(replace(LIMITS, snapshot_bytes=budget)) as interpreter:
+            for i in range(12):
+                assert (await show(interpreter, (), f"x = bytearray({i} + 20 * 2**20)\nlen(x)")).status is CellStatus.OK
+                assert interpreter.snapshot_bytes <= budget
+            assert 1 <= interpreter.num_snapshots <= 5
+            await asyncio.sleep(0.3)
+            if os.getuid() == 0:  # others may not look
+                assert sum(p.memory_full_info().uss for p in children()) < 2 * budget
+            again = await show(interpreter, cells("x = bytearray(0 + 20 * 2**20)\nlen(x)"), "len(x)")
+            assert (again.text, again.rebuilt) == (str(20 << 20), True)
+
+    run(check())
+
+
+def test_memory_that_a_fork_shares_counts_until_the_last_fork_is_gone() -> None:
+    async def check() -> None:
+        async with SandboxInterpreter(replace(LIMITS, max_snapshots=3)) as interpreter:
+            big = cells("x = bytearray(30 * 2**20)")
+            await show(interpreter, (), big[0].code)
+            await show(interpreter, big, "y = 1")
+            held = interpreter.snapshot_bytes
+            assert held > 30 << 20
+            for i in range(2):
+                await show(interpreter, big, f"z = {i}")
+            assert interpreter.snapshot_bytes > 30 << 20
+            for i in range(3):
+                await show(interpreter, (), f"{i}", "other")
+            assert interpreter.snapshot_bytes < 30 << 20
+
+    run(check())
+
+
+def test_cancelling_ends_that_step_only() -> None:
+    async def check() -> None:
+        async with SandboxInterpreter(LIMITS) as interpreter:
+            base = cells("x = 1")
+            await show(interpreter, (), "x = 1")
+            num_before = len(children())
+            slow = asyncio.ensure_future(show(interpreter, base, "import time\ntime.sleep(60)"))
+            beside = asyncio.ensure_future(show(interpreter, base, "import time\ntime.sleep(0.5)\nx"))
+            await asyncio.sleep(0.2)
+            slow.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await slow
+            assert (await beside).text == "1"
+            assert (await show(interpreter, base, "x + 1")).text == "2"
+            await asyncio.sleep(0.1)
+            assert len([c for c in children() if c.status() != psutil.STATUS_ZOMBIE]) == num_before + 2
+
+    run(check())
+
+
+def test_cancelling_at_any_moment_leaves_no_stray() -> None:
+    async def check() -> None:
+        async with SandboxInterpreter(LIMITS) as interpreter:
+            await show(interpreter, (), "x = 1")
+            num_before = len(children())
+            for i in range(40):
+                task = asyncio.ensure_future(show(interpreter, cells("x = 1"), "while True: pass"))
+                await asyncio.sleep(i * 0.0002)
+                task.cancel()
+                with pytest.raises(asyncio.CancelledError):
+                    await task
+            assert (await show(interpreter, cells("x = 1"), "x")).text == "1"
+            await asyncio.sleep(0.5)
+            assert len(children()) == num_before + 1
+
+    run(check())
+
+
+def test_release_gives_everything_back() -> None:
+    async def check() -> None:
+        async with SandboxInterpreter(LIMITS) as interpreter:
+            await interpreter.release("unknown")
+            num_before = len(children())
+            num_descriptors = len(list(Path("/proc/self/fd").iterdir()))
+            running = asyncio.ensure_future(show(interpreter, (), "while True: pass"))
+            await asyncio.gather(*(show(interpreter, (), f"{i}") for i in range(5)))
+            await interpreter.release("q")
+            assert (await running).status is CellStatus.KILLED
+            await asyncio.sleep(0.5)
+            assert len(children()) == num_before
+            assert len(list(Path("/proc/self/fd").iterdir())) == num_descriptors
+            assert interpreter.num_snapshots == interpreter.snapshot_bytes == 0
+            assert (await show(interpreter, (), "1 + 1")).text == "2"
+
+    run(check())
+
+
+def test_close_leaves_no_process() -> None:
+    async def check() -> None:
+        interpreter = SandboxInterpreter(LIMITS)
+        await asyncio.gather(*(show(interpreter, (), "x = 1", f"q{i}") for i in range(4)))
+        assert children()
+        await interpreter.close()
+        await interpreter.close()
+        assert children() == []
+        with pytest.raises(InterpreterError, match="closed"):
+            await show(interpreter, (), "1")
+
+    run(check())
+
+
+def test_a_dead_clean_parent_is_replaced() -> None:
+    async def check() -> None:
+        async with SandboxInterpreter(LIMITS) as interpreter:
+            await show(interpreter, (), "x = 1")
+            parent = psutil.Process().children()[0]
+            parent.kill()
+            seen = await show(interpreter, cells("x = 1"), "x + 1")
+            assert (seen.text, seen.rebuilt) == ("2", True)
+            assert not (await show(interpreter, cells("x = 1"), "x + 2")).rebuilt
+
+    run(check())
+
+
+def test_a_parent_that_dies_under_a_running_cell_is_no_fault_of_the_cell() -> None:
+    async def check() -> None:
+        async with SandboxInterpreter(LIMITS) as interpreter:
+            task = asyncio.ensure_future(show(interpreter, cells("x = 1"), "import time\ntime.sleep(0.5)\nx"))
+            await asyncio.sleep(0.4)
+            psutil.Process().children()[0].kill()
+            assert (await task).text == "1"
+
+    run(check())
+
+
+def test_a_sandbox_that_can_not_be_had_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+
+    async def check() -> None:
+        with pytest.raises(InterpreterError):
+            await show(SandboxInterpreter(LIMITS), (), "1")
+
+    run(check())
+
+
+def test_when_the_host_dies_all_die(tmp_path: Path) -> None:
+    program = tmp_path / "host.py"
+    program.write_text(
+        "import asyncio\n"
+        "from mcts_math.interpreter import *\nfrom mcts_math.requests import *\n"
+        "async def main():\n"
+        "    i = SandboxInterpreter(Limits(num_parents=1, modules=()))\n"
+        "    await i.execute(Execute('q', (), Cell('x = 1')))\n"
+        "    asyncio.ensure_future(i.execute(Execute('q', (Cell('x = 1'),), Cell('while True: pass'))))\n"
+        "    await asyncio.sleep(0.3)\n    print('ready', flush=True)\n    await asyncio.sleep(60)\n"
+        "asyncio.run(main())\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    host = psutil.Popen([sys.executable, str(program)], stdout=-1, env=environment)
+    assert host.stdout.readline() == b"ready\n"
+    below = host.children(recursive=True)
+    assert len(below) >= 4
+    host.send_signal(signal.SIGKILL)
+    host.wait()
+    host.stdout.close()
+    gone, alive = psutil.wait_procs(below, timeout=5)
+    assert len(gone) == len(below)
+    assert alive == []
+
+
+def test_many_sessions_with_few_sandboxes() -> None:
+    async def check() -> None:
+        async with SandboxInterpreter(replace(LIMITS, max_sandboxes=4, max_running=4)) as interpreter:
+
+            async def one(i: int) -> None:
+                await show(interpreter, (), f"x = {i}", f"q{i}")
+                assert (await show(interpreter, cells(f"x = {i}"), "x", f"q{i}")).text == str(i)
+
+            await asyncio.gather(*map(one, range(60)))
+            await asyncio.sleep(1.0)  # the clean parent reaps twice a second
+            # A clean parent, and for each sandbox a supervisor and the first node, besides the states.
+            assert len(children()) <= 1 + 2 * 4 + interpreter.num_snapshots
+
+    run(check())
+
+
+def test_same_cell_at_the_same_time() -> None:
+    async def check() -> None:
+        async with SandboxInterpreter(LIMITS) as interpreter:
+            seen = await asyncio.gather(*(show(interpreter, cells("x = 1"), "x += 1\nx") for _ in range(6)))
+            assert {s.text for s in seen} == {"2"}
+            assert (await show(interpreter, cells("x = 1", "x += 1\nx"), "x")).text == "2"
+
+    run(check())
+
+
+def test_long_code_and_long_history() -> None:
+    async def check() -> None:
+        async with SandboxInterpreter(LIMITS) as interpreter:
+            long = "x = '" + "a" * 10**6 + "'\nlen(x)"
+            assert (await show(interpreter, (), long)).text == str(10**6)
+            assert (await show(interpreter, cells(long), "len(x)")).text == str(10**6)
+            assert (await show(interpreter, (), "#" * (3 << 20))).status is CellStatus.ERROR
+            history: Cells = ()
+            for i in range(40):
+                await show(interpreter, history, f"y{i} = {i}")
+                history += cells(f"y{i} = {i}")
+            assert (await show(interpreter, history, "y0 + y39")).text == "39"
+
+    run(check())
+
+
+def test_blocking_interpreter() -> None:
+    with BlockingInterpreter(LIMITS) as interpreter:
+        assert interpreter.start().isolation in Isolation
+        assert interpreter.run("x = 41").text == ""
+        assert interpreter.run("x + 1", cells("x = 41")).text == "42"
+        interpreter.release("")
+    interpreter.close()
+    assert children() == []
+
+
+def test_limits_are_checked() -> None:
+    for wrong in ({"step_timeout_s": 0}, {"max_snapshots": 0}, {"max_running": 0}, {"memory_bytes": 1}):
+        with pytest.raises(ValueError, match=next(iter(wrong))):
+            Limits(**wrong)
+
+
+def test_the_machine_is_probed_by_doing() -> None:
+    level = asyncio.run(probe(LIMITS))
+    assert level.isolation in (Isolation.FULL, Isolation.CONFINED), str(level)
+    assert (level.isolation is Isolation.FULL) == (level.missing == ())
+
+
+def test_bare_is_refused_unless_allowed() -> None:
+    bare = Level(Isolation.BARE, Layers(False, False, False), ("seccomp: not there",), ("another kernel",))
+    with pytest.raises(InterpreterError, match=r"seccomp: not there[\s\S]*another kernel[\s\S]*allow_unsafe_exec"):
+        require(bare, allow_unsafe_exec=False)
+
+    async def check() -> None:
+        with pytest.raises(InterpreterError, match="allow_unsafe_exec"):
+            await show(SandboxInterpreter(LIMITS, bare), (), "1")
+        async with SandboxInterpreter(replace(LIMITS, allow_unsafe_exec=True), bare) as interpreter:
+            assert (await show(interpreter, cells("x = 1"), "x + 1")).text == "2"
+        assert children() == []
+
+    run(check())
+
+
+@pytest.mark.parametrize("layers", [Layers(True, False, True), Layers(False, True, True), Layers(True, True, False)])
+def test_every_combination_of_layers_works(layers: Layers) -> None:
+    async def check() -> None:
+        level = Level(Isolation.CONFINED, layers)
+        async with SandboxInterpreter(LIMITS, level) as interpreter:
+            assert (await show(interpreter, cells("x = 1"), "x + 1")).text == "2"
+            thread = "import threading\nthreading.Thread(target=threading.Event().wait, args=(60,)).start()\n3"
+            assert (await show(interpreter, (), thread)).text == "3"
+            assert (await show(interpreter, cells(thread), "threading.active_count()")).text == "1"
+        assert children() == []
+
+    run(check())
+
+
+def test_command_line(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    from mcts_math.interpreter.__main__ import cells_of, main
+
+    first, second = tmp_path / "1.py", tmp_path / "2.py"
+    first.write_text("x = 41\n")
+    second.write_text("```python\nx + 1\n```")
+    assert main([str(first), str(second)]) == 0
+    out, err = capsys.readouterr()
+    assert out == "\n42\n"
+    assert "interpreter isolation" in err
+    assert "[2] ok" in err
+    assert main([str(tmp_path / "missing")]) == 2
+    assert "missing" in capsys.readouterr().err
+    lines = iter("a\nb\n\n```python\nc\n\nd\n```\n\n\ne\n".splitlines(keepends=True))
+    assert list(cells_of(lines)) == ["a\nb\n", "```python\nc\n\nd\n```\n", "e\n"]
