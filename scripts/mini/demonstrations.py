@@ -250,7 +250,8 @@ def plan_lcm(question: Question) -> Plan:
         _slip(1, ("multiply by the larger", f"print(max({a},{b})*g)")),
         _slip(1, ("add and divide", f"print(({a}+{b})//g)")),
     ]
-    return Plan(right, tuple(slips), "shaky", Cell("with the library", f"import math\nprint(math.lcm({a},{b}))"))
+    care: Care = "shaky" if a < b else "firm"
+    return Plan(right, tuple(slips), care, Cell("with the library", f"import math\nprint(math.lcm({a},{b}))"))
 
 
 def plan_leg_counting(question: Question) -> Plan:

@@ -297,6 +297,7 @@ def test_a_dead_clean_parent_is_replaced() -> None:
             await show(interpreter, (), "x = 1")
             parent = psutil.Process().children()[0]
             parent.kill()
+            await asyncio.sleep(0.3)  # it takes its sandboxes along
             seen = await show(interpreter, cells("x = 1"), "x + 1")
             assert (seen.text, seen.rebuilt) == ("2", True)
             assert not (await show(interpreter, cells("x = 1"), "x + 2")).rebuilt

@@ -63,6 +63,7 @@ def _set_up(rules: confine.Rules) -> confine.Rules:
     gc.collect()
     gc.freeze()
     if rules.modules:
+        kernel.merge_library_data()
         kernel.collapse_into_huge_pages()
     with open("/proc/self/statm", encoding="ascii") as file:
         base_bytes = int(file.read().split()[0]) * os.sysconf("SC_PAGE_SIZE")
