@@ -49,18 +49,24 @@ def draw(points: Sequence[Point], path: str) -> None:
 
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
     plt.rcParams.update({"font.size": 11, "axes.spines.top": False, "axes.spines.right": False})
     figure, panels = plt.subplots(1, 2, figsize=(10, 4.2), sharey=True, layout="constrained")
     for panel, key, label in zip(
         panels, ("tokens", "seconds"), ("generated tokens per question", "machine seconds per question"), strict=True
     ):
-        for point, colour in zip(points, COLOURS * len(points), strict=False):
+        for index, (point, colour) in enumerate(zip(points, COLOURS * len(points), strict=False)):
             x, y = getattr(point, key), 100 * point.accuracy
             spread = [[y - 100 * point.interval[0]], [100 * point.interval[1] - y]]
             panel.errorbar(x, y, yerr=spread, fmt="o", color=colour, markersize=8, capsize=3)
-            panel.annotate(point.name, (x, y), xytext=(9, 5), textcoords="offset points", color=colour)
+            # Names stand to the right and to the left in turns, so that neighbours don't overlap.
+            side, shift = ("left", 9) if index % 2 == 0 else ("right", -9)
+            panel.annotate(point.name, (x, y), xytext=(shift, 5), textcoords="offset points", color=colour, ha=side)
         panel.set_xscale("log")
+        panel.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        panel.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        panel.xaxis.set_minor_formatter(NullFormatter())
         panel.margins(x=0.25, y=0.12)
         panel.set_xlabel(label)
         panel.grid(alpha=0.25)
