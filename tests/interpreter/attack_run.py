@@ -62,7 +62,8 @@ def descendants() -> list[int]:
 
 async def try_one(interpreter: SandboxInterpreter, attack: Attack, words: dict[str, str]) -> str | None:
     """What went wrong, None if the attack was held."""
-    session = f"{attack.group}"
+    # Attacks on the harness cost their sandbox its life: in one session they would wear out each other's retries.
+    session = attack.name if attack.group in ("state", "harness") else attack.group
     base = (Cell("canary = 42"),)
     history = base
     code = attack.code
