@@ -11,6 +11,7 @@ from mcts_math.cli import run_program
 from mcts_math.evaluate import evaluate_file, vote_over_files
 from mcts_math.grading import Grader
 from mcts_math.report import render_reports, reports_to_json
+from mcts_math.trials import attempt_curves
 
 
 def parse(argv: list[str]) -> argparse.Namespace:
@@ -36,10 +37,11 @@ def main(argv: list[str]) -> int:
             evaluate_file(path, grader, react=args.react, top_k=args.top, keep=args.vote) for path in args.res_file
         ]
         votes = vote_over_files(reports, grader) if args.vote else None
+        curves = {path: attempt_curves(path, grader) for path in args.res_file}
     if args.json:
-        print(json.dumps(reports_to_json(reports, args.top, votes), indent=2))
+        print(json.dumps(reports_to_json(reports, args.top, votes, curves), indent=2))
     else:
-        print(render_reports(reports, args.top, votes))
+        print(render_reports(reports, args.top, votes, curves))
     return 0
 
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from mcts_math.config import describe_keys, load_config
+from mcts_math.datasets import BENCHMARKS
 from mcts_math.errors import MctsMathError
 from mcts_math.run import Totals, default_output, solve_file
 
@@ -37,7 +38,15 @@ def solve_parser(description: str, prog: str | None = None) -> argparse.Argument
         epilog="config keys and their defaults:\n" + describe_keys(),
     )
     parser.add_argument("--custom_cfg", "--cfg", required=True, metavar="YAML", help="config file, see configs/")
-    parser.add_argument("--qaf", required=True, metavar="FILE", help="questions, .json or .jsonl")
+    parser.add_argument(
+        "--qaf",
+        required=True,
+        metavar="FILE",
+        help="questions: a .json or .jsonl file (or .gz); NAME:FILE for a published data set's file; NAME[/SPLIT] to "
+        f"have one from the Hugging Face Hub; names: {', '.join(BENCHMARKS)}",
+    )
+    parser.add_argument("--exclude", metavar="JSON", help="leave out the questions at these positions (solved cases)")
+    parser.add_argument("--save_correct", metavar="JSON", help="write such a file of the questions solved here")
     parser.add_argument("--output", metavar="JSONL", help="results; default outputs/CONFIG.QUESTIONS.seedN.jsonl")
     group = parser.add_mutually_exclusive_group()
     group.add_argument("--resume", action="store_true", help="go on with an existing output, skip what is done")
@@ -58,7 +67,15 @@ def solve_main(parser: argparse.ArgumentParser, argv: Sequence[str], forced: Seq
     config = load_config(args.custom_cfg, [*forced, *args.overrides])
     output = Path(args.output) if args.output else default_output(args.custom_cfg, args.qaf, config)
     try:
-        totals = solve_file(config, args.qaf, output, resume=args.resume, overwrite=args.overwrite)
+        totals = solve_file(
+            config,
+            args.qaf,
+            output,
+            resume=args.resume,
+            overwrite=args.overwrite,
+            exclude=args.exclude,
+            save_correct=args.save_correct,
+        )
     except KeyboardInterrupt:
         print(f"\ninterrupted. Finished questions are in {output}. To go on:\n  {_resume(argv)}", file=sys.stderr)
         return 130
@@ -79,7 +96,10 @@ def summarise(totals: Totals, output: Path) -> str:
         f"{totals.questions} questions in {totals.seconds:.1f} s{accuracy}, {totals.tokens:,} tokens ({speed:,.0f}/s)"
     ]
     if totals.stopped:
-        lines.append(f"{totals.stopped} were cut by max_total_time or max_question_tokens; raise it, or 0 for no limit")
+        lines.append(
+            f"{totals.stopped} were cut short: by max_total_time or max_question_tokens (raise it, 0 for no limit) or "
+            "by the model's context; `stopped` in the results says which"
+        )
     if totals.errors:
         lines.append(f"{totals.errors} failed and will be tried again with --resume; the first: {totals.first_error}")
     return "\n".join([*lines, f"results: {output}"])

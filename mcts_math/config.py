@@ -13,7 +13,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
@@ -25,8 +25,11 @@ OBSOLETE_KEYS = ("create_local_llm", "swap_space", "use_beam_search", "best_of",
 _STOPS = {
     "react": ["\nObservation:", "Observation:", "<Solution complete>"],
     "react_sft": ["\n</code>", "</code>", "</step>"],
+    "chat": [],
 }
-_DELIMS = {"react": "\n\n", "react_sft": "\n"}
+_DELIMS = {"react": "\n\n", "react_sft": "\n", "chat": "\n"}
+TRIAL_MODES = ("best_of_n", "self_consistency", "self_refine", "revision", "token_beam", "fttt")
+"""Modes that make whole attempts (SPEC B)."""
 
 
 def _number(value: Any) -> Any:
@@ -40,6 +43,7 @@ def _number(value: Any) -> Any:
 
 
 Real = Annotated[float, BeforeValidator(_number)]
+Settings = TypeVar("Settings", bound=BaseModel)
 
 
 class Config(BaseModel):
@@ -48,16 +52,22 @@ class Config(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False, protected_namespaces=())
 
     # What to run.
-    mode: Literal["react", "sbs", "mcts"] = Field(
-        "mcts", description="solver: react (one greedy chain), sbs (step-level beam search) or mcts"
+    mode: Literal[
+        "react", "sbs", "mcts", "best_of_n", "self_consistency", "self_refine", "revision", "token_beam", "fttt"
+    ] = Field(
+        "mcts",
+        description="solver: react (one greedy chain), sbs (step-level beam search), mcts, or one that makes `trials` "
+        "attempts: best_of_n, self_consistency, self_refine, revision, token_beam, fttt (learns from the verdicts)",
     )
     model_dir: str = Field("", description="checkpoint folder: config.json, weights, tokenizer and the value head")
     seed: int | None = Field(None, description="seed of the run; absent counts as 0", ge=0, lt=2**63)
     # Prompt.
-    prompt_wrap: Literal["react", "react_sft"] = Field(
-        "react", description="step format: react (few-shot) or react_sft (the tags of a tuned model)"
+    prompt_wrap: Literal["react", "react_sft", "chat"] = Field(
+        "react",
+        description="step format: react (few-shot), react_sft (the tags of a tuned model) or chat (the model's chat "
+        "template; one step is the whole reply)",
     )
-    result_unwrap: Literal["react", "react_sft"] | None = Field(
+    result_unwrap: Literal["react", "react_sft", "chat"] | None = Field(
         None, description="format of the samples; must be that of prompt_wrap, which it follows where absent"
     )
     few_shot_path: str | None = Field(
@@ -68,7 +78,7 @@ class Config(BaseModel):
     )
     num_few_shot: int = Field(2, description="examples in a few-shot prompt, drawn by seed", ge=0)
     step_delim: str | None = Field(
-        None, description=r'text between steps; absent: "\n\n" for react, "\n" for react_sft', min_length=1
+        None, description=r'text between steps; absent: "\n\n" for react, else "\n"', min_length=1
     )
     # Sampling.
     temperature: Real = Field(0.7, description="0 is greedy", ge=0)
@@ -76,7 +86,9 @@ class Config(BaseModel):
     top_k: int = Field(-1, description="number of most likely tokens kept; -1 keeps all", ge=-1)
     max_tokens: int = Field(2000, description="most tokens of one step", ge=1)
     stop: list[str] | None = Field(None, description="strings that end a step; absent: those of prompt_wrap")
-    n_generate_sample: int = Field(1, description="B2: samples of each expansion", ge=1)
+    n_generate_sample: int = Field(
+        1, description="B2: samples of each expansion; best_of_n, self_consistency: attempts made side by side", ge=1
+    )
     # Search.
     step_beam_width: int = Field(1, description="B1: beams that sbs keeps", ge=1)
     max_depth: int = Field(4, description="most steps of a solution", ge=1)
@@ -89,6 +101,22 @@ class Config(BaseModel):
     negative_reward: Real = Field(-1.0, description="reward of a wrong answer or a failed step", ge=-1, le=1)
     errors_threshold: int = Field(0, description="mcts: code steps in a row that may fail", ge=0)
     remove_duplicate: bool = Field(False, description="keep the first of equal samples only")
+    # Whole attempts.
+    trials: int = Field(32, description="attempts at a question that count; width of token_beam", ge=1)
+    stop_at_success: bool = Field(
+        True, description="end with the first attempt that the verifier passes; false goes on to `trials` for pass@k"
+    )
+    self_reflection: bool = Field(False, description="fttt: learn from the model's own reflection too")
+    reflection_weight: Real = Field(1.0, description="fttt: weight of the reflection's loss", gt=0)
+    adapter_rank: int = Field(4, description="fttt: rank of the LoRA adapter", ge=1)
+    adapter_alpha: Real = Field(16, description="fttt: scale of the adapter, times its rank", gt=0)
+    adapter_dropout: Real = Field(0.05, description="fttt: dropout before the adapter in its step", ge=0, lt=1)
+    adapter_targets: list[str] = Field(
+        default_factory=lambda: ["q_proj", "v_proj"],
+        description="fttt: names of the modules that are adapted",
+        min_length=1,
+    )
+    adapter_lr: Real = Field(1e-5, description="fttt: learning rate of AdamW, constant, without weight decay", gt=0)
     # Offline inference.
     prune: bool = Field(False, description="offline: first drop subtrees without a valid answer")
     mcts_infer_strategy: Literal["value", "puct", "q_value", "visit_count"] = Field(
@@ -108,9 +136,15 @@ class Config(BaseModel):
     best_of: int | None = Field(1, description="obsolete")
     reward_weight: Real = Field(0.5, description="obsolete")
     # Ours.
-    engine: Literal["hf"] = Field("hf", description="what runs the model: hf (transformers)")
+    engine: Literal["hf", "vllm", "openai"] = Field(
+        "hf", description="what runs the model: hf (transformers), vllm, or openai (a server; engine_args has base_url)"
+    )
     engine_args: dict[str, Any] = Field(
-        default_factory=dict, description="further arguments of the engine, such as dtype, device, max_batch_size"
+        default_factory=dict,
+        description="further arguments of the engine, such as dtype, device, max_batch_size; any of vLLM's",
+    )
+    num_replicas: int = Field(
+        1, description="engines side by side, each with its own GPUs (data parallelism by Ray)", ge=1
     )
     max_in_flight: int = Field(1024, description="questions in flight at once where batch_size is -1", ge=1)
     max_question_tokens: int = Field(0, description="generated tokens that one question may cost; 0: no limit", ge=0)
@@ -126,6 +160,7 @@ class Config(BaseModel):
             raise ValueError(f"result_unwrap is {self.result_unwrap!r} but prompt_wrap is {self.prompt_wrap!r}")
         if self.update_leaf_value and not self.need_value_func:
             raise ValueError("update_leaf_value needs need_value_func: true")
+        self._check_trials()
         if self.batch_size == 0:
             raise ValueError("batch_size must be at least 1, or -1 for all")
         if self.top_k == 0:
@@ -133,6 +168,27 @@ class Config(BaseModel):
         if any(not text for text in self.stop or ()):
             raise ValueError("stop must not hold an empty string")
         return self
+
+    def _check_trials(self) -> None:
+        """Raises ValueError where the keys of the modes that make whole attempts contradict."""
+        mode = self.mode
+        if mode == "fttt" and self.num_replicas > 1:
+            raise ValueError("mode fttt keeps an adapter for each question, so num_replicas must be 1")
+        if mode in ("fttt", "token_beam") and self.engine != "hf":
+            raise ValueError(f"mode {mode} needs engine: hf, not {self.engine}")
+        if mode == "token_beam" and self.temperature:
+            raise ValueError("mode token_beam draws no numbers: set temperature to 0")
+        if mode in ("fttt", "revision") and not self.stop_at_success:
+            raise ValueError(f"mode {mode} can't go on after a right answer: leave out stop_at_success: false")
+        if self.self_reflection and mode != "fttt":
+            raise ValueError(f"self_reflection is for mode fttt, not {mode}")
+        if mode in TRIAL_MODES and self.remove_duplicate:
+            raise ValueError(f"mode {mode} counts equal attempts too: set remove_duplicate to false")
+
+    @property
+    def reads_verdicts(self) -> bool:
+        """The ground truth takes part in the search, or chooses the answer."""
+        return (self.mode in TRIAL_MODES and self.mode != "self_consistency") or self.is_sampling
 
     @property
     def delimiter(self) -> str:
@@ -170,6 +226,16 @@ def load_config(path: str | Path | None, overrides: Sequence[str] = ()) -> Confi
     Raises:
         ConfigError: an unreadable file, an unknown key, a wrong type, a value out of range, keys that contradict.
     """
+    return load_settings(Config, path, overrides)
+
+
+def make_config(settings: Mapping[str, Any], where: Mapping[str, str] | None = None) -> Config:
+    """Validates settings. `where` names the source of each key, for messages."""
+    return make_settings(Config, settings, where)
+
+
+def load_settings(model: type[Settings], path: str | Path | None, overrides: Sequence[str] = ()) -> Settings:
+    """`load_config` for any model of settings."""
     settings = {} if path is None else _read_yaml(Path(path))
     where = dict.fromkeys(settings, str(path))
     for override in overrides:
@@ -181,27 +247,29 @@ def load_config(path: str | Path | None, overrides: Sequence[str] = ()) -> Confi
         except yaml.YAMLError as error:
             raise ConfigError(f"override {override!r}: the value is not valid YAML: {error}.") from error
         where[key] = f"override {override}"
-    return make_config(settings, where)
+    return make_settings(model, settings, where)
 
 
-def make_config(settings: Mapping[str, Any], where: Mapping[str, str] | None = None) -> Config:
-    """Validates settings. `where` names the source of each key, for messages."""
+def make_settings(
+    model: type[Settings], settings: Mapping[str, Any], where: Mapping[str, str] | None = None
+) -> Settings:
+    """`make_config` for any model of settings."""
     where = where or {}
     for key in settings:
-        if key not in Config.model_fields:
-            near = difflib.get_close_matches(str(key), Config.model_fields, 1, 0.5)
+        if key not in model.model_fields:
+            near = difflib.get_close_matches(str(key), model.model_fields, 1, 0.5)
             hint = f" Did you mean {near[0]!r}?" if near else " Run with --help for all keys."
             raise ConfigError(f"{where.get(key, 'config')}: unknown key {key!r}.{hint}")
     try:
-        return Config(**settings)
+        return model(**settings)
     except ValidationError as error:
         raise ConfigError("\n".join(_explain(item, where) for item in error.errors())) from None
 
 
-def describe_keys() -> str:
+def describe_keys(model: type[BaseModel] = Config) -> str:
     """One line a key: name, type, default and meaning."""
     lines = []
-    for name, info in Config.model_fields.items():
+    for name, info in model.model_fields.items():
         default = info.get_default(call_default_factory=True)
         shown = "absent" if default is None else repr(default) if isinstance(default, str) else str(default)
         lines.append(f"  {name + ' = ' + shown:<32} {info.description}")

@@ -5,9 +5,12 @@
     ├── TaskError          a question file that can't be read
     ├── RecordError        a results file that can't be read or written
     ├── EngineError        a model or an engine that can't serve what was asked
-    │   └── CheckpointError    a checkpoint that is missing, incomplete or wrong
+    │   ├── CheckpointError    a checkpoint that is missing, incomplete or wrong
+    │   └── EngineLostError    an engine that died; another one could do its work
     ├── InterpreterError   the sandbox can't be set up (a failing snippet is an Observation, not this)
-    └── CheckerError       the answer checker can't run (an answer it can't read is a Verdict, not this)
+    ├── CheckerError       the answer checker can't run (an answer it can't read is a Verdict, not this)
+    ├── JudgeError         the code judge can't run or can't be reached (code that fails is a Judgement, not this)
+    └── TrainingError      a training that can't go on
 
 What a model does wrong is data (`step.Outcome`, `requests.CellStatus`), never an exception.
 Every message says what is wrong, where, and what to do about it.
@@ -40,9 +43,21 @@ class CheckpointError(EngineError):
     """A checkpoint that is missing, incomplete or wrong."""
 
 
+class EngineLostError(EngineError):
+    """An engine that worked and has died; another one could do its work."""
+
+
 class InterpreterError(MctsMathError):
     """The sandbox can't be set up or broke down."""
 
 
 class CheckerError(MctsMathError):
     """The answer checker can't run."""
+
+
+class JudgeError(MctsMathError):
+    """The code judge can't run, or its service can't be reached."""
+
+
+class TrainingError(MctsMathError):
+    """A training that can't go on."""

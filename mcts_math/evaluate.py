@@ -36,6 +36,8 @@ class Line:
         groups: values of the keys to break down by.
         error: the search broke down.
         stopped: the search was cut by a limit.
+        verdict: what the run found, for tasks that are judged by tests.
+        oracle: the ground truth took part in the search or chose the answer.
     """
 
     id: str
@@ -46,6 +48,8 @@ class Line:
     groups: tuple[tuple[str, str], ...]
     error: bool
     stopped: bool
+    verdict: bool | None = None
+    oracle: bool = False
 
 
 @dataclass(slots=True)
@@ -86,6 +90,7 @@ class Report:
     solutions: int = 0
     steps: int = 0
     with_cost: int = 0
+    oracle: bool = False
     top1: Tally = field(default_factory=Tally)
     majority: Tally = field(default_factory=Tally)
     costs: Counter[str] = field(default_factory=Counter)
@@ -115,6 +120,7 @@ class Report:
             "answered": self.answered,
             "failed": self.errors,
             "stopped": self.stopped,
+            "oracle": self.oracle,
             **self.top1.to_json(),
             "solutions": self.solutions,
             "mean_steps": none_if_nan(self.mean_steps),
@@ -249,6 +255,8 @@ def _read_line(record: JsonObject, where: str, react: bool, copies: Counter[str]
         groups=tuple((key, str(record[key])) for key in GROUP_KEYS if isinstance(record.get(key), (str, int))),
         error="error" in record,
         stopped=bool(record.get("stopped")),
+        verdict=None if task.answers else record.get("correct"),
+        oracle=record.get("oracle") is True,
     )
 
 
@@ -275,7 +283,8 @@ def _needs_verdict(line: Line) -> bool:
 
 def _count(report: Report, line: Line, correct: bool) -> None:
     report.questions += 1
-    report.answered += bool(line.answers)
+    report.answered += bool(line.answers) or line.verdict is True
+    report.oracle |= line.oracle
     report.errors += line.error
     report.stopped += line.stopped
     report.solutions += len(line.answers)
@@ -283,7 +292,9 @@ def _count(report: Report, line: Line, correct: bool) -> None:
     report.with_cost += bool(line.costs)
     for key in _COSTS:
         report.costs[key] += line.costs.get(key, 0)  # type: ignore[assignment]
-    if not line.golds:
+    if line.verdict is not None:
+        correct = line.verdict
+    elif not line.golds:
         return
     report.top1.add(correct)
     for key, name in line.groups:

@@ -2,20 +2,22 @@
 
 The published English sentences and the value -100 exist in this file only. A line is the input record plus `react`
 (tag -> node), `solutions`, and keys of ours that published readers pass over: `id`, `cost`,
-`correct`, `stopped`, `error`.
+`correct`, `stopped`, `error`, and of methods that make whole attempts `attempts` and `method`; and
+`oracle` where the ground truth took part in the search or chose the answer.
 """
 
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from mcts_math.errors import RecordError, TaskError
-from mcts_math.step import TOOL, Outcome, Step
+from mcts_math.step import TOOL, Outcome, Step, Verdict
 from mcts_math.task import JsonObject, Task, answers_of
-from mcts_math.tree import Node, Tree, new_tree
+from mcts_math.tree import Attempt, Node, Tree, new_tree
 
 ROOT_TAG = "0"
 NO_VALUE = -100.0
@@ -25,6 +27,7 @@ FAILURES = {
     Outcome.TOO_MANY_ERRORS: "Too many consecutive steps have code errors.",
 }
 _OUTCOMES = {sentence: outcome for outcome, sentence in FAILURES.items()}
+_UNPUBLISHED = (Outcome.REPLY, Outcome.USER)  # which the published form can't tell from an ordinary step
 
 
 def is_answer(final_answer: Any) -> bool:
@@ -53,6 +56,8 @@ def tree_to_record(tree: Tree, *, mcts: bool, step_delim: str, cost: Mapping[str
         record["correct"] = tree.correct
     if tree.stopped:
         record["stopped"] = tree.stopped
+    if tree.attempts:
+        record["attempts"] = [_attempt_to_json(attempt, tags) for attempt in tree.attempts]
     return record
 
 
@@ -88,6 +93,10 @@ def record_to_tree(record: Mapping[str, Any], where: str = "record") -> Tree:
     tree.solutions = [ids[tag] for tag in chosen if tag in ids]
     tree.stopped = str(record.get("stopped", ""))
     tree.correct = record.get("correct")
+    try:
+        tree.attempts = [_json_to_attempt(item, ids) for item in record.get("attempts") or []]
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise RecordError(f"{where}: not a list of attempts of a known form: {error!r}.") from error
     return tree
 
 
@@ -164,6 +173,7 @@ def _node_to_json(tree: Tree, node: Node, mcts: bool) -> JsonObject:
         data |= {"logprob": step.logprob, "num_tokens": step.num_tokens}
         data |= {"failed": True} if step.failed else {}
         data |= {"correct": step.correct} if step.correct is not None else {}
+        data |= {"outcome": step.outcome.value} if step.outcome in _UNPUBLISHED else {}
     return data | ({"terminal": True} if node.terminal else {})
 
 
@@ -184,6 +194,38 @@ def _solution(tree: Tree, node: Node, tag: str, step_delim: str) -> JsonObject:
     }
 
 
+def _attempt_to_json(attempt: Attempt, tags: Mapping[int, str]) -> JsonObject:
+    data: JsonObject = {
+        "tag": tags[attempt.node],
+        "verdict": None if attempt.verdict is None else attempt.verdict.value,
+        "answer": attempt.answer,
+        "tokens": attempt.tokens,
+        "prompt_tokens": attempt.prompt_tokens,
+        "seconds": round(attempt.seconds, 6),
+    }
+    if attempt.adapted_tokens:
+        data["adapted_tokens"] = attempt.adapted_tokens
+    if attempt.loss is not None:
+        # JSON has no NaN; the note says what went wrong.
+        data["loss"] = attempt.loss if math.isfinite(attempt.loss) else None
+    return data | ({"note": attempt.note} if attempt.note else {})
+
+
+def _json_to_attempt(data: Mapping[str, Any], ids: Mapping[str, int]) -> Attempt:
+    verdict = data["verdict"]
+    return Attempt(
+        node=ids[data["tag"]],
+        verdict=None if verdict is None else Verdict(verdict),
+        answer=data.get("answer"),
+        tokens=int(data.get("tokens", 0)),
+        prompt_tokens=int(data.get("prompt_tokens", 0)),
+        adapted_tokens=int(data.get("adapted_tokens", 0)),
+        seconds=float(data.get("seconds", 0.0)),
+        loss=data.get("loss"),
+        note=str(data.get("note", "")),
+    )
+
+
 def _tag_key(tag: str) -> tuple[int, tuple[int, ...]]:
     numbers = tuple(int(part) for part in tag.split("."))
     return len(numbers), numbers
@@ -193,6 +235,7 @@ def _json_to_step(data: Mapping[str, Any]) -> Step:
     final_answer = data["final_answer"]
     answer = final_answer if is_answer(final_answer) else None
     outcome = Outcome.ANSWER if answer is not None else _OUTCOMES.get(final_answer, Outcome.CONTINUE)
+    outcome = Outcome(data["outcome"]) if "outcome" in data else outcome
     return Step(
         text=data["text"],
         outcome=outcome,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import TypeAlias
 
 from mcts_math.evaluate import Report, Tally, mean_over_files
 from mcts_math.table import interval, number, percent, render_table
@@ -10,10 +11,19 @@ from mcts_math.task import JsonObject
 
 _HEADER = ("", "accuracy %", "95 % interval", "right", "of", "answered", "solutions", "steps")
 _COSTS = {"seconds": 3, "tokens": 0, "prompt_tokens": 0, "cached_tokens": 0, "cells": 1}  # key -> digits
+_ORACLE = (
+    "(oracle): the ground truth took part in the search or chose the answer; compare such methods with each other only"
+)
 _NOTE = "steps of the chosen solution; solutions, seconds (machine time), tokens and cells are means per question"
 
 
-def render_reports(reports: Sequence[Report], top: int = 1, votes: Tally | None = None) -> str:
+Curves: TypeAlias = Mapping[str, Mapping[str, Mapping[int, float]]]
+"""For each results file its curves, see `trials.attempt_curves`."""
+
+
+def render_reports(
+    reports: Sequence[Report], top: int = 1, votes: Tally | None = None, curves: Curves | None = None
+) -> str:
     """The table of results files, and of majority votes over the first `top` solutions or over the files (`votes`)."""
     rows = []
     for report in reports:
@@ -25,13 +35,20 @@ def render_reports(reports: Sequence[Report], top: int = 1, votes: Tally | None 
         rows.append(_pad([f"mean of {len(reports)}", percent(mean), interval(bounds)]))
         rows.append(_tally_row(f"Maj@{len(reports)}", votes))
     costs = [key.replace("_tokens", "") for key in _COSTS]
-    parts = [render_table([*_HEADER, *costs], rows), _NOTE, *_breakdowns(reports), *_warnings(reports)]
+    parts = [render_table([*_HEADER, *costs], rows), _NOTE]
+    if any(report.oracle for report in reports):
+        parts.append(_ORACLE)
+    parts += [*_attempt_table(curves or {}), *_breakdowns(reports), *_warnings(reports)]
     return "\n".join(parts)
 
 
-def reports_to_json(reports: Sequence[Report], top: int = 1, votes: Tally | None = None) -> JsonObject:
+def reports_to_json(
+    reports: Sequence[Report], top: int = 1, votes: Tally | None = None, curves: Curves | None = None
+) -> JsonObject:
     """The same as data."""
     files = [report.to_json() | ({f"maj@{top}": report.majority.to_json()} if top > 1 else {}) for report in reports]
+    for data in files:
+        data |= (curves or {}).get(data["file"], {})
     if votes is None:
         return {"files": files}
     mean, bounds = mean_over_files(reports)
@@ -48,9 +65,22 @@ def _tally_row(name: str, tally: Tally) -> list[str]:
 
 
 def _report_row(report: Report) -> list[str]:
-    row = _tally_row(report.path, report.top1)[:5]
+    row = _tally_row(report.path + (" (oracle)" if report.oracle else ""), report.top1)[:5]
     row += [str(report.answered), number(report.solutions / max(report.questions, 1)), number(report.mean_steps)]
     return row + [number(report.mean_cost(key), digits) for key, digits in _COSTS.items()]
+
+
+def _attempt_table(curves: Curves) -> list[str]:
+    """pass@k and Maj@k of the files whose methods make attempts."""
+    ks = sorted({k for file in curves.values() for curve in file.values() for k in curve})
+    if not ks:
+        return []
+    rows = [
+        [f"{path}: {name}", *[percent(curve[k]) if k in curve else "-" for k in ks]]
+        for path, file in curves.items()
+        for name, curve in file.items()
+    ]
+    return ["\n" + render_table(["accuracy % after k attempts", *map(str, ks)], rows)]
 
 
 def _breakdowns(reports: Sequence[Report]) -> list[str]:
@@ -74,7 +104,7 @@ def _warnings(reports: Sequence[Report]) -> list[str]:
         if report.errors:
             lines.append(f"\n{report.path}: {report.errors} questions failed; run it again with --resume")
         if report.stopped:
-            lines.append(f"\n{report.path}: {report.stopped} questions were cut by a limit of their config")
+            lines.append(f"\n{report.path}: {report.stopped} questions were cut short, see `stopped`")
         if report.questions > report.top1.total:
             lines.append(f"\n{report.path}: {report.questions - report.top1.total} questions have no known answer")
     return lines

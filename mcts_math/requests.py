@@ -12,6 +12,11 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Literal, Protocol, TypeAlias, runtime_checkable
 
+from mcts_math.step import Message as Message
+from mcts_math.step import Prompt as Prompt
+from mcts_math.step import Verdict as Verdict
+from mcts_math.task import Task
+
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
@@ -23,6 +28,8 @@ class Sampling:
         top_k: number of most likely tokens to keep; -1 keeps all.
         max_tokens: most tokens of one sample, >= 1.
         stop: strings that end a sample; the returned text ends before the stop string.
+        beam_width: above 1, samples are the best of a token-level beam search of this width, best first, as
+            transformers' `generate` makes it (scores are mean log-probabilities a token); temperature must then be 0.
     """
 
     temperature: float = 0.7
@@ -30,6 +37,7 @@ class Sampling:
     top_k: int = -1
     max_tokens: int = 2000
     stop: tuple[str, ...] = ()
+    beam_width: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,20 +45,22 @@ class Generate:
     """Ask the policy for samples that continue a prompt.
 
     Attributes:
-        prompt: the text to continue.
+        prompt: what to continue.
         num_samples: how many, >= 1.
         sampling: how.
         seed: seed of the first sample; sample i uses `seed + i` where the engine takes one seed a sample.
         want_value: the value of the prompt is wanted too, if the engine has a value head.
         task_id: the question the request belongs to (for logs and for cancelling); it must not change the reply.
+        adapter: the session of `Adapt` whose weights sample; "" is the model as it was loaded.
     """
 
-    prompt: str
+    prompt: Prompt
     num_samples: int
     sampling: Sampling
     seed: int
     want_value: bool = False
     task_id: str = ""
+    adapter: str = ""
 
 
 FinishReason: TypeAlias = Literal["stop", "length"]
@@ -97,7 +107,7 @@ class Generation:
 class Evaluate:
     """Ask for the value of a prompt alone. `task_id` as in `Generate`."""
 
-    prompt: str
+    prompt: Prompt
     task_id: str = ""
 
 
@@ -169,8 +179,105 @@ class Check:
     golds: tuple[str, ...]
 
 
-Request: TypeAlias = Generate | Evaluate | Execute | Check
-Reply: TypeAlias = Generation | Evaluation | Observation | bool
+@dataclass(frozen=True, slots=True)
+class Verify:
+    """Ask whether a whole attempt solves its task: the answer is compared, or the task's tests are run.
+
+    Attributes:
+        task: the question, with what its verifier needs in `task.record`.
+        attempt: everything that the model wrote, observations included.
+        answer: the final answer, where the step format has read one; None leaves it to the verifier to find.
+    """
+
+    task: Task
+    attempt: str
+    answer: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """Reply to `Verify`.
+
+    Attributes:
+        verdict: what was found.
+        answer: the answer, or the code, that was judged; None where there was none.
+        detail: why, in a line ("" where there is nothing to say).
+    """
+
+    verdict: Verdict
+    answer: str | None = None
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LossTerm:
+    """`weight` times the mean cross-entropy, in nats a token, of `completion` given `prompt`.
+
+    After a conversation the completion is the whole next message: the user's after one of the assistant, else the
+    assistant's.
+    """
+
+    prompt: Prompt
+    completion: str
+    weight: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Adapt:
+    """Ask for one optimiser step of a session's own adapter; the session's first request makes it, fresh.
+
+    Attributes:
+        session: the question the adapter belongs to; nothing is shared between sessions.
+        terms: what the loss sums over, >= 1.
+        seed: of the adapter's initial weights and of its dropout.
+    """
+
+    session: str
+    terms: tuple[LossTerm, ...]
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Adaptation:
+    """Reply to `Adapt`.
+
+    Attributes:
+        loss: before the step, nats.
+        num_tokens: tokens that were run through the model for it.
+        reset: loss or gradient was not finite; the adapter was made afresh instead of stepping.
+        too_long: a term does not fit the context; nothing was changed.
+    """
+
+    loss: float
+    num_tokens: int = 0
+    reset: bool = False
+    too_long: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Meter:
+    """Ask what the tree has cost so far. The scheduler answers by itself; no search reads a clock."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Reply to `Meter`: sums since the tree began.
+
+    Attributes:
+        seconds: machine time (see `scheduler`).
+        tokens: generated.
+        prompt_tokens: of all prompts, found in a cache or not.
+        adapted_tokens: run through the model for optimiser steps.
+    """
+
+    seconds: float = 0.0
+    tokens: int = 0
+    prompt_tokens: int = 0
+    adapted_tokens: int = 0
+
+
+Request: TypeAlias = Generate | Evaluate | Execute | Check | Verify | Adapt | Meter
+Reply: TypeAlias = Generation | Evaluation | Observation | bool | Verification | Adaptation | Reading
 
 
 @runtime_checkable
@@ -208,5 +315,26 @@ class Checker(Protocol):
     """Tells whether two answers are equal. An answer that can't be read, or not in time, is not equal."""
 
     async def check(self, request: Check) -> bool: ...
+
+    async def close(self) -> None: ...
+
+
+@runtime_checkable
+class Verifier(Protocol):
+    """Tells whether an attempt solves its task."""
+
+    async def verify(self, request: Verify) -> Verification: ...
+
+    async def close(self) -> None: ...
+
+
+@runtime_checkable
+class Adapter(Protocol):
+    """Learns at test time: keeps one small adapter a session. The policy that samples with them is the same object."""
+
+    async def adapt(self, request: Adapt) -> Adaptation: ...
+
+    async def release(self, session: str) -> None:
+        """The question is done: drop its adapter. Unknown sessions are ignored."""
 
     async def close(self) -> None: ...

@@ -20,7 +20,15 @@ from mcts_math.record import dump_line, parse_line, read_records
 from mcts_math.task import JsonObject, derived_id
 
 RESULT_NEUTRAL_KEYS = frozenset(
-    {"batch_size", "max_in_flight", "verbose", "interpreter_snapshots_mb", "max_run_tokens", "engine_args"}
+    {
+        "batch_size",
+        "max_in_flight",
+        "verbose",
+        "interpreter_snapshots_mb",
+        "max_run_tokens",
+        "engine_args",
+        "num_replicas",
+    }
 )
 """Config keys that a resumed run may change, as they do not change any tree."""
 

@@ -6,13 +6,12 @@ What can be wrong is found out in the order of its cost: config, questions, outp
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import importlib.metadata
 import platform
 import shlex
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack, aclosing
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timezone
@@ -21,13 +20,16 @@ from typing import Any, NoReturn
 
 from tqdm import tqdm
 
-from mcts_math.config import Config
-from mcts_math.record import error_to_record, tree_to_record
-from mcts_math.requests import Checker, Interpreter, Policy
+from mcts_math.cases import without_cases, write_cases
+from mcts_math.config import TRIAL_MODES, Config
+from mcts_math.datasets import describe_questions, load_questions, source_stem
+from mcts_math.record import error_to_record, read_records, tree_to_record
+from mcts_math.requests import Checker, Interpreter, Policy, Verifier
 from mcts_math.results import ResultsFile
 from mcts_math.scheduler import Scheduler, Services, Solved
-from mcts_math.solver import check_tasks, make_scheduler, make_search, open_services
-from mcts_math.task import JsonObject, Task, load_tasks
+from mcts_math.solver import check_tasks, make_scheduler, open_services
+from mcts_math.strategy import make_search
+from mcts_math.task import JsonObject, Task
 
 _PACKAGES = ("mcts_math", "torch", "transformers", "numpy", "sympy", "latex2sympy2_extended")
 
@@ -47,7 +49,7 @@ class Totals:
 
     def add(self, solved: Solved) -> None:
         self.questions += 1
-        self.judged += bool(solved.tree.task.answers)
+        self.judged += bool(solved.tree.task.answers) or solved.tree.correct is not None
         self.correct += solved.tree.correct is True
         self.stopped += bool(solved.tree.stopped)
         self.tokens += solved.cost.tokens
@@ -66,7 +68,7 @@ class Totals:
 
 def default_output(config_path: str | Path, qaf: str | Path, config: Config) -> Path:
     """outputs/CONFIG.QUESTIONS.seedN.jsonl"""
-    return Path("outputs") / f"{Path(config_path).stem}.{Path(qaf).stem}.seed{config.run_seed}.jsonl"
+    return Path("outputs") / f"{Path(config_path).stem}.{source_stem(qaf)}.seed{config.run_seed}.jsonl"
 
 
 def solve_file(
@@ -76,49 +78,58 @@ def solve_file(
     *,
     resume: bool = False,
     overwrite: bool = False,
+    exclude: str | Path | None = None,
+    save_correct: str | Path | None = None,
     policy: Policy | None = None,
     interpreter: Interpreter | None = None,
     checker: Checker | None = None,
+    verifier: Verifier | None = None,
     report: Callable[[str], None] = print,
 ) -> Totals:
     """Solves the questions of a file; appends each finished tree to `output`.
 
     Args:
         config: what to run.
-        qaf: the questions.
+        qaf: the questions; see `datasets`.
         output: the results, JSONL.
         resume: go on with an existing output; finished questions are skipped.
         overwrite: start an existing output anew.
-        policy, interpreter, checker: stand in for the services that the config names.
+        exclude: a file of positions of questions to leave out, see `cases`.
+        save_correct: such a file to write at the end, of the questions that `output` has right.
+        policy, interpreter, checker, verifier: stand in for the services that the config names.
         report: takes the lines of text meant for the user.
 
     Raises:
         MctsMathError: as `solver.solve`; what was finished before is in `output`.
     """
-    tasks = load_tasks(qaf)
+    questions = load_questions(qaf)
+    tasks = without_cases(questions, exclude) if exclude else questions
     check_tasks(config, tasks)
     make_search(config)  # reads prompt files: a bad one must not cost the loading of a model
     if obsolete := config.obsolete_given():
         report(f"note: obsolete keys are ignored: {', '.join(obsolete)}")
-    meta = describe_run(config, qaf)
+    meta = describe_run(config, qaf, questions)
     with ResultsFile(output).open(meta, resume=resume, overwrite=overwrite) as results:
         todo = [task for task in tasks if task.id not in results.done]
         if resume:
             report(f"resuming {output}: {len(tasks) - len(todo)} of {len(tasks)} questions are done")
-        if not todo:
-            return Totals()
 
         async def run() -> Totals:
             async with AsyncExitStack() as stack:
-                services = await open_services(config, stack, policy, None, interpreter, checker, report)
+                services = await open_services(config, stack, policy, None, interpreter, checker, verifier, report)
                 level = getattr(services.interpreter, "level", None)
                 results.describe(meta | {"interpreter": str(level or type(services.interpreter).__name__)})
                 return await _solve_into(config, todo, results, services)
 
-        return asyncio.run(run())
+        totals = asyncio.run(run()) if todo else Totals()
+    if save_correct:
+        solved = (str(record["id"]) for _, record in read_records(output) if record.get("correct") is True)
+        num_solved = write_cases(save_correct, questions, solved)
+        report(f"{num_solved} of {len(questions)} questions are solved: {save_correct}")
+    return totals
 
 
-def describe_run(config: Config, qaf: str | Path) -> JsonObject:
+def describe_run(config: Config, qaf: str | Path, questions: Sequence[Task]) -> JsonObject:
     """What is stored beside the results: config, versions, questions, command."""
     versions = {"python": platform.python_version()}
     for package in _PACKAGES:
@@ -129,7 +140,7 @@ def describe_run(config: Config, qaf: str | Path) -> JsonObject:
     return {
         "config": config.resolved(),
         "versions": versions,
-        "questions": {"file": str(qaf), "sha256": hashlib.sha256(Path(qaf).read_bytes()).hexdigest()},
+        "questions": describe_questions(qaf, questions),
         "command": shlex.join(["python", *sys.argv]),
         "machine": {"platform": platform.platform(), "processor": platform.machine()},
         "started": datetime.now(timezone.utc).isoformat(timespec="seconds"),
@@ -170,7 +181,9 @@ def to_record(solved: Solved, config: Config) -> JsonObject:
     if solved.error:
         return error_to_record(solved.tree.task, solved.error)
     cost = {key: round(value, 6) for key, value in asdict(solved.cost).items()}
-    return tree_to_record(solved.tree, mcts=config.mode == "mcts", step_delim=config.delimiter, cost=cost)
+    record = tree_to_record(solved.tree, mcts=config.mode == "mcts", step_delim=config.delimiter, cost=cost)
+    record |= {"method": config.mode} if config.mode in TRIAL_MODES else {}
+    return record | ({"oracle": True} if config.reads_verdicts else {})
 
 
 def _show(solved: Solved) -> str:

@@ -18,6 +18,9 @@ from typing import TypeVar
 
 from mcts_math.errors import EngineError, MctsMathError
 from mcts_math.requests import (
+    Adapt,
+    Adaptation,
+    Adapter,
     Check,
     Checker,
     Evaluate,
@@ -26,11 +29,16 @@ from mcts_math.requests import (
     Generate,
     Generation,
     Interpreter,
+    Meter,
     Observation,
     Policy,
+    Reading,
     Reply,
     Request,
     ValueModel,
+    Verification,
+    Verifier,
+    Verify,
 )
 from mcts_math.search.expand import Search
 from mcts_math.task import Task
@@ -47,6 +55,8 @@ class Services:
     value_model: ValueModel | None
     interpreter: Interpreter
     checker: Checker
+    verifier: Verifier | None = None
+    adapter: Adapter | None = None
 
 
 @dataclass(slots=True)
@@ -64,6 +74,9 @@ class Cost:
         evaluations: values asked for by themselves.
         cells: runs of the interpreter.
         cell_s: seconds of these.
+        verifications: attempts judged by the verifier.
+        adaptations: optimiser steps at test time.
+        adapted_tokens: tokens run through the model for these.
     """
 
     seconds: float = 0.0
@@ -76,6 +89,9 @@ class Cost:
     evaluations: int = 0
     cells: int = 0
     cell_s: float = 0.0
+    verifications: int = 0
+    adaptations: int = 0
+    adapted_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +199,8 @@ class Scheduler:
                 yield done.result()
         finally:
             await _cancel([job.task for job in self._jobs if job.task is not None])
+            while not finished.empty():  # others that failed with the same error: nobody will look at them
+                await _cancel([finished.get_nowait()])
             if watchdog is not None:
                 await _cancel([watchdog])
 
@@ -207,6 +225,8 @@ class Scheduler:
         finally:
             self._jobs.discard(job)
             await self._services.interpreter.release(job.tree.task.id)
+            if self._services.adapter is not None:
+                await self._services.adapter.release(job.tree.task.id)
         job.cost.wall_s = time.monotonic() - begun
         return Solved(job.tree, job.cost, error)
 
@@ -230,6 +250,8 @@ class Scheduler:
 
     async def _answer(self, job: _Job, request: Request) -> Reply:
         cost = job.cost
+        if isinstance(request, Meter):
+            return Reading(cost.seconds, cost.tokens, cost.prompt_tokens, cost.adapted_tokens)
         cost.requests += 1
         number = cost.requests
         started = job.running[number] = self._clock.start()
@@ -238,21 +260,20 @@ class Scheduler:
                 case Generate():
                     reply: Reply = await self._services.policy.generate(request)
                 case Evaluate():
-                    reply = await self._value_model().evaluate(request)
+                    reply = await _require(self._services.value_model, "values", "value_model").evaluate(request)
                 case Execute():
                     reply = await self._services.interpreter.execute(request)
                 case Check():
                     reply = await self._services.checker.check(request)
+                case Verify():
+                    reply = await _require(self._services.verifier, "verdicts", "verifier").verify(request)
+                case Adapt():
+                    reply = await _require(self._services.adapter, "adapters", "adapter").adapt(request)
         finally:
             cost.seconds += self._clock.stop() - started
             del job.running[number]
         self._charge(cost, request, reply)
         return reply
-
-    def _value_model(self) -> ValueModel:
-        if self._services.value_model is None:
-            raise MctsMathError("the search asks for values, but the policy has no value model. Pass value_model=…")
-        return self._services.value_model
 
     def _charge(self, cost: Cost, request: Request, reply: Reply) -> None:
         match request, reply:
@@ -270,6 +291,11 @@ class Scheduler:
                 cost.cell_s += reply.seconds
             case Check(), bool():
                 pass
+            case Verify(), Verification():
+                cost.verifications += 1
+            case Adapt(), Adaptation():
+                cost.adaptations += 1
+                cost.adapted_tokens += reply.num_tokens
             case _:
                 raise EngineError(f"{type(request).__name__} was answered by {type(reply).__name__}: see requests.py.")
 
@@ -295,6 +321,12 @@ class Scheduler:
                 if used >= limit and not job.tree.stopped and job.task is not None:
                     job.tree.stopped = "max_total_time"
                     job.task.cancel()
+
+
+def _require(service: T | None, asked: str, argument: str) -> T:
+    if service is None:
+        raise MctsMathError(f"the search asks for {asked}, but there is no service for them. Pass {argument}=….")
+    return service
 
 
 async def _gather(coroutines: Sequence[Coroutine[None, None, T]]) -> list[T]:

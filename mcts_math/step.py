@@ -1,4 +1,4 @@
-"""Steps: what a sample becomes, and the two published text formats of SPEC A3.
+"""Steps: what a sample becomes, and the two published text formats of SPEC A3 (`chat` holds a third one).
 
 A `StepFormat` renders a question and the steps so far as the next prompt, and reads a sample into a `Draft`: prose with
 code to run, a final answer, or something unparsable. Both are pure functions of text.
@@ -14,9 +14,22 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Protocol
+from typing import Literal, Protocol, TypeAlias
 
 TOOL = "python_interpreter"
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One turn of a conversation."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+Prompt: TypeAlias = str | tuple[Message, ...]
+"""A text to continue, or a conversation, which the engine renders with the model's own chat template. Where the last
+message is the assistant's, the sample continues it; else it is a new message of the assistant."""
 
 
 class Outcome(str, Enum):
@@ -28,6 +41,16 @@ class Outcome(str, Enum):
     TOO_MANY_ERRORS = "too_many_errors"  # more than errors_threshold code steps in a row failed
     TOO_DEEP = "too_deep"  # deeper than max_depth without an answer
     PROMPT_TOO_LONG = "prompt_too_long"  # the prompt that would follow does not fit the context
+    REPLY = "reply"  # a whole reply without an answer to read off, such as a program or a critique
+    USER = "user"  # not the model's: what the user says next, which opens another attempt
+
+
+class Verdict(str, Enum):
+    """What a verifier says of an attempt (SPEC B)."""
+
+    CORRECT = "correct"
+    INCORRECT = "incorrect"
+    NO_ANSWER = "no_answer"  # the attempt holds no answer, or no code, to judge
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +61,13 @@ class Draft:
         text: the sample, trimmed.
         code: what to run, with its code fence; None where there is none.
         answer: the final answer, with one enclosing pair of `$` removed; None where there is none.
+        whole: a whole reply, which needs neither code nor answer.
     """
 
     text: str
     code: str | None = None
     answer: str | None = None
+    whole: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +100,7 @@ class Step:
 
     @property
     def is_final(self) -> bool:
-        return self.outcome is not Outcome.CONTINUE
+        return self.outcome not in (Outcome.CONTINUE, Outcome.USER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +114,12 @@ class Example:
 class StepFormat(Protocol):
     """How a partial solution is shown to the model, and how a sample is read."""
 
-    def prompt(self, question: str, steps: Sequence[Step]) -> str:
+    def prompt(self, question: str, steps: Sequence[Step]) -> Prompt:
         """The prompt that asks for the step after `steps`; ends with the step delimiter where there are steps."""
+        ...
+
+    def user_turn(self, question: str, steps: Sequence[Step], text: str) -> tuple[Prompt, str]:
+        """What the user says after `steps`, as a completion of a prompt: (prompt, completion)."""
         ...
 
     def read(self, sample: str) -> Draft:
@@ -127,7 +156,15 @@ class SftFormat:
     step_delim: str = "\n"
 
     def prompt(self, question: str, steps: Sequence[Step]) -> str:
-        return f"<question> {question} </question>\n" + "".join(step.text + self.step_delim for step in steps)
+        return f"<question> {question} </question>\n" + "".join(map(self._show, steps))
+
+    def user_turn(self, question: str, steps: Sequence[Step], text: str) -> tuple[str, str]:
+        return f"{self.prompt(question, steps)}<question>", f" {text}"
+
+    def _show(self, step: Step) -> str:
+        if step.outcome is Outcome.USER:
+            return f"<question> {step.text} </question>\n"
+        return step.text + self.step_delim
 
     def read(self, sample: str) -> Draft:
         text = sample.strip()
@@ -168,8 +205,16 @@ class FewShotFormat:
 
     def prompt(self, question: str, steps: Sequence[Step]) -> str:
         shots = "".join(f"Question: {shot.question}\n\n{shot.solution.strip()}\n\n" for shot in self.examples)
-        partial = "".join(step.text + self.step_delim for step in steps)
+        partial = "".join(map(self._show, steps))
         return f"{self.instructions.strip()}\n\n{shots}Question: {question}\n\n{partial}"
+
+    def user_turn(self, question: str, steps: Sequence[Step], text: str) -> tuple[str, str]:
+        return f"{self.prompt(question, steps)}Question:", f" {text}"
+
+    def _show(self, step: Step) -> str:
+        if step.outcome is Outcome.USER:
+            return f"Question: {step.text}\n\n"
+        return step.text + self.step_delim
 
     def read(self, sample: str) -> Draft:
         text = sample.strip().removesuffix("<Solution complete>").rstrip().removesuffix("Observation:").rstrip()

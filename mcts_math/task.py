@@ -7,8 +7,10 @@ file order and each keeps its own result.
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
+import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -37,6 +39,11 @@ class Task:
     record: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
 
+def is_code_task(task: Task) -> bool:
+    """Whether a task is judged by running its tests: its record holds a problem of the published form."""
+    return "entry_point" in task.record
+
+
 def load_tasks(path: str | Path) -> list[Task]:
     """Reads a `.json` (a list, or an object whose `example` key holds the list) or `.jsonl` question file.
 
@@ -44,7 +51,7 @@ def load_tasks(path: str | Path) -> list[Task]:
         TaskError: naming file, line or position, and what to change.
     """
     path = Path(path)
-    tasks = _collect(_records(path))
+    tasks = collect_tasks(read_records(path))
     if not tasks:
         raise TaskError(f"{path} holds no question. It needs at least one record with a `question` key.")
     return tasks
@@ -52,10 +59,11 @@ def load_tasks(path: str | Path) -> list[Task]:
 
 def make_tasks(records: Iterable[Task | Mapping[str, Any]]) -> list[Task]:
     """Tasks from tasks or records; a record is one of a qaf file. Raises TaskError as `load_tasks` does."""
-    return _collect((f"record {index}", record) for index, record in enumerate(records))
+    return collect_tasks((f"record {index}", record) for index, record in enumerate(records))
 
 
-def _collect(records: Iterable[tuple[str, Any]]) -> list[Task]:
+def collect_tasks(records: Iterable[tuple[str, Any]]) -> list[Task]:
+    """Tasks from (where, task or qaf record); errors name `where`. Raises TaskError as `load_tasks` does."""
     tasks: list[Task] = []
     copies: Counter[str] = Counter()
     seen: dict[str, str] = {}
@@ -117,16 +125,24 @@ def _half_character(text: str) -> int | None:
     return None
 
 
-def _records(path: Path) -> Iterator[tuple[str, Any]]:
-    if path.suffix not in (".json", ".jsonl"):
-        raise TaskError(f"{path}: the name of a question file must end in .json or .jsonl.")
+def read_records(path: Path) -> Iterator[tuple[str, Any]]:
+    """(where, record) of a `.json` or `.jsonl` file, or one of these as `.gz`; what a record holds is not looked at.
+
+    Raises:
+        TaskError: naming file, line or position, and what to change.
+    """
+    suffix = Path(path.name.removesuffix(".gz")).suffix
+    if suffix not in (".json", ".jsonl"):
+        raise TaskError(f"{path}: the name of a question file must end in .json or .jsonl, or one of these and .gz.")
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        content = path.read_bytes()
+        text = (gzip.decompress(content) if path.suffix == ".gz" else content).decode("utf-8-sig")
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
     except FileNotFoundError:
         raise TaskError(f"{path}: no such file. Check the path given with --qaf.") from None
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, UnicodeDecodeError, EOFError, zlib.error) as error:
         raise TaskError(f"{path} can't be read as UTF-8 text: {error}.") from error
-    if path.suffix == ".jsonl":
+    if suffix == ".jsonl":
         # Only "\n" ends a line: splitlines() would also break at U+2028 and others, which JSON allows inside strings.
         for number, line in enumerate(text.split("\n"), 1):
             if line.strip():

@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from mcts_math.step import Step
+from mcts_math.step import Outcome, Step, Verdict
 from mcts_math.task import Task
 
 ROOT = 0
@@ -55,6 +55,33 @@ class Node:
 
 
 @dataclass(slots=True)
+class Attempt:
+    """One trial at the question, as it was judged (SPEC B).
+
+    Attributes:
+        node: id of the node that ends it.
+        verdict: what the verifier said; None where it was not asked.
+        answer: what was judged, or would be voted for; None where there was none.
+        tokens: generated for it, what came between the attempt before and this one (a reflection) included.
+        prompt_tokens: of the prompts of the same requests.
+        adapted_tokens: run through the model for an optimiser step before it.
+        seconds: machine time of the same; attempts made side by side share theirs evenly.
+        loss: of the optimiser step that it gave rise to, nats; None where there was none.
+        note: what went wrong with that step ("" where nothing did).
+    """
+
+    node: int
+    verdict: Verdict | None = None
+    answer: str | None = None
+    tokens: int = 0
+    prompt_tokens: int = 0
+    adapted_tokens: int = 0
+    seconds: float = 0.0
+    loss: float | None = None
+    note: str = ""
+
+
+@dataclass(slots=True)
 class Tree:
     """The tree of one task.
 
@@ -62,8 +89,10 @@ class Tree:
         task: the question.
         nodes: all nodes; `nodes[i].id == i`, a parent stands before its children.
         solutions: ids of the nodes that the search chose as its answers, best first.
-        correct: whether the first solution equals an accepted answer; None where there is neither or it was not asked.
+        correct: whether the first solution equals an accepted answer, or any attempt passed the verifier; None where
+            there is nothing to compare or it was not asked.
         stopped: why the search was cut short ("" where it ended by itself).
+        attempts: the trials of a strategy that makes whole attempts, in their order.
     """
 
     task: Task
@@ -71,6 +100,7 @@ class Tree:
     solutions: list[int] = field(default_factory=list)
     correct: bool | None = None
     stopped: str = ""
+    attempts: list[Attempt] = field(default_factory=list)
 
     @property
     def root(self) -> Node:
@@ -97,6 +127,18 @@ class Tree:
     def steps(self, node: Node) -> list[Step]:
         """The partial solution that ends at `node`."""
         return [n.step for n in self.path(node) if n.step is not None]
+
+    def turn(self, node: Node) -> list[Step]:
+        """The model's steps that end at `node`, back to what the user said last: an attempt, or its beginning."""
+        steps: list[Step] = []
+        while node.step is not None and node.step.outcome is not Outcome.USER:
+            steps.append(node.step)
+            node = self.nodes[node.parent]
+        return steps[::-1]
+
+    def say(self, node: Node, text: str) -> Node:
+        """Appends what the user says after `node`."""
+        return self.add_child(node, Step(text, Outcome.USER), prior=1.0)
 
     def backup(self, node: Node, result: float) -> None:
         """Adds one result to `node` and all its ancestors: N += 1, W += result; a first update also sets the value."""

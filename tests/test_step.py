@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mcts_math.config import load_config
-from mcts_math.solver import make_format
 from mcts_math.step import Draft, Example, FewShotFormat, Outcome, SftFormat, Step, choose_examples
+from mcts_math.strategy import make_format
 
 SFT = SftFormat()
 SHOTS = FewShotFormat("Instructions.", (Example("1+1?", "Thought: t\nFinal Answer: 2\n<Solution complete>"),))

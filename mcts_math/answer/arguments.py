@@ -14,6 +14,8 @@ def command(cursor: Cursor, text: str) -> Node:
     """The value of the LaTeX command `text`, just taken, with its arguments."""
     if text == "frac":
         above, below = argument(cursor), argument(cursor)
+        if above == Sym("d") and isinstance(below, Prod) and below.items[0] == above:
+            raise UnreadableError("a derivative that is not worked out")
         if isinstance(above, Num) and isinstance(below, Num) and below.value and not above.digits + below.digits:
             return Num(above.value / below.value)
         return Prod((above, Power(below, MINUS_ONE)))

@@ -12,8 +12,23 @@ from collections.abc import Callable, Mapping
 from fractions import Fraction
 from typing import Any, Final, Protocol
 
-from mcts_math.answer.exact import TooLargeError
-from mcts_math.answer.nodes import Call, Const, Matrix, Node, Num, Power, Prod, Quantity, Sum, Sym
+from mcts_math.answer.exact import TooLargeError, max_terms
+from mcts_math.answer.nodes import (
+    INFINITY,
+    Bound,
+    Call,
+    Const,
+    Matrix,
+    Node,
+    Num,
+    Power,
+    Prod,
+    Quantity,
+    Sum,
+    Sym,
+    children,
+    negate,
+)
 from mcts_math.answer.vocabulary import names
 
 Value = Any  # float, complex, or an mpmath number: mpmath has no types
@@ -35,6 +50,8 @@ class Arithmetic(Protocol):
     def power(self, base: Value, exponent: Value) -> Value: ...
 
     def call(self, name: str, args: list[Value]) -> Value: ...
+
+    def bound(self, kind: str, at: Callable[[Value], Value], low: Value, high: Value) -> Value: ...
 
 
 def evaluate(node: Node, values: Mapping[str, Value], using: Arithmetic, products: bool = False) -> Value:
@@ -78,7 +95,45 @@ def _evaluate(node: Node, values: Mapping[str, Value], using: Arithmetic, produc
         return inner / 100 if node.unit == "%" else inner
     if isinstance(node, Call):
         return _call(node, values, using, products)
+    if isinstance(node, Bound):
+        return _bound(node, values, using, products)
     raise UndefinedError("no number")
+
+
+def _bound(node: Bound, values: Mapping[str, Value], using: Arithmetic, products: bool) -> Value:
+    ends = []
+    for end in (node.low, node.high):
+        sign = {INFINITY: 1, negate(INFINITY): -1}.get(end, 0)
+        ends.append(sign * math.inf if sign else _evaluate(end, values, using, products))
+
+    if node.kind in ("sum", "prod") and not math.isinf(ends[0]) and not math.isinf(ends[1]):
+        return _finite_series(node, values, using, (ends[0], ends[1]), products)
+
+    if _nested(node):
+        raise UndefinedError("a limit within a limit")
+
+    def at(value: Value) -> Value:
+        return _evaluate(node.body, {**values, node.name: value}, using, products)
+
+    return using.bound(node.kind, at, ends[0], ends[1])
+
+
+def _nested(node: Node) -> bool:
+    """Whether another sum, integral or limit is within."""
+    return any(isinstance(child, Bound) or _nested(child) for child in children(node))
+
+
+def _finite_series(
+    node: Bound, values: Mapping[str, Value], using: Arithmetic, ends: tuple[Value, Value], products: bool
+) -> Value:
+    low, high = int(ends[0]), int(ends[1])
+    if (low, high) != ends or high - low > max_terms(node):
+        raise UndefinedError("a series with ends that are no integers, or with too many terms")
+    total = using.number(Fraction(node.kind == "prod"))
+    for index in range(low, high + 1):
+        term = _evaluate(node.body, {**values, node.name: using.number(Fraction(index))}, using, products)
+        total = total + term if node.kind == "sum" else total * term
+    return total
 
 
 def _power(node: Power, values: Mapping[str, Value], using: Arithmetic, products: bool) -> Value:
@@ -197,6 +252,10 @@ class FloatArithmetic:
         if function is None:
             raise UndefinedError(name)
         return _finite(function(first))
+
+    def bound(self, kind: str, at: Callable[[Value], Value], low: Value, high: Value) -> Value:
+        """No float is near enough to a limit: the precise arithmetic decides."""
+        raise UndefinedError(kind)
 
     def _log(self, value: Value) -> Value:
         if not isinstance(value, complex) and value > 0:

@@ -11,8 +11,9 @@ from mcts_math.answer.cursor import RATIO, SIGN, UNIT, Cursor
 from mcts_math.answer.forms import build
 from mcts_math.answer.functions import function
 from mcts_math.answer.nodes import EMPTY_SET, ZERO, Call, Const, Node, Num, PlusMinus, Prod, Quantity, Sym, Text, negate
-from mcts_math.answer.quantities import unit_name
+from mcts_math.answer.operators import bound
 from mcts_math.answer.scanner import Token, UnreadableError
+from mcts_math.answer.units import unit_name
 from mcts_math.answer.vocabulary import SCALE_WORDS
 from mcts_math.answer.words import REALS, words_value
 
@@ -60,6 +61,8 @@ def _operator(cursor: Cursor, text: str) -> Node:
         inner = cursor.expression(0)
         cursor.expect("r" + text[1:])
         return Call("floor" if text == "lfloor" else "ceil", (inner,))
+    if text in ("sum", "prod", "int", "lim"):
+        return bound(cursor, text)
     if text.startswith("begin "):
         return environment(cursor, text[6:])
     return command(cursor, text)
@@ -107,10 +110,33 @@ def _tail_is_thousands(cursor: Cursor) -> bool:
 
 
 def _symbol(cursor: Cursor, token: Token) -> Node:
+    mark = _mark(cursor) if token.text in FREE_FUNCTIONS else ""
     if token.text in FREE_FUNCTIONS and cursor.token.text == "(" and not cursor.token.space:
         cursor.advance()
-        return Call(token.text, tuple(cursor.list_until(")")), free=True)
+        return Call(token.text + mark, tuple(cursor.list_until(")")), free=True)
+    if token.text == "C" and cursor.token.text == "(" and not cursor.token.space:
+        start = cursor.index
+        cursor.advance()
+        chosen = cursor.list_until(")")
+        if len(chosen) == 2:
+            return Call("binom", tuple(chosen))
+        cursor.index = start
     return Sym(token.text)
+
+
+def _mark(cursor: Cursor) -> str:
+    """Takes the primes, or the -1 of an inverse, between a function's name and its argument."""
+    texts = [token.text for token in cursor.tokens[cursor.index : cursor.index + 6]]
+    for mark, written in (
+        ("^-1", ["^", "{", "-", "1", "}"]),
+        ("^-1", ["^", "-", "1"]),
+        ("''", ["'", "'"]),
+        ("'", ["'"]),
+    ):
+        if texts[: len(written)] == written and texts[len(written) : len(written) + 1] == ["("]:
+            cursor.index += len(written)
+            return mark
+    return ""
 
 
 def _constructor(cursor: Cursor, name: str) -> Node:
@@ -149,6 +175,6 @@ def unit(cursor: Cursor, left: Node) -> Node:
 
 def degrees(cursor: Cursor, left: Node) -> Node:
     """`left` in degrees."""
-    if cursor.token.text in ("C", "F") and cursor.token.kind == "sym":
-        cursor.advance()
+    if cursor.token.text in ("C", "F") and cursor.token.kind in ("sym", "word"):
+        return Quantity(left, "celsius" if cursor.advance().text == "C" else "fahrenheit")
     return Quantity(left, "degree")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mcts_math.answer.cursor import CELL, Cursor
-from mcts_math.answer.nodes import EMPTY_SET, ONE, Call, Group, Matrix, Node, Ratio, Relation
+from mcts_math.answer.nodes import EMPTY_SET, ONE, ZERO, Bound, Call, Cases, Group, Matrix, Node, Ratio, Relation, Sym
 from mcts_math.answer.scanner import UnreadableError
 
 
@@ -30,6 +30,8 @@ def brackets(cursor: Cursor, left: str) -> Node:
     if (left == "{{") != (closer.text == "}}"):
         raise UnreadableError("brackets that do not match")
     if left == "{{":
+        if len(items) == 1 and (family := _family(items[0])) is not None:
+            return family
         items = [Relation(("=",), item.items) if isinstance(item, Ratio) else item for item in items]
         if len(items) == 1 and isinstance(items[0], Relation) and items[0].ops[0] not in ("=", "~"):
             return items[0]
@@ -37,6 +39,17 @@ def brackets(cursor: Cursor, left: str) -> Node:
         raise UnreadableError("empty brackets")
     opening, closing = {"]": "(", "{{": "{"}.get(left, left), {"[": ")", "}}": "}"}.get(closer.text, closer.text)
     return Group(opening, closing, tuple(items), cursor.spaced)
+
+
+def _family(node: Node) -> Node | None:
+    """`n pi : n in Z` between the braces of a set."""
+    if not isinstance(node, Relation) or node.ops != ("in",) or not isinstance(node.items[0], Ratio):
+        return None
+    (body, name), domain = node.items[0].items, node.items[1]
+    if not isinstance(name, Sym) or domain not in (Sym("Z"), Sym("N")):
+        return None
+    start = ONE if domain == Sym("N") else ZERO
+    return Bound("family", body, name.name, start, start)
 
 
 def _set_builder(cursor: Cursor) -> int:
@@ -52,7 +65,9 @@ def _set_builder(cursor: Cursor) -> int:
 
 def environment(cursor: Cursor, name: str) -> Node:
     """A LaTeX environment with rows of cells: a matrix, or the determinant of one."""
-    if name.rstrip("*") not in ("matrix", "pmatrix", "bmatrix", "Bmatrix", "vmatrix", "smallmatrix", "array", "cases"):
+    if name.rstrip("*") in ("cases", "dcases"):
+        return _cases(cursor, name)
+    if name.rstrip("*") not in ("matrix", "pmatrix", "bmatrix", "Bmatrix", "vmatrix", "smallmatrix", "array"):
         raise UnreadableError(f"the environment {name}")
     rows: list[tuple[Node, ...]] = []
     cells: list[Node] = []
@@ -75,6 +90,42 @@ def environment(cursor: Cursor, name: str) -> Node:
         raise UnreadableError("rows of different lengths")
     matrix = Matrix(tuple(rows))
     return Call("det", (matrix,)) if name == "vmatrix" else matrix
+
+
+_IF = frozenset({"if", "for", "when", "where", "while", "if and only if"})
+_OTHERWISE = frozenset({"otherwise", "else"})
+
+
+def _cases(cursor: Cursor, name: str) -> Node:
+    """The rows of `cases`: values with their conditions, or the equations of a system."""
+    rows: list[tuple[Node | None, ...]] = []
+    cells: list[Node | None] = []
+    while True:
+        token = cursor.token
+        if token.text in ("newline", f"end {name}"):
+            cursor.advance()
+            if cells:
+                rows.append(tuple(cells))
+            cells = []
+            if token.text != "newline":
+                break
+        elif token.text in ("&", ",", ";", ".") or (token.kind == "word" and _bare(token.text) in _IF):
+            cursor.advance()
+        elif token.kind == "word" and _bare(token.text) in _OTHERWISE:
+            cursor.advance()
+            cells.append(None)
+        else:
+            cells.append(_cell(cursor))
+    if rows and all(len(row) == 2 for row in rows):
+        return Cases(tuple((value, condition) for value, condition in rows if value is not None))
+    systems = [row[0] for row in rows if len(row) == 1 and isinstance(row[0], Relation)]
+    if not systems or len(systems) != len(rows):
+        raise UnreadableError("cases that are no pairs of value and condition")
+    return Group("", "", tuple(systems))
+
+
+def _bare(word: str) -> str:
+    return word.strip(" ,.;:").lower()
 
 
 def _cell(cursor: Cursor) -> Node:

@@ -8,7 +8,7 @@ from typing import Final
 from mcts_math.answer.identifiers import scan_known
 from mcts_math.answer.scanner import Scanner, UnreadableError
 from mcts_math.answer.text import matching
-from mcts_math.answer.vocabulary import CONSTANTS, FUNCTIONS, UNITS, names
+from mcts_math.answer.vocabulary import CONSTANTS, CONSTRUCTORS, FUNCTIONS, UNITS, names
 
 _TEXT_COMMANDS: Final = frozenset(
     names(
@@ -48,8 +48,11 @@ _OPERATORS: Final = {
     "%": "%",
     "$": "$",
     "prime": "'",
-    **dict.fromkeys(("dots", "ldots", "cdots", "to", "rightarrow", "implies", "Rightarrow"), ""),
+    **dict.fromkeys(("dots", "ldots", "cdots", "to", "implies", "Rightarrow"), ""),
+    "parallel": "parallel",
+    "perp": "perp",
     "colon": ":",
+    "rightarrow": "to",
     **dict.fromkeys(("bmod", "mod", "pmod", "equiv", "sum", "int", "lim", "prod"), ""),
 }
 _ALIASES: Final = {"dfrac": "frac", "tfrac": "frac", "cfrac": "frac", "dbinom": "binom", "tbinom": "binom"}
@@ -58,6 +61,7 @@ _ENVIRONMENT: Final = re.compile(r"\s*\{([a-zA-Z*]+)\}(?:\{[lcr|@{} ]*\})?")
 _NEGATED: Final = re.compile(r"\s*(=|\\in(?![a-zA-Z]))")
 _SPACE: Final = re.compile(r"\s*")
 _SHORT_ARGUMENT: Final = re.compile(r"\\[A-Za-z]+|[^\\]")
+_JOINED: Final = re.compile(r"([A-Za-z]\w*) (and|or)")
 _VALUE_ENDS: Final = frozenset({")", "}"})
 
 
@@ -110,6 +114,8 @@ def _argument(scanner: Scanner) -> str:
 def _scan_accent(scanner: Scanner, name: str) -> None:
     """A bar over one letter makes another variable; arrows, hats and bars over segments are decoration."""
     content = _argument(scanner).strip()
+    if name in ("hat", "vec", "widehat") and _scan_unit_vector(scanner, content):
+        return
     if not re.fullmatch(r"[A-Za-z]{1,4}", content):
         raise UnreadableError("an accent on more than a name")
     if len(content) == 1 and name in ("overline", "bar"):
@@ -120,10 +126,29 @@ def _scan_accent(scanner: Scanner, name: str) -> None:
             scanner.add("sym", letter)
 
 
+def _scan_unit_vector(scanner: Scanner, content: str) -> bool:
+    """The unit vectors i, j, k in bold, with a hat or with an arrow."""
+    letter = {"\\imath": "i", "\\jmath": "j", "\\bf i": "i"}.get(content, content)
+    if letter not in ("i", "j", "k"):
+        return False
+    scanner.add("sym", letter + "^")
+    return True
+
+
 def _scan_text(scanner: Scanner, name: str) -> None:
     """`\\text{…}` and its like: a conjunction, a unit, a name in another font, punctuation, words."""
     content = " ".join(_argument(scanner).replace("\\ ", " ").replace("\\%", "%").split())
     bare = content.lower().strip(" ,")
+    if name in ("mathbf", "boldsymbol", "bm") and _scan_unit_vector(scanner, content):
+        return
+    joined = _JOINED.fullmatch(content)
+    if joined is not None:
+        scanner.add("word", joined.group(1))
+        scanner.add("op", joined.group(2))
+        return
+    if scanner.peek() == "(" and content in CONSTRUCTORS:
+        scanner.add("ctor", content)
+        return
     if name == "mathbb" and content == "R":
         scanner.add("const", "reals")
     elif bare in ("and", "or"):
@@ -133,7 +158,7 @@ def _scan_text(scanner: Scanner, name: str) -> None:
             scanner.add("op", content)
         scanner.space = True
     elif (content in UNITS and scanner.follows(("num", "const"), _VALUE_ENDS)) or not (
-        name.startswith(("math", "operator", "bold", "bm"))
+        (name.startswith(("math", "operator", "bold", "bm")) or (scanner.peek() == "(" and content in FUNCTIONS))
         and (len(content) == 1 or content in FUNCTIONS or content in CONSTANTS)
         and scan_known(scanner, content)
     ):

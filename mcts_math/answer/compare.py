@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from mcts_math.answer.nodes import (
+    Cases,
     Const,
     Group,
     Matrix,
@@ -20,9 +21,11 @@ from mcts_math.answer.nodes import (
     Time,
 )
 from mcts_math.answer.quantities import clocks_equal, is_letters, quantities_equal, ratios_equal, texts_equal
-from mcts_math.answer.realsets import real_set, sets_equal
+from mcts_math.answer.realsets import real_set, sets_equal, variable
 from mcts_math.answer.relations import assignments, label_value, relations_equal
 from mcts_math.answer.scalars import scalars_equal
+from mcts_math.answer.shapes import as_rows, by_unit, closed, definite_set, is_letter, letters, unwrap
+from mcts_math.answer.special import cases_equal, congruences_equal, families_equal, is_congruence, is_family
 from mcts_math.answer.verdict import Policy
 
 MAX_UNORDERED: Final = 400
@@ -40,11 +43,14 @@ def compare(left: Node, right: Node, policy: Policy) -> Decision:
     left, right = unwrap(left), unwrap(right)
     if left == right:
         return Decision(True, "read as the same value")
+    special = _compare_special(left, right, policy)
+    if special is not None:
+        return special
     if isinstance(left, Text) or isinstance(right, Text):
         return _compare_text(left, right, policy)
     if isinstance(left, Relation) or isinstance(right, Relation):
         return _compare_relations(left, right, policy)
-    if _definite_set(left) or _definite_set(right):
+    if definite_set(left) or definite_set(right):
         return _compare_sets(left, right, policy)
     if isinstance(left, (Group, Matrix)) or isinstance(right, (Group, Matrix)):
         return _compare_collections(left, right, policy)
@@ -57,13 +63,20 @@ def compare(left: Node, right: Node, policy: Policy) -> Decision:
     return Decision(scalars_equal(left, right, policy), "values of the expressions")
 
 
-def unwrap(node: Node) -> Node:
-    """A list, set or tuple of one element is that element."""
-    while isinstance(node, Group) and len(node.items) == 1:
-        node = node.items[0]
-    while isinstance(node, Matrix) and len(node.rows) == len(node.rows[0]) == 1:
-        node = node.rows[0][0]
-    return node
+def _compare_special(left: Node, right: Node, policy: Policy) -> Decision | None:
+    def same(a: Node, b: Node, rules: Policy) -> bool:
+        return compare(a, b, rules).equal
+
+    both = (left, right)
+    if any(isinstance(node, (Relation, Text)) for node in both):
+        return None
+    if any(isinstance(node, Cases) for node in both):
+        return Decision(cases_equal(left, right, policy, same), "values and conditions of the cases")
+    if any(is_congruence(node) for node in both):
+        return Decision(congruences_equal(left, right, policy), "residues")
+    if any(is_family(node) for node in both):
+        return Decision(families_equal(left, right, policy, same), "families over the integers")
+    return None
 
 
 def _compare_text(left: Node, right: Node, policy: Policy) -> Decision:
@@ -83,9 +96,9 @@ def _compare_text(left: Node, right: Node, policy: Policy) -> Decision:
         if value is not None:
             return compare(text, value, policy)
     if isinstance(other, Group) and is_letters(text):
-        letters = tuple(Text(letter) for letter in text.words)
-        if all(isinstance(item, (Sym, Const, Text)) for item in other.items) and len(letters) > 1:
-            return Decision(_same_items(letters, other.items, policy), "a list of letters")
+        capitals = letters(text.words)
+        if all(isinstance(item, (Sym, Const, Text)) for item in other.items) and len(capitals) > 1:
+            return Decision(_same_items(capitals, other.items, policy), "a list of letters")
     return Decision(False, "words against something else")
 
 
@@ -99,15 +112,22 @@ def _compare_relations(left: Node, right: Node, policy: Policy) -> Decision:
         sets = real_set(left), real_set(right)
         ordered = any(op not in ("=", "~") for op in left.ops + right.ops)
         if ordered and sets[0] is not None and sets[1] is not None:
+            if {variable(left), variable(right)} > {variable(left)}:
+                return Decision(False, "conditions on different variables")
             return Decision(sets_equal(sets[0], sets[1], policy), "solution sets of the conditions")
         return Decision(relations_equal(left, right, policy, compare), "equations")
     relation, other = (left, right) if isinstance(left, Relation) else (right, left)
     assert isinstance(relation, Relation)
     if isinstance(other, (Sym, Const)) and _is_choice(relation.items[0], Text(other.name), policy):
         return Decision(True, "the letter of the choice")
+    if isinstance(other, (Group, Matrix)) and len(relation.ops) > 1 and (values := assignments(relation)) is not None:
+        return _compare_named_with_list(values, other, policy)
     if policy.equation_value:
         value = label_value(relation)
         if value is not None:
+            if isinstance(relation.items[0], Group) and isinstance(value, Group) and isinstance(other, Group):
+                point = Group("(", ")", other.items) if closed(other) else other  # no interval
+                return Decision(compare(value, point, policy).equal, "values of the variables in order")
             decision = compare(value, other, policy)
             return Decision(decision.equal, f"value of the equation: {decision.reason}")
         if relation.ops[0] not in ("=", "~"):
@@ -117,11 +137,6 @@ def _compare_relations(left: Node, right: Node, policy: Policy) -> Decision:
     if named is not None and mine is not None:
         return _compare_assignments(mine, named, policy)
     return Decision(False, "an equation against something else")
-
-
-def _definite_set(node: Node) -> bool:
-    """A union, a condition, or an interval that can't be a point or a list."""
-    return isinstance(node, SetOp) or (isinstance(node, Group) and (node.left, node.right) in (("(", "]"), ("[", ")")))
 
 
 def _compare_sets(left: Node, right: Node, policy: Policy) -> Decision:
@@ -146,6 +161,11 @@ def _compare_collections(left: Node, right: Node, policy: Policy) -> Decision:
         return _compare_named_with_list(values, other, policy)
     if isinstance(left, Matrix) or isinstance(right, Matrix):
         return _compare_matrices(left, right, policy)
+    for group, other in ((left, right), (right, left)):
+        if isinstance(group, Group) and isinstance(other, Prod) and all(map(is_letter, group.items)):
+            name = "".join(item.name for item in other.items if isinstance(item, Sym))
+            if len(name) == len(other.items) and is_letters(Text(name)):
+                return Decision(_same_items(group.items, letters(name), policy), "a list of letters")
     if isinstance(left, Group) and isinstance(right, Group):
         return _compare_groups(left, right, policy)
     return Decision(False, "a list against a single value")
@@ -169,19 +189,8 @@ def _compare_named_with_list(values: dict[str, Node], other: Node, policy: Polic
     return Decision(_same_sequence(items, parts, policy), "values of the variables in alphabetical order")
 
 
-def _as_rows(node: Node) -> tuple[tuple[Node, ...], ...] | None:
-    """A matrix, or a list of lists of one length, as rows."""
-    if isinstance(node, Matrix):
-        return node.rows
-    if isinstance(node, Group) and node.left in ("[", "(") and node.items:
-        rows = [item.items for item in node.items if isinstance(item, Group) and item.left in ("[", "(")]
-        if len(rows) == len(node.items) and all(len(row) == len(rows[0]) for row in rows):
-            return tuple(rows)
-    return None
-
-
 def _compare_matrices(left: Node, right: Node, policy: Policy) -> Decision:
-    first, second = _as_rows(left), _as_rows(right)
+    first, second = as_rows(left), as_rows(right)
     if first is not None and second is not None:
         same = len(first) == len(second) and all(
             _same_sequence(a, b, policy) for a, b in zip(first, second, strict=True)
@@ -192,7 +201,7 @@ def _compare_matrices(left: Node, right: Node, policy: Policy) -> Decision:
     if (
         isinstance(other, Group)
         and other.left in ("(", "[")
-        and _closed(other)
+        and closed(other)
         and 1 in (len(matrix.rows), len(matrix.rows[0]))
     ):
         cells = tuple(cell for row in matrix.rows for cell in row)
@@ -200,13 +209,9 @@ def _compare_matrices(left: Node, right: Node, policy: Policy) -> Decision:
     return Decision(False, "a matrix against something else")
 
 
-def _closed(node: Group) -> bool:
-    return (node.left, node.right) in (("(", ")"), ("[", "]"))
-
-
 def _ascending(node: Group) -> bool:
     """Whether two items could be the ends of an interval."""
-    return len(node.items) == 2 and real_set(node) is not None
+    return len(node.items) == 2 and not node.array and real_set(node) is not None
 
 
 def _compare_groups(left: Group, right: Group, policy: Policy) -> Decision:
@@ -216,6 +221,8 @@ def _compare_groups(left: Group, right: Group, policy: Policy) -> Decision:
             return Decision(_same_set(left.items, right.items, policy), "elements of the sets")
         if left.left == "" and not policy.list_order:
             return Decision(_same_items(left.items, right.items, policy), "items in any order")
+        if left.left == "[" and all(isinstance(i, Group) and i.left == "(" for i in left.items + right.items):
+            return Decision(_same_items(left.items, right.items, policy), "tuples in any order")
         same = left.right == right.right and _same_sequence(left.items, right.items, policy)
         return Decision(same, "items in order")
     if kinds == {"", "{"}:
@@ -230,7 +237,7 @@ def _compare_groups(left: Group, right: Group, policy: Policy) -> Decision:
             return Decision(False, "an interval against a set")
         return Decision(_same_set(left.items, right.items, policy), "elements in any order")
     if kinds == {"(", "["}:
-        if _ascending(left) or _ascending(right):
+        if not (left.array or right.array) and (_ascending(left) or _ascending(right)):
             return Decision(False, "brackets of different kinds")
         return Decision(_same_sequence(left.items, right.items, policy), "items in order")
     return Decision(False, "brackets of different kinds")
@@ -241,9 +248,12 @@ def _same_sequence(left: Sequence[Node], right: Sequence[Node], policy: Policy) 
 
 
 def _same_items(left: Sequence[Node], right: Sequence[Node], policy: Policy) -> bool:
-    """Whether the items match one to one, in any order."""
+    """Whether the items match one to one, in any order; things of several kinds kind by kind."""
     if len(left) != len(right):
         return False
+    mine, theirs = by_unit(left), by_unit(right)
+    if len(mine) == len(left) > 1 and mine.keys() == theirs.keys():
+        return all(compare(mine[unit], theirs[unit], policy).equal for unit in mine)
     if len(left) > MAX_UNORDERED:
         return sorted(map(repr, left)) == sorted(map(repr, right)) or _same_sequence(left, right, policy)
     free = list(right)

@@ -35,7 +35,7 @@ class Cursor:
         self.depth = 0
         self.bars = 0
         self.spaced = spaced
-        self._expression = expression
+        self.parser = expression
 
     @property
     def token(self) -> Token:
@@ -74,7 +74,7 @@ class Cursor:
     def expression(self, minimum: int) -> Node:
         """An expression of operators that bind at least as tightly as `minimum`."""
         self.enter()
-        node = self._expression(self, minimum)
+        node = self.parser(self, minimum)
         self.depth -= 1
         return node
 
@@ -82,7 +82,7 @@ class Cursor:
         """Values separated by commas, semicolons, or "and" after a comma; a final comma is allowed."""
         parts: list[Node] = []
         while self.token.text not in closers and self.token.kind != "end":
-            if self.token.text == "and" and parts:
+            if self.token.text in ("and", "or") and parts:
                 self.advance()
             parts.append(self.expression(0))
             if self.token.text not in (",", ";"):

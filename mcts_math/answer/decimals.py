@@ -58,6 +58,8 @@ def rationals_equal(left: Node, right: Node, first: Fraction, second: Fraction, 
         return noisy(left, right) and close
     if any(decimal is not None and decimal.is_float for decimal in (a, b)) and (close or _both_tiny(first, second)):
         return True
+    if a is not None and b is not None and _expansion(*((a, b) if a.digits <= b.digits else (b, a))):
+        return True
     if not policy.rounding:
         return False
     if a is not None and b is not None:
@@ -66,6 +68,13 @@ def rationals_equal(left: Node, right: Node, first: Fraction, second: Fraction, 
     decimal, other = (a, second) if a is not None else (b, first)
     assert decimal is not None
     return not _terminates(other) and rounds_to(decimal, other, policy)
+
+
+def _expansion(short: Written, long: Written) -> bool:
+    """Whether `long` is what the float nearest to `short` is written out in full (`Decimal(0.1)`)."""
+    if long.digits <= 18 or short.digits > 16 or abs(short.value) > 10**300:
+        return False
+    return abs(Fraction(float(short.value)) - long.value) <= long.unit
 
 
 def _both_tiny(first: Fraction, second: Fraction) -> bool:

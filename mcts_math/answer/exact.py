@@ -7,9 +7,11 @@ from collections.abc import Mapping
 from fractions import Fraction
 from typing import Final
 
-from mcts_math.answer.nodes import Call, Node, Num, Power, Prod, Quantity, Sum, Sym
+from mcts_math.answer.nodes import Bound, Call, Node, Num, Power, Prod, Quantity, Sum, Sym, children
 
 MAX_BITS: Final = 200_000
+MAX_TERMS: Final = 10_000
+_MAX_WORK: Final = 5_000_000  # bits of all terms of a series
 _NOTHING: Final[Mapping[str, Fraction]] = {}
 
 
@@ -49,9 +51,41 @@ def exact(node: Node, values: Mapping[str, Fraction] = _NOTHING) -> Fraction | N
     if isinstance(node, Quantity) and node.unit != "degree":
         value = exact(node.value, values)
         return value / 100 if value is not None and node.unit == "%" else value
+    if isinstance(node, Bound):
+        return _series(node, values)
     if isinstance(node, Call) and not node.free:
         return _call(node, values)
     return None
+
+
+def _series(node: Bound, values: Mapping[str, Fraction]) -> Fraction | None:
+    """A finite sum or product, term by term."""
+    if node.kind not in ("sum", "prod"):
+        return None
+    low, high = exact(node.low, values), exact(node.high, values)
+    if low is None or high is None or low.denominator != 1 or high.denominator != 1:
+        return None
+    if high - low > max_terms(node):
+        raise TooLargeError
+    total, work = Fraction(node.kind == "prod"), 0
+    for index in range(low.numerator, high.numerator + 1):
+        term = exact(node.body, {**values, node.name: Fraction(index)})
+        if term is None:
+            return None
+        work += term.numerator.bit_length() + term.denominator.bit_length() + total.numerator.bit_length()
+        if work > _MAX_WORK:
+            raise TooLargeError
+        total = _bounded(total + term if node.kind == "sum" else total * term)
+    return total
+
+
+def max_terms(node: Bound) -> int:
+    """How many terms a finite sum or product may have: fewer where its terms are sums themselves."""
+    return int(float(MAX_TERMS) ** (1 / _levels(node)) + 0.5)
+
+
+def _levels(node: Node) -> int:
+    return isinstance(node, Bound) + max(map(_levels, children(node)), default=0)
 
 
 def _bounded(value: Fraction) -> Fraction:

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 from mcts_math.answer.nodes import (
     EMPTY_SET,
     IMAGINARY,
     INFINITY,
     MINUS_ONE,
+    ONE,
+    ZERO,
+    Bound,
+    Cases,
     Const,
     Group,
     Matrix,
@@ -17,6 +23,7 @@ from mcts_math.answer.nodes import (
     Relation,
     SetOp,
     Sum,
+    Sym,
     negate,
 )
 from mcts_math.answer.scanner import UnreadableError
@@ -30,6 +37,7 @@ _RELATIONS = {
     **dict.fromkeys(("Gt", "StrictGreaterThan"), ">"),
     **dict.fromkeys(("Ge", "GreaterThan"), ">="),
 }
+_BOUND = {"Sum": "sum", "Product": "prod", "Integral": "int"}
 _SETS = {"Union": "cup", "Intersection": "cap", "Complement": "minus", "And": "and", "Or": "or"}
 _PLAIN = frozenset(
     names(
@@ -48,7 +56,7 @@ def build(name: str, arguments: list[Node]) -> Node:
     args = arguments
     if name in _PLAIN and args:
         return args[0]
-    if name in ("Rational", "Fraction") and args:
+    if name in ("Rational", "Fraction", "mpq") and args:
         return args[0] if len(args) == 1 else _both(args) or Prod((args[0], Power(args[1], MINUS_ONE)))
     if name in _RELATIONS and len(args) == 2:
         return Relation((_RELATIONS[name],), tuple(args))
@@ -66,7 +74,62 @@ def build(name: str, arguments: list[Node]) -> Node:
         return Power(args[0], args[1])
     if name in ("Poly", "PurePoly") and args:
         return args[0]
+    if name in ("Range", "range"):
+        return _range(args)
+    if name == "EmptySet" and not args:
+        return EMPTY_SET
+    if name == "poly1d" and len(args) == 1 and isinstance(args[0], Group):
+        return _polynomial(args[0].items)
+    if name in _BOUND and len(args) == 2 and isinstance(args[1], Group) and len(args[1].items) == 3:
+        index, low, high = args[1].items
+        if isinstance(index, Sym):
+            return Bound(_BOUND[name], args[0], index.name, low, high)
+    if name == "Limit" and len(args) >= 3 and isinstance(args[1], Sym):
+        return Bound("lim", args[0], args[1].name, args[2], args[2])
+    if name == "Piecewise":
+        return _piecewise(args)
+    if name in ("Lambda", "ImageSet") and args:
+        return _image(name, args)
     return _collection(name, args)
+
+
+def _range(args: list[Node]) -> Node:
+    """The integers of Python's and sympy's ranges, as a set."""
+    ends = [int(arg.value) for arg in args if isinstance(arg, Num) and arg.value.denominator == 1]
+    if len(ends) != len(args) or not 1 <= len(ends) <= 3 or 0 in ends[2:]:
+        raise UnreadableError("a range without integer ends")
+    numbers = range(*ends)
+    if len(numbers) > 1000:
+        raise UnreadableError("a range of more than a thousand numbers")
+    return Group("{", "}", tuple(Num(Fraction(number)) for number in numbers))
+
+
+def _polynomial(coefficients: tuple[Node, ...]) -> Node:
+    """numpy's `poly1d([a, b, c])`: a x^2 + b x + c."""
+    top = len(coefficients) - 1
+    terms = [Prod((c, Power(Sym("x"), Num(Fraction(top - i))))) for i, c in enumerate(coefficients)]
+    return Sum(tuple(terms))
+
+
+def _piecewise(args: list[Node]) -> Node:
+    rows: list[tuple[Node, Node | None]] = []
+    for arg in args:
+        if not isinstance(arg, Group) or len(arg.items) != 2:
+            raise UnreadableError("a case without its condition")
+        value, condition = arg.items
+        rows.append((value, None if condition == Const("true") else condition))
+    return Cases(tuple(rows))
+
+
+def _image(name: str, args: list[Node]) -> Node:
+    """`ImageSet(Lambda(n, 2*n), Integers)`: a family over the integers."""
+    if name == "ImageSet":
+        if not isinstance(args[0], Bound) or len(args) != 2:
+            raise UnreadableError("an image set of another kind")
+        return args[0]
+    if len(args) != 2 or not isinstance(args[0], Sym):
+        raise UnreadableError("a function of another kind")
+    return Bound("family", args[1], args[0].name, ZERO, ZERO)
 
 
 def _both(args: list[Node]) -> Num | None:
@@ -91,8 +154,12 @@ def _interval(name: str, args: list[Node]) -> Node:
 def _collection(name: str, args: list[Node]) -> Node:
     if name in ("Matrix", "ImmutableDenseMatrix", "ImmutableMatrix", "MutableDenseMatrix", "SparseMatrix", "matrix"):
         return _matrix(args)
+    if name in ("diag", "eye", "zeros", "ones") and args:
+        return _regular(name, args)
     if name == "array" and args:
-        return args[0]
+        rows = args[0]
+        flat = isinstance(rows, Group) and not any(isinstance(item, Group) for item in rows.items)
+        return Group("[", "]", rows.items, array=True) if isinstance(rows, Group) and flat else rows
     if name in ("Point", "Point2D", "Point3D", "Tuple"):
         return Group("(", ")", tuple(args))
     if name in ("FiniteSet",):
@@ -105,6 +172,21 @@ def _collection(name: str, args: list[Node]) -> Node:
             brackets = {"list": ("[", "]"), "List": ("[", "]"), "tuple": ("(", ")")}.get(name, ("{", "}"))
             return Group(*brackets, inner.items)
     raise UnreadableError(f"{name} with such arguments")
+
+
+def _regular(name: str, args: list[Node]) -> Node:
+    """`eye(2)`, `diag(1, 2)`, `zeros(2, 3)`, `ones(2)`."""
+    if name == "diag":
+        size = len(args)
+        if size > 50:
+            raise UnreadableError("a matrix of more than fifty rows")
+        return Matrix(tuple(tuple(args[i] if i == j else ZERO for j in range(size)) for i in range(size)))
+    sizes = [int(arg.value) for arg in args if isinstance(arg, Num) and 1 <= arg.value <= 50]
+    if len(sizes) != len(args) or not 1 <= len(args) <= 2:
+        raise UnreadableError("a matrix without its size")
+    rows, columns = sizes[0], sizes[-1]
+    fill = {"zeros": (ZERO, ZERO), "ones": (ONE, ONE), "eye": (ZERO, ONE)}[name]
+    return Matrix(tuple(tuple(fill[i == j] for j in range(columns)) for i in range(rows)))
 
 
 def _matrix(args: list[Node]) -> Node:

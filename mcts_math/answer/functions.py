@@ -24,6 +24,9 @@ def function(cursor: Cursor, name: str) -> Node:
     if cursor.token.kind == "op" and cursor.token.text == "(":
         cursor.advance()
         args = cursor.list_until(")")
+    elif cursor.token.text == "{{" and cursor.token.kind == "op" and name in ("min", "max", "gcd", "lcm"):
+        cursor.advance()
+        args = cursor.list_until("}}")
     elif cursor.token.kind == "op" and cursor.token.text in ("{", "|", "["):
         args = [cursor.expression(POWER)]
     else:

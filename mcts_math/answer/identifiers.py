@@ -34,22 +34,33 @@ def scan_letters(scanner: Scanner) -> None:
     run = match.group()
     if run.lower() in ("and", "or", "xor"):
         scanner.add("op", run.lower())
+    elif run == "mod" and scanner.follows(("num", "sym"), CLOSING):
+        scanner.add("op", "mod")
     elif run == "U" and scanner.follows((), CLOSING):
         scanner.add("op", "cup")
     elif run == "in" and scanner.follows(("sym",), frozenset()):
         scanner.add("op", "in")
-    elif run in ("min", "max", "sec") and not _ARGUMENT.match(scanner.text, scanner.position):
+    elif run in ("min", "max", "sec") and _is_no_function(scanner):
         scanner.add("word", run)
     elif not (run == "base" and _base_suffix(scanner)) and not scan_known(scanner, run):
         _scan_unknown(scanner, run)
+
+
+def _is_no_function(scanner: Scanner) -> bool:
+    """Whether a name, just passed, has no argument, or is a unit between a number and another (`5 min 30 s`)."""
+    if scanner.follows(("num",), frozenset()) and scanner.peek() != "(":
+        return True
+    return not _ARGUMENT.match(scanner.text, scanner.position)
 
 
 def scan_known(scanner: Scanner, run: str) -> bool:
     """Adds a token for `run`, just passed, if it is a name with a meaning or one letter."""
     if run in FUNCTIONS:
         name = FUNCTIONS[run]
-        if name in ("log", "atan") and (digits := scanner.match(_DIGITS)) is not None:
-            name = FUNCTIONS.get(run + digits.group(), name)
+        digits = _DIGITS.match(scanner.text, scanner.position)
+        if digits is not None and not scanner.latex and run + digits.group() in FUNCTIONS:
+            name = FUNCTIONS[run + digits.group()]
+            scanner.position = digits.end()
         scanner.add("func", name)
     elif run in CONSTANTS and not (scanner.peek() == "_" and len(run) == 1):
         if CONSTANTS[run].startswith("-"):

@@ -24,7 +24,7 @@ _PAIRS: Final = {
     "||": "or",
 }
 _SINGLES: Final = frozenset("+-*/^!%()[]{},;:|<>=_'$&~")
-_RAISING: Final = frozenset({"^", "_"})
+_RAISING: Final = frozenset({"^", "_", "|"})
 
 
 def tokenise(text: str, thousands: bool = True) -> list[Token]:
@@ -65,7 +65,7 @@ def _scan_symbol(scanner: Scanner, char: str) -> None:
         scanner.add("op", _PAIRS[pair])
         return
     scanner.position += 1
-    if char == "{":  # LaTeX groups, Python's sets, and x^{2} in plain text
+    if char == "{":  # LaTeX groups, Python's sets, and x^{2} or |{-3}| in plain text
         grouping = scanner.latex or scanner.follows((), _RAISING)
         scanner.braces.append("}" if grouping else "}}")
         scanner.add("op", "{" if grouping else "{{")

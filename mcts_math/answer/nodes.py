@@ -63,6 +63,27 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
+class Bound:
+    """A sum, product, integral or limit (`kind` sum, prod, int, lim) of `body` over the variable `name`.
+
+    A limit has its point as both ends. `family`: `body` for every integer `name`; its ends mean nothing.
+    """
+
+    kind: str
+    body: Node
+    name: str
+    low: Node
+    high: Node
+
+
+@dataclass(frozen=True, slots=True)
+class Cases:
+    """A piecewise function: (value, condition) pairs; the condition is None for "otherwise"."""
+
+    rows: tuple[tuple[Node, Node | None], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class PlusMinus:
     """`left ± right`; `sign` is -1 for ∓."""
 
@@ -81,12 +102,16 @@ class Quantity:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Items between brackets; both brackets are empty for a list without them. `spaced`: printed as Python does."""
+    """Items between brackets; both brackets are empty for a list without them.
+
+    `spaced`: printed as Python does. `array`: printed by numpy, so that its brackets are no interval's.
+    """
 
     left: str
     right: str
     items: tuple[Node, ...]
     spaced: bool = False
+    array: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +169,8 @@ Node: TypeAlias = (
     | Prod
     | Power
     | Call
+    | Bound
+    | Cases
     | PlusMinus
     | Quantity
     | Group
@@ -185,6 +212,10 @@ def children(node: Node) -> tuple[Node, ...]:
         return (node.base, node.exponent)
     if isinstance(node, Call):
         return node.args
+    if isinstance(node, Bound):
+        return (node.body, node.low, node.high)
+    if isinstance(node, Cases):
+        return tuple(part for row in node.rows for part in row if part is not None)
     if isinstance(node, PlusMinus):
         return (node.left, node.right)
     if isinstance(node, Quantity):
@@ -227,6 +258,11 @@ def _show(node: Node) -> str:
         return f"({_show(node.base)})^({_show(node.exponent)})"
     if isinstance(node, Call):
         return f"{node.name}({', '.join(map(_show, node.args))})"
+    if isinstance(node, Bound):
+        return f"{node.kind}({_show(node.body)}, {node.name}, {_show(node.low)}, {_show(node.high)})"
+    if isinstance(node, Cases):
+        rows = (f"{_show(v)} if {_show(c)}" if c is not None else f"{_show(v)} otherwise" for v, c in node.rows)
+        return "; ".join(rows)
     if isinstance(node, PlusMinus):
         return f"({_show(node.left)} {'±' if node.sign > 0 else '∓'} {_show(node.right)})"
     return _show_structure(node)

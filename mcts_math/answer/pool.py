@@ -1,102 +1,31 @@
 """Comparisons in worker processes that can be killed: bounded time and memory for any text, from any thread.
 
 Workers are started afresh (exec), never forked, so that they inherit nothing of an engine in this process. Each has
-one thread here that feeds it, so a heavy pair holds up only itself.
+one thread here that feeds it, a few pairs at a time. A pair that takes long keeps its worker to itself: the pairs
+behind it go to other workers, and a spare one is started where there is none. So a heavy pair holds up only itself.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import queue
 import re
-import select
-import subprocess
-import sys
 import threading
-import time
 from collections import OrderedDict, deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
 from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
+from mcts_math.answer.child import PATIENCE_S, Child, CutError
 from mcts_math.answer.equivalence import Gold, check
 from mcts_math.answer.verdict import DEFAULT_POLICY, Policy, Status, Verdict
 from mcts_math.errors import CheckerError
 
-_START_LIMIT_S: Final = 60.0
 _BATCH: Final = 16  # pairs handed to a worker at once by `check_many`
+_WINDOW: Final = 4096  # pairs that may wait for a heavy one before them, for each worker
 _BATCH_CHARS: Final = 4000  # what a pipe holds without waiting for its reader
-_ROOT: Final = str(Path(__file__).resolve().parents[2])
 _EASY: Final = re.compile(r"-?\d{1,15}(?:\.\d{1,15})?\Z", re.ASCII)
-
-
-class _CutError(Exception):
-    """The worker did not answer in time, or died."""
-
-
-class _Worker:
-    """One child process and the pipes to it."""
-
-    def __init__(self, memory_mb: int) -> None:
-        paths = [_ROOT, *filter(None, [os.environ.get("PYTHONPATH")])]
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "mcts_math.answer.worker", str(memory_mb)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
-            start_new_session=True,  # an interrupt at the terminal is the parent's to handle
-        )
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._input, self._output = self._process.stdin, self._process.stdout
-        self._poll = select.poll()
-        self._poll.register(self._output, select.POLLIN)
-        self._received = b""
-        try:
-            greeting = self.receive(_START_LIMIT_S)
-        except _CutError as error:
-            self.kill()
-            raise CheckerError(f"a worker of the answer checker did not start: {error}") from error
-        if "error" in greeting:
-            self.kill()
-            raise CheckerError(f"a worker of the answer checker can't run: {greeting['error']}")
-
-    def send(self, jobs: Iterable[dict[str, Any]]) -> None:
-        """Hands over jobs; they are answered one after the other."""
-        try:
-            self._input.write(b"".join(json.dumps(job).encode() + b"\n" for job in jobs))
-            self._input.flush()
-        except OSError as error:
-            raise _CutError("the worker died") from error
-
-    def receive(self, limit_s: float) -> dict[str, Any]:
-        """The next reply; the worker is of no use after `_CutError`."""
-        deadline = time.monotonic() + limit_s
-        while b"\n" not in self._received:
-            left = deadline - time.monotonic()
-            if left <= 0 or not self._poll.poll(left * 1000):
-                raise _CutError(f"cut after {limit_s:g} s")
-            chunk = os.read(self._output.fileno(), 1 << 16)
-            if not chunk:
-                raise _CutError("the worker died")
-            self._received += chunk
-        line, _, self._received = self._received.partition(b"\n")
-        reply: dict[str, Any] = json.loads(line)
-        return reply
-
-    def kill(self) -> None:
-        """Ends the process at once."""
-        self._process.kill()
-        self._process.wait()
-        for pipe in (self._input, self._output):
-            try:
-                pipe.close()
-            except OSError:
-                continue  # what was still in the buffer of a dead worker
 
 
 @dataclass(frozen=True)
@@ -149,7 +78,8 @@ class CheckerPool:
         self._cache_size = cache_size
         self._lock = threading.Lock()
         self._threads: list[threading.Thread] = []
-        self._pending = 0
+        self._pending = 0  # batches that wait or are at work
+        self._heavy = 0  # workers that are at a pair that takes long
         self._closed = False
 
     def __enter__(self) -> CheckerPool:
@@ -192,7 +122,7 @@ class CheckerPool:
             window.append(job.future)
             if not job.future.done():
                 batch.append(job)
-            full = len(window) > 8 * _BATCH * self.num_workers
+            full = len(window) > _WINDOW * self.num_workers
             if full or len(batch) == _BATCH or sum(job.size for job in batch) > _BATCH_CHARS:
                 flush()  # before any wait below: the first of the window may be in the batch
             while window and (full or window[0].done()):
@@ -215,12 +145,21 @@ class CheckerPool:
         with self._lock:
             if self._closed:
                 raise CheckerError("the answer checker was closed")
-            self._pending += 1
-            if len(self._threads) < min(self.num_workers, self._pending):
-                thread = threading.Thread(target=self._serve, name=f"checker-{len(self._threads)}", daemon=True)
-                self._threads.append(thread)
-                thread.start()
+            self._add(jobs)
+
+    def _add(self, jobs: list[_Job]) -> None:
+        """Queues a batch; the lock is held, so that nothing is queued after the end."""
+        self._pending += 1
+        self._start_threads()
         self._queue.put(jobs)
+
+    def _start_threads(self) -> None:
+        """One thread for each worker that can be put to use; heavy pairs may double their number."""
+        workers = self.num_workers + min(self._heavy, self.num_workers)
+        while len(self._threads) < min(workers, self._pending):
+            thread = threading.Thread(target=self._serve, name=f"checker-{len(self._threads)}", daemon=True)
+            self._threads.append(thread)
+            thread.start()
 
     def close(self) -> None:
         """Ends the workers after the jobs that are queued. Calling it again does nothing."""
@@ -249,14 +188,17 @@ class CheckerPool:
 
     def _serve(self) -> None:
         """The thread of one worker: feeds it jobs, replaces it when it had to be killed."""
-        worker: _Worker | None = None
+        worker: Child | None = None
         while (jobs := self._queue.get()) is not None:
-            waiting = deque(job for job in jobs if job.future.set_running_or_notify_cancel())
+            waiting = deque(job for job in jobs if job.future.running() or job.future.set_running_or_notify_cancel())
             while waiting:
                 try:
-                    worker = worker or _Worker(self._memory_mb)
+                    if worker is not None and not worker.is_free():
+                        worker.kill()
+                        worker = None
+                    worker = worker or Child(self._memory_mb)
                     self._work(worker, waiting)
-                except _CutError as cut:  # of the first one that waits; the others get a new worker
+                except CutError as cut:  # of the first one that waits; the others get a new worker
                     if worker is not None:
                         worker.kill()
                     worker = None
@@ -270,13 +212,32 @@ class CheckerPool:
         if worker is not None:
             worker.kill()
 
-    def _work(self, worker: _Worker, waiting: deque[_Job]) -> None:
+    def _work(self, worker: Child, waiting: deque[_Job]) -> None:
         """Has a worker answer all jobs that wait, in order; those answered no longer wait."""
         policy = asdict(self.policy)
         worker.send({"gold": job.gold, "pred": job.pred, "policy": policy} for job in waiting)
         while waiting:
-            reply = worker.receive(self._limit_s)
+            heavy = self._limit_s > PATIENCE_S and not worker.ready(PATIENCE_S)
+            if heavy:
+                worker.disown(self._give_away(waiting))
+            try:
+                reply = worker.receive(self._limit_s, heavy * PATIENCE_S)
+            finally:
+                if heavy:
+                    with self._lock:
+                        self._heavy -= 1
             self._settle(waiting, Verdict(Status(reply["status"]), reply["reason"], reply["gold"], reply["pred"]))
+
+    def _give_away(self, waiting: deque[_Job]) -> int:
+        """Queues the jobs behind the one that takes long for other workers; how many they are."""
+        with self._lock:
+            self._heavy += 1
+            others = [] if self._closed else [waiting.pop() for _ in range(len(waiting) - 1)]
+            if others:
+                self._add(others[::-1])
+            elif not self._closed:
+                self._start_threads()
+            return len(others)
 
     def _settle(self, waiting: deque[_Job], verdict: Verdict) -> None:
         job = waiting.popleft()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
 
@@ -64,6 +66,20 @@ class PreciseArithmetic:
         if self.real and context.im(value) != 0:
             raise UndefinedError("not real")
         return value
+
+    def bound(self, kind: str, at: Callable[[Value], Value], low: Value, high: Value) -> Value:
+        """A sum, product, integral or limit of `at` from `low` to `high`, by the methods of mpmath."""
+        context = self.context
+        if kind == "lim":
+            return context.limit(at, context.mpf(low))
+        if kind == "int":
+            value, error = context.quad(at, [low, high], error=True)
+            if not error < context.mpf(10) ** -25:
+                raise UndefinedError("an integral that does not converge fast enough")
+            return value
+        if not math.isinf(high) or math.isinf(low):
+            raise UndefinedError("a long sum")
+        return (context.nsum if kind == "sum" else context.nprod)(at, [low, context.inf])
 
     def _reachable(self, value: Value, bits: int) -> None:
         """Raises where `value` has more than `bits` bits before the point: its sine or power would need as many."""

@@ -22,6 +22,7 @@ from mcts_math.answer.nodes import (
     children,
 )
 from mcts_math.answer.scalars import scalars_equal, symbols
+from mcts_math.answer.units import unit_name, unit_scale
 from mcts_math.answer.verdict import Policy
 from mcts_math.answer.vocabulary import UNITS
 from mcts_math.answer.words import plain_words
@@ -38,7 +39,10 @@ def quantities_equal(left: Node, right: Node, policy: Policy) -> tuple[bool, str
             plain = Quantity(left.value, "%") if left.unit == "%" else Quantity(right.value, "%")
             other = right.value if left.unit == "%" else left.value
             return _percent_equal(plain, other, policy), "a percentage"
-        scale = _scale(left.unit, right.unit)
+        if {left.unit, right.unit} == {"degree", "radian"}:
+            degrees, radians = (left, right) if left.unit == "degree" else (right, left)
+            return scalars_equal(Prod((degrees.value, _DEGREE)), radians.value, policy), "degrees against radians"
+        scale = unit_scale(left.unit, right.unit)
         if scale is None:
             return False, "units of different kinds"
         return scalars_equal(_times(left.value, scale), right.value, policy), "values in the same unit"
@@ -92,44 +96,6 @@ def _with_unit_name(node: Node) -> Quantity | None:
         power = f"^{item.exponent.value}" if isinstance(item, Power) and isinstance(item.exponent, Num) else ""
         return Quantity(rest[0] if len(rest) == 1 else Prod(rest), unit_name(name.name + power))
     return None
-
-
-def unit_name(words: str) -> str:
-    """A unit in its usual short form where it is known, else the words in lower case."""
-    words = words.strip(" .").replace("/", " per ")
-    words = " ".join(UNITS[word][1] if word in UNITS and " per " in words else word for word in words.split())
-    power = ""
-    lowered = words.lower()
-    for prefix, value in (("square", "^2"), ("sq ", "^2"), ("cubic", "^3"), ("cu ", "^3")):
-        if lowered.startswith(prefix) and lowered != prefix:
-            words, power = words[len(prefix) :].strip(), value
-            lowered = words.lower()
-    for suffix, value in (("^2", "^2"), ("^3", "^3"), (" squared", "^2"), (" cubed", "^3")):
-        if lowered.endswith(suffix):
-            words, power = words[: -len(suffix)], value
-            lowered = words.lower()
-    known = UNITS.get(words) or UNITS.get(lowered)
-    return (known[1] if known else lowered) + power
-
-
-def _scale(left: str, right: str) -> Fraction | None:
-    """What a number in unit `left` is multiplied by in unit `right`; 1 where a unit is not known; None: never equal."""
-    if left == right:
-        return Fraction(1)
-    (a, power_a), (b, power_b) = _split(left), _split(right)
-    first, second = UNITS.get(a), UNITS.get(b)
-    if first is None or second is None:
-        return None if a == b else Fraction(1)
-    if first[0] != second[0] or power_a != power_b:
-        return None
-    if first[0] == "angle" and first[1] != second[1]:
-        return None
-    return (first[2] / second[2]) ** power_a
-
-
-def _split(unit: str) -> tuple[str, int]:
-    name, _, power = unit.partition("^")
-    return name, int(power) if power.lstrip("-").isdigit() and len(power) < 3 else 1
 
 
 def ratios_equal(left: Node, right: Node, policy: Policy) -> bool:

@@ -30,10 +30,12 @@ from mcts_math.answer.nodes import (
 )
 from mcts_math.answer.scanner import Token, UnreadableError
 
-RELATIONS: Final = frozenset({"=", "!=", "<", "<=", ">", ">=", "~", "in", "notin"})
+RELATIONS: Final = frozenset({"=", "!=", "<", "<=", ">", ">=", "~", "in", "notin", "parallel", "perp"})
 UNIONS: Final = frozenset({"cup", "cap", "setminus"})
 _STARTS: Final = frozenset({"num", "sym", "const", "func", "ctor"})
-_START_OPS: Final = frozenset({"(", "{", "{{", "frac", "sqrt", "cbrt", "binom", "lfloor", "lceil"})
+_START_OPS: Final = frozenset(
+    {"(", "{", "{{", "frac", "sqrt", "cbrt", "binom", "lfloor", "lceil", "sum", "prod", "int", "lim"}
+)
 
 _POWERS: Final = {
     **dict.fromkeys(RELATIONS, RELATION),

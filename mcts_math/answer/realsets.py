@@ -7,7 +7,8 @@ from fractions import Fraction
 
 from mcts_math.answer.arithmetic import FloatArithmetic, UndefinedError, evaluate
 from mcts_math.answer.exact import TooLargeError, exact
-from mcts_math.answer.nodes import INFINITY, Call, Group, Node, Num, Relation, SetOp, Sym, Time, negate
+from mcts_math.answer.nodes import INFINITY, Call, Group, Node, Num, Relation, SetOp, Sum, Sym, Time, negate
+from mcts_math.answer.polynomials import boundaries, rational_function, value_at
 from mcts_math.answer.scalars import scalars_equal, symbols
 from mcts_math.answer.verdict import Policy
 
@@ -43,7 +44,7 @@ def real_set(node: Node) -> Pieces | None:
             return None
         result = known[0]
         for part in known[1:]:
-            result = _combine(node.op, result, part)
+            result = combine(node.op, result, part)
         return result
     if isinstance(node, Relation):
         return _relation_set(node)
@@ -95,7 +96,7 @@ def _group_set(node: Group) -> Pieces | None:
             at = position(item)
             if at is None:
                 return None
-            points = _combine("cup", points, (Piece(item, item, True, True, at, at),))
+            points = combine("cup", points, (Piece(item, item, True, True, at, at),))
         return points
     if len(node.items) != 2 or not node.left:
         return None
@@ -116,7 +117,7 @@ def _relation_set(node: Relation) -> Pieces | None:
         part = _inequality(left, op, right, name)
         if part is None:
             return None
-        result = _combine("cap", result, part)
+        result = combine("cap", result, part)
     return result
 
 
@@ -132,7 +133,7 @@ def _inequality(left: Node, op: str, right: Node, name: str) -> Pieces | None:
         parts = _inequality(left.args[0], op, right, name), _inequality(left.args[0], _FLIPPED[op], negate(right), name)
         if parts[0] is None or parts[1] is None:
             return None
-        return _combine("cap" if op[0] == "<" else "cup", parts[0], parts[1])
+        return combine("cap" if op[0] == "<" else "cup", parts[0], parts[1])
     if right == Sym(name):
         left, op, right = right, _FLIPPED[op], left
     if left == Sym(name) and not symbols(right):
@@ -140,7 +141,7 @@ def _inequality(left: Node, op: str, right: Node, name: str) -> Pieces | None:
     else:
         solved = _linear(left, right, name)
         if solved is None:
-            return None
+            return _rational_inequality(Sum((left, negate(right))), op, name)
         end, rising = solved
         op = op if rising else _FLIPPED[op]
     at = position(end)
@@ -155,6 +156,36 @@ def _inequality(left: Node, op: str, right: Node, name: str) -> Pieces | None:
     if op[0] == "<":
         return (replace(below, high_closed=op == "<=" and at < _INFINITE),) if at > -_INFINITE else ()
     return (replace(above, low_closed=op == ">=" and at > -_INFINITE),) if at < _INFINITE else ()
+
+
+def _rational_inequality(difference: Node, op: str, name: str) -> Pieces | None:
+    """Where a rational function is above, below or at zero, by its roots and poles."""
+    function = rational_function(difference, name)
+    if function is None or not all(function):
+        return None
+    above, below = function
+    ends = boundaries(above, below)
+    if ends is None:
+        return None
+    holds = {"<": (-1,), "<=": (-1, 0), ">": (1,), ">=": (1, 0), "=": (0,), "!=": (-1, 1)}[op]
+    found: list[Piece] = []
+    nodes = [_LOWEST, *(end.node for end in ends), INFINITY]
+    at = [-_INFINITE, *(end.position for end in ends), _INFINITE]
+    for index in range(len(nodes) - 1):
+        sample = _between(at[index], at[index + 1])
+        value = value_at(above, sample) * value_at(below, sample)
+        if (value > 0) - (value < 0) in holds:
+            found.append(Piece(nodes[index], nodes[index + 1], False, False, at[index], at[index + 1]))
+    if 0 in holds:
+        found += [Piece(e.node, e.node, True, True, e.position, e.position) for e in ends if not e.pole]
+    return _union(tuple(found))
+
+
+def _between(low: float, high: float) -> Fraction:
+    """A number between two others, of which either may be infinite."""
+    if low == -_INFINITE:
+        return Fraction(0) if high == _INFINITE else Fraction(high) - 1
+    return Fraction(low) + 1 if high == _INFINITE else (Fraction(low) + Fraction(high)) / 2
 
 
 def _linear(left: Node, right: Node, name: str) -> tuple[Node, bool] | None:
@@ -174,12 +205,13 @@ def _linear(left: Node, right: Node, name: str) -> tuple[Node, bool] | None:
     return Num(-start / slope), slope > 0
 
 
-def _combine(op: str, left: Pieces, right: Pieces) -> Pieces:
+def combine(op: str, left: Pieces, right: Pieces) -> Pieces:
+    """The union (`cup`, `or`), intersection (`cap`, `and`) or difference (`minus`) of two sets."""
     if op in ("cup", "or"):
         return _union(left + right)
     if op in ("cap", "and"):
         return _union(tuple(piece for a in left for b in right if (piece := _meet(a, b)) is not None))
-    return _combine("cap", left, _complement(right))
+    return combine("cap", left, complement(right))
 
 
 def _meet(a: Piece, b: Piece) -> Piece | None:
@@ -204,7 +236,8 @@ def _union(pieces: Pieces) -> Pieces:
     return tuple(merged)
 
 
-def _complement(pieces: Pieces) -> Pieces:
+def complement(pieces: Pieces) -> Pieces:
+    """The real numbers that are not in a set."""
     result: list[Piece] = []
     low, closed, start = _LOWEST, False, -_INFINITE
     for piece in pieces:

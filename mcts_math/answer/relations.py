@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from fractions import Fraction
 from typing import Protocol
 
@@ -77,7 +77,13 @@ def _is_label(left: Node, right: Node) -> bool:
         return False
     if isinstance(left, Call):
         return True
+    if isinstance(left, Prod) and all(_is_name(item) for item in left.items) and not names & _COORDINATES:
+        return True  # p/q = 3/7
     return not names & _COORDINATES and (isinstance(left, Sum) or all(name[0].isupper() for name in names))
+
+
+def _is_name(node: Node) -> bool:
+    return isinstance(node.base if isinstance(node, Power) and node.exponent == MINUS_ONE else node, Sym)
 
 
 def assignments(node: Node) -> dict[str, Node] | None:
@@ -85,8 +91,14 @@ def assignments(node: Node) -> dict[str, Node] | None:
     items = node.items if isinstance(node, Group) else (node,)
     values: dict[str, Node] = {}
     for item in items:
-        if not isinstance(item, Relation) or item.ops != ("=",) or not items:
+        if not isinstance(item, Relation) or set(item.ops) != {"="}:
             return None
+        if len(item.ops) > 1:  # x = y = 2
+            names = [name.name for name in item.items[:-1] if isinstance(name, Sym)]
+            if len(set(names)) < len(item.ops) or values.keys() & set(names):
+                return None
+            values.update(dict.fromkeys(names, item.items[-1]))
+            continue
         left, right = item.items
         if isinstance(left, Sym) and left.name not in values:
             values[left.name] = right
@@ -103,15 +115,23 @@ def assignments(node: Node) -> dict[str, Node] | None:
 def relations_equal(left: Relation, right: Relation, policy: Policy, compare: Compare) -> bool:
     """Whether two equations (or inequalities in several variables) say the same."""
     left, right = _label_first(left), _label_first(right)
+    if len(left.ops) > 1 or len(right.ops) > 1:  # x = y = 1 and (x, y) = (1, 1)
+        mine, theirs = assignments(left), assignments(right)
+        if mine is not None and theirs is not None and mine.keys() == theirs.keys():
+            return all(compare(mine[name], theirs[name], policy).equal for name in mine)
     values = label_value(left), label_value(right)
     if values[0] is not None and values[1] is not None:
         names = left.items[0], right.items[0]
+        if isinstance(names[0], Text) and isinstance(names[1], Text) and _about_others(names[0], names[1], values[0]):
+            return False
         if names[0] == names[1] or isinstance(names[0], Text) or isinstance(names[1], Text):
             return compare(values[0], values[1], policy).equal
         if all(isinstance(name, Group) for name in names):
             return compare(values[0], values[1], policy).equal
-        if all(_is_function_name(name) for name in names):
+        if _same_function_names(*names):
             return compare(values[0], _renamed(values[1], names[1], names[0]), policy).equal
+        if all(isinstance(name, Call) and name.free for name in names):
+            return False  # other functions, or other arguments: f and f', f(2) and f(3)
     if len(left.items) == len(right.items) == 2 and not any(
         isinstance(i, (Group, Text)) for i in left.items + right.items
     ):
@@ -119,8 +139,38 @@ def relations_equal(left: Relation, right: Relation, policy: Policy, compare: Co
     return _same_chain(left, right, policy, compare)
 
 
+def _about_others(first: Text, second: Text, value: Node) -> bool:
+    """Whether two statements are about different things: other choices, or other people who are the same."""
+    if first.choice and second.choice:
+        return first != second
+    return isinstance(value, Text) and first.words.lower() != second.words.lower()
+
+
+def _same_function_names(left: Node, right: Node) -> bool:
+    """Whether two labels may name one function: f(x), g(t) and y, or their derivatives; P and P(A)."""
+    if isinstance(left, Call) and isinstance(right, Sym):
+        left, right = right, left
+    if isinstance(left, Sym) and isinstance(right, Call) and left.name == right.name:
+        return True
+    if not _is_function_name(left) or not _is_function_name(right):
+        return False
+    mine, theirs = _mark(left), _mark(right)
+    return mine == theirs or {mine, theirs} == {"y", "^-1"} or {mine, theirs} == {"y", ""}
+
+
+def _mark(name: Node) -> str:
+    """What a function name has besides its letter: primes, or that it is an inverse."""
+    if not isinstance(name, Call):
+        return "y"
+    if name.name == "prime":
+        return "'" + _mark(name.args[0]).replace("y", "")
+    return name.name[1:] if len(name.name) > 1 and name.name[1] in "'^" else ""
+
+
 def _is_function_name(name: Node) -> bool:
     """f(x), or y: what a function may be called. f(2) is a number."""
+    if isinstance(name, Call) and name.name == "prime":
+        return _is_function_name(name.args[0]) or isinstance(name.args[0], Sym)
     if isinstance(name, Call):
         return name.free and all(isinstance(arg, Sym) and arg.name.islower() for arg in name.args)
     return name == Sym("y")
@@ -128,6 +178,8 @@ def _is_function_name(name: Node) -> bool:
 
 def _renamed(value: Node, name: Node, other: Node) -> Node:
     """g(t) = t + 1 is f(x) = x + 1."""
+    if any(isinstance(label, Call) and label.name == "prime" for label in (name, other)):
+        return value  # y' and f' do not say of what
     if isinstance(name, Call) and isinstance(other, Call) and len(name.args) == len(other.args) == 1:
         mine, theirs = name.args[0], other.args[0]
         if isinstance(mine, Sym) and isinstance(theirs, Sym) and mine != theirs:
@@ -188,7 +240,7 @@ def _ratio(first: Node, second: Node, names: frozenset[str]) -> Fraction | None:
 
 def _ratios_constant(first: Node, second: Node, names: frozenset[str]) -> bool:
     """Whether first/second is one irrational constant."""
-    values = {name: Num(value) for name, value in point(names, 1).items()}
+    values: dict[str, Node] = {name: Num(value) for name, value in point(names, 1).items()}
 
     def at(node: Node) -> Node:
         return substitute(node, values)
@@ -197,8 +249,8 @@ def _ratios_constant(first: Node, second: Node, names: frozenset[str]) -> bool:
     return scalars_equal(first, Prod((constant, second)), Policy(rounding=False))
 
 
-def substitute(node: Node, values: dict[str, Num]) -> Node:
-    """`node` with numbers for its variables (expressions only)."""
+def substitute(node: Node, values: Mapping[str, Node]) -> Node:
+    """`node` with other values for its variables (expressions only)."""
     if isinstance(node, Sym):
         return values.get(node.name, node)
     if isinstance(node, (Sum, Prod)):

@@ -16,7 +16,7 @@ from typing import Final
 from mcts_math.answer.arithmetic import Arithmetic, FloatArithmetic, UndefinedError, Value, evaluate
 from mcts_math.answer.decimals import float_of, noisy, rationals_equal, rounds_to, slack, written
 from mcts_math.answer.exact import TooLargeError, exact
-from mcts_math.answer.nodes import INFINITY, Call, Const, Node, Num, Power, Prod, Sum, Sym, children
+from mcts_math.answer.nodes import INFINITY, Bound, Call, Const, Node, Num, Power, Prod, Sum, Sym, children
 from mcts_math.answer.precise import PreciseArithmetic
 from mcts_math.answer.verdict import Policy
 
@@ -34,7 +34,7 @@ def symbols(node: Node) -> frozenset[str]:
     names: frozenset[str] = frozenset()
     for child in children(node):
         names |= symbols(child)
-    return names
+    return names - {node.name} if isinstance(node, Bound) else names
 
 
 def contains(node: Node, kind: type | tuple[type, ...]) -> bool:
@@ -112,7 +112,7 @@ def _constants_equal(left: Node, right: Node, policy: Policy) -> bool:
     decimal, other = (a, right) if a is not None else (b, left)
     try:
         if decimal is not None and a is not b and (a is None or b is None):
-            value = evaluate(other, {}, FloatArithmetic())
+            value = _approximate(other)
             if isinstance(value, complex):
                 if abs(value.imag) > CLOSE * abs(value):
                     return False
@@ -133,6 +133,13 @@ def _constants_equal(left: Node, right: Node, policy: Policy) -> bool:
     return _precisely_equal(left, right, {}, False, False)
 
 
+def _approximate(node: Node) -> Value:
+    """The value as a float; that of a limit by the precise arithmetic."""
+    if contains(node, Bound):
+        return complex(evaluate(node, {}, _precise(False))).real
+    return evaluate(node, {}, FloatArithmetic())
+
+
 _own: Final = threading.local()  # an mpmath context changes its precision while it works: one for each thread
 
 
@@ -148,6 +155,8 @@ def _precisely_equal(
 ) -> bool:
     """Whether the values at `point` agree in 30 digits of 50 (relative, or absolute near zero)."""
     using: Arithmetic = _precise(real)
+    if contains(left, Bound) or contains(right, Bound):
+        digits = 12  # limits are reached by extrapolation
     values = {name: using.number(value) for name, value in point.items()}
     try:
         a, b = evaluate(left, values, using, products), evaluate(right, values, using, products)

@@ -9,6 +9,8 @@ import re
 import unicodedata
 from typing import Final
 
+from mcts_math.answer.habits import rewrite, rewrite_spaced
+
 MAX_LENGTH: Final = 50_000  # longer answers are compared as text only
 
 _SUPERSCRIPTS: Final = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁼⁽⁾ⁿⁱ", "0123456789+-=()ni")
@@ -66,7 +68,15 @@ _SYMBOLS: Final = str.maketrans(
         "‘": "'",
         "“": '"',
         "”": '"',
-        "∠": "",
+        "∠": r"\angle ",
+        "∫": r"\int ",
+        "∑": r"\sum ",
+        "∏": r"\prod ",
+        "≡": r"\equiv ",
+        "∥": r"\parallel ",
+        "⊥": r"\perp ",
+        "ℤ": r"\mathbb{Z}",
+        "ℕ": r"\mathbb{N}",
         "△": "",
         "→": r"\to ",
         "∧": r"\land ",
@@ -75,10 +85,6 @@ _SYMBOLS: Final = str.maketrans(
         "ⅈ": "i",
         "ⅇ": "e",
         "¢": r"\text{ cents}",
-        "€": "",
-        "£": "",
-        "¥": "",
-        "₹": "",
         "⌊": r"\lfloor ",
         "⌋": r"\rfloor ",
         "⌈": r"\lceil ",
@@ -139,6 +145,9 @@ _QUOTED_FLOAT: Final = re.compile(r"""(?:float|Decimal|Float|mpf|Symbol)\(\s*['"
 _TEXT_NUMBER: Final = re.compile(
     r"\\(?:text|mbox|textbf|textit|textrm|mathrm|mathbf)\s*\{\s*((?:\\?\$)?[-\d.,/:;]*\d[-\d.,/:;]*(?:\\?%)?)\s*\}"
 )
+_FRACTIONS: Final = re.compile(r"\\[dtc]frac(?![a-zA-Z])")
+_PLAIN_SET: Final = re.compile(r"(?<![\^_\w])\{([^{}]*)\}")
+_TEXT_AMOUNT: Final = re.compile(r"^\\(?:text|mbox|textbf|textrm|mathrm)\s*\{\s*([^{}\\$]*\d[^{}\\$]*)\}$")
 _ELLIPSIS: Final = re.compile(r"(\d\.\d+)\s*(?:\.{3}|…|\\[lc]?dots\b)")
 _CYCLE: Final = re.compile(r"(?<![\d\w])(\d+\.\d*)\((\d+)\)(?!\d)")
 _ORDINAL: Final = re.compile(r"(?<=\d)\s*\^?\{?(?:\\(?:text|mathrm)\s*\{)?\s*(?:st|nd|rd|th)\b\s*\}?\}?()")
@@ -148,20 +157,25 @@ _NUMPY: Final = re.compile(r"^\[[\[\]\s\d.eE+\-]*\]$")
 
 def normalise(text: str) -> str:
     """`text` in one alphabet and without decoration (dollar signs, boxes, spacing, markdown, a final full stop)."""
-    text = _alphabet(text)
-    text = _unwrap(text)
+    if not text.isascii() and "\\" not in (text := _unwrap(text)):
+        text = _PLAIN_SET.sub(r"\{\1\}", text)  # its symbols become LaTeX, its braces are a set's
+    text = _unwrap(_alphabet(text.strip()))
+    if (lead := _LEAD.match(text)) is not None:
+        text = _unwrap(text[lead.end() :])
+    text = _FRACTIONS.sub(r"\\frac", text)
     if _NUMPY.match(text) and "," not in text:
         text = _NUMPY_ROW.sub(", ", text)
     text = _GLUE.sub("", text)
     text = text.replace("\\!", "")
-    text = _NO_EFFECT.sub(" ", text)
+    text = _NO_EFFECT.sub(" ", rewrite_spaced(text))
     text = _SPACING.sub(" ", text)
-    text = _LEAD.sub("", text)
+    text = rewrite(_LEAD.sub("", text.strip()))
     text = _TEXT_NUMBER.sub(r"\1", text)
     text = _ELLIPSIS.sub(r"\1", text)
     text = _CYCLE.sub(r"\1\\overline{\2}", text)
     text = _ORDINAL.sub(r"\1", text)
     text = re.sub(r"\b(sq|cu)\. ?(?=[a-z])", r"\1 ", text)
+    text = _TEXT_AMOUNT.sub(r"\1", text)
     text = _QUOTED_FLOAT.sub(r"\1", text)
     return _trim(" ".join(text.split()))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from fractions import Fraction
 from typing import Final
 
@@ -27,7 +28,7 @@ FUNCTIONS: Final = {
     **{name: "a" + name[2:] for name in ["arsinh", "arcosh", "artanh"]},
     "ln": "log",
     "log": "log",
-    "lg": "log",
+    "lg": "log10",
     "log2": "log2",
     "log10": "log10",
     "sqrt": "sqrt",
@@ -73,7 +74,7 @@ CONSTANTS: Final = {
     "infinity": "oo",
     "Infinity": "oo",
     "NegativeInfinity": "-oo",
-    "zoo": "oo",
+    "zoo": "nan",
     "nan": "nan",
     "NaN": "nan",
     "E": "e",
@@ -93,19 +94,20 @@ CONSTRUCTORS: Final = frozenset(
         "tuple List Tuple Interval Union Intersection Complement Eq Equality Ne Unequality Lt Le Gt Ge "
         "StrictLessThan LessThan StrictGreaterThan GreaterThan And Or Symbol Poly PurePoly Point Point2D "
         "Point3D Add Mul Pow float64 float32 float16 int64 int32 int16 int8 uint8 complex128 dict "
-        "OrderedDict str_ bool_"
+        "OrderedDict str_ bool_ mpq "
+        "Range range EmptySet poly1d Piecewise ImageSet Lambda diag eye zeros ones Sum Product Integral Limit"
     )
 )
 
 EMPTY_NAMES: Final = frozenset({"EmptySet", "emptyset", "varnothing", "None"})
 REAL_NAMES: Final = frozenset({"Reals", "UniversalSet"})
 
-# Scale to the unit of the same dimension: (dimension, factor).
+# Dimension, short name and size: other names. A dimension may be a product, with powers (`length2`).
 _UNITS: Final = {
     "length m": "m meter meters metre metres",
     "length cm 1/100": "cm centimeter centimeters centimetre centimetres",
     "length mm 1/1000": "mm millimeter millimeters millimetre millimetres",
-    "length km 1000": "km kilometer kilometers kilometre kilometres",
+    "length km 1000": "km kilometer kilometers kilometre kilometres kms",
     "length in 127/5000": "in inch inches",
     "length ft 381/1250": "ft foot feet",
     "length yd 1143/1250": "yd yard yards",
@@ -122,24 +124,45 @@ _UNITS: Final = {
     "mass mg 1/1000": "mg milligram milligrams",
     "mass lb 45359237/100000": "lb lbs pound pounds",
     "mass oz 45359237/1600000": "oz ounce ounces",
-    "volume L 1/1000": "l L liter liters litre litres",
-    "volume mL 1/1000000": "ml mL milliliter milliliters",
+    "length3 L 1/1000": "l L liter liters litre litres",
+    "length3 mL 1/1000000": "ml mL milliliter milliliters millilitre millilitres",
     "money dollar": "dollar dollars usd USD bucks",
     "money cent 1/100": "cent cents",
-    "money2 euro": "euro euros EUR",
+    "euro euro": "euro euros EUR",
+    "sterling gbp": "gbp GBP",
+    "yen yen": "yen JPY",
+    "rupee rupee": "rupee rupees INR",
     "angle degree": "degree degrees deg",
     "angle radian": "rad rads radian radians",
-    "speed mph": "mph",
-    "speed2 kmh": "kmh kph",
+    "length,time-1 mph 1397/3125": "mph",
+    "length,time-1 kmh 5/18": "kmh kph",
+    "temperature celsius": "celsius Celsius",
+    "fahrenheit fahrenheit": "fahrenheit Fahrenheit",
+    "temperature2 kelvin": "kelvin kelvins Kelvin",
+    "mass,length2,time-2 J 1000": "J joule joules Joule Joules",
+    "mass,length2,time-2 kJ 1000000": "kJ kilojoule kilojoules",
+    "mass,length,time-2 N 1000": "N newton newtons Newton Newtons",
+    "mass,length2,time-3 W 1000": "W watt watts Watt Watts",
+    "mass,length2,time-3 kW 1000000": "kW kilowatt kilowatts",
+    "volt V": "V volt volts Volts",
+    "ampere A": "amp amps ampere amperes",
+    "ohm ohm": "ohm ohms",
+    "pressure Pa": "Pa pascal pascals",
+    "pressure kPa 1000": "kPa",
+    "frequency Hz": "Hz hertz Hertz",
+    "amount mol": "mol mole moles",
 }
+_DIMENSION: Final = re.compile(r"([a-z]+?)(-?\d)?(?:,|$)")
+Unit = tuple[str, str, Fraction, tuple[tuple[str, int], ...]]  # dimension, short name, size, powers
 
 
-def _units() -> dict[str, tuple[str, str, Fraction]]:
-    table: dict[str, tuple[str, str, Fraction]] = {}
-    for key, names in _UNITS.items():
+def _units() -> dict[str, Unit]:
+    table: dict[str, Unit] = {}
+    for key, aliases in _UNITS.items():
         dimension, name, *factor = key.split()
-        for alias in names.split():
-            table[alias] = (dimension, name, Fraction(factor[0]) if factor else Fraction(1))
+        powers = tuple((base, int(power or 1)) for base, power in _DIMENSION.findall(dimension))
+        for alias in (name, *aliases.split()):
+            table[alias] = (dimension, name, Fraction(factor[0]) if factor else Fraction(1), powers)
     return table
 
 

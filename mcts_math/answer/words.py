@@ -6,13 +6,22 @@ import re
 from fractions import Fraction
 from typing import Final
 
-from mcts_math.answer.nodes import EMPTY_SET, INFINITY, UNDEFINED, Const, Group, Node, Num, Text, Time, negate
-from mcts_math.answer.vocabulary import NUMBER_WORDS, PART_WORDS, PHRASES, SCALE_WORDS
+from mcts_math.answer.nodes import EMPTY_SET, INFINITY, UNDEFINED, Const, Group, Node, Num, Quantity, Text, Time, negate
+from mcts_math.answer.units import unit_name
+from mcts_math.answer.vocabulary import NUMBER_WORDS, PART_WORDS, PHRASES, SCALE_WORDS, UNITS
 
 _CHOICE: Final = re.compile(
     r"^(?:(?:[Oo]ption|[Cc]hoice|[Aa]nswer)\s+)?\(?\s*([A-Za-z])\s*\)$|^([A-Z])[.:]$|^(?:[Oo]ption|[Cc]hoice)\s+([A-Z])$"
 )
-_LETTERS: Final = re.compile(r"^[A-Z](?:\s*,\s*[A-Z])+$")
+_LETTERS: Final = re.compile(r"^\(?[A-Z]\)?(?:\s*(?:,\s*and|,|and|&)\s*\(?[A-Z]\)?)+$")
+_PERIOD: Final = re.compile(r"[.!]$")
+_DAY: Final = re.compile(
+    r"^(?:(\d{1,2})\s*(?:of\s+)?([A-Z][a-z]{2,8})|([A-Z][a-z]{2,8})\s*(\d{1,2}))(?:,?\s+(\d{4}))?$"
+)
+_MONTHS: Final = (
+    *("january", "february", "march", "april", "may", "june"),
+    *("july", "august", "september", "october", "november", "december"),
+)
 _TIME: Final = re.compile(r"^(\d{1,2})(?::(\d\d))?\s*(?:([ap])\.?\s?m\.?|(noon|midnight))$", re.IGNORECASE)
 _JUNK: Final = re.compile(r"[^\w\s.%/+-]")
 REALS: Final = Group("(", ")", (negate(INFINITY), INFINITY))
@@ -23,16 +32,45 @@ def words_value(text: str) -> Node | None:
     match = _TIME.match(text)
     if match is not None:
         return _time(match)
+    if (match := _DAY.match(text)) is not None and (day := _date(match)) is not None:
+        return day
     match = _CHOICE.match(text)
     if match is not None:
         return Text((match.group(1) or match.group(2) or match.group(3)).upper(), choice=True)
     if _LETTERS.match(text):
         return Group("", "", tuple(Text(letter) for letter in re.findall("[A-Z]", text)))
-    phrase = PHRASES.get(" ".join(text.lower().replace("-", " ").split()))
+    phrase = PHRASES.get(" ".join(_PERIOD.sub("", text).lower().replace("-", " ").split()))
     if phrase is not None:
         return _phrase(phrase)
     number = spelled_number(text)
-    return None if number is None else Num(number)
+    return _spelled_quantity(text) if number is None else Num(number)
+
+
+def _spelled_quantity(text: str) -> Quantity | None:
+    """`twenty-five percent`, `three quarters of an hour`: a number in words with a unit that is known."""
+    words = text.lower().replace("per cent", "percent").split() if len(text) < 200 else []
+    for split in range(len(words) - 1, 0, -1):
+        unit = [word for word in words[split:] if word not in ("of", "a", "an")]
+        number = spelled_number(" ".join(words[:split])) if 0 < len(unit) <= 2 else None
+        if number is not None and _counted(words[split:]):
+            return Quantity(Num(number), unit_name(" ".join(words[split:])))
+        if number is not None and len(unit) == 1 and (unit == ["percent"] or unit[0] in UNITS):
+            return Quantity(Num(number), "%" if unit == ["percent"] else unit_name(unit[0]))
+    return None
+
+
+def _counted(words: list[str]) -> bool:
+    """Whether the words name what is counted (`three apples`)."""
+    last = words[-1]
+    return len(words) <= 2 and len(last) > 3 and last.endswith("s") and not {"of", "these", "this"} & set(words)
+
+
+def _date(match: re.Match[str]) -> Text | None:
+    month, day = (match.group(2) or match.group(3)).lower(), match.group(1) or match.group(4)
+    names = [name for name in _MONTHS if name == month or (len(month) >= 3 and name.startswith(month))]
+    if not names:
+        return None
+    return Text(f"{names[0]} {int(day)}" + (f" {match.group(5)}" if match.group(5) else ""))
 
 
 def _phrase(phrase: str) -> Node:

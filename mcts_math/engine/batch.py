@@ -18,6 +18,7 @@ from collections.abc import Iterable, Sequence
 import torch
 from torch import Tensor
 
+from mcts_math.engine.adapters import Adapters
 from mcts_math.engine.jobs import Counters, Job, Prefill, Row
 from mcts_math.engine.kv import KVBlock
 from mcts_math.engine.model import CausalModel
@@ -45,10 +46,12 @@ class Batch:
         max_batch_tokens: int,
         max_prefill_tokens: int,
         prefix_cache_tokens: int,
+        adapters: Adapters | None = None,
     ) -> None:
-        """Args as in `HFEngine.load`, all given."""
+        """Args as in `HFEngine.load`, all given; `adapters` are those that jobs may name."""
         self.counters = Counters()
         self._model = model
+        self._adapters = adapters
         self._max_rows = max_batch_size
         self._max_cells = max_batch_tokens
         self._max_prefill = max_prefill_tokens
@@ -69,6 +72,7 @@ class Batch:
     def add(self, job: Job) -> None:
         """Queues a job, first come first served; values alone go first, since they occupy no row."""
         job.serial = self._num_jobs = self._num_jobs + 1
+        job.space = self._adapters.space(job.adapter) if self._adapters is not None else ""
         if not job.num_samples:
             self._values_waiting.append(Prefill(job, job.prompt, []))
             return
@@ -82,6 +86,10 @@ class Batch:
         """Forgets a job and frees its rows."""
         job.cancelled = True
         self._drop([i for i, row in enumerate(self._rows) if row.job is job])
+
+    def forget(self, space: str) -> None:
+        """The weights of a space have changed or gone: what was computed with them is dropped."""
+        self._cache.forget(space)
 
     @torch.inference_mode()
     def step(self) -> list[Job]:
@@ -112,7 +120,7 @@ class Batch:
     def _prefill(self, units: list[Prefill], done: list[Job]) -> None:
         """Computes prompts, group by group; a later group finds what an earlier one has left in the prefix cache."""
         while units:
-            needs = {id(unit): self._num_needed(unit.tokens) for unit in units}
+            needs = {id(unit): self._num_needed(unit) for unit in units}
             units.sort(key=lambda unit: needs[id(unit)])
             total = longest = size = 0
             for unit in units:
@@ -126,9 +134,10 @@ class Batch:
             self._prefill_group(units[:size], needs[id(units[size - 1])], done)
             del units[:size]
 
-    def _num_needed(self, tokens: tuple[int, ...]) -> int:
+    def _num_needed(self, unit: Prefill) -> int:
         """Tokens that must be computed, the last one in any case: its logits are wanted."""
-        return len(tokens) - min(self._cache.match(tokens), len(tokens) - 1)
+        length = len(unit.tokens)
+        return length - min(self._cache.match(unit.tokens, unit.job.space), length - 1)
 
     def _prefill_group(self, group: Sequence[Prefill], num_new: int, done: list[Job]) -> None:
         """Computes the last `num_new` tokens of each prompt and starts its rows."""
@@ -146,12 +155,13 @@ class Batch:
             new = unit.tokens[reused[i] :]
             ids[i, num_new - len(new) :] = torch.tensor(new)
             mask[i, first:] = 1
-            for a, b, segments in self._cache.fetch(unit.tokens, reused[i]) if reused[i] else ():
+            for a, b, segments in self._cache.fetch(unit.tokens, reused[i], unit.job.space) if reused[i] else ():
                 block.write(i, slice(first + a, first + b), segments)
         block.mask.copy_(mask)
         positions = (block.mask.cumsum(dim=1) - 1).clamp_(min=0)[:, end - num_new :]
         want_hidden = any(unit.job.want_value and unit.job.value is None for unit in group)
         ids, stride = ids.to(device), max(1, self._max_prefill // len(group))
+        self._select([unit.job for unit in group])
         for a in range(0, num_new, stride):
             part = slice(a, a + stride)
             result = self._model.forward(block, ids[:, part], positions[:, part], want_hidden=want_hidden)
@@ -168,7 +178,7 @@ class Batch:
             job, length = unit.job, len(unit.tokens)
             if unit.rows[:1] and unit.rows[0].ids:
                 continue  # a row that was put off: its prompt has been accounted for
-            self._keep(block, i, unit.tokens)
+            self._keep(block, i, unit.tokens, job)
             self.counters.num_prompt_tokens += length
             self.counters.num_cached_tokens += reused[i]
             if job.want_value and job.value is None:
@@ -212,6 +222,7 @@ class Batch:
         block, n = self._block, len(self._rows)
         block.reserve(n, block.width, 1)
         block.mask[:n, block.end] = 1
+        self._select([row.job for row in self._rows])
         result = self._model.forward(block, self._tokens, self._positions)
         tokens, drawn = self._draw(self._sampling, result.logits, self._rows)
         self.counters.num_decode_steps += 1
@@ -224,7 +235,7 @@ class Batch:
         self._positions += 1
         for i in finished:
             row = self._rows[i]
-            self._keep(block, i, row.job.prompt + tuple(row.ids[:-1]))
+            self._keep(block, i, row.job.prompt + tuple(row.ids[:-1]), row.job)
         self._drop(finished)
 
     def _draw(
@@ -258,9 +269,14 @@ class Batch:
             done.append(job)
         return True
 
-    def _keep(self, block: KVBlock, row: int, tokens: tuple[int, ...]) -> None:
+    def _keep(self, block: KVBlock, row: int, tokens: tuple[int, ...], job: Job) -> None:
         """Leaves the keys and values of a row, all of them, in the prefix cache."""
-        self._cache.insert(tokens, lambda first, last: block.read(row, first, last, len(tokens)))
+        self._cache.insert(tokens, lambda first, last: block.read(row, first, last, len(tokens)), job.space)
+
+    def _select(self, jobs: Sequence[Job]) -> None:
+        """The next forward pass is over rows of these jobs."""
+        if self._adapters is not None:
+            self._adapters.select([job.adapter for job in jobs])
 
     def _drop(self, leaving: Iterable[int]) -> None:
         """Takes rows out of the batch; the last ones move into their places."""
@@ -283,7 +299,7 @@ class Batch:
             last = max(range(len(self._rows)), key=lambda i: (self._rows[i].job.serial, self._rows[i].index))
             row = self._rows[last]
             tokens = row.job.prompt + tuple(row.ids)
-            self._keep(self._block, last, tokens[:-1])
+            self._keep(self._block, last, tokens[:-1], row.job)
             self._waiting.appendleft(Prefill(row.job, tokens, [row]))
             self._drop([last])
             self.counters.num_put_off += 1

@@ -15,44 +15,28 @@ from __future__ import annotations
 
 import asyncio
 import os
-import queue
-import threading
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import TypeAlias
+from typing import TypeVar
 
 import torch
 
 from mcts_math.engine import checkpoint as checkpoints
 from mcts_math.engine import model as models
+from mcts_math.engine.adapters import Adapters, Term
+from mcts_math.engine.asking import check_request, encode_prompt
 from mcts_math.engine.batch import Batch
+from mcts_math.engine.beam import beam_search
 from mcts_math.engine.jobs import Counters, Job
+from mcts_math.engine.loop import EngineLoop
+from mcts_math.engine.lora import AdapterOptions
 from mcts_math.engine.model import CausalModel
+from mcts_math.engine.tickets import Alone, Cancel, Release, Ticket
 from mcts_math.errors import EngineError
-from mcts_math.requests import Evaluate, Evaluation, Generate, Generation, Sample, Sampling
+from mcts_math.requests import Adapt, Adaptation, Evaluate, Evaluation, Generate, Generation, Prompt, Sample
 
-_LONG_TEXT = 20_000  # characters from which on a prompt is tokenised off the event loop
-# A text that would be this many times too long, were all its tokens the longest ones, is not even tokenised. The factor
-# is for tokenizers that shorten the text first.
-_ABSURD = 16
-
-
-@dataclass(eq=False, slots=True)
-class _Ticket:
-    """A job and the coroutine that waits for it."""
-
-    job: Job
-    loop: asyncio.AbstractEventLoop
-    future: asyncio.Future[None]
-
-
-@dataclass(frozen=True, slots=True)
-class _Cancel:
-    job: Job
-
-
-_Message: TypeAlias = "_Ticket | _Cancel | None"  # None: close
+T = TypeVar("T")
 
 
 class HFEngine:
@@ -64,15 +48,11 @@ class HFEngine:
     more often in half precision.
     """
 
-    def __init__(self, model: CausalModel, batch: Batch) -> None:
+    def __init__(self, model: CausalModel, batch: Batch, adapters: Adapters | None = None) -> None:
         self.model = model
+        self.adapters = adapters
         self._batch = batch
-        self._inbox: queue.SimpleQueue[_Message] = queue.SimpleQueue()
-        self._open: dict[Job, _Ticket] = {}
-        self._lock = threading.Lock()  # guards _ended together with the last look into the inbox
-        self._ended: EngineError | None = None
-        self._thread = threading.Thread(target=self._work, name="hf-engine", daemon=True)
-        self._thread.start()
+        self._loop = EngineLoop(batch, adapters)
 
     @classmethod
     def load(
@@ -89,12 +69,13 @@ class HFEngine:
         max_prefill_tokens: int | None = None,
         prefix_cache_tokens: int | None = None,
         num_threads: int | None = None,
+        adapter: AdapterOptions | None = None,
     ) -> HFEngine:
         """Loads a checkpoint; this takes a while and blocks.
 
         Args:
             model_dir: a folder, or a name on the Hugging Face hub.
-            dtype: float32, bfloat16, float16, or auto: the checkpoint's own on a GPU, float32 on a CPU.
+            dtype: float32, bfloat16, float16, float64, or auto: the checkpoint's own on a GPU, float32 on a CPU.
             device: cpu, cuda, cuda:N, or auto: the GPU if there is one.
             need_value: load the value head too.
             attn: transformers' name of an attention (sdpa, eager, flash_attention_2); None lets it choose.
@@ -108,10 +89,11 @@ class HFEngine:
                 keeps none; None: a fifth of the free memory, at most 2 GiB on a CPU.
             num_threads: threads that torch computes with on a CPU, in the whole process; None leaves it as it is. Each
                 operation waits for the slowest of them: where other programs want the same cores, fewer are faster.
+            adapter: how sessions learn at test time; None: they don't. Needs peft.
 
         Raises:
             CheckpointError: the checkpoint is missing, incomplete or wrong.
-            EngineError: a device, dtype or limit that can't be had.
+            EngineError: a device, dtype, limit or adapter target that can't be had.
         """
         if num_threads is not None:
             _require_positive("num_threads", num_threads)
@@ -130,7 +112,8 @@ class HFEngine:
         for name, limit in limits.items():
             _require_positive(name, limit)
         kept = prefix_cache_tokens if prefix_cache_tokens is not None else _tokens(model, 0.2, 2 << 30)
-        return cls(model, Batch(model, **limits, prefix_cache_tokens=kept))
+        adapters = None if adapter is None else Adapters(model, adapter)
+        return cls(model, Batch(model, **limits, prefix_cache_tokens=kept, adapters=adapters), adapters)
 
     @property
     def counters(self) -> Counters:
@@ -143,13 +126,16 @@ class HFEngine:
         Raises:
             EngineError: the request makes no sense, the engine is closed, or it broke down.
         """
-        _check(request.sampling, request.num_samples)
+        check_request(request)
         prompt = await self._encode(request.prompt)
         if isinstance(prompt, int):
             return Generation((), too_long=True, num_prompt_tokens=prompt)
         want_value = request.want_value and self.model.head is not None
-        job = Job(prompt, request.num_samples, request.sampling, request.seed, want_value)
-        await self._run(job)
+        job = Job(prompt, request.num_samples, request.sampling, request.seed, want_value, request.adapter)
+        if request.sampling.beam_width > 1:
+            await self._search(job)
+        else:
+            await self._run(job)
         samples = tuple(sample for sample in job.samples if isinstance(sample, Sample))
         return Generation(samples, job.value, num_prompt_tokens=len(prompt), num_cached_tokens=job.num_cached)
 
@@ -164,127 +150,63 @@ class HFEngine:
         await self._run(job)
         return Evaluation(job.value, num_prompt_tokens=len(prompt), num_cached_tokens=job.num_cached)
 
+    async def adapt(self, request: Adapt) -> Adaptation:
+        """One optimiser step of a session's adapter, computed by itself: the same bits whatever else is in flight.
+
+        Raises:
+            EngineError: the engine was loaded without `adapter`, a term can't be rendered or has no tokens, samples of
+                the session are under way, or the engine is closed or broke down.
+        """
+        if self.adapters is None:
+            raise EngineError("the engine was loaded to sample only; load it with adapter=AdapterOptions(...)")
+        terms = [Term(*self.model.codec.encode_term(term), term.weight) for term in request.terms]
+        if not terms:
+            raise EngineError("an Adapt request needs at least one term")
+        learn = partial(self._loop.learn, self.adapters, request.session, terms, request.seed)
+        return await self._run_alone(learn)
+
+    async def release(self, session: str) -> None:
+        """Drops a session's adapter; unknown ones are ignored."""
+        self._loop.put(Release(session))
+
     async def close(self) -> None:
         """Ends the thread; whoever still waits gets an EngineError. May be called again."""
-        self._inbox.put(None)
-        await asyncio.to_thread(self._thread.join)
+        self._loop.put(None)
+        await asyncio.to_thread(self._loop.join)
 
-    async def _encode(self, text: str) -> tuple[int, ...] | int:
-        """Tokens of a prompt, or their number (for absurd texts a lower bound) where they do not fit the context."""
-        codec, most = self.model.codec, self.model.context_length
-        fewest = len(text) // codec.longest_token
-        if fewest > _ABSURD * most:
-            return fewest
-        prompt = await asyncio.to_thread(codec.encode, text) if len(text) > _LONG_TEXT else codec.encode(text)
-        return prompt if len(prompt) < most else len(prompt)
+    async def _encode(self, prompt: Prompt) -> tuple[int, ...] | int:
+        return await encode_prompt(self.model.codec, prompt, self.model.context_length)
 
     async def _run(self, job: Job) -> None:
         """Hands a job to the thread and waits until it is done."""
         loop = asyncio.get_running_loop()
-        ticket = _Ticket(job, loop, loop.create_future())
-        with self._lock:
-            if self._ended is not None:
-                raise EngineError(str(self._ended)) from self._ended
-            self._inbox.put(ticket)
+        ticket = Ticket(job, loop, loop.create_future())
+        self._loop.put(ticket)
         try:
             await ticket.future
         except asyncio.CancelledError:
-            self._inbox.put(_Cancel(job))
+            self._loop.put(Cancel(job))
             raise
 
-    def _work(self) -> None:
-        """The thread: takes messages and steps the batch until it is told to close or something breaks."""
-        try:
-            while self._read_inbox():
-                if not self._batch.is_idle:
-                    self._deliver(self._batch.step())
-        except EngineError as error:
-            self._end(error)
-        except torch.OutOfMemoryError as error:
-            self._end(
-                EngineError(
-                    "the GPU is out of memory; lower max_batch_tokens, prefix_cache_tokens or max_prefill_tokens "
-                    f"({error})"
-                )
-            )
-        except Exception as error:  # whatever it is, those who wait must hear of it
-            failure = EngineError(f"the model broke down: {type(error).__name__}: {error}")
-            failure.__cause__ = error
-            self._end(failure)
-        else:
-            self._end(EngineError("the engine is closed"))
+    async def _search(self, job: Job) -> None:
+        if job.adapter:
+            raise EngineError("a beam search by an adapter is not to be had; leave out `adapter` or `beam_width`")
 
-    def _read_inbox(self) -> bool:
-        """Takes all messages, waiting for one where there is nothing else to do; False when told to close."""
-        block = self._batch.is_idle
-        while True:
-            try:
-                message = self._inbox.get(block)
-            except queue.Empty:
-                return True
-            block = False
-            if message is None:
-                return False
-            if isinstance(message, _Cancel):
-                if self._open.pop(message.job, None) is not None:
-                    self._batch.cancel(message.job)
-            else:
-                self._open[message.job] = message
-                self._batch.add(message.job)
+        def search() -> None:
+            if self.adapters is not None:
+                self.adapters.select([])
+            beam_search(self.model, job)
 
-    def _deliver(self, jobs: Iterable[Job]) -> None:
-        self._wake([self._open.pop(job) for job in jobs], None)
+        await self._run_alone(search)
 
-    def _wake(self, tickets: Iterable[_Ticket], error: EngineError | None) -> None:
-        by_loop: dict[asyncio.AbstractEventLoop, list[_Ticket]] = {}
-        for ticket in tickets:
-            by_loop.setdefault(ticket.loop, []).append(ticket)
-        for loop, mine in by_loop.items():
-            try:
-                loop.call_soon_threadsafe(_resolve, mine, error)
-            except RuntimeError:
-                if not loop.is_closed():
-                    raise
-                # The loop ended without waiting for its coroutines: nobody is left to be told.
-
-    def _end(self, error: EngineError) -> None:
-        """Fails what waits and what is still in the inbox; later requests fail at the door."""
-        with self._lock:
-            self._ended = error
-        while not self._inbox.empty():
-            message = self._inbox.get()
-            if isinstance(message, _Ticket):
-                self._open[message.job] = message
-        self._wake(self._open.values(), error)
-        self._open.clear()
-
-
-def _resolve(tickets: list[_Ticket], error: EngineError | None) -> None:
-    """Runs in the event loop of the coroutines that wait."""
-    for ticket in tickets:
-        if ticket.future.done():
-            continue  # cancelled meanwhile
-        if error is None:
-            ticket.future.set_result(None)
-        else:
-            failure = EngineError(str(error))  # one each: a traceback grows on an exception that is raised twice
-            failure.__cause__ = error
-            ticket.future.set_exception(failure)
-
-
-def _check(sampling: Sampling, num_samples: int) -> None:
-    """Raises EngineError for a request that makes no sense."""
-    wrong = (
-        ("num_samples must be at least 1", num_samples < 1),
-        ("temperature must be 0 or more", not sampling.temperature >= 0),
-        ("top_p must be above 0 and at most 1", not 0 < sampling.top_p <= 1),
-        ("top_k must be at least 1, or -1 for no limit", sampling.top_k < 1 and sampling.top_k not in (-1, 0)),
-        ("max_tokens must be at least 1", sampling.max_tokens < 1),
-        ("a stop string must not be empty", "" in sampling.stop),
-    )
-    for rule, broken in wrong:
-        if broken:
-            raise EngineError(f"{rule} (num_samples={num_samples}, {sampling})")
+    async def _run_alone(self, run: Callable[[], T]) -> T:
+        """Has the thread do something between two steps of the batch; returns what it gives."""
+        results: list[T] = []
+        loop = asyncio.get_running_loop()
+        ticket = Alone(lambda: results.append(run()), loop, loop.create_future())
+        self._loop.put(ticket)
+        await ticket.future
+        return results[0]
 
 
 def _require_positive(name: str, limit: int) -> None:

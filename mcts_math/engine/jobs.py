@@ -18,11 +18,13 @@ class Job:
         num_samples: 0 asks for the value alone.
         sampling, seed: as in `requests.Generate`.
         want_value: the value is wanted; the model must have a head.
+        adapter: the session whose adapter samples; "" is none.
         samples: None where not finished.
         value: v of the prompt.
         num_cached: prompt tokens that came from the prefix cache.
         serial: its place in the order of arrival.
         cancelled: nobody waits for it any more.
+        space: what the keys and values of its tokens depend on beside the tokens.
     """
 
     prompt: tuple[int, ...]
@@ -30,11 +32,13 @@ class Job:
     sampling: Sampling = field(default_factory=Sampling)
     seed: int = 0
     want_value: bool = False
+    adapter: str = ""
     samples: list[Sample | None] = field(init=False)
     value: float | None = None
     num_cached: int = 0
     serial: int = 0
     cancelled: bool = False
+    space: str = ""
 
     def __post_init__(self) -> None:
         self.samples = [None] * self.num_samples

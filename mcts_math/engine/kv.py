@@ -178,6 +178,12 @@ class KVBlock:
         self.mask[rows, mine] = 1
         self.start = min(self.start, mine.start)
 
+    def reorder(self, rows: Tensor) -> None:
+        """Row i becomes what row `rows[i]` was; all rows in use are of one length."""
+        window = slice(self.start, self.end)
+        for plane in self.planes:
+            plane[: len(rows), :, window] = plane[rows, :, window]
+
     def move_row(self, source: int, target: int) -> None:
         """Copies one row over another."""
         window = slice(self.start, self.end)

@@ -20,7 +20,12 @@ from mcts_math.engine.text import Codec
 from mcts_math.engine.value_head import ValueHead, load_value_head
 from mcts_math.errors import CheckpointError, EngineError
 
-_DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+_DTYPES = {
+    "float32": torch.float32,
+    "bfloat16": torch.bfloat16,
+    "float16": torch.float16,
+    "float64": torch.float64,  # rounds so finely that no draw depends on what else is in the batch
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +89,26 @@ class CausalModel:
         hidden, self._hidden = self._hidden, None
         hidden = hidden[:, -1] if want_hidden and hidden is not None else None
         return ForwardResult(output.logits[:, -1], hidden)
+
+    @property
+    def raw(self) -> Any:
+        """The model itself, for adapters."""
+        return self._model
+
+    @property
+    def adapter_dtype(self) -> torch.dtype:
+        """Weights that learn are kept in float32 at least: steps of 1e-5 would be lost in half precision."""
+        return torch.float64 if self._model.dtype == torch.float64 else torch.float32
+
+    def logits(self, learner: Any, ids: Tensor, positions: Tensor) -> Tensor:
+        """Logits [P, V] at some positions [P] of one sequence [T], of another model of this architecture.
+
+        Without cache; for learning, so with gradient.
+        """
+        more = {"logits_to_keep": positions} if self._takes_logits_to_keep else {}
+        output = learner(input_ids=ids.unsqueeze(0), use_cache=False, **more)
+        logits: Tensor = output.logits[0] if more else output.logits[0, positions]
+        return logits
 
     def values(self, hidden: Tensor) -> list[float]:
         """v of hidden states [B, H]."""

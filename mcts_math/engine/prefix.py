@@ -2,7 +2,8 @@
 
 A tree asks for `prompt`, then for `prompt + step`, `prompt + step + step`, …; its siblings share all but the last step.
 The cache is a radix tree over tokens: every node holds the tokens of an edge and their keys and values, so a common
-prefix is stored once. The least recently used leaves are dropped when it is full.
+prefix is stored once. The least recently used leaves are dropped when it is full. Keys and values depend on the weights
+too: each state of an adapter has a space, a radix tree of its own, within the common limit.
 """
 
 from __future__ import annotations
@@ -38,22 +39,22 @@ class PrefixCache:
         """
         self.num_tokens = 0
         self._max_tokens = max_tokens
-        self._root = _Node((), [], None)
+        self._roots: dict[str, _Node] = {}
         # Oldest first. A node is always touched after the nodes below it, so the oldest one is a leaf.
         self._by_age: OrderedDict[_Node, None] = OrderedDict()
 
-    def match(self, tokens: tuple[int, ...]) -> int:
+    def match(self, tokens: tuple[int, ...], space: str = "") -> int:
         """How many of the first tokens are held."""
-        path, common = self._descend(tokens)
+        path, common = self._descend(tokens, space)
         return sum(len(node.tokens) for node in path[:-1]) + common if path else 0
 
-    def fetch(self, tokens: tuple[int, ...], count: int) -> list[tuple[int, int, Segments]]:
+    def fetch(self, tokens: tuple[int, ...], count: int, space: str = "") -> list[tuple[int, int, Segments]]:
         """Keys and values of the first `count` tokens, which must be held (see `match`).
 
         Returns:
             Pieces (first, last, segments) that cover tokens 0..count-1; the segments are views, not to be written to.
         """
-        path, _ = self._descend(tokens)
+        path, _ = self._descend(tokens, space)
         self._touch(path)
         pieces: list[tuple[int, int, Segments]] = []
         first = 0
@@ -65,21 +66,22 @@ class PrefixCache:
             first = last
         return pieces
 
-    def insert(self, tokens: tuple[int, ...], read: Callable[[int, int], Segments]) -> None:
+    def insert(self, tokens: tuple[int, ...], read: Callable[[int, int], Segments], space: str = "") -> None:
         """Holds a sequence.
 
         Args:
             tokens: the sequence.
             read: gives copies of the keys and values of tokens first..last-1; called for those not yet held.
+            space: where they belong.
         """
         if not tokens or len(tokens) > self._max_tokens:
             return
-        path, common = self._descend(tokens)
+        path, common = self._descend(tokens, space)
         held = sum(len(node.tokens) for node in path[:-1]) + common if path else 0
         if path and common < len(path[-1].tokens) and held < len(tokens):
             path[-1] = self._split(path[-1], common)
         if held < len(tokens):
-            parent = path[-1] if path else self._root
+            parent = path[-1] if path else self._roots.setdefault(space, _Node((), [], None))
             node = _Node(tokens[held:], read(held, len(tokens)), parent)
             parent.children[tokens[held]] = node
             path.append(node)
@@ -88,17 +90,27 @@ class PrefixCache:
         while self.num_tokens > self._max_tokens:
             self._drop(next(iter(self._by_age)))
 
+    def forget(self, space: str) -> None:
+        """Drops a space."""
+        root = self._roots.pop(space, None)
+        nodes = [] if root is None else list(root.children.values())
+        while nodes:
+            node = nodes.pop()
+            nodes += node.children.values()
+            del self._by_age[node]
+            self.num_tokens -= len(node.tokens)
+
     def clear(self) -> None:
         """Drops everything."""
-        self._root.children.clear()
+        self._roots.clear()
         self._by_age.clear()
         self.num_tokens = 0
 
-    def _descend(self, tokens: Sequence[int]) -> tuple[list[_Node], int]:
+    def _descend(self, tokens: Sequence[int], space: str) -> tuple[list[_Node], int]:
         """The nodes along a sequence, and how many tokens of the last one it shares (at least one)."""
         path: list[_Node] = []
-        node, position = self._root, 0
-        while position < len(tokens):
+        node, position = self._roots.get(space), 0
+        while node is not None and position < len(tokens):
             child = node.children.get(tokens[position])
             if child is None:
                 break

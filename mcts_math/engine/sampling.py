@@ -20,6 +20,7 @@ from torch import Tensor
 from mcts_math.requests import Sampling
 
 _BLOCK = 64
+_NUCLEUS = 64  # tokens that nearly every nucleus fits into
 _MASK = (1 << 64) - 1
 _STRIDE = 0x9E3779B97F4A7C15  # 2^64 over the golden ratio
 
@@ -59,14 +60,12 @@ class BatchSampling:
         self._temperature: Tensor | None = None
         if any(row.temperature not in (0.0, 1.0) for row in rows):
             self._temperature = torch.tensor([[row.temperature or 1.0] for row in rows], device=device)
-        self._filtered: Tensor | None = None
-        filtered = [i for i, row in enumerate(rows) if row.temperature and (row.top_p < 1 or row.top_k > 0)]
-        if filtered:
-            self._filtered = torch.tensor(filtered, device=device)
-            self._top_p = torch.tensor([[rows[i].top_p] for i in filtered], device=device)
-            # A top_k that is no limit is one of a length no vocabulary has.
-            self._top_k = torch.tensor([[rows[i].top_k if rows[i].top_k > 0 else 1 << 60] for i in filtered])
-            self._top_k = self._top_k.to(device)
+        # Two kinds of filter, each over its own rows, so that no row is computed otherwise for the sake of another.
+        drawn = [i for i, row in enumerate(rows) if row.temperature]
+        self._nucleus_rows = _indices([i for i in drawn if rows[i].top_p < 1 and rows[i].top_k <= 0], device)
+        self._top_k_rows = _indices([i for i in drawn if rows[i].top_k > 0], device)
+        self._top_p = torch.tensor([[row.top_p] for row in rows], device=device)
+        self._top_k = torch.tensor([[row.top_k] for row in rows], device=device)
 
     @property
     def needs_numbers(self) -> bool:
@@ -96,23 +95,50 @@ class BatchSampling:
 
     def _sample(self, logits: Tensor, uniforms: Tensor) -> Tensor:
         scaled = logits if self._temperature is None else logits / self._temperature
-        if self._filtered is not None:
-            scaled = scaled.index_copy(0, self._filtered, self._filter(scaled[self._filtered]))
+        if (rows := self._nucleus_rows) is not None:
+            scaled = scaled.index_copy(0, rows, _nucleus(scaled[rows], self._top_p[rows]))
+        if (rows := self._top_k_rows) is not None:
+            scaled = scaled.index_copy(0, rows, _top_k_top_p(scaled[rows], self._top_k[rows], self._top_p[rows]))
         cumulative = scaled.softmax(dim=-1).cumsum(dim=-1)
         # Scaling the number, not the distribution, makes up for the rounding of the sum. A token of probability zero
         # is never the first to pass a number; the clamp is for NaN, which would index beyond the vocabulary.
         target = uniforms * cumulative[:, -1:]
         return torch.searchsorted(cumulative, target, right=True).squeeze(1).clamp_(max=logits.shape[1] - 1)
 
-    def _filter(self, scaled: Tensor) -> Tensor:
-        """Rows [F, V] with the tokens outside top-k and top-p at minus infinity. The likeliest token always stays."""
-        ordered, order = scaled.sort(dim=-1, descending=True, stable=True)
-        rank = torch.arange(scaled.shape[1], device=scaled.device)
-        ordered = ordered.masked_fill(rank >= self._top_k, -torch.inf)
-        probabilities = ordered.softmax(dim=-1)
-        before = probabilities.cumsum(dim=-1) - probabilities
-        ordered = ordered.masked_fill((before >= self._top_p) & (rank > 0), -torch.inf)
-        return torch.empty_like(scaled).scatter_(1, order, ordered)
+
+def _indices(rows: list[int], device: torch.device) -> Tensor | None:
+    return torch.tensor(rows, device=device) if rows else None
+
+
+def _top_k_top_p(scaled: Tensor, top_k: Tensor, top_p: Tensor) -> Tensor:
+    """Rows [F, V] with tokens outside top-k and top-p [F, 1] at minus infinity; the likeliest one always stays."""
+    ordered, order = scaled.sort(dim=-1, descending=True, stable=True)
+    rank = torch.arange(scaled.shape[1], device=scaled.device)
+    ordered = ordered.masked_fill(rank >= top_k, -torch.inf)
+    probabilities = ordered.softmax(dim=-1)
+    before = probabilities.cumsum(dim=-1) - probabilities
+    ordered = ordered.masked_fill((before >= top_p) & (rank > 0), -torch.inf)
+    return torch.empty_like(scaled).scatter_(1, order, ordered)
+
+
+def _nucleus(scaled: Tensor, top_p: Tensor) -> Tensor:
+    """The same for top-p alone.
+
+    Only as many tokens are put in order as the flattest row needs: to sort all of them costs more than everything else
+    in a small model's step.
+    """
+    size, count = scaled.shape[1], min(_NUCLEUS, scaled.shape[1])
+    total = scaled.logsumexp(dim=-1, keepdim=True)
+    while True:
+        ordered, order = scaled.topk(count, dim=-1)
+        probabilities = (ordered - total).exp()
+        up_to = probabilities.cumsum(dim=-1)
+        if count == size or bool((up_to[:, -1:] >= top_p).all()):
+            break
+        count = min(8 * count, size)
+    outside = up_to - probabilities >= top_p
+    outside[:, 0] = False
+    return torch.full_like(scaled, -torch.inf).scatter_(1, order, ordered.masked_fill(outside, -torch.inf))
 
 
 def _mix(numbers: NDArray[np.uint64]) -> NDArray[np.uint64]:

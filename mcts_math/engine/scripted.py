@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from mcts_math.errors import EngineError
-from mcts_math.requests import Evaluate, Evaluation, Generate, Generation, Sample, Sampling
+from mcts_math.requests import Evaluate, Evaluation, Generate, Generation, Prompt, Sample, Sampling
 
 _MASK = (1 << 64) - 1
 _STRIDE = 0x632BE59BD9B4E019  # odd, so that a seed and the next are far apart and none collide
@@ -77,24 +77,24 @@ class ScriptedPolicy:
         if len(reply.samples) < request.num_samples:
             raise EngineError(
                 f"the script has {len(reply.samples)} samples for a prompt of which {request.num_samples} are asked: "
-                f"{_quote(request.prompt)}"
+                f"{_quote(_text(request.prompt))}"
             )
         return replace(
             reply,
             samples=reply.samples[: request.num_samples],
             value=reply.value if request.want_value else None,
-            num_prompt_tokens=reply.num_prompt_tokens or _num_tokens(request.prompt),
+            num_prompt_tokens=reply.num_prompt_tokens or _num_tokens(_text(request.prompt)),
         )
 
     async def evaluate(self, request: Evaluate) -> Evaluation:
         """The scripted value of the prompt. Raises EngineError where the script has none."""
         await self._arrive(request)
         reply = self._look_up(Generate(request.prompt, 1, Sampling(), seed=0, want_value=True))
-        num_tokens = reply.num_prompt_tokens or _num_tokens(request.prompt)
+        num_tokens = reply.num_prompt_tokens or _num_tokens(_text(request.prompt))
         if reply.too_long:
             return Evaluation(None, too_long=True, num_prompt_tokens=num_tokens)
         if reply.value is None:
-            raise EngineError(f"the script has no value for this prompt: {_quote(request.prompt)}")
+            raise EngineError(f"the script has no value for this prompt: {_quote(_text(request.prompt))}")
         return Evaluation(reply.value, num_prompt_tokens=num_tokens)
 
     async def close(self) -> None:
@@ -112,9 +112,9 @@ class ScriptedPolicy:
         if not isinstance(self._script, Mapping):
             return self._script(request)
         try:
-            return self._script[request.prompt]
+            return self._script[_text(request.prompt)]
         except KeyError:
-            raise EngineError(f"the script has no entry for this prompt: {_quote(request.prompt)}") from None
+            raise EngineError(f"the script has no entry for this prompt: {_quote(_text(request.prompt))}") from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,12 +159,13 @@ class RandomPolicy:
 
     async def generate(self, request: Generate) -> Generation:
         """Samples made from the hash of the prompt and the seed."""
-        state = self._hash(request.prompt)
+        prompt = _text(request.prompt)
+        state = self._hash(prompt)
         await self._pretend_work(_mix(state ^ request.seed & _MASK))
-        num_tokens = _num_tokens(request.prompt)
-        if len(request.prompt) > self._behaviour.max_prompt_chars:
+        num_tokens = _num_tokens(prompt)
+        if len(prompt) > self._behaviour.max_prompt_chars:
             return Generation((), too_long=True, num_prompt_tokens=num_tokens)
-        depth = request.prompt.count("</step>")
+        depth = prompt.count("</step>")
         if request.sampling.temperature == 0:
             samples = (self._sample(_mix(state), depth),) * request.num_samples
         else:
@@ -175,10 +176,11 @@ class RandomPolicy:
 
     async def evaluate(self, request: Evaluate) -> Evaluation:
         """The same value that `generate` reports for the prompt."""
-        state = self._hash(request.prompt)
+        prompt = _text(request.prompt)
+        state = self._hash(prompt)
         await self._pretend_work(state)
-        num_tokens = _num_tokens(request.prompt)
-        if len(request.prompt) > self._behaviour.max_prompt_chars:
+        num_tokens = _num_tokens(prompt)
+        if len(prompt) > self._behaviour.max_prompt_chars:
             return Evaluation(None, too_long=True, num_prompt_tokens=num_tokens)
         return Evaluation(_value(state), num_prompt_tokens=num_tokens)
 
@@ -221,6 +223,11 @@ class RandomPolicy:
 
 def _num_tokens(text: str) -> int:
     return len(text) // _CHARS_PER_TOKEN + 1
+
+
+def _text(prompt: Prompt) -> str:
+    """A prompt as a script knows it; a conversation is a line of `role: content` for each message."""
+    return prompt if isinstance(prompt, str) else "\n".join(f"{m.role}: {m.content}" for m in prompt)
 
 
 def _quote(prompt: str) -> str:

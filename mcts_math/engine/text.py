@@ -8,9 +8,12 @@ only when a token arrives that can complete one, and then in the last few tokens
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
+
+from jinja2 import TemplateError
 
 from mcts_math.errors import CheckpointError, EngineError
+from mcts_math.requests import LossTerm, Message, Prompt
 
 _SEAM_TOKENS = 8  # of the prompt, decoded together with the sample: decoders treat the start of a text specially
 _BROKEN = "\ufffd"  # how a decoder shows bytes that are no complete character (yet)
@@ -51,15 +54,52 @@ class Codec:
         Raises:
             EngineError: the text has half a surrogate pair, or no tokens at all.
         """
-        try:
-            text.encode("utf-8")
-        except UnicodeEncodeError as error:
-            raise EngineError(
-                f"character {error.start} of the prompt is half of a surrogate pair ({text[error.start]!r}), "
-                "which is no text; remove it from the question"
-            ) from None
+        require_text(text)
         ids = self._tokenizer(text)["input_ids"] if self._backend is None else self._backend.encode(text).ids
         return tuple(ids) or self._start()
+
+    def render(self, prompt: Prompt) -> str:
+        """A prompt as text: a conversation in the form of the model's own chat template.
+
+        Raises:
+            EngineError: the model has no chat template, or it refuses the conversation.
+        """
+        return prompt if isinstance(prompt, str) else render_chat(self._tokenizer, prompt)
+
+    def encode_prompt(self, prompt: Prompt) -> tuple[int, ...]:
+        """Tokens of a prompt; a rendered conversation brings its special tokens along and gets no others."""
+        if isinstance(prompt, str):
+            return self.encode(prompt)
+        return self._encode_rendered(self.render(prompt))
+
+    def _encode_rendered(self, text: str) -> tuple[int, ...]:
+        require_text(text)
+        return tuple(self._tokenizer(text, add_special_tokens=False)["input_ids"])
+
+    def encode_term(self, term: LossTerm) -> tuple[tuple[int, ...], int]:
+        """Tokens of prompt and completion together, and where the completion begins.
+
+        Where a token holds characters of both, it counts to the completion.
+
+        Raises:
+            EngineError: the completion has no tokens, or the model's template can't show it.
+        """
+        prompt, completion = term.prompt, term.completion
+        if isinstance(prompt, str):
+            before, whole = self.encode(prompt), self.encode(prompt + completion)
+        else:
+            completion = completion.strip()  # templates do so too
+            role: Literal["user", "assistant"] = "user" if prompt and prompt[-1].role == "assistant" else "assistant"
+            text = render_chat(self._tokenizer, (*prompt, Message(role, completion)), is_open=True)
+            if not completion or not text.endswith(completion):
+                raise EngineError(f"the model's chat template does not show this {role}'s message: {completion!r}")
+            before, whole = self._encode_rendered(text[: -len(completion)]), self._encode_rendered(text)
+        start = 0
+        while start < min(len(before), len(whole)) and before[start] == whole[start]:
+            start += 1
+        if start == len(whole):
+            raise EngineError(f"a completion to learn from has no tokens: {completion!r}")
+        return whole, max(start, 1)  # nothing predicts the first token of all
 
     def decode(self, ids: Sequence[int]) -> str:
         """Text of some tokens, special ones included."""
@@ -96,6 +136,41 @@ class Codec:
             if token is not None:
                 return (int(token),)
         raise EngineError("the prompt is empty, and the tokenizer has no token to begin a text with")
+
+
+def require_text(text: str) -> None:
+    """Raises EngineError where the text has half a surrogate pair."""
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise EngineError(
+            f"character {error.start} of the prompt is half of a surrogate pair ({text[error.start]!r}), "
+            "which is no text; remove it from the question"
+        ) from None
+
+
+def render_chat(tokenizer: Any, messages: Sequence[Message], *, is_open: bool = False) -> str:
+    """A conversation as text, by the tokenizer's chat template.
+
+    A last message of the assistant is left open, one of the user with `is_open` only.
+
+    Raises:
+        EngineError: there is no chat template, or it refuses the conversation.
+    """
+    if not getattr(tokenizer, "chat_template", None):
+        raise EngineError(
+            "the model's tokenizer has no chat template, which a conversation needs; "
+            "add one to the checkpoint (chat_template.jinja), or choose prompt_wrap: react_sft or react"
+        )
+    goes_on = is_open or (bool(messages) and messages[-1].role == "assistant")
+    turns = [{"role": message.role, "content": message.content} for message in messages]
+    try:
+        text = tokenizer.apply_chat_template(
+            turns, tokenize=False, add_generation_prompt=not goes_on, continue_final_message=goes_on
+        )
+    except (ValueError, TemplateError) as error:
+        raise EngineError(f"the model's chat template refuses the conversation: {error}") from error
+    return str(text)
 
 
 class StopMatcher:

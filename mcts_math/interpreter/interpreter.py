@@ -12,12 +12,14 @@ from mcts_math.interpreter.options import Limits
 from mcts_math.interpreter.parent import Parent
 from mcts_math.interpreter.sandbox import KILLED_TEXT, Node, Sandbox, StepResult
 from mcts_math.interpreter.snapshots import SnapshotStore, State
-from mcts_math.interpreter.steps import StateLost, Tampered
+from mcts_math.interpreter.steps import NoGreeting, StateLost, Tampered
 from mcts_math.interpreter.worker import wire
 from mcts_math.requests import Cell, CellStatus, Execute, Observation
 
-_MAX_LOSSES = 2  # of one state, its sandbox being well
-_MAX_DEATHS = 10  # of the sandbox; a sibling that means harm may have to do with it
+_MAX_LOSSES = 2  # of one state, by its own doing
+_MAX_DEATHS = 10  # of the sandbox under one step; a sibling that means harm may have to do with it
+_MAX_FAILURES = 10  # to have a sandbox at all
+_AUDIT_S = 0.5
 
 
 @dataclass(slots=True, eq=False)
@@ -53,6 +55,7 @@ class SandboxInterpreter:
         self._running = asyncio.Semaphore(self.limits.max_running)
         self._starting = asyncio.Lock()
         self._closed = False
+        self._audit_due = False
 
     async def __aenter__(self) -> SandboxInterpreter:
         """Starts."""
@@ -101,7 +104,7 @@ class SandboxInterpreter:
         """Runs one cell in the state that its history leaves.
 
         Raises:
-            InterpreterError: the sandbox keeps breaking down, through no fault of the snippet.
+            InterpreterError: no sandbox can be had, through no fault of a snippet.
         """
         if len(request.cell.code) > wire.MAX_CODE_BYTES // 4:
             return Observation("MemoryError: the code is too long", CellStatus.ERROR)
@@ -115,8 +118,8 @@ class SandboxInterpreter:
 
     async def _execute(self, session: _Session, request: Execute) -> Observation:
         rebuilt = False
-        num_losses = num_deaths = 0
-        while not session.released and num_losses < _MAX_LOSSES:
+        num_losses = num_deaths = num_failures = 0
+        while not session.released and num_losses < _MAX_LOSSES and num_deaths < _MAX_DEATHS:
             state = session.root
             try:
                 sandbox = await self._sandbox(session)
@@ -124,20 +127,22 @@ class SandboxInterpreter:
                 node, replayed = await self._node(session, sandbox, state)
                 rebuilt = rebuilt or replayed
                 result = await sandbox.step(node, request.cell)
+            except Tampered:
+                break
             except StateLost as lost:
                 self._store.drop(state)
-                if isinstance(lost, Tampered):
-                    break
-                if session.sandbox is not None and session.sandbox.alive:
+                if session.sandbox is None or not session.sandbox.owner_alive:
+                    num_failures += 1
+                    if num_failures == _MAX_FAILURES:
+                        raise InterpreterError(f"the interpreter keeps breaking down: {lost}") from lost
+                elif isinstance(lost, NoGreeting) or session.sandbox.alive:
                     num_losses += 1
                 else:
                     num_deaths += 1
-                    if num_deaths == _MAX_DEATHS:
-                        raise InterpreterError(f"the sandbox keeps breaking down: {lost}") from lost
                 continue
             self._keep(session, sandbox, state.child(request.cell), result)
             return Observation(result.text, result.status, result.seconds, rebuilt)
-        # The sandbox is well: it is this branch that is not, for what its own cells did.
+        # The machine is well: it is this branch that is not, or its question, for what its own cells did.
         return Observation(KILLED_TEXT, CellStatus.KILLED, rebuilt=rebuilt)
 
     async def release(self, session: str) -> None:
@@ -218,6 +223,18 @@ class SandboxInterpreter:
         else:
             state.void = False
             self._store.add(state, result.node, sandbox)
+            self._plan_audit()
+
+    def _plan_audit(self) -> None:
+        if not self._audit_due:
+            self._audit_due = True
+            asyncio.get_running_loop().call_later(_AUDIT_S, self._audit)
+
+    def _audit(self) -> None:
+        self._audit_due = False
+        self._store.audit()
+        if len(self._store):
+            self._plan_audit()
 
     def _put_away(self, session: _Session) -> None:
         sandbox, session.sandbox = session.sandbox, None

@@ -7,7 +7,7 @@ from enum import Enum
 
 from mcts_math.errors import InterpreterError
 from mcts_math.interpreter.options import Limits
-from mcts_math.interpreter.parent import Layers, Parent
+from mcts_math.interpreter.parent import Layers, Parent, require_platform
 from mcts_math.interpreter.sandbox import Sandbox
 from mcts_math.interpreter.steps import StateLost
 from mcts_math.requests import Cell
@@ -80,6 +80,7 @@ doors()
 
 async def probe(limits: Limits | None = None) -> Level:
     """Finds the best level by setting a sandbox up and knocking at its doors from inside."""
+    require_platform()
     limits = replace(limits or Limits(), num_parents=1)
     full = Layers(namespaces=True, landlock=True, seccomp=True)
     if await _fault(limits, full) is None:
@@ -118,6 +119,8 @@ async def _fault(limits: Limits, layers: Layers) -> str | None:
             for name, value in flags.items():
                 code = code.replace("{" + name + "}", str(value))
             result = await sandbox.step(sandbox.root, Cell(code))
+            if result.node is not None and result.node.start_ticks < 0:
+                raise InterpreterError("/proc does not show the sandbox's processes (mount it without hidepid=)")
         finally:
             sandbox.close()
     except (InterpreterError, StateLost) as error:

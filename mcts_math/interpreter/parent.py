@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import platform
+import select
 import site
 import socket
+import struct
 import subprocess
 import sys
 import sysconfig
@@ -22,6 +25,7 @@ from mcts_math.interpreter.worker import wire
 _WORKER = Path(__file__).parent / "worker" / "__main__.py"
 _START_TIMEOUT_S = 120.0
 _SANDBOX_TIMEOUT_S = 30.0
+_MAX_ASKING = 16  # one process forks them all: more would wait in its socket, each with two descriptors
 _NOBODY = 65534
 _ENVIRONMENT = {
     "PYTHONHASHSEED": "0",
@@ -77,6 +81,20 @@ def _open_to_all(path: str) -> bool:
     return all(part.stat().st_mode & 0o5 == 0o5 or (part != parts[0] and part.stat().st_mode & 1) for part in parts)
 
 
+def require_platform() -> None:
+    """Refuses machines whose system calls are not known here, before anything is started.
+
+    Raises:
+        InterpreterError: this is not 64-bit Linux on x86-64 or arm64.
+    """
+    system, machine, bits = platform.system(), platform.machine(), 8 * struct.calcsize("P")
+    if (system, bits) != ("Linux", 64) or machine not in ("x86_64", "aarch64"):
+        raise InterpreterError(
+            f"the interpreter can lock code in on 64-bit Linux on x86-64 or arm64 only; this is {bits}-bit {system} on "
+            f"{machine}. Run it in a Linux virtual machine or container."
+        )
+
+
 def rules_json(limits: Limits, layers: Layers, warm: bool) -> str:
     """The orders to a clean parent; see `worker.confine.Rules`."""
     path = search_path()
@@ -102,11 +120,12 @@ def rules_json(limits: Limits, layers: Layers, warm: bool) -> str:
 
 @dataclass(slots=True)
 class Connection:
-    """The host's two sockets to a new sandbox."""
+    """The host's two sockets to a new sandbox, and who made it."""
 
     control: socket.socket
     root: socket.socket
     supervisor_pid: int
+    owner: Parent
 
 
 class Parent:
@@ -114,6 +133,7 @@ class Parent:
 
     def __init__(self, process: subprocess.Popen[bytes], control: socket.socket, errors: IO[bytes]) -> None:
         self._process, self._control, self._errors = process, control, errors
+        self._asking = asyncio.Semaphore(_MAX_ASKING)
 
     @classmethod
     async def start(cls, limits: Limits, layers: Layers, warm: bool = True) -> Parent:
@@ -125,8 +145,9 @@ class Parent:
             warm: import `limits.modules`; a probe does without.
 
         Raises:
-            InterpreterError: with what the process said.
+            InterpreterError: with what the process said; or this is no machine for it.
         """
+        require_platform()
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         ours.setblocking(False)
         errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process
@@ -154,8 +175,8 @@ class Parent:
 
     @property
     def alive(self) -> bool:
-        """Whether the process runs."""
-        return self._process.poll() is None
+        """Whether the process runs. A dying one hangs up before the kernel has done with it and tells of its end."""
+        return self._process.poll() is None and not self._has_hung_up()
 
     @property
     def pid(self) -> int:
@@ -168,6 +189,10 @@ class Parent:
         Raises:
             InterpreterError: the kernel refused, or the process is gone.
         """
+        async with self._asking:
+            return await self._new_sandbox()
+
+    async def _new_sandbox(self) -> Connection:
         control, their_control = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         root, their_root = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         control.setblocking(False)
@@ -186,7 +211,14 @@ class Parent:
             if isinstance(error, OSError):
                 raise InterpreterError(f"a sandbox could not be set up: {error}") from error
             raise
-        return Connection(control, root, pid)
+        return Connection(control, root, pid, self)
+
+    def _has_hung_up(self) -> bool:
+        if self._control.fileno() < 0:  # closed by us
+            return True
+        poll = select.poll()
+        poll.register(self._control, 0)  # hang-ups are told unasked
+        return bool(poll.poll(0))
 
     async def close(self) -> None:
         """Ends the process, and with it all its sandboxes."""

@@ -13,11 +13,21 @@ import time
 from dataclasses import dataclass, replace
 
 from mcts_math.interpreter.options import Limits
-from mcts_math.interpreter.parent import Connection, receive_with_pid
-from mcts_math.interpreter.steps import HELLO_TIMEOUT_S, ProcessFacts, StateLost, Step, Tampered, TimeUp, hung_up, kill
+from mcts_math.interpreter.parent import Connection
+from mcts_math.interpreter.steps import (
+    HELLO_TIMEOUT_S,
+    NoGreeting,
+    ProcessFacts,
+    StateLost,
+    Step,
+    Tampered,
+    TimeUp,
+    kill,
+)
 from mcts_math.interpreter.worker import wire
 from mcts_math.requests import Cell, CellStatus
 
+_FORK_FAULTS, _FORK_CPU_TICKS = 256, 20  # many times what a fork takes: 1 MiB, 0.2 s
 _SEED_MASK = (1 << 64) - 1
 
 
@@ -28,14 +38,38 @@ class Node:
     Attributes:
         sock: our end of its socket.
         pid: its process id, as the kernel told it.
+        start_ticks: when the process started; -1 where it was gone before that could be asked.
         num_bytes: memory that it holds and no other state does, estimated from above.
         num_users: steps that are being forked from it; it must not be put away meanwhile.
+        max_faults, max_cpu_ticks: what a process that only waits and forks will not exceed; see `stands_still`.
     """
 
     sock: socket.socket
     pid: int
+    start_ticks: int = -1
     num_bytes: int = 0
     num_users: int = 0
+    max_faults: int = 0
+    max_cpu_ticks: int = 0
+
+    def note(self, facts: ProcessFacts) -> None:
+        """Takes what the kernel says when its cell is done."""
+        self.num_bytes, self.start_ticks = facts.num_private_bytes, facts.start_ticks
+        self.max_faults, self.max_cpu_ticks = facts.num_faults, facts.cpu_ticks
+        self.allow(0)
+
+    def allow(self, num_bytes: int) -> None:
+        """Allows it the work of reading an order of so many bytes and forking."""
+        self.max_faults += _FORK_FAULTS + num_bytes // 512
+        self.max_cpu_ticks += _FORK_CPU_TICKS
+
+    def stands_still(self) -> bool:
+        """Whether it has done no more than its orders need. One that says its cell is done, and goes on, has not."""
+        facts = ProcessFacts.read(self.pid)
+        if facts is None or facts.start_ticks != self.start_ticks:
+            return True  # it is gone: that costs nothing, and who needs it will notice
+        within = facts.num_faults <= self.max_faults and facts.cpu_ticks <= self.max_cpu_ticks
+        return within and facts.num_threads == 1
 
 
 class _Use:
@@ -80,11 +114,13 @@ class Sandbox:
     """
 
     def __init__(self, connection: Connection, limits: Limits, permits: bool) -> None:
-        self._control, self._supervisor_pid = connection.control, connection.supervisor_pid
+        self._control = connection.control
         self._limits, self._permits = limits, permits
         self.root = Node(connection.root, -1)
+        self._owner = connection.owner
+        self._pids = {connection.supervisor_pid}  # of all that are known: nodes, and steps that greeted
         self._nodes: dict[int, Node] = {}
-        self._silent: set[socket.socket] = set()
+        self._unwanted: set[Step] = set()  # ordered, given up, and yet to greet
         self._closed = False
 
     @property
@@ -99,6 +135,11 @@ class Sandbox:
         except OSError:
             return False
 
+    @property
+    def owner_alive(self) -> bool:
+        """Whether the clean parent that made it runs."""
+        return self._owner.alive
+
     async def step(self, parent: Node, cell: Cell) -> StepResult:
         """Runs a cell in a fork of a state.
 
@@ -110,7 +151,7 @@ class Sandbox:
         facts = ProcessFacts.read(busy.pid) if busy else None
         if busy is None or facts is None:
             return result
-        busy.num_bytes = facts.num_private_bytes
+        busy.note(facts)
         if facts.num_threads == 1:
             return result
         # Threads would go on in a state that should stand still; a fork takes none along.
@@ -123,6 +164,9 @@ class Sandbox:
         finally:
             self.discard(busy)
         if node is not None:
+            node_facts = ProcessFacts.read(node.pid)
+            if node_facts is not None:
+                node.note(node_facts)
             node.num_bytes = busy.num_bytes
         return replace(result, node=node)
 
@@ -131,24 +175,39 @@ class Sandbox:
         ours.setblocking(False)
         ours.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
         users = _Use(parent)
-        step = Step(ours, self._limits, users.end)
+        step = Step(ours, self._limits, lambda pid: self._admit(pid, users))
+        ordered = False
         result: StepResult | None = None
         try:
             with theirs:
                 await self._order(parent, cell, theirs)
+            ordered = True
             result = await self._result(step)
             return result
         finally:
-            users.end()
-            step.close()
-            if result is None or result.node is None:
-                self._stop(step)
+            if ordered and step.pid < 0 and step.done.cancelled() and not self._closed:
+                self._unwanted.add(step)
+                step.give_up(lambda how: self._end_unwanted(step, users, how))
+            else:
+                if ordered and step.pid < 0:
+                    self.close()  # no greeting will come: there may be a child that hides
+                users.end()
+                self._end(step, result is not None and result.node is not None)
+
+    def _admit(self, pid: int, users: _Use) -> None:
+        """Judges who greets: nobody may do so twice."""
+        users.end()
+        if pid in self._pids:
+            self.close()  # a state that greets in its child's place has been tampered with, and may hide the child
+            raise Tampered("a state greeted in its child's place")
+        self._pids.add(pid)
 
     async def _order(self, parent: Node, cell: Cell, theirs: socket.socket) -> None:
         """Tells a state to fork and run a cell."""
         code = wire.encode_code(cell.code)
         token = secrets.randbits(64)
         message = wire.COMMAND.pack(len(code), token, cell.seed & _SEED_MASK) + code
+        parent.allow(len(message))
         try:
             if self._permits:
                 self._control.send(wire.PERMIT + token.to_bytes(8, "little"))
@@ -160,10 +219,10 @@ class Sandbox:
         loop = asyncio.get_running_loop()
         try:
             await asyncio.wait_for(loop.sock_sendall(parent.sock, message[sent:]), HELLO_TIMEOUT_S)
-        except BaseException as error:  # half an order was given: nothing sensible can follow it
-            self._spoil(parent)
+        except BaseException as error:
+            self.close()  # half an order was given: nothing sensible can follow it, and its token is known
             if isinstance(error, (OSError, asyncio.TimeoutError)):
-                raise StateLost(f"the parent state does not listen: {error}") from error
+                raise NoGreeting(f"a state does not listen: {error}") from error
             raise
 
     async def _result(self, step: Step) -> StepResult:
@@ -172,10 +231,11 @@ class Sandbox:
             payload = await step.done
         except TimeUp:
             return StepResult(timeout_text(timeout_s), CellStatus.TIMEOUT, timeout_s, None)
+        except NoGreeting:
+            if not self.alive:
+                raise StateLost("the sandbox died") from None
+            raise
         seconds = time.monotonic() - step.started
-        if step.pid in self._nodes or step.pid == self._supervisor_pid:
-            self.close()  # a state that greets in its child's place has been tampered with, and may hide the child
-            raise Tampered("a state greeted in its child's place")
         if payload is None:
             if not self.alive:
                 raise StateLost("the sandbox died")
@@ -186,41 +246,28 @@ class Sandbox:
         node = self._nodes[step.pid] = Node(step.sock, step.pid)
         return StepResult(payload[1:].decode("utf-8", "replace"), status, seconds, node)
 
-    def _stop(self, step: Step) -> None:
-        """Ends a step that leaves no state, whatever it is doing."""
-        if step.pid < 0:
-            # It may be about to greet. From here on it can't: its hello fails, and it ends before it runs anything.
-            try:
-                step.sock.shutdown(socket.SHUT_RD)
-                _, step.pid = receive_with_pid(step.sock, wire.REPLY.size)
-            except OSError:
-                pass  # there was nothing to read
-        if step.pid > 0 and step.pid not in self._nodes:
-            kill(step.sock, step.pid)
-        elif not self._closed and not hung_up(step.sock):
-            # Somebody holds the other end and never said who: most likely the order is still on its way. If it is not
-            # dropped soon, the state that got it was tampered with, and nobody knows what it forked.
-            self._silent.add(step.sock)
-            asyncio.get_running_loop().call_later(HELLO_TIMEOUT_S, self._give_up_on, step.sock)
-            return
-        step.sock.close()
+    def _end(self, step: Step, stays: bool) -> None:
+        """Ends a step; where it leaves no state, whatever it is doing."""
+        if not stays:
+            step.kill()
+            self._pids.discard(step.pid)
+        step.close()
+        if not stays:
+            step.sock.close()
 
-    def _give_up_on(self, sock: socket.socket) -> None:
-        if sock in self._silent and not hung_up(sock):
+    def _end_unwanted(self, step: Step, users: _Use, how: BaseException | None) -> None:
+        """Ends a step that nobody waits for, once its child greeted. One that does not greet may hide."""
+        users.end()
+        self._unwanted.discard(step)
+        self._end(step, stays=False)
+        if not isinstance(how, TimeUp):
             self.close()
-        self._silent.discard(sock)
-        sock.close()
-
-    def _spoil(self, node: Node) -> None:
-        if node is self.root:
-            self.close()
-        else:
-            self.discard(node)
 
     def discard(self, node: Node) -> None:
         """Ends a state."""
         if self._nodes.pop(node.pid, None) is not None:
-            kill(node.sock, node.pid)
+            kill(node.pid, node.start_ticks)
+            self._pids.discard(node.pid)
         node.sock.close()
 
     def close(self) -> None:
@@ -229,8 +276,11 @@ class Sandbox:
             return
         self._closed = True
         self._control.close()
-        for sock in (*self._silent, *(node.sock for node in self._nodes.values())):
-            sock.close()
-        self._silent.clear()
+        for step in self._unwanted:
+            step.close()
+            step.sock.close()
+        for node in self._nodes.values():
+            node.sock.close()
+        self._unwanted.clear()
         self._nodes.clear()
         self.root.sock.close()

@@ -9,7 +9,7 @@ import hashlib
 import math
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 from mcts_math.requests import (
     Cell,
@@ -21,6 +21,7 @@ from mcts_math.requests import (
     Generate,
     Generation,
     Observation,
+    Prompt,
     Reply,
     Request,
     Sample,
@@ -28,6 +29,11 @@ from mcts_math.requests import (
 )
 from mcts_math.step import Draft, Outcome, Step, StepFormat
 from mcts_math.tree import Node, Tree
+
+T = TypeVar("T")
+
+Asking: TypeAlias = Generator[Sequence[Request], Sequence[Reply], T]
+"""Part of a search: asks, and returns what it found."""
 
 Search: TypeAlias = Generator[Sequence[Request], Sequence[Reply], None]
 """A search works on the tree that it was given; where it is stopped, the tree is what it was at the last request."""
@@ -55,7 +61,7 @@ class Expansion:
     remove_duplicate: bool = False
     check_answers: bool = False
 
-    def prompt(self, tree: Tree, node: Node) -> str:
+    def prompt(self, tree: Tree, node: Node) -> Prompt:
         return self.format.prompt(tree.task.question, tree.steps(node))
 
     def generate(self, tree: Tree, node: Node, num_samples: int, want_value: bool = False) -> Generate:
@@ -68,35 +74,41 @@ class Expansion:
         return Evaluate(self.prompt(tree, node), tree.task.id)
 
 
-def derive_seed(run_seed: int, task_id: str, node_id: int) -> int:
-    """A seed in [0, 2**62) that depends on these three alone."""
-    key = f"{run_seed}\x1f{node_id}\x1f{task_id}".encode("utf-8", "surrogatepass")
+def derive_seed(run_seed: int, task_id: str, place: int | str) -> int:
+    """A seed in [0, 2**62) that depends on these three alone. `place` is a node's id, or some other name."""
+    key = f"{run_seed}\x1f{place}\x1f{task_id}".encode("utf-8", "surrogatepass")
     return int.from_bytes(hashlib.blake2b(key, digest_size=8).digest(), "big") >> 2
 
 
 def grow(
-    expansion: Expansion, tree: Tree, node: Node, generation: Generation
-) -> Generator[Sequence[Request], Sequence[Reply], list[Node]]:
-    """Adds a child for every sample, running its code and checking its answer; returns the new nodes."""
+    expansion: Expansion, tree: Tree, node: Node, generation: Generation, places: Sequence[str] | None = None
+) -> Asking[list[Node]]:
+    """Adds a child for every sample, running its code and checking its answer; returns the new nodes.
+
+    Args:
+        expansion: how.
+        tree, node: where.
+        generation: the samples.
+        places: for every sample a name that seeds its code; None: the ids of the new nodes.
+    """
     samples = _distinct(generation.samples) if expansion.remove_duplicate else list(generation.samples)
     drafts = [expansion.format.read(sample.text) for sample in samples]
     first_id = len(tree.nodes)
-    cells = [
-        None if draft.code is None else Cell(draft.code, derive_seed(expansion.run_seed, tree.task.id, first_id + i))
-        for i, draft in enumerate(drafts)
+    seeds = [
+        derive_seed(expansion.run_seed, tree.task.id, first_id + i if places is None else places[i])
+        for i in range(len(samples))
     ]
+    cells = [None if draft.code is None else Cell(draft.code, seed) for draft, seed in zip(drafts, seeds, strict=True)]
     observations = yield from _run(tree, node, cells)
     verdicts = yield from _judge(expansion, tree, drafts)
-    failed_before = _failed_in_a_row(tree, node)
+    before = tree.turn(node)
     return [
-        tree.add_child(node, _step(expansion, node, failed_before, *parts), prior=_prior(parts[0]))
+        tree.add_child(node, _step(expansion, before, *parts), prior=_prior(parts[0]))
         for parts in zip(samples, drafts, cells, observations, verdicts, strict=True)
     ]
 
 
-def score(
-    expansion: Expansion, tree: Tree, nodes: Sequence[Node]
-) -> Generator[Sequence[Request], Sequence[Reply], list[float | None]]:
+def score(expansion: Expansion, tree: Tree, nodes: Sequence[Node]) -> Asking[list[float | None]]:
     """The value of every node; None where its prompt does not fit the context."""
     if not nodes:
         return []
@@ -115,9 +127,7 @@ def _distinct(samples: Sequence[Sample]) -> list[Sample]:
     return list(first.values())
 
 
-def _run(
-    tree: Tree, node: Node, cells: Sequence[Cell | None]
-) -> Generator[Sequence[Request], Sequence[Reply], list[Observation | None]]:
+def _run(tree: Tree, node: Node, cells: Sequence[Cell | None]) -> Asking[list[Observation | None]]:
     wanted = [cell for cell in cells if cell is not None]
     if not wanted:
         return [None] * len(cells)
@@ -131,9 +141,7 @@ def _run(
     return observations
 
 
-def _judge(
-    expansion: Expansion, tree: Tree, drafts: Sequence[Draft]
-) -> Generator[Sequence[Request], Sequence[Reply], list[bool | None]]:
+def _judge(expansion: Expansion, tree: Tree, drafts: Sequence[Draft]) -> Asking[list[bool | None]]:
     answers = [draft.answer for draft in drafts if draft.answer is not None]
     if not expansion.check_answers or not answers:
         return [None] * len(drafts)
@@ -143,8 +151,7 @@ def _judge(
 
 def _step(
     expansion: Expansion,
-    parent: Node,
-    failed_before: int,
+    before: Sequence[Step],
     sample: Sample,
     draft: Draft,
     cell: Cell | None,
@@ -154,15 +161,16 @@ def _step(
     if cell is None or observation is None:
         return Step(
             text=expansion.format.finished(draft),
-            outcome=Outcome.UNPARSABLE if draft.answer is None else Outcome.ANSWER,
+            outcome=_final_outcome(draft),
             answer=draft.answer,
             logprob=sample.logprob,
             num_tokens=sample.num_tokens,
             correct=correct,
         )
     failed = observation.status is not CellStatus.OK
-    too_many = expansion.errors_threshold is not None and failed and failed_before + 1 > expansion.errors_threshold
-    too_deep = parent.depth + 1 > expansion.max_depth
+    threshold = expansion.errors_threshold
+    too_many = threshold is not None and failed and _failed_in_a_row(before) + 1 > threshold
+    too_deep = len(before) + 1 > expansion.max_depth
     return Step(
         text=expansion.format.observed(draft, observation.text),
         outcome=Outcome.TOO_MANY_ERRORS if too_many else Outcome.TOO_DEEP if too_deep else Outcome.CONTINUE,
@@ -175,10 +183,16 @@ def _step(
     )
 
 
-def _failed_in_a_row(tree: Tree, node: Node) -> int:
-    """Code steps that failed one after another, up to and with `node`."""
+def _final_outcome(draft: Draft) -> Outcome:
+    if draft.answer is not None:
+        return Outcome.ANSWER
+    return Outcome.REPLY if draft.whole else Outcome.UNPARSABLE
+
+
+def _failed_in_a_row(steps: Sequence[Step]) -> int:
+    """Code steps that failed one after another, up to the last."""
     count = 0
-    for step in reversed(tree.steps(node)):
+    for step in reversed(steps):
         if not step.failed:
             break
         count += 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from mcts_math.requests import Generation
 from mcts_math.search.expand import Expansion, Search, grow
+from mcts_math.step import Outcome
 from mcts_math.tree import Tree
 
 
@@ -17,5 +18,5 @@ def react(tree: Tree, expansion: Expansion) -> Search:
             tree.close(node)
             return
         (node,) = yield from grow(expansion, tree, node, generation)
-    if node.answer is not None:
+    if node.answer is not None or (node.step is not None and node.step.outcome is Outcome.REPLY):
         tree.solutions = [node.id]

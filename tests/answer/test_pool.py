@@ -6,6 +6,7 @@ import asyncio
 import os
 import resource
 import signal
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -146,6 +147,31 @@ def test_hostile_texts_from_threads(pool: CheckerPool, tmp_path: Path) -> None:
     assert slowest[0] < 10  # four threads share two workers and their limit of 2 s
     assert not Path("pwned").exists()
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100_000
+
+
+def _children() -> set[int]:
+    tasks = Path("/proc/self/task").glob("*/children")
+    return {int(pid) for task in tasks for pid in task.read_text().split()}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="finds the worker in /proc")
+def test_a_heavy_pair_costs_its_neighbours_nothing() -> None:
+    light = [(f"x+{i}", f"{i}+x") for i in range(60)]
+    known = _children()
+    with CheckerPool(num_workers=1, limit_s=5) as pool:
+        assert pool.check("x+y", "y+x").equal  # the worker has started
+        (worker,) = _children() - known
+        os.kill(worker, signal.SIGSTOP)  # whatever it gets now takes for ever
+        heavy = pool.submit("x+z", "z+x")
+        assert all(verdict.equal for verdict in pool.check_many(light))
+        assert not heavy.done()  # they did not wait for it, though the pool has but one worker
+        assert heavy.result().status is Status.TIMEOUT
+
+
+def test_a_pool_closed_beside_a_heavy_pair_answers_all() -> None:
+    with CheckerPool(num_workers=1, limit_s=1) as pool:
+        futures = [pool.submit(SLOW, SLOW + "+3-3"), *(pool.submit(f"x+{i}", f"{i}+x") for i in range(20))]
+    assert all(future.result(timeout=0).equal for future in futures[1:])
 
 
 def test_memory_limit() -> None:

@@ -1,34 +1,34 @@
-"""The engines that the conformance suite runs on. Another engine joins by one more entry in ENGINES."""
+"""Engines that the tests of this folder share."""
 
 from __future__ import annotations
 
 import asyncio
+import importlib.util
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TypeAlias
 
 import pytest
 import torch
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from tiny_models import FAMILIES, Reference, Served, make_checkpoint
+from engines import ENGINES, SERVES
+from tiny_models import Served, make_checkpoint
 
-from mcts_math.engine.hf import HFEngine
+Kept: TypeAlias = Callable[[str], Served]
 
 # Tiny models gain nothing from threads, and on a busy machine lose much by waiting for each other.
 torch.set_num_threads(1)
 
 
-def load_hf(folder: Path, **limits: int) -> HFEngine:
-    return HFEngine.load(folder, need_value=True, device="cpu", **limits)
+def require(engine: str) -> None:
+    if engine in ("vllm", "openai") and importlib.util.find_spec("vllm") is None:
+        pytest.skip("vLLM is not installed (bash scripts/test.sh installs it)")
 
 
-ENGINES: dict[str, Callable[..., Any]] = {"hf": load_hf}
-
-
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     """Family -> folder of its checkpoint, made once."""
     made: dict[str, Path] = {}
@@ -42,23 +42,38 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path
 
 
 @pytest.fixture(
-    scope="session", params=[f"{engine}-{family}" for engine in ENGINES for family in FAMILIES], ids=lambda name: name
+    scope="package",
+    params=[f"{engine}-{family}" for engine, families in SERVES.items() for family in families],
+    ids=lambda name: name,
 )
-def served(request: pytest.FixtureRequest, checkpoint: Callable[[str], Path]) -> Iterator[Served]:
+def served(request: pytest.FixtureRequest, checkpoint: Callable[[str], Path], kept: Kept) -> Iterator[Served]:
     engine, _, family = request.param.partition("-")
-    yield from _serve(engine, checkpoint(family))
+    if family == "llama":
+        yield kept(engine)
+        return
+    require(engine)
+    served = ENGINES[engine](checkpoint(family))
+    yield served
+    asyncio.run(served.engine.close())
 
 
-@pytest.fixture(scope="session", params=list(ENGINES))
-def llama(request: pytest.FixtureRequest, checkpoint: Callable[[str], Path]) -> Iterator[Served]:
+@pytest.fixture(scope="package", params=list(ENGINES))
+def llama(request: pytest.FixtureRequest, kept: Kept) -> Served:
     """One family, for what does not depend on the architecture."""
-    yield from _serve(request.param, checkpoint("llama"))
+    return kept(request.param)
 
 
-def _serve(engine: str, folder: Path) -> Iterator[Served]:
-    def load(**limits: int) -> Any:
-        return ENGINES[engine](folder, **limits)
+@pytest.fixture(scope="package")
+def kept(checkpoint: Callable[[str], Path]) -> Iterator[Kept]:
+    """Engine -> the one that serves llama, kept until the end."""
+    made: dict[str, Served] = {}
 
-    loaded = load()
-    yield Served(folder, loaded, Reference(folder), load)
-    asyncio.run(loaded.close())
+    def get(engine: str) -> Served:
+        require(engine)
+        if engine not in made:
+            made[engine] = ENGINES[engine](checkpoint("llama"))
+        return made[engine]
+
+    yield get
+    for served in made.values():
+        asyncio.run(served.engine.close())

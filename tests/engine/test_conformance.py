@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import pytest
 from tiny_models import CONTEXT, Served
 
+from mcts_math.engine.hf import HFEngine
 from mcts_math.errors import EngineError
 from mcts_math.requests import Evaluate, Generate, Generation, Policy, Sampling, ValueModel
 
@@ -66,7 +67,7 @@ def test_no_value_where_none_is_wanted(llama: Served) -> None:
 def test_greedy_is_what_generate_writes(served: Served) -> None:
     replies = run(ask(served, *(Generate(prompt, 2, Sampling(0.0, max_tokens=30), 0) for prompt in PROMPTS)))
     for prompt, reply in zip(PROMPTS, replies, strict=True):
-        assert [sample.text for sample in reply.samples] == [served.reference.greedy(prompt, 30)] * 2
+        assert [sample.text for sample in reply.samples] == [served.reference.greedy(prompt, 30, served.never)] * 2
 
 
 def test_a_sample_is_the_same_alone_and_in_company(served: Served) -> None:
@@ -185,7 +186,7 @@ def test_a_cancelled_request_frees_its_place(llama: Served) -> None:
         for task in tasks:
             task.cancel()
         results = await asyncio.gather(*tasks, return_exceptions=True)
-        assert sum(isinstance(result, asyncio.CancelledError) for result in results) > 250
+        assert sum(isinstance(result, asyncio.CancelledError) for result in results) > 100
         reply = await asyncio.wait_for(engine.generate(Generate("y", 4, WARM, 0)), timeout=5)
         assert len(reply.samples) == 4
         await engine.close()
@@ -195,7 +196,7 @@ def test_a_cancelled_request_frees_its_place(llama: Served) -> None:
 
 def test_close_fails_what_waits_and_what_comes_later(llama: Served) -> None:
     async def scene() -> None:
-        engine = llama.load(max_batch_size=2)
+        engine = llama.load()
         tasks = [
             asyncio.ensure_future(engine.generate(Generate("x", 2, Sampling(1.0, max_tokens=100), seed)))
             for seed in range(200)
@@ -236,16 +237,23 @@ def test_a_longer_prompt_takes_up_where_the_shorter_one_ended(served: Served) ->
             prompt += reply.samples[1].text[:9] + "\n= so\n"
         return replies
 
-    async def scene() -> tuple[list[Generation], list[Generation]]:
+    async def without_cache() -> list[Generation]:
         fresh = served.load(prefix_cache_tokens=0)
-        without = await grow(fresh)
+        replies = await grow(fresh)
         await fresh.close()
-        return await grow(served.engine), without
+        return replies
 
-    cached, plain = run(scene())
-    for number, (a, b) in enumerate(zip(cached, plain, strict=True)):
-        assert [s.text for s in a.samples] == [s.text for s in b.samples]
-        assert a.value == pytest.approx(b.value, abs=1e-5)
-        assert b.num_cached_tokens == 0
-        if number:  # all but what was appended, and the token whose logits are wanted
-            assert a.num_prompt_tokens - 8 <= a.num_cached_tokens < a.num_prompt_tokens
+    prompt = "Solve: 2x = 6.\n"
+    for number, reply in enumerate(cached := run(grow(served.engine))):
+        assert reply.value == pytest.approx(served.reference.value(prompt), abs=1e-5)
+        for sample in reply.samples:
+            written = sample.text + ("</s>" if sample.finish == "stop" else "")
+            assert sample.logprob == pytest.approx(served.reference.logprob(prompt, written), abs=2e-4)
+        if number and served.cache_block:  # all but what was appended, and the token whose logits are wanted
+            most = reply.num_prompt_tokens - 8 - (served.cache_block - 1)
+            assert most <= reply.num_cached_tokens < reply.num_prompt_tokens
+        prompt += reply.samples[1].text[:9] + "\n= so\n"
+    if isinstance(served.engine, HFEngine):  # the one whose cache can be switched off
+        for a, b in zip(cached, run(without_cache()), strict=True):
+            assert [s.text for s in a.samples] == [s.text for s in b.samples]
+            assert b.num_cached_tokens == 0

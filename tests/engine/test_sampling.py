@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from mcts_math.engine.sampling import BatchSampling, UniformStream
+from mcts_math.engine.sampling import BatchSampling, UniformStream, _nucleus, _top_k_top_p
 from mcts_math.requests import Sampling
 
 CPU = torch.device("cpu")
@@ -48,6 +48,19 @@ def test_rows_of_a_batch_are_sampled_each_in_its_way() -> None:
         alone, logprob = BatchSampling([way], CPU).draw(LOGITS[None], numbers[:1])
         assert (alone.item(), logprob.item()) == (together[i].item(), logprobs[i].item())
     assert torch.allclose(logprobs, LOGITS.log_softmax(dim=0)[together])
+
+
+@pytest.mark.parametrize("spread", [0.01, 1.0, 8.0])
+@pytest.mark.parametrize("top_p", [0.001, 0.5, 0.95, 0.9999])
+def test_a_nucleus_is_found_without_sorting_all(spread: float, top_p: float) -> None:
+    """The tokens kept by the short way are those of a full sort, but where rounding decides about the last one."""
+    logits = torch.randn(20, 3000, generator=torch.Generator().manual_seed(0)) * spread
+    limits = torch.full((20, 1), 3000), torch.full((20, 1), top_p)
+    short, full = _nucleus(logits, limits[1]), _top_k_top_p(logits, *limits)
+    assert int((short.isinf() != full.isinf()).sum(dim=1).max()) <= 1
+    kept = ~short.isinf() & ~full.isinf()
+    assert torch.equal(short[kept], full[kept])
+    assert bool(kept.any(dim=1).all())
 
 
 def test_half_precision_logits_give_float32_log_probabilities() -> None:

@@ -6,7 +6,7 @@ be checked from outside, log-probabilities included.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ COMMON: dict[str, Any] = {
     "num_hidden_layers": 2,
     "num_attention_heads": 4,
     "num_key_value_heads": 2,
+    "head_dim": 32,  # the least that vLLM knows on a CPU
     "max_position_embeddings": CONTEXT,
     "initializer_range": 0.3,
     "bos_token_id": 0,
@@ -35,9 +36,12 @@ COMMON: dict[str, Any] = {
 }
 FAMILIES: dict[str, dict[str, Any]] = {
     "llama": {},
-    "qwen3": {"head_dim": 16, "tie_word_embeddings": True},
+    "qwen3": {"tie_word_embeddings": True},
     "mistral": {"sliding_window": 16},
-    "gemma2": {"head_dim": 16, "sliding_window": 16},
+    "gemma2": {"sliding_window": 16},
+}
+PADDED: dict[str, dict[str, Any]] = {
+    "granite": {"vocab_size": len(CHARACTERS) + 3 + 29, "hidden_size": 128, "initializer_range": 0.15}
 }
 
 
@@ -55,14 +59,31 @@ def character_tokenizer() -> PreTrainedTokenizerFast:
 def make_checkpoint(folder: Path, family: str, *, head: bool = True, **changes: Any) -> Path:
     """Writes a random model of a family, its tokenizer and a value head."""
     torch.manual_seed(0)
-    config = AutoConfig.for_model(family, **{**COMMON, **FAMILIES[family], **changes})
+    config = AutoConfig.for_model(family, **{**COMMON, **(FAMILIES | PADDED)[family], **changes})
     model = AutoModelForCausalLM.from_config(config)
+    if config.vocab_size > COMMON["vocab_size"]:
+        hide_padding(model)
     model.config.value_model = head
     model.save_pretrained(folder)
     character_tokenizer().save_pretrained(folder)
     if head:
         save_value_head(fresh_value_head(config.hidden_size, initializer_range=0.3, seed=1), folder)
     return folder
+
+
+@torch.no_grad()
+def hide_padding(model: Any) -> None:
+    """Makes sure that the rows of the vocabulary that belong to no token are not written, as training would.
+
+    One dimension of the hidden state is kept positive, and those rows have a large negative weight on it.
+    """
+    model.model.embed_tokens.weight[:, 0] = 1.0
+    for layer in model.model.layers:
+        layer.self_attn.o_proj.weight[0] = 0.0
+        layer.mlp.down_proj.weight[0] = 0.0
+    padding = model.lm_head.weight[COMMON["vocab_size"] :]
+    padding.zero_()
+    padding[:, 0] = -1000.0
 
 
 class Reference:
@@ -95,11 +116,15 @@ class Reference:
         logprobs = self.model(ids).logits[0].float().log_softmax(dim=-1)
         return float(logprobs[start - 1 : -1].gather(1, ids[0, start:, None]).sum())
 
-    def greedy(self, prompt: str, max_tokens: int) -> str:
-        """What `generate` writes."""
+    def greedy(self, prompt: str, max_tokens: int, never: Sequence[int] = ()) -> str:
+        """What `generate` writes; tokens of `never` are left out."""
         ids = torch.tensor([self.encode(prompt)])
         output = self.model.generate(
-            ids, attention_mask=torch.ones_like(ids), do_sample=False, max_new_tokens=max_tokens
+            ids,
+            attention_mask=torch.ones_like(ids),
+            do_sample=False,
+            max_new_tokens=max_tokens,
+            suppress_tokens=list(never) or None,
         )
         written = output[0, ids.shape[1] :].tolist()
         return str(self.tokenizer.decode([token for token in written if token != self.tokenizer.eos_token_id]))
@@ -113,3 +138,5 @@ class Served:
     engine: Any
     reference: Reference
     load: Callable[..., Any]  # loads one more engine on the same checkpoint, with other limits
+    never: tuple[int, ...] = ()  # tokens that the engine never writes
+    cache_block: int = 1  # tokens; the prefix cache keeps multiples of it; 0: perhaps nothing

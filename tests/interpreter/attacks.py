@@ -151,9 +151,9 @@ PROCESSES = [
     Attack(
         "processes",
         "processes: use the harness's own fork",
-        "import sys\nf = sys._getframe()\nwhile 'kernel' not in f.f_globals: f = f.f_back\n"
+        "import sys\nf = sys._getframe()\nwhile 'fork' not in f.f_globals: f = f.f_back\n"
         "order = next(v for v in f.f_locals.values() if type(v).__name__ == 'Order')\n"
-        "f.f_globals['kernel'].clone(0x8000, order.token)",
+        "f.f_globals['fork'].node(0x8000, order.token, 63)",
         DENIED,
     ),
     Attack(
@@ -343,9 +343,6 @@ HARNESS = [
         "f.f_globals['wire'].REPLY = None",
         break_exit="import sys, os\nf = sys._getframe()\nwhile 'wire' not in f.f_globals: f = f.f_back\n"
         "os._exit = lambda c: None\nf.f_globals['wire'].REPLY = None",
-        gift="import os, socket, array, struct\ns = socket.socket(fileno=63)\n"
-        "fds = array.array('i', [os.open('/dev/null', os.O_RDONLY) for _ in range(20)])\n"
-        "s.sendmsg([struct.pack('<BI', 2, 10**6)], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, fds)])\nwhile True: pass",
     ),
     *_many("harness", LATE, half="import os\nos.write(63, b'\\x02\\x05')\nwhile True: pass"),
     *_many(
@@ -411,20 +408,20 @@ STATE = [
         "import sys\nsys.setrecursionlimit(30)",
     )),
     Attack("state", "state: a state that can't fork", "7", DEAD, (
-        "import sys\nf = sys._getframe()\nwhile 'kernel' not in f.f_globals: f = f.f_back\n"
-        "f.f_globals['kernel'].clone = lambda *a: 1 / 0",
+        "import sys\nf = sys._getframe()\nwhile 'fork' not in f.f_globals: f = f.f_back\n"
+        "f.f_globals['fork'].node = lambda *a: 1 / 0",
     )),
-    # Seen once in many runs to end in "ok|7": its own text, of its own branch, which it may spoil anyway.
-    Attack("state", "state: a state that greets in its child's place", "7", rf"{DEAD}|ok\|7", (
-        "import sys\nf = sys._getframe()\nwhile 'kernel' not in f.f_globals: f = f.f_back\n"
-        "f.f_globals['kernel'].clone = lambda *a: 0",
+    Attack("state", "state: a state that greets in its child's place", "7", DEAD, (
+        "import os, struct, sys\nf = sys._getframe()\nwhile 'fork' not in f.f_globals: f = f.f_back\n"
+        "def pretend(flags, token, fd):\n    os.dup2(fd, 63)\n    os.write(63, struct.pack('<BI', 1, 0))\n    return 0\n"
+        "f.f_globals['fork'].node = pretend",
     )),
     Attack("state", "state: a state that forges for its child", "7", r"killed\|.*|ok\|(7|forged)", (
-        "import os, struct, sys\nf = sys._getframe()\nwhile 'kernel' not in f.f_globals: f = f.f_back\n"
-        "k = f.f_globals['kernel']\nreal = k.clone\ndef clone(*a):\n    pid = real(*a)\n"
+        "import os, struct, sys\nf = sys._getframe()\nwhile 'fork' not in f.f_globals: f = f.f_back\n"
+        "k = f.f_globals['fork']\nreal = k.node\ndef node(*a):\n    pid = real(*a)\n"
         "    if pid:\n        for fd in range(3, 63):\n"
         "            try: os.write(fd, struct.pack('<BI', 1, 0) + struct.pack('<BI', 2, 7) + b'oforged')\n"
-        "            except OSError: pass\n    return pid\nk.clone = clone",
+        "            except OSError: pass\n    return pid\nk.node = node",
     )),
 ]  # fmt: skip
 
@@ -461,7 +458,24 @@ SYSTEM_CALLS = {
     "vhangup": "153", "sync": "162", "timer_create": "222, 0, 0, 0", "signalfd": "289, 63, 0, 8, 0", "splice": "275, 0, 0, 0, 0, 0, 0",
     "landlock": "446, 3, 0", "set_mempolicy": "238, 0, 0, 0", "migrate_pages": "256, 0, 0, 0, 0", "move_pages": "279, 1, 0, 0, 0, 0, 0",
     "x32 kill": "0x40000000 + 62, 1, 9", "x32 fork": "0x40000000 + 57", "arch_prctl": "158, 0x1002, 0",
-    "mseal": "462, 0, 0, 0", "unknown": "9999",
+    "process_mrelease": "448, 3, 0", "openat2": "437, -100, 0, 0, 24", "mount_setattr": "442, -1, 0, 0, 0, 0",
+    "move_mount": "429, -1, 0, -1, 0, 0", "fsmount": "432, 3, 0, 0", "io_uring_enter": "426, 3, 1, 0, 0, 0, 0",
+    "io_uring_register": "427, 3, 0, 0, 0", "io_setup": "206, 1, 0", "io_submit": "209, 0, 0, 0", "vmsplice": "278, 3, 0, 0, 0",
+    "tee": "276, 3, 3, 1, 0", "sendfile": "40, 63, 3, 0, 1", "copy_file_range": "326, 3, 0, 3, 0, 1, 0", "mknodat": "259, -100, 0, 0, 0",
+    "linkat": "265, -100, 0, -100, 0, 0", "symlinkat": "266, 0, -100, 0", "renameat2": "316, -100, 0, -100, 0, 0",
+    "fchmodat2": "452, -100, 0, 0, 0", "futex_waitv": "449, 0, 0, 0, 0, 0", "map_shadow_stack": "453, 0, 4096, 0",
+    "statmount": "457, 0, 0, 0, 0", "listmount": "458, 0, 0, 0, 0", "lsm_set_self_attr": "460, 0, 0, 0, 0", "pkey_alloc": "330, 0, 0",
+    "pkey_mprotect": "329, 0, 0, 0, 0", "remap_file_pages": "216, 0, 0, 0, 0, 0", "shmat": "30, 0, 0, 0", "mbind": "237, 0, 0, 0, 0, 0, 0",
+    "sched_setattr": "314, 0, 0, 0", "sched_setparam": "142, 0, 0", "syncfs": "306, 63", "flock": "73, 63, 1",
+    "timerfd_create": "283, 1, 0", "inotify_init1": "294, 0", "fanotify_mark": "301, 3, 0, 0, 0, 0", "recvmmsg": "299, 63, 0, 0, 0, 0",
+    "landlock_create_ruleset": "444, 0, 0, 0", "landlock_add_rule": "445, 3, 1, 0, 0", "set_thread_area": "205, 0",
+    "prctl set_mm": "157, 35, 1, 0, 0, 0", "prctl set_syscall_user_dispatch": "157, 59, 1, 0, 0, 0", "prctl speculation": "157, 53, 0, 0, 0, 0",
+    "prctl keep capabilities": "157, 8, 1", "prctl ptracer": "157, 0x59616d61, -1", "prctl set_vma": "157, 0x53564d41, 0, 0, 0, 0",
+    "fcntl F_SETPIPE_SZ": "72, 63, 1031, 1048576", "fcntl F_SETLEASE": "72, 63, 1024, 1", "fcntl F_ADD_SEALS": "72, 63, 1033, 0",
+    "fcntl F_SETLK": "72, 63, 6, 0", "ioctl FIOASYNC": "16, 63, 0x5452, 0", "ioctl TIOCSCTTY": "16, 0, 0x540E, 0",
+    "socketpair netlink": "53, 16, 3, 0, 0", "socketpair datagram": "53, 1, 2, 0, 0", "socketpair seqpacket": "53, 1, 5, 0, 0",
+    "mmap shared validate": "9, 0, 4096, 3, 0x23, -1, 0", "mmap droppable": "9, 0, 4096, 3, 0x28, -1, 0", "rt_sigqueueinfo self": "129, 1, 19, 0",
+    "vfork high": "(1 << 32) + 58", "pidfd_send_signal 0": "424, 0, 0, 0, 0", "mseal": "462, 0, 0, 0", "unknown": "9999",
 }  # fmt: skip
 
 SYSTEM = [
@@ -506,4 +520,163 @@ SYSTEM = [
     ),
 ]
 
-ATTACKS = [*TIME, *MEMORY, *PROCESSES, *EXIT, *OUTPUT, *FILES, *NETWORK, *HARNESS, *STATE, *SYSTEM]
+_RAW = (
+    _CALLS
+    + "libc.syscall.restype = ctypes.c_long\ndef call(*a):\n    ctypes.set_errno(0)\n"
+    + ("    return libc.syscall(*(ctypes.c_long(x) for x in a)), ctypes.get_errno()\n")
+)
+_IMAGE = (
+    _CALLS + "where = ctypes.pythonapi.Py_GetCopyright\nwhere.restype = ctypes.c_void_p\nat = where()\n"
+    "page = at // 4096 * 4096\nlibc.mprotect.argtypes = libc.madvise.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]\n"
+    "libc.mremap.restype = ctypes.c_void_p\n"
+)
+_CREDENTIALS = "import os, socket, struct\ns = socket.socket(fileno=63)\n"
+
+MORE = [
+    *_many(
+        "image",
+        r"ok\|7",
+        overwrite_a_library=_IMAGE + "libc.mprotect(page, 4096, 7)\nctypes.memset(at, 88, 20)\n7",
+        patch_sympy="import sympy\nsympy.Integer.__add__ = lambda a, b: 0\nsympy.core.cache.clear_cache()\n7",
+        poison_sympy="import sympy\nsympy.core.numbers.Integer._mpf_ = None\nsympy.Integer.__new__ = None\n7",
+        patch_numpy="import numpy\nnumpy.add = numpy.array = None\nnumpy.random.seed = lambda *a: 1 / 0\n7",
+        no_sympy="import sys\nsys.modules['sympy'] = sys.modules['numpy'] = None\n7",
+        forget_pages=_IMAGE + "libc.madvise(page, 4096, 4)\n7",
+        patch_ctypes="import ctypes\nctypes.CDLL = ctypes.pythonapi = None\n7",
+        import_hook="import builtins\nbuiltins.__import__ = lambda *a: 1 / 0\n7",
+    ),
+    *_many(
+        "image",
+        r"ok\|-1",
+        punch_a_hole=_IMAGE + "libc.madvise(page, 4096, 9)",
+        duplicate_shared=_IMAGE + "libc.mremap.restype = ctypes.c_long\nlibc.mremap(ctypes.c_void_p(page), ctypes.c_size_t(0), ctypes.c_size_t(4096), 1)",
+        poison_memory=_IMAGE + "libc.madvise(page, 4096, 100)",
+        offline_memory=_IMAGE + "libc.madvise(page, 4096, 101)",
+    ),
+    *_many(
+        "image",
+        rf"{DEAD}|{LATE}|ok\|7",
+        forget_library=_IMAGE + "libc.madvise(page - (1 << 24), 1 << 25, 4)\n7",
+        unmap_everything=_IMAGE + "libc.munmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t]\nlibc.munmap(page - (1 << 22), 1 << 23)\n7",
+        merge_with_others=_IMAGE + "libc.madvise(page, 4096, 12)\n7",
+    ),
+    *_many(
+        "descriptors",
+        DENIED,
+        gift="import os, socket, array, struct\ns = socket.socket(fileno=63)\n"
+        "fds = array.array('i', [os.open('/dev/null', os.O_RDONLY) for _ in range(20)])\n"
+        "s.sendmsg([struct.pack('<BI', 2, 10**6)], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, fds)])",
+        in_flight="import array, os, socket\nfor _ in range(500):\n    a, b = socket.socketpair()\n"
+        "    a.sendmsg([b'x'], [(1, 1, array.array('i', [a.fileno(), b.fileno()] * 10))])",
+    ),
+    *_many(
+        "credentials",
+        DENIED,
+        pid=_CREDENTIALS + "s.sendmsg([b'x'], [(1, 2, struct.pack('3i', 1, os.getuid(), os.getgid()))])",
+        parent=_CREDENTIALS + "s.sendmsg([b'x'], [(1, 2, struct.pack('3i', os.getppid() or 1, os.getuid(), os.getgid()))])",
+        uid=_CREDENTIALS + "s.sendmsg([b'x'], [(1, 2, struct.pack('3i', os.getpid(), os.getuid() + 1, os.getgid()))])",
+    ),
+    *_many(
+        "forks",
+        r"ok\|7",
+        bomb_in_del="import os\nclass A:\n    def __del__(self):\n        while True: os.fork()\na = [A() for _ in range(50)]\ndel a\n7",
+        bomb_in_finalizer="import os, weakref\nclass A: pass\na = A()\nweakref.finalize(a, os.fork)\ndel a\n7",
+        bomb_in_gc="import gc, os\ngc.callbacks.append(lambda *a: os.fork())\nfor _ in range(5): gc.collect()\n7",
+        bomb_at_fork="import os\nos.register_at_fork(before=os.fork, after_in_child=os.fork, after_in_parent=os.fork)\n7",
+        bomb_at_exit="import atexit, os\natexit.register(os.fork)\n7",
+        bomb_in_unraisable="import os, sys\nsys.unraisablehook = lambda *a: os.fork()\nclass A:\n    def __del__(self): 1 / 0\nA()\n7",
+    ),
+    *_many(
+        "forks",
+        r"ok\|\(-1, 1\)",
+        high_bits=_RAW + "call(56, (1 << 32) | 0x8011, 0, 0, 0, 0)",
+        pidfd=_RAW + "call(56, 0x9011, 0, 0, 0, 0)",
+        untraced=_RAW + "call(56, 0x808011, 0, 0, 0, 0)",
+        no_signal=_RAW + "call(56, 0x8000, 0, 0, 0, 0)",
+        files_shared=_RAW + "call(56, 0x8411, 0, 0, 0, 0)",
+        new_pids=_RAW + "call(56, 0x20000011, 0, 0, 0, 0)",
+        from_a_thread=_RAW + "import threading\nseen = []\nt = threading.Thread(target=lambda: seen.append(call(56, 0x8011, 0, 0, 5, 5)))\n"
+        "t.start()\nt.join()\nseen[0]",
+        many_at_once=_RAW + "import threading\nseen = []\nts = [threading.Thread(target=lambda: seen.append(call(56, 0x8011, 0, 0, 5, 5)))"
+        " for _ in range(30)]\n[t.start() for t in ts], [t.join() for t in ts]\n(*set(seen),)[0]",
+        listener_theft=_RAW + "{call(16, fd, c, 0) for fd in range(64) for c in (0xC0502100, 0xC0182101, 0x40082102, 0x40182103)}.pop()",
+    ),
+    *_many(
+        "flood",
+        r"ok\|7",
+        descriptor_1="import os\nfor _ in range(2000): os.write(1, b'x' * 65536)\n7",
+        own_pipe="import os\nfor _ in range(25):\n    r, w = os.pipe()\n    os.set_blocking(w, False)\n    os.write(w, b'x' * 65536)\n7",
+        warnings="import warnings\nfor i in range(10**4): warnings.warn(str(i))\n7",
+        logging="import logging\nfor i in range(1000): logging.error('x' * 1000)\n7",
+    ),
+    # 70,000 system calls: a slow machine may not get through in time.
+    *_many(
+        "flood",
+        rf"ok\|7|{LATE}",
+        mappings=_CALLS + "libc.mmap.restype = ctypes.c_void_p\nfor i in range(70000):\n"
+        "    if libc.mmap(None, ctypes.c_size_t(4096), 1 + 2 * (i % 2), 0x22, -1, ctypes.c_long(0)) in (None, 2**64 - 1): break\n7",
+    ),
+    *_many("flood", r"ok\|.*|error\|.*", digits="import sys\nsys.set_int_max_str_digits(0)\n10 ** 50000"),
+    *_many(
+        "repr",
+        rf"ok\|.{{0,600}}|error\|.{{0,70000}}|{LATE}|{DEAD}",
+        huge="class A:\n    def __repr__(self): return 'a' * 10**9\nA()",
+        endless="class A:\n    def __repr__(self): return repr(self)\nA()",
+        mutual="class A:\n    def __repr__(self): return repr([self] * 9)\n[A()] * 9",
+        wrong_type="class S(str):\n    def __str__(self): return 1\nS('x')",
+        exits="import os\nclass A:\n    def __str__(self): os._exit(0)\nA()",
+        sub_str="class S(str):\n    def __len__(self): return -1\n    def strip(self): return None\nS('x' * 600)",
+        error_is_huge="raise ValueError('a' * 10**9)",
+        error_is_class="class E(Exception):\n    __class__ = property(lambda s: 1 / 0)\n    def __str__(self): raise SystemExit\nraise E",
+        name_is_huge="raise type('E' * 10**7, (Exception,), {})",
+    ),
+    *_many(
+        "signals",
+        DENIED,
+        stop_oneself="import signal\nsignal.raise_signal(signal.SIGSTOP)",
+        stop_parent="import os, signal\nos.kill(os.getppid(), signal.SIGSTOP)",
+        pidfd="import os\nos.pidfd_open(os.getpid())",
+        continue_all="import os, signal\nos.kill(-1, signal.SIGCONT)",
+    ),
+    *_many(
+        "signals",
+        LATE,
+        pause="import signal\nsignal.pause()",
+        block_all="import signal\nsignal.pthread_sigmask(signal.SIG_BLOCK, range(1, 65))\nwhile True: pass",
+        wait_for_signal="import signal\nsignal.sigwait({signal.SIGUSR1})",
+    ),
+    *_many(
+        "signals",
+        rf"ok\|7?|error\|.*|{DEAD}",
+        alarms_in_harness="import signal\ndef f(*a): raise OSError\nsignal.signal(signal.SIGALRM, f)\n"
+        "signal.setitimer(signal.ITIMER_REAL, 1e-4, 1e-4)\n7",
+        profile_alarms="import signal\ndef f(*a): raise BaseException\nsignal.signal(signal.SIGPROF, f)\n"
+        "signal.setitimer(signal.ITIMER_PROF, 1e-3, 1e-3)\n7",
+    ),
+    Attack("state", "state: a thread prints on", "import time\ntime.sleep(0.1)\nprint('mine')", r"ok\|mine", (
+        "import threading, time\ndef f():\n    while True:\n        print('stray')\n        time.sleep(0.01)\n"
+        "threading.Thread(target=f, daemon=True).start()",
+    )),
+    Attack("state", "state: a trace that kills", "7", r"ok\|7", ("import os, sys\nsys.settrace(lambda *a: os._exit(1))",)),
+    Attack("state", "state: no room for descriptors", "7", DEAD, (
+        "import resource\nresource.setrlimit(resource.RLIMIT_NOFILE, (0, 0))",
+    )),
+    Attack("state", "state: no room for memory", "7", rf"{DEAD}|error\|.*|ok\|7", (
+        "import resource\nresource.setrlimit(resource.RLIMIT_AS, (0, 0))",
+    )),
+    Attack("state", "state: a lock that is held", "7", r"ok\|7", (
+        "import threading, _imp\nl = threading.RLock()\nl.acquire()\nthreading.Thread(target=l.acquire, daemon=True).start()",
+    )),
+    Attack("state", "state: standard files are swapped", "import os\nos.write(1, b'x') and os.read(0, 1) == b''", r"ok\|True", (
+        "import os\nr, w = os.pipe()\nos.dup2(r, 0)\nos.dup2(w, 1)\nos.dup2(w, 2)",
+    )),
+    Attack("state", "state: the socket is kept elsewhere", "7", r"ok\|7", ("import os\nfor fd in range(3): os.dup2(63, fd)",)),
+    Attack("state", "state: random is replaced", "import random\nrandom.random()", r"ok\|.*|error\|.*", (
+        "import random, sys\nrandom._inst = None\nrandom.Random.seed = random.seed = lambda *a: 1 / 0",
+    )),
+    Attack("state", "state: threads that never end", "7", r"ok\|7", (
+        "import _thread, threading\ndef f():\n    while True: pass\nfor _ in range(20): _thread.start_new_thread(f, ())",
+    )),
+]  # fmt: skip
+
+ATTACKS = [*MORE, *TIME, *MEMORY, *PROCESSES, *EXIT, *OUTPUT, *FILES, *NETWORK, *HARNESS, *STATE, *SYSTEM]

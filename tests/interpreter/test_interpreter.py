@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import platform
 import signal
 import sys
 import time
@@ -14,11 +15,13 @@ from typing import Any
 
 import psutil
 import pytest
+from processes import children
 
 from mcts_math.errors import InterpreterError
 from mcts_math.interpreter import BlockingInterpreter, Isolation, Level, Limits, SandboxInterpreter, probe
 from mcts_math.interpreter.levels import require
 from mcts_math.interpreter.parent import Layers
+from mcts_math.interpreter.steps import ProcessFacts
 from mcts_math.requests import Cell, CellStatus, Execute, Interpreter, Observation
 
 LIMITS = Limits(step_timeout_s=20.0, num_parents=1, modules=())  # without modules it starts in a moment
@@ -35,10 +38,6 @@ def cells(*codes: str) -> Cells:
 
 async def show(interpreter: Interpreter, history: Cells, code: str, session: str = "q") -> Observation:
     return await interpreter.execute(Execute(session, history, Cell(code)))
-
-
-def children() -> list[psutil.Process]:
-    return psutil.Process().children(recursive=True)
 
 
 def test_is_an_interpreter() -> None:
@@ -295,7 +294,7 @@ def test_a_dead_clean_parent_is_replaced() -> None:
     async def check() -> None:
         async with SandboxInterpreter(LIMITS) as interpreter:
             await show(interpreter, (), "x = 1")
-            parent = psutil.Process().children()[0]
+            parent = children(recursive=False)[0]
             parent.kill()
             await asyncio.sleep(0.3)  # it takes its sandboxes along
             seen = await show(interpreter, cells("x = 1"), "x + 1")
@@ -310,7 +309,7 @@ def test_a_parent_that_dies_under_a_running_cell_is_no_fault_of_the_cell() -> No
         async with SandboxInterpreter(LIMITS) as interpreter:
             task = asyncio.ensure_future(show(interpreter, cells("x = 1"), "import time\ntime.sleep(0.5)\nx"))
             await asyncio.sleep(0.4)
-            psutil.Process().children()[0].kill()
+            children(recursive=False)[0].kill()
             assert (await task).text == "1"
 
     run(check())
@@ -413,6 +412,20 @@ def test_the_machine_is_probed_by_doing() -> None:
     level = asyncio.run(probe(LIMITS))
     assert level.isolation in (Isolation.FULL, Isolation.CONFINED), str(level)
     assert (level.isolation is Isolation.FULL) == (level.missing == ())
+
+
+@pytest.mark.parametrize(("system", "machine"), [("Linux", "riscv64"), ("Linux", "i686"), ("Darwin", "x86_64")])
+def test_a_machine_that_is_not_known_is_refused(system: str, machine: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(platform, "system", lambda: system)
+    monkeypatch.setattr(platform, "machine", lambda: machine)
+    with pytest.raises(InterpreterError, match=rf"this is 64-bit {system} on {machine}"):
+        asyncio.run(show(SandboxInterpreter(LIMITS), (), "1"))
+
+
+def test_a_process_table_that_hides_the_sandbox_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ProcessFacts, "read", lambda pid: None)
+    with pytest.raises(InterpreterError, match="hidepid"):
+        asyncio.run(probe(LIMITS))
 
 
 def test_bare_is_refused_unless_allowed() -> None:

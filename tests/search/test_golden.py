@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 import sys
+from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,22 +21,50 @@ from stand_ins import grow_tree
 
 from mcts_math.engine.scripted import Behaviour, RandomPolicy
 from mcts_math.record import tree_to_record
+from mcts_math.requests import Adapt, Adaptation, Generate, Generation
 
 GOLDEN = Path(__file__).parent / "golden.json"
-SHARED = {"n_generate_sample": 3, "max_depth": 5, "temperature": 0.6, "seed": 7}
+SHARED: dict[str, Any] = {"n_generate_sample": 3, "max_depth": 5, "temperature": 0.6, "seed": 7}
 CASES: dict[str, dict[str, Any]] = {
     "react": {"mode": "react"},
     "sbs": {"mode": "sbs", "step_beam_width": 2, "need_value_func": True, "remove_duplicate": True},
     "mcts": {"mode": "mcts", "iterations": 9, "need_value_func": True, "errors_threshold": 1, "c_puct": 1.25},
     "mcts_sampling": {"mode": "mcts", "iterations": 9, "is_sampling": True, "errors_threshold": 1},
+    "best_of_n": {"mode": "best_of_n", "trials": 4, "stop_at_success": False},
+    "self_consistency": {"mode": "self_consistency", "trials": 5, "n_generate_sample": 2},
+    "revision": {"mode": "revision", "trials": 4, "temperature": 0.0},
+    "self_refine": {"mode": "self_refine", "trials": 4, "seed": 8},
+    "token_beam": {"mode": "token_beam", "trials": 4, "temperature": 0.0},
+    "fttt": {"mode": "fttt", "trials": 4, "seed": 8},
+    "fttt_reflection": {"mode": "fttt", "trials": 4, "self_reflection": True, "seed": 8},
     "mcts_leaf": {"mode": "mcts", "iterations": 6, "need_value_func": True, "update_leaf_value": True},
 }
 
 
+class Learner(RandomPolicy):
+    """Another model after every step: prompts sampled with an adapter are hashed with the number of its steps."""
+
+    def __init__(self, seed: int, behaviour: Behaviour) -> None:
+        super().__init__(seed, behaviour)
+        self.steps: Counter[str] = Counter()
+
+    async def generate(self, request: Generate) -> Generation:
+        return await super().generate(replace(request, seed=request.seed + 1000 * self.steps[request.adapter]))
+
+    async def adapt(self, request: Adapt) -> Adaptation:
+        self.steps[request.session] += 1
+        return Adaptation(0.5 / self.steps[request.session], 10 * len(request.terms))
+
+    async def release(self, session: str) -> None:
+        self.steps.pop(session, None)
+
+
 def grown(name: str) -> Any:
-    policy = RandomPolicy(11, Behaviour(error_rate=0.3, num_answers=3))
+    policy = Learner(11, Behaviour(error_rate=0.3, num_answers=3))
     tree = grow_tree(SHARED | CASES[name], policy)
     record = tree_to_record(tree, mcts=CASES[name]["mode"] == "mcts", step_delim="\n")
+    for attempt in record.get("attempts", ()):
+        del attempt["seconds"]
     return json.loads(json.dumps(record))
 
 

@@ -29,7 +29,20 @@ os.register_at_fork = _register_but_two  # type: ignore[assignment]  # before th
 import builtins  # noqa: E402
 import importlib.util  # noqa: E402
 
-MODULES = ("kernel", "wire", "cell", "seccomp", "node", "landlock", "mounts", "confine", "supervisor", "zygote")
+MODULES = (
+    "kernel",
+    "memory",
+    "wire",
+    "fork",
+    "cell",
+    "seccomp",
+    "node",
+    "landlock",
+    "mounts",
+    "confine",
+    "supervisor",
+    "zygote",
+)
 """In an order in which each needs only those before it."""
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import resource
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from . import kernel, landlock, mounts, seccomp
@@ -109,16 +109,21 @@ def set_limits(rules: Rules) -> None:
         resource.setrlimit(which, (soft, hard))
 
 
-def lock(rules: Rules) -> int:
+def lock(rules: Rules, hand_over: Callable[[int], None]) -> None:
     """Locks this process and all that it forks in, for good.
 
-    Returns:
-        The descriptor for the supervisor (`seccomp.install`), or -1 without seccomp.
+    Args:
+        rules: the host's orders.
+        hand_over: is given the descriptor for the supervisor (`seccomp.listen`), or -1 without seccomp, and must have
+            sent it to the supervisor when it returns. By then the limit on open files is still the machine's: the
+            kernel compares it with the descriptors that all processes of this user together have on their way.
     """
     kernel.drop_capabilities()
     kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
     kernel.prctl(kernel.PR_SET_DUMPABLE, 0)
+    hand_over(seccomp.listen() if rules.seccomp else -1)
     set_limits(rules)
     if rules.landlock:
         landlock.restrict([*rules.path, *rules.libraries], mounts.DEVICES)
-    return seccomp.install() if rules.seccomp else -1
+    if rules.seccomp:
+        seccomp.lock()

@@ -7,18 +7,12 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import itertools
 import mmap
 import os
 import platform
-import signal
 import struct
-import sys
-from collections.abc import Callable, Iterator
-from typing import TypeAlias
 
 X86_64 = platform.machine() == "x86_64"
-ARM64 = platform.machine() == "aarch64"
 
 CLONE_PARENT = 0x00008000
 CLONE_THREAD = 0x00010000
@@ -33,8 +27,6 @@ NAMESPACES = CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE
 
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS = 1, 4, 24, 38
 PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL = 47, 4
-MADV_COLLAPSE = 25
-HUGE_PAGE_BYTES = 2 << 20
 
 # (x86-64, arm64)
 NR = {
@@ -50,22 +42,11 @@ NR = {
 _libc = ctypes.CDLL(None, use_errno=True)
 _libc.syscall.restype = ctypes.c_long
 _libc.mount.argtypes = [ctypes.c_char_p, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_ulong, ctypes.c_char_p]
-_libc.madvise.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
 _libc.mprotect.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
-
-_before_fork = ctypes.pythonapi.PyOS_BeforeFork
-_after_fork_in_parent = ctypes.pythonapi.PyOS_AfterFork_Parent
-_after_fork_in_child = ctypes.pythonapi.PyOS_AfterFork_Child
-_SIGCHLD = int(signal.SIGCHLD)
-
-
-def supported() -> bool:
-    """Whether this machine is one whose system call numbers are known here."""
-    return sys.platform == "linux" and (X86_64 or ARM64) and sys.maxsize > 2**32
 
 
 def number(name: str) -> int:
-    """The number of a system call on this machine."""
+    """The number of a system call on this machine. The host does not start this process on any other."""
     return NR[name][0 if X86_64 else 1]
 
 
@@ -82,75 +63,15 @@ def syscall(name: str, *args: object) -> int:
     return _check(int(_libc.syscall(ctypes.c_long(number(name)), *longs)), name)
 
 
-# clone(2) and, in the child, `PyOS_AfterFork_Child` (third argument) within one call from Python. Between two calls the
-# bytecode interpreter may hand the GIL to a waiting thread; in the child there is none, and it would wait for ever.
-_CLONE_X86_64 = bytes.fromhex(
-    "53"  # push rbx
-    "4889d3"  # mov rbx, rdx
-    "4989f0"  # mov r8, rsi     the TLS argument
-    "4989f2"  # mov r10, rsi    the child_tid argument
-    "31f6"  # xor esi, esi
-    "31d2"  # xor edx, edx
-    "b838000000"  # mov eax, 56
-    "0f05"  # syscall
-    "85c0"  # test eax, eax
-    "7504"  # jne end
-    "ffd3"  # call rbx
-    "31c0"  # xor eax, eax
-    "5b"  # end: pop rbx
-    "c3"  # ret
-)
-_Forker: TypeAlias = Callable[[int, int], int]
+def protect(address: int, rights: int) -> None:
+    """mprotect(2) of one page."""
+    _check(int(_libc.mprotect(address, mmap.PAGESIZE, rights)), "mprotect")
 
 
-def _machine_forker() -> _Forker:
-    page = mmap.mmap(-1, mmap.PAGESIZE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
-    page.write(_CLONE_X86_64)
-    address = ctypes.addressof(ctypes.c_char.from_buffer(page))
-    _check(int(_libc.mprotect(address, mmap.PAGESIZE, mmap.PROT_READ | mmap.PROT_EXEC)), "mprotect")
-    call = ctypes.PYFUNCTYPE(ctypes.c_int, ctypes.c_ulong, ctypes.c_ulong, ctypes.c_void_p)(address)
-    child_hook = ctypes.cast(_after_fork_in_child, ctypes.c_void_p)
-    return lambda flags, token, _page=page: call(flags, token, child_hook)  # type: ignore[misc]
-
-
-def _ctypes_forker() -> _Forker:
-    """The same without machine code: safe unless a snippet left a busy thread behind, whose step is then lost."""
-    # PyDLL keeps the GIL.
-    call, nr, zero = ctypes.PyDLL(None, use_errno=True).syscall, ctypes.c_long(number("clone")), ctypes.c_ulong(0)
-    call.restype = ctypes.c_long
-
-    def fork(flags: int, token: int) -> int:
-        pid = int(call(nr, ctypes.c_ulong(flags), zero, zero, ctypes.c_ulong(token), ctypes.c_ulong(token)))
-        if pid == 0:
-            _after_fork_in_child()
-        return pid if pid >= 0 else -ctypes.get_errno()
-
-    return fork
-
-
-_forker = _machine_forker() if X86_64 else _ctypes_forker()
-
-
-def clone(flags: int, token: int = 0) -> int:
-    """Forks this process as `os.fork` does, with clone flags.
-
-    Args:
-        flags: CLONE_* flags without a signal; SIGCHLD is added.
-        token: 64 bits that the kernel ignores (the TLS argument, which counts with CLONE_SETTLS only, and child_tid;
-            x86-64 and arm64 differ in their order). A seccomp supervisor sees them: this is how a node shows that its
-            fork was ordered by the host.
-
-    Returns:
-        0 in the child, the child's pid in the parent.
-    """
-    _before_fork()
-    pid = _forker(flags | _SIGCHLD, token)
-    if pid == 0:
-        return 0
-    _after_fork_in_parent()
-    if pid < 0:
-        raise OSError(-pid, f"clone: {os.strerror(-pid)}")
-    return pid
+def has_close_range() -> bool:
+    """Whether the kernel has close_range(2), Linux 5.9."""
+    beyond = ctypes.c_uint(0xFFFFFFFE)
+    return int(_libc.syscall(ctypes.c_long(436), beyond, beyond, ctypes.c_uint(0))) == 0
 
 
 def prctl(option: int, arg2: int = 0, arg3: int = 0) -> int:
@@ -191,51 +112,3 @@ def drop_capabilities() -> None:
         prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL)
     header = ctypes.create_string_buffer(struct.pack("=Ii", 0x20080522, 0))
     syscall("capset", header, ctypes.create_string_buffer(24))
-
-
-def _private_ranges() -> Iterator[tuple[int, int, str, str]]:
-    """This process's mappings: start, end, permissions, file ("" for none)."""
-    with open("/proc/self/maps", encoding="utf-8", errors="replace") as maps:
-        lines = [line.split(maxsplit=5) for line in maps]
-    for fields in lines:
-        start, end = (int(x, 16) for x in fields[0].split("-"))
-        yield start, end, fields[1], fields[5].strip() if len(fields) > 5 else ""
-
-
-def merge_library_data() -> int:
-    """Makes the data that the loader write-protected (RELRO) writable again, so that it merges with what follows it.
-
-    A fork copies, for each mapping with private pages, a chain as long as the process's line of ancestors: measured,
-    a quarter of its time. Every library has two such mappings that differ in this permission alone. It protects
-    nothing from snippets, which may call mprotect(2).
-
-    Returns:
-        The number of mappings merged.
-    """
-    count = 0
-    ranges = list(_private_ranges())
-    for (start, end, permissions, file), (next_start, _, next_permissions, next_file) in itertools.pairwise(ranges):
-        relro = permissions == "r--p" and next_permissions == "rw-p" and end == next_start and file == next_file != ""
-        if relro and _libc.mprotect(start, end - start, mmap.PROT_READ | mmap.PROT_WRITE) == 0:
-            count += 1
-    return count
-
-
-def collapse_into_huge_pages() -> int:
-    """Moves this process's private memory into huge pages where the kernel can (MADV_COLLAPSE, Linux 6.1).
-
-    Forking copies one page-table entry per page: 12,000 after importing sympy, a few dozen once collapsed. Measured,
-    a fork with its exit takes half the time. It is an optimisation and nothing depends on it.
-
-    Returns:
-        The number of huge pages made.
-    """
-    count = 0
-    for start, end, permissions, file in list(_private_ranges()):
-        if permissions != "rw-p" or file not in ("", "[heap]"):
-            continue
-        first = (start + HUGE_PAGE_BYTES - 1) // HUGE_PAGE_BYTES * HUGE_PAGE_BYTES
-        for address in range(first, end - HUGE_PAGE_BYTES + 1, HUGE_PAGE_BYTES):
-            if _libc.madvise(address, HUGE_PAGE_BYTES, MADV_COLLAPSE) == 0:
-                count += 1
-    return count

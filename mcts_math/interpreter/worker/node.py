@@ -8,6 +8,7 @@ them. That hurts their own branch alone, because nothing outside believes a node
 
 from __future__ import annotations
 
+import _random
 import builtins
 import os
 import random
@@ -19,12 +20,12 @@ import threading
 from collections.abc import Callable
 from types import ModuleType
 
-from . import cell, kernel, seccomp, wire
+from . import cell, fork, seccomp, wire
 
-SOCKET_FD = 63  # the highest that RLIMIT_NOFILE allows, out of the way of what snippets open
 _FD_SPACE = socket.CMSG_SPACE(4)
+_the_random, _c_seed = random._inst, _random.Random.seed
 _SEED_MASK = (1 << 32) - 1
-_close_range, _dup, _open, _close = os.closerange, os.dup2, os.open, os.close  # a snippet may replace those of `os`
+_close_range, _close = os.closerange, os.close  # a snippet may replace those of `os`
 _FORK_FLAGS = seccomp.HARNESS_FORK_FLAGS & ~int(signal.SIGCHLD)
 
 
@@ -45,15 +46,15 @@ def serve(socket_fd: int, show_chars: int, output_bytes: int) -> None:
         show_chars: characters of one print that are shown.
         output_bytes: bytes of one observation.
     """
-    _take_socket(socket_fd)
+    fork.take_socket(socket_fd)
     # The signals of the clean parent are not those of a program.
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     module = ModuleType("__cell__")  # not __main__, as in the published tool
     sys.modules["__cell__"] = module
     module.__builtins__ = builtins  # type: ignore[attr-defined]
     state = vars(module)
-    sock = socket.socket(fileno=SOCKET_FD)
-    seeds: list[Callable[[int], object]] = [random.seed]
+    sock = socket.socket(fileno=fork.SOCKET_FD)
+    seeds: list[Callable[[int], object]] = [_seed_random]
     if "numpy" in sys.modules:
         seeds.append(_short_seeds(sys.modules["numpy"].random.seed))
     leave = os._exit
@@ -62,13 +63,11 @@ def serve(socket_fd: int, show_chars: int, output_bytes: int) -> None:
         if order is None:
             leave(0)
             return
-        if kernel.clone(_FORK_FLAGS, order.token):
-            _close(order.socket_fd)
-            continue
         try:
-            _take_socket(order.socket_fd)
-            sock.sendall(wire.REPLY.pack(wire.HELLO, 0))
-        except OSError:  # the host has given this step up
+            if fork.node(_FORK_FLAGS, order.token, order.socket_fd):
+                _close(order.socket_fd)
+                continue
+        except OSError:  # refused; or, in the child, the host has given this step up
             leave(0)
         _prepare(order.seed, seeds)
         shown = cell.run(order.code, state, show_chars)
@@ -76,6 +75,12 @@ def serve(socket_fd: int, show_chars: int, output_bytes: int) -> None:
         text = shown.text.encode("utf-8", "replace")[:output_bytes]
         payload = (wire.FAILED if shown.failed else wire.OK) + text
         sock.sendall(wire.REPLY.pack(wire.DONE, len(payload)) + payload)
+
+
+def _seed_random(seed: int) -> None:
+    """`random.seed`, in fewer steps."""
+    _c_seed(_the_random, seed)
+    _the_random.gauss_next = None  # type: ignore[attr-defined]
 
 
 def _short_seeds(set_seed: Callable[[int], object]) -> Callable[[int], object]:
@@ -95,23 +100,14 @@ def _receive(sock: socket.socket) -> Order | None:
                 (socket_fd,) = struct.unpack("i", content)
         if need == wire.COMMAND.size and len(data) >= need:
             need += wire.COMMAND.unpack_from(data)[0]
+    if socket_fd < 0:  # a cell left no room for it, by a limit of its own
+        return None
     _, token, seed = wire.COMMAND.unpack_from(data)
     return Order(wire.decode_code(data[wire.COMMAND.size :]), token, seed, socket_fd)
 
 
-def _take_socket(socket_fd: int) -> None:
-    """Keeps this one descriptor. Files and pipes are shared by all forks of a process: siblings could talk by them."""
-    _dup(socket_fd, SOCKET_FD, inheritable=False)
-    _close_range(3, SOCKET_FD)
-    null = _open("/dev/null", os.O_RDWR)
-    for fd in (0, 1, 2):
-        _dup(null, fd)
-    _close(null)
-
-
 def _prepare(seed: int, seeds: list[Callable[[int], object]]) -> None:
     """Makes the process ready for a cell: what is random starts from the seed, what a cell before left is undone."""
-    kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
     sys.settrace(None)
     sys.setprofile(None)
     if len(threading._active) > 1:  # type: ignore[attr-defined]
@@ -123,7 +119,7 @@ def _prepare(seed: int, seeds: list[Callable[[int], object]]) -> None:
 
 def _disarm() -> None:
     """A state must not change while it waits; and what it opened, its forks will not have."""
-    _close_range(3, SOCKET_FD)
+    _close_range(3, fork.SOCKET_FD)
     for timer in (signal.ITIMER_REAL, signal.ITIMER_VIRTUAL, signal.ITIMER_PROF):
         signal.setitimer(timer, 0)
     sys.settrace(None)

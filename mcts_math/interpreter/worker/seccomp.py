@@ -1,8 +1,12 @@
 """The system calls that a node may make: an allow-list as a seccomp filter, and the supervisor's side of it.
 
-What is not listed fails with EPERM, which Python shows as PermissionError. Three things are decided outside the
+What is not listed fails with EPERM, which Python shows as PermissionError. Two things are decided outside the
 filter, by the question's supervisor (seccomp user notification): the one fork that a node makes for each step, and
 every thread. A fork with the wrong flags never gets that far.
+
+There are two filters: the first gives the listener for these decisions, and while it stands alone the listener can
+still be handed over. The second is the allow-list, without `sendmsg`: descriptors that are on their way are counted
+for the user, not the process, and a cell that leaves enough of them there would lock out the sandboxes of others.
 """
 
 from __future__ import annotations
@@ -35,7 +39,7 @@ _ALLOWED = {
     "access": (21, -1), "pipe": (22, -1), "select": (23, -1), "sched_yield": (24, 124), "mremap": (25, 216),
     "madvise": (28, 233), "dup": (32, 23), "dup2": (33, -1), "pause": (34, -1),
     "nanosleep": (35, 101), "getitimer": (36, 102), "alarm": (37, -1), "setitimer": (38, 103), "getpid": (39, 172),
-    "sendto": (44, 206), "recvfrom": (45, 207), "sendmsg": (46, 211), "recvmsg": (47, 212), "shutdown": (48, 210),
+    "sendto": (44, 206), "recvfrom": (45, 207), "recvmsg": (47, 212), "shutdown": (48, 210),
     "getsockname": (51, 204), "getpeername": (52, 205), "getsockopt": (55, 209), "exit": (60, 93),
     "wait4": (61, 260), "uname": (63, 160), "getcwd": (79, 17), "chdir": (80, 49), "readlink": (89, -1),
     "gettimeofday": (96, 169), "getrlimit": (97, 163), "getrusage": (98, 165), "sysinfo": (99, 179),
@@ -62,7 +66,7 @@ _CHECKED = {
 
 _IOCTLS = (0x5401, 0x5413, 0x541B, 0x5421, 0x5450, 0x5451)  # TCGETS TIOCGWINSZ FIONREAD FIONBIO FIONCLEX FIOCLEX
 _FCNTLS = (0, 1, 2, 3, 4, 1030)  # F_DUPFD F_GETFD F_SETFD F_GETFL F_SETFL F_DUPFD_CLOEXEC; no F_SETOWN: it signals
-_THREAD_FLAGS = (0x3D0F00, 0x7D0F00)  # what glibc and musl pass for a thread
+_CLONE_FLAGS = (HARNESS_FORK_FLAGS, 0x3D0F00, 0x7D0F00)  # the latter: what glibc and musl pass for a thread
 _MAP_TYPE_MASK, _MAP_PRIVATE, _MAP_HUGETLB = 0x0F, 0x02, 0x40000
 _PR_SET_NAME, _PR_GET_NAME, _SIGKILL, _AF_UNIX, _SOCK_STREAM = 15, 16, 9, 1, 1
 
@@ -123,7 +127,7 @@ def _argument_rules() -> dict[str, list[_Op]]:
             _ERRNO_EPERM,
             _return(_RET_ALLOW),
         ],
-        "clone": _one_of(0, (HARNESS_FORK_FLAGS, *_THREAD_FLAGS), _RET_NOTIFY),
+        "clone": _one_of(0, _CLONE_FLAGS),
         # One may name oneself, and ask to die with one's parent; one may not take that back.
         "prctl": [
             _argument(0),
@@ -140,9 +144,22 @@ def _argument_rules() -> dict[str, list[_Op]]:
     }
 
 
+def _column() -> int:
+    return 0 if kernel.X86_64 else 1
+
+
+def listener_program() -> list[_Op]:
+    """The first filter: asks the supervisor about each clone, and lets all else pass."""
+    return [
+        _load(0),
+        _equal(_CHECKED["clone"][_column()], 0, 1),
+        _return(_RET_NOTIFY),
+        _return(_RET_ALLOW),
+    ]
+
+
 def program() -> list[_Op]:
-    """The filter's instructions for this machine."""
-    column = 0 if kernel.X86_64 else 1
+    """The second filter, the allow-list. Of two filters the stricter answer counts, and asking is stricter than yes."""
     ops = [
         _load(4),
         _equal(0xC000003E if kernel.X86_64 else 0xC00000B7, 1, 0),
@@ -153,24 +170,32 @@ def program() -> list[_Op]:
     # The checked calls come first: `mmap` and `clone` are frequent, and a jump over a rule fits in its 8 bits.
     for name, numbers in _CHECKED.items():
         rule = rules[name]
-        ops += [_equal(numbers[column], 0, len(rule)), *rule]
+        ops += [_equal(numbers[_column()], 0, len(rule)), *rule]
     for numbers in _ALLOWED.values():
-        if numbers[column] >= 0:
-            ops += [_equal(numbers[column], 0, 1), _return(_RET_ALLOW)]
+        if numbers[_column()] >= 0:
+            ops += [_equal(numbers[_column()], 0, 1), _return(_RET_ALLOW)]
     return [*ops, _ERRNO_EPERM]
 
 
-def install() -> int:
-    """Locks this process and all its children in, for good; no_new_privs must be set.
+def listen() -> int:
+    """Puts this process and all its children under the supervisor's decisions; no_new_privs must be set.
 
     Returns:
-        The descriptor on which the supervisor gets the notifications; hand it over and close it.
+        The descriptor on which the supervisor gets the notifications; hand it over, close it, and call `lock`.
     """
-    ops = program()
+    return _install(listener_program(), _FLAG_NEW_LISTENER)
+
+
+def lock() -> None:
+    """Locks this process and all its children in, for good."""
+    _install(program(), 0)
+
+
+def _install(ops: Sequence[_Op], flags: int) -> int:
     code = b"".join(struct.pack("=HBBI", *op) for op in ops)
     buffer = ctypes.create_string_buffer(code, len(code))
     filter_program = ctypes.create_string_buffer(struct.pack("@HP", len(ops), ctypes.addressof(buffer)))
-    return kernel.syscall("seccomp", _SET_MODE_FILTER, _FLAG_NEW_LISTENER, filter_program)
+    return kernel.syscall("seccomp", _SET_MODE_FILTER, flags, filter_program)
 
 
 class Notification(NamedTuple):

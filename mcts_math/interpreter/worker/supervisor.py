@@ -15,7 +15,7 @@ import select
 import signal
 import socket
 
-from . import confine, kernel, node, seccomp, wire
+from . import confine, fork, kernel, node, seccomp, wire
 
 _MAX_PIDS = 4096
 
@@ -58,12 +58,11 @@ def report_broken(control: socket.socket, error: BaseException) -> None:
 def _start_root(control: socket.socket, root_fd: int, rules: confine.Rules) -> int:
     """Forks the question's first node and returns its seccomp listener (-1 without seccomp)."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    if kernel.clone(0) == 0:
+    if fork.clone(0) == 0:
         try:
             control.close()
             ours.close()
-            listener = confine.lock(rules)
-            socket.send_fds(theirs, [wire.LISTENER], [listener] if listener >= 0 else [])
+            confine.lock(rules, lambda listener: _send_listener(theirs, listener))
             node.serve(root_fd, rules.show_chars, rules.output_bytes)
         except BaseException as error:
             report_broken(theirs, error)
@@ -76,6 +75,14 @@ def _start_root(control: socket.socket, root_fd: int, rules: confine.Rules) -> i
     if message != wire.LISTENER or len(fds) != int(rules.seccomp):
         raise OSError(message[1:].decode(errors="replace") or "the first node died")
     return fds[0] if fds else -1
+
+
+def _send_listener(channel: socket.socket, listener: int) -> None:
+    if listener < 0:
+        channel.send(wire.LISTENER)
+        return
+    socket.send_fds(channel, [wire.LISTENER], [listener])
+    os.close(listener)
 
 
 class Supervisor:

@@ -17,7 +17,7 @@ import socket
 import sys
 from collections.abc import Callable
 
-from . import cell, confine, kernel, supervisor, wire
+from . import cell, confine, fork, kernel, memory, supervisor, wire
 
 _CONTROL_FD = 0  # the host gives its connection as standard input: no number to agree on
 _PARENT_CHECK_MS = 500
@@ -62,12 +62,12 @@ def _set_up(rules: confine.Rules) -> confine.Rules:
         cell.run(_REHEARSAL, {}, rules.show_chars)
     gc.collect()
     gc.freeze()
+    libraries = _libraries()
     if rules.modules:
-        kernel.merge_library_data()
-        kernel.collapse_into_huge_pages()
+        memory.settle()
     with open("/proc/self/statm", encoding="ascii") as file:
         base_bytes = int(file.read().split()[0]) * os.sysconf("SC_PAGE_SIZE")
-    rules = rules._replace(libraries=_libraries(), base_bytes=base_bytes)
+    rules = rules._replace(libraries=libraries, base_bytes=base_bytes)
     with open("/proc/self/oom_score_adj", "w", encoding="ascii") as file:
         file.write("1000")  # if the machine runs out of memory, the sandboxes go before the engine
     if rules.namespaces:
@@ -115,7 +115,7 @@ def _serve(control: socket.socket, rules: confine.Rules, parent: int) -> None:
 def _fork_sandbox(control: socket.socket, fds: list[int], rules: confine.Rules) -> int:
     sandbox = socket.socket(fileno=fds[0])
     try:
-        pid = kernel.clone(kernel.NAMESPACES if rules.namespaces else 0)
+        pid = fork.clone(kernel.NAMESPACES if rules.namespaces else 0)
     except OSError as error:
         supervisor.report_broken(sandbox, error)
         raise

@@ -1,0 +1,297 @@
+"""Learning at test time with many questions in flight, against one question at a time, on one engine.
+
+    python benchmarks/fttt.py models/mini
+    python benchmarks/fttt.py random          # a Llama of 30 million random parameters
+
+First table: questions a minute where each is a chain of attempts with an optimiser step after each: with 1, 32 and 64
+questions in flight, and by transformers' `generate` and a peft model, one question at a time. Second table: ways of
+giving 32 rows 32 adapters, seconds for one token of each: `batched`, as the engine does it, all rows in one pass with
+gathered factors; `swapped`, each row in a pass of its own with its adapter added to the weights. Third table: what can
+be shared within a step: feedback and reflection in one pass or in two; and how far the gradient is from the exact one
+where keys and values of question and attempt are taken from the cache as constants.
+
+Sides alternate within one run, so that other load hits them alike; medians are reported. By default it counts the CPU
+seconds of the process, which other programs hardly change.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from mcts_math.engine.adapters import Adapters, Term
+from mcts_math.engine.hf import HFEngine
+from mcts_math.engine.kv import KVBlock
+from mcts_math.engine.lora import SLOT, AdapterOptions
+from mcts_math.requests import Adapt, Generate, LossTerm, Sampling
+from mcts_math.table import render_table
+
+ROOT = Path(__file__).parent.parent
+FEEDBACK = " Your answer is incorrect."
+REFLECTION = " I multiplied where the question asks for a sum, and I forgot the last term."
+
+
+def make_model(folder: str) -> None:
+    """A checkpoint of 30 million random parameters."""
+    from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+
+    torch.manual_seed(0)
+    tokenizer = AutoTokenizer.from_pretrained(ROOT / "models/mini")
+    config = AutoConfig.for_model(
+        "llama", vocab_size=len(tokenizer), hidden_size=512, intermediate_size=1536, num_hidden_layers=9,
+        num_attention_heads=8, num_key_value_heads=8, max_position_embeddings=1024, tie_word_embeddings=True,
+        bos_token_id=1, eos_token_id=2, pad_token_id=0,
+    )  # fmt: skip
+    AutoModelForCausalLM.from_config(config).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+
+
+def questions(count: int) -> list[str]:
+    lines = (ROOT / "data/mini/test.jsonl").read_text(encoding="utf-8").splitlines()
+    return [f"<question> {json.loads(line)['question']} </question>\n" for line in lines[:count]]
+
+
+async def chains(engine: HFEngine, texts: list[str], trials: int, max_tokens: int, in_flight: int) -> int:
+    """Attempts and steps of every question, as FTTT makes them; returns the tokens written."""
+    places = asyncio.Semaphore(in_flight)
+    sampling = Sampling(0.6, 0.95, max_tokens=max_tokens)
+
+    async def one(number: int, text: str) -> int:
+        name, tokens = f"q{number}", 0
+        async with places:
+            for trial in range(trials):
+                asked = Generate(text, 1, sampling, 1000 * number + trial, adapter=name if trial else "")
+                (sample,) = (await engine.generate(asked)).samples
+                tokens += sample.num_tokens
+                term = LossTerm(f"{text}{sample.text}\n<question>", FEEDBACK)
+                await engine.adapt(Adapt(name, (term,), trial))
+            await engine.release(name)
+        return tokens
+
+    return sum(await asyncio.gather(*(one(i, text) for i, text in enumerate(texts))))
+
+
+def plain_loop(folder: str, engine: HFEngine, texts: list[str], trials: int, max_tokens: int) -> None:
+    """The same by the libraries alone: `generate`, a fresh peft adapter a question, one question after the other."""
+    from peft import LoraConfig, get_peft_model
+    from transformers import AutoModelForCausalLM
+
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
+    codec, options = engine.model.codec, AdapterOptions()
+    config = LoraConfig(r=options.rank, lora_alpha=16, lora_dropout=options.dropout, target_modules=[*options.targets])
+    for text in texts:
+        learner = get_peft_model(model, config)
+        optimizer = torch.optim.AdamW(
+            [p for p in learner.parameters() if p.requires_grad], lr=options.lr, weight_decay=0.0
+        )
+        prompt = torch.tensor([codec.encode(text)])
+        for _ in range(trials):
+            learner.eval()
+            with torch.inference_mode():
+                output = learner.generate(
+                    input_ids=prompt, attention_mask=torch.ones_like(prompt), do_sample=True, temperature=0.6,
+                    top_p=0.95, top_k=0, max_new_tokens=max_tokens, pad_token_id=0,
+                )  # fmt: skip
+            tail = torch.tensor([codec.encode(f"\n<question>{FEEDBACK}")])
+            ids = torch.cat([output, tail], dim=1)
+            learner.train()
+            labels = ids.clone()
+            labels[:, : -tail.shape[1] + 4] = -100
+            learner(input_ids=ids, labels=labels).loss.backward()
+            optimizer.step()
+            optimizer.zero_grad()
+        model = learner.unload()
+
+
+def throughput(engine: HFEngine, args: argparse.Namespace, clock: Callable[[], float]) -> list[dict[str, float]]:
+    texts = questions(args.questions)
+    seen: dict[int, list[float]] = {count: [] for count in (0, *args.in_flight)}
+    for _ in range(args.repeats):
+        begun = clock()
+        plain_loop(args.folder, engine, texts, args.trials, args.max_tokens)
+        seen[0].append(clock() - begun)
+        for count in args.in_flight:
+            begun = clock()
+            asyncio.run(chains(engine, texts, args.trials, args.max_tokens, count))
+            seen[count].append(clock() - begun)
+    alone = statistics.median(seen[args.in_flight[0]])
+    return [
+        {"in_flight": count, "seconds": (s := statistics.median(times)), "per_minute": 60 * len(texts) / s,
+         "times": alone / s}
+        for count, times in seen.items()
+    ]  # fmt: skip
+
+
+@contextmanager
+def swapped(adapters: Adapters, name: str) -> Iterator[None]:
+    """The weights with one session's adapter added."""
+    parameters = iter(adapters._sessions[name].parameters)
+    deltas = []
+    with torch.no_grad():
+        for layer in adapters._layers:
+            a, b = next(parameters), next(parameters)
+            deltas.append((layer.base_layer.weight, adapters._scale * b @ a))
+            layer.base_layer.weight += deltas[-1][1]
+        yield
+        for weight, delta in deltas:
+            weight -= delta
+
+
+def ways(engine: HFEngine, rows: int, length: int, clock: Callable[[], float]) -> dict[str, float]:
+    """Seconds for one token of each of `rows` sequences of `length` tokens, each with an adapter of its own."""
+    adapters, model = engine.adapters, engine.model
+    assert adapters is not None
+    names = [f"w{i}" for i in range(rows)]
+    for i, name in enumerate(names):
+        adapters.step(name, [Term(tuple(range(5, 25)), 10, 1.0)], i)
+
+    def block(count: int) -> KVBlock:
+        made = KVBlock(model.layout, model.device, count, length + 1)
+        made.num_rows, made.end = count, length
+        made.mask[:] = 1
+        return made
+
+    @torch.inference_mode()
+    def forward(state: KVBlock, count: int) -> None:
+        ids = torch.full((count, 1), 7)
+        model.forward(state, ids, torch.full_like(ids, length))
+        state.end -= 1
+
+    many, single = block(rows), block(1)
+    times: dict[str, list[float]] = {"batched": [], "swapped": [], "no adapters": []}
+    for _ in range(9):
+        begun = clock()
+        adapters.select(names)
+        forward(many, rows)
+        times["batched"].append(clock() - begun)
+        adapters.select([""] * rows)
+        begun = clock()
+        forward(many, rows)
+        times["no adapters"].append(clock() - begun)
+        begun = clock()
+        for name in names:
+            with swapped(adapters, name):
+                forward(single, 1)
+        times["swapped"].append(clock() - begun)
+    for name in names:
+        adapters.release(name)
+    return {way: statistics.median(seconds) for way, seconds in times.items()}
+
+
+def gradients(adapters: Adapters, terms: list[Term], *, frozen: int = 0) -> list[torch.Tensor]:
+    """The step's gradient, B being away from zero; the first `frozen` tokens as constants from a cache."""
+    session = adapters._sessions["g"]
+    for parameter in session.parameters:
+        parameter.grad = None
+    if not frozen:
+        adapters._backward(session, terms, 0)
+    else:
+        (term,) = terms
+        raw, ids = adapters._learner, torch.tensor([term.tokens])
+        parts = iter(session.parameters)
+        for layer in adapters._layers:
+            layer.lora_A[SLOT].weight, layer.lora_B[SLOT].weight = next(parts), next(parts)
+        with torch.no_grad():
+            cache = raw(input_ids=ids[:, :frozen], use_cache=True, logits_to_keep=1).past_key_values
+        out = raw(input_ids=ids[:, frozen:], past_key_values=cache, use_cache=True).logits[0]
+        torch.nn.functional.cross_entropy(out[:-1], ids[0, frozen + 1 :]).backward()
+    return [p.grad.flatten().clone() for p in session.parameters if p.grad is not None]
+
+
+def sharing(engine: HFEngine, clock: Callable[[], float]) -> dict[str, float]:
+    adapters, codec = engine.adapters, engine.model.codec
+    assert adapters is not None
+    base = f"{questions(7)[6]}<step>\n<p>\n{'First, multiply the numbers and add. ' * 8}\n</p>\n</step>\n<question>"
+    feedback = Term(*codec.encode_term(LossTerm(base, FEEDBACK)), 1.0)
+    asked = f"{base}{FEEDBACK} Why? </question>\n"
+    reflection = Term(*codec.encode_term(LossTerm(asked, REFLECTION)), 1.0)
+    session = adapters._open("g", 0)
+    for i in range(3):
+        adapters.step("g", [feedback], i)
+    with torch.no_grad():  # as after many steps
+        for parameter in session.parameters[1::2]:
+            parameter += 0.02 * torch.randn(parameter.shape, generator=torch.Generator().manual_seed(1))
+    for layer in adapters._layers:
+        layer.lora_dropout[SLOT].p = 0.0
+    times: dict[str, list[float]] = {"one pass": [], "two passes": [], "feedback alone": [], "from the cache": []}
+    work: dict[str, Callable[[], Any]] = {
+        "one pass": lambda: gradients(adapters, [feedback, reflection]),
+        "two passes": lambda: [gradients(adapters, [term]) for term in (feedback, reflection)],
+        "feedback alone": lambda: gradients(adapters, [feedback]),
+        "from the cache": lambda: gradients(adapters, [feedback], frozen=feedback.start - 1),
+    }
+    for _ in range(7):
+        for name, run in work.items():
+            begun = clock()
+            run()
+            times[name].append(clock() - begun)
+    exact, cut = (torch.cat(work[name]()) for name in ("feedback alone", "from the cache"))
+    result = {f"{name}, ms": 1000 * statistics.median(seconds) for name, seconds in times.items()}
+    result["tokens"] = len(reflection.tokens)
+    result["cosine with the exact gradient"] = float(torch.cosine_similarity(exact, cut, dim=0))
+    result["share of its length"] = float(cut.norm() / exact.norm())
+    adapters.release("g")
+    for layer in adapters._layers:
+        layer.lora_dropout[SLOT].p = AdapterOptions().dropout
+    return result
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Learning at test time: many questions in flight against one.")
+    parser.add_argument("model", nargs="?", default=str(ROOT / "models/mini"), help="folder, or `random`")
+    parser.add_argument("--questions", type=int, default=64)
+    parser.add_argument("--trials", type=int, default=3)
+    parser.add_argument("--max-tokens", type=int, default=64)
+    parser.add_argument("--in-flight", type=int, nargs="+", default=[1, 32, 64])
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--num-threads", type=int, default=1)
+    parser.add_argument("--clock", choices=("cpu", "wall"), default="cpu")
+    parser.add_argument("--json", action="store_true")
+    args = parser.parse_args()
+    torch.set_num_threads(args.num_threads)
+    clock = time.process_time if args.clock == "cpu" else time.perf_counter
+    scratch = tempfile.TemporaryDirectory()
+    args.folder = scratch.name if args.model == "random" else args.model
+    if args.model == "random":
+        make_model(args.folder)
+    engine = HFEngine.load(args.folder, device="cpu", adapter=AdapterOptions())
+    assert engine.adapters is not None
+    result: dict[str, Any] = {
+        "throughput": throughput(engine, args, clock),
+        "ways": ways(engine, 32, 160, clock),
+        "sharing": sharing(engine, clock),
+        "adapter_bytes": engine.adapters.bytes_per_session,
+        "kv_bytes_per_token": engine.model.layout.bytes_per_token,
+    }
+    asyncio.run(engine.close())
+    scratch.cleanup()
+    if args.json:
+        print(json.dumps(result, indent=2))
+        return 0
+    rows = [
+        [str(r["in_flight"] or "generate + peft"), *(f"{r[key]:.2f}" for key in ("seconds", "per_minute", "times"))]
+        for r in result["throughput"]
+    ]
+    print(render_table(["questions in flight", f"{args.clock} s", "questions/min", "times one at a time"], rows), "\n")
+    print(
+        render_table(["one token of 32 rows", "ms"], [[k, f"{1000 * v:.1f}"] for k, v in result["ways"].items()]), "\n"
+    )
+    print(render_table(["within a step", ""], [[k, f"{v:.3f}"] for k, v in result["sharing"].items()]), "\n")
+    print(f"memory a question in flight: {result['adapter_bytes'] / 2**20:.2f} MiB for adapter and optimiser, and "
+          f"{result['kv_bytes_per_token'] / 2**10:.1f} KiB for each token of its prompt and sample")  # fmt: skip
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

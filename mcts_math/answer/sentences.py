@@ -1,0 +1,110 @@
+"""Answers that are sentences: what they say about what, as far as words tell it."""
+
+from __future__ import annotations
+
+import re
+from typing import Final, NamedTuple
+
+from mcts_math.answer.letters import is_word
+
+_NUMBER: Final = r"(-?\d+(?:\.\d+)?)"
+_SENTENCE: Final = re.compile(
+    r"(?P<subject>[^=<>]{0,200}?[A-Za-z$)}][^=<>]{0,40}?)\s+(?P<verb>is|are|was|were|will\s+be|equals?|becomes|has|have|costs|converges\s+to)\s+"
+    r"(?:(?:equal\s+to|approximately|about|exactly|only)\s+|:\s*)*(?P<value>\S.*)",
+    re.DOTALL,
+)
+_LABEL: Final = re.compile(
+    r"(?P<subject>[A-Za-z][A-Za-z ]{2,60}?)(?:\s*[:=]\s*|\s+(?=\())(?P<value>[-\d(\[\\].*)", re.DOTALL
+)
+_VERB_ONLY: Final = re.compile(
+    r"(?:converges\s+to|equals?|equal\s+to|on|at)\s+(?P<value>\S.*)", re.DOTALL | re.IGNORECASE
+)
+_PRONOUNS: Final = frozenset({"it", "this", "that", "there", "they", "he", "she", "we"})
+_YES_NO: Final = re.compile(r"(yes|no|true|false)\s*[,;:]\s*(?=[a-z])", re.IGNORECASE)
+_BETWEEN: Final = re.compile(
+    rf"(?:[a-z]\s+is\s+)?between\s+{_NUMBER}\s+and\s+{_NUMBER}(?:,?\s+(inclusive|exclusive))", re.IGNORECASE
+)
+_OF: Final = re.compile(rf"{_NUMBER}\s+(?:out\s+of|in)\s+{_NUMBER}")
+_COMPARISONS: Final = (
+    ("greater than or equal to", ">="),
+    ("less than or equal to", "<="),
+    ("at least", ">="),
+    ("at most", "<="),
+    ("greater than", ">"),
+    ("less than", "<"),
+)
+_COMPARED: Final = re.compile(
+    r"(?:(?:(?:all|any)\s+)?(?:real\s+)?numbers?\s+|(?P<name>[a-z])\s+is\s+)(?:that\s+are\s+|[a-z]\s+)?"
+    r"(?P<phrase>(?:greater|less)\s+than(?:\s+or\s+equal\s+to)?|at\s+(?:least|most))\s+(?P<value>[-\d.\\].*)",
+    re.IGNORECASE,
+)
+_SIGNED: Final = re.compile(
+    r"(?:all\s+|the\s+)?(non-?negative|positive|non-?positive|negative)\s+(?:real\s+numbers|reals)", re.IGNORECASE
+)
+_SIGNED_SETS: Final = {
+    "nonnegative": r"[0,\infty)",
+    "positive": r"(0,\infty)",
+    "nonpositive": r"(-\infty,0]",
+    "negative": r"(-\infty,0)",
+}
+_MINUS: Final = re.compile(r"(?:minus|negative)\s+(?=[\d\\])", re.IGNORECASE)
+_CHOOSE: Final = re.compile(r"(\w{1,4})\s+choose\s+(\w{1,4})")
+_TO: Final = re.compile(rf"{_NUMBER}\s+to\s+{_NUMBER}")
+_BUT: Final = re.compile(
+    r"(?:all\s+)?(?:real\s+numbers|reals)\s*(?:\w\s+)?,?\s*(?:except|other\s+than|but|excluding|without)\s*(?:for\s+)?(?:[a-z]\s*=\s*)?(?P<points>[-\d].*)",
+    re.IGNORECASE,
+)
+_NOT_THERE: Final = re.compile(r".*\bdoes\s+not\s+exist", re.IGNORECASE | re.DOTALL)
+
+
+class Sentence(NamedTuple):
+    """What a sentence says: its subject (empty for `it`), and the text of the value."""
+
+    subject: str
+    value: str
+
+
+def sentence(words: str) -> Sentence | None:
+    """`The sum is 5` as subject and value; None for anything that is no such sentence."""
+    if len(words) > 400:
+        return None
+    if (match := _YES_NO.match(words)) is not None:
+        return Sentence("", match.group(1))
+    if (match := _VERB_ONLY.fullmatch(words)) is not None:
+        return Sentence("", match.group("value"))
+    if (match := _LABEL.fullmatch(words)) is not None and is_word(match.group("subject").split()[-1]):
+        return Sentence(match.group("subject"), match.group("value"))
+    match = _SENTENCE.fullmatch(words)
+    if match is None:
+        return None
+    subject = match.group("subject").strip(" $,:")
+    value = match.group("value")
+    if not re.search(r"[A-Za-z]", subject) or "\\" in subject.replace("\\$", ""):
+        return None
+    return Sentence("" if subject.lower() in _PRONOUNS else subject, value)
+
+
+def notation(words: str) -> str:
+    """Fixed turns of phrase in the notation that the grammar reads (`3 to 2` is `3:2`); other text as it is."""
+    if len(words) > 200:
+        return words
+    if (match := _BETWEEN.fullmatch(words)) is not None:
+        left, right = ("(", ")") if match.group(3).lower() == "exclusive" else ("[", "]")
+        return f"{left}{match.group(1)},{match.group(2)}{right}"
+    if (match := _OF.fullmatch(words)) is not None:
+        return f"{match.group(1)}/{match.group(2)}"
+    if (match := _COMPARED.fullmatch(words)) is not None:
+        sign = next(op for phrase, op in _COMPARISONS if phrase in " ".join(match.group("phrase").lower().split()))
+        return f"{match.group('name') or 'x'}{sign}{match.group('value')}"
+    if (match := _SIGNED.fullmatch(words)) is not None:
+        return _SIGNED_SETS[match.group(1).lower().replace("-", "")]
+    if (match := _MINUS.match(words)) is not None:
+        return f"-{words[match.end() :]}"
+    if (match := _CHOOSE.fullmatch(words)) is not None:
+        return rf"\binom{{{match.group(1)}}}{{{match.group(2)}}}"
+    if (match := _TO.fullmatch(words)) is not None:
+        return f"{match.group(1)}:{match.group(2)}"
+    if (match := _BUT.fullmatch(words)) is not None:
+        points = re.sub(r"\s+(?:and|or)\s+", ",", match.group("points"))
+        return rf"\mathbb{{R}}\setminus\{{{points}\}}"
+    return "undefined" if _NOT_THERE.fullmatch(words) else words

@@ -1,0 +1,98 @@
+"""Comparison of piecewise functions, congruences and families over the integers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from fractions import Fraction
+
+from mcts_math.answer.exact import TooLargeError, exact
+from mcts_math.answer.nodes import MINUS_ONE, ONE, Bound, Call, Cases, Node, Num, Power, Prod, Sum, Sym, negate
+from mcts_math.answer.realsets import Pieces, combine, complement, real_set, sets_equal
+from mcts_math.answer.relations import substitute
+from mcts_math.answer.scalars import scalars_equal, symbols
+from mcts_math.answer.verdict import Policy
+
+Same = Callable[[Node, Node, Policy], bool]
+
+
+def cases_equal(left: Node, right: Node, policy: Policy, same: Same) -> bool:
+    """Whether two piecewise functions have the same values under the same conditions, in any order."""
+    if not isinstance(left, Cases) or not isinstance(right, Cases) or len(left.rows) != len(right.rows):
+        return False
+    mine, theirs = _conditions(left), _conditions(right)
+    if mine is None or theirs is None:
+        return all(
+            same(a, b, policy) and (c == d or (c is not None and d is not None and same(c, d, policy)))
+            for (a, c), (b, d) in zip(left.rows, right.rows, strict=True)
+        )
+    free = list(range(len(theirs)))
+    for (value, _), pieces in zip(left.rows, mine, strict=True):
+        for index in free:
+            if sets_equal(pieces, theirs[index], policy) and same(value, right.rows[index][0], policy):
+                free.remove(index)
+                break
+        else:
+            return False
+    return True
+
+
+def _conditions(node: Cases) -> list[Pieces] | None:
+    """Where each row holds, those above it not holding; None where a condition has no known ends."""
+    found: list[Pieces] = []
+    before: Pieces = ()
+    for _, condition in node.rows:
+        pieces = complement(before) if condition is None else real_set(condition)
+        if pieces is None:
+            return None
+        found.append(combine("minus", pieces, before))
+        before = combine("cup", before, pieces)
+    return found
+
+
+def congruences_equal(left: Node, right: Node, policy: Policy) -> bool:
+    """Whether two residues are the same modulo the same number; a plain number equals the residue as written."""
+    mine, theirs = _congruence(left), _congruence(right)
+    if mine is None or theirs is None:
+        pair = (mine, right) if mine is not None else (theirs, left)
+        return pair[0] is not None and scalars_equal(pair[0][0], pair[1], policy)
+    if not scalars_equal(mine[1], theirs[1], policy):
+        return False
+    try:
+        difference = exact(Prod((Sum((mine[0], negate(theirs[0]))), Power(mine[1], MINUS_ONE))))
+    except (TooLargeError, ZeroDivisionError):
+        return False
+    return difference is not None and difference.denominator == 1
+
+
+def is_congruence(node: Node) -> bool:
+    """Whether `node` is a residue with its modulus."""
+    return isinstance(node, Call) and node.name == "pmod"
+
+
+def _congruence(node: Node) -> tuple[Node, Node] | None:
+    return (node.args[0], node.args[1]) if isinstance(node, Call) and is_congruence(node) else None
+
+
+def is_family(node: Node) -> bool:
+    """Whether `node` stands for its values at all integers."""
+    return isinstance(node, Bound) and node.kind == "family"
+
+
+def families_equal(left: Node, right: Node, policy: Policy, same: Same) -> bool:
+    """Whether two families over the integers are the same, up to the name, the sign and the start of the integer."""
+    if not isinstance(left, Bound) or not isinstance(right, Bound):
+        family, other = (left, right) if isinstance(left, Bound) else (right, left)
+        assert isinstance(family, Bound)
+        return family.name in symbols(other) and same(family.body, other, policy)
+    if left.low != right.low:
+        return False
+    steps: tuple[Fraction, ...] = tuple(map(Fraction, (0, 1, -1)))
+    signs: tuple[Num, ...] = (ONE, MINUS_ONE)
+    if left.low == Num(Fraction(1)):  # over the natural numbers: no other start
+        steps, signs = steps[:1], signs[:1]
+    for sign in signs:
+        for step in steps:
+            index = Sum((Prod((sign, Sym(left.name))), Num(step)))
+            if same(left.body, substitute(right.body, {right.name: index}), policy):
+                return True
+    return False

@@ -1,0 +1,207 @@
+"""Trees as they were parsed, brought into the form that is compared.
+
+± is written out as two values, "and" between values makes a list, measures of two units become one, and what is said
+about an integer or a domain goes where it belongs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+
+from mcts_math.answer.nodes import (
+    MINUS_ONE,
+    ONE,
+    ZERO,
+    Bound,
+    Call,
+    Group,
+    Matrix,
+    Node,
+    Num,
+    PlusMinus,
+    Power,
+    Prod,
+    Quantity,
+    Ratio,
+    Relation,
+    SetOp,
+    Sum,
+    Sym,
+    Text,
+    children,
+    negate,
+)
+from mcts_math.answer.scalars import symbols
+from mcts_math.answer.scanner import UnreadableError
+from mcts_math.answer.units import same_dimension
+from mcts_math.answer.vectors import vector_sum
+from mcts_math.answer.words import REALS
+
+_MAX_SIGNS: Final = 4  # a ± may occur this often in one answer
+
+
+def reject_prose(node: Node) -> None:
+    """Words inside a sum or product mean that the text was prose."""
+    for child in children(node):
+        if isinstance(node, (Sum, Prod)) and isinstance(child, Text):
+            raise UnreadableError("words in a formula")
+        reject_prose(child)
+
+
+def tidy(node: Node) -> Node:
+    """`node` with ± written out as two values, "and"/"or" between values as a list, and common units in front."""
+    if isinstance(node, SetOp) and node.op == "and" and (measured := _compound(node.items)) is not None:
+        return measured
+    if isinstance(node, Quantity) and isinstance(node.value, Prod) and isinstance(node.value.items[0], Quantity):
+        rest = node.value.items[1:]
+        smaller = Quantity(rest[0] if len(rest) == 1 else Prod(rest), node.unit)
+        if (measured := _compound((node.value.items[0], smaller))) is not None:
+            return measured
+    if isinstance(node, SetOp) and node.op in ("and", "or") and not any(_condition(item) for item in node.items):
+        node = Group("", "", node.items)
+    if isinstance(node, Group) and not node.left and _restrictions(node):
+        return SetOp("and", node.items)
+    if isinstance(node, Group) and not node.left and (within := _without_domain(node)) is not None:
+        return tidy(within)
+    if isinstance(node, Group):
+        items: list[Node] = []
+        for item in node.items:
+            item = tidy(item)
+            if isinstance(item, Group) and not item.left and (node.left in ("", "{", "[")):
+                items.extend(item.items)
+            else:
+                items.append(item)
+        return replace(node, items=tuple(items))
+    if isinstance(node, Sum) and all(isinstance(item, Quantity) for item in node.items):
+        units = {item.unit for item in node.items if isinstance(item, Quantity)}
+        if len(units) == 1:
+            return Quantity(Sum(tuple(item.value for item in node.items if isinstance(item, Quantity))), units.pop())
+    if isinstance(node, Prod):
+        return _tidy_product(node)
+    if isinstance(node, Sum) and (vector := vector_sum(node)) is not None:
+        return vector
+    if isinstance(node, Sum) and isinstance(node.items[0], Group):
+        return _set_difference(node)
+    signs = _count_signs(node)
+    if not signs:
+        return Relation(node.ops, tuple(map(tidy, node.items))) if isinstance(node, Relation) else node
+    if signs > _MAX_SIGNS:
+        raise UnreadableError("too many ± signs")
+    return Group("", "", (choose_sign(node, 1), choose_sign(node, -1)))
+
+
+_NUMBER_SETS: Final = frozenset({"Z", "N", "Q", "C"})
+
+
+def _without_domain(node: Group) -> Node | None:
+    """`2k, k in Z` as a family over the integers; `f(x) = x^2, x in R` without what goes without saying; else None."""
+    if len(node.items) < 2:
+        return None
+    first, *rest = node.items
+    if not all(_is_domain(item) and symbols(item) & symbols(first) for item in rest):
+        return None
+    result = first
+    for item in rest:
+        assert isinstance(item, Relation)
+        name, domain = item.items
+        if isinstance(name, Sym) and domain in (Sym("Z"), Sym("N")):
+            result = _over_integers(result, name.name, ONE if domain == Sym("N") else ZERO)
+    return result
+
+
+def _restrictions(node: Group) -> bool:
+    """Whether the items are conditions on one variable that hold together: `x in R, x != 2`."""
+    ops = {op for item in node.items if isinstance(item, Relation) for op in item.ops}
+    conditions = len(node.items) > 1 and all(_condition(item) and len(symbols(item)) == 1 for item in node.items)
+    return conditions and bool(ops & {"in", "!="}) and len({symbols(item) for item in node.items}) == 1
+
+
+def _is_domain(node: Node) -> bool:
+    if not isinstance(node, Relation) or node.ops != ("in",) or not isinstance(node.items[0], Sym):
+        return False
+    domain = node.items[1]
+    return domain == REALS or (isinstance(domain, Sym) and domain.name in _NUMBER_SETS)
+
+
+def _over_integers(node: Node, name: str, start: Node) -> Node:
+    if isinstance(node, Relation) and node.ops == ("=",):
+        return Relation(node.ops, (node.items[0], Bound("family", node.items[1], name, start, start)))
+    return Bound("family", node, name, start, start)
+
+
+def _compound(items: tuple[Node, ...]) -> Quantity | None:
+    """`3 hours 20 minutes` in the smaller unit (dollars and cents in the larger); None where units don't fit."""
+    if len(items) != 2 or not all(isinstance(item, Quantity) for item in items):
+        return None
+    first, second = (item for item in items if isinstance(item, Quantity))
+    scale = same_dimension(first.unit, second.unit)
+    if scale is None or scale <= 1:
+        return None
+    if scale == 100:  # dollars and cents: 12.50 rather than 1250
+        return Quantity(Sum((first.value, Prod((Num(1 / scale), second.value)))), first.unit)
+    return Quantity(Sum((Prod((Num(scale), first.value)), second.value)), second.unit)
+
+
+def _set_difference(node: Sum) -> Node:
+    """`R - {1}` is a difference of sets."""
+    first, *rest = node.items
+    for item in rest:
+        if not isinstance(item, Prod) or len(item.items) != 2 or item.items[0] != MINUS_ONE:
+            return node
+        first = SetOp("minus", (first, item.items[1]))
+    return first
+
+
+def _tidy_product(node: Prod) -> Node:
+    if _count_signs(node):
+        return Group("", "", (choose_sign(node, 1), choose_sign(node, -1)))
+    matrices = [item for item in node.items if isinstance(item, Matrix)]
+    if len(matrices) == 1:
+        factors = tuple(item for item in node.items if item is not matrices[0])
+        return Matrix(tuple(tuple(Prod((*factors, cell)) for cell in row) for row in matrices[0].rows))
+    quantities = [item for item in node.items if isinstance(item, Quantity) and item.unit not in ("%", "degree")]
+    if len(quantities) != 1:
+        return node
+    only = quantities[0]
+    return Quantity(Prod(tuple(only.value if item is only else item for item in node.items)), only.unit)
+
+
+def _condition(node: Node) -> bool:
+    if isinstance(node, Relation):
+        return node.ops[0] not in ("=", "~")
+    return isinstance(node, SetOp)
+
+
+def _count_signs(node: Node) -> int:
+    return isinstance(node, PlusMinus) + sum(_count_signs(child) for child in children(node))
+
+
+def _opposite(node: Node) -> Node:
+    """Minus a number or a tuple of numbers."""
+    if isinstance(node, Group) and (node.left, node.right) == ("(", ")"):
+        return Group("(", ")", tuple(map(negate, node.items)))
+    return negate(node)
+
+
+def choose_sign(node: Node, sign: int) -> Node:
+    """`node` with every ± read as + (`sign` 1) or − (`sign` -1), and every ∓ the other way."""
+    if isinstance(node, PlusMinus):
+        left, right = choose_sign(node.left, sign), choose_sign(node.right, sign)
+        right = right if node.sign == sign else _opposite(right)
+        return right if left == ZERO else Sum((left, right))
+    if isinstance(node, (Sum, Prod)):
+        return type(node)(tuple(choose_sign(item, sign) for item in node.items))
+    if isinstance(node, Power):
+        return Power(choose_sign(node.base, sign), choose_sign(node.exponent, sign), node.root)
+    if isinstance(node, Call):
+        return Call(node.name, tuple(choose_sign(arg, sign) for arg in node.args), node.free)
+    if isinstance(node, Quantity):
+        return Quantity(choose_sign(node.value, sign), node.unit)
+    if isinstance(node, Relation):
+        return Relation(node.ops, tuple(choose_sign(item, sign) for item in node.items))
+    if isinstance(node, Group):
+        return Group(node.left, node.right, tuple(choose_sign(item, sign) for item in node.items), node.spaced)
+    if isinstance(node, (SetOp, Ratio)):
+        raise UnreadableError("a ± in an unexpected place")
+    return node

@@ -1,0 +1,78 @@
+"""Files of solved cases: which questions greedy decoding solves, so that a run may leave them out (SPEC B).
+
+The published form is a JSON list of positions in the data set, counted from 0, in a file called
+`metadata/MODEL_DATASET_correct_cases.json`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from mcts_math.datasets import BENCHMARKS, parse_source, source_stem
+from mcts_math.errors import TaskError
+from mcts_math.task import Task
+
+
+def without_cases(tasks: Sequence[Task], path: str | Path) -> list[Task]:
+    """The tasks that a file of solved cases does not name.
+
+    Args:
+        tasks: all of a question source: the file counts positions in it, from 0.
+        path: a JSON list of positions, as `metadata/MODEL_DATASET_correct_cases.json` of the published system.
+
+    Raises:
+        TaskError: the file can't be read, is no such list, or was made for other questions.
+    """
+    try:
+        data = json.loads(Path(path).read_text(encoding="utf-8-sig"))
+    except FileNotFoundError:
+        raise TaskError(f"{path}: no such file. Check the path given with --exclude.") from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise TaskError(f"{path} can't be read as JSON: {error}.") from error
+    if not isinstance(data, list) or any(isinstance(item, bool) or not isinstance(item, int) for item in data):
+        raise TaskError(f"{path}: expected a JSON list of the positions of solved questions, such as [0, 3, 17].")
+    wrong = [item for item in data if not 0 <= item < len(tasks)]
+    if wrong:
+        raise TaskError(
+            f"{path} names question {wrong[0]}, but there are {len(tasks)} questions (0 to {len(tasks) - 1}). "
+            "It was made for another data set or split."
+        )
+    solved = set(data)
+    return [task for index, task in enumerate(tasks) if index not in solved]
+
+
+def write_cases(path: str | Path, tasks: Sequence[Task], solved: Iterable[str]) -> int:
+    """Writes which tasks were solved, as `without_cases` reads it; whole or not at all.
+
+    Args:
+        path: the file; its folder is made.
+        tasks: all of the question source.
+        solved: ids of the solved ones.
+
+    Returns:
+        The number of solved tasks.
+
+    Raises:
+        TaskError: the file can't be written.
+    """
+    ids = set(solved)
+    positions = [index for index, task in enumerate(tasks) if task.id in ids]
+    path = Path(path)
+    temporary = path.with_name(path.name + ".tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_text(json.dumps(positions) + "\n", encoding="utf-8")
+        temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise TaskError(f"{path} can't be written: {error}. Choose another --save_correct.") from error
+    return len(positions)
+
+
+def cases_path(model: str, source: str | Path) -> Path:
+    """Where published systems keep the solved cases: metadata/MODEL_DATASET_correct_cases.json."""
+    where = parse_source(source)
+    name = BENCHMARKS[where.name].title if where.name else source_stem(source)
+    return Path("metadata") / f"{Path(model).name}_{name}_correct_cases.json"

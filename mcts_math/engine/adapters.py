@@ -1,0 +1,261 @@
+"""LoRA adapters that learn while the engine runs: one a session, all on one base model.
+
+A step is computed by peft, on a second model that shares every weight (`lora`), so every architecture and layer type
+that peft knows will do; it serves one session at a time. The model that samples stays as it was loaded: its rows get
+what their own session's adapter adds by two batched products, gathered by row, so rows of many sessions and of none
+share one forward pass. (Steps in a thread beside the sampling were tried: on two cores nothing was gained.)
+
+What is shared within a step. Where one term's tokens begin another's, as the feedback's do the reflection's, one
+forward pass serves both, and question and attempt are computed once; this is exact. What can't be shared exactly are
+the keys and values that sampling has left in the cache: the loss depends on the adapter through every position of
+question and attempt, in all layers, so their activations are needed with gradient, and under dropout.
+
+A step is computed for its session alone, never batched with others: its loss, gradient and new weights are the same
+bits whatever else is in flight.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from mcts_math.engine.lora import SLOT, AdapterOptions, lora_layers, make_learner
+from mcts_math.engine.model import CausalModel
+from mcts_math.errors import EngineError
+from mcts_math.requests import Adaptation
+
+_DROPOUT = threading.Lock()  # dropout draws from the process's own generator, which two engines must not seed at once
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """Tokens to run through the model, and from which one on they count."""
+
+    tokens: tuple[int, ...]
+    start: int
+    weight: float
+
+
+@dataclass(slots=True)
+class _Session:
+    """The adapter of one session. `version` changes with its weights."""
+
+    slot: int
+    parameters: list[nn.Parameter]  # A and B of every layer in turn
+    optimizer: torch.optim.Optimizer
+    version: int = 0
+
+
+@dataclass(slots=True)
+class _Gathered:
+    sessions: tuple[str, ...] = ()
+    versions: tuple[int, ...] = ()
+    down: list[Tensor] = field(default_factory=list)  # [B, in, rank] a layer
+    up: list[Tensor] = field(default_factory=list)  # [B, rank, out] a layer, scaled
+
+
+class Adapters:
+    """The adapters of one model.
+
+    Args:
+        model: gets peft's layers put in.
+        options: as above.
+
+    Raises:
+        EngineError: peft is not installed, or the model lacks a target.
+    """
+
+    def __init__(self, model: CausalModel, options: AdapterOptions) -> None:
+        self._model = model
+        self._options = options
+        self._scale = options.alpha / options.rank
+        self._learner = make_learner(model, options)
+        layers = lora_layers(self._learner)
+        self._layers = list(layers.values())
+        self._sessions: dict[str, _Session] = {}
+        self._free: list[int] = []
+        self._down, self._up = self._allocate(1)  # slot 0 stays zero: the model as it was loaded
+        self._gathered = _Gathered()
+        self._active: _Gathered | None = None
+        for number, name in enumerate(layers):
+            model.raw.get_submodule(name).register_forward_hook(_Hook(self, number))
+
+    def __contains__(self, session: str) -> bool:
+        return session in self._sessions
+
+    def __len__(self) -> int:
+        return len(self._sessions)
+
+    @property
+    def bytes_per_session(self) -> int:
+        """Memory that one session takes: weights, their copy for sampling, gradients and the optimiser's moments."""
+        sizes = (a.numel() + b.numel() for a, b in zip(self._down, self._up, strict=True))
+        return sum(sizes) // self._down[0].shape[0] * 4 * 5
+
+    def space(self, session: str) -> str:
+        """What keys and values depend on beside the tokens: the session and its number of steps; "" is none."""
+        return f"{self._sessions[session].version} {session}" if session in self._sessions else ""
+
+    def select(self, sessions: Sequence[str]) -> None:
+        """The forward passes to come are over rows of these sessions, "" being the model as it was loaded."""
+        if not any(sessions):
+            self._active = None
+            return
+        versions = tuple(self._sessions[name].version if name else 0 for name in sessions)
+        kept = self._gathered
+        if kept.sessions != tuple(sessions) or kept.versions != versions:
+            slots = [self._sessions[name].slot if name else 0 for name in sessions]
+            index = torch.tensor(slots, device=self._model.device)
+            kept = _Gathered(tuple(sessions), versions, [t[index] for t in self._down], [t[index] for t in self._up])
+            self._gathered = kept
+        self._active = kept
+
+    def add(self, layer: int, inputs: Tensor, output: Tensor) -> Tensor:
+        """A layer's output [B, T, out] with what each row's adapter adds to it."""
+        if self._active is None:
+            return output
+        down, up = self._active.down[layer], self._active.up[layer]
+        if inputs.ndim != 3 or inputs.shape[0] != down.shape[0]:
+            raise EngineError(
+                f"the adapted module number {layer} gets inputs of shape {list(inputs.shape)}, not [rows, tokens, "
+                "width]: samples with different adapters can't share it. Choose other adapter_targets."
+            )
+        return output + torch.bmm(torch.bmm(inputs.to(down.dtype), down), up).to(output.dtype)
+
+    def step(self, name: str, terms: Sequence[Term], seed: int) -> Adaptation:
+        """One step of AdamW on a session's adapter, which is made where there is none.
+
+        A loss or gradient that is not finite makes the adapter afresh instead.
+        """
+        session = self._sessions.get(name) or self._open(name, seed)
+        if any(len(term.tokens) > self._model.context_length for term in terms):
+            return Adaptation(0.0, too_long=True)
+        for parameter in session.parameters:
+            parameter.grad = None
+        loss, num_tokens = self._backward(session, terms, seed)
+        gradients = [parameter.grad for parameter in session.parameters if parameter.grad is not None]
+        is_finite = math.isfinite(loss) and all(bool(torch.isfinite(g).all()) for g in gradients)
+        if is_finite:
+            session.optimizer.step()
+        else:
+            session.parameters = self._fresh(seed)
+            session.optimizer = self._optimizer(session.parameters)
+        self._publish(session)
+        return Adaptation(loss, num_tokens, reset=not is_finite)
+
+    def release(self, name: str) -> None:
+        """Drops a session; an unknown one is ignored."""
+        session = self._sessions.pop(name, None)
+        if session is not None:
+            self._free.append(session.slot)
+            self._gathered = _Gathered()
+
+    def _backward(self, session: _Session, terms: Sequence[Term], seed: int) -> tuple[float, int]:
+        """Loss of the terms and number of tokens computed; leaves the gradients in the session's parameters."""
+        parts = iter(session.parameters)
+        for layer in self._layers:
+            layer.lora_A[SLOT].weight, layer.lora_B[SLOT].weight = next(parts), next(parts)
+            layer.lora_dropout.train()
+        total, num_tokens = 0.0, 0
+        try:
+            devices = [self._model.device] if self._on_gpu else []
+            with _DROPOUT, torch.enable_grad(), torch.random.fork_rng(devices):
+                torch.manual_seed(seed)
+                for tokens, together in _shared(terms):
+                    loss = self._loss(tokens, together)
+                    loss.backward()  # type: ignore[no-untyped-call]
+                    total += float(loss.detach())
+                    num_tokens += len(tokens)
+        finally:
+            for layer in self._layers:
+                layer.lora_dropout.eval()
+        return total, num_tokens
+
+    def _loss(self, tokens: tuple[int, ...], terms: Sequence[Term]) -> Tensor:
+        """Weighted sum of the terms' mean cross-entropies, from one forward pass over `tokens`."""
+        ids = torch.tensor(tokens, device=self._model.device)
+        wanted = sorted({position for term in terms for position in range(term.start, len(term.tokens))})
+        logits = self._model.logits(self._learner, ids, torch.tensor([p - 1 for p in wanted], device=ids.device)).to(
+            self._model.adapter_dtype
+        )
+        row = {position: i for i, position in enumerate(wanted)}
+        losses = []
+        for term in terms:
+            rows = [row[position] for position in range(term.start, len(term.tokens))]
+            losses.append(term.weight * cross_entropy(logits[rows], ids[term.start : len(term.tokens)]))
+        return torch.stack(losses).sum()
+
+    @property
+    def _on_gpu(self) -> bool:
+        return self._model.device.type == "cuda"
+
+    def _open(self, name: str, seed: int) -> _Session:
+        if not self._free:
+            first = self._down[0].shape[0]
+            grown = self._allocate(2 * first)
+            for old, new in zip((*self._down, *self._up), (*grown[0], *grown[1]), strict=True):
+                new[:first] = old
+            self._down, self._up = grown
+            self._free = list(range(first, 2 * first))[::-1]
+        parameters = self._fresh(seed)
+        session = self._sessions[name] = _Session(self._free.pop(), parameters, self._optimizer(parameters))
+        self._publish(session)
+        return session
+
+    def _fresh(self, seed: int) -> list[nn.Parameter]:
+        """As peft starts an adapter: A uniform in ±1/sqrt(in), B zero; the same for the same seed."""
+        generator = torch.Generator().manual_seed(seed)
+        parameters = []
+        for layer in self._layers:
+            for module, bound in ((layer.lora_A[SLOT], layer.in_features**-0.5), (layer.lora_B[SLOT], 0.0)):
+                weight = (torch.rand(module.weight.shape, generator=generator) * 2 - 1) * bound
+                parameters.append(nn.Parameter(weight.to(self._model.device, self._model.adapter_dtype)))
+        return parameters
+
+    def _optimizer(self, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
+        return torch.optim.AdamW(parameters, lr=self._options.lr, weight_decay=0.0)
+
+    @torch.no_grad()
+    def _publish(self, session: _Session) -> None:
+        """Copies a session's weights to where sampling gathers them from."""
+        for i, (down, up) in enumerate(zip(self._down, self._up, strict=True)):
+            down[session.slot] = session.parameters[2 * i].T
+            up[session.slot] = session.parameters[2 * i + 1].T * self._scale
+        session.version += 1
+
+    def _allocate(self, slots: int) -> tuple[list[Tensor], list[Tensor]]:
+        device, dtype, rank = self._model.device, self._model.adapter_dtype, self._options.rank
+        down = [torch.zeros((slots, x.in_features, rank), device=device, dtype=dtype) for x in self._layers]
+        up = [torch.zeros((slots, rank, x.out_features), device=device, dtype=dtype) for x in self._layers]
+        return down, up
+
+
+class _Hook:
+    """What peft's layer number `layer` calls after itself."""
+
+    def __init__(self, adapters: Adapters, layer: int) -> None:
+        self._adapters = adapters
+        self._layer = layer
+
+    def __call__(self, module: Any, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
+        return self._adapters.add(self._layer, inputs[0], output)
+
+
+def _shared(terms: Sequence[Term]) -> list[tuple[tuple[int, ...], list[Term]]]:
+    """Terms that one forward pass serves, with its tokens: those whose tokens are its first ones."""
+    groups: list[tuple[tuple[int, ...], list[Term]]] = []
+    for term in sorted(terms, key=lambda term: len(term.tokens), reverse=True):
+        for tokens, members in groups:
+            if tokens[: len(term.tokens)] == term.tokens:
+                members.append(term)
+                break
+        else:
+            groups.append((term.tokens, [term]))
+    return groups

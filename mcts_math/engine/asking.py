@@ -1,0 +1,73 @@
+"""What all engines on a model do with a request before computing anything: check it, turn its prompt to tokens."""
+
+from __future__ import annotations
+
+import asyncio
+
+from mcts_math.engine.text import Codec
+from mcts_math.errors import EngineError
+from mcts_math.requests import Generate, Prompt
+
+_LONG_TEXT = 20_000  # characters from which on a prompt is tokenised off the event loop
+# A text that would be this many times too long, were all its tokens the longest ones, is not even tokenised. The factor
+# is for tokenizers that shorten the text first.
+_ABSURD = 16
+
+
+def check_request(request: Generate) -> None:
+    """Raises EngineError for a request that makes no sense."""
+    num_samples, sampling = request.num_samples, request.sampling
+    wrong = (
+        ("num_samples must be at least 1", num_samples < 1),
+        ("temperature must be 0 or more", not sampling.temperature >= 0),
+        ("top_p must be above 0 and at most 1", not 0 < sampling.top_p <= 1),
+        ("top_k must be at least 1, or -1 for no limit", sampling.top_k < 1 and sampling.top_k not in (-1, 0)),
+        ("max_tokens must be at least 1", sampling.max_tokens < 1),
+        ("a stop string must not be empty", "" in sampling.stop),
+    )
+    for rule, broken in wrong:
+        if broken:
+            raise EngineError(f"{rule} (num_samples={num_samples}, {sampling})")
+
+
+def refuse_what_hf_alone_does(request: Generate, engine: str) -> None:
+    """Raises EngineError where a request wants weights adapted at test time, or the beams of one decoding."""
+    if request.adapter:
+        raise EngineError(f"engine: {engine} keeps no adapters, which learning at test time needs; use engine: hf")
+    if request.sampling.beam_width > 1:
+        raise EngineError(f"engine: {engine} has no beam search over tokens; use engine: hf")
+
+
+async def encode_prompt(codec: Codec, prompt: Prompt, context_length: int) -> tuple[int, ...] | int:
+    """Tokens of a prompt, or their number (for absurd texts a lower bound) where they leave no room for another one.
+
+    Raises:
+        EngineError: the prompt is no text, or a conversation that the model's template refuses.
+    """
+    size = len(prompt) if isinstance(prompt, str) else sum(len(message.content) for message in prompt)
+    fewest = size // codec.longest_token
+    if fewest > _ABSURD * context_length:
+        return fewest
+    encode = codec.encode_prompt
+    tokens = await asyncio.to_thread(encode, prompt) if size > _LONG_TEXT else encode(prompt)
+    return tokens if len(tokens) < context_length else len(tokens)
+
+
+def cut_sample(
+    codec: Codec, prompt: tuple[int, ...], ids: list[int], *, stopped_by: object, stop: tuple[str, ...], fallback: str
+) -> str:
+    """The text of a finished sample, read with our own codec, so that it is the same on every engine.
+
+    Args:
+        codec: the model's tokenizer.
+        prompt: tokens before the sample.
+        ids: tokens of the sample, the one that ended it included.
+        stopped_by: the stop string that ended it, as text; anything else if it was the end of the sequence.
+        stop: the stop strings.
+        fallback: what the engine itself made of it, should our codec not find the stop string.
+    """
+    if not isinstance(stopped_by, str):
+        return codec.continuation(prompt, ids[:-1])
+    text = codec.continuation(prompt, ids)
+    ends = [at for at in map(text.find, stop) if at >= 0]
+    return text[: min(ends)] if ends else fallback

@@ -1,0 +1,147 @@
+"""Talking to an OpenAI-compatible server: JSON in, JSON out, again after a pause where that may help, clear errors."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx2
+
+from mcts_math.engine.loop_thread import LoopThread
+from mcts_math.errors import EngineError
+
+_AGAIN = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
+_LONGEST_PAUSE_S = 30.0
+
+
+class RefusedError(Exception):
+    """The server understood and said no; whether that ends the run is for the caller to say."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(f"HTTP {status}, {message}")
+        self.status, self.message = status, message
+
+
+@dataclass(slots=True)
+class Server:
+    """One server.
+
+    Attributes:
+        base_url: up to and with "/v1".
+        api_key: sent as bearer token; None sends none.
+        timeout_s: for one reply, from when the request has been sent.
+        retries: how often a request is sent again.
+        pause_s: before it is sent again the first time; doubled each time, at most half a minute.
+        max_connections: requests in the air at once; the others wait for theirs.
+    """
+
+    base_url: str
+    api_key: str | None = field(default=None, repr=False)
+    timeout_s: float = 600.0
+    retries: int = 4
+    pause_s: float = 0.5
+    max_connections: int = 1024
+    _client: httpx2.AsyncClient | None = field(default=None, init=False, repr=False)
+    _thread: LoopThread = field(default_factory=lambda: LoopThread("openai-client"), init=False, repr=False)
+
+    def get(self, path: str) -> Any:
+        """A GET that blocks. Raises EngineError, and RefusedError where the server said no."""
+        return self._thread.call(lambda: self._send("GET", path, None))
+
+    async def post(self, path: str, body: dict[str, Any]) -> Any:
+        """A POST; may be awaited on any event loop. Raises EngineError, and RefusedError where the server said no."""
+        return await self._thread.run(lambda: self._send("POST", path, body))
+
+    def post_now(self, path: str, body: dict[str, Any]) -> Any:
+        """A POST that blocks. Raises as `post`."""
+        return self._thread.call(lambda: self._send("POST", path, body))
+
+    def close(self) -> None:
+        """Closes the connections; whoever still waits gets an EngineError. May be called again."""
+        self._thread.close(self._close)
+
+    async def _send(self, method: str, path: str, body: dict[str, Any] | None) -> Any:
+        if self._client is None:
+            self._client = httpx2.AsyncClient(**self._settings())
+        for attempt in range(self.retries + 1):
+            try:
+                return self._read(await self._client.request(method, self._url(path), json=body))
+            except (httpx2.TransportError, _TryAgainError) as error:
+                if attempt == self.retries:
+                    raise self._explain(error) from error
+                await asyncio.sleep(self._pause(attempt, error))
+        raise AssertionError("unreachable")
+
+    async def _close(self) -> None:
+        if self._client is not None:
+            await self._client.aclose()
+
+    def _settings(self) -> dict[str, Any]:
+        return {
+            "timeout": httpx2.Timeout(self.timeout_s, connect=10.0, pool=None),
+            "limits": httpx2.Limits(
+                max_connections=self.max_connections, max_keepalive_connections=self.max_connections
+            ),
+            "headers": {} if self.api_key is None else {"Authorization": f"Bearer {self.api_key}"},
+        }
+
+    def _url(self, path: str) -> str:
+        return f"{self.base_url.rstrip('/')}/{path}"
+
+    def _read(self, response: httpx2.Response) -> Any:
+        if response.status_code in _AGAIN:
+            raise _TryAgainError(response.status_code, _message(response), response.headers.get("Retry-After"))
+        if response.status_code in (401, 403):
+            raise EngineError(
+                f"{self.base_url} wants another API key ({_message(response)}); put it into the environment variable "
+                "that api_key_env in engine_args names (OPENAI_API_KEY where it names none)"
+            )
+        if response.is_error:
+            raise RefusedError(response.status_code, _message(response))
+        try:
+            return response.json()
+        except ValueError:
+            raise EngineError(
+                f"{response.url} answered no JSON but {response.text[:80]!r}; is base_url the address of an "
+                "OpenAI-compatible API, with /v1 at its end?"
+            ) from None
+
+    def _pause(self, attempt: int, error: Exception) -> float:
+        told = error.retry_after if isinstance(error, _TryAgainError) else None
+        return min(told if told is not None else self.pause_s * 2.0 ** min(attempt, 9), _LONGEST_PAUSE_S)
+
+    def _explain(self, error: Exception) -> EngineError:
+        tried = f"(tried {self.retries + 1} times). Finished questions are safe: go on with --resume"
+        if isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout):
+            return EngineError(f"nothing answers at {self.base_url}: {error}. Is the server running? {tried}")
+        if isinstance(error, httpx2.TimeoutException):
+            return EngineError(
+                f"{self.base_url} did not reply within {self.timeout_s:g} s; raise timeout_s or lower max_connections "
+                f"in engine_args {tried}"
+            )
+        if isinstance(error, _TryAgainError):
+            return EngineError(f"{self.base_url} is not able to serve: HTTP {error.status}, {error.message} {tried}")
+        return EngineError(f"the connection to {self.base_url} broke: {type(error).__name__}: {error} {tried}")
+
+
+class _TryAgainError(Exception):
+    """The server can't serve just now."""
+
+    def __init__(self, status: int, message: str, retry_after: str | None) -> None:
+        super().__init__(message)
+        self.status, self.message = status, message
+        try:
+            self.retry_after = None if retry_after is None else max(0.0, float(retry_after))
+        except ValueError:  # a date; our own pauses will do
+            self.retry_after = None
+
+
+def _message(response: httpx2.Response) -> str:
+    """The server's own words."""
+    try:
+        content = response.json()
+    except ValueError:
+        return response.text[:300] or response.reason_phrase
+    error = content.get("error", content) if isinstance(content, dict) else content
+    return str(error.get("message", error) if isinstance(error, dict) else error)[:500]

@@ -1,0 +1,100 @@
+"""An event loop in a thread of its own, for what must outlive the caller's loop, or must not block it."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeAlias, TypeVar
+
+from mcts_math.errors import EngineError
+
+T = TypeVar("T")
+Work: TypeAlias = Callable[[], Coroutine[Any, Any, T]]
+
+
+class LoopThread:
+    """Runs coroutines for callers on any loop, or on none, until it is closed."""
+
+    def __init__(self, name: str) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._lock = threading.Lock()  # guards _closed together with the last look whether it is set
+        self._closed = False
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._thread = threading.Thread(target=self._loop.run_forever, name=name, daemon=True)
+        self._thread.start()
+
+    @property
+    def is_closed(self) -> bool:
+        """Nothing more is taken on."""
+        return self._closed
+
+    async def run(self, work: Work[T]) -> T:
+        """Runs a coroutine there and waits for it; being cancelled cancels it there.
+
+        Raises:
+            EngineError: the thread is closed, or is closed meanwhile.
+        """
+        with self._lock:
+            self._require_open()
+            future = asyncio.run_coroutine_threadsafe(self._guard(work), self._loop)
+        return await asyncio.wrap_future(future)
+
+    def call(self, work: Work[T]) -> T:
+        """Runs a coroutine there and blocks until it is done. Raises EngineError as `run`."""
+        with self._lock:
+            self._require_open()
+            future = asyncio.run_coroutine_threadsafe(self._guard(work), self._loop)
+        return future.result()
+
+    def close(self, last: Work[None] | None = None) -> None:
+        """Cancels what runs, runs `last`, ends the thread. May be called again, which does nothing."""
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+        try:
+            asyncio.run_coroutine_threadsafe(self._end(last), self._loop).result()
+        finally:
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join()
+            self._loop.close()
+
+    def _require_open(self) -> None:
+        if self._closed:
+            raise EngineError("the engine is closed")
+
+    async def _guard(self, work: Work[T]) -> T:
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
+        try:
+            return await work()
+        except asyncio.CancelledError:
+            self._require_open()
+            raise
+        finally:
+            self._tasks.discard(task)
+
+    async def _end(self, last: Work[None] | None) -> None:
+        """Comes after the first step of all that was handed over before: loops are first in, first out."""
+        waiting = list(self._tasks)
+        for task in waiting:
+            task.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
+        if last is not None:
+            await last()
+
+
+async def together(coroutines: list[Coroutine[Any, Any, T]]) -> list[T]:
+    """All results; where one fails or the caller is cancelled, none is left running."""
+    if len(coroutines) == 1:
+        return [await coroutines[0]]
+    tasks = [asyncio.ensure_future(coroutine) for coroutine in coroutines]
+    try:
+        return list(await asyncio.gather(*tasks))
+    except BaseException:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        raise

@@ -1,0 +1,242 @@
+"""Data parallelism: several engines as one, each in a Ray actor, on the GPUs of one machine or of a cluster.
+
+A question goes to the replica with the fewest requests in the air when its first request comes, and stays there, so
+that its prefix cache is of use. What a lost replica was asked is asked of another one: a reply depends on its request
+alone (seed included), so nothing is done twice that counts, and results are still written by one process, once. A new
+actor is started in the place of a lost one and takes part as soon as it is up.
+
+Ray is an optional extra. It connects to the cluster that RAY_ADDRESS names, else it starts one on this machine.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from dataclasses import dataclass
+from typing import Any
+
+from mcts_math.config import Config, make_config
+from mcts_math.errors import EngineError, EngineLostError, MctsMathError
+from mcts_math.requests import Evaluate, Evaluation, Generate, Generation
+
+_RESTARTS = 3  # of one replica; after that something is wrong with more than a machine
+
+
+class Replica:
+    """What runs in an actor: the engine that a config names."""
+
+    def __init__(self, settings: dict[str, Any]) -> None:
+        from mcts_math.engine.load import load_policy
+
+        self._policy: Any = load_policy(make_config(settings))
+
+    async def answer(self, request: Generate | Evaluate) -> Generation | Evaluation:
+        """A reply."""
+        if isinstance(request, Evaluate):
+            return await self._policy.evaluate(request)  # type: ignore[no-any-return]
+        return await self._policy.generate(request)  # type: ignore[no-any-return]
+
+    async def pid(self) -> int:
+        """Answers as soon as the engine is loaded."""
+        return os.getpid()
+
+    async def close(self) -> None:
+        await self._policy.close()
+
+
+@dataclass(eq=False, slots=True)
+class _Place:
+    """One replica, whichever actor is it just now."""
+
+    actor: Any
+    in_flight: int = 0
+    restarts: int = 0
+    is_up: bool = True
+
+
+class ReplicatedEngine:
+    """Policy and value model over several replicas. Make one with `ReplicatedEngine.start`; `close` it when done."""
+
+    def __init__(self, config: Config, num_replicas: int) -> None:
+        self._settings = config.model_dump() | {"num_replicas": 1}
+        self._options = _actor_options(config)
+        self._places = [_Place(self._new_actor()) for _ in range(num_replicas)]
+        self._homes: dict[str, _Place] = {}  # question -> its replica
+        self._restarting: set[asyncio.Task[None]] = set()
+        self._closed = False
+
+    @classmethod
+    def start(cls, config: Config) -> ReplicatedEngine:
+        """Starts the replicas that a config asks for and blocks until all are loaded.
+
+        Raises:
+            EngineError: Ray is not installed or not reachable, has too few GPUs, or a replica can't load its engine.
+        """
+        try:
+            import ray
+        except ImportError as error:
+            raise EngineError(
+                f"num_replicas is {config.num_replicas}, which needs Ray ({error}): pip install 'mcts_math[ray]'"
+            ) from error
+        _quiet()
+        if not ray.is_initialized():
+            try:
+                ray.init(log_to_driver=False, include_dashboard=False)
+            except Exception as error:  # a boundary: Ray raises whatever its parts happen to raise
+                raise EngineError(f"Ray can't be started or reached: {error}. Is RAY_ADDRESS right?") from error
+        _require_resources(ray.cluster_resources(), _actor_options(config), config.num_replicas)
+        engine = cls(config, config.num_replicas)
+        try:
+            ray.get([place.actor.pid.remote() for place in engine._places])
+        except Exception as error:
+            engine._kill_all()
+            raise _as_engine_error(error) from error
+        return engine
+
+    async def generate(self, request: Generate) -> Generation:
+        """As the engine's own. Raises EngineError as it does, and where no replica is left."""
+        reply = await self._ask(request)
+        assert isinstance(reply, Generation)
+        return reply
+
+    async def evaluate(self, request: Evaluate) -> Evaluation:
+        """As the engine's own. Raises EngineError as it does, and where no replica is left."""
+        reply = await self._ask(request)
+        assert isinstance(reply, Evaluation)
+        return reply
+
+    async def close(self) -> None:
+        """Ends all actors; later requests get an EngineError. May be called again."""
+        if self._closed:
+            return
+        self._closed = True
+        for task in self._restarting:
+            task.cancel()
+        await asyncio.gather(*self._restarting, return_exceptions=True)
+        closing = [_result(place.actor.close.remote()) for place in self._places if place.is_up]
+        await asyncio.wait_for(asyncio.gather(*closing, return_exceptions=True), 60)
+        self._kill_all()
+
+    async def pids(self) -> list[int]:
+        """Processes of the replicas that are up."""
+        return [await _result(place.actor.pid.remote()) for place in self._places if place.is_up]
+
+    async def _ask(self, request: Generate | Evaluate) -> Generation | Evaluation:
+        from ray.exceptions import ActorUnavailableError, RayActorError
+
+        while True:
+            if self._closed:
+                raise EngineError("the engine is closed")
+            place = self._choose(request.task_id)
+            actor = place.actor
+            place.in_flight += 1
+            try:
+                reference = actor.answer.remote(request)
+                return await _result(reference)  # type: ignore[no-any-return]
+            except (RayActorError, ActorUnavailableError):
+                self._lose(place, actor)
+            except asyncio.CancelledError:
+                _cancel(reference)
+                raise
+            except Exception as error:
+                if not isinstance(getattr(error, "cause", None), EngineLostError):
+                    raise _as_engine_error(error) from error
+                self._lose(place, actor)  # the actor lives, but its engine does not
+                _kill(actor)
+            finally:
+                place.in_flight -= 1
+
+    def _choose(self, question: str) -> _Place:
+        """The question's replica; a new one where it has none that is up."""
+        place = self._homes.get(question)
+        if place is None or not place.is_up:
+            up = [place for place in self._places if place.is_up]
+            if not up:
+                raise EngineError(
+                    f"all {len(self._places)} replicas died; Ray's logs say of what (memory?). Finished questions are "
+                    "safe: go on with --resume"
+                )
+            place = min(up, key=lambda place: place.in_flight)
+            if question:
+                self._homes[question] = place
+        return place
+
+    def _lose(self, place: _Place, actor: Any) -> None:
+        """Marks a replica as lost, once for all requests that were there, and starts another one in its place."""
+        if place.actor is not actor or not place.is_up or self._closed:
+            return
+        place.is_up = False
+        if place.restarts < _RESTARTS:
+            place.restarts += 1
+            task = asyncio.ensure_future(self._restart(place))
+            self._restarting.add(task)
+            task.add_done_callback(self._restarting.discard)
+
+    async def _restart(self, place: _Place) -> None:
+        from ray.exceptions import RayError
+
+        place.actor = self._new_actor()
+        try:
+            await _result(place.actor.pid.remote())
+        except RayError:  # the others go on; once none is left, that is said
+            return
+        place.is_up = True
+
+    def _new_actor(self) -> Any:
+        import ray
+
+        return ray.remote(Replica).options(**self._options).remote(self._settings)
+
+    def _kill_all(self) -> None:
+        for place in self._places:
+            _kill(place.actor)
+
+
+def _actor_options(config: Config) -> dict[str, Any]:
+    """What Ray must reserve for a replica: the GPUs of its tensor parallelism where there are GPUs, else a core."""
+    import ray
+
+    args = config.engine_args
+    gpus = int(args.get("tensor_parallel_size", 1)) * int(args.get("pipeline_parallel_size", 1))
+    has_gpus = ray.is_initialized() and ray.cluster_resources().get("GPU", 0) > 0
+    resources = {"num_gpus": gpus, "num_cpus": 1} if has_gpus and args.get("device") != "cpu" else {"num_cpus": 1}
+    return resources | {"max_concurrency": 4096}
+
+
+def _require_resources(cluster: dict[str, float], options: dict[str, Any], num_replicas: int) -> None:
+    """Raises EngineError where actors would wait for ever for what the cluster does not have."""
+    for name, key in (("GPU", "num_gpus"), ("CPU", "num_cpus")):
+        need, has = options.get(key, 0) * num_replicas, cluster.get(name, 0)
+        if need > has:
+            raise EngineError(
+                f"{num_replicas} replicas need {need} {name}s, but Ray's cluster has {has:g}; lower num_replicas"
+            )
+
+
+async def _result(reference: Any) -> Any:
+    return await reference
+
+
+def _kill(actor: Any) -> None:
+    import ray
+
+    ray.kill(actor)
+
+
+def _cancel(reference: Any) -> None:
+    import ray
+
+    ray.cancel(reference)
+
+
+def _as_engine_error(error: Exception) -> EngineError:
+    """What an actor raised, without Ray's wrapping."""
+    cause = getattr(error, "cause", None) or error
+    if isinstance(cause, MctsMathError):
+        return EngineError(str(cause))
+    return EngineError(f"a replica broke down: {type(cause).__name__}: {cause}")
+
+
+def _quiet() -> None:
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # what Ray will do; it warns where it is not set

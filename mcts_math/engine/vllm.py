@@ -1,0 +1,261 @@
+"""`engine: vllm`: an unmodified vLLM as policy and value model in one.
+
+Requests come from any number of coroutines and go to vLLM one by one; its continuous batching and prefix cache do the
+rest. vLLM lives on an event loop of its own in a thread of its own, so it neither blocks nor depends on the caller's.
+
+1. Sample i of a request is a vLLM request of its own with seed + i: they share the prompt through the prefix cache, and
+   the first of them brings the value (`vllm_head`). Samples at temperature 0 are equal, so one is asked for.
+2. Tokens are made and read by our own codec, not by vLLM: seams, special tokens and stop strings are as everywhere.
+3. On a CPU, vLLM 0.32 dies when a request with a seed has its prompt computed in chunks ("CPU Generator does not use
+   offset"). So prompts are computed whole there, and asking for chunks is an error.
+4. Defaults that are ours: no prompt chunks, blocks of 32 tokens (vLLM's 128 would cache next to nothing of short steps)
+   and at most 4 GiB for the cache on a CPU; no usage reports, and errors only in vLLM's log, unless the environment
+   says otherwise (VLLM_NO_USAGE_STATS, VLLM_LOGGING_LEVEL).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import os
+from collections.abc import Coroutine
+from dataclasses import dataclass, fields
+from itertools import count
+from pathlib import Path
+from typing import Any, TypeVar
+
+from mcts_math.engine import checkpoint as checkpoints
+from mcts_math.engine.asking import check_request, cut_sample, encode_prompt, refuse_what_hf_alone_does
+from mcts_math.engine.loop_thread import together
+from mcts_math.engine.text import Codec
+from mcts_math.engine.value_head import load_value_head
+from mcts_math.engine.vllm_head import decode_value, overrides
+from mcts_math.engine.vllm_thread import VLLMThread
+from mcts_math.engine.vocabulary import load_codec, value_token
+from mcts_math.errors import EngineError
+from mcts_math.requests import Evaluate, Evaluation, Generate, Generation, Sample, Sampling
+
+T = TypeVar("T")
+_SEEDS = (1 << 62) - 1  # vLLM takes seeds of 64 bits; requests may have longer ones
+
+
+@dataclass(slots=True)
+class Counters:
+    """What was asked of vLLM and answered. A request with n samples is n sequences, whose prompts count each.
+
+    Attributes:
+        num_sequences: vLLM requests.
+        num_prompt_tokens: of their prompts.
+        num_cached_tokens: those of `num_prompt_tokens` that vLLM's prefix cache held.
+        num_generated_tokens: written.
+    """
+
+    num_sequences: int = 0
+    num_prompt_tokens: int = 0
+    num_cached_tokens: int = 0
+    num_generated_tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What came of one sequence."""
+
+    sample: Sample
+    value: float | None
+    num_cached_tokens: int
+
+
+class VLLMEngine:
+    """Policy and value model on vLLM. Make one with `VLLMEngine.load`; `close` it when done.
+
+    Attributes:
+        codec: the model's tokenizer.
+        context_length: most tokens of prompt and continuation together.
+        value_token: the token that carries values; None where the model was loaded without a value head.
+        counters: totals so far.
+    """
+
+    def __init__(self, thread: VLLMThread, codec: Codec, value_token: int | None) -> None:
+        self.codec = codec
+        self.value_token = value_token
+        self.context_length: int = thread.llm.model_config.max_model_len
+        self.counters = Counters()
+        self._thread = thread
+        self._numbers = count()
+
+    @classmethod
+    def load(cls, model_dir: str | Path, *, need_value: bool = False, **engine_args: Any) -> VLLMEngine:
+        """Starts vLLM on a checkpoint; this takes half a minute or more and blocks.
+
+        Args:
+            model_dir: a folder, or a name on the Hugging Face hub.
+            need_value: load the value head too.
+            engine_args: arguments of vLLM's `AsyncEngineArgs`, such as tensor_parallel_size, dtype, quantization,
+                gpu_memory_utilization, max_model_len, max_num_seqs, enforce_eager.
+
+        Raises:
+            CheckpointError: the checkpoint or its head is missing, incomplete or wrong.
+            EngineError: vLLM is not installed, refuses an argument or does not start.
+        """
+        checkpoint = checkpoints.download(checkpoints.inspect(model_dir, need_value=need_value), need_value=need_value)
+        assert checkpoint.path is not None
+        codec, token = load_codec(checkpoint.path), None
+        if need_value:
+            load_value_head(checkpoint)  # a wrong head is told now, not by a dying worker
+            token = value_token(checkpoint.path)
+        _quiet()
+        settings = complete_args(checkpoint, engine_args, need_value=need_value)
+        return cls(VLLMThread(settings), codec, token)
+
+    async def generate(self, request: Generate) -> Generation:
+        """Samples continuations of a prompt, with its value from the same vLLM request where wanted.
+
+        Raises:
+            EngineError: the request makes no sense, the engine is closed, or it broke down.
+        """
+        check_request(request)
+        refuse_what_hf_alone_does(request, "vllm")
+        prompt = await encode_prompt(self.codec, request.prompt, self.context_length)
+        if isinstance(prompt, int):
+            return Generation((), too_long=True, num_prompt_tokens=prompt)
+        sampling, want_value = request.sampling, request.want_value and self.value_token is not None
+        different = request.num_samples if sampling.temperature > 0 else 1
+
+        def write(index: int) -> Coroutine[Any, Any, Written]:
+            return self._write(prompt, sampling, request.seed + index, want_value and not index)
+
+        written = await self._thread.run(lambda: together(list(map(write, range(different)))))
+        samples = tuple(one.sample for one in written) * (request.num_samples // different)
+        first = written[0]
+        return Generation(
+            samples, first.value, num_prompt_tokens=len(prompt), num_cached_tokens=first.num_cached_tokens
+        )
+
+    async def evaluate(self, request: Evaluate) -> Evaluation:
+        """The value of a prompt, for one token. Raises EngineError as `generate` does, and where there is no head."""
+        if self.value_token is None:
+            raise EngineError("a value was asked of a model that was loaded without value head; load with need_value")
+        prompt = await encode_prompt(self.codec, request.prompt, self.context_length)
+        if isinstance(prompt, int):
+            return Evaluation(None, too_long=True, num_prompt_tokens=prompt)
+        one = await self._thread.run(lambda: self._write(prompt, Sampling(0.0, max_tokens=1), 0, True))
+        return Evaluation(one.value, num_prompt_tokens=len(prompt), num_cached_tokens=one.num_cached_tokens)
+
+    async def forget(self) -> None:
+        """Empties the prefix cache, for measurements."""
+        await self._thread.run(lambda: self._thread.llm.reset_prefix_cache())
+
+    async def close(self) -> None:
+        """Ends vLLM; whoever still waits gets an EngineError. May be called again."""
+        await asyncio.to_thread(self._thread.close)
+
+    async def _write(self, prompt: tuple[int, ...], sampling: Sampling, seed: int, want_value: bool) -> Written:
+        """One sequence. Runs on vLLM's event loop; being cancelled there ends the request."""
+        from vllm.inputs import tokens_input
+
+        params = self._params(sampling, len(prompt), seed, want_value)
+        replies = self._thread.llm.generate(tokens_input(list(prompt)), params, str(next(self._numbers)))
+        (result,) = [reply async for reply in replies]  # one, since only the finished sequence was asked for
+        output, cached = result.outputs[0], result.num_cached_tokens or 0
+        self.counters.num_sequences += 1
+        self.counters.num_prompt_tokens += len(prompt)
+        self.counters.num_cached_tokens += cached
+        self.counters.num_generated_tokens += len(output.token_ids)
+        return Written(self._sample(prompt, output, sampling.stop), self._value(output, want_value), cached)
+
+    def _params(self, sampling: Sampling, num_prompt_tokens: int, seed: int, want_value: bool) -> Any:
+        from vllm import SamplingParams
+        from vllm.sampling_params import RequestOutputKind
+
+        return SamplingParams(
+            temperature=sampling.temperature,
+            top_p=sampling.top_p,
+            top_k=max(sampling.top_k, 0),
+            max_tokens=min(sampling.max_tokens, self.context_length - num_prompt_tokens),
+            stop=list(sampling.stop),
+            stop_token_ids=sorted(self.codec.eos_ids),
+            seed=seed & _SEEDS if sampling.temperature > 0 else None,
+            logprobs=1 if want_value else 0,
+            logprob_token_ids=[self.value_token] if want_value and self.value_token is not None else None,
+            detokenize=bool(sampling.stop),
+            skip_special_tokens=False,
+            spaces_between_special_tokens=False,
+            output_kind=RequestOutputKind.FINAL_ONLY,
+            flat_logprobs=True,
+            skip_clone=True,
+        )
+
+    def _sample(self, prompt: tuple[int, ...], output: Any, stop: tuple[str, ...]) -> Sample:
+        ids, logprob = list(output.token_ids), output.cumulative_logprob
+        if output.finish_reason not in ("stop", "length"):
+            raise EngineError(f"vLLM gave up on a request ({output.finish_reason}); its log says why")
+        if logprob is None or not math.isfinite(logprob):
+            raise EngineError(f"vLLM computed a log-probability of {logprob}: the model's weights are broken")
+        if output.finish_reason == "length":
+            return Sample(self.codec.continuation(prompt, ids), logprob, len(ids), "length")
+        text = cut_sample(self.codec, prompt, ids, stopped_by=output.stop_reason, stop=stop, fallback=output.text)
+        return Sample(text, logprob, len(ids))
+
+    def _value(self, output: Any, wanted: bool) -> float | None:
+        if not wanted:
+            return None
+        first = output.logprobs[0][self.value_token].logprob
+        if not math.isfinite(first):
+            raise EngineError("the value head answered NaN: its weights, or the model's, are broken")
+        return decode_value(first)
+
+
+def complete_args(checkpoint: checkpoints.Checkpoint, given: dict[str, Any], *, need_value: bool) -> dict[str, Any]:
+    """The arguments for vLLM: the user's, what a value head needs, and our defaults.
+
+    Raises:
+        EngineError: vLLM is not installed, or an argument that would break a run later.
+    """
+    try:
+        from vllm.platforms import current_platform
+    except ImportError as error:
+        raise _not_installed(error) from error
+    settings: dict[str, Any] = {"model": str(checkpoint.path), "enable_prefix_caching": True, "disable_log_stats": True}
+    if need_value:
+        settings |= {"logprobs_mode": "raw_logits", "model_class_overrides": overrides(checkpoint.architecture)}
+        clash = sorted({"logprobs_mode", "model_class_overrides"} & set(given))
+        if clash:
+            raise EngineError(f"engine_args: {', '.join(clash)} is set by the value head; leave it out")
+    if current_platform.is_cpu():
+        if given.get("enable_chunked_prefill"):
+            raise EngineError(
+                "engine_args: enable_chunked_prefill ends in a crash of vLLM on a CPU where requests have seeds; leave "
+                "it out"
+            )
+        settings |= {"dtype": "float32", "block_size": 32, "enable_chunked_prefill": False}
+        length = given.get("max_model_len") or checkpoint.context_length or 0
+        settings["max_num_batched_tokens"] = max(8192, length if isinstance(length, int) else 0)
+        if "VLLM_CPU_KVCACHE_SPACE" not in os.environ:
+            settings["kv_cache_memory_bytes"] = min(4 << 30, _free_bytes() // 2)
+    return settings | given
+
+
+def argument_names() -> list[str]:
+    """What `VLLMEngine.load` takes beside the model. Raises EngineError where vLLM is not installed."""
+    _quiet()
+    try:
+        from vllm.engine.arg_utils import AsyncEngineArgs
+    except ImportError as error:
+        raise _not_installed(error) from error
+    return [field.name for field in fields(AsyncEngineArgs) if field.name != "model"]
+
+
+def _not_installed(error: ImportError) -> EngineError:
+    return EngineError(
+        f"engine: vllm needs vLLM, which can't be imported ({error}). Install it (README, vLLM), or use engine: hf"
+    )
+
+
+def _quiet() -> None:
+    """Before vLLM is imported: its processes inherit these."""
+    os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
+    os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
+
+
+def _free_bytes() -> int:
+    return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")

@@ -1,0 +1,210 @@
+"""Makes this process cheap to fork: few mappings, few page-table entries. Optimisations, on which nothing depends.
+
+A fork copies, for each mapping with private pages, a chain as long as the process's line of ancestors, and one
+page-table entry for each page that is present; an exit undoes both. After importing sympy there are 260 mappings and
+15,000 pages, of which a trivial step needs 250. Measured, these were two thirds of its time, and all of its growth
+with depth. So what is imported becomes a file in memory, sealed, and mapped privately: a page that was not touched
+since is not present, and a page that was written to is a copy.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import fcntl
+import itertools
+import mmap
+import os
+from collections.abc import Callable, Iterator
+from typing import NamedTuple, TypeAlias
+
+from . import kernel
+
+_MADV_COLLAPSE = 25
+_HUGE_PAGE_BYTES = 2 << 20
+_MAX_GAP_BYTES = 4 << 20  # a hole that is filled to join two mappings
+_MAP_FIXED_NOREPLACE = 0x100000
+_MAP_FAILED = (1 << 64) - 1
+
+_libc = ctypes.CDLL(None, use_errno=True)
+_libc.madvise.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
+_libc.mprotect.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
+_libc.munmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t]
+_libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int, ctypes.c_int, ctypes.c_int, ctypes.c_long]
+_libc.mmap.restype = ctypes.c_void_p
+
+# Copies ranges to the image, then moves a private mapping of the image to their place (mremap). In between nobody may
+# write to them: so it is one call, and neither Python nor libc has a part in it.
+_MOVE_X86_64 = bytes.fromhex(
+    "4989f9"  # mov r9, rdi     the ranges: address and bytes of each, ended by zeros
+    "4989f2"  # mov r10, rsi    what to add to an address
+    "4989cb"  # mov r11, rcx    bytes in all
+    "498b31"  # next: mov rsi, [r9]
+    "498b4908"  # mov rcx, [r9+8]
+    "4885c9"  # test rcx, rcx
+    "740c"  # je done
+    "4a8d3c16"  # lea rdi, [rsi+r10]
+    "f3a4"  # rep movsb
+    "4983c110"  # add r9, 16
+    "ebe8"  # jmp next
+    "4889d7"  # done: mov rdi, rdx  the private mapping
+    "4c89de"  # mov rsi, r11
+    "4c89da"  # mov rdx, r11
+    "41ba03000000"  # mov r10d, 3   MREMAP_MAYMOVE | MREMAP_FIXED
+    "b819000000"  # mov eax, 25     to r8
+    "0f05"  # syscall
+    "c3"  # ret
+)
+_Mover: TypeAlias = Callable[[object, int, int, int, int], int]
+
+
+class Range(NamedTuple):
+    """A mapping, as /proc/self/maps shows it; `file` is "" for none."""
+
+    start: int
+    end: int
+    permissions: str
+    file: str
+
+
+def ranges() -> Iterator[Range]:
+    """This process's mappings, in the order of their addresses."""
+    with open("/proc/self/maps", encoding="utf-8", errors="replace") as maps:
+        lines = [line.split(maxsplit=5) for line in maps]
+    for fields in lines:
+        start, end = (int(x, 16) for x in fields[0].split("-"))
+        yield Range(start, end, fields[1], fields[5].strip() if len(fields) > 5 else "")
+
+
+def settle() -> None:
+    """Call it when all is imported, from the only thread."""
+    if not (kernel.X86_64 and len(os.listdir("/proc/self/task")) == 1 and _join_all()):
+        merge_library_data()
+        collapse_into_huge_pages()
+
+
+def runs(mappings: Iterator[Range]) -> Iterator[list[Range]]:
+    """Mappings that lie close together and may become one: all but those that the kernel treats specially."""
+    run: list[Range] = []
+    for mapping in mappings:
+        special = mapping.file.startswith("[") and mapping.file != "[heap]"
+        if run and (special or mapping.start - run[-1].end > _MAX_GAP_BYTES):
+            yield run
+            run = []
+        if not special:
+            run.append(mapping)
+    if run:
+        yield run
+
+
+def _join_all() -> bool:
+    """Turns each run into one private mapping with the same contents.
+
+    It is readable, writable and executable in all its parts. That protects nothing less: a snippet may call
+    mprotect(2), or write its own code elsewhere. Each process changes its own copies only.
+
+    Returns:
+        Whether the kernel allowed it.
+    """
+    move = _mover()
+    if move is None:
+        return False
+    # A list first: what allocates memory may map some, but never within a run once its holes are taken.
+    joined = [_take_holes(run) and _join(run, move) for run in list(runs(ranges()))]
+    return all(joined)
+
+
+def _mover() -> _Mover | None:
+    page = mmap.mmap(-1, mmap.PAGESIZE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    page.write(_MOVE_X86_64)
+    address = ctypes.addressof(ctypes.c_char.from_buffer(page))
+    if _libc.mprotect(address, mmap.PAGESIZE, mmap.PROT_READ | mmap.PROT_EXEC):
+        return None
+    longs = [ctypes.c_long] * 4
+    call = ctypes.PYFUNCTYPE(ctypes.c_long, ctypes.c_void_p, *longs)(address)
+    return lambda *args, _page=page: int(call(*args))
+
+
+def _take_holes(run: list[Range]) -> bool:
+    flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | _MAP_FIXED_NOREPLACE
+    for before, after in itertools.pairwise(run):
+        size = after.start - before.end
+        if size and _libc.mmap(before.end, size, 0, flags, -1, 0) != before.end:
+            return False
+    return True
+
+
+def _join(run: list[Range], move: _Mover) -> bool:
+    size = run[-1].end - run[0].start
+    try:
+        image = os.memfd_create("image", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    except OSError:  # an old kernel, or a container that forbids it
+        return False
+    try:
+        os.ftruncate(image, size)
+        rights = mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC
+        shared = _libc.mmap(None, size, mmap.PROT_READ | mmap.PROT_WRITE, mmap.MAP_SHARED, image, 0)
+        private = _libc.mmap(None, size, rights, mmap.MAP_PRIVATE, image, 0)
+        if _MAP_FAILED in (shared, private) or not _still_there(run):
+            return False
+        _move(run, move, shared, private)
+        if _libc.munmap(shared, size):
+            raise OSError(ctypes.get_errno(), "munmap of the image")
+        # From here on nobody can change what all sandboxes start from, whatever descriptor they may get hold of.
+        fcntl.fcntl(image, fcntl.F_ADD_SEALS, fcntl.F_SEAL_WRITE | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW)
+    finally:
+        os.close(image)
+    return True
+
+
+def _still_there(run: list[Range]) -> bool:
+    """Whether nothing was unmapped meanwhile, as by the end of a heap that free(3) gave back."""
+    now = [r for r in ranges() if r.permissions[0] == "r"]
+    wanted = [r for r in run if r.permissions[0] == "r"]
+    return all(any(n.start <= r.start and r.end <= n.end for n in now) for r in wanted)
+
+
+def _move(run: list[Range], move: _Mover, shared: int, private: int) -> None:
+    start, end = run[0].start, run[-1].end
+    readable = [r for r in run if r.permissions[0] == "r"]
+    table = (ctypes.c_ulong * (2 * len(readable) + 2))()
+    for i, mapping in enumerate(readable):
+        table[2 * i], table[2 * i + 1] = mapping.start, mapping.end - mapping.start
+    moved = move(table, shared - start, private, end - start, start)
+    if moved != start:  # the kernel's -errno
+        raise OSError(-moved, f"mremap: {errno.errorcode.get(-moved, 'unknown')}")
+
+
+def merge_library_data() -> int:
+    """Makes the data that the loader write-protected (RELRO) writable again, so that it merges with what follows it.
+
+    Every library has two such mappings that differ in this permission alone. It protects nothing from snippets, which
+    may call mprotect(2).
+
+    Returns:
+        The number of mappings merged.
+    """
+    count = 0
+    for one, two in itertools.pairwise(list(ranges())):
+        relro = one.permissions == "r--p" and two.permissions == "rw-p" and one.end == two.start
+        if not relro or not one.file == two.file != "":
+            continue
+        count += _libc.mprotect(one.start, one.end - one.start, mmap.PROT_READ | mmap.PROT_WRITE) == 0
+    return count
+
+
+def collapse_into_huge_pages() -> int:
+    """Moves this process's private memory into huge pages where the kernel can (MADV_COLLAPSE, Linux 6.1).
+
+    Returns:
+        The number of huge pages made.
+    """
+    count = 0
+    for start, end, permissions, file in list(ranges()):
+        if permissions[1] != "w" or permissions[3] != "p" or file not in ("", "[heap]"):
+            continue
+        first = (start + _HUGE_PAGE_BYTES - 1) // _HUGE_PAGE_BYTES * _HUGE_PAGE_BYTES
+        for address in range(first, end - _HUGE_PAGE_BYTES + 1, _HUGE_PAGE_BYTES):
+            if _libc.madvise(address, _HUGE_PAGE_BYTES, _MADV_COLLAPSE) == 0:
+                count += 1
+    return count

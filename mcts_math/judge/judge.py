@@ -1,0 +1,198 @@
+"""Judges completions in the project's own sandbox: two for each, one for the code and one for the tests.
+
+The code's sandbox gets the code, and the arguments of the calls that the tests make; the tests' sandbox gets the
+tests, and the values that come back, as plain data (`worker.values`). What is said of a completion comes from the
+tests' sandbox alone, on a socket that the code's sandbox does not have. See `docs/judge.md`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import marshal
+import os
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from importlib.machinery import SourceFileLoader
+from pathlib import Path
+from typing import Any
+
+from mcts_math.errors import InterpreterError, JudgeError, TaskError
+from mcts_math.interpreter import Level, probe
+from mcts_math.interpreter import Limits as SandboxLimits
+from mcts_math.interpreter.levels import require
+from mcts_math.interpreter.parent import Parent
+from mcts_math.judge.code import readings
+from mcts_math.judge.problem import NO_CODE, Judgement, Problem
+from mcts_math.judge.sandbox import Lost, Pair
+
+_WORKER = Path(__file__).parent / "worker"
+_MAX_TRIES = 3
+_LOADER = """\
+import marshal, sys, types
+package = types.ModuleType("_judge")
+package.__path__ = []
+sys.modules["_judge"] = package
+for name, code in {modules!r}:
+    module = types.ModuleType("_judge." + name)
+    module.__package__ = "_judge"
+    sys.modules["_judge." + name] = module
+    setattr(package, name, module)
+    exec(marshal.loads(code), vars(module))
+module.main()
+"""
+
+
+def _program(main: str) -> str:
+    """A cell that loads our half of a sandbox; compiled here once, as compiling took a third of a judgement."""
+    modules = []
+    for name in ("values", "peer", main):
+        loader = SourceFileLoader(name, str(_WORKER / f"{name}.py"))
+        code = loader.source_to_code(loader.get_data(loader.path), "<judge>")
+        modules.append((name, marshal.dumps(code)))
+    return _LOADER.format(modules=modules)
+
+
+def _default_running() -> int:
+    return max(2, os.cpu_count() or 1)
+
+
+@dataclass(frozen=True, slots=True)
+class JudgeLimits:
+    """What one judgement may use.
+
+    Attributes:
+        timeout_s: wall-clock seconds of one completion, loading the code and all tests together; > 0.
+        memory_bytes: memory that each of the two processes may allocate beyond Python's own.
+        max_code_chars: longer completions fail unread.
+        max_threads: threads that the code may start.
+        max_running: judgements at a time; more wait, and their clocks do not run meanwhile.
+        modules: imported once, before any completion.
+        allow_unsafe_exec: judge even where the kernel gives neither seccomp nor a file system fence.
+    """
+
+    timeout_s: float = 3.0
+    memory_bytes: int = 512 << 20
+    max_code_chars: int = 256 << 10
+    max_threads: int = 16
+    max_running: int = field(default_factory=_default_running)
+    modules: tuple[str, ...] = ("numpy",)
+    allow_unsafe_exec: bool = False
+
+    def sandbox_limits(self) -> SandboxLimits:
+        """The same for one sandbox. Raises ValueError where a limit could not work."""
+        return SandboxLimits(
+            step_timeout_s=self.timeout_s,
+            memory_bytes=self.memory_bytes,
+            max_threads=self.max_threads,
+            max_running=self.max_running,
+            modules=self.modules,
+            allow_unsafe_exec=self.allow_unsafe_exec,
+        )
+
+
+class Judge:
+    """Judges completions here; the protocol `CodeJudge`.
+
+    Use it as `async with Judge() as judge`, or call `close`. It starts on first use, and belongs to one event loop.
+
+    Args:
+        limits: what one judgement may use.
+        level: isolation to use, from `interpreter.probe`; probed at the start when None.
+    """
+
+    def __init__(self, limits: JudgeLimits | None = None, level: Level | None = None) -> None:
+        self.limits = limits or JudgeLimits()
+        self.level = level
+        self._sandbox_limits = self.limits.sandbox_limits()
+        self._programs = (_program("examiner"), _program("candidate"))
+        self._parents: list[Parent] = []
+        self._running = asyncio.Semaphore(self.limits.max_running)
+        self._starting = asyncio.Lock()
+        self._closed = False
+
+    async def __aenter__(self) -> Judge:
+        """Starts."""
+        await self.start()
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        """Closes."""
+        await self.close()
+
+    async def start(self) -> Level:
+        """Probes the machine and starts the clean parents; when called again, restarts those that died.
+
+        Raises:
+            InterpreterError: this machine can't lock code in, and `allow_unsafe_exec` is not set.
+            JudgeError: the judge was closed.
+        """
+        async with self._starting:
+            if self._closed:
+                raise JudgeError("the judge was closed")
+            if self.level is None:
+                self.level = await probe(self._sandbox_limits)
+            require(self.level, self.limits.allow_unsafe_exec)
+            alive = [parent for parent in self._parents if parent.alive]
+            dead = [parent for parent in self._parents if not parent.alive]
+            self._parents = alive
+            for parent in dead:
+                await parent.close()
+            while len(self._parents) < 2:  # forks of one family wait for each other: tests here, code there
+                self._parents.append(await Parent.start(self._sandbox_limits, self.level.layers))
+        return self.level
+
+    async def judge(self, problem: Problem, completion: str) -> Judgement:
+        """Runs the tests of a problem on the code in a completion.
+
+        Raises:
+            TaskError: the problem's own prompt or tests can't be run.
+            InterpreterError: this machine can't lock code in.
+            JudgeError: the sandbox keeps breaking down, through no fault of the completion; or the judge was closed.
+        """
+        if len(completion) > self.limits.max_code_chars:
+            return Judgement(False, f"failed: more than {self.limits.max_code_chars} characters of code")
+        found = readings(completion, problem.entry_point)
+        if not found:
+            return Judgement(False, NO_CODE)
+        request = asdict(problem) | {"readings": [asdict(reading) for reading in found]}
+        async with self._running:
+            return await self._judge(json.dumps(request).encode())
+
+    async def _judge(self, request: bytes) -> Judgement:
+        for attempt in range(1, _MAX_TRIES + 1):
+            level = await self.start()
+            pair = Pair(self._parents[0], self._parents[1], permits=level.layers.seccomp)
+            try:
+                await pair.open()
+                reply = await pair.run(self._programs, request, self.limits.timeout_s)
+            except (Lost, InterpreterError) as error:
+                if attempt == _MAX_TRIES or self._closed:
+                    raise JudgeError(f"the judge's sandbox keeps breaking down: {error}") from error
+                continue
+            finally:
+                pair.close()
+            if reply is None:
+                return Judgement(False, "timed out")
+            return _judgement(reply)
+        raise AssertionError("unreachable")
+
+    async def close(self) -> None:
+        """Ends all processes; judgements that still run fail."""
+        self._closed = True
+        async with self._starting:
+            parents, self._parents = self._parents, []
+            await asyncio.gather(*(parent.close() for parent in parents))
+
+
+def _judgement(reply: dict[str, Any]) -> Judgement:
+    if reply["kind"] == "bad_problem":
+        raise TaskError(f"the problem's {reply['result']}. Mend the problem: no completion could pass.")
+    if reply["kind"] == "no_code":
+        return Judgement(False, NO_CODE)
+    return Judgement(reply["kind"] == "passed", reply["result"], reply["code"] or None)
+
+
+async def judge_all(judge: Judge, cases: Iterable[tuple[Problem, str]]) -> list[Judgement]:
+    """Judges (problem, completion) pairs, as many at a time as the judge's limits allow, and keeps their order."""
+    return list(await asyncio.gather(*(judge.judge(problem, completion) for problem, completion in cases)))

@@ -1,0 +1,165 @@
+"""The two sandboxes of one judgement, from the host's side: made, given their orders, heard, ended."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import secrets
+import socket
+import time
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Any
+
+from mcts_math.interpreter.parent import Connection, Parent
+from mcts_math.interpreter.worker import wire
+
+_MAX_REPLY_BYTES = 4 << 20
+_MAX_STRETCH = 5  # times the limit: code that starves itself by threads must end too
+_LEAST_S = 0.01
+_SEEDS = (0, 1)  # of `random` in the tests and in the code: they must not draw the same numbers
+
+
+def starved_seconds(supervisor: int) -> float:
+    """How long the processes of a sandbox were ready to run while every core was taken; 0 where no kernel tells."""
+    total = 0
+    try:
+        for child in Path(f"/proc/{supervisor}/task/{supervisor}/children").read_text(encoding="ascii").split():
+            total += int(Path(f"/proc/{child}/schedstat").read_text(encoding="ascii").split()[1])
+    except (OSError, ValueError, IndexError):
+        return 0.0  # one ended meanwhile, or the kernel keeps no such account
+    return total / 1e9
+
+
+class Lost(Exception):  # noqa: N818 - the judge tries again
+    """A sandbox went before the code had run; nothing can be said of the completion."""
+
+
+class Pair:
+    """Two new sandboxes. Call `close` in any case: it ends all their processes.
+
+    Args:
+        examiner: clean parent of the sandbox that runs the tests.
+        candidate: clean parent of the sandbox that runs the code.
+        permits: forks are judged by a supervisor (seccomp), which wants a permit for each.
+    """
+
+    def __init__(self, examiner: Parent, candidate: Parent, permits: bool) -> None:
+        self._parents, self._permits = (examiner, candidate), permits
+        self._connections: list[Connection] = []
+        self._sockets: list[socket.socket] = []
+
+    async def open(self) -> None:
+        """Makes the sandboxes. Raises InterpreterError where the kernel refuses."""
+        for parent in self._parents:
+            self._connections.append(await parent.new_sandbox())
+
+    async def run(self, programs: tuple[str, str], request: bytes, timeout_s: float) -> dict[str, Any] | None:
+        """Runs a program in each sandbox and returns what the first one says; None if it says nothing in time.
+
+        Args:
+            programs: of examiner and candidate, as cells.
+            request: what the examiner is sent.
+            timeout_s: for all of it, not counting the time in which the machine is too busy to run it.
+
+        Raises:
+            Lost: a sandbox died under it, or could not be ordered.
+        """
+        host, examiner_end = self._socketpair()
+        to_candidate, candidate_end = self._socketpair()
+        host.setblocking(False)
+        try:
+            for place, end in ((0, examiner_end), (1, candidate_end)):
+                self._order(place, programs[place], end)
+                end.close()
+            return await self._in_time(self._converse(host, to_candidate, request), timeout_s)
+        except OSError as error:
+            raise Lost(f"a sandbox does not listen: {error}") from error
+
+    async def _in_time(self, talk: Coroutine[Any, Any, dict[str, Any]], timeout_s: float) -> dict[str, Any] | None:
+        """What `talk` returns; None if it takes too long, by a clock that stops while the machine is too busy."""
+        task = asyncio.ensure_future(talk)
+        begun = time.monotonic()
+        left_s = timeout_s
+        try:
+            while left_s > 0:
+                await asyncio.wait({task}, timeout=left_s)
+                if task.done():
+                    return task.result()
+                elapsed_s = time.monotonic() - begun
+                waited_s = sum(map(starved_seconds, (c.supervisor_pid for c in self._connections)))
+                left_s = min(timeout_s - (elapsed_s - waited_s), _MAX_STRETCH * timeout_s - elapsed_s)
+                left_s = left_s if left_s > _LEAST_S else 0.0
+            return None
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    async def _converse(self, host: socket.socket, to_candidate: socket.socket, request: bytes) -> dict[str, Any]:
+        loop = asyncio.get_running_loop()
+        message = len(request).to_bytes(4, "big") + request
+        sent = socket.send_fds(host, [message], [to_candidate.fileno()])
+        to_candidate.close()
+        await loop.sock_sendall(host, message[sent:])
+        try:
+            await self._receive(host, wire.REPLY.size)
+        except EOFError:
+            raise Lost("a sandbox does not run its orders") from None
+        try:
+            size = int.from_bytes(await self._receive(host, 4), "big")
+            if size > _MAX_REPLY_BYTES:
+                raise Lost(f"a reply of {size} bytes")
+            reply: dict[str, Any] = json.loads(await self._receive(host, size))
+        except EOFError:
+            if not self._alive():
+                raise Lost("a sandbox died") from None
+            return {"kind": "failed", "result": "failed: the tests were stopped: out of memory or a crash", "code": ""}
+        if reply["kind"] == "no_candidate":
+            raise Lost(reply["result"])
+        return reply
+
+    def _order(self, place: int, program: str, end: socket.socket) -> None:
+        """Tells a sandbox's first process to fork and to run a program with this socket."""
+        connection = self._connections[place]
+        token = secrets.randbits(64)
+        code = wire.encode_code(program)
+        message = wire.COMMAND.pack(len(code), token, _SEEDS[place]) + code
+        if self._permits:
+            connection.control.send(wire.PERMIT + token.to_bytes(8, "little"))
+        if socket.send_fds(connection.root, [message], [end.fileno()]) != len(message):
+            raise Lost("a sandbox does not take its orders")
+
+    async def _receive(self, sock: socket.socket, size: int) -> bytes:
+        loop = asyncio.get_running_loop()
+        data = bytearray()
+        while len(data) < size:
+            chunk = await loop.sock_recv(sock, size - len(data))
+            if not chunk:
+                raise EOFError
+            data += chunk
+        return bytes(data)
+
+    def _alive(self) -> bool:
+        """Whether the first processes of both sandboxes run."""
+        for connection in self._connections:
+            try:
+                if not connection.control.recv(64):
+                    return False
+            except BlockingIOError:
+                continue
+            except OSError:
+                return False
+        return True
+
+    def _socketpair(self) -> tuple[socket.socket, socket.socket]:
+        pair = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._sockets += pair
+        return pair
+
+    def close(self) -> None:
+        """Ends everything: a supervisor goes when its connection does, and takes all processes with it."""
+        for connection in self._connections:
+            connection.control.close()
+            connection.root.close()
+        for sock in self._sockets:
+            sock.close()

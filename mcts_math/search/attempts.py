@@ -1,0 +1,190 @@
+"""What the solvers of SPEC part B share: make an attempt, have it judged, note what it cost.
+
+An attempt is a chain of steps below some node, ended by a terminal one: a single step where a step is a whole reply, a
+ReAct chain with its code run where the format is one of steps. Attempt n draws with seeds that depend on (run seed,
+task id, n) alone, so that it is the same attempt whether it is made alone or beside others, and, for a given prompt
+and model, the same under every solver.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from mcts_math.requests import Generate, Generation, Meter, Reading, Reply, Request, Verdict, Verification, Verify
+from mcts_math.search.expand import Asking, Expansion, T, derive_seed, grow
+from mcts_math.step import Outcome
+from mcts_math.tree import Attempt, Node, Tree
+
+TOO_LONG = "context_length"
+_RETRIES = 2  # attempts in all, as a multiple of the trials that count
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """How many attempts a question gets.
+
+    Attributes:
+        trials: attempts that count. One without an answer is tried again without counting, up to twice as many in all.
+        stop_at_success: end with the first attempt that passes the verifier.
+        at_once: independent attempts that are made side by side.
+    """
+
+    trials: int
+    stop_at_success: bool = True
+    at_once: int = 1
+
+    def left(self, tree: Tree) -> int:
+        """How many more attempts may be asked for now; 0 ends the search."""
+        if self.stop_at_success and any(attempt.verdict is Verdict.CORRECT for attempt in tree.attempts):
+            return 0
+        counted = sum(attempt.verdict is not Verdict.NO_ANSWER for attempt in tree.attempts)
+        return max(0, min(self.trials - counted, _RETRIES * self.trials - len(tree.attempts)))
+
+
+def make_attempt(tree: Tree, expansion: Expansion, node: Node, adapter: str = "") -> Asking[Node | None]:
+    """One chain below `node`; returns the node that ends it, or None where the prompt does not fit the context."""
+    ends = yield from make_attempts(tree, expansion, node, 1, adapter)
+    return ends[0] if ends else None
+
+
+def make_attempts(tree: Tree, expansion: Expansion, node: Node, count: int, adapter: str = "") -> Asking[list[Node]]:
+    """`count` chains below `node`, side by side; returns the nodes that end them, none where the prompt is too long."""
+    first = len(tree.attempts)
+    numbers = range(first, first + count)
+    request = expansion.generate(tree, node, count)
+    # Sample i of a request draws with its seed + i: attempt n is the same however many are asked for at once.
+    seed = derive_seed(expansion.run_seed, tree.task.id, "attempts") + first
+    (generation,) = yield [replace(request, seed=seed, adapter=adapter)]
+    assert isinstance(generation, Generation)
+    if generation.too_long:
+        return []
+    steps = yield from grow(expansion, tree, node, generation, [_place(number, 0) for number in numbers])
+    chains = [_continue(tree, expansion, step, number, adapter) for step, number in zip(steps, numbers, strict=True)]
+    return (yield from side_by_side(chains))
+
+
+def judge(tree: Tree, ends: Sequence[Node], *, ask: bool = True) -> Asking[list[Verification]]:
+    """The verifier's word on attempts; a chain that failed holds no answer and is not shown to it.
+
+    Args:
+        tree: where they are.
+        ends: the nodes that end them.
+        ask: False leaves the ground truth alone: an attempt with an answer counts as incorrect for now.
+    """
+    verify = [None if _failed(node) else Verify(tree.task, _text(tree, node), node.answer) for node in ends]
+    asked = [request for request in verify if request is not None]
+    replies = iter((yield asked) if ask and asked else ())
+    verdicts: list[Verification] = []
+    for request in verify:
+        if request is None:
+            verdicts.append(Verification(Verdict.NO_ANSWER))
+        elif ask:
+            reply = next(replies)
+            assert isinstance(reply, Verification)
+            verdicts.append(reply)
+        else:
+            verdict = Verdict.NO_ANSWER if request.answer is None else Verdict.INCORRECT
+            verdicts.append(Verification(verdict, request.answer))
+    return verdicts
+
+
+def read_meter() -> Asking[Reading]:
+    """What the tree has cost so far."""
+    (reading,) = yield [Meter()]
+    assert isinstance(reading, Reading)
+    return reading
+
+
+def record(
+    tree: Tree, ends: Sequence[Node], verdicts: Sequence[Verification], before: Reading, *, judged: bool = True
+) -> Asking[Reading]:
+    """Notes attempts that were made side by side, and returns the meter's reading after them.
+
+    Generated tokens are each attempt's own; whatever else was spent since `before` is shared evenly.
+
+    Args:
+        tree: `tree.attempts`, `solutions` and `correct` are brought up to date, so that a search that is cut short
+            keeps what it found.
+        ends: the nodes that end the attempts.
+        verdicts: one each.
+        before: the meter's reading when the last attempts had been noted.
+        judged: the verdicts are the verifier's; else nothing but a missing answer is noted.
+    """
+    after = yield from read_meter()
+    own = [sum(step.num_tokens for step in tree.turn(node)) for node in ends]
+    others = after.tokens - before.tokens - sum(own)
+    for node, verdict, tokens in zip(ends, verdicts, own, strict=True):
+        tree.attempts.append(
+            Attempt(
+                node=node.id,
+                verdict=verdict.verdict if judged or verdict.verdict is Verdict.NO_ANSWER else None,
+                answer=verdict.answer,
+                tokens=tokens + others // len(ends),
+                prompt_tokens=(after.prompt_tokens - before.prompt_tokens) // len(ends),
+                adapted_tokens=(after.adapted_tokens - before.adapted_tokens) // len(ends),
+                seconds=(after.seconds - before.seconds) / len(ends),
+            )
+        )
+    if judged:
+        choose(tree)
+    return after
+
+
+def choose(tree: Tree) -> None:
+    """Solutions are the attempts that passed the verifier, then those with another answer; right if any passed."""
+    passed = [attempt.node for attempt in tree.attempts if attempt.verdict is Verdict.CORRECT]
+    others = [attempt.node for attempt in tree.attempts if attempt.verdict is Verdict.INCORRECT]
+    tree.solutions = passed + [node for node in others if tree.nodes[node].answer is not None]
+    tree.correct = bool(passed)
+
+
+def side_by_side(parts: Sequence[Asking[T]]) -> Asking[list[T]]:
+    """Advances several parts of a search together: what they ask at a time is asked at once."""
+    results: dict[int, T] = {}
+    open_parts: dict[int, Sequence[Request]] = {}
+
+    def advance(index: int, replies: Sequence[Reply] | None) -> None:
+        try:
+            open_parts[index] = next(parts[index]) if replies is None else parts[index].send(replies)
+        except StopIteration as stop:
+            results[index] = stop.value
+            open_parts.pop(index, None)
+
+    for index in range(len(parts)):
+        advance(index, None)
+    while open_parts:
+        asked = list(open_parts.items())
+        replies = yield [request for _, requests in asked for request in requests]
+        first = 0
+        for index, requests in asked:
+            advance(index, replies[first : first + len(requests)])
+            first += len(requests)
+    return [results[index] for index in range(len(parts))]
+
+
+def _continue(tree: Tree, expansion: Expansion, node: Node, number: int, adapter: str) -> Asking[Node]:
+    """Grows a chain on until it ends; one whose prompt has become too long ends there, without an answer."""
+    while not node.terminal:
+        place = _place(number, len(tree.turn(node)))
+        request: Generate = expansion.generate(tree, node, 1)
+        seed = derive_seed(expansion.run_seed, tree.task.id, place)
+        (generation,) = yield [replace(request, seed=seed, adapter=adapter)]
+        assert isinstance(generation, Generation)
+        if generation.too_long:
+            node.terminal = True
+        else:
+            (node,) = yield from grow(expansion, tree, node, generation, [f"{place} code"])
+    return node
+
+
+def _place(number: int, step: int) -> str:
+    return f"attempt {number} step {step}"
+
+
+def _failed(node: Node) -> bool:
+    return node.step is None or node.step.outcome not in (Outcome.ANSWER, Outcome.REPLY)
+
+
+def _text(tree: Tree, node: Node) -> str:
+    return "\n".join(step.text for step in tree.turn(node))

@@ -1,0 +1,29 @@
+"""Sequential revision: a conversation of attempts, each answered with what the verifier found (SPEC B)."""
+
+from __future__ import annotations
+
+from mcts_math.requests import Verdict
+from mcts_math.search.attempts import TOO_LONG, Budget, judge, make_attempt, read_meter, record
+from mcts_math.search.expand import Expansion, Search
+from mcts_math.tree import Tree
+
+INCORRECT = "Your answer is incorrect."
+TRY_AGAIN = f"{INCORRECT} Find out what went wrong, and solve the question again."
+NO_ANSWER = "No final answer was found in what you wrote. Solve the question again, and end with the final answer."
+
+
+def revision(tree: Tree, expansion: Expansion, budget: Budget) -> Search:
+    """Attempts, one after another in one conversation, until one is right or the conversation outgrows the context.
+
+    An attempt without an answer does not count; it is told so: at temperature 0, asking again changes nothing.
+    """
+    node, spent = tree.root, (yield from read_meter())
+    while budget.left(tree):
+        end = yield from make_attempt(tree, expansion, node)
+        if end is None:
+            tree.stopped = TOO_LONG
+            return
+        verdicts = yield from judge(tree, [end])
+        spent = yield from record(tree, [end], verdicts, spent)
+        if budget.left(tree):
+            node = tree.say(end, NO_ANSWER if verdicts[0].verdict is Verdict.NO_ANSWER else TRY_AGAIN)

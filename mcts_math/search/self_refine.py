@@ -1,0 +1,47 @@
+"""Self-refine (Madaan et al., arXiv 2303.17651): the model criticises its own attempt, then tries again (SPEC B).
+
+The verifier's verdict only ends the search; the model is never told of it.
+"""
+
+from __future__ import annotations
+
+from mcts_math.requests import Generate, Generation
+from mcts_math.search.attempts import TOO_LONG, Budget, judge, make_attempt, read_meter, record
+from mcts_math.search.expand import Asking, Expansion, Search, derive_seed
+from mcts_math.step import Outcome, Step
+from mcts_math.tree import Node, Tree
+
+CRITICISE = "Go through your solution above step by step and say where it is wrong. Don't solve the question again yet."
+REFINE = "Solve the question again, and mend what you found to be wrong. End with the final answer."
+
+
+def self_refine(tree: Tree, expansion: Expansion, budget: Budget) -> Search:
+    """Attempt, critique, attempt, … in one conversation, until one is right or it outgrows the context."""
+    node, spent = tree.root, (yield from read_meter())
+    while budget.left(tree):
+        end = yield from make_attempt(tree, expansion, node)
+        if end is None:
+            tree.stopped = TOO_LONG
+            return
+        verdicts = yield from judge(tree, [end])
+        spent = yield from record(tree, [end], verdicts, spent)
+        if budget.left(tree):
+            critique = yield from write(tree, expansion, tree.say(end, CRITICISE), f"critique {len(tree.attempts)}")
+            if critique is None:
+                tree.stopped = TOO_LONG
+                return
+            node = tree.say(critique, REFINE)
+
+
+def write(tree: Tree, expansion: Expansion, node: Node, place: str) -> Asking[Node | None]:
+    """One sample that is no attempt, by the model as it was loaded; None where the prompt does not fit the context."""
+    request = expansion.generate(tree, node, 1)
+    seed = derive_seed(expansion.run_seed, tree.task.id, place)
+    (generation,) = yield [Generate(request.prompt, 1, request.sampling, seed, task_id=tree.task.id)]
+    assert isinstance(generation, Generation)
+    if generation.too_long:
+        return None
+    sample = generation.samples[0]
+    text = expansion.format.finished(expansion.format.read(sample.text))
+    step = Step(text, Outcome.REPLY, logprob=sample.logprob, num_tokens=sample.num_tokens)
+    return tree.add_child(node, step, prior=1.0)

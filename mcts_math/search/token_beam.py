@@ -1,0 +1,54 @@
+"""Token-level beam search over whole solutions (SPEC B): right if any beam is.
+
+Where a solution is one step (`prompt_wrap: chat`) this is one beam search of the engine. Where it is a chain of steps
+with code in between, the beam goes on step by step: the open partial solutions share the width, and of all that they
+become, open or ended, the best by mean log-probability a token are kept. Observations are not the model's: they don't
+count.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from mcts_math.requests import Generation
+from mcts_math.search.attempts import TOO_LONG, judge, read_meter, record, side_by_side
+from mcts_math.search.expand import Asking, Expansion, Search, grow
+from mcts_math.tree import Node, Tree
+
+
+def token_beam(tree: Tree, expansion: Expansion, width: int) -> Search:
+    """Keeps `width` hypotheses, then shows every one that ended to the verifier, best first."""
+    spent = yield from read_meter()
+    beam, is_open = [tree.root], True
+    while is_open:
+        share = max(1, width // sum(not node.terminal for node in beam))
+        grown = yield from side_by_side([_go_on(tree, expansion, node, share) for node in beam])
+        beam = sorted((node for nodes in grown for node in nodes), key=lambda node: _score(tree, node), reverse=True)
+        beam = beam[:width]
+        is_open = any(not node.terminal for node in beam)
+    ends = [node for node in beam if node.step is not None]
+    if not ends:
+        tree.stopped = TOO_LONG
+        return
+    verdicts = yield from judge(tree, ends)
+    yield from record(tree, ends, verdicts, spent)
+
+
+def _go_on(tree: Tree, expansion: Expansion, node: Node, share: int) -> Asking[Sequence[Node]]:
+    """The `share` best continuations of a hypothesis; itself where it has ended, or its prompt is too long."""
+    if node.terminal:
+        return [node]
+    request = expansion.generate(tree, node, share)
+    (generation,) = yield [replace(request, sampling=replace(request.sampling, beam_width=share))]
+    assert isinstance(generation, Generation)
+    if generation.too_long:
+        node.terminal = True
+        return [node]
+    return (yield from grow(expansion, tree, node, generation))
+
+
+def _score(tree: Tree, node: Node) -> float:
+    """Mean log-probability of the tokens of a partial solution, nats."""
+    steps = tree.steps(node)
+    return sum(step.logprob for step in steps) / max(1, sum(step.num_tokens for step in steps))

@@ -1,0 +1,98 @@
+"""What values and Qs say about solutions: points for figures, areas under the curve, errors by depth."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from mcts_math.grading import Grader
+from mcts_math.record import read_records, record_to_tree
+from mcts_math.task import JsonObject
+from mcts_math.train.data import read_examples
+from mcts_math.tree import Tree
+
+
+@dataclass(frozen=True, slots=True)
+class ValuePoint:
+    """A step of a solution that reached an answer.
+
+    Attributes:
+        value: of the value head, in [-1, 1].
+        right: whether the solution's answer is right.
+        final: whether the step gives the answer.
+        depth: its number in the solution, from 1 on.
+    """
+
+    value: float
+    right: bool
+    final: bool
+    depth: int
+
+
+def value_points(path: str | Path, grader: Grader) -> list[ValuePoint]:
+    """The scored steps of all solutions in a results file; a step that several solutions share counts for each."""
+    points: list[ValuePoint] = []
+    trees = (record_to_tree(record, where) for where, record in read_records(path) if "error" not in record)
+    for tree, verdicts in _judged(trees, grader):
+        leaves = [node for node in tree.nodes if node.answer is not None]
+        for leaf, right in zip(leaves, verdicts, strict=True):
+            points += [
+                ValuePoint(node.value, right, node.id == leaf.id, node.depth)
+                for node in tree.path(leaf)
+                if node.value is not None
+            ]
+    return points
+
+
+def q_points(examples: Iterable[str | Path]) -> list[ValuePoint]:
+    """The inner steps of training examples, with their Q as value."""
+    return [
+        ValuePoint(step.q, example.correct, False, depth)
+        for example in read_examples(examples)
+        for depth, step in enumerate(example.steps[:-1], 1)
+    ]
+
+
+def area_under_curve(scores: Sequence[float], right: Sequence[bool]) -> float:
+    """The chance that a right one scores above a wrong one (ties count half); NaN where one kind is missing."""
+    pairs = sorted(zip(scores, right, strict=True))
+    positives = sum(right)
+    negatives = len(right) - positives
+    if not positives or not negatives:
+        return math.nan
+    ranks, start = 0.0, 0
+    while start < len(pairs):
+        stop = start
+        while stop < len(pairs) and pairs[stop][0] == pairs[start][0]:
+            stop += 1
+        ranks += (start + 1 + stop) / 2 * sum(kind for _, kind in pairs[start:stop])
+        start = stop
+    return (ranks - positives * (positives + 1) / 2) / (positives * negatives)
+
+
+def describe_values(points: Sequence[ValuePoint]) -> JsonObject:
+    """Areas under the curve on final and on inner steps, and the mean squared error against ±1 by depth."""
+    by_depth: dict[int, list[float]] = defaultdict(list)
+    for point in points:
+        by_depth[point.depth].append((point.value - (1 if point.right else -1)) ** 2)
+    areas = {}
+    for kind, final in (("auc_final", True), ("auc_inner", False)):
+        some = [point for point in points if point.final == final]
+        area = area_under_curve([p.value for p in some], [p.right for p in some])
+        areas[kind] = None if math.isnan(area) else area
+    return areas | {
+        "final_steps": sum(point.final for point in points),
+        "error_by_depth": {str(depth): sum(e) / len(e) for depth, e in sorted(by_depth.items())},
+    }
+
+
+def _judged(trees: Iterable[Tree], grader: Grader) -> Iterator[tuple[Tree, list[bool]]]:
+    """Each tree with the verdicts on its answers, in node order."""
+    known = [tree for tree in trees if tree.task.answers]
+    answers = [(tree.task.answers, node.answer) for tree in known for node in tree.nodes if node.answer is not None]
+    verdicts = grader.verdicts(answers)
+    for tree in known:
+        yield tree, [next(verdicts) for node in tree.nodes if node.answer is not None]

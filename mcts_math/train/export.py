@@ -1,0 +1,122 @@
+"""The finished checkpoint: a folder that the engines serve at once (SPEC A5), there whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from mcts_math.engine.checkpoint import Checkpoint, read_config
+from mcts_math.engine.value_head import ValueHead, save_value_head
+from mcts_math.errors import TrainingError
+from mcts_math.task import JsonObject
+from mcts_math.train.config import TrainConfig
+from mcts_math.train.model import add_adapters, load_policy
+
+RECIPE = "training.json"
+# Files of the starting checkpoint that training does not change.
+_KEPT = (
+    "tokenizer*",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "vocab.*",
+    "merges.txt",
+    "spiece.model",
+    "tekken.json",
+    "chat_template*",
+    "generation_config.json",
+    "*.py",
+)
+
+
+def save_checkpoint(
+    state: dict[str, Tensor],
+    head: ValueHead,
+    policy: Any,
+    source: Checkpoint,
+    config: TrainConfig,
+    recipe: JsonObject,
+    folder: Path,
+) -> None:
+    """Writes weights, head, tokenizer and the recipe; an existing folder is replaced at the end, at once.
+
+    Args:
+        state: weights of the policy, by their names in it.
+        head: the trained head.
+        policy: the model whose weights they are; with adapters these are merged into a fresh copy.
+        source: the checkpoint that the training started from.
+        config: of the training.
+        recipe: what is stored beside the weights.
+        folder: the new checkpoint.
+
+    Raises:
+        TrainingError: the disk is full, or the folder can't be written.
+    """
+    scratch = folder.with_name(f".{folder.name}.part")
+    shutil.rmtree(scratch, ignore_errors=True)
+    dtype = _save_dtype(source, config)
+    try:
+        scratch.mkdir(parents=True)
+        if config.lora is not None:
+            policy, state = _merge(state, source, config)
+        weights = {name: tensor.to(dtype) if tensor.is_floating_point() else tensor for name, tensor in state.items()}
+        _save_quietly(policy, scratch, weights)
+        assert source.path is not None
+        for pattern in _KEPT:
+            for file in source.path.glob(pattern):
+                shutil.copyfile(file, scratch / file.name)
+        save_value_head(head, scratch)
+        settings = read_config(scratch) | {"value_model": True, "dtype": str(dtype).removeprefix("torch.")}
+        (scratch / "config.json").write_text(json.dumps(settings, indent=2, ensure_ascii=False) + "\n", "utf-8")
+        (scratch / RECIPE).write_text(json.dumps(recipe, indent=2, ensure_ascii=False) + "\n", "utf-8")
+        replace_folder(scratch, folder)
+    except OSError as error:
+        shutil.rmtree(scratch, ignore_errors=True)
+        raise TrainingError(f"{folder} can't be written: {error}. Make room and run the same command again.") from error
+
+
+def replace_folder(new: Path, folder: Path) -> None:
+    """Puts a folder in the place of another one. Killed in between, the old one stands beside as `.NAME.old`."""
+    old = folder.with_name(f".{folder.name}.old")
+    shutil.rmtree(old, ignore_errors=True)
+    if folder.exists():
+        folder.replace(old)
+    new.replace(folder)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _save_quietly(policy: Any, folder: Path, weights: dict[str, Tensor]) -> None:
+    from transformers.utils import logging as transformers_logging
+
+    progress = transformers_logging.is_progress_bar_enabled()
+    transformers_logging.disable_progress_bar()
+    try:
+        policy.save_pretrained(folder, state_dict=weights)
+    finally:
+        if progress:
+            transformers_logging.enable_progress_bar()
+
+
+def _save_dtype(source: Checkpoint, config: TrainConfig) -> torch.dtype:
+    if config.save_dtype != "auto":
+        return torch.float32 if config.save_dtype == "float32" else torch.bfloat16
+    assert source.path is not None
+    settings = read_config(source.path)
+    name = str(settings.get("dtype") or settings.get("torch_dtype") or config.dtype)
+    return {"bfloat16": torch.bfloat16, "float16": torch.float16}.get(name, torch.float32)
+
+
+def _merge(state: dict[str, Tensor], source: Checkpoint, config: TrainConfig) -> tuple[Any, dict[str, Tensor]]:
+    """A copy of the policy with the trained adapters merged in, and its weights."""
+    assert config.lora is not None
+    adapted = add_adapters(load_policy(source.path, config.dtype, None), config.lora)
+    trained = {name: tensor for name, tensor in state.items() if "lora_" in name}
+    unknown = adapted.load_state_dict(trained, strict=False).unexpected_keys
+    if unknown or not trained:
+        raise TrainingError(f"the trained adapters don't fit the model ({unknown[:1] or 'there are none'})")
+    merged = adapted.merge_and_unload()
+    return merged, merged.state_dict()

@@ -1,0 +1,253 @@
+"""Files of trees -> files of training examples and preference pairs, in constant memory, with statistics.
+
+Where a tree's answers were not judged when it was made, they are compared with the accepted answers now.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from mcts_math.errors import ConfigError, RecordError
+from mcts_math.grading import Grader
+from mcts_math.record import dump_line, read_records, record_to_tree
+from mcts_math.table import number, percent, render_table
+from mcts_math.task import JsonObject, derived_id
+from mcts_math.train.config import ExamplesConfig
+from mcts_math.train.examples import Example, Solution, choose, solutions_of, to_example
+from mcts_math.train.preference import Pair, pairs_of
+from mcts_math.tree import Tree
+
+_READ_AHEAD = 64  # trees that are judged together
+
+
+@dataclass(slots=True)
+class Statistics:
+    """What was found in the trees, and what was taken.
+
+    Attributes:
+        trees: read, broken-off searches included.
+        failed: searches that had broken down.
+        unanswered: questions without an accepted answer, whose solutions can't be judged.
+        empty: questions without any solution.
+        never_right: questions with solutions, none of them right.
+        always_right: questions whose solutions are all right.
+        found, taken, steps, q_sum: of right (True) and wrong (False) solutions.
+        pairs: preference pairs.
+        margins: sum of their margins.
+    """
+
+    trees: int = 0
+    failed: int = 0
+    unanswered: int = 0
+    empty: int = 0
+    never_right: int = 0
+    always_right: int = 0
+    found: Counter[bool] = field(default_factory=Counter)
+    taken: Counter[bool] = field(default_factory=Counter)
+    steps: Counter[bool] = field(default_factory=Counter)
+    q_sum: dict[bool, float] = field(default_factory=lambda: {True: 0.0, False: 0.0})
+    pairs: int = 0
+    margins: float = 0.0
+
+    def count(self, solutions: Sequence[Solution]) -> None:
+        """Adds the judged solutions of one tree."""
+        right = sum(s.correct is True for s in solutions)
+        self.found[True] += right
+        self.found[False] += len(solutions) - right
+        self.empty += not solutions
+        self.never_right += bool(solutions) and not right
+        self.always_right += bool(solutions) and right == len(solutions)
+
+    def take(self, example: Example) -> None:
+        self.taken[example.correct] += 1
+        self.steps[example.correct] += len(example.steps)
+        self.q_sum[example.correct] += sum(step.q for step in example.steps[:-1])
+
+    def to_json(self) -> JsonObject:
+        return {
+            "trees": self.trees,
+            "failed": self.failed,
+            "unanswered": self.unanswered,
+            "without_solution": self.empty,
+            "never_right": self.never_right,
+            "always_right": self.always_right,
+            "right": {"found": self.found[True], "taken": self.taken[True]},
+            "wrong": {"found": self.found[False], "taken": self.taken[False]},
+            "pairs": self.pairs,
+        }
+
+    def render(self) -> str:
+        """A table for the terminal."""
+        rows = []
+        for name, kind in (("right", True), ("wrong", False)):
+            inner = self.steps[kind] - self.taken[kind]
+            rows.append(
+                [
+                    name,
+                    f"{self.found[kind]:,}",
+                    f"{self.taken[kind]:,}",
+                    number(self.steps[kind] / max(self.taken[kind], 1), 2),
+                    number(self.q_sum[kind] / inner, 3) if inner else "-",
+                ]
+            )
+        judged = self.trees - self.failed - self.unanswered
+        lines = [
+            f"{self.trees:,} trees: {self.never_right:,} never right "
+            f"({percent(self.never_right / judged) if judged else '-'} %), {self.always_right:,} always right, "
+            f"{self.empty:,} without a solution, {self.unanswered:,} without an accepted answer, "
+            f"{self.failed:,} broken down",
+            render_table(["solutions", "found", "taken", "steps", "mean Q of inner steps"], rows),
+        ]
+        if self.pairs:
+            lines.append(f"{self.pairs:,} preference pairs, mean margin {self.margins / self.pairs:.3f}")
+        return "\n".join(lines)
+
+
+def harvest(
+    trees: Iterable[str | Path], config: ExamplesConfig, grader: Grader, statistics: Statistics, *, pairs: bool = False
+) -> Iterator[tuple[list[Example], list[Pair]]]:
+    """Yields the examples and, if wanted, the pairs of one question after another.
+
+    Args:
+        trees: results files of `mode: mcts`, ours or published ones.
+        config: what to take.
+        grader: judges answers that were not judged yet.
+        statistics: is added to.
+        pairs: look for preference pairs too.
+
+    Raises:
+        RecordError: a broken line, or one without Q values.
+    """
+    stream = _read_trees(trees, statistics)
+    while batch := list(islice(stream, _READ_AHEAD)):
+        for tree, solutions in _judge(batch, config, grader):
+            if any(solution.correct is None for solution in solutions):
+                statistics.unanswered += 1
+                continue
+            statistics.count(solutions)
+            tags = {node.id: tag for tag, node in tree.tags()}
+            examples = [
+                to_example(tree, solution, tags[solution.node.id], config.step_delim)
+                for solution in choose(tree, solutions, config)
+            ]
+            found = (
+                pairs_of(tree, margin=config.pair_margin, most=config.max_pairs, step_delim=config.step_delim)
+                if pairs
+                else []
+            )
+            for example in examples:
+                statistics.take(example)
+            statistics.pairs += len(found)
+            statistics.margins += sum(pair.margin for pair in found)
+            yield examples, found
+
+
+def write_examples(
+    trees: Sequence[str | Path],
+    output: str | Path,
+    config: ExamplesConfig,
+    grader: Grader,
+    *,
+    pairs: str | Path | None = None,
+    dataset: str | Path | None = None,
+) -> Statistics:
+    """Writes an examples file and, where named, a pairs file and a Hugging Face dataset; each whole or not at all.
+
+    Raises:
+        RecordError: a file can't be read or written, or no tree could be judged.
+    """
+    statistics = Statistics()
+    outputs = [Path(output), *([Path(pairs)] if pairs else [])]
+    parts = [path.with_name(path.name + ".part") for path in outputs]
+    try:
+        for path in outputs:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        with ExitStack() as stack:
+            files = [stack.enter_context(part.open("wb")) for part in parts]
+            for examples, found in harvest(trees, config, grader, statistics, pairs=pairs is not None):
+                files[0].writelines(dump_line(example.to_json()) for example in examples)
+                if pairs is not None:
+                    files[1].writelines(dump_line(pair.to_json()) for pair in found)
+        _require_examples(statistics, trees)
+        if dataset is not None:
+            export_dataset(parts[0], dataset)
+        for part, path in zip(parts, outputs, strict=True):
+            part.replace(path)
+    except OSError as error:
+        raise RecordError(f"{output} can't be written: {error}. Make room, or choose another output.") from error
+    finally:
+        for part in parts:
+            part.unlink(missing_ok=True)
+    return statistics
+
+
+def export_dataset(examples: str | Path, folder: str | Path) -> None:
+    """Saves an examples file for `datasets.load_from_disk`. Raises ConfigError where `datasets` is not installed."""
+    try:
+        from datasets import Dataset
+    except ImportError:
+        raise ConfigError('--dataset needs the package datasets: pip install -e ".[train]"') from None
+
+    def rows() -> Iterator[JsonObject]:
+        for _, record in read_records(examples):
+            yield record
+
+    Dataset.from_generator(rows).save_to_disk(str(folder))
+
+
+def _read_trees(paths: Iterable[str | Path], statistics: Statistics) -> Iterator[Tree]:
+    copies: Counter[str] = Counter()
+    for path in paths:
+        for where, record in read_records(path):
+            statistics.trees += 1
+            if "error" in record:
+                statistics.failed += 1
+                continue
+            _require_q(record, where)
+            tree = record_to_tree(record, where)
+            if not tree.task.id:
+                tree.task = replace(tree.task, id=derived_id(tree.task.question, copies))
+            yield tree
+
+
+def _require_q(record: JsonObject, where: str) -> None:
+    react = record.get("react")
+    if isinstance(react, dict) and not any("q_value" in node for node in react.values() if isinstance(node, dict)):
+        raise RecordError(
+            f"{where}: its nodes have no q_value. Training examples come from trees of mode: mcts "
+            "(with is_sampling: true)."
+        )
+
+
+def _judge(trees: Sequence[Tree], config: ExamplesConfig, grader: Grader) -> Iterator[tuple[Tree, list[Solution]]]:
+    """Pairs every tree with its solutions, judged where there is an accepted answer."""
+    found = [solutions_of(tree, failed=config.failed) for tree in trees]
+    open_answers: list[tuple[Sequence[str], str]] = [
+        (tree.task.answers, solution.node.answer or "")
+        for tree, solutions in zip(trees, found, strict=True)
+        for solution in solutions
+        if solution.correct is None and tree.task.answers
+    ]
+    verdicts = grader.verdicts(open_answers) if open_answers else iter(())
+    for tree, solutions in zip(trees, found, strict=True):
+        yield (
+            tree,
+            [replace(s, correct=next(verdicts)) if s.correct is None and tree.task.answers else s for s in solutions],
+        )
+
+
+def _require_examples(statistics: Statistics, trees: Sequence[Any]) -> None:
+    if statistics.taken.total():
+        return
+    files = ", ".join(str(path) for path in trees) or "no file"
+    if statistics.unanswered or not statistics.trees:
+        raise RecordError(
+            f"{files}: no example. {statistics.unanswered} of {statistics.trees} questions have no accepted `answer`."
+        )
+    raise RecordError(f"{files}: no example in {statistics.trees} trees ({statistics.empty} have no solution).")

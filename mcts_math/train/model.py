@@ -1,0 +1,207 @@
+"""A causal language model and its value head as one module, whose forward pass gives the sums of the losses.
+
+The policy's own output layer is applied to the tokens that are learned only, which are often few. Some architectures
+scale or cap their logits afterwards; whether this one does is tried once, and then the whole model is run instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from mcts_math.engine.checkpoint import Checkpoint
+from mcts_math.engine.value_head import ValueHead, fresh_value_head, load_value_head
+from mcts_math.errors import CheckpointError, ConfigError
+from mcts_math.train.config import LoraConfig, TrainConfig
+from mcts_math.train.data import IGNORED
+from mcts_math.train.loss import pair_places, policy_loss, preference_loss, value_loss
+
+
+class PolicyWithValue(nn.Module):
+    """What transformers' Trainer trains.
+
+    Attributes:
+        policy: the causal language model, with adapters where asked for.
+        v_head: `summary`, a linear layer: v = tanh(summary(h)), h the last hidden state after the final norm.
+        preference_scale: see `loss`.
+    """
+
+    def __init__(self, policy: Any, head: ValueHead, preference_scale: float = 2.0) -> None:
+        super().__init__()
+        self.policy = policy
+        summary = nn.Linear(head.weight.shape[0], 1)
+        with torch.no_grad():
+            summary.weight.copy_(head.weight.reshape(1, -1))
+            summary.bias.copy_(head.bias.reshape(1))
+        self.v_head = nn.ModuleDict({"summary": summary})
+        self.preference_scale = preference_scale
+        self._no_split_modules = getattr(policy, "_no_split_modules", None)  # where FSDP cuts
+        self._flat_rows = str(getattr(policy.config, "_attn_implementation", "")).startswith("flash")
+        self._hidden: Tensor | None = None
+        self._decoder().register_forward_hook(self._keep_hidden)
+        self._plain_output = self._try_output_layer()
+
+    @property
+    def config(self) -> Any:
+        """The policy's, which Trainer and DeepSpeed look at."""
+        return self.policy.config
+
+    def gradient_checkpointing_enable(self, **options: Any) -> None:
+        """Called by Trainer."""
+        self.policy.gradient_checkpointing_enable(**options)
+        if hasattr(self.policy, "enable_input_require_grads"):
+            self.policy.enable_input_require_grads()  # else nothing before the first adapter has a gradient
+
+    def forward(
+        self,
+        input_ids: Tensor,
+        position_ids: Tensor,
+        labels: Tensor,
+        value_targets: Tensor,
+        value_mask: Tensor,
+        preference: Tensor,
+    ) -> Tensor:
+        """Sums [3], float32, of policy loss, value loss and preference loss over a batch of `data.Collator`."""
+        learned = labels[:, 1:].flatten() != IGNORED  # the token before each predicts it
+        before = torch.zeros_like(labels, dtype=torch.bool)
+        before[:, :-1] = learned.view(len(labels), -1)
+        places = before.flatten().nonzero().flatten()
+        hidden, logits = self._run(input_ids, position_ids, places)
+        values = self.values(hidden)
+        better, worse = pair_places(preference)
+        marked = value_mask.flatten()
+        return torch.stack(
+            [
+                policy_loss(logits, labels[:, 1:].flatten()[learned]),
+                value_loss(values[marked], value_targets.flatten()[marked]),
+                preference_loss(values[better], values[worse], self.preference_scale),
+            ]
+        )
+
+    def values(self, hidden: Tensor) -> Tensor:
+        """v in [-1, 1] of hidden states [N, H], in float32 also under autocast."""
+        summary: Any = self.v_head["summary"]
+        with torch.autocast(hidden.device.type, enabled=False):
+            return torch.tanh(hidden.float() @ summary.weight.float().T + summary.bias.float()).squeeze(-1)
+
+    def value_head(self, state: dict[str, Tensor]) -> ValueHead:
+        """The head of a state dict of this module."""
+        return ValueHead(state["v_head.summary.weight"], state["v_head.summary.bias"])
+
+    def _run(self, input_ids: Tensor, position_ids: Tensor, places: Tensor) -> tuple[Tensor, Tensor]:
+        """Hidden states [B·T, H] and the logits [N, V] at `places` of the flattened batch."""
+        if self._flat_rows:  # flash attention knows packed sequences in one row only
+            input_ids, position_ids = input_ids.view(1, -1), position_ids.view(1, -1)
+        inputs = {"input_ids": input_ids, "position_ids": position_ids, "use_cache": False}
+        if self._plain_output:
+            self._decoder()(**inputs)
+            hidden = self._take_hidden()
+            return hidden, self.policy.get_output_embeddings()(hidden[places])
+        output = self.policy(**inputs)
+        return self._take_hidden(), output.logits.flatten(0, 1)[places]
+
+    def _decoder(self) -> Any:
+        decoder = self.policy.get_decoder()
+        return getattr(self.policy, "model", self.policy) if decoder is self.policy else decoder
+
+    def _keep_hidden(self, module: Any, inputs: Any, output: Any) -> None:
+        self._hidden = output[0]
+
+    def _take_hidden(self) -> Tensor:
+        hidden, self._hidden = self._hidden, None
+        assert hidden is not None  # the hook has just run
+        return hidden.flatten(0, 1)
+
+    @torch.no_grad()
+    def _try_output_layer(self) -> bool:
+        """Whether the output layer alone gives the model's logits; also looks whether the head fits."""
+        device = next(self.policy.parameters()).device
+        training = self.policy.training
+        self.policy.eval()
+        ids = torch.arange(4, device=device).unsqueeze(0)
+        logits = self.policy(input_ids=ids, use_cache=False).logits.flatten(0, 1)
+        self.policy.train(training)
+        hidden = self._take_hidden()
+        width = self.v_head["summary"].in_features
+        if hidden.shape[-1] != width:
+            raise CheckpointError(
+                f"the value head is for hidden states of width {width}, but those of {type(self.policy).__name__} are "
+                f"of width {hidden.shape[-1]}; does it belong to another model? fresh_value_head: true makes a new one"
+            )
+        output = self.policy.get_output_embeddings()
+        if output is None:
+            return False
+        plain = output(hidden)
+        return plain.shape == logits.shape and torch.allclose(plain.float(), logits.float(), atol=1e-3, rtol=1e-3)
+
+
+def load_model(checkpoint: Checkpoint, config: TrainConfig) -> PolicyWithValue:
+    """Loads policy and value head for training, on the CPU; Trainer moves them.
+
+    Raises:
+        CheckpointError: weights or head can't be loaded.
+        ConfigError: adapters were asked for, but peft is not installed.
+    """
+    policy = load_policy(checkpoint.path, config.dtype, config.attn)
+    if config.lora is not None:
+        policy = add_adapters(policy, config.lora)
+    return PolicyWithValue(policy, make_head(checkpoint, config), config.preference_scale)
+
+
+def load_policy(path: Path | None, dtype: str, attn: str | None) -> Any:
+    """The causal language model of a folder. Raises CheckpointError."""
+    from transformers import AutoModelForCausalLM
+    from transformers.utils import logging as transformers_logging
+
+    more = {} if attn is None else {"attn_implementation": attn}
+    progress = transformers_logging.is_progress_bar_enabled()
+    transformers_logging.disable_progress_bar()
+    try:
+        policy, info = AutoModelForCausalLM.from_pretrained(
+            path, dtype=getattr(torch, dtype), output_loading_info=True, **more
+        )
+    except Exception as error:  # a boundary: transformers raises whatever its loaders happen to raise
+        raise CheckpointError(f"transformers can't load {path}: {type(error).__name__}: {error}") from error
+    finally:
+        if progress:
+            transformers_logging.enable_progress_bar()
+    if missing := sorted(info["missing_keys"]):
+        raise CheckpointError(f"{path} lacks {len(missing)} of the weights, {missing[0]} among them")
+    return policy
+
+
+def make_head(checkpoint: Checkpoint, config: TrainConfig) -> ValueHead:
+    """The checkpoint's value head, or a new one where it has none or a new one is asked for."""
+    if checkpoint.head_files and not config.fresh_value_head:
+        return load_value_head(checkpoint)
+    if checkpoint.hidden_size is None:
+        raise CheckpointError(f"{checkpoint.name}/config.json does not tell the hidden size")
+    return fresh_value_head(checkpoint.hidden_size, initializer_range=checkpoint.initializer_range, seed=config.seed)
+
+
+def add_adapters(policy: Any, lora: LoraConfig) -> Any:
+    """The policy with LoRA adapters (peft); only they are trained. Raises ConfigError without peft."""
+    peft_config, get_peft_model = _peft()
+    return get_peft_model(
+        policy,
+        peft_config(
+            r=lora.r,
+            lora_alpha=lora.alpha,
+            lora_dropout=lora.dropout,
+            target_modules=lora.target_modules,
+            task_type="CAUSAL_LM",
+        ),
+    )
+
+
+def _peft() -> tuple[Callable[..., Any], Callable[..., Any]]:
+    try:
+        from peft import LoraConfig as PeftLoraConfig
+        from peft import get_peft_model
+    except ImportError:
+        raise ConfigError('lora needs the package peft: pip install -e ".[train]"') from None
+    return PeftLoraConfig, get_peft_model

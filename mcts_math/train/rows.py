@@ -1,0 +1,137 @@
+"""Rows of examples, and batches of rows.
+
+A row holds one example, or with packing several that don't see each other: positions start at 0 in each, which is how
+transformers tells packed sequences apart in every kind of attention. What fills a row up is one more such sequence.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from mcts_math.train.data import IGNORED, Item, TokenSequence
+
+
+def pack(items: Sequence[Item], max_length: int, seed: int) -> list[list[Item]]:
+    """Fills rows of at most `max_length` tokens: the longest first, each into the fullest row that has room.
+
+    Items are shuffled before, so that rows of equal lengths don't depend on their order in the file alone.
+    """
+    order = np.random.default_rng(seed).permutation(len(items))
+    ordered = sorted((items[i] for i in order), key=lambda item: -item.length)
+    rows: list[list[Item]] = []
+    by_room: list[list[int]] = [[] for _ in range(max_length + 1)]
+    room = _Rooms(max_length)
+    for item in ordered:
+        found = room.at_least(item.length)
+        if found is None:
+            rows.append([item])
+            row, left = len(rows) - 1, max_length - item.length
+        else:
+            row, left = by_room[found].pop(), found - item.length
+            if not by_room[found]:
+                room.remove(found)
+            rows[row].append(item)
+        by_room[left].append(row)
+        room.add(left)
+    return rows
+
+
+class _Rooms:
+    """The sizes of free room that there are."""
+
+    def __init__(self, most: int) -> None:
+        self._there = np.zeros(most + 1, dtype=bool)
+
+    def add(self, size: int) -> None:
+        self._there[size] = True
+
+    def remove(self, size: int) -> None:
+        self._there[size] = False
+
+    def at_least(self, size: int) -> int | None:
+        """The smallest one that is at least `size`; None where there is none."""
+        place = int(self._there[size:].argmax())
+        return size + place if self._there[size + place] else None
+
+
+class Rows(Dataset[list[Item]]):
+    """Rows as a dataset: what transformers' Trainer shuffles and splits among processes."""
+
+    def __init__(self, rows: Sequence[list[Item]]) -> None:
+        self._rows = rows
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, index: int) -> list[Item]:
+        return self._rows[index]
+
+
+def make_rows(items: Sequence[Item], *, packing: bool, max_length: int, seed: int) -> Rows:
+    """Packed rows, or one item a row."""
+    return Rows(pack(items, max_length, seed) if packing else [[item] for item in items])
+
+
+@dataclass(slots=True)
+class Collator:
+    """Rows -> a batch of tensors [B, T], T a multiple of `pad_multiple`, and the ids of the examples in it.
+
+    Keys: input_ids, position_ids, labels (IGNORED where there is nothing to learn), value_targets with value_mask, and
+    preference: +k at the last token of the better step of pair k, -k at the worse one's, 0 elsewhere; k from 1 on, over
+    the whole batch.
+    """
+
+    pad_id: int
+    pad_multiple: int = 64
+    fixed_length: int = 0  # rows of exactly this length: one shape for torch.compile
+
+    def __call__(self, rows: Sequence[list[Item]]) -> dict[str, Any]:
+        longest = self.fixed_length or max(sum(item.length for item in row) for row in rows)
+        width = math.ceil(longest / self.pad_multiple) * self.pad_multiple
+        shape = (len(rows), width)
+        batch: dict[str, Any] = {
+            "input_ids": np.full(shape, self.pad_id, dtype=np.int64),
+            "position_ids": np.zeros(shape, dtype=np.int64),
+            "labels": np.full(shape, IGNORED, dtype=np.int64),
+            "value_targets": np.zeros(shape, dtype=np.float32),
+            "value_mask": np.zeros(shape, dtype=bool),
+            "preference": np.zeros(shape, dtype=np.int64),
+        }
+        pairs = 0
+        for r, row in enumerate(rows):
+            at = 0
+            for item in row:
+                pairs += len(item.sequences) > 1
+                for sequence in item.sequences:
+                    at = _place(batch, r, at, sequence, pairs)
+            batch["position_ids"][r, at:] = np.arange(width - at)
+        tensors: dict[str, Any] = {key: torch.from_numpy(array) for key, array in batch.items()}
+        return tensors | {"example_ids": [item.id for row in rows for item in row]}
+
+
+def _place(batch: dict[str, Any], row: int, at: int, sequence: TokenSequence, pair: int) -> int:
+    """Writes one sequence into a row; returns where the next one begins."""
+    end = at + len(sequence.ids)
+    batch["input_ids"][row, at:end] = sequence.ids
+    batch["position_ids"][row, at:end] = np.arange(end - at)
+    batch["labels"][row, at:end] = sequence.labels
+    batch["labels"][row, at] = IGNORED  # no token before it predicts the first one
+    for place, target in zip(sequence.value_at, sequence.value_target, strict=True):
+        batch["value_targets"][row, at + place] = target
+        batch["value_mask"][row, at + place] = True
+    if sequence.preference:
+        batch["preference"][row, end - 1] = sequence.preference * pair
+    return end
+
+
+def counts(batch: dict[str, Tensor]) -> Tensor:
+    """What the losses are means over: policy tokens, values, pairs. [3] int64."""
+    return torch.stack([(batch["labels"] != IGNORED).sum(), batch["value_mask"].sum(), (batch["preference"] > 0).sum()])

@@ -1,0 +1,139 @@
+"""transformers' Trainer with our losses.
+
+From Trainer come bfloat16, gradient accumulation and checkpointing, FSDP, DeepSpeed, several processes (`torchrun`),
+states to resume from, loggers. Ours are the losses and what they are means over: each is divided by its count over the
+whole optimiser step, on all processes, so neither accumulation nor the number of processes changes the curve.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers import Trainer, TrainerCallback, TrainingArguments
+
+from mcts_math.errors import TrainingError
+from mcts_math.train.config import TrainConfig
+from mcts_math.train.loss import total
+from mcts_math.train.model import PolicyWithValue
+from mcts_math.train.rows import Collator, Rows, counts
+
+_TERMS = ("policy_loss", "value_loss", "preference_loss")
+_WEIGHTS = "pytorch_model.bin"  # of a state
+
+
+class ValueTrainer(Trainer):  # type: ignore[misc]
+    """Trainer with our losses."""
+
+    loss_is_scaled_for_ga = True
+
+    def __init__(
+        self,
+        model: PolicyWithValue,
+        arguments: TrainingArguments,
+        rows: Rows,
+        collator: Collator,
+        config: TrainConfig,
+        report: Callable[[str], None],
+    ) -> None:
+        super().__init__(model=model, args=arguments, train_dataset=rows, data_collator=collator)
+        self.model_accepts_loss_kwargs = True  # ours is divided by counts over the whole step
+        self._weights = torch.tensor([1.0, config.value_weight, config.preference_weight])
+        self._terms = torch.zeros(3)
+        self._tokens, self._since = 0, time.monotonic()
+        self.callback_handler.callbacks = [
+            callback for callback in self.callback_handler.callbacks if type(callback).__name__ != "PrinterCallback"
+        ]
+        self.add_callback(_Report(report))
+        if config.compile:
+            model.policy.get_decoder().compile(dynamic=False)
+
+    def _get_num_items_in_batch(self, batch_samples: list[dict[str, Any]], device: torch.device) -> Tensor | None:
+        if not batch_samples:
+            return None
+        counted = torch.stack([counts(batch) for batch in batch_samples]).sum(0).to(device)
+        self._tokens += sum(batch["input_ids"].numel() for batch in batch_samples) * self.args.world_size
+        return self.accelerator.reduce(counted, "sum") if self.args.world_size > 1 else counted
+
+    def compute_loss(
+        self,
+        model: Any,
+        inputs: dict[str, Any],
+        return_outputs: bool = False,
+        num_items_in_batch: Tensor | None = None,
+    ) -> Any:
+        """The loss of one micro-batch: its share of the loss of the optimiser step."""
+        ids = inputs.pop("example_ids", [])
+        sums = model(**inputs)
+        counted = counts(inputs) if num_items_in_batch is None else num_items_in_batch
+        loss = total(sums, counted, self._weights.to(sums.device))
+        if not bool(torch.isfinite(loss)):
+            raise TrainingError(
+                f"the loss is {loss.item()} at step {self.state.global_step + 1} (losses {sums.tolist()}), in the "
+                f"batch of {', '.join(ids)}. Look at these examples; else lower learning_rate, or set bf16: false."
+            )
+        self._terms = self._terms.to(sums.device) + (sums.detach() / counted.clamp(min=1)).float()
+        loss = loss * self.args.world_size  # the mean over processes that follows makes a sum of it
+        return (loss, sums) if return_outputs else loss
+
+    def log(self, logs: dict[str, float], *args: Any, **kwargs: Any) -> None:
+        """Adds the single losses, and tokens (padding included) per second."""
+        if "loss" in logs:
+            terms = self._terms
+            if self.args.world_size > 1:
+                terms = self.accelerator.reduce(terms.to(self.args.device), "sum")
+            steps = self.state.global_step - getattr(self, "_logged_at", self._first_step)
+            self._logged_at = self.state.global_step
+            shown = zip(_TERMS, (terms / max(steps, 1)).tolist(), self._weights.tolist(), strict=True)
+            logs |= {name: value for name, value, weight in shown if weight}
+            logs["tokens_per_second"] = round(self._tokens / max(time.monotonic() - self._since, 1e-9), 1)
+            self._terms = torch.zeros(3)
+            self._tokens, self._since = 0, time.monotonic()
+        super().log(logs, *args, **kwargs)
+
+    @property
+    def _first_step(self) -> int:
+        return getattr(self, "resumed_at", 0)
+
+    def _save(self, output_dir: str | None = None, state_dict: Mapping[str, Tensor] | None = None) -> None:
+        """A state to resume from: what is trained. (Trainer's own can't write tied weights of a model like ours.)"""
+        folder = Path(output_dir or self.args.output_dir)
+        folder.mkdir(parents=True, exist_ok=True)
+        model = self.accelerator.unwrap_model(self.model)
+        trained = {name for name, parameter in model.named_parameters() if parameter.requires_grad}
+        state = model.state_dict() if state_dict is None else state_dict
+        torch.save({name: tensor for name, tensor in state.items() if name in trained}, folder / _WEIGHTS)
+
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
+        """What `_save` wrote. (Trainer's own takes weights that are tied or not trained for missing ones.)"""
+        if self.is_fsdp_enabled or self.is_deepspeed_enabled:
+            super()._load_from_checkpoint(resume_from_checkpoint, model)
+            return
+        target = self.model if model is None else model
+        state = torch.load(Path(resume_from_checkpoint) / _WEIGHTS, map_location="cpu", weights_only=True)
+        unknown = target.load_state_dict(state, strict=False).unexpected_keys
+        trained = {name for name, parameter in target.named_parameters() if parameter.requires_grad}
+        if unknown or trained != set(state):
+            raise TrainingError(f"{resume_from_checkpoint} holds other weights than the model. Add --overwrite.")
+
+
+class _Report(TrainerCallback):  # type: ignore[misc]
+    """One line of text a log entry."""
+
+    def __init__(self, report: Callable[[str], None]) -> None:
+        self._report = report
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float] | None = None, **_: Any) -> None:
+        if not logs or "loss" not in logs:
+            return
+        losses = " ".join(f"{name.removesuffix('_loss')} {logs[name]:.4f}" for name in _TERMS if name in logs)
+        self._report(
+            f"step {state.global_step}/{state.max_steps}  loss {logs['loss']:.4f}  {losses}  "
+            f"gradient {logs.get('grad_norm', math.nan):.2f}  rate {logs.get('learning_rate', math.nan):.2e}  "
+            f"{logs['tokens_per_second']:,.0f} tokens/s"
+        )

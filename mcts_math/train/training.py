@@ -1,0 +1,266 @@
+"""One training: what is checked before, the data, the run, the finished checkpoint; a stopped one goes on."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import importlib.metadata
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import TrainingArguments, set_seed
+from transformers.trainer_utils import get_last_checkpoint
+
+from mcts_math.engine import checkpoint as checkpoints
+from mcts_math.engine.checkpoint import Checkpoint
+from mcts_math.engine.text import Codec
+from mcts_math.errors import ConfigError, TrainingError
+from mcts_math.task import JsonObject
+from mcts_math.train.config import TrainConfig
+from mcts_math.train.data import DataReport, Encoder, encode_files
+from mcts_math.train.export import save_checkpoint
+from mcts_math.train.model import load_model
+from mcts_math.train.rows import Collator, Rows, make_rows
+from mcts_math.train.trainer import ValueTrainer
+
+NEUTRAL_KEYS = frozenset({"save_steps", "log_steps", "num_threads", "output_dir"})
+"""Keys that a resumed training may change, as they don't change what is learned."""
+_STATE = "trainer_state.json"  # written last: a state that holds it is complete
+
+
+def train(config: TrainConfig, *, overwrite: bool = False, report: Callable[[str], None] = print) -> Path:
+    """Trains and writes the checkpoint; a stopped training goes on from its last state.
+
+    Args:
+        config: what to do.
+        overwrite: start anew, and replace a finished checkpoint.
+        report: takes the lines meant for the user; called on the first process only.
+
+    Returns:
+        The folder of the checkpoint.
+
+    Raises:
+        MctsMathError: bad config or data, a loss that is not finite, a disk that is full.
+    """
+    source, output = _check(config, overwrite)
+    work = output.with_name(output.name + ".training")
+    tell = report if _rank() == 0 else lambda text: None
+    if config.num_threads:
+        torch.set_num_threads(config.num_threads)
+    with _locked(work):
+        facts = describe(config)
+        state = _begin(work, facts, overwrite)
+        source = checkpoints.download(source)
+        rows, collator, data = load_rows(config, source)
+        tell(str(data))
+        arguments = make_arguments(config, work, len(rows))
+        set_seed(config.seed)  # of the adapters; Trainer sets it for the rest
+        model = load_model(source, config)
+        trainer = ValueTrainer(model, arguments, rows, collator, config, tell)
+        if state is not None:
+            tell(f"going on from {state}")
+        _run(trainer, state)
+        recipe = facts | {"data": asdict(data), "log": trainer.state.log_history}
+        _finish(trainer, source, config, recipe, output)
+    if _rank() == 0:
+        shutil.rmtree(work, ignore_errors=True)
+    return output
+
+
+def describe(config: TrainConfig) -> JsonObject:
+    """What identifies a training: its config, and what its files hold."""
+    files = {str(path): _digest(Path(path)) for path in [*config.examples, *config.pairs]}
+    versions = {name: importlib.metadata.version(name) for name in ("torch", "transformers", "accelerate")}
+    return {"config": config.model_dump(), "files": files, "versions": versions}
+
+
+def load_rows(config: TrainConfig, source: Checkpoint) -> tuple[Rows, Collator, DataReport]:
+    """The training data as rows of tokens."""
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(source.path)
+    if source.context_length is not None and config.max_length > source.context_length:
+        raise ConfigError(
+            f"max_length is {config.max_length}, but the context of {source.name} is {source.context_length} tokens."
+        )
+    encoder = Encoder(Codec(tokenizer), observation_loss=config.observation_loss)
+    items, data = encode_files(encoder, config.examples, config.pairs, config.max_length)
+    rows = make_rows(items, packing=config.packing, max_length=config.max_length, seed=config.seed)
+    pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
+    fixed = config.max_length if config.compile else 0
+    return rows, Collator(pad or 0, config.pad_multiple, fixed), data
+
+
+def make_arguments(config: TrainConfig, work: Path, num_rows: int) -> TrainingArguments:
+    """Our settings in Trainer's words. Raises ConfigError where they don't fit together."""
+    world = int(os.environ.get("WORLD_SIZE", "1"))
+    if torch.cuda.device_count() > 1 and world == 1:
+        raise ConfigError(
+            f"{torch.cuda.device_count()} GPUs are visible to one process. Start it with "
+            "`torchrun --nproc-per-node N scripts/train.py …`, or set CUDA_VISIBLE_DEVICES to one of them."
+        )
+    if config.batch_size % (config.micro_batch_size * world):
+        raise ConfigError(
+            f"batch_size ({config.batch_size}) must be a multiple of micro_batch_size ({config.micro_batch_size}) "
+            f"times the number of processes ({world})."
+        )
+    on_cpu = not torch.cuda.is_available()
+    settings: dict[str, Any] = {
+        "output_dir": str(work),
+        "learning_rate": config.learning_rate,
+        "num_train_epochs": config.epochs,
+        "max_steps": config.max_steps or -1,
+        "per_device_train_batch_size": config.micro_batch_size,
+        "gradient_accumulation_steps": config.batch_size // (config.micro_batch_size * world),
+        "warmup_steps": config.warmup,
+        "lr_scheduler_type": config.schedule
+        if config.warmup == 0 or config.schedule != "constant"
+        else "constant_with_warmup",
+        "weight_decay": config.weight_decay,
+        "max_grad_norm": config.max_grad_norm,
+        "seed": config.seed,
+        "data_seed": config.seed,
+        "bf16": config.bf16,
+        "gradient_checkpointing": config.gradient_checkpointing,
+        "save_strategy": "steps",
+        "save_steps": config.save_steps,
+        "save_total_limit": 1,
+        "logging_strategy": "steps",
+        "logging_steps": config.log_steps,
+        "logging_nan_inf_filter": False,
+        "report_to": "none",
+        "disable_tqdm": True,
+        "remove_unused_columns": False,
+        "use_cpu": on_cpu,
+        "dataloader_pin_memory": not on_cpu,
+        "label_names": ["labels"],
+        "ddp_find_unused_parameters": False,
+    }
+    if on_cpu and world > 1:
+        settings["ddp_backend"] = "gloo"
+    try:
+        return TrainingArguments(**(settings | config.trainer))
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"trainer: transformers refuses the arguments: {error}.") from error
+
+
+def last_state(work: Path) -> Path | None:
+    """The last complete state; what a kill has left half-written is removed."""
+    while (found := get_last_checkpoint(str(work)) if work.is_dir() else None) is not None:
+        try:
+            json.loads((Path(found) / _STATE).read_text("utf-8"))
+            return Path(found)
+        except (OSError, ValueError):
+            shutil.rmtree(found, ignore_errors=True)
+    return None
+
+
+def _run(trainer: ValueTrainer, state: Path | None) -> None:
+    if state is not None:
+        trainer.resumed_at = int(json.loads((state / _STATE).read_text("utf-8"))["global_step"])
+    try:
+        trainer.train(resume_from_checkpoint=None if state is None else str(state))
+    except torch.OutOfMemoryError as error:
+        raise TrainingError(
+            f"out of GPU memory: lower micro_batch_size or max_length, or set gradient_checkpointing: true ({error})"
+        ) from error
+    except (OSError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and "inline_container" not in str(error):
+            raise  # torch reports a file that it can't write as one of these
+        raise TrainingError(
+            f"a state can't be written to {trainer.args.output_dir}: {error}. Make room and run the same command again."
+        ) from error
+
+
+def _finish(trainer: ValueTrainer, source: Checkpoint, config: TrainConfig, recipe: JsonObject, output: Path) -> None:
+    """Gathers the weights (on all processes) and writes the checkpoint (on the first)."""
+    model: Any = trainer.accelerator.unwrap_model(trainer.model)
+    if trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled:
+        state = trainer.accelerator.get_state_dict(trainer.model_wrapped)
+    else:
+        state = model.state_dict()
+    if trainer.args.should_save:
+        policy = {name.removeprefix("policy."): t.cpu() for name, t in state.items() if name.startswith("policy.")}
+        save_checkpoint(policy, model.value_head(state), model.policy, source, config, recipe, output)
+    trainer.accelerator.wait_for_everyone()
+
+
+def _check(config: TrainConfig, overwrite: bool) -> tuple[Checkpoint, Path]:
+    """What can be refused at little cost. Raises ConfigError, CheckpointError or RecordError."""
+    if not config.model_dir or not config.output_dir:
+        raise ConfigError("set model_dir (where to start from) and output_dir (the new checkpoint).")
+    if not config.examples and not config.pairs:
+        raise ConfigError("no training data: set examples to one or more files of scripts/make_examples.py.")
+    for path in [*config.examples, *config.pairs]:
+        if not Path(path).is_file():
+            raise ConfigError(f"examples: {path}: no such file. Make it with scripts/make_examples.py.")
+    output = Path(config.output_dir)
+    if output.exists() and not overwrite:
+        raise ConfigError(f"{output} exists. Choose another output_dir, or add --overwrite.")
+    return checkpoints.inspect(config.model_dir), output
+
+
+def _begin(work: Path, facts: JsonObject, overwrite: bool) -> Path | None:
+    """Marks the work folder as this training's; returns the state to go on from."""
+    mark = work / "run.json"
+    state = None if overwrite or not mark.exists() else last_state(work)
+    if state is not None:
+        _require_same(json.loads(mark.read_text("utf-8")), facts, work)
+        return state
+    if _rank() == 0:
+        for state in work.glob("checkpoint-*"):
+            shutil.rmtree(state)
+        temporary = mark.with_suffix(".tmp")
+        temporary.write_text(json.dumps(facts, indent=2) + "\n", "utf-8")
+        temporary.replace(mark)
+    return None
+
+
+def _require_same(before: JsonObject, facts: JsonObject, work: Path) -> None:
+    """Raises ConfigError where a stopped training would go on with other settings or data."""
+    old, now = before["config"], json.loads(json.dumps(facts["config"]))
+    changed = [f"{k}: {old.get(k)!r} -> {now[k]!r}" for k in now if k not in NEUTRAL_KEYS and old.get(k) != now[k]]
+    changed += [f"{path} has changed" for path, digest in facts["files"].items() if before["files"].get(path) != digest]
+    if changed:
+        raise ConfigError(
+            f"{work} holds a stopped training with other settings ({', '.join(changed)}). Add --overwrite to start "
+            "anew, or choose another output_dir."
+        )
+
+
+@contextmanager
+def _locked(work: Path) -> Iterator[None]:
+    """Holds the work folder against a second training. Only the first process of a training takes the lock."""
+    if _rank():
+        yield
+        return
+    try:
+        work.mkdir(parents=True, exist_ok=True)
+        file = (work / "lock").open("w")
+    except OSError as error:
+        raise TrainingError(f"{work} can't be written: {error}. Choose another output_dir.") from error
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise TrainingError(f"{work}: another training is running here. Choose another output_dir.") from None
+        yield
+
+
+def _digest(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _rank() -> int:
+    return int(os.environ.get("RANK", "0"))

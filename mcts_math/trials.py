@@ -1,0 +1,179 @@
+"""Accuracy against budget, from the attempts in results files: pass@k, Maj@k, and the same against tokens and seconds.
+
+pass@k reads the verdict of the ground truth on every attempt: it tells what a perfect judge would gain. Of independent
+attempts that were all made it is the unbiased estimate of the HumanEval paper (arXiv 2107.03374, section 2.1); of a
+method that stops at its first success, or whose attempts build on each other, the share of questions solved within k.
+Maj@k looks at answers only. Attempts without an answer are not counted in k, but cost what they cost.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+from mcts_math.errors import RecordError
+from mcts_math.grading import Grader
+from mcts_math.record import is_answer, read_records, record_to_task
+from mcts_math.step import Verdict
+
+Axis: TypeAlias = Literal["trials", "tokens", "seconds"]
+INDEPENDENT = ("best_of_n", "self_consistency")
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One attempt.
+
+    Attributes:
+        correct: what the verifier said; None where it was not asked.
+        answer: what would be voted for.
+        trials, tokens, seconds: of the question up to and with this attempt; attempts without an answer don't count
+            as trials.
+    """
+
+    correct: bool | None
+    answer: str | None
+    trials: int
+    tokens: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """The attempts at one question, in their order.
+
+    Attributes:
+        id: the question.
+        golds: accepted answers; empty where it is judged by tests.
+        method: the mode that made the attempts; "" where the line is of one that makes none.
+        trials: all attempts.
+    """
+
+    id: str
+    golds: tuple[str, ...]
+    method: str
+    trials: tuple[Trial, ...]
+
+    @property
+    def counted(self) -> int:
+        return self.trials[-1].trials if self.trials else 0
+
+    def within(self, axis: Axis, budget: float) -> list[Trial]:
+        """The attempts that were done when the budget was used up."""
+        return [trial for trial in self.trials if getattr(trial, axis) <= budget]
+
+
+def read_questions(path: str | Path, *, others: bool = False) -> list[Question]:
+    """The questions of a results file whose method makes attempts; those that failed with an error are left out.
+
+    Of a file that begins with a line of another method nothing is read.
+
+    Args:
+        path: a results file.
+        others: take a line of another method, such as MCTS, for one attempt that cost what the line says.
+
+    Raises:
+        RecordError: a broken line, or attempts of no known form.
+    """
+    questions = []
+    for where, record in read_records(path):
+        if "error" in record:
+            continue
+        if "method" not in record and not others:
+            break
+        try:
+            trials = _trials(record.get("attempts") or []) if "method" in record else (_whole(record),)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise RecordError(f"{where}: not a list of attempts of a known form: {error!r}.") from error
+        task = record_to_task(record)
+        questions.append(Question(task.id, task.answers, str(record.get("method", "")), trials))
+    return questions
+
+
+def pass_at_k(num: int, correct: int, k: int) -> float:
+    """1 - C(num - correct, k) / C(num, k): the chance that k of `num` attempts, drawn at random, hold a right one."""
+    if not 0 <= correct <= num or not 1 <= k <= num:
+        raise ValueError(f"pass@{k} of {correct} right ones among {num}")
+    return 1.0 - math.comb(num - correct, k) / math.comb(num, k)
+
+
+def solved_share(question: Question, axis: Axis, budget: float, *, unbiased: bool = False) -> float:
+    """How much of a question is solved within a budget: 0 or 1, or with `unbiased` pass@k of its attempts."""
+    if unbiased:
+        right = sum(trial.correct is True for trial in question.trials)
+        return pass_at_k(question.counted, right, min(int(budget), question.counted)) if question.counted else 0.0
+    return float(any(trial.correct is True for trial in question.within(axis, budget)))
+
+
+def can_estimate(questions: Sequence[Question]) -> bool:
+    """Whether attempts are independent and none was left out after a success: then pass@k has its unbiased estimate."""
+    most = max((question.counted for question in questions), default=0)
+    return all(question.method in INDEPENDENT and question.counted in (0, most) for question in questions)
+
+
+def majority_share(questions: Sequence[Question], axis: Axis, budget: float, grader: Grader) -> list[float]:
+    """1 for each question with golds where the majority of the answers within the budget is right, else 0."""
+    judged = [question for question in questions if question.golds]
+    votes = ([t.answer for t in q.within(axis, budget) if t.answer is not None] for q in judged)
+    winners = list(grader.winners(votes))
+    found = [(q.golds, winner) for q, winner in zip(judged, winners, strict=True) if winner is not None]
+    verdicts = grader.verdicts(found)
+    return [float(winner is not None and next(verdicts)) for winner in winners]
+
+
+def powers_of_two(most: int) -> list[int]:
+    """1, 2, 4, … up to `most`, which is the last one."""
+    steps = [2**i for i in range(most.bit_length()) if 2**i < most]
+    return [*steps, most] if most else []
+
+
+def mean_and_interval(scores: Sequence[float]) -> tuple[float, float, float]:
+    """Mean over questions, and its normal 95 % interval within [0, 1]."""
+    if not scores:
+        return math.nan, 0.0, 1.0
+    mean = sum(scores) / len(scores)
+    variance = sum((score - mean) ** 2 for score in scores) / max(len(scores) - 1, 1)
+    spread = 1.959964 * math.sqrt(variance / len(scores))
+    return mean, max(0.0, mean - spread), min(1.0, mean + spread)
+
+
+def attempt_curves(path: str | Path, grader: Grader) -> dict[str, dict[int, float]]:
+    """`pass@k` and `maj@k` of one file at k = 1, 2, 4, …, each where it can be told; empty without attempts."""
+    questions = read_questions(path)
+    ks = powers_of_two(max((question.counted for question in questions), default=0))
+    curves: dict[str, dict[int, float]] = {}
+    if any(trial.correct is not None for question in questions for trial in question.trials):
+        unbiased = can_estimate(questions)
+        curves["pass@k"] = {k: _mean(solved_share(q, "trials", k, unbiased=unbiased) for q in questions) for k in ks}
+    votes = [question for question in questions if question.golds and question.method in INDEPENDENT]
+    if votes and can_estimate(votes):
+        curves["maj@k"] = {k: _mean(majority_share(votes, "trials", k, grader)) for k in ks}
+    return curves
+
+
+def _mean(scores: Iterable[float]) -> float:
+    return mean_and_interval(list(scores))[0]
+
+
+def _trials(attempts: Sequence[Mapping[str, Any]]) -> tuple[Trial, ...]:
+    trials: list[Trial] = []
+    counted, tokens, seconds = 0, 0, 0.0
+    for attempt in attempts:
+        verdict = None if attempt["verdict"] is None else Verdict(attempt["verdict"])
+        counted += verdict is not Verdict.NO_ANSWER
+        tokens += int(attempt["tokens"])
+        seconds += float(attempt["seconds"])
+        correct = None if verdict in (None, Verdict.NO_ANSWER) else verdict is Verdict.CORRECT
+        trials.append(Trial(correct, attempt["answer"], counted, tokens, seconds))
+    return tuple(trials)
+
+
+def _whole(record: Mapping[str, Any]) -> Trial:
+    """A line of a method that makes no attempts, as one."""
+    cost = record.get("cost") or {}
+    answers = [item.get("final_answer") for item in record.get("solutions") or []]
+    answer = answers[0] if answers and is_answer(answers[0]) else None
+    return Trial(record.get("correct"), answer, 1, int(cost.get("tokens", 0)), float(cost.get("seconds", 0.0)))

@@ -1,0 +1,50 @@
+"""Makes training examples (and preference pairs) from search trees.
+
+python scripts/make_examples.py outputs/trees.jsonl --output examples.jsonl
+python scripts/make_examples.py a.jsonl b.jsonl --output examples.jsonl --pairs pairs.jsonl choose=shortest
+
+The trees are results files of `mode: mcts` (with is_sampling: true), ours or those of the published system. A line of
+the output is {id, question, prompt, steps: [{text, q}], correct}; a line of pairs is {prompt, chosen, rejected, margin,
+…}, which TRL's DPOTrainer reads.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from mcts_math.cli import run_program
+from mcts_math.config import describe_keys, load_settings
+from mcts_math.errors import RecordError
+from mcts_math.grading import Grader
+from mcts_math.train.config import ExamplesConfig
+from mcts_math.train.harvest import write_examples
+
+
+def main(argv: list[str]) -> int:
+    """Runs the program; returns its exit code."""
+    description, _, details = (__doc__ or "").partition("\n\n")
+    parser = argparse.ArgumentParser(
+        description=f"{description}\n\n{details}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog="keys and their defaults:\n" + describe_keys(ExamplesConfig),
+    )
+    parser.add_argument("trees", nargs="+", metavar="TREES|key=value", help="results files, and keys to change")
+    parser.add_argument("--cfg", metavar="YAML", help="config file with these keys")
+    parser.add_argument("--output", required=True, metavar="JSONL", help="the examples")
+    parser.add_argument("--pairs", metavar="JSONL", help="also write preference pairs of sibling steps (SVPO)")
+    parser.add_argument("--dataset", metavar="FOLDER", help="also save the examples as a Hugging Face dataset")
+    args = parser.parse_intermixed_args(argv)
+    overrides = [word for word in args.trees if word.partition("=")[0] in ExamplesConfig.model_fields]
+    trees = [word for word in args.trees if word not in overrides]
+    if not trees:
+        raise RecordError("no trees: name one or more results files.")
+    config = load_settings(ExamplesConfig, args.cfg, overrides)
+    with Grader() as grader:
+        statistics = write_examples(trees, args.output, config, grader, pairs=args.pairs, dataset=args.dataset)
+    print(statistics.render())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(run_program(main))

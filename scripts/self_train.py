@@ -1,0 +1,49 @@
+"""Rounds of self-training: search, examples, training, evaluation, and over again.
+
+python scripts/self_train.py --cfg configs/rounds_mini.yaml
+
+Give the same command again to go on after a stop, at whatever moment. Tables and figures: OUTPUT_DIR/summary.md, *.png.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+
+from mcts_math.cli import run_program
+from mcts_math.config import describe_keys, load_settings
+from mcts_math.train.config import ExamplesConfig, MethodConfig, RoundsConfig
+
+
+def main(argv: list[str]) -> int:
+    """Runs the program; returns its exit code."""
+    description, _, details = (__doc__ or "").partition("\n\n")
+    keys = [
+        "config keys and their defaults:\n" + describe_keys(RoundsConfig),
+        "keys of examples:\n" + describe_keys(ExamplesConfig),
+        "keys of each entry of methods:\n" + describe_keys(MethodConfig),
+    ]
+    parser = argparse.ArgumentParser(
+        description=f"{description}\n\n{details}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog="\n\n".join(keys),
+    )
+    parser.add_argument("--cfg", required=True, metavar="YAML", help="config file, see configs/rounds_*.yaml")
+    parser.add_argument("overrides", nargs="*", metavar="key=value", help="config keys to change")
+    args = parser.parse_intermixed_args(argv)
+    config = load_settings(RoundsConfig, args.cfg, args.overrides)
+    from mcts_math.train.rounds import Rounds  # late: --help and bad settings need no torch
+
+    begun = time.monotonic()
+    try:
+        checkpoint = Rounds(config, report=lambda text: print(text, flush=True)).run()
+    except KeyboardInterrupt:
+        print("\ninterrupted. The same command goes on with what is not done yet.", file=sys.stderr)
+        return 130
+    print(f"done in {(time.monotonic() - begun) / 60:.1f} minutes; the last checkpoint: {checkpoint}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(run_program(main))

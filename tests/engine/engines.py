@@ -1,0 +1,103 @@
+"""Starting the engines of the conformance suite. Another engine joins by one more entry in ENGINES."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from tiny_models import FAMILIES, PADDED, Reference, Served
+
+from mcts_math.engine.checkpoint import inspect
+from mcts_math.engine.hf import HFEngine
+from mcts_math.engine.value_head import load_value_head, save_value_head
+
+
+def load_hf(folder: Path, **limits: int) -> Served:
+    def load(**limits: int) -> HFEngine:
+        return HFEngine.load(folder, need_value=True, device="cpu", **limits)
+
+    return Served(folder, load(**limits), Reference(folder), load)
+
+
+def load_vllm(folder: Path) -> Served:
+    """The real vLLM, on a CPU. It takes half a minute to start, so few places are for all tests and no second one."""
+
+    def load(**limits: int) -> Any:
+        return Shared(engine) if set(limits) == {"max_batch_size"} else start_vllm(folder)
+
+    reference = Reference(folder)
+    if reference.model.config.model_type == "mistral":  # this one with its head in a safetensors file too
+        save_value_head(load_value_head(inspect(folder)), folder, pth=False, safetensors=True)
+    engine = start_vllm(folder)
+    # vLLM caches prompts by blocks, and with windows as small as these not at all.
+    block = 0 if getattr(reference.model.config, "sliding_window", None) else 32
+    return Served(folder, engine, reference, load, (engine.value_token,), block)
+
+
+def start_vllm(folder: Path, **more: Any) -> Any:
+    from mcts_math.engine.vllm import VLLMEngine
+
+    os.environ |= {"VLLM_CPU_OMP_THREADS_BIND": "nobind", "VLLM_WORKER_SHUTDOWN_TIMEOUT_SECONDS": "1"}
+    small = {"enforce_eager": True, "max_num_seqs": 16, "kv_cache_memory_bytes": 64 << 20}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of vLLM's imports
+        return VLLMEngine.load(folder, need_value=True, **{**small, **more})
+
+
+def load_openai(folder: Path) -> Served:
+    """vLLM's own server with the value head, and a client that knows the model's folder."""
+    from mcts_math.engine.openai import OpenAIEngine
+
+    port = free_port()
+    command = [sys.executable, "-m", "mcts_math.engine.serve", str(folder), "--port", str(port), "--host", "127.0.0.1"]
+    command += ["--enforce-eager", "--max-num-seqs", "16", "--kv-cache-memory-bytes", str(64 << 20)]
+    quiet = {"VLLM_CPU_OMP_THREADS_BIND": "nobind", "VLLM_WORKER_SHUTDOWN_TIMEOUT_SECONDS": "1"}
+    log = (folder / "server.log").open("w")
+    process = subprocess.Popen(command, env=os.environ | quiet, stdout=log, stderr=subprocess.STDOUT)
+
+    def load(**limits: int) -> OpenAIEngine:
+        return OpenAIEngine.connect(
+            str(folder), base_url=f"http://127.0.0.1:{port}/v1", need_value=True, retries=60, pause_s=0.1
+        )
+
+    try:
+        engine = load()
+    except BaseException:
+        process.kill()
+        raise
+
+    async def close() -> None:
+        await OpenAIEngine.close(engine)
+        process.terminate()
+        process.wait(30)
+        log.close()
+
+    engine.close = close  # type: ignore[method-assign]
+    return Served(folder, engine, Reference(folder), load, (engine.remote.value_token or 0,), 32)
+
+
+def free_port() -> int:
+    with socket.socket() as opened:
+        opened.bind(("127.0.0.1", 0))
+        return int(opened.getsockname()[1])
+
+
+class Shared:
+    """An engine that outlives whoever closes it."""
+
+    def __init__(self, engine: Any) -> None:
+        self.generate, self.evaluate = engine.generate, engine.evaluate
+
+    async def close(self) -> None:
+        pass
+
+
+ENGINES: dict[str, Callable[[Path], Served]] = {"hf": load_hf, "vllm": load_vllm, "openai": load_openai}
+# Gemma 2 runs on vLLM too, but less exactly on a CPU: values are off by 4e-4, a sample's log-probability by 2e-3.
+SERVES = {"hf": [*FAMILIES, *PADDED], "vllm": ["llama", "qwen3", "mistral", "granite"], "openai": ["llama"]}

@@ -1,0 +1,245 @@
+"""The client of an OpenAI-compatible server, against a small server that behaves as told. The real one: conformance."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tiny_models import make_checkpoint
+
+from mcts_math.engine.openai import OpenAIEngine
+from mcts_math.engine.vllm_head import decode_value
+from mcts_math.errors import CheckpointError, EngineError
+from mcts_math.requests import Evaluate, Generate, Generation, Message, Sampling
+
+WARM = Sampling(0.7, max_tokens=9, stop=("x",))
+GOOD = {"text": " a", "finish_reason": "stop", "logprobs": {"token_logprobs": [-0.5, -0.25]}}
+Answer = tuple[int, Any]
+
+
+class FakeServer(ThreadingHTTPServer):
+    """Answers each POST with what `answer` says of (path, body); a GET with its cards."""
+
+    daemon_threads = True
+    request_queue_size = 256
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.cards: Any = {"data": [{"id": "m", "owned_by": "someone"}]}
+        self.answer: Callable[[str, dict[str, Any]], Answer] = lambda path, body: (200, {"choices": [GOOD]})
+        self.asked: list[tuple[str, dict[str, Any]]] = []
+        self.headers: dict[str, str] = {}
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}/v1"
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: FakeServer
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        self.reply(200, self.server.cards)
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.server.headers = dict(self.headers)
+        path = self.path.removeprefix("/v1/")
+        self.server.asked.append((path, body))
+        self.reply(*self.server.answer(path, body))
+
+    def reply(self, status: int, content: Any) -> None:
+        data = content if isinstance(content, bytes) else json.dumps(content).encode()
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def log_message(self, *args: Any) -> None:
+        pass
+
+
+@pytest.fixture
+def server() -> Iterator[FakeServer]:
+    with FakeServer() as made:
+        thread = threading.Thread(target=made.serve_forever, args=(0.01,))
+        thread.start()
+        yield made
+        made.shutdown()
+        thread.join()
+
+
+def ask(server: FakeServer, *requests: Generate, **settings: Any) -> list[Generation]:
+    async def scene() -> list[Generation]:
+        engine = await asyncio.to_thread(
+            lambda: OpenAIEngine.connect("m", base_url=server.url, pause_s=0.01, retries=2, **settings)
+        )
+        try:
+            return list(await asyncio.gather(*map(engine.generate, requests)))
+        finally:
+            await engine.close()
+
+    return asyncio.run(scene())
+
+
+def test_any_server_is_a_policy(server: FakeServer) -> None:
+    (reply,) = ask(server, Generate("1 + 1 =", 3, WARM, 5))
+    assert [(s.text, s.logprob, s.num_tokens, s.finish) for s in reply.samples] == [(" a", -0.75, 2, "stop")] * 3
+    assert sorted(body["seed"] for _, body in server.asked) == [5, 6, 7]
+    path, body = server.asked[0]
+    assert path == "completions"
+    assert set(body) == {"model", "prompt", "max_tokens", "temperature", "top_p", "seed", "n", "stop", "logprobs"}
+
+
+def test_conversations_go_to_the_chat_endpoint(server: FakeServer) -> None:
+    server.answer = lambda path, body: (
+        200,
+        {
+            "choices": [
+                {"message": {"content": "hi"}, "finish_reason": "stop", "logprobs": {"content": [{"logprob": -1.0}]}}
+            ]
+        },
+    )
+    talk = (Message("system", "s"), Message("user", "u"))
+    (reply,) = ask(server, Generate(talk, 1, WARM, 0))
+    assert (reply.samples[0].text, reply.samples[0].logprob) == ("hi", -1.0)
+    path, body = server.asked[0]
+    assert (path, body["messages"]) == ("chat/completions", [{"role": m.role, "content": m.content} for m in talk])
+    with pytest.raises(EngineError, match="continue a message"):
+        ask(server, Generate((*talk, Message("assistant", "a")), 1, WARM, 0))
+
+
+@pytest.mark.parametrize(
+    ("status", "content", "says"),
+    [
+        (401, {"error": {"message": "no key"}}, "API key"),
+        (400, {"error": {"message": "bad stop"}}, "HTTP 400, bad stop"),
+        (404, {"message": "no such model"}, "HTTP 404, no such model"),
+        (200, b"<html>", "no JSON"),
+        (200, {"choices": []}, "without choices"),
+        (200, {"choices": [GOOD | {"logprobs": None}]}, "no log-probabilities"),
+        (200, {"choices": [GOOD | {"logprobs": {"token_logprobs": [float("nan")]}}]}, "no log-probabilities"),
+        (200, {"choices": [GOOD | {"finish_reason": "content_filter"}]}, "content_filter"),
+        (200, {"choices": [GOOD, GOOD]}, "2 samples, not 1"),
+        (503, {"error": "loading"}, r"HTTP 503, loading \(tried 3 times\).*--resume"),
+    ],
+)
+def test_what_goes_wrong_is_told(server: FakeServer, status: int, content: Any, says: str) -> None:
+    server.answer = lambda path, body: (status, content)
+    with pytest.raises(EngineError, match=says):
+        ask(server, Generate("x", 1, WARM, 0))
+
+
+def test_a_busy_server_is_asked_again(server: FakeServer) -> None:
+    server.answer = lambda path, body: (429, {}) if len(server.asked) < 3 else (200, {"choices": [GOOD]})
+    assert ask(server, Generate("x", 1, WARM, 0))[0].samples
+    assert len(server.asked) == 3
+
+
+def test_a_prompt_beyond_the_context_is_too_long(server: FakeServer) -> None:
+    message = "This model's maximum context length is 4096 tokens. However, you requested 5000 tokens"
+    server.answer = lambda path, body: (400, {"error": {"message": message}})
+    assert ask(server, Generate("x", 2, WARM, 0))[0].too_long
+
+
+def test_nobody_at_the_address() -> None:
+    begun = time.monotonic()
+    with pytest.raises(EngineError, match=r"nothing answers at http://127.0.0.1:9/v1.*Is the server running"):
+        OpenAIEngine.connect("m", base_url="http://127.0.0.1:9/v1", retries=1, pause_s=0.01)
+    assert time.monotonic() - begun < 5
+
+
+def test_a_server_that_goes_away(server: FakeServer) -> None:
+    async def scene() -> None:
+        engine = OpenAIEngine.connect("m", base_url=server.url, retries=1, pause_s=0.01)
+        await engine.generate(Generate("x", 1, WARM, 0))
+        server.answer = lambda path, body: (200, b"")
+        server.shutdown()
+        server.server_close()
+        with pytest.raises(EngineError, match=r"nothing answers|broke|no JSON"):
+            await engine.generate(Generate("x", 1, WARM, 0))
+        await engine.close()
+        with pytest.raises(EngineError, match="closed"):
+            await engine.generate(Generate("x", 1, WARM, 0))
+
+    asyncio.run(scene())
+
+
+def test_a_reply_that_never_comes(server: FakeServer) -> None:
+    server.answer = lambda path, body: (time.sleep(1.5), (200, {}))[1]  # type: ignore[func-returns-value]
+    with pytest.raises(EngineError, match=r"did not reply within 0.2 s; raise timeout_s"):
+        ask(server, Generate("x", 1, WARM, 0), timeout_s=0.2)
+
+
+def test_a_thousand_requests_over_a_few_connections(server: FakeServer) -> None:
+    replies = ask(server, *(Generate("x", 1, WARM, seed) for seed in range(1000)), max_connections=8)
+    assert all(reply.samples for reply in replies)
+
+
+def test_the_key_comes_from_the_environment(server: FakeServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MY_KEY", "secret")
+    ask(server, Generate("x", 1, WARM, 0), api_key_env="MY_KEY")
+    assert server.headers["Authorization"] == "Bearer secret"
+    server.answer = lambda path, body: (401, {"error": {"message": "wrong key"}})
+    with pytest.raises(EngineError) as caught:
+        ask(server, Generate("x", 1, WARM, 0), api_key_env="MY_KEY")
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("request_", "says"),
+    [
+        (Generate("x", 1, Sampling(1.0, top_k=5), 0), "top_k is not part"),
+        (Generate("x", 1, WARM, 0, adapter="a"), "keeps no adapters"),
+        (Generate("x", 1, Sampling(0.0, beam_width=4), 0), "no beam search"),
+        (Generate("\ud800", 1, WARM, 0), "surrogate"),
+        (Generate("x", 0, WARM, 0), "num_samples"),
+    ],
+)
+def test_what_it_can_not_do_is_refused_here(server: FakeServer, request_: Generate, says: str) -> None:
+    with pytest.raises(EngineError, match=says):
+        ask(server, request_)
+    assert server.asked == []
+
+
+def test_the_model_must_be_there(server: FakeServer) -> None:
+    server.cards = {"data": [{"id": "a"}, {"id": "b"}]}
+    with pytest.raises(EngineError, match="does not serve 'm' but a, b"):
+        ask(server)
+    assert ask(server, Generate("x", 1, WARM, 0), served_name="b")
+    assert server.asked[0][1]["model"] == "b"
+    server.cards = []
+    with pytest.raises(EngineError, match="lists no models"):
+        ask(server)
+
+
+def test_values_from_a_server_that_has_none(server: FakeServer, tmp_path: Path) -> None:
+    with pytest.raises(EngineError, match="values need a vLLM server"):
+        ask(server, need_value=True)
+    folder = make_checkpoint(tmp_path / "m", "llama")
+    server.cards = {"data": [{"id": str(folder), "owned_by": "vllm", "max_model_len": 128}]}
+    told = {"token_id:0": -3.5}  # a log-probability as any vLLM gives it
+    choice = GOOD | {"logprobs": {"token_logprobs": [-1.0], "top_logprobs": [told]}, "token_ids": [5]}
+    server.answer = lambda path, body: (200, {"choices": [choice | {"finish_reason": "length"}]})
+    with pytest.raises(EngineError, match=r"answered -3.5 where a value should be"):
+        OpenAIEngine.connect(str(folder), base_url=server.url, need_value=True)
+    told["token_id:0"] = -2250.0
+    engine = OpenAIEngine.connect(str(folder), base_url=server.url, need_value=True)
+    assert asyncio.run(engine.evaluate(Evaluate("x"))).value == pytest.approx(0.25)
+    asyncio.run(engine.close())
+    (folder / "tokenizer.json").write_text("{}")
+    with pytest.raises(CheckpointError, match="tokenizer"):
+        OpenAIEngine.connect(str(folder), base_url=server.url)
+
+
+@pytest.mark.parametrize(("score", "value"), [(-1000.0, -1.0), (-3000.0, 1.0), (-2000.0, 0.0)])
+def test_values_as_scores(score: float, value: float) -> None:
+    assert decode_value(score) == value

@@ -1,0 +1,108 @@
+"""Two replicas on Ray, on a CPU; one of them is killed half-way."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import os
+import signal
+import warnings
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from tiny_models import make_checkpoint
+
+from mcts_math.config import make_config
+from mcts_math.engine.load import load_policy
+from mcts_math.errors import EngineError
+from mcts_math.requests import Evaluate, Generate, Sampling
+
+pytestmark = [
+    pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="Ray is not installed (the extra `ray`)"),
+    pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::ResourceWarning"),
+]
+COUNT = 60
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
+    import ray
+
+    folder = make_checkpoint(tmp_path_factory.mktemp("llama"), "llama")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        ray.init(num_cpus=2, log_to_driver=False, include_dashboard=False, object_store_memory=80 << 20)
+        yield {
+            "mode": "sbs",
+            "model_dir": str(folder),
+            "need_value_func": True,
+            "num_replicas": 2,
+            "engine_args": {"device": "cpu", "num_threads": 1, "dtype": "float64"},
+        }
+        ray.shutdown()
+
+
+def requests() -> list[Generate]:
+    sampling = Sampling(0.8, max_tokens=60)
+    return [Generate(f"{i} + 1 = ", 2, sampling, i, want_value=True, task_id=str(i)) for i in range(COUNT)]
+
+
+async def alone(settings: dict[str, Any]) -> list[Any]:
+    engine = await asyncio.to_thread(load_policy, make_config(settings | {"num_replicas": 1}))
+    replies = list(await asyncio.gather(*map(engine.generate, requests())))
+    await engine.close()
+    return replies
+
+
+def texts(replies: list[Any]) -> list[list[str]]:
+    return [[sample.text for sample in reply.samples] for reply in replies]
+
+
+def test_a_killed_replica_changes_nothing_but_the_time(settings: dict[str, Any]) -> None:
+    async def scene() -> None:
+        engine: Any = await asyncio.to_thread(load_policy, make_config(settings))
+        first, second = await engine.pids()
+        answered: list[str] = []
+
+        async def ask(request: Generate) -> Any:
+            reply = await engine.generate(request)
+            answered.append(request.task_id)
+            if len(answered) == COUNT // 3:
+                os.kill(first, signal.SIGKILL)
+            return reply
+
+        replies = await asyncio.wait_for(asyncio.gather(*map(ask, requests())), 120)
+        assert Counter(answered) == Counter(str(i) for i in range(COUNT))
+        assert texts(replies) == texts(await alone(settings))
+        value = (await engine.evaluate(Evaluate("3 + 1 = "))).value
+        assert value == pytest.approx(replies[3].value, abs=1e-5)
+        while len(pids := await engine.pids()) < 2:  # another actor comes up in its place
+            await asyncio.sleep(0.2)
+        assert second in pids
+        assert first not in pids
+        await errors_and_cancelling(engine)
+        await engine.close()
+        await engine.close()
+        with pytest.raises(EngineError, match="closed"):
+            await engine.generate(requests()[0])
+
+    asyncio.run(scene())
+
+
+async def errors_and_cancelling(engine: Any) -> None:
+    """An actor costs too much time to have one for each test."""
+    with pytest.raises(EngineError, match="num_samples must be at least 1"):
+        await engine.generate(Generate("x", 0, Sampling(), 0))
+    task = asyncio.ensure_future(engine.generate(Generate("x", 1, Sampling(1.0, max_tokens=100), 0)))
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert (await engine.generate(Generate("x", 1, Sampling(), 0))).samples
+
+
+def test_more_replicas_than_the_cluster_has_room_for(settings: dict[str, Any]) -> None:
+    with pytest.raises(EngineError, match="need 64 CPUs, but Ray's cluster has 2"):
+        load_policy(make_config(settings | {"num_replicas": 64}))

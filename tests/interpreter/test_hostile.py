@@ -1,0 +1,295 @@
+"""Code that means harm to the bookkeeping: processes that outlive their kill, hide, or cost others their steps."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import platform
+import signal
+from collections.abc import Coroutine
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from processes import children
+from stand_ins import EqualChecker, code, final
+
+from mcts_math.engine.scripted import ScriptedPolicy, scripted
+from mcts_math.errors import InterpreterError
+from mcts_math.interpreter import Limits, SandboxInterpreter
+from mcts_math.interpreter.interpreter import _MAX_DEATHS
+from mcts_math.interpreter.parent import Connection, Parent
+from mcts_math.interpreter.sandbox import KILLED_TEXT
+from mcts_math.requests import Cell, CellStatus, Execute, Generate, Generation, Observation
+from mcts_math.solver import solve_async
+
+LIMITS = Limits(step_timeout_s=20.0, num_parents=1, modules=())
+HARNESS = (
+    "import os, struct, sys, time\nf = sys._getframe()\nwhile 'fork' not in f.f_globals: f = f.f_back\n"
+    "fork = f.f_globals['fork']\nreal = fork.node\n"
+)
+# The state's next fork is not what the host thinks it is: none at all, ...
+AS_CHILD = (
+    HARNESS + "def node(flags, token, fd):\n    os.dup2(fd, 63)\n    os.write(63, struct.pack('<BI', 1, 0))\n"
+    "    return 0\nfork.node = node"
+)
+# ... or one that says nothing and stays. (The machine code says hello by itself: the old way does not.)
+HIDING = (
+    HARNESS + "def node(flags, token, fd):\n    pid = fork.clone(flags, token)\n    if pid == 0:\n"
+    "        os.closerange(0, 64)\n        while True: time.sleep(60)\n    return pid\nfork.node = node"
+)
+LINGER = "import os, time\nos.closerange(0, 64)\nwhile True: time.sleep(60)"
+
+
+def run(test: Coroutine[Any, Any, None]) -> None:
+    asyncio.run(test)
+
+
+async def show(interpreter: SandboxInterpreter, code: str, *history: str, session: str = "q") -> Observation:
+    return await interpreter.execute(Execute(session, tuple(map(Cell, history)), Cell(code)))
+
+
+def num_processes() -> int:
+    return len([process for process in children() if process.status() != psutil.STATUS_ZOMBIE])
+
+
+async def expect_processes(count: int) -> None:
+    for _ in range(100):
+        if num_processes() == count:
+            return
+        await asyncio.sleep(0.05)
+    assert num_processes() == count
+
+
+@pytest.mark.parametrize("code", [LINGER, LINGER.replace("os.closerange(0, 64)", "os.dup2(0, 63)")])
+def test_a_process_that_closes_its_socket_is_killed_all_the_same(code: str) -> None:
+    async def check() -> None:
+        async with SandboxInterpreter(LIMITS) as interpreter:
+            await show(interpreter, "x = 1")
+            before = num_processes()
+            for _ in range(3):
+                assert (await show(interpreter, code, "x = 1")).status is CellStatus.KILLED
+            await expect_processes(before)
+            assert not (await show(interpreter, "x", "x = 1")).rebuilt
+
+    run(check())
+
+
+def test_a_state_that_closes_its_socket_is_killed_when_it_is_evicted() -> None:
+    forged = "import os, struct\nos.write(63, struct.pack('<BI', 2, 2) + b'o1')\n" + LINGER
+
+    async def check() -> None:
+        async with SandboxInterpreter(replace(LIMITS, max_snapshots=1)) as interpreter:
+            await show(interpreter, "1")
+            before = num_processes()
+            for i in range(3):
+                assert (await show(interpreter, forged + f"  # {i}")).text == "1"
+            await expect_processes(before)
+
+    run(check())
+
+
+def test_a_state_that_greets_in_its_childs_place_is_found_though_it_is_evicted_meanwhile() -> None:
+    """Once, it was not: evicted between greeting and answer, it was no known state any more, and its answer counted."""
+
+    async def check() -> None:
+        async with SandboxInterpreter(replace(LIMITS, max_snapshots=1)) as interpreter:
+            await show(interpreter, AS_CHILD)
+            before = num_processes()
+            pretending = asyncio.ensure_future(show(interpreter, "import time\ntime.sleep(1)\n7", AS_CHILD))
+            await asyncio.sleep(0.2)
+            others = [await show(interpreter, f"{i}", session="other") for i in range(3)]
+            seen = await pretending
+            assert seen.status is CellStatus.KILLED
+            assert [o.text for o in others] == ["0", "1", "2"]
+            await interpreter.release("q")
+            await expect_processes(before)
+
+    run(check())
+
+
+def test_a_child_that_hides_costs_its_sandbox_its_life() -> None:
+    async def check() -> None:
+        async with SandboxInterpreter(LIMITS) as interpreter:
+            await show(interpreter, "x = 1")
+            before = num_processes()
+            await show(interpreter, HIDING, "x = 1")
+            for _ in range(3):
+                assert (await show(interpreter, "7", "x = 1", HIDING)).status is CellStatus.KILLED
+            again = await show(interpreter, "x", "x = 1")
+            assert (again.text, again.rebuilt) == ("1", True)
+            await expect_processes(before + 1)  # the first node, its state, and the last step's
+
+    run(check())
+
+
+def test_a_hidden_child_of_a_cancelled_step_is_found() -> None:
+    async def check() -> None:
+        async with SandboxInterpreter(LIMITS) as interpreter:
+            await show(interpreter, "x = 1")
+            before = num_processes()
+            for i in range(10):
+                await show(interpreter, HIDING, "x = 1")
+                task = asyncio.ensure_future(show(interpreter, "7", "x = 1", HIDING))
+                await asyncio.sleep(i * 0.0003)
+                task.cancel()
+                await asyncio.wait([task])
+            await asyncio.sleep(0.5)
+            await show(interpreter, "x", "x = 1")
+            await interpreter.release("q")
+            await expect_processes(before - 3)
+
+    run(check())
+
+
+@pytest.mark.parametrize(
+    "work",
+    [
+        "x = bytearray(200 * 2**20)\ntime.sleep(60)",
+        "while True: pass",
+        "import threading\nthreading.Thread(target=time.sleep, args=(60,)).start()\ntime.sleep(60)",
+    ],
+)
+def test_a_state_that_says_it_is_done_and_goes_on_is_ended(work: str) -> None:
+    forged = "import os, struct, time\nos.write(63, struct.pack('<BI', 2, 2) + b'o1')\ntime.sleep(0.2)\n" + work
+
+    async def check() -> None:
+        async with SandboxInterpreter(LIMITS) as interpreter:
+            await show(interpreter, "x = 1")
+            before = num_processes()
+            for i in range(3):
+                assert (await show(interpreter, forged + f"  # {i}", "x = 1")).text == "1"
+            await expect_processes(before)
+            assert interpreter.num_snapshots == 1
+            assert not (await show(interpreter, "x", "x = 1")).rebuilt
+
+    run(check())
+
+
+def test_an_honest_state_is_not_taken_for_one_that_goes_on() -> None:
+    async def check() -> None:
+        async with SandboxInterpreter(LIMITS) as interpreter:
+            big = "x = list(range(300_000))  #" + "a" * 10**6
+            await show(interpreter, big)
+            for i in range(200):
+                assert (await show(interpreter, f"len(x) + {i}", big)).text == str(300_000 + i)
+            await asyncio.sleep(1.2)
+            assert interpreter.num_snapshots == 201
+            assert not (await show(interpreter, "len(x)  #" + "b" * 10**6, big)).rebuilt
+            await asyncio.sleep(0.6)
+            assert interpreter.num_snapshots == 202
+
+    run(check())
+
+
+def test_nobody_can_change_what_all_start_from() -> None:
+    """Libraries are one sealed image: a cell may write to its own copy, and to no other."""
+    reading = (
+        "import ctypes\nf = ctypes.pythonapi.Py_GetCopyright\nf.restype = ctypes.c_void_p\nat = f()\n"
+        "libc = ctypes.CDLL(None)\n"
+    )
+    writing = (
+        reading + "libc.mprotect(ctypes.c_void_p(at // 4096 * 4096), ctypes.c_size_t(4096), 7)\n"
+        "ctypes.memset(at, 88, 9)\nctypes.string_at(at, 9)"
+    )
+
+    async def check() -> None:
+        async with SandboxInterpreter(replace(LIMITS, modules=("numpy", "sympy"))) as interpreter:
+            base = (await show(interpreter, reading + "ctypes.string_at(at, 9)")).text
+            assert (await show(interpreter, writing, "x = 1")).text == str(b"X" * 9)
+            assert (await show(interpreter, "ctypes.string_at(at, 9)", writing)).text == str(b"X" * 9)
+            for session in ("q", "another"):
+                assert (await show(interpreter, reading + "ctypes.string_at(at, 9)", session=session)).text == base
+
+    run(check())
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="an optimisation for x86-64")
+@pytest.mark.skipif(os.getuid() != 0, reason="others may not look")
+def test_a_node_has_few_mappings() -> None:
+    async def check() -> None:
+        async with SandboxInterpreter(replace(LIMITS, modules=("numpy", "sympy"))) as interpreter:
+            await show(interpreter, "x = 1")
+            node = children()[-1]
+            assert len(Path(f"/proc/{node.pid}/maps").read_text().splitlines()) < 25
+
+    run(check())
+
+
+def test_a_question_whose_sandbox_keeps_dying_gets_killed_cells(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[int] = []
+    real = Parent.new_sandbox
+
+    async def new_sandbox(self: Parent) -> Connection:
+        connection = await real(self)
+        made.append(connection.supervisor_pid)
+        psutil.Process(connection.supervisor_pid).kill()
+        return connection
+
+    async def check() -> None:
+        async with SandboxInterpreter(LIMITS) as interpreter:
+            with monkeypatch.context() as patch:
+                patch.setattr(Parent, "new_sandbox", new_sandbox)
+                assert (await show(interpreter, "7")).status is CellStatus.KILLED
+            assert len(made) >= _MAX_DEATHS
+            assert (await show(interpreter, "7")).text == "7"
+
+    run(check())
+
+
+def test_a_clean_parent_that_keeps_dying_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def new_sandbox(self: Parent) -> Connection:
+        psutil.Process(self.pid).kill()
+        psutil.Process(self.pid).wait()
+        raise InterpreterError("gone")
+
+    async def check() -> None:
+        async with SandboxInterpreter(LIMITS) as interpreter:
+            monkeypatch.setattr(Parent, "new_sandbox", new_sandbox)
+            with pytest.raises(InterpreterError, match="keeps breaking down"):
+                await show(interpreter, "7")
+
+    run(check())
+
+
+def test_hostile_code_in_one_question_leaves_the_others_their_answers() -> None:
+    """Through the scheduler: one question's code attacks its sandbox at every step, the run goes on."""
+
+    def reply(request: Generate) -> Generation:
+        depth = str(request.prompt).count("</step>")
+        codes = [AS_CHILD, "7", HIDING] if request.task_id == "2" else ["x = 3", "x += 1", "print(x)"]
+        return scripted(code(codes[depth])) if depth < 3 else scripted(final("4"))
+
+    async def check() -> None:
+        tasks = [{"id": str(i), "question": f"question {i}", "answer": "4"} for i in range(5)]
+        config = {"mode": "react", "prompt_wrap": "react_sft", "batch_size": 5, "max_depth": 6, "errors_threshold": 9}
+        async with SandboxInterpreter(LIMITS) as interpreter:
+            solved = await solve_async(
+                config | {"n_generate_sample": 1},
+                tasks,
+                policy=ScriptedPolicy(reply),
+                interpreter=interpreter,
+                checker=EqualChecker(),
+            )
+        assert [s.error for s in solved] == [""] * 5
+        shown = [[n.step.observation for n in s.tree.nodes if n.step is not None] for s in solved]
+        assert [s[2] for s in shown] == ["4", "4", KILLED_TEXT, "4", "4"]
+
+    run(check())
+
+
+def test_a_clean_parent_that_is_dying_is_not_alive() -> None:
+    """The kernel takes its time to end a process: one that has hung up, but was not reaped yet, is of no use."""
+
+    async def check() -> None:
+        async with SandboxInterpreter(Limits(num_parents=1)) as interpreter:
+            parent = interpreter._parents[0]
+            assert parent is not None
+            parent._process.poll = lambda: None  # type: ignore[method-assign]  # as if it were never reaped
+            os.kill(parent.pid, signal.SIGKILL)
+            assert (await show(interpreter, "6 * 7")).text == "42"
+            assert interpreter._parents[0] is not parent
+
+    asyncio.run(asyncio.wait_for(check(), 60))

@@ -1,0 +1,139 @@
+"""Attempts to pass without solving, as data. Each problem's tests want numbers that the code can't know."""
+
+# ruff: noqa: E501 - a table is read by columns
+
+from __future__ import annotations
+
+from mcts_math.judge import Problem
+
+SECRET = 48_713_209_551
+TESTS = {
+    "equal": f"assert f(1) == {SECRET}",
+    "check": f"def check(candidate):\n    assert candidate(1) == {SECRET}, 'wrong'\n",
+    "all": f"assert all(map(lambda x: f(x) == {SECRET} * x, [1, 2, 3]))",
+    "all of f": f"assert list(map(f, [1, 2, 3])) == [{SECRET}, 1, 2] and all(map(f, [{SECRET}]))",
+    "near": f"assert abs(f(1) - {SECRET}) < 1e-6",
+    "within": f"assert {SECRET} in f(1)",
+    "sorted": f"assert sorted(f(1)) == [{SECRET}, {SECRET} + 1]",
+    "less": f"assert {SECRET} <= f(1) <= {SECRET} and f(1) >= {SECRET}",
+    "truth": f"for x in range(3):\n    if not f(x) == {SECRET} + x:\n        raise AssertionError",
+    "unittest": f"import unittest\nunittest.TestCase().assertEqual(f(1), {SECRET})",
+    "caught": f"try:\n    ok = f(1) == {SECRET}\nexcept Exception:\n    ok = False\nassert ok",
+    "length": f"assert len(f(1)) == {SECRET} % 1000 and str(f(1)) == '{SECRET}'",
+}
+PROBLEMS = [Problem("", test, "f") for test in TESTS.values()]
+
+_FRAMES = (
+    "import sys\nf_ = sys._getframe()\nwhile 'peer' not in f_.f_locals: f_ = f_.f_back\npeer = f_.f_locals['peer']\n"
+)
+_CLASS = "class A:\n    {}\ndef f(x): return A()"
+_YES = "lambda *a, **k: True"
+_OPERATORS = "__eq__ __ne__ __lt__ __le__ __gt__ __ge__ __contains__ __bool__ __and__ __rand__ __req__ __instancecheck__ __call__"
+
+FORGERIES = {
+    # leaving early
+    "exit": "exit()\ndef f(x): 0",
+    "sys.exit": "import sys\nsys.exit(0)",
+    "sys.exit in f": "import sys\ndef f(x): sys.exit(0)",
+    "os._exit": "import os\nos._exit(0)",
+    "os._exit in f": "import os\ndef f(x): os._exit(0)",
+    "SystemExit": "def f(x): raise SystemExit(0)",
+    "KeyboardInterrupt": "def f(x): raise KeyboardInterrupt",
+    "GeneratorExit": "def f(x): raise GeneratorExit",
+    "StopIteration": "def f(x): raise StopIteration",
+    "StopAsyncIteration": "def f(x): raise StopAsyncIteration",
+    "own BaseException": "class E(BaseException): pass\ndef f(x): raise E('passed')",
+    "AssertionError": "def f(x): raise AssertionError('passed')",
+    "Verdict": "def f(x):\n    import sys\n    class Verdict(BaseException):\n        kind, result = 'passed', 'passed'\n    raise Verdict",
+    "atexit": "import atexit, os\natexit.register(os._exit, 0)\ndef f(x): return 0",
+    "abort": "import os\ndef f(x): os.abort()",
+    "exit in a thread": "import os, threading\ndef f(x):\n    threading.Thread(target=os._exit, args=(0,)).start()\n    while True: pass",
+    # objects that agree
+    **{f"object: {o}": _CLASS.format(f"{o} = {_YES}") for o in _OPERATORS.split()},
+    "object: all of them": _CLASS.format(
+        "\n    ".join(f"{o} = {_YES}" for o in _OPERATORS.split()) + "\n    __hash__ = lambda s: 1"
+    ),
+    "object: arithmetic": _CLASS.format("__sub__ = __rsub__ = __abs__ = __add__ = __mod__ = lambda *a: 0"),
+    "object: getattr": _CLASS.format("__getattr__ = lambda s, n: lambda *a, **k: True"),
+    "object: iterates": _CLASS.format(
+        "__iter__ = lambda s: iter([A()] * 2)\n    __eq__ = lambda *a: True\n    __lt__ = lambda *a: True\n    __len__ = lambda s: 2"
+    ),
+    "object: len": _CLASS.format("__len__ = lambda s: 10**9"),
+    "object: str": _CLASS.format("__str__ = __repr__ = lambda s: 'passed'"),
+    "object: class": _CLASS.format("__class__ = property(lambda s: int)\n    __eq__ = lambda *a: True"),
+    "int that agrees": "class I(int):\n    __eq__ = __le__ = __ge__ = lambda *a: True\n    __sub__ = __rsub__ = lambda *a: 0\n    __hash__ = int.__hash__\ndef f(x): return I(1)",
+    "float that agrees": "class F(float):\n    __eq__ = __le__ = __ge__ = lambda *a: True\n    __sub__ = __rsub__ = lambda *a: 0\n    __hash__ = float.__hash__\ndef f(x): return F(1)",
+    "str that agrees": "class S(str):\n    __eq__ = __contains__ = lambda *a: True\n    __hash__ = str.__hash__\ndef f(x): return S('')",
+    "list that agrees": "class L(list):\n    __eq__ = __contains__ = lambda *a: True\n    __iter__ = lambda s: iter([1])\ndef f(x): return L([1])",
+    "dict that agrees": "class D(dict):\n    __eq__ = __contains__ = lambda *a: True\ndef f(x): return D()",
+    "list of objects": "class A:\n    __eq__ = __lt__ = lambda *a: True\ndef f(x): return [A(), A()]",
+    "nan": "def f(x): return float('nan')",
+    "inf": "def f(x): return float('inf')",
+    "NotImplemented": "def f(x): return NotImplemented",
+    "numpy": "import numpy\ndef f(x): return numpy.full(2, numpy.nan)",
+    "mock": "from unittest.mock import MagicMock, ANY\ndef f(x): return ANY",
+    "magic mock": "from unittest.mock import MagicMock\nf = MagicMock()",
+    "endless iterator": "import itertools\ndef f(x): return itertools.count()",
+    # other names, other builtins
+    "check": "def check(candidate): pass\ndef f(x): return 0",
+    "builtins": "import builtins\nfor n in ('all', 'abs', 'sorted', 'list', 'map', 'len', 'str', 'isinstance'):\n    setattr(builtins, n, lambda *a, **k: True)\ndef f(x): return 0",
+    "globals": "all = abs = sorted = map = check = ok = lambda *a, **k: True\nAssertionError = Exception = ValueError\nlist = lambda *a: A()\nclass A:\n    __eq__ = lambda *a: True\ndef f(x): return 0",
+    "no AssertionError": "import builtins\nclass E(BaseException):\n    def __new__(cls, *a): return SystemExit(0)\nbuiltins.AssertionError = E\ndef f(x): return 0",
+    "unittest": "import unittest\nunittest.TestCase.assertEqual = lambda *a, **k: None\ndef f(x): return 0",
+    "no asserts": "import sys, ast\nsys.flags = None\n__debug__ if True else 0\ndef f(x): return 0",
+    "compile": "import builtins\nbuiltins.compile = lambda *a, **k: (lambda: 0).__code__\nbuiltins.exec = lambda *a: None\ndef f(x): return 0",
+    "excepthook": "import sys\nsys.excepthook = sys.unraisablehook = lambda *a: None\ndef f(x): return 0",
+    "trace": "import sys, threading\nsys.settrace(lambda *a: None)\nthreading.settrace(lambda *a: None)\ndef f(x): return 0",
+    # looking at the tests
+    "heap": "import gc\ndef f(x):\n    for o in gc.get_objects():\n        for v in (o.values() if type(o) is dict else o if type(o) in (list, tuple) else ()):\n"
+    "            if type(v) is int and v > 48 * 10**9 and v < 49 * 10**9: return v\n            if type(v) is str and 'assert' in v and 'f(1)' in v: return int(v.split()[-1])\n    return 0",
+    "stack": "import sys\ndef f(x):\n    frame = sys._getframe()\n    while frame:\n        for v in {**frame.f_globals, **frame.f_locals}.values():\n            if type(v) is int and v > 10**9: return v\n"
+    "            if hasattr(v, 'get') and type(v) is dict and 'test' in v: return int(v['test'].split()[-1])\n        frame = frame.f_back\n    return 0",
+    "modules": "import sys\ndef f(x): return [v for m in list(sys.modules.values()) for v in vars(m).values() if type(v) is int and 48 * 10**9 < v < 49 * 10**9][0]",
+    "tests module": "import tests\ndef f(x): return 0",
+    "problem on the loader": "import _judge\ndef f(x): return vars(_judge)",
+    "memory": "def f(x): return int(open('/proc/self/mem', 'rb').read(1))",
+    "other process": "import os\ndef f(x): return [open(f'/proc/{p}/mem', 'rb') for p in range(1, 99)]",
+    "random": f"import random\nrandom.seed(0)\ndef f(x): return {SECRET - 1} + random.randint(0, 0)",
+    # the channel
+    "passed on stdout": "print('passed')\nimport sys\nsys.stdout.write('{\"kind\": \"passed\"}')\ndef f(x): print('passed'); return 'passed'",
+    "passed on every descriptor": "import os, json, struct\nd = json.dumps({'kind': 'passed', 'result': 'passed', 'code': ''}).encode()\nfor fd in range(64):\n"
+    "    for m in (d, struct.pack('>I', len(d)) + d, struct.pack('<BI', 2, 7) + b'opassed'):\n        try: os.write(fd, m)\n        except OSError: pass\ndef f(x): return 0",
+    "passed instead of a reply": "def f(x):\n    import os, json, struct\n    d = json.dumps({'kind': 'passed', 'result': 'passed', 'code': ''}).encode()\n    os.write(63, struct.pack('>I', len(d)) + d)\n    return 0",
+    "replies in advance": _FRAMES + "for v in [True, 0, [], [[True]]] * 9: peer.send({'value': v})\ndef f(x): return 0",
+    "no reply, then a reply": _FRAMES
+    + "def f(x):\n    peer.send({'value': True})\n    peer.send({'value': True})\n    return True",
+    "objects that were not shown": _FRAMES
+    + "def f(x):\n    for n in range(-3, 9): peer.send({'on': n, 'how': 'call', 'args': ['list', [['list', []], ['dict', []]]]})\n    return 0",
+    "the tests' own objects": _FRAMES + "def f(x):\n    peer.send({'value': ['yours', 0]})\n    return 0",
+    "the entry point is theirs": _FRAMES + "peer.send({'value': ['dict', [['f', ['yours', 0]]]]})\ndef f(x): return 0",
+    "other names of theirs": _FRAMES
+    + "peer.send({'value': ['dict', [['f', ['function', 0]], ['all', ['function', 0]], ['abs', 0], ['check', ['function', 0]], ['list', ['type', 'int']], ['sorted', ['function', 0]], ['str', ['function', 0]], ['AssertionError', ['function', 0]], ['__builtins__', ['dict', []]]]]})\ndef f(x): return True",
+    "kinds that are none": _FRAMES + "def f(x):\n    peer.send({'value': ['Verdict', 'passed']})\n    return 0",
+    "raised that is none": _FRAMES
+    + "def f(x):\n    peer.send({'raised': ['Verdict', 'Verdict', 'passed']})\n    return 0",
+    "raised StopIteration": _FRAMES
+    + "def f(x):\n    peer.send({'raised': ['StopIteration', 'StopIteration', '']})\n    return 0",
+    "raised SystemExit": _FRAMES
+    + "def f(x):\n    peer.send({'raised': ['SystemExit', 'SystemExit', '0']})\n    return 0",
+    "raised a list": _FRAMES + "def f(x):\n    peer.send({'raised': [[], {}, None]})\n    return 0",
+    "bad again": _FRAMES + "def f(x):\n    peer.send({'value': ['list', [['again', 99]]]})\n    return 0",
+    "tuple in itself": _FRAMES + "def f(x):\n    peer.send({'value': ['tuple', [['again', 0]]]})\n    return 0",
+    "set of lists": _FRAMES + "def f(x):\n    peer.send({'value': ['set', [['list', []]]]})\n    return 0",
+    "deep": _FRAMES
+    + "def f(x):\n    import os, struct\n    d = b'[\"list\",[' * 10**5\n    os.write(63, struct.pack('>I', len(d)) + d)\n    while True: pass",
+    "huge frame": "import os, struct\ndef f(x):\n    os.write(63, struct.pack('>I', 2**32 - 1))\n    while True: os.write(63, b'x' * 65536)",
+    "huge value": "def f(x): return 'x' * (20 << 20)",
+    "huge number": _FRAMES + "def f(x):\n    peer.send({'value': ['int', '1' * (8 << 20)]})\n    return 0",
+    "huge fraction": _FRAMES + "def f(x):\n    peer.send({'value': ['Decimal', '1e999999999999']})\n    return 0",
+    "not JSON": "import os\ndef f(x): os.write(63, b'\\0\\0\\0\\4oops')\n",
+    "flood": "import os\nwhile True: os.write(63, b'\\xff' * 60000)",
+    "closed": "import os\nos.closerange(0, 64)\ndef f(x): return 0",
+    "shut down": "import socket\nsocket.socket(fileno=63).shutdown(socket.SHUT_RDWR)\ndef f(x): return 0",
+    "gift": "import array, os, socket, struct\ndef f(x):\n    fds = array.array('i', [os.open('/dev/null', 0) for _ in range(20)])\n    socket.socket(fileno=63).sendmsg([b'\\0\\0\\0\\2{}'], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, fds)])\n    return 0",
+    "endless recursion between the two": "def f(x): return lambda *a: f\nf.__call__ = f",
+    "waits": "import time\ndef f(x): time.sleep(99)",
+    "thread that hangs": "import threading, time\nthreading.Thread(target=time.sleep, args=(99,)).start()\ndef f(x): return 0",
+    "thread that writes": _FRAMES
+    + "import threading\ndef g():\n    while True: peer.send({'value': True})\nthreading.Thread(target=g, daemon=True).start()\ndef f(x): return True",
+}

@@ -1,0 +1,109 @@
+"""Attacks on the judge: on its verdict, and through it on the machine (the interpreter's own list)."""
+
+# ruff: noqa: E501
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from forgeries import FORGERIES, PROBLEMS, SECRET
+from problems import ADD, GOOD, Ask
+
+from mcts_math.interpreter.levels import Isolation, Level
+from mcts_math.interpreter.parent import Layers
+from mcts_math.judge import Judge, JudgeLimits, Judgement, Problem, judge_all
+
+ATTACKS_FOLDER = Path(__file__).parents[1] / "interpreter"
+ZERO = Problem("", "assert solution(1) == 1", "solution")
+
+
+def load(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(f"of_interpreter_{name}", ATTACKS_FOLDER / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    path = list(sys.path)
+    spec.loader.exec_module(module)
+    sys.path[:] = path
+    return module
+
+
+def test_the_problems_can_be_passed(ask: Ask) -> None:
+    """Else no forgery would prove anything."""
+    for problem in PROBLEMS:
+        result = {
+            "map": f"{{1: {SECRET}, 2: 1, 3: 2}}.get(x, x)" if "list(map" in problem.test else f"{SECRET} * x",
+            "sorted": f"[{SECRET} + 1, {SECRET}]",
+            "range": f"{SECRET} + x",
+            " in f": f"[{SECRET}]",
+        }
+        value = next((code for word, code in result.items() if word in problem.test), str(SECRET))
+        code = f"def f(x): return {value}"
+        if "len(" in problem.test:
+            code = f"class A:\n    __len__ = lambda s: {SECRET} % 1000\n    __str__ = lambda s: '{SECRET}'\ndef f(x): return A()"
+        (judgement,) = ask((problem, f"```python\n{code}\n```"))
+        assert judgement.passed, (problem.test, judgement)
+
+
+PAIRS = [(forgery, problem) for forgery in FORGERIES for problem in PROBLEMS]
+TELLING = ("StopIteration", "object: all of them", "int that agrees", "list that agrees", "globals", "nan")
+SOME = [pair for i, pair in enumerate(PAIRS) if i % 5 == 0 or pair[0] in TELLING]
+
+
+@pytest.mark.parametrize(
+    ("pairs", "namespaces"),
+    [
+        pytest.param(SOME, True, id="full"),
+        pytest.param(SOME[::8], False, id="no-namespaces"),
+        pytest.param(PAIRS, True, id="all", marks=pytest.mark.slow),
+    ],
+)
+def test_no_forgery_passes(pairs: list[tuple[str, Problem]], namespaces: bool) -> None:
+    level = Level(Isolation.CONFINED, Layers(namespaces, landlock=True, seccomp=True))
+
+    async def run() -> list[Judgement]:
+        async with Judge(JudgeLimits(timeout_s=0.7), level) as judge:
+            found = await judge_all(judge, [(p, f"```python\n{FORGERIES[name]}\n```") for name, p in pairs])
+            assert (await judge.judge(ADD, GOOD)).passed
+            return found
+
+    judgements = asyncio.run(run())
+    passed = [(n, p.test, j) for (n, p), j in zip(pairs, judgements, strict=True) if j.passed]
+    assert passed == []
+    assert all(j.result.startswith(("failed: ", "timed out")) for j in judgements)
+
+
+@pytest.mark.parametrize("place", ["on loading", "in a call"])
+def test_the_interpreter_s_attacks_change_nothing(place: str, tmp_path_factory: pytest.TempPathFactory) -> None:
+    suite, runner = load("attacks").ATTACKS, load("attack_run")
+    suite = suite if place == "on loading" else suite[::8]
+    folder = tmp_path_factory.mktemp("attacks")
+    folder.chmod(0o777)
+    (folder / "secret").write_text("hush")
+    (folder / "secret").chmod(0o666)
+    words = {"@SECRET@": f"{folder}/secret", "@FOLDER@": str(folder), "@UNIX@": f"{folder}/unix", "@PORT@": "9"}
+
+    def completion(attack: object) -> str:
+        code = "\n".join([*attack.before, attack.code])  # type: ignore[attr-defined]
+        for word, value in words.items():
+            code = code.replace(word, value)
+        if place == "in a call":
+            return f"```python\ndef solution(x):\n    exec({code!r}, {{}})\n    return 0\n```"
+        return f"```python\n{code}\n\ndef solution(x):\n    return 0\n```"
+
+    async def run() -> list[Judgement]:
+        async with Judge(JudgeLimits(timeout_s=0.3, memory_bytes=256 << 20)) as judge:
+            found = await judge_all(judge, [(ZERO, completion(attack)) for attack in suite])
+            assert (await judge.judge(ADD, GOOD)).passed
+            return found
+
+    before, processes = runner.host_state(folder), set(runner.descendants())
+    judgements = asyncio.run(run())
+    assert [a.name for a, j in zip(suite, judgements, strict=True) if j.passed] == []
+    assert {k for k, v in runner.host_state(folder).items() if v != before[k]} == set()
+    assert set(runner.descendants()) <= processes

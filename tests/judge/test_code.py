@@ -1,0 +1,113 @@
+"""Finding the code in a completion: the rule that `judge.code` states."""
+
+# ruff: noqa: E501 - tables are read by columns
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from problems import ADD, GOOD, Ask
+
+from mcts_math.judge import Problem, extract_code
+from mcts_math.judge.code import readings
+
+DEF = "def add(a, b):\n    return a + b"
+TWENTY = "\n\n".join(f"Step {i}:\n```python\nx{i} = {i}\n```" for i in range(19))
+BODY = Problem('def add(a, b):\n    """The sum."""\n', ADD.test, "add")
+
+
+@pytest.mark.parametrize(
+    ("completion", "code"),
+    [
+        (GOOD, DEF),
+        (f"```\n{DEF}\n```", DEF),
+        (f"~~~py\n{DEF}\n~~~", DEF),
+        (f"````Python\n{DEF}\n````", DEF),
+        (f"1. So:\n\n   ```python\n   {DEF.replace(chr(10), chr(10) + '   ')}\n   ```", DEF),
+        (f"```python\n{DEF}", DEF),  # never closed
+        (f"```python\ndef add(a, b):\n    return 0\n```\nNo, better:\n```python\n{DEF}\n```\nUse it so:\n```python\nadd(1, 2)\n```", DEF),
+        (f"{TWENTY}\n```python\n{DEF}\n```", DEF),
+        (f"```bash\npip install x\n```\n```python\n{DEF}\n```\n```text\n3\n```", DEF),
+        (f"{DEF}\n```\nThis adds.", DEF),  # the prompt ended with the opening fence
+        (GOOD.replace("\n", "\r\n"), DEF),
+        ("```python\nadd = lambda a, b: a + b\n```", "add = lambda a, b: a + b"),
+        (f"```python\nimport os\n\n{DEF}\n```", f"import os\n\n{DEF}"),
+        ("No code here.", None),
+        ("", None),
+        ("```python\n\n```", None),
+        ("```json\n{}\n```", None),
+        ("add(a, b) returns the sum.", None),
+    ],
+)  # fmt: skip
+def test_extract(completion: str, code: str | None) -> None:
+    assert extract_code(completion, "add") == code
+
+
+@pytest.mark.parametrize(
+    "completion",
+    [
+        f"Here is the code:\n\n{DEF}\n\nIt adds the two numbers.",
+        f"from here on it is easy.\nimport math is what I need:\nimport math\n\n{DEF}\n",
+        f"import math\n\n{DEF}\nThis function's argument isn't checked.\n\nprint(add(1, 2)",
+        f"```python\n{DEF}\nand that is all I have to say",
+        TWENTY + "\n```python\nadd = 1\ndef add(a, b):\n    return x18 * 0 + a + b\n```".replace("x18", "18"),
+    ],
+)
+def test_text_around_the_code(ask: Ask, completion: str) -> None:
+    (judgement,) = ask((ADD, completion))
+    assert judgement.result == "passed"
+
+
+@pytest.mark.parametrize(
+    ("body", "passed"),
+    [
+        ("    return a + b\n", True),
+        ("\n    # add\n    c = a + b\n    return c\n\n\nprint(add(1, 2))\n", True),
+        ("    return a + b\n\nThis function isn't hard.\n```\nmore", True),
+        ("return a + b", True),  # stripped
+        ("c = a\nfor x in [b]:\n    c += x\nreturn c", True),  # dedented
+        ("for x in [b]:\n        a += x\n    return a", True),  # its first line stripped
+        ("```python\n    return a + b\n```", True),
+        ("```python\nreturn a + b\n```", True),
+        ("    return a - b\n", False),
+        ("    pass", False),
+    ],
+)
+def test_a_bare_body_goes_on_with_the_prompt(ask: Ask, body: str, passed: bool) -> None:
+    (judgement,) = ask((BODY, body))
+    assert judgement.passed == passed
+    assert judgement.code is not None
+
+
+def test_prose_is_no_body(ask: Ask) -> None:
+    judgements = ask(*((BODY, text) for text in ("Sorry", "    Sorry, no.", "I return the sum.", "return of the sum")))
+    assert [judgement.code for judgement in judgements] == [None] * 4
+
+
+def test_a_prompt_s_imports_are_there_for_a_program_of_its_own(ask: Ask) -> None:
+    problem = Problem("from typing import List\n\ndef f(xs: List[int]):\n", "assert f([2]) == 2", "f")
+    (judgement,) = ask((problem, "```python\ndef f(xs: List[int]) -> int:\n    return xs[0]\n```"))
+    assert judgement.result == "passed"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\n" * 250_000,
+        "```\n" * 60_000,
+        "x\n```\n```\n" * 25_000,
+        "add " * 60_000,
+        "add" + " " * 250_000,
+        "def " * 60_000,
+        "add:" * 60_000,
+        "`" * 250_000,
+        " " * 250_000 + "```",
+        "async def\n" * 25_000,
+        "```python\n" * 25_000,
+    ],
+)
+def test_hostile_text_takes_no_time(text: str) -> None:
+    begun = time.process_time()
+    readings(text, "add")
+    assert time.process_time() - begun < 1.0

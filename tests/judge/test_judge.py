@@ -1,0 +1,262 @@
+"""The judge: what passes, what fails and why, what a test may do with what the code gives it."""
+
+# ruff: noqa: E501 - tables are read by columns
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from pathlib import Path
+
+import pytest
+from problems import ADD, GOOD, Ask
+
+from mcts_math.errors import InterpreterError, JudgeError, TaskError
+from mcts_math.interpreter.levels import Isolation, Level
+from mcts_math.interpreter.parent import Layers
+from mcts_math.judge import NO_CODE, Judge, JudgeLimits, Problem
+
+HUMANEVAL = Problem(
+    prompt="import math\n\ndef poly(xs, x):\n    return sum(c * math.pow(x, i) for i, c in enumerate(xs))\n\n\n"
+    'def find_zero(xs):\n    """A zero of a line."""\n',
+    test="METADATA = {}\n\n\ndef check(candidate):\n    for b in range(1, 9):\n        xs = [b, 2]\n"
+    "        assert math.fabs(poly(xs, candidate(xs))) < 1e-4\n",
+    entry_point="find_zero",
+)
+
+
+def passes(ask: Ask, test: str, code: str, entry_point: str = "f", prompt: str = "") -> bool:
+    """Whether code passes a test, by what a test may tell: the same test turned round must fail."""
+    (judgement,) = ask((Problem(prompt, test, entry_point), f"```python\n{code}\n```"))
+    return judgement.passed
+
+
+def test_a_right_solution_passes_and_a_wrong_one_says_where(ask: Ask) -> None:
+    right, wrong, crash = ask(
+        (ADD, GOOD), (ADD, "def add(a, b):\n    return 3"), (ADD, "def add(a, b):\n    return a / 0")
+    )
+    assert (right.passed, right.result) == (True, "passed")
+    assert right.code == "def add(a, b):\n    return a + b"
+    assert (wrong.passed, wrong.result) == (False, "failed: AssertionError: assert add(-1, 1) == 0")
+    assert crash.result == "failed: ZeroDivisionError: division by zero: assert add(1, 2) == 3"
+
+
+def test_check_gets_the_candidate_and_the_prompt_s_helpers(ask: Ask) -> None:
+    body = "    return -xs[0] / xs[1]\n"
+    right, program, wrong = ask(
+        (HUMANEVAL, body), (HUMANEVAL, f"```\ndef find_zero(xs):\n{body}```"), (HUMANEVAL, "    return 1.0\n")
+    )
+    assert right.passed
+    assert program.passed
+    assert not wrong.passed
+
+
+def test_a_prompt_s_helper_that_the_code_replaces_stays_as_it_was_for_the_tests(ask: Ask) -> None:
+    cheat = "def poly(xs, x):\n    return 0\n\ndef find_zero(xs):\n    return 1.0"
+    (judgement,) = ask((HUMANEVAL, f"```python\n{cheat}\n```"))
+    assert not judgement.passed
+
+
+@pytest.mark.parametrize(
+    ("test", "code"),
+    [
+        ("assert f() == (1, [2.5, 'x'], {'a': {3}}, None, True, b'z', 1j)", "f = lambda: (1, [2.5, 'x'], {'a': {3}}, None, True, b'z', 1j)"),
+        ("assert f() == 7 ** 9999", "f = lambda: 7 ** 9999"),
+        ("import math\nassert math.isnan(f()) and f(1) == float('inf')", "f = lambda x=0: float('inf') if x else float('nan')"),
+        ("assert isinstance(f(), tuple) and not isinstance(f(), list)", "f = lambda: (1,)"),
+        ("from collections import *\nassert f() == Counter('aab') and f(1) == deque([1]) and f(1) != [1]",
+         "from collections import *\ndef f(x=0): return deque([1]) if x else Counter('aab')"),
+        ("from fractions import *\nfrom decimal import *\nassert f() == [Fraction(1, 3), Decimal('0.1')]",
+         "from fractions import *\nfrom decimal import *\nf = lambda: [Fraction(1, 3), Decimal('0.1')]"),
+        ("import datetime as d\nassert f(d.date(2024, 1, 31)) == d.datetime(2024, 2, 1) and f(d.date(2024, 1, 1)).day == 2",
+         "import datetime as d\ndef f(x): return d.datetime.combine(x, d.time()) + d.timedelta(1)"),
+        ("assert list(f(3)) == [0, 1, 2] and max(f(4)) == 3", "def f(n):\n    for i in range(n): yield i"),
+        ("assert f(lambda x: x + 1, [1, 2]) == [2, 3]", "def f(g, xs): return [g(x) for x in xs]"),
+        ("assert f(2)(3) == 5", "def f(a): return lambda b: a + b"),
+        ("root = Node(1)\nroot.left = Node(2)\nassert f(root) == 3 and f(root.left) == 2",
+         "class Node:\n    def __init__(self, v): self.v, self.left = v, None\ndef f(n): return n.v + f(n.left) if n else 0"),
+        ("s = Stack()\ns.push(4)\nassert len(s) == 1 and s.pop() == 4 and not s", "class Stack:\n"
+         "    def __init__(self): self.x = []\n    def push(self, v): self.x.append(v)\n"
+         "    def pop(self): return self.x.pop()\n    def __len__(self): return len(self.x)"),
+        ("try:\n    f(-1)\nexcept ValueError as e:\n    assert str(e) == 'no'\nelse:\n    assert False", "def f(x): raise ValueError('no')"),
+        ("try:\n    f(-1)\nexcept ValueError:\n    pass\nelse:\n    assert False", "class Bad(ValueError): pass\ndef f(x): raise Bad('no')"),
+        ("assert f(sys.maxsize) == 2 and f(math.pi) == 2", "import sys\ndef f(x): return 2"),  # names the tests forgot to import
+        ("x = [[0] * 2] * 2\nassert f(x)", "def f(x):\n    x[0][0] = 1\n    return x[1][0] == 1"),
+        ("a = []\na.append(a)\nassert f(a)", "def f(a): return a[0][0] is a"),
+        ("assert sum(10, 15) == 6", "def sum(a, b): return 6"),
+        ("assert f('\\ud800\\n') == '\\ud800\\n\\0'", "def f(s): return s + chr(0)"),
+        ("import random\nassert len({f(random.random()) for _ in range(300)}) == 300", "def f(x): return x"),
+        ("import numpy\nassert f(3) == 3.0 and type(f(1)) is int and type(f(2)) is float",
+         "import numpy\ndef f(x): return numpy.int64(x) if x % 2 else numpy.float32(x)"),
+        ("assert f() is None", "import sys\nsys.stdout.write('x' * 10**6)\nprint('y')\ndef f(): print(input() if 0 else 1)"),
+        ("assert f(1) == 'A(x=1)'", "from dataclasses import dataclass\n@dataclass\nclass A:\n    x: int\ndef f(x): return str(A(x))"),
+    ],
+)  # fmt: skip
+def test_what_crosses_between_the_processes(ask: Ask, test: str, code: str) -> None:
+    entry_point = next(name for name in ("Stack", "sum", "f") if f"{name}(" in test)
+    (judgement,) = ask((Problem("", test, entry_point), f"```python\n{code}\n```"))
+    assert judgement.result == "passed"
+    assert not passes(ask, f"{test}\nassert {entry_point} == 3", code, entry_point)
+
+
+def test_what_can_t_cross_fails_and_says_so(ask: Ask) -> None:
+    test = "class Mine: pass\nassert f(Mine()) == 1"
+    (judgement,) = ask((Problem("", test, "f"), "```python\ndef f(x): return 1\n```"))
+    assert "a Mine can't be handed over" in judgement.result
+
+
+@pytest.mark.parametrize(
+    ("code", "result"),
+    [
+        ("", NO_CODE),
+        ("I don't know how to do this.", NO_CODE),
+        ("The answer is 3.", NO_CODE),
+        ("```bash\nls\n```", NO_CODE),
+        ("```python\nx = 1\n```", "failed: the code defines no function add"),
+        ("```python\nadd = 3\n```", "failed: the code defines no function add"),
+        ("```python\ndef add(a, b)\n    return a + b\n```", "failed: SyntaxError: expected ':' (<unknown>, line 1)"),
+        ("```python\ndef add(a, b): return a + b\nimport no_such_thing\n```", "failed: ModuleNotFoundError: No module named 'no_such_thing'"),
+        ("```python\ndef add(a, b):\n    while True: pass\n```", "timed out"),
+        ("```python\nimport time\ntime.sleep(60)\ndef add(a, b): return a + b\n```", "timed out"),
+        ("```python\ndef add(a, b): return [0] * 10**11\n```", "failed: MemoryError: assert add(1, 2) == 3"),
+        ("```python\ndef add(a, b): return add(a, b)\n```", "failed: RecursionError: maximum recursion depth exceeded: assert add(1, 2) == 3"),
+        ("```python\n" + "(" * 10**5 + "\ndef add(a, b): return 3\n```", "failed: SyntaxError: too many nested parentheses (<unknown>, line 1)"),
+        ("```python\ndef add(a, b): return a + b\nx = " + "-" * 10**5 + "1\n```", None),
+        ("```python\ndef add(a, b): return a + b\nx = a" + ".a" * 10**5 + "\n```", None),
+        ("```python\ndef add(a, b): return a + b\0\n```", None),
+        ("def add(a, b): return 3\n" * 10**5, "failed: more than 262144 characters of code"),
+    ],
+)  # fmt: skip
+def test_what_fails(ask: Ask, code: str, result: str | None) -> None:
+    (judgement,) = ask((ADD, code))
+    assert not judgement.passed
+    assert result is None or judgement.result == result
+
+
+@pytest.mark.parametrize(
+    ("problem", "words"),
+    [
+        (Problem("", "assert add(1, 2) ==", "add"), "`test` is not Python"),
+        (Problem("import no_such_thing\n", "assert add(1, 2) == 3", "add"), "`prompt` can't be run"),
+    ],
+)
+def test_an_unsound_problem_is_an_error_not_a_verdict(ask: Ask, problem: Problem, words: str) -> None:
+    with pytest.raises(TaskError, match=words):
+        ask((problem, GOOD))
+
+
+@pytest.mark.parametrize("field", ["prompt", "test", "entry_point"])
+def test_missing_field_is_named(field: str) -> None:
+    record: dict[str, object] = {"prompt": "", "test": "assert f()", "entry_point": "f"}
+    with pytest.raises(TaskError, match=f"here: the field `{field}` is missing"):
+        Problem.from_record({k: v for k, v in record.items() if k != field}, "here")
+    with pytest.raises(TaskError, match=f"here: the field `{field}` must be a string, not int"):
+        Problem.from_record(record | {field: 3}, "here")
+
+
+@pytest.mark.parametrize("name", ["", "a b", "lambda", "f()", "1f"])
+def test_entry_point_is_a_name(name: str) -> None:
+    with pytest.raises(TaskError, match="must be the name of a function"):
+        Problem.from_record({"prompt": "", "test": "assert 1", "entry_point": name})
+
+
+def test_empty_test_is_refused() -> None:
+    with pytest.raises(TaskError, match="any completion would pass"):
+        Problem.from_record({"prompt": "", "test": " \n", "entry_point": "f"})
+
+
+def test_many_at_once_keep_their_order(ask: Ask) -> None:
+    cases = [(Problem("", f"assert f() == {i}", "f"), f"def f(): return {i - i % 3 // 2}") for i in range(60)]
+    assert [judgement.passed for judgement in ask(*cases)] == [i % 3 != 2 for i in range(60)]
+
+
+def num_children() -> int:
+    return len(Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split())
+
+
+def test_cancelled_judgements_leave_nothing_and_harm_nobody() -> None:
+    async def run() -> None:
+        async with Judge(JudgeLimits(max_running=2)) as judge:
+            endless = [asyncio.create_task(judge.judge(ADD, "def add(a, b):\n    while True: pass")) for _ in range(6)]
+            await asyncio.sleep(0.3)
+            for task in endless:
+                task.cancel()
+            ended = await asyncio.gather(*endless, return_exceptions=True)
+            assert all(isinstance(end, asyncio.CancelledError) for end in ended)
+            begun = asyncio.get_running_loop().time()
+            assert (await judge.judge(ADD, GOOD)).passed
+            assert asyncio.get_running_loop().time() - begun < 2.5  # nobody holds a place
+
+    before, descriptors = num_children(), len(list(Path("/proc/self/fd").iterdir()))
+    asyncio.run(run())
+    assert num_children() == before
+    assert len(list(Path("/proc/self/fd").iterdir())) == descriptors
+
+
+def test_clean_parents_that_die_are_replaced() -> None:
+    async def run() -> None:
+        async with Judge() as judge:
+            assert (await judge.judge(ADD, GOOD)).passed
+            for parent in judge._parents:
+                os.kill(parent.pid, signal.SIGKILL)
+            assert (await judge.judge(ADD, GOOD)).passed
+            running = asyncio.create_task(judge.judge(ADD, "import time\ntime.sleep(0.5)\ndef add(a, b): return a + b"))
+            await asyncio.sleep(0.2)
+            os.kill(judge._parents[0].pid, signal.SIGKILL)
+            os.kill(judge._parents[1].pid, signal.SIGKILL)
+            assert (await running).passed  # tried again: it was no fault of the code
+
+    asyncio.run(run())
+
+
+def test_a_closed_judge_says_so() -> None:
+    async def run() -> None:
+        judge = Judge()
+        running = asyncio.create_task(judge.judge(ADD, "import time\ntime.sleep(9)\ndef add(a, b): return a + b"))
+        await asyncio.sleep(0.7)
+        await judge.close()
+        with pytest.raises(JudgeError, match=r"closed|breaking down"):
+            await running
+        with pytest.raises(JudgeError, match="closed"):
+            await judge.judge(ADD, GOOD)
+
+    asyncio.run(run())
+
+
+def test_a_machine_that_can_t_lock_code_in_is_refused() -> None:
+    bare = Level(Isolation.BARE, Layers(namespaces=False, landlock=False, seccomp=False), ("seccomp: no",))
+
+    async def run(limits: JudgeLimits) -> bool:
+        async with Judge(limits, bare) as judge:
+            return (await judge.judge(ADD, GOOD)).passed
+
+    with pytest.raises(InterpreterError, match="can't lock in the code"):
+        asyncio.run(run(JudgeLimits()))
+    assert asyncio.run(run(JudgeLimits(allow_unsafe_exec=True)))
+
+
+def test_without_namespaces_too() -> None:
+    level = Level(Isolation.CONFINED, Layers(namespaces=False, landlock=True, seccomp=True))
+
+    async def run() -> list[bool]:
+        async with Judge(JudgeLimits(), level) as judge:
+            return [
+                (await judge.judge(ADD, code)).passed for code in (GOOD, "import os\nos._exit(0)\ndef add(a, b): 0")
+            ]
+
+    assert asyncio.run(run()) == [True, False]
+
+
+def test_a_busy_machine_changes_no_verdict() -> None:
+    """Eight that need 0.5 s of a core each, at once, with 1 s to run: the clock must stop while they wait."""
+    code = (
+        "import time\ndef add(a, b):\n    while time.process_time() < 0.6: pass\n    return a + b\n"
+        "import time as t\nwhile t.process_time() < 0.5: pass"
+    )
+
+    async def run() -> list[bool]:
+        async with Judge(JudgeLimits(timeout_s=1.0, max_running=8)) as judge:
+            return [j.passed for j in await asyncio.gather(*(judge.judge(ADD, code) for _ in range(8)))]
+
+    assert asyncio.run(run()) == [True] * 8

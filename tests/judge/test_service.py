@@ -1,0 +1,328 @@
+"""The HTTP service in a real uvicorn process, and its client against it and against servers that misbehave."""
+
+# ruff: noqa: E501
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any, TypeVar
+
+import httpx2
+import pytest
+from problems import ADD, GOOD
+
+from mcts_math.errors import ConfigError, JudgeError, TaskError
+from mcts_math.judge import NO_CODE, JudgeClient, Problem
+
+pytest.importorskip("uvicorn", reason="the extra `judge` is not installed")
+
+T = TypeVar("T")
+Made = Callable[[JudgeClient], Coroutine[Any, Any, T]]
+ENDLESS = "def add(a, b):\n    while True: pass"
+
+
+def free_port() -> int:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return int(sock.getsockname()[1])
+
+
+@contextmanager
+def service(repo: Path, workers: int = 1, **settings: object) -> Iterator[str]:
+    """A service; yields its address. Ends with the check that nothing of it is left."""
+    port = free_port()
+    command = [sys.executable, "-m", "uvicorn", "mcts_math.judge:app", "--port", str(port), "--workers", str(workers)]
+    process = subprocess.Popen(
+        [*command, "--log-level", "warning"],
+        cwd=repo,
+        env={**os.environ, **{f"JUDGE_{name}": str(value) for name, value in settings.items()}},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    address = f"http://127.0.0.1:{port}"
+    try:
+        until = time.monotonic() + 60
+        while True:
+            try:
+                httpx2.get(f"{address}/health").raise_for_status()
+                break
+            except httpx2.HTTPError:
+                assert process.poll() is None, process.communicate()[0]
+                assert time.monotonic() < until
+                time.sleep(0.1)
+        yield address
+        assert process.poll() is None
+    finally:
+        process.send_signal(signal.SIGINT)
+        output = process.communicate(timeout=30)[0]
+    assert "Traceback" not in output, output
+
+
+@pytest.fixture(scope="module")
+def address(repo: Path) -> Iterator[str]:
+    with service(repo, TIMEOUT_S=1, MAX_IN_FLIGHT=4, MAX_RUNNING=2, MAX_BODY_KB=64) as found:
+        yield found
+
+
+def post(address: str, problem: object = None, completion: object = GOOD, path: str = "") -> Any:
+    body = {"problem": asdict(ADD) if problem is None else problem, "completion": completion}
+    return httpx2.post(f"{address}{path}", json=body, timeout=30)
+
+
+@pytest.mark.parametrize("path", ["", "/", "/judge", "/api/v1/evaluate"])
+def test_published_contract(address: str, path: str) -> None:
+    response = post(address, path=path)
+    assert response.status_code == 200
+    assert response.json() == {"passed": True, "result": "passed"}
+
+
+@pytest.mark.parametrize(
+    ("completion", "result"),
+    [
+        ("def add(a, b): return 0", "failed: AssertionError: assert add(1, 2) == 3"),
+        ("nothing", NO_CODE),
+        (ENDLESS, "timed out"),
+        ("import os\nos._exit(0)\ndef add(a, b): 0", "failed: the code's process ended: an exit, a crash, or out of memory"),
+        ("def add(a, b): raise ValueError(chr(0xD800))", "failed: ValueError: ?: assert add(1, 2) == 3"),
+    ],
+)  # fmt: skip
+def test_what_fails(address: str, completion: str, result: str) -> None:
+    body = json.dumps({"problem": asdict(ADD), "completion": completion})
+    assert httpx2.post(address, content=body, timeout=30).json() == {"passed": False, "result": result}
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "words"),
+    [
+        (b"", 422, "not JSON"),
+        (b"[" * 10**4, 422, "not JSON"),
+        (b"\xff\xfe", 422, "not JSON"),
+        (b"[]", 422, "`problem`"),
+        (b'{"problem": {}, "completion": ""}', 422, "the field `prompt` is missing"),
+        (json.dumps({"problem": asdict(ADD)}).encode(), 422, "`completion`"),
+        (json.dumps({"problem": asdict(ADD) | {"entry_point": "a b"}, "completion": ""}).encode(), 422, "entry_point"),
+        (json.dumps({"problem": asdict(ADD) | {"test": "assert ("}, "completion": GOOD}).encode(), 422, "`test`"),
+        (b"x" * 70_000, 413, "longer than"),
+    ],
+)
+def test_bad_requests(address: str, body: bytes, status: int, words: str) -> None:
+    response = httpx2.post(address, content=body, timeout=30)
+    assert response.status_code == status
+    assert words in response.json()["detail"]
+
+
+def test_more_than_it_takes_get_503_and_it_lives(address: str) -> None:
+    async def run() -> list[Any]:
+        async with httpx2.AsyncClient(timeout=60) as client:
+            body = {"problem": asdict(ADD), "completion": ENDLESS}
+            posts = [client.post(address, json=body) for _ in range(40)]
+            await asyncio.sleep(0)
+            return await asyncio.gather(*posts)
+
+    responses = asyncio.run(run())
+    assert {response.status_code for response in responses} == {200, 503}
+    assert {r.headers.get("Retry-After") for r in responses if r.status_code == 503} == {"1"}
+    assert httpx2.get(f"{address}/health").json() == {"status": "ok", "isolation": "full", "in_flight": 0}
+    assert post(address).json()["passed"]
+
+
+def test_a_client_that_goes_away_leaves_nothing(address: str) -> None:
+    for _ in range(4):  # all that it takes
+        with pytest.raises(httpx2.TimeoutException):
+            httpx2.post(address, json={"problem": asdict(ADD), "completion": ENDLESS}, timeout=0.2)
+    until = time.monotonic() + 20
+    while httpx2.get(f"{address}/health").json()["in_flight"]:
+        assert time.monotonic() < until
+        time.sleep(0.1)
+    assert post(address).json()["passed"]
+
+
+def test_several_workers(repo: Path) -> None:
+    with service(repo, workers=2) as address:
+        assert [post(address).json()["passed"] for _ in range(6)] == [True] * 6
+
+
+def test_bad_setting_is_named(repo: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", "import mcts_math.judge; mcts_math.judge.app"],
+        cwd=repo,
+        env={**os.environ, "JUDGE_TIMEOUT_S": "soon"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "JUDGE_TIMEOUT_S is 'soon'; it must be a number" in done.stderr
+
+
+def with_client(address: str, use: Made[T], **options: Any) -> T:
+    async def run() -> T:
+        client = JudgeClient(address, **({"pause_s": 0.01, "num_tries": 3, "timeout_s": 5.0} | options))
+        try:
+            return await use(client)
+        finally:
+            await client.close()
+
+    return asyncio.run(run())
+
+
+def test_client_and_service_agree_with_the_judge_here(address: str) -> None:
+    cases = [GOOD, "nothing", "def add(a, b): return 0", f"Some text.\n\n{GOOD}\nMore text."] * 10
+
+    async def use(client: JudgeClient) -> list[tuple[bool, str, str | None]]:
+        found = await asyncio.gather(*(client.judge(ADD, case) for case in cases))
+        return [(j.passed, j.result, j.code) for j in found]
+
+    code = "def add(a, b):\n    return a + b"
+    expected = [
+        (True, "passed", code),
+        (False, NO_CODE, None),
+        (False, "failed: AssertionError: assert add(1, 2) == 3", "def add(a, b): return 0"),
+        (True, "passed", code),
+    ]
+    # More at a time than the service takes: it says 503 to some, and they wait.
+    assert with_client(address, use) == expected * 10
+    assert with_client(address.removeprefix("http://"), use) == expected * 10
+
+
+def test_a_completion_too_long_for_the_service_fails(address: str) -> None:
+    judgement = with_client(address, lambda client: client.judge(ADD, f"def add(a, b):\n    return '{'x' * 70_000}'"))
+    assert (judgement.passed, judgement.result) == (False, "failed: too long for the judge")
+
+
+def test_a_problem_that_the_service_refuses_is_an_error(address: str) -> None:
+    with pytest.raises(TaskError, match=r"refuses the problem.*`test` is not Python"):
+        with_client(address, lambda client: client.judge(Problem("", "assert (", "add"), GOOD))
+
+
+@contextmanager
+def server(answer: Callable[[BaseHTTPRequestHandler, int], None]) -> Iterator[tuple[str, list[int]]]:
+    """A server that answers as told: (handler, number of the request). Yields its address, and the requests it saw."""
+    seen: list[int] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            seen.append(len(seen))
+            answer(self, len(seen))
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    running = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{running.server_port}", seen
+    finally:
+        running.shutdown()
+        thread.join()
+        running.server_close()
+
+
+def reply(handler: BaseHTTPRequestHandler, body: bytes, status: int = 200, **headers: str) -> None:
+    handler.send_response(status)
+    for name, value in headers.items():
+        handler.send_header(name.replace("_", "-"), value)
+    handler.send_header("Content-Length", str(len(body)))
+    handler.end_headers()
+    handler.wfile.write(body)
+
+
+RUBBISH: dict[str, tuple[Callable[[BaseHTTPRequestHandler], object], str]] = {
+    "html": (lambda h: reply(h, b"<html>Welcome!</html>"), "it answered '<html>Welcome!</html>'"),
+    "empty": (lambda h: reply(h, b""), "it answered ''"),
+    "a list": (lambda h: reply(h, b"[1]"), "it answered '[1]'"),
+    "no result": (lambda h: reply(h, b'{"passed": true}'), "not {passed, result}"),
+    "passed is text": (lambda h: reply(h, b'{"passed": "yes", "result": ""}'), "neither true nor false"),
+    "deep": (lambda h: reply(h, b"[" * 10**5), "it answered"),
+    "endless": (lambda h: reply(h, b"x" * (2 << 20)), "more than 1048576 bytes"),
+    "status 500": (lambda h: reply(h, b"oops", 500), "status 500: 'oops'"),
+    "status 404": (lambda h: reply(h, b"", 404), "status 404"),
+    "hangs up": (lambda h: h.connection.shutdown(socket.SHUT_RDWR), "RemoteProtocolError"),
+    "no HTTP": (lambda h: h.wfile.write(b"\0\1\2\3 what?\r\n\r\n"), "RemoteProtocolError"),
+    "slow": (lambda h: time.sleep(0.6), "no answer in time"),
+}
+
+
+@pytest.mark.parametrize("name", RUBBISH)
+def test_rubbish_is_retried_then_named(name: str) -> None:
+    answer, words = RUBBISH[name]
+    with server(lambda handler, _: answer(handler) and None) as (address, seen):
+        with pytest.raises(JudgeError) as caught:
+            with_client(address, lambda client: client.judge(ADD, GOOD), timeout_s=0.3 if name == "slow" else 5.0)
+        assert len(seen) == 3
+    assert address in str(caught.value)
+    assert "OJ_API" in str(caught.value)
+    assert words in str(caught.value)
+
+
+def test_a_service_that_recovers_is_forgiven() -> None:
+    def answer(handler: BaseHTTPRequestHandler, number: int) -> None:
+        if number < 3:
+            reply(handler, b"starting", 502)
+        elif number < 12:  # busy for longer than tries last
+            reply(handler, b"", 503, Retry_After="0")
+        else:
+            reply(handler, b'{"passed": true, "result": "passed"}')
+
+    with server(answer) as (address, seen):
+        assert with_client(address, lambda client: client.judge(ADD, GOOD)).passed
+        assert len(seen) == 12
+
+
+def test_patience_with_a_busy_service_ends() -> None:
+    with (
+        server(lambda handler, _: reply(handler, b"", 503)) as (address, _),
+        pytest.raises(JudgeError, match="it is busy"),
+    ):
+        with_client(address, lambda client: client.judge(ADD, GOOD), patience_s=0.1)
+
+
+def test_a_service_that_is_down_is_named() -> None:
+    begun = time.monotonic()
+    with pytest.raises(JudgeError, match=r"127\.0\.0\.1.*ConnectError.*3 tries failed"):
+        with_client(f"127.0.0.1:{free_port()}", lambda client: client.judge(ADD, GOOD), pause_s=0.1)
+    assert time.monotonic() - begun >= 0.2  # it paused, and longer the second time
+
+
+@pytest.mark.parametrize("address", ["http://", "ftp://x", "http://a b:x"])
+def test_an_address_that_is_none_is_refused(address: str) -> None:
+    with pytest.raises(ConfigError, match="OJ_API"):
+        JudgeClient(address)
+
+
+def test_a_cancelled_request_gives_its_place_back() -> None:
+    def answer(handler: BaseHTTPRequestHandler, number: int) -> None:
+        if number == 1:
+            time.sleep(1.0)
+        reply(handler, b'{"passed": true, "result": "passed"}')
+
+    async def use(client: JudgeClient) -> bool:
+        first = asyncio.create_task(client.judge(ADD, GOOD))
+        await asyncio.sleep(0.2)
+        first.cancel()
+        await asyncio.gather(first, return_exceptions=True)
+        return (await asyncio.wait_for(client.judge(ADD, GOOD), 0.7)).passed
+
+    with server(answer) as (address, _):
+        assert with_client(address, use, max_in_flight=1)
+
+
+def test_judging_here_needs_no_web_framework(repo: Path) -> None:
+    code = "import sys, mcts_math.verifiers; print({'fastapi', 'uvicorn', 'httpx2', 'starlette'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=repo, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"

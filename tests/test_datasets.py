@@ -1,0 +1,290 @@
+"""Published data sets as tasks; files of solved cases."""
+
+# ruff: noqa: E501 - tables are read by columns
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from mcts_math.cases import cases_path, without_cases, write_cases
+from mcts_math.datasets import describe_questions, load_questions, parse_source, source_stem
+from mcts_math.errors import TaskError
+from mcts_math.judge import Problem
+from mcts_math.record import dump_line, record_to_task, tree_to_record
+from mcts_math.task import load_tasks
+from mcts_math.tree import new_tree
+
+HUMANEVAL = {
+    "task_id": "HumanEval/7",
+    "prompt": 'def f(x):\n    """One {more}."""\n',
+    "entry_point": "f",
+    "canonical_solution": "    return x + 1\n",
+    "test": "def check(candidate):\n    assert candidate(1) == 2\n",
+}
+MBPP = {
+    "text": "Write a function that adds one.",
+    "code": "import math\r\ndef helper(x): return 1\r\ndef f(x):\r\n  return x + helper(x)",
+    "task_id": 11,
+    "test_setup_code": "one = 1",
+    "test_list": ["assert round(f(one)) == 2", "assert f(2) == 3"],
+    "challenge_test_list": ["assert f(3) == 4"],
+}
+SANITIZED = {
+    "source_file": "x.ipynb",
+    "task_id": 12,
+    "prompt": "Write a function that adds one.",
+    "code": "def f(x):\n  return x + 1",
+    "test_imports": ["import math"],
+    "test_list": ["assert f(1) == 2"],
+}
+GSM8K = {"question": "How many?", "answer": "Some #### of it: 1,000 + 1.\n#### 1,001"}
+MATH500 = {"problem": "What?", "solution": "…", "answer": "\\frac12", "subject": "Algebra", "level": 2, "unique_id": "test/algebra/1.json"}  # fmt: skip
+RECORDS: dict[str, dict[str, Any]] = {
+    "humaneval": HUMANEVAL, "mbpp": MBPP, "mbpp-sanitized": SANITIZED, "gsm8k": GSM8K, "math500": MATH500
+}  # fmt: skip
+
+
+def write(path: Path, *records: object) -> Path:
+    text = json.dumps(records) if path.suffix == ".json" else "".join(json.dumps(record) + "\n" for record in records)
+    path.write_text(text)
+    return path
+
+
+@pytest.mark.parametrize("name", RECORDS)
+@pytest.mark.parametrize("named", [True, False])
+@pytest.mark.parametrize("suffix", [".jsonl", ".json", ".jsonl.gz", ".json.gz"])
+def test_known_by_name_and_by_fields(tmp_path: Path, name: str, named: bool, suffix: str) -> None:
+    path = write(tmp_path / f"test{suffix.removesuffix('.gz')}", RECORDS[name])
+    if suffix.endswith(".gz"):
+        plain, path = path, tmp_path / f"test{suffix}"
+        path.write_bytes(gzip.compress(plain.read_bytes()))
+    (task,) = load_questions(f"{name}:{path}" if named else path)
+    ids = ["HumanEval/7", "mbpp/11", "mbpp/12", "gsm8k/test/0", "math500/test/algebra/1.json"]
+    assert task.id == dict(zip(RECORDS, ids, strict=True))[name]
+    assert task.record["task"] == name.removesuffix("-sanitized")
+    assert task.answers == {"gsm8k": ("1001",), "math500": ("\\frac12",)}.get(name, ())
+    if "code" in RECORDS[name] or name == "humaneval":
+        assert Problem.from_record(task.record).entry_point == "f"
+        assert "```python block" in task.question
+    else:
+        assert "\\boxed{}" in task.question
+
+
+@pytest.mark.parametrize("name", RECORDS)
+def test_a_task_survives_the_results_file(tmp_path: Path, name: str) -> None:
+    (task,) = load_questions(write(tmp_path / "test.jsonl", RECORDS[name]))
+    line = dump_line(tree_to_record(new_tree(task), mcts=False, step_delim="\n"))
+    back = record_to_task(json.loads(line))
+    assert (back.id, back.question, back.answers) == (task.id, task.question, task.answers)
+    assert {key: back.record[key] for key in task.record} == task.record
+    again = tmp_path / "again.jsonl"  # and a file of such records is a question file
+    again.write_bytes(dump_line(dict(task.record)))
+    assert load_questions(again) == load_tasks(again) == [task]
+
+
+def test_prompts_are_whole(tmp_path: Path) -> None:
+    (task,) = load_questions(write(tmp_path / "x.jsonl", HUMANEVAL))
+    assert HUMANEVAL["prompt"].strip() in task.question
+    (task,) = load_questions(write(tmp_path / "y.jsonl", MBPP))
+    assert "`f`" in task.question
+    assert "assert f(2) == 3" in task.question
+    assert "assert f(3) == 4" not in task.question
+    assert task.record["test"] == "one = 1\nassert round(f(one)) == 2\nassert f(2) == 3\nassert f(3) == 4\n"
+    (task,) = load_questions(write(tmp_path / "z.jsonl", SANITIZED))
+    assert task.record["test"] == "import math\nassert f(1) == 2\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "words"),
+    [
+        *((("humaneval", {field: None}, f"`{field}` is missing")) for field in ("prompt", "test", "entry_point", "task_id")),
+        ("humaneval", {"test": 3}, "`test` must be a string, not int"),
+        *((("mbpp", {field: None}, f"`{field}` is missing")) for field in ("text", "code", "test_list")),
+        ("mbpp", {"task_id": "11"}, "`task_id` must be a whole number, not '11'"),
+        ("mbpp", {"test_list": ["assert f(1)", 3]}, "`test_list` must be a list of strings"),
+        ("mbpp", {"test_list": []}, "no test in `test_list` calls a function that `code` defines"),
+        ("mbpp", {"code": "g = 1"}, "no test in `test_list` calls a function that `code` defines"),
+        ("gsm8k", {"answer": "1001"}, "`answer` has no `#### NUMBER`"),
+        ("gsm8k", {"answer": "1001\n#### "}, "`answer` has no `#### NUMBER`"),
+        ("gsm8k", {"question": None}, "`question` is missing"),
+        ("math500", {"answer": None}, "`answer` must be a string or a number, not NoneType"),
+        ("math500", {"problem": ["x"]}, "`problem` must be a string, not list"),
+    ],
+)  # fmt: skip
+def test_errors_name_file_line_and_field(tmp_path: Path, name: str, change: dict[str, Any], words: str) -> None:
+    first = RECORDS[name] | ({"task_id": "x"} if name == "humaneval" else {"task_id": 1} if name == "mbpp" else {})
+    first |= {"unique_id": "other"} if name == "math500" else {}
+    broken = {key: value for key, value in (RECORDS[name] | change).items() if value is not None}
+    path = write(tmp_path / "some.jsonl", first, broken)
+    with pytest.raises(TaskError) as caught:
+        load_questions(f"{name}:{path}")
+    assert f"{path}:2: " in str(caught.value)
+    assert words in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "name", "words"),
+    [
+        (b"", "x.jsonl", "holds no question"),
+        (b"[3]", "x.json", "expected an object"),
+        (b"{}\n", "x.jsonl", "no `question` string"),
+        (b"{", "x.jsonl", "not valid JSON"),
+        (b"not gzip", "x.jsonl.gz", "can't be read"),
+        (gzip.compress(b'{"question": "?"}\n' * 99)[:-9], "x.jsonl.gz", "can't be read"),
+        (b"\xff", "x.jsonl", "UTF-8"),
+        (b"", "x.txt", "must end in .json or .jsonl"),
+        (b"", "x.gz", "must end in .json or .jsonl"),
+    ],
+)
+def test_bad_files(tmp_path: Path, content: bytes, name: str, words: str) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(TaskError, match=words):
+        load_questions(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("source", "name", "split", "path"),
+    [
+        ("humaneval", "humaneval", "", None),
+        ("GSM8K/train", "gsm8k", "train", None),
+        ("mbpp/test:a/b.jsonl", "mbpp", "test", "a/b.jsonl"),
+        ("humaneval:C:/x.jsonl", "humaneval", "", "C:/x.jsonl"),
+        ("data/gsm8k.jsonl", "", "", "data/gsm8k.jsonl"),
+        ("gsm8k.jsonl", "", "", "gsm8k.jsonl"),
+        ("my:file.jsonl", "", "", "my:file.jsonl"),
+    ],
+)
+def test_sources(source: str, name: str, split: str, path: str | None) -> None:
+    found = parse_source(source)
+    assert (found.name, found.split, found.path) == (name, split, None if path is None else Path(path))
+
+
+def test_a_file_comes_before_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "gsm8k").mkdir()
+    write(tmp_path / "gsm8k" / "train.jsonl", GSM8K)
+    assert load_questions("gsm8k/train.jsonl")[0].id == "gsm8k/train/0"
+
+
+def test_mbpp_splits(tmp_path: Path) -> None:
+    path = write(tmp_path / "mbpp.jsonl", *(MBPP | {"task_id": number} for number in range(1, 975)))
+    sizes = {split: len(load_questions(f"mbpp/{split}:{path}")) for split in ("prompt", "test", "validation", "train")}
+    assert sizes == {"prompt": 10, "test": 500, "validation": 90, "train": 374}
+    assert len(load_questions(path)) == 974
+    with pytest.raises(TaskError, match="no split 'all'"):
+        load_questions(f"mbpp/all:{path}")
+
+
+def stand_in_hub(monkeypatch: pytest.MonkeyPatch, load: Any) -> None:
+    module = ModuleType("datasets")
+    module.load_dataset = load  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "datasets", module)
+
+
+def test_from_the_hub(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stand-in for the package: what is asked of it, and what is made of its rows. No hub is reached here."""
+    asked = []
+
+    def load(repository: str, configuration: str | None, split: str) -> list[dict[str, Any]]:
+        asked.append((repository, configuration, split))
+        return [GSM8K, GSM8K]
+
+    stand_in_hub(monkeypatch, load)
+    assert [task.id for task in load_questions("gsm8k")] == ["gsm8k/test/0", "gsm8k/test/1"]
+    tasks = load_questions("gsm8k/train")
+    assert [task.id for task in tasks] == ["gsm8k/train/0", "gsm8k/train/1"]
+    assert asked == [("openai/gsm8k", "main", "test"), ("openai/gsm8k", "main", "train")]
+    assert source_stem("gsm8k/train") == "gsm8k-train"
+    assert describe_questions("gsm8k", tasks) == describe_questions("gsm8k", load_questions("gsm8k/train"))
+
+
+def test_a_hub_out_of_reach_names_the_local_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    def load(*_: object, **__: object) -> None:
+        raise ConnectionError("no route\nto host")
+
+    stand_in_hub(monkeypatch, load)
+    with pytest.raises(TaskError, match=r"no route to host.*--qaf humaneval:/path/to/HumanEval.jsonl"):
+        load_questions("humaneval")
+    monkeypatch.setitem(sys.modules, "datasets", None)
+    with pytest.raises(TaskError, match=r"pip install 'mcts_math\[datasets\]'.*--qaf mbpp:/path/to/mbpp.jsonl"):
+        load_questions("mbpp")
+
+
+def test_cases_there_and_back(tmp_path: Path) -> None:
+    tasks = load_questions(write(tmp_path / "test.jsonl", *[GSM8K] * 5))
+    path = tmp_path / "metadata" / "mini_GSM8K_correct_cases.json"
+    assert write_cases(path, tasks, ["gsm8k/test/3", "gsm8k/test/0", "of another run"]) == 2
+    assert json.loads(path.read_text()) == [0, 3]
+    assert [task.id for task in without_cases(tasks, path)] == ["gsm8k/test/1", "gsm8k/test/2", "gsm8k/test/4"]
+    assert [p.name for p in path.parent.iterdir()] == [path.name]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("{}", "expected a JSON list"),
+        ("[true]", "expected a JSON list"),
+        ('["1"]', "expected a JSON list"),
+        ("[0", "can't be read as JSON"),
+        ("[5]", r"names question 5, but there are 5 questions \(0 to 4\)"),
+        ("[-1]", "names question -1"),
+        (None, "no such file"),
+    ],
+)
+def test_bad_cases(tmp_path: Path, text: str | None, words: str) -> None:
+    tasks = load_questions(write(tmp_path / "test.jsonl", *[GSM8K] * 5))
+    path = tmp_path / "cases.json"
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(TaskError, match=words):
+        without_cases(tasks, path)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+def test_cases_on_a_full_disk_keep_what_was_there(tmp_path: Path) -> None:
+    tasks = load_questions(write(tmp_path / "test.jsonl", GSM8K))
+    path = tmp_path / "cases.json"
+    path.write_text("[0]\n")
+    (tmp_path / "cases.json.tmp").symlink_to("/dev/full")
+    with pytest.raises(TaskError, match="can't be written"):
+        write_cases(path, tasks, [])
+    assert path.read_text() == "[0]\n"
+
+
+def test_name_of_a_cases_file() -> None:
+    assert str(cases_path("models/llama", "gsm8k:x/test.jsonl")) == "metadata/llama_GSM8K_correct_cases.json"
+    assert str(cases_path("mini", "data/eval.json")) == "metadata/mini_eval_correct_cases.json"
+
+
+@pytest.fixture
+def data() -> Path:
+    folder = os.environ.get("MCTS_MATH_DATA")
+    if not folder:
+        pytest.skip("set MCTS_MATH_DATA to a folder with the published data sets")
+    return Path(folder)
+
+
+@pytest.mark.parametrize(
+    ("source", "count", "first"),
+    [
+        ("{}/humaneval/HumanEval.jsonl", 164, "HumanEval/0"),
+        ("{}/mbpp/mbpp.jsonl", 974, "mbpp/1"),
+        ("mbpp/test:{}/mbpp/mbpp.jsonl", 500, "mbpp/11"),
+        ("{}/mbpp/sanitized-mbpp.json", 427, "mbpp/2"),
+        ("{}/gsm8k/test.jsonl", 1319, "gsm8k/test/0"),
+        ("gsm8k:{}/gsm8k/train.jsonl", 7473, "gsm8k/train/0"),
+        ("{}/math500/test.jsonl", 500, "math500/test/precalculus/807.json"),
+    ],
+)
+def test_published_files(data: Path, source: str, count: int, first: str) -> None:
+    tasks = load_questions(source.format(data))
+    assert (len(tasks), tasks[0].id) == (count, first)
+    assert len({task.id for task in tasks}) == count

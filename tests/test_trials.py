@@ -1,0 +1,161 @@
+"""pass@k, Maj@k and what is solved within a budget, from attempts in results files."""
+
+from __future__ import annotations
+
+import json
+import random
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from eval_output_jsonl import main as evaluate
+from mcts_math.errors import RecordError
+from mcts_math.grading import Grader
+from mcts_math.trials import (
+    attempt_curves,
+    can_estimate,
+    majority_share,
+    mean_and_interval,
+    pass_at_k,
+    powers_of_two,
+    read_questions,
+    solved_share,
+)
+
+
+def line(name: str, outcomes: str, method: str = "best_of_n", answers: str = "", **more: Any) -> dict[str, Any]:
+    """`outcomes`: + right, - wrong, ? no answer, . not judged; ten tokens and a second each."""
+    verdicts = {"+": "correct", "-": "incorrect", "?": "no_answer", ".": None}
+    attempts = [
+        {
+            "tag": "0",
+            "verdict": verdicts[mark],
+            "answer": None if mark == "?" else (answers or outcomes)[i],
+            "tokens": 10,
+            "prompt_tokens": 5,
+            "seconds": 1.0,
+        }
+        for i, mark in enumerate(outcomes)
+    ]
+    root = {
+        "text": "",
+        "extra_info": "question: Q",
+        "action": "",
+        "action_input": "",
+        "final_answer": "",
+        "value": -100,
+    }
+    return {
+        "id": name, "question": "Q", "answer": "1", "react": {"0": root}, "solutions": [], "method": method,
+        "correct": "+" in outcomes, "attempts": attempts, **more,
+    }  # fmt: skip
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Any:
+    def to_file(*records: dict[str, Any], name: str = "r.jsonl") -> Path:
+        path = tmp_path / name
+        path.write_text("".join(json.dumps(record) + "\n" for record in records))
+        return path
+
+    return to_file
+
+
+def test_pass_at_k_is_the_chance_of_a_random_choice() -> None:
+    generator = random.Random(0)
+    for _ in range(20):
+        num = generator.randint(1, 8)
+        marks = [generator.random() < 0.4 for _ in range(num)]
+        for k in range(1, num + 1):
+            chosen = [any(some) for some in combinations(marks, k)]
+            assert pass_at_k(num, sum(marks), k) == pytest.approx(sum(chosen) / len(chosen))
+    with pytest.raises(ValueError, match="pass@3"):
+        pass_at_k(2, 1, 3)
+
+
+def test_independent_attempts_are_estimated_and_sequential_ones_counted(write: Any) -> None:
+    independent = read_questions(write(line("a", "-+--"), line("b", "----")))
+    assert can_estimate(independent)
+    assert solved_share(independent[0], "trials", 2, unbiased=True) == pytest.approx(0.5)
+    assert solved_share(independent[0], "trials", 1) == 0.0
+    assert solved_share(independent[0], "trials", 2) == 1.0
+    assert not can_estimate(read_questions(write(line("a", "-+"), line("b", "----"))))  # a stopped at its success
+    assert not can_estimate(read_questions(write(line("a", "---+", "revision"), line("b", "----", "revision"))))
+
+
+def test_attempts_without_answer_cost_but_do_not_count(write: Any) -> None:
+    (question,) = read_questions(write(line("a", "??-?+")))
+    assert [trial.trials for trial in question.trials] == [0, 0, 1, 1, 2]
+    assert solved_share(question, "trials", 2) == 1.0
+    assert solved_share(question, "tokens", 49) == 0.0
+    assert solved_share(question, "tokens", 50) == 1.0
+    assert solved_share(question, "seconds", 4.5) == 0.0
+
+
+def test_majorities_within_a_budget(write: Any) -> None:
+    path = write(
+        line("a", "....", "self_consistency", "2112"), line("b", "....", "self_consistency", "1222"),
+        line("c", "????", "self_consistency"),
+    )  # fmt: skip
+    questions = read_questions(path)
+    with Grader(1) as grader:
+        assert majority_share(questions, "trials", 1, grader) == [0.0, 1.0, 0.0]
+        assert majority_share(questions, "trials", 3, grader) == [1.0, 0.0, 0.0]
+        assert majority_share(questions, "tokens", 0, grader) == [0.0, 0.0, 0.0]
+        curves = attempt_curves(path, grader)
+    assert curves == {"maj@k": {1: pytest.approx(1 / 3), 2: pytest.approx(1 / 3), 4: 0.0}}
+
+
+def test_the_programme_prints_both(write: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    full = write(line("a", "-+--", answers="2122", oracle=True), line("b", "----", answers="3232", oracle=True))
+    assert evaluate(["--res_file", str(full), "--workers", "1"]) == 0
+    printed = capsys.readouterr().out
+    assert "(oracle)" in printed
+    assert "accuracy % after k attempts" in printed
+    assert "pass@k" in printed
+    assert "maj@k" in printed
+    assert "12.50" in printed  # pass@1 = mean of 1/4 and 0
+    assert evaluate(["--res_file", str(full), "--workers", "1", "--json"]) == 0
+    (data,) = json.loads(capsys.readouterr().out)["files"]
+    assert data["oracle"] is True
+    assert data["pass@k"]["2"] == pytest.approx(0.25)
+
+
+def test_programs_are_judged_by_what_the_run_found(write: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    records = [line("a", "-+"), line("b", "--")]
+    for record in records:
+        del record["answer"]
+    assert evaluate(["--res_file", str(write(*records)), "--workers", "1", "--json"]) == 0
+    (data,) = json.loads(capsys.readouterr().out)["files"]
+    assert (data["correct"], data["total"]) == (1, 2)
+    assert "maj@k" not in data
+
+
+def test_other_files_have_no_curves(write: Any) -> None:
+    record = line("a", "-")
+    del record["method"], record["attempts"]
+    with Grader(1) as grader:
+        assert attempt_curves(write(record), grader) == {}
+
+
+@pytest.mark.parametrize("change", [{"verdict": "maybe"}, {"tokens": "many"}, {"tag": None, "verdict": []}])
+def test_attempts_of_no_known_form_are_named(write: Any, change: dict[str, Any]) -> None:
+    record = line("a", "-+")
+    record["attempts"][1] |= change
+    with pytest.raises(RecordError, match=r"r\.jsonl:1: not a list of attempts"):
+        read_questions(write(record))
+    record["attempts"] = "none"
+    with pytest.raises(RecordError, match="not a list of attempts"):
+        read_questions(write(record))
+
+
+def test_steps_of_a_budget_and_intervals() -> None:
+    assert powers_of_two(0) == []
+    assert powers_of_two(1) == [1]
+    assert powers_of_two(32) == [1, 2, 4, 8, 16, 32]
+    assert powers_of_two(20) == [1, 2, 4, 8, 16, 20]
+    mean, low, high = mean_and_interval([1.0, 0.0, 1.0, 0.0])
+    assert (mean, low < 0.5 < high) == (0.5, True)
+    assert mean_and_interval([1.0] * 3) == (1.0, 1.0, 1.0)

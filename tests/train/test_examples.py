@@ -1,0 +1,242 @@
+"""Examples and preference pairs from trees, and the files that hold them."""
+
+from __future__ import annotations
+
+import json
+import resource
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from stand_ins import code, final, grow_tree
+
+from mcts_math.config import make_settings
+from mcts_math.engine.scripted import Behaviour, RandomPolicy, ScriptedPolicy, scripted
+from mcts_math.errors import ConfigError, RecordError
+from mcts_math.grading import Grader
+from mcts_math.record import dump_line, tree_to_record
+from mcts_math.requests import Generate, Generation
+from mcts_math.step import SftFormat
+from mcts_math.train.config import ExamplesConfig
+from mcts_math.train.examples import choose, example_from_json, is_few_shot, rewrite, solutions_of, to_example
+from mcts_math.train.harvest import write_examples
+from mcts_math.train.preference import pair_from_json, pairs_of
+from mcts_math.tree import Tree
+
+MCTS = {"mode": "mcts", "n_generate_sample": 3, "iterations": 12, "max_depth": 5, "is_sampling": True}
+ROOT = "<question> Q </question>\n"
+Write = Callable[[str, list[dict[str, Any]]], str]
+
+
+@pytest.fixture(scope="module")
+def grader() -> Iterator[Grader]:
+    with Grader(1) as grader:
+        yield grader
+
+
+def config(**settings: Any) -> ExamplesConfig:
+    return make_settings(ExamplesConfig, settings)
+
+
+def random_tree(seed: int = 1, **more: Any) -> Tree:
+    return grow_tree({**MCTS, **more}, RandomPolicy(seed, Behaviour()))
+
+
+def small_tree() -> Tree:
+    """One code step with three ends: right, wrong, and one that can't be read."""
+    a = f"{ROOT}{code('A')}\n</code>\n<output>\nok after 0\n</output>\n</step>\n"
+    script = {ROOT: scripted(*[code("A")] * 3, value=0.2), a: scripted(final("1"), final("2"), "?", value=0.4)}
+    return grow_tree(
+        {**MCTS, "n_generate_sample": 3, "iterations": 2, "remove_duplicate": True}, ScriptedPolicy(script)
+    )
+
+
+def record_of(tree: Tree, **more: Any) -> dict[str, Any]:
+    return json.loads(dump_line(tree_to_record(tree, mcts=True, step_delim="\n"))) | more
+
+
+def test_an_example_in_full() -> None:
+    tree = small_tree()
+    right, wrong, failed = solutions_of(tree, failed=True)
+    assert (right.correct, wrong.correct, failed.correct) == (True, False, False)
+    example = to_example(tree, right, "0.0.0", None)
+    q = tree.nodes[1].q_value
+    assert example.to_json() == {
+        "id": "t/0.0.0",
+        "question": "Q",
+        "prompt": ROOT,
+        "steps": [
+            {"text": f"{code('A')}\n</code>\n<output>\nok after 0\n</output>\n</step>\n", "q": q},
+            {"text": f"{final('1')}\n</step>\n", "q": 1.0},
+        ],
+        "correct": True,
+    }
+    assert to_example(tree, wrong, "0.0.1", None).steps[-1].q == -1.0
+    assert -1 < q < 1
+    assert example_from_json(example.to_json(), "here") == example
+
+
+def test_the_text_of_an_example_is_the_prompt_that_the_search_shows() -> None:
+    tree = random_tree()
+    for solution in solutions_of(tree, failed=False):
+        example = to_example(tree, solution, "", None)
+        text = example.prompt + "".join(step.text for step in example.steps)
+        assert text == SftFormat().prompt("Q", tree.steps(solution.node))
+
+
+def test_choice_is_bounded_seeded_and_by_length() -> None:
+    tree = random_tree(1, n_generate_sample=6, iterations=30)
+    solutions = solutions_of(tree, failed=True)
+    assert sum(s.correct is True for s in solutions) > 2
+    taken = choose(tree, solutions, config(max_correct=2, max_incorrect=1))
+    assert [s.correct for s in taken] == [True, True, False]
+    assert taken == choose(tree, solutions, config(max_correct=2, max_incorrect=1))
+    orders = {tuple(s.node.id for s in choose(tree, solutions, config(choose="random", seed=i))) for i in range(9)}
+    assert len(orders) > 1
+
+    def lengths(how: str) -> list[int]:
+        chosen = choose(tree, solutions, config(choose=how, max_correct=99, max_incorrect=0))
+        return [sum(len(step.text) for step in tree.steps(s.node)) for s in chosen]
+
+    assert lengths("shortest") == sorted(lengths("random"))
+    assert lengths("longest") == sorted(lengths("random"), reverse=True)
+
+
+def test_diverse_takes_new_answers_first() -> None:
+    script = {ROOT: scripted(*[final("5")] * 3, final("6"), final("7"), final("1"), value=0.0)}
+    tree = grow_tree({**MCTS, "n_generate_sample": 6, "iterations": 1}, ScriptedPolicy(script))
+    solutions = solutions_of(tree, failed=True)
+    assert len(solutions) == 4  # equal ones once
+    taken = choose(tree, solutions, config(max_incorrect=3))
+    assert sorted(s.node.answer or "" for s in taken) == ["1", "5", "6", "7"]
+
+
+def test_few_shot_steps_become_tagged_ones() -> None:
+    thought = "Thought: Add.\nAction: python_interpreter\nAction Input:\n```python\nprint(1)\n```"
+
+    def script(request: Generate) -> Generation:
+        done = "Observation" in str(request.prompt)[-60:]
+        return scripted("Thought: Done. Final Answer: 1" if done else thought, value=0.0)
+
+    tree = grow_tree(
+        {**MCTS, "prompt_wrap": "react", "num_few_shot": 0, "n_generate_sample": 1}, ScriptedPolicy(script)
+    )
+    assert is_few_shot(tree)
+    assert not is_few_shot(small_tree())
+    (solution,) = solutions_of(tree, failed=False)
+    example = to_example(tree, solution, "", None)
+    form = SftFormat()
+    first, last = (form.read(step.text.split("</code>")[0]) for step in example.steps)
+    assert (first.code, last.answer) == ("```python\nprint(1)\n```", "1")
+    assert example.steps[0].text.endswith("</code>\n<output>\nok after 0\n</output>\n</step>\n")
+    assert "Thought" not in example.steps[0].text
+    assert rewrite(tree.steps(solution.node)[0]) + "\n" == example.steps[0].text
+
+
+def test_pairs_are_siblings_with_a_margin() -> None:
+    tree = small_tree()
+    (pair,) = pairs_of(tree, margin=0.5, most=9)
+    assert (pair.chosen, pair.rejected) == (f"{final('1')}\n</step>\n", f"{final('2')}\n</step>\n")
+    assert pair.prompt == SftFormat().prompt("Q", tree.steps(tree.nodes[1]))
+    assert pair.margin == 2.0
+    line = pair.to_json()
+    assert {"prompt", "chosen", "rejected"} <= line.keys()
+    assert pair_from_json(line, "here") == pair
+    assert pairs_of(tree, margin=0.5, most=0) == []
+    for seed in range(5):
+        for pair in pairs_of(random_tree(seed), margin=0.3, most=99):
+            assert pair.q_chosen - pair.q_rejected >= 0.3
+
+
+def test_a_file_of_trees(tmp_path: Path, write: Write, grader: Grader) -> None:
+    trees = [record_of(random_tree(seed), id=f"t{seed}") for seed in range(4)]
+    trees.append(record_of(small_tree(), id="failed", error="broke down"))
+    path = write("trees.jsonl", trees)
+    out, pairs = tmp_path / "new" / "examples.jsonl", tmp_path / "pairs.jsonl"
+    statistics = write_examples([path], out, config(), grader, pairs=pairs)
+    lines = [json.loads(line) for line in out.read_text().splitlines()]
+    assert [example_from_json(line, "here").to_json() for line in lines] == lines
+    assert statistics.taken.total() == len(lines)
+    assert statistics.pairs == len(pairs.read_text().splitlines()) > 0
+    assert (statistics.trees, statistics.failed) == (5, 1)
+    shown = statistics.render()
+    assert "1 broken down" in shown
+    assert "preference pairs" in shown
+    again = tmp_path / "again.jsonl"
+    write_examples([path], again, config(), grader)
+    assert again.read_bytes() == out.read_bytes()
+    assert not list(tmp_path.rglob("*.part"))
+
+
+def test_answers_that_were_not_judged_are_judged_now(tmp_path: Path, write: Write, grader: Grader) -> None:
+    record = record_of(small_tree())
+    for node in record["react"].values():
+        node.pop("correct", None)
+    published = {key: record[key] for key in ("question", "answer", "react")}
+    statistics = write_examples([write("t.jsonl", [published])], tmp_path / "e.jsonl", config(), grader)
+    assert statistics.taken == {True: 1, False: 2}
+    (first, *_) = (json.loads(line) for line in (tmp_path / "e.jsonl").read_text().splitlines())
+    assert first["id"].startswith("q-")  # a published line has no id
+
+
+def test_trees_that_can_not_be_used(tmp_path: Path, write: Write, grader: Grader) -> None:
+    record = record_of(small_tree())
+    for node in record["react"].values():
+        node.pop("correct", None)
+    no_answer = {**record, "answer": None}
+    out = tmp_path / "e.jsonl"
+
+    def refused(name: str, records: list[dict[str, Any]], match: str) -> None:
+        with pytest.raises(RecordError, match=match):
+            write_examples([write(f"in_{name}", records)], out, config(), grader)
+        assert not out.exists()
+
+    refused("a.jsonl", [no_answer], r"1 of 1 questions have no accepted `answer`")
+    refused("b.jsonl", [], "no example")
+    beam = {k: {a: b for a, b in n.items() if a != "q_value"} for k, n in record["react"].items()}
+    refused("c.jsonl", [{**record, "react": beam}], r"c.jsonl:1: its nodes have no q_value")
+    refused("d.jsonl", [{"question": "Q", "answer": "1"}], r"d.jsonl:1: no search tree")
+    refused("e.jsonl", [record, {**record, "react": {**record["react"], "0.7.1": {}}}], r"e.jsonl:2")
+    refused("f.jsonl", [record_of(small_tree(), react={"0": record["react"]["0"]})], "no example in 1 trees")
+    with pytest.raises(RecordError, match="no such file"):
+        write_examples([tmp_path / "none.jsonl"], out, config(), grader)
+    with pytest.raises(ConfigError, match="Did you mean 'max_correct'"):
+        config(max_corect=1)
+
+
+def test_never_right_questions_give_wrong_examples_only(tmp_path: Path, write: Write, grader: Grader) -> None:
+    record = record_of(small_tree(), answer="9")
+    for node in record["react"].values():
+        node.pop("correct", None)
+    statistics = write_examples([write("t.jsonl", [record])], tmp_path / "e.jsonl", config(failed=False), grader)
+    assert (statistics.never_right, statistics.taken) == (1, {False: 2})
+
+
+def test_a_full_disk_leaves_nothing_behind(tmp_path: Path, write: Write, repo: Path) -> None:
+    trees = write("t.jsonl", [record_of(random_tree(seed), id=f"t{seed}") for seed in range(3)])
+    command = [sys.executable, "scripts/make_examples.py", trees, "--output", str(tmp_path / "e.jsonl")]
+    done = subprocess.run(
+        command,
+        cwd=repo,
+        capture_output=True,
+        text=True,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (900, 900)),
+    )
+    assert done.returncode == 2
+    assert "can't be written" in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["t.jsonl"]
+
+
+def test_the_program_and_the_dataset(tmp_path: Path, write: Write, repo: Path) -> None:
+    datasets = pytest.importorskip("datasets")
+    trees = write("t.jsonl", [record_of(small_tree())])
+    command = [sys.executable, "scripts/make_examples.py", trees, "max_incorrect=1", "--output"]
+    command += [str(tmp_path / "e.jsonl"), "--dataset", str(tmp_path / "hf")]
+    done = subprocess.run(command, cwd=repo, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    rows = datasets.load_from_disk(str(tmp_path / "hf"))
+    assert [row["correct"] for row in rows] == [True, False]
+    assert rows[0] == json.loads((tmp_path / "e.jsonl").read_text().splitlines()[0])

@@ -1,0 +1,240 @@
+"""Rounds: lock-step searches, parts, stages, tables; and on request the whole loop, killed and resumed."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from stand_ins import EchoInterpreter, EqualChecker
+from tiny_models import make_checkpoint
+
+from mcts_math.config import load_settings, make_config, make_settings
+from mcts_math.engine import model as models
+from mcts_math.engine.checkpoint import inspect
+from mcts_math.engine.lockstep import BatchLimits, Lockstep
+from mcts_math.errors import CheckpointError, ConfigError, EngineError, MctsMathError
+from mcts_math.requests import Evaluate, Generate
+from mcts_math.solver import solve_async
+from mcts_math.train.analysis import ValuePoint, area_under_curve, describe_values
+from mcts_math.train.config import RoundsConfig
+from mcts_math.train.rounds import Rounds
+from mcts_math.train.search import Part
+from mcts_math.train.summary import render_rounds, run_path
+
+QUESTIONS = [{"id": f"q{n}", "question": f"{n}+{n}?", "answer": str(2 * n)} for n in range(12)]
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    # Steps as flat as these tip with the least rounding: what is equal here is equal to the bit.
+    folder = make_checkpoint(
+        tmp_path_factory.mktemp("flat"), "llama", max_position_embeddings=512, initializer_range=0.05
+    )
+    return models.load(inspect(folder), dtype="float32", device="cpu", attn=None, need_value=True, context_length=None)
+
+
+def grow(model: Any, *, delay_s: float, shuffle: int, interpreter: Any = None) -> list[tuple[Any, ...]]:
+    """All that was written and scored, in the order of the questions."""
+
+    async def run() -> list[tuple[Any, ...]]:
+        inner = interpreter or EchoInterpreter(delay_s)
+        engine = Lockstep(model, inner, EqualChecker(), BatchLimits(max_batch_size=8))
+        config = make_config(
+            {
+                "mode": "sbs",
+                "prompt_wrap": "react_sft",
+                "step_beam_width": 2,
+                "n_generate_sample": 2,
+                "max_tokens": 12,
+                "need_value_func": True,
+                "stop": ["a", "e", "i"],
+            }
+        )
+        tasks = random.Random(shuffle).sample(QUESTIONS, len(QUESTIONS))
+        solved = await solve_async(config, tasks, policy=engine, interpreter=engine.interpreter, checker=engine.checker)
+        await engine.close()
+        assert not [one.error for one in solved if one.error]
+        return sorted(
+            (one.tree.task.id, node.step.text, node.step.logprob, node.value)
+            for one in solved
+            for node in one.tree.nodes
+            if node.step is not None
+        )
+
+    return asyncio.run(run())
+
+
+def test_lockstep_gives_equal_bits_whatever_the_timing(model: Any) -> None:
+    runs = [grow(model, delay_s=delay, shuffle=0) for delay in (0.0, 0.02, 0.02)]
+    assert len(runs[0]) > 20
+    assert runs[0] == runs[1] == runs[2]
+
+
+def test_lockstep_tells_a_long_prompt_and_a_broken_model(model: Any) -> None:
+    async def run() -> None:
+        engine = Lockstep(model, EchoInterpreter(), EqualChecker())
+        long = "x" * 600
+        assert (await engine.evaluate(Evaluate(long))).too_long
+        request = Generate(long, 1, make_sampling(), 0)
+        assert (await engine.generate(request)).too_long
+        engine._batch.step = lambda: 1 / 0  # type: ignore[method-assign, assignment]
+        with pytest.raises(EngineError, match="ZeroDivisionError"):
+            await engine.generate(replace(request, prompt="x"))
+        await engine.close()
+
+    asyncio.run(run())
+
+
+def make_sampling() -> Any:
+    from mcts_math.requests import Sampling
+
+    return Sampling(max_tokens=4)
+
+
+def test_area_under_the_curve() -> None:
+    assert area_under_curve([0.1, 0.9, 0.5], [False, True, True]) == 1.0
+    assert area_under_curve([0.9, 0.1], [False, True]) == 0.0
+    assert area_under_curve([0.5, 0.5], [False, True]) == 0.5
+    points = [ValuePoint(0.9, True, True, 2), ValuePoint(-0.5, False, True, 2), ValuePoint(0.0, True, False, 1)]
+    found = describe_values(points)
+    assert (found["auc_final"], found["auc_inner"], found["final_steps"]) == (1.0, None, 2)
+    assert found["error_by_depth"] == {"1": 1.0, "2": pytest.approx((0.01 + 0.25) / 2)}
+
+
+def test_a_part_is_done_only_with_its_own_inputs(tmp_path: Path) -> None:
+    part = Part("p", {"mode": "mcts", "model_dir": "a"}, "q.jsonl", 0, 5, str(tmp_path / "p.jsonl"), "x")
+    assert not part.is_done
+    (tmp_path / "p.jsonl").write_text("")
+    assert not part.is_done
+    part.meta.write_text(json.dumps({"part": {"fingerprint": part.fingerprint}}))
+    assert part.is_done
+    assert replace(part, settings={"mode": "mcts", "model_dir": "b"}).is_done  # a moved folder is no other model
+    for change in ({"inputs": "y"}, {"count": 4}, {"first": 1}, {"settings": {"mode": "sbs"}}):
+        assert not replace(part, **change).is_done  # type: ignore[arg-type]
+    part.meta.write_text("{")
+    assert not part.is_done
+
+
+def test_names_of_files_and_tables() -> None:
+    assert run_path(Path("e"), "SBS(3,5)", 42) == Path("e/SBS_3_5.seed42.jsonl")
+    assert run_path(Path("e"), "../x", 1).parent == Path("e")
+    row = {"name": "greedy", "accuracy": 0.5, "low": 0.4, "high": 0.6}
+    table = render_rounds({0: [row], 1: [row | {"accuracy": 0.6}, row | {"name": "MCTS"}]})
+    assert table.splitlines() == [
+        "| accuracy % | base | round 1 |",
+        "|---|---|---|",
+        "| greedy | **50.00** (40.0–60.0) | **60.00** (40.0–60.0) |",
+        "| MCTS | – | **50.00** (40.0–60.0) |",
+    ]
+
+
+@pytest.fixture
+def settings(tmp_path: Path, repo: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., RoundsConfig]:
+    monkeypatch.chdir(repo)
+
+    def settings(**changes: Any) -> RoundsConfig:
+        path = repo / "configs" / "rounds_mini.yaml"
+        found = load_settings(RoundsConfig, path).model_dump(exclude_unset=True)
+        return make_settings(RoundsConfig, found | {"output_dir": str(tmp_path / "rounds")} | changes)
+
+    return settings
+
+
+def test_the_bundled_config_agrees(settings: Callable[..., RoundsConfig]) -> None:
+    rounds = Rounds(settings())
+    rounds._check()
+    assert [rounds._questions(n) for n in (1, 2, 3, 4)] == [(0, 1340), (1340, 1340), (2680, 1340), (0, 1340)]
+    assert rounds._search_settings(1).get("need_value_func", False) is False
+    assert rounds._search_settings(2)["need_value_func"] is True
+    assert len(rounds._train_config(3).examples) == 3
+    assert rounds._train_config(1).model_dir.endswith("round_0/checkpoint")
+    parts = rounds._eval_parts(0, Path("eval"), "")
+    assert len(parts) == sum(len(method.seeds) for method in rounds.config.methods.values())
+    assert "SBS(5,5)" in parts[0].name  # the longest first
+
+
+def test_what_rounds_refuse(settings: Callable[..., RoundsConfig], tmp_path: Path) -> None:
+    def refused(error: type[Exception], match: str, **changes: Any) -> None:
+        with pytest.raises(error, match=match):
+            Rounds(settings(**changes)).run()
+
+    questions = tmp_path / "q.jsonl"
+    questions.write_text('{"id": "open", "question": "?"}\n')
+    refused(ConfigError, "question 'open' has no `answer`", train_questions=str(questions))
+    refused(CheckpointError, "does not exist", base_model=str(tmp_path / "none"))
+    refused(ConfigError, "output_dir is not set", output_dir="")
+    refused(ConfigError, "methods must each have an entry", methods={})
+    refused(ConfigError, "is_sampling: true", search=[{"config": "configs/mini_sbs.yaml"}])
+    refused(
+        ConfigError, "unknown key 'epoch'", train=[{"config": "configs/train_mini.yaml", "overrides": {"epoch": 1}}]
+    )
+    refused(ConfigError, "an entry is", train=[{"file": "x"}])
+    with pytest.raises(ConfigError, match=r"methods\.greedy\.sed"):
+        settings(methods={"greedy": {"config": "configs/mini_greedy.yaml", "sed": [1]}})
+
+
+def test_two_runs_in_one_folder(settings: Callable[..., RoundsConfig]) -> None:
+    config = settings()
+    refusals: list[str] = []
+
+    def meanwhile(text: str) -> None:
+        with pytest.raises(MctsMathError, match="another run is going on"):
+            Rounds(config).run()
+        refusals.append(text)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        Rounds(config, report=meanwhile).run()
+    assert len(refusals) == 1
+
+
+@pytest.mark.slow
+def test_the_whole_loop_killed_and_resumed(tmp_path: Path, repo: Path) -> None:
+    """`kill -9` at random moments; the tables and the weights are those of a run that was left alone."""
+    questions = tmp_path / "test.jsonl"
+    questions.write_text("\n".join((repo / "data/mini/test.jsonl").read_text().split("\n")[:4]))
+    methods = {
+        "greedy": {"config": "configs/mini_greedy.yaml"},
+        "SBS(2,5)": {"config": "configs/mini_sbs.yaml", "overrides": {"step_beam_width": 2}, "top": 2},
+    }
+    small = {"max_steps": 4, "batch_size": 2, "micro_batch_size": 2, "num_threads": 1, "save_steps": 1}
+    train = [{"config": "configs/train_mini.yaml", "overrides": small}]
+
+    def command(name: str) -> list[str]:
+        changes = {"questions_per_round": 4, "chunk": 2, "num_rounds": 2, "methods": methods, "train": train}
+        changes |= {"output_dir": str(tmp_path / name), "test_questions": str(questions)}
+        overrides = [f"{key}={json.dumps(value)}" for key, value in changes.items()]
+        return [sys.executable, "scripts/self_train.py", "--cfg", "configs/rounds_mini.yaml", *overrides]
+
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    subprocess.run(command("whole"), cwd=repo, env=environment, check=True, timeout=900)
+    rng, stops = random.Random(3), 0
+    while True:
+        run = subprocess.Popen(command("killed"), cwd=repo, env=environment, stdout=subprocess.DEVNULL)
+        try:
+            assert run.wait(rng.uniform(6, 25) * (1 + stops / 4)) == 0
+            break
+        except subprocess.TimeoutExpired:
+            run.send_signal(signal.SIGKILL)
+            run.wait()
+            stops += 1
+            time.sleep(0.5)  # its children notice, and give up their locks
+    assert stops > 1
+
+    def facts(name: str) -> list[Any]:
+        rows = [json.loads((tmp_path / name / f"round_{n}/summary.json").read_text())["rows"] for n in range(3)]
+        kept = [[{k: v for k, v in row.items() if k != "seconds"} for row in some] for some in rows]
+        return [kept, (tmp_path / name / "round_2/checkpoint/model.safetensors").read_bytes()]
+
+    assert facts("killed") == facts("whole")

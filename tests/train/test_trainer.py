@@ -1,0 +1,274 @@
+"""One training from end to end on a tiny model: curves, resuming, adapters, refusals, several processes."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import resource
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from solutions import example
+from tiny_models import Reference
+
+from mcts_math.config import make_settings
+from mcts_math.engine.hf import HFEngine
+from mcts_math.errors import CheckpointError, ConfigError, TrainingError
+from mcts_math.requests import Evaluate, Generate, Sampling
+from mcts_math.train.config import TrainConfig
+from mcts_math.train.training import last_state, train
+
+Write = Callable[[str, list[dict[str, Any]]], str]
+pytestmark = pytest.mark.filterwarnings("ignore:.*pin_memory.*", "ignore:.*lr_scheduler.step.*")
+
+
+@pytest.fixture
+def settings(tiny: Path, tmp_path: Path, write: Write) -> Callable[..., TrainConfig]:
+    """Settings of a training on twelve examples; keywords change them."""
+    records = [example(n, correct=n % 2 == 0, q=(n % 5) / 5, filling="w" * (n % 4)) for n in range(12)]
+    path = write("examples.jsonl", records)
+
+    def settings(**changes: Any) -> TrainConfig:
+        values: dict[str, Any] = {
+            "model_dir": str(tiny),
+            "examples": [path],
+            "output_dir": str(tmp_path / "out"),
+            "learning_rate": 1e-3,
+            "value_weight": 1.0,
+            "max_steps": 6,
+            "batch_size": 4,
+            "micro_batch_size": 2,
+            "max_length": 256,
+            "packing": False,
+            "pad_multiple": 16,
+            "bf16": False,
+            "log_steps": 1,
+            "save_steps": 2,
+            "warmup": 0.0,
+            "schedule": "constant",
+        }
+        return make_settings(TrainConfig, values | changes)
+
+    return settings
+
+
+def quiet(text: str) -> None:
+    """Takes the lines of a training."""
+
+
+def curve(folder: Path) -> list[float]:
+    recipe = json.loads((folder / "training.json").read_text())
+    return [entry["loss"] for entry in recipe["log"] if "loss" in entry]
+
+
+def weights(folder: Path) -> dict[str, torch.Tensor]:
+    return load_file(folder / "model.safetensors") | torch.load(folder / "value_head.pth", weights_only=True)
+
+
+def equal(one: Path, two: Path) -> bool:
+    a, b = weights(one), weights(two)
+    return a.keys() == b.keys() and all(torch.equal(a[key], b[key]) for key in a)
+
+
+def test_the_result_is_served_by_the_engine(settings: Callable[..., TrainConfig]) -> None:
+    folder = train(settings(max_steps=30), report=quiet)
+    losses = curve(folder)
+    assert losses[-1] < 0.7 * losses[0]
+    prompt = example(2)["prompt"] + example(2)["steps"][0]["text"]
+
+    async def ask() -> tuple[float | None, str]:
+        engine = HFEngine.load(folder, need_value=True, device="cpu")
+        try:
+            value = (await engine.evaluate(Evaluate(prompt))).value
+            sampling = Sampling(temperature=0.0, max_tokens=4)
+            return value, (await engine.generate(Generate(prompt, 1, sampling, 0))).samples[0].text
+        finally:
+            await engine.close()
+
+    value, text = asyncio.run(ask())
+    assert value == pytest.approx(Reference(folder).value(prompt), abs=1e-5)
+    assert text
+    assert json.loads((folder / "config.json").read_text())["value_model"] is True
+    assert sorted(path.name for path in folder.parent.iterdir()) == ["examples.jsonl", "out"]
+
+
+def test_accumulation_does_not_change_the_curve(settings: Callable[..., TrainConfig], tmp_path: Path) -> None:
+    curves = [
+        curve(train(settings(micro_batch_size=size, output_dir=str(tmp_path / str(size))), report=quiet))
+        for size in (1, 2, 4)
+    ]
+    assert curves[0] == pytest.approx(curves[1], abs=1e-4)
+    assert curves[0] == pytest.approx(curves[2], abs=1e-4)
+
+
+def test_a_stopped_training_goes_on_to_the_same_weights(settings: Callable[..., TrainConfig], tmp_path: Path) -> None:
+    whole = train(settings(output_dir=str(tmp_path / "whole"), packing=True), report=quiet)
+
+    def stop(text: str) -> None:
+        if text.startswith("step 5/"):
+            raise KeyboardInterrupt
+
+    config = settings(packing=True)
+    with pytest.raises(KeyboardInterrupt):
+        train(config, report=stop)
+    work = tmp_path / "out.training"
+    assert last_state(work) == work / "checkpoint-4"
+    torn = work / "checkpoint-5"  # what kill -9 leaves
+    torn.mkdir()
+    (torn / "pytorch_model.bin").write_bytes(b"PK")
+    lines: list[str] = []
+    resumed = train(config, report=lines.append)
+    assert any("going on from" in line for line in lines)
+    assert equal(whole, resumed)
+    assert curve(whole) == curve(resumed)
+    assert not work.exists()
+
+
+def test_changed_settings_do_not_go_on(settings: Callable[..., TrainConfig], write: Write) -> None:
+    def stop(text: str) -> None:
+        if text.startswith("step 3/"):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(settings(), report=stop)
+    with pytest.raises(ConfigError, match=r"learning_rate: 0.001 -> 0.002"):
+        train(settings(learning_rate=2e-3), report=quiet)
+    write("examples.jsonl", [example(n) for n in range(4)])
+    with pytest.raises(ConfigError, match=r"examples.jsonl has changed"):
+        train(settings(), report=quiet)
+    train(settings(log_steps=3), overwrite=True, report=quiet)
+    with pytest.raises(ConfigError, match="exists"):
+        train(settings(), report=quiet)
+
+
+def test_a_loss_that_is_not_finite_names_the_batch(
+    settings: Callable[..., TrainConfig], tiny: Path, tmp_path: Path, write: Write
+) -> None:
+    broken = tmp_path / "broken"
+    broken.mkdir()
+    for file in tiny.iterdir():
+        (broken / file.name).write_bytes(file.read_bytes())
+    state = load_file(broken / "model.safetensors")
+    state["model.embed_tokens.weight"][3 + 1 + ord("@") - 32] = torch.nan  # a character of one example only
+    save_file(state, broken / "model.safetensors", metadata={"format": "pt"})
+    examples = write("bad.jsonl", [example(n) for n in range(3)] + [example(77, filling="@")])
+    config = settings(model_dir=str(broken), examples=[examples], batch_size=1, micro_batch_size=1)
+    with pytest.raises(TrainingError, match=r"the loss is nan at step \d.*in the batch of q77/0.1.0"):
+        train(config, report=quiet)
+    assert not (tmp_path / "out").exists()
+
+
+def test_two_trainings_in_one_folder(settings: Callable[..., TrainConfig]) -> None:
+    refusals: list[str] = []
+
+    def meanwhile(text: str) -> None:
+        if text.startswith("step 1/"):
+            with pytest.raises(TrainingError, match="another training is running here") as error:
+                train(settings(), report=quiet)
+            refusals.append(str(error.value))
+
+    train(settings(), report=meanwhile)
+    assert len(refusals) == 1
+
+
+def test_what_is_refused_before_anything_is_loaded(settings: Callable[..., TrainConfig], tmp_path: Path) -> None:
+    def refused(error: type[Exception], match: str, **changes: Any) -> None:
+        with pytest.raises(error, match=match):
+            train(settings(**changes), report=quiet)
+        assert not (tmp_path / "out").exists()
+
+    refused(ConfigError, "no training data", examples=[])
+    refused(ConfigError, "no such file", examples=["nowhere.jsonl"])
+    refused(ConfigError, "set model_dir", model_dir="")
+    refused(CheckpointError, "does not exist", model_dir=str(tmp_path / "nowhere"))
+    refused(ConfigError, "multiple of micro_batch_size", batch_size=3)
+    refused(ConfigError, "preference_weight needs pairs", preference_weight=1.0)
+    refused(ConfigError, "the context of", max_length=1024)
+    refused(ConfigError, "transformers refuses", trainer={"optimizer": "sgd"})
+
+
+def test_a_full_disk_says_so_and_loses_nothing(settings: Callable[..., TrainConfig], tmp_path: Path) -> None:
+    config = settings()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, hard))
+    try:
+        with pytest.raises(TrainingError, match="can't be written"):
+            train(config, report=quiet)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert not (tmp_path / "out").exists()
+    assert train(config, report=quiet).is_dir()
+
+
+def test_adapters_are_merged(settings: Callable[..., TrainConfig], tiny: Path, tmp_path: Path) -> None:
+    pytest.importorskip("peft")
+    lora = {"r": 4, "alpha": 8, "dropout": 0.0, "target_modules": ["q_proj", "v_proj"]}
+    whole = train(settings(lora=lora, output_dir=str(tmp_path / "whole"), max_steps=8), report=quiet)
+
+    def stop(text: str) -> None:
+        if text.startswith("step 5/"):
+            raise KeyboardInterrupt
+
+    config = settings(lora=lora, max_steps=8)
+    with pytest.raises(KeyboardInterrupt):
+        train(config, report=stop)
+    state = torch.load(tmp_path / "out.training/checkpoint-4/pytorch_model.bin", weights_only=True)
+    assert all("lora_" in name or name.startswith("v_head") for name in state)  # the base is not stored again
+    assert equal(whole, train(config, report=quiet))
+    before, after = weights(tiny), weights(whole)
+    changed = {name for name in before if not torch.equal(before[name], after[name])}
+    assert all("q_proj" in name or "v_proj" in name or name.startswith("v_head") for name in changed)
+    assert len(changed) == 2 * 2 + 2
+    losses = curve(whole)
+    assert losses[-1] < losses[0]
+
+
+def test_preferences_are_learned(settings: Callable[..., TrainConfig], write: Write) -> None:
+    pairs = [
+        {"id": f"p{n}", "prompt": example(n)["prompt"], "chosen": f"good {n}\n", "rejected": f"bad {n}\n"}
+        for n in range(8)
+    ]
+    config = settings(examples=[], pairs=[write("pairs.jsonl", pairs)], preference_weight=1.0, max_steps=25)
+    folder = train(config, report=quiet)
+    log = [e for e in json.loads((folder / "training.json").read_text())["log"] if "loss" in e]
+    assert log[-1]["preference_loss"] < 0.5 * log[0]["preference_loss"]
+
+
+def test_bfloat16_and_gradient_checkpointing(settings: Callable[..., TrainConfig]) -> None:
+    folder = train(settings(bf16=True, gradient_checkpointing=True, save_dtype="bfloat16", packing=True), report=quiet)
+    state = load_file(folder / "model.safetensors")
+    assert {tensor.dtype for tensor in state.values()} == {torch.bfloat16}
+    assert json.loads((folder / "config.json").read_text())["dtype"] == "bfloat16"
+    assert torch.load(folder / "value_head.pth", weights_only=True)["v_head.summary.weight"].dtype == torch.float32
+
+
+@pytest.mark.slow
+def test_four_processes_give_the_curve_of_one(settings: Callable[..., TrainConfig], tmp_path: Path, repo: Path) -> None:
+    """gloo on a CPU; the same examples in every optimiser step."""
+    changes: dict[str, Any] = {"batch_size": 4, "micro_batch_size": 1, "max_steps": 9}
+    one = curve(train(settings(**changes, output_dir=str(tmp_path / "one")), report=quiet))
+    four = tmp_path / "four"
+    config = tmp_path / "config.json"  # YAML reads JSON
+    config.write_text(settings(**changes, output_dir=str(four)).model_dump_json(exclude_unset=True))
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "4", f"--master-port={port}"]
+    done = subprocess.run(
+        [*command, "scripts/train.py", "--cfg", str(config)],
+        cwd=repo,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=900,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert curve(four) == pytest.approx(one, abs=1e-3)
