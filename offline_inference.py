@@ -37,6 +37,8 @@ def parse(argv: list[str]) -> argparse.Namespace:
 def main(argv: list[str]) -> int:
     args = parse(argv)
     config = load_config(args.custom_cfg, args.overrides)
+    if obsolete := config.obsolete_given():
+        print(f"note: obsolete keys are ignored: {', '.join(obsolete)}", file=sys.stderr)
     tally, total, answered = Tally(), 0, 0
     with ExitStack() as stack:
         grader = stack.enter_context(Grader(args.workers or None))

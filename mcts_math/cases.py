@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from mcts_math.datasets import BENCHMARKS, parse_source, source_stem
+from mcts_math.datasets import BENCHMARKS, Source, parse_source, source_stem
 from mcts_math.errors import TaskError
 from mcts_math.task import Task
 
@@ -72,7 +72,15 @@ def write_cases(path: str | Path, tasks: Sequence[Task], solved: Iterable[str]) 
 
 
 def cases_path(model: str, source: str | Path) -> Path:
-    """Where published systems keep the solved cases: metadata/MODEL_DATASET_correct_cases.json."""
+    """Where published systems keep the solved cases, of the test split: metadata/MODEL_DATASET_correct_cases.json."""
     where = parse_source(source)
-    name = BENCHMARKS[where.name].title if where.name else source_stem(source)
+    name = BENCHMARKS[where.name].title + _part(where) if where.name else source_stem(source)
     return Path("metadata") / f"{Path(model).name}_{name}_correct_cases.json"
+
+
+def _part(source: Source) -> str:
+    """Positions count within what is read: another split, or MBPP's whole file, has a file of cases of its own."""
+    stem = "" if source.path is None else source.path.name.partition(".")[0]
+    whole = "all" if source.path is not None and source.name.startswith("mbpp") else ""
+    part = source.split or (stem if stem in ("train", "validation", "prompt") else whole)
+    return f"-{part}" if part not in ("", "test") else ""

@@ -15,7 +15,7 @@ from typing import Any
 
 from mcts_math.errors import RecordError
 from mcts_math.grading import Grader
-from mcts_math.record import is_answer, read_records, record_to_task
+from mcts_math.record import is_answer, read_records, read_solutions, record_to_task
 from mcts_math.task import JsonObject, derived_id
 
 GROUP_KEYS = ("level", "type", "subject", "human_type", "difficulty")
@@ -182,9 +182,11 @@ def vote_over_files(reports: Sequence[Report], grader: Grader) -> Tally:
         grader: compares answers.
 
     Raises:
-        RecordError: the files hold different questions.
+        RecordError: the files hold different questions, or none with a known answer.
     """
     golds = reports[0].golds_by_id
+    if not golds:
+        raise RecordError(f"{reports[0].path}: no question with a known answer, so there is no vote to judge.")
     for report in reports[1:]:
         if missing := golds.keys() ^ report.golds_by_id.keys():
             raise RecordError(
@@ -238,8 +240,8 @@ def _read_line(record: JsonObject, where: str, react: bool, copies: Counter[str]
     if react:
         if (found := deepest_answer(record)) is not None:
             answers, steps = [found[0]], found[1]
-    elif "solutions" in record:
-        solutions = record["solutions"]
+    elif record.get("solutions") is not None:
+        solutions = read_solutions(record, where)
         answers = [item["final_answer"] for item in solutions if is_answer(item.get("final_answer"))]
         steps = str(solutions[0].get("tag", "")).count(".") if answers else 0
     elif "error" not in record:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mcts_math.config import Config
-from mcts_math.record import read_records, record_to_tree, tree_to_record
+from mcts_math.record import is_answer, read_records, read_solutions, record_to_tree, sorted_tags, tree_to_record
 from mcts_math.search.extract import extract
 from mcts_math.task import JsonObject
 
@@ -43,10 +43,9 @@ def rescore_file(path: str | Path, config: Config) -> Iterator[Rescored]:
 def _rescore(record: JsonObject, where: str, config: Config) -> Rescored:
     tree = record_to_tree(record, where)
     is_mcts = "visit_count" in record["react"]["0"]
-    if not is_mcts and "solutions" in record:
-        solutions = record["solutions"]
-        answer = solutions[0]["final_answer"] if solutions else None
-        return Rescored(tree.task.answers, answer, record)
+    if not is_mcts and record.get("solutions") is not None:
+        answers = (item.get("final_answer") for item in read_solutions(record, where))
+        return Rescored(tree.task.answers, next(filter(is_answer, answers), None), record)
     tree.solutions = extract(
         tree,
         strategy=config.mcts_infer_strategy if is_mcts else "value",
@@ -54,6 +53,8 @@ def _rescore(record: JsonObject, where: str, config: Config) -> Rescored:
         c_puct=config.c_puct,
         pruned=config.prune,
     )
-    chosen = tree_to_record(tree, mcts=is_mcts, step_delim=config.delimiter)["solutions"]
+    tags = sorted_tags(record)
+    solutions = tree_to_record(tree, mcts=is_mcts, step_delim=config.delimiter)["solutions"]
+    chosen = [item | {"tag": tags[i]} for i, item in zip(tree.solutions, solutions, strict=True)]
     answer = tree.nodes[tree.solutions[0]].answer if tree.solutions else None
     return Rescored(tree.task.answers, answer, record | {"solutions": chosen})

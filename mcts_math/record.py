@@ -79,7 +79,7 @@ def record_to_tree(record: Mapping[str, Any], where: str = "record") -> Tree:
         tree = new_tree(record_to_task(record))
         _read_node(tree.root, react[ROOT_TAG])
         ids = {ROOT_TAG: 0}
-        for tag in sorted((tag for tag in react if tag != ROOT_TAG), key=_tag_key):
+        for tag in sorted_tags(record)[1:]:
             parent = ids.get(tag.rpartition(".")[0])
             if parent is None:
                 raise RecordError(f"{where}: node {tag!r} has no parent. The tree is not whole; solve it again.")
@@ -89,7 +89,7 @@ def record_to_tree(record: Mapping[str, Any], where: str = "record") -> Tree:
             ids[tag] = node.id
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise RecordError(f"{where}: not a search tree of a known form: {error!r}.") from error
-    chosen = [item.get("tag") for item in record.get("solutions") or []]
+    chosen = [item.get("tag") for item in read_solutions(record, where)]
     tree.solutions = [ids[tag] for tag in chosen if tag in ids]
     tree.stopped = str(record.get("stopped", ""))
     tree.correct = record.get("correct")
@@ -98,6 +98,21 @@ def record_to_tree(record: Mapping[str, Any], where: str = "record") -> Tree:
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise RecordError(f"{where}: not a list of attempts of a known form: {error!r}.") from error
     return tree
+
+
+def sorted_tags(record: Mapping[str, Any]) -> list[str]:
+    """The tags of a line, by the id `record_to_tree` gives their nodes; a foreign file may number them otherwise."""
+    return sorted(record["react"], key=_tag_key)
+
+
+def read_solutions(record: Mapping[str, Any], where: str = "record") -> list[JsonObject]:
+    """The `solutions` of a line, none where it has no such key. Raises RecordError where they have another form."""
+    solutions = record.get("solutions")
+    if solutions is None:
+        return []
+    if not isinstance(solutions, list) or not all(isinstance(item, dict) for item in solutions):
+        raise RecordError(f"{where}: `solutions` is not a list of objects. Mend or remove the line.")
+    return solutions
 
 
 def record_to_task(record: Mapping[str, Any]) -> Task:

@@ -244,7 +244,7 @@ class Adaptation:
     Attributes:
         loss: before the step, nats.
         num_tokens: tokens that were run through the model for it.
-        reset: loss or gradient was not finite; the adapter was made afresh instead of stepping.
+        reset: loss, gradient or stepped weights were not finite; the adapter was made afresh instead.
         too_long: a term does not fit the context; nothing was changed.
     """
 

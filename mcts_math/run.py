@@ -24,12 +24,13 @@ from mcts_math.cases import without_cases, write_cases
 from mcts_math.config import TRIAL_MODES, Config
 from mcts_math.datasets import describe_questions, load_questions, source_stem
 from mcts_math.record import error_to_record, read_records, tree_to_record
-from mcts_math.requests import Checker, Interpreter, Policy, Verifier
+from mcts_math.requests import Check, Checker, Interpreter, Policy, Verifier
 from mcts_math.results import ResultsFile
 from mcts_math.scheduler import Scheduler, Services, Solved
 from mcts_math.solver import check_tasks, make_scheduler, open_services
 from mcts_math.strategy import make_search
 from mcts_math.task import JsonObject, Task
+from mcts_math.tree import Tree
 
 _PACKAGES = ("mcts_math", "torch", "transformers", "numpy", "sympy", "latex2sympy2_extended")
 
@@ -155,6 +156,7 @@ async def _solve_into(config: Config, tasks: list[Task], results: ResultsFile, s
         try:
             async with aclosing(scheduler.run(tasks, make_search(config))) as solved_tasks:
                 async for solved in solved_tasks:
+                    await _judge_stopped(solved.tree, services.checker)
                     results.append(to_record(solved, config))
                     totals.add(solved)
                     if config.verbose:
@@ -163,6 +165,13 @@ async def _solve_into(config: Config, tasks: list[Task], results: ResultsFile, s
         finally:
             ticker.cancel()
     return totals
+
+
+async def _judge_stopped(tree: Tree, checker: Checker) -> None:
+    """Judges the answer of a tree that was cut short: its search had no time left to ask."""
+    if tree.stopped and tree.correct is None and tree.solutions and tree.task.answers:
+        answer = tree.nodes[tree.solutions[0]].answer
+        tree.correct = await checker.check(Check(answer or "", tree.task.answers))
 
 
 async def _tick(bar: tqdm[NoReturn], totals: Totals, scheduler: Scheduler) -> None:

@@ -16,7 +16,7 @@ from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Seque
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from mcts_math.errors import EngineError, MctsMathError
+from mcts_math.errors import EngineError, MctsMathError, TaskError
 from mcts_math.requests import (
     Adapt,
     Adaptation,
@@ -181,7 +181,8 @@ class Scheduler:
             make_search: the strategy, applied to each task's new tree.
 
         Raises:
-            MctsMathError: a service broke down. What was yielded before stands; trees in flight are lost.
+            MctsMathError: a service broke down. What was yielded before stands; trees in flight are lost. (A TaskError
+                is about one question, and becomes its `Solved.error`.)
         """
         waiting = iter(tasks)
         finished: asyncio.Queue[asyncio.Task[Solved]] = asyncio.Queue()
@@ -218,6 +219,8 @@ class Scheduler:
         except asyncio.CancelledError:
             if not job.tree.stopped:
                 raise
+        except TaskError as problem:  # its tests can't be run, say: the others go on
+            error = str(problem)
         except MctsMathError:
             raise
         except Exception as problem:

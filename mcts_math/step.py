@@ -138,11 +138,12 @@ class StepFormat(Protocol):
 _FINAL = "Final Answer:"
 
 
-def _strip_dollars(answer: str) -> str:
-    answer = answer.strip()
+def _read_answer(written: str) -> str | None:
+    """What is written after `Final Answer:` without one enclosing pair of `$`; None where nothing is left."""
+    answer = written.strip()
     if len(answer) >= 2 and answer[0] == answer[-1] == "$":
-        return answer[1:-1].strip()
-    return answer
+        answer = answer[1:-1].strip()
+    return answer or None
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,8 +175,7 @@ class SftFormat:
         if _FINAL in before:
             if code_tag:
                 return Draft(text)
-            answer = before.split(_FINAL, 1)[1].split("</p>", 1)[0]
-            return Draft(text, answer=_strip_dollars(answer)) if answer.strip() else Draft(text)
+            return Draft(text, answer=_read_answer(before.split(_FINAL, 1)[1].split("</p>", 1)[0]))
         code, closed, rest = code.partition("</code>")
         if not code.strip() or _FINAL in rest:
             return Draft(text)
@@ -220,9 +220,9 @@ class FewShotFormat:
         text = sample.strip().removesuffix("<Solution complete>").rstrip().removesuffix("Observation:").rstrip()
         if _FINAL in text:
             before, answer = text.split(_FINAL, 1)
-            if self._code(before) is not None or "Action Input:" in answer or not answer.strip():
+            if self._code(before) is not None or "Action Input:" in answer:
                 return Draft(text)
-            return Draft(text, answer=_strip_dollars(answer))
+            return Draft(text, answer=_read_answer(answer))
         return Draft(text, code=self._code(text))
 
     def observed(self, draft: Draft, observation: str) -> str:

@@ -105,7 +105,7 @@ def make_format(config: Config) -> StepFormat:
 
 def _strategy(config: Config, expansion: Expansion) -> Callable[[Tree], Search]:
     if config.mode == "react":
-        return lambda tree: react(tree, expansion)
+        return lambda tree: react(tree, expansion, too_long_value=config.negative_reward)
     if config.mode == "sbs":
         return lambda tree: beam_search(
             tree,

@@ -39,6 +39,10 @@ class Task:
     record: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
 
+RUN_KEYS = frozenset({"react", "solutions", "cost", "correct", "stopped", "error", "attempts", "method", "oracle"})
+"""Keys that a run adds to a question's record."""
+
+
 def is_code_task(task: Task) -> bool:
     """Whether a task is judged by running its tests: its record holds a problem of the published form."""
     return "entry_point" in task.record
@@ -106,6 +110,8 @@ def _task(record: Any, where: str, copies: Counter[str]) -> Task:
         task_id = str(given)
     else:
         raise TaskError(f"{where}: `id` must be a string or an integer, not {type(given).__name__}.")
+    if "react" in record:  # a line of results asks its question anew: what was found before is not carried through
+        record = {key: value for key, value in record.items() if key not in RUN_KEYS}
     return Task(task_id, question, answers_of(record, where), record)
 
 

@@ -241,6 +241,8 @@ def main(argv: list[str]) -> int:
     methods = [Method.parse(text) for text in args.cfgs]
     if len({method.name for method in methods}) < len(methods):
         raise ConfigError("--cfgs names a config twice. Give variants as CFG@key=value.")
+    if args.greedy and any(method.name == "greedy" for method in methods):
+        raise ConfigError("--cfgs calls a config greedy, as the run of --greedy is called. Give it as NAME=CFG.")
     plan = [(method, seed) for method in methods for seed in seeds_of(method, args)]
     excluded = args.exclude
     args.folder.mkdir(parents=True, exist_ok=True)

@@ -27,13 +27,16 @@ def main(argv: list[str]) -> int:
     )
     parser.add_argument("--cfg", metavar="YAML", help="config file, see configs/train_*.yaml")
     parser.add_argument("--overwrite", action="store_true", help="start anew; replace a finished checkpoint")
+    parser.add_argument(
+        "--restart_changed", action="store_true", help="start anew if a stopped training had other settings or data"
+    )
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="config keys to change")
     args = parser.parse_intermixed_args(argv)
     config = load_settings(TrainConfig, args.cfg, args.overrides)
     from mcts_math.train.training import train  # late: --help and bad settings need no torch
 
     try:
-        output = train(config, overwrite=args.overwrite)
+        output = train(config, overwrite=args.overwrite, restart_changed=args.restart_changed)
     except KeyboardInterrupt:
         print("\ninterrupted. The same command goes on from the last state.", file=sys.stderr)
         return 130

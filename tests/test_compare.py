@@ -117,6 +117,12 @@ def test_a_config_twice_is_refused(compare: ModuleType, repo: Path) -> None:
         compare.main(["--name", "t", "--qaf", "q.jsonl", "--cfgs", path, path])
 
 
+def test_the_results_of_greedy_are_not_those_of_a_method(compare: ModuleType, repo: Path) -> None:
+    path = str(repo / "configs/greedy.yaml")
+    with pytest.raises(ConfigError, match="--cfgs calls a config greedy"):
+        compare.main(["--name", "t", "--qaf", "q.jsonl", "--greedy", path, "--cfgs", path])
+
+
 def test_a_failed_run_ends_the_comparison(
     compare: ModuleType, solved: list[list[str]], repo: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

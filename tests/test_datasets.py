@@ -264,6 +264,22 @@ def test_name_of_a_cases_file() -> None:
     assert str(cases_path("mini", "data/eval.json")) == "metadata/mini_eval_correct_cases.json"
 
 
+@pytest.mark.parametrize(
+    ("source", "name"),
+    [
+        ("mbpp", "MBPP"),
+        ("mbpp/test:mbpp.jsonl", "MBPP"),
+        ("mbpp/train:mbpp.jsonl", "MBPP-train"),
+        ("mbpp:mbpp.jsonl", "MBPP-all"),
+        ("gsm8k/train", "GSM8K-train"),
+        ("gsm8k:train.jsonl", "GSM8K-train"),
+        ("math500:test.jsonl", "MATH500"),
+    ],
+)
+def test_positions_in_other_parts_are_other_files(source: str, name: str) -> None:
+    assert str(cases_path("m", source)) == f"metadata/m_{name}_correct_cases.json"
+
+
 @pytest.fixture
 def data() -> Path:
     folder = os.environ.get("MCTS_MATH_DATA")

@@ -99,6 +99,8 @@ def test_several_files_are_matched_by_id(tmp_path: Path, grader: Grader) -> None
         ('{"question": "a"}\n', r"bad\.jsonl:1: no search tree"),
         ('{"question": "a", "react": {"0": {}}}\n', r"no `solutions`. Choose them with offline_inference.py"),
         ("{}{}\n", r"bad\.jsonl:1: not a JSON object"),
+        ('{"question": "a", "react": {"0": {}}, "solutions": null}\n', r"no `solutions`. Choose them with"),
+        ('{"question": "a", "react": {"0": {}}, "solutions": ["1"]}\n', "`solutions` is not a list of objects"),
         ('{"question": "a", "rea', r"bad\.jsonl:1: the last line is torn. Resume"),
     ],
 )
@@ -122,6 +124,12 @@ def test_wilson_interval() -> None:
     assert wilson_interval(0, 10)[0] == 0.0
     assert wilson_interval(10, 10)[1] == pytest.approx(1.0)
     assert wilson_interval(0, 0) == (0.0, 1.0)
+
+
+def test_a_vote_needs_known_answers(tmp_path: Path, grader: Grader) -> None:
+    report = evaluate_file(write(tmp_path / "a.jsonl", line(1, None, "5")), grader, keep=True)
+    with pytest.raises(RecordError, match=r"a\.jsonl: no question with a known answer"):
+        vote_over_files([report, report], grader)
 
 
 def test_nothing_to_judge_is_not_zero_percent(tmp_path: Path, grader: Grader) -> None:

@@ -129,6 +129,19 @@ def test_bad_input_ends_in_one_line(
     assert "Traceback" not in found.stderr
 
 
+def test_rescoring_a_published_file_with_obsolete_keys(repo: Path, tmp_path: Path) -> None:
+    node = {"text": "", "extra_info": "", "action": "", "action_input": "", "final_answer": "", "value": -100}
+    node |= {"q_value": 0.5, "prior": 0.5, "visit_count": 1}
+    trees, config = tmp_path / "trees.jsonl", tmp_path / "c.yaml"
+    react = {"0": node, "0.0": node | {"final_answer": "5"}}
+    trees.write_text(json.dumps({"question": "Q", "answer": "5.0", "react": react}) + "\n")
+    config.write_text("mode: mcts\nprune: true\nswap_space: 12\nuse_beam_search: false\n")
+    found = python(repo, "offline_inference.py", "--custom_cfg", config, "--tree_jsonl", trees, "--json")
+    assert found.returncode == 0, found.stderr
+    assert found.stderr == "note: obsolete keys are ignored: swap_space, use_beam_search\n"
+    assert json.loads(found.stdout)["correct"] == 1
+
+
 def test_help_explains_every_key(repo: Path) -> None:
     for program in ("solver_demo.py", "offline_inference.py", "react_batch_demo.py"):
         found = python(repo, program, "--help")

@@ -116,6 +116,7 @@ def test_a_published_line_without_our_keys_is_read() -> None:
 @pytest.mark.parametrize(
     ("record", "message"),
     [
+        ({"react": {"0": {}}, "solutions": ["0.0"]}, "`solutions` is not a list of objects"),
         ({}, "no search tree"),
         ({"react": {"0.1": {}}}, "no search tree"),
         ({"react": {"0": {}, "0.1.1": {"text": "", "final_answer": ""}}}, r"node '0\.1\.1' has no parent"),

@@ -14,11 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from stand_ins import run_scripted
+from stand_ins import EchoInterpreter, EqualChecker, code, final, run_scripted
 
+from mcts_math.config import make_config
+from mcts_math.engine.scripted import ScriptedPolicy, scripted
 from mcts_math.errors import RecordError
 from mcts_math.record import read_records
 from mcts_math.results import ResultsFile, merge_files
+from mcts_math.run import solve_file
 
 META = {"config": {"temperature": 0.6, "batch_size": -1}}
 
@@ -214,3 +217,16 @@ def test_twenty_kills_lose_and_double_nothing(tmp_path: Path) -> None:
     assert len(found) == len(expected) == 100
     assert dict(found) == expected
     assert kills == 20
+
+
+def test_the_answer_of_a_question_cut_short_is_judged(tmp_path: Path) -> None:
+    qaf, out = tmp_path / "q.jsonl", tmp_path / "out.jsonl"
+    qaf.write_text(json.dumps({"question": "Q", "answer": "1"}) + "\n")
+    settings = {"mode": "mcts", "prompt_wrap": "react_sft", "n_generate_sample": 2, "iterations": 50, "max_depth": 50}
+    config = make_config(settings | {"need_value_func": True, "max_question_tokens": 100})
+    policy = ScriptedPolicy(lambda request: scripted(final("1"), code("x"), value=0.5))
+    services = {"policy": policy, "interpreter": EchoInterpreter(), "checker": EqualChecker()}
+    totals = solve_file(config, qaf, out, report=lambda text: None, **services)  # type: ignore[arg-type]
+    ((_, record),) = read_records(out)
+    assert (record["stopped"], record["correct"]) == ("max_question_tokens", True)
+    assert (totals.stopped, totals.correct, totals.judged) == (1, 1, 1)

@@ -9,13 +9,13 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from stand_ins import EchoInterpreter, EqualChecker, code, final, outline
+from stand_ins import EchoInterpreter, EqualChecker, EqualVerifier, code, final, outline
 
 from mcts_math.config import make_config
 from mcts_math.engine.scripted import Behaviour, RandomPolicy, ScriptedPolicy, scripted
 from mcts_math.errors import EngineError, MctsMathError, TaskError
 from mcts_math.record import tree_to_record
-from mcts_math.requests import Evaluate, Evaluation, Execute, Generate, Generation, Observation
+from mcts_math.requests import Evaluate, Evaluation, Execute, Generate, Generation, Observation, Verification, Verify
 from mcts_math.scheduler import Limits, RunBudgetError, Scheduler, Services, Solved
 from mcts_math.solver import solve
 from mcts_math.strategy import make_search
@@ -124,6 +124,18 @@ def test_one_broken_tree_does_not_end_the_run() -> None:
     solved = run(MCTS, questions(6), Broken(1))
     assert [bool(s.error) for s in solved] == [False, False, False, True, False, False]
     assert solved[3].error == "ValueError: bad luck"
+
+
+def test_one_question_that_can_not_be_judged_does_not_end_the_run() -> None:
+    class Strict(EqualVerifier):
+        async def verify(self, request: Verify) -> Verification:
+            if request.task.id == "3":
+                raise TaskError("the problem's `test` is not Python")
+            return await super().verify(request)
+
+    config = {"mode": "best_of_n", "prompt_wrap": "react_sft", "trials": 2}
+    solved = run(config, questions(6), ScriptedPolicy(lambda r: scripted(final("1"))), verifier=Strict())
+    assert [s.error for s in solved] == ["", "", "", "the problem's `test` is not Python", "", ""]
 
 
 def test_a_broken_engine_ends_the_run_and_leaves_nothing_running() -> None:

@@ -40,6 +40,7 @@ def test_sft_final_step(end: str, written: str, answer: str) -> None:
         "only words",
         "<step>\n<p>\nno code\n</p>\n<code>\n</code>",
         FINAL.replace("ANSWER", ""),
+        FINAL.replace("ANSWER", "$ $"),
         FINAL.replace("ANSWER", "5") + "\n<code>\n```python\nprint(1)\n```",
         CODE + "\n</code>\n<p>\nFinal Answer: 5\n</p>",
     ],
@@ -81,6 +82,7 @@ def test_few_shot_steps() -> None:
         "Thought: x\nAction: python_interpreter\nAction Input:",
         "Thought: x\nAction: python_interpreter\nAction Input: 1\nFinal Answer: 1",
         "Final Answer: ",
+        "Final Answer: $$",
     ],
 )
 def test_few_shot_unparsable(sample: str) -> None:

@@ -51,6 +51,14 @@ def test_equal_questions_are_different_tasks() -> None:
     assert len({first.id, second.id, other.id}) == 3
 
 
+def test_a_line_of_results_asks_its_question_anew() -> None:
+    found = {"react": {"0": {}}, "solutions": [], "error": "bad luck", "stopped": "max_total_time", "correct": False}
+    (task,) = make_tasks([{"question": "x", "id": "7", "answer": "1", "level": 3} | found])
+    assert task.record == {"question": "x", "id": "7", "answer": "1", "level": 3}
+    (other,) = make_tasks([{"question": "x", "method": "by parts"}])
+    assert other.record["method"] == "by parts"
+
+
 def test_numbers_are_answers_too() -> None:
     assert make_tasks([{"question": "x", "answer": 5}, {"question": "y", "answer": [0.5, "1/2"]}])[1].answers == (
         "0.5",

@@ -132,7 +132,7 @@ class Adapters:
     def step(self, name: str, terms: Sequence[Term], seed: int) -> Adaptation:
         """One step of AdamW on a session's adapter, which is made where there is none.
 
-        A loss or gradient that is not finite makes the adapter afresh instead.
+        A loss, gradient or new weight that is not finite makes the adapter afresh instead.
         """
         session = self._sessions.get(name) or self._open(name, seed)
         if any(len(term.tokens) > self._model.context_length for term in terms):
@@ -144,7 +144,8 @@ class Adapters:
         is_finite = math.isfinite(loss) and all(bool(torch.isfinite(g).all()) for g in gradients)
         if is_finite:
             session.optimizer.step()
-        else:
+            is_finite = all(bool(torch.isfinite(p * self._scale).all()) for p in session.parameters)
+        if not is_finite:
             session.parameters = self._fresh(seed)
             session.optimizer = self._optimizer(session.parameters)
         self._publish(session)

@@ -25,7 +25,7 @@ from mcts_math.engine.model import CausalModel
 from mcts_math.engine.prefix import PrefixCache
 from mcts_math.engine.sampling import BatchSampling, UniformStream
 from mcts_math.errors import EngineError
-from mcts_math.requests import Sample
+from mcts_math.requests import FinishReason, Sample
 
 _HEADROOM = 32  # columns that a row must be able to grow when it is admitted
 _PADDING_SHARE = 1.25  # a group may compute this many times the tokens that its prompts need one by one
@@ -235,7 +235,10 @@ class Batch:
         self._positions += 1
         for i in finished:
             row = self._rows[i]
-            self._keep(block, i, row.job.prompt + tuple(row.ids[:-1]), row.job)
+            if math.isfinite(row.logprob):
+                self._keep(block, i, row.job.prompt + tuple(row.ids[:-1]), row.job)
+            else:
+                block.wipe(i)
         self._drop(finished)
 
     def _draw(
@@ -248,13 +251,21 @@ class Batch:
         return tokens, [(int(token), logprob) for token, logprob in pairs]
 
     def _accept(self, row: Row, token: int, logprob: float, done: list[Job]) -> bool:
-        """Takes a token into its row; True where that ends the row."""
+        """Takes a token into its row; True where that ends the row.
+
+        Where the log-probability is not finite, the model is broken; but with an adapter it is the session's own
+        weights that are: its samples end with that log-probability, and the others go on.
+        """
+        if row.job.adapter and not math.isfinite(logprob):
+            row.logprob = logprob
+            self._finish(row, "", "length", done)
+            return True
         _require_finite(logprob, "log-probability")
         row.ids.append(token)
         row.logprob += logprob
         job, codec = row.job, self._model.codec
         text: str | None
-        finish = "stop"
+        finish: FinishReason = "stop"
         if token in codec.eos_ids:
             text = codec.continuation(job.prompt, row.ids[:-1])
         else:
@@ -263,11 +274,14 @@ class Batch:
                 if len(row.ids) < job.sampling.max_tokens and row.num_tokens < self._model.context_length:
                     return False
                 text, finish = codec.continuation(job.prompt, row.ids), "length"
-        job.samples[row.index] = Sample(text, row.logprob, len(row.ids), "stop" if finish == "stop" else "length")
-        self.counters.num_generated_tokens += len(row.ids)
-        if job.is_done:
-            done.append(job)
+        self._finish(row, text, finish, done)
         return True
+
+    def _finish(self, row: Row, text: str, finish: FinishReason, done: list[Job]) -> None:
+        row.job.samples[row.index] = Sample(text, row.logprob, len(row.ids), finish)
+        self.counters.num_generated_tokens += len(row.ids)
+        if row.job.is_done:
+            done.append(row.job)
 
     def _keep(self, block: KVBlock, row: int, tokens: tuple[int, ...], job: Job) -> None:
         """Leaves the keys and values of a row, all of them, in the prefix cache."""

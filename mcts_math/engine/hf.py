@@ -14,6 +14,7 @@ attention, masks and tokenizers are transformers' own.
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 from collections.abc import Callable
 from functools import partial
@@ -125,6 +126,7 @@ class HFEngine:
 
         Raises:
             EngineError: the request makes no sense, the engine is closed, or it broke down.
+            FloatingPointError: the adapter's weights overflow; other sessions go on.
         """
         check_request(request)
         prompt = await self._encode(request.prompt)
@@ -137,6 +139,11 @@ class HFEngine:
         else:
             await self._run(job)
         samples = tuple(sample for sample in job.samples if isinstance(sample, Sample))
+        if request.adapter and not all(math.isfinite(sample.logprob) for sample in samples):
+            raise FloatingPointError(
+                f"the adapter of {request.adapter!r} has learnt weights that overflow; lower adapter_lr, or use dtype "
+                "bfloat16 or float32"
+            )
         return Generation(samples, job.value, num_prompt_tokens=len(prompt), num_cached_tokens=job.num_cached)
 
     async def evaluate(self, request: Evaluate) -> Evaluation:

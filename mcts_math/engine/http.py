@@ -30,7 +30,7 @@ class Server:
     Attributes:
         base_url: up to and with "/v1".
         api_key: sent as bearer token; None sends none.
-        timeout_s: for one reply, from when the request has been sent.
+        timeout_s: for one reply, to its last byte, from when the request's turn has come.
         retries: how often a request is sent again.
         pause_s: before it is sent again the first time; doubled each time, at most half a minute.
         max_connections: requests in the air at once; the others wait for theirs.
@@ -43,7 +43,11 @@ class Server:
     pause_s: float = 0.5
     max_connections: int = 1024
     _client: httpx2.AsyncClient | None = field(default=None, init=False, repr=False)
+    _turns: asyncio.Semaphore = field(init=False, repr=False)
     _thread: LoopThread = field(default_factory=lambda: LoopThread("openai-client"), init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self._turns = asyncio.Semaphore(self.max_connections)
 
     def get(self, path: str) -> Any:
         """A GET that blocks. Raises EngineError, and RefusedError where the server said no."""
@@ -66,12 +70,27 @@ class Server:
             self._client = httpx2.AsyncClient(**self._settings())
         for attempt in range(self.retries + 1):
             try:
-                return self._read(await self._client.request(method, self._url(path), json=body))
-            except (httpx2.TransportError, _TryAgainError) as error:
+                return self._read(await self._request(self._client, method, path, body))
+            except (httpx2.InvalidURL, httpx2.UnsupportedProtocol) as error:
+                raise EngineError(
+                    f"base_url in engine_args is {self.base_url!r}, which is no address: {error}. Give e.g. "
+                    "http://HOST:8000/v1"
+                ) from error
+            except (httpx2.TransportError, httpx2.DecodingError, _TryAgainError) as error:
                 if attempt == self.retries:
                     raise self._explain(error) from error
                 await asyncio.sleep(self._pause(attempt, error))
         raise AssertionError("unreachable")
+
+    async def _request(
+        self, client: httpx2.AsyncClient, method: str, path: str, body: dict[str, Any] | None
+    ) -> httpx2.Response:
+        """One try. httpx bounds each read by itself: a server that drips would never be too slow."""
+        async with self._turns:
+            try:
+                return await asyncio.wait_for(client.request(method, self._url(path), json=body), self.timeout_s)
+            except asyncio.TimeoutError:
+                raise httpx2.ReadTimeout("no reply in time") from None
 
     async def _close(self) -> None:
         if self._client is not None:
@@ -101,7 +120,7 @@ class Server:
             raise RefusedError(response.status_code, _message(response))
         try:
             return response.json()
-        except ValueError:
+        except (ValueError, RecursionError):
             raise EngineError(
                 f"{response.url} answered no JSON but {response.text[:80]!r}; is base_url the address of an "
                 "OpenAI-compatible API, with /v1 at its end?"
@@ -141,7 +160,7 @@ def _message(response: httpx2.Response) -> str:
     """The server's own words."""
     try:
         content = response.json()
-    except ValueError:
+    except (ValueError, RecursionError):
         return response.text[:300] or response.reason_phrase
     error = content.get("error", content) if isinstance(content, dict) else content
     return str(error.get("message", error) if isinstance(error, dict) else error)[:500]

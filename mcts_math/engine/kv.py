@@ -184,6 +184,11 @@ class KVBlock:
         for plane in self.planes:
             plane[: len(rows), :, window] = plane[rows, :, window]
 
+    def wipe(self, row: int) -> None:
+        """Zeros a row: what it leaves behind must be finite."""
+        for plane in self.planes:
+            plane[row] = 0
+
     def move_row(self, source: int, target: int) -> None:
         """Copies one row over another."""
         window = slice(self.start, self.end)

@@ -15,40 +15,19 @@ from __future__ import annotations
 import asyncio
 import math
 import os
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from mcts_math.engine.asking import check_request, cut_sample, encode_prompt, refuse_what_hf_alone_does
 from mcts_math.engine.http import RefusedError, Server
 from mcts_math.engine.loop_thread import together
-from mcts_math.engine.text import Codec, require_text
+from mcts_math.engine.remote import Remote, look, reading
+from mcts_math.engine.text import require_text
 from mcts_math.engine.vllm_head import decode_value
-from mcts_math.engine.vocabulary import load_codec, value_token
 from mcts_math.errors import EngineError
 from mcts_math.requests import Evaluate, Evaluation, Generate, Generation, Message, Prompt, Sample, Sampling
 
 _SEEDS = (1 << 62) - 1
 _TOO_LONG = ("context length", "maximum model length", "too long", "context window", "context size")
-
-
-@dataclass(frozen=True, slots=True)
-class Remote:
-    """What is known of the model that a server serves.
-
-    Attributes:
-        name: how the server calls it.
-        is_vllm: the server is vLLM and knows more than the standard asks for.
-        context_length: most tokens of prompt and continuation; None where nobody tells.
-        codec: its tokenizer; None where the model's folder is not here.
-        value_token: see `vocabulary`; None where no values are wanted.
-    """
-
-    name: str
-    is_vllm: bool
-    context_length: int | None
-    codec: Codec | None
-    value_token: int | None
 
 
 class OpenAIEngine:
@@ -86,9 +65,9 @@ class OpenAIEngine:
             EngineError: the server can't be reached, does not have the model, or gives no values.
             CheckpointError: the model's folder is here, but incomplete.
         """
-        server = Server(base_url, os.environ.get(api_key_env), timeout_s, retries, pause_s, max_connections)
+        server = Server(base_url, _api_key(api_key_env), timeout_s, retries, pause_s, max_connections)
         try:
-            engine = cls(server, _look(server, model, served_name, need_value))
+            engine = cls(server, look(server, model, served_name, need_value))
             if need_value:  # does the server know the head? A wrong one is told now
                 engine._try_value()
         except BaseException:
@@ -120,9 +99,10 @@ class OpenAIEngine:
         choices = [choice for reply in replies if reply is not None for choice in reply["choices"]]
         if len(choices) != different:
             raise EngineError(f"{self._server.base_url} gave {len(choices)} samples, not {different}")
-        samples = tuple(self._sample(prompt, choice, request.sampling.stop) for choice in choices)
-        value = self._value(choices[0]) if want_value else None
-        return Generation(samples * (request.num_samples // different), value, False, *_usage(first))
+        with reading(self._server.base_url):
+            samples = tuple(self._sample(prompt, choice, request.sampling.stop) for choice in choices)
+            value = self._value(choices[0]) if want_value else None
+            return Generation(samples * (request.num_samples // different), value, False, *_usage(first))
 
     async def evaluate(self, request: Evaluate) -> Evaluation:
         """The value of a prompt, for one token. Raises EngineError as `generate` does, and where there is no head."""
@@ -139,7 +119,11 @@ class OpenAIEngine:
         """Raises EngineError where the server does not tell values."""
         assert self.remote.codec is not None
         body = self._body(self.remote.codec.encode("1"), Sampling(0.0, max_tokens=1), 0, 1, True)
-        self._value(self._server.post_now("completions", body)["choices"][0])
+        try:
+            reply = self._server.post_now("completions", body)
+        except RefusedError as error:
+            raise self._refused(error) from error
+        self._value(self._checked(reply)["choices"][0])
 
     async def _encode(self, prompt: Prompt) -> tuple[int, ...] | str | tuple[Message, ...] | int:
         """Tokens where we can make them and the server takes them, else text or messages; a number if too long."""
@@ -207,16 +191,24 @@ class OpenAIEngine:
         except RefusedError as error:
             if error.status in (400, 413, 422) and any(words in error.message.lower() for words in _TOO_LONG):
                 return None
-            raise EngineError(
-                f"{self._server.base_url} refuses the request: HTTP {error.status}, {error.message}"
-            ) from error
+            raise self._refused(error) from error
+        return self._checked(reply)
+
+    def _refused(self, error: RefusedError) -> EngineError:
+        return EngineError(f"{self._server.base_url} refuses the request: {error}")
+
+    def _checked(self, reply: Any) -> dict[str, Any]:
+        """A reply that has choices, in their order."""
         if not isinstance(reply, dict) or not isinstance(reply.get("choices"), list) or not reply["choices"]:
             raise EngineError(f"{self._server.base_url} answered without choices: {str(reply)[:200]}")
-        reply["choices"].sort(key=lambda choice: choice.get("index", 0))
+        with reading(self._server.base_url):
+            reply["choices"].sort(key=lambda choice: int(choice.get("index") or 0))
         return reply
 
     def _sample(self, prompt: Any, choice: dict[str, Any], stop: tuple[str, ...]) -> Sample:
         text = choice["message"]["content"] or "" if "message" in choice else choice["text"]
+        if not isinstance(text, str):
+            raise TypeError(f"the text of a sample is {text!r}")
         logprobs = _logprobs(choice)
         logprob = math.fsum(logprobs) if logprobs else math.nan
         if not math.isfinite(logprob):
@@ -237,8 +229,8 @@ class OpenAIEngine:
         return Sample(text, logprob, len(logprobs), finish)
 
     def _value(self, choice: dict[str, Any]) -> float:
-        scores = choice["logprobs"]["top_logprobs"][0]
-        score = scores.get(f"token_id:{self.remote.value_token}")
+        with reading(self._server.base_url):
+            score = choice["logprobs"]["top_logprobs"][0].get(f"token_id:{self.remote.value_token}")
         if score is None:
             raise EngineError(
                 f"{self._server.base_url} does not tell the score of one token; is it vLLM 0.32 or newer?"
@@ -260,47 +252,13 @@ def _logprobs(choice: dict[str, Any]) -> list[float]:
 def _usage(reply: dict[str, Any]) -> tuple[int, int]:
     """Tokens of the prompt, and how many of them came from a prefix cache (vLLM tells with one of its arguments)."""
     usage = reply.get("usage") or {}
-    return usage.get("prompt_tokens", 0), (usage.get("prompt_tokens_details") or {}).get("cached_tokens") or 0
+    cached = (usage.get("prompt_tokens_details") or {}).get("cached_tokens")
+    return int(usage.get("prompt_tokens") or 0), int(cached or 0)
 
 
-def _cards(server: Server) -> list[dict[str, Any]]:
-    try:
-        reply = server.get("models")
-    except RefusedError as error:
-        raise EngineError(
-            f"{server.base_url}/models answers HTTP {error.status}, {error.message}; is base_url the address of an "
-            "OpenAI-compatible API, with /v1 at its end?"
-        ) from error
-    cards = reply.get("data") if isinstance(reply, dict) else None
-    if not isinstance(cards, list) or not cards:
-        raise EngineError(f"{server.base_url}/models lists no models: {str(reply)[:200]}")
-    return cards
-
-
-def _look(server: Server, model: str, served_name: str | None, need_value: bool) -> Remote:
-    """What the server and the model's folder, where it is here, tell."""
-    card = _choose(_cards(server), model, served_name, server.base_url)
-    folder, is_vllm = Path(model).expanduser(), card.get("owned_by") == "vllm"
-    here = (folder / "config.json").exists()
-    if need_value and not (here and is_vllm):
-        raise EngineError(
-            f"values need a vLLM server ({server.base_url} is {'one' if is_vllm else 'not'}) and the model's folder "
-            f"with config.json and tokenizer as model_dir ({model!r} is {'one' if here else 'not'})"
-        )
-    codec = load_codec(folder) if here else None
-    token = value_token(folder) if need_value else None
-    return Remote(card["id"], is_vllm, card.get("max_model_len"), codec, token)
-
-
-def _choose(cards: list[dict[str, Any]], model: str, served_name: str | None, base_url: str) -> dict[str, Any]:
-    """The card of the model that is meant: the one of its name, else the only one."""
-    wanted = served_name or model
-    for card in cards:
-        if card["id"] == wanted:
-            return card
-    if len(cards) == 1 and served_name is None:
-        return cards[0]
-    raise EngineError(
-        f"{base_url} does not serve {wanted!r} but {', '.join(card['id'] for card in cards[:5])}; name one with "
-        "served_name in engine_args"
-    )
+def _api_key(variable: str) -> str | None:
+    """The key in an environment variable. Raises EngineError, without showing it, where it can't be sent."""
+    key = os.environ.get(variable, "").strip()
+    if not (key.isascii() and key.isprintable()):
+        raise EngineError(f"the API key in {variable} holds characters that no HTTP header may have; set it again")
+    return key or None

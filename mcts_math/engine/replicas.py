@@ -19,6 +19,7 @@ from mcts_math.config import Config, make_config
 from mcts_math.errors import EngineError, EngineLostError, MctsMathError
 from mcts_math.requests import Evaluate, Evaluation, Generate, Generation
 
+_CLOSING_S = 60.0
 _RESTARTS = 3  # of one replica; after that something is wrong with more than a machine
 
 
@@ -113,9 +114,11 @@ class ReplicatedEngine:
         for task in self._restarting:
             task.cancel()
         await asyncio.gather(*self._restarting, return_exceptions=True)
-        closing = [_result(place.actor.close.remote()) for place in self._places if place.is_up]
-        await asyncio.wait_for(asyncio.gather(*closing, return_exceptions=True), 60)
-        self._kill_all()
+        closing = [asyncio.ensure_future(_result(p.actor.close.remote())) for p in self._places if p.is_up]
+        if closing:
+            await asyncio.wait(closing, timeout=_CLOSING_S)
+        self._kill_all()  # one that hangs, too
+        await asyncio.gather(*closing, return_exceptions=True)
 
     async def pids(self) -> list[int]:
         """Processes of the replicas that are up."""

@@ -46,7 +46,7 @@ class JudgeClient:
         address: of the service, as in `OJ_API`; "http://" is added where it names no scheme.
         num_tries: of one request, >= 1; tries that found it busy do not count.
         pause_s: before the second try; doubles with each, up to 10 s.
-        timeout_s: of one try.
+        timeout_s: of one try, from the first byte sent to the last one received.
         patience_s: longest wait for a service that says it is busy.
         max_in_flight: requests at a time; more wait here.
 
@@ -74,6 +74,7 @@ class JudgeClient:
         if url.scheme not in ("http", "https") or not url.host:
             raise ConfigError(f"OJ_API: {address!r} is no address. Give e.g. http://127.0.0.1:9999")
         self._num_tries, self._pause_s, self._patience_s = num_tries, pause_s, patience_s
+        self._timeout_s = timeout_s
         self._http = httpx2.AsyncClient(timeout=timeout_s, limits=httpx2.Limits(max_connections=max_in_flight))
         self._in_flight = asyncio.Semaphore(max_in_flight)
 
@@ -120,13 +121,22 @@ class JudgeClient:
         import httpx2
 
         try:
-            async with self._http.stream("POST", self.address, content=json.dumps(content), headers=_JSON) as response:
-                body = await _bounded(response)
-        except httpx2.TimeoutException as error:
+            # httpx bounds each read by itself: a service that drips would never be too slow.
+            response, body = await asyncio.wait_for(self._send(json.dumps(content)), self._timeout_s)
+        except (httpx2.TimeoutException, asyncio.TimeoutError) as error:
             raise _Failed("no answer in time") from error
         except (httpx2.HTTPError, httpx2.StreamError) as error:
             raise _Failed(f"{type(error).__name__}: {error}") from error
+        if response.status_code == 413 and len(content["completion"]) < len(json.dumps(content["problem"])):
+            raise TaskError(
+                f"the judge at {self.address} finds the problem too long ({len(content['problem']['test'])} characters "
+                "of tests). Start it with a larger JUDGE_MAX_BODY_KB, or unset OJ_API to judge on this machine."
+            )
         return _read(response, body)
+
+    async def _send(self, content: str) -> tuple[httpx2.Response, bytes]:
+        async with self._http.stream("POST", self.address, content=content, headers=_JSON) as response:
+            return response, await _bounded(response)
 
 
 async def _bounded(response: httpx2.Response) -> bytes:

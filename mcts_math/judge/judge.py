@@ -166,7 +166,7 @@ class Judge:
             try:
                 await pair.open()
                 reply = await pair.run(self._programs, request, self.limits.timeout_s)
-            except (Lost, InterpreterError) as error:
+            except (Lost, InterpreterError, OSError) as error:  # OSError: no descriptors are left, say
                 if attempt == _MAX_TRIES or self._closed:
                     raise JudgeError(f"the judge's sandbox keeps breaking down: {error}") from error
                 continue

@@ -35,6 +35,21 @@ class Lost(Exception):  # noqa: N818 - the judge tries again
     """A sandbox went before the code had run; nothing can be said of the completion."""
 
 
+def _failed(reason: str) -> dict[str, Any]:
+    return {"kind": "failed", "result": f"failed: {reason}", "code": ""}
+
+
+def _read(reply: bytes) -> dict[str, Any]:
+    """What the examiner says; a failure where it is rubbish, as tests that found its socket may write there."""
+    try:
+        data = json.loads(reply)
+    except (ValueError, RecursionError):
+        data = None
+    if isinstance(data, dict) and all(isinstance(data.get(key), str) for key in ("kind", "result", "code")):
+        return data
+    return _failed("the tests wrote on the judge's own socket")
+
+
 class Pair:
     """Two new sandboxes. Call `close` in any case: it ends all their processes.
 
@@ -107,13 +122,11 @@ class Pair:
             raise Lost("a sandbox does not run its orders") from None
         try:
             size = int.from_bytes(await self._receive(host, 4), "big")
-            if size > _MAX_REPLY_BYTES:
-                raise Lost(f"a reply of {size} bytes")
-            reply: dict[str, Any] = json.loads(await self._receive(host, size))
+            reply = _read(await self._receive(host, size) if size <= _MAX_REPLY_BYTES else b"")
         except EOFError:
             if not self._alive():
                 raise Lost("a sandbox died") from None
-            return {"kind": "failed", "result": "failed: the tests were stopped: out of memory or a crash", "code": ""}
+            return _failed("the tests were stopped: out of memory or a crash")
         if reply["kind"] == "no_candidate":
             raise Lost(reply["result"])
         return reply

@@ -23,6 +23,7 @@ from mcts_math.judge.problem import Problem
 try:
     from fastapi import FastAPI, Request
     from fastapi.responses import JSONResponse
+    from starlette.requests import ClientDisconnect
 except ImportError as error:
     raise JudgeError("the judge service needs FastAPI and uvicorn: pip install 'mcts_math[judge]'") from error
 
@@ -145,6 +146,8 @@ async def _read_body(request: Request, max_bytes: int) -> bytes:
         return await asyncio.wait_for(read(), _BODY_TIMEOUT_S)
     except asyncio.TimeoutError:
         raise Refused(408, f"the request did not arrive within {_BODY_TIMEOUT_S:g} s") from None
+    except ClientDisconnect:
+        raise Refused(400, "the client hung up before the request was complete") from None
 
 
 def _parse(body: bytes) -> tuple[Problem, str]:

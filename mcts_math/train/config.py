@@ -16,8 +16,8 @@ class ExamplesConfig(BaseModel):
 
     model_config = _STRICT
 
-    max_correct: int = Field(4, description="most right solutions of a question", ge=0)
-    max_incorrect: int = Field(4, description="most wrong solutions of a question", ge=0)
+    max_correct: int = Field(4, description="most right solutions of a tree", ge=0)
+    max_incorrect: int = Field(4, description="most wrong solutions of a tree", ge=0)
     choose: Literal["diverse", "random", "shortest", "longest"] = Field(
         "diverse", description="which ones: diverse takes different programs and answers first"
     )
@@ -27,7 +27,7 @@ class ExamplesConfig(BaseModel):
         None, description=r'text between the steps of the trees; absent: "\n", or "\n\n" for few-shot trees'
     )
     pair_margin: Real = Field(0.5, description="preference pairs: least difference of Q between siblings", gt=0, le=2)
-    max_pairs: int = Field(8, description="most preference pairs of a question", ge=0)
+    max_pairs: int = Field(8, description="most preference pairs of a tree", ge=0)
 
 
 class LoraConfig(BaseModel):
@@ -101,6 +101,8 @@ class TrainConfig(BaseModel):
             )
         if self.preference_weight and not self.pairs:
             raise ValueError("preference_weight needs pairs: files of scripts/make_examples.py --pairs")
+        if self.pairs and not self.preference_weight:
+            raise ValueError("pairs teach nothing while preference_weight is 0: set it, or leave out pairs")
         if self.max_length % self.pad_multiple:
             raise ValueError(f"max_length must be a multiple of pad_multiple ({self.pad_multiple})")
         return self
@@ -117,6 +119,14 @@ class MethodConfig(BaseModel):
     vote: int = Field(0, description="also vote over this many runs each (Maj@k); the runs are split into such groups")
     top: int = Field(0, description="also vote over the first k solutions within a run")
     label: str = Field("", description="name of the vote's row, where not the method's own with + Maj@k")
+
+    @model_validator(mode="after")
+    def _agree(self) -> MethodConfig:
+        if len(set(self.seeds)) < len(self.seeds):
+            raise ValueError(f"seeds must differ, not {self.seeds}")
+        if self.vote > len(self.seeds):
+            raise ValueError(f"a vote over {self.vote} runs needs as many seeds, not {len(self.seeds)}")
+        return self
 
 
 class RoundsConfig(BaseModel):
@@ -145,7 +155,10 @@ class RoundsConfig(BaseModel):
     accumulate: bool = Field(False, description="a round trains on the examples of the rounds before it too")
     start_from: Literal["base", "previous"] = Field("previous", description="where each round's training starts")
     methods: dict[str, MethodConfig] = Field(default_factory=dict, description="rows of the evaluation")
-    processes: int = Field(1, description="processes that search side by side", ge=1)
+    launch: str = Field(
+        "", description="what starts scripts/train.py, e.g. torchrun --nproc-per-node 8; absent: one process here"
+    )
+    processes: int = Field(1, description="processes that search side by side (engine: hf)", ge=1)
     threads: int = Field(1, description="threads of each of them (CPU)", ge=1)
     chunk: int = Field(
         250, description="training questions that are searched together; a kill costs one such part", ge=1

@@ -64,13 +64,15 @@ class Example:
 def example_from_json(data: JsonObject, where: str) -> Example:
     """Reads a line of an examples file. Raises RecordError, naming `where`."""
     try:
-        steps = tuple(ExampleStep(str(step["text"]), float(step["q"])) for step in data["steps"])
-        example = Example(str(data["id"]), str(data["question"]), str(data["prompt"]), steps, data["correct"] is True)
+        steps = tuple(ExampleStep(step["text"], float(step["q"])) for step in data["steps"])
+        example = Example(str(data["id"]), str(data["question"]), str(data["prompt"]), steps, data["correct"])
     except (KeyError, TypeError, ValueError) as error:
         raise RecordError(
             f"{where}: not a training example: {error!r}. Make it with scripts/make_examples.py."
         ) from None
-    if not steps or not all(step.text and -1 <= step.q <= 1 for step in steps):
+    if not isinstance(example.correct, bool):
+        raise RecordError(f"{where}: `correct` must be true or false, not {example.correct!r}.")
+    if not steps or not all(isinstance(s.text, str) and s.text and -1 <= s.q <= 1 for s in steps):
         raise RecordError(f"{where}: a training example needs steps with text and a q in [-1, 1].")
     return example
 
@@ -128,7 +130,7 @@ def to_example(tree: Tree, solution: Solution, tag: str, step_delim: str | None)
     """
     path = tree.path(solution.node)
     show = step_writer(tree, step_delim)
-    steps = [ExampleStep(show(node), node.q_value) for node in path[:-1]]
+    steps = [ExampleStep(show(node), min(max(node.q_value, -1.0), 1.0)) for node in path[:-1]]
     steps.append(ExampleStep(show(path[-1]), POSITIVE if solution.correct else NEGATIVE))
     prompt = SftFormat().prompt(tree.task.question, [])
     return Example(f"{tree.task.id}/{tag}", tree.task.question, prompt, tuple(steps), solution.correct is True)

@@ -5,17 +5,19 @@ Where a tree's answers were not judged when it was made, they are compared with 
 
 from __future__ import annotations
 
+import shutil
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from mcts_math.errors import ConfigError, RecordError
 from mcts_math.grading import Grader
-from mcts_math.record import dump_line, read_records, record_to_tree
+from mcts_math.record import ROOT_TAG, dump_line, read_records, record_to_tree
 from mcts_math.table import number, percent, render_table
 from mcts_math.task import JsonObject, derived_id
 from mcts_math.train.config import ExamplesConfig
@@ -24,6 +26,7 @@ from mcts_math.train.preference import Pair, pairs_of
 from mcts_math.tree import Tree
 
 _READ_AHEAD = 64  # trees that are judged together
+_ROUNDING = 1e-9  # of a mean of many results
 
 
 @dataclass(slots=True)
@@ -191,6 +194,7 @@ def export_dataset(examples: str | Path, folder: str | Path) -> None:
     """Saves an examples file for `datasets.load_from_disk`. Raises ConfigError where `datasets` is not installed."""
     try:
         from datasets import Dataset
+        from datasets.exceptions import DatasetsError
     except ImportError:
         raise ConfigError('--dataset needs the package datasets: pip install -e ".[train]"') from None
 
@@ -198,7 +202,19 @@ def export_dataset(examples: str | Path, folder: str | Path) -> None:
         for _, record in read_records(examples):
             yield record
 
-    Dataset.from_generator(rows).save_to_disk(str(folder))
+    folder = Path(folder)
+    part = folder.with_name(f"{folder.name}.part")
+    shutil.rmtree(part, ignore_errors=True)
+    try:
+        # A cache of its own: the shared one would give what another file of this name once held.
+        with TemporaryDirectory(prefix="mcts_math_") as cache:
+            Dataset.from_generator(rows, cache_dir=cache).save_to_disk(str(part))
+        shutil.rmtree(folder, ignore_errors=True)
+        part.replace(folder)
+    except DatasetsError as error:
+        raise RecordError(f"{folder} can't be written: {error.__cause__ or error}.") from error
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
 
 
 def _read_trees(paths: Iterable[str | Path], statistics: Statistics) -> Iterator[Tree]:
@@ -211,18 +227,24 @@ def _read_trees(paths: Iterable[str | Path], statistics: Statistics) -> Iterator
                 continue
             _require_q(record, where)
             tree = record_to_tree(record, where)
+            if wrong := [node.q_value for node in tree.nodes if not abs(node.q_value) <= 1 + _ROUNDING]:
+                raise RecordError(f"{where}: a Q of {wrong[0]}. Search with rewards in [-1, 1], as values are.")
             if not tree.task.id:
                 tree.task = replace(tree.task, id=derived_id(tree.task.question, copies))
             yield tree
 
 
 def _require_q(record: JsonObject, where: str) -> None:
+    """Raises RecordError where a node lacks Q or visits."""
     react = record.get("react")
-    if isinstance(react, dict) and not any("q_value" in node for node in react.values() if isinstance(node, dict)):
-        raise RecordError(
-            f"{where}: its nodes have no q_value. Training examples come from trees of mode: mcts "
-            "(with is_sampling: true)."
-        )
+    nodes = react if isinstance(react, dict) else {}
+    for tag, node in nodes.items():
+        for key in ("q_value", "visit_count"):
+            if tag != ROOT_TAG and isinstance(node, dict) and key not in node:
+                raise RecordError(
+                    f"{where}: node {tag!r} has no {key}. Training examples come from trees of mode: mcts "
+                    "(with is_sampling: true)."
+                )
 
 
 def _judge(trees: Sequence[Tree], config: ExamplesConfig, grader: Grader) -> Iterator[tuple[Tree, list[Solution]]]:

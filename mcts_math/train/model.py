@@ -6,7 +6,8 @@ scale or cap their logits afterwards; whether this one does is tried once, and t
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -117,15 +118,41 @@ class PolicyWithValue(nn.Module):
         return hidden.flatten(0, 1)
 
     @torch.no_grad()
+    def keeps_sequences_apart(self) -> bool:
+        """Whether a second sequence in a row does not see the first one, tried with two different first ones.
+
+        Attention knows packed sequences by their positions. Layers that carry a state along the row (Mamba, short
+        convolutions) and models without positions (ALiBi) do not.
+        """
+        with self._trial() as device:
+            ids = torch.tensor([[0, 1, 2, 3, 0, 1, 2, 3], [3, 2, 1, 0, 0, 1, 2, 3]], device=device)
+            positions = torch.arange(4, device=device).repeat(2, 2)
+            self.policy(input_ids=ids, position_ids=positions, use_cache=False)
+            one, two = self._take_hidden().view(2, 8, -1)[:, 4:]
+        rounding = 16 * torch.finfo(one.dtype).eps * float(one.abs().max())
+        return bool((one - two).abs().max() <= rounding)
+
+    @contextmanager
+    def _trial(self) -> Iterator[torch.device]:
+        """For a forward pass of a few tokens, wherever the model is; yields its device."""
+        training, attention = self.policy.training, self.policy.config._attn_implementation
+        self.policy.eval()
+        if self._flat_rows:  # flash attention has no kernels for a CPU, where models are loaded
+            self.policy.set_attn_implementation("eager")
+        try:
+            yield next(self.policy.parameters()).device
+        finally:
+            if self._flat_rows:
+                self.policy.set_attn_implementation(attention)
+            self.policy.train(training)
+
+    @torch.no_grad()
     def _try_output_layer(self) -> bool:
         """Whether the output layer alone gives the model's logits; also looks whether the head fits."""
-        device = next(self.policy.parameters()).device
-        training = self.policy.training
-        self.policy.eval()
-        ids = torch.arange(4, device=device).unsqueeze(0)
-        logits = self.policy(input_ids=ids, use_cache=False).logits.flatten(0, 1)
-        self.policy.train(training)
-        hidden = self._take_hidden()
+        with self._trial() as device:
+            ids = torch.arange(4, device=device).unsqueeze(0)
+            logits = self.policy(input_ids=ids, use_cache=False).logits.flatten(0, 1)
+            hidden = self._take_hidden()
         width = self.v_head["summary"].in_features
         if hidden.shape[-1] != width:
             raise CheckpointError(

@@ -18,8 +18,8 @@ from __future__ import annotations
 import json
 import shutil
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -29,9 +29,10 @@ from mcts_math.errors import ConfigError, MctsMathError
 from mcts_math.grading import Grader
 from mcts_math.task import JsonObject, load_tasks
 from mcts_math.train.analysis import describe_values, value_points
+from mcts_math.train.apart import launch_training, train_apart
 from mcts_math.train.config import MethodConfig, RoundsConfig, TrainConfig
 from mcts_math.train.harvest import write_examples
-from mcts_math.train.search import Part, end_with_parent, run_parts
+from mcts_math.train.search import Part, run_parts
 from mcts_math.train.stages import digest_of, fingerprint_of, finished, locked, run_stage, write_json
 from mcts_math.train.summary import render_rounds, render_rows, run_path, summarise_runs
 
@@ -60,18 +61,26 @@ class Rounds:
         """
         self._check()
         with locked(self.folder):
-            checkpoint = self._stage(0, "base", self._base_inputs(), self._make_base)
-            self._evaluate(0, checkpoint)
-            for number in range(1, self.config.num_rounds + 1):
-                trees = self._search(number, checkpoint)
-                examples = self._stage(
-                    number,
-                    "examples",
-                    {"trees": trees, "config": self.config.examples.model_dump()},
-                    lambda n=number: self._make_examples(n),  # type: ignore[misc]
-                )
-                checkpoint = self._train(number, examples)
-                self._evaluate(number, checkpoint)
+            try:
+                return self._run()
+            except OSError as error:
+                raise MctsMathError(
+                    f"{self.folder}: {error}. If the disk is full, make room; then run the same command again."
+                ) from error
+
+    def _run(self) -> Path:
+        checkpoint = self._stage(0, "base", self._base_inputs(), self._make_base)
+        self._evaluate(0, checkpoint)
+        for number in range(1, self.config.num_rounds + 1):
+            trees = self._search(number, checkpoint)
+            examples = self._stage(
+                number,
+                "examples",
+                {"trees": trees, "config": self.config.examples.model_dump()},
+                lambda n=number: self._make_examples(n),  # type: ignore[misc]
+            )
+            checkpoint = self._train(number, examples)
+            self._evaluate(number, checkpoint)
         return self._round(self.config.num_rounds) / "checkpoint"
 
     # Stages. Each returns the fingerprint of what it made.
@@ -173,6 +182,7 @@ class Rounds:
         if number == 1:
             settings["need_value_func"] = False
         checked = make_config(settings)
+        self._check_engine(checked)
         if checked.mode != "mcts" or not checked.is_sampling:
             raise ConfigError(f"search of round {number}: training data needs mode: mcts and is_sampling: true.")
         return _plain(checked)
@@ -199,11 +209,11 @@ class Rounds:
             for seed in method.seeds:
                 settings = config.resolved() | method.overrides
                 settings |= {"model_dir": str(self._round(number) / "checkpoint"), "seed": seed}
+                checked = make_config(settings)
+                self._check_engine(checked)
                 output = str(run_path(folder, name, seed))
                 where = f"{'base' if number == 0 else f'round {number}'}, {name}, seed {seed}"
-                parts.append(
-                    Part(where, _plain(make_config(settings)), self.config.test_questions, 0, count, output, inputs)
-                )
+                parts.append(Part(where, _plain(checked), self.config.test_questions, 0, count, output, inputs))
         return sorted(parts, key=lambda part: -_expected_cost(part.settings))
 
     def _questions(self, number: int) -> tuple[int, int]:
@@ -258,7 +268,16 @@ class Rounds:
         for number in range(1, config.num_rounds + 1):
             self._search_settings(number)
             self._train_config(number)
-        self._eval_parts(0, self._round(0) / "eval", "")
+        outputs = Counter(part.output for part in self._eval_parts(0, self._round(0) / "eval", ""))
+        if twice := [output for output, count in outputs.items() if count > 1]:
+            raise ConfigError(f"methods: two of them would write {Path(twice[0]).name}. Give one another name.")
+
+    def _check_engine(self, config: Config) -> None:
+        if config.engine != "hf" and self.config.processes > 1:
+            raise ConfigError(
+                f"engine: {config.engine} serves many trees by itself: set processes to 1; for several engines, "
+                "num_replicas in the config of the search."
+            )
 
     def _base_inputs(self) -> JsonObject:
         source = checkpoints.download(checkpoints.inspect(self.config.base_model))
@@ -274,31 +293,12 @@ class Rounds:
         run_parts(parts, processes=self.config.processes, threads=self.config.threads, report=self._report)
 
     def _run_training(self, config: TrainConfig) -> None:
-        """In a process of its own: torch's threads and memory are gone when the next search begins."""
         output = Path(config.output_dir)
         shutil.rmtree(output, ignore_errors=True)
-        context = get_context("spawn")
-        receiver, sender = context.Pipe(duplex=False)
-        process = context.Process(target=_train_process, args=(config.model_dump(), sender), daemon=True)
-        process.start()
-        sender.close()
-        error: BaseException | None = None
-        try:
-            while True:
-                message = receiver.recv()
-                if isinstance(message, BaseException):
-                    error = message
-                else:
-                    self._report(message)
-        except EOFError:
-            process.join()
-        if error is not None:
-            raise error
-        if process.exitcode:
-            raise MctsMathError(
-                f"the training process died with exit code {process.exitcode} (killed, or out of memory). Run the same "
-                "command again to go on from its last state."
-            )
+        if self.config.launch:
+            launch_training(self.config.launch, config, output.with_name("train.yaml"), self._report)
+        else:
+            train_apart(config, self._report)
 
     def _show(self, number: int) -> None:
         """Tables and figures so far."""
@@ -331,16 +331,6 @@ class Rounds:
 
     def _round(self, number: int) -> Path:
         return self.folder / f"round_{number}"
-
-
-def _train_process(settings: Mapping[str, Any], sender: Any) -> None:
-    end_with_parent()
-    from mcts_math.train.training import train
-
-    try:
-        train(make_settings(TrainConfig, settings), report=sender.send)
-    except MctsMathError as error:
-        sender.send(error)
 
 
 def _nth(entries: Sequence[dict[str, Any]], number: int) -> dict[str, Any]:

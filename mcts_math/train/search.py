@@ -1,8 +1,8 @@
 """Searches of a round: parts of a question file, solved by a few processes side by side, each with one model.
 
-A part is the unit that a kill costs: its results file appears whole or not at all, in the order of the questions. Parts
-run in lock-step (`engine.lockstep`), so that the same part gives the same trees, whichever process takes it and however
-often the round was stopped.
+A part is the unit that a kill costs: its results file appears whole or not at all, in the order of the questions. With
+`engine: hf` parts run in lock-step (`engine.lockstep`), so that the same part gives the same trees, whichever process
+takes it and however often the round was stopped.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from mcts_math.config import Config, make_config
 from mcts_math.errors import ConfigError, MctsMathError, RecordError
 from mcts_math.record import dump_line
 from mcts_math.run import describe_run, to_record
-from mcts_math.scheduler import Solved
+from mcts_math.scheduler import Services, Solved
 from mcts_math.solver import check_tasks, make_scheduler, open_services
 from mcts_math.strategy import make_search
 from mcts_math.task import Task, load_tasks
@@ -150,7 +150,7 @@ def solve_part(part: Part, threads: int) -> PartResult:
     if len(tasks) > config.in_flight:
         raise ConfigError(f"{part.name}: {len(tasks)} questions at once, but max_in_flight is {config.in_flight}.")
     check_tasks(config, tasks)
-    solved = asyncio.run(_solve(config, tasks, _load(config, threads)))
+    solved = asyncio.run(_solve(config, tasks, threads))
     order = {task.id: place for place, task in enumerate(tasks)}
     solved.sort(key=lambda one: order[one.tree.task.id])
     _write(part, config, solved)
@@ -164,21 +164,26 @@ def solve_part(part: Part, threads: int) -> PartResult:
     )
 
 
-async def _solve(config: Config, tasks: Sequence[Task], model: Any) -> list[Solved]:
-    from mcts_math.engine.lockstep import Lockstep
-
+async def _solve(config: Config, tasks: Sequence[Task], threads: int) -> list[Solved]:
     async with AsyncExitStack() as stack:
-        stand_in: Any = object()  # what is opened here is only the interpreter and the checker
-        services = await open_services(config, stack, stand_in, stand_in)
-        engine = Lockstep(model, services.interpreter, services.checker)
-        stack.push_async_callback(engine.close)
-        services = replace(
-            services, policy=engine, value_model=engine, interpreter=engine.interpreter, checker=engine.checker
-        )
+        services = await _open(config, stack, threads)
         stream = await stack.enter_async_context(
             aclosing(make_scheduler(config, tasks, services).run(tasks, make_search(config)))
         )
         return [solved async for solved in stream]
+
+
+async def _open(config: Config, stack: AsyncExitStack, threads: int) -> Services:
+    """Lock-step on transformers; other engines as everywhere, whose batches, and so whose roundings, depend on time."""
+    if config.engine != "hf":
+        return await open_services(config, stack)
+    from mcts_math.engine.lockstep import Lockstep
+
+    stand_in: Any = object()  # what is opened here is only the interpreter and the checker
+    services = await open_services(config, stack, stand_in, stand_in)
+    engine = Lockstep(_load(config, threads), services.interpreter, services.checker)
+    stack.push_async_callback(engine.close)
+    return replace(services, policy=engine, value_model=engine, interpreter=engine.interpreter, checker=engine.checker)
 
 
 def _load(config: Config, threads: int) -> Any:

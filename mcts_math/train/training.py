@@ -35,12 +35,19 @@ NEUTRAL_KEYS = frozenset({"save_steps", "log_steps", "num_threads", "output_dir"
 _STATE = "trainer_state.json"  # written last: a state that holds it is complete
 
 
-def train(config: TrainConfig, *, overwrite: bool = False, report: Callable[[str], None] = print) -> Path:
+def train(
+    config: TrainConfig,
+    *,
+    overwrite: bool = False,
+    restart_changed: bool = False,
+    report: Callable[[str], None] = print,
+) -> Path:
     """Trains and writes the checkpoint; a stopped training goes on from its last state.
 
     Args:
         config: what to do.
         overwrite: start anew, and replace a finished checkpoint.
+        restart_changed: start anew where a stopped training had other settings or data, instead of refusing.
         report: takes the lines meant for the user; called on the first process only.
 
     Returns:
@@ -56,13 +63,18 @@ def train(config: TrainConfig, *, overwrite: bool = False, report: Callable[[str
         torch.set_num_threads(config.num_threads)
     with _locked(work):
         facts = describe(config)
-        state = _begin(work, facts, overwrite)
+        state = _begin(work, facts, overwrite, restart_changed)
         source = checkpoints.download(source)
         rows, collator, data = load_rows(config, source)
         tell(str(data))
         arguments = make_arguments(config, work, len(rows))
         set_seed(config.seed)  # of the adapters; Trainer sets it for the rest
         model = load_model(source, config)
+        if (config.packing or config.pairs) and not model.keeps_sequences_apart():
+            raise ConfigError(
+                f"the sequences of a row would see each other in a {type(model.policy).__name__}. Set packing: false, "
+                "and leave out pairs."
+            )
         trainer = ValueTrainer(model, arguments, rows, collator, config, tell)
         if state is not None:
             tell(f"going on from {state}")
@@ -187,6 +199,10 @@ def _finish(trainer: ValueTrainer, source: Checkpoint, config: TrainConfig, reci
     else:
         state = model.state_dict()
     if trainer.args.should_save:
+        if broken := [name for name, tensor in state.items() if not bool(torch.isfinite(tensor).all())]:
+            raise TrainingError(
+                f"the last step made {broken[0]} NaN or infinite. Lower learning_rate, or set bf16: false."
+            )
         policy = {name.removeprefix("policy."): t.cpu() for name, t in state.items() if name.startswith("policy.")}
         save_checkpoint(policy, model.value_head(state), model.policy, source, config, recipe, output)
     trainer.accelerator.wait_for_everyone()
@@ -207,13 +223,19 @@ def _check(config: TrainConfig, overwrite: bool) -> tuple[Checkpoint, Path]:
     return checkpoints.inspect(config.model_dir), output
 
 
-def _begin(work: Path, facts: JsonObject, overwrite: bool) -> Path | None:
+def _begin(work: Path, facts: JsonObject, overwrite: bool, restart_changed: bool) -> Path | None:
     """Marks the work folder as this training's; returns the state to go on from."""
     mark = work / "run.json"
     state = None if overwrite or not mark.exists() else last_state(work)
     if state is not None:
-        _require_same(json.loads(mark.read_text("utf-8")), facts, work)
-        return state
+        changed = _changes(json.loads(mark.read_text("utf-8")), facts)
+        if not changed:
+            return state
+        if not restart_changed:
+            raise ConfigError(
+                f"{work} holds a stopped training with other settings ({', '.join(changed)}). Add --overwrite to "
+                "start anew, or choose another output_dir."
+            )
     if _rank() == 0:
         for state in work.glob("checkpoint-*"):
             shutil.rmtree(state)
@@ -223,16 +245,13 @@ def _begin(work: Path, facts: JsonObject, overwrite: bool) -> Path | None:
     return None
 
 
-def _require_same(before: JsonObject, facts: JsonObject, work: Path) -> None:
-    """Raises ConfigError where a stopped training would go on with other settings or data."""
+def _changes(before: JsonObject, facts: JsonObject) -> list[str]:
+    """The settings and the data in which a stopped training differs."""
     old, now = before["config"], json.loads(json.dumps(facts["config"]))
     changed = [f"{k}: {old.get(k)!r} -> {now[k]!r}" for k in now if k not in NEUTRAL_KEYS and old.get(k) != now[k]]
-    changed += [f"{path} has changed" for path, digest in facts["files"].items() if before["files"].get(path) != digest]
-    if changed:
-        raise ConfigError(
-            f"{work} holds a stopped training with other settings ({', '.join(changed)}). Add --overwrite to start "
-            "anew, or choose another output_dir."
-        )
+    return changed + [
+        f"{path} has changed" for path, digest in facts["files"].items() if before["files"].get(path) != digest
+    ]
 
 
 @contextmanager

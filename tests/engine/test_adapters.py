@@ -375,6 +375,31 @@ def test_a_loss_that_is_not_finite_makes_the_adapter_afresh(checkpoint: Callable
     asyncio.run(engine.close())
 
 
+def test_weights_that_overflow_cost_their_own_session_only(checkpoint: Callable[[str], Path]) -> None:
+    engine = load(checkpoint("llama"), AdapterOptions(dropout=0.0, lr=3e37))
+
+    async def run() -> None:
+        plain = (await engine.generate(ask("abcdef", num_samples=3))).samples
+        assert not (await engine.adapt(adapt("t"))).reset
+        asked = [engine.generate(ask("abc", "t", num_samples=3)), engine.generate(ask("abcdef", num_samples=3))]
+        broken, other = await asyncio.gather(*asked, return_exceptions=True)
+        assert isinstance(broken, FloatingPointError)
+        assert "lower adapter_lr" in str(broken)
+        assert not isinstance(other, BaseException)
+        assert texts(other.samples) == texts(plain)
+        assert (await engine.adapt(adapt("t"))).reset
+        assert (await engine.generate(ask("abc", "t"))).samples
+        await engine.close()
+
+    asyncio.run(run())
+
+
+def test_a_step_to_infinite_weights_makes_the_adapter_afresh(checkpoint: Callable[[str], Path]) -> None:
+    engine = load(checkpoint("llama"), AdapterOptions(dropout=0.0, lr=3e37, alpha=1e3))
+    assert asyncio.run(engine.adapt(adapt("t"))).reset
+    asyncio.run(engine.close())
+
+
 def test_a_term_beyond_the_context_changes_nothing(engine: HFEngine) -> None:
     async def run() -> None:
         reply = await engine.adapt(adapt("t", prompt="x" * 200))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import threading
 import time
@@ -130,12 +131,66 @@ def test_conversations_go_to_the_chat_endpoint(server: FakeServer) -> None:
         (200, {"choices": [GOOD | {"finish_reason": "content_filter"}]}, "content_filter"),
         (200, {"choices": [GOOD, GOOD]}, "2 samples, not 1"),
         (503, {"error": "loading"}, r"HTTP 503, loading \(tried 3 times\).*--resume"),
+        (200, b"[" * 10**5, "no JSON"),
+        (400, b"[" * 10**5, r"HTTP 400, \[\["),
+        (200, {"choices": ["a"]}, "another form"),
+        (200, {"choices": [GOOD | {"index": "a"}]}, "another form"),
+        (200, {"choices": [GOOD | {"text": None}]}, "another form.*the text of a sample is None"),
+        (200, {"choices": [{k: v for k, v in GOOD.items() if k != "text"}]}, "another form.*'text'"),
+        (200, {"choices": [GOOD | {"message": {}}]}, "another form.*'content'"),
+        (200, {"choices": [GOOD | {"logprobs": [1]}]}, "another form"),
+        (200, {"choices": [GOOD | {"logprobs": {"token_logprobs": ["a"]}}]}, "another form"),
+        (200, {"choices": [GOOD], "usage": [1]}, "another form"),
     ],
 )
 def test_what_goes_wrong_is_told(server: FakeServer, status: int, content: Any, says: str) -> None:
     server.answer = lambda path, body: (status, content)
     with pytest.raises(EngineError, match=says):
         ask(server, Generate("x", 1, WARM, 0))
+
+
+@pytest.mark.parametrize("cards", [{"data": [1]}, {"data": [{}]}, {"data": [{"id": 1}, {"id": 2}]}])
+def test_a_list_of_models_in_another_form_is_told(server: FakeServer, cards: Any) -> None:
+    server.cards = cards
+    with pytest.raises(EngineError, match="another form"):
+        ask(server)
+
+
+@pytest.mark.parametrize("url", ["http://a b:x/v1", "127.0.0.1:80", "http://"])
+def test_an_address_that_is_none(url: str) -> None:
+    with pytest.raises(EngineError, match="no address"):
+        OpenAIEngine.connect("m", base_url=url, retries=0)
+
+
+@pytest.mark.parametrize("key", ["sec\nret", "secr\u0117t"])
+def test_a_key_that_can_not_be_sent_is_not_shown(server: FakeServer, monkeypatch: pytest.MonkeyPatch, key: str) -> None:
+    monkeypatch.setenv("MY_KEY", key)
+    with pytest.raises(EngineError, match="MY_KEY") as caught:
+        ask(server, api_key_env="MY_KEY")
+    assert "sec" not in str(caught.value)
+    monkeypatch.setenv("MY_KEY", "secret\n")  # as files end
+    ask(server, Generate("x", 1, WARM, 0), api_key_env="MY_KEY")
+    assert server.headers["Authorization"] == "Bearer secret"
+
+
+def test_a_reply_that_drips(server: FakeServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = Handler.reply
+
+    def drip(self: Handler, status: int, content: Any) -> None:
+        if content is server.cards:
+            return whole(self, status, content)
+        self.send_response(status)
+        self.end_headers()
+        with contextlib.suppress(OSError):  # the client has had enough
+            for _ in range(40):
+                self.wfile.write(b" ")
+                self.wfile.flush()
+                time.sleep(0.05)
+        return None
+
+    monkeypatch.setattr(Handler, "reply", drip)
+    with pytest.raises(EngineError, match=r"did not reply within 0.5 s"):
+        ask(server, Generate("x", 1, WARM, 0), timeout_s=0.5)
 
 
 def test_a_busy_server_is_asked_again(server: FakeServer) -> None:
@@ -231,6 +286,15 @@ def test_values_from_a_server_that_has_none(server: FakeServer, tmp_path: Path) 
     server.answer = lambda path, body: (200, {"choices": [choice | {"finish_reason": "length"}]})
     with pytest.raises(EngineError, match=r"answered -3.5 where a value should be"):
         OpenAIEngine.connect(str(folder), base_url=server.url, need_value=True)
+    good = server.answer
+    for answer, says in (
+        ((400, {"message": "what is logprob_token_ids?"}), "refuses the request"),
+        ((200, {}), "choices"),
+    ):
+        server.answer = lambda path, body, answer=answer: answer
+        with pytest.raises(EngineError, match=says):
+            OpenAIEngine.connect(str(folder), base_url=server.url, need_value=True)
+    server.answer = good
     told["token_id:0"] = -2250.0
     engine = OpenAIEngine.connect(str(folder), base_url=server.url, need_value=True)
     assert asyncio.run(engine.evaluate(Evaluate("x"))).value == pytest.approx(0.25)

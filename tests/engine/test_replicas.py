@@ -15,6 +15,7 @@ import pytest
 from tiny_models import make_checkpoint
 
 from mcts_math.config import make_config
+from mcts_math.engine import replicas
 from mcts_math.engine.load import load_policy
 from mcts_math.errors import EngineError
 from mcts_math.requests import Evaluate, Generate, Sampling
@@ -106,3 +107,23 @@ async def errors_and_cancelling(engine: Any) -> None:
 def test_more_replicas_than_the_cluster_has_room_for(settings: dict[str, Any]) -> None:
     with pytest.raises(EngineError, match="need 64 CPUs, but Ray's cluster has 2"):
         load_policy(make_config(settings | {"num_replicas": 64}))
+
+
+def test_a_replica_that_hangs_is_killed_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Hanging:
+        class close:  # noqa: N801 - as an actor's method looks
+            @staticmethod
+            def remote() -> asyncio.Future[None]:
+                return futures[0]
+
+    async def scene() -> None:
+        futures.append(asyncio.get_running_loop().create_future())
+        engine = object.__new__(replicas.ReplicatedEngine)
+        engine._closed, engine._restarting, engine._places = False, set(), [replicas._Place(Hanging())]
+        await engine.close()
+
+    futures: list[asyncio.Future[None]] = []
+    monkeypatch.setattr(replicas, "_CLOSING_S", 0.05)
+    monkeypatch.setattr(replicas, "_kill", lambda actor: futures[0].cancel())
+    asyncio.run(scene())
+    assert futures[0].cancelled()

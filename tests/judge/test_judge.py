@@ -146,6 +146,15 @@ def test_an_unsound_problem_is_an_error_not_a_verdict(ask: Ask, problem: Problem
         ask((problem, GOOD))
 
 
+@pytest.mark.parametrize("said", [b"no JSON", b"[" * 10**5, b"[]", b'{"kind": 3}', b"endless"])
+def test_tests_that_write_on_the_judges_socket_fail(ask: Ask, said: bytes) -> None:
+    size = 1 << 31 if said == b"endless" else len(said)
+    send = f"socket.socket(fileno=63).sendall(({size}).to_bytes(4, 'big') + {said!r})"
+    test = f"import os, socket\n{send}\nos._exit(0)"
+    (judgement,) = ask((Problem("", test, "add"), GOOD))
+    assert judgement.result == "failed: the tests wrote on the judge's own socket"
+
+
 @pytest.mark.parametrize("field", ["prompt", "test", "entry_point"])
 def test_missing_field_is_named(field: str) -> None:
     record: dict[str, object] = {"prompt": "", "test": "assert f()", "entry_point": "f"}

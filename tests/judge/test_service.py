@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
@@ -28,6 +29,8 @@ from mcts_math.errors import ConfigError, JudgeError, TaskError
 from mcts_math.judge import NO_CODE, JudgeClient, Problem
 
 pytest.importorskip("uvicorn", reason="the extra `judge` is not installed")
+
+from mcts_math.judge.service import Settings, make_app
 
 T = TypeVar("T")
 Made = Callable[[JudgeClient], Coroutine[Any, Any, T]]
@@ -203,6 +206,31 @@ def test_a_completion_too_long_for_the_service_fails(address: str) -> None:
     assert (judgement.passed, judgement.result) == (False, "failed: too long for the judge")
 
 
+def test_a_problem_too_long_for_the_service_is_no_verdict_on_the_completion() -> None:
+    with (
+        server(lambda handler, _: reply(handler, b"", 413)) as (address, _),
+        pytest.raises(TaskError, match="JUDGE_MAX_BODY_KB"),
+    ):
+        with_client(address, lambda client: client.judge(Problem("", "assert add(1, 2) == 3\n" * 9, "add"), GOOD))
+
+
+def test_a_client_that_hangs_up_early_is_no_fault_of_the_service() -> None:
+    async def run() -> list[Any]:
+        sent: list[Any] = []
+
+        async def receive() -> dict[str, Any]:
+            return {"type": "http.disconnect"}
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+
+        scope = {"type": "http", "method": "POST", "path": "/", "raw_path": b"/", "query_string": b"", "headers": []}
+        await make_app(Settings())(scope, receive, send)
+        return sent
+
+    assert asyncio.run(run())[0]["status"] == 400
+
+
 def test_a_problem_that_the_service_refuses_is_an_error(address: str) -> None:
     with pytest.raises(TaskError, match=r"refuses the problem.*`test` is not Python"):
         with_client(address, lambda client: client.judge(Problem("", "assert (", "add"), GOOD))
@@ -222,7 +250,11 @@ def server(answer: Callable[[BaseHTTPRequestHandler, int], None]) -> Iterator[tu
         def log_message(self, *_: object) -> None:
             pass
 
-    running = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    class Server(ThreadingHTTPServer):
+        def handle_error(self, *_: object) -> None:
+            """A client that has had enough is no news."""
+
+    running = Server(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     try:
@@ -254,8 +286,22 @@ RUBBISH: dict[str, tuple[Callable[[BaseHTTPRequestHandler], object], str]] = {
     "status 404": (lambda h: reply(h, b"", 404), "status 404"),
     "hangs up": (lambda h: h.connection.shutdown(socket.SHUT_RDWR), "RemoteProtocolError"),
     "no HTTP": (lambda h: h.wfile.write(b"\0\1\2\3 what?\r\n\r\n"), "RemoteProtocolError"),
-    "slow": (lambda h: time.sleep(0.6), "no answer in time"),
+    "slow": (lambda h: time.sleep(1.6), "no answer in time"),
 }
+
+
+def drip(handler: BaseHTTPRequestHandler) -> None:
+    """Never silent for long, never done."""
+    handler.send_response(200)
+    handler.end_headers()
+    with contextlib.suppress(OSError):  # the client has had enough
+        for _ in range(40):
+            handler.wfile.write(b" ")
+            handler.wfile.flush()
+            time.sleep(0.05)
+
+
+RUBBISH["drips"] = (drip, "no answer in time")
 
 
 @pytest.mark.parametrize("name", RUBBISH)
@@ -263,7 +309,9 @@ def test_rubbish_is_retried_then_named(name: str) -> None:
     answer, words = RUBBISH[name]
     with server(lambda handler, _: answer(handler) and None) as (address, seen):
         with pytest.raises(JudgeError) as caught:
-            with_client(address, lambda client: client.judge(ADD, GOOD), timeout_s=0.3 if name == "slow" else 5.0)
+            with_client(
+                address, lambda client: client.judge(ADD, GOOD), timeout_s=1.0 if name in ("slow", "drips") else 5.0
+            )
         assert len(seen) == 3
     assert address in str(caught.value)
     assert "OJ_API" in str(caught.value)

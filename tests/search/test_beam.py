@@ -6,7 +6,7 @@ from collections import Counter
 
 from stand_ins import code, final, grow_tree
 
-from mcts_math.engine.scripted import RandomPolicy, ScriptedPolicy, scripted
+from mcts_math.engine.scripted import Behaviour, RandomPolicy, ScriptedPolicy, scripted
 from mcts_math.requests import Generate, Generation
 from mcts_math.tree import Tree
 
@@ -99,6 +99,16 @@ def test_width_one_at_temperature_zero_is_greedy_decoding() -> None:
         beam = grow_tree({"mode": "sbs", **greedy}, RandomPolicy(seed))
         assert [n.step for n in chain.nodes] == [n.step for n in beam.nodes]
         assert chain.solutions == beam.solutions
+
+
+def test_a_chain_beyond_the_context_is_greedy_decoding_too() -> None:
+    long_after_two = Behaviour(final_rate=0.0, unparsable_rate=0.0, max_prompt_chars=200)
+    limits = {"temperature": 0.0, "max_depth": 9, "negative_reward": -0.5}
+    chain = grow_tree({"mode": "react", **limits}, RandomPolicy(1, long_after_two))
+    beam = grow_tree({"mode": "sbs", **limits}, RandomPolicy(1, long_after_two))
+    assert chain.nodes[-1].terminal
+    assert [node.value for node in chain.nodes] == [node.value for node in beam.nodes]
+    assert [node.value for node in chain.nodes][-2:] == [None, -0.5]
 
 
 def test_a_beam_beyond_the_context_leaves() -> None:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 from stand_ins import grow_tree
 
+from mcts_math.config import Config
 from mcts_math.engine.scripted import RandomPolicy
+from mcts_math.offline import rescore_file
 from mcts_math.search.extract import Strategy, extract, prune
 from mcts_math.step import Outcome, Step
 from mcts_math.task import Task
@@ -68,3 +73,15 @@ def test_walking_a_beam_search_tree_finds_its_own_solutions() -> None:
         config = {"mode": "sbs", "step_beam_width": 3, "n_generate_sample": 3, "max_depth": 9, "need_value_func": True}
         tree = grow_tree(config, RandomPolicy(seed))
         assert extract(tree, strategy="value", beam_width=3) == tree.solutions
+
+
+def test_solutions_carry_the_tags_of_their_file(tmp_path: Path) -> None:
+    """A file of another program may count children otherwise, as from 1 or with gaps."""
+    node = {"text": "s", "extra_info": "", "action": "", "action_input": "", "final_answer": "", "value": -100}
+    node |= {"q_value": 0.5, "prior": 0.5, "visit_count": 3}
+    react = {"0": node, "0.2": node, "0.2.3": node | {"final_answer": "5"}, "0.1": node | {"q_value": 0.1}}
+    path = tmp_path / "trees.jsonl"
+    path.write_text(json.dumps({"question": "Q", "answer": "5", "react": react}) + "\n")
+    (line,) = rescore_file(path, Config())
+    assert [solution["tag"] for solution in line.record["solutions"]] == ["0.2.3"]
+    assert line.answer == "5"

@@ -13,19 +13,21 @@ import torch
 from solutions import example
 from tiny_models import FAMILIES, PADDED, make_checkpoint
 from torch import Tensor
-from transformers import AutoTokenizer
+from transformers import AttentionInterface, AttentionMaskInterface, AutoConfig, AutoModelForCausalLM, AutoTokenizer
+from transformers.masking_utils import ALL_MASK_ATTENTION_FUNCTIONS
 
 from mcts_math.config import make_settings
 from mcts_math.engine.checkpoint import inspect
 from mcts_math.engine.hf import HFEngine
 from mcts_math.engine.text import Codec
+from mcts_math.engine.value_head import fresh_value_head
 from mcts_math.errors import CheckpointError, RecordError
 from mcts_math.requests import Evaluate
 from mcts_math.train.config import TrainConfig
 from mcts_math.train.data import IGNORED, Encoder, Item, encode_files
 from mcts_math.train.examples import example_from_json
 from mcts_math.train.loss import pair_places, policy_loss, preference_loss, total, value_loss
-from mcts_math.train.model import load_model
+from mcts_math.train.model import PolicyWithValue, load_model
 from mcts_math.train.preference import Pair
 from mcts_math.train.rows import Collator, counts, make_rows, pack
 
@@ -170,6 +172,34 @@ def test_the_output_layer_is_used_alone_only_where_that_is_right(tmp_path: Path)
     assert (plain._plain_output, capped._plain_output, scaled._plain_output) == (True, False, False)
 
 
+@pytest.mark.parametrize("family", [*FAMILIES, *PADDED])
+def test_attention_keeps_sequences_apart(family: str, tmp_path: Path) -> None:
+    assert load_model(inspect(make_checkpoint(tmp_path, family)), settings()).keeps_sequences_apart()
+
+
+@pytest.mark.parametrize("family", ["mamba", "bloom"])
+def test_other_models_do_not(family: str) -> None:
+    """They carry a state along the row, or have no positions."""
+    options = {"mamba": {"num_hidden_layers": 2}, "bloom": {"n_layer": 2, "n_head": 4}}[family]
+    config = AutoConfig.for_model(family, vocab_size=99, hidden_size=32, bos_token_id=0, eos_token_id=1, **options)
+    model = PolicyWithValue(AutoModelForCausalLM.from_config(config), fresh_value_head(32))
+    assert not model.keeps_sequences_apart()
+
+
+def test_flash_attention_is_not_run_where_models_are_loaded(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has no kernels for a CPU."""
+    monkeypatch.setattr("transformers.modeling_utils.lazy_import_flash_attention", lambda *names, **options: None)
+
+    def refuse(*inputs: Any, **options: Any) -> Any:
+        raise RuntimeError("no kernel for a CPU")
+
+    AttentionInterface.register("flash_stand_in", refuse)
+    AttentionMaskInterface.register("flash_stand_in", ALL_MASK_ATTENTION_FUNCTIONS["sdpa"])
+    model = load_model(inspect(tiny), settings(attn="flash_stand_in"))
+    assert model.keeps_sequences_apart()
+    assert model.policy.config._attn_implementation == "flash_stand_in"
+
+
 def test_a_head_of_another_model(tmp_path: Path) -> None:
     folder = make_checkpoint(tmp_path / "a", "llama")
     other = make_checkpoint(tmp_path / "b", "granite")
@@ -211,6 +241,8 @@ def test_examples_that_do_not_fit(tiny: Path, write: Write) -> None:
         ({"steps": [{"text": "a", "q": float("nan")}]}, r"q in \[-1, 1\]"),
         ({"steps": [{"text": "a"}]}, "not a training example"),
         ({"steps": None}, "not a training example"),
+        ({"steps": [{"text": None, "q": 0.0}]}, "needs steps with text"),
+        ({"correct": "true"}, "`correct` must be true or false"),
     ],
 )
 def test_lines_that_are_no_examples(tiny: Path, write: Write, change: dict[str, Any], match: str) -> None:

@@ -22,7 +22,7 @@ from mcts_math.requests import Generate, Generation
 from mcts_math.step import SftFormat
 from mcts_math.train.config import ExamplesConfig
 from mcts_math.train.examples import choose, example_from_json, is_few_shot, rewrite, solutions_of, to_example
-from mcts_math.train.harvest import write_examples
+from mcts_math.train.harvest import export_dataset, write_examples
 from mcts_math.train.preference import pair_from_json, pairs_of
 from mcts_math.tree import Tree
 
@@ -197,7 +197,12 @@ def test_trees_that_can_not_be_used(tmp_path: Path, write: Write, grader: Grader
     refused("a.jsonl", [no_answer], r"1 of 1 questions have no accepted `answer`")
     refused("b.jsonl", [], "no example")
     beam = {k: {a: b for a, b in n.items() if a != "q_value"} for k, n in record["react"].items()}
-    refused("c.jsonl", [{**record, "react": beam}], r"c.jsonl:1: its nodes have no q_value")
+    refused("c.jsonl", [{**record, "react": beam}], r"c.jsonl:1: node '0.0' has no q_value")
+    bare = {k: {a: b for a, b in n.items() if a != "visit_count"} for k, n in record["react"].items()}
+    refused("g.jsonl", [{**record, "react": bare}], r"node '0.0' has no visit_count")
+    for q in (2.0, float("nan")):
+        odd = {k: n | {"q_value": q} for k, n in record["react"].items()}
+        refused("h.jsonl", [{**record, "react": odd}], r"h.jsonl:1: a Q of")
     refused("d.jsonl", [{"question": "Q", "answer": "1"}], r"d.jsonl:1: no search tree")
     refused("e.jsonl", [record, {**record, "react": {**record["react"], "0.7.1": {}}}], r"e.jsonl:2")
     refused("f.jsonl", [record_of(small_tree(), react={"0": record["react"]["0"]})], "no example in 1 trees")
@@ -240,3 +245,11 @@ def test_the_program_and_the_dataset(tmp_path: Path, write: Write, repo: Path) -
     rows = datasets.load_from_disk(str(tmp_path / "hf"))
     assert [row["correct"] for row in rows] == [True, False]
     assert rows[0] == json.loads((tmp_path / "e.jsonl").read_text().splitlines()[0])
+
+
+def test_a_dataset_is_of_the_file_as_it_is_now(tmp_path: Path, write: Write) -> None:
+    datasets = pytest.importorskip("datasets")
+    for name in ("one", "two"):
+        export_dataset(write("e.jsonl", [{"id": name}]), tmp_path / "hf")
+        assert datasets.load_from_disk(str(tmp_path / "hf"))["id"][:] == [name]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["e.jsonl", "hf"]

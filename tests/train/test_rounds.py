@@ -6,11 +6,13 @@ import asyncio
 import json
 import os
 import random
+import resource
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,6 +28,7 @@ from mcts_math.engine.lockstep import BatchLimits, Lockstep
 from mcts_math.errors import CheckpointError, ConfigError, EngineError, MctsMathError
 from mcts_math.requests import Evaluate, Generate
 from mcts_math.solver import solve_async
+from mcts_math.train import search
 from mcts_math.train.analysis import ValuePoint, area_under_curve, describe_values
 from mcts_math.train.config import RoundsConfig
 from mcts_math.train.rounds import Rounds
@@ -126,6 +129,23 @@ def test_a_part_is_done_only_with_its_own_inputs(tmp_path: Path) -> None:
     assert not part.is_done
 
 
+def test_other_engines_serve_the_searches_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def run() -> None:
+        opened: list[tuple[Any, ...]] = []
+
+        async def open_services(*given: Any) -> str:
+            opened.append(given)
+            return "services"
+
+        monkeypatch.setattr(search, "open_services", open_services)
+        async with AsyncExitStack() as stack:
+            config = make_config({"engine": "vllm", "model_dir": "models/mini"})
+            assert await search._open(config, stack, 1) == "services"
+            assert opened == [(config, stack)]
+
+    asyncio.run(run())
+
+
 def test_names_of_files_and_tables() -> None:
     assert run_path(Path("e"), "SBS(3,5)", 42) == Path("e/SBS_3_5.seed42.jsonl")
     assert run_path(Path("e"), "../x", 1).parent == Path("e")
@@ -180,8 +200,26 @@ def test_what_rounds_refuse(settings: Callable[..., RoundsConfig], tmp_path: Pat
         ConfigError, "unknown key 'epoch'", train=[{"config": "configs/train_mini.yaml", "overrides": {"epoch": 1}}]
     )
     refused(ConfigError, "an entry is", train=[{"file": "x"}])
+    served = {"config": "configs/mini_mcts.yaml", "overrides": {"is_sampling": True, "engine": "vllm"}}
+    refused(ConfigError, "set processes to 1; for several engines, num_replicas", search=[served])
+    greedy = {"config": "configs/mini_greedy.yaml"}
+    refused(ConfigError, "two of them would write", methods={"SBS(1,5)": greedy, "SBS_1_5": greedy})
+    with pytest.raises(ConfigError, match="needs as many seeds"):
+        settings(methods={"greedy": greedy | {"vote": 5}})
+    with pytest.raises(ConfigError, match="seeds must differ"):
+        settings(methods={"greedy": greedy | {"seeds": [1, 1]}})
     with pytest.raises(ConfigError, match=r"methods\.greedy\.sed"):
         settings(methods={"greedy": {"config": "configs/mini_greedy.yaml", "sed": [1]}})
+
+
+def test_a_full_disk_is_one_line(settings: Callable[..., RoundsConfig]) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, hard))
+    try:
+        with pytest.raises(MctsMathError, match="make room; then run the same command"):
+            Rounds(settings(), report=lambda text: None).run()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def test_two_runs_in_one_folder(settings: Callable[..., RoundsConfig]) -> None:

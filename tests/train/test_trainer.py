@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import resource
+import shlex
 import socket
 import subprocess
 import sys
@@ -21,8 +22,9 @@ from tiny_models import Reference
 
 from mcts_math.config import make_settings
 from mcts_math.engine.hf import HFEngine
-from mcts_math.errors import CheckpointError, ConfigError, TrainingError
+from mcts_math.errors import CheckpointError, ConfigError, MctsMathError, TrainingError
 from mcts_math.requests import Evaluate, Generate, Sampling
+from mcts_math.train.apart import launch_training
 from mcts_math.train.config import TrainConfig
 from mcts_math.train.training import last_state, train
 
@@ -100,6 +102,23 @@ def test_the_result_is_served_by_the_engine(settings: Callable[..., TrainConfig]
     assert sorted(path.name for path in folder.parent.iterdir()) == ["examples.jsonl", "out"]
 
 
+def test_a_launched_training_is_the_same(settings: Callable[..., TrainConfig], tmp_path: Path) -> None:
+    here = train(settings(num_threads=1), report=quiet)
+    config = settings(num_threads=1, output_dir=str(tmp_path / "launched"))
+    lines: list[str] = []
+    launch_training(shlex.quote(sys.executable), config, tmp_path / "train.yaml", lines.append)
+    assert equal(here, tmp_path / "launched")
+    assert any(line.startswith("step 6/6") for line in lines)
+
+
+def test_a_launcher_that_fails(settings: Callable[..., TrainConfig], tmp_path: Path) -> None:
+    file = tmp_path / "train.yaml"
+    with pytest.raises(ConfigError, match="no-such-launcher can't be started"):
+        launch_training("no-such-launcher --now", settings(), file, quiet)
+    with pytest.raises(MctsMathError, match="exit code 3"):
+        launch_training(f"{shlex.quote(sys.executable)} -c 'import sys; sys.exit(3)'", settings(), file, quiet)
+
+
 def test_accumulation_does_not_change_the_curve(settings: Callable[..., TrainConfig], tmp_path: Path) -> None:
     curves = [
         curve(train(settings(micro_batch_size=size, output_dir=str(tmp_path / str(size))), report=quiet))
@@ -144,6 +163,9 @@ def test_changed_settings_do_not_go_on(settings: Callable[..., TrainConfig], wri
     write("examples.jsonl", [example(n) for n in range(4)])
     with pytest.raises(ConfigError, match=r"examples.jsonl has changed"):
         train(settings(), report=quiet)
+    lines: list[str] = []
+    train(settings(), restart_changed=True, report=lines.append)
+    assert not any("going on" in line for line in lines)
     train(settings(log_steps=3), overwrite=True, report=quiet)
     with pytest.raises(ConfigError, match="exists"):
         train(settings(), report=quiet)
@@ -163,6 +185,12 @@ def test_a_loss_that_is_not_finite_names_the_batch(
     config = settings(model_dir=str(broken), examples=[examples], batch_size=1, micro_batch_size=1)
     with pytest.raises(TrainingError, match=r"the loss is nan at step \d.*in the batch of q77/0.1.0"):
         train(config, report=quiet)
+    assert not (tmp_path / "out").exists()
+
+
+def test_weights_that_the_last_step_broke_are_not_kept(settings: Callable[..., TrainConfig], tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match=r"the last step made .* NaN or infinite"):
+        train(settings(learning_rate=1e39, max_steps=1), report=quiet)
     assert not (tmp_path / "out").exists()
 
 
@@ -191,6 +219,7 @@ def test_what_is_refused_before_anything_is_loaded(settings: Callable[..., Train
     refused(CheckpointError, "does not exist", model_dir=str(tmp_path / "nowhere"))
     refused(ConfigError, "multiple of micro_batch_size", batch_size=3)
     refused(ConfigError, "preference_weight needs pairs", preference_weight=1.0)
+    refused(ConfigError, "pairs teach nothing", pairs=[settings().examples[0]])
     refused(ConfigError, "the context of", max_length=1024)
     refused(ConfigError, "transformers refuses", trainer={"optimizer": "sgd"})
 
