@@ -126,7 +126,8 @@ def _compare_relations(left: Node, right: Node, policy: Policy) -> Decision:
         value = label_value(relation)
         if value is not None:
             if isinstance(relation.items[0], Group) and isinstance(value, Group) and isinstance(other, Group):
-                point = Group("(", ")", other.items) if closed(other) else other  # no interval
+                tuples = value.left in ("(", "[")
+                point = Group("(", ")", other.items) if closed(other) and tuples else other  # no interval
                 return Decision(compare(value, point, policy).equal, "values of the variables in order")
             decision = compare(value, other, policy)
             return Decision(decision.equal, f"value of the equation: {decision.reason}")

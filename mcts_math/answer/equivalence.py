@@ -14,6 +14,7 @@ from mcts_math.answer.verdict import DEFAULT_POLICY, Policy, Status, Verdict
 Gold: TypeAlias = str | Sequence[str]
 
 _GROUPED: Final = re.compile(r"\d,\d{3}")
+_FILLED: Final = re.compile(r"\d,0\d")  # 1,048,576: no item of a list starts with a zero
 
 
 class _Outcome(NamedTuple):
@@ -84,7 +85,7 @@ def _judge_one(gold: str, pred: str, policy: Policy) -> _Outcome:
 def _as_lists_equal(first: Reading, second: Reading, policy: Policy) -> bool:
     """`100,200` is one number, but against a list it is one too."""
     for grouped, other in ((first, second), (second, first)):
-        if _GROUPED.search(grouped.text) and isinstance(other.node, Group):
+        if _GROUPED.search(grouped.text) and not _FILLED.search(grouped.text) and isinstance(other.node, Group):
             items: Node | None = read_as_list(grouped.text)
             if items is not None and compare(items, other.node, policy).equal:
                 return True

@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from mcts_math.answer.text import matching
+from mcts_math.answer.text import closing_braces
 
 _BOX: Final = re.compile(r"\\(?:boxed|fbox)\s*(?=\{)|\\boxed\s+(\S+)")
 _MARK: Final = re.compile(
-    r"(?:\*\*|__|#+ *)?(?:the\s+)?(?:final|correct)\s+(?:answer|choice|option)"
-    r"\s*(?:\*\*|__)?\s*(?:is|:|=)+\s*(?:\*\*|__)?\s*:?"
-    r"|\b(?:the\s+)?answer\s*(?:\*\*|__)?\s*(?:is\b\s*:?|:)\s*(?:\*\*|__)?"
+    r"(?:final|correct)\s+(?:answer|choice|option)"
+    r"\s*(?:(?:\*\*|__)\s*)?(?:is|:|=)+\s*(?:(?:\*\*|__)\s*)?:?"
+    r"|\banswer\s*(?:(?:\*\*|__)\s*)?(?:is\b(?:\s*:)?|:)\s*(?:\*\*|__)?"
     r"|(?<!#)####(?!#)",
     re.IGNORECASE | re.MULTILINE,
 )
@@ -41,11 +41,13 @@ def extract_answer(text: str) -> str | None:
 
 
 def _last_box(text: str) -> tuple[int, str] | None:
-    for match in reversed(list(_BOX.finditer(text))):
+    boxes = list(_BOX.finditer(text))
+    closed = closing_braces(text) if boxes else {}
+    for match in reversed(boxes):
         if match.group(1) is not None:
             return match.start(), match.group(1).strip("$.")
-        end = matching(text, match.end())
-        if end > 0:
+        end = closed.get(match.end())
+        if end is not None:
             content = text[match.end() + 1 : end].strip()
             if content:
                 inner = _last_box(content) if "\\boxed" in content else None

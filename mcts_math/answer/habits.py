@@ -80,7 +80,7 @@ _RULES: Final[tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]
     (re.compile(r"^[a-zA-Z]\s*:\s*([a-z])\s*\\(?:mapsto|to)(?![a-z])"), r"f(\1) ="),
     (_PLAIN_UNIT, lambda match: _plain_unit(match)),
     (re.compile(r"\\\^"), "^"),
-    (re.compile(r"^[^()\[\]{}]*[<>][^()\[\]{}]*$"), lambda match: _conditions(match.group())),
+    (re.compile(r"^[^()\[\]{}]*(?:[<>]|\\[lg][et])[^()\[\]{}]*$"), lambda match: _conditions(match.group())),
     (re.compile(r"(\d*\.\d+)\s*(?:\.{3}|…|\\[lc]?dots\b)"), lambda match: _endless(match.group(1))),
     (re.compile(r"^(-?[\d.,/]+)\s*\(([a-z -]+)\)$"), lambda match: _said_twice(match)),
     (re.compile(r"^\\?#\s*(?=\d+$)"), ""),

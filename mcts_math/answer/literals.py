@@ -13,15 +13,19 @@ _MAX_EXPONENT: Final = 20_000
 _NUMBER: Final = re.compile(r"(?:\d+(?:\.(?!\.)\d*)?|\.\d+)(?:[eE][+-]?\d+(?![a-zA-Z\d]))?")
 _THOUSANDS: Final = re.compile(r"\d{1,3}(?:,\d{3}){1,12}(?:\.\d+)?(?!,?\d)")
 _REPEATING: Final = re.compile(r"(\d*)\.(\d*)\\(?:overline|bar|dot)\s*\{?(\d{1,500})\}?")
+_BASE_WORDS: Final = dict(
+    zip(
+        names("two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen"),
+        range(2, 17),
+        strict=True,
+    )
+)
 _BASED: Final = re.compile(
-    r"(\d[0-9A-Z]*(?:\.[0-9A-Z]+)?)\s?_\s?\{?\s*(?:\\text\s*\{)?\s*(?:base\s*)?"
-    r"(\d{1,2}|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|sixteen)(?!\d)\s*\}?\}?"
+    r"(\d[0-9A-Z]*(?:\.[0-9A-Z]+)?)\s?_\s?(?:\{\s*)?(?:\\(?:text|mathrm)\s*\{\s*)?(?:base\s*(?:\}\s*)?)?"
+    rf"(\d{{1,2}}|{'|'.join(_BASE_WORDS)})(?![a-z\d])\s*\}}?\}}?"
 )
 _BASED_IN_BRACKETS: Final = re.compile(r"\(([0-9A-Z]+)\)_\{?(\d{1,2})(?!\d)\}?")
 _PREFIXED: Final = re.compile(r"0(?:[xX]([0-9a-fA-F]+)|[bB]([01]+)|[oO]([0-7]+))(?![\w.])")
-_BASE_WORDS: Final = dict(
-    zip(names("two three four five six seven eight nine ten eleven twelve sixteen"), (*range(2, 13), 16), strict=True)
-)
 _OTHER_LETTERS: Final = re.compile(r"(?!array|complex)(?<![a-z])[a-ik-zA-Z]")
 
 

@@ -28,8 +28,8 @@ _CHOICE: Final = re.compile(
 _NOTATION: Final = re.compile(r"[\\{}^_]|\w\(")  # of what was meant to be a formula
 _WORDLIKE: Final = re.compile(r"[A-Za-z]{2,}")
 _CONGRUENCE: Final = re.compile(
-    r"(?P<label>[a-zA-Z]\s*(?:\\equiv|=)\s*)?(?P<residue>[^=]{1,200}?)"
-    r"\s*(?:\\pmod|\(\s*\\?mod|(?(label)\\mod|(?!))|(?(label)\bmod|(?!)))\s*\{?\s*(?P<modulus>\d+|[a-zA-Z])\s*\}?\s*\)?"
+    r"(?P<label>[a-zA-Z]\s*(?:\\equiv|=)\s*)?(?P<residue>[^=\s](?:[^=]{0,198}?[^=\s])??)"
+    r"\s*(?:\\pmod|\(\s*\\?mod|(?(label)\\mod|(?!))|(?(label)\bmod|(?!)))\s*(?:\{\s*)?(?P<modulus>\d+|[a-zA-Z])\s*(?:\}\s*)?\)?"
 )
 
 

@@ -154,8 +154,17 @@ def _same_function_names(left: Node, right: Node) -> bool:
         return True
     if not _is_function_name(left) or not _is_function_name(right):
         return False
+    if _differentiated(left) != _differentiated(right) and _differentiated(left) and _differentiated(right):
+        return False  # dy/dx and dx/dy
     mine, theirs = _mark(left), _mark(right)
     return mine == theirs or {mine, theirs} == {"y", "^-1"} or {mine, theirs} == {"y", ""}
+
+
+def _differentiated(name: Node) -> str:
+    """The variable y of y' and dy/dx; empty for anything else, functions included."""
+    while isinstance(name, Call) and name.name == "prime":
+        name = name.args[0]
+    return name.name if isinstance(name, Sym) and name.name not in "fghFGH" else ""
 
 
 def _mark(name: Node) -> str:

@@ -136,21 +136,25 @@ _NO_EFFECT: Final = re.compile(
     r"|phantom\{[^{}]*\}|label\{[^{}]*\}|tag\{[^{}]*\})(?![a-zA-Z])"
 )
 _GLUE: Final = re.compile(r"(?<=\d)(?:\{,\}|,\s*\\!|\\!\s*,|\\!\s*,\\!)\s*(?=\d{3})")
+_BRACE: Final = re.compile(r"\\.|[{}]", re.DOTALL)
 _BOX: Final = re.compile(r"\\(?:boxed|fbox|ensuremath)\s*\{")
 _LEAD: Final = re.compile(
-    r"^(?:approximately|about|roughly|exactly)\s+(?=[\d$\\-])|^(?:(?:so|thus|hence|therefore|and|the)\s+)*(?:final\s+)?(?:answer|result|solution|value)s?(?:\s+(?:is|are)\s*:?|\s*[:=])\s*",
+    r"^(?:approximately|about|roughly|exactly)\s+(?=[\d$\\-])|^(?:(?:so|thus|hence|therefore|and|the)\s+)*(?:final\s+)?(?:answer|result|solution|value)s?(?:\s+(?:is|are)(?:\s*:)?|\s*[:=])\s*",
     re.IGNORECASE,
 )
 _QUOTED_FLOAT: Final = re.compile(r"""(?:float|Decimal|Float|mpf|Symbol)\(\s*['"]([^'"()]*)['"]\s*\)""")
 _TEXT_NUMBER: Final = re.compile(
-    r"\\(?:text|mbox|textbf|textit|textrm|mathrm|mathbf)\s*\{\s*((?:\\?\$)?[-\d.,/:;]*\d[-\d.,/:;]*(?:\\?%)?)\s*\}"
+    r"\\(?:text|mbox|textbf|textit|textrm|mathrm|mathbf)\s*\{\s*"
+    r"((?:\\?\$)?[-.,/:;]*\d[-\d.,/:;]*(?:\\?%)?|[A-Z]*\d[\dA-Z]*(?=\s*\}\s*_))\s*\}"  # 12, and 4A7 before its base
 )
 _FRACTIONS: Final = re.compile(r"\\[dtc]frac(?![a-zA-Z])")
 _PLAIN_SET: Final = re.compile(r"(?<![\^_\w])\{([^{}]*)\}")
-_TEXT_AMOUNT: Final = re.compile(r"^\\(?:text|mbox|textbf|textrm|mathrm)\s*\{\s*([^{}\\$]*\d[^{}\\$]*)\}$")
+_TEXT_AMOUNT: Final = re.compile(r"^\\(?:text|mbox|textbf|textrm|mathrm)\s*\{([^{}\\$\d]*\d[^{}\\$]*)\}$")
 _ELLIPSIS: Final = re.compile(r"(\d\.\d+)\s*(?:\.{3}|…|\\[lc]?dots\b)")
 _CYCLE: Final = re.compile(r"(?<![\d\w])(\d+\.\d*)\((\d+)\)(?!\d)")
-_ORDINAL: Final = re.compile(r"(?<=\d)\s*\^?\{?(?:\\(?:text|mathrm)\s*\{)?\s*(?:st|nd|rd|th)\b\s*\}?\}?()")
+_ORDINAL: Final = re.compile(
+    r"(?<=\d)\s*(?:(?:\^\{?|\{)(?:\\(?:text|mathrm)\s*\{)?\s*|\\(?:text|mathrm)\s*\{\s*)?(?:st|nd|rd|th)\b\s*\}?\}?()"
+)
 _NUMPY_ROW: Final = re.compile(r"(?<=[\d.j\]])\s+(?=[-+\d.\[])")
 _NUMPY: Final = re.compile(r"^\[[\[\]\s\d.eE+\-]*\]$")
 
@@ -167,9 +171,9 @@ def normalise(text: str) -> str:
         text = _NUMPY_ROW.sub(", ", text)
     text = _GLUE.sub("", text)
     text = text.replace("\\!", "")
-    text = _NO_EFFECT.sub(" ", rewrite_spaced(text))
-    text = _SPACING.sub(" ", text)
-    text = rewrite(_LEAD.sub("", text.strip()))
+    text = _NO_EFFECT.sub(" ", rewrite_spaced(_collapse(text)))
+    text = _collapse(_SPACING.sub(" ", text))
+    text = rewrite(_LEAD.sub("", text))
     text = _TEXT_NUMBER.sub(r"\1", text)
     text = _ELLIPSIS.sub(r"\1", text)
     text = _CYCLE.sub(r"\1\\overline{\2}", text)
@@ -177,7 +181,12 @@ def normalise(text: str) -> str:
     text = re.sub(r"\b(sq|cu)\. ?(?=[a-z])", r"\1 ", text)
     text = _TEXT_AMOUNT.sub(r"\1", text)
     text = _QUOTED_FLOAT.sub(r"\1", text)
-    return _trim(" ".join(text.split()))
+    return _trim(_collapse(text))
+
+
+def _collapse(text: str) -> str:
+    """`text` with single spaces: what follows may look for several optional spaces in a row."""
+    return " ".join(text.split())
 
 
 def _alphabet(text: str) -> str:
@@ -219,6 +228,18 @@ def matching(text: str, start: int) -> int:
     return -1
 
 
+def closing_braces(text: str) -> dict[int, int]:
+    """Index of the `}` that closes it by index of every `{` that is closed, in one pass."""
+    pending: list[int] = []
+    closed: dict[int, int] = {}
+    for match in _BRACE.finditer(text):
+        if match.group() == "{":
+            pending.append(match.start())
+        elif match.group() == "}" and pending:
+            closed[pending.pop()] = match.start()
+    return closed
+
+
 def _unwrap(text: str) -> str:
     """Without enclosing $…$, \\(…\\), \\[…\\], boxes, markdown, code fences."""
     for _ in range(8):
@@ -252,7 +273,7 @@ def _trim(text: str) -> str:
     """Without surrounding space, a leading `=`, and final punctuation that ends a sentence."""
     text = text.strip()
     while text and text[-1] in ".,;:" and not text.endswith(("\\,", "\\;", "\\:", "...")):
-        if text[-1] == "." and re.search(r"(?:^|[^\d])\d+\.$", text) is None and re.search(r"\b[ap]\.m\.$", text, re.I):
+        if re.search(r"\b[ap]\.m\.$", text[-5:], re.IGNORECASE):
             break
         text = text[:-1].rstrip()
     if text.startswith(("= ", "=\\", "=-")) or re.match(r"=\s*[\d(\[{a-zA-Z]", text):

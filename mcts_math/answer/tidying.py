@@ -32,6 +32,7 @@ from mcts_math.answer.nodes import (
     children,
     negate,
 )
+from mcts_math.answer.relations import assignments
 from mcts_math.answer.scalars import symbols
 from mcts_math.answer.scanner import UnreadableError
 from mcts_math.answer.units import same_dimension
@@ -58,12 +59,16 @@ def tidy(node: Node) -> Node:
         smaller = Quantity(rest[0] if len(rest) == 1 else Prod(rest), node.unit)
         if (measured := _compound((node.value.items[0], smaller))) is not None:
             return measured
+    if (points := _systems(node)) is not None:
+        return points
     if isinstance(node, SetOp) and node.op in ("and", "or") and not any(_condition(item) for item in node.items):
         node = Group("", "", node.items)
     if isinstance(node, Group) and not node.left and _restrictions(node):
         return SetOp("and", node.items)
     if isinstance(node, Group) and not node.left and (within := _without_domain(node)) is not None:
         return tidy(within)
+    if isinstance(node, Group) and (node.left, node.right) == ("(", ")") and _count_signs(node) == 1:
+        return Group("", "", (choose_sign(node, 1), choose_sign(node, -1)))  # (±1, 2): two points
     if isinstance(node, Group):
         items: list[Node] = []
         for item in node.items:
@@ -89,6 +94,33 @@ def tidy(node: Node) -> Node:
     if signs > _MAX_SIGNS:
         raise UnreadableError("too many ± signs")
     return Group("", "", (choose_sign(node, 1), choose_sign(node, -1)))
+
+
+def _systems(node: Node) -> Group | None:
+    """`x = 1, y = 2 or x = 2, y = 1` as a list of points; None for anything else."""
+    if not isinstance(node, (Group, SetOp)) or (isinstance(node, Group) and node.left):
+        return None
+    systems = _alternatives(node)
+    if len(systems) < 2 or not all(len(system) > 1 for system in systems):
+        return None
+    named = [assignments(Group("", "", system)) for system in systems]
+    first = named[0]
+    if first is None or not all(values is not None and values.keys() == first.keys() for values in named):
+        return None
+    return Group("", "", tuple(Group("(", ")", tuple(map(tidy, system))) for system in systems))
+
+
+def _alternatives(node: Node) -> list[tuple[Node, ...]]:
+    """The systems between which "or" stands, each as its equations."""
+    if isinstance(node, SetOp) and node.op == "or":
+        return [system for item in node.items for system in _alternatives(item)]
+    if (isinstance(node, SetOp) and node.op == "and") or (isinstance(node, Group) and not node.left):
+        systems: list[tuple[Node, ...]] = [()]
+        for item in node.items:
+            first, *others = _alternatives(item)
+            systems = [*systems[:-1], systems[-1] + first, *others]
+        return systems
+    return [(node,)]
 
 
 _NUMBER_SETS: Final = frozenset({"Z", "N", "Q", "C"})

@@ -12,7 +12,7 @@ _WRITTEN_OUT: Final = (
     (re.compile(r"\b(?:square|sq)\b\s*(\S+)"), r"\1^2"),
     (re.compile(r"\b(?:cubic|cu)\b\s*(\S+)"), r"\1^3"),
 )
-_AFTERWARDS: Final = ((re.compile(r"(\S+) squared\b"), r"\1^2"), (re.compile(r"(\S+) cubed\b"), r"\1^3"))
+_AFTERWARDS: Final = ((re.compile(r"(?<!\S)(\S+) squared\b"), r"\1^2"), (re.compile(r"(?<!\S)(\S+) cubed\b"), r"\1^3"))
 _TEMPERATURE: Final = re.compile(r"degrees? (celsius|fahrenheit|kelvin|[cf])", re.IGNORECASE)
 _POWER: Final = re.compile(r"(.+?)\^\{?(-?\d{1,2})\}?")
 # Both are called pound, or degree.

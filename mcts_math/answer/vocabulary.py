@@ -152,7 +152,7 @@ _UNITS: Final = {
     "frequency Hz": "Hz hertz Hertz",
     "amount mol": "mol mole moles",
 }
-_DIMENSION: Final = re.compile(r"([a-z]+?)(-?\d)?(?:,|$)")
+_DIMENSION: Final = re.compile(r"(?:^|,)([a-z]+)(-?\d)?(?=,|$)")
 Unit = tuple[str, str, Fraction, tuple[tuple[str, int], ...]]  # dimension, short name, size, powers
 
 

@@ -8,6 +8,7 @@ import pytest
 from suite_pairs import SuitePair, suite_pairs, suite_rows
 
 from mcts_math.answer import check, is_equiv
+from mcts_math.answer.text import closing_braces
 
 PAIRS = list(suite_pairs())
 TABLES = sorted({pair.table for pair in PAIRS})
@@ -48,7 +49,9 @@ def test_equality_is_symmetric() -> None:
 def test_every_spelling_equals_itself_and_its_decorated_self() -> None:
     for text in itertools.chain.from_iterable(same + near for _, _, same, near in suite_rows()):
         assert is_equiv(text, text)
-        assert is_equiv(text, f"\\boxed{{{text}}}"), text
+        bare = text.replace("\\{", "").replace("\\}", "")
+        if len(closing_braces(bare)) == bare.count("{") == bare.count("}"):  # a box can't hold a truncated text
+            assert is_equiv(text, f"\\boxed{{{text}}}"), text
         if "$" not in text:
             assert is_equiv(text, f"  ${text}$ "), text
 
