@@ -57,6 +57,7 @@ def fingerprint_of(facts: Any) -> str:
 
 
 def digest_of(path: Path) -> str:
+    """SHA-256 of a file, in hexadecimal."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while block := file.read(1 << 20):
@@ -81,6 +82,7 @@ def write_json(path: Path, data: JsonObject) -> None:
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
+    """Makes a folder and holds it against a second run. Raises ConfigError where another one holds it."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         file = (folder / "lock").open("w")

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import fcntl
-import hashlib
 import importlib.metadata
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -28,6 +26,7 @@ from mcts_math.train.data import DataReport, Encoder, encode_files
 from mcts_math.train.export import save_checkpoint
 from mcts_math.train.model import load_model
 from mcts_math.train.rows import Collator, Rows, make_rows
+from mcts_math.train.stages import digest_of, locked
 from mcts_math.train.trainer import ValueTrainer
 
 NEUTRAL_KEYS = frozenset({"save_steps", "log_steps", "num_threads", "output_dir"})
@@ -61,7 +60,7 @@ def train(
     tell = report if _rank() == 0 else lambda text: None
     if config.num_threads:
         torch.set_num_threads(config.num_threads)
-    with _locked(work):
+    with nullcontext() if _rank() else locked(work):  # a training's first process stands for all
         facts = describe(config)
         state = _begin(work, facts, overwrite, restart_changed)
         source = checkpoints.download(source)
@@ -88,7 +87,7 @@ def train(
 
 def describe(config: TrainConfig) -> JsonObject:
     """What identifies a training: its config, and what its files hold."""
-    files = {str(path): _digest(Path(path)) for path in [*config.examples, *config.pairs]}
+    files = {str(path): digest_of(Path(path)) for path in [*config.examples, *config.pairs]}
     versions = {name: importlib.metadata.version(name) for name in ("torch", "transformers", "accelerate")}
     return {"config": config.model_dump(), "files": files, "versions": versions}
 
@@ -252,33 +251,6 @@ def _changes(before: JsonObject, facts: JsonObject) -> list[str]:
     return changed + [
         f"{path} has changed" for path, digest in facts["files"].items() if before["files"].get(path) != digest
     ]
-
-
-@contextmanager
-def _locked(work: Path) -> Iterator[None]:
-    """Holds the work folder against a second training. Only the first process of a training takes the lock."""
-    if _rank():
-        yield
-        return
-    try:
-        work.mkdir(parents=True, exist_ok=True)
-        file = (work / "lock").open("w")
-    except OSError as error:
-        raise TrainingError(f"{work} can't be written: {error}. Choose another output_dir.") from error
-    with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise TrainingError(f"{work}: another training is running here. Choose another output_dir.") from None
-        yield
-
-
-def _digest(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def _rank() -> int:

@@ -199,7 +199,7 @@ def test_two_trainings_in_one_folder(settings: Callable[..., TrainConfig]) -> No
 
     def meanwhile(text: str) -> None:
         if text.startswith("step 1/"):
-            with pytest.raises(TrainingError, match="another training is running here") as error:
+            with pytest.raises(ConfigError, match="another run is going on") as error:
                 train(settings(), report=quiet)
             refusals.append(str(error.value))
 
