@@ -3,15 +3,18 @@
     python benchmarks/fttt.py models/mini
     python benchmarks/fttt.py random          # a Llama of 30 million random parameters
 
-First table: questions a minute where each is a chain of attempts with an optimiser step after each: with 1, 32 and 64
-questions in flight, and by transformers' `generate` and a peft model, one question at a time. Second table: ways of
-giving 32 rows 32 adapters, seconds for one token of each: `batched`, as the engine does it, all rows in one pass with
-gathered factors; `swapped`, each row in a pass of its own with its adapter added to the weights. Third table: what can
-be shared within a step: feedback and reflection in one pass or in two; and how far the gradient is from the exact one
-where keys and values of question and attempt are taken from the cache as constants.
+First table: questions a minute where each is a chain of attempts with an optimiser step after each: by transformers'
+`generate` and a peft model, one question at a time; by the engine with 1, 32 and 64 questions in flight; and with
+`--replicas 2`, by two engines side by side (`num_replicas`, Ray), which share the most questions in flight.
+
+Second table: ways of giving 32 rows 32 adapters, seconds for one token of each: `batched`, as the engine does it, all
+rows in one pass with gathered factors; `swapped`, each row in a pass of its own with its adapter added to the weights.
+
+Third table: what can be shared within a step: feedback and reflection in one pass or in two; and how far the gradient
+is from the exact one where keys and values of question and attempt are taken from the cache as constants.
 
 Sides alternate within one run, so that other load hits them alike; medians are reported. By default it counts the CPU
-seconds of the process, which other programs hardly change.
+seconds of the process, which other programs hardly change; replicas are other processes, so they need `--clock wall`.
 """
 
 from __future__ import annotations
@@ -24,15 +27,17 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from mcts_math.config import make_config
 from mcts_math.engine.adapters import Adapters, Term
 from mcts_math.engine.hf import HFEngine
 from mcts_math.engine.kv import KVBlock
+from mcts_math.engine.load import load_policy
 from mcts_math.engine.lora import SLOT, AdapterOptions
 from mcts_math.requests import Adapt, Generate, LossTerm, Sampling
 from mcts_math.table import render_table
@@ -62,7 +67,7 @@ def questions(count: int) -> list[str]:
     return [f"<question> {json.loads(line)['question']} </question>\n" for line in lines[:count]]
 
 
-async def chains(engine: HFEngine, texts: list[str], trials: int, max_tokens: int, in_flight: int) -> int:
+async def chains(engine: Any, texts: list[str], trials: int, max_tokens: int, in_flight: int) -> int:
     """Attempts and steps of every question, as FTTT makes them; returns the tokens written."""
     places = asyncio.Semaphore(in_flight)
     sampling = Sampling(0.6, 0.95, max_tokens=max_tokens)
@@ -71,7 +76,7 @@ async def chains(engine: HFEngine, texts: list[str], trials: int, max_tokens: in
         name, tokens = f"q{number}", 0
         async with places:
             for trial in range(trials):
-                asked = Generate(text, 1, sampling, 1000 * number + trial, adapter=name if trial else "")
+                asked = Generate(text, 1, sampling, 1000 * number + trial, adapter=name if trial else "", task_id=name)
                 (sample,) = (await engine.generate(asked)).samples
                 tokens += sample.num_tokens
                 term = LossTerm(f"{text}{sample.text}\n<question>", FEEDBACK)
@@ -114,23 +119,44 @@ def plain_loop(folder: str, engine: HFEngine, texts: list[str], trials: int, max
         model = learner.unload()
 
 
-def throughput(engine: HFEngine, args: argparse.Namespace, clock: Callable[[], float]) -> list[dict[str, float]]:
-    texts = questions(args.questions)
-    seen: dict[int, list[float]] = {count: [] for count in (0, *args.in_flight)}
-    for _ in range(args.repeats):
-        begun = clock()
-        plain_loop(args.folder, engine, texts, args.trials, args.max_tokens)
-        seen[0].append(clock() - begun)
-        for count in args.in_flight:
-            begun = clock()
-            asyncio.run(chains(engine, texts, args.trials, args.max_tokens, count))
-            seen[count].append(clock() - begun)
-    alone = statistics.median(seen[args.in_flight[0]])
+@contextmanager
+def side_by_side(folder: str, count: int) -> Iterator[Any]:
+    """Replicas with one thread each."""
+    args = {"device": "cpu", "num_threads": 1}
+    config = {"mode": "fttt", "model_dir": folder, "num_replicas": count, "engine_args": args}
+    yield load_policy(make_config(config))
+    import ray
+
+    ray.shutdown()
+
+
+def throughput(engine: HFEngine, args: argparse.Namespace, clock: Callable[[], float]) -> list[dict[str, Any]]:
+    texts, most = questions(args.questions), max(args.in_flight)
+
+    def ask(policy: Any, in_flight: int) -> Callable[[], Any]:
+        return lambda: asyncio.run(chains(policy, texts, args.trials, args.max_tokens, in_flight))
+
+    ways: dict[str, Callable[[], Any]] = {
+        "generate + peft": lambda: plain_loop(args.folder, engine, texts, args.trials, args.max_tokens)
+    }
+    ways.update({str(count): ask(engine, count) for count in args.in_flight})
+    with ExitStack() as stack:
+        if args.replicas > 1:
+            replicas = stack.enter_context(side_by_side(args.folder, args.replicas))
+            ways[f"{most} on {args.replicas} replicas"] = ask(replicas, most)
+            asyncio.run(chains(replicas, texts, 1, args.max_tokens, most))  # warms up
+        seen: dict[str, list[float]] = {way: [] for way in ways}
+        for _ in range(args.repeats):
+            for way, run in ways.items():
+                begun = clock()
+                run()
+                seen[way].append(clock() - begun)
+    alone = statistics.median(seen[str(args.in_flight[0])])
+    medians = {way: statistics.median(times) for way, times in seen.items()}
     return [
-        {"in_flight": count, "seconds": (s := statistics.median(times)), "per_minute": 60 * len(texts) / s,
-         "times": alone / s}
-        for count, times in seen.items()
-    ]  # fmt: skip
+        {"in_flight": way, "seconds": s, "per_minute": 60 * len(texts) / s, "times": alone / s}
+        for way, s in medians.items()
+    ]
 
 
 @contextmanager
@@ -254,11 +280,14 @@ def main() -> int:
     parser.add_argument("--trials", type=int, default=3)
     parser.add_argument("--max-tokens", type=int, default=64)
     parser.add_argument("--in-flight", type=int, nargs="+", default=[1, 32, 64])
+    parser.add_argument("--replicas", type=int, default=1, help="engines side by side; needs Ray and --clock wall")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--num-threads", type=int, default=1)
     parser.add_argument("--clock", choices=("cpu", "wall"), default="cpu")
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
+    if args.replicas > 1 and args.clock == "cpu":
+        parser.error("--replicas are other processes: give --clock wall")
     torch.set_num_threads(args.num_threads)
     clock = time.process_time if args.clock == "cpu" else time.perf_counter
     scratch = tempfile.TemporaryDirectory()
@@ -280,8 +309,7 @@ def main() -> int:
         print(json.dumps(result, indent=2))
         return 0
     rows = [
-        [str(r["in_flight"] or "generate + peft"), *(f"{r[key]:.2f}" for key in ("seconds", "per_minute", "times"))]
-        for r in result["throughput"]
+        [r["in_flight"], *(f"{r[key]:.2f}" for key in ("seconds", "per_minute", "times"))] for r in result["throughput"]
     ]
     print(render_table(["questions in flight", f"{args.clock} s", "questions/min", "times one at a time"], rows), "\n")
     print(

@@ -172,8 +172,6 @@ class Config(BaseModel):
     def _check_trials(self) -> None:
         """Raises ValueError where the keys of the modes that make whole attempts contradict."""
         mode = self.mode
-        if mode == "fttt" and self.num_replicas > 1:
-            raise ValueError("mode fttt keeps an adapter for each question, so num_replicas must be 1")
         if mode in ("fttt", "token_beam") and self.engine != "hf":
             raise ValueError(f"mode {mode} needs engine: hf, not {self.engine}")
         if mode == "token_beam" and self.temperature:

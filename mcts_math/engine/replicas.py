@@ -5,6 +5,9 @@ that its prefix cache is of use. What a lost replica was asked is asked of anoth
 alone (seed included), so nothing is done twice that counts, and results are still written by one process, once. A new
 actor is started in the place of a lost one and takes part as soon as it is up.
 
+Adapters live in the replica of their question. A step is the same bits wherever it is computed, so what a lost replica
+had learnt is learnt again by the one that takes the question over: the steps that were made are kept, as text.
+
 Ray is an optional extra. It connects to the cluster that RAY_ADDRESS names, else it starts one on this machine.
 """
 
@@ -12,15 +15,19 @@ from __future__ import annotations
 
 import asyncio
 import os
-from dataclasses import dataclass
-from typing import Any
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
 
 from mcts_math.config import Config, make_config
 from mcts_math.errors import EngineError, EngineLostError, MctsMathError
-from mcts_math.requests import Evaluate, Evaluation, Generate, Generation
+from mcts_math.requests import Adapt, Adaptation, Evaluate, Evaluation, Generate, Generation
 
 _CLOSING_S = 60.0
 _RESTARTS = 3  # of one replica; after that something is wrong with more than a machine
+
+_Request: TypeAlias = Generate | Evaluate | Adapt
+_Reply: TypeAlias = Generation | Evaluation | Adaptation
 
 
 class Replica:
@@ -31,11 +38,17 @@ class Replica:
 
         self._policy: Any = load_policy(make_config(settings))
 
-    async def answer(self, request: Generate | Evaluate) -> Generation | Evaluation:
+    async def answer(self, request: _Request) -> _Reply:
         """A reply."""
         if isinstance(request, Evaluate):
             return await self._policy.evaluate(request)  # type: ignore[no-any-return]
+        if isinstance(request, Adapt):
+            return await self._policy.adapt(request)  # type: ignore[no-any-return]
         return await self._policy.generate(request)  # type: ignore[no-any-return]
+
+    async def release(self, session: str) -> None:
+        """Drops an adapter."""
+        await self._policy.release(session)
 
     async def pid(self) -> int:
         """Answers as soon as the engine is loaded."""
@@ -55,14 +68,27 @@ class _Place:
     is_up: bool = True
 
 
+@dataclass(eq=False, slots=True)
+class _Pupil:
+    """An adapter: the steps that made it, and the actor that has it now."""
+
+    actor: Any = None
+    lessons: list[Adapt] = field(default_factory=list)
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+
 class ReplicatedEngine:
-    """Policy and value model over several replicas. Make one with `ReplicatedEngine.start`; `close` it when done."""
+    """Policy, value model and adapters over several replicas.
+
+    Make one with `ReplicatedEngine.start`; `close` it when done.
+    """
 
     def __init__(self, config: Config, num_replicas: int) -> None:
         self._settings = config.model_dump() | {"num_replicas": 1}
         self._options = _actor_options(config)
         self._places = [_Place(self._new_actor()) for _ in range(num_replicas)]
         self._homes: dict[str, _Place] = {}  # question -> its replica
+        self._pupils: dict[str, _Pupil] = {}  # by session
         self._restarting: set[asyncio.Task[None]] = set()
         self._closed = False
 
@@ -106,6 +132,23 @@ class ReplicatedEngine:
         assert isinstance(reply, Evaluation)
         return reply
 
+    async def adapt(self, request: Adapt) -> Adaptation:
+        """As the engine's own. Raises EngineError as it does, and where no replica is left."""
+        pupil = self._pupils.setdefault(request.session, _Pupil())
+        reply = await self._ask(request)
+        assert isinstance(reply, Adaptation)
+        pupil.lessons.append(request)
+        return reply
+
+    async def release(self, session: str) -> None:
+        """Drops a session's adapter; unknown ones are ignored, and so are those that a lost replica had."""
+        from ray.exceptions import ActorUnavailableError, RayActorError
+
+        pupil = self._pupils.pop(session, None)
+        if pupil is not None and pupil.actor is not None and not self._closed:
+            with suppress(RayActorError, ActorUnavailableError):
+                await _result(pupil.actor.release.remote(session))
+
     async def close(self) -> None:
         """Ends all actors; later requests get an EngineError. May be called again."""
         if self._closed:
@@ -124,22 +167,26 @@ class ReplicatedEngine:
         """Processes of the replicas that are up."""
         return [await _result(place.actor.pid.remote()) for place in self._places if place.is_up]
 
-    async def _ask(self, request: Generate | Evaluate) -> Generation | Evaluation:
+    async def _ask(self, request: _Request) -> _Reply:
+        """The reply of the question's replica; of another one where that is lost."""
         from ray.exceptions import ActorUnavailableError, RayActorError
 
         while True:
             if self._closed:
                 raise EngineError("the engine is closed")
-            place = self._choose(request.task_id)
+            place = self._choose(_question(request))
             actor = place.actor
             place.in_flight += 1
+            reference = None
             try:
+                await self._teach(_session(request), actor)
                 reference = actor.answer.remote(request)
                 return await _result(reference)  # type: ignore[no-any-return]
             except (RayActorError, ActorUnavailableError):
                 self._lose(place, actor)
             except asyncio.CancelledError:
-                _cancel(reference)
+                if reference is not None:
+                    _cancel(reference)
                 raise
             except Exception as error:
                 if not isinstance(getattr(error, "cause", None), EngineLostError):
@@ -148,6 +195,18 @@ class ReplicatedEngine:
                 _kill(actor)
             finally:
                 place.in_flight -= 1
+
+    async def _teach(self, session: str, actor: Any) -> None:
+        """Has an actor make again the steps of an adapter that it does not have."""
+        pupil = self._pupils.get(session)
+        if pupil is None:
+            return
+        async with pupil.lock:
+            if pupil.actor is not actor:
+                await _result(actor.release.remote(session))  # what an interrupted attempt may have left
+                for lesson in pupil.lessons:
+                    await _result(actor.answer.remote(lesson))
+                pupil.actor = actor
 
     def _choose(self, question: str) -> _Place:
         """The question's replica; a new one where it has none that is up."""
@@ -195,6 +254,18 @@ class ReplicatedEngine:
             _kill(place.actor)
 
 
+def _session(request: _Request) -> str:
+    """The adapter that a request is about; "" is none."""
+    if isinstance(request, Adapt):
+        return request.session
+    return request.adapter if isinstance(request, Generate) else ""
+
+
+def _question(request: _Request) -> str:
+    """What decides on the replica. Adapters stay where their questions are: a session is a question."""
+    return _session(request) or ("" if isinstance(request, Adapt) else request.task_id)
+
+
 def _actor_options(config: Config) -> dict[str, Any]:
     """What Ray must reserve for a replica: the GPUs of its tensor parallelism where there are GPUs, else a core."""
     import ray
@@ -232,9 +303,11 @@ def _cancel(reference: Any) -> None:
     ray.cancel(reference)
 
 
-def _as_engine_error(error: Exception) -> EngineError:
+def _as_engine_error(error: Exception) -> EngineError | FloatingPointError:
     """What an actor raised, without Ray's wrapping."""
     cause = getattr(error, "cause", None) or error
+    if isinstance(cause, FloatingPointError):  # of one adapter
+        return FloatingPointError(*cause.args)
     if isinstance(cause, MctsMathError):
         return EngineError(str(cause))
     return EngineError(f"a replica broke down: {type(cause).__name__}: {cause}")

@@ -3,11 +3,31 @@
 from __future__ import annotations
 
 import os
+import resource
 from dataclasses import dataclass, field
+
+_OTHER_FILES = 512  # of the host program, at most
+_FILES_PER_SANDBOX = 8  # its own two and those of four states and steps
 
 
 def _default_running() -> int:
     return max(8, 2 * (os.cpu_count() or 1))
+
+
+def _default_sandboxes() -> int:
+    """As many as this machine holds with ease: each takes some 3 MiB, and they may take a 16th of the memory.
+
+    A question that lost its sandbox costs a new one and all cells of its branch at its next step, and a search that
+    takes the questions in turn loses every one of them if there is one place too few.
+    """
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    _, most_files = resource.getrlimit(resource.RLIMIT_NOFILE)
+    room = (most_files - _OTHER_FILES) // _FILES_PER_SANDBOX if most_files != resource.RLIM_INFINITY else 1024
+    return max(64, min(1024, room, memory // 16 // (3 << 20)))
+
+
+def _default_snapshots() -> int:
+    return 4 * _default_sandboxes()
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,8 +39,9 @@ class Limits:
         cpu_s: CPU seconds of one cell, all its threads together; None for `step_timeout_s` rounded up, plus 1.
         memory_bytes: memory that one cell may allocate beyond what Python and the imported modules take.
         snapshot_bytes: memory of all kept states together.
-        max_snapshots: kept states, all sessions together; >= 1.
-        max_sandboxes: questions that keep processes at a time; the idlest are put away (and rebuilt when needed).
+        max_snapshots: kept states, all sessions together; >= 1. By default four times `max_sandboxes`.
+        max_sandboxes: questions that keep processes at a time; the idlest are put away (and rebuilt when needed). By
+            default 64 to 1,024, by the machine's memory and the hard limit of open files (`ulimit -Hn`).
         max_running: cells that run at a time; more wait, and their clocks do not run meanwhile.
         max_threads: threads that one cell may start.
         truncate: characters of one print or value that are shown.
@@ -34,8 +55,8 @@ class Limits:
     cpu_s: int | None = None
     memory_bytes: int = 1 << 30
     snapshot_bytes: int = 2 << 30
-    max_snapshots: int = 512
-    max_sandboxes: int = 64
+    max_snapshots: int = field(default_factory=_default_snapshots)
+    max_sandboxes: int = field(default_factory=_default_sandboxes)
     max_running: int = field(default_factory=_default_running)
     max_threads: int = 64
     truncate: int = 500
@@ -66,3 +87,11 @@ class Limits:
     def cpu_seconds(self) -> int:
         """CPU seconds of one cell, a whole number as the kernel counts them."""
         return self.cpu_s if self.cpu_s is not None else int(-(-self.step_timeout_s // 1)) + 1
+
+    def allow_files(self) -> None:
+        """Raises this process's soft limit of open files, where it is short, towards what so many sandboxes need."""
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        need = _OTHER_FILES + 4 * self.max_sandboxes + self.max_snapshots
+        if soft != resource.RLIM_INFINITY and soft < need:
+            most = need if hard == resource.RLIM_INFINITY else min(need, hard)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))

@@ -69,6 +69,7 @@ class SnapshotStore:
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._kept: OrderedDict[State, Sandbox] = OrderedDict()
+        self._unaudited: list[State] = []
         self.num_bytes = 0
 
     def __len__(self) -> int:
@@ -109,10 +110,18 @@ class SnapshotStore:
         for state in [s for s, owner in self._kept.items() if owner is sandbox]:
             self.drop(state)
 
-    def audit(self) -> None:
-        """Ends the processes that do more than wait: their memory would be counted nowhere."""
-        for state in [s for s in self._kept if s.node is not None and not s.node.stands_still()]:
-            self.drop(state)
+    def audit(self, most: int) -> None:
+        """Ends the processes that do more than wait: their memory would be counted nowhere.
+
+        Args:
+            most: states to look at; the next calls go on with the others.
+        """
+        if not self._unaudited:
+            self._unaudited = list(self._kept)
+        now, self._unaudited = self._unaudited[:most], self._unaudited[most:]
+        for state in now:
+            if state.node is not None and not state.node.stands_still():
+                self.drop(state)
 
     def _make_room(self, newest: State) -> None:
         while len(self._kept) > self._limits.max_snapshots or self.num_bytes > self._limits.snapshot_bytes:

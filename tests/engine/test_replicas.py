@@ -8,7 +8,7 @@ import os
 import signal
 import warnings
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -18,7 +18,7 @@ from mcts_math.config import make_config
 from mcts_math.engine import replicas
 from mcts_math.engine.load import load_policy
 from mcts_math.errors import EngineError
-from mcts_math.requests import Evaluate, Generate, Sampling
+from mcts_math.requests import Adapt, Evaluate, Generate, LossTerm, Sampling
 
 pytestmark = [
     pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="Ray is not installed (the extra `ray`)"),
@@ -102,6 +102,51 @@ async def errors_and_cancelling(engine: Any) -> None:
     with pytest.raises(asyncio.CancelledError):
         await task
     assert (await engine.generate(Generate("x", 1, Sampling(), 0))).samples
+
+
+async def learn(engine: Any, question: str, after_each: Callable[[], None] = lambda: None) -> list[str]:
+    """Three attempts at a question, with a step of its adapter after the first and the second."""
+    written = []
+    for trial in range(3):
+        asked = Generate(
+            question, 1, Sampling(0.8, max_tokens=30), trial, adapter=question if trial else "", task_id=question
+        )
+        written.append((await engine.generate(asked)).samples[0].text)
+        if trial < 2:
+            await engine.adapt(Adapt(question, (LossTerm(question + written[-1], " No. "),), trial))
+        after_each()
+    await engine.release(question)
+    return written
+
+
+def test_what_a_killed_replica_had_learnt_is_learnt_again(settings: dict[str, Any]) -> None:
+    learning = settings | {"mode": "fttt", "need_value_func": False, "adapter_lr": 0.05}
+    questions = [f"{i} + 1 = " for i in range(12)]
+
+    async def undisturbed() -> list[list[str]]:
+        engine = await asyncio.to_thread(load_policy, make_config(learning | {"num_replicas": 1}))
+        texts = list(await asyncio.gather(*(learn(engine, question) for question in questions)))
+        await engine.close()
+        return texts
+
+    async def with_a_loss() -> list[list[str]]:
+        engine: Any = await asyncio.to_thread(load_policy, make_config(learning))
+        pids, attempts = await engine.pids(), []
+
+        def count() -> None:
+            attempts.append(1)
+            if len(attempts) == 15:  # all have learnt by then, and most will go on
+                os.kill(pids[0], signal.SIGKILL)
+
+        texts = await asyncio.wait_for(asyncio.gather(*(learn(engine, q, count) for q in questions)), 120)
+        assert not engine._pupils
+        await engine.release("never heard of")
+        await engine.close()
+        return list(texts)
+
+    expected = asyncio.run(undisturbed())
+    assert asyncio.run(with_a_loss()) == expected
+    assert any(first != later for first, *_, later in expected)
 
 
 def test_more_replicas_than_the_cluster_has_room_for(settings: dict[str, Any]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import platform
+import resource
 import signal
 import sys
 import time
@@ -21,6 +22,7 @@ from mcts_math.errors import InterpreterError
 from mcts_math.interpreter import BlockingInterpreter, Isolation, Level, Limits, SandboxInterpreter, probe
 from mcts_math.interpreter.levels import require
 from mcts_math.interpreter.parent import Layers
+from mcts_math.interpreter.snapshots import SnapshotStore, State
 from mcts_math.interpreter.steps import ProcessFacts
 from mcts_math.requests import Cell, CellStatus, Execute, Interpreter, Observation
 
@@ -406,6 +408,77 @@ def test_limits_are_checked() -> None:
     for wrong in ({"step_timeout_s": 0}, {"max_snapshots": 0}, {"max_running": 0}, {"memory_bytes": 1}):
         with pytest.raises(ValueError, match=next(iter(wrong))):
             Limits(**wrong)
+
+
+def test_all_questions_of_a_big_run_keep_their_states() -> None:
+    """A hundred questions taken in turn: no step is made twice."""
+
+    async def check() -> None:
+        async with SandboxInterpreter(replace(LIMITS, max_sandboxes=100)) as interpreter:
+            history: Cells = ()
+            for depth in range(3):
+                made = cells(f"x{depth} = {depth}\nx{depth}")
+                seen = await asyncio.gather(*(show(interpreter, history, made[0].code, f"q{i}") for i in range(100)))
+                assert {s.text for s in seen} == {str(depth)}
+                assert not any(s.rebuilt for s in seen)
+                history += made
+
+    run(check())
+
+
+def test_room_for_many_sandboxes_depends_on_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    gigabytes = {"SC_PHYS_PAGES": 2 << 18, "SC_PAGE_SIZE": 4096}
+    monkeypatch.setattr(os, "sysconf", gigabytes.__getitem__)
+    for memory, files, expected in (
+        (24, 1 << 20, 512),
+        (1, 1 << 20, 64),
+        (24, 1024, 64),
+        (999, resource.RLIM_INFINITY, 1024),
+    ):
+        gigabytes["SC_PHYS_PAGES"] = memory << 18
+        monkeypatch.setattr(resource, "getrlimit", lambda which, hard=files: (1024, hard))
+        limits = Limits()
+        assert (limits.max_sandboxes, limits.max_snapshots) == (expected, 4 * expected)
+
+
+def test_the_soft_limit_of_files_is_raised_as_far_as_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+    limits, seen = Limits(max_sandboxes=100, max_snapshots=400), []
+    monkeypatch.setattr(resource, "setrlimit", lambda which, new: seen.append(new))
+    everything = resource.RLIM_INFINITY
+    for now in ((1024, 4096), (1024, everything), (1024, 1100), (8192, 8192), (everything, everything)):
+        monkeypatch.setattr(resource, "getrlimit", lambda which, now=now: now)
+        limits.allow_files()
+    assert seen == [(1312, 4096), (1312, everything), (1100, 1100)]
+
+
+def test_an_audit_looks_at_all_states_in_turn() -> None:
+    class Watched:
+        num_bytes = num_users = 0
+
+        def __init__(self, name: int) -> None:
+            self.name = name
+
+        def stands_still(self) -> bool:
+            looked_at.append(self.name)
+            return self.name != 4
+
+    class Discarding:
+        def discard(self, node: Watched) -> None:
+            discarded.append(node.name)
+
+    looked_at: list[int] = []
+    discarded: list[int] = []
+    store, root = SnapshotStore(Limits(max_snapshots=100)), State(None, Cell(""))
+    states = [root.child(Cell(f"x = {i}")) for i in range(7)]
+    for i, state in enumerate(states):
+        store.add(state, Watched(i), Discarding())  # type: ignore[arg-type]
+    for _ in range(3):
+        store.touch(states[0])  # the order of use must not matter
+        store.audit(3)
+    assert sorted(looked_at) == list(range(7))
+    assert discarded == [4]
+    store.audit(100)
+    assert len(looked_at) == 7 + 6
 
 
 def test_the_machine_is_probed_by_doing() -> None:
