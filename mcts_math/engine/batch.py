@@ -1,5 +1,8 @@
 """Continuous batching: rows join the running batch as others leave it, one token at a time for all.
 
+The samples of a prompt begin as one row, and part where they draw different tokens: what several samples have in common
+is computed once. At low temperatures, where most samples of a step are alike, that is most of the work.
+
 `Batch` is a plain object without threads or clocks: `add` a job, call `step` until it is idle, collect finished jobs.
 One step admits what fits, computes the prompts of what it admitted (the samples of a prompt share one computation, and
 tokens that the prefix cache holds are not computed again), and advances every running row by one token.
@@ -19,13 +22,12 @@ import torch
 from torch import Tensor
 
 from mcts_math.engine.adapters import Adapters
-from mcts_math.engine.jobs import Counters, Job, Prefill, Row
+from mcts_math.engine.jobs import Counters, Job
 from mcts_math.engine.kv import KVBlock
 from mcts_math.engine.model import CausalModel
 from mcts_math.engine.prefix import PrefixCache
+from mcts_math.engine.rows import Draw, Prefill, Row, advance, draw, require_finite
 from mcts_math.engine.sampling import BatchSampling, UniformStream
-from mcts_math.errors import EngineError
-from mcts_math.requests import FinishReason, Sample
 
 _HEADROOM = 32  # columns that a row must be able to grow when it is admitted
 _PADDING_SHARE = 1.25  # a group may compute this many times the tokens that its prompts need one by one
@@ -61,6 +63,7 @@ class Batch:
         self._rows: list[Row] = []
         self._block = KVBlock(model.layout, model.device, 0, 0)
         self._num_jobs = 0
+        self._num_further = self._num_parted = 1  # samples beside the first ones of their jobs; those that parted
         self._sampling = BatchSampling([], model.device)
         self._tokens = self._positions = torch.empty((0, 1), dtype=torch.long, device=model.device)
 
@@ -74,18 +77,18 @@ class Batch:
         job.serial = self._num_jobs = self._num_jobs + 1
         job.space = self._adapters.space(job.adapter) if self._adapters is not None else ""
         if not job.num_samples:
-            self._values_waiting.append(Prefill(job, job.prompt, []))
+            self._values_waiting.append(Prefill(job, job.prompt, None))
             return
-        matcher = self._model.codec.matcher(job.sampling.stop)
-        rows = [Row(job, i, UniformStream(job.seed + i), matcher) for i in range(job.num_samples)]
-        for first in range(0, len(rows), self._max_rows):
-            self._waiting.append(Prefill(job, job.prompt, rows[first : first + self._max_rows]))
+        draws = [Draw(i, UniformStream(job.seed + i)) for i in range(job.num_samples)]
+        row = Row(job, draws, self._model.codec.matcher(job.sampling.stop))
+        self._waiting.append(Prefill(job, job.prompt, row))
 
     @torch.inference_mode()
     def cancel(self, job: Job) -> None:
         """Forgets a job and frees its rows."""
         job.cancelled = True
         self._drop([i for i, row in enumerate(self._rows) if row.job is job])
+        self._refresh()
 
     def forget(self, space: str) -> None:
         """The weights of a space have changed or gone: what was computed with them is dropped."""
@@ -104,18 +107,24 @@ class Batch:
     def _admit(self) -> list[Prefill]:
         admitted = [unit for unit in self._values_waiting if not unit.job.cancelled]
         self._values_waiting.clear()
-        rows, width = len(self._rows), self._block.width
+        if not self._waiting:
+            return admitted
+        rows, width = sum(map(self._expected_rows, self._rows)), self._block.width
         while self._waiting:
             unit = self._waiting[0]
-            if not unit.job.cancelled:
-                more = rows + len(unit.rows)
+            if unit.row is not None and not unit.job.cancelled:
+                more = rows + self._expected_rows(unit.row)
                 wider = max(width, len(unit.tokens) + _HEADROOM)
-                if more > self._max_rows or (rows and more * wider > self._max_cells):
+                if rows and (more > self._max_rows or more * wider > self._max_cells):
                     break
                 rows, width = more, wider
                 admitted.append(unit)
             self._waiting.popleft()
         return admitted
+
+    def _expected_rows(self, row: Row) -> float:
+        """What a row is likely to part into, as the samples that are finished did."""
+        return 1 + (len(row.draws) - 1) * self._num_parted / self._num_further
 
     def _prefill(self, units: list[Prefill], done: list[Job]) -> None:
         """Computes prompts, group by group; a later group finds what an earlier one has left in the prefix cache."""
@@ -176,112 +185,113 @@ class Batch:
         self.counters.num_prefills += 1
         for i, unit in enumerate(group):
             job, length = unit.job, len(unit.tokens)
-            if unit.rows[:1] and unit.rows[0].ids:
+            if unit.row is not None and unit.row.ids:
                 continue  # a row that was put off: its prompt has been accounted for
             self._keep(block, i, unit.tokens, job)
             self.counters.num_prompt_tokens += length
             self.counters.num_cached_tokens += reused[i]
             if job.want_value and job.value is None:
-                _require_finite(values[i], "value")
+                require_finite(values[i], "value")
                 job.value = values[i]
-            if not unit.rows or unit.rows[0].index == 0:
-                job.num_cached = reused[i]
+            job.num_cached = reused[i]
             if not job.num_samples:
                 done.append(job)
 
     def _start_rows(self, group: Sequence[Prefill], block: KVBlock, logits: Tensor, done: list[Job]) -> None:
         """Samples the first token of the rows of computed prompts and lets them join the batch."""
-        rows = [(i, row) for i, unit in enumerate(group) for row in unit.rows]
-        if not rows:
+        started = [(i, unit.row) for i, unit in enumerate(group) if unit.row is not None]
+        if not started:
             return
-        sampling = BatchSampling([row.job.sampling for _, row in rows], self._model.device)
-        sources = torch.tensor([i for i, _ in rows], device=self._model.device)
-        tokens = self._draw(sampling, logits[sources], [row for _, row in rows])[1]
-        going = {i: list(unit.rows) for i, unit in enumerate(group)}
-        for (i, row), (token, logprob) in zip(rows, tokens, strict=True):
-            if self._accept(row, token, logprob, done):
-                going[i].remove(row)
-        for i, unit in enumerate(group):
-            self._join(going[i], block, i, len(unit.tokens))
+        rows = [row for _, row in started]
+        sampling = BatchSampling([row.job.sampling for row in rows], self._model.device)
+        sources = torch.tensor([i for i, _ in started], device=self._model.device)
+        _, drawn = draw(sampling, logits[sources], rows)
+        for (i, row), pairs in zip(started, drawn, strict=True):
+            length = row.num_tokens
+            going, _ = self._advance(row, pairs, done)
+            self._join(self._with_room(going, length), block, i, length)
         self._refresh()
 
     def _join(self, rows: list[Row], source: KVBlock, source_row: int, length: int) -> None:
         if not rows:
             return
-        first, block = len(self._rows), self._block
-        last = first + len(rows)
-        capacity = block.mask.shape[0]
-        wanted = capacity if last <= capacity else min(max(last, 2 * capacity), max(self._max_rows, last))
-        block.reserve(wanted, length, _HEADROOM)
+        first, last = len(self._rows), len(self._rows) + len(rows)
+        self._reserve(last, length, _HEADROOM)
         self._rows.extend(rows)
-        block.num_rows = last
-        block.join(slice(first, last), source, source_row, length)
+        self._block.num_rows = last
+        self._block.join(slice(first, last), source, source_row, length)
 
     def _decode(self, done: list[Job]) -> None:
-        """One token for every row."""
+        """One token for every sample."""
         block, n = self._block, len(self._rows)
         block.reserve(n, block.width, 1)
         block.mask[:n, block.end] = 1
         self._select([row.job for row in self._rows])
         result = self._model.forward(block, self._tokens, self._positions)
-        tokens, drawn = self._draw(self._sampling, result.logits, self._rows)
         self.counters.num_decode_steps += 1
-        finished = [
-            i
-            for i, (row, (token, logprob)) in enumerate(zip(self._rows, drawn, strict=True))
-            if self._accept(row, token, logprob, done)
-        ]
-        self._tokens = tokens.unsqueeze(1)
-        self._positions += 1
-        for i in finished:
-            row = self._rows[i]
-            if math.isfinite(row.logprob):
-                self._keep(block, i, row.job.prompt + tuple(row.ids[:-1]), row.job)
-            else:
+        self.counters.num_decoded_rows += n
+        tokens, drawn = draw(self._sampling, result.logits, self._rows)
+        finished: list[int] = []
+        parted: list[tuple[int, Row]] = []  # and the row that it was part of
+        is_changed = False
+        for i, (row, pairs) in enumerate(zip(list(self._rows), drawn, strict=True)):
+            going, ended = self._advance(row, pairs, done)
+            is_changed = is_changed or bool(ended)
+            if ended and math.isfinite(ended[0].logprob):
+                self._keep(block, i, row.job.prompt + tuple(ended[0].ids[:-1]), row.job)
+            elif ended:
                 block.wipe(i)
+            if going:
+                self._rows[i] = going[0]
+                parted += [(i, other) for other in going[1:]]
+            else:
+                finished.append(i)
+        if parted:
+            self._part(parted)
         self._drop(finished)
-
-    def _draw(
-        self, sampling: BatchSampling, logits: Tensor, rows: Sequence[Row]
-    ) -> tuple[Tensor, list[tuple[int, float]]]:
-        numbers = [row.stream.at(len(row.ids)) for row in rows] if sampling.needs_numbers else []
-        tokens, logprobs = sampling.draw(logits, numbers)
-        # One transfer for both; a token id is exact in float64.
-        pairs = torch.stack((tokens.double(), logprobs.double()), dim=1).tolist()
-        return tokens, [(int(token), logprob) for token, logprob in pairs]
-
-    def _accept(self, row: Row, token: int, logprob: float, done: list[Job]) -> bool:
-        """Takes a token into its row; True where that ends the row.
-
-        Where the log-probability is not finite, the model is broken; but with an adapter it is the session's own
-        weights that are: its samples end with that log-probability, and the others go on.
-        """
-        if row.job.adapter and not math.isfinite(logprob):
-            row.logprob = logprob
-            self._finish(row, "", "length", done)
-            return True
-        _require_finite(logprob, "log-probability")
-        row.ids.append(token)
-        row.logprob += logprob
-        job, codec = row.job, self._model.codec
-        text: str | None
-        finish: FinishReason = "stop"
-        if token in codec.eos_ids:
-            text = codec.continuation(job.prompt, row.ids[:-1])
+        if is_changed or parted:
+            self._refresh()
         else:
-            text = row.matcher.text_before(job.prompt, row.ids)
-            if text is None:
-                if len(row.ids) < job.sampling.max_tokens and row.num_tokens < self._model.context_length:
-                    return False
-                text, finish = codec.continuation(job.prompt, row.ids), "length"
-        self._finish(row, text, finish, done)
-        return True
+            self._tokens = tokens[:, :1]  # which all samples of a row have drawn
+            self._positions += 1
 
-    def _finish(self, row: Row, text: str, finish: FinishReason, done: list[Job]) -> None:
-        row.job.samples[row.index] = Sample(text, row.logprob, len(row.ids), finish)
-        self.counters.num_generated_tokens += len(row.ids)
-        if row.job.is_done:
-            done.append(row.job)
+    def _part(self, parted: Sequence[tuple[int, Row]]) -> None:
+        """Gives rows of their own to samples that drew another token than the row `i` that they were in."""
+        staying: list[tuple[int, Row]] = []
+        for i, row in parted:
+            if self._with_room([row], row.num_tokens - 1, len(staying)):
+                staying.append((i, row))
+            else:
+                self._keep(self._block, i, row.job.prompt + tuple(row.ids[:-1]), row.job)
+        self._reserve(len(self._rows) + len(staying), self._block.width, 1)
+        self._block.copy_rows([i for i, _ in staying])
+        self._rows += [row for _, row in staying]
+
+    def _with_room(self, rows: list[Row], width: int, more: int = 0) -> list[Row]:
+        """Those of new rows that the batch, with `more` rows, has room for; the others are put off."""
+        width, count = max(width, self._block.width) + 1, len(self._rows) + more
+        room = max(min(self._max_rows, self._max_cells // width) - count, 0 if count else 1)
+        for row in reversed(rows[room:]):
+            self._put_off(row)
+        return rows[:room]
+
+    def _reserve(self, rows: int, width: int, columns: int) -> None:
+        """Makes room for so many rows; in bigger steps than asked for, since each is a copy of everything."""
+        have = self._block.mask.shape[0]
+        wanted = have if rows <= have else min(max(rows, 2 * have), max(self._max_rows, rows))
+        self._block.reserve(wanted, width, columns)
+
+    def _advance(self, row: Row, drawn: Sequence[tuple[int, float]], done: list[Job]) -> tuple[list[Row], list[Row]]:
+        """Takes a token for each sample of a row; returns the rows that go on, and those that have finished."""
+        going, ended = advance(row, drawn, self._model)
+        job = row.job
+        self.counters.num_generated_tokens += sum(len(part.ids) * len(part.draws) for part in ended)
+        if ended and None not in job.samples:
+            self._num_further += job.num_samples - 1
+            self._num_parted += job.num_rows - 1
+        if ended and job.is_done:
+            done.append(job)
+        return going, ended
 
     def _keep(self, block: KVBlock, row: int, tokens: tuple[int, ...], job: Job) -> None:
         """Leaves the keys and values of a row, all of them, in the prefix cache."""
@@ -305,18 +315,21 @@ class Batch:
             del self._rows[last]
         self._block.num_rows = len(self._rows)
         self._block.trim(max((row.num_tokens - 1 for row in self._rows), default=0))
-        self._refresh()
 
     def _make_room(self) -> None:
-        """Puts off the latest rows where the batch would outgrow its tokens; they go on later where they stopped."""
+        """Puts off the latest rows where the batch would outgrow its tokens."""
         while len(self._rows) > 1 and len(self._rows) * (self._block.width + 1) > self._max_cells:
-            last = max(range(len(self._rows)), key=lambda i: (self._rows[i].job.serial, self._rows[i].index))
+            last = max(range(len(self._rows)), key=lambda i: (self._rows[i].job.serial, self._rows[i].draws[0].index))
             row = self._rows[last]
-            tokens = row.job.prompt + tuple(row.ids)
-            self._keep(self._block, last, tokens[:-1], row.job)
-            self._waiting.appendleft(Prefill(row.job, tokens, [row]))
+            self._keep(self._block, last, row.job.prompt + tuple(row.ids[:-1]), row.job)
+            self._put_off(row)
             self._drop([last])
-            self.counters.num_put_off += 1
+            self._refresh()
+
+    def _put_off(self, row: Row) -> None:
+        """Lets a row go on later where it stopped."""
+        self._waiting.appendleft(Prefill(row.job, row.job.prompt + tuple(row.ids), row))
+        self.counters.num_put_off += 1
 
     def _refresh(self) -> None:
         """Makes the tensors that describe the rows anew."""
@@ -325,11 +338,3 @@ class Batch:
         self._tokens = torch.tensor([row.ids[-1:] for row in self._rows], dtype=torch.long, device=device)
         lengths = [[row.num_tokens - 1] for row in self._rows]
         self._positions = torch.tensor(lengths, dtype=torch.long, device=device)
-
-
-def _require_finite(number: float, what: str) -> None:
-    if not math.isfinite(number):
-        raise EngineError(
-            f"the model gave a {what} that is {number}: its weights are broken, or overflow in float16 "
-            "(use dtype bfloat16 or float32)"
-        )

@@ -81,8 +81,9 @@ class HFEngine:
             need_value: load the value head too.
             attn: transformers' name of an attention (sdpa, eager, flash_attention_2); None lets it choose.
             context_length: most tokens of prompt and continuation; None takes what the checkpoint says.
-            max_batch_size: most samples that run at a time; None: 128 on a CPU, 256 on a GPU.
-            max_batch_tokens: most tokens (samples times the longest) whose keys and values are kept for the running
+            max_batch_size: most rows that are computed at a time, samples of a prompt that agree so far being one row;
+                None: 128 on a CPU, 256 on a GPU.
+            max_batch_tokens: most tokens (rows times the longest) whose keys and values are kept for the running
                 batch; None: half of the memory that is free after loading, at most 4 GiB on a CPU.
             max_prefill_tokens: most prompt tokens that are computed in one forward pass; None: 4096 on a CPU, 16384 on
                 a GPU.

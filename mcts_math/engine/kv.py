@@ -178,6 +178,15 @@ class KVBlock:
         self.mask[rows, mine] = 1
         self.start = min(self.start, mine.start)
 
+    def copy_rows(self, sources: Sequence[int]) -> None:
+        """Adds a copy of each of some rows behind the rows in use, for which there must be room (`reserve`)."""
+        window, last = slice(self.start, self.end), self.num_rows + len(sources)
+        targets, index = slice(self.num_rows, last), torch.tensor(sources, dtype=torch.long, device=self.device)
+        for plane in self.planes:
+            plane[targets, :, window] = plane[index, :, window]
+        self.mask[targets] = self.mask[index]
+        self.num_rows = last
+
     def reorder(self, rows: Tensor) -> None:
         """Row i becomes what row `rows[i]` was; all rows in use are of one length."""
         window = slice(self.start, self.end)

@@ -1,8 +1,8 @@
-"""Drawing the next token of many rows at once, each row from its own stream of random numbers.
+"""Drawing the next token of many samples at once, each by its own stream of random numbers.
 
-A row's t-th draw uses one number in [0, 1) that is a hash of (seed of the row, t), and takes the token at which the
-cumulative distribution passes it. So a sample depends on its seed alone, not on its neighbours in the batch or on how
-often it was interrupted, and drawing costs one number a row where `torch.multinomial` would need a generator for each.
+A sample's t-th draw uses one number in [0, 1) that is a hash of (seed of the sample, t), and takes the token at which
+the cumulative distribution passes it. So a sample depends on its seed alone, not on its neighbours in the batch or on
+how often it was interrupted, and drawing costs one number where `torch.multinomial` would need a generator a sample.
 
 Order of the filters as in transformers' `generate` and vLLM: temperature, top-k, top-p. Log-probabilities are of the
 model's own distribution, before all three, in float32.
@@ -67,33 +67,28 @@ class BatchSampling:
         self._top_p = torch.tensor([[row.top_p] for row in rows], device=device)
         self._top_k = torch.tensor([[row.top_k] for row in rows], device=device)
 
-    @property
-    def needs_numbers(self) -> bool:
-        """False where every row is greedy."""
-        return not self._all_greedy
-
-    def draw(self, logits: Tensor, uniforms: Sequence[float]) -> tuple[Tensor, Tensor]:
-        """Draws one token a row.
+    def draw(self, logits: Tensor, uniforms: Sequence[Sequence[float]]) -> tuple[Tensor, Tensor]:
+        """Draws K tokens a row, each by a number of its own.
 
         Args:
             logits: [B, V], of any floating dtype.
-            uniforms: one number in [0, 1) a row; not looked at where every row is greedy.
+            uniforms: [B][K], numbers in [0, 1); what a greedy row's are does not matter.
 
         Returns:
-            Tokens [B] int64 and their log-probabilities [B] float32, in nats, before temperature, top-k and top-p. A
-            row whose logits are not finite gets some token and a log-probability that is not finite either.
+            Tokens [B, K] int64 and their log-probabilities [B, K] float32, in nats, before temperature, top-k and
+            top-p. A row whose logits are not finite gets some tokens, and log-probabilities that are not finite either.
         """
         logits = logits.float()
+        numbers = torch.tensor(uniforms, device=logits.device)
         if self._all_greedy:
-            tokens = logits.argmax(dim=-1)
+            tokens = logits.argmax(dim=-1, keepdim=True).expand_as(numbers)
         else:
-            tokens = self._sample(logits, torch.tensor(uniforms, device=logits.device).unsqueeze(1))
+            tokens = self._sample(logits, numbers)
             if self._greedy is not None:
-                tokens = torch.where(self._greedy, logits.argmax(dim=-1), tokens)
-        chosen = logits.gather(1, tokens.unsqueeze(1)).squeeze(1)
-        return tokens, chosen - logits.logsumexp(dim=-1)
+                tokens = torch.where(self._greedy.unsqueeze(1), logits.argmax(dim=-1, keepdim=True), tokens)
+        return tokens, logits.gather(1, tokens) - logits.logsumexp(dim=-1, keepdim=True)
 
-    def _sample(self, logits: Tensor, uniforms: Tensor) -> Tensor:
+    def _sample(self, logits: Tensor, numbers: Tensor) -> Tensor:
         scaled = logits if self._temperature is None else logits / self._temperature
         if (rows := self._nucleus_rows) is not None:
             scaled = scaled.index_copy(0, rows, _nucleus(scaled[rows], self._top_p[rows]))
@@ -102,8 +97,8 @@ class BatchSampling:
         cumulative = scaled.softmax(dim=-1).cumsum(dim=-1)
         # Scaling the number, not the distribution, makes up for the rounding of the sum. A token of probability zero
         # is never the first to pass a number; the clamp is for NaN, which would index beyond the vocabulary.
-        target = uniforms * cumulative[:, -1:]
-        return torch.searchsorted(cumulative, target, right=True).squeeze(1).clamp_(max=logits.shape[1] - 1)
+        targets = numbers * cumulative[:, -1:]
+        return torch.searchsorted(cumulative, targets, right=True).clamp_(max=logits.shape[1] - 1)
 
 
 def _indices(rows: list[int], device: torch.device) -> Tensor | None:

@@ -20,6 +20,7 @@ from mcts_math.engine.model import CausalModel
 from mcts_math.errors import EngineError
 from mcts_math.requests import Evaluate, Generate, Sampling
 
+Limits = dict[str, int]
 WIDE = {"max_batch_size": 64, "max_batch_tokens": 1 << 20, "max_prefill_tokens": 4096, "prefix_cache_tokens": 0}
 TIGHT = {"max_batch_size": 7, "max_batch_tokens": 300, "max_prefill_tokens": 23, "prefix_cache_tokens": 500}
 
@@ -57,7 +58,7 @@ def work_off(batch: Batch, waiting: list[Job]) -> list[Job]:
 def test_tight_limits_change_nothing_but_the_time(checkpoint: Callable[[str], Path], family: str) -> None:
     model, reference = load(checkpoint(family)), Reference(checkpoint(family))
     wide, tight = Batch(model, **WIDE), Batch(model, **TIGHT)
-    expected, got = jobs(0), jobs(0)
+    expected, got = jobs(0, 40), jobs(0, 40)
     assert set(map(id, work_off(wide, expected))) == set(map(id, expected))
     assert set(map(id, work_off(tight, got))) == set(map(id, got))
     assert tight.counters.num_put_off > 0
@@ -70,6 +71,41 @@ def test_tight_limits_change_nothing_but_the_time(checkpoint: Callable[[str], Pa
         assert [s and s.logprob for s in one.samples] == pytest.approx(
             [s and s.logprob for s in other.samples], abs=3e-4
         )
+
+
+@pytest.mark.parametrize("limits", [WIDE, TIGHT])
+def test_samples_are_computed_once_as_long_as_they_agree(checkpoint: Callable[[str], Path], limits: Limits) -> None:
+    model = load(checkpoint("llama"))
+    batch = Batch(model, **limits)
+    (greedy,) = work_off(batch, [Job((0, 5, 6), 6, Sampling(0.0, max_tokens=12))])
+    assert len({sample and sample.text for sample in greedy.samples}) == 1
+    assert batch.counters.num_generated_tokens == 6 * 12
+    assert batch.counters.num_decoded_rows == batch.counters.num_decode_steps == 11  # the first comes with the prompt
+    sampling = Sampling(0.25, max_tokens=40)
+    (together,) = work_off(batch, [Job((0, 5, 6), 6, sampling, seed=3)])
+    apart = [Job((0, 5, 6), 1, sampling, seed=3 + i) for i in range(6)]
+    work_off(Batch(model, **WIDE), apart)
+    assert [s and s.text for s in together.samples] == [job.samples[0] and job.samples[0].text for job in apart]
+    assert [s and s.logprob for s in together.samples] == pytest.approx(
+        [job.samples[0] and job.samples[0].logprob for job in apart], abs=3e-4
+    )
+    assert 1 < len({sample and sample.text for sample in together.samples}) == together.num_rows
+
+
+def test_admission_expects_what_the_last_samples_did(checkpoint: Callable[[str], Path]) -> None:
+    """As many prompts at a time as the rows that their samples part into, not as the samples."""
+    batch = Batch(load(checkpoint("llama")), **(WIDE | {"max_batch_size": 12}))
+    sampling = Sampling(0.0, max_tokens=9)
+    many = [Job((0, 5 + i), 6, sampling) for i in range(40)]
+    for job in many:
+        batch.add(job)
+    most = 0
+    while not batch.is_idle:
+        batch.step()
+        most = max(most, batch._block.num_rows)
+    assert all(job.is_done for job in many)
+    assert 6 < most <= 12
+    assert batch.counters.num_put_off == 0
 
 
 def test_a_dropped_job_leaves_the_others_as_they_are(checkpoint: Callable[[str], Path]) -> None:
