@@ -24,23 +24,25 @@ class ValuePoint:
         right: whether the solution's answer is right.
         final: whether the step gives the answer.
         depth: its number in the solution, from 1 on.
+        question: the number of its question among those read.
     """
 
     value: float
     right: bool
     final: bool
     depth: int
+    question: int = 0
 
 
 def value_points(path: str | Path, grader: Grader) -> list[ValuePoint]:
     """The scored steps of all solutions in a results file; a step that several solutions share counts for each."""
     points: list[ValuePoint] = []
     trees = (record_to_tree(record, where) for where, record in read_records(path) if "error" not in record)
-    for tree, verdicts in _judged(trees, grader):
+    for number, (tree, verdicts) in enumerate(_judged(trees, grader)):
         leaves = [node for node in tree.nodes if node.answer is not None]
         for leaf, right in zip(leaves, verdicts, strict=True):
             points += [
-                ValuePoint(node.value, right, node.id == leaf.id, node.depth)
+                ValuePoint(node.value, right, node.id == leaf.id, node.depth, number)
                 for node in tree.path(leaf)
                 if node.value is not None
             ]
@@ -74,7 +76,14 @@ def area_under_curve(scores: Sequence[float], right: Sequence[bool]) -> float:
 
 
 def describe_values(points: Sequence[ValuePoint]) -> JsonObject:
-    """Areas under the curve on final and on inner steps, and the mean squared error against ±1 by depth."""
+    """What a value head does on solutions.
+
+    Returns:
+        `auc_final`, `auc_inner`: areas under the curve on final and on inner steps of all questions together, so partly
+        by how hard the questions are. `auc_within`: the mean area on the final steps of one question, over the
+        `mixed_questions` that have right and wrong ones; by this a search gains. `questions_with_right`: in whose trees
+        some answer is right; no choice could do better. `error_by_depth`: the mean squared error against ±1.
+    """
     by_depth: dict[int, list[float]] = defaultdict(list)
     for point in points:
         by_depth[point.depth].append((point.value - (1 if point.right else -1)) ** 2)
@@ -83,7 +92,16 @@ def describe_values(points: Sequence[ValuePoint]) -> JsonObject:
         some = [point for point in points if point.final == final]
         area = area_under_curve([p.value for p in some], [p.right for p in some])
         areas[kind] = None if math.isnan(area) else area
+    finals: dict[int, list[ValuePoint]] = defaultdict(list)
+    for point in points:
+        if point.final:
+            finals[point.question].append(point)
+    within = [area_under_curve([p.value for p in some], [p.right for p in some]) for some in finals.values()]
+    mixed = [area for area in within if not math.isnan(area)]
     return areas | {
+        "auc_within": sum(mixed) / len(mixed) if mixed else None,
+        "mixed_questions": len(mixed),
+        "questions_with_right": sum(any(p.right for p in some) for some in finals.values()),
         "final_steps": sum(point.final for point in points),
         "error_by_depth": {str(depth): sum(e) / len(e) for depth, e in sorted(by_depth.items())},
     }

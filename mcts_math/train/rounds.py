@@ -34,7 +34,7 @@ from mcts_math.train.config import MethodConfig, RoundsConfig, TrainConfig
 from mcts_math.train.harvest import write_examples
 from mcts_math.train.search import Part, run_parts
 from mcts_math.train.stages import digest_of, fingerprint_of, finished, locked, run_stage, write_json
-from mcts_math.train.summary import render_rounds, render_rows, run_path, summarise_runs
+from mcts_math.train.summary import render_rounds, render_rows, render_value, run_path, summarise_runs
 
 _WEIGHTS = ("*.safetensors", "*.bin", "*.pth", "config.json")
 
@@ -308,10 +308,7 @@ class Rounds:
             title = "Base" if n == 0 else f"Round {n}"
             tables.append(f"\n## {title}\n\n{(self._round(n) / 'table.md').read_text('utf-8')}")
             if value := summary.get("value"):
-                tables.append(
-                    f"Value head on {value['final_steps']:,} final steps of {value['method']}: area under the curve "
-                    f"{value['auc_final'] or 0:.3f}; on inner steps {value['auc_inner'] or 0:.3f}.\n"
-                )
+                tables.append(render_value(value) + "\n")
         (self.folder / "summary.md").write_text("\n".join(tables) + "\n", "utf-8")
         self._report(tables[0])
         try:

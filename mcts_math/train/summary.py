@@ -100,6 +100,17 @@ def render_rounds(rounds: Mapping[int, Sequence[JsonObject]]) -> str:
     return "\n".join(lines)
 
 
+def render_value(value: JsonObject) -> str:
+    """What `analysis.describe_values` found, in two sentences."""
+    return (
+        f"Value head on {value['final_steps']:,} final steps of {value['method']}: area under the curve "
+        f"{value['auc_final'] or 0:.3f}; on inner steps {value['auc_inner'] or 0:.3f}. "
+        f"Some answer in the tree is right for {value['questions_with_right']} questions; "
+        f"right and wrong ones compete for {value['mixed_questions']}, and within these the area is "
+        f"{value['auc_within'] or 0:.3f} on average."
+    )
+
+
 def _cell(row: JsonObject) -> str:
     return f"**{100 * row['accuracy']:.2f}** ({100 * row['low']:.1f}–{100 * row['high']:.1f})"
 

@@ -33,7 +33,7 @@ from mcts_math.train.analysis import ValuePoint, area_under_curve, describe_valu
 from mcts_math.train.config import RoundsConfig
 from mcts_math.train.rounds import Rounds
 from mcts_math.train.search import Part
-from mcts_math.train.summary import render_rounds, run_path
+from mcts_math.train.summary import render_rounds, render_value, run_path
 
 QUESTIONS = [{"id": f"q{n}", "question": f"{n}+{n}?", "answer": str(2 * n)} for n in range(12)]
 
@@ -112,7 +112,14 @@ def test_area_under_the_curve() -> None:
     points = [ValuePoint(0.9, True, True, 2), ValuePoint(-0.5, False, True, 2), ValuePoint(0.0, True, False, 1)]
     found = describe_values(points)
     assert (found["auc_final"], found["auc_inner"], found["final_steps"]) == (1.0, None, 2)
+    assert (found["auc_within"], found["mixed_questions"], found["questions_with_right"]) == (1.0, 1, 1)
     assert found["error_by_depth"] == {"1": 1.0, "2": pytest.approx((0.01 + 0.25) / 2)}
+    finals = ((0.9, True, 0), (0.8, False, 0), (-0.5, True, 1), (0.1, False, 1), (-0.7, False, 1), (0.2, False, 2))
+    found = describe_values([ValuePoint(value, right, True, 2, question) for value, right, question in finals])
+    assert found["auc_within"] == (1.0 + 0.5) / 2  # of the questions that have both
+    assert (found["mixed_questions"], found["questions_with_right"]) == (2, 2)
+    assert found["auc_final"] == 0.625
+    assert "compete for 2, and within these the area is 0.750" in render_value({"method": "SBS", **found})
 
 
 def test_a_part_is_done_only_with_its_own_inputs(tmp_path: Path) -> None:
