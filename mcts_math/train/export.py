@@ -63,7 +63,8 @@ def save_checkpoint(
         scratch.mkdir(parents=True)
         if config.lora is not None:
             policy, state = _merge(state, source, config)
-        weights = {name: tensor.to(dtype) if tensor.is_floating_point() else tensor for name, tensor in state.items()}
+        once = _without_tied(policy, state)
+        weights = {name: tensor.to(dtype) if tensor.is_floating_point() else tensor for name, tensor in once.items()}
         _save_quietly(policy, scratch, weights)
         assert source.path is not None
         for pattern in _KEPT:
@@ -87,6 +88,12 @@ def replace_folder(new: Path, folder: Path) -> None:
         folder.replace(old)
     new.replace(folder)
     shutil.rmtree(old, ignore_errors=True)
+
+
+def _without_tied(policy: Any, state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Leaves out weights that the model takes from another one: they would be stored twice."""
+    sources: dict[str, str] = getattr(policy, "all_tied_weights_keys", None) or {}
+    return {name: tensor for name, tensor in state.items() if sources.get(name) not in state}
 
 
 def _save_quietly(policy: Any, folder: Path, weights: dict[str, Tensor]) -> None:

@@ -18,7 +18,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 from solutions import example
-from tiny_models import Reference
+from tiny_models import Reference, make_checkpoint
 
 from mcts_math.config import make_settings
 from mcts_math.engine.hf import HFEngine
@@ -100,6 +100,15 @@ def test_the_result_is_served_by_the_engine(settings: Callable[..., TrainConfig]
     assert text
     assert json.loads((folder / "config.json").read_text())["value_model"] is True
     assert sorted(path.name for path in folder.parent.iterdir()) == ["examples.jsonl", "out"]
+
+
+def test_tied_weights_are_stored_once(settings: Callable[..., TrainConfig], tmp_path: Path) -> None:
+    source = make_checkpoint(tmp_path / "tied", "qwen3", max_position_embeddings=512)
+    folder = train(settings(model_dir=str(source), max_steps=2, save_dtype="bfloat16"), report=quiet)
+    before, after = load_file(source / "model.safetensors"), load_file(folder / "model.safetensors")
+    assert after.keys() == before.keys()
+    assert "lm_head.weight" not in after
+    assert Reference(folder).value("1 + 1 = ") is not None
 
 
 def test_a_launched_training_is_the_same(settings: Callable[..., TrainConfig], tmp_path: Path) -> None:
