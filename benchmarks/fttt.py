@@ -124,10 +124,14 @@ def side_by_side(folder: str, count: int) -> Iterator[Any]:
     """Replicas with one thread each."""
     args = {"device": "cpu", "num_threads": 1}
     config = {"mode": "fttt", "model_dir": folder, "num_replicas": count, "engine_args": args}
-    yield load_policy(make_config(config))
+    policy: Any = load_policy(make_config(config))
     import ray
 
-    ray.shutdown()
+    try:
+        yield policy
+        asyncio.run(policy.close())
+    finally:
+        ray.shutdown()
 
 
 def throughput(engine: HFEngine, args: argparse.Namespace, clock: Callable[[], float]) -> list[dict[str, Any]]:
