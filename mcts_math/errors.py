@@ -6,7 +6,8 @@
     ├── RecordError        a results file that can't be read or written
     ├── EngineError        a model or an engine that can't serve what was asked
     │   ├── CheckpointError    a checkpoint that is missing, incomplete or wrong
-    │   └── EngineLostError    an engine that died; another one could do its work
+    │   ├── EngineLostError    an engine that died; another one could do its work
+    │   └── RefusedError       one request that an engine won't serve; others may be fine
     ├── InterpreterError   the sandbox can't be set up (a failing snippet is an Observation, not this)
     ├── CheckerError       the answer checker can't run (an answer it can't read is a Verdict, not this)
     ├── JudgeError         the code judge can't run or can't be reached (code that fails is a Judgement, not this)
@@ -45,6 +46,10 @@ class CheckpointError(EngineError):
 
 class EngineLostError(EngineError):
     """An engine that worked and has died; another one could do its work."""
+
+
+class RefusedError(EngineError):
+    """A request that an engine won't serve for what it says. It ends its question alone; others may be fine."""
 
 
 class InterpreterError(MctsMathError):

@@ -16,7 +16,7 @@ from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Seque
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from mcts_math.errors import EngineError, MctsMathError, TaskError
+from mcts_math.errors import EngineError, MctsMathError, RefusedError, TaskError
 from mcts_math.requests import (
     Adapt,
     Adaptation,
@@ -182,7 +182,7 @@ class Scheduler:
 
         Raises:
             MctsMathError: a service broke down. What was yielded before stands; trees in flight are lost. (A TaskError
-                is about one question, and becomes its `Solved.error`.)
+                or RefusedError is about one question, and becomes its `Solved.error`.)
         """
         waiting = iter(tasks)
         finished: asyncio.Queue[asyncio.Task[Solved]] = asyncio.Queue()
@@ -219,7 +219,7 @@ class Scheduler:
         except asyncio.CancelledError:
             if not job.tree.stopped:
                 raise
-        except TaskError as problem:  # its tests can't be run, say: the others go on
+        except (TaskError, RefusedError) as problem:  # its tests can't be run, say: the others go on
             error = str(problem)
         except MctsMathError:
             raise

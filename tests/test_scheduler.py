@@ -13,7 +13,7 @@ from stand_ins import EchoInterpreter, EqualChecker, EqualVerifier, code, final,
 
 from mcts_math.config import make_config
 from mcts_math.engine.scripted import Behaviour, RandomPolicy, ScriptedPolicy, scripted
-from mcts_math.errors import EngineError, MctsMathError, TaskError
+from mcts_math.errors import EngineError, MctsMathError, RefusedError, TaskError
 from mcts_math.record import tree_to_record
 from mcts_math.requests import Evaluate, Evaluation, Execute, Generate, Generation, Observation, Verification, Verify
 from mcts_math.scheduler import Limits, RunBudgetError, Scheduler, Services, Solved
@@ -136,6 +136,18 @@ def test_one_question_that_can_not_be_judged_does_not_end_the_run() -> None:
     config = {"mode": "best_of_n", "prompt_wrap": "react_sft", "trials": 2}
     solved = run(config, questions(6), ScriptedPolicy(lambda r: scripted(final("1"))), verifier=Strict())
     assert [s.error for s in solved] == ["", "", "", "the problem's `test` is not Python", "", ""]
+
+
+def test_one_refused_request_ends_its_question_alone() -> None:
+    class Careful(RandomPolicy):
+        async def generate(self, request: Generate) -> Generation:
+            if request.task_id == "3":
+                raise RefusedError("http://host/v1 gave up on a sample: finish_reason 'content_filter'")
+            return await super().generate(request)
+
+    solved = run(MCTS, questions(6), Careful(1))
+    assert [bool(s.error) for s in solved] == [False, False, False, True, False, False]
+    assert "content_filter" in solved[3].error
 
 
 def test_a_broken_engine_ends_the_run_and_leaves_nothing_running() -> None:

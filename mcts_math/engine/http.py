@@ -15,7 +15,7 @@ _AGAIN = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
 _LONGEST_PAUSE_S = 30.0
 
 
-class RefusedError(Exception):
+class ServerRefusedError(Exception):
     """The server understood and said no; whether that ends the run is for the caller to say."""
 
     def __init__(self, status: int, message: str) -> None:
@@ -50,11 +50,11 @@ class Server:
         self._turns = asyncio.Semaphore(self.max_connections)
 
     def get(self, path: str) -> Any:
-        """A GET that blocks. Raises EngineError, and RefusedError where the server said no."""
+        """A GET that blocks. Raises EngineError, and ServerRefusedError where the server said no."""
         return self._thread.call(lambda: self._send("GET", path, None))
 
     async def post(self, path: str, body: dict[str, Any]) -> Any:
-        """A POST; may be awaited on any event loop. Raises EngineError, and RefusedError where the server said no."""
+        """A POST; may be awaited on any loop. Raises EngineError, and ServerRefusedError where the server said no."""
         return await self._thread.run(lambda: self._send("POST", path, body))
 
     def post_now(self, path: str, body: dict[str, Any]) -> Any:
@@ -117,7 +117,7 @@ class Server:
                 "that api_key_env in engine_args names (OPENAI_API_KEY where it names none)"
             )
         if response.is_error:
-            raise RefusedError(response.status_code, _message(response))
+            raise ServerRefusedError(response.status_code, _message(response))
         try:
             return response.json()
         except (ValueError, RecursionError):

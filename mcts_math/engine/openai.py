@@ -18,15 +18,16 @@ import os
 from typing import Any
 
 from mcts_math.engine.asking import check_request, cut_sample, encode_prompt, refuse_what_hf_alone_does
-from mcts_math.engine.http import RefusedError, Server
+from mcts_math.engine.http import Server, ServerRefusedError
 from mcts_math.engine.loop_thread import together
 from mcts_math.engine.remote import Remote, look, reading
 from mcts_math.engine.text import require_text
 from mcts_math.engine.vllm_head import decode_value
-from mcts_math.errors import EngineError
+from mcts_math.errors import EngineError, RefusedError
 from mcts_math.requests import Evaluate, Evaluation, Generate, Generation, Message, Prompt, Sample, Sampling
 
 _SEEDS = (1 << 62) - 1
+_OF_THE_REQUEST = (400, 413, 422)  # HTTP statuses: too large, or not to the server's taste
 _TOO_LONG = ("context length", "maximum model length", "too long", "context window", "context size")
 
 
@@ -121,7 +122,7 @@ class OpenAIEngine:
         body = self._body(self.remote.codec.encode("1"), Sampling(0.0, max_tokens=1), 0, 1, True)
         try:
             reply = self._server.post_now("completions", body)
-        except RefusedError as error:
+        except ServerRefusedError as error:
             raise self._refused(error) from error
         self._value(self._checked(reply)["choices"][0])
 
@@ -188,14 +189,15 @@ class OpenAIEngine:
         path = "chat/completions" if _is_chat(prompt) else "completions"
         try:
             reply = await self._server.post(path, body)
-        except RefusedError as error:
-            if error.status in (400, 413, 422) and any(words in error.message.lower() for words in _TOO_LONG):
+        except ServerRefusedError as error:
+            if error.status in _OF_THE_REQUEST and any(words in error.message.lower() for words in _TOO_LONG):
                 return None
             raise self._refused(error) from error
         return self._checked(reply)
 
-    def _refused(self, error: RefusedError) -> EngineError:
-        return EngineError(f"{self._server.base_url} refuses the request: {error}")
+    def _refused(self, error: ServerRefusedError) -> EngineError:
+        kind = RefusedError if error.status in _OF_THE_REQUEST else EngineError
+        return kind(f"{self._server.base_url} refuses the request: {error}")
 
     def _checked(self, reply: Any) -> dict[str, Any]:
         """A reply that has choices, in their order."""
@@ -218,7 +220,7 @@ class OpenAIEngine:
             )
         finish, ids = choice.get("finish_reason"), choice.get("token_ids")
         if finish not in ("stop", "length"):
-            raise EngineError(f"{self._server.base_url} gave up on a sample: finish_reason {finish!r}")
+            raise RefusedError(f"{self._server.base_url} gave up on a sample: finish_reason {finish!r}")
         if ids is not None and isinstance(prompt, tuple) and not _is_chat(prompt) and self.remote.codec is not None:
             codec = self.remote.codec
             text = (

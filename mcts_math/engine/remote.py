@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mcts_math.engine.http import RefusedError, Server
+from mcts_math.engine.http import Server, ServerRefusedError
 from mcts_math.engine.text import Codec
 from mcts_math.engine.vocabulary import load_codec, value_token
 from mcts_math.errors import EngineError
@@ -68,7 +68,7 @@ def look(server: Server, model: str, served_name: str | None, need_value: bool) 
 def _cards(server: Server) -> list[dict[str, Any]]:
     try:
         reply = server.get("models")
-    except RefusedError as error:
+    except ServerRefusedError as error:
         raise EngineError(
             f"{server.base_url}/models answers HTTP {error.status}, {error.message}; is base_url the address of an "
             "OpenAI-compatible API, with /v1 at its end?"

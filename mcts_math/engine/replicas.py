@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from mcts_math.config import Config, make_config
-from mcts_math.errors import EngineError, EngineLostError, MctsMathError
+from mcts_math.errors import EngineError, EngineLostError, MctsMathError, RefusedError
 from mcts_math.requests import Adapt, Adaptation, Evaluate, Evaluation, Generate, Generation
 
 _CLOSING_S = 60.0
@@ -308,6 +308,8 @@ def _as_engine_error(error: Exception) -> EngineError | FloatingPointError:
     cause = getattr(error, "cause", None) or error
     if isinstance(cause, FloatingPointError):  # of one adapter
         return FloatingPointError(*cause.args)
+    if isinstance(cause, RefusedError):
+        return cause
     if isinstance(cause, MctsMathError):
         return EngineError(str(cause))
     return EngineError(f"a replica broke down: {type(cause).__name__}: {cause}")

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from jinja2 import TemplateError
 
-from mcts_math.errors import CheckpointError, EngineError
+from mcts_math.errors import CheckpointError, EngineError, RefusedError
 from mcts_math.requests import LossTerm, Message, Prompt
 
 _SEAM_TOKENS = 8  # of the prompt, decoded together with the sample: decoders treat the start of a text specially
@@ -82,7 +82,7 @@ class Codec:
         Where a token holds characters of both, it counts to the completion.
 
         Raises:
-            EngineError: the completion has no tokens, or the model's template can't show it.
+            RefusedError: the completion has no tokens, or the model's template can't show it.
         """
         prompt, completion = term.prompt, term.completion
         if isinstance(prompt, str):
@@ -92,13 +92,13 @@ class Codec:
             role: Literal["user", "assistant"] = "user" if prompt and prompt[-1].role == "assistant" else "assistant"
             text = render_chat(self._tokenizer, (*prompt, Message(role, completion)), is_open=True)
             if not completion or not text.endswith(completion):
-                raise EngineError(f"the model's chat template does not show this {role}'s message: {completion!r}")
+                raise RefusedError(f"the model's chat template does not show this {role}'s message: {completion!r}")
             before, whole = self._encode_rendered(text[: -len(completion)]), self._encode_rendered(text)
         start = 0
         while start < min(len(before), len(whole)) and before[start] == whole[start]:
             start += 1
         if start == len(whole):
-            raise EngineError(f"a completion to learn from has no tokens: {completion!r}")
+            raise RefusedError(f"a completion to learn from has no tokens: {completion!r}")
         return whole, max(start, 1)  # nothing predicts the first token of all
 
     def decode(self, ids: Sequence[int]) -> str:
@@ -135,15 +135,15 @@ class Codec:
         for token in (self._tokenizer.bos_token_id, self._tokenizer.eos_token_id):
             if token is not None:
                 return (int(token),)
-        raise EngineError("the prompt is empty, and the tokenizer has no token to begin a text with")
+        raise RefusedError("the prompt is empty, and the tokenizer has no token to begin a text with")
 
 
 def require_text(text: str) -> None:
-    """Raises EngineError where the text has half a surrogate pair."""
+    """Raises RefusedError where the text has half a surrogate pair."""
     try:
         text.encode("utf-8")
     except UnicodeEncodeError as error:
-        raise EngineError(
+        raise RefusedError(
             f"character {error.start} of the prompt is half of a surrogate pair ({text[error.start]!r}), "
             "which is no text; remove it from the question"
         ) from None
@@ -169,7 +169,7 @@ def render_chat(tokenizer: Any, messages: Sequence[Message], *, is_open: bool = 
             turns, tokenize=False, add_generation_prompt=not goes_on, continue_final_message=goes_on
         )
     except (ValueError, TemplateError) as error:
-        raise EngineError(f"the model's chat template refuses the conversation: {error}") from error
+        raise RefusedError(f"the model's chat template refuses the conversation: {error}") from error
     return str(text)
 
 

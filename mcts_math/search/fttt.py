@@ -57,7 +57,7 @@ def _terms(tree: Tree, expansion: Expansion, end: Node, reflection_weight: float
         return terms
     asked = tree.say(end, REFLECT)
     reflection = yield from write(tree, expansion, asked, f"reflection {len(tree.attempts)}")
-    if reflection is not None and reflection.step is not None and reflection.step.text:
+    if reflection is not None and reflection.step is not None and reflection.step.text.strip():
         prompt = form.prompt(question, tree.steps(asked))
         terms.append(LossTerm(prompt, reflection.step.text, reflection_weight))
     return terms

@@ -17,7 +17,7 @@ from tiny_models import make_checkpoint
 
 from mcts_math.engine.openai import OpenAIEngine
 from mcts_math.engine.vllm_head import decode_value
-from mcts_math.errors import CheckpointError, EngineError
+from mcts_math.errors import CheckpointError, EngineError, RefusedError
 from mcts_math.requests import Evaluate, Generate, Generation, Message, Sampling
 
 WARM = Sampling(0.7, max_tokens=9, stop=("x",))
@@ -116,6 +116,23 @@ def test_conversations_go_to_the_chat_endpoint(server: FakeServer) -> None:
     assert (path, body["messages"]) == ("chat/completions", [{"role": m.role, "content": m.content} for m in talk])
     with pytest.raises(EngineError, match="continue a message"):
         ask(server, Generate((*talk, Message("assistant", "a")), 1, WARM, 0))
+
+
+@pytest.mark.parametrize(
+    ("answer", "of_the_request"),
+    [
+        ((400, {"message": "no such character"}), True),
+        ((413, {}), True),
+        ((200, {"choices": [GOOD | {"finish_reason": "content_filter"}]}), True),
+        ((404, {"message": "no such model"}), False),
+        ((401, {}), False),
+    ],
+)
+def test_what_concerns_one_request_is_told_apart(server: FakeServer, answer: Any, of_the_request: bool) -> None:
+    server.answer = lambda path, body: answer
+    with pytest.raises(EngineError) as caught:
+        ask(server, Generate("x", 1, WARM, 0))
+    assert isinstance(caught.value, RefusedError) == of_the_request
 
 
 @pytest.mark.parametrize(
