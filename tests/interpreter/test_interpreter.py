@@ -545,3 +545,30 @@ def test_command_line(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Non
     assert "missing" in capsys.readouterr().err
     lines = iter("a\nb\n\n```python\nc\n\nd\n```\n\n\ne\n".splitlines(keepends=True))
     assert list(cells_of(lines)) == ["a\nb\n", "```python\nc\n\nd\n```\n", "e\n"]
+
+
+@pytest.mark.skipif(not (3, 12) <= sys.version_info[:2] <= (3, 13), reason="no immortal objects, or another count")
+def test_what_is_imported_is_looked_at_without_a_copy() -> None:
+    """Immortal objects: no reference count is written, so no page becomes a cell's own (500 to 600 would)."""
+    look = """
+import resource, sys, weakref
+def faults():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+before = faults()
+for module in tuple(sys.modules.values()):
+    for kept in vars(module).values():
+        pass
+copied = faults() - before
+class Own: pass
+own = Own()
+seen = weakref.ref(own)
+del own
+immortal = {sys.getrefcount(warm) for warm in (sys, vars(sys), sys.path, sys.path[0], weakref.ref)}
+copied < 100, seen(), immortal == {2**32 - 1}
+"""
+
+    async def check() -> None:
+        async with SandboxInterpreter(LIMITS) as interpreter:
+            assert (await show(interpreter, (), look)).text == "(True, None, True)"
+
+    run(check())

@@ -12,10 +12,13 @@ from __future__ import annotations
 import ctypes
 import errno
 import fcntl
+import gc
 import itertools
 import mmap
 import os
-from collections.abc import Callable, Iterator
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from types import CodeType, FrameType
 from typing import NamedTuple, TypeAlias
 
 from . import kernel
@@ -25,6 +28,9 @@ _HUGE_PAGE_BYTES = 2 << 20
 _MAX_GAP_BYTES = 4 << 20  # a hole that is filled to join two mappings
 _MAP_FIXED_NOREPLACE = 0x100000
 _MAP_FAILED = (1 << 64) - 1
+_IMMORTAL = (1 << 32) - 1  # `_Py_IMMORTAL_REFCNT` of Python 3.12 and 3.13 with 64 bits; 3.14 has another
+_NUM_AT_ONCE = 1000  # objects whose references are looked up in one call
+_CODE_HOLDS = ("co_consts", "co_names", "co_varnames", "co_name", "co_qualname", "co_filename")
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _libc.madvise.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
@@ -74,6 +80,64 @@ def ranges() -> Iterator[Range]:
     for fields in lines:
         start, end = (int(x, 16) for x in fields[0].split("-"))
         yield Range(start, end, fields[1], fields[5].strip() if len(fields) > 5 else "")
+
+
+def make_immortal() -> int:
+    """Makes all objects of this process immortal (PEP 683), where this Python has such. Call it before `gc.freeze`.
+
+    To look at an object is to write to it: its reference count goes up and down, and each page where one does costs a
+    fork its copy. Measured, that is two thirds of the page faults of a cell that works with sympy. The count of an
+    immortal object is never written. That such objects are never freed costs nothing here: this process keeps what it
+    has imported, and its forks would not get the memory back.
+
+    Returns:
+        The number of objects made immortal: 0 on Python 3.11 and older, and where the trick does not take.
+    """
+    if not _has_immortals():
+        return 0
+    new = gc.get_objects()
+    count = len(_mark(new))
+    while new:
+        parts = (new[i : i + _NUM_AT_ONCE] for i in range(0, len(new), _NUM_AT_ONCE))
+        new = [found for part in parts for found in _mark(_referents(part))]
+        count += len(new)
+    return count
+
+
+def _has_immortals() -> bool:
+    """Whether a reference count can make an object immortal: tried with one that nobody needs."""
+    if not (3, 12) <= sys.version_info[:2] <= (3, 13):
+        return False
+    guinea_pig = object()
+    count = _count_of(guinea_pig)
+    if count.value != sys.getrefcount(guinea_pig) - 1:  # it lies elsewhere: free-threaded, or built for debugging
+        return False
+    count.value = _IMMORTAL
+    held = [guinea_pig] * 3
+    return sys.getrefcount(held[0]) == _IMMORTAL
+
+
+def _count_of(thing: object) -> ctypes.c_uint32:
+    return ctypes.c_uint32.from_address(id(thing))
+
+
+def _referents(things: list[object]) -> list[object]:
+    """What the garbage collector sees behind some objects, and what is behind code, which it passes over."""
+    found = gc.get_referents(*things)
+    for thing in things:
+        if type(thing) is CodeType:
+            found += [getattr(thing, name) for name in _CODE_HOLDS]
+    return found
+
+
+def _mark(things: Iterable[object]) -> list[object]:
+    """Makes objects immortal, and returns those that were not. Frames stay: they are in use and must end."""
+    marked = []
+    for thing in things:
+        if sys.getrefcount(thing) != _IMMORTAL and type(thing) is not FrameType:
+            _count_of(thing).value = _IMMORTAL
+            marked.append(thing)
+    return marked
 
 
 def settle() -> None:

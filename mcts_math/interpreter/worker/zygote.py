@@ -61,6 +61,7 @@ def _set_up(rules: confine.Rules) -> confine.Rules:
     for _ in range(_NUM_REHEARSALS):
         cell.run(_REHEARSAL, {}, rules.show_chars)
     gc.collect()
+    memory.make_immortal()
     gc.freeze()
     libraries = _libraries()
     if rules.modules:
