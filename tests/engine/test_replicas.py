@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import psutil
 import pytest
 from tiny_models import make_checkpoint
 
@@ -147,6 +148,38 @@ def test_what_a_killed_replica_had_learnt_is_learnt_again(settings: dict[str, An
     expected = asyncio.run(undisturbed())
     assert asyncio.run(with_a_loss()) == expected
     assert any(first != later for first, *_, later in expected)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # of vLLM's imports
+@pytest.mark.skipif(importlib.util.find_spec("vllm") is None, reason="vLLM is not installed")
+def test_a_killed_vllm_replica_takes_its_engine_along(settings: dict[str, Any]) -> None:
+    arguments = {"enforce_eager": True, "dtype": "float32", "max_num_seqs": 16, "kv_cache_memory_bytes": 64 << 20}
+
+    async def scene() -> None:
+        engine: Any = await asyncio.to_thread(
+            load_policy, make_config(settings | {"engine": "vllm", "engine_args": arguments})
+        )
+        first, _ = await engine.pids()
+        of_the_first = psutil.Process(first).children(recursive=True)
+        assert of_the_first  # vLLM's engine runs in processes of its own
+        answered: list[str] = []
+
+        async def ask(request: Generate) -> Any:
+            reply = await engine.generate(request)
+            answered.append(request.task_id)
+            if len(answered) == COUNT // 3:
+                os.kill(first, signal.SIGKILL)
+            return reply
+
+        replies = await asyncio.wait_for(asyncio.gather(*map(ask, requests())), 240)
+        assert Counter(answered) == Counter(str(i) for i in range(COUNT))
+        assert all(len(reply.samples) == 2 for reply in replies)
+        _, left = psutil.wait_procs(of_the_first, timeout=60)
+        assert not left
+        await engine.close()
+
+    asyncio.run(scene())
 
 
 def test_more_replicas_than_the_cluster_has_room_for(settings: dict[str, Any]) -> None:
