@@ -42,10 +42,28 @@ class Budget:
         return max(0, min(self.trials - counted, _RETRIES * self.trials - len(tree.attempts)))
 
 
-def make_attempt(tree: Tree, expansion: Expansion, node: Node, adapter: str = "") -> Asking[Node | None]:
-    """One chain below `node`; returns the node that ends it, or None where the prompt does not fit the context."""
+def try_once(
+    tree: Tree, expansion: Expansion, node: Node, spent: Reading, adapter: str = ""
+) -> Asking[tuple[Node, Verdict, Reading] | None]:
+    """One attempt below `node`, judged and noted.
+
+    Args:
+        tree, expansion: see `make_attempts`.
+        node: what the attempt goes on from.
+        spent: the meter's reading when the last attempt had been noted.
+        adapter: of the question, or "".
+
+    Returns:
+        The node that ends it, its verdict, the meter's reading now. None where the prompt does not fit the context:
+        the tree is then marked as stopped.
+    """
     ends = yield from make_attempts(tree, expansion, node, 1, adapter)
-    return ends[0] if ends else None
+    if not ends:
+        tree.stopped = TOO_LONG
+        return None
+    (verification,) = verdicts = yield from judge(tree, ends)
+    spent = yield from record(tree, ends, verdicts, spent)
+    return ends[0], verification.verdict, spent
 
 
 def make_attempts(tree: Tree, expansion: Expansion, node: Node, count: int, adapter: str = "") -> Asking[list[Node]]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mcts_math.requests import Adapt, Adaptation, LossTerm, Verdict
-from mcts_math.search.attempts import TOO_LONG, Budget, judge, make_attempt, read_meter, record
+from mcts_math.search.attempts import Budget, read_meter, try_once
 from mcts_math.search.expand import Asking, Expansion, Search, derive_seed
 from mcts_math.search.revision import INCORRECT
 from mcts_math.search.self_refine import write
@@ -37,13 +37,11 @@ def fttt(tree: Tree, expansion: Expansion, budget: Budget, *, reflection_weight:
     """
     adapter, spent = "", (yield from read_meter())
     while budget.left(tree):
-        end = yield from make_attempt(tree, expansion, tree.root, adapter)
-        if end is None:
-            tree.stopped = TOO_LONG
+        tried = yield from try_once(tree, expansion, tree.root, spent, adapter)
+        if tried is None:
             return
-        verdicts = yield from judge(tree, [end])
-        spent = yield from record(tree, [end], verdicts, spent)
-        if budget.left(tree) and verdicts[0].verdict is Verdict.INCORRECT:
+        end, verdict, spent = tried
+        if budget.left(tree) and verdict is Verdict.INCORRECT:
             terms = yield from _terms(tree, expansion, end, reflection_weight)
             yield from _adapt(tree, expansion, terms)
             adapter = tree.task.id

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mcts_math.requests import Verdict
-from mcts_math.search.attempts import TOO_LONG, Budget, judge, make_attempt, read_meter, record
+from mcts_math.search.attempts import Budget, read_meter, try_once
 from mcts_math.search.expand import Expansion, Search
 from mcts_math.tree import Tree
 
@@ -19,11 +19,9 @@ def revision(tree: Tree, expansion: Expansion, budget: Budget) -> Search:
     """
     node, spent = tree.root, (yield from read_meter())
     while budget.left(tree):
-        end = yield from make_attempt(tree, expansion, node)
-        if end is None:
-            tree.stopped = TOO_LONG
+        tried = yield from try_once(tree, expansion, node, spent)
+        if tried is None:
             return
-        verdicts = yield from judge(tree, [end])
-        spent = yield from record(tree, [end], verdicts, spent)
+        end, verdict, spent = tried
         if budget.left(tree):
-            node = tree.say(end, NO_ANSWER if verdicts[0].verdict is Verdict.NO_ANSWER else TRY_AGAIN)
+            node = tree.say(end, NO_ANSWER if verdict is Verdict.NO_ANSWER else TRY_AGAIN)

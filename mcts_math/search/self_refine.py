@@ -6,7 +6,7 @@ The verifier's verdict only ends the search; the model is never told of it.
 from __future__ import annotations
 
 from mcts_math.requests import Generate, Generation
-from mcts_math.search.attempts import TOO_LONG, Budget, judge, make_attempt, read_meter, record
+from mcts_math.search.attempts import TOO_LONG, Budget, read_meter, try_once
 from mcts_math.search.expand import Asking, Expansion, Search, derive_seed
 from mcts_math.step import Outcome, Step
 from mcts_math.tree import Node, Tree
@@ -19,12 +19,10 @@ def self_refine(tree: Tree, expansion: Expansion, budget: Budget) -> Search:
     """Attempt, critique, attempt, … in one conversation, until one is right or it outgrows the context."""
     node, spent = tree.root, (yield from read_meter())
     while budget.left(tree):
-        end = yield from make_attempt(tree, expansion, node)
-        if end is None:
-            tree.stopped = TOO_LONG
+        tried = yield from try_once(tree, expansion, node, spent)
+        if tried is None:
             return
-        verdicts = yield from judge(tree, [end])
-        spent = yield from record(tree, [end], verdicts, spent)
+        end, _, spent = tried
         if budget.left(tree):
             critique = yield from write(tree, expansion, tree.say(end, CRITICISE), f"critique {len(tree.attempts)}")
             if critique is None:

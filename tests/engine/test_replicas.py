@@ -62,21 +62,27 @@ def texts(replies: list[Any]) -> list[list[str]]:
     return [[sample.text for sample in reply.samples] for reply in replies]
 
 
+async def ask_while_one_dies(engine: Any, victim: int) -> list[Any]:
+    """The replies to all requests; a third of the way the victim is killed."""
+    answered: list[str] = []
+
+    async def ask(request: Generate) -> Any:
+        reply = await engine.generate(request)
+        answered.append(request.task_id)
+        if len(answered) == COUNT // 3:
+            os.kill(victim, signal.SIGKILL)
+        return reply
+
+    replies = await asyncio.wait_for(asyncio.gather(*map(ask, requests())), 240)
+    assert Counter(answered) == Counter(str(i) for i in range(COUNT))
+    return list(replies)
+
+
 def test_a_killed_replica_changes_nothing_but_the_time(settings: dict[str, Any]) -> None:
     async def scene() -> None:
         engine: Any = await asyncio.to_thread(load_policy, make_config(settings))
         first, second = await engine.pids()
-        answered: list[str] = []
-
-        async def ask(request: Generate) -> Any:
-            reply = await engine.generate(request)
-            answered.append(request.task_id)
-            if len(answered) == COUNT // 3:
-                os.kill(first, signal.SIGKILL)
-            return reply
-
-        replies = await asyncio.wait_for(asyncio.gather(*map(ask, requests())), 120)
-        assert Counter(answered) == Counter(str(i) for i in range(COUNT))
+        replies = await ask_while_one_dies(engine, first)
         assert texts(replies) == texts(await alone(settings))
         value = (await engine.evaluate(Evaluate("3 + 1 = "))).value
         assert value == pytest.approx(replies[3].value, abs=1e-5)
@@ -163,17 +169,7 @@ def test_a_killed_vllm_replica_takes_its_engine_along(settings: dict[str, Any]) 
         first, _ = await engine.pids()
         of_the_first = psutil.Process(first).children(recursive=True)
         assert of_the_first  # vLLM's engine runs in processes of its own
-        answered: list[str] = []
-
-        async def ask(request: Generate) -> Any:
-            reply = await engine.generate(request)
-            answered.append(request.task_id)
-            if len(answered) == COUNT // 3:
-                os.kill(first, signal.SIGKILL)
-            return reply
-
-        replies = await asyncio.wait_for(asyncio.gather(*map(ask, requests())), 240)
-        assert Counter(answered) == Counter(str(i) for i in range(COUNT))
+        replies = await ask_while_one_dies(engine, first)
         assert all(len(reply.samples) == 2 for reply in replies)
         _, left = psutil.wait_procs(of_the_first, timeout=60)
         assert not left
