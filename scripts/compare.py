@@ -22,6 +22,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from mcts_math.cli import run_program
 from mcts_math.config import load_config
@@ -175,42 +176,44 @@ def costs(runs: Sequence[Sequence[Question]]) -> list[float]:
 
 
 def draw(curves: dict[Axis, list[Curve]], path: Path) -> None:
-    """Two rows of panels, oracle-verified methods above, and one column an axis."""
+    """A row of panels for oracle-verified methods above one for the others, as there are any; a column an axis."""
     import matplotlib
 
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
     plt.rcParams.update({"font.size": 10, "axes.spines.top": False, "axes.spines.right": False})
+    kinds = sorted({curve.oracle for found in curves.values() for curve in found}, reverse=True)
     figure, panels = plt.subplots(
-        2, len(curves), figsize=(4.6 * len(curves), 7.6), sharey="row", layout="constrained", squeeze=False
+        len(kinds),
+        len(curves),
+        figsize=(4.6 * len(curves), 3.8 * len(kinds)),
+        sharey="row",
+        layout="constrained",
+        squeeze=False,
     )
     names = list(dict.fromkeys(curve.name.partition(":")[0] for found in curves.values() for curve in found))
     colours = {name: COLOURS[i % len(COLOURS)] for i, name in enumerate(names)}
-    for column, (axis, found) in enumerate(curves.items()):
-        for row, oracle in enumerate((True, False)):
-            panel = panels[row][column]
+    for row, oracle in zip(panels, kinds, strict=True):
+        for panel, (axis, found) in zip(row, curves.items(), strict=True):
             for curve in found:
-                if curve.oracle != oracle:
-                    continue
-                xs = sorted(curve.points)
-                means, lows, highs = zip(*(curve.points[x] for x in xs), strict=True)
-                colour = colours[curve.name.partition(":")[0]]
-                panel.plot(
-                    xs, [100 * m for m in means], "o-", color=colour, markersize=3, linewidth=1.4, label=curve.name
-                )
-                panel.fill_between(
-                    xs, [100 * v for v in lows], [100 * v for v in highs], color=colour, alpha=0.10, linewidth=0
-                )
+                if curve.oracle == oracle:
+                    draw_curve(panel, curve, colours[curve.name.partition(":")[0]])
             panel.set_xscale("log", base=2 if axis == "trials" else 10)
             panel.grid(alpha=0.25)
             panel.set_xlabel(f"{LABELS[axis]} per question, at most")
-        panels[0][column].set_title("a perfect judge stops it (reads verdicts)" if column == 0 else "")
-        panels[1][column].set_title("no verdict is read" if column == 0 else "")
-    for row in (0, 1):
-        panels[row][0].set_ylabel("questions solved, %")
-        panels[row][-1].legend(loc="center left", bbox_to_anchor=(1.02, 0.5), fontsize=9, frameon=False)
+        row[0].set_title("a perfect judge stops it (reads verdicts)" if oracle else "no verdict is read")
+        row[0].set_ylabel("questions solved, %")
+        row[-1].legend(loc="center left", bbox_to_anchor=(1.02, 0.5), fontsize=9, frameon=False)
     figure.savefig(path, dpi=130)
+
+
+def draw_curve(panel: Any, curve: Curve, colour: str) -> None:
+    """One method's accuracy with its interval."""
+    xs = sorted(curve.points)
+    means, lows, highs = zip(*(curve.points[x] for x in xs), strict=True)
+    panel.plot(xs, [100 * m for m in means], "o-", color=colour, markersize=3, linewidth=1.4, label=curve.name)
+    panel.fill_between(xs, [100 * v for v in lows], [100 * v for v in highs], color=colour, alpha=0.10, linewidth=0)
 
 
 def parse(argv: list[str]) -> argparse.Namespace:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -88,6 +89,16 @@ def test_a_single_run_counts_from_the_tokens_that_it_took(compare: ModuleType, t
     assert [compare.scores([run], "tokens", budget, None) for budget in (24, 25, 40)] == [
         [0.0, 0.0], [1.0, 0.0], [1.0, 1.0],
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("oracle", [True, False])
+def test_a_plot_of_methods_of_one_kind_has_no_empty_row(compare: ModuleType, tmp_path: Path, oracle: bool) -> None:
+    points = {1.0: (0.1, 0.0, 0.2), 2.0: (0.2, 0.1, 0.3)}
+    heights = []
+    for kinds in ([oracle], [True, False]):
+        compare.draw({"trials": [compare.Curve(f"m{kind}: any", kind, points) for kind in kinds]}, tmp_path / "p.png")
+        heights.append(struct.unpack(">I", (tmp_path / "p.png").read_bytes()[20:24])[0])
+    assert 2 * heights[0] == pytest.approx(heights[1], rel=0.05)
 
 
 def test_greedy_comes_first_and_the_others_get_what_it_fails(
