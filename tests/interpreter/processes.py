@@ -11,3 +11,15 @@ OTHERS: list[psutil.Process] = []
 def children(recursive: bool = True) -> list[psutil.Process]:
     """Processes that the test has started."""
     return [process for process in psutil.Process().children(recursive) if process not in OTHERS]
+
+
+def num_living() -> int:
+    """How many of them have not ended."""
+    return sum(map(_lives, children()))
+
+
+def _lives(process: psutil.Process) -> bool:
+    try:
+        return bool(process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:  # it ended while we looked
+        return False

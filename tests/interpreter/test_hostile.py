@@ -13,7 +13,7 @@ from typing import Any
 
 import psutil
 import pytest
-from processes import children
+from processes import children, num_living
 from stand_ins import EqualChecker, code, final
 
 from mcts_math.engine.scripted import ScriptedPolicy, scripted
@@ -51,16 +51,12 @@ async def show(interpreter: SandboxInterpreter, code: str, *history: str, sessio
     return await interpreter.execute(Execute(session, tuple(map(Cell, history)), Cell(code)))
 
 
-def num_processes() -> int:
-    return len([process for process in children() if process.status() != psutil.STATUS_ZOMBIE])
-
-
 async def expect_processes(count: int) -> None:
     for _ in range(100):
-        if num_processes() == count:
+        if num_living() == count:
             return
         await asyncio.sleep(0.05)
-    assert num_processes() == count
+    assert num_living() == count
 
 
 @pytest.mark.parametrize("code", [LINGER, LINGER.replace("os.closerange(0, 64)", "os.dup2(0, 63)")])
@@ -68,7 +64,7 @@ def test_a_process_that_closes_its_socket_is_killed_all_the_same(code: str) -> N
     async def check() -> None:
         async with SandboxInterpreter(LIMITS) as interpreter:
             await show(interpreter, "x = 1")
-            before = num_processes()
+            before = num_living()
             for _ in range(3):
                 assert (await show(interpreter, code, "x = 1")).status is CellStatus.KILLED
             await expect_processes(before)
@@ -83,7 +79,7 @@ def test_a_state_that_closes_its_socket_is_killed_when_it_is_evicted() -> None:
     async def check() -> None:
         async with SandboxInterpreter(replace(LIMITS, max_snapshots=1)) as interpreter:
             await show(interpreter, "1")
-            before = num_processes()
+            before = num_living()
             for i in range(3):
                 assert (await show(interpreter, forged + f"  # {i}")).text == "1"
             await expect_processes(before)
@@ -97,7 +93,7 @@ def test_a_state_that_greets_in_its_childs_place_is_found_though_it_is_evicted_m
     async def check() -> None:
         async with SandboxInterpreter(replace(LIMITS, max_snapshots=1)) as interpreter:
             await show(interpreter, AS_CHILD)
-            before = num_processes()
+            before = num_living()
             pretending = asyncio.ensure_future(show(interpreter, "import time\ntime.sleep(1)\n7", AS_CHILD))
             await asyncio.sleep(0.2)
             others = [await show(interpreter, f"{i}", session="other") for i in range(3)]
@@ -114,7 +110,7 @@ def test_a_child_that_hides_costs_its_sandbox_its_life() -> None:
     async def check() -> None:
         async with SandboxInterpreter(LIMITS) as interpreter:
             await show(interpreter, "x = 1")
-            before = num_processes()
+            before = num_living()
             await show(interpreter, HIDING, "x = 1")
             for _ in range(3):
                 assert (await show(interpreter, "7", "x = 1", HIDING)).status is CellStatus.KILLED
@@ -129,7 +125,7 @@ def test_a_hidden_child_of_a_cancelled_step_is_found() -> None:
     async def check() -> None:
         async with SandboxInterpreter(LIMITS) as interpreter:
             await show(interpreter, "x = 1")
-            before = num_processes()
+            before = num_living()
             for i in range(10):
                 await show(interpreter, HIDING, "x = 1")
                 task = asyncio.ensure_future(show(interpreter, "7", "x = 1", HIDING))
@@ -158,7 +154,7 @@ def test_a_state_that_says_it_is_done_and_goes_on_is_ended(work: str) -> None:
     async def check() -> None:
         async with SandboxInterpreter(LIMITS) as interpreter:
             await show(interpreter, "x = 1")
-            before = num_processes()
+            before = num_living()
             for i in range(3):
                 assert (await show(interpreter, forged + f"  # {i}", "x = 1")).text == "1"
             await expect_processes(before)
