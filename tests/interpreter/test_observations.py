@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -58,7 +59,10 @@ def test_all_rows_are_there() -> None:
 
 @pytest.mark.parametrize("row", [r for r in ROWS if r["id"] not in DIFFERENT], ids=lambda r: f"{r['id']}-{r['group']}")
 def test_same_as_published(row: dict[str, object], observations: dict[int, Observation]) -> None:
-    assert observations[row["id"]].text == row["observation"]  # type: ignore[index]
+    expected = str(row["observation"])
+    if sys.version_info < (3, 11):  # Python's own words
+        expected = expected.replace("(4300 digits)", "(4300)")
+    assert observations[row["id"]].text == expected  # type: ignore[index]
 
 
 @pytest.mark.parametrize("number", DIFFERENT)
