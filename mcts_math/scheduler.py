@@ -219,7 +219,7 @@ class Scheduler:
         except asyncio.CancelledError:
             if not job.tree.stopped:
                 raise
-        except (TaskError, RefusedError) as problem:  # its tests can't be run, say: the others go on
+        except (TaskError, RefusedError) as problem:  # about this question alone: the others go on
             error = str(problem)
         except MctsMathError:
             raise

@@ -9,8 +9,9 @@ from tiny_models import character_tokenizer
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast
 
-from mcts_math.engine.text import Codec
-from mcts_math.errors import EngineError
+from mcts_math.engine.text import Codec, render_chat
+from mcts_math.errors import EngineError, RefusedError
+from mcts_math.requests import Message
 
 TEXTS = [
     "<step>\n<p>\nAdd 1 and 2.\n</p>\n<code>\n```python\nprint(1 + 2)\n```\n</code>",
@@ -95,3 +96,11 @@ def test_truncation_and_padding_of_the_tokenizer_file_are_not_obeyed() -> None:
     tokenizer.backend_tokenizer.enable_truncation(4)
     tokenizer.backend_tokenizer.enable_padding(length=50)
     assert len(Codec(tokenizer).encode("abcdefgh")) == 9
+
+
+def test_a_conversation_that_the_template_refuses_is_refused_by_itself() -> None:
+    tokenizer = byte_level()._tokenizer
+    tokenizer.chat_template = "{% if messages[0].role == 'system' %}{{ raise_exception('no system here') }}{% endif %}x"
+    assert render_chat(tokenizer, [Message("user", "1 + 1?")]) == "x"
+    with pytest.raises(RefusedError, match="refuses the conversation: no system here"):
+        render_chat(tokenizer, [Message("system", "s"), Message("user", "1 + 1?")])

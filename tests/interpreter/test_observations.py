@@ -7,6 +7,7 @@ import json
 import re
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -40,8 +41,8 @@ def observations() -> dict[int, Observation]:
         limits = Limits(step_timeout_s=STEP_TIMEOUT_S, max_running=8, num_parents=1)
         async with SandboxInterpreter(limits) as interpreter:
 
-            async def one(row: dict[str, object]) -> Observation:
-                cells = tuple(Cell(code) for code in [*row["history"], row["code"]])  # type: ignore[misc]
+            async def one(row: dict[str, Any]) -> Observation:
+                cells = tuple(Cell(code) for code in [*row["history"], row["code"]])
                 for i in range(len(cells) - 1):
                     await interpreter.execute(Execute(str(row["id"]), cells[:i], cells[i]))
                 return await interpreter.execute(Execute(str(row["id"]), cells[:-1], cells[-1]))
@@ -58,11 +59,11 @@ def test_all_rows_are_there() -> None:
 
 
 @pytest.mark.parametrize("row", [r for r in ROWS if r["id"] not in DIFFERENT], ids=lambda r: f"{r['id']}-{r['group']}")
-def test_same_as_published(row: dict[str, object], observations: dict[int, Observation]) -> None:
+def test_same_as_published(row: dict[str, Any], observations: dict[int, Observation]) -> None:
     expected = str(row["observation"])
     if sys.version_info < (3, 11):  # Python's own words
         expected = expected.replace("(4300 digits)", "(4300)")
-    assert observations[row["id"]].text == expected  # type: ignore[index]
+    assert observations[row["id"]].text == expected
 
 
 @pytest.mark.parametrize("number", DIFFERENT)
