@@ -1,6 +1,7 @@
 """Accuracy, majority votes and cost of results files.
 
 python eval_output_jsonl.py --res_file outputs/mini_sbs.test.seed42.jsonl
+python eval_output_jsonl.py --res_file sbs1.jsonl sbs2.jsonl --than greedy.jsonl     how much better, with an interval
 """
 
 import argparse
@@ -8,9 +9,9 @@ import json
 import sys
 
 from mcts_math.cli import run_program
-from mcts_math.evaluate import evaluate_file, vote_over_files
+from mcts_math.evaluate import Report, Tally, evaluate_file, paired_difference, scores_by_id, votes_by_id
 from mcts_math.grading import Grader
-from mcts_math.report import render_reports, reports_to_json
+from mcts_math.report import Evaluation
 from mcts_math.trials import attempt_curves
 
 
@@ -20,6 +21,12 @@ def parse(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--react", action="store_true", help="take the deepest node's answer, not the first solution")
     parser.add_argument("--top", type=int, default=1, metavar="K", help="Maj@K over the first K solutions of a line")
     parser.add_argument("--vote", action="store_true", help="Maj@k over the k files, which are runs of one method")
+    parser.add_argument(
+        "--than",
+        nargs="+",
+        metavar="JSONL",
+        help="runs of another method over the same questions: by how much the first one (or its vote) is better",
+    )
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     parser.add_argument("--workers", type=int, default=0, metavar="N", help="answer checking processes; 0: all cores")
     args = parser.parse_args(argv)
@@ -33,15 +40,23 @@ def parse(argv: list[str]) -> argparse.Namespace:
 def main(argv: list[str]) -> int:
     args = parse(argv)
     with Grader(args.workers or None) as grader:
-        reports = [
-            evaluate_file(path, grader, react=args.react, top_k=args.top, keep=args.vote) for path in args.res_file
-        ]
-        votes = vote_over_files(reports, grader) if args.vote else None
-        curves = {path: attempt_curves(path, grader) for path in args.res_file}
-    if args.json:
-        print(json.dumps(reports_to_json(reports, args.top, votes, curves), indent=2))
-    else:
-        print(render_reports(reports, args.top, votes, curves))
+
+        def evaluate(paths: list[str]) -> list[Report]:
+            keep = args.vote or bool(args.than)
+            return [evaluate_file(path, grader, react=args.react, top_k=args.top, keep=keep) for path in paths]
+
+        reports, others = evaluate(args.res_file), evaluate(args.than or [])
+        votes = votes_by_id(reports, grader) if args.vote else {}
+        curves = {path: attempt_curves(path, grader) for path in [*args.res_file, *(args.than or [])]}
+    evaluation = Evaluation(
+        reports,
+        args.top,
+        votes=Tally(sum(votes.values()), len(votes)) if votes else None,
+        curves=curves,
+        others=others,
+        better=paired_difference(votes or scores_by_id(reports), scores_by_id(others)) if others else None,
+    )
+    print(json.dumps(evaluation.to_json(), indent=2) if args.json else evaluation.render())
     return 0
 
 

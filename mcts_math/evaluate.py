@@ -15,6 +15,7 @@ from typing import Any
 
 from mcts_math.errors import RecordError
 from mcts_math.grading import Grader
+from mcts_math.intervals import normal_interval, wilson_interval
 from mcts_math.record import is_answer, read_records, read_solutions, record_to_task
 from mcts_math.task import JsonObject, derived_id
 
@@ -131,17 +132,6 @@ class Report:
         }
 
 
-def wilson_interval(correct: int, total: int, z: float = 1.959964) -> tuple[float, float]:
-    """95 % confidence interval of a proportion (E. B. Wilson, 1927), in [0, 1]; (0, 1) where nothing was judged."""
-    if not total:
-        return 0.0, 1.0
-    p = correct / total
-    centre = p + z * z / (2 * total)
-    spread = z * math.sqrt(p * (1 - p) / total + z * z / (4 * total * total))
-    scale = 1 + z * z / total
-    return max(0.0, (centre - spread) / scale), min(1.0, (centre + spread) / scale)
-
-
 def evaluate_file(
     path: str | Path, grader: Grader, *, react: bool = False, top_k: int = 1, keep: bool = False
 ) -> Report:
@@ -169,13 +159,22 @@ def evaluate_file(
             if line.answers:
                 report.answer_by_id[line.id] = line.answers[0]
             if line.golds:
-                report.correct_by_id[line.id] = correct
                 report.golds_by_id[line.id] = line.golds
+            if line.golds or line.verdict is not None:
+                report.correct_by_id[line.id] = correct if line.verdict is None else line.verdict
     return report
 
 
 def vote_over_files(reports: Sequence[Report], grader: Grader) -> Tally:
-    """Majority vote over the first answers of several files, matched by question id.
+    """Majority vote over the first answers of several files; see `votes_by_id`."""
+    tally = Tally()
+    for correct in votes_by_id(reports, grader).values():
+        tally.add(correct)
+    return tally
+
+
+def votes_by_id(reports: Sequence[Report], grader: Grader) -> dict[str, bool]:
+    """Whether the majority of the first answers of several files, matched by question id, is right.
 
     Args:
         reports: evaluations of the files with `keep`; the first file gives the accepted answers.
@@ -188,16 +187,22 @@ def vote_over_files(reports: Sequence[Report], grader: Grader) -> Tally:
     if not golds:
         raise RecordError(f"{reports[0].path}: no question with a known answer, so there is no vote to judge.")
     for report in reports[1:]:
-        if missing := golds.keys() ^ report.golds_by_id.keys():
-            raise RecordError(
-                f"{report.path} and {reports[0].path} hold different questions ({len(missing)} stand in one only, such "
-                f"as {min(missing)!r}). Give runs over the same questions."
-            )
+        _check_same_questions(golds, reports[0].path, report.golds_by_id, report.path)
     votes = ([r.answer_by_id[task_id] for r in reports if task_id in r.answer_by_id] for task_id in golds)
-    tally = Tally()
-    for correct in _judge_winners(list(golds.values()), grader.winners(votes), grader):
-        tally.add(correct)
-    return tally
+    return dict(zip(golds, _judge_winners(list(golds.values()), grader.winners(votes), grader), strict=True))
+
+
+def scores_by_id(reports: Sequence[Report]) -> dict[str, float]:
+    """Each question's share of right runs, in [0, 1]. `reports`: of runs over the same questions, with `keep`.
+
+    Raises RecordError where they hold different questions, or none with a known answer.
+    """
+    first = reports[0]
+    if not first.correct_by_id:
+        raise RecordError(f"{first.path}: no question with a known answer, so there is nothing to compare.")
+    for report in reports[1:]:
+        _check_same_questions(first.correct_by_id, first.path, report.correct_by_id, report.path)
+    return {i: sum(report.correct_by_id[i] for report in reports) / len(reports) for i in first.correct_by_id}
 
 
 def mean_over_files(reports: Sequence[Report]) -> tuple[float, tuple[float, float]]:
@@ -206,11 +211,25 @@ def mean_over_files(reports: Sequence[Report]) -> tuple[float, tuple[float, floa
     A question's score is its share of right runs; the interval is normal, from the spread of these scores.
     """
     ids = list(reports[0].correct_by_id)
-    scores = [sum(report.correct_by_id.get(i, False) for report in reports) / len(reports) for i in ids]
-    mean = sum(scores) / len(scores)
-    variance = sum((score - mean) ** 2 for score in scores) / max(len(scores) - 1, 1)
-    spread = 1.959964 * math.sqrt(variance / len(scores))
-    return mean, (max(0.0, mean - spread), min(1.0, mean + spread))
+    mean, (low, high) = normal_interval(
+        [sum(report.correct_by_id.get(i, False) for report in reports) / len(reports) for i in ids]
+    )
+    return mean, (max(0.0, low), min(1.0, high))
+
+
+def paired_difference(first: Mapping[str, float], second: Mapping[str, float]) -> tuple[float, tuple[float, float]]:
+    """How much higher the first method scores, and the 95 % interval over questions of that difference.
+
+    Much narrower than the two methods' own intervals suggest, as most questions are right or wrong for both.
+
+    Args:
+        first, second: scores in [0, 1] of the same questions, by id.
+
+    Raises:
+        RecordError: the questions are not the same.
+    """
+    _check_same_questions(first, "the first method", second, "the second one")
+    return normal_interval([first[i] - second[i] for i in first])
 
 
 def read_lines(path: str | Path, *, react: bool = False) -> Iterator[Line]:
@@ -230,6 +249,14 @@ def deepest_answer(record: Mapping[str, Any]) -> tuple[str, int] | None:
 
 def none_if_nan(value: float) -> float | None:
     return None if math.isnan(value) else value
+
+
+def _check_same_questions(ids: Mapping[str, Any], name: str, others: Mapping[str, Any], other: str) -> None:
+    if missing := ids.keys() ^ others.keys():
+        raise RecordError(
+            f"{other} and {name} hold different questions ({len(missing)} stand in one only, such as "
+            f"{min(missing)!r}). Give runs over the same questions."
+        )
 
 
 def _read_line(record: JsonObject, where: str, react: bool, copies: Counter[str]) -> Line:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from mcts_math.evaluate import Report, Tally, mean_over_files
@@ -21,42 +22,74 @@ Curves: TypeAlias = Mapping[str, Mapping[str, Mapping[int, float]]]
 """For each results file its curves, see `trials.attempt_curves`."""
 
 
-def render_reports(
-    reports: Sequence[Report], top: int = 1, votes: Tally | None = None, curves: Curves | None = None
-) -> str:
-    """The table of results files, and of majority votes over the first `top` solutions or over the files (`votes`)."""
-    rows = []
-    for report in reports:
-        rows.append(_report_row(report))
-        if top > 1:
-            rows.append(_tally_row(f"  top-{top} + Maj@{top}", report.majority))
-    if votes is not None:
-        mean, bounds = mean_over_files(reports)
-        rows.append(_pad([f"mean of {len(reports)}", percent(mean), interval(bounds)]))
-        rows.append(_tally_row(f"Maj@{len(reports)}", votes))
-    costs = [key.replace("_tokens", "") for key in _COSTS]
-    parts = [render_table([*_HEADER, *costs], rows), _NOTE]
-    if any(report.oracle for report in reports):
-        parts.append(_ORACLE)
-    parts += [*_attempt_table(curves or {}), *_breakdowns(reports), *_warnings(reports)]
-    return "\n".join(parts)
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """What is known of one method's results files, and of another method's that it is compared with.
 
+    Attributes:
+        reports: of the files.
+        top: how many first solutions of a line the reports' `majority` votes over; 1: no votes.
+        votes: majority votes over the files.
+        curves: see `Curves`.
+        others: of the other method's files.
+        better: by how much the first method is above the other one, and the interval of that; see `paired_difference`.
+    """
 
-def reports_to_json(
-    reports: Sequence[Report], top: int = 1, votes: Tally | None = None, curves: Curves | None = None
-) -> JsonObject:
-    """The same as data."""
-    files = [report.to_json() | ({f"maj@{top}": report.majority.to_json()} if top > 1 else {}) for report in reports]
-    for data in files:
-        data |= (curves or {}).get(data["file"], {})
-    if votes is None:
-        return {"files": files}
-    mean, bounds = mean_over_files(reports)
-    return {"files": files, f"maj@{len(reports)}": votes.to_json(), "mean": {"accuracy": mean, "interval": bounds}}
+    reports: Sequence[Report]
+    top: int = 1
+    votes: Tally | None = None
+    curves: Curves = field(default_factory=dict)
+    others: Sequence[Report] = ()
+    better: tuple[float, tuple[float, float]] | None = None
+
+    def render(self) -> str:
+        """As tables for the terminal."""
+        rows = [*self._rows(self.reports, self.votes), *self._rows(self.others, None)]
+        if self.better is not None:
+            rows.append(_better_row(*self.better))
+        costs = [key.replace("_tokens", "") for key in _COSTS]
+        parts = [render_table([*_HEADER, *costs], rows), _NOTE]
+        everything = [*self.reports, *self.others]
+        if any(report.oracle for report in everything):
+            parts.append(_ORACLE)
+        parts += [*_attempt_table(self.curves), *_breakdowns(everything), *_warnings(everything)]
+        return "\n".join(parts)
+
+    def to_json(self) -> JsonObject:
+        """The same as data."""
+        data: JsonObject = {"files": [self._file(report) for report in self.reports]}
+        if self.votes is not None:
+            mean, bounds = mean_over_files(self.reports)
+            data |= {f"maj@{len(self.reports)}": self.votes.to_json(), "mean": {"accuracy": mean, "interval": bounds}}
+        if self.better is not None:
+            difference, bounds = self.better
+            data["than"] = [self._file(report) for report in self.others]
+            data["better"] = {"difference": difference, "interval": bounds}
+        return data
+
+    def _rows(self, reports: Sequence[Report], votes: Tally | None) -> Iterator[list[str]]:
+        for report in reports:
+            yield _report_row(report)
+            if self.top > 1:
+                yield _tally_row(f"  top-{self.top} + Maj@{self.top}", report.majority)
+        if votes is not None or (self.better is not None and len(reports) > 1):
+            mean, bounds = mean_over_files(reports)
+            yield _pad([f"mean of {len(reports)}", percent(mean), interval(bounds)])
+        if votes is not None:
+            yield _tally_row(f"Maj@{len(reports)}", votes)
+
+    def _file(self, report: Report) -> JsonObject:
+        majority = {f"maj@{self.top}": report.majority.to_json()} if self.top > 1 else {}
+        return report.to_json() | majority | dict(self.curves.get(report.path, {}))
 
 
 def _pad(row: list[str]) -> list[str]:
     return row + [""] * (len(_HEADER) + len(_COSTS) - len(row))
+
+
+def _better_row(difference: float, bounds: tuple[float, float]) -> list[str]:
+    points = [f"{100 * value:+.1f}" for value in bounds]
+    return _pad(["difference, by question", f"{100 * difference:+.2f}", " to ".join(points)])
 
 
 def _tally_row(name: str, tally: Tally) -> list[str]:

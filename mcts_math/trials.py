@@ -16,6 +16,7 @@ from typing import Any, Literal, TypeAlias
 
 from mcts_math.errors import RecordError
 from mcts_math.grading import Grader
+from mcts_math.intervals import normal_interval
 from mcts_math.record import is_answer, read_records, record_to_task
 from mcts_math.step import Verdict
 
@@ -134,10 +135,8 @@ def mean_and_interval(scores: Sequence[float]) -> tuple[float, float, float]:
     """Mean over questions, and its normal 95 % interval within [0, 1]."""
     if not scores:
         return math.nan, 0.0, 1.0
-    mean = sum(scores) / len(scores)
-    variance = sum((score - mean) ** 2 for score in scores) / max(len(scores) - 1, 1)
-    spread = 1.959964 * math.sqrt(variance / len(scores))
-    return mean, max(0.0, mean - spread), min(1.0, mean + spread)
+    mean, (low, high) = normal_interval(scores)
+    return mean, max(0.0, low), min(1.0, high)
 
 
 def attempt_curves(path: str | Path, grader: Grader) -> dict[str, dict[int, float]]:

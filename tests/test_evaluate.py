@@ -10,9 +10,17 @@ from typing import Any
 
 import pytest
 
+from eval_output_jsonl import main as evaluate
 from mcts_math.errors import RecordError
-from mcts_math.evaluate import evaluate_file, mean_over_files, vote_over_files, wilson_interval
+from mcts_math.evaluate import (
+    evaluate_file,
+    mean_over_files,
+    paired_difference,
+    scores_by_id,
+    vote_over_files,
+)
 from mcts_math.grading import Grader
+from mcts_math.intervals import wilson_interval
 
 
 @pytest.fixture(scope="module")
@@ -130,6 +138,44 @@ def test_a_vote_needs_known_answers(tmp_path: Path, grader: Grader) -> None:
     report = evaluate_file(write(tmp_path / "a.jsonl", line(1, None, "5")), grader, keep=True)
     with pytest.raises(RecordError, match=r"a\.jsonl: no question with a known answer"):
         vote_over_files([report, report], grader)
+
+
+def test_differences_are_paired_by_question() -> None:
+    first, second = {"a": 1.0, "b": 0.5, "c": 0.0, "d": 1.0}, {"d": 0.0, "a": 1.0, "b": 0.5, "c": 0.0}
+    mean, (low, high) = paired_difference(first, second)
+    assert mean == 0.25  # of 0, 0, 0, 1: variance 1/4, standard error 1/4
+    assert (low, high) == pytest.approx((0.25 - 0.49, 0.25 + 0.49), abs=1e-3)
+    assert paired_difference(second, first)[0] == -0.25
+    assert paired_difference(first, first) == (0.0, (0.0, 0.0))
+    with pytest.raises(RecordError, match="hold different questions \\(1 stand in one only, such as 'd'"):
+        paired_difference(first, {k: first[k] for k in "abc"})
+
+
+def test_methods_are_compared(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    a = write(
+        tmp_path / "a.jsonl", line(1, "5", "5"), line(2, "7", "7"), line(3, None, "1"), line(4, None, correct=True)
+    )
+    b = write(tmp_path / "b.jsonl", line(4, None, correct=False), line(1, "5", "5"), line(2, "7", "6"), line(3, None))
+    assert evaluate(["--res_file", str(a), str(a), "--than", str(b), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["better"]["difference"] == pytest.approx(2 / 3)  # the question without an answer doesn't count
+    assert [file["accuracy"] for file in found["files"] + found["than"]] == [1.0, 1.0, pytest.approx(1 / 3)]
+    a = write(tmp_path / "a.jsonl", line(1, "5", "5"), line(2, "7", "7"))
+    b = write(tmp_path / "b.jsonl", line(2, "7", "6"), line(1, "5", "5"))
+    assert evaluate(["--res_file", str(b), str(b), str(a), "--vote", "--than", str(a)]) == 0
+    shown = capsys.readouterr().out
+    assert "mean of 3" in shown
+    assert "-50.00" in next(row for row in shown.splitlines() if row.startswith("difference, by question"))
+
+
+def test_only_the_same_questions_are_compared(tmp_path: Path, grader: Grader) -> None:
+    a = evaluate_file(write(tmp_path / "a.jsonl", line(1, "5", "5"), line(2, "7", "7")), grader, keep=True)
+    b = evaluate_file(write(tmp_path / "b.jsonl", line(1, "5", "5")), grader, keep=True)
+    with pytest.raises(RecordError, match=r"b\.jsonl and .*a\.jsonl hold different questions"):
+        scores_by_id([a, b])
+    c = evaluate_file(write(tmp_path / "c.jsonl", line(1, None, "5")), grader, keep=True)
+    with pytest.raises(RecordError, match=r"c\.jsonl: no question with a known answer, so there is nothing to compare"):
+        scores_by_id([c])
 
 
 def test_nothing_to_judge_is_not_zero_percent(tmp_path: Path, grader: Grader) -> None:

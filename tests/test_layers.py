@@ -12,7 +12,7 @@ import pytest
 
 LAYERS = [
     ["errors"],
-    ["config", "task", "step", "table"],
+    ["config", "task", "step", "table", "intervals"],
     ["tree", "requests", "chat", "datasets", "train/config"],
     ["search", "engine", "interpreter", "answer", "record", "cases", "train/examples", "train/loss"],
     ["results", "judge", "train/preference"],

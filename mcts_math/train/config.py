@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -108,6 +108,9 @@ class TrainConfig(BaseModel):
         return self
 
 
+_Pair: TypeAlias = Annotated[list[str], Field(min_length=2, max_length=2)]
+
+
 class MethodConfig(BaseModel):
     """One row of the evaluation."""
 
@@ -155,6 +158,9 @@ class RoundsConfig(BaseModel):
     accumulate: bool = Field(False, description="a round trains on the examples of the rounds before it too")
     start_from: Literal["base", "previous"] = Field("previous", description="where each round's training starts")
     methods: dict[str, MethodConfig] = Field(default_factory=dict, description="rows of the evaluation")
+    contrasts: list[_Pair] = Field(
+        default_factory=list, description="pairs of rows; how far the first is above the second, question by question"
+    )
     launch: str = Field(
         "", description="what starts scripts/train.py, e.g. torchrun --nproc-per-node 8; absent: one process here"
     )

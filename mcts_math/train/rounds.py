@@ -34,7 +34,16 @@ from mcts_math.train.config import MethodConfig, RoundsConfig, TrainConfig
 from mcts_math.train.harvest import write_examples
 from mcts_math.train.search import Part, run_parts
 from mcts_math.train.stages import digest_of, fingerprint_of, finished, locked, run_stage, write_json
-from mcts_math.train.summary import render_rounds, render_rows, render_value, run_path, summarise_runs
+from mcts_math.train.summary import (
+    comparable_rows,
+    compare_rows,
+    render_differences,
+    render_rounds,
+    render_rows,
+    render_value,
+    run_path,
+    summarise_runs,
+)
 
 _WEIGHTS = ("*.safetensors", "*.bin", "*.pth", "config.json")
 
@@ -153,7 +162,8 @@ class Rounds:
         facts = {"parts": [part.fingerprint for part in parts]}
         made = self._stage(number, "eval", facts, lambda: self._run_parts(parts, folder))
         rows = {name: method.model_dump() for name, method in self.config.methods.items()}
-        self._stage(number, "summary", {"eval": made, "methods": rows}, lambda: self._summarise(number))
+        summary = {"eval": made, "methods": rows, "contrasts": self.config.contrasts}
+        self._stage(number, "summary", summary, lambda: self._summarise(number))
         self._show(number)
 
     def _summarise(self, number: int) -> None:
@@ -163,6 +173,7 @@ class Rounds:
             scored = self._scored_method()
             points = value_points(run_path(folder / "eval", *scored), grader) if scored else []
         summary: JsonObject = {"round": number, "rows": [row.to_json() for row in rows]}
+        summary["differences"] = compare_rows(rows, self.config.contrasts)
         if points:
             assert scored is not None
             file = run_path(folder / "eval", *scored).name
@@ -268,6 +279,10 @@ class Rounds:
         for number in range(1, config.num_rounds + 1):
             self._search_settings(number)
             self._train_config(number)
+        comparable = comparable_rows(config.methods)
+        for name in (name for pair in config.contrasts for name in pair):
+            if name not in comparable:
+                raise ConfigError(f"contrasts: there is no row {name!r} to compare. There are {', '.join(comparable)}.")
         outputs = Counter(part.output for part in self._eval_parts(0, self._round(0) / "eval", ""))
         if twice := [output for output, count in outputs.items() if count > 1]:
             raise ConfigError(f"methods: two of them would write {Path(twice[0]).name}. Give one another name.")
@@ -304,6 +319,8 @@ class Rounds:
         """Tables and figures so far."""
         summaries = self.summaries(number)
         tables = [render_rounds({n: summary["rows"] for n, summary in summaries.items()})]
+        if self.config.contrasts:
+            tables[0] += "\n\n" + render_differences({n: s["differences"] for n, s in summaries.items()})
         for n, summary in summaries.items():
             title = "Base" if n == 0 else f"Round {n}"
             tables.append(f"\n## {title}\n\n{(self._round(n) / 'table.md').read_text('utf-8')}")

@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from mcts_math.evaluate import Report, Tally, evaluate_file, mean_over_files, none_if_nan, vote_over_files
+from mcts_math.evaluate import (
+    Report,
+    Tally,
+    evaluate_file,
+    mean_over_files,
+    none_if_nan,
+    paired_difference,
+    scores_by_id,
+    votes_by_id,
+)
 from mcts_math.grading import Grader
 from mcts_math.task import JsonObject
 from mcts_math.train.config import MethodConfig
@@ -29,6 +38,7 @@ class Row:
         runs: accuracy of each run or vote.
         seconds: machine time on one core (or however many threads a process had).
         steps, solutions: of the chosen solution; solutions found.
+        scores: of each question, its share of right runs (or votes); empty for votes within a run.
     """
 
     name: str
@@ -43,9 +53,10 @@ class Row:
     cells: float | None
     steps: float | None
     solutions: float
+    scores: Mapping[str, float] = field(default_factory=dict)
 
     def to_json(self) -> JsonObject:
-        return asdict(self)
+        return {key: value for key, value in asdict(self).items() if key != "scores"}
 
     def render(self) -> str:
         """As a line of a Markdown table."""
@@ -71,14 +82,31 @@ def summarise_runs(folder: Path, methods: Mapping[str, MethodConfig], grader: Gr
         paths = [run_path(folder, name, seed) for seed in method.seeds]
         reports = [evaluate_file(path, grader, top_k=max(method.top, 1), keep=True) for path in paths]
         accuracy, bounds = mean_over_files(reports)
-        rows.append(_row(name, accuracy, bounds, [r.top1.accuracy for r in reports], reports))
+        runs = [report.top1.accuracy for report in reports]
+        rows.append(_row(name, accuracy, bounds, runs, reports, scores=scores_by_id(reports)))
         if method.top:
-            rows.append(_votes(f"{name}, top-{method.top} + Maj@{method.top}", [r.majority for r in reports], reports))
+            rows.append(_votes(_top_name(name, method), [report.majority for report in reports], reports))
         if method.vote:
-            groups = list(_groups(reports, method.vote))
-            label = method.label or f"{name}, {method.vote} runs + Maj@{method.vote}"
-            rows.append(_votes(label, [vote_over_files(group, grader) for group in groups], reports, method.vote))
+            votes = [votes_by_id(group, grader) for group in _groups(reports, method.vote)]
+            tallies = [Tally(sum(vote.values()), len(vote)) for vote in votes]
+            scores = {i: sum(vote[i] for vote in votes) / len(votes) for i in votes[0]}
+            rows.append(_votes(_vote_name(name, method), tallies, reports, method.vote, scores))
     return rows
+
+
+def comparable_rows(methods: Mapping[str, MethodConfig]) -> list[str]:
+    """Names of the rows that have scores: the methods, and their votes over several runs."""
+    return [*methods, *(_vote_name(name, method) for name, method in methods.items() if method.vote)]
+
+
+def compare_rows(rows: Sequence[Row], pairs: Sequence[Sequence[str]]) -> list[JsonObject]:
+    """For each pair of names how far the first row is above the second one, with the paired 95 % interval."""
+    scores = {row.name: row.scores for row in rows}
+    found = []
+    for first, second in pairs:
+        difference, (low, high) = paired_difference(scores[first], scores[second])
+        found.append({"first": first, "second": second, "difference": difference, "low": low, "high": high})
+    return found
 
 
 def render_rows(rows: Sequence[Row]) -> str:
@@ -89,14 +117,26 @@ def render_rows(rows: Sequence[Row]) -> str:
 def render_rounds(rounds: Mapping[int, Sequence[JsonObject]]) -> str:
     """Accuracy of every method in every round, as a Markdown table. `rounds`: number -> rows as JSON."""
     names = list(dict.fromkeys(row["name"] for rows in rounds.values() for row in rows))
-    titles = ["base" if number == 0 else f"round {number}" for number in rounds]
-    lines = [f"| accuracy % | {' | '.join(titles)} |", "|---" * (len(titles) + 1) + "|"]
+    lines = [f"| accuracy % | {' | '.join(map(_title, rounds))} |", "|---" * (len(rounds) + 1) + "|"]
     for name in names:
         cells = []
         for rows in rounds.values():
             row = next((row for row in rows if row["name"] == name), None)
             cells.append("–" if row is None else _cell(row))
         lines.append(f"| {name} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def render_differences(rounds: Mapping[int, Sequence[JsonObject]]) -> str:
+    """What `compare_rows` found in every round, in points, as a Markdown table. `rounds`: number -> differences."""
+    found = {n: {(d["first"], d["second"]): d for d in differences} for n, differences in rounds.items()}
+    lines = [
+        f"| points (95 % interval, paired by question) | {' | '.join(map(_title, rounds))} |",
+        "|---" * (len(rounds) + 1) + "|",
+    ]
+    for pair in dict.fromkeys(pair for some in found.values() for pair in some):
+        cells = [_difference(some[pair]) if pair in some else "–" for some in found.values()]
+        lines.append(f"| {pair[0]} − {pair[1]} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
@@ -115,16 +155,39 @@ def _cell(row: JsonObject) -> str:
     return f"**{100 * row['accuracy']:.2f}** ({100 * row['low']:.1f}–{100 * row['high']:.1f})"
 
 
+def _difference(found: JsonObject) -> str:
+    points, low, high = (100 * found[key] for key in ("difference", "low", "high"))
+    return f"**{points:+.2f}** ({low:+.1f} to {high:+.1f})"
+
+
+def _title(number: int) -> str:
+    return "base" if number == 0 else f"round {number}"
+
+
+def _vote_name(name: str, method: MethodConfig) -> str:
+    return method.label or f"{name}, {method.vote} runs + Maj@{method.vote}"
+
+
+def _top_name(name: str, method: MethodConfig) -> str:
+    return f"{name}, top-{method.top} + Maj@{method.top}"
+
+
 def _groups(reports: Sequence[Report], size: int) -> Iterator[Sequence[Report]]:
     for first in range(0, len(reports) - size + 1, size):
         yield reports[first : first + size]
 
 
-def _votes(name: str, tallies: Sequence[Tally], reports: Sequence[Report], share: float = 1) -> Row:
+def _votes(
+    name: str,
+    tallies: Sequence[Tally],
+    reports: Sequence[Report],
+    share: float = 1,
+    scores: Mapping[str, float] | None = None,
+) -> Row:
     accuracies = [tally.accuracy for tally in tallies]
     low = sum(tally.interval[0] for tally in tallies) / len(tallies)
     high = sum(tally.interval[1] for tally in tallies) / len(tallies)
-    return _row(name, sum(accuracies) / len(accuracies), (low, high), accuracies, reports, share)
+    return _row(name, sum(accuracies) / len(accuracies), (low, high), accuracies, reports, share, scores)
 
 
 def _row(
@@ -134,6 +197,7 @@ def _row(
     runs: Sequence[float],
     reports: Sequence[Report],
     share: float = 1,
+    scores: Mapping[str, float] | None = None,
 ) -> Row:
     """`share` multiplies the mean costs: a vote over five runs costs five."""
     costs = {key: none_if_nan(share * sum(r.mean_cost(key) for r in reports) / len(reports)) for key in _COSTS}
@@ -150,4 +214,5 @@ def _row(
         cells=costs["cells"],
         steps=none_if_nan(sum(report.mean_steps for report in reports) / len(reports)),
         solutions=share * sum(report.solutions / max(report.questions, 1) for report in reports) / len(reports),
+        scores=scores or {},
     )

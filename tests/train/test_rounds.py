@@ -26,14 +26,23 @@ from mcts_math.engine import model as models
 from mcts_math.engine.checkpoint import inspect
 from mcts_math.engine.lockstep import BatchLimits, Lockstep
 from mcts_math.errors import CheckpointError, ConfigError, EngineError, MctsMathError
+from mcts_math.grading import Grader
 from mcts_math.requests import Evaluate, Generate
 from mcts_math.solver import solve_async
 from mcts_math.train import search
 from mcts_math.train.analysis import ValuePoint, area_under_curve, describe_values
-from mcts_math.train.config import RoundsConfig
+from mcts_math.train.config import MethodConfig, RoundsConfig
 from mcts_math.train.rounds import Rounds
 from mcts_math.train.search import Part
-from mcts_math.train.summary import render_rounds, render_value, run_path
+from mcts_math.train.summary import (
+    comparable_rows,
+    compare_rows,
+    render_differences,
+    render_rounds,
+    render_value,
+    run_path,
+    summarise_runs,
+)
 
 QUESTIONS = [{"id": f"q{n}", "question": f"{n}+{n}?", "answer": str(2 * n)} for n in range(12)]
 
@@ -166,6 +175,39 @@ def test_names_of_files_and_tables() -> None:
     ]
 
 
+def test_rows_are_compared_question_by_question(tmp_path: Path) -> None:
+    answers = {"greedy": {1: "1010"}, "sample": {1: "1100", 2: "1000", 3: "1101"}}  # 1: right
+    for method, runs in answers.items():
+        for seed, run in runs.items():
+            records = [
+                {
+                    "id": str(i),
+                    "question": str(i),
+                    "answer": "1",
+                    "react": {"0": {}},
+                    "solutions": [{"final_answer": c}],
+                }
+                for i, c in enumerate(run)
+            ]
+            run_path(tmp_path, method, seed).write_text("".join(json.dumps(record) + "\n" for record in records))
+    methods = {
+        "greedy": MethodConfig(config="c", seeds=[1]),
+        "sample": MethodConfig(config="c", seeds=[1, 2, 3], vote=3, label="Maj@3"),
+    }
+    assert comparable_rows(methods) == ["greedy", "sample", "Maj@3"]
+    with Grader(1) as grader:
+        rows = summarise_runs(tmp_path, methods, grader)
+    assert "scores" not in rows[0].to_json()
+    found = compare_rows(rows, [["sample", "greedy"], ["Maj@3", "sample"]])
+    assert [each["difference"] for each in found] == pytest.approx([0.0, 0.0])
+    spread = 1.959964 * ((4 / 9 + 1 + 1 / 9) / 3 / 4) ** 0.5  # the differences are 0, 2/3, -1 and 1/3
+    assert (found[0]["low"], found[0]["high"]) == pytest.approx((-spread, spread))
+    lines = render_differences({0: found[:1], 1: found}).splitlines()
+    assert lines[0] == "| points (95 % interval, paired by question) | base | round 1 |"
+    assert lines[2].count("(-70.6 to +70.6)") == 2
+    assert lines[3].startswith("| Maj@3 − sample | – | **")
+
+
 @pytest.fixture
 def settings(tmp_path: Path, repo: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., RoundsConfig]:
     monkeypatch.chdir(repo)
@@ -202,6 +244,9 @@ def test_what_rounds_refuse(settings: Callable[..., RoundsConfig], tmp_path: Pat
     refused(CheckpointError, "does not exist", base_model=str(tmp_path / "none"))
     refused(ConfigError, "output_dir is not set", output_dir="")
     refused(ConfigError, "methods must each have an entry", methods={})
+    refused(
+        ConfigError, "there is no row 'SBS\\(9,5\\)' to compare. There are greedy,", contrasts=[["SBS(9,5)", "greedy"]]
+    )
     refused(ConfigError, "is_sampling: true", search=[{"config": "configs/mini_sbs.yaml"}])
     refused(
         ConfigError, "unknown key 'epoch'", train=[{"config": "configs/train_mini.yaml", "overrides": {"epoch": 1}}]
@@ -210,7 +255,7 @@ def test_what_rounds_refuse(settings: Callable[..., RoundsConfig], tmp_path: Pat
     served = {"config": "configs/mini_mcts.yaml", "overrides": {"is_sampling": True, "engine": "vllm"}}
     refused(ConfigError, "set processes to 1; for several engines, num_replicas", search=[served])
     greedy = {"config": "configs/mini_greedy.yaml"}
-    refused(ConfigError, "two of them would write", methods={"SBS(1,5)": greedy, "SBS_1_5": greedy})
+    refused(ConfigError, "two of them would write", methods={"SBS(1,5)": greedy, "SBS_1_5": greedy}, contrasts=[])
     with pytest.raises(ConfigError, match="needs as many seeds"):
         settings(methods={"greedy": greedy | {"vote": 5}})
     with pytest.raises(ConfigError, match="seeds must differ"):
@@ -258,6 +303,7 @@ def test_the_whole_loop_killed_and_resumed(tmp_path: Path, repo: Path) -> None:
 
     def command(name: str) -> list[str]:
         changes = {"questions_per_round": 4, "chunk": 2, "num_rounds": 2, "methods": methods, "train": train}
+        changes |= {"contrasts": [["SBS(2,5)", "greedy"]]}
         changes |= {"output_dir": str(tmp_path / name), "test_questions": str(questions)}
         overrides = [f"{key}={json.dumps(value)}" for key, value in changes.items()]
         return [sys.executable, "scripts/self_train.py", "--cfg", "configs/rounds_mini.yaml", *overrides]

@@ -1,0 +1,29 @@
+"""Confidence intervals over questions, at 95 %."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+_Z = 1.959964  # of a normal distribution, 95 % lies within so many standard deviations of its mean
+
+
+def wilson_interval(correct: int, total: int, z: float = _Z) -> tuple[float, float]:
+    """95 % confidence interval of a proportion (E. B. Wilson, 1927), in [0, 1]; (0, 1) where nothing was judged."""
+    if not total:
+        return 0.0, 1.0
+    p = correct / total
+    centre = p + z * z / (2 * total)
+    spread = z * math.sqrt(p * (1 - p) / total + z * z / (4 * total * total))
+    scale = 1 + z * z / total
+    return max(0.0, (centre - spread) / scale), min(1.0, (centre + spread) / scale)
+
+
+def normal_interval(scores: Sequence[float]) -> tuple[float, tuple[float, float]]:
+    """Mean of the scores of questions and its normal 95 % interval, from their spread; NaN without scores."""
+    if not scores:
+        return math.nan, (math.nan, math.nan)
+    mean = sum(scores) / len(scores)
+    variance = sum((score - mean) ** 2 for score in scores) / max(len(scores) - 1, 1)
+    spread = _Z * math.sqrt(variance / len(scores))
+    return mean, (mean - spread, mean + spread)
