@@ -7,8 +7,9 @@
 Parts: `accuracy` (values and log-probabilities of 1,000 positions in each of four families of tiny models against a
 plain float32 forward pass), `search` (seconds of SBS(3,5) and MCTS(40) over seconds of the same requests sent as one
 flat batch to the same, emptied engine; tokens served from the prefix cache), `lockstep` (seconds of a driver that waits
-for all trees at every turn, over ours), `values` (tokens per second with values over those without, both with
-log-probabilities).
+for all trees at every turn, over ours; and its passes over ours: how often the engine computed, which is what a device
+pays for where a small batch takes as long as a large one, as on a GPU, unlike a CPU), `values` (tokens per second with
+values over those without, both with log-probabilities).
 
 `random-100M` is made on the spot. It writes noise, which no search could go on with, so a search is shown made-up steps
 in the place of its samples; vLLM computes all that the real ones would cost, with lengths that vary from step to step.
@@ -28,6 +29,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +83,21 @@ class Recorder:
 
     async def close(self) -> None:
         pass
+
+
+class Passes:
+    """Counts how often vLLM computed: batches of output that its engine process sent."""
+
+    def __init__(self, engine: VLLMEngine) -> None:
+        self.num = 0
+        core = engine._thread.llm.engine_core
+        self._receive = core.get_output_async
+        core.get_output_async = self._count
+
+    async def _count(self) -> Any:
+        outputs = await self._receive()
+        self.num += bool(outputs.outputs)
+        return outputs
 
 
 def run_search(config: Config, tasks: Sequence[Task], policy: Any) -> float:
@@ -153,37 +170,47 @@ def reusable(recorder: Recorder) -> int:
 
 def search_part(engine: VLLMEngine, options: argparse.Namespace, lockstep: bool) -> list[dict[str, Any]]:
     """Rows of `search` and `lockstep`."""
-    rows = []
-    tasks = load_tasks(options.qaf)[: options.questions]
-    believe = options.model.startswith("random")
-    for name, file in SOLVERS.items():
-        config = load_config(ROOT / "configs" / file, options.set)
-        times: dict[str, list[float]] = {"search": [], "flat": [], "lockstep": []}
-        share = 0.0
-        run_search(config, tasks[:4], Recorder(engine, believe))  # warms up
-        for _ in range(options.repeats):
-            recorder, before = Recorder(engine, believe), replace(engine.counters)
-            asyncio.run(engine.forget())
-            times["search"].append(run_search(config, tasks, recorder))
-            share = (engine.counters.num_cached_tokens - before.num_cached_tokens) / max(1, reusable(recorder))
-            asyncio.run(engine.forget())
-            times["flat"].append(run_flat(recorder.asked, engine))
-            if lockstep:
-                asyncio.run(engine.forget())
-                times["lockstep"].append(run_lockstep(config, tasks, Recorder(engine, believe)))
-        middle = {kind: statistics.median(seconds) for kind, seconds in times.items() if seconds}
-        rows.append(
-            {
-                "solver": name,
-                "requests": len(recorder.asked),
-                "search_s": middle["search"],
-                "flat_s": middle["flat"],
-                "search/flat": middle["search"] / middle["flat"],
-                "lockstep/search": middle["lockstep"] / middle["search"] if lockstep else float("nan"),
-                "cached share": share,
-            }
-        )
-    return rows
+    passes = Passes(engine)
+    configs = {name: load_config(ROOT / "configs" / file, options.set) for name, file in SOLVERS.items()}
+    return [{"solver": name, **drive(engine, passes, config, options, lockstep)} for name, config in configs.items()]
+
+
+def drive(
+    engine: VLLMEngine, passes: Passes, config: Config, options: argparse.Namespace, lockstep: bool
+) -> dict[str, Any]:
+    """The same trees by our scheduler, as one flat batch of requests, and in lock-step."""
+    tasks, believe = load_tasks(options.qaf)[: options.questions], options.model.startswith("random")
+    times: dict[str, list[float]] = {"search": [], "flat": [], "lockstep": []}
+    computed = dict.fromkeys(times, 0)
+    share = 0.0
+
+    def measure(kind: str, run: Callable[[], float]) -> None:
+        asyncio.run(engine.forget())
+        before = passes.num
+        times[kind].append(run())
+        computed[kind] = passes.num - before
+
+    run_search(config, tasks[:4], Recorder(engine, believe))  # warms up
+    for _ in range(options.repeats):
+        recorder, before = Recorder(engine, believe), replace(engine.counters)
+        measure("search", partial(run_search, config, tasks, recorder))
+        share = (engine.counters.num_cached_tokens - before.num_cached_tokens) / max(1, reusable(recorder))
+        measure("flat", partial(run_flat, recorder.asked, engine))
+        if lockstep:
+            measure("lockstep", partial(run_lockstep, config, tasks, Recorder(engine, believe)))
+    middle = {kind: statistics.median(seconds) for kind, seconds in times.items() if seconds}
+    row = {
+        "requests": len(recorder.asked),
+        "search_s": middle["search"],
+        "flat_s": middle["flat"],
+        "search/flat": middle["search"] / middle["flat"],
+        "cached share": share,
+        "passes": computed["search"],
+    }
+    if lockstep:
+        row["lockstep/search"] = middle["lockstep"] / middle["search"]
+        row["its passes"] = computed["lockstep"] / computed["search"]
+    return row
 
 
 def values_part(folder: str, options: argparse.Namespace) -> list[dict[str, Any]]:
@@ -259,7 +286,7 @@ def random_model(folder: Path) -> str:
 
     tokenizer = AutoTokenizer.from_pretrained(ROOT / "models/mini")
     shape = {"hidden_size": 768, "intermediate_size": 2048, "num_hidden_layers": 13, "num_attention_heads": 12}
-    config = LlamaConfig(**shape, vocab_size=len(tokenizer) + 8, max_position_embeddings=2048, value_model=True)
+    config = LlamaConfig(**shape, vocab_size=len(tokenizer) + 8, max_position_embeddings=8192, value_model=True)
     torch.manual_seed(0)
     LlamaForCausalLM(config).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
