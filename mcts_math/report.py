@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TypeAlias
 
 from mcts_math.evaluate import Report, Tally, mean_over_files
@@ -118,7 +119,7 @@ def _attempt_table(curves: Curves) -> list[str]:
 
 def _breakdowns(reports: Sequence[Report]) -> list[str]:
     """For each key that sorts questions into kinds a table: a row a kind, a column a file."""
-    tables = []
+    tables, columns = [], _columns([report.path for report in reports])
     for key in dict.fromkeys(key for report in reports for key, _ in report.breakdowns()):
         groups = [dict(report.breakdowns()).get(key, {}) for report in reports]
         kinds = sorted({kind for group in groups for kind in group})
@@ -127,8 +128,14 @@ def _breakdowns(reports: Sequence[Report]) -> list[str]:
             + [percent(g[kind].accuracy) if kind in g else "-" for g in groups]
             for kind in kinds
         ]
-        tables.append("\n" + render_table([f"accuracy % by {key}", "of", *[r.path for r in reports]], rows))
+        tables.append("\n" + render_table([f"accuracy % by {key}", "of", *columns], rows))
     return tables
+
+
+def _columns(paths: Sequence[str]) -> list[str]:
+    """Short names of the files, where these tell them apart."""
+    names = [Path(path).name.removesuffix(".jsonl") for path in paths]
+    return names if len(set(names)) == len(set(paths)) else list(paths)
 
 
 def _warnings(reports: Sequence[Report]) -> list[str]:
