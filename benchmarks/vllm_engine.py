@@ -2,6 +2,7 @@
 
     python benchmarks/vllm_engine.py                                  # all parts, models/mini
     python benchmarks/vllm_engine.py --parts search lockstep --questions 128 --model random-100M
+    python benchmarks/vllm_engine.py --parts search --model random-100M --questions 8 --set prompt_wrap=react
     python benchmarks/vllm_engine.py --model /path/to/model --engine-args '{"gpu_memory_utilization": 0.9}'   # on a GPU
 
 Parts: `accuracy` (values and log-probabilities of 1,000 positions in each of four families of tiny models against a
@@ -13,6 +14,7 @@ values over those without, both with log-probabilities).
 
 `random-100M` is made on the spot. It writes noise, which no search could go on with, so a search is shown made-up steps
 in the place of its samples; vLLM computes all that the real ones would cost, with lengths that vary from step to step.
+`--set prompt_wrap=react` searches with the published few-shot prompts, which are much longer.
 Both sides of a ratio alternate within one run, so that other load hits them alike; the medians' ratio is reported.
 """
 
@@ -22,6 +24,7 @@ import argparse
 import asyncio
 import json
 import random
+import re
 import statistics
 import sys
 import tempfile
@@ -43,7 +46,7 @@ from mcts_math.engine.scripted import RandomPolicy
 from mcts_math.engine.vllm import VLLMEngine
 from mcts_math.requests import Evaluate, Evaluation, Generate, Generation, Sampling
 from mcts_math.scheduler import Limits, Scheduler, Services
-from mcts_math.solver import make_search
+from mcts_math.strategy import make_search
 from mcts_math.table import render_table
 from mcts_math.task import Task, load_tasks
 from mcts_math.tree import new_tree
@@ -53,26 +56,31 @@ SOLVERS = {"SBS(3,5)": "mini_sbs.yaml", "MCTS(40)": "mini_mcts.yaml"}
 
 
 class Recorder:
-    """Passes requests on and keeps them; on a random model, answers with made-up steps at the real cost."""
+    """Passes requests on and keeps them; on a random model, answers with made-up steps at the real cost.
 
-    def __init__(self, engine: VLLMEngine, make_believe: bool) -> None:
+    Args:
+        engine: answers.
+        make_believe: writes a made-up step in the form that the search reads; None: the engine's own samples.
+    """
+
+    def __init__(self, engine: VLLMEngine, make_believe: Callable[[str], str] | None) -> None:
         self.engine = engine
+        self._write = make_believe
         self.asked: list[Generate | Evaluate] = []
         self.answered: list[tuple[Generate | Evaluate, Generation | None]] = []
-        self._steps = RandomPolicy(1) if make_believe else None
+        self._steps = RandomPolicy(1)
 
     async def generate(self, request: Generate) -> Generation:
-        if self._steps is not None:  # 4 to 64 tokens, told by the seed
+        if self._write is not None:  # 4 to 64 tokens, told by the seed
             length = 4 + random.Random(request.seed).randrange(61)
             request = replace(request, sampling=replace(request.sampling, max_tokens=length, stop=()))
         self.asked.append(request)
         reply = await self.engine.generate(request)
-        if self._steps is not None and reply.samples:
-            steps = (await self._steps.generate(request)).samples
-            texts = [step.text for step in steps]
+        self.answered.append((request, reply))  # what the engine has computed
+        if self._write is not None and reply.samples:
+            texts = [self._write(step.text) for step in (await self._steps.generate(request)).samples]
             samples = tuple(replace(one, text=text) for one, text in zip(reply.samples, texts, strict=True))
             reply = replace(reply, samples=samples)
-        self.answered.append((request, reply))
         return reply
 
     async def evaluate(self, request: Evaluate) -> Evaluation:
@@ -83,6 +91,15 @@ class Recorder:
 
     async def close(self) -> None:
         pass
+
+
+def few_shot(step: str) -> str:
+    """A step with tags, as the few-shot form has it."""
+    thought, _, rest = step.partition("<p>\n")[2].partition("\n</p>")
+    if code := re.search(r"```python\n.*?```", rest, re.DOTALL):
+        return f"Thought: {thought}\nAction: python_interpreter\nAction Input: {code[0]}\n"
+    answer = re.search(r"Final Answer: .*", rest)
+    return f"Thought: {thought}\n" + (f"Action: None\nAction Input: None\n{answer[0]}\n" if answer else "")
 
 
 class Passes:
@@ -179,7 +196,9 @@ def drive(
     engine: VLLMEngine, passes: Passes, config: Config, options: argparse.Namespace, lockstep: bool
 ) -> dict[str, Any]:
     """The same trees by our scheduler, as one flat batch of requests, and in lock-step."""
-    tasks, believe = load_tasks(options.qaf)[: options.questions], options.model.startswith("random")
+    tasks, believe = load_tasks(options.qaf)[: options.questions], None
+    if options.model.startswith("random"):
+        believe = few_shot if config.prompt_wrap == "react" else str
     times: dict[str, list[float]] = {"search": [], "flat": [], "lockstep": []}
     computed = dict.fromkeys(times, 0)
     share = 0.0
