@@ -51,7 +51,7 @@ def main(argv: list[str]) -> int:
     evaluation = Evaluation(
         reports,
         args.top,
-        votes=Tally(sum(votes.values()), len(votes)) if votes else None,
+        votes=Tally.of(votes.values()) if votes else None,
         curves=curves,
         others=others,
         better=paired_difference(votes or scores_by_id(reports), scores_by_id(others)) if others else None,

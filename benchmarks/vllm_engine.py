@@ -9,12 +9,12 @@ Parts: `accuracy` (values and log-probabilities of 1,000 positions in each of fo
 plain float32 forward pass), `search` (seconds of SBS(3,5) and MCTS(40) over seconds of the same requests sent as one
 flat batch to the same, emptied engine; tokens served from the prefix cache), `lockstep` (seconds of a driver that waits
 for all trees at every turn, over ours; and its passes over ours: how often the engine computed, which is what a device
-pays for where a small batch takes as long as a large one, as on a GPU, unlike a CPU), `values` (tokens per second with
+pays for where a small batch takes as long as a large one), `values` (tokens per second with
 values over those without, both with log-probabilities).
 
 `random-100M` is made on the spot. It writes noise, which no search could go on with, so a search is shown made-up steps
 in the place of its samples; vLLM computes all that the real ones would cost, with lengths that vary from step to step.
-`--set prompt_wrap=react` searches with the published few-shot prompts, which are much longer.
+`--set prompt_wrap=react` searches with few-shot prompts, which are much longer.
 Both sides of a ratio alternate within one run, so that other load hits them alike; the medians' ratio is reported.
 """
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -59,6 +59,10 @@ class Tally:
 
     correct: int = 0
     total: int = 0
+
+    @classmethod
+    def of(cls, verdicts: Collection[bool]) -> Tally:
+        return cls(sum(verdicts), len(verdicts))
 
     def add(self, correct: bool) -> None:
         self.correct += correct
@@ -167,10 +171,7 @@ def evaluate_file(
 
 def vote_over_files(reports: Sequence[Report], grader: Grader) -> Tally:
     """Majority vote over the first answers of several files; see `votes_by_id`."""
-    tally = Tally()
-    for correct in votes_by_id(reports, grader).values():
-        tally.add(correct)
-    return tally
+    return Tally.of(votes_by_id(reports, grader).values())
 
 
 def votes_by_id(reports: Sequence[Report], grader: Grader) -> dict[str, bool]:

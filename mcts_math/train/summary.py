@@ -88,7 +88,7 @@ def summarise_runs(folder: Path, methods: Mapping[str, MethodConfig], grader: Gr
             rows.append(_votes(_top_name(name, method), [report.majority for report in reports], reports))
         if method.vote:
             votes = [votes_by_id(group, grader) for group in _groups(reports, method.vote)]
-            tallies = [Tally(sum(vote.values()), len(vote)) for vote in votes]
+            tallies = [Tally.of(vote.values()) for vote in votes]
             scores = {i: sum(vote[i] for vote in votes) / len(votes) for i in votes[0]}
             rows.append(_votes(_vote_name(name, method), tallies, reports, method.vote, scores))
     return rows
