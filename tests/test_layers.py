@@ -18,7 +18,7 @@ LAYERS = [
     ["results", "judge", "train/preference"],
     ["scheduler", "grading", "offline", "strategy", "verifiers", "train/data", "train/stages"],
     ["evaluate", "solver", "trials", "train/harvest", "train/analysis", "train/rows", "train/model"],
-    ["report", "train/summary", "train/plots", "train/export"],
+    ["report", "train/summary", "train/misses", "train/plots", "train/export"],
     ["run", "train/trainer"],
     ["cli", "train/search", "train/training"],
     ["train/apart"],

@@ -37,16 +37,26 @@ class ValuePoint:
 def value_points(path: str | Path, grader: Grader) -> list[ValuePoint]:
     """The scored steps of all solutions in a results file; a step that several solutions share counts for each."""
     points: list[ValuePoint] = []
-    trees = (record_to_tree(record, where) for where, record in read_records(path) if "error" not in record)
-    for number, (tree, verdicts) in enumerate(_judged(trees, grader)):
-        leaves = [node for node in tree.nodes if node.answer is not None]
-        for leaf, right in zip(leaves, verdicts, strict=True):
+    for number, (tree, verdicts) in enumerate(read_judged(path, grader)):
+        for leaf, right in verdicts.items():
             points += [
-                ValuePoint(node.value, right, node.id == leaf.id, node.depth, number)
-                for node in tree.path(leaf)
+                ValuePoint(node.value, right, node.id == leaf, node.depth, number)
+                for node in tree.path(tree.nodes[leaf])
                 if node.value is not None
             ]
     return points
+
+
+def read_judged(path: str | Path, grader: Grader) -> Iterator[tuple[Tree, dict[int, bool]]]:
+    """The trees of a results file whose answer is known, each with the verdicts on its answers by node id."""
+    trees = [record_to_tree(record, where) for where, record in read_records(path) if "error" not in record]
+    known = [tree for tree in trees if tree.task.answers]
+    leaves = [[node for node in tree.nodes if node.answer is not None] for tree in known]
+    verdicts = grader.verdicts(
+        (tree.task.answers, node.answer or "") for tree, some in zip(known, leaves, strict=True) for node in some
+    )
+    for tree, some in zip(known, leaves, strict=True):
+        yield tree, {node.id: next(verdicts) for node in some}
 
 
 def q_points(examples: Iterable[str | Path]) -> list[ValuePoint]:
@@ -105,12 +115,3 @@ def describe_values(points: Sequence[ValuePoint]) -> JsonObject:
         "final_steps": sum(point.final for point in points),
         "error_by_depth": {str(depth): sum(e) / len(e) for depth, e in sorted(by_depth.items())},
     }
-
-
-def _judged(trees: Iterable[Tree], grader: Grader) -> Iterator[tuple[Tree, list[bool]]]:
-    """Each tree with the verdicts on its answers, in node order."""
-    known = [tree for tree in trees if tree.task.answers]
-    answers = [(tree.task.answers, node.answer) for tree in known for node in tree.nodes if node.answer is not None]
-    verdicts = grader.verdicts(answers)
-    for tree in known:
-        yield tree, [next(verdicts) for node in tree.nodes if node.answer is not None]

@@ -63,6 +63,9 @@ class TrainConfig(BaseModel):
     preference_scale: Real = Field(2.0, description="scale of the value difference in it", gt=0)
     # How.
     learning_rate: Real = Field(4e-5, description="at its peak", gt=0)
+    value_learning_rate: Real = Field(
+        0.0, description="of the value head, at its peak; 0: as learning_rate. A fresh head needs a higher one", ge=0
+    )
     epochs: Real = Field(10, description="passes over the examples", gt=0)
     max_steps: int = Field(0, description="optimiser steps; 0: as many as epochs says", ge=0)
     batch_size: int = Field(1024, description="rows of one optimiser step, on all processes together", ge=1)
@@ -79,7 +82,7 @@ class TrainConfig(BaseModel):
     save_dtype: Literal["auto", "float32", "bfloat16"] = Field(
         "auto", description="of the finished checkpoint; auto: as the checkpoint it started from"
     )
-    bf16: bool = Field(True, description="compute in bfloat16 where that is safe (autocast)")
+    bf16: bool = Field(True, description="compute in bfloat16 where that is safe (autocast), but on CPUs that lack it")
     gradient_checkpointing: bool = Field(False, description="compute activations twice, keep them once")
     attn: str | None = Field(None, description="attention of transformers, e.g. flash_attention_2")
     compile: bool = Field(False, description="torch.compile the transformer; its start takes a minute")

@@ -32,6 +32,7 @@ from mcts_math.train.analysis import describe_values, value_points
 from mcts_math.train.apart import launch_training, train_apart
 from mcts_math.train.config import MethodConfig, RoundsConfig, TrainConfig
 from mcts_math.train.harvest import write_examples
+from mcts_math.train.misses import count_fates, fates, render_fates
 from mcts_math.train.search import Part, run_parts
 from mcts_math.train.stages import digest_of, fingerprint_of, finished, locked, run_stage, write_json
 from mcts_math.train.summary import (
@@ -170,14 +171,18 @@ class Rounds:
         folder = self._round(number)
         with Grader() as grader:
             rows = summarise_runs(folder / "eval", self.config.methods, grader)
-            scored = self._scored_method()
+            scored, greedy = self._scored_method(), self._greedy_method()
             points = value_points(run_path(folder / "eval", *scored), grader) if scored else []
+            found = fates(run_path(folder / "eval", *scored), grader) if scored and greedy else {}
         summary: JsonObject = {"round": number, "rows": [row.to_json() for row in rows]}
         summary["differences"] = compare_rows(rows, self.config.contrasts)
         if points:
             assert scored is not None
             file = run_path(folder / "eval", *scored).name
             summary["value"] = {"method": scored[0], "file": file, **describe_values(points)}
+        if found:
+            scores = next(row.scores for row in rows if row.name == greedy)
+            summary["fates"] = count_fates(found, scores)
         if (folder / "examples.json").exists():
             summary["examples"] = json.loads((folder / "examples.json").read_text("utf-8"))
         write_json(folder / "summary.json", summary)
@@ -253,6 +258,15 @@ class Rounds:
         _, name, seed = max(scored)
         return name, seed
 
+    def _greedy_method(self) -> str | None:
+        """The name of greedy decoding, where it is one of the methods."""
+        names = (
+            name
+            for name, method in self.config.methods.items()
+            if (config := _method_config(method)).mode == "react" and config.temperature == 0
+        )
+        return next(names, None)
+
     # Machinery.
 
     def _stage(self, number: int, name: str, inputs: Any, work: Callable[[], None]) -> str:
@@ -326,6 +340,8 @@ class Rounds:
             tables.append(f"\n## {title}\n\n{(self._round(n) / 'table.md').read_text('utf-8')}")
             if value := summary.get("value"):
                 tables.append(render_value(value) + "\n")
+                if counts := summary.get("fates"):
+                    tables.append(render_fates(value["method"], counts) + "\n")
         (self.folder / "summary.md").write_text("\n".join(tables) + "\n", "utf-8")
         self._report(tables[0])
         try:

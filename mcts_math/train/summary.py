@@ -141,13 +141,14 @@ def render_differences(rounds: Mapping[int, Sequence[JsonObject]]) -> str:
 
 
 def render_value(value: JsonObject) -> str:
-    """What `analysis.describe_values` found, in two sentences."""
+    """What `analysis.describe_values` found, in a few sentences."""
+    errors = ", ".join(f"{error:.2f} at {depth}" for depth, error in value["error_by_depth"].items())
     return (
         f"Value head on {value['final_steps']:,} final steps of {value['method']}: area under the curve "
         f"{value['auc_final'] or 0:.3f}; on inner steps {value['auc_inner'] or 0:.3f}. "
         f"Some answer in the tree is right for {value['questions_with_right']} questions; "
         f"right and wrong ones compete for {value['mixed_questions']}, and within these the area is "
-        f"{value['auc_within'] or 0:.3f} on average."
+        f"{value['auc_within'] or 0:.3f} on average. Mean squared error against ±1 by depth: {errors}."
     )
 
 

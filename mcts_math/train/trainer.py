@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from mcts_math.train.rows import Collator, Rows, counts
 
 _TERMS = ("policy_loss", "value_loss", "preference_loss")
 _WEIGHTS = "pytorch_model.bin"  # of a state
+_HEAD = "v_head."  # in the names of its parameters, however the model is wrapped
 
 
 class ValueTrainer(Trainer):  # type: ignore[misc]
@@ -44,6 +45,7 @@ class ValueTrainer(Trainer):  # type: ignore[misc]
         super().__init__(model=model, args=arguments, train_dataset=rows, data_collator=collator)
         self.model_accepts_loss_kwargs = True  # ours is divided by counts over the whole step
         self._weights = torch.tensor([1.0, config.value_weight, config.preference_weight])
+        self._value_learning_rate = config.value_learning_rate
         self._terms = torch.zeros(3)
         self._tokens, self._since = 0, time.monotonic()
         self.callback_handler.callbacks = [
@@ -52,6 +54,14 @@ class ValueTrainer(Trainer):  # type: ignore[misc]
         self.add_callback(_Report(report))
         if config.compile:
             model.policy.get_decoder().compile(dynamic=False)
+
+    def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
+        """Trainer's, with a learning rate of its own for the value head where one is set."""
+        optimizer: torch.optim.Optimizer = super().create_optimizer(model)
+        if self._value_learning_rate:
+            named = (self.model if model is None else model).named_parameters()
+            set_learning_rate(optimizer, [p for name, p in named if _HEAD in name], self._value_learning_rate)
+        return optimizer
 
     def _get_num_items_in_batch(self, batch_samples: list[dict[str, Any]], device: torch.device) -> Tensor | None:
         if not batch_samples:
@@ -120,6 +130,19 @@ class ValueTrainer(Trainer):  # type: ignore[misc]
         trained = {name for name, parameter in target.named_parameters() if parameter.requires_grad}
         if unknown or trained != set(state):
             raise TrainingError(f"{resume_from_checkpoint} holds other weights than the model. Add --overwrite.")
+
+
+def set_learning_rate(optimizer: torch.optim.Optimizer, parameters: Sequence[Tensor], rate: float) -> None:
+    """Moves some parameters of an optimizer into groups of their own, which differ from their old ones in the rate.
+
+    To be called before there is a scheduler.
+    """
+    chosen = {id(parameter) for parameter in parameters}
+    for group in list(optimizer.param_groups):
+        moved = [parameter for parameter in group["params"] if id(parameter) in chosen]
+        if moved:
+            group["params"] = [parameter for parameter in group["params"] if id(parameter) not in chosen]
+            optimizer.add_param_group({**group, "params": moved, "lr": rate})
 
 
 class _Report(TrainerCallback):  # type: ignore[misc]

@@ -67,6 +67,8 @@ def train(
         rows, collator, data = load_rows(config, source)
         tell(str(data))
         arguments = make_arguments(config, work, len(rows))
+        if config.bf16 and not arguments.bf16:
+            tell("this CPU has no instructions for bfloat16, so it computes in float32, which is faster here")
         set_seed(config.seed)  # of the adapters; Trainer sets it for the rest
         model = load_model(source, config)
         if (config.packing or config.pairs) and not model.keeps_sequences_apart():
@@ -78,7 +80,7 @@ def train(
         if state is not None:
             tell(f"going on from {state}")
         _run(trainer, state)
-        recipe = facts | {"data": asdict(data), "log": trainer.state.log_history}
+        recipe = facts | {"bfloat16": arguments.bf16, "data": asdict(data), "log": trainer.state.log_history}
         _finish(trainer, source, config, recipe, output)
     if _rank() == 0:
         shutil.rmtree(work, ignore_errors=True)
@@ -138,7 +140,7 @@ def make_arguments(config: TrainConfig, work: Path, num_rows: int) -> TrainingAr
         "max_grad_norm": config.max_grad_norm,
         "seed": config.seed,
         "data_seed": config.seed,
-        "bf16": config.bf16,
+        "bf16": config.bf16 and not (on_cpu and lacks_bfloat16()),
         "gradient_checkpointing": config.gradient_checkpointing,
         "save_strategy": "steps",
         "save_steps": config.save_steps,
@@ -160,6 +162,12 @@ def make_arguments(config: TrainConfig, work: Path, num_rows: int) -> TrainingAr
         return TrainingArguments(**(settings | config.trainer))
     except (TypeError, ValueError) as error:
         raise ConfigError(f"trainer: transformers refuses the arguments: {error}.") from error
+
+
+def lacks_bfloat16() -> bool:
+    """Whether this CPU has no instructions for bfloat16: it then takes several times as long as float32."""
+    able = torch.cpu.get_capabilities()
+    return able["architecture"] == "x86_64" and not (able["avx512_bf16"] or able["amx_bf16"])
 
 
 def last_state(work: Path) -> Path | None:

@@ -14,6 +14,8 @@ from corpus import Batch
 from torch import nn
 from torch.nn import functional
 
+from mcts_math.train.training import lacks_bfloat16
+
 THREADS = 2
 CHECKPOINT_S = 120.0
 
@@ -104,7 +106,7 @@ def fit(
         batches = [next(stream) for stream in streams]
         for group in optimizer.param_groups:
             group["lr"] = schedule.rate(step)
-        with torch.autocast("cpu", torch.bfloat16):
+        with torch.autocast("cpu", torch.bfloat16, enabled=not lacks_bfloat16()):
             terms = losses(batches)
         torch.stack(list(terms.values())).sum().backward()
         nn.utils.clip_grad_norm_(modules.parameters(), 1.0)

@@ -32,6 +32,7 @@ from mcts_math.solver import solve_async
 from mcts_math.train import search
 from mcts_math.train.analysis import ValuePoint, area_under_curve, describe_values
 from mcts_math.train.config import MethodConfig, RoundsConfig
+from mcts_math.train.misses import count_fates, fates, render_fates
 from mcts_math.train.rounds import Rounds
 from mcts_math.train.search import Part
 from mcts_math.train.summary import (
@@ -128,7 +129,36 @@ def test_area_under_the_curve() -> None:
     assert found["auc_within"] == (1.0 + 0.5) / 2  # of the questions that have both
     assert (found["mixed_questions"], found["questions_with_right"]) == (2, 2)
     assert found["auc_final"] == 0.625
-    assert "compete for 2, and within these the area is 0.750" in render_value({"method": "SBS", **found})
+    shown = render_value({"method": "SBS", **found})
+    assert "compete for 2, and within these the area is 0.750" in shown
+    assert shown.endswith("by depth: 1.37 at 2.")
+
+
+def test_what_became_of_right_answers(tmp_path: Path) -> None:
+    """`kept`: the answers of the beam's solutions, best first; `left`: those of other leaves; 1 is right."""
+    searches = {"a": ("1", "2"), "b": ("21", ""), "c": ("2", "1"), "d": ("23", "2"), "e": ("", ""), "f": ("1", "")}
+    records = []
+    for name, (kept, left) in searches.items():
+        nodes = {f"0.{n}": node(answer) for n, answer in enumerate(kept + left)}
+        solutions = [{"final_answer": answer, "tag": f"0.{n}", "value": 0.5} for n, answer in enumerate(kept)]
+        react = {"0": {"text": "", "extra_info": f"question: {name}", "value": -100}} | nodes
+        records.append({"id": name, "question": name, "answer": "1", "react": react, "solutions": solutions})
+    path = tmp_path / "trees.jsonl"
+    path.write_text("".join(json.dumps(record) + "\n" for record in records))
+    with Grader(1) as grader:
+        found = fates(path, grader)
+    assert list(found.values()) == ["right", "outranked", "dropped", "not found", "not found", "right"]
+    counts = count_fates(found, {"a": 1.0, "b": 1.0, "c": 0.0, "d": 0.0, "e": 0.0})  # f is not known
+    assert render_fates("SBS", counts).splitlines()[2:] == [
+        "| greedy right | 1 | 1 | 0 | 0 |",
+        "| greedy wrong | 0 | 0 | 1 | 2 |",
+    ]
+
+
+def node(answer: str) -> dict[str, Any]:
+    """A final step of a saved tree."""
+    text = f"<step>\n<p>\nFinal Answer: {answer}\n</p>\n</step>"
+    return {"text": text, "extra_info": "", "action": "", "action_input": "", "final_answer": answer, "value": 0.5}
 
 
 def test_a_part_is_done_only_with_its_own_inputs(tmp_path: Path) -> None:
@@ -226,7 +256,10 @@ def test_the_bundled_config_agrees(settings: Callable[..., RoundsConfig]) -> Non
     assert [rounds._questions(n) for n in (1, 2, 3, 4)] == [(0, 1340), (1340, 1340), (2680, 1340), (0, 1340)]
     assert rounds._search_settings(1).get("need_value_func", False) is False
     assert rounds._search_settings(2)["need_value_func"] is True
-    assert len(rounds._train_config(3).examples) == 3
+    for accumulate, files in ((False, 1), (True, 3)):
+        assert len(Rounds(settings(accumulate=accumulate))._train_config(3).examples) == files
+    assert rounds._scored_method() == ("SBS(5,5)", 42)
+    assert rounds._greedy_method() == "greedy"
     assert rounds._train_config(1).model_dir.endswith("round_0/checkpoint")
     parts = rounds._eval_parts(0, Path("eval"), "")
     assert len(parts) == sum(len(method.seeds) for method in rounds.config.methods.values())

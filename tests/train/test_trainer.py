@@ -288,6 +288,43 @@ def test_bfloat16_and_gradient_checkpointing(settings: Callable[..., TrainConfig
     assert torch.load(folder / "value_head.pth", weights_only=True)["v_head.summary.weight"].dtype == torch.float32
 
 
+def test_the_value_head_has_a_rate_of_its_own(settings: Callable[..., TrainConfig], tmp_path: Path) -> None:
+    slow, fast = (
+        train(settings(max_steps=1, value_learning_rate=rate, output_dir=str(tmp_path / f"{rate}")), report=quiet)
+        for rate in (1e-6, 1e-2)
+    )
+    for name, tensor in weights(slow).items():
+        change = (weights(fast)[name] - tensor).abs().max().item()  # a first step of AdamW is as long as its rate
+        assert change == pytest.approx(1e-2 if name.startswith("v_head") else 0.0, rel=0.01), name
+
+
+def test_a_rate_of_its_own_goes_on_after_a_stop(settings: Callable[..., TrainConfig], tmp_path: Path) -> None:
+    changes = {"value_learning_rate": 1e-2, "schedule": "cosine"}
+    whole = train(settings(**changes, output_dir=str(tmp_path / "whole")), report=quiet)
+
+    def stop(text: str) -> None:
+        if text.startswith("step 5/"):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(settings(**changes), report=stop)
+    assert equal(whole, train(settings(**changes), report=quiet))
+
+
+def test_bfloat16_is_left_to_cpus_that_have_it(
+    settings: Callable[..., TrainConfig], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    cases = ((False, False, "x86_64"), (True, True, "x86_64"), (False, True, "aarch64"))
+    for has_it, used, architecture in cases:
+        able = {"architecture": architecture, "avx512_bf16": has_it, "amx_bf16": False}
+        monkeypatch.setattr(torch.cpu, "get_capabilities", lambda able=able: able)
+        lines: list[str] = []
+        folder = train(settings(bf16=True, max_steps=1), overwrite=True, report=lines.append)
+        assert any("no instructions for bfloat16" in line for line in lines) is not used
+        assert json.loads((folder / "training.json").read_text())["bfloat16"] is used
+
+
 @pytest.mark.slow
 def test_four_processes_give_the_curve_of_one(settings: Callable[..., TrainConfig], tmp_path: Path, repo: Path) -> None:
     """gloo on a CPU; the same examples in every optimiser step."""
