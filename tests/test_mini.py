@@ -19,6 +19,7 @@ torch = pytest.importorskip("torch")
 
 import corpus  # noqa: E402
 import demonstrations  # noqa: E402
+import draw  # noqa: E402
 import formats  # noqa: E402
 import outcomes  # noqa: E402
 import questions  # noqa: E402
@@ -69,6 +70,14 @@ def test_shipped_test_questions_are_the_generated_ones() -> None:
     counts = Counter(r["type"] for r in shipped)
     assert counts["gsm_symbolic"] == 80
     assert set(counts.values()) == {80, 30}
+
+
+def test_more_questions_are_other_ones_in_the_same_mix() -> None:
+    more = draw.more_questions(draw.SEED, 1)
+    assert Counter(q.type for q in more) == Counter(r["type"] for r in _records("test.jsonl"))
+    known = {r["question"] for name in ("test.jsonl", "train.jsonl") for r in _records(name)}
+    assert len({q.text for q in more} - known) == 500
+    assert more == draw.more_questions(draw.SEED, 1)
 
 
 def test_no_test_question_is_a_training_question() -> None:

@@ -165,7 +165,7 @@ def test_a_term_that_begins_another_shares_its_forward_pass(engine: HFEngine) ->
     assert one == pytest.approx(two, abs=1e-5)
     for mine, theirs in zip(packed, [p.grad for p in session.parameters], strict=True):
         assert theirs is not None
-        assert torch.allclose(mine, theirs, atol=1e-6)
+        assert torch.allclose(mine, theirs, atol=3e-5)
 
 
 def test_dropout_acts_in_the_step_only_and_follows_the_seed(checkpoint: Callable[[str], Path]) -> None:
