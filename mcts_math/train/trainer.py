@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 from transformers import Trainer, TrainerCallback, TrainingArguments
 
-from mcts_math.errors import TrainingError
+from mcts_math.errors import ConfigError, TrainingError
 from mcts_math.train.config import TrainConfig
 from mcts_math.train.loss import total
 from mcts_math.train.model import PolicyWithValue
@@ -42,6 +42,11 @@ class ValueTrainer(Trainer):  # type: ignore[misc]
         config: TrainConfig,
         report: Callable[[str], None],
     ) -> None:
+        deepspeed = getattr(arguments, "hf_deepspeed_config", None)
+        if config.value_learning_rate and deepspeed is not None and "optimizer" in deepspeed.config:
+            raise ConfigError(
+                "value_learning_rate has no effect on DeepSpeed's own optimizer: take it out of its config."
+            )
         super().__init__(model=model, args=arguments, train_dataset=rows, data_collator=collator)
         self.model_accepts_loss_kwargs = True  # ours is divided by counts over the whole step
         self._weights = torch.tensor([1.0, config.value_weight, config.preference_weight])
@@ -135,14 +140,21 @@ class ValueTrainer(Trainer):  # type: ignore[misc]
 def set_learning_rate(optimizer: torch.optim.Optimizer, parameters: Sequence[Tensor], rate: float) -> None:
     """Moves some parameters of an optimizer into groups of their own, which differ from their old ones in the rate.
 
-    To be called before there is a scheduler.
+    To be called before there is a scheduler. Raises ConfigError where the optimizer does not hold them one by one.
     """
-    chosen = {id(parameter) for parameter in parameters}
+    wanted = {id(parameter) for parameter in parameters}
+    found = 0
     for group in list(optimizer.param_groups):
-        moved = [parameter for parameter in group["params"] if id(parameter) in chosen]
+        moved = [parameter for parameter in group["params"] if id(parameter) in wanted]
         if moved:
-            group["params"] = [parameter for parameter in group["params"] if id(parameter) not in chosen]
+            group["params"] = [parameter for parameter in group["params"] if id(parameter) not in wanted]
             optimizer.add_param_group({**group, "params": moved, "lr": rate})
+            found += len(moved)
+    if not wanted or found < len(wanted):
+        raise ConfigError(
+            f"value_learning_rate: {type(optimizer).__name__} holds {found} of the value head's {len(wanted)} weights "
+            "by themselves. Set it to 0, or choose another `optim` or way of sharding in `trainer`."
+        )
 
 
 class _Report(TrainerCallback):  # type: ignore[misc]

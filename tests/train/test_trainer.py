@@ -12,6 +12,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -26,6 +27,7 @@ from mcts_math.errors import CheckpointError, ConfigError, MctsMathError, Traini
 from mcts_math.requests import Evaluate, Generate, Sampling
 from mcts_math.train.apart import launch_training
 from mcts_math.train.config import TrainConfig
+from mcts_math.train.trainer import ValueTrainer, set_learning_rate
 from mcts_math.train.training import last_state, train
 
 Write = Callable[[str, list[dict[str, Any]]], str]
@@ -296,6 +298,24 @@ def test_the_value_head_has_a_rate_of_its_own(settings: Callable[..., TrainConfi
     for name, tensor in weights(slow).items():
         change = (weights(fast)[name] - tensor).abs().max().item()  # a first step of AdamW is as long as its rate
         assert change == pytest.approx(1e-2 if name.startswith("v_head") else 0.0, rel=0.01), name
+
+
+def test_a_rate_that_can_not_be_set_is_refused(settings: Callable[..., TrainConfig]) -> None:
+    deepspeed: Any = SimpleNamespace(hf_deepspeed_config=SimpleNamespace(config={"optimizer": {"type": "Adam"}}))
+    nothing: Any = None
+    with pytest.raises(ConfigError, match="no effect on DeepSpeed's own optimizer"):
+        ValueTrainer(nothing, deepspeed, nothing, nothing, settings(value_learning_rate=1e-2), quiet)
+    kept, flattened = torch.nn.Parameter(torch.zeros(2)), torch.nn.Parameter(torch.zeros(2))
+    optimizer = torch.optim.AdamW([kept], lr=1e-3, weight_decay=0.5)
+    with pytest.raises(ConfigError, match="AdamW holds 0 of the value head's 1 weights"):
+        set_learning_rate(optimizer, [flattened], 1e-2)
+    with pytest.raises(ConfigError, match="holds 0 of the value head's 0"):
+        set_learning_rate(optimizer, [], 1e-2)
+    set_learning_rate(optimizer, [kept], 1e-2)
+    assert [(len(g["params"]), g["lr"], g["weight_decay"]) for g in optimizer.param_groups] == [
+        (0, 1e-3, 0.5),
+        (1, 1e-2, 0.5),
+    ]
 
 
 def test_a_rate_of_its_own_goes_on_after_a_stop(settings: Callable[..., TrainConfig], tmp_path: Path) -> None:
