@@ -15,7 +15,8 @@ from mcts_math.tree import Tree
 Fate: TypeAlias = Literal["right", "outranked", "dropped", "not found"]
 FATES: tuple[Fate, ...] = ("right", "outranked", "dropped", "not found")
 """Of a question's right answer: the search's own; among its solutions, below a wrong one; sampled, but not kept; never
-sampled. The value head is to blame for the second and the third, policy and temperature for the last."""
+sampled. The value head is to blame for the second and the third; policy and temperature, or a branch that the head
+cut early, for the last."""
 
 
 def fates(path: str | Path, grader: Grader) -> dict[str, Fate]:
