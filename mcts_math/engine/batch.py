@@ -23,7 +23,7 @@ from torch import Tensor
 
 from mcts_math.engine.adapters import Adapters
 from mcts_math.engine.jobs import Counters, Job
-from mcts_math.engine.kv import KVBlock
+from mcts_math.engine.kv import KVBlock, Workspace
 from mcts_math.engine.model import CausalModel
 from mcts_math.engine.prefix import PrefixCache
 from mcts_math.engine.rows import Draw, Prefill, Row, advance, draw, require_finite
@@ -62,6 +62,7 @@ class Batch:
         self._values_waiting: deque[Prefill] = deque()
         self._rows: list[Row] = []
         self._block = KVBlock(model.layout, model.device, 0, 0)
+        self._workspace = Workspace(model.layout)
         self._num_jobs = 0
         self._num_further = self._num_parted = 1  # samples beside the first ones of their jobs; those that parted
         self._sampling = BatchSampling([], model.device)
@@ -151,7 +152,7 @@ class Batch:
     def _prefill_group(self, group: Sequence[Prefill], num_new: int, done: list[Job]) -> None:
         """Computes the last `num_new` tokens of each prompt and starts its rows."""
         device, end = self._model.device, max(len(unit.tokens) for unit in group)
-        block = KVBlock(self._model.layout, device, len(group), end)
+        block = KVBlock(self._model.layout, device, len(group), end, self._workspace)
         block.num_rows, block.end = len(group), end - num_new
         ids, mask = (
             torch.zeros((len(group), num_new), dtype=torch.long),

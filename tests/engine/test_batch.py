@@ -16,6 +16,7 @@ from mcts_math.engine import model as models
 from mcts_math.engine.batch import Batch
 from mcts_math.engine.hf import HFEngine
 from mcts_math.engine.jobs import Job
+from mcts_math.engine.kv import Workspace
 from mcts_math.engine.model import CausalModel
 from mcts_math.errors import EngineError
 from mcts_math.requests import Evaluate, Generate, Sampling
@@ -52,6 +53,21 @@ def work_off(batch: Batch, waiting: list[Job]) -> list[Job]:
             batch.add(waiting.pop(0))
         done += batch.step()
     return done
+
+
+def test_a_workspace_hands_out_zeros_in_the_same_memory(checkpoint: Callable[[str], Path]) -> None:
+    layout = load(checkpoint("llama")).layout
+    workspace = Workspace(layout)
+    first = workspace.planes(3, 8)
+    where = [plane.data_ptr() for plane in first]
+    for plane in first:
+        plane.fill_(float("nan"))  # what a broken request leaves must not reach the next one
+    for rows, columns in ((3, 8), (8, 3), (2, 5), (0, 0)):
+        planes = workspace.planes(rows, columns)
+        assert [plane.shape for plane in planes] == [plane.shape for plane in layout.allocate(rows, columns)]
+        assert all(not plane.any() for plane in planes)
+    assert [plane.data_ptr() for plane in workspace.planes(4, 6)] == where
+    assert all(not plane.any() for plane in workspace.planes(9, 9))
 
 
 @pytest.mark.parametrize("family", list(FAMILIES))
