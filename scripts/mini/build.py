@@ -152,11 +152,9 @@ def write_questions(questions: list[Question], path: Path, prefix: str) -> None:
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def export_stage(
-    model: LlamaForCausalLM, head: ValueHead, tokenizer: PreTrainedTokenizerFast, fresh: list[Question], root: Path
-) -> None:
-    """`models/mini` (the model card apart, which people write) and `data/mini`."""
-    target, scratch = root / "models" / "mini", root / "models" / ".mini.part"
+def export(model: LlamaForCausalLM, head: ValueHead | None, tokenizer: PreTrainedTokenizerFast, target: Path) -> None:
+    """A model's folder, the model card apart, which people write; no file of it is ever half written."""
+    scratch = target.with_name(f".{target.name}.part")
     shutil.rmtree(scratch, ignore_errors=True)
     save_checkpoint(model, head, tokenizer, scratch)
     target.mkdir(parents=True, exist_ok=True)
@@ -164,6 +162,13 @@ def export_stage(
         file.chmod(0o644)
         file.replace(target / file.name)
     scratch.rmdir()
+
+
+def export_stage(
+    model: LlamaForCausalLM, head: ValueHead, tokenizer: PreTrainedTokenizerFast, fresh: list[Question], root: Path
+) -> None:
+    """`models/mini` and `data/mini`."""
+    export(model, head, tokenizer, root / "models" / "mini")
     test = test_questions()
     assert not {q.text for q in test} & {q.text for q in fresh}
     write_questions(test, root / "data" / "mini" / "test.jsonl", "mini-test")

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import demonstrations
 import formats
+import guesses
 import torch
 import vocabulary
 from questions import FAMILIES, Question
@@ -29,17 +30,21 @@ class Demonstration:
 
 def write_demonstration(question: Question, rates: demonstrations.Rates, rng: random.Random) -> Demonstration | None:
     """One imperfect worked solution with its observations; None where its code fails."""
-    plan = demonstrations.PLANS[question.type](question)
-    thoughts = demonstrations.demonstrate(plan, rates, rng)
+    puzzle: guesses.Puzzle | None = question.facts.get("puzzle")
+    if puzzle is not None:
+        thoughts, answer = guesses.demonstrate(puzzle, guesses.Habits(), rng)
+    else:
+        thoughts, answer = demonstrations.demonstrate(demonstrations.PLANS[question.type](question), rates, rng), None
     observations = run_cells([thought.code for thought in thoughts])
     if any("Error: " in text or not text for text in observations):
         return None
+    answer = formats.tidy(observations[-1]) if answer is None else answer
     pieces: list[tuple[str, bool]] = [(formats.head(question.text), False)]
     for thought, observation in zip(thoughts, observations, strict=True):
         pieces.append((formats.code_step(thought.sentence, thought.code), True))
         pieces.append((formats.observed(observation) + formats.DELIM, False))
     sentence = rng.choices(FINAL_SENTENCES, (0.8, 0.2))[0]
-    pieces.append((formats.final_step(sentence, formats.tidy(observations[-1])), True))
+    pieces.append((formats.final_step(sentence, answer), True))
     return Demonstration(question.type, tuple(pieces))
 
 

@@ -50,20 +50,23 @@ class ValueHead(nn.Module):
         return values
 
 
-def save_checkpoint(model: LlamaForCausalLM, head: ValueHead, tokenizer: PreTrainedTokenizerFast, folder: Path) -> None:
-    """Weights in bfloat16, the head in float32, `"value_model": true` in the configuration."""
+def save_checkpoint(
+    model: LlamaForCausalLM, head: ValueHead | None, tokenizer: PreTrainedTokenizerFast, folder: Path
+) -> None:
+    """Weights in bfloat16, the head in float32; `"value_model"` in the configuration tells whether there is a head."""
     folder.mkdir(parents=True, exist_ok=True)
     state = {name: tensor.to(torch.bfloat16) for name, tensor in model.state_dict().items()}
     copy = LlamaForCausalLM(model.config).to(torch.bfloat16)
     copy.load_state_dict(state)
-    copy.config.value_model = True
+    copy.config.value_model = head is not None
     copy.config.dtype = torch.bfloat16
     copy.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
-    weights = {f"v_head.{name}": tensor.detach().float().clone() for name, tensor in head.state_dict().items()}
-    torch.save(weights, folder / "value_head.pth")
     _plain_tokenizer_config(folder / "tokenizer_config.json")
-    assert json.loads((folder / "config.json").read_text())["value_model"] is True
+    assert json.loads((folder / "config.json").read_text())["value_model"] is (head is not None)
+    if head is not None:
+        weights = {f"v_head.{name}": tensor.detach().float().clone() for name, tensor in head.state_dict().items()}
+        torch.save(weights, folder / "value_head.pth")
 
 
 def _plain_tokenizer_config(path: Path) -> None:
