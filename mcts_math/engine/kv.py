@@ -89,8 +89,8 @@ class KVLayout:
 class Workspace:
     """Memory for the planes of short-lived blocks, one after another.
 
-    Fresh pages cost a CPU more than their zeros do, most of all where many processes share the machine: allocating blocks
-    of a few hundred prompts anew took half of the time of a search with thousands of sandboxes (py-spy, once).
+    Fresh pages cost a CPU more than their zeros do, most of all where many processes share the machine: allocating
+    blocks of a few hundred prompts anew took half of the time of a search with thousands of sandboxes (py-spy, once).
     """
 
     def __init__(self, layout: KVLayout) -> None:
