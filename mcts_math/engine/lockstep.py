@@ -42,7 +42,7 @@ _TURNS = 12  # of the event loop without a new request, after which all trees wa
 class BatchLimits:
     """How much is computed at once, as in `HFEngine.load`; fixed numbers, since free memory changes."""
 
-    max_batch_size: int = 128
+    max_batch_size: int = 256
     max_batch_tokens: int = 1 << 17
     max_prefill_tokens: int = 4096
     prefix_cache_tokens: int = 1 << 17
@@ -126,7 +126,7 @@ class Lockstep:
         while await self._all_wait():
             waiting, self._waiting = self._waiting, []
             waiting = [entry for entry in waiting if not entry[2].done()]
-            waiting.sort(key=lambda entry: (entry[1], entry[0].num_samples, entry[0].prompt, entry[0].seed))
+            waiting.sort(key=_order)
             try:
                 await asyncio.to_thread(self._compute, [job for job, _, _ in waiting])
             except Exception as error:  # whatever it is, those who wait must hear of it
@@ -155,6 +155,12 @@ class Lockstep:
             self._batch.add(job)
         while not self._batch.is_idle:
             self._batch.step()
+
+
+def _order(entry: tuple[Job, str, asyncio.Future[None]]) -> tuple[object, ...]:
+    """By length first: rows that run together are padded to the longest of them."""
+    job, task_id, _ = entry
+    return len(job.prompt), task_id, job.num_samples, job.prompt, job.seed
 
 
 class _CountedInterpreter:

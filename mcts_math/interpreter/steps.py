@@ -10,7 +10,6 @@ import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 from mcts_math.interpreter.options import Limits
 from mcts_math.interpreter.parent import receive_with_pid
@@ -53,8 +52,7 @@ class ProcessFacts:
     def read(cls, pid: int) -> ProcessFacts | None:
         """Reads /proc; None if there is no such process, or it is hidden."""
         try:
-            with Path(f"/proc/{pid}/stat").open("rb", buffering=0) as file:
-                stat = file.read(4096)
+            stat = _read(f"/proc/{pid}/stat")
         except (FileNotFoundError, ProcessLookupError, PermissionError):
             return None
         fields = stat[stat.rindex(b")") + 2 :].split()
@@ -170,6 +168,15 @@ class Step:
             payload = payload if len(payload) == size else None
         if payload is not None or not data:
             self.done.set_result(payload)
+
+
+def _read(path: str) -> bytes:
+    """A small file. Thousands are read a second: a file object would take as long again."""
+    file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return os.read(file, 4096)
+    finally:
+        os.close(file)
 
 
 def kill(pid: int, start_ticks: int) -> None:

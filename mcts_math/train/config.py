@@ -160,7 +160,10 @@ class RoundsConfig(BaseModel):
     )
     accumulate: bool = Field(False, description="a round trains on the examples of the rounds before it too")
     start_from: Literal["base", "previous"] = Field("previous", description="where each round's training starts")
-    methods: dict[str, MethodConfig] = Field(default_factory=dict, description="rows of the evaluation")
+    methods: dict[str, MethodConfig] = Field(
+        default_factory=dict,
+        description="rows of the evaluation; the base, which has no values, goes without need_value_func",
+    )
     contrasts: list[_Pair] = Field(
         default_factory=list, description="pairs of rows; how far the first is above the second, question by question"
     )

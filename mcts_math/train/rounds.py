@@ -1,7 +1,7 @@
 """Rounds of self-training: search with checkpoint k, choose examples, train checkpoint k+1, evaluate, and over again.
 
     OUTPUT/round_0/checkpoint/                     the base policy with a fresh value head
-    OUTPUT/round_0/eval/METHOD.seedN.jsonl         its evaluation
+    OUTPUT/round_0/eval/METHOD.seedN.jsonl         its evaluation, by methods that ask for no values
     OUTPUT/round_1/trees/part_N.jsonl              searches of checkpoint 0 over training questions
     OUTPUT/round_1/examples.jsonl  checkpoint/  eval/  summary.json
     OUTPUT/summary.md  *.png                       tables and figures, which grow with the rounds
@@ -162,7 +162,7 @@ class Rounds:
         parts = self._eval_parts(number, folder, inputs)
         facts = {"parts": [part.fingerprint for part in parts]}
         made = self._stage(number, "eval", facts, lambda: self._run_parts(parts, folder))
-        rows = {name: method.model_dump() for name, method in self.config.methods.items()}
+        rows = {name: method.model_dump() for name, method in self._methods(number).items()}
         summary = {"eval": made, "methods": rows, "contrasts": self.config.contrasts}
         self._stage(number, "summary", summary, lambda: self._summarise(number))
         self._show(number)
@@ -170,12 +170,13 @@ class Rounds:
     def _summarise(self, number: int) -> None:
         folder = self._round(number)
         with Grader() as grader:
-            rows = summarise_runs(folder / "eval", self.config.methods, grader)
-            scored, greedy = self._scored_method(), self._greedy_method()
+            rows = summarise_runs(folder / "eval", self._methods(number), grader)
+            scored, greedy = self._scored_method(number), self._greedy_method()
             points = value_points(run_path(folder / "eval", *scored), grader) if scored else []
             found = fates(run_path(folder / "eval", *scored), grader) if scored and greedy else {}
         summary: JsonObject = {"round": number, "rows": [row.to_json() for row in rows]}
-        summary["differences"] = compare_rows(rows, self.config.contrasts)
+        there = {row.name for row in rows}
+        summary["differences"] = compare_rows(rows, [pair for pair in self.config.contrasts if there.issuperset(pair)])
         if points:
             assert scored is not None
             file = run_path(folder / "eval", *scored).name
@@ -220,7 +221,7 @@ class Rounds:
     def _eval_parts(self, number: int, folder: Path, inputs: str) -> list[Part]:
         count = len(load_tasks(self.config.test_questions))
         parts = []
-        for name, method in self.config.methods.items():
+        for name, method in self._methods(number).items():
             config = load_config(method.config)
             for seed in method.seeds:
                 settings = config.resolved() | method.overrides
@@ -246,11 +247,19 @@ class Rounds:
         """Earlier rounds whose examples are trained on again."""
         return list(range(1, number)) if self.config.accumulate else []
 
-    def _scored_method(self) -> tuple[str, int] | None:
+    def _methods(self, number: int) -> dict[str, MethodConfig]:
+        """The rows of a round. The base has no values yet: what a fresh head says is noise."""
+        return {
+            name: method
+            for name, method in self.config.methods.items()
+            if number > 0 or not _method_config(method).need_value_func
+        }
+
+    def _scored_method(self, number: int) -> tuple[str, int] | None:
         """A method and a seed whose trees hold values of all steps: step-level beam search, the widest first."""
         scored = [
             (config.step_beam_width, name, method.seeds[0])
-            for name, method in self.config.methods.items()
+            for name, method in self._methods(number).items()
             if (config := _method_config(method)).mode == "sbs" and config.need_value_func
         ]
         if not scored:
@@ -297,7 +306,7 @@ class Rounds:
         for name in (name for pair in config.contrasts for name in pair):
             if name not in comparable:
                 raise ConfigError(f"contrasts: there is no row {name!r} to compare. There are {', '.join(comparable)}.")
-        outputs = Counter(part.output for part in self._eval_parts(0, self._round(0) / "eval", ""))
+        outputs = Counter(part.output for part in self._eval_parts(1, self._round(1) / "eval", ""))
         if twice := [output for output, count in outputs.items() if count > 1]:
             raise ConfigError(f"methods: two of them would write {Path(twice[0]).name}. Give one another name.")
 

@@ -57,7 +57,9 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Any:
     return models.load(inspect(folder), dtype="float32", device="cpu", attn=None, need_value=True, context_length=None)
 
 
-def grow(model: Any, *, delay_s: float, shuffle: int, interpreter: Any = None) -> list[tuple[Any, ...]]:
+def grow(
+    model: Any, *, delay_s: float, shuffle: int, interpreter: Any = None, in_flight: int = 1024
+) -> list[tuple[Any, ...]]:
     """All that was written and scored, in the order of the questions."""
 
     async def run() -> list[tuple[Any, ...]]:
@@ -72,6 +74,7 @@ def grow(model: Any, *, delay_s: float, shuffle: int, interpreter: Any = None) -
                 "max_tokens": 12,
                 "need_value_func": True,
                 "stop": ["a", "e", "i"],
+                "max_in_flight": in_flight,
             }
         )
         tasks = random.Random(shuffle).sample(QUESTIONS, len(QUESTIONS))
@@ -88,8 +91,10 @@ def grow(model: Any, *, delay_s: float, shuffle: int, interpreter: Any = None) -
     return asyncio.run(run())
 
 
-def test_lockstep_gives_equal_bits_whatever_the_timing(model: Any) -> None:
-    runs = [grow(model, delay_s=delay, shuffle=0) for delay in (0.0, 0.02, 0.02)]
+@pytest.mark.parametrize("in_flight", [1024, 5])
+def test_lockstep_gives_equal_bits_whatever_the_timing(model: Any, in_flight: int) -> None:
+    """Where not all questions are in flight at once, the next ones take their places in the same rounds."""
+    runs = [grow(model, delay_s=delay, shuffle=0, in_flight=in_flight) for delay in (0.0, 0.02, 0.02)]
     assert len(runs[0]) > 20
     assert runs[0] == runs[1] == runs[2]
 
@@ -253,17 +258,28 @@ def settings(tmp_path: Path, repo: Path, monkeypatch: pytest.MonkeyPatch) -> Cal
 def test_the_bundled_config_agrees(settings: Callable[..., RoundsConfig]) -> None:
     rounds = Rounds(settings())
     rounds._check()
-    assert [rounds._questions(n) for n in (1, 2, 3, 4)] == [(0, 1333), (1333, 1333), (2666, 1333), (2667, 1333)]
+    assert [rounds._questions(n) for n in (1, 2, 3, 4)] == [(0, 667), (667, 667), (1334, 667), (2001, 667)]
     assert rounds._search_settings(1).get("need_value_func", False) is False
     assert rounds._search_settings(2)["need_value_func"] is True
     for accumulate, files in ((False, 1), (True, 3)):
         assert len(Rounds(settings(accumulate=accumulate))._train_config(3).examples) == files
-    assert rounds._scored_method() == ("SBS(5,5)", 42)
+    assert rounds._scored_method(1) == ("SBS(5,5)", 42)
     assert rounds._greedy_method() == "greedy"
     assert rounds._train_config(1).model_dir.endswith("round_0/checkpoint")
-    parts = rounds._eval_parts(0, Path("eval"), "")
+    parts = rounds._eval_parts(1, Path("eval"), "")
     assert len(parts) == sum(len(method.seeds) for method in rounds.config.methods.values())
     assert "SBS(5,5)" in parts[0].name  # the longest first
+
+
+def test_the_base_has_no_values_to_search_with(settings: Callable[..., RoundsConfig]) -> None:
+    rounds = Rounds(settings())
+    assert list(rounds._methods(0)) == ["greedy", "Maj@5"]
+    assert rounds._methods(1) == rounds.config.methods
+    assert rounds._scored_method(0) is None
+    assert {Path(part.output).name for part in rounds._eval_parts(0, Path("eval"), "")} == {
+        "greedy.seed42.jsonl",
+        *(f"Maj_5.seed{seed}.jsonl" for seed in (42, 43, 44)),
+    }
 
 
 def test_what_rounds_refuse(settings: Callable[..., RoundsConfig], tmp_path: Path) -> None:
