@@ -21,6 +21,7 @@ from torch import Tensor
 from transformers.cache_utils import Cache, DynamicCache, DynamicLayer
 
 _SPARE_COLUMNS = 64
+_SPARE_LEFT = 32
 
 
 class WindowLayer(DynamicLayer):  # type: ignore[misc]  # transformers has no types
@@ -161,6 +162,8 @@ class KVBlock:
         if rows <= have_rows and end <= self.end and self.end + room <= have_columns:
             return
         new_end = max(end, self.width)  # as far left as the longest row allows
+        if self.num_rows and end > self.end:
+            new_end += _SPARE_LEFT  # a longer row joins others: it may not be the last one
         wanted = new_end + max(room, _SPARE_COLUMNS)  # a move must last for a while
         if rows > have_rows or wanted > have_columns:
             columns = max(have_columns, wanted + new_end // 4)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import OrderedDict
 from dataclasses import dataclass, field
 
@@ -19,7 +20,8 @@ from mcts_math.requests import Cell, CellStatus, Execute, Observation
 _MAX_LOSSES = 2  # of one state, by its own doing
 _MAX_DEATHS = 10  # of the sandbox under one step; a sibling that means harm may have to do with it
 _MAX_FAILURES = 10  # to have a sandbox at all
-_AUDIT_S, _AUDITED = 0.5, 512  # how often, and how many states: 30 µs each
+_AUDIT_S, _AUDITED = 0.5, 512  # how often, and how many states: 30 to 60 µs each
+_AUDIT_SHARE = 0.02  # of the time is spent on it at most; thousands of states must wait for their turn
 
 
 @dataclass(slots=True, eq=False)
@@ -224,25 +226,26 @@ class SandboxInterpreter:
         else:
             state.void = False
             self._store.add(state, result.node, sandbox)
-            self._plan_audit()
+            self._plan_audit(_AUDIT_S)
 
-    def _plan_audit(self) -> None:
+    def _plan_audit(self, seconds: float) -> None:
         if not self._audit_due:
             self._audit_due = True
-            asyncio.get_running_loop().call_later(_AUDIT_S, self._audit)
+            asyncio.get_running_loop().call_later(seconds, self._audit)
 
     def _audit(self) -> None:
         self._audit_due = False
+        begun = time.thread_time()
         self._store.audit(_AUDITED)
         if len(self._store):
-            self._plan_audit()
+            self._plan_audit(max(_AUDIT_S, (time.thread_time() - begun) / _AUDIT_SHARE))
 
     def _put_away(self, session: _Session) -> None:
         sandbox, session.sandbox = session.sandbox, None
         self._with_sandbox.pop(session, None)
         if sandbox is not None:
-            self._store.drop_all(sandbox)
-            sandbox.close()
+            sandbox.close()  # first: that ends them all at once, and what is dropped then need not be killed one by one
+            self._store.drop_all(session.root)
 
     def _trim_sandboxes(self) -> None:
         for session in list(self._with_sandbox):

@@ -105,9 +105,12 @@ class SnapshotStore:
                 self.num_bytes -= above.num_bytes
                 above.num_bytes = 0
 
-    def drop_all(self, sandbox: Sandbox) -> None:
-        """Ends all processes of a sandbox."""
-        for state in [s for s, owner in self._kept.items() if owner is sandbox]:
+    def drop_all(self, root: State) -> None:
+        """Ends the processes of all states below a root."""
+        below = list(root.children.values())
+        while below:
+            state = below.pop()
+            below += state.children.values()
             self.drop(state)
 
     def audit(self, most: int) -> None:

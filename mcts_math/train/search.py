@@ -8,6 +8,7 @@ takes it and however often the round was stopped.
 from __future__ import annotations
 
 import asyncio
+import gc
 import hashlib
 import json
 import multiprocessing
@@ -191,6 +192,8 @@ def _load(config: Config, threads: int) -> Any:
 
     if config.model_dir not in _models:
         _models.clear()
+        gc.collect()
+        gc.freeze()  # what was imported stays: the collector need not look through it time and again
         checkpoint = checkpoints.download(checkpoints.inspect(config.model_dir, need_value=config.need_value_func))
         known = {"dtype", "device", "attn", "context_length"}
         if unknown := set(config.engine_args) - known:
