@@ -16,7 +16,7 @@ from mcts_math.engine import model as models
 from mcts_math.engine.batch import Batch
 from mcts_math.engine.hf import HFEngine
 from mcts_math.engine.jobs import Job
-from mcts_math.engine.kv import Workspace
+from mcts_math.engine.kv import KVBlock, Workspace
 from mcts_math.engine.model import CausalModel
 from mcts_math.errors import EngineError
 from mcts_math.requests import Evaluate, Generate, Sampling
@@ -68,6 +68,27 @@ def test_a_workspace_hands_out_zeros_in_the_same_memory(checkpoint: Callable[[st
         assert all(not plane.any() for plane in planes)
     assert [plane.data_ptr() for plane in workspace.planes(4, 6)] == where
     assert all(not plane.any() for plane in workspace.planes(9, 9))
+
+
+def test_rows_that_are_ever_longer_seldom_move_the_others(
+    checkpoint: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = load(checkpoint("llama"))
+    moves: list[int] = []
+    move = KVBlock._move
+    monkeypatch.setattr(KVBlock, "_move", lambda block, *args: (moves.append(block.end), move(block, *args))[1])
+    block, lengths = KVBlock(model.layout, model.device, 0, 0), range(1, 161)
+    for row, length in enumerate(lengths):
+        source = KVBlock(model.layout, model.device, 1, length)
+        source.end = length
+        source.write(0, slice(0, length), [torch.full_like(plane[0], length) for plane in source.planes])
+        block.reserve(len(lengths), length, 1)
+        block.num_rows = row + 1
+        block.join(slice(row, row + 1), source, 0, length)
+    assert len(moves) < 10
+    for row, length in enumerate(lengths):
+        assert block.mask[row, : block.end].tolist() == [0] * (block.end - length) + [1] * length
+        assert all((plane == length).all() for plane in block.read(row, 0, length, length))
 
 
 @pytest.mark.parametrize("family", list(FAMILIES))
