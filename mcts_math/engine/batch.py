@@ -62,7 +62,7 @@ class Batch:
         self._values_waiting: deque[Prefill] = deque()
         self._rows: list[Row] = []
         self._block = KVBlock(model.layout, model.device, 0, 0)
-        self._workspace = Workspace(model.layout)
+        self._workspace = Workspace(model.layout, max_batch_tokens)
         self._num_jobs = 0
         self._num_further = self._num_parted = 1  # samples beside the first ones of their jobs; those that parted
         self._sampling = BatchSampling([], model.device)

@@ -14,6 +14,7 @@ the masks that transformers itself makes; a new token is written in place, and a
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -24,25 +25,34 @@ _SPARE_COLUMNS = 64
 _SPARE_LEFT = 32
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a layer's keys, or its values, are kept: some of the heads of a plane."""
+
+    plane: int
+    heads: slice
+
+
 class WindowLayer(DynamicLayer):  # type: ignore[misc]  # transformers has no types
     """One layer's view of a `KVBlock`, in the form in which transformers' attention asks for its cache."""
 
-    def __init__(self, block: KVBlock, key_plane: int, value_plane: int) -> None:
+    def __init__(self, block: KVBlock, keys_at: Place, values_at: Place) -> None:
         super().__init__()
         self.block = block
-        self.key_plane = key_plane
-        self.value_plane = value_plane
+        self.keys_at = keys_at
+        self.values_at = values_at
         self.is_initialized = True
 
     def update(self, key_states: Tensor, value_states: Tensor, *args: Any, **kwargs: Any) -> tuple[Tensor, Tensor]:
         """Writes the new keys and values [B, H, T, D] behind the window and returns window and new ones together."""
+        return self._extend(self.keys_at, key_states), self._extend(self.values_at, value_states)
+
+    def _extend(self, place: Place, states: Tensor) -> Tensor:
         block = self.block
-        start, end, rows = block.start, block.end, block.num_rows
-        new_end = end + key_states.shape[2]
-        keys, values = block.planes[self.key_plane], block.planes[self.value_plane]
-        keys[:rows, :, end:new_end] = key_states
-        values[:rows, :, end:new_end] = value_states
-        return keys[:rows, :, start:new_end], values[:rows, :, start:new_end]
+        new_end = block.end + states.shape[2]
+        kept = block.planes[place.plane][: block.num_rows, place.heads]
+        kept[:, :, block.end : new_end] = states
+        return kept[:, :, block.start : new_end]
 
     def get_seq_length(self) -> int:
         """Columns before the tokens that are being computed, padding included."""
@@ -50,12 +60,15 @@ class WindowLayer(DynamicLayer):  # type: ignore[misc]  # transformers has no ty
 
 
 class KVLayout:
-    """Which keys and values a model keeps: one plane for the keys and one for the values of every layer that has any.
+    """Which keys and values a model keeps, and where.
+
+    Keys and values of all layers lie side by side, as heads of one plane: a row is then copied at one go, not layer by
+    layer. There are several planes where layers differ in width, dtype or device.
 
     Attributes:
         shapes: (heads, width) of each plane.
         dtypes, devices: of each plane.
-        layers: for every layer the numbers of its two planes, or None where it keeps nothing (it shares another's).
+        layers: for every layer the places of its keys and values, or None where it keeps nothing (it shares another's).
         bytes_per_token: bytes that one token of one row takes in all planes together.
     """
 
@@ -63,21 +76,30 @@ class KVLayout:
         """Args:
         probed: the cache that a forward pass over a few tokens has filled.
         """
-        self.shapes: list[tuple[int, int]] = []
-        self.dtypes: list[torch.dtype] = []
-        self.devices: list[torch.device] = []
-        self.layers: list[tuple[int, int] | None] = []
+        self._heads: dict[tuple[int, torch.dtype, torch.device], int] = {}
+        self.layers: list[tuple[Place, Place] | None] = []
         for layer in probed.layers:
             if layer.keys is None or layer.keys.numel() == 0:
                 self.layers.append(None)
-                continue
-            self.layers.append((len(self.shapes), len(self.shapes) + 1))
-            for tensor in (layer.keys, layer.values):
-                self.shapes.append((tensor.shape[1], tensor.shape[3]))
-                self.dtypes.append(tensor.dtype)
-                self.devices.append(tensor.device)
+            else:
+                self.layers.append((self._add(layer.keys), self._add(layer.values)))
+        self.shapes = [(heads, width) for (width, _, _), heads in self._heads.items()]
+        self.dtypes = [dtype for _, dtype, _ in self._heads]
+        self.devices = [device for _, _, device in self._heads]
         sizes = zip(self.shapes, self.dtypes, strict=True)
         self.bytes_per_token = sum(heads * width * dtype.itemsize for (heads, width), dtype in sizes)
+
+    def _add(self, states: Tensor) -> Place:
+        """A place for states [B, H, T, D] like these."""
+        kind = (states.shape[3], states.dtype, states.device)
+        first = self._heads.get(kind, 0)
+        self._heads[kind] = first + states.shape[1]
+        return Place(list(self._heads).index(kind), slice(first, self._heads[kind]))
+
+    @property
+    def places(self) -> list[Place]:
+        """Of all that is kept."""
+        return [place for places in self.layers if places is not None for place in places]
 
     def allocate(self, rows: int, columns: int) -> list[Tensor]:
         """Planes [rows, heads, columns, width] of zeros: masked columns are multiplied by zero, so must be finite."""
@@ -94,8 +116,13 @@ class Workspace:
     blocks of a few hundred prompts anew took half of the time of a search with thousands of sandboxes (py-spy, once).
     """
 
-    def __init__(self, layout: KVLayout) -> None:
+    def __init__(self, layout: KVLayout, max_cells: int) -> None:
+        """Args:
+        layout: of the planes.
+        max_cells: rows times columns that it grows to ahead of need; a block that needs more gets more.
+        """
         self._layout = layout
+        self._max_cells = max_cells
         self._memory: list[Tensor] = []
 
     def planes(self, rows: int, columns: int) -> list[Tensor]:
@@ -106,7 +133,8 @@ class Workspace:
             for flat, (heads, width) in zip(self._memory, self._layout.shapes, strict=True)
         ):
             self._memory.clear()  # freed first: both together may not fit
-            self._memory = [plane.flatten() for plane in self._layout.allocate(1, cells)]
+            ahead = max(cells, min(2 * cells, self._max_cells))
+            self._memory = [plane.flatten() for plane in self._layout.allocate(1, ahead)]
         return [
             flat[: cells * heads * width].view(rows, heads, columns, width).zero_()
             for flat, (heads, width) in zip(self._memory, self._layout.shapes, strict=True)
@@ -181,12 +209,14 @@ class KVBlock:
         else:
             self.mask = torch.zeros((into[0].shape[0], into[0].shape[2]), dtype=torch.long, device=self.device)
         self.mask[:rows, new] = mask
-        for number, plane in enumerate(self.planes):
-            if into is None:
-                plane[:rows, :, new] = plane[:rows, :, old].clone()  # source and target may overlap
-            else:
+        if into is None:
+            for place in self.layout.places:  # not all at once: a copy is made, since source and target may overlap
+                kept = self.planes[place.plane][:rows, place.heads]
+                kept[:, :, new] = kept[:, :, old].clone()
+        else:
+            for number, plane in enumerate(self.planes):
                 into[number][:rows, :, new] = plane[:rows, :, old]
-                self.planes[number] = into[number]  # plane by plane, so that the old one is freed at once
+                self.planes[number] = into[number]
         self.start, self.end = new.start, new.stop
 
     def trim(self, width: int) -> None:

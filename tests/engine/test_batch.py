@@ -57,7 +57,7 @@ def work_off(batch: Batch, waiting: list[Job]) -> list[Job]:
 
 def test_a_workspace_hands_out_zeros_in_the_same_memory(checkpoint: Callable[[str], Path]) -> None:
     layout = load(checkpoint("llama")).layout
-    workspace = Workspace(layout)
+    workspace = Workspace(layout, 64)
     first = workspace.planes(3, 8)
     where = [plane.data_ptr() for plane in first]
     for plane in first:
