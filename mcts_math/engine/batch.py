@@ -265,8 +265,10 @@ class Batch:
             else:
                 self._keep(self._block, i, row.job.prompt + tuple(row.ids[:-1]), row.job)
         self._reserve(len(self._rows) + len(staying), self._block.width, 1)
-        self._block.copy_rows([i for i, _ in staying])
-        self._rows += [row for _, row in staying]
+        for i, row in staying:
+            self._block.copy_row(i, len(self._rows), row.num_tokens - 1)
+            self._rows.append(row)
+        self._block.num_rows = len(self._rows)
 
     def _with_room(self, rows: list[Row], width: int, more: int = 0) -> list[Row]:
         """Those of new rows that the batch, with `more` rows, has room for; the others are put off."""
@@ -311,7 +313,7 @@ class Batch:
         for i in gone:
             last = len(self._rows) - 1
             if i != last:
-                self._block.move_row(last, i)
+                self._block.copy_row(last, i, self._rows[last].num_tokens - 1)
                 self._rows[i] = self._rows[last]
             del self._rows[last]
         self._block.num_rows = len(self._rows)

@@ -242,29 +242,21 @@ class KVBlock:
         self.mask[rows, mine] = 1
         self.start = min(self.start, mine.start)
 
-    def copy_rows(self, sources: Sequence[int]) -> None:
-        """Adds a copy of each of some rows behind the rows in use, for which there must be room (`reserve`)."""
-        window, last = slice(self.start, self.end), self.num_rows + len(sources)
-        targets, index = slice(self.num_rows, last), torch.tensor(sources, dtype=torch.long, device=self.device)
+    def copy_row(self, source: int, target: int, length: int) -> None:
+        """Copies a row of `length` tokens over another, which may be one behind the rows in use."""
+        columns = slice(self.end - length, self.end)
         for plane in self.planes:
-            plane[targets, :, window] = plane[index, :, window]
-        self.mask[targets] = self.mask[index]
-        self.num_rows = last
+            plane[target, :, columns] = plane[source, :, columns]
+        self.mask[target] = self.mask[source]
 
     def reorder(self, rows: Tensor) -> None:
         """Row i becomes what row `rows[i]` was; all rows in use are of one length."""
         window = slice(self.start, self.end)
-        for plane in self.planes:
-            plane[: len(rows), :, window] = plane[rows, :, window]
+        for place in self.layout.places:  # not all at once: a copy is made
+            kept = self.planes[place.plane][:, place.heads, window]
+            kept[: len(rows)] = kept[rows]
 
     def wipe(self, row: int) -> None:
         """Zeros a row: what it leaves behind must be finite."""
         for plane in self.planes:
             plane[row] = 0
-
-    def move_row(self, source: int, target: int) -> None:
-        """Copies one row over another."""
-        window = slice(self.start, self.end)
-        for plane in self.planes:
-            plane[target, :, window] = plane[source, :, window]
-        self.mask[target] = self.mask[source]
