@@ -60,7 +60,9 @@ class SnapshotStore:
     """The states that keep a process, least recently used first, bounded by `Limits`.
 
     What a process holds is shared with its forks and stays in memory as long as one of them lives. So a state's bytes
-    count until the last process below it is gone, and states without such are evicted first.
+    count until the last process below it is gone, and where there are too many bytes, states without such are evicted.
+    Where there are too many processes, those that have been forked go first: a search expands a node once, so that
+    they have done their part, while the others wait for it.
 
     Args:
         limits: `max_snapshots` and `snapshot_bytes` are heeded.
@@ -69,6 +71,7 @@ class SnapshotStore:
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._kept: OrderedDict[State, Sandbox] = OrderedDict()
+        self._forked: OrderedDict[State, None] = OrderedDict()  # those of them that have been forked, in the same order
         self._unaudited: list[State] = []
         self.num_bytes = 0
 
@@ -79,6 +82,8 @@ class SnapshotStore:
     def touch(self, state: State) -> None:
         """Marks a kept state as used."""
         self._kept.move_to_end(state)
+        if state in self._forked:
+            self._forked.move_to_end(state)
 
     def add(self, state: State, node: Node, sandbox: Sandbox) -> None:
         """Keeps a process for a state, and makes room for it."""
@@ -87,6 +92,9 @@ class SnapshotStore:
             return
         state.node = node
         self._kept[state] = sandbox
+        if state.parent in self._kept:
+            self._forked[state.parent] = None
+            self._forked.move_to_end(state.parent)
         self.num_bytes += node.num_bytes - state.num_bytes
         state.num_bytes = node.num_bytes
         for above in state.lineage():
@@ -98,6 +106,7 @@ class SnapshotStore:
         if state.node is None:
             return
         self._kept.pop(state).discard(state.node)
+        self._forked.pop(state, None)
         state.node = None
         for above in state.lineage():
             above.num_live -= 1
@@ -127,14 +136,18 @@ class SnapshotStore:
                 self.drop(state)
 
     def _make_room(self, newest: State) -> None:
-        while len(self._kept) > self._limits.max_snapshots or self.num_bytes > self._limits.snapshot_bytes:
-            idle = (s for s in self._kept if s is not newest and s.num_live == 1 and s.node and s.node.num_users == 0)
-            victim = next(idle, None)
-            if victim is None:
-                # Only the newest, its ancestors and what is being forked are left. Ancestors give no memory back, but
-                # they count.
-                rest = (s for s in self._kept if s is not newest and s.node and s.node.num_users == 0)
-                victim = next(rest, None) if len(self._kept) > self._limits.max_snapshots else None
-            if victim is None:
-                return
+        while self.num_bytes > self._limits.snapshot_bytes:
+            alone = (state for state in self._kept if state.num_live == 1)
+            if (victim := _idle(alone, newest)) is None:
+                break  # only the newest, its ancestors and what is being forked are left
             self.drop(victim)
+        while len(self._kept) > self._limits.max_snapshots:
+            if (victim := _idle(self._forked, newest) or _idle(self._kept, newest)) is None:
+                break
+            self.drop(victim)
+
+
+def _idle(states: Iterable[State], newest: State) -> State | None:
+    """The first state that may be put away: not the newest one, and not one that is being forked."""
+    free = (state for state in states if state is not newest and state.node and state.node.num_users == 0)
+    return next(free, None)

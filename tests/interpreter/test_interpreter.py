@@ -426,6 +426,23 @@ def test_all_questions_of_a_big_run_keep_their_states() -> None:
     run(check())
 
 
+def test_states_that_were_forked_make_room_for_those_that_wait() -> None:
+    """Chains taken in turn, twice as many states as are kept: the heads stay, and no step is made twice."""
+
+    async def check() -> None:
+        async with SandboxInterpreter(replace(LIMITS, max_snapshots=12)) as interpreter:
+            history: Cells = ()
+            for depth in range(4):
+                code = f"x{depth} = {depth}\nx{depth}"
+                for i in range(6):
+                    seen = await show(interpreter, (*cells(f"chain = {i}"), *history), code)
+                    assert (seen.text, seen.rebuilt) == (str(depth), depth == 0)
+                history += cells(code)
+            assert interpreter.num_snapshots == 12
+
+    run(check())
+
+
 def test_room_for_many_sandboxes_depends_on_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     gigabytes = {"SC_PHYS_PAGES": 2 << 18, "SC_PAGE_SIZE": 4096}
     monkeypatch.setattr(os, "sysconf", gigabytes.__getitem__)
