@@ -92,9 +92,10 @@ class SnapshotStore:
             return
         state.node = node
         self._kept[state] = sandbox
-        if state.parent in self._kept:
-            self._forked[state.parent] = None
-            self._forked.move_to_end(state.parent)
+        parent = state.parent
+        if parent is not None and parent in self._kept:
+            self._forked[parent] = None
+            self._forked.move_to_end(parent)
         self.num_bytes += node.num_bytes - state.num_bytes
         state.num_bytes = node.num_bytes
         for above in state.lineage():
