@@ -161,3 +161,23 @@ def test_what_the_filter_answers(number: int, args: tuple[int, ...], answer: str
 @pytest.mark.skipif(not kernel.X86_64, reason="numbers of x86-64")
 def test_another_machine_word_is_killed() -> None:
     assert run_filter(seccomp.program(), 0x40000003, 0) == 0x80000000
+
+
+_PIECES = (
+    "print(a)",
+    "print(a,\n b)",
+    "print('é', x) ; print(2)",
+    "if x:\n  print(1)\n",
+    "# c\x0c",
+    "x = '''a\nü'''",
+    "\x0cprint(3)",
+    "print('\u2028')",
+)
+
+
+@given(st.lists(st.sampled_from(_PIECES), min_size=1, max_size=6), st.sampled_from(["\n", "\r\n", "\r"]))
+def test_the_source_of_a_statement_is_what_ast_tells(pieces: list[str], newline: str) -> None:
+    code = newline.join(pieces)
+    lines = cell._LINE.findall(code)
+    for statement in ast.parse(code).body:
+        assert cell.source_of(lines, statement) == ast.get_source_segment(code, statement)

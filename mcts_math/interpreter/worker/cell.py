@@ -23,6 +23,7 @@ from typing import NamedTuple
 
 _KEPT_CHARS = 1 << 15  # of each end of what one statement prints, while it prints
 _FENCE_START = re.compile(r"^(\s|`)*(?i:python)?\s*")
+_LINE = re.compile(r".*?(?:\r\n|\n|\r)|.+")  # as the compiler counts them
 _PRINT_ARGUMENTS = re.compile(r"print\((.*?)\)")
 
 
@@ -88,9 +89,18 @@ def prints(statement: ast.stmt) -> bool:
     return isinstance(statement, ast.FunctionDef) and any(map(prints, statement.body))
 
 
-def label(code: str, statement: ast.stmt) -> str:
+def source_of(lines: list[str], statement: ast.stmt) -> str:
+    """What `ast.get_source_segment` gives, which splits all of the code into lines every time."""
+    first, last = statement.lineno - 1, (statement.end_lineno or statement.lineno) - 1
+    chosen = [line.encode() for line in lines[first : last + 1]]
+    chosen[-1] = chosen[-1][: statement.end_col_offset]
+    chosen[0] = chosen[0][statement.col_offset :]
+    return b"".join(chosen).decode()
+
+
+def label(lines: list[str], statement: ast.stmt) -> str:
     """The source of the arguments of the prints in a statement, up to the first closing bracket of each."""
-    source = ast.get_source_segment(code, statement) or ""
+    source = source_of(lines, statement)
     arguments = " ".join(_PRINT_ARGUMENTS.findall(source))
     return f"{arguments}: " if arguments else ""
 
@@ -142,11 +152,12 @@ def _show(code: str, state: dict[str, object], limit: int) -> str:
             return ""
         return truncate(text, limit)
     shown = []
+    lines = _LINE.findall(code)
     start = 0
     for i in printing:
         _run(body[start:i], state)
         printed = _run([body[i]], state)
-        shown.append(label(code, body[i]) + truncate(round_number(printed), limit))
+        shown.append(label(lines, body[i]) + truncate(round_number(printed), limit))
         start = i + 1
     return "".join(shown)
 
