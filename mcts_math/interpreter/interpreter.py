@@ -21,7 +21,7 @@ _MAX_LOSSES = 2  # of one state, by its own doing
 _MAX_DEATHS = 10  # of the sandbox under one step; a sibling that means harm may have to do with it
 _MAX_FAILURES = 10  # to have a sandbox at all
 _AUDIT_S, _AUDITED = 0.5, 512  # how often, and how many states: 30 to 60 µs each
-_AUDIT_SHARE = 0.01  # of the time is spent on it at most; thousands of states must wait for their turn
+_AUDIT_SHARE = 0.02  # of the time is spent on it at most; thousands of states must wait for their turn
 
 
 @dataclass(slots=True, eq=False)
