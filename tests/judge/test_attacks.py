@@ -97,7 +97,8 @@ def test_the_interpreter_s_attacks_change_nothing(place: str, tmp_path_factory: 
         return f"```python\n{code}\n\ndef solution(x):\n    return 0\n```"
 
     async def run() -> list[Judgement]:
-        async with Judge(JudgeLimits(timeout_s=0.3, memory_bytes=256 << 20)) as judge:
+        limits = JudgeLimits(timeout_s=0.3, memory_bytes=256 << 20, max_running=8)  # most wait for their end
+        async with Judge(limits) as judge:
             found = await judge_all(judge, [(ZERO, completion(attack)) for attack in suite])
             assert (await judge.judge(ADD, GOOD)).passed
             return found
