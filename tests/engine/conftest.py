@@ -7,17 +7,14 @@ import importlib.util
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TypeAlias
 
 import pytest
 import torch
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from engines import ENGINES, SERVES, SLOW
+from engines import ENGINES, SERVES, SLOW, Kept, close_while_busy
 from tiny_models import Served, make_checkpoint
-
-Kept: TypeAlias = Callable[[str], Served]
 
 # Tiny models gain nothing from threads, and on a busy machine lose much by waiting for each other.
 torch.set_num_threads(1)
@@ -56,7 +53,7 @@ def served(request: pytest.FixtureRequest, checkpoint: Callable[[str], Path], ke
     require(engine)
     served = ENGINES[engine](checkpoint(family))
     yield served
-    asyncio.run(served.engine.close())
+    asyncio.run(close_while_busy(served.engine))
 
 
 @pytest.fixture(scope="package", params=list(ENGINES))
