@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TypeVar
 
 from mcts_math.engine.batch import Batch
@@ -36,6 +37,7 @@ from mcts_math.requests import (
 T = TypeVar("T")
 
 _TURNS = 12  # of the event loop without a new request, after which all trees wait for the model
+_PROMPTS = 1 << 14  # whose tokens are kept: a search asks for the values and the steps below one prompt
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,7 @@ class Lockstep:
     ) -> None:
         limits = limits or BatchLimits()
         self._model = model
+        self._encode_prompt = lru_cache(_PROMPTS)(model.codec.encode_prompt)
         self._batch = Batch(
             model,
             max_batch_size=limits.max_batch_size,
@@ -75,7 +78,7 @@ class Lockstep:
 
     async def generate(self, request: Generate) -> Generation:
         """As `HFEngine.generate`. Raises EngineError where the model breaks down."""
-        prompt = self._model.codec.encode_prompt(request.prompt)
+        prompt = self._encode_prompt(request.prompt)
         if len(prompt) >= self._model.context_length:
             return Generation((), too_long=True, num_prompt_tokens=len(prompt))
         want_value = request.want_value and self._model.head is not None
@@ -88,7 +91,7 @@ class Lockstep:
         """As `HFEngine.evaluate`."""
         if self._model.head is None:
             raise EngineError("a value was asked of a model that was loaded without value head; load with need_value")
-        prompt = self._model.codec.encode_prompt(request.prompt)
+        prompt = self._encode_prompt(request.prompt)
         if len(prompt) >= self._model.context_length:
             return Evaluation(None, too_long=True, num_prompt_tokens=len(prompt))
         job = Job(prompt, want_value=True)

@@ -32,6 +32,8 @@ from mcts_math.solver import check_tasks, make_scheduler, open_services
 from mcts_math.strategy import make_search
 from mcts_math.task import Task, load_tasks
 
+_GC_THRESHOLD = 50_000  # objects; trees have no cycles to speak of, and looking for some took 3 % of a search
+
 _models: dict[str, Any] = {}  # of this process: the last one that was used
 
 
@@ -228,6 +230,7 @@ def _begin_process(threads: int) -> None:
     import torch
 
     torch.set_num_threads(threads)
+    gc.set_threshold(_GC_THRESHOLD)
     end_with_parent()
 
 
