@@ -32,7 +32,7 @@ from mcts_math.solver import check_tasks, make_scheduler, open_services
 from mcts_math.strategy import make_search
 from mcts_math.task import Task, load_tasks
 
-_GC_THRESHOLD = 50_000  # objects; trees have no cycles to speak of, and looking for some took 3 % of a search
+_GC_THRESHOLD = 50_000  # objects: a part drops few cycles before its end, and looking for them took 3 % of its time
 
 _models: dict[str, Any] = {}  # of this process: the last one that was used
 
@@ -148,6 +148,7 @@ def solve_part(part: Part, threads: int) -> PartResult:
         MctsMathError: bad settings or questions, a service that broke down, a disk that is full.
     """
     begun = time.monotonic()
+    gc.collect()  # the last part's prefix cache, gigabytes, is made of cycles
     config = make_config(dict(part.settings))
     tasks = load_tasks(part.questions)[part.first : part.first + part.count]
     check_tasks(config, tasks)
