@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import os
 import random
@@ -23,6 +24,7 @@ from tiny_models import make_checkpoint
 
 from mcts_math.config import load_settings, make_config, make_settings
 from mcts_math.engine import model as models
+from mcts_math.engine import prefix
 from mcts_math.engine.checkpoint import inspect
 from mcts_math.engine.lockstep import BatchLimits, Lockstep
 from mcts_math.errors import CheckpointError, ConfigError, EngineError, MctsMathError
@@ -178,6 +180,37 @@ def test_a_part_is_done_only_with_its_own_inputs(tmp_path: Path) -> None:
         assert not replace(part, **change).is_done  # type: ignore[arg-type]
     part.meta.write_text("{")
     assert not part.is_done
+
+
+def test_a_part_gives_its_memory_back_before_the_next(
+    tmp_path: Path, repo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A prefix cache is made of cycles: with a lazy collector those of all parts would stay, gigabytes each."""
+
+    def held() -> int:
+        return sum(type(one).__module__ == prefix.__name__ for one in gc.get_objects())
+
+    gc.collect()
+    load, seen = search._load, [held()]
+    monkeypatch.setattr(search, "_load", lambda *args: (seen.append(held()), load(*args))[1])
+    monkeypatch.chdir(repo)
+    settings = {
+        "mode": "react",
+        "prompt_wrap": "react_sft",
+        "model_dir": "models/mini",
+        "max_tokens": 9,
+        "max_depth": 1,
+    }
+    gc.disable()
+    try:
+        for n in range(2):
+            part = Part("p", settings, "data/mini/test.jsonl", n, 1, str(tmp_path / f"{n}.jsonl"), "x")
+            search.solve_part(part, threads=1)
+            assert held() > seen[0]
+    finally:
+        gc.enable()
+        gc.unfreeze()
+    assert seen[1:] == seen[:1] * 2
 
 
 def test_other_engines_serve_the_searches_too(monkeypatch: pytest.MonkeyPatch) -> None:
