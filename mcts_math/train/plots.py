@@ -66,7 +66,7 @@ def draw_q_test(groups: Mapping[str, Sequence[ValuePoint]], path: Path) -> Path:
     for column, (title, points) in enumerate(groups.items()):
         for row, final in enumerate((False, True)):
             panel = panels[row][column]
-            _histogram(panel, [point for point in points if point.final == final], legend=not (row or column))
+            _histogram(panel, [point for point in points if point.final == final])
             panel.set_title(f"{title}, {'final' if final else 'intermediate'} steps")
         panels[1][column].set_xlabel("value of the step")
     for row in panels:
@@ -130,7 +130,7 @@ def _test_points(folder: Path, number: int, summary: JsonObject, grader: Grader)
     return value_points(path, grader) if path.exists() else []
 
 
-def _histogram(panel: Any, points: Sequence[ValuePoint], legend: bool = True) -> None:
+def _histogram(panel: Any, points: Sequence[ValuePoint]) -> None:
     edges = np.linspace(-1, 1, 41)
     for name, right, colour in (("right answer", True, RIGHT), ("wrong answer", False, WRONG)):
         values = [point.value for point in points if point.right == right]
@@ -138,6 +138,7 @@ def _histogram(panel: Any, points: Sequence[ValuePoint], legend: bool = True) ->
             weights = np.full(len(values), 100 / len(values))
             panel.hist(values, edges, weights=weights, color=colour, alpha=0.55, label=f"{name} ({len(values):,})")
     panel.set_xlim(-1.02, 1.02)
+    panel.set_ylim(top=1.25 * panel.get_ylim()[1])  # the legend stands above the bars
     panel.grid(axis="y", alpha=0.25)
     panel.legend(frameon=False, fontsize=8, loc="upper center")
 
