@@ -16,7 +16,8 @@ def wilson_interval(correct: int, total: int, z: float = _Z) -> tuple[float, flo
     centre = p + z * z / (2 * total)
     spread = z * math.sqrt(p * (1 - p) / total + z * z / (4 * total * total))
     scale = 1 + z * z / total
-    return max(0.0, (centre - spread) / scale), min(1.0, (centre + spread) / scale)
+    # p lies between them; rounding would put it beyond an end where all answers are right, or all wrong
+    return max(0.0, min(p, (centre - spread) / scale)), min(1.0, max(p, (centre + spread) / scale))
 
 
 def normal_interval(scores: Sequence[float]) -> tuple[float, tuple[float, float]]:

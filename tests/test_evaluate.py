@@ -130,7 +130,10 @@ def test_wilson_interval() -> None:
     low, high = wilson_interval(8, 10)  # Wilson's score interval for 8 of 10, as textbooks give it
     assert (round(low, 3), round(high, 3)) == (0.49, 0.943)
     assert wilson_interval(0, 10)[0] == 0.0
-    assert wilson_interval(10, 10)[1] == pytest.approx(1.0)
+    for total in range(1, 200):
+        for correct in range(total + 1):
+            low, high = wilson_interval(correct, total)
+            assert 0 <= low <= correct / total <= high <= 1  # to the last bit: pictures refuse bars of negative length
     assert wilson_interval(0, 0) == (0.0, 1.0)
 
 
