@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 from pathlib import Path
@@ -197,10 +198,11 @@ def test_cancelled_judgements_leave_nothing_and_harm_nobody() -> None:
             assert (await judge.judge(ADD, GOOD)).passed
             assert asyncio.get_running_loop().time() - begun < 2.5  # nobody holds a place
 
+    gc.collect()  # what other tests have left is not closed in between
     before, descriptors = num_children(), len(list(Path("/proc/self/fd").iterdir()))
     asyncio.run(run())
-    assert num_children() == before
-    assert len(list(Path("/proc/self/fd").iterdir())) == descriptors
+    assert num_children() <= before
+    assert len(list(Path("/proc/self/fd").iterdir())) <= descriptors
 
 
 def test_clean_parents_that_die_are_replaced() -> None:
