@@ -8,7 +8,7 @@ import argparse
 import json
 import sys
 
-from mcts_math.cli import run_program
+from mcts_math.run.cli import run_program
 from mcts_math.evaluate import Report, Tally, evaluate_file, paired_difference, scores_by_id, votes_by_id
 from mcts_math.grading import Grader
 from mcts_math.report import Evaluation

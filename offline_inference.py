@@ -9,12 +9,12 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 
-from mcts_math.cli import run_program
+from mcts_math.run.cli import run_program
 from mcts_math.config import describe_keys, load_config
 from mcts_math.evaluate import Tally
 from mcts_math.grading import Grader
-from mcts_math.offline import rescore_file
-from mcts_math.results import ResultsFile
+from mcts_math.run.offline import rescore_file
+from mcts_math.run.results import ResultsFile
 from mcts_math.table import interval
 
 

@@ -5,7 +5,7 @@ python solver_demo.py --custom_cfg configs/mini_sbs.yaml --qaf data/mini/test.js
 
 import sys
 
-from mcts_math.cli import run_program, solve_main, solve_parser
+from mcts_math.run.cli import run_program, solve_main, solve_parser
 
 
 def main(argv: list[str]) -> int:

@@ -17,7 +17,7 @@ import time
 import warnings
 from pathlib import Path
 
-from mcts_math.datasets import load_questions
+from mcts_math.tasks import load_questions
 from mcts_math.judge import Judge, Judgement, Problem, judge_all
 
 FILES = {

@@ -48,7 +48,7 @@ from mcts_math.requests import Evaluate, Evaluation, Generate, Generation, Sampl
 from mcts_math.scheduler import Limits, Scheduler, Services
 from mcts_math.strategy import make_search
 from mcts_math.table import render_table
-from mcts_math.task import Task, load_tasks
+from mcts_math.tasks import Task, load_tasks
 from mcts_math.tree import new_tree
 
 ROOT = Path(__file__).parent.parent

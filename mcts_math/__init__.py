@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from mcts_math.errors import MctsMathError
     from mcts_math.interpreter import SandboxInterpreter
     from mcts_math.scheduler import Solved
-    from mcts_math.solver import solve, solve_async
-    from mcts_math.task import Task, load_tasks
+    from mcts_math.solver import solve, solve_async, solve_stream
+    from mcts_math.tasks import Task, load_tasks
     from mcts_math.tree import Node, Tree
 
 _HOMES = {
@@ -27,17 +27,18 @@ _HOMES = {
     "Node": "tree",
     "SandboxInterpreter": "interpreter",
     "Solved": "scheduler",
-    "Task": "task",
+    "Task": "tasks",
     "Tree": "tree",
     "check": "answer",
     "extract_answer": "answer",
     "is_equiv": "answer",
     "load_config": "config",
-    "load_tasks": "task",
+    "load_tasks": "tasks",
     "majority": "answer",
     "make_config": "config",
     "solve": "solver",
     "solve_async": "solver",
+    "solve_stream": "solver",
 }
 
 __all__ = [
@@ -57,6 +58,7 @@ __all__ = [
     "make_config",
     "solve",
     "solve_async",
+    "solve_stream",
 ]
 
 

@@ -1,8 +1,9 @@
-"""The config: one flat, validated model, from YAML and `key=value` overrides.
+"""The config of a run: the common keys, and the keys of its method.
 
-Keys, types and defaults are SPEC A2; the keys under "Ours" are new and leave published files valid. A field's
-description is the one place that explains it: `--help` prints it. An unknown key or a wrong type is an error that names
-file and key. Keys that today's engines have no use for are accepted and reported, never obeyed.
+A file is flat: common keys, keys of the method that `mode` names (`methods`), in one mapping. Keys, types and defaults
+of the published systems are SPEC A2; the others are new and leave published files valid. A key that the method does not
+know is an error; a published key of another method passes where it has its published default, as published files write
+some of these out. Keys that today's engines have no use for are accepted and reported, never obeyed.
 
 Departures: `stop` and `step_delim` follow `prompt_wrap` where absent, as every published config sets them so;
 `max_total_time`, which the published code never reads, is obeyed.
@@ -10,157 +11,107 @@ Departures: `stop` and `step_delim` follow `prompt_wrap` where absent, as every 
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Any, Final, Literal, TypeAlias
 
-import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
+from mcts_math.engine.table import ENGINES
 from mcts_math.errors import ConfigError
+from mcts_math.formats import FORMATS, FormatOptions, make_format
+from mcts_math.methods import METHODS, Method, methods_that_know
+from mcts_math.settings import Integer, Real, Settings, describe_keys, make_settings, read_settings, suggest
 
-OBSOLETE_KEYS = ("create_local_llm", "swap_space", "use_beam_search", "best_of", "reward_weight")
+OBSOLETE_KEYS: Final = ("create_local_llm", "swap_space", "use_beam_search", "best_of", "reward_weight")
+_PUBLISHED_DEFAULTS: Final[Mapping[str, Any]] = {
+    "n_generate_sample": 1, "step_beam_width": 1, "iterations": 1, "positive_reward": 1.0, "negative_reward": -1.0,
+    "errors_threshold": 0, "update_leaf_value": False, "c_puct": 1.5, "is_sampling": False, "remove_duplicate": False,
+    "prune": False, "mcts_infer_strategy": "q_value",
+}  # fmt: skip
 
-_STOPS = {
-    "react": ["\nObservation:", "Observation:", "<Solution complete>"],
-    "react_sft": ["\n</code>", "</code>", "</step>"],
-    "chat": [],
-}
-_DELIMS = {"react": "\n\n", "react_sft": "\n", "chat": "\n"}
-TRIAL_MODES = ("best_of_n", "self_consistency", "self_refine", "revision", "token_beam", "fttt")
-"""Modes that make whole attempts (SPEC B)."""
-
-
-def _number(value: Any) -> Any:
-    """YAML 1.1 reads 1e-5, without a dot, as text."""
-    if isinstance(value, str):
-        try:
-            return float(value)
-        except ValueError:
-            return value
-    return value
+ValueSource: TypeAlias = Literal["none", "head"]
 
 
-Real = Annotated[float, BeforeValidator(_number)]
-Settings = TypeVar("Settings", bound=BaseModel)
-
-
-class Config(BaseModel):
-    """All settings of a run."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False, protected_namespaces=())
+class Common(Settings):
+    """The keys that every method knows."""
 
     # What to run.
-    mode: Literal[
-        "react", "sbs", "mcts", "best_of_n", "self_consistency", "self_refine", "revision", "token_beam", "fttt"
-    ] = Field(
-        "mcts",
-        description="solver: react (one greedy chain), sbs (step-level beam search), mcts, or one that makes `trials` "
-        "attempts: best_of_n, self_consistency, self_refine, revision, token_beam, fttt (learns from the verdicts)",
-    )
+    mode: str = Field("mcts", description="the method; see the table of methods")
     model_dir: str = Field("", description="checkpoint folder: config.json, weights, tokenizer and the value head")
-    seed: int | None = Field(None, description="seed of the run; absent counts as 0", ge=0, lt=2**63)
+    seed: Integer | None = Field(None, description="seed of the run; absent counts as 0", ge=0, lt=2**63)
     # Prompt.
-    prompt_wrap: Literal["react", "react_sft", "chat"] = Field(
+    prompt_wrap: str = Field(
         "react",
         description="step format: react (few-shot), react_sft (the tags of a tuned model) or chat (the model's chat "
         "template; one step is the whole reply)",
     )
-    result_unwrap: Literal["react", "react_sft", "chat"] | None = Field(
+    result_unwrap: str | None = Field(
         None, description="format of the samples; must be that of prompt_wrap, which it follows where absent"
     )
     few_shot_path: str | None = Field(
-        None, description="JSON list of {question, solution} examples; absent: the bundled ones"
+        None,
+        description="JSON list of examples, each a whole text or {question, solution}; absent: the bundled ones",
     )
     prompt_path: str | None = Field(
-        None, description="text file with the few-shot instructions; absent: the bundled ones"
+        None,
+        description="few-shot instructions: a text file, or JSON with react_format_instructions and react_suffix; "
+        "absent: the bundled ones",
     )
-    num_few_shot: int = Field(2, description="examples in a few-shot prompt, drawn by seed", ge=0)
-    step_delim: str | None = Field(
-        None, description=r'text between steps; absent: "\n\n" for react, else "\n"', min_length=1
-    )
+    num_few_shot: Integer = Field(2, description="examples in a few-shot prompt, drawn by seed", ge=0)
+    step_delim: str | None = Field(None, description="text between steps; absent: that of prompt_wrap", min_length=1)
     # Sampling.
     temperature: Real = Field(0.7, description="0 is greedy", ge=0)
     top_p: Real = Field(1.0, description="nucleus mass", gt=0, le=1)
-    top_k: int = Field(-1, description="number of most likely tokens kept; -1 keeps all", ge=-1)
-    max_tokens: int = Field(2000, description="most tokens of one step", ge=1)
+    top_k: Integer = Field(-1, description="number of most likely tokens kept; -1 keeps all", ge=-1)
+    max_tokens: Integer = Field(2000, description="most tokens of one step", ge=1)
     stop: list[str] | None = Field(None, description="strings that end a step; absent: those of prompt_wrap")
-    n_generate_sample: int = Field(
-        1, description="B2: samples of each expansion; best_of_n, self_consistency: attempts made side by side", ge=1
+    max_depth: Integer = Field(4, description="most steps of a solution", ge=1)
+    # Values.
+    value: ValueSource | None = Field(
+        None, description="what scores partial solutions: none, or head (the checkpoint's); absent: need_value_func says"
     )
-    # Search.
-    step_beam_width: int = Field(1, description="B1: beams that sbs keeps", ge=1)
-    max_depth: int = Field(4, description="most steps of a solution", ge=1)
-    iterations: int = Field(1, description="mcts: number of simulations, that is of expansions", ge=1)
-    need_value_func: bool = Field(False, description="score partial solutions with the value head")
-    update_leaf_value: bool = Field(False, description="mcts: back up every unvisited child's value, not the leaf's")
-    c_puct: Real = Field(1.5, description="mcts: weight of exploration", ge=0)
-    is_sampling: bool = Field(False, description="mcts: make training data; the ground truth rewards answers")
-    positive_reward: Real = Field(1.0, description="reward of a right answer", ge=-1, le=1)
-    negative_reward: Real = Field(-1.0, description="reward of a wrong answer or a failed step", ge=-1, le=1)
-    errors_threshold: int = Field(0, description="mcts: code steps in a row that may fail", ge=0)
-    remove_duplicate: bool = Field(False, description="keep the first of equal samples only")
-    # Whole attempts.
-    trials: int = Field(32, description="attempts at a question that count; width of token_beam", ge=1)
-    stop_at_success: bool = Field(
-        True, description="end with the first attempt that the verifier passes; false goes on to `trials` for pass@k"
-    )
-    self_reflection: bool = Field(False, description="fttt: learn from the model's own reflection too")
-    reflection_weight: Real = Field(1.0, description="fttt: weight of the reflection's loss", gt=0)
-    adapter_rank: int = Field(4, description="fttt: rank of the LoRA adapter", ge=1)
-    adapter_alpha: Real = Field(16, description="fttt: scale of the adapter, times its rank", gt=0)
-    adapter_dropout: Real = Field(0.05, description="fttt: dropout before the adapter in its step", ge=0, lt=1)
-    adapter_targets: list[str] = Field(
-        default_factory=lambda: ["q_proj", "v_proj"],
-        description="fttt: names of the modules that are adapted",
-        min_length=1,
-    )
-    adapter_lr: Real = Field(1e-5, description="fttt: learning rate of AdamW, constant, without weight decay", gt=0)
-    # Offline inference.
-    prune: bool = Field(False, description="offline: first drop subtrees without a valid answer")
-    mcts_infer_strategy: Literal["value", "puct", "q_value", "visit_count"] = Field(
-        "q_value", description="offline: what ranks nodes"
-    )
+    need_value_func: bool = Field(False, description="the published way to say value: head")
     # Limits.
-    batch_size: int = Field(-1, description="questions in flight at once; -1: as many as max_in_flight", ge=-1)
+    batch_size: Integer = Field(-1, description="questions in flight at once; -1: as many as max_in_flight", ge=-1)
     max_total_time: Real = Field(
-        300, description="seconds of machine time (shared among the questions in flight) for one question; 0: no limit",
+        300,
+        description="seconds of machine time (shared among the questions in flight) for one question; 0: no limit",
         ge=0,
-    )  # fmt: skip
-    verbose: bool = Field(False, description="print every step")
-    # Obsolete: accepted, reported, not obeyed.
-    create_local_llm: bool = Field(False, description="obsolete")
-    swap_space: Real = Field(8, description="obsolete")
-    use_beam_search: bool = Field(False, description="obsolete")
-    best_of: int | None = Field(1, description="obsolete")
-    reward_weight: Real = Field(0.5, description="obsolete")
-    # Ours.
-    engine: Literal["hf", "vllm", "openai"] = Field(
-        "hf", description="what runs the model: hf (transformers), vllm, or openai (a server; engine_args has base_url)"
     )
+    verbose: bool = Field(False, description="print every step")
+    # Obsolete: accepted whatever they are, reported, not obeyed.
+    create_local_llm: Any = Field(False, description="obsolete")
+    swap_space: Any = Field(8, description="obsolete")
+    use_beam_search: Any = Field(False, description="obsolete")
+    best_of: Any = Field(1, description="obsolete")
+    reward_weight: Any = Field(0.5, description="obsolete")
+    # Ours.
+    engine: str = Field("hf", description="what runs the model: " + ", ".join(f"{n} ({e.summary})" for n, e in ENGINES.items()))
     engine_args: dict[str, Any] = Field(
         default_factory=dict,
         description="further arguments of the engine, such as dtype, device, max_batch_size; any of vLLM's",
     )
-    num_replicas: int = Field(
+    num_replicas: Integer = Field(
         1, description="engines side by side, each with its own GPUs (data parallelism by Ray)", ge=1
     )
-    max_in_flight: int = Field(1024, description="questions in flight at once where batch_size is -1", ge=1)
-    max_question_tokens: int = Field(0, description="generated tokens that one question may cost; 0: no limit", ge=0)
-    max_run_tokens: int = Field(0, description="generated tokens that the run may cost; 0: no limit", ge=0)
-    interpreter_timeout_s: Real = Field(30.0, description="wall clock of one snippet, seconds", gt=0)
-    interpreter_memory_mb: int = Field(1024, description="memory of one snippet, MiB", ge=64)
-    interpreter_snapshots_mb: int = Field(2048, description="memory of all kept interpreter states, MiB", ge=0)
+    max_in_flight: Integer = Field(1024, description="questions in flight at once where batch_size is -1", ge=1)
+    max_question_tokens: Integer = Field(0, description="generated tokens that one question may cost; 0: no limit", ge=0)
+    max_run_tokens: Integer = Field(0, description="generated tokens that the run may cost; 0: no limit", ge=0)
+    interpreter_timeout_s: Real = Field(30.0, description="time of one snippet, seconds", gt=0)
+    interpreter_memory_mb: Integer = Field(1024, description="memory of one snippet, MiB", ge=64)
+    interpreter_snapshots_mb: Integer = Field(2048, description="memory of all kept interpreter states, MiB", ge=0)
     allow_unsafe_exec: bool = Field(False, description="run model code even where no real sandbox can be had")
 
     @model_validator(mode="after")
-    def _agree(self) -> Config:
+    def _agree(self) -> Common:
+        for key, known in (("mode", METHODS), ("prompt_wrap", FORMATS), ("engine", ENGINES)):
+            if getattr(self, key) not in known:
+                raise ValueError(f"{key} must be one of {', '.join(known)}, not {getattr(self, key)!r}")
         if self.result_unwrap not in (None, self.prompt_wrap):
             raise ValueError(f"result_unwrap is {self.result_unwrap!r} but prompt_wrap is {self.prompt_wrap!r}")
-        if self.update_leaf_value and not self.need_value_func:
-            raise ValueError("update_leaf_value needs need_value_func: true")
-        self._check_trials()
+        if self.value == "none" and self.need_value_func:
+            raise ValueError("value is none, but need_value_func is true: leave one of them out")
         if self.batch_size == 0:
             raise ValueError("batch_size must be at least 1, or -1 for all")
         if self.top_k == 0:
@@ -169,32 +120,42 @@ class Config(BaseModel):
             raise ValueError("stop must not hold an empty string")
         return self
 
-    def _check_trials(self) -> None:
-        """Raises ValueError where the keys of the modes that make whole attempts contradict."""
-        mode = self.mode
-        if mode in ("fttt", "token_beam") and self.engine != "hf":
-            raise ValueError(f"mode {mode} needs engine: hf, not {self.engine}")
-        if mode == "token_beam" and self.temperature:
-            raise ValueError("mode token_beam draws no numbers: set temperature to 0")
-        if mode in ("fttt", "revision") and not self.stop_at_success:
-            raise ValueError(f"mode {mode} can't go on after a right answer: leave out stop_at_success: false")
-        if self.self_reflection and mode != "fttt":
-            raise ValueError(f"self_reflection is for mode fttt, not {mode}")
-        if mode in TRIAL_MODES and self.remove_duplicate:
-            raise ValueError(f"mode {mode} counts equal attempts too: set remove_duplicate to false")
+
+class Config(Common):
+    """All settings of a run.
+
+    Attributes:
+        options: the keys of the method.
+    """
+
+    options: Settings = Field(default_factory=METHODS["mcts"].options, exclude=True)
+
+    @property
+    def method(self) -> Method:
+        """What `mode` names."""
+        return METHODS[self.mode]
 
     @property
     def reads_verdicts(self) -> bool:
         """The ground truth takes part in the search, or chooses the answer."""
-        return (self.mode in TRIAL_MODES and self.mode != "self_consistency") or self.is_sampling
+        return self.method.reads_verdicts(self.options)
 
     @property
-    def delimiter(self) -> str:
-        return _DELIMS[self.prompt_wrap] if self.step_delim is None else self.step_delim
+    def value_source(self) -> ValueSource:
+        """What scores partial solutions, as far as the config names it."""
+        return self.value or ("head" if self.need_value_func else "none")
 
     @property
-    def stops(self) -> tuple[str, ...]:
-        return tuple(_STOPS[self.prompt_wrap] if self.stop is None else self.stop)
+    def format_options(self) -> FormatOptions:
+        """What is said of the step format."""
+        return FormatOptions(
+            self.step_delim,
+            None if self.stop is None else tuple(self.stop),
+            self.few_shot_path,
+            self.prompt_path,
+            self.num_few_shot,
+            self.run_seed,
+        )
 
     @property
     def run_seed(self) -> int:
@@ -204,14 +165,29 @@ class Config(BaseModel):
     def in_flight(self) -> int:
         return self.max_in_flight if self.batch_size == -1 else self.batch_size
 
+    def given(self) -> dict[str, Any]:
+        """The keys that were set, as a flat mapping that `make_config` takes."""
+        return self.model_dump(exclude_unset=True) | self.options.model_dump(exclude_unset=True)
+
     def resolved(self) -> dict[str, Any]:
-        """Every key with the value that is in force, as stored with the results."""
-        return self.model_dump() | {
-            "step_delim": self.delimiter,
-            "stop": list(self.stops),
-            "seed": self.run_seed,
-            "result_unwrap": self.prompt_wrap,
-        }
+        """Every key with the value that is in force, as stored with the results. Reads the prompt files."""
+        form = make_format(self.prompt_wrap, self.format_options)
+        return (
+            self.model_dump()
+            | self.options.model_dump()
+            | {
+                "step_delim": form.step_delim,
+                "stop": list(form.stops),
+                "seed": self.run_seed,
+                "result_unwrap": self.prompt_wrap,
+                "value": self.value_source,
+                "need_value_func": self.value_source == "head",
+            }
+        )
+
+    def changed(self, **settings: Any) -> Config:
+        """This config with other settings; what follows from keys that are absent follows from the new ones."""
+        return make_config(self.given() | settings)
 
     def obsolete_given(self) -> list[str]:
         """Obsolete keys that the user's file sets."""
@@ -224,74 +200,64 @@ def load_config(path: str | Path | None, overrides: Sequence[str] = ()) -> Confi
     Raises:
         ConfigError: an unreadable file, an unknown key, a wrong type, a value out of range, keys that contradict.
     """
-    return load_settings(Config, path, overrides)
+    return make_config(*read_settings(path, overrides))
 
 
 def make_config(settings: Mapping[str, Any], where: Mapping[str, str] | None = None) -> Config:
-    """Validates settings. `where` names the source of each key, for messages."""
-    return make_settings(Config, settings, where)
-
-
-def load_settings(model: type[Settings], path: str | Path | None, overrides: Sequence[str] = ()) -> Settings:
-    """`load_config` for any model of settings."""
-    settings = {} if path is None else _read_yaml(Path(path))
-    where = dict.fromkeys(settings, str(path))
-    for override in overrides:
-        key, equals, text = override.partition("=")
-        if not equals or not key:
-            raise ConfigError(f"override {override!r}: write it as key=value, for example temperature=0.6.")
-        try:
-            settings[key] = yaml.safe_load(text) if text else ""
-        except yaml.YAMLError as error:
-            raise ConfigError(f"override {override!r}: the value is not valid YAML: {error}.") from error
-        where[key] = f"override {override}"
-    return make_settings(model, settings, where)
-
-
-def make_settings(
-    model: type[Settings], settings: Mapping[str, Any], where: Mapping[str, str] | None = None
-) -> Settings:
-    """`make_config` for any model of settings."""
+    """Validates a flat mapping of settings. `where` names the source of each key, for messages. Raises ConfigError."""
     where = where or {}
-    for key in settings:
-        if key not in model.model_fields:
-            near = difflib.get_close_matches(str(key), model.model_fields, 1, 0.5)
-            hint = f" Did you mean {near[0]!r}?" if near else " Run with --help for all keys."
-            raise ConfigError(f"{where.get(key, 'config')}: unknown key {key!r}.{hint}")
-    try:
-        return model(**settings)
-    except ValidationError as error:
-        raise ConfigError("\n".join(_explain(item, where) for item in error.errors())) from None
+    common = make_settings(Common, {k: v for k, v in settings.items() if k in Common.model_fields}, where)
+    method = METHODS[common.mode]
+    own = {key: value for key, value in settings.items() if key not in Common.model_fields}
+    own = {key: value for key, value in own.items() if not _is_idle(key, value, common.mode, where)}
+    options = make_settings(method.options, own, where)
+    _check_method(common, method, where)
+    return Config(**common.model_dump(exclude_unset=True), options=options)
 
 
-def describe_keys(model: type[BaseModel] = Config) -> str:
-    """One line a key: name, type, default and meaning."""
-    lines = []
-    for name, info in model.model_fields.items():
-        default = info.get_default(call_default_factory=True)
-        shown = "absent" if default is None else repr(default) if isinstance(default, str) else str(default)
-        lines.append(f"  {name + ' = ' + shown:<32} {info.description}")
-    return "\n".join(lines)
+def describe_config() -> str:
+    """All keys with their defaults, for help texts: the common ones, then those of each method."""
+    parts = ["config keys and their defaults:\n" + describe_keys(Common)]
+    for name, method in METHODS.items():
+        parts.append(f"keys of mode: {name} ({method.title}: {method.summary})\n{describe_keys(method.options)}")
+    return "\n\n".join(parts)
 
 
-def _explain(item: Any, where: Mapping[str, str]) -> str:
-    location = [str(part) for part in item["loc"]]
-    message = str(item["msg"]).removeprefix("Value error, ")
-    if not location:
-        return f"{' and '.join(sorted(set(where.values()))) or 'config'}: {message}."
-    key = location[0]
-    return f"{where.get(key, 'config')}: {'.'.join(location)}: {message}, not {item['input']!r}."
+def _is_idle(key: str, value: Any, mode: str, where: Mapping[str, str]) -> bool:
+    """Whether a key that is not the method's passes all the same. Raises ConfigError where the method can't obey it."""
+    if key in METHODS[mode].options.model_fields:
+        return False
+    if key in _PUBLISHED_DEFAULTS and value == _PUBLISHED_DEFAULTS[key]:
+        return True
+    source = where.get(key, "config")
+    if others := methods_that_know(key):
+        raise ConfigError(f"{source}: mode {mode} has no key {key!r}; it is one of {', '.join(others)}. Leave it out.")
+    known = [*Common.model_fields, *METHODS[mode].options.model_fields]
+    raise ConfigError(f"{source}: unknown key {key!r}.{suggest(str(key), known)}")
 
 
-def _read_yaml(path: Path) -> dict[str, Any]:
-    try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ConfigError(f"{path}: no such file. Published configs are in configs/.") from None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigError(f"{path} can't be read as YAML: {error}.") from error
-    if data is None:
-        return {}
-    if not isinstance(data, dict):
-        raise ConfigError(f"{path}: expected `key: value` lines, found {type(data).__name__}.")
-    return data
+def _check_method(common: Common, method: Method, where: Mapping[str, str]) -> None:
+    """Raises ConfigError where the common keys ask for what the method or the engine can't do."""
+    mode, engine = common.mode, ENGINES[common.engine]
+    source = " and ".join(sorted(set(where.values()))) or "config"
+    wants_values = common.need_value_func or common.value == "head"
+    rules = (
+        (wants_values and not method.uses_values, f"mode {mode} ranks nothing by values: leave out value"),
+        (wants_values and not engine.gives_values, f"engine {common.engine} gives no values: choose another one"),
+        (method.adapter is not None and not engine.adapts, f"mode {mode} needs an engine that adapts: {_engines('adapts')}"),
+        (
+            method.needs_token_beams and not engine.token_beams,
+            f"mode {mode} needs an engine with token beams: {_engines('token_beams')}",
+        ),
+        (
+            method.needs_token_beams and common.temperature > 0,
+            f"mode {mode} draws no numbers: set temperature to 0",
+        ),
+    )
+    for broken, rule in rules:
+        if broken:
+            raise ConfigError(f"{source}: {rule}.")
+
+
+def _engines(capability: str) -> str:
+    return ", ".join(name for name, engine in ENGINES.items() if getattr(engine, capability))

@@ -16,8 +16,8 @@ from typing import Any
 from mcts_math.errors import RecordError
 from mcts_math.grading import Grader
 from mcts_math.intervals import normal_interval, wilson_interval
-from mcts_math.record import is_answer, read_records, read_solutions, record_to_task
-from mcts_math.task import JsonObject, derived_id
+from mcts_math.run.record import is_answer, read_records, read_solutions, record_to_task
+from mcts_math.tasks import JsonObject, derived_id
 
 GROUP_KEYS = ("level", "type", "subject", "human_type", "difficulty")
 _MOST_GROUPS = 60  # a key with more values than this is a number, not a kind

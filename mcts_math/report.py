@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 from mcts_math.evaluate import Report, Tally, mean_over_files
 from mcts_math.table import interval, number, percent, render_table
-from mcts_math.task import JsonObject
+from mcts_math.tasks import JsonObject
 
 _HEADER = ("", "accuracy %", "95 % interval", "right", "of", "answered", "solutions", "steps")
 _COSTS = {"seconds": 3, "tokens": 0, "prompt_tokens": 0, "cached_tokens": 0, "cells": 1}  # key -> digits

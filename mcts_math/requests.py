@@ -9,13 +9,13 @@ else is in flight, so a tree is the same however many trees grow beside it.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum
 from typing import Literal, Protocol, TypeAlias, runtime_checkable
 
+from mcts_math.step import CellStatus as CellStatus
 from mcts_math.step import Message as Message
 from mcts_math.step import Prompt as Prompt
 from mcts_math.step import Verdict as Verdict
-from mcts_math.task import Task
+from mcts_math.tasks import Task
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,15 +127,6 @@ class Cell:
 
     code: str
     seed: int = 0
-
-
-class CellStatus(str, Enum):
-    """How a cell ended."""
-
-    OK = "ok"
-    ERROR = "error"  # the code raised, or is not Python
-    TIMEOUT = "timeout"  # cut by the wall-clock or CPU limit; the state before it stands
-    KILLED = "killed"  # died by memory limit, signal or a call that is not allowed; the state before it stands
 
 
 @dataclass(frozen=True, slots=True)
@@ -338,3 +329,15 @@ class Adapter(Protocol):
         """The question is done: drop its adapter. Unknown sessions are ignored."""
 
     async def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Who answers each kind of request."""
+
+    policy: Policy
+    value_model: ValueModel | None
+    interpreter: Interpreter
+    checker: Checker
+    verifier: Verifier | None = None
+    adapter: Adapter | None = None

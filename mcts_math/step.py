@@ -1,20 +1,10 @@
-"""Steps: what a sample becomes, and the two published text formats of SPEC A3 (`chat` holds a third one).
-
-A `StepFormat` renders a question and the steps so far as the next prompt, and reads a sample into a `Draft`: prose with
-code to run, a final answer, or something unparsable. Both are pure functions of text.
-
-Departure from the published system: whether code failed is told by the interpreter, not by the letters "Error" in the
-observation, so a program that prints "Standard Error: 3" has not failed.
-"""
+"""Steps of a solution, and what a sample is read as. What a step looks like is the format's business (`formats`)."""
 
 from __future__ import annotations
 
-import random
-import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Literal, Protocol, TypeAlias
+from typing import Literal, TypeAlias
 
 TOOL = "python_interpreter"
 
@@ -35,12 +25,11 @@ message is the assistant's, the sample continues it; else it is a new message of
 class Outcome(str, Enum):
     """What a step led to."""
 
-    CONTINUE = "continue"  # code was run; the solution goes on
+    CONTINUE = "continue"  # code was run, or the step was thought alone; the solution goes on
     ANSWER = "answer"  # a final answer
-    UNPARSABLE = "unparsable"  # neither code nor answer, or both
+    UNPARSABLE = "unparsable"  # neither action nor answer, or both
     TOO_MANY_ERRORS = "too_many_errors"  # more than errors_threshold code steps in a row failed
     TOO_DEEP = "too_deep"  # deeper than max_depth without an answer
-    PROMPT_TOO_LONG = "prompt_too_long"  # the prompt that would follow does not fit the context
     REPLY = "reply"  # a whole reply without an answer to read off, such as a program or a critique
     USER = "user"  # not the model's: what the user says next, which opens another attempt
 
@@ -53,21 +42,39 @@ class Verdict(str, Enum):
     NO_ANSWER = "no_answer"  # the attempt holds no answer, or no code, to judge
 
 
+class CellStatus(str, Enum):
+    """How a cell ended."""
+
+    OK = "ok"
+    ERROR = "error"  # the code raised, or is not Python
+    TIMEOUT = "timeout"  # cut by the wall-clock or CPU limit; the state before it stands
+    KILLED = "killed"  # died by memory limit, signal or a call that is not allowed; the state before it stands
+
+
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A sample as read, before its code is run. `code` and `answer` are never both set; neither means unparsable.
+    """A sample as read, before its code is run. An action and an answer are never both there; neither: unparsable.
 
     Attributes:
         text: the sample, trimmed.
-        code: what to run, with its code fence; None where there is none.
+        action: name of the tool that the sample calls, as written; "" where it calls none.
+        action_input: what the tool is given, as written, code fence and all.
+        note: the observation of an action that runs nothing; None where there is none. The solution goes on.
         answer: the final answer, with one enclosing pair of `$` removed; None where there is none.
-        whole: a whole reply, which needs neither code nor answer.
+        whole: a whole reply, which needs neither action nor answer.
     """
 
     text: str
-    code: str | None = None
+    action: str = ""
+    action_input: str = ""
+    note: str | None = None
     answer: str | None = None
     whole: bool = False
+
+    @property
+    def code(self) -> str | None:
+        """What to run; None where nothing is to be run."""
+        return self.action_input if self.action == TOOL else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +84,11 @@ class Step:
     Attributes:
         text: as the next prompt shows it, observation included.
         outcome: what it led to.
-        code: the code that was run, with its fence; None where none was.
-        observation: what the interpreter showed; None where no code was run.
+        action: name of the tool that was called; "" where none was.
+        action_input: what it was given, code fence and all.
+        observation: what the interpreter, or the format in its place, showed; None where nothing was shown.
         answer: the final answer of an ANSWER step, else None.
-        failed: the code raised, was cut or was killed.
+        status: how the cell ended; None where no code was run.
         seed: seed of the interpreter's random generators for `code`.
         logprob: sum over the tokens, nats.
         num_tokens: length of the sample.
@@ -89,156 +97,26 @@ class Step:
 
     text: str
     outcome: Outcome
-    code: str | None = None
+    action: str = ""
+    action_input: str = ""
     observation: str | None = None
     answer: str | None = None
-    failed: bool = False
+    status: CellStatus | None = None
     seed: int = 0
     logprob: float = 0.0
     num_tokens: int = 0
     correct: bool | None = None
 
     @property
+    def code(self) -> str | None:
+        """The code that was run; None where none was."""
+        return self.action_input if self.action == TOOL else None
+
+    @property
+    def failed(self) -> bool:
+        """The code raised, was cut or was killed."""
+        return self.status not in (None, CellStatus.OK)
+
+    @property
     def is_final(self) -> bool:
         return self.outcome not in (Outcome.CONTINUE, Outcome.USER)
-
-
-@dataclass(frozen=True, slots=True)
-class Example:
-    """A worked example of the few-shot prompt: question and solution text."""
-
-    question: str
-    solution: str
-
-
-class StepFormat(Protocol):
-    """How a partial solution is shown to the model, and how a sample is read."""
-
-    def prompt(self, question: str, steps: Sequence[Step]) -> Prompt:
-        """The prompt that asks for the step after `steps`; ends with the step delimiter where there are steps."""
-        ...
-
-    def user_turn(self, question: str, steps: Sequence[Step], text: str) -> tuple[Prompt, str]:
-        """What the user says after `steps`, as a completion of a prompt: (prompt, completion)."""
-        ...
-
-    def read(self, sample: str) -> Draft:
-        """Reads a sample (without its stop string)."""
-        ...
-
-    def observed(self, draft: Draft, observation: str) -> str:
-        """Text of a code step with its observation."""
-        ...
-
-    def finished(self, draft: Draft) -> str:
-        """Text of a step that ends the solution."""
-        ...
-
-
-_FINAL = "Final Answer:"
-
-
-def _read_answer(written: str) -> str | None:
-    """What is written after `Final Answer:` without one enclosing pair of `$`; None where nothing is left."""
-    answer = written.strip()
-    if len(answer) >= 2 and answer[0] == answer[-1] == "$":
-        answer = answer[1:-1].strip()
-    return answer or None
-
-
-@dataclass(frozen=True, slots=True)
-class SftFormat:
-    """`react_sft`: tagged steps, for models that were tuned on them.
-
-    Attributes:
-        step_delim: joins steps, and ends a prompt that holds any.
-    """
-
-    step_delim: str = "\n"
-
-    def prompt(self, question: str, steps: Sequence[Step]) -> str:
-        return f"<question> {question} </question>\n" + "".join(map(self._show, steps))
-
-    def user_turn(self, question: str, steps: Sequence[Step], text: str) -> tuple[str, str]:
-        return f"{self.prompt(question, steps)}<question>", f" {text}"
-
-    def _show(self, step: Step) -> str:
-        if step.outcome is Outcome.USER:
-            return f"<question> {step.text} </question>\n"
-        return step.text + self.step_delim
-
-    def read(self, sample: str) -> Draft:
-        text = sample.strip()
-        for end in ("</code>", "</step>"):
-            text = text.removesuffix(end).rstrip()
-        before, code_tag, code = text.partition("<code>")
-        if _FINAL in before:
-            if code_tag:
-                return Draft(text)
-            return Draft(text, answer=_read_answer(before.split(_FINAL, 1)[1].split("</p>", 1)[0]))
-        code, closed, rest = code.partition("</code>")
-        if not code.strip() or _FINAL in rest:
-            return Draft(text)
-        # A policy that ignores stop strings writes on after </code>: what it makes up there is not kept.
-        return Draft(f"{before}<code>{code}".rstrip() if closed else text, code=code.strip())
-
-    def observed(self, draft: Draft, observation: str) -> str:
-        return f"{draft.text}\n</code>\n<output>\n{observation}\n</output>\n</step>"
-
-    def finished(self, draft: Draft) -> str:
-        return f"{draft.text}\n</step>" if draft.answer is not None else draft.text
-
-
-@dataclass(frozen=True, slots=True)
-class FewShotFormat:
-    """`react`: Thought / Action / Action Input / Observation, for base models with worked examples in the prompt.
-
-    Attributes:
-        instructions: text before the examples.
-        examples: the worked examples of this run's prompt.
-        step_delim: joins steps, and ends a prompt that holds any.
-    """
-
-    instructions: str
-    examples: tuple[Example, ...]
-    step_delim: str = "\n\n"
-
-    def prompt(self, question: str, steps: Sequence[Step]) -> str:
-        shots = "".join(f"Question: {shot.question}\n\n{shot.solution.strip()}\n\n" for shot in self.examples)
-        partial = "".join(map(self._show, steps))
-        return f"{self.instructions.strip()}\n\n{shots}Question: {question}\n\n{partial}"
-
-    def user_turn(self, question: str, steps: Sequence[Step], text: str) -> tuple[str, str]:
-        return f"{self.prompt(question, steps)}Question:", f" {text}"
-
-    def _show(self, step: Step) -> str:
-        if step.outcome is Outcome.USER:
-            return f"Question: {step.text}\n\n"
-        return step.text + self.step_delim
-
-    def read(self, sample: str) -> Draft:
-        text = sample.strip().removesuffix("<Solution complete>").rstrip().removesuffix("Observation:").rstrip()
-        if _FINAL in text:
-            before, answer = text.split(_FINAL, 1)
-            if self._code(before) is not None or "Action Input:" in answer:
-                return Draft(text)
-            return Draft(text, answer=_read_answer(answer))
-        return Draft(text, code=self._code(text))
-
-    def observed(self, draft: Draft, observation: str) -> str:
-        return f"{draft.text}\nObservation: {observation}"
-
-    def finished(self, draft: Draft) -> str:
-        return f"{draft.text}\n<Solution complete>" if draft.answer is not None else draft.text
-
-    @staticmethod
-    def _code(text: str) -> str | None:
-        match = re.search(r"Action:[ \t]*([^\n]*)\n+Action Input:(.*)", text, re.DOTALL)
-        if match is None or match[1].strip() != TOOL:
-            return None
-        return match[2].strip() or None
-
-
-def choose_examples(examples: Sequence[Example], num: int, seed: int) -> tuple[Example, ...]:
-    """`num` examples drawn at random without repeats; the same for every question of a run with this seed."""
-    return tuple(random.Random(seed).sample(list(examples), num))

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from mcts_math.step import Outcome, Step, Verdict
-from mcts_math.task import Task
+from mcts_math.tasks import Task
 
 ROOT = 0
 
@@ -25,7 +25,9 @@ class Node:
         step: what was written here; None at the root.
         depth: number of steps from the root, which has depth 0.
         prior: exp(mean token log-probability) of the step in (0, 1]; 1 at the root.
-        value: the value head's estimate (or, in MCTS, whatever was backed up first); None where never evaluated.
+        value: what the published system records: the estimate of the value source, where one was asked before anything
+            was backed up, else the first result that was; None where neither.
+        estimate: what the value source said of the partial solution, in [-1, 1]; None where it was not asked.
         visit_count: N, how often a result was backed up through this node.
         value_sum: W, the sum of these results.
         terminal: nothing grows from here: an answer, a failed step, or a subtree that is used up.
@@ -38,6 +40,7 @@ class Node:
     depth: int
     prior: float = 1.0
     value: float | None = None
+    estimate: float | None = None
     visit_count: int = 0
     value_sum: float = 0.0
     terminal: bool = False

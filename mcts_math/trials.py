@@ -17,7 +17,7 @@ from typing import Any, Literal, TypeAlias
 from mcts_math.errors import RecordError
 from mcts_math.grading import Grader
 from mcts_math.intervals import normal_interval
-from mcts_math.record import is_answer, read_records, record_to_task
+from mcts_math.run.record import is_answer, read_records, record_to_task
 from mcts_math.step import Verdict
 
 Axis: TypeAlias = Literal["trials", "tokens", "seconds"]

@@ -10,7 +10,7 @@ from mcts_math.errors import TaskError
 from mcts_math.judge import CodeJudge, Judge, JudgeClient, JudgeLimits, Problem
 from mcts_math.judge.problem import NO_CODE
 from mcts_math.requests import Check, Checker, Verdict, Verification, Verifier, Verify
-from mcts_math.task import Task, is_code_task
+from mcts_math.tasks import Task
 
 
 class AnswerVerifier:
@@ -75,7 +75,7 @@ class TaskVerifier:
 
     async def verify(self, request: Verify) -> Verification:
         """The verdict of the verifier that the task needs. Raises TaskError where there is none."""
-        if not is_code_task(request.task):
+        if not request.task.is_code:
             return await self._answers.verify(request)
         if self._code is None:
             raise TaskError(f"question {request.task.id!r} is a code task, and no judge was opened for it.")
@@ -108,5 +108,5 @@ def make_verifier(checker: Checker, *, address: str | None = None, limits: Judge
 def check_problems(tasks: Iterable[Task]) -> None:
     """Raises TaskError, naming question and field, where a code task lacks what its judge needs."""
     for task in tasks:
-        if is_code_task(task):
+        if task.is_code:
             Problem.from_record(task.record, f"question {task.id!r}")

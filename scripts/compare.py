@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mcts_math.cli import run_program
+from mcts_math.run.cli import run_program
 from mcts_math.config import load_config
 from mcts_math.errors import ConfigError, MctsMathError
 from mcts_math.grading import Grader

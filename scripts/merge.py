@@ -6,8 +6,8 @@ python scripts/merge.py outputs/all.jsonl outputs/shard0.jsonl outputs/shard1.js
 import argparse
 import sys
 
-from mcts_math.cli import run_program
-from mcts_math.results import merge_files
+from mcts_math.run.cli import run_program
+from mcts_math.run.results import merge_files
 
 
 def main(argv: list[str]) -> int:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mcts_math.cli import run_program
+from mcts_math.run.cli import run_program
 from mcts_math.errors import MctsMathError
 from mcts_math.evaluate import Report, Tally, evaluate_file, mean_over_files, vote_over_files
 from mcts_math.grading import Grader

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mcts_math.cli import run_program
+from mcts_math.run.cli import run_program
 from mcts_math.errors import RecordError
 from mcts_math.evaluate import Report, evaluate_file, mean_over_files, vote_over_files
 from mcts_math.grading import Grader

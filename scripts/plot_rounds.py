@@ -13,7 +13,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from mcts_math.cli import run_program
+from mcts_math.run.cli import run_program
 from mcts_math.errors import RecordError
 
 

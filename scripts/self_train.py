@@ -11,7 +11,7 @@ import argparse
 import sys
 import time
 
-from mcts_math.cli import run_program
+from mcts_math.run.cli import run_program
 from mcts_math.config import describe_keys, load_settings
 from mcts_math.train.config import ExamplesConfig, MethodConfig, RoundsConfig
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from mcts_math.cli import run_program
+from mcts_math.run.cli import run_program
 from mcts_math.config import describe_keys, load_settings
 from mcts_math.train.config import TrainConfig
 

@@ -10,7 +10,7 @@ from typing import Any
 from mcts_math.config import make_config
 from mcts_math.engine.scripted import Behaviour, RandomPolicy
 from mcts_math.requests import CellStatus, Check, Execute, Observation, Policy, Verdict, Verification, Verify
-from mcts_math.run import Totals, solve_file
+from mcts_math.run.run import Totals, solve_file
 from mcts_math.solver import solve
 from mcts_math.tree import Tree
 

@@ -14,12 +14,12 @@ from typing import Any
 
 import pytest
 
-from mcts_math.cases import cases_path, without_cases, write_cases
-from mcts_math.datasets import describe_questions, load_questions, parse_source, source_stem
+from mcts_math.tasks.cases import cases_path, without_cases, write_cases
+from mcts_math.tasks import describe_questions, load_questions, parse_source, source_stem
 from mcts_math.errors import TaskError
 from mcts_math.judge import Problem
-from mcts_math.record import dump_line, record_to_task, tree_to_record
-from mcts_math.task import load_tasks
+from mcts_math.run.record import dump_line, record_to_task, tree_to_record
+from mcts_math.tasks import load_tasks
 from mcts_math.tree import new_tree
 
 HUMANEVAL = {

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from mcts_math.record import read_records
+from mcts_math.run.record import read_records
 
 MODEL = Path(__file__).parent.parent / "models" / "mini"
 

@@ -12,7 +12,7 @@ from stand_ins import EchoInterpreter, EqualChecker, code, final, grow_tree, out
 
 from mcts_math.engine.scripted import RandomPolicy, ScriptedPolicy, scripted
 from mcts_math.errors import RecordError
-from mcts_math.record import dump_line, is_answer, parse_line, record_to_tree, tree_to_record
+from mcts_math.run.record import dump_line, is_answer, parse_line, record_to_tree, tree_to_record
 from mcts_math.solver import solve
 from mcts_math.tree import Tree
 

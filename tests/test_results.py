@@ -19,9 +19,9 @@ from stand_ins import EchoInterpreter, EqualChecker, code, final, run_scripted
 from mcts_math.config import make_config
 from mcts_math.engine.scripted import ScriptedPolicy, scripted
 from mcts_math.errors import RecordError
-from mcts_math.record import read_records
-from mcts_math.results import ResultsFile, merge_files
-from mcts_math.run import solve_file
+from mcts_math.run.record import read_records
+from mcts_math.run.results import ResultsFile, merge_files
+from mcts_math.run.run import solve_file
 
 META = {"config": {"temperature": 0.6, "batch_size": -1}}
 

@@ -14,12 +14,12 @@ from stand_ins import EchoInterpreter, EqualChecker, EqualVerifier, code, final,
 from mcts_math.config import make_config
 from mcts_math.engine.scripted import Behaviour, RandomPolicy, ScriptedPolicy, scripted
 from mcts_math.errors import EngineError, MctsMathError, RefusedError, TaskError
-from mcts_math.record import tree_to_record
+from mcts_math.run.record import tree_to_record
 from mcts_math.requests import Evaluate, Evaluation, Execute, Generate, Generation, Observation, Verification, Verify
 from mcts_math.scheduler import Limits, RunBudgetError, Scheduler, Services, Solved
 from mcts_math.solver import solve
 from mcts_math.strategy import make_search
-from mcts_math.task import make_tasks
+from mcts_math.tasks import make_tasks
 from mcts_math.tree import Tree
 
 MCTS = {

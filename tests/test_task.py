@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from mcts_math.errors import TaskError
-from mcts_math.task import load_tasks, make_tasks
+from mcts_math.tasks import load_tasks, make_tasks
 
 
 def write(path: Path, data: Any) -> Path:

@@ -10,7 +10,7 @@ from mcts_math.answer import PoolChecker
 from mcts_math.errors import ConfigError, JudgeError, TaskError
 from mcts_math.judge import JudgeClient, Judgement, Problem
 from mcts_math.requests import Verdict, Verification, Verifier, Verify
-from mcts_math.task import Task
+from mcts_math.tasks import Task
 from mcts_math.verifiers import AnswerVerifier, CodeVerifier, TaskVerifier, check_problems, make_verifier
 
 SUM = Task("sum", "What is 1 + 1?", ("2", "two"))

@@ -10,14 +10,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Annotated, Final
+
+from pydantic import Field
 
 from mcts_math.requests import Generate, Generation, Meter, Reading, Reply, Request, Verdict, Verification, Verify
-from mcts_math.search.expand import Asking, Expansion, T, derive_seed, grow
+from mcts_math.search.expand import CONTEXT_LENGTH, Asking, Expansion, T, derive_seed, grow
+from mcts_math.settings import Integer
 from mcts_math.step import Outcome
 from mcts_math.tree import Attempt, Node, Tree
 
-TOO_LONG = "context_length"
-_RETRIES = 2  # attempts in all, as a multiple of the trials that count
+_RETRIES: Final = 2  # attempts in all, as a multiple of the trials that count
+
+Trials = Annotated[Integer, Field(description="attempts at a question that count", ge=1)]
+StopAtSuccess = Annotated[
+    bool,
+    Field(description="end with the first attempt that the verifier passes; false goes on to `trials` for pass@k"),
+]
+AtOnce = Annotated[Integer, Field(description="attempts that are made side by side", ge=1)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +69,7 @@ def try_once(
     """
     ends = yield from make_attempts(tree, expansion, node, 1, adapter)
     if not ends:
-        tree.stopped = TOO_LONG
+        tree.stopped = CONTEXT_LENGTH
         return None
     (verification,) = verdicts = yield from judge(tree, ends)
     spent = yield from record(tree, ends, verdicts, spent)

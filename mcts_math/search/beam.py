@@ -2,48 +2,53 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Final
+
+from pydantic import Field
+
 from mcts_math.requests import Generation
-from mcts_math.search.expand import Expansion, Search, grow, score
+from mcts_math.search.expand import CONTEXT_LENGTH, Expansion, Search, grow, score
+from mcts_math.settings import Integer, Real, Settings
 from mcts_math.tree import Node, Tree
 
-_UNSCORED = float("-inf")
+_UNSCORED: Final = float("-inf")
 
 
-def beam_search(
-    tree: Tree,
-    expansion: Expansion,
-    *,
-    beam_width: int,
-    num_samples: int,
-    use_value: bool,
-    too_long_value: float = -1.0,
-) -> Search:
+class BeamOptions(Settings):
+    """Numbers of the search."""
+
+    step_beam_width: Integer = Field(1, description="B1: beams that are kept", ge=1)
+    n_generate_sample: Integer = Field(
+        1, description="B2: samples of each beam; the first step draws B1 · B2 from the root", ge=1
+    )
+    remove_duplicate: bool = Field(False, description="keep the first of equal samples only")
+    negative_reward: Real = Field(-1.0, description="value of a step whose prompt exceeds the context", ge=-1, le=1)
+
+
+def beam_search(tree: Tree, expansion: Expansion, options: BeamOptions) -> Search:
     """Keeps the best partial solutions of each depth; every solution found or lost narrows the beam by one.
 
-    Args:
-        tree: holds the root only; `tree.solutions` is set, best value first.
-        expansion: how nodes are expanded.
-        beam_width: B1.
-        num_samples: B2, samples of each beam; the first step draws B1 · B2 from the root.
-        use_value: rank by the value head; else by sampling order.
-        too_long_value: value of a node whose prompt does not fit the context.
+    Without values the sampling order decides. `tree.solutions` is set, best value first.
     """
-    beam, width = [tree.root], beam_width
+    expansion = replace(expansion, remove_duplicate=options.remove_duplicate)
+    beam, width = [tree.root], options.step_beam_width
     for depth in range(expansion.max_depth):
         if not beam:
             break
-        count = num_samples * (beam_width if depth == 0 else 1)
+        count = options.n_generate_sample * (options.step_beam_width if depth == 0 else 1)
         replies = yield [expansion.generate(tree, node, count) for node in beam]
         candidates: list[Node] = []
         for node, reply in zip(beam, replies, strict=True):
             assert isinstance(reply, Generation)
             if reply.too_long:
-                node.terminal, node.value = True, too_long_value
+                tree.stopped = CONTEXT_LENGTH
+                node.terminal, node.value = True, options.negative_reward
                 width -= 1
             else:
                 candidates += yield from grow(expansion, tree, node, reply)
-        if use_value:
-            yield from _score_all(tree, expansion, candidates, too_long_value)
+        if expansion.use_values:
+            yield from _score_all(tree, expansion, candidates, options.negative_reward)
         # sorted() is stable: equal values keep their sampling order.
         kept = sorted(candidates, key=_rank, reverse=True)[:width]
         found = tree.solutions + [node.id for node in kept if node.answer is not None]

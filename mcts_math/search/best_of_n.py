@@ -2,18 +2,37 @@
 
 from __future__ import annotations
 
-from mcts_math.search.attempts import TOO_LONG, Budget, judge, make_attempts, read_meter, record
-from mcts_math.search.expand import Expansion, Search
+from mcts_math.search.attempts import (
+    AtOnce,
+    Budget,
+    StopAtSuccess,
+    Trials,
+    judge,
+    make_attempts,
+    read_meter,
+    record,
+)
+from mcts_math.search.expand import CONTEXT_LENGTH, Expansion, Search
+from mcts_math.settings import Settings
 from mcts_math.tree import Tree
 
 
-def best_of_n(tree: Tree, expansion: Expansion, budget: Budget) -> Search:
-    """Attempts from the bare question, `budget.at_once` side by side; those after a success are kept in the record."""
+class BestOfNOptions(Settings):
+    """How many attempts."""
+
+    trials: Trials = 32
+    stop_at_success: StopAtSuccess = True
+    n_generate_sample: AtOnce = 1
+
+
+def best_of_n(tree: Tree, expansion: Expansion, options: BestOfNOptions) -> Search:
+    """Attempts from the bare question, some side by side; those after a success are kept in the record."""
+    budget = Budget(options.trials, options.stop_at_success, options.n_generate_sample)
     spent = yield from read_meter()
     while count := min(budget.left(tree), budget.at_once):
         ends = yield from make_attempts(tree, expansion, tree.root, count)
         if not ends:
-            tree.stopped = TOO_LONG
+            tree.stopped = CONTEXT_LENGTH
             return
         verdicts = yield from judge(tree, ends)
         spent = yield from record(tree, ends, verdicts, spent)

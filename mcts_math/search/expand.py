@@ -8,8 +8,8 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass
-from typing import TypeAlias, TypeVar
+from dataclasses import dataclass, replace
+from typing import Final, TypeAlias, TypeVar
 
 from mcts_math.requests import (
     Cell,
@@ -27,10 +27,14 @@ from mcts_math.requests import (
     Sample,
     Sampling,
 )
-from mcts_math.step import Draft, Outcome, Step, StepFormat
+from mcts_math.formats import StepFormat
+from mcts_math.step import Draft, Outcome, Step
 from mcts_math.tree import Node, Tree
 
 T = TypeVar("T")
+
+CONTEXT_LENGTH: Final = "context_length"
+"""Why a tree was cut short: a prompt does not fit the model's context."""
 
 Asking: TypeAlias = Generator[Sequence[Request], Sequence[Reply], T]
 """Part of a search: asks, and returns what it found."""
@@ -48,6 +52,7 @@ class Expansion:
         sampling: how steps are sampled.
         max_depth: a step deeper than this without an answer ends its solution.
         run_seed: every seed derives from (run_seed, task id, node id).
+        use_values: there is a value source, and the search may ask it.
         errors_threshold: code steps in a row that may fail; None: any number.
         remove_duplicate: keep the first of equal samples only.
         check_answers: ask whether answers are right (training data generation).
@@ -57,12 +62,13 @@ class Expansion:
     sampling: Sampling
     max_depth: int
     run_seed: int = 0
+    use_values: bool = False
     errors_threshold: int | None = None
     remove_duplicate: bool = False
     check_answers: bool = False
 
     def prompt(self, tree: Tree, node: Node) -> Prompt:
-        return self.format.prompt(tree.task.question, tree.steps(node))
+        return self.format.prompt(tree.task, tree.steps(node))
 
     def generate(self, tree: Tree, node: Node, num_samples: int, want_value: bool = False) -> Generate:
         """The request for the steps that follow `node`."""
@@ -109,15 +115,16 @@ def grow(
 
 
 def score(expansion: Expansion, tree: Tree, nodes: Sequence[Node]) -> Asking[list[float | None]]:
-    """The value of every node; None where its prompt does not fit the context."""
+    """Asks for the value of every node and notes it as its estimate; None where a prompt does not fit the context."""
     if not nodes:
         return []
     replies = yield [expansion.evaluate(tree, node) for node in nodes]
-    values: list[float | None] = []
-    for reply in replies:
+    for node, reply in zip(nodes, replies, strict=True):
         assert isinstance(reply, Evaluation)
-        values.append(None if reply.too_long else reply.value)
-    return values
+        node.estimate = None if reply.too_long else reply.value
+        if reply.too_long:
+            tree.stopped = CONTEXT_LENGTH
+    return [node.estimate for node in nodes]
 
 
 def _distinct(samples: Sequence[Sample]) -> list[Sample]:
@@ -158,7 +165,7 @@ def _step(
     observation: Observation | None,
     correct: bool | None,
 ) -> Step:
-    if cell is None or observation is None:
+    if cell is None and draft.note is None:
         return Step(
             text=expansion.format.finished(draft),
             outcome=_final_outcome(draft),
@@ -167,20 +174,28 @@ def _step(
             num_tokens=sample.num_tokens,
             correct=correct,
         )
-    failed = observation.status is not CellStatus.OK
-    threshold = expansion.errors_threshold
-    too_many = threshold is not None and failed and _failed_in_a_row(before) + 1 > threshold
-    too_deep = len(before) + 1 > expansion.max_depth
-    return Step(
-        text=expansion.format.observed(draft, observation.text),
-        outcome=Outcome.TOO_MANY_ERRORS if too_many else Outcome.TOO_DEEP if too_deep else Outcome.CONTINUE,
-        code=cell.code,
-        observation=observation.text,
-        failed=failed,
-        seed=cell.seed,
+    status = None if observation is None else observation.status
+    shown = draft.note if observation is None else observation.text
+    step = Step(
+        text=expansion.format.observed(draft, shown or ""),
+        outcome=Outcome.CONTINUE,
+        action=draft.action,
+        action_input=draft.action_input,
+        observation=shown,
+        status=status,
+        seed=0 if cell is None else cell.seed,
         logprob=sample.logprob,
         num_tokens=sample.num_tokens,
     )
+    return replace(step, outcome=_going_on(expansion, before, step))
+
+
+def _going_on(expansion: Expansion, before: Sequence[Step], step: Step) -> Outcome:
+    """What a step without an answer leads to: the solution goes on, unless too much failed or it is too deep."""
+    threshold = expansion.errors_threshold
+    if threshold is not None and step.failed and _failed_in_a_row(before) + 1 > threshold:
+        return Outcome.TOO_MANY_ERRORS
+    return Outcome.TOO_DEEP if len(before) + 1 > expansion.max_depth else Outcome.CONTINUE
 
 
 def _final_outcome(draft: Draft) -> Outcome:

@@ -11,11 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from pydantic import Field
+
 from mcts_math.requests import Adapt, Adaptation, LossTerm, Verdict
-from mcts_math.search.attempts import Budget, read_meter, try_once
+from mcts_math.search.attempts import Budget, Trials, read_meter, try_once
 from mcts_math.search.expand import Asking, Expansion, Search, derive_seed
 from mcts_math.search.revision import INCORRECT
 from mcts_math.search.self_refine import write
+from mcts_math.settings import Integer, Real, Settings
 from mcts_math.tree import Node, Tree
 
 # Begins with the feedback, so that one forward pass gives the losses of both.
@@ -24,17 +27,27 @@ RESET = "adapter reset: the loss or its gradient was not finite"
 NO_STEP = "no optimiser step: question, attempt and feedback do not fit the context"
 
 
-def fttt(tree: Tree, expansion: Expansion, budget: Budget, *, reflection_weight: float | None = None) -> Search:
+class FtttOptions(Settings):
+    """Attempts, and how the model learns between them. It can't go on after a right answer."""
+
+    trials: Trials = 32
+    self_reflection: bool = Field(False, description="learn from the model's own reflection too")
+    reflection_weight: Real = Field(1.0, description="weight of the reflection's loss", gt=0)
+    adapter_rank: Integer = Field(4, description="rank of the LoRA adapter", ge=1)
+    adapter_alpha: Real = Field(16, description="scale of the adapter, times its rank", gt=0)
+    adapter_dropout: Real = Field(0.05, description="dropout before the adapter in its step", ge=0, lt=1)
+    adapter_targets: list[str] = Field(
+        default_factory=lambda: ["q_proj", "v_proj"], description="names of the modules that are adapted", min_length=1
+    )
+    adapter_lr: Real = Field(1e-5, description="learning rate of AdamW, constant, without weight decay", gt=0)
+
+
+def fttt(tree: Tree, expansion: Expansion, options: FtttOptions) -> Search:
     """Attempts by a model that learns from the verdict on each, until one is right.
 
     An attempt without an answer teaches nothing: it is tried again without a step.
-
-    Args:
-        tree: holds the root only.
-        expansion: how attempts are made.
-        budget: how many; `at_once` is not used.
-        reflection_weight: weight of the reflection's loss, > 0; None: no reflection is asked for.
     """
+    budget = Budget(options.trials)
     adapter, spent = "", (yield from read_meter())
     while budget.left(tree):
         tried = yield from try_once(tree, expansion, tree.root, spent, adapter)
@@ -42,22 +55,22 @@ def fttt(tree: Tree, expansion: Expansion, budget: Budget, *, reflection_weight:
             return
         end, verdict, spent = tried
         if budget.left(tree) and verdict is Verdict.INCORRECT:
-            terms = yield from _terms(tree, expansion, end, reflection_weight)
+            terms = yield from _terms(tree, expansion, end, options)
             yield from _adapt(tree, expansion, terms)
             adapter = tree.task.id
 
 
-def _terms(tree: Tree, expansion: Expansion, end: Node, reflection_weight: float | None) -> Asking[list[LossTerm]]:
+def _terms(tree: Tree, expansion: Expansion, end: Node, options: FtttOptions) -> Asking[list[LossTerm]]:
     """What the step learns from: the feedback, and the reflection where one is wanted and comes out."""
-    question, form = tree.task.question, expansion.format
-    terms = [LossTerm(*form.user_turn(question, tree.steps(end), INCORRECT))]
-    if reflection_weight is None:
+    form = expansion.format
+    terms = [LossTerm(*form.user_turn(tree.task, tree.steps(end), INCORRECT))]
+    if not options.self_reflection:
         return terms
     asked = tree.say(end, REFLECT)
     reflection = yield from write(tree, expansion, asked, f"reflection {len(tree.attempts)}")
     if reflection is not None and reflection.step is not None and reflection.step.text.strip():
-        prompt = form.prompt(question, tree.steps(asked))
-        terms.append(LossTerm(prompt, reflection.step.text, reflection_weight))
+        prompt = form.prompt(tree.task, tree.steps(asked))
+        terms.append(LossTerm(prompt, reflection.step.text, options.reflection_weight))
     return terms
 
 

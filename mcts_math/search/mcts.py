@@ -1,4 +1,4 @@
-"""Monte Carlo tree search with PUCT and a value head (SPEC A7; AlphaMath, arXiv 2405.03553).
+"""Monte Carlo tree search with PUCT and values (SPEC A7; AlphaMath, arXiv 2405.03553).
 
 One simulation = selection, expansion, evaluation, backup.
 
@@ -6,54 +6,67 @@ Departures from the published code:
 1. A node whose children are all terminal becomes terminal and selection goes on elsewhere; the published search ended
    at its first dead end.
 2. Ties of PUCT are broken by a generator seeded from (run seed, task id), not by the process's global one.
+3. The tree's own solutions are chosen as `offline_inference.py` with `prune` would choose them.
 """
 
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from dataclasses import replace
+from typing import Final
+
+from pydantic import Field
 
 from mcts_math.errors import EngineError
 from mcts_math.requests import Generation
-from mcts_math.search.expand import Expansion, Search, derive_seed, grow, score
+from mcts_math.search.expand import CONTEXT_LENGTH, Expansion, Search, derive_seed, grow, score
+from mcts_math.search.extract import Strategy, extract
+from mcts_math.settings import Integer, Real, Settings
 from mcts_math.tree import Node, Tree, puct
 
-_TIE_BREAK = -1  # in place of a node id
+_TIE_BREAK: Final = -1  # in place of a node id
 
 
-@dataclass(frozen=True, slots=True)
-class MctsOptions:
-    """Numbers of the search.
+class MctsOptions(Settings):
+    """Numbers of the search, and of the choice of its solutions."""
 
-    Attributes:
-        iterations: simulations, that is expansions.
-        num_samples: children sampled at each expansion.
-        c_puct: weight of exploration.
-        use_value: nodes are scored by a value head; without one a leaf counts 0 and its answers are not scored.
-        update_leaf_value: back up the value of every unvisited child instead of the leaf's.
-        is_sampling: the ground truth rewards answers.
-        positive_reward: of a right answer.
-        negative_reward: of a wrong answer, a failed step, or a prompt that does not fit the context.
-    """
-
-    iterations: int
-    num_samples: int
-    c_puct: float
-    use_value: bool
-    update_leaf_value: bool = False
-    is_sampling: bool = False
-    positive_reward: float = 1.0
-    negative_reward: float = -1.0
+    iterations: Integer = Field(1, description="number of simulations, that is of expansions", ge=1)
+    n_generate_sample: Integer = Field(1, description="B2: samples of each expansion", ge=1)
+    c_puct: Real = Field(1.5, description="weight of exploration", ge=0)
+    update_leaf_value: bool = Field(False, description="back up every unvisited child's value, not the leaf's")
+    is_sampling: bool = Field(False, description="make training data; the ground truth rewards answers")
+    positive_reward: Real = Field(1.0, description="reward of a right answer", ge=-1, le=1)
+    negative_reward: Real = Field(-1.0, description="reward of a wrong answer or a failed step", ge=-1, le=1)
+    errors_threshold: Integer = Field(0, description="code steps in a row that may fail", ge=0)
+    remove_duplicate: bool = Field(False, description="keep the first of equal samples only")
+    step_beam_width: Integer = Field(1, description="B1: nodes that the choice of solutions keeps", ge=1)
+    prune: bool = Field(False, description="offline: first drop subtrees without a valid answer")
+    mcts_infer_strategy: Strategy = Field("q_value", description="what ranks nodes in the choice of solutions")
 
 
 def mcts(tree: Tree, expansion: Expansion, options: MctsOptions) -> Search:
     """Runs simulations until `iterations` are done or nothing is left to expand."""
+    expansion = replace(
+        expansion,
+        errors_threshold=options.errors_threshold,
+        remove_duplicate=options.remove_duplicate,
+        check_answers=options.is_sampling,
+    )
     tie_break = random.Random(derive_seed(expansion.run_seed, tree.task.id, _TIE_BREAK))
-    for _ in range(options.iterations):
-        if tree.root.terminal:
-            return
-        leaf = select(tree, options.c_puct, tie_break)
-        yield from _simulate(tree, leaf, expansion, options)
+    try:
+        for _ in range(options.iterations):
+            if tree.root.terminal:
+                return
+            leaf = select(tree, options.c_puct, tie_break)
+            yield from _simulate(tree, leaf, expansion, options)
+    finally:  # a tree that is cut short keeps what was found so far
+        tree.solutions = extract(
+            tree,
+            strategy=options.mcts_infer_strategy,
+            beam_width=options.step_beam_width,
+            c_puct=options.c_puct,
+            pruned=True,  # a tree that holds an answer gives one
+        )
 
 
 def select(tree: Tree, c_puct: float, tie_break: random.Random) -> Node:
@@ -76,30 +89,31 @@ def select(tree: Tree, c_puct: float, tie_break: random.Random) -> Node:
 def _simulate(tree: Tree, leaf: Node, expansion: Expansion, options: MctsOptions) -> Search:
     """Expands and evaluates one leaf, and backs up what is learned.
 
-    The order is the published one, as the first update of a node also sets its value: terminal children, then the
-    leaf, then the children that the value head scores.
+    The leaf's value is set before its children are made: it never holds what the ground truth said of one of them.
     """
-    (generation,) = yield [expansion.generate(tree, leaf, options.num_samples, want_value=True)]
+    (generation,) = yield [expansion.generate(tree, leaf, options.n_generate_sample, expansion.use_values)]
     assert isinstance(generation, Generation)
     if generation.too_long:
+        tree.stopped = CONTEXT_LENGTH
         tree.backup(leaf, options.negative_reward)
         tree.close(leaf)
         return
+    leaf.value = value = _leaf_value(leaf, generation, expansion)
     children = yield from grow(expansion, tree, leaf, generation)
     for child in children:
         reward = _reward(child, options)
         if reward is not None:
             tree.backup(child, reward)
     if not options.update_leaf_value:
-        tree.backup(leaf, _leaf_value(generation, options))
-    if options.use_value:
+        tree.backup(leaf, value)
+    if expansion.use_values:
         yield from _score_children(tree, children, expansion, options)
     if all(child.terminal for child in children):
         tree.close(leaf)
 
 
 def _reward(child: Node, options: MctsOptions) -> float | None:
-    """What a terminal child is known to be worth; None where only the value head can tell."""
+    """What a terminal child is known to be worth; None where only a value can tell."""
     if not child.terminal:
         return None
     if child.answer is None:
@@ -110,12 +124,14 @@ def _reward(child: Node, options: MctsOptions) -> float | None:
     return options.positive_reward if correct else options.negative_reward
 
 
-def _leaf_value(generation: Generation, options: MctsOptions) -> float:
-    if generation.value is not None:
-        return generation.value
-    if options.use_value:
-        raise EngineError("the engine sent no value with its samples, but need_value_func is true.")
-    return 0.0
+def _leaf_value(leaf: Node, generation: Generation, expansion: Expansion) -> float:
+    """v of the leaf, which came with its samples; 0 where the search has no values."""
+    if not expansion.use_values:
+        return 0.0
+    if generation.value is None:
+        raise EngineError("values are asked for, but none came with the samples. Load the value head, or set value=none.")
+    leaf.estimate = generation.value
+    return generation.value
 
 
 def _score_children(tree: Tree, children: list[Node], expansion: Expansion, options: MctsOptions) -> Search:

@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
+from pydantic import Field
+
 from mcts_math.requests import Generation
-from mcts_math.search.expand import Expansion, Search, grow
+from mcts_math.search.expand import CONTEXT_LENGTH, Expansion, Search, grow
+from mcts_math.settings import Real, Settings
 from mcts_math.step import Outcome
 from mcts_math.tree import Tree
 
 
-def react(tree: Tree, expansion: Expansion, *, too_long_value: float = -1.0) -> Search:
-    """Grows one chain until a step ends it, at the latest by a step deeper than `max_depth`.
+class ReactOptions(Settings):
+    """A chain has one beam and one sample a step; published files write so."""
 
-    Args:
-        tree: holds the root only.
-        expansion: how nodes are expanded.
-        too_long_value: value of a node whose prompt does not fit the context.
-    """
+    n_generate_sample: Literal[1] = Field(1, description="B2: a chain has one sample a step")
+    step_beam_width: Literal[1] = Field(1, description="B1: a chain is one beam")
+    negative_reward: Real = Field(-1.0, description="value of a step whose prompt exceeds the context", ge=-1, le=1)
+
+
+def react(tree: Tree, expansion: Expansion, options: ReactOptions) -> Search:
+    """Grows one chain until a step ends it, at the latest by a step deeper than `max_depth`."""
     node = tree.root
     while not node.terminal:
         (generation,) = yield [expansion.generate(tree, node, 1)]
         assert isinstance(generation, Generation)
         if generation.too_long:
-            node.value = too_long_value
+            tree.stopped, node.value = CONTEXT_LENGTH, options.negative_reward
             tree.close(node)
             return
         (node,) = yield from grow(expansion, tree, node, generation)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from mcts_math.requests import Verdict
-from mcts_math.search.attempts import Budget, read_meter, try_once
+from mcts_math.search.attempts import Budget, Trials, read_meter, try_once
 from mcts_math.search.expand import Expansion, Search
+from mcts_math.settings import Settings
 from mcts_math.tree import Tree
 
 INCORRECT = "Your answer is incorrect."
@@ -12,11 +13,18 @@ TRY_AGAIN = f"{INCORRECT} Find out what went wrong, and solve the question again
 NO_ANSWER = "No final answer was found in what you wrote. Solve the question again, and end with the final answer."
 
 
-def revision(tree: Tree, expansion: Expansion, budget: Budget) -> Search:
+class RevisionOptions(Settings):
+    """How many attempts. A conversation can't go on after a right answer, so it always ends there."""
+
+    trials: Trials = 32
+
+
+def revision(tree: Tree, expansion: Expansion, options: RevisionOptions) -> Search:
     """Attempts, one after another in one conversation, until one is right or the conversation outgrows the context.
 
     An attempt without an answer does not count; it is told so: at temperature 0, asking again changes nothing.
     """
+    budget = Budget(options.trials)
     node, spent = tree.root, (yield from read_meter())
     while budget.left(tree):
         tried = yield from try_once(tree, expansion, node, spent)

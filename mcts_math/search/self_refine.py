@@ -6,8 +6,9 @@ The verifier's verdict only ends the search; the model is never told of it.
 from __future__ import annotations
 
 from mcts_math.requests import Generate, Generation
-from mcts_math.search.attempts import TOO_LONG, Budget, read_meter, try_once
-from mcts_math.search.expand import Asking, Expansion, Search, derive_seed
+from mcts_math.search.attempts import Budget, StopAtSuccess, Trials, read_meter, try_once
+from mcts_math.search.expand import CONTEXT_LENGTH, Asking, Expansion, Search, derive_seed
+from mcts_math.settings import Settings
 from mcts_math.step import Outcome, Step
 from mcts_math.tree import Node, Tree
 
@@ -15,8 +16,16 @@ CRITICISE = "Go through your solution above step by step and say where it is wro
 REFINE = "Solve the question again, and mend what you found to be wrong. End with the final answer."
 
 
-def self_refine(tree: Tree, expansion: Expansion, budget: Budget) -> Search:
+class SelfRefineOptions(Settings):
+    """How many attempts."""
+
+    trials: Trials = 32
+    stop_at_success: StopAtSuccess = True
+
+
+def self_refine(tree: Tree, expansion: Expansion, options: SelfRefineOptions) -> Search:
     """Attempt, critique, attempt, … in one conversation, until one is right or it outgrows the context."""
+    budget = Budget(options.trials, options.stop_at_success)
     node, spent = tree.root, (yield from read_meter())
     while budget.left(tree):
         tried = yield from try_once(tree, expansion, node, spent)
@@ -26,7 +35,7 @@ def self_refine(tree: Tree, expansion: Expansion, budget: Budget) -> Search:
         if budget.left(tree):
             critique = yield from write(tree, expansion, tree.say(end, CRITICISE), f"critique {len(tree.attempts)}")
             if critique is None:
-                tree.stopped = TOO_LONG
+                tree.stopped = CONTEXT_LENGTH
                 return
             node = tree.say(critique, REFINE)
 

@@ -11,14 +11,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from pydantic import Field
+
 from mcts_math.requests import Generation
-from mcts_math.search.attempts import TOO_LONG, judge, read_meter, record, side_by_side
-from mcts_math.search.expand import Asking, Expansion, Search, grow
+from mcts_math.search.attempts import judge, read_meter, record, side_by_side
+from mcts_math.search.expand import CONTEXT_LENGTH, Asking, Expansion, Search, grow
+from mcts_math.settings import Integer, Settings
 from mcts_math.tree import Node, Tree
 
 
-def token_beam(tree: Tree, expansion: Expansion, width: int) -> Search:
-    """Keeps `width` hypotheses, then shows every one that ended to the verifier, best first."""
+class TokenBeamOptions(Settings):
+    """Width of the beam."""
+
+    trials: Integer = Field(32, description="width of the beam", ge=1)
+
+
+def token_beam(tree: Tree, expansion: Expansion, options: TokenBeamOptions) -> Search:
+    """Keeps as many hypotheses as the beam is wide, then shows every one that ended to the verifier, best first."""
+    width = options.trials
     spent = yield from read_meter()
     beam, is_open = [tree.root], True
     while is_open:
@@ -29,7 +39,7 @@ def token_beam(tree: Tree, expansion: Expansion, width: int) -> Search:
         is_open = any(not node.terminal for node in beam)
     ends = [node for node in beam if node.step is not None]
     if not ends:
-        tree.stopped = TOO_LONG
+        tree.stopped = CONTEXT_LENGTH
         return
     verdicts = yield from judge(tree, ends)
     yield from record(tree, ends, verdicts, spent)

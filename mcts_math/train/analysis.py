@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mcts_math.grading import Grader
-from mcts_math.record import read_records, record_to_tree
-from mcts_math.task import JsonObject
+from mcts_math.run.record import read_records, record_to_tree
+from mcts_math.tasks import JsonObject
 from mcts_math.train.data import read_examples
 from mcts_math.tree import Tree
 

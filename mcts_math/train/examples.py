@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 from mcts_math.errors import RecordError
 from mcts_math.step import Outcome, SftFormat, Step
-from mcts_math.task import JsonObject
+from mcts_math.tasks import JsonObject
 from mcts_math.train.config import ExamplesConfig
 from mcts_math.tree import Node, Tree
 

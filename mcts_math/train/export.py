@@ -13,7 +13,7 @@ from torch import Tensor
 from mcts_math.engine.checkpoint import Checkpoint, read_config
 from mcts_math.engine.value_head import ValueHead, save_value_head
 from mcts_math.errors import TrainingError
-from mcts_math.task import JsonObject
+from mcts_math.tasks import JsonObject
 from mcts_math.train.config import TrainConfig
 from mcts_math.train.model import add_adapters, load_policy
 

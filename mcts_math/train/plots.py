@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from mcts_math.grading import Grader
-from mcts_math.task import JsonObject
+from mcts_math.tasks import JsonObject
 from mcts_math.train.analysis import ValuePoint, q_points, value_points
 
 RIGHT, WRONG = "#4f8a5b", "#bf616a"

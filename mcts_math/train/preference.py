@@ -12,7 +12,7 @@ from itertools import product
 
 from mcts_math.errors import RecordError
 from mcts_math.step import Outcome, SftFormat
-from mcts_math.task import JsonObject
+from mcts_math.tasks import JsonObject
 from mcts_math.train.examples import step_writer
 from mcts_math.tree import Node, Tree
 

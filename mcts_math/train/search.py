@@ -25,12 +25,12 @@ from typing import Any
 
 from mcts_math.config import Config, make_config
 from mcts_math.errors import ConfigError, MctsMathError, RecordError
-from mcts_math.record import dump_line
-from mcts_math.run import describe_run, to_record
+from mcts_math.run.record import dump_line
+from mcts_math.run.run import describe_run, to_record
 from mcts_math.scheduler import Services, Solved
 from mcts_math.solver import check_tasks, make_scheduler, open_services
 from mcts_math.strategy import make_search
-from mcts_math.task import Task, load_tasks
+from mcts_math.tasks import Task, load_tasks
 
 _GC_THRESHOLD = 50_000  # objects: a part drops few cycles before its end, and looking for them took 3 % of its time
 

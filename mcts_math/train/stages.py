@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from mcts_math.errors import ConfigError, RecordError
-from mcts_math.task import JsonObject
+from mcts_math.tasks import JsonObject
 
 
 def run_stage(folder: Path, name: str, inputs: Any, work: Callable[[], None], announce: Callable[[], None]) -> str:

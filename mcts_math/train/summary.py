@@ -17,7 +17,7 @@ from mcts_math.evaluate import (
     votes_by_id,
 )
 from mcts_math.grading import Grader
-from mcts_math.task import JsonObject
+from mcts_math.tasks import JsonObject
 from mcts_math.train.config import MethodConfig
 
 _COSTS = ("seconds", "tokens", "prompt_tokens", "cached_tokens", "cells")

@@ -20,7 +20,7 @@ from mcts_math.engine import checkpoint as checkpoints
 from mcts_math.engine.checkpoint import Checkpoint
 from mcts_math.engine.text import Codec
 from mcts_math.errors import ConfigError, TrainingError
-from mcts_math.task import JsonObject
+from mcts_math.tasks import JsonObject
 from mcts_math.train.config import TrainConfig
 from mcts_math.train.data import DataReport, Encoder, encode_files
 from mcts_math.train.export import save_checkpoint

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from mcts_math.config import make_config
-from mcts_math.run import to_record
+from mcts_math.run.run import to_record
 from mcts_math.solver import solve
-from mcts_math.task import Task, load_tasks
+from mcts_math.tasks import Task, load_tasks
 
 pytest.importorskip("peft", reason="learning at test time needs peft")
 

@@ -11,7 +11,7 @@ from stand_ins import EchoInterpreter, EqualChecker, EqualVerifier, code, final,
 from mcts_math.engine.scripted import Behaviour, RandomPolicy, ScriptedPolicy, scripted
 from mcts_math.errors import ConfigError, TaskError
 from mcts_math.requests import Adapt, Adaptation, Generate, Generation, Verification, Verify
-from mcts_math.run import to_record
+from mcts_math.run.run import to_record
 from mcts_math.scheduler import Solved
 from mcts_math.search.fttt import NO_STEP, REFLECT, RESET
 from mcts_math.search.revision import INCORRECT, NO_ANSWER, TRY_AGAIN
@@ -277,7 +277,7 @@ def test_a_whole_reply_is_one_step_in_chat() -> None:
 
 
 def test_the_record_reads_back() -> None:
-    from mcts_math.record import record_to_tree, tree_to_record
+    from mcts_math.run.record import record_to_tree, tree_to_record
 
     tree = grow_tree(config("fttt", self_reflection=True), Texts(code("A"), WRONG, "Bad.", "?", RIGHT))
     line = tree_to_record(tree, mcts=False, step_delim="\n")

@@ -10,10 +10,10 @@ from stand_ins import grow_tree
 
 from mcts_math.config import Config
 from mcts_math.engine.scripted import RandomPolicy
-from mcts_math.offline import rescore_file
+from mcts_math.run.offline import rescore_file
 from mcts_math.search.extract import Strategy, extract, prune
 from mcts_math.step import Outcome, Step
-from mcts_math.task import Task
+from mcts_math.tasks import Task
 from mcts_math.tree import Node, Tree, new_tree
 
 

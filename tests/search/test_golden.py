@@ -20,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 from stand_ins import grow_tree
 
 from mcts_math.engine.scripted import Behaviour, RandomPolicy
-from mcts_math.record import tree_to_record
+from mcts_math.run.record import tree_to_record
 from mcts_math.requests import Adapt, Adaptation, Generate, Generation
 
 GOLDEN = Path(__file__).parent / "golden.json"

@@ -14,7 +14,7 @@ from mcts_math.requests import Generate, Generation
 from mcts_math.search.extract import extract
 from mcts_math.search.mcts import select
 from mcts_math.step import Outcome, Step
-from mcts_math.task import Task
+from mcts_math.tasks import Task
 from mcts_math.tree import new_tree, puct
 
 ROOT_PROMPT = "<question> Q </question>\n"

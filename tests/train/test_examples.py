@@ -17,7 +17,7 @@ from mcts_math.config import make_settings
 from mcts_math.engine.scripted import Behaviour, RandomPolicy, ScriptedPolicy, scripted
 from mcts_math.errors import ConfigError, RecordError
 from mcts_math.grading import Grader
-from mcts_math.record import dump_line, tree_to_record
+from mcts_math.run.record import dump_line, tree_to_record
 from mcts_math.requests import Generate, Generation
 from mcts_math.step import SftFormat
 from mcts_math.train.config import ExamplesConfig

@@ -10,9 +10,10 @@ import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from mcts_math.datasets import BENCHMARKS, Source, parse_source, source_stem
+from mcts_math.tasks.benchmarks import BENCHMARKS
 from mcts_math.errors import TaskError
-from mcts_math.task import Task
+from mcts_math.tasks.source import Source, parse_source
+from mcts_math.tasks.task import Task
 
 
 def without_cases(tasks: Sequence[Task], path: str | Path) -> list[Task]:
@@ -59,14 +60,9 @@ def write_cases(path: str | Path, tasks: Sequence[Task], solved: Iterable[str]) 
     """
     ids = set(solved)
     positions = [index for index, task in enumerate(tasks) if task.id in ids]
-    path = Path(path)
-    temporary = path.with_name(path.name + ".tmp")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(json.dumps(positions) + "\n", encoding="utf-8")
-        temporary.replace(path)
+        replace_file(Path(path), json.dumps(positions) + "\n")
     except OSError as error:
-        temporary.unlink(missing_ok=True)
         raise TaskError(f"{path} can't be written: {error}. Choose another --save_correct.") from error
     return len(positions)
 
@@ -74,7 +70,7 @@ def write_cases(path: str | Path, tasks: Sequence[Task], solved: Iterable[str]) 
 def cases_path(model: str, source: str | Path) -> Path:
     """Where published systems keep the solved cases, of the test split: metadata/MODEL_DATASET_correct_cases.json."""
     where = parse_source(source)
-    name = BENCHMARKS[where.name].title + _part(where) if where.name else source_stem(source)
+    name = BENCHMARKS[where.name].title + _part(where) if where.name else where.stem
     return Path("metadata") / f"{Path(model).name}_{name}_correct_cases.json"
 
 

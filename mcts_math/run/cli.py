@@ -6,21 +6,28 @@ Exit codes: 0 done; 1 done, but questions failed; 2 bad input or a broken servic
 from __future__ import annotations
 
 import argparse
+import io
 import shlex
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from mcts_math.config import describe_keys, load_config
-from mcts_math.datasets import BENCHMARKS
-from mcts_math.errors import MctsMathError
-from mcts_math.run import Totals, default_output, solve_file
+from mcts_math.config import describe_config, load_config
+from mcts_math.errors import CheckpointError, ConfigError, MctsMathError, RecordError, TaskError
+from mcts_math.run.run import Totals, default_output, solve_file
+from mcts_math.tasks import BENCHMARKS
 
 
 def run_program(main: Callable[[list[str]], int]) -> int:
     """Runs a program's main function; known errors become one line on stderr."""
+    for stream in (sys.stdout, sys.stderr):  # questions and answers are in any language, whatever LC_ALL says
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
     try:
         return main(sys.argv[1:])
+    except KeyboardInterrupt:
+        print("\ninterrupted", file=sys.stderr)
+        return 130
     except MctsMathError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -35,7 +42,7 @@ def solve_parser(description: str, prog: str | None = None) -> argparse.Argument
         prog=prog,
         description=description,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog="config keys and their defaults:\n" + describe_keys(),
+        epilog=describe_config(),
     )
     parser.add_argument("--custom_cfg", "--cfg", required=True, metavar="YAML", help="config file, see configs/")
     parser.add_argument(
@@ -47,10 +54,10 @@ def solve_parser(description: str, prog: str | None = None) -> argparse.Argument
     )
     parser.add_argument("--exclude", metavar="JSON", help="leave out the questions at these positions (solved cases)")
     parser.add_argument("--save_correct", metavar="JSON", help="write such a file of the questions solved here")
-    parser.add_argument("--output", metavar="JSONL", help="results; default outputs/CONFIG.QUESTIONS.seedN.jsonl")
+    parser.add_argument("--output", metavar="JSONL", help="results; default outputs/CONFIG.QUESTIONS-DIGEST.seedN.jsonl")
     group = parser.add_mutually_exclusive_group()
     group.add_argument("--resume", action="store_true", help="go on with an existing output, skip what is done")
-    group.add_argument("--overwrite", action="store_true", help="start an existing output anew")
+    group.add_argument("--overwrite", action="store_true", help="start an existing output anew; the old one is kept as NAME.jsonl.bak")
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="config keys to change, e.g. temperature=0.6")
     return parser
 
@@ -81,7 +88,8 @@ def solve_main(parser: argparse.ArgumentParser, argv: Sequence[str], forced: Seq
         return 130
     except MctsMathError as error:
         print(f"error: {error}", file=sys.stderr)
-        if output.exists() and output.stat().st_size:
+        # A run that was refused has not begun: the same command would be refused again.
+        if not isinstance(error, (ConfigError, TaskError, RecordError, CheckpointError)) and output.exists():
             print(f"Finished questions are in {output}. To go on:\n  {_resume(argv)}", file=sys.stderr)
         return 2
     print(summarise(totals, output))

@@ -7,9 +7,22 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mcts_math.config import Config
-from mcts_math.record import is_answer, read_records, read_solutions, record_to_tree, sorted_tags, tree_to_record
+from mcts_math.errors import ConfigError
+from mcts_math.methods import METHODS
+from mcts_math.run.record import (
+    has_solutions,
+    is_answer,
+    nodes_of,
+    read_records,
+    read_solutions,
+    record_to_tree,
+    solution_of,
+    sorted_tags,
+    with_solutions,
+)
 from mcts_math.search.extract import extract
-from mcts_math.task import JsonObject
+from mcts_math.search.mcts import MctsOptions
+from mcts_math.tasks import JsonObject
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,27 +47,31 @@ def rescore_file(path: str | Path, config: Config) -> Iterator[Rescored]:
     A tree of step-level beam search was cut to its beams while it grew, so its own solutions stand.
 
     Raises:
+        ConfigError: the config is not of a method that chooses solutions from complete trees.
         RecordError: a line without a whole tree.
     """
+    options = config.options
+    if not isinstance(options, MctsOptions):
+        able = ", ".join(name for name, method in METHODS.items() if method.backs_up)
+        raise ConfigError(f"mode {config.mode} chooses nothing from complete trees. Give a config of mode {able}.")
     for where, record in read_records(path):
-        yield _rescore(record, where, config)
+        yield _rescore(record, where, options)
 
 
-def _rescore(record: JsonObject, where: str, config: Config) -> Rescored:
+def _rescore(record: JsonObject, where: str, options: MctsOptions) -> Rescored:
     tree = record_to_tree(record, where)
-    is_mcts = "visit_count" in record["react"]["0"]
-    if not is_mcts and record.get("solutions") is not None:
+    is_backed_up = "visit_count" in nodes_of(record)["0"]
+    if not is_backed_up and has_solutions(record):
         answers = (item.get("final_answer") for item in read_solutions(record, where))
         return Rescored(tree.task.answers, next(filter(is_answer, answers), None), record)
     tree.solutions = extract(
         tree,
-        strategy=config.mcts_infer_strategy if is_mcts else "value",
-        beam_width=config.step_beam_width,
-        c_puct=config.c_puct,
-        pruned=config.prune,
+        strategy=options.mcts_infer_strategy if is_backed_up else "value",
+        beam_width=options.step_beam_width,
+        c_puct=options.c_puct,
+        pruned=options.prune,
     )
-    tags = sorted_tags(record)
-    solutions = tree_to_record(tree, mcts=is_mcts, step_delim=config.delimiter)["solutions"]
-    chosen = [item | {"tag": tags[i]} for i, item in zip(tree.solutions, solutions, strict=True)]
+    tags, delim = sorted_tags(record), str(record.get("step_delim", "\n"))
+    chosen = [solution_of(tree, tree.nodes[i], tags[i], delim) for i in tree.solutions]
     answer = tree.nodes[tree.solutions[0]].answer if tree.solutions else None
-    return Rescored(tree.task.answers, answer, record | {"solutions": chosen})
+    return Rescored(tree.task.answers, answer, with_solutions(record, chosen))

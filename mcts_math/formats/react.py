@@ -1,0 +1,200 @@
+"""`react`: Thought / Action / Action Input / Observation, for base models with worked examples in the prompt (SPEC A3).
+
+1. An action is `python_interpreter`, or `None`: a step of thought alone. Any other name is answered by an observation
+   that names the two. The solution goes on after each of them.
+2. Published files are read as they are, beside ours: `few_shot_path` is a JSON list of whole examples (strings) or of
+   `{question, solution}`; `prompt_path` is a JSON object with `react_format_instructions` and `react_suffix`, or a text
+   file with the instructions.
+3. A model that is trained on such steps is searched in the tags of `react_sft`: that is their training text.
+4. Departure: `Action: None` in front of a final answer calls nothing, so the answer stands.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from mcts_math.errors import ConfigError
+from mcts_math.formats.base import FINAL_ANSWER, FormatOptions, StepFormat, read_answer
+from mcts_math.formats.react_sft import SftFormat
+from mcts_math.step import TOOL, Draft, Outcome, Step
+from mcts_math.tasks import Task
+
+NO_ACTION: Final = "None"
+NOTHING_RUN: Final = "No action, no observation. Please continue to solve."
+_COMPLETE: Final = "<Solution complete>"
+_SUFFIX: Final = "Question: {input}"
+_TOOL_DESC: Final = f"{TOOL}: runs Python code; it shows what the code prints, or the value of its last line"
+_BUNDLED: Final = Path(__file__).parent / "react_data"
+_ACTION: Final = re.compile(r"Action:[ \t]*([^\n]*)\n+[ \t]*Action Input:(.*)", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class FewShotFormat:
+    """See `base.StepFormat`.
+
+    Attributes:
+        instructions: text before the examples.
+        examples: the worked examples of this run's prompt, each a whole text.
+        suffix: what follows them; `{input}` in it is the question with the steps so far.
+    """
+
+    instructions: str
+    examples: tuple[str, ...]
+    suffix: str = _SUFFIX
+    step_delim: str = "\n\n"
+    stops: tuple[str, ...] = ("\nObservation:", "Observation:", _COMPLETE)
+    name: str = "react"
+
+    @classmethod
+    def make(cls, options: FormatOptions) -> FewShotFormat:
+        """Reads the prompt files. Raises ConfigError where one can't be read, or holds too few examples."""
+        instructions, suffix = _read_prompt(options.prompt_path)
+        examples = _read_examples(options.few_shot_path)
+        if options.num_few_shot > len(examples):
+            raise ConfigError(f"num_few_shot is {options.num_few_shot}, but there are only {len(examples)} examples.")
+        chosen = choose_examples(examples, options.num_few_shot, options.seed)
+        plain = cls(instructions, chosen, suffix)
+        return cls(
+            instructions,
+            chosen,
+            suffix,
+            plain.step_delim if options.step_delim is None else options.step_delim,
+            plain.stops if options.stops is None else options.stops,
+        )
+
+    def prompt(self, task: Task, steps: Sequence[Step]) -> str:
+        asked = f"{task.question}\n\n" + "".join(map(self._show, steps))
+        # Not str.format: questions, code and examples are full of braces.
+        return "\n\n".join([self.instructions.strip(), *self.examples, self.suffix.replace("{input}", asked)])
+
+    def user_turn(self, task: Task, steps: Sequence[Step], text: str) -> tuple[str, str]:
+        return f"{self.prompt(task, steps)}Question:", f" {text}"
+
+    def _show(self, step: Step) -> str:
+        if step.outcome is Outcome.USER:
+            return f"Question: {step.text}\n\n"
+        return step.text + self.step_delim
+
+    def read(self, sample: str) -> Draft:
+        text = sample.strip().removesuffix(_COMPLETE).rstrip().removesuffix("Observation:").rstrip()
+        before, is_final, answer = text.partition(FINAL_ANSWER)
+        action, action_input = _read_action(before)
+        if is_final:
+            if action not in ("", NO_ACTION) or "Action Input:" in answer:
+                return Draft(text)
+            return Draft(text, answer=read_answer(answer))
+        if action == TOOL:
+            return Draft(text, TOOL, action_input) if action_input else Draft(text)
+        return Draft(text, action, action_input, _note(action)) if action else Draft(text)
+
+    def observed(self, draft: Draft, observation: str) -> str:
+        return f"{draft.text}{self.step_delim}Observation: {observation}"
+
+    def finished(self, draft: Draft) -> str:
+        return f"{draft.text}\n{_COMPLETE}" if draft.answer is not None else draft.text
+
+    def for_training(self) -> StepFormat:
+        return SftFormat()
+
+    def training_texts(self, steps: Sequence[Step]) -> list[str]:
+        texts, thoughts = [], list[str]()
+        for step in steps:
+            thoughts.append(_thought(step))
+            if step.outcome is Outcome.CONTINUE and step.code is None:
+                texts.append("")  # tags have no step of thought alone: it begins the thought of the next one
+            else:
+                texts.append(_in_tags(step, "\n".join(thoughts)) + SftFormat().step_delim)
+                thoughts = []
+        return texts
+
+    def fingerprint(self) -> str:
+        parts = json.dumps([self.instructions, self.examples, self.suffix])
+        return hashlib.sha256(parts.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+def choose_examples(examples: Sequence[str], num: int, seed: int) -> tuple[str, ...]:
+    """`num` examples drawn at random without repeats; the same for every question of a run with this seed."""
+    return tuple(random.Random(seed).sample(list(examples), num))
+
+
+def _read_action(text: str) -> tuple[str, str]:
+    """The tool that a text calls and what it is given, as written; ("", "") where it calls none."""
+    match = _ACTION.search(text)
+    return ("", "") if match is None else (match[1].strip() or NO_ACTION, match[2].strip())
+
+
+def _note(action: str) -> str:
+    if action == NO_ACTION:
+        return NOTHING_RUN
+    return f"Error: there is no tool {action[:80]!r}. Action is {TOOL} or {NO_ACTION}."
+
+
+def _thought(step: Step) -> str:
+    text = step.text.partition(FINAL_ANSWER)[0].partition("Action:")[0]
+    return text.removesuffix(_COMPLETE).strip().removeprefix("Thought:").strip()
+
+
+def _in_tags(step: Step, thought: str) -> str:
+    """A few-shot step in the tags of `react_sft`; one that can't be read stays as it is."""
+    if step.answer is not None:
+        return f"<step>\n<p>\n{thought}\n</p>\n<p>\n{FINAL_ANSWER} {step.answer}\n</p>\n</step>"
+    if step.code is None:
+        return step.text
+    code = step.code.strip()
+    fenced = code if code.startswith("```") else f"```python\n{code}\n```"
+    # Published records don't hold the observation by itself.
+    shown = step.observation if step.observation is not None else step.text.partition("Observation:")[2].strip()
+    return f"<step>\n<p>\n{thought}\n</p>\n<code>\n{fenced}\n</code>\n<output>\n{shown}\n</output>\n</step>"
+
+
+def _read_text(path: Path, key: str) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{key}: {path} can't be read: {error}. Leave {key} out for the bundled text.") from error
+
+
+def _read_prompt(given: str | None) -> tuple[str, str]:
+    """Instructions and suffix."""
+    path = _BUNDLED / "instructions.txt" if given is None else Path(given)
+    text = _read_text(path, "prompt_path")
+    if path.suffix != ".json":
+        return text, _SUFFIX
+    data = _parse(text, path, "prompt_path")
+    keys = ("react_format_instructions", "react_suffix")
+    if not isinstance(data, dict) or not all(isinstance(data.get(key), str) for key in keys):
+        raise ConfigError(f"prompt_path: {path}: expected a JSON object with the texts {' and '.join(keys)}.")
+    if "{input}" not in data["react_suffix"]:
+        raise ConfigError(f"prompt_path: {path}: react_suffix has no {{input}}, where the question would stand.")
+    instructions = data["react_format_instructions"].replace("{tool_desc}", _TOOL_DESC)
+    return instructions.replace("{tool_names}", f"{TOOL}, {NO_ACTION}"), data["react_suffix"]
+
+
+def _read_examples(given: str | None) -> list[str]:
+    path = _BUNDLED / "examples.json" if given is None else Path(given)
+    data = _parse(_read_text(path, "few_shot_path"), path, "few_shot_path")
+    if not isinstance(data, list):
+        raise ConfigError(f"few_shot_path: {path}: expected a JSON list of examples, found {type(data).__name__}.")
+    return [_example(item, f"few_shot_path: {path}, example {index}") for index, item in enumerate(data)]
+
+
+def _example(item: Any, where: str) -> str:
+    if isinstance(item, str):
+        return item.strip()
+    if isinstance(item, dict) and all(isinstance(item.get(key), str) for key in ("question", "solution")):
+        return f"Question: {item['question']}\n\n{item['solution'].strip()}"
+    raise ConfigError(f"{where}: expected a whole example as text, or an object with `question` and `solution`.")
+
+
+def _parse(text: str, path: Path, key: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ConfigError(f"{key}: {path} is not valid JSON: {error}.") from error

@@ -1,0 +1,67 @@
+"""`react_sft`: tagged steps, for models that were tuned on them (SPEC A3)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from mcts_math.formats.base import FINAL_ANSWER, FormatOptions, StepFormat, read_answer
+from mcts_math.step import TOOL, Draft, Outcome, Step
+from mcts_math.tasks import Task
+
+
+@dataclass(frozen=True, slots=True)
+class SftFormat:
+    """See `base.StepFormat`."""
+
+    step_delim: str = "\n"
+    stops: tuple[str, ...] = ("\n</code>", "</code>", "</step>")
+    name: str = "react_sft"
+
+    @classmethod
+    def make(cls, options: FormatOptions) -> SftFormat:
+        return cls(
+            cls().step_delim if options.step_delim is None else options.step_delim,
+            cls().stops if options.stops is None else options.stops,
+        )
+
+    def prompt(self, task: Task, steps: Sequence[Step]) -> str:
+        return f"<question> {task.question} </question>\n" + "".join(map(self._show, steps))
+
+    def user_turn(self, task: Task, steps: Sequence[Step], text: str) -> tuple[str, str]:
+        return f"{self.prompt(task, steps)}<question>", f" {text}"
+
+    def _show(self, step: Step) -> str:
+        if step.outcome is Outcome.USER:
+            return f"<question> {step.text} </question>\n"
+        return step.text + self.step_delim
+
+    def read(self, sample: str) -> Draft:
+        text = sample.strip()
+        for end in ("</code>", "</step>"):
+            text = text.removesuffix(end).rstrip()
+        before, code_tag, code = text.partition("<code>")
+        if FINAL_ANSWER in before:
+            if code_tag:
+                return Draft(text)
+            return Draft(text, answer=read_answer(before.split(FINAL_ANSWER, 1)[1].split("</p>", 1)[0]))
+        code, closed, rest = code.partition("</code>")
+        if not code.strip() or FINAL_ANSWER in rest:
+            return Draft(text)
+        # A policy that ignores stop strings writes on after </code>: what it makes up there is not kept.
+        return Draft(f"{before}<code>{code}".rstrip() if closed else text, TOOL, code.strip())
+
+    def observed(self, draft: Draft, observation: str) -> str:
+        return f"{draft.text}\n</code>{self.step_delim}<output>\n{observation}\n</output>\n</step>"
+
+    def finished(self, draft: Draft) -> str:
+        return f"{draft.text}\n</step>" if draft.answer is not None else draft.text
+
+    def for_training(self) -> StepFormat:
+        return self
+
+    def training_texts(self, steps: Sequence[Step]) -> list[str]:
+        return list(map(self._show, steps))
+
+    def fingerprint(self) -> str:
+        return ""

@@ -1,0 +1,178 @@
+"""The table of methods: what each is, what it needs, which keys it knows. Config, help, README and programs read it.
+
+A new method is one new file in `search` (its options and its search) and one entry here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, TypeAlias
+
+from mcts_math.engine.spec import AdapterOptions
+from mcts_math.search.beam import BeamOptions, beam_search
+from mcts_math.search.best_of_n import BestOfNOptions, best_of_n
+from mcts_math.search.expand import Expansion, Search
+from mcts_math.search.fttt import FtttOptions, fttt
+from mcts_math.search.mcts import MctsOptions, mcts
+from mcts_math.search.react import ReactOptions, react
+from mcts_math.search.revision import RevisionOptions, revision
+from mcts_math.search.self_consistency import SelfConsistencyOptions, self_consistency
+from mcts_math.search.self_refine import SelfRefineOptions, self_refine
+from mcts_math.search.token_beam import TokenBeamOptions, token_beam
+from mcts_math.settings import Settings
+from mcts_math.tree import Tree
+
+SearchFunction: TypeAlias = Callable[[Tree, Expansion, Any], Search]
+
+
+def _never(options: Any) -> bool:
+    return False
+
+
+def _always(options: Any) -> bool:
+    return True
+
+
+def _fttt_adapter(options: FtttOptions) -> AdapterOptions:
+    return AdapterOptions(
+        options.adapter_rank,
+        options.adapter_alpha,
+        options.adapter_dropout,
+        tuple(options.adapter_targets),
+        options.adapter_lr,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """One way of searching.
+
+    Attributes:
+        title: how tables and help call it.
+        summary: what it does, in half a line.
+        options: the keys that it knows beside the common ones.
+        search: grows a tree under these options.
+        reads_verdicts: whether the ground truth takes part in the search, or chooses the answer.
+        uses_values: it can rank partial solutions by a value source.
+        needs_values: whether its options make no sense without one.
+        is_chain: its tree is one chain, of which published readers take the deepest node.
+        makes_attempts: it makes whole attempts, which stand in the record one by one.
+        independent: its attempts don't see each other: pass@k and Maj@k can be estimated from them.
+        ranks_answers: it compares final answers, so it can't do anything with programs.
+        backs_up: its nodes have Q, N and a prior, and examples can be made of its trees.
+        adapter: how the engine learns at test time under its options; None: it need not.
+        needs_token_beams: the engine must search over tokens; nothing is drawn, so the temperature must be 0.
+    """
+
+    title: str
+    summary: str
+    options: type[Settings]
+    search: SearchFunction
+    reads_verdicts: Callable[[Any], bool] = _never
+    uses_values: bool = False
+    needs_values: Callable[[Any], bool] = _never
+    is_chain: bool = False
+    makes_attempts: bool = False
+    independent: bool = False
+    ranks_answers: bool = False
+    backs_up: bool = False
+    adapter: Callable[[Any], AdapterOptions] | None = None
+    needs_token_beams: bool = False
+
+
+METHODS: Final[Mapping[str, Method]] = {
+    "react": Method(
+        title="greedy ReAct",
+        summary="one chain of steps per question",
+        options=ReactOptions,
+        search=react,
+        is_chain=True,
+    ),
+    "sbs": Method(
+        title="step-level beam search, SBS(B1, B2)",
+        summary="keeps the B1 best partial solutions, B2 samples each",
+        options=BeamOptions,
+        search=beam_search,
+        uses_values=True,
+        ranks_answers=True,
+    ),
+    "mcts": Method(
+        title="MCTS",
+        summary="simulations with PUCT; `is_sampling: true` makes training data, rewarded by the ground truth",
+        options=MctsOptions,
+        search=mcts,
+        reads_verdicts=lambda options: bool(options.is_sampling),
+        uses_values=True,
+        needs_values=lambda options: bool(options.update_leaf_value),
+        ranks_answers=True,
+        backs_up=True,
+    ),
+    "best_of_n": Method(
+        title="best-of-n",
+        summary="independent attempts until the verifier passes one",
+        options=BestOfNOptions,
+        search=best_of_n,
+        reads_verdicts=_always,
+        makes_attempts=True,
+        independent=True,
+    ),
+    "self_consistency": Method(
+        title="self-consistency",
+        summary="majority over independent attempts",
+        options=SelfConsistencyOptions,
+        search=self_consistency,
+        makes_attempts=True,
+        independent=True,
+        ranks_answers=True,
+    ),
+    "revision": Method(
+        title="revision",
+        summary='a conversation: attempt, "your answer is incorrect", attempt, …',
+        options=RevisionOptions,
+        search=revision,
+        reads_verdicts=_always,
+        makes_attempts=True,
+    ),
+    "self_refine": Method(
+        title="self-refine",
+        summary="attempt, the model looks for its own error, attempt, …",
+        options=SelfRefineOptions,
+        search=self_refine,
+        reads_verdicts=_always,
+        makes_attempts=True,
+    ),
+    "token_beam": Method(
+        title="token beam",
+        summary="token-level beam search, right if any beam is",
+        options=TokenBeamOptions,
+        search=token_beam,
+        reads_verdicts=_always,
+        makes_attempts=True,
+        needs_token_beams=True,
+    ),
+    "fttt": Method(
+        title="FTTT",
+        summary="an adapter of its own for each question learns from the verdict between attempts",
+        options=FtttOptions,
+        search=fttt,
+        reads_verdicts=_always,
+        makes_attempts=True,
+        adapter=_fttt_adapter,
+    ),
+}
+
+
+def methods_that_know(key: str) -> list[str]:
+    """Names of the methods that have a key of their own."""
+    return [name for name, method in METHODS.items() if key in method.options.model_fields]
+
+
+def describe_methods() -> str:
+    """The table as Markdown; the README holds it."""
+    lines = ["| `mode:` | what it does | its own keys |", "|---|---|---|"]
+    for name, method in METHODS.items():
+        mark = " \\*" if method.reads_verdicts is _always else ""
+        keys = ", ".join(f"`{key}`" for key in method.options.model_fields)
+        lines.append(f"| `{name}`{mark} | {method.title}: {method.summary} | {keys} |")
+    return "\n".join(lines)

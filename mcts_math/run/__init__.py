@@ -1,0 +1,1 @@
+"""Running programs: results files, resuming, re-scoring, command lines."""

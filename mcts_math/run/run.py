@@ -1,0 +1,188 @@
+"""One run of a program: solve a question file into a results file, with progress, resuming and a summary.
+
+What can be wrong is found out in the order of its cost: config, questions, output, checkpoint, sandbox, model.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from contextlib import aclosing
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import NoReturn
+
+from tqdm import tqdm
+from typing_extensions import Unpack
+
+from mcts_math.config import Config
+from mcts_math.formats import StepFormat, make_format
+from mcts_math.requests import Services
+from mcts_math.run.description import describe_run
+from mcts_math.run.record import error_to_record, read_records, tree_to_record
+from mcts_math.run.results import ResultsFile, require_other_file
+from mcts_math.scheduler import Scheduler, Solved
+from mcts_math.services import Provided, has_values
+from mcts_math.solver import check_tasks, search_maker, solve_stream
+from mcts_math.tasks import JsonObject, Task, digest_of, load_tasks, parse_source
+from mcts_math.tasks.cases import without_cases, write_cases
+
+
+@dataclass(slots=True)
+class Totals:
+    """Sums over the questions of this run."""
+
+    questions: int = 0
+    judged: int = 0
+    correct: int = 0
+    errors: int = 0
+    stopped: int = 0
+    tokens: int = 0
+    first_error: str = ""
+    begun: float = field(default_factory=time.monotonic)
+
+    def add(self, solved: Solved) -> None:
+        self.questions += 1
+        self.judged += bool(solved.tree.task.answers) or solved.tree.correct is not None
+        self.correct += solved.tree.correct is True
+        self.stopped += bool(solved.tree.stopped)
+        self.tokens += solved.cost.tokens
+        if solved.error:
+            self.errors += 1
+            self.first_error = self.first_error or f"question {solved.tree.task.id!r}: {solved.error}"
+
+    @property
+    def accuracy(self) -> float | None:
+        return self.correct / self.judged if self.judged else None
+
+    @property
+    def seconds(self) -> float:
+        return time.monotonic() - self.begun
+
+
+def default_output(config_path: str | Path, qaf: str | Path, config: Config) -> Path:
+    """outputs/CONFIG.QUESTIONS-DIGEST.seedN.jsonl: other questions have another name, whatever their file is called."""
+    path = Path(config_path)
+    folder = path.resolve().parent.name
+    name = path.stem if folder in ("configs", "") else f"{folder}_{path.stem}"
+    digest = digest_of(load_tasks(qaf))[:6]
+    return Path("outputs") / f"{name}.{parse_source(qaf).stem}-{digest}.seed{config.run_seed}.jsonl"
+
+
+def solve_file(
+    config: Config,
+    qaf: str | Path,
+    output: str | Path,
+    *,
+    resume: bool = False,
+    overwrite: bool = False,
+    exclude: str | Path | None = None,
+    save_correct: str | Path | None = None,
+    report: Callable[[str], None] = print,
+    **provided: Unpack[Provided],
+) -> Totals:
+    """Solves the questions of a file; appends each finished tree to `output`.
+
+    Args:
+        config: what to run.
+        qaf: the questions; see `tasks.source`.
+        output: the results, JSONL.
+        resume: go on with an existing output; finished questions are skipped.
+        overwrite: start an existing output anew; the old one is kept beside.
+        exclude: a file of positions of questions to leave out, see `tasks.cases`.
+        save_correct: such a file to write at the end, of the questions that `output` has right.
+        report: takes the lines of text meant for the user.
+        **provided: objects that stand in for what the config names; see `Provided`.
+
+    Raises:
+        MctsMathError: as `solver.solve`; what was finished before is in `output`.
+    """
+    require_other_file(output, parse_source(qaf).path, exclude, config.few_shot_path, config.prompt_path)
+    questions = load_tasks(qaf)
+    tasks = without_cases(questions, exclude) if exclude else questions
+    check_tasks(config, tasks)
+    # Reads prompt files: a bad one must not cost the loading of a model.
+    search_maker(config, use_values=has_values(config, provided.get("value_model")))
+    if obsolete := config.obsolete_given():
+        report(f"note: obsolete keys are ignored: {', '.join(obsolete)}")
+    meta = describe_run(config, qaf, questions)
+    with ResultsFile(output).open(meta, resume=resume, overwrite=overwrite, tasks=questions) as results:
+        todo = [task for task in tasks if task.id not in results.done]
+        if resume:
+            report(f"resuming {output}: {len(tasks) - len(todo)} of {len(tasks)} questions are done")
+        run = _Run(config, results, meta, report)
+        totals = asyncio.run(run.solve(todo, provided)) if todo else Totals()
+    if save_correct:
+        solved = (str(record["id"]) for _, record in read_records(output) if record.get("correct") is True)
+        num_solved = write_cases(save_correct, questions, solved)
+        report(f"{num_solved} of {len(questions)} questions are solved: {save_correct}")
+    return totals
+
+
+@dataclass(slots=True)
+class _Run:
+    """A run into an open results file."""
+
+    config: Config
+    results: ResultsFile
+    meta: JsonObject
+    report: Callable[[str], None]
+    totals: Totals = field(default_factory=Totals)
+    scheduler: Scheduler | None = None
+
+    async def solve(self, tasks: Sequence[Task], provided: Provided) -> Totals:
+        form = make_format(self.config.prompt_wrap, self.config.format_options)
+        stream = solve_stream(self.config, tasks, on_open=self._begin, report=self.report, **provided)
+        with tqdm(total=len(tasks), unit="q", disable=None, dynamic_ncols=True, smoothing=0.1) as bar:
+            ticker = asyncio.create_task(self._tick(bar))
+            try:
+                async with aclosing(stream):
+                    async for solved in stream:
+                        self.results.append(to_record(solved, self.config, form))
+                        self.totals.add(solved)
+                        if self.config.verbose:
+                            bar.write(_show(solved))
+                        bar.update()
+            finally:
+                ticker.cancel()
+        return self.totals
+
+    def _begin(self, scheduler: Scheduler, services: Services) -> None:
+        """All services are there: from now on the output is this run's."""
+        self.scheduler = scheduler
+        level = getattr(services.interpreter, "level", None)
+        self.results.begin(self.meta | {"interpreter": str(level or type(services.interpreter).__name__)})
+
+    async def _tick(self, bar: tqdm[NoReturn]) -> None:
+        """Shows that work goes on while no question is done."""
+        begun = time.monotonic()
+        while True:
+            totals = self.totals
+            accuracy = "" if totals.accuracy is None else f"acc {totals.accuracy:.1%}, "
+            failed = f", {totals.errors} failed" if totals.errors else ""
+            tokens = 0 if self.scheduler is None else self.scheduler.tokens
+            bar.set_postfix_str(f"{accuracy}{tokens / max(time.monotonic() - begun, 1e-9):,.0f} tok/s{failed}")
+            await asyncio.sleep(0.5)
+
+
+def to_record(solved: Solved, config: Config, form: StepFormat) -> JsonObject:
+    """The line of one result."""
+    if solved.error:
+        return error_to_record(solved.tree.task, solved.error)
+    method = config.method
+    cost = {key: round(value, 6) for key, value in asdict(solved.cost).items()}
+    record = tree_to_record(solved.tree, method, form, cost=cost)
+    if method.uses_values:
+        record["value_source"] = config.value_source
+    record |= {"method": config.mode} if method.makes_attempts else {}
+    return record | ({"oracle": True} if config.reads_verdicts else {})
+
+
+def _show(solved: Solved) -> str:
+    tree = solved.tree
+    lines = [f"--- {tree.task.id}: {tree.task.question[:200]}"]
+    if tree.solutions:
+        lines += [step.text for step in tree.steps(tree.nodes[tree.solutions[0]])]
+    verdict = {True: "right", False: "wrong", None: "not judged"}[tree.correct]
+    return "\n".join([*lines, f"--- {verdict}{': ' + solved.error if solved.error else ''}"])

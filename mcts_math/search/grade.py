@@ -1,0 +1,25 @@
+"""What ends every search: is its first solution right?"""
+
+from __future__ import annotations
+
+from mcts_math.requests import Check, Verdict, Verification, Verify
+from mcts_math.search.expand import Search
+from mcts_math.tree import Tree
+
+
+def grade(tree: Tree) -> Search:
+    """Sets `tree.correct` where that is open: the answer is compared, or the program tested. Nothing to judge: None."""
+    task = tree.task
+    if tree.correct is not None or not task.can_be_judged:
+        return
+    if not tree.solutions:
+        tree.correct = False
+        return
+    node = tree.nodes[tree.solutions[0]]
+    if task.is_code:
+        (verification,) = yield [Verify(task, "\n".join(step.text for step in tree.turn(node)))]
+        assert isinstance(verification, Verification)
+        tree.correct = verification.verdict is Verdict.CORRECT
+    else:
+        (correct,) = yield [Check(node.answer or "", task.answers)]
+        tree.correct = correct is True

@@ -1,0 +1,125 @@
+"""Who answers each kind of request: what is passed in, and for the rest what the config names."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from typing import cast
+
+from typing_extensions import TypedDict
+
+from mcts_math.answer import PoolChecker
+from mcts_math.config import Config
+from mcts_math.engine.load import check_arguments, check_model, load_policy
+from mcts_math.engine.spec import EngineOptions
+from mcts_math.errors import ConfigError
+from mcts_math.interpreter import Limits as InterpreterLimits
+from mcts_math.interpreter import SandboxInterpreter
+from mcts_math.judge import JudgeLimits
+from mcts_math.requests import Adapter, Checker, Interpreter, Policy, Services, ValueModel, Verifier
+from mcts_math.values import ValuedPolicy
+from mcts_math.verifiers import make_verifier
+
+
+class Provided(TypedDict, total=False):
+    """Objects that stand in for what the config names. They are used as they are and left open.
+
+    Attributes:
+        policy: writes the steps; absent: the engine that the config names, on `model_dir`.
+        value_model: scores partial solutions; absent: what the config's `value` says.
+        interpreter: runs code; absent: the sandbox.
+        checker: compares answers; absent: the pooled answer checker.
+        verifier: judges whole attempts; absent: the checker for answers, the sandbox for programs.
+    """
+
+    policy: Policy | None
+    value_model: ValueModel | None
+    interpreter: Interpreter | None
+    checker: Checker | None
+    verifier: Verifier | None
+
+
+def engine_options(config: Config) -> EngineOptions:
+    """What loading the config's engine needs."""
+    adapter = config.method.adapter
+    return EngineOptions(
+        config.engine,
+        config.model_dir,
+        config.engine_args,
+        config.value_source == "head",
+        None if adapter is None else adapter(config.options),
+        config.num_replicas,
+    )
+
+
+def has_values(config: Config, value_model: ValueModel | None) -> bool:
+    """Whether the searches of a run may ask for values.
+
+    Raises:
+        ConfigError: the method can't use a value model that was passed in, or needs values and there are none.
+    """
+    there = value_model is not None or config.value_source != "none"
+    if value_model is not None and not config.method.uses_values:
+        raise ConfigError(f"mode {config.mode} ranks nothing by values: leave out value_model.")
+    if config.method.needs_values(config.options) and not there:
+        raise ConfigError("update_leaf_value backs up values: set value: head, or pass a value_model.")
+    return there
+
+
+async def open_services(
+    config: Config, stack: AsyncExitStack, provided: Provided, report: Callable[[str], None] = lambda text: None
+) -> Services:
+    """Makes the services that are not passed in; `stack` closes them.
+
+    What can be refused at little cost comes first: the checkpoint's files, then the sandbox, and last the model.
+    """
+    policy, value_model = provided.get("policy"), provided.get("value_model")
+    wants_values = has_values(config, value_model)
+    if policy is None:
+        check_arguments(engine_options(config))
+        check_model(engine_options(config))
+    interpreter = provided.get("interpreter") or await open_interpreter(config, stack, report)
+    checker = provided.get("checker")
+    if checker is None:
+        checker = PoolChecker()
+        stack.push_async_callback(checker.close)
+    verifier = provided.get("verifier")
+    if verifier is None:
+        verifier = make_verifier(checker, limits=JudgeLimits(allow_unsafe_exec=config.allow_unsafe_exec))
+        stack.push_async_callback(verifier.close)
+    if policy is None:
+        policy = await asyncio.to_thread(load_policy, engine_options(config))
+        stack.push_async_callback(policy.close)
+    adapter = _adapter(config, policy)
+    if value_model is not None:
+        policy = value_model = ValuedPolicy(policy, value_model)
+    elif wants_values:
+        if not hasattr(policy, "evaluate"):
+            raise ConfigError("value is head, but the policy has no `evaluate` method. Pass value_model=….")
+        value_model = cast(ValueModel, policy)
+    return Services(policy, value_model, interpreter, checker, verifier, adapter)
+
+
+async def open_interpreter(
+    config: Config, stack: AsyncExitStack, report: Callable[[str], None] = lambda text: None
+) -> Interpreter:
+    """The sandbox under the config's limits; `stack` closes it. Raises InterpreterError where it can't be set up."""
+    limits = InterpreterLimits(
+        step_timeout_s=config.interpreter_timeout_s,
+        memory_bytes=config.interpreter_memory_mb << 20,
+        snapshot_bytes=config.interpreter_snapshots_mb << 20,
+        allow_unsafe_exec=config.allow_unsafe_exec,
+    )
+    interpreter = SandboxInterpreter(limits)
+    stack.push_async_callback(interpreter.close)
+    report(str(await interpreter.start()))
+    return interpreter
+
+
+def _adapter(config: Config, policy: Policy) -> Adapter | None:
+    if config.method.adapter is None:
+        return None
+    if not hasattr(policy, "adapt"):
+        raise ConfigError(f"mode {config.mode} learns at test time, but the policy has no `adapt` method.")
+    return cast(Adapter, policy)

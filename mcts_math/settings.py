@@ -1,0 +1,152 @@
+"""Settings from YAML files and `key=value` overrides, validated by pydantic models.
+
+A key's description is the one place that explains it: `--help` prints it. An unknown key, a key that stands twice and a
+wrong type are errors that name file and key.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
+
+from mcts_math.errors import ConfigError
+
+
+def _number(value: Any) -> Any:
+    """YAML 1.1 reads 1e-5, without a dot, as text."""
+    if isinstance(value, str):
+        try:
+            return float(value)
+        except ValueError:
+            return value
+    return value
+
+
+def _integer(value: Any) -> Any:
+    """Published files write whole numbers as -1.0 too."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+Real = Annotated[float, BeforeValidator(_number)]
+Integer = Annotated[int, BeforeValidator(_integer)]
+
+
+class Settings(BaseModel):
+    """Base of all models of settings."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False, protected_namespaces=())
+
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def read_settings(path: str | Path | None, overrides: Sequence[str] = ()) -> tuple[dict[str, Any], dict[str, str]]:
+    """The settings of a YAML file with `key=value` overrides applied, whose values are YAML too.
+
+    Returns:
+        The settings, and for each key its source, for messages.
+
+    Raises:
+        ConfigError: an unreadable file, or an override of another form.
+    """
+    settings = {} if path is None else _read_yaml(Path(path))
+    where = dict.fromkeys(settings, str(path))
+    for override in overrides:
+        key, equals, text = override.partition("=")
+        if not equals or not key:
+            raise ConfigError(f"override {override!r}: write it as key=value, for example temperature=0.6.")
+        settings[key] = _parse(text, f"override {override!r}: the value") if text else ""
+        where[key] = f"override {override}"
+    return settings, where
+
+
+def load_settings(model: type[Model], path: str | Path | None, overrides: Sequence[str] = ()) -> Model:
+    """Reads a YAML file into a model, with `key=value` overrides.
+
+    Raises:
+        ConfigError: an unreadable file, an unknown key, a wrong type, a value out of range, keys that contradict.
+    """
+    return make_settings(model, *read_settings(path, overrides))
+
+
+def make_settings(model: type[Model], settings: Mapping[str, Any], where: Mapping[str, str] | None = None) -> Model:
+    """Validates settings. `where` names the source of each key, for messages. Raises ConfigError."""
+    where = where or {}
+    for key in settings:
+        if key not in model.model_fields:
+            raise ConfigError(f"{where.get(key, 'config')}: unknown key {key!r}.{suggest(str(key), model.model_fields)}")
+    try:
+        return model(**settings)
+    except ValidationError as error:
+        raise ConfigError("\n".join(_explain(item, where) for item in error.errors())) from None
+
+
+def suggest(name: str, known: Iterable[str]) -> str:
+    """What a user may have meant, as a sentence with a space before it."""
+    near = difflib.get_close_matches(name, list(known), 1, 0.5)
+    return f" Did you mean {near[0]!r}?" if near else " Run with --help for all keys."
+
+
+def describe_keys(model: type[BaseModel]) -> str:
+    """One line a key: name, default and meaning."""
+    lines = []
+    for name, info in model.model_fields.items():
+        if info.description is None:
+            continue
+        default = info.get_default(call_default_factory=True)
+        shown = "absent" if default is None else repr(default) if isinstance(default, str) else str(default)
+        lines.append(f"  {name + ' = ' + shown:<32} {info.description}")
+    return "\n".join(lines)
+
+
+def _explain(item: Any, where: Mapping[str, str]) -> str:
+    location = [str(part) for part in item["loc"]]
+    message = str(item["msg"]).removeprefix("Value error, ")
+    if not location:
+        return f"{' and '.join(sorted(set(where.values()))) or 'config'}: {message}."
+    return f"{where.get(location[0], 'config')}: {'.'.join(location)}: {message}, not {item['input']!r}."
+
+
+class _UniqueKeyLoader(yaml.SafeLoader):
+    """YAML without keys that stand twice: PyYAML takes the last one silently."""
+
+
+def _unique_mapping(loader: _UniqueKeyLoader, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+    loader.flatten_mapping(node)
+    mapping: dict[Any, Any] = {}
+    for key_node, value_node in node.value:
+        key = loader.construct_object(key_node, deep=deep)  # type: ignore[no-untyped-call]
+        if key in mapping:
+            raise yaml.MarkedYAMLError(None, None, f"the key {key!r} stands twice", key_node.start_mark)
+        mapping[key] = loader.construct_object(value_node, deep=True)  # type: ignore[no-untyped-call]
+    return mapping
+
+
+_UniqueKeyLoader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _unique_mapping)
+
+
+def _parse(text: str, what: str) -> Any:
+    try:
+        return yaml.load(text, _UniqueKeyLoader)  # noqa: S506 - a SafeLoader
+    except (yaml.YAMLError, RecursionError, TypeError) as error:
+        raise ConfigError(f"{what} is not valid YAML: {error}.") from error
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: no such file. Published configs are in configs/.") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} can't be read: {error}.") from error
+    data = _parse(text, str(path))
+    if data is None:
+        return {}
+    if not isinstance(data, dict):
+        raise ConfigError(f"{path}: expected `key: value` lines, found {type(data).__name__}.")
+    return data

@@ -1,0 +1,21 @@
+"""Questions: tasks, the files and published data sets that they come from."""
+
+from mcts_math.tasks.benchmarks import BENCHMARKS
+from mcts_math.tasks.source import Source, digest_of, load_tasks, make_tasks, parse_source
+from mcts_math.tasks.task import RUN_KEYS, JsonObject, Task, answers_of, derived_id, result_columns, user_columns
+
+__all__ = [
+    "BENCHMARKS",
+    "RUN_KEYS",
+    "JsonObject",
+    "Source",
+    "Task",
+    "answers_of",
+    "derived_id",
+    "digest_of",
+    "load_tasks",
+    "make_tasks",
+    "parse_source",
+    "result_columns",
+    "user_columns",
+]

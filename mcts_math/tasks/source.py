@@ -1,0 +1,147 @@
+"""The one way in for questions.
+
+A question source (`--qaf`) is one of
+
+    FILE                a question file, or a file of a published data set, known by the fields of its records
+    NAME[/SPLIT]:FILE   a file of that published data set (names: `benchmarks.BENCHMARKS`)
+    NAME[/SPLIT]        the same from the Hugging Face Hub, by the package `datasets`
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mcts_math.errors import TaskError
+from mcts_math.tasks.benchmarks import BENCHMARKS, Benchmark, Position
+from mcts_math.tasks.files import read_records
+from mcts_math.tasks.task import Task, collect_tasks
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where questions come from.
+
+    Attributes:
+        name: of a data set; "" where the fields of the records tell.
+        split: of it; "" for the file as it is, or the data set's test split on the Hub.
+        path: the file; None for the Hub.
+    """
+
+    name: str
+    split: str
+    path: Path | None
+
+    @property
+    def stem(self) -> str:
+        """A short name, for the names of files."""
+        if self.path is None:
+            return f"{self.name}-{self.split}" if self.split else self.name
+        stem = Path(self.path.name.removesuffix(".gz")).stem
+        return f"{self.name}-{self.split or stem}" if self.name else stem
+
+
+def parse_source(source: str | Path) -> Source:
+    """Reads a question source. Anything that names no data set is a file."""
+    text = str(source)
+    head, colon, rest = text.partition(":")
+    name, _, split = head.partition("/")
+    if name.lower() not in BENCHMARKS or (not colon and Path(text).exists()):
+        return Source("", "", Path(text))
+    if colon and not rest:
+        raise TaskError(f"--qaf {text}: no file after the colon. Leave the colon out to ask the Hugging Face Hub.")
+    return Source(name.lower(), split, Path(rest) if colon else None)
+
+
+def load_tasks(source: str | Path) -> list[Task]:
+    """The tasks of a question source.
+
+    Raises:
+        TaskError: naming file, line and field, and what to change; or why the Hub can't be had, and what to do instead.
+    """
+    where = parse_source(source)
+    records = list(_from_hub(where) if where.path is None else read_records(where.path))
+    name = where.name or _recognise(record for _, record in records)
+    if name:
+        records = list(_converted(records, BENCHMARKS[name], name, where))
+    tasks = collect_tasks(records)
+    if not tasks:
+        raise TaskError(f"{source} holds no question. It needs at least one record with a `question` key.")
+    return tasks
+
+
+def make_tasks(records: Iterable[Task | Mapping[str, Any]]) -> list[Task]:
+    """Tasks from tasks or question records. Raises TaskError as `load_tasks` does."""
+    return collect_tasks((f"record {index}", record) for index, record in enumerate(records))
+
+
+def digest_of(tasks: Sequence[Task]) -> str:
+    """Of all questions together, in hexadecimal; their order does not count."""
+    facts = sorted(f"{task.id}\x1f{task.digest}" for task in tasks)
+    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
+
+
+def _recognise(records: Iterable[Any]) -> str:
+    """The data set whose fields all records have; "" where there is none."""
+    found: str | None = None
+    for record in records:
+        name = _recognise_one(record) if found is None else found
+        if not name or not isinstance(record, Mapping) or not BENCHMARKS[name].recognises(record):
+            return ""
+        found = name
+    return found or ""
+
+
+def _recognise_one(record: Any) -> str:
+    if not isinstance(record, Mapping):
+        return ""
+    return next((name for name, benchmark in BENCHMARKS.items() if benchmark.recognises(record)), "")
+
+
+def _converted(
+    records: Iterable[tuple[str, Any]], benchmark: Benchmark, name: str, source: Source
+) -> Iterator[tuple[str, Any]]:
+    split = source.split or (source.path.name.partition(".")[0] if source.path else "test")
+    low, high = _range(benchmark, name, source)
+    for index, (where, record) in enumerate(records):
+        if not isinstance(record, Mapping):
+            raise TaskError(f"{where}: expected an object, found {type(record).__name__}.")
+        converted = benchmark.convert(record, Position(where, index, split))
+        if not benchmark.splits or low <= int(record["task_id"]) <= high:
+            yield where, converted
+
+
+def _range(benchmark: Benchmark, name: str, source: Source) -> tuple[float, float]:
+    """The task ids of a split that is a range of these; a file without a named split is taken whole."""
+    if not benchmark.splits or not source.split:
+        return float("-inf"), float("inf")
+    if source.split not in benchmark.splits:
+        raise TaskError(f"{name} has no split {source.split!r}. It has: {', '.join(benchmark.splits)}.")
+    return benchmark.splits[source.split]
+
+
+def _from_hub(source: Source) -> Iterator[tuple[str, Any]]:
+    benchmark = BENCHMARKS[source.name]
+    repository, configuration = benchmark.hub
+    split = source.split or "test"
+    instead = f"Or download {benchmark.file} and pass --qaf {source.name}:/path/to/{benchmark.file}"
+    try:
+        import datasets
+    except ImportError as error:
+        raise TaskError(
+            f"--qaf {source.name}: the package `datasets` is missing: pip install 'mcts_math[datasets]'. {instead}"
+        ) from error
+    try:
+        rows = datasets.load_dataset(repository, configuration, split=split)
+    except Exception as error:  # the package raises what its many parts raise: no list of these would be whole
+        reason = " ".join(str(error).split())[:300]
+        raise TaskError(
+            f"--qaf {source.name}: {repository} can't be had from the Hugging Face Hub: "
+            f"{type(error).__name__}: {reason}. {instead}"
+        ) from error
+    for index, row in enumerate(rows):
+        yield f"{repository}, {split}, record {index}", dict(row)

@@ -1,0 +1,193 @@
+"""A task: one question, known by its id, never by its text.
+
+The id is the record's own `id` where it has one. Else it derives from the question's text, so that it stays the same when
+a file is cut, shuffled or merged; equal questions are numbered in file order and each keeps its own result.
+
+A line of results is the user's record with keys of ours beside (`RUN_KEYS`). A column of the user's that has such a name
+is kept under `input`, so that it is never taken for a result and comes back whole.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, TypeAlias
+
+from mcts_math.errors import TaskError
+
+JsonObject: TypeAlias = dict[str, Any]
+
+INPUT: Final = "input"
+RUN_KEYS: Final = frozenset(
+    {"react", "solutions", "cost", "correct", "stopped", "error", "attempts", "method", "oracle", "format",
+     "step_delim", "value_source", INPUT}
+)  # fmt: skip
+"""Keys that a run adds to a question's record."""
+
+_FINAL_MARK: Final = re.compile(r"####[ \t]*([^\n]*)")
+_WITH_UNIT: Final = re.compile(r"\s*(-?[\d.,/]+)\s*\((?!\s*(?:mod|base|or)\b)[^\W\d_]+(?:[ \-'][^\W\d_]+)*\)\s*")
+_THOUSANDS: Final = re.compile(r"-?\$?\d{1,3}(?:,\d{3})+(?:\.\d+)?")
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One question.
+
+    Attributes:
+        id: unique within a run.
+        question: the text, as read.
+        answers: accepted answers, any of them is right; empty where unknown.
+        record: the input record as read, carried through to the output.
+        instruction: what a conversation adds to the question, such as how the answer is to be given; "" adds nothing.
+    """
+
+    id: str
+    question: str
+    answers: tuple[str, ...] = ()
+    record: Mapping[str, Any] = field(default_factory=dict, compare=False)
+    instruction: str = ""
+
+    @property
+    def is_code(self) -> bool:
+        """Whether the task is judged by running tests. An accepted answer makes it one of answers."""
+        return not self.answers and self.record.get("entry_point") is not None
+
+    @property
+    def can_be_judged(self) -> bool:
+        """Whether there is anything to tell a right attempt by."""
+        return bool(self.answers) or self.is_code
+
+    @property
+    def chat_question(self) -> str:
+        """The question as a conversation asks it."""
+        return f"{self.question}\n\n{self.instruction}" if self.instruction else self.question
+
+    @property
+    def digest(self) -> str:
+        """Of all that a result depends on: question, instruction, answers, tests."""
+        tests = [self.record.get(key) for key in ("prompt", "test", "entry_point")] if self.is_code else []
+        facts = json.dumps([self.question, self.instruction, self.answers, tests], default=str)
+        return hashlib.sha256(facts.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+def collect_tasks(records: Iterable[tuple[str, Any]]) -> list[Task]:
+    """Tasks from (where, task or record); errors name `where`.
+
+    Raises:
+        TaskError: a record without a question, with an answer of a wrong type, or with an id that stood before.
+    """
+    tasks: list[Task] = []
+    copies: Counter[str] = Counter()
+    seen: dict[str, str] = {}
+    for where, record in records:
+        task = record if isinstance(record, Task) else make_task(record, where, copies)
+        if task.id in seen:
+            raise TaskError(f"{where}: id {task.id!r} stands at {seen[task.id]} too. Give each record its own id.")
+        seen[task.id] = where
+        tasks.append(task)
+    return tasks
+
+
+def make_task(record: Any, where: str, copies: Counter[str]) -> Task:
+    """The task of a record; `copies` counts equal questions without an id. Raises TaskError, naming `where`."""
+    if not isinstance(record, Mapping):
+        raise TaskError(f"{where}: expected an object with a `question` key, found {type(record).__name__}.")
+    record = user_columns(record)
+    question = record.get("question")
+    if not isinstance(question, str):
+        keys = ", ".join(map(repr, list(record)[:8])) or "none"
+        raise TaskError(f"{where}: no `question` string (keys: {keys}). Rename the key that holds the question.")
+    if not question.strip():
+        raise TaskError(f"{where}: the question is empty. Remove the record or write its question.")
+    if (position := _half_character(question)) is not None:
+        raise TaskError(f"{where}: character {position} of the question is half of a surrogate pair. Remove it.")
+    instruction = record.get("chat_instruction")
+    return Task(
+        _id_of(record, question, where, copies),
+        question,
+        answers_of(record, where),
+        record,
+        instruction if isinstance(instruction, str) else "",
+    )
+
+
+def is_result(record: Mapping[str, Any]) -> bool:
+    """Whether a record is a line of results: it holds a tree."""
+    react = record.get("react")
+    return isinstance(react, Mapping) and "0" in react
+
+
+def user_columns(record: Mapping[str, Any]) -> JsonObject:
+    """The user's part of a record: of a line of results, what was read when it was made."""
+    if not is_result(record):
+        return dict(record)
+    kept = {key: value for key, value in record.items() if key not in RUN_KEYS}
+    given = record.get(INPUT)
+    return kept | (dict(given) if isinstance(given, Mapping) else {})
+
+
+def result_columns(record: Mapping[str, Any]) -> JsonObject:
+    """The user's part of a line of results: columns whose names are ours go under `input`."""
+    plain = {key: value for key, value in record.items() if key not in RUN_KEYS}
+    ours = {key: value for key, value in record.items() if key in RUN_KEYS}
+    return plain | ({INPUT: ours} if ours else {})
+
+
+def answers_of(record: Mapping[str, Any], where: str = "record") -> tuple[str, ...]:
+    """Accepted answers of a record: its `answer`, a string, a number or a list of these; () where absent or NaN.
+
+    Of a worked solution in the form of GSM8K the answer is what follows `####`.
+    """
+    answer = record.get("answer")
+    values = answer if isinstance(answer, list) else [answer]
+    found = []
+    for value in values:
+        if value is None or (isinstance(value, float) and math.isnan(value)):
+            continue
+        if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+            raise TaskError(f"{where}: `answer` must be a string or a list of strings, not {str(answer)[:80]!r}.")
+        found.append(final_answer(value) if isinstance(value, str) else str(value))
+    return tuple(found)
+
+
+def final_answer(answer: str) -> str:
+    """What is accepted of an answer as data sets write it: behind `####`, without a unit in brackets.
+
+    Separators of thousands are dropped behind `####` only: elsewhere `1,234` may be a pair of coordinates.
+    """
+    marks = _FINAL_MARK.findall(answer)
+    if marks and marks[-1].strip():
+        text = marks[-1].strip()
+        answer = text.replace(",", "") if _THOUSANDS.fullmatch(text) else text
+    unit = _WITH_UNIT.fullmatch(answer)
+    return unit[1] if unit else answer
+
+
+def derived_id(question: str, copies: Counter[str]) -> str:
+    """Id of a record without one. `copies` counts how often each question was seen, and is updated."""
+    digest = hashlib.sha256(question.encode("utf-8", "surrogatepass")).hexdigest()[:12]
+    copies[digest] += 1
+    return f"q-{digest}" if copies[digest] == 1 else f"q-{digest}-{copies[digest]}"
+
+
+def _id_of(record: Mapping[str, Any], question: str, where: str, copies: Counter[str]) -> str:
+    given = record.get("id")
+    if given is None or given == "" or (isinstance(given, float) and math.isnan(given)):
+        return derived_id(question, copies)
+    if isinstance(given, (str, int)) and not isinstance(given, bool):
+        return str(given)
+    raise TaskError(f"{where}: `id` must be a string or an integer, not {type(given).__name__}.")
+
+
+def _half_character(text: str) -> int | None:
+    """Position of the first lone surrogate, which no encoding and so no tokenizer has a form for."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        return error.start
+    return None

@@ -1,0 +1,51 @@
+"""A policy whose values come from another object than the engine that writes the steps."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from mcts_math.concurrency import gather
+from mcts_math.requests import Evaluate, Evaluation, Generate, Generation, Policy, ValueModel
+
+
+class ValuedPolicy:
+    """Policy and value model in one, as searches see them: samples of the one, values of the other.
+
+    Args:
+        policy: writes the steps; whoever made it closes it.
+        value_model: scores partial solutions; whoever made it closes it.
+    """
+
+    def __init__(self, policy: Policy, value_model: ValueModel) -> None:
+        self._policy = policy
+        self._value_model = value_model
+
+    async def generate(self, request: Generate) -> Generation:
+        """The policy's samples; where a value is wanted, it is asked of the value model at the same time.
+
+        A prompt that exceeds the value model's context counts as too long, as it would with a head.
+        """
+        if not request.want_value:
+            return await self._policy.generate(request)
+        generation, evaluation = await self._both(replace(request, want_value=False))
+        return replace(
+            generation,
+            value=evaluation.value,
+            too_long=generation.too_long or evaluation.too_long,
+            num_prompt_tokens=generation.num_prompt_tokens + evaluation.num_prompt_tokens,
+            num_cached_tokens=generation.num_cached_tokens + evaluation.num_cached_tokens,
+        )
+
+    async def evaluate(self, request: Evaluate) -> Evaluation:
+        """The value model's answer."""
+        return await self._value_model.evaluate(request)
+
+    async def close(self) -> None:
+        """Nothing of its own to close."""
+
+    async def _both(self, request: Generate) -> tuple[Generation, Evaluation]:
+        evaluate = Evaluate(request.prompt, request.task_id)
+        generation, evaluation = await gather([self._policy.generate(request), self._value_model.evaluate(evaluate)])
+        assert isinstance(generation, Generation)
+        assert isinstance(evaluation, Evaluation)
+        return generation, evaluation
