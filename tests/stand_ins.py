@@ -9,7 +9,10 @@ from typing import Any
 
 from mcts_math.config import make_config
 from mcts_math.engine.scripted import Behaviour, RandomPolicy
+from mcts_math.formats import make_format
+from mcts_math.methods import METHODS
 from mcts_math.requests import CellStatus, Check, Execute, Observation, Policy, Verdict, Verification, Verify
+from mcts_math.run.record import tree_to_record
 from mcts_math.run.run import Totals, solve_file
 from mcts_math.solver import solve
 from mcts_math.tree import Tree
@@ -89,6 +92,11 @@ def grow_tree(config: dict[str, Any], policy: Policy, *, question: str = "Q", an
     )
     assert not solved.error, solved.error
     return solved.tree
+
+
+def line_of(tree: Tree, mode: str = "mcts", step_format: str = "react_sft") -> dict[str, Any]:
+    """The tree's line in a results file."""
+    return tree_to_record(tree, METHODS[mode], make_format(step_format))
 
 
 def outline(tree: Tree) -> dict[str, tuple[str, int, float, float | None, bool]]:

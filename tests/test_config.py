@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from mcts_math.config import Config, describe_keys, load_config
+from mcts_math.config import Common, Config, describe_config, load_config, make_config
 from mcts_math.errors import ConfigError
+from mcts_math.formats import StepFormat, make_format
+from mcts_math.methods import METHODS
 
 PUBLISHED = {
     "react_demo": {"mode": "react", "prompt_wrap": "react"},
@@ -29,7 +31,7 @@ def test_published_configs(repo: Path, name: str) -> None:
 
 
 def test_every_config_of_the_repository_is_valid(repo: Path) -> None:
-    for path in (repo / "configs").glob("*.yaml"):
+    for path in (repo / "configs").rglob("*.yaml"):
         assert path.read_text().startswith("#"), f"{path}: say which result it belongs to"
         if not path.stem.startswith(("train", "rounds")):
             load_config(path)
@@ -50,13 +52,69 @@ def test_defaults_are_the_published_ones() -> None:
 
 
 def test_stop_and_delimiter_follow_the_format() -> None:
-    sft = load_config(None, ["prompt_wrap=react_sft"])
+    def form(*overrides: str) -> StepFormat:
+        config = load_config(None, overrides)
+        return make_format(config.prompt_wrap, config.format_options)
+
+    sft = form("prompt_wrap=react_sft")
     assert sft.stops == ("\n</code>", "</code>", "</step>")
-    assert sft.delimiter == "\n"
-    few_shot = load_config(None)
-    assert few_shot.stops == ("\nObservation:", "Observation:", "<Solution complete>")
-    assert few_shot.delimiter == "\n\n"
-    assert load_config(None, ["stop=[X]", 'step_delim="|"']).stops == ("X",)
+    assert sft.step_delim == "\n"
+    assert form().stops == ("\nObservation:", "Observation:", "<Solution complete>")
+    assert form().step_delim == "\n\n"
+    assert form("stop=[X]", 'step_delim="|"').stops == ("X",)
+
+
+def test_a_change_moves_what_follows_from_it() -> None:
+    config = load_config(None, ["prompt_wrap=react", "mode=sbs"])
+    changed = config.changed(prompt_wrap="react_sft", value="head").resolved()
+    assert (changed["step_delim"], changed["need_value_func"]) == ("\n", True)
+    assert config.changed() == config
+    assert make_config(config.resolved()).resolved() == config.resolved()
+
+
+@pytest.mark.parametrize("mode", METHODS)
+def test_each_method_knows_its_own_keys_and_no_others(mode: str) -> None:
+    own = METHODS[mode].options
+    sampling = {"temperature": 0.0} if METHODS[mode].needs_token_beams else {}
+    values = {key: own().model_dump()[key] for key in own.model_fields}
+    config = make_config({"mode": mode} | sampling | values)
+    assert config.options.model_dump() == values
+    for other in METHODS.values():
+        for key, value in other.options().model_dump().items():
+            if key not in own.model_fields and not isinstance(value, bool):
+                with pytest.raises(ConfigError, match=f"mode {mode} has no key '{key}'; it is one of"):
+                    make_config({"mode": mode, key: 7} | sampling)
+
+
+def test_published_keys_of_other_methods_pass_at_their_defaults() -> None:
+    idle = {"iterations": 1, "c_puct": 1.5, "is_sampling": False, "positive_reward": 1, "errors_threshold": 0}
+    assert make_config({"mode": "sbs"} | idle) == make_config({"mode": "sbs"})
+
+
+@pytest.mark.parametrize("text", ["top_k: -1.0\n", "swap_space: null\nbest_of: null\n", "positive_reward: 1\n"])
+def test_numbers_as_published_files_write_them(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_text(text)
+    assert load_config(path).top_k == -1
+
+
+def test_a_key_that_stands_twice_is_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_text("temperature: 0.6\nseed: 1\ntemperature: 0.9\n")
+    with pytest.raises(ConfigError, match=r"(?s)c\.yaml is not valid YAML: the key 'temperature' stands twice.*line 3"):
+        load_config(path)
+    with pytest.raises(ConfigError, match="'dtype' stands twice"):
+        load_config(None, ["engine_args={dtype: float32, dtype: bfloat16}"])
+
+
+def test_values_have_one_source() -> None:
+    assert make_config({"mode": "sbs", "need_value_func": True}).value_source == "head"
+    assert make_config({"mode": "sbs", "value": "head"}).value_source == "head"
+    assert make_config({"mode": "sbs"}).value_source == "none"
+    with pytest.raises(ConfigError, match="value is none, but need_value_func is true"):
+        make_config({"mode": "sbs", "value": "none", "need_value_func": True})
+    with pytest.raises(ConfigError, match="mode react ranks nothing by values"):
+        make_config({"mode": "react", "value": "head"})
 
 
 def test_overrides_win_and_are_yaml(tmp_path: Path) -> None:
@@ -78,12 +136,13 @@ def test_overrides_win_and_are_yaml(tmp_path: Path) -> None:
         ("iterations=1.5", "iterations: Input should be a valid integer"),
         ("iterations=true", "iterations: Input should be a valid integer"),
         ("need_value_func=1", "need_value_func: Input should be a valid boolean"),
-        ("mode=dfs", "mode: Input should be 'react', 'sbs', 'mcts', "),
+        ("mode=dfs", "mode must be one of react, sbs, mcts, "),
+        ("prompt_wrap=xml", "prompt_wrap must be one of react, react_sft, chat, not 'xml'"),
+        ("engine=tgi", "engine must be one of hf, vllm, openai, not 'tgi'"),
         ("stop=[1]", "stop.0: Input should be a valid string"),
         ("stop=['']", "stop must not hold an empty string"),
         ("batch_size=0", "batch_size must be at least 1"),
         ("top_k=0", "top_k must be at least 1"),
-        ("update_leaf_value=true", "update_leaf_value needs need_value_func"),
         ("result_unwrap=react_sft", "result_unwrap is 'react_sft' but prompt_wrap is 'react'"),
         ("seed", "write it as key=value"),
         ("seed={", "not valid YAML"),
@@ -119,7 +178,8 @@ def test_obsolete_keys_are_reported_only_where_given() -> None:
 
 
 def test_every_key_is_explained() -> None:
-    text = describe_keys()
-    for name, info in Config.model_fields.items():
-        assert f"  {name} = " in text
-        assert info.description
+    text = describe_config()
+    for model in (Common, *(method.options for method in METHODS.values())):
+        for name, info in model.model_fields.items():
+            assert f"  {name} = " in text
+            assert info.description

@@ -8,19 +8,20 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from stand_ins import EchoInterpreter, EqualChecker, code, final, grow_tree, outline
+from stand_ins import EchoInterpreter, EqualChecker, code, final, grow_tree, line_of, outline
 
 from mcts_math.engine.scripted import RandomPolicy, ScriptedPolicy, scripted
 from mcts_math.errors import RecordError
-from mcts_math.run.record import dump_line, is_answer, parse_line, record_to_tree, tree_to_record
+from mcts_math.run.record import dump_line, error_of, is_answer, nodes_of, parse_line, read_solutions, record_to_tree
 from mcts_math.solver import solve
+from mcts_math.tasks import make_tasks
 from mcts_math.tree import Tree
 
 ROOT = "<question> Q </question>\n"
 
 
 def line(tree: Tree, mode: str = "mcts") -> dict[str, Any]:
-    return tree_to_record(tree, mcts=mode == "mcts", step_delim="\n")
+    return line_of(tree, mode)
 
 
 def test_a_line_in_full() -> None:
@@ -29,9 +30,10 @@ def test_a_line_in_full() -> None:
     config = {"mode": "mcts", "n_generate_sample": 2, "iterations": 2, "max_depth": 4, "is_sampling": True}
     record = line(grow_tree(config, ScriptedPolicy(script)))
     react = record["react"]
-    assert list(react) == ["0", "0.0", "0.1", "0.0.0", "0.0.1"]
+    assert list(react) == ["0", "0.0", "0.1", "0.0.0", "0.0.1", "solutions"]
+    assert "solutions" not in record
     published = "text extra_info action action_input final_answer value q_value prior visit_count"
-    assert all(set(published.split()) <= node.keys() for node in react.values())
+    assert all(set(published.split()) <= node.keys() for node in nodes_of(record).values())
     assert react["0"]["extra_info"] == "question: Q"
     assert react["0"]["text"] == ""
     assert react["0.0"]["action"] == "python_interpreter"
@@ -40,6 +42,8 @@ def test_a_line_in_full() -> None:
     assert react["0.1"]["final_answer"] == "Fail to generate parsable text for next step."
     assert react["0.0.0"]["final_answer"] == "1"
     assert react["0.0.0"]["value"] == 1.0
+    assert (react["0.0"]["status"], react["0.0"]["observation"]) == ("ok", "ok after 0")
+    assert (record["format"], record["step_delim"]) == ("react_sft", "\n")
     assert (record["question"], record["answer"], record["id"]) == ("Q", "1", "t")
 
 
@@ -63,27 +67,26 @@ def test_sbs_solutions_are_sorted_and_complete() -> None:
         {"mode": "sbs", "step_beam_width": 3, "n_generate_sample": 3, "max_depth": 9, "need_value_func": True}, policy
     )
     record = line(tree, "sbs")
-    assert len(record["solutions"]) > 1
-    for solution in record["solutions"]:
+    assert len(read_solutions(record)) > 1
+    for solution in record["react"]["solutions"]:
         assert set(solution) == {"question", "ground_truth", "value", "final_answer", "solution", "tag"}
         assert record["react"][solution["tag"]]["final_answer"] == solution["final_answer"]
         assert solution["solution"].endswith(record["react"][solution["tag"]]["text"])
-    values = [solution["value"] for solution in record["solutions"]]
+    values = [solution["value"] for solution in record["react"]["solutions"]]
     assert values == sorted(values, reverse=True)
     assert "visit_count" not in record["react"]["0"]
 
 
 def test_unscored_nodes_have_the_published_value() -> None:
     tree = grow_tree({"mode": "react", "temperature": 0.0, "max_depth": 9}, RandomPolicy(1))
-    assert {node["value"] for node in line(tree, "react")["react"].values()} == {-100.0}
+    assert {node["value"] for node in nodes_of(line(tree, "react")).values()} == {-100.0}
 
 
 @pytest.mark.parametrize("mode", ["react", "sbs", "mcts"])
 def test_round_trip(mode: str) -> None:
-    config = {
-        "mode": mode, "n_generate_sample": 12, "step_beam_width": 2, "iterations": 12, "max_depth": 6,
-        "need_value_func": mode != "react", "errors_threshold": 3,
-    }  # fmt: skip
+    wide = {"n_generate_sample": 12, "step_beam_width": 2, "need_value_func": True}
+    own = {"react": {}, "sbs": wide, "mcts": wide | {"iterations": 12, "errors_threshold": 3}}
+    config = {"mode": mode, "max_depth": 6} | own[mode]
     for seed in range(10):
         tree = grow_tree(config, RandomPolicy(seed))
         data = dump_line(line(tree, mode))
@@ -93,10 +96,57 @@ def test_round_trip(mode: str) -> None:
         if mode != "react":
             # node order may differ (here: by depth), tags and all numbers do not
             assert outline(back) == outline(tree)
-        assert line(back, mode)["react"].keys() == record["react"].keys()
-        again = line(back, mode)
-        assert sorted(again["react"]) == sorted(record["react"])
-        assert [s["tag"] for s in again["solutions"]] == [s["tag"] for s in record["solutions"]]
+        again = json.loads(dump_line(line(back, mode)))
+        assert nodes_of(again) == nodes_of(record)  # every field of every node
+        assert [s["tag"] for s in read_solutions(again)] == [s["tag"] for s in read_solutions(record)]
+
+
+def test_solutions_are_read_where_published_and_earlier_files_have_them() -> None:
+    tree = grow_tree({"mode": "sbs", "n_generate_sample": 2}, ScriptedPolicy(lambda r: scripted(final("1"), final("2"))))
+    record = line(tree, "sbs")
+    earlier = record | {"react": nodes_of(record), "solutions": record["react"]["solutions"]}
+    assert read_solutions(record) == read_solutions(earlier) != []
+    chain = line(grow_tree({"mode": "react"}, ScriptedPolicy(lambda r: scripted(final("1")))), "react")
+    assert max(chain["react"], key=len) == "0.0"  # how published readers find the last node of a chain
+    assert chain["solutions"][0]["final_answer"] == "1"
+
+
+COLUMNS = {
+    "error": "old note", "correct": True, "attempts": 3, "solutions": ["x"], "stopped": "x", "oracle": 1, "cost": "cheap",
+    "method": "by hand", "react": "a library", "format": "pdf", "input": {"a": 1}, "entry_point": None, "test": None,
+    "value_source": [1], "step_delim": 0,
+}  # fmt: skip
+
+
+def test_columns_of_the_users_are_never_taken_for_ours() -> None:
+    given = {"id": "t", "question": "Q", "answer": "1", "level": 3} | COLUMNS
+    (solved,) = solve(
+        {"mode": "sbs", "prompt_wrap": "react_sft"}, [given], policy=ScriptedPolicy(lambda r: scripted(final("1"))),
+        interpreter=EchoInterpreter(), checker=EqualChecker(),
+    )  # fmt: skip
+    assert (solved.error, solved.tree.correct) == ("", True)
+    record = json.loads(dump_line(line(solved.tree, "sbs")))
+    assert record["correct"] is True
+    assert error_of(record) == ""
+    assert record["level"] == 3
+    back = record_to_tree(record)
+    assert dict(back.task.record) == given  # and they come back whole
+    assert (back.attempts, back.stopped, back.task.answers) == ([], "", ("1",))
+    (again,) = make_tasks([record])
+    assert dict(again.record) == given
+
+
+@pytest.mark.parametrize("column", ["error", "correct", "attempts", "stopped", "method"])
+def test_a_published_line_with_a_column_of_the_users(column: str) -> None:
+    """Published lines carry columns as they are, at the top."""
+    node = {"text": "", "extra_info": "", "action": "", "action_input": "", "final_answer": "", "value": -100}
+    react = {"0": node, "0.0": node | {"final_answer": "1"}, "solutions": [{"final_answer": "1", "tag": "0.0"}]}
+    record = {"question": "Q", "answer": "1", "react": react, column: "old note"}
+    assert error_of(record) == ""
+    if column != "method":
+        tree = record_to_tree(record)
+        assert (tree.correct, tree.attempts) == (None, [])
+        assert [tree.nodes[i].answer for i in tree.solutions] == ["1"]
 
 
 def test_a_published_line_without_our_keys_is_read() -> None:

@@ -18,20 +18,26 @@ from stand_ins import EchoInterpreter, EqualChecker, code, final, run_scripted
 
 from mcts_math.config import make_config
 from mcts_math.engine.scripted import ScriptedPolicy, scripted
-from mcts_math.errors import RecordError
+from mcts_math.errors import MctsMathError, RecordError
+from mcts_math.run.description import compare_descriptions, describe_run
 from mcts_math.run.record import read_records
 from mcts_math.run.results import ResultsFile, merge_files
-from mcts_math.run.run import solve_file
+from mcts_math.run.run import default_output, solve_file
+from mcts_math.tasks import make_tasks
 
-META = {"config": {"temperature": 0.6, "batch_size": -1}}
+META = {"config": {"mode": "mcts", "temperature": 0.6, "batch_size": -1}}
 
 
 def results(path: Path, **options: Any) -> ResultsFile:
-    return ResultsFile(path).open(options.pop("meta", META), **options)
+    meta = options.pop("meta", META)
+    file = ResultsFile(path).open(meta, **options)
+    file.begin(meta)
+    return file
 
 
 def entry(task_id: str, **more: Any) -> dict[str, Any]:
-    return {"id": task_id, "question": f"q{task_id}", "react": {"0": {}}, **more}
+    nodes = {"0": {}} if "error" in more else {"0": {}, "0.0": {}}
+    return {"id": task_id, "question": f"q{task_id}", "react": nodes, **more}
 
 
 def ids(path: Path) -> list[str]:
@@ -53,6 +59,60 @@ def test_an_existing_file_is_never_touched_without_being_told(tmp_path: Path) ->
     with results(path, overwrite=True) as out:
         assert out.done == set()
     assert path.read_bytes() == b""
+    assert ids(path.with_name("out.jsonl.bak")) == ["1", "2"]
+
+
+def test_overwrite_destroys_nothing_before_the_run_begins(tmp_path: Path) -> None:
+    path = tmp_path / "out.jsonl"
+    with results(path) as out:
+        out.append(entry("1"))
+    meta = out.meta_path.read_bytes()
+    before = path.read_bytes()
+    with ResultsFile(path).open(META, overwrite=True):
+        pass  # a model that can't be loaded
+    assert (path.read_bytes(), out.meta_path.read_bytes()) == (before, meta)
+    with ResultsFile(tmp_path / "new.jsonl").open(META):
+        pass
+    assert not (tmp_path / "new.jsonl").exists()
+
+
+def test_a_model_that_cannot_be_loaded_leaves_the_old_results(tmp_path: Path) -> None:
+    qaf, path = tmp_path / "q.jsonl", tmp_path / "out.jsonl"
+    qaf.write_text(json.dumps({"question": "Q", "answer": "1"}) + "\n")
+    run_scripted(qaf, path)
+    before = path.read_bytes()
+    with pytest.raises(MctsMathError, match="does not exist"):
+        solve_file(make_config({"model_dir": str(tmp_path / "none")}), qaf, path, overwrite=True)
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("alias", ["q.jsonl", "./q.jsonl", "link.jsonl"])
+def test_the_output_may_not_be_the_question_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, alias: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    qaf = tmp_path / "q.jsonl"
+    qaf.write_text(json.dumps({"question": "Q", "answer": "1"}) + "\n")
+    (tmp_path / "link.jsonl").symlink_to(qaf)
+    with pytest.raises(RecordError, match="is a file that this run reads"):
+        solve_file(make_config({}), qaf, alias, overwrite=True)
+    assert json.loads(qaf.read_text())["question"] == "Q"
+
+
+def test_descriptions_of_names_with_dots_are_apart(tmp_path: Path) -> None:
+    names = ["run_t0.1", "run_t0.2", "run_t0.1.jsonl", "a.seed1.jsonl", "a.seed2.jsonl"]
+    paths = {name: ResultsFile(tmp_path / name).meta_path.name for name in names}
+    assert paths["run_t0.1"] != paths["run_t0.2"]
+    assert paths["run_t0.1.jsonl"] == "run_t0.1.meta.json"
+    assert paths["a.seed1.jsonl"] != paths["a.seed2.jsonl"]
+
+
+def test_default_outputs_of_other_questions_or_configs_are_other_files(tmp_path: Path) -> None:
+    paths = set()
+    for folder, question in (("a", "1?"), ("b", "2?")):
+        (tmp_path / folder).mkdir()
+        qaf = tmp_path / folder / "test.jsonl"
+        qaf.write_text(json.dumps({"question": question}) + "\n")
+        paths |= {default_output(config, qaf, make_config({})) for config in ("configs/sbs.yaml", "configs/mini/sbs.yaml")}
+    assert len(paths) == 4
 
 
 @pytest.mark.parametrize("torn", [b'{"id": "3", "question": "q', b"{", b'{"id": "3"', b"\xc3", b"\x00" * 100])
@@ -113,11 +173,16 @@ def test_another_config_is_refused_but_for_keys_that_change_no_tree(tmp_path: Pa
     path = tmp_path / "out.jsonl"
     with results(path) as out:
         out.append(entry("1"))
-    other = {"config": {"temperature": 0.9, "batch_size": -1}}
-    with pytest.raises(RecordError, match=r"another config \(temperature: 0.6 -> 0.9\)"):
-        results(path, resume=True, meta=other)
-    with results(path, resume=True, meta={"config": {"temperature": 0.6, "batch_size": 4}}):
+    same, other = META["config"] | {"batch_size": 4}, META["config"] | {"temperature": 0.9}
+    with pytest.raises(RecordError, match=r"other settings \(temperature: 0.6 -> 0.9\)"):
+        results(path, resume=True, meta={"config": other})
+    with results(path, resume=True, meta={"config": same}):
         pass
+    newer = same | {"a_key_of_tomorrow": None, "c_puct": 1.5}  # c_puct: a key that the stored description lacks
+    with results(path, resume=True, meta={"config": newer}):
+        pass
+    with pytest.raises(RecordError, match=r"c_puct: 1.5 -> 1.25"):
+        results(path, resume=True, meta={"config": same | {"c_puct": 1.25}})
     path.with_suffix(".meta.json").write_text("{")
     with pytest.raises(RecordError, match=r"meta.json is broken"):
         results(path, resume=True)
@@ -179,6 +244,65 @@ def test_merge(tmp_path: Path) -> None:
         merge_files([a, b], a)
     with pytest.raises(RecordError, match="exists"):
         merge_files([a, b], c)
+
+
+def test_merged_shards_can_be_resumed(tmp_path: Path) -> None:
+    a, b, c = tmp_path / "a.jsonl", tmp_path / "b.jsonl", tmp_path / "c.jsonl"
+    for path, name in ((a, "1"), (b, "2")):
+        with results(path) as out:
+            out.append(entry(name))
+    merge_files([a, b], c)
+    with results(c, resume=True) as out:
+        assert out.done == {"1", "2"}
+    with pytest.raises(RecordError, match="other settings"):
+        results(c, resume=True, meta={"config": META["config"] | {"temperature": 0.9}})
+    with results(tmp_path / "d.jsonl", meta={"config": META["config"] | {"temperature": 0.9}}) as out:
+        out.append(entry("3"))
+    with pytest.raises(RecordError, match="Merge shards of one run"):
+        merge_files([a, tmp_path / "d.jsonl"], tmp_path / "e.jsonl")
+
+
+@pytest.mark.parametrize(
+    ("now", "said"),
+    [
+        ([{"id": "1", "question": "other"}, {"id": "2", "question": "q2"}], "question '1' has another text or answer"),
+        ([{"id": "1", "question": "q1", "answer": "5"}, {"id": "2", "question": "q2"}], "another text or answer"),
+        ([{"id": "1", "question": "q1"}], "question '2' is not among the questions of this run"),
+    ],
+)
+def test_a_run_over_other_questions_is_not_resumed(tmp_path: Path, now: list[dict[str, Any]], said: str) -> None:
+    path = tmp_path / "out.jsonl"
+    with results(path) as out:
+        out.append(entry("1"))
+        out.append(entry("2"))
+    with pytest.raises(RecordError, match=said):
+        results(path, resume=True, tasks=make_tasks(now))
+    more = [{"id": str(i), "question": f"q{i}"} for i in range(1, 5)]  # questions may be added
+    with results(path, resume=True, tasks=make_tasks(more)) as out:
+        assert out.done == {"1", "2"}
+
+
+def test_what_makes_results_is_compared(tmp_path: Path) -> None:
+    """Prompt files by what they hold, engine arguments by whether they change results, the model by its files."""
+    shots = tmp_path / "shots.json"
+    shots.write_text(json.dumps(["one"]))
+    model = tmp_path / "model"
+    model.mkdir()
+    (model / "config.json").write_text("{}")
+
+    def described(**changes: Any) -> dict[str, Any]:
+        settings = {"few_shot_path": str(shots), "num_few_shot": 1, "model_dir": str(model)} | changes
+        return describe_run(make_config(settings), "q.jsonl", make_tasks([{"question": "q"}]))
+
+    before = described()
+    assert compare_descriptions(before, described(engine_args={"max_batch_size": 3}, batch_size=9)) == []
+    assert compare_descriptions(before, described(model_dir=f"{tmp_path}/./model")) == []
+    assert "engine_args" in compare_descriptions(before, described(engine_args={"dtype": "float32"}))[0]
+    assert "context_length" in compare_descriptions(before, described(engine_args={"context_length": 99}))[0]
+    shots.write_text(json.dumps(["two"]))
+    assert "few-shot prompt" in compare_descriptions(before, described())[0]
+    (model / "model.safetensors").write_text("new")
+    assert "the model" in compare_descriptions(before, described())[1]
 
 
 PROGRAM = """

@@ -9,28 +9,19 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from stand_ins import EchoInterpreter, EqualChecker, EqualVerifier, code, final, outline
+from stand_ins import EchoInterpreter, EqualChecker, EqualVerifier, code, final, line_of, outline
 
 from mcts_math.config import make_config
 from mcts_math.engine.scripted import Behaviour, RandomPolicy, ScriptedPolicy, scripted
 from mcts_math.errors import EngineError, MctsMathError, RefusedError, TaskError
-from mcts_math.run.record import tree_to_record
-from mcts_math.requests import Evaluate, Evaluation, Execute, Generate, Generation, Observation, Verification, Verify
-from mcts_math.scheduler import Limits, RunBudgetError, Scheduler, Services, Solved
-from mcts_math.solver import solve
-from mcts_math.strategy import make_search
+from mcts_math.requests import Evaluate, Evaluation, Execute, Generate, Generation, Observation, Services, Verification, Verify
+from mcts_math.scheduler import Limits, Scheduler, Solved
+from mcts_math.solver import search_maker, solve
 from mcts_math.tasks import make_tasks
 from mcts_math.tree import Tree
 
-MCTS = {
-    "mode": "mcts",
-    "prompt_wrap": "react_sft",
-    "n_generate_sample": 3,
-    "iterations": 8,
-    "max_depth": 6,
-    "need_value_func": True,
-    "errors_threshold": 3,
-}
+BASE = {"prompt_wrap": "react_sft", "n_generate_sample": 3, "max_depth": 6, "need_value_func": True}
+MCTS = BASE | {"mode": "mcts", "iterations": 8, "errors_threshold": 3}
 
 
 def questions(count: int) -> list[dict[str, Any]]:
@@ -43,13 +34,16 @@ def run(config: dict[str, Any], tasks: list[dict[str, Any]], policy: Any, **opti
 
 
 def drawn(tree: Tree) -> object:
-    record = tree_to_record(tree, mcts=True, step_delim="\n")
-    return record["react"], record["solutions"], tree.correct
+    return line_of(tree)["react"], tree.correct
 
 
 @pytest.mark.parametrize("mode", ["react", "sbs", "mcts"])
 def test_trees_do_not_depend_on_what_else_is_in_flight(mode: str) -> None:
-    config = MCTS | {"mode": mode, "step_beam_width": 2}
+    config = {
+        "react": {"mode": "react", "prompt_wrap": "react_sft", "max_depth": 6},
+        "sbs": {**BASE, "mode": "sbs", "step_beam_width": 2},
+        "mcts": MCTS,
+    }[mode]
     alone = run(config | {"batch_size": 1}, questions(40), RandomPolicy(5))
     delays = Behaviour(max_delay_s=0.004)
     crowd = run(
@@ -160,9 +154,22 @@ def test_a_broken_engine_ends_the_run_and_leaves_nothing_running() -> None:
                 raise EngineError("out of memory; lower max_batch_size")
             return await super().generate(request)
 
-    with pytest.raises(EngineError, match="lower max_batch_size"):
-        run(MCTS | {"batch_size": 2}, questions(50), Dying(1), on_solved=lambda s: finished.append(s.tree.task.id))
+    with pytest.warns(RuntimeWarning, match=r"4\d of 50 questions were not finished: out of memory"):
+        solved = run(
+            MCTS | {"batch_size": 2}, questions(50), Dying(1), on_solved=lambda s: finished.append(s.tree.task.id)
+        )
     assert len(finished) >= 3
+    assert {s.tree.task.id for s in solved if not s.error} == set(finished)
+    assert all("lower max_batch_size" in s.error for s in solved if s.error)
+
+
+def test_an_engine_that_dies_before_anything_is_done_is_an_error() -> None:
+    class Dead(RandomPolicy):
+        async def generate(self, request: Generate) -> Generation:
+            raise EngineError("out of memory; lower max_batch_size")
+
+    with pytest.raises(EngineError, match="lower max_batch_size"):
+        run(MCTS, questions(5), Dead(1))
 
 
 @pytest.mark.parametrize(
@@ -170,7 +177,8 @@ def test_a_broken_engine_ends_the_run_and_leaves_nothing_running() -> None:
     [
         (Evaluation(0.0), "Generate was answered by Evaluation"),
         ("text", "Generate was answered by str"),
-        (scripted(final("1"), value=float("nan")), "value model answered nan"),
+        (scripted(final("1"), value=float("nan")), "value source answered nan"),
+        (scripted(final("1"), value=1.5), "value source answered 1.5"),
     ],
 )
 def test_a_policy_that_breaks_the_protocol_is_named(reply: Any, message: str) -> None:
@@ -189,7 +197,7 @@ def test_missing_values_are_an_error_where_the_config_needs_them() -> None:
 
         async def close(self) -> None: ...
 
-    with pytest.raises(MctsMathError, match="need_value_func is true"):
+    with pytest.raises(MctsMathError, match="value is head, but the policy has no `evaluate`"):
         run(MCTS, questions(1), NoValues())
     solved = run(MCTS | {"need_value_func": False}, questions(1), NoValues())
     assert solved[0].tree.root.value == 0.0
@@ -223,8 +231,9 @@ def test_machine_time_is_shared_among_questions_in_flight() -> None:
 def test_a_stuck_request_is_cut_by_max_total_time() -> None:
     class Stuck(RandomPolicy):
         async def evaluate(self, request: Evaluate) -> Evaluation:
-            await asyncio.Event().wait()
-            raise AssertionError
+            if "Final" in str(request.prompt):
+                await asyncio.Event().wait()
+            return await super().evaluate(request)
 
     config = MCTS | {"max_total_time": 0.3}
     policy = ScriptedPolicy(lambda r: scripted(final("1"), final("2"), final("3"), value=0.0))
@@ -239,16 +248,66 @@ def test_question_token_budget() -> None:
     assert 200 <= solved.cost.tokens < 400
 
 
+def test_what_crossed_the_token_limit_is_kept() -> None:
+    """It was paid for: its code is run, and it stands in the tree."""
+    policy = ScriptedPolicy(lambda r: scripted(code("a"), final("7"), value=0.0))
+    config = MCTS | {"n_generate_sample": 2, "iterations": 9, "max_question_tokens": 1}
+    (solved,) = run(config, [{"id": "t", "question": "Q", "answer": "7"}], policy)
+    assert [node.answer for node in solved.tree.nodes] == [None, None, "7"]
+    assert solved.tree.nodes[1].step.observation == "ok after 0"  # type: ignore[union-attr]
+    assert (solved.tree.stopped, solved.tree.correct) == ("max_question_tokens", True)
+
+
+@pytest.mark.parametrize("mode", ["react", "sbs", "mcts"])
+def test_a_prompt_that_does_not_fit_says_so(mode: str) -> None:
+    config = {"mode": mode, "prompt_wrap": "react_sft"}
+    (solved,) = run(config, questions(1), RandomPolicy(1, Behaviour(max_prompt_chars=1)))
+    assert (solved.tree.stopped, solved.tree.correct) == ("context_length", False)
+    assert solved.tree.root.value == -1.0
+
+
+@pytest.mark.parametrize("mode", ["sbs", "mcts"])
+def test_values_of_an_object_passed_in_are_the_only_ones(mode: str) -> None:
+    """The policy has a head of its own, which must not be asked."""
+
+    class Constant(RandomPolicy):
+        async def evaluate(self, request: Evaluate) -> Evaluation:
+            return Evaluation(0.25)
+
+    class Headed(RandomPolicy):
+        async def generate(self, request: Generate) -> Generation:
+            assert not request.want_value
+            return await super().generate(request)
+
+        async def evaluate(self, request: Evaluate) -> Evaluation:
+            raise AssertionError
+
+    config = {"mode": mode, "prompt_wrap": "react_sft", "n_generate_sample": 3, "max_depth": 6}
+    for settings in (config, config | {"value": "head"}):
+        (solved,) = run(settings, questions(1), Headed(1), value_model=Constant(2))
+        assert {node.estimate for node in solved.tree.nodes} - {None} == {0.25}
+    with pytest.raises(MctsMathError, match="mode react ranks nothing by values"):
+        run({"mode": "react"}, questions(1), Headed(1), value_model=Constant(2))
+
+
+def test_without_a_value_source_no_head_is_asked() -> None:
+    """MCTS of round 1: a leaf counts 0, though the policy would tell values."""
+    config = {key: value for key, value in MCTS.items() if key != "need_value_func"} | {"is_sampling": True}
+    (solved,) = run(config, questions(1), RandomPolicy(1))
+    assert {node.estimate for node in solved.tree.nodes} == {None}
+    assert solved.tree.root.value == 0.0
+
+
 def test_run_token_budget_stops_the_run() -> None:
     done: list[Solved] = []
-    with pytest.raises(RunBudgetError, match="5000 generated tokens"):
+    with pytest.warns(RuntimeWarning, match="5000 generated tokens"):
         run(MCTS | {"max_run_tokens": 5000, "batch_size": 2}, questions(200), RandomPolicy(1), on_solved=done.append)
     assert 0 < len(done) < 200
     assert sum(s.cost.tokens for s in done) <= 5000
 
 
 def test_sampling_without_ground_truth_is_refused_before_anything_runs() -> None:
-    with pytest.raises(TaskError, match="1 of 2 questions have no `answer`"):
+    with pytest.raises(TaskError, match="1 of 2 questions have neither `answer`"):
         run(MCTS | {"is_sampling": True}, [{"question": "a", "answer": "1"}, {"question": "b"}], RandomPolicy(1))
 
 
@@ -268,7 +327,7 @@ def test_closing_the_stream_early_cancels_what_is_in_flight() -> None:
     async def first() -> None:
         policy = Noticing(1)
         services = Services(policy, policy, EchoInterpreter(), EqualChecker())
-        search = make_search(make_config(MCTS))
+        search = search_maker(make_config(MCTS), use_values=True)
         results: AsyncIterator[Solved] = Scheduler(services, Limits()).run(make_tasks(questions(5)), search)
         assert (await anext(results)).tree.task.id == "0"
         await results.aclose()  # type: ignore[attr-defined]

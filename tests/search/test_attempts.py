@@ -6,10 +6,11 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from stand_ins import EchoInterpreter, EqualChecker, EqualVerifier, code, final, grow_tree
+from stand_ins import EchoInterpreter, EqualChecker, EqualVerifier, code, final, grow_tree, line_of
 
 from mcts_math.engine.scripted import Behaviour, RandomPolicy, ScriptedPolicy, scripted
 from mcts_math.errors import ConfigError, TaskError
+from mcts_math.formats import make_format
 from mcts_math.requests import Adapt, Adaptation, Generate, Generation, Verification, Verify
 from mcts_math.run.run import to_record
 from mcts_math.scheduler import Solved
@@ -95,10 +96,10 @@ def test_a_chain_deeper_than_max_depth_has_no_answer() -> None:
 
 def test_attempts_side_by_side_are_those_made_one_by_one() -> None:
     behaviour = Behaviour(final_rate=0.3, error_rate=0.2, num_answers=50)
-    for mode in ("best_of_n", "self_consistency"):
+    for mode, more in (("best_of_n", {"stop_at_success": False}), ("self_consistency", {})):
         trees = [
             grow_tree(
-                config(mode, trials=9, max_depth=6, n_generate_sample=width, stop_at_success=False),
+                config(mode, trials=9, max_depth=6, n_generate_sample=width, **more),
                 RandomPolicy(5, behaviour),
             )
             for width in (1, 4, 9)
@@ -223,7 +224,8 @@ def test_a_step_that_is_not_finite_is_noted_and_the_trial_counts() -> None:
     from mcts_math.config import make_config
     from mcts_math.scheduler import Cost
 
-    line = to_record(Solved(tree, Cost()), make_config({"mode": "fttt", "prompt_wrap": "react_sft"}))
+    settings = make_config({"mode": "fttt", "prompt_wrap": "react_sft"})
+    line = to_record(Solved(tree, Cost()), settings, make_format("react_sft"))
     assert [attempt.get("note") for attempt in line["attempts"]] == [RESET, NO_STEP, None]
     assert line["attempts"][0]["loss"] is None
     assert line["oracle"] is True
@@ -277,12 +279,12 @@ def test_a_whole_reply_is_one_step_in_chat() -> None:
 
 
 def test_the_record_reads_back() -> None:
-    from mcts_math.run.record import record_to_tree, tree_to_record
+    from mcts_math.run.record import record_to_tree
 
     tree = grow_tree(config("fttt", self_reflection=True), Texts(code("A"), WRONG, "Bad.", "?", RIGHT))
-    line = tree_to_record(tree, mcts=False, step_delim="\n")
+    line = line_of(tree, "fttt") | {"method": "fttt"}
     again = record_to_tree(line)
-    assert tree_to_record(again, mcts=False, step_delim="\n") == line
+    assert line_of(again, "fttt") | {"method": "fttt"} == line
     assert [a.verdict for a in again.attempts] == [Verdict.INCORRECT, Verdict.NO_ANSWER, Verdict.CORRECT]
     keys = {"tag", "verdict", "answer", "tokens", "prompt_tokens", "seconds"}
     assert all(keys <= attempt.keys() for attempt in line["attempts"])
@@ -308,8 +310,8 @@ def test_seconds_add_up_to_the_question() -> None:
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        ({"mode": "fttt", "stop_at_success": False}, "right answer"),
-        ({"mode": "revision", "stop_at_success": False}, "right answer"),
+        ({"mode": "fttt", "stop_at_success": False}, "has no key 'stop_at_success'"),
+        ({"mode": "revision", "stop_at_success": False}, "has no key 'stop_at_success'"),
         ({"mode": "token_beam"}, "temperature"),
         ({"mode": "best_of_n", "self_reflection": True}, "self_reflection"),
         ({"mode": "best_of_n", "remove_duplicate": True}, "remove_duplicate"),
@@ -363,7 +365,7 @@ class ProgramVerifier:
 
 def solve_program(mode: str, *texts: str, **more: Any) -> Solved:
     (solved,) = solve(
-        {"mode": mode, "prompt_wrap": "chat", "trials": 3, **more}, [PROGRAM], policy=Texts(*texts),
+        {"mode": mode, "prompt_wrap": "chat", **more}, [PROGRAM], policy=Texts(*texts),
         interpreter=EchoInterpreter(), checker=EqualChecker(), verifier=ProgramVerifier(),
     )  # fmt: skip
     return solved
@@ -371,7 +373,7 @@ def solve_program(mode: str, *texts: str, **more: Any) -> Solved:
 
 @pytest.mark.parametrize("mode", ["best_of_n", "revision", "fttt"])
 def test_programs_need_no_answer(mode: str) -> None:
-    tree = solve_program(mode, "def wrong", "Sorry.", "def right").tree
+    tree = solve_program(mode, "def wrong", "Sorry.", "def right", trials=3).tree
     assert verdicts(tree) == ["incorrect", "no_answer", "correct"]
     assert tree.correct is True
     assert tree.solutions == [tree.attempts[2].node]

@@ -83,5 +83,5 @@ def test_solutions_carry_the_tags_of_their_file(tmp_path: Path) -> None:
     path = tmp_path / "trees.jsonl"
     path.write_text(json.dumps({"question": "Q", "answer": "5", "react": react}) + "\n")
     (line,) = rescore_file(path, Config())
-    assert [solution["tag"] for solution in line.record["solutions"]] == ["0.2.3"]
+    assert [solution["tag"] for solution in line.record["react"]["solutions"]] == ["0.2.3"]
     assert line.answer == "5"

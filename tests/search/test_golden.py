@@ -17,19 +17,22 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from stand_ins import grow_tree
+from stand_ins import grow_tree, line_of
 
+from mcts_math.config import Common
 from mcts_math.engine.scripted import Behaviour, RandomPolicy
-from mcts_math.run.record import tree_to_record
+from mcts_math.methods import METHODS
 from mcts_math.requests import Adapt, Adaptation, Generate, Generation
 
 GOLDEN = Path(__file__).parent / "golden.json"
 SHARED: dict[str, Any] = {"n_generate_sample": 3, "max_depth": 5, "temperature": 0.6, "seed": 7}
 CASES: dict[str, dict[str, Any]] = {
-    "react": {"mode": "react"},
+    "react": {"mode": "react", "n_generate_sample": 1},
     "sbs": {"mode": "sbs", "step_beam_width": 2, "need_value_func": True, "remove_duplicate": True},
     "mcts": {"mode": "mcts", "iterations": 9, "need_value_func": True, "errors_threshold": 1, "c_puct": 1.25},
-    "mcts_sampling": {"mode": "mcts", "iterations": 9, "is_sampling": True, "errors_threshold": 1},
+    "mcts_sampling": {
+        "mode": "mcts", "iterations": 9, "is_sampling": True, "errors_threshold": 1, "need_value_func": True,
+    },
     "best_of_n": {"mode": "best_of_n", "trials": 4, "stop_at_success": False},
     "self_consistency": {"mode": "self_consistency", "trials": 5, "n_generate_sample": 2},
     "revision": {"mode": "revision", "trials": 4, "temperature": 0.0},
@@ -61,8 +64,10 @@ class Learner(RandomPolicy):
 
 def grown(name: str) -> Any:
     policy = Learner(11, Behaviour(error_rate=0.3, num_answers=3))
-    tree = grow_tree(SHARED | CASES[name], policy)
-    record = tree_to_record(tree, mcts=CASES[name]["mode"] == "mcts", step_delim="\n")
+    settings = SHARED | CASES[name]
+    known = {*Common.model_fields, *METHODS[settings["mode"]].options.model_fields}
+    tree = grow_tree({key: value for key, value in settings.items() if key in known}, policy)
+    record = line_of(tree, settings["mode"])
     for attempt in record.get("attempts", ()):
         del attempt["seconds"]
     return json.loads(json.dumps(record))

@@ -49,8 +49,8 @@ def test_three_simulations_at_inference() -> None:
     assert outline(tree) == {
         # root: own 0.1; through A: -1 (dead sample), 0.5, 0.9; through B: -0.2, -0.6, 0.2
         "0": ("root", 7, pytest.approx(-0.1), 0.1, True),
-        # A's first update is its dead child's, which so sets its value (the published order)
-        "0.0": ("continue", 3, pytest.approx(0.4), -1.0, True),
+        # A's value is its own, though its dead child is backed up through it first
+        "0.0": ("continue", 3, pytest.approx(0.4), 0.5, True),
         "0.1": ("continue", 3, pytest.approx(-0.6), -0.2, True),
         "0.0.0": ("answer", 1, 0.9, 0.9, True),
         "0.0.1": ("unparsable", 1, -1.0, -1.0, True),
@@ -66,7 +66,7 @@ def test_ground_truth_rewards_answers_when_sampling() -> None:
     script = {ROOT_PROMPT: scripted(final("1"), final("2"), value=0.3)}
     tree = grow_tree(BASE | {"is_sampling": True}, ScriptedPolicy(script))
     assert outline(tree) == {
-        "0": ("root", 3, pytest.approx(0.3), 1.0, True),
+        "0": ("root", 3, pytest.approx(0.3), 0.3, True),  # not the reward of its first child
         "0.0": ("answer", 1, 1.0, 1.0, True),
         "0.1": ("answer", 1, -1.0, -1.0, True),
     }
@@ -90,7 +90,7 @@ def test_update_leaf_value_backs_up_every_unvisited_child() -> None:
     config = BASE | {"update_leaf_value": True, "iterations": 1, "n_generate_sample": 3}
     tree = grow_tree(config, ScriptedPolicy(script))
     assert outline(tree) == {
-        "0": ("root", 3, pytest.approx(-0.4), -1.0, False),  # -1 + 0.4 + 0.2, and not its own 0.7
+        "0": ("root", 3, pytest.approx(-0.4), 0.7, False),  # backed up: -1 + 0.4 + 0.2, and not its own 0.7
         "0.0": ("continue", 1, 0.2, 0.2, False),
         "0.1": ("answer", 1, 0.4, 0.4, True),
         "0.2": ("unparsable", 1, -1.0, -1.0, True),
