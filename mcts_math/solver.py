@@ -12,7 +12,8 @@ from typing import Any, cast
 
 from mcts_math.answer import PoolChecker
 from mcts_math.config import Config, make_config
-from mcts_math.engine.load import check_model, load_policy
+from mcts_math.engine.load import check_arguments, check_model, load_policy
+from mcts_math.engine.spec import AdapterOptions, EngineOptions
 from mcts_math.errors import ConfigError, TaskError
 from mcts_math.interpreter import Limits as InterpreterLimits
 from mcts_math.interpreter import SandboxInterpreter
@@ -142,8 +143,10 @@ async def open_services(
 
     What can be refused at little cost comes first: the checkpoint's files, then the sandbox, and last the model.
     """
+    options = engine_options(config)
     if policy is None:
-        check_model(config)
+        check_model(options)
+        check_arguments(options)
     if interpreter is None:
         interpreter = await _open_interpreter(config, stack, report)
     if checker is None:
@@ -153,7 +156,7 @@ async def open_services(
         verifier = make_verifier(checker, limits=JudgeLimits(allow_unsafe_exec=config.allow_unsafe_exec))
         stack.push_async_callback(verifier.close)
     if policy is None:
-        policy = await asyncio.to_thread(load_policy, config)
+        policy = await asyncio.to_thread(load_policy, options)
         stack.push_async_callback(policy.close)
     if value_model is None and hasattr(policy, "evaluate"):
         value_model = cast(ValueModel, policy)
@@ -165,6 +168,25 @@ async def open_services(
             "mode fttt trains an adapter a question, but the policy has no `adapt` method. Use engine: hf."
         )
     return Services(policy, value_model, interpreter, checker, verifier, adapter)
+
+
+def engine_options(config: Config) -> EngineOptions:
+    """What the config says of the engine."""
+    adapter = AdapterOptions(
+        rank=config.adapter_rank,
+        alpha=config.adapter_alpha,
+        dropout=config.adapter_dropout,
+        targets=tuple(config.adapter_targets),
+        lr=config.adapter_lr,
+    )
+    return EngineOptions(
+        config.engine,
+        config.model_dir,
+        config.engine_args,
+        need_value=config.need_value_func,
+        adapter=adapter if config.mode == "fttt" else None,
+        num_replicas=config.num_replicas,
+    )
 
 
 async def _open_interpreter(config: Config, stack: AsyncExitStack, report: Callable[[str], None]) -> Interpreter:

@@ -1,98 +1,122 @@
-"""From a config to the engine that it names. Nothing heavy is imported before an engine is really loaded."""
+"""From options to an engine. Nothing heavy is imported before an engine is really loaded."""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
-from inspect import signature
-from typing import TYPE_CHECKING
+import types
+from collections.abc import Sequence
+from typing import Any, Literal, Union, get_args, get_origin
 
-from mcts_math.config import Config
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+
 from mcts_math.engine.checkpoint import inspect
+from mcts_math.engine.spec import EngineOptions, EngineSpec
+from mcts_math.engine.table import ENGINES, able
 from mcts_math.errors import ConfigError
 from mcts_math.requests import Policy
 
-if TYPE_CHECKING:
-    from mcts_math.engine.lora import AdapterOptions
+_PLAIN = (bool, int, float, str, type(None))
 
 
-def check_model(config: Config) -> None:
+def find_engine(name: str) -> EngineSpec:
+    """The engine of a name. Raises ConfigError where there is none."""
+    if name not in ENGINES:
+        raise ConfigError(f"there is no engine {name!r}; choose one of {', '.join(ENGINES)}.")
+    return ENGINES[name]
+
+
+def require(
+    engine: str, needed_by: str, *, values: bool = False, adapters: bool = False, token_beams: bool = False
+) -> None:
+    """Raises ConfigError where an engine does not declare what is needed.
+
+    Args:
+        engine: its name.
+        needed_by: who needs it, as the sentence's subject.
+        values, adapters, token_beams: what is needed.
+    """
+    for wanted, capability, what in (
+        (values, "gives_values", "values of partial solutions"),
+        (adapters, "adapts", "adapters that learn at test time"),
+        (token_beams, "token_beams", "a beam search over tokens"),
+    ):
+        if wanted and not getattr(find_engine(engine), capability):
+            others = _or(able(capability))
+            raise ConfigError(f"{needed_by} needs {what}, which engine: {engine} has not. Use engine: {others}.")
+
+
+def check_model(options: EngineOptions) -> None:
     """Looks at the checkpoint's files, without loading any. Raises ConfigError or CheckpointError."""
-    if not config.model_dir:
+    spec = find_engine(options.engine)
+    if not options.model_dir:
         raise ConfigError("model_dir is not set. Give a checkpoint folder, e.g. model_dir=models/mini.")
-    if config.engine == "openai":
-        _require_url(config)  # the server has the model; here it may be a mere name
-        return
-    inspect(config.model_dir, need_value=config.need_value_func)
+    if spec.needs_weights:
+        inspect(options.model_dir, need_value=options.need_value)
 
 
-def load_policy(config: Config) -> Policy:
-    """Loads the engine that the config names.
+def check_arguments(options: EngineOptions) -> None:
+    """Looks at names, types and presence of the engine's arguments; loads no model.
 
     Raises:
-        ConfigError: an argument that the engine does not have.
+        ConfigError: an argument is unknown, missing, or of the wrong type.
+        EngineError: the engine is not installed, so its arguments are not known.
+    """
+    spec = find_engine(options.engine)
+    for name, example in spec.required_arguments.items():
+        if name not in options.arguments:
+            raise ConfigError(f"engine: {spec.name} needs {name}. Give it as engine_args={{{name}: {example}}}.")
+    if not options.arguments:
+        return
+    known = spec.argument_types()
+    for name, value in options.arguments.items():
+        if name not in known:
+            near = difflib.get_close_matches(str(name), known, 1, 0.5)
+            hint = f"Did you mean {near[0]!r}?" if near else f"It takes: {', '.join(sorted(known))}."
+            raise ConfigError(f"engine_args: the engine {spec.name} has no argument {name!r}. {hint}")
+        _check_type(name, value, known[name])
+
+
+def load_policy(options: EngineOptions) -> Policy:
+    """Loads an engine, or several side by side. The value head is loaded where `need_value` says so, else never.
+
+    Raises:
+        ConfigError: an argument that the engine does not have, or what it can't do.
         EngineError, CheckpointError: it can't be loaded.
     """
-    if config.num_replicas > 1:
+    check_arguments(options)
+    require(options.engine, "need_value", values=options.need_value)
+    require(options.engine, "learning at test time", adapters=options.adapter is not None)
+    if options.num_replicas > 1:
         from mcts_math.engine.replicas import ReplicatedEngine
 
-        return ReplicatedEngine.start(config)
-    return {"hf": _load_hf, "vllm": _load_vllm, "openai": _connect}[config.engine](config)
+        return ReplicatedEngine.start(options)
+    return find_engine(options.engine).load(options)
 
 
-def _load_hf(config: Config) -> Policy:
-    from mcts_math.engine.hf import HFEngine
+def _check_type(name: str, value: Any, kind: Any) -> None:
+    """Raises ConfigError where a plain value is of none of the plain types of an argument.
 
-    known = [name for name in signature(HFEngine.load).parameters if name not in ("model_dir", "need_value", "adapter")]
-    _check_arguments(config, known)
-    adapter = _adapter_options(config) if config.mode == "fttt" else None
-    return HFEngine.load(config.model_dir, need_value=_wants_head(config), adapter=adapter, **config.engine_args)
-
-
-def _load_vllm(config: Config) -> Policy:
-    from mcts_math.engine.vllm import VLLMEngine, argument_names
-
-    _check_arguments(config, argument_names())
-    return VLLMEngine.load(config.model_dir, need_value=_wants_head(config), **config.engine_args)
-
-
-def _connect(config: Config) -> Policy:
-    from mcts_math.engine.openai import OpenAIEngine
-
-    known = [name for name in signature(OpenAIEngine.connect).parameters if name not in ("model", "need_value")]
-    _check_arguments(config, known)
-    _require_url(config)
-    return OpenAIEngine.connect(config.model_dir, need_value=config.need_value_func, **config.engine_args)
+    What an engine makes of a mapping or of an object of its own is for the engine to say.
+    """
+    members = [kind] if get_origin(kind) not in (Union, types.UnionType) else list(get_args(kind))
+    plain = [member for member in members if member in _PLAIN or get_origin(member) is Literal]
+    if Any in members or (not isinstance(value, _PLAIN) and len(plain) < len(members)):
+        return
+    if not plain:
+        return
+    try:
+        kind = Union[tuple(plain)]  # noqa: UP007 - made at run time
+        TypeAdapter(kind, config=ConfigDict(strict=True)).validate_python(value)
+    except ValidationError:
+        wanted = _or([name for member in plain for name in _describe(member)])
+        raise ConfigError(f"engine_args: {name} must be {wanted}, not {value!r}.") from None
 
 
-def _wants_head(config: Config) -> bool:
-    """A head is read wherever there is one: published MCTS backs values up whether or not they are needed."""
-    return config.need_value_func or (config.mode == "mcts" and bool(inspect(config.model_dir).head_files))
+def _describe(kind: Any) -> list[str]:
+    if get_origin(kind) is Literal:
+        return [repr(choice) for choice in get_args(kind)]
+    return [{"NoneType": "null"}.get(kind.__name__, kind.__name__)]
 
 
-def _check_arguments(config: Config, known: Iterable[str]) -> None:
-    known = sorted(known)
-    for key in config.engine_args:
-        if key not in known:
-            near = difflib.get_close_matches(str(key), known, 1, 0.5)
-            hint = f"Did you mean {near[0]!r}?" if near else f"It takes: {', '.join(known)}."
-            raise ConfigError(f"engine_args: the engine {config.engine} has no argument {key!r}. {hint}")
-
-
-def _require_url(config: Config) -> None:
-    if not isinstance(config.engine_args.get("base_url"), str):
-        raise ConfigError(
-            "engine: openai needs the server's address. Give it as engine_args={base_url: http://HOST:8000/v1}."
-        )
-
-
-def _adapter_options(config: Config) -> AdapterOptions:
-    from mcts_math.engine.lora import AdapterOptions
-
-    return AdapterOptions(
-        rank=config.adapter_rank,
-        alpha=config.adapter_alpha,
-        dropout=config.adapter_dropout,
-        targets=tuple(config.adapter_targets),
-        lr=config.adapter_lr,
-    )
+def _or(names: Sequence[str]) -> str:
+    return names[-1] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"

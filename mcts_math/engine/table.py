@@ -1,0 +1,129 @@
+"""The table of engines. Config, help and every question "can this engine …?" read it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields
+from types import MappingProxyType
+from typing import Any, Final, get_type_hints
+
+from mcts_math.engine.spec import EngineOptions, EngineSpec
+from mcts_math.requests import Policy
+
+
+def _load_hf(options: EngineOptions) -> Policy:
+    from mcts_math.engine.hf import HFEngine
+
+    return HFEngine.load(options.model_dir, need_value=options.need_value, adapter=options.adapter, **options.arguments)
+
+
+def _hf_arguments() -> Mapping[str, Any]:
+    from mcts_math.engine.hf.arguments import HFArguments
+
+    return _field_types(HFArguments)
+
+
+def _load_vllm(options: EngineOptions) -> Policy:
+    from mcts_math.engine.vllm import VLLMEngine
+
+    return VLLMEngine.load(options.model_dir, need_value=options.need_value, **options.arguments)
+
+
+def _vllm_arguments() -> Mapping[str, Any]:
+    from mcts_math.engine.vllm.arguments import engine_args_class
+
+    types = _field_types(engine_args_class())
+    return {name: kind for name, kind in types.items() if name != "model"}
+
+
+def _connect_openai(options: EngineOptions) -> Policy:
+    from mcts_math.engine.openai import OpenAIEngine
+
+    return OpenAIEngine.connect(options.model_dir, need_value=options.need_value, **options.arguments)
+
+
+def _openai_arguments() -> Mapping[str, Any]:
+    from mcts_math.engine.openai.arguments import ServerArguments
+
+    return _field_types(ServerArguments)
+
+
+def _field_types(arguments: type[Any]) -> dict[str, Any]:
+    """Types of a dataclass's fields; `Any` stands for names that its module imports for type checkers alone."""
+    unknown: dict[str, Any] = {}
+    while True:
+        try:
+            hints = get_type_hints(arguments, localns=unknown)
+        except NameError as error:
+            if error.name is None or error.name in unknown:
+                raise
+            unknown[error.name] = Any
+        else:
+            return {field.name: hints[field.name] for field in fields(arguments) if field.init}
+
+
+ENGINES: Final[Mapping[str, EngineSpec]] = MappingProxyType(
+    {
+        "hf": EngineSpec(
+            name="hf",
+            summary="transformers, in this process",
+            load=_load_hf,
+            gives_values=True,
+            adapts=True,
+            token_beams=True,
+            needs_weights=True,
+            argument_types=_hf_arguments,
+            required_arguments={},
+            neutral_arguments=frozenset(
+                {"max_batch_size", "max_batch_tokens", "max_prefill_tokens", "prefix_cache_tokens", "num_threads"}
+            ),
+        ),
+        "vllm": EngineSpec(
+            name="vllm",
+            summary="vLLM, on this machine's GPUs",
+            load=_load_vllm,
+            gives_values=True,
+            adapts=False,
+            token_beams=False,
+            needs_weights=True,
+            argument_types=_vllm_arguments,
+            required_arguments={},
+            neutral_arguments=frozenset(
+                {
+                    "block_size",
+                    "disable_log_stats",
+                    "distributed_executor_backend",
+                    "enable_prefix_caching",
+                    "enforce_eager",
+                    "gpu_memory_utilization",
+                    "kv_cache_memory_bytes",
+                    "max_num_batched_tokens",
+                    "max_num_seqs",
+                    "max_parallel_loading_workers",
+                    "pipeline_parallel_size",
+                    "tensor_parallel_size",
+                }
+            ),
+        ),
+        "openai": EngineSpec(
+            name="openai",
+            summary="any server with an OpenAI-compatible API",
+            load=_connect_openai,
+            gives_values=True,  # on a vLLM server that was started for it, which `connect` tries
+            adapts=False,
+            token_beams=False,
+            needs_weights=False,
+            argument_types=_openai_arguments,
+            required_arguments={"base_url": "http://HOST:8000/v1"},
+            neutral_arguments=frozenset(
+                {"base_url", "api_key_env", "timeout_s", "retries", "pause_s", "max_connections"}
+            ),
+        ),
+    }
+)
+"""Every engine, by the name that a config gives it."""
+
+
+def able(capability: str) -> list[str]:
+    """Names of the engines that declare a capability, an attribute of `EngineSpec`."""
+    return [name for name, spec in ENGINES.items() if getattr(spec, capability)]
