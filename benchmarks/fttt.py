@@ -34,12 +34,14 @@ from typing import Any
 import torch
 
 from mcts_math.config import make_config
-from mcts_math.engine.adapters import Adapters, Term
 from mcts_math.engine.hf import HFEngine
-from mcts_math.engine.kv import KVBlock
+from mcts_math.engine.hf.adapters import Adapters, Term
+from mcts_math.engine.hf.kv_cache import KVBlock
+from mcts_math.engine.hf.lora import SLOT
 from mcts_math.engine.load import load_policy
-from mcts_math.engine.lora import SLOT, AdapterOptions
+from mcts_math.engine.spec import AdapterOptions
 from mcts_math.requests import Adapt, Generate, LossTerm, Sampling
+from mcts_math.solver import engine_options
 from mcts_math.table import render_table
 
 ROOT = Path(__file__).parent.parent
@@ -124,7 +126,7 @@ def side_by_side(folder: str, count: int) -> Iterator[Any]:
     """Replicas with one thread each."""
     args = {"device": "cpu", "num_threads": 1}
     config = {"mode": "fttt", "model_dir": folder, "num_replicas": count, "engine_args": args}
-    policy: Any = load_policy(make_config(config))
+    policy: Any = load_policy(engine_options(make_config(config)))
     import ray
 
     try:

@@ -228,7 +228,7 @@ def _require_head(checkpoint: Checkpoint) -> None:
     remedy = f"`python scripts/save_value_head.py {checkpoint.name}` adds a fresh one"
     if not checkpoint.head_files:
         raise CheckpointError(
-            f"{checkpoint.path} has no value head, but need_value_func is on: there is neither {HEAD_PTH} nor "
+            f"{checkpoint.path} has no value head, but values are wanted: there is neither {HEAD_PTH} nor "
             f"{HEAD_SAFETENSORS}, nor {HEAD_WEIGHT} among the weights; {remedy} (untrained)"
         )
     raise CheckpointError(

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeAlias, TypeVar
 
+from mcts_math.concurrency import cancel
 from mcts_math.errors import EngineError
 
 T = TypeVar("T")
@@ -78,23 +79,6 @@ class LoopThread:
 
     async def _end(self, last: Work[None] | None) -> None:
         """Comes after the first step of all that was handed over before: loops are first in, first out."""
-        waiting = list(self._tasks)
-        for task in waiting:
-            task.cancel()
-        await asyncio.gather(*waiting, return_exceptions=True)
+        await cancel(self._tasks)
         if last is not None:
             await last()
-
-
-async def together(coroutines: list[Coroutine[Any, Any, T]]) -> list[T]:
-    """All results; where one fails or the caller is cancelled, none is left running."""
-    if len(coroutines) == 1:
-        return [await coroutines[0]]
-    tasks = [asyncio.ensure_future(coroutine) for coroutine in coroutines]
-    try:
-        return list(await asyncio.gather(*tasks))
-    except BaseException:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        raise

@@ -3,7 +3,7 @@
 A question goes to the replica with the fewest requests in the air when its first request comes, and stays there, so
 that its prefix cache is of use. What a lost replica was asked is asked of another one: a reply depends on its request
 alone (seed included), so nothing is done twice that counts, and results are still written by one process, once. A new
-actor is started in the place of a lost one and takes part as soon as it is up.
+actor is started in the slot of a lost one and takes part as soon as it is up.
 
 Adapters live in the replica of their question. A step is the same bits wherever it is computed, so what a lost replica
 had learnt is learnt again by the one that takes the question over: the steps that were made are kept, as text.
@@ -16,10 +16,10 @@ from __future__ import annotations
 import asyncio
 import os
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
-from mcts_math.config import Config, make_config
+from mcts_math.engine.spec import EngineOptions
 from mcts_math.errors import EngineError, EngineLostError, MctsMathError, RefusedError
 from mcts_math.requests import Adapt, Adaptation, Evaluate, Evaluation, Generate, Generation
 
@@ -31,12 +31,12 @@ _Reply: TypeAlias = Generation | Evaluation | Adaptation
 
 
 class Replica:
-    """What runs in an actor: the engine that a config names."""
+    """What runs in an actor: an engine."""
 
-    def __init__(self, settings: dict[str, Any]) -> None:
+    def __init__(self, options: EngineOptions) -> None:
         from mcts_math.engine.load import load_policy
 
-        self._policy: Any = load_policy(make_config(settings))
+        self._policy: Any = load_policy(options)
 
     async def answer(self, request: _Request) -> _Reply:
         """A reply."""
@@ -59,7 +59,7 @@ class Replica:
 
 
 @dataclass(eq=False, slots=True)
-class _Place:
+class _Slot:
     """One replica, whichever actor is it just now."""
 
     actor: Any
@@ -69,11 +69,11 @@ class _Place:
 
 
 @dataclass(eq=False, slots=True)
-class _Pupil:
-    """An adapter: the steps that made it, and the actor that has it now."""
+class _Session:
+    """An adapter: the replay log of the steps that made it, and the actor that has it now."""
 
     actor: Any = None
-    lessons: list[Adapt] = field(default_factory=list)
+    log: list[Adapt] = field(default_factory=list)
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
@@ -83,18 +83,17 @@ class ReplicatedEngine:
     Make one with `ReplicatedEngine.start`; `close` it when done.
     """
 
-    def __init__(self, config: Config, num_replicas: int) -> None:
-        self._settings = config.model_dump() | {"num_replicas": 1}
-        self._options = _actor_options(config)
-        self._places = [_Place(self._new_actor()) for _ in range(num_replicas)]
-        self._homes: dict[str, _Place] = {}  # question -> its replica
-        self._pupils: dict[str, _Pupil] = {}  # by session
+    def __init__(self, options: EngineOptions) -> None:
+        self._options = replace(options, num_replicas=1)
+        self._slots = [_Slot(self._new_actor()) for _ in range(options.num_replicas)]
+        self._homes: dict[str, _Slot] = {}  # question -> its replica
+        self._sessions: dict[str, _Session] = {}  # by session
         self._restarting: set[asyncio.Task[None]] = set()
         self._closed = False
 
     @classmethod
-    def start(cls, config: Config) -> ReplicatedEngine:
-        """Starts the replicas that a config asks for and blocks until all are loaded.
+    def start(cls, options: EngineOptions) -> ReplicatedEngine:
+        """Starts as many replicas as the options say and blocks until all are loaded.
 
         Raises:
             EngineError: Ray is not installed or not reachable, has too few GPUs, or a replica can't load its engine.
@@ -103,7 +102,7 @@ class ReplicatedEngine:
             import ray
         except ImportError as error:
             raise EngineError(
-                f"num_replicas is {config.num_replicas}, which needs Ray ({error}): pip install 'mcts_math[ray]'"
+                f"num_replicas is {options.num_replicas}, which needs Ray ({error}): pip install 'mcts_math[ray]'"
             ) from error
         _quiet()
         if not ray.is_initialized():
@@ -111,10 +110,10 @@ class ReplicatedEngine:
                 ray.init(log_to_driver=False, include_dashboard=False)
             except Exception as error:  # a boundary: Ray raises whatever its parts happen to raise
                 raise EngineError(f"Ray can't be started or reached: {error}. Is RAY_ADDRESS right?") from error
-        _require_resources(ray.cluster_resources(), _actor_options(config), config.num_replicas)
-        engine = cls(config, config.num_replicas)
+        _require_resources(ray.cluster_resources(), _resources(options), options.num_replicas)
+        engine = cls(options)
         try:
-            ray.get([place.actor.pid.remote() for place in engine._places])
+            ray.get([slot.actor.pid.remote() for slot in engine._slots])
         except Exception as error:
             engine._kill_all()
             raise _as_engine_error(error) from error
@@ -134,20 +133,20 @@ class ReplicatedEngine:
 
     async def adapt(self, request: Adapt) -> Adaptation:
         """As the engine's own. Raises EngineError as it does, and where no replica is left."""
-        pupil = self._pupils.setdefault(request.session, _Pupil())
+        session = self._sessions.setdefault(request.session, _Session())
         reply = await self._ask(request)
         assert isinstance(reply, Adaptation)
-        pupil.lessons.append(request)
+        session.log.append(request)
         return reply
 
     async def release(self, session: str) -> None:
         """Drops a session's adapter; unknown ones are ignored, and so are those that a lost replica had."""
         from ray.exceptions import ActorUnavailableError, RayActorError
 
-        pupil = self._pupils.pop(session, None)
-        if pupil is not None and pupil.actor is not None and not self._closed:
+        adapted = self._sessions.pop(session, None)
+        if adapted is not None and adapted.actor is not None and not self._closed:
             with suppress(RayActorError, ActorUnavailableError):
-                await _result(pupil.actor.release.remote(session))
+                await _result(adapted.actor.release.remote(session))
 
     async def close(self) -> None:
         """Ends all actors; later requests get an EngineError. May be called again."""
@@ -157,7 +156,7 @@ class ReplicatedEngine:
         for task in self._restarting:
             task.cancel()
         await asyncio.gather(*self._restarting, return_exceptions=True)
-        closing = [asyncio.ensure_future(_result(p.actor.close.remote())) for p in self._places if p.is_up]
+        closing = [asyncio.ensure_future(_result(p.actor.close.remote())) for p in self._slots if p.is_up]
         if closing:
             await asyncio.wait(closing, timeout=_CLOSING_S)
         self._kill_all()  # one that hangs, too
@@ -165,7 +164,7 @@ class ReplicatedEngine:
 
     async def pids(self) -> list[int]:
         """Processes of the replicas that are up."""
-        return [await _result(place.actor.pid.remote()) for place in self._places if place.is_up]
+        return [await _result(slot.actor.pid.remote()) for slot in self._slots if slot.is_up]
 
     async def _ask(self, request: _Request) -> _Reply:
         """The reply of the question's replica; of another one where that is lost."""
@@ -174,16 +173,16 @@ class ReplicatedEngine:
         while True:
             if self._closed:
                 raise EngineError("the engine is closed")
-            place = self._choose(_question(request))
-            actor = place.actor
-            place.in_flight += 1
+            slot = self._choose(_question(request))
+            actor = slot.actor
+            slot.in_flight += 1
             reference = None
             try:
-                await self._teach(_session(request), actor)
+                await self._replay(_session(request), actor)
                 reference = actor.answer.remote(request)
                 return await _result(reference)  # type: ignore[no-any-return]
             except (RayActorError, ActorUnavailableError):
-                self._lose(place, actor)
+                self._lose(slot, actor)
             except asyncio.CancelledError:
                 if reference is not None:
                     _cancel(reference)
@@ -191,67 +190,67 @@ class ReplicatedEngine:
             except Exception as error:
                 if not isinstance(getattr(error, "cause", None), EngineLostError):
                     raise _as_engine_error(error) from error
-                self._lose(place, actor)  # the actor lives, but its engine does not
+                self._lose(slot, actor)  # the actor lives, but its engine does not
                 _kill(actor)
             finally:
-                place.in_flight -= 1
+                slot.in_flight -= 1
 
-    async def _teach(self, session: str, actor: Any) -> None:
+    async def _replay(self, name: str, actor: Any) -> None:
         """Has an actor make again the steps of an adapter that it does not have."""
-        pupil = self._pupils.get(session)
-        if pupil is None:
+        session = self._sessions.get(name)
+        if session is None:
             return
-        async with pupil.lock:
-            if pupil.actor is not actor:
-                await _result(actor.release.remote(session))  # what an interrupted attempt may have left
-                for lesson in pupil.lessons:
-                    await _result(actor.answer.remote(lesson))
-                pupil.actor = actor
+        async with session.lock:
+            if session.actor is not actor:
+                await _result(actor.release.remote(name))  # what an interrupted attempt may have left
+                for step in session.log:
+                    await _result(actor.answer.remote(step))
+                session.actor = actor
 
-    def _choose(self, question: str) -> _Place:
+    def _choose(self, question: str) -> _Slot:
         """The question's replica; a new one where it has none that is up."""
-        place = self._homes.get(question)
-        if place is None or not place.is_up:
-            up = [place for place in self._places if place.is_up]
+        slot = self._homes.get(question)
+        if slot is None or not slot.is_up:
+            up = [slot for slot in self._slots if slot.is_up]
             if not up:
                 raise EngineError(
-                    f"all {len(self._places)} replicas died; Ray's logs say of what (memory?). Finished questions are "
+                    f"all {len(self._slots)} replicas died; Ray's logs say of what (memory?). Finished questions are "
                     "safe: go on with --resume"
                 )
-            place = min(up, key=lambda place: place.in_flight)
+            slot = min(up, key=lambda slot: slot.in_flight)
             if question:
-                self._homes[question] = place
-        return place
+                self._homes[question] = slot
+        return slot
 
-    def _lose(self, place: _Place, actor: Any) -> None:
-        """Marks a replica as lost, once for all requests that were there, and starts another one in its place."""
-        if place.actor is not actor or not place.is_up or self._closed:
+    def _lose(self, slot: _Slot, actor: Any) -> None:
+        """Marks a replica as lost, once for all requests that were there, and starts another one in its slot."""
+        if slot.actor is not actor or not slot.is_up or self._closed:
             return
-        place.is_up = False
-        if place.restarts < _RESTARTS:
-            place.restarts += 1
-            task = asyncio.ensure_future(self._restart(place))
+        slot.is_up = False
+        if slot.restarts < _RESTARTS:
+            slot.restarts += 1
+            task = asyncio.ensure_future(self._restart(slot))
             self._restarting.add(task)
             task.add_done_callback(self._restarting.discard)
 
-    async def _restart(self, place: _Place) -> None:
+    async def _restart(self, slot: _Slot) -> None:
         from ray.exceptions import RayError
 
-        place.actor = self._new_actor()
+        slot.actor = self._new_actor()
         try:
-            await _result(place.actor.pid.remote())
+            await _result(slot.actor.pid.remote())
         except RayError:  # the others go on; once none is left, that is said
             return
-        place.is_up = True
+        slot.is_up = True
 
     def _new_actor(self) -> Any:
         import ray
 
-        return ray.remote(Replica).options(**self._options).remote(self._settings)
+        return ray.remote(Replica).options(**_resources(self._options)).remote(self._options)
 
     def _kill_all(self) -> None:
-        for place in self._places:
-            _kill(place.actor)
+        for slot in self._slots:
+            _kill(slot.actor)
 
 
 def _session(request: _Request) -> str:
@@ -266,21 +265,21 @@ def _question(request: _Request) -> str:
     return _session(request) or ("" if isinstance(request, Adapt) else request.task_id)
 
 
-def _actor_options(config: Config) -> dict[str, Any]:
+def _resources(options: EngineOptions) -> dict[str, Any]:
     """What Ray must reserve for a replica: the GPUs of its tensor parallelism where there are GPUs, else a core."""
     import ray
 
-    args = config.engine_args
+    args = options.arguments
     gpus = int(args.get("tensor_parallel_size", 1)) * int(args.get("pipeline_parallel_size", 1))
     has_gpus = ray.is_initialized() and ray.cluster_resources().get("GPU", 0) > 0
     resources = {"num_gpus": gpus, "num_cpus": 1} if has_gpus and args.get("device") != "cpu" else {"num_cpus": 1}
     return resources | {"max_concurrency": 4096}
 
 
-def _require_resources(cluster: dict[str, float], options: dict[str, Any], num_replicas: int) -> None:
+def _require_resources(cluster: dict[str, float], resources: dict[str, Any], num_replicas: int) -> None:
     """Raises EngineError where actors would wait for ever for what the cluster does not have."""
     for name, key in (("GPU", "num_gpus"), ("CPU", "num_cpus")):
-        need, has = options.get(key, 0) * num_replicas, cluster.get(name, 0)
+        need, has = resources.get(key, 0) * num_replicas, cluster.get(name, 0)
         if need > has:
             raise EngineError(
                 f"{num_replicas} replicas need {need} {name}s, but Ray's cluster has {has:g}; lower num_replicas"

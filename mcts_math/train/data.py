@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from mcts_math.engine.text import Codec
+from mcts_math.engine.tokenizer import Codec
 from mcts_math.errors import RecordError
 from mcts_math.run.record import read_records
 from mcts_math.train.examples import Example, example_from_json

@@ -11,11 +11,12 @@ import torch
 from torch import Tensor
 
 from mcts_math.engine.checkpoint import Checkpoint, read_config
+from mcts_math.engine.hf.model import load_weights
 from mcts_math.engine.value_head import ValueHead, save_value_head
 from mcts_math.errors import TrainingError
 from mcts_math.tasks import JsonObject
 from mcts_math.train.config import TrainConfig
-from mcts_math.train.model import add_adapters, load_policy
+from mcts_math.train.model import add_adapters
 
 RECIPE = "training.json"
 # Files of the starting checkpoint that training does not change.
@@ -120,7 +121,8 @@ def _save_dtype(source: Checkpoint, config: TrainConfig) -> torch.dtype:
 def _merge(state: dict[str, Tensor], source: Checkpoint, config: TrainConfig) -> tuple[Any, dict[str, Tensor]]:
     """A copy of the policy with the trained adapters merged in, and its weights."""
     assert config.lora is not None
-    adapted = add_adapters(load_policy(source.path, config.dtype, None), config.lora)
+    assert source.path is not None
+    adapted = add_adapters(load_weights(source.path, getattr(torch, config.dtype), None), config.lora)
     trained = {name: tensor for name, tensor in state.items() if "lora_" in name}
     unknown = adapted.load_state_dict(trained, strict=False).unexpected_keys
     if unknown or not trained:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -173,32 +172,13 @@ def load_model(checkpoint: Checkpoint, config: TrainConfig) -> PolicyWithValue:
         CheckpointError: weights or head can't be loaded.
         ConfigError: adapters were asked for, but peft is not installed.
     """
-    policy = load_policy(checkpoint.path, config.dtype, config.attn)
+    from mcts_math.engine.hf.model import load_weights
+
+    assert checkpoint.path is not None
+    policy = load_weights(checkpoint.path, getattr(torch, config.dtype), config.attn)
     if config.lora is not None:
         policy = add_adapters(policy, config.lora)
     return PolicyWithValue(policy, make_head(checkpoint, config), config.preference_scale)
-
-
-def load_policy(path: Path | None, dtype: str, attn: str | None) -> Any:
-    """The causal language model of a folder. Raises CheckpointError."""
-    from transformers import AutoModelForCausalLM
-    from transformers.utils import logging as transformers_logging
-
-    more = {} if attn is None else {"attn_implementation": attn}
-    progress = transformers_logging.is_progress_bar_enabled()
-    transformers_logging.disable_progress_bar()
-    try:
-        policy, info = AutoModelForCausalLM.from_pretrained(
-            path, dtype=getattr(torch, dtype), output_loading_info=True, **more
-        )
-    except Exception as error:  # a boundary: transformers raises whatever its loaders happen to raise
-        raise CheckpointError(f"transformers can't load {path}: {type(error).__name__}: {error}") from error
-    finally:
-        if progress:
-            transformers_logging.enable_progress_bar()
-    if missing := sorted(info["missing_keys"]):
-        raise CheckpointError(f"{path} lacks {len(missing)} of the weights, {missing[0]} among them")
-    return policy
 
 
 def make_head(checkpoint: Checkpoint, config: TrainConfig) -> ValueHead:

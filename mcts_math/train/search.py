@@ -19,22 +19,20 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import AsyncExitStack, aclosing, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from mcts_math.config import Config, make_config
-from mcts_math.errors import ConfigError, MctsMathError, RecordError
-from mcts_math.run.record import dump_line
-from mcts_math.run.run import describe_run, to_record
+from mcts_math.errors import MctsMathError, RecordError
+from mcts_math.record import dump_line
+from mcts_math.run import describe_run, to_record
 from mcts_math.scheduler import Services, Solved
-from mcts_math.solver import check_tasks, make_scheduler, open_services
+from mcts_math.solver import check_tasks, engine_options, make_scheduler, open_services
 from mcts_math.strategy import make_search
 from mcts_math.tasks import Task, load_tasks
 
 _GC_THRESHOLD = 50_000  # objects: a part drops few cycles before its end, and looking for them took 3 % of its time
-
-_models: dict[str, Any] = {}  # of this process: the last one that was used
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,33 +177,14 @@ async def _open(config: Config, stack: AsyncExitStack, threads: int) -> Services
     """Lock-step on transformers; other engines as everywhere, whose batches, and so whose roundings, depend on time."""
     if config.engine != "hf":
         return await open_services(config, stack)
-    from mcts_math.engine.lockstep import Lockstep
+    from mcts_math.engine.hf.lockstep import Lockstep, load_model
 
     stand_in: Any = object()  # what is opened here is only the interpreter and the checker
     services = await open_services(config, stack, stand_in, stand_in)
-    engine = Lockstep(_load(config, threads), services.interpreter, services.checker)
+    engine = Lockstep(load_model(engine_options(config)), services.interpreter, services.checker)
     stack.push_async_callback(engine.close)
-    return replace(services, policy=engine, value_model=engine, interpreter=engine.interpreter, checker=engine.checker)
-
-
-def _load(config: Config, threads: int) -> Any:
-    """The model of a config, loaded once a process; with its value head where it has one."""
-    from mcts_math.engine import checkpoint as checkpoints
-    from mcts_math.engine import model as models
-
-    if config.model_dir not in _models:
-        _models.clear()
-        gc.collect()
-        gc.freeze()  # what was imported stays: the collector need not look through it time and again
-        checkpoint = checkpoints.download(checkpoints.inspect(config.model_dir, need_value=config.need_value_func))
-        known = {"dtype", "device", "attn", "context_length"}
-        if unknown := set(config.engine_args) - known:
-            raise ConfigError(
-                f"engine_args: {min(unknown)!r} has no use in rounds, which take: {', '.join(sorted(known))}."
-            )
-        settings = {"dtype": "auto", "device": "auto", "attn": None, "context_length": None} | config.engine_args
-        _models[config.model_dir] = models.load(checkpoint, need_value=bool(checkpoint.head_files), **settings)
-    return _models[config.model_dir]
+    verifier = engine.counted(services.verifier)
+    return Services(engine, engine, engine.interpreter, engine.checker, verifier)
 
 
 def _write(part: Part, config: Config, solved: Sequence[Solved]) -> None:

@@ -18,7 +18,7 @@ from transformers.trainer_utils import get_last_checkpoint
 
 from mcts_math.engine import checkpoint as checkpoints
 from mcts_math.engine.checkpoint import Checkpoint
-from mcts_math.engine.text import Codec
+from mcts_math.engine.tokenizer import Codec
 from mcts_math.errors import ConfigError, TrainingError
 from mcts_math.tasks import JsonObject
 from mcts_math.train.config import TrainConfig

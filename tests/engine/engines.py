@@ -83,7 +83,7 @@ def load_openai(folder: Path) -> Served:
         log.close()
 
     engine.close = close  # type: ignore[method-assign]
-    return Served(folder, engine, Reference(folder), load, (engine.remote.value_token or 0,), 32)
+    return Served(folder, engine, Reference(folder), load, (engine.served.value_token or 0,), 32)
 
 
 def free_port() -> int:

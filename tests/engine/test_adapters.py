@@ -16,7 +16,7 @@ from torch.nn.functional import cross_entropy
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from mcts_math.engine.hf import HFEngine
-from mcts_math.engine.lora import AdapterOptions
+from mcts_math.engine.spec import AdapterOptions
 from mcts_math.errors import EngineError
 from mcts_math.requests import Adapt, Adaptation, Generate, LossTerm, Message, Sample, Sampling
 
@@ -126,7 +126,7 @@ def test_the_gradient_is_the_slope_of_the_loss(checkpoint: Callable[[str], Path]
 
 
 def engine_term(engine: HFEngine, term: LossTerm) -> Any:
-    from mcts_math.engine.adapters import Term
+    from mcts_math.engine.hf.adapters import Term
 
     return Term(*engine.model.codec.encode_term(term), term.weight)
 

@@ -1,35 +1,32 @@
-"""The running batch under tight limits: admission, rows put off, cached prefixes, against a plain forward pass."""
+"""The running batch under tight limits: admission, preempted rows, cached prefixes, against a plain forward pass."""
 
 from __future__ import annotations
 
 import asyncio
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 from tiny_models import FAMILIES, Reference
 
-from mcts_math.engine import checkpoint as checkpoints
-from mcts_math.engine import model as models
-from mcts_math.engine.batch import Batch
 from mcts_math.engine.hf import HFEngine
-from mcts_math.engine.jobs import Job
-from mcts_math.engine.kv import KVBlock, Workspace
-from mcts_math.engine.model import CausalModel
+from mcts_math.engine.hf.arguments import HFArguments
+from mcts_math.engine.hf.batch import Batch, BatchLimits
+from mcts_math.engine.hf.kv_cache import KVBlock, Workspace
+from mcts_math.engine.hf.model import CausalModel, load_model
+from mcts_math.engine.hf.sequence import Job
 from mcts_math.errors import EngineError
 from mcts_math.requests import Evaluate, Generate, Sampling
 
-Limits = dict[str, int]
-WIDE = {"max_batch_size": 64, "max_batch_tokens": 1 << 20, "max_prefill_tokens": 4096, "prefix_cache_tokens": 0}
-TIGHT = {"max_batch_size": 7, "max_batch_tokens": 300, "max_prefill_tokens": 23, "prefix_cache_tokens": 500}
+WIDE = BatchLimits(max_batch_size=64, max_batch_tokens=1 << 20, max_prefill_tokens=4096, prefix_cache_tokens=0)
+TIGHT = BatchLimits(max_batch_size=7, max_batch_tokens=300, max_prefill_tokens=23, prefix_cache_tokens=500)
 
 
 def load(folder: Path) -> CausalModel:
-    return models.load(
-        checkpoints.inspect(folder), dtype="auto", device="cpu", attn=None, need_value=True, context_length=None
-    )
+    return load_model(folder, HFArguments(device="cpu"), need_value=True)
 
 
 def jobs(seed: int, count: int = 14) -> list[Job]:
@@ -58,16 +55,16 @@ def work_off(batch: Batch, waiting: list[Job]) -> list[Job]:
 def test_a_workspace_hands_out_zeros_in_the_same_memory(checkpoint: Callable[[str], Path]) -> None:
     layout = load(checkpoint("llama")).layout
     workspace = Workspace(layout, 64)
-    first = workspace.planes(3, 8)
-    where = [plane.data_ptr() for plane in first]
-    for plane in first:
-        plane.fill_(float("nan"))  # what a broken request leaves must not reach the next one
+    first = workspace.buffers(3, 8)
+    where = [buffer.data_ptr() for buffer in first]
+    for buffer in first:
+        buffer.fill_(float("nan"))  # what a broken request leaves must not reach the next one
     for rows, columns in ((3, 8), (8, 3), (2, 5), (0, 0)):
-        planes = workspace.planes(rows, columns)
-        assert [plane.shape for plane in planes] == [plane.shape for plane in layout.allocate(rows, columns)]
-        assert all(not plane.any() for plane in planes)
-    assert [plane.data_ptr() for plane in workspace.planes(4, 6)] == where
-    assert all(not plane.any() for plane in workspace.planes(9, 9))
+        buffers = workspace.buffers(rows, columns)
+        assert [buffer.shape for buffer in buffers] == [buffer.shape for buffer in layout.allocate(rows, columns)]
+        assert all(not buffer.any() for buffer in buffers)
+    assert [buffer.data_ptr() for buffer in workspace.buffers(4, 6)] == where
+    assert all(not buffer.any() for buffer in workspace.buffers(9, 9))
 
 
 def test_rows_that_are_ever_longer_seldom_move_the_others(
@@ -81,24 +78,24 @@ def test_rows_that_are_ever_longer_seldom_move_the_others(
     for row, length in enumerate(lengths):
         source = KVBlock(model.layout, model.device, 1, length)
         source.end = length
-        source.write(0, slice(0, length), [torch.full_like(plane[0], length) for plane in source.planes])
+        source.write(0, slice(0, length), [torch.full_like(buffer[0], length) for buffer in source.buffers])
         block.reserve(len(lengths), length, 1)
         block.num_rows = row + 1
         block.join(slice(row, row + 1), source, 0, length)
     assert len(moves) < 10
     for row, length in enumerate(lengths):
         assert block.mask[row, : block.end].tolist() == [0] * (block.end - length) + [1] * length
-        assert all((plane == length).all() for plane in block.read(row, 0, length, length))
+        assert all((buffer == length).all() for buffer in block.read(row, 0, length, length))
 
 
 @pytest.mark.parametrize("family", list(FAMILIES))
 def test_tight_limits_change_nothing_but_the_time(checkpoint: Callable[[str], Path], family: str) -> None:
     model, reference = load(checkpoint(family)), Reference(checkpoint(family))
-    wide, tight = Batch(model, **WIDE), Batch(model, **TIGHT)
+    wide, tight = Batch(model, WIDE), Batch(model, TIGHT)
     expected, got = jobs(0, 40), jobs(0, 40)
     assert set(map(id, work_off(wide, expected))) == set(map(id, expected))
     assert set(map(id, work_off(tight, got))) == set(map(id, got))
-    assert tight.counters.num_put_off > 0
+    assert tight.counters.num_preempted > 0
     assert tight.counters.num_cached_tokens > 0
     for one, other in zip(expected, got, strict=True):
         text = reference.tokenizer.decode(one.prompt[1:])
@@ -111,9 +108,11 @@ def test_tight_limits_change_nothing_but_the_time(checkpoint: Callable[[str], Pa
 
 
 @pytest.mark.parametrize("limits", [WIDE, TIGHT])
-def test_samples_are_computed_once_as_long_as_they_agree(checkpoint: Callable[[str], Path], limits: Limits) -> None:
+def test_samples_are_computed_once_as_long_as_they_agree(
+    checkpoint: Callable[[str], Path], limits: BatchLimits
+) -> None:
     model = load(checkpoint("llama"))
-    batch = Batch(model, **limits)
+    batch = Batch(model, limits)
     (greedy,) = work_off(batch, [Job((0, 5, 6), 6, Sampling(0.0, max_tokens=12))])
     assert len({sample and sample.text for sample in greedy.samples}) == 1
     assert batch.counters.num_generated_tokens == 6 * 12
@@ -121,7 +120,7 @@ def test_samples_are_computed_once_as_long_as_they_agree(checkpoint: Callable[[s
     sampling = Sampling(0.25, max_tokens=40)
     (together,) = work_off(batch, [Job((0, 5, 6), 6, sampling, seed=3)])
     apart = [Job((0, 5, 6), 1, sampling, seed=3 + i) for i in range(6)]
-    work_off(Batch(model, **WIDE), apart)
+    work_off(Batch(model, WIDE), apart)
     assert [s and s.text for s in together.samples] == [job.samples[0] and job.samples[0].text for job in apart]
     assert [s and s.logprob for s in together.samples] == pytest.approx(
         [job.samples[0] and job.samples[0].logprob for job in apart], abs=3e-4
@@ -131,7 +130,7 @@ def test_samples_are_computed_once_as_long_as_they_agree(checkpoint: Callable[[s
 
 def test_admission_expects_what_the_last_samples_did(checkpoint: Callable[[str], Path]) -> None:
     """As many prompts at a time as the rows that their samples part into, not as the samples."""
-    batch = Batch(load(checkpoint("llama")), **(WIDE | {"max_batch_size": 12}))
+    batch = Batch(load(checkpoint("llama")), replace(WIDE, max_batch_size=12))
     sampling = Sampling(0.0, max_tokens=9)
     many = [Job((0, 5 + i), 6, sampling) for i in range(40)]
     for job in many:
@@ -142,14 +141,14 @@ def test_admission_expects_what_the_last_samples_did(checkpoint: Callable[[str],
         most = max(most, batch._block.num_rows)
     assert all(job.is_done for job in many)
     assert 6 < most <= 12
-    assert batch.counters.num_put_off == 0
+    assert batch.counters.num_preempted == 0
 
 
 def test_a_dropped_job_leaves_the_others_as_they_are(checkpoint: Callable[[str], Path]) -> None:
     model = load(checkpoint("llama"))
     expected, got = jobs(1), jobs(1)
-    work_off(Batch(model, **WIDE), expected)
-    batch = Batch(model, **TIGHT)
+    work_off(Batch(model, WIDE), expected)
+    batch = Batch(model, TIGHT)
     for job in got:
         batch.add(job)
     for _ in range(5):
@@ -165,15 +164,15 @@ def test_a_dropped_job_leaves_the_others_as_they_are(checkpoint: Callable[[str],
 
 
 def test_memory_is_bounded(checkpoint: Callable[[str], Path]) -> None:
-    batch = Batch(load(checkpoint("llama")), **TIGHT)
+    batch = Batch(load(checkpoint("llama")), TIGHT)
     for job in jobs(2, 30):
         batch.add(job)
     while not batch.is_idle:
         batch.step()
         rows, width = batch._block.num_rows, batch._block.width
-        assert rows <= TIGHT["max_batch_size"]
-        assert rows <= 1 or rows * width <= TIGHT["max_batch_tokens"]
-        assert batch._cache.num_tokens <= TIGHT["prefix_cache_tokens"]
+        assert rows <= TIGHT.max_batch_size
+        assert rows <= 1 or rows * width <= TIGHT.max_batch_tokens
+        assert batch._cache.num_tokens <= TIGHT.prefix_cache_tokens
 
 
 @pytest.mark.parametrize(

@@ -6,11 +6,11 @@ import random
 
 import torch
 
-from mcts_math.engine.prefix import PrefixCache, Segments
+from mcts_math.engine.hf.prefix_cache import PrefixCache, Segments
 
 
 def segments(tokens: tuple[int, ...], first: int, last: int) -> Segments:
-    """Two planes whose contents tell token and position."""
+    """Two buffers whose contents tell token and position."""
     ids = torch.tensor(tokens[first:last], dtype=torch.float32)
     places = torch.arange(first, last, dtype=torch.float32)
     return [(ids * 1000 + places).reshape(1, -1, 1), -(ids * 1000 + places).reshape(1, -1, 1)]
@@ -24,8 +24,8 @@ def check(cache: PrefixCache, tokens: tuple[int, ...], count: int) -> None:
     pieces = cache.fetch(tokens, count)
     assert [first for first, _, _ in pieces] == [0, *(last for _, last, _ in pieces[:-1])][: len(pieces)]
     assert (pieces[-1][1] if pieces else 0) == count
-    for plane, wanted in enumerate(segments(tokens, 0, count)):
-        got = [piece[2][plane] for piece in pieces]
+    for buffer, wanted in enumerate(segments(tokens, 0, count)):
+        got = [piece[2][buffer] for piece in pieces]
         assert torch.equal(torch.cat(got, dim=1) if got else wanted, wanted)
 
 

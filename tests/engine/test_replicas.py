@@ -9,15 +9,16 @@ import signal
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import psutil
 import pytest
 from tiny_models import make_checkpoint
 
-from mcts_math.config import make_config
 from mcts_math.engine import replicas
 from mcts_math.engine.load import load_policy
+from mcts_math.engine.spec import AdapterOptions, EngineOptions
 from mcts_math.errors import EngineError
 from mcts_math.requests import Adapt, Evaluate, Generate, LossTerm, Sampling
 
@@ -29,20 +30,15 @@ COUNT = 60
 
 
 @pytest.fixture(scope="module")
-def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
+def options(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EngineOptions]:
     import ray
 
     folder = make_checkpoint(tmp_path_factory.mktemp("llama"), "llama")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         ray.init(num_cpus=2, log_to_driver=False, include_dashboard=False, object_store_memory=80 << 20)
-        yield {
-            "mode": "sbs",
-            "model_dir": str(folder),
-            "need_value_func": True,
-            "num_replicas": 2,
-            "engine_args": {"device": "cpu", "num_threads": 1, "dtype": "float64"},
-        }
+        arguments = {"device": "cpu", "num_threads": 1, "dtype": "float64"}
+        yield EngineOptions("hf", str(folder), arguments, need_value=True, num_replicas=2)
         ray.shutdown()
 
 
@@ -51,8 +47,8 @@ def requests() -> list[Generate]:
     return [Generate(f"{i} + 1 = ", 2, sampling, i, want_value=True, task_id=str(i)) for i in range(COUNT)]
 
 
-async def alone(settings: dict[str, Any]) -> list[Any]:
-    engine = await asyncio.to_thread(load_policy, make_config(settings | {"num_replicas": 1}))
+async def alone(options: EngineOptions) -> list[Any]:
+    engine = await asyncio.to_thread(load_policy, replace(options, num_replicas=1))
     replies = list(await asyncio.gather(*map(engine.generate, requests())))
     await engine.close()
     return replies
@@ -78,12 +74,12 @@ async def ask_while_one_dies(engine: Any, victim: int) -> list[Any]:
     return list(replies)
 
 
-def test_a_killed_replica_changes_nothing_but_the_time(settings: dict[str, Any]) -> None:
+def test_a_killed_replica_changes_nothing_but_the_time(options: EngineOptions) -> None:
     async def scene() -> None:
-        engine: Any = await asyncio.to_thread(load_policy, make_config(settings))
+        engine: Any = await asyncio.to_thread(load_policy, options)
         first, second = await engine.pids()
         replies = await ask_while_one_dies(engine, first)
-        assert texts(replies) == texts(await alone(settings))
+        assert texts(replies) == texts(await alone(options))
         value = (await engine.evaluate(Evaluate("3 + 1 = "))).value
         assert value == pytest.approx(replies[3].value, abs=1e-5)
         while len(pids := await engine.pids()) < 2:  # another actor comes up in its place
@@ -126,18 +122,18 @@ async def learn(engine: Any, question: str, after_each: Callable[[], None] = lam
     return written
 
 
-def test_what_a_killed_replica_had_learnt_is_learnt_again(settings: dict[str, Any]) -> None:
-    learning = settings | {"mode": "fttt", "need_value_func": False, "adapter_lr": 0.05}
+def test_what_a_killed_replica_had_learnt_is_learnt_again(options: EngineOptions) -> None:
+    learning = replace(options, need_value=False, adapter=AdapterOptions(lr=0.05))
     questions = [f"{i} + 1 = " for i in range(12)]
 
     async def undisturbed() -> list[list[str]]:
-        engine = await asyncio.to_thread(load_policy, make_config(learning | {"num_replicas": 1}))
+        engine = await asyncio.to_thread(load_policy, replace(learning, num_replicas=1))
         texts = list(await asyncio.gather(*(learn(engine, question) for question in questions)))
         await engine.close()
         return texts
 
     async def with_a_loss() -> list[list[str]]:
-        engine: Any = await asyncio.to_thread(load_policy, make_config(learning))
+        engine: Any = await asyncio.to_thread(load_policy, learning)
         pids, attempts = await engine.pids(), []
 
         def count() -> None:
@@ -146,7 +142,7 @@ def test_what_a_killed_replica_had_learnt_is_learnt_again(settings: dict[str, An
                 os.kill(pids[0], signal.SIGKILL)
 
         texts = await asyncio.wait_for(asyncio.gather(*(learn(engine, q, count) for q in questions)), 120)
-        assert not engine._pupils
+        assert not engine._sessions
         await engine.release("never heard of")
         await engine.close()
         return list(texts)
@@ -159,13 +155,11 @@ def test_what_a_killed_replica_had_learnt_is_learnt_again(settings: dict[str, An
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # of vLLM's imports
 @pytest.mark.skipif(importlib.util.find_spec("vllm") is None, reason="vLLM is not installed")
-def test_a_killed_vllm_replica_takes_its_engine_along(settings: dict[str, Any]) -> None:
+def test_a_killed_vllm_replica_takes_its_engine_along(options: EngineOptions) -> None:
     arguments = {"enforce_eager": True, "dtype": "float32", "max_num_seqs": 16, "kv_cache_memory_bytes": 64 << 20}
 
     async def scene() -> None:
-        engine: Any = await asyncio.to_thread(
-            load_policy, make_config(settings | {"engine": "vllm", "engine_args": arguments})
-        )
+        engine: Any = await asyncio.to_thread(load_policy, replace(options, engine="vllm", arguments=arguments))
         first, _ = await engine.pids()
         of_the_first = psutil.Process(first).children(recursive=True)
         assert of_the_first  # vLLM's engine runs in processes of its own
@@ -178,9 +172,9 @@ def test_a_killed_vllm_replica_takes_its_engine_along(settings: dict[str, Any]) 
     asyncio.run(scene())
 
 
-def test_more_replicas_than_the_cluster_has_room_for(settings: dict[str, Any]) -> None:
+def test_more_replicas_than_the_cluster_has_room_for(options: EngineOptions) -> None:
     with pytest.raises(EngineError, match="need 64 CPUs, but Ray's cluster has 2"):
-        load_policy(make_config(settings | {"num_replicas": 64}))
+        load_policy(replace(options, num_replicas=64))
 
 
 def test_a_replica_that_hangs_is_killed_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -193,7 +187,7 @@ def test_a_replica_that_hangs_is_killed_in_the_end(monkeypatch: pytest.MonkeyPat
     async def scene() -> None:
         futures.append(asyncio.get_running_loop().create_future())
         engine = object.__new__(replicas.ReplicatedEngine)
-        engine._closed, engine._restarting, engine._places = False, set(), [replicas._Place(Hanging())]
+        engine._closed, engine._restarting, engine._slots = False, set(), [replicas._Slot(Hanging())]
         await engine.close()
 
     futures: list[asyncio.Future[None]] = []

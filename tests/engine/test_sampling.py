@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from mcts_math.engine.sampling import BatchSampling, UniformStream, _nucleus, _top_k_top_p
+from mcts_math.engine.hf.sampling import BatchSampling, UniformStream, _nucleus, _top_k_top_p
 from mcts_math.requests import Sampling
 
 CPU = torch.device("cpu")
@@ -18,8 +18,8 @@ def frequencies(sampling: Sampling, draws: int = 20_000) -> torch.Tensor:
     """Of tokens drawn half in rows of their own, half in one row."""
     numbers = [UniformStream(seed).at(3) for seed in range(draws)]
     half = draws // 2
-    apart, _ = BatchSampling([sampling] * half, CPU).draw(LOGITS.expand(half, -1), [[n] for n in numbers[:half]])
-    together, _ = BatchSampling([sampling], CPU).draw(LOGITS[None], [numbers[half:]])
+    apart, _ = BatchSampling([sampling] * half, CPU).sample(LOGITS.expand(half, -1), [[n] for n in numbers[:half]])
+    together, _ = BatchSampling([sampling], CPU).sample(LOGITS[None], [numbers[half:]])
     return torch.bincount(torch.cat((apart[:, 0], together[0])), minlength=len(LOGITS)) / draws
 
 
@@ -46,10 +46,10 @@ def test_top_p_keeps_the_smallest_set_of_that_mass() -> None:
 def test_rows_of_a_batch_are_sampled_each_in_its_way() -> None:
     ways = [Sampling(0.0), Sampling(1.0), Sampling(0.3, top_k=2), Sampling(2.0, top_p=0.5), Sampling(0.0, top_k=1)]
     numbers = [[0.999, 0.1]] * len(ways)
-    together, logprobs = BatchSampling(ways, CPU).draw(LOGITS.expand(len(ways), -1), numbers)
+    together, logprobs = BatchSampling(ways, CPU).sample(LOGITS.expand(len(ways), -1), numbers)
     for i, way in enumerate(ways):
         for j, number in enumerate(numbers[i]):
-            alone, logprob = BatchSampling([way], CPU).draw(LOGITS[None], [[number]])
+            alone, logprob = BatchSampling([way], CPU).sample(LOGITS[None], [[number]])
             assert (alone.item(), logprob.item()) == (together[i, j].item(), logprobs[i, j].item())
     assert torch.allclose(logprobs, LOGITS.log_softmax(dim=0)[together])
 
@@ -68,7 +68,7 @@ def test_a_nucleus_is_found_without_sorting_all(spread: float, top_p: float) -> 
 
 
 def test_half_precision_logits_give_float32_log_probabilities() -> None:
-    _, logprob = BatchSampling([Sampling(0.0)], CPU).draw(LOGITS.bfloat16()[None], [[0.5]])
+    _, logprob = BatchSampling([Sampling(0.0)], CPU).sample(LOGITS.bfloat16()[None], [[0.5]])
     assert logprob.dtype == torch.float32
     assert logprob.item() == pytest.approx(LOGITS.log_softmax(dim=0).max().item(), abs=1e-6)
 
@@ -76,13 +76,13 @@ def test_half_precision_logits_give_float32_log_probabilities() -> None:
 def test_extreme_numbers_never_draw_an_impossible_token() -> None:
     logits = torch.full((2, 5), -torch.inf)
     logits[:, 2] = 0.0
-    tokens, _ = BatchSampling([Sampling(1.0)] * 2, CPU).draw(logits, [[0.0], [1 - 2.0**-24]])
+    tokens, _ = BatchSampling([Sampling(1.0)] * 2, CPU).sample(logits, [[0.0], [1 - 2.0**-24]])
     assert tokens.tolist() == [[2], [2]]
 
 
 def test_not_a_number_shows_in_the_log_probability() -> None:
     for sampling in (Sampling(0.0), Sampling(1.0), Sampling(1.0, top_p=0.5)):
-        _, logprob = BatchSampling([sampling], CPU).draw(torch.full((1, 5), torch.nan), [[0.5]])
+        _, logprob = BatchSampling([sampling], CPU).sample(torch.full((1, 5), torch.nan), [[0.5]])
         assert not math.isfinite(logprob.item())
 
 

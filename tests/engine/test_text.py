@@ -9,7 +9,7 @@ from tiny_models import character_tokenizer
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast
 
-from mcts_math.engine.text import Codec, render_chat
+from mcts_math.engine.tokenizer import Codec, render_chat
 from mcts_math.errors import EngineError, RefusedError
 from mcts_math.requests import Message
 

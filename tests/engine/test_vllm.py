@@ -7,6 +7,7 @@ import importlib.util
 import json
 import os
 import signal
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +18,11 @@ from engines import start_vllm
 from safetensors.torch import load_file, save_file
 from tiny_models import Reference, character_tokenizer, make_checkpoint
 
-from mcts_math.config import make_config
 from mcts_math.engine.checkpoint import HEAD_BIAS, HEAD_WEIGHT, inspect
 from mcts_math.engine.load import load_policy
+from mcts_math.engine.spec import EngineOptions
 from mcts_math.engine.value_head import load_value_head
-from mcts_math.engine.vllm_head import decode_value, encode_value
-from mcts_math.engine.vocabulary import value_token
+from mcts_math.engine.value_token import decode_value, encode_value, value_token
 from mcts_math.errors import CheckpointError, ConfigError, EngineError, EngineLostError
 from mcts_math.requests import Evaluate, Generate, Generation, Sampling
 
@@ -89,16 +89,17 @@ def test_a_wrong_head_is_told_before_vllm_starts(tmp_path: Path, content: Any, s
 @needs_vllm
 @pytest.mark.filterwarnings("ignore")  # of vLLM's imports
 def test_arguments_that_vllm_does_not_have_or_would_die_of(tmp_path: Path) -> None:
-    settings = {"mode": "sbs", "engine": "vllm", "need_value_func": True}
-    settings |= {"model_dir": str(make_checkpoint(tmp_path / "model", "llama"))}
+    options = EngineOptions("vllm", str(make_checkpoint(tmp_path / "model", "llama")), need_value=True)
     for args, error, says in [
         ({"max_model_length": 9}, ConfigError, "has no argument 'max_model_length'. Did you mean 'max_model_len'"),
         ({"enable_chunked_prefill": True}, EngineError, "crash of vLLM on a CPU"),
         ({"logprobs_mode": "raw_logprobs"}, EngineError, "set by the value head"),
-        ({"dtype": "float33"}, EngineError, "vLLM did not start"),
+        ({"dtype": "float33"}, ConfigError, "dtype must be .*'float32'.* not 'float33'"),
+        ({"max_num_seqs": "many"}, ConfigError, "max_num_seqs must be int or null, not 'many'"),
+        ({"quantization": "no such thing"}, EngineError, "vLLM did not start"),
     ]:
         with pytest.raises(error, match=says):
-            load_policy(make_config(settings | {"engine_args": args}))
+            load_policy(replace(options, arguments=args))
 
 
 def test_the_token_that_carries_values(tmp_path: Path) -> None:

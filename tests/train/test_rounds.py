@@ -23,10 +23,12 @@ from stand_ins import EchoInterpreter, EqualChecker
 from tiny_models import make_checkpoint
 
 from mcts_math.config import load_settings, make_config, make_settings
-from mcts_math.engine import model as models
-from mcts_math.engine import prefix
-from mcts_math.engine.checkpoint import inspect
-from mcts_math.engine.lockstep import BatchLimits, Lockstep
+from mcts_math.engine.hf import lockstep
+from mcts_math.engine.hf import prefix_cache as prefix
+from mcts_math.engine.hf.arguments import HFArguments
+from mcts_math.engine.hf.batch import BatchLimits
+from mcts_math.engine.hf.lockstep import Lockstep
+from mcts_math.engine.hf.model import load_model
 from mcts_math.errors import CheckpointError, ConfigError, EngineError, MctsMathError
 from mcts_math.grading import Grader
 from mcts_math.requests import Evaluate, Generate
@@ -56,7 +58,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Any:
     folder = make_checkpoint(
         tmp_path_factory.mktemp("flat"), "llama", max_position_embeddings=512, initializer_range=0.05
     )
-    return models.load(inspect(folder), dtype="float32", device="cpu", attn=None, need_value=True, context_length=None)
+    return load_model(folder, HFArguments(dtype="float32", device="cpu"), need_value=True)
 
 
 def grow(
@@ -193,9 +195,9 @@ def test_a_part_gives_its_memory_back_before_the_next(
     def held() -> int:
         return sum(type(one) is Node for one in gc.get_objects())
 
-    load, seen = search._load, list[int]()
+    load, seen = lockstep.load_model, list[int]()
     monkeypatch.setattr(prefix, "_Node", Node)
-    monkeypatch.setattr(search, "_load", lambda *args: (seen.append(held()), load(*args))[1])
+    monkeypatch.setattr(lockstep, "load_model", lambda *args: (seen.append(held()), load(*args))[1])
     monkeypatch.chdir(repo)
     settings = {
         "mode": "react",

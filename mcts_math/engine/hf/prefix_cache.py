@@ -3,7 +3,7 @@
 A tree asks for `prompt`, then for `prompt + step`, `prompt + step + step`, …; its siblings share all but the last step.
 The cache is a radix tree over tokens: every node holds the tokens of an edge and their keys and values, so a common
 prefix is stored once. The least recently used leaves are dropped when it is full. Keys and values depend on the weights
-too: each state of an adapter has a space, a radix tree of its own, within the common limit.
+too: each state of an adapter has a namespace, a radix tree of its own, within the common limit.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 
 from torch import Tensor
 
-Segments = list[Tensor]  # one tensor [H, T, D] a plane
+Segments = list[Tensor]  # one tensor [H, T, D] a buffer
 
 
 class _Node:
@@ -43,18 +43,18 @@ class PrefixCache:
         # Oldest first. A node is always touched after the nodes below it, so the oldest one is a leaf.
         self._by_age: OrderedDict[_Node, None] = OrderedDict()
 
-    def match(self, tokens: tuple[int, ...], space: str = "") -> int:
+    def match(self, tokens: tuple[int, ...], namespace: str = "") -> int:
         """How many of the first tokens are held."""
-        path, common = self._descend(tokens, space)
+        path, common = self._descend(tokens, namespace)
         return sum(len(node.tokens) for node in path[:-1]) + common if path else 0
 
-    def fetch(self, tokens: tuple[int, ...], count: int, space: str = "") -> list[tuple[int, int, Segments]]:
+    def fetch(self, tokens: tuple[int, ...], count: int, namespace: str = "") -> list[tuple[int, int, Segments]]:
         """Keys and values of the first `count` tokens, which must be held (see `match`).
 
         Returns:
             Pieces (first, last, segments) that cover tokens 0..count-1; the segments are views, not to be written to.
         """
-        path, _ = self._descend(tokens, space)
+        path, _ = self._descend(tokens, namespace)
         self._touch(path)
         pieces: list[tuple[int, int, Segments]] = []
         first = 0
@@ -66,22 +66,22 @@ class PrefixCache:
             first = last
         return pieces
 
-    def insert(self, tokens: tuple[int, ...], read: Callable[[int, int], Segments], space: str = "") -> None:
+    def insert(self, tokens: tuple[int, ...], read: Callable[[int, int], Segments], namespace: str = "") -> None:
         """Holds a sequence.
 
         Args:
             tokens: the sequence.
             read: gives copies of the keys and values of tokens first..last-1; called for those not yet held.
-            space: where they belong.
+            namespace: where they belong.
         """
         if not tokens or len(tokens) > self._max_tokens:
             return
-        path, common = self._descend(tokens, space)
+        path, common = self._descend(tokens, namespace)
         held = sum(len(node.tokens) for node in path[:-1]) + common if path else 0
         if path and common < len(path[-1].tokens) and held < len(tokens):
             path[-1] = self._split(path[-1], common)
         if held < len(tokens):
-            parent = path[-1] if path else self._roots.setdefault(space, _Node((), [], None))
+            parent = path[-1] if path else self._roots.setdefault(namespace, _Node((), [], None))
             node = _Node(tokens[held:], read(held, len(tokens)), parent)
             parent.children[tokens[held]] = node
             path.append(node)
@@ -90,9 +90,9 @@ class PrefixCache:
         while self.num_tokens > self._max_tokens:
             self._drop(next(iter(self._by_age)))
 
-    def forget(self, space: str) -> None:
-        """Drops a space."""
-        root = self._roots.pop(space, None)
+    def forget(self, namespace: str) -> None:
+        """Drops a namespace."""
+        root = self._roots.pop(namespace, None)
         nodes = [] if root is None else list(root.children.values())
         while nodes:
             node = nodes.pop()
@@ -106,10 +106,10 @@ class PrefixCache:
         self._by_age.clear()
         self.num_tokens = 0
 
-    def _descend(self, tokens: Sequence[int], space: str) -> tuple[list[_Node], int]:
+    def _descend(self, tokens: Sequence[int], namespace: str) -> tuple[list[_Node], int]:
         """The nodes along a sequence, and how many tokens of the last one it shares (at least one)."""
         path: list[_Node] = []
-        node, position = self._roots.get(space), 0
+        node, position = self._roots.get(namespace), 0
         while node is not None and position < len(tokens):
             child = node.children.get(tokens[position])
             if child is None:

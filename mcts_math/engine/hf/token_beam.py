@@ -14,11 +14,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from mcts_math.engine.jobs import Job
-from mcts_math.engine.kv import KVBlock
-from mcts_math.engine.model import CausalModel
+from mcts_math.engine.hf.kv_cache import KVBlock
+from mcts_math.engine.hf.model import CausalModel
+from mcts_math.engine.hf.sequence import Job, find_end
 from mcts_math.errors import EngineError
-from mcts_math.requests import FinishReason, Sample
+from mcts_math.requests import Sample
 
 _PREFILL = 4096  # prompt tokens that are computed at a time
 
@@ -36,7 +36,9 @@ def beam_search(model: CausalModel, job: Job) -> None:
     Raises:
         EngineError: the request makes no sense, or the model's log-probabilities are not finite.
     """
-    width, most = job.sampling.beam_width, _most_tokens(model, job)
+    width = job.sampling.beam_width
+    if job.adapter:
+        raise EngineError("a beam search by an adapter is not to be had; leave out `adapter` or `beam_width`")
     if job.num_samples > width or job.sampling.temperature or job.want_value:
         raise EngineError("a beam search gives at most `beam_width` samples, at temperature 0 and without a value")
     block, logits = _prefill(model, job.prompt, width)
@@ -46,12 +48,12 @@ def beam_search(model: CausalModel, job: Job) -> None:
         going, sources = list[_Hypothesis](), list[int]()
         for rank, (source, token, logprob) in enumerate(candidates):
             hypothesis = _Hypothesis((*beams[source].ids, token), logprob)
-            sample = _end(model, job, hypothesis, most)
-            if sample is None and len(going) < width:
+            end = find_end(job, hypothesis.ids, model)
+            if end is None and len(going) < width:
                 going.append(hypothesis)
                 sources.append(source)
-            elif sample is not None and rank < width:
-                ended.append(sample)
+            elif end is not None and rank < width:
+                ended.append(Sample(end[0], logprob, len(hypothesis.ids), end[1]))
         ended = sorted(ended, key=_score, reverse=True)[:width]
         beams = going
         if not beams or (len(ended) == width and _score(ended[-1]) >= beams[0].logprob / len(beams[0].ids)):
@@ -60,10 +62,6 @@ def beam_search(model: CausalModel, job: Job) -> None:
     for i in range(job.num_samples):
         # Fewer have ended only where the model has fewer tokens than the width: the last one fills up.
         job.samples[i] = ended[min(i, len(ended) - 1)]
-
-
-def _most_tokens(model: CausalModel, job: Job) -> int:
-    return min(job.sampling.max_tokens, model.context_length - len(job.prompt))
 
 
 def _prefill(model: CausalModel, prompt: tuple[int, ...], width: int) -> tuple[KVBlock, Tensor]:
@@ -97,19 +95,6 @@ def _best(logits: Tensor, totals: list[float], count: int) -> list[tuple[int, in
     if not all(math.isfinite(value) for _, _, value in found[:1]):
         raise EngineError("the model gave a log-probability that is not finite: its weights are broken, or overflow")
     return [entry for entry in found if math.isfinite(entry[2])]
-
-
-def _end(model: CausalModel, job: Job, hypothesis: _Hypothesis, most: int) -> Sample | None:
-    """The sample where the last token ends the hypothesis."""
-    codec, ids = model.codec, hypothesis.ids
-    finish: FinishReason = "stop"
-    if ids[-1] in codec.eos_ids:
-        text: str | None = codec.continuation(job.prompt, ids[:-1])
-    else:
-        text = codec.matcher(job.sampling.stop).text_before(job.prompt, ids)
-        if text is None and len(ids) >= most:
-            text, finish = codec.continuation(job.prompt, ids), "length"
-    return None if text is None else Sample(text, hypothesis.logprob, len(ids), finish)
 
 
 def _score(sample: Sample) -> float:

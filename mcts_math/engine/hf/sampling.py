@@ -1,8 +1,8 @@
-"""Drawing the next token of many samples at once, each by its own stream of random numbers.
+"""Sampling the next token of many samples at once, each by its own stream of random numbers.
 
-A sample's t-th draw uses one number in [0, 1) that is a hash of (seed of the sample, t), and takes the token at which
+The t-th token of a sample uses one number in [0, 1) that is a hash of (seed of the sample, t): it is the token at which
 the cumulative distribution passes it. So a sample depends on its seed alone, not on its neighbours in the batch or on
-how often it was interrupted, and drawing costs one number where `torch.multinomial` would need a generator a sample.
+how often it was interrupted, and sampling costs one number where `torch.multinomial` would need a generator a sample.
 
 Order of the filters as in transformers' `generate` and vLLM: temperature, top-k, top-p. Log-probabilities are of the
 model's own distribution, before all three, in float32.
@@ -14,15 +14,13 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
+from mcts_math.engine.splitmix import MASK, STRIDE, mix
 from mcts_math.requests import Sampling
 
 _BLOCK = 64
 _NUCLEUS = 64  # tokens that nearly every nucleus fits into
-_MASK = (1 << 64) - 1
-_STRIDE = 0x9E3779B97F4A7C15  # 2^64 over the golden ratio
 
 
 class UniformStream:
@@ -32,7 +30,7 @@ class UniformStream:
         """Args:
         seed: any integer; of those beyond 64 bits the low 64 count.
         """
-        self._key = _mix(np.array([seed & _MASK], dtype=np.uint64))
+        self._key = mix(np.array([seed & MASK], dtype=np.uint64))
         self._numbers: list[float] = []
         self._first = 0
 
@@ -41,8 +39,8 @@ class UniformStream:
         index = position - self._first
         if not 0 <= index < len(self._numbers):
             self._first, index = position, 0
-            counters = np.arange(position + 1, position + 1 + _BLOCK, dtype=np.uint64) * np.uint64(_STRIDE)
-            self._numbers = ((_mix(self._key + counters) >> np.uint64(40)) * 2.0**-24).tolist()
+            counters = np.arange(position + 1, position + 1 + _BLOCK, dtype=np.uint64) * np.uint64(STRIDE)
+            self._numbers = ((mix(self._key + counters) >> np.uint64(40)) * 2.0**-24).tolist()
         return self._numbers[index]
 
 
@@ -61,14 +59,14 @@ class BatchSampling:
         if any(row.temperature not in (0.0, 1.0) for row in rows):
             self._temperature = torch.tensor([[row.temperature or 1.0] for row in rows], device=device)
         # Two kinds of filter, each over its own rows, so that no row is computed otherwise for the sake of another.
-        drawn = [i for i, row in enumerate(rows) if row.temperature]
-        self._nucleus_rows = _indices([i for i in drawn if rows[i].top_p < 1 and rows[i].top_k <= 0], device)
-        self._top_k_rows = _indices([i for i in drawn if rows[i].top_k > 0], device)
+        warm = [i for i, row in enumerate(rows) if row.temperature]
+        self._nucleus_rows = _indices([i for i in warm if rows[i].top_p < 1 and rows[i].top_k <= 0], device)
+        self._top_k_rows = _indices([i for i in warm if rows[i].top_k > 0], device)
         self._top_p = torch.tensor([[row.top_p] for row in rows], device=device)
         self._top_k = torch.tensor([[row.top_k] for row in rows], device=device)
 
-    def draw(self, logits: Tensor, uniforms: Sequence[Sequence[float]]) -> tuple[Tensor, Tensor]:
-        """Draws K tokens a row, each by a number of its own.
+    def sample(self, logits: Tensor, uniforms: Sequence[Sequence[float]]) -> tuple[Tensor, Tensor]:
+        """Samples K tokens a row, each by a number of its own.
 
         Args:
             logits: [B, V], of any floating dtype.
@@ -83,12 +81,12 @@ class BatchSampling:
         if self._all_greedy:
             tokens = logits.argmax(dim=-1, keepdim=True).expand_as(numbers)
         else:
-            tokens = self._sample(logits, numbers)
+            tokens = self._search(logits, numbers)
             if self._greedy is not None:
                 tokens = torch.where(self._greedy.unsqueeze(1), logits.argmax(dim=-1, keepdim=True), tokens)
         return tokens, logits.gather(1, tokens) - logits.logsumexp(dim=-1, keepdim=True)
 
-    def _sample(self, logits: Tensor, numbers: Tensor) -> Tensor:
+    def _search(self, logits: Tensor, numbers: Tensor) -> Tensor:
         scaled = logits if self._temperature is None else logits / self._temperature
         if (rows := self._nucleus_rows) is not None:
             scaled = scaled.index_copy(0, rows, _nucleus(scaled[rows], self._top_p[rows]))
@@ -134,11 +132,3 @@ def _nucleus(scaled: Tensor, top_p: Tensor) -> Tensor:
     outside = up_to - probabilities >= top_p
     outside[:, 0] = False
     return torch.full_like(scaled, -torch.inf).scatter_(1, order, ordered.masked_fill(outside, -torch.inf))
-
-
-def _mix(numbers: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """The output function of SplitMix64 (Steele, Lea and Flood 2014), on an array; overflow wraps as it should."""
-    numbers = (numbers ^ numbers >> np.uint64(30)) * np.uint64(0xBF58476D1CE4E5B9)
-    numbers = (numbers ^ numbers >> np.uint64(27)) * np.uint64(0x94D049BB133111EB)
-    mixed: NDArray[np.uint64] = numbers ^ numbers >> np.uint64(31)
-    return mixed

@@ -4,33 +4,14 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
-from mcts_math.engine.model import CausalModel
+from mcts_math.engine.hf.model import CausalModel
+from mcts_math.engine.spec import AdapterOptions
 from mcts_math.errors import EngineError
 
 SLOT = "session"
 """peft's name of the adapter in the model; its weights are those of the session that learns."""
-
-
-@dataclass(frozen=True, slots=True)
-class AdapterOptions:
-    """The published settings of FTTT (SPEC B).
-
-    Attributes:
-        rank: of both factors.
-        alpha: the product of the factors counts `alpha / rank` times.
-        dropout: on the adapter's inputs while it learns, in [0, 1).
-        targets: names of the adapted modules, as they end.
-        lr: of AdamW, constant, without weight decay.
-    """
-
-    rank: int = 4
-    alpha: float = 16.0
-    dropout: float = 0.05
-    targets: tuple[str, ...] = ("q_proj", "v_proj")
-    lr: float = 1e-5
 
 
 def make_learner(model: CausalModel, options: AdapterOptions) -> Any:

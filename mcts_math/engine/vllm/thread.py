@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, TypeVar
 
 from mcts_math.engine.loop_thread import LoopThread, Work
-from mcts_math.errors import EngineError, EngineLostError
+from mcts_math.errors import EngineError, EngineLostError, RefusedError
 
 T = TypeVar("T")
 
@@ -30,7 +30,8 @@ class VLLMThread:
         """Runs a coroutine on vLLM's loop and waits for it; being cancelled cancels it there.
 
         Raises:
-            EngineError: it is closed, vLLM refuses the request, or it died.
+            RefusedError: vLLM won't take this request; others may be fine.
+            EngineError: it is closed, or it died.
         """
         return await self._thread.run(lambda: self._translate(work))
 
@@ -55,8 +56,8 @@ class VLLMThread:
                 "kv_cache_memory_bytes) in engine_args, or raise tensor_parallel_size. Finished questions are safe: "
                 "go on with --resume"
             ) from error
-        except VLLMClientError as error:
-            raise EngineError(f"vLLM refuses the request: {error}") from error
+        except (VLLMClientError, ValueError) as error:  # vLLM's words for a request that it won't take
+            raise RefusedError(f"vLLM refuses the request: {error}") from error
         except Exception as error:  # a boundary: whatever it is, who waits must hear of it in one line
             cause = error.__cause__ or error
             raise EngineError(f"vLLM broke down: {type(cause).__name__}: {cause}") from error

@@ -4,19 +4,21 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoModelForCausalLM
 from transformers.cache_utils import DynamicCache, DynamicLayer
 from transformers.utils import logging as transformers_logging
 
-from mcts_math.engine.checkpoint import Checkpoint
-from mcts_math.engine.kv import KVBlock, KVLayout
-from mcts_math.engine.text import Codec
+from mcts_math.engine.checkpoint import download
+from mcts_math.engine.checkpoint import inspect as inspect_checkpoint
+from mcts_math.engine.hf.arguments import HFArguments
+from mcts_math.engine.hf.kv_cache import KVBlock, KVLayout
+from mcts_math.engine.tokenizer import Codec, load_codec
 from mcts_math.engine.value_head import ValueHead, load_value_head
 from mcts_math.errors import CheckpointError, EngineError
 
@@ -24,7 +26,7 @@ _DTYPES = {
     "float32": torch.float32,
     "bfloat16": torch.bfloat16,
     "float16": torch.float16,
-    "float64": torch.float64,  # rounds so finely that no draw depends on what else is in the batch
+    "float64": torch.float64,  # rounds so finely that no sample depends on what else is in the batch
 }
 
 
@@ -152,30 +154,28 @@ class CausalModel:
         return layout
 
 
-def load(
-    checkpoint: Checkpoint, *, dtype: str, device: str, attn: str | None, need_value: bool, context_length: int | None
-) -> CausalModel:
-    """Loads an inspected (and, if need be, downloaded) checkpoint; arguments as in `HFEngine.load`.
+def load_model(model_dir: str | Path, arguments: HFArguments, *, need_value: bool) -> CausalModel:
+    """Loads a checkpoint, and its value head where `need_value` says so.
 
     Raises:
         CheckpointError: it can't be loaded, lacks weights, or its head does not fit.
         EngineError: there is no such device, dtype or attention.
     """
-    chosen = choose_device(device)
-    head = load_value_head(checkpoint) if need_value else None
-    model, tokenizer = _load_pretrained(checkpoint, _choose_dtype(dtype, chosen), attn)
+    device = choose_device(arguments.device)
+    dtype = _choose_dtype(arguments.dtype, device)
+    checkpoint = download(inspect_checkpoint(model_dir, need_value=need_value), need_value=need_value)
+    head = load_value_head(checkpoint).to(device).requires_grad_(False) if need_value else None
+    assert checkpoint.path is not None
+    model = load_weights(checkpoint.path, dtype, arguments.attn)
+    codec = load_codec(checkpoint.path, model.get_input_embeddings().weight.shape[0])
     try:
-        model = model.to(chosen).eval()
+        model = model.to(device).eval()
     except torch.OutOfMemoryError as error:
         raise EngineError(
-            f"the weights of {checkpoint.name} do not fit into the memory of {chosen}; use a smaller dtype "
+            f"the weights of {checkpoint.name} do not fit into the memory of {device}; use a smaller dtype "
             f"(bfloat16), a smaller model or another device ({error})"
         ) from error
-    if head is not None:
-        head = head.to(chosen).requires_grad_(False)
-    return CausalModel(
-        model, Codec(tokenizer, _eos_ids(model)), context_length or checkpoint.context_length or 1 << 30, head
-    )
+    return CausalModel(model, codec, arguments.context_length or checkpoint.context_length or 1 << 30, head)
 
 
 def choose_device(device: str) -> torch.device:
@@ -204,32 +204,21 @@ def _choose_dtype(dtype: str, device: torch.device) -> torch.dtype | str:
     return _DTYPES[dtype]
 
 
-def _load_pretrained(checkpoint: Checkpoint, dtype: torch.dtype | str, attn: str | None) -> tuple[Any, Any]:
+def load_weights(folder: Path, dtype: torch.dtype | str, attn: str | None) -> Any:
+    """The causal language model of a folder, on the CPU. Raises CheckpointError where it can't be loaded whole."""
     more = {} if attn is None else {"attn_implementation": attn}
     progress = transformers_logging.is_progress_bar_enabled()
     transformers_logging.disable_progress_bar()
     try:
-        tokenizer = AutoTokenizer.from_pretrained(checkpoint.path)
-        model, info = AutoModelForCausalLM.from_pretrained(
-            checkpoint.path, dtype=dtype, output_loading_info=True, **more
-        )
+        model, info = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype, output_loading_info=True, **more)
     except Exception as error:  # a boundary: transformers raises whatever its loaders happen to raise
-        raise CheckpointError(f"transformers can't load {checkpoint.name}: {type(error).__name__}: {error}") from error
+        raise CheckpointError(f"transformers can't load {folder}: {type(error).__name__}: {error}") from error
     finally:
         if progress:
             transformers_logging.enable_progress_bar()
     # transformers only warns about weights that it did not find, and makes them up.
-    missing = sorted(info["missing_keys"])
-    if missing:
+    if missing := sorted(info["missing_keys"]):
         raise CheckpointError(
-            f"{checkpoint.name} lacks {len(missing)} of the weights of {type(model).__name__}, {missing[0]} among them"
+            f"{folder} lacks {len(missing)} of the weights of {type(model).__name__}, {missing[0]} among them"
         )
-    return model, tokenizer
-
-
-def _eos_ids(model: Any) -> Sequence[int]:
-    ids: list[int] = []
-    for config in (model.generation_config, model.config):
-        eos = getattr(config, "eos_token_id", None)
-        ids.extend(eos if isinstance(eos, list) else [] if eos is None else [eos])
-    return ids
+    return model

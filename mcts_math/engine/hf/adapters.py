@@ -26,12 +26,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from mcts_math.engine.lora import SLOT, AdapterOptions, lora_layers, make_learner
-from mcts_math.engine.model import CausalModel
+from mcts_math.engine.hf.lora import SLOT, lora_layers, make_learner
+from mcts_math.engine.hf.model import CausalModel
+from mcts_math.engine.spec import AdapterOptions
 from mcts_math.errors import EngineError
 from mcts_math.requests import Adaptation
 
-_DROPOUT = threading.Lock()  # dropout draws from the process's own generator, which two engines must not seed at once
+_DROPOUT = threading.Lock()  # dropout samples from the process's own generator, which two engines must not seed at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +100,7 @@ class Adapters:
         sizes = (a.numel() + b.numel() for a, b in zip(self._down, self._up, strict=True))
         return sum(sizes) // self._down[0].shape[0] * 4 * 5
 
-    def space(self, session: str) -> str:
+    def namespace(self, session: str) -> str:
         """What keys and values depend on beside the tokens: the session and its number of steps; "" is none."""
         return f"{self._sessions[session].version} {session}" if session in self._sessions else ""
 
@@ -160,17 +161,17 @@ class Adapters:
 
     def _backward(self, session: _Session, terms: Sequence[Term], seed: int) -> tuple[float, int]:
         """Loss of the terms and number of tokens computed; leaves the gradients in the session's parameters."""
-        parts = iter(session.parameters)
+        weights = iter(session.parameters)
         for layer in self._layers:
-            layer.lora_A[SLOT].weight, layer.lora_B[SLOT].weight = next(parts), next(parts)
+            layer.lora_A[SLOT].weight, layer.lora_B[SLOT].weight = next(weights), next(weights)
             layer.lora_dropout.train()
         total, num_tokens = 0.0, 0
         try:
             devices = [self._model.device] if self._on_gpu else []
             with _DROPOUT, torch.enable_grad(), torch.random.fork_rng(devices):
                 torch.manual_seed(seed)
-                for tokens, together in _shared(terms):
-                    loss = self._loss(tokens, together)
+                for tokens, sharing in _shared(terms):
+                    loss = self._loss(tokens, sharing)
                     loss.backward()  # type: ignore[no-untyped-call]
                     total += float(loss.detach())
                     num_tokens += len(tokens)

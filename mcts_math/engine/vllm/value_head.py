@@ -1,11 +1,11 @@
 """The value head on an unmodified vLLM: a model class made on the fly from whichever class vLLM serves.
 
 vLLM hands out scores of tokens, and nothing else that is computed per position. So the class puts the value in the
-place of one token that is never written (`vocabulary.value_token`): every sampled position then tells, in the same
+place of one token that is never written (`value_token`): every sampled position then tells, in the same
 request, the true log-probability of its token and, if asked for that one token, the value of the state before it.
 
     vllm serve MODEL --logprobs-mode raw_logits --model-class-overrides
-        '{"Qwen2ForCausalLM": "mcts_math.engine.vllm_head:vllm.model_executor.models.qwen2.Qwen2ForCausalLM"}'
+        '{"Qwen2ForCausalLM": "mcts_math.engine.vllm.value_head:vllm.model_executor.models.qwen2.Qwen2ForCausalLM"}'
 
 `overrides` finds vLLM's own class and names it as one of this module; `__getattr__` makes that in whichever process
 asks for it. All this travels in the engine's own arguments: no plugin has to be found, no other model of the
@@ -13,11 +13,9 @@ environment is touched, and the architecture keeps its name, by which vLLM does 
 
 1. Scores are log-probabilities in float32 (log_softmax of the logits); with `logprobs_mode: raw_logits` they are
    returned as they are. Sampling does not change, softmax being blind to shifts.
-2. The value v in [-1, 1] is stored as -1000 · (2 + v): below any log-probability that matters, so the token is never
-   sampled at whatever sane temperature, and a float32 of that size is exact to 2e-7 in v.
-3. With tensor parallelism the head is replicated: hidden states are whole on each rank, and where logits are gathered
+2. With tensor parallelism the head is replicated: hidden states are whole on each rank, and where logits are gathered
    on one rank only, the others return nothing, as the base class does.
-4. A head that is missing or wrong ends loading with an error; one that was never loaded is NaN, never random.
+3. A head that is missing or wrong ends loading with an error; one that was never loaded is NaN, never random.
 """
 
 from __future__ import annotations
@@ -32,13 +30,11 @@ from torch import Tensor
 
 from mcts_math.engine import checkpoint as checkpoints
 from mcts_math.engine.value_head import load_value_head
-from mcts_math.engine.vocabulary import value_token
+from mcts_math.engine.value_token import encode_value, value_token
 from mcts_math.errors import EngineError
 
-_SCALE = 1000.0
-_MODULE = "mcts_math.engine.vllm_head"
+_MODULE = "mcts_math.engine.vllm.value_head"
 _FALLBACK = "TransformersForCausalLM"  # how vLLM serves architectures that it has no class for
-_SLACK = 1e-3
 
 
 def overrides(architecture: str) -> dict[str, str]:
@@ -59,26 +55,6 @@ def overrides(architecture: str) -> dict[str, str]:
     else:
         path = f"{entry.module_name}.{entry.class_name}"
     return {architecture: f"{_MODULE}:{path}"}
-
-
-def encode_value(value: Tensor) -> Tensor:
-    """Values in [-1, 1] as scores."""
-    return -_SCALE * (2.0 + value)
-
-
-def decode_value(score: float) -> float:
-    """The value that a score stands for.
-
-    Raises:
-        EngineError: the score stands for none: whoever answered does not know of the head.
-    """
-    value = -score / _SCALE - 2.0
-    if not -1.0 - _SLACK <= value <= 1.0 + _SLACK:
-        raise EngineError(
-            f"the engine answered {score} where a value should be. Is the value head's plugin installed where vLLM "
-            "runs, and vLLM started with its model_class_overrides and logprobs_mode raw_logits? (README, vLLM)"
-        )
-    return min(1.0, max(-1.0, value))
 
 
 def __getattr__(name: str) -> Any:

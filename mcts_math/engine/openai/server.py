@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mcts_math.engine.http import Server, ServerRefusedError
-from mcts_math.engine.text import Codec
-from mcts_math.engine.vocabulary import load_codec, value_token
+from mcts_math.engine.openai.client import Client, ServerRefusedError
+from mcts_math.engine.tokenizer import Codec, load_codec
+from mcts_math.engine.value_token import value_token
 from mcts_math.errors import EngineError
 
 
 @dataclass(frozen=True, slots=True)
-class Remote:
+class ServedModel:
     """What is known of the model that a server serves.
 
     Attributes:
@@ -23,7 +21,7 @@ class Remote:
         is_vllm: the server is vLLM and knows more than the standard asks for.
         context_length: most tokens of prompt and continuation; None where nobody tells.
         codec: its tokenizer; None where the model's folder is not here.
-        value_token: see `vocabulary`; None where no values are wanted.
+        value_token: see `value_token`; None where no values are wanted.
     """
 
     name: str
@@ -33,16 +31,7 @@ class Remote:
     value_token: int | None
 
 
-@contextmanager
-def reading(base_url: str) -> Iterator[None]:
-    """While a reply is read: JSON of another form than the API's becomes an EngineError that names the server."""
-    try:
-        yield
-    except (LookupError, TypeError, AttributeError, ValueError, OverflowError) as error:
-        raise EngineError(f"{base_url} answers in another form than OpenAI's API: {error!r}") from error
-
-
-def look(server: Server, model: str, served_name: str | None, need_value: bool) -> Remote:
+def discover(client: Client, model: str, need_value: bool) -> ServedModel:
     """What the server and the model's folder, where it is here, tell; this blocks.
 
     Arguments as in `OpenAIEngine.connect`.
@@ -51,31 +40,42 @@ def look(server: Server, model: str, served_name: str | None, need_value: bool) 
         EngineError: the server can't be reached, does not have the model, or can't give values that are wanted.
         CheckpointError: the model's folder is here, but incomplete.
     """
-    with reading(server.base_url):
-        card = _choose(_cards(server), model, served_name, server.base_url)
+    try:
+        card = _choose(_cards(client), model, client.arguments.served_name, client.base_url)
+    except (LookupError, TypeError, AttributeError) as error:
+        raise EngineError(f"{client.base_url}/models answers in another form than OpenAI's API: {error!r}") from error
     folder, is_vllm = Path(model).expanduser(), card.get("owned_by") == "vllm"
     here = (folder / "config.json").exists()
     if need_value and not (here and is_vllm):
         raise EngineError(
-            f"values need a vLLM server ({server.base_url} is {'one' if is_vllm else 'not'}) and the model's folder "
+            f"values need a vLLM server ({client.base_url} is {'one' if is_vllm else 'not'}) and the model's folder "
             f"with config.json and tokenizer as model_dir ({model!r} is {'one' if here else 'not'})"
         )
     codec = load_codec(folder) if here else None
     token = value_token(folder) if need_value else None
-    return Remote(card["id"], is_vllm, card.get("max_model_len"), codec, token)
+    return ServedModel(card["id"], is_vllm, _context_length(card), codec, token)
 
 
-def _cards(server: Server) -> list[dict[str, Any]]:
+def _context_length(card: dict[str, Any]) -> int | None:
+    """Under the names that servers have for it; the API itself has none."""
+    for name in ("max_model_len", "max_context_length", "context_length", "context_window"):
+        length = card.get(name)
+        if isinstance(length, int) and not isinstance(length, bool) and length > 0:
+            return length
+    return None
+
+
+def _cards(client: Client) -> list[dict[str, Any]]:
     try:
-        reply = server.get("models")
+        reply = client.get("models")
     except ServerRefusedError as error:
         raise EngineError(
-            f"{server.base_url}/models answers HTTP {error.status}, {error.message}; is base_url the address of an "
+            f"{client.base_url}/models answers HTTP {error.status}, {error.message}; is base_url the address of an "
             "OpenAI-compatible API, with /v1 at its end?"
         ) from error
     cards = reply.get("data") if isinstance(reply, dict) else None
     if not isinstance(cards, list) or not cards:
-        raise EngineError(f"{server.base_url}/models lists no models: {str(reply)[:200]}")
+        raise EngineError(f"{client.base_url}/models lists no models: {str(reply)[:200]}")
     return cards
 
 

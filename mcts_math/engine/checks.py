@@ -1,12 +1,14 @@
-"""What all engines on a model do with a request before computing anything: check it, turn its prompt to tokens."""
+"""What engines on a model do alike: check a request, turn its prompt to tokens, cut a sample."""
 
 from __future__ import annotations
 
 import asyncio
 
-from mcts_math.engine.text import Codec
+from mcts_math.engine.spec import EngineSpec
+from mcts_math.engine.table import able
+from mcts_math.engine.tokenizer import Codec
 from mcts_math.errors import EngineError
-from mcts_math.requests import Generate, Prompt
+from mcts_math.requests import Evaluate, Evaluation, Generate, Policy, Prompt, Sampling
 
 _LONG_TEXT = 20_000  # characters from which on a prompt is tokenised off the event loop
 # A text that would be this many times too long, were all its tokens the longest ones, is not even tokenised. The factor
@@ -30,12 +32,21 @@ def check_request(request: Generate) -> None:
             raise EngineError(f"{rule} (num_samples={num_samples}, {sampling})")
 
 
-def refuse_what_hf_alone_does(request: Generate, engine: str) -> None:
-    """Raises EngineError where a request wants weights adapted at test time, or the beams of one decoding."""
-    if request.adapter:
-        raise EngineError(f"engine: {engine} keeps no adapters, which learning at test time needs; use engine: hf")
-    if request.sampling.beam_width > 1:
-        raise EngineError(f"engine: {engine} has no beam search over tokens; use engine: hf")
+def refuse_undeclared(request: Generate, spec: EngineSpec) -> None:
+    """Raises EngineError where a request wants what the engine does not declare."""
+    for wanted, capability, what in (
+        (bool(request.adapter), "adapts", "keeps no adapters, which learning at test time needs"),
+        (request.sampling.beam_width > 1, "token_beams", "has no beam search over tokens"),
+    ):
+        if wanted and not getattr(spec, capability):
+            raise EngineError(f"engine: {spec.name} {what}; use engine: {' or '.join(able(capability))}")
+
+
+async def evaluate_by_generating(engine: Policy, request: Evaluate) -> Evaluation:
+    """The value of a prompt from an engine that gives values with samples, at the cost of one token."""
+    greedy = Sampling(0.0, max_tokens=1)
+    reply = await engine.generate(Generate(request.prompt, 1, greedy, 0, want_value=True, task_id=request.task_id))
+    return Evaluation(reply.value, reply.too_long, reply.num_prompt_tokens, reply.num_cached_tokens)
 
 
 async def encode_prompt(codec: Codec, prompt: Prompt, context_length: int) -> tuple[int, ...] | int:

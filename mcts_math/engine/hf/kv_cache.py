@@ -26,17 +26,17 @@ _SPARE_LEFT = 32
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """Where a layer's keys, or its values, are kept: some of the heads of a plane."""
+class HeadSlice:
+    """Where a layer's keys, or its values, are kept: some of the heads of a buffer."""
 
-    plane: int
+    buffer: int
     heads: slice
 
 
 class WindowLayer(DynamicLayer):  # type: ignore[misc]  # transformers has no types
     """One layer's view of a `KVBlock`, in the form in which transformers' attention asks for its cache."""
 
-    def __init__(self, block: KVBlock, keys_at: Place, values_at: Place) -> None:
+    def __init__(self, block: KVBlock, keys_at: HeadSlice, values_at: HeadSlice) -> None:
         super().__init__()
         self.block = block
         self.keys_at = keys_at
@@ -47,10 +47,10 @@ class WindowLayer(DynamicLayer):  # type: ignore[misc]  # transformers has no ty
         """Writes the new keys and values [B, H, T, D] behind the window and returns window and new ones together."""
         return self._extend(self.keys_at, key_states), self._extend(self.values_at, value_states)
 
-    def _extend(self, place: Place, states: Tensor) -> Tensor:
+    def _extend(self, heads_at: HeadSlice, states: Tensor) -> Tensor:
         block = self.block
         new_end = block.end + states.shape[2]
-        kept = block.planes[place.plane][: block.num_rows, place.heads]
+        kept = block.buffers[heads_at.buffer][: block.num_rows, heads_at.heads]
         kept[:, :, block.end : new_end] = states
         return kept[:, :, block.start : new_end]
 
@@ -62,14 +62,14 @@ class WindowLayer(DynamicLayer):  # type: ignore[misc]  # transformers has no ty
 class KVLayout:
     """Which keys and values a model keeps, and where.
 
-    Keys and values of all layers lie side by side, as heads of one plane: a row is then copied at one go, not layer by
-    layer. There are several planes where layers differ in width, dtype or device.
+    Keys and values of all layers lie side by side, as heads of one buffer: a row is then copied at one go, not layer by
+    layer. There are several buffers where layers differ in width, dtype or device.
 
     Attributes:
-        shapes: (heads, width) of each plane.
-        dtypes, devices: of each plane.
-        layers: for every layer the places of its keys and values, or None where it keeps nothing (it shares another's).
-        bytes_per_token: bytes that one token of one row takes in all planes together.
+        shapes: (heads, width) of each buffer.
+        dtypes, devices: of each buffer.
+        layers: for every layer the slices of its keys and values, or None where it keeps nothing (it shares another's).
+        bytes_per_token: bytes that one token of one row takes in all buffers together.
     """
 
     def __init__(self, probed: DynamicCache) -> None:
@@ -77,7 +77,7 @@ class KVLayout:
         probed: the cache that a forward pass over a few tokens has filled.
         """
         self._heads: dict[tuple[int, torch.dtype, torch.device], int] = {}
-        self.layers: list[tuple[Place, Place] | None] = []
+        self.layers: list[tuple[HeadSlice, HeadSlice] | None] = []
         for layer in probed.layers:
             if layer.keys is None or layer.keys.numel() == 0:
                 self.layers.append(None)
@@ -89,20 +89,20 @@ class KVLayout:
         sizes = zip(self.shapes, self.dtypes, strict=True)
         self.bytes_per_token = sum(heads * width * dtype.itemsize for (heads, width), dtype in sizes)
 
-    def _add(self, states: Tensor) -> Place:
-        """A place for states [B, H, T, D] like these."""
+    def _add(self, states: Tensor) -> HeadSlice:
+        """Heads for states [B, H, T, D] like these."""
         kind = (states.shape[3], states.dtype, states.device)
         first = self._heads.get(kind, 0)
         self._heads[kind] = first + states.shape[1]
-        return Place(list(self._heads).index(kind), slice(first, self._heads[kind]))
+        return HeadSlice(list(self._heads).index(kind), slice(first, self._heads[kind]))
 
     @property
-    def places(self) -> list[Place]:
+    def slices(self) -> list[HeadSlice]:
         """Of all that is kept."""
-        return [place for places in self.layers if places is not None for place in places]
+        return [heads_at for slices in self.layers if slices is not None for heads_at in slices]
 
     def allocate(self, rows: int, columns: int) -> list[Tensor]:
-        """Planes [rows, heads, columns, width] of zeros: masked columns are multiplied by zero, so must be finite."""
+        """Buffers [rows, heads, columns, width] of zeros: masked columns are multiplied by zero, so must be finite."""
         return [
             torch.zeros((rows, heads, columns, width), dtype=dtype, device=device)
             for (heads, width), dtype, device in zip(self.shapes, self.dtypes, self.devices, strict=True)
@@ -110,7 +110,7 @@ class KVLayout:
 
 
 class Workspace:
-    """Memory for the planes of short-lived blocks, one after another.
+    """Memory for the buffers of short-lived blocks, one after another.
 
     Fresh pages cost a CPU more than their zeros do, most of all where many processes share the machine: allocating
     blocks of a few hundred prompts anew took half of the time of a search with thousands of sandboxes (py-spy, once).
@@ -118,15 +118,15 @@ class Workspace:
 
     def __init__(self, layout: KVLayout, max_cells: int) -> None:
         """Args:
-        layout: of the planes.
+        layout: of the buffers.
         max_cells: rows times columns that it grows to ahead of need; a block that needs more gets more.
         """
         self._layout = layout
         self._max_cells = max_cells
         self._memory: list[Tensor] = []
 
-    def planes(self, rows: int, columns: int) -> list[Tensor]:
-        """Planes of zeros as of `KVLayout.allocate`, in the memory of the planes that were handed out before."""
+    def buffers(self, rows: int, columns: int) -> list[Tensor]:
+        """Buffers of zeros as of `KVLayout.allocate`, in the memory of the buffers that were handed out before."""
         cells = rows * columns
         if not self._memory or any(
             flat.numel() < cells * heads * width
@@ -134,7 +134,7 @@ class Workspace:
         ):
             self._memory.clear()  # freed first: both together may not fit
             ahead = max(cells, min(2 * cells, self._max_cells))
-            self._memory = [plane.flatten() for plane in self._layout.allocate(1, ahead)]
+            self._memory = [buffer.flatten() for buffer in self._layout.allocate(1, ahead)]
         return [
             flat[: cells * heads * width].view(rows, heads, columns, width).zero_()
             for flat, (heads, width) in zip(self._memory, self._layout.shapes, strict=True)
@@ -145,7 +145,7 @@ class KVBlock:
     """Keys, values and mask of up to `rows` sequences that end at a common column.
 
     Attributes:
-        planes: [row capacity, heads, column capacity, width] each.
+        buffers: [row capacity, heads, column capacity, width] each.
         mask: [row capacity, column capacity], int64: 1 where a column holds a token of the row.
         num_rows: rows in use, the first ones.
         start, end: the window of columns in use.
@@ -156,16 +156,16 @@ class KVBlock:
         self, layout: KVLayout, device: torch.device, rows: int, columns: int, workspace: Workspace | None = None
     ) -> None:
         """Args:
-        workspace: where the planes come from; the block must not outlive the next one that is made from it.
+        workspace: where the buffers come from; the block must not outlive the next one that is made from it.
         """
         self.layout = layout
         self.device = device
-        self.planes = layout.allocate(rows, columns) if workspace is None else workspace.planes(rows, columns)
+        self.buffers = layout.allocate(rows, columns) if workspace is None else workspace.buffers(rows, columns)
         self.mask = torch.zeros((rows, columns), dtype=torch.long, device=device)
         self.num_rows = 0
         self.start = 0
         self.end = 0
-        # A layer without planes of its own is never asked to update; it gets an ordinary, empty one.
+        # A layer without buffers of its own is never asked to update; it gets an ordinary, empty one.
         self.cache = Cache(layers=[WindowLayer(self, *p) if p is not None else DynamicLayer() for p in layout.layers])
 
     @property
@@ -200,7 +200,7 @@ class KVBlock:
             self._move(new_end, None)
 
     def _move(self, new_end: int, into: list[Tensor] | None) -> None:
-        """Moves the window so that it ends at `new_end`, into new planes or within the present ones."""
+        """Moves the window so that it ends at `new_end`, into new buffers or within the present ones."""
         rows, old = self.num_rows, slice(self.start, self.end)
         new = slice(new_end - self.width, new_end)
         mask = self.mask[:rows, old].clone()
@@ -210,13 +210,13 @@ class KVBlock:
             self.mask = torch.zeros((into[0].shape[0], into[0].shape[2]), dtype=torch.long, device=self.device)
         self.mask[:rows, new] = mask
         if into is None:
-            for place in self.layout.places:  # not all at once: a copy is made, since source and target may overlap
-                kept = self.planes[place.plane][:rows, place.heads]
+            for heads_at in self.layout.slices:  # not all at once: a copy is made, since source and target may overlap
+                kept = self.buffers[heads_at.buffer][:rows, heads_at.heads]
                 kept[:, :, new] = kept[:, :, old].clone()
         else:
-            for number, plane in enumerate(self.planes):
-                into[number][:rows, :, new] = plane[:rows, :, old]
-                self.planes[number] = into[number]
+            for number, buffer in enumerate(self.buffers):
+                into[number][:rows, :, new] = buffer[:rows, :, old]
+                self.buffers[number] = into[number]
         self.start, self.end = new.start, new.stop
 
     def trim(self, width: int) -> None:
@@ -225,19 +225,19 @@ class KVBlock:
 
     def write(self, row: int, columns: slice, segments: Sequence[Tensor]) -> None:
         """Writes the keys and values [H, T, D] of one row into some columns."""
-        for plane, segment in zip(self.planes, segments, strict=True):
-            plane[row, :, columns] = segment
+        for buffer, segment in zip(self.buffers, segments, strict=True):
+            buffer[row, :, columns] = segment
 
     def read(self, row: int, first: int, last: int, length: int) -> list[Tensor]:
         """Copies of the keys and values [H, last - first, D] of tokens first..last-1 of a row of `length` tokens."""
         offset = self.end - length
-        return [plane[row, :, offset + first : offset + last].clone() for plane in self.planes]
+        return [buffer[row, :, offset + first : offset + last].clone() for buffer in self.buffers]
 
     def join(self, rows: slice, source: KVBlock, source_row: int, length: int) -> None:
         """Copies a row of another block, of `length` tokens, into each of `rows`."""
         mine, theirs = slice(self.end - length, self.end), slice(source.end - length, source.end)
-        for plane, other in zip(self.planes, source.planes, strict=True):
-            plane[rows, :, mine] = other[source_row : source_row + 1, :, theirs]
+        for buffer, other in zip(self.buffers, source.buffers, strict=True):
+            buffer[rows, :, mine] = other[source_row : source_row + 1, :, theirs]
         self.mask[rows] = 0
         self.mask[rows, mine] = 1
         self.start = min(self.start, mine.start)
@@ -245,18 +245,18 @@ class KVBlock:
     def copy_row(self, source: int, target: int, length: int) -> None:
         """Copies a row of `length` tokens over another, which may be one behind the rows in use."""
         columns = slice(self.end - length, self.end)
-        for plane in self.planes:
-            plane[target, :, columns] = plane[source, :, columns]
+        for buffer in self.buffers:
+            buffer[target, :, columns] = buffer[source, :, columns]
         self.mask[target] = self.mask[source]
 
     def reorder(self, rows: Tensor) -> None:
         """Row i becomes what row `rows[i]` was; all rows in use are of one length."""
         window = slice(self.start, self.end)
-        for place in self.layout.places:  # not all at once: a copy is made
-            kept = self.planes[place.plane][:, place.heads, window]
+        for heads_at in self.layout.slices:  # not all at once: a copy is made
+            kept = self.buffers[heads_at.buffer][:, heads_at.heads, window]
             kept[: len(rows)] = kept[rows]
 
     def wipe(self, row: int) -> None:
         """Zeros a row: what it leaves behind must be finite."""
-        for plane in self.planes:
-            plane[row] = 0
+        for buffer in self.buffers:
+            buffer[row] = 0

@@ -2,19 +2,84 @@
 
 from __future__ import annotations
 
+import asyncio
 import queue
 import threading
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
 
 import torch
 
-from mcts_math.engine.adapters import Adapters, Term
-from mcts_math.engine.batch import Batch
-from mcts_math.engine.jobs import Job
-from mcts_math.engine.tickets import Alone, Cancel, Note, Ticket, Waiting, wake
+from mcts_math.engine.hf.adapters import Adapters, Term
+from mcts_math.engine.hf.batch import Batch
+from mcts_math.engine.hf.sequence import Job
 from mcts_math.errors import EngineError
 from mcts_math.requests import Adaptation
+
+
+@dataclass(eq=False, slots=True)
+class Ticket:
+    """A job for the batch, and the coroutine that waits for it."""
+
+    job: Job
+    loop: asyncio.AbstractEventLoop
+    future: asyncio.Future[None]
+
+
+@dataclass(eq=False, slots=True)
+class Exclusive:
+    """Work that needs the model to itself, between two steps of the batch."""
+
+    run: Callable[[], None]
+    loop: asyncio.AbstractEventLoop
+    future: asyncio.Future[None]
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """Nobody waits for a job any more."""
+
+    job: Job
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """A session's adapter is not needed any more."""
+
+    session: str
+
+
+Waiting: TypeAlias = Ticket | Exclusive
+Message: TypeAlias = "Ticket | Exclusive | Cancel | Release | None"  # None: close
+
+
+def wake(tickets: Iterable[Waiting], error: EngineError | None) -> None:
+    """Lets the coroutines go on, with an error where there is one; called from the engine's thread."""
+    by_loop: dict[asyncio.AbstractEventLoop, list[Waiting]] = {}
+    for ticket in tickets:
+        by_loop.setdefault(ticket.loop, []).append(ticket)
+    for loop, mine in by_loop.items():
+        try:
+            loop.call_soon_threadsafe(_resolve, mine, error)
+        except RuntimeError:
+            if not loop.is_closed():
+                raise
+            # The loop ended without waiting for its coroutines: nobody is left to be told.
+
+
+def _resolve(tickets: list[Waiting], error: EngineError | None) -> None:
+    """Runs in the event loop of the coroutines that wait."""
+    for ticket in tickets:
+        if ticket.future.done():
+            continue  # cancelled meanwhile
+        if error is None:
+            ticket.future.set_result(None)
+        else:
+            failure = EngineError(str(error))  # one each: a traceback grows on an exception that is raised twice
+            failure.__cause__ = error
+            ticket.future.set_exception(failure)
 
 
 class EngineLoop:
@@ -28,15 +93,15 @@ class EngineLoop:
     def __init__(self, batch: Batch, adapters: Adapters | None) -> None:
         self._batch = batch
         self._adapters = adapters
-        self._inbox: queue.SimpleQueue[Note] = queue.SimpleQueue()
+        self._inbox: queue.SimpleQueue[Message] = queue.SimpleQueue()
         self._open: dict[Job, Ticket] = {}
-        self._alone: deque[Alone] = deque()
+        self._exclusive: deque[Exclusive] = deque()
         self._lock = threading.Lock()  # guards _ended together with the last look into the inbox
         self._ended: EngineError | None = None
         self._thread = threading.Thread(target=self._work, name="hf-engine", daemon=True)
         self._thread.start()
 
-    def put(self, note: Note) -> None:
+    def put(self, note: Message) -> None:
         """Hands something to the thread. Raises EngineError where somebody would wait for it in vain."""
         if not isinstance(note, Waiting):
             self._inbox.put(note)
@@ -51,12 +116,12 @@ class EngineLoop:
         self._thread.join()
 
     def learn(self, adapters: Adapters, session: str, terms: Sequence[Term], seed: int) -> Adaptation:
-        """One step of a session's adapter; called in the thread. Raises EngineError while samples are drawn with it."""
+        """One step of a session's adapter; called in the thread. Raises EngineError while it samples."""
         if any(job.adapter == session for job in self._open):
-            raise EngineError(f"the adapter {session!r} can't learn while samples are drawn with it")
-        before = adapters.space(session)
+            raise EngineError(f"the adapter {session!r} can't learn while it samples")
+        before = adapters.namespace(session)
         adaptation = adapters.step(session, terms, seed)
-        if before and adapters.space(session) != before:
+        if before and adapters.namespace(session) != before:
             self._batch.forget(before)
         return adaptation
 
@@ -67,8 +132,8 @@ class EngineLoop:
         for ticket in left:
             del self._open[ticket.job]
             self._batch.cancel(ticket.job)
-        wake(left, EngineError(f"the adapter {session!r} was released while samples were drawn with it"))
-        self._batch.forget(self._adapters.space(session))
+        wake(left, EngineError(f"the adapter {session!r} was released while it sampled"))
+        self._batch.forget(self._adapters.namespace(session))
         self._adapters.release(session)
 
     def _admit(self, ticket: Ticket) -> None:
@@ -83,8 +148,8 @@ class EngineLoop:
         """The thread: takes messages and steps the batch until it is told to close or something breaks."""
         try:
             while self._read_inbox():
-                while self._alone:  # all at once: those who waited for it then sample in one batch
-                    self._do_alone(self._alone.popleft())
+                while self._exclusive:  # all at once: those who waited for it then sample in one batch
+                    self._run_exclusive(self._exclusive.popleft())
                 if not self._batch.is_idle:
                     self._deliver(self._batch.step())
         except EngineError as error:
@@ -105,7 +170,7 @@ class EngineLoop:
 
     def _read_inbox(self) -> bool:
         """Takes all messages, waiting for one where there is nothing else to do; False when told to close."""
-        block = self._batch.is_idle and not self._alone
+        block = self._batch.is_idle and not self._exclusive
         while True:
             try:
                 message = self._inbox.get(block)
@@ -116,15 +181,15 @@ class EngineLoop:
                 return False
             if isinstance(message, Ticket):
                 self._admit(message)
-            elif isinstance(message, Alone):
-                self._alone.append(message)
+            elif isinstance(message, Exclusive):
+                self._exclusive.append(message)
             elif isinstance(message, Cancel):
                 if self._open.pop(message.job, None) is not None:
                     self._batch.cancel(message.job)
             else:
                 self._release(message.session)
 
-    def _do_alone(self, ticket: Alone) -> None:
+    def _run_exclusive(self, ticket: Exclusive) -> None:
         if ticket.future.cancelled():
             return
         try:
@@ -132,7 +197,7 @@ class EngineLoop:
         except EngineError as error:  # the request's own; the model is as it was
             wake([ticket], error)
         except BaseException:
-            self._alone.append(ticket)  # it waits like the others for the news that the engine broke down
+            self._exclusive.append(ticket)  # it waits like the others for the news that the engine broke down
             raise
         else:
             wake([ticket], None)
@@ -148,8 +213,8 @@ class EngineLoop:
             message = self._inbox.get()
             if isinstance(message, Ticket):
                 self._open[message.job] = message
-            elif isinstance(message, Alone):
-                self._alone.append(message)
-        wake([*self._open.values(), *self._alone], error)
+            elif isinstance(message, Exclusive):
+                self._exclusive.append(message)
+        wake([*self._open.values(), *self._exclusive], error)
         self._open.clear()
-        self._alone.clear()
+        self._exclusive.clear()

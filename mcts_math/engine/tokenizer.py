@@ -1,4 +1,4 @@
-"""From text to tokens and back, and where a sample ends.
+"""A checkpoint's tokenizer: from text to tokens and back, and where a sample ends.
 
 What a sample writes continues its prompt to the letter: no space is stripped or added at the seam, and special tokens
 stay visible as text, so that the prompt of the next step is read as the model wrote it. A stop string is searched for
@@ -7,11 +7,14 @@ only when a token arrives that can complete one, and then in the last few tokens
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Literal
 
 from jinja2 import TemplateError
 
+from mcts_math.engine import checkpoint as checkpoints
 from mcts_math.errors import CheckpointError, EngineError, RefusedError
 from mcts_math.requests import LossTerm, Message, Prompt
 
@@ -28,12 +31,14 @@ class Codec:
         longest_token: characters of the longest token.
     """
 
-    def __init__(self, tokenizer: Any, eos_ids: Sequence[int] = ()) -> None:
+    def __init__(self, tokenizer: Any, eos_ids: Sequence[int] = (), num_embeddings: int | None = None) -> None:
         """Args:
         tokenizer: of transformers; one on the `tokenizers` library ("fast") is asked directly.
         eos_ids: more tokens that end a sample, beside the tokenizer's own.
+        num_embeddings: rows of the model's embedding; None where they are not known, and so not checked.
         """
         self._tokenizer = tokenizer
+        self._num_embeddings = num_embeddings
         self._backend = getattr(tokenizer, "backend_tokenizer", None)
         if self._backend is not None:
             self._backend.no_truncation()
@@ -52,11 +57,11 @@ class Codec:
         """Tokens of a prompt, with the special tokens that the tokenizer adds to plain text (BOS where it has one).
 
         Raises:
-            EngineError: the text has half a surrogate pair, or no tokens at all.
+            RefusedError: the text has half a surrogate pair, no tokens at all, or one that the model does not know.
         """
         require_text(text)
         ids = self._tokenizer(text)["input_ids"] if self._backend is None else self._backend.encode(text).ids
-        return tuple(ids) or self._start()
+        return self._require_embedded(tuple(ids)) or self._start()
 
     def render(self, prompt: Prompt) -> str:
         """A prompt as text: a conversation in the form of the model's own chat template.
@@ -74,7 +79,17 @@ class Codec:
 
     def _encode_rendered(self, text: str) -> tuple[int, ...]:
         require_text(text)
-        return tuple(self._tokenizer(text, add_special_tokens=False)["input_ids"])
+        return self._require_embedded(tuple(self._tokenizer(text, add_special_tokens=False)["input_ids"]))
+
+    def _require_embedded(self, ids: tuple[int, ...]) -> tuple[int, ...]:
+        """The tokens; an error where the model has no embedding for one, as where a tokenizer was given more tokens."""
+        if self._num_embeddings is not None and ids and max(ids) >= self._num_embeddings:
+            raise RefusedError(
+                f"the prompt has the token {self.decode([max(ids)])!r} (number {max(ids)}), but the model embeds "
+                f"{self._num_embeddings} tokens only; use the model's own tokenizer, or enlarge its embedding "
+                "(model.resize_token_embeddings)"
+            )
+        return ids
 
     def encode_term(self, term: LossTerm) -> tuple[tuple[int, ...], int]:
         """Tokens of prompt and completion together, and where the completion begins.
@@ -202,3 +217,52 @@ class StopMatcher:
 
     def _find(self, text: str) -> list[int]:
         return [at for at in map(text.find, self._stop) if at >= 0]
+
+
+def load_tokenizer(folder: Path) -> Any:
+    """The checkpoint's tokenizer. Raises CheckpointError where transformers can't load it."""
+    from transformers import AutoTokenizer
+
+    try:
+        return AutoTokenizer.from_pretrained(folder)
+    except Exception as error:  # a boundary: transformers raises whatever its loaders happen to raise
+        raise CheckpointError(
+            f"transformers can't load the tokenizer in {folder}: {type(error).__name__}: {error}"
+        ) from error
+
+
+def load_codec(folder: Path, num_embeddings: int | None = None) -> Codec:
+    """Tokenizer and ends of samples of a model folder.
+
+    Args:
+        folder: the model folder.
+        num_embeddings: rows of the model's embedding; None: as many as `config.json` says.
+    """
+    return Codec(load_tokenizer(folder), eos_ids(folder), num_embeddings or vocab_size(folder) or None)
+
+
+def vocab_size(folder: Path) -> int:
+    """Rows of the model's vocabulary by `config.json`, those of no token included; 0 where it does not say."""
+    config = checkpoints.read_config(folder)
+    return int(config.get("vocab_size") or (config.get("text_config") or {}).get("vocab_size") or 0)
+
+
+def eos_ids(folder: Path) -> list[int]:
+    """Tokens that `generation_config.json` and `config.json` say end a sample."""
+    found: list[int] = []
+    config = checkpoints.read_config(folder)
+    for content in (_generation_config(folder), config, config.get("text_config") or {}):
+        eos = content.get("eos_token_id")
+        found.extend(eos if isinstance(eos, list) else [] if eos is None else [eos])
+    return found
+
+
+def _generation_config(folder: Path) -> dict[str, Any]:
+    file = folder / "generation_config.json"
+    if not file.exists():
+        return {}
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"{file} can't be read as JSON: {error}") from error
+    return content if isinstance(content, dict) else {}

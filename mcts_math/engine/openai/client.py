@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+import re
 from typing import Any
 
 import httpx2
 
 from mcts_math.engine.loop_thread import LoopThread
-from mcts_math.errors import EngineError
+from mcts_math.engine.openai.arguments import ServerArguments
+from mcts_math.errors import EngineError, RefusedError
 
 _AGAIN = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
 _LONGEST_PAUSE_S = 30.0
+_TOO_LONG = ("context length", "maximum model length", "too long", "context window", "context size", "max_new_tokens")
+_NUMBER = re.compile(r"\d+(?:,\d{3})*")
+_LIMIT = re.compile(r"(?:context|max|limit|most|size)\D{0,60}(\d+(?:,\d{3})*)", re.IGNORECASE)
 
 
 class ServerRefusedError(Exception):
@@ -22,32 +26,48 @@ class ServerRefusedError(Exception):
         super().__init__(f"HTTP {status}, {message}")
         self.status, self.message = status, message
 
+    @property
+    def is_of_the_request(self) -> bool:
+        """Others may be fine: this one is too large, not to the server's taste, or breaks it each time."""
+        return self.status in (400, 413, 422, 500)
 
-@dataclass(slots=True)
-class Server:
-    """One server.
+    @property
+    def is_for_want_of_room(self) -> bool:
+        """The prompt, or the prompt with the tokens that were asked for, is too long for the model."""
+        return self.status in (400, 413, 422) and any(words in self.message.lower() for words in _TOO_LONG)
+
+    def find_limit(self, num_prompt_tokens: int, max_tokens: int) -> int | None:
+        """The model's context, if the message says so: the one number that the prompt fits into, but not the request.
+
+        Of several, the one that follows a word for it.
+        """
+        for pattern in (_LIMIT, _NUMBER):
+            told = {int(text.replace(",", "")) for text in pattern.findall(self.message)} - {max_tokens}
+            limits = [number for number in told if num_prompt_tokens < number < num_prompt_tokens + max_tokens]
+            if len(limits) == 1:
+                return limits[0]
+        return None
+
+
+class Client:
+    """A client of one server.
 
     Attributes:
-        base_url: up to and with "/v1".
-        api_key: sent as bearer token; None sends none.
-        timeout_s: for one reply, to its last byte, from when the request's turn has come.
-        retries: how often a request is sent again.
-        pause_s: before it is sent again the first time; doubled each time, at most half a minute.
-        max_connections: requests in the air at once; the others wait for theirs.
+        arguments: where it is and how patient to be.
+        base_url: its address.
     """
 
-    base_url: str
-    api_key: str | None = field(default=None, repr=False)
-    timeout_s: float = 600.0
-    retries: int = 4
-    pause_s: float = 0.5
-    max_connections: int = 1024
-    _client: httpx2.AsyncClient | None = field(default=None, init=False, repr=False)
-    _turns: asyncio.Semaphore = field(init=False, repr=False)
-    _thread: LoopThread = field(default_factory=lambda: LoopThread("openai-client"), init=False, repr=False)
-
-    def __post_init__(self) -> None:
-        self._turns = asyncio.Semaphore(self.max_connections)
+    def __init__(self, arguments: ServerArguments, api_key: str | None) -> None:
+        """Args:
+        arguments: where the server is and how patient to be.
+        api_key: sent as bearer token; None sends none.
+        """
+        self.arguments = arguments
+        self.base_url = arguments.base_url
+        self._api_key = api_key
+        self._client: httpx2.AsyncClient | None = None
+        self._turns = asyncio.Semaphore(arguments.max_connections)
+        self._thread = LoopThread("openai-client")
 
     def get(self, path: str) -> Any:
         """A GET that blocks. Raises EngineError, and ServerRefusedError where the server said no."""
@@ -68,7 +88,7 @@ class Server:
     async def _send(self, method: str, path: str, body: dict[str, Any] | None) -> Any:
         if self._client is None:
             self._client = httpx2.AsyncClient(**self._settings())
-        for attempt in range(self.retries + 1):
+        for attempt in range(self.arguments.retries + 1):
             try:
                 return self._read(await self._request(self._client, method, path, body))
             except (httpx2.InvalidURL, httpx2.UnsupportedProtocol) as error:
@@ -77,7 +97,7 @@ class Server:
                     "http://HOST:8000/v1"
                 ) from error
             except (httpx2.TransportError, httpx2.DecodingError, _TryAgainError) as error:
-                if attempt == self.retries:
+                if attempt == self.arguments.retries:
                     raise self._explain(error) from error
                 await asyncio.sleep(self._pause(attempt, error))
         raise AssertionError("unreachable")
@@ -88,7 +108,9 @@ class Server:
         """One try. httpx bounds each read by itself: a server that drips would never be too slow."""
         async with self._turns:
             try:
-                return await asyncio.wait_for(client.request(method, self._url(path), json=body), self.timeout_s)
+                return await asyncio.wait_for(
+                    client.request(method, self._url(path), json=body), self.arguments.timeout_s
+                )
             except asyncio.TimeoutError:
                 raise httpx2.ReadTimeout("no reply in time") from None
 
@@ -97,12 +119,11 @@ class Server:
             await self._client.aclose()
 
     def _settings(self) -> dict[str, Any]:
+        most = self.arguments.max_connections
         return {
-            "timeout": httpx2.Timeout(self.timeout_s, connect=10.0, pool=None),
-            "limits": httpx2.Limits(
-                max_connections=self.max_connections, max_keepalive_connections=self.max_connections
-            ),
-            "headers": {} if self.api_key is None else {"Authorization": f"Bearer {self.api_key}"},
+            "timeout": httpx2.Timeout(self.arguments.timeout_s, connect=10.0, pool=None),
+            "limits": httpx2.Limits(max_connections=most, max_keepalive_connections=most),
+            "headers": {} if self._api_key is None else {"Authorization": f"Bearer {self._api_key}"},
         }
 
     def _url(self, path: str) -> str:
@@ -121,24 +142,26 @@ class Server:
         try:
             return response.json()
         except (ValueError, RecursionError):
-            raise EngineError(
+            raise RefusedError(
                 f"{response.url} answered no JSON but {response.text[:80]!r}; is base_url the address of an "
                 "OpenAI-compatible API, with /v1 at its end?"
             ) from None
 
     def _pause(self, attempt: int, error: Exception) -> float:
         told = error.retry_after if isinstance(error, _TryAgainError) else None
-        return min(told if told is not None else self.pause_s * 2.0 ** min(attempt, 9), _LONGEST_PAUSE_S)
+        return min(told if told is not None else self.arguments.pause_s * 2.0 ** min(attempt, 9), _LONGEST_PAUSE_S)
 
-    def _explain(self, error: Exception) -> EngineError:
-        tried = f"(tried {self.retries + 1} times). Finished questions are safe: go on with --resume"
+    def _explain(self, error: Exception) -> EngineError | ServerRefusedError:
+        tried = f"(tried {self.arguments.retries + 1} times). Finished questions are safe: go on with --resume"
         if isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout):
             return EngineError(f"nothing answers at {self.base_url}: {error}. Is the server running? {tried}")
         if isinstance(error, httpx2.TimeoutException):
             return EngineError(
-                f"{self.base_url} did not reply within {self.timeout_s:g} s; raise timeout_s or lower max_connections "
-                f"in engine_args {tried}"
+                f"{self.base_url} did not reply within {self.arguments.timeout_s:g} s; raise timeout_s or lower "
+                f"max_connections in engine_args {tried}"
             )
+        if isinstance(error, _TryAgainError) and error.status == 500:
+            return ServerRefusedError(error.status, error.message)
         if isinstance(error, _TryAgainError):
             return EngineError(f"{self.base_url} is not able to serve: HTTP {error.status}, {error.message} {tried}")
         return EngineError(f"the connection to {self.base_url} broke: {type(error).__name__}: {error} {tried}")

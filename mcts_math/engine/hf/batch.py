@@ -1,15 +1,11 @@
 """Continuous batching: rows join the running batch as others leave it, one token at a time for all.
 
-The samples of a prompt begin as one row, and part where they draw different tokens: what several samples have in common
-is computed once. At low temperatures, where most samples of a step are alike, that is most of the work.
+The samples of a prompt begin as one row, which forks where they get different tokens: what several samples have in
+common is computed once. At low temperatures, where most samples of a step are alike, that is most of the work.
 
 `Batch` is a plain object without threads or clocks: `add` a job, call `step` until it is idle, collect finished jobs.
 One step admits what fits, computes the prompts of what it admitted (the samples of a prompt share one computation, and
 tokens that the prefix cache holds are not computed again), and advances every running row by one token.
-
-Prompts are computed a few at a time, all ending at a common column. To take up cached prefixes of different lengths
-without holes (sliding windows count columns), every prompt of such a group computes its last T tokens, T being the most
-that one of them needs; groups are formed of prompts with like needs.
 """
 
 from __future__ import annotations
@@ -17,20 +13,30 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from mcts_math.engine.adapters import Adapters
-from mcts_math.engine.jobs import Counters, Job
-from mcts_math.engine.kv import KVBlock, Workspace
-from mcts_math.engine.model import CausalModel
-from mcts_math.engine.prefix import PrefixCache
-from mcts_math.engine.rows import Draw, Prefill, Row, advance, draw, require_finite
-from mcts_math.engine.sampling import BatchSampling, UniformStream
+from mcts_math.engine.hf.adapters import Adapters
+from mcts_math.engine.hf.kv_cache import KVBlock, Workspace
+from mcts_math.engine.hf.model import CausalModel
+from mcts_math.engine.hf.prefill import Prefill, choose_group, prepare
+from mcts_math.engine.hf.prefix_cache import PrefixCache
+from mcts_math.engine.hf.sampling import BatchSampling, UniformStream
+from mcts_math.engine.hf.sequence import BatchCounters, Job, OpenSample, Row, advance, require_finite, sample_tokens
 
 _HEADROOM = 32  # columns that a row must be able to grow when it is admitted
-_PADDING_SHARE = 1.25  # a group may compute this many times the tokens that its prompts need one by one
+
+
+@dataclass(frozen=True, slots=True)
+class BatchLimits:
+    """How much is computed at once, as in `HFArguments`. The defaults are for whoever needs fixed numbers."""
+
+    max_batch_size: int = 256
+    max_batch_tokens: int = 1 << 17
+    max_prefill_tokens: int = 4096
+    prefix_cache_tokens: int = 1 << 17
 
 
 class Batch:
@@ -40,31 +46,26 @@ class Batch:
         counters: totals so far.
     """
 
-    def __init__(
-        self,
-        model: CausalModel,
-        *,
-        max_batch_size: int,
-        max_batch_tokens: int,
-        max_prefill_tokens: int,
-        prefix_cache_tokens: int,
-        adapters: Adapters | None = None,
-    ) -> None:
-        """Args as in `HFEngine.load`, all given; `adapters` are those that jobs may name."""
-        self.counters = Counters()
+    def __init__(self, model: CausalModel, limits: BatchLimits, adapters: Adapters | None = None) -> None:
+        """Args:
+        model: what samples.
+        limits: how much at once.
+        adapters: those that jobs may name.
+        """
+        self.counters = BatchCounters()
         self._model = model
         self._adapters = adapters
-        self._max_rows = max_batch_size
-        self._max_cells = max_batch_tokens
-        self._max_prefill = max_prefill_tokens
-        self._cache = PrefixCache(prefix_cache_tokens)
+        self._max_rows = limits.max_batch_size
+        self._max_cells = limits.max_batch_tokens
+        self._max_prefill = limits.max_prefill_tokens
+        self._cache = PrefixCache(limits.prefix_cache_tokens)
         self._waiting: deque[Prefill] = deque()
         self._values_waiting: deque[Prefill] = deque()
         self._rows: list[Row] = []
         self._block = KVBlock(model.layout, model.device, 0, 0)
-        self._workspace = Workspace(model.layout, max_batch_tokens)
+        self._workspace = Workspace(model.layout, limits.max_batch_tokens)
         self._num_jobs = 0
-        self._num_further = self._num_parted = 1  # samples beside the first ones of their jobs; those that parted
+        self._num_further = self._num_forked = 1  # samples beside the first ones of their jobs; those that forked
         self._sampling = BatchSampling([], model.device)
         self._tokens = self._positions = torch.empty((0, 1), dtype=torch.long, device=model.device)
 
@@ -76,13 +77,12 @@ class Batch:
     def add(self, job: Job) -> None:
         """Queues a job, first come first served; values alone go first, since they occupy no row."""
         job.serial = self._num_jobs = self._num_jobs + 1
-        job.space = self._adapters.space(job.adapter) if self._adapters is not None else ""
+        job.namespace = self._adapters.namespace(job.adapter) if self._adapters is not None else ""
         if not job.num_samples:
             self._values_waiting.append(Prefill(job, job.prompt, None))
             return
-        draws = [Draw(i, UniformStream(job.seed + i)) for i in range(job.num_samples)]
-        row = Row(job, draws, self._model.codec.matcher(job.sampling.stop))
-        self._waiting.append(Prefill(job, job.prompt, row))
+        samples = [OpenSample(i, UniformStream(job.seed + i)) for i in range(job.num_samples)]
+        self._waiting.append(Prefill(job, job.prompt, Row(job, samples)))
 
     @torch.inference_mode()
     def cancel(self, job: Job) -> None:
@@ -91,9 +91,9 @@ class Batch:
         self._drop([i for i, row in enumerate(self._rows) if row.job is job])
         self._refresh()
 
-    def forget(self, space: str) -> None:
-        """The weights of a space have changed or gone: what was computed with them is dropped."""
-        self._cache.forget(space)
+    def forget(self, namespace: str) -> None:
+        """The weights of a namespace have changed or gone: what was computed with them is dropped."""
+        self._cache.forget(namespace)
 
     @torch.inference_mode()
     def step(self) -> list[Job]:
@@ -124,57 +124,26 @@ class Batch:
         return admitted
 
     def _expected_rows(self, row: Row) -> float:
-        """What a row is likely to part into, as the samples that are finished did."""
-        return 1 + (len(row.draws) - 1) * self._num_parted / self._num_further
+        """What a row is likely to fork into, as the samples that are finished did."""
+        return 1 + (len(row.samples) - 1) * self._num_forked / self._num_further
 
     def _prefill(self, units: list[Prefill], done: list[Job]) -> None:
         """Computes prompts, group by group; a later group finds what an earlier one has left in the prefix cache."""
         while units:
-            needs = {id(unit): self._num_needed(unit) for unit in units}
-            units.sort(key=lambda unit: needs[id(unit)])
-            total = longest = size = 0
-            for unit in units:
-                need = needs[id(unit)]
-                longest, columns = max(longest, len(unit.tokens)), (size + 1) * need
-                if size and (columns > self._max_prefill or columns > (total + need) * _PADDING_SHARE + 16):
-                    break
-                if size and (size + 1) * longest > max(self._max_cells, self._max_prefill):
-                    break
-                total, size = total + need, size + 1
-            self._prefill_group(units[:size], needs[id(units[size - 1])], done)
+            size, num_new = choose_group(units, self._cache, self._max_prefill, self._max_cells)
+            self._prefill_group(units[:size], num_new, done)
             del units[:size]
-
-    def _num_needed(self, unit: Prefill) -> int:
-        """Tokens that must be computed, the last one in any case: its logits are wanted."""
-        length = len(unit.tokens)
-        return length - min(self._cache.match(unit.tokens, unit.job.space), length - 1)
 
     def _prefill_group(self, group: Sequence[Prefill], num_new: int, done: list[Job]) -> None:
         """Computes the last `num_new` tokens of each prompt and starts its rows."""
-        device, end = self._model.device, max(len(unit.tokens) for unit in group)
-        block = KVBlock(self._model.layout, device, len(group), end, self._workspace)
-        block.num_rows, block.end = len(group), end - num_new
-        ids, mask = (
-            torch.zeros((len(group), num_new), dtype=torch.long),
-            torch.zeros((len(group), end), dtype=torch.long),
-        )
-        reused = []
-        for i, unit in enumerate(group):
-            first = end - len(unit.tokens)
-            reused.append(max(0, len(unit.tokens) - num_new))
-            new = unit.tokens[reused[i] :]
-            ids[i, num_new - len(new) :] = torch.tensor(new)
-            mask[i, first:] = 1
-            for a, b, segments in self._cache.fetch(unit.tokens, reused[i], unit.job.space) if reused[i] else ():
-                block.write(i, slice(first + a, first + b), segments)
-        block.mask.copy_(mask)
-        positions = (block.mask.cumsum(dim=1) - 1).clamp_(min=0)[:, end - num_new :]
+        block, ids, reused = prepare(group, num_new, self._model, self._cache, self._workspace)
+        positions = (block.mask.cumsum(dim=1) - 1).clamp_(min=0)[:, -num_new:]
         want_hidden = any(unit.job.want_value and unit.job.value is None for unit in group)
-        ids, stride = ids.to(device), max(1, self._max_prefill // len(group))
+        stride = max(1, self._max_prefill // len(group))
         self._select([unit.job for unit in group])
         for a in range(0, num_new, stride):
-            part = slice(a, a + stride)
-            result = self._model.forward(block, ids[:, part], positions[:, part], want_hidden=want_hidden)
+            chunk = slice(a, a + stride)
+            result = self._model.forward(block, ids[:, chunk], positions[:, chunk], want_hidden=want_hidden)
         values = self._model.values(result.hidden) if result.hidden is not None else [math.nan] * len(group)
         self._account(group, reused, values, block, done)
         self._start_rows(group, block, result.logits, done)
@@ -187,7 +156,7 @@ class Batch:
         for i, unit in enumerate(group):
             job, length = unit.job, len(unit.tokens)
             if unit.row is not None and unit.row.ids:
-                continue  # a row that was put off: its prompt has been accounted for
+                continue  # a preempted row: its prompt has been accounted for
             self._keep(block, i, unit.tokens, job)
             self.counters.num_prompt_tokens += length
             self.counters.num_cached_tokens += reused[i]
@@ -206,8 +175,8 @@ class Batch:
         rows = [row for _, row in started]
         sampling = BatchSampling([row.job.sampling for row in rows], self._model.device)
         sources = torch.tensor([i for i, _ in started], device=self._model.device)
-        _, drawn = draw(sampling, logits[sources], rows)
-        for (i, row), pairs in zip(started, drawn, strict=True):
+        _, sampled = sample_tokens(sampling, logits[sources], rows)
+        for (i, row), pairs in zip(started, sampled, strict=True):
             length = row.num_tokens
             going, _ = self._advance(row, pairs, done)
             self._join(self._with_room(going, length), block, i, length)
@@ -231,11 +200,11 @@ class Batch:
         result = self._model.forward(block, self._tokens, self._positions)
         self.counters.num_decode_steps += 1
         self.counters.num_decoded_rows += n
-        tokens, drawn = draw(self._sampling, result.logits, self._rows)
+        tokens, sampled = sample_tokens(self._sampling, result.logits, self._rows)
         finished: list[int] = []
-        parted: list[tuple[int, Row]] = []  # and the row that it was part of
+        forked: list[tuple[int, Row]] = []  # and the row that it was part of
         is_changed = False
-        for i, (row, pairs) in enumerate(zip(list(self._rows), drawn, strict=True)):
+        for i, (row, pairs) in enumerate(zip(list(self._rows), sampled, strict=True)):
             going, ended = self._advance(row, pairs, done)
             is_changed = is_changed or bool(ended)
             if ended and math.isfinite(ended[0].logprob):
@@ -244,22 +213,22 @@ class Batch:
                 block.wipe(i)
             if going:
                 self._rows[i] = going[0]
-                parted += [(i, other) for other in going[1:]]
+                forked += [(i, other) for other in going[1:]]
             else:
                 finished.append(i)
-        if parted:
-            self._part(parted)
+        if forked:
+            self._fork(forked)
         self._drop(finished)
-        if is_changed or parted:
+        if is_changed or forked:
             self._refresh()
         else:
-            self._tokens = tokens[:, :1]  # which all samples of a row have drawn
+            self._tokens = tokens[:, :1]  # which all samples of a row have got
             self._positions += 1
 
-    def _part(self, parted: Sequence[tuple[int, Row]]) -> None:
-        """Gives rows of their own to samples that drew another token than the row `i` that they were in."""
+    def _fork(self, forked: Sequence[tuple[int, Row]]) -> None:
+        """Gives rows of their own to samples that got another token than the row `i` that they were in."""
         staying: list[tuple[int, Row]] = []
-        for i, row in parted:
+        for i, row in forked:
             if self._with_room([row], row.num_tokens - 1, len(staying)):
                 staying.append((i, row))
             else:
@@ -271,11 +240,11 @@ class Batch:
         self._block.num_rows = len(self._rows)
 
     def _with_room(self, rows: list[Row], width: int, more: int = 0) -> list[Row]:
-        """Those of new rows that the batch, with `more` rows, has room for; the others are put off."""
+        """Those of new rows that the batch, with `more` rows, has room for; the others are preempted."""
         width, count = max(width, self._block.width) + 1, len(self._rows) + more
         room = max(min(self._max_rows, self._max_cells // width) - count, 0 if count else 1)
         for row in reversed(rows[room:]):
-            self._put_off(row)
+            self._preempt(row)
         return rows[:room]
 
     def _reserve(self, rows: int, width: int, columns: int) -> None:
@@ -284,21 +253,21 @@ class Batch:
         wanted = have if rows <= have else min(max(rows, 2 * have), max(self._max_rows, rows))
         self._block.reserve(wanted, width, columns)
 
-    def _advance(self, row: Row, drawn: Sequence[tuple[int, float]], done: list[Job]) -> tuple[list[Row], list[Row]]:
+    def _advance(self, row: Row, sampled: Sequence[tuple[int, float]], done: list[Job]) -> tuple[list[Row], list[Row]]:
         """Takes a token for each sample of a row; returns the rows that go on, and those that have finished."""
-        going, ended = advance(row, drawn, self._model)
+        going, ended = advance(row, sampled, self._model)
         job = row.job
-        self.counters.num_generated_tokens += sum(len(part.ids) * len(part.draws) for part in ended)
+        self.counters.num_generated_tokens += sum(len(fork.ids) * len(fork.samples) for fork in ended)
         if ended and None not in job.samples:
             self._num_further += job.num_samples - 1
-            self._num_parted += job.num_rows - 1
+            self._num_forked += job.num_rows - 1
         if ended and job.is_done:
             done.append(job)
         return going, ended
 
     def _keep(self, block: KVBlock, row: int, tokens: tuple[int, ...], job: Job) -> None:
         """Leaves the keys and values of a row, all of them, in the prefix cache."""
-        self._cache.insert(tokens, lambda first, last: block.read(row, first, last, len(tokens)), job.space)
+        self._cache.insert(tokens, lambda first, last: block.read(row, first, last, len(tokens)), job.namespace)
 
     def _select(self, jobs: Sequence[Job]) -> None:
         """The next forward pass is over rows of these jobs."""
@@ -320,19 +289,19 @@ class Batch:
         self._block.trim(max((row.num_tokens - 1 for row in self._rows), default=0))
 
     def _make_room(self) -> None:
-        """Puts off the latest rows where the batch would outgrow its tokens."""
+        """Preempts the latest rows where the batch would outgrow its tokens."""
         while len(self._rows) > 1 and len(self._rows) * (self._block.width + 1) > self._max_cells:
-            last = max(range(len(self._rows)), key=lambda i: (self._rows[i].job.serial, self._rows[i].draws[0].index))
+            last = max(range(len(self._rows)), key=lambda i: (self._rows[i].job.serial, self._rows[i].samples[0].index))
             row = self._rows[last]
             self._keep(self._block, last, row.job.prompt + tuple(row.ids[:-1]), row.job)
-            self._put_off(row)
+            self._preempt(row)
             self._drop([last])
             self._refresh()
 
-    def _put_off(self, row: Row) -> None:
+    def _preempt(self, row: Row) -> None:
         """Lets a row go on later where it stopped."""
         self._waiting.appendleft(Prefill(row.job, row.job.prompt + tuple(row.ids), row))
-        self.counters.num_put_off += 1
+        self.counters.num_preempted += 1
 
     def _refresh(self) -> None:
         """Makes the tensors that describe the rows anew."""

@@ -4,7 +4,7 @@ Requests come from any number of coroutines and go to vLLM one by one; its conti
 rest. vLLM lives on an event loop of its own in a thread of its own, so it neither blocks nor depends on the caller's.
 
 1. Sample i of a request is a vLLM request of its own with seed + i: they share the prompt through the prefix cache, and
-   the first of them brings the value (`vllm_head`). Samples at temperature 0 are equal, so one is asked for.
+   the first of them brings the value (`value_head`). Samples at temperature 0 are equal, so one is asked for.
 2. Tokens are made and read by our own codec, not by vLLM: seams, special tokens and stop strings are as everywhere.
 3. On a CPU, vLLM 0.32 dies when a request with a seed has its prompt computed in chunks ("CPU Generator does not use
    offset"). So prompts are computed whole there, and asking for chunks is an error.
@@ -17,30 +17,35 @@ from __future__ import annotations
 
 import asyncio
 import math
-import os
 from collections.abc import Coroutine
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
+from mcts_math.concurrency import gather
 from mcts_math.engine import checkpoint as checkpoints
-from mcts_math.engine.asking import check_request, cut_sample, encode_prompt, refuse_what_hf_alone_does
-from mcts_math.engine.loop_thread import together
-from mcts_math.engine.text import Codec
+from mcts_math.engine.checks import (
+    check_request,
+    cut_sample,
+    encode_prompt,
+    evaluate_by_generating,
+    refuse_undeclared,
+)
+from mcts_math.engine.table import ENGINES
+from mcts_math.engine.tokenizer import Codec, load_codec
 from mcts_math.engine.value_head import load_value_head
-from mcts_math.engine.vllm_head import decode_value, overrides
-from mcts_math.engine.vllm_thread import VLLMThread
-from mcts_math.engine.vocabulary import load_codec, value_token
-from mcts_math.errors import EngineError
+from mcts_math.engine.value_token import decode_value, value_token
+from mcts_math.engine.vllm.arguments import complete_args, quiet
+from mcts_math.engine.vllm.thread import VLLMThread
+from mcts_math.errors import EngineError, RefusedError
 from mcts_math.requests import Evaluate, Evaluation, Generate, Generation, Sample, Sampling
 
-T = TypeVar("T")
 _SEEDS = (1 << 62) - 1  # vLLM takes seeds of 64 bits; requests may have longer ones
 
 
 @dataclass(slots=True)
-class Counters:
+class VLLMCounters:
     """What was asked of vLLM and answered. A request with n samples is n sequences, whose prompts count each.
 
     Attributes:
@@ -79,7 +84,7 @@ class VLLMEngine:
         self.codec = codec
         self.value_token = value_token
         self.context_length: int = thread.llm.model_config.max_model_len
-        self.counters = Counters()
+        self.counters = VLLMCounters()
         self._thread = thread
         self._numbers = count()
 
@@ -103,7 +108,7 @@ class VLLMEngine:
         if need_value:
             load_value_head(checkpoint)  # a wrong head is told now, not by a dying worker
             token = value_token(checkpoint.path)
-        _quiet()
+        quiet()
         settings = complete_args(checkpoint, engine_args, need_value=need_value)
         return cls(VLLMThread(settings), codec, token)
 
@@ -114,7 +119,7 @@ class VLLMEngine:
             EngineError: the request makes no sense, the engine is closed, or it broke down.
         """
         check_request(request)
-        refuse_what_hf_alone_does(request, "vllm")
+        refuse_undeclared(request, ENGINES["vllm"])
         prompt = await encode_prompt(self.codec, request.prompt, self.context_length)
         if isinstance(prompt, int):
             return Generation((), too_long=True, num_prompt_tokens=prompt)
@@ -124,22 +129,15 @@ class VLLMEngine:
         def write(index: int) -> Coroutine[Any, Any, Written]:
             return self._write(prompt, sampling, request.seed + index, want_value and not index)
 
-        written = await self._thread.run(lambda: together(list(map(write, range(different)))))
+        written = await self._thread.run(lambda: gather(map(write, range(different))))
         samples = tuple(one.sample for one in written) * (request.num_samples // different)
-        first = written[0]
-        return Generation(
-            samples, first.value, num_prompt_tokens=len(prompt), num_cached_tokens=first.num_cached_tokens
-        )
+        return Generation(samples, written[0].value, False, len(prompt), written[0].num_cached_tokens)
 
     async def evaluate(self, request: Evaluate) -> Evaluation:
         """The value of a prompt, for one token. Raises EngineError as `generate` does, and where there is no head."""
         if self.value_token is None:
             raise EngineError("a value was asked of a model that was loaded without value head; load with need_value")
-        prompt = await encode_prompt(self.codec, request.prompt, self.context_length)
-        if isinstance(prompt, int):
-            return Evaluation(None, too_long=True, num_prompt_tokens=prompt)
-        one = await self._thread.run(lambda: self._write(prompt, Sampling(0.0, max_tokens=1), 0, True))
-        return Evaluation(one.value, num_prompt_tokens=len(prompt), num_cached_tokens=one.num_cached_tokens)
+        return await evaluate_by_generating(self, request)
 
     async def forget(self) -> None:
         """Empties the prefix cache, for measurements."""
@@ -188,7 +186,7 @@ class VLLMEngine:
     def _sample(self, prompt: tuple[int, ...], output: Any, stop: tuple[str, ...]) -> Sample:
         ids, logprob = list(output.token_ids), output.cumulative_logprob
         if output.finish_reason not in ("stop", "length"):
-            raise EngineError(f"vLLM gave up on a request ({output.finish_reason}); its log says why")
+            raise RefusedError(f"vLLM gave up on a request ({output.finish_reason}); its log says why")
         if logprob is None or not math.isfinite(logprob):
             raise EngineError(f"vLLM computed a log-probability of {logprob}: the model's weights are broken")
         if output.finish_reason == "length":
@@ -203,59 +201,3 @@ class VLLMEngine:
         if not math.isfinite(first):
             raise EngineError("the value head answered NaN: its weights, or the model's, are broken")
         return decode_value(first)
-
-
-def complete_args(checkpoint: checkpoints.Checkpoint, given: dict[str, Any], *, need_value: bool) -> dict[str, Any]:
-    """The arguments for vLLM: the user's, what a value head needs, and our defaults.
-
-    Raises:
-        EngineError: vLLM is not installed, or an argument that would break a run later.
-    """
-    try:
-        from vllm.platforms import current_platform
-    except ImportError as error:
-        raise _not_installed(error) from error
-    settings: dict[str, Any] = {"model": str(checkpoint.path), "enable_prefix_caching": True, "disable_log_stats": True}
-    if need_value:
-        settings |= {"logprobs_mode": "raw_logits", "model_class_overrides": overrides(checkpoint.architecture)}
-        clash = sorted({"logprobs_mode", "model_class_overrides"} & set(given))
-        if clash:
-            raise EngineError(f"engine_args: {', '.join(clash)} is set by the value head; leave it out")
-    if current_platform.is_cpu():
-        if given.get("enable_chunked_prefill"):
-            raise EngineError(
-                "engine_args: enable_chunked_prefill ends in a crash of vLLM on a CPU where requests have seeds; leave "
-                "it out"
-            )
-        settings |= {"dtype": "float32", "block_size": 32, "enable_chunked_prefill": False}
-        length = given.get("max_model_len") or checkpoint.context_length or 0
-        settings["max_num_batched_tokens"] = max(8192, length if isinstance(length, int) else 0)
-        if "VLLM_CPU_KVCACHE_SPACE" not in os.environ:
-            settings["kv_cache_memory_bytes"] = min(4 << 30, _free_bytes() // 2)
-    return settings | given
-
-
-def argument_names() -> list[str]:
-    """What `VLLMEngine.load` takes beside the model. Raises EngineError where vLLM is not installed."""
-    _quiet()
-    try:
-        from vllm.engine.arg_utils import AsyncEngineArgs
-    except ImportError as error:
-        raise _not_installed(error) from error
-    return [field.name for field in fields(AsyncEngineArgs) if field.name != "model"]
-
-
-def _not_installed(error: ImportError) -> EngineError:
-    return EngineError(
-        f"engine: vllm needs vLLM, which can't be imported ({error}). Install it (README, vLLM), or use engine: hf"
-    )
-
-
-def _quiet() -> None:
-    """Before vLLM is imported: its processes inherit these."""
-    os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
-    os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
-
-
-def _free_bytes() -> int:
-    return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")

@@ -1,0 +1,50 @@
+"""What `engine: hf` may be told when it is loaded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mcts_math.errors import EngineError
+
+
+@dataclass(frozen=True, slots=True)
+class HFArguments:
+    """Arguments of `HFEngine.load`.
+
+    Attributes:
+        dtype: float32, bfloat16, float16, float64, or auto: the checkpoint's own on a GPU, float32 on a CPU.
+        device: cpu, cuda, cuda:N, or auto: the GPU if there is one.
+        attn: transformers' name of an attention (sdpa, eager, flash_attention_2); None lets it choose.
+        context_length: most tokens of prompt and continuation; None takes what the checkpoint says.
+        max_batch_size: most rows that are computed at a time, samples of a prompt that agree so far being one row;
+            None: 128 on a CPU, 256 on a GPU.
+        max_batch_tokens: most tokens (rows times the longest) whose keys and values are kept for the running batch;
+            None: half of the memory that is free after loading, at most 4 GiB on a CPU.
+        max_prefill_tokens: most prompt tokens that are computed in one forward pass; None: 4096 on a CPU, 16384 on a
+            GPU.
+        prefix_cache_tokens: most tokens whose keys and values are kept for later requests that begin alike; 0 keeps
+            none; None: a fifth of the free memory, at most 2 GiB on a CPU.
+        num_threads: threads that torch computes with on a CPU, in the whole process; None leaves it as it is. Each
+            operation waits for the slowest of them: where other programs want the same cores, fewer are faster.
+
+    Raises:
+        EngineError: a number that is too small.
+    """
+
+    dtype: str = "auto"
+    device: str = "auto"
+    attn: str | None = None
+    context_length: int | None = None
+    max_batch_size: int | None = None
+    max_batch_tokens: int | None = None
+    max_prefill_tokens: int | None = None
+    prefix_cache_tokens: int | None = None
+    num_threads: int | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("context_length", "max_batch_size", "max_batch_tokens", "max_prefill_tokens", "num_threads"):
+            number = getattr(self, name)
+            if number is not None and number < 1:
+                raise EngineError(f"{name} must be at least 1, not {number}")
+        if self.prefix_cache_tokens is not None and self.prefix_cache_tokens < 0:
+            raise EngineError(f"prefix_cache_tokens must be at least 0, not {self.prefix_cache_tokens}")

@@ -1,0 +1,168 @@
+"""`engine: hf`: any causal language model of transformers as policy and value model, on CPU or GPU.
+
+Requests come from any number of coroutines; one thread owns the model and runs them in one continuous batch (`batch`).
+
+Why not the continuous batching that transformers has (looked at in 5.19, `ContinuousBatchingManager`): its
+log-probabilities are taken after temperature, top-k and top-p; it hands out no hidden states, so no values; it samples
+with `torch.multinomial` from the global generator, so no seed per request; it knows no stop strings. Its paged cache is
+reached only through that manager, and without flash attention it computes every row against the keys of all rows. The
+`DynamicCache` under `generate` copies all keys and values at every token and can't take rows in. So what is ours is the
+loop, the buffers behind transformers' `Cache` interface (`kv_cache`) and the sampling of tokens (`sampling`); models,
+attention, masks and tokenizers are transformers' own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import os
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+
+from mcts_math.engine.hf.adapters import Adapters, Term
+from mcts_math.engine.hf.arguments import HFArguments
+from mcts_math.engine.hf.batch import Batch, BatchLimits
+from mcts_math.engine.hf.model import CausalModel, load_model
+from mcts_math.engine.hf.sequence import BatchCounters, Job
+from mcts_math.engine.hf.serving import JobEngine
+from mcts_math.engine.hf.token_beam import beam_search
+from mcts_math.engine.hf.worker import Cancel, EngineLoop, Exclusive, Release, Ticket
+from mcts_math.engine.spec import AdapterOptions
+from mcts_math.errors import EngineError
+from mcts_math.requests import Adapt, Adaptation, Generate, Generation
+
+T = TypeVar("T")
+
+
+class HFEngine(JobEngine):
+    """Policy and value model on transformers. Make one with `HFEngine.load`; `close` it when done.
+
+    A sample depends on (model, prompt, sampling, seed, its index) and not on what else is in the batch, as far as
+    floating point allows: sums over other shapes round differently, which tips a draw now and then. The flatter the
+    distribution the likelier (an untrained model with 4,096 tokens: once in some thousand tokens in float32), and far
+    more often in half precision.
+    """
+
+    def __init__(self, model: CausalModel, batch: Batch, adapters: Adapters | None = None) -> None:
+        self.model = model
+        self.adapters = adapters
+        self._batch = batch
+        self._loop = EngineLoop(batch, adapters)
+
+    @classmethod
+    def load(
+        cls,
+        model_dir: str | Path,
+        *,
+        need_value: bool = False,
+        adapter: AdapterOptions | None = None,
+        **arguments: Any,
+    ) -> HFEngine:
+        """Loads a checkpoint; this takes a while and blocks.
+
+        Args:
+            model_dir: a folder, or a name on the Hugging Face hub.
+            need_value: load the value head too.
+            adapter: how sessions learn at test time; None: they don't. Needs peft.
+            arguments: see `HFArguments`.
+
+        Raises:
+            CheckpointError: the checkpoint is missing, incomplete or wrong.
+            EngineError: a device, dtype, limit or adapter target that can't be had.
+        """
+        chosen = HFArguments(**arguments)
+        if chosen.num_threads is not None:
+            torch.set_num_threads(chosen.num_threads)
+        model = load_model(model_dir, chosen, need_value=need_value)
+        on_cpu = model.device.type == "cpu"
+        batch_tokens, cache_tokens = chosen.max_batch_tokens, chosen.prefix_cache_tokens
+        limits = BatchLimits(
+            max_batch_size=chosen.max_batch_size or (128 if on_cpu else 256),
+            max_batch_tokens=batch_tokens or _tokens(model, 0.5, 4 << 30),
+            max_prefill_tokens=chosen.max_prefill_tokens or (4096 if on_cpu else 16384),
+            prefix_cache_tokens=_tokens(model, 0.2, 2 << 30) if cache_tokens is None else cache_tokens,
+        )
+        adapters = None if adapter is None else Adapters(model, adapter)
+        return cls(model, Batch(model, limits, adapters), adapters)
+
+    @property
+    def counters(self) -> BatchCounters:
+        """Totals since loading: tokens written, prompt tokens computed and found in the cache, forward passes."""
+        return self._batch.counters
+
+    async def generate(self, request: Generate) -> Generation:
+        """As `JobEngine.generate`."""
+        reply = await super().generate(request)
+        if request.adapter and not all(math.isfinite(sample.logprob) for sample in reply.samples):
+            raise FloatingPointError(
+                f"the adapter of {request.adapter!r} has learnt weights that overflow; lower adapter_lr, or use dtype "
+                "bfloat16 or float32"
+            )
+        return reply
+
+    async def adapt(self, request: Adapt) -> Adaptation:
+        """One optimiser step of a session's adapter, computed by itself: the same bits whatever else is in flight.
+
+        Raises:
+            EngineError: the engine was loaded without `adapter`, a term can't be rendered or has no tokens, samples of
+                the session are under way, or the engine is closed or broke down.
+        """
+        if self.adapters is None:
+            raise EngineError("the engine was loaded to sample only; load it with adapter=AdapterOptions(...)")
+        terms = [Term(*self.model.codec.encode_term(term), term.weight) for term in request.terms]
+        if not terms:
+            raise EngineError("an Adapt request needs at least one term")
+        learn = partial(self._loop.learn, self.adapters, request.session, terms, request.seed)
+        return await self._run_exclusive(learn)
+
+    async def release(self, session: str) -> None:
+        """Drops a session's adapter; unknown ones are ignored."""
+        self._loop.put(Release(session))
+
+    async def close(self) -> None:
+        """Ends the thread; whoever still waits gets an EngineError. May be called again."""
+        self._loop.put(None)
+        await asyncio.to_thread(self._loop.join)
+
+    async def _run(self, job: Job, task_id: str) -> None:
+        if job.sampling.beam_width > 1:
+            await self._run_exclusive(lambda: self._search_beams(job))
+            return
+        loop = asyncio.get_running_loop()
+        ticket = Ticket(job, loop, loop.create_future())
+        self._loop.put(ticket)
+        try:
+            await ticket.future
+        except asyncio.CancelledError:
+            self._loop.put(Cancel(job))
+            raise
+
+    def _search_beams(self, job: Job) -> None:
+        if self.adapters is not None:
+            self.adapters.select([])
+        beam_search(self.model, job)
+
+    async def _run_exclusive(self, run: Callable[[], T]) -> T:
+        """Has the thread do something between two steps of the batch; returns what it gives."""
+        results: list[T] = []
+        loop = asyncio.get_running_loop()
+        ticket = Exclusive(lambda: results.append(run()), loop, loop.create_future())
+        self._loop.put(ticket)
+        await ticket.future
+        return results[0]
+
+
+def _tokens(model: CausalModel, share: float, most_on_cpu: int) -> int:
+    """How many tokens' keys and values fit into a share of the free memory."""
+    if model.device.type == "cuda":
+        free = torch.cuda.mem_get_info(model.device)[0]
+        return max(1, int(free * share) // model.layout.bytes_per_token)
+    try:
+        free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (ValueError, OSError, AttributeError):  # not told on this system
+        free = 4 << 30
+    return max(1, min(int(free * share), most_on_cpu) // model.layout.bytes_per_token)

@@ -1,0 +1,199 @@
+"""Jobs, and their samples on their way: each row of the running batch is samples of one job that have written the same
+so far."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from mcts_math.engine.hf.model import CausalModel
+from mcts_math.engine.hf.sampling import BatchSampling, UniformStream
+from mcts_math.errors import EngineError
+from mcts_math.requests import FinishReason, Generation, Sample, Sampling
+
+
+@dataclass(eq=False, slots=True)
+class Job:
+    """A prompt, what is wanted of it, and what came of it.
+
+    Attributes:
+        prompt: its tokens, fewer than the model's context.
+        num_samples: 0 asks for the value alone.
+        sampling, seed: as in `requests.Generate`.
+        want_value: the value is wanted; the model must have a head.
+        adapter: the session whose adapter samples; "" is none.
+        samples: None where not finished.
+        value: v of the prompt.
+        num_cached: prompt tokens that came from the prefix cache.
+        num_rows: different rows that its finished samples came from.
+        serial: its place in the order of arrival.
+        cancelled: nobody waits for it any more.
+        namespace: what the keys and values of its tokens depend on beside the tokens.
+    """
+
+    prompt: tuple[int, ...]
+    num_samples: int = 0
+    sampling: Sampling = field(default_factory=Sampling)
+    seed: int = 0
+    want_value: bool = False
+    adapter: str = ""
+    samples: list[Sample | None] = field(init=False)
+    value: float | None = None
+    num_cached: int = 0
+    num_rows: int = 0
+    serial: int = 0
+    cancelled: bool = False
+    namespace: str = ""
+
+    def __post_init__(self) -> None:
+        self.samples = [None] * self.num_samples
+
+    @property
+    def is_done(self) -> bool:
+        """Nothing of it is wanting."""
+        return None not in self.samples and (self.value is not None or not self.want_value)
+
+    def generation(self) -> Generation:
+        """What came of a job that is done."""
+        samples = tuple(sample for sample in self.samples if sample is not None)
+        return Generation(samples, self.value, False, len(self.prompt), self.num_cached)
+
+
+@dataclass(slots=True)
+class BatchCounters:
+    """What a batch has done since it was made.
+
+    Attributes:
+        num_generated_tokens: tokens of finished samples.
+        num_prompt_tokens: tokens of all prompts, those found in the prefix cache included.
+        num_cached_tokens: prompt tokens found in the prefix cache.
+        num_decode_steps, num_prefills: forward passes for running rows, and over prompts.
+        num_decoded_rows: rows of all those passes; fewer than the tokens that they gave where samples were alike.
+        num_preempted: rows that had to wait half-way because the batch outgrew its tokens.
+    """
+
+    num_generated_tokens: int = 0
+    num_prompt_tokens: int = 0
+    num_cached_tokens: int = 0
+    num_decode_steps: int = 0
+    num_decoded_rows: int = 0
+    num_prefills: int = 0
+    num_preempted: int = 0
+
+
+@dataclass(eq=False, slots=True)
+class OpenSample:
+    """One sample on its way: its place among the job's, and its random numbers."""
+
+    index: int
+    stream: UniformStream
+
+
+@dataclass(eq=False, slots=True)
+class Row:
+    """Samples that have written the same so far, and so are computed once.
+
+    In the batch, the keys and values of all its tokens but the last are computed.
+    """
+
+    job: Job
+    samples: list[OpenSample]
+    ids: list[int] = field(default_factory=list)
+    logprob: float = 0.0
+
+    @property
+    def num_tokens(self) -> int:
+        """Of prompt and sample so far."""
+        return len(self.job.prompt) + len(self.ids)
+
+    def fork(self, sampled: Sequence[tuple[int, float]]) -> list[Row]:
+        """Takes a token, with its log-probability, for each of its samples.
+
+        Returns:
+            The rows that it forks into, itself first; one for each different token.
+        """
+        groups: dict[int, list[OpenSample]] = {}
+        for sample, (token, _) in zip(self.samples, sampled, strict=True):
+            groups.setdefault(token, []).append(sample)
+        logprobs = dict(sampled)
+        rows = [self, *(Row(self.job, [], list(self.ids), self.logprob) for _ in range(len(groups) - 1))]
+        for row, (token, samples) in zip(rows, groups.items(), strict=True):
+            row.samples = samples
+            row.ids.append(token)
+            row.logprob += logprobs[token]
+        return rows
+
+    def finish(self, text: str, finish: FinishReason) -> None:
+        """Gives the job what its samples have become."""
+        for sample in self.samples:
+            self.job.samples[sample.index] = Sample(text, self.logprob, len(self.ids), finish)
+        self.job.num_rows += 1
+
+
+def sample_tokens(
+    sampling: BatchSampling, logits: Tensor, rows: Sequence[Row]
+) -> tuple[Tensor, list[list[tuple[int, float]]]]:
+    """Samples a token for each open sample of each row.
+
+    Returns:
+        Tokens [rows, most samples of one], and each row's with their log-probabilities, one a sample.
+    """
+    most = max(len(row.samples) for row in rows)
+    numbers = [[sample.stream.at(len(row.ids)) for sample in row.samples] for row in rows]
+    tokens, logprobs = sampling.sample(logits, [some + [0.0] * (most - len(some)) for some in numbers])
+    # One transfer for both; a token id is exact in float64.
+    pairs = torch.stack((tokens.double(), logprobs.double()), dim=-1).tolist()
+    each = [[(int(token), logprob) for token, logprob in sampled] for sampled in pairs]
+    return tokens, [sampled[: len(row.samples)] for row, sampled in zip(rows, each, strict=True)]
+
+
+def advance(row: Row, sampled: Sequence[tuple[int, float]], model: CausalModel) -> tuple[list[Row], list[Row]]:
+    """Takes a token, with its log-probability, for each sample of a row.
+
+    Where a log-probability is not finite, the model is broken; but with an adapter it is the session's own weights that
+    are: its samples end with that log-probability.
+
+    Returns:
+        The rows that go on, itself first if it does, and those that have finished.
+    """
+    broken = next((logprob for _, logprob in sampled if not math.isfinite(logprob)), 0.0)
+    if not row.job.adapter:
+        require_finite(broken, "log-probability")
+    elif broken:
+        row.logprob = broken
+        row.finish("", "length")
+        return [], [row]
+    going: list[Row] = []
+    ended: list[Row] = []
+    for fork in row.fork(sampled):
+        end = find_end(fork.job, fork.ids, model)
+        if end is not None:
+            fork.finish(*end)
+        (going if end is None else ended).append(fork)
+    return going, ended
+
+
+def require_finite(number: float, what: str) -> None:
+    """Raises EngineError where the model gave a number that is none."""
+    if not math.isfinite(number):
+        raise EngineError(
+            f"the model gave a {what} that is {number}: its weights are broken, or overflow in float16 "
+            "(use dtype bfloat16 or float32)"
+        )
+
+
+def find_end(job: Job, ids: Sequence[int], model: CausalModel) -> tuple[str, FinishReason] | None:
+    """Text and reason, where the last of a sample's tokens ends it."""
+    codec = model.codec
+    if ids[-1] in codec.eos_ids:
+        return codec.continuation(job.prompt, ids[:-1]), "stop"
+    text = codec.matcher(job.sampling.stop).text_before(job.prompt, ids)
+    if text is not None:
+        return text, "stop"
+    if len(ids) < job.sampling.max_tokens and len(job.prompt) + len(ids) < model.context_length:
+        return None
+    return codec.continuation(job.prompt, ids), "length"

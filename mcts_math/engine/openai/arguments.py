@@ -1,0 +1,40 @@
+"""What `engine: openai` may be told when it connects."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mcts_math.errors import EngineError
+
+
+@dataclass(frozen=True, slots=True)
+class ServerArguments:
+    """Arguments of `OpenAIEngine.connect`.
+
+    Attributes:
+        base_url: the server's address, up to and with "/v1".
+        served_name: the model's name on the server, where that is not the given one and there are several.
+        api_key_env: the environment variable that holds the API key, if one is needed.
+        timeout_s: for one reply, to its last byte, from when the request's turn has come.
+        retries: how often a request is sent again.
+        pause_s: before it is sent again the first time; doubled each time, at most half a minute.
+        max_connections: requests in the air at once; the others wait for theirs.
+
+    Raises:
+        EngineError: a number out of range.
+    """
+
+    base_url: str
+    served_name: str | None = None
+    api_key_env: str = "OPENAI_API_KEY"
+    timeout_s: float = 600.0
+    retries: int = 4
+    pause_s: float = 0.5
+    max_connections: int = 1024
+
+    def __post_init__(self) -> None:
+        for name, number, least in (("retries", self.retries, 0), ("max_connections", self.max_connections, 1)):
+            if number < least:
+                raise EngineError(f"{name} must be at least {least}, not {number}")
+        if not (self.timeout_s > 0 and self.pause_s >= 0):
+            raise EngineError(f"timeout_s must be above 0 and pause_s at least 0, not {self.timeout_s}, {self.pause_s}")

@@ -1,0 +1,66 @@
+"""What vLLM is told when it starts: the user's arguments, what a value head needs, and our defaults."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from mcts_math.engine.checkpoint import Checkpoint
+from mcts_math.engine.vllm.value_head import overrides
+from mcts_math.errors import EngineError
+
+
+def complete_args(checkpoint: Checkpoint, given: dict[str, Any], *, need_value: bool) -> dict[str, Any]:
+    """The arguments for vLLM: the user's, what a value head needs, and our defaults.
+
+    Raises:
+        EngineError: vLLM is not installed, or an argument that would break a run later.
+    """
+    try:
+        from vllm.platforms import current_platform
+    except ImportError as error:
+        raise _not_installed(error) from error
+    settings: dict[str, Any] = {"model": str(checkpoint.path), "enable_prefix_caching": True, "disable_log_stats": True}
+    if need_value:
+        settings |= {"logprobs_mode": "raw_logits", "model_class_overrides": overrides(checkpoint.architecture)}
+        clash = sorted({"logprobs_mode", "model_class_overrides"} & set(given))
+        if clash:
+            raise EngineError(f"engine_args: {', '.join(clash)} is set by the value head; leave it out")
+    if current_platform.is_cpu():
+        if given.get("enable_chunked_prefill"):
+            raise EngineError(
+                "engine_args: enable_chunked_prefill ends in a crash of vLLM on a CPU where requests have seeds; leave "
+                "it out"
+            )
+        settings |= {"dtype": "float32", "block_size": 32, "enable_chunked_prefill": False}
+        length = given.get("max_model_len") or checkpoint.context_length or 0
+        settings["max_num_batched_tokens"] = max(8192, length if isinstance(length, int) else 0)
+        if "VLLM_CPU_KVCACHE_SPACE" not in os.environ:
+            settings["kv_cache_memory_bytes"] = min(4 << 30, _free_bytes() // 2)
+    return settings | given
+
+
+def engine_args_class() -> type[Any]:
+    """vLLM's dataclass of arguments. Raises EngineError where vLLM is not installed."""
+    quiet()
+    try:
+        from vllm.engine.arg_utils import AsyncEngineArgs
+    except ImportError as error:
+        raise _not_installed(error) from error
+    return AsyncEngineArgs  # type: ignore[no-any-return]
+
+
+def _not_installed(error: ImportError) -> EngineError:
+    return EngineError(
+        f"engine: vllm needs vLLM, which can't be imported ({error}). Install it (README, vLLM), or use engine: hf"
+    )
+
+
+def quiet() -> None:
+    """Before vLLM is imported: its processes inherit these."""
+    os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
+    os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
+
+
+def _free_bytes() -> int:
+    return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
