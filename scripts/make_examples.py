@@ -5,7 +5,8 @@ python scripts/make_examples.py a.jsonl b.jsonl --output examples.jsonl --pairs 
 
 The trees are results files of `mode: mcts` (with is_sampling: true), ours or those of the published system. A line of
 the output is {id, question, prompt, steps: [{text, q}], correct}; a line of pairs is {prompt, chosen, rejected, margin,
-…}, which TRL's DPOTrainer reads.
+…}, which TRL's DPOTrainer reads. Steps are rendered by the format that the tree was made with; where a line does not
+tell it, the published formats are recognised, and `format=NAME` says any other.
 """
 
 from __future__ import annotations
@@ -13,19 +14,18 @@ from __future__ import annotations
 import argparse
 import sys
 
-from mcts_math.run.cli import run_program
-from mcts_math.config import describe_keys, load_settings
 from mcts_math.errors import RecordError
 from mcts_math.evaluate.grading import Grader
+from mcts_math.run.cli import run_program
+from mcts_math.settings import describe_keys, load_settings
+from mcts_math.train.collect import write_examples
 from mcts_math.train.config import ExamplesConfig
-from mcts_math.train.harvest import write_examples
 
 
 def main(argv: list[str]) -> int:
     """Runs the program; returns its exit code."""
-    description, _, details = (__doc__ or "").partition("\n\n")
     parser = argparse.ArgumentParser(
-        description=f"{description}\n\n{details}",
+        description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog="keys and their defaults:\n" + describe_keys(ExamplesConfig),
     )

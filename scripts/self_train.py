@@ -11,25 +11,25 @@ import argparse
 import sys
 import time
 
+from mcts_math.evaluate.experiments import MethodConfig
 from mcts_math.run.cli import run_program
-from mcts_math.config import describe_keys, load_settings
-from mcts_math.train.config import ExamplesConfig, MethodConfig, RoundsConfig
+from mcts_math.settings import describe_keys, load_settings
+from mcts_math.train.config import ExamplesConfig, RoundsConfig
 
 
 def main(argv: list[str]) -> int:
     """Runs the program; returns its exit code."""
-    description, _, details = (__doc__ or "").partition("\n\n")
     keys = [
         "config keys and their defaults:\n" + describe_keys(RoundsConfig),
         "keys of examples:\n" + describe_keys(ExamplesConfig),
         "keys of each entry of methods:\n" + describe_keys(MethodConfig),
     ]
     parser = argparse.ArgumentParser(
-        description=f"{description}\n\n{details}",
+        description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog="\n\n".join(keys),
     )
-    parser.add_argument("--cfg", required=True, metavar="YAML", help="config file, see configs/rounds_*.yaml")
+    parser.add_argument("--cfg", required=True, metavar="YAML", help="config file, such as configs/mini/rounds.yaml")
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="config keys to change")
     args = parser.parse_intermixed_args(argv)
     config = load_settings(RoundsConfig, args.cfg, args.overrides)

@@ -1,48 +1,9 @@
-"""Trains policy and value in one model, on the examples of scripts/make_examples.py.
+"""Trains policy and value in one model: `python -m mcts_math.train`, which says more."""
 
-python scripts/train.py --cfg configs/train/round2.yaml model_dir=… 'examples=[examples.jsonl]' output_dir=…
-torchrun --nproc-per-node 8 scripts/train.py --cfg …          on several GPUs
-
-A stopped training goes on from its last state when the same command is given again. The result is a checkpoint folder
-that solver_demo.py serves.
-"""
-
-from __future__ import annotations
-
-import argparse
 import sys
 
 from mcts_math.run.cli import run_program
-from mcts_math.config import describe_keys, load_settings
-from mcts_math.train.config import TrainConfig
-
-
-def main(argv: list[str]) -> int:
-    """Runs the program; returns its exit code."""
-    description, _, details = (__doc__ or "").partition("\n\n")
-    parser = argparse.ArgumentParser(
-        description=f"{description}\n\n{details}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog="config keys and their defaults:\n" + describe_keys(TrainConfig),
-    )
-    parser.add_argument("--cfg", metavar="YAML", help="config file, see configs/train_*.yaml")
-    parser.add_argument("--overwrite", action="store_true", help="start anew; replace a finished checkpoint")
-    parser.add_argument(
-        "--restart_changed", action="store_true", help="start anew if a stopped training had other settings or data"
-    )
-    parser.add_argument("overrides", nargs="*", metavar="key=value", help="config keys to change")
-    args = parser.parse_intermixed_args(argv)
-    config = load_settings(TrainConfig, args.cfg, args.overrides)
-    from mcts_math.train.training import train  # late: --help and bad settings need no torch
-
-    try:
-        output = train(config, overwrite=args.overwrite, restart_changed=args.restart_changed)
-    except KeyboardInterrupt:
-        print("\ninterrupted. The same command goes on from the last state.", file=sys.stderr)
-        return 130
-    print(f"checkpoint: {output}")
-    return 0
-
+from mcts_math.train.__main__ import main
 
 if __name__ == "__main__":
     sys.exit(run_program(main))

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from mcts_math.requests import Policy
+from mcts_math.requests import Checker, Interpreter, Policy
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +67,8 @@ class EngineSpec:
         argument_types: gives the type of each argument, by name.
         required_arguments: those without default, each with an example.
         neutral_arguments: those that change speed and memory alone. All others may change what is written.
+        load_lockstep: loads it so that batches follow from the trees alone, over an interpreter and a checker that it
+            counts (`engine.hf.lockstep`); None where it can't.
     """
 
     name: str
@@ -79,6 +81,7 @@ class EngineSpec:
     argument_types: Callable[[], Mapping[str, Any]]
     required_arguments: Mapping[str, str]
     neutral_arguments: frozenset[str]
+    load_lockstep: Callable[[EngineOptions, Interpreter, Checker], Any] | None = None
 
     def result_arguments(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """Those of an engine's given arguments that may change results, sorted by name."""

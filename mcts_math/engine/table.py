@@ -8,13 +8,19 @@ from types import MappingProxyType
 from typing import Any, Final, get_type_hints
 
 from mcts_math.engine.spec import EngineOptions, EngineSpec
-from mcts_math.requests import Policy
+from mcts_math.requests import Checker, Interpreter, Policy
 
 
 def _load_hf(options: EngineOptions) -> Policy:
     from mcts_math.engine.hf import HFEngine
 
     return HFEngine.load(options.model_dir, need_value=options.need_value, adapter=options.adapter, **options.arguments)
+
+
+def _load_hf_lockstep(options: EngineOptions, interpreter: Interpreter, checker: Checker) -> Any:
+    from mcts_math.engine.hf.lockstep import Lockstep, load_model
+
+    return Lockstep(load_model(options), interpreter, checker)
 
 
 def _hf_arguments() -> Mapping[str, Any]:
@@ -77,6 +83,7 @@ ENGINES: Final[Mapping[str, EngineSpec]] = MappingProxyType(
             neutral_arguments=frozenset(
                 {"max_batch_size", "max_batch_tokens", "max_prefill_tokens", "prefix_cache_tokens", "num_threads"}
             ),
+            load_lockstep=_load_hf_lockstep,
         ),
         "vllm": EngineSpec(
             name="vllm",

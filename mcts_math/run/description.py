@@ -18,9 +18,10 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Final
 
-from mcts_math.config import OBSOLETE_KEYS, Config, make_config
+from mcts_math.config import OBSOLETE_KEYS, Common, Config
 from mcts_math.engine.table import ENGINES
 from mcts_math.formats import make_format
+from mcts_math.methods import METHODS
 from mcts_math.tasks import JsonObject, Task, digest_of
 
 _PACKAGES: Final = (
@@ -77,7 +78,7 @@ def compare_descriptions(before: Mapping[str, Any], now: Mapping[str, Any]) -> l
     if not old:  # of merged files that had none
         return []
     old.setdefault("value", "head" if old.get("need_value_func") else "none")
-    defaults = make_config({"mode": new["mode"]} if "mode" in new else {}).resolved()
+    defaults = _defaults(new.get("mode", "mcts"))
     changed = [
         f"{key}: {old.get(key, defaults.get(key))!r} -> {new[key]!r}"
         for key in new
@@ -90,6 +91,24 @@ def compare_descriptions(before: Mapping[str, Any], now: Mapping[str, Any]) -> l
     if "model" in before and before["model"] != now.get("model"):
         changed.append(f"the model: {old.get('model_dir')!r} -> {new.get('model_dir')!r}")
     return changed
+
+
+def facts_of(description: Mapping[str, Any]) -> JsonObject:
+    """Of a description what makes the results; keys at their default are left out, so that newer ones change nothing."""
+    config = description["config"]
+    defaults = _defaults(config["mode"])
+    changed = {key: value for key, value in config.items() if key not in _NEUTRAL and value != defaults.get(key)}
+    return {
+        "config": changed,
+        "questions": description["questions"]["digest"],
+        **{key: description[key] for key in ("engine_args", "prompt", "model")},
+    }
+
+
+def _defaults(mode: str) -> JsonObject:
+    """The default of every key of a method."""
+    fields = Common.model_fields | METHODS[mode].options.model_fields
+    return {key: field.get_default(call_default_factory=True) for key, field in fields.items()}
 
 
 def _versions() -> dict[str, str]:

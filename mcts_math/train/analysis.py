@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mcts_math.evaluate.grading import Grader
-from mcts_math.run.record import read_records, record_to_tree
+from mcts_math.run.record import error_of, read_records, record_to_tree
 from mcts_math.tasks import JsonObject
 from mcts_math.train.data import read_examples
-from mcts_math.tree import Tree
+from mcts_math.tree import Node, Tree
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,17 +39,23 @@ def value_points(path: str | Path, grader: Grader) -> list[ValuePoint]:
     points: list[ValuePoint] = []
     for number, (tree, verdicts) in enumerate(read_judged(path, grader)):
         for leaf, right in verdicts.items():
+            scored = [(node, _value_of(node)) for node in tree.path(tree.nodes[leaf])]
             points += [
-                ValuePoint(node.value, right, node.id == leaf, node.depth, number)
-                for node in tree.path(tree.nodes[leaf])
-                if node.value is not None
+                ValuePoint(value, right, node.id == leaf, node.depth, number)
+                for node, value in scored
+                if value is not None
             ]
     return points
 
 
+def _value_of(node: Node) -> float | None:
+    """What the value head said; of a file that does not tell, the published field, which beam search leaves alone."""
+    return node.value if node.estimate is None else node.estimate
+
+
 def read_judged(path: str | Path, grader: Grader) -> Iterator[tuple[Tree, dict[int, bool]]]:
     """The trees of a results file whose answer is known, each with the verdicts on its answers by node id."""
-    trees = [record_to_tree(record, where) for where, record in read_records(path) if "error" not in record]
+    trees = [record_to_tree(record, where) for where, record in read_records(path) if not error_of(record)]
     known = [tree for tree in trees if tree.task.answers]
     leaves = [[node for node in tree.nodes if node.answer is not None] for tree in known]
     verdicts = grader.verdicts(
@@ -115,3 +121,15 @@ def describe_values(points: Sequence[ValuePoint]) -> JsonObject:
         "final_steps": sum(point.final for point in points),
         "error_by_depth": {str(depth): sum(e) / len(e) for depth, e in sorted(by_depth.items())},
     }
+
+
+def render_values(found: JsonObject) -> str:
+    """What `describe_values` found for a `method`, in a few sentences."""
+    errors = ", ".join(f"{error:.2f} at {depth}" for depth, error in found["error_by_depth"].items())
+    return (
+        f"Value head on {found['final_steps']:,} final steps of {found['method']}: area under the curve "
+        f"{found['auc_final'] or 0:.3f}; on inner steps {found['auc_inner'] or 0:.3f}. "
+        f"Some answer in the tree is right for {found['questions_with_right']} questions; "
+        f"right and wrong ones compete for {found['mixed_questions']}, and within these the area is "
+        f"{found['auc_within'] or 0:.3f} on average. Mean squared error against ±1 by depth: {errors}."
+    )

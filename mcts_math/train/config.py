@@ -1,41 +1,47 @@
-"""Settings of examples, training and rounds: YAML files with `key=value` overrides, as `mcts_math.config`."""
+"""Settings of examples, training and rounds: YAML files with `key=value` overrides, see `settings`."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-from mcts_math.config import Real
+from mcts_math.evaluate.experiments import CONTRASTS, MethodConfig, Pair
+from mcts_math.formats import FORMATS
+from mcts_math.settings import Integer, Real, Settings
 
-_STRICT = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False, protected_namespaces=())
 
-
-class ExamplesConfig(BaseModel):
+class ExamplesConfig(Settings):
     """Which solutions of a tree are trained on."""
 
-    model_config = _STRICT
-
-    max_correct: int = Field(4, description="most right solutions of a tree", ge=0)
-    max_incorrect: int = Field(4, description="most wrong solutions of a tree", ge=0)
+    max_correct: Integer = Field(4, description="most right solutions of a tree", ge=0)
+    max_incorrect: Integer = Field(4, description="most wrong solutions of a tree", ge=0)
     choose: Literal["diverse", "random", "shortest", "longest"] = Field(
         "diverse", description="which ones: diverse takes different programs and answers first"
     )
     failed: bool = Field(True, description="solutions that broke off without an answer count as wrong ones")
-    seed: int = Field(0, description="seed of the choice", ge=0, lt=2**63)
+    seed: Integer = Field(0, description="seed of the choice", ge=0, lt=2**63)
+    format: str | None = Field(
+        None,
+        description="format of the steps, of trees that don't tell: " + ", ".join(FORMATS) + "; absent: recognised",
+    )
     step_delim: str | None = Field(
-        None, description=r'text between the steps of the trees; absent: "\n", or "\n\n" for few-shot trees'
+        None, description="text between the steps, of trees that don't tell; absent: that of their format"
     )
     pair_margin: Real = Field(0.5, description="preference pairs: least difference of Q between siblings", gt=0, le=2)
-    max_pairs: int = Field(8, description="most preference pairs of a tree", ge=0)
+    max_pairs: Integer = Field(8, description="most preference pairs of a tree", ge=0)
+
+    @model_validator(mode="after")
+    def _agree(self) -> ExamplesConfig:
+        if self.format is not None and self.format not in FORMATS:
+            raise ValueError(f"format must be one of {', '.join(FORMATS)}, not {self.format!r}")
+        return self
 
 
-class LoraConfig(BaseModel):
+class LoraConfig(Settings):
     """Low-rank adapters instead of all weights."""
 
-    model_config = _STRICT
-
-    r: int = Field(16, description="rank", ge=1)
+    r: Integer = Field(16, description="rank", ge=1)
     alpha: Real = Field(32, description="scale of the update is alpha / r", gt=0)
     dropout: Real = Field(0.05, description="dropout before the adapter", ge=0, lt=1)
     target_modules: list[str] | Literal["all-linear"] = Field(
@@ -43,10 +49,8 @@ class LoraConfig(BaseModel):
     )
 
 
-class TrainConfig(BaseModel):
+class TrainConfig(Settings):
     """One training. The defaults are the published settings, as far as they are known (SPEC part C)."""
-
-    model_config = _STRICT
 
     # What.
     model_dir: str = Field("", description="checkpoint to start from; its value head is taken up where it has one")
@@ -67,17 +71,17 @@ class TrainConfig(BaseModel):
         0.0, description="of the value head, at its peak; 0: as learning_rate. A fresh head needs a higher one", ge=0
     )
     epochs: Real = Field(10, description="passes over the examples", gt=0)
-    max_steps: int = Field(0, description="optimiser steps; 0: as many as epochs says", ge=0)
-    batch_size: int = Field(1024, description="rows of one optimiser step, on all processes together", ge=1)
-    micro_batch_size: int = Field(4, description="rows that one process computes at once", ge=1)
-    max_length: int = Field(1024, description="tokens of a row; longer examples are left out and counted", ge=8)
+    max_steps: Integer = Field(0, description="optimiser steps; 0: as many as epochs says", ge=0)
+    batch_size: Integer = Field(1024, description="rows of one optimiser step, on all processes together", ge=1)
+    micro_batch_size: Integer = Field(4, description="rows that one process computes at once", ge=1)
+    max_length: Integer = Field(1024, description="tokens of a row; longer examples are left out and counted", ge=8)
     packing: bool = Field(True, description="several examples in a row, which don't see each other")
-    pad_multiple: int = Field(64, description="rows are padded to a multiple of this many tokens", ge=1)
+    pad_multiple: Integer = Field(64, description="rows are padded to a multiple of this many tokens", ge=1)
     warmup: Real = Field(0.03, description="share of the steps in which the learning rate rises", ge=0, lt=1)
     schedule: Literal["cosine", "linear", "constant"] = Field("cosine", description="how it falls afterwards")
     weight_decay: Real = Field(0.0, description="of AdamW", ge=0)
     max_grad_norm: Real = Field(1.0, description="gradients are clipped to this norm", gt=0)
-    seed: int = Field(0, description="of the order, the dropout and the new value head", ge=0, lt=2**31)
+    seed: Integer = Field(0, description="of the order, the dropout and the new value head", ge=0, lt=2**31)
     dtype: Literal["float32", "bfloat16"] = Field("float32", description="in which the weights are kept")
     save_dtype: Literal["auto", "float32", "bfloat16"] = Field(
         "auto", description="of the finished checkpoint; auto: as the checkpoint it started from"
@@ -86,11 +90,13 @@ class TrainConfig(BaseModel):
     gradient_checkpointing: bool = Field(False, description="compute activations twice, keep them once")
     attn: str | None = Field(None, description="attention of transformers, e.g. flash_attention_2")
     compile: bool = Field(False, description="torch.compile the transformer; its start takes a minute")
-    num_threads: int = Field(0, description="threads on a CPU; 0 leaves them as they are", ge=0)
+    num_threads: Integer = Field(0, description="threads on a CPU; 0 leaves them as they are", ge=0)
     lora: LoraConfig | None = Field(None, description="{r, alpha, dropout, target_modules}; absent: all weights")
     # Running.
-    save_steps: int = Field(200, description="optimiser steps between two states that a stopped run goes on from", ge=1)
-    log_steps: int = Field(10, description="optimiser steps between two lines of the log", ge=1)
+    save_steps: Integer = Field(
+        200, description="optimiser steps between two states that a stopped run goes on from", ge=1
+    )
+    log_steps: Integer = Field(10, description="optimiser steps between two lines of the log", ge=1)
     trainer: dict[str, Any] = Field(
         default_factory=dict,
         description="more arguments of transformers.TrainingArguments: fsdp, deepspeed, report_to, optim, …",
@@ -111,68 +117,51 @@ class TrainConfig(BaseModel):
         return self
 
 
-_Pair: TypeAlias = Annotated[list[str], Field(min_length=2, max_length=2)]
+class StageConfig(Settings):
+    """A search, or a training, of a round."""
 
-
-class MethodConfig(BaseModel):
-    """One row of the evaluation."""
-
-    model_config = _STRICT
-
-    config: str = Field(description="config file of the search")
+    config: str = Field(description="config file")
     overrides: dict[str, Any] = Field(default_factory=dict, description="keys that differ from it")
-    seeds: list[int] = Field(default_factory=lambda: [42], description="one run each", min_length=1)
-    vote: int = Field(0, description="also vote over this many runs each (Maj@k); the runs are split into such groups")
-    top: int = Field(0, description="also vote over the first k solutions within a run")
-    label: str = Field("", description="name of the vote's row, where not the method's own with + Maj@k")
-
-    @model_validator(mode="after")
-    def _agree(self) -> MethodConfig:
-        if len(set(self.seeds)) < len(self.seeds):
-            raise ValueError(f"seeds must differ, not {self.seeds}")
-        if self.vote > len(self.seeds):
-            raise ValueError(f"a vote over {self.vote} runs needs as many seeds, not {len(self.seeds)}")
-        return self
 
 
-class RoundsConfig(BaseModel):
+class RoundsConfig(Settings):
     """Rounds of self-training."""
-
-    model_config = _STRICT
 
     output_dir: str = Field("", description="folder of the rounds")
     base_model: str = Field("", description="checkpoint of round 0; its value head is not used")
     train_questions: str = Field("", description="questions with final answers")
     test_questions: str = Field("", description="questions of the evaluation")
-    num_rounds: int = Field(3, description="rounds after the base", ge=1)
-    questions_per_round: int = Field(
+    num_rounds: Integer = Field(3, description="rounds after the base", ge=1)
+    questions_per_round: Integer = Field(
         0, description="training questions of a round, in turn; 0: all in every round", ge=0
     )
-    search: list[dict[str, Any]] = Field(
+    search: list[StageConfig] = Field(
         default_factory=list,
         description="search of each round: {config, overrides}; the last one serves further rounds",
+    )
+    first_round_values: bool = Field(
+        False,
+        description="round 1 asks the base's fresh value head for values, as published; else a leaf counts 0 there",
     )
     examples: ExamplesConfig = Field(
         default_factory=lambda: ExamplesConfig.model_validate({}), description="see scripts/make_examples.py --help"
     )
-    train: list[dict[str, Any]] = Field(
+    train: list[StageConfig] = Field(
         default_factory=list, description="training of each round: {config, overrides}; the last serves further rounds"
     )
     accumulate: bool = Field(False, description="a round trains on the examples of the rounds before it too")
     start_from: Literal["base", "previous"] = Field("previous", description="where each round's training starts")
     methods: dict[str, MethodConfig] = Field(
         default_factory=dict,
-        description="rows of the evaluation; the base, which has no values, goes without need_value_func",
+        description="rows of the evaluation; of the base, which has no values, those that ask for none",
     )
-    contrasts: list[_Pair] = Field(
-        default_factory=list, description="pairs of rows; how far the first is above the second, question by question"
-    )
+    contrasts: list[Pair] = Field(default_factory=list, description=CONTRASTS)
     launch: str = Field(
-        "", description="what starts scripts/train.py, e.g. torchrun --nproc-per-node 8; absent: one process here"
+        "", description="what starts the training, e.g. torchrun --nproc-per-node 8; absent: one process of Python"
     )
-    processes: int = Field(1, description="processes that search side by side (engine: hf)", ge=1)
-    threads: int = Field(1, description="threads of each of them (CPU)", ge=1)
-    chunk: int = Field(
+    processes: Integer = Field(1, description="processes that search side by side (engine: hf)", ge=1)
+    threads: Integer = Field(1, description="threads of each of them (CPU)", ge=1)
+    chunk: Integer = Field(
         250, description="training questions that are searched together; a kill costs one such part", ge=1
     )
-    seed: int = Field(0, description="of the searches for training data", ge=0)
+    seed: Integer = Field(0, description="of the searches for training data", ge=0)

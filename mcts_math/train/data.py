@@ -3,7 +3,7 @@
 Tokens are those that the engine sees. It reads the value of a step at the last token of the prompt that ends with it,
 and tokenises that prompt by itself, so where a step ends here is found by tokenising the same prefix. Where a tokenizer
 merges a step's end with what follows (it then sees other tokens while searching), the last token before the merged one
-is taken, and counted.
+is taken, and counted. A conversation is shown by the model's own chat template; the policy also learns to end its turn.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from mcts_math.engine.tokenizer import Codec
 from mcts_math.errors import RecordError
 from mcts_math.run.record import read_records
+from mcts_math.step import Message, Prompt
 from mcts_math.train.examples import Example, example_from_json
 from mcts_math.train.preference import Pair, pair_from_json
 
@@ -105,58 +106,74 @@ class Encoder:
 
     def example(self, example: Example) -> Item:
         """The tokens of a solution; a wrong one teaches values only."""
-        texts = [example.prompt, *(step.text for step in example.steps)]
-        text = "".join(texts)
-        ids = self._codec.encode(text)
-        ends = self._step_ends(text, ids, texts)
+        texts = [step.text for step in example.steps]
+        ids, end = self._encode_whole(example.prompt, "".join(texts))
+        value_at = self._step_ends(example.prompt, texts, ids[:end])
         labels = np.full(len(ids), IGNORED, dtype=np.int32)
         if example.correct:
-            for first, last in self._learned(text, ids, texts):
+            for first, last in self._learned(example.prompt, texts, ids):
                 labels[first:last] = ids[first:last]
         targets = tuple(step.q for step in example.steps)
-        return Item(example.id, (TokenSequence(np.array(ids, np.int32), labels, ends, targets),))
+        return Item(example.id, (TokenSequence(np.array(ids, np.int32), labels, value_at, targets),))
 
     def pair(self, pair: Pair) -> Item:
         """The two sequences of a preference pair."""
         sequences = []
         for step, sign in ((pair.chosen, 1), (pair.rejected, -1)):
-            ids = self._codec.encode(pair.prompt + step)
+            ids = self._encode(pair.prompt, step)
             labels = np.full(len(ids), IGNORED, dtype=np.int32)
             sequences.append(TokenSequence(np.array(ids, np.int32), labels, preference=sign))
         return Item(pair.id, tuple(sequences))
 
-    def _step_ends(self, text: str, ids: Sequence[int], texts: Sequence[str]) -> tuple[int, ...]:
+    def _encode(self, prompt: Prompt, written: str) -> tuple[int, ...]:
+        """Tokens of a prompt and what was written after it, as the engine sees them when it reads a value."""
+        if isinstance(prompt, str):
+            return self._codec.encode(prompt + written)
+        if not written:
+            return self._codec.encode_prompt(prompt)
+        if prompt[-1].role == "assistant":
+            prompt, written = prompt[:-1], prompt[-1].content + written
+        return self._codec.encode_prompt((*prompt, Message("assistant", written)))
+
+    def _encode_whole(self, prompt: Prompt, written: str) -> tuple[tuple[int, ...], int]:
+        """The same, with the token that ends the turn of a conversation, and how many tokens stand before that one."""
+        ids = self._encode(prompt, written)
+        if isinstance(prompt, str):
+            return ids, len(ids)
+        closed = self._codec.encode_prompt((*prompt, Message("assistant", written), Message("user", "?")))
+        is_ended = (
+            closed[: len(ids)] == ids and closed[len(ids) : len(ids) + 1] and closed[len(ids)] in self._codec.eos_ids
+        )
+        return (*ids, closed[len(ids)]) if is_ended else ids, len(ids)
+
+    def _step_ends(self, prompt: Prompt, texts: Sequence[str], ids: Sequence[int]) -> tuple[int, ...]:
         """Place of the last token of every step."""
-        ends, at = [], len(texts[0])
-        for step in texts[1:]:
-            at += len(step)
-            number, clean = self._tokens_before(text, ids, at)
-            self.merged += not clean
-            ends.append(max(number - 1, 0))
-        return tuple(ends)
+        ends = []
+        for count in range(1, len(texts)):
+            prefix = self._encode(prompt, "".join(texts[:count]))
+            same = _common(ids, prefix)
+            self.merged += same < len(prefix)
+            ends.append(max(same - 1, 0))
+        return (*ends, len(ids) - 1)
 
-    def _learned(self, text: str, ids: Sequence[int], texts: Sequence[str]) -> Iterator[tuple[int, int]]:
+    def _learned(self, prompt: Prompt, texts: Sequence[str], ids: Sequence[int]) -> Iterator[tuple[int, int]]:
         """Ranges of tokens [first, last) that the policy learns."""
-        start = len(texts[0])
-        if self._observation_loss:
-            yield self._tokens_before(text, ids, start)[0], len(ids)
+        if self._observation_loss or not isinstance(prompt, str):  # a reply of a conversation is the model's alone
+            yield _common(ids, self._encode(prompt, "")), len(ids)
             return
-        for step in texts[1:]:
-            stop = start + written_by_model(step)
-            yield self._tokens_before(text, ids, start)[0], self._tokens_before(text, ids, stop)[0]
-            start += len(step)
+        before = ""
+        for step in texts:
+            start, stop = (self._encode(prompt, before + step[:at]) for at in (0, written_by_model(step)))
+            yield _common(ids, start), _common(ids, stop)
+            before += step
 
-    def _tokens_before(self, text: str, ids: Sequence[int], at: int) -> tuple[int, bool]:
-        """How many of the tokens lie before a character, and whether one ends just there."""
-        if at >= len(text):
-            return len(ids), True
-        prefix = self._codec.encode(text[:at])
-        if tuple(ids[: len(prefix)]) == tuple(prefix):
-            return len(prefix), True
-        same = 0
-        while same < min(len(prefix), len(ids)) and prefix[same] == ids[same]:
-            same += 1
-        return same, False
+
+def _common(ids: Sequence[int], prefix: Sequence[int]) -> int:
+    """How many tokens are the same from the start."""
+    if tuple(ids[: len(prefix)]) == tuple(prefix):
+        return len(prefix)
+    differing = (place for place, (one, other) in enumerate(zip(ids, prefix, strict=False)) if one != other)
+    return next(differing, min(len(ids), len(prefix)))
 
 
 def written_by_model(step: str) -> int:

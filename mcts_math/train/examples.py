@@ -1,22 +1,25 @@
 """Training examples: right and wrong solutions of a tree, every step with its Q value (SPEC A9). Pure functions.
 
-An example's text is its prompt and the texts of its steps, one after another; each step ends with the step delimiter,
-where the search reads its value. The last step's Q is its reward. Solutions are leaves that the search has visited;
-equal ones count once.
+An example's text is its prompt and the texts of its steps, one after another; where a step ends, the search reads its
+value. The last step's Q is its reward. Solutions are leaves that the search has visited; equal ones count once.
 
-Trees of few-shot searches (round 1 of the published system) are rewritten to the tags of `react_sft`, since that is the
-form in which a tuned model is searched.
+What an example looks like is the format's business: trees of few-shot searches (round 1 of the published system) become
+steps in tags, since that is the form in which a tuned model is searched. A step that has no text of its own there, such
+as a few-shot step of thought alone, is part of the step after it, and so is its Q.
 """
 
 from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
 
 from mcts_math.errors import RecordError
-from mcts_math.step import Outcome, SftFormat, Step
+from mcts_math.formats import FORMATS, FormatOptions, StepFormat, make_format, recognise_format
+from mcts_math.step import Message, Outcome, Prompt
 from mcts_math.tasks import JsonObject
 from mcts_math.train.config import ExamplesConfig
 from mcts_math.tree import Node, Tree
@@ -40,14 +43,14 @@ class Example:
     Attributes:
         id: of the question and, behind a "/", the tag of the last node.
         question: its text.
-        prompt: what the model is shown before the first step.
+        prompt: what the model is shown before the first step: a text, or a conversation.
         steps: at least one.
         correct: whether the final answer is right.
     """
 
     id: str
     question: str
-    prompt: str
+    prompt: Prompt
     steps: tuple[ExampleStep, ...]
     correct: bool
 
@@ -55,7 +58,7 @@ class Example:
         return {
             "id": self.id,
             "question": self.question,
-            "prompt": self.prompt,
+            "prompt": prompt_to_json(self.prompt),
             "steps": [{"text": step.text, "q": step.q} for step in self.steps],
             "correct": self.correct,
         }
@@ -65,7 +68,8 @@ def example_from_json(data: JsonObject, where: str) -> Example:
     """Reads a line of an examples file. Raises RecordError, naming `where`."""
     try:
         steps = tuple(ExampleStep(step["text"], float(step["q"])) for step in data["steps"])
-        example = Example(str(data["id"]), str(data["question"]), str(data["prompt"]), steps, data["correct"])
+        prompt = prompt_from_json(data["prompt"])
+        example = Example(str(data["id"]), str(data["question"]), prompt, steps, data["correct"])
     except (KeyError, TypeError, ValueError) as error:
         raise RecordError(
             f"{where}: not a training example: {error!r}. Make it with scripts/make_examples.py."
@@ -75,6 +79,55 @@ def example_from_json(data: JsonObject, where: str) -> Example:
     if not steps or not all(isinstance(s.text, str) and s.text and -1 <= s.q <= 1 for s in steps):
         raise RecordError(f"{where}: a training example needs steps with text and a q in [-1, 1].")
     return example
+
+
+def prompt_to_json(prompt: Prompt) -> Any:
+    """A text as it is; a conversation as the list of its messages."""
+    if isinstance(prompt, str):
+        return prompt
+    return [{"role": message.role, "content": message.content} for message in prompt]
+
+
+def prompt_from_json(data: Any) -> Prompt:
+    """What `prompt_to_json` wrote. Raises KeyError, TypeError or ValueError."""
+    if isinstance(data, str):
+        return data
+    messages = tuple(Message(item["role"], item["content"]) for item in data)
+    if not messages or any(m.role not in ("system", "user", "assistant") for m in messages):
+        raise ValueError("a conversation is a list of messages of system, user and assistant")
+    if not all(isinstance(message.content, str) for message in messages):
+        raise TypeError("the content of a message must be a text")
+    return messages
+
+
+def format_of(record: Mapping[str, Any], tree: Tree, config: ExamplesConfig, where: str) -> StepFormat:
+    """The format that a tree was made with.
+
+    Args:
+        record: the tree's line, which tells it where a run of ours wrote it.
+        tree: of the line.
+        config: what the user says of lines that don't tell.
+        where: of the line, for messages.
+
+    Raises:
+        RecordError: the format can't be known.
+    """
+    stored = record.get("format") if isinstance(record.get("format"), str) else None
+    name = stored if stored in FORMATS else config.format
+    if name is None and stored is None:
+        steps = [node.step for node in tree.nodes if node.step is not None]
+        readable = [step for step in steps if step.outcome not in _WRONG_ENDS]
+        name = recognise_format(step.text for step in readable or steps)
+    if name is None:
+        told = "does not tell the format of its steps" if stored is None else f"has steps in the format {stored!r}"
+        raise RecordError(f"{where}: the line {told}. Say it with the key format: {', '.join(FORMATS)}.")
+    delim = record.get("step_delim", config.step_delim)
+    return _format(name, delim if isinstance(delim, str) else None)
+
+
+@lru_cache
+def _format(name: str, step_delim: str | None) -> StepFormat:
+    return make_format(name, FormatOptions(step_delim=step_delim, num_few_shot=0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,61 +172,24 @@ def choose(tree: Tree, solutions: Sequence[Solution], config: ExamplesConfig) ->
     ]
 
 
-def to_example(tree: Tree, solution: Solution, tag: str, step_delim: str | None) -> Example:
-    """The example of one solution.
+def to_example(tree: Tree, solution: Solution, tag: str, form: StepFormat) -> Example | None:
+    """The example of one solution; None where its steps have no text.
 
     Args:
         tree: which holds it.
         solution: judged.
         tag: of its last node.
-        step_delim: between the steps of the tree; None: what its format has.
+        form: of the tree's steps.
     """
     path = tree.path(solution.node)
-    show = step_writer(tree, step_delim)
-    steps = [ExampleStep(show(node), min(max(node.q_value, -1.0), 1.0)) for node in path[:-1]]
-    steps.append(ExampleStep(show(path[-1]), POSITIVE if solution.correct else NEGATIVE))
-    prompt = SftFormat().prompt(tree.task.question, [])
-    return Example(f"{tree.task.id}/{tag}", tree.task.question, prompt, tuple(steps), solution.correct is True)
-
-
-def step_writer(tree: Tree, step_delim: str | None) -> Callable[[Node], str]:
-    """How the steps of a tree are shown in an example, delimiter included."""
-    if is_few_shot(tree):
-        return lambda node: f"{rewrite(_step(node))}\n"  # of the rewritten form, whatever the tree's own was
-    delim = "\n" if step_delim is None else step_delim
-    return lambda node: _step(node).text + delim
-
-
-def is_few_shot(tree: Tree) -> bool:
-    """Whether the steps are in the form of few-shot prompts (`react`), not in tags."""
-    texts = [node.step.text for node in tree.nodes if node.step is not None]
-    return any("Action Input:" in text or "<Solution complete>" in text for text in texts) and not any(
-        "<step>" in text for text in texts
-    )
-
-
-def rewrite(step: Step) -> str:
-    """A few-shot step in the tags of `react_sft`.
-
-    `Thought: …`, `Action: …`, `Action Input: …`, `Observation: …` become `<p>`, `<code>` and `<output>`; what ends
-    with `Final Answer: …` becomes the last step.
-    """
-    thought = step.text.removesuffix("<Solution complete>").rstrip()
-    if step.code is not None:
-        observation = thought.partition("\nObservation:")[2].strip()
-        thought = thought.partition("Action:")[0].strip().removeprefix("Thought:").strip()
-        code = step.code.strip()
-        fenced = code if code.startswith("```") else f"```python\n{code}\n```"
-        return f"<step>\n<p>\n{thought}\n</p>\n<code>\n{fenced}\n</code>\n<output>\n{observation}\n</output>\n</step>"
-    if step.answer is None:
-        return thought
-    thought = thought.partition("Final Answer:")[0].partition("Action:")[0].strip().removeprefix("Thought:").strip()
-    return f"<step>\n<p>\n{thought}\n</p>\n<p>\nFinal Answer: {step.answer}\n</p>\n</step>"
-
-
-def _step(node: Node) -> Step:
-    assert node.step is not None  # only the root has none
-    return node.step
+    texts = form.training_texts([node.step for node in path if node.step is not None])
+    values = [min(max(node.q_value, NEGATIVE), POSITIVE) for node in path[:-1]]
+    values.append(POSITIVE if solution.correct else NEGATIVE)
+    steps = tuple(ExampleStep(text, q) for text, q in zip(texts, values, strict=True) if text)
+    prompt = form.for_training().prompt(tree.task, [])
+    if not steps:
+        return None
+    return Example(f"{tree.task.id}/{tag}", tree.task.question, prompt, steps, solution.correct is True)
 
 
 def _pick(tree: Tree, solutions: list[Solution], most: int, how: str, rng: random.Random) -> list[Solution]:

@@ -8,9 +8,14 @@ preference  -log sigmoid(scale · (v(better) - v(worse))) of two steps after one
 
 from __future__ import annotations
 
+from typing import Final
+
 import torch
 from torch import Tensor
 from torch.nn import functional
+
+TERMS: Final = ("policy", "value", "preference")
+"""The order in which every tensor [3] of sums, counts or weights holds them."""
 
 
 def policy_loss(logits: Tensor, targets: Tensor) -> Tensor:

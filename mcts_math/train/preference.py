@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from itertools import product
 
 from mcts_math.errors import RecordError
-from mcts_math.step import Outcome, SftFormat
+from mcts_math.formats import StepFormat
+from mcts_math.step import Message, Outcome, Prompt
 from mcts_math.tasks import JsonObject
-from mcts_math.train.examples import step_writer
+from mcts_math.train.examples import prompt_from_json, prompt_to_json
 from mcts_math.tree import Node, Tree
 
 
@@ -29,7 +30,7 @@ class Pair:
     """
 
     id: str
-    prompt: str
+    prompt: Prompt
     chosen: str
     rejected: str
     q_chosen: float
@@ -41,49 +42,65 @@ class Pair:
         return self.q_chosen - self.q_rejected
 
     def to_json(self) -> JsonObject:
-        texts = {"id": self.id, "prompt": self.prompt, "chosen": self.chosen, "rejected": self.rejected}
+        """As TRL reads pairs: texts, or messages where the prompt is a conversation."""
+        texts = {"id": self.id, "prompt": prompt_to_json(self.prompt)}
+        for key in ("chosen", "rejected"):
+            text = getattr(self, key)
+            texts[key] = text if isinstance(self.prompt, str) else prompt_to_json((Message("assistant", text),))
         return texts | {"margin": self.margin, "q_chosen": self.q_chosen, "q_rejected": self.q_rejected}
 
 
 def pair_from_json(data: JsonObject, where: str) -> Pair:
     """Reads a line of a pairs file; Qs are optional. Raises RecordError, naming `where`."""
     try:
-        texts = [data[key] for key in ("prompt", "chosen", "rejected")]
+        prompt = prompt_from_json(data["prompt"])
+        steps = [_text_of(prompt_from_json(data[key])) for key in ("chosen", "rejected")]
         numbers = [float(data.get(key, math.nan)) for key in ("q_chosen", "q_rejected")]
     except (KeyError, TypeError, ValueError) as error:
         raise RecordError(f"{where}: not a preference pair: {error!r}.") from None
-    if not all(isinstance(text, str) and text for text in texts):
+    if not prompt or not all(steps):
         raise RecordError(f"{where}: prompt, chosen and rejected must be texts that are not empty.")
-    return Pair(str(data.get("id", where)), *texts, *numbers)
+    return Pair(str(data.get("id", where)), prompt, *steps, *numbers)
 
 
-def pairs_of(tree: Tree, *, margin: float, most: int, step_delim: str | None = None) -> list[Pair]:
+def _text_of(step: Prompt) -> str:
+    return step if isinstance(step, str) else step[-1].content
+
+
+def pairs_of(tree: Tree, form: StepFormat, *, margin: float, most: int) -> list[Pair]:
     """The pairs of a tree, widest margins first.
 
     Args:
         tree: of a search for training data.
+        form: of its steps.
         margin: least difference of Q.
         most: how many at most.
-        step_delim: between the steps of the tree; None: what its format has.
     """
     tags = {node.id: tag for tag, node in tree.tags()}
-    show = step_writer(tree, step_delim)
     found: list[Pair] = []
     for parent in tree.nodes:
         visited = [child for child in tree.children(parent) if child.visit_count and _is_shown(child)]
         for better, worse in product(visited, visited):
-            if better.q_value - worse.q_value >= margin and _text(better) != _text(worse):
-                prompt = SftFormat().prompt(tree.task.question, []) + "".join(map(show, tree.path(parent)))
+            if better.q_value - worse.q_value < margin:
+                continue
+            prompt, chosen = _continued(tree, better, form)
+            _, rejected = _continued(tree, worse, form)
+            if chosen and rejected and chosen != rejected:
                 names = f"{tags[better.id].rpartition('.')[2]}>{tags[worse.id].rpartition('.')[2]}"
                 name = f"{tree.task.id}/{tags[parent.id]}/{names}"
-                found.append(Pair(name, prompt, show(better), show(worse), better.q_value, worse.q_value))
+                found.append(Pair(name, prompt, chosen, rejected, better.q_value, worse.q_value))
     return sorted(found, key=lambda pair: -pair.margin)[:most]
+
+
+def _continued(tree: Tree, node: Node, form: StepFormat) -> tuple[Prompt, str]:
+    """What a training would show before a node's step, and the step; thoughts that lead to it are a part of it."""
+    *before, step = form.training_texts(tree.steps(node))
+    prompt, written = form.for_training().prompt(tree.task, []), "".join(before)
+    if not written:
+        return prompt, step
+    return prompt + written if isinstance(prompt, str) else (*prompt, Message("assistant", written)), step
 
 
 def _is_shown(node: Node) -> bool:
     """Whether a prompt may show the step: what can't be read has no place in one."""
     return node.step is not None and node.step.outcome is not Outcome.UNPARSABLE
-
-
-def _text(node: Node) -> str:
-    return "" if node.step is None else node.step.text

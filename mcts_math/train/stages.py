@@ -1,54 +1,68 @@
-"""Stages of a long job: each is skipped when it is done and its inputs are the same.
+"""Stages of a long job: each is skipped when it is done, its inputs are the same and its output is still there.
 
 A finished stage leaves `.NAME.json` with the fingerprint of its inputs, which stands for its output in the inputs of
-later stages, and with what it cost.
+later stages, with the files that it made, and with what it cost.
 """
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import resource
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from mcts_math.errors import ConfigError, RecordError
+from mcts_math.files import replace_file, try_lock
 from mcts_math.tasks import JsonObject
 
 
-def run_stage(folder: Path, name: str, inputs: Any, work: Callable[[], None], announce: Callable[[], None]) -> str:
+def run_stage(
+    folder: Path,
+    name: str,
+    inputs: Any,
+    outputs: Sequence[str],
+    work: Callable[[], None],
+    announce: Callable[[], None] = lambda: None,
+) -> str:
     """Runs a stage unless it is done; returns the fingerprint of its inputs.
 
     Args:
         folder: which holds its output and its mark.
         name: of the stage.
         inputs: all that its output depends on, as JSON can write it.
-        work: makes the output; whatever it raises leaves the stage undone.
+        outputs: names of the files and folders that it makes in `folder`.
+        work: makes them; whatever it raises leaves the stage undone.
         announce: called before the work begins.
+
+    Raises:
+        RecordError: the work left out an output, or the mark can't be written.
     """
-    mark = folder / f".{name}.json"
     fingerprint = fingerprint_of(inputs)
     if finished(folder, name) == fingerprint:
         return fingerprint
+    mark = _mark(folder, name)
+    folder.mkdir(parents=True, exist_ok=True)
     mark.unlink(missing_ok=True)
-    mark.parent.mkdir(parents=True, exist_ok=True)
     announce()
     begun, cpu = time.monotonic(), _cpu_seconds()
     work()
     costs = {"seconds": time.monotonic() - begun, "cpu_seconds": _cpu_seconds() - cpu}
-    write_json(mark, {"fingerprint": fingerprint} | {key: round(value, 1) for key, value in costs.items()})
+    sizes = {path: size for output in outputs for path, size in _sizes(folder, output)}
+    write_json(mark, {"fingerprint": fingerprint, **{k: round(v, 1) for k, v in costs.items()}, "files": sizes})
     return fingerprint
 
 
 def finished(folder: Path, name: str) -> str | None:
-    """The fingerprint of a finished stage; None where it is not finished."""
+    """The fingerprint of a finished stage; None where it is not finished, or a file of its output is gone or cut."""
     try:
-        return str(json.loads((folder / f".{name}.json").read_text("utf-8"))["fingerprint"])
-    except (OSError, ValueError, KeyError, TypeError):
+        mark = json.loads(_mark(folder, name).read_text("utf-8"))
+        there = all((folder / path).stat().st_size == size for path, size in mark["files"].items())
+        return str(mark["fingerprint"]) if there else None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
 
 
@@ -56,7 +70,7 @@ def fingerprint_of(facts: Any) -> str:
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def digest_of(path: Path) -> str:
+def file_digest(path: Path) -> str:
     """SHA-256 of a file, in hexadecimal."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
@@ -65,17 +79,10 @@ def digest_of(path: Path) -> str:
     return digest.hexdigest()
 
 
-def _cpu_seconds() -> float:
-    """CPU time of this process and of those that it has waited for."""
-    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return sum(one.ru_utime + one.ru_stime for one in used)
-
-
 def write_json(path: Path, data: JsonObject) -> None:
-    temporary = path.with_name(path.name + ".tmp")
+    """Writes a JSON file at once. Raises RecordError where it can't be written."""
     try:
-        temporary.write_text(json.dumps(data, indent=1) + "\n", "utf-8")
-        temporary.replace(path)
+        replace_file(path, json.dumps(data, indent=1) + "\n")
     except OSError as error:
         raise RecordError(f"{path} can't be written: {error}. Make room and run the same command again.") from error
 
@@ -89,8 +96,24 @@ def locked(folder: Path) -> Iterator[None]:
     except OSError as error:
         raise RecordError(f"{folder} can't be written: {error}. Choose another output_dir.") from error
     with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise ConfigError(f"{folder}: another run is going on in it. Choose another output_dir.") from None
+        if not try_lock(file.fileno()):
+            raise ConfigError(f"{folder}: another run is going on in it. Choose another output_dir.")
         yield
+
+
+def _mark(folder: Path, name: str) -> Path:
+    return folder / f".{name}.json"
+
+
+def _sizes(folder: Path, output: str) -> Iterator[tuple[str, int]]:
+    path = folder / output
+    files = sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
+    if not files or not files[0].exists():
+        raise RecordError(f"{path} was not made. Run the same command again.")
+    yield from ((str(file.relative_to(folder)), file.stat().st_size) for file in files)
+
+
+def _cpu_seconds() -> float:
+    """CPU time of this process and of those that it has waited for."""
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(one.ru_utime + one.ru_stime for one in used)

@@ -19,11 +19,10 @@ from transformers import Trainer, TrainerCallback, TrainingArguments
 
 from mcts_math.errors import ConfigError, TrainingError
 from mcts_math.train.config import TrainConfig
-from mcts_math.train.loss import total
+from mcts_math.train.loss import TERMS, total
 from mcts_math.train.model import PolicyWithValue
-from mcts_math.train.rows import Collator, Rows, counts
+from mcts_math.train.packing import Collator, Rows, counts
 
-_TERMS = ("policy_loss", "value_loss", "preference_loss")
 _WEIGHTS = "pytorch_model.bin"  # of a state
 _HEAD = "v_head."  # in the names of its parameters, however the model is wrapped
 
@@ -51,7 +50,7 @@ class ValueTrainer(Trainer):  # type: ignore[misc]
         self.model_accepts_loss_kwargs = True  # ours is divided by counts over the whole step
         self._weights = torch.tensor([1.0, config.value_weight, config.preference_weight])
         self._value_learning_rate = config.value_learning_rate
-        self._terms = torch.zeros(3)
+        self._terms = torch.zeros(len(TERMS))
         self._tokens, self._since = 0, time.monotonic()
         self.callback_handler.callbacks = [
             callback for callback in self.callback_handler.callbacks if type(callback).__name__ != "PrinterCallback"
@@ -104,10 +103,10 @@ class ValueTrainer(Trainer):  # type: ignore[misc]
                 terms = self.accelerator.reduce(terms.to(self.args.device), "sum")
             steps = self.state.global_step - getattr(self, "_logged_at", self._first_step)
             self._logged_at = self.state.global_step
-            shown = zip(_TERMS, (terms / max(steps, 1)).tolist(), self._weights.tolist(), strict=True)
-            logs |= {name: value for name, value, weight in shown if weight}
+            shown = zip(TERMS, (terms / max(steps, 1)).tolist(), self._weights.tolist(), strict=True)
+            logs |= {f"{name}_loss": value for name, value, weight in shown if weight}
             logs["tokens_per_second"] = round(self._tokens / max(time.monotonic() - self._since, 1e-9), 1)
-            self._terms = torch.zeros(3)
+            self._terms = torch.zeros(len(TERMS))
             self._tokens, self._since = 0, time.monotonic()
         super().log(logs, *args, **kwargs)
 
@@ -166,7 +165,7 @@ class _Report(TrainerCallback):  # type: ignore[misc]
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float] | None = None, **_: Any) -> None:
         if not logs or "loss" not in logs:
             return
-        losses = " ".join(f"{name.removesuffix('_loss')} {logs[name]:.4f}" for name in _TERMS if name in logs)
+        losses = " ".join(f"{name} {logs[f'{name}_loss']:.4f}" for name in TERMS if f"{name}_loss" in logs)
         self._report(
             f"step {state.global_step}/{state.max_steps}  loss {logs['loss']:.4f}  {losses}  "
             f"gradient {logs.get('grad_norm', math.nan):.2f}  rate {logs.get('learning_rate', math.nan):.2e}  "

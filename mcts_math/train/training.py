@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -19,14 +19,14 @@ from transformers.trainer_utils import get_last_checkpoint
 from mcts_math.engine import checkpoint as checkpoints
 from mcts_math.engine.checkpoint import Checkpoint
 from mcts_math.engine.tokenizer import Codec
-from mcts_math.errors import ConfigError, TrainingError
+from mcts_math.errors import ConfigError, MctsMathError, TrainingError
 from mcts_math.tasks import JsonObject
 from mcts_math.train.config import TrainConfig
 from mcts_math.train.data import DataReport, Encoder, encode_files
 from mcts_math.train.export import save_checkpoint
 from mcts_math.train.model import load_model
-from mcts_math.train.rows import Collator, Rows, make_rows
-from mcts_math.train.stages import digest_of, locked
+from mcts_math.train.packing import Collator, Rows, make_rows
+from mcts_math.train.stages import file_digest, locked, write_json
 from mcts_math.train.trainer import ValueTrainer
 
 NEUTRAL_KEYS = frozenset({"save_steps", "log_steps", "num_threads", "output_dir"})
@@ -60,13 +60,13 @@ def train(
     tell = report if _rank() == 0 else lambda text: None
     if config.num_threads:
         torch.set_num_threads(config.num_threads)
-    with nullcontext() if _rank() else locked(work):  # a training's first process stands for all
-        facts = describe(config)
-        state = _begin(work, facts, overwrite, restart_changed)
+    arguments = make_arguments(config, work)
+    facts = describe(config)
+    with ExitStack() as stack:
+        state = _take_folder(stack, arguments, work, facts, overwrite, restart_changed)
         source = checkpoints.download(source)
         rows, collator, data = load_rows(config, source)
         tell(str(data))
-        arguments = make_arguments(config, work, len(rows))
         if config.bf16 and not arguments.bf16:
             tell("this CPU has no instructions for bfloat16, so it computes in float32, which is faster here")
         set_seed(config.seed)  # of the adapters; Trainer sets it for the rest
@@ -89,7 +89,7 @@ def train(
 
 def describe(config: TrainConfig) -> JsonObject:
     """What identifies a training: its config, and what its files hold."""
-    files = {str(path): digest_of(Path(path)) for path in [*config.examples, *config.pairs]}
+    files = {str(path): file_digest(Path(path)) for path in [*config.examples, *config.pairs]}
     versions = {name: importlib.metadata.version(name) for name in ("torch", "transformers", "accelerate")}
     return {"config": config.model_dump(), "files": files, "versions": versions}
 
@@ -111,13 +111,13 @@ def load_rows(config: TrainConfig, source: Checkpoint) -> tuple[Rows, Collator, 
     return rows, Collator(pad or 0, config.pad_multiple, fixed), data
 
 
-def make_arguments(config: TrainConfig, work: Path, num_rows: int) -> TrainingArguments:
+def make_arguments(config: TrainConfig, work: Path) -> TrainingArguments:
     """Our settings in Trainer's words. Raises ConfigError where they don't fit together."""
     world = int(os.environ.get("WORLD_SIZE", "1"))
     if torch.cuda.device_count() > 1 and world == 1:
         raise ConfigError(
             f"{torch.cuda.device_count()} GPUs are visible to one process. Start it with "
-            "`torchrun --nproc-per-node N scripts/train.py …`, or set CUDA_VISIBLE_DEVICES to one of them."
+            "`torchrun --nproc-per-node N -m mcts_math.train …`, or set CUDA_VISIBLE_DEVICES to one of them."
         )
     if config.batch_size % (config.micro_batch_size * world):
         raise ConfigError(
@@ -230,6 +230,32 @@ def _check(config: TrainConfig, overwrite: bool) -> tuple[Checkpoint, Path]:
     return checkpoints.inspect(config.model_dir), output
 
 
+def _take_folder(
+    stack: ExitStack,
+    arguments: TrainingArguments,
+    work: Path,
+    facts: JsonObject,
+    overwrite: bool,
+    restart_changed: bool,
+) -> Path | None:
+    """Takes the work folder for this training; returns the state to go on from, the same on all processes.
+
+    The first process alone looks and tidies up; the others are told what it found. `stack` holds its lock.
+    """
+    told: list[Path | MctsMathError | None] = [None]
+    if _rank() == 0:
+        try:
+            stack.enter_context(locked(work))
+            told = [_begin(work, facts, overwrite, restart_changed)]
+        except MctsMathError as error:
+            told = [error]
+    if arguments.world_size > 1:  # by then transformers has made them know each other
+        torch.distributed.broadcast_object_list(told, src=0)
+    if isinstance(told[0], MctsMathError):
+        raise told[0]
+    return told[0]
+
+
 def _begin(work: Path, facts: JsonObject, overwrite: bool, restart_changed: bool) -> Path | None:
     """Marks the work folder as this training's; returns the state to go on from."""
     mark = work / "run.json"
@@ -243,12 +269,9 @@ def _begin(work: Path, facts: JsonObject, overwrite: bool, restart_changed: bool
                 f"{work} holds a stopped training with other settings ({', '.join(changed)}). Add --overwrite to "
                 "start anew, or choose another output_dir."
             )
-    if _rank() == 0:
-        for state in work.glob("checkpoint-*"):
-            shutil.rmtree(state)
-        temporary = mark.with_suffix(".tmp")
-        temporary.write_text(json.dumps(facts, indent=2) + "\n", "utf-8")
-        temporary.replace(mark)
+    for old in work.glob("checkpoint-*"):
+        shutil.rmtree(old)
+    write_json(mark, facts)
     return None
 
 

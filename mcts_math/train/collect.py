@@ -17,11 +17,12 @@ from typing import Any
 
 from mcts_math.errors import ConfigError, RecordError
 from mcts_math.evaluate.grading import Grader
-from mcts_math.run.record import ROOT_TAG, dump_line, read_records, record_to_tree
+from mcts_math.formats import StepFormat
+from mcts_math.run.record import ROOT_TAG, dump_line, error_of, id_of, nodes_of, read_records, record_to_tree
 from mcts_math.evaluate.table import number, percent, render_table
-from mcts_math.tasks import JsonObject, derived_id
+from mcts_math.tasks import JsonObject
 from mcts_math.train.config import ExamplesConfig
-from mcts_math.train.examples import Example, Solution, choose, solutions_of, to_example
+from mcts_math.train.examples import Example, Solution, choose, format_of, solutions_of, to_example
 from mcts_math.train.preference import Pair, pairs_of
 from mcts_math.tree import Tree
 
@@ -112,7 +113,7 @@ class Statistics:
         return "\n".join(lines)
 
 
-def harvest(
+def collect(
     trees: Iterable[str | Path], config: ExamplesConfig, grader: Grader, statistics: Statistics, *, pairs: bool = False
 ) -> Iterator[tuple[list[Example], list[Pair]]]:
     """Yields the examples and, if wanted, the pairs of one question after another.
@@ -127,23 +128,19 @@ def harvest(
     Raises:
         RecordError: a broken line, or one without Q values.
     """
-    stream = _read_trees(trees, statistics)
+    stream = _read_trees(trees, config, statistics)
     while batch := list(islice(stream, _READ_AHEAD)):
-        for tree, solutions in _judge(batch, config, grader):
+        solutions_by_tree = _judge([tree for tree, _ in batch], config, grader)
+        for (tree, form), solutions in zip(batch, solutions_by_tree, strict=True):
             if any(solution.correct is None for solution in solutions):
                 statistics.unanswered += 1
                 continue
             statistics.count(solutions)
             tags = {node.id: tag for tag, node in tree.tags()}
-            examples = [
-                to_example(tree, solution, tags[solution.node.id], config.step_delim)
-                for solution in choose(tree, solutions, config)
-            ]
-            found = (
-                pairs_of(tree, margin=config.pair_margin, most=config.max_pairs, step_delim=config.step_delim)
-                if pairs
-                else []
-            )
+            chosen = choose(tree, solutions, config)
+            made = [to_example(tree, solution, tags[solution.node.id], form) for solution in chosen]
+            examples = [example for example in made if example is not None]
+            found = pairs_of(tree, form, margin=config.pair_margin, most=config.max_pairs) if pairs else []
             for example in examples:
                 statistics.take(example)
             statistics.pairs += len(found)
@@ -173,7 +170,7 @@ def write_examples(
             path.parent.mkdir(parents=True, exist_ok=True)
         with ExitStack() as stack:
             files = [stack.enter_context(part.open("wb")) for part in parts]
-            for examples, found in harvest(trees, config, grader, statistics, pairs=pairs is not None):
+            for examples, found in collect(trees, config, grader, statistics, pairs=pairs is not None):
                 files[0].writelines(dump_line(example.to_json()) for example in examples)
                 if pairs is not None:
                     files[1].writelines(dump_line(pair.to_json()) for pair in found)
@@ -217,28 +214,30 @@ def export_dataset(examples: str | Path, folder: str | Path) -> None:
         shutil.rmtree(part, ignore_errors=True)
 
 
-def _read_trees(paths: Iterable[str | Path], statistics: Statistics) -> Iterator[Tree]:
+def _read_trees(
+    paths: Iterable[str | Path], config: ExamplesConfig, statistics: Statistics
+) -> Iterator[tuple[Tree, StepFormat]]:
     copies: Counter[str] = Counter()
     for path in paths:
         for where, record in read_records(path):
             statistics.trees += 1
-            if "error" in record:
+            if error_of(record):
                 statistics.failed += 1
                 continue
             _require_q(record, where)
             tree = record_to_tree(record, where)
             if wrong := [node.q_value for node in tree.nodes if not abs(node.q_value) <= 1 + _ROUNDING]:
                 raise RecordError(f"{where}: a Q of {wrong[0]}. Search with rewards in [-1, 1], as values are.")
-            if not tree.task.id:
-                tree.task = replace(tree.task, id=derived_id(tree.task.question, copies))
-            yield tree
+            tree.task = replace(tree.task, id=id_of(record, copies))
+            if len(tree.nodes) > 1:  # else there is nothing to render
+                yield tree, format_of(record, tree, config, where)
+            else:
+                statistics.empty += 1
 
 
 def _require_q(record: JsonObject, where: str) -> None:
     """Raises RecordError where a node lacks Q or visits."""
-    react = record.get("react")
-    nodes = react if isinstance(react, dict) else {}
-    for tag, node in nodes.items():
+    for tag, node in nodes_of(record).items():
         for key in ("q_value", "visit_count"):
             if tag != ROOT_TAG and isinstance(node, dict) and key not in node:
                 raise RecordError(
@@ -247,8 +246,8 @@ def _require_q(record: JsonObject, where: str) -> None:
                 )
 
 
-def _judge(trees: Sequence[Tree], config: ExamplesConfig, grader: Grader) -> Iterator[tuple[Tree, list[Solution]]]:
-    """Pairs every tree with its solutions, judged where there is an accepted answer."""
+def _judge(trees: Sequence[Tree], config: ExamplesConfig, grader: Grader) -> Iterator[list[Solution]]:
+    """The solutions of every tree, judged where there is an accepted answer."""
     found = [solutions_of(tree, failed=config.failed) for tree in trees]
     open_answers: list[tuple[Sequence[str], str]] = [
         (tree.task.answers, solution.node.answer or "")
@@ -258,10 +257,8 @@ def _judge(trees: Sequence[Tree], config: ExamplesConfig, grader: Grader) -> Ite
     ]
     verdicts = grader.verdicts(open_answers) if open_answers else iter(())
     for tree, solutions in zip(trees, found, strict=True):
-        yield (
-            tree,
-            [replace(s, correct=next(verdicts)) if s.correct is None and tree.task.answers else s for s in solutions],
-        )
+        is_open = bool(tree.task.answers)
+        yield [replace(s, correct=next(verdicts)) if s.correct is None and is_open else s for s in solutions]
 
 
 def _require_examples(statistics: Statistics, trees: Sequence[Any]) -> None:

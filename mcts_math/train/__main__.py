@@ -1,0 +1,52 @@
+"""Trains policy and value in one model, on the examples of scripts/make_examples.py.
+
+python -m mcts_math.train --cfg configs/train/round2.yaml model_dir=… 'examples=[examples.jsonl]' output_dir=…
+torchrun --nproc-per-node 8 -m mcts_math.train --cfg …          on several GPUs
+
+A stopped training goes on from its last state when the same command is given again. The result is a checkpoint folder
+that solver_demo.py serves. scripts/train.py is the same program.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from mcts_math.run.cli import run_program
+from mcts_math.settings import describe_keys, load_settings
+from mcts_math.train.config import TrainConfig
+
+
+def main(argv: list[str]) -> int:
+    """Runs the program; returns its exit code."""
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog="config keys and their defaults:\n" + describe_keys(TrainConfig),
+    )
+    parser.add_argument("--cfg", metavar="YAML", help="config file, see configs/train/")
+    parser.add_argument("--overwrite", action="store_true", help="start anew; replace a finished checkpoint")
+    parser.add_argument(
+        "--restart_changed", action="store_true", help="start anew if a stopped training had other settings or data"
+    )
+    parser.add_argument("overrides", nargs="*", metavar="key=value", help="config keys to change")
+    args = parser.parse_intermixed_args(argv)
+    config = load_settings(TrainConfig, args.cfg, args.overrides)
+    from mcts_math.train.training import train  # late: --help and bad settings need no torch
+
+    try:
+        output = train(
+            config,
+            overwrite=args.overwrite,
+            restart_changed=args.restart_changed,
+            report=lambda text: print(text, flush=True),
+        )
+    except KeyboardInterrupt:
+        print("\ninterrupted. The same command goes on from the last state.", file=sys.stderr)
+        return 130
+    print(f"checkpoint: {output}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(run_program(main))

@@ -1,0 +1,64 @@
+"""A training in processes of its own: their threads and memory are gone when the next search begins."""
+
+from __future__ import annotations
+
+import ctypes
+import shlex
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import yaml
+
+from mcts_math.errors import ConfigError, TrainingError
+from mcts_math.train.config import TrainConfig
+
+_PROGRAM = ("-m", "mcts_math.train")
+_PR_SET_PDEATHSIG = 1  # prctl(2), Linux
+
+
+def launch_training(command: str, config: TrainConfig, settings: Path, report: Callable[[str], None]) -> None:
+    """Trains in the processes that a launcher starts: python, torchrun, accelerate launch, srun, …
+
+    They end with this process, however that ends.
+
+    Args:
+        command: what comes before `-m mcts_math.train` on the command line; "": this Python.
+        config: the training.
+        settings: file to write it to.
+        report: takes the lines that they print; their errors go where ours go.
+
+    Raises:
+        ConfigError: the launcher can't be started.
+        TrainingError: it ended in an error.
+    """
+    settings.parent.mkdir(parents=True, exist_ok=True)
+    settings.write_text(yaml.safe_dump(config.model_dump(exclude_unset=True), allow_unicode=True), "utf-8")
+    launcher = shlex.split(command) or [sys.executable]
+    words = [*launcher, *_PROGRAM, "--cfg", str(settings), "--restart_changed"]
+    prctl = ctypes.CDLL(None, use_errno=True).prctl  # found here: after a fork nothing may be looked up
+    try:
+        process = subprocess.Popen(
+            words,
+            stdout=subprocess.PIPE,
+            text=True,
+            errors="replace",
+            preexec_fn=lambda: prctl(_PR_SET_PDEATHSIG, signal.SIGTERM),
+        )
+    except OSError as error:
+        raise ConfigError(f"launch: {launcher[0]} can't be started: {error}.") from error
+    with process:
+        assert process.stdout is not None
+        try:
+            for line in process.stdout:
+                report(line.rstrip("\n"))
+        except BaseException:
+            process.terminate()
+            raise
+    if process.returncode:
+        raise TrainingError(
+            f"the training (`{shlex.join(launcher)}`) ended with exit code {process.returncode} (an error above; or "
+            "killed, or out of memory). Run the same command again to go on from its last state."
+        )

@@ -1,0 +1,177 @@
+"""What the rounds do: the settings of every stage, from the config of the rounds alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from mcts_math.config import Config, load_config
+from mcts_math.engine import checkpoint as checkpoints
+from mcts_math.engine.load import find_engine
+from mcts_math.errors import ConfigError
+from mcts_math.evaluate.experiments import MethodConfig, Run, check_contrasts, runs_of
+from mcts_math.settings import load_settings, make_settings
+from mcts_math.tasks import Task, load_tasks
+from mcts_math.train.config import RoundsConfig, StageConfig, TrainConfig
+
+
+class Plan:
+    """The stages of a folder of rounds.
+
+    Args:
+        config: of the rounds.
+
+    Attributes:
+        folder: which holds round_0, round_1, …
+    """
+
+    def __init__(self, config: RoundsConfig) -> None:
+        self.config = config
+        self.folder = Path(config.output_dir)
+
+    def check(self) -> None:
+        """Raises MctsMathError where a stage could not be done."""
+        config = self.config
+        for key in ("output_dir", "base_model", "train_questions", "test_questions"):
+            if not getattr(config, key):
+                raise ConfigError(f"{key} is not set.")
+        if not config.search or not config.train or not config.methods:
+            raise ConfigError("search, train and methods must each have an entry.")
+        checkpoints.inspect(config.base_model)
+        for questions in (config.train_questions, config.test_questions):
+            unanswered = [task.id for task in load_tasks(questions) if not task.answers]
+            if unanswered:
+                raise ConfigError(f"{questions}: question {unanswered[0]!r} has no `answer`; self-training needs them.")
+        for number in range(1, config.num_rounds + 1):
+            self.search(number)
+            self.training(number)
+        check_contrasts(config.contrasts, config.methods)
+        self.runs(1)
+
+    @property
+    def test_tasks(self) -> list[Task]:
+        """The questions of the evaluation."""
+        return load_tasks(self.config.test_questions)
+
+    def round(self, number: int) -> Path:
+        """The folder of a round."""
+        return self.folder / f"round_{number}"
+
+    def checkpoint(self, number: int) -> str:
+        """The checkpoint that a round makes."""
+        return str(self.round(number) / "checkpoint")
+
+    def search(self, number: int) -> Config:
+        """The search for training data of a round, with the checkpoint of the round before."""
+        entry = _entry(self.config.search, number)
+        values = {"model_dir": self.checkpoint(number - 1), "seed": self.config.seed + number}
+        config = load_config(entry.config).changed(**entry.overrides, **values)
+        if number == 1 and not self.config.first_round_values:
+            if config.method.needs_values(config.options):
+                raise ConfigError(
+                    "search of round 1: its settings back up values, but the base has no trained value head. Give "
+                    "round 1 an entry of its own, or set first_round_values: true."
+                )
+            config = config.changed(value="none", need_value_func=False)
+        self._check_engine(config)
+        if not config.method.backs_up or not config.reads_verdicts:
+            raise ConfigError(f"search of round {number}: training data needs mode: mcts and is_sampling: true.")
+        return config
+
+    def training(self, number: int) -> TrainConfig:
+        """The training of a round."""
+        entry = _entry(self.config.train, number)
+        examples = [str(self.round(n) / "examples.jsonl") for n in [*self.earlier_examples(number), number]]
+        settings = load_settings(TrainConfig, entry.config).model_dump(exclude_unset=True) | entry.overrides
+        settings |= {
+            "model_dir": self.checkpoint(self.start(number)),
+            "examples": examples,
+            "output_dir": self.checkpoint(number),
+        }
+        if settings.get("preference_weight"):
+            settings["pairs"] = [str(Path(path).with_name("pairs.jsonl")) for path in examples]
+        return make_settings(TrainConfig, settings)
+
+    def runs(self, number: int) -> list[tuple[Run, Config]]:
+        """The runs of a round's evaluation, those that take longest first."""
+        runs = []
+        for run in runs_of(self.methods(number), self.round(number) / "eval"):
+            config = run.method.load(model_dir=self.checkpoint(number), seed=run.seed)
+            self._check_engine(config)
+            runs.append((run, config))
+        return sorted(runs, key=lambda pair: -_expected_cost(pair[1]))
+
+    def methods(self, number: int) -> dict[str, MethodConfig]:
+        """The rows of a round. The base has no values yet: what a fresh head says is noise."""
+        return {
+            name: method
+            for name, method in self.config.methods.items()
+            if number > 0 or method.load().value_source == "none"
+        }
+
+    def questions(self, number: int) -> tuple[int, int]:
+        """First and number of this round's training questions, in turn through the file."""
+        total = len(load_tasks(self.config.train_questions))
+        size = min(self.config.questions_per_round or total, total)
+        first = (number - 1) * size % total
+        return (first, size) if first + size <= total else (total - size, size)
+
+    def spans(self, number: int) -> Iterator[tuple[int, int]]:
+        """The same in slices that are searched together: first and number of each."""
+        first, count = self.questions(number)
+        for start in range(first, first + count, self.config.chunk):
+            yield start, min(self.config.chunk, first + count - start)
+
+    def start(self, number: int) -> int:
+        """The round whose checkpoint a training starts from."""
+        return 0 if self.config.start_from == "base" else number - 1
+
+    def earlier_examples(self, number: int) -> list[int]:
+        """Earlier rounds whose examples are trained on again."""
+        return list(range(1, number)) if self.config.accumulate else []
+
+    def scored_method(self, number: int) -> tuple[str, int] | None:
+        """A method and a seed whose trees hold values of all steps as the head gave them, the widest search first."""
+        scored = []
+        for name, method in self.methods(number).items():
+            config = method.load()
+            if config.method.uses_values and not config.method.backs_up and config.value_source != "none":
+                scored.append((_option(config, "step_beam_width"), name, method.seeds[0]))
+        if not scored:
+            return None
+        _, name, seed = max(scored)
+        return name, seed
+
+    def greedy_method(self) -> str | None:
+        """The name of greedy decoding, where it is one of the methods."""
+        configs = {name: method.load() for name, method in self.config.methods.items()}
+        names = (name for name, config in configs.items() if config.method.is_chain and config.temperature == 0)
+        return next(names, None)
+
+    def _check_engine(self, config: Config) -> None:
+        if find_engine(config.engine).load_lockstep is None and self.config.processes > 1:
+            raise ConfigError(
+                f"engine: {config.engine} serves many trees by itself: set processes to 1; for several engines, "
+                "num_replicas in the config of the search."
+            )
+
+
+def title(number: int) -> str:
+    """How tables and pictures call a round."""
+    return "base" if number == 0 else f"round {number}"
+
+
+def _entry(entries: Sequence[StageConfig], number: int) -> StageConfig:
+    """The entry of a round; the last one serves further rounds."""
+    return entries[min(number, len(entries)) - 1]
+
+
+def _option(config: Config, key: str) -> int:
+    return int(config.options.model_dump().get(key, 1))
+
+
+def _expected_cost(config: Config) -> float:
+    """Roughly how much a search generates: simulations are cheaper than steps of a beam, as some find an end."""
+    options = config.options.model_dump()
+    steps = options["iterations"] / 12 if "iterations" in options else options.get("step_beam_width", 1)
+    return float(steps * options.get("n_generate_sample", 1))

@@ -1,0 +1,242 @@
+"""Searches of a round: slices of a question file, solved by a few processes side by side, each with one model.
+
+A slice is the unit that a kill costs: its results file appears whole or not at all, in the order of the questions. With
+an engine that can, they run in lock-step (`engine.hf.lockstep`), so that the same slice gives the same trees, whichever
+process takes it and however often the round was stopped.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import json
+import multiprocessing
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import AsyncExitStack, aclosing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mcts_math.answer import PoolChecker
+from mcts_math.config import Config, make_config
+from mcts_math.engine.load import find_engine
+from mcts_math.errors import MctsMathError, RecordError
+from mcts_math.files import replace_file
+from mcts_math.formats import make_format
+from mcts_math.judge import JudgeLimits
+from mcts_math.run.description import describe_run, facts_of
+from mcts_math.run.record import dump_line
+from mcts_math.run.results import ResultsFile
+from mcts_math.run.run import to_record
+from mcts_math.scheduler import Solved
+from mcts_math.services import Provided, engine_options, open_interpreter
+from mcts_math.solver import solve_stream
+from mcts_math.tasks import load_tasks
+from mcts_math.train.stages import fingerprint_of
+from mcts_math.verifiers import make_verifier
+
+_GC_THRESHOLD = 50_000  # objects: a slice drops few cycles before its end, and looking for them took 3 % of its time
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """One search over some questions.
+
+    Attributes:
+        name: for messages.
+        settings: the search's config, as `make_config` takes it.
+        questions: question file.
+        first, count: which of its questions.
+        output: results file.
+        fingerprint: of all that the trees depend on.
+    """
+
+    name: str
+    settings: Mapping[str, Any]
+    questions: str
+    first: int
+    count: int
+    output: str
+    fingerprint: str
+
+    @classmethod
+    def make(cls, name: str, config: Config, questions: str, span: tuple[int, int], output: Path, inputs: str) -> Slice:
+        """A slice of questions [first, first + count) that `span` gives.
+
+        `inputs` stands for what made the checkpoint, which the size of its files does not tell. How many questions are
+        in flight together decides on the batches, and so on the last digits.
+        """
+        first, count = span
+        tasks = load_tasks(questions)[first : first + count]
+        facts = facts_of(describe_run(config, questions, tasks))
+        return cls(
+            name,
+            config.given(),
+            questions,
+            first,
+            count,
+            str(output),
+            fingerprint_of([facts, config.in_flight, inputs]),
+        )
+
+    @property
+    def results(self) -> ResultsFile:
+        return ResultsFile(self.output)
+
+    @property
+    def is_done(self) -> bool:
+        """Whether its results are there, made from the same inputs."""
+        if not Path(self.output).exists():
+            return False
+        try:
+            stored = json.loads(self.results.meta_path.read_text("utf-8"))["slice"]["fingerprint"]
+            return bool(stored == self.fingerprint)
+        except (OSError, ValueError, KeyError, TypeError):
+            return False
+
+
+@dataclass(frozen=True, slots=True)
+class SliceResult:
+    """What a slice came to: questions, right ones, failed ones, generated tokens, wall-clock seconds."""
+
+    name: str
+    questions: int
+    correct: int
+    failed: int
+    tokens: int
+    seconds: float
+
+
+def solve_slices(
+    slices: Sequence[Slice], *, processes: int, threads: int, report: Callable[[str], None]
+) -> list[SliceResult]:
+    """Solves the slices that are not done yet.
+
+    Args:
+        slices: in the order in which they are begun: the longest first.
+        processes: side by side.
+        threads: of each, on a CPU.
+        report: takes a line for every finished slice.
+
+    Raises:
+        MctsMathError: a slice failed, or a process died; finished slices stand.
+    """
+    todo = [one for one in slices if not one.is_done]
+    if len(todo) < len(slices):
+        report(f"{len(slices) - len(todo)} of {len(slices)} searches are done already")
+    results: list[SliceResult] = []
+    for result in _outcomes(todo, min(processes, len(todo)), threads):
+        results.append(result)
+        accuracy = f"{result.correct / max(result.questions, 1):.1%} right"
+        report(
+            f"[{len(results)}/{len(todo)}] {result.name}: {accuracy}, {result.seconds:.0f} s, {result.tokens:,} tokens"
+        )
+        if result.failed:
+            report(f"  {result.failed} questions failed; see `error` in the results")
+    return results
+
+
+def _outcomes(slices: Sequence[Slice], processes: int, threads: int) -> Iterator[SliceResult]:
+    if not slices:
+        return
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(processes, context, _begin_process, (threads,)) as pool:
+        waiting = {pool.submit(solve_slice, one) for one in slices}
+        try:
+            while waiting:
+                done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+                for future in done:
+                    yield future.result()
+        except BrokenProcessPool as error:
+            raise MctsMathError(
+                "a search process died (killed, or out of memory). Run the same command again to go on; lower "
+                f"`processes` if memory is short ({error})."
+            ) from error
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+def solve_slice(one: Slice) -> SliceResult:
+    """Solves one slice in this process and writes its results.
+
+    Raises:
+        MctsMathError: bad settings or questions, a service that broke down, a disk that is full.
+    """
+    begun = time.monotonic()
+    gc.collect()  # the last slice's prefix cache, gigabytes, is made of cycles
+    config = make_config(one.settings)
+    solved = asyncio.run(_solve(config, one))
+    _write(one, config, solved)
+    return SliceResult(
+        one.name,
+        len(solved),
+        sum(each.tree.correct is True for each in solved),
+        sum(bool(each.error) for each in solved),
+        sum(each.cost.tokens for each in solved),
+        time.monotonic() - begun,
+    )
+
+
+async def _solve(config: Config, one: Slice) -> list[Solved]:
+    """The results, in the order of the questions."""
+    tasks = load_tasks(one.questions)[one.first : one.first + one.count]
+    async with AsyncExitStack() as stack:
+        provided = await _open_lockstep(config, stack)
+        stream = await stack.enter_async_context(aclosing(solve_stream(config, tasks, **provided)))
+        found = {solved.tree.task.id: solved async for solved in stream}
+    return [found[task.id] for task in tasks]
+
+
+async def _open_lockstep(config: Config, stack: AsyncExitStack) -> Provided:
+    """The engine in lock-step, with every service counted that takes time; nothing where the engine can't.
+
+    The batches of other engines, and so their roundings, depend on time. `stack` closes what is opened.
+    """
+    load = find_engine(config.engine).load_lockstep
+    if load is None:
+        return Provided()
+    interpreter = await open_interpreter(config, stack)
+    checker = PoolChecker()
+    stack.push_async_callback(checker.close)
+    verifier = make_verifier(checker, limits=JudgeLimits(allow_unsafe_exec=config.allow_unsafe_exec))
+    stack.push_async_callback(verifier.close)
+    engine = load(engine_options(config), interpreter, checker)
+    stack.push_async_callback(engine.close)
+    return Provided(
+        policy=engine, interpreter=engine.interpreter, checker=engine.checker, verifier=engine.counted(verifier)
+    )
+
+
+def _write(one: Slice, config: Config, solved: Sequence[Solved]) -> None:
+    form = make_format(config.prompt_wrap, config.format_options)
+    meta = describe_run(config, one.questions, [each.tree.task for each in solved])
+    meta |= {"slice": {"fingerprint": one.fingerprint, "first": one.first}}
+    try:
+        Path(one.output).unlink(missing_ok=True)  # results and their description must never disagree
+        replace_file(one.results.meta_path, json.dumps(meta, indent=2, ensure_ascii=False) + "\n")
+        replace_file(Path(one.output), b"".join(dump_line(to_record(each, config, form)) for each in solved))
+    except OSError as error:
+        raise RecordError(
+            f"{one.output} can't be written: {error}. Make room and run the same command again."
+        ) from error
+
+
+def _begin_process(threads: int) -> None:
+    import torch
+
+    torch.set_num_threads(threads)
+    gc.set_threshold(_GC_THRESHOLD)
+    parent = multiprocessing.parent_process()
+
+    def watch() -> None:
+        """Ends this process when the one that started it is gone, even if that was killed."""
+        if parent is not None:
+            parent.join()
+            os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
