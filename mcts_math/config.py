@@ -17,6 +17,7 @@ from typing import Any, Final, Literal, TypeAlias
 
 from pydantic import Field, model_validator
 
+from mcts_math.engine.load import require
 from mcts_math.engine.table import ENGINES
 from mcts_math.errors import ConfigError
 from mcts_math.formats import FORMATS, FormatOptions, make_format
@@ -238,26 +239,13 @@ def _is_idle(key: str, value: Any, mode: str, where: Mapping[str, str]) -> bool:
 
 def _check_method(common: Common, method: Method, where: Mapping[str, str]) -> None:
     """Raises ConfigError where the common keys ask for what the method or the engine can't do."""
-    mode, engine = common.mode, ENGINES[common.engine]
-    source = " and ".join(sorted(set(where.values()))) or "config"
+    mode, source = common.mode, " and ".join(sorted(set(where.values()))) or "config"
     wants_values = common.need_value_func or common.value == "head"
-    rules = (
-        (wants_values and not method.uses_values, f"mode {mode} ranks nothing by values: leave out value"),
-        (wants_values and not engine.gives_values, f"engine {common.engine} gives no values: choose another one"),
-        (method.adapter is not None and not engine.adapts, f"mode {mode} needs an engine that adapts: {_engines('adapts')}"),
-        (
-            method.needs_token_beams and not engine.token_beams,
-            f"mode {mode} needs an engine with token beams: {_engines('token_beams')}",
-        ),
-        (
-            method.needs_token_beams and common.temperature > 0,
-            f"mode {mode} draws no numbers: set temperature to 0",
-        ),
+    if wants_values and not method.uses_values:
+        raise ConfigError(f"{source}: mode {mode} ranks nothing by values: leave out value.")
+    if method.needs_token_beams and common.temperature > 0:
+        raise ConfigError(f"{source}: mode {mode} draws no numbers: set temperature to 0.")
+    require(common.engine, "value: head", values=wants_values)
+    require(
+        common.engine, f"mode {mode}", adapters=method.adapter is not None, token_beams=method.needs_token_beams
     )
-    for broken, rule in rules:
-        if broken:
-            raise ConfigError(f"{source}: {rule}.")
-
-
-def _engines(capability: str) -> str:
-    return ", ".join(name for name, engine in ENGINES.items() if getattr(engine, capability))

@@ -211,8 +211,8 @@ def read_records(path: str | Path) -> Iterator[tuple[str, JsonObject]]:
     except OSError as error:
         raise RecordError(f"{path} can't be read: {error}.") from error
     except (jsonlines.InvalidLineError, RecursionError) as error:
-        line = getattr(error, "line", "\n")
-        if not line.endswith(b"\n" if isinstance(line, bytes) else "\n"):
+        line = error.line if isinstance(error, jsonlines.InvalidLineError) else "\n"
+        if not (line if isinstance(line, str) else line.decode("utf-8", "replace")).endswith("\n"):
             raise RecordError(
                 f"{path}:{number}: the last line is torn. Resume the run that wrote it with --resume."
             ) from error

@@ -25,8 +25,8 @@ from typing import Any
 
 from mcts_math.config import Config, make_config
 from mcts_math.errors import MctsMathError, RecordError
-from mcts_math.record import dump_line
-from mcts_math.run import describe_run, to_record
+from mcts_math.run.record import dump_line
+from mcts_math.run.run import describe_run, to_record
 from mcts_math.scheduler import Services, Solved
 from mcts_math.solver import check_tasks, engine_options, make_scheduler, open_services
 from mcts_math.strategy import make_search
