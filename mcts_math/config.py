@@ -195,13 +195,22 @@ class Config(Common):
         return [key for key in OBSOLETE_KEYS if key in self.model_fields_set]
 
 
-def load_config(path: str | Path | None, overrides: Sequence[str] = ()) -> Config:
+def load_config(path: str | Path | None, overrides: Sequence[str] = (), mode: str | None = None) -> Config:
     """Reads a YAML file and applies `key=value` overrides, whose values are YAML too.
+
+    Args:
+        path: the file; None: defaults.
+        overrides: what differs from it.
+        mode: the method, whatever the file names; the keys of the file's own method are then left out.
 
     Raises:
         ConfigError: an unreadable file, an unknown key, a wrong type, a value out of range, keys that contradict.
     """
-    return make_config(*read_settings(path, overrides))
+    settings, where = read_settings(path, overrides)
+    if mode not in (None, settings.get("mode", Common().mode)):
+        given = {override.partition("=")[0] for override in overrides}
+        settings = {k: v for k, v in settings.items() if k in given or not methods_that_know(k)} | {"mode": mode}
+    return make_config(settings, where)
 
 
 def make_config(settings: Mapping[str, Any], where: Mapping[str, str] | None = None) -> Config:
