@@ -1,6 +1,6 @@
 """Accuracy, majority votes and cost of results files.
 
-python eval_output_jsonl.py --res_file outputs/mini_sbs.test.seed42.jsonl
+python eval_output_jsonl.py --res_file outputs/mini_sbs.jsonl
 python eval_output_jsonl.py --res_file sbs1.jsonl sbs2.jsonl --than greedy.jsonl     how much better, with an interval
 """
 
@@ -9,10 +9,10 @@ import json
 import sys
 
 from mcts_math.run.cli import run_program
-from mcts_math.evaluate import Report, Tally, evaluate_file, paired_difference, scores_by_id, votes_by_id
-from mcts_math.grading import Grader
-from mcts_math.report import Evaluation
-from mcts_math.trials import attempt_curves
+from mcts_math.evaluate.accuracy import Report, Tally, evaluate_file, paired_difference, scores_by_id, votes_by_id
+from mcts_math.evaluate.grading import Grader
+from mcts_math.evaluate.report import Summary
+from mcts_math.evaluate.trials import attempt_curves
 
 
 def parse(argv: list[str]) -> argparse.Namespace:
@@ -48,7 +48,7 @@ def main(argv: list[str]) -> int:
         reports, others = evaluate(args.res_file), evaluate(args.than or [])
         votes = votes_by_id(reports, grader) if args.vote else {}
         curves = {path: attempt_curves(path, grader) for path in [*args.res_file, *(args.than or [])]}
-    evaluation = Evaluation(
+    summary = Summary(
         reports,
         args.top,
         votes=Tally.of(votes.values()) if votes else None,
@@ -56,7 +56,7 @@ def main(argv: list[str]) -> int:
         others=others,
         better=paired_difference(votes or scores_by_id(reports), scores_by_id(others)) if others else None,
     )
-    print(json.dumps(evaluation.to_json(), indent=2) if args.json else evaluation.render())
+    print(json.dumps(summary.to_json(), indent=2) if args.json else summary.render())
     return 0
 
 

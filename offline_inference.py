@@ -1,6 +1,6 @@
 """Chooses solutions from complete saved trees, without a model, and reports their accuracy.
 
-python offline_inference.py --custom_cfg configs/offline_inference.yaml --tree_jsonl outputs/mini_mcts.test.seed42.jsonl
+python offline_inference.py --custom_cfg configs/offline_inference.yaml --tree_jsonl outputs/mini_mcts.jsonl
 """
 
 import argparse
@@ -9,25 +9,25 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 
+from mcts_math.config import describe_config, load_config
+from mcts_math.evaluate.accuracy import Tally
+from mcts_math.evaluate.grading import Grader
+from mcts_math.evaluate.table import interval
 from mcts_math.run.cli import run_program
-from mcts_math.config import describe_keys, load_config
-from mcts_math.evaluate import Tally
-from mcts_math.grading import Grader
 from mcts_math.run.offline import rescore_file
-from mcts_math.run.results import ResultsFile
-from mcts_math.table import interval
+from mcts_math.run.results import ResultsFile, require_other_file
 
 
 def parse(argv: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description="Choose solutions from complete saved trees, without a model.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog="config keys and their defaults:\n" + describe_keys(),
+        epilog=describe_config(),
     )
     parser.add_argument("--custom_cfg", "--cfg", required=True, metavar="YAML", help="config file")
     parser.add_argument("--tree_jsonl", required=True, metavar="JSONL", help="results of solver_demo.py")
     parser.add_argument("--output", metavar="JSONL", help="also write the lines with the solutions chosen")
-    parser.add_argument("--overwrite", action="store_true", help="start an existing output anew")
+    parser.add_argument("--overwrite", action="store_true", help="start an existing output anew; the old one is kept")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a line of text")
     parser.add_argument("--workers", type=int, default=0, metavar="N", help="answer checking processes; 0: all cores")
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="config keys to change")
@@ -44,8 +44,10 @@ def main(argv: list[str]) -> int:
         grader = stack.enter_context(Grader(args.workers or None))
         output = None
         if args.output:
+            require_other_file(args.output, args.tree_jsonl)
             meta = {"config": config.resolved(), "trees": args.tree_jsonl}
             output = stack.enter_context(ResultsFile(args.output).open(meta, overwrite=args.overwrite))
+            output.begin(meta)
 
         def pairs() -> Iterator[tuple[Sequence[str], str]]:
             nonlocal total, answered
@@ -61,12 +63,13 @@ def main(argv: list[str]) -> int:
 
         for verdict in grader.verdicts(pairs()):
             tally.add(verdict)
-    report = {"total": total, "answered": answered, "strategy": config.mcts_infer_strategy, **tally.to_json()}
+    strategy = config.options.model_dump()["mcts_infer_strategy"]
+    report = {"total": total, "answered": answered, "strategy": strategy, **tally.to_json()}
     if args.json:
         print(json.dumps(report))
     elif tally.total:
         print(f"{tally.correct}/{tally.total} = {100 * tally.accuracy:.2f} % (95 %: {interval(tally.interval)}), "
-              f"{answered} of {total} trees have an answer, strategy {config.mcts_infer_strategy}")  # fmt: skip
+              f"{answered} of {total} trees have an answer, strategy {strategy}")  # fmt: skip
     else:
         print(f"{answered} of {total} trees have an answer; no ground truth to compare with")
     return 0

@@ -24,7 +24,7 @@ from stand_ins import EchoInterpreter, EqualChecker
 from mcts_math.engine.scripted import RandomPolicy
 from mcts_math.requests import Generate, Sampling
 from mcts_math.solver import solve
-from mcts_math.table import render_table
+from mcts_math.evaluate.table import render_table
 
 CONFIG = {
     "mode": "mcts",

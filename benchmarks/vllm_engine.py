@@ -47,12 +47,12 @@ from mcts_math.engine.vllm import VLLMEngine
 from mcts_math.requests import Evaluate, Evaluation, Generate, Generation, Sampling
 from mcts_math.scheduler import Limits, Scheduler, Services
 from mcts_math.strategy import make_search
-from mcts_math.table import render_table
+from mcts_math.evaluate.table import render_table
 from mcts_math.tasks import Task, load_tasks
 from mcts_math.tree import new_tree
 
 ROOT = Path(__file__).parent.parent
-SOLVERS = {"SBS(3,5)": "mini_sbs.yaml", "MCTS(40)": "mini_mcts.yaml"}
+SOLVERS = {"SBS(3,5)": "mini/sbs.yaml", "MCTS(40)": "mini/mcts.yaml"}
 
 
 class Recorder:

@@ -1,7 +1,7 @@
 """Tree search and self-training with reasoning LLMs.
 
     from mcts_math import load_config, load_tasks, solve
-    solved = solve(load_config("configs/mini_mcts.yaml"), load_tasks("data/mini/test.jsonl"))
+    solved = solve(load_config("configs/mini/mcts.yaml"), load_tasks("data/mini/test.jsonl"))
 
 The public names below are imported when first used, so that a program pays only for what it needs.
 """

@@ -11,8 +11,8 @@ head -n "$count" data/mini/test.jsonl > "$questions"
 
 results=()
 for solver in greedy sbs mcts; do
-    echo "== $solver: configs/mini_$solver.yaml"
-    "$PYTHON" solver_demo.py --custom_cfg "configs/mini_$solver.yaml" --qaf "$questions" \
+    echo "== $solver: configs/mini/$solver.yaml"
+    "$PYTHON" solver_demo.py --custom_cfg "configs/mini/$solver.yaml" --qaf "$questions" \
         --output "outputs/demo/$solver.jsonl" --overwrite
     results+=("outputs/demo/$solver.jsonl")
 done

@@ -16,7 +16,7 @@ import sys
 from mcts_math.run.cli import run_program
 from mcts_math.config import describe_keys, load_settings
 from mcts_math.errors import RecordError
-from mcts_math.grading import Grader
+from mcts_math.evaluate.grading import Grader
 from mcts_math.train.config import ExamplesConfig
 from mcts_math.train.harvest import write_examples
 

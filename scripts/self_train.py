@@ -1,6 +1,6 @@
 """Rounds of self-training: search, examples, training, evaluation, and over again.
 
-python scripts/self_train.py --cfg configs/rounds_mini.yaml
+python scripts/self_train.py --cfg configs/mini/rounds.yaml
 
 Give the same command again to go on after a stop, at whatever moment. Tables and figures: OUTPUT_DIR/summary.md, *.png.
 """

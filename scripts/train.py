@@ -1,6 +1,6 @@
 """Trains policy and value in one model, on the examples of scripts/make_examples.py.
 
-python scripts/train.py --cfg configs/train_round2.yaml model_dir=… 'examples=[examples.jsonl]' output_dir=…
+python scripts/train.py --cfg configs/train/round2.yaml model_dir=… 'examples=[examples.jsonl]' output_dir=…
 torchrun --nproc-per-node 8 scripts/train.py --cfg …          on several GPUs
 
 A stopped training goes on from its last state when the same command is given again. The result is a checkpoint folder

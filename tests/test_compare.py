@@ -105,8 +105,8 @@ def test_greedy_comes_first_and_the_others_get_what_it_fails(
     compare: ModuleType, solved: list[list[str]], repo: Path
 ) -> None:
     compare.main(
-        ["--name", "t", "--qaf", "q.jsonl", "--greedy", str(repo / "configs/mini_sbs.yaml"), "--seeds", "1",
-         "--cfgs", str(repo / "configs/best_of_n.yaml") + "@trials=2,temperature=0.9"]
+        ["--name", "t", "--qaf", "q.jsonl", "--greedy", str(repo / "configs/mini/sbs.yaml"), "--seeds", "1",
+         "--cfgs", str(repo / "configs/attempts/best_of_n.yaml") + "@trials=2,temperature=0.9"]
     )  # fmt: skip
     first, second = solved
     assert first[first.index("--save_correct") + 1] == second[second.index("--exclude") + 1]
@@ -123,13 +123,13 @@ def test_names_and_variants(compare: ModuleType) -> None:
 
 
 def test_a_config_twice_is_refused(compare: ModuleType, repo: Path) -> None:
-    path = str(repo / "configs/best_of_n.yaml")
+    path = str(repo / "configs/attempts/best_of_n.yaml")
     with pytest.raises(ConfigError, match="twice"):
         compare.main(["--name", "t", "--qaf", "q.jsonl", "--cfgs", path, path])
 
 
 def test_the_results_of_greedy_are_not_those_of_a_method(compare: ModuleType, repo: Path) -> None:
-    path = str(repo / "configs/greedy.yaml")
+    path = str(repo / "configs/attempts/greedy.yaml")
     with pytest.raises(ConfigError, match="--cfgs calls a config greedy"):
         compare.main(["--name", "t", "--qaf", "q.jsonl", "--greedy", path, "--cfgs", path])
 
@@ -139,7 +139,7 @@ def test_a_failed_run_ends_the_comparison(
 ) -> None:
     monkeypatch.setattr(compare.subprocess, "run", lambda command, **_: subprocess.CompletedProcess(command, 2))
     with pytest.raises(Exception, match="best_of_n with seed 1 ended with exit code 2"):
-        compare.main(["--name", "t", "--qaf", "q", "--seeds", "1", "--cfgs", str(repo / "configs/best_of_n.yaml")])
+        compare.main(["--name", "t", "--qaf", "q", "--seeds", "1", "--cfgs", str(repo / "configs/attempts/best_of_n.yaml")])
 
 
 @pytest.mark.parametrize("name", SHELLS)

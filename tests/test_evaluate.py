@@ -12,15 +12,15 @@ import pytest
 
 from eval_output_jsonl import main as evaluate
 from mcts_math.errors import RecordError
-from mcts_math.evaluate import (
+from mcts_math.evaluate.accuracy import (
     evaluate_file,
     mean_over_files,
     paired_difference,
     scores_by_id,
     vote_over_files,
 )
-from mcts_math.grading import Grader
-from mcts_math.intervals import wilson_interval
+from mcts_math.evaluate.grading import Grader
+from mcts_math.evaluate.intervals import wilson_interval
 
 
 @pytest.fixture(scope="module")

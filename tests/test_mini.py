@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "scripts" / "mini"))
+sys.path.insert(0, str(ROOT / "recipes" / "mini"))
 
 pytest.importorskip("reasoning_gym")
 torch = pytest.importorskip("torch")

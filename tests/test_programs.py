@@ -93,7 +93,7 @@ def test_odd_questions_and_repeated_ones(repo: Path, tmp_path: Path) -> None:
     ]
     path, out = tmp_path / "odd.jsonl", tmp_path / "out.jsonl"
     path.write_text("".join(json.dumps({"question": text, "answer": "2"}) + "\n" for text in odd))
-    words = ["--custom_cfg", "configs/mini_mcts.yaml", "--qaf", path, "--output", out, "iterations=3"]
+    words = ["--custom_cfg", "configs/mini/mcts.yaml", "--qaf", path, "--output", out, "iterations=3"]
     found = python(repo, "solver_demo.py", *words)
     assert found.returncode == 0, found.stderr
     records = [record for _, record in read_records(out)]
@@ -118,13 +118,13 @@ def test_react_batch_demo(repo: Path, tmp_path: Path, questions: Path) -> None:
     ("words", "message"),
     [
         (["--custom_cfg", "none.yaml", "--qaf", "QAF"], "none.yaml: no such file"),
-        (["--custom_cfg", "configs/mini_sbs.yaml", "--qaf", "none.jsonl"], "none.jsonl: no such file"),
-        (["--custom_cfg", "configs/mini_sbs.yaml", "--qaf", "QAF", "max_dept=3"], "Did you mean 'max_depth'"),
+        (["--custom_cfg", "configs/mini/sbs.yaml", "--qaf", "none.jsonl"], "none.jsonl: no such file"),
+        (["--custom_cfg", "configs/mini/sbs.yaml", "--qaf", "QAF", "max_dept=3"], "Did you mean 'max_depth'"),
         (["--custom_cfg", "configs/sbs_sft.yaml", "--qaf", "QAF"], "model_dir is not set"),
-        (["--custom_cfg", "configs/mini_sbs.yaml", "--qaf", "QAF", "model_dir=./none"], "'./none' does not exist"),
-        (["--custom_cfg", "configs/mini_sbs.yaml", "--qaf", "QAF", "engine_args={foo: 1}"], "has no argument 'foo'"),
+        (["--custom_cfg", "configs/mini/sbs.yaml", "--qaf", "QAF", "model_dir=./none"], "'./none' does not exist"),
+        (["--custom_cfg", "configs/mini/sbs.yaml", "--qaf", "QAF", "engine_args={foo: 1}"], "has no argument 'foo'"),
         (
-            ["--custom_cfg", "configs/mini_sbs.yaml", "--qaf", "QAF", "--output", "README.md/x.jsonl"],
+            ["--custom_cfg", "configs/mini/sbs.yaml", "--qaf", "QAF", "--output", "README.md/x.jsonl"],
             "can't be written",
         ),
     ],
@@ -171,7 +171,7 @@ def test_scoring_starts_at_once(repo: Path) -> None:
 
 def test_interrupt_saves_and_says_how_to_go_on(repo: Path, tmp_path: Path) -> None:
     out = tmp_path / "out.jsonl"
-    words = ["solver_demo.py", "--custom_cfg", "configs/mini_mcts.yaml", "--qaf", "data/mini/test.jsonl"]
+    words = ["solver_demo.py", "--custom_cfg", "configs/mini/mcts.yaml", "--qaf", "data/mini/test.jsonl"]
     words += ["--output", str(out), "batch_size=2", "iterations=4"]
     # A job that a shell has put into the background is born deaf to SIGINT, and so would be whatever it starts.
     deaf = signal.signal(signal.SIGINT, signal.default_int_handler)

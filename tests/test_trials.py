@@ -12,8 +12,8 @@ import pytest
 
 from eval_output_jsonl import main as evaluate
 from mcts_math.errors import RecordError
-from mcts_math.grading import Grader
-from mcts_math.trials import (
+from mcts_math.evaluate.grading import Grader
+from mcts_math.evaluate.trials import (
     attempt_curves,
     can_estimate,
     majority_share,

@@ -190,10 +190,10 @@ def read_records(path: str | Path) -> Iterator[tuple[str, JsonObject]]:
         RecordError: naming file, line and remedy.
     """
     path = Path(path)
-    number = 0
+    number, line = 0, b"\n"
 
     def lines(file: IO[bytes]) -> Iterator[bytes]:
-        nonlocal number
+        nonlocal number, line
         for number, line in enumerate(file, 1):
             if line.strip():
                 yield line
@@ -211,8 +211,7 @@ def read_records(path: str | Path) -> Iterator[tuple[str, JsonObject]]:
     except OSError as error:
         raise RecordError(f"{path} can't be read: {error}.") from error
     except (jsonlines.InvalidLineError, RecursionError) as error:
-        line = error.line if isinstance(error, jsonlines.InvalidLineError) else "\n"
-        if not (line if isinstance(line, str) else line.decode("utf-8", "replace")).endswith("\n"):
+        if not line.endswith(b"\n"):
             raise RecordError(
                 f"{path}:{number}: the last line is torn. Resume the run that wrote it with --resume."
             ) from error

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mcts_math.grading import Grader
+from mcts_math.evaluate.grading import Grader
 from mcts_math.run.record import read_records, record_to_tree
 from mcts_math.tasks import JsonObject
 from mcts_math.train.data import read_examples

@@ -16,9 +16,9 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from mcts_math.errors import ConfigError, RecordError
-from mcts_math.grading import Grader
+from mcts_math.evaluate.grading import Grader
 from mcts_math.run.record import ROOT_TAG, dump_line, read_records, record_to_tree
-from mcts_math.table import number, percent, render_table
+from mcts_math.evaluate.table import number, percent, render_table
 from mcts_math.tasks import JsonObject, derived_id
 from mcts_math.train.config import ExamplesConfig
 from mcts_math.train.examples import Example, Solution, choose, solutions_of, to_example

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from mcts_math.grading import Grader
+from mcts_math.evaluate.grading import Grader
 from mcts_math.tasks import JsonObject
 from mcts_math.train.analysis import read_judged
 from mcts_math.tree import Tree

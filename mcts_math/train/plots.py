@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from mcts_math.grading import Grader
+from mcts_math.evaluate.grading import Grader
 from mcts_math.tasks import JsonObject
 from mcts_math.train.analysis import ValuePoint, q_points, value_points
 

@@ -26,7 +26,7 @@ from typing import Any
 from mcts_math.config import Config, load_config, load_settings, make_config, make_settings
 from mcts_math.engine import checkpoint as checkpoints
 from mcts_math.errors import ConfigError, MctsMathError
-from mcts_math.grading import Grader
+from mcts_math.evaluate.grading import Grader
 from mcts_math.tasks import JsonObject, load_tasks
 from mcts_math.train.analysis import describe_values, value_points
 from mcts_math.train.apart import launch_training, train_apart

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from mcts_math.evaluate import (
+from mcts_math.evaluate.accuracy import (
     Report,
     Tally,
     evaluate_file,
@@ -16,7 +16,7 @@ from mcts_math.evaluate import (
     scores_by_id,
     votes_by_id,
 )
-from mcts_math.grading import Grader
+from mcts_math.evaluate.grading import Grader
 from mcts_math.tasks import JsonObject
 from mcts_math.train.config import MethodConfig
 

@@ -16,7 +16,7 @@ from stand_ins import code, final, grow_tree
 from mcts_math.config import make_settings
 from mcts_math.engine.scripted import Behaviour, RandomPolicy, ScriptedPolicy, scripted
 from mcts_math.errors import ConfigError, RecordError
-from mcts_math.grading import Grader
+from mcts_math.evaluate.grading import Grader
 from mcts_math.run.record import dump_line, tree_to_record
 from mcts_math.requests import Generate, Generation
 from mcts_math.step import SftFormat

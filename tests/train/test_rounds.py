@@ -30,7 +30,7 @@ from mcts_math.engine.hf.batch import BatchLimits
 from mcts_math.engine.hf.lockstep import Lockstep
 from mcts_math.engine.hf.model import load_model
 from mcts_math.errors import CheckpointError, ConfigError, EngineError, MctsMathError
-from mcts_math.grading import Grader
+from mcts_math.evaluate.grading import Grader
 from mcts_math.requests import Evaluate, Generate
 from mcts_math.solver import solve_async
 from mcts_math.train import search
@@ -334,21 +334,21 @@ def test_what_rounds_refuse(settings: Callable[..., RoundsConfig], tmp_path: Pat
     refused(
         ConfigError, "there is no row 'SBS\\(9,5\\)' to compare. There are greedy,", contrasts=[["SBS(9,5)", "greedy"]]
     )
-    refused(ConfigError, "is_sampling: true", search=[{"config": "configs/mini_sbs.yaml"}])
+    refused(ConfigError, "is_sampling: true", search=[{"config": "configs/mini/sbs.yaml"}])
     refused(
-        ConfigError, "unknown key 'epoch'", train=[{"config": "configs/train_mini.yaml", "overrides": {"epoch": 1}}]
+        ConfigError, "unknown key 'epoch'", train=[{"config": "configs/mini/train.yaml", "overrides": {"epoch": 1}}]
     )
     refused(ConfigError, "an entry is", train=[{"file": "x"}])
-    served = {"config": "configs/mini_mcts.yaml", "overrides": {"is_sampling": True, "engine": "vllm"}}
+    served = {"config": "configs/mini/mcts.yaml", "overrides": {"is_sampling": True, "engine": "vllm"}}
     refused(ConfigError, "set processes to 1; for several engines, num_replicas", search=[served])
-    greedy = {"config": "configs/mini_greedy.yaml"}
+    greedy = {"config": "configs/mini/greedy.yaml"}
     refused(ConfigError, "two of them would write", methods={"SBS(1,5)": greedy, "SBS_1_5": greedy}, contrasts=[])
     with pytest.raises(ConfigError, match="needs as many seeds"):
         settings(methods={"greedy": greedy | {"vote": 5}})
     with pytest.raises(ConfigError, match="seeds must differ"):
         settings(methods={"greedy": greedy | {"seeds": [1, 1]}})
     with pytest.raises(ConfigError, match=r"methods\.greedy\.sed"):
-        settings(methods={"greedy": {"config": "configs/mini_greedy.yaml", "sed": [1]}})
+        settings(methods={"greedy": {"config": "configs/mini/greedy.yaml", "sed": [1]}})
 
 
 def test_a_full_disk_is_one_line(settings: Callable[..., RoundsConfig]) -> None:
@@ -382,18 +382,18 @@ def test_the_whole_loop_killed_and_resumed(tmp_path: Path, repo: Path) -> None:
     questions = tmp_path / "test.jsonl"
     questions.write_text("\n".join((repo / "data/mini/test.jsonl").read_text().split("\n")[:4]))
     methods = {
-        "greedy": {"config": "configs/mini_greedy.yaml"},
-        "SBS(2,5)": {"config": "configs/mini_sbs.yaml", "overrides": {"step_beam_width": 2}, "top": 2},
+        "greedy": {"config": "configs/mini/greedy.yaml"},
+        "SBS(2,5)": {"config": "configs/mini/sbs.yaml", "overrides": {"step_beam_width": 2}, "top": 2},
     }
     small = {"max_steps": 4, "batch_size": 2, "micro_batch_size": 2, "num_threads": 1, "save_steps": 1}
-    train = [{"config": "configs/train_mini.yaml", "overrides": small}]
+    train = [{"config": "configs/mini/train.yaml", "overrides": small}]
 
     def command(name: str) -> list[str]:
         changes = {"questions_per_round": 4, "chunk": 2, "num_rounds": 2, "methods": methods, "train": train}
         changes |= {"contrasts": [["SBS(2,5)", "greedy"]]}
         changes |= {"output_dir": str(tmp_path / name), "test_questions": str(questions)}
         overrides = [f"{key}={json.dumps(value)}" for key, value in changes.items()]
-        return [sys.executable, "scripts/self_train.py", "--cfg", "configs/rounds_mini.yaml", *overrides]
+        return [sys.executable, "scripts/self_train.py", "--cfg", "configs/mini/rounds.yaml", *overrides]
 
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     subprocess.run(command("whole"), cwd=repo, env=environment, check=True, timeout=900)

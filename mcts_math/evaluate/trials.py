@@ -9,19 +9,21 @@ Maj@k looks at answers only. Attempts without an answer are not counted in k, bu
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from mcts_math.errors import RecordError
-from mcts_math.grading import Grader
-from mcts_math.intervals import normal_interval
-from mcts_math.run.record import is_answer, read_records, record_to_task
+from mcts_math.evaluate.grading import Grader
+from mcts_math.evaluate.intervals import normal_interval
+from mcts_math.evaluate.lines import costs_of, verdict_of
+from mcts_math.methods import METHODS, Method
+from mcts_math.run.record import error_of, id_of, is_answer, read_records, read_solutions, record_to_task
 from mcts_math.step import Verdict
 
 Axis: TypeAlias = Literal["trials", "tokens", "seconds"]
-INDEPENDENT = ("best_of_n", "self_consistency")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +51,19 @@ class Question:
     Attributes:
         id: the question.
         golds: accepted answers; empty where it is judged by tests.
-        method: the mode that made the attempts; "" where the line is of one that makes none.
+        method: which made the attempts; None where the line is of one that makes none.
         trials: all attempts.
     """
 
     id: str
     golds: tuple[str, ...]
-    method: str
+    method: Method | None
     trials: tuple[Trial, ...]
+
+    @property
+    def independent(self) -> bool:
+        """Whether its attempts don't see each other."""
+        return self.method is not None and self.method.independent
 
     @property
     def counted(self) -> int:
@@ -80,18 +87,26 @@ def read_questions(path: str | Path, *, others: bool = False) -> list[Question]:
         RecordError: a broken line, or attempts of no known form.
     """
     questions = []
+    copies: Counter[str] = Counter()
     for where, record in read_records(path):
-        if "error" in record:
+        name, method = id_of(record, copies), _method_of(record)
+        if error_of(record):
             continue
-        if "method" not in record and not others:
+        if method is None and not others:
             break
         try:
-            trials = _trials(record.get("attempts") or []) if "method" in record else (_whole(record),)
+            trials = (_whole(record, where),) if method is None else _trials(record.get("attempts") or [])
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise RecordError(f"{where}: not a list of attempts of a known form: {error!r}.") from error
-        task = record_to_task(record)
-        questions.append(Question(task.id, task.answers, str(record.get("method", "")), trials))
+        questions.append(Question(name, record_to_task(record, where).answers, method, trials))
     return questions
+
+
+def _method_of(record: Mapping[str, Any]) -> Method | None:
+    """The method that made the attempts of a line; None where they are the user's column, or there are none."""
+    name = record.get("method")
+    method = METHODS.get(name) if isinstance(name, str) else None
+    return method if method is not None and method.makes_attempts else None
 
 
 def pass_at_k(num: int, correct: int, k: int) -> float:
@@ -112,7 +127,7 @@ def solved_share(question: Question, axis: Axis, budget: float, *, unbiased: boo
 def can_estimate(questions: Sequence[Question]) -> bool:
     """Whether attempts are independent and none was left out after a success: then pass@k has its unbiased estimate."""
     most = max((question.counted for question in questions), default=0)
-    return all(question.method in INDEPENDENT and question.counted in (0, most) for question in questions)
+    return all(question.independent and question.counted in (0, most) for question in questions)
 
 
 def majority_share(questions: Sequence[Question], axis: Axis, budget: float, grader: Grader) -> list[float]:
@@ -147,7 +162,7 @@ def attempt_curves(path: str | Path, grader: Grader) -> dict[str, dict[int, floa
     if any(trial.correct is not None for question in questions for trial in question.trials):
         unbiased = can_estimate(questions)
         curves["pass@k"] = {k: _mean(solved_share(q, "trials", k, unbiased=unbiased) for q in questions) for k in ks}
-    votes = [question for question in questions if question.golds and question.method in INDEPENDENT]
+    votes = [question for question in questions if question.golds and question.independent]
     if votes and can_estimate(votes):
         curves["maj@k"] = {k: _mean(majority_share(votes, "trials", k, grader)) for k in ks}
     return curves
@@ -170,9 +185,9 @@ def _trials(attempts: Sequence[Mapping[str, Any]]) -> tuple[Trial, ...]:
     return tuple(trials)
 
 
-def _whole(record: Mapping[str, Any]) -> Trial:
+def _whole(record: Mapping[str, Any], where: str) -> Trial:
     """A line of a method that makes no attempts, as one."""
-    cost = record.get("cost") or {}
-    answers = [item.get("final_answer") for item in record.get("solutions") or []]
+    cost = costs_of(record)
+    answers = [item.get("final_answer") for item in read_solutions(record, where)]
     answer = answers[0] if answers and is_answer(answers[0]) else None
-    return Trial(record.get("correct"), answer, 1, int(cost.get("tokens", 0)), float(cost.get("seconds", 0.0)))
+    return Trial(verdict_of(record), answer, 1, int(cost.get("tokens", 0)), float(cost.get("seconds", 0.0)))

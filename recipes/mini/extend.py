@@ -1,4 +1,4 @@
-"""Teaches the bundled model `mini` to guess and check: `python scripts/mini/extend.py` makes `models/mini-guess`.
+"""Teaches the bundled model `mini` to guess and check: `python recipes/mini/extend.py` makes `models/mini-guess`.
 
 `mini` errs in its plans (which it unlearns in one round of self-training) and in copying (which nothing sees).
 `mini-guess` also solves the eight families of `guesses.py`, where an answer is hard to know and easy to check. It is

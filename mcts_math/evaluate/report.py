@@ -1,4 +1,4 @@
-"""Evaluations as text for the terminal and as JSON."""
+"""What was found in results files, as text for the terminal and as JSON."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
 
-from mcts_math.evaluate import Report, Tally, mean_over_files
-from mcts_math.table import interval, number, percent, render_table
+from mcts_math.evaluate.accuracy import Report, Tally, mean_over_files
+from mcts_math.evaluate.table import interval, number, percent, render_table
 from mcts_math.tasks import JsonObject
 
 _HEADER = ("", "accuracy %", "95 % interval", "right", "of", "answered", "solutions", "steps")
@@ -24,7 +24,7 @@ Curves: TypeAlias = Mapping[str, Mapping[str, Mapping[int, float]]]
 
 
 @dataclass(frozen=True, slots=True)
-class Evaluation:
+class Summary:
     """What is known of one method's results files, and of another method's that it is compared with.
 
     Attributes:

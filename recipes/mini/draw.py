@@ -1,6 +1,6 @@
 """Draws more questions like the bundled model's test questions, none of which is in `data/mini`.
 
-python scripts/mini/draw.py --times 2 --output outputs/more.jsonl
+python recipes/mini/draw.py --times 2 --output outputs/more.jsonl
 
 Five hundred questions leave an interval of four points; these narrow it.
 """

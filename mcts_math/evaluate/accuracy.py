@@ -14,43 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from mcts_math.errors import RecordError
-from mcts_math.grading import Grader
-from mcts_math.intervals import normal_interval, wilson_interval
-from mcts_math.run.record import is_answer, read_records, read_solutions, record_to_task
-from mcts_math.tasks import JsonObject, derived_id
+from mcts_math.evaluate.grading import Grader
+from mcts_math.evaluate.intervals import normal_interval, wilson_interval
+from mcts_math.evaluate.lines import Line, read_lines
+from mcts_math.tasks import JsonObject
 
-GROUP_KEYS = ("level", "type", "subject", "human_type", "difficulty")
 _MOST_GROUPS = 60  # a key with more values than this is a number, not a kind
 _COSTS = ("seconds", "tokens", "prompt_tokens", "cached_tokens", "cells", "evaluations")
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """What evaluation needs of one line.
-
-    Attributes:
-        id: the question.
-        golds: accepted answers; empty where unknown.
-        answers: candidates, best first.
-        steps: length of the first candidate's solution; 0 where there is none.
-        costs: the line's `cost`, where it has one.
-        groups: values of the keys to break down by.
-        error: the search broke down.
-        stopped: the search was cut by a limit.
-        verdict: what the run found, for tasks that are judged by tests.
-        oracle: the ground truth took part in the search or chose the answer.
-    """
-
-    id: str
-    golds: tuple[str, ...]
-    answers: tuple[str, ...]
-    steps: int
-    costs: Mapping[str, float]
-    groups: tuple[tuple[str, str], ...]
-    error: bool
-    stopped: bool
-    verdict: bool | None = None
-    oracle: bool = False
 
 
 @dataclass(slots=True)
@@ -85,7 +55,7 @@ class Tally:
 
 @dataclass(slots=True)
 class Report:
-    """Evaluation of one file."""
+    """What is found in one file."""
 
     path: str
     questions: int = 0
@@ -233,21 +203,6 @@ def paired_difference(first: Mapping[str, float], second: Mapping[str, float]) -
     return normal_interval([first[i] - second[i] for i in first])
 
 
-def read_lines(path: str | Path, *, react: bool = False) -> Iterator[Line]:
-    """Streams what evaluation needs of a file."""
-    copies: Counter[str] = Counter()
-    for where, record in read_records(path):
-        yield _read_line(record, where, react, copies)
-
-
-def deepest_answer(record: Mapping[str, Any]) -> tuple[str, int] | None:
-    """The answer of a chain's deepest node and its depth; None where that node has no answer."""
-    react = record["react"]
-    tag = max(react, key=lambda tag: tag.count("."))
-    answer = react[tag].get("final_answer")
-    return (answer, tag.count(".")) if is_answer(answer) else None
-
-
 def none_if_nan(value: float) -> float | None:
     return None if math.isnan(value) else value
 
@@ -258,36 +213,6 @@ def _check_same_questions(ids: Mapping[str, Any], name: str, others: Mapping[str
             f"{other} and {name} hold different questions ({len(missing)} stand in one only, such as "
             f"{min(missing)!r}). Give runs over the same questions."
         )
-
-
-def _read_line(record: JsonObject, where: str, react: bool, copies: Counter[str]) -> Line:
-    if not isinstance(record.get("react"), dict) or not record["react"]:
-        raise RecordError(f"{where}: no search tree (key `react`). Is this a results file?")
-    answers: list[str] = []
-    steps = 0
-    if react:
-        if (found := deepest_answer(record)) is not None:
-            answers, steps = [found[0]], found[1]
-    elif record.get("solutions") is not None:
-        solutions = read_solutions(record, where)
-        answers = [item["final_answer"] for item in solutions if is_answer(item.get("final_answer"))]
-        steps = str(solutions[0].get("tag", "")).count(".") if answers else 0
-    elif "error" not in record:
-        raise RecordError(f"{where}: no `solutions`. Choose them with offline_inference.py first, or add --react.")
-    task = record_to_task(record)
-    costs = record.get("cost")
-    return Line(
-        id=task.id or derived_id(task.question, copies),
-        golds=task.answers,
-        answers=tuple(answers),
-        steps=steps,
-        costs=costs if isinstance(costs, dict) else {},
-        groups=tuple((key, str(record[key])) for key in GROUP_KEYS if isinstance(record.get(key), (str, int))),
-        error="error" in record,
-        stopped=bool(record.get("stopped")),
-        verdict=None if task.answers else record.get("correct"),
-        oracle=record.get("oracle") is True,
-    )
 
 
 def _judged(lines: Iterable[Line], grader: Grader, pending: deque[Line]) -> Iterator[tuple[Line, bool]]:

@@ -1,4 +1,4 @@
-"""Text tables for the terminal."""
+"""Tables as text: for the terminal, and in Markdown."""
 
 from __future__ import annotations
 
@@ -16,6 +16,12 @@ def render_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
         return "  ".join(cells).rstrip()
 
     return "\n".join([line(table[0]), "  ".join("-" * width for width in widths), *map(line, table[1:])])
+
+
+def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """The same for a page."""
+    lines = [f"| {' | '.join(row)} |" for row in (header, *rows)]
+    return "\n".join([lines[0], "|---" * len(header) + "|", *lines[1:]])
 
 
 def percent(value: float) -> str:

@@ -1,4 +1,4 @@
-"""Builds the bundled model `mini` from nothing: `python scripts/mini/build.py`.
+"""Builds the bundled model `mini` from nothing: `python recipes/mini/build.py`.
 
 Stages, each skipped when its output is complete, so that a stopped run goes on where it was (training from its last
 checkpoint, at most two minutes back):

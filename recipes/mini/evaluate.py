@@ -1,4 +1,4 @@
-"""Quick accuracies on the test questions: `python scripts/mini/evaluate.py [--questions N]` judges `models/mini`."""
+"""Quick accuracies on the test questions: `python recipes/mini/evaluate.py [--questions N]` judges `models/mini`."""
 
 from __future__ import annotations
 

@@ -1,0 +1,125 @@
+"""Accuracy of methods against a budget of attempts, generated tokens or machine seconds a question."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+from mcts_math.evaluate.grading import Grader
+from mcts_math.evaluate.table import render_table
+from mcts_math.evaluate.trials import (
+    Axis,
+    Question,
+    can_estimate,
+    majority_share,
+    mean_and_interval,
+    powers_of_two,
+    solved_share,
+)
+
+AXES: Final[tuple[Axis, ...]] = ("trials", "tokens", "seconds")
+LABELS: Final[Mapping[Axis, str]] = {
+    "trials": "attempts", "tokens": "generated tokens", "seconds": "machine seconds"
+}  # fmt: skip
+TITLES: Final = {True: "reads the verdict of the ground truth", False: "chooses by itself"}
+_STEPS: Final = 14  # budgets of tokens and of seconds
+
+Runs: TypeAlias = Sequence[Sequence[Question]]
+"""The questions of each run of a method."""
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """Accuracy of one method within budgets.
+
+    Attributes:
+        method: its name.
+        what: what was counted, ": any right" or ": majority"; "" where a line has one answer.
+        oracle: the verdict of the ground truth was read.
+        points: budget -> mean, low, high, each in [0, 1].
+    """
+
+    method: str
+    what: str
+    oracle: bool
+    points: Mapping[float, tuple[float, float, float]]
+
+    @property
+    def name(self) -> str:
+        return self.method + self.what
+
+
+def curves_by_axis(results: Mapping[str, Runs], grader: Grader) -> dict[Axis, list[Curve]]:
+    """The curves of all methods against each kind of budget. `results`: name -> runs."""
+    return {
+        axis: [
+            curve
+            for name, runs in results.items()
+            for curve in _curves_of(name, runs, axis, _budgets_of(axis, results), grader)
+        ]
+        for axis in AXES
+    }
+
+
+def scores_within(runs: Runs, axis: Axis, budget: float, grader: Grader | None) -> list[float]:
+    """For each question the mean over runs of whether it is solved within the budget; votes with a grader."""
+    totals: dict[str, list[float]] = {}
+    for run in runs:
+        unbiased = axis == "trials" and can_estimate(run)
+        if grader is None:
+            found = [solved_share(question, axis, budget, unbiased=unbiased) for question in run]
+        else:
+            found = majority_share(run, axis, budget, grader)
+        for question, score in zip(run, found, strict=True):
+            totals.setdefault(question.id, []).append(score)
+    return [sum(values) / len(values) for values in totals.values()]
+
+
+def render_curves(curves: Mapping[Axis, Sequence[Curve]], results: Mapping[str, Runs]) -> str:
+    """A table an axis, methods that read verdicts apart, and the mean costs."""
+    parts = []
+    for axis, found in curves.items():
+        budgets = sorted({budget for curve in found for budget in curve.points})
+        shown = budgets if axis == "trials" else budgets[1::3]
+        heads = [f"{budget:.3g}" if axis == "seconds" else f"{budget:.0f}" for budget in shown]
+        for oracle, title in TITLES.items():
+            rows = [[c.name, *(_cell(*c.points[budget]) for budget in shown)] for c in found if c.oracle == oracle]
+            if rows:
+                parts.append(render_table([f"% solved within so many {LABELS[axis]}; {title}", *heads], rows))
+    rows = [[name, str(len(runs)), *(f"{value:,.2f}" for value in _costs(runs))] for name, runs in results.items()]
+    parts.append(render_table(["mean cost a question", "runs", "attempts", "tokens", "seconds"], rows))
+    return "\n\n".join(parts)
+
+
+def _curves_of(name: str, runs: Runs, axis: Axis, budgets: Sequence[float], grader: Grader) -> Iterator[Curve]:
+    """What can be told of a method: pass@k where its attempts were judged, Maj@k where they are independent."""
+    first = runs[0][0]
+    judged = any(trial.correct is not None for run in runs for question in run for trial in question.trials)
+    if judged:
+        points = {budget: mean_and_interval(scores_within(runs, axis, budget, None)) for budget in budgets}
+        made_attempts = first.method is not None
+        yield Curve(name, ": any right" if made_attempts else "", made_attempts, points)
+    if first.independent and all(map(can_estimate, runs)) and all(q.golds for run in runs for q in run):
+        points = {budget: mean_and_interval(scores_within(runs, axis, budget, grader)) for budget in budgets}
+        yield Curve(name, ": majority", False, points)
+
+
+def _budgets_of(axis: Axis, results: Mapping[str, Runs]) -> list[float]:
+    """Steps from little to what the most expensive question took."""
+    spent = [getattr(q.trials[-1], axis) for runs in results.values() for run in runs for q in run if q.trials]
+    most = max(spent, default=0)
+    if axis == "trials":
+        return [float(k) for k in powers_of_two(int(most))]
+    least = min((value for value in spent if value), default=1) or 1
+    return [least * (most / least) ** (i / (_STEPS - 1)) for i in range(_STEPS)]
+
+
+def _cell(mean: float, low: float, high: float) -> str:
+    return f"{100 * mean:.1f} ({100 * low:.0f}-{100 * high:.0f})"
+
+
+def _costs(runs: Runs) -> list[float]:
+    """Mean attempts, tokens and seconds of a question."""
+    last = [question.trials[-1] for run in runs for question in run if question.trials]
+    return [sum(getattr(trial, axis) for trial in last) / max(len(last), 1) for axis in AXES]

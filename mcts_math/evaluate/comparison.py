@@ -1,0 +1,145 @@
+"""Rows of a comparison: one method's runs, or votes over them, as numbers and in the published layout (Markdown)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from mcts_math.evaluate.accuracy import Report, Tally, none_if_nan, paired_difference
+from mcts_math.evaluate.table import markdown_table
+from mcts_math.tasks import JsonObject
+
+_COSTS = ("seconds", "tokens", "prompt_tokens", "cached_tokens", "cells")
+_HEADER = (
+    "method", "accuracy % (95 % interval; runs)", "s/question", "tokens", "prompt (cached)", "cells", "steps", "found"
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the table; accuracies in [0, 1], costs are means per question.
+
+    Attributes:
+        name: of the method.
+        accuracy: mean over its runs (or votes).
+        low, high: 95 % interval over questions.
+        runs: accuracy of each run or vote.
+        seconds: machine time on one core (or however many threads a process had).
+        steps, solutions: of the chosen solution; solutions found.
+        scores: of each question, its share of right runs (or votes); empty for votes within a run.
+    """
+
+    name: str
+    accuracy: float
+    low: float
+    high: float
+    runs: tuple[float, ...]
+    seconds: float | None
+    tokens: float | None
+    prompt_tokens: float | None
+    cached_tokens: float | None
+    cells: float | None
+    steps: float | None
+    solutions: float
+    scores: Mapping[str, float] = field(default_factory=dict)
+
+    def to_json(self) -> JsonObject:
+        return {key: value for key, value in asdict(self).items() if key != "scores"}
+
+    def cells_of(self) -> list[str]:
+        """As texts of a table."""
+        each = ", ".join(f"{100 * run:.1f}" for run in self.runs) if len(self.runs) > 1 else "one run"
+        cached = (self.cached_tokens or 0) / max(self.prompt_tokens or 0, 1)
+        return [
+            self.name,
+            f"**{100 * self.accuracy:.2f}** ({100 * self.low:.1f}–{100 * self.high:.1f}; {each})",
+            f"{self.seconds or 0:.3f}",
+            f"{self.tokens or 0:,.0f}",
+            f"{self.prompt_tokens or 0:,.0f} ({cached:.0%})",
+            f"{self.cells or 0:.1f}",
+            f"{self.steps or 0:.1f}",
+            f"{self.solutions:.1f}",
+        ]
+
+
+def mean_row(
+    name: str,
+    accuracy: float,
+    bounds: tuple[float, float],
+    runs: Sequence[float],
+    reports: Sequence[Report],
+    *,
+    share: float = 1,
+    scores: Mapping[str, float] | None = None,
+) -> Row:
+    """A row whose costs are means over reports; `share` multiplies them: a vote over five runs costs five."""
+    count = len(reports)
+    costs = {key: none_if_nan(share * sum(r.mean_cost(key) for r in reports) / count) for key in _COSTS}
+    steps = none_if_nan(sum(report.mean_steps for report in reports) / count)
+    solutions = share * sum(report.solutions / max(report.questions, 1) for report in reports) / count
+    return Row(name, accuracy, *bounds, tuple(runs), **costs, steps=steps, solutions=solutions, scores=scores or {})
+
+
+def vote_row(
+    name: str,
+    tallies: Sequence[Tally],
+    reports: Sequence[Report],
+    *,
+    share: float = 1,
+    scores: Mapping[str, float] | None = None,
+) -> Row:
+    """A row of one or several votes; its interval is the mean of theirs."""
+    accuracies = [tally.accuracy for tally in tallies]
+    low, high = (sum(tally.interval[end] for tally in tallies) / len(tallies) for end in (0, 1))
+    mean = sum(accuracies) / len(accuracies)
+    return mean_row(name, mean, (low, high), accuracies, reports, share=share, scores=scores)
+
+
+def compare_rows(rows: Sequence[Row], pairs: Sequence[Sequence[str]]) -> list[JsonObject]:
+    """For each pair of names how far the first row is above the second one, with the paired 95 % interval.
+
+    Pairs of which a row is missing are left out.
+    """
+    scores = {row.name: row.scores for row in rows}
+    found = []
+    for first, second in pairs:
+        if first in scores and second in scores:
+            difference, (low, high) = paired_difference(scores[first], scores[second])
+            found.append({"first": first, "second": second, "difference": difference, "low": low, "high": high})
+    return found
+
+
+def render_rows(rows: Sequence[Row]) -> str:
+    """A Markdown table."""
+    return markdown_table(_HEADER, [row.cells_of() for row in rows])
+
+
+def render_accuracies(columns: Mapping[str, Sequence[JsonObject]]) -> str:
+    """Accuracy of every method, a column a round. `columns`: title -> rows as JSON."""
+    found = {title: {row["name"]: _accuracy(row) for row in rows} for title, rows in columns.items()}
+    return _by_column("accuracy %", found)
+
+
+def render_differences(columns: Mapping[str, Sequence[JsonObject]]) -> str:
+    """What `compare_rows` found, in points, a column a round. `columns`: title -> differences."""
+    found = {
+        title: {f"{one['first']} − {one['second']}": _difference(one) for one in differences}
+        for title, differences in columns.items()
+    }
+    return _by_column("points (95 % interval, paired by question)", found)
+
+
+def _by_column(corner: str, columns: Mapping[str, Mapping[str, Any]]) -> str:
+    names = dict.fromkeys(name for column in columns.values() for name in column)
+    rows = [[name, *(column.get(name, "–") for column in columns.values())] for name in names]
+    return markdown_table([corner, *columns], rows)
+
+
+def _accuracy(row: JsonObject) -> str:
+    return f"**{100 * row['accuracy']:.2f}** ({100 * row['low']:.1f}–{100 * row['high']:.1f})"
+
+
+def _difference(found: JsonObject) -> str:
+    points, low, high = (100 * found[key] for key in ("difference", "low", "high"))
+    return f"**{points:+.2f}** ({low:+.1f} to {high:+.1f})"

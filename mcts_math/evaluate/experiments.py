@@ -1,0 +1,146 @@
+"""Experiments: methods x seeds -> runs -> rows of a table, and differences between rows.
+
+Whoever has an experiment (`scripts/compare.py`, the rounds of self-training) performs its runs in a way of its own, each
+into the file that `Run.output` names; what is run and what is made of it is here.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, TypeAlias
+
+from pydantic import Field, model_validator
+
+from mcts_math.config import Config, load_config
+from mcts_math.errors import ConfigError
+from mcts_math.evaluate.accuracy import Tally, evaluate_file, mean_over_files, scores_by_id, votes_by_id
+from mcts_math.evaluate.comparison import Row, mean_row, vote_row
+from mcts_math.evaluate.grading import Grader
+from mcts_math.settings import Integer, Settings
+
+
+class MethodConfig(Settings):
+    """A row of the table: a search, and with which seeds it is run."""
+
+    config: str = Field(description="config file of the search")
+    overrides: dict[str, Any] = Field(default_factory=dict, description="keys that differ from it")
+    seeds: list[Integer] = Field(default_factory=lambda: [42], description="one run each", min_length=1)
+    vote: Integer = Field(
+        0, description="also vote over this many runs each (Maj@k); the runs are split into such groups", ge=0
+    )
+    top: Integer = Field(0, description="also vote over the first k solutions within a run", ge=0)
+    label: str = Field("", description="name of the vote's row, where not the method's own with + Maj@k")
+
+    @model_validator(mode="after")
+    def _agree(self) -> MethodConfig:
+        if len(set(self.seeds)) < len(self.seeds):
+            raise ValueError(f"seeds must differ, not {self.seeds}")
+        if self.vote > len(self.seeds):
+            raise ValueError(f"a vote over {self.vote} runs needs as many seeds, not {len(self.seeds)}")
+        return self
+
+    def load(self, **settings: Any) -> Config:
+        """The config of its search, with further settings. Raises ConfigError."""
+        return load_config(self.config).changed(**self.overrides, **settings)
+
+
+Pair: TypeAlias = Annotated[list[str], Field(min_length=2, max_length=2)]
+CONTRASTS = "pairs of rows; how far the first is above the second, question by question"
+
+
+class ExperimentConfig(Settings):
+    """Methods over one question file."""
+
+    questions: str = Field("", description="questions, as --qaf of solver_demo.py")
+    exclude: str | None = Field(None, description="file of positions of questions that are left out")
+    greedy: str | None = Field(
+        None, description="config of a run that comes first; the methods get the questions that it fails"
+    )
+    methods: dict[str, MethodConfig] = Field(default_factory=dict, description="rows of the table, by name")
+    contrasts: list[Pair] = Field(default_factory=list, description=CONTRASTS)
+
+    @model_validator(mode="after")
+    def _agree(self) -> ExperimentConfig:
+        if self.greedy and self.exclude:
+            raise ValueError("greedy finds out what to exclude: leave out exclude")
+        if self.greedy and "greedy" in self.methods:
+            raise ValueError("a method is called greedy, as the run of `greedy` is called: give it another name")
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One method with one seed.
+
+    Attributes:
+        name: of the method.
+        method: what is run.
+        seed: of the run.
+        output: its results file.
+    """
+
+    name: str
+    method: MethodConfig
+    seed: int
+    output: Path
+
+
+def run_path(folder: Path, name: str, seed: int) -> Path:
+    """Where the results of one run lie."""
+    stem = "".join(c if c.isalnum() or c in "-." else "_" for c in name).strip("_")
+    return folder / f"{stem}.seed{seed}.jsonl"
+
+
+def runs_of(methods: Mapping[str, MethodConfig], folder: Path) -> list[Run]:
+    """All runs of an experiment. Raises ConfigError where two methods would share a results file."""
+    runs = [
+        Run(name, method, seed, run_path(folder, name, seed))
+        for name, method in methods.items()
+        for seed in method.seeds
+    ]
+    counted = Counter(run.output for run in runs)
+    if twice := [path.name for path, count in counted.items() if count > 1]:
+        raise ConfigError(f"methods: two of them would write {twice[0]}. Give one another name.")
+    return runs
+
+
+def rows_of(methods: Mapping[str, MethodConfig], folder: Path, grader: Grader) -> list[Row]:
+    """The rows of all methods, each followed by its votes.
+
+    Raises:
+        RecordError: a results file is missing or broken, or its questions have no known answers.
+    """
+    rows: list[Row] = []
+    for name, method in methods.items():
+        paths = [run_path(folder, name, seed) for seed in method.seeds]
+        reports = [evaluate_file(path, grader, top_k=max(method.top, 1), keep=True) for path in paths]
+        accuracies = [report.top1.accuracy for report in reports]
+        rows.append(mean_row(name, *mean_over_files(reports), accuracies, reports, scores=scores_by_id(reports)))
+        if method.top:
+            rows.append(vote_row(_top_name(name, method), [report.majority for report in reports], reports))
+        if method.vote:
+            starts = range(0, len(reports) - method.vote + 1, method.vote)
+            votes = [votes_by_id(reports[first : first + method.vote], grader) for first in starts]
+            scores = {i: sum(vote[i] for vote in votes) / len(votes) for i in votes[0]}
+            tallies = [Tally.of(vote.values()) for vote in votes]
+            rows.append(vote_row(_vote_name(name, method), tallies, reports, share=method.vote, scores=scores))
+    return rows
+
+
+def check_contrasts(contrasts: Sequence[Sequence[str]], methods: Mapping[str, MethodConfig]) -> None:
+    """Raises ConfigError where a contrast names no row that has scores: a method, or its vote over several runs."""
+    rows = [*methods, *(_vote_name(name, method) for name, method in methods.items() if method.vote)]
+    for name in (name for pair in contrasts for name in pair):
+        if name not in rows:
+            raise ConfigError(f"contrasts: there is no row {name!r} to compare. There are {', '.join(rows)}.")
+
+
+def _vote_name(name: str, method: MethodConfig) -> str:
+    return method.label or f"{name}, {method.vote} runs + Maj@{method.vote}"
+
+
+def _top_name(name: str, method: MethodConfig) -> str:
+    return f"{name}, top-{method.top} + Maj@{method.top}"

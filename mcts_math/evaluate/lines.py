@@ -1,0 +1,123 @@
+"""What evaluation needs of a line of results: ours, an earlier one of ours, or a published one.
+
+Only keys that a run has written are taken for results; a user's column of such a name is under `input`
+(`tasks.task.RUN_KEYS`), and in a line that no run of ours made it is not believed.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from mcts_math.errors import RecordError
+from mcts_math.run.record import (
+    error_of,
+    has_solutions,
+    id_of,
+    is_answer,
+    nodes_of,
+    read_records,
+    read_solutions,
+    record_to_task,
+)
+from mcts_math.tasks import JsonObject
+
+GROUP_KEYS: Final = ("level", "type", "subject", "human_type", "difficulty")
+_OURS: Final = frozenset({"format", "cost", "method"})  # at least one of them stands in a line that a run of ours made
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What evaluation needs of one line.
+
+    Attributes:
+        id: the question.
+        golds: accepted answers; empty where unknown.
+        answers: candidates, best first.
+        steps: length of the first candidate's solution; 0 where there is none.
+        costs: the line's `cost`, where it has one.
+        groups: values of the keys to break down by.
+        error: the search broke down.
+        stopped: the search was cut by a limit.
+        verdict: what the run found, for tasks that are judged by tests.
+        oracle: the ground truth took part in the search or chose the answer.
+    """
+
+    id: str
+    golds: tuple[str, ...]
+    answers: tuple[str, ...]
+    steps: int
+    costs: Mapping[str, float]
+    groups: tuple[tuple[str, str], ...]
+    error: bool
+    stopped: bool
+    verdict: bool | None = None
+    oracle: bool = False
+
+
+def read_lines(path: str | Path, *, react: bool = False) -> Iterator[Line]:
+    """Streams the lines of a file.
+
+    Args:
+        path: a results file.
+        react: the candidate is the answer of the deepest node, not the first of the solutions.
+
+    Raises:
+        RecordError: a broken line, or one without a tree.
+    """
+    copies: Counter[str] = Counter()
+    for where, record in read_records(path):
+        yield _read_line(record, where, react, copies)
+
+
+def deepest_answer(record: Mapping[str, Any]) -> tuple[str, int] | None:
+    """The answer of a chain's deepest node and its depth; None where that node has no answer."""
+    nodes = nodes_of(record)
+    tag = max(nodes, key=lambda tag: tag.count("."))
+    answer = nodes[tag].get("final_answer") if isinstance(nodes[tag], dict) else None
+    return (answer, tag.count(".")) if is_answer(answer) else None
+
+
+def costs_of(record: Mapping[str, Any]) -> dict[str, float]:
+    """What a line says that its question cost; empty where it says nothing."""
+    cost = record.get("cost")
+    numbers = cost.items() if isinstance(cost, dict) else ()
+    return {k: v for k, v in numbers if isinstance(v, (int, float)) and not isinstance(v, bool)}
+
+
+def verdict_of(record: Mapping[str, Any]) -> bool | None:
+    """What the run found of the line's answer; None where it did not judge, or the line is not of a run of ours."""
+    correct = record.get("correct")
+    return correct if isinstance(correct, bool) and not _OURS.isdisjoint(record) else None
+
+
+def _read_line(record: JsonObject, where: str, react: bool, copies: Counter[str]) -> Line:
+    if not nodes_of(record):
+        raise RecordError(f"{where}: no search tree (key `react`). Is this a results file?")
+    answers: list[str] = []
+    steps, error = 0, error_of(record)
+    if react:
+        if (found := deepest_answer(record)) is not None:
+            answers, steps = [found[0]], found[1]
+    elif has_solutions(record):
+        solutions = read_solutions(record, where)
+        answers = [item["final_answer"] for item in solutions if is_answer(item.get("final_answer"))]
+        steps = str(solutions[0].get("tag", "")).count(".") if answers else 0
+    elif not error:
+        raise RecordError(f"{where}: no `solutions`. Choose them with offline_inference.py first, or add --react.")
+    task = record_to_task(record, where)
+    return Line(
+        id=id_of(record, copies),
+        golds=task.answers,
+        answers=tuple(answers),
+        steps=steps,
+        costs=costs_of(record),
+        groups=tuple((key, str(record[key])) for key in GROUP_KEYS if isinstance(record.get(key), (str, int))),
+        error=bool(error),
+        stopped=isinstance(record.get("stopped"), str) and bool(record["stopped"]),
+        verdict=None if task.answers else verdict_of(record),
+        oracle=record.get("oracle") is True,
+    )

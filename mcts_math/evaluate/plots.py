@@ -1,0 +1,118 @@
+"""Pictures of accuracies (matplotlib, imported when drawn)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from mcts_math.evaluate.budgets import LABELS, Curve
+from mcts_math.evaluate.trials import Axis
+from mcts_math.tasks import JsonObject
+
+COLOURS: Final = (
+    "#4c566a", "#5e81ac", "#88c0d0", "#d08770", "#ebcb8b", "#a3be8c", "#b48ead", "#bf616a", "#8fbcbb", "#2e3440"
+)  # fmt: skip
+MARKERS: Final = "os^Dv"
+
+
+def draw_budgets(curves: Mapping[Axis, Sequence[Curve]], path: Path) -> Path:
+    """A row of panels for methods that read verdicts above one for the others, as there are any; a column an axis."""
+    plt = pyplot()
+    kinds = sorted({curve.oracle for found in curves.values() for curve in found}, reverse=True)
+    size = (4.6 * len(curves), 3.8 * len(kinds))
+    figure, panels = plt.subplots(
+        len(kinds), len(curves), figsize=size, sharey="row", layout="constrained", squeeze=False
+    )
+    names = list(dict.fromkeys(curve.method for found in curves.values() for curve in found))
+    for row, oracle in zip(panels, kinds, strict=True):
+        for panel, (axis, found) in zip(row, curves.items(), strict=True):
+            for curve in found:
+                if curve.oracle == oracle:
+                    _draw_curve(panel, curve, colour(names.index(curve.method)))
+            panel.set_xscale("log", base=2 if axis == "trials" else 10)
+            panel.grid(alpha=0.25)
+            panel.set_xlabel(f"{LABELS[axis]} per question, at most")
+        row[0].set_title("a perfect judge stops it (reads verdicts)" if oracle else "no verdict is read")
+        row[0].set_ylabel("questions solved, %")
+        row[-1].legend(loc="center left", bbox_to_anchor=(1.02, 0.5), fontsize=9, frameon=False)
+    return save(plt, figure, path)
+
+
+def draw_cost(columns: Mapping[str, Sequence[JsonObject]], path: Path) -> Path:
+    """Accuracy against tokens and against seconds: colours are methods, markers are columns.
+
+    Args:
+        columns: title -> rows as JSON; one column for one experiment, or one a round.
+        path: the picture.
+    """
+    plt = pyplot()
+    figure, panels = plt.subplots(1, 2, figsize=(11.5, 4.8), sharey=True, layout="constrained")
+    names = list(dict.fromkeys(row["name"] for rows in columns.values() for row in rows))
+    for panel, key in zip(panels, ("tokens", "seconds"), strict=True):
+        for place, rows in enumerate(columns.values()):
+            look = {"fmt": MARKERS[place % len(MARKERS)], "alpha": 0.35 + 0.65 * (place + 1) / len(columns)}
+            for row in rows:
+                if row[key]:
+                    spread = error_bar(row) if len(columns) == 1 else None
+                    shown = colour(names.index(row["name"]))
+                    panel.errorbar(row[key], 100 * row["accuracy"], yerr=spread, color=shown, capsize=2, **look)
+        _log_axis(panel, f"{LABELS[key]} per question")
+    panels[0].set_ylabel("accuracy, %")
+    handles = [_handle(plt, colour(i), "o", name) for i, name in enumerate(names)]
+    if len(columns) > 1:
+        handles += [_handle(plt, "#777777", MARKERS[i % len(MARKERS)], title) for i, title in enumerate(columns)]
+    figure.legend(handles=handles, loc="outside right center", frameon=False, fontsize=9)
+    return save(plt, figure, path)
+
+
+def colour(place: int) -> str:
+    """Of the method in this place."""
+    return COLOURS[place % len(COLOURS)]
+
+
+def error_bar(row: JsonObject) -> list[list[float]]:
+    """The 95 % interval of a row, as matplotlib takes it: how far down and how far up, in points."""
+    return [[100 * (row["accuracy"] - row["low"])], [100 * (row["high"] - row["accuracy"])]]
+
+
+def pyplot() -> Any:
+    """matplotlib without a screen, in our style."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    plt.rcParams.update({"font.size": 10, "axes.spines.top": False, "axes.spines.right": False})
+    return plt
+
+
+def save(plt: Any, figure: Any, path: Path) -> Path:
+    """Writes a figure, at once."""
+    scratch = path.with_name(f".{path.name}.part")
+    figure.savefig(scratch, dpi=130, format=path.suffix.removeprefix("."))
+    plt.close(figure)
+    return scratch.replace(path)
+
+
+def _draw_curve(panel: Any, curve: Curve, shown: str) -> None:
+    """One method's accuracy with its interval."""
+    xs = sorted(curve.points)
+    means, lows, highs = zip(*(curve.points[x] for x in xs), strict=True)
+    panel.plot(xs, [100 * m for m in means], "o-", color=shown, markersize=3, linewidth=1.4, label=curve.name)
+    panel.fill_between(xs, [100 * v for v in lows], [100 * v for v in highs], color=shown, alpha=0.10, linewidth=0)
+
+
+def _log_axis(panel: Any, label: str) -> None:
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    panel.set_xscale("log")
+    panel.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    panel.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    panel.xaxis.set_minor_formatter(NullFormatter())
+    panel.set_xlabel(label)
+    panel.grid(alpha=0.25)
+
+
+def _handle(plt: Any, shown: str, marker: str, name: str) -> Any:
+    return plt.Line2D([], [], color=shown, marker=marker, linestyle="", label=name)
