@@ -70,7 +70,8 @@ class Common(Settings):
     max_depth: Integer = Field(4, description="most steps of a solution", ge=1)
     # Values.
     value: ValueSource | None = Field(
-        None, description="what scores partial solutions: none, or head (the checkpoint's); absent: need_value_func says"
+        None,
+        description="what scores partial solutions: none, or head (the checkpoint's); absent: need_value_func says",
     )
     need_value_func: bool = Field(False, description="the published way to say value: head")
     # Limits.
@@ -88,7 +89,9 @@ class Common(Settings):
     best_of: Any = Field(1, description="obsolete")
     reward_weight: Any = Field(0.5, description="obsolete")
     # Ours.
-    engine: str = Field("hf", description="what runs the model: " + ", ".join(f"{n} ({e.summary})" for n, e in ENGINES.items()))
+    engine: str = Field(
+        "hf", description="what runs the model: " + ", ".join(f"{n} ({e.summary})" for n, e in ENGINES.items())
+    )
     engine_args: dict[str, Any] = Field(
         default_factory=dict,
         description="further arguments of the engine, such as dtype, device, max_batch_size; any of vLLM's",
@@ -97,7 +100,9 @@ class Common(Settings):
         1, description="engines side by side, each with its own GPUs (data parallelism by Ray)", ge=1
     )
     max_in_flight: Integer = Field(1024, description="questions in flight at once where batch_size is -1", ge=1)
-    max_question_tokens: Integer = Field(0, description="generated tokens that one question may cost; 0: no limit", ge=0)
+    max_question_tokens: Integer = Field(
+        0, description="generated tokens that one question may cost; 0: no limit", ge=0
+    )
     max_run_tokens: Integer = Field(0, description="generated tokens that the run may cost; 0: no limit", ge=0)
     interpreter_timeout_s: Real = Field(30.0, description="time of one snippet, seconds", gt=0)
     interpreter_memory_mb: Integer = Field(1024, description="memory of one snippet, MiB", ge=64)
@@ -255,6 +260,4 @@ def _check_method(common: Common, method: Method, where: Mapping[str, str]) -> N
     if method.needs_token_beams and common.temperature > 0:
         raise ConfigError(f"{source}: mode {mode} draws no numbers: set temperature to 0.")
     require(common.engine, "value: head", values=wants_values)
-    require(
-        common.engine, f"mode {mode}", adapters=method.adapter is not None, token_beams=method.needs_token_beams
-    )
+    require(common.engine, f"mode {mode}", adapters=method.adapter is not None, token_beams=method.needs_token_beams)

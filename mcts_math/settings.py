@@ -79,7 +79,9 @@ def make_settings(model: type[Model], settings: Mapping[str, Any], where: Mappin
     where = where or {}
     for key in settings:
         if key not in model.model_fields:
-            raise ConfigError(f"{where.get(key, 'config')}: unknown key {key!r}.{suggest(str(key), model.model_fields)}")
+            raise ConfigError(
+                f"{where.get(key, 'config')}: unknown key {key!r}.{suggest(str(key), model.model_fields)}"
+            )
     try:
         return model(**settings)
     except ValidationError as error:

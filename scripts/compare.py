@@ -45,7 +45,9 @@ def parse(argv: list[str]) -> argparse.Namespace:
         epilog=f"keys of --cfg:\n{describe_keys(ExperimentConfig)}\n\nkeys of a method:\n{describe_keys(MethodConfig)}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--cfg", metavar="YAML", help="an experiment; in place of --cfgs, --qaf, --greedy and --exclude")
+    parser.add_argument(
+        "--cfg", metavar="YAML", help="an experiment; in place of --cfgs, --qaf, --greedy and --exclude"
+    )
     parser.add_argument("--cfgs", nargs="+", default=[], metavar="YAML", help="configs; [NAME=]CFG[@key=value,…]")
     parser.add_argument("--qaf", help="questions, as for solver_demo.py")
     parser.add_argument("--exclude", metavar="JSON", help="leave out the questions at these positions")

@@ -73,9 +73,10 @@ def test_an_entry_is_whole(name: str) -> None:
     method = METHODS[name]
     assert method.title
     assert method.summary
-    assert method.options() == make_config(
-        {"mode": name} | ({"temperature": 0.0} if method.needs_token_beams else {})
-    ).options
+    assert (
+        method.options()
+        == make_config({"mode": name} | ({"temperature": 0.0} if method.needs_token_beams else {})).options
+    )
     assert f"| `{name}`" in methods.describe_methods()
 
 

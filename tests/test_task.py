@@ -87,7 +87,11 @@ def test_what_is_accepted_of_an_answer_column(answer: Any, accepted: list[str]) 
 
 
 def test_a_mark_on_a_later_line_of_the_file_counts_too(tmp_path: Path) -> None:
-    lines = [{"question": "a", "answer": "1"}, {"question": "b", "answer": "so 2\n#### 2"}, {"question": "c", "answer": "3"}]
+    lines = [
+        {"question": "a", "answer": "1"},
+        {"question": "b", "answer": "so 2\n#### 2"},
+        {"question": "c", "answer": "3"},
+    ]
     tasks = load_tasks(write(tmp_path / "q.jsonl", "\n".join(map(json.dumps, lines))))
     assert [task.answers for task in tasks] == [("1",), ("2",), ("3",)]
 

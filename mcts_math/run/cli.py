@@ -54,10 +54,14 @@ def solve_parser(description: str, prog: str | None = None) -> argparse.Argument
     )
     parser.add_argument("--exclude", metavar="JSON", help="leave out the questions at these positions (solved cases)")
     parser.add_argument("--save_correct", metavar="JSON", help="write such a file of the questions solved here")
-    parser.add_argument("--output", metavar="JSONL", help="results; default outputs/CONFIG.QUESTIONS-DIGEST.seedN.jsonl")
+    parser.add_argument(
+        "--output", metavar="JSONL", help="results; default outputs/CONFIG.QUESTIONS-DIGEST.seedN.jsonl"
+    )
     group = parser.add_mutually_exclusive_group()
     group.add_argument("--resume", action="store_true", help="go on with an existing output, skip what is done")
-    group.add_argument("--overwrite", action="store_true", help="start an existing output anew; the old one is kept as NAME.jsonl.bak")
+    group.add_argument(
+        "--overwrite", action="store_true", help="start an existing output anew; the old one is kept as NAME.jsonl.bak"
+    )
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="config keys to change, e.g. temperature=0.6")
     return parser
 
