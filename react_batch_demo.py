@@ -10,7 +10,7 @@ from mcts_math.run.cli import run_program, solve_main, solve_parser
 
 def main(argv: list[str]) -> int:
     parser = solve_parser("Greedy ReAct, one chain per question, all questions batched. The config's mode is ignored.")
-    return solve_main(parser, argv, forced=["mode=react"])
+    return solve_main(parser, argv, mode="react")
 
 
 if __name__ == "__main__":

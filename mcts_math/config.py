@@ -17,6 +17,7 @@ from typing import Any, Final, Literal, TypeAlias
 
 from pydantic import Field, model_validator
 
+from mcts_math.engine.load import require
 from mcts_math.engine.table import ENGINES
 from mcts_math.errors import ConfigError
 from mcts_math.formats import FORMATS, FormatOptions, make_format
@@ -69,7 +70,8 @@ class Common(Settings):
     max_depth: Integer = Field(4, description="most steps of a solution", ge=1)
     # Values.
     value: ValueSource | None = Field(
-        None, description="what scores partial solutions: none, or head (the checkpoint's); absent: need_value_func says"
+        None,
+        description="what scores partial solutions: none, or head (the checkpoint's); absent: need_value_func says",
     )
     need_value_func: bool = Field(False, description="the published way to say value: head")
     # Limits.
@@ -87,7 +89,9 @@ class Common(Settings):
     best_of: Any = Field(1, description="obsolete")
     reward_weight: Any = Field(0.5, description="obsolete")
     # Ours.
-    engine: str = Field("hf", description="what runs the model: " + ", ".join(f"{n} ({e.summary})" for n, e in ENGINES.items()))
+    engine: str = Field(
+        "hf", description="what runs the model: " + ", ".join(f"{n} ({e.summary})" for n, e in ENGINES.items())
+    )
     engine_args: dict[str, Any] = Field(
         default_factory=dict,
         description="further arguments of the engine, such as dtype, device, max_batch_size; any of vLLM's",
@@ -96,7 +100,9 @@ class Common(Settings):
         1, description="engines side by side, each with its own GPUs (data parallelism by Ray)", ge=1
     )
     max_in_flight: Integer = Field(1024, description="questions in flight at once where batch_size is -1", ge=1)
-    max_question_tokens: Integer = Field(0, description="generated tokens that one question may cost; 0: no limit", ge=0)
+    max_question_tokens: Integer = Field(
+        0, description="generated tokens that one question may cost; 0: no limit", ge=0
+    )
     max_run_tokens: Integer = Field(0, description="generated tokens that the run may cost; 0: no limit", ge=0)
     interpreter_timeout_s: Real = Field(30.0, description="time of one snippet, seconds", gt=0)
     interpreter_memory_mb: Integer = Field(1024, description="memory of one snippet, MiB", ge=64)
@@ -194,13 +200,22 @@ class Config(Common):
         return [key for key in OBSOLETE_KEYS if key in self.model_fields_set]
 
 
-def load_config(path: str | Path | None, overrides: Sequence[str] = ()) -> Config:
+def load_config(path: str | Path | None, overrides: Sequence[str] = (), mode: str | None = None) -> Config:
     """Reads a YAML file and applies `key=value` overrides, whose values are YAML too.
+
+    Args:
+        path: the file; None: defaults.
+        overrides: what differs from it.
+        mode: the method, whatever the file names; the keys of the file's own method are then left out.
 
     Raises:
         ConfigError: an unreadable file, an unknown key, a wrong type, a value out of range, keys that contradict.
     """
-    return make_config(*read_settings(path, overrides))
+    settings, where = read_settings(path, overrides)
+    if mode not in (None, settings.get("mode", Common().mode)):
+        given = {override.partition("=")[0] for override in overrides}
+        settings = {k: v for k, v in settings.items() if k in given or not methods_that_know(k)} | {"mode": mode}
+    return make_config(settings, where)
 
 
 def make_config(settings: Mapping[str, Any], where: Mapping[str, str] | None = None) -> Config:
@@ -238,26 +253,11 @@ def _is_idle(key: str, value: Any, mode: str, where: Mapping[str, str]) -> bool:
 
 def _check_method(common: Common, method: Method, where: Mapping[str, str]) -> None:
     """Raises ConfigError where the common keys ask for what the method or the engine can't do."""
-    mode, engine = common.mode, ENGINES[common.engine]
-    source = " and ".join(sorted(set(where.values()))) or "config"
+    mode, source = common.mode, " and ".join(sorted(set(where.values()))) or "config"
     wants_values = common.need_value_func or common.value == "head"
-    rules = (
-        (wants_values and not method.uses_values, f"mode {mode} ranks nothing by values: leave out value"),
-        (wants_values and not engine.gives_values, f"engine {common.engine} gives no values: choose another one"),
-        (method.adapter is not None and not engine.adapts, f"mode {mode} needs an engine that adapts: {_engines('adapts')}"),
-        (
-            method.needs_token_beams and not engine.token_beams,
-            f"mode {mode} needs an engine with token beams: {_engines('token_beams')}",
-        ),
-        (
-            method.needs_token_beams and common.temperature > 0,
-            f"mode {mode} draws no numbers: set temperature to 0",
-        ),
-    )
-    for broken, rule in rules:
-        if broken:
-            raise ConfigError(f"{source}: {rule}.")
-
-
-def _engines(capability: str) -> str:
-    return ", ".join(name for name, engine in ENGINES.items() if getattr(engine, capability))
+    if wants_values and not method.uses_values:
+        raise ConfigError(f"{source}: mode {mode} ranks nothing by values: leave out value.")
+    if method.needs_token_beams and common.temperature > 0:
+        raise ConfigError(f"{source}: mode {mode} draws no numbers: set temperature to 0.")
+    require(common.engine, "value: head", values=wants_values)
+    require(common.engine, f"mode {mode}", adapters=method.adapter is not None, token_beams=method.needs_token_beams)

@@ -16,7 +16,7 @@ def replace_file(path: Path, data: str | bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f"{path.name}.tmp{os.getpid()}")
     try:
-        temporary.write_bytes(data.encode("utf-8", "surrogatepass") if isinstance(data, str) else data)
+        temporary.write_bytes(data.encode() if isinstance(data, str) else data)
         temporary.replace(path)
     except OSError:
         temporary.unlink(missing_ok=True)

@@ -79,7 +79,9 @@ def make_settings(model: type[Model], settings: Mapping[str, Any], where: Mappin
     where = where or {}
     for key in settings:
         if key not in model.model_fields:
-            raise ConfigError(f"{where.get(key, 'config')}: unknown key {key!r}.{suggest(str(key), model.model_fields)}")
+            raise ConfigError(
+                f"{where.get(key, 'config')}: unknown key {key!r}.{suggest(str(key), model.model_fields)}"
+            )
     try:
         return model(**settings)
     except ValidationError as error:
@@ -120,10 +122,10 @@ def _unique_mapping(loader: _UniqueKeyLoader, node: yaml.MappingNode, deep: bool
     loader.flatten_mapping(node)
     mapping: dict[Any, Any] = {}
     for key_node, value_node in node.value:
-        key = loader.construct_object(key_node, deep=deep)  # type: ignore[no-untyped-call]
+        key = loader.construct_object(key_node, deep=deep)
         if key in mapping:
             raise yaml.MarkedYAMLError(None, None, f"the key {key!r} stands twice", key_node.start_mark)
-        mapping[key] = loader.construct_object(value_node, deep=True)  # type: ignore[no-untyped-call]
+        mapping[key] = loader.construct_object(value_node, deep=True)
     return mapping
 
 

@@ -11,17 +11,16 @@ from typing import Any
 from typing_extensions import Unpack
 
 from mcts_math.config import Config, make_config
-from mcts_math.engine.load import check_arguments, check_model, load_policy
-from mcts_math.engine.spec import AdapterOptions, EngineOptions
-from mcts_math.errors import ConfigError, TaskError
-from mcts_math.interpreter import Limits as InterpreterLimits
-from mcts_math.interpreter import SandboxInterpreter
-from mcts_math.judge import JudgeLimits
-from mcts_math.requests import Adapter, Checker, Interpreter, Policy, ValueModel, Verifier
-from mcts_math.scheduler import Limits, Scheduler, Services, Solved
-from mcts_math.strategy import make_search
-from mcts_math.task import Task, is_code_task, make_tasks
-from mcts_math.verifiers import check_problems, make_verifier
+from mcts_math.errors import MctsMathError, TaskError
+from mcts_math.formats import make_format
+from mcts_math.requests import Sampling, Services
+from mcts_math.scheduler import Cost, Limits, Scheduler, Solved
+from mcts_math.search.expand import Expansion, Search
+from mcts_math.search.grade import grade
+from mcts_math.services import Provided, has_values, open_services
+from mcts_math.tasks import Task, make_tasks
+from mcts_math.tree import Tree, new_tree
+from mcts_math.verifiers import check_problems
 
 
 def solve(
@@ -152,76 +151,3 @@ def check_tasks(config: Config, tasks: Sequence[Task]) -> None:
             f"neither `answer` nor tests (first: id {bare[0]!r}). Add answers, or use a mode that reads none, such as "
             "self_consistency, or for mcts is_sampling=false."
         )
-
-
-async def open_services(
-    config: Config,
-    stack: AsyncExitStack,
-    policy: Policy | None = None,
-    value_model: ValueModel | None = None,
-    interpreter: Interpreter | None = None,
-    checker: Checker | None = None,
-    verifier: Verifier | None = None,
-    report: Callable[[str], None] = lambda text: None,
-) -> Services:
-    """Makes the services that are not passed in; `stack` closes them.
-
-    What can be refused at little cost comes first: the checkpoint's files, then the sandbox, and last the model.
-    """
-    options = engine_options(config)
-    if policy is None:
-        check_model(options)
-        check_arguments(options)
-    if interpreter is None:
-        interpreter = await _open_interpreter(config, stack, report)
-    if checker is None:
-        checker = PoolChecker()
-        stack.push_async_callback(checker.close)
-    if verifier is None:
-        verifier = make_verifier(checker, limits=JudgeLimits(allow_unsafe_exec=config.allow_unsafe_exec))
-        stack.push_async_callback(verifier.close)
-    if policy is None:
-        policy = await asyncio.to_thread(load_policy, options)
-        stack.push_async_callback(policy.close)
-    if value_model is None and hasattr(policy, "evaluate"):
-        value_model = cast(ValueModel, policy)
-    if config.need_value_func and value_model is None:
-        raise ConfigError("need_value_func is true, but the policy has no `evaluate` method. Pass value_model=….")
-    adapter = cast(Adapter, policy) if config.mode == "fttt" and hasattr(policy, "adapt") else None
-    if config.mode == "fttt" and adapter is None:
-        raise ConfigError(
-            "mode fttt trains an adapter a question, but the policy has no `adapt` method. Use engine: hf."
-        )
-    return Services(policy, value_model, interpreter, checker, verifier, adapter)
-
-
-def engine_options(config: Config) -> EngineOptions:
-    """What the config says of the engine."""
-    adapter = AdapterOptions(
-        rank=config.adapter_rank,
-        alpha=config.adapter_alpha,
-        dropout=config.adapter_dropout,
-        targets=tuple(config.adapter_targets),
-        lr=config.adapter_lr,
-    )
-    return EngineOptions(
-        config.engine,
-        config.model_dir,
-        config.engine_args,
-        need_value=config.need_value_func,
-        adapter=adapter if config.mode == "fttt" else None,
-        num_replicas=config.num_replicas,
-    )
-
-
-async def _open_interpreter(config: Config, stack: AsyncExitStack, report: Callable[[str], None]) -> Interpreter:
-    limits = InterpreterLimits(
-        step_timeout_s=config.interpreter_timeout_s,
-        memory_bytes=config.interpreter_memory_mb << 20,
-        snapshot_bytes=config.interpreter_snapshots_mb << 20,
-        allow_unsafe_exec=config.allow_unsafe_exec,
-    )
-    interpreter = SandboxInterpreter(limits)
-    stack.push_async_callback(interpreter.close)
-    report(str(await interpreter.start()))
-    return interpreter

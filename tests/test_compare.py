@@ -139,7 +139,9 @@ def test_a_failed_run_ends_the_comparison(
 ) -> None:
     monkeypatch.setattr(compare.subprocess, "run", lambda command, **_: subprocess.CompletedProcess(command, 2))
     with pytest.raises(Exception, match="best_of_n with seed 1 ended with exit code 2"):
-        compare.main(["--name", "t", "--qaf", "q", "--seeds", "1", "--cfgs", str(repo / "configs/attempts/best_of_n.yaml")])
+        compare.main(
+            ["--name", "t", "--qaf", "q", "--seeds", "1", "--cfgs", str(repo / "configs/attempts/best_of_n.yaml")]
+        )
 
 
 @pytest.mark.parametrize("name", SHELLS)

@@ -107,6 +107,16 @@ def test_a_key_that_stands_twice_is_an_error(tmp_path: Path) -> None:
         load_config(None, ["engine_args={dtype: float32, dtype: bfloat16}"])
 
 
+def test_a_forced_mode_leaves_the_keys_of_the_files_own_method(repo: Path) -> None:
+    config = load_config(
+        repo / "configs" / "sbs_sft.yaml", ["temperature=0.0", "value=none", "need_value_func=false"], "react"
+    )
+    assert (config.mode, config.max_depth, config.prompt_wrap) == ("react", 10, "react_sft")
+    assert load_config(repo / "configs" / "react_sft.yaml", [], "react") == load_config(
+        repo / "configs" / "react_sft.yaml"
+    )
+
+
 def test_values_have_one_source() -> None:
     assert make_config({"mode": "sbs", "need_value_func": True}).value_source == "head"
     assert make_config({"mode": "sbs", "value": "head"}).value_source == "head"

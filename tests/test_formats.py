@@ -145,7 +145,9 @@ def test_examples_are_drawn_by_seed_without_repeats() -> None:
 def test_published_prompt_files(tmp_path: Path) -> None:
     shots, prompt = tmp_path / "shots.json", tmp_path / "prompt.json"
     shots.write_text(json.dumps(["Question: {a}?\n\nThought: x\n\nFinal Answer: 1\n<Solution complete>"]))
-    prompt.write_text(json.dumps({"react_format_instructions": "Use {tool_desc}: {tool_names}. {}", "react_suffix": "Q: {input}"}))
+    prompt.write_text(
+        json.dumps({"react_format_instructions": "Use {tool_desc}: {tool_names}. {}", "react_suffix": "Q: {input}"})
+    )
     form = make_format("react", FormatOptions(few_shot_path=str(shots), prompt_path=str(prompt), num_few_shot=1))
     text = form.prompt(Task("t", "What is {x}?"), [])
     assert isinstance(text, str)
@@ -194,7 +196,10 @@ def test_few_shot_steps_become_tags_for_training() -> None:
 
 def test_published_formats_are_recognised_by_their_texts() -> None:
     assert recognise_format([CODE, FINAL, ""]) == "react_sft"
-    assert recognise_format(["Thought: x\nAction: None\nAction Input: None", "Final Answer: 1\n<Solution complete>"]) == "react"
+    assert (
+        recognise_format(["Thought: x\nAction: None\nAction Input: None", "Final Answer: 1\n<Solution complete>"])
+        == "react"
+    )
     assert recognise_format([CODE, "Let me see."]) is None
     assert recognise_format([]) is None
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 LAYERS = [
-    ["errors", "concurrency"],
+    ["errors"],
     ["config", "task", "step", "table", "intervals"],
     ["tree", "requests", "chat", "datasets", "train/config"],
     ["search", "engine", "interpreter", "answer", "record", "cases", "train/examples", "train/loss"],
@@ -28,8 +28,6 @@ LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 HEAVY = {"torch", "transformers", "vllm", "accelerate", "peft"}
 # Modules of train that are built on torch.
 LEARNING = {f"train/{name}" for name in ("data", "rows", "loss", "model", "export", "trainer", "training")}
-# Modules of the engines that are read before one is loaded.
-LIGHT = ("arguments.py", "checkpoint.py", "load.py", "scripted.py", "spec.py", "table.py", "__init__.py")
 SANDBOXED = ("interpreter/worker", "judge/worker")
 
 
@@ -81,7 +79,7 @@ def test_heavy_packages_are_imported_in_engines_only(repo: Path) -> None:
                 assert part(path, repo) in {"engine"} | LEARNING or (
                     part(path, repo) == "train/search" and not at_top
                 ), path
-                assert not at_top or path.name not in LIGHT, path
+                assert not at_top or path.name not in ("checkpoint.py", "scripted.py", "__init__.py"), path
 
 
 @pytest.mark.parametrize(
@@ -112,17 +110,7 @@ def test_nothing_is_evaluated_outside_the_sandbox(repo: Path) -> None:
 
 def test_asyncio_and_processes_stay_in_their_places(repo: Path) -> None:
     allowed = {
-        "asyncio": {
-            "concurrency",
-            "scheduler",
-            "engine",
-            "interpreter",
-            "answer",
-            "judge",
-            "solver",
-            "run",
-            "train/search",
-        },
+        "asyncio": {"scheduler", "engine", "interpreter", "answer", "judge", "solver", "run", "train/search"},
         "subprocess": {"interpreter", "answer", "train/apart"},
         "signal": {"interpreter", "answer"},
     }

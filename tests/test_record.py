@@ -102,7 +102,9 @@ def test_round_trip(mode: str) -> None:
 
 
 def test_solutions_are_read_where_published_and_earlier_files_have_them() -> None:
-    tree = grow_tree({"mode": "sbs", "n_generate_sample": 2}, ScriptedPolicy(lambda r: scripted(final("1"), final("2"))))
+    tree = grow_tree(
+        {"mode": "sbs", "n_generate_sample": 2}, ScriptedPolicy(lambda r: scripted(final("1"), final("2")))
+    )
     record = line(tree, "sbs")
     earlier = record | {"react": nodes_of(record), "solutions": record["react"]["solutions"]}
     assert read_solutions(record) == read_solutions(earlier) != []

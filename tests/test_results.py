@@ -111,7 +111,9 @@ def test_default_outputs_of_other_questions_or_configs_are_other_files(tmp_path:
         (tmp_path / folder).mkdir()
         qaf = tmp_path / folder / "test.jsonl"
         qaf.write_text(json.dumps({"question": question}) + "\n")
-        paths |= {default_output(config, qaf, make_config({})) for config in ("configs/sbs.yaml", "configs/mini/sbs.yaml")}
+        paths |= {
+            default_output(config, qaf, make_config({})) for config in ("configs/sbs.yaml", "configs/mini/sbs.yaml")
+        }
     assert len(paths) == 4
 
 

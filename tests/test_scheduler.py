@@ -14,7 +14,17 @@ from stand_ins import EchoInterpreter, EqualChecker, EqualVerifier, code, final,
 from mcts_math.config import make_config
 from mcts_math.engine.scripted import Behaviour, RandomPolicy, ScriptedPolicy, scripted
 from mcts_math.errors import EngineError, MctsMathError, RefusedError, TaskError
-from mcts_math.requests import Evaluate, Evaluation, Execute, Generate, Generation, Observation, Services, Verification, Verify
+from mcts_math.requests import (
+    Evaluate,
+    Evaluation,
+    Execute,
+    Generate,
+    Generation,
+    Observation,
+    Services,
+    Verification,
+    Verify,
+)
 from mcts_math.scheduler import Limits, Scheduler, Solved
 from mcts_math.solver import search_maker, solve
 from mcts_math.tasks import make_tasks

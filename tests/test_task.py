@@ -52,11 +52,55 @@ def test_equal_questions_are_different_tasks() -> None:
 
 
 def test_a_line_of_results_asks_its_question_anew() -> None:
-    found = {"react": {"0": {}}, "solutions": [], "error": "bad luck", "stopped": "max_total_time", "correct": False}
+    found = {"react": {"0": {}, "solutions": []}, "error": "bad luck", "stopped": "max_total_time", "correct": False}
     (task,) = make_tasks([{"question": "x", "id": "7", "answer": "1", "level": 3} | found])
     assert task.record == {"question": "x", "id": "7", "answer": "1", "level": 3}
     (other,) = make_tasks([{"question": "x", "method": "by parts"}])
     assert other.record["method"] == "by parts"
+
+
+@pytest.mark.parametrize(
+    ("answer", "accepted"),
+    [
+        ("She buys 5 + 10.\n####15", ["15"]),
+        ("She buys 15.\n#### 15\nThe answer is: 15", ["15"]),
+        ("#### 1,234", ["1234"]),
+        ("#### 12,5", ["12,5"]),  # no separator of thousands
+        ("#### -$1,234.50", ["-$1234.50"]),
+        ("Half: #### 1/2", ["1/2"]),
+        ("9 (apples)", ["9"]),
+        ("1/2 (cups of flour)", ["1/2"]),
+        ("3 (mod 5)", ["3 (mod 5)"]),
+        ("12 (base 7)", ["12 (base 7)"]),
+        ("(1, 2)", ["(1, 2)"]),
+        ("2 (x + 1)", ["2 (x + 1)"]),
+        ("1,234", ["1,234"]),
+        (float("nan"), []),
+        (None, []),
+        ([float("nan"), "5"], ["5"]),
+        (5.0, ["5.0"]),
+    ],
+)
+def test_what_is_accepted_of_an_answer_column(answer: Any, accepted: list[str]) -> None:
+    (task,) = make_tasks([{"question": "x", "answer": answer}])
+    assert list(task.answers) == accepted
+
+
+def test_a_mark_on_a_later_line_of_the_file_counts_too(tmp_path: Path) -> None:
+    lines = [
+        {"question": "a", "answer": "1"},
+        {"question": "b", "answer": "so 2\n#### 2"},
+        {"question": "c", "answer": "3"},
+    ]
+    tasks = load_tasks(write(tmp_path / "q.jsonl", "\n".join(map(json.dumps, lines))))
+    assert [task.answers for task in tasks] == [("1",), ("2",), ("3",)]
+
+
+def test_what_makes_a_task_one_of_code() -> None:
+    problem = {"question": "x", "prompt": "", "test": "def check(f): ...", "entry_point": "f"}
+    with_answer, empty, plain = {"answer": "1"}, {"entry_point": None, "test": None}, {"test": "unit 3"}
+    tasks = make_tasks([problem, problem | with_answer, problem | empty, {"question": "y"} | plain])
+    assert [task.is_code for task in tasks] == [True, False, False, False]
 
 
 def test_numbers_are_answers_too() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import fields
-from types import MappingProxyType
 from typing import Any, Final, get_type_hints
 
 from mcts_math.engine.spec import EngineOptions, EngineSpec
@@ -68,66 +67,62 @@ def _field_types(arguments: type[Any]) -> dict[str, Any]:
             return {field.name: hints[field.name] for field in fields(arguments) if field.init}
 
 
-ENGINES: Final[Mapping[str, EngineSpec]] = MappingProxyType(
-    {
-        "hf": EngineSpec(
-            name="hf",
-            summary="transformers, in this process",
-            load=_load_hf,
-            gives_values=True,
-            adapts=True,
-            token_beams=True,
-            needs_weights=True,
-            argument_types=_hf_arguments,
-            required_arguments={},
-            neutral_arguments=frozenset(
-                {"max_batch_size", "max_batch_tokens", "max_prefill_tokens", "prefix_cache_tokens", "num_threads"}
-            ),
-            load_lockstep=_load_hf_lockstep,
+ENGINES: Final[Mapping[str, EngineSpec]] = {
+    "hf": EngineSpec(
+        name="hf",
+        summary="transformers, in this process",
+        load=_load_hf,
+        gives_values=True,
+        adapts=True,
+        token_beams=True,
+        needs_weights=True,
+        argument_types=_hf_arguments,
+        required_arguments={},
+        neutral_arguments=frozenset(
+            {"max_batch_size", "max_batch_tokens", "max_prefill_tokens", "prefix_cache_tokens", "num_threads"}
         ),
-        "vllm": EngineSpec(
-            name="vllm",
-            summary="vLLM, on this machine's GPUs",
-            load=_load_vllm,
-            gives_values=True,
-            adapts=False,
-            token_beams=False,
-            needs_weights=True,
-            argument_types=_vllm_arguments,
-            required_arguments={},
-            neutral_arguments=frozenset(
-                {
-                    "block_size",
-                    "disable_log_stats",
-                    "distributed_executor_backend",
-                    "enable_prefix_caching",
-                    "enforce_eager",
-                    "gpu_memory_utilization",
-                    "kv_cache_memory_bytes",
-                    "max_num_batched_tokens",
-                    "max_num_seqs",
-                    "max_parallel_loading_workers",
-                    "pipeline_parallel_size",
-                    "tensor_parallel_size",
-                }
-            ),
+        load_lockstep=_load_hf_lockstep,
+    ),
+    "vllm": EngineSpec(
+        name="vllm",
+        summary="vLLM, on this machine's GPUs",
+        load=_load_vllm,
+        gives_values=True,
+        adapts=False,
+        token_beams=False,
+        needs_weights=True,
+        argument_types=_vllm_arguments,
+        required_arguments={},
+        neutral_arguments=frozenset(
+            {
+                "block_size",
+                "disable_log_stats",
+                "distributed_executor_backend",
+                "enable_prefix_caching",
+                "enforce_eager",
+                "gpu_memory_utilization",
+                "kv_cache_memory_bytes",
+                "max_num_batched_tokens",
+                "max_num_seqs",
+                "max_parallel_loading_workers",
+                "pipeline_parallel_size",
+                "tensor_parallel_size",
+            }
         ),
-        "openai": EngineSpec(
-            name="openai",
-            summary="any server with an OpenAI-compatible API",
-            load=_connect_openai,
-            gives_values=True,  # on a vLLM server that was started for it, which `connect` tries
-            adapts=False,
-            token_beams=False,
-            needs_weights=False,
-            argument_types=_openai_arguments,
-            required_arguments={"base_url": "http://HOST:8000/v1"},
-            neutral_arguments=frozenset(
-                {"base_url", "api_key_env", "timeout_s", "retries", "pause_s", "max_connections"}
-            ),
-        ),
-    }
-)
+    ),
+    "openai": EngineSpec(
+        name="openai",
+        summary="any server with an OpenAI-compatible API",
+        load=_connect_openai,
+        gives_values=True,  # on a vLLM server that was started for it, which `connect` tries
+        adapts=False,
+        token_beams=False,
+        needs_weights=False,
+        argument_types=_openai_arguments,
+        required_arguments={"base_url": "http://HOST:8000/v1"},
+        neutral_arguments=frozenset({"base_url", "api_key_env", "timeout_s", "retries", "pause_s", "max_connections"}),
+    ),
+}
 """Every engine, by the name that a config gives it."""
 
 

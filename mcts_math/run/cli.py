@@ -6,7 +6,7 @@ Exit codes: 0 done; 1 done, but questions failed; 2 bad input or a broken servic
 from __future__ import annotations
 
 import argparse
-import io
+import os
 import shlex
 import sys
 from collections.abc import Callable, Sequence
@@ -20,9 +20,9 @@ from mcts_math.tasks import BENCHMARKS
 
 def run_program(main: Callable[[list[str]], int]) -> int:
     """Runs a program's main function; known errors become one line on stderr."""
-    for stream in (sys.stdout, sys.stderr):  # questions and answers are in any language, whatever LC_ALL says
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+    if sys.getfilesystemencoding() != "utf-8":  # questions and file names are in any language, whatever LC_ALL says
+        os.environ["PYTHONUTF8"] = "1"
+        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
     try:
         return main(sys.argv[1:])
     except KeyboardInterrupt:
@@ -54,24 +54,28 @@ def solve_parser(description: str, prog: str | None = None) -> argparse.Argument
     )
     parser.add_argument("--exclude", metavar="JSON", help="leave out the questions at these positions (solved cases)")
     parser.add_argument("--save_correct", metavar="JSON", help="write such a file of the questions solved here")
-    parser.add_argument("--output", metavar="JSONL", help="results; default outputs/CONFIG.QUESTIONS-DIGEST.seedN.jsonl")
+    parser.add_argument(
+        "--output", metavar="JSONL", help="results; default outputs/CONFIG.QUESTIONS-DIGEST.seedN.jsonl"
+    )
     group = parser.add_mutually_exclusive_group()
     group.add_argument("--resume", action="store_true", help="go on with an existing output, skip what is done")
-    group.add_argument("--overwrite", action="store_true", help="start an existing output anew; the old one is kept as NAME.jsonl.bak")
+    group.add_argument(
+        "--overwrite", action="store_true", help="start an existing output anew; the old one is kept as NAME.jsonl.bak"
+    )
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="config keys to change, e.g. temperature=0.6")
     return parser
 
 
-def solve_main(parser: argparse.ArgumentParser, argv: Sequence[str], forced: Sequence[str] = ()) -> int:
+def solve_main(parser: argparse.ArgumentParser, argv: Sequence[str], mode: str | None = None) -> int:
     """Solves the question file that the arguments name.
 
     Args:
         parser: from `solve_parser`.
         argv: the arguments.
-        forced: overrides that come before the user's.
+        mode: the method, whatever the config names.
     """
     args = parser.parse_intermixed_args(argv)
-    config = load_config(args.custom_cfg, [*forced, *args.overrides])
+    config = load_config(args.custom_cfg, args.overrides, mode)
     output = Path(args.output) if args.output else default_output(args.custom_cfg, args.qaf, config)
     try:
         totals = solve_file(

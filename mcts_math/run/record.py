@@ -112,9 +112,7 @@ def record_to_tree(record: Mapping[str, Any], where: str = "record") -> Tree:
             parent = ids.get(tag.rpartition(".")[0])
             if parent is None:
                 raise RecordError(f"{where}: node {tag!r} has no parent. The tree is not whole; solve it again.")
-            node = tree.add_child(
-                tree.nodes[parent], _json_to_step(nodes[tag]), float(nodes[tag].get("prior", 1.0))
-            )
+            node = tree.add_child(tree.nodes[parent], _json_to_step(nodes[tag]), float(nodes[tag].get("prior", 1.0)))
             _read_node(node, nodes[tag])
             ids[tag] = node.id
     except (KeyError, TypeError, ValueError, AttributeError) as error:

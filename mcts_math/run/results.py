@@ -94,7 +94,7 @@ class ResultsFile:
         try:
             if self._replaces:
                 self._put_aside()
-            replace_file(self.meta_path, json.dumps(meta, indent=2, ensure_ascii=False) + "\n")
+            replace_file(self.meta_path, json.dumps(meta, indent=2) + "\n")
         except OSError as error:
             raise RecordError(f"{self.path} can't be written: {error}. Choose another --output.") from error
         self._is_new = False

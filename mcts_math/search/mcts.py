@@ -129,7 +129,9 @@ def _leaf_value(leaf: Node, generation: Generation, expansion: Expansion) -> flo
     if not expansion.use_values:
         return 0.0
     if generation.value is None:
-        raise EngineError("values are asked for, but none came with the samples. Load the value head, or set value=none.")
+        raise EngineError(
+            "values are asked for, but none came with the samples. Load the value head, or set value=none."
+        )
     leaf.estimate = generation.value
     return generation.value
 

@@ -10,8 +10,9 @@ import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from mcts_math.tasks.benchmarks import BENCHMARKS
 from mcts_math.errors import TaskError
+from mcts_math.files import replace_file
+from mcts_math.tasks.benchmarks import BENCHMARKS
 from mcts_math.tasks.source import Source, parse_source
 from mcts_math.tasks.task import Task
 

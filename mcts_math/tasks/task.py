@@ -160,12 +160,17 @@ def final_answer(answer: str) -> str:
 
     Separators of thousands are dropped behind `####` only: elsewhere `1,234` may be a pair of coordinates.
     """
-    marks = _FINAL_MARK.findall(answer)
-    if marks and marks[-1].strip():
-        text = marks[-1].strip()
-        answer = text.replace(",", "") if _THOUSANDS.fullmatch(text) else text
+    marked = marked_answer(answer)
+    if marked:
+        answer = marked.replace(",", "") if _THOUSANDS.fullmatch(marked) else marked
     unit = _WITH_UNIT.fullmatch(answer)
     return unit[1] if unit else answer
+
+
+def marked_answer(solution: str) -> str:
+    """What stands behind the last `####` of a worked solution, on the same line; "" where nothing does."""
+    marks = _FINAL_MARK.findall(solution)
+    return marks[-1].strip() if marks else ""
 
 
 def derived_id(question: str, copies: Counter[str]) -> str:

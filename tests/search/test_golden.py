@@ -31,7 +31,11 @@ CASES: dict[str, dict[str, Any]] = {
     "sbs": {"mode": "sbs", "step_beam_width": 2, "need_value_func": True, "remove_duplicate": True},
     "mcts": {"mode": "mcts", "iterations": 9, "need_value_func": True, "errors_threshold": 1, "c_puct": 1.25},
     "mcts_sampling": {
-        "mode": "mcts", "iterations": 9, "is_sampling": True, "errors_threshold": 1, "need_value_func": True,
+        "mode": "mcts",
+        "iterations": 9,
+        "is_sampling": True,
+        "errors_threshold": 1,
+        "need_value_func": True,
     },
     "best_of_n": {"mode": "best_of_n", "trials": 4, "stop_at_success": False},
     "self_consistency": {"mode": "self_consistency", "trials": 5, "n_generate_sample": 2},

@@ -7,12 +7,12 @@ from typing import Any
 
 from mcts_math.errors import TaskError
 from mcts_math.tasks.benchmarks.base import BOXED, Benchmark, Position, text_of
-from mcts_math.tasks.task import JsonObject, final_answer
+from mcts_math.tasks.task import JsonObject, final_answer, marked_answer
 
 
 def _convert(record: Mapping[str, Any], at: Position) -> JsonObject:
     problem, solution = text_of(record, "question", at.where), text_of(record, "answer", at.where)
-    if not solution.rpartition("####")[1] or not final_answer(solution).strip():
+    if not marked_answer(solution):
         raise TaskError(f"{at.where}: the field `answer` has no `#### NUMBER` at its end.")
     split = at.split if at.split in ("train", "test") else ""
     return {

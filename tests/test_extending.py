@@ -1,0 +1,67 @@
+"""What docs/extending.md shows is run here, word for word."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from stand_ins import EchoInterpreter, EqualChecker, final
+
+from mcts_math.engine.scripted import ScriptedPolicy, scripted
+from mcts_math.engine.table import ENGINES
+from mcts_math.formats import FORMATS
+from mcts_math.methods import METHODS, Method
+from mcts_math.solver import solve
+from mcts_math.tasks import BENCHMARKS, load_tasks
+
+
+@pytest.fixture(scope="module")
+def shown(repo: Path) -> dict[str, str]:
+    """The code blocks by the name in their first line."""
+    blocks = re.findall(r"```python\n# ([\w ]+)\n(.*?)```", (repo / "docs" / "extending.md").read_text(), re.DOTALL)
+    return dict(blocks)
+
+
+def run(code: str, **names: Any) -> dict[str, Any]:
+    scope: dict[str, Any] = {"__name__": "shown", **names}
+    exec(compile(code, "docs/extending.md", "exec", dont_inherit=True), scope)
+    return scope
+
+
+def answers(config: dict[str, Any], policy: Any = None, question: str = "2 + 2?") -> list[str | None]:
+    (solved,) = solve(config, [{"question": question, "answer": "4"}], policy=policy, interpreter=EchoInterpreter(),
+                      checker=EqualChecker())  # fmt: skip
+    assert solved.error == ""
+    return [solved.tree.nodes[i].answer for i in solved.tree.solutions]
+
+
+def test_the_search(shown: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    scope = run(shown["search"])
+    entry = eval(f"dict([{{{shown['search entry']}}}.popitem()])", scope | {"Method": Method})
+    monkeypatch.setitem(METHODS, "first_answer", entry["first_answer"])  # type: ignore[arg-type]
+    policy = ScriptedPolicy(lambda request: scripted("?", final("4"), final("5")))
+    assert answers({"mode": "first_answer", "tries": 3, "prompt_wrap": "react_sft"}, policy) == ["4"]
+
+
+def test_the_format(shown: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(FORMATS, "lines", run(shown["format"])["LinesFormat"].make)  # type: ignore[arg-type]
+    script = {"2 + 2?\n": scripted("run 2 + 2"), "2 + 2?\nrun 2 + 2 -> ok after 0\n": scripted("answer 4")}
+    assert answers({"mode": "react", "prompt_wrap": "lines"}, ScriptedPolicy(script)) == ["4"]
+
+
+def test_the_engine(shown: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(ENGINES, "parrot", run(shown["engine"])["PARROT"])  # type: ignore[arg-type]
+    config = {"mode": "react", "engine": "parrot", "engine_args": {"text": final("4")}, "model_dir": "none"}
+    assert answers(config | {"prompt_wrap": "react_sft"}) == ["4"]
+
+
+def test_the_data_set(shown: dict[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setitem(BENCHMARKS, "svamp", run(shown["data set"])["SVAMP"])  # type: ignore[arg-type]
+    path = tmp_path / "test.jsonl"
+    path.write_text(json.dumps({"Body": "Two and two.", "Question": "How many?", "Answer": 4.0}) + "\n")
+    for source in (path, f"svamp:{path}"):
+        (task,) = load_tasks(source)
+        assert (task.id, task.question, task.answers) == ("svamp/0", "Two and two. How many?", ("4.0",))
