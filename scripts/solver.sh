@@ -2,7 +2,7 @@
 # One solver of SPEC part B on one data set; greedy.sh, revision.sh, beam_search.sh, best_of_n.sh, self_refine.sh,
 # self_consistency.sh, fttt.sh and fttt_reflection.sh are this with the first argument filled in.
 # Usage: bash scripts/solver.sh CONFIG MODEL DATASET [SEED [key=value ...]]
-#   CONFIG   a file in configs/, without its ending
+#   CONFIG   a file in configs/attempts/, without its ending
 #   MODEL    a folder, or a name on the Hugging Face Hub
 #   DATASET  MATH500, GSM8K, MBPP, HumanEval (from the Hub), one of these with a file (math500:test.jsonl), or a qaf file
 # Greedy decoding writes the questions that it solves to metadata/; the others leave these out where that file exists.
@@ -17,10 +17,10 @@ shift $(($# < 4 ? $# : 4))
 case "$config" in fttt*) extras=datasets,ttt ;; *) extras=datasets ;; esac
 source "$here/env.sh" "$extras"
 
-cases="$("$PYTHON" -c 'import sys; from mcts_math.cases import cases_path; print(cases_path(*sys.argv[1:]))' "$model" "$dataset")"
+cases="$("$PYTHON" -c 'import sys; from mcts_math.tasks.cases import cases_path; print(cases_path(*sys.argv[1:]))' "$model" "$dataset")"
 output="outputs/$(basename "${cases%_correct_cases.json}").$config.seed$seed.jsonl"
 more=()
 if [ "$config" = greedy ]; then more+=(--save_correct "$cases"); elif [ -e "$cases" ]; then more+=(--exclude "$cases"); fi
 if [ -s "$output" ]; then more+=(--resume); fi
-exec "$PYTHON" solver_demo.py --custom_cfg "configs/$config.yaml" --qaf "$dataset" --output "$output" \
+exec "$PYTHON" solver_demo.py --custom_cfg "configs/attempts/$config.yaml" --qaf "$dataset" --output "$output" \
     ${more[@]+"${more[@]}"} "model_dir=$model" "seed=$seed" "$@"

@@ -14,7 +14,12 @@ from typing import Any
 import pytest
 from test_trials import line
 
-from mcts_math.errors import ConfigError
+from mcts_math.errors import ConfigError, MctsMathError
+from mcts_math.evaluate.budgets import Curve, scores_within
+from mcts_math.evaluate.experiments import ExperimentConfig, check_contrasts, runs_of
+from mcts_math.evaluate.plots import draw_budgets
+from mcts_math.evaluate.trials import read_questions
+from mcts_math.settings import load_settings
 
 SHELLS = ("greedy", "revision", "beam_search", "best_of_n", "self_refine", "self_consistency", "fttt")
 
@@ -45,8 +50,8 @@ def solved(compare: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     lines = {
         "best_of_n": [line("a", "-+--", answers="2122"), line("b", "----", answers="1333")],
         "revision": [line("a", "--+", "revision"), line("b", "----", "revision")],
-        "mini_sbs": [single("a", True, 25), single("b", False, 40)],
-        "greedy": [single("a", True, 25)],
+        "sbs": [single("a", True, 25), single("b", False, 40)],
+        "greedy": [single("a", True, 25), single("b", False, 5)],
     }
 
     def run(command: list[str], **_: Any) -> Any:
@@ -64,39 +69,76 @@ def solved(compare: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 def test_methods_of_both_systems_at_equal_budgets(
     compare: ModuleType, solved: list[list[str]], tmp_path: Path, repo: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    configs = [str(repo / f"configs/{name}.yaml") for name in ("best_of_n", "revision", "mini_sbs")]
-    arguments = ["--name", "t", "--qaf", "q.jsonl", "--seeds", "1", "2", "--cfgs", *configs, "--set", "trials=4"]
+    names = ("attempts/best_of_n", "attempts/revision", "mini/sbs@n_generate_sample=2")
+    configs = [f"{repo}/configs/{name}".replace("@", ".yaml@") + ("" if "@" in name else ".yaml") for name in names]
+    arguments = ["--name", "t", "--qaf", "q.jsonl", "--seeds", "1", "2", "--cfgs", *configs, "--set", "max_tokens=4"]
     assert compare.main(arguments) == 0
     assert len(solved) == 5  # revision is at temperature 0: one seed will do
-    assert all("trials=4" in command for command in solved)
+    assert all("max_tokens=4" in command for command in solved)
     text = capsys.readouterr().out
     verified, own = text.split("chooses by itself", 1)[0], text.split("chooses by itself", 1)[1]
     rows = {row.split(":")[0].split("  ")[0]: row for row in verified.splitlines()}
     assert "12.5" in rows["best_of_n"]  # pass@1 = (1/4 + 0) / 2
     assert rows["revision"].split()[3] == "0.0"
-    assert "mini_sbs" in own
+    assert "sbs n_generate_sample=2" in own
     assert "best_of_n: majority" in own
-    assert (tmp_path / "outputs/compare/t/table.txt").read_text().strip() in text
-    assert (tmp_path / "outputs/compare/t/accuracy.png").stat().st_size > 10_000
+    folder = tmp_path / "outputs/compare/t"
+    assert (folder / "budgets.txt").read_text().strip() in text
+    assert "| revision | **" in (folder / "table.md").read_text()
+    assert all((folder / name).stat().st_size > 10_000 for name in ("budgets.png", "cost.png"))
     assert compare.main(arguments) == 0
     assert all("--resume" in command for command in solved[5:])
 
 
-def test_a_single_run_counts_from_the_tokens_that_it_took(compare: ModuleType, tmp_path: Path) -> None:
+def test_an_experiment_of_a_file(
+    compare: ModuleType, solved: list[list[str]], tmp_path: Path, repo: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The README's table is one: rows, votes over groups of runs, differences by question."""
+    path = tmp_path / "small.yaml"
+    path.write_text(
+        f"questions: q.jsonl\n"
+        f"methods:\n"
+        f"  greedy: {{config: {repo}/configs/mini/greedy.yaml}}\n"
+        f"  sbs: {{config: {repo}/configs/mini/sbs.yaml, overrides: {{step_beam_width: 2}}, seeds: [1, 2], vote: 2}}\n"
+        f"contrasts: [[sbs, greedy], ['sbs, 2 runs + Maj@2', sbs]]\n"
+    )
+    assert compare.main(["--cfg", str(path)]) == 0
+    assert [command[-1] for command in solved] == ["seed=42", "seed=1", "seed=2"]
+    assert "step_beam_width=2" in solved[1]
+    table = (tmp_path / "outputs/compare/small/table.md").read_text()
+    assert "| sbs, 2 runs + Maj@2 | **50.00**" in table
+    assert "| sbs − greedy | **+0.00** (+0.0 to +0.0) |" in table
+    assert table.strip() in capsys.readouterr().out
+    path.write_text(path.read_text().replace("[[sbs, greedy]", "[[sps, greedy]"))
+    with pytest.raises(ConfigError, match="there is no row 'sps'"):
+        compare.main(["--cfg", str(path)])
+
+
+def test_the_published_table_can_be_planned(compare: ModuleType, repo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(repo)
+    experiment = load_settings(ExperimentConfig, "configs/mini/table.yaml")
+    runs = runs_of(experiment.methods, Path("f"))
+    assert len({run.output for run in runs}) == len(runs) == 35
+    check_contrasts(experiment.contrasts, experiment.methods)
+    assert all(run.method.load(seed=run.seed).run_seed == run.seed for run in runs)
+
+
+def test_a_single_run_counts_from_the_tokens_that_it_took(tmp_path: Path) -> None:
     path = tmp_path / "r.jsonl"
     path.write_text("".join(json.dumps(single(n, True, t)) + "\n" for n, t in (("a", 25), ("b", 40))))
-    run = compare.read_questions(path, others=True)
-    assert [compare.scores([run], "tokens", budget, None) for budget in (24, 25, 40)] == [
+    run = read_questions(path, others=True)
+    assert [scores_within([run], "tokens", budget, None) for budget in (24, 25, 40)] == [
         [0.0, 0.0], [1.0, 0.0], [1.0, 1.0],
     ]  # fmt: skip
 
 
 @pytest.mark.parametrize("oracle", [True, False])
-def test_a_plot_of_methods_of_one_kind_has_no_empty_row(compare: ModuleType, tmp_path: Path, oracle: bool) -> None:
+def test_a_plot_of_methods_of_one_kind_has_no_empty_row(tmp_path: Path, oracle: bool) -> None:
     points = {1.0: (0.1, 0.0, 0.2), 2.0: (0.2, 0.1, 0.3)}
     heights = []
     for kinds in ([oracle], [True, False]):
-        compare.draw({"trials": [compare.Curve(f"m{kind}: any", kind, points) for kind in kinds]}, tmp_path / "p.png")
+        curves = [Curve(f"m{kind}", ": any", kind, points) for kind in kinds]
+        draw_budgets({"trials": curves}, tmp_path / "p.png")
         heights.append(struct.unpack(">I", (tmp_path / "p.png").read_bytes()[20:24])[0])
     assert 2 * heights[0] == pytest.approx(heights[1], rel=0.05)
 
@@ -105,43 +147,50 @@ def test_greedy_comes_first_and_the_others_get_what_it_fails(
     compare: ModuleType, solved: list[list[str]], repo: Path
 ) -> None:
     compare.main(
-        ["--name", "t", "--qaf", "q.jsonl", "--greedy", str(repo / "configs/mini/sbs.yaml"), "--seeds", "1",
-         "--cfgs", str(repo / "configs/attempts/best_of_n.yaml") + "@trials=2,temperature=0.9"]
+        ["--name", "t", "--qaf", "q.jsonl", "--greedy", f"{repo}/configs/mini/sbs.yaml", "--seeds", "1",
+         "--cfgs", f"{repo}/configs/attempts/best_of_n.yaml@trials=2,temperature=0.9"]
     )  # fmt: skip
     first, second = solved
     assert first[first.index("--save_correct") + 1] == second[second.index("--exclude") + 1]
     assert second[-3:] == ["trials=2", "temperature=0.9", "seed=1"]
 
 
-def test_names_and_variants(compare: ModuleType) -> None:
-    parse = compare.Method.parse
-    assert parse("configs/a.yaml").name == "a"
-    assert parse("configs/a.yaml@x=1,y=2").name == "a x=1 y=2"
-    named = parse("best of n=configs/a.yaml@x=1")
-    assert (named.name, named.config, named.overrides) == ("best of n", Path("configs/a.yaml"), ("x=1",))
-    assert parse("a.yaml@x=1").overrides == ("x=1",)
+def test_names_and_variants(compare: ModuleType, repo: Path) -> None:
+    def parse(text: str) -> tuple[str, str, dict[str, Any]]:
+        name, method = compare.parse_method(text, [1, 2], ["max_tokens=9"])
+        return name, Path(method.config).name, method.overrides
+
+    path, common = f"{repo}/configs/mini/sbs.yaml", {"max_tokens": 9}
+    assert parse(path) == ("sbs", "sbs.yaml", common)
+    variant = {"step_beam_width": 1, "seed": 2} | common
+    assert parse(f"{path}@step_beam_width=1,seed=2") == ("sbs step_beam_width=1 seed=2", "sbs.yaml", variant)
+    assert parse(f"narrow beam={path}@step_beam_width=1")[0] == "narrow beam"
+    assert compare.parse_method(f"{path}@temperature=0", [1, 2], [])[1].seeds == [1]  # nothing is drawn
 
 
-def test_a_config_twice_is_refused(compare: ModuleType, repo: Path) -> None:
-    path = str(repo / "configs/attempts/best_of_n.yaml")
-    with pytest.raises(ConfigError, match="twice"):
-        compare.main(["--name", "t", "--qaf", "q.jsonl", "--cfgs", path, path])
-
-
-def test_the_results_of_greedy_are_not_those_of_a_method(compare: ModuleType, repo: Path) -> None:
-    path = str(repo / "configs/attempts/greedy.yaml")
-    with pytest.raises(ConfigError, match="--cfgs calls a config greedy"):
-        compare.main(["--name", "t", "--qaf", "q.jsonl", "--greedy", path, "--cfgs", path])
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--cfgs", "PATH", "PATH"], "names a config twice"),
+        (["--greedy", "PATH", "--cfgs", "greedy=PATH"], "a method is called greedy"),
+        (["--greedy", "PATH", "--exclude", "e.json", "--cfgs", "PATH"], "leave out exclude"),
+        (["--seeds", "1", "1", "--cfgs", "PATH"], "seeds must differ"),
+        (["--cfgs", "a b=PATH@trials=2", "a_b=PATH@trials=3"], "two of them would write a_b.seed42.jsonl"),
+    ],
+)
+def test_what_is_refused(compare: ModuleType, repo: Path, words: list[str], message: str) -> None:
+    words = [word.replace("PATH", f"{repo}/configs/attempts/best_of_n.yaml") for word in words]
+    with pytest.raises(ConfigError, match=message):
+        compare.main(["--name", "t", "--qaf", "q.jsonl", *words])
 
 
 def test_a_failed_run_ends_the_comparison(
     compare: ModuleType, solved: list[list[str]], repo: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(compare.subprocess, "run", lambda command, **_: subprocess.CompletedProcess(command, 2))
-    with pytest.raises(Exception, match="best_of_n with seed 1 ended with exit code 2"):
-        compare.main(
-            ["--name", "t", "--qaf", "q", "--seeds", "1", "--cfgs", str(repo / "configs/attempts/best_of_n.yaml")]
-        )
+    words = ["--name", "t", "--qaf", "q", "--seeds", "1", "--cfgs", f"{repo}/configs/attempts/best_of_n.yaml"]
+    with pytest.raises(MctsMathError, match="best_of_n with seed 1 ended with exit code 2"):
+        compare.main(words)
 
 
 @pytest.mark.parametrize("name", SHELLS)
@@ -155,4 +204,4 @@ def test_shell_commands_say_how_they_are_used(repo: Path, name: str) -> None:
     assert wrong.returncode == 2
     assert "whole number" in wrong.stderr
     config = script.read_text().splitlines()[-1].split()[-2]
-    assert (repo / f"configs/{config}.yaml").exists()
+    assert (repo / f"configs/attempts/{config}.yaml").exists()

@@ -156,9 +156,9 @@ def test_differences_are_paired_by_question() -> None:
 
 def test_methods_are_compared(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     a = write(
-        tmp_path / "a.jsonl", line(1, "5", "5"), line(2, "7", "7"), line(3, None, "1"), line(4, None, correct=True)
+        tmp_path / "a.jsonl", line(1, "5", "5"), line(2, "7", "7"), line(3, None, "1"), line(4, None, correct=True, format="chat")
     )
-    b = write(tmp_path / "b.jsonl", line(4, None, correct=False), line(1, "5", "5"), line(2, "7", "6"), line(3, None))
+    b = write(tmp_path / "b.jsonl", line(4, None, correct=False, format="chat"), line(1, "5", "5"), line(2, "7", "6"), line(3, None))
     assert evaluate(["--res_file", str(a), str(a), "--than", str(b), "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["better"]["difference"] == pytest.approx(2 / 3)  # the question without an answer doesn't count

@@ -10,7 +10,6 @@ from mcts_math.evaluate.accuracy import Report, Tally, none_if_nan, paired_diffe
 from mcts_math.evaluate.table import markdown_table
 from mcts_math.tasks import JsonObject
 
-_COSTS = ("seconds", "tokens", "prompt_tokens", "cached_tokens", "cells")
 _HEADER = (
     "method", "accuracy % (95 % interval; runs)", "s/question", "tokens", "prompt (cached)", "cells", "steps", "found"
 )  # fmt: skip
@@ -74,11 +73,24 @@ def mean_row(
     scores: Mapping[str, float] | None = None,
 ) -> Row:
     """A row whose costs are means over reports; `share` multiplies them: a vote over five runs costs five."""
-    count = len(reports)
-    costs = {key: none_if_nan(share * sum(r.mean_cost(key) for r in reports) / count) for key in _COSTS}
-    steps = none_if_nan(sum(report.mean_steps for report in reports) / count)
-    solutions = share * sum(report.solutions / max(report.questions, 1) for report in reports) / count
-    return Row(name, accuracy, *bounds, tuple(runs), **costs, steps=steps, solutions=solutions, scores=scores or {})
+
+    def cost(key: str) -> float | None:
+        return none_if_nan(share * sum(report.mean_cost(key) for report in reports) / len(reports))
+
+    return Row(
+        name,
+        accuracy,
+        *bounds,
+        runs=tuple(runs),
+        seconds=cost("seconds"),
+        tokens=cost("tokens"),
+        prompt_tokens=cost("prompt_tokens"),
+        cached_tokens=cost("cached_tokens"),
+        cells=cost("cells"),
+        steps=none_if_nan(sum(report.mean_steps for report in reports) / len(reports)),
+        solutions=share * sum(report.solutions / max(report.questions, 1) for report in reports) / len(reports),
+        scores=scores or {},
+    )
 
 
 def vote_row(

@@ -1,6 +1,6 @@
 """Experiments: methods x seeds -> runs -> rows of a table, and differences between rows.
 
-Whoever has an experiment (`scripts/compare.py`, the rounds of self-training) performs its runs in a way of its own, each
+Whoever has an experiment (`scripts/compare.py`, the rounds of self-training) performs its runs in its own way, each
 into the file that `Run.output` names; what is run and what is made of it is here.
 """
 

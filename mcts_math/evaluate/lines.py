@@ -78,7 +78,7 @@ def deepest_answer(record: Mapping[str, Any]) -> tuple[str, int] | None:
     nodes = nodes_of(record)
     tag = max(nodes, key=lambda tag: tag.count("."))
     answer = nodes[tag].get("final_answer") if isinstance(nodes[tag], dict) else None
-    return (answer, tag.count(".")) if is_answer(answer) else None
+    return (str(answer), tag.count(".")) if is_answer(answer) else None
 
 
 def costs_of(record: Mapping[str, Any]) -> dict[str, float]:

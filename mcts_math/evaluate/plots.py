@@ -49,7 +49,8 @@ def draw_cost(columns: Mapping[str, Sequence[JsonObject]], path: Path) -> Path:
     plt = pyplot()
     figure, panels = plt.subplots(1, 2, figsize=(11.5, 4.8), sharey=True, layout="constrained")
     names = list(dict.fromkeys(row["name"] for rows in columns.values() for row in rows))
-    for panel, key in zip(panels, ("tokens", "seconds"), strict=True):
+    axes: tuple[Axis, ...] = ("tokens", "seconds")
+    for panel, key in zip(panels, axes, strict=True):
         for place, rows in enumerate(columns.values()):
             look = {"fmt": MARKERS[place % len(MARKERS)], "alpha": 0.35 + 0.65 * (place + 1) / len(columns)}
             for row in rows:

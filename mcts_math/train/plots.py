@@ -51,7 +51,7 @@ def draw_q_training(groups: Mapping[str, Sequence[ValuePoint]], path: Path) -> P
     figure, panels = plt.subplots(1, len(groups), figsize=(4.2 * len(groups), 3.2), squeeze=False, layout="constrained")
     for panel, (name, points) in zip(panels[0], groups.items(), strict=True):
         _histogram(panel, points)
-        panel.settitle(title)
+        panel.set_title(name)
         panel.set_xlabel("Q of the step")
     panels[0][0].set_ylabel("share of the steps, %")
     figure.suptitle("Intermediate steps of the training examples")
@@ -67,7 +67,7 @@ def draw_q_test(groups: Mapping[str, Sequence[ValuePoint]], path: Path) -> Path:
         for row, final in enumerate((False, True)):
             panel = panels[row][column]
             _histogram(panel, [point for point in points if point.final == final])
-            panel.settitle(f"{title}, {'final' if final else 'intermediate'} steps")
+            panel.set_title(f"{name}, {'final' if final else 'intermediate'} steps")
         panels[1][column].set_xlabel("value of the step")
     for row in panels:
         row[0].set_ylabel("share of the steps, %")
@@ -104,11 +104,11 @@ def _test_points(folder: Path, number: int, summary: JsonObject, grader: Grader)
 
 def _histogram(panel: Any, points: Sequence[ValuePoint]) -> None:
     edges = np.linspace(-1, 1, 41)
-    for name, right, colour in (("right answer", True, RIGHT), ("wrong answer", False, WRONG)):
+    for name, right, shown in (("right answer", True, RIGHT), ("wrong answer", False, WRONG)):
         values = [point.value for point in points if point.right == right]
         if values:
             weights = np.full(len(values), 100 / len(values))
-            panel.hist(values, edges, weights=weights, color=colour, alpha=0.55, label=f"{name} ({len(values):,})")
+            panel.hist(values, edges, weights=weights, color=shown, alpha=0.55, label=f"{name} ({len(values):,})")
     panel.set_xlim(-1.02, 1.02)
     panel.set_ylim(top=1.25 * panel.get_ylim()[1])  # the legend stands above the bars
     panel.grid(axis="y", alpha=0.25)

@@ -54,13 +54,13 @@ def pair_from_json(data: JsonObject, where: str) -> Pair:
     """Reads a line of a pairs file; Qs are optional. Raises RecordError, naming `where`."""
     try:
         prompt = prompt_from_json(data["prompt"])
-        steps = [_text_of(prompt_from_json(data[key])) for key in ("chosen", "rejected")]
-        numbers = [float(data.get(key, math.nan)) for key in ("q_chosen", "q_rejected")]
+        chosen, rejected = (_text_of(prompt_from_json(data[key])) for key in ("chosen", "rejected"))
+        q_chosen, q_rejected = (float(data.get(key, math.nan)) for key in ("q_chosen", "q_rejected"))
     except (KeyError, TypeError, ValueError) as error:
         raise RecordError(f"{where}: not a preference pair: {error!r}.") from None
-    if not prompt or not all(steps):
+    if not prompt or not (chosen and rejected):
         raise RecordError(f"{where}: prompt, chosen and rejected must be texts that are not empty.")
-    return Pair(str(data.get("id", where)), prompt, *steps, *numbers)
+    return Pair(str(data.get("id", where)), prompt, chosen, rejected, q_chosen, q_rejected)
 
 
 def _text_of(step: Prompt) -> str:

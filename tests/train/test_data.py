@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,20 +17,21 @@ from torch import Tensor
 from transformers import AttentionInterface, AttentionMaskInterface, AutoConfig, AutoModelForCausalLM, AutoTokenizer
 from transformers.masking_utils import ALL_MASK_ATTENTION_FUNCTIONS
 
-from mcts_math.config import make_settings
 from mcts_math.engine.checkpoint import inspect
 from mcts_math.engine.hf import HFEngine
 from mcts_math.engine.tokenizer import Codec
 from mcts_math.engine.value_head import fresh_value_head
 from mcts_math.errors import CheckpointError, RecordError
 from mcts_math.requests import Evaluate
+from mcts_math.settings import make_settings
+from mcts_math.step import Message
 from mcts_math.train.config import TrainConfig
 from mcts_math.train.data import IGNORED, Encoder, Item, encode_files
-from mcts_math.train.examples import example_from_json
+from mcts_math.train.examples import Example, ExampleStep, example_from_json
 from mcts_math.train.loss import pair_places, policy_loss, preference_loss, total, value_loss
 from mcts_math.train.model import PolicyWithValue, load_model
+from mcts_math.train.packing import Collator, counts, make_rows, pack
 from mcts_math.train.preference import Pair
-from mcts_math.train.rows import Collator, counts, make_rows, pack
 
 Write = Callable[[str, list[dict[str, Any]]], str]
 PAIR = Pair("p", "<question> 1? </question>\n", "better\n", "worse one\n", 0.9, -0.9)
@@ -114,6 +116,33 @@ def test_step_ends_that_a_tokenizer_merges_are_counted(tiny: Path) -> None:
     end = item.sequences[0].value_at[0]
     assert chr(item.sequences[0].ids[end]) == ">"  # the last token before the merged one
     assert item.sequences[0].value_at[1] == len(item.sequences[0].ids) - 1
+
+
+TEMPLATE = (
+    "{% for m in messages %}<s>[{{ m.role }}]{{ m.content | trim }}</s>{% endfor %}"
+    "{% if add_generation_prompt %}<s>[assistant]{% endif %}"
+)
+
+
+def test_a_conversation_is_shown_by_the_models_template(tmp_path: Path) -> None:
+    """The value is read where the engine reads it; the policy learns the reply and to end its turn."""
+    folder = make_checkpoint(tmp_path, "llama", max_position_embeddings=512)
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    tokenizer.chat_template = TEMPLATE
+    codec = Codec(tokenizer)
+    prompt = (Message("system", "Be brief."), Message("user", "1?"))
+    example = Example("q/0.0", "1?", prompt, (ExampleStep("It is 1.", 1.0),), True)
+    (sequence,) = Encoder(codec).example(example).sequences
+    seen_by_engine = codec.encode_prompt((*prompt, Message("assistant", "It is 1.")))
+    assert tuple(sequence.ids[: sequence.value_at[0] + 1]) == seen_by_engine
+    learned = [int(token) for token in sequence.labels if token != IGNORED]
+    assert tokenizer.decode(learned) == "It is 1.</s>"
+    wrong = Encoder(codec).example(replace(example, correct=False)).sequences[0]
+    assert set(wrong.labels) == {IGNORED}
+    better, worse = Encoder(codec).pair(Pair("p", prompt, "It is 1.", "It is 2.", 1.0, -1.0)).sequences
+    assert tuple(better.ids) == seen_by_engine
+    assert (better.preference, worse.preference) == (1, -1)
+    assert tokenizer.decode(worse.ids).endswith("[assistant]It is 2.")
 
 
 def test_rows_hold_every_item_once(tiny: Path) -> None:
@@ -242,6 +271,8 @@ def test_examples_that_do_not_fit(tiny: Path, write: Write) -> None:
         ({"steps": [{"text": "a"}]}, "not a training example"),
         ({"steps": None}, "not a training example"),
         ({"steps": [{"text": None, "q": 0.0}]}, "needs steps with text"),
+        ({"prompt": [{"role": "robot", "content": "hi"}]}, "not a training example"),
+        ({"prompt": []}, "not a training example"),
         ({"correct": "true"}, "`correct` must be true or false"),
     ],
 )

@@ -13,16 +13,20 @@ from typing import Any
 import pytest
 from stand_ins import code, final, grow_tree
 
-from mcts_math.config import make_settings
 from mcts_math.engine.scripted import Behaviour, RandomPolicy, ScriptedPolicy, scripted
 from mcts_math.errors import ConfigError, RecordError
 from mcts_math.evaluate.grading import Grader
-from mcts_math.run.record import dump_line, tree_to_record
+from mcts_math.formats import FormatOptions, StepFormat, make_format
+from mcts_math.formats.react_sft import SftFormat
+from mcts_math.methods import METHODS
 from mcts_math.requests import Generate, Generation
-from mcts_math.step import SftFormat
+from mcts_math.run.record import dump_line, error_to_record, nodes_of, tree_to_record
+from mcts_math.settings import make_settings
+from mcts_math.step import Message
+from mcts_math.tasks import Task
+from mcts_math.train.collect import export_dataset, write_examples
 from mcts_math.train.config import ExamplesConfig
-from mcts_math.train.examples import choose, example_from_json, is_few_shot, rewrite, solutions_of, to_example
-from mcts_math.train.harvest import export_dataset, write_examples
+from mcts_math.train.examples import Example, Solution, choose, example_from_json, format_of, solutions_of, to_example
 from mcts_math.train.preference import pair_from_json, pairs_of
 from mcts_math.tree import Tree
 
@@ -54,15 +58,22 @@ def small_tree() -> Tree:
     )
 
 
-def record_of(tree: Tree, **more: Any) -> dict[str, Any]:
-    return json.loads(dump_line(tree_to_record(tree, mcts=True, step_delim="\n"))) | more
+def record_of(tree: Tree, form: StepFormat | None = None, **more: Any) -> dict[str, Any]:
+    record = tree_to_record(tree, METHODS["mcts"], form or SftFormat())
+    return dict(json.loads(dump_line(record))) | more
+
+
+def example_of(tree: Tree, solution: Solution, tag: str = "", form: StepFormat | None = None) -> Example:
+    example = to_example(tree, solution, tag, form or SftFormat())
+    assert example is not None
+    return example
 
 
 def test_an_example_in_full() -> None:
     tree = small_tree()
     right, wrong, failed = solutions_of(tree, failed=True)
     assert (right.correct, wrong.correct, failed.correct) == (True, False, False)
-    example = to_example(tree, right, "0.0.0", None)
+    example = example_of(tree, right, "0.0.0")
     q = tree.nodes[1].q_value
     assert example.to_json() == {
         "id": "t/0.0.0",
@@ -74,7 +85,7 @@ def test_an_example_in_full() -> None:
         ],
         "correct": True,
     }
-    assert to_example(tree, wrong, "0.0.1", None).steps[-1].q == -1.0
+    assert example_of(tree, wrong, "0.0.1").steps[-1].q == -1.0
     assert -1 < q < 1
     assert example_from_json(example.to_json(), "here") == example
 
@@ -82,9 +93,9 @@ def test_an_example_in_full() -> None:
 def test_the_text_of_an_example_is_the_prompt_that_the_search_shows() -> None:
     tree = random_tree()
     for solution in solutions_of(tree, failed=False):
-        example = to_example(tree, solution, "", None)
+        example = example_of(tree, solution)
         text = example.prompt + "".join(step.text for step in example.steps)
-        assert text == SftFormat().prompt("Q", tree.steps(solution.node))
+        assert text == SftFormat().prompt(tree.task, tree.steps(solution.node))
 
 
 def test_choice_is_bounded_seeded_and_by_length() -> None:
@@ -115,45 +126,84 @@ def test_diverse_takes_new_answers_first() -> None:
 
 
 def test_few_shot_steps_become_tagged_ones() -> None:
-    thought = "Thought: Add.\nAction: python_interpreter\nAction Input:\n```python\nprint(1)\n```"
+    """A step of thought alone begins the thought of the next one, whose Q counts."""
+    call = "Thought: Add.\nAction: python_interpreter\nAction Input:\n```python\nprint(1)\n```"
+    thought = "Thought: First, think.\nAction: None\nAction Input:\n"
 
     def script(request: Generate) -> Generation:
-        done = "Observation" in str(request.prompt)[-60:]
-        return scripted("Thought: Done. Final Answer: 1" if done else thought, value=0.0)
+        prompt = str(request.prompt)
+        if "First, think" not in prompt:
+            return scripted(thought, value=0.1)
+        return scripted("Thought: Done. Final Answer: 1" if "ok after" in prompt else call, value=0.3)
 
-    tree = grow_tree(
-        {**MCTS, "prompt_wrap": "react", "num_few_shot": 0, "n_generate_sample": 1}, ScriptedPolicy(script)
-    )
-    assert is_few_shot(tree)
-    assert not is_few_shot(small_tree())
+    settings = {**MCTS, "prompt_wrap": "react", "num_few_shot": 0, "n_generate_sample": 1}
+    tree = grow_tree(settings, ScriptedPolicy(script))
+    form = make_format("react", FormatOptions(num_few_shot=0))
     (solution,) = solutions_of(tree, failed=False)
-    example = to_example(tree, solution, "", None)
-    form = SftFormat()
-    first, last = (form.read(step.text.split("</code>")[0]) for step in example.steps)
+    path = tree.path(solution.node)
+    assert len(path) == 3
+    example = example_of(tree, solution, form=form)
+    assert example.prompt == ROOT
+    first, last = (SftFormat().read(step.text.split("</code>")[0]) for step in example.steps)
     assert (first.code, last.answer) == ("```python\nprint(1)\n```", "1")
+    assert "First, think.\nAdd." in example.steps[0].text
     assert example.steps[0].text.endswith("</code>\n<output>\nok after 0\n</output>\n</step>\n")
-    assert "Thought" not in example.steps[0].text
-    assert rewrite(tree.steps(solution.node)[0]) + "\n" == example.steps[0].text
+    assert [step.q for step in example.steps] == [path[1].q_value, 1.0]
+    assert not any("Thought:" in step.text or "Action" in step.text for step in example.steps)
+
+
+def test_the_format_is_that_of_the_tree() -> None:
+    tree = small_tree()
+    record = record_of(tree)
+    told = {"format": "react_sft", "step_delim": "\n\n"}
+    assert format_of(record | told, tree, config(), "f:1").step_delim == "\n\n"
+    published = {key: record[key] for key in ("question", "answer", "react")}
+    assert format_of(published, tree, config(), "f:1").name == "react_sft"  # recognised, an unreadable sample or not
+    assert format_of(published, tree, config(step_delim="\n\n"), "f:1").step_delim == "\n\n"
+    assert format_of(published | {"format": ["mine"]}, tree, config(), "f:1").name == "react_sft"
+    assert format_of(published, tree, config(format="chat"), "f:1").name == "chat"
+    assert format_of(record, tree, config(format="chat"), "f:1").name == "react_sft"  # a line knows best
+    with pytest.raises(RecordError, match=r"f:1: .* format 'mine'. Say it with the key format: react, react_sft, chat"):
+        format_of(published | {"format": "mine"}, tree, config(), "f:1")
+    strange = grow_tree({**MCTS, "prompt_wrap": "chat", "iterations": 1}, ScriptedPolicy(lambda _: scripted(*"123")))
+    with pytest.raises(RecordError, match="f:1: the line does not tell the format"):
+        format_of({}, strange, config(), "f:1")
+
+
+def test_examples_and_pairs_of_conversations(tmp_path: Path, write: Write, grader: Grader) -> None:
+    replies = scripted(r"It is \boxed{1}.", r"It is \boxed{2}.", "", value=0.0)
+    settings = {**MCTS, "prompt_wrap": "chat", "iterations": 1}
+    tree = grow_tree(settings, ScriptedPolicy(lambda _: replies))
+    path = write("t.jsonl", [record_of(tree, make_format("chat"))])
+    write_examples([path], tmp_path / "e.jsonl", config(pair_margin=0.5), grader, pairs=tmp_path / "p.jsonl")
+    right, wrong = (json.loads(line) for line in (tmp_path / "e.jsonl").read_text().splitlines())
+    assert right["prompt"] == [{"role": "user", "content": "Q"}]
+    assert right["steps"] == [{"text": r"It is \boxed{1}.", "q": 1.0}]
+    assert (wrong["correct"], wrong["steps"][0]["q"]) == (False, -1.0)
+    assert example_from_json(right, "here").prompt == (Message("user", "Q"),)
+    (pair, *_) = (json.loads(line) for line in (tmp_path / "p.jsonl").read_text().splitlines())
+    assert pair["chosen"] == [{"role": "assistant", "content": r"It is \boxed{1}."}]  # as TRL reads conversations
+    assert pair_from_json(pair, "here").to_json() == pair
 
 
 def test_pairs_are_siblings_with_a_margin() -> None:
     tree = small_tree()
-    (pair,) = pairs_of(tree, margin=0.5, most=9)
+    (pair,) = pairs_of(tree, SftFormat(), margin=0.5, most=9)
     assert (pair.chosen, pair.rejected) == (f"{final('1')}\n</step>\n", f"{final('2')}\n</step>\n")
-    assert pair.prompt == SftFormat().prompt("Q", tree.steps(tree.nodes[1]))
+    assert pair.prompt == SftFormat().prompt(tree.task, tree.steps(tree.nodes[1]))
     assert pair.margin == 2.0
     line = pair.to_json()
     assert {"prompt", "chosen", "rejected"} <= line.keys()
     assert pair_from_json(line, "here") == pair
-    assert pairs_of(tree, margin=0.5, most=0) == []
+    assert pairs_of(tree, SftFormat(), margin=0.5, most=0) == []
     for seed in range(5):
-        for pair in pairs_of(random_tree(seed), margin=0.3, most=99):
+        for pair in pairs_of(random_tree(seed), SftFormat(), margin=0.3, most=99):
             assert pair.q_chosen - pair.q_rejected >= 0.3
 
 
 def test_a_file_of_trees(tmp_path: Path, write: Write, grader: Grader) -> None:
     trees = [record_of(random_tree(seed), id=f"t{seed}") for seed in range(4)]
-    trees.append(record_of(small_tree(), id="failed", error="broke down"))
+    trees.append(error_to_record(Task("failed", "Q", ("1",)), "broke down"))
     path = write("trees.jsonl", trees)
     out, pairs = tmp_path / "new" / "examples.jsonl", tmp_path / "pairs.jsonl"
     statistics = write_examples([path], out, config(), grader, pairs=pairs)
@@ -173,7 +223,7 @@ def test_a_file_of_trees(tmp_path: Path, write: Write, grader: Grader) -> None:
 
 def test_answers_that_were_not_judged_are_judged_now(tmp_path: Path, write: Write, grader: Grader) -> None:
     record = record_of(small_tree())
-    for node in record["react"].values():
+    for node in nodes_of(record).values():
         node.pop("correct", None)
     published = {key: record[key] for key in ("question", "answer", "react")}
     statistics = write_examples([write("t.jsonl", [published])], tmp_path / "e.jsonl", config(), grader)
@@ -184,7 +234,7 @@ def test_answers_that_were_not_judged_are_judged_now(tmp_path: Path, write: Writ
 
 def test_trees_that_can_not_be_used(tmp_path: Path, write: Write, grader: Grader) -> None:
     record = record_of(small_tree())
-    for node in record["react"].values():
+    for node in nodes_of(record).values():
         node.pop("correct", None)
     no_answer = {**record, "answer": None}
     out = tmp_path / "e.jsonl"
@@ -196,12 +246,12 @@ def test_trees_that_can_not_be_used(tmp_path: Path, write: Write, grader: Grader
 
     refused("a.jsonl", [no_answer], r"1 of 1 questions have no accepted `answer`")
     refused("b.jsonl", [], "no example")
-    beam = {k: {a: b for a, b in n.items() if a != "q_value"} for k, n in record["react"].items()}
+    beam = {k: {a: b for a, b in n.items() if a != "q_value"} for k, n in nodes_of(record).items()}
     refused("c.jsonl", [{**record, "react": beam}], r"c.jsonl:1: node '0.0' has no q_value")
-    bare = {k: {a: b for a, b in n.items() if a != "visit_count"} for k, n in record["react"].items()}
+    bare = {k: {a: b for a, b in n.items() if a != "visit_count"} for k, n in nodes_of(record).items()}
     refused("g.jsonl", [{**record, "react": bare}], r"node '0.0' has no visit_count")
     for q in (2.0, float("nan")):
-        odd = {k: n | {"q_value": q} for k, n in record["react"].items()}
+        odd = {k: n | {"q_value": q} for k, n in nodes_of(record).items()}
         refused("h.jsonl", [{**record, "react": odd}], r"h.jsonl:1: a Q of")
     refused("d.jsonl", [{"question": "Q", "answer": "1"}], r"d.jsonl:1: no search tree")
     refused("e.jsonl", [record, {**record, "react": {**record["react"], "0.7.1": {}}}], r"e.jsonl:2")
@@ -214,7 +264,7 @@ def test_trees_that_can_not_be_used(tmp_path: Path, write: Write, grader: Grader
 
 def test_never_right_questions_give_wrong_examples_only(tmp_path: Path, write: Write, grader: Grader) -> None:
     record = record_of(small_tree(), answer="9")
-    for node in record["react"].values():
+    for node in nodes_of(record).values():
         node.pop("correct", None)
     statistics = write_examples([write("t.jsonl", [record])], tmp_path / "e.jsonl", config(failed=False), grader)
     assert (statistics.never_right, statistics.taken) == (1, {False: 2})

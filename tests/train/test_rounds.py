@@ -19,6 +19,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from mcts_math.train.misses import count_fates, fates, render_fates
+from mcts_math.train.search import Part
 from stand_ins import EchoInterpreter, EqualChecker
 from tiny_models import make_checkpoint
 
@@ -36,9 +38,7 @@ from mcts_math.solver import solve_async
 from mcts_math.train import search
 from mcts_math.train.analysis import ValuePoint, area_under_curve, describe_values
 from mcts_math.train.config import MethodConfig, RoundsConfig
-from mcts_math.train.misses import count_fates, fates, render_fates
 from mcts_math.train.rounds import Rounds
-from mcts_math.train.search import Part
 from mcts_math.train.summary import (
     comparable_rows,
     compare_rows,

@@ -7,9 +7,11 @@ import json
 import os
 import resource
 import shlex
+import shutil
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -21,12 +23,13 @@ from safetensors.torch import load_file, save_file
 from solutions import example
 from tiny_models import Reference, make_checkpoint
 
-from mcts_math.config import make_settings
 from mcts_math.engine.hf import HFEngine
 from mcts_math.errors import CheckpointError, ConfigError, MctsMathError, TrainingError
 from mcts_math.requests import Evaluate, Generate, Sampling
-from mcts_math.train.apart import launch_training
+from mcts_math.settings import make_settings
 from mcts_math.train.config import TrainConfig
+from mcts_math.train.launch import launch_training
+from mcts_math.train.stages import locked
 from mcts_math.train.trainer import ValueTrainer, set_learning_rate
 from mcts_math.train.training import last_state, train
 
@@ -113,13 +116,44 @@ def test_tied_weights_are_stored_once(settings: Callable[..., TrainConfig], tmp_
     assert Reference(folder).value("1 + 1 = ") is not None
 
 
-def test_a_launched_training_is_the_same(settings: Callable[..., TrainConfig], tmp_path: Path) -> None:
+def test_a_launched_training_is_the_same(
+    settings: Callable[..., TrainConfig], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From anywhere, and with data-loader workers, which are processes of the launched one."""
     here = train(settings(num_threads=1), report=quiet)
-    config = settings(num_threads=1, output_dir=str(tmp_path / "launched"))
-    lines: list[str] = []
-    launch_training(shlex.quote(sys.executable), config, tmp_path / "train.yaml", lines.append)
-    assert equal(here, tmp_path / "launched")
-    assert any(line.startswith("step 6/6") for line in lines)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
+    for command, trainer in (("", {}), (shlex.quote(sys.executable), {"dataloader_num_workers": 1})):
+        config = settings(num_threads=1, output_dir=str(tmp_path / "launched"), trainer=trainer)
+        shutil.rmtree(tmp_path / "launched", ignore_errors=True)
+        lines: list[str] = []
+        launch_training(command, config, tmp_path / "new" / "train.yaml", lines.append)
+        assert equal(here, tmp_path / "launched")
+        assert any(line.startswith("step 6/6") for line in lines)
+
+
+def test_a_launched_training_ends_with_who_launched_it(
+    settings: Callable[..., TrainConfig], tmp_path: Path, repo: Path
+) -> None:
+    """Even where that is killed."""
+    code = (
+        "import sys; from pathlib import Path; from mcts_math.settings import make_settings; "
+        "from mcts_math.train.config import TrainConfig; from mcts_math.train.launch import launch_training; "
+        f"launch_training('sleep 600; :', make_settings(TrainConfig, {{}}), Path({str(tmp_path / 'c.yaml')!r}), print)"
+    ).replace(
+        "'sleep 600; :'",
+        repr(shlex.join([sys.executable, "-c", "import os, time; print(os.getpid(), flush=True); time.sleep(600)"])),
+    )
+    parent = subprocess.Popen([sys.executable, "-u", "-c", code], cwd=repo, stdout=subprocess.PIPE, text=True)
+    with parent:
+        assert parent.stdout is not None
+        child = int(parent.stdout.readline())
+        parent.kill()
+        parent.wait()
+    deadline = time.monotonic() + 30
+    while Path(f"/proc/{child}/cmdline").exists() and Path(f"/proc/{child}/cmdline").read_bytes():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
 
 
 def test_a_launcher_that_fails(settings: Callable[..., TrainConfig], tmp_path: Path) -> None:
@@ -345,25 +379,63 @@ def test_bfloat16_is_left_to_cpus_that_have_it(
         assert json.loads((folder / "training.json").read_text())["bfloat16"] is used
 
 
-@pytest.mark.slow
-def test_four_processes_give_the_curve_of_one(settings: Callable[..., TrainConfig], tmp_path: Path, repo: Path) -> None:
-    """gloo on a CPU; the same examples in every optimiser step."""
-    changes: dict[str, Any] = {"batch_size": 4, "micro_batch_size": 1, "max_steps": 9}
-    one = curve(train(settings(**changes, output_dir=str(tmp_path / "one")), report=quiet))
-    four = tmp_path / "four"
-    config = tmp_path / "config.json"  # YAML reads JSON
-    config.write_text(settings(**changes, output_dir=str(four)).model_dump_json(exclude_unset=True))
+def torchrun(repo: Path, processes: int, file: Path, config: TrainConfig) -> subprocess.CompletedProcess[str]:
+    """A training by several processes (gloo on a CPU)."""
+    file.write_text(config.model_dump_json(exclude_unset=True))  # YAML reads JSON
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "4", f"--master-port={port}"]
-    done = subprocess.run(
-        [*command, "scripts/train.py", "--cfg", str(config)],
+    launcher = [sys.executable, "-m", "torch.distributed.run", f"--nproc-per-node={processes}", f"--master-port={port}"]
+    return subprocess.run(
+        [*launcher, "-m", "mcts_math.train", "--cfg", str(file)],
         cwd=repo,
         env=os.environ | {"OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
         timeout=900,
     )
+
+
+def test_two_processes_go_on_from_one_state(settings: Callable[..., TrainConfig], tmp_path: Path, repo: Path) -> None:
+    """One of them looks and tidies up; before, each did, and removed states under the other."""
+
+    def stop(text: str) -> None:
+        if text.startswith("step 3/"):
+            raise KeyboardInterrupt
+
+    changes: dict[str, Any] = {"batch_size": 4, "micro_batch_size": 2, "max_steps": 4, "num_threads": 1}
+    whole = train(settings(**changes, output_dir=str(tmp_path / "whole")), report=quiet)
+    config = settings(**changes)
+    with pytest.raises(KeyboardInterrupt):
+        train(config, report=stop)
+    work = tmp_path / "out.training"
+    (work / "checkpoint-3").mkdir()  # what kill -9 leaves
+    done = torchrun(repo, 2, tmp_path / "config.json", config)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert done.stdout.count(f"going on from {work / 'checkpoint-2'}") == 1
+    assert curve(tmp_path / "out") == pytest.approx(curve(whole), abs=1e-3)
+    again = torchrun(repo, 2, tmp_path / "config.json", config)
+    assert again.returncode != 0
+    assert "out exists" in again.stderr
+
+
+def test_what_the_first_process_refuses_all_do(
+    settings: Callable[..., TrainConfig], tmp_path: Path, repo: Path
+) -> None:
+    work = tmp_path / "out.training"
+    with locked(work):
+        done = torchrun(repo, 2, tmp_path / "config.json", settings(micro_batch_size=1))
+    assert done.returncode != 0
+    assert "another run is going on" in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.slow
+def test_four_processes_give_the_curve_of_one(settings: Callable[..., TrainConfig], tmp_path: Path, repo: Path) -> None:
+    """The same examples in every optimiser step."""
+    changes: dict[str, Any] = {"batch_size": 4, "micro_batch_size": 1, "max_steps": 9}
+    one = curve(train(settings(**changes, output_dir=str(tmp_path / "one")), report=quiet))
+    four = tmp_path / "four"
+    done = torchrun(repo, 4, tmp_path / "config.json", settings(**changes, output_dir=str(four)))
     assert done.returncode == 0, done.stderr[-3000:]
     assert curve(four) == pytest.approx(one, abs=1e-3)
