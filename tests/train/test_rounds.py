@@ -8,46 +8,42 @@ import json
 import os
 import random
 import resource
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable
-from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from mcts_math.train.misses import count_fates, fates, render_fates
-from mcts_math.train.search import Part
 from stand_ins import EchoInterpreter, EqualChecker
 from tiny_models import make_checkpoint
 
-from mcts_math.config import load_settings, make_config, make_settings
+from mcts_math.config import Config, make_config
 from mcts_math.engine.hf import lockstep
 from mcts_math.engine.hf import prefix_cache as prefix
 from mcts_math.engine.hf.arguments import HFArguments
 from mcts_math.engine.hf.batch import BatchLimits
 from mcts_math.engine.hf.lockstep import Lockstep
 from mcts_math.engine.hf.model import load_model
-from mcts_math.errors import CheckpointError, ConfigError, EngineError, MctsMathError
+from mcts_math.errors import CheckpointError, ConfigError, EngineError, MctsMathError, RecordError
+from mcts_math.evaluate.comparison import compare_rows, render_accuracies, render_differences
+from mcts_math.evaluate.experiments import MethodConfig, check_contrasts, rows_of, run_path
 from mcts_math.evaluate.grading import Grader
 from mcts_math.requests import Evaluate, Generate
+from mcts_math.run.record import nodes_of, read_records
+from mcts_math.settings import load_settings, make_settings
 from mcts_math.solver import solve_async
-from mcts_math.train import search
-from mcts_math.train.analysis import ValuePoint, area_under_curve, describe_values
-from mcts_math.train.config import MethodConfig, RoundsConfig
+from mcts_math.train.analysis import ValuePoint, area_under_curve, describe_values, render_values
+from mcts_math.train.config import RoundsConfig
+from mcts_math.train.error_analysis import answer_outcomes, count_outcomes, render_outcomes
+from mcts_math.train.plan import Plan
 from mcts_math.train.rounds import Rounds
-from mcts_math.train.summary import (
-    comparable_rows,
-    compare_rows,
-    render_differences,
-    render_rounds,
-    render_value,
-    run_path,
-    summarise_runs,
-)
+from mcts_math.train.slices import Slice, solve_slice
+from mcts_math.train.stages import finished, run_stage
 
 QUESTIONS = [{"id": f"q{n}", "question": f"{n}+{n}?", "answer": str(2 * n)} for n in range(12)]
 
@@ -138,7 +134,7 @@ def test_area_under_the_curve() -> None:
     assert found["auc_within"] == (1.0 + 0.5) / 2  # of the questions that have both
     assert (found["mixed_questions"], found["questions_with_right"]) == (2, 2)
     assert found["auc_final"] == 0.625
-    shown = render_value({"method": "SBS", **found})
+    shown = render_values({"method": "SBS", **found})
     assert "compete for 2, and within these the area is 0.750" in shown
     assert shown.endswith("by depth: 1.37 at 2.")
 
@@ -155,10 +151,10 @@ def test_what_became_of_right_answers(tmp_path: Path) -> None:
     path = tmp_path / "trees.jsonl"
     path.write_text("".join(json.dumps(record) + "\n" for record in records))
     with Grader(1) as grader:
-        found = fates(path, grader)
+        found = answer_outcomes(path, grader)
     assert list(found.values()) == ["right", "outranked", "dropped", "not found", "not found", "right"]
-    counts = count_fates(found, {"a": 1.0, "b": 1.0, "c": 0.0, "d": 0.0, "e": 0.0})  # f is not known
-    assert render_fates("SBS", counts).splitlines()[2:] == [
+    counts = count_outcomes(found, {"a": 1.0, "b": 1.0, "c": 0.0, "d": 0.0, "e": 0.0})  # f is not known
+    assert render_outcomes("SBS", counts).splitlines()[2:] == [
         "| greedy right | 1 | 1 | 0 | 0 |",
         "| greedy wrong | 0 | 0 | 1 | 2 |",
     ]
@@ -170,24 +166,68 @@ def node(answer: str) -> dict[str, Any]:
     return {"text": text, "extra_info": "", "action": "", "action_input": "", "final_answer": answer, "value": 0.5}
 
 
-def test_a_part_is_done_only_with_its_own_inputs(tmp_path: Path) -> None:
-    part = Part("p", {"mode": "mcts", "model_dir": "a"}, "q.jsonl", 0, 5, str(tmp_path / "p.jsonl"), "x")
-    assert not part.is_done
-    (tmp_path / "p.jsonl").write_text("")
-    assert not part.is_done
-    part.meta.write_text(json.dumps({"part": {"fingerprint": part.fingerprint}}))
-    assert part.is_done
-    assert replace(part, settings={"mode": "mcts", "model_dir": "b"}).is_done  # a moved folder is no other model
-    for change in ({"inputs": "y"}, {"count": 4}, {"first": 1}, {"settings": {"mode": "sbs"}}):
-        assert not replace(part, **change).is_done  # type: ignore[arg-type]
-    part.meta.write_text("{")
-    assert not part.is_done
+@pytest.fixture
+def settings(tmp_path: Path, repo: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., RoundsConfig]:
+    monkeypatch.chdir(repo)
+
+    def settings(**changes: Any) -> RoundsConfig:
+        path = repo / "configs" / "mini" / "rounds.yaml"
+        found = load_settings(RoundsConfig, path).model_dump(exclude_unset=True)
+        return make_settings(RoundsConfig, found | {"output_dir": str(tmp_path / "rounds")} | changes)
+
+    return settings
 
 
-def test_a_part_gives_its_memory_back_before_the_next(
+def small(**changes: Any) -> Config:
+    """A search of one short step with the bundled model."""
+    settings = {
+        "mode": "react",
+        "prompt_wrap": "react_sft",
+        "model_dir": "models/mini",
+        "max_tokens": 9,
+        "max_depth": 1,
+    }
+    return make_config(settings | changes)
+
+
+def test_a_slice_is_done_only_with_its_own_inputs(tmp_path: Path, repo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(repo)
+    shutil.copytree("models/mini", tmp_path / "moved")
+    shutil.copytree("models/mini-guess", tmp_path / "other")
+    (tmp_path / "examples.json").write_text('[{"question": "1?", "solution": "1"}]')
+
+    def make(config: Config, span: tuple[int, int] = (0, 5), inputs: str = "x") -> Slice:
+        return Slice.make("s", config, "data/mini/test.jsonl", span, tmp_path / "s.jsonl", inputs)
+
+    one = make(small())
+    assert not one.is_done
+    Path(one.output).write_text("")
+    assert not one.is_done
+    one.results.meta_path.write_text(json.dumps({"slice": {"fingerprint": one.fingerprint}}))
+    assert one.is_done
+    for same in ({"model_dir": str(tmp_path / "moved")}, {"verbose": True}, {"seed": 0}, {"top_k": -1}):
+        assert make(small(**same)).is_done, same
+    assert not make(small(), span=(0, 4)).is_done
+    assert not make(small(), span=(1, 5)).is_done
+    assert not make(small(), inputs="y").is_done
+    few_shot = {"prompt_wrap": "react", "num_few_shot": 1}
+    for other in (
+        {"mode": "sbs"}, {"temperature": 0.1}, {"model_dir": str(tmp_path / "other")}, {"max_in_flight": 3},
+        {"engine_args": {"dtype": "float32"}}, few_shot,
+    ):  # fmt: skip
+        assert not make(small(**other)).is_done, other
+    shown = [
+        make(small(**few_shot, **more)).fingerprint for more in ({}, {"few_shot_path": f"{tmp_path}/examples.json"})
+    ]
+    assert shown[0] != shown[1]  # what the prompt's files hold counts
+    one.results.meta_path.write_text("{")
+    assert not one.is_done
+
+
+def test_a_slice_gives_its_memory_back_before_the_next(
     tmp_path: Path, repo: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A prefix cache is made of cycles: with a lazy collector those of all parts would stay, gigabytes each."""
+    """A prefix cache is made of cycles: with a lazy collector those of all slices would stay, gigabytes each."""
 
     class Node(prefix._Node):
         """Counted by its type, which no other test's cache has."""
@@ -199,18 +239,11 @@ def test_a_part_gives_its_memory_back_before_the_next(
     monkeypatch.setattr(prefix, "_Node", Node)
     monkeypatch.setattr(lockstep, "load_model", lambda *args: (seen.append(held()), load(*args))[1])
     monkeypatch.chdir(repo)
-    settings = {
-        "mode": "react",
-        "prompt_wrap": "react_sft",
-        "model_dir": "models/mini",
-        "max_tokens": 9,
-        "max_depth": 1,
-    }
     gc.disable()
     try:
         for n in range(2):
-            part = Part("p", settings, "data/mini/test.jsonl", n, 1, str(tmp_path / f"{n}.jsonl"), "x")
-            search.solve_part(part, threads=1)
+            output = tmp_path / f"{n}.jsonl"
+            solve_slice(Slice.make("s", small(), "data/mini/test.jsonl", (n, 1), output, "x"))
             assert held()
     finally:
         gc.enable()
@@ -218,28 +251,74 @@ def test_a_part_gives_its_memory_back_before_the_next(
     assert seen == [0, 0]
 
 
-def test_other_engines_serve_the_searches_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def run() -> None:
-        opened: list[tuple[Any, ...]] = []
+def test_round_1_asks_a_fresh_head_nothing_unless_it_is_told_to(
+    settings: Callable[..., RoundsConfig], tmp_path: Path
+) -> None:
+    """The checkpoint holds a head, so only the config can decide."""
+    for first_round_values in (False, True):
+        plan = Plan(settings(first_round_values=first_round_values))
+        config = plan.search(1).changed(model_dir="models/mini", iterations=2, max_tokens=24)
+        one = Slice.make("s", config, "data/mini/train.jsonl", (0, 2), tmp_path / f"{first_round_values}.jsonl", "x")
+        solve_slice(one)
+        records = [record for _, record in read_records(one.output)]
+        estimates = {node.get("estimate") for record in records for node in nodes_of(record).values()}
+        assert {record["value_source"] for record in records} == {"head" if first_round_values else "none"}
+        assert (estimates == {None}) is not first_round_values
+        if not first_round_values:  # a leaf counts 0: only rewards of ±1 are backed up
+            backed = [n["q_value"] * n["visit_count"] for r in records for n in nodes_of(r).values()]
+            assert all(value == pytest.approx(round(value)) for value in backed)
 
-        async def open_services(*given: Any) -> str:
-            opened.append(given)
-            return "services"
 
-        monkeypatch.setattr(search, "open_services", open_services)
-        async with AsyncExitStack() as stack:
-            config = make_config({"engine": "vllm", "model_dir": "models/mini"})
-            assert await search._open(config, stack, 1) == "services"
-            assert opened == [(config, stack)]
+def test_overrides_do_not_freeze_what_follows_from_other_keys(settings: Callable[..., RoundsConfig]) -> None:
+    few_shot = {"prompt_wrap": "react", "num_few_shot": 0, "is_sampling": True}
+    plan = Plan(settings(search=[{"config": "configs/mini/mcts.yaml", "overrides": few_shot}]))
+    resolved = plan.search(2).resolved()
+    assert (resolved["step_delim"], resolved["result_unwrap"]) == ("\n\n", "react")
+    assert "Observation:" in resolved["stop"]
+    backed = {"update_leaf_value": True, "is_sampling": True}
+    plan = Plan(settings(search=[{"config": "configs/mini/mcts.yaml", "overrides": backed}]))
+    with pytest.raises(ConfigError, match="round 1: its settings back up values"):
+        plan.search(1)
+    assert plan.search(2).value_source == "head"
+    assert Plan(settings(search=plan.config.search, first_round_values=True)).search(1).value_source == "head"
 
-    asyncio.run(run())
+
+def test_questions_are_loaded_as_everywhere(settings: Callable[..., RoundsConfig], tmp_path: Path) -> None:
+    path = tmp_path / "gsm8k.jsonl"
+    path.write_text(json.dumps({"question": "Q", "answer": "7 + 8 = <<7+8=15>>15\n#### 15"}) + "\n")
+    assert [task.answers for task in Plan(settings(test_questions=str(path))).test_tasks] == [("15",)]
+
+
+def test_a_stage_whose_output_is_gone_runs_again(tmp_path: Path) -> None:
+    runs: list[str] = []
+
+    def make() -> None:
+        runs.append("made")
+        (tmp_path / "trees").mkdir(exist_ok=True)
+        for name in ("trees/a.jsonl", "trees/b.jsonl", "table.md"):
+            (tmp_path / name).write_text("whole")
+
+    def stage(inputs: str = "x") -> int:
+        run_stage(tmp_path, "search", inputs, ["trees", "table.md"], make)
+        return len(runs)
+
+    assert [stage(), stage()] == [1, 1]
+    (tmp_path / "trees/b.jsonl").unlink()
+    assert finished(tmp_path, "search") is None
+    assert [stage(), stage()] == [2, 2]
+    (tmp_path / "table.md").write_text("cut")
+    assert [stage(), stage(), stage("y")] == [3, 3, 4]
+    (tmp_path / ".search.json").write_text("{")
+    assert stage("y") == 5
+    with pytest.raises(RecordError, match="pictures was not made"):
+        run_stage(tmp_path, "draw", "x", ["pictures"], make)
 
 
 def test_names_of_files_and_tables() -> None:
     assert run_path(Path("e"), "SBS(3,5)", 42) == Path("e/SBS_3_5.seed42.jsonl")
     assert run_path(Path("e"), "../x", 1).parent == Path("e")
     row = {"name": "greedy", "accuracy": 0.5, "low": 0.4, "high": 0.6}
-    table = render_rounds({0: [row], 1: [row | {"accuracy": 0.6}, row | {"name": "MCTS"}]})
+    table = render_accuracies({"base": [row], "round 1": [row | {"accuracy": 0.6}, row | {"name": "MCTS"}]})
     assert table.splitlines() == [
         "| accuracy % | base | round 1 |",
         "|---|---|---|",
@@ -267,54 +346,49 @@ def test_rows_are_compared_question_by_question(tmp_path: Path) -> None:
         "greedy": MethodConfig(config="c", seeds=[1]),
         "sample": MethodConfig(config="c", seeds=[1, 2, 3], vote=3, label="Maj@3"),
     }
-    assert comparable_rows(methods) == ["greedy", "sample", "Maj@3"]
+    check_contrasts([["Maj@3", "greedy"]], methods)
     with Grader(1) as grader:
-        rows = summarise_runs(tmp_path, methods, grader)
+        rows = rows_of(methods, tmp_path, grader)
+    assert [row.name for row in rows] == ["greedy", "sample", "Maj@3"]
     assert "scores" not in rows[0].to_json()
-    found = compare_rows(rows, [["sample", "greedy"], ["Maj@3", "sample"]])
+    found = compare_rows(rows, [["sample", "greedy"], ["Maj@3", "sample"], ["SBS", "greedy"]])
     assert [each["difference"] for each in found] == pytest.approx([0.0, 0.0])
     spread = 1.959964 * ((4 / 9 + 1 + 1 / 9) / 3 / 4) ** 0.5  # the differences are 0, 2/3, -1 and 1/3
     assert (found[0]["low"], found[0]["high"]) == pytest.approx((-spread, spread))
-    lines = render_differences({0: found[:1], 1: found}).splitlines()
+    lines = render_differences({"base": found[:1], "round 1": found}).splitlines()
     assert lines[0] == "| points (95 % interval, paired by question) | base | round 1 |"
     assert lines[2].count("(-70.6 to +70.6)") == 2
     assert lines[3].startswith("| Maj@3 − sample | – | **")
 
 
-@pytest.fixture
-def settings(tmp_path: Path, repo: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., RoundsConfig]:
+@pytest.mark.parametrize("name", ["rounds", "rounds_slips"])
+def test_the_bundled_configs_agree(repo: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.chdir(repo)
-
-    def settings(**changes: Any) -> RoundsConfig:
-        path = repo / "configs" / "rounds_mini.yaml"
-        found = load_settings(RoundsConfig, path).model_dump(exclude_unset=True)
-        return make_settings(RoundsConfig, found | {"output_dir": str(tmp_path / "rounds")} | changes)
-
-    return settings
+    Plan(load_settings(RoundsConfig, f"configs/mini/{name}.yaml")).check()
 
 
-def test_the_bundled_config_agrees(settings: Callable[..., RoundsConfig]) -> None:
-    rounds = Rounds(settings())
-    rounds._check()
-    assert [rounds._questions(n) for n in (1, 2, 3, 4)] == [(0, 667), (667, 667), (1334, 667), (2001, 667)]
-    assert rounds._search_settings(1).get("need_value_func", False) is False
-    assert rounds._search_settings(2)["need_value_func"] is True
+def test_the_plan_of_the_bundled_rounds(settings: Callable[..., RoundsConfig]) -> None:
+    plan = Plan(settings())
+    assert [plan.questions(n) for n in (1, 2, 3, 4)] == [(0, 667), (667, 667), (1334, 667), (2001, 667)]
+    assert list(plan.spans(2)) == [(667, 334), (1001, 333)]
+    assert [plan.search(n).value_source for n in (1, 2, 3)] == ["none", "head", "head"]
     for accumulate, files in ((False, 1), (True, 3)):
-        assert len(Rounds(settings(accumulate=accumulate))._train_config(3).examples) == files
-    assert rounds._scored_method(1) == ("SBS(5,5)", 42)
-    assert rounds._greedy_method() == "greedy"
-    assert rounds._train_config(1).model_dir.endswith("round_0/checkpoint")
-    parts = rounds._eval_parts(1, Path("eval"), "")
-    assert len(parts) == sum(len(method.seeds) for method in rounds.config.methods.values())
-    assert "SBS(5,5)" in parts[0].name  # the longest first
+        assert len(Plan(settings(accumulate=accumulate)).training(3).examples) == files
+    assert plan.scored_method(1) == ("SBS(5,5)", 42)
+    assert plan.greedy_method() == "greedy"
+    assert plan.training(1).model_dir.endswith("round_0/checkpoint")
+    runs = plan.runs(1)
+    assert len(runs) == sum(len(method.seeds) for method in plan.config.methods.values())
+    assert runs[0][0].name == "SBS(5,5)"  # the longest first
+    assert {config.seed for run, config in runs if run.seed == 44} == {44}
 
 
 def test_the_base_has_no_values_to_search_with(settings: Callable[..., RoundsConfig]) -> None:
-    rounds = Rounds(settings())
-    assert list(rounds._methods(0)) == ["greedy", "Maj@5"]
-    assert rounds._methods(1) == rounds.config.methods
-    assert rounds._scored_method(0) is None
-    assert {Path(part.output).name for part in rounds._eval_parts(0, Path("eval"), "")} == {
+    plan = Plan(settings())
+    assert list(plan.methods(0)) == ["greedy", "Maj@5"]
+    assert plan.methods(1) == plan.config.methods
+    assert plan.scored_method(0) is None
+    assert {run.output.name for run, _ in plan.runs(0)} == {
         "greedy.seed42.jsonl",
         *(f"Maj_5.seed{seed}.jsonl" for seed in (42, 43, 44)),
     }
@@ -338,7 +412,8 @@ def test_what_rounds_refuse(settings: Callable[..., RoundsConfig], tmp_path: Pat
     refused(
         ConfigError, "unknown key 'epoch'", train=[{"config": "configs/mini/train.yaml", "overrides": {"epoch": 1}}]
     )
-    refused(ConfigError, "an entry is", train=[{"file": "x"}])
+    with pytest.raises(ConfigError, match=r"train\.0\.file"):
+        settings(train=[{"file": "x"}])
     served = {"config": "configs/mini/mcts.yaml", "overrides": {"is_sampling": True, "engine": "vllm"}}
     refused(ConfigError, "set processes to 1; for several engines, num_replicas", search=[served])
     greedy = {"config": "configs/mini/greedy.yaml"}
