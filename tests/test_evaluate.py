@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,8 @@ from mcts_math.evaluate.accuracy import (
 )
 from mcts_math.evaluate.grading import Grader
 from mcts_math.evaluate.intervals import wilson_interval
+from mcts_math.evaluate.trials import attempt_curves, read_questions
+from offline_inference import main as rescore
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +73,101 @@ def test_react_takes_the_deepest_node_not_the_longest_tag(tmp_path: Path, grader
     )
     report = evaluate_file(path, grader, react=True)
     assert (report.top1.correct, report.top1.total, report.answered) == (1, 2, 1)
+
+
+PLACES = ("published", "beside", "inside")
+
+
+def shaped(place: str, number: int, gold: str, *answers: str, **more: Any) -> dict[str, Any]:
+    """A line as the published system, earlier versions of ours and ours write it."""
+    record = line(number, gold, *answers, **more)
+    record["react"] |= {f"0.{i}": {"final_answer": answer} for i, answer in enumerate(answers)}
+    if place == "beside":
+        return record | {"cost": {"tokens": 1}}
+    record["react"]["solutions"] = record.pop("solutions")
+    if place == "inside":
+        return record | {"format": "react_sft", "step_delim": "\n"}
+    del record["id"]
+    return record
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_solutions_are_found_wherever_they_stand(tmp_path: Path, grader: Grader, place: str) -> None:
+    """Equal questions without an id count each; `--react` looks at nodes only."""
+    lines = [shaped(place, n, "1/2", answer, "7") for n, answer in ((1, "0.5"), (2, "7"), (3, "0.5"))]
+    lines[2]["question"] = lines[0]["question"]
+    report = evaluate_file(write(tmp_path / "a.jsonl", *lines), grader, top_k=2, keep=True)
+    assert (report.top1.correct, report.top1.total, report.majority.correct) == (2, 3, 2)
+    assert len(report.correct_by_id) == 3
+    assert evaluate_file(tmp_path / "a.jsonl", grader, react=True).top1.total == 3
+    assert [trial.answer for q in read_questions(tmp_path / "a.jsonl", others=True) for trial in q.trials] == [
+        "0.5", "7", "0.5",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize(
+    "column",
+    [
+        {"correct": True}, {"correct": "yes"}, {"error": "an old note"}, {"error": None}, {"attempts": 3},
+        {"attempts": [1]}, {"method": "sbs"}, {"method": ["x"]}, {"oracle": 1}, {"stopped": 0}, {"cost": "much"},
+        {"cost": {"tokens": "many"}},
+    ],
+)  # fmt: skip
+def test_columns_of_the_user_change_nothing(tmp_path: Path, grader: Grader, place: str, column: dict[str, Any]) -> None:
+    """In a line of ours they stand under `input`; in others they stand where ours would."""
+    lines = [shaped(place, 1, "5", "5"), shaped(place, 2, "5", "6"), shaped(place, 3, None, "7")]
+    if place == "beside" and "correct" in column:  # there it can't be told from ours, where no answer is known
+        del lines[2]
+    plain = write(tmp_path / "plain.jsonl", *lines)
+    for record in lines:
+        record.update({"input": column} if place == "inside" else record | column)
+    told = write(tmp_path / "told.jsonl", *lines)
+    ignored = {"path", "costs", "with_cost"}
+    one, two = (evaluate_file(path, grader, top_k=2, keep=True) for path in (plain, told))
+    assert {k: v for k, v in asdict(one).items() if k not in ignored} == {
+        k: v for k, v in asdict(two).items() if k not in ignored
+    }
+    assert attempt_curves(told, grader) == {}
+    assert all(q.method is None for q in read_questions(told, others=True))
+
+
+def test_a_cut_tree_counts_as_wrong(tmp_path: Path, grader: Grader) -> None:
+    cut = shaped("inside", 1, "5", stopped="max_total_time", correct=False)
+    unknown = shaped("inside", 2, None, stopped="max_total_time", correct=False)
+    report = evaluate_file(write(tmp_path / "a.jsonl", cut, unknown), grader)
+    assert (report.top1.correct, report.top1.total, report.stopped) == (0, 2, 2)
+
+
+def test_rescoring_writes_published_lines_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Without an id, with solutions among the nodes; what is overwritten is kept beside."""
+    node = {"text": "t", "extra_info": "", "action": "", "action_input": "", "final_answer": "", "value": 0.1}
+    scores = {"q_value": 0.5, "prior": 0.5, "visit_count": 1}
+    mcts = {
+        "0": node | scores,
+        "0.0": node | scores | {"final_answer": "5"},
+        "0.1": node | {"final_answer": "6"} | scores,
+    }
+    sbs = {"0": node, "0.0": node | {"final_answer": "6"}, "solutions": [{"final_answer": "6", "tag": "0.0"}]}
+    trees = write(
+        tmp_path / "trees.jsonl",
+        {"question": "Q", "answer": "5", "react": mcts},
+        {"question": "Q", "answer": "5", "react": sbs},
+    )
+    words = ["--custom_cfg", "configs/offline_inference.yaml", "--tree_jsonl", str(trees), "--workers", "1", "--json"]
+    output = str(tmp_path / "out.jsonl")
+    assert rescore([*words, "--output", output]) == 0
+    first = json.loads(capsys.readouterr().out)
+    assert (first["total"], first["correct"]) == (2, 1)
+    assert (tmp_path / "out.meta.json").exists()
+    assert evaluate(["--res_file", output, "--json", "--workers", "1"]) == 0
+    assert json.loads(capsys.readouterr().out)["files"][0]["correct"] == 1
+    with pytest.raises(RecordError, match="exists"):
+        rescore([*words, "--output", output])
+    assert rescore([*words, "--output", output, "--overwrite"]) == 0
+    assert (tmp_path / "out.jsonl.bak").read_bytes() == Path(output).read_bytes()
+    with pytest.raises(RecordError, match="is a file that this run reads"):
+        rescore([*words, "--output", str(trees), "--overwrite"])
 
 
 def test_majority_within_a_file_counts_equal_answers_as_one(tmp_path: Path, grader: Grader) -> None:
@@ -156,9 +254,19 @@ def test_differences_are_paired_by_question() -> None:
 
 def test_methods_are_compared(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     a = write(
-        tmp_path / "a.jsonl", line(1, "5", "5"), line(2, "7", "7"), line(3, None, "1"), line(4, None, correct=True, format="chat")
+        tmp_path / "a.jsonl",
+        line(1, "5", "5"),
+        line(2, "7", "7"),
+        line(3, None, "1"),
+        line(4, None, correct=True, format="chat"),
     )
-    b = write(tmp_path / "b.jsonl", line(4, None, correct=False, format="chat"), line(1, "5", "5"), line(2, "7", "6"), line(3, None))
+    b = write(
+        tmp_path / "b.jsonl",
+        line(4, None, correct=False, format="chat"),
+        line(1, "5", "5"),
+        line(2, "7", "6"),
+        line(3, None),
+    )
     assert evaluate(["--res_file", str(a), str(a), "--than", str(b), "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["better"]["difference"] == pytest.approx(2 / 3)  # the question without an answer doesn't count
