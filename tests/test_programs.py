@@ -30,13 +30,13 @@ def questions(tmp_path_factory: pytest.TempPathFactory, repo: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize("solver", ["mini_greedy", "mini_sbs", "mini_mcts"])
+@pytest.mark.parametrize("solver", ["greedy", "sbs", "mcts"])
 def test_solve_resume_rescore_evaluate(repo: Path, tmp_path: Path, questions: Path, solver: str) -> None:
     out = tmp_path / "out.jsonl"
     words: list[object] = [
         "solver_demo.py",
         "--custom_cfg",
-        f"configs/{solver}.yaml",
+        f"configs/mini/{solver}.yaml",
         "--qaf",
         questions,
         "--output",
@@ -48,7 +48,7 @@ def test_solve_resume_rescore_evaluate(repo: Path, tmp_path: Path, questions: Pa
     assert "6 questions in" in first.stdout
     assert "interpreter isolation:" in first.stdout
     assert first.stderr == ""  # no progress bar where nobody looks
-    if solver == "mini_sbs":  # the others go through the same code
+    if solver == "sbs":  # the others go through the same code
         _resume(repo, words, out)
 
     scored = python(repo, "eval_output_jsonl.py", "--res_file", out, "--json")
@@ -62,7 +62,7 @@ def test_solve_resume_rescore_evaluate(repo: Path, tmp_path: Path, questions: Pa
     )
     assert offline.returncode == 0, offline.stderr
     assert json.loads(offline.stdout)["total"] == 6
-    if solver == "mini_sbs":
+    if solver == "sbs":
         assert json.loads(offline.stdout)["correct"] == report["correct"]
 
 

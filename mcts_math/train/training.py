@@ -60,10 +60,13 @@ def train(
     tell = report if _rank() == 0 else lambda text: None
     if config.num_threads:
         torch.set_num_threads(config.num_threads)
-    arguments = make_arguments(config, work)
     facts = describe(config)
     with ExitStack() as stack:
-        state = _take_folder(stack, arguments, work, facts, overwrite, restart_changed)
+        found = _take_folder(stack, work, facts, overwrite, restart_changed) if _rank() == 0 else None
+        if isinstance(found, MctsMathError) and _world() == 1:
+            raise found
+        arguments = make_arguments(config, work)
+        state = _tell_all(found, arguments)
         source = checkpoints.download(source)
         rows, collator, data = load_rows(config, source)
         tell(str(data))
@@ -113,7 +116,7 @@ def load_rows(config: TrainConfig, source: Checkpoint) -> tuple[Rows, Collator, 
 
 def make_arguments(config: TrainConfig, work: Path) -> TrainingArguments:
     """Our settings in Trainer's words. Raises ConfigError where they don't fit together."""
-    world = int(os.environ.get("WORLD_SIZE", "1"))
+    world = _world()
     if torch.cuda.device_count() > 1 and world == 1:
         raise ConfigError(
             f"{torch.cuda.device_count()} GPUs are visible to one process. Start it with "
@@ -231,25 +234,23 @@ def _check(config: TrainConfig, overwrite: bool) -> tuple[Checkpoint, Path]:
 
 
 def _take_folder(
-    stack: ExitStack,
-    arguments: TrainingArguments,
-    work: Path,
-    facts: JsonObject,
-    overwrite: bool,
-    restart_changed: bool,
-) -> Path | None:
-    """Takes the work folder for this training; returns the state to go on from, the same on all processes.
+    stack: ExitStack, work: Path, facts: JsonObject, overwrite: bool, restart_changed: bool
+) -> Path | MctsMathError | None:
+    """Takes the work folder for this training, on its first process; `stack` holds its lock.
 
-    The first process alone looks and tidies up; the others are told what it found. `stack` holds its lock.
+    Returns the state to go on from, or why the training is refused, which is for all processes to hear.
     """
-    told: list[Path | MctsMathError | None] = [None]
-    if _rank() == 0:
-        try:
-            stack.enter_context(locked(work))
-            told = [_begin(work, facts, overwrite, restart_changed)]
-        except MctsMathError as error:
-            told = [error]
-    if arguments.world_size > 1:  # by then transformers has made them know each other
+    try:
+        stack.enter_context(locked(work))
+        return _begin(work, facts, overwrite, restart_changed)
+    except MctsMathError as error:
+        return error
+
+
+def _tell_all(found: Path | MctsMathError | None, arguments: TrainingArguments) -> Path | None:
+    """What the first process found in the work folder, on all of them. Raises what it was refused for."""
+    told = [found]
+    if arguments.world_size > 1:  # to ask for it makes the processes know each other
         torch.distributed.broadcast_object_list(told, src=0)
     if isinstance(told[0], MctsMathError):
         raise told[0]
@@ -286,3 +287,7 @@ def _changes(before: JsonObject, facts: JsonObject) -> list[str]:
 
 def _rank() -> int:
     return int(os.environ.get("RANK", "0"))
+
+
+def _world() -> int:
+    return int(os.environ.get("WORLD_SIZE", "1"))
