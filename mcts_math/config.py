@@ -242,7 +242,8 @@ def _is_idle(key: str, value: Any, mode: str, where: Mapping[str, str]) -> bool:
     """Whether a key that is not the method's passes all the same. Raises ConfigError where the method can't obey it."""
     if key in METHODS[mode].options.model_fields:
         return False
-    if key in _PUBLISHED_DEFAULTS and value == _PUBLISHED_DEFAULTS[key]:
+    default = _PUBLISHED_DEFAULTS.get(key)
+    if default is not None and value == default and isinstance(value, bool) == isinstance(default, bool):
         return True
     source = where.get(key, "config")
     if others := methods_that_know(key):

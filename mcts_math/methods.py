@@ -90,8 +90,8 @@ METHODS: Final[Mapping[str, Method]] = {
         is_chain=True,
     ),
     "sbs": Method(
-        title="step-level beam search, SBS(B1, B2)",
-        summary="keeps the B1 best partial solutions, B2 samples each",
+        title="step-level beam search",
+        summary="SBS(B1, B2): keeps the B1 (`step_beam_width`) best partial solutions, B2 (`n_generate_sample`) samples each",
         options=BeamOptions,
         search=beam_search,
         uses_values=True,
@@ -170,9 +170,8 @@ def methods_that_know(key: str) -> list[str]:
 
 def describe_methods() -> str:
     """The table as Markdown; the README holds it."""
-    lines = ["| `mode:` | what it does | its own keys |", "|---|---|---|"]
+    lines = ["| `mode:` | method | what it does |", "|---|---|---|"]
     for name, method in METHODS.items():
         mark = " \\*" if method.reads_verdicts is _always else ""
-        keys = ", ".join(f"`{key}`" for key in method.options.model_fields)
-        lines.append(f"| `{name}`{mark} | {method.title}: {method.summary} | {keys} |")
+        lines.append(f"| `{name}`{mark} | {method.title} | {method.summary} |")
     return "\n".join(lines)

@@ -251,7 +251,7 @@ class Meter:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class Spent:
     """Reply to `Meter`: sums since the tree began.
 
     Attributes:
@@ -268,7 +268,7 @@ class Reading:
 
 
 Request: TypeAlias = Generate | Evaluate | Execute | Check | Verify | Adapt | Meter
-Reply: TypeAlias = Generation | Evaluation | Observation | bool | Verification | Adaptation | Reading
+Reply: TypeAlias = Generation | Evaluation | Observation | bool | Verification | Adaptation | Spent
 
 
 @runtime_checkable

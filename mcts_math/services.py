@@ -53,13 +53,18 @@ def engine_options(config: Config) -> EngineOptions:
     )
 
 
+def value_source(config: Config, value_model: ValueModel | None) -> str:
+    """Who scores partial solutions: `object` where a value model was passed in, else what the config names."""
+    return config.value_source if value_model is None else "object"
+
+
 def has_values(config: Config, value_model: ValueModel | None) -> bool:
     """Whether the searches of a run may ask for values.
 
     Raises:
         ConfigError: the method can't use a value model that was passed in, or needs values and there are none.
     """
-    there = value_model is not None or config.value_source != "none"
+    there = value_source(config, value_model) != "none"
     if value_model is not None and not config.method.uses_values:
         raise ConfigError(f"mode {config.mode} ranks nothing by values: leave out value_model.")
     if config.method.needs_values(config.options) and not there:

@@ -14,7 +14,7 @@ from mcts_math.config import Config, make_config
 from mcts_math.errors import MctsMathError, TaskError
 from mcts_math.formats import make_format
 from mcts_math.requests import Sampling, Services
-from mcts_math.scheduler import Cost, Limits, Scheduler, Solved
+from mcts_math.scheduler import Cost, RunLimits, Scheduler, Solved
 from mcts_math.search.expand import Expansion, Search
 from mcts_math.search.grade import grade
 from mcts_math.services import Provided, has_values, open_services
@@ -129,9 +129,9 @@ def search_maker(config: Config, *, use_values: bool) -> Callable[[Tree], Search
     return search
 
 
-def limits_of(config: Config) -> Limits:
+def limits_of(config: Config) -> RunLimits:
     """The bounds of a run."""
-    return Limits(config.in_flight, config.max_total_time, config.max_question_tokens, config.max_run_tokens)
+    return RunLimits(config.in_flight, config.max_total_time, config.max_question_tokens, config.max_run_tokens)
 
 
 def check_tasks(config: Config, tasks: Sequence[Task]) -> None:

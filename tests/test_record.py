@@ -182,7 +182,7 @@ def test_broken_trees_are_named(record: dict[str, Any], message: str) -> None:
         record_to_tree(record, "file:3")
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(st.text(max_size=50), st.text(max_size=50))
 def test_any_text_survives_a_line(question: str, written: str) -> None:
     policy = ScriptedPolicy(lambda r: scripted(final(written)))

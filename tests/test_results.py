@@ -17,8 +17,9 @@ import pytest
 from stand_ins import EchoInterpreter, EqualChecker, code, final, run_scripted
 
 from mcts_math.config import make_config
-from mcts_math.engine.scripted import ScriptedPolicy, scripted
+from mcts_math.engine.scripted import RandomPolicy, ScriptedPolicy, scripted
 from mcts_math.errors import MctsMathError, RecordError
+from mcts_math.requests import Evaluate, Evaluation
 from mcts_math.run.description import compare_descriptions, describe_run
 from mcts_math.run.record import read_records
 from mcts_math.run.results import ResultsFile, merge_files
@@ -357,3 +358,19 @@ def test_the_answer_of_a_question_cut_short_is_judged(tmp_path: Path) -> None:
     ((_, record),) = read_records(out)
     assert (record["stopped"], record["correct"]) == ("max_question_tokens", True)
     assert (totals.stopped, totals.correct, totals.judged) == (1, 1, 1)
+
+
+def test_a_value_model_goes_through_a_program_too(tmp_path: Path) -> None:
+    class Constant(RandomPolicy):
+        async def evaluate(self, request: Evaluate) -> Evaluation:
+            return Evaluation(0.25)
+
+    qaf, out = tmp_path / "q.jsonl", tmp_path / "out.jsonl"
+    qaf.write_text(json.dumps({"question": "Q", "answer": "1"}) + "\n")
+    solve_file(
+        make_config({"mode": "sbs", "prompt_wrap": "react_sft"}), qaf, out, report=lambda text: None,
+        policy=RandomPolicy(1), value_model=Constant(1), interpreter=EchoInterpreter(), checker=EqualChecker(),
+    )  # fmt: skip
+    ((_, record),) = read_records(out)
+    assert record["react"]["0.0"]["estimate"] == 0.25
+    assert record["value_source"] == "object"

@@ -25,7 +25,7 @@ from mcts_math.requests import (
     Verification,
     Verify,
 )
-from mcts_math.scheduler import Limits, Scheduler, Solved
+from mcts_math.scheduler import RunLimits, Scheduler, Solved
 from mcts_math.solver import search_maker, solve
 from mcts_math.tasks import make_tasks
 from mcts_math.tree import Tree
@@ -230,6 +230,29 @@ def test_max_total_time_ends_a_question_with_what_it_has() -> None:
     assert 0.3 < solved.cost.seconds < 2
 
 
+def test_max_total_time_holds_after_a_prompt_that_does_not_fit() -> None:
+    class Narrow(Endless):
+        async def generate(self, request: Generate) -> Generation:
+            if str(request.prompt).count("</step>") > 1:
+                return Generation((), too_long=True)
+            return await super().generate(request)
+
+    config = {"mode": "sbs", "prompt_wrap": "react_sft", "n_generate_sample": 2, "step_beam_width": 2, "max_depth": 9}
+    (solved,) = run(config, questions(1), Narrow(1))
+    assert solved.tree.stopped == "context_length"
+
+    class Stuck(Narrow):
+        async def generate(self, request: Generate) -> Generation:
+            reply = await super().generate(request)
+            if not reply.too_long and str(request.prompt).count("</step>") > 0:
+                await asyncio.Event().wait()
+            return reply
+
+    mcts = MCTS | {"value": "none", "need_value_func": False, "max_total_time": 0.4, "iterations": 99}
+    (solved,) = run(mcts, questions(1), Stuck(1))
+    assert solved.tree.stopped == "max_total_time"
+
+
 def test_machine_time_is_shared_among_questions_in_flight() -> None:
     begun = time.monotonic()
     solved = run(MCTS | {"iterations": 10}, questions(20), Endless(1))
@@ -338,7 +361,7 @@ def test_closing_the_stream_early_cancels_what_is_in_flight() -> None:
         policy = Noticing(1)
         services = Services(policy, policy, EchoInterpreter(), EqualChecker())
         search = search_maker(make_config(MCTS), use_values=True)
-        results: AsyncIterator[Solved] = Scheduler(services, Limits()).run(make_tasks(questions(5)), search)
+        results: AsyncIterator[Solved] = Scheduler(services, RunLimits()).run(make_tasks(questions(5)), search)
         assert (await anext(results)).tree.task.id == "0"
         await results.aclose()  # type: ignore[attr-defined]
 

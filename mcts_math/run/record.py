@@ -80,7 +80,7 @@ def error_to_record(task: Task, error: str) -> JsonObject:
 def _columns(task: Task) -> JsonObject:
     """What the user gave, and an id."""
     record = result_columns(task.record) or {"question": task.question}
-    return record if record.get("id") == task.id else record | {"id": task.id}
+    return record if str(record.get("id")) == task.id else record | {"id": task.id}
 
 
 def error_of(record: Mapping[str, Any]) -> str:

@@ -23,7 +23,7 @@ from mcts_math.run.description import describe_run
 from mcts_math.run.record import error_to_record, read_records, tree_to_record
 from mcts_math.run.results import ResultsFile, require_other_file
 from mcts_math.scheduler import Scheduler, Solved
-from mcts_math.services import Provided, has_values
+from mcts_math.services import Provided, has_values, value_source
 from mcts_math.solver import check_tasks, search_maker, solve_stream
 from mcts_math.tasks import JsonObject, Task, digest_of, load_tasks, parse_source
 from mcts_math.tasks.cases import without_cases, write_cases
@@ -133,13 +133,14 @@ class _Run:
 
     async def solve(self, tasks: Sequence[Task], provided: Provided) -> Totals:
         form = make_format(self.config.prompt_wrap, self.config.format_options)
+        source = value_source(self.config, provided.get("value_model"))
         stream = solve_stream(self.config, tasks, on_open=self._begin, report=self.report, **provided)
         with tqdm(total=len(tasks), unit="q", disable=None, dynamic_ncols=True, smoothing=0.1) as bar:
             ticker = asyncio.create_task(self._tick(bar))
             try:
                 async with aclosing(stream):
                     async for solved in stream:
-                        self.results.append(to_record(solved, self.config, form))
+                        self.results.append(to_record(solved, self.config, form, source))
                         self.totals.add(solved)
                         if self.config.verbose:
                             bar.write(_show(solved))
@@ -166,15 +167,15 @@ class _Run:
             await asyncio.sleep(0.5)
 
 
-def to_record(solved: Solved, config: Config, form: StepFormat) -> JsonObject:
-    """The line of one result."""
+def to_record(solved: Solved, config: Config, form: StepFormat, source: str = "") -> JsonObject:
+    """The line of one result. `source` of its values: see `services.value_source`; "" is what the config names."""
     if solved.error:
         return error_to_record(solved.tree.task, solved.error)
     method = config.method
     cost = {key: round(value, 6) for key, value in asdict(solved.cost).items()}
     record = tree_to_record(solved.tree, method, form, cost=cost)
     if method.uses_values:
-        record["value_source"] = config.value_source
+        record["value_source"] = source or config.value_source
     record |= {"method": config.mode} if method.makes_attempts else {}
     return record | ({"oracle": True} if config.reads_verdicts else {})
 

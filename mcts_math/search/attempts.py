@@ -14,7 +14,7 @@ from typing import Annotated, Final
 
 from pydantic import Field
 
-from mcts_math.requests import Generate, Generation, Meter, Reading, Reply, Request, Verdict, Verification, Verify
+from mcts_math.requests import Generate, Generation, Meter, Spent, Reply, Request, Verdict, Verification, Verify
 from mcts_math.search.expand import CONTEXT_LENGTH, Asking, Expansion, T, derive_seed, grow
 from mcts_math.settings import Integer
 from mcts_math.step import Outcome
@@ -53,18 +53,18 @@ class Budget:
 
 
 def try_once(
-    tree: Tree, expansion: Expansion, node: Node, spent: Reading, adapter: str = ""
-) -> Asking[tuple[Node, Verdict, Reading] | None]:
+    tree: Tree, expansion: Expansion, node: Node, spent: Spent, adapter: str = ""
+) -> Asking[tuple[Node, Verdict, Spent] | None]:
     """One attempt below `node`, judged and noted.
 
     Args:
         tree, expansion: see `make_attempts`.
         node: what the attempt goes on from.
-        spent: the meter's reading when the last attempt had been noted.
+        spent: until the last attempt had been noted.
         adapter: of the question, or "".
 
     Returns:
-        The node that ends it, its verdict, the meter's reading now. None where the prompt does not fit the context:
+        The node that ends it, its verdict, what was spent until now. None where the prompt does not fit the context:
         the tree is then marked as stopped.
     """
     ends = yield from make_attempts(tree, expansion, node, 1, adapter)
@@ -117,17 +117,17 @@ def judge(tree: Tree, ends: Sequence[Node], *, ask: bool = True) -> Asking[list[
     return verdicts
 
 
-def read_meter() -> Asking[Reading]:
+def read_meter() -> Asking[Spent]:
     """What the tree has cost so far."""
     (reading,) = yield [Meter()]
-    assert isinstance(reading, Reading)
+    assert isinstance(reading, Spent)
     return reading
 
 
 def record(
-    tree: Tree, ends: Sequence[Node], verdicts: Sequence[Verification], before: Reading, *, judged: bool = True
-) -> Asking[Reading]:
-    """Notes attempts that were made side by side, and returns the meter's reading after them.
+    tree: Tree, ends: Sequence[Node], verdicts: Sequence[Verification], before: Spent, *, judged: bool = True
+) -> Asking[Spent]:
+    """Notes attempts that were made side by side, and returns what was spent until after them.
 
     Generated tokens are each attempt's own; whatever else was spent since `before` is shared evenly.
 
@@ -136,7 +136,7 @@ def record(
             keeps what it found.
         ends: the nodes that end the attempts.
         verdicts: one each.
-        before: the meter's reading when the last attempts had been noted.
+        before: what was spent until the last attempts had been noted.
         judged: the verdicts are the verifier's; else nothing but a missing answer is noted.
     """
     after = yield from read_meter()

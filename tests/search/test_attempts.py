@@ -11,7 +11,7 @@ from stand_ins import EchoInterpreter, EqualChecker, EqualVerifier, code, final,
 from mcts_math.engine.scripted import Behaviour, RandomPolicy, ScriptedPolicy, scripted
 from mcts_math.errors import ConfigError, TaskError
 from mcts_math.formats import make_format
-from mcts_math.requests import Adapt, Adaptation, Generate, Generation, Verification, Verify
+from mcts_math.requests import Adapt, Adaptation, Check, Generate, Generation, Verification, Verify
 from mcts_math.run.run import to_record
 from mcts_math.scheduler import Solved
 from mcts_math.search.fttt import NO_STEP, REFLECT, RESET
@@ -398,3 +398,50 @@ def test_questions_that_nothing_can_judge_are_refused_before_the_run() -> None:
     tree = grow_tree(config("self_consistency"), Texts(RIGHT, RIGHT, WRONG), answer=None)
     assert tree.correct is None
     assert len(tree.solutions) == 3
+
+
+@pytest.mark.parametrize(
+    ("answers", "most"),
+    [
+        ([str(i) for i in range(128)], 0),  # integers are told apart without a checker
+        ([f"x + {i % 4}" for i in range(128)], 3 + 2 + 1),
+        ([f"x + {i}" if i % 2 else str(i % 3) for i in range(8)], 7 + 6 + 5 + 4 + 3 + 2 + 1),
+    ],
+)
+def test_a_vote_compares_representatives(answers: list[str], most: int) -> None:
+    asked: list[Check] = []
+
+    class Counting(EqualChecker):
+        async def check(self, request: Check) -> bool:
+            asked.append(request)
+            return await super().check(request)
+
+    (solved,) = solve(
+        {"mode": "self_consistency", "prompt_wrap": "react_sft", "trials": len(answers), "n_generate_sample": 16},
+        [{"id": "t", "question": "Q"}],
+        policy=Texts(*map(final, answers)),
+        interpreter=EchoInterpreter(),
+        checker=Counting(),
+        verifier=EqualVerifier(),
+    )
+    assert len(asked) <= most
+    winner = max(dict.fromkeys(answers), key=answers.count)
+    assert solved.tree.nodes[solved.tree.solutions[0]].answer == winner
+    assert len(solved.tree.solutions) == len(answers)
+
+
+def test_equal_answers_of_other_spelling_vote_together() -> None:
+    class Halves(EqualChecker):
+        async def check(self, request: Check) -> bool:
+            halves = {"1/2", "0.5", "\\frac12"}
+            return {request.answer, *request.golds} <= halves
+
+    (solved,) = solve(
+        {"mode": "self_consistency", "prompt_wrap": "react_sft", "trials": 5},
+        [{"id": "t", "question": "Q"}],
+        policy=Texts(*map(final, ["3", "1/2", "3", "0.5", "\\frac12"])),
+        interpreter=EchoInterpreter(),
+        checker=Halves(),
+        verifier=EqualVerifier(),
+    )
+    assert [solved.tree.nodes[i].answer for i in solved.tree.solutions] == ["1/2", "0.5", "\\frac12", "3", "3"]

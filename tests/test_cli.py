@@ -1,0 +1,82 @@
+"""What the programs print when something is wrong, and in which language they can."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mcts_math.errors import ConfigError, EngineError, MctsMathError, RecordError
+from mcts_math.methods import describe_methods
+from mcts_math.run import cli
+
+
+def failing(error: BaseException) -> Any:
+    def solve_file(*args: Any, **options: Any) -> Any:
+        raise error
+
+    return solve_file
+
+
+@pytest.mark.parametrize(
+    ("error", "goes_on"),
+    [
+        (EngineError("out of memory"), True),
+        (RecordError("the disk is full"), False),
+        (RecordError("made with other settings (temperature: 0.6 -> 0.9)"), False),
+        (ConfigError("num_few_shot is 99"), False),
+    ],
+)
+def test_a_command_that_would_be_refused_again_is_not_offered(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    error: MctsMathError,
+    goes_on: bool,
+) -> None:
+    (tmp_path / "c.yaml").write_text("mode: sbs\n")
+    output = tmp_path / "out.jsonl"
+    output.write_text("{}\n")
+    monkeypatch.setattr(cli, "solve_file", failing(error))
+    argv = ["--custom_cfg", str(tmp_path / "c.yaml"), "--qaf", "q.jsonl", "--output", str(output)]
+    assert cli.solve_main(cli.solve_parser("x"), argv) == 2
+    told = capsys.readouterr().err
+    assert str(error) in told
+    assert ("--resume" in told) is goes_on
+
+
+def test_an_interrupt_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def main(argv: list[str]) -> int:
+        raise KeyboardInterrupt
+
+    assert cli.run_program(main) == 130
+    assert capsys.readouterr().err == "\ninterrupted\n"
+
+
+@pytest.mark.parametrize("program", ["eval_output_jsonl.py", "offline_inference.py"])
+def test_file_names_and_texts_of_any_language_in_any_locale(repo: Path, tmp_path: Path, program: str) -> None:
+    folder = tmp_path / "größe 数学"
+    folder.mkdir()
+    node = {"text": "", "extra_info": "", "action": "", "action_input": "", "final_answer": "", "value": -100}
+    scored = node | {"q_value": 0.5, "prior": 0.5, "visit_count": 1}
+    react = {"0": scored, "0.0": scored | {"final_answer": "是"}, "solutions": [{"final_answer": "是", "tag": "0.0"}]}
+    trees = folder / "bäume.jsonl"
+    trees.write_text(json.dumps({"question": "何?", "answer": "是", "react": react, "type": "代数"}) + "\n", "utf-8")
+    command = {
+        "eval_output_jsonl.py": ["--res_file", str(trees)],
+        "offline_inference.py": ["--custom_cfg", "configs/offline_inference.yaml", "--tree_jsonl", str(trees),
+                                 "--output", str(folder / "neu.jsonl")],
+    }[program]  # fmt: skip
+    ascii_only = os.environ | {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    done = subprocess.run([sys.executable, program, *command], cwd=repo, env=ascii_only, capture_output=True)
+    assert done.returncode == 0, done.stderr.decode()
+    assert "100.00" in done.stdout.decode()
+
+
+def test_the_readme_shows_the_table_of_methods(repo: Path) -> None:
+    assert describe_methods() in (repo / "README.md").read_text()
