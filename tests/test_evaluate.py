@@ -18,7 +18,7 @@ from mcts_math.evaluate.accuracy import (
     mean_over_files,
     paired_difference,
     scores_by_id,
-    vote_over_files,
+    votes_by_id,
 )
 from mcts_math.evaluate.grading import Grader
 from mcts_math.evaluate.intervals import wilson_interval
@@ -187,14 +187,14 @@ def test_several_files_are_matched_by_id(tmp_path: Path, grader: Grader) -> None
     b = write(tmp_path / "b.jsonl", line(3, "x", "x"), line(2, "1/2", "3"), line(1, "5", "6"))
     c = write(tmp_path / "c.jsonl", line(2, "1/2", r"\frac{1}{2}"), line(1, "5", "6"), line(3, "x"))
     reports = [evaluate_file(path, grader, keep=True) for path in (a, b, c)]
-    votes = vote_over_files(reports, grader)
-    assert (votes.correct, votes.total) == (2, 3)  # 6 beats 5; 1/2 beats 3; x alone
+    votes = list(votes_by_id(reports, grader).values())
+    assert votes == [False, True, True]  # 6 beats 5; 1/2 beats 3; x alone
     mean, (low, high) = mean_over_files(reports)
     assert mean == pytest.approx(4 / 9)
     assert low < mean < high
     other = write(tmp_path / "d.jsonl", line(1, "5", "5"))
     with pytest.raises(RecordError, match="different questions"):
-        vote_over_files([reports[0], evaluate_file(other, grader, keep=True)], grader)
+        votes_by_id([reports[0], evaluate_file(other, grader, keep=True)], grader)
     with pytest.raises(RecordError, match="'1' stands in it twice"):
         evaluate_file(write(tmp_path / "e.jsonl", line(1, "5", "5"), line(1, "5", "5")), grader, keep=True)
 
@@ -238,7 +238,7 @@ def test_wilson_interval() -> None:
 def test_a_vote_needs_known_answers(tmp_path: Path, grader: Grader) -> None:
     report = evaluate_file(write(tmp_path / "a.jsonl", line(1, None, "5")), grader, keep=True)
     with pytest.raises(RecordError, match=r"a\.jsonl: no question with a known answer"):
-        vote_over_files([report, report], grader)
+        votes_by_id([report, report], grader)
 
 
 def test_differences_are_paired_by_question() -> None:

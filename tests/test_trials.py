@@ -13,11 +13,11 @@ import pytest
 from eval_output_jsonl import main as evaluate
 from mcts_math.errors import RecordError
 from mcts_math.evaluate.grading import Grader
+from mcts_math.evaluate.intervals import share_interval
 from mcts_math.evaluate.trials import (
     attempt_curves,
     can_estimate,
     majority_share,
-    mean_and_interval,
     pass_at_k,
     powers_of_two,
     read_questions,
@@ -156,6 +156,6 @@ def test_steps_of_a_budget_and_intervals() -> None:
     assert powers_of_two(1) == [1]
     assert powers_of_two(32) == [1, 2, 4, 8, 16, 32]
     assert powers_of_two(20) == [1, 2, 4, 8, 16, 20]
-    mean, low, high = mean_and_interval([1.0, 0.0, 1.0, 0.0])
+    mean, (low, high) = share_interval([1.0, 0.0, 1.0, 0.0])
     assert (mean, low < 0.5 < high) == (0.5, True)
-    assert mean_and_interval([1.0] * 3) == (1.0, 1.0, 1.0)
+    assert share_interval([1.0] * 3) == (1.0, (1.0, 1.0))

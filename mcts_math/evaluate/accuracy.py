@@ -15,7 +15,7 @@ from typing import Any
 
 from mcts_math.errors import RecordError
 from mcts_math.evaluate.grading import Grader
-from mcts_math.evaluate.intervals import normal_interval, wilson_interval
+from mcts_math.evaluate.intervals import normal_interval, share_interval, wilson_interval
 from mcts_math.evaluate.lines import Line, read_lines
 from mcts_math.tasks import JsonObject
 
@@ -139,11 +139,6 @@ def evaluate_file(
     return report
 
 
-def vote_over_files(reports: Sequence[Report], grader: Grader) -> Tally:
-    """Majority vote over the first answers of several files; see `votes_by_id`."""
-    return Tally.of(votes_by_id(reports, grader).values())
-
-
 def votes_by_id(reports: Sequence[Report], grader: Grader) -> dict[str, bool]:
     """Whether the majority of the first answers of several files, matched by question id, is right.
 
@@ -179,13 +174,10 @@ def scores_by_id(reports: Sequence[Report]) -> dict[str, float]:
 def mean_over_files(reports: Sequence[Report]) -> tuple[float, tuple[float, float]]:
     """Mean accuracy of several runs over the same questions, and its 95 % interval over questions.
 
-    A question's score is its share of right runs; the interval is normal, from the spread of these scores.
+    A question's score is its share of right runs; the interval is normal, from the spread of these scores. Raises
+    RecordError as `scores_by_id`.
     """
-    ids = list(reports[0].correct_by_id)
-    mean, (low, high) = normal_interval(
-        [sum(report.correct_by_id.get(i, False) for report in reports) / len(reports) for i in ids]
-    )
-    return mean, (max(0.0, low), min(1.0, high))
+    return share_interval(list(scores_by_id(reports).values()))
 
 
 def paired_difference(first: Mapping[str, float], second: Mapping[str, float]) -> tuple[float, tuple[float, float]]:

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from mcts_math.evaluate.grading import Grader
+from mcts_math.evaluate.intervals import share_interval
 from mcts_math.evaluate.table import render_table
 from mcts_math.evaluate.trials import (
     Axis,
     Question,
     can_estimate,
     majority_share,
-    mean_and_interval,
     powers_of_two,
     solved_share,
 )
@@ -97,11 +97,11 @@ def _curves_of(name: str, runs: Runs, axis: Axis, budgets: Sequence[float], grad
     first = runs[0][0]
     judged = any(trial.correct is not None for run in runs for question in run for trial in question.trials)
     if judged:
-        points = {budget: mean_and_interval(scores_within(runs, axis, budget, None)) for budget in budgets}
+        points = {budget: _point(scores_within(runs, axis, budget, None)) for budget in budgets}
         made_attempts = first.method is not None
         yield Curve(name, ": any right" if made_attempts else "", made_attempts, points)
     if first.independent and all(map(can_estimate, runs)) and all(q.golds for run in runs for q in run):
-        points = {budget: mean_and_interval(scores_within(runs, axis, budget, grader)) for budget in budgets}
+        points = {budget: _point(scores_within(runs, axis, budget, grader)) for budget in budgets}
         yield Curve(name, ": majority", False, points)
 
 
@@ -113,6 +113,11 @@ def _budgets_of(axis: Axis, results: Mapping[str, Runs]) -> list[float]:
         return [float(k) for k in powers_of_two(int(most))]
     least = min((value for value in spent if value), default=1) or 1
     return [least * (most / least) ** (i / (_STEPS - 1)) for i in range(_STEPS)]
+
+
+def _point(scores: Sequence[float]) -> tuple[float, float, float]:
+    mean, (low, high) = share_interval(scores)
+    return mean, low, high
 
 
 def _cell(mean: float, low: float, high: float) -> str:

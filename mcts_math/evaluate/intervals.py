@@ -28,3 +28,9 @@ def normal_interval(scores: Sequence[float]) -> tuple[float, tuple[float, float]
     variance = sum((score - mean) ** 2 for score in scores) / max(len(scores) - 1, 1)
     spread = _Z * math.sqrt(variance / len(scores))
     return mean, (mean - spread, mean + spread)
+
+
+def share_interval(scores: Sequence[float]) -> tuple[float, tuple[float, float]]:
+    """The same for scores in [0, 1], within which their interval lies; all of it without scores."""
+    mean, (low, high) = normal_interval(scores)
+    return (mean, (max(0.0, low), min(1.0, high))) if scores else (mean, (0.0, 1.0))

@@ -17,7 +17,7 @@ from typing import Any, Literal, TypeAlias
 
 from mcts_math.errors import RecordError
 from mcts_math.evaluate.grading import Grader
-from mcts_math.evaluate.intervals import normal_interval
+from mcts_math.evaluate.intervals import share_interval
 from mcts_math.evaluate.lines import costs_of, verdict_of
 from mcts_math.methods import METHODS, Method
 from mcts_math.run.record import error_of, id_of, is_answer, read_records, read_solutions, record_to_task
@@ -146,14 +146,6 @@ def powers_of_two(most: int) -> list[int]:
     return [*steps, most] if most else []
 
 
-def mean_and_interval(scores: Sequence[float]) -> tuple[float, float, float]:
-    """Mean over questions, and its normal 95 % interval within [0, 1]."""
-    if not scores:
-        return math.nan, 0.0, 1.0
-    mean, (low, high) = normal_interval(scores)
-    return mean, max(0.0, low), min(1.0, high)
-
-
 def attempt_curves(path: str | Path, grader: Grader) -> dict[str, dict[int, float]]:
     """`pass@k` and `maj@k` of one file at k = 1, 2, 4, …, each where it can be told; empty without attempts."""
     questions = read_questions(path)
@@ -169,7 +161,7 @@ def attempt_curves(path: str | Path, grader: Grader) -> dict[str, dict[int, floa
 
 
 def _mean(scores: Iterable[float]) -> float:
-    return mean_and_interval(list(scores))[0]
+    return share_interval(list(scores))[0]
 
 
 def _trials(attempts: Sequence[Mapping[str, Any]]) -> tuple[Trial, ...]:
