@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from tiny_models import make_checkpoint
 
-from mcts_math.engine.openai import OpenAIEngine
+from mcts_math.engine.openai.engine import OpenAIEngine
 from mcts_math.engine.value_token import decode_value
 from mcts_math.errors import CheckpointError, EngineError, RefusedError
 from mcts_math.requests import Evaluate, Generate, Generation, Message, Sampling

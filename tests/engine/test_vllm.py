@@ -75,7 +75,7 @@ def test_a_head_among_the_weights_is_served_until_the_engine_dies(tmp_path: Path
     ],
 )
 def test_a_wrong_head_is_told_before_vllm_starts(tmp_path: Path, content: Any, says: str) -> None:
-    from mcts_math.engine.vllm import VLLMEngine
+    from mcts_math.engine.vllm.engine import VLLMEngine
 
     folder = make_checkpoint(tmp_path / "model", "llama")
     if content is None:
