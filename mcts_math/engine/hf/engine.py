@@ -23,8 +23,8 @@ from typing import Any
 import torch
 
 from mcts_math.engine.hf.adapters import Adapters, Term
-from mcts_math.engine.hf.arguments import HFArguments
-from mcts_math.engine.hf.batch import Batch, BatchLimits
+from mcts_math.engine.hf.arguments import BatchLimits, HFArguments
+from mcts_math.engine.hf.batch import Batch
 from mcts_math.engine.hf.model import CausalModel, load_model
 from mcts_math.engine.hf.sequence import BatchCounters, Job
 from mcts_math.engine.hf.serving import JobEngine
@@ -39,7 +39,7 @@ class HFEngine(JobEngine):
     """Policy and value model on transformers. Make one with `HFEngine.load`; `close` it when done.
 
     A sample depends on (model, prompt, sampling, seed, its index) and not on what else is in the batch, as far as
-    floating point allows: sums over other shapes round differently, which tips a draw now and then. The flatter the
+    floating point allows: sums over other shapes round differently, which tips a sample now and then. The flatter the
     distribution the likelier (an untrained model with 4,096 tokens: once in some thousand tokens in float32), and far
     more often in half precision.
     """
