@@ -22,7 +22,7 @@ from solutions import example
 from tiny_models import Reference, make_checkpoint
 
 from mcts_math.config import make_settings
-from mcts_math.engine.hf import HFEngine
+from mcts_math.engine.hf.engine import HFEngine
 from mcts_math.errors import CheckpointError, ConfigError, MctsMathError, TrainingError
 from mcts_math.requests import Evaluate, Generate, Sampling
 from mcts_math.train.apart import launch_training
