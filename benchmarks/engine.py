@@ -24,7 +24,7 @@ from typing import Any
 
 import torch
 
-from mcts_math.engine.hf import HFEngine
+from mcts_math.engine.hf.engine import HFEngine
 from mcts_math.requests import Evaluate, Generate, Sampling
 
 # Prompts, samples of each, tokens of a prompt, tokens of a sample.

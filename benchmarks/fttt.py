@@ -34,8 +34,8 @@ from typing import Any
 import torch
 
 from mcts_math.config import make_config
-from mcts_math.engine.hf import HFEngine
 from mcts_math.engine.hf.adapters import Adapters, Term
+from mcts_math.engine.hf.engine import HFEngine
 from mcts_math.engine.hf.kv_cache import KVBlock
 from mcts_math.engine.hf.lora import SLOT
 from mcts_math.engine.load import load_policy

@@ -43,7 +43,7 @@ from stand_ins import EchoInterpreter, EqualChecker
 
 from mcts_math.config import Config, load_config
 from mcts_math.engine.scripted import RandomPolicy
-from mcts_math.engine.vllm import VLLMEngine
+from mcts_math.engine.vllm.engine import VLLMEngine
 from mcts_math.requests import Evaluate, Evaluation, Generate, Generation, Sampling
 from mcts_math.scheduler import Limits, Scheduler, Services
 from mcts_math.strategy import make_search

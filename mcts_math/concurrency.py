@@ -11,10 +11,10 @@ T = TypeVar("T")
 
 async def gather(coroutines: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
     """All results, in order. Where one fails or the caller is cancelled, none is left running."""
-    first, *others = coroutines
-    if not others:
-        return [await first]
-    tasks = [asyncio.ensure_future(coroutine) for coroutine in (first, *others)]
+    waiting = list(coroutines)
+    if len(waiting) == 1:  # no task is needed
+        return [await waiting[0]]
+    tasks = [asyncio.ensure_future(coroutine) for coroutine in waiting]
     try:
         return await asyncio.gather(*tasks)
     except BaseException:

@@ -35,12 +35,13 @@ def require(
         needed_by: who needs it, as the sentence's subject.
         values, adapters, token_beams: what is needed.
     """
+    spec = find_engine(engine)
     for wanted, capability, what in (
         (values, "gives_values", "values of partial solutions"),
         (adapters, "adapts", "adapters that learn at test time"),
         (token_beams, "token_beams", "a beam search over tokens"),
     ):
-        if wanted and not getattr(find_engine(engine), capability):
+        if wanted and not getattr(spec, capability):
             others = _or(able(capability))
             raise ConfigError(f"{needed_by} needs {what}, which engine: {engine} has not. Use engine: {others}.")
 

@@ -19,6 +19,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
+from mcts_math.concurrency import cancel
 from mcts_math.engine.spec import EngineOptions
 from mcts_math.errors import EngineError, EngineLostError, MctsMathError, RefusedError
 from mcts_math.requests import Adapt, Adaptation, Evaluate, Evaluation, Generate, Generation
@@ -27,7 +28,6 @@ _CLOSING_S = 60.0
 _RESTARTS = 3  # of one replica; after that something is wrong with more than a machine
 
 _Request: TypeAlias = Generate | Evaluate | Adapt
-_Reply: TypeAlias = Generation | Evaluation | Adaptation
 
 
 class Replica:
@@ -38,24 +38,13 @@ class Replica:
 
         self._policy: Any = load_policy(options)
 
-    async def answer(self, request: _Request) -> _Reply:
-        """A reply."""
-        if isinstance(request, Evaluate):
-            return await self._policy.evaluate(request)  # type: ignore[no-any-return]
-        if isinstance(request, Adapt):
-            return await self._policy.adapt(request)  # type: ignore[no-any-return]
-        return await self._policy.generate(request)  # type: ignore[no-any-return]
-
-    async def release(self, session: str) -> None:
-        """Drops an adapter."""
-        await self._policy.release(session)
+    async def call(self, method: str, *arguments: Any) -> Any:
+        """What a method of the engine gives."""
+        return await getattr(self._policy, method)(*arguments)
 
     async def pid(self) -> int:
         """Answers as soon as the engine is loaded."""
         return os.getpid()
-
-    async def close(self) -> None:
-        await self._policy.close()
 
 
 @dataclass(eq=False, slots=True)
@@ -121,21 +110,18 @@ class ReplicatedEngine:
 
     async def generate(self, request: Generate) -> Generation:
         """As the engine's own. Raises EngineError as it does, and where no replica is left."""
-        reply = await self._ask(request)
-        assert isinstance(reply, Generation)
+        reply: Generation = await self._ask("generate", request)
         return reply
 
     async def evaluate(self, request: Evaluate) -> Evaluation:
         """As the engine's own. Raises EngineError as it does, and where no replica is left."""
-        reply = await self._ask(request)
-        assert isinstance(reply, Evaluation)
+        reply: Evaluation = await self._ask("evaluate", request)
         return reply
 
     async def adapt(self, request: Adapt) -> Adaptation:
         """As the engine's own. Raises EngineError as it does, and where no replica is left."""
         session = self._sessions.setdefault(request.session, _Session())
-        reply = await self._ask(request)
-        assert isinstance(reply, Adaptation)
+        reply: Adaptation = await self._ask("adapt", request)
         session.log.append(request)
         return reply
 
@@ -146,17 +132,15 @@ class ReplicatedEngine:
         adapted = self._sessions.pop(session, None)
         if adapted is not None and adapted.actor is not None and not self._closed:
             with suppress(RayActorError, ActorUnavailableError):
-                await _result(adapted.actor.release.remote(session))
+                await _result(adapted.actor.call.remote("release", session))
 
     async def close(self) -> None:
         """Ends all actors; later requests get an EngineError. May be called again."""
         if self._closed:
             return
         self._closed = True
-        for task in self._restarting:
-            task.cancel()
-        await asyncio.gather(*self._restarting, return_exceptions=True)
-        closing = [asyncio.ensure_future(_result(p.actor.close.remote())) for p in self._slots if p.is_up]
+        await cancel(self._restarting)
+        closing = [asyncio.ensure_future(_result(p.actor.call.remote("close"))) for p in self._slots if p.is_up]
         if closing:
             await asyncio.wait(closing, timeout=_CLOSING_S)
         self._kill_all()  # one that hangs, too
@@ -166,8 +150,9 @@ class ReplicatedEngine:
         """Processes of the replicas that are up."""
         return [await _result(slot.actor.pid.remote()) for slot in self._slots if slot.is_up]
 
-    async def _ask(self, request: _Request) -> _Reply:
+    async def _ask(self, method: str, request: _Request) -> Any:
         """The reply of the question's replica; of another one where that is lost."""
+        import ray
         from ray.exceptions import ActorUnavailableError, RayActorError
 
         while True:
@@ -179,13 +164,13 @@ class ReplicatedEngine:
             reference = None
             try:
                 await self._replay(_session(request), actor)
-                reference = actor.answer.remote(request)
-                return await _result(reference)  # type: ignore[no-any-return]
+                reference = actor.call.remote(method, request)
+                return await _result(reference)
             except (RayActorError, ActorUnavailableError):
                 self._lose(slot, actor)
             except asyncio.CancelledError:
                 if reference is not None:
-                    _cancel(reference)
+                    ray.cancel(reference)
                 raise
             except Exception as error:
                 if not isinstance(getattr(error, "cause", None), EngineLostError):
@@ -202,9 +187,9 @@ class ReplicatedEngine:
             return
         async with session.lock:
             if session.actor is not actor:
-                await _result(actor.release.remote(name))  # what an interrupted attempt may have left
+                await _result(actor.call.remote("release", name))  # what an interrupted attempt may have left
                 for step in session.log:
-                    await _result(actor.answer.remote(step))
+                    await _result(actor.call.remote("adapt", step))
                 session.actor = actor
 
     def _choose(self, question: str) -> _Slot:
@@ -294,12 +279,6 @@ def _kill(actor: Any) -> None:
     import ray
 
     ray.kill(actor)
-
-
-def _cancel(reference: Any) -> None:
-    import ray
-
-    ray.cancel(reference)
 
 
 def _as_engine_error(error: Exception) -> EngineError | FloatingPointError:

@@ -11,7 +11,7 @@ from mcts_math.requests import Checker, Interpreter, Policy
 
 
 def _load_hf(options: EngineOptions) -> Policy:
-    from mcts_math.engine.hf import HFEngine
+    from mcts_math.engine.hf.engine import HFEngine
 
     return HFEngine.load(options.model_dir, need_value=options.need_value, adapter=options.adapter, **options.arguments)
 
@@ -29,7 +29,7 @@ def _hf_arguments() -> Mapping[str, Any]:
 
 
 def _load_vllm(options: EngineOptions) -> Policy:
-    from mcts_math.engine.vllm import VLLMEngine
+    from mcts_math.engine.vllm.engine import VLLMEngine
 
     return VLLMEngine.load(options.model_dir, need_value=options.need_value, **options.arguments)
 
@@ -42,7 +42,7 @@ def _vllm_arguments() -> Mapping[str, Any]:
 
 
 def _connect_openai(options: EngineOptions) -> Policy:
-    from mcts_math.engine.openai import OpenAIEngine
+    from mcts_math.engine.openai.engine import OpenAIEngine
 
     return OpenAIEngine.connect(options.model_dir, need_value=options.need_value, **options.arguments)
 

@@ -7,7 +7,6 @@ A head that is missing, wrongly named, mis-shaped or not finite is an error, nev
 
 from __future__ import annotations
 
-import os
 import pickle
 from pathlib import Path
 
@@ -83,16 +82,12 @@ def save_value_head(head: ValueHead, folder: Path, *, pth: bool = True, safetens
         The files written.
     """
     tensors, written = head.published_tensors(), []
-    if safetensors:
-        written.append(folder / HEAD_SAFETENSORS)
-        temporary = written[-1].with_suffix(".tmp")
-        save_file(tensors, temporary)
-        os.replace(temporary, written[-1])  # noqa: PTH105 - the atomic call, by its own name
-    if pth:
-        written.append(folder / HEAD_PTH)
-        temporary = written[-1].with_suffix(".tmp")
-        torch.save(tensors, temporary)
-        os.replace(temporary, written[-1])  # noqa: PTH105
+    for name, wanted, save in ((HEAD_SAFETENSORS, safetensors, save_file), (HEAD_PTH, pth, torch.save)):
+        if wanted:
+            written.append(folder / name)
+            temporary = written[-1].with_suffix(".tmp")
+            save(tensors, temporary)
+            temporary.replace(written[-1])
     return written
 
 

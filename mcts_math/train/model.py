@@ -50,11 +50,14 @@ class PolicyWithValue(nn.Module):
         """The policy's, which Trainer and DeepSpeed look at."""
         return self.policy.config
 
-    def gradient_checkpointing_enable(self, **options: Any) -> None:
+    def activation_checkpointing_enable(self, **options: Any) -> None:
         """Called by Trainer."""
-        self.policy.gradient_checkpointing_enable(**options)
+        enable = getattr(self.policy, "activation_checkpointing_enable", None)
+        (enable or self.policy.gradient_checkpointing_enable)(**options)
         if hasattr(self.policy, "enable_input_require_grads"):
             self.policy.enable_input_require_grads()  # else nothing before the first adapter has a gradient
+
+    gradient_checkpointing_enable = activation_checkpointing_enable  # its name before transformers 5.24
 
     def forward(
         self,

@@ -8,7 +8,7 @@ import os
 import shutil
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,11 @@ from mcts_math.train.trainer import ValueTrainer
 NEUTRAL_KEYS = frozenset({"save_steps", "log_steps", "num_threads", "output_dir"})
 """Keys that a resumed training may change, as they don't change what is learned."""
 _STATE = "trainer_state.json"  # written last: a state that holds it is complete
+_CHECKPOINTING = next(  # the name before transformers 5.24, else the one since then
+    field.name
+    for field in sorted(fields(TrainingArguments), key=lambda field: field.name)
+    if field.name in ("activation_checkpointing", "gradient_checkpointing")
+)
 
 
 def train(
@@ -144,7 +149,7 @@ def make_arguments(config: TrainConfig, work: Path) -> TrainingArguments:
         "seed": config.seed,
         "data_seed": config.seed,
         "bf16": config.bf16 and not (on_cpu and lacks_bfloat16()),
-        "gradient_checkpointing": config.gradient_checkpointing,
+        _CHECKPOINTING: config.gradient_checkpointing,
         "save_strategy": "steps",
         "save_steps": config.save_steps,
         "save_total_limit": 1,

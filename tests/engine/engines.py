@@ -16,7 +16,7 @@ import pytest
 from tiny_models import FAMILIES, PADDED, Reference, Served
 
 from mcts_math.engine.checkpoint import inspect
-from mcts_math.engine.hf import HFEngine
+from mcts_math.engine.hf.engine import HFEngine
 from mcts_math.engine.value_head import load_value_head, save_value_head
 from mcts_math.errors import EngineError
 from mcts_math.requests import Evaluate, Generate, Generation, Sampling
@@ -45,7 +45,7 @@ def load_vllm(folder: Path) -> Served:
 
 
 def start_vllm(folder: Path, **more: Any) -> Any:
-    from mcts_math.engine.vllm import VLLMEngine
+    from mcts_math.engine.vllm.engine import VLLMEngine
 
     os.environ |= {"VLLM_CPU_OMP_THREADS_BIND": "nobind", "VLLM_WORKER_SHUTDOWN_TIMEOUT_SECONDS": "1"}
     small = {"enforce_eager": True, "max_num_seqs": 16, "kv_cache_memory_bytes": 64 << 20}
@@ -56,7 +56,7 @@ def start_vllm(folder: Path, **more: Any) -> Any:
 
 def load_openai(folder: Path) -> Served:
     """vLLM's own server with the value head, and a client that knows the model's folder."""
-    from mcts_math.engine.openai import OpenAIEngine
+    from mcts_math.engine.openai.engine import OpenAIEngine
 
     port = free_port()
     command = [sys.executable, "-m", "mcts_math.engine.serve", str(folder), "--port", str(port), "--host", "127.0.0.1"]

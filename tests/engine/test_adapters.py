@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from transformers import AutoConfig, AutoModelForCausalLM
 
-from mcts_math.engine.hf import HFEngine
+from mcts_math.engine.hf.engine import HFEngine
 from mcts_math.engine.spec import AdapterOptions
 from mcts_math.errors import EngineError
 from mcts_math.requests import Adapt, Adaptation, Generate, LossTerm, Message, Sample, Sampling

@@ -12,9 +12,9 @@ import pytest
 import torch
 from tiny_models import FAMILIES, Reference
 
-from mcts_math.engine.hf import HFEngine
-from mcts_math.engine.hf.arguments import HFArguments
-from mcts_math.engine.hf.batch import Batch, BatchLimits
+from mcts_math.engine.hf.arguments import BatchLimits, HFArguments
+from mcts_math.engine.hf.batch import Batch
+from mcts_math.engine.hf.engine import HFEngine
 from mcts_math.engine.hf.kv_cache import KVBlock, Workspace
 from mcts_math.engine.hf.model import CausalModel, load_model
 from mcts_math.engine.hf.sequence import Job

@@ -10,7 +10,7 @@ import pytest
 import torch
 from tiny_models import Reference
 
-from mcts_math.engine.hf import HFEngine
+from mcts_math.engine.hf.engine import HFEngine
 from mcts_math.errors import EngineError
 from mcts_math.requests import Generate, Generation, Sampling
 

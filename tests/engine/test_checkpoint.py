@@ -15,7 +15,7 @@ from safetensors.torch import load_file, save_file
 from tiny_models import make_checkpoint
 
 from mcts_math.engine.checkpoint import HEAD_BIAS, HEAD_WEIGHT, inspect
-from mcts_math.engine.hf import HFEngine
+from mcts_math.engine.hf.engine import HFEngine
 from mcts_math.engine.value_head import fresh_value_head, load_value_head, save_value_head
 from mcts_math.errors import CheckpointError, EngineError
 

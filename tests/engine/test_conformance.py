@@ -11,7 +11,7 @@ import pytest
 from engines import Kept, close_while_busy
 from tiny_models import CONTEXT, Served
 
-from mcts_math.engine.hf import HFEngine
+from mcts_math.engine.hf.engine import HFEngine
 from mcts_math.errors import EngineError
 from mcts_math.requests import Evaluate, Generate, Generation, Policy, Sampling, ValueModel
 

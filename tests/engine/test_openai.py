@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from tiny_models import make_checkpoint
 
-from mcts_math.engine.openai import OpenAIEngine
+from mcts_math.engine.openai.engine import OpenAIEngine
 from mcts_math.engine.value_token import decode_value
 from mcts_math.errors import CheckpointError, EngineError, RefusedError
 from mcts_math.requests import Evaluate, Generate, Generation, Message, Sampling
@@ -220,6 +220,144 @@ def test_a_prompt_beyond_the_context_is_too_long(server: FakeServer) -> None:
     message = "This model's maximum context length is 4096 tokens. However, you requested 5000 tokens"
     server.answer = lambda path, body: (400, {"error": {"message": message}})
     assert ask(server, Generate("x", 2, WARM, 0))[0].too_long
+
+
+REFUSALS = [
+    "This model's maximum context length is {c} tokens. However, you requested {t} tokens ({p} in the messages, {m} in "
+    "the completion).",
+    "'max_tokens' is too large: {m}. This model's maximum context length is {c} tokens and your request has {p} input "
+    "tokens ({m} > {c} - {p}).",
+    "Input validation error: `inputs` tokens + `max_new_tokens` must be <= {c}. Given: {p} and {m}",
+    "the request exceeds the available context size ({c} tokens), try increasing it",
+    "The input is too long for this model.",
+    "Requested tokens ({t}) exceed context window of {c}",
+]
+
+
+def with_context(server: FakeServer, context: int, refusal: str, *, usage: bool = True) -> None:
+    """Makes a server of a model with a short context: a character is a token, as for the tiny models."""
+
+    def answer(path: str, body: dict[str, Any]) -> Answer:
+        given = body.get("prompt") or "".join(message["content"] for message in body["messages"])
+        length, asked = len(given), body["max_tokens"]
+        if length + asked > context:
+            told = refusal.format(c=context, p=length, m=asked, t=length + asked)
+            return 400, {"error": {"message": told, "code": 400}}
+        text = "a" * asked
+        choice: dict[str, Any] = {"finish_reason": "length"}
+        if "messages" in body:
+            choice |= {"message": {"content": text}, "logprobs": {"content": [{"logprob": -1.0}] * asked}}
+        else:
+            choice |= {"text": text, "logprobs": {"token_logprobs": [-1.0] * asked}}
+        return 200, {"choices": [choice]} | ({"usage": {"prompt_tokens": length}} if usage else {})
+
+    server.answer = answer
+
+
+@pytest.mark.parametrize("usage", [True, False])
+@pytest.mark.parametrize("refusal", REFUSALS)
+@pytest.mark.parametrize("chat", [False, True])
+def test_a_short_context_shortens_samples_and_refuses_no_prompt_that_fits(
+    server: FakeServer, refusal: str, chat: bool, usage: bool
+) -> None:
+    context = 60
+    with_context(server, context, refusal, usage=usage)
+    lengths = [1, 7, 30, 45, 58, 59, 60, 61, 300]
+    texts = ["x" * length for length in lengths]
+    prompts = [(Message("user", text),) if chat else text for text in texts]
+    replies = ask(server, *(Generate(prompt, 2, Sampling(0.7, max_tokens=2000), 0) for prompt in prompts))
+    for length, reply in zip(lengths, replies, strict=True):
+        assert reply.too_long == (length >= context)
+        for sample in reply.samples:
+            room = context - length
+            least = room if usage and "{c}" in refusal else max(1, room // 2)
+            assert least <= sample.num_tokens <= room
+
+
+@pytest.mark.parametrize("card", ["max_model_len", "max_context_length", "context_length", "context_window"])
+def test_a_context_that_is_known_is_kept_to(server: FakeServer, tmp_path: Path, card: str) -> None:
+    folder = make_checkpoint(tmp_path / "m", "llama")
+    with_context(server, 60, "no", usage=False)
+    server.cards = {"data": [{"id": str(folder), "owned_by": "someone", card: 60}]}
+
+    async def scene() -> list[Generation]:
+        engine = OpenAIEngine.connect(str(folder), base_url=server.url)
+        asked = [Generate("x" * length, 1, Sampling(0.7, max_tokens=2000), 0) for length in (1, 40, 58, 59, 90)]
+        replies = await asyncio.gather(*map(engine.generate, asked))
+        await engine.close()
+        return replies
+
+    replies = asyncio.run(scene())
+    assert [reply.too_long for reply in replies] == [False, False, False, True, True]
+    assert len(server.asked) == 3  # none in vain
+    # The tokens of the prompt are counted here, BOS included.
+    assert sorted(body["max_tokens"] for _, body in server.asked) == [1, 19, 58]
+
+
+def test_what_refusals_told_is_remembered(server: FakeServer, tmp_path: Path) -> None:
+    folder = make_checkpoint(tmp_path / "m", "llama")
+    with_context(server, 60, REFUSALS[0])
+    server.cards = {"data": [{"id": str(folder)}]}
+
+    async def scene() -> None:
+        engine = OpenAIEngine.connect(str(folder), base_url=server.url)
+        for _ in range(3):
+            assert not (await engine.generate(Generate("x" * 40, 1, Sampling(0.7, max_tokens=2000), 0))).too_long
+        await engine.close()
+
+    asyncio.run(scene())
+    assert len(server.asked) == 3 + 2  # refused once, and the prompt alone tried once
+
+
+@pytest.mark.parametrize("message", ["the stop list is too long", "a stop string is too long", "n is too large"])
+def test_a_refusal_of_something_else_is_not_a_long_prompt(server: FakeServer, message: str) -> None:
+    server.answer = lambda path, body: (400, {"error": {"message": message}})
+    with pytest.raises(RefusedError, match=message):
+        ask(server, Generate("x", 1, WARM, 0))
+
+
+ODD = [
+    (200, b"<html>"),
+    (200, {"choices": []}),
+    (200, {"choices": ["a"]}),
+    (200, [1]),
+    (200, {"choices": [GOOD | {"logprobs": None}]}),
+    (200, {"choices": [GOOD | {"finish_reason": "content_filter"}]}),
+    (200, {"choices": [GOOD], "usage": {"prompt_tokens": "many"}}),
+    (500, {"error": "assertion failed"}),
+    (422, {"error": "no"}),
+]
+
+
+@pytest.mark.parametrize("odd", ODD)
+def test_one_odd_reply_costs_its_question_alone(server: FakeServer, odd: Answer) -> None:
+    server.answer = lambda path, body: odd if body["prompt"] == "bad" else (200, {"choices": [GOOD]})
+
+    async def scene() -> list[Any]:
+        engine = OpenAIEngine.connect("m", base_url=server.url, pause_s=0.001, retries=1)
+        asked = [Generate("bad" if i in (0, 3) else str(i), 1, WARM, i) for i in range(8)]
+        replies = await asyncio.gather(*map(engine.generate, asked), return_exceptions=True)
+        await engine.close()
+        return replies
+
+    for i, reply in enumerate(asyncio.run(scene())):
+        assert isinstance(reply, RefusedError if i in (0, 3) else Generation)
+
+
+def test_a_server_of_which_every_reply_is_odd_ends_the_run(server: FakeServer) -> None:
+    server.answer = lambda path, body: (200, {"choices": [GOOD | {"logprobs": None}]})
+
+    async def scene() -> list[Any]:
+        engine = OpenAIEngine.connect("m", base_url=server.url)
+        replies = []
+        for i in range(40):
+            replies += await asyncio.gather(engine.generate(Generate("x", 1, WARM, i)), return_exceptions=True)
+        await engine.close()
+        return replies
+
+    kinds = [isinstance(reply, RefusedError) for reply in asyncio.run(scene())]
+    assert all(kinds[:31])
+    assert not any(kinds[31:])
 
 
 def test_nobody_at_the_address() -> None:

@@ -179,9 +179,9 @@ def test_more_replicas_than_the_cluster_has_room_for(options: EngineOptions) -> 
 
 def test_a_replica_that_hangs_is_killed_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
     class Hanging:
-        class close:  # noqa: N801 - as an actor's method looks
+        class call:  # noqa: N801 - as an actor's method looks
             @staticmethod
-            def remote() -> asyncio.Future[None]:
+            def remote(method: str) -> asyncio.Future[None]:
                 return futures[0]
 
     async def scene() -> None:

@@ -13,7 +13,7 @@ import torch
 from tiny_models import Reference, make_checkpoint
 
 from mcts_math.engine.checkpoint import inspect
-from mcts_math.engine.hf import HFEngine
+from mcts_math.engine.hf.engine import HFEngine
 from mcts_math.engine.value_head import load_value_head
 from mcts_math.requests import Evaluate
 

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import random
+from pathlib import Path
+from typing import Any
 
 import pytest
-from tiny_models import character_tokenizer
+from tiny_models import character_tokenizer, make_checkpoint
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast
 
-from mcts_math.engine.tokenizer import Codec, render_chat
+from mcts_math.engine.hf.engine import HFEngine
+from mcts_math.engine.spec import AdapterOptions
+from mcts_math.engine.tokenizer import Codec, load_codec, render_chat
 from mcts_math.errors import EngineError, RefusedError
-from mcts_math.requests import Message
+from mcts_math.requests import Adapt, Evaluate, Generate, Generation, LossTerm, Message, Prompt, Sampling
 
 TEXTS = [
     "<step>\n<p>\nAdd 1 and 2.\n</p>\n<code>\n```python\nprint(1 + 2)\n```\n</code>",
@@ -104,3 +110,45 @@ def test_a_conversation_that_the_template_refuses_is_refused_by_itself() -> None
     assert render_chat(tokenizer, [Message("user", "1 + 1?")]) == "x"
     with pytest.raises(RefusedError, match="refuses the conversation: no system here"):
         render_chat(tokenizer, [Message("system", "s"), Message("user", "1 + 1?")])
+
+
+def test_a_token_that_the_model_does_not_embed_costs_its_question_alone(tmp_path: Path) -> None:
+    """As where tokens were added to a tokenizer, and the model was not resized."""
+    folder = make_checkpoint(tmp_path / "model", "llama")
+    tokenizer = character_tokenizer()
+    tokenizer.add_tokens(["<tool>"])
+    tokenizer.chat_template = "{% for m in messages %}{{ m.content }}{% endfor %}"
+    tokenizer.save_pretrained(folder)
+    short = Sampling(0.7, max_tokens=3)
+    bad: list[Prompt] = ["1 <tool> 2", (Message("user", "<tool>"),)]
+
+    async def scene() -> None:
+        engine = HFEngine.load(folder, device="cpu", need_value=True, adapter=AdapterOptions())
+        asked = [engine.generate(Generate(prompt, 1, short, 0)) for prompt in (*bad, "1 tool 2")]
+        asked += [engine.evaluate(Evaluate(prompt)) for prompt in bad]  # type: ignore[misc]
+        terms = LossTerm("1 + 1 = ", "<tool>"), LossTerm("<tool>", "2")
+        asked += [engine.adapt(Adapt("s", (term,), 0)) for term in terms]  # type: ignore[misc]
+        replies = await asyncio.gather(*asked, return_exceptions=True)
+        for i, reply in enumerate(replies):
+            if i == 2:
+                assert isinstance(reply, Generation)
+            else:
+                assert isinstance(reply, RefusedError)
+                assert "'<tool>' (number 99), but the model embeds 99 tokens only" in str(reply)
+        assert (await engine.generate(Generate("1", 1, short, 0))).samples
+        await engine.close()
+
+    asyncio.run(scene())
+    with pytest.raises(RefusedError, match="embeds 99 tokens only"):  # for engines that know the folder alone
+        load_codec(folder).encode("<tool>")
+    assert load_codec(folder, 100).encode("<tool>") == (0, 99)
+
+
+def test_the_ends_of_samples_are_all_that_the_files_name(tmp_path: Path) -> None:
+    character_tokenizer().save_pretrained(tmp_path)
+    config: dict[str, Any] = {"eos_token_id": 5, "text_config": {"eos_token_id": [6, 7], "vocab_size": 90}}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    (tmp_path / "generation_config.json").write_text(json.dumps({"eos_token_id": [8]}))
+    assert load_codec(tmp_path).eos_ids == {1, 5, 6, 7, 8}
+    with pytest.raises(RefusedError, match="embeds 90 tokens only"):
+        load_codec(tmp_path).encode("~")

@@ -23,7 +23,7 @@ from mcts_math.engine.load import load_policy
 from mcts_math.engine.spec import EngineOptions
 from mcts_math.engine.value_head import load_value_head
 from mcts_math.engine.value_token import decode_value, encode_value, value_token
-from mcts_math.errors import CheckpointError, ConfigError, EngineError, EngineLostError
+from mcts_math.errors import CheckpointError, ConfigError, EngineError, EngineLostError, RefusedError
 from mcts_math.requests import Evaluate, Generate, Generation, Sampling
 
 needs_vllm = pytest.mark.skipif(importlib.util.find_spec("vllm") is None, reason="vLLM is not installed")
@@ -47,6 +47,10 @@ def test_a_head_among_the_weights_is_served_until_the_engine_dies(tmp_path: Path
         for refused in (Generate("x", 1, Sampling(), 0, adapter="a"), Generate("x", 1, Sampling(0.0, beam_width=2), 0)):
             with pytest.raises(EngineError, match="use engine: hf"):
                 await engine.generate(refused)
+        # What our own checks let through and vLLM refuses costs its question alone.
+        with pytest.raises(RefusedError, match=r"vLLM refuses the request.*vocabulary"):
+            await engine._thread.run(lambda: engine._write((10**6,), Sampling(), 0, False))
+        assert (await engine.generate(Generate("x", 1, Sampling(), 0))).samples
         long = Sampling(1.0, max_tokens=100)
         tasks = [asyncio.ensure_future(engine.generate(Generate("x", 2, long, seed))) for seed in range(200)]
         await asyncio.sleep(0.2)
@@ -65,6 +69,24 @@ def test_a_head_among_the_weights_is_served_until_the_engine_dies(tmp_path: Path
     asyncio.run(scene())
 
 
+@needs_vllm
+@pytest.mark.filterwarnings("ignore")  # of vLLM's imports
+def test_what_concerns_one_request_is_told_apart() -> None:
+    from vllm.exceptions import VLLMValidationError
+
+    from mcts_math.engine.vllm.thread import VLLMThread
+
+    thread = object.__new__(VLLMThread)
+    for error, of_the_request in ((ValueError("no"), True), (VLLMValidationError("no"), True), (KeyError("no"), False)):
+
+        async def work(error: Exception = error) -> None:
+            raise error
+
+        with pytest.raises(EngineError) as caught:
+            asyncio.run(thread._translate(work))
+        assert isinstance(caught.value, RefusedError) == of_the_request
+
+
 @pytest.mark.parametrize(
     ("content", "says"),
     [
@@ -75,7 +97,7 @@ def test_a_head_among_the_weights_is_served_until_the_engine_dies(tmp_path: Path
     ],
 )
 def test_a_wrong_head_is_told_before_vllm_starts(tmp_path: Path, content: Any, says: str) -> None:
-    from mcts_math.engine.vllm import VLLMEngine
+    from mcts_math.engine.vllm.engine import VLLMEngine
 
     folder = make_checkpoint(tmp_path / "model", "llama")
     if content is None:

@@ -18,7 +18,7 @@ from transformers import AttentionInterface, AttentionMaskInterface, AutoConfig,
 from transformers.masking_utils import ALL_MASK_ATTENTION_FUNCTIONS
 
 from mcts_math.engine.checkpoint import inspect
-from mcts_math.engine.hf import HFEngine
+from mcts_math.engine.hf.engine import HFEngine
 from mcts_math.engine.tokenizer import Codec
 from mcts_math.engine.value_head import fresh_value_head
 from mcts_math.errors import CheckpointError, RecordError

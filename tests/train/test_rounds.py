@@ -25,8 +25,7 @@ from tiny_models import make_checkpoint
 from mcts_math.config import Config, make_config
 from mcts_math.engine.hf import lockstep
 from mcts_math.engine.hf import prefix_cache as prefix
-from mcts_math.engine.hf.arguments import HFArguments
-from mcts_math.engine.hf.batch import BatchLimits
+from mcts_math.engine.hf.arguments import BatchLimits, HFArguments
 from mcts_math.engine.hf.lockstep import Lockstep
 from mcts_math.engine.hf.model import load_model
 from mcts_math.errors import CheckpointError, ConfigError, EngineError, MctsMathError, RecordError

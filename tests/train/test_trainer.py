@@ -23,7 +23,7 @@ from safetensors.torch import load_file, save_file
 from solutions import example
 from tiny_models import Reference, make_checkpoint
 
-from mcts_math.engine.hf import HFEngine
+from mcts_math.engine.hf.engine import HFEngine
 from mcts_math.errors import CheckpointError, ConfigError, MctsMathError, TrainingError
 from mcts_math.requests import Evaluate, Generate, Sampling
 from mcts_math.settings import make_settings

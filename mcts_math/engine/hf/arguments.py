@@ -48,3 +48,13 @@ class HFArguments:
                 raise EngineError(f"{name} must be at least 1, not {number}")
         if self.prefix_cache_tokens is not None and self.prefix_cache_tokens < 0:
             raise EngineError(f"prefix_cache_tokens must be at least 0, not {self.prefix_cache_tokens}")
+
+
+@dataclass(frozen=True, slots=True)
+class BatchLimits:
+    """How much is computed at once, as in `HFArguments`. The defaults are for whoever needs fixed numbers."""
+
+    max_batch_size: int = 256
+    max_batch_tokens: int = 1 << 17
+    max_prefill_tokens: int = 4096
+    prefix_cache_tokens: int = 1 << 17

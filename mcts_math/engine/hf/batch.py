@@ -13,12 +13,12 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from mcts_math.engine.hf.adapters import Adapters
+from mcts_math.engine.hf.arguments import BatchLimits
 from mcts_math.engine.hf.kv_cache import KVBlock, Workspace
 from mcts_math.engine.hf.model import CausalModel
 from mcts_math.engine.hf.prefill import Prefill, choose_group, prepare
@@ -27,16 +27,6 @@ from mcts_math.engine.hf.sampling import BatchSampling, UniformStream
 from mcts_math.engine.hf.sequence import BatchCounters, Job, OpenSample, Row, advance, require_finite, sample_tokens
 
 _HEADROOM = 32  # columns that a row must be able to grow when it is admitted
-
-
-@dataclass(frozen=True, slots=True)
-class BatchLimits:
-    """How much is computed at once, as in `HFArguments`. The defaults are for whoever needs fixed numbers."""
-
-    max_batch_size: int = 256
-    max_batch_tokens: int = 1 << 17
-    max_prefill_tokens: int = 4096
-    prefix_cache_tokens: int = 1 << 17
 
 
 class Batch:
@@ -138,7 +128,7 @@ class Batch:
         """Computes the last `num_new` tokens of each prompt and starts its rows."""
         block, ids, reused = prepare(group, num_new, self._model, self._cache, self._workspace)
         positions = (block.mask.cumsum(dim=1) - 1).clamp_(min=0)[:, -num_new:]
-        want_hidden = any(unit.job.want_value and unit.job.value is None for unit in group)
+        want_hidden = any(unit.job.needs_value for unit in group)
         stride = max(1, self._max_prefill // len(group))
         self._select([unit.job for unit in group])
         for a in range(0, num_new, stride):
@@ -157,10 +147,10 @@ class Batch:
             job, length = unit.job, len(unit.tokens)
             if unit.row is not None and unit.row.ids:
                 continue  # a preempted row: its prompt has been accounted for
-            self._keep(block, i, unit.tokens, job)
+            self._keep_tokens(block, i, unit.tokens, job)
             self.counters.num_prompt_tokens += length
             self.counters.num_cached_tokens += reused[i]
-            if job.want_value and job.value is None:
+            if job.needs_value:
                 require_finite(values[i], "value")
                 job.value = values[i]
             job.num_cached = reused[i]
@@ -179,17 +169,13 @@ class Batch:
         for (i, row), pairs in zip(started, sampled, strict=True):
             length = row.num_tokens
             going, _ = self._advance(row, pairs, done)
-            self._join(self._with_room(going, length), block, i, length)
+            if joining := self._with_room(going, length):
+                first, last = len(self._rows), len(self._rows) + len(joining)
+                self._reserve(last, length, _HEADROOM)
+                self._rows.extend(joining)
+                self._block.num_rows = last
+                self._block.join(slice(first, last), block, i, length)
         self._refresh()
-
-    def _join(self, rows: list[Row], source: KVBlock, source_row: int, length: int) -> None:
-        if not rows:
-            return
-        first, last = len(self._rows), len(self._rows) + len(rows)
-        self._reserve(last, length, _HEADROOM)
-        self._rows.extend(rows)
-        self._block.num_rows = last
-        self._block.join(slice(first, last), source, source_row, length)
 
     def _decode(self, done: list[Job]) -> None:
         """One token for every sample."""
@@ -208,7 +194,7 @@ class Batch:
             going, ended = self._advance(row, pairs, done)
             is_changed = is_changed or bool(ended)
             if ended and math.isfinite(ended[0].logprob):
-                self._keep(block, i, row.job.prompt + tuple(ended[0].ids[:-1]), row.job)
+                self._keep(block, i, ended[0])
             elif ended:
                 block.wipe(i)
             if going:
@@ -232,7 +218,7 @@ class Batch:
             if self._with_room([row], row.num_tokens - 1, len(staying)):
                 staying.append((i, row))
             else:
-                self._keep(self._block, i, row.job.prompt + tuple(row.ids[:-1]), row.job)
+                self._keep(self._block, i, row)
         self._reserve(len(self._rows) + len(staying), self._block.width, 1)
         for i, row in staying:
             self._block.copy_row(i, len(self._rows), row.num_tokens - 1)
@@ -265,9 +251,12 @@ class Batch:
             done.append(job)
         return going, ended
 
-    def _keep(self, block: KVBlock, row: int, tokens: tuple[int, ...], job: Job) -> None:
-        """Leaves the keys and values of a row, all of them, in the prefix cache."""
-        self._cache.insert(tokens, lambda first, last: block.read(row, first, last, len(tokens)), job.namespace)
+    def _keep(self, block: KVBlock, i: int, row: Row) -> None:
+        """Leaves the keys and values of row `i`, all of them, in the prefix cache."""
+        self._keep_tokens(block, i, row.job.prompt + tuple(row.ids[:-1]), row.job)
+
+    def _keep_tokens(self, block: KVBlock, i: int, tokens: tuple[int, ...], job: Job) -> None:
+        self._cache.insert(tokens, lambda first, last: block.read(i, first, last, len(tokens)), job.namespace)
 
     def _select(self, jobs: Sequence[Job]) -> None:
         """The next forward pass is over rows of these jobs."""
@@ -293,7 +282,7 @@ class Batch:
         while len(self._rows) > 1 and len(self._rows) * (self._block.width + 1) > self._max_cells:
             last = max(range(len(self._rows)), key=lambda i: (self._rows[i].job.serial, self._rows[i].samples[0].index))
             row = self._rows[last]
-            self._keep(self._block, last, row.job.prompt + tuple(row.ids[:-1]), row.job)
+            self._keep(self._block, last, row)
             self._preempt(row)
             self._drop([last])
             self._refresh()

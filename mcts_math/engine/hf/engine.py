@@ -16,33 +16,30 @@ from __future__ import annotations
 import asyncio
 import math
 import os
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
 
 from mcts_math.engine.hf.adapters import Adapters, Term
-from mcts_math.engine.hf.arguments import HFArguments
-from mcts_math.engine.hf.batch import Batch, BatchLimits
+from mcts_math.engine.hf.arguments import BatchLimits, HFArguments
+from mcts_math.engine.hf.batch import Batch
 from mcts_math.engine.hf.model import CausalModel, load_model
 from mcts_math.engine.hf.sequence import BatchCounters, Job
 from mcts_math.engine.hf.serving import JobEngine
 from mcts_math.engine.hf.token_beam import beam_search
-from mcts_math.engine.hf.worker import Cancel, EngineLoop, Exclusive, Release, Ticket
+from mcts_math.engine.hf.worker import EngineThread
 from mcts_math.engine.spec import AdapterOptions
 from mcts_math.errors import EngineError
 from mcts_math.requests import Adapt, Adaptation, Generate, Generation
-
-T = TypeVar("T")
 
 
 class HFEngine(JobEngine):
     """Policy and value model on transformers. Make one with `HFEngine.load`; `close` it when done.
 
     A sample depends on (model, prompt, sampling, seed, its index) and not on what else is in the batch, as far as
-    floating point allows: sums over other shapes round differently, which tips a draw now and then. The flatter the
+    floating point allows: sums over other shapes round differently, which tips a sample now and then. The flatter the
     distribution the likelier (an untrained model with 4,096 tokens: once in some thousand tokens in float32), and far
     more often in half precision.
     """
@@ -51,7 +48,7 @@ class HFEngine(JobEngine):
         self.model = model
         self.adapters = adapters
         self._batch = batch
-        self._loop = EngineLoop(batch, adapters)
+        self._thread = EngineThread(batch, adapters)
 
     @classmethod
     def load(
@@ -116,44 +113,26 @@ class HFEngine(JobEngine):
         terms = [Term(*self.model.codec.encode_term(term), term.weight) for term in request.terms]
         if not terms:
             raise EngineError("an Adapt request needs at least one term")
-        learn = partial(self._loop.learn, self.adapters, request.session, terms, request.seed)
-        return await self._run_exclusive(learn)
+        return await self._thread.learn(request.session, terms, request.seed)
 
     async def release(self, session: str) -> None:
         """Drops a session's adapter; unknown ones are ignored."""
-        self._loop.put(Release(session))
+        self._thread.release(session)
 
     async def close(self) -> None:
         """Ends the thread; whoever still waits gets an EngineError. May be called again."""
-        self._loop.put(None)
-        await asyncio.to_thread(self._loop.join)
+        await asyncio.to_thread(self._thread.close)
 
     async def _run(self, job: Job, task_id: str) -> None:
         if job.sampling.beam_width > 1:
-            await self._run_exclusive(lambda: self._search_beams(job))
-            return
-        loop = asyncio.get_running_loop()
-        ticket = Ticket(job, loop, loop.create_future())
-        self._loop.put(ticket)
-        try:
-            await ticket.future
-        except asyncio.CancelledError:
-            self._loop.put(Cancel(job))
-            raise
+            await self._thread.run_exclusive(partial(self._search_beams, job))
+        else:
+            await self._thread.run(job)
 
     def _search_beams(self, job: Job) -> None:
         if self.adapters is not None:
             self.adapters.select([])
         beam_search(self.model, job)
-
-    async def _run_exclusive(self, run: Callable[[], T]) -> T:
-        """Has the thread do something between two steps of the batch; returns what it gives."""
-        results: list[T] = []
-        loop = asyncio.get_running_loop()
-        ticket = Exclusive(lambda: results.append(run()), loop, loop.create_future())
-        self._loop.put(ticket)
-        await ticket.future
-        return results[0]
 
 
 def _tokens(model: CausalModel, share: float, most_on_cpu: int) -> int:

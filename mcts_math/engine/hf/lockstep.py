@@ -22,8 +22,8 @@ from typing import Any, TypeVar, cast
 
 import torch
 
-from mcts_math.engine.hf.arguments import HFArguments
-from mcts_math.engine.hf.batch import Batch, BatchLimits
+from mcts_math.engine.hf.arguments import BatchLimits, HFArguments
+from mcts_math.engine.hf.batch import Batch
 from mcts_math.engine.hf.model import CausalModel
 from mcts_math.engine.hf.model import load_model as load_uncached
 from mcts_math.engine.hf.sequence import Job

@@ -63,6 +63,7 @@ class CausalModel:
         parameters = inspect.signature(model.forward).parameters
         self._takes_positions = "position_ids" in parameters
         self._takes_logits_to_keep = "logits_to_keep" in parameters
+        self._cache_argument = "cache" if "cache" in parameters else "past_key_values"  # before transformers 5.24
         self._hidden: Tensor | None = None
         if head is not None:
             decoder = model.get_decoder()
@@ -86,7 +87,8 @@ class CausalModel:
             inputs["position_ids"] = positions
         if self._takes_logits_to_keep:
             inputs["logits_to_keep"] = 1
-        output = self._model(**inputs, past_key_values=block.cache, use_cache=True)
+        inputs[self._cache_argument] = block.cache
+        output = self._model(**inputs, use_cache=True)
         block.advance(num_new)
         hidden, self._hidden = self._hidden, None
         hidden = hidden[:, -1] if want_hidden and hidden is not None else None
@@ -146,7 +148,7 @@ class CausalModel:
             raise CheckpointError(
                 f"{name} keeps a recurrent state, which this engine can't share among samples; use engine: vllm"
             )
-        self._model(input_ids=ids, past_key_values=cache, use_cache=True)
+        self._model(input_ids=ids, use_cache=True, **{self._cache_argument: cache})
         self._check_head(name)
         layout = KVLayout(cache)
         if not layout.shapes:

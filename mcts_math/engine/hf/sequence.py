@@ -30,7 +30,7 @@ class Job:
         value: v of the prompt.
         num_cached: prompt tokens that came from the prefix cache.
         num_rows: different rows that its finished samples came from.
-        serial: its place in the order of arrival.
+        serial: its number in the order of arrival.
         cancelled: nobody waits for it any more.
         namespace: what the keys and values of its tokens depend on beside the tokens.
     """
@@ -55,7 +55,12 @@ class Job:
     @property
     def is_done(self) -> bool:
         """Nothing of it is wanting."""
-        return None not in self.samples and (self.value is not None or not self.want_value)
+        return None not in self.samples and not self.needs_value
+
+    @property
+    def needs_value(self) -> bool:
+        """Its value is wanted and not there yet."""
+        return self.want_value and self.value is None
 
     def generation(self) -> Generation:
         """What came of a job that is done."""
@@ -87,7 +92,7 @@ class BatchCounters:
 
 @dataclass(eq=False, slots=True)
 class OpenSample:
-    """One sample on its way: its place among the job's, and its random numbers."""
+    """One sample on its way: its index among the job's, and its random numbers."""
 
     index: int
     stream: UniformStream

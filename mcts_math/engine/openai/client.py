@@ -34,7 +34,9 @@ class ServerRefusedError(Exception):
     @property
     def is_for_want_of_room(self) -> bool:
         """The prompt, or the prompt with the tokens that were asked for, is too long for the model."""
-        return self.status in (400, 413, 422) and any(words in self.message.lower() for words in _TOO_LONG)
+        message = self.message.lower()
+        of_the_prompt = any(word in message for word in ("prompt", "input", "token", "context"))
+        return self.status in (400, 413, 422) and of_the_prompt and any(words in message for words in _TOO_LONG)
 
     def find_limit(self, num_prompt_tokens: int, max_tokens: int) -> int | None:
         """The model's context, if the message says so: the one number that the prompt fits into, but not the request.

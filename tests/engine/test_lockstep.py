@@ -1,0 +1,137 @@
+"""The engine of repeatable runs: what it counts as being elsewhere, beams, adapters, and which models it keeps."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mcts_math.engine.hf.arguments import HFArguments
+from mcts_math.engine.hf.engine import HFEngine
+from mcts_math.engine.hf.lockstep import Lockstep, load_model
+from mcts_math.engine.hf.model import CausalModel
+from mcts_math.engine.hf.model import load_model as load_uncached
+from mcts_math.engine.spec import EngineOptions
+from mcts_math.errors import ConfigError, EngineError, RefusedError
+from mcts_math.requests import Evaluate, Generate, Generation, Sampling
+
+SAMPLING = Sampling(0.8, max_tokens=5)
+
+
+class Service:
+    """Whatever kind of service: a call takes a while."""
+
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+
+    async def _serve(self, request: str) -> str:
+        await asyncio.sleep(0.05)
+        self.calls.append(request)
+        return request
+
+    execute = check = verify = evaluate = release = _serve
+
+    async def close(self) -> None:
+        pass
+
+
+def load(folder: Path) -> CausalModel:
+    return load_uncached(folder, HFArguments(device="cpu"), need_value=True)
+
+
+@pytest.mark.parametrize("call", ["execute", "check", "verify", "evaluate", "release"])
+def test_a_batch_waits_for_every_counted_service(checkpoint: Callable[[str], Path], call: str) -> None:
+    """The tree that is at the service is in the batch of the tree that waits for the model."""
+    model = load(checkpoint("llama"))
+
+    async def scene() -> list[int]:
+        service: Any = Service()
+        engine = Lockstep(model, service, service)
+        counted = engine.counted(service)
+        sizes: list[int] = []
+        compute = engine._compute
+        engine._compute = lambda jobs: (sizes.append(len(jobs)), compute(jobs))[1]  # type: ignore[method-assign]
+
+        async def busy() -> None:
+            assert await getattr(counted, call)("r") == "r"
+            await engine.generate(Generate("b", 1, SAMPLING, 0))
+
+        await asyncio.gather(engine.generate(Generate("a", 1, SAMPLING, 0)), busy())
+        await engine.close()
+        return sizes
+
+    assert asyncio.run(scene()) == [2]
+
+
+def test_beams_are_those_of_the_other_engine(checkpoint: Callable[[str], Path]) -> None:
+    folder = checkpoint("llama")
+    wide = Generate("1+1=", 4, Sampling(0.0, max_tokens=9, beam_width=4), 0)
+
+    async def scene() -> None:
+        service: Any = Service()
+        lockstep, engine = Lockstep(load(folder), service, service), HFEngine.load(folder, device="cpu")
+        plain = Generate("1+1=", 4, replace(wide.sampling, beam_width=1), 0)
+        mine, beside, senseless = await asyncio.gather(
+            *map(lockstep.generate, (wide, plain, replace(wide, want_value=True))), return_exceptions=True
+        )
+        theirs = await engine.generate(wide)
+        assert isinstance(mine, Generation)
+        assert isinstance(beside, Generation)
+        assert mine.samples == theirs.samples
+        assert len({sample.text for sample in mine.samples}) > len({sample.text for sample in beside.samples}) == 1
+        assert isinstance(senseless, EngineError)  # which costs the others nothing
+        assert "beam search" in str(senseless)
+        await lockstep.close()
+        await engine.close()
+
+    asyncio.run(scene())
+
+
+def test_what_it_can_not_serve_is_refused(checkpoint: Callable[[str], Path]) -> None:
+    service: Any = Service()
+    engine = Lockstep(load(checkpoint("llama")), service, service)
+    for request, error, says in (
+        (Generate("x", 1, SAMPLING, 0, adapter="a"), EngineError, "keeps no adapters"),
+        (Generate("x", 0, SAMPLING, 0), EngineError, "num_samples must be at least 1"),
+        (Generate("\ud800", 1, SAMPLING, 0), RefusedError, "surrogate"),
+    ):
+        with pytest.raises(error, match=says):
+            asyncio.run(engine.generate(request))
+
+
+def test_a_model_is_kept_by_all_that_matters(checkpoint: Callable[[str], Path], tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(checkpoint("llama"), folder)
+    options = EngineOptions("hf", str(folder), {"device": "cpu", "dtype": "float32"}, need_value=True)
+    first = load_model(options)
+    assert load_model(replace(options, num_replicas=2)) is first
+    for other in (
+        replace(options, need_value=False),
+        replace(options, arguments={"device": "cpu", "dtype": "float64"}),
+        replace(options, arguments={"device": "cpu", "dtype": "float32", "context_length": 64}),
+    ):
+        loaded = load_model(other)
+        assert loaded is not first
+        assert (loaded.head is not None) == other.need_value
+    before = load_model(options)
+    (folder / "value_head.pth").write_bytes((checkpoint("qwen3") / "value_head.pth").read_bytes())
+    assert load_model(options) is not before
+    with pytest.raises(ConfigError, match="'max_batch_size' has no use here"):
+        load_model(replace(options, arguments={"max_batch_size": 3}))
+
+
+def test_an_evaluation_and_a_sample_of_one_prompt_agree(checkpoint: Callable[[str], Path]) -> None:
+    service: Any = Service()
+
+    async def scene() -> None:
+        engine = Lockstep(load(checkpoint("llama")), service, service)
+        reply = await engine.generate(Generate("abc", 1, SAMPLING, 0, want_value=True))
+        value = (await engine.evaluate(Evaluate("abc"))).value
+        assert value == pytest.approx(reply.value, abs=1e-5)
+
+    asyncio.run(scene())
