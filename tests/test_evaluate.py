@@ -20,9 +20,10 @@ from mcts_math.evaluate.accuracy import (
     scores_by_id,
     votes_by_id,
 )
+from mcts_math.evaluate.budgets import attempt_curves
 from mcts_math.evaluate.grading import Grader
 from mcts_math.evaluate.intervals import wilson_interval
-from mcts_math.evaluate.trials import attempt_curves, read_questions
+from mcts_math.evaluate.trials import read_questions
 from offline_inference import main as rescore
 
 

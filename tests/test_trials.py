@@ -12,10 +12,10 @@ import pytest
 
 from eval_output_jsonl import main as evaluate
 from mcts_math.errors import RecordError
+from mcts_math.evaluate.budgets import attempt_curves
 from mcts_math.evaluate.grading import Grader
 from mcts_math.evaluate.intervals import share_interval
 from mcts_math.evaluate.trials import (
-    attempt_curves,
     can_estimate,
     majority_share,
     pass_at_k,

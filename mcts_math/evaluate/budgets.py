@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final, TypeAlias
 
 from mcts_math.evaluate.grading import Grader
@@ -15,6 +16,7 @@ from mcts_math.evaluate.trials import (
     can_estimate,
     majority_share,
     powers_of_two,
+    read_questions,
     solved_share,
 )
 
@@ -60,6 +62,16 @@ def curves_by_axis(results: Mapping[str, Runs], grader: Grader) -> dict[Axis, li
         ]
         for axis in AXES
     }
+
+
+def attempt_curves(path: str | Path, grader: Grader) -> dict[str, dict[int, float]]:
+    """`pass@k` and `maj@k` of one file at k = 1, 2, 4, …, each where it can be told; empty without attempts."""
+    questions = read_questions(path)
+    if not questions:
+        return {}
+    budgets = _budgets_of("trials", {"": [questions]})
+    found = _curves_of("", [questions], "trials", budgets, grader)
+    return {"pass@k" if c.oracle else "maj@k": {int(k): point[0] for k, point in c.points.items()} for c in found}
 
 
 def scores_within(runs: Runs, axis: Axis, budget: float, grader: Grader | None) -> list[float]:

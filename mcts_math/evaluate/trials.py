@@ -10,14 +10,13 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from mcts_math.errors import RecordError
 from mcts_math.evaluate.grading import Grader
-from mcts_math.evaluate.intervals import share_interval
 from mcts_math.evaluate.lines import costs_of, verdict_of
 from mcts_math.methods import METHODS, Method
 from mcts_math.run.record import error_of, id_of, is_answer, read_records, read_solutions, record_to_task
@@ -144,24 +143,6 @@ def powers_of_two(most: int) -> list[int]:
     """1, 2, 4, … up to `most`, which is the last one."""
     steps = [2**i for i in range(most.bit_length()) if 2**i < most]
     return [*steps, most] if most else []
-
-
-def attempt_curves(path: str | Path, grader: Grader) -> dict[str, dict[int, float]]:
-    """`pass@k` and `maj@k` of one file at k = 1, 2, 4, …, each where it can be told; empty without attempts."""
-    questions = read_questions(path)
-    ks = powers_of_two(max((question.counted for question in questions), default=0))
-    curves: dict[str, dict[int, float]] = {}
-    if any(trial.correct is not None for question in questions for trial in question.trials):
-        unbiased = can_estimate(questions)
-        curves["pass@k"] = {k: _mean(solved_share(q, "trials", k, unbiased=unbiased) for q in questions) for k in ks}
-    votes = [question for question in questions if question.golds and question.independent]
-    if votes and can_estimate(votes):
-        curves["maj@k"] = {k: _mean(majority_share(votes, "trials", k, grader)) for k in ks}
-    return curves
-
-
-def _mean(scores: Iterable[float]) -> float:
-    return share_interval(list(scores))[0]
 
 
 def _trials(attempts: Sequence[Mapping[str, Any]]) -> tuple[Trial, ...]:

@@ -1,11 +1,11 @@
 """Self-training: trees -> examples -> policy and value in one model -> better trees (SPEC A9).
 
-examples    solutions with Q values, chosen from trees
-preference  pairs of sibling steps, one better than the other
-harvest     the same from files, with statistics and exports
-data        tokens, packing, batches
+examples    solutions with Q values, chosen from trees; preference: pairs of sibling steps, one better than the other
+collect     the same from files, with statistics and exports
+data        tokens; packing: rows and batches
 loss        cross-entropy, value error, preference
 model       a causal language model with a value head, as one module
-trainer     transformers' Trainer with these losses; the finished checkpoint
-rounds      search, examples, training, evaluation, and over again
+trainer     transformers' Trainer with these losses; training, resume, export: one training, its states, its checkpoint
+rounds      search, examples, training, evaluation, and over again; plan, stages, slices, launch: what, whether, where
+summary     tables and plots of the rounds; analysis, error_analysis: what values say, where right answers are lost
 """

@@ -6,7 +6,7 @@ scale or cap their logits afterwards; whether this one does is tried once, and t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -195,23 +195,10 @@ def make_head(checkpoint: Checkpoint, config: TrainConfig) -> ValueHead:
 
 def add_adapters(policy: Any, lora: LoraConfig) -> Any:
     """The policy with LoRA adapters (peft); only they are trained. Raises ConfigError without peft."""
-    peft_config, get_peft_model = _peft()
-    return get_peft_model(
-        policy,
-        peft_config(
-            r=lora.r,
-            lora_alpha=lora.alpha,
-            lora_dropout=lora.dropout,
-            target_modules=lora.target_modules,
-            task_type="CAUSAL_LM",
-        ),
-    )
-
-
-def _peft() -> tuple[Callable[..., Any], Callable[..., Any]]:
     try:
-        from peft import LoraConfig as PeftLoraConfig
+        from peft import LoraConfig as PeftConfig
         from peft import get_peft_model
     except ImportError:
         raise ConfigError('lora needs the package peft: pip install -e ".[train]"') from None
-    return PeftLoraConfig, get_peft_model
+    given = {"r": lora.r, "lora_alpha": lora.alpha, "lora_dropout": lora.dropout, "target_modules": lora.target_modules}
+    return get_peft_model(policy, PeftConfig(**given, task_type="CAUSAL_LM"))

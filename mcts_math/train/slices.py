@@ -13,9 +13,8 @@ import json
 import multiprocessing
 import os
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass
@@ -32,7 +31,7 @@ from mcts_math.judge import JudgeLimits
 from mcts_math.run.description import describe_run, facts_of
 from mcts_math.run.record import dump_line
 from mcts_math.run.results import ResultsFile
-from mcts_math.run.run import to_record
+from mcts_math.run.run import Totals, to_record
 from mcts_math.scheduler import Solved
 from mcts_math.services import Provided, engine_options, open_interpreter
 from mcts_math.solver import solve_stream
@@ -100,21 +99,7 @@ class Slice:
             return False
 
 
-@dataclass(frozen=True, slots=True)
-class SliceResult:
-    """What a slice came to: questions, right ones, failed ones, generated tokens, wall-clock seconds."""
-
-    name: str
-    questions: int
-    correct: int
-    failed: int
-    tokens: int
-    seconds: float
-
-
-def solve_slices(
-    slices: Sequence[Slice], *, processes: int, threads: int, report: Callable[[str], None]
-) -> list[SliceResult]:
+def solve_slices(slices: Sequence[Slice], *, processes: int, threads: int, report: Callable[[str], None]) -> None:
     """Solves the slices that are not done yet.
 
     Args:
@@ -129,29 +114,22 @@ def solve_slices(
     todo = [one for one in slices if not one.is_done]
     if len(todo) < len(slices):
         report(f"{len(slices) - len(todo)} of {len(slices)} searches are done already")
-    results: list[SliceResult] = []
-    for result in _outcomes(todo, min(processes, len(todo)), threads):
-        results.append(result)
-        accuracy = f"{result.correct / max(result.questions, 1):.1%} right"
-        report(
-            f"[{len(results)}/{len(todo)}] {result.name}: {accuracy}, {result.seconds:.0f} s, {result.tokens:,} tokens"
-        )
-        if result.failed:
-            report(f"  {result.failed} questions failed; see `error` in the results")
-    return results
+    for count, (one, totals) in enumerate(_outcomes(todo, min(processes, len(todo)), threads), 1):
+        right = f"{totals.correct / max(totals.questions, 1):.1%} right"
+        report(f"[{count}/{len(todo)}] {one.name}: {right}, {totals.seconds:.0f} s, {totals.tokens:,} tokens")
+        if totals.errors:
+            report(f"  {totals.errors} questions failed; the first: {totals.first_error}")
 
 
-def _outcomes(slices: Sequence[Slice], processes: int, threads: int) -> Iterator[SliceResult]:
+def _outcomes(slices: Sequence[Slice], processes: int, threads: int) -> Iterator[tuple[Slice, Totals]]:
     if not slices:
         return
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(processes, context, _begin_process, (threads,)) as pool:
-        waiting = {pool.submit(solve_slice, one) for one in slices}
+        submitted = {pool.submit(solve_slice, one): one for one in slices}
         try:
-            while waiting:
-                done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
-                for future in done:
-                    yield future.result()
+            for future in as_completed(submitted):
+                yield submitted[future], future.result()
         except BrokenProcessPool as error:
             raise MctsMathError(
                 "a search process died (killed, or out of memory). Run the same command again to go on; lower "
@@ -161,25 +139,20 @@ def _outcomes(slices: Sequence[Slice], processes: int, threads: int) -> Iterator
             pool.shutdown(wait=True, cancel_futures=True)
 
 
-def solve_slice(one: Slice) -> SliceResult:
-    """Solves one slice in this process and writes its results.
+def solve_slice(one: Slice) -> Totals:
+    """Solves one slice in this process and writes its results; returns what it came to.
 
     Raises:
         MctsMathError: bad settings or questions, a service that broke down, a disk that is full.
     """
-    begun = time.monotonic()
+    totals = Totals()
     gc.collect()  # the last slice's prefix cache, gigabytes, is made of cycles
     config = make_config(one.settings)
     solved = asyncio.run(_solve(config, one))
     _write(one, config, solved)
-    return SliceResult(
-        one.name,
-        len(solved),
-        sum(each.tree.correct is True for each in solved),
-        sum(bool(each.error) for each in solved),
-        sum(each.cost.tokens for each in solved),
-        time.monotonic() - begun,
-    )
+    for each in solved:
+        totals.add(each)
+    return totals
 
 
 async def _solve(config: Config, one: Slice) -> list[Solved]:

@@ -29,9 +29,10 @@ from mcts_math.requests import Evaluate, Generate, Sampling
 from mcts_math.settings import make_settings
 from mcts_math.train.config import TrainConfig
 from mcts_math.train.launch import launch_training
+from mcts_math.train.resume import last_state
 from mcts_math.train.stages import locked
 from mcts_math.train.trainer import ValueTrainer, set_learning_rate
-from mcts_math.train.training import last_state, train
+from mcts_math.train.training import train
 
 Write = Callable[[str, list[dict[str, Any]]], str]
 pytestmark = pytest.mark.filterwarnings("ignore:.*pin_memory.*", "ignore:.*lr_scheduler.step.*")

@@ -1,0 +1,106 @@
+"""Stopping and going on: what identifies a training, and the state that it goes on from.
+
+The first process of a training alone looks into its work folder and tidies it up; the others are told what it found.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import os
+import shutil
+from contextlib import ExitStack
+from pathlib import Path
+
+import torch
+from transformers import TrainingArguments
+from transformers.trainer_utils import get_last_checkpoint
+
+from mcts_math.errors import ConfigError, MctsMathError
+from mcts_math.tasks import JsonObject
+from mcts_math.train.config import TrainConfig
+from mcts_math.train.stages import file_digest, locked, write_json
+
+NEUTRAL_KEYS = frozenset({"save_steps", "log_steps", "num_threads", "output_dir"})
+"""Keys that a resumed training may change, as they don't change what is learned."""
+STATE = "trainer_state.json"  # written last: a state that holds it is complete
+
+
+def describe(config: TrainConfig) -> JsonObject:
+    """What identifies a training: its config, and what its files hold."""
+    files = {str(path): file_digest(Path(path)) for path in [*config.examples, *config.pairs]}
+    versions = {name: importlib.metadata.version(name) for name in ("torch", "transformers", "accelerate")}
+    return {"config": config.model_dump(), "files": files, "versions": versions}
+
+
+def last_state(work: Path) -> Path | None:
+    """The last complete state; what a kill has left half-written is removed."""
+    while (found := get_last_checkpoint(str(work)) if work.is_dir() else None) is not None:
+        try:
+            json.loads((Path(found) / STATE).read_text("utf-8"))
+            return Path(found)
+        except (OSError, ValueError):
+            shutil.rmtree(found, ignore_errors=True)
+    return None
+
+
+def take_folder(
+    stack: ExitStack, work: Path, facts: JsonObject, overwrite: bool, restart_changed: bool
+) -> Path | MctsMathError | None:
+    """Takes the work folder for this training, on its first process; `stack` holds its lock.
+
+    Returns the state to go on from, or why the training is refused, which is for all processes to hear.
+    """
+    try:
+        stack.enter_context(locked(work))
+        return _begin(work, facts, overwrite, restart_changed)
+    except MctsMathError as error:
+        return error
+
+
+def tell_all(found: Path | MctsMathError | None, arguments: TrainingArguments) -> Path | None:
+    """What the first process found in the work folder, on all of them. Raises what it was refused for."""
+    told = [found]
+    if arguments.world_size > 1:  # to ask for it makes the processes know each other
+        torch.distributed.broadcast_object_list(told, src=0)
+    if isinstance(told[0], MctsMathError):
+        raise told[0]
+    return told[0]
+
+
+def _begin(work: Path, facts: JsonObject, overwrite: bool, restart_changed: bool) -> Path | None:
+    """Marks the work folder as this training's; returns the state to go on from."""
+    mark = work / "run.json"
+    state = None if overwrite or not mark.exists() else last_state(work)
+    if state is not None:
+        changed = _changes(json.loads(mark.read_text("utf-8")), facts)
+        if not changed:
+            return state
+        if not restart_changed:
+            raise ConfigError(
+                f"{work} holds a stopped training with other settings ({', '.join(changed)}). Add --overwrite to "
+                "start anew, or choose another output_dir."
+            )
+    for old in work.glob("checkpoint-*"):
+        shutil.rmtree(old)
+    write_json(mark, facts)
+    return None
+
+
+def _changes(before: JsonObject, facts: JsonObject) -> list[str]:
+    """The settings and the data in which a stopped training differs."""
+    old, now = before["config"], json.loads(json.dumps(facts["config"]))
+    changed = [f"{k}: {old.get(k)!r} -> {now[k]!r}" for k in now if k not in NEUTRAL_KEYS and old.get(k) != now[k]]
+    return changed + [
+        f"{path} has changed" for path, digest in facts["files"].items() if before["files"].get(path) != digest
+    ]
+
+
+def rank() -> int:
+    """The number of this process among those of the training; the first one stands for all."""
+    return int(os.environ.get("RANK", "0"))
+
+
+def world() -> int:
+    """The number of processes."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
