@@ -408,8 +408,8 @@ def test_the_key_comes_from_the_environment(server: FakeServer, monkeypatch: pyt
     ("request_", "says"),
     [
         (Generate("x", 1, Sampling(1.0, top_k=5), 0), "top_k is not part"),
-        (Generate("x", 1, WARM, 0, adapter="a"), "keeps no adapters"),
-        (Generate("x", 1, Sampling(0.0, beam_width=4), 0), "no beam search"),
+        (Generate("x", 1, WARM, 0, adapter="a"), "needs adapters"),
+        (Generate("x", 1, Sampling(0.0, beam_width=4), 0), "needs a beam search"),
         (Generate("\ud800", 1, WARM, 0), "surrogate"),
         (Generate("x", 0, WARM, 0), "num_samples"),
     ],

@@ -27,7 +27,6 @@ from mcts_math.engine.openai.arguments import ServerArguments
 from mcts_math.engine.openai.client import Client, ServerRefusedError
 from mcts_math.engine.openai.replies import checked, is_chat, parse_sample, parse_usage, parse_value, reading
 from mcts_math.engine.openai.server import ServedModel, discover
-from mcts_math.engine.table import ENGINES
 from mcts_math.engine.tokenizer import require_text
 from mcts_math.errors import EngineError, RefusedError
 from mcts_math.requests import Evaluate, Evaluation, Generate, Generation, Message, Prompt, Sampling
@@ -81,7 +80,7 @@ class OpenAIEngine:
             EngineError: the request makes no sense, or the server can't be reached or serves nobody.
         """
         check_request(request)
-        refuse_undeclared(request, ENGINES["openai"])
+        refuse_undeclared(request, "openai")
         prompt, length = await self._encode(request.prompt)
         if prompt is None:
             return Generation((), too_long=True, num_prompt_tokens=length or 0)
