@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from mcts_math.engine.spec import EngineSpec
-from mcts_math.engine.table import able
+from mcts_math.engine.table import find_lack
 from mcts_math.engine.tokenizer import Codec
 from mcts_math.errors import EngineError
 from mcts_math.requests import Evaluate, Evaluation, Generate, Policy, Prompt, Sampling
@@ -32,14 +31,10 @@ def check_request(request: Generate) -> None:
             raise EngineError(f"{rule} (num_samples={num_samples}, {sampling})")
 
 
-def refuse_undeclared(request: Generate, spec: EngineSpec) -> None:
+def refuse_undeclared(request: Generate, engine: str) -> None:
     """Raises EngineError where a request wants what the engine does not declare."""
-    for wanted, capability, what in (
-        (bool(request.adapter), "adapts", "keeps no adapters, which learning at test time needs"),
-        (request.sampling.beam_width > 1, "token_beams", "has no beam search over tokens"),
-    ):
-        if wanted and not getattr(spec, capability):
-            raise EngineError(f"engine: {spec.name} {what}; use engine: {' or '.join(able(capability))}")
+    if lack := find_lack(engine, adapts=bool(request.adapter), token_beams=request.sampling.beam_width > 1):
+        raise EngineError(f"the request needs {lack}")
 
 
 async def evaluate_by_generating(engine: Policy, request: Evaluate) -> Evaluation:

@@ -11,7 +11,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from mcts_math.engine.checkpoint import inspect
 from mcts_math.engine.spec import EngineOptions, EngineSpec
-from mcts_math.engine.table import ENGINES, able
+from mcts_math.engine.table import ENGINES, find_lack
 from mcts_math.errors import ConfigError
 from mcts_math.requests import Policy
 
@@ -35,15 +35,9 @@ def require(
         needed_by: who needs it, as the sentence's subject.
         values, adapters, token_beams: what is needed.
     """
-    spec = find_engine(engine)
-    for wanted, capability, what in (
-        (values, "gives_values", "values of partial solutions"),
-        (adapters, "adapts", "adapters that learn at test time"),
-        (token_beams, "token_beams", "a beam search over tokens"),
-    ):
-        if wanted and not getattr(spec, capability):
-            others = _or(able(capability))
-            raise ConfigError(f"{needed_by} needs {what}, which engine: {engine} has not. Use engine: {others}.")
+    find_engine(engine)
+    if lack := find_lack(engine, gives_values=values, adapts=adapters, token_beams=token_beams):
+        raise ConfigError(f"{needed_by} needs {lack}.")
 
 
 def check_model(options: EngineOptions) -> None:

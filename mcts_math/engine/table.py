@@ -126,6 +126,22 @@ ENGINES: Final[Mapping[str, EngineSpec]] = {
 """Every engine, by the name that a config gives it."""
 
 
-def able(capability: str) -> list[str]:
-    """Names of the engines that declare a capability, an attribute of `EngineSpec`."""
-    return [name for name, spec in ENGINES.items() if getattr(spec, capability)]
+_CAPABILITIES: Final = {
+    "gives_values": "values of partial solutions",
+    "adapts": "adapters that learn at test time",
+    "token_beams": "a beam search over tokens",
+}
+
+
+def find_lack(engine: str, **needed: bool) -> str:
+    """What an engine does not declare of what is needed, and which engines do; "" where it declares all.
+
+    Args:
+        engine: its name.
+        needed: attributes of `EngineSpec`.
+    """
+    for capability, what in _CAPABILITIES.items():
+        if needed.get(capability) and not getattr(ENGINES[engine], capability):
+            able = [name for name, spec in ENGINES.items() if getattr(spec, capability)]
+            return f"{what}, which engine: {engine} has not; use engine: {' or '.join(able)}"
+    return ""

@@ -74,7 +74,7 @@ def test_what_an_engine_does_not_declare_is_refused() -> None:
     for needs in ({"adapters": True}, {"token_beams": True}):
         require("hf", "this", **needs)
         for other in ("vllm", "openai"):
-            with pytest.raises(ConfigError, match=rf"this needs .* which engine: {other} has not. Use engine: hf\."):
+            with pytest.raises(ConfigError, match=rf"this needs .* which engine: {other} has not; use engine: hf\."):
                 require(other, "this", **needs)
     with pytest.raises(ConfigError, match="there is no engine 'gpt'; choose one of hf, vllm, openai"):
         require("gpt", "this")
@@ -102,7 +102,7 @@ def test_a_new_engine_is_one_entry(monkeypatch: pytest.MonkeyPatch) -> None:
     assert load_policy(options) == "policy"
     assert loaded == [options]
     require("toy", "this", token_beams=True)
-    with pytest.raises(ConfigError, match=r"which engine: vllm has not\. Use engine: hf or toy"):
+    with pytest.raises(ConfigError, match="which engine: vllm has not; use engine: hf or toy"):
         require("vllm", "this", token_beams=True)
     with pytest.raises(ConfigError, match="need_value needs values"):
         load_policy(replace(options, need_value=True))

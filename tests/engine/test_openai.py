@@ -344,6 +344,27 @@ def test_one_odd_reply_costs_its_question_alone(server: FakeServer, odd: Answer)
         assert isinstance(reply, RefusedError if i in (0, 3) else Generation)
 
 
+@pytest.mark.parametrize("odd", [(200, {"choices": [GOOD | {"logprobs": None}]}), (400, {"message": "no"})])
+def test_odd_replies_that_are_faster_than_good_ones_end_no_run(server: FakeServer, odd: Answer) -> None:
+    def answer(path: str, body: dict[str, Any]) -> Answer:
+        if body["prompt"] == "bad":
+            return odd
+        time.sleep(0.5)
+        return 200, {"choices": [GOOD]}
+
+    server.answer = answer
+
+    async def scene() -> list[Any]:
+        engine = OpenAIEngine.connect("m", base_url=server.url)
+        asked = [engine.generate(Generate("good" if i % 10 == 0 else "bad", 1, WARM, i)) for i in range(80)]
+        replies = await asyncio.gather(*asked, return_exceptions=True)
+        await engine.close()
+        return replies
+
+    for i, reply in enumerate(asyncio.run(scene())):
+        assert isinstance(reply, RefusedError if i % 10 else Generation)
+
+
 def test_a_server_of_which_every_reply_is_odd_ends_the_run(server: FakeServer) -> None:
     server.answer = lambda path, body: (200, {"choices": [GOOD | {"logprobs": None}]})
 
@@ -408,8 +429,8 @@ def test_the_key_comes_from_the_environment(server: FakeServer, monkeypatch: pyt
     ("request_", "says"),
     [
         (Generate("x", 1, Sampling(1.0, top_k=5), 0), "top_k is not part"),
-        (Generate("x", 1, WARM, 0, adapter="a"), "keeps no adapters"),
-        (Generate("x", 1, Sampling(0.0, beam_width=4), 0), "no beam search"),
+        (Generate("x", 1, WARM, 0, adapter="a"), "needs adapters"),
+        (Generate("x", 1, Sampling(0.0, beam_width=4), 0), "needs a beam search"),
         (Generate("\ud800", 1, WARM, 0), "surrogate"),
         (Generate("x", 0, WARM, 0), "num_samples"),
     ],

@@ -27,13 +27,12 @@ from mcts_math.engine.openai.arguments import ServerArguments
 from mcts_math.engine.openai.client import Client, ServerRefusedError
 from mcts_math.engine.openai.replies import checked, is_chat, parse_sample, parse_usage, parse_value, reading
 from mcts_math.engine.openai.server import ServedModel, discover
-from mcts_math.engine.table import ENGINES
 from mcts_math.engine.tokenizer import require_text
 from mcts_math.errors import EngineError, RefusedError
 from mcts_math.requests import Evaluate, Evaluation, Generate, Generation, Message, Prompt, Sampling
 
 _SEEDS = (1 << 62) - 1
-_MOST_ODD = 32  # refusals and replies in another form, and no good reply, after which this is no such server
+_FEWEST_ODD = 32  # replies in another form, and no good one, from which on this is no such server
 
 
 class OpenAIEngine:
@@ -48,6 +47,7 @@ class OpenAIEngine:
         self._client = client
         self._context_length = served.context_length  # or what the server's refusals told
         self._num_odd: int | None = 0  # odd replies so far; None once there was a good one
+        self._in_flight = self._most_in_flight = 0
 
     @classmethod
     def connect(cls, model: str, *, need_value: bool = False, **arguments: Any) -> OpenAIEngine:
@@ -81,7 +81,7 @@ class OpenAIEngine:
             EngineError: the request makes no sense, or the server can't be reached or serves nobody.
         """
         check_request(request)
-        refuse_undeclared(request, ENGINES["openai"])
+        refuse_undeclared(request, "openai")
         prompt, length = await self._encode(request.prompt)
         if prompt is None:
             return Generation((), too_long=True, num_prompt_tokens=length or 0)
@@ -233,17 +233,25 @@ class OpenAIEngine:
 
     @contextmanager
     def _noting_oddities(self) -> Iterator[None]:
-        """While replies are read: an error where there is no good one among the first ones."""
+        """While a request is served: an error where the server answers all in another form.
+
+        That is said only when as many replies have come as were ever in the air at once: odd ones may be the fast ones.
+        """
+        self._in_flight += 1
+        self._most_in_flight = max(self._most_in_flight, self._in_flight)
         try:
             with reading(self._client.base_url):
                 yield
         except RefusedError as error:
-            if self._num_odd is not None:
+            if self._num_odd is not None and not isinstance(error.__cause__, ServerRefusedError):
                 self._num_odd += 1
-                if self._num_odd >= _MOST_ODD:
+                if self._num_odd >= max(_FEWEST_ODD, self._most_in_flight):
                     raise EngineError(f"{error}. So it was with all of its {self._num_odd} replies so far") from error
             raise
-        self._num_odd = None
+        else:
+            self._num_odd = None
+        finally:
+            self._in_flight -= 1
 
 
 def _api_key(variable: str) -> str | None:

@@ -32,7 +32,6 @@ from mcts_math.engine.checks import (
     evaluate_by_generating,
     refuse_undeclared,
 )
-from mcts_math.engine.table import ENGINES
 from mcts_math.engine.tokenizer import Codec, load_codec
 from mcts_math.engine.value_head import load_value_head
 from mcts_math.engine.value_token import decode_value, value_token
@@ -119,7 +118,7 @@ class VLLMEngine:
             EngineError: the request makes no sense, the engine is closed, or it broke down.
         """
         check_request(request)
-        refuse_undeclared(request, ENGINES["vllm"])
+        refuse_undeclared(request, "vllm")
         prompt = await encode_prompt(self.codec, request.prompt, self.context_length)
         if isinstance(prompt, int):
             return Generation((), too_long=True, num_prompt_tokens=prompt)
