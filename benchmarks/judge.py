@@ -17,8 +17,8 @@ import time
 import warnings
 from pathlib import Path
 
-from mcts_math.tasks import load_questions
 from mcts_math.judge import Judge, Judgement, Problem, judge_all
+from mcts_math.tasks import load_questions
 
 FILES = {
     "HumanEval": "humaneval/HumanEval.jsonl",

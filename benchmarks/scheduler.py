@@ -22,9 +22,9 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 from stand_ins import EchoInterpreter, EqualChecker
 
 from mcts_math.engine.scripted import RandomPolicy
+from mcts_math.evaluate.table import render_table
 from mcts_math.requests import Generate, Sampling
 from mcts_math.solver import solve
-from mcts_math.evaluate.table import render_table
 
 CONFIG = {
     "mode": "mcts",

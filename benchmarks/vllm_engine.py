@@ -39,15 +39,15 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests/engine"))
 
+from mcts_math.strategy import make_search
 from stand_ins import EchoInterpreter, EqualChecker
 
 from mcts_math.config import Config, load_config
 from mcts_math.engine.scripted import RandomPolicy
 from mcts_math.engine.vllm.engine import VLLMEngine
+from mcts_math.evaluate.table import render_table
 from mcts_math.requests import Evaluate, Evaluation, Generate, Generation, Sampling
 from mcts_math.scheduler import Limits, Scheduler, Services
-from mcts_math.strategy import make_search
-from mcts_math.evaluate.table import render_table
 from mcts_math.tasks import Task, load_tasks
 from mcts_math.tree import new_tree
 

@@ -212,7 +212,7 @@ def load_config(path: str | Path | None, overrides: Sequence[str] = (), mode: st
         ConfigError: an unreadable file, an unknown key, a wrong type, a value out of range, keys that contradict.
     """
     settings, where = read_settings(path, overrides)
-    if mode not in (None, settings.get("mode", Common().mode)):
+    if mode not in (None, settings.get("mode", Common.model_fields["mode"].default)):
         given = {override.partition("=")[0] for override in overrides}
         settings = {k: v for k, v in settings.items() if k in given or not methods_that_know(k)} | {"mode": mode}
     return make_config(settings, where)

@@ -91,7 +91,8 @@ METHODS: Final[Mapping[str, Method]] = {
     ),
     "sbs": Method(
         title="step-level beam search",
-        summary="SBS(B1, B2): keeps the B1 (`step_beam_width`) best partial solutions, B2 (`n_generate_sample`) samples each",
+        summary="SBS(B1, B2): keeps the B1 (`step_beam_width`) best partial solutions, B2 (`n_generate_sample`) "
+        "samples each",
         options=BeamOptions,
         search=beam_search,
         uses_values=True,

@@ -28,10 +28,10 @@ from mcts_math.requests import (
     Generation,
     Meter,
     Observation,
-    Spent,
     Reply,
     Request,
     Services,
+    Spent,
     Verification,
     Verify,
 )

@@ -134,7 +134,7 @@ _UniqueKeyLoader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG,
 
 def _parse(text: str, what: str) -> Any:
     try:
-        return yaml.load(text, _UniqueKeyLoader)  # noqa: S506 - a SafeLoader
+        return yaml.load(text, _UniqueKeyLoader)
     except (yaml.YAMLError, RecursionError, TypeError) as error:
         raise ConfigError(f"{what} is not valid YAML: {error}.") from error
 

@@ -16,8 +16,8 @@ from mcts_math.engine.scripted import ScriptedPolicy, scripted
 from mcts_math.engine.table import ENGINES
 from mcts_math.errors import ConfigError
 from mcts_math.evaluate.accuracy import evaluate_file
-from mcts_math.formats import FORMATS
 from mcts_math.evaluate.grading import Grader
+from mcts_math.formats import FORMATS
 from mcts_math.methods import METHODS, Method
 from mcts_math.requests import Generation
 from mcts_math.run.record import read_records, record_to_tree

@@ -114,8 +114,9 @@ def test_solutions_are_read_where_published_and_earlier_files_have_them() -> Non
 
 
 COLUMNS = {
-    "error": "old note", "correct": True, "attempts": 3, "solutions": ["x"], "stopped": "x", "oracle": 1, "cost": "cheap",
-    "method": "by hand", "react": "a library", "format": "pdf", "input": {"a": 1}, "entry_point": None, "test": None,
+    "error": "old note", "correct": True, "attempts": 3, "solutions": ["x"], "stopped": "x", "oracle": 1,
+    "cost": "cheap", "method": "by hand", "react": "a library", "format": "pdf", "input": {"a": 1},
+    "entry_point": None, "test": None,
     "value_source": [1], "step_delim": 0,
 }  # fmt: skip
 

@@ -79,11 +79,11 @@ class StepFormat(Protocol):
         ...
 
     def training_texts(self, steps: Sequence[Step]) -> list[str]:
-        """Steps of this format as `for_training` shows them, delimiters included; "" for one that is part of the next."""
+        """Steps as `for_training` shows them, delimiters included; "" for one that is part of the next."""
         ...
 
     def fingerprint(self) -> str:
-        """What a prompt depends on beside name, delimiter and stops, such as a digest of the worked examples; else ""."""
+        """What a prompt depends on beside name, delimiter and stops: a digest of the worked examples; else ""."""
         ...
 
 

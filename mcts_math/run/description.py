@@ -94,7 +94,7 @@ def compare_descriptions(before: Mapping[str, Any], now: Mapping[str, Any]) -> l
 
 
 def facts_of(description: Mapping[str, Any]) -> JsonObject:
-    """Of a description what makes the results; keys at their default are left out, so that newer ones change nothing."""
+    """Of a description what makes the results, without keys at their default: newer ones change nothing."""
     config = description["config"]
     defaults = _defaults(config["mode"])
     changed = {key: value for key, value in config.items() if key not in _NEUTRAL and value != defaults.get(key)}

@@ -1,12 +1,13 @@
 """Results on disk: a tree as one JSON line in the published tag form (SPEC A4), and back.
 
-The published English sentences and the value -100 exist in this file only. A line is the input record plus `react`:
-tag -> node, and `solutions` among the tags, where the published readers look for them. Beside `react` stand keys of ours
-that published readers pass over: `id`, `format`, `step_delim`, `value_source`, `method`, `oracle` (the ground truth took
-part in the search or chose the answer), `cost`, `correct`, `stopped`, `error`, `attempts`. A column of the user's that
-has one of these names is kept under `input`.
+The published English sentences and the value -100 exist in this file only. A line is the input record plus `react`: tag
+-> node, and `solutions` among the tags, where the published readers look for them. Beside `react` stand keys of ours
+that published readers pass over: `id`, `format`, `step_delim`, `value_source`, `method`, `oracle` (the ground truth
+took part in the search or chose the answer), `cost`, `correct`, `stopped`, `error`, `attempts`. A column of the user's
+that has one of these names is kept under `input`.
 
-Of a single chain `solutions` stands beside `react`: published readers take the longest key of `react` for its last node.
+Of a single chain `solutions` stands beside `react`: published readers take the longest key of `react` for its last
+node.
 """
 
 from __future__ import annotations
@@ -192,7 +193,8 @@ def read_records(path: str | Path) -> Iterator[tuple[str, JsonObject]]:
 
     def lines(file: IO[bytes]) -> Iterator[bytes]:
         nonlocal number, line
-        for number, line in enumerate(file, 1):
+        for line in file:
+            number += 1
             if line.strip():
                 yield line
 

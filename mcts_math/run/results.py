@@ -2,8 +2,8 @@
 
 Beside `NAME.jsonl` stands `NAME.meta.json`: the resolved config, versions, questions and command that made it. A run
 holds a lock on its output; a second one is refused. A line is written whole or, on a full disk, not at all; a line torn
-by `kill -9` is cut off when the run is resumed. What `overwrite` replaces is kept beside, as `NAME.jsonl.bak`, and it is
-replaced when the first line of the new run could be written, not before.
+by `kill -9` is cut off when the run is resumed. What `overwrite` replaces is kept beside, as `NAME.jsonl.bak`, and it
+is replaced when the first line of the new run could be written, not before.
 """
 
 from __future__ import annotations

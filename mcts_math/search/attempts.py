@@ -14,7 +14,7 @@ from typing import Annotated, Final
 
 from pydantic import Field
 
-from mcts_math.requests import Generate, Generation, Meter, Spent, Reply, Request, Verdict, Verification, Verify
+from mcts_math.requests import Generate, Generation, Meter, Reply, Request, Spent, Verdict, Verification, Verify
 from mcts_math.search.expand import CONTEXT_LENGTH, Asking, Expansion, T, derive_seed, grow
 from mcts_math.settings import Integer
 from mcts_math.step import Outcome

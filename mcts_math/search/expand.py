@@ -11,9 +11,9 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, TypeAlias, TypeVar
 
+from mcts_math.formats import StepFormat
 from mcts_math.requests import (
     Cell,
-    CellStatus,
     Check,
     Evaluate,
     Evaluation,
@@ -27,7 +27,6 @@ from mcts_math.requests import (
     Sample,
     Sampling,
 )
-from mcts_math.formats import StepFormat
 from mcts_math.step import Draft, Outcome, Step
 from mcts_math.tree import Node, Tree
 

@@ -1,10 +1,10 @@
 """A task: one question, known by its id, never by its text.
 
-The id is the record's own `id` where it has one. Else it derives from the question's text, so that it stays the same when
-a file is cut, shuffled or merged; equal questions are numbered in file order and each keeps its own result.
+The id is the record's own `id` where it has one. Else it derives from the question's text, so that it stays the same
+when a file is cut, shuffled or merged; equal questions are numbered in file order and each keeps its own result.
 
-A line of results is the user's record with keys of ours beside (`RUN_KEYS`). A column of the user's that has such a name
-is kept under `input`, so that it is never taken for a result and comes back whole.
+A line of results is the user's record with keys of ours beside (`RUN_KEYS`). A column of the user's that has such a
+name is kept under `input`, so that it is never taken for a result and comes back whole.
 """
 
 from __future__ import annotations
