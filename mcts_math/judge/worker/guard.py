@@ -1,0 +1,188 @@
+"""For problems that ask for one process: what can be kept from code that shares it with its tests.
+
+1. An object of the code's classes is never equal to plain data, nor ordered beside it; what derives from a plain type
+   is taken as that type where it meets plain data. An object that agrees with a stranger agrees with nobody.
+2. What the code replaced among the builtins and the methods of `unittest.TestCase` is put back before the tests run,
+   and is a failure where it is found replaced at the end.
+3. Calls of the entry point are counted by the interpreter, not by a stand-in: the tests have the object itself.
+
+Code that looks for its tests (by frames, by the collector, in `/proc/self/mem`) finds them: see `docs/judge.md`.
+"""
+
+from __future__ import annotations
+
+import builtins
+import functools
+import inspect
+import sys
+import threading
+import unittest
+from collections.abc import Callable
+from types import FrameType
+from typing import Any
+
+from .values import MUTABLE, PLAIN
+
+_FAIR = (
+    "assertEqual assertNotEqual assertAlmostEqual assertNotAlmostEqual assertIn assertNotIn assertGreater "
+    "assertGreaterEqual assertLess assertLessEqual assertListEqual assertTupleEqual assertDictEqual assertSetEqual "
+    "assertSequenceEqual assertCountEqual assertMultiLineEqual"
+).split()
+
+
+class _Stranger:
+    """Equal to itself alone; what stands for an object that may not decide."""
+
+
+class Guard:
+    """Watches over one run of tests beside the code.
+
+    Args:
+        entry_points: names of the code that the tests use.
+        names: the namespace of both.
+    """
+
+    def __init__(self, entry_points: list[str], names: dict[str, Any]) -> None:
+        del entry_points
+        self.called = False
+        self._names = names
+        self._known = _all_types()
+        self._codes: set[Any] = set()
+        self._builtins = dict(vars(builtins))
+        self._methods = dict(vars(unittest.TestCase))
+
+    def counted(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """A function whose calls are noticed."""
+
+        def call(*args: Any) -> Any:
+            self.called = True
+            return function(*args)
+
+        return call
+
+    def arm(self, entries: list[dict[str, Any]]) -> None:
+        """Puts back what the code replaced when it was loaded, and waits for the first call of an entry point."""
+        self._put_back()
+        for entry in entries:
+            value = self._names.get(entry["root"])
+            if entry["method"]:
+                value = inspect.getattr_static(value, entry["method"], None)
+            self._codes |= set(_codes(value))
+            self.called = self.called or (isinstance(value, type) and not self._codes)
+        for name in _FAIR:
+            setattr(unittest.TestCase, name, self._fairly(self._methods[name]))
+        self._methods = dict(vars(unittest.TestCase))
+        threading.setprofile(self._notice)
+        sys.setprofile(self._notice)
+
+    def _notice(self, frame: FrameType, event: str, argument: Any) -> None:
+        if (event == "call" and frame.f_code in self._codes) or (event == "c_call" and argument in self._codes):
+            self.called = True
+            sys.setprofile(None)
+            threading.setprofile(None)  # type: ignore[arg-type]
+
+    def _fairly(self, method: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(method)
+        def check(case: Any, first: Any, second: Any, *args: Any, **kwargs: Any) -> Any:
+            return method(case, *self.fair(first, second), *args, **kwargs)
+
+        return check
+
+    def _put_back(self) -> None:
+        vars(builtins).update(self._builtins)
+        for name, value in self._methods.items():
+            if vars(unittest.TestCase).get(name) is not value:
+                setattr(unittest.TestCase, name, value)
+        sys.settrace(None)
+        sys.setprofile(None)
+
+    def tampered(self) -> str:
+        """What is found replaced, as a failure; "" where nothing is."""
+        for name, value in self._builtins.items():
+            if name != "_" and vars(builtins).get(name) is not value:
+                return f"failed: the code replaced the builtin {name}"
+        for name, value in self._methods.items():
+            if vars(unittest.TestCase).get(name) is not value:
+                return f"failed: the code replaced unittest.TestCase.{name}"
+        return ""
+
+    def fair(self, left: Any, right: Any) -> tuple[Any, Any]:
+        """Two sides of a comparison, without what would let the code decide it."""
+        strange_left, strange_right = self._is_strange(left), self._is_strange(right)
+        if strange_left and strange_right:
+            return (left, right) if not (_agrees(left) or _agrees(right)) else (_Stranger(), _Stranger())
+        return (self._plain(left) if strange_left else left), (self._plain(right) if strange_right else right)
+
+    def _is_strange(self, value: Any) -> bool:
+        """Whether a value is, or holds, an object of a class of the code."""
+        if type(value) in (list, tuple, set, frozenset):
+            return any(map(self._is_strange, value))
+        if type(value) is dict:
+            return any(map(self._is_strange, value)) or any(map(self._is_strange, value.values()))
+        return type(value) not in self._known and not _is_library(type(value))
+
+    def _plain(self, value: Any) -> Any:
+        """A value without objects of the code's classes."""
+        if type(value) in (list, tuple, set, frozenset):
+            return type(value)(map(self._plain, value))
+        if type(value) is dict:
+            return {self._plain(key): self._plain(item) for key, item in value.items()}
+        if not self._is_strange(value):
+            return value
+        for kind in (*PLAIN[1:], *MUTABLE):
+            if isinstance(value, kind) and kind is not type(None):
+                items = kind.__iter__(value) if hasattr(kind, "__iter__") else value
+                if kind is dict:
+                    return self._plain(dict(dict.items(value)))
+                return self._plain(kind(items)) if hasattr(kind, "__iter__") and kind is not str else _base(kind, value)
+        return _Stranger()
+
+
+def _base(kind: Any, value: Any) -> Any:
+    if kind is str:
+        return str.__str__(value)
+    if kind is complex:
+        return complex(complex.__pos__(value))
+    return kind.__int__(value) if kind is int else kind.__float__(value)
+
+
+def _agrees(value: Any) -> bool:
+    """Whether a value says that it is equal to an object that nobody knows."""
+    try:
+        return bool(value == _Stranger())
+    except Exception:  # it can't be compared with that: so it does not agree
+        return False
+
+
+def _all_types() -> set[type[Any]]:
+    """All classes that there are by now."""
+    found: set[type[Any]] = set()
+    waiting: list[type[Any]] = [object]
+    while waiting:
+        kind = waiting.pop()
+        if kind not in found:
+            found.add(kind)
+            waiting += type.__subclasses__(kind)
+    return found
+
+
+def _is_library(kind: type[Any]) -> bool:
+    module = sys.modules.get(kind.__module__)
+    name = kind.__qualname__.partition(".")[0]
+    return getattr(module, "__file__", None) is not None and hasattr(module, name)
+
+
+def _codes(value: Any) -> list[Any]:
+    """What the interpreter runs when an object is called: code, or builtin functions."""
+    value = getattr(value, "__func__", value)
+    if isinstance(value, functools.partial):
+        return _codes(value.func)
+    value = inspect.unwrap(value) if callable(value) and not isinstance(value, type) else value
+    if inspect.isfunction(value):
+        return [value.__code__]
+    if isinstance(value, type):
+        return [member.__code__ for member in vars(value).values() if inspect.isfunction(member)]
+    if inspect.isbuiltin(value):
+        return [value]
+    call = getattr(type(value), "__call__", None)
+    return [call.__code__] if inspect.isfunction(call) else []
