@@ -9,11 +9,9 @@ sandbox, and less protection. See `docs/judge.md`.
 from __future__ import annotations
 
 import asyncio
-import base64
 import json
 import marshal
 import os
-import zlib
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from importlib.machinery import SourceFileLoader
@@ -32,30 +30,17 @@ from mcts_math.judge.sandbox import Examined, Lost
 _WORKER = Path(__file__).parent / "worker"
 _MAX_TRIES = 3
 _SHARED = ("values", "remote", "peer", "candidate")
-_MODULES = {"candidate": _SHARED, "examiner": (*_SHARED, "source", "equal", "suite", "runner", "guard", "examiner")}
-"""What each half loads, in an order in which each needs only those before it."""
-_LOADER = """\
-import base64, marshal, sys, types, zlib
-package = types.ModuleType("_judge")
-package.__path__ = []
-sys.modules["_judge"] = package
-for name, code in marshal.loads(zlib.decompress(base64.b85decode({packed!r}))):
-    module = types.ModuleType("_judge." + name)
-    module.__package__ = "_judge"
-    sys.modules["_judge." + name] = module
-    setattr(package, name, module)
-    exec(code, vars(module))
-module.main()
-"""
+_EXAMINER = (*_SHARED, "source", "equal", "suite", "runner", "examiner")
+def _program(*names: str) -> bytes:
+    """What `sandbox.LOADER` loads: modules, each of which needs only those before it; the last one is run.
 
-
-def _program(main: str) -> str:
-    """A cell that loads our half of a sandbox; compiled here once, as compiling took a third of a judgement."""
+    They are compiled here once, as compiling took a third of a judgement.
+    """
     modules = []
-    for name in _MODULES[main]:
+    for name in names:
         loader = SourceFileLoader(name, str(_WORKER / f"{name}.py"))
         modules.append((name, loader.source_to_code(loader.get_data(loader.path), "<judge>")))
-    return _LOADER.format(packed=base64.b85encode(zlib.compress(marshal.dumps(modules), 9)).decode())
+    return marshal.dumps(modules)
 
 
 def _default_running() -> int:
@@ -112,7 +97,8 @@ class Judge:
         self.limits = limits or JudgeLimits()
         self.level = level
         self._sandbox_limits = self.limits.sandbox_limits()
-        self._programs = (_program("examiner"), _program("candidate"))
+        self._programs = (_program(*_EXAMINER), _program(*_SHARED))
+        self._alone = (_program("values", "guard", *_EXAMINER[1:]),)
         self._parents: list[Parent] = []
         self._running = asyncio.Semaphore(self.limits.max_running)
         self._starting = asyncio.Lock()
@@ -159,7 +145,7 @@ class Judge:
         """
         if len(completion) > self.limits.max_code_chars:
             return Judgement(False, f"failed: more than {self.limits.max_code_chars} characters of code")
-        found = await asyncio.to_thread(readings, completion, problem.names)
+        found = readings(completion, problem.names)
         if not found:
             return Judgement(False, NO_CODE)
         request = asdict(problem) | {
@@ -174,13 +160,13 @@ class Judge:
     async def _judge(self, problem: Problem, request: bytes) -> Judgement:
         limits = self.limits
         timeout_s = limits.timeout_s if problem.timeout_s is None else limits.total_timeout_s
-        num_sandboxes = 1 if problem.isolation == ONE_PROCESS else 2
+        programs = self._alone if problem.isolation == ONE_PROCESS else self._programs
         for attempt in range(1, _MAX_TRIES + 1):
             level = await self.start()
-            sandboxes = Examined(self._parents[:num_sandboxes], self._sandbox_limits, permits=level.layers.seccomp)
+            sandboxes = Examined(self._parents[: len(programs)], self._sandbox_limits, permits=level.layers.seccomp)
             try:
                 await sandboxes.open()
-                reply = await sandboxes.run(self._programs, request, timeout_s)
+                reply = await sandboxes.run(programs, request, timeout_s)
             except (Lost, InterpreterError, OSError) as error:  # OSError: no descriptors are left, say
                 if attempt == _MAX_TRIES or self._closed:
                     raise JudgeError(f"the judge's sandbox keeps breaking down: {error}") from error

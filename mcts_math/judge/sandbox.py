@@ -15,12 +15,33 @@ from mcts_math.interpreter import Limits
 from mcts_math.interpreter.parent import Connection, Parent
 from mcts_math.interpreter.sandbox import Sandbox
 from mcts_math.interpreter.worker import wire
+from mcts_math.interpreter.worker.fork import SOCKET_FD
 
 _MAX_REPLY_BYTES = 4 << 20
 _MAX_STRETCH = 5  # times the limit: code that starves itself by threads must end too
 _LEAST_S = 0.01
-_ORDER_S = 10.0  # within which a new sandbox takes its orders
 _NONCE_BYTES = 16
+_LOADER = f"""\
+import marshal, socket, sys, types
+sock = socket.socket(fileno={SOCKET_FD})
+def receive(size):
+    data = bytearray()
+    while len(data) < size:
+        data += sock.recv(size - len(data)) or sys.exit()
+    return data
+modules = marshal.loads(receive(int.from_bytes(receive(4), "big")))
+sock.detach()
+package = types.ModuleType("_judge")
+package.__path__ = []
+sys.modules["_judge"] = package
+for name, code in modules:
+    module = types.ModuleType("_judge." + name)
+    module.__package__ = "_judge"
+    sys.modules["_judge." + name] = module
+    setattr(package, name, module)
+    exec(code, vars(module))
+module.main()
+"""
 _SEEDS = (0, 1)  # of `random` in the tests and in the code: they must not draw the same numbers
 
 
@@ -83,11 +104,11 @@ class Examined:
             self._connections.append(connection)
             self._sandboxes.append(Sandbox(connection, self._limits, self._permits))
 
-    async def run(self, programs: tuple[str, str], request: bytes, timeout_s: float) -> dict[str, Any] | None:
+    async def run(self, programs: tuple[bytes, ...], request: bytes, timeout_s: float) -> dict[str, Any] | None:
         """Runs a program in each sandbox and returns what the first one says; None if it says nothing in time.
 
         Args:
-            programs: of examiner and candidate, as cells.
+            programs: of examiner and candidate, for `_LOADER`.
             request: what the examiner is sent.
             timeout_s: for all of it, not counting the time in which the machine is too busy to run it.
 
@@ -96,13 +117,12 @@ class Examined:
         """
         ends = [self._socketpair() for _ in self._parents]
         ours = [end for end, _ in ends]
-        ours[0].setblocking(False)
         try:
             for place, (_, end) in enumerate(ends):
-                await self._order(place, programs[place], end)
+                self._order(place, end)
                 end.close()
-            return await self._in_time(self._converse(ours[0], ours[1:], request), timeout_s)
-        except (OSError, asyncio.TimeoutError) as error:
+            return await self._in_time(self._converse(ours, programs, request), timeout_s)
+        except OSError as error:
             raise Lost(f"a sandbox does not listen: {error}") from error
 
     async def _in_time(self, talk: Coroutine[Any, Any, dict[str, Any]], timeout_s: float) -> dict[str, Any] | None:
@@ -124,15 +144,21 @@ class Examined:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
 
-    async def _converse(self, host: socket.socket, channels: list[socket.socket], request: bytes) -> dict[str, Any]:
+    async def _converse(
+        self, ours: list[socket.socket], programs: tuple[bytes, ...], request: bytes
+    ) -> dict[str, Any]:
         loop = asyncio.get_running_loop()
+        for sock, program in zip(ours, programs, strict=True):
+            sock.setblocking(False)
+            await loop.sock_sendall(sock, len(program).to_bytes(4, "big") + program)
+        host, *channels = ours
         nonce = secrets.token_bytes(_NONCE_BYTES)
         message = len(request).to_bytes(4, "big") + request
-        fds = [channel.fileno() for channel in channels]
-        sent = socket.send_fds(host, [message], fds) if fds else 0
         for channel in channels:
+            channel.setblocking(True)
+            socket.send_fds(host, [message[:1]], [channel.fileno()])
             channel.close()
-        await loop.sock_sendall(host, message[sent:] + nonce)
+        await loop.sock_sendall(host, message[len(channels) :] + nonce)
         try:
             await self._receive(host, wire.REPLY.size)
         except EOFError:
@@ -148,16 +174,16 @@ class Examined:
             raise Lost(reply["result"])
         return reply
 
-    async def _order(self, place: int, program: str, end: socket.socket) -> None:
-        """Tells a sandbox's first process to fork and to run a program with this socket."""
+    def _order(self, place: int, end: socket.socket) -> None:
+        """Tells a sandbox's first process to fork and to load a program from this socket."""
         connection = self._connections[place]
         token = secrets.randbits(64)
-        code = wire.encode_code(program)
+        code = wire.encode_code(_LOADER)
         message = wire.COMMAND.pack(len(code), token, _SEEDS[place]) + code
         if self._permits:
             connection.control.send(wire.PERMIT + token.to_bytes(8, "little"))
-        sent = socket.send_fds(connection.root, [message], [end.fileno()])
-        await asyncio.wait_for(asyncio.get_running_loop().sock_sendall(connection.root, message[sent:]), _ORDER_S)
+        if socket.send_fds(connection.root, [message], [end.fileno()]) != len(message):
+            raise Lost("a sandbox does not take its orders")
 
     async def _receive(self, sock: socket.socket, size: int) -> bytes:
         loop = asyncio.get_running_loop()

@@ -17,13 +17,16 @@ import socket
 import sys
 from collections.abc import Callable
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from . import guard, remote, source, suite
+from . import remote, source, suite
 from .candidate import SOCKET_FD, new_module, run_program
 from .peer import BadArgument, Broken, Peer, describe, perform
 from .runner import Failed, Runner
 from .source import Verdict
+
+if TYPE_CHECKING:
+    from .guard import Guard
 
 _GREETING_BYTES = 5  # the first bytes from a new node, `wire.REPLY`
 _NONCE_BYTES = 16
@@ -45,7 +48,7 @@ class Examination:
         self._entries: list[dict[str, Any]] = problem["entries"]
         self.code = ""
         self.runner: Runner | None = None
-        self._guard: guard.Guard | None = None
+        self._guard: Guard | None = None
 
     def run(self) -> None:
         """Never returns. Raises Verdict."""
@@ -184,12 +187,14 @@ class Examination:
         return {name: found[name] for name in program["names"] if name in found} or ({"": found.get("")})
 
     def _load_here(self, program: dict[str, Any], names: dict[str, Any]) -> dict[str, Any]:
+        from .guard import Guard
+
         if program["whole"]:
-            self._guard = guard.Guard([], names)
+            self._guard = Guard(names)
             return {"": self._guard.counted(lambda stdin: run_program(program["sources"], stdin))}
         for name in ("solution", *_STAND_INS):
             sys.modules[name] = sys.modules["tests"]
-        self._guard = guard.Guard(program["names"], names)
+        self._guard = Guard(names)
         try:
             for text in program["sources"]:
                 exec(compile(text, "<solution>", "exec", dont_inherit=True), names)

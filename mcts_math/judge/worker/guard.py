@@ -16,7 +16,6 @@ import functools
 import inspect
 import sys
 import threading
-import unittest
 from collections.abc import Callable
 from types import FrameType
 from typing import Any
@@ -38,18 +37,18 @@ class Guard:
     """Watches over one run of tests beside the code.
 
     Args:
-        entry_points: names of the code that the tests use.
         names: the namespace of both.
     """
 
-    def __init__(self, entry_points: list[str], names: dict[str, Any]) -> None:
-        del entry_points
+    def __init__(self, names: dict[str, Any]) -> None:
+        import unittest  # of no use to most problems
+
         self.called = False
-        self._names = names
+        self._names, self._case = names, unittest.TestCase
         self._known = _all_types()
         self._codes: set[Any] = set()
         self._builtins = dict(vars(builtins))
-        self._methods = dict(vars(unittest.TestCase))
+        self._methods = dict(vars(self._case))
 
     def counted(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """A function whose calls are noticed."""
@@ -70,8 +69,8 @@ class Guard:
             self._codes |= set(_codes(value))
             self.called = self.called or (isinstance(value, type) and not self._codes)
         for name in _FAIR:
-            setattr(unittest.TestCase, name, self._fairly(self._methods[name]))
-        self._methods = dict(vars(unittest.TestCase))
+            setattr(self._case, name, self._fairly(self._methods[name]))
+        self._methods = dict(vars(self._case))
         threading.setprofile(self._notice)
         sys.setprofile(self._notice)
 
@@ -91,8 +90,8 @@ class Guard:
     def _put_back(self) -> None:
         vars(builtins).update(self._builtins)
         for name, value in self._methods.items():
-            if vars(unittest.TestCase).get(name) is not value:
-                setattr(unittest.TestCase, name, value)
+            if vars(self._case).get(name) is not value:
+                setattr(self._case, name, value)
         sys.settrace(None)
         sys.setprofile(None)
 
@@ -102,7 +101,7 @@ class Guard:
             if name != "_" and vars(builtins).get(name) is not value:
                 return f"failed: the code replaced the builtin {name}"
         for name, value in self._methods.items():
-            if vars(unittest.TestCase).get(name) is not value:
+            if vars(self._case).get(name) is not value:
                 return f"failed: the code replaced unittest.TestCase.{name}"
         return ""
 

@@ -146,6 +146,8 @@ def pack(value: Any) -> tuple[str, Any] | None:
         return "view", (kind.__name__, list(value))
     if kind is range or kind is slice:
         return kind.__name__, (value.start, value.stop, value.step)
+    if kind is complex:
+        return "complex", (value.real, value.imag)
     if kind is array.array:
         return "array", (value.typecode, list(value))
     for plain in _KINDS:
@@ -203,6 +205,7 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     **_TEXTS,
     "is": lambda content: content,
     "view": lambda content: {t.__name__: read for t, read in _VIEWS.items()}[content[0]](content[1]),
+    "complex": lambda content: complex(*content),
     "range": lambda content: range(*content),
     "slice": lambda content: slice(*content),
     "array": lambda content: array.array(*content),
