@@ -25,9 +25,10 @@ _LOADER = f"""\
 import marshal, socket, sys, types
 sock = socket.socket(fileno={SOCKET_FD})
 def receive(size):
-    data = bytearray()
-    while len(data) < size:
-        data += sock.recv(size - len(data)) or sys.exit()
+    data = bytearray(size)
+    rest = memoryview(data)
+    while rest:
+        rest = rest[sock.recv_into(rest) or sys.exit():]
     return data
 modules = marshal.loads(receive(int.from_bytes(receive(4), "big")))
 sock.detach()
@@ -144,9 +145,7 @@ class Examined:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
 
-    async def _converse(
-        self, ours: list[socket.socket], programs: tuple[bytes, ...], request: bytes
-    ) -> dict[str, Any]:
+    async def _converse(self, ours: list[socket.socket], programs: tuple[bytes, ...], request: bytes) -> dict[str, Any]:
         loop = asyncio.get_running_loop()
         for sock, program in zip(ours, programs, strict=True):
             sock.setblocking(False)

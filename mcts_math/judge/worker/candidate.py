@@ -13,9 +13,10 @@ import socket
 import sys
 import threading
 from types import ModuleType
-from typing import Any
+from typing import Any, cast
 
-from .peer import Broken, Peer, perform
+from .acts import perform
+from .peer import Broken, Peer
 
 SOCKET_FD = 63  # as `interpreter.worker.node` leaves it
 _MAX_OUTPUT = 16 << 20
@@ -41,8 +42,8 @@ def captured() -> io.TextIOWrapper:
 
 def text_of(output: io.TextIOWrapper) -> str:
     """What was printed, and forgets it."""
-    buffer = output.buffer
-    text = io.BytesIO.getvalue(buffer).decode("utf-8", "replace")  # type: ignore[arg-type]
+    buffer = cast(Output, output.buffer)
+    text = buffer.getvalue().decode("utf-8", "replace")
     if text:
         buffer.seek(0)
         buffer.truncate()

@@ -20,8 +20,9 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from . import remote, source, suite
+from .acts import describe, perform
 from .candidate import SOCKET_FD, new_module, run_program
-from .peer import BadArgument, Broken, Peer, describe, perform
+from .peer import BadArgument, Broken, Peer
 from .runner import Failed, Runner
 from .source import Verdict
 
@@ -66,9 +67,7 @@ class Examination:
         self._conclude(tests)
 
     def _run(self, tests: suite.Suite, names: dict[str, Any], candidate: Any) -> None:
-        runner = self.runner = Runner(
-            self._problem, tests.source, self._guard and self._guard.fair, self._set_deadline, self._peer is None
-        )
+        runner = self.runner = Runner(self._problem, tests.source, self._guard, self._set_deadline)
         names["__tests__"] = runner
         try:
             self._run_module(tests, names)
@@ -88,7 +87,6 @@ class Examination:
 
     def _run_module(self, tests: suite.Suite, names: dict[str, Any]) -> None:
         assert self.runner is not None
-        before = self.runner.num_tests
         try:
             with self.runner.begin():
                 exec(tests.code, names)
@@ -101,7 +99,6 @@ class Examination:
         except BaseException as error:
             if not suite.is_skip(error):
                 self.runner.record("the tests", error)
-        del before
 
     def _conclude(self, tests: suite.Suite) -> None:
         runner, peer = self.runner, self._peer
@@ -116,7 +113,7 @@ class Examination:
         entry = self._problem["entry_point"] or "the program"
         if not called:
             raise Verdict("bad_problem", f"`test` can't judge anything: the tests never call {entry}")
-        if not runner.num_checks and not suite.checks_something(tests.module, self._problem["prompt"]):
+        if not runner.num_checks and not suite.checks_something(tests.module, source.stub(self._problem["prompt"])):
             raise Verdict("bad_problem", f"`test` can't judge anything: the tests call {entry}, and check nothing")
         raise Verdict("passed", "passed")
 
@@ -291,7 +288,9 @@ def main() -> None:
             "tests": runner.tests if runner else [],
             "num_passed": runner.num_passed if runner else 0,
             "num_tests": runner.num_tests if runner else 0,
-            "nonce": host.recv(_NONCE_BYTES).hex(),  # it lay unread till now: code of the tests' process has not seen it
+            "nonce": host.recv(
+                _NONCE_BYTES
+            ).hex(),  # it lay unread till now: code of the tests' process has not seen it
         }
         data = dumps(reply).encode()
         host.sendall(len(data).to_bytes(4, "big") + data)

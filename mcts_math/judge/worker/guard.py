@@ -20,13 +20,16 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
-from .values import MUTABLE, PLAIN
+from .acts import holds
+from .values import FROZEN, MUTABLE, base_of
 
-_FAIR = (
-    "assertEqual assertNotEqual assertAlmostEqual assertNotAlmostEqual assertIn assertNotIn assertGreater "
-    "assertGreaterEqual assertLess assertLessEqual assertListEqual assertTupleEqual assertDictEqual assertSetEqual "
-    "assertSequenceEqual assertCountEqual assertMultiLineEqual"
-).split()
+_FAIR = tuple(
+    f"assert{name}"
+    for name in (
+        *("Equal", "NotEqual", "AlmostEqual", "NotAlmostEqual", "In", "NotIn", "Greater", "GreaterEqual", "Less"),
+        *("LessEqual", "ListEqual", "TupleEqual", "DictEqual", "SetEqual", "SequenceEqual", "CountEqual"),
+    )
+)
 
 
 class _Stranger:
@@ -78,7 +81,7 @@ class Guard:
         if (event == "call" and frame.f_code in self._codes) or (event == "c_call" and argument in self._codes):
             self.called = True
             sys.setprofile(None)
-            threading.setprofile(None)  # type: ignore[arg-type]
+            threading.setprofile(None)
 
     def _fairly(self, method: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(method)
@@ -112,6 +115,16 @@ class Guard:
             return (left, right) if not (_agrees(left) or _agrees(right)) else (_Stranger(), _Stranger())
         return (self._plain(left) if strange_left else left), (self._plain(right) if strange_right else right)
 
+    def fair_membership(self, item: Any, container: Any) -> tuple[Any, Any]:
+        """Item and container of `in`: an object that holds a stranger holds nothing."""
+        if not self._is_strange(container):
+            return item, container
+        plain = self._plain(container)
+        if isinstance(plain, _Stranger):
+            return item, () if holds(container, plain) else container
+        strange = self._is_strange(item) and not _agrees(item)
+        return item, container if strange else plain
+
     def _is_strange(self, value: Any) -> bool:
         """Whether a value is, or holds, an object of a class of the code."""
         if type(value) in (list, tuple, set, frozenset):
@@ -128,21 +141,7 @@ class Guard:
             return {self._plain(key): self._plain(item) for key, item in value.items()}
         if not self._is_strange(value):
             return value
-        for kind in (*PLAIN[1:], *MUTABLE):
-            if isinstance(value, kind) and kind is not type(None):
-                items = kind.__iter__(value) if hasattr(kind, "__iter__") else value
-                if kind is dict:
-                    return self._plain(dict(dict.items(value)))
-                return self._plain(kind(items)) if hasattr(kind, "__iter__") and kind is not str else _base(kind, value)
-        return _Stranger()
-
-
-def _base(kind: Any, value: Any) -> Any:
-    if kind is str:
-        return str.__str__(value)
-    if kind is complex:
-        return complex(complex.__pos__(value))
-    return kind.__int__(value) if kind is int else kind.__float__(value)
+        return self._plain(base_of(value)) if isinstance(value, (*FROZEN, *MUTABLE)) else _Stranger()
 
 
 def _agrees(value: Any) -> bool:
@@ -183,5 +182,5 @@ def _codes(value: Any) -> list[Any]:
         return [member.__code__ for member in vars(value).values() if inspect.isfunction(member)]
     if inspect.isbuiltin(value):
         return [value]
-    call = getattr(type(value), "__call__", None)
+    call = vars(type(value)).get("__call__")
     return [call.__code__] if inspect.isfunction(call) else []

@@ -7,8 +7,6 @@ the answer comes. What the other side says is data; who says what is no message 
 
 from __future__ import annotations
 
-import builtins
-import copy
 import inspect
 import socket
 import sys
@@ -16,9 +14,10 @@ import threading
 import time
 import types
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any
 
 from . import remote, values
+from .acts import OutOfTime, RemoteError, describe_class, limited
 from .values import BadValue, CannotCross
 
 MAX_FRAME_BYTES = 64 << 20
@@ -34,10 +33,6 @@ class Broken(BaseException):
 
 class BadArgument(BaseException):
     """The tests hand over what can't be handed over: no program could pass."""
-
-
-class RemoteError(Exception):
-    """The other side raised what would here mean something else: the end of a loop, a skipped test."""
 
 
 class Peer:
@@ -139,7 +134,7 @@ class Peer:
             else:
                 with limited(limit_s):
                     result = self._perform(value, how, args, kwargs)
-            after = args if result is None and any(isinstance(a, _CHANGED) for a in args) else None
+            after = args if result is None and any(map(_may_have_changed, args)) else None
             answer: Any = ("value", result, self._output(), after)
         except Broken:
             raise
@@ -197,9 +192,8 @@ class Peer:
             return "coroutine", self._show(value)
         if isinstance(value, _CALLABLE):
             return "function", (self._show(value), kind.__name__)
-        for plain in values.FROZEN:
-            if isinstance(value, plain):
-                return "plain", (kind, self._show(value), plain.__new__(plain, value))
+        if isinstance(value, values.FROZEN):
+            return "plain", (kind, self._show(value), values.base_of(value))
         return "object", (kind, self._show(value))
 
     def _resolve(self, kind: str, content: Any) -> Any:
@@ -230,8 +224,14 @@ class Peer:
 
     def _function_class(self, like: type[Any] | None) -> Any:
         if like not in self._functions:
-            names = {"_peer": self, "__slots__": (), "__class__": property(lambda _: like or remote.Function)}
-            self._functions[like] = type(remote.Function)("function", (remote.Function,), names)
+            names = {
+                "_peer": self,
+                "__slots__": (),
+                "__doc__": vars(remote.Function)["__doc__"],
+                "__class__": property(lambda _: like or remote.Function),
+            }
+            metaclass: Any = type(remote.Function)
+            self._functions[like] = metaclass("function", (remote.Function,), names)
         return self._functions[like]
 
     async def _drive(self, number: int) -> Any:
@@ -256,9 +256,8 @@ class Peer:
         return error
 
 
-_CHANGED = values.MUTABLE
-if "numpy" in sys.modules:
-    _CHANGED = (*_CHANGED, sys.modules["numpy"].ndarray)
+def _may_have_changed(argument: Any) -> bool:
+    return isinstance(argument, values.MUTABLE) or type(argument).__name__ == "ndarray"
 
 
 def _is_known_error(kind: type[Any]) -> bool:
@@ -278,118 +277,3 @@ def _known_error(names: Any) -> type[BaseException]:
         if isinstance(found, type) and issubclass(found, BaseException) and _is_known_error(found):
             return found
     raise BadValue("an exception that is none")
-
-
-def describe_class(kind: Any) -> Any:
-    """What `remote.local_class` is told of a class of this side."""
-    if not isinstance(kind, type):
-        raise TypeError("only a class is described")
-    plain = {object, *values.PLAIN}
-    specials = {n for c in kind.__mro__ if c not in plain for n, v in vars(c).items() if n in remote.SPECIALS and v}
-    of_class = {n for c in type(kind).__mro__ if c not in (type, object) for n in vars(c) if n in remote.SPECIALS}
-    like = kind.__name__ if remote.LIKE.get(kind.__name__) is kind else None
-    bases = [] if like else [base for base in kind.__bases__ if base is not object]
-    doc = kind.__doc__ if isinstance(kind.__doc__, str) else None
-    return kind.__name__, doc, like, bases, sorted(specials), sorted(of_class - {"__call__"})
-
-
-def perform(value: Any, how: str, args: Any, kwargs: Any) -> Any:
-    """Does with an object of this side what the other side does with what stands for it."""
-    if how == "__call__":
-        return value(*args, **kwargs)
-    if how in ("get", "set", "del"):
-        return {"get": getattr, "set": setattr, "del": delattr}[how](value, *args)
-    if how == "next":
-        try:
-            return [next(value)]
-        except StopIteration:
-            return []
-    if how in ("await", "await special", "anext"):
-        return _asynchronous(value, how, args)
-    if how == "plain":
-        kind = next(kind for kind in values.MUTABLE if isinstance(value, kind))
-        return kind(dict.items(value)) if kind is dict else kind(kind.__iter__(value))  # type: ignore[attr-defined]
-    ways: dict[str, Callable[..., Any]] = {
-        "__iter__": iter,
-        "copy": copy.copy,
-        "deepcopy": copy.deepcopy,
-        "agrees with all": lambda value: bool(value == object()),
-        "holds all": lambda value: _holds(value, object()),
-    }
-    if how in ways:
-        return ways[how](value)
-    if how not in remote.SPECIALS:
-        raise TypeError(f"nobody can {how!r}")
-    return getattr(type(value), how)(value, *args, **kwargs)
-
-
-def _holds(value: Any, item: object) -> bool:
-    try:
-        return item in value
-    except Exception:  # it has no place for a stranger
-        return False
-
-
-_loop: Any = None
-
-
-def _asynchronous(value: Any, how: str, args: Any) -> Any:
-    global _loop
-    import asyncio
-
-    if _loop is None:
-        _loop = asyncio.new_event_loop()
-        asyncio.set_event_loop(_loop)
-
-    async def wait(awaitable: Any) -> Any:
-        return await awaitable
-
-    if how == "anext":
-        try:
-            return [_loop.run_until_complete(wait(type(value).__anext__(value)))]
-        except StopAsyncIteration:
-            return []
-    return _loop.run_until_complete(wait(value if how == "await" else getattr(type(value), args[0])(value, *args[1:])))
-
-
-class limited:  # noqa: N801 - used as a function
-    """Ends what runs within by OutOfTime: after so much CPU time, or three times as long by the clock."""
-
-    def __init__(self, seconds: float | None) -> None:
-        self._seconds = seconds
-
-    def __enter__(self) -> None:
-        if self._seconds is not None:
-            import signal
-
-            for number, timer, times in (
-                (signal.SIGPROF, signal.ITIMER_PROF, 1),
-                (signal.SIGALRM, signal.ITIMER_REAL, 3),
-            ):
-                signal.signal(number, _out_of_time)
-                signal.setitimer(timer, self._seconds * times)
-
-    def __exit__(self, *error: object) -> None:
-        if self._seconds is not None:
-            import signal
-
-            signal.setitimer(signal.ITIMER_PROF, 0)
-            signal.setitimer(signal.ITIMER_REAL, 0)
-
-
-def _out_of_time(*_: object) -> None:
-    raise OutOfTime("timed out")
-
-
-class OutOfTime(BaseException):
-    """A test took longer than its problem allows."""
-
-
-def describe(error: BaseException) -> str:
-    """Name and text of an exception."""
-    try:
-        text = str(error)[:_MAX_TEXT]
-    except Exception as other:
-        text = f"(its text raised {type(other).__name__})"
-    name = "" if isinstance(error, (RemoteError, OutOfTime)) else cast(str, builtins.type(error).__name__)
-    return ": ".join(part for part in (name, text.strip()) if part)

@@ -20,13 +20,19 @@ from .values import FROZEN, LIKE, MUTABLE
 if TYPE_CHECKING:
     from .peer import Peer
 
-_BINARY = "add sub mul truediv floordiv mod pow lshift rshift and or xor matmul divmod".split()
+_BINARY = (
+    *("add", "sub", "mul", "truediv", "floordiv", "mod", "pow"),
+    *("lshift", "rshift", "and", "or", "xor", "matmul", "divmod"),
+)
 _ORDER = ("eq", "ne", "lt", "le", "gt", "ge")
 _ASKED = (
-    "neg pos abs invert int float complex index round trunc floor ceil len bool str repr bytes format reversed "
-    "getitem setitem delitem enter await aenter aexit call missing length_hint fspath"
-).split()
-_FUNCTION_NAMES = frozenset("__name__ __qualname__ __annotations__ __code__ __defaults__ __kwdefaults__".split())
+    *("neg", "pos", "abs", "invert", "int", "float", "complex", "index", "round", "trunc", "floor", "ceil"),
+    *("len", "bool", "str", "repr", "bytes", "format", "reversed", "getitem", "setitem", "delitem", "missing"),
+    *("enter", "call", "length_hint", "fspath"),
+)
+_FUNCTION_NAMES = frozenset(
+    ("__name__", "__qualname__", "__annotations__", "__code__", "__defaults__", "__kwdefaults__")
+)
 _READABLE = frozenset(("__wrapped__", "__members__", "__cause__", "__notes__", "__self__", "__func__"))
 
 
@@ -47,19 +53,19 @@ class RemoteType(type):
         number = cls.__dict__.get("_class_number")
         if number is None:
             raise TypeError(f"the tests derive {cls.__name__} from a class of the code")
-        return cls._peer.request(number, "__call__", args, kwargs)  # type: ignore[attr-defined]
+        return cls._peer.request(number, "__call__", args, kwargs)
 
     def __getattr__(cls, name: str) -> Any:
         number = cls.__dict__.get("_class_number")
         if number is None or (name.startswith("__") and name not in _READABLE | {"__annotations__"}):
             raise AttributeError(f"type object {cls.__name__!r} has no attribute {name!r}")
-        return cls._peer.request(number, "get", (name,), {})  # type: ignore[attr-defined]
+        return cls._peer.request(number, "get", (name,), {})
 
     def __setattr__(cls, name: str, value: Any) -> None:
         if name.startswith("_"):
             super().__setattr__(name, value)
         else:
-            cls._peer.request(cls.__dict__["_class_number"], "set", (name, value), {})  # type: ignore[attr-defined]
+            cls._peer.request(cls.__dict__["_class_number"], "set", (name, value), {})
 
 
 class Remote(metaclass=RemoteType):
@@ -207,6 +213,7 @@ SPECIALS: dict[str, Any] = {
     "__aenter__": _enter_async,
     "__aexit__": _exit_async,
 }
+_DICT = property(lambda self: _ask(self, "get", "__dict__"))
 _SHOWN = ("__str__", "__repr__", "__format__")
 
 
@@ -219,7 +226,7 @@ def local_class(peer: Peer, number: int | None, facts: Any) -> Any:
         facts: name, doc, like (the known type that its objects are of, or None), bases, specials, specials of its
             own class.
     """
-    name, doc, like, bases, specials, of_class = facts
+    name, doc, known, bases, specials, of_class = facts
     if not (isinstance(name, str) and all(isinstance(base, type) for base in bases)):
         raise TypeError("what describes a class is no description")
     frozen = next((base for base in bases if issubclass(base, FROZEN)), None)
@@ -228,19 +235,17 @@ def local_class(peer: Peer, number: int | None, facts: Any) -> Any:
     namespace: dict[str, Any] = {s: SPECIALS[s] for s in specials if s in shown and s in SPECIALS}
     if "__eq__" in namespace and "__hash__" not in specials:
         namespace["__hash__"] = None
-    namespace |= {"_peer": peer, "_class_number": number, "__doc__": doc, "__module__": "solution"}
+    namespace |= {"_peer": peer, "_class_number": number, "__doc__": doc, "__module__": "solution", "__dict__": _DICT}
     if content is not None:
         namespace["_content"] = next(kind for kind in MUTABLE if issubclass(content, kind))
-    if like is not None:
-        namespace["__class__"] = property(lambda self: like)
+    if (kind := like(known)) is not None:
+        namespace["__class__"] = property(lambda self: kind)
     usable = [base for base in bases if issubclass(base, (Remote, BaseException, *FROZEN)) and base not in MUTABLE]
     if not any(issubclass(base, Remote) for base in usable):
         usable.insert(0, Remote)
     kinds = [type(base) for base in usable]
     if of_class:
         kinds.insert(0, type("RemoteType", (RemoteType,), {s: _of_class(s) for s in of_class if s in SPECIALS}))
-    if not frozen and not any(issubclass(base, BaseException) for base in usable):
-        namespace["__slots__"] = () if any("_number" in dir(base) for base in usable) else ("_number", "__weakref__")
     metaclass = type("RemoteType", tuple(k for k in dict.fromkeys(kinds) if issubclass(k, RemoteType)), {})
     return metaclass(name, tuple(usable), namespace)
 

@@ -6,21 +6,41 @@ import operator
 import time
 from collections.abc import Callable
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import equal, suite
-from .peer import BadArgument, Broken, OutOfTime, describe, limited
+from .acts import OutOfTime, describe, limited
+from .peer import BadArgument, Broken
 from .source import Verdict
+
+if TYPE_CHECKING:
+    from .guard import Guard
 
 _MAX_KEPT = 1000
 _MAX_TEXT = 200
 _OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
-    **{"Eq": operator.eq, "NotEq": operator.ne, "Lt": operator.lt, "LtE": operator.le, "Gt": operator.gt},
-    **{"GtE": operator.ge, "Is": operator.is_, "IsNot": operator.is_not},
-    **{"In": lambda a, b: a in b, "NotIn": lambda a, b: a not in b},
-    **{"Add": operator.add, "Sub": operator.sub, "Mult": operator.mul, "Div": operator.truediv},
-    **{"FloorDiv": operator.floordiv, "Mod": operator.mod, "Pow": operator.pow, "MatMult": operator.matmul},
-    **{"LShift": operator.lshift, "RShift": operator.rshift, "BitAnd": operator.and_, "BitOr": operator.or_},
+    "Eq": operator.eq,
+    "NotEq": operator.ne,
+    "Lt": operator.lt,
+    "LtE": operator.le,
+    "Gt": operator.gt,
+    "GtE": operator.ge,
+    "Is": operator.is_,
+    "IsNot": operator.is_not,
+    "In": lambda a, b: a in b,
+    "NotIn": lambda a, b: a not in b,
+    "Add": operator.add,
+    "Sub": operator.sub,
+    "Mult": operator.mul,
+    "Div": operator.truediv,
+    "FloorDiv": operator.floordiv,
+    "Mod": operator.mod,
+    "Pow": operator.pow,
+    "MatMult": operator.matmul,
+    "LShift": operator.lshift,
+    "RShift": operator.rshift,
+    "BitAnd": operator.and_,
+    "BitOr": operator.or_,
     "BitXor": operator.xor,
 }
 
@@ -35,23 +55,21 @@ class Runner:
     Args:
         problem: every_test, tolerance, timeout_s.
         source: the tests' text.
-        fair: makes (left, right) of what the code may have made; see `guard`.
+        guard: of code that runs in this process; None where it runs in another.
         set_deadline: told when the calls of the running test must have ended, by `time.monotonic`.
-        here: the code runs in this process, so that the limit of a test is set here.
     """
 
     def __init__(
         self,
         problem: dict[str, Any],
         source: str,
-        fair: Callable[[Any, Any], tuple[Any, Any]] | None,
+        guard: Guard | None,
         set_deadline: Callable[[float | None], None],
-        here: bool,
     ) -> None:
         self._every, self._tolerance = problem["every_test"], problem["tolerance"]
         self._limit_s: float | None = problem["timeout_s"]
         self._lines = source.split("\n")
-        self._fair, self._set_deadline, self._here = fair, set_deadline, here
+        self._guard, self._set_deadline = guard, set_deadline
         self.tests: list[tuple[str, bool, str]] = []
         self.num_tests = self.num_passed = self.num_checks = 0
         self.failure = ""
@@ -71,7 +89,7 @@ class Runner:
     def begin(self) -> limited:
         """Starts the clock of a test."""
         self._set_deadline(None if self._limit_s is None else time.monotonic() + self._limit_s)
-        return limited(self._limit_s if self._here else None)
+        return limited(self._limit_s if self._guard is not None else None)
 
     def run(self, name: str, test: Callable[[], Any]) -> None:
         """Runs a test; the asserts of `check` that were recorded on the way stand for it."""
@@ -112,15 +130,17 @@ class Runner:
         return result
 
     def _compare(self, name: str, left: Any, right: Any) -> Any:
-        if self._fair is not None and name not in ("Is", "IsNot"):
-            left, right = self._fair(left, right)
+        if self._guard is not None and name in ("In", "NotIn"):
+            left, right = self._guard.fair_membership(left, right)
+        elif self._guard is not None and name not in ("Is", "IsNot"):
+            left, right = self._guard.fair(left, right)
         if self._tolerance is not None and name in ("Eq", "NotEq") and not hasattr(left, "dtype"):
             return equal.close(left, right, self._tolerance) == (name == "Eq")
         return _OPERATORS[name](left, right)
 
     def operate(self, name: str, left: Any, right: Any) -> Any:
         """A calculation of the tests with what a call returned."""
-        return _OPERATORS[name](*(self._fair(left, right) if self._fair else (left, right)))
+        return _OPERATORS[name](*(self._guard.fair(left, right) if self._guard else (left, right)))
 
     def run_unittest(self, kinds: list[Any]) -> None:
         """Runs `unittest` cases."""
@@ -148,11 +168,15 @@ class Runner:
                 except Failed:
                     self.stop()
 
-            addFailure = addError = _failed  # noqa: N815
+            def addFailure(self, test: Any, err: Any) -> None:  # noqa: N802 - names of unittest
+                self._failed(test, err)
 
-            def addSubTest(self, test: Any, subtest: Any, error: Any) -> None:  # noqa: N802
-                if error is not None:
-                    self._failed(subtest, error)
+            def addError(self, test: Any, err: Any) -> None:  # noqa: N802 - names of unittest
+                self._failed(test, err)
+
+            def addSubTest(self, test: Any, subtest: Any, err: Any) -> None:  # noqa: N802
+                if err is not None:
+                    self._failed(subtest, err)
 
         for kind in kinds:
             tests = unittest.defaultTestLoader.loadTestsFromTestCase(kind)
@@ -195,7 +219,7 @@ class Runner:
             except ValueError as error:
                 raise Verdict("bad_problem", f"`test` has a doctest that can't be read: {error}") from None
             with self.begin():
-                Examples(verbose=False).run(test, out=lambda _: None, clear_globs=False)  # type: ignore[arg-type,func-returns-value]
+                Examples(verbose=False).run(test, out=lambda _: None, clear_globs=False)
 
     def run_case(self, name: str, case: Any, candidate: Any, is_json: bool) -> None:
         """Runs one case: text to standard input, or arguments to a call."""
@@ -210,8 +234,8 @@ class Runner:
                 return
             found = equal.as_json(candidate(*case["input"]))
             wanted = [expected, expected[0]] if is_json and isinstance(expected, list) and expected else [expected]
-            if self._fair is not None:
-                found = self._fair(expected, found)[1]
+            if self._guard is not None:
+                found = self._guard.fair(expected, found)[1]
             if not any(equal.close(value, found, self._tolerance or 0.0) for value in wanted):
                 raise AssertionError(f"returned {_shown(found)}, expected {_shown(expected)}")
 

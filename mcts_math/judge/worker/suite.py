@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from types import CodeType
 from typing import Any, NamedTuple
 
-from .source import Verdict
+from .source import Verdict, defined
 
 _CHECKS = ("assert", "fail", "raises", "expect", "verify", "check")
 _PYTEST_MODULES = ("_pytest", "pytest")
@@ -54,13 +54,13 @@ class _Rewriter(ast.NodeTransformer):
 
     visit_FunctionDef = visit_AsyncFunctionDef = _function  # noqa: N815 - names of ast
 
-    def visit_Assert(self, node: ast.Assert) -> Any:  # noqa: N802
+    def visit_Assert(self, node: ast.Assert) -> Any:
         self.generic_visit(node)
         arguments: list[ast.expr] = [ast.Constant(node.lineno), ast.Constant(self._depth == 0)]
         item = ast.withitem(_call("case", arguments))
         return ast.copy_location(ast.With([item], [node]), node)
 
-    def visit_Compare(self, node: ast.Compare) -> Any:  # noqa: N802
+    def visit_Compare(self, node: ast.Compare) -> Any:
         self.generic_visit(node)
         if not (self._compares or self._guards):
             return node
@@ -68,7 +68,7 @@ class _Rewriter(ast.NodeTransformer):
         values = ast.Tuple([node.left, *node.comparators], ast.Load())
         return ast.copy_location(_call("compare", [ops, values]), node)
 
-    def visit_BinOp(self, node: ast.BinOp) -> Any:  # noqa: N802
+    def visit_BinOp(self, node: ast.BinOp) -> Any:
         called = any(isinstance(child, ast.Call) for child in ast.walk(node))
         self.generic_visit(node)
         if not (self._guards and called):
@@ -114,13 +114,11 @@ def imported(module: ast.Module, names: tuple[str, ...]) -> set[str]:
     return found
 
 
-def checks_something(module: ast.Module, prompt: str) -> bool:
+def checks_something(module: ast.Module, prompt: str | None) -> bool:
     """Whether there is anything in the tests that a wrong value could make fail."""
     trees = [module]
-    try:
+    if prompt is not None:
         trees.append(ast.parse(prompt))
-    except (SyntaxError, ValueError, MemoryError, RecursionError):
-        pass  # a prompt that is no program of its own lends the tests nothing
     for node in itertools.chain.from_iterable(map(ast.walk, trees)):
         if isinstance(node, (ast.Assert, ast.Raise)):
             return True
@@ -148,7 +146,7 @@ def units(names: dict[str, Any], suite: Suite, candidate: Any) -> Iterator[Unit]
     Raises:
         Verdict: one of them can't be run here.
     """
-    own = {name: names[name] for name in names if name in _bound(suite.module)}
+    own = {name: names[name] for name in names if name in defined(suite.module)}
     for name, value in own.items():
         if name == "check" and callable(value) and not calls(suite.module, "check"):
             yield name, _with_candidate(name, value, candidate)
@@ -161,12 +159,6 @@ def units(names: dict[str, Any], suite: Suite, candidate: Any) -> Iterator[Unit]
 def cases(names: dict[str, Any]) -> list[Any]:
     """The `unittest.TestCase` classes that the tests define."""
     return [v for v in names.values() if inspect.isclass(v) and _is_unittest(v) and v.__module__ == names["__name__"]]
-
-
-def _bound(module: ast.Module) -> set[str]:
-    from .source import defined
-
-    return defined(module)
 
 
 def _is_unittest(kind: type[Any]) -> bool:
@@ -195,7 +187,9 @@ def _with_candidate(name: str, function: Any, candidate: Any, given: dict[str, A
 
 
 def _parametrized(name: str, function: Any, candidate: Any) -> Iterator[Unit]:
-    marks = [mark for mark in getattr(function, "pytestmark", []) if mark.name in ("parametrize", "skip", "usefixtures")]
+    marks = [
+        mark for mark in getattr(function, "pytestmark", []) if mark.name in ("parametrize", "skip", "usefixtures")
+    ]
     if any(mark.name == "skip" for mark in marks):
         return
     tables = []
@@ -204,8 +198,8 @@ def _parametrized(name: str, function: Any, candidate: Any) -> Iterator[Unit]:
         keys = [k.strip() for k in arguments.split(",")] if isinstance(arguments, str) else list(arguments)
         rows = [getattr(row, "values", row) if hasattr(row, "marks") else row for row in mark.args[1]]
         tables.append([dict(zip(keys, row if len(keys) > 1 else _alone(row), strict=True)) for row in rows])
-    for number, rows in enumerate(itertools.product(*tables)):
-        given = {key: value for row in rows for key, value in row.items()}
+    for number, chosen in enumerate(itertools.product(*tables)):
+        given = {key: value for row in chosen for key, value in row.items()}
         yield f"{name}[{number}]" if tables else name, _with_candidate(name, function, candidate, given)
 
 
