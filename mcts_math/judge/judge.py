@@ -44,7 +44,7 @@ def _program(*names: str) -> bytes:
         tree = ast.parse((_WORKER / f"{name}.py").read_bytes())
         for node in ast.walk(tree):  # less to load: a page that is touched costs as much as a call
             if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
-                node.value.value = None
+                node.value.value = ""
         modules.append((name, InspectLoader.source_to_code(tree, "<judge>")))
     return marshal.dumps(modules)
 
