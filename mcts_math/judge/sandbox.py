@@ -188,7 +188,10 @@ class Examined:
         loop = asyncio.get_running_loop()
         data = bytearray()
         while len(data) < size:
-            chunk = await loop.sock_recv(sock, size - len(data))
+            try:
+                chunk = await loop.sock_recv(sock, size - len(data))
+            except ConnectionResetError:  # it ended with the nonce unread
+                chunk = b""
             if not chunk:
                 raise EOFError
             data += chunk

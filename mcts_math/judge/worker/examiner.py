@@ -53,7 +53,8 @@ class Examination:
 
     def run(self) -> None:
         """Never returns. Raises Verdict."""
-        tests = suite.read(self._problem["test"], self._problem["tolerance"] is not None, self._peer is None)
+        guarded = {entry["root"] for entry in self._entries} | {"candidate"} if self._peer is None else set()
+        tests = suite.read(self._problem["test"], self._problem["tolerance"] is not None, guarded)
         chosen = source.choose(self._problem)
         self.code = chosen.code
         names = self._names()
@@ -80,8 +81,8 @@ class Examination:
                 runner.run_case(f"case {number}", case, candidate, self._problem["is_json"])
         except Failed:
             pass
-        except BadArgument as error:
-            raise Verdict("bad_problem", f"`test` can't be run in two processes: {error}") from None
+        except BadArgument:
+            pass  # `peer.rejected` says why, whoever else caught it
         except Broken:
             raise self._broken() from None
 
@@ -103,6 +104,8 @@ class Examination:
     def _conclude(self, tests: suite.Suite) -> None:
         runner, peer = self.runner, self._peer
         assert runner is not None
+        if peer is not None and peer.rejected:
+            raise Verdict("bad_problem", f"`test` can't be run in two processes: {peer.rejected}")
         if peer is not None and peer.broken:
             raise self._broken()
         if self._guard is not None and not runner.failure:
@@ -157,7 +160,7 @@ class Examination:
         roots = [entry["root"] for entry in self._entries]
         wanted = {*free, *suite.imported(tests.module, _STAND_INS)} - names.keys() - {"candidate", *roots}
         program = {"sources": sources, "names": [*roots, *sorted(wanted)], "whole": self._problem["whole"]}
-        found = self._load_there(program) if self._peer is not None else self._load_here(program, names)
+        found = self._load_there(program) if self._peer is not None else self._load_here(program)
         names.update(found)
         for name in _STAND_INS:
             if name not in sys.modules:
@@ -183,22 +186,24 @@ class Examination:
             raise peer.fail("sent what is no message")
         return {name: found[name] for name in program["names"] if name in found} or ({"": found.get("")})
 
-    def _load_here(self, program: dict[str, Any], names: dict[str, Any]) -> dict[str, Any]:
+    def _load_here(self, program: dict[str, Any]) -> dict[str, Any]:
         from .guard import Guard
 
         if program["whole"]:
-            self._guard = Guard(names)
+            self._guard = Guard({})
             return {"": self._guard.counted(lambda stdin: run_program(program["sources"], stdin))}
-        for name in ("solution", *_STAND_INS):
-            sys.modules[name] = sys.modules["tests"]
-        self._guard = Guard(names)
+        module = new_module("solution", program["sources"])
+        self._guard = Guard(vars(module))
         try:
             for text in program["sources"]:
-                exec(compile(text, "<solution>", "exec", dont_inherit=True), names)
+                exec(compile(text, "<solution>", "exec", dont_inherit=True), vars(module))
         except BaseException as error:
             raise Verdict("failed", f"failed: {describe(error)}") from None
-        self._guard.arm(self._entries)
-        return {name: names[name] for name in program["names"] if name in names}
+        finally:
+            self._guard.arm(self._entries)
+        for name in _STAND_INS:
+            sys.modules[name] = module
+        return {name: vars(module)[name] for name in program["names"] if name in vars(module)}
 
     def _bind(self, found: dict[str, Any], names: dict[str, Any]) -> Any:
         """Checks that the code defines what is asked for, and returns what `check` and the cases call."""

@@ -21,7 +21,7 @@ from types import FrameType
 from typing import Any
 
 from .acts import holds
-from .values import FROZEN, MUTABLE, base_of
+from .values import FROZEN, MUTABLE, PLAIN, base_of
 
 _FAIR = tuple(
     f"assert{name}"
@@ -40,7 +40,7 @@ class Guard:
     """Watches over one run of tests beside the code.
 
     Args:
-        names: the namespace of both.
+        names: the namespace of the code.
     """
 
     def __init__(self, names: dict[str, Any]) -> None:
@@ -131,7 +131,9 @@ class Guard:
             return any(map(self._is_strange, value))
         if type(value) is dict:
             return any(map(self._is_strange, value)) or any(map(self._is_strange, value.values()))
-        return type(value) not in self._known and not _is_library(type(value))
+        if type(value) in PLAIN:
+            return False
+        return (type(value) not in self._known and not _is_library(type(value))) or _agrees(value)
 
     def _plain(self, value: Any) -> Any:
         """A value without objects of the code's classes."""

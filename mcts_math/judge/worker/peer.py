@@ -57,6 +57,7 @@ class Peer:
         self._functions: dict[type[Any] | None, Any] = {}
         self._lock = threading.RLock()
         self.broken = ""
+        self.rejected = ""  # why an argument could not be handed over
         self.deadline: float | None = None  # of what is asked, by `time.monotonic`
         self.calls: dict[str, int] = {}  # by name of the entry point
         self.watched: dict[int, str] = {}  # numbers of the entry points
@@ -111,7 +112,8 @@ class Peer:
             try:
                 self.send(("ask", number, how, args, kwargs, limit_s))
             except CannotCross as error:
-                raise BadArgument(str(error)) from None
+                self.rejected = str(error)
+                raise BadArgument(self.rejected) from None
             while True:
                 message = self.receive()
                 if not isinstance(message, tuple) or message[:1] != ("ask",):

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from . import equal, suite
-from .acts import OutOfTime, describe, limited
+from .acts import OutOfTime, RemoteError, describe, limited
 from .peer import BadArgument, Broken
 from .source import Verdict
 
@@ -137,6 +137,17 @@ class Runner:
         if self._tolerance is not None and name in ("Eq", "NotEq") and not hasattr(left, "dtype"):
             return equal.close(left, right, self._tolerance) == (name == "Eq")
         return _OPERATORS[name](left, right)
+
+    def kept(self, function: Any) -> Callable[..., Any]:
+        """The code's function; that it raises StopIteration ends no loop of the tests."""
+
+        def call(*args: Any, **kwargs: Any) -> Any:
+            try:
+                return function(*args, **kwargs)
+            except (StopIteration, StopAsyncIteration) as error:
+                raise RemoteError(f"{type(error).__name__}: {error}") from error
+
+        return call
 
     def operate(self, name: str, left: Any, right: Any) -> Any:
         """A calculation of the tests with what a call returned."""

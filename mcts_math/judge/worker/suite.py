@@ -41,8 +41,8 @@ class Suite(NamedTuple):
 class _Rewriter(ast.NodeTransformer):
     """Puts each assert into `with __tests__.case(line)`, and comparisons into the hands of `__tests__`."""
 
-    def __init__(self, compares: bool, guards: bool) -> None:
-        self._compares, self._guards = compares, guards
+    def __init__(self, compares: bool, guarded: set[str]) -> None:
+        self._compares, self._guards = compares, guarded
         self._depth = 0  # within functions other than `check`
 
     def _function(self, node: Any) -> Any:
@@ -68,6 +68,12 @@ class _Rewriter(ast.NodeTransformer):
         values = ast.Tuple([node.left, *node.comparators], ast.Load())
         return ast.copy_location(_call("compare", [ops, values]), node)
 
+    def visit_Call(self, node: ast.Call) -> Any:
+        self.generic_visit(node)
+        if isinstance(node.func, ast.Name) and node.func.id in self._guards:
+            node.func = ast.copy_location(_call("kept", [node.func]), node.func)
+        return node
+
     def visit_BinOp(self, node: ast.BinOp) -> Any:
         called = any(isinstance(child, ast.Call) for child in ast.walk(node))
         self.generic_visit(node)
@@ -81,8 +87,14 @@ def _call(name: str, args: list[ast.expr]) -> ast.Call:
     return ast.Call(ast.Attribute(ast.Name("__tests__", ast.Load()), name, ast.Load()), args, [])
 
 
-def read(source: str, compares: bool, guards: bool) -> Suite:
-    """The tests as code. Raises Verdict where they are none."""
+def read(source: str, compares: bool, guarded: set[str]) -> Suite:
+    """The tests as code. Raises Verdict where they are none.
+
+    Args:
+        source: text of the tests.
+        compares: `==` goes by the problem's tolerance.
+        guarded: names of the code, where it runs in this process: what it returns is looked at.
+    """
     try:
         module = ast.parse(source)
     except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
@@ -96,7 +108,7 @@ def read(source: str, compares: bool, guards: bool) -> Suite:
         if ">>>" in node.value.value
     ]
     try:
-        changed = ast.fix_missing_locations(_Rewriter(compares, guards).visit(ast.parse(source)))
+        changed = ast.fix_missing_locations(_Rewriter(compares, guarded).visit(ast.parse(source)))
         code = compile(changed, "<tests>", "exec", dont_inherit=True)
     except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
         raise Verdict("bad_problem", f"`test` is not Python: {error}") from None
