@@ -87,11 +87,11 @@ class Problem:
             TaskError: naming `where` and the field that is missing or wrong.
         """
         cases = tuple(_cases(record, where))
-        entry_point = _entry_point(record, where, bool(cases))
         prompt = _text(record, "prompt", where, "" if cases else None)
         if "test" not in record and isinstance(record.get("test_list"), list):
             record = {**record, "test": "\n".join(map(str, record["test_list"]))}
         test = _text(record, "test", where, "" if cases else None)
+        entry_point = _entry_point(record, where, bool(cases))
         if not test.strip() and not cases:
             raise TaskError(f"{where}: `test` is empty: any completion would pass. Give the problem its tests.")
         if test.strip() and not entry_point:

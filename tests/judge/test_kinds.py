@@ -9,10 +9,11 @@ from problems import Ask
 from mcts_math.errors import TaskError
 from mcts_math.judge import Case, Problem
 
+BOTH = ("two_processes", "one_process")
 CASES = [
     pytest.param(kind, isolation, id=f"{isolation}-{kind[0]}")
     for kinds, isolations in (
-        (SUITES + STATED + CROSSING, ("two_processes", "one_process")),
+        (SUITES + STATED + CROSSING, BOTH),
         (ONE, ("one_process",)),
     )
     for isolation in isolations
@@ -30,7 +31,7 @@ def test_right_passes_and_wrong_does_not(ask: Ask, kind: Kind, isolation: str) -
     assert bad.result.startswith(("failed", "timed out"))
 
 
-@pytest.mark.parametrize("isolation", ["two_processes", "one_process"])
+@pytest.mark.parametrize("isolation", BOTH)
 @pytest.mark.parametrize(
     ("test", "words"),
     [
@@ -63,6 +64,28 @@ def test_an_argument_that_can_t_cross_is_the_problem_s_fault(ask: Ask) -> None:
             ask((Problem("", test, "f"), "def f(x): return 1"))
 
 
+@pytest.mark.parametrize("isolation", BOTH)
+@pytest.mark.parametrize(
+    "code",
+    [
+        "def f(x):\n    import no_such_library",
+        "import no_such_library\ndef f(x): return 1",
+        "def f(x): raise ModuleNotFoundError('no', name='x')",
+        "def f(x):\n    import unittest\n    raise unittest.SkipTest",
+        "def f(x):\n    import pytest\n    pytest.skip()",
+        "def f(x): raise NotImplementedError",
+    ],
+)
+def test_what_the_code_raises_is_the_code_s_fault(ask: Ask, code: str, isolation: str) -> None:
+    tests = (
+        "x = f(1)\nassert x == 1",
+        "def test_a():\n    x = f(1)\n    assert x == 1",
+        "import unittest\nclass T(unittest.TestCase):\n    def test_a(self):\n        self.assertEqual(f(1), 1)",
+    )
+    for judgement in ask(*((Problem("", test, "f", isolation=isolation), code) for test in tests)):
+        assert judgement.result.startswith("failed: ")
+
+
 def test_every_test_gives_partial_credit(ask: Ask) -> None:
     tests = (
         "assert f(1) == 1\nassert f(2) == 2\nassert f(3) == 3\nassert f(4) == 4",
@@ -73,9 +96,7 @@ def test_every_test_gives_partial_credit(ask: Ask) -> None:
         + "\n".join(f"    def test_{i}(self):\n        self.assertEqual(f({i}), {i})" for i in range(1, 5)),
         "'''\n>>> f(1)\n1\n>>> f(2)\n2\n>>> f(3)\n3\n>>> f(4)\n4\n'''",
     )
-    problems = [
-        Problem("", test, "f", every_test=True, isolation=i) for test in tests for i in ("two_processes", "one_process")
-    ]
+    problems = [Problem("", test, "f", every_test=True, isolation=i) for test in tests for i in BOTH]
     problems.append(Problem("", "", "f", tuple(Case((x,), x) for x in range(1, 5)), every_test=True))
     for judgement in ask(*((problem, "def f(x): return x if x != 2 else 1 / 0") for problem in problems)):
         assert not judgement.passed
@@ -88,9 +109,7 @@ def test_every_test_gives_partial_credit(ask: Ask) -> None:
 def test_a_limit_of_one_test_leaves_the_others_their_time(ask: Ask) -> None:
     code = "def f(x):\n    while x == 2: pass\n    return x"
     test = "def check(candidate):\n    for x in (1, 2, 3):\n        assert candidate(x) == x"
-    problems = [
-        Problem("", test, "f", timeout_s=0.3, every_test=True, isolation=i) for i in ("two_processes", "one_process")
-    ]
+    problems = [Problem("", test, "f", timeout_s=0.3, every_test=True, isolation=i) for i in BOTH]
     for judgement in ask(*((problem, code) for problem in problems)):
         assert [t.passed for t in judgement.tests] == [True, False, True]
         assert judgement.result.startswith("failed: timed out")

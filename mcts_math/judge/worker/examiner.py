@@ -50,6 +50,7 @@ class Examination:
         self.code = ""
         self.runner: Runner | None = None
         self._guard: Guard | None = None
+        self._skipped = False
 
     def run(self) -> None:
         """Never returns. Raises Verdict."""
@@ -93,12 +94,9 @@ class Examination:
                 exec(tests.code, names)
         except (Broken, BadArgument, Failed, Verdict):
             raise
-        except ModuleNotFoundError as error:
-            if error.__traceback__ is not None and not isinstance(type(error), remote.RemoteType) and error.name:
-                raise Verdict("bad_problem", f"`test` can't be run: {error}") from None
-            self.runner.record("the tests", error)
         except BaseException as error:
-            if not suite.is_skip(error):
+            self._skipped = suite.is_skip(error)
+            if not self._skipped:
                 self.runner.record("the tests", error)
 
     def _conclude(self, tests: suite.Suite) -> None:
@@ -112,6 +110,10 @@ class Examination:
             runner.failure = self._guard.tampered()
         if runner.failure:
             raise Verdict("failed", runner.failure)
+        if self._skipped:
+            raise Verdict("bad_problem", "`test` can't judge anything: the tests skip themselves")
+        if not runner.num_tests:
+            runner.record("the tests", None)
         called = self._guard.called if self._guard is not None else bool(peer and peer.calls)
         entry = self._problem["entry_point"] or "the program"
         if not called:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import sys
 import time
 from collections.abc import Callable
 from types import TracebackType
@@ -76,6 +77,8 @@ class Runner:
 
     def record(self, name: str, error: BaseException | None) -> None:
         """Keeps what came of a test. Raises Failed where it is the last one."""
+        if isinstance(error, ModuleNotFoundError) and _innermost(error) == "<tests>":
+            raise Verdict("bad_problem", f"`test` can't be run: {error}")
         self.num_tests += 1
         self.num_passed += error is None
         detail = "" if error is None else self.explain(error)
@@ -185,6 +188,11 @@ class Runner:
             def addError(self, test: Any, err: Any) -> None:  # noqa: N802 - names of unittest
                 self._failed(test, err)
 
+            def addSkip(self, test: Any, reason: str) -> None:  # noqa: N802
+                error = sys.exc_info()[1]
+                if error is not None and not suite.is_skip(error):
+                    self._failed(test, (type(error), error, None))
+
             def addSubTest(self, test: Any, subtest: Any, err: Any) -> None:  # noqa: N802
                 if err is not None:
                     self._failed(subtest, err)
@@ -251,6 +259,14 @@ class Runner:
                 raise AssertionError(f"returned {_shown(found)}, expected {_shown(expected)}")
 
         self.run(name, test)
+
+
+def _innermost(error: BaseException) -> str:
+    """File of the code that raised an exception."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return "" if trace is None else trace.tb_frame.f_code.co_filename
 
 
 def _shown(value: Any) -> str:

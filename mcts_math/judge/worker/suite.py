@@ -243,7 +243,12 @@ def _maybe(found: Any, name: str, kind: type[Any], method: str) -> None:
 
 
 def is_skip(error: BaseException) -> bool:
-    """Whether an exception of the tests says that a test does not count here."""
+    """Whether an exception of the tests, and not of the code, says that a test does not count here."""
+    trace = error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename == "<solution>":
+            return False
+        trace = trace.tb_next
     return type(error).__name__ in ("SkipTest", "Skipped") and type(error).__module__.startswith(
         ("unittest", *_PYTEST_MODULES)
     )
