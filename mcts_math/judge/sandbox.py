@@ -31,7 +31,6 @@ def receive(size):
         rest = rest[sock.recv_into(rest) or sys.exit():]
     return data
 modules = marshal.loads(receive(int.from_bytes(receive(4), "big")))
-sock.detach()
 package = types.ModuleType("_judge")
 package.__path__ = []
 sys.modules["_judge"] = package
@@ -41,7 +40,7 @@ for name, code in modules:
     sys.modules["_judge." + name] = module
     setattr(package, name, module)
     exec(code, vars(module))
-module.main()
+module.main(sock)
 """
 _SEEDS = (0, 1)  # of `random` in the tests and in the code: they must not draw the same numbers
 
@@ -152,6 +151,7 @@ class Examined:
             await loop.sock_sendall(sock, len(program).to_bytes(4, "big") + program)
         host, *channels = ours
         nonce = secrets.token_bytes(_NONCE_BYTES)
+        request = wire.REPLY.size.to_bytes(1, "big") + request  # how long the candidate's greeting is
         message = len(request).to_bytes(4, "big") + request
         for channel in channels:
             channel.setblocking(True)

@@ -18,7 +18,6 @@ from typing import Any, cast
 from .acts import perform
 from .peer import Broken, Peer
 
-SOCKET_FD = 63  # as `interpreter.worker.node` leaves it
 _MAX_OUTPUT = 16 << 20
 
 
@@ -103,11 +102,11 @@ def load(program: dict[str, Any]) -> dict[str, Any]:
     return {name: names[name] for name in program["names"] if name in names}
 
 
-def main() -> None:
+def main(examiner: socket.socket) -> None:
     """Serves the examiner until it goes; never returns."""
     leave = os._exit
     sys.stdout = output = captured()
-    peer = Peer(socket.socket(fileno=SOCKET_FD), perform, lambda: text_of(output))
+    peer = Peer(examiner, perform, lambda: text_of(output))
     try:
         program = peer.receive()
         try:

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import remote, source, suite
 from .acts import describe, perform
-from .candidate import SOCKET_FD, new_module, run_program
+from .candidate import new_module, run_program
 from .peer import BadArgument, Broken, Peer
 from .runner import Failed, Runner
 from .source import Verdict
@@ -29,7 +29,6 @@ from .source import Verdict
 if TYPE_CHECKING:
     from .guard import Guard
 
-_GREETING_BYTES = 5  # the first bytes from a new node, `wire.REPLY`
 _NONCE_BYTES = 16
 _MAX_RESULT = 1000
 _STAND_INS = ("solution", "main", "submission", "candidate")
@@ -174,7 +173,7 @@ class Examination:
         peer = self._peer
         assert peer is not None
         try:
-            peer.receive_bytes(_GREETING_BYTES)
+            peer.receive_bytes(self._problem["greeting_bytes"])
         except Broken:
             raise Verdict("no_candidate", peer.broken) from None
         try:
@@ -272,14 +271,13 @@ def receive_problem(host: socket.socket) -> tuple[dict[str, Any], socket.socket 
         if not chunk:
             os._exit(1)
         text += chunk
-    problem: dict[str, Any] = json.loads(text)
-    return problem, channel
+    problem: dict[str, Any] = json.loads(text[1:])
+    return problem | {"greeting_bytes": text[0]}, channel
 
 
-def main() -> None:
+def main(host: socket.socket) -> None:
     """Examines, tells the host, and ends; never returns."""
     leave, dumps = os._exit, json.dumps
-    host = socket.socket(fileno=SOCKET_FD)
     problem, channel = receive_problem(host)
     peer = Peer(channel, allowed) if channel is not None else None
     examination = Examination(problem, peer)
