@@ -96,7 +96,7 @@ class JudgeClient:
             data = await self._ask(content)
         if data["result"] == NO_CODE:
             return Judgement(False, NO_CODE)
-        code = data["code"] if data["code"] is not None else extract_code(completion, problem.names)
+        code = data["code"] if "code" in data else extract_code(completion, problem.names)
         return Judgement(data["passed"], data["result"], code, data["tests"], data["num_passed"], data["num_tests"])
 
     async def close(self) -> None:
@@ -157,7 +157,7 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
-_NO_DETAILS: Final = {"code": None, "tests": (), "num_passed": 0, "num_tests": 0}
+_NO_DETAILS: Final = {"tests": (), "num_passed": 0, "num_tests": 0}
 
 
 def _read(response: httpx2.Response, body: bytes) -> dict[str, Any]:

@@ -79,10 +79,8 @@ class Examination:
             runner.run_doctests(tests.examples, names) if tests.examples else None
             for number, case in enumerate(self._problem["cases"]):
                 runner.run_case(f"case {number}", case, candidate, self._problem["is_json"])
-        except Failed:
-            pass
-        except BadArgument:
-            pass  # `peer.rejected` says why, whoever else caught it
+        except (BadArgument, Failed):
+            pass  # `peer.rejected` and `runner.failure` say why, whoever else caught it
         except Broken:
             raise self._broken() from None
 
@@ -122,8 +120,7 @@ class Examination:
         raise Verdict("passed", "passed")
 
     def _broken(self) -> Verdict:
-        assert self._peer is not None
-        return Verdict("failed", f"failed: the code's process {self._peer.broken}")
+        return Verdict("failed", f"failed: the code's process {self._peer.broken if self._peer else ''}")
 
     def _set_deadline(self, deadline: float | None) -> None:
         if self._peer is not None:
