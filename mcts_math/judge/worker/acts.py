@@ -44,14 +44,26 @@ def perform(value: Any, how: str, args: Any, kwargs: Any) -> Any:
         "copy": copy.copy,
         "deepcopy": copy.deepcopy,
         "plain": values.base_of,
-        "agrees with all": lambda value: bool(value == object()),
-        "holds all": lambda value: holds(value, object()),
+        "agrees with all": agrees,
+        "holds all": lambda value: holds(value, Stranger()),
     }
     if how in ways:
         return ways[how](value)
     if how not in remote.SPECIALS:
         raise TypeError(f"nobody can {how!r}")
     return getattr(type(value), how)(value, *args, **kwargs)
+
+
+class Stranger:
+    """Equal to itself alone, and known to nobody."""
+
+
+def agrees(value: Any) -> bool:
+    """Whether an object says that it is equal to one that nobody knows; not, where it can't say."""
+    try:
+        return bool(value == Stranger())
+    except Exception:  # what it wants to know of the other, a stranger has not
+        return False
 
 
 def holds(value: Any, item: object) -> bool:

@@ -20,7 +20,7 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
-from .acts import holds
+from .acts import Stranger, agrees, holds
 from .values import FROZEN, MUTABLE, PLAIN, base_of
 
 _FAIR = tuple(
@@ -30,10 +30,6 @@ _FAIR = tuple(
         *("LessEqual", "ListEqual", "TupleEqual", "DictEqual", "SetEqual", "SequenceEqual", "CountEqual"),
     )
 )
-
-
-class _Stranger:
-    """Equal to itself alone; what stands for an object that may not decide."""
 
 
 class Guard:
@@ -50,6 +46,7 @@ class Guard:
         self._names, self._case = names, unittest.TestCase
         self._known = _all_types()
         self._codes: set[Any] = set()
+        self._asked: tuple[type[Any], ...] = ()
         self._builtins = dict(vars(builtins))
         self._methods = dict(vars(self._case))
 
@@ -67,6 +64,8 @@ class Guard:
         self._put_back()
         for entry in entries:
             value = self._names.get(entry["root"])
+            if isinstance(value, type) and not entry["method"] and entry["root"][0].isupper():
+                self._asked += (value,)
             if entry["method"]:
                 value = inspect.getattr_static(value, entry["method"], None)
             self._codes |= set(_codes(value))
@@ -112,17 +111,23 @@ class Guard:
         """Two sides of a comparison, without what would let the code decide it."""
         strange_left, strange_right = self._is_strange(left), self._is_strange(right)
         if strange_left and strange_right:
-            return (left, right) if not (_agrees(left) or _agrees(right)) else (_Stranger(), _Stranger())
+            return (left, right) if not (agrees(left) or agrees(right)) else (Stranger(), Stranger())
         return (self._plain(left) if strange_left else left), (self._plain(right) if strange_right else right)
+
+    def fair_operands(self, left: Any, right: Any) -> tuple[Any, Any]:
+        """Two sides of a calculation: objects of the class that the problem asks for do what they do."""
+        return (
+            (left, right) if isinstance(left, self._asked) or isinstance(right, self._asked) else self.fair(left, right)
+        )
 
     def fair_membership(self, item: Any, container: Any) -> tuple[Any, Any]:
         """Item and container of `in`: an object that holds a stranger holds nothing."""
         if not self._is_strange(container):
             return item, container
         plain = self._plain(container)
-        if isinstance(plain, _Stranger):
+        if isinstance(plain, Stranger):
             return item, () if holds(container, plain) else container
-        strange = self._is_strange(item) and not _agrees(item)
+        strange = self._is_strange(item) and not agrees(item)
         return item, container if strange else plain
 
     def _is_strange(self, value: Any) -> bool:
@@ -133,7 +138,7 @@ class Guard:
             return any(map(self._is_strange, value)) or any(map(self._is_strange, value.values()))
         if type(value) in PLAIN:
             return False
-        return (type(value) not in self._known and not _is_library(type(value))) or _agrees(value)
+        return (type(value) not in self._known and not _is_library(type(value))) or agrees(value)
 
     def _plain(self, value: Any) -> Any:
         """A value without objects of the code's classes."""
@@ -143,15 +148,7 @@ class Guard:
             return {self._plain(key): self._plain(item) for key, item in value.items()}
         if not self._is_strange(value):
             return value
-        return self._plain(base_of(value)) if isinstance(value, (*FROZEN, *MUTABLE)) else _Stranger()
-
-
-def _agrees(value: Any) -> bool:
-    """Whether a value says that it is equal to an object that nobody knows."""
-    try:
-        return bool(value == _Stranger())
-    except Exception:  # it can't be compared with that: so it does not agree
-        return False
+        return self._plain(base_of(value)) if isinstance(value, (*FROZEN, *MUTABLE)) else Stranger()
 
 
 def _all_types() -> set[type[Any]]:

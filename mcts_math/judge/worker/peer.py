@@ -230,6 +230,7 @@ class Peer:
                 "_peer": self,
                 "__slots__": (),
                 "__doc__": vars(remote.Function)["__doc__"],
+                "__annotations__": remote.ANNOTATIONS,
                 "__class__": property(lambda _: like or remote.Function),
             }
             metaclass: Any = type(remote.Function)

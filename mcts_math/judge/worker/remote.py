@@ -213,6 +213,7 @@ SPECIALS: dict[str, Any] = {
     "__aenter__": _enter_async,
     "__aexit__": _exit_async,
 }
+ANNOTATIONS = property(lambda self: _ask(self, "get", "__annotations__"))
 _DICT = property(lambda self: _ask(self, "get", "__dict__"))
 _SHOWN = ("__str__", "__repr__", "__format__")
 

@@ -154,7 +154,7 @@ class Runner:
 
     def operate(self, name: str, left: Any, right: Any) -> Any:
         """A calculation of the tests with what a call returned."""
-        return _OPERATORS[name](*(self._guard.fair(left, right) if self._guard else (left, right)))
+        return _OPERATORS[name](*(self._guard.fair_operands(left, right) if self._guard else (left, right)))
 
     def run_unittest(self, kinds: list[Any]) -> None:
         """Runs `unittest` cases."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import array
 import datetime
+import importlib
 import io
 import itertools
 import pickle
@@ -34,6 +35,12 @@ _TEXTS: dict[str, Callable[[str], Any]] = {
     "time": datetime.time.fromisoformat,
 }
 _KINDS = (Decimal, Fraction, datetime.datetime, datetime.date, datetime.time)
+_NAMED = {
+    "uuid": ("UUID",),
+    "pathlib": ("PosixPath", "PurePosixPath", "PureWindowsPath"),
+    "ipaddress": ("IPv4Address", "IPv6Address", "IPv4Network", "IPv6Network"),
+}
+"""Classes of values that their text makes anew, by module."""
 _VIEWS: dict[type[Any], Callable[[Any], Any]] = {
     type({}.keys()): lambda found: dict.fromkeys(found).keys(),
     type({}.values()): lambda found: dict(enumerate(found)).values(),
@@ -151,6 +158,8 @@ def pack(value: Any) -> tuple[str, Any] | None:
     for plain in _KINDS:
         if kind is plain:
             return plain.__name__, value.isoformat() if hasattr(value, "isoformat") else str(value)
+    if kind.__name__ in _NAMED.get(kind.__module__, ()):
+        return "named", (kind.__module__, kind.__name__, str(value))
     if kind is datetime.timedelta:
         return "timedelta", (value.days, value.seconds, value.microseconds)
     if kind is deque:
@@ -206,8 +215,16 @@ def _objects(content: Any) -> Any:
     return flat.reshape(shape)
 
 
+def _named_value(content: Any) -> Any:
+    module, name, text = content
+    if name not in _NAMED.get(module, ()):
+        raise BadValue(f"a {name} of {module}")
+    return getattr(importlib.import_module(module), name)(text)
+
+
 _READERS: dict[str, Callable[[Any], Any]] = {
     **_TEXTS,
+    "named": _named_value,
     "is": lambda content: content,
     "view": lambda content: {t.__name__: read for t, read in _VIEWS.items()}[content[0]](content[1]),
     "complex": lambda content: complex(*content),
@@ -244,7 +261,7 @@ def sync(old: Any, new: Any) -> None:
         return
     if isinstance(old, (list, tuple)) and len(old) == len(new):
         for index, (was, item) in enumerate(zip(old, new, strict=True)):
-            if isinstance(was, (*MUTABLE, tuple)) and type(was) is type(item):
+            if type(was) is type(item) and (isinstance(was, (*MUTABLE, tuple)) or type(was).__name__ == "ndarray"):
                 sync(was, item)
             elif isinstance(old, list):
                 old[index] = item
