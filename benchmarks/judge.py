@@ -3,7 +3,8 @@
     python benchmarks/judge.py [DATA]
 
 DATA holds humaneval/HumanEval.jsonl, mbpp/mbpp.jsonl and mbpp/sanitized-mbpp.json; default: $MCTS_MATH_DATA.
-Every reference must pass, and none without its last return but those of `UNTESTED`. Run it on a quiet machine.
+Every reference must pass, and none without its last return but those of `UNTESTED`. Run it on a quiet machine. Then
+what a call costs, and what big arguments cost beside the program that reads them, as ratios of one run.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import json
 import os
 import sys
 import time
+import timeit
 import warnings
 from pathlib import Path
 
@@ -75,6 +77,36 @@ async def judge_set(judge: Judge, cases: list[tuple[str, Problem, str]]) -> tupl
     return judgements, time.monotonic() - begun
 
 
+PAIRS = "[(i, str(i)) for i in range(200_000)]"
+READ = "def f(xs):\n    return sum(len(b) + a for a, b in xs)"
+
+
+async def seconds_of(judge: Judge, test: str, code: str) -> float:
+    """Seconds of one judgement, the best of five."""
+    best = float("inf")
+    for _ in range(5):
+        begun = time.monotonic()
+        judgement = await judge.judge(Problem("", test, "f"), fenced(code))
+        assert judgement.passed, judgement
+        best = min(best, time.monotonic() - begun)
+    return best
+
+
+async def print_costs(judge: Judge) -> None:
+    nothing = await seconds_of(judge, "assert f([]) == 0", READ)
+    calls = await seconds_of(judge, "for _ in range(20_000):\n    assert f([]) == 0", READ)
+    made = await seconds_of(judge, f"xs = {PAIRS}\nassert f([]) == 0", READ)
+    handed = await seconds_of(judge, f"xs = {PAIRS}\nassert f(xs) > 0", READ)
+    begun = time.process_time()
+    names: dict[str, object] = {"xs": [(i, str(i)) for i in range(200_000)]}
+    program = min(timeit.repeat(lambda: sum(len(b) + a for a, b in names["xs"]), number=1, repeat=5))  # type: ignore[attr-defined]
+    print(f"a judgement: {1000 * nothing:.1f} ms; a call: {1000 * (calls - nothing) / 20_000:.3f} ms")
+    print(
+        f"200,000 pairs: {1000 * (handed - made - program):.0f} ms to hand over, {1000 * program:.0f} ms to read, "
+        f"{1000 * (made - nothing):.0f} ms for the tests to make ({time.process_time() - begun:.1f} s CPU)"
+    )
+
+
 async def main(data: Path) -> int:
     """Prints a line a set, and what is not as it must be.
 
@@ -98,6 +130,7 @@ async def main(data: Path) -> int:
             surprises += len(wrong)
             for (task_id, _, code), judgement in wrong:
                 print(f"  {task_id}: {judgement.result}\n{code}")
+        await print_costs(judge)
     return surprises
 
 

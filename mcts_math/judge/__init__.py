@@ -12,16 +12,18 @@ from typing import Any
 from mcts_math.judge.client import JudgeClient
 from mcts_math.judge.code import extract_code
 from mcts_math.judge.judge import Judge, JudgeLimits, judge_all
-from mcts_math.judge.problem import NO_CODE, CodeJudge, Judgement, Problem
+from mcts_math.judge.problem import NO_CODE, Case, CodeJudge, Judgement, Problem, TestResult
 
 __all__ = [
     "NO_CODE",
+    "Case",
     "CodeJudge",
     "Judge",
     "JudgeClient",
     "JudgeLimits",
     "Judgement",
     "Problem",
+    "TestResult",
     "extract_code",
     "judge_all",
 ]

@@ -1,21 +1,23 @@
 """A judge elsewhere: the client of the HTTP service, ours or any with the published contract.
 
-What a completion does is an answer. A service that is down, slow or answers rubbish is asked again after pauses that
-grow; when that does not help, the error names it and says what it answered last. A service that is busy (503, 429) is
-waited for.
+The whole completion is sent, so that the service finds the code in it by the rule that `Judge` follows. What a
+completion does is an answer. A service that is down, slow or answers rubbish is asked again after pauses that grow;
+when that does not help, the error names it and says what it answered last. A service that is busy (503, 429) is waited
+for.
 """
 
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import json
 import random
 import time
 from typing import TYPE_CHECKING, Any, Final
 
 from mcts_math.errors import ConfigError, JudgeError, TaskError
-from mcts_math.judge.code import readings
-from mcts_math.judge.problem import NO_CODE, Judgement, Problem
+from mcts_math.judge.code import extract_code
+from mcts_math.judge.problem import NO_CODE, Judgement, Problem, TestResult
 
 if TYPE_CHECKING:
     import httpx2
@@ -75,7 +77,11 @@ class JudgeClient:
             raise ConfigError(f"OJ_API: {address!r} is no address. Give e.g. http://127.0.0.1:9999")
         self._num_tries, self._pause_s, self._patience_s = num_tries, pause_s, patience_s
         self._timeout_s = timeout_s
-        self._http = httpx2.AsyncClient(timeout=timeout_s, limits=httpx2.Limits(max_connections=max_in_flight))
+        self._http = httpx2.AsyncClient(
+            timeout=timeout_s,
+            limits=httpx2.Limits(max_connections=max_in_flight),
+            trust_env=not _is_loopback(url.host),  # a proxy that the environment names can't reach this machine's own
+        )
         self._in_flight = asyncio.Semaphore(max_in_flight)
 
     async def judge(self, problem: Problem, completion: str) -> Judgement:
@@ -85,23 +91,19 @@ class JudgeClient:
             TaskError: the service refuses the problem.
             JudgeError: the service can't be reached, or answers rubbish, again and again.
         """
-        found = readings(completion, problem.entry_point)
-        if not found:
-            return Judgement(False, NO_CODE)
-        code = found[0].code
-        content = {
-            "problem": {"prompt": problem.prompt, "test": problem.test, "entry_point": problem.entry_point},
-            "completion": code,
-        }
+        content = {"problem": problem.to_record(), "completion": completion, "details": True}
         async with self._in_flight:
-            passed, result = await self._ask(content)
-        return Judgement(passed, result, None if result == NO_CODE else code)
+            data = await self._ask(content)
+        if data["result"] == NO_CODE:
+            return Judgement(False, NO_CODE)
+        code = data["code"] if "code" in data else extract_code(completion, problem.names)
+        return Judgement(data["passed"], data["result"], code, data["tests"], data["num_passed"], data["num_tests"])
 
     async def close(self) -> None:
         """Closes the connections."""
         await self._http.aclose()
 
-    async def _ask(self, content: dict[str, Any]) -> tuple[bool, str]:
+    async def _ask(self, content: dict[str, Any]) -> dict[str, Any]:
         num_failed = 0
         patient_until = time.monotonic() + self._patience_s
         while True:
@@ -117,7 +119,7 @@ class JudgeClient:
                 pause_s = failed.pause_s or min(self._pause_s * 2 ** max(num_failed - 1, 0), _MAX_PAUSE_S)
             await asyncio.sleep(min(pause_s, _MAX_PAUSE_S) * random.uniform(0.8, 1.2))  # not all at the same moment
 
-    async def _try(self, content: dict[str, Any]) -> tuple[bool, str]:
+    async def _try(self, content: dict[str, Any]) -> dict[str, Any]:
         import httpx2
 
         try:
@@ -148,14 +150,24 @@ async def _bounded(response: httpx2.Response) -> bytes:
     return bytes(body)
 
 
-def _read(response: httpx2.Response, body: bytes) -> tuple[bool, str]:
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:  # a name
+        return False
+
+
+_NO_DETAILS: Final = {"tests": (), "num_passed": 0, "num_tests": 0}
+
+
+def _read(response: httpx2.Response, body: bytes) -> dict[str, Any]:
     """What a response says. Raises _Failed, or TaskError where the service won't have the problem."""
     shown = body[:_SHOWN].decode("utf-8", "replace")
     status = response.status_code
     if status in (429, 503):
         raise _Failed(f"it is busy ({status})", busy=True, pause_s=_seconds(response.headers.get("Retry-After", "")))
     if status == 413:
-        return False, "failed: too long for the judge"
+        return {"passed": False, "result": "failed: too long for the judge", **_NO_DETAILS}
     if status == 422:
         raise TaskError(f"the judge at {response.url} refuses the problem: {shown}")
     if status != 200:
@@ -167,7 +179,19 @@ def _read(response: httpx2.Response, body: bytes) -> tuple[bool, str]:
         raise _Failed(f"it answered {shown!r}, not {{passed, result}}") from error
     if not isinstance(passed, bool):
         raise _Failed(f"it answered {shown!r}: `passed` is neither true nor false")
-    return passed, str(result)
+    return {"passed": passed, "result": str(result), **_details(data, shown)}
+
+
+def _details(data: dict[str, Any], shown: str) -> dict[str, Any]:
+    """What only our own service says, and only where it is asked."""
+    if "tests" not in data:
+        return _NO_DETAILS
+    try:
+        tests = tuple(TestResult(str(name), bool(passed), str(detail)) for name, passed, detail in data["tests"])
+        code = None if data["code"] is None else str(data["code"])
+        return {"code": code, "tests": tests, **{key: int(data[key]) for key in ("num_passed", "num_tests")}}
+    except (TypeError, ValueError, KeyError) as error:
+        raise _Failed(f"it answered {shown!r}, with details that can't be read") from error
 
 
 def _seconds(text: str) -> float:

@@ -1,28 +1,36 @@
-"""Finding the code in what a model wrote. By lines only: whether it is Python, the sandbox says.
+"""Finding the code in what a model wrote. By lines only, once over: whether it is Python, the sandbox says.
 
 The rule, the first that applies:
 
-1. Of the fenced blocks, the last that defines the entry point.
-2. Fenced blocks, none of which does: all of them together where that does; else the last one, as the body of the
-   function that the prompt begins, or as it stands.
-3. No block, but a line that defines the entry point: from the first line that begins code (import, def, class, @) on.
-4. Else a bare function body that goes on with the prompt, where it looks like one: it begins indented, or returns.
+1. What a thinking block holds is no answer: only text after the last `</think>` counts, and none of a block without
+   an end.
+2. Of the fenced blocks, the last that defines the entry point, at the margin if one does; the others may lend it
+   imports and helpers. A fence within a docstring is text. `[BEGIN] … [DONE]` and the like are fences too.
+3. Fenced blocks, none of which does: all of them together where that does; else the last one, as the body of the
+   function that the prompt begins, or as it stands. For a whole program: the last that reads its input, or the last.
+4. No block, but a line that defines the entry point: from the first line that begins code (import, def, class, @) on.
+5. Else a bare function body that goes on with the prompt, where it looks like one: it begins indented, or returns.
 
 Text after unfenced code, and after a fence that was never closed, is cut off by the sandbox: from the first line that
-is not Python. Blocks of other languages (```bash, ```text) are passed over.
+is not Python. Blocks of other languages (```bash, ```text) are passed over. A block of `>>>` lines is what was typed.
 """
 
 from __future__ import annotations
 
 import re
 import textwrap
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
 _FENCE: Final = re.compile(r"^([ \t>]*)(`{3,}|~{3,})[ \t]*([^\s`]*)")
-_PYTHON: Final = frozenset({"", "python", "py", "python3", "py3", "{python}", "{.python}", "ipython"})
+_PYTHON: Final = frozenset({"", "python", "py", "python3", "py3", "{python}", "{.python}", "ipython", "pycon"})
 _BEGINS_CODE: Final = re.compile(r"^(?:import\s+\w|from\s+[\w.]+\s+import\b|def\s+\w|async\s+def\s|class\s+\w|@\w)")
 _RETURNS: Final = re.compile(r"^[ \t]*(?:return|yield|raise)\b", re.MULTILINE)
+_OPENS: Final = {"[begin]": "[done]", "[python]": "[/python]", "<code>": "</code>", "<python>": "</python>"}
+_THOUGHT: Final = re.compile(r"<(/?)(?:think|thinking|reasoning)>")
+_QUOTES: Final = re.compile(r"\\.|#.*|\"\"\"|'''|\"(?:[^\"\\\n]|\\.)*\"|'(?:[^'\\\n]|\\.)*'")
+_READS: Final = re.compile(r"\binput\s*\(|\bstdin\b|\bopen\(0")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +42,14 @@ class Reading:
         body: it goes on with the prompt; else it is a program of its own.
         open: its end was not marked: lines that are not Python may be cut off.
         sure: it was meant as code; if it is not Python, that is the model's mistake.
+        others: code of other blocks, whose imports and helpers it may use.
     """
 
     code: str
     body: bool
     open: bool
     sure: bool
+    others: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,45 +58,78 @@ class _Block:
     closed: bool
 
 
-def readings(completion: str, entry_point: str) -> list[Reading]:
-    """The ways to take a completion, best first; empty where it holds no code."""
-    text = completion.replace("\r\n", "\n").replace("\r", "\n")
-    defines = re.compile(
-        rf"^(?:(?:async\s+)?def\s+{re.escape(entry_point)}\s*[(\[]|class\s+{re.escape(entry_point)}\b"
-        rf"|{re.escape(entry_point)}\s*(?::[^=\n]+)?=(?!=))",
-        re.MULTILINE,
-    )
-    blocks = _blocks(text, defines)
+def readings(completion: str, entry_points: str | Iterable[str] = "") -> list[Reading]:
+    """The ways to take a completion, best first; empty where it holds no code.
+
+    Args:
+        completion: what the model wrote.
+        entry_points: names that the code must define; none for a whole program.
+    """
+    names = [entry_points] if isinstance(entry_points, str) else list(entry_points)
+    text = _answer(completion.replace("\r\n", "\n").replace("\r", "\n"))
+    defines = _defines([name for name in names if name])
+    found = _fenced(_blocks(text, defines, docstrings=True), defines)
+    for reading in _fenced(_blocks(text, defines, docstrings=False), defines):
+        if reading not in found:
+            found.append(reading)
+    return found or _unfenced(text, defines)
+
+
+def extract_code(completion: str, entry_points: str | Iterable[str] = "") -> str | None:
+    """The code in a completion, or None where there is none; see the head of this file.
+
+    A bare body comes without its prompt. Whether the code is Python was not looked at.
+    """
+    found = readings(completion, entry_points)
+    return found[0].code if found else None
+
+
+def _answer(text: str) -> str:
+    """The text without its thinking blocks."""
+    begun, end = False, 0
+    for mark in _THOUGHT.finditer(text):
+        begun = not mark.group(1)
+        end = end if begun else mark.end()
+    return "" if begun else text[end:]
+
+
+def _defines(names: list[str]) -> tuple[re.Pattern[str], ...]:
+    """What finds a line that defines one of the names: at the margin; and at any depth."""
+    if not names:
+        return (re.compile(r"(?!)"),)
+    name = "|".join(map(re.escape, names))
+    rule = rf"(?:(?:async\s+)?def\s+(?:{name})\s*[(\[]|class\s+(?:{name})\b|(?:{name})\s*(?::[^=\n]+)?=(?!=))"
+    return re.compile(f"^{rule}", re.MULTILINE), re.compile(rf"^[ \t]*{rule}", re.MULTILINE)
+
+
+def _fenced(blocks: list[_Block], defines: tuple[re.Pattern[str], ...]) -> list[Reading]:
     if not blocks:
-        return _unfenced(text, defines)
-    for block in reversed(blocks):
-        if defines.search(block.code):
-            return [Reading(block.code, body=False, open=not block.closed, sure=True)]
+        return []
+    for rule in (*defines, *([_READS] if len(defines) == 1 else [])):
+        for place, block in reversed(list(enumerate(blocks))):
+            if rule.search(block.code):
+                others = tuple(b.code for b in (*blocks[:place], *blocks[place + 1 :]))
+                return [Reading(block.code, body=False, open=not block.closed, sure=True, others=others)]
     whole = "\n".join(block.code for block in blocks)
     last = blocks[-1]
+    alone = [Reading(last.code, False, not last.closed, True)] if len(defines) == 1 else []
     return [
+        *alone,
         *(Reading(code, True, not last.closed, True) for code in _as_body(last.code)),
         Reading(whole, body=False, open=not last.closed, sure=True),
     ]
 
 
-def extract_code(completion: str, entry_point: str) -> str | None:
-    """The code in a completion, or None where there is none; see the head of this file.
-
-    A bare body comes without its prompt. Whether the code is Python was not looked at.
-    """
-    found = readings(completion, entry_point)
-    return found[0].code if found else None
-
-
-def _unfenced(text: str, defines: re.Pattern[str]) -> list[Reading]:
-    if (definition := defines.search(text)) is not None:
-        starts = re.finditer(r"^.*$", text[: definition.end()], re.MULTILINE)
-        start = next((m.start() for m in starts if _BEGINS_CODE.match(m.group())), definition.start())
-        found = [Reading(text[start:], False, True, True)]
-        if start < definition.start():  # "from here on import is …": prose may begin like code
-            found.append(Reading(text[definition.start() :], False, True, True))
-        return found
+def _unfenced(text: str, defines: tuple[re.Pattern[str], ...]) -> list[Reading]:
+    definition = next((found for found in (rule.search(text) for rule in defines) if found is not None), None)
+    if definition is None and len(defines) == 1 and text.strip():
+        definition = _READS.search(text) or re.search(r"^\s*print\(", text, re.MULTILINE)
+    if definition is not None:
+        begin = text.rfind("\n", 0, definition.start()) + 1
+        lines = re.finditer(r"^.*$", text[: definition.end()], re.MULTILINE)
+        start = next((m.start() for m in lines if _BEGINS_CODE.match(m.group())), begin)
+        # "from here on import is …": prose may begin like code; and code may begin with `if`, `try` or `x = 1`.
+        return [Reading(text[place:], False, True, True) for place in dict.fromkeys((start, begin, 0))]
     body = text.strip("\n")
     if not body.strip() or not (body[0].isspace() or _RETURNS.search(body)):
         return []
@@ -104,43 +147,96 @@ def _as_body(code: str) -> list[str]:
     return ways if was_stripped else ways[::-1]
 
 
-def _blocks(text: str, defines: re.Pattern[str]) -> list[_Block]:
-    """The fenced blocks of Python, in order; the last one may lack its end."""
-    found: list[_Block] = []
-    fence, indent, is_python = "", "", False
-    lines: list[str] = []
-    before: list[str] = []  # lines outside any block so far
-    is_defined = False  # by one of them
-    for line in text.split("\n"):
-        mark = _FENCE.match(line)
-        if not fence:
-            if mark is None:
-                before.append(line)
-                is_defined = is_defined or defines.match(line) is not None
-                continue
-            if not found and mark.group(3) == "" and (is_defined or _is_indented(before)):
-                # The prompt ended with an opening fence: this one closes it.
-                found.append(_Block("\n".join(before), closed=False))
-                is_defined, before = False, []
-                continue
-            indent, fence = mark.group(1), mark.group(2)
-            is_python, lines = mark.group(3).lower() in _PYTHON, []
-        elif mark is not None and mark.group(2).startswith(fence) and mark.group(3) == "":
-            if is_python and any(part.strip() for part in lines):
-                found.append(_Block(_dedent(lines, indent), closed=True))
-            fence = ""
+class _Scanner:
+    """Takes lines one by one, and keeps the blocks of Python.
+
+    Args:
+        defines: what finds a line that defines the entry point.
+        docstrings: a fence within a triple-quoted string is text.
+    """
+
+    def __init__(self, defines: tuple[re.Pattern[str], ...], docstrings: bool) -> None:
+        self.found: list[_Block] = []
+        self._defines, self._docstrings = defines, docstrings
+        self._fence, self._indent, self._is_python = "", "", False
+        self._lines: list[str] = []  # of the open block, or outside any so far
+        self._is_defined = self._is_indented = False  # by a line outside; the first line outside that is not empty is
+        self._has_text = False
+        self._quote = ""  # the triple quote that is open
+
+    def take(self, line: str) -> None:
+        """Takes a line."""
+        mark, word = _FENCE.match(line), line.strip().lower()
+        if not self._fence:
+            self._outside(line, mark, word)
+        elif not self._quote and self._closes(mark, word):
+            self.end(closed=True)
         else:
-            lines.append(line)
-    if fence and is_python and any(part.strip() for part in lines):
-        found.append(_Block(_dedent(lines, indent), closed=False))
-    return found
+            self._lines.append(line)
+            if self._docstrings:
+                self._scan(line)
+
+    def _outside(self, line: str, mark: re.Match[str] | None, word: str) -> None:
+        if word in _OPENS:
+            self._open(_OPENS[word], "", True)
+            return
+        closes_prompt = (mark is not None and mark.group(3) == "") or word in _OPENS.values()
+        if closes_prompt and not self.found and (self._is_defined or self._is_indented):
+            # The prompt ended with an opening fence: this one closes it.
+            self.found.append(_Block(_typed("\n".join(self._lines)), closed=mark is None))
+            self._lines, self._is_defined, self._is_indented, self._has_text = [], False, False, False
+        elif mark is not None:
+            self._open(mark.group(2), mark.group(1), mark.group(3).lower() in _PYTHON)
+        else:
+            if not self._has_text and line.strip():
+                self._has_text, self._is_indented = True, line.startswith(("    ", "\t"))
+            self._lines.append(line)
+            self._is_defined = self._is_defined or self._defines[0].match(line) is not None
+
+    def _open(self, fence: str, indent: str, is_python: bool) -> None:
+        self._fence, self._indent, self._is_python = fence, indent, is_python
+        self._lines, self._quote = [], ""
+
+    def _closes(self, mark: re.Match[str] | None, word: str) -> bool:
+        if self._fence[0] not in "`~":
+            return word == self._fence
+        return mark is not None and mark.group(2).startswith(self._fence) and mark.group(3) == ""
+
+    def _scan(self, line: str) -> None:
+        """Keeps track of triple quotes."""
+        place = 0
+        while True:
+            if self._quote:
+                place = line.find(self._quote, place)
+                if place < 0:
+                    return
+                place, self._quote = place + 3, ""
+            found = next((m for m in _QUOTES.finditer(line, place) if m.group() in ('"""', "'''")), None)
+            if found is None:
+                return
+            place, self._quote = found.end(), found.group()
+
+    def end(self, closed: bool) -> None:
+        """Ends the open block, if there is one."""
+        if self._fence and self._is_python and any(part.strip() for part in self._lines):
+            code = "\n".join(line.removeprefix(self._indent) for line in self._lines)
+            self.found.append(_Block(_typed(code), closed))
+        self._fence, self._lines = "", []
+        self._is_defined = self._is_indented = self._has_text = False
 
 
-def _is_indented(lines: list[str]) -> bool:
-    first = next((line for line in lines if line.strip()), "")
-    return first.startswith(("    ", "\t"))
+def _blocks(text: str, defines: tuple[re.Pattern[str], ...], docstrings: bool) -> list[_Block]:
+    """The fenced blocks of Python, in order; the last one may lack its end."""
+    scanner = _Scanner(defines, docstrings)
+    for line in text.split("\n"):
+        scanner.take(line)
+    scanner.end(closed=False)
+    return scanner.found
 
 
-def _dedent(lines: list[str], indent: str) -> str:
-    """A block's lines without the indentation of its fence."""
-    return "\n".join(line.removeprefix(indent) for line in lines)
+def _typed(code: str) -> str:
+    """What was typed in a block of an interactive session; other code as it stands."""
+    if not code.lstrip().startswith(">>>"):
+        return code
+    marked = (line.strip() for line in code.split("\n"))
+    return "\n".join(line[4:] for line in marked if line.startswith((">>>", "...")))

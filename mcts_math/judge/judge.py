@@ -2,18 +2,20 @@
 
 The code's sandbox gets the code, and the arguments of the calls that the tests make; the tests' sandbox gets the
 tests, and the values that come back, as plain data (`worker.values`). What is said of a completion comes from the
-tests' sandbox alone, on a socket that the code's sandbox does not have. See `docs/judge.md`.
+tests' sandbox alone, on a socket that the code's sandbox does not have. A problem that asks for one process gets one
+sandbox, and less protection. See `docs/judge.md`.
 """
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import json
 import marshal
 import os
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
-from importlib.machinery import SourceFileLoader
+from importlib.abc import InspectLoader
 from pathlib import Path
 from typing import Any
 
@@ -23,34 +25,28 @@ from mcts_math.interpreter import Limits as SandboxLimits
 from mcts_math.interpreter.levels import require
 from mcts_math.interpreter.parent import Parent
 from mcts_math.judge.code import readings
-from mcts_math.judge.problem import NO_CODE, Judgement, Problem
-from mcts_math.judge.sandbox import Lost, Pair
+from mcts_math.judge.problem import NO_CODE, ONE_PROCESS, Judgement, Problem, TestResult
+from mcts_math.judge.sandbox import Examined, Lost
 
 _WORKER = Path(__file__).parent / "worker"
 _MAX_TRIES = 3
-_LOADER = """\
-import marshal, sys, types
-package = types.ModuleType("_judge")
-package.__path__ = []
-sys.modules["_judge"] = package
-for name, code in {modules!r}:
-    module = types.ModuleType("_judge." + name)
-    module.__package__ = "_judge"
-    sys.modules["_judge." + name] = module
-    setattr(package, name, module)
-    exec(marshal.loads(code), vars(module))
-module.main()
-"""
+_SHARED = ("values", "remote", "acts", "peer", "candidate")
+_EXAMINER = (*_SHARED, "source", "equal", "suite", "runner", "examiner")
 
 
-def _program(main: str) -> str:
-    """A cell that loads our half of a sandbox; compiled here once, as compiling took a third of a judgement."""
+def _program(*names: str) -> bytes:
+    """What `sandbox.LOADER` loads: modules, each of which needs only those before it; the last one is run.
+
+    They are compiled here once, as compiling took a third of a judgement.
+    """
     modules = []
-    for name in ("values", "peer", main):
-        loader = SourceFileLoader(name, str(_WORKER / f"{name}.py"))
-        code = loader.source_to_code(loader.get_data(loader.path), "<judge>")
-        modules.append((name, marshal.dumps(code)))
-    return _LOADER.format(modules=modules)
+    for name in names:
+        tree = ast.parse((_WORKER / f"{name}.py").read_bytes())
+        for node in ast.walk(tree):  # less to load: a page that is touched costs as much as a call
+            if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+                node.value.value = ""
+        modules.append((name, InspectLoader.source_to_code(tree, "<judge>")))
+    return marshal.dumps(modules)
 
 
 def _default_running() -> int:
@@ -63,6 +59,7 @@ class JudgeLimits:
 
     Attributes:
         timeout_s: wall-clock seconds of one completion, loading the code and all tests together; > 0.
+        total_timeout_s: the same where the problem has a limit for each test of its own.
         memory_bytes: memory that each of the two processes may allocate beyond Python's own.
         max_code_chars: longer completions fail unread.
         max_threads: threads that the code may start.
@@ -72,6 +69,7 @@ class JudgeLimits:
     """
 
     timeout_s: float = 3.0
+    total_timeout_s: float = 60.0
     memory_bytes: int = 512 << 20
     max_code_chars: int = 256 << 10
     max_threads: int = 16
@@ -82,7 +80,7 @@ class JudgeLimits:
     def sandbox_limits(self) -> SandboxLimits:
         """The same for one sandbox. Raises ValueError where a limit could not work."""
         return SandboxLimits(
-            step_timeout_s=self.timeout_s,
+            step_timeout_s=max(self.timeout_s, self.total_timeout_s),
             memory_bytes=self.memory_bytes,
             max_threads=self.max_threads,
             max_running=self.max_running,
@@ -105,7 +103,8 @@ class Judge:
         self.limits = limits or JudgeLimits()
         self.level = level
         self._sandbox_limits = self.limits.sandbox_limits()
-        self._programs = (_program("examiner"), _program("candidate"))
+        self._programs = (_program(*_EXAMINER), _program(*_SHARED))
+        self._alone = (_program("values", "remote", "acts", "guard", *_EXAMINER[3:]),)
         self._parents: list[Parent] = []
         self._running = asyncio.Semaphore(self.limits.max_running)
         self._starting = asyncio.Lock()
@@ -152,29 +151,37 @@ class Judge:
         """
         if len(completion) > self.limits.max_code_chars:
             return Judgement(False, f"failed: more than {self.limits.max_code_chars} characters of code")
-        found = readings(completion, problem.entry_point)
+        found = readings(completion, problem.names)
         if not found:
             return Judgement(False, NO_CODE)
-        request = asdict(problem) | {"readings": [asdict(reading) for reading in found]}
+        request = asdict(problem) | {
+            "entries": problem.entries,
+            "whole": not problem.entry_point,
+            "is_json": bool(problem.cases),
+            "readings": [asdict(reading) for reading in found],
+        }
         async with self._running:
-            return await self._judge(json.dumps(request).encode())
+            return await self._judge(problem, json.dumps(request).encode())
 
-    async def _judge(self, request: bytes) -> Judgement:
+    async def _judge(self, problem: Problem, request: bytes) -> Judgement:
+        limits = self.limits
+        timeout_s = limits.timeout_s if problem.timeout_s is None else limits.total_timeout_s
+        programs = self._alone if problem.isolation == ONE_PROCESS else self._programs
         for attempt in range(1, _MAX_TRIES + 1):
             level = await self.start()
-            pair = Pair(self._parents[0], self._parents[1], permits=level.layers.seccomp)
+            sandboxes = Examined(self._parents[: len(programs)], self._sandbox_limits, permits=level.layers.seccomp)
             try:
-                await pair.open()
-                reply = await pair.run(self._programs, request, self.limits.timeout_s)
+                await sandboxes.open()
+                reply = await sandboxes.run(programs, request, timeout_s)
             except (Lost, InterpreterError, OSError) as error:  # OSError: no descriptors are left, say
                 if attempt == _MAX_TRIES or self._closed:
                     raise JudgeError(f"the judge's sandbox keeps breaking down: {error}") from error
                 continue
             finally:
-                pair.close()
+                sandboxes.close()
             if reply is None:
                 return Judgement(False, "timed out")
-            return _judgement(reply)
+            return _judgement(reply, len(problem.cases))
         raise AssertionError("unreachable")
 
     async def close(self) -> None:
@@ -185,12 +192,15 @@ class Judge:
             await asyncio.gather(*(parent.close() for parent in parents))
 
 
-def _judgement(reply: dict[str, Any]) -> Judgement:
+def _judgement(reply: dict[str, Any], num_cases: int) -> Judgement:
     if reply["kind"] == "bad_problem":
         raise TaskError(f"the problem's {reply['result']}. Mend the problem: no completion could pass.")
     if reply["kind"] == "no_code":
         return Judgement(False, NO_CODE)
-    return Judgement(reply["kind"] == "passed", reply["result"], reply["code"] or None)
+    tests = tuple(TestResult(*test) for test in reply["tests"])
+    num_tests = max(reply["num_tests"], num_cases)
+    passed = reply["kind"] == "passed"
+    return Judgement(passed, reply["result"], reply["code"] or None, tests, reply["num_passed"], num_tests)
 
 
 async def judge_all(judge: Judge, cases: Iterable[tuple[Problem, str]]) -> list[Judgement]:

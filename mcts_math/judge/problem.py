@@ -2,49 +2,206 @@
 
 from __future__ import annotations
 
+import json
 import keyword
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, ClassVar, Final, Protocol
 
 from mcts_math.errors import TaskError
+
+_NAME: Final = re.compile(r"(?P<root>[^\W\d]\w*)(?P<made>\(\))?(?:\.(?P<method>[^\W\d]\w*))?")
+_NUMBERS: Final = {"timeout_s": 0.01, "tolerance": 0.0}
+TWO_PROCESSES, ONE_PROCESS = "two_processes", "one_process"
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One input and what it must give.
+
+    Attributes:
+        input: text for standard input, or the arguments of a call.
+        output: what is printed, or the value that the call returns.
+    """
+
+    input: str | tuple[Any, ...]
+    output: Any
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """A function to be written, and its tests (the published form).
+    """A program to be written, and its tests.
 
     Attributes:
         prompt: code that the completion may go on with, and whose other functions it may use; "" where there is none.
-        test: Python: asserts, or a function `check(candidate)` that makes them.
-        entry_point: name of the function.
+        test: Python: asserts, `check(candidate)`, test functions and classes, doctests; "" where `cases` say it all.
+        entry_point: name of the function or class, `Class().method`, or several of these between commas; "" for a
+            program that reads standard input and prints.
+        cases: inputs and outputs.
+        tolerance: of numbers that are compared, relative above 1 and absolute below; None: equal (a printed number:
+            1e-6). In `test` it holds for `==` and `!=` of numbers and containers of them.
+        timeout_s: limit of one test; None: all of them share the judge's limit.
+        every_test: run the tests after one that failed, for partial credit.
+        isolation: "two_processes"; or "one_process", for tests that need the code's own objects beside them.
     """
 
     prompt: str
     test: str
     entry_point: str
+    cases: tuple[Case, ...] = ()
+    tolerance: float | None = None
+    timeout_s: float | None = None
+    every_test: bool = False
+    isolation: str = TWO_PROCESSES
+
+    @property
+    def names(self) -> list[str]:
+        """Names that the code must define: of functions and classes."""
+        return [entry["root"] for entry in self.entries]
+
+    @property
+    def entries(self) -> list[dict[str, Any]]:
+        """The entry points in parts: root, made (whether it is called for an object first), method (or None)."""
+        parts = [part.strip() for part in self.entry_point.split(",") if part.strip()]
+        return [match.groupdict() | {"text": part} for part in parts if (match := _NAME.fullmatch(part))]
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any], where: str = "problem") -> Problem:
         """The problem within a record; further keys are passed over.
 
+        `test` is what judges; where there is none, `test_list` is. `cases` is a list of {input, output}, where the
+        input is text or a list of arguments; `input_output` is {inputs, outputs, fn_name}, as an object or as JSON.
+
         Raises:
             TaskError: naming `where` and the field that is missing or wrong.
         """
-        for field in ("prompt", "test", "entry_point"):
-            value = record.get(field)
-            if not isinstance(value, str):
-                found = "is missing" if value is None else f"must be a string, not {type(value).__name__}"
-                raise TaskError(f"{where}: the field `{field}` {found}. A problem needs prompt, test and entry_point.")
-        name = record["entry_point"]
-        if not name.isidentifier() or keyword.iskeyword(name):
-            raise TaskError(f"{where}: `entry_point` is {name[:80]!r}; it must be the name of a function.")
-        if not record["test"].strip():
+        cases = tuple(_cases(record, where))
+        prompt = _text(record, "prompt", where, "" if cases else None)
+        if "test" not in record and isinstance(record.get("test_list"), list):
+            record = {**record, "test": "\n".join(map(str, record["test_list"]))}
+        test = _text(record, "test", where, "" if cases else None)
+        entry_point = _entry_point(record, where, bool(cases))
+        if not test.strip() and not cases:
             raise TaskError(f"{where}: `test` is empty: any completion would pass. Give the problem its tests.")
-        return cls(record["prompt"], record["test"], name)
+        if test.strip() and not entry_point:
+            raise TaskError(f"{where}: `test` needs an `entry_point`: the name of what it calls.")
+        isolation = record.get("isolation", TWO_PROCESSES)
+        if isolation not in (TWO_PROCESSES, ONE_PROCESS):
+            raise TaskError(f"{where}: `isolation` is {isolation!r}; it must be {TWO_PROCESSES!r} or {ONE_PROCESS!r}.")
+        every = record.get("every_test", False)
+        if not isinstance(every, bool):
+            raise TaskError(f"{where}: `every_test` is {every!r}; it must be true or false.")
+        numbers = {name: _number(record, name, least, where) for name, least in _NUMBERS.items()}
+        return cls(prompt, test, entry_point, cases, every_test=every, isolation=isolation, **numbers)
+
+    def to_record(self) -> dict[str, Any]:
+        """What `from_record` reads: the published three fields, and others where they are not as usual."""
+        record: dict[str, Any] = {"prompt": self.prompt, "test": self.test, "entry_point": self.entry_point}
+        if self.cases:
+            record["cases"] = [{"input": case.input, "output": case.output} for case in self.cases]
+        usual = Problem("", "", "")
+        for name in ("tolerance", "timeout_s", "every_test", "isolation"):
+            if getattr(self, name) != getattr(usual, name):
+                record[name] = getattr(self, name)
+        return record
+
+
+def _text(record: Mapping[str, Any], field: str, where: str, default: str | None = None) -> str:
+    value = record.get(field, default)
+    if not isinstance(value, str):
+        found = "is missing" if value is None else f"must be a string, not {type(value).__name__}"
+        raise TaskError(f"{where}: the field `{field}` {found}. A problem needs prompt, test and entry_point.")
+    return value
+
+
+def _number(record: Mapping[str, Any], field: str, least: float, where: str) -> float | None:
+    value = record.get(field)
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not least <= value < 1e9:
+        raise TaskError(f"{where}: `{field}` is {value!r}; it must be a number, at least {least:g}.")
+    return float(value)
+
+
+def _entry_point(record: Mapping[str, Any], where: str, has_cases: bool) -> str:
+    given = record.get("entry_point")
+    if isinstance(given, list) and all(isinstance(name, str) for name in given):
+        given = ", ".join(given)
+    if given is None and has_cases:
+        name = _input_output(record, where).get("fn_name") or ""
+        return str(name)
+    text = _text({"entry_point": given}, "entry_point", where)
+    if has_cases and not text:
+        return ""
+    parts = [part.strip() for part in text.split(",")]
+    for part in parts:
+        match = _NAME.fullmatch(part)
+        words = [] if match is None else [match["root"], match["method"] or match["root"]]
+        if not words or any(map(keyword.iskeyword, words)) or (match and match["made"] and not match["method"]):
+            raise TaskError(
+                f"{where}: `entry_point` is {text[:80]!r}; it must be the name of a function or a class, or "
+                "`Class().method`; several with commas between them."
+            )
+    return ", ".join(parts)
+
+
+def _input_output(record: Mapping[str, Any], where: str) -> Mapping[str, Any]:
+    value = record.get("input_output", {})
+    try:
+        value = json.loads(value) if isinstance(value, str) else value
+    except (ValueError, RecursionError) as error:
+        raise TaskError(f"{where}: `input_output` is not JSON: {error}.") from None
+    if not isinstance(value, Mapping):
+        raise TaskError(f"{where}: `input_output` must be an object with `inputs` and `outputs`.")
+    return value
+
+
+def _cases(record: Mapping[str, Any], where: str) -> Iterator[Case]:
+    if record.get("cases"):
+        found = record["cases"]
+        if not isinstance(found, (list, tuple)) or not all(
+            isinstance(case, Mapping) and {"input", "output"} <= case.keys() for case in found
+        ):
+            raise TaskError(f"{where}: `cases` must be a list of objects with `input` and `output`.")
+        pairs = [(case["input"], case["output"]) for case in found]
+    elif "input_output" in record:
+        given = _input_output(record, where)
+        inputs, outputs = given.get("inputs"), given.get("outputs")
+        if not isinstance(inputs, list) or not isinstance(outputs, list) or len(inputs) != len(outputs):
+            raise TaskError(f"{where}: `input_output` needs `inputs` and `outputs`, two lists of one length.")
+        pairs = list(zip(inputs, outputs, strict=True))
+    else:
+        return
+    if not pairs:
+        raise TaskError(f"{where}: there is no case: any completion would pass. Give the problem its tests.")
+    calls = bool(record.get("entry_point") or _input_output(record, where).get("fn_name"))
+    for number, (data, output) in enumerate(pairs):
+        if calls != isinstance(data, (list, tuple)):
+            need = "a list of arguments" if calls else "text, as no `entry_point` says what is called"
+            raise TaskError(f"{where}: the input of case {number} must be {need}.")
+        if not calls and not isinstance(output, str):
+            raise TaskError(f"{where}: the output of case {number} must be text.")
+        yield Case(tuple(data) if calls else data, output)
 
 
 NO_CODE = "no code was found in the completion"
+
+
+@dataclass(frozen=True, slots=True)
+class TestResult:
+    """What came of one test.
+
+    Attributes:
+        name: the test's name, or its line.
+        passed: it did.
+        detail: why not; "" where it passed.
+    """
+
+    __test__: ClassVar[bool] = False  # nothing for pytest to collect
+    name: str
+    passed: bool
+    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +212,22 @@ class Judgement:
         passed: all tests passed, in time.
         result: "passed", "timed out", "failed: …" or `NO_CODE`.
         code: what was judged; None where there was none, or a service did not say.
+        tests: those that ran, at most 1,000; after one that failed only with `Problem.every_test`.
+        num_passed: of all tests that ran.
+        num_tests: that ran.
     """
 
     passed: bool
     result: str
     code: str | None = None
+    tests: tuple[TestResult, ...] = ()
+    num_passed: int = 0
+    num_tests: int = 0
+
+    @property
+    def credit(self) -> float:
+        """Share of the tests that passed, in [0, 1]; of use with `Problem.every_test`."""
+        return 1.0 if self.passed else self.num_passed / self.num_tests if self.num_tests else 0.0
 
 
 class CodeJudge(Protocol):

@@ -1,4 +1,4 @@
-"""The two sandboxes of one judgement, from the host's side: made, given their orders, heard, ended."""
+"""The sandboxes of one judgement, from the host's side: made, given their orders, heard, ended."""
 
 from __future__ import annotations
 
@@ -11,12 +11,37 @@ from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
+from mcts_math.interpreter import Limits
 from mcts_math.interpreter.parent import Connection, Parent
+from mcts_math.interpreter.sandbox import Sandbox
 from mcts_math.interpreter.worker import wire
+from mcts_math.interpreter.worker.fork import SOCKET_FD
 
 _MAX_REPLY_BYTES = 4 << 20
 _MAX_STRETCH = 5  # times the limit: code that starves itself by threads must end too
 _LEAST_S = 0.01
+_NONCE_BYTES = 16
+_LOADER = f"""\
+import marshal, socket, sys, types
+sock = socket.socket(fileno={SOCKET_FD})
+def receive(size):
+    data = bytearray(size)
+    rest = memoryview(data)
+    while rest:
+        rest = rest[sock.recv_into(rest) or sys.exit():]
+    return data
+modules = marshal.loads(receive(int.from_bytes(receive(4), "big")))
+package = types.ModuleType("_judge")
+package.__path__ = []
+sys.modules["_judge"] = package
+for name, code in modules:
+    module = types.ModuleType("_judge." + name)
+    module.__package__ = "_judge"
+    sys.modules["_judge." + name] = module
+    setattr(package, name, module)
+    exec(code, vars(module))
+module.main(sock)
+"""
 _SEEDS = (0, 1)  # of `random` in the tests and in the code: they must not draw the same numbers
 
 
@@ -36,58 +61,67 @@ class Lost(Exception):  # noqa: N818 - the judge tries again
 
 
 def _failed(reason: str) -> dict[str, Any]:
-    return {"kind": "failed", "result": f"failed: {reason}", "code": ""}
+    return {"kind": "failed", "result": f"failed: {reason}", "code": "", "tests": [], "num_passed": 0, "num_tests": 0}
 
 
-def _read(reply: bytes) -> dict[str, Any]:
+_FIELDS = {key: type(value) for key, value in (_failed("") | {"nonce": ""}).items()}
+
+
+def _read(reply: bytes, nonce: bytes) -> dict[str, Any]:
     """What the examiner says; a failure where it is rubbish, as tests that found its socket may write there."""
     try:
         data = json.loads(reply)
     except (ValueError, RecursionError):
         data = None
-    if isinstance(data, dict) and all(isinstance(data.get(key), str) for key in ("kind", "result", "code")):
+    if (
+        isinstance(data, dict)
+        and {key: type(value) for key, value in data.items()} == _FIELDS
+        and secrets.compare_digest(data["nonce"].encode(), nonce.hex().encode())
+    ):
         return data
     return _failed("the tests wrote on the judge's own socket")
 
 
-class Pair:
-    """Two new sandboxes. Call `close` in any case: it ends all their processes.
+class Examined:
+    """New sandboxes: of the tests, and of the code if it is not to run beside them. Call `close` in any case.
 
     Args:
-        examiner: clean parent of the sandbox that runs the tests.
-        candidate: clean parent of the sandbox that runs the code.
+        parents: clean parents of the sandbox that runs the tests, and of the one that runs the code.
+        limits: of a sandbox.
         permits: forks are judged by a supervisor (seccomp), which wants a permit for each.
     """
 
-    def __init__(self, examiner: Parent, candidate: Parent, permits: bool) -> None:
-        self._parents, self._permits = (examiner, candidate), permits
+    def __init__(self, parents: list[Parent], limits: Limits, permits: bool) -> None:
+        self._parents, self._limits, self._permits = parents, limits, permits
         self._connections: list[Connection] = []
+        self._sandboxes: list[Sandbox] = []
         self._sockets: list[socket.socket] = []
 
     async def open(self) -> None:
         """Makes the sandboxes. Raises InterpreterError where the kernel refuses."""
         for parent in self._parents:
-            self._connections.append(await parent.new_sandbox())
+            connection = await parent.new_sandbox()
+            self._connections.append(connection)
+            self._sandboxes.append(Sandbox(connection, self._limits, self._permits))
 
-    async def run(self, programs: tuple[str, str], request: bytes, timeout_s: float) -> dict[str, Any] | None:
+    async def run(self, programs: tuple[bytes, ...], request: bytes, timeout_s: float) -> dict[str, Any] | None:
         """Runs a program in each sandbox and returns what the first one says; None if it says nothing in time.
 
         Args:
-            programs: of examiner and candidate, as cells.
+            programs: of examiner and candidate, for `_LOADER`.
             request: what the examiner is sent.
             timeout_s: for all of it, not counting the time in which the machine is too busy to run it.
 
         Raises:
             Lost: a sandbox died under it, or could not be ordered.
         """
-        host, examiner_end = self._socketpair()
-        to_candidate, candidate_end = self._socketpair()
-        host.setblocking(False)
+        ends = [self._socketpair() for _ in self._parents]
+        ours = [end for end, _ in ends]
         try:
-            for place, end in ((0, examiner_end), (1, candidate_end)):
-                self._order(place, programs[place], end)
+            for place, (_, end) in enumerate(ends):
+                self._order(place, end)
                 end.close()
-            return await self._in_time(self._converse(host, to_candidate, request), timeout_s)
+            return await self._in_time(self._converse(ours, programs, request), timeout_s)
         except OSError as error:
             raise Lost(f"a sandbox does not listen: {error}") from error
 
@@ -110,32 +144,40 @@ class Pair:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
 
-    async def _converse(self, host: socket.socket, to_candidate: socket.socket, request: bytes) -> dict[str, Any]:
+    async def _converse(self, ours: list[socket.socket], programs: tuple[bytes, ...], request: bytes) -> dict[str, Any]:
         loop = asyncio.get_running_loop()
+        for sock, program in zip(ours, programs, strict=True):
+            sock.setblocking(False)
+            await loop.sock_sendall(sock, len(program).to_bytes(4, "big") + program)
+        host, *channels = ours
+        nonce = secrets.token_bytes(_NONCE_BYTES)
+        request = wire.REPLY.size.to_bytes(1, "big") + request  # how long the candidate's greeting is
         message = len(request).to_bytes(4, "big") + request
-        sent = socket.send_fds(host, [message], [to_candidate.fileno()])
-        to_candidate.close()
-        await loop.sock_sendall(host, message[sent:])
+        for channel in channels:
+            channel.setblocking(True)
+            socket.send_fds(host, [message[:1]], [channel.fileno()])
+            channel.close()
+        await loop.sock_sendall(host, message[len(channels) :] + nonce)
         try:
             await self._receive(host, wire.REPLY.size)
         except EOFError:
             raise Lost("a sandbox does not run its orders") from None
         try:
             size = int.from_bytes(await self._receive(host, 4), "big")
-            reply = _read(await self._receive(host, size) if size <= _MAX_REPLY_BYTES else b"")
+            reply = _read(await self._receive(host, size) if size <= _MAX_REPLY_BYTES else b"", nonce)
         except EOFError:
-            if not self._alive():
+            if not all(sandbox.alive for sandbox in self._sandboxes):
                 raise Lost("a sandbox died") from None
-            return _failed("the tests were stopped: out of memory or a crash")
+            return _failed("the tests were stopped: an exit, out of memory or a crash")
         if reply["kind"] == "no_candidate":
             raise Lost(reply["result"])
         return reply
 
-    def _order(self, place: int, program: str, end: socket.socket) -> None:
-        """Tells a sandbox's first process to fork and to run a program with this socket."""
+    def _order(self, place: int, end: socket.socket) -> None:
+        """Tells a sandbox's first process to fork and to load a program from this socket."""
         connection = self._connections[place]
         token = secrets.randbits(64)
-        code = wire.encode_code(program)
+        code = wire.encode_code(_LOADER)
         message = wire.COMMAND.pack(len(code), token, _SEEDS[place]) + code
         if self._permits:
             connection.control.send(wire.PERMIT + token.to_bytes(8, "little"))
@@ -146,23 +188,14 @@ class Pair:
         loop = asyncio.get_running_loop()
         data = bytearray()
         while len(data) < size:
-            chunk = await loop.sock_recv(sock, size - len(data))
+            try:
+                chunk = await loop.sock_recv(sock, size - len(data))
+            except ConnectionResetError:  # it ended with the nonce unread
+                chunk = b""
             if not chunk:
                 raise EOFError
             data += chunk
         return bytes(data)
-
-    def _alive(self) -> bool:
-        """Whether the first processes of both sandboxes run."""
-        for connection in self._connections:
-            try:
-                if not connection.control.recv(64):
-                    return False
-            except BlockingIOError:
-                continue
-            except OSError:
-                return False
-        return True
 
     def _socketpair(self) -> tuple[socket.socket, socket.socket]:
         pair = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -171,8 +204,7 @@ class Pair:
 
     def close(self) -> None:
         """Ends everything: a supervisor goes when its connection does, and takes all processes with it."""
-        for connection in self._connections:
-            connection.control.close()
-            connection.root.close()
+        for sandbox in self._sandboxes:
+            sandbox.close()
         for sock in self._sockets:
             sock.close()

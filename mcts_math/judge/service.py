@@ -2,8 +2,9 @@
 
     uvicorn mcts_math.judge:app --port 9999 --workers 4
 
-Any path takes the POST, so that whatever address a client has in `OJ_API` works. GET /health says whether it lives.
-Settings come from the environment, see `Settings`. Each worker process is a judge of its own with its own limits.
+A request with `details: true`, as our own client sends, is told code, tests, num_passed and num_tests too. Any path
+takes the POST, so that whatever address a client has in `OJ_API` works. GET /health says whether it lives. Settings
+come from the environment, see `Settings`. Each worker process is a judge of its own with its own limits.
 """
 
 from __future__ import annotations
@@ -18,11 +19,11 @@ from typing import Any
 
 from mcts_math.errors import ConfigError, JudgeError, MctsMathError, TaskError
 from mcts_math.judge.judge import Judge, JudgeLimits
-from mcts_math.judge.problem import Problem
+from mcts_math.judge.problem import Judgement, Problem
 
 try:
     from fastapi import FastAPI, Request
-    from fastapi.responses import JSONResponse
+    from fastapi.responses import Response
     from starlette.requests import ClientDisconnect
 except ImportError as error:
     raise JudgeError("the judge service needs FastAPI and uvicorn: pip install 'mcts_math[judge]'") from error
@@ -35,8 +36,8 @@ class Settings:
     """What one worker process of the service allows.
 
     Attributes:
-        limits: of one judgement. JUDGE_TIMEOUT_S (3), JUDGE_MEMORY_MB (512), JUDGE_MAX_RUNNING (one a core) and
-            JUDGE_ALLOW_UNSAFE_EXEC (0 or 1).
+        limits: of one judgement. JUDGE_TIMEOUT_S (3), JUDGE_TOTAL_TIMEOUT_S (60), JUDGE_MEMORY_MB (512),
+            JUDGE_MAX_RUNNING (one a core) and JUDGE_ALLOW_UNSAFE_EXEC (0 or 1).
         max_in_flight: requests at a time; more get 503 with Retry-After. JUDGE_MAX_IN_FLIGHT (64).
         max_body_bytes: of one request. JUDGE_MAX_BODY_KB (1024).
     """
@@ -62,6 +63,7 @@ class Settings:
 
         limits = JudgeLimits(
             timeout_s=number("JUDGE_TIMEOUT_S", default.limits.timeout_s, 0.1),
+            total_timeout_s=number("JUDGE_TOTAL_TIMEOUT_S", default.limits.total_timeout_s, 0.1),
             memory_bytes=int(number("JUDGE_MEMORY_MB", default.limits.memory_bytes >> 20, 16)) << 20,
             max_running=int(number("JUDGE_MAX_RUNNING", default.limits.max_running, 1)),
             allow_unsafe_exec=bool(number("JUDGE_ALLOW_UNSAFE_EXEC", 0, 0)),
@@ -95,18 +97,18 @@ def make_app(settings: Settings | None = None) -> FastAPI:
     app = FastAPI(title="mcts_math judge", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
 
     @app.get("/health")
-    async def health() -> JSONResponse:
+    async def health() -> Response:
         level = judge.level.isolation.value if judge.level is not None else "not started"
-        return JSONResponse({"status": "ok", "isolation": level, "in_flight": num_in_flight})
+        return _reply(200, {"status": "ok", "isolation": level, "in_flight": num_in_flight})
 
     @app.post("/{path:path}")
-    async def post(request: Request) -> JSONResponse:
+    async def post(request: Request) -> Response:
         nonlocal num_in_flight
         if num_in_flight >= settings.max_in_flight:
             return _refusal(503, f"{num_in_flight} requests are in flight; try again later")
         num_in_flight += 1
         try:
-            problem, completion = _parse(await _read_body(request, settings.max_body_bytes))
+            problem, completion, details = _parse(await _read_body(request, settings.max_body_bytes))
             judgement = await judge.judge(problem, completion)
         except Refused as refused:
             return _refusal(refused.status, refused.detail)
@@ -116,19 +118,28 @@ def make_app(settings: Settings | None = None) -> FastAPI:
             return _refusal(500, str(error))
         finally:
             num_in_flight -= 1
-        return _reply(200, {"passed": judgement.passed, "result": judgement.result})
+        return _reply(200, _content(judgement, details))
 
     return app
 
 
-def _refusal(status: int, detail: str) -> JSONResponse:
+def _content(judgement: Judgement, details: bool) -> dict[str, Any]:
+    """The published two fields; the others where the request has `details`."""
+    content: dict[str, Any] = {"passed": judgement.passed, "result": judgement.result}
+    if details:
+        tests = [[test.name, test.passed, test.detail] for test in judgement.tests]
+        content |= {"code": judgement.code, "tests": tests}
+        content |= {"num_passed": judgement.num_passed, "num_tests": judgement.num_tests}
+    return content
+
+
+def _refusal(status: int, detail: str) -> Response:
     return _reply(status, {"detail": detail}, {"Retry-After": "1"} if status == 503 else None)
 
 
-def _reply(status: int, content: dict[str, Any], headers: dict[str, str] | None = None) -> JSONResponse:
-    # Lone surrogates, which may come from a model, have no form in UTF-8.
-    text = {k: v.encode("utf-8", "replace").decode() if isinstance(v, str) else v for k, v in content.items()}
-    return JSONResponse(text, status, headers)
+def _reply(status: int, content: dict[str, Any], headers: dict[str, str] | None = None) -> Response:
+    # Lone surrogates, which may come from a model, have no form in UTF-8; JSON can write them as text of its own.
+    return Response(json.dumps(content), status, headers, "application/json")
 
 
 async def _read_body(request: Request, max_bytes: int) -> bytes:
@@ -150,7 +161,7 @@ async def _read_body(request: Request, max_bytes: int) -> bytes:
         raise Refused(400, "the client hung up before the request was complete") from None
 
 
-def _parse(body: bytes) -> tuple[Problem, str]:
+def _parse(body: bytes) -> tuple[Problem, str, bool]:
     try:
         data = json.loads(body)
     except (ValueError, RecursionError) as error:
@@ -159,4 +170,4 @@ def _parse(body: bytes) -> tuple[Problem, str]:
         raise Refused(422, "the body must be an object with `problem` (an object) and `completion` (a string)")
     if not isinstance(data.get("completion"), str):
         raise Refused(422, "`completion` is missing or not a string")
-    return Problem.from_record(data["problem"]), data["completion"]
+    return Problem.from_record(data["problem"]), data["completion"], data.get("details") is True

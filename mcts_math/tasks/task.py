@@ -29,6 +29,11 @@ RUN_KEYS: Final = frozenset(
 )  # fmt: skip
 """Keys that a run adds to a question's record."""
 
+PROBLEM_KEYS: Final = (
+    "prompt", "test", "test_list", "entry_point", "cases", "input_output", "tolerance", "timeout_s", "isolation"
+)  # fmt: skip
+"""What a problem of code is stated by; see docs/judge.md."""
+
 _FINAL_MARK: Final = re.compile(r"####[ \t]*([^\n]*)")
 _WITH_UNIT: Final = re.compile(r"\s*(-?[\d.,/]+)\s*\((?!\s*(?:mod|base|or)\b)[^\W\d_]+(?:[ \-'][^\W\d_]+)*\)\s*")
 _THOUSANDS: Final = re.compile(r"-?\$?\d{1,3}(?:,\d{3})+(?:\.\d+)?")
@@ -55,7 +60,7 @@ class Task:
     @property
     def is_code(self) -> bool:
         """Whether the task is judged by running tests. An accepted answer makes it one of answers."""
-        return not self.answers and self.record.get("entry_point") is not None
+        return not self.answers and states_problem(self.record)
 
     @property
     def can_be_judged(self) -> bool:
@@ -70,9 +75,16 @@ class Task:
     @property
     def digest(self) -> str:
         """Of all that a result depends on: question, instruction, answers, tests."""
-        tests = [self.record.get(key) for key in ("prompt", "test", "entry_point")] if self.is_code else []
+        tests = [self.record.get(key) for key in PROBLEM_KEYS] if self.is_code else []
         facts = json.dumps([self.question, self.instruction, self.answers, tests], default=str)
         return hashlib.sha256(facts.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+def states_problem(record: Mapping[str, Any]) -> bool:
+    """Whether a record states a problem of code, well or badly; what it says is the judge's to read."""
+    cases = record.get("cases")
+    has_cases = isinstance(cases, list) and cases and all(isinstance(c, Mapping) and "output" in c for c in cases)
+    return bool(has_cases) or any(record.get(key) is not None for key in ("entry_point", "input_output"))
 
 
 def collect_tasks(records: Iterable[tuple[str, Any]]) -> list[Task]:

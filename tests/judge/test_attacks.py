@@ -7,11 +7,12 @@ from __future__ import annotations
 import asyncio
 import importlib.util
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
 import pytest
-from forgeries import FORGERIES, PROBLEMS, SECRET
+from forgeries import BESIDE, FORGERIES, PROBLEMS, SECRET
 from problems import ADD, GOOD, Ask
 
 from mcts_math.interpreter.levels import Isolation, Level
@@ -37,6 +38,7 @@ def test_the_problems_can_be_passed(ask: Ask) -> None:
     """Else no forgery would prove anything."""
     for problem in PROBLEMS:
         result = {
+            "secret()": f"x() if callable(x) else {SECRET}",
             "map": f"{{1: {SECRET}, 2: 1, 3: 2}}.get(x, x)" if "list(map" in problem.test else f"{SECRET} * x",
             "sorted": f"[{SECRET} + 1, {SECRET}]",
             "range": f"{SECRET} + x",
@@ -76,6 +78,18 @@ def test_no_forgery_passes(pairs: list[tuple[str, Problem]], namespaces: bool) -
     passed = [(n, p.test, j) for (n, p), j in zip(pairs, judgements, strict=True) if j.passed]
     assert passed == []
     assert all(j.result.startswith(("failed: ", "timed out")) for j in judgements)
+
+
+@pytest.mark.parametrize("part", [pytest.param(7, id="some"), pytest.param(1, id="all", marks=pytest.mark.slow)])
+def test_no_forgery_passes_beside_the_tests(part: int) -> None:
+    pairs = [(name, replace(problem, isolation="one_process")) for name in BESIDE for problem in PROBLEMS][::part]
+
+    async def run() -> list[Judgement]:
+        async with Judge(JudgeLimits(timeout_s=1.0)) as judge:
+            return await judge_all(judge, [(p, f"```python\n{BESIDE[name]}\n```") for name, p in pairs])
+
+    judgements = asyncio.run(run())
+    assert [(n, p.test, j) for (n, p), j in zip(pairs, judgements, strict=True) if j.passed] == []
 
 
 @pytest.mark.parametrize("place", ["on loading", "in a call"])

@@ -101,10 +101,29 @@ def test_what_crosses_between_the_processes(ask: Ask, test: str, code: str) -> N
     assert not passes(ask, f"{test}\nassert {entry_point} == 3", code, entry_point)
 
 
-def test_what_can_t_cross_fails_and_says_so(ask: Ask) -> None:
-    test = "class Mine: pass\nassert f(Mine()) == 1"
-    (judgement,) = ask((Problem("", test, "f"), "```python\ndef f(x): return 1\n```"))
-    assert "a Mine can't be handed over" in judgement.result
+@pytest.mark.parametrize(
+    "code",
+    [
+        "def f(x): return x.spy.__globals__['SECRET']",
+        "def f(x): return type(x).__init__.__globals__['SECRET']",
+        "def f(x): return x.__class__.__mro__[0].__dict__['SECRET']",
+        "def f(x): return x.generator.gi_frame.f_globals['SECRET']",
+        "def f(x): return x.module.SECRET",
+        "def f(x):\n    x.__class__.secret = lambda s: 0\n    return 0",
+        "def f(x):\n    x.secret = lambda: 0\n    return 0",
+        "def f(x): return x._secret",
+    ],
+)
+def test_the_code_can_t_look_behind_an_object_of_the_tests(ask: Ask, code: str) -> None:
+    test = (
+        "import sys\nSECRET = 12345\nclass Mine:\n    _secret = SECRET\n"
+        "    def __init__(self):\n        self.module = sys.modules['__main__']\n        self.generator = (x for x in 'a')\n"
+        "    def spy(self): return 1\n    def secret(self): return SECRET\n"
+        "x = Mine()\ny = f(x)\nassert y == x.secret()"
+    )
+    right, wrong = ask((Problem("", test, "f"), "def f(x): return x.secret()"), (Problem("", test, "f"), code))
+    assert right.passed
+    assert not wrong.passed
 
 
 @pytest.mark.parametrize(

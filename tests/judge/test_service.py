@@ -26,7 +26,7 @@ import pytest
 from problems import ADD, GOOD
 
 from mcts_math.errors import ConfigError, JudgeError, TaskError
-from mcts_math.judge import NO_CODE, JudgeClient, Problem
+from mcts_math.judge import NO_CODE, Case, Judge, JudgeClient, Judgement, Problem, judge_all
 
 pytest.importorskip("uvicorn", reason="the extra `judge` is not installed")
 
@@ -201,6 +201,70 @@ def test_client_and_service_agree_with_the_judge_here(address: str) -> None:
     assert with_client(address.removeprefix("http://"), use) == expected * 10
 
 
+READINGS = (
+    "```python\ndef one():\n    return 1\n```\nand\n```python\ndef add(a, b):\n    return a + b * one()\n```",
+    "<think>\n```python\ndef add(a, b): return 0\n```\n</think>\ndef add(a, b): return a + b",
+    "from here on: no code\nimport of goods\ndef add(a, b): return a + b",
+    "    return a + b",
+    "```python\ndef add(a, b)\n```",
+    "nothing",
+    "def add(a, b):\n    return a + b if a < 0 else 'ü\ud800'",
+)
+
+
+def test_the_service_says_what_a_judge_here_says(address: str) -> None:
+    problems = [
+        Problem("def add(a, b):\n", ADD.test, "add"),
+        Problem("", "", "add", (Case((1, 2), 3), Case((0, 0), 1)), every_test=True),
+        Problem("", "assert add(0.1, 0.2) == 0.3", "add", tolerance=1e-6, isolation="one_process"),
+    ]
+    cases = [(problem, completion) for problem in problems for completion in READINGS]
+
+    async def here() -> list[Judgement]:
+        async with Judge() as judge:
+            return await judge_all(judge, cases)
+
+    async def there(client: JudgeClient) -> list[Judgement]:
+        return list(await asyncio.gather(*(client.judge(problem, completion) for problem, completion in cases)))
+
+    assert with_client(address, there) == asyncio.run(here())
+
+
+def test_a_published_service_is_sent_the_completion_and_believed() -> None:
+    bodies: list[Any] = []
+
+    class Kept(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            bodies.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            reply(self, b'{"passed": false, "result": "failed: no"}')
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    running = ThreadingHTTPServer(("127.0.0.1", 0), Kept)
+    thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    try:
+        found = with_client(f"127.0.0.1:{running.server_port}", lambda client: client.judge(ADD, GOOD))
+    finally:
+        running.shutdown()
+        thread.join()
+        running.server_close()
+    assert found == Judgement(False, "failed: no", "def add(a, b):\n    return a + b")
+    assert bodies[0]["problem"] == {"prompt": "", "test": ADD.test, "entry_point": "add"}
+    assert bodies[0]["completion"] == GOOD
+
+
+def test_a_proxy_in_the_environment_does_not_stop_a_judge_on_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, f"http://127.0.0.1:{free_port()}")
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    with server(lambda handler, _: reply(handler, b'{"passed": true, "result": "passed"}')) as (address, _):
+        for name in (address, address.replace("127.0.0.1", "localhost")):
+            assert with_client(name, lambda client: client.judge(ADD, GOOD)).passed
+
+
 def test_a_completion_too_long_for_the_service_fails(address: str) -> None:
     judgement = with_client(address, lambda client: client.judge(ADD, f"def add(a, b):\n    return '{'x' * 70_000}'"))
     assert (judgement.passed, judgement.result) == (False, "failed: too long for the judge")
@@ -285,6 +349,10 @@ RUBBISH: dict[str, tuple[Callable[[BaseHTTPRequestHandler], object], str]] = {
     "status 500": (lambda h: reply(h, b"oops", 500), "status 500: 'oops'"),
     "status 404": (lambda h: reply(h, b"", 404), "status 404"),
     "hangs up": (lambda h: h.connection.shutdown(socket.SHUT_RDWR), "RemoteProtocolError"),
+    "no details": (
+        lambda h: reply(h, b'{"passed": true, "result": "", "tests": 3}'),
+        "with details that can't be read",
+    ),
     "no HTTP": (lambda h: h.wfile.write(b"\0\1\2\3 what?\r\n\r\n"), "RemoteProtocolError"),
     "slow": (lambda h: time.sleep(1.6), "no answer in time"),
 }

@@ -1,69 +1,121 @@
 """The process that runs the judged code. It never sees the tests: calls come with their arguments, one by one.
 
 Nothing here protects anything. The code has this process to itself and may spoil all of it; all that it can say to
-the examiner is a value or an exception in reply to a call.
+the examiner is a value or an exception in answer to a call.
 """
 
 from __future__ import annotations
 
+import builtins
+import io
 import os
 import socket
 import sys
+import threading
 from types import ModuleType
-from typing import Any
+from typing import Any, cast
 
-from .peer import Broken, Peer, describe
+from .acts import perform
+from .peer import Broken, Peer
 
-_SOCKET_FD = 63  # as `interpreter.worker.node` leaves it
+_MAX_OUTPUT = 16 << 20
 
 
-def perform(value: Any, how: str, args: Any, kwargs: Any) -> Any:
-    """What the tests do with an object of the judged code."""
-    if how == "call":
-        return value(*args, **kwargs)
-    if how == "get":
-        return getattr(value, args[0])
-    if how == "set":
-        return setattr(value, args[0], args[1])
-    if how == "iter":
-        return iter(value)
-    if how == "next":
-        try:
-            return [next(value)]
-        except StopIteration:
-            return []
-    if how == "put":
-        value[args[0]] = args[1]
-        return None
-    if how == "item":
-        return value[args[0]]
-    ways: dict[str, Any] = {"len": len, "bool": bool, "str": str}
-    return ways[how](value)
+class Output(io.BytesIO):
+    """What a program prints, in bounded memory."""
+
+    def write(self, data: Any, /) -> int:
+        """Takes what there is room for."""
+        if self.tell() < _MAX_OUTPUT:
+            super().write(data)
+        return len(data)
+
+    def close(self) -> None:
+        """Stays open: what was printed before still counts."""
+
+
+def captured() -> io.TextIOWrapper:
+    """A new `sys.stdout`."""
+    return io.TextIOWrapper(Output(), encoding="utf-8", errors="surrogatepass", write_through=True)
+
+
+def text_of(output: io.TextIOWrapper) -> str:
+    """What was printed, and forgets it."""
+    buffer = cast(Output, output.buffer)
+    text = buffer.getvalue().decode("utf-8", "replace")
+    if text:
+        buffer.seek(0)
+        buffer.truncate()
+    return text
+
+
+def run_program(sources: list[str], stdin: str) -> str:
+    """Runs a whole program and returns what it printed.
+
+    Raises:
+        BaseException: what the program raised; SystemExit where its status says that it failed.
+    """
+    module = new_module("__main__", sources)
+    before = sys.stdin, sys.stdout, builtins.open
+    data = stdin.encode("utf-8", "surrogatepass")
+    sys.stdin = io.TextIOWrapper(io.BytesIO(data), encoding="utf-8", errors="surrogatepass")
+    sys.stdout = output = captured()
+
+    def open_too(file: Any, *args: Any, **kwargs: Any) -> Any:
+        if file in (0, "/dev/stdin"):
+            return sys.stdin.buffer if "b" in (args[0] if args else kwargs.get("mode", "r")) else sys.stdin
+        return before[2](file, *args, **kwargs)
+
+    builtins.open = open_too
+    try:
+        for source in sources:
+            exec(compile(source, "<solution>", "exec", dont_inherit=True), vars(module))
+        for thread in threading.enumerate():
+            if thread is not threading.current_thread() and not thread.daemon:
+                thread.join()
+    except SystemExit as leave:
+        if leave.code not in (None, 0):
+            raise
+    finally:
+        sys.stdin, sys.stdout, builtins.open = before
+    return text_of(output)
+
+
+def new_module(name: str, sources: list[str]) -> ModuleType:
+    """An empty module in its place: dataclasses, pickle, typing and inspect look there."""
+    import linecache
+
+    module = ModuleType(name)
+    sys.modules[name] = module
+    text = "\n".join(sources)
+    linecache.cache["<solution>"] = (len(text), None, text.splitlines(keepends=True), "<solution>")
+    return module
 
 
 def load(program: dict[str, Any]) -> dict[str, Any]:
     """Runs the judged code and returns those of its names that the tests use."""
-    module = ModuleType("solution")  # a module in its place: dataclasses, pickle and typing look there
-    sys.modules["solution"] = module
-    names = vars(module)
+    if program["whole"]:
+        return {"": lambda stdin: run_program(program["sources"], stdin)}
+    names = vars(new_module("solution", program["sources"]))
     for source in program["sources"]:
         exec(compile(source, "<solution>", "exec", dont_inherit=True), names)
     return {name: names[name] for name in program["names"] if name in names}
 
 
-def main() -> None:
+def main(examiner: socket.socket) -> None:
     """Serves the examiner until it goes; never returns."""
     leave = os._exit
-    peer = Peer(socket.socket(fileno=_SOCKET_FD), shows=lambda value: True, perform=perform)
+    sys.stdout = output = captured()
+    peer = Peer(examiner, perform, lambda: text_of(output))
     try:
         program = peer.receive()
         try:
-            reply = {"value": peer.encode(load(program))}
+            answer: Any = ("value", load(program), text_of(output), None)
         except Broken:
             raise
         except BaseException as error:
-            reply = {"raised": describe(error)}
-        peer.send(reply)
+            answer = ("raised", error, "")
+        peer.send(answer)
         while True:
             peer.serve(peer.receive())
     except BaseException:

@@ -1,13 +1,13 @@
-"""The process that runs the tests, and says what came of it. The judged code never runs here.
+"""The process that runs the tests, and says what came of it.
 
-Where the tests call the judged code, the call goes to the process that has it, and a plain value comes back. So what
-that code does to its own process (an early exit, other builtins, a look at the stack) can't make a test pass: only
-the right values can. See `docs/judge.md` for what that does not exclude.
+As a rule the judged code never runs here. Where the tests call it, the call goes to the process that has it, and a
+plain value comes back: so what the code does to its own process (an early exit, other builtins, a look at the stack)
+can't make a test pass, only the right values can. `guard` is for problems that ask for one process. "Passed" is said
+where the tests ran to their end, called the code, and checked something. See `docs/judge.md`.
 """
 
 from __future__ import annotations
 
-import ast
 import builtins
 import contextlib
 import importlib
@@ -15,222 +15,250 @@ import json
 import os
 import socket
 import sys
-from types import CodeType, ModuleType, TracebackType
-from typing import Any
+from collections.abc import Callable
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
-from .peer import Broken, Peer, RemoteError, RemoteExit, RemoteFunction, describe
+from . import remote, source, suite
+from .acts import describe, perform
+from .candidate import new_module, run_program
+from .peer import BadArgument, Broken, Peer
+from .runner import Failed, Runner
+from .source import Verdict
 
-_HOST_FD = 63  # as `interpreter.worker.node` leaves it
-_GREETING_BYTES = 5  # the first bytes from a new node, `wire.REPLY`
-_MAX_CUTS = 50
+if TYPE_CHECKING:
+    from .guard import Guard
+
+_NONCE_BYTES = 16
 _MAX_RESULT = 1000
-
-
-class Verdict(BaseException):
-    """What came of it: the end of the examination, from wherever it is known.
-
-    Attributes:
-        kind: passed, failed, no_code (nothing to judge), bad_problem (the tests themselves are not sound) or
-            no_candidate (the other process never came up).
-        result: why, in a line.
-    """
-
-    def __init__(self, kind: str, result: str) -> None:
-        super().__init__(kind)
-        self.kind, self.result = kind, result
-
-
-def parse_prefix(source: str, keep: int, shorten: bool) -> tuple[str, ast.Module]:
-    """Parses code; with `shorten`, cuts off what follows the code.
-
-    Args:
-        source: the code, perhaps with text after it.
-        keep: number of lines that must stay.
-        shorten: lines from the first one that is not Python on may be cut off.
-
-    Raises:
-        SyntaxError: of the whole source, where no cut helps. Also ValueError, MemoryError, RecursionError.
-    """
-    lines = source.split("\n")
-    first: SyntaxError | None = None
-    for _ in range(_MAX_CUTS):
-        text = "\n".join(lines)
-        try:
-            return text, ast.parse(text)
-        except SyntaxError as error:
-            first = first or error
-            end = min(error.lineno or 1, len(lines)) - 1
-            if not shorten or end <= keep:
-                break
-            del lines[end:]
-    raise first if first is not None else SyntaxError("no code")
-
-
-def stub(prompt: str) -> str | None:
-    """The prompt as code of its own, its last function without a body if need be; None where it is no such code."""
-    for text in (prompt, prompt + "\n    pass\n"):
-        try:
-            ast.parse(text)
-        except (SyntaxError, ValueError, MemoryError, RecursionError):
-            continue
-        return text
-    return None
-
-
-def choose(prompt: str, entry_point: str, readings: list[dict[str, Any]]) -> list[str]:
-    """The sources to run, one after the other, of the first reading of the completion that is code.
-
-    Raises:
-        Verdict: no reading is.
-    """
-    fault = ""
-    for reading in readings:
-        code, is_body = reading["code"], reading["body"]
-        source = prompt.rstrip("\n") + "\n" + code if is_body else code
-        num_given = len(prompt.rstrip("\n").split("\n")) if is_body else 0
-        try:
-            text, module = parse_prefix(source, num_given, reading["open"])
-        except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
-            fault = fault or f"{type(error).__name__}: {error}"
-            continue
-        if not is_body:
-            before = stub(prompt)
-            return [text] if before is None else [before, text]
-        # It must go on with the function that the prompt begins: text that happens to be Python does not.
-        for node in module.body:
-            if getattr(node, "name", None) == entry_point and (getattr(node, "end_lineno", 0) or 0) > num_given:
-                return [text]
-    if fault and any(reading["sure"] for reading in readings):
-        raise Verdict("failed", f"failed: {fault}")
-    raise Verdict("no_code", "no code was found in the completion")
-
-
-def compile_tests(problem: dict[str, Any]) -> tuple[CodeType, ast.Module]:
-    """The tests as code. Raises Verdict where they are none."""
-    try:
-        module = ast.parse(problem["test"])
-        return compile(problem["test"], "<tests>", "exec", dont_inherit=True), module
-    except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
-        raise Verdict("bad_problem", f"`test` is not Python: {error}") from None
-
-
-def free_names(module: ast.Module) -> set[str]:
-    """Names that the tests read and nowhere bind."""
-    read: set[str] = set()
-    bound: set[str] = set()
-    for node in ast.walk(module):
-        if isinstance(node, ast.Name):
-            (read if isinstance(node.ctx, ast.Load) else bound).add(node.id)
-        elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-            bound.add(node.name)
-        elif isinstance(node, ast.arg):
-            bound.add(node.arg)
-        elif isinstance(node, ast.alias):
-            bound.add((node.asname or node.name).partition(".")[0])
-    return read - bound
+_STAND_INS = ("solution", "main", "submission", "candidate")
+"""Modules that tests import the code from."""
 
 
 class Examination:
     """Runs the tests of one problem.
 
     Args:
-        peer: the connection to the judged code.
-        problem: prompt, test, entry_point, readings.
+        problem: what `mcts_math.judge.judge` sends.
+        peer: the connection to the judged code; None where it is to run here.
     """
 
-    def __init__(self, peer: Peer, problem: dict[str, Any]) -> None:
-        self._peer, self._problem = peer, problem
-        self._entry_point: str = problem["entry_point"]
+    def __init__(self, problem: dict[str, Any], peer: Peer | None) -> None:
+        self._problem, self._peer = problem, peer
+        self._entries: list[dict[str, Any]] = problem["entries"]
         self.code = ""
+        self.runner: Runner | None = None
+        self._guard: Guard | None = None
+        self._skipped = False
 
     def run(self) -> None:
         """Never returns. Raises Verdict."""
-        code, module = compile_tests(self._problem)
-        sources = choose(self._problem["prompt"], self._entry_point, self._problem["readings"])
-        self.code = sources[-1]
+        guarded = {entry["root"] for entry in self._entries} | {"candidate"} if self._peer is None else set()
+        tests = suite.read(self._problem["test"], self._problem["tolerance"] is not None, guarded)
+        chosen = source.choose(self._problem)
+        self.code = chosen.code
         names = self._names()
-        free = free_names(module) - names.keys() - set(dir(builtins))
-        for name in free & sys.stdlib_module_names:
-            with contextlib.suppress(ImportError):  # then the tests say so
-                names[name] = importlib.import_module(name)
-        names |= self._load(sources, [self._entry_point, *sorted(free - names.keys())])
+        self._silence(tests.source)
         try:
-            exec(code, names)
-            self._check(names)
+            given = self._load(chosen.sources, tests, names)
+            candidate = self._bind(given, names)
         except Broken:
-            raise Verdict("failed", f"failed: the code's process {self._peer.broken}") from None
+            raise self._broken() from None
+        self._run(tests, names, candidate)
+        self._conclude(tests)
+
+    def _run(self, tests: suite.Suite, names: dict[str, Any], candidate: Any) -> None:
+        runner = self.runner = Runner(self._problem, tests.source, self._guard, self._set_deadline)
+        names["__tests__"] = runner
+        try:
+            self._run_module(tests, names)
+            for name, test in suite.units(names, tests, candidate):
+                runner.run(name, test)
+            if kinds := suite.cases(names):
+                runner.run_unittest(kinds)
+            runner.run_doctests(tests.examples, names) if tests.examples else None
+            for number, case in enumerate(self._problem["cases"]):
+                runner.run_case(f"case {number}", case, candidate, self._problem["is_json"])
+        except (BadArgument, Failed):
+            pass  # `peer.rejected` and `runner.failure` say why, whoever else caught it
+        except Broken:
+            raise self._broken() from None
+
+    def _run_module(self, tests: suite.Suite, names: dict[str, Any]) -> None:
+        assert self.runner is not None
+        try:
+            with self.runner.begin():
+                exec(tests.code, names)
+        except (Broken, BadArgument, Failed, Verdict):
+            raise
         except BaseException as error:
-            raise Verdict("failed", f"failed: {self._explain(error)}") from None
-        if self._peer.broken:
-            raise Verdict("failed", f"failed: the code's process {self._peer.broken}")
+            self._skipped = suite.is_skip(error)
+            if not self._skipped:
+                self.runner.record("the tests", error)
+
+    def _conclude(self, tests: suite.Suite) -> None:
+        runner, peer = self.runner, self._peer
+        assert runner is not None
+        if peer is not None and peer.rejected:
+            raise Verdict("bad_problem", f"`test` can't be run in two processes: {peer.rejected}")
+        if peer is not None and peer.broken:
+            raise self._broken()
+        if self._guard is not None and not runner.failure:
+            runner.failure = self._guard.tampered()
+        if runner.failure:
+            raise Verdict("failed", runner.failure)
+        if self._skipped:
+            raise Verdict("bad_problem", "`test` can't judge anything: the tests skip themselves")
+        if not runner.num_tests:
+            runner.record("the tests", None)
+        called = self._guard.called if self._guard is not None else bool(peer and peer.calls)
+        entry = self._problem["entry_point"] or "the program"
+        if not called:
+            raise Verdict("bad_problem", f"`test` can't judge anything: the tests never call {entry}")
+        if not runner.num_checks and not suite.checks_something(tests.module, source.stub(self._problem["prompt"])):
+            raise Verdict("bad_problem", f"`test` can't judge anything: the tests call {entry}, and check nothing")
         raise Verdict("passed", "passed")
+
+    def _broken(self) -> Verdict:
+        return Verdict("failed", f"failed: the code's process {self._peer.broken if self._peer else ''}")
+
+    def _set_deadline(self, deadline: float | None) -> None:
+        if self._peer is not None:
+            self._peer.deadline = deadline
 
     def _names(self) -> dict[str, Any]:
         """The namespace of the tests: what stands in the prompt beside the entry point may be used by them."""
-        module = ModuleType("tests")
-        sys.modules["tests"] = module
+        module = new_module("tests", [])
         names = vars(module)
-        helpers = stub(self._problem["prompt"])
-        if helpers is not None:
+        helpers = source.stub(self._problem["prompt"])
+        if helpers is not None and not self._problem["whole"]:
             try:
                 exec(compile(helpers, "<prompt>", "exec", dont_inherit=True), names)
             except Exception as error:
                 raise Verdict("bad_problem", f"`prompt` can't be run: {type(error).__name__}: {error}") from None
+        names["__name__"] = "__main__"  # tests may stand behind a guard
+        sys.modules["__main__"] = module
         return names
 
-    def _load(self, sources: list[str], names: list[str]) -> dict[str, Any]:
-        """Has the code run in its own process, and returns those of its names that the tests use."""
+    def _silence(self, text: str) -> None:
+        """The tests are found and run here: their own runners would end this process, or run them twice."""
+        for name, function in (("unittest", "main"), ("pytest", "main"), ("doctest", "testmod")):
+            if name in text:
+                with contextlib.suppress(ImportError):  # then the tests say so
+                    setattr(importlib.import_module(name), function, lambda *args, **kwargs: 0)
+
+    def _load(self, sources: list[str], tests: suite.Suite, names: dict[str, Any]) -> dict[str, Any]:
+        """Has the code run, and returns those of its names that the tests use."""
+        free = source.free_names(tests.module) - names.keys() - set(dir(builtins))
+        for _, text in tests.examples:
+            free |= {entry["root"] for entry in self._entries if entry["root"] in text}
+        for name in free & sys.stdlib_module_names:
+            with contextlib.suppress(ImportError):  # then the tests say so
+                names[name] = importlib.import_module(name)
+        roots = [entry["root"] for entry in self._entries]
+        wanted = {*free, *suite.imported(tests.module, _STAND_INS)} - names.keys() - {"candidate", *roots}
+        program = {"sources": sources, "names": [*roots, *sorted(wanted)], "whole": self._problem["whole"]}
+        found = self._load_there(program) if self._peer is not None else self._load_here(program)
+        names.update(found)
+        for name in _STAND_INS:
+            if name not in sys.modules:
+                sys.modules[name] = ModuleType(name)
+                vars(sys.modules[name]).update(found)
+        return found
+
+    def _load_there(self, program: dict[str, Any]) -> dict[str, Any]:
+        peer = self._peer
+        assert peer is not None
         try:
-            self._peer.receive_bytes(_GREETING_BYTES)
+            peer.receive_bytes(self._problem["greeting_bytes"])
         except Broken:
-            raise Verdict("no_candidate", self._peer.broken) from None
+            raise Verdict("no_candidate", peer.broken) from None
         try:
-            self._peer.send({"sources": sources, "names": names})
-            reply = self._peer.receive()
-            found = self._peer.result(reply)
+            peer.send(program)
+            found = peer.result(peer.receive())
         except Broken:
-            raise Verdict("failed", f"failed: the code's process {self._peer.broken}") from None
+            raise
         except BaseException as error:
-            raise Verdict("failed", f"failed: {self._explain(error)}") from None
-        if not isinstance(found, dict) or not isinstance(found.get(self._entry_point), RemoteFunction):
-            raise Verdict("failed", f"failed: the code defines no function {self._entry_point}")
-        return {name: value for name, value in found.items() if name in names}
+            raise Verdict("failed", f"failed: {describe(error)}") from None
+        if not isinstance(found, dict):
+            raise peer.fail("sent what is no message")
+        return {name: found[name] for name in program["names"] if name in found} or ({"": found.get("")})
 
-    def _check(self, names: dict[str, Any]) -> None:
-        """Calls `check`, where the tests define it; else they ran when they were loaded."""
-        check = names.get("check")
-        if callable(check) and not isinstance(check, RemoteFunction):
-            check(names[self._entry_point])
+    def _load_here(self, program: dict[str, Any]) -> dict[str, Any]:
+        from .guard import Guard
 
-    def _explain(self, error: BaseException) -> str:
-        name, _, text = describe(error)
-        name = "" if isinstance(error, (RemoteError, RemoteExit)) else name  # their text begins with the true one
-        line = failing_line(error.__traceback__, self._problem["test"])
-        return ": ".join(part for part in (name, text.strip(), line) if part)
+        if program["whole"]:
+            self._guard = Guard({})
+            return {"": self._guard.counted(lambda stdin: run_program(program["sources"], stdin))}
+        module = new_module("solution", program["sources"])
+        self._guard = Guard(vars(module))
+        try:
+            for text in program["sources"]:
+                exec(compile(text, "<solution>", "exec", dont_inherit=True), vars(module))
+        except BaseException as error:
+            raise Verdict("failed", f"failed: {describe(error)}") from None
+        finally:
+            self._guard.arm(self._entries)
+        for name in _STAND_INS:
+            sys.modules[name] = module
+        return {name: vars(module)[name] for name in program["names"] if name in vars(module)}
+
+    def _bind(self, found: dict[str, Any], names: dict[str, Any]) -> Any:
+        """Checks that the code defines what is asked for, and returns what `check` and the cases call."""
+        if self._problem["whole"]:
+            function = names.pop("", None)
+            if not callable(function):
+                raise Verdict("failed", "failed: the code defines no program")
+            if self._peer is not None:
+                self._peer.watched[remote.number_of(function)] = "the program"
+            return function
+        candidates = [self._candidate(entry, found.get(entry["root"])) for entry in self._entries]
+        names.setdefault("candidate", candidates[0])
+        return candidates[0]
+
+    def _candidate(self, entry: dict[str, Any], value: Any) -> Any:
+        is_class = isinstance(value, remote.RemoteType if self._peer is not None else type)
+        kind = "class" if entry["method"] else "function"
+        known = self._peer is None or is_class or remote.is_object(value)
+        if not callable(value) or not known or (entry["method"] and not is_class):
+            raise Verdict("failed", f"failed: the code defines no {kind} {entry['root']}")
+        if self._peer is not None:
+            number = value.__dict__["_class_number"] if is_class else remote.number_of(value)
+            if entry["method"]:
+                self._peer.methods |= {entry["method"]}
+            else:
+                self._peer.watched[number] = entry["text"]
+                if is_class and entry["root"][0].isupper():
+                    value._trusted = True
+        if not entry["method"]:
+            return value
+        return _method(value, entry["made"], entry["method"])
 
 
-def failing_line(trace: TracebackType | None, source: str) -> str:
-    """The innermost line of the tests that a traceback leads through."""
-    number = 0
-    while trace is not None:
-        if trace.tb_frame.f_code.co_filename == "<tests>":
-            number = trace.tb_lineno
-        trace = trace.tb_next
-    lines = source.split("\n")
-    return lines[number - 1].strip() if 0 < number <= len(lines) else ""
+def _method(kind: Any, made: bool, name: str) -> Callable[..., Any]:
+    def candidate(*args: Any, **kwargs: Any) -> Any:
+        return getattr(kind() if made else kind, name)(*args, **kwargs)
+
+    return candidate
 
 
-def perform(value: Any, how: str, args: Any, kwargs: Any) -> Any:
-    """What the judged code may do with an object of the tests: call a function that it was given."""
-    if how != "call":
-        raise TypeError("a function of the tests can be called, and nothing else")
-    return value(*args, **kwargs)
+def allowed(value: Any, how: str, args: Any, kwargs: Any) -> Any:
+    """What the judged code may do with an object of the tests: use it, and not look behind it."""
+    if how in ("get", "set", "del"):
+        if str(args[0]).startswith("_"):
+            raise AttributeError(args[0])
+        if how != "get" and callable(getattr(value, args[0], None)):
+            raise AttributeError(f"{args[0]} of the tests can't be replaced")
+    result = perform(value, how, args, kwargs)
+    if type(result).__name__ in ("module", "frame", "code", "traceback"):
+        raise TypeError(f"a {type(result).__name__} of the tests can't be handed over")
+    return result
 
 
-def receive_problem(host: socket.socket) -> tuple[dict[str, Any], socket.socket]:
-    """The problem, and the connection to the judged code."""
+def receive_problem(host: socket.socket) -> tuple[dict[str, Any], socket.socket | None]:
+    """The problem, and the connection to the judged code, if there is one."""
     data, fds, _, _ = socket.recv_fds(host, 4, 1)
-    channel = socket.socket(fileno=fds[0])
+    channel = socket.socket(fileno=fds[0]) if fds else None
     while len(data) < 4:
         data += host.recv(4 - len(data))
     size = int.from_bytes(data, "big")
@@ -240,21 +268,32 @@ def receive_problem(host: socket.socket) -> tuple[dict[str, Any], socket.socket]
         if not chunk:
             os._exit(1)
         text += chunk
-    problem: dict[str, Any] = json.loads(text)
-    return problem, channel
+    problem: dict[str, Any] = json.loads(text[1:])
+    return problem | {"greeting_bytes": text[0]}, channel
 
 
-def main() -> None:
+def main(host: socket.socket) -> None:
     """Examines, tells the host, and ends; never returns."""
-    host = socket.socket(fileno=_HOST_FD)
+    leave, dumps = os._exit, json.dumps
     problem, channel = receive_problem(host)
-    peer = Peer(channel, shows=callable, perform=perform)
-    examination = Examination(peer, problem)
+    peer = Peer(channel, allowed) if channel is not None else None
+    examination = Examination(problem, peer)
     try:
         examination.run()
     except Verdict as verdict:
         result = verdict.result.encode("utf-8", "replace").decode()[:_MAX_RESULT]
-        reply = {"kind": verdict.kind, "result": result, "code": examination.code}
-        data = json.dumps(reply).encode()
+        runner = examination.runner
+        reply = {
+            "kind": verdict.kind,
+            "result": result,
+            "code": examination.code,
+            "tests": runner.tests if runner else [],
+            "num_passed": runner.num_passed if runner else 0,
+            "num_tests": runner.num_tests if runner else 0,
+            "nonce": host.recv(
+                _NONCE_BYTES
+            ).hex(),  # it lay unread till now: code of the tests' process has not seen it
+        }
+        data = dumps(reply).encode()
         host.sendall(len(data).to_bytes(4, "big") + data)
-    os._exit(0)
+    leave(0)

@@ -1,120 +1,38 @@
 """Calls between two processes over one socket: each side may call what the other has shown it.
 
-A frame is 4 bytes of length and JSON. `request` sends a call and serves the other side's calls until the reply comes.
-What the other side says is data; whoever says what is not a frame has broken the connection, and it stays broken.
+A frame is 8 bytes of length and a message (`values`): ("ask", number, how, args, kwargs, limit) is served and answered
+by ("value", result, output, args) or ("raised", error, output). `request` sends one and serves the other side's until
+the answer comes. What the other side says is data; who says what is no message has broken the connection for good.
 """
 
 from __future__ import annotations
 
-import json
+import inspect
 import socket
+import sys
 import threading
+import time
+import types
 from collections.abc import Callable
 from typing import Any
 
-from .values import BadValue, Decoder, Encoder
+from . import remote, values
+from .acts import OutOfTime, RemoteError, describe_class, limited
+from .values import BadValue, CannotCross
 
-MAX_FRAME_BYTES = 16 << 20
+MAX_FRAME_BYTES = 64 << 20
+_CHUNK = 1 << 18
 _MAX_TEXT = 1000
-_ERRORS = {
-    error.__name__: error
-    for error in (
-        ArithmeticError,
-        AssertionError,
-        AttributeError,
-        EOFError,
-        FileNotFoundError,
-        FloatingPointError,
-        ImportError,
-        IndexError,
-        KeyError,
-        LookupError,
-        MemoryError,
-        ModuleNotFoundError,
-        NameError,
-        NotImplementedError,
-        OSError,
-        OverflowError,
-        PermissionError,
-        RecursionError,
-        RuntimeError,
-        SyntaxError,
-        TimeoutError,
-        TypeError,
-        UnboundLocalError,
-        UnicodeError,
-        ValueError,
-        ZeroDivisionError,
-    )
-}
-"""Exceptions that arrive as what they are. `StopIteration` is not one of them: it would end a loop over `map` early,
-and with it an `all(map(...))` that had yet to see the failing case."""
+_CALLABLE = (types.FunctionType, types.BuiltinFunctionType, types.MethodType)
+_MUTE = ("unittest", "_pytest", "doctest", "bdb", "asyncio")  # modules whose exceptions steer a test runner
 
 
 class Broken(BaseException):
-    """The connection is gone, or what came over it was no frame. No `except Exception` may swallow it."""
+    """The connection is gone, or what came over it was no message. No `except Exception` may swallow it."""
 
 
-class RemoteExit(BaseException):
-    """The other side raised what is not an `Exception`: SystemExit and the like."""
-
-
-class RemoteError(Exception):
-    """The other side raised an `Exception` that is not one of `_ERRORS`, nor derived from one but that."""
-
-
-class Remote:
-    """An object of the other side. It is equal to itself alone: no comparison is left to the other side."""
-
-    def __init__(self, peer: Peer, number: int) -> None:
-        object.__setattr__(self, "_peer", peer)
-        object.__setattr__(self, "_number", number)
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("__") and name not in ("__name__", "__doc__"):
-            raise AttributeError(name)
-        return self._ask("get", name)
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        self._ask("set", name, value)
-
-    def __iter__(self) -> Any:
-        return self._ask("iter")
-
-    def __next__(self) -> Any:
-        found = self._ask("next")
-        if not found:
-            raise StopIteration
-        return found[0]
-
-    def __len__(self) -> int:
-        return int(self._ask("len"))
-
-    def __bool__(self) -> bool:
-        return bool(self._ask("bool"))
-
-    def __getitem__(self, key: Any) -> Any:
-        return self._ask("item", key)
-
-    def __setitem__(self, key: Any, value: Any) -> None:
-        self._ask("put", key, value)
-
-    def __str__(self) -> str:
-        return str(self._ask("str"))
-
-    __repr__ = __str__
-
-    def _ask(self, how: str, *args: Any) -> Any:
-        peer: Peer = object.__getattribute__(self, "_peer")
-        return peer.request(object.__getattribute__(self, "_number"), how, args, {})
-
-
-class RemoteFunction(Remote):
-    """A callable of the other side."""
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        peer: Peer = object.__getattribute__(self, "_peer")
-        return peer.request(object.__getattribute__(self, "_number"), "call", args, kwargs)
+class BadArgument(BaseException):
+    """The tests hand over what can't be handed over: no program could pass."""
 
 
 class Peer:
@@ -122,22 +40,28 @@ class Peer:
 
     Args:
         sock: connected stream socket.
-        shows: whether an object of this side may go out by reference.
         perform: does what the other side asks with one of this side's objects: (object, how, args, kwargs) -> result.
+        output: what this side has printed since it was last asked.
     """
 
     def __init__(
         self,
         sock: socket.socket,
-        shows: Callable[[Any], bool],
         perform: Callable[[Any, str, Any, Any], Any],
+        output: Callable[[], str] = lambda: "",
     ) -> None:
-        self._sock, self._shows, self._perform = sock, shows, perform
+        self._sock, self._perform, self._output = sock, perform, output
         self._shown: list[Any] = []
         self._numbers: dict[int, int] = {}
-        self._remotes: dict[int, Remote] = {}
+        self._remotes: dict[int, Any] = {}
+        self._functions: dict[type[Any] | None, Any] = {}
         self._lock = threading.RLock()
         self.broken = ""
+        self.rejected = ""  # why an argument could not be handed over
+        self.deadline: float | None = None  # of what is asked, by `time.monotonic`
+        self.calls: dict[str, int] = {}  # by name of the entry point
+        self.watched: dict[int, str] = {}  # numbers of the entry points
+        self.methods: frozenset[str] = frozenset()  # names of entry points that are methods
 
     def fail(self, reason: str) -> Broken:
         """Marks the connection as broken, for good."""
@@ -145,31 +69,32 @@ class Peer:
         return Broken(self.broken)
 
     def send(self, message: Any) -> None:
-        """Sends a frame. Raises Broken, or ValueError where it is too large."""
-        data = json.dumps(message).encode()
+        """Sends a message. Raises Broken, or CannotCross where it holds what can't be sent."""
+        data = values.encode(message, self._refer)
         if len(data) > MAX_FRAME_BYTES:
-            raise ValueError(f"{len(data)} bytes are too many to hand over")
+            raise CannotCross(f"{len(data)} bytes are too many to hand over")
         try:
-            self._sock.sendall(len(data).to_bytes(4, "big") + data)
+            self._sock.sendall(len(data).to_bytes(8, "big"))
+            self._sock.sendall(data)
         except OSError as error:
             raise self.fail(f"does not listen: {error}") from None
 
     def receive(self) -> Any:
-        """Receives a frame. Raises Broken."""
-        size = int.from_bytes(self.receive_bytes(4), "big")
+        """Receives a message. Raises Broken."""
+        size = int.from_bytes(self.receive_bytes(8), "big")
         if size > MAX_FRAME_BYTES:
             raise self.fail("sent more than may be sent")
         try:
-            return json.loads(self.receive_bytes(size))
-        except (ValueError, RecursionError):
-            raise self.fail("sent what is no message") from None
+            return values.decode(self.receive_bytes(size), self._resolve)
+        except BadValue as error:
+            raise self.fail(f"sent what is no value: {error}") from None
 
     def receive_bytes(self, size: int) -> bytes:
         """Receives so many bytes. Raises Broken."""
         data = bytearray()
         while len(data) < size:
             try:
-                chunk = self._sock.recv(min(size - len(data), 1 << 16))
+                chunk = self._sock.recv(min(size - len(data), _CHUNK))
             except OSError:
                 chunk = b""
             if not chunk:
@@ -177,92 +102,181 @@ class Peer:
             data += chunk
         return bytes(data)
 
-    def encode(self, value: Any) -> Any:
-        """JSON of a value."""
-        return Encoder(self._refer).encode(value)
-
-    def decode(self, data: Any) -> Any:
-        """The value of JSON from the other side. Raises Broken where there is none."""
-        try:
-            return Decoder(self._resolve).decode(data)
-        except (BadValue, RecursionError) as error:
-            raise self.fail(f"sent what is no value: {error}") from None
-
     def request(self, number: int, how: str, args: Any, kwargs: Any) -> Any:
         """Asks the other side to do something with an object of its own; raises what that raised."""
         with self._lock:
             if self.broken:
                 raise Broken(self.broken)
-            self.send({"on": number, "how": how, "args": self.encode([list(args), kwargs])})
+            self._count(number, how)
+            limit_s = None if self.deadline is None else max(self.deadline - time.monotonic(), 0.01)
+            try:
+                self.send(("ask", number, how, args, kwargs, limit_s))
+            except CannotCross as error:
+                self.rejected = str(error)
+                raise BadArgument(self.rejected) from None
             while True:
                 message = self.receive()
-                if not isinstance(message, dict) or "on" not in message:
-                    return self.result(message)
+                if not isinstance(message, tuple) or message[:1] != ("ask",):
+                    result = self.result(message, args)
+                    if how == "get" and args[0] in self.methods and remote.is_object(result):
+                        self.watched[remote.number_of(result)] = args[0]
+                    return result
                 self.serve(message)
 
     def serve(self, message: Any) -> None:
-        """Does what the other side asks, and replies."""
+        """Does what the other side asks, and answers."""
         try:
-            number = message["on"]
-            if not isinstance(number, int) or not 0 <= number < len(self._shown):
-                raise self.fail("asked for an object that it was not shown")
-            args, kwargs = self.decode(message["args"])
-            result = self._perform(self._shown[number], message["how"], args, kwargs)
-            reply = {"value": self.encode(result)}
+            _, number, how, args, kwargs, limit_s = message
+            value = self._shown[number]
+        except (TypeError, ValueError, IndexError):
+            raise self.fail("asked for an object that it was not shown") from None
+        try:
+            if how == "describe":
+                result = describe_class(value)
+            else:
+                with limited(limit_s):
+                    result = self._perform(value, how, args, kwargs)
+            after = args if result is None and any(map(_may_have_changed, args)) else None
+            answer: Any = ("value", result, self._output(), after)
         except Broken:
             raise
         except BaseException as error:
-            reply = {"raised": describe(error)}
+            answer = ("raised", error, self._output())
         try:
-            self.send(reply)
-        except ValueError as error:
-            self.send({"raised": describe(error)})
+            self.send(answer)
+        except (CannotCross, MemoryError, RecursionError) as error:
+            self.send(("raised", ValueError(str(error)), ""))
 
-    def result(self, message: Any) -> Any:
-        """The value of a reply; raises what it says was raised, or Broken."""
-        if not isinstance(message, dict):
+    def result(self, message: Any, args: Any = ()) -> Any:
+        """The value of an answer; raises what it says was raised, or Broken."""
+        try:
+            kind, value, output, *after = message
+            sys.stdout.write(output)
+        except (TypeError, ValueError):
+            raise self.fail("sent what is no message") from None
+        if kind == "value" and len(after) == 1:
+            if isinstance(after[0], tuple):
+                values.sync(args, after[0])
+            return value
+        if kind != "raised" or not isinstance(value, BaseException):
             raise self.fail("sent what is no message")
-        if "value" in message:
-            return self.decode(message["value"])
-        raised = message.get("raised")
-        if not (isinstance(raised, list) and len(raised) == 3):
-            raise self.fail("sent what is no message")
-        name, base, text = (str(part)[:_MAX_TEXT] for part in raised)
-        full = f"{name}: {text}" if text else name
-        if base == "BaseException":
-            raise RemoteExit(full)
-        error = _ERRORS.get(base, RemoteError)
-        raise error(text if name == base else full)
+        raise value
 
-    def _refer(self, value: Any) -> Any:
-        if isinstance(value, Remote) and object.__getattribute__(value, "_peer") is self:
-            return ["yours", object.__getattribute__(value, "_number")]
-        if not self._shows(value):
-            raise TypeError(f"a {type(value).__name__} can't be handed over to the judged code")
+    def _count(self, number: int, how: str) -> None:
+        name = self.watched.get(number)
+        if name is not None and (how == "__call__" or issubclass(type(self._remotes.get(number)), type)):
+            self.calls[name] = self.calls.get(name, 0) + 1
+
+    def _show(self, value: Any) -> int:
         number = self._numbers.get(id(value))
         if number is None:
             number = self._numbers[id(value)] = len(self._shown)
             self._shown.append(value)
-        return ["function" if callable(value) else "object", number]
+        return number
 
-    def _resolve(self, kind: Any, content: Any) -> Any:
-        if not isinstance(content, int) or content < 0:
-            raise BadValue(f"{kind!r}")
+    def _refer(self, value: Any) -> tuple[str, Any]:
+        kind = type(value)
+        if isinstance(value, remote.RemoteType):
+            if value.__dict__.get("_class_number") is None:
+                raise CannotCross(f"the class {value.__name__} can't be handed over")
+            return "yours", value.__dict__["_class_number"]
+        if isinstance(kind, remote.RemoteType):
+            return "yours", remote.number_of(value)
+        if isinstance(value, type):
+            known = [f"{c.__module__}.{c.__qualname__}" for c in value.__mro__ if _is_known_error(c)]
+            return ("exception", known) if known and _is_known_error(value) else ("class", self._show(value))
+        if isinstance(value, OutOfTime):
+            return "late", 0
+        if isinstance(value, BaseException):
+            attributes = {k: v for k, v in vars(value).items() if not k.startswith("_")}
+            return "error", (kind, value.args, attributes, self._show(value), value.__cause__)
+        if inspect.iscoroutine(value):
+            return "coroutine", self._show(value)
+        if isinstance(value, _CALLABLE):
+            return "function", (self._show(value), kind.__name__)
+        if isinstance(value, values.FROZEN):
+            return "plain", (kind, self._show(value), values.base_of(value))
+        return "object", (kind, self._show(value))
+
+    def _resolve(self, kind: str, content: Any) -> Any:
+        if kind == "exception":
+            return _known_error(content)
+        if kind == "error":
+            return self._error(*content)
+        if kind == "late":
+            return OutOfTime("timed out")
         if kind == "yours":
             return self._shown[content]
-        if kind not in ("function", "object"):
+        number = content if isinstance(content, int) else content[0] if kind == "function" else content[1]
+        if number not in self._remotes:
+            self._remotes[number] = self._new(kind, number, content)
+        return self._remotes[number]
+
+    def _new(self, kind: str, number: int, content: Any) -> Any:
+        if kind == "class":
+            return remote.local_class(self, number, self.request(number, "describe", (), {}))
+        if kind == "coroutine":
+            return self._drive(number)
+        if kind == "function":
+            return remote.instance(self._function_class(remote.like(content[1])), number)
+        of, *rest = content
+        if kind not in ("object", "plain") or not isinstance(of, remote.RemoteType):
             raise BadValue(f"{kind!r}")
-        if content not in self._remotes:
-            self._remotes[content] = (RemoteFunction if kind == "function" else Remote)(self, content)
-        return self._remotes[content]
+        return remote.instance(of, number, *rest[1:])
+
+    def _function_class(self, like: type[Any] | None) -> Any:
+        if like not in self._functions:
+            names = {
+                "_peer": self,
+                "__slots__": (),
+                "__doc__": vars(remote.Function)["__doc__"],
+                "__annotations__": remote.ANNOTATIONS,
+                "__class__": property(lambda _: like or remote.Function),
+            }
+            metaclass: Any = type(remote.Function)
+            self._functions[like] = metaclass("function", (remote.Function,), names)
+        return self._functions[like]
+
+    async def _drive(self, number: int) -> Any:
+        return self.request(number, "await", (), {})
+
+    def _error(self, kind: Any, args: Any, attributes: Any, number: Any, cause: Any) -> BaseException:
+        if not (isinstance(kind, type) and issubclass(kind, BaseException)):
+            raise BadValue("an error of no kind")
+        if isinstance(kind, remote.RemoteType):
+            error: BaseException = remote.instance(kind, number, *args)
+        elif issubclass(kind, (StopIteration, StopAsyncIteration)) or kind.__module__.startswith(_MUTE):
+            return RemoteError(f"{kind.__name__}: {', '.join(map(str, args))}"[:_MAX_TEXT])
+        else:
+            try:
+                error = kind(*args)
+            except Exception:  # its arguments are not what it was made of
+                error = kind.__new__(kind, *args)
+            vars(error).update(attributes)
+        if isinstance(error, (StopIteration, StopAsyncIteration)):
+            return RemoteError(f"{kind.__name__}: {', '.join(map(str, args))}"[:_MAX_TEXT])
+        object.__setattr__(error, "__cause__", cause)
+        return error
 
 
-def describe(error: BaseException) -> list[str]:
-    """Name, nearest exception that both sides know ("Exception" or "BaseException" where there is none), and text."""
-    names = [c.__name__ for c in type(error).__mro__]
-    other = "Exception" if isinstance(error, Exception) else "BaseException"
-    try:
-        text = str(error)[:_MAX_TEXT]
-    except Exception:
-        text = ""
-    return [names[0], next((n for n in names if n in _ERRORS), other), text]
+def _may_have_changed(argument: Any) -> bool:
+    return isinstance(argument, values.MUTABLE) or type(argument).__name__ == "ndarray"
+
+
+def _is_known_error(kind: type[Any]) -> bool:
+    return (
+        issubclass(kind, BaseException)
+        and "." not in kind.__qualname__
+        and kind.__module__.partition(".")[0] in (*sys.stdlib_module_names, "builtins")
+        and getattr(sys.modules.get(kind.__module__), kind.__qualname__, None) is kind
+    )
+
+
+def _known_error(names: Any) -> type[BaseException]:
+    """The first of these classes that this process has loaded."""
+    for full in names:
+        module, _, name = str(full).rpartition(".")
+        found = getattr(sys.modules.get(module), name, None)
+        if isinstance(found, type) and issubclass(found, BaseException) and _is_known_error(found):
+            return found
+    raise BadValue("an exception that is none")

@@ -1,6 +1,7 @@
 """MBPP and its sanitised part: Python functions to write from a sentence, judged by their tests.
 
-1. A program is judged by `test_list` and `challenge_test_list`; the prompt shows `test_list`, which names the function.
+1. A program is judged by `test` where there is one (as in EvalPlus), else by `test_list` and `challenge_test_list`; the
+   prompt shows `test_list`, which names the function.
 2. Splits are ranges of `task_id`, as the authors give them: test is 11 to 510.
 """
 
@@ -36,12 +37,13 @@ def _convert(record: Mapping[str, Any], at: Position) -> JsonObject:
         raise TaskError(f"{where}: no test in `test_list` calls a function that `code` defines.")
     setup = [*texts_of(record, "test_imports", where, ()), text_of(record, "test_setup_code", where, "")]
     challenge = texts_of(record, "challenge_test_list", where, ())
+    listed = "\n".join(part for part in [*setup, *tests, *challenge] if part).replace("\r\n", "\n") + "\n"
     return {
         "id": f"mbpp/{number}",
         "question": _PROMPT.format(text=text.strip(), entry_point=entry_point, tests="\n".join(tests)),
         "task": "mbpp",
         "prompt": "",
-        "test": "\n".join(part for part in [*setup, *tests, *challenge] if part).replace("\r\n", "\n") + "\n",
+        "test": text_of(record, "test", where, listed),
         "entry_point": entry_point,
     }
 

@@ -1,0 +1,77 @@
+"""When a value, or what a program printed, is what the problem expects."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+PRINTED_TOLERANCE = 1e-6
+"""Of a printed number where the expected one has a decimal point; relative above 1, absolute below."""
+
+
+def close(expected: Any, found: Any, tolerance: float) -> bool:
+    """Whether two values are equal, numbers within a tolerance: relative above 1, absolute below.
+
+    A sequence is equal to one of its own kind alone. An array's numbers are compared one by one.
+    """
+    if isinstance(expected, (float, complex)) or isinstance(found, (float, complex)):
+        if not isinstance(expected, (int, float, complex)) or not isinstance(found, (int, float, complex)):
+            return False
+        if isinstance(expected, complex) or isinstance(found, complex):
+            return abs(complex(expected) - complex(found)) <= tolerance * max(1.0, abs(expected))
+        return _close_numbers(expected, found, tolerance)
+    if isinstance(expected, (list, tuple)) and isinstance(found, (list, tuple)):
+        same_kind = isinstance(expected, list) == isinstance(found, list)
+        return (
+            same_kind
+            and len(expected) == len(found)
+            and all(close(e, f, tolerance) for e, f in zip(expected, found, strict=True))
+        )
+    if isinstance(expected, dict) and isinstance(found, dict):
+        return expected.keys() == found.keys() and all(close(v, found[k], tolerance) for k, v in expected.items())
+    if type(expected).__module__ == "numpy" and type(found) is type(expected):
+        return expected.shape == found.shape and close(expected.tolist(), found.tolist(), tolerance)
+    return bool(expected == found)
+
+
+def _close_numbers(expected: float, found: float, tolerance: float) -> bool:
+    if expected == found:
+        return True
+    try:
+        return math.isfinite(expected) and abs(expected - found) <= tolerance * max(1.0, abs(expected))
+    except OverflowError:
+        return False
+
+
+def as_json(value: Any) -> Any:
+    """A value as JSON would give it back: expected values that were read from JSON hold no tuples."""
+    if isinstance(value, (list, tuple)):
+        return [as_json(item) for item in value]
+    if isinstance(value, dict):
+        return {key: as_json(item) for key, item in value.items()}
+    return value
+
+
+def same_output(expected: str, found: str, tolerance: float | None) -> bool:
+    """Whether a program printed what it should: by lines and words, empty lines and the width of spaces aside.
+
+    Args:
+        expected: text of the problem.
+        found: text of the program.
+        tolerance: of numbers that the problem writes with a point or an exponent; None for `PRINTED_TOLERANCE`.
+    """
+    lines = [[line.split() for line in text.split("\n") if line.strip()] for text in (expected, found)]
+    if [len(line) for line in lines[0]] != [len(line) for line in lines[1]]:
+        return False
+    tolerance = PRINTED_TOLERANCE if tolerance is None else tolerance
+    words = [[word for line in part for word in line] for part in lines]
+    return all(word == other or _same_number(word, other, tolerance) for word, other in zip(*words, strict=True))
+
+
+def _same_number(expected: str, found: str, tolerance: float) -> bool:
+    if not any(mark in expected for mark in ".eE") or "_" in expected + found:
+        return False
+    try:
+        return _close_numbers(float(expected), float(found), tolerance)
+    except ValueError:
+        return False

@@ -1,0 +1,185 @@
+"""For problems that ask for one process: what can be kept from code that shares it with its tests.
+
+1. An object of the code's classes is never equal to plain data, nor ordered beside it; what derives from a plain type
+   is taken as that type where it meets plain data. An object that agrees with a stranger agrees with nobody.
+2. What the code replaced among the builtins and the methods of `unittest.TestCase` is put back before the tests run,
+   and is a failure where it is found replaced at the end.
+3. Calls of the entry point are counted by the interpreter, not by a stand-in: the tests have the object itself.
+
+Code that looks for its tests (by frames, by the collector, in `/proc/self/mem`) finds them: see `docs/judge.md`.
+"""
+
+from __future__ import annotations
+
+import builtins
+import functools
+import inspect
+import sys
+import threading
+from collections.abc import Callable
+from types import FrameType
+from typing import Any
+
+from .acts import Stranger, agrees, holds
+from .values import FROZEN, MUTABLE, PLAIN, base_of
+
+_FAIR = tuple(
+    f"assert{name}"
+    for name in (
+        *("Equal", "NotEqual", "AlmostEqual", "NotAlmostEqual", "In", "NotIn", "Greater", "GreaterEqual", "Less"),
+        *("LessEqual", "ListEqual", "TupleEqual", "DictEqual", "SetEqual", "SequenceEqual", "CountEqual"),
+    )
+)
+
+
+class Guard:
+    """Watches over one run of tests beside the code.
+
+    Args:
+        names: the namespace of the code.
+    """
+
+    def __init__(self, names: dict[str, Any]) -> None:
+        import unittest  # of no use to most problems
+
+        self.called = False
+        self._names, self._case = names, unittest.TestCase
+        self._known = _all_types()
+        self._codes: set[Any] = set()
+        self._asked: tuple[type[Any], ...] = ()
+        self._builtins = dict(vars(builtins))
+        self._methods = dict(vars(self._case))
+
+    def counted(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """A function whose calls are noticed."""
+
+        def call(*args: Any) -> Any:
+            self.called = True
+            return function(*args)
+
+        return call
+
+    def arm(self, entries: list[dict[str, Any]]) -> None:
+        """Puts back what the code replaced when it was loaded, and waits for the first call of an entry point."""
+        self._put_back()
+        for entry in entries:
+            value = self._names.get(entry["root"])
+            if isinstance(value, type) and not entry["method"] and entry["root"][0].isupper():
+                self._asked += (value,)
+            if entry["method"]:
+                value = inspect.getattr_static(value, entry["method"], None)
+            self._codes |= set(_codes(value))
+            self.called = self.called or (isinstance(value, type) and not self._codes)
+        for name in _FAIR:
+            setattr(self._case, name, self._fairly(self._methods[name]))
+        self._methods = dict(vars(self._case))
+        threading.setprofile(self._notice)
+        sys.setprofile(self._notice)
+
+    def _notice(self, frame: FrameType, event: str, argument: Any) -> None:
+        if (event == "call" and frame.f_code in self._codes) or (event == "c_call" and argument in self._codes):
+            self.called = True
+            sys.setprofile(None)
+            threading.setprofile(None)
+
+    def _fairly(self, method: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(method)
+        def check(case: Any, first: Any, second: Any, *args: Any, **kwargs: Any) -> Any:
+            return method(case, *self.fair(first, second), *args, **kwargs)
+
+        return check
+
+    def _put_back(self) -> None:
+        vars(builtins).update(self._builtins)
+        for name, value in self._methods.items():
+            if vars(self._case).get(name) is not value:
+                setattr(self._case, name, value)
+        sys.settrace(None)
+        sys.setprofile(None)
+
+    def tampered(self) -> str:
+        """What is found replaced, as a failure; "" where nothing is."""
+        for name, value in self._builtins.items():
+            if name != "_" and vars(builtins).get(name) is not value:
+                return f"failed: the code replaced the builtin {name}"
+        for name, value in self._methods.items():
+            if vars(self._case).get(name) is not value:
+                return f"failed: the code replaced unittest.TestCase.{name}"
+        return ""
+
+    def fair(self, left: Any, right: Any) -> tuple[Any, Any]:
+        """Two sides of a comparison, without what would let the code decide it."""
+        strange_left, strange_right = self._is_strange(left), self._is_strange(right)
+        if strange_left and strange_right:
+            return (left, right) if not (agrees(left) or agrees(right)) else (Stranger(), Stranger())
+        return (self._plain(left) if strange_left else left), (self._plain(right) if strange_right else right)
+
+    def fair_operands(self, left: Any, right: Any) -> tuple[Any, Any]:
+        """Two sides of a calculation: objects of the class that the problem asks for do what they do."""
+        return (
+            (left, right) if isinstance(left, self._asked) or isinstance(right, self._asked) else self.fair(left, right)
+        )
+
+    def fair_membership(self, item: Any, container: Any) -> tuple[Any, Any]:
+        """Item and container of `in`: an object that holds a stranger holds nothing."""
+        if not self._is_strange(container):
+            return item, container
+        plain = self._plain(container)
+        if isinstance(plain, Stranger):
+            return item, () if holds(container, plain) else container
+        strange = self._is_strange(item) and not agrees(item)
+        return item, container if strange else plain
+
+    def _is_strange(self, value: Any) -> bool:
+        """Whether a value is, or holds, an object of a class of the code."""
+        if type(value) in (list, tuple, set, frozenset):
+            return any(map(self._is_strange, value))
+        if type(value) is dict:
+            return any(map(self._is_strange, value)) or any(map(self._is_strange, value.values()))
+        if type(value) in PLAIN:
+            return False
+        return (type(value) not in self._known and not _is_library(type(value))) or agrees(value)
+
+    def _plain(self, value: Any) -> Any:
+        """A value without objects of the code's classes."""
+        if type(value) in (list, tuple, set, frozenset):
+            return type(value)(map(self._plain, value))
+        if type(value) is dict:
+            return {self._plain(key): self._plain(item) for key, item in value.items()}
+        if not self._is_strange(value):
+            return value
+        return self._plain(base_of(value)) if isinstance(value, (*FROZEN, *MUTABLE)) else Stranger()
+
+
+def _all_types() -> set[type[Any]]:
+    """All classes that there are by now."""
+    found: set[type[Any]] = set()
+    waiting: list[type[Any]] = [object]
+    while waiting:
+        kind = waiting.pop()
+        if kind not in found:
+            found.add(kind)
+            waiting += type.__subclasses__(kind)
+    return found
+
+
+def _is_library(kind: type[Any]) -> bool:
+    module = sys.modules.get(kind.__module__)
+    name = kind.__qualname__.partition(".")[0]
+    return getattr(module, "__file__", None) is not None and hasattr(module, name)
+
+
+def _codes(value: Any) -> list[Any]:
+    """What the interpreter runs when an object is called: code, or builtin functions."""
+    value = getattr(value, "__func__", value)
+    if isinstance(value, functools.partial):
+        return _codes(value.func)
+    value = inspect.unwrap(value) if callable(value) and not isinstance(value, type) else value
+    if inspect.isfunction(value):
+        return [value.__code__]
+    if isinstance(value, type):
+        return [member.__code__ for member in vars(value).values() if inspect.isfunction(member)]
+    if inspect.isbuiltin(value):
+        return [value]
+    call = vars(type(value)).get("__call__")
+    return [call.__code__] if inspect.isfunction(call) else []

@@ -1,0 +1,270 @@
+"""What stands here for an object of the other process: it asks there, and decides no comparison with plain data.
+
+A class of the other side becomes a local class with the special methods of the original and no others, so that
+`isinstance`, `except`, `in` and `with` mean what they mean everywhere. What derives from an immutable plain type is
+that plain value, with the other attributes asked for. Rules that keep the judged code from deciding a test:
+
+1. An object is never equal to plain data, nor ordered beside it. What derives from a list, a dictionary or a set
+   compares by its content.
+2. Arithmetic of an object and plain data is the code's only where the problem asks for that very class.
+3. An object that says it is equal to an object that nobody knows is equal to nothing but itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, cast
+
+from .values import FROZEN, LIKE, MUTABLE
+
+if TYPE_CHECKING:
+    from .peer import Peer
+
+_BINARY = (
+    *("add", "sub", "mul", "truediv", "floordiv", "mod", "pow"),
+    *("lshift", "rshift", "and", "or", "xor", "matmul", "divmod"),
+)
+_ORDER = ("eq", "ne", "lt", "le", "gt", "ge")
+_ASKED = (
+    *("neg", "pos", "abs", "invert", "int", "float", "complex", "index", "round", "trunc", "floor", "ceil"),
+    *("len", "bool", "str", "repr", "bytes", "format", "reversed", "getitem", "setitem", "delitem", "missing"),
+    *("enter", "call", "length_hint", "fspath"),
+)
+_FUNCTION_NAMES = frozenset(
+    ("__name__", "__qualname__", "__annotations__", "__code__", "__defaults__", "__kwdefaults__")
+)
+_READABLE = frozenset(("__wrapped__", "__members__", "__cause__", "__notes__", "__self__", "__func__"))
+
+
+def number_of(value: Any) -> int:
+    """The number under which the other side knows an object."""
+    return cast(int, object.__getattribute__(value, "_number"))
+
+
+def _ask(value: Any, how: str, *args: Any, **kwargs: Any) -> Any:
+    peer = cast("Peer", type(value)._peer)
+    return peer.request(number_of(value), how, args, kwargs)
+
+
+class RemoteType(type):
+    """The class of the local classes that stand for classes of the other side."""
+
+    def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+        number = cls.__dict__.get("_class_number")
+        if number is None:
+            raise TypeError(f"the tests derive {cls.__name__} from a class of the code")
+        return cls._peer.request(number, "__call__", args, kwargs)
+
+    def __getattr__(cls, name: str) -> Any:
+        number = cls.__dict__.get("_class_number")
+        if number is None or (name.startswith("__") and name not in _READABLE | {"__annotations__"}):
+            raise AttributeError(f"type object {cls.__name__!r} has no attribute {name!r}")
+        return cls._peer.request(number, "get", (name,), {})
+
+    def __setattr__(cls, name: str, value: Any) -> None:
+        if name.startswith("_"):
+            super().__setattr__(name, value)
+        else:
+            cls._peer.request(cls.__dict__["_class_number"], "set", (name, value), {})
+
+
+class Remote(metaclass=RemoteType):
+    """An object of the other side."""
+
+    __slots__ = ()
+    _peer: Peer
+    _trusted = False  # the problem asks for this class
+    _content: type[Any] | None = None  # the mutable plain type that it derives from
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__") and name not in _READABLE:
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        return _ask(self, "get", name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name.startswith("__") and name.endswith("__"):  # an exception's own: traceback, context, notes
+            object.__setattr__(self, name, value)
+        else:
+            _ask(self, "set", name, value)
+
+    def __delattr__(self, name: str) -> None:
+        _ask(self, "del", name)
+
+    def __copy__(self) -> Any:
+        return _ask(self, "copy")
+
+    def __deepcopy__(self, memo: Any) -> Any:
+        return _ask(self, "deepcopy")
+
+
+class Function(Remote):
+    """A function, or another callable of no class that is known here."""
+
+    __slots__ = ("_number",)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return _ask(self, "__call__", *args, **kwargs)
+
+    def __get__(self, owner: Any, kind: Any = None) -> Any:
+        return self
+
+    def __getattr__(self, name: str) -> Any:
+        return _ask(self, "get", name) if name in _FUNCTION_NAMES else super().__getattr__(name)
+
+    def __repr__(self) -> str:
+        return str(_ask(self, "__repr__"))
+
+    @property
+    def __doc__(self) -> Any:  # type: ignore[override]
+        return _ask(self, "get", "__doc__")
+
+
+def is_object(value: Any) -> bool:
+    """Whether a value is an object of the other side, and not plain data that it has derived."""
+    return isinstance(type(value), RemoteType) and not isinstance(value, (*FROZEN, BaseException))
+
+
+def _asked(special: str) -> Callable[..., Any]:
+    def method(self: Any, *args: Any, **kwargs: Any) -> Any:
+        return _ask(self, special, *args, **kwargs)
+
+    return method
+
+
+def _binary(special: str, reflected: str) -> Callable[..., Any]:
+    def method(self: Any, other: Any, *more: Any) -> Any:
+        if not is_object(other):
+            if self._content is not None:
+                return getattr(_ask(self, "plain"), special, lambda _: NotImplemented)(other)
+            if not self._trusted:
+                return NotImplemented
+        elif not is_object(self) and special != reflected:
+            return NotImplemented
+        return _ask(self, special, other, *more)
+
+    return method
+
+
+def _compared(special: str) -> Callable[[Any, Any], Any]:
+    def method(self: Any, other: Any) -> Any:
+        if self is other:
+            return special in ("__eq__", "__le__", "__ge__")
+        if not is_object(other):
+            return NotImplemented if self._content is None else getattr(_ask(self, "plain"), special)(other)
+        result = _ask(self, special, other)
+        return result and not _ask(self, "agrees with all") if special == "__eq__" else result
+
+    return method
+
+
+def _contains(self: Any, item: Any) -> bool:
+    if self._content is not None:
+        return item in _ask(self, "plain")
+    if self._trusted and not _ask(self, "holds all"):
+        return bool(_ask(self, "__contains__", item))
+    return any(item is other or item == other for other in self)
+
+
+def _next(self: Any) -> Any:
+    found = _ask(self, "next")
+    if not found:
+        raise StopIteration
+    return found[0]
+
+
+async def _anext(self: Any) -> Any:
+    found = _ask(self, "anext")
+    if not found:
+        raise StopAsyncIteration
+    return found[0]
+
+
+def _exit(self: Any, kind: Any, error: Any, trace: Any) -> Any:
+    return _ask(self, "__exit__", kind, error, None)
+
+
+def _await(self: Any) -> Any:
+    yield from ()
+    return _ask(self, "await")
+
+
+async def _enter_async(self: Any) -> Any:
+    return _ask(self, "await special", "__aenter__")
+
+
+async def _exit_async(self: Any, kind: Any, error: Any, trace: Any) -> Any:
+    return _ask(self, "await special", "__aexit__", kind, error, None)
+
+
+SPECIALS: dict[str, Any] = {
+    **{f"__{name}__": _asked(f"__{name}__") for name in _ASKED},
+    **{f"__{name}__": _binary(f"__{name}__", f"__r{name}__") for name in _BINARY},
+    **{f"__r{name}__": _binary(f"__r{name}__", f"__r{name}__") for name in _BINARY},
+    **{f"__i{name}__": _binary(f"__i{name}__", f"__i{name}__") for name in _BINARY},
+    **{f"__{name}__": _compared(f"__{name}__") for name in _ORDER},
+    "__hash__": lambda self: _ask(self, "__hash__"),
+    "__iter__": lambda self: _ask(self, "__iter__"),
+    "__aiter__": lambda self: _ask(self, "__aiter__"),
+    "__contains__": _contains,
+    "__next__": _next,
+    "__anext__": _anext,
+    "__exit__": _exit,
+    "__await__": _await,
+    "__aenter__": _enter_async,
+    "__aexit__": _exit_async,
+}
+ANNOTATIONS = property(lambda self: _ask(self, "get", "__annotations__"))
+_DICT = property(lambda self: _ask(self, "get", "__dict__"))
+_SHOWN = ("__str__", "__repr__", "__format__")
+
+
+def local_class(peer: Peer, number: int | None, facts: Any) -> Any:
+    """The class that stands for one of the other side.
+
+    Args:
+        peer: the connection.
+        number: of the class there; None for one that can't be called or asked from here.
+        facts: name, doc, like (the known type that its objects are of, or None), bases, specials, specials of its
+            own class.
+    """
+    name, doc, known, bases, specials, of_class = facts
+    if not (isinstance(name, str) and all(isinstance(base, type) for base in bases)):
+        raise TypeError("what describes a class is no description")
+    frozen = next((base for base in bases if issubclass(base, FROZEN)), None)
+    content = next((base for base in bases if issubclass(base, MUTABLE)), None)
+    shown = _SHOWN if frozen or any(issubclass(base, BaseException) for base in bases) else SPECIALS
+    namespace: dict[str, Any] = {s: SPECIALS[s] for s in specials if s in shown and s in SPECIALS}
+    if "__eq__" in namespace and "__hash__" not in specials:
+        namespace["__hash__"] = None
+    namespace |= {"_peer": peer, "_class_number": number, "__doc__": doc, "__module__": "solution", "__dict__": _DICT}
+    if content is not None:
+        namespace["_content"] = next(kind for kind in MUTABLE if issubclass(content, kind))
+    if (kind := like(known)) is not None:
+        namespace["__class__"] = property(lambda self: kind)
+    usable = [base for base in bases if issubclass(base, (Remote, BaseException, *FROZEN)) and base not in MUTABLE]
+    if not any(issubclass(base, Remote) for base in usable):
+        usable.insert(0, Remote)
+    kinds = [type(base) for base in usable]
+    if of_class:
+        kinds.insert(0, type("RemoteType", (RemoteType,), {s: _of_class(s) for s in of_class if s in SPECIALS}))
+    metaclass = type("RemoteType", tuple(k for k in dict.fromkeys(kinds) if issubclass(k, RemoteType)), {})
+    return metaclass(name, tuple(usable), namespace)
+
+
+def _of_class(special: str) -> Callable[..., Any]:
+    def method(cls: Any, *args: Any) -> Any:
+        return cls._peer.request(cls._class_number, special, args, {})
+
+    return method
+
+
+def instance(kind: Any, number: int, *args: Any) -> Any:
+    """An object of such a class; `args` are of its plain value, or of the exception."""
+    value = kind.__new__(kind, *args)
+    object.__setattr__(value, "_number", number)
+    return value
+
+
+def like(name: Any) -> type[Any] | None:
+    """The known type of that name."""
+    return LIKE.get(name) if isinstance(name, str) else None

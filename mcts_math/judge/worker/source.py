@@ -1,0 +1,206 @@
+"""From the ways to take a completion to the sources that are run: here it is found out what is Python."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import textwrap
+import typing
+from collections.abc import Iterator
+from typing import Any
+
+_MAX_CUTS = 50
+_NOT_PYTHON = (SyntaxError, ValueError, MemoryError, RecursionError)
+_TYPING = {name for name in typing.__all__ if name[0].isupper()} - {"Counter", "OrderedDict", "ChainMap", "Text"}
+
+
+class Verdict(BaseException):
+    """What came of it: the end of the examination, from wherever it is known.
+
+    Attributes:
+        kind: passed, failed, no_code (nothing to judge), bad_problem (the tests themselves are not sound) or
+            no_candidate (the other process never came up).
+        result: why, in a line.
+    """
+
+    def __init__(self, kind: str, result: str) -> None:
+        super().__init__(kind)
+        self.kind, self.result = kind, result
+
+
+def parse_prefix(source: str, keep: int, shorten: bool) -> tuple[str, ast.Module]:
+    """Parses code; with `shorten`, cuts off what follows the code.
+
+    Args:
+        source: the code, perhaps with text after it.
+        keep: number of lines that must stay.
+        shorten: lines from the first one that is not Python on may be cut off.
+
+    Raises:
+        SyntaxError: of the whole source, where no cut helps. Also ValueError, MemoryError, RecursionError.
+    """
+    lines = source.split("\n")
+    first: SyntaxError | None = None
+    for _ in range(_MAX_CUTS):
+        text = "\n".join(lines)
+        try:
+            return text, ast.parse(text)
+        except SyntaxError as error:
+            first = first or error
+            end = min(error.lineno or 1, len(lines)) - 1
+            if not shorten or end <= keep:
+                break
+            del lines[end:]
+    raise first if first is not None else SyntaxError("no code")
+
+
+def stub(prompt: str) -> str | None:
+    """The prompt as code of its own, its last function without a body if need be; None where it is no such code."""
+    for text in (prompt, prompt + "\n    pass\n", prompt + "\n        pass\n"):
+        if _parse(text) is not None:
+            return text
+    return None
+
+
+def _parse(text: str) -> ast.Module | None:
+    try:
+        return ast.parse(text)
+    except _NOT_PYTHON:
+        return None
+
+
+def _names_of(node: ast.AST) -> Iterator[tuple[str, str]]:
+    """(what is done with it, name) for the names that a node itself uses."""
+    if isinstance(node, ast.Name):
+        yield ("read" if isinstance(node.ctx, ast.Load) else "bound"), node.id
+    elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+        yield "bound", node.name
+    elif isinstance(node, ast.arg):
+        yield "bound", node.arg
+    elif isinstance(node, ast.alias):
+        yield "bound", (node.asname or node.name).partition(".")[0]
+    elif isinstance(node, ast.ExceptHandler) and node.name:
+        yield "bound", node.name
+
+
+def free_names(tree: ast.AST) -> set[str]:
+    """Names that a tree reads and nowhere binds, but for those of Python itself."""
+    found: dict[str, set[str]] = {"read": set(), "bound": set()}
+    for node in ast.walk(tree):
+        for use, name in _names_of(node):
+            found[use].add(name)
+    return found["read"] - found["bound"] - set(dir(builtins))
+
+
+def bound_names(statement: ast.stmt) -> set[str]:
+    """Names that a statement binds where it stands; what is within a function or class is not looked at."""
+    if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+        return {statement.name}
+    found: set[str] = set()
+    for node in ast.iter_child_nodes(statement):
+        if isinstance(node, (ast.stmt, ast.ExceptHandler)):
+            found |= bound_names(node) if isinstance(node, ast.stmt) else set().union(*map(bound_names, node.body))
+        else:
+            found |= {name for child in ast.walk(node) for use, name in _names_of(child) if use == "bound"}
+    return found
+
+
+def defined(module: ast.Module) -> set[str]:
+    """Names that a module binds."""
+    return set().union(*map(bound_names, module.body))
+
+
+class Chosen(typing.NamedTuple):
+    """What is run: `sources` one after the other, and `code`, what the completion gave of it."""
+
+    sources: list[str]
+    code: str
+
+
+def choose(problem: dict[str, Any]) -> Chosen:
+    """The first way to take the completion that is code and defines what is asked for; else the first that is code.
+
+    Raises:
+        Verdict: none is.
+    """
+    prompt, roots = problem["prompt"], {path["root"] for path in problem["entries"]}
+    fault, other = "", None
+    for reading in problem["readings"]:
+        try:
+            found = _body(prompt, roots, reading) if reading["body"] else _program(prompt, reading)
+        except _NOT_PYTHON as error:
+            fault = fault or f"{type(error).__name__}: {error}"
+            continue
+        if found is None:
+            continue
+        if reading["body"] or problem["whole"] or roots <= found[1]:
+            return found[0]
+        other = other or found[0]
+    if other is not None:
+        return other
+    if fault and any(reading["sure"] for reading in problem["readings"]):
+        raise Verdict("failed", f"failed: {fault}")
+    raise Verdict("no_code", "no code was found in the completion")
+
+
+def _body(prompt: str, roots: set[str], reading: dict[str, Any]) -> tuple[Chosen, set[str]] | None:
+    """The prompt and a body that goes on with it: text that happens to be Python does not."""
+    head = prompt.rstrip("\n")
+    header = next((line for line in reversed(head.split("\n")) if line.lstrip().startswith(("def ", "async def "))), "")
+    indent = header[: len(header) - len(header.lstrip())]
+    num_given = len(head.split("\n"))
+    fault: Exception | None = None
+    for code in dict.fromkeys((reading["code"], textwrap.indent(reading["code"], indent))):
+        try:
+            text, module = parse_prefix(f"{head}\n{code}", num_given, reading["open"])
+        except _NOT_PYTHON as error:
+            fault = fault or error
+            continue
+        for node in module.body:
+            if roots & bound_names(node) and (getattr(node, "end_lineno", 0) or 0) > num_given:
+                return Chosen([*_typing(module, set()), text], text), roots
+    if fault is not None:
+        raise fault
+    return None
+
+
+def _program(prompt: str, reading: dict[str, Any]) -> tuple[Chosen, set[str]]:
+    """A program of its own, with what it needs of the completion's other blocks."""
+    text, module = parse_prefix(reading["code"], 0, reading["open"])
+    before = stub(prompt)
+    given = defined(ast.parse(before)) if before else set()
+    context = _context(module, given, reading["others"])
+    parts = [before] if before else []
+    if context:
+        parts.append("\n".join(map(ast.unparse, context)))
+    tree = ast.Module([*context, *module.body], [])
+    code = "\n\n".join([*parts[bool(before) :], text])
+    return Chosen([*_typing(tree, given), *parts, text], code), defined(tree)
+
+
+def _context(module: ast.Module, given: set[str], others: list[str]) -> list[ast.stmt]:
+    """Statements of other blocks that bind what the module reads and does not bind, in their order."""
+    needed = free_names(module) - given
+    if not needed:
+        return []
+    trees = [tree for tree in map(_parse, others) if tree is not None]
+    statements = [node for tree in trees for node in tree.body if not isinstance(node, ast.Expr)]
+    last = {name: node for node in statements for name in bound_names(node)}
+    wanted: dict[int, ast.stmt] = {}
+    seen = defined(module) | given
+    while needed:
+        name = needed.pop()
+        node = last.get(name)
+        if node is None or name in seen or id(node) in wanted:
+            continue
+        seen.add(name)
+        wanted[id(node)] = node
+        needed |= free_names(node) - given
+    stars = [n for n in statements if isinstance(n, ast.ImportFrom) and n.names[0].name == "*"]
+    return [node for node in statements if id(node) in wanted or node in stars]
+
+
+def _typing(tree: ast.AST, given: set[str]) -> list[str]:
+    """The import that a program with annotations forgot."""
+    names = sorted((free_names(tree) - given) & _TYPING)
+    return [f"from typing import {', '.join(names)}"] if names else []

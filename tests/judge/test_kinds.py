@@ -1,0 +1,188 @@
+"""Right programs pass and wrong ones do not, by kind of problem and of test, in both isolations where they apply."""
+
+from __future__ import annotations
+
+import pytest
+from kinds import CROSSING, ONE, STATED, SUITES, Kind
+from problems import Ask
+
+from mcts_math.errors import TaskError
+from mcts_math.judge import Case, Problem
+
+BOTH = ("two_processes", "one_process")
+CASES = [
+    pytest.param(kind, isolation, id=f"{isolation}-{kind[0]}")
+    for kinds, isolations in (
+        (SUITES + STATED + CROSSING, BOTH),
+        (ONE, ("one_process",)),
+    )
+    for isolation in isolations
+    for kind in kinds
+]
+
+
+@pytest.mark.parametrize(("kind", "isolation"), CASES)
+def test_right_passes_and_wrong_does_not(ask: Ask, kind: Kind, isolation: str) -> None:
+    _, record, right, wrong = kind
+    problem = Problem.from_record({"prompt": "", **record, "isolation": isolation})
+    good, bad = ask(*((problem, f"```python\n{code}\n```") for code in (right, wrong)))
+    assert good.result == "passed"
+    assert not bad.passed
+    assert bad.result.startswith(("failed", "timed out"))
+
+
+@pytest.mark.parametrize("isolation", BOTH)
+@pytest.mark.parametrize(
+    ("test", "words"),
+    [
+        ("# nothing", "the tests never call f"),
+        ("assert True", "the tests never call f"),
+        ("def verify():\n    assert f(1) == 2", "the tests never call f"),
+        ("def test_a():\n    assert 1 + 1 == 2", "the tests never call f"),
+        ("import unittest\nclass T(unittest.TestCase):\n    def test_a(self):\n        pass", "the tests never call f"),
+        ("import unittest\nclass T(unittest.TestCase):\n    def helper(self):\n        self.assertEqual(f(1), 2)",
+         "the tests never call f"),
+        ("assert callable(f)", "the tests never call f"),
+        ("print(f(1) == 2)", "check nothing"),
+        ("f(1)", "check nothing"),
+        ("def test_a(tmp_path):\n    assert f(1) == 2", "`test_a` needs tmp_path"),
+        ("def check(a, b):\n    assert f(a) == b", "`check` needs a, b"),
+        ("import no_such_library\nassert f(1) == 2", "No module named 'no_such_library'"),
+        ("'''\n>>>f(1)\n2\n'''", "a doctest that can't be read"),
+        ("import pytest\n@pytest.mark.skip\ndef test_a():\n    assert f(1) == 2", "the tests never call f"),
+    ],
+)  # fmt: skip
+def test_tests_that_prove_nothing_are_the_problem_s_fault(ask: Ask, test: str, words: str, isolation: str) -> None:
+    with pytest.raises(TaskError, match=words):
+        ask((Problem("", test, "f", isolation=isolation), "def f(x):\n    return x + 1"))
+
+
+def test_an_argument_that_can_t_cross_is_the_problem_s_fault(ask: Ask) -> None:
+    deep = "x = []\nfor _ in range(20_000):\n    x = [x]\n"
+    for test in (f"{deep}assert f(x) == 1", f"{deep}try:\n    assert f(x) == 1\nexcept BaseException:\n    pass"):
+        with pytest.raises(TaskError, match="can't be run in two processes"):
+            ask((Problem("", test, "f"), "def f(x): return 1"))
+
+
+@pytest.mark.parametrize("isolation", BOTH)
+@pytest.mark.parametrize(
+    "code",
+    [
+        "def f(x):\n    import no_such_library",
+        "import no_such_library\ndef f(x): return 1",
+        "def f(x): raise ModuleNotFoundError('no', name='x')",
+        "def f(x):\n    import unittest\n    raise unittest.SkipTest",
+        "def f(x):\n    import pytest\n    pytest.skip()",
+        "def f(x): raise NotImplementedError",
+    ],
+)
+def test_what_the_code_raises_is_the_code_s_fault(ask: Ask, code: str, isolation: str) -> None:
+    tests = (
+        "x = f(1)\nassert x == 1",
+        "def test_a():\n    x = f(1)\n    assert x == 1",
+        "import unittest\nclass T(unittest.TestCase):\n    def test_a(self):\n        self.assertEqual(f(1), 1)",
+    )
+    for judgement in ask(*((Problem("", test, "f", isolation=isolation), code) for test in tests)):
+        assert judgement.result.startswith("failed: ")
+
+
+def test_every_test_gives_partial_credit(ask: Ask) -> None:
+    tests = (
+        "assert f(1) == 1\nassert f(2) == 2\nassert f(3) == 3\nassert f(4) == 4",
+        "def check(candidate):\n    for x in range(1, 5):\n        assert candidate(x) == x",
+        "def test_1():\n    assert f(1) == 1\ndef test_2():\n    assert f(2) == 2\n"
+        "def test_3():\n    assert f(3) == 3\ndef test_4():\n    assert f(4) == 4",
+        "import unittest\nclass T(unittest.TestCase):\n"
+        + "\n".join(f"    def test_{i}(self):\n        self.assertEqual(f({i}), {i})" for i in range(1, 5)),
+        "'''\n>>> f(1)\n1\n>>> f(2)\n2\n>>> f(3)\n3\n>>> f(4)\n4\n'''",
+    )
+    problems = [Problem("", test, "f", every_test=True, isolation=i) for test in tests for i in BOTH]
+    problems.append(Problem("", "", "f", tuple(Case((x,), x) for x in range(1, 5)), every_test=True))
+    for judgement in ask(*((problem, "def f(x): return x if x != 2 else 1 / 0") for problem in problems)):
+        assert not judgement.passed
+        assert (judgement.num_passed, judgement.num_tests, judgement.credit) == (3, 4, 0.75)
+        assert [test.passed for test in judgement.tests] == [True, False, True, True]
+        assert "ZeroDivisionError" in judgement.tests[1].detail
+        assert "ZeroDivisionError" in judgement.result
+
+
+def test_a_limit_of_one_test_leaves_the_others_their_time(ask: Ask) -> None:
+    code = "def f(x):\n    while x == 2: pass\n    return x"
+    test = "def check(candidate):\n    for x in (1, 2, 3):\n        assert candidate(x) == x"
+    problems = [Problem("", test, "f", timeout_s=0.3, every_test=True, isolation=i) for i in BOTH]
+    for judgement in ask(*((problem, code) for problem in problems)):
+        assert [t.passed for t in judgement.tests] == [True, False, True]
+        assert judgement.result.startswith("failed: timed out")
+
+
+def test_cases_that_did_not_run_count(ask: Ask) -> None:
+    problem = Problem("", "", "f", tuple(Case((x,), x) for x in range(5)))
+    (judgement,) = ask((problem, "def f(x): return 0"))
+    assert (judgement.num_passed, judgement.num_tests) == (1, 5)
+
+
+def test_what_a_program_prints_is_no_value_of_the_tests(ask: Ask) -> None:
+    problem = Problem(
+        "", "import sys, io\nsys.stdout = io.StringIO()\nassert f(1) == 'x'\nassert sys.stdout.getvalue() == 'x'", "f"
+    )
+    right, wrong = ask(
+        (problem, "def f(x):\n    print(end='x')\n    return 'x'"), (problem, "def f(x): return print(end='x')")
+    )
+    assert right.passed
+    assert not wrong.passed
+
+
+def test_big_arguments_cost_little(ask: Ask) -> None:
+    """They used to take most of the 2 s that a judgement here has; `benchmarks/judge.py` says what they take now."""
+    pairs = "pairs = [(i, str(i)) for i in range(200_000)]\n"
+    code = "def f(xs): return sum(a for a, b in xs if b)"
+    (judgement,) = ask((Problem("", f"{pairs}assert f(pairs) == {sum(range(200_000))}", "f"), code))
+    assert judgement.result == "passed"
+
+
+@pytest.mark.parametrize(
+    ("record", "recognised"),
+    [
+        ({"entry_point": "f"}, True),
+        ({"input_output": "{}"}, True),
+        ({"cases": [{"input": "1", "output": "2"}]}, True),
+        ({"cases": ["a", "b"]}, False),
+        ({"question": "?", "test": True}, False),
+        ({"question": "?", "answer": "1"}, False),
+    ],
+)
+def test_a_record_is_recognised(record: dict[str, object], recognised: bool) -> None:
+    assert Problem.recognises(record) is recognised
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"isolation": "none"}, "`isolation` is 'none'"),
+        ({"timeout_s": 0}, "`timeout_s` is 0"),
+        ({"timeout_s": True}, "`timeout_s` is True"),
+        ({"tolerance": -1}, "`tolerance` is -1"),
+        ({"tolerance": "1"}, "`tolerance` is '1'"),
+        ({"every_test": 1}, "`every_test` is 1"),
+        ({"cases": [1]}, "`cases` must be a list of objects"),
+        ({"cases": [{"input": "x", "output": 1}]}, "the input of case 0 must be a list of arguments"),
+        ({"entry_point": "f, 2"}, "must be the name of a function or a class"),
+        ({"entry_point": "A().class"}, "must be the name of a function or a class"),
+        ({"entry_point": "", "test": "assert 1"}, "must be the name of a function or a class"),
+        ({"input_output": "{"}, "`input_output` is not JSON"),
+        ({"input_output": {"inputs": [1], "outputs": []}}, "two lists of one length"),
+        ({"input_output": {"inputs": [], "outputs": []}}, "there is no case"),
+    ],
+)
+def test_what_states_no_problem_is_named(change: dict[str, object], words: str) -> None:
+    record = {"prompt": "", "test": "assert f(1)", "entry_point": "f", **change}
+    with pytest.raises(TaskError, match=words):
+        Problem.from_record(record, "here")
+
+
+def test_a_record_survives_the_way_to_a_service() -> None:
+    problem = Problem("p", "assert f(1)", "f, g", (Case((1, [2]), 3),), 0.1, 2.0, True, "one_process")
+    assert Problem.from_record(problem.to_record()) == problem
+    plain = Problem("", "assert f(1)", "f")
+    assert plain.to_record() == {"prompt": "", "test": "assert f(1)", "entry_point": "f"}
+    assert Problem.from_record(plain.to_record()) == plain
