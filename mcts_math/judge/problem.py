@@ -78,7 +78,7 @@ class Problem:
         """
         cases = tuple(_cases(record, where))
         prompt = _text(record, "prompt", where, "" if cases else None)
-        if "test" not in record and isinstance(record.get("test_list"), list):
+        if record.get("test") is None and isinstance(record.get("test_list"), list):
             record = {**record, "test": "\n".join(map(str, record["test_list"]))}
         test = _text(record, "test", where, "" if cases else None)
         entry_point = _entry_point(record, where, bool(cases))

@@ -8,6 +8,7 @@ from problems import Ask
 
 from mcts_math.errors import TaskError
 from mcts_math.judge import Case, Problem
+from mcts_math.tasks.task import states_problem
 
 BOTH = ("two_processes", "one_process")
 CASES = [
@@ -152,7 +153,7 @@ def test_big_arguments_cost_little(ask: Ask) -> None:
     ],
 )
 def test_a_record_is_recognised(record: dict[str, object], recognised: bool) -> None:
-    assert Problem.recognises(record) is recognised
+    assert states_problem(record) is recognised
 
 
 @pytest.mark.parametrize(
