@@ -23,7 +23,7 @@ from typing import Any
 
 import psutil
 
-from mcts_math.interpreter import Limits, SandboxInterpreter
+from mcts_math.interpreter import SandboxInterpreter, SandboxLimits
 from mcts_math.interpreter.worker import cell
 from mcts_math.requests import Cell, Execute
 
@@ -66,7 +66,7 @@ async def trivial(interpreter: SandboxInterpreter, repeats: int) -> dict[str, fl
 
 async def throughput(num_parents: int, num_questions: int, repeats: int) -> dict[str, float]:
     """Trivial steps a second with many questions at a time, each one step after the other."""
-    async with SandboxInterpreter(Limits(num_parents=num_parents)) as interpreter:
+    async with SandboxInterpreter(SandboxLimits(num_parents=num_parents)) as interpreter:
 
         async def question(name: str, chains: int) -> None:
             for chain in range(chains):
@@ -94,7 +94,7 @@ def replay_server(connection: Connection) -> None:
     for codes in iter(connection.recv, None):
         state: dict[str, object] = {}
         with contextlib.redirect_stdout(io.StringIO()):
-            text = [cell.run(code, state, 500).text for code in codes][-1]
+            text = [cell.run(code, state, cell.Style()).text for code in codes][-1]
         connection.send(text)
 
 
@@ -150,7 +150,7 @@ async def against_replay(interpreter: SandboxInterpreter, rounds: int) -> dict[s
 
 async def many_nodes(num_nodes: int) -> dict[str, float]:
     """Memory of many live states, as the kernel counts it (proportional shares; needs root)."""
-    async with SandboxInterpreter(Limits(max_snapshots=num_nodes)) as interpreter:
+    async with SandboxInterpreter(SandboxLimits(max_snapshots=num_nodes)) as interpreter:
         idle = memory()
         for i in range(num_nodes):
             history = (Cell(f"a = {i % 20}"),) if i >= 20 else ()

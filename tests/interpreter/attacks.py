@@ -153,7 +153,7 @@ PROCESSES = [
         "processes: use the harness's own fork",
         "import sys\nf = sys._getframe()\nwhile 'fork' not in f.f_globals: f = f.f_back\n"
         "order = next(v for v in f.f_locals.values() if type(v).__name__ == 'Order')\n"
-        "f.f_globals['fork'].node(0x8000, order.token, 63)",
+        "f.f_globals['fork'].clone_state(0x8000, order.token, 63)",
         DENIED,
     ),
     Attack(
@@ -409,19 +409,19 @@ STATE = [
     )),
     Attack("state", "state: a state that can't fork", "7", DEAD, (
         "import sys\nf = sys._getframe()\nwhile 'fork' not in f.f_globals: f = f.f_back\n"
-        "f.f_globals['fork'].node = lambda *a: 1 / 0",
+        "f.f_globals['fork'].clone_state = lambda *a: 1 / 0",
     )),
     Attack("state", "state: a state that greets in its child's place", "7", DEAD, (
         "import os, struct, sys\nf = sys._getframe()\nwhile 'fork' not in f.f_globals: f = f.f_back\n"
         "def pretend(flags, token, fd):\n    os.dup2(fd, 63)\n    os.write(63, struct.pack('<BI', 1, 0))\n    return 0\n"
-        "f.f_globals['fork'].node = pretend",
+        "f.f_globals['fork'].clone_state = pretend",
     )),
     Attack("state", "state: a state that forges for its child", "7", r"killed\|.*|ok\|(7|forged)", (
         "import os, struct, sys\nf = sys._getframe()\nwhile 'fork' not in f.f_globals: f = f.f_back\n"
-        "k = f.f_globals['fork']\nreal = k.node\ndef node(*a):\n    pid = real(*a)\n"
+        "k = f.f_globals['fork']\nreal = k.clone_state\ndef node(*a):\n    pid = real(*a)\n"
         "    if pid:\n        for fd in range(3, 63):\n"
         "            try: os.write(fd, struct.pack('<BI', 1, 0) + struct.pack('<BI', 2, 7) + b'oforged')\n"
-        "            except OSError: pass\n    return pid\nk.node = node",
+        "            except OSError: pass\n    return pid\nk.clone_state = node",
     )),
 ]  # fmt: skip
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from mcts_math.interpreter import Limits, SandboxInterpreter
+from mcts_math.interpreter import SandboxInterpreter, SandboxLimits
 from mcts_math.requests import Cell, CellStatus, Execute, Observation
 
 ROWS = [json.loads(line) for line in Path(__file__).with_name("observations.jsonl").read_text("utf-8").splitlines()]
@@ -38,7 +38,7 @@ def observations() -> dict[int, Observation]:
     """What our interpreter shows for every row; all rows at a time."""
 
     async def observe() -> dict[int, Observation]:
-        limits = Limits(step_timeout_s=STEP_TIMEOUT_S, max_running=8, num_parents=1)
+        limits = SandboxLimits(step_timeout_s=STEP_TIMEOUT_S, max_running=8, num_parents=1)
         async with SandboxInterpreter(limits) as interpreter:
 
             async def one(row: dict[str, Any]) -> Observation:

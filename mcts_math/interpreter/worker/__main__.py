@@ -36,10 +36,11 @@ MODULES = (
     "fork",
     "cell",
     "seccomp",
-    "node",
     "landlock",
     "mounts",
+    "files",
     "confine",
+    "state",
     "supervisor",
     "zygote",
 )
