@@ -289,3 +289,49 @@ def test_a_clean_parent_that_is_dying_is_not_alive() -> None:
             assert interpreter._parents[0] is not parent
 
     asyncio.run(asyncio.wait_for(check(), 60))
+
+
+_TIMER = "import signal, threading, time\nn = 0\ndef f(*a):\n    global n\n    n += 1\n"
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        "signal.signal(signal.SIGALRM, f)\nsignal.setitimer(signal.ITIMER_REAL, 0.01, 0.01)",
+        "signal.signal(signal.SIGALRM, f)\nsignal.alarm(1)",
+        "signal.signal(signal.SIGVTALRM, f)\nsignal.setitimer(signal.ITIMER_VIRTUAL, 1e-3, 1e-3)",
+        "    signal.setitimer(signal.ITIMER_REAL, 1e-3)\nsignal.signal(signal.SIGALRM, f)\n"
+        "signal.setitimer(signal.ITIMER_REAL, 1e-3)\ntime.sleep(0.05)",
+        "threading.Timer(0.3, f).start()",
+        "def g():\n    while True:\n        f()\n        time.sleep(0.01)\n"
+        "threading.Thread(target=g, daemon=True).start()",
+    ],
+    ids=["interval", "alarm", "virtual", "starts itself anew", "timer thread", "thread"],
+)
+def test_a_state_that_waits_does_not_change(start: str) -> None:
+    async def check() -> None:
+        async with SandboxInterpreter(LIMITS) as interpreter:
+            await show(interpreter, _TIMER + start)
+            first = await show(interpreter, "n", _TIMER + start)
+            await asyncio.sleep(1.2)
+            later = await show(interpreter, "n", _TIMER + start)
+            assert (later.text, later.rebuilt) == (first.text, False)
+
+    run(check())
+
+
+def test_a_cell_s_own_signal_mask_survives_and_timers_work_within_a_cell() -> None:
+    block = "import signal\nsignal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1})"
+    alarm = "import signal, time\ndef f(*a): raise TimeoutError('own')\nsignal.signal(signal.SIGALRM, f)\n"
+
+    async def check() -> None:
+        async with SandboxInterpreter(LIMITS) as interpreter:
+            await show(interpreter, block)
+            assert (await show(interpreter, "signal.pthread_sigmask(signal.SIG_BLOCK, ())", block)).text == (
+                "{<Signals.SIGUSR1: 10>}"
+            )
+            for history in ((), (alarm,), (alarm, "1")):
+                seen = await show(interpreter, alarm + "signal.alarm(1)\nx = time.sleep(30)", *history)
+                assert seen.text == "TimeoutError: own"
+
+    run(check())
