@@ -204,7 +204,6 @@ class CellRun:
             return
         self.started = time.monotonic()
         self._timer.cancel()
-        self._timer = self._loop.call_later(self._timeout_s, self.stop, TimeUp())
 
     def _collect(self, data: bytes) -> None:
         if self.done.done():
