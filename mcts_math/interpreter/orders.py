@@ -43,6 +43,8 @@ if "sympy" in sys.modules:
     str(Eq(x, 1)), latex(x**2), str(summation(x, (x, 1, 10))), nsimplify(0.5), solveset(x**2 - 2, x), binomial(5, 2)
     factorint(60), isprime(97)
     float(sqrt(2)), gcd(12, 18), lcm(4, 6), floor(Rational(7, 2)), ceiling(Rational(7, 2)), str(sympify("x + 1"))
+if "scipy" in sys.modules:  # it imports its parts when they are used
+    import scipy.integrate, scipy.interpolate, scipy.linalg, scipy.optimize, scipy.special, scipy.stats
 if "matplotlib" in sys.modules:
     import io
     import matplotlib.pyplot as plt  # looks for fonts: seconds

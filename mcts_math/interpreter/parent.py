@@ -22,6 +22,7 @@ from mcts_math.interpreter.orders import ENVIRONMENT, Layers, require_inputs, ru
 from mcts_math.interpreter.worker import wire
 
 _WORKER = Path(__file__).parent / "worker" / "__main__.py"
+_START = "exec(compile(open({worker!r}).read(), 'sandbox', 'exec'))"  # a cell can see the name of what was started
 _START_TIMEOUT_S = 120.0
 _SANDBOX_TIMEOUT_S = 30.0
 _MAX_ASKING = 16  # one process forks them all: more would wait in its socket, each with two descriptors
@@ -98,7 +99,16 @@ class Parent:
         with theirs:
             try:
                 process = subprocess.Popen(
-                    [sys.executable, "-S", "-s", "-B", str(_WORKER), rules],
+                    [
+                        sys.executable,
+                        "-S",
+                        "-s",
+                        "-B",
+                        "-c",
+                        _START.format(worker=str(_WORKER)),
+                        rules,
+                        str(_WORKER.parent),
+                    ],
                     stdin=theirs.fileno(),
                     stdout=subprocess.DEVNULL,
                     stderr=errors,

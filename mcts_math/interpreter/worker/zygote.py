@@ -98,6 +98,7 @@ def _hide() -> None:
         del sys.modules[name]
     sys.modules["__main__"] = type(sys)("__main__")
     sys.argv[:] = sys.orig_argv[:] = [""]
+    sys.path_importer_cache.clear()
 
 
 def _serve(control: socket.socket, rules: confine.Rules, owner: supervisor.Owner, parent: int) -> None:
