@@ -107,7 +107,7 @@ class SandboxInterpreter:
         self._parents[index] = None
         if parent is not None:
             await parent.close()
-        self._parents[index] = await Parent.start(self.limits, level.layers)
+        self._parents[index] = await Parent.start(self.limits, level.layers, tells=True)
 
     async def execute(self, request: Execute) -> Observation:
         """Runs one cell in the state that its history leaves.

@@ -93,7 +93,7 @@ def require_inputs(paths: Iterable[str]) -> None:
             raise InterpreterError(f"input_files names {path}, which cells may not read; run: chmod -R o+rX {path}")
 
 
-def rules_json(limits: SandboxLimits, layers: Layers, warm: bool) -> str:
+def rules_json(limits: SandboxLimits, layers: Layers, warm: bool, tells: bool) -> str:
     """The orders to a clean parent; see `worker.confine.Rules`."""
     path = search_path()
     hidden = not layers.namespaces and not all(_open_to_all(p) for p in path if Path(p).is_dir())
@@ -112,6 +112,7 @@ def rules_json(limits: SandboxLimits, layers: Layers, warm: bool) -> str:
             "num_threads": limits.max_threads,
             "show_chars": limits.truncate,
             "output_chars": limits.output_chars,
+            "tells": tells,
             "exact": limits.observations == "exact",
             "inputs": list(limits.input_files),
             "temp_bytes": limits.temp_bytes if layers.namespaces and layers.seccomp else 0,

@@ -65,13 +65,14 @@ class Parent:
         self._asking = asyncio.Semaphore(_MAX_ASKING)
 
     @classmethod
-    async def start(cls, limits: SandboxLimits, layers: Layers, warm: bool = True) -> Parent:
+    async def start(cls, limits: SandboxLimits, layers: Layers, warm: bool = True, tells: bool = False) -> Parent:
         """Starts a process and waits until it has imported and locked itself in.
 
         Args:
             limits: bounds for all its sandboxes.
             layers: fences for all its sandboxes.
             warm: import `limits.modules`; a probe does without.
+            tells: cells send what they print before they are done (`wire.PRINTED`).
 
         Raises:
             InterpreterError: with what the process said; or this is no machine for it.
@@ -79,7 +80,7 @@ class Parent:
         require_platform()
         require_inputs(limits.input_files)
         with tempfile.TemporaryDirectory() as scratch:  # some packages write files when they are imported
-            parent = cls._launch(rules_json(limits, layers, warm), {"MPLCONFIGDIR": scratch, "TMPDIR": scratch})
+            parent = cls._launch(rules_json(limits, layers, warm, tells), {"MPLCONFIGDIR": scratch, "TMPDIR": scratch})
             try:
                 message = await parent._receive(parent._control, _START_TIMEOUT_S)
             except BaseException:

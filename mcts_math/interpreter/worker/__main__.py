@@ -2,7 +2,8 @@
 
 `parent` runs it, with the host's orders and this folder as arguments. It is never imported: it loads its own folder
 under a private package name, so that no other module of the project (or of the host program) is ever in a sandbox's
-heap. The modules that still have to work after a snippet has had the process to itself get a copy of `builtins` of their own: code that replaces `len` or `open` breaks itself.
+heap. The modules that still have to work after a snippet has had the process to itself get a copy of `builtins` of
+their own: code that replaces `len` or `open` breaks itself.
 """
 
 import os

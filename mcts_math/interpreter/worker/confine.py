@@ -30,6 +30,7 @@ class Rules(NamedTuple):
         show_chars: characters of one print that are shown.
         output_chars: characters of one observation.
         exact: numbers are not rounded.
+        tells: cells send what they print before they are done.
         inputs: directories and files that nodes may read besides.
         temp_bytes: size of a question's temporary files; 0 for none.
         libraries: directories and files with shared libraries and time zones; filled in by the clean parent.
@@ -49,6 +50,7 @@ class Rules(NamedTuple):
     show_chars: int
     output_chars: int
     exact: bool
+    tells: bool
     inputs: list[str]
     temp_bytes: int
     libraries: Sequence[str] = ()

@@ -60,7 +60,7 @@ def serve(socket_fd: int, rules: confine.Rules) -> None:
     seeds: list[Callable[[int], object]] = [_seed_random]
     if "numpy" in sys.modules:
         seeds.append(_short_seeds(sys.modules["numpy"].random.seed))
-    style = cell.Style(rules.show_chars, rules.output_chars, rules.exact, _tell)
+    style = cell.Style(rules.show_chars, rules.output_chars, rules.exact, _tell if rules.tells else None)
     folder = files.Folder() if rules.temp_bytes else None
     leave = os._exit
     signals: set[int] = set()  # that the cell wants blocked
