@@ -7,7 +7,6 @@ import contextlib
 import itertools
 import time
 from collections import OrderedDict
-from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
 from mcts_math.errors import InterpreterError
@@ -118,25 +117,25 @@ class SandboxInterpreter:
         if len(request.cell.code) > wire.MAX_CODE_BYTES // 4:
             return Observation("MemoryError: the code is too long", CellStatus.ERROR)
         session = self._sessions.setdefault(request.session, _Session())  # now: it may be released while this waits
-        async with contextlib.AsyncExitStack() as turn:
-            return await self._execute(session, request, turn)
-
-    async def _execute(self, session: _Session, request: Execute, turn: contextlib.AsyncExitStack) -> Observation:
         tries = Tries()
         rank = next(self._ranks)
-        while not session.released and tries.left:
-            try:
-                result, replayed = await self._attempt(session, request, rank)
-            except Preempted:
-                if not tries.preempted:
-                    await turn.enter_async_context(self._preempted)
-                    tries.preempted = True
-            except StateLost as lost:
-                if not session.released:
-                    tries.note(lost, session.sandbox)
-                    await asyncio.sleep(tries.pause_s)
-            else:
-                return Observation(result.text, result.status, result.seconds, replayed)
+        try:
+            while not session.released and tries.left:
+                try:
+                    result, rebuilt = await self._attempt(session, request, rank)
+                except Preempted:
+                    if not tries.preempted:
+                        await self._preempted.acquire()
+                        tries.preempted = True
+                except StateLost as lost:
+                    if not session.released:
+                        tries.note(lost, session.sandbox)
+                        await asyncio.sleep(tries.pause_s)
+                else:
+                    return Observation(result.text, result.status, result.seconds, rebuilt)
+        finally:
+            if tries.preempted:
+                self._preempted.release()
         return Observation(tries.last_text, CellStatus.KILLED)
 
     async def _attempt(self, session: _Session, request: Execute, rank: int) -> tuple[RunResult, bool]:
@@ -145,27 +144,16 @@ class SandboxInterpreter:
         Only who can go on takes a running slot: who has something to rebuild waits for its session's lock first.
         """
         if session.sandbox is not None:
-            async with self._slot(session):
+            async with self._running:
                 if (found := self._find(session, request)) is not None:
                     return await self._run(session, *found, request.cell, rank), False
         async with contextlib.AsyncExitStack() as slot:
             async with session.rebuilding:
-                await slot.enter_async_context(self._slot(session))
+                await slot.enter_async_context(self._running)
                 sandbox = await self._sandbox(session)
                 state = session.root.follow(request.history)
                 process, rebuilt = await self._rebuild(session, sandbox, state, rank)
             return await self._run(session, sandbox, state, process, request.cell, rank), rebuilt
-
-    @contextlib.asynccontextmanager
-    async def _slot(self, session: _Session) -> AsyncIterator[None]:
-        async with self._running:
-            if session.released:
-                raise StateLost("the session was released")
-            session.num_running += 1
-            try:
-                yield
-            finally:
-                session.num_running -= 1
 
     def _find(self, session: _Session, request: Execute) -> tuple[Sandbox, State, StateProcess] | None:
         """The process to fork, if there is one."""
@@ -183,16 +171,20 @@ class SandboxInterpreter:
         self, session: _Session, sandbox: Sandbox, state: State, process: StateProcess, cell: Cell, rank: int
     ) -> RunResult:
         """Runs a cell in a fork of a state's process, and keeps the state that it leaves."""
+        session.num_running += 1
+        self._store.hold(state)
         try:
-            with self._store.holding(state):
-                result = await sandbox.step(process, cell, rank)
-                self._keep(session, sandbox, state.child(cell), result)
+            result = await sandbox.step(process, cell, rank)
+            self._keep(session, sandbox, state.child(cell), result)
         except Preempted:
             raise
         except StateLost:
             if state.process is process:
                 self._store.drop(state)
             raise
+        finally:
+            self._store.leave(state)
+            session.num_running -= 1
         return result
 
     async def release(self, session: str) -> None:
@@ -214,6 +206,8 @@ class SandboxInterpreter:
 
     async def _sandbox(self, session: _Session) -> Sandbox:
         """The session's live sandbox, a new one if need be."""
+        if session.released:
+            raise StateLost("the session was released")
         if session.sandbox is None or not session.sandbox.alive:
             self._put_away(session)
             session.sandbox = await self._new_sandbox()

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from mcts_math.interpreter.options import SandboxLimits
@@ -87,17 +86,13 @@ class SnapshotStore:
         if state in self._forked:
             self._forked.move_to_end(state)
 
-    @contextlib.contextmanager
-    def holding(self, state: State) -> Iterator[None]:
+    def hold(self, state: State) -> None:
         """While a cell runs in a fork of a state: it shares that state's memory, whatever becomes of its process."""
         for above in state.lineage():
             above.num_live += 1
-        try:
-            yield
-        finally:
-            self._leave(state)
 
-    def _leave(self, state: State) -> None:
+    def leave(self, state: State) -> None:
+        """A process of a state, or a fork of it, has ended."""
         for above in state.lineage():
             above.num_live -= 1
             if above.num_live == 0:
@@ -128,7 +123,7 @@ class SnapshotStore:
         self._kept.pop(state).discard(state.process)
         self._forked.pop(state, None)
         state.process = None
-        self._leave(state)
+        self.leave(state)
 
     def drop_all(self, root: State) -> None:
         """Ends the processes of all states below a root."""

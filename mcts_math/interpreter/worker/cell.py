@@ -55,17 +55,31 @@ class Style(NamedTuple):
     tell: Callable[[str], object] | None = None
 
 
+_write = io.StringIO.write
+
+
+class _Telling:
+    """To whom what is printed is told, and how many characters of it. One for all: more objects are more pages."""
+
+    __slots__ = ("left", "tell")
+
+    def __init__(self) -> None:
+        self.left = 0
+        self.tell: Callable[[str], object] = len
+
+
+_telling = _Telling()
+
+
 class _Capture(io.StringIO):
     """A stdout that keeps both ends of what is printed, in bounded memory."""
 
-    def __init__(self, tell: Callable[[str], object] | None) -> None:
-        super().__init__()
-        self._tell = tell
-
     def write(self, text: str, /) -> int:
-        count = super().write(text)
-        if self._tell is not None:
-            self._tell(text)
+        count = _write(self, text)
+        if _telling.left > 0 and text:
+            told = text[: _telling.left]
+            _telling.left -= len(told)
+            _telling.tell(told)
         if self.tell() > 4 * _KEPT_CHARS:
             kept = self.getvalue()
             self.seek(0)
@@ -106,18 +120,14 @@ def truncate(text: str, limit: int) -> str:
     return f"{text[:half]}...{text[len(text) - half :]}"
 
 
-def _is_print(statement: ast.stmt) -> bool:
-    call = statement.value if isinstance(statement, ast.Expr) else None
-    return isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "print"
-
-
 def prints(statement: ast.stmt) -> bool:
     """Whether a statement is a call of print, or an if, for, while or def with one inside."""
+    if isinstance(statement, ast.Expr):
+        call = statement.value
+        return isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "print"
     if isinstance(statement, (ast.If, ast.For, ast.While)):
         return any(map(prints, statement.body)) or any(map(prints, statement.orelse))
-    if isinstance(statement, ast.FunctionDef):
-        return any(map(prints, statement.body))
-    return _is_print(statement)
+    return isinstance(statement, ast.FunctionDef) and any(map(prints, statement.body))
 
 
 def source_of(lines: list[str], statement: ast.stmt) -> str:
@@ -144,68 +154,54 @@ def _compile(statements: list[ast.stmt]) -> CodeType:
         return compile(ast.unparse(module), "<string>", "exec", dont_inherit=True)
 
 
-class _Snippet:
-    """One snippet at work in `state`, its global variables."""
+def _run(statements: list[ast.stmt], state: dict[str, object]) -> str:
+    """Executes statements and returns what they printed."""
+    if not statements:
+        return ""
+    code = _compile(statements)
+    sys.stdout = capture = _Capture()
+    exec(code, state)
+    return capture.getvalue()
 
-    def __init__(self, code: str, state: dict[str, object], style: Style) -> None:
-        self._code, self._state, self._style = code, state, style
-        self._left = style.chars  # to be told
 
-    def show(self) -> str:
-        """Runs it and returns what is shown."""
-        body = ast.parse(self._code).body
-        printing = [i for i, statement in enumerate(body) if prints(statement)]
-        if len(printing) >= 2:
-            return self._show_prints(body, printing)
-        if not body:
-            return ""
-        self._run(body[:-1])
-        value = self._run_last(body[-1])
-        is_text = issubclass(type(value), str)
-        text = str.__str__(value if is_text else str(value))  # a class of its own may have methods that lie
-        return truncate(self._number(text) if is_text else text, self._style.chars)
+def _run_last(statement: ast.stmt, state: dict[str, object]) -> object:
+    """The value of the last statement, or what it printed where there is none."""
+    if not isinstance(statement, ast.Expr):
+        return _run([statement], state)
+    sys.stdout = capture = _Capture()
+    try:
+        value = eval(compile(ast.Expression(statement.value), "<string>", "eval", dont_inherit=True), state)
+    except Exception:
+        again = _run([statement], state)
+        return capture.getvalue() + again
+    return capture.getvalue() if value is None else value
 
-    def _show_prints(self, body: list[ast.stmt], printing: list[int]) -> str:
-        shown = []
-        lines = _LINE.findall(self._code)
-        start = 0
-        for i in printing:
-            self._run(body[start:i])
-            printed = self._run([body[i]], last=i == printing[-1])
-            shown.append(label(lines, body[i]) + truncate(self._number(printed), self._style.chars))
-            start = i + 1
-        return "".join(shown)
 
-    def _number(self, text: str) -> str:
-        return text if self._style.exact else round_number(text)
-
-    def _tell(self, text: object) -> None:
-        if self._left > 0 and self._style.tell is not None and isinstance(text, str) and text:
-            told = str.__str__(text)[: self._left]
-            self._left -= len(told)
-            self._style.tell(told)
-
-    def _run(self, statements: list[ast.stmt], last: bool = False) -> str:
-        """Executes statements and returns what they printed."""
-        if not statements:
-            return ""
-        code = _compile(statements)
-        sys.stdout = capture = _Capture(None if last and _is_print(statements[-1]) else self._tell)
-        exec(code, self._state)
-        return capture.getvalue()
-
-    def _run_last(self, statement: ast.stmt) -> object:
-        """The value of the last statement, or what it printed where there is none."""
-        if not isinstance(statement, ast.Expr):
-            return self._run([statement])
-        sys.stdout = capture = _Capture(None if _is_print(statement) else self._tell)
-        try:
-            expression = compile(ast.Expression(statement.value), "<string>", "eval", dont_inherit=True)
-            value = eval(expression, self._state)
-        except Exception:
-            again = self._run([statement])
-            return capture.getvalue() + again
-        return capture.getvalue() if value is None else value
+def _show(code: str, state: dict[str, object], chars: int, exact: bool) -> str:
+    body = ast.parse(code).body
+    if not body:
+        return ""
+    printing = [i for i, statement in enumerate(body) if prints(statement)]
+    if len(printing) < 2:
+        _run(body[:-1], state)
+        if printing == [len(body) - 1] and isinstance(body[-1], ast.Expr):
+            _telling.left = 0  # it prints and is done
+        value = _run_last(body[-1], state)
+        if type(value) is not str:  # a class of its own may have methods that lie
+            exact = exact or not issubclass(type(value), str)
+            value = str.__str__(value if issubclass(type(value), str) else str(value))
+        return truncate(value if exact else round_number(value), chars)
+    shown = []
+    lines = _LINE.findall(code)
+    start = 0
+    for i in printing:
+        _run(body[start:i], state)
+        if i == printing[-1] and isinstance(body[i], ast.Expr):
+            _telling.left = 0
+        printed = _run([body[i]], state)
+        shown.append(label(lines, body[i]) + truncate(printed if exact else round_number(printed), chars))
+        start = i + 1
+    return "".join(shown)
 
 
 def run(code: str, state: dict[str, object], style: Style) -> Shown:
@@ -216,11 +212,14 @@ def run(code: str, state: dict[str, object], style: Style) -> Shown:
         state: its global variables, changed in place; what ran before a failure stands.
         style: how its observation looks.
     """
+    chars, total_chars, exact, tell = style
+    if tell is not None:
+        _telling.tell, _telling.left = tell, chars
     try:
-        shown = Shown(_Snippet(sanitize(code), state, style).show().strip(), failed=False)
+        text, failed = _show(sanitize(code), state, chars, exact).strip(), False
     except BaseException as error:
-        shown = Shown(truncate(_describe(error).strip(), style.chars), failed=True)
-    return shown._replace(text=truncate(shown.text, style.total_chars))
+        text, failed = truncate(_describe(error).strip(), chars), True
+    return Shown(truncate(text, total_chars), failed)
 
 
 def _describe(error: BaseException) -> str:

@@ -88,9 +88,10 @@ class Folder:
 
     def close(self) -> None:
         """Takes the files into memory and leaves the folder empty."""
-        _chdir(self._path)
-        self._kept = []
-        self._take("")
+        if _listdir(self._path) or self._kept:
+            _chdir(self._path)
+            self._kept = []
+            self._take("")
 
     def _take(self, folder: str) -> None:
         for name in _listdir(folder or "."):

@@ -9,7 +9,6 @@ their own branch alone, because nothing outside believes a state.
 from __future__ import annotations
 
 import _random
-import _signal  # type: ignore[import-not-found]
 import builtins
 import os
 import random
@@ -27,9 +26,7 @@ _FD_SPACE = socket.CMSG_SPACE(4)
 _the_random, _c_seed = random._inst, _random.Random.seed
 _SEED_MASK = (1 << 32) - 1
 _close_range, _close, _write = os.closerange, os.close, os.write  # a snippet may replace those of `os`
-_set_mask, _set_timer = _signal.pthread_sigmask, _signal.setitimer  # those of `signal` take 20 times as long
-_SIG_SETMASK, _ALL_SIGNALS = int(signal.SIG_SETMASK), tuple(map(int, signal.valid_signals()))
-_TIMERS = (signal.ITIMER_REAL, signal.ITIMER_VIRTUAL, signal.ITIMER_PROF)
+_set_timer = signal.setitimer
 _FORK_FLAGS = seccomp.HARNESS_FORK_FLAGS & ~int(signal.SIGCHLD)
 
 
@@ -63,7 +60,6 @@ def serve(socket_fd: int, rules: confine.Rules) -> None:
     style = cell.Style(rules.show_chars, rules.output_chars, rules.exact, _tell if rules.tells else None)
     folder = files.Folder() if rules.temp_bytes else None
     leave = os._exit
-    signals: set[int] = set()  # that the cell wants blocked
     while True:
         order = _receive(sock)
         if order is None:
@@ -79,9 +75,8 @@ def serve(socket_fd: int, rules: confine.Rules) -> None:
         _prepare(order.seed, seeds)
         if folder is not None:
             folder.open(order.token)
-        _set_mask(_SIG_SETMASK, signals)
         shown = cell.run(order.code, variables, style)
-        signals = _disarm()
+        _disarm()
         if folder is not None:
             folder.close()
         payload = (wire.FAILED if shown.failed else wire.OK) + shown.text.encode("utf-8", "replace")
@@ -133,19 +128,16 @@ def _prepare(seed: int, seeds: list[Callable[[int], object]]) -> None:
         set_seed(seed)
 
 
-def _disarm() -> set[int]:
-    """A state must not change while it waits; and what it opened, its forks will not have.
-
-    Signals are blocked before timers are stopped, and stay so: a handler that runs in between may start a timer anew,
-    but its signal never comes. A fork takes no timer along.
-
-    Returns:
-        The signals that the cell itself has blocked.
-    """
-    blocked = _set_mask(_SIG_SETMASK, _ALL_SIGNALS)
+def _disarm() -> None:
+    """A state must not change while it waits; and what it opened, its forks will not have."""
     _close_range(3, fork.SOCKET_FD)
-    for timer in _TIMERS:
-        _set_timer(timer, 0)
+    # A timer that went off before it was stopped has its handler called now, which may start it anew: twice.
+    while _stop_timers() or _stop_timers():
+        pass
     sys.settrace(None)
     sys.setprofile(None)
-    return {int(number) for number in blocked}
+
+
+def _stop_timers() -> bool:
+    """Stops the three timers of a process; whether one was running."""
+    return _set_timer(0, 0)[0] + _set_timer(1, 0)[0] + _set_timer(2, 0)[0] > 0
