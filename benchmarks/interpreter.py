@@ -163,6 +163,28 @@ async def many_nodes(num_nodes: int) -> dict[str, float]:
         }
 
 
+async def big_states(at_once: bool) -> dict[str, float]:
+    """The most memory that is really there while eight cells make 700 MiB of numpy each, under a bound of 1 GiB."""
+    cell_of = "import numpy\na{i} = numpy.ones(700 * 2**20 // 8)\nint(a{i}.sum())"
+    async with SandboxInterpreter(SandboxLimits(snapshot_bytes=1 << 30)) as interpreter:
+
+        async def work() -> None:
+            steps = [step(interpreter, f"q{i % 2}", (), Cell(cell_of.replace("{i}", str(i)))) for i in range(8)]
+            if at_once:
+                await asyncio.gather(*steps)
+            else:
+                for one in steps:
+                    await one
+
+        task = asyncio.ensure_future(work())
+        most = 0
+        while not task.done():
+            most = max(most, await asyncio.to_thread(memory))
+            await asyncio.sleep(0.05)
+        await task
+        return {"most, MiB": most >> 20, "kept, MiB": memory() >> 20, "estimate, MiB": interpreter.snapshot_bytes >> 20}
+
+
 def memory() -> int:
     """Bytes of all processes below this one, shared pages divided among their holders."""
     total = 0
@@ -195,6 +217,8 @@ async def run(quick: bool) -> dict[str, Any]:
         name = f"throughput, {num_questions} questions, {num_parents} parents"
         result[name] = await throughput(num_parents, num_questions, 40 // few)
     result["500 live nodes"] = await many_nodes(500)
+    result["8 states of 700 MiB, bound 1 GiB, in turn"] = await big_states(at_once=False)
+    result["8 states of 700 MiB, bound 1 GiB, at once"] = await big_states(at_once=True)
     return result
 
 

@@ -76,15 +76,18 @@ class Folder:
         """Makes the folder of a cell the current one, with the files that the cells before left."""
         self._path = path_of(token)
         _chdir(self._path)
+        if self._kept:
+            self._put()
+        if "tempfile" in sys.modules:
+            sys.modules["tempfile"].tempdir = self._path  # type: ignore[attr-defined]  # where the cell before had it
+
+    def _put(self) -> None:
         for name, content in self._kept:
             if content is None:
                 _mkdir(name)
                 continue
             with _open(name, "wb") as file:
                 file.write(content)
-        tempfile = sys.modules.get("tempfile")
-        if tempfile is not None:
-            tempfile.tempdir = self._path  # type: ignore[attr-defined]  # where the cell before had it
 
     def close(self) -> None:
         """Takes the files into memory and leaves the folder empty."""

@@ -15,7 +15,6 @@ import signal
 import site
 import socket
 import sys
-import tempfile
 from collections.abc import Callable
 
 from . import cell, confine, fork, kernel, memory, supervisor, wire
@@ -62,7 +61,8 @@ def _set_up(rules: confine.Rules) -> tuple[confine.Rules, supervisor.Owner]:
         except ImportError as error:
             raise ImportError(f"{error}: `modules` names it; install it, or leave it out") from error
     exec(compile(rules.warm_up, "<warm-up>", "exec"), {"__name__": "warm_up"})
-    tempfile.tempdir = None
+    if "tempfile" in sys.modules:
+        sys.modules["tempfile"].tempdir = None  # type: ignore[attr-defined]
     os.environ.pop("TMPDIR", None)  # those of this process go when it is set up
     os.environ["MPLCONFIGDIR"] = "."
     for _ in range(_NUM_REHEARSALS):
