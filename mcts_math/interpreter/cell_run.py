@@ -113,14 +113,14 @@ class CellRun:
         started: when it greeted, by the monotonic clock.
         printed: what the cell has printed so far, or the first part of it.
         num_bytes: memory that it had of its own when last looked at.
-        cpu_s: CPU seconds that it had used then.
     """
 
     def __init__(
         self, sock: socket.socket, limits: SandboxLimits, on_hello: Callable[[int], None], token: int, rank: int
     ) -> None:
         self.sock, self.pid, self.started, self.token, self.rank = sock, -1, time.monotonic(), token, rank
-        self.printed, self.num_bytes, self.cpu_s = b"", 0, 0.0
+        self.printed, self.num_bytes = b"", 0
+        self._cpu_s, self._looked, self._max_cpu_s = 0.0, self.started, 0.8 * limits.cpu_seconds
         self._unwanted = False
         self._handle = -1  # a pidfd: the process may close its socket, but not this
         self._max_payload, self._max_printed = 4 * limits.output_chars + 16, 4 * limits.truncate
@@ -137,12 +137,18 @@ class CellRun:
         facts = ProcessFacts.read(self.pid)
         if facts is None:
             return  # not there yet, or gone: the stream will tell
-        self.num_bytes, self.cpu_s = facts.num_private_bytes, facts.cpu_ticks / _TICKS_PER_S
-        elapsed_s = time.monotonic() - self.started
+        self.num_bytes, self._cpu_s = facts.num_private_bytes, facts.cpu_ticks / _TICKS_PER_S
+        self._looked = time.monotonic()
+        elapsed_s = self._looked - self.started
         if elapsed_s < self._timeout_s:
             return
         if elapsed_s - starved_seconds(self.pid) >= self._timeout_s or elapsed_s >= MAX_STRETCH * self._timeout_s:
             self.stop(TimeUp())
+
+    @property
+    def has_used_its_cpu(self) -> bool:
+        """Whether it may have ended by the limit of CPU seconds, for all that is known since the last look."""
+        return self._cpu_s + time.monotonic() - self._looked >= self._max_cpu_s
 
     def stop(self, reason: Exception) -> None:
         """Lets `done` raise, if there is no result yet."""
@@ -202,7 +208,7 @@ class CellRun:
         if self._unwanted:
             self.stop(TimeUp())
             return
-        self.started = time.monotonic()
+        self.started = self._looked = time.monotonic()
         self._timer.cancel()
 
     def _collect(self, data: bytes) -> None:

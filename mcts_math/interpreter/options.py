@@ -39,7 +39,8 @@ class SandboxLimits:
     Attributes:
         step_timeout_s: seconds of one cell, rendering of its value included; > 0. Seconds in which the cell was ready
             to run while every core was taken do not count, up to ten times this limit.
-        cpu_s: CPU seconds of one cell, all its threads together; None for `step_timeout_s` rounded up, plus 1.
+        cpu_s: CPU seconds of one cell, all its threads together; None for twice `step_timeout_s` rounded up, plus 1. The
+            kernel counts them by samples: on a busy machine it is wrong by some 10 %.
         memory_bytes: memory that one cell may allocate beyond what Python and the imported modules take.
         snapshot_bytes: memory of all kept states and running cells together. Where it runs short, kept states are ended
             first; then the cells that came last are stopped, and run again when there is room.
@@ -102,7 +103,7 @@ class SandboxLimits:
     @property
     def cpu_seconds(self) -> int:
         """CPU seconds of one cell, a whole number as the kernel counts them."""
-        return self.cpu_s if self.cpu_s is not None else int(-(-self.step_timeout_s // 1)) + 1
+        return self.cpu_s if self.cpu_s is not None else 2 * int(-(-self.step_timeout_s // 1)) + 1
 
     def allow_files(self) -> None:
         """Raises this process's soft limit of open files, where it is short, towards what so many sandboxes need."""

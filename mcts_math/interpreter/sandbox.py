@@ -194,8 +194,7 @@ class Sandbox:
         if payload is None:
             if not self.alive:
                 raise StateLost("the sandbox died")
-            used_up = run.cpu_s > limits.cpu_seconds - 1  # when it was last looked at
-            return self._cut(run, CellStatus.TIMEOUT if used_up else CellStatus.KILLED)
+            return self._cut(run, CellStatus.TIMEOUT if run.has_used_its_cpu else CellStatus.KILLED)
         status = CellStatus.ERROR if payload[:1] == wire.FAILED else CellStatus.OK
         process = self._processes[run.pid] = StateProcess(run.sock, run.pid)
         text = truncate(payload[1:].decode("utf-8", "replace"), limits.output_chars)

@@ -20,6 +20,7 @@ STEP_TIMEOUT_S = 15.0  # the recording's
 # Rows where the recording shows a defect of replay or of isolation, and what holds instead.
 DIFFERENT = {
     44: (CellStatus.OK, r"<function <lambda> at 0x[0-9a-f]+>", "shows an address of memory"),
+    93: (CellStatus.ERROR, "ValueError: Exceeds the limit .*", "a value that can't be shown was shown as nothing"),
     138: (CellStatus.OK, "1", "replay: the ancestor ran again on globals that its first run had changed"),
     139: (CellStatus.ERROR, "SystemExit: None", "isolation: exit() ended the tool"),
     140: (CellStatus.ERROR, "SystemExit: 3", "isolation: sys.exit() ended the tool"),
