@@ -39,8 +39,8 @@ class SandboxLimits:
     Attributes:
         step_timeout_s: seconds of one cell, rendering of its value included; > 0. Seconds in which the cell was ready
             to run while every core was taken do not count, up to ten times this limit.
-        cpu_s: CPU seconds of one cell, all its threads together; None for twice `step_timeout_s` rounded up, plus 1. The
-            kernel counts them by samples: on a busy machine it is wrong by some 10 %.
+        cpu_s: CPU seconds of one cell, all its threads together; None for twice `step_timeout_s` rounded up, plus 1.
+            The kernel counts them by samples: on a busy machine it is wrong by some 10 %.
         memory_bytes: memory that one cell may allocate beyond what Python and the imported modules take.
         snapshot_bytes: memory of all kept states and running cells together. Where it runs short, kept states are ended
             first; then the cells that came last are stopped, and run again when there is room.
