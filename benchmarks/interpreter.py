@@ -23,7 +23,7 @@ from typing import Any
 
 import psutil
 
-from mcts_math.interpreter import Limits, SandboxInterpreter
+from mcts_math.interpreter import SandboxInterpreter, SandboxLimits
 from mcts_math.interpreter.worker import cell
 from mcts_math.requests import Cell, Execute
 
@@ -66,7 +66,7 @@ async def trivial(interpreter: SandboxInterpreter, repeats: int) -> dict[str, fl
 
 async def throughput(num_parents: int, num_questions: int, repeats: int) -> dict[str, float]:
     """Trivial steps a second with many questions at a time, each one step after the other."""
-    async with SandboxInterpreter(Limits(num_parents=num_parents)) as interpreter:
+    async with SandboxInterpreter(SandboxLimits(num_parents=num_parents)) as interpreter:
 
         async def question(name: str, chains: int) -> None:
             for chain in range(chains):
@@ -94,7 +94,7 @@ def replay_server(connection: Connection) -> None:
     for codes in iter(connection.recv, None):
         state: dict[str, object] = {}
         with contextlib.redirect_stdout(io.StringIO()):
-            text = [cell.run(code, state, 500).text for code in codes][-1]
+            text = [cell.run(code, state, cell.Style()).text for code in codes][-1]
         connection.send(text)
 
 
@@ -150,7 +150,7 @@ async def against_replay(interpreter: SandboxInterpreter, rounds: int) -> dict[s
 
 async def many_nodes(num_nodes: int) -> dict[str, float]:
     """Memory of many live states, as the kernel counts it (proportional shares; needs root)."""
-    async with SandboxInterpreter(Limits(max_snapshots=num_nodes)) as interpreter:
+    async with SandboxInterpreter(SandboxLimits(max_snapshots=num_nodes)) as interpreter:
         idle = memory()
         for i in range(num_nodes):
             history = (Cell(f"a = {i % 20}"),) if i >= 20 else ()
@@ -161,6 +161,28 @@ async def many_nodes(num_nodes: int) -> dict[str, float]:
             "estimate, MiB": interpreter.snapshot_bytes >> 20,
             "measured, MiB": (memory() - idle) >> 20,
         }
+
+
+async def big_states(at_once: bool) -> dict[str, float]:
+    """The most memory that is really there while eight cells make 700 MiB of numpy each, under a bound of 1 GiB."""
+    cell_of = "import numpy\na{i} = numpy.ones(700 * 2**20 // 8)\nint(a{i}.sum())"
+    async with SandboxInterpreter(SandboxLimits(snapshot_bytes=1 << 30)) as interpreter:
+
+        async def work() -> None:
+            steps = [step(interpreter, f"q{i % 2}", (), Cell(cell_of.replace("{i}", str(i)))) for i in range(8)]
+            if at_once:
+                await asyncio.gather(*steps)
+            else:
+                for one in steps:
+                    await one
+
+        task = asyncio.ensure_future(work())
+        most = 0
+        while not task.done():
+            most = max(most, await asyncio.to_thread(memory))
+            await asyncio.sleep(0.05)
+        await task
+        return {"most, MiB": most >> 20, "kept, MiB": memory() >> 20, "estimate, MiB": interpreter.snapshot_bytes >> 20}
 
 
 def memory() -> int:
@@ -195,6 +217,8 @@ async def run(quick: bool) -> dict[str, Any]:
         name = f"throughput, {num_questions} questions, {num_parents} parents"
         result[name] = await throughput(num_parents, num_questions, 40 // few)
     result["500 live nodes"] = await many_nodes(500)
+    result["8 states of 700 MiB, bound 1 GiB, in turn"] = await big_states(at_once=False)
+    result["8 states of 700 MiB, bound 1 GiB, at once"] = await big_states(at_once=True)
     return result
 
 

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from mcts_math.errors import InterpreterError
-from mcts_math.interpreter import Limits, SandboxInterpreter, probe
+from mcts_math.interpreter import SandboxInterpreter, SandboxLimits, probe
 from mcts_math.requests import Cell, Execute
 
 
@@ -32,7 +32,7 @@ def cells_of(lines: Iterator[str]) -> Iterator[str]:
         yield "".join(cell)
 
 
-async def run(cells: Iterator[str], limits: Limits, seed: int) -> None:
+async def run(cells: Iterator[str], limits: SandboxLimits, seed: int) -> None:
     """Runs cells, each in the state that those before it leave."""
     async with SandboxInterpreter(limits) as interpreter:
         print(interpreter.level, file=sys.stderr)
@@ -59,7 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--allow-unsafe-exec", action="store_true", help="run even where code can't be locked in")
     args = parser.parse_args(argv)
     try:
-        limits = Limits(step_timeout_s=args.timeout, num_parents=1, allow_unsafe_exec=args.allow_unsafe_exec)
+        limits = SandboxLimits(step_timeout_s=args.timeout, num_parents=1, allow_unsafe_exec=args.allow_unsafe_exec)
         if args.probe:
             print(asyncio.run(probe(limits)))
             return 0

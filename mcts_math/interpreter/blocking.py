@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from mcts_math.interpreter.interpreter import SandboxInterpreter
 from mcts_math.interpreter.levels import Level
-from mcts_math.interpreter.options import Limits
+from mcts_math.interpreter.options import SandboxLimits
 from mcts_math.requests import Cell, Execute, Observation
 
 _T = TypeVar("_T")
@@ -24,7 +24,7 @@ class BlockingInterpreter:
         limits: what snippets may use.
     """
 
-    def __init__(self, limits: Limits | None = None) -> None:
+    def __init__(self, limits: SandboxLimits | None = None) -> None:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="interpreter", daemon=True)
         self._thread.start()

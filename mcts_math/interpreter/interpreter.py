@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import itertools
 import time
 from collections import OrderedDict
 from dataclasses import dataclass, field
 
 from mcts_math.errors import InterpreterError
+from mcts_math.interpreter.cell_run import Preempted, StateLost
 from mcts_math.interpreter.levels import Level, probe, require
-from mcts_math.interpreter.options import Limits
+from mcts_math.interpreter.options import SandboxLimits
 from mcts_math.interpreter.parent import Parent
-from mcts_math.interpreter.sandbox import KILLED_TEXT, Node, Sandbox, StepResult
+from mcts_math.interpreter.processes import StateProcess
+from mcts_math.interpreter.sandbox import RunResult, Sandbox
 from mcts_math.interpreter.snapshots import SnapshotStore, State
-from mcts_math.interpreter.steps import NoGreeting, StateLost, Tampered
+from mcts_math.interpreter.tries import Tries
+from mcts_math.interpreter.watch import Watch
 from mcts_math.interpreter.worker import wire
 from mcts_math.requests import Cell, CellStatus, Execute, Observation
 
-_MAX_LOSSES = 2  # of one state, by its own doing
-_MAX_DEATHS = 10  # of the sandbox under one step; a sibling that means harm may have to do with it
-_MAX_FAILURES = 10  # to have a sandbox at all
 _AUDIT_S, _AUDITED = 0.5, 512  # how often, and how many states: 30 to 60 µs each
 _AUDIT_SHARE = 0.02  # of the time is spent on it at most; thousands of states must wait for their turn
 
@@ -32,7 +34,7 @@ class _Session:
     sandbox: Sandbox | None = None
     num_running: int = 0
     released: bool = False
-    setting_up: asyncio.Lock = field(default_factory=asyncio.Lock)
+    rebuilding: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
 class SandboxInterpreter:
@@ -46,15 +48,18 @@ class SandboxInterpreter:
         level: isolation to use, from `probe`; probed at the start when None.
     """
 
-    def __init__(self, limits: Limits | None = None, level: Level | None = None) -> None:
-        self.limits = limits or Limits()
+    def __init__(self, limits: SandboxLimits | None = None, level: Level | None = None) -> None:
+        self.limits = limits or SandboxLimits()
         self.level = level
         self._parents: list[Parent | None] = [None] * self.limits.num_parents
         self._num_sandboxes = 0
         self._sessions: dict[str, _Session] = {}
         self._with_sandbox: OrderedDict[_Session, None] = OrderedDict()  # least recently used first
         self._store = SnapshotStore(self.limits)
+        self._watch = Watch(self.limits, self._store.make_room)
         self._running = asyncio.Semaphore(self.limits.max_running)
+        self._preempted = asyncio.Lock()  # these run one at a time
+        self._ranks = itertools.count()
         self._starting = asyncio.Lock()
         self._closed = False
         self._audit_due = False
@@ -101,7 +106,7 @@ class SandboxInterpreter:
         self._parents[index] = None
         if parent is not None:
             await parent.close()
-        self._parents[index] = await Parent.start(self.limits, level.layers)
+        self._parents[index] = await Parent.start(self.limits, level.layers, tells=True)
 
     async def execute(self, request: Execute) -> Observation:
         """Runs one cell in the state that its history leaves.
@@ -111,42 +116,76 @@ class SandboxInterpreter:
         """
         if len(request.cell.code) > wire.MAX_CODE_BYTES // 4:
             return Observation("MemoryError: the code is too long", CellStatus.ERROR)
-        async with self._running:
-            session = self._sessions.setdefault(request.session, _Session())
-            session.num_running += 1
-            try:
-                return await self._execute(session, request)
-            finally:
-                session.num_running -= 1
+        session = self._sessions.setdefault(request.session, _Session())  # now: it may be released while this waits
+        tries = Tries()
+        rank = next(self._ranks)
+        try:
+            while not session.released and tries.left:
+                try:
+                    result, rebuilt = await self._attempt(session, request, rank)
+                except Preempted:
+                    if not tries.preempted:
+                        await self._preempted.acquire()
+                        tries.preempted = True
+                except StateLost as lost:
+                    if not session.released:
+                        tries.note(lost, session.sandbox)
+                        await asyncio.sleep(tries.pause_s)
+                else:
+                    return Observation(result.text, result.status, result.seconds, rebuilt)
+        finally:
+            if tries.preempted:
+                self._preempted.release()
+        return Observation(tries.last_text, CellStatus.KILLED)
 
-    async def _execute(self, session: _Session, request: Execute) -> Observation:
-        rebuilt = False
-        num_losses = num_deaths = num_failures = 0
-        while not session.released and num_losses < _MAX_LOSSES and num_deaths < _MAX_DEATHS:
-            state = session.root
-            try:
+    async def _attempt(self, session: _Session, request: Execute, rank: int) -> tuple[RunResult, bool]:
+        """Runs a cell, after those that led to its state where the state has no process; and whether that was so.
+
+        Only who can go on takes a running slot: who has something to rebuild waits for its session's lock first.
+        """
+        if session.sandbox is not None:
+            async with self._running:
+                if (found := self._find(session, request)) is not None:
+                    return await self._run(session, *found, request.cell, rank), False
+        async with contextlib.AsyncExitStack() as slot:
+            async with session.rebuilding:
+                await slot.enter_async_context(self._running)
                 sandbox = await self._sandbox(session)
                 state = session.root.follow(request.history)
-                node, replayed = await self._node(session, sandbox, state)
-                rebuilt = rebuilt or replayed
-                result = await sandbox.step(node, request.cell)
-            except Tampered:
-                break
-            except StateLost as lost:
+                process, rebuilt = await self._rebuild(session, sandbox, state, rank)
+            return await self._run(session, sandbox, state, process, request.cell, rank), rebuilt
+
+    def _find(self, session: _Session, request: Execute) -> tuple[Sandbox, State, StateProcess] | None:
+        """The process to fork, if there is one."""
+        sandbox = session.sandbox
+        if sandbox is None or not sandbox.alive:
+            return None
+        state = session.root.follow(request.history)
+        if state.process is not None:
+            self._store.touch(state)
+        process = sandbox.root if state.parent is None else state.process
+        self._with_sandbox.move_to_end(session)
+        return (sandbox, state, process) if process is not None else None
+
+    async def _run(
+        self, session: _Session, sandbox: Sandbox, state: State, process: StateProcess, cell: Cell, rank: int
+    ) -> RunResult:
+        """Runs a cell in a fork of a state's process, and keeps the state that it leaves."""
+        session.num_running += 1
+        self._store.hold(state)
+        try:
+            result = await sandbox.step(process, cell, rank)
+            self._keep(session, sandbox, state.child(cell), result)
+        except Preempted:
+            raise
+        except StateLost:
+            if state.process is process:
                 self._store.drop(state)
-                if session.sandbox is None or not session.sandbox.owner_alive:
-                    num_failures += 1
-                    if num_failures == _MAX_FAILURES:
-                        raise InterpreterError(f"the interpreter keeps breaking down: {lost}") from lost
-                elif isinstance(lost, NoGreeting) or session.sandbox.alive:
-                    num_losses += 1
-                else:
-                    num_deaths += 1
-                continue
-            self._keep(session, sandbox, state.child(request.cell), result)
-            return Observation(result.text, result.status, result.seconds, rebuilt)
-        # The machine is well: it is this branch that is not, or its question, for what its own cells did.
-        return Observation(KILLED_TEXT, CellStatus.KILLED, rebuilt=rebuilt)
+            raise
+        finally:
+            self._store.leave(state)
+            session.num_running -= 1
+        return result
 
     async def release(self, session: str) -> None:
         """Ends all processes of a question; unknown ones are ignored. Its cells that still run end as killed."""
@@ -167,19 +206,18 @@ class SandboxInterpreter:
 
     async def _sandbox(self, session: _Session) -> Sandbox:
         """The session's live sandbox, a new one if need be."""
-        async with session.setting_up:
-            if session.released:
-                raise StateLost("the session was released")
-            if session.sandbox is None or not session.sandbox.alive:
+        if session.released:
+            raise StateLost("the session was released")
+        if session.sandbox is None or not session.sandbox.alive:
+            self._put_away(session)
+            session.sandbox = await self._new_sandbox()
+            if session.released:  # meanwhile
                 self._put_away(session)
-                session.sandbox = await self._new_sandbox()
-                if session.released:  # meanwhile
-                    self._put_away(session)
-                    raise StateLost("the session was released")
-                self._with_sandbox[session] = None
-                self._trim_sandboxes()
-            self._with_sandbox.move_to_end(session)
-            return session.sandbox
+                raise StateLost("the session was released")
+            self._with_sandbox[session] = None
+            self._trim_sandboxes()
+        self._with_sandbox.move_to_end(session)
+        return session.sandbox
 
     async def _new_sandbox(self) -> Sandbox:
         level = await self.start()
@@ -193,39 +231,33 @@ class SandboxInterpreter:
             if parent.alive:
                 raise
             raise StateLost(str(error)) from error
-        return Sandbox(connection, self.limits, permits=level.layers.seccomp)
+        return Sandbox(connection, self.limits, level.layers, self._watch)
 
-    async def _node(self, session: _Session, sandbox: Sandbox, state: State) -> tuple[Node, bool]:
+    async def _rebuild(self, session: _Session, sandbox: Sandbox, state: State, rank: int) -> tuple[StateProcess, bool]:
         """The process of a state, and whether cells had to be run again for it."""
-        if state.parent is None:
-            return sandbox.root, False
-        if state.node is not None:
-            self._store.touch(state)
-            return state.node, False
-        async with session.setting_up:
-            missing = []
-            node = sandbox.root
-            for at in state.lineage():
-                if at.node is not None:
-                    node = at.node
-                    break
-                missing.append(at)
-            for at in reversed(missing):
-                if at.parent is None or at.void:
-                    continue
-                result = await sandbox.step(node, at.cell)
-                self._keep(session, sandbox, at, result)
-                node = at.node or node
-            return node, bool(missing)
+        missing = []
+        at, process = session.root, sandbox.root
+        for above in state.lineage():
+            if above.process is not None:
+                at, process = above, above.process
+                break
+            missing.append(above)
+        for above in reversed(missing):
+            if above.parent is None or above.void:
+                continue
+            await self._run(session, sandbox, at, process, above.cell, rank)
+            if above.process is not None:
+                at, process = above, above.process
+        return process, state.parent is not None and len(missing) > 0
 
-    def _keep(self, session: _Session, sandbox: Sandbox, state: State, result: StepResult) -> None:
+    def _keep(self, session: _Session, sandbox: Sandbox, state: State, result: RunResult) -> None:
         if session.sandbox is not sandbox:  # put away or released meanwhile, and its processes with it
             return
-        if result.node is None:
-            state.void = state.node is None
+        if result.process is None:
+            state.void = state.process is None
         else:
             state.void = False
-            self._store.add(state, result.node, sandbox)
+            self._store.add(state, result.process, sandbox)
             self._plan_audit(_AUDIT_S)
 
     def _plan_audit(self, seconds: float) -> None:

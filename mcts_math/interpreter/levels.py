@@ -6,10 +6,12 @@ from dataclasses import dataclass, replace
 from enum import Enum
 
 from mcts_math.errors import InterpreterError
-from mcts_math.interpreter.options import Limits
-from mcts_math.interpreter.parent import Layers, Parent, require_platform
+from mcts_math.interpreter.cell_run import StateLost
+from mcts_math.interpreter.options import SandboxLimits
+from mcts_math.interpreter.orders import Layers
+from mcts_math.interpreter.parent import Parent, require_platform
 from mcts_math.interpreter.sandbox import Sandbox
-from mcts_math.interpreter.steps import StateLost
+from mcts_math.interpreter.watch import Watch
 from mcts_math.requests import Cell
 
 
@@ -78,10 +80,10 @@ doors()
 """
 
 
-async def probe(limits: Limits | None = None) -> Level:
+async def probe(limits: SandboxLimits | None = None) -> Level:
     """Finds the best level by setting a sandbox up and knocking at its doors from inside."""
     require_platform()
-    limits = replace(limits or Limits(), num_parents=1)
+    limits = replace(limits or SandboxLimits(), num_parents=1)
     full = Layers(namespaces=True, landlock=True, seccomp=True)
     if await _fault(limits, full) is None:
         return Level(Isolation.FULL, full)
@@ -105,21 +107,21 @@ async def probe(limits: Limits | None = None) -> Level:
     )
 
 
-async def _fault(limits: Limits, layers: Layers) -> str | None:
+async def _fault(limits: SandboxLimits, layers: Layers) -> str | None:
     """What is wrong with a sandbox with these layers, None if it holds."""
     try:
         parent = await Parent.start(limits, layers, warm=False)
     except InterpreterError as error:
         return str(error)
     try:
-        sandbox = Sandbox(await parent.new_sandbox(), limits, permits=layers.seccomp)
+        sandbox = Sandbox(await parent.new_sandbox(), limits, layers, Watch(limits, lambda num_running: 0))
         try:
             flags = {name: getattr(layers, name) for name in ("namespaces", "landlock", "seccomp")}
             code = _DOORS
             for name, value in flags.items():
                 code = code.replace("{" + name + "}", str(value))
             result = await sandbox.step(sandbox.root, Cell(code))
-            if result.node is not None and result.node.start_ticks < 0:
+            if result.process is not None and result.process.start_ticks < 0:
                 raise InterpreterError("/proc does not show the sandbox's processes (mount it without hidepid=)")
         finally:
             sandbox.close()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import resource
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
 
 _OTHER_FILES = 512  # of the host program, at most
 _FILES_PER_SANDBOX = 8  # its own two and those of four states and steps
@@ -31,23 +33,29 @@ def _default_snapshots() -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
-    """Bounds that hold whatever a snippet does.
+class SandboxLimits:
+    """What cells may use, and what they find. The bounds hold whatever a cell does.
 
     Attributes:
-        step_timeout_s: wall-clock seconds of one cell, rendering of its value included; > 0.
-        cpu_s: CPU seconds of one cell, all its threads together; None for `step_timeout_s` rounded up, plus 1.
+        step_timeout_s: seconds of one cell, rendering of its value included; > 0. Seconds in which the cell was ready
+            to run while every core was taken do not count, up to ten times this limit.
+        cpu_s: CPU seconds of one cell, all its threads together; None for twice `step_timeout_s` rounded up, plus 1.
+            The kernel counts them by samples: on a busy machine it is wrong by some 10 %.
         memory_bytes: memory that one cell may allocate beyond what Python and the imported modules take.
-        snapshot_bytes: memory of all kept states together.
+        snapshot_bytes: memory of all kept states and running cells together. Where it runs short, kept states are ended
+            first; then the cells that came last are stopped, and run again when there is room.
         max_snapshots: kept states, all sessions together; >= 1. By default four times `max_sandboxes`.
         max_sandboxes: questions that keep processes at a time; the idlest are put away (and rebuilt when needed). By
             default 64 to 1,024, by the machine's memory and the hard limit of open files (`ulimit -Hn`).
         max_running: cells that run at a time; more wait, and their clocks do not run meanwhile.
         max_threads: threads that one cell may start.
-        truncate: characters of one print or value that are shown.
-        output_bytes: bytes of one observation.
+        observations: "published" rounds printed numbers to 4 decimals, as the published tool does; "exact" does not.
+        truncate: characters of one print, value or error that are shown.
+        output_chars: characters of one observation; several prints may be shown.
         num_parents: clean parent processes; forks of one parent hinder each other, so two or more use more cores.
-        modules: imported once, before any question.
+        modules: packages that are imported once, before any question.
+        input_files: absolute paths of files and folders that cells may read, in the same places.
+        temp_bytes: size of a question's temporary files; 0 for none. Needs namespaces.
         allow_unsafe_exec: run even where the kernel gives neither seccomp nor a file system fence.
     """
 
@@ -59,10 +67,13 @@ class Limits:
     max_sandboxes: int = field(default_factory=_default_sandboxes)
     max_running: int = field(default_factory=_default_running)
     max_threads: int = 64
+    observations: Literal["published", "exact"] = "published"
     truncate: int = 500
-    output_bytes: int = 64 << 10
+    output_chars: int = 4000
     num_parents: int = 2
     modules: tuple[str, ...] = ("numpy", "sympy")
+    input_files: tuple[str, ...] = ()
+    temp_bytes: int = 16 << 20
     allow_unsafe_exec: bool = False
 
     def __post_init__(self) -> None:
@@ -76,17 +87,23 @@ class Limits:
             "max_running": 1,
             "max_threads": 0,
             "truncate": 1,
-            "output_bytes": 256,
+            "output_chars": 100,
             "num_parents": 1,
+            "temp_bytes": 0,
         }
         for name, least in low.items():
             if not getattr(self, name) >= least:
-                raise ValueError(f"Limits.{name} is {getattr(self, name)!r}; it must be at least {least}")
+                raise ValueError(f"SandboxLimits.{name} is {getattr(self, name)!r}; it must be at least {least}")
+        if self.observations not in ("published", "exact"):
+            raise ValueError(f"SandboxLimits.observations is {self.observations!r}; it must be published or exact")
+        for path in self.input_files:
+            if not Path(path).is_absolute():
+                raise ValueError(f"SandboxLimits.input_files has {path!r}; each must be an absolute path")
 
     @property
     def cpu_seconds(self) -> int:
         """CPU seconds of one cell, a whole number as the kernel counts them."""
-        return self.cpu_s if self.cpu_s is not None else int(-(-self.step_timeout_s // 1)) + 1
+        return self.cpu_s if self.cpu_s is not None else 2 * int(-(-self.step_timeout_s // 1)) + 1
 
     def allow_files(self) -> None:
         """Raises this process's soft limit of open files, where it is short, towards what so many sandboxes need."""

@@ -3,82 +3,34 @@
 from __future__ import annotations
 
 import asyncio
-import json
+import contextlib
 import os
 import platform
 import select
-import site
 import socket
 import struct
 import subprocess
 import sys
-import sysconfig
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
 from mcts_math.errors import InterpreterError
-from mcts_math.interpreter.options import Limits
+from mcts_math.interpreter.options import SandboxLimits
+from mcts_math.interpreter.orders import ENVIRONMENT, Layers, require_inputs, rules_json
 from mcts_math.interpreter.worker import wire
 
 _WORKER = Path(__file__).parent / "worker" / "__main__.py"
+_START = "exec(compile(open({worker!r}).read(), 'sandbox', 'exec'))"  # a cell can see the name of what was started
 _START_TIMEOUT_S = 120.0
 _SANDBOX_TIMEOUT_S = 30.0
 _MAX_ASKING = 16  # one process forks them all: more would wait in its socket, each with two descriptors
-_NOBODY = 65534
-_ENVIRONMENT = {
-    "PYTHONHASHSEED": "0",
-    "PYTHONUTF8": "1",
-    "LANG": "C.UTF-8",
-    "OMP_NUM_THREADS": "1",
-    "OPENBLAS_NUM_THREADS": "1",
-    "MKL_NUM_THREADS": "1",
-    "PATH": "",
-    "HOME": "/",
-}
-_WARM_UP = """\
-import sys
-if "numpy" in sys.modules:
-    import numpy.random  # numpy itself loads it late
-    numpy.random.seed(0)
-import collections, contextlib, dataclasses, datetime, decimal, fractions, functools, heapq, itertools, json, math
-import operator, random, re, statistics, string, typing
-if "sympy" in sys.modules:
-    from sympy import *
-    x, y = symbols("x y")
-    str(solve(x**2 - 5*x + 6, x)), str(solve([x + y - 3, x - y - 1], [x, y])), str(simplify((x**2 - 1)/(x - 1)))
-    str(expand((x + 1)**3)), str(factor(x**2 - 1)), str(diff(sin(x), x)), str(integrate(x**2, x))
-    str(limit(sin(x)/x, x, 0)), str(Rational(1, 3) + sqrt(8)), str(N(pi, 20)), str(Matrix([[1, 2], [3, 4]]).det())
-    str(Eq(x, 1)), latex(x**2), str(summation(x, (x, 1, 10))), nsimplify(0.5), solveset(x**2 - 2, x), binomial(5, 2)
-    factorint(60), isprime(97)
-    float(sqrt(2)), gcd(12, 18), lcm(4, 6), floor(Rational(7, 2)), ceiling(Rational(7, 2)), str(sympify("x + 1"))
-"""
+_BUSY_PAUSES_S = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
 
 
-@dataclass(frozen=True, slots=True)
-class Layers:
-    """Which of the kernel's fences are used."""
-
-    namespaces: bool
-    landlock: bool
-    seccomp: bool
-
-
-def search_path() -> list[str]:
-    """The standard library and the site-packages folders; not the project or other places that happen to be shown."""
-    own = [sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")]
-    folders = [*site.getsitepackages(), *([site.getusersitepackages()] if site.ENABLE_USER_SITE else [])]
-    roots = {Path(p).resolve() for p in {*own, *folders}}
-    entries = [Path(entry).resolve() for entry in sys.path if entry]
-    path = [e for e in entries if any(e.is_relative_to(r) for r in roots) or e.suffix == ".zip"]
-    return list(dict.fromkeys(str(p) for p in [*path, *sorted(roots)] if p.exists()))
-
-
-def _open_to_all(path: str) -> bool:
-    """Whether a user without any right of its own may read below `path`."""
-    parts = [Path(path), *Path(path).parents]
-    return all(part.stat().st_mode & 0o5 == 0o5 or (part != parts[0] and part.stat().st_mode & 1) for part in parts)
+class MachineBusyError(InterpreterError):
+    """The machine has no room for another process just now."""
 
 
 def require_platform() -> None:
@@ -93,29 +45,6 @@ def require_platform() -> None:
             f"the interpreter can lock code in on 64-bit Linux on x86-64 or arm64 only; this is {bits}-bit {system} on "
             f"{machine}. Run it in a Linux virtual machine or container."
         )
-
-
-def rules_json(limits: Limits, layers: Layers, warm: bool) -> str:
-    """The orders to a clean parent; see `worker.confine.Rules`."""
-    path = search_path()
-    hidden = not layers.namespaces and not all(_open_to_all(p) for p in path if Path(p).is_dir())
-    return json.dumps(
-        {
-            "path": path,
-            "modules": list(limits.modules) if warm else [],
-            "warm_up": _WARM_UP if warm and limits.modules else "",
-            "namespaces": layers.namespaces,
-            "landlock": layers.landlock,
-            "seccomp": layers.seccomp,
-            # Where root's own folders hold Python, another user could not import: stay root, without its powers.
-            "uid": 0 if hidden else _NOBODY,
-            "memory_bytes": limits.memory_bytes,
-            "cpu_s": limits.cpu_seconds,
-            "num_threads": limits.max_threads,
-            "show_chars": limits.truncate,
-            "output_bytes": limits.output_bytes,
-        }
-    )
 
 
 @dataclass(slots=True)
@@ -136,42 +65,63 @@ class Parent:
         self._asking = asyncio.Semaphore(_MAX_ASKING)
 
     @classmethod
-    async def start(cls, limits: Limits, layers: Layers, warm: bool = True) -> Parent:
+    async def start(cls, limits: SandboxLimits, layers: Layers, warm: bool = True, tells: bool = False) -> Parent:
         """Starts a process and waits until it has imported and locked itself in.
 
         Args:
             limits: bounds for all its sandboxes.
             layers: fences for all its sandboxes.
             warm: import `limits.modules`; a probe does without.
+            tells: cells send what they print before they are done (`wire.PRINTED`).
 
         Raises:
             InterpreterError: with what the process said; or this is no machine for it.
         """
         require_platform()
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        ours.setblocking(False)
-        errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process
-        with theirs:
-            process = subprocess.Popen(
-                [sys.executable, "-S", "-s", "-B", str(_WORKER), rules_json(limits, layers, warm)],
-                stdin=theirs.fileno(),
-                stdout=subprocess.DEVNULL,
-                stderr=errors,
-                env=_ENVIRONMENT,
-                cwd="/",
-                start_new_session=True,
-            )
-        parent = cls(process, ours, errors)
-        try:
-            message = await parent._receive(ours, _START_TIMEOUT_S)
-        except BaseException:
-            await parent.close()
-            raise
+        require_inputs(limits.input_files)
+        with tempfile.TemporaryDirectory() as scratch:  # some packages write files when they are imported
+            parent = cls._launch(rules_json(limits, layers, warm, tells), {"MPLCONFIGDIR": scratch, "TMPDIR": scratch})
+            try:
+                message = await parent._receive(parent._control, _START_TIMEOUT_S)
+            except BaseException:
+                await parent.close()
+                raise
         if message != wire.READY:
             detail = message[1:].decode(errors="replace") or parent._last_words()
             await parent.close()
             raise InterpreterError(f"the interpreter's clean process did not start: {detail}")
         return parent
+
+    @classmethod
+    def _launch(cls, rules: str, environment: dict[str, str]) -> Parent:
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        ours.setblocking(False)
+        errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process
+        with theirs:
+            try:
+                process = subprocess.Popen(
+                    [
+                        sys.executable,
+                        "-S",
+                        "-s",
+                        "-B",
+                        "-c",
+                        _START.format(worker=str(_WORKER)),
+                        rules,
+                        str(_WORKER.parent),
+                    ],
+                    stdin=theirs.fileno(),
+                    stdout=subprocess.DEVNULL,
+                    stderr=errors,
+                    env=ENVIRONMENT | environment,
+                    cwd="/",
+                    start_new_session=True,
+                )
+            except OSError as error:
+                ours.close()
+                errors.close()
+                raise InterpreterError(f"the interpreter's clean process did not start: {error}") from error
+        return cls(process, ours, errors)
 
     @property
     def alive(self) -> bool:
@@ -184,33 +134,44 @@ class Parent:
         return self._process.pid
 
     async def new_sandbox(self) -> Connection:
-        """Forks a sandbox.
+        """Forks a sandbox. Where the machine has no room just now, tries again for three seconds.
 
         Raises:
             InterpreterError: the kernel refused, or the process is gone.
         """
         async with self._asking:
+            for pause_s in _BUSY_PAUSES_S:
+                try:
+                    return await self._new_sandbox()
+                except MachineBusyError:
+                    await asyncio.sleep(pause_s)
             return await self._new_sandbox()
 
     async def _new_sandbox(self) -> Connection:
-        control, their_control = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        root, their_root = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
-        control.setblocking(False)
-        control.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
-        root.setblocking(False)
-        try:
-            with their_control, their_root:
-                socket.send_fds(self._control, [wire.NEW], [their_control.fileno(), their_root.fileno()])
-            message, pid = await self._receive_with_pid(control)
+        with contextlib.ExitStack() as opened:
+            try:
+                control, their_control = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+                root, their_root = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+                opened.callback(control.close)
+                opened.callback(root.close)
+                control.setblocking(False)
+                control.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+                root.setblocking(False)
+                with their_control, their_root:
+                    socket.send_fds(self._control, [wire.NEW], [their_control.fileno(), their_root.fileno()])
+                message, pid = await self._receive_with_pid(control)
+            except OSError as error:
+                raise InterpreterError(f"a sandbox could not be set up: {error}") from error
+            if message[:1] == wire.BUSY:
+                reason = message[1:].decode(errors="replace")
+                raise MachineBusyError(
+                    f"the machine refuses to fork a sandbox: {reason}. Allow more processes (ulimit -u, pids.max of "
+                    "the cgroup) or memory, or lower max_sandboxes and max_snapshots"
+                )
             if message != wire.READY:
                 reason = message[1:].decode(errors="replace") or "it died; " + self._last_words()
                 raise InterpreterError(f"a sandbox could not be set up: {reason}")
-        except BaseException as error:
-            control.close()
-            root.close()
-            if isinstance(error, OSError):
-                raise InterpreterError(f"a sandbox could not be set up: {error}") from error
-            raise
+            opened.pop_all()
         return Connection(control, root, pid, self)
 
     def _has_hung_up(self) -> bool:

@@ -1,99 +1,48 @@
-"""The host's end of one question's sandbox: its nodes, and the steps that make new ones.
+"""The host's end of one question's sandbox: its states, and the steps that make new ones.
 
-Nothing that a node sends is believed but the text of its own observation. Who sent it, how much memory it holds and
+Nothing that a state sends is believed but the text of its own observation. Who sent it, how much memory it holds and
 how many threads it has, the kernel tells.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import secrets
 import socket
 import time
 from dataclasses import dataclass, replace
 
-from mcts_math.interpreter.options import Limits
-from mcts_math.interpreter.parent import Connection
-from mcts_math.interpreter.steps import (
+from mcts_math.interpreter.cell_run import (
     HELLO_TIMEOUT_S,
+    CellRun,
     NoGreeting,
     ProcessFacts,
     StateLost,
-    Step,
     Tampered,
     TimeUp,
     kill,
 )
+from mcts_math.interpreter.options import SandboxLimits
+from mcts_math.interpreter.orders import Layers
+from mcts_math.interpreter.parent import Connection
+from mcts_math.interpreter.processes import StateProcess, Use
+from mcts_math.interpreter.watch import Watch
 from mcts_math.interpreter.worker import wire
+from mcts_math.interpreter.worker.cell import truncate
 from mcts_math.requests import Cell, CellStatus
 
-_FORK_FAULTS, _FORK_CPU_TICKS = 256, 20  # many times what a fork takes: 1 MiB, 0.2 s
 _SEED_MASK = (1 << 64) - 1
 
 
-@dataclass(slots=True, eq=False)
-class Node:
-    """A live state: a process that waits on a socket.
-
-    Attributes:
-        sock: our end of its socket.
-        pid: its process id, as the kernel told it.
-        start_ticks: when the process started; -1 where it was gone before that could be asked.
-        num_bytes: memory that it holds and no other state does, estimated from above.
-        num_users: steps that are being forked from it; it must not be put away meanwhile.
-        max_faults, max_cpu_ticks: what a process that only waits and forks will not exceed; see `stands_still`.
-    """
-
-    sock: socket.socket
-    pid: int
-    start_ticks: int = -1
-    num_bytes: int = 0
-    num_users: int = 0
-    max_faults: int = 0
-    max_cpu_ticks: int = 0
-
-    def note(self, facts: ProcessFacts) -> None:
-        """Takes what the kernel says when its cell is done."""
-        self.num_bytes, self.start_ticks = facts.num_private_bytes, facts.start_ticks
-        self.max_faults, self.max_cpu_ticks = facts.num_faults, facts.cpu_ticks
-        self.allow(0)
-
-    def allow(self, num_bytes: int) -> None:
-        """Allows it the work of reading an order of so many bytes and forking."""
-        self.max_faults += _FORK_FAULTS + num_bytes // 512
-        self.max_cpu_ticks += _FORK_CPU_TICKS
-
-    def stands_still(self) -> bool:
-        """Whether it has done no more than its orders need. One that says its cell is done, and goes on, has not."""
-        facts = ProcessFacts.read(self.pid)
-        if facts is None or facts.start_ticks != self.start_ticks:
-            return True  # it is gone: that costs nothing, and who needs it will notice
-        within = facts.num_faults <= self.max_faults and facts.cpu_ticks <= self.max_cpu_ticks
-        return within and facts.num_threads == 1
-
-
-class _Use:
-    """Keeps a node from being put away, until `end`."""
-
-    def __init__(self, node: Node) -> None:
-        self._node: Node | None = node
-        node.num_users += 1
-
-    def end(self) -> None:
-        """May be called more than once."""
-        if self._node is not None:
-            self._node.num_users -= 1
-            self._node = None
-
-
 @dataclass(frozen=True, slots=True)
-class StepResult:
-    """How a step ended; `node` is its state, None where the parent's state stands."""
+class RunResult:
+    """How a step ended; `process` is its state, None where the parent's state stands."""
 
     text: str
     status: CellStatus
     seconds: float
-    node: Node | None
+    process: StateProcess | None
 
 
 def timeout_text(seconds: float) -> str:
@@ -110,17 +59,18 @@ class Sandbox:
     Args:
         connection: from `Parent.new_sandbox`.
         limits: bounds.
-        permits: the nodes' forks are judged by a supervisor (seccomp), which wants a permit for each.
+        layers: fences; with seccomp a supervisor judges the forks, and wants a permit for each.
+        watch: looks after the cells.
     """
 
-    def __init__(self, connection: Connection, limits: Limits, permits: bool) -> None:
+    def __init__(self, connection: Connection, limits: SandboxLimits, layers: Layers, watch: Watch) -> None:
         self._control = connection.control
-        self._limits, self._permits = limits, permits
-        self.root = Node(connection.root, -1)
+        self._limits, self._layers, self._watch = limits, layers, watch
+        self.root = StateProcess(connection.root, -1)
         self._owner = connection.owner
-        self._pids = {connection.supervisor_pid}  # of all that are known: nodes, and steps that greeted
-        self._nodes: dict[int, Node] = {}
-        self._unwanted: set[Step] = set()  # ordered, given up, and yet to greet
+        self._pids = {connection.supervisor_pid}  # of all that are known: states, and cells that greeted
+        self._processes: dict[int, StateProcess] = {}
+        self._unwanted: set[CellRun] = set()  # ordered, given up, and yet to greet
         self._closed = False
 
     @property
@@ -140,14 +90,19 @@ class Sandbox:
         """Whether the clean parent that made it runs."""
         return self._owner.alive
 
-    async def step(self, parent: Node, cell: Cell) -> StepResult:
+    async def step(self, parent: StateProcess, cell: Cell, rank: int = 0) -> RunResult:
         """Runs a cell in a fork of a state.
 
+        Args:
+            parent: where to start.
+            cell: what to run.
+            rank: cells with a low one are the last to be stopped for want of memory.
+
         Raises:
-            StateLost: `parent` is gone or can't fork.
+            StateLost: `parent` is gone or can't fork, or the cell was stopped for want of memory (`Preempted`).
         """
-        result = await self._step(parent, cell)
-        busy = result.node
+        result = await self._step(parent, cell, rank)
+        busy = result.process
         facts = ProcessFacts.read(busy.pid) if busy else None
         if busy is None or facts is None:
             return result
@@ -156,45 +111,47 @@ class Sandbox:
             return result
         # Threads would go on in a state that should stand still; a fork takes none along.
         try:
-            node = (await self._step(busy, Cell(""))).node
+            process = (await self._step(busy, Cell(""), rank)).process
         except StateLost:
             if not self.alive:
                 raise
-            node = None
+            process = None
         finally:
             self.discard(busy)
-        if node is not None:
-            node_facts = ProcessFacts.read(node.pid)
-            if node_facts is not None:
-                node.note(node_facts)
-            node.num_bytes = busy.num_bytes
-        return replace(result, node=node)
+        if process is not None:
+            new_facts = ProcessFacts.read(process.pid)
+            if new_facts is not None:
+                process.note(new_facts)
+            process.num_bytes = busy.num_bytes
+        return replace(result, process=process)
 
-    async def _step(self, parent: Node, cell: Cell) -> StepResult:
+    async def _step(self, parent: StateProcess, cell: Cell, rank: int) -> RunResult:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         ours.setblocking(False)
         ours.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
-        users = _Use(parent)
-        step = Step(ours, self._limits, lambda pid: self._admit(pid, users))
+        users = Use(parent)
+        run = CellRun(ours, self._limits, lambda pid: self._admit(pid, users), secrets.randbits(64), rank)
         ordered = False
-        result: StepResult | None = None
+        result: RunResult | None = None
+        self._watch.add(run)
         try:
             with theirs:
-                await self._order(parent, cell, theirs)
+                await self._order(parent, cell, run.token, theirs)
             ordered = True
-            result = await self._result(step)
+            result = await self._result(run)
             return result
         finally:
-            if ordered and step.pid < 0 and step.done.cancelled() and not self._closed:
-                self._unwanted.add(step)
-                step.give_up(lambda how: self._end_unwanted(step, users, how))
+            self._watch.remove(run)
+            if ordered and run.pid < 0 and run.done.cancelled() and not self._closed:
+                self._unwanted.add(run)
+                run.give_up(lambda how: self._end_unwanted(run, users, how))
             else:
-                if ordered and step.pid < 0:
+                if ordered and run.pid < 0:
                     self.close()  # no greeting will come: there may be a child that hides
                 users.end()
-                self._end(step, result is not None and result.node is not None)
+                self._end(run, result is not None and result.process is not None)
 
-    def _admit(self, pid: int, users: _Use) -> None:
+    def _admit(self, pid: int, users: Use) -> None:
         """Judges who greets: nobody may do so twice."""
         users.end()
         if pid in self._pids:
@@ -202,14 +159,13 @@ class Sandbox:
             raise Tampered("a state greeted in its child's place")
         self._pids.add(pid)
 
-    async def _order(self, parent: Node, cell: Cell, theirs: socket.socket) -> None:
+    async def _order(self, parent: StateProcess, cell: Cell, token: int, theirs: socket.socket) -> None:
         """Tells a state to fork and run a cell."""
         code = wire.encode_code(cell.code)
-        token = secrets.randbits(64)
         message = wire.COMMAND.pack(len(code), token, cell.seed & _SEED_MASK) + code
         parent.allow(len(message))
         try:
-            if self._permits:
+            if self._layers.seccomp:
                 self._control.send(wire.PERMIT + token.to_bytes(8, "little"))
             sent = socket.send_fds(parent.sock, [message], [theirs.fileno()])
         except OSError as error:
@@ -225,50 +181,58 @@ class Sandbox:
                 raise NoGreeting(f"a state does not listen: {error}") from error
             raise
 
-    async def _result(self, step: Step) -> StepResult:
-        timeout_s = self._limits.step_timeout_s
+    async def _result(self, run: CellRun) -> RunResult:
+        limits = self._limits
         try:
-            payload = await step.done
+            payload = await run.done
         except TimeUp:
-            return StepResult(timeout_text(timeout_s), CellStatus.TIMEOUT, timeout_s, None)
+            return self._cut(run, CellStatus.TIMEOUT)
         except NoGreeting:
             if not self.alive:
                 raise StateLost("the sandbox died") from None
             raise
-        seconds = time.monotonic() - step.started
         if payload is None:
             if not self.alive:
                 raise StateLost("the sandbox died")
-            if seconds >= self._limits.cpu_seconds:
-                return StepResult(timeout_text(timeout_s), CellStatus.TIMEOUT, seconds, None)
-            return StepResult(KILLED_TEXT, CellStatus.KILLED, seconds, None)
+            return self._cut(run, CellStatus.TIMEOUT if run.has_used_its_cpu else CellStatus.KILLED)
         status = CellStatus.ERROR if payload[:1] == wire.FAILED else CellStatus.OK
-        node = self._nodes[step.pid] = Node(step.sock, step.pid)
-        return StepResult(payload[1:].decode("utf-8", "replace"), status, seconds, node)
+        process = self._processes[run.pid] = StateProcess(run.sock, run.pid)
+        text = truncate(payload[1:].decode("utf-8", "replace"), limits.output_chars)
+        return RunResult(text, status, time.monotonic() - run.started, process)
 
-    def _end(self, step: Step, stays: bool) -> None:
+    def _cut(self, run: CellRun, status: CellStatus) -> RunResult:
+        """How a cell ends that was stopped: with what it printed before, and why."""
+        reason = timeout_text(self._limits.step_timeout_s) if status is CellStatus.TIMEOUT else KILLED_TEXT
+        printed = truncate(run.printed.decode("utf-8", "replace").strip(), self._limits.truncate)
+        text = f"{printed}\n{reason}" if printed else reason
+        return RunResult(text, status, time.monotonic() - run.started, None)
+
+    def _end(self, run: CellRun, stays: bool) -> None:
         """Ends a step; where it leaves no state, whatever it is doing."""
         if not stays:
-            step.kill()
-            self._pids.discard(step.pid)
-        step.close()
+            run.kill()
+            self._pids.discard(run.pid)
+        run.close()
         if not stays:
-            step.sock.close()
+            run.sock.close()
+        if self._limits.temp_bytes and self._layers.seccomp and not self._closed:
+            with contextlib.suppress(OSError):  # the sandbox is gone, and its folders
+                self._control.send(wire.ENDED + run.token.to_bytes(8, "little"))
 
-    def _end_unwanted(self, step: Step, users: _Use, how: BaseException | None) -> None:
+    def _end_unwanted(self, run: CellRun, users: Use, how: BaseException | None) -> None:
         """Ends a step that nobody waits for, once its child greeted. One that does not greet may hide."""
         users.end()
-        self._unwanted.discard(step)
-        self._end(step, stays=False)
+        self._unwanted.discard(run)
+        self._end(run, stays=False)
         if not isinstance(how, TimeUp):
             self.close()
 
-    def discard(self, node: Node) -> None:
+    def discard(self, process: StateProcess) -> None:
         """Ends a state."""
-        if self._nodes.pop(node.pid, None) is not None:
-            kill(node.pid, node.start_ticks)
-            self._pids.discard(node.pid)
-        node.sock.close()
+        if self._processes.pop(process.pid, None) is not None:
+            kill(process.pid, process.start_ticks)
+            self._pids.discard(process.pid)
+        process.sock.close()
 
     def close(self) -> None:
         """Ends everything. The supervisor goes when its connection does, and takes all processes with it."""
@@ -276,11 +240,11 @@ class Sandbox:
             return
         self._closed = True
         self._control.close()
-        for step in self._unwanted:
-            step.close()
-            step.sock.close()
-        for node in self._nodes.values():
-            node.sock.close()
+        for run in self._unwanted:
+            run.close()
+            run.sock.close()
+        for process in self._processes.values():
+            process.sock.close()
         self._unwanted.clear()
-        self._nodes.clear()
+        self._processes.clear()
         self.root.sock.close()

@@ -6,8 +6,9 @@ from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from mcts_math.interpreter.options import Limits
-from mcts_math.interpreter.sandbox import Node, Sandbox
+from mcts_math.interpreter.options import SandboxLimits
+from mcts_math.interpreter.processes import StateProcess
+from mcts_math.interpreter.sandbox import Sandbox
 from mcts_math.requests import Cell
 
 
@@ -18,16 +19,16 @@ class State:
     Attributes:
         parent: the state before, None at the root.
         cell: what led here.
-        node: its process; None at the root (whose process is its sandbox's), and where it was evicted or never made.
+        process: its process; None at the root (whose process is its sandbox's), and where it was evicted or never made.
         void: the cell was cut by a limit; the state is the parent's.
         children: the states after one more cell.
         num_bytes: what its process holds, or held when it went and still has forks.
-        num_live: processes of this state and of all below it.
+        num_live: processes of this state and of all below it, running cells included.
     """
 
     parent: State | None
     cell: Cell
-    node: Node | None = None
+    process: StateProcess | None = None
     void: bool = False
     children: dict[Cell, State] = field(default_factory=dict)
     num_bytes: int = 0
@@ -57,7 +58,7 @@ class State:
 
 
 class SnapshotStore:
-    """The states that keep a process, least recently used first, bounded by `Limits`.
+    """The states that keep a process, least recently used first, bounded by `SandboxLimits`.
 
     What a process holds is shared with its forks and stays in memory as long as one of them lives. So a state's bytes
     count until the last process below it is gone, and where there are too many bytes, states without such are evicted.
@@ -68,7 +69,7 @@ class SnapshotStore:
         limits: `max_snapshots` and `snapshot_bytes` are heeded.
     """
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: SandboxLimits) -> None:
         self._limits = limits
         self._kept: OrderedDict[State, Sandbox] = OrderedDict()
         self._forked: OrderedDict[State, None] = OrderedDict()  # those of them that have been forked, in the same order
@@ -85,35 +86,44 @@ class SnapshotStore:
         if state in self._forked:
             self._forked.move_to_end(state)
 
-    def add(self, state: State, node: Node, sandbox: Sandbox) -> None:
-        """Keeps a process for a state, and makes room for it."""
-        if state.node is not None:  # the same cell ran twice at a time: the states are equal
-            sandbox.discard(node)
-            return
-        state.node = node
-        self._kept[state] = sandbox
-        parent = state.parent
-        if parent is not None and parent in self._kept:
-            self._forked[parent] = None
-            self._forked.move_to_end(parent)
-        self.num_bytes += node.num_bytes - state.num_bytes
-        state.num_bytes = node.num_bytes
+    def hold(self, state: State) -> None:
+        """While a cell runs in a fork of a state: it shares that state's memory, whatever becomes of its process."""
         for above in state.lineage():
             above.num_live += 1
-        self._make_room(state)
 
-    def drop(self, state: State) -> None:
-        """Ends a state's process; does nothing where there is none."""
-        if state.node is None:
-            return
-        self._kept.pop(state).discard(state.node)
-        self._forked.pop(state, None)
-        state.node = None
+    def leave(self, state: State) -> None:
+        """A process of a state, or a fork of it, has ended."""
         for above in state.lineage():
             above.num_live -= 1
             if above.num_live == 0:
                 self.num_bytes -= above.num_bytes
                 above.num_bytes = 0
+
+    def add(self, state: State, process: StateProcess, sandbox: Sandbox) -> None:
+        """Keeps a process for a state, and makes room for it."""
+        if state.process is not None:  # the same cell ran twice at a time: the states are equal
+            sandbox.discard(process)
+            return
+        state.process = process
+        self._kept[state] = sandbox
+        parent = state.parent
+        if parent is not None and parent in self._kept:
+            self._forked[parent] = None
+            self._forked.move_to_end(parent)
+        self.num_bytes += process.num_bytes - state.num_bytes
+        state.num_bytes = process.num_bytes
+        for above in state.lineage():
+            above.num_live += 1
+        self.make_room(newest=state)
+
+    def drop(self, state: State) -> None:
+        """Ends a state's process; does nothing where there is none."""
+        if state.process is None:
+            return
+        self._kept.pop(state).discard(state.process)
+        self._forked.pop(state, None)
+        state.process = None
+        self.leave(state)
 
     def drop_all(self, root: State) -> None:
         """Ends the processes of all states below a root."""
@@ -133,11 +143,20 @@ class SnapshotStore:
             self._unaudited = list(self._kept)
         now, self._unaudited = self._unaudited[:most], self._unaudited[most:]
         for state in now:
-            if state.node is not None and not state.node.stands_still():
+            if state.process is not None and not state.process.stands_still():
                 self.drop(state)
 
-    def _make_room(self, newest: State) -> None:
-        while self.num_bytes > self._limits.snapshot_bytes:
+    def make_room(self, num_running: int = 0, newest: State | None = None) -> int:
+        """Ends the processes of states until the bounds hold.
+
+        Args:
+            num_running: bytes that running cells use.
+            newest: this one stays.
+
+        Returns:
+            The bytes of what is kept.
+        """
+        while self.num_bytes + num_running > self._limits.snapshot_bytes:
             alone = (state for state in self._kept if state.num_live == 1)
             if (victim := _idle(alone, newest)) is None:
                 break  # only the newest, its ancestors and what is being forked are left
@@ -146,9 +165,10 @@ class SnapshotStore:
             if (victim := _idle(self._forked, newest) or _idle(self._kept, newest)) is None:
                 break
             self.drop(victim)
+        return self.num_bytes
 
 
-def _idle(states: Iterable[State], newest: State) -> State | None:
+def _idle(states: Iterable[State], newest: State | None) -> State | None:
     """The first state that may be put away: not the newest one, and not one that is being forked."""
-    free = (state for state in states if state is not newest and state.node and state.node.num_users == 0)
+    free = (state for state in states if state is not newest and state.process and state.process.num_users == 0)
     return next(free, None)

@@ -15,7 +15,7 @@ import socket
 import sys
 from pathlib import Path
 
-from mcts_math.interpreter import Limits, SandboxInterpreter, probe
+from mcts_math.interpreter import SandboxInterpreter, SandboxLimits, probe
 from mcts_math.interpreter.levels import Isolation, Level
 from mcts_math.interpreter.parent import Layers
 from mcts_math.requests import Cell, Execute
@@ -28,7 +28,7 @@ SIBLING = (
     "import ctypes, numpy, sympy\nc = ctypes.pythonapi.Py_GetCopyright\nc.restype = ctypes.c_char_p\n"
     "canary, len(''), n if 'n' in globals() else 0, int(sympy.Integer(1) + 1), int(numpy.add(1, 1)), b'Python' in c()"
 )
-LIMITS = Limits(step_timeout_s=3.0, memory_bytes=512 << 20, max_running=10, num_parents=1)
+LIMITS = SandboxLimits(step_timeout_s=3.0, memory_bytes=512 << 20, max_running=10, num_parents=1)
 
 
 def host_state(folder: Path) -> dict[str, object]:

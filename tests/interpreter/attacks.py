@@ -30,7 +30,7 @@ class Attack(NamedTuple):
 
 
 DENIED = r"error\|(PermissionError|OSError|FileNotFoundError|URLError): .*"
-NO_FILE = r"error\|(PermissionError: \[Errno 1\d?\]|FileNotFoundError|OSError: \[Errno 30\]).*"
+NO_FILE = r"error\|(PermissionError: \[Errno 1\d?\]|FileNotFoundError|OSError: \[Errno (16|22|27|28|30)\]).*"
 DEAD = r"killed\|KilledError: .*"
 LATE = r"timeout\|TimeoutError: 'Execution of the code snippet has timed out for exceeding [\d.]+ seconds.'"
 TOO_BIG = r"error\|MemoryError:.*"
@@ -153,7 +153,7 @@ PROCESSES = [
         "processes: use the harness's own fork",
         "import sys\nf = sys._getframe()\nwhile 'fork' not in f.f_globals: f = f.f_back\n"
         "order = next(v for v in f.f_locals.values() if type(v).__name__ == 'Order')\n"
-        "f.f_globals['fork'].node(0x8000, order.token, 63)",
+        "f.f_globals['fork'].clone_state(0x8000, order.token, 63)",
         DENIED,
     ),
     Attack(
@@ -170,6 +170,27 @@ PROCESSES = [
         "import threading\ndef f():\n    try:\n        threading.Thread(target=f, daemon=True).start()\n"
         "    except RuntimeError:\n        pass\nf()\nimport time\ntime.sleep(0.2)\nthreading.active_count() <= 65",
         r"ok\|True",
+    ),
+]
+
+_COUNT = "import threading, time\nn = 0\nlock = threading.Lock()\ndef count():\n    global n\n    with lock: n += 1\n"
+PROCESSES += [
+    *_many(
+        "processes",
+        r"ok\|(True|7)",
+        tree_of_threads=_COUNT + "def f():\n    try:\n        for _ in range(99):\n"
+        "            threading.Thread(target=f, daemon=True).start()\n            count()\n"
+        "    except RuntimeError: pass\n    time.sleep(1)\nf()\ntime.sleep(0.5)\nn <= 64",
+        fan_of_threads=_COUNT + "def g(): time.sleep(1)\ndef f():\n    try:\n        while True:\n"
+        "            threading.Thread(target=g, daemon=True).start()\n            count()\n    except RuntimeError: pass\n"
+        "for _ in range(8):\n    try:\n        threading.Thread(target=f, daemon=True).start()\n        count()\n"
+        "    except RuntimeError: pass\ntime.sleep(0.5)\nn <= 64",
+        threads_by_hand=_COUNT + "import _thread\ndef f():\n    try:\n        while True:\n"
+        "            _thread.start_new_thread(f, ())\n            count()\n    except RuntimeError: pass\n"
+        "    time.sleep(1)\nf()\nn <= 64",
+        main_thread_leaves="import _thread, threading, time\nn = 0\ndef f():\n    global n\n    for _ in range(99):\n"
+        "        try: _thread.start_new_thread(time.sleep, (1,))\n        except RuntimeError: return\n        n += 1\n"
+        "t = threading.Thread(target=f)\nt.start()\nt.join()\nn <= 64",
     ),
 ]
 
@@ -235,8 +256,46 @@ OUTPUT = [
     ),
     *_many("output", r"ok\|\?", surrogate="'\\ud800'"),
     *_many("output", r"ok\|a\x00b", nul="'a\\0b'"),
-    *_many("output", r"ok\|.{0,70000}", many_prints="\n".join("print('a' * 10**4)" for _ in range(300))),
-    *_many("output", r"ok\|", evil_str="class A:\n    def __str__(self): raise SystemError\nA()"),
+    *_many("output", r"ok\|.{0,4003}", many_prints="\n".join("print('a' * 10**4)" for _ in range(300))),
+    *_many("output", r"error\|SystemError:", evil_str="class A:\n    def __str__(self): raise SystemError\nA()"),
+    *_many(
+        "output",
+        r"error\|ValueError: Exceeds the limit .*",
+        many_digits="10 ** 5000",
+        many_digits_inside="{1: [10 ** 5000]}",
+        evil_repr="class A:\n    def __repr__(self): raise ValueError('Exceeds the limit of patience')\nA()",
+        evil_repr_inside="class A:\n    def __repr__(self): raise ValueError('Exceeds the limit of patience')\n[A()]",
+    ),
+    *_many(
+        "output",
+        r"error\|.{1,503}",
+        error_is_long="raise ValueError('a' * 10**7)",
+        error_of_two_parts="raise ValueError('a' * 10**6, 'b' * 10**6)",
+        key_error="{}['a' * 10**6]",
+        long_name="raise type('E' * 10**6, (Exception,), {})('a' * 10**6)",
+        error_in_repr="class A:\n    def __repr__(self): raise ValueError('a' * 10**6)\nA()",
+        forged_error="import os, struct\nos.write(63, struct.pack('<BI', 2, 501) + b'f' + b'a' * 500)\nos._exit(0)",
+    ),
+    *_many(
+        "output",
+        rf"before\n{LATE[9:]}".replace("before", r"timeout\|before"),
+        kept_at_a_loop="print('before')\nwhile True: pass",
+        kept_in_c="print('before', end='')\nsum(range(10**14))",
+        kept_in_a_function="def f():\n    print('before')\n    while True: pass\nf()",
+        kept_while_asleep="import time\nprint('before')\nx = 1\ntime.sleep(99)",
+        kept_though_swallowed="print('before')\nwhile True:\n    try:\n        while True: pass\n    except BaseException: pass",
+    ),
+    *_many(
+        "output",
+        rf"timeout\|(a{{1,250}}.{{3}}a{{250}}|a{{1,500}})\n{LATE[9:]}",
+        kept_in_bounds="while True: print('a' * 1000, end='')",
+    ),
+    *_many(
+        "output",
+        rf"{DEAD}|killed\|a{{250}}\.\.\.a{{250}}\n{DEAD[8:]}",
+        printed_flood="import os, struct\nwhile True: os.write(63, struct.pack('<BI', 3, 500) + b'a' * 500)",
+        printed_giant="import os, struct\nos.write(63, struct.pack('<BI', 3, 2**32 - 1))\nwhile True: pass",
+    ),
     *_many("output", r"error\|TypeError.*|ok\|", str_no_str="class A:\n    def __str__(self): return 3\nA()"),
 ]
 
@@ -257,7 +316,6 @@ FILES = [
         list_folder="import os\nos.listdir('@FOLDER@')",
         new_file="open('/tmp/new-i', 'w')",
         new_in_home="import os\nopen(os.path.expanduser('~/new-x'), 'w')",
-        new_here="open('new-x', 'w')",
         shadow="open('/etc/shadow').read()",
         passwd="open('/etc/passwd').read()",
         shm="open('/dev/shm/new-x', 'w')",
@@ -279,7 +337,6 @@ FILES = [
         cgroup="open('/sys/fs/cgroup/cgroup.procs', 'w')",
         list_root="import os\nos.listdir('/')",
         up="import os\nos.chdir('/..')\nos.listdir('..')",
-        tempfile="import tempfile\ntempfile.NamedTemporaryFile()",
         sqlite="import os\nos.open('/tmp/new-x.db', os.O_RDWR | os.O_CREAT)",
         unnamed="import os\nos.open('/tmp', os.O_TMPFILE | os.O_RDWR)",
         own_memory="open('/proc/self/mem', 'rb')",
@@ -292,6 +349,43 @@ FILES = [
         r"ok\|\{\}|ok\|\[\]",
         environment="import os\n{k: v for k, v in os.environ.items() if 'SECRET' in k or 'canary-in-env' in v}",
         arguments="import sys\n[a for a in sys.argv if a]",
+    ),
+    *_many(
+        "files",
+        rf"ok\|5|{NO_FILE}",  # without namespaces there are no temporary files
+        new_here="with open('new-x', 'w') as f:\n    n = f.write('hello')\nn",
+        tempfile="import tempfile\nwith tempfile.NamedTemporaryFile() as f:\n    n = f.write(b'hello')\nn",
+        temporary_folder="import os, tempfile\nwith tempfile.TemporaryDirectory() as d:\n"
+        "    with open(os.path.join(d, 'x'), 'w') as f:\n        n = f.write('hello')\nn",
+        database="import sqlite3\nc = sqlite3.connect(':memory:')\nc.execute('select 5').fetchone()[0]",
+    ),
+    *_many(
+        "files",
+        NO_FILE,
+        list_siblings="import os\nos.listdir('..') if os.getcwd() != '/' else os.listdir('/tmp')",
+        beside="open('../known', 'w')",
+        folder_beside="import os\nos.mkdir('../known')",
+        open_the_door="import os\nos.chmod('..', 0o777)",
+        open_the_door_by_descriptor="import os\nos.fchmod(os.open('..', os.O_PATH), 0o777)",
+        move_out="import os\nos.rename('.', '../known')",
+        link_out="import os\nos.symlink('/', 'root')",
+        hard_link="import os\nos.link(os.__file__, 'copy')",
+        make_device="import os, stat\nos.mknod('disk', 0o600 | stat.S_IFBLK, 8)",
+        make_pipe="import os\nos.mkfifo('pipe')",
+        fill="import os\nfor i in range(99):\n    with open(str(i), 'wb') as f: f.write(bytes(1 << 20))",
+        one_big_file="with open('x', 'wb') as f:\n    for _ in range(99): f.write(bytes(1 << 20))",
+        sparse="import os\nwith open('x', 'wb') as f: f.truncate(1 << 40)",
+        many_files="for i in range(10**4):\n    with open(str(i), 'wb') as f: pass",
+        many_folders="import os\nfor i in range(10**4): os.mkdir(str(i))",
+        other_user="import os\nos.setxattr('.', 'user.x', b'')",
+    ),
+    *_many(
+        "files",
+        rf"{DEAD}|ok\|7|{NO_FILE}",
+        deep_folders="import os\nfor i in range(10**3):\n    os.mkdir('a' * 200)\n    os.chdir('a' * 200)\n7",
+        no_rights="import os\nos.mkdir('x', 0)\n7",
+        no_rights_file="import os\nos.close(os.open('x', os.O_CREAT | os.O_WRONLY, 0))\n7",
+        leave_and_die="import os\nos.mkdir('x')\nopen('x/y', 'w').write('z' * 10**6)\nos._exit(0)",
     ),
     *_many("files", r"ok\|5", null_works="with open('/dev/null', 'w') as f:\n    n = f.write('hello')\nn"),
 ]
@@ -409,19 +503,19 @@ STATE = [
     )),
     Attack("state", "state: a state that can't fork", "7", DEAD, (
         "import sys\nf = sys._getframe()\nwhile 'fork' not in f.f_globals: f = f.f_back\n"
-        "f.f_globals['fork'].node = lambda *a: 1 / 0",
+        "f.f_globals['fork'].clone_state = lambda *a: 1 / 0",
     )),
     Attack("state", "state: a state that greets in its child's place", "7", DEAD, (
         "import os, struct, sys\nf = sys._getframe()\nwhile 'fork' not in f.f_globals: f = f.f_back\n"
         "def pretend(flags, token, fd):\n    os.dup2(fd, 63)\n    os.write(63, struct.pack('<BI', 1, 0))\n    return 0\n"
-        "f.f_globals['fork'].node = pretend",
+        "f.f_globals['fork'].clone_state = pretend",
     )),
     Attack("state", "state: a state that forges for its child", "7", r"killed\|.*|ok\|(7|forged)", (
         "import os, struct, sys\nf = sys._getframe()\nwhile 'fork' not in f.f_globals: f = f.f_back\n"
-        "k = f.f_globals['fork']\nreal = k.node\ndef node(*a):\n    pid = real(*a)\n"
+        "k = f.f_globals['fork']\nreal = k.clone_state\ndef node(*a):\n    pid = real(*a)\n"
         "    if pid:\n        for fd in range(3, 63):\n"
         "            try: os.write(fd, struct.pack('<BI', 1, 0) + struct.pack('<BI', 2, 7) + b'oforged')\n"
-        "            except OSError: pass\n    return pid\nk.node = node",
+        "            except OSError: pass\n    return pid\nk.clone_state = node",
     )),
 ]  # fmt: skip
 
@@ -452,9 +546,9 @@ SYSTEM_CALLS = {
     "memfd_secret": "447, 0", "mmap shared": "9, 0, 4096, 3, 0x21, -1, 0", "mlock": "149, 0, 4096", "mlockall": "151, 1",
     "open_by_handle_at": "304, -100, 0, 0", "name_to_handle_at": "303, -100, 0, 0, 0, 0", "fanotify_init": "300, 0, 0",
     "inotify_init": "253", "socket": "41, 2, 1, 0", "connect": "42, 63, 0, 0", "bind": "49, 63, 0, 0", "accept": "43, 63, 0, 0",
-    "setsockopt": "54, 63, 1, 7, 0, 4", "sendmmsg": "307, 63, 0, 0, 0", "unlink": "87, 0", "rename": "82, 0, 0",
-    "mkdir": "83, 0, 0", "chmod": "90, 0, 0", "fchmod": "91, 63, 0", "fchown": "93, 63, 0, 0", "truncate": "76, 0, 0",
-    "ftruncate": "77, 63, 0", "fallocate": "285, 63, 0, 0, 0", "utimensat": "280, -100, 0, 0, 0", "quotactl": "179, 0, 0, 0, 0",
+    "setsockopt": "54, 63, 1, 7, 0, 4", "sendmmsg": "307, 63, 0, 0, 0",
+    "chmod": "90, 0, 0", "fchmod": "91, 63, 0", "fchown": "93, 63, 0, 0", "truncate": "76, 0, 0",
+    "fallocate": "285, 63, 0, 0, 0", "utimensat": "280, -100, 0, 0, 0", "quotactl": "179, 0, 0, 0, 0",
     "vhangup": "153", "sync": "162", "timer_create": "222, 0, 0, 0", "signalfd": "289, 63, 0, 8, 0", "splice": "275, 0, 0, 0, 0, 0, 0",
     "landlock": "446, 3, 0", "set_mempolicy": "238, 0, 0, 0", "migrate_pages": "256, 0, 0, 0, 0", "move_pages": "279, 1, 0, 0, 0, 0, 0",
     "x32 kill": "0x40000000 + 62, 1, 9", "x32 fork": "0x40000000 + 57", "arch_prctl": "158, 0x1002, 0",
@@ -462,7 +556,7 @@ SYSTEM_CALLS = {
     "move_mount": "429, -1, 0, -1, 0, 0", "fsmount": "432, 3, 0, 0", "io_uring_enter": "426, 3, 1, 0, 0, 0, 0",
     "io_uring_register": "427, 3, 0, 0, 0", "io_setup": "206, 1, 0", "io_submit": "209, 0, 0, 0", "vmsplice": "278, 3, 0, 0, 0",
     "tee": "276, 3, 3, 1, 0", "sendfile": "40, 63, 3, 0, 1", "copy_file_range": "326, 3, 0, 3, 0, 1, 0", "mknodat": "259, -100, 0, 0, 0",
-    "linkat": "265, -100, 0, -100, 0, 0", "symlinkat": "266, 0, -100, 0", "renameat2": "316, -100, 0, -100, 0, 0",
+    "linkat": "265, -100, 0, -100, 0, 0", "symlinkat": "266, 0, -100, 0",
     "fchmodat2": "452, -100, 0, 0, 0", "futex_waitv": "449, 0, 0, 0, 0, 0", "map_shadow_stack": "453, 0, 4096, 0",
     "statmount": "457, 0, 0, 0, 0", "listmount": "458, 0, 0, 0, 0", "lsm_set_self_attr": "460, 0, 0, 0, 0", "pkey_alloc": "330, 0, 0",
     "pkey_mprotect": "329, 0, 0, 0, 0", "remap_file_pages": "216, 0, 0, 0, 0, 0", "shmat": "30, 0, 0, 0", "mbind": "237, 0, 0, 0, 0, 0, 0",
@@ -478,6 +572,15 @@ SYSTEM_CALLS = {
     "vfork high": "(1 << 32) + 58", "pidfd_send_signal 0": "424, 0, 0, 0, 0", "mseal": "462, 0, 0, 0", "unknown": "9999",
 }  # fmt: skip
 
+# With a folder for temporary files these reach the kernel, which finds the arguments wrong.
+FILE_CALLS = {
+    "unlink": "87, 0",
+    "rename": "82, 0, 0",
+    "mkdir": "83, 0, 0",
+    "ftruncate": "77, 63, 0",
+    "renameat2": "316, -100, 0, -100, 0, 0",
+}
+
 SYSTEM = [
     *(
         Attack(
@@ -488,6 +591,16 @@ SYSTEM = [
             r"ok\|\(-1, 1\)",
         )
         for name, args in SYSTEM_CALLS.items()
+    ),
+    *(
+        Attack(
+            "system",
+            f"system: {name}",
+            _CALLS
+            + f"import os\nctypes.set_errno(0)\nlibc.syscall(*map(ctypes.c_long, ({args},))), ctypes.get_errno()",
+            r"ok\|\(-1, (1|14|22)\)",
+        )
+        for name, args in FILE_CALLS.items()
     ),
     Attack(
         "system",
@@ -533,6 +646,20 @@ _IMAGE = (
 _CREDENTIALS = "import os, socket, struct\ns = socket.socket(fileno=63)\n"
 
 MORE = [
+    *_many(
+        "memory",
+        r"ok\|-1",
+        huge_pages_again=_IMAGE + "libc.prctl(41, 0, 0, 0, 0)",
+        huge_pages_for_some=_IMAGE + "libc.prctl(41, 1, 2, 0, 0)",
+        collapse=_IMAGE + "import mmap\nm = mmap.mmap(-1, 1 << 23, flags=0x22)\nm[0] = 1\n"
+        "at = ctypes.addressof(ctypes.c_char.from_buffer(m)) + (1 << 21) - 1 >> 21 << 21\n"
+        "libc.madvise(ctypes.c_void_p(at), ctypes.c_size_t(1 << 21), 25)",
+    ),
+    *_many(
+        "visible",
+        r"ok\|\[''\]",
+        command_line="import sys\nsys.orig_argv",
+    ),
     *_many(
         "image",
         r"ok\|7",
@@ -663,7 +790,7 @@ MORE = [
         "threading.Thread(target=f, daemon=True).start()",
     )),
     Attack("state", "state: a trace that kills", "7", r"ok\|7", ("import os, sys\nsys.settrace(lambda *a: os._exit(1))",)),
-    Attack("state", "state: no room for descriptors", "7", DEAD, (
+    Attack("state", "state: no room for descriptors", "7", rf"{DEAD}|ok\|7", (
         "import resource\nresource.setrlimit(resource.RLIMIT_NOFILE, (0, 0))",
     )),
     Attack("state", "state: no room for memory", "7", rf"{DEAD}|error\|.*|ok\|7", (

@@ -11,7 +11,7 @@ import sys
 import sysconfig
 from pathlib import Path
 
-from mcts_math.interpreter.parent import search_path
+from mcts_math.interpreter.orders import search_path
 from mcts_math.interpreter.worker import kernel
 
 UID = 54321

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 HERE = Path(__file__).parent
-NUM_ATTACKS_AT_LEAST = 440
+NUM_ATTACKS_AT_LEAST = 510
 
 
 def load_attacks() -> Any:

@@ -77,13 +77,13 @@ def test_prints(code: str, number: int) -> None:
 
 def test_state_is_shared_by_cells() -> None:
     state: dict[str, object] = {}
-    assert cell.run("x = 1", state, 500) == ("", False)
-    assert cell.run("x += 1\n1/0", state, 500) == ("ZeroDivisionError: division by zero", True)
-    assert cell.run("x", state, 500) == ("2", False)
+    assert cell.run("x = 1", state, cell.Style()) == ("", False)
+    assert cell.run("x += 1\n1/0", state, cell.Style()) == ("ZeroDivisionError: division by zero", True)
+    assert cell.run("x", state, cell.Style()) == ("2", False)
 
 
 def test_output_is_kept_at_both_ends_only() -> None:
-    shown = cell.run("for i in range(10**5): print(i)", {}, 500)
+    shown = cell.run("for i in range(10**5): print(i)", {}, cell.Style())
     assert shown.text.startswith("0\n1\n2\n")
     assert shown.text.endswith("99998\n99999")
     assert len(shown.text) <= 503
@@ -93,7 +93,7 @@ def test_output_is_kept_at_both_ends_only() -> None:
     "code", ["\x00", "x = '\ud800'\nx = y", "(" * 3000, "1" * 5000, "\\", "'''", "async def f(: pass"]
 )
 def test_code_that_is_not_python(code: str) -> None:
-    assert cell.run(code, {}, 500).failed
+    assert cell.run(code, {}, cell.Style()).failed
 
 
 @given(st.text())
@@ -101,9 +101,10 @@ def test_any_code_survives_the_wire(code: str) -> None:
     assert wire.decode_code(wire.encode_code(code)) == code
 
 
-def test_the_filters_are_sound() -> None:
+@pytest.mark.parametrize("files", [False, True])
+def test_the_filters_are_sound(files: bool) -> None:
     """Every jump lands within the program, and every way ends in a return."""
-    for ops in (seccomp.listener_program(), seccomp.program()):
+    for ops in (seccomp.listener_program(), seccomp.program(files)):
         assert len(ops) < 4096
         for i, op in enumerate(ops):
             if op.code & 7 == 5:
@@ -112,9 +113,9 @@ def test_the_filters_are_sound() -> None:
     assert ops[-1] == seccomp._ERRNO_EPERM
 
 
-def ask_filters(arch: int, number: int, *args: int) -> int:
+def ask_filters(arch: int, number: int, *args: int, files: bool = False) -> int:
     """What the kernel makes of the two filters' answers: the stricter one, which is the smaller number."""
-    programs = (seccomp.listener_program(), seccomp.program())
+    programs = (seccomp.listener_program(), seccomp.program(files))
     return min(run_filter(ops, arch, number, *args) for ops in programs)
 
 
@@ -159,8 +160,21 @@ def test_what_the_filter_answers(number: int, args: tuple[int, ...], answer: str
 
 
 @pytest.mark.skipif(not kernel.X86_64, reason="numbers of x86-64")
+@pytest.mark.parametrize(("number", "name"), [(83, "mkdir"), (87, "unlink"), (82, "rename"), (77, "ftruncate")])
+def test_files_may_be_changed_only_where_there_is_a_folder_for_them(number: int, name: str) -> None:
+    assert ask_filters(0xC000003E, number) >> 16 == 0x0005, name
+    assert ask_filters(0xC000003E, number, files=True) >> 16 == 0x7FFF, name
+
+
+@pytest.mark.skipif(not kernel.X86_64, reason="numbers of x86-64")
+@pytest.mark.parametrize("number", [90, 91, 268, 452, 92, 93, 94, 86, 88, 133, 161, 165])
+def test_nobody_may_change_rights_or_make_links_and_devices(number: int) -> None:
+    assert ask_filters(0xC000003E, number, files=True) >> 16 == 0x0005
+
+
+@pytest.mark.skipif(not kernel.X86_64, reason="numbers of x86-64")
 def test_another_machine_word_is_killed() -> None:
-    assert run_filter(seccomp.program(), 0x40000003, 0) == 0x80000000
+    assert run_filter(seccomp.program(files=True), 0x40000003, 0) == 0x80000000
 
 
 _PIECES = (

@@ -18,27 +18,27 @@ from stand_ins import EqualChecker, code, final
 
 from mcts_math.engine.scripted import ScriptedPolicy, scripted
 from mcts_math.errors import InterpreterError
-from mcts_math.interpreter import Limits, SandboxInterpreter
-from mcts_math.interpreter.interpreter import _MAX_DEATHS
+from mcts_math.interpreter import SandboxInterpreter, SandboxLimits
 from mcts_math.interpreter.parent import Connection, Parent
 from mcts_math.interpreter.sandbox import KILLED_TEXT
+from mcts_math.interpreter.tries import MAX_DEATHS
 from mcts_math.requests import Cell, CellStatus, Execute, Generate, Generation, Observation
 from mcts_math.solver import solve_async
 
-LIMITS = Limits(step_timeout_s=20.0, num_parents=1, modules=())
+LIMITS = SandboxLimits(step_timeout_s=20.0, num_parents=1, modules=())
 HARNESS = (
     "import os, struct, sys, time\nf = sys._getframe()\nwhile 'fork' not in f.f_globals: f = f.f_back\n"
-    "fork = f.f_globals['fork']\nreal = fork.node\n"
+    "fork = f.f_globals['fork']\nreal = fork.clone_state\n"
 )
 # The state's next fork is not what the host thinks it is: none at all, ...
 AS_CHILD = (
-    HARNESS + "def node(flags, token, fd):\n    os.dup2(fd, 63)\n    os.write(63, struct.pack('<BI', 1, 0))\n"
-    "    return 0\nfork.node = node"
+    HARNESS + "def clone_state(flags, token, fd):\n    os.dup2(fd, 63)\n    os.write(63, struct.pack('<BI', 1, 0))\n"
+    "    return 0\nfork.clone_state = clone_state"
 )
 # ... or one that says nothing and stays. (The machine code says hello by itself: the old way does not.)
 HIDING = (
-    HARNESS + "def node(flags, token, fd):\n    pid = fork.clone(flags, token)\n    if pid == 0:\n"
-    "        os.closerange(0, 64)\n        while True: time.sleep(60)\n    return pid\nfork.node = node"
+    HARNESS + "def clone_state(flags, token, fd):\n    pid = fork.clone(flags, token)\n    if pid == 0:\n"
+    "        os.closerange(0, 64)\n        while True: time.sleep(60)\n    return pid\nfork.clone_state = clone_state"
 )
 LINGER = "import os, time\nos.closerange(0, 64)\nwhile True: time.sleep(60)"
 
@@ -229,7 +229,7 @@ def test_a_question_whose_sandbox_keeps_dying_gets_killed_cells(monkeypatch: pyt
             with monkeypatch.context() as patch:
                 patch.setattr(Parent, "new_sandbox", new_sandbox)
                 assert (await show(interpreter, "7")).status is CellStatus.KILLED
-            assert len(made) >= _MAX_DEATHS
+            assert len(made) >= MAX_DEATHS
             assert (await show(interpreter, "7")).text == "7"
 
     run(check())
@@ -280,7 +280,7 @@ def test_a_clean_parent_that_is_dying_is_not_alive() -> None:
     """The kernel takes its time to end a process: one that has hung up, but was not reaped yet, is of no use."""
 
     async def check() -> None:
-        async with SandboxInterpreter(Limits(num_parents=1)) as interpreter:
+        async with SandboxInterpreter(SandboxLimits(num_parents=1)) as interpreter:
             parent = interpreter._parents[0]
             assert parent is not None
             parent._process.poll = lambda: None  # type: ignore[method-assign]  # as if it were never reaped
@@ -289,3 +289,49 @@ def test_a_clean_parent_that_is_dying_is_not_alive() -> None:
             assert interpreter._parents[0] is not parent
 
     asyncio.run(asyncio.wait_for(check(), 60))
+
+
+_TIMER = "import signal, threading, time\nn = 0\ndef f(*a):\n    global n\n    n += 1\n"
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        "signal.signal(signal.SIGALRM, f)\nsignal.setitimer(signal.ITIMER_REAL, 0.01, 0.01)",
+        "signal.signal(signal.SIGALRM, f)\nsignal.alarm(1)",
+        "signal.signal(signal.SIGVTALRM, f)\nsignal.setitimer(signal.ITIMER_VIRTUAL, 1e-3, 1e-3)",
+        "    signal.setitimer(signal.ITIMER_REAL, 1e-3)\nsignal.signal(signal.SIGALRM, f)\n"
+        "signal.setitimer(signal.ITIMER_REAL, 1e-3)\ntime.sleep(0.05)",
+        "threading.Timer(0.3, f).start()",
+        "def g():\n    while True:\n        f()\n        time.sleep(0.01)\n"
+        "threading.Thread(target=g, daemon=True).start()",
+    ],
+    ids=["interval", "alarm", "virtual", "starts itself anew", "timer thread", "thread"],
+)
+def test_a_state_that_waits_does_not_change(start: str) -> None:
+    async def check() -> None:
+        async with SandboxInterpreter(LIMITS) as interpreter:
+            await show(interpreter, _TIMER + start)
+            first = await show(interpreter, "n", _TIMER + start)
+            await asyncio.sleep(1.2)
+            later = await show(interpreter, "n", _TIMER + start)
+            assert (later.text, later.rebuilt) == (first.text, False)
+
+    run(check())
+
+
+def test_a_cell_s_own_signal_mask_survives_and_timers_work_within_a_cell() -> None:
+    block = "import signal\nsignal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1})"
+    alarm = "import signal, time\ndef f(*a): raise TimeoutError('own')\nsignal.signal(signal.SIGALRM, f)\n"
+
+    async def check() -> None:
+        async with SandboxInterpreter(LIMITS) as interpreter:
+            await show(interpreter, block)
+            assert (await show(interpreter, "signal.pthread_sigmask(signal.SIG_BLOCK, ())", block)).text == (
+                "{<Signals.SIGUSR1: 10>}"
+            )
+            for history in ((), (alarm,), (alarm, "1")):
+                seen = await show(interpreter, alarm + "signal.alarm(1)\nx = time.sleep(30)", *history)
+                assert seen.text == "TimeoutError: own"
+
+    run(check())

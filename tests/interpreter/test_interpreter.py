@@ -20,14 +20,14 @@ import pytest
 from processes import children, num_living
 
 from mcts_math.errors import InterpreterError
-from mcts_math.interpreter import BlockingInterpreter, Isolation, Level, Limits, SandboxInterpreter, probe
+from mcts_math.interpreter import BlockingInterpreter, Isolation, Level, SandboxInterpreter, SandboxLimits, probe
+from mcts_math.interpreter.cell_run import ProcessFacts
 from mcts_math.interpreter.levels import require
-from mcts_math.interpreter.parent import Layers
+from mcts_math.interpreter.orders import Layers
 from mcts_math.interpreter.snapshots import SnapshotStore, State
-from mcts_math.interpreter.steps import ProcessFacts
 from mcts_math.requests import Cell, CellStatus, Execute, Interpreter, Observation
 
-LIMITS = Limits(step_timeout_s=20.0, num_parents=1, modules=())  # without modules it starts in a moment
+LIMITS = SandboxLimits(step_timeout_s=20.0, num_parents=1, modules=())  # without modules it starts in a moment
 Cells = tuple[Cell, ...]
 
 
@@ -138,7 +138,7 @@ def test_numpy_and_sympy_repeat_whatever_runs_beside() -> None:
     )
 
     async def observe(others: int) -> str:
-        async with SandboxInterpreter(Limits(num_parents=2)) as interpreter:
+        async with SandboxInterpreter(SandboxLimits(num_parents=2)) as interpreter:
             busy = [asyncio.ensure_future(show(interpreter, (), "sum(range(10**5))", f"s{i}")) for i in range(others)]
             seen = await interpreter.execute(Execute("q", (), Cell(code, 7)))
             await asyncio.gather(*busy)
@@ -335,7 +335,7 @@ def test_when_the_host_dies_all_die(tmp_path: Path) -> None:
         "import asyncio\n"
         "from mcts_math.interpreter import *\nfrom mcts_math.requests import *\n"
         "async def main():\n"
-        "    i = SandboxInterpreter(Limits(num_parents=1, modules=()))\n"
+        "    i = SandboxInterpreter(SandboxLimits(num_parents=1, modules=()))\n"
         "    await i.execute(Execute('q', (), Cell('x = 1')))\n"
         "    asyncio.ensure_future(i.execute(Execute('q', (Cell('x = 1'),), Cell('while True: pass'))))\n"
         "    await asyncio.sleep(0.3)\n    print('ready', flush=True)\n    await asyncio.sleep(60)\n"
@@ -409,7 +409,7 @@ def test_blocking_interpreter() -> None:
 def test_limits_are_checked() -> None:
     for wrong in ({"step_timeout_s": 0}, {"max_snapshots": 0}, {"max_running": 0}, {"memory_bytes": 1}):
         with pytest.raises(ValueError, match=next(iter(wrong))):
-            Limits(**wrong)
+            SandboxLimits(**wrong)
 
 
 def test_all_questions_of_a_big_run_keep_their_states() -> None:
@@ -456,12 +456,12 @@ def test_room_for_many_sandboxes_depends_on_the_machine(monkeypatch: pytest.Monk
     ):
         gigabytes["SC_PHYS_PAGES"] = memory << 18
         monkeypatch.setattr(resource, "getrlimit", lambda which, hard=files: (1024, hard))
-        limits = Limits()
+        limits = SandboxLimits()
         assert (limits.max_sandboxes, limits.max_snapshots) == (expected, 4 * expected)
 
 
 def test_the_soft_limit_of_files_is_raised_as_far_as_needed(monkeypatch: pytest.MonkeyPatch) -> None:
-    limits, seen = Limits(max_sandboxes=100, max_snapshots=400), []
+    limits, seen = SandboxLimits(max_sandboxes=100, max_snapshots=400), []
     monkeypatch.setattr(resource, "setrlimit", lambda which, new: seen.append(new))
     everything = resource.RLIM_INFINITY
     for now in ((1024, 4096), (1024, everything), (1024, 1100), (8192, 8192), (everything, everything)):
@@ -482,12 +482,12 @@ def test_an_audit_looks_at_all_states_in_turn() -> None:
             return self.name != 4
 
     class Discarding:
-        def discard(self, node: Watched) -> None:
-            discarded.append(node.name)
+        def discard(self, process: Watched) -> None:
+            discarded.append(process.name)
 
     looked_at: list[int] = []
     discarded: list[int] = []
-    store, root = SnapshotStore(Limits(max_snapshots=100)), State(None, Cell(""))
+    store, root = SnapshotStore(SandboxLimits(max_snapshots=100)), State(None, Cell(""))
     states = [root.child(Cell(f"x = {i}")) for i in range(7)]
     for i, state in enumerate(states):
         store.add(state, Watched(i), Discarding())  # type: ignore[arg-type]

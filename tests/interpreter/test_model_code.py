@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from mcts_math.interpreter import Limits, SandboxInterpreter
+from mcts_math.interpreter import SandboxInterpreter, SandboxLimits
 from mcts_math.requests import Cell, CellStatus, Execute, Observation
 
 NUM_STEPS = 10_000
@@ -39,7 +39,7 @@ async def observe(interpreter: SandboxInterpreter, name: str, program: str) -> O
 def test_no_leak(programs: list[str]) -> None:
     async def check() -> None:
         me = psutil.Process()
-        limits = Limits(step_timeout_s=60.0, num_parents=2, max_snapshots=64, max_sandboxes=8)
+        limits = SandboxLimits(step_timeout_s=60.0, num_parents=2, max_snapshots=64, max_sandboxes=8)
         async with SandboxInterpreter(limits) as interpreter:
             marks = []
             statuses: list[CellStatus] = []
@@ -79,7 +79,7 @@ def test_answers_are_those_in_the_data(programs: list[str], repo: Path) -> None:
                     pairs.append((first[1], first[2].strip()))
 
     async def check() -> None:
-        async with SandboxInterpreter(Limits(step_timeout_s=60.0)) as interpreter:
+        async with SandboxInterpreter(SandboxLimits(step_timeout_s=60.0)) as interpreter:
             seen = await asyncio.gather(*(observe(interpreter, f"q{i % 16}", p) for i, (p, _) in enumerate(pairs)))
         same = sum(equal(s.text, output) for s, (_, output) in zip(seen, pairs, strict=True))
         assert len(pairs) > 400

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from mcts_math.interpreter import Limits, SandboxInterpreter
+from mcts_math.interpreter import SandboxInterpreter, SandboxLimits
 from mcts_math.requests import Cell, CellStatus, Execute, Observation
 
 ROWS = [json.loads(line) for line in Path(__file__).with_name("observations.jsonl").read_text("utf-8").splitlines()]
@@ -20,6 +20,7 @@ STEP_TIMEOUT_S = 15.0  # the recording's
 # Rows where the recording shows a defect of replay or of isolation, and what holds instead.
 DIFFERENT = {
     44: (CellStatus.OK, r"<function <lambda> at 0x[0-9a-f]+>", "shows an address of memory"),
+    93: (CellStatus.ERROR, "ValueError: Exceeds the limit .*", "a value that can't be shown was shown as nothing"),
     138: (CellStatus.OK, "1", "replay: the ancestor ran again on globals that its first run had changed"),
     139: (CellStatus.ERROR, "SystemExit: None", "isolation: exit() ended the tool"),
     140: (CellStatus.ERROR, "SystemExit: 3", "isolation: sys.exit() ended the tool"),
@@ -38,7 +39,7 @@ def observations() -> dict[int, Observation]:
     """What our interpreter shows for every row; all rows at a time."""
 
     async def observe() -> dict[int, Observation]:
-        limits = Limits(step_timeout_s=STEP_TIMEOUT_S, max_running=8, num_parents=1)
+        limits = SandboxLimits(step_timeout_s=STEP_TIMEOUT_S, max_running=8, num_parents=1)
         async with SandboxInterpreter(limits) as interpreter:
 
             async def one(row: dict[str, Any]) -> Observation:

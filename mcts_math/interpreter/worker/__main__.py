@@ -1,8 +1,9 @@
 """Entry point of the clean parent process; see `zygote`.
 
-Run by file name, never imported: it loads its own folder under a private package name, so that no other module of
-the project (or of the host program) is ever in a sandbox's heap. The modules that still have to work after a snippet
-has had the process to itself get a copy of `builtins` of their own: code that replaces `len` or `open` breaks itself.
+`parent` runs it, with the host's orders and this folder as arguments. It is never imported: it loads its own folder
+under a private package name, so that no other module of the project (or of the host program) is ever in a sandbox's
+heap. The modules that still have to work after a snippet has had the process to itself get a copy of `builtins` of
+their own: code that replaces `len` or `open` breaks itself.
 """
 
 import os
@@ -16,7 +17,7 @@ _register_at_fork = os.register_at_fork
 def _register_but_two(**hooks: Callable[[], object]) -> None:
     """Leaves out the hooks of `random` and `threading`.
 
-    Measured, these two cause 40 % of the page faults of a trivial step. A node seeds `random` itself, and calls the
+    Measured, these two cause 40 % of the page faults of a trivial step. A state seeds `random` itself, and calls the
     hook of `threading` where there was a thread.
     """
     names = {getattr(hook, "__qualname__", "") for hook in hooks.values()}
@@ -27,7 +28,6 @@ def _register_but_two(**hooks: Callable[[], object]) -> None:
 os.register_at_fork = _register_but_two  # type: ignore[assignment]  # before these two are imported; put back by `zygote`
 
 import builtins  # noqa: E402
-import importlib.util  # noqa: E402
 
 MODULES = (
     "kernel",
@@ -36,10 +36,11 @@ MODULES = (
     "fork",
     "cell",
     "seccomp",
-    "node",
     "landlock",
     "mounts",
+    "files",
     "confine",
+    "state",
     "supervisor",
     "zygote",
 )
@@ -47,24 +48,18 @@ MODULES = (
 
 
 def load(folder: str) -> ModuleType:
-    """Loads the folder as package `_sandbox` and returns its module `zygote`."""
-    spec = importlib.util.spec_from_file_location(
-        "_sandbox", os.path.join(folder, "__init__.py"), submodule_search_locations=[folder]
-    )
-    if spec is None or spec.loader is None:
-        raise ImportError(f"no interpreter worker in {folder}")
-    package = importlib.util.module_from_spec(spec)
-    sys.modules["_sandbox"] = package
-    spec.loader.exec_module(package)
+    """Loads the folder as package `_sandbox` and returns its module `zygote`.
+
+    Nothing in it tells where the folder is: a snippet may look at the modules that run it.
+    """
+    package = sys.modules["_sandbox"] = ModuleType("_sandbox")
     for name in MODULES:
-        spec = importlib.util.find_spec(f"_sandbox.{name}")
-        if spec is None or spec.loader is None:
-            raise ImportError(f"no interpreter worker in {folder}")
-        module = importlib.util.module_from_spec(spec)
+        module = sys.modules[f"_sandbox.{name}"] = ModuleType(f"_sandbox.{name}")
+        module.__package__ = "_sandbox"
         vars(module)["__builtins__"] = dict(vars(builtins))
-        sys.modules[f"_sandbox.{name}"] = module
         setattr(package, name, module)
-        spec.loader.exec_module(module)
+        with open(os.path.join(folder, f"{name}.py"), encoding="utf-8") as file:
+            exec(compile(file.read(), f"{name}.py", "exec"), vars(module))
     return sys.modules["_sandbox.zygote"]
 
 
@@ -84,5 +79,5 @@ def fix_addresses() -> None:
 
 if __name__ == "__main__":
     fix_addresses()
-    del sys.path[0]  # this folder: its modules must not shadow anybody's
-    load(os.path.dirname(os.path.abspath(__file__))).main(sys.argv[1], _register_at_fork)
+    del sys.path[0]  # the current folder: its modules must not shadow anybody's
+    load(sys.argv[2]).main(sys.argv[1], _register_at_fork)

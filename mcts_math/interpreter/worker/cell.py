@@ -5,9 +5,12 @@
    statement printed. What earlier statements print is not shown.
 3. Two or more statements that print (at top level, or inside if / for / while / def there) change the mode: the code
    runs up to the last of them and no further, and each shows what it printed, labelled with its source arguments.
-4. Text that is a number is rounded to 4 decimals where that is not longer; more than 500 characters keep both ends.
+4. Text that is a number is rounded to 4 decimals where that is not longer, unless exact numbers are wanted; more than
+   500 characters keep both ends.
 5. An exception is shown as `Name: message` and nothing else is. An expression statement that raised is run once more
    as a statement, as the published tool does (its second result counts).
+6. Departures from the published tool: an error's text is cut like any other; a value that can't be shown (its `str`
+   raises, or it has more than 4,300 digits) is that error, not an empty text.
 
 Nothing here protects anything: a snippet may break all of it, and thereby its own branch's text.
 """
@@ -18,6 +21,7 @@ import ast
 import io
 import re
 import sys
+from collections.abc import Callable
 from types import CodeType
 from typing import NamedTuple
 
@@ -34,11 +38,48 @@ class Shown(NamedTuple):
     failed: bool
 
 
+class Style(NamedTuple):
+    """How observations look.
+
+    Attributes:
+        chars: characters of one print, value or error that are shown.
+        total_chars: characters of one observation.
+        exact: numbers are not rounded.
+        tell: is given what is printed before the cell is done, at most `chars` characters: a cell that is stopped can
+            show nothing any more. What the last statement prints is left out where it does nothing but print.
+    """
+
+    chars: int = 500
+    total_chars: int = 4000
+    exact: bool = False
+    tell: Callable[[str], object] | None = None
+
+
+_write = io.StringIO.write
+
+
+class _Telling:
+    """To whom what is printed is told, and how many characters of it. One for all: more objects are more pages."""
+
+    __slots__ = ("left", "tell")
+
+    def __init__(self) -> None:
+        self.left = 0
+        self.tell: Callable[[str], object] = len
+
+
+_telling = _Telling()
+
+
 class _Capture(io.StringIO):
     """A stdout that keeps both ends of what is printed, in bounded memory."""
 
     def write(self, text: str, /) -> int:
-        count = super().write(text)
+        count = _write(self, text)
+        if _telling.left > 0 and text:
+            told = text[: _telling.left]
+            _telling.left -= len(told)
+            _telling.tell(told)
         if self.tell() > 4 * _KEPT_CHARS:
             kept = self.getvalue()
             self.seek(0)
@@ -136,48 +177,53 @@ def _run_last(statement: ast.stmt, state: dict[str, object]) -> object:
     return capture.getvalue() if value is None else value
 
 
-def _show(code: str, state: dict[str, object], limit: int) -> str:
+def _show(code: str, state: dict[str, object], chars: int, exact: bool) -> str:
     body = ast.parse(code).body
     if not body:
         return ""
     printing = [i for i, statement in enumerate(body) if prints(statement)]
     if len(printing) < 2:
         _run(body[:-1], state)
+        if printing == [len(body) - 1] and isinstance(body[-1], ast.Expr):
+            _telling.left = 0  # it prints and is done
         value = _run_last(body[-1], state)
-        if isinstance(value, str):
-            return truncate(round_number(value), limit)
-        try:
-            text = str(value)
-        except Exception:
-            return ""
-        return truncate(text, limit)
+        if type(value) is not str:  # a class of its own may have methods that lie
+            exact = exact or not issubclass(type(value), str)
+            value = str.__str__(value if issubclass(type(value), str) else str(value))
+        return truncate(value if exact else round_number(value), chars)
     shown = []
     lines = _LINE.findall(code)
     start = 0
     for i in printing:
         _run(body[start:i], state)
+        if i == printing[-1] and isinstance(body[i], ast.Expr):
+            _telling.left = 0
         printed = _run([body[i]], state)
-        shown.append(label(lines, body[i]) + truncate(round_number(printed), limit))
+        shown.append(label(lines, body[i]) + truncate(printed if exact else round_number(printed), chars))
         start = i + 1
     return "".join(shown)
 
 
-def run(code: str, state: dict[str, object], limit: int) -> Shown:
-    """Runs a snippet in `state`, its global variables.
+def run(code: str, state: dict[str, object], style: Style) -> Shown:
+    """Runs a snippet.
 
     Args:
         code: as the model wrote it.
-        state: changed in place; what ran before a failure stands.
-        limit: characters of one print or value that are shown.
+        state: its global variables, changed in place; what ran before a failure stands.
+        style: how its observation looks.
     """
+    chars, total_chars, exact, tell = style
+    if tell is not None:
+        _telling.tell, _telling.left = tell, chars
     try:
-        return Shown(_show(sanitize(code), state, limit).strip(), failed=False)
+        text, failed = _show(sanitize(code), state, chars, exact).strip(), False
     except BaseException as error:
-        return Shown(_describe(error).strip(), failed=True)
+        text, failed = truncate(_describe(error).strip(), chars), True
+    return Shown(truncate(text, total_chars), failed)
 
 
 def _describe(error: BaseException) -> str:
-    name = type(error).__name__
+    name = str.__str__(type.__dict__["__name__"].__get__(type(error)))
     try:
         return f"{name}: {error}"
     except BaseException as second:

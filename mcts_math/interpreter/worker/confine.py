@@ -5,17 +5,18 @@ from __future__ import annotations
 import json
 import os
 import resource
+import socket
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from . import kernel, landlock, mounts, seccomp
+from . import files, kernel, landlock, mounts, seccomp
 
 NOBODY = 65534
 NUM_FILES = 64
 
 
 class Rules(NamedTuple):
-    """What the host orders; plain data, see `mcts_math.interpreter.options.Limits` for the meaning.
+    """What the host orders; plain data, see `mcts_math.interpreter.options.SandboxLimits` for the meaning.
 
     Attributes:
         path: Python's module search path, absolute; with `libraries` all that a node may read.
@@ -27,7 +28,11 @@ class Rules(NamedTuple):
         cpu_s: CPU seconds of one step.
         num_threads: threads that one step may start.
         show_chars: characters of one print that are shown.
-        output_bytes: bytes of one observation.
+        output_chars: characters of one observation.
+        exact: numbers are not rounded.
+        tells: cells send what they print before they are done.
+        inputs: directories and files that nodes may read besides.
+        temp_bytes: size of a question's temporary files; 0 for none.
         libraries: directories and files with shared libraries and time zones; filled in by the clean parent.
         base_bytes: address space of the clean parent; filled in by it.
     """
@@ -43,35 +48,48 @@ class Rules(NamedTuple):
     cpu_s: int
     num_threads: int
     show_chars: int
-    output_bytes: int
+    output_chars: int
+    exact: bool
+    tells: bool
+    inputs: list[str]
+    temp_bytes: int
     libraries: Sequence[str] = ()
     base_bytes: int = 0
 
     @classmethod
     def from_json(cls, text: str) -> Rules:
-        """Reads what `to_json` wrote."""
+        """Reads what the host wrote."""
         return cls(**json.loads(text))
 
-    def to_json(self) -> str:
-        """As one line of JSON."""
-        return json.dumps(self._asdict())
+    @property
+    def readable(self) -> list[str]:
+        """All that a node may read."""
+        return [*self.path, *self.libraries, *self.inputs]
 
 
-def enter_file_system(rules: Rules) -> None:
-    """Gives this process a mount namespace that shows Python and nothing else."""
+def enter_file_system(rules: Rules) -> int:
+    """Gives this process a mount namespace that shows Python and nothing else, and another host name.
+
+    Returns:
+        A descriptor of /proc, which is not shown any more; -1 where nobody needs it.
+    """
+    proc_fd = os.open("/proc", os.O_PATH | os.O_CLOEXEC) if rules.temp_bytes else -1
+    own = kernel.CLONE_NEWNS | kernel.CLONE_NEWUTS
     if os.geteuid() == 0:
         try:
-            kernel.unshare(kernel.CLONE_NEWNS)
+            kernel.unshare(own)
         except PermissionError:  # root of a container, say: root there needs a user namespace as anybody does
-            _enter_user_namespace()
+            _enter_user_namespace(own)
     else:
-        _enter_user_namespace()
-    mounts.enter([*rules.path, *rules.libraries])
+        _enter_user_namespace(own)
+    socket.sethostname("sandbox")
+    mounts.enter(rules.readable, files.BASE)
+    return proc_fd
 
 
-def _enter_user_namespace() -> None:
+def _enter_user_namespace(flags: int) -> None:
     uid, gid = os.geteuid(), os.getegid()
-    kernel.unshare(kernel.CLONE_NEWUSER | kernel.CLONE_NEWNS)
+    kernel.unshare(kernel.CLONE_NEWUSER | flags)
     for name, text in (("setgroups", "deny"), ("uid_map", f"{uid} {uid} 1"), ("gid_map", f"{gid} {gid} 1")):
         with open(f"/proc/self/{name}", "w", encoding="ascii") as file:
             file.write(text)
@@ -94,7 +112,7 @@ def set_limits(rules: Rules) -> None:
         resource.RLIMIT_AS: (rules.base_bytes + rules.memory_bytes,) * 2,
         resource.RLIMIT_CORE: (0, 0),
         resource.RLIMIT_CPU: (rules.cpu_s, rules.cpu_s + 1),
-        resource.RLIMIT_FSIZE: (0, 0),
+        resource.RLIMIT_FSIZE: (rules.temp_bytes,) * 2,
         resource.RLIMIT_MEMLOCK: (0, 0),
         resource.RLIMIT_MSGQUEUE: (0, 0),
         resource.RLIMIT_NOFILE: (NUM_FILES, NUM_FILES),
@@ -124,6 +142,6 @@ def lock(rules: Rules, hand_over: Callable[[int], None]) -> None:
     hand_over(seccomp.listen() if rules.seccomp else -1)
     set_limits(rules)
     if rules.landlock:
-        landlock.restrict([*rules.path, *rules.libraries], mounts.DEVICES)
+        landlock.restrict(rules.readable, mounts.DEVICES, [files.BASE] if rules.temp_bytes else [])
     if rules.seccomp:
-        seccomp.lock()
+        seccomp.lock(files=rules.temp_bytes > 0)

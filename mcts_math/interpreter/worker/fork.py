@@ -19,7 +19,7 @@ from typing import TypeAlias
 from . import kernel, wire
 
 SOCKET_FD = 63
-"""A node's own socket: the highest that RLIMIT_NOFILE allows, out of the way of what snippets open."""
+"""A state's own socket: the highest that RLIMIT_NOFILE allows, out of the way of what snippets open."""
 
 _before_fork = ctypes.pythonapi.PyOS_BeforeFork
 _after_fork_in_parent = ctypes.pythonapi.PyOS_AfterFork_Parent
@@ -27,7 +27,7 @@ _after_fork_in_child = ctypes.pythonapi.PyOS_AfterFork_Child
 _SIGCHLD = int(signal.SIGCHLD)
 _NO_SOCKET = -1
 
-# int fork(flags, token, hook, socket): clone(2), and in the child first what a node does, if there is a socket, and
+# int fork(flags, token, hook, socket): clone(2), and in the child first what a state does, if there is a socket, and
 # then the hook (`PyOS_AfterFork_Child`), if there is one. All in one call from Python: between two calls the bytecode
 # interpreter may hand the GIL to a waiting thread; in the child there is none, and it would wait for ever.
 _FORK_X86_64 = bytes.fromhex(
@@ -145,7 +145,7 @@ def clone(flags: int, token: int = 0) -> int:
     Args:
         flags: CLONE_* flags without a signal; SIGCHLD is added.
         token: 64 bits that the kernel ignores (the TLS argument, which counts with CLONE_SETTLS only, and child_tid;
-            x86-64 and arm64 differ in their order). A seccomp supervisor sees them: this is how a node shows that its
+            x86-64 and arm64 differ in their order). A seccomp supervisor sees them: this is how a state shows that its
             fork was ordered by the host.
 
     Returns:
@@ -159,8 +159,8 @@ def clone(flags: int, token: int = 0) -> int:
     return _checked(pid)
 
 
-def node(flags: int, token: int, socket_fd: int) -> int:
-    """Forks a node.
+def clone_state(flags: int, token: int, socket_fd: int) -> int:
+    """Forks the process of a state.
 
     The child has `socket_fd` as its `SOCKET_FD` and no other file but /dev/null, dies with its parent, and has said
     hello; it ends where the host does not listen any more.

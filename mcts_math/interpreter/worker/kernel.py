@@ -26,7 +26,8 @@ CLONE_NEWNET = 0x40000000
 NAMESPACES = CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET
 
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS = 1, 4, 24, 38
-PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL = 47, 4
+PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, PR_SET_THP_DISABLE = 47, 4, 41
+CAP_DAC_OVERRIDE = 1
 
 # (x86-64, arm64)
 NR = {
@@ -37,6 +38,7 @@ NR = {
     "landlock_add_rule": (445, 445),
     "landlock_restrict_self": (446, 446),
     "pivot_root": (155, 41),
+    "tgkill": (234, 131),
 }
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -101,8 +103,17 @@ def pivot_root(new: str, old: str) -> None:
     syscall("pivot_root", ctypes.c_char_p(new.encode()), ctypes.c_char_p(old.encode()))
 
 
-def drop_capabilities() -> None:
-    """Gives up every capability, for this process and all it may become."""
+def is_thread_of(pid: int, tid: int) -> bool:
+    """Whether a thread belongs to a process."""
+    try:
+        syscall("tgkill", pid, tid, 0)
+    except OSError:  # no such thread there, or somebody else's
+        return False
+    return True
+
+
+def drop_capabilities(kept: int = 0) -> None:
+    """Gives up the capabilities of this process and of all it may become; it keeps those in a mask for itself."""
     for capability in range(64):
         try:
             prctl(PR_CAPBSET_DROP, capability)
@@ -111,4 +122,4 @@ def drop_capabilities() -> None:
     with contextlib.suppress(OSError):  # kernels without ambient capabilities have none to clear
         prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL)
     header = ctypes.create_string_buffer(struct.pack("=Ii", 0x20080522, 0))
-    syscall("capset", header, ctypes.create_string_buffer(24))
+    syscall("capset", header, ctypes.create_string_buffer(struct.pack("=6I", kept, kept, 0, 0, 0, 0)))

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from . import kernel
 
 _EXECUTE, _WRITE_FILE, _READ_FILE, _READ_DIR = 1, 2, 4, 8
+_CHANGE = 1 << 4 | 1 << 5 | 1 << 7 | 1 << 8 | 1 << 13 | 1 << 14  # make and remove files and folders, move, truncate
 _RIGHTS_BY_ABI = ((1, (1 << 13) - 1), (2, 1 << 13), (3, 1 << 14), (5, 1 << 15))  # fs rights that each ABI added
 _NET_RIGHTS, _SCOPES = 3, 3  # bind and connect TCP (ABI 4); abstract sockets and signals (ABI 6)
 
@@ -22,12 +23,13 @@ def abi() -> int:
         return 0
 
 
-def restrict(read_only: Iterable[str], devices: Iterable[str]) -> None:
+def restrict(read_only: Iterable[str], devices: Iterable[str], writable: Iterable[str]) -> None:
     """Lets this process and its children open only what is named, for good; no_new_privs must be set.
 
     Args:
         read_only: directories and files that may be read.
         devices: files that may be read and written.
+        writable: directories in which files and folders may be made, changed and removed.
 
     Raises:
         OSError: the kernel has no Landlock.
@@ -45,6 +47,8 @@ def restrict(read_only: Iterable[str], devices: Iterable[str]) -> None:
             _allow(ruleset, path, _READ_FILE | _READ_DIR)
         for path in devices:
             _allow(ruleset, path, _READ_FILE | _WRITE_FILE)
+        for path in writable:
+            _allow(ruleset, path, (_READ_FILE | _READ_DIR | _WRITE_FILE | _CHANGE) & rights)
         kernel.syscall("landlock_restrict_self", ruleset, 0)
     finally:
         os.close(ruleset)

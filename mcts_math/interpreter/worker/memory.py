@@ -23,8 +23,6 @@ from typing import NamedTuple, TypeAlias
 
 from . import kernel
 
-_MADV_COLLAPSE = 25
-_HUGE_PAGE_BYTES = 2 << 20
 _MAX_GAP_BYTES = 4 << 20  # a hole that is filled to join two mappings
 _MAP_FIXED_NOREPLACE = 0x100000
 _MAP_FAILED = (1 << 64) - 1
@@ -141,10 +139,9 @@ def _mark(things: Iterable[object]) -> list[object]:
 
 
 def settle() -> None:
-    """Call it when all is imported, from the only thread."""
-    if not (kernel.X86_64 and len(os.listdir("/proc/self/task")) == 1 and _join_all()):
-        merge_library_data()
-        collapse_into_huge_pages()
+    """Call it when all is imported, from the only thread. Does nothing where there are more threads, or on arm64."""
+    if kernel.X86_64 and len(os.listdir("/proc/self/task")) == 1:
+        _join_all()
 
 
 def runs(mappings: Iterator[Range]) -> Iterator[list[Range]]:
@@ -161,21 +158,19 @@ def runs(mappings: Iterator[Range]) -> Iterator[list[Range]]:
         yield run
 
 
-def _join_all() -> bool:
-    """Turns each run into one private mapping with the same contents.
+def _join_all() -> None:
+    """Turns each run into one private mapping with the same contents, where the kernel allows it.
 
     It is readable, writable and executable in all its parts. That protects nothing less: a snippet may call
     mprotect(2), or write its own code elsewhere. Each process changes its own copies only.
-
-    Returns:
-        Whether the kernel allowed it.
     """
     move = _mover()
     if move is None:
-        return False
+        return
     # A list first: what allocates memory may map some, but never within a run once its holes are taken.
-    joined = [_take_holes(run) and _join(run, move) for run in list(runs(ranges()))]
-    return all(joined)
+    for run in list(runs(ranges())):
+        if _take_holes(run):
+            _join(run, move)
 
 
 def _mover() -> _Mover | None:
@@ -237,38 +232,3 @@ def _move(run: list[Range], move: _Mover, shared: int, private: int) -> None:
     moved = move(table, shared - start, private, end - start, start)
     if moved != start:  # the kernel's -errno
         raise OSError(-moved, f"mremap: {errno.errorcode.get(-moved, 'unknown')}")
-
-
-def merge_library_data() -> int:
-    """Makes the data that the loader write-protected (RELRO) writable again, so that it merges with what follows it.
-
-    Every library has two such mappings that differ in this permission alone. It protects nothing from snippets, which
-    may call mprotect(2).
-
-    Returns:
-        The number of mappings merged.
-    """
-    count = 0
-    for one, two in itertools.pairwise(list(ranges())):
-        relro = one.permissions == "r--p" and two.permissions == "rw-p" and one.end == two.start
-        if not relro or not one.file == two.file != "":
-            continue
-        count += _libc.mprotect(one.start, one.end - one.start, mmap.PROT_READ | mmap.PROT_WRITE) == 0
-    return count
-
-
-def collapse_into_huge_pages() -> int:
-    """Moves this process's private memory into huge pages where the kernel can (MADV_COLLAPSE, Linux 6.1).
-
-    Returns:
-        The number of huge pages made.
-    """
-    count = 0
-    for start, end, permissions, file in list(ranges()):
-        if permissions[1] != "w" or permissions[3] != "p" or file not in ("", "[heap]"):
-            continue
-        first = (start + _HUGE_PAGE_BYTES - 1) // _HUGE_PAGE_BYTES * _HUGE_PAGE_BYTES
-        for address in range(first, end - _HUGE_PAGE_BYTES + 1, _HUGE_PAGE_BYTES):
-            if _libc.madvise(address, _HUGE_PAGE_BYTES, _MADV_COLLAPSE) == 0:
-                count += 1
-    return count

@@ -12,11 +12,12 @@ _LOCKABLE = {os.ST_NOSUID: _NOSUID, os.ST_NODEV: _NODEV, os.ST_NOEXEC: _NOEXEC, 
 DEVICES = ("/dev/null", "/dev/zero", "/dev/urandom")
 
 
-def enter(read_only: Iterable[str]) -> None:
+def enter(read_only: Iterable[str], empty: str) -> None:
     """Makes a small read-only root and moves this process into it; needs a mount namespace of its own.
 
     Args:
         read_only: absolute paths of directories and files, shown in the same places; missing ones are left out.
+        empty: absolute path of a directory to mount something on.
     """
     kernel.mount("none", "/", flags=_REC | _PRIVATE)
     # /proc is there on every Linux, and is not wanted: as good a place to build the new root on as any.
@@ -27,6 +28,7 @@ def enter(read_only: Iterable[str]) -> None:
         _bind(path, base + path, _RDONLY | _NOSUID | _NODEV)
     for path in DEVICES:
         _bind(path, base + path, _NOSUID | _NOEXEC)
+    os.makedirs(base + empty, 0o755, exist_ok=True)
     for name, target in _top_level_links():
         if not os.path.lexists(base + name):
             os.symlink(target, base + name)

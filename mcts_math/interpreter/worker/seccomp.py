@@ -58,6 +58,13 @@ _ALLOWED = {
     "stat": (4, -1), "lstat": (6, -1), "poll": (7, -1), "open": (2, -1),
 }  # fmt: skip
 
+# Besides, where there is a folder for temporary files. No chmod: the folder's own parent must stay closed.
+_FILE_CALLS = {
+    "mkdir": (83, -1), "mkdirat": (258, 34), "rmdir": (84, -1), "unlink": (87, -1), "unlinkat": (263, 35),
+    "rename": (82, -1), "renameat": (264, 38), "renameat2": (316, 276), "ftruncate": (77, 46), "fsync": (74, 82),
+    "fdatasync": (75, 83), "umask": (95, 166),
+}  # fmt: skip
+
 # The same, allowed for some arguments only; see `_argument_rules`.
 _CHECKED = {
     "mmap": (9, 222), "ioctl": (16, 29), "socketpair": (53, 199), "clone": (56, 220), "fcntl": (72, 25),
@@ -158,8 +165,12 @@ def listener_program() -> list[_Op]:
     ]
 
 
-def program() -> list[_Op]:
-    """The second filter, the allow-list. Of two filters the stricter answer counts, and asking is stricter than yes."""
+def program(files: bool) -> list[_Op]:
+    """The second filter, the allow-list. Of two filters the stricter answer counts, and asking is stricter than yes.
+
+    Args:
+        files: allow to make and remove files, where the file system and Landlock allow it too.
+    """
     ops = [
         _load(4),
         _equal(0xC000003E if kernel.X86_64 else 0xC00000B7, 1, 0),
@@ -171,7 +182,7 @@ def program() -> list[_Op]:
     for name, numbers in _CHECKED.items():
         rule = rules[name]
         ops += [_equal(numbers[_column()], 0, len(rule)), *rule]
-    for numbers in _ALLOWED.values():
+    for numbers in [*_ALLOWED.values(), *(_FILE_CALLS.values() if files else ())]:
         if numbers[_column()] >= 0:
             ops += [_equal(numbers[_column()], 0, 1), _return(_RET_ALLOW)]
     return [*ops, _ERRNO_EPERM]
@@ -186,9 +197,9 @@ def listen() -> int:
     return _install(listener_program(), _FLAG_NEW_LISTENER)
 
 
-def lock() -> None:
-    """Locks this process and all its children in, for good."""
-    _install(program(), 0)
+def lock(files: bool) -> None:
+    """Locks this process and all its children in, for good; see `program`."""
+    _install(program(files), 0)
 
 
 def _install(ops: Sequence[_Op], flags: int) -> int:

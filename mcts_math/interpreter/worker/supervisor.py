@@ -14,29 +14,39 @@ import os
 import select
 import signal
 import socket
+from typing import NamedTuple
 
-from . import confine, fork, kernel, node, seccomp, wire
-
-_MAX_PIDS = 4096
+from . import confine, files, fork, kernel, seccomp, state, wire
 
 
-def main(control: socket.socket, root_fd: int, rules: confine.Rules) -> None:
+class Owner(NamedTuple):
+    """A descriptor of /proc (-1 for none), and the ids of the sandbox's user outside its user namespace."""
+
+    proc_fd: int
+    uid: int
+    gid: int
+
+
+def main(control: socket.socket, root_fd: int, rules: confine.Rules, owner: Owner) -> None:
     """Runs a sandbox; never returns.
 
     Args:
         control: connection to the host: READY or BROKEN is sent, permits are received.
-        root_fd: socket of the question's first node, whose state is empty.
+        root_fd: socket of the question's first process, whose state is empty.
         rules: the host's orders.
+        owner: what the clean parent knows that is hidden here.
     """
     try:
         os.setsid()
         kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
         signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel reaps
-        kernel.drop_capabilities()
+        if rules.temp_bytes:
+            files.mount(*owner, rules.temp_bytes)
+        kernel.drop_capabilities(1 << kernel.CAP_DAC_OVERRIDE if rules.temp_bytes else 0)
         kernel.prctl(kernel.PR_SET_DUMPABLE, 0)
         listener = _start_root(control, root_fd, rules)
         control.send(wire.READY)
-        Supervisor(control, listener, rules.num_threads).run()
+        Supervisor(control, listener, rules.num_threads, folders=rules.temp_bytes > 0).run()
     except BaseException as error:
         report_broken(control, error)
     finally:
@@ -51,8 +61,9 @@ def end() -> None:
 
 def report_broken(control: socket.socket, error: BaseException) -> None:
     """Tells the host why there will be no sandbox, if it still listens."""
+    busy = isinstance(error, OSError) and error.errno in (errno.EAGAIN, errno.ENOMEM)
     with contextlib.suppress(OSError):  # nobody is left to tell
-        control.send(wire.BROKEN + f"{type(error).__name__}: {error}".encode()[:4000])
+        control.send((wire.BUSY if busy else wire.BROKEN) + f"{type(error).__name__}: {error}".encode()[:4000])
 
 
 def _start_root(control: socket.socket, root_fd: int, rules: confine.Rules) -> int:
@@ -63,7 +74,7 @@ def _start_root(control: socket.socket, root_fd: int, rules: confine.Rules) -> i
             control.close()
             ours.close()
             confine.lock(rules, lambda listener: _send_listener(theirs, listener))
-            node.serve(root_fd, rules.show_chars, rules.output_bytes)
+            state.serve(root_fd, rules)
         except BaseException as error:
             report_broken(theirs, error)
         finally:
@@ -73,7 +84,8 @@ def _start_root(control: socket.socket, root_fd: int, rules: confine.Rules) -> i
     with ours:
         message, fds, _, _ = socket.recv_fds(ours, 4096, 1)
     if message != wire.LISTENER or len(fds) != int(rules.seccomp):
-        raise OSError(message[1:].decode(errors="replace") or "the first node died")
+        number = errno.EAGAIN if message[:1] == wire.BUSY else 0
+        raise OSError(number, message[1:].decode(errors="replace") or "the first process died")
     return fds[0] if fds else -1
 
 
@@ -92,12 +104,14 @@ class Supervisor:
         control: connection to the host.
         listener: the seccomp listener, or -1.
         num_threads: threads that one process may start.
+        folders: make a folder for each cell's temporary files.
     """
 
-    def __init__(self, control: socket.socket, listener: int, num_threads: int) -> None:
+    def __init__(self, control: socket.socket, listener: int, num_threads: int, folders: bool) -> None:
         self._control, self._listener, self._num_threads = control, listener, num_threads
+        self._folders = folders
         self._permits: set[int] = set()
-        self._threads: dict[int, int] = {}
+        self._threads: dict[int, int] = {}  # started so far, by process
 
     def run(self) -> None:
         """Serves until the host or the last node goes."""
@@ -124,17 +138,29 @@ class Supervisor:
 
     def _judge(self, asked: seccomp.Notification) -> bytes:
         if asked.flags & kernel.CLONE_THREAD:
-            if len(self._threads) > _MAX_PIDS:
-                self._threads.clear()
-            count = self._threads[asked.pid] = self._threads.get(asked.pid, 0) + 1
-            return seccomp.allow(asked) if count <= self._num_threads else seccomp.refuse(asked, seccomp.EAGAIN)
-        self._read_permits()
+            return seccomp.allow(asked) if self._allows_thread(asked.pid) else seccomp.refuse(asked, seccomp.EAGAIN)
+        self._read_control()
         if asked.token not in self._permits:
             return seccomp.refuse(asked, seccomp.EPERM)
         self._permits.remove(asked.token)
+        if self._folders:
+            files.make(asked.token)
         return seccomp.allow(asked)
 
-    def _read_permits(self) -> None:
+    def _allows_thread(self, tid: int) -> bool:
+        """Counts the threads that a process starts; `tid` is the thread that asks, which waits meanwhile."""
+        pid = tid
+        if not kernel.is_thread_of(tid, tid):
+            # The first who asks is always a process's only thread, whose number is the process's: so that is known.
+            pid = next((known for known in self._threads if kernel.is_thread_of(known, tid)), -1)
+        elif tid not in self._threads:
+            self._threads = {known: n for known, n in self._threads.items() if kernel.is_thread_of(known, known)}
+        if pid < 0 or self._threads.get(pid, 0) >= self._num_threads:
+            return False
+        self._threads[pid] = self._threads.get(pid, 0) + 1
+        return True
+
+    def _read_control(self) -> None:
         while True:
             try:
                 message = self._control.recv(64)
@@ -142,4 +168,8 @@ class Supervisor:
                 return
             if not message:
                 end()
-            self._permits.add(int.from_bytes(message[1:], "little"))
+            token = int.from_bytes(message[1:], "little")
+            if message[:1] == wire.PERMIT:
+                self._permits.add(token)
+            elif self._folders:
+                files.remove(token)

@@ -36,17 +36,17 @@ def main(rules_json: str, register_at_fork: Callable[..., None]) -> None:
     control = socket.socket(fileno=os.dup(_CONTROL_FD))
     parent = os.getppid()
     try:
-        rules = _set_up(confine.Rules.from_json(rules_json))
+        rules, owner = _set_up(confine.Rules.from_json(rules_json))
         os.register_at_fork = register_at_fork
         control.send(wire.READY)
     except BaseException as error:
         supervisor.report_broken(control, error)
         return
     _hide()
-    _serve(control, rules, parent)
+    _serve(control, rules, owner, parent)
 
 
-def _set_up(rules: confine.Rules) -> confine.Rules:
+def _set_up(rules: confine.Rules) -> tuple[confine.Rules, supervisor.Owner]:
     os.umask(0o022)
     null = os.open("/dev/null", os.O_RDWR)
     for fd in (0, 1, 2):
@@ -56,10 +56,17 @@ def _set_up(rules: confine.Rules) -> confine.Rules:
     sys.path[:] = rules.path
     site.setquit()
     for name in rules.modules:
-        importlib.import_module(name)
+        try:
+            importlib.import_module(name)
+        except ImportError as error:
+            raise ImportError(f"{error}: `modules` names it; install it, or leave it out") from error
     exec(compile(rules.warm_up, "<warm-up>", "exec"), {"__name__": "warm_up"})
+    if "tempfile" in sys.modules:
+        sys.modules["tempfile"].tempdir = None  # type: ignore[attr-defined]
+    os.environ.pop("TMPDIR", None)  # those of this process go when it is set up
+    os.environ["MPLCONFIGDIR"] = "."
     for _ in range(_NUM_REHEARSALS):
-        cell.run(_REHEARSAL, {}, rules.show_chars)
+        cell.run(_REHEARSAL, {}, cell.Style())
     gc.collect()
     memory.make_immortal()
     gc.freeze()
@@ -71,10 +78,11 @@ def _set_up(rules: confine.Rules) -> confine.Rules:
     rules = rules._replace(libraries=libraries, base_bytes=base_bytes)
     with open("/proc/self/oom_score_adj", "w", encoding="ascii") as file:
         file.write("1000")  # if the machine runs out of memory, the sandboxes go before the engine
-    if rules.namespaces:
-        confine.enter_file_system(rules)
+    # A huge page is one page fault, and so would be most of the memory that the host counts by them.
+    kernel.prctl(kernel.PR_SET_THP_DISABLE, 1)
+    proc_fd = confine.enter_file_system(rules) if rules.namespaces else -1
     confine.leave_root(rules.uid)
-    return rules
+    return rules, supervisor.Owner(proc_fd, os.geteuid(), os.getegid())
 
 
 def _libraries() -> list[str]:
@@ -89,10 +97,11 @@ def _hide() -> None:
     for name in [n for n in sys.modules if n.partition(".")[0] in ("_sandbox", "__main__")]:
         del sys.modules[name]
     sys.modules["__main__"] = type(sys)("__main__")
-    sys.argv[:] = [""]
+    sys.argv[:] = sys.orig_argv[:] = [""]
+    sys.path_importer_cache.clear()
 
 
-def _serve(control: socket.socket, rules: confine.Rules, parent: int) -> None:
+def _serve(control: socket.socket, rules: confine.Rules, owner: supervisor.Owner, parent: int) -> None:
     groups: set[int] = set()
     poll = select.poll()
     poll.register(control, select.POLLIN)
@@ -106,26 +115,26 @@ def _serve(control: socket.socket, rules: confine.Rules, parent: int) -> None:
         if not message:
             break
         if len(fds) == 2:
-            groups.add(_fork_sandbox(control, fds, rules))
+            groups |= _fork_sandbox(control, fds, rules, owner)
     for group in groups:
         os.kill(group, signal.SIGKILL)
     while groups:
         _reap(groups, wait=True)
 
 
-def _fork_sandbox(control: socket.socket, fds: list[int], rules: confine.Rules) -> int:
-    sandbox = socket.socket(fileno=fds[0])
-    try:
-        pid = fork.clone(kernel.NAMESPACES if rules.namespaces else 0)
-    except OSError as error:
-        supervisor.report_broken(sandbox, error)
-        raise
-    if pid == 0:
-        control.close()
-        supervisor.main(sandbox, fds[1], rules)
-    sandbox.close()
+def _fork_sandbox(control: socket.socket, fds: list[int], rules: confine.Rules, owner: supervisor.Owner) -> set[int]:
+    """Forks a supervisor and returns its pid; none where the machine refuses, which the host is told."""
+    with socket.socket(fileno=fds[0]) as sandbox:
+        try:
+            pid = fork.clone(kernel.NAMESPACES if rules.namespaces else 0)
+        except OSError as error:
+            supervisor.report_broken(sandbox, error)
+            pid = -1
+        if pid == 0:
+            control.close()
+            supervisor.main(sandbox, fds[1], rules, owner)
     os.close(fds[1])
-    return pid
+    return {pid} if pid > 0 else set()
 
 
 def _reap(groups: set[int], wait: bool = False) -> None:

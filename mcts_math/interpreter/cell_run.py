@@ -1,9 +1,10 @@
-"""One step in the air, and what the kernel tells about the process that makes it."""
+"""One cell at work, and what the kernel tells about the process that runs it."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import os
 import signal
 import socket
@@ -11,13 +12,17 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from mcts_math.interpreter.options import Limits
+from mcts_math.interpreter.options import SandboxLimits
 from mcts_math.interpreter.parent import receive_with_pid
 from mcts_math.interpreter.worker import wire
 
 HELLO_TIMEOUT_S = 10.0
 """Seconds within which a state must fork and listen."""
+MAX_STRETCH = 10
+"""Times a cell's limit that pass before it is stopped though it was hardly let run."""
 _CHUNK = 1 << 16
+_MANY_PAGES = 4096
+_TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 _HELLO = wire.REPLY.pack(wire.HELLO, 0)
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
@@ -34,8 +39,16 @@ class NoGreeting(StateLost):
     """A state took an order and no child said hello. What it forked nobody knows, so its sandbox has been closed."""
 
 
+class Refused(NoGreeting):
+    """The machine had no room for the fork, or so a state says."""
+
+
+class Preempted(StateLost):
+    """A cell was stopped to make room for those that came before it; it may run again."""
+
+
 class TimeUp(Exception):  # noqa: N818
-    """A cell's wall-clock limit has passed."""
+    """A cell's time is used up."""
 
 
 @dataclass(slots=True)
@@ -53,13 +66,17 @@ class ProcessFacts:
         """Reads /proc; None if there is no such process, or it is hidden."""
         try:
             stat = _read(f"/proc/{pid}/stat")
+            fields = stat[stat.rindex(b")") + 2 :].split()
+            num_faults, num_pages = int(fields[7]), int(fields[21])
+            if num_faults > _MANY_PAGES:  # else it is not worth a second file
+                _, resident, shared = _read(f"/proc/{pid}/statm").split()[:3]
+                num_pages = int(resident) - int(shared)
         except (FileNotFoundError, ProcessLookupError, PermissionError):
             return None
-        fields = stat[stat.rindex(b")") + 2 :].split()
         return cls(
-            num_faults=int(fields[7]),
+            num_faults=num_faults,
             num_threads=int(fields[17]),
-            num_pages=int(fields[21]),
+            num_pages=num_pages,
             start_ticks=int(fields[19]),
             cpu_ticks=int(fields[11]) + int(fields[12]),
         )
@@ -68,32 +85,75 @@ class ProcessFacts:
     def num_private_bytes(self) -> int:
         """An upper bound of the memory that the process shares with no other.
 
-        Each page that a fork makes its own costs it a fault (pages that come and go count each time), and it can't
-        hold more than all of its pages.
+        Each page that a fork makes its own costs it a fault (pages that come and go count each time), as huge pages are
+        forbidden in a sandbox; and it can't hold more than all of its pages that are no file's.
         """
         return min(self.num_faults, self.num_pages) * _PAGE_BYTES
 
 
-class Step:
-    """One step in the air: reads its socket until there is a result, or time is up.
+def starved_seconds(pid: int) -> float:
+    """How long a process's first thread was ready to run while every core was taken; 0 where no kernel tells."""
+    try:
+        return int(_read(f"/proc/{pid}/schedstat").split()[1]) / 1e9
+    except (OSError, IndexError):
+        return 0.0
+
+
+class CellRun:
+    """One cell at work: reads its socket until there is a result, or somebody stops it.
 
     Args:
-        sock: our end of the socket of the node to be.
+        sock: our end of the socket of the process to be.
         limits: bounds.
         on_hello: called with the pid of the process that greets, before its cell runs; raises `StateLost` to refuse it.
+        token: of its fork.
+        rank: the cells with the lowest are the last to be stopped for want of memory.
+
+    Attributes:
+        started: when it greeted, by the monotonic clock.
+        printed: what the cell has printed so far, or the first part of it.
+        num_bytes: memory that it had of its own when last looked at.
     """
 
-    def __init__(self, sock: socket.socket, limits: Limits, on_hello: Callable[[int], None]) -> None:
-        self.sock, self.pid, self.started = sock, -1, time.monotonic()
+    def __init__(
+        self, sock: socket.socket, limits: SandboxLimits, on_hello: Callable[[int], None], token: int, rank: int
+    ) -> None:
+        self.sock, self.pid, self.started, self.token, self.rank = sock, -1, time.monotonic(), token, rank
+        self.printed, self.num_bytes = b"", 0
+        self._cpu_s, self._looked, self._max_cpu_s = 0.0, self.started, 0.8 * limits.cpu_seconds
         self._unwanted = False
         self._handle = -1  # a pidfd: the process may close its socket, but not this
-        self._max_payload, self._timeout_s, self._on_hello = limits.output_bytes + 1, limits.step_timeout_s, on_hello
+        self._max_payload, self._max_printed = 4 * limits.output_chars + 16, 4 * limits.truncate
+        self._timeout_s, self._on_hello = limits.step_timeout_s, on_hello
         self._loop = asyncio.get_running_loop()
         self._buffer = bytearray()
         # The payload of its DONE; None where it ended without a sound one.
         self.done: asyncio.Future[bytes | None] = self._loop.create_future()
-        self._timer = self._loop.call_later(HELLO_TIMEOUT_S, self._fail, NoGreeting("a state does not fork"))
+        self._timer = self._loop.call_later(HELLO_TIMEOUT_S, self.stop, NoGreeting("a state does not fork"))
         self._loop.add_reader(sock, self._read)
+
+    def look(self) -> None:
+        """Counts its memory and charges its time; stops it where that is used up."""
+        facts = ProcessFacts.read(self.pid)
+        if facts is None:
+            return  # not there yet, or gone: the stream will tell
+        self.num_bytes, self._cpu_s = facts.num_private_bytes, facts.cpu_ticks / _TICKS_PER_S
+        self._looked = time.monotonic()
+        elapsed_s = self._looked - self.started
+        if elapsed_s < self._timeout_s:
+            return
+        if elapsed_s - starved_seconds(self.pid) >= self._timeout_s or elapsed_s >= MAX_STRETCH * self._timeout_s:
+            self.stop(TimeUp())
+
+    @property
+    def has_used_its_cpu(self) -> bool:
+        """Whether it may have ended by the limit of CPU seconds, for all that is known since the last look."""
+        return self._cpu_s + time.monotonic() - self._looked >= self._max_cpu_s
+
+    def stop(self, reason: Exception) -> None:
+        """Lets `done` raise, if there is no result yet."""
+        if not self.done.done():
+            self.done.set_exception(reason)
 
     def give_up(self, then: Callable[[BaseException | None], None]) -> None:
         """Nobody waits for it any more, but a child is to be expected: listens for its greeting alone.
@@ -119,10 +179,6 @@ class Step:
             with contextlib.suppress(ProcessLookupError):  # it went by itself
                 signal.pidfd_send_signal(self._handle, signal.SIGKILL)
 
-    def _fail(self, error: Exception) -> None:
-        if not self.done.done():
-            self.done.set_exception(error)
-
     def _read(self) -> None:
         try:
             if self.pid < 0:
@@ -136,38 +192,46 @@ class Step:
 
     def _greet(self, data: bytes, pid: int) -> None:
         if data != _HELLO or pid <= 0:
-            self._fail(NoGreeting("a state did not fork"))
+            kind, number = wire.REPLY.unpack(data) if len(data) == wire.REPLY.size else (0, 0)
+            if kind == wire.REFUSED and number in (errno.EAGAIN, errno.ENOMEM):
+                self.stop(Refused(os.strerror(number)))
+            self.stop(NoGreeting("a state did not fork"))
             return
         try:
             self._on_hello(pid)
         except StateLost as refusal:
-            self._fail(refusal)
+            self.stop(refusal)
             return
         self.pid = pid
         with contextlib.suppress(ProcessLookupError):  # it is gone already: the stream will end
             self._handle = os.pidfd_open(pid)
         if self._unwanted:
-            self._fail(TimeUp())
+            self.stop(TimeUp())
             return
-        self.started = time.monotonic()
+        self.started = self._looked = time.monotonic()
         self._timer.cancel()
-        self._timer = self._loop.call_later(self._timeout_s, self._fail, TimeUp())
 
     def _collect(self, data: bytes) -> None:
         if self.done.done():
             return
         self._buffer += data
-        if len(self._buffer) < wire.REPLY.size:
-            payload = None
-        else:
+        while len(self._buffer) >= wire.REPLY.size:
             kind, size = wire.REPLY.unpack_from(self._buffer)
-            payload = bytes(self._buffer[wire.REPLY.size : wire.REPLY.size + size])
-            if kind != wire.DONE or not 1 <= size <= self._max_payload:
+            sound = kind == wire.DONE and 1 <= size <= self._max_payload
+            if not sound and not (kind == wire.PRINTED and len(self.printed) + size <= self._max_printed):
                 self.done.set_result(None)
                 return
-            payload = payload if len(payload) == size else None
-        if payload is not None or not data:
-            self.done.set_result(payload)
+            end = wire.REPLY.size + size
+            if len(self._buffer) < end:
+                break
+            payload = bytes(self._buffer[wire.REPLY.size : end])
+            if kind == wire.DONE:
+                self.done.set_result(payload)
+                return
+            self.printed += payload
+            del self._buffer[:end]
+        if not data:
+            self.done.set_result(None)
 
 
 def _read(path: str) -> bytes:

@@ -1,0 +1,65 @@
+"""The process of a state, as the host knows it."""
+
+from __future__ import annotations
+
+import socket
+from dataclasses import dataclass
+
+from mcts_math.interpreter.cell_run import ProcessFacts
+
+_FORK_FAULTS, _FORK_CPU_TICKS = 256, 20  # many times what a fork takes: 1 MiB, 0.2 s
+
+
+@dataclass(slots=True, eq=False)
+class StateProcess:
+    """A live state: a process that waits on a socket.
+
+    Attributes:
+        sock: our end of its socket.
+        pid: its process id, as the kernel told it.
+        start_ticks: when the process started; -1 where it was gone before that could be asked.
+        num_bytes: memory that it holds and no other state does, estimated from above.
+        num_users: steps that are being forked from it; it must not be put away meanwhile.
+        max_faults, max_cpu_ticks: what a process that only waits and forks will not exceed; see `stands_still`.
+    """
+
+    sock: socket.socket
+    pid: int
+    start_ticks: int = -1
+    num_bytes: int = 0
+    num_users: int = 0
+    max_faults: int = 0
+    max_cpu_ticks: int = 0
+
+    def note(self, facts: ProcessFacts) -> None:
+        """Takes what the kernel says when its cell is done."""
+        self.num_bytes, self.start_ticks = facts.num_private_bytes, facts.start_ticks
+        self.max_faults, self.max_cpu_ticks = facts.num_faults, facts.cpu_ticks
+        self.allow(0)
+
+    def allow(self, num_bytes: int) -> None:
+        """Allows it the work of reading an order of so many bytes and forking."""
+        self.max_faults += _FORK_FAULTS + num_bytes // 512
+        self.max_cpu_ticks += _FORK_CPU_TICKS
+
+    def stands_still(self) -> bool:
+        """Whether it has done no more than its orders need. One that says its cell is done, and goes on, has not."""
+        facts = ProcessFacts.read(self.pid)
+        if facts is None or facts.start_ticks != self.start_ticks:
+            return True  # it is gone: that costs nothing, and who needs it will notice
+        within = facts.num_faults <= self.max_faults and facts.cpu_ticks <= self.max_cpu_ticks
+        return within and facts.num_threads == 1
+
+
+class Use:
+    """Keeps a state from being put away, until `end`."""
+
+    def __init__(self, process: StateProcess) -> None:
+        self._process: StateProcess | None = process
+        process.num_users += 1
+
+    def end(self) -> None:
+        """May be called more than once."""
+        if self._process is not None:
+            self._process.num_users -= 1
+            self._process = None

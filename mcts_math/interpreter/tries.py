@@ -1,0 +1,66 @@
+"""How often a cell is tried whose state or sandbox is lost, and whose fault that is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mcts_math.errors import InterpreterError
+from mcts_math.interpreter.cell_run import NoGreeting, Refused, StateLost, Tampered
+from mcts_math.interpreter.sandbox import KILLED_TEXT, Sandbox
+
+MAX_LOSSES, MAX_DEATHS, MAX_FAILURES, MAX_REFUSALS = 2, 10, 10, 5
+_REFUSED_PAUSE_S = 0.1
+_REFUSED_TEXT = "KilledError: the machine had no room for another process, though the cell was tried again."
+
+
+@dataclass(slots=True)
+class Tries:
+    """What went wrong with one cell so far.
+
+    Attributes:
+        num_losses: of its state, by the state's own doing.
+        num_deaths: of its sandbox; a sibling that means harm may have to do with it.
+        num_failures: to have a sandbox at all.
+        num_refusals: times that a state said that the machine is busy. Whether that is true, the next sandbox shows.
+        preempted: it was stopped for want of memory.
+    """
+
+    num_losses: int = 0
+    num_deaths: int = 0
+    num_failures: int = 0
+    num_refusals: int = 0
+    preempted: bool = False
+
+    @property
+    def left(self) -> bool:
+        """Whether it is worth another try."""
+        return self.num_losses < MAX_LOSSES and self.num_deaths < MAX_DEATHS and self.num_refusals < MAX_REFUSALS
+
+    def note(self, lost: StateLost, sandbox: Sandbox | None) -> None:
+        """Says whose fault it was.
+
+        Raises:
+            InterpreterError: it keeps being that of the machine.
+        """
+        if isinstance(lost, Tampered):
+            self.num_losses = MAX_LOSSES
+        elif sandbox is None or not sandbox.owner_alive:
+            self.num_failures += 1
+            if self.num_failures == MAX_FAILURES:
+                raise InterpreterError(f"the interpreter keeps breaking down: {lost}") from lost
+        elif isinstance(lost, Refused):
+            self.num_refusals += 1
+        elif isinstance(lost, NoGreeting) or sandbox.alive:
+            self.num_losses += 1
+        else:
+            self.num_deaths += 1
+
+    @property
+    def pause_s(self) -> float:
+        """Seconds to wait before the next try."""
+        return _REFUSED_PAUSE_S * self.num_refusals
+
+    @property
+    def last_text(self) -> str:
+        """What a cell shows that will not be tried again. The machine is well: it is this branch that is not."""
+        return _REFUSED_TEXT if self.num_refusals >= MAX_REFUSALS else KILLED_TEXT

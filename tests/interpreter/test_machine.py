@@ -1,0 +1,312 @@
+"""What depends on the machine and on neighbours: memory that is really there, time, forks that are refused, waiting."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+from collections.abc import Callable, Coroutine
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from processes import children
+
+from mcts_math.errors import InterpreterError
+from mcts_math.interpreter import Level, SandboxInterpreter, SandboxLimits, cell_run, parent, probe, tries
+from mcts_math.requests import Cell, CellStatus, Execute, Observation
+
+LIMITS = SandboxLimits(step_timeout_s=20.0, num_parents=1, modules=())
+MIB = 1 << 20
+may_look = pytest.mark.skipif(os.getuid() != 0, reason="others may not look")
+
+
+def run(test: Coroutine[Any, Any, None]) -> None:
+    asyncio.run(asyncio.wait_for(test, 120))
+
+
+async def show(interpreter: SandboxInterpreter, code: str, *history: str, session: str = "q") -> Observation:
+    return await interpreter.execute(Execute(session, tuple(map(Cell, history)), Cell(code)))
+
+
+def resident_bytes() -> int:
+    """Memory of all our processes, shared pages divided among their holders."""
+    total = 0
+    for process in children():
+        try:
+            total += process.memory_full_info().pss
+        except psutil.NoSuchProcess:
+            continue
+    return total
+
+
+async def most_resident(work: Coroutine[Any, Any, Any]) -> int:
+    """The most memory that was seen while `work` ran."""
+    task = asyncio.ensure_future(work)
+    most = 0
+    while not task.done():
+        most = max(most, await asyncio.to_thread(resident_bytes))
+        await asyncio.sleep(0.02)
+    await task
+    return most
+
+
+def big(name: str, num_bytes: int = 90 * MIB) -> str:
+    return f"import numpy\n{name} = numpy.ones({num_bytes // 8})\nint({name}.sum())"
+
+
+@may_look
+@pytest.mark.parametrize("at_once", [False, True], ids=["in turn", "at once"])
+def test_the_memory_that_is_really_there_is_bounded(at_once: bool) -> None:
+    """numpy asks for huge pages: were they given, each would count as one small page."""
+
+    async def check() -> None:
+        limits = replace(LIMITS, snapshot_bytes=200 * MIB, memory_bytes=150 * MIB, modules=("numpy",))
+        async with SandboxInterpreter(limits) as interpreter:
+            await show(interpreter, "1")
+            idle = resident_bytes()
+
+            async def work() -> None:
+                asked = [show(interpreter, big(f"a{i}"), session=f"q{i % 3}") for i in range(8)]
+                seen = await asyncio.gather(*asked) if at_once else [await one for one in asked]
+                assert [s.text for s in seen] == [str(90 * MIB // 8)] * 8
+
+            most = await most_resident(work())
+            assert most - idle < 1.3 * 200 * MIB
+            assert 90 * MIB <= interpreter.snapshot_bytes <= 200 * MIB
+
+    run(check())
+
+
+def test_a_cell_that_made_room_for_others_shows_what_it_would_have_shown() -> None:
+    code = big("a", 60 * MIB) + "\nimport random, time\ntime.sleep(0.3)\nrandom.random()"
+
+    async def check() -> None:
+        roomy = replace(LIMITS, modules=("numpy",))
+        tight = replace(roomy, snapshot_bytes=100 * MIB, memory_bytes=100 * MIB)
+        shown = []
+        for limits in (roomy, tight):
+            async with SandboxInterpreter(limits) as interpreter:
+                asked = (interpreter.execute(Execute(f"q{i}", (), Cell(code, i))) for i in range(4))
+                shown.append([seen.text for seen in await asyncio.gather(*asked)])
+        assert shown[0] == shown[1]
+        assert len(set(shown[0])) == 4
+
+    run(check())
+
+
+def test_memory_counts_while_a_cell_runs_in_a_fork_of_it() -> None:
+    """The state's process goes while its child runs: its memory stays, with the child."""
+
+    async def check() -> None:
+        async with SandboxInterpreter(replace(LIMITS, max_snapshots=1, modules=("numpy",))) as interpreter:
+            await show(interpreter, big("a", 50 * MIB))
+            child = asyncio.ensure_future(show(interpreter, "import time\ntime.sleep(1)\nlen(a)", big("a", 50 * MIB)))
+            await asyncio.sleep(0.5)
+            await show(interpreter, "1", session="other")
+            assert interpreter.num_snapshots == 1
+            assert interpreter.snapshot_bytes > 50 * MIB
+            assert (await child).text == str(50 * MIB // 8)
+            assert interpreter.snapshot_bytes > 50 * MIB
+            await show(interpreter, "2", session="other")
+            assert interpreter.snapshot_bytes < 50 * MIB
+
+    run(check())
+
+
+def test_the_time_of_neighbours_is_not_charged() -> None:
+    busy = "import time\nend = time.process_time() + 0.35\nwhile time.process_time() < end: pass\n7"
+
+    async def check() -> None:
+        limits = replace(LIMITS, step_timeout_s=1.0, max_running=4 * (os.cpu_count() or 1))
+        async with SandboxInterpreter(limits) as interpreter:
+            seen = await asyncio.gather(*(show(interpreter, busy, session=f"q{i}") for i in range(limits.max_running)))
+            assert {s.text for s in seen} == {"7"}
+
+    run(check())
+
+
+def test_time_in_which_a_cell_does_nothing_is_charged() -> None:
+    async def check() -> None:
+        async with SandboxInterpreter(replace(LIMITS, step_timeout_s=0.3)) as interpreter:
+            for code in ("import time\ntime.sleep(60)", "import threading\nthreading.Event().wait()"):
+                assert (await show(interpreter, code)).status is CellStatus.TIMEOUT
+
+    run(check())
+
+
+def test_a_cell_that_is_never_let_run_ends_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cell_run, "starved_seconds", lambda pid: 1e9)
+
+    async def check() -> None:
+        async with SandboxInterpreter(replace(LIMITS, step_timeout_s=0.1)) as interpreter:
+            seen = await show(interpreter, "import time\ntime.sleep(60)")
+            assert seen.status is CellStatus.TIMEOUT
+            assert seen.seconds >= 0.1 * cell_run.MAX_STRETCH
+
+    run(check())
+
+
+def test_cpu_seconds_of_all_threads_are_bounded() -> None:
+    spin = "import threading\nthreading.Thread(target=lambda: sum(range(10**14))).start()\nwhile True: pass"
+
+    async def check() -> None:
+        async with SandboxInterpreter(replace(LIMITS, step_timeout_s=60.0, cpu_s=2)) as interpreter:
+            assert (await show(interpreter, spin)).status is CellStatus.TIMEOUT
+
+    run(check())
+
+
+# A clean parent whose machine refuses the first forks of sandboxes.
+REFUSING_PARENT = """\
+import importlib.util, os, sys
+spec = importlib.util.spec_from_file_location("entry", {worker!r})
+entry = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(entry)
+del sys.path[0]
+zygote = entry.load(os.path.dirname({worker!r}))
+fork = sys.modules["_sandbox.fork"]
+real, left = fork.clone, [{number}]
+def clone(flags, token=0):
+    if flags and left[0]:
+        left[0] -= 1
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+    return real(flags, token)
+fork.clone = clone
+zygote.main(sys.argv[1], entry._register_at_fork)
+"""
+
+
+@pytest.fixture
+def refuse(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[int], None]:
+    worker, stand_in = parent._WORKER, tmp_path / "parent.py"
+    monkeypatch.setattr(parent, "_WORKER", stand_in)
+    monkeypatch.setattr(parent, "_BUSY_PAUSES_S", (0.01,) * len(parent._BUSY_PAUSES_S))
+
+    def refuse(number: int) -> None:
+        stand_in.write_text(REFUSING_PARENT.format(worker=str(worker), number=number))
+
+    return refuse
+
+
+def test_a_fork_that_the_machine_refuses_is_tried_again(refuse: Callable[[int], None]) -> None:
+    async def check() -> None:
+        level = await probe_by(refuse)
+        refuse(3)
+        async with SandboxInterpreter(LIMITS, level) as interpreter:
+            assert (await show(interpreter, "6 * 7")).text == "42"
+
+    run(check())
+
+
+def test_a_machine_that_keeps_refusing_is_told_and_ends_no_clean_parent(refuse: Callable[[int], None]) -> None:
+    async def check() -> None:
+        level = await probe_by(refuse)
+        refuse(len(parent._BUSY_PAUSES_S) + 1)
+        async with SandboxInterpreter(LIMITS, level) as interpreter:
+            with pytest.raises(InterpreterError, match=r"refuses to fork.*temporarily unavailable.*ulimit -u"):
+                await show(interpreter, "6 * 7")
+            assert (await show(interpreter, "6 * 7")).text == "42"  # by the same clean parent: another would refuse
+
+    run(check())
+
+
+async def probe_by(refuse: Callable[[int], None]) -> Level:
+    refuse(0)
+    return await probe(LIMITS)
+
+
+REFUSING = (
+    "import sys\nf = sys._getframe()\nwhile 'fork' not in f.f_globals: f = f.f_back\nfork = f.f_globals['fork']\n"
+    "def clone_state(*a): raise OSError({number}, 'refused')\nfork.clone_state = clone_state"
+)
+
+
+def test_a_state_that_can_not_fork_is_made_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As when memory runs short for a moment: the same state, made anew, can."""
+    real = cell_run.CellRun._greet
+    refusals = [errno.EAGAIN, errno.ENOMEM]
+
+    def greet(self: cell_run.CellRun, data: bytes, pid: int) -> None:
+        if refusals:
+            self.stop(cell_run.Refused(os.strerror(refusals.pop())))
+        else:
+            real(self, data, pid)
+
+    async def check() -> None:
+        async with SandboxInterpreter(LIMITS) as interpreter:
+            await show(interpreter, "x = 1")
+            with monkeypatch.context() as patch:
+                patch.setattr(cell_run.CellRun, "_greet", greet)
+                assert (await show(interpreter, "x + 1", "x = 1")).text == "2"
+            assert refusals == []
+
+    run(check())
+
+
+@pytest.mark.parametrize("number", [errno.EAGAIN, errno.ENOMEM, errno.EPERM])
+def test_a_state_that_always_refuses_costs_its_own_branch_alone(number: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tries, "_REFUSED_PAUSE_S", 0.01)
+    refusing = REFUSING.replace("{number}", str(number))
+
+    async def check() -> None:
+        async with SandboxInterpreter(LIMITS) as interpreter:
+            await show(interpreter, "x = 1")
+            await show(interpreter, refusing, "x = 1")
+            seen = await show(interpreter, "7", "x = 1", refusing)
+            assert seen.status is CellStatus.KILLED
+            assert ("no room" in seen.text) == (number != errno.EPERM)
+            assert (await show(interpreter, "x", "x = 1")).text == "1"
+
+    run(check())
+
+
+def test_who_waits_for_a_rebuild_holds_nobody_up() -> None:
+    slow = "import time\ntime.sleep(1.5)\nx = 1"
+
+    async def check() -> None:
+        async with SandboxInterpreter(replace(LIMITS, max_running=2, max_snapshots=1)) as interpreter:
+            await show(interpreter, slow)
+            await show(interpreter, "1", session="other")  # the slow state is put away
+            ended: list[str] = []
+
+            async def ask(name: str, code: str, *history: str, session: str) -> None:
+                await show(interpreter, code, *history, session=session)
+                ended.append(name)
+
+            rebuilding = [ask("slow", f"x + {i}", slow, session="q") for i in range(4)]
+            tasks = [asyncio.ensure_future(one) for one in rebuilding]
+            await asyncio.sleep(0.3)
+            await asyncio.gather(*(ask("quick", str(i), session="other") for i in range(5)))
+            assert ended == ["quick"] * 5
+            await asyncio.gather(*tasks)
+
+    run(check())
+
+
+def test_releasing_a_question_that_waits_does_not_bring_it_back() -> None:
+    async def check() -> None:
+        async with SandboxInterpreter(replace(LIMITS, max_running=1)) as interpreter:
+            running = asyncio.ensure_future(show(interpreter, "import time\ntime.sleep(0.5)\n1"))
+            await asyncio.sleep(0.2)
+            waiting = asyncio.ensure_future(show(interpreter, "2", session="waiting"))
+            await asyncio.sleep(0.1)
+            await interpreter.release("waiting")
+            assert (await running).text == "1"
+            assert (await waiting).status is CellStatus.KILLED
+            assert set(interpreter._sessions) == {"q"}
+            assert (await show(interpreter, "3", session="waiting")).text == "3"
+
+    run(check())
+
+
+def test_a_clean_parent_that_can_not_be_started_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mcts_math.interpreter.parent.sys.executable", "/nowhere/python")
+
+    async def check() -> None:
+        with pytest.raises(InterpreterError, match=r"did not start.*/nowhere/python"):
+            await SandboxInterpreter(LIMITS).start()
+
+    run(check())

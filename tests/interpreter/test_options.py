@@ -1,0 +1,221 @@
+"""What users may choose: packages, input and temporary files, exact numbers; and what a cell can see of the machine."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from collections.abc import Coroutine
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mcts_math.errors import InterpreterError
+from mcts_math.interpreter import Isolation, Level, SandboxInterpreter, SandboxLimits
+from mcts_math.interpreter.orders import Layers
+from mcts_math.requests import Cell, CellStatus, Execute, Observation
+
+LIMITS = SandboxLimits(step_timeout_s=60.0, num_parents=1, modules=())
+NO_NAMESPACES = Level(Isolation.CONFINED, Layers(namespaces=False, landlock=True, seccomp=True))
+
+
+def run(test: Coroutine[Any, Any, None]) -> None:
+    asyncio.run(test)
+
+
+async def show(interpreter: SandboxInterpreter, code: str, *history: str, session: str = "q") -> Observation:
+    return await interpreter.execute(Execute(session, tuple(map(Cell, history)), Cell(code)))
+
+
+async def full(interpreter: SandboxInterpreter) -> None:
+    if (await interpreter.start()).isolation is not Isolation.FULL:
+        pytest.skip("no namespaces here")
+
+
+@pytest.mark.parametrize(
+    ("code", "published", "exact"),
+    [
+        ("print(2**100)", "1.2676506002282294e+30", str(2**100)),
+        ("print(1e-7)", "0.0", "1e-07"),
+        ("print(1/3)", "0.3333", "0.3333333333333333"),
+        ("print(1/3)\nprint(2/3)", "1/3: 0.3333\n2/3: 0.6667", "1/3: 0.3333333333333333\n2/3: 0.6666666666666666"),
+        ("'0.123456789'", "0.1235", "0.123456789"),
+        ("1/3", "0.3333333333333333", "0.3333333333333333"),
+        ("2**100", str(2**100), str(2**100)),
+        ("print(7)", "7", "7"),
+        ("print('a' * 600)", "a" * 250 + "..." + "a" * 249, "a" * 250 + "..." + "a" * 249),
+    ],
+)
+def test_numbers_are_rounded_or_exact(code: str, published: str, exact: str) -> None:
+    async def check() -> None:
+        for how, expected in (("published", published), ("exact", exact)):
+            async with SandboxInterpreter(replace(LIMITS, observations=how)) as interpreter:  # type: ignore[arg-type]
+                assert (await show(interpreter, code)).text == expected
+
+    run(check())
+
+
+@pytest.mark.parametrize("fence", ["```python\n{}", "```python\n{}\n```", "{}\n```", "```\n{}", "``` Python {}"])
+def test_code_is_read_with_and_without_its_fences(fence: str) -> None:
+    async def check() -> None:
+        async with SandboxInterpreter(LIMITS) as interpreter:
+            assert (await show(interpreter, fence.format("print('</code>')"))).text == "</code>"
+
+    run(check())
+
+
+def test_packages_are_there_from_the_start() -> None:
+    pytest.importorskip("networkx")
+
+    async def check() -> None:
+        async with SandboxInterpreter(replace(LIMITS, modules=("networkx",))) as interpreter:
+            code = "import sys\nbefore = 'networkx' in sys.modules\nimport networkx as nx\n"
+            assert (await show(interpreter, code + "before, nx.path_graph(3).number_of_edges()")).text == "(True, 2)"
+
+    run(check())
+
+
+def test_a_package_that_is_not_installed_is_an_error() -> None:
+    async def check() -> None:
+        with pytest.raises(InterpreterError, match=r"No module named 'not_there'.*`modules` names it; install it"):
+            await SandboxInterpreter(replace(LIMITS, modules=("not_there",))).start()
+
+    run(check())
+
+
+@pytest.mark.parametrize("modules", [(), ("matplotlib",)], ids=["imported by the cell", "imported before"])
+def test_a_plot_is_no_error(modules: tuple[str, ...]) -> None:
+    pytest.importorskip("matplotlib")
+    plot = "import matplotlib.pyplot as plt\nplt.plot([1, 2])\nplt.title('x')\nplt.savefig('plot.png')\nplt.show()\n"
+    size = "import os\nos.path.getsize('plot.png') > 1000"
+
+    async def check() -> None:
+        async with SandboxInterpreter(replace(LIMITS, modules=modules)) as interpreter:
+            await full(interpreter)
+            seen = await show(interpreter, plot + size)
+            assert (seen.text, seen.status) == ("True", CellStatus.OK)
+            assert (await show(interpreter, size, plot)).text == "True"
+
+    run(check())
+
+
+def test_temporary_files_belong_to_their_branch() -> None:
+    write = "import os\nos.mkdir('d')\nwith open('d/x', 'w') as f: n = f.write('{}')"
+    read = "import os\nwith open('d/x') as f: text = f.read()\ntext, sorted(os.listdir('.'))"
+
+    async def check() -> None:
+        async with SandboxInterpreter(replace(LIMITS, max_snapshots=2)) as interpreter:
+            await full(interpreter)
+            seen = await asyncio.gather(*(show(interpreter, read, write.format(i)) for i in range(6)))
+            assert [s.text for s in seen] == [f"('{i}', ['d'])" for i in range(6)]
+            assert (await show(interpreter, "import os\nos.listdir('.')")).text == "[]"
+            change = "with open('d/x', 'a') as f: n = f.write('+')\nopen('y', 'w').close()"
+            assert (await show(interpreter, read, write.format(7), change)).text == "('7+', ['d', 'y'])"
+            assert (await show(interpreter, read, write.format(7))).text == "('7', ['d'])"
+
+    run(check())
+
+
+def test_two_cells_at_a_time_do_not_meet_in_their_folders() -> None:
+    code = "import os, tempfile, time\nopen('x', 'w').close()\ntempfile.mkstemp(dir='.')\ntime.sleep(0.3)\n"
+    code += "len(os.listdir('.'))"
+
+    async def check() -> None:
+        async with SandboxInterpreter(LIMITS) as interpreter:
+            await full(interpreter)
+            seen = await asyncio.gather(*(show(interpreter, f"{code} + {i}") for i in range(6)))
+            assert [s.text for s in seen] == [str(2 + i) for i in range(6)]
+
+    run(check())
+
+
+def test_what_a_stopped_cell_leaves_takes_no_room() -> None:
+    leave = "import os, time\nwith open('x', 'wb') as f:\n    for _ in range(3): f.write(bytes(1 << 20))\n"
+
+    async def check() -> None:
+        async with SandboxInterpreter(replace(LIMITS, temp_bytes=4 << 20)) as interpreter:
+            await full(interpreter)
+            for i in range(5):
+                assert (await show(interpreter, leave + f"os._exit({i})")).status is CellStatus.KILLED
+            assert (await show(interpreter, leave + "f.name")).text == "x"
+
+    run(check())
+
+
+def test_temporary_files_can_be_forbidden() -> None:
+    async def check() -> None:
+        for limits, level in ((replace(LIMITS, temp_bytes=0), None), (LIMITS, NO_NAMESPACES)):
+            async with SandboxInterpreter(limits, level) as interpreter:
+                seen = await show(interpreter, "open('x', 'w')")
+                assert seen.status is CellStatus.ERROR
+                assert "x" in seen.text
+
+    run(check())
+
+
+@pytest.mark.parametrize("level", [None, NO_NAMESPACES], ids=["full", "no namespaces"])
+def test_input_files_can_be_read_and_nothing_else(level: Level | None) -> None:
+    folder = Path("/tmp") / f"inputs-{os.getpid()}"
+    (folder / "data").mkdir(parents=True)
+    (folder / "data" / "a.csv").write_text("1,2\n")
+    (folder / "b.txt").write_text("b")
+    (folder / "secret").write_text("hush")
+
+    async def check() -> None:
+        limits = replace(LIMITS, input_files=(f"{folder}/data", f"{folder}/b.txt"))
+        async with SandboxInterpreter(limits, level) as interpreter:
+            for path, text in (("data/a.csv", "1,2"), ("b.txt", "b")):
+                assert (await show(interpreter, f"open('{folder}/{path}').read()")).text == text
+                for change in (f"open('{folder}/{path}', 'a')", f"import os\nos.remove('{folder}/{path}')"):
+                    assert (await show(interpreter, change)).status is CellStatus.ERROR
+            assert (await show(interpreter, f"open('{folder}/data/new', 'w')")).status is CellStatus.ERROR
+            assert (await show(interpreter, f"open('{folder}/secret').read()")).status is CellStatus.ERROR
+
+    try:
+        run(check())
+        assert {p.name for p in folder.rglob("*")} == {"data", "a.csv", "b.txt", "secret"}
+    finally:
+        for path in (folder / "data/a.csv", folder / "b.txt", folder / "secret"):
+            path.unlink()
+        (folder / "data").rmdir()
+        folder.rmdir()
+
+
+def test_input_files_that_can_not_be_read_are_an_error(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="absolute"):
+        SandboxLimits(input_files=("data.csv",))
+    with pytest.raises(ValueError, match="published or exact"):
+        SandboxLimits(observations="rounded")  # type: ignore[arg-type]
+    closed = tmp_path / "closed"
+    closed.write_text("x")
+    closed.chmod(0)
+
+    async def check() -> None:
+        for path, complaint in ((tmp_path / "missing", "does not exist"), (closed, "may not read; run: chmod")):
+            with pytest.raises(InterpreterError, match=complaint):
+                await SandboxInterpreter(replace(LIMITS, input_files=(str(path),))).start()
+
+    run(check())
+
+
+def test_a_cell_does_not_see_the_host_s_name_or_where_the_harness_is() -> None:
+    walk = """
+import sys
+seen, frame = [], sys._getframe()
+while frame:
+    seen += [frame.f_code.co_filename, *map(str, frame.f_globals.values())]
+    frame = frame.f_back
+seen += [str(vars(m)) for n, m in list(sys.modules.items()) if m and not n.startswith(("encodings", "importlib"))]
+[s for s in [*sys.argv, *sys.orig_argv, *seen] if "mcts_math" in s]
+"""
+
+    async def check() -> None:
+        async with SandboxInterpreter(LIMITS) as interpreter:
+            assert (await show(interpreter, walk)).text == "[]"
+            await full(interpreter)
+            seen = await show(interpreter, "import os, platform, socket\n{socket.gethostname(), os.uname().nodename}")
+            assert seen.text == "{'sandbox'}" != repr({socket.gethostname()})
+
+    run(check())
