@@ -104,9 +104,21 @@ class Common(Settings):
         0, description="generated tokens that one question may cost; 0: no limit", ge=0
     )
     max_run_tokens: Integer = Field(0, description="generated tokens that the run may cost; 0: no limit", ge=0)
-    interpreter_timeout_s: Real = Field(30.0, description="time of one snippet, seconds", gt=0)
-    interpreter_memory_mb: Integer = Field(1024, description="memory of one snippet, MiB", ge=64)
-    interpreter_snapshots_mb: Integer = Field(2048, description="memory of all kept interpreter states, MiB", ge=0)
+    interpreter_timeout_s: Real = Field(30.0, description="time of one cell, seconds; waiting for a core is free", gt=0)
+    interpreter_memory_mb: Integer = Field(1024, description="memory of one cell, MiB", ge=64)
+    interpreter_snapshots_mb: Integer = Field(
+        2048, description="memory of all kept interpreter states and running cells, MiB", ge=0
+    )
+    interpreter_modules: list[str] = Field(
+        default_factory=list, description="packages beside numpy and sympy that are imported once, e.g. [scipy]"
+    )
+    interpreter_input_files: list[str] = Field(
+        default_factory=list, description="absolute paths of files and folders that cells may read"
+    )
+    interpreter_temp_mb: Integer = Field(16, description="temporary files of one question, MiB; 0: none", ge=0)
+    observations: Literal["published", "exact"] = Field(
+        "published", description="published rounds printed numbers to 4 decimals, exact shows them as they are"
+    )
     allow_unsafe_exec: bool = Field(False, description="run model code even where no real sandbox can be had")
 
     @model_validator(mode="after")

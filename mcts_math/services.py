@@ -14,8 +14,7 @@ from mcts_math.config import Config
 from mcts_math.engine.load import check_arguments, check_model, load_policy
 from mcts_math.engine.spec import EngineOptions
 from mcts_math.errors import ConfigError
-from mcts_math.interpreter import Limits as InterpreterLimits
-from mcts_math.interpreter import SandboxInterpreter
+from mcts_math.interpreter import SandboxInterpreter, SandboxLimits
 from mcts_math.judge import JudgeLimits
 from mcts_math.requests import Adapter, Checker, Interpreter, Policy, Services, ValueModel, Verifier
 from mcts_math.values import ValuedPolicy
@@ -109,13 +108,25 @@ async def open_services(
 async def open_interpreter(
     config: Config, stack: AsyncExitStack, report: Callable[[str], None] = lambda text: None
 ) -> Interpreter:
-    """The sandbox under the config's limits; `stack` closes it. Raises InterpreterError where it can't be set up."""
-    limits = InterpreterLimits(
-        step_timeout_s=config.interpreter_timeout_s,
-        memory_bytes=config.interpreter_memory_mb << 20,
-        snapshot_bytes=config.interpreter_snapshots_mb << 20,
-        allow_unsafe_exec=config.allow_unsafe_exec,
-    )
+    """The sandbox under the config's limits; `stack` closes it.
+
+    Raises:
+        ConfigError: a limit that could not work.
+        InterpreterError: it can't be set up.
+    """
+    try:
+        limits = SandboxLimits(
+            step_timeout_s=config.interpreter_timeout_s,
+            memory_bytes=config.interpreter_memory_mb << 20,
+            snapshot_bytes=config.interpreter_snapshots_mb << 20,
+            modules=(*dict.fromkeys(("numpy", "sympy", *config.interpreter_modules)),),
+            observations=config.observations,
+            input_files=tuple(config.interpreter_input_files),
+            temp_bytes=config.interpreter_temp_mb << 20,
+            allow_unsafe_exec=config.allow_unsafe_exec,
+        )
+    except ValueError as error:
+        raise ConfigError(f"interpreter: {error}.") from error
     interpreter = SandboxInterpreter(limits)
     stack.push_async_callback(interpreter.close)
     report(str(await interpreter.start()))

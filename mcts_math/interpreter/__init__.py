@@ -9,6 +9,5 @@ from mcts_math.interpreter.blocking import BlockingInterpreter
 from mcts_math.interpreter.interpreter import SandboxInterpreter
 from mcts_math.interpreter.levels import Isolation, Level, probe
 from mcts_math.interpreter.options import SandboxLimits
-from mcts_math.interpreter.options import SandboxLimits as Limits  # until solver.py and judge.py say SandboxLimits
 
-__all__ = ["BlockingInterpreter", "Isolation", "Level", "Limits", "SandboxInterpreter", "SandboxLimits", "probe"]
+__all__ = ["BlockingInterpreter", "Isolation", "Level", "SandboxInterpreter", "SandboxLimits", "probe"]

@@ -56,6 +56,21 @@ class Connection:
     supervisor_pid: int
     owner: Parent
 
+    @property
+    def alive(self) -> bool:
+        """Whether the sandbox's first process runs."""
+        try:
+            return bool(self.control.recv(64))
+        except BlockingIOError:
+            return True
+        except OSError:  # closed, too
+            return False
+
+    def close(self) -> None:
+        """Ends the sandbox: its supervisor goes with the connection, and takes all processes with it."""
+        self.control.close()
+        self.root.close()
+
 
 class Parent:
     """A running clean parent. Make one with `start`."""

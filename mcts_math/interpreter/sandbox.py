@@ -64,7 +64,7 @@ class Sandbox:
     """
 
     def __init__(self, connection: Connection, limits: SandboxLimits, layers: Layers, watch: Watch) -> None:
-        self._control = connection.control
+        self._connection, self._control = connection, connection.control
         self._limits, self._layers, self._watch = limits, layers, watch
         self.root = StateProcess(connection.root, -1)
         self._owner = connection.owner
@@ -76,14 +76,7 @@ class Sandbox:
     @property
     def alive(self) -> bool:
         """Whether its first process runs."""
-        if self._closed:
-            return False
-        try:
-            return bool(self._control.recv(64))
-        except BlockingIOError:
-            return True
-        except OSError:
-            return False
+        return not self._closed and self._connection.alive
 
     @property
     def owner_alive(self) -> bool:
@@ -239,7 +232,7 @@ class Sandbox:
         if self._closed:
             return
         self._closed = True
-        self._control.close()
+        self._connection.close()
         for run in self._unwanted:
             run.close()
             run.sock.close()
@@ -247,4 +240,3 @@ class Sandbox:
             process.sock.close()
         self._unwanted.clear()
         self._processes.clear()
-        self.root.sock.close()

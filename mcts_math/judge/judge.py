@@ -20,8 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from mcts_math.errors import InterpreterError, JudgeError, TaskError
-from mcts_math.interpreter import Level, probe
-from mcts_math.interpreter import Limits as SandboxLimits
+from mcts_math.interpreter import Level, SandboxLimits, probe
 from mcts_math.interpreter.levels import require
 from mcts_math.interpreter.parent import Parent
 from mcts_math.judge.code import readings
@@ -169,7 +168,7 @@ class Judge:
         programs = self._alone if problem.isolation == ONE_PROCESS else self._programs
         for attempt in range(1, _MAX_TRIES + 1):
             level = await self.start()
-            sandboxes = Examined(self._parents[: len(programs)], self._sandbox_limits, permits=level.layers.seccomp)
+            sandboxes = Examined(self._parents[: len(programs)], permits=level.layers.seccomp)
             try:
                 await sandboxes.open()
                 reply = await sandboxes.run(programs, request, timeout_s)

@@ -11,9 +11,7 @@ from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
-from mcts_math.interpreter import Limits
 from mcts_math.interpreter.parent import Connection, Parent
-from mcts_math.interpreter.sandbox import Sandbox
 from mcts_math.interpreter.worker import wire
 from mcts_math.interpreter.worker.fork import SOCKET_FD
 
@@ -87,22 +85,18 @@ class Examined:
 
     Args:
         parents: clean parents of the sandbox that runs the tests, and of the one that runs the code.
-        limits: of a sandbox.
         permits: forks are judged by a supervisor (seccomp), which wants a permit for each.
     """
 
-    def __init__(self, parents: list[Parent], limits: Limits, permits: bool) -> None:
-        self._parents, self._limits, self._permits = parents, limits, permits
+    def __init__(self, parents: list[Parent], permits: bool) -> None:
+        self._parents, self._permits = parents, permits
         self._connections: list[Connection] = []
-        self._sandboxes: list[Sandbox] = []
         self._sockets: list[socket.socket] = []
 
     async def open(self) -> None:
         """Makes the sandboxes. Raises InterpreterError where the kernel refuses."""
         for parent in self._parents:
-            connection = await parent.new_sandbox()
-            self._connections.append(connection)
-            self._sandboxes.append(Sandbox(connection, self._limits, self._permits))
+            self._connections.append(await parent.new_sandbox())
 
     async def run(self, programs: tuple[bytes, ...], request: bytes, timeout_s: float) -> dict[str, Any] | None:
         """Runs a program in each sandbox and returns what the first one says; None if it says nothing in time.
@@ -166,7 +160,7 @@ class Examined:
             size = int.from_bytes(await self._receive(host, 4), "big")
             reply = _read(await self._receive(host, size) if size <= _MAX_REPLY_BYTES else b"", nonce)
         except EOFError:
-            if not all(sandbox.alive for sandbox in self._sandboxes):
+            if not all(connection.alive for connection in self._connections):
                 raise Lost("a sandbox died") from None
             return _failed("the tests were stopped: an exit, out of memory or a crash")
         if reply["kind"] == "no_candidate":
@@ -204,7 +198,7 @@ class Examined:
 
     def close(self) -> None:
         """Ends everything: a supervisor goes when its connection does, and takes all processes with it."""
-        for sandbox in self._sandboxes:
-            sandbox.close()
+        for connection in self._connections:
+            connection.close()
         for sock in self._sockets:
             sock.close()
