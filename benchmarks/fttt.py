@@ -42,7 +42,7 @@ from mcts_math.engine.load import load_policy
 from mcts_math.engine.spec import AdapterOptions
 from mcts_math.evaluate.table import render_table
 from mcts_math.requests import Adapt, Generate, LossTerm, Sampling
-from mcts_math.solver import engine_options
+from mcts_math.services import engine_options
 
 ROOT = Path(__file__).parent.parent
 FEEDBACK = " Your answer is incorrect."

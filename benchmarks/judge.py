@@ -20,7 +20,7 @@ import warnings
 from pathlib import Path
 
 from mcts_math.judge import Judge, Judgement, Problem, judge_all
-from mcts_math.tasks import load_questions
+from mcts_math.tasks import load_tasks
 
 FILES = {
     "HumanEval": "humaneval/HumanEval.jsonl",
@@ -43,7 +43,7 @@ def references(path: Path) -> list[tuple[str, Problem, str]]:
     text = path.read_text(encoding="utf-8")
     records = json.loads(text) if path.suffix == ".json" else [json.loads(line) for line in text.splitlines()]
     cases = []
-    for task, record in zip(load_questions(path), records, strict=True):
+    for task, record in zip(load_tasks(path), records, strict=True):
         code = record["code"] if "code" in record else record["prompt"] + record["canonical_solution"]
         cases.append((task.id, Problem.from_record(task.record), code.replace("\r\n", "\n")))
     return cases

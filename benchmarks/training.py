@@ -24,14 +24,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from mcts_math.train.packing import Rows
 from transformers import Trainer
 from transformers.utils import logging as transformers_logging
 
 from mcts_math.config import make_settings
 from mcts_math.engine.checkpoint import inspect
+from mcts_math.engine.hf.model import load_weights
 from mcts_math.train.config import TrainConfig
-from mcts_math.train.model import load_model, load_policy
-from mcts_math.train.rows import Rows
+from mcts_math.train.model import load_model
 from mcts_math.train.trainer import ValueTrainer
 from mcts_math.train.training import load_rows, make_arguments
 
@@ -59,7 +60,7 @@ def run_ours(config: TrainConfig, rows: Rows, collator: Any, work: Path) -> Call
 
 def run_plain(config: TrainConfig, rows: Rows, collator: Any, work: Path) -> Callable[[], None]:
     """The same with transformers' Trainer and the causal language model's own loss."""
-    policy = load_policy(Path(config.model_dir), config.dtype, config.attn)
+    policy = load_weights(Path(config.model_dir), getattr(torch, config.dtype), config.attn)
     arguments = make_arguments(config, work, len(rows))
     trainer = Trainer(model=policy, args=arguments, train_dataset=rows, data_collator=PlainCollator(collator))
     trainer.callback_handler.callbacks = trainer.callback_handler.callbacks[:1]

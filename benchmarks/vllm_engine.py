@@ -39,15 +39,15 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests/engine"))
 
-from mcts_math.strategy import make_search
 from stand_ins import EchoInterpreter, EqualChecker
 
 from mcts_math.config import Config, load_config
 from mcts_math.engine.scripted import RandomPolicy
 from mcts_math.engine.vllm.engine import VLLMEngine
 from mcts_math.evaluate.table import render_table
-from mcts_math.requests import Evaluate, Evaluation, Generate, Generation, Sampling
-from mcts_math.scheduler import Limits, Scheduler, Services
+from mcts_math.requests import Evaluate, Evaluation, Generate, Generation, Sampling, Services
+from mcts_math.scheduler import RunLimits, Scheduler
+from mcts_math.solver import search_maker
 from mcts_math.tasks import Task, load_tasks
 from mcts_math.tree import new_tree
 
@@ -123,7 +123,9 @@ def run_search(config: Config, tasks: Sequence[Task], policy: Any) -> float:
     async def scene() -> float:
         services = Services(policy, policy, EchoInterpreter(), EqualChecker())
         begun = time.perf_counter()
-        async for solved in Scheduler(services, Limits()).run(tasks, make_search(config)):
+        async for solved in Scheduler(services, RunLimits()).run(
+            tasks, search_maker(config, use_values=config.value_source != "none")
+        ):
             if solved.error:
                 raise SystemExit(solved.error)
         return time.perf_counter() - begun
@@ -143,7 +145,8 @@ def run_lockstep(config: Config, tasks: Sequence[Task], policy: Any) -> float:
 
     async def scene() -> float:
         begun = time.perf_counter()
-        searches = [make_search(config)(new_tree(task)) for task in tasks]
+        make_search = search_maker(config, use_values=config.value_source != "none")
+        searches = [make_search(new_tree(task)) for task in tasks]
         waiting = [(search, next(search)) for search in searches]
         while waiting:
             replies = await asyncio.gather(*(asyncio.gather(*map(answer, requests)) for _, requests in waiting))
