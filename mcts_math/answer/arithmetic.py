@@ -1,4 +1,4 @@
-"""Approximate values of expressions, in floats or in any other arithmetic (`precise`).
+"""Approximate values of expressions, in floats or in fifty digits: one arithmetic over mpmath's two contexts.
 
 Values are real or complex numbers. In real mode a step that leaves the real line makes the value undefined.
 """
@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import cmath
 import math
+import threading
 import zlib
 from collections.abc import Callable, Mapping
 from fractions import Fraction
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from mcts_math.answer.exact import TooLargeError, max_terms
 from mcts_math.answer.nodes import (
@@ -29,29 +30,122 @@ from mcts_math.answer.nodes import (
     children,
     negate,
 )
-from mcts_math.answer.vocabulary import names
 
 Value = Any  # float, complex, or an mpmath number: mpmath has no types
+
+_NAMES: Final = {"binom": "binomial", "rad": "radians", "conjugate": "conj"}
+_HYPERBOLIC: Final = ("asinh", "acosh", "atanh")  # mpmath's float context lacks them
+_TINY: Final = 1e-290  # floats below this have lost digits
 
 
 class UndefinedError(Exception):
     """The expression has no value there."""
 
 
-class Arithmetic(Protocol):
-    """The operations that evaluation needs."""
+class OutOfRangeError(UndefinedError):
+    """There may be a value, but this arithmetic can't hold it."""
 
-    real: bool
 
-    def number(self, value: Fraction) -> Value: ...
+class Arithmetic:
+    """Numbers of one precision and their functions.
 
-    def constant(self, name: str) -> Value: ...
+    Args:
+        digits: significant digits; 15 are machine numbers.
+        real: what leaves the real line is undefined.
+    """
 
-    def power(self, base: Value, exponent: Value) -> Value: ...
+    def __init__(self, digits: int, real: bool) -> None:
+        import mpmath  # here, so that what needs no values does not pay for it
 
-    def call(self, name: str, args: list[Value]) -> Value: ...
+        self.real = real
+        self.floats = digits <= 15
+        self.context: Any = mpmath.fp if self.floats else mpmath.mp.clone()
+        if not self.floats:
+            self.context.dps = digits
 
-    def bound(self, kind: str, at: Callable[[Value], Value], low: Value, high: Value) -> Value: ...
+    def number(self, value: Fraction) -> Value:
+        """`value` rounded to the precision."""
+        if not self.floats:
+            return self.context.mpf(value.numerator) / value.denominator
+        result = float(value)
+        if value and abs(result) < _TINY:
+            raise OutOfRangeError("too small")
+        return result
+
+    def constant(self, name: str) -> Value:
+        """A named constant."""
+        if name == "i" and not self.real:
+            return self.context.mpc(0, 1)
+        if name not in ("pi", "e"):
+            raise UndefinedError(name)
+        return +self.context.pi if name == "pi" else +self.context.e
+
+    def power(self, base: Value, exponent: Value) -> Value:
+        """`base ** exponent`, the principal value."""
+        if self.real and base < 0 and not self.context.isint(exponent):
+            raise UndefinedError("not real")
+        self._reachable(base, 1 << 20)
+        self._reachable(exponent, 64)
+        return self.checked(self.context.power(base, exponent), zero=not base)
+
+    def call(self, name: str, args: list[Value]) -> Value:
+        """A named function; `log` takes its base second."""
+        context, first = self.context, args[0]
+        for arg in args:
+            self._reachable(arg, 256 if name not in ("log", "abs", "re", "im", "sign") else 1 << 20)
+        if name == "log":
+            if self.real and first <= 0:
+                raise UndefinedError("not real")
+            return context.log(first) / context.log(args[1]) if len(args) > 1 else context.log(first)
+        if name in ("min", "max"):
+            return min(args) if name == "min" else max(args)
+        if name == "abs":
+            return abs(first)
+        if name == "mod" and len(args) == 2:
+            return first % args[1]
+        if name in _HYPERBOLIC and self.floats:
+            function = getattr(cmath, name)
+            value = function(first)
+            value = value.real if not value.imag else value
+        else:
+            function = getattr(context, _NAMES.get(name, name), None)
+            if function is None:
+                raise UndefinedError(name)
+            value = function(*args)
+        if self.real and context.im(value) != 0:
+            raise UndefinedError("not real")
+        return self.checked(value, zero=True)
+
+    def bound(self, kind: str, at: Callable[[Value], Value], low: Value, high: Value) -> Value:
+        """A sum, product, integral or limit of `at` from `low` to `high`, by the methods of mpmath."""
+        context = self.context
+        if self.floats:
+            raise OutOfRangeError("no float is near enough to a limit")
+        if kind == "lim":
+            return context.limit(at, context.mpf(low))
+        if kind == "int":
+            value, error = context.quad(at, [low, high], error=True)
+            if not error < context.mpf(10) ** -25:
+                raise UndefinedError("an integral that does not converge fast enough")
+            return value
+        if not math.isinf(high) or math.isinf(low):
+            raise UndefinedError("a long sum")
+        return (context.nsum if kind == "sum" else context.nprod)(at, [low, context.inf])
+
+    def _reachable(self, value: Value, bits: int) -> None:
+        """Raises where `value` has more than `bits` bits before the point: its sine or power would need as many."""
+        if not self.floats and (
+            self.context.isinf(value) or self.context.isnan(value) or (value != 0 and self.context.mag(value) > bits)
+        ):
+            raise OutOfRangeError("too large")
+
+    def checked(self, value: Value, zero: bool) -> Value:
+        """`value`, if it is finite and not a float that has lost its digits (`zero`: it may be 0)."""
+        if self.floats:
+            size = abs(value)
+            if not size < math.inf or (size < _TINY and not (zero and not size)):
+                raise OutOfRangeError("beyond the floats")
+        return value
 
 
 def evaluate(node: Node, values: Mapping[str, Value], using: Arithmetic, products: bool = False) -> Value:
@@ -61,10 +155,13 @@ def evaluate(node: Node, values: Mapping[str, Value], using: Arithmetic, product
         products: f(x) is read as f times x.
 
     Raises:
-        UndefinedError: no value there, or none within reach (infinite, not a number).
+        OutOfRangeError: no value that this arithmetic can hold.
+        UndefinedError: no value there.
     """
     try:
-        return _evaluate(node, values, using, products)
+        return using.checked(_evaluate(node, values, using, products), zero=True)
+    except OverflowError as error:
+        raise OutOfRangeError(str(error)) from error
     except (ArithmeticError, ValueError, TypeError, TooLargeError) as error:
         raise UndefinedError(str(error)) from error
 
@@ -84,7 +181,8 @@ def _evaluate(node: Node, values: Mapping[str, Value], using: Arithmetic, produc
     if isinstance(node, Prod):
         total = _evaluate(node.items[0], values, using, products)
         for item in node.items[1:]:
-            total = total * _evaluate(item, values, using, products)
+            factor = _evaluate(item, values, using, products)
+            total = using.checked(total * factor, zero=not total or not factor)
         return total
     if isinstance(node, Power):
         return _power(node, values, using, products)
@@ -139,10 +237,10 @@ def _finite_series(
 def _power(node: Power, values: Mapping[str, Value], using: Arithmetic, products: bool) -> Value:
     base = _evaluate(node.base, values, using, products)
     exponent = _evaluate(node.exponent, values, using, products)
-    if not isinstance(base, complex) and isinstance(node.exponent, Num) and not getattr(base, "imag", 0) and base < 0:
+    if isinstance(node.exponent, Num) and not using.context.im(base) and using.context.re(base) < 0:
         index = node.exponent.value.denominator
         if index > 1 and index % 2 and index < 1000:
-            root = using.power(-base, exponent)
+            root = using.power(-using.context.re(base), exponent)
             return -root if node.exponent.value.numerator % 2 else root
     return using.power(base, exponent)
 
@@ -175,125 +273,12 @@ def _determinant(node: Node, values: Mapping[str, Value], using: Arithmetic, pro
     return expand([[_evaluate(cell, values, using, products) for cell in row] for row in node.rows])
 
 
-def _inverse(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    return lambda value: 1 / function(value)
+_own: Final = threading.local()  # an mpmath context changes its precision while it works: one for each thread
 
 
-class FloatArithmetic:
-    """Machine numbers: quick, about 1e-15 per step."""
-
-    _REAL: Final[Mapping[str, Callable[[Any], Any]]] = {
-        **{name: getattr(math, name) for name in names("sin cos tan sinh cosh tanh asin acos atan asinh acosh atanh")},
-        "cot": _inverse(math.tan),
-        "sec": _inverse(math.cos),
-        "csc": _inverse(math.sin),
-        "coth": _inverse(math.tanh),
-        "sech": _inverse(math.cosh),
-        "csch": _inverse(math.sinh),
-        "acot": lambda x: math.atan(1 / x) if x else math.pi / 2,
-        "asec": lambda x: math.acos(1 / x),
-        "acsc": lambda x: math.asin(1 / x),
-        "floor": math.floor,
-        "ceil": math.ceil,
-        "factorial": lambda x: math.gamma(x + 1),
-        "gamma": math.gamma,
-        "sign": lambda x: (x > 0) - (x < 0),
-        "arg": lambda x: 0.0 if x > 0 else math.pi,
-        "rad": math.radians,
-    }
-    _COMPLEX: Final[Mapping[str, Callable[[Any], Any]]] = {
-        **{name: getattr(cmath, name) for name in names("sin cos tan sinh cosh tanh asin acos atan asinh acosh atanh")},
-        "cot": _inverse(cmath.tan),
-        "sec": _inverse(cmath.cos),
-        "csc": _inverse(cmath.sin),
-        "arg": cmath.phase,
-    }
-
-    def __init__(self, real: bool = False) -> None:
-        self.real = real
-
-    def number(self, value: Fraction) -> Value:
-        """The nearest float."""
-        return float(value)
-
-    def constant(self, name: str) -> Value:
-        """A named constant."""
-        if name == "i":
-            if self.real:
-                raise UndefinedError("not real")
-            return 1j
-        if name not in ("pi", "e"):
-            raise UndefinedError(name)
-        return math.pi if name == "pi" else math.e
-
-    def power(self, base: Value, exponent: Value) -> Value:
-        """`base ** exponent`, the principal value."""
-        if self.real and not isinstance(base, complex) and base < 0 and exponent != int(exponent):
-            raise UndefinedError("not real")
-        result = base**exponent
-        return _finite(result)
-
-    def call(self, name: str, args: list[Value]) -> Value:
-        """A named function; `log` takes its base second."""
-        first = args[0]
-        if name == "log":
-            value = self._log(first)
-            return value / self._log(args[1]) if len(args) > 1 else value
-        if name in ("abs", "re", "im", "conjugate"):
-            return abs(first) if name == "abs" else _part(name, first)
-        if len(args) > 1:
-            return several(name, args)
-        if isinstance(first, complex):
-            function = self._COMPLEX.get(name)
-        else:
-            function = self._REAL.get(name)
-            if name in ("asin", "acos", "atanh", "acosh") and not self.real and not _inside(name, first):
-                function = self._COMPLEX.get(name)
-        if function is None:
-            raise UndefinedError(name)
-        return _finite(function(first))
-
-    def bound(self, kind: str, at: Callable[[Value], Value], low: Value, high: Value) -> Value:
-        """No float is near enough to a limit: the precise arithmetic decides."""
-        raise UndefinedError(kind)
-
-    def _log(self, value: Value) -> Value:
-        if not isinstance(value, complex) and value > 0:
-            return math.log(value)
-        if self.real:
-            raise UndefinedError("not real")
-        return cmath.log(value)
-
-
-def _inside(name: str, value: float) -> bool:
-    return value >= 1 if name == "acosh" else -1 <= value <= 1 and (name != "atanh" or abs(value) < 1)
-
-
-def _finite(value: Value) -> Value:
-    if isinstance(value, complex):
-        if not cmath.isfinite(value):
-            raise UndefinedError("infinite")
-    elif not math.isfinite(value):
-        raise UndefinedError("infinite")
-    return value
-
-
-def _part(name: str, value: Value) -> Value:
-    number = complex(value)
-    return {"re": number.real, "im": number.imag, "conjugate": number.conjugate()}[name]
-
-
-def several(name: str, args: list[Value]) -> Value:
-    """A function of several numbers."""
-    if name in ("min", "max"):
-        return min(args) if name == "min" else max(args)
-    if len(args) != 2:
-        raise UndefinedError(name)
-    left, right = args
-    if name == "mod":
-        return left % right
-    if name == "atan2":
-        return math.atan2(left, right)
-    if name == "binom":
-        return math.gamma(left + 1) / (math.gamma(right + 1) * math.gamma(left - right + 1))
-    raise UndefinedError(name)
+def numbers(digits: int = 15, real: bool = False) -> Arithmetic:
+    """This thread's arithmetic of that precision."""
+    kept: dict[tuple[int, bool], Arithmetic] = _own.__dict__.setdefault("kept", {})
+    if (digits, real) not in kept:
+        kept[digits, real] = Arithmetic(digits, real)
+    return kept[digits, real]

@@ -21,7 +21,8 @@ from mcts_math.answer.nodes import (
     Time,
     children,
 )
-from mcts_math.answer.scalars import scalars_equal, symbols
+from mcts_math.answer.points import symbols
+from mcts_math.answer.scalars import scalars_equal
 from mcts_math.answer.units import unit_name, unit_scale
 from mcts_math.answer.verdict import Policy
 from mcts_math.answer.vocabulary import UNITS

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from mcts_math.answer.arithmetic import FloatArithmetic, UndefinedError, evaluate
+from mcts_math.answer.arithmetic import UndefinedError, evaluate, numbers
 from mcts_math.answer.exact import TooLargeError, exact
 from mcts_math.answer.nodes import INFINITY, Call, Group, Node, Num, Relation, SetOp, Sum, Sym, Time, negate
+from mcts_math.answer.points import symbols
 from mcts_math.answer.polynomials import boundaries, rational_function, value_at
-from mcts_math.answer.scalars import scalars_equal, symbols
+from mcts_math.answer.scalars import scalars_equal
 from mcts_math.answer.verdict import Policy
 
 _INFINITE = float("inf")
@@ -77,7 +78,7 @@ def position(node: Node) -> float | None:
     if symbols(node) or isinstance(node, (Group, Relation, Time)):
         return None
     try:
-        value = evaluate(node, {}, FloatArithmetic())
+        value = evaluate(node, {}, numbers())
     except UndefinedError:
         return None
     return None if isinstance(value, complex) else float(value)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from fractions import Fraction
 from typing import Protocol
 
-from mcts_math.answer.arithmetic import FloatArithmetic, UndefinedError, evaluate
+from mcts_math.answer.arithmetic import UndefinedError, evaluate, numbers
 from mcts_math.answer.nodes import (
     MINUS_ONE,
     Call,
@@ -22,7 +22,8 @@ from mcts_math.answer.nodes import (
     Text,
     negate,
 )
-from mcts_math.answer.scalars import point, rename, scalars_equal, symbols
+from mcts_math.answer.points import point, symbols
+from mcts_math.answer.scalars import rename, scalars_equal
 from mcts_math.answer.verdict import Policy
 
 _COORDINATES = frozenset({"x", "y", "z", "t", "r", "theta"})
@@ -56,14 +57,24 @@ def label_value(relation: Relation) -> Node | None:
 
 
 def _label_first(relation: Relation) -> Relation:
-    """`5 = x` as `x = 5`."""
+    """`5 = x` as `x = 5`, and the length `|AB|` as `AB`."""
     if relation.ops != ("=",):
         return relation
-    left, right = relation.items
+    left, right = map(_segment, relation.items)
+    relation = Relation(relation.ops, (left, right))
     named = isinstance(right, Sym) or (isinstance(right, Call) and right.free)
     if named and _is_label(right, left) and not _is_label(left, right):
         return Relation(relation.ops, (right, left))
     return relation
+
+
+def _segment(node: Node) -> Node:
+    """The segment AB of its length `|AB|`; any other node as it is."""
+    if isinstance(node, Call) and node.name == "abs" and isinstance(node.args[0], Prod):
+        ends = node.args[0].items
+        if len(ends) == 2 and all(isinstance(end, Sym) and end.name.isupper() for end in ends):
+            return node.args[0]
+    return node
 
 
 def _is_label(left: Node, right: Node) -> bool:
@@ -237,7 +248,7 @@ def _ratio(first: Node, second: Node, names: frozenset[str]) -> Fraction | None:
     for index in range(6):
         values = {name: float(value) for name, value in point(names, index).items()}
         try:
-            a, b = (evaluate(node, values, FloatArithmetic(real=True)) for node in (first, second))
+            a, b = (evaluate(node, values, numbers(real=True)) for node in (first, second))
         except UndefinedError:
             continue
         if a and b:

@@ -6,35 +6,22 @@ in floats and, where floats call them equal, once more in fifty digits.
 
 from __future__ import annotations
 
-import threading
-import zlib
 from collections.abc import Mapping
 from fractions import Fraction
-from functools import lru_cache
 from typing import Final
 
-from mcts_math.answer.arithmetic import Arithmetic, FloatArithmetic, UndefinedError, Value, evaluate
+from mcts_math.answer.arithmetic import OutOfRangeError, UndefinedError, Value, evaluate, numbers
 from mcts_math.answer.decimals import float_of, noisy, rationals_equal, rounds_to, slack, written
 from mcts_math.answer.exact import TooLargeError, exact
 from mcts_math.answer.nodes import INFINITY, Bound, Call, Const, Node, Num, Power, Prod, Sum, Sym, children
-from mcts_math.answer.precise import PreciseArithmetic
+from mcts_math.answer.points import points, symbols
 from mcts_math.answer.verdict import Policy
 
 CLOSE: Final = 1e-9
 _CONSTANTS_OF_INTEGRATION: Final = frozenset({"C", "c", "K", "k", "C_1", "c_1", "C_0", "c_0"})
-_NUM_POINTS: Final = 12
 _ENOUGH: Final = 3
-
-
-@lru_cache(maxsize=4096)
-def symbols(node: Node) -> frozenset[str]:
-    """Names of the variables in `node`."""
-    if isinstance(node, Sym):
-        return frozenset({node.name})
-    names: frozenset[str] = frozenset()
-    for child in children(node):
-        names |= symbols(child)
-    return names - {node.name} if isinstance(node, Bound) else names
+DIGITS: Final = 50
+Point = Mapping[str, Fraction]
 
 
 def contains(node: Node, kind: type | tuple[type, ...]) -> bool:
@@ -122,7 +109,7 @@ def _constants_equal(left: Node, right: Node, policy: Policy) -> bool:
             if decimal.is_float:
                 return _near(float_of(decimal.value), value, CLOSE)
             return policy.rounding and rounds_to(decimal, Fraction(value), policy)
-        first, second = evaluate(left, {}, FloatArithmetic()), evaluate(right, {}, FloatArithmetic())
+        first, second = evaluate(left, {}, numbers()), evaluate(right, {}, numbers())
     except (UndefinedError, OverflowError):
         return _precisely_equal(left, right, {}, False, False)
     tolerance = _tolerance(left, right, policy)
@@ -136,120 +123,103 @@ def _constants_equal(left: Node, right: Node, policy: Policy) -> bool:
 def _approximate(node: Node) -> Value:
     """The value as a float; that of a limit by the precise arithmetic."""
     if contains(node, Bound):
-        return complex(evaluate(node, {}, _precise(False))).real
-    return evaluate(node, {}, FloatArithmetic())
+        return complex(evaluate(node, {}, numbers(DIGITS))).real
+    return evaluate(node, {}, numbers())
 
 
-_own: Final = threading.local()  # an mpmath context changes its precision while it works: one for each thread
+def _precisely_equal(left: Node, right: Node, at: Point, real: bool, products: bool, digits: int = 30) -> bool:
+    """Whether the values at a point agree in `digits` digits, or their difference vanishes as precision grows.
 
-
-def _precise(real: bool) -> PreciseArithmetic:
-    kept: dict[bool, PreciseArithmetic] = _own.__dict__.setdefault("kept", {})
-    if real not in kept:
-        kept[real] = PreciseArithmetic(real)
-    return kept[real]
-
-
-def _precisely_equal(
-    left: Node, right: Node, point: Mapping[str, Fraction], real: bool, products: bool, digits: int = 30
-) -> bool:
-    """Whether the values at `point` agree in 30 digits of 50 (relative, or absolute near zero)."""
-    using: Arithmetic = _precise(real)
-    if contains(left, Bound) or contains(right, Bound):
-        digits = 12  # limits are reached by extrapolation
-    values = {name: using.number(value) for name, value in point.items()}
+    The difference of two equal values is rounding error alone: with 70 more digits it shrinks by as much. That tells
+    e^-100, which is small, from sqrt(2) + sqrt(3) - sqrt(5 + 2 sqrt(6)), which is 0, whatever the size of either.
+    """
+    limits = contains(left, Bound) or contains(right, Bound)
+    gap = None
     try:
-        a, b = evaluate(left, values, using, products), evaluate(right, values, using, products)
-        limit = using.number(Fraction(1, 10**digits))
-        size = max(abs(a), abs(b))
-        return bool(abs(a - b) <= limit * max(size, using.number(Fraction(1))) or abs(a - b) <= limit * size)
+        for precision in (DIGITS, DIGITS + 70):
+            using = numbers(precision, real)
+            values = {name: using.number(value) for name, value in at.items()}
+            a, b = evaluate(left, values, using, products), evaluate(right, values, using, products)
+            size = max(abs(a), abs(b))
+            if limits:  # reached by extrapolation
+                return bool(abs(a - b) <= using.number(Fraction(1, 10**12)) * max(size, 1))
+            if abs(a - b) <= using.number(Fraction(1, 10**digits)) * size:
+                return True
+            if gap is not None:
+                return bool(abs(a - b) <= gap * using.number(Fraction(1, 10**30)))
+            gap = using.number(Fraction(1)) * abs(a - b)
     except UndefinedError:
         return False
-
-
-def point(names: frozenset[str], index: int) -> dict[str, Fraction]:
-    """The `index`-th test point: fixed values that look random; 0 to 3 positive, 4 negative, the others mixed."""
-    values: dict[str, Fraction] = {}
-    for name in names:
-        noise = zlib.crc32(f"{name}/{index}".encode())
-        size = Fraction(noise % 8999 + 500, 3001)  # 0.17 to 3.2
-        if index in (3, 8, 9):
-            size = size / 4  # inside the domain of arcsin and of sqrt(1 - x^2)
-        elif index in (2, 10):
-            size = size * 5
-        values[name] = -size if index == 4 or (index > 4 and (noise >> 16) % 2) else size
-    return values
+    return False
 
 
 def functions_equal(left: Node, right: Node, policy: Policy) -> bool:
     """Whether two expressions agree wherever both are defined (at the test points where both are)."""
-    names = symbols(left) | symbols(right) | _free_names(left, right)
-    products = _free_names(left) != _free_names(right)
-    rational = (
-        None if noisy(left, right) or slack(left) != slack(right) else _rational_functions_equal(left, right, names)
-    )
-    if rational is not None:
-        return rational
+    free = _free_names(left), _free_names(right)
+    where, few = points(left, right, symbols(left) | symbols(right) | free[0] | free[1])
     tolerance = _tolerance(left, right, policy)
+    exactly = not noisy(left, right) and slack(left) == slack(right)
     imaginary = _has_imaginary(left) or _has_imaginary(right)
     for real in (False,) if imaginary else (True, False):
         agreed = 0
         confirmed = tolerance > CLOSE or noisy(left, right)
-        for index in range(_NUM_POINTS):
-            where = point(names, index)
-            same = _agree(left, right, where, real, products, tolerance)
+        for at in where:
+            same = _exactly_agree(left, right, at) if exactly else None
+            rational = same is not None
+            if same is None:
+                same = _agree(left, right, at, real, free[0] != free[1], tolerance)
             if same is None:
                 continue
-            if not same:
+            if not same or not (
+                confirmed or rational or _precisely_equal(left, right, at, real, free[0] != free[1], 25)
+            ):
                 return False
-            if not confirmed:
-                if not _precisely_equal(left, right, where, real, products, 25):
-                    return False
-                confirmed = True
+            confirmed |= not rational
             agreed += 1
+            if few and agreed == (_ENOUGH if rational else _ENOUGH + 2):
+                break
         if agreed >= _ENOUGH:
             return True
     return False
 
 
-def _rational_functions_equal(left: Node, right: Node, names: frozenset[str]) -> bool | None:
-    """Exact comparison where both are rational functions; None where they are not, or too large."""
-    agreed = 0
-    for index in (0, 4, 5, 1, 6, 2, 7):
-        where = point(names, index)
-        try:
-            first, second = exact(left, where), exact(right, where)
-        except ZeroDivisionError:
-            continue
-        except TooLargeError:
-            return None
-        if first is None or second is None:
-            return None
-        if first != second:
-            return False
-        agreed += 1
-        if agreed == _ENOUGH:
-            return True
-    return None
-
-
-def _agree(
-    left: Node, right: Node, where: Mapping[str, Fraction], real: bool, products: bool, tolerance: float
-) -> bool | None:
-    """Whether two expressions have one value there; None where one of them has none."""
-    using = FloatArithmetic(real)
-    values = {name: float(value) for name, value in where.items()}
+def _exactly_agree(left: Node, right: Node, at: Point) -> bool | None:
+    """Whether two expressions have one rational value there; None where a value is not known to be rational."""
     try:
-        a, b = evaluate(left, values, using, products), evaluate(right, values, using, products)
+        first, second = exact(left, at), exact(right, at)
+    except (ZeroDivisionError, TooLargeError):
+        return None
+    return None if first is None or second is None else first == second
+
+
+def _agree(left: Node, right: Node, at: Point, real: bool, products: bool, tolerance: float) -> bool | None:
+    """Whether two expressions have one value there; None where one of them has none."""
+    try:
+        values = {name: float(value) for name, value in at.items()}
+        a, b = (
+            evaluate(left, values, numbers(real=real), products),
+            evaluate(right, values, numbers(real=real), products),
+        )
+    except OutOfRangeError:
+        return _agree_far_off(left, right, at, real, products)
     except UndefinedError:
         return None
     if _near(a, b, tolerance):
         return True
-    if not _near(a, b, 1e-4) and abs(a - b) > 1e-4:
+    if (not _near(a, b, 1e-4) and abs(a - b) > 1e-4) or tolerance > CLOSE:
         return False
-    if tolerance > CLOSE:
-        return False
-    return _precisely_equal(left, right, where, real, products, 25)
+    return _precisely_equal(left, right, at, real, products, 25)
+
+
+def _agree_far_off(left: Node, right: Node, at: Point, real: bool, products: bool) -> bool | None:
+    """As `_agree`, for values that no float holds."""
+    using = numbers(DIGITS, real)
+    values = {name: using.number(value) for name, value in at.items()}
+    try:
+        a, b = evaluate(left, values, using, products), evaluate(right, values, using, products)
+    except UndefinedError:
+        return None
+    return _near(a, b, using.number(Fraction(1, 10**12))) or _precisely_equal(left, right, at, real, products, 25)
 
 
 def _has_imaginary(node: Node) -> bool:

@@ -7,9 +7,10 @@ from fractions import Fraction
 
 from mcts_math.answer.exact import TooLargeError, exact
 from mcts_math.answer.nodes import MINUS_ONE, ONE, Bound, Call, Cases, Node, Num, Power, Prod, Sum, Sym, negate
+from mcts_math.answer.points import symbols
 from mcts_math.answer.realsets import Pieces, combine, complement, real_set, sets_equal
 from mcts_math.answer.relations import substitute
-from mcts_math.answer.scalars import scalars_equal, symbols
+from mcts_math.answer.scalars import scalars_equal
 from mcts_math.answer.verdict import Policy
 
 Same = Callable[[Node, Node, Policy], bool]

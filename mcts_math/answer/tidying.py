@@ -32,8 +32,8 @@ from mcts_math.answer.nodes import (
     children,
     negate,
 )
+from mcts_math.answer.points import symbols
 from mcts_math.answer.relations import assignments
-from mcts_math.answer.scalars import symbols
 from mcts_math.answer.scanner import UnreadableError
 from mcts_math.answer.units import same_dimension
 from mcts_math.answer.vectors import vector_sum

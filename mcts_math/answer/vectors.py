@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import Final
 
 from mcts_math.answer.nodes import IMAGINARY, ONE, ZERO, Group, Node, Num, Prod, Relation, Sum, Sym
+from mcts_math.answer.points import symbols
 from mcts_math.answer.relations import substitute
-from mcts_math.answer.scalars import symbols
 
 MARK: Final = "^"  # ends the name of a unit vector
 _UNITS: Final = ("i" + MARK, "j" + MARK, "k" + MARK)

@@ -36,9 +36,9 @@ def _answer(line: str) -> dict[str, Any]:
 def main() -> int:
     """Serves until standard input ends."""
     try:
-        from mcts_math.answer.precise import PreciseArithmetic
+        from mcts_math.answer.arithmetic import numbers
 
-        PreciseArithmetic()
+        numbers(50)
         _limit_memory(int(sys.argv[1]))
     except (CheckerError, ImportError, OSError, ValueError) as error:
         print(json.dumps({"error": str(error)}), flush=True)
