@@ -10,13 +10,31 @@ from mcts_math.answer.brackets import brackets, environment
 from mcts_math.answer.cursor import RATIO, SIGN, UNIT, Cursor
 from mcts_math.answer.forms import build
 from mcts_math.answer.functions import function
-from mcts_math.answer.nodes import EMPTY_SET, ZERO, Call, Const, Node, Num, PlusMinus, Prod, Quantity, Sym, Text, negate
+from mcts_math.answer.nodes import (
+    DOTS,
+    EMPTY_SET,
+    ZERO,
+    Call,
+    Const,
+    Node,
+    Num,
+    PlusMinus,
+    Prod,
+    Quantity,
+    Sym,
+    Text,
+    negate,
+)
 from mcts_math.answer.operators import bound
 from mcts_math.answer.scanner import Token, UnreadableError
-from mcts_math.answer.units import unit_name
-from mcts_math.answer.vocabulary import SCALE_WORDS
+from mcts_math.answer.units import UNITS, unit_name
+from mcts_math.answer.vocabulary import PART_WORDS, PLACE_WORDS, SCALE_WORDS, names
 from mcts_math.answer.words import REALS, words_value
 
+_CLAUSES: Final = frozenset({"for", "where", "when", "if", "unless", "whenever"})
+_NO_UNITS: Final = frozenset(
+    names("minus plus remainder not than except until between divided squared cubed choose modulo equals is r below")
+)
 FREE_FUNCTIONS: Final = frozenset("fghFGHP") | {"phi", "psi"}
 
 
@@ -46,7 +64,9 @@ def _operator(cursor: Cursor, text: str) -> Node:
         return PlusMinus(ZERO, cursor.expression(SIGN), 1 if text == "pm" else -1)
     if text == "$":
         amount = cursor.expression(RATIO)  # up to a word: "$1 million"
-        return Quantity(unit(cursor, amount) if cursor.token.kind == "word" else amount, "dollar")
+        return measured(unit(cursor, amount) if cursor.token.kind == "word" else amount, "dollar")
+    if text == "dots":
+        return DOTS
     if text == "~":
         return cursor.expression(UNIT)
     if text in ("(", "[", "]", "{{", "{"):
@@ -155,8 +175,16 @@ def _words(cursor: Cursor, token: Token) -> Node:
 def unit(cursor: Cursor, left: Node) -> Node:
     """`left` with the words that follow as its unit."""
     parts: list[str] = []
-    while cursor.token.kind == "word" or (parts and cursor.token.text in ("^", "/", "in")):
+    while not quantifies(cursor.token) and (
+        cursor.token.kind == "word"
+        or (parts and cursor.token.text in ("^", "/", "in"))
+        or (parts and cursor.token.text == "*" and cursor.peek().kind == "word")
+    ):
         token = cursor.advance()
+        if token.text == "*":
+            continue
+        if token.text.lower() in _NO_UNITS:
+            raise UnreadableError(f"{token.text!r}, which is no unit")
         if token.text == "^":
             power = argument(cursor)
             if not isinstance(power, Num):
@@ -167,10 +195,37 @@ def unit(cursor: Cursor, left: Node) -> Node:
             parts += ["per", unit.text]
         else:
             parts.append(token.text)
-    scale = SCALE_WORDS.get(parts[0].split()[0].lower()) if parts else None
+    words = " ".join(parts).split()
+    scale = _scale(words)
     if scale is not None:
-        left, parts = Prod((Num(Fraction(scale)), left)), " ".join(parts).split()[1:]
-    return Quantity(left, unit_name(" ".join(parts))) if parts else left
+        left, parts = Prod((Num(scale), left)), words[2:] if words[1:2] == ["of"] else words[1:]
+    return measured(left, unit_name(" ".join(parts))) if parts else left
+
+
+def measured(value: Node, unit: str) -> Quantity:
+    """`value` with a unit, after which words of its own may follow (`% increase`, `dollar profit`)."""
+    if not isinstance(value, Quantity):
+        return Quantity(value, unit)
+    known = [part for part in (unit, value.unit) if part.partition(" ")[0].partition("^")[0] in UNITS]
+    other = value.unit if known[:1] == [unit] else unit
+    return Quantity(value.value, f"{known[0]} {other}" if known else f"{value.unit} {unit}")
+
+
+def _scale(words: list[str]) -> Fraction | None:
+    """What `dozen`, `million`, and a closing `quarters` or `tenths` multiply the number before them with."""
+    first = words[0].lower() if words else ""
+    if first in SCALE_WORDS:
+        return Fraction(SCALE_WORDS[first])
+    if len(words) > 1 and words[1] != "of":
+        return None
+    if first in PLACE_WORDS:
+        return PLACE_WORDS[first]
+    return Fraction(1, PART_WORDS[first]) if first in PART_WORDS else None
+
+
+def quantifies(token: Token) -> bool:
+    """Whether a word begins a clause that is no unit: `for all x`, `where k is an integer`."""
+    return token.kind == "word" and token.text.lower().split()[0] in _CLAUSES
 
 
 def degrees(cursor: Cursor, left: Node) -> Node:

@@ -35,10 +35,19 @@ def brackets(cursor: Cursor, left: str) -> Node:
         items = [Relation(("=",), item.items) if isinstance(item, Ratio) else item for item in items]
         if len(items) == 1 and isinstance(items[0], Relation) and items[0].ops[0] not in ("=", "~"):
             return items[0]
+    if left == "[" and closer.text == "]" and len(items) == 1 and not trailing and _in_formula(cursor, start):
+        return items[0]
     if not items and left == "(":
         raise UnreadableError("empty brackets")
     opening, closing = {"]": "(", "{{": "{"}.get(left, left), {"[": ")", "}}": "}"}.get(closer.text, closer.text)
     return Group(opening, closing, tuple(items), cursor.spaced)
+
+
+def _in_formula(cursor: Cursor, start: int) -> bool:
+    """Whether square brackets, just closed, group a part of a formula: a power, factor or term."""
+    before = cursor.tokens[start - 2] if start > 1 else None
+    after = cursor.token
+    return after.text in _AROUND or (before is not None and (before.text in _AROUND or before.kind in ("num", "sym")))
 
 
 def _family(node: Node) -> Node | None:
@@ -92,6 +101,7 @@ def environment(cursor: Cursor, name: str) -> Node:
     return Call("det", (matrix,)) if name == "vmatrix" else matrix
 
 
+_AROUND = frozenset({"^", "*", "/", "+", "-", "!"})
 _IF = frozenset({"if", "for", "when", "where", "while", "if and only if"})
 _OTHERWISE = frozenset({"otherwise", "else"})
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from mcts_math.answer.identifiers import scan_known
+from mcts_math.answer.braces import matching
+from mcts_math.answer.identifiers import scan_known, scan_operator_word
 from mcts_math.answer.scanner import Scanner, UnreadableError
-from mcts_math.answer.text import matching
-from mcts_math.answer.vocabulary import CONSTANTS, CONSTRUCTORS, FUNCTIONS, UNITS, names
+from mcts_math.answer.units import UNITS
+from mcts_math.answer.vocabulary import CONSTANTS, CONSTRUCTORS, FUNCTIONS, names
 
 _TEXT_COMMANDS: Final = frozenset(
     names(
@@ -36,7 +37,11 @@ _OPERATORS: Final = {
     **dict.fromkeys(("setminus", "backslash", "smallsetminus"), "setminus"),
     **dict.fromkeys(("land", "wedge"), "and"),
     **dict.fromkeys(("lor", "vee"), "or"),
-    **dict.fromkeys(("mid", "vert", "lvert", "rvert", "|"), "|"),
+    **dict.fromkeys(("mid", "vert", "lvert", "rvert", "Vert", "lVert", "rVert", "|"), "|"),
+    "ulcorner": "lceil",
+    "urcorner": "rceil",
+    "llcorner": "lfloor",
+    "lrcorner": "rfloor",
     **dict.fromkeys(("lfloor", "rfloor", "lceil", "rceil", "frac", "sqrt", "cbrt", "binom", "choose", "over"), ""),
     **dict.fromkeys(("langle",), "("),
     **dict.fromkeys(("rangle",), ")"),
@@ -48,7 +53,8 @@ _OPERATORS: Final = {
     "%": "%",
     "$": "$",
     "prime": "'",
-    **dict.fromkeys(("dots", "ldots", "cdots", "to", "implies", "Rightarrow"), ""),
+    **dict.fromkeys(("dots", "ldots", "cdots", "dotsc", "dotsb"), "dots"),
+    **dict.fromkeys(("to", "implies", "Rightarrow"), ""),
     "parallel": "parallel",
     "perp": "perp",
     "colon": ":",
@@ -62,6 +68,7 @@ _NEGATED: Final = re.compile(r"\s*(=|\\in(?![a-zA-Z]))")
 _SPACE: Final = re.compile(r"\s*")
 _SHORT_ARGUMENT: Final = re.compile(r"\\[A-Za-z]+|[^\\]")
 _JOINED: Final = re.compile(r"([A-Za-z]\w*) (and|or)")
+_CONJUGATED: Final = re.compile(r"(?=.*(?<![a-z\\])[a-y]?i(?![a-z]))(?=.*[-+\d])[^zw{}]{1,100}")
 _VALUE_ENDS: Final = frozenset({")", "}"})
 
 
@@ -89,6 +96,8 @@ def scan_command(scanner: Scanner) -> None:
     elif name == "not":
         negated = scanner.match(_NEGATED)
         scanner.add("op", "notin" if negated is not None and negated.group(1) != "=" else "!=")
+    elif name in ("top", "intercal"):
+        scanner.add("sym", "T")
     elif name in _OPERATORS:
         scanner.add("op", _OPERATORS[name] or name)
     elif not scan_known(scanner, name):
@@ -115,6 +124,10 @@ def _scan_accent(scanner: Scanner, name: str) -> None:
     """A bar over one letter makes another variable; arrows, hats and bars over segments are decoration."""
     content = _argument(scanner).strip()
     if name in ("hat", "vec", "widehat") and _scan_unit_vector(scanner, content):
+        return
+    if name in ("overline", "bar") and _CONJUGATED.fullmatch(content):
+        rest = scanner.text[scanner.position :]
+        scanner.text = f"{scanner.text[: scanner.position]}conjugate({content}){rest}"
         return
     if not re.fullmatch(r"[A-Za-z]{1,4}", content):
         raise UnreadableError("an accent on more than a name")
@@ -153,13 +166,27 @@ def _scan_text(scanner: Scanner, name: str) -> None:
         scanner.add("const", "reals")
     elif bare in ("and", "or"):
         scanner.add("op", bare)
-    elif not re.search(r"[A-Za-z\d]", content):
-        if content in (",", ":", ";"):
-            scanner.add("op", content)
-        scanner.space = True
+    elif not any(map(str.isalnum, _COMMAND.sub("", content))):
+        _scan_symbols(scanner, content)
+    elif scan_operator_word(scanner, bare):
+        return
     elif (content in UNITS and scanner.follows(("num", "const"), _VALUE_ENDS)) or not (
-        (name.startswith(("math", "operator", "bold", "bm")) or (scanner.peek() == "(" and content in FUNCTIONS))
+        (name.startswith(("math", "operator", "bold", "bm")) or _is_applied(scanner, content))
         and (len(content) == 1 or content in FUNCTIONS or content in CONSTANTS)
         and scan_known(scanner, content)
     ):
         scanner.add("word", content)
+
+
+def _is_applied(scanner: Scanner, name: str) -> bool:
+    """Whether a name in text font is a function before its argument or power."""
+    if name not in FUNCTIONS:
+        return False
+    return scanner.peek() == "(" or (scanner.peek() == "^" and name[-1] in "nsth" and len(name) > 2)
+
+
+def _scan_symbols(scanner: Scanner, content: str) -> None:
+    """Symbols in text font are read as if they were not; a full stop is decoration."""
+    start = scanner.position
+    scanner.text = scanner.text[:start] + content.strip(".") + " " + scanner.text[start:]
+    scanner.space = True

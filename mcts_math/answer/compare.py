@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
+from mcts_math.answer.families import same_family
 from mcts_math.answer.nodes import (
     Cases,
     Const,
@@ -60,7 +61,9 @@ def compare(left: Node, right: Node, policy: Policy) -> Decision:
         return Decision(ratios_equal(left, right, policy), "ratios")
     if isinstance(left, Quantity) or isinstance(right, Quantity):
         return Decision(*quantities_equal(left, right, policy))
-    return Decision(scalars_equal(left, right, policy), "values of the expressions")
+    if scalars_equal(left, right, policy):
+        return Decision(True, "values of the expressions")
+    return Decision(same_family(left, right), "values of the expressions, for all constants of integration")
 
 
 def _compare_special(left: Node, right: Node, policy: Policy) -> Decision | None:

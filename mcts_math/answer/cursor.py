@@ -27,15 +27,23 @@ class Cursor:
         tokens: ends with an end token.
         spaced: see above.
         expression: the parser of expressions (`reader.expression`).
+        clause: the parser of what words such as "for all" begin (`reader.clause`).
     """
 
-    def __init__(self, tokens: list[Token], spaced: bool, expression: Callable[[Cursor, int], Node]) -> None:
+    def __init__(
+        self,
+        tokens: list[Token],
+        spaced: bool,
+        expression: Callable[[Cursor, int], Node],
+        clause: Callable[[Cursor], list[Node] | None],
+    ) -> None:
         self.tokens = tokens
         self.index = 0
         self.depth = 0
         self.bars = 0
         self.spaced = spaced
         self.parser = expression
+        self.clause = clause
 
     @property
     def token(self) -> Token:
@@ -85,6 +93,8 @@ class Cursor:
             if self.token.text in ("and", "or") and parts:
                 self.advance()
             parts.append(self.expression(0))
+            if self.token.kind == "word" and (clause := self.clause(self)) is not None:
+                parts += clause
             if self.token.text not in (",", ";"):
                 break
             self.advance()

@@ -68,6 +68,8 @@ def _judge_one(gold: str, pred: str, policy: Policy) -> _Outcome:
     first, second = read(gold), read(pred)
     if gold == pred and gold.strip():
         return _Outcome(Status.EQUAL, "the same text", first, second)
+    if first.figures and second.figures and first.figures != second.figures:
+        return _Outcome(Status.DIFFERENT, "different figures", first, second)
     if first.text == second.text and first.text:
         return _Outcome(Status.EQUAL, "the same text but for decoration", first, second)
     if first.node is None or second.node is None:

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from typing import Final
 
 from mcts_math.answer.arguments import argument
 from mcts_math.answer.cursor import POWER, SIGN, Cursor
 from mcts_math.answer.nodes import HALF, MINUS_ONE, Call, Const, Node, Num, Power, Prod
 from mcts_math.answer.scanner import UnreadableError
+from mcts_math.answer.vocabulary import names
+
+# sin^{-1} is the inverse function, not the reciprocal.
+_INVERTED: Final = frozenset(names("sin cos tan cot sec csc sinh cosh tanh coth sech csch"))
 
 
 def function(cursor: Cursor, name: str) -> Node:
@@ -36,7 +41,7 @@ def function(cursor: Cursor, name: str) -> Node:
     node = _call(name, args, base)
     if power is None:
         return node
-    if power == MINUS_ONE and name in ("sin", "cos", "tan", "cot", "sec", "csc"):
+    if power == MINUS_ONE and name in _INVERTED:
         return Call("a" + name, tuple(args))
     return Power(node, power)
 

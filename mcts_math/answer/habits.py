@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable
 from typing import Final
 
-from mcts_math.answer.vocabulary import UNITS
+from mcts_math.answer.units import UNITS
 from mcts_math.answer.words import spelled_number
 
 MAX_REWRITTEN: Final = 1000  # characters; the patterns take time with the square of the length
@@ -177,9 +177,11 @@ def _endless(decimal: str) -> str:
 
 
 def _said_twice(match: re.Match[str]) -> str:
-    """`7 (seven)`."""
+    """`7 (seven)`; `9 (apples)` is a number with its unit."""
     value = spelled_number(match.group(2))
-    return match.group(1) if value is not None and match.group(1) == str(value) else match.group()
+    if value is None:
+        return f"{match.group(1)} {match.group(2)}"
+    return match.group(1) if match.group(1) == str(value) else match.group()
 
 
 def _combination(match: re.Match[str]) -> str:

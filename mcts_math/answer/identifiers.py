@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import re
+from fractions import Fraction
 from typing import Final
 
+from mcts_math.answer.braces import matching
 from mcts_math.answer.letters import segment
 from mcts_math.answer.literals import based_value
 from mcts_math.answer.scanner import CLOSING, Scanner
-from mcts_math.answer.vocabulary import CONSTANTS, CONSTRUCTORS, EMPTY_NAMES, FUNCTIONS, GREEK, REAL_NAMES, UNITS
+from mcts_math.answer.units import UNITS, known_unit
+from mcts_math.answer.vocabulary import CONSTANTS, CONSTRUCTORS, EMPTY_NAMES, FUNCTIONS, GREEK, REAL_NAMES, names
 
 _MODULES: Final = re.compile(r"(?:np|numpy|sp|sympy|math|cmath|mpmath|S|fractions|decimal|torch)\.(?=[A-Za-z])")
 _CONSTRUCTOR: Final = re.compile(r"([A-Za-z]\w*)(\.(?:open|Lopen|Ropen))?(?=\()")
 _RUN: Final = re.compile(r"[A-Za-z]+")
 _DIGITS: Final = re.compile(r"\d+")
-_SUBSCRIPT: Final = re.compile(r"_\{([^{}]*)\}|_([A-Za-z]+|\d+)|(\d+)(?![.\d])")
+_SUBSCRIPT: Final = re.compile(r"_([A-Za-z]+|\d+)|(\d+)(?![.\d])")
+_STYLE: Final = re.compile(r"\\(?:text|mathrm|mathit|rm)(?![a-z])|[ {}\\]")
 _COMMAND_SUBSCRIPT: Final = re.compile(r"_\\[a-zA-Z]+")
 _BASE: Final = re.compile(r"\s*(\d{1,2})(?!\d)\s*(\))?")
 _ARGUMENT: Final = re.compile(r"\s*[(\w^{\\]")
+# Other units of two letters need a space before them: 2ms is more often 2 m s.
+_COMMON_UNITS: Final = frozenset(names("mm cm km kg mg ml mL kW kJ Hz Pa MB GB KB TB kB in ft yd mi lb oz hr pt qt"))
 _VALUE_ENDS: Final = frozenset({")", "}", "^", "/"})
 
 
@@ -34,6 +40,10 @@ def scan_letters(scanner: Scanner) -> None:
     run = match.group()
     if run.lower() in ("and", "or", "xor"):
         scanner.add("op", run.lower())
+    elif scan_operator_word(scanner, run.lower()):
+        return
+    elif _continues_unit(scanner, run):
+        scanner.add("word", run)
     elif run == "mod" and scanner.follows(("num", "sym"), CLOSING):
         scanner.add("op", "mod")
     elif run == "U" and scanner.follows((), CLOSING):
@@ -46,6 +56,16 @@ def scan_letters(scanner: Scanner) -> None:
         _scan_unknown(scanner, run)
 
 
+def _continues_unit(scanner: Scanner, run: str) -> bool:
+    """Whether a unit follows another (`kg m`), or is divided or multiplied by one (`kg/m`)."""
+    if known_unit(run) is None or not scanner.tokens:
+        return False
+    last = scanner.tokens[-1]
+    if last.text in ("/", "*") and len(scanner.tokens) > 1:
+        last = scanner.tokens[-2]
+    return last.kind == "word" and len(run) < 4 and known_unit(last.text.split()[-1]) is not None
+
+
 def _is_no_function(scanner: Scanner) -> bool:
     """Whether a name, just passed, has no argument, or is a unit between a number and another (`5 min 30 s`)."""
     if scanner.follows(("num",), frozenset()) and scanner.peek() != "(":
@@ -53,9 +73,37 @@ def _is_no_function(scanner: Scanner) -> bool:
     return not _ARGUMENT.match(scanner.text, scanner.position)
 
 
+_OPERATOR_WORDS: Final = {"minus": "-", "plus": "+", "times": "*", "multiplied by": "*", "divided by": "/"}
+_SHARES: Final = frozenset({"%", "/", "frac"})  # 20% of 50, 3/4 of 20
+_OPERAND: Final = re.compile(r"\s*\}?\s*(?:[\d(\\$-]|[b-z](?![a-z]))")
+
+
+def scan_operator_word(scanner: Scanner, word: str) -> bool:
+    """Adds what `minus` before an operand or `squared` behind one stands for; whether the word is such a one."""
+    values = scanner.follows(("num", "sym", "const"), CLOSING | _VALUE_ENDS)
+    if word == "percent" and values:
+        scanner.add("op", "%")
+    elif (
+        word == "of"
+        and any(token.text in _SHARES for token in scanner.tokens[-7:])
+        and _OPERAND.match(scanner.text, scanner.position)
+    ):
+        scanner.add("op", "*")
+    elif word in _OPERATOR_WORDS and values and _OPERAND.match(scanner.text, scanner.position):
+        scanner.add("op", _OPERATOR_WORDS[word])
+    elif word in ("squared", "cubed") and values:
+        scanner.add("op", "^")
+        scanner.add_number("2" if word == "squared" else "3", Fraction(2 if word == "squared" else 3))
+    else:
+        return False
+    return True
+
+
 def scan_known(scanner: Scanner, run: str) -> bool:
     """Adds a token for `run`, just passed, if it is a name with a meaning or one letter."""
-    if run in FUNCTIONS:
+    if run == "Gamma" and scanner.peek() == "(":
+        scanner.add("func", "gamma")
+    elif run in FUNCTIONS:
         name = FUNCTIONS[run]
         digits = _DIGITS.match(scanner.text, scanner.position)
         if digits is not None and not scanner.latex and run + digits.group() in FUNCTIONS:
@@ -95,15 +143,20 @@ def _base_suffix(scanner: Scanner) -> bool:
 def _scan_variable(scanner: Scanner, name: str) -> None:
     """A variable with its subscript: `x_1`, `x_{12}`, `x1` (Python), `x_\\alpha`."""
     name = name.removeprefix("var")
+    if scanner.peek(2) == "_{" and (end := matching(scanner.text, scanner.position + 1)) > 0:
+        subscript = _STYLE.sub("", scanner.text[scanner.position + 2 : end])
+        scanner.position = end + 1
+        scanner.add("sym", f"{name}_{subscript}")
+        return
     match = _SUBSCRIPT.match(scanner.text, scanner.position)
-    if match is not None and not (match.group(3) and scanner.latex):
-        subscript = match.group(1) or match.group(2) or match.group(3) or ""
-        if scanner.latex and match.group(2):
+    if match is not None and not (match.group(2) and scanner.latex):
+        subscript = match.group(1) or match.group(2) or ""
+        if scanner.latex and match.group(1):
             subscript = subscript[0]  # LaTeX takes one character
             scanner.position += 2
         else:
             scanner.position = match.end()
-        name += "_" + re.sub(r"\\(?:text|mathrm)|[ {}\\]", "", subscript)
+        name += "_" + subscript
     elif (command := scanner.match(_COMMAND_SUBSCRIPT)) is not None:
         name += command.group().replace("\\", "")
     scanner.add("sym", name)
@@ -115,6 +168,7 @@ def _scan_unknown(scanner: Scanner, run: str) -> None:
         scanner.add("sym", run)
         return
     unit = run in UNITS and (len(run) > 3 or scanner.follows(("num", "const"), _VALUE_ENDS))
+    unit = unit and (len(run) > 2 or run in _COMMON_UNITS or scanner.space)
     parts = None if unit or scanner.wordy else segment(run)
     if parts is None:
         scanner.add("word", run)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Final
+
+from mcts_math.answer.units import UNITS
 from mcts_math.answer.vocabulary import (
     CONSTANTS,
     CONSTRUCTORS,
@@ -10,7 +13,6 @@ from mcts_math.answer.vocabulary import (
     GREEK,
     REAL_NAMES,
     SHORT_WORDS,
-    UNITS,
 )
 
 
@@ -21,6 +23,9 @@ def is_word(run: str) -> bool:
     if len(run) < 3 or run.lower() in ("and", "or", "base"):
         return False
     return run.lower() in SHORT_WORDS or (len(run) > 3 and (run in UNITS or segment(run) is None))
+
+
+_PARTS_OF_WORDS: Final = frozenset({"re", "im", "Re", "Im"})  # area, time
 
 
 def segment(run: str) -> list[tuple[int, str]] | None:
@@ -35,7 +40,7 @@ def segment(run: str) -> list[tuple[int, str]] | None:
     while position < len(run):
         for length in range(min(7, len(run) - position), 1, -1):
             piece = run[position : position + length]
-            if piece in FUNCTIONS or piece in GREEK or piece == "pi":
+            if (piece in FUNCTIONS or piece in GREEK or piece == "pi") and piece not in _PARTS_OF_WORDS:
                 names += 1
                 break
         else:

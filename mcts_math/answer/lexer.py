@@ -46,6 +46,8 @@ def tokenise(text: str, thousands: bool = True) -> list[Token]:
             scan_number(scanner)
         elif char.isascii() and char.isalpha():
             scan_letters(scanner)
+        elif char.isalpha():
+            scanner.add("word", _take_word(scanner))
         elif char == "\\":
             scan_command(scanner)
         else:
@@ -56,8 +58,20 @@ def tokenise(text: str, thousands: bool = True) -> list[Token]:
     return scanner.tokens
 
 
+def _take_word(scanner: Scanner) -> str:
+    """A word in letters that are no mathematician's: it is compared as it is written."""
+    start = scanner.position
+    while scanner.peek().isalpha() and not scanner.peek().isascii():
+        scanner.position += 1
+    return scanner.text[start : scanner.position]
+
+
 def _scan_symbol(scanner: Scanner, char: str) -> None:
     if char == "(" and scan_based_in_brackets(scanner):
+        return
+    if scanner.peek(3) == "...":
+        scanner.position += 3
+        scanner.add("op", "dots")
         return
     pair = scanner.peek(2)
     if pair in _PAIRS:

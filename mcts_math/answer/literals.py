@@ -12,7 +12,8 @@ from mcts_math.answer.vocabulary import names
 _MAX_EXPONENT: Final = 20_000
 _NUMBER: Final = re.compile(r"(?:\d+(?:\.(?!\.)\d*)?|\.\d+)(?:[eE][+-]?\d+(?![a-zA-Z\d]))?")
 _THOUSANDS: Final = re.compile(r"\d{1,3}(?:,\d{3}){1,12}(?:\.\d+)?(?!,?\d)")
-_REPEATING: Final = re.compile(r"(\d*)\.(\d*)\\(?:overline|bar|dot)\s*\{?(\d{1,500})\}?")
+_REPEATING: Final = re.compile(r"(\d*)\.(\d*)\\(?:overline|bar|dot(?=\s*\{))\s*\{?(\d{1,500})\}?")
+_DOTTED: Final = re.compile(r"(\d*)\.(\d*)\\dot\s*\{?(\d)\}?(?:(\d{0,500})\\dot\s*\{?(\d)\}?)?(?!\d)")
 _BASE_WORDS: Final = dict(
     zip(
         names("two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen"),
@@ -52,6 +53,11 @@ def scan_number(scanner: Scanner) -> None:
 
 def _scan_special(scanner: Scanner) -> bool:
     """Takes a repeating decimal, or a number in another base."""
+    if (match := scanner.match(_DOTTED)) is not None:
+        before, after, *digits = match.groups(default="")
+        scanner.position = match.start()
+        rest = scanner.text[match.end() :]
+        scanner.text = rf"{scanner.text[: match.start()]}{before}.{after}\overline{{{''.join(digits)}}}{rest}"
     if (match := scanner.match(_REPEATING)) is not None:
         whole, head, cycle = match.groups()
         nines = (10 ** len(cycle) - 1) * 10 ** len(head)

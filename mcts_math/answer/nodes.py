@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TypeAlias
 
@@ -191,6 +192,7 @@ IMAGINARY = Const("i")
 INFINITY = Const("oo")
 EMPTY_SET = Group("{", "}", ())
 UNDEFINED = Const("nan")
+DOTS = Sym("…")
 
 
 def negate(node: Node) -> Node:
@@ -223,6 +225,27 @@ def children(node: Node) -> tuple[Node, ...]:
     if isinstance(node, Matrix):
         return tuple(cell for row in node.rows for cell in row)
     return ()
+
+
+def rebuild(node: Node, change: Callable[[Node], Node]) -> Node:
+    """`node` with each node right below it changed."""
+    if isinstance(node, (Sum, Prod, SetOp, Relation, Ratio, Group)):
+        return replace(node, items=tuple(map(change, node.items)))
+    if isinstance(node, Power):
+        return Power(change(node.base), change(node.exponent), node.root)
+    if isinstance(node, Call):
+        return Call(node.name, tuple(map(change, node.args)), node.free)
+    if isinstance(node, Quantity):
+        return Quantity(change(node.value), node.unit)
+    if isinstance(node, Bound):
+        return replace(node, body=change(node.body), low=change(node.low), high=change(node.high))
+    if isinstance(node, PlusMinus):
+        return PlusMinus(change(node.left), change(node.right), node.sign)
+    if isinstance(node, Matrix):
+        return Matrix(tuple(tuple(map(change, row)) for row in node.rows))
+    if isinstance(node, Cases):
+        return Cases(tuple((change(value), None if at is None else change(at)) for value, at in node.rows))
+    return node
 
 
 def show(node: Node, limit: int = 400) -> str:

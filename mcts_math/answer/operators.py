@@ -61,7 +61,9 @@ def _integral(cursor: Cursor) -> Node:
     if place == cursor.index:
         body: Node = Num(ONE.value)
     else:
-        inner = Cursor([*cursor.tokens[cursor.index : place], Token("end", "", False)], cursor.spaced, cursor.parser)
+        inner = Cursor(
+            [*cursor.tokens[cursor.index : place], Token("end", "", False)], cursor.spaced, cursor.parser, cursor.clause
+        )
         inner.depth = cursor.depth
         body = inner.expression(SUM)
         if inner.token.kind != "end":

@@ -2,7 +2,7 @@
 
 Three kinds of functions need different points. An analytic function is known by its values anywhere. One with absolute
 values, maxima, roots or inverse functions is only known piece by piece: points lie between all places where a piece
-may end. One with floors, parities or factorials of a variable that is called n, k or the like is a function of integers.
+may end. One with floors, parities or factorials of a variable called n, k or the like is a function of integers.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import zlib
 from collections.abc import Iterator
 from fractions import Fraction
 from functools import lru_cache
+from itertools import pairwise
 from typing import Final
 
 from mcts_math.answer.nodes import MINUS_ONE, PI, Bound, Call, Const, Node, Num, Power, Prod, Sum, Sym, children
@@ -116,7 +117,7 @@ def _between(breaking: list[Node], name: str) -> list[Fraction]:
             if isinstance(number, Num) and 0 < abs(number.value) < 10**6:
                 far = min(far * float(1 + max(abs(number.value), 1 / abs(number.value))), 1e9)
     places = sorted(ends)[:24]
-    inner = [Fraction(low + 0.4 * (high - low)) for low, high in zip(places, places[1:], strict=False)]
+    inner = [Fraction(low + 0.4 * (high - low)) for low, high in pairwise(places)]
     if places:
         inner += [Fraction(places[0] - 0.7), Fraction(places[-1] + 0.7)]
     return [*inner, Fraction(far), -Fraction(far)]

@@ -23,23 +23,18 @@ from mcts_math.answer.nodes import (
 )
 from mcts_math.answer.points import symbols
 from mcts_math.answer.scalars import scalars_equal
-from mcts_math.answer.units import unit_name, unit_scale
+from mcts_math.answer.units import UNITS, unit_name, unit_scale
 from mcts_math.answer.verdict import Policy
-from mcts_math.answer.vocabulary import UNITS
 from mcts_math.answer.words import plain_words
 
 _HUNDREDTH: Final = Num(Fraction(1, 100))
 _DEGREE: Final = Prod((PI, Num(Fraction(1, 180))))
-_SQUASH: Final = re.compile(r"[\s_\W]+")
+_JOINTS: Final = re.compile(r"[\s_]+|(?<=[^\W\d])-(?=[^\W\d])")  # white space, and a hyphen between letters
 
 
 def quantities_equal(left: Node, right: Node, policy: Policy) -> tuple[bool, str]:
     """Whether two numbers, at least one with a unit, are equal; and the rule."""
     if isinstance(left, Quantity) and isinstance(right, Quantity):
-        if "%" in (left.unit, right.unit) and left.unit != right.unit:
-            plain = Quantity(left.value, "%") if left.unit == "%" else Quantity(right.value, "%")
-            other = right.value if left.unit == "%" else left.value
-            return _percent_equal(plain, other, policy), "a percentage"
         if {left.unit, right.unit} == {"degree", "radian"}:
             degrees, radians = (left, right) if left.unit == "degree" else (right, left)
             return scalars_equal(Prod((degrees.value, _DEGREE)), radians.value, policy), "degrees against radians"
@@ -49,7 +44,7 @@ def quantities_equal(left: Node, right: Node, policy: Policy) -> tuple[bool, str
         return scalars_equal(_times(left.value, scale), right.value, policy), "values in the same unit"
     quantity, other = (left, right) if isinstance(left, Quantity) else (right, left)
     assert isinstance(quantity, Quantity)
-    if quantity.unit == "%":
+    if quantity.unit.split()[:1] == ["%"]:
         return _percent_equal(quantity, other, policy), "a percentage against a number"
     if not policy.units and quantity.unit != "degree":
         return False, "a unit on one side only"
@@ -84,19 +79,23 @@ def _has_pi(node: Node) -> bool:
 
 
 def _with_unit_name(node: Node) -> Quantity | None:
-    """`5 m` and `5*cm**2` were read as products: a quantity, where one variable can be a unit; else None."""
+    """`5 m` and `5*kg*m/s**2` were read as products: a quantity, where all variables can be units; else None."""
     if not isinstance(node, Prod):
         return None
-    for index, item in enumerate(node.items):
+    unit: list[str] = []
+    rest: list[Node] = []
+    for item in node.items:
         name = item.base if isinstance(item, Power) else item
-        if not isinstance(name, Sym) or not (name.name in UNITS or len(name.name) > 3):
-            continue
-        rest = node.items[:index] + node.items[index + 1 :]
-        if any(symbols(other) for other in rest):
+        if not symbols(item):
+            rest.append(item)
+        elif isinstance(name, Sym) and (name.name in UNITS or len(name.name) > 3):
+            exponent = item.exponent if isinstance(item, Power) else None
+            unit.append(name.name + (f"^{exponent.value}" if isinstance(exponent, Num) else ""))
+        else:
             return None
-        power = f"^{item.exponent.value}" if isinstance(item, Power) and isinstance(item.exponent, Num) else ""
-        return Quantity(rest[0] if len(rest) == 1 else Prod(rest), unit_name(name.name + power))
-    return None
+    if not unit or not rest:
+        return None
+    return Quantity(rest[0] if len(rest) == 1 else Prod(tuple(rest)), unit_name(" ".join(unit)))
 
 
 def ratios_equal(left: Node, right: Node, policy: Policy) -> bool:
@@ -147,7 +146,7 @@ def texts_equal(left: Text, right: Text, policy: Policy) -> bool:
         a, b = a.lower(), b.lower()
     if a == b:
         return True
-    return len(a) > 1 and len(b) > 1 and _SQUASH.sub("", a) == _SQUASH.sub("", b)
+    return len(a) > 1 and len(b) > 1 and _JOINTS.sub("", a) == _JOINTS.sub("", b)
 
 
 def is_letters(text: Text) -> bool:

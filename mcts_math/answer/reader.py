@@ -5,10 +5,12 @@ Nothing is ever executed. The nesting is bounded, so that no text can exhaust th
 
 from __future__ import annotations
 
+import re
 from fractions import Fraction
 from typing import Final
 
-from mcts_math.answer.atoms import degrees, prefix, unit
+from mcts_math.answer.arguments import argument
+from mcts_math.answer.atoms import degrees, measured, prefix, quantifies, unit
 from mcts_math.answer.brackets import bar_power
 from mcts_math.answer.cursor import LOGIC, POSTFIX, POWER, PRODUCT, RATIO, RELATION, SUM, UNION, UNIT, Cursor
 from mcts_math.answer.nodes import (
@@ -25,8 +27,10 @@ from mcts_math.answer.nodes import (
     Relation,
     SetOp,
     Sum,
+    Sym,
     Text,
     negate,
+    show,
 )
 from mcts_math.answer.scanner import Token, UnreadableError
 
@@ -61,7 +65,7 @@ def parse_tokens(tokens: list[Token], spaced: bool = False) -> Node:
     Raises:
         UnreadableError: the text is in no notation that the grammar knows.
     """
-    cursor = Cursor(tokens, spaced, expression)
+    cursor = Cursor(tokens, spaced, expression, clause)
     parts = cursor.comma_list(frozenset({"end"}))
     if cursor.token.kind != "end":
         raise UnreadableError(f"{cursor.token.text!r} in an unexpected place")
@@ -79,22 +83,59 @@ def expression(cursor: Cursor, minimum: int) -> Node:
     return left
 
 
+_EVERY: Final = re.compile(
+    r"(?:,? ?(?:for|whenever))? ?(?:all|any|every|each)(?P<kind>(?: positive)? (?:integers?|natural numbers?))?"
+    r"(?: (?:real|complex))?(?: numbers?)?(?: values? of)?"
+)
+
+
+def clause(cursor: Cursor) -> list[Node] | None:
+    """What `for all` begins: the domain of a variable, or nothing that is worth saying; None for other words."""
+    start = cursor.index
+    words = [cursor.advance().text]
+    while cursor.token.kind == "word":
+        words.append(cursor.advance().text)
+    match = _EVERY.fullmatch(" ".join(words).lower())
+    if match is None:
+        cursor.index = start
+        return None
+    said = [cursor.expression(0)] if cursor.token.kind != "end" else []
+    names = [item for item in said if isinstance(item, Sym)]
+    if match.group("kind"):
+        return [
+            Relation(("in",), (name, Sym("N" if match.group("kind").startswith(" integer") is False else "Z")))
+            for name in names
+        ]
+    return said if len(names) < len(said) else []
+
+
 def _power(cursor: Cursor) -> int:
     """How tightly the next token binds as an infix or postfix operator; 0 where it is none."""
     token = cursor.token
     if token.kind in _STARTS:
         return PRODUCT
     if token.kind == "word":
-        return UNIT
+        return 0 if quantifies(token) else UNIT
     if token.kind != "op":
         return 0
     if token.text.startswith("begin "):
         return PRODUCT
+    if token.text == "[":
+        return PRODUCT if _groups(cursor) else 0
     if token.text == "|":
         return bar_power(cursor, LOGIC, PRODUCT)
     if token.text == "%" and cursor.peek().kind in _STARTS and cursor.peek().space:
         return PRODUCT  # Python's remainder
     return _POWERS.get(token.text, 0)
+
+
+def _groups(cursor: Cursor) -> bool:
+    """Whether square brackets follow a factor and hold one more: `2[x + 1]`, but not `]0, 2[`."""
+    if cursor.token.space or cursor.previous.kind not in ("num", "sym"):
+        return False
+    texts = [token.text for token in cursor.tokens[cursor.index :]]
+    within = texts[: texts.index("]")] if "]" in texts else [","]
+    return not {",", "cup", "cap", ";"} & set(within)
 
 
 def _extend(cursor: Cursor, left: Node, power: int) -> Node:
@@ -106,7 +147,7 @@ def _extend(cursor: Cursor, left: Node, power: int) -> Node:
     if power == UNIT:
         if token.text == "$":
             cursor.advance()
-            return Quantity(left, "dollar")
+            return measured(left, "dollar")
         return unit(cursor, left)
     cursor.advance()
     if power == POWER:
@@ -117,7 +158,11 @@ def _extend(cursor: Cursor, left: Node, power: int) -> Node:
             for _ in range(3):
                 cursor.advance()
             return degrees(cursor, left)
-        return Power(left, cursor.expression(POWER))
+        exponent = cursor.expression(POWER)
+        if isinstance(left, Sym) and cursor.token.text == "_":  # x^2_i
+            cursor.advance()
+            return Power(Sym(f"{left.name}_{show(argument(cursor))}"), exponent)
+        return Power(left, exponent)
     if power == POSTFIX:
         return _postfix(cursor, left, token)
     if power == RELATION:
@@ -158,6 +203,8 @@ def _product(cursor: Cursor, left: Node) -> Node:
         elif token.kind == "num" and isinstance(factors[-1], Num) and cursor.previous.kind == "num":
             raise UnreadableError("two numbers side by side")
         right = cursor.expression(PRODUCT + 1)
+        if not explicit and _is_measured(factors[-1]) and isinstance(right, Num) and cursor.token.kind != "word":
+            raise UnreadableError("a number after words")
         if not explicit or token.text == "*":
             factors.append(right)
         elif token.text == "/":
@@ -167,6 +214,10 @@ def _product(cursor: Cursor, left: Node) -> Node:
             name = {"choose": "binom", "over": "over"}.get(token.text, "mod")
             factors = [Prod((whole, reciprocal(right))) if name == "over" else Call(name, (whole, right))]
     return _fraction(factors) or (factors[0] if len(factors) == 1 else Prod(tuple(factors)))
+
+
+def _is_measured(node: Node) -> bool:
+    return isinstance(node, Quantity) and node.unit not in ("%", "degree")
 
 
 def _fraction(factors: list[Node]) -> Num | None:

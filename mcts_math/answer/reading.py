@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Final
 
@@ -13,12 +13,23 @@ from mcts_math.answer.literals import decimal_value
 from mcts_math.answer.nodes import Call, Group, Node, Num, Relation, Text
 from mcts_math.answer.reader import parse_tokens
 from mcts_math.answer.scanner import UnreadableError
-from mcts_math.answer.sentences import Sentence, notation, sentence
+from mcts_math.answer.sentences import Sentence, labelled, notation, sentence
 from mcts_math.answer.text import MAX_LENGTH, normalise
 from mcts_math.answer.tidying import reject_prose, tidy
 from mcts_math.answer.vectors import components
 from mcts_math.answer.words import plain_words, words_value
 
+_FIGURES: Final = re.compile(
+    r"(?:\\|\b)(?:angle|measuredangle|triangle|vec|overrightarrow|overleftrightarrow)(?![a-z])|[∠△]"
+)
+_FIGURE_NAMES: Final = {
+    "measuredangle": "angle",
+    "∠": "angle",
+    "△": "triangle",
+    "vec": "ray",
+    "overrightarrow": "ray",
+    "overleftrightarrow": "line",
+}
 _PLAIN_NUMBER: Final = re.compile(r"^\s*[-+]?(?:\d+(?:\.\d+)?|\.\d+)\s*$")
 _UNTEXT: Final = re.compile(r"\\(?:text|mbox|textbf|textit|textrm|mathrm|mathbf|operatorname)\s*\{([^{}]*)\}")
 _PROSE: Final = re.compile(r"[A-Za-z][a-z]*(?:[ '-]+[A-Za-z][a-z]*)*")
@@ -26,7 +37,7 @@ _CHOICE: Final = re.compile(
     r"(?:\(([A-Z])\)|(?:\b(?:[Oo]ption|[Cc]hoice)\s+)?([A-Z])[.):])\s*(?=[^\s+*/^=<>-])(.+)", re.DOTALL
 )
 _NOTATION: Final = re.compile(r"[\\{}^_]|\w\(")  # of what was meant to be a formula
-_WORDLIKE: Final = re.compile(r"[A-Za-z]{2,}")
+_WORDLIKE: Final = re.compile(r"[^\W\d_]{2,}|[^\W\d_a-zA-Z]")
 _CONGRUENCE: Final = re.compile(
     r"(?P<label>[a-zA-Z]\s*(?:\\equiv|=)\s*)?(?P<residue>[^=\s](?:[^=]{0,198}?[^=\s])??)"
     r"\s*(?:\\pmod|\(\s*\\?mod|(?(label)\\mod|(?!))|(?(label)\bmod|(?!)))\s*(?:\{\s*)?(?P<modulus>\d+|[a-zA-Z])\s*(?:\}\s*)?\)?"
@@ -41,11 +52,13 @@ class Reading:
         text: the normalised text.
         node: its value, or None where it can't be read.
         problem: why it can't be read, else empty.
+        figures: what its letters are points of (`angle`, `triangle`, `ray`, `line`), as far as it says so.
     """
 
     text: str
     node: Node | None
     problem: str = ""
+    figures: frozenset[str] = frozenset()
 
 
 def read(text: str) -> Reading:
@@ -59,7 +72,13 @@ def read(text: str) -> Reading:
 
 @lru_cache(maxsize=8192)
 def _remembered(text: str) -> Reading:
-    return _read(text)
+    reading = _read(text)
+    marks = _FIGURES.findall(text)
+    return (
+        replace(reading, figures=frozenset(_FIGURE_NAMES.get(mark.lstrip("\\"), mark.lstrip("\\")) for mark in marks))
+        if marks
+        else reading
+    )
 
 
 def forget() -> None:
@@ -84,6 +103,8 @@ def _read(text: str) -> Reading:
         rest = read(choice.group(3)).node
         label = Text(choice.group(1) or choice.group(2), choice=True)
         return Reading(clean, Relation(("=",), (label, rest)) if rest is not None else label)
+    if (several := labelled(words)) is not None:
+        return Reading(clean, Group("", "", tuple(map(_statement, several))))
     if (said := sentence(words)) is not None:
         return Reading(clean, _statement(said))
     if (residue := _CONGRUENCE.fullmatch(words)) is not None and (congruence := _congruence(residue)) is not None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from fractions import Fraction
 from typing import Protocol
 
 from mcts_math.answer.arithmetic import UndefinedError, evaluate, numbers
@@ -21,9 +20,11 @@ from mcts_math.answer.nodes import (
     Sym,
     Text,
     negate,
+    rebuild,
 )
-from mcts_math.answer.points import point, symbols
+from mcts_math.answer.points import NUM_POINTS, point, symbols
 from mcts_math.answer.scalars import rename, scalars_equal
+from mcts_math.answer.things import same_things
 from mcts_math.answer.verdict import Policy
 
 _COORDINATES = frozenset({"x", "y", "z", "t", "r", "theta"})
@@ -111,8 +112,9 @@ def assignments(node: Node) -> dict[str, Node] | None:
             values.update(dict.fromkeys(names, item.items[-1]))
             continue
         left, right = item.items
-        if isinstance(left, Sym) and left.name not in values:
-            values[left.name] = right
+        label = left.name if isinstance(left, Sym) else left.words.lower() if isinstance(left, Text) else None
+        if label is not None and label not in values:
+            values[label] = right
         elif isinstance(left, Group) and isinstance(right, Group) and len(left.items) == len(right.items):
             for name, value in zip(left.items, right.items, strict=True):
                 if not isinstance(name, Sym) or name.name in values:
@@ -154,7 +156,9 @@ def _about_others(first: Text, second: Text, value: Node) -> bool:
     """Whether two statements are about different things: other choices, or other people who are the same."""
     if first.choice and second.choice:
         return first != second
-    return isinstance(value, Text) and first.words.lower() != second.words.lower()
+    if isinstance(value, Text):
+        return first.words.lower() != second.words.lower()
+    return not same_things(first.words, second.words)
 
 
 def _same_function_names(left: Node, right: Node) -> bool:
@@ -228,55 +232,51 @@ def _same_equation(left: Relation, right: Relation) -> bool:
         second, op = negate(second), left.ops[0]
     if left.ops[0] != op or op not in _FLIPPED:
         return False
+    if op in ("=", "!="):
+        first, second = _cleared(first), _cleared(second)
     names = symbols(first) | symbols(second)
     if not names or symbols(first) != symbols(second):
         return False
-    ratio = _ratio(first, second, names)
-    if ratio is None or (op in ("<", "<=", ">", ">=") and ratio < 0):
-        return False
-    return scalars_equal(first, Prod((Num(ratio), second)), Policy(rounding=False)) or _ratios_constant(
-        first, second, names
-    )
+    for index in range(NUM_POINTS):
+        at: dict[str, Node] = {name: Num(value) for name, value in point(names, index).items()}
+        mine, theirs = substitute(first, at), substitute(second, at)
+        try:
+            values = evaluate(mine, {}, numbers()), evaluate(theirs, {}, numbers())
+            if all(values) and (op in ("=", "!=") or values[0] / values[1] > 0):
+                return scalars_equal(Prod((first, theirs)), Prod((second, mine)), Policy(rounding=False))
+            if all(values):
+                return False
+        except (UndefinedError, TypeError):
+            continue
+    return False
 
 
 def _difference(relation: Relation) -> Node:
     return Sum((relation.items[0], negate(relation.items[1])))
 
 
-def _ratio(first: Node, second: Node, names: frozenset[str]) -> Fraction | None:
-    """The ratio of two expressions at a point where both have a value, near a simple fraction where it is one."""
-    for index in range(6):
-        values = {name: float(value) for name, value in point(names, index).items()}
-        try:
-            a, b = (evaluate(node, values, numbers(real=True)) for node in (first, second))
-        except UndefinedError:
-            continue
-        if a and b:
-            ratio = Fraction(a / b)
-            simple = ratio.limit_denominator(10_000)
-            return simple if abs(simple - ratio) <= abs(ratio) / 10**9 else ratio
-    return None
+def _cleared(difference: Node) -> Node:
+    """A sum that is to be zero, multiplied by the denominators of its terms."""
+    terms = difference.items if isinstance(difference, Sum) else (difference,)
+    flat = [part for term in terms for part in (term.items if isinstance(term, Sum) else (term,))]
+    below: list[Node] = []
+    for term in flat:
+        own = [_denominator(factor) for factor in (term.items if isinstance(term, Prod) else (term,))]
+        for factor in own:
+            if factor is not None and below.count(factor) < own.count(factor):
+                below.append(factor)
+    return Prod((difference, *below)) if below else difference
 
 
-def _ratios_constant(first: Node, second: Node, names: frozenset[str]) -> bool:
-    """Whether first/second is one irrational constant."""
-    values: dict[str, Node] = {name: Num(value) for name, value in point(names, 1).items()}
-
-    def at(node: Node) -> Node:
-        return substitute(node, values)
-
-    constant = Prod((at(first), Power(at(second), MINUS_ONE)))
-    return scalars_equal(first, Prod((constant, second)), Policy(rounding=False))
+def _denominator(node: Node) -> Node | None:
+    if not isinstance(node, Power) or not isinstance(node.exponent, Num) or not symbols(node.base):
+        return None
+    power = node.exponent.value
+    return None if power >= 0 else node.base if power == -1 else Power(node.base, Num(-power))
 
 
 def substitute(node: Node, values: Mapping[str, Node]) -> Node:
-    """`node` with other values for its variables (expressions only)."""
+    """`node` with other values for its variables."""
     if isinstance(node, Sym):
         return values.get(node.name, node)
-    if isinstance(node, (Sum, Prod)):
-        return type(node)(tuple(substitute(item, values) for item in node.items))
-    if isinstance(node, Power):
-        return Power(substitute(node.base, values), substitute(node.exponent, values), node.root)
-    if isinstance(node, Call):
-        return Call(node.name, tuple(substitute(arg, values) for arg in node.args), node.free)
-    return node
+    return rebuild(node, lambda child: substitute(child, values))

@@ -13,7 +13,7 @@ from typing import Final
 from mcts_math.answer.arithmetic import OutOfRangeError, UndefinedError, Value, evaluate, numbers
 from mcts_math.answer.decimals import float_of, noisy, rationals_equal, rounds_to, slack, written
 from mcts_math.answer.exact import TooLargeError, exact
-from mcts_math.answer.nodes import INFINITY, Bound, Call, Const, Node, Num, Power, Prod, Sum, Sym, children
+from mcts_math.answer.nodes import INFINITY, Bound, Call, Const, Node, Num, Prod, Sym, children, rebuild
 from mcts_math.answer.points import points, symbols
 from mcts_math.answer.verdict import Policy
 
@@ -70,16 +70,10 @@ def _same_constant_name(left: Node, right: Node) -> Node:
 
 
 def rename(node: Node, names: Mapping[str, str]) -> Node:
-    """`node` with variables renamed (expressions only)."""
+    """`node` with variables renamed."""
     if isinstance(node, Sym):
         return Sym(names.get(node.name, node.name))
-    if isinstance(node, Power):
-        return Power(rename(node.base, names), rename(node.exponent, names), node.root)
-    if isinstance(node, Call):
-        return Call(node.name, tuple(rename(arg, names) for arg in node.args), node.free)
-    if isinstance(node, (Sum, Prod)):
-        return type(node)(tuple(rename(item, names) for item in node.items))
-    return node
+    return rebuild(node, lambda child: rename(child, names))
 
 
 def _near(a: Value, b: Value, tolerance: float) -> bool:

@@ -57,11 +57,32 @@ _BUT: Final = re.compile(
 _NOT_THERE: Final = re.compile(r".*\bdoes\s+not\s+exist", re.IGNORECASE | re.DOTALL)
 
 
+_ITEM: Final = re.compile(
+    r"(?:and\s+)?(?P<subject>[^\W\d_][^=<>:,;\d\\]{0,60}?)\s*(?:[:=]|\b(?:is|are|has|have|gets?|was|were)\b:?)\s*(?P<value>[^=:]*\S)"
+)
+_ITEM_ENDS: Final = re.compile(r"\s*[,;]\s*(?:and\s+)?(?=[^\W\d_])|\s+and\s+(?=[^\W\d_])")
+
+
 class Sentence(NamedTuple):
     """What a sentence says: its subject (empty for `it`), and the text of the value."""
 
     subject: str
     value: str
+
+
+def labelled(words: str) -> list[Sentence] | None:
+    """`boys: 3, girls: 5` as labels with their values; None where not every item has a label that is a word."""
+    if len(words) > 400:
+        return None
+    items = [_ITEM.fullmatch(item) for item in _ITEM_ENDS.split(words)]
+    found = [Sentence(item.group("subject"), item.group("value")) for item in items if item is not None]
+    named = all(not said.subject.isascii() or any(map(_is_name, said.subject.split())) for said in found)
+    return found if named and 1 < len(found) == len(items) else None
+
+
+def _is_name(word: str) -> bool:
+    """A word, a name of three letters or more such as Bob, or max and min."""
+    return is_word(word) or word.lower() in ("max", "min") or (len(word) > 2 and word.istitle() and word.isalpha())
 
 
 def sentence(words: str) -> Sentence | None:

@@ -8,6 +8,7 @@ from fractions import Fraction
 from mcts_math.answer.exact import TooLargeError, exact
 from mcts_math.answer.nodes import MINUS_ONE, ONE, Bound, Call, Cases, Node, Num, Power, Prod, Sum, Sym, negate
 from mcts_math.answer.points import symbols
+from mcts_math.answer.polynomials import rational_function
 from mcts_math.answer.realsets import Pieces, combine, complement, real_set, sets_equal
 from mcts_math.answer.relations import substitute
 from mcts_math.answer.scalars import scalars_equal
@@ -52,7 +53,7 @@ def _conditions(node: Cases) -> list[Pieces] | None:
 
 def congruences_equal(left: Node, right: Node, policy: Policy) -> bool:
     """Whether two residues are the same modulo the same number; a plain number equals the residue as written."""
-    mine, theirs = _congruence(left), _congruence(right)
+    mine, theirs = _congruence(left) or _progression(left), _congruence(right) or _progression(right)
     if mine is None or theirs is None:
         pair = (mine, right) if mine is not None else (theirs, left)
         return pair[0] is not None and scalars_equal(pair[0][0], pair[1], policy)
@@ -72,6 +73,17 @@ def is_congruence(node: Node) -> bool:
 
 def _congruence(node: Node) -> tuple[Node, Node] | None:
     return (node.args[0], node.args[1]) if isinstance(node, Call) and is_congruence(node) else None
+
+
+def _progression(node: Node) -> tuple[Node, Node] | None:
+    """`5k + 2` as the residue 2 modulo 5, where the letter is one that counts."""
+    body = node.body if isinstance(node, Bound) and is_family(node) else node
+    names = symbols(body)
+    name = next(iter(names)) if len(names) == 1 else ""
+    function = rational_function(body, name) if name in ("k", "n", "m", "t", "j") else None
+    if function is None or len(function[0]) != 2 or function[1] != (Fraction(1),):
+        return None
+    return Num(function[0][0]), Num(abs(function[0][1]))
 
 
 def is_family(node: Node) -> bool:

@@ -9,6 +9,7 @@ import re
 import unicodedata
 from typing import Final
 
+from mcts_math.answer.braces import matching
 from mcts_math.answer.habits import rewrite, rewrite_spaced
 
 MAX_LENGTH: Final = 50_000  # longer answers are compared as text only
@@ -77,7 +78,12 @@ _SYMBOLS: Final = str.maketrans(
         "⊥": r"\perp ",
         "ℤ": r"\mathbb{Z}",
         "ℕ": r"\mathbb{N}",
-        "△": "",
+        "△": r"\triangle ",
+        "⌜": r"\lceil ",
+        "⌝": r"\rceil ",
+        "⌞": r"\lfloor ",
+        "⌟": r"\rfloor ",
+        "…": r"\dots ",
         "→": r"\to ",
         "∧": r"\land ",
         "∨": r"\lor ",
@@ -105,6 +111,13 @@ _SYMBOLS: Final = str.maketrans(
         "φ": r"\phi ",
         "ϕ": r"\phi ",
         "ω": r"\omega ",
+        "ψ": r"\psi ",
+        "ξ": r"\xi ",
+        "η": r"\eta ",
+        "ζ": r"\zeta ",
+        "κ": r"\kappa ",
+        "χ": r"\chi ",
+        "ν": r"\nu ",
         "Δ": r"\Delta ",
         "Ω": r"\Omega ",
         "，": ",",
@@ -136,7 +149,8 @@ _NO_EFFECT: Final = re.compile(
     r"|phantom\{[^{}]*\}|label\{[^{}]*\}|tag\{[^{}]*\})(?![a-zA-Z])"
 )
 _GLUE: Final = re.compile(r"(?<=\d)(?:\{,\}|,\s*\\!|\\!\s*,|\\!\s*,\\!)\s*(?=\d{3})")
-_BRACE: Final = re.compile(r"\\.|[{}]", re.DOTALL)
+_COLOUR: Final = re.compile(r"\{\s*\\color\s*\{[^{}]*\}\s*(?!\{)")
+_COLOURED: Final = re.compile(r"\\(?:text|font|background)?color(?:box)?\s*(?:\[[^\[\]]*\])?\s*\{[^{}]*\}")
 _BOX: Final = re.compile(r"\\(?:boxed|fbox|ensuremath)\s*\{")
 _LEAD: Final = re.compile(
     r"^(?:approximately|about|roughly|exactly)\s+(?=[\d$\\-])|^(?:(?:so|thus|hence|therefore|and|the)\s+)*(?:final\s+)?(?:answer|result|solution|value)s?(?:\s+(?:is|are)(?:\s*:)?|\s*[:=])\s*",
@@ -163,13 +177,13 @@ def normalise(text: str) -> str:
     """`text` in one alphabet and without decoration (dollar signs, boxes, spacing, markdown, a final full stop)."""
     if not text.isascii() and "\\" not in (text := _unwrap(text)):
         text = _PLAIN_SET.sub(r"\{\1\}", text)  # its symbols become LaTeX, its braces are a set's
-    text = _unwrap(_alphabet(text.strip()))
+    text = _unwrap(_alphabet(without_colour(text.strip())))
     if (lead := _LEAD.match(text)) is not None:
         text = _unwrap(text[lead.end() :])
     text = _FRACTIONS.sub(r"\\frac", text)
     if _NUMPY.match(text) and "," not in text:
         text = _NUMPY_ROW.sub(", ", text)
-    text = _GLUE.sub("", text)
+    text = _GLUE.sub("", text.replace(r"\text{,}", "{,}"))
     text = text.replace("\\!", "")
     text = _NO_EFFECT.sub(" ", rewrite_spaced(_collapse(text)))
     text = _collapse(_SPACING.sub(" ", text))
@@ -182,6 +196,14 @@ def normalise(text: str) -> str:
     text = _TEXT_AMOUNT.sub(r"\1", text)
     text = _QUOTED_FLOAT.sub(r"\1", text)
     return _trim(_collapse(text))
+
+
+def without_colour(text: str) -> str:
+    """`text` without commands that colour a part of it."""
+    if "color" not in text:
+        return text
+    text = _COLOURED.sub("", _COLOUR.sub("{", text)).strip()
+    return text[1:-1] if text.startswith("{") and matching(text, 0) == len(text) - 1 else text
 
 
 def _collapse(text: str) -> str:
@@ -197,6 +219,7 @@ def _alphabet(text: str) -> str:
         text = _SUPER_RUN.sub(lambda match: "^{" + match.group().translate(_SUPERSCRIPTS) + "}", text)
         text = _SUB_RUN.sub(lambda match: "_{" + match.group().translate(_SUBSCRIPTS) + "}", text)
         text = _VULGAR.sub(_vulgar, text)
+        text = re.sub("(\\d)\u0307", r"\\dot{\1}", text)
         text = text.translate(_SYMBOLS)
         text = unicodedata.normalize("NFKC", text).translate(_SYMBOLS)
         text = "".join(char for char in text if unicodedata.category(char) != "Cf")
@@ -208,36 +231,6 @@ def _alphabet(text: str) -> str:
 def _vulgar(match: re.Match[str]) -> str:
     above, below = unicodedata.normalize("NFKD", match.group()).split("⁄")
     return rf"\frac{{{above}}}{{{below}}}"
-
-
-def matching(text: str, start: int) -> int:
-    """Index of the `}` that closes the `{` at `start`, or -1."""
-    depth = 0
-    index = start
-    while index < len(text):
-        char = text[index]
-        if char == "\\":
-            index += 1
-        elif char == "{":
-            depth += 1
-        elif char == "}":
-            depth -= 1
-            if not depth:
-                return index
-        index += 1
-    return -1
-
-
-def closing_braces(text: str) -> dict[int, int]:
-    """Index of the `}` that closes it by index of every `{` that is closed, in one pass."""
-    pending: list[int] = []
-    closed: dict[int, int] = {}
-    for match in _BRACE.finditer(text):
-        if match.group() == "{":
-            pending.append(match.start())
-        elif match.group() == "}" and pending:
-            closed[pending.pop()] = match.start()
-    return closed
 
 
 def _unwrap(text: str) -> str:

@@ -7,9 +7,12 @@ about an integer or a domain goes where it belongs.
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise, product
 from typing import Final
 
+from mcts_math.answer.matrices import length, matrix_value
 from mcts_math.answer.nodes import (
+    DOTS,
     MINUS_ONE,
     ONE,
     ZERO,
@@ -31,8 +34,9 @@ from mcts_math.answer.nodes import (
     Text,
     children,
     negate,
+    rebuild,
 )
-from mcts_math.answer.points import symbols
+from mcts_math.answer.points import symbols, walk
 from mcts_math.answer.relations import assignments
 from mcts_math.answer.scanner import UnreadableError
 from mcts_math.answer.units import same_dimension
@@ -45,8 +49,8 @@ _MAX_SIGNS: Final = 4  # a ± may occur this often in one answer
 def reject_prose(node: Node) -> None:
     """Words inside a sum or product mean that the text was prose."""
     for child in children(node):
-        if isinstance(node, (Sum, Prod)) and isinstance(child, Text):
-            raise UnreadableError("words in a formula")
+        if isinstance(node, (Sum, Prod, Power, Call)) and (isinstance(child, Text) or child == DOTS):
+            raise UnreadableError("words or dots in a formula")
         reject_prose(child)
 
 
@@ -67,6 +71,8 @@ def tidy(node: Node) -> Node:
         return SetOp("and", node.items)
     if isinstance(node, Group) and not node.left and (within := _without_domain(node)) is not None:
         return tidy(within)
+    if isinstance(node, Group) and (node.left, node.right) == ("(", ")") and (points := _signed_points(node)):
+        return points
     if isinstance(node, Group) and (node.left, node.right) == ("(", ")") and _count_signs(node) == 1:
         return Group("", "", (choose_sign(node, 1), choose_sign(node, -1)))  # (±1, 2): two points
     if isinstance(node, Group):
@@ -77,11 +83,15 @@ def tidy(node: Node) -> Node:
                 items.extend(item.items)
             else:
                 items.append(item)
-        return replace(node, items=tuple(items))
+        return replace(node, items=_listed(items) if DOTS in items else tuple(items))
     if isinstance(node, Sum) and all(isinstance(item, Quantity) for item in node.items):
         units = {item.unit for item in node.items if isinstance(item, Quantity)}
         if len(units) == 1:
             return Quantity(Sum(tuple(item.value for item in node.items if isinstance(item, Quantity))), units.pop())
+    if isinstance(node, (Sum, Prod, Power)) and any(isinstance(part, Matrix) for part in walk(node)):
+        return matrix_value(node) or node
+    if isinstance(node, Call) and node.name == "abs" and (vector := length(node)) is not None:
+        return vector
     if isinstance(node, Prod):
         return _tidy_product(node)
     if isinstance(node, Sum) and (vector := vector_sum(node)) is not None:
@@ -94,6 +104,34 @@ def tidy(node: Node) -> Node:
     if signs > _MAX_SIGNS:
         raise UnreadableError("too many ± signs")
     return Group("", "", (choose_sign(node, 1), choose_sign(node, -1)))
+
+
+def _listed(items: list[Node]) -> tuple[Node, ...]:
+    """`1, 2, …, 9` written out; `1, 2, 3, …, n` with as few terms as show the step. Other lists as they are."""
+    place = items.index(DOTS)
+    known = [item.value for item in items[:place] if isinstance(item, Num)]
+    if not 2 <= len(known) == place or DOTS in items[place + 1 :] or len(items) > place + 2:
+        return tuple(items)
+    step = known[1] - known[0]
+    if not step or any(b - a != step for a, b in pairwise(known)):
+        return tuple(items)
+    last = items[-1]
+    if not isinstance(last, Num):  # of no known length
+        return (*items[:2], *items[place:])
+    count = (last.value - known[0]) / step
+    if count.denominator != 1 or not len(known) <= count < 1000:
+        return tuple(items)
+    return tuple(Num(known[0] + step * index) for index in range(int(count) + 1))
+
+
+def _signed_points(node: Group) -> Group | None:
+    """`(±1, ±2)` as four points; None where signs go together (∓), or are not several."""
+    signs = [_count_signs(item) for item in node.items]
+    kinds = [part.sign for part in walk(node) if isinstance(part, PlusMinus)]
+    if max(signs) != 1 or not 1 < sum(signs) <= _MAX_SIGNS or -1 in kinds:
+        return None
+    choices = [[choose_sign(item, 1), choose_sign(item, -1)] if _count_signs(item) else [item] for item in node.items]
+    return Group("", "", tuple(Group("(", ")", point) for point in product(*choices)))
 
 
 def _systems(node: Node) -> Group | None:
@@ -188,10 +226,6 @@ def _set_difference(node: Sum) -> Node:
 def _tidy_product(node: Prod) -> Node:
     if _count_signs(node):
         return Group("", "", (choose_sign(node, 1), choose_sign(node, -1)))
-    matrices = [item for item in node.items if isinstance(item, Matrix)]
-    if len(matrices) == 1:
-        factors = tuple(item for item in node.items if item is not matrices[0])
-        return Matrix(tuple(tuple(Prod((*factors, cell)) for cell in row) for row in matrices[0].rows))
     quantities = [item for item in node.items if isinstance(item, Quantity) and item.unit not in ("%", "degree")]
     if len(quantities) != 1:
         return node
@@ -222,18 +256,6 @@ def choose_sign(node: Node, sign: int) -> Node:
         left, right = choose_sign(node.left, sign), choose_sign(node.right, sign)
         right = right if node.sign == sign else _opposite(right)
         return right if left == ZERO else Sum((left, right))
-    if isinstance(node, (Sum, Prod)):
-        return type(node)(tuple(choose_sign(item, sign) for item in node.items))
-    if isinstance(node, Power):
-        return Power(choose_sign(node.base, sign), choose_sign(node.exponent, sign), node.root)
-    if isinstance(node, Call):
-        return Call(node.name, tuple(choose_sign(arg, sign) for arg in node.args), node.free)
-    if isinstance(node, Quantity):
-        return Quantity(choose_sign(node.value, sign), node.unit)
-    if isinstance(node, Relation):
-        return Relation(node.ops, tuple(choose_sign(item, sign) for item in node.items))
-    if isinstance(node, Group):
-        return Group(node.left, node.right, tuple(choose_sign(item, sign) for item in node.items), node.spaced)
-    if isinstance(node, (SetOp, Ratio)):
+    if isinstance(node, (SetOp, Ratio)) and _count_signs(node):
         raise UnreadableError("a ± in an unexpected place")
-    return node
+    return rebuild(node, lambda child: choose_sign(child, sign))

@@ -6,9 +6,23 @@ import re
 from fractions import Fraction
 from typing import Final
 
-from mcts_math.answer.nodes import EMPTY_SET, INFINITY, UNDEFINED, Const, Group, Node, Num, Quantity, Text, Time, negate
-from mcts_math.answer.units import unit_name
-from mcts_math.answer.vocabulary import NUMBER_WORDS, PART_WORDS, PHRASES, SCALE_WORDS, UNITS
+from mcts_math.answer.nodes import (
+    EMPTY_SET,
+    INFINITY,
+    UNDEFINED,
+    Call,
+    Const,
+    Group,
+    Node,
+    Num,
+    Quantity,
+    Sym,
+    Text,
+    Time,
+    negate,
+)
+from mcts_math.answer.units import UNITS, unit_name
+from mcts_math.answer.vocabulary import NUMBER_WORDS, PART_WORDS, PHRASES, PLACE_WORDS, SCALE_WORDS
 
 _CHOICE: Final = re.compile(
     r"^(?:(?:[Oo]ption|[Cc]hoice|[Aa]nswer)\s+)?\(?\s*([A-Za-z])\s*\)$|^([A-Z])[.:]$|^(?:[Oo]ption|[Cc]hoice)\s+([A-Z])$"
@@ -23,7 +37,13 @@ _MONTHS: Final = (
     *("july", "august", "september", "october", "november", "december"),
 )
 _TIME: Final = re.compile(r"^(\d{1,2})(?::(\d\d))?\s*(?:([ap])\.?\s?m\.?|(noon|midnight))$", re.IGNORECASE)
-_JUNK: Final = re.compile(r"[^\w\s.%/+-]")
+_REMAINDER: Final = re.compile(
+    r"(?:quotient:?\s*(?:of\s+|is\s+|=\s*)?)?(\d+),?\s*(?:(?:with\s+|and\s+)?(?:a\s+)?remainder(?:\s+of|\s+is|\s*[=:])?|[Rr](?:em)?\.?)"
+    r"\s*(\d+)",
+    re.IGNORECASE,
+)
+_ISO: Final = re.compile(r"(\d{4})-(0\d|1[0-2])-([0-2]\d|3[01])")
+_MARKS: Final = re.compile(r"""["'`“”‘’()*$\\{}]|[.,;:!?](?=\s|$)|(?<![\d.])[,;:](?!\d)""")  # say nothing in a phrase
 REALS: Final = Group("(", ")", (negate(INFINITY), INFINITY))
 
 
@@ -32,6 +52,12 @@ def words_value(text: str) -> Node | None:
     match = _TIME.match(text)
     if match is not None:
         return _time(match)
+    if (iso := _ISO.fullmatch(text)) is not None:
+        return (
+            Text(f"{_MONTHS[int(iso.group(2)) - 1]} {int(iso.group(3))} {iso.group(1)}")
+            if iso.group(2) != "00"
+            else None
+        )
     if (match := _DAY.match(text)) is not None and (day := _date(match)) is not None:
         return day
     match = _CHOICE.match(text)
@@ -39,6 +65,10 @@ def words_value(text: str) -> Node | None:
         return Text((match.group(1) or match.group(2) or match.group(3)).upper(), choice=True)
     if _LETTERS.match(text):
         return Group("", "", tuple(Text(letter) for letter in re.findall("[A-Z]", text)))
+    if (division := _REMAINDER.fullmatch(text)) is not None:
+        return Call("remainder", tuple(Num(Fraction(int(part))) for part in division.groups()), free=True)
+    if (places := _place_value(text)) is not None:
+        return places
     phrase = PHRASES.get(" ".join(_PERIOD.sub("", text).lower().replace("-", " ").split()))
     if phrase is not None:
         return _phrase(phrase)
@@ -57,6 +87,17 @@ def _spelled_quantity(text: str) -> Quantity | None:
         if number is not None and len(unit) == 1 and (unit == ["percent"] or unit[0] in UNITS):
             return Quantity(Num(number), "%" if unit == ["percent"] else unit_name(unit[0]))
     return None
+
+
+def _place_value(text: str) -> Num | None:
+    """`4 tens and 2 ones`."""
+    words = [word for word in text.lower().replace(",", " ").split() if word != "and"]
+    if not 4 <= len(words) <= 14 or not all(word.isdigit() and len(word) < 9 for word in words[::2]):
+        return None
+    values = [PLACE_WORDS.get(word, PLACE_WORDS.get(word + "s")) for word in words[1::2]]
+    if len(words) % 2 or not all(values):
+        return None
+    return Num(sum((int(n) * v for n, v in zip(words[::2], values, strict=True) if v is not None), Fraction(0)))
 
 
 def _counted(words: list[str]) -> bool:
@@ -78,6 +119,10 @@ def _phrase(phrase: str) -> Node:
         "no solution": EMPTY_SET,
         "undefined": UNDEFINED,
         "all real numbers": REALS,
+        "integers": Sym("Z"),
+        "natural numbers": Sym("N"),
+        "rational numbers": Sym("Q"),
+        "complex numbers": Sym("C"),
         "yes": Const("true"),
         "no": Const("false"),
         "infinity": INFINITY,
@@ -103,6 +148,8 @@ def spelled_number(text: str) -> Fraction | None:
     if words[0] in ("negative", "minus"):
         value = spelled_number(" ".join(words[1:]))
         return None if value is None else -value
+    if words[0] == "half" and words[-1] in SCALE_WORDS and words[1:-1] in ([], ["a"]):
+        return Fraction(SCALE_WORDS[words[-1]], 2)
     part = Fraction(0)
     if words[-1] in PART_WORDS and len(words) > 1:
         split = len(words) - 1 - words[::-1].index("and") if "and" in words else -1
@@ -139,5 +186,5 @@ def _cardinal(words: list[str]) -> Fraction | None:
 
 def plain_words(text: str) -> str:
     """Words in a form to compare: no punctuation, no articles, single spaces; the case is kept."""
-    kept = [word for word in _JUNK.sub(" ", text).split() if word.lower() not in ("the", "a", "an") or len(text) < 3]
+    kept = [word for word in _MARKS.sub(" ", text).split() if word.lower() not in ("the", "a", "an") or len(text) < 3]
     return " ".join(word.strip(".") or word for word in kept)

@@ -9,8 +9,6 @@ import json
 import sys
 from typing import Any
 
-from mcts_math.errors import CheckerError
-
 
 def _limit_memory(megabytes: int) -> None:
     if sys.platform != "win32":
@@ -40,8 +38,9 @@ def main() -> int:
 
         numbers(50)
         _limit_memory(int(sys.argv[1]))
-    except (CheckerError, ImportError, OSError, ValueError) as error:
-        print(json.dumps({"error": str(error)}), flush=True)
+    except (ImportError, OSError, ValueError) as error:
+        needed = "it needs mpmath >= 1.3: " if isinstance(error, ImportError) else ""
+        print(json.dumps({"error": f"{needed}{error}"}), flush=True)
         return 1
     print(json.dumps({"ready": True}), flush=True)
     for line in sys.stdin:
