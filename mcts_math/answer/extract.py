@@ -34,9 +34,7 @@ _ABBREVIATED: Final = re.compile(r"\b(?:[ap]\.m|[AP]\.M|St|Mt|Dr|Mr|Mrs|Ms)\.?$"
 _AFTERTHOUGHT: Final = re.compile(
     r",?\s+(?:which|because|since|as\s+(?:required|desired|expected))\b|,\s+(?:and\s+)?so\s+(?=[a-z]{2})"
 )
-_DISPLAYED: Final = re.compile(
-    r"(?:\\\[|\$\$|\\\()\s*((?:(?!\\\]|\$\$|\\\)).){1,3000}?)[\s.]*(?:\\\]|\$\$|\\\))", re.DOTALL
-)
+_DISPLAYS: Final = ((r"\[", r"\]"), ("$$", "$$"), (r"\(", r"\)"))
 _JOINED: Final = re.compile(r"[\s$]*(?:,|and|or|,\s*and|,\s*or|;)[\s$]*(?:[a-z]\s*=\s*)?")
 _MAX_MARKED: Final = 5000  # characters behind a mark
 
@@ -152,9 +150,9 @@ def _is_strong(text: str, match: re.Match[str]) -> bool:
 def _clean(text: str) -> str | None:
     """The answer in the rest of a marked line: without what follows its sentence, bold marks and enclosing dollars."""
     text = without_colour(text).strip().strip("*_").strip()
-    displayed = _DISPLAYED.match(text)
-    if displayed is not None and "\\begin" not in displayed.group(1):
-        return displayed.group(1)
+    for left, right in _DISPLAYS:
+        if text.startswith(left) and "\\begin" not in text and (end := text.find(right, 2)) > 0:
+            return text[2:end].strip(" \n.") or None
     if "$" in text:
         whole = re.match(r"^\$+([^$]+)\$+\s*(?:[.,!]|$)", text)
         if whole is not None and not text.startswith("\\$"):

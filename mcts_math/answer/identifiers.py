@@ -75,7 +75,7 @@ def _is_no_function(scanner: Scanner) -> bool:
 
 _OPERATOR_WORDS: Final = {"minus": "-", "plus": "+", "times": "*", "multiplied by": "*", "divided by": "/"}
 _SHARES: Final = frozenset({"%", "/", "frac"})  # 20% of 50, 3/4 of 20
-_OPERAND: Final = re.compile(r"\s*\}?\s*(?:[\d(\\$-]|[b-z](?![a-z]))")
+_OPERAND: Final = re.compile(r"\s{0,3}\}?\s{0,3}(?:[\d(\\$-]|[b-z](?![a-z]))")
 
 
 def scan_operator_word(scanner: Scanner, word: str) -> bool:

@@ -149,8 +149,10 @@ _NO_EFFECT: Final = re.compile(
     r"|phantom\{[^{}]*\}|label\{[^{}]*\}|tag\{[^{}]*\})(?![a-zA-Z])"
 )
 _GLUE: Final = re.compile(r"(?<=\d)(?:\{,\}|,\s*\\!|\\!\s*,|\\!\s*,\\!)\s*(?=\d{3})")
-_COLOUR: Final = re.compile(r"\{\s*\\color\s*\{[^{}]*\}\s*(?!\{)")
-_COLOURED: Final = re.compile(r"\\(?:text|font|background)?color(?:box)?\s*(?:\[[^\[\]]*\])?\s*\{[^{}]*\}")
+_COLOUR: Final = re.compile(r"\{ {0,3}\\color {0,3}\{[^{}]{0,60}\} {0,3}(?!\{)")
+_COLOURED: Final = re.compile(
+    r"\\(?:text|font|background)?color(?:box)? {0,3}(?:\[[^\[\]]{0,20}\])? {0,3}\{[^{}]{0,60}\}"
+)
 _BOX: Final = re.compile(r"\\(?:boxed|fbox|ensuremath)\s*\{")
 _LEAD: Final = re.compile(
     r"^(?:approximately|about|roughly|exactly)\s+(?=[\d$\\-])|^(?:(?:so|thus|hence|therefore|and|the)\s+)*(?:final\s+)?(?:answer|result|solution|value)s?(?:\s+(?:is|are)(?:\s*:)?|\s*[:=])\s*",
