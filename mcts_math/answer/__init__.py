@@ -15,6 +15,7 @@ from mcts_math.answer.checker import PoolChecker
 from mcts_math.answer.classes import AnswerClass, answer_classes, majority
 from mcts_math.answer.equivalence import check, is_equiv, math_is_equiv
 from mcts_math.answer.extract import extract_answer
+from mcts_math.answer.keys import canonical_key
 from mcts_math.answer.pool import CheckerPool
 from mcts_math.answer.verdict import DEFAULT_POLICY, Policy, Status, Verdict
 
@@ -27,6 +28,7 @@ __all__ = [
     "Status",
     "Verdict",
     "answer_classes",
+    "canonical_key",
     "check",
     "extract_answer",
     "is_equiv",

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 
 from mcts_math.answer.equivalence import is_equiv
+from mcts_math.answer.keys import canonical_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,7 @@ def answer_classes(
     answers: Sequence[str],
     weights: Sequence[float] | None = None,
     same: Callable[[str, str], bool] = is_equiv,
+    key: Callable[[str], Hashable | None] = canonical_key,
 ) -> list[AnswerClass]:
     """Groups answers by equality, in order of first appearance.
 
@@ -35,14 +37,19 @@ def answer_classes(
     Args:
         answers: the answers; an unreadable one equals only its own text.
         weights: one for each answer, >= 0; 1 each where None.
-        same: whether two answers are equal.
+        same: whether two answers are equal; asked about one answer of each key, never about one pair twice.
+        key: answers with equal keys are equal; None: no other is known to be.
 
     Raises:
         ValueError: there are not as many weights as answers.
     """
     if weights is not None and len(weights) != len(answers):
         raise ValueError(f"{len(weights)} weights for {len(answers)} answers")
-    texts = list(dict.fromkeys(answers))
+    keys = {answer: key(answer) for answer in dict.fromkeys(answers)}
+    known: dict[Hashable, int] = {}  # a key's place among the representatives; an answer without a key is its own
+    places = {answer: known.setdefault(("own", answer) if k is None else k, len(known)) for answer, k in keys.items()}
+    first = {place: answer for answer, place in reversed(places.items())}
+    texts = [first[place] for place in range(len(known))]
     parents = list(range(len(texts)))
 
     def root(index: int) -> int:
@@ -52,13 +59,12 @@ def answer_classes(
 
     for later in range(len(texts)):
         for earlier in range(later):
-            first, second = root(earlier), root(later)
-            if first != second and same(texts[earlier], texts[later]):
-                parents[max(first, second)] = min(first, second)
+            mine, other = root(earlier), root(later)
+            if mine != other and same(texts[earlier], texts[later]):
+                parents[max(mine, other)] = min(mine, other)
     groups: dict[int, list[int]] = {}
-    positions = {text: index for index, text in enumerate(texts)}
     for index, answer in enumerate(answers):
-        groups.setdefault(root(positions[answer]), []).append(index)
+        groups.setdefault(root(places[answer]), []).append(index)
     return [
         AnswerClass(
             answers[members[0]], tuple(members), sum(weights[i] if weights is not None else 1.0 for i in members)
@@ -71,10 +77,11 @@ def majority(
     answers: Sequence[str],
     weights: Sequence[float] | None = None,
     same: Callable[[str, str], bool] = is_equiv,
+    key: Callable[[str], Hashable | None] = canonical_key,
 ) -> AnswerClass | None:
     """The heaviest class of equal answers, the first to appear among equally heavy ones; None without answers.
 
     Args and errors: as `answer_classes`.
     """
-    classes = answer_classes(answers, weights, same)
+    classes = answer_classes(answers, weights, same, key)
     return max(classes, key=lambda group: group.weight, default=None)

@@ -54,10 +54,10 @@ def scan_number(scanner: Scanner) -> None:
 def _scan_special(scanner: Scanner) -> bool:
     """Takes a repeating decimal, or a number in another base."""
     if (match := scanner.match(_DOTTED)) is not None:
-        before, after, *digits = match.groups(default="")
+        before, after, *dotted = match.groups(default="")
         scanner.position = match.start()
         rest = scanner.text[match.end() :]
-        scanner.text = rf"{scanner.text[: match.start()]}{before}.{after}\overline{{{''.join(digits)}}}{rest}"
+        scanner.text = rf"{scanner.text[: match.start()]}{before}.{after}\overline{{{''.join(dotted)}}}{rest}"
     if (match := scanner.match(_REPEATING)) is not None:
         whole, head, cycle = match.groups()
         nines = (10 ** len(cycle) - 1) * 10 ** len(head)
