@@ -33,7 +33,7 @@ from mcts_math.answer.words import REALS, words_value
 
 _CLAUSES: Final = frozenset({"for", "where", "when", "if", "unless", "whenever"})
 _NO_UNITS: Final = frozenset(
-    names("minus plus remainder not than except until between divided squared cubed choose modulo equals is r below")
+    names("minus plus remainder not than except until between divided choose modulo equals is r below of")
 )
 FREE_FUNCTIONS: Final = frozenset("fghFGHP") | {"phi", "psi"}
 
@@ -195,6 +195,10 @@ def unit(cursor: Cursor, left: Node) -> Node:
             parts += ["per", unit.text]
         else:
             parts.append(token.text)
+    if isinstance(left, Prod) and len(left.items) == 2 and parts:
+        value, name = left.items  # 5 m above sea level
+        if isinstance(name, Sym) and name.name in UNITS and isinstance(value, Num):
+            left, parts = value, [name.name, *parts]
     words = " ".join(parts).split()
     scale = _scale(words)
     if scale is not None:

@@ -96,6 +96,8 @@ def scan_command(scanner: Scanner) -> None:
     elif name == "not":
         negated = scanner.match(_NEGATED)
         scanner.add("op", "notin" if negated is not None and negated.group(1) != "=" else "!=")
+    elif name == "forall":
+        scanner.add("word", "for all")
     elif name in ("top", "intercal"):
         scanner.add("sym", "T")
     elif name in _OPERATORS:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from mcts_math.answer.families import same_family
+from mcts_math.answer.lines import over_integers
 from mcts_math.answer.nodes import (
     Cases,
     Const,
@@ -22,11 +23,12 @@ from mcts_math.answer.nodes import (
     Time,
 )
 from mcts_math.answer.quantities import clocks_equal, is_letters, quantities_equal, ratios_equal, texts_equal
-from mcts_math.answer.realsets import real_set, sets_equal, variable
+from mcts_math.answer.realsets import point_or_set, real_set, sets_equal, variable
 from mcts_math.answer.relations import assignments, label_value, relations_equal
 from mcts_math.answer.scalars import scalars_equal
 from mcts_math.answer.shapes import as_rows, by_unit, closed, definite_set, is_letter, letters, unwrap
 from mcts_math.answer.special import cases_equal, congruences_equal, families_equal, is_congruence, is_family
+from mcts_math.answer.units import is_known
 from mcts_math.answer.verdict import Policy
 
 MAX_UNORDERED: Final = 400
@@ -44,6 +46,7 @@ def compare(left: Node, right: Node, policy: Policy) -> Decision:
     left, right = unwrap(left), unwrap(right)
     if left == right:
         return Decision(True, "read as the same value")
+    left, right = over_integers(left, "k"), over_integers(right, "k")
     special = _compare_special(left, right, policy)
     if special is not None:
         return special
@@ -144,7 +147,7 @@ def _compare_relations(left: Node, right: Node, policy: Policy) -> Decision:
 
 
 def _compare_sets(left: Node, right: Node, policy: Policy) -> Decision:
-    first, second = real_set(left), real_set(right)
+    first, second = point_or_set(left), point_or_set(right)
     if first is not None and second is not None:
         return Decision(sets_equal(first, second, policy), "sets of real numbers")
     if isinstance(left, SetOp) and isinstance(right, SetOp):
@@ -181,6 +184,12 @@ def _compare_assignments(left: dict[str, Node], right: dict[str, Node], policy: 
 
 
 def _compare_named_with_list(values: dict[str, Node], other: Node, policy: Policy) -> Decision:
+    if isinstance(other, Group) and len(other.items) == len(values):  # red = 2, blue = 3 and 2 red, 3 blue
+        counted = by_unit(other.items)
+        if counted.keys() == values.keys():
+            return _compare_assignments(values, {name: _bare(counted[name]) for name in counted}, policy)
+        if len(counted) == len(values) and not any(is_known(unit) for unit in counted):
+            return Decision(False, "numbers of different things")
     items = tuple(values[name] for name in sorted(values))
     if not isinstance(other, (Group, Matrix)):
         return Decision(len(items) == 1 and compare(items[0], other, policy).equal, "value of the variable")
@@ -191,6 +200,10 @@ def _compare_named_with_list(values: dict[str, Node], other: Node, policy: Polic
     if isinstance(other, Group) and other.left == "{":
         return Decision(False, "values of different variables against a set")
     return Decision(_same_sequence(items, parts, policy), "values of the variables in alphabetical order")
+
+
+def _bare(node: Node) -> Node:
+    return node.value if isinstance(node, Quantity) else node
 
 
 def _compare_matrices(left: Node, right: Node, policy: Policy) -> Decision:

@@ -92,6 +92,9 @@ class Cursor:
         while self.token.text not in closers and self.token.kind != "end":
             if self.token.text in ("and", "or") and parts:
                 self.advance()
+            if parts and self.token.kind == "word" and (clause := self.clause(self)) is not None:
+                parts += clause
+                continue
             parts.append(self.expression(0))
             if self.token.kind == "word" and (clause := self.clause(self)) is not None:
                 parts += clause

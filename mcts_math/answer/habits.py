@@ -181,7 +181,7 @@ def _said_twice(match: re.Match[str]) -> str:
     value = spelled_number(match.group(2))
     if value is None:
         return f"{match.group(1)} {match.group(2)}"
-    return match.group(1) if match.group(1) == str(value) else match.group()
+    return match.group(1) if match.group(1).replace(",", "") == str(value) else match.group()
 
 
 def _combination(match: re.Match[str]) -> str:

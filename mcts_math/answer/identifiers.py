@@ -11,10 +11,20 @@ from mcts_math.answer.letters import segment
 from mcts_math.answer.literals import based_value
 from mcts_math.answer.scanner import CLOSING, Scanner
 from mcts_math.answer.units import UNITS, known_unit
-from mcts_math.answer.vocabulary import CONSTANTS, CONSTRUCTORS, EMPTY_NAMES, FUNCTIONS, GREEK, REAL_NAMES, names
+from mcts_math.answer.vocabulary import (
+    CONSTANTS,
+    CONSTRUCTORS,
+    EMPTY_NAMES,
+    FUNCTIONS,
+    GREEK,
+    REAL_NAMES,
+    SHORT_WORDS,
+    names,
+)
 
 _MODULES: Final = re.compile(r"(?:np|numpy|sp|sympy|math|cmath|mpmath|S|fractions|decimal|torch)\.(?=[A-Za-z])")
 _CONSTRUCTOR: Final = re.compile(r"([A-Za-z]\w*)(\.(?:open|Lopen|Ropen))?(?=\()")
+_FOREIGN_WORD: Final = re.compile(r"[a-zA-Z]{0,40}[^\W\d_a-zA-Z][^\W\d_]{0,80}")
 _RUN: Final = re.compile(r"[A-Za-z]+")
 _DIGITS: Final = re.compile(r"\d+")
 _SUBSCRIPT: Final = re.compile(r"_([A-Za-z]+|\d+)|(\d+)(?![.\d])")
@@ -35,9 +45,12 @@ def scan_letters(scanner: Scanner) -> None:
         scanner.position = match.end()
         scanner.add("ctor", match.group())
         return
-    match = scanner.match(_RUN)
+    match = scanner.match(_FOREIGN_WORD) or scanner.match(_RUN)
     assert match is not None
     run = match.group()
+    if not run.isascii():
+        scanner.add("word", run)
+        return
     if run.lower() in ("and", "or", "xor"):
         scanner.add("op", run.lower())
     elif scan_operator_word(scanner, run.lower()):
@@ -166,6 +179,9 @@ def _scan_unknown(scanner: Scanner, run: str) -> None:
     """A run of letters that is no name: a unit, known names written together, a product, or a word."""
     if scanner.python and (run in UNITS or (len(run) > 3 and segment(run) is None)):
         scanner.add("sym", run)
+        return
+    if run.lower() in SHORT_WORDS:
+        scanner.add("word", run)
         return
     unit = run in UNITS and (len(run) > 3 or scanner.follows(("num", "const"), _VALUE_ENDS))
     unit = unit and (len(run) > 2 or run in _COMMON_UNITS or scanner.space)

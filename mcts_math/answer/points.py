@@ -64,7 +64,9 @@ def points(left: Node, right: Node, names: frozenset[str]) -> tuple[list[dict[st
     whole = names & _INTEGER_NAMES & frozenset(name for node in (left, right) for name in _counted(node))
     found = [point(names, index) for index in range(NUM_POINTS)]
     if whole:
-        found = [_at_integers(names, whole, index) for index in range(len(_INTEGERS))]
+        series = any(isinstance(part, Bound) for node in (left, right) for part in walk(node))
+        size = next(i for i, at in enumerate(_INTEGERS) if at > 20) if series else len(_INTEGERS)
+        found = [_at_integers(names, whole, index, size) for index in range(size)]
     breaking = [part for node in (left, right) for part in walk(node) if not _is_analytic(part)]
     if breaking and len(names) == 1:
         (name,) = names - whole or {""}
@@ -72,10 +74,10 @@ def points(left: Node, right: Node, names: frozenset[str]) -> tuple[list[dict[st
     return found, not whole and not breaking
 
 
-def _at_integers(names: frozenset[str], whole: frozenset[str], index: int) -> dict[str, Fraction]:
+def _at_integers(names: frozenset[str], whole: frozenset[str], index: int, size: int) -> dict[str, Fraction]:
     values = point(names - whole, index % NUM_POINTS)
     for place, name in enumerate(sorted(whole)):
-        step = index if not place else zlib.crc32(f"{name}/{index}".encode()) % len(_INTEGERS)
+        step = index if not place else zlib.crc32(f"{name}/{index}".encode()) % size
         values[name] = Fraction(_INTEGERS[step])
     return values
 
@@ -86,6 +88,8 @@ def _counted(node: Node) -> frozenset[str]:
     for part in walk(node):
         if isinstance(part, Call) and (part.name in _OF_INTEGERS or (part.name in _PERIODIC and PI in walk(part))):
             names |= symbols(part)
+        elif isinstance(part, Bound):
+            names |= symbols(part.low) | symbols(part.high)
         elif isinstance(part, Power) and not symbols(part.base) and symbols(part.exponent):
             negative = isinstance(part.base, Num) and part.base.value < 0
             turning = Const("i") in walk(part.base) or (Const("i") in walk(part.exponent) and PI in walk(part.exponent))

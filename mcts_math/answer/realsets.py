@@ -7,7 +7,7 @@ from fractions import Fraction
 
 from mcts_math.answer.arithmetic import UndefinedError, evaluate, numbers
 from mcts_math.answer.exact import TooLargeError, exact
-from mcts_math.answer.nodes import INFINITY, Call, Group, Node, Num, Relation, SetOp, Sum, Sym, Time, negate
+from mcts_math.answer.nodes import INFINITY, Call, Group, Node, Num, Relation, SetOp, Sum, Sym, Text, Time, negate
 from mcts_math.answer.points import symbols
 from mcts_math.answer.polynomials import boundaries, rational_function, value_at
 from mcts_math.answer.scalars import scalars_equal
@@ -50,6 +50,11 @@ def real_set(node: Node) -> Pieces | None:
     if isinstance(node, Relation):
         return _relation_set(node)
     return None
+
+
+def point_or_set(node: Node) -> Pieces | None:
+    """As `real_set`; a number is the set of itself."""
+    return real_set(node) or (None if isinstance(node, (Group, SetOp, Relation, Text)) else _point(node))
 
 
 def variable(node: Node) -> str | None:

@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from mcts_math.answer.arithmetic import UndefinedError, evaluate, numbers
+from mcts_math.answer.families import same_curves
+from mcts_math.answer.lines import over_integers
 from mcts_math.answer.nodes import (
     MINUS_ONE,
     Call,
@@ -24,9 +26,10 @@ from mcts_math.answer.nodes import (
 )
 from mcts_math.answer.points import NUM_POINTS, point, symbols
 from mcts_math.answer.scalars import rename, scalars_equal
-from mcts_math.answer.things import same_things
+from mcts_math.answer.things import same_things, singular
 from mcts_math.answer.verdict import Policy
 
+_ANGLES = frozenset({"x", "t", "z", "theta", "alpha", "phi"})
 _COORDINATES = frozenset({"x", "y", "z", "t", "r", "theta"})
 
 
@@ -112,7 +115,7 @@ def assignments(node: Node) -> dict[str, Node] | None:
             values.update(dict.fromkeys(names, item.items[-1]))
             continue
         left, right = item.items
-        label = left.name if isinstance(left, Sym) else left.words.lower() if isinstance(left, Text) else None
+        label = left.name if isinstance(left, Sym) else label_key(left) if isinstance(left, Text) else None
         if label is not None and label not in values:
             values[label] = right
         elif isinstance(left, Group) and isinstance(right, Group) and len(left.items) == len(right.items):
@@ -125,6 +128,11 @@ def assignments(node: Node) -> dict[str, Node] | None:
     return values or None
 
 
+def label_key(label: Text) -> str:
+    """A label of words in the form in which labels are compared."""
+    return " ".join(map(singular, label.words.split()))
+
+
 def relations_equal(left: Relation, right: Relation, policy: Policy, compare: Compare) -> bool:
     """Whether two equations (or inequalities in several variables) say the same."""
     left, right = _label_first(left), _label_first(right)
@@ -132,17 +140,19 @@ def relations_equal(left: Relation, right: Relation, policy: Policy, compare: Co
         mine, theirs = assignments(left), assignments(right)
         if mine is not None and theirs is not None and mine.keys() == theirs.keys():
             return all(compare(mine[name], theirs[name], policy).equal for name in mine)
-    values = label_value(left), label_value(right)
-    if values[0] is not None and values[1] is not None:
+    first, second = label_value(left), label_value(right)
+    if first is not None and second is not None:
         names = left.items[0], right.items[0]
-        if isinstance(names[0], Text) and isinstance(names[1], Text) and _about_others(names[0], names[1], values[0]):
+        if names[0] == names[1] and isinstance(names[0], Sym) and names[0].name in _ANGLES:
+            first, second = over_integers(first, "kn"), over_integers(second, "kn")
+        if isinstance(names[0], Text) and isinstance(names[1], Text) and _about_others(names[0], names[1], first):
             return False
         if names[0] == names[1] or isinstance(names[0], Text) or isinstance(names[1], Text):
-            return compare(values[0], values[1], policy).equal
+            return compare(first, second, policy).equal
         if all(isinstance(name, Group) for name in names):
-            return compare(values[0], values[1], policy).equal
+            return compare(first, second, policy).equal
         if _same_function_names(*names):
-            return compare(values[0], _renamed(values[1], names[1], names[0]), policy).equal
+            return compare(first, _renamed(second, names[1], names[0]), policy).equal
         if all(isinstance(name, Call) and name.free for name in names):
             return False  # other functions, or other arguments: f and f', f(2) and f(3)
     if len(left.items) == len(right.items) == 2 and not any(
@@ -219,6 +229,14 @@ def _same_chain(left: Relation, right: Relation, policy: Policy, compare: Compar
         right = Relation(tuple(_FLIPPED.get(op, op) for op in right.ops[::-1]), right.items[::-1])
     elif right.ops[0] in (">", ">=") and left.ops[0] in ("<", "<="):
         left = Relation(tuple(_FLIPPED.get(op, op) for op in left.ops[::-1]), left.items[::-1])
+    if len(left.ops) == len(right.ops) > 1 and set(left.ops + right.ops) == {"="}:  # in any order
+        free = list(right.items)
+        for item in left.items:
+            match = next((other for other in free if compare(item, other, policy).equal), None)
+            if match is None:
+                return False
+            free.remove(match)
+        return True
     return left.ops == right.ops and all(
         compare(a, b, policy).equal for a, b in zip(left.items, right.items, strict=True)
     )
@@ -243,7 +261,9 @@ def _same_equation(left: Relation, right: Relation) -> bool:
         try:
             values = evaluate(mine, {}, numbers()), evaluate(theirs, {}, numbers())
             if all(values) and (op in ("=", "!=") or values[0] / values[1] > 0):
-                return scalars_equal(Prod((first, theirs)), Prod((second, mine)), Policy(rounding=False))
+                if scalars_equal(Prod((first, theirs)), Prod((second, mine)), Policy(rounding=False)):
+                    return True
+                return op == "=" and same_curves(first, second)
             if all(values):
                 return False
         except (UndefinedError, TypeError):

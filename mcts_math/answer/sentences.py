@@ -6,6 +6,7 @@ import re
 from typing import Final, NamedTuple
 
 from mcts_math.answer.letters import is_word
+from mcts_math.answer.words import spelled_number
 
 _NUMBER: Final = r"(-?\d+(?:\.\d+)?)"
 _SENTENCE: Final = re.compile(
@@ -28,14 +29,18 @@ _OF: Final = re.compile(rf"{_NUMBER}\s+(?:out\s+of|in)\s+{_NUMBER}")
 _COMPARISONS: Final = (
     ("greater than or equal to", ">="),
     ("less than or equal to", "<="),
+    ("no less than", ">="),
+    ("no more than", "<="),
+    ("more than", ">"),
     ("at least", ">="),
     ("at most", "<="),
     ("greater than", ">"),
     ("less than", "<"),
 )
 _COMPARED: Final = re.compile(
-    r"(?:(?:(?:all|any)\s+)?(?:real\s+)?numbers?\s+|(?P<name>[a-z])\s+is\s+)(?:that\s+are\s+|[a-z]\s+)?"
-    r"(?P<phrase>(?:greater|less)\s+than(?:\s+or\s+equal\s+to)?|at\s+(?:least|most))\s+(?P<value>[-\d.\\].*)",
+    r"(?:(?:(?:all|any)\s+)?(?:real\s+)?numbers?\s+|(?P<name>[a-z])\s+is\s+)?(?:that\s+are\s+|[a-z]\s+)?"
+    r"(?P<phrase>(?:greater|more|less|no\s+more|no\s+less)\s+than(?:\s+or\s+equal\s+to)?|at\s+(?:least|most))\s+"
+    r"(?P<value>[-\d.\\].*)",
     re.IGNORECASE,
 )
 _SIGNED: Final = re.compile(
@@ -58,9 +63,29 @@ _NOT_THERE: Final = re.compile(r".*\bdoes\s+not\s+exist", re.IGNORECASE | re.DOT
 
 
 _ITEM: Final = re.compile(
-    r"(?:and\s+)?(?P<subject>[^\W\d_][^=<>:,;\d\\]{0,60}?)\s*(?:[:=]|\b(?:is|are|has|have|gets?|was|were)\b:?)\s*(?P<value>[^=:]*\S)"
+    r"(?:and\s+)?(?P<subject>[^\W\d_][^=<>:,;\d\\]{0,60}?)\s*"
+    r"(?:[:=]|\b(?:is|are|has|have|gets?|was|were)\b:?| (?=\d))\s*(?P<value>[^=:]*\S)"
 )
 _ITEM_ENDS: Final = re.compile(r"\s*[,;]\s*(?:and\s+)?(?=[^\W\d_])|\s+and\s+(?=[^\W\d_])")
+
+
+_OR_MORE: Final = re.compile(rf"{_NUMBER}\s+or\s+(more|greater|above|higher|less|fewer|below|lower)", re.IGNORECASE)
+_THAN: Final = re.compile(
+    r"([\w+*/.\\{}-]{1,12}) (more|less|fewer) than (?!x?\d+$)([\w+*/.\\{}-]{1,12})|(\d{1,9}) (more|less) than (\d{1,9})"
+)
+_MULTIPLE: Final = re.compile(r"(twice|thrice|double|triple) ([\w.\\{}^]{1,12})", re.IGNORECASE)
+_ROOT: Final = re.compile(r"(?:the )?(square|cube) root of ([\w.]{1,12})", re.IGNORECASE)
+_SHARE: Final = re.compile(
+    r"((?:a |one |two |three |four |five )?[a-z]{4,8}) of (\d{1,9}(?:\.\d{1,9})?)", re.IGNORECASE
+)
+_CHANGE: Final = re.compile(
+    r"(?:an? |the )?(increase|decrease|rise|drop|reduction|profit|loss|gain|discount|total|tip|tax) of "
+    r"(\\?\$?-?\d[\d.,]{0,20}(?: ?(?:\\?%|percent))?)",
+    re.IGNORECASE,
+)
+_DIVISIBLE: Final = re.compile(
+    r"([a-z]) is (?:an )?(?:(odd|even)|(?:a multiple of|divisible by) (\d{1,9}))(?: number| integer)?"
+)
 
 
 class Sentence(NamedTuple):
@@ -128,4 +153,20 @@ def notation(words: str) -> str:
     if (match := _BUT.fullmatch(words)) is not None:
         points = re.sub(r"\s+(?:and|or)\s+", ",", match.group("points"))
         return rf"\mathbb{{R}}\setminus\{{{points}\}}"
+    if (match := _OR_MORE.fullmatch(words)) is not None:
+        return f"x{'>=' if match.group(2).lower() in ('more', 'greater', 'above', 'higher') else '<='}{match.group(1)}"
+    if (match := _THAN.fullmatch(words)) is not None:
+        first, kind, second = match.groups()[:3] if match.group(1) else match.groups()[3:]
+        return f"({second}){'+' if kind == 'more' else '-'}({first})"
+    if (match := _MULTIPLE.fullmatch(words)) is not None:
+        return rf"{2 if match.group(1).lower() in ('twice', 'double') else 3}({match.group(2)})"
+    if (match := _ROOT.fullmatch(words)) is not None:
+        return rf"\sqrt{'[3]' if match.group(1).lower() == 'cube' else ''}{{{match.group(2)}}}"
+    if (match := _SHARE.fullmatch(words)) is not None and (part := spelled_number(match.group(1))) is not None:
+        return rf"\frac{{{part.numerator}}}{{{part.denominator}}}*{match.group(2)}"
+    if (match := _CHANGE.fullmatch(words)) is not None:
+        return f"{match.group(2)} {match.group(1)}"
+    if (match := _DIVISIBLE.fullmatch(words)) is not None:
+        name, parity, divisor = match.groups()
+        return rf"{name}\equiv{int(parity == 'odd')}\pmod{{{divisor or 2}}}"
     return "undefined" if _NOT_THERE.fullmatch(words) else words

@@ -6,19 +6,25 @@ from collections.abc import Callable
 from fractions import Fraction
 
 from mcts_math.answer.exact import TooLargeError, exact
+from mcts_math.answer.lines import lines_equal, renamed
 from mcts_math.answer.nodes import MINUS_ONE, ONE, Bound, Call, Cases, Node, Num, Power, Prod, Sum, Sym, negate
 from mcts_math.answer.points import symbols
 from mcts_math.answer.polynomials import rational_function
-from mcts_math.answer.realsets import Pieces, combine, complement, real_set, sets_equal
+from mcts_math.answer.realsets import Pieces, combine, complement, real_set, sets_equal, variable
 from mcts_math.answer.relations import substitute
 from mcts_math.answer.scalars import scalars_equal
 from mcts_math.answer.verdict import Policy
 
+_INDEX = "#"  # a name that no text has
+_PARAMETERS = frozenset({"s", "t", "u", "k", "lambda", "mu", "r", "a"})
+_SHARES = (0.0009, 0.0013, 0.0031, 0.017, 0.31, 0.77)  # of a long interval: near its ends too
 Same = Callable[[Node, Node, Policy], bool]
 
 
 def cases_equal(left: Node, right: Node, policy: Policy, same: Same) -> bool:
     """Whether two piecewise functions have the same values under the same conditions, in any order."""
+    if isinstance(left, Cases) != isinstance(right, Cases):
+        return _case_by_case(left, right) if isinstance(left, Cases) else _case_by_case(right, left)
     if not isinstance(left, Cases) or not isinstance(right, Cases) or len(left.rows) != len(right.rows):
         return False
     mine, theirs = _conditions(left), _conditions(right)
@@ -36,6 +42,34 @@ def cases_equal(left: Node, right: Node, policy: Policy, same: Same) -> bool:
         else:
             return False
     return True
+
+
+def _case_by_case(cases: Node, other: Node) -> bool:
+    """Whether an expression of one variable has the value of each case at points within it, for all real numbers."""
+    conditions = _conditions(cases) if isinstance(cases, Cases) else None
+    name = variable(other)
+    if conditions is None or name is None or not isinstance(cases, Cases):
+        return False
+    if complement(_all(conditions)):
+        return False
+    for (value, _), pieces in zip(cases.rows, conditions, strict=True):
+        if symbols(value) - {name}:
+            return False
+        for piece in pieces:
+            low, high = max(piece.start, -1e6), min(piece.stop, 1e6)
+            for share in _SHARES:
+                at = {name: Num(Fraction(low + share * share * (high - low)))}
+                for x in (at, {name: Num(Fraction(high - share * share * (high - low)))}):
+                    if not scalars_equal(substitute(value, x), substitute(other, x), Policy(rounding=False)):
+                        return False
+    return True
+
+
+def _all(pieces: list[Pieces]) -> Pieces:
+    result: Pieces = ()
+    for part in pieces:
+        result = combine("cup", result, part)
+    return result
 
 
 def _conditions(node: Cases) -> list[Pieces] | None:
@@ -88,7 +122,7 @@ def _progression(node: Node) -> tuple[Node, Node] | None:
 
 def is_family(node: Node) -> bool:
     """Whether `node` stands for its values at all integers."""
-    return isinstance(node, Bound) and node.kind == "family"
+    return isinstance(node, Bound) and node.kind in ("family", "line")
 
 
 def families_equal(left: Node, right: Node, policy: Policy, same: Same) -> bool:
@@ -96,7 +130,17 @@ def families_equal(left: Node, right: Node, policy: Policy, same: Same) -> bool:
     if not isinstance(left, Bound) or not isinstance(right, Bound):
         family, other = (left, right) if isinstance(left, Bound) else (right, left)
         assert isinstance(family, Bound)
-        return family.name in symbols(other) and same(family.body, other, policy)
+        if family.kind == "line":
+            letters = symbols(other) & _PARAMETERS
+            return len(letters) == 1 and same(renamed(family.body, family.name, min(letters)), other, policy)
+        letters = symbols(other) & {"k", "n", "m", family.name} - (symbols(family.body) - {family.name})
+        if len(letters) != 1:
+            return False
+        left, right = family, Bound("family", other, min(letters), family.low, family.low)
+    if left.kind != right.kind:
+        return False
+    if left.kind == "line":
+        return lines_equal(left, right) or same(renamed(left.body, left.name, right.name), right.body, policy)
     if left.low != right.low:
         return False
     steps: tuple[Fraction, ...] = tuple(map(Fraction, (0, 1, -1)))
@@ -105,7 +149,7 @@ def families_equal(left: Node, right: Node, policy: Policy, same: Same) -> bool:
         steps, signs = steps[:1], signs[:1]
     for sign in signs:
         for step in steps:
-            index = Sum((Prod((sign, Sym(left.name))), Num(step)))
-            if same(left.body, substitute(right.body, {right.name: index}), policy):
+            index = Sum((Prod((sign, Sym(_INDEX))), Num(step)))
+            if same(renamed(left.body, left.name, _INDEX), substitute(right.body, {right.name: index}), policy):
                 return True
     return False

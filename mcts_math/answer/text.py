@@ -155,9 +155,14 @@ _COLOURED: Final = re.compile(
 )
 _BOX: Final = re.compile(r"\\(?:boxed|fbox|ensuremath)\s*\{")
 _LEAD: Final = re.compile(
-    r"^(?:approximately|about|roughly|exactly)\s+(?=[\d$\\-])|^(?:(?:so|thus|hence|therefore|and|the)\s+)*(?:final\s+)?(?:answer|result|solution|value)s?(?:\s+(?:is|are)(?:\s*:)?|\s*[:=])\s*",
+    r"^(?:approximately|about|roughly|exactly)\s+(?=[\d$\\-])|^(?:so|thus|hence|therefore),?\s+(?=[a-z]\s?[=<>\\]|[-\d\\$])|^(?:(?:so|thus|hence|therefore|and|the),?\s+)*(?:final\s+)?(?:answer|result|solution|value)s?(?:\s+(?:is|are)(?:\s*:)?|\s*[:=])\s*",
     re.IGNORECASE,
 )
+_WRAPPING: Final = re.compile(
+    r"^\s{0,9}#{1,6}\s{1,3}|</?answer>|\\underline(?=\s?\{)|^\s{0,9}\*\*(?=[A-Za-z ]{3,20}:\*\*)|(?<=[a-z]:)\*\*"
+)
+_ASIDE: Final = re.compile(r"(?<=[\w}])\s?\((?:since|because|as|where|note|after)\s[^()]{0,200}\)$")
+_OHM: Final = re.compile(r"(?<=[\d\s}])(?:\\(?:text|mathrm)\s?\{\s?)?([kMGmμ])(?:\s?\})?\s?\\Omega(?![a-zA-Z])")
 _QUOTED_FLOAT: Final = re.compile(r"""(?:float|Decimal|Float|mpf|Symbol)\(\s*['"]([^'"()]*)['"]\s*\)""")
 _TEXT_NUMBER: Final = re.compile(
     r"\\(?:text|mbox|textbf|textit|textrm|mathrm|mathbf)\s*\{\s*"
@@ -179,7 +184,8 @@ def normalise(text: str) -> str:
     """`text` in one alphabet and without decoration (dollar signs, boxes, spacing, markdown, a final full stop)."""
     if not text.isascii() and "\\" not in (text := _unwrap(text)):
         text = _PLAIN_SET.sub(r"\{\1\}", text)  # its symbols become LaTeX, its braces are a set's
-    text = _unwrap(_alphabet(without_colour(text.strip())))
+    text = _unwrap(_alphabet(without_colour(_WRAPPING.sub("", text).strip())))
+    text = _ASIDE.sub("", _OHM.sub(r"\\text{ \1ohm}", text))
     if (lead := _LEAD.match(text)) is not None:
         text = _unwrap(text[lead.end() :])
     text = _FRACTIONS.sub(r"\\frac", text)

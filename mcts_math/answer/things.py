@@ -34,6 +34,10 @@ _IRREGULAR: Final = {
     "pennies": "penny",
     "minima": "minimum",
     "maxima": "maximum",
+    "off": "discount",
+    "rise": "increase",
+    "reduction": "decrease",
+    "drop": "decrease",
     "min": "minimum",
     "max": "maximum",
 }

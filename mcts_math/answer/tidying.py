@@ -10,6 +10,7 @@ from dataclasses import replace
 from itertools import pairwise, product
 from typing import Final
 
+from mcts_math.answer.lines import line
 from mcts_math.answer.matrices import length, matrix_value
 from mcts_math.answer.nodes import (
     DOTS,
@@ -177,6 +178,8 @@ def _without_domain(node: Group) -> Node | None:
         name, domain = item.items
         if isinstance(name, Sym) and domain in (Sym("Z"), Sym("N")):
             result = _over_integers(result, name.name, ONE if domain == Sym("N") else ZERO)
+        elif isinstance(name, Sym) and domain == REALS and isinstance(result, Group) and len(result.items) > 1:
+            result = line(result, name.name) if result.left == "(" else result
     return result
 
 

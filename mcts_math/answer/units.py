@@ -110,6 +110,22 @@ _EXTRA: Final = {
     "Pa": "",
     "%": "",
 }
+_FOREIGN: Final = {
+    "km": "км 千米 公里",
+    "m": "м 米",
+    "cm": "см 厘米",
+    "mm": "мм 毫米",
+    "kg": "кг 千克 公斤",
+    "g": "г 克",
+    "L": "л 升",
+    "mL": "мл 毫升",
+    "h": "ч 小时",
+    "min": "мин 分钟",
+    "s": "с 秒",
+    "dollar": "美元",
+    "yuan": "元",
+    "ohm": "Ω Omega",
+}
 _SHORT: Final = {"k": 3, "M": 6, "G": 9, "T": 12, "m": -3, "μ": -6, "u": -6, "n": -9, "p": -12}
 _SMALL: Final = {"c": -2, "d": -1}  # of metres, grams and litres only
 _LONG: Final = {
@@ -151,6 +167,8 @@ def _units() -> dict[str, Unit]:
             for word in longs.split() or [name]:
                 spellings = (prefix + word, prefix + word + "s", (prefix + word).title(), (prefix + word).title() + "s")
                 add(spellings, dimension, short, size * Fraction(10) ** power)
+    for known, foreign in _FOREIGN.items():
+        table |= dict.fromkeys(foreign.split(), table[known])
     return table
 
 
@@ -178,6 +196,11 @@ _SAME_NAME: Final = tuple(map(frozenset, (("lb", "gbp"), ("degree", "celsius"), 
 def known_unit(name: str) -> Unit | None:
     """The unit of that name, by its exact case or, where only one unit has these letters, by any."""
     return UNITS.get(name) or _BY_LOWER.get(name.lower())
+
+
+def is_known(unit: str) -> bool:
+    """Whether a unit's name begins with a known unit."""
+    return bool(_split(unit)[0])
 
 
 @lru_cache(maxsize=1024)

@@ -105,7 +105,7 @@ SHORT_WORDS: Final = frozenset(
     names(
         "the per for are all any not has men one two six ten day box way cat dog boy red sum yes odd low "
         "top mon tue wed thu fri sat sun jan feb mar apr may jun jul aug sep oct nov dec tie win left "
-        "maximum minimum maximal minimal cost costs since using tank"
+        "off out of if maximum minimum maximal minimal cost costs since using tank"
     )
 )
 
@@ -138,13 +138,20 @@ SCALE_WORDS: Final = {
     "billion": 10**9,
     "trillion": 10**12,
 }
-PART_WORDS: Final = {
+PART_WORDS: dict[str, int] = {
     word: value
     for value, words in enumerate(
         ("half halves", "third thirds", "fourth fourths quarter quarters", "fifth fifths", "sixth sixths"), start=2
     )
     for word in words.split()
 } | {"seventh": 7, "sevenths": 7, "eighth": 8, "eighths": 8, "ninth": 9, "ninths": 9, "tenth": 10, "tenths": 10}
+PART_WORDS |= {"hundredth": 100, "hundredths": 100, "thousandth": 1000, "thousandths": 1000}
+ORDINALS: Final = {
+    word: value
+    for value, word in enumerate(
+        names("first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth"), start=1
+    )
+}
 
 # Phrases that mean the same; the first of each row is the name.
 _PHRASES: Final = (
@@ -162,6 +169,8 @@ _PHRASES: Final = (
         "no such number",
         "no real root",
     ),
+    ("impossible", "not possible", "it is impossible", "it is not possible"),
+    ("counterclockwise", "anticlockwise", "counter clockwise", "anti clockwise"),
     ("undefined", "does not exist", "dne", "not defined", "doesn't exist", "limit does not exist", "indeterminate"),
     ("all real numbers", "all reals", "the real numbers", "real numbers", "any real number", "all real number"),
     ("integers", "all integers", "the integers", "the set of integers", "set of integers", "set of all integers"),

@@ -22,7 +22,7 @@ from mcts_math.answer.nodes import (
     negate,
 )
 from mcts_math.answer.units import UNITS, unit_name
-from mcts_math.answer.vocabulary import NUMBER_WORDS, PART_WORDS, PHRASES, PLACE_WORDS, SCALE_WORDS
+from mcts_math.answer.vocabulary import NUMBER_WORDS, ORDINALS, PART_WORDS, PHRASES, PLACE_WORDS, SCALE_WORDS
 
 _CHOICE: Final = re.compile(
     r"^(?:(?:[Oo]ption|[Cc]hoice|[Aa]nswer)\s+)?\(?\s*([A-Za-z])\s*\)$|^([A-Z])[.:]$|^(?:[Oo]ption|[Cc]hoice)\s+([A-Z])$"
@@ -37,12 +37,15 @@ _MONTHS: Final = (
     *("july", "august", "september", "october", "november", "december"),
 )
 _TIME: Final = re.compile(r"^(\d{1,2})(?::(\d\d))?\s*(?:([ap])\.?\s?m\.?|(noon|midnight))$", re.IGNORECASE)
+_TOLD_TIME: Final = re.compile(r"(noon|midnight)|(half|quarter) (past|to) (\w{3,6}|\d{1,2})", re.IGNORECASE)
+_YEAR: Final = re.compile(r"(?:in |the year |in the year )?(\d{3,4}) ?(B\.?C\.?E?\.?|A\.?D\.?|C\.?E\.?)?")
+_ORDINAL: Final = re.compile(r"(?:the )?([a-zA-Z]{5,8})(?: place| one)?")
 _REMAINDER: Final = re.compile(
     r"(?:quotient:?\s*(?:of\s+|is\s+|=\s*)?)?(\d+),?\s*(?:(?:with\s+|and\s+)?(?:a\s+)?remainder(?:\s+of|\s+is|\s*[=:])?|[Rr](?:em)?\.?)"
     r"\s*(\d+)",
     re.IGNORECASE,
 )
-_ISO: Final = re.compile(r"(\d{4})-(0\d|1[0-2])-([0-2]\d|3[01])")
+_ISO: Final = re.compile(r"(\d{4})-(0[1-9]|1[0-2])-([0-2]\d|3[01])")
 _MARKS: Final = re.compile(r"""["'`“”‘’()*$\\{}]|[.,;:!?](?=\s|$)|(?<![\d.])[,;:](?!\d)""")  # say nothing in a phrase
 REALS: Final = Group("(", ")", (negate(INFINITY), INFINITY))
 
@@ -52,12 +55,16 @@ def words_value(text: str) -> Node | None:
     match = _TIME.match(text)
     if match is not None:
         return _time(match)
+    if (told := _TOLD_TIME.fullmatch(text)) is not None and (time := _told_time(told)) is not None:
+        return time
+    if (year := _YEAR.fullmatch(text)) is not None:
+        era = (year.group(2) or "").replace(".", "").upper()
+        number = Num(Fraction(int(year.group(1))))
+        return Text(f"{year.group(1)} BC") if era.startswith("B") else number
+    if (place := _ORDINAL.fullmatch(text)) is not None and place.group(1).lower() in ORDINALS:
+        return Num(Fraction(ORDINALS[place.group(1).lower()]))
     if (iso := _ISO.fullmatch(text)) is not None:
-        return (
-            Text(f"{_MONTHS[int(iso.group(2)) - 1]} {int(iso.group(3))} {iso.group(1)}")
-            if iso.group(2) != "00"
-            else None
-        )
+        return Text(f"{_MONTHS[int(iso.group(2)) - 1]} {int(iso.group(3))} {iso.group(1)}")
     if (match := _DAY.match(text)) is not None and (day := _date(match)) is not None:
         return day
     match = _CHOICE.match(text)
@@ -72,8 +79,8 @@ def words_value(text: str) -> Node | None:
     phrase = PHRASES.get(" ".join(_PERIOD.sub("", text).lower().replace("-", " ").split()))
     if phrase is not None:
         return _phrase(phrase)
-    number = spelled_number(text)
-    return _spelled_quantity(text) if number is None else Num(number)
+    spelled = spelled_number(text)
+    return _spelled_quantity(text) if spelled is None else Num(spelled)
 
 
 def _spelled_quantity(text: str) -> Quantity | None:
@@ -138,6 +145,18 @@ def _time(match: re.Match[str]) -> Node | None:
     named = (match.group(4) or "").lower()
     half = (match.group(3) or "").lower() + "m" if match.group(3) else {"noon": "pm", "midnight": "am"}[named]
     return Time(hour % 12 * 60 + minute, half)
+
+
+def _told_time(match: re.Match[str]) -> Time | None:
+    """`noon`, `half past two`, `quarter to nine`."""
+    if match.group(1):
+        return Time(0, "pm" if match.group(1).lower() == "noon" else "am")
+    hour = NUMBER_WORDS.get(match.group(4).lower(), int(match.group(4)) if match.group(4).isdigit() else 0)
+    if not 1 <= hour <= 12:
+        return None
+    minutes = 30 if match.group(2).lower() == "half" else 15
+    total = hour % 12 * 60 + (minutes if match.group(3).lower() == "past" else -minutes)
+    return Time(total % 720, "")
 
 
 def spelled_number(text: str) -> Fraction | None:
