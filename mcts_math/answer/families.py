@@ -15,7 +15,7 @@ from mcts_math.answer.points import point, symbols, walk
 
 _ADDED: Final = frozenset({"C", "K", "c", "C_1", "c_1", "C_0", "c_0"})
 _CONSTANTS: Final = _ADDED | {"A", "B", "D", "C_2", "C_3", "c_2", "c_3"}
-_VARIABLES: Final = frozenset({"x", "t", "u", "s", "y", "z", "r", "theta"})
+_VARIABLES: Final = frozenset({"x", "t", "u", "s", "y", "z", "theta"})
 _OF_EQUATIONS: Final = frozenset({"sin", "cos", "sinh", "cosh"})
 _NEAR: Final = (0, 1, 3, 4, 5, 6, 7, 8, 9)  # test points at which no exponential drowns another
 _LOST: Final = 1e-8  # relative size below which a value is rounding error

@@ -64,6 +64,7 @@ _RULES: Final[tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]
     (_PARTIAL, lambda match: f"{match.group(2)}_{match.group(1)} ="),
     (_UNIT_FRACTION, lambda match: _unit_fraction(match)),
     (_COMBINATIONS, lambda match: _combination(match)),
+    (re.compile(r"^(\d{1,4}) ?([CP]) ?(\d{1,4})$"), lambda m: _combination_of(m.group(1), m.group(2), m.group(3))),
     (_OPEN_CASES, r"\\begin{cases}\1\\end{cases}"),
     # countries' number formats, where they can't be anything else
     (re.compile(r"(?<![\d.,])\d{1,3}(?:\.\d{3})+,\d+(?![\d.,])"), lambda m: _plain(m.group(), ".", ",")),
@@ -196,6 +197,10 @@ def _combination(match: re.Match[str]) -> str:
         )
         if not upper:
             return match.group()
+    return _combination_of(upper, kind, lower)
+
+
+def _combination_of(upper: str, kind: str, lower: str) -> str:
     if kind == "C":
         return rf"\binom{{{upper}}}{{{lower}}}"
     return rf"\frac{{({upper})!}}{{({upper}-{lower})!}}"

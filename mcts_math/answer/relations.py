@@ -23,6 +23,7 @@ from mcts_math.answer.nodes import (
     Text,
     negate,
     rebuild,
+    show,
 )
 from mcts_math.answer.points import NUM_POINTS, point, symbols
 from mcts_math.answer.scalars import rename, scalars_equal
@@ -143,6 +144,8 @@ def relations_equal(left: Relation, right: Relation, policy: Policy, compare: Co
     first, second = label_value(left), label_value(right)
     if first is not None and second is not None:
         names = left.items[0], right.items[0]
+        given = {"k": "k given"} if any("k" in str(name) for name in map(show, names)) else {}  # f(k), a_k
+        first, second = rename(first, given), rename(second, given)
         if names[0] == names[1] and isinstance(names[0], Sym) and names[0].name in _ANGLES:
             first, second = over_integers(first, "kn"), over_integers(second, "kn")
         if isinstance(names[0], Text) and isinstance(names[1], Text) and _about_others(names[0], names[1], first):

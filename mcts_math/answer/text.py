@@ -184,7 +184,9 @@ def normalise(text: str) -> str:
     """`text` in one alphabet and without decoration (dollar signs, boxes, spacing, markdown, a final full stop)."""
     if not text.isascii() and "\\" not in (text := _unwrap(text)):
         text = _PLAIN_SET.sub(r"\{\1\}", text)  # its symbols become LaTeX, its braces are a set's
-    text = _unwrap(_alphabet(without_colour(_WRAPPING.sub("", text).strip())))
+    text = _unwrap(_alphabet(without_colour(text.strip())))
+    if _WRAPPING.search(text):
+        text = _unwrap(_WRAPPING.sub("", text))
     text = _ASIDE.sub("", _OHM.sub(r"\\text{ \1ohm}", text))
     if (lead := _LEAD.match(text)) is not None:
         text = _unwrap(text[lead.end() :])
