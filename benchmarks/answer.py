@@ -28,7 +28,7 @@ from hostile import HOSTILE  # noqa: E402  (tests/answer)
 from suite_pairs import suite_pairs  # noqa: E402
 
 from mcts_math.answer import CheckerPool, is_equiv  # noqa: E402
-from mcts_math.answer.reading import forget  # noqa: E402
+from mcts_math.answer.parse.read import forget  # noqa: E402
 
 Judge = Callable[[str, str], bool]
 

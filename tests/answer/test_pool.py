@@ -16,7 +16,7 @@ import pytest
 from hostile import HOSTILE
 
 from mcts_math.answer import CheckerPool, PoolChecker, Status, check
-from mcts_math.answer.pool import easy_verdict
+from mcts_math.answer.service.pool import easy_verdict
 from mcts_math.answer.verdict import DEFAULT_POLICY, Policy
 from mcts_math.errors import CheckerError
 from mcts_math.requests import Check, Checker
@@ -110,7 +110,7 @@ def worker_pids() -> list[int]:
                 parent = int((entry / "stat").read_text().rsplit(")", 1)[1].split()[1])
             except (OSError, IndexError):
                 continue
-            if parent == os.getpid() and b"mcts_math.answer.worker" in command:
+            if parent == os.getpid() and b"mcts_math.answer.service.worker" in command:
                 found.append(int(entry.name))
     return found
 
