@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from fractions import Fraction
 from typing import Final
 
 from mcts_math.answer.rules.scalars import scalars_equal
-from mcts_math.answer.text.spelled import plain_words
 from mcts_math.answer.text.units import UNITS, unit_name, unit_scale
 from mcts_math.answer.values.nodes import (
     MINUS_ONE,
     PI,
-    Const,
     Node,
     Num,
     Power,
@@ -20,7 +17,6 @@ from mcts_math.answer.values.nodes import (
     Quantity,
     Ratio,
     Sym,
-    Text,
     Time,
     children,
 )
@@ -29,7 +25,6 @@ from mcts_math.answer.verdict import Policy
 
 _HUNDREDTH: Final = Num(Fraction(1, 100))
 _DEGREE: Final = Prod((PI, Num(Fraction(1, 180))))
-_JOINTS: Final = re.compile(r"[\s_]+|(?<=[^\W\d])-(?=[^\W\d])")  # white space, and a hyphen between letters
 
 
 def quantities_equal(left: Node, right: Node, policy: Policy) -> tuple[bool, str]:
@@ -137,21 +132,3 @@ def _clock(node: Node) -> Time | None:
     if isinstance(node, Num) and node.value.denominator == 1 and 1 <= node.value <= 12:
         return Time(int(node.value % 12) * 60, "")
     return None
-
-
-def texts_equal(left: Text, right: Text, policy: Policy) -> bool:
-    """Whether two phrases are the same words; a choice letter may be followed by its text."""
-    a, b = plain_words(left.words), plain_words(right.words)
-    if not policy.letter_case:
-        a, b = a.lower(), b.lower()
-    if a == b:
-        return True
-    return len(a) > 1 and len(b) > 1 and _JOINTS.sub("", a) == _JOINTS.sub("", b)
-
-
-def is_letters(text: Text) -> bool:
-    """Whether the words are a run of capital letters (`ACF`)."""
-    return text.words.isalpha() and text.words.isupper() and len(text.words) < 9
-
-
-__all__ = ["Const", "clocks_equal", "is_letters", "quantities_equal", "ratios_equal", "texts_equal"]

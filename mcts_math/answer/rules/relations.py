@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Protocol
-
+from mcts_math.answer.rules.compare import compare
 from mcts_math.answer.rules.families import same_curves
 from mcts_math.answer.rules.scalars import scalars_equal
 from mcts_math.answer.text.things import same_things
@@ -33,14 +31,6 @@ from mcts_math.answer.verdict import Policy
 
 _ANGLES = frozenset({"x", "t", "z", "theta", "alpha", "phi"})
 _COORDINATES = frozenset({"x", "y", "z", "t", "r", "theta"})
-
-
-class _Decision(Protocol):
-    @property
-    def equal(self) -> bool: ...
-
-
-Compare = Callable[[Node, Node, Policy], _Decision]
 
 
 def label_value(relation: Relation) -> Node | None:
@@ -103,7 +93,7 @@ def _is_name(node: Node) -> bool:
     return isinstance(node.base if isinstance(node, Power) and node.exponent == MINUS_ONE else node, Sym)
 
 
-def relations_equal(left: Relation, right: Relation, policy: Policy, compare: Compare) -> bool:
+def relations_equal(left: Relation, right: Relation, policy: Policy) -> bool:
     """Whether two equations (or inequalities in several variables) say the same."""
     left, right = _label_first(left), _label_first(right)
     if len(left.ops) > 1 or len(right.ops) > 1:  # x = y = 1 and (x, y) = (1, 1)
@@ -131,7 +121,7 @@ def relations_equal(left: Relation, right: Relation, policy: Policy, compare: Co
         isinstance(i, (Group, Text)) for i in left.items + right.items
     ):
         return _same_equation(left, right)
-    return _same_chain(left, right, policy, compare)
+    return _same_chain(left, right, policy)
 
 
 def _about_others(first: Text, second: Text, value: Node) -> bool:
@@ -196,7 +186,7 @@ def _renamed(value: Node, name: Node, other: Node) -> Node:
 _FLIPPED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "=": "=", "!=": "!="}
 
 
-def _same_chain(left: Relation, right: Relation, policy: Policy, compare: Compare) -> bool:
+def _same_chain(left: Relation, right: Relation, policy: Policy) -> bool:
     if left.ops[0] in (">", ">=") and right.ops[0] in ("<", "<="):
         right = Relation(tuple(_FLIPPED.get(op, op) for op in right.ops[::-1]), right.items[::-1])
     elif right.ops[0] in (">", ">=") and left.ops[0] in ("<", "<="):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from fractions import Fraction
 
+from mcts_math.answer.rules.compare import compare
 from mcts_math.answer.rules.real_sets import Pieces, combine, complement, real_set, sets_equal, variable
 from mcts_math.answer.rules.scalars import scalars_equal
 from mcts_math.answer.values.exact import TooLargeError, exact
@@ -12,16 +12,20 @@ from mcts_math.answer.values.lines import lines_equal
 from mcts_math.answer.values.nodes import MINUS_ONE, ONE, Bound, Call, Cases, Node, Num, Power, Prod, Sum, Sym, negate
 from mcts_math.answer.values.points import symbols
 from mcts_math.answer.values.polynomials import rational_function
+from mcts_math.answer.values.shapes import is_congruence, is_family
 from mcts_math.answer.values.substitution import rename, substitute
 from mcts_math.answer.verdict import Policy
 
 _INDEX = "#"  # a name that no text has
 _PARAMETERS = frozenset({"s", "t", "u", "k", "lambda", "mu", "r", "a"})
 _SHARES = (0.0009, 0.0013, 0.0031, 0.017, 0.31, 0.77)  # of a long interval: near its ends too
-Same = Callable[[Node, Node, Policy], bool]
 
 
-def cases_equal(left: Node, right: Node, policy: Policy, same: Same) -> bool:
+def _same(left: Node, right: Node, policy: Policy) -> bool:
+    return compare(left, right, policy).equal
+
+
+def cases_equal(left: Node, right: Node, policy: Policy) -> bool:
     """Whether two piecewise functions have the same values under the same conditions, in any order."""
     if isinstance(left, Cases) != isinstance(right, Cases):
         return _case_by_case(left, right) if isinstance(left, Cases) else _case_by_case(right, left)
@@ -30,13 +34,13 @@ def cases_equal(left: Node, right: Node, policy: Policy, same: Same) -> bool:
     mine, theirs = _conditions(left), _conditions(right)
     if mine is None or theirs is None:
         return all(
-            same(a, b, policy) and (c == d or (c is not None and d is not None and same(c, d, policy)))
+            _same(a, b, policy) and (c == d or (c is not None and d is not None and _same(c, d, policy)))
             for (a, c), (b, d) in zip(left.rows, right.rows, strict=True)
         )
     free = list(range(len(theirs)))
     for (value, _), pieces in zip(left.rows, mine, strict=True):
         for index in free:
-            if sets_equal(pieces, theirs[index], policy) and same(value, right.rows[index][0], policy):
+            if sets_equal(pieces, theirs[index], policy) and _same(value, right.rows[index][0], policy):
                 free.remove(index)
                 break
         else:
@@ -100,11 +104,6 @@ def congruences_equal(left: Node, right: Node, policy: Policy) -> bool:
     return difference is not None and difference.denominator == 1
 
 
-def is_congruence(node: Node) -> bool:
-    """Whether `node` is a residue with its modulus."""
-    return isinstance(node, Call) and node.name == "pmod"
-
-
 def _congruence(node: Node) -> tuple[Node, Node] | None:
     return (node.args[0], node.args[1]) if isinstance(node, Call) and is_congruence(node) else None
 
@@ -120,19 +119,14 @@ def _progression(node: Node) -> tuple[Node, Node] | None:
     return Num(function[0][0]), Num(abs(function[0][1]))
 
 
-def is_family(node: Node) -> bool:
-    """Whether `node` stands for its values at all integers."""
-    return isinstance(node, Bound) and node.kind in ("family", "line")
-
-
-def families_equal(left: Node, right: Node, policy: Policy, same: Same) -> bool:
+def families_equal(left: Node, right: Node, policy: Policy) -> bool:
     """Whether two families over the integers are the same, up to the name, the sign and the start of the integer."""
     if not isinstance(left, Bound) or not isinstance(right, Bound):
         family, other = (left, right) if isinstance(left, Bound) else (right, left)
         assert isinstance(family, Bound)
         if family.kind == "line":
             letters = symbols(other) & _PARAMETERS
-            return len(letters) == 1 and same(rename(family.body, {family.name: min(letters)}), other, policy)
+            return len(letters) == 1 and _same(rename(family.body, {family.name: min(letters)}), other, policy)
         letters = symbols(other) & {"k", "n", "m", family.name} - (symbols(family.body) - {family.name})
         if len(letters) != 1:
             return False
@@ -140,7 +134,7 @@ def families_equal(left: Node, right: Node, policy: Policy, same: Same) -> bool:
     if left.kind != right.kind:
         return False
     if left.kind == "line":
-        return lines_equal(left, right) or same(rename(left.body, {left.name: right.name}), right.body, policy)
+        return lines_equal(left, right) or _same(rename(left.body, {left.name: right.name}), right.body, policy)
     if left.low != right.low:
         return False
     steps: tuple[Fraction, ...] = tuple(map(Fraction, (0, 1, -1)))
@@ -150,6 +144,6 @@ def families_equal(left: Node, right: Node, policy: Policy, same: Same) -> bool:
     for sign in signs:
         for step in steps:
             index = Sum((Prod((sign, Sym(_INDEX))), Num(step)))
-            if same(rename(left.body, {left.name: _INDEX}), substitute(right.body, {right.name: index}), policy):
+            if _same(rename(left.body, {left.name: _INDEX}), substitute(right.body, {right.name: index}), policy):
                 return True
     return False

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mcts_math.answer.text.things import singular
-from mcts_math.answer.values.nodes import Group, Matrix, Node, Prod, Quantity, Relation, SetOp, Sym, Text
+from mcts_math.answer.values.nodes import Bound, Call, Group, Matrix, Node, Prod, Quantity, Relation, SetOp, Sym, Text
 
 
 def unwrap(node: Node) -> Node:
@@ -87,3 +87,18 @@ def assignments(node: Node) -> dict[str, Node] | None:
 def label_key(label: Text) -> str:
     """A label of words in the form in which labels are compared."""
     return " ".join(map(singular, label.words.split()))
+
+
+def is_letters(text: Text) -> bool:
+    """Whether the words are a run of capital letters (`ACF`)."""
+    return text.words.isalpha() and text.words.isupper() and len(text.words) < 9
+
+
+def is_congruence(node: Node) -> bool:
+    """Whether `node` is a residue with its modulus."""
+    return isinstance(node, Call) and node.name == "pmod"
+
+
+def is_family(node: Node) -> bool:
+    """Whether `node` stands for its values at all integers."""
+    return isinstance(node, Bound) and node.kind in ("family", "line")
