@@ -28,6 +28,7 @@ _FOREIGN_WORD: Final = re.compile(r"[a-zA-Z]{0,40}[^\W\d_a-zA-Z][^\W\d_]{0,80}")
 _RUN: Final = re.compile(r"[A-Za-z]+")
 _DIGITS: Final = re.compile(r"\d+")
 _SUBSCRIPT: Final = re.compile(r"_([A-Za-z]+|\d+)|(\d+)(?![.\d])")
+_MAX_SUBSCRIPT: Final = 80
 _STYLE: Final = re.compile(r"\\(?:text|mathrm|mathit|rm)(?![a-z])|[ {}\\]")
 _COMMAND_SUBSCRIPT: Final = re.compile(r"_\\[a-zA-Z]+")
 _BASE: Final = re.compile(r"\s*(\d{1,2})(?!\d)\s*(\))?")
@@ -156,9 +157,9 @@ def _base_suffix(scanner: Scanner) -> bool:
 def _scan_variable(scanner: Scanner, name: str) -> None:
     """A variable with its subscript: `x_1`, `x_{12}`, `x1` (Python), `x_\\alpha`."""
     name = name.removeprefix("var")
-    if scanner.peek(2) == "_{" and (end := matching(scanner.text, scanner.position + 1)) > 0:
-        subscript = _STYLE.sub("", scanner.text[scanner.position + 2 : end])
-        scanner.position = end + 1
+    if scanner.peek(2) == "_{" and (end := matching(scanner.peek(_MAX_SUBSCRIPT), 1)) > 0:
+        subscript = _STYLE.sub("", scanner.peek(end)[2:])
+        scanner.position += end + 1
         scanner.add("sym", f"{name}_{subscript}")
         return
     match = _SUBSCRIPT.match(scanner.text, scanner.position)

@@ -21,6 +21,7 @@ from mcts_math.answer.verdict import Policy
 CLOSE: Final = 1e-9
 _CONSTANTS_OF_INTEGRATION: Final = frozenset({"C", "c", "K", "k", "C_1", "c_1", "C_0", "c_0"})
 _ENOUGH: Final = 3
+_FAR_OFF: Final = 4  # points at which values that no float holds are computed: each takes long
 DIGITS: Final = 50
 Point = Mapping[str, Fraction]
 
@@ -149,13 +150,17 @@ def functions_equal(left: Node, right: Node, policy: Policy) -> bool:
     exactly = not noisy(left, right) and slack(left) == slack(right)
     imaginary = _has_imaginary(left) or _has_imaginary(right)
     for real in (False,) if imaginary else (True, False):
-        agreed = 0
+        agreed = far_off = 0
         confirmed = tolerance > CLOSE or noisy(left, right)
         for at in where:
             same = _exactly_agree(left, right, at) if exactly else None
             rational = same is not None
             if same is None:
-                same = _agree(left, right, at, real, free[0] != free[1], tolerance)
+                try:
+                    same = _agree(left, right, at, real, free[0] != free[1], tolerance)
+                except OutOfRangeError:
+                    far_off += 1
+                    same = _agree_far_off(left, right, at, real, free[0] != free[1]) if far_off <= _FAR_OFF else None
             if same is None:
                 continue
             if not same or not (
@@ -181,7 +186,11 @@ def _exactly_agree(left: Node, right: Node, at: Point) -> bool | None:
 
 
 def _agree(left: Node, right: Node, at: Point, real: bool, products: bool, tolerance: float) -> bool | None:
-    """Whether two expressions have one value there; None where one of them has none."""
+    """Whether two expressions have one value there; None where one of them has none.
+
+    Raises:
+        OutOfRangeError: no float holds a value on the way.
+    """
     try:
         values = {name: float(value) for name, value in at.items()}
         a, b = (
@@ -189,7 +198,7 @@ def _agree(left: Node, right: Node, at: Point, real: bool, products: bool, toler
             evaluate(right, values, numbers(real=real), products),
         )
     except OutOfRangeError:
-        return _agree_far_off(left, right, at, real, products)
+        raise
     except UndefinedError:
         return None
     if _near(a, b, tolerance):

@@ -120,7 +120,7 @@ class Arithmetic:
         """A sum, product, integral or limit of `at` from `low` to `high`, by the methods of mpmath."""
         context = self.context
         if self.floats:
-            raise OutOfRangeError("no float is near enough to a limit")
+            raise UndefinedError("no float is near enough to a limit")
         if kind == "lim":
             return context.limit(at, context.mpf(low))
         if kind == "int":
