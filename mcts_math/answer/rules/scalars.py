@@ -148,6 +148,7 @@ def functions_equal(left: Node, right: Node, policy: Policy) -> bool:
     where, few = points(left, right, symbols(left) | symbols(right) | free[0] | free[1])
     tolerance = _tolerance(left, right, policy)
     exactly = not noisy(left, right) and slack(left) == slack(right)
+    reach = 0 if contains(left, Bound) or contains(right, Bound) else _FAR_OFF
     imaginary = _has_imaginary(left) or _has_imaginary(right)
     for real in (False,) if imaginary else (True, False):
         agreed = far_off = 0
@@ -160,7 +161,7 @@ def functions_equal(left: Node, right: Node, policy: Policy) -> bool:
                     same = _agree(left, right, at, real, free[0] != free[1], tolerance)
                 except OutOfRangeError:
                     far_off += 1
-                    same = _agree_far_off(left, right, at, real, free[0] != free[1]) if far_off <= _FAR_OFF else None
+                    same = _agree_far_off(left, right, at, real, free[0] != free[1]) if far_off <= reach else None
             if same is None:
                 continue
             if not same or not (
