@@ -11,8 +11,10 @@ from mcts_math.answer.values.polynomials import rational_function
 
 def over_integers(node: Node, letters: str) -> Node:
     """`pi/4 + k pi` as a family over the integers, where one of the letters is multiplied by an angle."""
+    if not isinstance(node, Sum):
+        return node
     found = [letter for letter in letters if letter in symbols(node)]
-    if len(found) != 1 or len(symbols(node)) != 1 or not isinstance(node, Sum):
+    if len(found) != 1 or len(symbols(node)) != 1:
         return node
     turning = [item for item in node.items if symbols(item)]
     if len(turning) != 1 or not isinstance(turning[0], Prod) or Sym(found[0]) not in turning[0].items:

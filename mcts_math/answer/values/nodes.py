@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import TypeAlias
+from operator import attrgetter
+from typing import Any, TypeAlias
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,25 +207,22 @@ def negate(node: Node) -> Node:
     return Prod((MINUS_ONE, node))
 
 
+_CHILDREN: dict[type, Callable[[Any], tuple[Node, ...]]] = {
+    **dict.fromkeys((Sum, Prod, Group, Relation, SetOp, Ratio), attrgetter("items")),
+    Power: lambda node: (node.base, node.exponent),
+    Call: attrgetter("args"),
+    Bound: lambda node: (node.body, node.low, node.high),
+    Cases: lambda node: tuple(part for row in node.rows for part in row if part is not None),
+    PlusMinus: lambda node: (node.left, node.right),
+    Quantity: lambda node: (node.value,),
+    Matrix: lambda node: tuple(cell for row in node.rows for cell in row),
+}
+
+
 def children(node: Node) -> tuple[Node, ...]:
     """The nodes right below `node`."""
-    if isinstance(node, (Sum, Prod, Group, Relation, SetOp, Ratio)):
-        return node.items
-    if isinstance(node, Power):
-        return (node.base, node.exponent)
-    if isinstance(node, Call):
-        return node.args
-    if isinstance(node, Bound):
-        return (node.body, node.low, node.high)
-    if isinstance(node, Cases):
-        return tuple(part for row in node.rows for part in row if part is not None)
-    if isinstance(node, PlusMinus):
-        return (node.left, node.right)
-    if isinstance(node, Quantity):
-        return (node.value,)
-    if isinstance(node, Matrix):
-        return tuple(cell for row in node.rows for cell in row)
-    return ()
+    getter = _CHILDREN.get(type(node))
+    return () if getter is None else getter(node)
 
 
 def rebuild(node: Node, change: Callable[[Node], Node]) -> Node:
