@@ -129,7 +129,7 @@ def _signed_points(node: Group) -> Group | None:
     """`(±1, ±2)` as four points; None where signs go together (∓), or are not several."""
     signs = [_count_signs(item) for item in node.items]
     kinds = [part.sign for part in walk(node) if isinstance(part, PlusMinus)]
-    if max(signs) != 1 or not 1 < sum(signs) <= _MAX_SIGNS or -1 in kinds:
+    if max(signs, default=0) != 1 or not 1 < sum(signs) <= _MAX_SIGNS or -1 in kinds:
         return None
     choices = [[choose_sign(item, 1), choose_sign(item, -1)] if _count_signs(item) else [item] for item in node.items]
     return Group("", "", tuple(Group("(", ")", point) for point in product(*choices)))

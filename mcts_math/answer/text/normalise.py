@@ -182,6 +182,8 @@ _NUMPY: Final = re.compile(r"^\[[\[\]\s\d.eE+\-]*\]$")
 
 def normalise(text: str) -> str:
     """`text` in one alphabet and without decoration (dollar signs, boxes, spacing, markdown, a final full stop)."""
+    for pattern, command in _LOST_ESCAPES:  # before white space is taken off: a tab may be half of a command
+        text = pattern.sub(command, text)
     if not text.isascii() and "\\" not in (text := _unwrap(text)):
         text = _PLAIN_SET.sub(r"\{\1\}", text)  # its symbols become LaTeX, its braces are a set's
     text = _unwrap(_alphabet(without_colour(text.strip())))
@@ -222,10 +224,7 @@ def _collapse(text: str) -> str:
 
 
 def _alphabet(text: str) -> str:
-    if text.isascii():
-        for pattern, command in _LOST_ESCAPES:
-            text = pattern.sub(command, text)
-    else:
+    if not text.isascii():
         text = _SUPER_RUN.sub(lambda match: "^{" + match.group().translate(_SUPERSCRIPTS) + "}", text)
         text = _SUB_RUN.sub(lambda match: "_{" + match.group().translate(_SUBSCRIPTS) + "}", text)
         text = _VULGAR.sub(_vulgar, text)
