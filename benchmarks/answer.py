@@ -28,7 +28,7 @@ from hostile import HOSTILE  # noqa: E402  (tests/answer)
 from suite_pairs import suite_pairs  # noqa: E402
 
 from mcts_math.answer import CheckerPool, is_equiv  # noqa: E402
-from mcts_math.answer.reading import forget  # noqa: E402
+from mcts_math.answer.parse.read import forget  # noqa: E402
 
 Judge = Callable[[str, str], bool]
 
@@ -167,6 +167,23 @@ def compare(name: str, pairs: list[Pair], rival: Judge | None, verbose: bool) ->
             print(f"    {kind}: {pair.gold!r} | {pair.pred!r}")
 
 
+def by_kind() -> None:
+    """The blind list by kind, as one process without a second reader judges it."""
+    kinds: dict[str, list[Pair]] = {}
+    for pair in suite_pairs():
+        if pair.table == "blind":
+            kinds.setdefault(pair.kind, []).append(Pair(pair.gold, pair.pred, pair.equal))
+    print(f"{'blind list':<50} pairs  differ  false positives  right")
+    everything = [pair for pairs in kinds.values() for pair in pairs]
+    for kind, pairs in (*kinds.items(), ("all", everything)):
+        score = run(is_equiv, pairs)
+        differ = sum(not pair.equal for pair in pairs)
+        print(
+            f"{kind:<50} {len(pairs):5d}  {differ:6d}  {len(score.false_positives):15d}"
+            f"  {100 * score.right / len(pairs):5.1f} %"
+        )
+
+
 def hostile() -> None:
     """Hostile texts in the pool: time of each, memory of this process before and after."""
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -207,6 +224,7 @@ def main() -> int:
     step = max(arguments.every, 1)
     suite = [Pair(pair.gold, pair.pred, pair.equal) for pair in suite_pairs()][::step]
     compare("labelled suite", suite, rival, arguments.verbose)
+    by_kind()
     path = arguments.data / "math" / "math_testset_annotation.json" if arguments.data else None
     if path is None or not path.exists():
         print("MATH: not run, no data")

@@ -10,9 +10,9 @@ import json
 import sys
 from collections.abc import Sequence
 
-from mcts_math.answer.equivalence import Gold
-from mcts_math.answer.extract import extract_answer
-from mcts_math.answer.pool import CheckerPool
+from mcts_math.answer.rules.check import Gold
+from mcts_math.answer.service.pool import CheckerPool
+from mcts_math.answer.text.extract import extract_answer
 from mcts_math.answer.verdict import Policy, Status, Verdict
 from mcts_math.errors import CheckerError
 

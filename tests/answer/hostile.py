@@ -244,4 +244,7 @@ HOSTILE += [
     "\\hat{i}+" * 1500 + "1",
     "\\vec{v}" * 2000,
     "two hundred " * 4000,
+    "()",
+    "C_{" * 15000,
+    "\\max(" + ",".join(f"x-{i}" for i in range(500)) + ")",
 ]

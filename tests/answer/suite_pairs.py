@@ -19,32 +19,41 @@ SUITE = Path(__file__).resolve().parent / "suite"
 
 @dataclass(frozen=True)
 class SuitePair:
-    """A labelled pair and the table that it comes from."""
+    """A labelled pair, and the table and the kind (a line `# --- kind`) that it comes from."""
 
     table: str
     gold: str
     pred: str
     equal: bool
+    kind: str = ""
 
 
 def suite_rows() -> Iterator[tuple[str, bool, list[str], list[str]]]:
     """(table, first spelling only, spellings, near misses) of every line."""
+    for table, first_only, spellings, near, _ in _rows():
+        yield table, first_only, spellings, near
+
+
+def _rows() -> Iterator[tuple[str, bool, list[str], list[str], str]]:
     for path in sorted(SUITE.glob("*.txt")):
+        kind = ""
         for line in path.read_text(encoding="utf-8").splitlines():
+            if line.startswith("# --- "):
+                kind = line[6:].strip()
             if not line.strip() or line.startswith("#"):
                 continue
             first_only = line.startswith("* ")
             same, _, different = line.removeprefix("* ").partition(" !! ")
             spellings = [text.strip(" ").replace("\\n[", "\n[") for text in same.split(" ;; ")]
             near = [text.strip(" ") for text in different.split(" ;; ")] if different else []
-            yield path.stem, first_only, spellings, near
+            yield path.stem, first_only, spellings, near, kind
 
 
 def suite_pairs() -> Iterator[SuitePair]:
     """All pairs of the suite."""
-    for table, first_only, same, near in suite_rows():
+    for table, first_only, same, near, kind in _rows():
         pairs = ((same[0], other) for other in same[1:]) if first_only else itertools.combinations(same, 2)
         for gold, pred in pairs:
-            yield SuitePair(table, gold, pred, True)
+            yield SuitePair(table, gold, pred, True, kind)
         for miss in near:
-            yield SuitePair(table, same[0], miss, False)
+            yield SuitePair(table, same[0], miss, False, kind)

@@ -123,3 +123,9 @@ def test_command(arguments: list[str], code: int, shown: str) -> None:
     found = subprocess.run(command, capture_output=True, text=True, check=False)
     assert found.returncode == code, found.stderr
     assert shown in found.stdout
+
+
+@pytest.mark.parametrize("text", ["\tfrac{1}{2}", "\x0crac{1}{2}", "\tfrac{π}{2π}", " \tfrac12"])
+def test_commands_that_lost_their_backslash_to_an_escape(text: str) -> None:
+    assert is_equiv(text, "0.5")
+    assert not is_equiv(text, "2")

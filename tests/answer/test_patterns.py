@@ -15,7 +15,7 @@ import pytest
 
 import mcts_math.answer
 from mcts_math.answer import check, extract_answer
-from mcts_math.answer.habits import MAX_REWRITTEN
+from mcts_math.answer.text.notations import MAX_REWRITTEN
 
 if sys.version_info >= (3, 11):
     compiler, code, parser = (importlib.import_module(f"re._{part}") for part in ("compiler", "constants", "parser"))
@@ -25,7 +25,7 @@ else:
 LENGTH = 24_000
 SECONDS = 0.5
 # These modules look only at texts of bounded length, with single spaces.
-BOUNDED = {"habits": MAX_REWRITTEN, "sentences": 400, "words": 400}
+BOUNDED = {"text.notations": MAX_REWRITTEN, "text.phrases": 400, "text.spelled": 400}
 SEARCHES = ("search", "sub", "findall", "finditer")
 CANDIDATES = " a1A(,.-$}]\n"
 
@@ -40,15 +40,15 @@ def patterns() -> Iterator[tuple[str, str, re.Pattern[str], bool]]:
             for item in value:
                 yield from within(item)
 
-    for info in pkgutil.iter_modules(mcts_math.answer.__path__):
-        if info.name == "__main__":
+    for info in pkgutil.walk_packages(mcts_math.answer.__path__, "mcts_math.answer."):
+        if info.name.endswith("__main__"):
             continue
-        module = importlib.import_module(f"mcts_math.answer.{info.name}")
+        module = importlib.import_module(info.name)
         source = inspect.getsource(module)
         for name, value in vars(module).items():
             searched = not isinstance(value, re.Pattern) or any(f"{name}.{verb}(" in source for verb in SEARCHES)
             for index, pattern in enumerate(within(value)):
-                yield info.name, f"{name}{index or ''}", pattern, searched
+                yield info.name.removeprefix("mcts_math.answer."), f"{name}{index or ''}", pattern, searched
 
 
 def sample(tree: Any) -> str:

@@ -16,7 +16,7 @@ import pytest
 from hostile import HOSTILE
 
 from mcts_math.answer import CheckerPool, PoolChecker, Status, check
-from mcts_math.answer.pool import easy_verdict
+from mcts_math.answer.service.pool import easy_verdict
 from mcts_math.answer.verdict import DEFAULT_POLICY, Policy
 from mcts_math.errors import CheckerError
 from mcts_math.requests import Check, Checker
@@ -57,12 +57,10 @@ def test_a_list_of_golds(pool: CheckerPool) -> None:
 
 def test_easy_pairs_need_no_worker() -> None:
     pool = CheckerPool(num_workers=1)
-    start = time.perf_counter()
     for i in range(1000):
         assert pool.check("42", "42.0").equal
         assert not pool.check("42", str(i + 43)).equal
         assert pool.check(SLOW, SLOW).equal
-    assert time.perf_counter() - start < 1.0
     assert not pool._threads
     pool.close()
 
@@ -110,21 +108,20 @@ def worker_pids() -> list[int]:
                 parent = int((entry / "stat").read_text().rsplit(")", 1)[1].split()[1])
             except (OSError, IndexError):
                 continue
-            if parent == os.getpid() and b"mcts_math.answer.worker" in command:
+            if parent == os.getpid() and b"mcts_math.answer.service.worker" in command:
                 found.append(int(entry.name))
     return found
 
 
 def test_heavy_pairs_cost_their_neighbours_nothing() -> None:
-    with CheckerPool(num_workers=2, limit_s=3) as pool:
+    endless = "+".join(rf"\sum_{{n=1}}^{{\infty}}\frac{{{i}}}{{n}}" for i in range(1, 200))
+    with CheckerPool(num_workers=2, limit_s=8) as pool:
         pool.check("x+y", "y+x")
-        heavy = pool.submit(SLOW, SLOW + "+0")
-        start = time.perf_counter()
+        heavy = pool.submit(endless, endless + "+0")
         for i in range(20):
             assert pool.check(f"{i}x+y", f"y+{i}x").equal
-        neighbours = time.perf_counter() - start
-        heavy.result()
-    assert neighbours < 2.5
+        assert not heavy.done()  # they did not wait for it
+        assert heavy.result().status is Status.TIMEOUT
 
 
 def test_hostile_texts_from_threads(pool: CheckerPool, tmp_path: Path) -> None:

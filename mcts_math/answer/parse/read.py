@@ -1,0 +1,170 @@
+"""From an answer's text to its value: normalise, recognise phrases, parse, tidy."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Final
+
+from mcts_math.answer.parse.grammar import parse_tokens
+from mcts_math.answer.parse.runs import is_word
+from mcts_math.answer.parse.scan_numbers import decimal_value
+from mcts_math.answer.parse.tidy import reject_prose, tidy
+from mcts_math.answer.parse.tokenise import tokenise
+from mcts_math.answer.parse.tokens import UnreadableError
+from mcts_math.answer.text.normalise import MAX_LENGTH, normalise
+from mcts_math.answer.text.phrases import Sentence, labelled, notation, sentence
+from mcts_math.answer.text.spelled import plain_words, words_value
+from mcts_math.answer.values.nodes import Call, Group, Node, Num, Relation, Text
+from mcts_math.answer.values.vectors import components
+
+_FIGURES: Final = re.compile(
+    r"(?:\\|\b)(?:angle|measuredangle|triangle|vec|overrightarrow|overleftrightarrow)(?![a-z])|[∠△]"
+)
+_FIGURE_NAMES: Final = {
+    "measuredangle": "angle",
+    "∠": "angle",
+    "△": "triangle",
+    "vec": "ray",
+    "overrightarrow": "ray",
+    "overleftrightarrow": "line",
+}
+_PLAIN_NUMBER: Final = re.compile(r"^\s*[-+]?(?:\d+(?:\.\d+)?|\.\d+)\s*$")
+_UNTEXT: Final = re.compile(r"\\(?:text|mbox|textbf|textit|textrm|mathrm|mathbf|operatorname)\s*\{([^{}]*)\}")
+_PROSE: Final = re.compile(r"[A-Za-z][a-z]*(?:[ '-]+[A-Za-z][a-z]*)*")
+_CHOICE: Final = re.compile(
+    r"(?:\(([A-Z])\)|(?:\b(?:[Oo]ption|[Cc]hoice)\s+)?([A-Z])[.):])\s*(?=[^\s+*/^=<>-])(.+)", re.DOTALL
+)
+_NOTATION: Final = re.compile(r"[\\{}^_]|\w\(")  # of what was meant to be a formula
+_WORDLIKE: Final = re.compile(r"[^\W\d_]{2,}|[^\W\d_a-zA-Z]")
+_CONGRUENCE: Final = re.compile(
+    r"(?P<label>[a-zA-Z]\s*(?:\\equiv|=)\s*)?(?P<residue>[^=\s](?:[^=]{0,198}?[^=\s])??)"
+    r"\s*(?:\\pmod|\(\s*\\?mod|(?(label)\\mod|(?!))|(?(label)\bmod|(?!)))\s*(?:\{\s*)?(?P<modulus>\d+|[a-zA-Z])\s*(?:\}\s*)?\)?"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """An answer as it was read.
+
+    Attributes:
+        text: the normalised text.
+        node: its value, or None where it can't be read.
+        problem: why it can't be read, else empty.
+        figures: what its letters are points of (`angle`, `triangle`, `ray`, `line`), as far as it says so.
+    """
+
+    text: str
+    node: Node | None
+    problem: str = ""
+    figures: frozenset[str] = frozenset()
+
+
+def read(text: str) -> Reading:
+    """The value of an answer; never raises for any text."""
+    if len(text) < 40 and _PLAIN_NUMBER.match(text):
+        text = text.strip()
+        value, digits, places = decimal_value(text.lstrip("+-"))
+        return Reading(text, Num(-value if text[0] == "-" else value, digits, places))
+    return _remembered(text) if len(text) <= 2000 else _read(text)
+
+
+@lru_cache(maxsize=8192)
+def _remembered(text: str) -> Reading:
+    reading = _read(text)
+    marks = _FIGURES.findall(text)
+    return (
+        replace(reading, figures=frozenset(_FIGURE_NAMES.get(mark.lstrip("\\"), mark.lstrip("\\")) for mark in marks))
+        if marks
+        else reading
+    )
+
+
+def forget() -> None:
+    """Drops the readings that are remembered."""
+    _remembered.cache_clear()
+    read_as_list.cache_clear()
+
+
+def _read(text: str) -> Reading:
+    if len(text) > MAX_LENGTH:
+        return Reading(text.strip(), None, f"longer than {MAX_LENGTH} characters")
+    clean = normalise(text)
+    if not clean:
+        return Reading("", None, "empty")
+    words = " ".join(_UNTEXT.sub(r" \1 ", clean).split())
+    if (short := notation(words)) != words:
+        clean = words = short
+    if len(words) < 200 and (phrase := words_value(words)) is not None:
+        return Reading(clean, phrase)
+    choice = _CHOICE.match(words)
+    if choice is not None:
+        rest = read(choice.group(3)).node
+        label = Text(choice.group(1) or choice.group(2), choice=True)
+        return Reading(clean, Relation(("=",), (label, rest)) if rest is not None else label)
+    if (several := labelled(words)) is not None:
+        return Reading(clean, Group("", "", tuple(map(_statement, several))))
+    if (said := sentence(words)) is not None:
+        return Reading(clean, _statement(said))
+    if (residue := _CONGRUENCE.fullmatch(words)) is not None and (congruence := _congruence(residue)) is not None:
+        return Reading(clean, congruence)
+    if _PROSE.fullmatch(words) and any(is_word(run) for run in words.split()):
+        return Reading(clean, Text(plain_words(words)))
+    try:
+        return Reading(clean, parse(clean))
+    except UnreadableError as error:
+        problem = str(error)
+    except RecursionError:
+        problem = "nested too deeply for the caller's stack"
+    plain = plain_words(words)
+    if _WORDLIKE.search(plain) and not _NOTATION.search(words):
+        return Reading(clean, Text(plain))
+    return Reading(clean, None, problem)
+
+
+def _congruence(match: re.Match[str]) -> Node | None:
+    """`x \\equiv 3 \\pmod 7` as the residue 3 modulo 7; several residues are a list."""
+    residue, modulus = read(match.group("residue")).node, read(match.group("modulus")).node
+    if residue is None or modulus is None:
+        return None
+    if isinstance(residue, Group) and not residue.left:
+        return Group("", "", tuple(Call("pmod", (item, modulus)) for item in residue.items))
+    return Call("pmod", (residue, modulus))
+
+
+def _statement(said: Sentence) -> Node:
+    """`The sum is 5` as an equation with words on its left; what `it` is, as that value alone."""
+    value = read(said.value).node or Text(plain_words(said.value))
+    if not said.subject:
+        return value
+    return Relation(("=",), (Text(plain_words(said.subject)), value))
+
+
+def parse(clean: str, thousands: bool = True) -> Node:
+    """The value of a normalised text by the grammar alone.
+
+    Raises:
+        UnreadableError: it is in no notation that the grammar knows.
+    """
+    spaced = "\\" not in clean and ", " in clean
+    tokens = tokenise(clean, thousands)
+    try:
+        node = parse_tokens(tokens, spaced)
+    except UnreadableError:
+        numbers = clean.split()
+        if len(numbers) < 2 or not all(_PLAIN_NUMBER.match(number) for number in numbers):
+            raise
+        node = Group("", "", tuple(number for text in numbers if (number := read(text).node) is not None))
+    reject_prose(node)
+    return components(tidy(node))
+
+
+@lru_cache(maxsize=1024)
+def read_as_list(text: str) -> Node | None:
+    """`text` with every comma between items (`1,234` is 1 and 234); None where that is no list."""
+    try:
+        node = parse(normalise(text), thousands=False)
+    except UnreadableError:
+        return None
+    return node if isinstance(node, Group) else None

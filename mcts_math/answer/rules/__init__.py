@@ -1,0 +1,1 @@
+"""When two trees are equal: a rule for each pair of kinds."""

@@ -1,0 +1,99 @@
+"""Is this answer equal to that one? The pure part: one process, no side effects, work bounded by the size guards."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Final, NamedTuple, TypeAlias
+
+from mcts_math.answer.parse.read import Reading, read, read_as_list
+from mcts_math.answer.rules.compare import compare
+from mcts_math.answer.values.nodes import Group, Node
+from mcts_math.answer.values.show import show
+from mcts_math.answer.verdict import DEFAULT_POLICY, Policy, Status, Verdict
+
+Gold: TypeAlias = str | Sequence[str]
+
+_GROUPED: Final = re.compile(r"\d,\d{3}")
+_FILLED: Final = re.compile(r"\d,0\d")  # 1,048,576: no item of a list starts with a zero
+
+
+class _Outcome(NamedTuple):
+    """A verdict before the readings are put in words."""
+
+    status: Status
+    reason: str
+    gold: Reading
+    pred: Reading
+
+
+def check(gold: Gold, pred: str, policy: Policy = DEFAULT_POLICY) -> Verdict:
+    """Compares an answer with the accepted one, or with each of several.
+
+    Args:
+        gold: the accepted answer, or a list of accepted answers, any of which is right.
+        pred: the answer to judge.
+        policy: the rules where checkers disagree.
+
+    Returns:
+        EQUAL at the first gold that is equal; else DIFFERENT where one could be compared, else UNPARSED. Never raises
+        for any text, and never runs any.
+    """
+    outcome = _judge(gold, pred, policy)
+    return Verdict(outcome.status, outcome.reason, _shown(outcome.gold), _shown(outcome.pred))
+
+
+def is_equiv(gold: Gold, pred: str, policy: Policy = DEFAULT_POLICY) -> bool:
+    """Whether `check` says EQUAL."""
+    return _judge(gold, pred, policy).status is Status.EQUAL
+
+
+def math_is_equiv(gold: Gold, pred: str) -> bool:
+    """The name and semantics of the published evaluator: `gold` may be a list of accepted strings."""
+    return is_equiv(gold, pred)
+
+
+def _judge(gold: Gold, pred: str, policy: Policy) -> _Outcome:
+    golds = (gold,) if isinstance(gold, str) else gold
+    best = _Outcome(Status.UNPARSED, "no accepted answer was given", read(""), read(pred))
+    for accepted in golds:
+        outcome = _judge_one(accepted, pred, policy)
+        if outcome.status is Status.EQUAL:
+            return outcome
+        if best.status is Status.UNPARSED:
+            best = outcome
+    return best
+
+
+def _judge_one(gold: str, pred: str, policy: Policy) -> _Outcome:
+    first, second = read(gold), read(pred)
+    if gold == pred and gold.strip():
+        return _Outcome(Status.EQUAL, "the same text", first, second)
+    if first.figures and second.figures and first.figures != second.figures:
+        return _Outcome(Status.DIFFERENT, "different figures", first, second)
+    if first.text == second.text and first.text:
+        return _Outcome(Status.EQUAL, "the same text but for decoration", first, second)
+    if first.node is None or second.node is None:
+        problem = f"gold: {first.problem}" if first.node is None else f"answer: {second.problem}"
+        return _Outcome(Status.UNPARSED, problem, first, second)
+    try:
+        decision = compare(first.node, second.node, policy)
+        if not decision.equal and _as_lists_equal(first, second, policy):
+            return _Outcome(Status.EQUAL, "items, commas being separators", first, second)
+    except RecursionError:
+        return _Outcome(Status.UNPARSED, "nested too deeply for the caller's stack", first, second)
+    return _Outcome(Status.EQUAL if decision.equal else Status.DIFFERENT, decision.reason, first, second)
+
+
+def _as_lists_equal(first: Reading, second: Reading, policy: Policy) -> bool:
+    """`100,200` is one number, but against a list it is one too."""
+    for grouped, other in ((first, second), (second, first)):
+        if _GROUPED.search(grouped.text) and not _FILLED.search(grouped.text) and isinstance(other.node, Group):
+            items: Node | None = read_as_list(grouped.text)
+            if items is not None and compare(items, other.node, policy).equal:
+                return True
+    return False
+
+
+def _shown(reading: Reading) -> str:
+    return show(reading.node) if reading.node is not None else repr(reading.text[:200])

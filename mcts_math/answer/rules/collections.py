@@ -1,0 +1,164 @@
+"""Lists, tuples, sets, intervals and matrices: how brackets, order and names count."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from mcts_math.answer.rules.compare import Decision, compare
+from mcts_math.answer.rules.real_sets import point_or_set, real_set, sets_equal
+from mcts_math.answer.text.units import is_known
+from mcts_math.answer.values.nodes import Group, Matrix, Node, Prod, Quantity, SetOp, Sym, Text
+from mcts_math.answer.values.shapes import as_rows, assignments, by_unit, closed, is_letter, is_letters, letters
+from mcts_math.answer.verdict import Policy
+
+MAX_UNORDERED: Final = 400
+
+
+def compare_sets(left: Node, right: Node, policy: Policy) -> Decision:
+    first, second = point_or_set(left), point_or_set(right)
+    if first is not None and second is not None:
+        return Decision(sets_equal(first, second, policy), "sets of real numbers")
+    if isinstance(left, SetOp) and isinstance(right, SetOp):
+        same = left.op == right.op and same_items(left.items, right.items, policy)
+        return Decision(same, "parts of the union")
+    if isinstance(left, Group) and isinstance(right, Group) and (left.left, left.right) == (right.left, right.right):
+        return Decision(_same_sequence(left.items, right.items, policy), "ends of the interval")
+    return Decision(False, "sets of different kinds")
+
+
+def compare_collections(left: Node, right: Node, policy: Policy) -> Decision:
+    named = assignments(left), assignments(right)
+    if named[0] is not None and named[1] is not None:
+        return compare_assignments(named[0], named[1], policy)
+    if named[0] is not None or named[1] is not None:
+        values, other = (named[0], right) if named[0] is not None else (named[1], left)
+        assert values is not None
+        return compare_named_with_list(values, other, policy)
+    if isinstance(left, Matrix) or isinstance(right, Matrix):
+        return _compare_matrices(left, right, policy)
+    for group, other in ((left, right), (right, left)):
+        if isinstance(group, Group) and isinstance(other, Prod) and all(map(is_letter, group.items)):
+            name = "".join(item.name for item in other.items if isinstance(item, Sym))
+            if len(name) == len(other.items) and is_letters(Text(name)):
+                return Decision(same_items(group.items, letters(name), policy), "a list of letters")
+    if isinstance(left, Group) and isinstance(right, Group):
+        return _compare_groups(left, right, policy)
+    return Decision(False, "a list against a single value")
+
+
+def compare_assignments(left: dict[str, Node], right: dict[str, Node], policy: Policy) -> Decision:
+    same = left.keys() == right.keys() and all(compare(left[name], right[name], policy).equal for name in left)
+    return Decision(same, "values of the variables")
+
+
+def compare_named_with_list(values: dict[str, Node], other: Node, policy: Policy) -> Decision:
+    if isinstance(other, Group) and len(other.items) == len(values):  # red = 2, blue = 3 and 2 red, 3 blue
+        counted = by_unit(other.items)
+        if counted.keys() == values.keys():
+            return compare_assignments(values, {name: _bare(counted[name]) for name in counted}, policy)
+        if len(counted) == len(values) and not any(is_known(unit) for unit in counted):
+            return Decision(False, "numbers of different things")
+    items = tuple(values[name] for name in sorted(values))
+    if not isinstance(other, (Group, Matrix)):
+        return Decision(len(items) == 1 and compare(items[0], other, policy).equal, "value of the variable")
+    stems = {name.partition("_")[0] for name in values}
+    if len(stems) == 1 and isinstance(other, Group) and other.left != "(":
+        return Decision(same_items(items, other.items, policy), "solutions")
+    parts = other.items if isinstance(other, Group) else tuple(cell for row in other.rows for cell in row)
+    if isinstance(other, Group) and other.left == "{":
+        return Decision(False, "values of different variables against a set")
+    return Decision(_same_sequence(items, parts, policy), "values of the variables in alphabetical order")
+
+
+def _bare(node: Node) -> Node:
+    return node.value if isinstance(node, Quantity) else node
+
+
+def _compare_matrices(left: Node, right: Node, policy: Policy) -> Decision:
+    first, second = as_rows(left), as_rows(right)
+    if first is not None and second is not None:
+        same = len(first) == len(second) and all(
+            _same_sequence(a, b, policy) for a, b in zip(first, second, strict=True)
+        )
+        return Decision(same, "entries of the matrices")
+    matrix, other = (left, right) if isinstance(left, Matrix) else (right, left)
+    assert isinstance(matrix, Matrix)
+    if (
+        isinstance(other, Group)
+        and other.left in ("(", "[")
+        and closed(other)
+        and 1 in (len(matrix.rows), len(matrix.rows[0]))
+    ):
+        cells = tuple(cell for row in matrix.rows for cell in row)
+        return Decision(_same_sequence(cells, other.items, policy), "entries of the vectors")
+    return Decision(False, "a matrix against something else")
+
+
+def _ascending(node: Group) -> bool:
+    """Whether two items could be the ends of an interval."""
+    return len(node.items) == 2 and not node.array and real_set(node) is not None
+
+
+def _compare_groups(left: Group, right: Group, policy: Policy) -> Decision:
+    kinds = {left.left, right.left}
+    if left.left == right.left:
+        if left.left == "{":
+            return Decision(_same_set(left.items, right.items, policy), "elements of the sets")
+        if left.left == "" and not policy.list_order:
+            return Decision(same_items(left.items, right.items, policy), "items in any order")
+        if left.left == "[" and all(isinstance(i, Group) and i.left == "(" for i in left.items + right.items):
+            return Decision(same_items(left.items, right.items, policy), "tuples in any order")
+        same = left.right == right.right and _same_sequence(left.items, right.items, policy)
+        return Decision(same, "items in order")
+    if kinds == {"", "{"}:
+        return Decision(_same_set(left.items, right.items, policy), "elements in any order")
+    if kinds == {"", "["}:
+        return Decision(same_items(left.items, right.items, policy), "items in any order")
+    if kinds == {"", "("}:
+        return Decision(_same_sequence(left.items, right.items, policy), "items in order")
+    square = left if left.left == "[" else right
+    if kinds == {"[", "{"}:
+        if _ascending(square) and not square.spaced:
+            return Decision(False, "an interval against a set")
+        return Decision(_same_set(left.items, right.items, policy), "elements in any order")
+    if kinds == {"(", "["}:
+        if not (left.array or right.array) and (_ascending(left) or _ascending(right)):
+            return Decision(False, "brackets of different kinds")
+        return Decision(_same_sequence(left.items, right.items, policy), "items in order")
+    return Decision(False, "brackets of different kinds")
+
+
+def _same_sequence(left: Sequence[Node], right: Sequence[Node], policy: Policy) -> bool:
+    return len(left) == len(right) and all(compare(a, b, policy).equal for a, b in zip(left, right, strict=True))
+
+
+def same_items(left: Sequence[Node], right: Sequence[Node], policy: Policy) -> bool:
+    """Whether the items match one to one, in any order; things of several kinds kind by kind."""
+    if len(left) != len(right):
+        return False
+    mine, theirs = by_unit(left), by_unit(right)
+    if len(mine) == len(left) > 1 and mine.keys() == theirs.keys():
+        return all(compare(mine[unit], theirs[unit], policy).equal for unit in mine)
+    if len(left) > MAX_UNORDERED:
+        return sorted(map(repr, left)) == sorted(map(repr, right)) or _same_sequence(left, right, policy)
+    free = list(right)
+    for item in left:
+        for index, other in enumerate(free):
+            if compare(item, other, policy).equal:
+                del free[index]
+                break
+        else:
+            return False
+    return True
+
+
+def _same_set(left: Sequence[Node], right: Sequence[Node], policy: Policy) -> bool:
+    """Whether every item of each is in the other."""
+    if max(len(left), len(right)) > MAX_UNORDERED:
+        return set(left) == set(right)
+
+    def within(items: Sequence[Node], others: Sequence[Node]) -> bool:
+        return all(any(compare(item, other, policy).equal for other in others) for item in items)
+
+    return within(left, right) and within(right, left)

@@ -1,0 +1,47 @@
+"""Whether two values are equal: by the rule for their kinds."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from mcts_math.answer.values.lines import over_integers
+from mcts_math.answer.values.nodes import Cases, Group, Matrix, Node, Quantity, Ratio, Relation, Text, Time
+from mcts_math.answer.values.shapes import definite_set, is_congruence, is_family, unwrap
+from mcts_math.answer.verdict import Policy
+
+_KIND_OF: Final[dict[type, str]] = {
+    Text: "text",
+    Relation: "relation",
+    Cases: "cases",
+    Group: "collection",
+    Matrix: "collection",
+    Time: "time",
+    Ratio: "ratio",
+    Quantity: "quantity",
+}
+
+
+class Decision(NamedTuple):
+    """Whether two values are equal, and the rule that says so."""
+
+    equal: bool
+    reason: str
+
+
+def compare(left: Node, right: Node, policy: Policy) -> Decision:
+    """Compares two values. Symmetric in its first two arguments."""
+    from mcts_math.answer.rules.table import RULES  # here: the rules of wholes compare their parts
+
+    left, right = over_integers(unwrap(left), "k"), over_integers(unwrap(right), "k")
+    if left == right:
+        return Decision(True, "read as the same value")
+    return RULES[kind(left), kind(right)](left, right, policy)
+
+
+def kind(node: Node) -> str:
+    """Which rules may apply to a value: a key of the table."""
+    if is_congruence(node):
+        return "congruence"
+    if is_family(node):
+        return "family"
+    return "set" if definite_set(node) else _KIND_OF.get(type(node), "scalar")

@@ -1,0 +1,134 @@
+"""Numbers with units, percents, ratios, times of day, words."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Final
+
+from mcts_math.answer.rules.scalars import scalars_equal
+from mcts_math.answer.text.units import UNITS, unit_name, unit_scale
+from mcts_math.answer.values.nodes import (
+    MINUS_ONE,
+    PI,
+    Node,
+    Num,
+    Power,
+    Prod,
+    Quantity,
+    Ratio,
+    Sym,
+    Time,
+    children,
+)
+from mcts_math.answer.values.points import symbols
+from mcts_math.answer.verdict import Policy
+
+_HUNDREDTH: Final = Num(Fraction(1, 100))
+_DEGREE: Final = Prod((PI, Num(Fraction(1, 180))))
+
+
+def quantities_equal(left: Node, right: Node, policy: Policy) -> tuple[bool, str]:
+    """Whether two numbers, at least one with a unit, are equal; and the rule."""
+    if isinstance(left, Quantity) and isinstance(right, Quantity):
+        if {left.unit, right.unit} == {"degree", "radian"}:
+            degrees, radians = (left, right) if left.unit == "degree" else (right, left)
+            return scalars_equal(Prod((degrees.value, _DEGREE)), radians.value, policy), "degrees against radians"
+        scale = unit_scale(left.unit, right.unit)
+        if scale is None:
+            return False, "units of different kinds"
+        return scalars_equal(_times(left.value, scale), right.value, policy), "values in the same unit"
+    quantity, other = (left, right) if isinstance(left, Quantity) else (right, left)
+    assert isinstance(quantity, Quantity)
+    if quantity.unit.split()[:1] == ["%"]:
+        return _percent_equal(quantity, other, policy), "a percentage against a number"
+    if not policy.units and quantity.unit != "degree":
+        return False, "a unit on one side only"
+    if quantity.unit == "degree" and _has_pi(other):
+        return scalars_equal(Prod((quantity.value, _DEGREE)), other, policy), "degrees against radians"
+    if scalars_equal(quantity.value, other, policy):
+        return True, "values, the unit being on one side only"
+    measured = _with_unit_name(other) if not symbols(quantity.value) else None
+    if measured is not None:
+        return quantities_equal(quantity, measured, policy)
+    return False, "values, the unit being on one side only"
+
+
+def _times(value: Node, scale: Fraction) -> Node:
+    return value if scale == 1 else Prod((Num(scale), value))
+
+
+def _percent_equal(percent: Quantity, other: Node, policy: Policy) -> bool:
+    as_number = policy.percent in ("either", "number") and scalars_equal(percent.value, other, policy)
+    if as_number or policy.percent == "number":
+        return as_number
+    value = percent.value
+    if isinstance(value, Num):
+        fraction: Node = Num(value.value / 100, value.digits, value.places + 2 if value.digits else 0)
+    else:
+        fraction = Prod((_HUNDREDTH, value))
+    return scalars_equal(fraction, other, policy)
+
+
+def _has_pi(node: Node) -> bool:
+    return node == PI or any(_has_pi(child) for child in children(node))
+
+
+def _with_unit_name(node: Node) -> Quantity | None:
+    """`5 m` and `5*kg*m/s**2` were read as products: a quantity, where all variables can be units; else None."""
+    if not isinstance(node, Prod):
+        return None
+    unit: list[str] = []
+    rest: list[Node] = []
+    for item in node.items:
+        name = item.base if isinstance(item, Power) else item
+        if not symbols(item):
+            rest.append(item)
+        elif isinstance(name, Sym) and (name.name in UNITS or len(name.name) > 3):
+            exponent = item.exponent if isinstance(item, Power) else None
+            unit.append(name.name + (f"^{exponent.value}" if isinstance(exponent, Num) else ""))
+        else:
+            return None
+    if not unit or not rest:
+        return None
+    return Quantity(rest[0] if len(rest) == 1 else Prod(tuple(rest)), unit_name(" ".join(unit)))
+
+
+def ratios_equal(left: Node, right: Node, policy: Policy) -> bool:
+    """Whether two ratios are proportional; one of two parts may be written as a fraction."""
+    if isinstance(left, Ratio) and isinstance(right, Ratio):
+        if len(left.items) != len(right.items):
+            return False
+        if left.clock and right.clock:
+            return all(scalars_equal(a, b, policy) for a, b in zip(left.items, right.items, strict=True))
+        return all(
+            scalars_equal(Prod((left.items[0], b)), Prod((right.items[0], a)), policy)
+            for a, b in zip(left.items[1:], right.items[1:], strict=True)
+        )
+    ratio, other = (left, right) if isinstance(left, Ratio) else (right, left)
+    if not isinstance(ratio, Ratio) or len(ratio.items) != 2 or ratio.clock:
+        return False
+    if isinstance(other, Quantity):
+        other = other.value
+    return scalars_equal(Prod((ratio.items[0], Power(ratio.items[1], MINUS_ONE))), other, policy)
+
+
+def clocks_equal(left: Node, right: Node) -> bool:
+    """Whether two times of day are the same; where one lacks am or pm, that of the other holds."""
+    first, second = _clock(left), _clock(right)
+    if first is None or second is None:
+        return False
+    if first.half and second.half and first.half != second.half:
+        return False
+    return first.minutes == second.minutes
+
+
+def _clock(node: Node) -> Time | None:
+    if isinstance(node, Time):
+        return node
+    if isinstance(node, Ratio) and node.clock:
+        hour, minute = (item.value for item in node.items if isinstance(item, Num))
+        half = "pm" if hour > 12 else "am" if hour == 0 else ""
+        return Time(int(hour % 12 * 60 + minute), half)
+    if isinstance(node, Num) and node.value.denominator == 1 and 1 <= node.value <= 12:
+        return Time(int(node.value % 12) * 60, "")
+    return None

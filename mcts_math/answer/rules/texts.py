@@ -1,0 +1,54 @@
+"""Words against words, and against what they may be the name of."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from mcts_math.answer.rules.collections import same_items
+from mcts_math.answer.rules.compare import Decision, compare
+from mcts_math.answer.rules.relations import label_value
+from mcts_math.answer.text.spelled import plain_words
+from mcts_math.answer.values.nodes import Const, Group, Node, Prod, Relation, Sym, Text
+from mcts_math.answer.values.shapes import is_letters, letters
+from mcts_math.answer.verdict import Policy
+
+_JOINTS: Final = re.compile(r"[\s_]+|(?<=[^\W\d])-(?=[^\W\d])")  # white space, and a hyphen between letters
+
+
+def compare_texts(left: Node, right: Node, policy: Policy) -> Decision:
+    if isinstance(left, Text) and isinstance(right, Text):
+        return Decision(texts_equal(left, right, policy), "words")
+    text, other = (left, right) if isinstance(left, Text) else (right, left)
+    assert isinstance(text, Text)
+    if isinstance(other, Prod) and all(isinstance(item, Sym) for item in other.items):
+        name = "".join(item.name for item in other.items if isinstance(item, Sym))
+        return Decision(texts_equal(text, Text(name), policy), "letters")
+    if isinstance(other, (Sym, Const)):
+        return Decision(texts_equal(text, Text(other.name), policy), "a letter or word")
+    if isinstance(other, Relation) and is_choice(other.items[0], text, policy):
+        return Decision(True, "the letter of the choice")
+    if isinstance(other, Relation) and policy.equation_value:
+        value = label_value(other)
+        if value is not None:
+            return compare(text, value, policy)
+    if isinstance(other, Group) and is_letters(text):
+        capitals = letters(text.words)
+        if all(isinstance(item, (Sym, Const, Text)) for item in other.items) and len(capitals) > 1:
+            return Decision(same_items(capitals, other.items, policy), "a list of letters")
+    return Decision(False, "words against something else")
+
+
+def is_choice(node: Node, letter: Text, policy: Policy) -> bool:
+    """Whether `node` is the choice `letter`, as in `(B) 12`."""
+    return isinstance(node, Text) and node.choice and texts_equal(node, letter, policy)
+
+
+def texts_equal(left: Text, right: Text, policy: Policy) -> bool:
+    """Whether two phrases are the same words; a choice letter may be followed by its text."""
+    a, b = plain_words(left.words), plain_words(right.words)
+    if not policy.letter_case:
+        a, b = a.lower(), b.lower()
+    if a == b:
+        return True
+    return len(a) > 1 and len(b) > 1 and _JOINTS.sub("", a) == _JOINTS.sub("", b)

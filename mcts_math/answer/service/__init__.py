@@ -1,0 +1,1 @@
+"""Checking in worker processes that are killed when they are late."""

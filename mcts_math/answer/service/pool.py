@@ -1,0 +1,255 @@
+"""Comparisons in worker processes that can be killed: bounded time and memory for any text, from any thread.
+
+Workers are started afresh (exec), never forked, so that they inherit nothing of an engine in this process. Each has
+one thread here that feeds it, a few pairs at a time. A pair that takes long keeps its worker to itself: the pairs
+behind it go to other workers, and a spare one is started where there is none. So a heavy pair holds up only itself.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import re
+import threading
+from collections import OrderedDict, deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future
+from dataclasses import asdict, dataclass
+from typing import Final
+
+from mcts_math.answer.rules.check import Gold, check
+from mcts_math.answer.service.child import PATIENCE_S, Child, CutError
+from mcts_math.answer.verdict import DEFAULT_POLICY, Policy, Status, Verdict
+from mcts_math.errors import CheckerError
+
+_BATCH: Final = 16  # pairs handed to a worker at once by `check_many`
+_WINDOW: Final = 4096  # pairs that may wait for a heavy one before them, for each worker
+_BATCH_CHARS: Final = 4000  # what a pipe holds without waiting for its reader
+_EASY: Final = re.compile(r"-?\d{1,15}(?:\.\d{1,15})?\Z", re.ASCII)
+
+
+@dataclass(frozen=True)
+class _Job:
+    """One pair and the future of its verdict."""
+
+    future: Future[Verdict]
+    gold: str | tuple[str, ...]
+    pred: str
+
+    @property
+    def size(self) -> int:
+        """Characters to send."""
+        return len(self.pred) + (len(self.gold) if isinstance(self.gold, str) else sum(map(len, self.gold)))
+
+
+class CheckerPool:
+    """Worker processes that compare answers.
+
+    Safe to use from any thread. Use as a context manager, or call `close`.
+
+    Args:
+        num_workers: processes, >= 1; one for each core where None. They start when first needed.
+        limit_s: wall-clock seconds for one pair, > 0; a pair that takes longer is a TIMEOUT.
+        memory_mb: address space of a worker, >= 64.
+        policy: the rules of comparison.
+        cache_size: verdicts to remember, >= 0.
+    """
+
+    def __init__(
+        self,
+        num_workers: int | None = None,
+        limit_s: float = 2.0,
+        memory_mb: int = 1024,
+        policy: Policy = DEFAULT_POLICY,
+        cache_size: int = 100_000,
+    ) -> None:
+        if num_workers is not None and num_workers < 1:
+            raise ValueError(f"num_workers must be >= 1, not {num_workers}")
+        if limit_s <= 0 or memory_mb < 64 or cache_size < 0:
+            raise ValueError("limit_s must be > 0, memory_mb >= 64 and cache_size >= 0")
+        self.num_workers = (
+            num_workers or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        )
+        self.policy = policy
+        self._limit_s = limit_s
+        self._memory_mb = memory_mb
+        self._queue: queue.SimpleQueue[list[_Job] | None] = queue.SimpleQueue()
+        self._cache: OrderedDict[tuple[Gold, str], Verdict] = OrderedDict()
+        self._cache_size = cache_size
+        self._lock = threading.Lock()
+        self._threads: list[threading.Thread] = []
+        self._pending = 0  # batches that wait or are at work
+        self._heavy = 0  # workers that are at a pair that takes long
+        self._closed = False
+
+    def __enter__(self) -> CheckerPool:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def check(self, gold: Gold, pred: str) -> Verdict:
+        """Compares one pair and waits for the verdict.
+
+        Raises:
+            CheckerError: the pool is closed, or no worker can be started.
+        """
+        return self.submit(gold, pred).result()
+
+    def submit(self, gold: Gold, pred: str) -> Future[Verdict]:
+        """Compares one pair; the future holds its `Verdict`, at once where the pair is easy or known.
+
+        Raises:
+            CheckerError: the pool is closed.
+        """
+        job = self._prepare(gold, pred)
+        if not job.future.done():
+            self._enqueue([job])
+        return job.future
+
+    def check_many(self, pairs: Iterable[tuple[Gold, str]]) -> Iterator[Verdict]:
+        """Verdicts of many (gold, answer) pairs, in order, as they come in, over all workers."""
+        window: deque[Future[Verdict]] = deque()
+        batch: list[_Job] = []
+
+        def flush() -> None:
+            if batch:
+                self._enqueue(batch.copy())
+                batch.clear()
+
+        for gold, pred in pairs:
+            job = self._prepare(gold, pred)
+            window.append(job.future)
+            if not job.future.done():
+                batch.append(job)
+            full = len(window) > _WINDOW * self.num_workers
+            if full or len(batch) == _BATCH or sum(job.size for job in batch) > _BATCH_CHARS:
+                flush()  # before any wait below: the first of the window may be in the batch
+            while window and (full or window[0].done()):
+                yield window.popleft().result()
+                full = False
+        flush()
+        while window:
+            yield window.popleft().result()
+
+    def _prepare(self, gold: Gold, pred: str) -> _Job:
+        """A job, whose verdict is set where no worker is needed."""
+        golds = gold if isinstance(gold, str) else tuple(gold)
+        job = _Job(Future(), golds, pred)
+        verdict = easy_verdict(golds, pred, self.policy) or self._known((golds, pred))
+        if verdict is not None:
+            job.future.set_result(verdict)
+        return job
+
+    def _enqueue(self, jobs: list[_Job]) -> None:
+        with self._lock:
+            if self._closed:
+                raise CheckerError("the answer checker was closed")
+            self._add(jobs)
+
+    def _add(self, jobs: list[_Job]) -> None:
+        """Queues a batch; the lock is held, so that nothing is queued after the end."""
+        self._pending += 1
+        self._start_threads()
+        self._queue.put(jobs)
+
+    def _start_threads(self) -> None:
+        """One thread for each worker that can be put to use; heavy pairs may double their number."""
+        workers = self.num_workers + min(self._heavy, self.num_workers)
+        while len(self._threads) < min(workers, self._pending):
+            thread = threading.Thread(target=self._serve, name=f"checker-{len(self._threads)}", daemon=True)
+            self._threads.append(thread)
+            thread.start()
+
+    def close(self) -> None:
+        """Ends the workers after the jobs that are queued. Calling it again does nothing."""
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+            threads = list(self._threads)
+        for _ in threads:
+            self._queue.put(None)
+        for thread in threads:
+            thread.join()
+
+    def _known(self, key: tuple[Gold, str]) -> Verdict | None:
+        with self._lock:
+            verdict = self._cache.get(key)
+            if verdict is not None:
+                self._cache.move_to_end(key)
+            return verdict
+
+    def _remember(self, job: _Job, verdict: Verdict) -> None:
+        with self._lock:
+            self._cache[job.gold, job.pred] = verdict
+            while len(self._cache) > self._cache_size:
+                self._cache.popitem(last=False)
+
+    def _serve(self) -> None:
+        """The thread of one worker: feeds it jobs, replaces it when it had to be killed."""
+        worker: Child | None = None
+        while (jobs := self._queue.get()) is not None:
+            waiting = deque(job for job in jobs if job.future.running() or job.future.set_running_or_notify_cancel())
+            while waiting:
+                try:
+                    if worker is not None and not worker.is_free():
+                        worker.kill()
+                        worker = None
+                    worker = worker or Child(self._memory_mb)
+                    self._work(worker, waiting)
+                except CutError as cut:  # of the first one that waits; the others get a new worker
+                    if worker is not None:
+                        worker.kill()
+                    worker = None
+                    self._settle(waiting, Verdict(Status.TIMEOUT, str(cut), "", ""))
+                except Exception as error:  # of the infrastructure: the callers must see it, and the thread must live
+                    problem = error if isinstance(error, CheckerError) else CheckerError(repr(error))
+                    while waiting:
+                        waiting.popleft().future.set_exception(problem)
+            with self._lock:
+                self._pending -= 1
+        if worker is not None:
+            worker.kill()
+
+    def _work(self, worker: Child, waiting: deque[_Job]) -> None:
+        """Has a worker answer all jobs that wait, in order; those answered no longer wait."""
+        policy = asdict(self.policy)
+        worker.send({"gold": job.gold, "pred": job.pred, "policy": policy} for job in waiting)
+        while waiting:
+            heavy = self._limit_s > PATIENCE_S and not worker.ready(PATIENCE_S)
+            if heavy:
+                worker.disown(self._give_away(waiting))
+            try:
+                reply = worker.receive(self._limit_s, heavy * PATIENCE_S)
+            finally:
+                if heavy:
+                    with self._lock:
+                        self._heavy -= 1
+            self._settle(waiting, Verdict(Status(reply["status"]), reply["reason"], reply["gold"], reply["pred"]))
+
+    def _give_away(self, waiting: deque[_Job]) -> int:
+        """Queues the jobs behind the one that takes long for other workers; how many they are."""
+        with self._lock:
+            self._heavy += 1
+            others = [] if self._closed else [waiting.pop() for _ in range(len(waiting) - 1)]
+            if others:
+                self._add(others[::-1])
+            elif not self._closed:
+                self._start_threads()
+            return len(others)
+
+    def _settle(self, waiting: deque[_Job], verdict: Verdict) -> None:
+        job = waiting.popleft()
+        self._remember(job, verdict)
+        job.future.set_result(verdict)
+
+
+def easy_verdict(gold: Gold, pred: str, policy: Policy) -> Verdict | None:
+    """The verdict of a pair that needs no worker: the same text, or plain numbers. None for any other pair."""
+    golds = (gold,) if isinstance(gold, str) else gold
+    if pred in golds and pred.strip():
+        return Verdict(Status.EQUAL, "the same text", pred, pred)
+    if golds and len(pred) < 32 and _EASY.match(pred) and all(len(g) < 32 and _EASY.match(g) for g in golds):
+        return check(gold, pred, policy)
+    return None

@@ -1,0 +1,122 @@
+"""Decimals as they were written, and when one of them is a rounding of a value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Final
+
+from mcts_math.answer.values.nodes import Node, Num, Power, Prod, children
+from mcts_math.answer.verdict import Policy
+
+FLOAT_DIGITS: Final = 14
+_CLOSE: Final = Fraction(1, 10**9)
+_TEN: Final = Num(Fraction(10))
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A decimal as it was written: value, significant digits, and what one unit of the last digit is worth."""
+
+    value: Fraction
+    digits: int
+    unit: Fraction
+
+    @property
+    def is_float(self) -> bool:
+        """Whether it has as many digits as a printed float, whose last ones are noise."""
+        return FLOAT_DIGITS <= self.digits <= 18
+
+
+def written(node: Node) -> Written | None:
+    """The decimal that `node` is (`1.73`, `1.73e5`, `1.73 \\cdot 10^5`), or None."""
+    if isinstance(node, Num):
+        return Written(node.value, node.digits, _ten(-node.places)) if node.digits else None
+    if not isinstance(node, Prod) or len(node.items) != 2:
+        return None
+    mantissa, power = node.items
+    if not isinstance(mantissa, Num) or not mantissa.digits or not isinstance(power, Power) or power.base != _TEN:
+        return None
+    exponent = power.exponent.value if isinstance(power.exponent, Num) else Fraction(1, 2)
+    if exponent.denominator != 1 or abs(exponent) > 1000:
+        return None
+    factor = _ten(int(exponent))
+    return Written(mantissa.value * factor, mantissa.digits, _ten(-mantissa.places) * factor)
+
+
+def _ten(power: int) -> Fraction:
+    return Fraction(10**power) if power >= 0 else Fraction(1, 10**-power)
+
+
+def rationals_equal(left: Node, right: Node, first: Fraction, second: Fraction, policy: Policy) -> bool:
+    """Whether two expressions with the rational values `first` and `second` are equal, roundings considered."""
+    if first == second:
+        return True
+    a, b = written(left), written(right)
+    close = abs(first - second) <= max(abs(first), abs(second)) * _CLOSE
+    if a is None and b is None:
+        return noisy(left, right) and close
+    if any(decimal is not None and decimal.is_float for decimal in (a, b)) and (close or _both_tiny(first, second)):
+        return True
+    if a is not None and b is not None and _expansion(*((a, b) if a.digits <= b.digits else (b, a))):
+        return True
+    if not policy.rounding:
+        return False
+    if a is not None and b is not None:
+        short, long = (a, b) if a.digits <= b.digits else (b, a)
+        return long.digits >= 8 and rounds_to(short, long.value, policy)
+    decimal, other = (a, second) if a is not None else (b, first)
+    assert decimal is not None
+    return not _terminates(other) and rounds_to(decimal, other, policy)
+
+
+def _expansion(short: Written, long: Written) -> bool:
+    """Whether `long` is what the float nearest to `short` is written out in full (`Decimal(0.1)`)."""
+    if long.digits <= 18 or short.digits > 16 or abs(short.value) > 10**300:
+        return False
+    return abs(Fraction(float(short.value)) - long.value) <= long.unit
+
+
+def _both_tiny(first: Fraction, second: Fraction) -> bool:
+    return (not first or not second) and abs(first) + abs(second) < Fraction(1, 10**12)
+
+
+def float_of(value: Fraction) -> float:
+    """The nearest float; infinite where there is none."""
+    try:
+        return float(value)
+    except OverflowError:
+        return float("inf")
+
+
+def _terminates(value: Fraction) -> bool:
+    """Whether the decimal expansion ends (within ten places)."""
+    return 10**10 % value.denominator == 0
+
+
+def rounds_to(decimal: Written, value: Fraction, policy: Policy) -> bool:
+    """Whether `decimal` is `value` rounded, or cut where it has four digits or more."""
+    if decimal.digits < policy.min_digits:
+        return False
+    error = abs(decimal.value - value)
+    if decimal.digits < 4 and error * 1000 > abs(value) * Fraction(1001, 1000):
+        return False
+    if error <= decimal.unit / 2:
+        return True
+    return decimal.digits >= 4 and 0 <= abs(value) - abs(decimal.value) < decimal.unit
+
+
+def noisy(*nodes: Node) -> bool:
+    """Whether a printed float is in one of the expressions."""
+    return any(
+        (isinstance(node, Num) and node.digits >= FLOAT_DIGITS) or any(noisy(child) for child in children(node))
+        for node in nodes
+    )
+
+
+def slack(node: Node) -> float:
+    """The largest relative rounding error of the decimals in `node`; 0 where there are none."""
+    own = 0.0
+    if isinstance(node, Num) and node.digits >= 4 and node.value and node.places > 0:
+        own = 0.5 * 10.0 ** (1 - node.digits)
+    return max([own, *(slack(child) for child in children(node))])

@@ -1,0 +1,108 @@
+"""Sums, products, powers and transposes of matrices as one matrix; the length of a vector."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Final
+
+from mcts_math.answer.values.nodes import (
+    HALF,
+    MINUS_ONE,
+    ONE,
+    ZERO,
+    Call,
+    Group,
+    Matrix,
+    Node,
+    Num,
+    Power,
+    Prod,
+    Sum,
+    Sym,
+)
+from mcts_math.answer.values.points import walk
+
+_MAX_CELLS: Final = 36
+_TRANSPOSE: Final = (Sym("T"), Sym("t"))
+
+
+def matrix_value(node: Node) -> Matrix | None:
+    """The matrix that an expression of matrices stands for; None where there is none, or none of a small size."""
+    if isinstance(node, Matrix):
+        return node if len(node.rows) * len(node.rows[0]) <= _MAX_CELLS else None
+    if isinstance(node, Sum):
+        return _sum([matrix_value(item) for item in node.items])
+    if isinstance(node, Prod):
+        return _product(node)
+    if isinstance(node, Power) and (base := matrix_value(node.base)) is not None:
+        return _power(base, node.exponent)
+    return None
+
+
+def length(node: Call) -> Node | None:
+    """The length of a vector between bars."""
+    vector = node.args[0]
+    cells = vector.items if isinstance(vector, Group) and len(vector.items) > 1 else ()
+    if isinstance(vector, Matrix) and 1 in (len(vector.rows), len(vector.rows[0])):
+        cells = tuple(cell for row in vector.rows for cell in row)
+    return Power(Sum(tuple(Power(cell, Num(Fraction(2))) for cell in cells)), HALF) if cells else None
+
+
+def _sum(parts: list[Matrix | None]) -> Matrix | None:
+    known = [part for part in parts if part is not None]
+    if len(known) < len(parts) or len({(len(part.rows), len(part.rows[0])) for part in known}) != 1:
+        return None
+    rows = zip(*(part.rows for part in known), strict=True)
+    return Matrix(tuple(tuple(map(Sum, zip(*same, strict=True))) for same in rows))
+
+
+def _product(node: Prod) -> Matrix | None:
+    factors: list[Node] = []
+    result: Matrix | None = None
+    for item in node.items:
+        if not any(isinstance(part, Matrix) for part in walk(item)):
+            factors.append(item)
+            continue
+        right = matrix_value(item)
+        if right is None or (result is not None and len(result.rows[0]) != len(right.rows)):
+            return None
+        result = right if result is None else _times(result, right)
+    if result is None or not factors:
+        return result
+    return Matrix(tuple(tuple(Prod((*factors, cell)) for cell in row) for row in result.rows))
+
+
+def _times(left: Matrix, right: Matrix) -> Matrix:
+    columns = tuple(zip(*right.rows, strict=True))
+    return Matrix(
+        tuple(tuple(Sum(tuple(map(Prod, zip(row, column, strict=True)))) for column in columns) for row in left.rows)
+    )
+
+
+def _power(base: Matrix, exponent: Node) -> Matrix | None:
+    if exponent in _TRANSPOSE:
+        return Matrix(tuple(zip(*base.rows, strict=True)))
+    if len(base.rows) != len(base.rows[0]) or not isinstance(exponent, Num):
+        return None
+    if exponent == MINUS_ONE and len(base.rows) <= 3:
+        return _inverse(base)
+    if exponent.value.denominator != 1 or not 0 <= exponent.value <= 4:
+        return None
+    size = len(base.rows)
+    result = Matrix(tuple(tuple(ONE if i == j else ZERO for j in range(size)) for i in range(size)))
+    for _ in range(int(exponent.value)):
+        result = _times(result, base)
+    return result
+
+
+def _inverse(matrix: Matrix) -> Matrix:
+    """Cofactors over the determinant."""
+    below = Power(Call("det", (matrix,)), MINUS_ONE)
+
+    def cofactor(row: int, column: int) -> Node:
+        rest = tuple(r[:column] + r[column + 1 :] for i, r in enumerate(matrix.rows) if i != row)
+        minor = Call("det", (Matrix(rest),)) if rest else ONE
+        return Prod((Num(Fraction((-1) ** (row + column))), minor, below))
+
+    size = len(matrix.rows)
+    return Matrix(tuple(tuple(cofactor(j, i) for j in range(size)) for i in range(size)))

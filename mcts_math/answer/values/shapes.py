@@ -1,0 +1,104 @@
+"""What lists, matrices and sets are, whatever brackets and names they were written with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mcts_math.answer.text.things import singular
+from mcts_math.answer.values.nodes import Bound, Call, Group, Matrix, Node, Prod, Quantity, Relation, SetOp, Sym, Text
+
+
+def unwrap(node: Node) -> Node:
+    """A list, set or tuple of one element is that element."""
+    while isinstance(node, Group) and len(node.items) == 1:
+        inner = node.items[0]
+        if node.left == "{" and isinstance(inner, Group) and inner.left == "{":
+            break  # a set whose element is a set
+        node = inner
+    if isinstance(node, Prod) and len(node.items) == 2:  # V(3,-2): a point with its name
+        name, point = node.items
+        named = isinstance(name, Sym) and len(name.name) == 1 and name.name.isupper()
+        if named and isinstance(point, Group) and closed(point) and len(point.items) > 1:
+            node = point
+    while isinstance(node, Matrix) and len(node.rows) == len(node.rows[0]) == 1:
+        node = node.rows[0][0]
+    return node
+
+
+def definite_set(node: Node) -> bool:
+    """A union, a condition, or an interval that can't be a point or a list."""
+    return isinstance(node, SetOp) or (isinstance(node, Group) and (node.left, node.right) in (("(", "]"), ("[", ")")))
+
+
+def as_rows(node: Node) -> tuple[tuple[Node, ...], ...] | None:
+    """A matrix, or a list of lists of one length, as rows."""
+    if isinstance(node, Matrix):
+        return node.rows
+    if isinstance(node, Group) and node.left in ("[", "(") and node.items:
+        rows = [item.items for item in node.items if isinstance(item, Group) and item.left in ("[", "(")]
+        if len(rows) == len(node.items) and all(len(row) == len(rows[0]) for row in rows):
+            return tuple(rows)
+    return None
+
+
+def is_letter(node: Node) -> bool:
+    return isinstance(node, Text) or (isinstance(node, Sym) and len(node.name) == 1)
+
+
+def letters(name: str) -> tuple[Node, ...]:
+    return tuple(map(Text, name))
+
+
+def closed(node: Group) -> bool:
+    return (node.left, node.right) in (("(", ")"), ("[", "]"))
+
+
+def by_unit(items: Sequence[Node]) -> dict[str, Node]:
+    return {item.unit: item for item in items if isinstance(item, Quantity)}
+
+
+def assignments(node: Node) -> dict[str, Node] | None:
+    """The values by name in `x = 1, y = 2`, `{x: 1, y: 2}`, `(x, y) = (1, 2)`; None for anything else."""
+    items = node.items if isinstance(node, Group) else (node,)
+    values: dict[str, Node] = {}
+    for item in items:
+        if not isinstance(item, Relation) or set(item.ops) != {"="}:
+            return None
+        if len(item.ops) > 1:  # x = y = 2
+            names = [name.name for name in item.items[:-1] if isinstance(name, Sym)]
+            if len(set(names)) < len(item.ops) or values.keys() & set(names):
+                return None
+            values.update(dict.fromkeys(names, item.items[-1]))
+            continue
+        left, right = item.items
+        label = left.name if isinstance(left, Sym) else label_key(left) if isinstance(left, Text) else None
+        if label is not None and label not in values:
+            values[label] = right
+        elif isinstance(left, Group) and isinstance(right, Group) and len(left.items) == len(right.items):
+            for name, value in zip(left.items, right.items, strict=True):
+                if not isinstance(name, Sym) or name.name in values:
+                    return None
+                values[name.name] = value
+        else:
+            return None
+    return values or None
+
+
+def label_key(label: Text) -> str:
+    """A label of words in the form in which labels are compared."""
+    return " ".join(map(singular, label.words.split()))
+
+
+def is_letters(text: Text) -> bool:
+    """Whether the words are a run of capital letters (`ACF`)."""
+    return text.words.isalpha() and text.words.isupper() and len(text.words) < 9
+
+
+def is_congruence(node: Node) -> bool:
+    """Whether `node` is a residue with its modulus."""
+    return isinstance(node, Call) and node.name == "pmod"
+
+
+def is_family(node: Node) -> bool:
+    """Whether `node` stands for its values at all integers."""
+    return isinstance(node, Bound) and node.kind in ("family", "line")
