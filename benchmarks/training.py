@@ -24,7 +24,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from mcts_math.train.packing import Rows
 from transformers import Trainer
 from transformers.utils import logging as transformers_logging
 
@@ -33,6 +32,7 @@ from mcts_math.engine.checkpoint import inspect
 from mcts_math.engine.hf.model import load_weights
 from mcts_math.train.config import TrainConfig
 from mcts_math.train.model import load_model
+from mcts_math.train.packing import Rows
 from mcts_math.train.trainer import ValueTrainer
 from mcts_math.train.training import load_rows, make_arguments
 
