@@ -8,12 +8,13 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final, TypeAlias, TypeVar
 
 from mcts_math.formats import StepFormat
 from mcts_math.requests import (
     Cell,
+    CellStatus,
     Check,
     Evaluate,
     Evaluation,
@@ -173,26 +174,25 @@ def _step(
             num_tokens=sample.num_tokens,
             correct=correct,
         )
-    status = None if observation is None else observation.status
     shown = draft.note if observation is None else observation.text
-    step = Step(
+    failed = observation is not None and observation.status is not CellStatus.OK
+    return Step(
         text=expansion.format.observed(draft, shown or ""),
-        outcome=Outcome.CONTINUE,
+        outcome=_going_on(expansion, before, failed),
         action=draft.action,
         action_input=draft.action_input,
         observation=shown,
-        status=status,
+        status=None if observation is None else observation.status,
         seed=0 if cell is None else cell.seed,
         logprob=sample.logprob,
         num_tokens=sample.num_tokens,
     )
-    return replace(step, outcome=_going_on(expansion, before, step))
 
 
-def _going_on(expansion: Expansion, before: Sequence[Step], step: Step) -> Outcome:
+def _going_on(expansion: Expansion, before: Sequence[Step], failed: bool) -> Outcome:
     """What a step without an answer leads to: the solution goes on, unless too much failed or it is too deep."""
     threshold = expansion.errors_threshold
-    if threshold is not None and step.failed and _failed_in_a_row(before) + 1 > threshold:
+    if threshold is not None and failed and _failed_in_a_row(before) + 1 > threshold:
         return Outcome.TOO_MANY_ERRORS
     return Outcome.TOO_DEEP if len(before) + 1 > expansion.max_depth else Outcome.CONTINUE
 
