@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from mcts_math.config import make_config
+from mcts_math.formats import make_format
 from mcts_math.run.run import to_record
 from mcts_math.solver import solve
 from mcts_math.tasks import Task, load_tasks
@@ -27,7 +28,7 @@ def settings(repo: Path, **more: Any) -> dict[str, Any]:
 def lines(repo: Path, tasks: list[Task], **more: Any) -> dict[str, Any]:
     """id -> what the record says, without the times and the prefix cache, which company does change."""
     config = make_config(settings(repo, **more))
-    records = [to_record(solved, config) for solved in solve(config, tasks)]
+    records = [to_record(solved, config, make_format(config.prompt_wrap)) for solved in solve(config, tasks)]
     for record in records:
         assert "error" not in record
         del record["cost"]

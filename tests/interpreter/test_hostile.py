@@ -260,7 +260,7 @@ def test_hostile_code_in_one_question_leaves_the_others_their_answers() -> None:
 
     async def check() -> None:
         tasks = [{"id": str(i), "question": f"question {i}", "answer": "4"} for i in range(5)]
-        config = {"mode": "react", "prompt_wrap": "react_sft", "batch_size": 5, "max_depth": 6, "errors_threshold": 9}
+        config = {"mode": "react", "prompt_wrap": "react_sft", "batch_size": 5, "max_depth": 6}
         async with SandboxInterpreter(LIMITS) as interpreter:
             solved = await solve_async(
                 config | {"n_generate_sample": 1},
