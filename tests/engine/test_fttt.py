@@ -10,6 +10,7 @@ import pytest
 
 from mcts_math.config import make_config
 from mcts_math.formats import make_format
+from mcts_math.run.record import nodes_of
 from mcts_math.run.run import to_record
 from mcts_math.solver import solve
 from mcts_math.tasks import Task, load_tasks
@@ -34,7 +35,7 @@ def lines(repo: Path, tasks: list[Task], **more: Any) -> dict[str, Any]:
         del record["cost"]
         for attempt in record["attempts"]:
             del attempt["seconds"]
-        for node in record["react"].values():
+        for node in nodes_of(record).values():
             node.pop("logprob", None)  # equal to many digits, not to the last
     return {record["id"]: record for record in records}
 
@@ -56,5 +57,5 @@ def test_self_reflection_on_the_bundled_model(repo: Path) -> None:
         assert record["method"] == "fttt"
         assert record["oracle"] is True
         if len(record["attempts"]) > 1:
-            assert any(node.get("outcome") == "user" for node in record["react"].values())
+            assert any(node.get("outcome") == "user" for node in nodes_of(record).values())
             assert record["attempts"][1]["adapted_tokens"] > 0
