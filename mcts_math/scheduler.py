@@ -117,6 +117,7 @@ class _Job:
     cost: Cost = field(default_factory=Cost)
     running: dict[int, float] = field(default_factory=dict)  # request number -> machine clock at its start
     task: asyncio.Task[Solved] | None = None
+    is_growing: bool = True  # the search itself, which the watchdog may cancel
     is_over_time: bool = False  # and was cancelled for it
 
 
@@ -234,6 +235,8 @@ class Scheduler:
         except asyncio.CancelledError:
             if not job.is_over_time:
                 raise
+        finally:
+            job.is_growing = False
 
     async def _drive(self, job: _Job, search: Search) -> None:
         """Passes the search's requests on and sends it the replies, until it is done or over its budget.
@@ -327,7 +330,7 @@ class Scheduler:
             now = self._clock.now()
             for job in list(self._jobs):
                 used = job.cost.seconds + sum(now - started for started in job.running.values())
-                if used >= limit and not job.is_over_time and job.task is not None:
+                if used >= limit and job.is_growing and not job.is_over_time and job.task is not None:
                     job.tree.stopped, job.is_over_time = "max_total_time", True
                     job.task.cancel()
 

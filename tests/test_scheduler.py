@@ -15,6 +15,7 @@ from mcts_math.config import make_config
 from mcts_math.engine.scripted import Behaviour, RandomPolicy, ScriptedPolicy, scripted
 from mcts_math.errors import EngineError, MctsMathError, RefusedError, TaskError
 from mcts_math.requests import (
+    Check,
     Evaluate,
     Evaluation,
     Execute,
@@ -259,6 +260,18 @@ def test_machine_time_is_shared_among_questions_in_flight() -> None:
     wall = time.monotonic() - begun
     assert sum(s.cost.seconds for s in solved) <= wall
     assert max(s.cost.seconds for s in solved) < max(s.cost.wall_s for s in solved) / 5
+
+
+def test_the_time_limit_does_not_cut_the_grading_of_a_tree_that_another_limit_ended() -> None:
+    class Slow(EqualChecker):
+        async def check(self, request: Check) -> bool:
+            await asyncio.sleep(0.5)  # longer than the limit
+            return await super().check(request)
+
+    policy = ScriptedPolicy(lambda request: scripted(final("1"), code("x"), value=0.5))
+    config = MCTS | {"n_generate_sample": 2, "max_question_tokens": 1, "max_total_time": 0.2}
+    (solved,) = run(config, [{"id": "1", "question": "Q", "answer": "1"}], policy, checker=Slow())
+    assert (solved.tree.stopped, solved.tree.correct, solved.error) == ("max_question_tokens", True, "")
 
 
 def test_a_stuck_request_is_cut_by_max_total_time() -> None:
