@@ -113,7 +113,7 @@ def test_a_method_that_replaces_the_files_own_takes_over_no_key_of_it(repo: Path
         config = load_config(path, [], "react")
         assert (config.mode, config.value_source) == ("react", "none"), path
     assert load_config(repo / "configs/sbs_sft.yaml", [], "mcts").value_source == "head"
-    with pytest.raises(ConfigError, match="override need_value_func=true.*leave out value"):
+    with pytest.raises(ConfigError, match=r"override need_value_func=true.*leave out value"):
         load_config(repo / "configs/sbs_sft.yaml", ["need_value_func=true"], "react")
 
 
