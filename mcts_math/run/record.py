@@ -25,7 +25,7 @@ from mcts_math.errors import RecordError, TaskError
 from mcts_math.formats import StepFormat
 from mcts_math.methods import Method
 from mcts_math.step import CellStatus, Outcome, Step, Verdict
-from mcts_math.tasks import JsonObject, Task, answers_of, derived_id, is_ours, result_columns, user_columns
+from mcts_math.tasks import JsonObject, Task, answers_of, derived_id, given_id, is_ours, result_columns, user_columns
 from mcts_math.tree import Attempt, Node, Tree, new_tree
 
 ROOT_TAG: Final = "0"
@@ -179,13 +179,19 @@ def record_to_task(record: Mapping[str, Any], where: str = "record") -> Task:
         answers = answers_of(columns, where)
     except TaskError as error:
         raise RecordError(str(error)) from error
-    return Task(str(record.get("id", "")), str(columns.get("question", "")), answers, columns)
+    instruction = columns.get("chat_instruction")
+    return Task(
+        given_id(record),
+        str(columns.get("question", "")),
+        answers,
+        columns,
+        instruction if isinstance(instruction, str) else "",
+    )
 
 
 def id_of(record: Mapping[str, Any], copies: Counter[str]) -> str:
     """The question of a line; of a published one, which has no id, the id that its question would get."""
-    given = record.get("id")
-    return str(given) if given not in (None, "") else derived_id(str(record.get("question", "")), copies)
+    return given_id(record) or derived_id(str(record.get("question", "")), copies)
 
 
 def read_records(path: str | Path) -> Iterator[tuple[str, JsonObject]]:

@@ -209,13 +209,17 @@ def derived_id(question: str, copies: Counter[str]) -> str:
     return f"q-{digest}" if copies[digest] == 1 else f"q-{digest}-{copies[digest]}"
 
 
-def _id_of(record: Mapping[str, Any], question: str, where: str, copies: Counter[str]) -> str:
+def given_id(record: Mapping[str, Any]) -> str:
+    """The id that a record has; "" where it has none: the key is absent, empty or NaN."""
     given = record.get("id")
-    if given is None or given == "" or (isinstance(given, float) and math.isnan(given)):
-        return derived_id(question, copies)
-    if isinstance(given, (str, int)) and not isinstance(given, bool):
-        return str(given)
-    raise TaskError(f"{where}: `id` must be a string or an integer, not {type(given).__name__}.")
+    return "" if given is None or (isinstance(given, float) and math.isnan(given)) else str(given)
+
+
+def _id_of(record: Mapping[str, Any], question: str, where: str, copies: Counter[str]) -> str:
+    given = given_id(record)
+    if given and (isinstance(record["id"], bool) or not isinstance(record["id"], (str, int))):
+        raise TaskError(f"{where}: `id` must be a string or an integer, not {type(record['id']).__name__}.")
+    return given or derived_id(question, copies)
 
 
 def _half_character(text: str) -> int | None:
