@@ -236,6 +236,8 @@ def load_config(path: str | Path | None, overrides: Sequence[str] = (), mode: st
 def make_config(settings: Mapping[str, Any], where: Mapping[str, str] | None = None) -> Config:
     """Validates a flat mapping of settings. `where` names the source of each key, for messages. Raises ConfigError."""
     where = where or {}
+    if not isinstance(settings, Mapping):
+        raise ConfigError(f"config: expected a mapping of keys, found {settings!r}. Read a file with load_config.")
     common = make_settings(Common, {k: v for k, v in settings.items() if k in Common.model_fields}, where)
     method = METHODS[common.mode]
     own = {key: value for key, value in settings.items() if key not in Common.model_fields}

@@ -189,11 +189,12 @@ class Scheduler:
                     return
                 done = await finished.get()
                 in_flight -= 1
-                if done.exception() is not None:  # those that were done before stand
+                if (failure := _failure(done)) is not None:
                     others = [finished.get_nowait() for _ in range(finished.qsize())]
-                    for other in others:
-                        if other.exception() is None:
+                    for other in others:  # those that were done before stand
+                        if _failure(other) is None:
                             yield other.result()
+                    raise failure
                 yield done.result()
         finally:
             await cancel([job.task for job in self._jobs if job.task is not None])
@@ -296,6 +297,8 @@ class Scheduler:
                 self._charge_prompt(cost, reply)
                 self._charge_run(tokens)
             case Evaluate(), Evaluation():
+                if reply.value is None and not reply.too_long:
+                    raise EngineError("the value source answered no value, and not that the prompt is too long either.")
                 cost.evaluations += 1
                 self._charge_prompt(cost, reply)
             case Execute(), Observation():
@@ -312,8 +315,11 @@ class Scheduler:
                 raise EngineError(f"{type(request).__name__} was answered by {type(reply).__name__}: see requests.py.")
 
     def _charge_prompt(self, cost: Cost, reply: Generation | Evaluation) -> None:
-        if reply.value is not None and not abs(reply.value) <= _LARGEST_VALUE:  # NaN is not, either
-            raise EngineError(f"the value source answered {reply.value}. Values are finite numbers in [-1, 1].")
+        value = reply.value
+        if value is not None and not (isinstance(value, (float, int)) and abs(value) <= _LARGEST_VALUE):  # nor NaN
+            raise EngineError(
+                f"the value source answered {value!r}. Values are plain finite numbers in [-1, 1], not tensors."
+            )
         cost.prompt_tokens += reply.num_prompt_tokens
         cost.cached_tokens += reply.num_cached_tokens
 
@@ -333,6 +339,13 @@ class Scheduler:
                 if used >= limit and job.is_growing and not job.is_over_time and job.task is not None:
                     job.tree.stopped, job.is_over_time = "max_total_time", True
                     job.task.cancel()
+
+
+def _failure(done: asyncio.Task[Solved]) -> BaseException | None:
+    """Why a tree's task broke down. The run cancels its tasks at its end only: earlier, a service gave up a request."""
+    if done.cancelled():
+        return EngineError("a service cancelled a request. Look for its own messages, then resume the run.")
+    return done.exception()
 
 
 def _require(service: T | None, asked: str, argument: str) -> T:
