@@ -317,6 +317,13 @@ def test_two_runs_in_one_file_are_refused(tmp_path: Path) -> None:
         pass
 
 
+def test_only_an_ordinary_file_can_be_an_output(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.jsonl")
+    for path in (tmp_path / "pipe.jsonl", Path("/dev/full"), Path("/dev/null")):
+        with pytest.raises(RecordError, match="is no ordinary file"):
+            results(path)
+
+
 @pytest.mark.parametrize("name", ["dir", "file/out.jsonl"])
 def test_an_output_that_cannot_be_written(tmp_path: Path, name: str) -> None:
     (tmp_path / "dir").mkdir()

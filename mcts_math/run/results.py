@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -153,6 +154,8 @@ class ResultsFile:
                 except FileNotFoundError:
                     continue
             self._fd = descriptor
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise RecordError(f"{self.path} is no ordinary file. Choose another --output.")
             self._lock(descriptor)
             if self._is_in_place():
                 self._is_new = is_new
