@@ -78,6 +78,22 @@ def test_overwrite_destroys_nothing_before_the_run_begins(tmp_path: Path) -> Non
     assert not (tmp_path / "new.jsonl").exists()
 
 
+def test_a_full_disk_is_found_out_before_the_old_results_are_put_aside(tmp_path: Path) -> None:
+    path = tmp_path / "out.jsonl"
+    with results(path) as out:
+        out.append(entry("1"))
+    before = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
+    old = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with ResultsFile(path).open(META, overwrite=True) as out:
+        try:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (10, old[1]))
+            with pytest.raises(RecordError, match="Make room, or choose another --output"):
+                out.begin(META)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, old)
+    assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == before
+
+
 def test_a_model_that_cannot_be_loaded_leaves_the_old_results(tmp_path: Path) -> None:
     qaf, path = tmp_path / "q.jsonl", tmp_path / "out.jsonl"
     qaf.write_text(json.dumps({"question": "Q", "answer": "1"}) + "\n")

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from mcts_math.errors import RecordError
-from mcts_math.files import is_same_file, replace_file, try_lock
+from mcts_math.files import is_same_file, try_lock
 from mcts_math.run.description import compare_descriptions
 from mcts_math.run.record import dump_line, error_of, id_of, parse_line, record_to_task
 from mcts_math.tasks import JsonObject, Task
@@ -97,12 +97,17 @@ class ResultsFile:
         """
         if not self._is_in_place():
             raise RecordError(f"{self.path} was taken away or replaced while this run began. Start it again.")
+        fresh = self.meta_path.with_name(f"{self.meta_path.name}.new{os.getpid()}")
         try:
+            fresh.write_text(json.dumps(meta, indent=2) + "\n", encoding="utf-8")  # a full disk is found out here
             if self._replaces:
                 self._put_aside()
-            replace_file(self.meta_path, json.dumps(meta, indent=2) + "\n")
+            fresh.replace(self.meta_path)
         except OSError as error:
-            raise RecordError(f"{self.path} can't be written: {error}. Choose another --output.") from error
+            fresh.unlink(missing_ok=True)
+            raise RecordError(
+                f"{self.path} can't be written: {error}. Make room, or choose another --output."
+            ) from error
         self._is_new = False
 
     def append(self, record: JsonObject) -> None:
