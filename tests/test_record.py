@@ -24,7 +24,7 @@ from mcts_math.run.record import (
     with_solutions,
 )
 from mcts_math.solver import solve
-from mcts_math.tasks import make_tasks
+from mcts_math.tasks import Task, make_tasks
 from mcts_math.tree import Tree
 
 ROOT = "<question> Q </question>\n"
@@ -147,6 +147,16 @@ def test_columns_of_the_users_are_never_taken_for_ours() -> None:
     assert (back.attempts, back.stopped, back.task.answers) == ([], "", ("1",))
     (again,) = make_tasks([record])
     assert dict(again.record) == given
+
+
+@pytest.mark.parametrize("record", [{}, {"level": 3}, {"question": "Q", "answer": "#### 1"}])
+def test_a_task_made_by_hand_keeps_question_and_answers(record: dict[str, Any]) -> None:
+    (solved,) = solve(
+        {"mode": "sbs", "prompt_wrap": "react_sft"}, [Task("t", "Q", ("1",), record)],
+        policy=ScriptedPolicy(lambda r: scripted(final("1"))), interpreter=EchoInterpreter(), checker=EqualChecker(),
+    )  # fmt: skip
+    task = record_to_tree(json.loads(dump_line(line(solved.tree, "sbs")))).task
+    assert (task.id, task.question, task.answers) == ("t", "Q", ("1",))
 
 
 @pytest.mark.parametrize("said", ["old note", 3, True, ["x"], [{"x": 1}], {"x": 1}])

@@ -79,8 +79,9 @@ def error_to_record(task: Task, error: str) -> JsonObject:
 
 
 def _columns(task: Task) -> JsonObject:
-    """What the user gave, and an id."""
-    record = result_columns(task.record) or {"question": task.question}
+    """What the user gave, and an id. A task made by hand need not hold a record of itself."""
+    stated: JsonObject = {"question": task.question} | ({"answer": list(task.answers)} if task.answers else {})
+    record = result_columns(stated | dict(task.record))
     return record if str(record.get("id")) == task.id else record | {"id": task.id}
 
 
