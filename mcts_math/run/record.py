@@ -124,7 +124,8 @@ def record_to_tree(record: Mapping[str, Any], where: str = "record") -> Tree:
     if not is_ours(record):  # what else is called so is the user's
         return tree
     try:
-        tree.stopped, tree.correct = str(record.get("stopped", "")), record.get("correct")
+        correct = record.get("correct")
+        tree.stopped, tree.correct = str(record.get("stopped", "")), correct if isinstance(correct, bool) else None
         tree.attempts = [_json_to_attempt(item, ids) for item in record.get("attempts") or []]
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise RecordError(f"{where}: not a list of attempts of a known form: {error!r}.") from error
