@@ -27,7 +27,7 @@ def is_same_file(first: str | Path, second: str | Path) -> bool:
     """Whether both paths are the same file, by whatever links, or would be once written."""
     try:
         return Path(first).samefile(second)
-    except FileNotFoundError:
+    except OSError:  # one of them is not there, or can not be
         return os.path.realpath(first) == os.path.realpath(second)
 
 

@@ -513,3 +513,12 @@ def test_a_value_model_goes_through_a_program_too(tmp_path: Path) -> None:
     ((_, record),) = read_records(out)
     assert record["react"]["0.0"]["estimate"] == 0.25
     assert record["value_source"] == "object"
+
+
+@pytest.mark.parametrize("name", ["README.md/x.jsonl", "none/x.jsonl", "x" * 300])
+def test_an_impossible_output_is_another_file_than_the_questions(tmp_path: Path, name: str) -> None:
+    (tmp_path / "README.md").touch()
+    qaf = tmp_path / "q.jsonl"
+    qaf.write_text(json.dumps({"question": "Q"}) + "\n")
+    with pytest.raises(MctsMathError, match=r"can't be written|model_dir is not set"):
+        solve_file(make_config({}), qaf, tmp_path / name)
