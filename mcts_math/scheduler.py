@@ -10,6 +10,7 @@ time it would have cost by itself, and all questions' seconds add up to the run'
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import AsyncGenerator, Callable, Iterable
 from dataclasses import dataclass, field
@@ -291,6 +292,7 @@ class Scheduler:
     def _charge(self, cost: Cost, request: Request, reply: Reply) -> None:
         match request, reply:
             case Generate(), Generation():
+                _check_samples(request, reply)
                 tokens = sum(sample.num_tokens for sample in reply.samples)
                 cost.tokens += tokens
                 cost.samples += len(reply.samples)
@@ -339,6 +341,17 @@ class Scheduler:
                 if used >= limit and job.is_growing and not job.is_over_time and job.task is not None:
                     job.tree.stopped, job.is_over_time = "max_total_time", True
                     job.task.cancel()
+
+
+def _check_samples(request: Generate, reply: Generation) -> None:
+    """Raises EngineError where there are not as many samples as were asked for, RefusedError where one is broken."""
+    if not reply.too_long and len(reply.samples) != request.num_samples:
+        raise EngineError(
+            f"the policy answered {len(reply.samples)} samples where {request.num_samples} were asked for. A prompt "
+            "that does not fit the context is answered by too_long."
+        )
+    if any(math.isnan(sample.logprob) for sample in reply.samples):
+        raise RefusedError("the model's log-probabilities are not numbers (NaN). Try engine_args={dtype: float32}.")
 
 
 def _failure(done: asyncio.Task[Solved]) -> BaseException | None:

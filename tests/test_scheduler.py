@@ -6,6 +6,7 @@ import asyncio
 import gc
 import time
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import numpy
@@ -278,6 +279,31 @@ def test_a_value_model_that_answers_no_value_ends_the_run_and_says_so(mode: str,
     config = {"mode": mode, "prompt_wrap": "react_sft", "n_generate_sample": 2}
     with pytest.raises(EngineError, match=r"(value (source|model) answered|Evaluate was answered by)"):
         run(config, questions(1), RandomPolicy(1), value_model=Odd(1))
+
+
+@pytest.mark.parametrize("mode", ["react", "sbs", "mcts", "best_of_n", "revision", "token_beam"])
+@pytest.mark.parametrize("factor", [0, 2])
+def test_an_engine_that_answers_another_number_of_samples_ends_the_run_and_says_so(mode: str, factor: int) -> None:
+    class Odd(RandomPolicy):
+        async def generate(self, request: Generate) -> Generation:
+            reply = await super().generate(request)
+            return replace(reply, samples=reply.samples * factor)
+
+    config = {"mode": mode, "prompt_wrap": "react_sft", "temperature": 0 if mode == "token_beam" else 1}
+    with pytest.raises(EngineError, match=r"the policy answered \d+ samples where \d+ were asked for"):
+        run(config, questions(1), Odd(1), verifier=EqualVerifier())
+
+
+def test_a_model_that_computes_no_numbers_fails_the_question_alone() -> None:
+    class Overflowing(RandomPolicy):
+        async def generate(self, request: Generate) -> Generation:
+            reply = await super().generate(request)
+            bad = tuple(replace(sample, logprob=float("nan")) for sample in reply.samples)
+            return replace(reply, samples=bad) if request.task_id == "1" else reply
+
+    for mode in ("sbs", "mcts"):
+        solved = run({"mode": mode, "prompt_wrap": "react_sft"}, questions(3), Overflowing(1))
+        assert ["NaN" in each.error for each in solved] == [False, True, False]
 
 
 def test_a_service_that_cancels_a_request_loses_nothing_that_is_done() -> None:
