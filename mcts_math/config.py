@@ -218,21 +218,26 @@ def load_config(path: str | Path | None, overrides: Sequence[str] = (), mode: st
     Args:
         path: the file; None: defaults.
         overrides: what differs from it.
-        mode: the method, whatever the file names; the keys of the file's own method are then left out.
+        mode: the method, whatever the file names; what the file says for its own method is then left out, and its
+            value source where this one ranks nothing by values.
 
     Raises:
         ConfigError: an unreadable file, an unknown key, a wrong type, a value out of range, keys that contradict.
     """
     settings, where = read_settings(path, overrides)
-    if mode not in (None, settings.get("mode", Common.model_fields["mode"].default)):
+    if mode is not None and mode != settings.get("mode", Common.model_fields["mode"].default):
         given = {override.partition("=")[0] for override in overrides}
-        settings = {k: v for k, v in settings.items() if k in given or not methods_that_know(k)} | {"mode": mode}
+        idle = () if METHODS[mode].uses_values else ("value", "need_value_func")
+        kept = {k: v for k, v in settings.items() if k in given or not (k in idle or methods_that_know(k))}
+        settings = kept | {"mode": mode}
     return make_config(settings, where)
 
 
 def make_config(settings: Mapping[str, Any], where: Mapping[str, str] | None = None) -> Config:
     """Validates a flat mapping of settings. `where` names the source of each key, for messages. Raises ConfigError."""
     where = where or {}
+    if not isinstance(settings, Mapping):
+        raise ConfigError(f"config: expected a mapping of keys, found {settings!r}. Read a file with load_config.")
     common = make_settings(Common, {k: v for k, v in settings.items() if k in Common.model_fields}, where)
     method = METHODS[common.mode]
     own = {key: value for key, value in settings.items() if key not in Common.model_fields}

@@ -23,6 +23,14 @@ def replace_file(path: Path, data: str | bytes) -> None:
         raise
 
 
+def is_same_file(first: str | Path, second: str | Path) -> bool:
+    """Whether both paths are the same file, by whatever links, or would be once written."""
+    try:
+        return Path(first).samefile(second)
+    except OSError:  # one of them is not there, or can not be
+        return os.path.realpath(first) == os.path.realpath(second)
+
+
 def try_lock(descriptor: int) -> bool:
     """Takes the exclusive lock of an open file, which ends with the process; False where another process has it."""
     try:

@@ -10,6 +10,7 @@ time it would have cost by itself, and all questions' seconds add up to the run'
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import AsyncGenerator, Callable, Iterable
 from dataclasses import dataclass, field
@@ -117,6 +118,7 @@ class _Job:
     cost: Cost = field(default_factory=Cost)
     running: dict[int, float] = field(default_factory=dict)  # request number -> machine clock at its start
     task: asyncio.Task[Solved] | None = None
+    is_growing: bool = True  # the search itself, which the watchdog may cancel
     is_over_time: bool = False  # and was cancelled for it
 
 
@@ -188,11 +190,12 @@ class Scheduler:
                     return
                 done = await finished.get()
                 in_flight -= 1
-                if done.exception() is not None:  # those that were done before stand
+                if (failure := _failure(done)) is not None:
                     others = [finished.get_nowait() for _ in range(finished.qsize())]
-                    for other in others:
-                        if other.exception() is None:
+                    for other in others:  # those that were done before stand
+                        if _failure(other) is None:
                             yield other.result()
+                    raise failure
                 yield done.result()
         finally:
             await cancel([job.task for job in self._jobs if job.task is not None])
@@ -234,6 +237,8 @@ class Scheduler:
         except asyncio.CancelledError:
             if not job.is_over_time:
                 raise
+        finally:
+            job.is_growing = False
 
     async def _drive(self, job: _Job, search: Search) -> None:
         """Passes the search's requests on and sends it the replies, until it is done or over its budget.
@@ -287,12 +292,15 @@ class Scheduler:
     def _charge(self, cost: Cost, request: Request, reply: Reply) -> None:
         match request, reply:
             case Generate(), Generation():
+                _check_samples(request, reply)
                 tokens = sum(sample.num_tokens for sample in reply.samples)
                 cost.tokens += tokens
                 cost.samples += len(reply.samples)
                 self._charge_prompt(cost, reply)
                 self._charge_run(tokens)
             case Evaluate(), Evaluation():
+                if reply.value is None and not reply.too_long:
+                    raise EngineError("the value source answered no value, and not that the prompt is too long either.")
                 cost.evaluations += 1
                 self._charge_prompt(cost, reply)
             case Execute(), Observation():
@@ -309,8 +317,11 @@ class Scheduler:
                 raise EngineError(f"{type(request).__name__} was answered by {type(reply).__name__}: see requests.py.")
 
     def _charge_prompt(self, cost: Cost, reply: Generation | Evaluation) -> None:
-        if reply.value is not None and not abs(reply.value) <= _LARGEST_VALUE:  # NaN is not, either
-            raise EngineError(f"the value source answered {reply.value}. Values are finite numbers in [-1, 1].")
+        value = reply.value
+        if value is not None and not (isinstance(value, (float, int)) and abs(value) <= _LARGEST_VALUE):  # nor NaN
+            raise EngineError(
+                f"the value source answered {value!r}. Values are plain finite numbers in [-1, 1], not tensors."
+            )
         cost.prompt_tokens += reply.num_prompt_tokens
         cost.cached_tokens += reply.num_cached_tokens
 
@@ -327,9 +338,27 @@ class Scheduler:
             now = self._clock.now()
             for job in list(self._jobs):
                 used = job.cost.seconds + sum(now - started for started in job.running.values())
-                if used >= limit and not job.is_over_time and job.task is not None:
+                if used >= limit and job.is_growing and not job.is_over_time and job.task is not None:
                     job.tree.stopped, job.is_over_time = "max_total_time", True
                     job.task.cancel()
+
+
+def _check_samples(request: Generate, reply: Generation) -> None:
+    """Raises EngineError where there are not as many samples as were asked for, RefusedError where one is broken."""
+    if not reply.too_long and len(reply.samples) != request.num_samples:
+        raise EngineError(
+            f"the policy answered {len(reply.samples)} samples where {request.num_samples} were asked for. A prompt "
+            "that does not fit the context is answered by too_long."
+        )
+    if any(math.isnan(sample.logprob) for sample in reply.samples):
+        raise RefusedError("the model's log-probabilities are not numbers (NaN). Try engine_args={dtype: float32}.")
+
+
+def _failure(done: asyncio.Task[Solved]) -> BaseException | None:
+    """Why a tree's task broke down. The run cancels its tasks at its end only: earlier, a service gave up a request."""
+    if done.cancelled():
+        return EngineError("a service cancelled a request. Look for its own messages, then resume the run.")
+    return done.exception()
 
 
 def _require(service: T | None, asked: str, argument: str) -> T:

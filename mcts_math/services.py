@@ -77,7 +77,13 @@ async def open_services(
     """Makes the services that are not passed in; `stack` closes them.
 
     What can be refused at little cost comes first: the checkpoint's files, then the sandbox, and last the model.
+
+    Raises:
+        TypeError: an object of no known name, such as `valuemodel=…`.
+        MctsMathError: a service that can't be had.
     """
+    if unknown := [key for key in provided if key not in Provided.__annotations__]:
+        raise TypeError(f"unexpected argument {unknown[0]!r}. There are {', '.join(Provided.__annotations__)}.")
     policy, value_model = provided.get("policy"), provided.get("value_model")
     wants_values = has_values(config, value_model)
     if policy is None:

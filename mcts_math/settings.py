@@ -135,7 +135,8 @@ _UniqueKeyLoader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG,
 def _parse(text: str, what: str) -> Any:
     try:
         return yaml.load(text, _UniqueKeyLoader)
-    except (yaml.YAMLError, RecursionError, TypeError) as error:
+    # PyYAML's constructors raise other errors of their own, as for `seed: 2024-99-99`, which it takes for a date.
+    except (yaml.YAMLError, RecursionError, TypeError, ValueError, AttributeError) as error:
         raise ConfigError(f"{what} is not valid YAML: {error}.") from error
 
 

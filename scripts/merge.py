@@ -7,7 +7,7 @@ import argparse
 import sys
 
 from mcts_math.run.cli import run_program
-from mcts_math.run.results import merge_files
+from mcts_math.run.merge import merge_files
 
 
 def main(argv: list[str]) -> int:

@@ -50,6 +50,35 @@ def test_a_command_that_would_be_refused_again_is_not_offered(
     assert ("--resume" in told) is goes_on
 
 
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), EngineError("out of memory")])
+@pytest.mark.parametrize("has_begun", [False, True])
+def test_old_results_are_not_offered_where_new_ones_were_asked_for(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    error: BaseException,
+    has_begun: bool,
+) -> None:
+    """To resume them is not what `--overwrite` asked for: until the new run begins, the same command is the way."""
+
+    def solve_file(*args: Any, **options: Any) -> Any:
+        if has_begun:
+            output.rename(tmp_path / "out.jsonl.bak")
+            output.write_text("{}\n")
+        raise error
+
+    output = tmp_path / "out.jsonl"
+    output.write_text("{}\n")
+    monkeypatch.setattr(cli, "solve_file", solve_file)
+    argv = ["--custom_cfg", "configs/mini/sbs.yaml", "--qaf", "q.jsonl", "--output", str(output), "--overwrite"]
+    assert cli.solve_main(cli.solve_parser("x"), argv) in (2, 130)
+    told = capsys.readouterr().err
+    assert ("--resume" in told) is has_begun
+    assert "--overwrite" not in told
+    with pytest.raises(SystemExit):  # a shortened word could not be taken out of the command that goes on
+        cli.solve_main(cli.solve_parser("x"), [*argv[:-1], "--over"])
+
+
 def test_an_interrupt_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     def main(argv: list[str]) -> int:
         raise KeyboardInterrupt

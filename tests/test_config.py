@@ -98,6 +98,25 @@ def test_numbers_as_published_files_write_them(tmp_path: Path, text: str) -> Non
     assert load_config(path).top_k == -1
 
 
+@pytest.mark.parametrize("value", ["2024-99-99", "!!int abc", "!!timestamp x", "!!float x", "!!binary 'é'", "{[a]: 1}"])
+def test_a_value_that_yaml_cannot_make_is_an_error_in_one_line_of_ours(tmp_path: Path, value: str) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_text(f"seed: {value}\n")
+    with pytest.raises(ConfigError, match=r"c\.yaml is not valid YAML"):
+        load_config(path)
+    with pytest.raises(ConfigError, match=r"override .seed=.*: the value is not valid YAML"):
+        load_config(None, [f"seed={value}"])
+
+
+def test_a_method_that_replaces_the_files_own_takes_over_no_key_of_it(repo: Path) -> None:
+    for path in sorted((repo / "configs").glob("*.yaml")):
+        config = load_config(path, [], "react")
+        assert (config.mode, config.value_source) == ("react", "none"), path
+    assert load_config(repo / "configs/sbs_sft.yaml", [], "mcts").value_source == "head"
+    with pytest.raises(ConfigError, match=r"override need_value_func=true.*leave out value"):
+        load_config(repo / "configs/sbs_sft.yaml", ["need_value_func=true"], "react")
+
+
 def test_a_key_that_stands_twice_is_an_error(tmp_path: Path) -> None:
     path = tmp_path / "c.yaml"
     path.write_text("temperature: 0.6\nseed: 1\ntemperature: 0.9\n")

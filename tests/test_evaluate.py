@@ -207,7 +207,10 @@ def test_several_files_are_matched_by_id(tmp_path: Path, grader: Grader) -> None
         ('{"question": "a", "react": {"0": {}}}\n', r"no `solutions`. Choose them with offline_inference.py"),
         ("{}{}\n", r"bad\.jsonl:1: not a JSON object"),
         ('{"question": "a", "react": {"0": {}}, "solutions": null}\n', r"no `solutions`. Choose them with"),
-        ('{"question": "a", "react": {"0": {}}, "solutions": ["1"]}\n', "`solutions` is not a list of objects"),
+        (
+            '{"question": "a", "react": {"0": {}}, "cost": {"tokens": 1}, "solutions": ["1"]}\n',
+            "`solutions` is not a list of objects",
+        ),
         ('{"question": "a", "rea', r"bad\.jsonl:1: the last line is torn. Resume"),
     ],
 )
@@ -259,11 +262,11 @@ def test_methods_are_compared(tmp_path: Path, capsys: pytest.CaptureFixture[str]
         line(1, "5", "5"),
         line(2, "7", "7"),
         line(3, None, "1"),
-        line(4, None, correct=True, format="chat"),
+        line(4, None, correct=True, format="chat", step_delim="\n"),
     )
     b = write(
         tmp_path / "b.jsonl",
-        line(4, None, correct=False, format="chat"),
+        line(4, None, correct=False, format="chat", step_delim="\n"),
         line(1, "5", "5"),
         line(2, "7", "6"),
         line(3, None),

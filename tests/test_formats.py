@@ -194,6 +194,21 @@ def test_few_shot_steps_become_tags_for_training() -> None:
     assert read.code == "```python\n1+1\n```"
 
 
+@pytest.mark.parametrize(
+    ("end", "text"),
+    [
+        (Step("Thought: b\n\nAction: None\n\nAction Input: None", Outcome.TOO_DEEP, "None", "None", NOTHING_RUN),
+         "<step>\n<p>\na\nb\n</p>\n</step>\n"),
+        (Step("Thought: b\n\nAction: search\n\nAction Input: x", Outcome.TOO_DEEP, "search", "x", "Error: no tool"),
+         "<step>\n<p>\na\nb\n</p>\n</step>\n"),
+        (Step("what is this", Outcome.UNPARSABLE), "a\nwhat is this\n"),
+    ],
+)  # fmt: skip
+def test_a_solution_that_fails_keeps_its_thoughts_for_training(end: Step, text: str) -> None:
+    thought = Step("Thought: a\n\nAction: None\n\nAction Input: None", Outcome.CONTINUE, "None", "None", NOTHING_RUN)
+    assert SHOTS.training_texts([thought, end]) == ["", text]
+
+
 def test_published_formats_are_recognised_by_their_texts() -> None:
     assert recognise_format([CODE, FINAL, ""]) == "react_sft"
     assert (

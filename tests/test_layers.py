@@ -21,7 +21,7 @@ LAYERS = [
     ["config", "run/record"],
     ["services", "run/description", "run/offline", "evaluate/lines"],
     ["solver", "run/results", "evaluate/accuracy", "evaluate/trials"],
-    ["run/run", "evaluate/budgets", "evaluate/comparison", "evaluate/report"],
+    ["run/run", "run/merge", "evaluate/budgets", "evaluate/comparison", "evaluate/report"],
     ["run/cli", "evaluate/experiments", "evaluate/plots", "train/slices"],
     ["train/config"],
     ["train/examples", "train/launch", "train/plan", "train/resume"],

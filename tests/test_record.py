@@ -12,9 +12,19 @@ from stand_ins import EchoInterpreter, EqualChecker, code, final, grow_tree, lin
 
 from mcts_math.engine.scripted import RandomPolicy, ScriptedPolicy, scripted
 from mcts_math.errors import RecordError
-from mcts_math.run.record import dump_line, error_of, is_answer, nodes_of, parse_line, read_solutions, record_to_tree
+from mcts_math.run.record import (
+    dump_line,
+    error_of,
+    has_solutions,
+    is_answer,
+    nodes_of,
+    parse_line,
+    read_solutions,
+    record_to_tree,
+    with_solutions,
+)
 from mcts_math.solver import solve
-from mcts_math.tasks import make_tasks
+from mcts_math.tasks import Task, make_tasks
 from mcts_math.tree import Tree
 
 ROOT = "<question> Q </question>\n"
@@ -139,17 +149,33 @@ def test_columns_of_the_users_are_never_taken_for_ours() -> None:
     assert dict(again.record) == given
 
 
-@pytest.mark.parametrize("column", ["error", "correct", "attempts", "stopped", "method"])
-def test_a_published_line_with_a_column_of_the_users(column: str) -> None:
+@pytest.mark.parametrize("record", [{}, {"level": 3}, {"question": "Q", "answer": "#### 1"}])
+def test_a_task_made_by_hand_keeps_question_and_answers(record: dict[str, Any]) -> None:
+    (solved,) = solve(
+        {"mode": "sbs", "prompt_wrap": "react_sft"}, [Task("t", "Q", ("1",), record)],
+        policy=ScriptedPolicy(lambda r: scripted(final("1"))), interpreter=EchoInterpreter(), checker=EqualChecker(),
+    )  # fmt: skip
+    task = record_to_tree(json.loads(dump_line(line(solved.tree, "sbs")))).task
+    assert (task.id, task.question, task.answers) == ("t", "Q", ("1",))
+
+
+@pytest.mark.parametrize("said", ["old note", 3, True, ["x"], [{"x": 1}], {"x": 1}])
+@pytest.mark.parametrize("column", sorted(COLUMNS.keys() - {"react", "entry_point", "test"}))
+def test_a_published_line_with_a_column_of_the_users(column: str, said: Any) -> None:
     """Published lines carry columns as they are, at the top."""
     node = {"text": "", "extra_info": "", "action": "", "action_input": "", "final_answer": "", "value": -100}
     react = {"0": node, "0.0": node | {"final_answer": "1"}, "solutions": [{"final_answer": "1", "tag": "0.0"}]}
-    record = {"question": "Q", "answer": "1", "react": react, column: "old note"}
+    record = {"question": "Q", "answer": "1", "react": react, column: said}
     assert error_of(record) == ""
-    if column != "method":
-        tree = record_to_tree(record)
-        assert (tree.correct, tree.attempts) == (None, [])
-        assert [tree.nodes[i].answer for i in tree.solutions] == ["1"]
+    tree = record_to_tree(record)
+    assert (tree.correct, tree.attempts, tree.stopped) == (None, [], "")
+    assert [tree.nodes[i].answer for i in tree.solutions] == ["1"]
+    (task,) = make_tasks([record])
+    assert dict(task.record) == {"question": "Q", "answer": "1", column: said}  # and is not lost
+    bare = record | {"react": nodes_of(record)}  # as a published chain, or tree of MCTS
+    assert has_solutions(bare) is False
+    rescored = with_solutions(bare, [{"final_answer": "2"}])
+    assert (rescored[column], rescored["react"]["solutions"]) == (said, [{"final_answer": "2"}])
 
 
 def test_a_published_line_without_our_keys_is_read() -> None:
@@ -169,7 +195,7 @@ def test_a_published_line_without_our_keys_is_read() -> None:
 @pytest.mark.parametrize(
     ("record", "message"),
     [
-        ({"react": {"0": {}}, "solutions": ["0.0"]}, "`solutions` is not a list of objects"),
+        ({"react": {"0": {}, "solutions": ["0.0"]}}, "`solutions` is not a list of objects"),
         ({}, "no search tree"),
         ({"react": {"0.1": {}}}, "no search tree"),
         ({"react": {"0": {}, "0.1.1": {"text": "", "final_answer": ""}}}, r"node '0\.1\.1' has no parent"),

@@ -21,8 +21,9 @@ from mcts_math.engine.scripted import RandomPolicy, ScriptedPolicy, scripted
 from mcts_math.errors import MctsMathError, RecordError
 from mcts_math.requests import Evaluate, Evaluation
 from mcts_math.run.description import compare_descriptions, describe_run
+from mcts_math.run.merge import merge_files
 from mcts_math.run.record import read_records
-from mcts_math.run.results import ResultsFile, merge_files
+from mcts_math.run.results import ResultsFile
 from mcts_math.run.run import default_output, solve_file
 from mcts_math.tasks import make_tasks
 
@@ -37,7 +38,7 @@ def results(path: Path, **options: Any) -> ResultsFile:
 
 
 def entry(task_id: str, **more: Any) -> dict[str, Any]:
-    nodes = {"0": {}} if "error" in more else {"0": {}, "0.0": {}}
+    nodes: dict[str, Any] = {"0": {}} if "error" in more else {"0": {}, "0.0": {}}
     return {"id": task_id, "question": f"q{task_id}", "react": nodes, **more}
 
 
@@ -77,6 +78,22 @@ def test_overwrite_destroys_nothing_before_the_run_begins(tmp_path: Path) -> Non
     assert not (tmp_path / "new.jsonl").exists()
 
 
+def test_a_full_disk_is_found_out_before_the_old_results_are_put_aside(tmp_path: Path) -> None:
+    path = tmp_path / "out.jsonl"
+    with results(path) as out:
+        out.append(entry("1"))
+    before = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
+    old = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with ResultsFile(path).open(META, overwrite=True) as out:
+        try:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (10, old[1]))
+            with pytest.raises(RecordError, match="Make room, or choose another --output"):
+                out.begin(META)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, old)
+    assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == before
+
+
 def test_a_model_that_cannot_be_loaded_leaves_the_old_results(tmp_path: Path) -> None:
     qaf, path = tmp_path / "q.jsonl", tmp_path / "out.jsonl"
     qaf.write_text(json.dumps({"question": "Q", "answer": "1"}) + "\n")
@@ -87,12 +104,13 @@ def test_a_model_that_cannot_be_loaded_leaves_the_old_results(tmp_path: Path) ->
     assert path.read_bytes() == before
 
 
-@pytest.mark.parametrize("alias", ["q.jsonl", "./q.jsonl", "link.jsonl"])
+@pytest.mark.parametrize("alias", ["q.jsonl", "./q.jsonl", "link.jsonl", "hard.jsonl"])
 def test_the_output_may_not_be_the_question_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, alias: str) -> None:
     monkeypatch.chdir(tmp_path)
     qaf = tmp_path / "q.jsonl"
     qaf.write_text(json.dumps({"question": "Q", "answer": "1"}) + "\n")
     (tmp_path / "link.jsonl").symlink_to(qaf)
+    (tmp_path / "hard.jsonl").hardlink_to(qaf)
     with pytest.raises(RecordError, match="is a file that this run reads"):
         solve_file(make_config({}), qaf, alias, overwrite=True)
     assert json.loads(qaf.read_text())["question"] == "Q"
@@ -191,6 +209,120 @@ def test_another_config_is_refused_but_for_keys_that_change_no_tree(tmp_path: Pa
         results(path, resume=True)
 
 
+@pytest.mark.parametrize("name", ["out.meta.json", "out.jsonl.bak", "out.meta.json.bak"])
+def test_what_stands_beside_the_output_may_not_be_read_either(tmp_path: Path, name: str) -> None:
+    """The description and the backups are written too: `merge all.jsonl all.jsonl.bak` would lose the backup."""
+    path, other = tmp_path / "out.jsonl", tmp_path / name
+    for file, number in ((path, "1"), (other, "2")):
+        file.write_text(json.dumps(entry(number)) + "\n")
+    with pytest.raises(RecordError, match="is a file that this run reads"):
+        merge_files([other], path, overwrite=True)
+    assert ids(other) == ["2"]
+
+
+@pytest.mark.parametrize("name", ["q.json", "solved.json", "out.jsonl", "out.meta.json", "link.json"])
+def test_solved_cases_are_not_written_over_a_file_of_the_run(tmp_path: Path, name: str) -> None:
+    qaf = tmp_path / "q.json"
+    qaf.write_text(json.dumps([{"question": "Q", "answer": "1"}, {"question": "R", "answer": "1"}]))
+    (tmp_path / "link.json").hardlink_to(qaf)
+    (tmp_path / "solved.json").write_text("[0]")
+    with pytest.raises(RecordError, match=r"--save_correct .* is a file of this run"):
+        solve_file(
+            make_config({}), qaf, tmp_path / "out.jsonl", exclude=tmp_path / "solved.json", save_correct=tmp_path / name
+        )
+    assert len(json.loads(qaf.read_text())) == 2
+    (tmp_path / "solved.json").write_text("[0, 1]")
+    with pytest.raises(MctsMathError, match="names all 2 questions: none is left to solve"):
+        solve_file(make_config({}), qaf, tmp_path / "out.jsonl", exclude=tmp_path / "solved.json")
+
+
+def test_a_run_with_other_values_is_not_resumed(tmp_path: Path) -> None:
+    """Values of an object that was passed in and values of the config are two scales."""
+    qaf, out = tmp_path / "q.jsonl", tmp_path / "out.jsonl"
+    qaf.write_text(json.dumps({"question": "Q", "answer": "1"}) + "\n")
+    services = {"policy": RandomPolicy(1), "interpreter": EchoInterpreter(), "checker": EqualChecker()}
+    config = make_config({"mode": "sbs", "prompt_wrap": "react_sft"})
+
+    def solve_again(**more: Any) -> None:
+        solve_file(config, qaf, out, report=lambda text: None, resume=out.exists(), **services, **more)  # type: ignore[arg-type]
+
+    solve_again(value_model=RandomPolicy(2))
+    with pytest.raises(RecordError, match="value: 'object' -> 'none'"):
+        solve_again()
+    solve_again(value_model=RandomPolicy(2))
+
+
+@pytest.mark.parametrize(
+    "changed", [{"test": "assert f() == 2"}, {"entry_point": "g"}, {"chat_instruction": "Box it."}]
+)
+def test_a_run_over_other_tests_or_another_instruction_is_not_resumed(tmp_path: Path, changed: dict[str, Any]) -> None:
+    before = {"id": "1", "question": "q1", "entry_point": "f", "test": "assert f() == 1", "chat_instruction": "Say it."}
+    with results(tmp_path / "out.jsonl") as out:
+        out.append(before | entry("1"))
+    with results(out.path, resume=True, tasks=make_tasks([before])) as out:
+        assert out.done == {"1"}
+    with pytest.raises(RecordError, match="question '1' has another text or answer, or other tests"):
+        results(out.path, resume=True, tasks=make_tasks([before | changed]))
+
+
+def test_a_file_that_goes_away_between_opening_and_locking_is_taken_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another run that ends takes its empty file away, or puts a repaired one in its place: nothing may be written
+    into what has no name any more."""
+    path = tmp_path / "out.jsonl"
+    path.touch()
+    asked = 0
+
+    def after_another_run(descriptor: int) -> bool:
+        nonlocal asked
+        asked += 1
+        if asked == 1:
+            path.unlink()
+        if asked == 2:
+            path.with_name("new").write_text(json.dumps(entry("1")) + "\n")
+            path.with_name("new").replace(path)
+        return True
+
+    monkeypatch.setattr("mcts_math.run.results.try_lock", after_another_run)
+    with results(path, resume=True) as out:
+        assert out.done == {"1"}
+        out.append(entry("2"))
+    assert (ids(path), asked) == (["1", "2"], 3)
+
+
+def test_a_file_that_goes_away_before_the_run_begins_is_an_error(tmp_path: Path) -> None:
+    with ResultsFile(tmp_path / "out.jsonl").open(META) as out:
+        out.path.unlink()
+        with pytest.raises(RecordError, match="was taken away or replaced"):
+            out.begin(META)
+
+
+def test_a_link_stays_a_link(tmp_path: Path) -> None:
+    (tmp_path / "disk").mkdir()
+    link, target = tmp_path / "out.jsonl", tmp_path / "disk" / "far.jsonl"
+    link.symlink_to(target)
+    with results(link) as out:
+        for record in (entry("1"), entry("2", error="x")):
+            out.append(record)
+    with results(link, resume=True) as out:
+        out.append(entry("2"))
+    assert ids(target) == ["1", "2"]
+    with results(link, overwrite=True) as out:
+        out.append(entry("3"))
+    assert (ids(target), ids(out.backup_path), link.is_symlink()) == (["3"], ["1", "2"], True)
+
+
+def test_blank_lines_are_passed_over(tmp_path: Path) -> None:
+    path = tmp_path / "out.jsonl"
+    path.write_text("\n" + json.dumps(entry("1")) + "\n \n" + json.dumps(entry("2", error="x")))
+    for _ in range(2):
+        with results(path, resume=True) as out:
+            assert out.done == {"1"}
+            out.append(entry("2", error="x"))
+    assert ids(path) == ["1", "2"]
+
+
 def test_two_runs_in_one_file_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "out.jsonl"
     with results(path) as out:
@@ -199,6 +331,13 @@ def test_two_runs_in_one_file_are_refused(tmp_path: Path) -> None:
         out.append(entry("1"))
     with results(path, resume=True):
         pass
+
+
+def test_only_an_ordinary_file_can_be_an_output(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.jsonl")
+    for path in (tmp_path / "pipe.jsonl", Path("/dev/full"), Path("/dev/null")):
+        with pytest.raises(RecordError, match="is no ordinary file"):
+            results(path)
 
 
 @pytest.mark.parametrize("name", ["dir", "file/out.jsonl"])
@@ -243,7 +382,7 @@ def test_merge(tmp_path: Path) -> None:
     assert ids(c) == ["1", "3", "2", "4"]
     with pytest.raises(RecordError, match="is solved at"):
         merge_files([a, b, b], tmp_path / "d.jsonl")
-    with pytest.raises(RecordError, match="one of the inputs"):
+    with pytest.raises(RecordError, match="is a file that this run reads"):
         merge_files([a, b], a)
     with pytest.raises(RecordError, match="exists"):
         merge_files([a, b], c)
@@ -374,3 +513,12 @@ def test_a_value_model_goes_through_a_program_too(tmp_path: Path) -> None:
     ((_, record),) = read_records(out)
     assert record["react"]["0.0"]["estimate"] == 0.25
     assert record["value_source"] == "object"
+
+
+@pytest.mark.parametrize("name", ["README.md/x.jsonl", "none/x.jsonl", "x" * 300])
+def test_an_impossible_output_is_another_file_than_the_questions(tmp_path: Path, name: str) -> None:
+    (tmp_path / "README.md").touch()
+    qaf = tmp_path / "q.jsonl"
+    qaf.write_text(json.dumps({"question": "Q"}) + "\n")
+    with pytest.raises(MctsMathError, match=r"can't be written|model_dir is not set"):
+        solve_file(make_config({}), qaf, tmp_path / name)

@@ -6,15 +6,18 @@ import asyncio
 import gc
 import time
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
+import numpy
 import pytest
 from stand_ins import EchoInterpreter, EqualChecker, EqualVerifier, code, final, line_of, outline
 
 from mcts_math.config import make_config
 from mcts_math.engine.scripted import Behaviour, RandomPolicy, ScriptedPolicy, scripted
-from mcts_math.errors import EngineError, MctsMathError, RefusedError, TaskError
+from mcts_math.errors import ConfigError, EngineError, MctsMathError, RefusedError, TaskError
 from mcts_math.requests import (
+    Check,
     Evaluate,
     Evaluation,
     Execute,
@@ -259,6 +262,79 @@ def test_machine_time_is_shared_among_questions_in_flight() -> None:
     wall = time.monotonic() - begun
     assert sum(s.cost.seconds for s in solved) <= wall
     assert max(s.cost.seconds for s in solved) < max(s.cost.wall_s for s in solved) / 5
+
+
+ANSWERS: list[Any] = [
+    Evaluation(None), Evaluation(numpy.float32(0.5)), Evaluation("0.5"), Evaluation(1.5), 0.5, None,  # type: ignore[arg-type]
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("mode", ["sbs", "mcts"])
+@pytest.mark.parametrize("answer", ANSWERS)
+def test_a_value_model_that_answers_no_value_ends_the_run_and_says_so(mode: str, answer: Any) -> None:
+    class Odd(RandomPolicy):
+        async def evaluate(self, request: Evaluate) -> Any:
+            return answer
+
+    config = {"mode": mode, "prompt_wrap": "react_sft", "n_generate_sample": 2}
+    with pytest.raises(EngineError, match=r"(value (source|model) answered|Evaluate was answered by)"):
+        run(config, questions(1), RandomPolicy(1), value_model=Odd(1))
+
+
+@pytest.mark.parametrize("mode", ["react", "sbs", "mcts", "best_of_n", "revision", "token_beam"])
+@pytest.mark.parametrize("factor", [0, 2])
+def test_an_engine_that_answers_another_number_of_samples_ends_the_run_and_says_so(mode: str, factor: int) -> None:
+    class Odd(RandomPolicy):
+        async def generate(self, request: Generate) -> Generation:
+            reply = await super().generate(request)
+            return replace(reply, samples=reply.samples * factor)
+
+    config = {"mode": mode, "prompt_wrap": "react_sft", "temperature": 0 if mode == "token_beam" else 1}
+    with pytest.raises(EngineError, match=r"the policy answered \d+ samples where \d+ were asked for"):
+        run(config, questions(1), Odd(1), verifier=EqualVerifier())
+
+
+def test_a_model_that_computes_no_numbers_fails_the_question_alone() -> None:
+    class Overflowing(RandomPolicy):
+        async def generate(self, request: Generate) -> Generation:
+            reply = await super().generate(request)
+            bad = tuple(replace(sample, logprob=float("nan")) for sample in reply.samples)
+            return replace(reply, samples=bad) if request.task_id == "1" else reply
+
+    for mode in ("sbs", "mcts"):
+        solved = run({"mode": mode, "prompt_wrap": "react_sft"}, questions(3), Overflowing(1))
+        assert ["NaN" in each.error for each in solved] == [False, True, False]
+
+
+def test_a_service_that_cancels_a_request_loses_nothing_that_is_done() -> None:
+    class Aborted(RandomPolicy):
+        async def generate(self, request: Generate) -> Generation:
+            if request.task_id == "3":
+                raise asyncio.CancelledError
+            return await super().generate(request)
+
+    with pytest.warns(RuntimeWarning, match="a service cancelled a request"):
+        solved = run(MCTS | {"batch_size": 1}, questions(5), Aborted(1))
+    assert [bool(each.error) for each in solved] == [False, False, False, True, True]
+
+
+def test_a_misspelt_service_is_not_passed_over() -> None:
+    with pytest.raises(TypeError, match=r"unexpected argument 'valuemodel'\. There are .*value_model"):
+        run(MCTS, questions(1), RandomPolicy(1), valuemodel=RandomPolicy(1))
+    with pytest.raises(ConfigError, match="Read a file with load_config"):
+        run("configs/sbs_sft.yaml", questions(1), RandomPolicy(1))  # type: ignore[arg-type]
+
+
+def test_the_time_limit_does_not_cut_the_grading_of_a_tree_that_another_limit_ended() -> None:
+    class Slow(EqualChecker):
+        async def check(self, request: Check) -> bool:
+            await asyncio.sleep(0.5)  # longer than the limit
+            return await super().check(request)
+
+    policy = ScriptedPolicy(lambda request: scripted(final("1"), code("x"), value=0.5))
+    config = MCTS | {"n_generate_sample": 2, "max_question_tokens": 1, "max_total_time": 0.2}
+    (solved,) = run(config, [{"id": "1", "question": "Q", "answer": "1"}], policy, checker=Slow())
+    assert (solved.tree.stopped, solved.tree.correct, solved.error) == ("max_question_tokens", True, "")
 
 
 def test_a_stuck_request_is_cut_by_max_total_time() -> None:

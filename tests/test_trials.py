@@ -49,7 +49,7 @@ def line(name: str, outcomes: str, method: str = "best_of_n", answers: str = "",
     }
     return {
         "id": name, "question": "Q", "answer": "1", "react": {"0": root}, "solutions": [], "method": method,
-        "correct": "+" in outcomes, "attempts": attempts, **more,
+        "format": "chat", "step_delim": "\n", "correct": "+" in outcomes, "attempts": attempts, **more,
     }  # fmt: skip
 
 

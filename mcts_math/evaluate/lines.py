@@ -23,10 +23,9 @@ from mcts_math.run.record import (
     read_solutions,
     record_to_task,
 )
-from mcts_math.tasks import JsonObject
+from mcts_math.tasks import JsonObject, is_ours
 
 GROUP_KEYS: Final = ("level", "type", "subject", "human_type", "difficulty")
-_OURS: Final = frozenset({"format", "cost", "method"})  # at least one of them stands in a line that a run of ours made
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,14 +83,14 @@ def deepest_answer(record: Mapping[str, Any]) -> tuple[str, int] | None:
 def costs_of(record: Mapping[str, Any]) -> dict[str, float]:
     """What a line says that its question cost; empty where it says nothing."""
     cost = record.get("cost")
-    numbers = cost.items() if isinstance(cost, dict) else ()
+    numbers = cost.items() if isinstance(cost, dict) and is_ours(record) else ()
     return {k: v for k, v in numbers if isinstance(v, (int, float)) and not isinstance(v, bool)}
 
 
 def verdict_of(record: Mapping[str, Any]) -> bool | None:
     """What the run found of the line's answer; None where it did not judge, or the line is not of a run of ours."""
     correct = record.get("correct")
-    return correct if isinstance(correct, bool) and not _OURS.isdisjoint(record) else None
+    return correct if isinstance(correct, bool) and is_ours(record) else None
 
 
 def _read_line(record: JsonObject, where: str, react: bool, copies: Counter[str]) -> Line:
@@ -117,7 +116,7 @@ def _read_line(record: JsonObject, where: str, react: bool, copies: Counter[str]
         costs=costs_of(record),
         groups=tuple((key, str(record[key])) for key in GROUP_KEYS if isinstance(record.get(key), (str, int))),
         error=bool(error),
-        stopped=isinstance(record.get("stopped"), str) and bool(record["stopped"]),
+        stopped=is_ours(record) and bool(record.get("stopped")),
         verdict=None if task.answers else verdict_of(record),
-        oracle=record.get("oracle") is True,
+        oracle=is_ours(record) and record.get("oracle") is True,
     )

@@ -110,7 +110,7 @@ class FewShotFormat:
             if step.outcome is Outcome.CONTINUE and step.code is None:
                 texts.append("")  # tags have no step of thought alone: it begins the thought of the next one
             else:
-                texts.append(_in_tags(step, "\n".join(thoughts)) + SftFormat().step_delim)
+                texts.append(_in_tags(step, thoughts) + SftFormat().step_delim)
                 thoughts = []
         return texts
 
@@ -141,12 +141,18 @@ def _thought(step: Step) -> str:
     return text.removesuffix(_COMPLETE).strip().removeprefix("Thought:").strip()
 
 
-def _in_tags(step: Step, thought: str) -> str:
-    """A few-shot step in the tags of `react_sft`; one that can't be read stays as it is."""
+def _in_tags(step: Step, thoughts: Sequence[str]) -> str:
+    """A few-shot step in the tags of `react_sft`, below the thoughts that led to it and with its own, the last.
+
+    A step that can't be read stays as it is.
+    """
+    thought = "\n".join(thoughts)
     if step.answer is not None:
         return f"<step>\n<p>\n{thought}\n</p>\n<p>\n{FINAL_ANSWER} {step.answer}\n</p>\n</step>"
-    if step.code is None:
-        return step.text
+    if step.outcome is Outcome.UNPARSABLE:
+        return "\n".join([*thoughts[:-1], step.text])
+    if step.code is None:  # a solution that ended, too deep, in thought
+        return f"<step>\n<p>\n{thought}\n</p>\n</step>"
     code = step.code.strip()
     fenced = code if code.startswith("```") else f"```python\n{code}\n```"
     # Published records don't hold the observation by itself.

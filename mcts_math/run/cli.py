@@ -41,6 +41,7 @@ def solve_parser(description: str, prog: str | None = None) -> argparse.Argument
     parser = argparse.ArgumentParser(
         prog=prog,
         description=description,
+        allow_abbrev=False,  # so that the command which goes on with a run can be told from the one that began it
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog=describe_config(),
     )
@@ -77,6 +78,7 @@ def solve_main(parser: argparse.ArgumentParser, argv: Sequence[str], mode: str |
     args = parser.parse_intermixed_args(argv)
     config = load_config(args.custom_cfg, args.overrides, mode)
     output = Path(args.output) if args.output else default_output(args.custom_cfg, args.qaf, config)
+    old = _identity(output) if args.overwrite else None
     try:
         totals = solve_file(
             config,
@@ -88,13 +90,16 @@ def solve_main(parser: argparse.ArgumentParser, argv: Sequence[str], mode: str |
             save_correct=args.save_correct,
         )
     except KeyboardInterrupt:
-        print(f"\ninterrupted. Finished questions are in {output}. To go on:\n  {_resume(argv)}", file=sys.stderr)
+        print("\ninterrupted", file=sys.stderr)
+        if _identity(output) not in (None, old):
+            print(_how_to_go_on(output, argv), file=sys.stderr)
         return 130
     except MctsMathError as error:
         print(f"error: {error}", file=sys.stderr)
         # A run that was refused has not begun: the same command would be refused again.
-        if not isinstance(error, (ConfigError, TaskError, RecordError, CheckpointError)) and output.exists():
-            print(f"Finished questions are in {output}. To go on:\n  {_resume(argv)}", file=sys.stderr)
+        refused = isinstance(error, (ConfigError, TaskError, RecordError, CheckpointError))
+        if not refused and _identity(output) not in (None, old):
+            print(_how_to_go_on(output, argv), file=sys.stderr)
         return 2
     print(summarise(totals, output))
     return 1 if totals.errors else 0
@@ -117,6 +122,12 @@ def summarise(totals: Totals, output: Path) -> str:
     return "\n".join([*lines, f"results: {output}"])
 
 
-def _resume(argv: Sequence[str]) -> str:
+def _identity(output: Path) -> int | None:
+    """Which file of results stands there; None where there is none. Results that are overwritten make another one."""
+    return output.stat().st_ino if output.is_file() and output.stat().st_size else None
+
+
+def _how_to_go_on(output: Path, argv: Sequence[str]) -> str:
     words = [word for word in argv if word not in ("--resume", "--overwrite")]
-    return shlex.join(["python", sys.argv[0], *words, "--resume"])
+    command = shlex.join(["python", sys.argv[0], *words, "--resume"])
+    return f"Finished questions are in {output}. To go on:\n  {command}"

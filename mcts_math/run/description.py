@@ -35,17 +35,18 @@ _NEUTRAL: Final = frozenset(
 _WEIGHTS: Final = ("*.safetensors", "*.bin", "*.pth", "*.gguf")
 
 
-def describe_run(config: Config, source: str | Path, tasks: Sequence[Task]) -> JsonObject:
+def describe_run(config: Config, source: str | Path, tasks: Sequence[Task], values: str = "") -> JsonObject:
     """What is stored beside the results: config, versions, questions, command.
 
     Args:
         config: of the run.
         source: where the questions came from.
         tasks: all of them.
+        values: who scores partial solutions, see `services.value_source`; "" is what the config names.
     """
     form = make_format(config.prompt_wrap, config.format_options)
     return {
-        "config": config.resolved(),
+        "config": config.resolved() | ({"value": values} if values else {}),
         "engine_args": ENGINES[config.engine].result_arguments(config.engine_args),
         "prompt": form.fingerprint(),
         "model": describe_model(config.model_dir),

@@ -25,7 +25,7 @@ from mcts_math.errors import RecordError, TaskError
 from mcts_math.formats import StepFormat
 from mcts_math.methods import Method
 from mcts_math.step import CellStatus, Outcome, Step, Verdict
-from mcts_math.tasks import JsonObject, Task, answers_of, derived_id, result_columns, user_columns
+from mcts_math.tasks import JsonObject, Task, answers_of, derived_id, given_id, is_ours, result_columns, user_columns
 from mcts_math.tree import Attempt, Node, Tree, new_tree
 
 ROOT_TAG: Final = "0"
@@ -79,8 +79,9 @@ def error_to_record(task: Task, error: str) -> JsonObject:
 
 
 def _columns(task: Task) -> JsonObject:
-    """What the user gave, and an id."""
-    record = result_columns(task.record) or {"question": task.question}
+    """What the user gave, and an id. A task made by hand need not hold a record of itself."""
+    stated: JsonObject = {"question": task.question} | ({"answer": list(task.answers)} if task.answers else {})
+    record = result_columns(stated | dict(task.record))
     return record if str(record.get("id")) == task.id else record | {"id": task.id}
 
 
@@ -120,12 +121,11 @@ def record_to_tree(record: Mapping[str, Any], where: str = "record") -> Tree:
         raise RecordError(f"{where}: not a search tree of a known form: {error!r}.") from error
     chosen = [item.get("tag") for item in read_solutions(record, where)]
     tree.solutions = [ids[tag] for tag in chosen if tag in ids]
-    stopped, correct = record.get("stopped"), record.get("correct")
-    tree.stopped = stopped if isinstance(stopped, str) else ""
-    tree.correct = correct if isinstance(correct, bool) else None
-    if "method" not in record:  # what else is called attempts is the user's
+    if not is_ours(record):  # what else is called so is the user's
         return tree
     try:
+        correct = record.get("correct")
+        tree.stopped, tree.correct = str(record.get("stopped", "")), correct if isinstance(correct, bool) else None
         tree.attempts = [_json_to_attempt(item, ids) for item in record.get("attempts") or []]
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise RecordError(f"{where}: not a list of attempts of a known form: {error!r}.") from error
@@ -154,7 +154,7 @@ def has_solutions(record: Mapping[str, Any]) -> bool:
 
 def with_solutions(record: Mapping[str, Any], solutions: list[JsonObject]) -> JsonObject:
     """The line with other solutions, where they stood; among the tags where there were none."""
-    if SOLUTIONS in record and SOLUTIONS not in record["react"]:
+    if SOLUTIONS not in record["react"] and _find_solutions(record) is not None:
         return dict(record) | {SOLUTIONS: solutions}
     return dict(record) | {"react": nodes_of(record) | {SOLUTIONS: solutions}}
 
@@ -163,7 +163,15 @@ def _find_solutions(record: Mapping[str, Any]) -> Any:
     """They stand among the tags, or beside `react`: of a chain, and in earlier files of ours."""
     react = record.get("react")
     inside = react.get(SOLUTIONS) if isinstance(react, dict) else None
-    return record.get(SOLUTIONS) if inside is None else inside
+    if inside is not None:
+        return inside
+    beside = record.get(SOLUTIONS)
+    return beside if is_ours(record) or _are_solutions(beside) else None
+
+
+def _are_solutions(items: Any) -> bool:
+    """Whether they have the form of solutions; else a published line's column of this name is the user's."""
+    return isinstance(items, list) and all(isinstance(item, dict) and "final_answer" in item for item in items)
 
 
 def record_to_task(record: Mapping[str, Any], where: str = "record") -> Task:
@@ -173,13 +181,19 @@ def record_to_task(record: Mapping[str, Any], where: str = "record") -> Task:
         answers = answers_of(columns, where)
     except TaskError as error:
         raise RecordError(str(error)) from error
-    return Task(str(record.get("id", "")), str(columns.get("question", "")), answers, columns)
+    instruction = columns.get("chat_instruction")
+    return Task(
+        given_id(record),
+        str(columns.get("question", "")),
+        answers,
+        columns,
+        instruction if isinstance(instruction, str) else "",
+    )
 
 
 def id_of(record: Mapping[str, Any], copies: Counter[str]) -> str:
     """The question of a line; of a published one, which has no id, the id that its question would get."""
-    given = record.get("id")
-    return str(given) if given not in (None, "") else derived_id(str(record.get("question", "")), copies)
+    return given_id(record) or derived_id(str(record.get("question", "")), copies)
 
 
 def read_records(path: str | Path) -> Iterator[tuple[str, JsonObject]]:

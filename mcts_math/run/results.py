@@ -8,21 +8,27 @@ is replaced when the first line of the new run could be written, not before.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
+import stat
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 from mcts_math.errors import RecordError
-from mcts_math.files import replace_file, try_lock
+from mcts_math.files import is_same_file, try_lock
 from mcts_math.run.description import compare_descriptions
-from mcts_math.run.record import dump_line, error_of, id_of, parse_line, read_records, record_to_task
+from mcts_math.run.record import dump_line, error_of, id_of, parse_line, record_to_task
 from mcts_math.tasks import JsonObject, Task
 
 _ENDING: Final = ".jsonl"
+
+
+def backup_of(path: Path) -> Path:
+    """Where a file is kept that is overwritten."""
+    return path.with_name(path.name + ".bak")
 
 
 class ResultsFile:
@@ -48,7 +54,7 @@ class ResultsFile:
     @property
     def backup_path(self) -> Path:
         """Where results are kept that were overwritten."""
-        return self.path.with_name(self.path.name + ".bak")
+        return backup_of(self._target)
 
     def open(
         self,
@@ -72,9 +78,7 @@ class ResultsFile:
         """
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._is_new = not self.path.exists()
-            self._fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
-            self._lock(self._fd)
+            self._take()
             if os.fstat(self._fd).st_size and not overwrite:
                 self._take_up(meta, resume, tasks)
             self._replaces = overwrite and bool(os.fstat(self._fd).st_size)
@@ -91,12 +95,19 @@ class ResultsFile:
 
         To be called when everything is there that the run needs. Raises RecordError where it can't be written.
         """
+        if not self._is_in_place():
+            raise RecordError(f"{self.path} was taken away or replaced while this run began. Start it again.")
+        fresh = self.meta_path.with_name(f"{self.meta_path.name}.new{os.getpid()}")
         try:
+            fresh.write_text(json.dumps(meta, indent=2) + "\n", encoding="utf-8")  # a full disk is found out here
             if self._replaces:
                 self._put_aside()
-            replace_file(self.meta_path, json.dumps(meta, indent=2) + "\n")
+            fresh.replace(self.meta_path)
         except OSError as error:
-            raise RecordError(f"{self.path} can't be written: {error}. Choose another --output.") from error
+            fresh.unlink(missing_ok=True)
+            raise RecordError(
+                f"{self.path} can't be written: {error}. Make room, or choose another --output."
+            ) from error
         self._is_new = False
 
     def append(self, record: JsonObject) -> None:
@@ -120,8 +131,8 @@ class ResultsFile:
     def close(self) -> None:
         """Gives up the lock; a file that this run made and never began is taken away again."""
         if self._fd >= 0:
-            if self._is_new and not os.fstat(self._fd).st_size:
-                self.path.unlink(missing_ok=True)
+            if self._is_new and not os.fstat(self._fd).st_size and self._is_in_place():
+                self._target.unlink()
             os.close(self._fd)
             self._fd = -1
 
@@ -130,6 +141,39 @@ class ResultsFile:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    @property
+    def _target(self) -> Path:
+        """The file itself, where the path is a link to it."""
+        return Path(os.path.realpath(self.path))
+
+    def _take(self) -> None:
+        """Opens and locks the file. Another run may take it away or replace it in between: then once more."""
+        flags = os.O_RDWR | os.O_APPEND
+        while True:
+            try:
+                descriptor, is_new = os.open(self._target, flags | os.O_CREAT | os.O_EXCL, 0o644), True
+            except FileExistsError:
+                try:
+                    descriptor, is_new = os.open(self._target, flags), False
+                except FileNotFoundError:
+                    continue
+            self._fd = descriptor
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise RecordError(f"{self.path} is no ordinary file. Choose another --output.")
+            self._lock(descriptor)
+            if self._is_in_place():
+                self._is_new = is_new
+                return
+            os.close(descriptor)
+            self._fd = -1
+
+    def _is_in_place(self) -> bool:
+        """Whether the open file is the one of this name."""
+        try:
+            return os.path.samestat(os.fstat(self._fd), self._target.stat())
+        except FileNotFoundError:
+            return False
 
     def _lock(self, descriptor: int) -> None:
         if not try_lock(descriptor):
@@ -159,13 +203,14 @@ class ResultsFile:
 
     def _put_aside(self) -> None:
         """Old results and their description become backups; an empty file takes their place."""
-        new_path = self.path.with_name(f"{self.path.name}.new{os.getpid()}")
+        new_path = self._target.with_name(f"{self.path.name}.new{os.getpid()}")
         new = os.open(new_path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o644)
         self._lock(new)
+        # The results first: they must never stand without the description that a resumed run is held against.
+        self._target.replace(self.backup_path)
         if self.meta_path.exists():
-            self.meta_path.replace(self.meta_path.with_name(self.meta_path.name + ".bak"))
-        self.path.replace(self.backup_path)
-        new_path.replace(self.path)
+            self.meta_path.replace(backup_of(self.meta_path))
+        new_path.replace(self._target)
         os.close(self._fd)
         self._fd, self._replaces = new, False
 
@@ -178,6 +223,9 @@ class ResultsFile:
             file.seek(0)
             for number, line in enumerate(file, 1):
                 start, offset = offset, offset + len(line)
+                if not line.strip():  # as left by a hand; read_records passes over it too
+                    end = offset
+                    continue
                 record = parse_line(line)
                 if not line.endswith(b"\n"):
                     if record is None:
@@ -208,92 +256,42 @@ class ResultsFile:
                 f"{where}: question {task_id!r} is not among the questions of this run. Choose another --output."
             )
         before = record_to_task(record, where)
-        if (before.question, before.answers) != (task.question, task.answers):
+        asked = task if before.instruction else replace(task, instruction="")  # published lines have none
+        if before.digest != asked.digest:
             raise RecordError(
-                f"{where}: question {task_id!r} has another text or answer than in the question file. Choose another "
-                "--output."
+                f"{where}: question {task_id!r} has another text or answer, or other tests, than in the question file. "
+                "Choose another --output."
             )
         return task_id
 
     def _rewrite(self, spans: Sequence[tuple[int, int]]) -> None:
         """Replaces the file, at once, by these spans of it."""
-        temporary = self.path.with_name(self.path.name + ".repair")
-        with temporary.open("wb") as out:
-            for start, stop in spans:
-                out.write(os.pread(self._fd, stop - start, start))
-        new = os.open(temporary, os.O_RDWR | os.O_APPEND)
-        fcntl.flock(new, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        temporary.replace(self.path)
+        temporary = self._target.with_name(self.path.name + ".repair")
+        try:
+            with temporary.open("wb") as out:
+                for start, stop in spans:
+                    out.write(os.pread(self._fd, stop - start, start))
+            new = os.open(temporary, os.O_RDWR | os.O_APPEND)
+            self._lock(new)
+            temporary.replace(self._target)
+        except OSError:
+            temporary.unlink(missing_ok=True)
+            raise
         os.close(self._fd)
         self._fd = new
 
 
 def require_other_file(output: str | Path, *inputs: str | Path | None) -> None:
-    """Raises RecordError where the output is one of the files that the run reads, under whatever name."""
-    output = Path(output)
-    for path in inputs:
-        if path is None or not output.exists() or not Path(path).exists():
-            continue
-        if output.samefile(path):
-            raise RecordError(f"--output {output} is a file that this run reads ({path}). Choose another --output.")
+    """Raises RecordError where results would be written to a file that the run reads, under whatever name.
 
-
-def merge_files(inputs: Sequence[str | Path], output: str | Path, *, overwrite: bool = False) -> int:
-    """Unites results files, such as the shards of one run; returns the number of lines written.
-
-    A question that failed in one file and was solved in another keeps the solved line. Memory: one entry a question.
-    The description of the first input that has one stands beside the output, so that a merged run can be resumed.
-
-    Raises:
-        RecordError: a broken line, a question solved twice, inputs of different settings, or an output that exists or
-            is one of the inputs.
+    Written are the output, its description and its backups.
     """
-    if Path(output).resolve() in {Path(path).resolve() for path in inputs}:
-        raise RecordError(f"{output} is one of the inputs. Choose another output.")
-    best = _best_lines(inputs)
-    meta = _common_meta(inputs) | {"merged": [str(path) for path in inputs]}
-    with ResultsFile(output).open(meta, overwrite=overwrite) as out:
-        out.begin(meta)
-        for where, _, record in _with_ids(inputs):
-            if where in best:
-                out.append(record)
-    return len(best)
-
-
-def _common_meta(inputs: Sequence[str | Path]) -> JsonObject:
-    """The description that the inputs share; empty where none has one."""
-    found: JsonObject = {}
+    results = ResultsFile(output)
+    written = [results.path, results.meta_path, results.backup_path, backup_of(results.meta_path)]
     for path in inputs:
-        meta_path = ResultsFile(path).meta_path
-        if not meta_path.exists():
-            continue
-        try:
-            meta = json.loads(meta_path.read_text(encoding="utf-8"))
-            changes = compare_descriptions(found, meta) if found else []
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise RecordError(f"{meta_path} is broken: {error!r}. Remove it to merge without a check.") from error
-        if changes:
-            raise RecordError(f"{path} was made with other settings ({', '.join(changes)}). Merge shards of one run.")
-        found = found or meta
-    return found
-
-
-def _best_lines(inputs: Sequence[str | Path]) -> set[str]:
-    """Where each question's line stands: the solved one, else the first failed one."""
-    solved: dict[str, str] = {}
-    failed: dict[str, str] = {}
-    for where, task_id, record in _with_ids(inputs):
-        if error_of(record):
-            failed.setdefault(task_id, where)
-        elif task_id in solved:
-            raise RecordError(f"{where}: {task_id!r} is solved at {solved[task_id]} too. Merge the shards of one run.")
-        else:
-            solved[task_id] = where
-    return {*solved.values(), *(where for task_id, where in failed.items() if task_id not in solved)}
-
-
-def _with_ids(inputs: Sequence[str | Path]) -> Iterator[tuple[str, str, JsonObject]]:
-    copies: Counter[str] = Counter()
-    for path in inputs:
-        for where, record in read_records(path):
-            yield where, id_of(record, copies), record
+        for mine in written:
+            if path is not None and is_same_file(mine, path):
+                raise RecordError(
+                    f"{mine} is a file that this run reads ({path}), and results would be written there. Choose "
+                    "another output."
+                )

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -17,15 +18,17 @@ from tqdm import tqdm
 from typing_extensions import Unpack
 
 from mcts_math.config import Config
+from mcts_math.errors import RecordError, TaskError
+from mcts_math.files import is_same_file
 from mcts_math.formats import StepFormat, make_format
 from mcts_math.requests import Services
 from mcts_math.run.description import describe_run
-from mcts_math.run.record import error_to_record, read_records, tree_to_record
+from mcts_math.run.record import error_to_record, id_of, read_records, tree_to_record
 from mcts_math.run.results import ResultsFile, require_other_file
 from mcts_math.scheduler import Scheduler, Solved
 from mcts_math.services import Provided, has_values, value_source
 from mcts_math.solver import check_tasks, search_maker, solve_stream
-from mcts_math.tasks import JsonObject, Task, digest_of, load_tasks, parse_source
+from mcts_math.tasks import JsonObject, Task, digest_of, is_ours, load_tasks, parse_source
 from mcts_math.tasks.cases import without_cases, write_cases
 
 
@@ -98,15 +101,21 @@ def solve_file(
     Raises:
         MctsMathError: as `solver.solve`; what was finished before is in `output`.
     """
-    require_other_file(output, parse_source(qaf).path, exclude, config.few_shot_path, config.prompt_path)
+    inputs = (parse_source(qaf).path, exclude, config.few_shot_path, config.prompt_path)
+    require_other_file(output, *inputs)
+    for path in (*inputs, output, ResultsFile(output).meta_path):
+        if save_correct and path is not None and is_same_file(save_correct, path):
+            raise RecordError(f"--save_correct {save_correct} is a file of this run ({path}). Choose another one.")
     questions = load_tasks(qaf)
     tasks = without_cases(questions, exclude) if exclude else questions
+    if not tasks:
+        raise TaskError(f"{exclude} names all {len(questions)} questions: none is left to solve.")
     check_tasks(config, tasks)
     # Reads prompt files: a bad one must not cost the loading of a model.
     search_maker(config, use_values=has_values(config, provided.get("value_model")))
     if obsolete := config.obsolete_given():
         report(f"note: obsolete keys are ignored: {', '.join(obsolete)}")
-    meta = describe_run(config, qaf, questions)
+    meta = describe_run(config, qaf, questions, value_source(config, provided.get("value_model")))
     with ResultsFile(output).open(meta, resume=resume, overwrite=overwrite, tasks=questions) as results:
         todo = [task for task in tasks if task.id not in results.done]
         if resume:
@@ -114,10 +123,18 @@ def solve_file(
         run = _Run(config, results, meta, report)
         totals = asyncio.run(run.solve(todo, provided)) if todo else Totals()
     if save_correct:
-        solved = (str(record["id"]) for _, record in read_records(output) if record.get("correct") is True)
-        num_solved = write_cases(save_correct, questions, solved)
+        num_solved = write_cases(save_correct, questions, _solved_ids(output))
         report(f"{num_solved} of {len(questions)} questions are solved: {save_correct}")
     return totals
+
+
+def _solved_ids(output: str | Path) -> Iterator[str]:
+    """Ids of the questions that a results file has right."""
+    copies: Counter[str] = Counter()
+    for _, record in read_records(output):
+        task_id = id_of(record, copies)
+        if is_ours(record) and record.get("correct") is True:
+            yield task_id
 
 
 @dataclass(slots=True)

@@ -2,7 +2,17 @@
 
 from mcts_math.tasks.benchmarks import BENCHMARKS
 from mcts_math.tasks.source import Source, digest_of, load_tasks, make_tasks, parse_source
-from mcts_math.tasks.task import RUN_KEYS, JsonObject, Task, answers_of, derived_id, result_columns, user_columns
+from mcts_math.tasks.task import (
+    RUN_KEYS,
+    JsonObject,
+    Task,
+    answers_of,
+    derived_id,
+    given_id,
+    is_ours,
+    result_columns,
+    user_columns,
+)
 
 __all__ = [
     "BENCHMARKS",
@@ -13,6 +23,8 @@ __all__ = [
     "answers_of",
     "derived_id",
     "digest_of",
+    "given_id",
+    "is_ours",
     "load_tasks",
     "make_tasks",
     "parse_source",

@@ -134,10 +134,27 @@ def is_result(record: Mapping[str, Any]) -> bool:
     return isinstance(react, Mapping) and "0" in react
 
 
+def is_ours(record: Mapping[str, Any]) -> bool:
+    """Whether a run of ours made a line: then its `RUN_KEYS` are results. In a published line they are the user's."""
+    cost = record.get("cost")
+    says_cost = isinstance(cost, Mapping) and isinstance(cost.get("tokens"), (int, float))  # earlier lines have no more
+    says_format = all(isinstance(record.get(key), str) for key in ("format", "step_delim"))
+    return says_cost or says_format or _is_broken_off(record)
+
+
+def _is_broken_off(record: Mapping[str, Any]) -> bool:
+    """Whether a line is of a search that broke down: the reason, and a root alone."""
+    return (
+        isinstance(record.get("error"), str) and is_result(record) and not record["react"].keys() - {"0", "solutions"}
+    )
+
+
 def user_columns(record: Mapping[str, Any]) -> JsonObject:
     """The user's part of a record: of a line of results, what was read when it was made."""
     if not is_result(record):
         return dict(record)
+    if not is_ours(record):
+        return {key: value for key, value in record.items() if key != "react"}
     kept = {key: value for key, value in record.items() if key not in RUN_KEYS}
     given = record.get(INPUT)
     return kept | (dict(given) if isinstance(given, Mapping) else {})
@@ -192,13 +209,17 @@ def derived_id(question: str, copies: Counter[str]) -> str:
     return f"q-{digest}" if copies[digest] == 1 else f"q-{digest}-{copies[digest]}"
 
 
-def _id_of(record: Mapping[str, Any], question: str, where: str, copies: Counter[str]) -> str:
+def given_id(record: Mapping[str, Any]) -> str:
+    """The id that a record has; "" where it has none: the key is absent, empty or NaN."""
     given = record.get("id")
-    if given is None or given == "" or (isinstance(given, float) and math.isnan(given)):
-        return derived_id(question, copies)
-    if isinstance(given, (str, int)) and not isinstance(given, bool):
-        return str(given)
-    raise TaskError(f"{where}: `id` must be a string or an integer, not {type(given).__name__}.")
+    return "" if given is None or (isinstance(given, float) and math.isnan(given)) else str(given)
+
+
+def _id_of(record: Mapping[str, Any], question: str, where: str, copies: Counter[str]) -> str:
+    given = given_id(record)
+    if given and (isinstance(record["id"], bool) or not isinstance(record["id"], (str, int))):
+        raise TaskError(f"{where}: `id` must be a string or an integer, not {type(record['id']).__name__}.")
+    return given or derived_id(question, copies)
 
 
 def _half_character(text: str) -> int | None:

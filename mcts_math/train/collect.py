@@ -18,6 +18,7 @@ from typing import Any
 from mcts_math.errors import ConfigError, RecordError
 from mcts_math.evaluate.grading import Grader
 from mcts_math.evaluate.table import number, percent, render_table
+from mcts_math.files import is_same_file
 from mcts_math.formats import StepFormat
 from mcts_math.run.record import ROOT_TAG, dump_line, error_of, id_of, nodes_of, read_records, record_to_tree
 from mcts_math.tasks import JsonObject
@@ -26,6 +27,7 @@ from mcts_math.train.examples import Example, Solution, choose, format_of, solut
 from mcts_math.train.preference import Pair, pairs_of
 from mcts_math.tree import Tree
 
+_DATASET_MARK = "state.json"  # stands in every folder that `datasets` saved
 _READ_AHEAD = 64  # trees that are judged together
 _ROUNDING = 1e-9  # of a mean of many results
 
@@ -160,10 +162,11 @@ def write_examples(
     """Writes an examples file and, where named, a pairs file and a Hugging Face dataset; each whole or not at all.
 
     Raises:
-        RecordError: a file can't be read or written, or no tree could be judged.
+        RecordError: a file can't be read or written, an output is another file of these, or no tree could be judged.
     """
     statistics = Statistics()
     outputs = [Path(output), *([Path(pairs)] if pairs else [])]
+    _require_own_files(trees, outputs, dataset)
     parts = [path.with_name(path.name + ".part") for path in outputs]
     try:
         for path in outputs:
@@ -212,6 +215,19 @@ def export_dataset(examples: str | Path, folder: str | Path) -> None:
         raise RecordError(f"{folder} can't be written: {error.__cause__ or error}.") from error
     finally:
         shutil.rmtree(part, ignore_errors=True)
+
+
+def _require_own_files(trees: Sequence[str | Path], outputs: Sequence[Path], dataset: str | Path | None) -> None:
+    """Raises RecordError where an output would take the place of what it is made from, or of anything but a dataset."""
+    for place, path in enumerate(outputs):
+        for other in (*trees, *outputs[:place]):
+            if is_same_file(path, other):
+                raise RecordError(f"{path} would be written over {other}. Choose another output.")
+    folder = None if dataset is None else Path(dataset)
+    if folder is not None and folder.exists() and not (folder / _DATASET_MARK).is_file():
+        raise RecordError(
+            f"--dataset {folder} exists and is no saved dataset. Choose a folder that does not exist yet."
+        )
 
 
 def _read_trees(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from mcts_math.concurrency import gather
+from mcts_math.errors import EngineError
 from mcts_math.requests import Evaluate, Evaluation, Generate, Generation, Policy, ValueModel
 
 
@@ -46,6 +47,10 @@ class ValuedPolicy:
     async def _both(self, request: Generate) -> tuple[Generation, Evaluation]:
         evaluate = Evaluate(request.prompt, request.task_id)
         generation, evaluation = await gather([self._policy.generate(request), self._value_model.evaluate(evaluate)])
-        assert isinstance(generation, Generation)
-        assert isinstance(evaluation, Evaluation)
+        if not isinstance(generation, Generation):
+            raise EngineError(f"the policy answered a {type(generation).__name__}, not a Generation: see requests.py.")
+        if not isinstance(evaluation, Evaluation):
+            raise EngineError(f"the value model answered a {type(evaluation).__name__}, not an Evaluation.")
+        if evaluation.value is None and not evaluation.too_long:
+            raise EngineError("the value model answered no value, and not that the prompt is too long either.")
         return generation, evaluation

@@ -303,3 +303,27 @@ def test_a_dataset_is_of_the_file_as_it_is_now(tmp_path: Path, write: Write) -> 
         export_dataset(write("e.jsonl", [{"id": name}]), tmp_path / "hf")
         assert datasets.load_from_disk(str(tmp_path / "hf"))["id"][:] == [name]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["e.jsonl", "hf"]
+
+
+@pytest.mark.parametrize("name", ["t.jsonl", "./t.jsonl", "soft.jsonl", "hard.jsonl"])
+def test_nothing_is_written_over_the_trees_or_over_another_output(
+    tmp_path: Path, write: Write, grader: Grader, name: str
+) -> None:
+    trees = Path(write("t.jsonl", [{"question": "Q"}]))
+    (tmp_path / "soft.jsonl").symlink_to(trees)
+    (tmp_path / "hard.jsonl").hardlink_to(trees)
+    before = trees.read_bytes()
+    fine = tmp_path / "e.jsonl"
+    for output, pairs in ((tmp_path / name, None), (fine, tmp_path / name), (fine, tmp_path / "." / "e.jsonl")):
+        with pytest.raises(RecordError, match="would be written over"):
+            write_examples([trees], output, config(), grader, pairs=pairs)
+    assert trees.read_bytes() == before
+
+
+def test_a_folder_that_is_no_dataset_is_never_replaced(tmp_path: Path, write: Write, grader: Grader) -> None:
+    trees = Path(write("t.jsonl", [{"question": "Q"}]))
+    (tmp_path / "thesis").mkdir()
+    (tmp_path / "thesis" / "chapter").write_text("1")
+    with pytest.raises(RecordError, match="exists and is no saved dataset"):
+        write_examples([trees], tmp_path / "e.jsonl", config(), grader, dataset=tmp_path / "thesis")
+    assert (tmp_path / "thesis" / "chapter").read_text() == "1"

@@ -1,0 +1,74 @@
+"""Uniting results files, such as the shards of one run."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from mcts_math.errors import RecordError
+from mcts_math.run.description import compare_descriptions
+from mcts_math.run.record import error_of, id_of, read_records
+from mcts_math.run.results import ResultsFile, require_other_file
+from mcts_math.tasks import JsonObject
+
+
+def merge_files(inputs: Sequence[str | Path], output: str | Path, *, overwrite: bool = False) -> int:
+    """Unites results files, such as the shards of one run; returns the number of lines written.
+
+    A question that failed in one file and was solved in another keeps the solved line. Memory: one entry a question.
+    The description of the first input that has one stands beside the output, so that a merged run can be resumed.
+
+    Raises:
+        RecordError: a broken line, a question solved twice, inputs of different settings, or an output that exists or
+            is one of the inputs.
+    """
+    require_other_file(output, *inputs)
+    best = _best_lines(inputs)
+    meta = _common_meta(inputs) | {"merged": [str(path) for path in inputs]}
+    with ResultsFile(output).open(meta, overwrite=overwrite) as out:
+        out.begin(meta)
+        for where, _, record in _with_ids(inputs):
+            if where in best:
+                out.append(record)
+    return len(best)
+
+
+def _common_meta(inputs: Sequence[str | Path]) -> JsonObject:
+    """The description that the inputs share; empty where none has one."""
+    found: JsonObject = {}
+    for path in inputs:
+        meta_path = ResultsFile(path).meta_path
+        if not meta_path.exists():
+            continue
+        try:
+            meta = json.loads(meta_path.read_text(encoding="utf-8"))
+            changes = compare_descriptions(found, meta) if found else []
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise RecordError(f"{meta_path} is broken: {error!r}. Remove it to merge without a check.") from error
+        if changes:
+            raise RecordError(f"{path} was made with other settings ({', '.join(changes)}). Merge shards of one run.")
+        found = found or meta
+    return found
+
+
+def _best_lines(inputs: Sequence[str | Path]) -> set[str]:
+    """Where each question's line stands: the solved one, else the first failed one."""
+    solved: dict[str, str] = {}
+    failed: dict[str, str] = {}
+    for where, task_id, record in _with_ids(inputs):
+        if error_of(record):
+            failed.setdefault(task_id, where)
+        elif task_id in solved:
+            raise RecordError(f"{where}: {task_id!r} is solved at {solved[task_id]} too. Merge the shards of one run.")
+        else:
+            solved[task_id] = where
+    return {*solved.values(), *(where for task_id, where in failed.items() if task_id not in solved)}
+
+
+def _with_ids(inputs: Sequence[str | Path]) -> Iterator[tuple[str, str, JsonObject]]:
+    copies: Counter[str] = Counter()
+    for path in inputs:
+        for where, record in read_records(path):
+            yield where, id_of(record, copies), record
