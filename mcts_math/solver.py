@@ -11,10 +11,11 @@ from typing import Any
 from typing_extensions import Unpack
 
 from mcts_math.config import Config, make_config
+from mcts_math.cost import Cost
 from mcts_math.errors import MctsMathError, TaskError
 from mcts_math.formats import make_format
 from mcts_math.requests import Sampling, Services
-from mcts_math.scheduler import Cost, RunLimits, Scheduler, Solved
+from mcts_math.scheduler import RunLimits, Scheduler, Solved
 from mcts_math.search.expand import Expansion, Search
 from mcts_math.search.grade import grade
 from mcts_math.services import Provided, has_values, open_services

@@ -14,7 +14,7 @@ LAYERS = [
     ["errors", "concurrency", "files", "step", "evaluate/intervals", "evaluate/table", "train/loss"],
     ["settings", "tasks"],
     ["requests", "tree", "train/stages"],
-    ["answer", "engine", "interpreter", "values"],
+    ["answer", "cost", "engine", "interpreter", "values"],
     ["formats", "judge", "evaluate/grading"],
     ["search", "verifiers"],
     ["methods", "scheduler"],

@@ -222,7 +222,7 @@ def test_a_step_that_is_not_finite_is_noted_and_the_trial_counts() -> None:
     tree = grow_tree(config("fttt"), engine)
     assert [attempt.note for attempt in tree.attempts] == [RESET, NO_STEP, ""]
     from mcts_math.config import make_config
-    from mcts_math.scheduler import Cost
+    from mcts_math.cost import Cost
 
     settings = make_config({"mode": "fttt", "prompt_wrap": "react_sft"})
     line = to_record(Solved(tree, Cost()), settings, make_format("react_sft"))

@@ -1,0 +1,146 @@
+"""What a tree costs, and whether a reply is one to its request.
+
+Machine time: where R requests are in flight, each is charged 1/R of the wall clock. A question's seconds are so the
+time it would have cost by itself, and all questions' seconds add up to the run's.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass
+from typing import Final
+
+from mcts_math.errors import EngineError, RefusedError
+from mcts_math.requests import (
+    Adapt,
+    Adaptation,
+    Check,
+    Evaluate,
+    Evaluation,
+    Execute,
+    Generate,
+    Generation,
+    Observation,
+    Reply,
+    Request,
+    Verification,
+    Verify,
+)
+
+_LARGEST_VALUE: Final = 1 + 1e-6  # with what rounding may add
+
+
+@dataclass(slots=True)
+class Cost:
+    """What one tree cost.
+
+    Attributes:
+        seconds: machine time.
+        wall_s: from start to end.
+        tokens: generated.
+        prompt_tokens: of all prompts.
+        cached_tokens: those of `prompt_tokens` that a prefix cache held.
+        requests: requests of all kinds.
+        samples: samples generated.
+        evaluations: values asked for by themselves.
+        cells: runs of the interpreter.
+        cell_s: seconds of these.
+        verifications: attempts judged by the verifier.
+        adaptations: optimiser steps at test time.
+        adapted_tokens: tokens run through the model for these.
+    """
+
+    seconds: float = 0.0
+    wall_s: float = 0.0
+    tokens: int = 0
+    prompt_tokens: int = 0
+    cached_tokens: int = 0
+    requests: int = 0
+    samples: int = 0
+    evaluations: int = 0
+    cells: int = 0
+    cell_s: float = 0.0
+    verifications: int = 0
+    adaptations: int = 0
+    adapted_tokens: int = 0
+
+    def charge(self, request: Request, reply: Reply) -> int:
+        """Adds what a request has cost; returns the tokens that were generated for it.
+
+        Raises:
+            EngineError: the reply is none to this request.
+            RefusedError: a sample is broken; other requests may be fine.
+        """
+        match request, reply:
+            case Generate(), Generation():
+                _check_samples(request, reply)
+                self._charge_prompt(reply)
+                tokens = sum(sample.num_tokens for sample in reply.samples)
+                self.tokens += tokens
+                self.samples += len(reply.samples)
+                return tokens
+            case Evaluate(), Evaluation():
+                if reply.value is None and not reply.too_long:
+                    raise EngineError("the value source answered no value, and not that the prompt is too long either.")
+                self._charge_prompt(reply)
+                self.evaluations += 1
+            case Execute(), Observation():
+                self.cells += 1
+                self.cell_s += reply.seconds
+            case Check(), bool():
+                pass
+            case Verify(), Verification():
+                self.verifications += 1
+            case Adapt(), Adaptation():
+                self.adaptations += 1
+                self.adapted_tokens += reply.num_tokens
+            case _:
+                raise EngineError(f"{type(request).__name__} was answered by {type(reply).__name__}: see requests.py.")
+        return 0
+
+    def _charge_prompt(self, reply: Generation | Evaluation) -> None:
+        value = reply.value
+        if value is not None and not (isinstance(value, (float, int)) and abs(value) <= _LARGEST_VALUE):  # nor NaN
+            raise EngineError(
+                f"the value source answered {value!r}. Values are plain finite numbers in [-1, 1], not tensors."
+            )
+        self.prompt_tokens += reply.num_prompt_tokens
+        self.cached_tokens += reply.num_cached_tokens
+
+
+class MachineClock:
+    """Wall clock divided by the number of requests in flight."""
+
+    def __init__(self) -> None:
+        self._active = 0
+        self._shared = 0.0
+        self._last = time.monotonic()
+
+    def now(self) -> float:
+        wall = time.monotonic()
+        if self._active:
+            self._shared += (wall - self._last) / self._active
+        self._last = wall
+        return self._shared
+
+    def start(self) -> float:
+        now = self.now()
+        self._active += 1
+        return now
+
+    def stop(self) -> float:
+        now = self.now()
+        self._active -= 1
+        return now
+
+
+def _check_samples(request: Generate, reply: Generation) -> None:
+    """Raises EngineError where there are not as many samples as were asked for, RefusedError where one is broken."""
+    if not reply.too_long and len(reply.samples) != request.num_samples:
+        raise EngineError(
+            f"the policy answered {len(reply.samples)} samples where {request.num_samples} were asked for. A prompt "
+            "that does not fit the context is answered by too_long."
+        )
+    if any(math.isnan(sample.logprob) for sample in reply.samples):
+        raise RefusedError("the model's log-probabilities are not numbers (NaN). Try engine_args={dtype: float32}.")
