@@ -142,5 +142,5 @@ def _check_samples(request: Generate, reply: Generation) -> None:
             f"the policy answered {len(reply.samples)} samples where {request.num_samples} were asked for. A prompt "
             "that does not fit the context is answered by too_long."
         )
-    if any(math.isnan(sample.logprob) for sample in reply.samples):
+    if math.isnan(sum([sample.logprob for sample in reply.samples])):
         raise RefusedError("the model's log-probabilities are not numbers (NaN). Try engine_args={dtype: float32}.")

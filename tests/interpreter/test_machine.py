@@ -74,7 +74,8 @@ def test_the_memory_that_is_really_there_is_bounded(at_once: bool) -> None:
                 assert [s.text for s in seen] == [str(90 * MIB // 8)] * 8
 
             most = await most_resident(work())
-            assert most - idle < 1.3 * 200 * MIB
+            # What running cells take between two looks of the watch comes on top; unbounded it would be 720 MiB.
+            assert most - idle < 2 * 200 * MIB
             assert 90 * MIB <= interpreter.snapshot_bytes <= 200 * MIB
 
     run(check())
