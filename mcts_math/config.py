@@ -44,8 +44,9 @@ class Common(Settings):
     # Prompt.
     prompt_wrap: str = Field(
         "react",
-        description="step format: react (few-shot), react_sft (the tags of a tuned model) or chat (the model's chat "
-        "template; one step is the whole reply)",
+        description="step format: react (few-shot), react_sft (the tags of a tuned model), or in the model's own chat "
+        "template chat (one step is the whole reply), chat_tools (Python by the model's tool calls), chat_code (blocks "
+        "of Python in the reply), chat_steps (plain reasoning, divided by step_delim)",
     )
     result_unwrap: str | None = Field(
         None, description="format of the samples; must be that of prompt_wrap, which it follows where absent"
@@ -60,6 +61,15 @@ class Common(Settings):
         "absent: the bundled ones",
     )
     num_few_shot: Integer = Field(2, description="examples in a few-shot prompt, drawn by seed", ge=0)
+    chat_template_kwargs: dict[str, str | int | float | bool] = Field(
+        default_factory=dict, description="further variables of the chat template, such as {enable_thinking: false}"
+    )
+    max_thinking_tokens: Integer = Field(
+        0, description="most tokens of a thought, of the max_tokens of its step; 0: no limit of its own", ge=0
+    )
+    think: Literal["keep", "search"] = Field(
+        "keep", description="chat_steps: keep a thought whole, or search over its steps too"
+    )
     step_delim: str | None = Field(None, description="text between steps; absent: that of prompt_wrap", min_length=1)
     # Sampling.
     temperature: Real = Field(0.7, description="0 is greedy", ge=0)
@@ -173,6 +183,9 @@ class Config(Common):
             self.prompt_path,
             self.num_few_shot,
             self.run_seed,
+            tuple(self.chat_template_kwargs.items()),
+            self.max_thinking_tokens,
+            self.think == "search",
         )
 
     @property

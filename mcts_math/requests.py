@@ -9,35 +9,17 @@ else is in flight, so a tree is the same however many trees grow beside it.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, Protocol, TypeAlias, runtime_checkable
+from typing import Protocol, TypeAlias, runtime_checkable
 
+from mcts_math.messages import Conversation as Conversation
+from mcts_math.messages import FinishReason as FinishReason
+from mcts_math.messages import Message as Message
+from mcts_math.messages import Prompt as Prompt
+from mcts_math.messages import Sample as Sample
+from mcts_math.messages import Sampling as Sampling
 from mcts_math.step import CellStatus as CellStatus
-from mcts_math.step import Message as Message
-from mcts_math.step import Prompt as Prompt
 from mcts_math.step import Verdict as Verdict
 from mcts_math.tasks import Task
-
-
-@dataclass(frozen=True, slots=True)
-class Sampling:
-    """How to sample one step.
-
-    Attributes:
-        temperature: >= 0; 0 is greedy.
-        top_p: nucleus mass in (0, 1]; 1 keeps all.
-        top_k: number of most likely tokens to keep; -1 keeps all.
-        max_tokens: most tokens of one sample, >= 1.
-        stop: strings that end a sample; the returned text ends before the stop string.
-        beam_width: above 1, samples are the best of a token-level beam search of this width, best first, as
-            transformers' `generate` makes it (scores are mean log-probabilities a token); temperature must then be 0.
-    """
-
-    temperature: float = 0.7
-    top_p: float = 1.0
-    top_k: int = -1
-    max_tokens: int = 2000
-    stop: tuple[str, ...] = ()
-    beam_width: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,27 +43,6 @@ class Generate:
     want_value: bool = False
     task_id: str = ""
     adapter: str = ""
-
-
-FinishReason: TypeAlias = Literal["stop", "length"]
-
-
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """One continuation.
-
-    Attributes:
-        text: what was written, without the stop string.
-        logprob: sum of the tokens' log-probabilities in nats, from the model's distribution before temperature,
-            top-p and top-k; the stop string's tokens and the end-of-sequence token count.
-        num_tokens: number of tokens that `logprob` sums over.
-        finish: "stop" (stop string or end of sequence) or "length" (max_tokens or the context is used up).
-    """
-
-    text: str
-    logprob: float
-    num_tokens: int
-    finish: FinishReason = "stop"
 
 
 @dataclass(frozen=True, slots=True)

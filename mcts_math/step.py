@@ -4,22 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import Literal, TypeAlias
+from typing import Final
 
-TOOL = "python_interpreter"
+from mcts_math.messages import Message
 
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """One turn of a conversation."""
-
-    role: Literal["system", "user", "assistant"]
-    content: str
-
-
-Prompt: TypeAlias = str | tuple[Message, ...]
-"""A text to continue, or a conversation, which the engine renders with the model's own chat template. Where the last
-message is the assistant's, the sample continues it; else it is a new message of the assistant."""
+TOOL: Final = "python_interpreter"
 
 
 class Outcome(str, Enum):
@@ -52,29 +41,76 @@ class CellStatus(str, Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Draft:
-    """A sample as read, before its code is run. An action and an answer are never both there; neither: unparsable.
+class Action:
+    """Something to do before the solution goes on.
 
     Attributes:
-        text: the sample, trimmed.
-        action: name of the tool that the sample calls, as written; "" where it calls none.
-        action_input: what the tool is given, as written, code fence and all.
-        note: the observation of an action that runs nothing; None where there is none. The solution goes on.
-        answer: the final answer, with one enclosing pair of `$` removed; None where there is none.
-        whole: a whole reply, which needs neither action nor answer.
+        tool: its name, as written.
+        input: what it is given, as written, code fence and all; "" where that can't be read.
+        note: the observation of an action that runs nothing; None where code is to be run.
+        call_id: of the tool call that asks for it.
     """
 
-    text: str
-    action: str = ""
-    action_input: str = ""
+    tool: str
+    input: str
     note: str | None = None
-    answer: str | None = None
-    whole: bool = False
+    call_id: str = ""
 
     @property
     def code(self) -> str | None:
         """What to run; None where nothing is to be run."""
-        return self.action_input if self.action == TOOL else None
+        return self.input if self.tool == TOOL and self.note is None else None
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A sample as read, before its code is run. Actions and an answer are never both there; neither: unparsable.
+
+    Attributes:
+        text: the sample, trimmed.
+        actions: what it asks for, one after another.
+        answer: the final answer, with one enclosing pair of `$` removed; None where there is none.
+        whole: a whole reply, which needs neither action nor answer.
+        goes_on: a step of thought alone: the solution goes on after it.
+        message: the turn as a conversation shows it; None in formats of text.
+    """
+
+    text: str
+    actions: tuple[Action, ...] = ()
+    answer: str | None = None
+    whole: bool = False
+    goes_on: bool = False
+    message: Message | None = None
+
+    @property
+    def code(self) -> str | None:
+        """The first cell to run; None where nothing is to be run."""
+        return next((action.code for action in self.actions if action.code is not None), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """An action that was done.
+
+    Attributes:
+        tool, input: see `Action`.
+        observation: what the interpreter, or the format in its place, showed.
+        status: how the cell ended; None where no code was run.
+        seed: of the interpreter's random generators.
+        call_id: of the tool call that asked for it.
+    """
+
+    tool: str
+    input: str
+    observation: str | None = None
+    status: CellStatus | None = None
+    seed: int = 0
+    call_id: str = ""
+
+    @property
+    def code(self) -> str | None:
+        """The code that was run; None where none was."""
+        return self.input if self.tool == TOOL and self.input else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,40 +118,35 @@ class Step:
     """One step of a solution.
 
     Attributes:
-        text: as the next prompt shows it, observation included.
+        text: as the next prompt shows it, observations included.
         outcome: what it led to.
-        action: name of the tool that was called; "" where none was.
-        action_input: what it was given, code fence and all.
-        observation: what the interpreter, or the format in its place, showed; None where nothing was shown.
+        runs: what was done, in order.
         answer: the final answer of an ANSWER step, else None.
-        status: how the cell ended; None where no code was run.
-        seed: seed of the interpreter's random generators for `code`.
         logprob: sum over the tokens, nats.
         num_tokens: length of the sample.
         correct: whether the answer equals an accepted one; None where that was not asked.
+        message: the turn, or the part of one, that was written; None in formats of text.
     """
 
     text: str
     outcome: Outcome
-    action: str = ""
-    action_input: str = ""
-    observation: str | None = None
+    runs: tuple[Run, ...] = ()
     answer: str | None = None
-    status: CellStatus | None = None
-    seed: int = 0
     logprob: float = 0.0
     num_tokens: int = 0
     correct: bool | None = None
+    message: Message | None = None
 
     @property
     def code(self) -> str | None:
-        """The code that was run; None where none was."""
-        return self.action_input if self.action == TOOL else None
+        """The code that was run, all cells one after another; None where none was."""
+        cells = [run.code for run in self.runs if run.code is not None]
+        return "\n".join(cells) if cells else None
 
     @property
     def failed(self) -> bool:
-        """The code raised, was cut or was killed."""
-        return self.status not in (None, CellStatus.OK)
+        """Code raised, was cut or was killed."""
+        return any(run.status not in (None, CellStatus.OK) for run in self.runs)
 
     @property
     def is_final(self) -> bool:

@@ -166,7 +166,10 @@ def test_overrides_win_and_are_yaml(tmp_path: Path) -> None:
         ("iterations=true", "iterations: Input should be a valid integer"),
         ("need_value_func=1", "need_value_func: Input should be a valid boolean"),
         ("mode=dfs", "mode must be one of react, sbs, mcts, "),
-        ("prompt_wrap=xml", "prompt_wrap must be one of react, react_sft, chat, not 'xml'"),
+        (
+            "prompt_wrap=xml",
+            "prompt_wrap must be one of react, react_sft, chat, chat_tools, chat_code, chat_steps, not 'xml'",
+        ),
         ("engine=tgi", "engine must be one of hf, vllm, openai, not 'tgi'"),
         ("stop=[1]", "stop.0: Input should be a valid string"),
         ("stop=['']", "stop must not hold an empty string"),

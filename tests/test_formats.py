@@ -10,24 +10,30 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mcts_math.errors import ConfigError
-from mcts_math.formats import FormatOptions, make_format, recognise_format
+from mcts_math.formats import FormatOptions, StepFormat, make_format, recognise_format
 from mcts_math.formats.react import NOTHING_RUN, FewShotFormat, choose_examples
 from mcts_math.formats.react_sft import SftFormat
-from mcts_math.step import TOOL, CellStatus, Draft, Outcome, Step
+from mcts_math.messages import Sample
+from mcts_math.step import TOOL, Action, CellStatus, Draft, Outcome, Run, Step
 from mcts_math.tasks import Task
 
 SFT = SftFormat()
 SHOTS = FewShotFormat("Instructions.", ("Question: 1+1?\n\nThought: t\nFinal Answer: 2\n<Solution complete>",))
 Q = Task("t", "Q?")
+NO_RUN = (Run("None", "None", NOTHING_RUN),)
 CODE = "<step>\n<p>\nthink\n</p>\n<code>\n```python\nprint(1)\n```"
 FINAL = "<step>\n<p>\nthink\n</p>\n<p>\nFinal Answer: ANSWER\n</p>"
 
 
+def read(form: StepFormat, text: str) -> Draft:
+    return form.read(Sample(text, -1.0, 1))
+
+
 @pytest.mark.parametrize("end", ["", "\n", "\n</code>", "</code>", "\n</code>\n<output>\nmade up\n</output>\n</step>"])
 def test_sft_code_step(end: str) -> None:
-    draft = SFT.read(CODE + end)
-    assert draft == Draft(CODE, TOOL, "```python\nprint(1)\n```")
-    assert SFT.observed(draft, "1") == CODE + "\n</code>\n<output>\n1\n</output>\n</step>"
+    draft = read(SFT, CODE + end)
+    assert draft == Draft(CODE, (Action(TOOL, "```python\nprint(1)\n```"),))
+    assert SFT.observed(draft, ["1"]) == CODE + "\n</code>\n<output>\n1\n</output>\n</step>"
 
 
 @pytest.mark.parametrize("end", ["", "\n", "\n</step>"])
@@ -35,7 +41,7 @@ def test_sft_code_step(end: str) -> None:
     ("written", "answer"), [("5", "5"), ("$5$", "5"), (" $x$ or $y$ ", "x$ or $y"), ("$5", "$5"), ("a\nb", "a\nb")]
 )
 def test_sft_final_step(end: str, written: str, answer: str) -> None:
-    draft = SFT.read(FINAL.replace("ANSWER", written) + end)
+    draft = read(SFT, FINAL.replace("ANSWER", written) + end)
     assert (draft.code, draft.answer) == (None, answer)
     assert SFT.finished(draft) == FINAL.replace("ANSWER", written) + "\n</step>"
 
@@ -53,12 +59,12 @@ def test_sft_final_step(end: str, written: str, answer: str) -> None:
     ],
 )
 def test_sft_unparsable(sample: str) -> None:
-    draft = SFT.read(sample)
+    draft = read(SFT, sample)
     assert (draft.code, draft.answer) == (None, None)
 
 
 def test_sft_code_may_mention_the_words() -> None:
-    draft = SFT.read(CODE.replace("print(1)", "print('Final Answer: 1')"))
+    draft = read(SFT, CODE.replace("print(1)", "print('Final Answer: 1')"))
     assert draft.code is not None
     assert draft.answer is None
 
@@ -71,29 +77,31 @@ def test_sft_prompt() -> None:
 
 def test_few_shot_steps() -> None:
     text = "Thought: count\n\nAction: python_interpreter\n\nAction Input: ```python\nprint(1)\n```"
-    draft = SHOTS.read("\n" + text + "\n")
-    assert draft == Draft(text, TOOL, "```python\nprint(1)\n```")
-    assert SHOTS.observed(draft, "1") == text + "\n\nObservation: 1"
+    draft = read(SHOTS, "\n" + text + "\n")
+    assert draft == Draft(text, (Action(TOOL, "```python\nprint(1)\n```"),))
+    assert SHOTS.observed(draft, ["1"]) == text + "\n\nObservation: 1"
     for none in ("", "Action: None\nAction Input: None\n"):
         last = f"Thought: so\n{none}Final Answer: $\\frac12$"
-        final = SHOTS.read(last + "\n")
+        final = read(SHOTS, last + "\n")
         assert final.answer == "\\frac12"
         assert SHOTS.finished(final) == last + "\n<Solution complete>"
 
 
 @pytest.mark.parametrize("written", ["Action: None\nAction Input: None", "Action: None\n\nAction Input:"])
 def test_a_step_of_thought_alone_goes_on(written: str) -> None:
-    draft = SHOTS.read(f"Thought: hm\n{written}")
-    assert (draft.action, draft.code, draft.answer, draft.note) == ("None", None, None, NOTHING_RUN)
+    draft = read(SHOTS, f"Thought: hm\n{written}")
+    (action,) = draft.actions
+    assert (action.tool, action.code, draft.answer, action.note) == ("None", None, None, NOTHING_RUN)
 
 
 @pytest.mark.parametrize("tool", ["calculator", "Python", "none of them", "x" * 200])
 def test_an_unknown_action_is_told_so_and_goes_on(tool: str) -> None:
-    draft = SHOTS.read(f"Thought: x\nAction: {tool}\nAction Input: 1+1")
-    assert (draft.action, draft.action_input, draft.code, draft.answer) == (tool, "1+1", None, None)
-    assert draft.note is not None
-    assert draft.note.startswith("Error: there is no tool")
-    assert "python_interpreter or None" in draft.note
+    draft = read(SHOTS, f"Thought: x\nAction: {tool}\nAction Input: 1+1")
+    (action,) = draft.actions
+    assert (action.tool, action.input, action.code, draft.answer) == (tool, "1+1", None, None)
+    assert action.note is not None
+    assert action.note.startswith("Error: there is no tool")
+    assert "python_interpreter or None" in action.note
 
 
 @pytest.mark.parametrize(
@@ -108,7 +116,7 @@ def test_an_unknown_action_is_told_so_and_goes_on(tool: str) -> None:
     ],
 )
 def test_few_shot_unparsable(sample: str) -> None:
-    draft = SHOTS.read(sample)
+    draft = read(SHOTS, sample)
     assert (draft.code, draft.answer) == (None, None)
 
 
@@ -130,8 +138,8 @@ def test_bundled_examples() -> None:
     for example in every.examples:  # each step of each example is one that we can read ourselves
         *steps, last = example.split("\n\nThought:")[1:]
         for step in steps:
-            assert every.read("Thought:" + step.split("\n\nObservation:")[0]).code, step
-        assert every.read("Thought:" + last).answer, last
+            assert read(every, "Thought:" + step.split("\n\nObservation:")[0]).code, step
+        assert read(every, "Thought:" + last).answer, last
     with pytest.raises(ConfigError, match="num_few_shot is 99"):
         shots(num_few_shot=99)
 
@@ -180,9 +188,9 @@ def test_bad_prompt_files(tmp_path: Path, shots: str | None, prompt: str | None,
 def test_few_shot_steps_become_tags_for_training() -> None:
     code = Step(
         "Thought: add\n\nAction: python_interpreter\n\nAction Input: 1+1\n\nObservation: 2",
-        Outcome.CONTINUE, TOOL, "1+1", observation="2", status=CellStatus.OK,
+        Outcome.CONTINUE, (Run(TOOL, "1+1", "2", CellStatus.OK),),
     )  # fmt: skip
-    thought = Step("Thought: hm\n\nAction: None\n\nAction Input: None", Outcome.CONTINUE, "None", "None", NOTHING_RUN)
+    thought = Step("Thought: hm\n\nAction: None\n\nAction Input: None", Outcome.CONTINUE, NO_RUN)
     last = Step("Thought: so\n\nFinal Answer: 2\n<Solution complete>", Outcome.ANSWER, answer="2")
     texts = SHOTS.training_texts([thought, code, last])
     assert texts[0] == ""
@@ -190,22 +198,22 @@ def test_few_shot_steps_become_tags_for_training() -> None:
         "<step>\n<p>\nhm\nadd\n</p>\n<code>\n```python\n1+1\n```\n</code>\n<output>\n2\n</output>\n</step>\n"
     )
     assert texts[2] == "<step>\n<p>\nso\n</p>\n<p>\nFinal Answer: 2\n</p>\n</step>\n"
-    read = SHOTS.for_training().read(texts[1].split("\n</code>")[0])
-    assert read.code == "```python\n1+1\n```"
+    draft = read(SHOTS.for_training(), texts[1].split("\n</code>")[0])
+    assert draft.code == "```python\n1+1\n```"
 
 
 @pytest.mark.parametrize(
     ("end", "text"),
     [
-        (Step("Thought: b\n\nAction: None\n\nAction Input: None", Outcome.TOO_DEEP, "None", "None", NOTHING_RUN),
+        (Step("Thought: b\n\nAction: None\n\nAction Input: None", Outcome.TOO_DEEP, NO_RUN),
          "<step>\n<p>\na\nb\n</p>\n</step>\n"),
-        (Step("Thought: b\n\nAction: search\n\nAction Input: x", Outcome.TOO_DEEP, "search", "x", "Error: no tool"),
+        (Step("Thought: b\n\nAction: search\n\nAction Input: x", Outcome.TOO_DEEP, (Run("search", "x", "Error"),)),
          "<step>\n<p>\na\nb\n</p>\n</step>\n"),
         (Step("what is this", Outcome.UNPARSABLE), "a\nwhat is this\n"),
     ],
 )  # fmt: skip
 def test_a_solution_that_fails_keeps_its_thoughts_for_training(end: Step, text: str) -> None:
-    thought = Step("Thought: a\n\nAction: None\n\nAction Input: None", Outcome.CONTINUE, "None", "None", NOTHING_RUN)
+    thought = Step("Thought: a\n\nAction: None\n\nAction Input: None", Outcome.CONTINUE, NO_RUN)
     assert SHOTS.training_texts([thought, end]) == ["", text]
 
 
@@ -222,5 +230,5 @@ def test_published_formats_are_recognised_by_their_texts() -> None:
 @given(st.text(max_size=300))
 def test_any_text_can_be_read(text: str) -> None:
     for step_format in (SFT, SHOTS):
-        draft = step_format.read(text)
+        draft = read(step_format, text)
         assert not (draft.code is not None and draft.answer is not None)

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 LAYERS = [
-    ["errors", "concurrency", "files", "step", "evaluate/intervals", "evaluate/table", "train/loss"],
-    ["settings", "tasks"],
+    ["errors", "concurrency", "files", "messages", "evaluate/intervals", "evaluate/table", "train/loss"],
+    ["settings", "step", "tasks"],
     ["requests", "tree", "train/stages"],
     ["answer", "cost", "engine", "interpreter", "values"],
     ["formats", "judge", "evaluate/grading"],

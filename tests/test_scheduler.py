@@ -113,10 +113,12 @@ def test_history_holds_the_ancestors_cells_and_siblings_do_not_see_each_other() 
     (solved,) = run(config, questions(1), policy, interpreter=interpreter)
     tree = solved.tree
     for request in interpreter.requests:
-        node = next(n for n in tree.nodes if n.step is not None and n.step.seed == request.cell.seed)
+        node = next(
+            n for n in tree.nodes if n.step is not None and n.step.runs and n.step.runs[0].seed == request.cell.seed
+        )
         ancestors = tree.steps(node)[:-1]
         assert [cell.code for cell in request.history] == [s.code for s in ancestors]
-        assert [cell.seed for cell in request.history] == [s.seed for s in ancestors]
+        assert [cell.seed for cell in request.history] == [s.runs[0].seed for s in ancestors]
     seeds = [request.cell.seed for request in interpreter.requests]
     assert len(set(seeds)) == len(seeds)
 
@@ -363,7 +365,7 @@ def test_what_crossed_the_token_limit_is_kept() -> None:
     config = MCTS | {"n_generate_sample": 2, "iterations": 9, "max_question_tokens": 1}
     (solved,) = run(config, [{"id": "t", "question": "Q", "answer": "7"}], policy)
     assert [node.answer for node in solved.tree.nodes] == [None, None, "7"]
-    assert solved.tree.nodes[1].step.observation == "ok after 0"  # type: ignore[union-attr]
+    assert solved.tree.nodes[1].step.runs[0].observation == "ok after 0"  # type: ignore[union-attr]
     assert (solved.tree.stopped, solved.tree.correct) == ("max_question_tokens", True)
 
 

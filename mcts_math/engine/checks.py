@@ -7,7 +7,8 @@ import asyncio
 from mcts_math.engine.table import find_lack
 from mcts_math.engine.tokenizer import Codec
 from mcts_math.errors import EngineError
-from mcts_math.requests import Evaluate, Evaluation, Generate, Policy, Prompt, Sampling
+from mcts_math.messages import Message, Prompt, Sampling
+from mcts_math.requests import Evaluate, Evaluation, Generate, Policy
 
 _LONG_TEXT = 20_000  # characters from which on a prompt is tokenised off the event loop
 # A text that would be this many times too long, were all its tokens the longest ones, is not even tokenised. The factor
@@ -50,13 +51,18 @@ async def encode_prompt(codec: Codec, prompt: Prompt, context_length: int) -> tu
     Raises:
         EngineError: the prompt is no text, or a conversation that the model's template refuses.
     """
-    size = len(prompt) if isinstance(prompt, str) else sum(len(message.content) for message in prompt)
+    size = len(prompt) if isinstance(prompt, str) else sum(map(len_of, prompt.messages))
     fewest = size // codec.longest_token
     if fewest > _ABSURD * context_length:
         return fewest
     encode = codec.encode_prompt
     tokens = await asyncio.to_thread(encode, prompt) if size > _LONG_TEXT else encode(prompt)
     return tokens if len(tokens) < context_length else len(tokens)
+
+
+def len_of(message: Message) -> int:
+    """Characters of a message, about."""
+    return len(message.content) + len(message.thought) + sum(len(piece.text) for piece in message.written)
 
 
 def cut_sample(

@@ -17,7 +17,8 @@ from dataclasses import dataclass, replace
 
 from mcts_math.engine.splitmix import MASK, STRIDE, mix
 from mcts_math.errors import EngineError
-from mcts_math.requests import Evaluate, Evaluation, Generate, Generation, Prompt, Sample, Sampling
+from mcts_math.messages import Prompt, Sample, Sampling, text_of
+from mcts_math.requests import Evaluate, Evaluation, Generate, Generation
 
 _SEED_STRIDE = 0x632BE59BD9B4E019  # odd, so that a seed and the next are far apart and none collide
 _CHARS_PER_TOKEN = 4
@@ -227,7 +228,11 @@ def _num_tokens(text: str) -> int:
 
 def _text(prompt: Prompt) -> str:
     """A prompt as a script knows it; a conversation is a line of `role: content` for each message."""
-    return prompt if isinstance(prompt, str) else "\n".join(f"{m.role}: {m.content}" for m in prompt)
+    return (
+        prompt
+        if isinstance(prompt, str)
+        else "\n".join(f"{m.role}: {text_of(m.written) or m.content}" for m in prompt.messages)
+    )
 
 
 def _quote(prompt: str) -> str:

@@ -10,13 +10,13 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
-
-from jinja2 import TemplateError
+from typing import Any
 
 from mcts_math.engine import checkpoint as checkpoints
-from mcts_math.errors import CheckpointError, EngineError, RefusedError
-from mcts_math.requests import LossTerm, Message, Prompt
+from mcts_math.engine.chat_template import ChatTemplate
+from mcts_math.errors import CheckpointError, RefusedError
+from mcts_math.messages import Prompt
+from mcts_math.requests import LossTerm
 
 _SEAM_TOKENS = 8  # of the prompt, decoded together with the sample: decoders treat the start of a text specially
 _BROKEN = "\ufffd"  # how a decoder shows bytes that are no complete character (yet)
@@ -29,6 +29,7 @@ class Codec:
         vocab_size: one more than the highest token id.
         eos_ids: tokens that end a sample.
         longest_token: characters of the longest token.
+        chat: the chat template.
     """
 
     def __init__(self, tokenizer: Any, eos_ids: Sequence[int] = (), num_embeddings: int | None = None) -> None:
@@ -50,6 +51,7 @@ class Codec:
             raise CheckpointError("the checkpoint's tokenizer has an empty vocabulary")
         self.vocab_size = max(vocabulary.values()) + 1
         self.longest_token = max(len(token) for token in vocabulary)
+        self.chat = ChatTemplate(tokenizer, self._encode_rendered, self.decode, self.eos_ids)
         self._pieces: list[str] | None = None
         self._matchers: dict[tuple[str, ...], StopMatcher] = {}
 
@@ -69,13 +71,15 @@ class Codec:
         Raises:
             EngineError: the model has no chat template, or it refuses the conversation.
         """
-        return prompt if isinstance(prompt, str) else render_chat(self._tokenizer, prompt)
+        return prompt if isinstance(prompt, str) else self.decode(self.chat.encode(prompt))
 
     def encode_prompt(self, prompt: Prompt) -> tuple[int, ...]:
         """Tokens of a prompt; a rendered conversation brings its special tokens along and gets no others."""
-        if isinstance(prompt, str):
-            return self.encode(prompt)
-        return self._encode_rendered(self.render(prompt))
+        return self.encode(prompt) if isinstance(prompt, str) else self.chat.encode(prompt)
+
+    def opening(self, prompt: Prompt) -> str:
+        """What of the assistant's turn stands before the sample that a prompt asks for; "" for a text."""
+        return "" if isinstance(prompt, str) else self.chat.opening(prompt)
 
     def _encode_rendered(self, text: str) -> tuple[int, ...]:
         require_text(text)
@@ -103,12 +107,7 @@ class Codec:
         if isinstance(prompt, str):
             before, whole = self.encode(prompt), self.encode(prompt + completion)
         else:
-            completion = completion.strip()  # templates do so too
-            role: Literal["user", "assistant"] = "user" if prompt and prompt[-1].role == "assistant" else "assistant"
-            text = render_chat(self._tokenizer, (*prompt, Message(role, completion)), is_open=True)
-            if not completion or not text.endswith(completion):
-                raise RefusedError(f"the model's chat template does not show this {role}'s message: {completion!r}")
-            before, whole = self._encode_rendered(text[: -len(completion)]), self._encode_rendered(text)
+            before, whole = self.chat.encode_completion(prompt, completion.strip())  # templates strip it too
         start = 0
         while start < min(len(before), len(whole)) and before[start] == whole[start]:
             start += 1
@@ -162,30 +161,6 @@ def require_text(text: str) -> None:
             f"character {error.start} of the prompt is half of a surrogate pair ({text[error.start]!r}), "
             "which is no text; remove it from the question"
         ) from None
-
-
-def render_chat(tokenizer: Any, messages: Sequence[Message], *, is_open: bool = False) -> str:
-    """A conversation as text, by the tokenizer's chat template.
-
-    A last message of the assistant is left open, one of the user with `is_open` only.
-
-    Raises:
-        EngineError: there is no chat template, or it refuses the conversation.
-    """
-    if not getattr(tokenizer, "chat_template", None):
-        raise EngineError(
-            "the model's tokenizer has no chat template, which a conversation needs; "
-            "add one to the checkpoint (chat_template.jinja), or choose prompt_wrap: react_sft or react"
-        )
-    goes_on = is_open or (bool(messages) and messages[-1].role == "assistant")
-    turns = [{"role": message.role, "content": message.content} for message in messages]
-    try:
-        text = tokenizer.apply_chat_template(
-            turns, tokenize=False, add_generation_prompt=not goes_on, continue_final_message=goes_on
-        )
-    except (ValueError, TemplateError) as error:
-        raise RefusedError(f"the model's chat template refuses the conversation: {error}") from error
-    return str(text)
 
 
 class StopMatcher:

@@ -6,14 +6,20 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from mcts_math.formats.base import FormatFactory, FormatOptions, StepFormat
-from mcts_math.formats.chat import ChatFormat
+from mcts_math.formats.chat import make_chat
+from mcts_math.formats.chat_code import make_chat_code
+from mcts_math.formats.chat_steps import make_chat_steps
+from mcts_math.formats.chat_tools import make_chat_tools
 from mcts_math.formats.react import FewShotFormat
 from mcts_math.formats.react_sft import SftFormat
 
 FORMATS: Final[Mapping[str, FormatFactory]] = {
     "react": FewShotFormat.make,
     "react_sft": SftFormat.make,
-    "chat": ChatFormat.make,
+    "chat": make_chat,
+    "chat_tools": make_chat_tools,
+    "chat_code": make_chat_code,
+    "chat_steps": make_chat_steps,
 }
 
 _MARKS: Final = {"react_sft": ("<step>",), "react": ("Action Input:", "<Solution complete>", "Thought:")}

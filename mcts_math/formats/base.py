@@ -11,7 +11,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from mcts_math.step import Draft, Prompt, Step
+from mcts_math.messages import Piece, Prompt, Sample, Sampling
+from mcts_math.step import Draft, Step
 from mcts_math.tasks import Task
 
 
@@ -26,6 +27,9 @@ class FormatOptions:
         prompt_path: file of instructions.
         num_few_shot: worked examples in a prompt.
         seed: of the run; it draws the examples.
+        template: further variables of the model's chat template, by name.
+        max_thinking_tokens: most tokens of a thought; 0: as many as a step may have.
+        search_thoughts: steps are parts of the thought too.
     """
 
     step_delim: str | None = None
@@ -34,10 +38,29 @@ class FormatOptions:
     prompt_path: str | None = None
     num_few_shot: int = 2
     seed: int = 0
+    template: tuple[tuple[str, str | int | float | bool], ...] = ()
+    max_thinking_tokens: int = 0
+    search_thoughts: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Resumption:
+    """How a sample that ended too early goes on.
+
+    Attributes:
+        sampling: of what follows.
+        pieces: what is put in between.
+    """
+
+    sampling: Sampling
+    pieces: tuple[Piece, ...] = ()
 
 
 class StepFormat(Protocol):
-    """How a partial solution is shown to the model, and how a sample is read."""
+    """How a partial solution is shown to the model, and how a sample is read.
+
+    A format of text derives from it: what it does not say is as is usual there.
+    """
 
     @property
     def name(self) -> str:
@@ -62,21 +85,29 @@ class StepFormat(Protocol):
         """What the user says after `steps`, as a completion of a prompt: (prompt, completion)."""
         ...
 
-    def read(self, sample: str) -> Draft:
-        """Reads a sample (without its stop string)."""
+    def read(self, sample: Sample) -> Draft:
+        """Reads a sample."""
         ...
 
-    def observed(self, draft: Draft, observation: str) -> str:
-        """Text of a step with its observation."""
+    def begin(self, sampling: Sampling) -> Sampling:
+        """How the first part of a step is sampled: as the whole, but for a thought with a budget of its own."""
+        return sampling
+
+    def resume(self, sample: Sample, sampling: Sampling) -> Resumption | None:
+        """How to go on where a sample ended too early: in the middle of a thought. None: it is a whole step."""
+        return None
+
+    def observed(self, draft: Draft, observations: Sequence[str]) -> str:
+        """Text of a step with its observations, one for each action."""
         ...
 
     def finished(self, draft: Draft) -> str:
-        """Text of a step that ends the solution."""
+        """Text of a step that has none."""
         ...
 
     def for_training(self) -> StepFormat:
         """The format in which a model that was trained on these steps is searched: often this one."""
-        ...
+        return self
 
     def training_texts(self, steps: Sequence[Step]) -> list[str]:
         """Steps as `for_training` shows them, delimiters included; "" for one that is part of the next."""
@@ -84,7 +115,7 @@ class StepFormat(Protocol):
 
     def fingerprint(self) -> str:
         """What a prompt depends on beside name, delimiter and stops: a digest of the worked examples; else ""."""
-        ...
+        return ""
 
 
 FormatFactory = Callable[[FormatOptions], StepFormat]

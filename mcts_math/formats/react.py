@@ -23,7 +23,8 @@ from typing import Any, Final
 from mcts_math.errors import ConfigError
 from mcts_math.formats.base import FINAL_ANSWER, FormatOptions, StepFormat, read_answer
 from mcts_math.formats.react_sft import SftFormat
-from mcts_math.step import TOOL, Draft, Outcome, Step
+from mcts_math.messages import Sample
+from mcts_math.step import TOOL, Action, Draft, Outcome, Step
 from mcts_math.tasks import Task
 
 NO_ACTION: Final = "None"
@@ -36,7 +37,7 @@ _ACTION: Final = re.compile(r"Action:[ \t]*([^\n]*)\n+[ \t]*Action Input:(.*)", 
 
 
 @dataclass(frozen=True, slots=True)
-class FewShotFormat:
+class FewShotFormat(StepFormat):
     """See `base.StepFormat`.
 
     Attributes:
@@ -82,8 +83,8 @@ class FewShotFormat:
             return f"Question: {step.text}\n\n"
         return step.text + self.step_delim
 
-    def read(self, sample: str) -> Draft:
-        text = sample.strip().removesuffix(_COMPLETE).rstrip().removesuffix("Observation:").rstrip()
+    def read(self, sample: Sample) -> Draft:
+        text = sample.text.strip().removesuffix(_COMPLETE).rstrip().removesuffix("Observation:").rstrip()
         before, is_final, answer = text.partition(FINAL_ANSWER)
         action, action_input = _read_action(before)
         if is_final:
@@ -91,11 +92,11 @@ class FewShotFormat:
                 return Draft(text)
             return Draft(text, answer=read_answer(answer))
         if action == TOOL:
-            return Draft(text, TOOL, action_input) if action_input else Draft(text)
-        return Draft(text, action, action_input, _note(action)) if action else Draft(text)
+            return Draft(text, (Action(TOOL, action_input),)) if action_input else Draft(text)
+        return Draft(text, (Action(action, action_input, _note(action)),)) if action else Draft(text)
 
-    def observed(self, draft: Draft, observation: str) -> str:
-        return f"{draft.text}{self.step_delim}Observation: {observation}"
+    def observed(self, draft: Draft, observations: Sequence[str]) -> str:
+        return f"{draft.text}{self.step_delim}Observation: {observations[0]}"
 
     def finished(self, draft: Draft) -> str:
         return f"{draft.text}\n{_COMPLETE}" if draft.answer is not None else draft.text
@@ -156,7 +157,8 @@ def _in_tags(step: Step, thoughts: Sequence[str]) -> str:
     code = step.code.strip()
     fenced = code if code.startswith("```") else f"```python\n{code}\n```"
     # Published records don't hold the observation by itself.
-    shown = step.observation if step.observation is not None else step.text.partition("Observation:")[2].strip()
+    told = step.runs[0].observation
+    shown = told if told is not None else step.text.partition("Observation:")[2].strip()
     return f"<step>\n<p>\n{thought}\n</p>\n<code>\n{fenced}\n</code>\n<output>\n{shown}\n</output>\n</step>"
 
 

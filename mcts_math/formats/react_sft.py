@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mcts_math.formats.base import FINAL_ANSWER, FormatOptions, StepFormat, read_answer
-from mcts_math.step import TOOL, Draft, Outcome, Step
+from mcts_math.messages import Sample
+from mcts_math.step import TOOL, Action, Draft, Outcome, Step
 from mcts_math.tasks import Task
 
 
 @dataclass(frozen=True, slots=True)
-class SftFormat:
+class SftFormat(StepFormat):
     """See `base.StepFormat`."""
 
     step_delim: str = "\n"
@@ -36,8 +37,8 @@ class SftFormat:
             return f"<question> {step.text} </question>\n"
         return step.text + self.step_delim
 
-    def read(self, sample: str) -> Draft:
-        text = sample.strip()
+    def read(self, sample: Sample) -> Draft:
+        text = sample.text.strip()
         for end in ("</code>", "</step>"):
             text = text.removesuffix(end).rstrip()
         before, code_tag, code = text.partition("<code>")
@@ -49,19 +50,13 @@ class SftFormat:
         if not code.strip() or FINAL_ANSWER in rest:
             return Draft(text)
         # A policy that ignores stop strings writes on after </code>: what it makes up there is not kept.
-        return Draft(f"{before}<code>{code}".rstrip() if closed else text, TOOL, code.strip())
+        return Draft(f"{before}<code>{code}".rstrip() if closed else text, (Action(TOOL, code.strip()),))
 
-    def observed(self, draft: Draft, observation: str) -> str:
-        return f"{draft.text}\n</code>{self.step_delim}<output>\n{observation}\n</output>\n</step>"
+    def observed(self, draft: Draft, observations: Sequence[str]) -> str:
+        return f"{draft.text}\n</code>{self.step_delim}<output>\n{observations[0]}\n</output>\n</step>"
 
     def finished(self, draft: Draft) -> str:
         return f"{draft.text}\n</step>" if draft.answer is not None else draft.text
 
-    def for_training(self) -> StepFormat:
-        return self
-
     def training_texts(self, steps: Sequence[Step]) -> list[str]:
         return list(map(self._show, steps))
-
-    def fingerprint(self) -> str:
-        return ""

@@ -23,8 +23,9 @@ import jsonlines
 
 from mcts_math.errors import RecordError, TaskError
 from mcts_math.formats import StepFormat
+from mcts_math.messages import Message
 from mcts_math.methods import Method
-from mcts_math.step import CellStatus, Outcome, Step, Verdict
+from mcts_math.step import CellStatus, Outcome, Run, Step, Verdict
 from mcts_math.tasks import JsonObject, Task, answers_of, derived_id, given_id, is_ours, result_columns, user_columns
 from mcts_math.tree import Attempt, Node, Tree, new_tree
 
@@ -254,11 +255,12 @@ def dump_line(record: JsonObject) -> bytes:
 
 def _node_to_json(tree: Tree, node: Node, backs_up: bool) -> JsonObject:
     step = node.step
+    first = step.runs[0] if step is not None and step.runs else None
     data: JsonObject = {
         "text": "" if step is None else step.text,
         "extra_info": f"question: {tree.task.question}" if step is None else "",
-        "action": "" if step is None else step.action,
-        "action_input": "" if step is None else step.action_input,
+        "action": "" if first is None else first.tool,
+        "action_input": "" if first is None else first.input,
         "final_answer": _final_answer(step),
         "value": NO_VALUE if node.value is None else node.value,
     }
@@ -274,13 +276,35 @@ def _node_to_json(tree: Tree, node: Node, backs_up: bool) -> JsonObject:
 def _step_to_json(step: Step) -> JsonObject:
     """What the published form has no place for."""
     data: JsonObject = {"logprob": step.logprob, "num_tokens": step.num_tokens}
-    if step.observation is not None:
-        data["observation"] = step.observation
-    if step.status is not None:
-        data |= {"status": step.status.value, "seed": step.seed}
+    if step.runs:
+        data |= _run_to_json(step.runs[0])
+    if len(step.runs) > 1:
+        further = [{"action": run.tool, "action_input": run.input} | _run_to_json(run) for run in step.runs[1:]]
+        data["further_runs"] = further
+    if step.message is not None:
+        data["message"] = step.message.to_json()
     if step.correct is not None:
         data["correct"] = step.correct
     return data | ({"outcome": step.outcome.value} if step.outcome in _UNPUBLISHED else {})
+
+
+def _run_to_json(run: Run) -> JsonObject:
+    data: JsonObject = {} if run.observation is None else {"observation": run.observation}
+    if run.status is not None:
+        data |= {"status": run.status.value, "seed": run.seed}
+    return data | ({"call_id": run.call_id} if run.call_id else {})
+
+
+def _json_to_run(data: Mapping[str, Any]) -> Run:
+    status = data.get("status", CellStatus.ERROR.value if data.get("failed") else None)
+    return Run(
+        str(data["action"]),
+        str(data.get("action_input") or ""),
+        data.get("observation"),
+        None if status is None else CellStatus(status),
+        int(data.get("seed", 0)),
+        str(data.get("call_id", "")),
+    )
 
 
 def _final_answer(step: Step | None) -> str:
@@ -343,19 +367,15 @@ def _json_to_step(data: Mapping[str, Any]) -> Step:
     answer = final_answer if is_answer(final_answer) else None
     outcome = Outcome.ANSWER if answer is not None else _OUTCOMES.get(final_answer, Outcome.CONTINUE)
     outcome = Outcome(data["outcome"]) if "outcome" in data else outcome
-    status = data.get("status", CellStatus.ERROR.value if data.get("failed") else None)
     return Step(
         text=data["text"],
         outcome=outcome,
-        action=str(data.get("action") or ""),
-        action_input=str(data.get("action_input") or ""),
-        observation=data.get("observation"),
+        runs=tuple(map(_json_to_run, ([data] if data.get("action") else []) + data.get("further_runs", []))),
         answer=answer,
-        status=None if status is None else CellStatus(status),
-        seed=int(data.get("seed", 0)),
         logprob=float(data.get("logprob", 0.0)),
         num_tokens=int(data.get("num_tokens", 0)),
         correct=data.get("correct"),
+        message=None if data.get("message") is None else Message.from_json(data["message"]),
     )
 
 

@@ -87,7 +87,7 @@ def make_attempts(tree: Tree, expansion: Expansion, node: Node, count: int, adap
     assert isinstance(generation, Generation)
     if generation.too_long:
         return []
-    steps = yield from grow(expansion, tree, node, generation, [_place(number, 0) for number in numbers])
+    steps = yield from grow(expansion, tree, node, generation, [_place(number, 0) for number in numbers], adapter)
     chains = [_continue(tree, expansion, step, number, adapter) for step, number in zip(steps, numbers, strict=True)]
     return (yield from side_by_side(chains))
 
@@ -202,7 +202,7 @@ def _continue(tree: Tree, expansion: Expansion, node: Node, number: int, adapter
         if generation.too_long:
             node.terminal = True
         else:
-            (node,) = yield from grow(expansion, tree, node, generation, [f"{place} code"])
+            (node,) = yield from grow(expansion, tree, node, generation, [f"{place} code"], adapter)
     return node
 
 

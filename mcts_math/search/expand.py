@@ -8,13 +8,13 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, TypeAlias, TypeVar
 
 from mcts_math.formats import StepFormat
+from mcts_math.messages import Conversation, Piece, Prompt, Sample, Sampling, text_of
 from mcts_math.requests import (
     Cell,
-    CellStatus,
     Check,
     Evaluate,
     Evaluation,
@@ -22,16 +22,15 @@ from mcts_math.requests import (
     Generate,
     Generation,
     Observation,
-    Prompt,
     Reply,
     Request,
-    Sample,
-    Sampling,
 )
-from mcts_math.step import Draft, Outcome, Step
+from mcts_math.step import TOOL, Draft, Outcome, Run, Step
 from mcts_math.tree import Node, Tree
 
 T = TypeVar("T")
+
+_SEEDS: Final = (1 << 62) - 1
 
 CONTEXT_LENGTH: Final = "context_length"
 """Why a tree was cut short: a prompt does not fit the model's context."""
@@ -73,7 +72,8 @@ class Expansion:
     def generate(self, tree: Tree, node: Node, num_samples: int, want_value: bool = False) -> Generate:
         """The request for the steps that follow `node`."""
         seed = derive_seed(self.run_seed, tree.task.id, node.id)
-        return Generate(self.prompt(tree, node), num_samples, self.sampling, seed, want_value, tree.task.id)
+        sampling = self.format.begin(self.sampling)
+        return Generate(self.prompt(tree, node), num_samples, sampling, seed, want_value, tree.task.id)
 
     def evaluate(self, tree: Tree, node: Node) -> Evaluate:
         """The request for the value of the partial solution that ends at `node`."""
@@ -87,7 +87,12 @@ def derive_seed(run_seed: int, task_id: str, place: int | str) -> int:
 
 
 def grow(
-    expansion: Expansion, tree: Tree, node: Node, generation: Generation, places: Sequence[str] | None = None
+    expansion: Expansion,
+    tree: Tree,
+    node: Node,
+    generation: Generation,
+    places: Sequence[str] | None = None,
+    adapter: str = "",
 ) -> Asking[list[Node]]:
     """Adds a child for every sample, running its code and checking its answer; returns the new nodes.
 
@@ -96,22 +101,69 @@ def grow(
         tree, node: where.
         generation: the samples.
         places: for every sample a name that seeds its code; None: the ids of the new nodes.
+        adapter: whose weights sampled.
     """
-    samples = _distinct(generation.samples) if expansion.remove_duplicate else list(generation.samples)
-    drafts = [expansion.format.read(sample.text) for sample in samples]
+    samples = yield from complete(expansion, tree, node, generation.samples, adapter)
+    samples = _distinct(samples) if expansion.remove_duplicate else samples
+    drafts = [expansion.format.read(sample) for sample in samples]
     first_id = len(tree.nodes)
     seeds = [
         derive_seed(expansion.run_seed, tree.task.id, first_id + i if places is None else places[i])
         for i in range(len(samples))
     ]
-    cells = [None if draft.code is None else Cell(draft.code, seed) for draft, seed in zip(drafts, seeds, strict=True)]
-    observations = yield from _run(tree, node, cells)
+    runs = yield from _run(tree, node, drafts, seeds)
     verdicts = yield from _judge(expansion, tree, drafts)
     before = tree.turn(node)
     return [
         tree.add_child(node, _step(expansion, before, *parts), prior=_prior(parts[0]))
-        for parts in zip(samples, drafts, cells, observations, verdicts, strict=True)
+        for parts in zip(samples, drafts, runs, verdicts, strict=True)
     ]
+
+
+def complete(
+    expansion: Expansion, tree: Tree, node: Node, samples: Sequence[Sample], adapter: str = ""
+) -> Asking[list[Sample]]:
+    """Goes on with samples that ended before their step did, as the format says: in a thought, at its budget."""
+    done, full, number = list(samples), set[int](), 0
+    while True:
+        wanted = [(i, expansion.format.resume(done[i], expansion.sampling)) for i in range(len(done)) if i not in full]
+        resumed = [(i, resumption) for i, resumption in wanted if resumption is not None]
+        if not resumed:
+            return done
+        prompt = expansion.prompt(tree, node)
+        assert isinstance(prompt, Conversation), "only steps of a conversation go on in pieces"
+        requests = [
+            Generate(
+                prompt.going_on(done[i].written + resumption.pieces),
+                1,
+                resumption.sampling,
+                derive_seed(expansion.run_seed, tree.task.id, f"{node.id} sample {i} part {number}"),
+                task_id=tree.task.id,
+                adapter=adapter,
+            )
+            for i, resumption in resumed
+        ]
+        number += 1
+        replies = yield requests
+        for (i, resumption), reply in zip(resumed, replies, strict=True):
+            assert isinstance(reply, Generation)
+            if reply.too_long:
+                full.add(i)
+            else:
+                done[i] = _joined(done[i], resumption.pieces, reply.samples[0])
+
+
+def _joined(sample: Sample, between: tuple[Piece, ...], more: Sample) -> Sample:
+    """A sample and its continuation as one."""
+    written = sample.written + between
+    return Sample(
+        text_of(written) + more.text,
+        sample.logprob + more.logprob,
+        sample.num_tokens + more.num_tokens,
+        more.finish,
+        written + more.written,
+        sample.opening,
+    )
 
 
 def score(expansion: Expansion, tree: Tree, nodes: Sequence[Node]) -> Asking[list[float | None]]:
@@ -134,18 +186,28 @@ def _distinct(samples: Sequence[Sample]) -> list[Sample]:
     return list(first.values())
 
 
-def _run(tree: Tree, node: Node, cells: Sequence[Cell | None]) -> Asking[list[Observation | None]]:
-    wanted = [cell for cell in cells if cell is not None]
-    if not wanted:
-        return [None] * len(cells)
-    history = tuple(Cell(step.code, step.seed) for step in tree.steps(node) if step.code is not None)
-    replies = iter((yield [Execute(tree.task.id, history, cell) for cell in wanted]))
-    observations: list[Observation | None] = []
-    for cell in cells:
-        reply = None if cell is None else next(replies)
-        assert reply is None or isinstance(reply, Observation)
-        observations.append(reply)
-    return observations
+def _run(tree: Tree, node: Node, drafts: Sequence[Draft], seeds: Sequence[int]) -> Asking[list[tuple[Run, ...]]]:
+    """What the actions of each draft show. Drafts are beside each other, the actions of one follow each other."""
+    history = tuple(Cell(run.code, run.seed) for step in tree.steps(node) for run in step.runs if run.code is not None)
+    done: list[list[Run]] = [[] for _ in drafts]
+    while wanted := [i for i, draft in enumerate(drafts) if len(done[i]) < len(draft.actions)]:
+        requests: list[tuple[int, Execute]] = []
+        for i in wanted:
+            action = drafts[i].actions[len(done[i])]
+            if action.code is None:
+                shown = "" if action.tool == TOOL else action.input
+                done[i].append(Run(action.tool, shown, action.note, call_id=action.call_id))
+            else:
+                cells = tuple(Cell(run.code, run.seed) for run in done[i] if run.code is not None)
+                cell = Cell(action.code, (seeds[i] + len(done[i])) & _SEEDS)
+                requests.append((i, Execute(tree.task.id, history + cells, cell)))
+        replies = (yield [request for _, request in requests]) if requests else ()
+        for (i, request), reply in zip(requests, replies, strict=True):
+            assert isinstance(reply, Observation)
+            action = drafts[i].actions[len(done[i])]
+            run = Run(action.tool, action.input, reply.text, reply.status, request.cell.seed, action.call_id)
+            done[i].append(run)
+    return [tuple(runs) for runs in done]
 
 
 def _judge(expansion: Expansion, tree: Tree, drafts: Sequence[Draft]) -> Asking[list[bool | None]]:
@@ -161,32 +223,24 @@ def _step(
     before: Sequence[Step],
     sample: Sample,
     draft: Draft,
-    cell: Cell | None,
-    observation: Observation | None,
+    runs: tuple[Run, ...],
     correct: bool | None,
 ) -> Step:
-    if cell is None and draft.note is None:
-        return Step(
-            text=expansion.format.finished(draft),
-            outcome=_final_outcome(draft),
-            answer=draft.answer,
-            logprob=sample.logprob,
-            num_tokens=sample.num_tokens,
-            correct=correct,
-        )
-    shown = draft.note if observation is None else observation.text
-    failed = observation is not None and observation.status is not CellStatus.OK
-    return Step(
-        text=expansion.format.observed(draft, shown or ""),
-        outcome=_going_on(expansion, before, failed),
-        action=draft.action,
-        action_input=draft.action_input,
-        observation=shown,
-        status=None if observation is None else observation.status,
-        seed=0 if cell is None else cell.seed,
+    if runs or draft.goes_on:
+        text = expansion.format.observed(draft, [run.observation or "" for run in runs])
+    else:
+        text = expansion.format.finished(draft)
+    step = Step(
+        text=text,
+        outcome=_final_outcome(draft),
+        runs=runs,
+        answer=draft.answer,
         logprob=sample.logprob,
         num_tokens=sample.num_tokens,
+        correct=correct,
+        message=draft.message,
     )
+    return replace(step, outcome=_going_on(expansion, before, step.failed)) if runs or draft.goes_on else step
 
 
 def _going_on(expansion: Expansion, before: Sequence[Step], failed: bool) -> Outcome:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from mcts_math.requests import Generate, Generation
 from mcts_math.search.attempts import Budget, StopAtSuccess, Trials, read_meter, try_once
-from mcts_math.search.expand import CONTEXT_LENGTH, Asking, Expansion, Search, derive_seed
+from mcts_math.search.expand import CONTEXT_LENGTH, Asking, Expansion, Search, complete, derive_seed
 from mcts_math.settings import Settings
 from mcts_math.step import Outcome, Step
 from mcts_math.tree import Node, Tree
@@ -48,7 +48,8 @@ def write(tree: Tree, expansion: Expansion, node: Node, place: str) -> Asking[No
     assert isinstance(generation, Generation)
     if generation.too_long:
         return None
-    sample = generation.samples[0]
-    text = expansion.format.finished(expansion.format.read(sample.text))
-    step = Step(text, Outcome.REPLY, logprob=sample.logprob, num_tokens=sample.num_tokens)
+    (sample,) = yield from complete(expansion, tree, node, generation.samples)
+    draft = expansion.format.read(sample)
+    text = expansion.format.finished(draft)
+    step = Step(text, Outcome.REPLY, logprob=sample.logprob, num_tokens=sample.num_tokens, message=draft.message)
     return tree.add_child(node, step, prior=1.0)

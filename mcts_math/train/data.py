@@ -9,7 +9,7 @@ is taken, and counted. A conversation is shown by the model's own chat template;
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from mcts_math.engine.tokenizer import Codec
 from mcts_math.errors import RecordError
+from mcts_math.messages import Message, Prompt
 from mcts_math.run.record import read_records
-from mcts_math.step import Message, Prompt
 from mcts_math.train.examples import Example, example_from_json
 from mcts_math.train.preference import Pair, pair_from_json
 
@@ -131,16 +131,17 @@ class Encoder:
             return self._codec.encode(prompt + written)
         if not written:
             return self._codec.encode_prompt(prompt)
-        if prompt[-1].role == "assistant":
-            prompt, written = prompt[:-1], prompt[-1].content + written
-        return self._codec.encode_prompt((*prompt, Message("assistant", written)))
+        *before, last = prompt.messages
+        if last.role == "assistant":
+            prompt, written = replace(prompt, messages=tuple(before)), last.content + written
+        return self._codec.encode_prompt(prompt.followed_by(Message("assistant", written)))
 
     def _encode_whole(self, prompt: Prompt, written: str) -> tuple[tuple[int, ...], int]:
         """The same, with the token that ends the turn of a conversation, and how many tokens stand before that one."""
         ids = self._encode(prompt, written)
         if isinstance(prompt, str):
             return ids, len(ids)
-        closed = self._codec.encode_prompt((*prompt, Message("assistant", written), Message("user", "?")))
+        closed = self._codec.encode_prompt(prompt.followed_by(Message("assistant", written), Message("user", "?")))
         is_ended = (
             closed[: len(ids)] == ids and closed[len(ids) : len(ids) + 1] and closed[len(ids)] in self._codec.eos_ids
         )

@@ -19,7 +19,8 @@ from typing import Any
 
 from mcts_math.errors import RecordError
 from mcts_math.formats import FORMATS, FormatOptions, StepFormat, make_format, recognise_format
-from mcts_math.step import Message, Outcome, Prompt
+from mcts_math.messages import Conversation, Message, Prompt
+from mcts_math.step import Outcome
 from mcts_math.tasks import JsonObject
 from mcts_math.train.config import ExamplesConfig
 from mcts_math.tree import Node, Tree
@@ -85,19 +86,16 @@ def prompt_to_json(prompt: Prompt) -> Any:
     """A text as it is; a conversation as the list of its messages."""
     if isinstance(prompt, str):
         return prompt
-    return [{"role": message.role, "content": message.content} for message in prompt]
+    return [message.to_json() for message in prompt.messages]
 
 
 def prompt_from_json(data: Any) -> Prompt:
     """What `prompt_to_json` wrote. Raises KeyError, TypeError or ValueError."""
     if isinstance(data, str):
         return data
-    messages = tuple(Message(item["role"], item["content"]) for item in data)
-    if not messages or any(m.role not in ("system", "user", "assistant") for m in messages):
-        raise ValueError("a conversation is a list of messages of system, user and assistant")
-    if not all(isinstance(message.content, str) for message in messages):
-        raise TypeError("the content of a message must be a text")
-    return messages
+    if not data:
+        raise ValueError("a conversation is a list of messages")
+    return Conversation(tuple(map(Message.from_json, data)))
 
 
 def format_of(record: Mapping[str, Any], tree: Tree, config: ExamplesConfig, where: str) -> StepFormat:

@@ -12,7 +12,8 @@ from itertools import product
 
 from mcts_math.errors import RecordError
 from mcts_math.formats import StepFormat
-from mcts_math.step import Message, Outcome, Prompt
+from mcts_math.messages import Message, Prompt
+from mcts_math.step import Outcome
 from mcts_math.tasks import JsonObject
 from mcts_math.train.examples import prompt_from_json, prompt_to_json
 from mcts_math.tree import Node, Tree
@@ -46,7 +47,7 @@ class Pair:
         texts = {"id": self.id, "prompt": prompt_to_json(self.prompt)}
         for key in ("chosen", "rejected"):
             text = getattr(self, key)
-            texts[key] = text if isinstance(self.prompt, str) else prompt_to_json((Message("assistant", text),))
+            texts[key] = text if isinstance(self.prompt, str) else [Message("assistant", text).to_json()]
         return texts | {"margin": self.margin, "q_chosen": self.q_chosen, "q_rejected": self.q_rejected}
 
 
@@ -64,7 +65,7 @@ def pair_from_json(data: JsonObject, where: str) -> Pair:
 
 
 def _text_of(step: Prompt) -> str:
-    return step if isinstance(step, str) else step[-1].content
+    return step if isinstance(step, str) else step.messages[-1].content
 
 
 def pairs_of(tree: Tree, form: StepFormat, *, margin: float, most: int) -> list[Pair]:
@@ -98,7 +99,7 @@ def _continued(tree: Tree, node: Node, form: StepFormat) -> tuple[Prompt, str]:
     prompt, written = form.for_training().prompt(tree.task, []), "".join(before)
     if not written:
         return prompt, step
-    return prompt + written if isinstance(prompt, str) else (*prompt, Message("assistant", written)), step
+    return prompt + written if isinstance(prompt, str) else prompt.followed_by(Message("assistant", written)), step
 
 
 def _is_shown(node: Node) -> bool:

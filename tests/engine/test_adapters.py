@@ -18,7 +18,7 @@ from transformers import AutoConfig, AutoModelForCausalLM
 from mcts_math.engine.hf.engine import HFEngine
 from mcts_math.engine.spec import AdapterOptions
 from mcts_math.errors import EngineError
-from mcts_math.requests import Adapt, Adaptation, Generate, LossTerm, Message, Sample, Sampling
+from mcts_math.requests import Adapt, Adaptation, Conversation, Generate, LossTerm, Message, Sample, Sampling
 
 pytest.importorskip("peft", reason="learning at test time needs peft")
 
@@ -536,11 +536,11 @@ def test_feedback_is_the_users_next_message(checkpoint: Callable[[str], Path]) -
     engine = load(checkpoint("llama"))
     codec = engine.model.codec
     codec._tokenizer.chat_template = TEMPLATE
-    talk = (Message("user", "1+1?"), Message("assistant", "3"))
+    talk = Conversation((Message("user", "1+1?"), Message("assistant", "3")))
     tokens, start = codec.encode_term(LossTerm(talk, "No."))
     assert codec.decode(tokens[:start]).replace(" ", "") == "[user]1+1?\n[assistant]3\n[user]"
     assert codec.decode(tokens[start:]).replace(" ", "") == "No."
-    tokens, start = codec.encode_term(LossTerm((*talk, Message("user", "No. Why?")), "I erred."))
+    tokens, start = codec.encode_term(LossTerm(talk.followed_by(Message("user", "No. Why?")), "I erred."))
     assert codec.decode(tokens).replace(" ", "") == "[user]1+1?\n[assistant]3\n[user]No.Why?\n[assistant]Ierred."
     assert codec.decode(tokens[start:]).replace(" ", "") == "Ierred."
     codec._tokenizer.chat_template = "{% for m in messages %}{{ m.role }}{% endfor %}"

@@ -18,7 +18,7 @@ from tiny_models import make_checkpoint
 from mcts_math.engine.openai.engine import OpenAIEngine
 from mcts_math.engine.value_token import decode_value
 from mcts_math.errors import CheckpointError, EngineError, RefusedError
-from mcts_math.requests import Evaluate, Generate, Generation, Message, Sampling
+from mcts_math.requests import Conversation, Evaluate, Generate, Generation, Message, Sampling
 
 WARM = Sampling(0.7, max_tokens=9, stop=("x",))
 GOOD = {"text": " a", "finish_reason": "stop", "logprobs": {"token_logprobs": [-0.5, -0.25]}}
@@ -109,13 +109,16 @@ def test_conversations_go_to_the_chat_endpoint(server: FakeServer) -> None:
             ]
         },
     )
-    talk = (Message("system", "s"), Message("user", "u"))
+    talk = Conversation((Message("system", "s"), Message("user", "u")))
     (reply,) = ask(server, Generate(talk, 1, WARM, 0))
     assert (reply.samples[0].text, reply.samples[0].logprob) == ("hi", -1.0)
     path, body = server.asked[0]
-    assert (path, body["messages"]) == ("chat/completions", [{"role": m.role, "content": m.content} for m in talk])
+    assert (path, body["messages"]) == (
+        "chat/completions",
+        [{"role": m.role, "content": m.content} for m in talk.messages],
+    )
     with pytest.raises(EngineError, match="continue a message"):
-        ask(server, Generate((*talk, Message("assistant", "a")), 1, WARM, 0))
+        ask(server, Generate(talk.followed_by(Message("assistant", "a")), 1, WARM, 0))
 
 
 @pytest.mark.parametrize(
@@ -264,7 +267,7 @@ def test_a_short_context_shortens_samples_and_refuses_no_prompt_that_fits(
     with_context(server, context, refusal, usage=usage)
     lengths = [1, 7, 30, 45, 58, 59, 60, 61, 300]
     texts = ["x" * length for length in lengths]
-    prompts = [(Message("user", text),) if chat else text for text in texts]
+    prompts = [Conversation((Message("user", text),)) if chat else text for text in texts]
     replies = ask(server, *(Generate(prompt, 2, Sampling(0.7, max_tokens=2000), 0) for prompt in prompts))
     for length, reply in zip(lengths, replies, strict=True):
         assert reply.too_long == (length >= context)

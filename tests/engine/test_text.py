@@ -15,9 +15,9 @@ from transformers import PreTrainedTokenizerFast
 
 from mcts_math.engine.hf.engine import HFEngine
 from mcts_math.engine.spec import AdapterOptions
-from mcts_math.engine.tokenizer import Codec, load_codec, render_chat
+from mcts_math.engine.tokenizer import Codec, load_codec
 from mcts_math.errors import EngineError, RefusedError
-from mcts_math.requests import Adapt, Evaluate, Generate, Generation, LossTerm, Message, Prompt, Sampling
+from mcts_math.requests import Adapt, Conversation, Evaluate, Generate, Generation, LossTerm, Message, Prompt, Sampling
 
 TEXTS = [
     "<step>\n<p>\nAdd 1 and 2.\n</p>\n<code>\n```python\nprint(1 + 2)\n```\n</code>",
@@ -105,11 +105,13 @@ def test_truncation_and_padding_of_the_tokenizer_file_are_not_obeyed() -> None:
 
 
 def test_a_conversation_that_the_template_refuses_is_refused_by_itself() -> None:
-    tokenizer = byte_level()._tokenizer
-    tokenizer.chat_template = "{% if messages[0].role == 'system' %}{{ raise_exception('no system here') }}{% endif %}x"
-    assert render_chat(tokenizer, [Message("user", "1 + 1?")]) == "x"
+    codec = byte_level()
+    codec._tokenizer.chat_template = (
+        "{% if messages[0].role == 'system' %}{{ raise_exception('no system here') }}{% endif %}x"
+    )
+    assert codec.render(Conversation((Message("user", "1 + 1?"),))) == "x"
     with pytest.raises(RefusedError, match="refuses the conversation: no system here"):
-        render_chat(tokenizer, [Message("system", "s"), Message("user", "1 + 1?")])
+        codec.render(Conversation((Message("system", "s"), Message("user", "1 + 1?"))))
 
 
 def test_a_token_that_the_model_does_not_embed_costs_its_question_alone(tmp_path: Path) -> None:
@@ -120,7 +122,7 @@ def test_a_token_that_the_model_does_not_embed_costs_its_question_alone(tmp_path
     tokenizer.chat_template = "{% for m in messages %}{{ m.content }}{% endfor %}"
     tokenizer.save_pretrained(folder)
     short = Sampling(0.7, max_tokens=3)
-    bad: list[Prompt] = ["1 <tool> 2", (Message("user", "<tool>"),)]
+    bad: list[Prompt] = ["1 <tool> 2", Conversation((Message("user", "<tool>"),))]
 
     async def scene() -> None:
         engine = HFEngine.load(folder, device="cpu", need_value=True, adapter=AdapterOptions())

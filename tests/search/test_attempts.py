@@ -272,9 +272,9 @@ def test_a_whole_reply_is_one_step_in_chat() -> None:
         checker=EqualChecker(), verifier=EqualVerifier(),
     )  # fmt: skip
     assert verdicts(solved.tree) == ["incorrect", "no_answer", "correct"]
-    roles = [[message.role for message in prompt] for prompt in engine.prompts]
+    roles = [[message.role for message in prompt.messages] for prompt in engine.prompts]
     assert roles == [["user"], ["user", "assistant", "user"], ["user", "assistant"] * 2 + ["user"]]
-    assert engine.prompts[2][-1].content == NO_ANSWER
+    assert engine.prompts[2].messages[-1].content == NO_ANSWER
     assert not any(request.sampling.stop for request in engine.requests if isinstance(request, Generate))
 
 

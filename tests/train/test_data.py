@@ -22,9 +22,9 @@ from mcts_math.engine.hf.engine import HFEngine
 from mcts_math.engine.tokenizer import Codec
 from mcts_math.engine.value_head import fresh_value_head
 from mcts_math.errors import CheckpointError, RecordError
+from mcts_math.messages import Conversation, Message
 from mcts_math.requests import Evaluate
 from mcts_math.settings import make_settings
-from mcts_math.step import Message
 from mcts_math.train.config import TrainConfig
 from mcts_math.train.data import IGNORED, Encoder, Item, encode_files
 from mcts_math.train.examples import Example, ExampleStep, example_from_json
@@ -130,10 +130,10 @@ def test_a_conversation_is_shown_by_the_models_template(tmp_path: Path) -> None:
     tokenizer = AutoTokenizer.from_pretrained(folder)
     tokenizer.chat_template = TEMPLATE
     codec = Codec(tokenizer)
-    prompt = (Message("system", "Be brief."), Message("user", "1?"))
+    prompt = Conversation((Message("system", "Be brief."), Message("user", "1?")))
     example = Example("q/0.0", "1?", prompt, (ExampleStep("It is 1.", 1.0),), True)
     (sequence,) = Encoder(codec).example(example).sequences
-    seen_by_engine = codec.encode_prompt((*prompt, Message("assistant", "It is 1.")))
+    seen_by_engine = codec.encode_prompt(prompt.followed_by(Message("assistant", "It is 1.")))
     assert tuple(sequence.ids[: sequence.value_at[0] + 1]) == seen_by_engine
     learned = [int(token) for token in sequence.labels if token != IGNORED]
     assert tokenizer.decode(learned) == "It is 1.</s>"

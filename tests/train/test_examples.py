@@ -18,11 +18,11 @@ from mcts_math.errors import ConfigError, RecordError
 from mcts_math.evaluate.grading import Grader
 from mcts_math.formats import FormatOptions, StepFormat, make_format
 from mcts_math.formats.react_sft import SftFormat
+from mcts_math.messages import Conversation, Message, Sample
 from mcts_math.methods import METHODS
 from mcts_math.requests import Generate, Generation
 from mcts_math.run.record import dump_line, error_to_record, nodes_of, tree_to_record
 from mcts_math.settings import make_settings
-from mcts_math.step import Message
 from mcts_math.tasks import Task
 from mcts_math.train.collect import export_dataset, write_examples
 from mcts_math.train.config import ExamplesConfig
@@ -144,7 +144,7 @@ def test_few_shot_steps_become_tagged_ones() -> None:
     assert len(path) == 3
     example = example_of(tree, solution, form=form)
     assert example.prompt == ROOT
-    first, last = (SftFormat().read(step.text.split("</code>")[0]) for step in example.steps)
+    first, last = (SftFormat().read(Sample(step.text.split("</code>")[0], 0.0, 1)) for step in example.steps)
     assert (first.code, last.answer) == ("```python\nprint(1)\n```", "1")
     assert "First, think.\nAdd." in example.steps[0].text
     assert example.steps[0].text.endswith("</code>\n<output>\nok after 0\n</output>\n</step>\n")
@@ -180,7 +180,7 @@ def test_examples_and_pairs_of_conversations(tmp_path: Path, write: Write, grade
     assert right["prompt"] == [{"role": "user", "content": "Q"}]
     assert right["steps"] == [{"text": r"It is \boxed{1}.", "q": 1.0}]
     assert (wrong["correct"], wrong["steps"][0]["q"]) == (False, -1.0)
-    assert example_from_json(right, "here").prompt == (Message("user", "Q"),)
+    assert example_from_json(right, "here").prompt == Conversation((Message("user", "Q"),))
     (pair, *_) = (json.loads(line) for line in (tmp_path / "p.jsonl").read_text().splitlines())
     assert pair["chosen"] == [{"role": "assistant", "content": r"It is \boxed{1}."}]  # as TRL reads conversations
     assert pair_from_json(pair, "here").to_json() == pair

@@ -13,7 +13,8 @@ from torch import Tensor
 from mcts_math.engine.hf.model import CausalModel
 from mcts_math.engine.hf.sampling import BatchSampling, UniformStream
 from mcts_math.errors import EngineError
-from mcts_math.requests import FinishReason, Generation, Sample, Sampling
+from mcts_math.messages import FinishReason, Piece, Sample, Sampling
+from mcts_math.requests import Generation
 
 
 @dataclass(eq=False, slots=True)
@@ -33,6 +34,7 @@ class Job:
         serial: its number in the order of arrival.
         cancelled: nobody waits for it any more.
         namespace: what the keys and values of its tokens depend on beside the tokens.
+        opening: see `messages.Sample`.
     """
 
     prompt: tuple[int, ...]
@@ -48,6 +50,7 @@ class Job:
     serial: int = 0
     cancelled: bool = False
     namespace: str = ""
+    opening: str = ""
 
     def __post_init__(self) -> None:
         self.samples = [None] * self.num_samples
@@ -132,10 +135,11 @@ class Row:
             row.logprob += logprobs[token]
         return rows
 
-    def finish(self, text: str, finish: FinishReason) -> None:
-        """Gives the job what its samples have become."""
+    def finish(self, text: str, finish: FinishReason, written: str | None = None) -> None:
+        """Gives the job what its samples have become. `written`: the text with its stop string, if any ended it."""
+        pieces = (Piece(text if written is None else written, tuple(self.ids)),)
         for sample in self.samples:
-            self.job.samples[sample.index] = Sample(text, self.logprob, len(self.ids), finish)
+            self.job.samples[sample.index] = Sample(text, self.logprob, len(self.ids), finish, pieces, self.job.opening)
         self.job.num_rows += 1
 
 
@@ -191,14 +195,14 @@ def require_finite(number: float, what: str) -> None:
         )
 
 
-def find_end(job: Job, ids: Sequence[int], model: CausalModel) -> tuple[str, FinishReason] | None:
-    """Text and reason, where the last of a sample's tokens ends it."""
+def find_end(job: Job, ids: Sequence[int], model: CausalModel) -> tuple[str, FinishReason, str | None] | None:
+    """Text, reason and the text with its stop string, where the last of a sample's tokens ends it."""
     codec = model.codec
     if ids[-1] in codec.eos_ids:
-        return codec.continuation(job.prompt, ids[:-1]), "stop"
+        return codec.continuation(job.prompt, ids[:-1]), "stop", None
     text = codec.matcher(job.sampling.stop).text_before(job.prompt, ids)
     if text is not None:
-        return text, "stop"
+        return text, "stop", codec.continuation(job.prompt, ids)
     if len(ids) < job.sampling.max_tokens and len(job.prompt) + len(ids) < model.context_length:
         return None
-    return codec.continuation(job.prompt, ids), "length"
+    return codec.continuation(job.prompt, ids), "length", None

@@ -42,6 +42,7 @@ class JobEngine(Protocol):
             return Generation((), too_long=True, num_prompt_tokens=prompt)
         want_value = request.want_value and self.model.head is not None
         job = Job(prompt, request.num_samples, request.sampling, request.seed, want_value, request.adapter)
+        job.opening = self.model.codec.opening(request.prompt)
         await self._run(job, request.task_id)
         return job.generation()
 

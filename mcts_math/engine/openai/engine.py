@@ -29,7 +29,8 @@ from mcts_math.engine.openai.replies import checked, is_chat, parse_sample, pars
 from mcts_math.engine.openai.server import ServedModel, discover
 from mcts_math.engine.tokenizer import require_text
 from mcts_math.errors import EngineError, RefusedError
-from mcts_math.requests import Evaluate, Evaluation, Generate, Generation, Message, Prompt, Sampling
+from mcts_math.messages import Conversation, Prompt, Sampling, text_of
+from mcts_math.requests import Evaluate, Evaluation, Generate, Generation
 
 _SEEDS = (1 << 62) - 1
 _FEWEST_ODD = 32  # replies in another form, and no good one, from which on this is no such server
@@ -124,14 +125,14 @@ class OpenAIEngine:
         with reading(self._client.base_url):
             parse_value(checked(reply, self._client.base_url)[0], self.served.value_token)
 
-    async def _encode(self, prompt: Prompt) -> tuple[tuple[int, ...] | str | tuple[Message, ...] | None, int | None]:
+    async def _encode(self, prompt: Prompt) -> tuple[tuple[int, ...] | str | Conversation | None, int | None]:
         """What the server is sent, and its number of tokens where we can tell; None in its place where it is too long.
 
         Tokens where we can make them and the server takes them, else text or messages.
         """
         codec = self.served.codec
         if codec is None:
-            for text in [prompt] if isinstance(prompt, str) else [message.content for message in prompt]:
+            for text in [prompt] if isinstance(prompt, str) else [message.content for message in prompt.messages]:
                 require_text(text)
             return prompt, None
         tokens = await encode_prompt(codec, prompt, self._context_length or 1 << 30)
@@ -153,8 +154,9 @@ class OpenAIEngine:
         if sampling.stop:
             body["stop"] = list(sampling.stop)
         if is_chat(prompt):
-            body |= {"messages": [{"role": m.role, "content": m.content} for m in prompt], "logprobs": True}
-            if prompt[-1].role == "assistant":
+            turns = [{"role": m.role, "content": text_of(m.written) or m.content} for m in prompt.messages]
+            body |= {"messages": turns, "logprobs": True}
+            if prompt.messages[-1].role == "assistant":
                 if not self.served.is_vllm:
                     raise EngineError(
                         "the standard chat API can't continue a message of the assistant; give the model's folder as "

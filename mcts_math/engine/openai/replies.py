@@ -11,7 +11,7 @@ from mcts_math.engine.checks import cut_sample
 from mcts_math.engine.openai.server import ServedModel
 from mcts_math.engine.value_token import decode_value
 from mcts_math.errors import EngineError, RefusedError
-from mcts_math.requests import Message, Sample
+from mcts_math.messages import Conversation, Sample
 
 
 @contextmanager
@@ -25,7 +25,7 @@ def reading(base_url: str) -> Iterator[None]:
 
 def is_chat(prompt: Any) -> bool:
     """Whether a prompt is sent as a conversation."""
-    return isinstance(prompt, tuple) and bool(prompt) and isinstance(prompt[0], Message)
+    return isinstance(prompt, Conversation)
 
 
 def checked(reply: Any, base_url: str) -> list[dict[str, Any]]:

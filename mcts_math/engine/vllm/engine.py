@@ -38,7 +38,8 @@ from mcts_math.engine.value_token import decode_value, value_token
 from mcts_math.engine.vllm.arguments import complete_args, quiet
 from mcts_math.engine.vllm.thread import VLLMThread
 from mcts_math.errors import EngineError, RefusedError
-from mcts_math.requests import Evaluate, Evaluation, Generate, Generation, Sample, Sampling
+from mcts_math.messages import Piece, Sample, Sampling
+from mcts_math.requests import Evaluate, Evaluation, Generate, Generation
 
 _SEEDS = (1 << 62) - 1  # vLLM takes seeds of 64 bits; requests may have longer ones
 
@@ -122,11 +123,12 @@ class VLLMEngine:
         prompt = await encode_prompt(self.codec, request.prompt, self.context_length)
         if isinstance(prompt, int):
             return Generation((), too_long=True, num_prompt_tokens=prompt)
+        opening = self.codec.opening(request.prompt)
         sampling, want_value = request.sampling, request.want_value and self.value_token is not None
         different = request.num_samples if sampling.temperature > 0 else 1
 
         def write(index: int) -> Coroutine[Any, Any, Written]:
-            return self._write(prompt, sampling, request.seed + index, want_value and not index)
+            return self._write(prompt, opening, sampling, request.seed + index, want_value and not index)
 
         written = await self._thread.run(lambda: gather(map(write, range(different))))
         samples = tuple(one.sample for one in written) * (request.num_samples // different)
@@ -146,7 +148,9 @@ class VLLMEngine:
         """Ends vLLM; whoever still waits gets an EngineError. May be called again."""
         await asyncio.to_thread(self._thread.close)
 
-    async def _write(self, prompt: tuple[int, ...], sampling: Sampling, seed: int, want_value: bool) -> Written:
+    async def _write(
+        self, prompt: tuple[int, ...], opening: str, sampling: Sampling, seed: int, want_value: bool
+    ) -> Written:
         """One sequence. Runs on vLLM's event loop; being cancelled there ends the request."""
         from vllm.inputs import tokens_input
 
@@ -158,7 +162,7 @@ class VLLMEngine:
         self.counters.num_prompt_tokens += len(prompt)
         self.counters.num_cached_tokens += cached
         self.counters.num_generated_tokens += len(output.token_ids)
-        return Written(self._sample(prompt, output, sampling.stop), self._value(output, want_value), cached)
+        return Written(self._sample(prompt, output, sampling.stop, opening), self._value(output, want_value), cached)
 
     def _params(self, sampling: Sampling, num_prompt_tokens: int, seed: int, want_value: bool) -> Any:
         from vllm import SamplingParams
@@ -182,16 +186,18 @@ class VLLMEngine:
             skip_clone=True,
         )
 
-    def _sample(self, prompt: tuple[int, ...], output: Any, stop: tuple[str, ...]) -> Sample:
+    def _sample(self, prompt: tuple[int, ...], output: Any, stop: tuple[str, ...], opening: str) -> Sample:
         ids, logprob = list(output.token_ids), output.cumulative_logprob
         if output.finish_reason not in ("stop", "length"):
             raise RefusedError(f"vLLM gave up on a request ({output.finish_reason}); its log says why")
         if logprob is None or not math.isfinite(logprob):
             raise EngineError(f"vLLM computed a log-probability of {logprob}: the model's weights are broken")
         if output.finish_reason == "length":
-            return Sample(self.codec.continuation(prompt, ids), logprob, len(ids), "length")
-        text = cut_sample(self.codec, prompt, ids, stopped_by=output.stop_reason, stop=stop, fallback=output.text)
-        return Sample(text, logprob, len(ids))
+            text = written = self.codec.continuation(prompt, ids)
+        else:
+            text = cut_sample(self.codec, prompt, ids, stopped_by=output.stop_reason, stop=stop, fallback=output.text)
+            written = self.codec.continuation(prompt, ids) if isinstance(output.stop_reason, str) else text
+        return Sample(text, logprob, len(ids), output.finish_reason, (Piece(written, tuple(ids)),), opening)
 
     def _value(self, output: Any, wanted: bool) -> float | None:
         if not wanted:

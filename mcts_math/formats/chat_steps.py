@@ -1,0 +1,56 @@
+"""`chat_steps`: plain reasoning in one turn of the assistant, in steps that a delimiter ends (a blank line by default).
+
+For searches that values or rewards guide. The solution ends where the model ends its turn, or with a step that boxes
+an answer. A thought is no step: it belongs to the first one, unless `think: search` makes steps of it too.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+
+from mcts_math.answer import extract_answer
+from mcts_math.formats.base import FormatOptions, Resumption
+from mcts_math.formats.replies import open_thought, read_reply
+from mcts_math.formats.turns import ChatFormat, Thinking, read_turn, was_stopped
+from mcts_math.messages import Sample, Sampling, text_of
+from mcts_math.step import Draft
+
+
+def make_chat_steps(options: FormatOptions) -> ChatFormat:
+    """The format under some options."""
+    delim = options.step_delim or "\n\n"
+    search_thoughts = options.search_thoughts
+    return ChatFormat.make(
+        "chat_steps",
+        options,
+        partial(_read, search_thoughts=search_thoughts),
+        resumer=partial(_resume, search_thoughts=search_thoughts),
+        stops=(delim,),
+        step_delim=delim,
+    )
+
+
+def _read(sample: Sample, *, search_thoughts: bool) -> Draft:
+    message = read_turn(sample)
+    if open_thought(sample.text, sample.opening) is not None:
+        return Draft(message.thought, goes_on=search_thoughts and was_stopped(sample), message=message)
+    if "\\boxed" not in message.content and was_stopped(sample):
+        return Draft(message.content, goes_on=True, message=message)
+    # At its end, an answer may stand in any step.
+    whole = message.content if "\\boxed" in message.content else read_reply(sample.opening + sample.text).content
+    return Draft(message.content, answer=extract_answer(whole), whole=True, message=message)
+
+
+def _resume(thinking: Thinking, sample: Sample, sampling: Sampling, *, search_thoughts: bool) -> Resumption | None:
+    """An empty step is none: what follows belongs to it."""
+    in_thought = open_thought(text_of(sample.written), sample.opening) is not None
+    if not (search_thoughts and in_thought):
+        resumption = thinking.resume(sample, sampling)
+        if resumption is not None or in_thought:
+            return resumption
+    left = sampling.max_tokens - sample.num_tokens
+    written = sample.text if in_thought else read_reply(sample.text, sample.opening).content
+    if written.strip() or not was_stopped(sample) or left <= 0:
+        return None
+    return Resumption(replace(sampling, max_tokens=left))

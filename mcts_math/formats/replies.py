@@ -1,0 +1,222 @@
+"""Reading what a chat model wrote: its thought, its text, its tool calls, in the syntax of the common model families.
+
+A model writes in the syntax that it was trained on, whatever engine runs it. Each syntax has marks of its own, so which
+model wrote a reply need not be known. Sources are the models' chat templates. What can't be read is never an error:
+a call whose arguments are cut off stands as it was written.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from json import JSONDecodeError, JSONDecoder
+from typing import Any, Final
+
+from mcts_math.messages import Message, ToolCall
+
+_Calls = tuple[str, list[tuple[str, str]]]
+"""The text without its calls, and of each call name and arguments."""
+
+
+@dataclass(frozen=True, slots=True)
+class ThoughtMarks:
+    """What stands before and behind a thought."""
+
+    begin: str
+    end: str
+
+
+THOUGHTS: Final = (
+    ThoughtMarks("<think>", "</think>"),  # Qwen, DeepSeek, GLM, Nemotron, SmolLM3
+    ThoughtMarks("[THINK]", "[/THINK]"),  # Mistral
+    ThoughtMarks("<|channel|>analysis<|message|>", "<|end|>"),  # gpt-oss
+    ThoughtMarks("<|channel>thought\n", "<channel|>"),  # Gemma
+    ThoughtMarks("<seed:think>", "</seed:think>"),  # Seed-OSS
+    ThoughtMarks("<|START_THINKING|>", "<|END_THINKING|>"),  # Cohere
+)
+_PLAIN: Final = THOUGHTS[0]
+_HEADER: Final = re.compile(r"(?:<\|start\|>assistant)?(?:<\|channel\|>(?:final|commentary))?<\|message\|>")
+_END: Final = re.compile(r"(?:<\|(?:im_end|eot_id|eom_id|end|return|call|endoftext)\|>|<(?:turn\||end_of_turn)>)\s*\Z")
+
+
+def open_thought(text: str, opening: str = "") -> ThoughtMarks | None:
+    """The marks of the thought that a reply leaves open; None where it leaves none open. Arguments as `read_reply`."""
+    return _split_thought(text, opening)[2]
+
+
+def read_reply(text: str, opening: str = "") -> Message:
+    """A reply with thought, text and calls apart.
+
+    Args:
+        text: as the model wrote it, special tokens included.
+        opening: what stands before it in the same turn: a thought may have been opened there.
+    """
+    thought, rest, _ = _split_thought(text, opening)
+    rest = _END.sub("", rest)
+    for read in _SYNTAXES:
+        found = read(rest)
+        if found is not None:
+            content, calls = found
+            return Message("assistant", _clean(content), thought, tuple(_numbered(calls)))
+    return Message("assistant", _clean(rest), thought)
+
+
+def _split_thought(text: str, opening: str) -> tuple[str, str, ThoughtMarks | None]:
+    """The thoughts in front of a reply, what is left of it, and the marks of a last one without end."""
+    opened = next((m for m in THOUGHTS if opening.rfind(m.begin.strip()) > opening.rfind(m.end)), None)
+    if opened is None and not opening:  # nobody tells what the template opens: an end without beginning tells it
+        begin, end = text.find(_PLAIN.begin), text.find(_PLAIN.end)
+        opened = _PLAIN if end >= 0 and not 0 <= begin < end else None
+    thoughts: list[str] = []
+    if opened is None:
+        opened = _opened_by(text)
+        text = text if opened is None else text.partition(opened.begin)[2]
+    while opened is not None:
+        thought, end_mark, text = text.partition(opened.end)
+        thoughts.append(thought.strip())
+        if not end_mark:
+            return "\n\n".join(filter(None, thoughts)), "", opened
+        opened = _opened_by(text)
+        if opened is not None:
+            text = text.partition(opened.begin)[2]
+    return "\n\n".join(filter(None, thoughts)), text, None
+
+
+def _opened_by(text: str) -> ThoughtMarks | None:
+    """The marks of the thought that a text begins with."""
+    start = text.lstrip().removeprefix("<|start|>assistant")
+    return next((marks for marks in THOUGHTS if start.startswith(marks.begin)), None)
+
+
+def _clean(text: str) -> str:
+    return _HEADER.sub("", text).strip()
+
+
+def _numbered(calls: list[tuple[str, str]]) -> Iterator[ToolCall]:
+    for number, (name, arguments) in enumerate(calls):
+        yield ToolCall(name.strip(), arguments, f"call{number:05d}")  # nine letters and digits, as Mistral asks
+
+
+def _harmony(text: str) -> _Calls | None:
+    """gpt-oss: a channel addressed to a function."""
+    pattern = re.compile(
+        r"(?:<\|start\|>assistant)?(?:\s*to=(?:functions\.)?([\w.-]+))?\s*<\|channel\|>(?:commentary|analysis)"
+        r"(?:\s*to=(?:functions\.)?([\w.-]+))?[^<]*(?:<\|constrain\|>\w+)?\s*<\|message\|>(.*?)(?:<\|call\|>|<\|end\|>|\Z)",
+        re.DOTALL,
+    )
+    calls = [(m[1] or m[2], m[3]) for m in pattern.finditer(text) if m[1] or m[2]]
+    return (pattern.sub(lambda m: "" if m[1] or m[2] else m[0], text), calls) if calls else None
+
+
+def _blocks(text: str, begin: str, end: str) -> tuple[str, list[str]] | None:
+    """The text without the blocks between two marks, and what they hold; the last may lack its end."""
+    if begin not in text:
+        return None
+    before, *rest = text.split(begin)
+    outside, inside = [before], []
+    for part in rest:
+        block, _, after = part.partition(end)
+        inside.append(block)
+        outside.append(after)
+    return "".join(outside), inside
+
+
+def _tagged(text: str) -> _Calls | None:
+    """`<tool_call>`: JSON (Hermes, Qwen), XML of functions and parameters (Qwen-Coder), keys and values (GLM)."""
+    found = _blocks(text, "<tool_call>", "</tool_call>")
+    if found is None:
+        return None
+    return found[0], [call for block in found[1] for call in _read_block(block.strip())]
+
+
+def _read_block(block: str) -> list[tuple[str, str]]:
+    if block.startswith("<function="):
+        name, _, body = block.removeprefix("<function=").partition(">")
+        parameters = re.findall(r"<parameter=([^>]+)>\n?(.*?)\n?(?:</parameter>|\Z)", body, re.DOTALL)
+        return [(name, json.dumps(dict(parameters)))]
+    if "<arg_key>" in block:
+        pairs = re.findall(r"<arg_key>(.*?)</arg_key>\s*<arg_value>(.*?)(?:</arg_value>|\Z)", block, re.DOTALL)
+        return [(block.partition("<arg_key>")[0], json.dumps(dict(pairs)))]
+    return _json_calls(block) or [("", block)]
+
+
+def _deepseek(text: str) -> _Calls | None:
+    """DeepSeek: `NAME<sep>ARGUMENTS`, or `function<sep>NAME` and the arguments in a fence of JSON."""
+    found = _blocks(text, "<｜tool▁call▁begin｜>", "<｜tool▁call▁end｜>")
+    if found is None:
+        return None
+    calls = []
+    for block in found[1]:
+        name, _, arguments = block.partition("<｜tool▁sep｜>")
+        if name.strip() == "function":
+            name, _, arguments = arguments.partition("\n")
+            arguments = arguments.strip().removeprefix("```json").removesuffix("```")
+        calls.append((name, arguments.strip()))
+    outside = re.sub(r"<｜tool▁calls▁(?:begin|end)｜>|<｜end▁of▁sentence｜>", "", found[0])
+    return outside, calls
+
+
+def _mistral(text: str) -> _Calls | None:
+    """Mistral: `[TOOL_CALLS]` and a list, or a name and `[ARGS]`, once a call."""
+    content, mark, rest = text.partition("[TOOL_CALLS]")
+    if not mark:
+        return None
+    if "[ARGS]" not in rest:
+        return content, _json_calls(rest.strip()) or [("", rest.strip())]
+    calls = []
+    for part in rest.split("[TOOL_CALLS]"):
+        name, _, arguments = part.partition("[ARGS]")
+        calls.append((name.partition("[CALL_ID]")[0], arguments.strip()))
+    return content, calls
+
+
+def _gemma(text: str) -> _Calls | None:
+    """Gemma: `call:NAME{key:<|"|>text<|"|>}`."""
+    found = _blocks(text, "<|tool_call>", "<tool_call|>")
+    if found is None:
+        return None
+    calls = []
+    for block in found[1]:
+        name, _, body = block.strip().removeprefix("call:").partition("{")
+        pairs = re.findall(r'(\w+):<\|"\|>(.*?)(?:<\|"\|>|\Z)', body, re.DOTALL)
+        calls.append((name, json.dumps(dict(pairs))))
+    return found[0].replace("<|tool_response>", ""), calls
+
+
+def _llama(text: str) -> _Calls | None:
+    """Llama 3: a reply that is JSON with name and parameters, or Python behind `<|python_tag|>`."""
+    content, tag, rest = text.partition("<|python_tag|>")
+    body = (rest if tag else text).strip()
+    calls = _json_calls(body) if body.startswith("{") else []
+    if calls:
+        return (content if tag else ""), calls
+    return (content, [("", body)]) if tag else None
+
+
+_SYNTAXES: Final[tuple[Callable[[str], _Calls | None], ...]] = (_harmony, _tagged, _deepseek, _mistral, _gemma, _llama)
+
+
+def _json_calls(text: str) -> list[tuple[str, str]]:
+    """Calls as JSON objects one after another, or as a list of them; none where the text is anything else."""
+    decoder, place, values = JSONDecoder(strict=False), 0, list[Any]()
+    while place < len(text):
+        try:
+            value, place = decoder.raw_decode(text, place)
+        except (JSONDecodeError, RecursionError):
+            return []
+        values += value if isinstance(value, list) else [value]
+        place += len(text[place:]) - len(text[place:].lstrip(" \n\t;,"))
+    calls = [_json_call(value) for value in values]
+    return [call for call in calls if call is not None] if None not in calls else []
+
+
+def _json_call(value: Any) -> tuple[str, str] | None:
+    if not isinstance(value, dict) or not isinstance(value.get("name"), str):
+        return None
+    for key in ("arguments", "parameters"):
+        if key in value:
+            given = value[key]
+            return value["name"], given if isinstance(given, str) else json.dumps(given, ensure_ascii=False)
+    return None

@@ -1,0 +1,196 @@
+"""What the chat formats share: from steps to a conversation, and what to do about thoughts.
+
+A chat format is a `ChatFormat` with its own way to read a sample and to show a step; see `chat_tools`, `chat_code`,
+`chat_steps` and `chat`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeAlias
+
+from mcts_math.formats.base import FormatOptions, Resumption, StepFormat
+from mcts_math.formats.replies import THOUGHTS, open_thought, read_reply
+from mcts_math.messages import Conversation, Message, Piece, Sample, Sampling, Tool, text_of
+from mcts_math.step import Draft, Outcome, Step
+from mcts_math.tasks import Task
+
+ShowStep: TypeAlias = Callable[[Step], tuple[Message, ...]]
+"""The turns that a step adds; a first one of the assistant that follows another of its own continues that."""
+
+ReadSample: TypeAlias = Callable[[Sample], Draft]
+
+Resume: TypeAlias = Callable[["Thinking", Sample, Sampling], Resumption | None]
+"""How a sample that ended before its step goes on."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChatFormat:
+    """See `base.StepFormat`. Prompts are conversations, which the engine renders.
+
+    Attributes:
+        name: in the table of formats.
+        reader: reads a sample.
+        show: the turns of a step.
+        stops, step_delim: see `base.StepFormat`.
+        thinking: what a thought is allowed.
+        resumer: goes on with samples; by default with thoughts alone.
+        system: what the system message says; "" leaves it out.
+        tools: what the model may call.
+        template: further variables of the model's template.
+    """
+
+    name: str
+    reader: ReadSample
+    show: ShowStep
+    stops: tuple[str, ...]
+    step_delim: str
+    thinking: Thinking
+    resumer: Resume
+    system: str
+    tools: tuple[Tool, ...]
+    template: tuple[tuple[str, str | int | float | bool], ...]
+
+    @classmethod
+    def make(
+        cls,
+        name: str,
+        options: FormatOptions,
+        reader: ReadSample,
+        *,
+        show: ShowStep | None = None,
+        resumer: Resume | None = None,
+        stops: tuple[str, ...] = (),
+        step_delim: str = "\n",
+        system: str = "",
+        tools: tuple[Tool, ...] = (),
+    ) -> ChatFormat:
+        """The format under the options of a config; what these leave out is as the arguments say."""
+        return cls(
+            name,
+            reader,
+            show or _show,
+            stops if options.stops is None else options.stops,
+            options.step_delim or step_delim,
+            Thinking(options.max_thinking_tokens),
+            resumer or Thinking.resume,
+            system,
+            tools,
+            options.template,
+        )
+
+    def prompt(self, task: Task, steps: Sequence[Step]) -> Conversation:
+        messages = [Message("system", self.system)] if self.system else []
+        messages.append(Message("user", task.chat_question))
+        for step in steps:
+            if step.outcome is Outcome.USER:
+                messages.append(Message("user", step.text))
+                continue
+            for message in self.show(step):
+                if message.role == "assistant" and messages[-1].role == "assistant":
+                    messages[-1] = _one_turn(messages[-1], message)
+                else:
+                    messages.append(message)
+        return Conversation(tuple(messages), self.tools, self.template)
+
+    def user_turn(self, task: Task, steps: Sequence[Step], text: str) -> tuple[Conversation, str]:
+        return self.prompt(task, steps), text
+
+    def read(self, sample: Sample) -> Draft:
+        return self.reader(sample)
+
+    def begin(self, sampling: Sampling) -> Sampling:
+        return self.thinking.begin(sampling)
+
+    def resume(self, sample: Sample, sampling: Sampling) -> Resumption | None:
+        return self.resumer(self.thinking, sample, sampling)
+
+    def observed(self, draft: Draft, observations: Sequence[str]) -> str:
+        return "\n".join([draft.text, *observations])
+
+    def finished(self, draft: Draft) -> str:
+        return draft.text
+
+    def for_training(self) -> StepFormat:
+        return self
+
+    def training_texts(self, steps: Sequence[Step]) -> list[str]:
+        return [text_of(written_of(message)) for step in steps for message in self.show(step)[:1]]
+
+    def fingerprint(self) -> str:
+        return hashlib.sha256(self.system.encode()).hexdigest()[:16] if self.system else ""
+
+
+def _show(step: Step) -> tuple[Message, ...]:
+    return (message_of(step),)
+
+
+def _one_turn(first: Message, second: Message) -> Message:
+    return replace(
+        first,
+        content=first.content + second.content,
+        thought="\n\n".join(filter(None, (first.thought, second.thought))),
+        calls=first.calls + second.calls,
+        written=written_of(first) + written_of(second),
+    )
+
+
+def written_of(message: Message) -> tuple[Piece, ...]:
+    """An assistant's turn as it was written; its content where that is not known."""
+    return message.written or (Piece(message.content),)
+
+
+def message_of(step: Step) -> Message:
+    """A step as a turn; of a step that was read from a foreign file, its text."""
+    return step.message or Message("assistant", step.text)
+
+
+@dataclass(frozen=True, slots=True)
+class Thinking:
+    """What a thought is allowed.
+
+    Attributes:
+        budget: most tokens of a thought; 0: as many as a step may have.
+    """
+
+    budget: int = 0
+
+    def begin(self, sampling: Sampling) -> Sampling:
+        """How the first part of a step is sampled."""
+        if not self.budget or self.budget >= sampling.max_tokens:
+            return sampling
+        return replace(sampling, max_tokens=self.budget)
+
+    def resume(self, sample: Sample, sampling: Sampling) -> Resumption | None:
+        """How to go on after a part: a stop string within a thought ends nothing, and the budget ends a thought."""
+        left = sampling.max_tokens - sample.num_tokens
+        if left <= 0 or not sample.written:
+            return None
+        text = text_of(sample.written)
+        thought = open_thought(text, sample.opening)
+        if sample.finish == "length":
+            if not self.budget or sample.num_tokens != self.budget:
+                return None
+            closing = () if thought is None else (Piece(f"\n{thought.end}\n\n"),)
+            return Resumption(replace(sampling, max_tokens=left), closing)
+        if not was_stopped(sample):
+            return None
+        if thought is not None:
+            allowed = self.budget - sample.num_tokens if self.budget > sample.num_tokens else left
+            return Resumption(replace(sampling, max_tokens=min(left, allowed), stop=(thought.end,)))
+        if text.endswith(tuple(marks.end for marks in THOUGHTS)) and not text.endswith(sampling.stop):
+            return Resumption(replace(sampling, max_tokens=left))
+        return None
+
+
+def was_stopped(sample: Sample) -> bool:
+    """Whether a stop string ended the sample, rather than the model its turn."""
+    return sample.finish == "stop" and len(text_of(sample.written)) > len(sample.text)
+
+
+def read_turn(sample: Sample) -> Message:
+    """What the model wrote as a turn: as the server has read it, else by its own marks."""
+    message = sample.message or read_reply(sample.text, sample.opening)
+    return replace(message, written=sample.written)
