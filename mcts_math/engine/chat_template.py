@@ -13,6 +13,7 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import lru_cache
+from itertools import product, zip_longest
 from typing import Any, Final, Literal
 
 from jinja2 import TemplateError
@@ -58,35 +59,15 @@ class ChatTemplate:
             RefusedError: the template refuses the conversation.
             EngineError: there is no template.
         """
-        last = talk.messages[-1]
-        is_open = last.role == "assistant"
-        ids, stands = self._turns(replace(talk, messages=talk.messages[:-1]) if is_open else talk)
-        if is_open and last.written:
-            self._extend(ids, stands, self._before(talk, len(talk.messages) - 1))
-            return (*ids, *self._written(last, keep_end=False))
-        self._extend(ids, stands, self.render(talk, "open" if is_open else "asks"))
-        return tuple(ids)
-
-    def _turns(self, talk: Conversation) -> tuple[list[int], str]:
-        """Tokens of the turns up to the last one of the assistant with its end, and the text that they stand for.
-
-        Nothing where the template shows that turn in another way than it was written.
-        """
-        ids, stands = list[int](), ""
-        for i, message in enumerate(talk.messages):
-            if message.role != "assistant" or not message.written:
-                continue
-            self._extend(ids, stands, self._before(talk, i))
-            ids += self._written(message, keep_end=True)
-            turns = replace(talk, messages=talk.messages[: i + 1])
-            stands = self.render(turns, "closed")
-            end = self._end_of_turn(turns, ids, stands) if message.thought.strip() in stands else None
-            if end is None or not self._goes_on_from(talk, i, stands):
-                ids, stands = [], ""
-                self._note_rewritten()
-            elif end:
-                ids += self._encode(end)
-        return ids, stands
+        *before, last = talk.messages
+        if last.role != "assistant":
+            shown = self.render(talk, "asks")
+            ids, stands = self._turns(talk, shown)
+            return (*ids, *self._encode(shown[len(stands) :]))
+        earlier = replace(talk, messages=tuple(before))
+        shown = self.render(earlier, "asks") if last.written else self.render(talk, "open")
+        ids, stands = self._turns(earlier, shown)
+        return (*ids, *self._encode(shown[len(stands) :]), *self._written(last, keep_end=False))
 
     def encode_completion(self, talk: Conversation, text: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
         """Tokens of a conversation up to its next message, and with its text: the user's after the assistant's.
@@ -102,10 +83,7 @@ class ChatTemplate:
         start = shown.rfind(text)
         if not text or start < 0:
             raise RefusedError(f"the model's chat template does not show this {role}'s message: {text!r}")
-        ids, stands = self._turns(talk)
-        if not shown.startswith(stands):
-            ids, stands = [], ""
-            self._note_rewritten()
+        ids, stands = self._turns(talk, shown)
         start -= len(stands)
         shown = shown[len(stands) :]
         return (*ids, *self._encode(shown[:start])), (*ids, *self._encode(shown[: start + len(text)]))
@@ -123,21 +101,58 @@ class ChatTemplate:
         asks, closed = self.render(talk, "asks"), self.render(talk, "closed")
         return asks[len(closed) :] if asks.startswith(closed) else ""
 
-    def _before(self, talk: Conversation, i: int) -> str:
-        return self.render(replace(talk, messages=talk.messages[:i]), "asks")
+    def _turns(self, talk: Conversation, shown: str) -> tuple[list[int], str]:
+        """Tokens of the turns up to the last one of the assistant with its end, and the text that they stand for.
 
-    def _goes_on_from(self, talk: Conversation, i: int, stands: str) -> bool:
-        """Whether later turns leave what stands as it is."""
-        later = next((j for j in range(i + 1, len(talk.messages)) if talk.messages[j].role == "assistant"), None)
-        shown = self._before(talk, later) if later is not None else self.render(talk, "asks")
-        return shown.startswith(stands)
+        Args:
+            talk: the conversation.
+            shown: as the template shows it, with whatever follows; it begins with the text that is returned. That text
+                is empty where the template shows the last of these turns in another way than it was written.
+        """
+        places = [i for i, message in enumerate(talk.messages) if message.role == "assistant" and message.written]
+        ids, stands = list[int](), ""
+        for place, after in zip_longest(places, places[1:]):
+            turns = replace(talk, messages=talk.messages[:place])
+            before = self.render(turns, "asks")
+            ids += self._encode(before[len(stands) :])
+            message = talk.messages[place]
+            ids += self._written(message, keep_end=True)
+            follows = shown if after is None else self.render(replace(talk, messages=talk.messages[:after]), "asks")
+            found = self._end_as_written(before + text_of(message.written), ids, follows)
+            found = self._end_as_shown(turns.followed_by(message), ids, follows) if found is None else found
+            if found is None:
+                self._note_rewritten()
+                ids.clear()
+            stands = found or ""
+        return ids, stands
 
-    def _extend(self, ids: list[int], stands: str, shown: str) -> None:
-        """Takes what is shown beyond what stands; everything anew where that is shown in another way."""
-        if not stands or not shown.startswith(stands):
-            ids.clear()
-            stands = ""
-        ids += self._encode(shown[len(stands) :])
+    def _end_as_written(self, stands: str, ids: list[int], follows: str) -> str | None:
+        """The text that `ids` stand for, with the end of the turn, where the template shows the turn as it was written.
+
+        An end that was sampled and is not the template's is taken off `ids`.
+        """
+        if not follows.startswith(stands):
+            return None
+        if ids[-1] in self._eos_ids:
+            end = self._decode(ids[-1:])
+            if follows.startswith(end, len(stands)):
+                return stands + end
+            ids.pop()
+        return stands
+
+    def _end_as_shown(self, turns: Conversation, ids: list[int], follows: str) -> str | None:
+        """The same where the template shows the turn in its own way, such as the JSON of a call with other spaces.
+
+        None where later turns, or the thought, are shown in another way too; the end then can't be told.
+        """
+        stands = self.render(turns, "closed")
+        if not follows.startswith(stands) or turns.messages[-1].thought not in stands:
+            return None
+        end = self._end_of_turn(turns, ids, stands)
+        if end is None:
+            return None
+        ids += self._encode(end)
+        return stands
 
     def _written(self, message: Message, *, keep_end: bool) -> list[int]:
         """The tokens of a turn as it was written; an end of turn stays only where the turn ends there."""
@@ -150,13 +165,9 @@ class ChatTemplate:
         return ids
 
     def _end_of_turn(self, turns: Conversation, ids: list[int], stands: str) -> str | None:
-        """What the template writes behind the last turn, of which an end that was sampled is a part.
-
-        An end of another kind than the template's own is taken off `ids`. None: it can't be told.
-        """
-        sampled = ids[-1] if ids[-1] in self._eos_ids else None
-        if sampled is not None:
-            text = self._decode([sampled])
+        """What the template writes behind the last turn; a sampled end is a part of it, or taken off `ids`."""
+        if ids[-1] in self._eos_ids:
+            text = self._decode(ids[-1:])
             at = stands.rfind(text)
             if at >= 0 and len(stands) - at - len(text) <= _LONGEST_END:
                 return stands[at + len(text) :]
@@ -164,7 +175,7 @@ class ChatTemplate:
         _, found, end = self.render(marked, "closed").rpartition(_MARK)
         if not found or not stands.endswith(end):
             return None
-        if sampled is not None:
+        if ids[-1] in self._eos_ids:
             ids.pop()
         return end
 
@@ -189,22 +200,45 @@ class ChatTemplate:
                 "add one to the checkpoint (chat_template.jinja), or choose prompt_wrap: react_sft or react"
             )
         failure: Exception | None = None
-        for as_text in (False, True):  # most templates want a call's arguments as an object, some as text
+        # Most templates want a call's arguments as an object, some as text; some know no system message.
+        for as_text, messages in product((False, True), (talk.messages, _without_system(talk.messages))):
             try:
-                text = self._tokenizer.apply_chat_template(
-                    [_turn(message, talk.messages, as_text) for message in talk.messages],
-                    tools=[_declared(tool) for tool in talk.tools] or None,
-                    tokenize=False,
-                    add_generation_prompt=end == "asks",
-                    continue_final_message=end == "open",
-                    **dict(talk.template),
+                text = str(
+                    self._tokenizer.apply_chat_template(
+                        [_turn(message, messages, as_text) for message in messages],
+                        tools=[_declared(tool) for tool in talk.tools] or None,
+                        tokenize=False,
+                        add_generation_prompt=end == "asks",
+                        continue_final_message=end == "open",
+                        **dict(talk.template),
+                    )
                 )
-                return str(text)
             except (ValueError, TypeError, TemplateError) as error:
                 failure = failure or error
-            if not any(message.calls for message in talk.messages):
-                break
+                continue
+            if not _shows_system(text, messages):
+                continue
+            if not all(tool.name in text for tool in talk.tools):
+                raise EngineError(
+                    "the model's chat template shows no tools, so the model would not know of Python; choose "
+                    "prompt_wrap: chat_code, which needs none"
+                )
+            return text
         raise RefusedError(f"the model's chat template refuses the conversation: {failure}") from failure
+
+
+def _without_system(messages: tuple[Message, ...]) -> tuple[Message, ...]:
+    """The same with what the system message says in front of what the user says first."""
+    first, *others = messages
+    if first.role != "system" or not others:
+        return messages
+    merged = replace(others[0], content=f"{first.content}\n\n{others[0].content}")
+    return (merged, *others[1:])
+
+
+def _shows_system(text: str, messages: tuple[Message, ...]) -> bool:
+    """Whether the text holds what the system message says: some templates leave it out without a word."""
+    return messages[0].role != "system" or messages[0].content.strip()[:80] in text
 
 
 def _turn(message: Message, messages: Sequence[Message], as_text: bool) -> dict[str, Any]:

@@ -7,6 +7,7 @@ a call whose arguments are cut off stands as it was written.
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 from collections.abc import Callable, Iterator
@@ -38,7 +39,9 @@ THOUGHTS: Final = (
 )
 _PLAIN: Final = THOUGHTS[0]
 _HEADER: Final = re.compile(r"(?:<\|start\|>assistant)?(?:<\|channel\|>(?:final|commentary))?<\|message\|>")
-_END: Final = re.compile(r"(?:<\|(?:im_end|eot_id|eom_id|end|return|call|endoftext)\|>|<(?:turn\||end_of_turn)>)\s*\Z")
+_END: Final = re.compile(
+    r"(?:<\|(?:im_end|eot_id|eom_id|end|return|call|endoftext|END_RESPONSE)\|>|<(?:turn\||end_of_turn)>)\s*\Z"
+)
 
 
 def open_thought(text: str, opening: str = "") -> ThoughtMarks | None:
@@ -185,6 +188,28 @@ def _gemma(text: str) -> _Calls | None:
     return found[0].replace("<|tool_response>", ""), calls
 
 
+def _pythonic(text: str) -> _Calls | None:
+    """LFM: a list of calls in Python."""
+    found = _blocks(text, "<|tool_call_start|>", "<|tool_call_end|>")
+    if found is None:
+        return None
+    return found[0], [call for block in found[1] for call in _python_calls(block.strip())]
+
+
+def _python_calls(block: str) -> list[tuple[str, str]]:
+    for text in (block, block.replace("\n", "\\n")):  # some templates write a line's end in a string as it is
+        try:
+            (statement,) = ast.parse(text, mode="exec").body
+            calls = statement.value.elts  # type: ignore[attr-defined]
+            return [
+                (ast.unparse(call.func), json.dumps({word.arg: ast.literal_eval(word.value) for word in call.keywords}))
+                for call in calls
+            ]
+        except (ValueError, SyntaxError, AttributeError, RecursionError, MemoryError):
+            continue
+    return [("", block)]
+
+
 def _llama(text: str) -> _Calls | None:
     """Llama 3: a reply that is JSON with name and parameters, or Python behind `<|python_tag|>`."""
     content, tag, rest = text.partition("<|python_tag|>")
@@ -195,7 +220,15 @@ def _llama(text: str) -> _Calls | None:
     return (content, [("", body)]) if tag else None
 
 
-_SYNTAXES: Final[tuple[Callable[[str], _Calls | None], ...]] = (_harmony, _tagged, _deepseek, _mistral, _gemma, _llama)
+_SYNTAXES: Final[tuple[Callable[[str], _Calls | None], ...]] = (
+    _harmony,
+    _tagged,
+    _deepseek,
+    _mistral,
+    _gemma,
+    _pythonic,
+    _llama,
+)
 
 
 def _json_calls(text: str) -> list[tuple[str, str]]:
