@@ -14,9 +14,12 @@ from mcts_math.config import Config
 from mcts_math.engine.load import check_arguments, check_model, load_policy
 from mcts_math.engine.spec import EngineOptions
 from mcts_math.errors import ConfigError
+from mcts_math.formats import make_format
 from mcts_math.interpreter import SandboxInterpreter, SandboxLimits
 from mcts_math.judge import JudgeLimits
+from mcts_math.messages import Conversation
 from mcts_math.requests import Adapter, Checker, Interpreter, Policy, Services, ValueModel, Verifier
+from mcts_math.tasks import Task
 from mcts_math.values import ValuedPolicy
 from mcts_math.verifiers import make_verifier
 
@@ -49,7 +52,13 @@ def engine_options(config: Config) -> EngineOptions:
         config.value_source == "head",
         None if adapter is None else adapter(config.options),
         config.num_replicas,
+        _example(config),
     )
+
+
+def _example(config: Config) -> Conversation | None:
+    prompt = make_format(config.prompt_wrap, config.format_options).prompt(Task("", "?"), [])
+    return None if isinstance(prompt, str) else prompt
 
 
 def value_source(config: Config, value_model: ValueModel | None) -> str:

@@ -117,6 +117,21 @@ def download(checkpoint: Checkpoint, *, need_value: bool = False) -> Checkpoint:
     return inspect(folder, need_value=need_value)
 
 
+def read_chat_template(path: Path) -> str:
+    """The chat template of a model folder; "" where it has none, several after each other where it has several."""
+    file = path / "chat_template.jinja"
+    if file.exists():
+        return file.read_text(encoding="utf-8")
+    for name in ("chat_template.json", "tokenizer_config.json"):
+        if (path / name).exists():
+            template = _read_object(path / name).get("chat_template")
+            if isinstance(template, list):
+                template = "\n".join(str(one.get("template")) for one in template)
+            if template:
+                return str(template)
+    return ""
+
+
 def read_config(path: Path) -> dict[str, Any]:
     """`config.json` of a model folder. Raises CheckpointError where it is missing or no JSON object."""
     return _read_object(path / "config.json")

@@ -9,10 +9,11 @@ from typing import Any, Literal, Union, get_args, get_origin
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from mcts_math.engine.checkpoint import inspect
+from mcts_math.engine.checkpoint import inspect, read_chat_template
 from mcts_math.engine.spec import EngineOptions, EngineSpec
 from mcts_math.engine.table import ENGINES, find_lack
-from mcts_math.errors import ConfigError
+from mcts_math.errors import CheckpointError, ConfigError
+from mcts_math.messages import Conversation
 from mcts_math.requests import Policy
 
 _PLAIN = (bool, int, float, str, type(None))
@@ -45,8 +46,24 @@ def check_model(options: EngineOptions) -> None:
     spec = find_engine(options.engine)
     if not options.model_dir:
         raise ConfigError("model_dir is not set. Give a checkpoint folder, e.g. model_dir=models/mini.")
-    if spec.needs_weights:
-        inspect(options.model_dir, need_value=options.need_value)
+    if not spec.needs_weights:
+        return
+    folder = inspect(options.model_dir, need_value=options.need_value).path
+    if folder is not None and options.example is not None:
+        _check_template(options.model_dir, read_chat_template(folder), options.example)
+
+
+def _check_template(model_dir: str, template: str, example: Conversation) -> None:
+    if not template:
+        raise CheckpointError(
+            f"model_dir {model_dir!r} has no chat template, which a conversation needs. Add one (chat_template.jinja), "
+            "or choose prompt_wrap: react_sft or react"
+        )
+    if example.tools and "tools" not in template:
+        raise CheckpointError(
+            f"the chat template of model_dir {model_dir!r} shows no tools, so the model would not know of Python. "
+            "Choose prompt_wrap: chat_code, which needs none"
+        )
 
 
 def check_arguments(options: EngineOptions) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from mcts_math.messages import Conversation
 from mcts_math.requests import Checker, Interpreter, Policy
 
 
@@ -42,6 +43,7 @@ class EngineOptions:
         need_value: the value head is loaded; it never is where this is false.
         adapter: how sessions learn at test time; None: they don't.
         num_replicas: engines side by side.
+        example: a conversation of the run, which the model's chat template must be able to show; None: there is none.
     """
 
     engine: str
@@ -50,6 +52,7 @@ class EngineOptions:
     need_value: bool = False
     adapter: AdapterOptions | None = None
     num_replicas: int = 1
+    example: Conversation | None = None
 
 
 @dataclass(frozen=True, slots=True)
