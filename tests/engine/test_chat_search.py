@@ -16,7 +16,8 @@ from mcts_math.messages import Conversation, Prompt
 from mcts_math.requests import Evaluate, Evaluation, Generate, Generation
 from mcts_math.solver import solve
 
-TEMPLATE = "{% for m in messages %}[{{ m.role[0] }}]{{ m.content }}</s>{% endfor %}{% if add_generation_prompt %}[a]{% endif %}"
+TURN = "{% for m in messages %}[{{ m.role[0] }}]{{ m.content }}</s>{% endfor %}"
+TEMPLATE = TURN + "{% if add_generation_prompt %}[a]{% endif %}"
 TASKS = [{"id": str(number), "question": f"{number} + 1?", "answer": "3"} for number in range(3)]
 
 
