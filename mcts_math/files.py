@@ -1,10 +1,16 @@
-"""Files that are there whole or not at all, and files that one process at a time may write."""
+"""Files that are there whole or not at all, files that one process at a time may write, and lines of JSON."""
 
 from __future__ import annotations
 
 import fcntl
+import json
+import math
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
+
+import jsonlines
 
 
 def replace_file(path: Path, data: str | bytes) -> None:
@@ -38,3 +44,36 @@ def try_lock(descriptor: int) -> bool:
     except BlockingIOError:
         return False
     return True
+
+
+def parse_line(line: bytes) -> dict[str, Any] | None:
+    """A line as a JSON object; None where it is not one."""
+    try:
+        return jsonlines.Reader([line]).read(type=dict)
+    except (jsonlines.InvalidLineError, RecursionError):
+        return None
+
+
+def dump_line(record: Mapping[str, Any]) -> bytes:
+    """One line of JSON in UTF-8.
+
+    JSON has no NaN and no infinity: null stands for them. UTF-8 has no lone surrogates: JSON's escapes stand for them.
+    """
+    try:
+        text = json.dumps(record, ensure_ascii=False, allow_nan=False)
+    except ValueError:
+        record = _finite(record)
+        text = json.dumps(record, ensure_ascii=False)
+    try:
+        return text.encode() + b"\n"
+    except UnicodeEncodeError:
+        return json.dumps(record).encode() + b"\n"
+
+
+def _finite(data: Any) -> Any:
+    """The same data with null for all numbers that are not finite."""
+    if isinstance(data, Mapping):
+        return {key: _finite(value) for key, value in data.items()}
+    if isinstance(data, (list, tuple)):
+        return [_finite(value) for value in data]
+    return None if isinstance(data, float) and not math.isfinite(data) else data

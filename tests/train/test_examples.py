@@ -16,11 +16,12 @@ from stand_ins import code, final, grow_tree
 from mcts_math.engine.scripted import Behaviour, RandomPolicy, ScriptedPolicy, scripted
 from mcts_math.errors import ConfigError, RecordError
 from mcts_math.evaluate.grading import Grader
+from mcts_math.files import dump_line
 from mcts_math.formats import FormatOptions, StepFormat, make_format
 from mcts_math.formats.react_sft import SftFormat
 from mcts_math.methods import METHODS
 from mcts_math.requests import Generate, Generation
-from mcts_math.run.record import dump_line, error_to_record, nodes_of, tree_to_record
+from mcts_math.run.record import error_to_record, nodes_of, tree_to_record
 from mcts_math.settings import make_settings
 from mcts_math.step import Message
 from mcts_math.tasks import Task
