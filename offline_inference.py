@@ -9,11 +9,13 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 
+from mcts_math.run.program import run_program
+
+# isort: split
 from mcts_math.config import describe_config, load_config
 from mcts_math.evaluate.accuracy import Tally
 from mcts_math.evaluate.grading import Grader
 from mcts_math.evaluate.table import interval
-from mcts_math.run.cli import run_program
 from mcts_math.run.offline import rescore_file
 from mcts_math.run.results import ResultsFile, require_other_file
 

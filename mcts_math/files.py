@@ -6,7 +6,7 @@ import fcntl
 import json
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,16 @@ def is_same_file(first: str | Path, second: str | Path) -> bool:
         return Path(first).samefile(second)
     except OSError:  # one of them is not there, or can not be
         return os.path.realpath(first) == os.path.realpath(second)
+
+
+def find_twice(paths: Iterable[str | Path]) -> str | Path | None:
+    """The first path that is the same file as one before it."""
+    seen: list[str | Path] = []
+    for path in paths:
+        if any(is_same_file(path, other) for other in seen):
+            return path
+        seen.append(path)
+    return None
 
 
 def try_lock(descriptor: int) -> bool:

@@ -26,6 +26,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from mcts_math.run.program import run_program
+
+# isort: split
 from mcts_math.errors import ConfigError, MctsMathError
 from mcts_math.evaluate.budgets import curves_by_axis, render_curves
 from mcts_math.evaluate.comparison import compare_rows, render_differences, render_rows
@@ -33,7 +36,6 @@ from mcts_math.evaluate.experiments import ExperimentConfig, MethodConfig, Run, 
 from mcts_math.evaluate.grading import Grader
 from mcts_math.evaluate.plots import draw_budgets, draw_cost
 from mcts_math.evaluate.trials import Question, read_questions
-from mcts_math.run.cli import run_program
 from mcts_math.settings import describe_keys, load_settings, make_settings, read_settings
 
 ROOT = Path(__file__).parent.parent

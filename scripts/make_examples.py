@@ -14,9 +14,11 @@ from __future__ import annotations
 import argparse
 import sys
 
+from mcts_math.run.program import run_program
+
+# isort: split
 from mcts_math.errors import RecordError
 from mcts_math.evaluate.grading import Grader
-from mcts_math.run.cli import run_program
 from mcts_math.settings import describe_keys, load_settings
 from mcts_math.train.collect import write_examples
 from mcts_math.train.config import ExamplesConfig

@@ -18,6 +18,9 @@ import shutil
 import sys
 from pathlib import Path
 
+from mcts_math.run.program import run_program
+
+# isort: split
 from mcts_math.engine import checkpoint as checkpoints
 from mcts_math.errors import CheckpointError
 
@@ -133,4 +136,4 @@ def write_config(config: dict[str, object], file: Path) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_program(main))

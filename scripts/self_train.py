@@ -11,8 +11,10 @@ import argparse
 import sys
 import time
 
+from mcts_math.run.program import run_program
+
+# isort: split
 from mcts_math.evaluate.experiments import MethodConfig
-from mcts_math.run.cli import run_program
 from mcts_math.settings import describe_keys, load_settings
 from mcts_math.train.config import ExamplesConfig, RoundsConfig
 

@@ -2,7 +2,9 @@
 
 import sys
 
-from mcts_math.run.cli import run_program
+from mcts_math.run.program import run_program
+
+# isort: split
 from mcts_math.train.__main__ import main
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ import pytest
 
 LAYERS = [
     ["errors", "concurrency", "files", "step", "evaluate/intervals", "evaluate/table", "train/loss"],
-    ["settings", "tasks"],
+    ["settings", "tasks", "run/program"],
     ["requests", "tree", "train/stages"],
     ["answer", "cost", "engine", "interpreter", "values"],
     ["formats", "judge", "evaluate/grading"],

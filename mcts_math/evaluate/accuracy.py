@@ -17,6 +17,7 @@ from mcts_math.errors import RecordError
 from mcts_math.evaluate.grading import Grader
 from mcts_math.evaluate.intervals import normal_interval, share_interval, wilson_interval
 from mcts_math.evaluate.lines import Line, read_lines
+from mcts_math.files import find_twice
 from mcts_math.tasks import JsonObject
 
 _MOST_GROUPS = 60  # a key with more values than this is a number, not a kind
@@ -150,10 +151,7 @@ def votes_by_id(reports: Sequence[Report], grader: Grader) -> dict[str, bool]:
         RecordError: the files hold different questions, or none with a known answer.
     """
     golds = reports[0].golds_by_id
-    if not golds:
-        raise RecordError(f"{reports[0].path}: no question with a known answer, so there is no vote to judge.")
-    for report in reports[1:]:
-        _check_same_questions(golds, reports[0].path, report.golds_by_id, report.path)
+    _check_runs(reports, [report.golds_by_id for report in reports])
     votes = ([r.answer_by_id[task_id] for r in reports if task_id in r.answer_by_id] for task_id in golds)
     return dict(zip(golds, _judge_winners(list(golds.values()), grader.winners(votes), grader), strict=True))
 
@@ -163,12 +161,9 @@ def scores_by_id(reports: Sequence[Report]) -> dict[str, float]:
 
     Raises RecordError where they hold different questions, or none with a known answer.
     """
-    first = reports[0]
-    if not first.correct_by_id:
-        raise RecordError(f"{first.path}: no question with a known answer, so there is nothing to compare.")
-    for report in reports[1:]:
-        _check_same_questions(first.correct_by_id, first.path, report.correct_by_id, report.path)
-    return {i: sum(report.correct_by_id[i] for report in reports) / len(reports) for i in first.correct_by_id}
+    found = [report.correct_by_id for report in reports]
+    _check_runs(reports, found)
+    return {i: sum(one[i] for one in found) / len(found) for i in found[0]}
 
 
 def mean_over_files(reports: Sequence[Report]) -> tuple[float, tuple[float, float]]:
@@ -197,6 +192,22 @@ def paired_difference(first: Mapping[str, float], second: Mapping[str, float]) -
 
 def none_if_nan(value: float) -> float | None:
     return None if math.isnan(value) else value
+
+
+def _check_runs(reports: Sequence[Report], known: Sequence[Mapping[str, Any]]) -> None:
+    """Raises RecordError where files are not different runs over the same questions with known answers.
+
+    Args:
+        reports: of the files.
+        known: for each file what is known of its questions, by id.
+    """
+    paths = [report.path for report in reports]
+    if not known[0]:
+        raise RecordError(f"{paths[0]}: no question with a known answer, so there is nothing to compare.")
+    if (twice := find_twice(paths)) is not None:
+        raise RecordError(f"{twice} is given twice: it would count double. Leave one out.")
+    for path, others in zip(paths, known, strict=True):
+        _check_same_questions(known[0], paths[0], others, path)
 
 
 def _check_same_questions(ids: Mapping[str, Any], name: str, others: Mapping[str, Any], other: str) -> None:

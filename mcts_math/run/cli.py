@@ -1,4 +1,4 @@
-"""What the programs' command lines share: arguments, errors in one line, exit codes.
+"""The command line of the programs that solve questions: arguments, errors in one line, exit codes.
 
 Exit codes: 0 done; 1 done, but questions failed; 2 bad input or a broken service; 130 interrupted.
 """
@@ -6,34 +6,15 @@ Exit codes: 0 done; 1 done, but questions failed; 2 bad input or a broken servic
 from __future__ import annotations
 
 import argparse
-import os
 import shlex
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from mcts_math.config import describe_config, load_config
 from mcts_math.errors import CheckpointError, ConfigError, MctsMathError, RecordError, TaskError
 from mcts_math.run.run import Totals, default_output, solve_file
 from mcts_math.tasks import BENCHMARKS
-
-
-def run_program(main: Callable[[list[str]], int]) -> int:
-    """Runs a program's main function; known errors become one line on stderr."""
-    if sys.getfilesystemencoding() != "utf-8":  # questions and file names are in any language, whatever LC_ALL says
-        os.environ["PYTHONUTF8"] = "1"
-        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
-    try:
-        return main(sys.argv[1:])
-    except KeyboardInterrupt:
-        print("\ninterrupted", file=sys.stderr)
-        return 130
-    except MctsMathError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except BrokenPipeError:
-        sys.stderr.close()  # the reader of our output went away, as `| head` does
-        return 0
 
 
 def solve_parser(description: str, prog: str | None = None) -> argparse.ArgumentParser:

@@ -12,7 +12,9 @@ from __future__ import annotations
 import argparse
 import sys
 
-from mcts_math.run.cli import run_program
+from mcts_math.run.program import run_program
+
+# isort: split
 from mcts_math.settings import describe_keys, load_settings
 from mcts_math.train.config import TrainConfig
 

@@ -18,7 +18,7 @@ from typing import Any
 from mcts_math.errors import ConfigError, RecordError
 from mcts_math.evaluate.grading import Grader
 from mcts_math.evaluate.table import number, percent, render_table
-from mcts_math.files import dump_line, is_same_file
+from mcts_math.files import dump_line, find_twice, is_same_file
 from mcts_math.formats import StepFormat
 from mcts_math.run.record import ROOT_TAG, error_of, id_of, nodes_of, read_records, record_to_tree
 from mcts_math.tasks import JsonObject
@@ -218,7 +218,9 @@ def export_dataset(examples: str | Path, folder: str | Path) -> None:
 
 
 def _require_own_files(trees: Sequence[str | Path], outputs: Sequence[Path], dataset: str | Path | None) -> None:
-    """Raises RecordError where an output would take the place of what it is made from, or of anything but a dataset."""
+    """Raises RecordError where trees would count twice, or an output take the place of what is no older one of it."""
+    if (twice := find_twice(trees)) is not None:
+        raise RecordError(f"{twice} is given twice: its examples would count double. Leave one out.")
     for place, path in enumerate(outputs):
         for other in (*trees, *outputs[:place]):
             if is_same_file(path, other):

@@ -321,6 +321,18 @@ def test_nothing_is_written_over_the_trees_or_over_another_output(
     assert trees.read_bytes() == before
 
 
+@pytest.mark.parametrize("name", ["t.jsonl", "./t.jsonl", "soft.jsonl", "hard.jsonl"])
+def test_trees_that_are_given_twice_do_not_count_double(
+    tmp_path: Path, write: Write, grader: Grader, name: str
+) -> None:
+    trees = Path(write("t.jsonl", [record_of(small_tree())]))
+    (tmp_path / "soft.jsonl").symlink_to(trees)
+    (tmp_path / "hard.jsonl").hardlink_to(trees)
+    with pytest.raises(RecordError, match=f"{name} is given twice"):
+        write_examples([trees, f"{tmp_path}/{name}"], tmp_path / "e.jsonl", config(), grader)
+    assert not (tmp_path / "e.jsonl").exists()
+
+
 def test_a_folder_that_is_no_dataset_is_never_replaced(tmp_path: Path, write: Write, grader: Grader) -> None:
     trees = Path(write("t.jsonl", [{"question": "Q"}]))
     (tmp_path / "thesis").mkdir()
