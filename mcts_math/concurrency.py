@@ -17,7 +17,7 @@ async def gather(coroutines: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
     tasks = [asyncio.create_task(coroutine) for coroutine in waiting]
     try:
         await asyncio.sleep(0)  # their first steps, after which those that need not wait are done
-        if all([task.done() for task in tasks]):
+        if all(task.done() for task in tasks):
             return [task.result() for task in tasks]
         return await asyncio.gather(*tasks)
     except BaseException:

@@ -6,11 +6,13 @@ import fcntl
 import json
 import math
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import jsonlines
+
+from mcts_math.errors import RecordError
 
 
 def replace_file(path: Path, data: str | bytes) -> None:
@@ -54,6 +56,30 @@ def try_lock(descriptor: int) -> bool:
     except BlockingIOError:
         return False
     return True
+
+
+def read_records(path: str | Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Streams (where, record) of a file of JSON lines, in constant memory.
+
+    Raises:
+        RecordError: naming file, line and remedy.
+    """
+    path = Path(path)
+    try:
+        with path.open("rb") as file:
+            for number, line in enumerate(file, 1):
+                record = parse_line(line)
+                if record is not None:
+                    yield f"{path}:{number}", record
+                elif line.strip():
+                    what = "not a JSON object. Remove the line, or solve its question again."
+                    if not line.endswith(b"\n"):
+                        what = "the last line is torn. Resume the run that wrote it with --resume."
+                    raise RecordError(f"{path}:{number}: {what}")
+    except FileNotFoundError:
+        raise RecordError(f"{path}: no such file.") from None
+    except OSError as error:
+        raise RecordError(f"{path} can't be read: {error}.") from error
 
 
 def parse_line(line: bytes) -> dict[str, Any] | None:

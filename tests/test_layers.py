@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 LAYERS = [
-    ["errors", "concurrency", "files", "step", "evaluate/intervals", "evaluate/table", "train/loss"],
-    ["settings", "tasks", "run/program"],
+    ["errors", "concurrency", "step", "evaluate/intervals", "evaluate/table", "train/loss"],
+    ["files", "settings", "run/program"],
+    ["tasks"],
     ["requests", "tree", "train/stages"],
     ["answer", "cost", "engine", "interpreter", "values"],
     ["formats", "judge", "evaluate/grading"],

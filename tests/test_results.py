@@ -19,10 +19,10 @@ from stand_ins import EchoInterpreter, EqualChecker, code, final, run_scripted
 from mcts_math.config import make_config
 from mcts_math.engine.scripted import RandomPolicy, ScriptedPolicy, scripted
 from mcts_math.errors import MctsMathError, RecordError
+from mcts_math.files import read_records
 from mcts_math.requests import Evaluate, Evaluation
 from mcts_math.run.description import compare_descriptions, describe_run
 from mcts_math.run.merge import merge_files
-from mcts_math.run.record import read_records
 from mcts_math.run.results import ResultsFile
 from mcts_math.run.run import default_output, solve_file
 from mcts_math.tasks import make_tasks

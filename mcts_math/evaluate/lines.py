@@ -13,16 +13,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from mcts_math.errors import RecordError
-from mcts_math.run.record import (
-    error_of,
-    has_solutions,
-    id_of,
-    nodes_of,
-    read_answer,
-    read_records,
-    read_solutions,
-    record_to_task,
-)
+from mcts_math.files import read_records
+from mcts_math.run.record import error_of, has_solutions, id_of, nodes_of, read_answer, read_solutions, record_to_task
 from mcts_math.tasks import JsonObject, is_ours
 
 GROUP_KEYS: Final = ("level", "type", "subject", "human_type", "difficulty")

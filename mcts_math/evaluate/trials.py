@@ -18,8 +18,9 @@ from typing import Any, Literal, TypeAlias
 from mcts_math.errors import RecordError
 from mcts_math.evaluate.grading import Grader
 from mcts_math.evaluate.lines import costs_of, verdict_of
+from mcts_math.files import read_records
 from mcts_math.methods import METHODS, Method
-from mcts_math.run.record import error_of, id_of, read_answer, read_records, read_solutions, record_to_task
+from mcts_math.run.record import error_of, id_of, read_answer, read_solutions, record_to_task
 from mcts_math.step import Verdict
 
 Axis: TypeAlias = Literal["trials", "tokens", "seconds"]

@@ -7,8 +7,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from mcts_math.errors import RecordError
+from mcts_math.files import read_records
 from mcts_math.run.description import compare_descriptions, read_description
-from mcts_math.run.record import error_of, id_of, read_records
+from mcts_math.run.record import error_of, id_of
 from mcts_math.run.results import ResultsFile, require_other_file
 from mcts_math.tasks import JsonObject
 

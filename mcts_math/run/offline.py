@@ -8,12 +8,12 @@ from pathlib import Path
 
 from mcts_math.config import Config
 from mcts_math.errors import ConfigError
+from mcts_math.files import read_records
 from mcts_math.methods import METHODS
 from mcts_math.run.record import (
     has_solutions,
     nodes_of,
     read_answer,
-    read_records,
     read_solutions,
     record_to_tree,
     solution_of,

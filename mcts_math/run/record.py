@@ -14,12 +14,10 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any, Final, TypeVar
 
 from mcts_math.errors import RecordError, TaskError
-from mcts_math.files import parse_line
 from mcts_math.formats import StepFormat
 from mcts_math.methods import Method
 from mcts_math.step import CellStatus, Outcome, Step, Verdict
@@ -192,30 +190,6 @@ def record_to_task(record: Mapping[str, Any], where: str = "record") -> Task:
 def id_of(record: Mapping[str, Any], copies: Counter[str]) -> str:
     """The question of a line; of a published one, which has no id, the id that its question would get."""
     return given_id(record) or derived_id(str(record.get("question", "")), copies)
-
-
-def read_records(path: str | Path) -> Iterator[tuple[str, JsonObject]]:
-    """Streams (where, record) of a results file, in constant memory.
-
-    Raises:
-        RecordError: naming file, line and remedy.
-    """
-    path = Path(path)
-    try:
-        with path.open("rb") as file:
-            for number, line in enumerate(file, 1):
-                record = parse_line(line)
-                if record is not None:
-                    yield f"{path}:{number}", record
-                elif line.strip():
-                    what = "not a JSON object. Remove the line, or solve its question again."
-                    if not line.endswith(b"\n"):
-                        what = "the last line is torn. Resume the run that wrote it with --resume."
-                    raise RecordError(f"{path}:{number}: {what}")
-    except FileNotFoundError:
-        raise RecordError(f"{path}: no such file.") from None
-    except OSError as error:
-        raise RecordError(f"{path} can't be read: {error}.") from error
 
 
 def solution_of(tree: Tree, node: Node, tag: str, step_delim: str) -> JsonObject:

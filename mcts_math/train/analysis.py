@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mcts_math.evaluate.grading import Grader
-from mcts_math.run.record import error_of, read_records, record_to_tree
+from mcts_math.files import read_records
+from mcts_math.run.record import error_of, record_to_tree
 from mcts_math.tasks import JsonObject
 from mcts_math.train.data import read_examples
 from mcts_math.tree import Node, Tree

@@ -18,9 +18,9 @@ from typing import Any
 from mcts_math.errors import ConfigError, RecordError
 from mcts_math.evaluate.grading import Grader
 from mcts_math.evaluate.table import number, percent, render_table
-from mcts_math.files import dump_line, find_twice, is_same_file
+from mcts_math.files import dump_line, find_twice, is_same_file, read_records
 from mcts_math.formats import StepFormat
-from mcts_math.run.record import ROOT_TAG, error_of, id_of, nodes_of, read_records, record_to_tree
+from mcts_math.run.record import ROOT_TAG, error_of, id_of, nodes_of, record_to_tree
 from mcts_math.tasks import JsonObject
 from mcts_math.train.config import ExamplesConfig
 from mcts_math.train.examples import Example, Solution, choose, format_of, solutions_of, to_example

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from mcts_math.engine.tokenizer import Codec
 from mcts_math.errors import RecordError
-from mcts_math.run.record import read_records
+from mcts_math.files import read_records
 from mcts_math.step import Message, Prompt
 from mcts_math.train.examples import Example, example_from_json
 from mcts_math.train.preference import Pair, pair_from_json

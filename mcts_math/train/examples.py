@@ -15,11 +15,14 @@ import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Annotated, Any, Final, TypeAlias
+
+from pydantic import BeforeValidator, Field, StrictBool, TypeAdapter, ValidationError
 
 from mcts_math.errors import RecordError
 from mcts_math.formats import FORMATS, FormatOptions, StepFormat, make_format, recognise_format
-from mcts_math.step import Message, Outcome, Prompt
+from mcts_math.settings import explain
+from mcts_math.step import Message, Outcome
 from mcts_math.tasks import JsonObject
 from mcts_math.train.config import ExamplesConfig
 from mcts_math.tree import Node, Tree
@@ -28,12 +31,16 @@ POSITIVE, NEGATIVE = 1.0, -1.0
 _WRONG_ENDS = (Outcome.UNPARSABLE, Outcome.TOO_DEEP, Outcome.TOO_MANY_ERRORS)
 
 
+StoredPrompt: TypeAlias = str | Annotated[tuple[Message, ...], Field(min_length=1)]
+"""A text, or a conversation, which a file holds as the list of its messages."""
+
+
 @dataclass(frozen=True, slots=True)
 class ExampleStep:
     """A step as the prompt shows it, its delimiter included, and its Q in [-1, 1]."""
 
-    text: str
-    q: float
+    text: Annotated[str, Field(min_length=1)]
+    q: Annotated[float, Field(ge=-1, le=1)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,56 +55,26 @@ class Example:
         correct: whether the final answer is right.
     """
 
-    id: str
+    id: Annotated[str, BeforeValidator(str)]
     question: str
-    prompt: Prompt
-    steps: tuple[ExampleStep, ...]
-    correct: bool
+    prompt: StoredPrompt
+    steps: Annotated[tuple[ExampleStep, ...], Field(min_length=1)]
+    correct: StrictBool
 
     def to_json(self) -> JsonObject:
-        return {
-            "id": self.id,
-            "question": self.question,
-            "prompt": prompt_to_json(self.prompt),
-            "steps": [{"text": step.text, "q": step.q} for step in self.steps],
-            "correct": self.correct,
-        }
+        return _EXAMPLES.dump_python(self, mode="json")  # type: ignore[no-any-return]
+
+
+_EXAMPLES: Final = TypeAdapter(Example)
 
 
 def example_from_json(data: JsonObject, where: str) -> Example:
     """Reads a line of an examples file. Raises RecordError, naming `where`."""
     try:
-        steps = tuple(ExampleStep(step["text"], float(step["q"])) for step in data["steps"])
-        prompt = prompt_from_json(data["prompt"])
-        example = Example(str(data["id"]), str(data["question"]), prompt, steps, data["correct"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise RecordError(
-            f"{where}: not a training example: {error!r}. Make it with scripts/make_examples.py."
-        ) from None
-    if not isinstance(example.correct, bool):
-        raise RecordError(f"{where}: `correct` must be true or false, not {example.correct!r}.")
-    if not steps or not all(isinstance(s.text, str) and s.text and -1 <= s.q <= 1 for s in steps):
-        raise RecordError(f"{where}: a training example needs steps with text and a q in [-1, 1].")
-    return example
-
-
-def prompt_to_json(prompt: Prompt) -> Any:
-    """A text as it is; a conversation as the list of its messages."""
-    if isinstance(prompt, str):
-        return prompt
-    return [{"role": message.role, "content": message.content} for message in prompt]
-
-
-def prompt_from_json(data: Any) -> Prompt:
-    """What `prompt_to_json` wrote. Raises KeyError, TypeError or ValueError."""
-    if isinstance(data, str):
-        return data
-    messages = tuple(Message(item["role"], item["content"]) for item in data)
-    if not messages or any(m.role not in ("system", "user", "assistant") for m in messages):
-        raise ValueError("a conversation is a list of messages of system, user and assistant")
-    if not all(isinstance(message.content, str) for message in messages):
-        raise TypeError("the content of a message must be a text")
-    return messages
+        return _EXAMPLES.validate_python(data)
+    except ValidationError as error:
+        problem = explain(error.errors()[0])
+        raise RecordError(f"{where}: not a training example: {problem}. Make it with make_examples.py.") from None
 
 
 def format_of(record: Mapping[str, Any], tree: Tree, config: ExamplesConfig, where: str) -> StepFormat:

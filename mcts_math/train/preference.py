@@ -9,13 +9,22 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from itertools import product
+from typing import Annotated, Any, Final
+
+from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError
 
 from mcts_math.errors import RecordError
 from mcts_math.formats import StepFormat
+from mcts_math.settings import explain
 from mcts_math.step import Message, Outcome, Prompt
 from mcts_math.tasks import JsonObject
-from mcts_math.train.examples import prompt_from_json, prompt_to_json
+from mcts_math.train.examples import StoredPrompt
 from mcts_math.tree import Node, Tree
+
+
+def _text_of(step: Any) -> Any:
+    """Of a step that is a list of messages the last one's text."""
+    return step[-1].get("content") if isinstance(step, list) and step and isinstance(step[-1], dict) else step
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +39,11 @@ class Pair:
     """
 
     id: str
-    prompt: Prompt
-    chosen: str
-    rejected: str
-    q_chosen: float
-    q_rejected: float
+    prompt: StoredPrompt
+    chosen: Annotated[str, BeforeValidator(_text_of), Field(min_length=1)]
+    rejected: Annotated[str, BeforeValidator(_text_of), Field(min_length=1)]
+    q_chosen: float = math.nan
+    q_rejected: float = math.nan
 
     @property
     def margin(self) -> float:
@@ -43,28 +52,21 @@ class Pair:
 
     def to_json(self) -> JsonObject:
         """As TRL reads pairs: texts, or messages where the prompt is a conversation."""
-        texts = {"id": self.id, "prompt": prompt_to_json(self.prompt)}
-        for key in ("chosen", "rejected"):
-            text = getattr(self, key)
-            texts[key] = text if isinstance(self.prompt, str) else prompt_to_json((Message("assistant", text),))
-        return texts | {"margin": self.margin, "q_chosen": self.q_chosen, "q_rejected": self.q_rejected}
+        data: JsonObject = _PAIRS.dump_python(self, mode="json") | {"margin": self.margin}
+        if isinstance(self.prompt, str):
+            return data
+        return data | {key: [{"role": "assistant", "content": data[key]}] for key in ("chosen", "rejected")}
+
+
+_PAIRS: Final = TypeAdapter(Pair)
 
 
 def pair_from_json(data: JsonObject, where: str) -> Pair:
-    """Reads a line of a pairs file; Qs are optional. Raises RecordError, naming `where`."""
+    """Reads a line of a pairs file; id and Qs are optional. Raises RecordError, naming `where`."""
     try:
-        prompt = prompt_from_json(data["prompt"])
-        chosen, rejected = (_text_of(prompt_from_json(data[key])) for key in ("chosen", "rejected"))
-        q_chosen, q_rejected = (float(data.get(key, math.nan)) for key in ("q_chosen", "q_rejected"))
-    except (KeyError, TypeError, ValueError) as error:
-        raise RecordError(f"{where}: not a preference pair: {error!r}.") from None
-    if not prompt or not (chosen and rejected):
-        raise RecordError(f"{where}: prompt, chosen and rejected must be texts that are not empty.")
-    return Pair(str(data.get("id", where)), prompt, chosen, rejected, q_chosen, q_rejected)
-
-
-def _text_of(step: Prompt) -> str:
-    return step if isinstance(step, str) else step[-1].content
+        return _PAIRS.validate_python({"id": where} | data)
+    except ValidationError as error:
+        raise RecordError(f"{where}: not a preference pair: {explain(error.errors()[0])}.") from None
 
 
 def pairs_of(tree: Tree, form: StepFormat, *, margin: float, most: int) -> list[Pair]:
