@@ -125,7 +125,9 @@ def evaluate_file(
     report = Report(str(path))
     pending: deque[Line] = deque()
     if top_k > 1:
-        _vote_in_file(report, read_lines(path, react=react), grader, top_k)
+        lines = read_lines(path, react=react)
+        for correct in grader.votes((line.golds, line.answers[:top_k]) for line in lines if line.golds):
+            report.majority.add(correct)
     for line, correct in _judged(read_lines(path, react=react), grader, pending):
         _count(report, line, correct)
         if keep:
@@ -152,8 +154,8 @@ def votes_by_id(reports: Sequence[Report], grader: Grader) -> dict[str, bool]:
     """
     golds = reports[0].golds_by_id
     _check_runs(reports, [report.golds_by_id for report in reports])
-    votes = ([r.answer_by_id[task_id] for r in reports if task_id in r.answer_by_id] for task_id in golds)
-    return dict(zip(golds, _judge_winners(list(golds.values()), grader.winners(votes), grader), strict=True))
+    votes = ((gold, [r.answer_by_id[i] for r in reports if i in r.answer_by_id]) for i, gold in golds.items())
+    return dict(zip(golds, grader.votes(votes), strict=True))
 
 
 def scores_by_id(reports: Sequence[Report]) -> dict[str, float]:
@@ -259,27 +261,3 @@ def _count(report: Report, line: Line, correct: bool) -> None:
         group = report.groups.setdefault(key, {})
         if len(group) <= _MOST_GROUPS:
             group.setdefault(name, Tally()).add(correct)
-
-
-def _vote_in_file(report: Report, lines: Iterable[Line], grader: Grader, top_k: int) -> None:
-    golds: deque[tuple[str, ...]] = deque()
-
-    def votes() -> Iterator[Sequence[str]]:
-        for line in lines:
-            if line.golds:
-                golds.append(line.golds)
-                yield line.answers[:top_k]
-
-    for correct in _judge_winners(golds, grader.winners(votes()), grader):
-        report.majority.add(correct)
-
-
-def _judge_winners(
-    golds: Sequence[tuple[str, ...]] | deque[tuple[str, ...]], winners: Iterator[str | None], grader: Grader
-) -> Iterator[bool]:
-    """Whether each winner is right; a question without votes is wrong."""
-    answers = list(winners)
-    voted = [(gold, answer) for gold, answer in zip(golds, answers, strict=True) if answer is not None]
-    verdicts = grader.verdicts(voted)
-    for answer in answers:
-        yield answer is not None and next(verdicts)

@@ -132,12 +132,9 @@ def can_estimate(questions: Sequence[Question]) -> bool:
 
 def majority_share(questions: Sequence[Question], axis: Axis, budget: float, grader: Grader) -> list[float]:
     """1 for each question with golds where the majority of the answers within the budget is right, else 0."""
-    judged = [question for question in questions if question.golds]
-    votes = ([t.answer for t in q.within(axis, budget) if t.answer is not None] for q in judged)
-    winners = list(grader.winners(votes))
-    found = [(q.golds, winner) for q, winner in zip(judged, winners, strict=True) if winner is not None]
-    verdicts = grader.verdicts(found)
-    return [float(winner is not None and next(verdicts)) for winner in winners]
+    judged = (question for question in questions if question.golds)
+    votes = ((q.golds, [t.answer for t in q.within(axis, budget) if t.answer is not None]) for q in judged)
+    return [float(right) for right in grader.votes(votes)]
 
 
 def powers_of_two(most: int) -> list[int]:

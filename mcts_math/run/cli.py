@@ -17,10 +17,9 @@ from mcts_math.run.run import Totals, default_output, solve_file
 from mcts_math.tasks import BENCHMARKS
 
 
-def solve_parser(description: str, prog: str | None = None) -> argparse.ArgumentParser:
+def solve_parser(description: str) -> argparse.ArgumentParser:
     """Arguments of the programs that solve a question file."""
     parser = argparse.ArgumentParser(
-        prog=prog,
         description=description,
         allow_abbrev=False,  # so that the command which goes on with a run can be told from the one that began it
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -70,18 +69,14 @@ def solve_main(parser: argparse.ArgumentParser, argv: Sequence[str], mode: str |
             exclude=args.exclude,
             save_correct=args.save_correct,
         )
-    except KeyboardInterrupt:
-        print("\ninterrupted", file=sys.stderr)
-        if _identity(output) not in (None, old):
-            print(_how_to_go_on(output, argv), file=sys.stderr)
-        return 130
-    except MctsMathError as error:
-        print(f"error: {error}", file=sys.stderr)
+    except (KeyboardInterrupt, MctsMathError) as error:
+        interrupted = isinstance(error, KeyboardInterrupt)
+        print("\ninterrupted" if interrupted else f"error: {error}", file=sys.stderr)
         # A run that was refused has not begun: the same command would be refused again.
         refused = isinstance(error, (ConfigError, TaskError, RecordError, CheckpointError))
         if not refused and _identity(output) not in (None, old):
             print(_how_to_go_on(output, argv), file=sys.stderr)
-        return 2
+        return 130 if interrupted else 2
     print(summarise(totals, output))
     return 1 if totals.errors else 0
 

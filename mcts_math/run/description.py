@@ -33,7 +33,7 @@ _NEUTRAL: Final = frozenset(
      "num_replicas", "engine_args", "few_shot_path", "prompt_path", "model_dir", "need_value_func"}
 )  # fmt: skip
 """Keys that change no tree, or that are compared by what is behind them."""
-_WEIGHTS: Final = ("*.safetensors", "*.bin", "*.pth", "*.gguf")
+WEIGHTS: Final = ("*.safetensors", "*.bin", "*.pth", "*.gguf")
 
 
 def describe_run(config: Config, source: str | Path, tasks: Sequence[Task], values: str = "") -> JsonObject:
@@ -64,7 +64,7 @@ def describe_model(model_dir: str) -> str:
     folder = Path(model_dir).expanduser()
     if not model_dir or not folder.is_dir():
         return model_dir
-    sizes = sorted((file.name, file.stat().st_size) for pattern in _WEIGHTS for file in folder.glob(pattern))
+    sizes = sorted((file.name, file.stat().st_size) for pattern in WEIGHTS for file in folder.glob(pattern))
     settings = folder / "config.json"
     text = settings.read_bytes() if settings.is_file() else b""
     return hashlib.sha256(text + json.dumps(sizes).encode()).hexdigest()[:16]

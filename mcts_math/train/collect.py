@@ -18,7 +18,7 @@ from typing import Any
 from mcts_math.errors import ConfigError, RecordError
 from mcts_math.evaluate.grading import Grader
 from mcts_math.evaluate.table import number, percent, render_table
-from mcts_math.files import dump_line, find_twice, is_same_file, read_records
+from mcts_math.files import dump_line, find_twice, is_same_file, read_records, replace_folder
 from mcts_math.formats import StepFormat
 from mcts_math.run.record import ROOT_TAG, error_of, id_of, nodes_of, record_to_tree
 from mcts_math.tasks import JsonObject
@@ -197,20 +197,14 @@ def export_dataset(examples: str | Path, folder: str | Path) -> None:
         from datasets.exceptions import DatasetsError
     except ImportError:
         raise ConfigError('--dataset needs the package datasets: pip install -e ".[train]"') from None
-
-    def rows() -> Iterator[JsonObject]:
-        for _, record in read_records(examples):
-            yield record
-
     folder = Path(folder)
     part = folder.with_name(f"{folder.name}.part")
     shutil.rmtree(part, ignore_errors=True)
     try:
         # A cache of its own: the shared one would give what another file of this name once held.
         with TemporaryDirectory(prefix="mcts_math_") as cache:
-            Dataset.from_generator(rows, cache_dir=cache).save_to_disk(str(part))
-        shutil.rmtree(folder, ignore_errors=True)
-        part.replace(folder)
+            Dataset.from_json(str(examples), cache_dir=cache).save_to_disk(str(part))
+        replace_folder(part, folder)
     except DatasetsError as error:
         raise RecordError(f"{folder} can't be written: {error.__cause__ or error}.") from error
     finally:
