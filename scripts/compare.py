@@ -26,7 +26,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from mcts_math.run.program import run_program
+from mcts_math.run.program import make_parser, run_program
 
 # isort: split
 from mcts_math.errors import ConfigError, MctsMathError
@@ -42,11 +42,8 @@ ROOT = Path(__file__).parent.parent
 
 
 def parse(argv: list[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        epilog=f"keys of --cfg:\n{describe_keys(ExperimentConfig)}\n\nkeys of a method:\n{describe_keys(MethodConfig)}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    keys = {"keys of --cfg": ExperimentConfig, "keys of a method": MethodConfig}
+    parser = make_parser(__doc__, *(f"{title}:\n{describe_keys(model)}" for title, model in keys.items()))
     parser.add_argument(
         "--cfg", metavar="YAML", help="an experiment; in place of --cfgs, --qaf, --greedy and --exclude"
     )

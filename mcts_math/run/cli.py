@@ -13,18 +13,14 @@ from pathlib import Path
 
 from mcts_math.config import describe_config, load_config
 from mcts_math.errors import CheckpointError, ConfigError, MctsMathError, RecordError, TaskError
+from mcts_math.run.program import make_parser
 from mcts_math.run.run import Totals, default_output, solve_file
 from mcts_math.tasks import BENCHMARKS
 
 
 def solve_parser(description: str) -> argparse.ArgumentParser:
     """Arguments of the programs that solve a question file."""
-    parser = argparse.ArgumentParser(
-        description=description,
-        allow_abbrev=False,  # so that the command which goes on with a run can be told from the one that began it
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog=describe_config(),
-    )
+    parser = make_parser(description, describe_config())
     parser.add_argument("--custom_cfg", "--cfg", required=True, metavar="YAML", help="config file, see configs/")
     parser.add_argument(
         "--qaf",

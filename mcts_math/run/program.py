@@ -5,6 +5,7 @@ A program imports this first. To import the rest takes a second or two, and Ctrl
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
 from collections.abc import Callable
@@ -15,15 +16,31 @@ from mcts_math.errors import MctsMathError
 _show_others = sys.excepthook
 
 
-def run_program(main: Callable[[list[str]], int]) -> int:
-    """Runs a program's main function; known errors become one line on stderr."""
+def make_parser(description: str | None, *keys: str) -> argparse.ArgumentParser:
+    """A parser whose help shows the description as it stands, and below it texts about config keys.
+
+    Words can't be shortened: the command that goes on with a run must be told from the one that began it.
+    """
+    shown = argparse.RawDescriptionHelpFormatter
+    return argparse.ArgumentParser(
+        description=description, epilog="\n\n".join(keys), formatter_class=shown, allow_abbrev=False
+    )
+
+
+def run_program(main: Callable[[list[str]], int], interrupted: str = "") -> int:
+    """Runs a program's main function; known errors become one line on stderr.
+
+    Args:
+        main: takes the words of the command line, and gives the exit code.
+        interrupted: what more is told of an interrupt.
+    """
     if sys.getfilesystemencoding() != "utf-8":  # questions and file names are in any language, whatever LC_ALL says
         os.environ["PYTHONUTF8"] = "1"
         os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
     try:
         return main(sys.argv[1:])
     except KeyboardInterrupt:
-        print("\ninterrupted", file=sys.stderr)
+        print(f"\ninterrupted{interrupted and '. '}{interrupted}", file=sys.stderr)
         return 130
     except MctsMathError as error:
         print(f"error: {error}", file=sys.stderr)
