@@ -8,11 +8,13 @@ import argparse
 import json
 import sys
 
+from mcts_math.run.program import run_program
+
+# isort: split
 from mcts_math.evaluate.accuracy import Report, Tally, evaluate_file, paired_difference, scores_by_id, votes_by_id
 from mcts_math.evaluate.budgets import attempt_curves
 from mcts_math.evaluate.grading import Grader
 from mcts_math.evaluate.report import Summary
-from mcts_math.run.cli import run_program
 
 
 def parse(argv: list[str]) -> argparse.Namespace:

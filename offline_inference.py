@@ -9,21 +9,19 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 
+from mcts_math.run.program import make_parser, run_program
+
+# isort: split
 from mcts_math.config import describe_config, load_config
 from mcts_math.evaluate.accuracy import Tally
 from mcts_math.evaluate.grading import Grader
 from mcts_math.evaluate.table import interval
-from mcts_math.run.cli import run_program
 from mcts_math.run.offline import rescore_file
 from mcts_math.run.results import ResultsFile, require_other_file
 
 
 def parse(argv: list[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description="Choose solutions from complete saved trees, without a model.",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog=describe_config(),
-    )
+    parser = make_parser("Choose solutions from complete saved trees, without a model.", describe_config())
     parser.add_argument("--custom_cfg", "--cfg", required=True, metavar="YAML", help="config file")
     parser.add_argument("--tree_jsonl", required=True, metavar="JSONL", help="results of solver_demo.py")
     parser.add_argument("--output", metavar="JSONL", help="also write the lines with the solutions chosen")

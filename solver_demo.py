@@ -5,7 +5,10 @@ python solver_demo.py --custom_cfg configs/mini/sbs.yaml --qaf data/mini/test.js
 
 import sys
 
-from mcts_math.run.cli import run_program, solve_main, solve_parser
+from mcts_math.run.program import run_program
+
+# isort: split
+from mcts_math.run.cli import solve_main, solve_parser
 
 
 def main(argv: list[str]) -> int:

@@ -14,8 +14,11 @@ async def gather(coroutines: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
     waiting = list(coroutines)
     if len(waiting) == 1:  # no task is needed
         return [await waiting[0]]
-    tasks = [asyncio.ensure_future(coroutine) for coroutine in waiting]
+    tasks = [asyncio.create_task(coroutine) for coroutine in waiting]
     try:
+        await asyncio.sleep(0)  # their first steps, after which those that need not wait are done
+        if all(task.done() for task in tasks):
+            return [task.result() for task in tasks]
         return await asyncio.gather(*tasks)
     except BaseException:
         await cancel(tasks)

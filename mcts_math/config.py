@@ -25,11 +25,8 @@ from mcts_math.methods import METHODS, Method, methods_that_know
 from mcts_math.settings import Integer, Real, Settings, describe_keys, make_settings, read_settings, suggest
 
 OBSOLETE_KEYS: Final = ("create_local_llm", "swap_space", "use_beam_search", "best_of", "reward_weight")
-_PUBLISHED_DEFAULTS: Final[Mapping[str, Any]] = {
-    "n_generate_sample": 1, "step_beam_width": 1, "iterations": 1, "positive_reward": 1.0, "negative_reward": -1.0,
-    "errors_threshold": 0, "update_leaf_value": False, "c_puct": 1.5, "is_sampling": False, "remove_duplicate": False,
-    "prune": False, "mcts_infer_strategy": "q_value",
-}  # fmt: skip
+_PUBLISHED_KEYS: Final = METHODS["mcts"].options.model_fields
+"""The keys of the published methods: MCTS knows them all."""
 
 ValueSource: TypeAlias = Literal["none", "head"]
 
@@ -272,7 +269,7 @@ def _is_idle(key: str, value: Any, mode: str, where: Mapping[str, str]) -> bool:
     """Whether a key that is not the method's passes all the same. Raises ConfigError where the method can't obey it."""
     if key in METHODS[mode].options.model_fields:
         return False
-    default = _PUBLISHED_DEFAULTS.get(key)
+    default = _PUBLISHED_KEYS[key].default if key in _PUBLISHED_KEYS else None
     if default is not None and value == default and isinstance(value, bool) == isinstance(default, bool):
         return True
     source = where.get(key, "config")

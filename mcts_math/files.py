@@ -1,10 +1,19 @@
-"""Files that are there whole or not at all, and files that one process at a time may write."""
+"""Files that are there whole or not at all, files that one process at a time may write, and lines of JSON."""
 
 from __future__ import annotations
 
 import fcntl
+import json
+import math
 import os
+import shutil
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
+
+import jsonlines
+
+from mcts_math.errors import RecordError
 
 
 def replace_file(path: Path, data: str | bytes) -> None:
@@ -23,12 +32,32 @@ def replace_file(path: Path, data: str | bytes) -> None:
         raise
 
 
+def replace_folder(new: Path, folder: Path) -> None:
+    """Puts a folder in the place of another one. Killed in between, the old one stands beside as `.NAME.old`."""
+    old = folder.with_name(f".{folder.name}.old")
+    shutil.rmtree(old, ignore_errors=True)
+    if folder.exists():
+        folder.replace(old)
+    new.replace(folder)
+    shutil.rmtree(old, ignore_errors=True)
+
+
 def is_same_file(first: str | Path, second: str | Path) -> bool:
     """Whether both paths are the same file, by whatever links, or would be once written."""
     try:
         return Path(first).samefile(second)
     except OSError:  # one of them is not there, or can not be
         return os.path.realpath(first) == os.path.realpath(second)
+
+
+def find_twice(paths: Iterable[str | Path]) -> str | Path | None:
+    """The first path that is the same file as one before it."""
+    seen: list[str | Path] = []
+    for path in paths:
+        if any(is_same_file(path, other) for other in seen):
+            return path
+        seen.append(path)
+    return None
 
 
 def try_lock(descriptor: int) -> bool:
@@ -38,3 +67,60 @@ def try_lock(descriptor: int) -> bool:
     except BlockingIOError:
         return False
     return True
+
+
+def read_records(path: str | Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Streams (where, record) of a file of JSON lines, in constant memory.
+
+    Raises:
+        RecordError: naming file, line and remedy.
+    """
+    path = Path(path)
+    try:
+        with path.open("rb") as file:
+            for number, line in enumerate(file, 1):
+                record = parse_line(line)
+                if record is not None:
+                    yield f"{path}:{number}", record
+                elif line.strip():
+                    what = "not a JSON object. Remove the line, or solve its question again."
+                    if not line.endswith(b"\n"):
+                        what = "the last line is torn. Resume the run that wrote it with --resume."
+                    raise RecordError(f"{path}:{number}: {what}")
+    except FileNotFoundError:
+        raise RecordError(f"{path}: no such file.") from None
+    except OSError as error:
+        raise RecordError(f"{path} can't be read: {error}.") from error
+
+
+def parse_line(line: bytes) -> dict[str, Any] | None:
+    """A line as a JSON object; None where it is not one."""
+    try:
+        return jsonlines.Reader([line]).read(type=dict)
+    except (jsonlines.InvalidLineError, RecursionError):
+        return None
+
+
+def dump_line(record: Mapping[str, Any]) -> bytes:
+    """One line of JSON in UTF-8.
+
+    JSON has no NaN and no infinity: null stands for them. UTF-8 has no lone surrogates: JSON's escapes stand for them.
+    """
+    try:
+        text = json.dumps(record, ensure_ascii=False, allow_nan=False)
+    except ValueError:
+        record = _finite(record)
+        text = json.dumps(record, ensure_ascii=False)
+    try:
+        return text.encode() + b"\n"
+    except UnicodeEncodeError:
+        return json.dumps(record).encode() + b"\n"
+
+
+def _finite(data: Any) -> Any:
+    """The same data with null for all numbers that are not finite."""
+    if isinstance(data, Mapping):
+        return {key: _finite(value) for key, value in data.items()}
+    if isinstance(data, (list, tuple)):
+        return [_finite(value) for value in data]
+    return None if isinstance(data, float) and not math.isfinite(data) else data

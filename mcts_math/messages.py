@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, replace
-from typing import Any, Literal, TypeAlias, get_args
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Any, Literal, TypeAlias
+
+from pydantic import TypeAdapter
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +30,13 @@ class Piece:
 
     Attributes:
         text: as it is read, tags and all.
-        tokens: as they were sampled; () where it was not sampled here: it is then encoded by itself.
+        tokens: as they were sampled; () where they are not known: it is then encoded by itself.
+        given: it is not the model's, but was put in between.
     """
 
     text: str
     tokens: tuple[int, ...] = ()
+    given: bool = False
 
 
 Role: TypeAlias = Literal["system", "user", "assistant", "tool"]
@@ -59,30 +63,30 @@ class Message:
     call_id: str = ""
     written: tuple[Piece, ...] = ()
 
+    def continued(self, more: Message) -> Message:
+        """This turn of the assistant, and more of it, as one."""
+        return replace(
+            self,
+            content=self.content + more.content,
+            thought="\n\n".join(filter(None, (self.thought, more.thought))),
+            calls=self.calls + more.calls,
+            written=self.pieces + more.pieces,
+        )
+
+    @property
+    def pieces(self) -> tuple[Piece, ...]:
+        """A turn as it was written; its content where that is not known."""
+        return self.written or (Piece(self.content),)
+
     def to_json(self) -> dict[str, Any]:
         """As files hold it; what is empty is left out, but for role and content."""
-        data: dict[str, Any] = {"role": self.role, "content": self.content}
-        if self.thought:
-            data["thought"] = self.thought
-        if self.calls:
-            data["calls"] = [asdict(call) for call in self.calls]
-        if self.call_id:
-            data["call_id"] = self.call_id
-        if self.written:
-            data["written"] = [{"text": piece.text, "tokens": list(piece.tokens)} for piece in self.written]
+        data: dict[str, Any] = TypeAdapter(Message).dump_python(self, mode="json", exclude_defaults=True)
         return data
 
     @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Message:
-        """What `to_json` made. Raises KeyError, TypeError or ValueError where it is something else."""
-        if data["role"] not in get_args(Role):
-            raise ValueError(f"the role of a message is one of {', '.join(get_args(Role))}, not {data['role']!r}")
-        texts = [data["content"], data.get("thought", ""), data.get("call_id", "")]
-        if not all(isinstance(text, str) for text in texts):
-            raise TypeError("content and thought of a message are texts")
-        calls = tuple(ToolCall(call["name"], call["arguments"], call["id"]) for call in data.get("calls", ()))
-        written = tuple(Piece(piece["text"], tuple(piece["tokens"])) for piece in data.get("written", ()))
-        return cls(data["role"], texts[0], texts[1], calls, texts[2], written)
+    def from_json(cls, data: Any) -> Message:
+        """What `to_json` made. Raises ValueError where it is something else."""
+        return TypeAdapter(cls).validate_python(data)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,15 +117,16 @@ class Conversation:
 
     def going_on(self, pieces: tuple[Piece, ...]) -> Conversation:
         """The same with more written in the assistant's turn, which begins here where the last one was another's."""
-        *before, last = self.messages
-        if last.role != "assistant":
-            return replace(self, messages=(*self.messages, Message("assistant", "", written=pieces)))
-        so_far = last.written or (Piece(last.content),)
-        return replace(self, messages=(*before, replace(last, written=so_far + pieces)))
+        return self.followed_by(Message("assistant", "", written=pieces))
 
     def followed_by(self, *messages: Message) -> Conversation:
-        """The same with more turns."""
-        return replace(self, messages=self.messages + messages)
+        """The same with more turns; one of the assistant that follows another of its own continues that."""
+        turns = list(self.messages)
+        for message in messages:
+            if message.role == "assistant" and turns and turns[-1].role == "assistant":
+                message = turns.pop().continued(message)
+            turns.append(message)
+        return replace(self, messages=tuple(turns))
 
 
 Prompt: TypeAlias = str | Conversation

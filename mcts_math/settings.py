@@ -106,23 +106,29 @@ def describe_keys(model: type[BaseModel]) -> str:
     return "\n".join(lines)
 
 
-def _explain(item: Any, where: Mapping[str, str]) -> str:
-    location = [str(part) for part in item["loc"]]
+def explain(item: Any) -> str:
+    """One of the problems that pydantic has found, in a few words: where, what, and what stands there."""
     message = str(item["msg"]).removeprefix("Value error, ")
-    if not location:
-        return f"{' and '.join(sorted(set(where.values()))) or 'config'}: {message}."
-    return f"{where.get(location[0], 'config')}: {'.'.join(location)}: {message}, not {item['input']!r}."
+    if not item["loc"]:
+        return message
+    found = "" if item["type"] == "missing" else f", not {item['input']!r}"
+    return f"{'.'.join(map(str, item['loc']))}: {message}{found}"
+
+
+def _explain(item: Any, where: Mapping[str, str]) -> str:
+    sources = where.get(str(item["loc"][0]), "config") if item["loc"] else " and ".join(sorted(set(where.values())))
+    return f"{sources or 'config'}: {explain(item)}."
 
 
 class _UniqueKeyLoader(yaml.SafeLoader):
     """YAML without keys that stand twice: PyYAML takes the last one silently."""
 
 
-def _unique_mapping(loader: _UniqueKeyLoader, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+def _unique_mapping(loader: _UniqueKeyLoader, node: yaml.MappingNode) -> dict[Any, Any]:
     loader.flatten_mapping(node)
     mapping: dict[Any, Any] = {}
     for key_node, value_node in node.value:
-        key = loader.construct_object(key_node, deep=deep)
+        key = loader.construct_object(key_node)
         if key in mapping:
             raise yaml.MarkedYAMLError(None, None, f"the key {key!r} stands twice", key_node.start_mark)
         mapping[key] = loader.construct_object(value_node, deep=True)

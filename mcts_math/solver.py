@@ -38,7 +38,8 @@ def solve(
     Args:
         config: a `Config`, or its keys as a mapping.
         tasks: tasks, or records as in a question file.
-        on_solved: called with each result as it comes, in the order of finishing.
+        on_solved: called with each result as it comes, in the order of finishing; what it raises ends the run and is
+            passed on.
         **provided: objects that stand in for what the config names, such as `policy` or `value_model`; see `Provided`.
 
     Returns:
@@ -61,23 +62,24 @@ async def solve_async(
     """`solve` for callers with an event loop of their own."""
     tasks = make_tasks(tasks)
     results: dict[str, Solved] = {}
-    try:
-        async with aclosing(solve_stream(config, tasks, **provided)) as stream:
-            async for solved in stream:
-                results[solved.tree.task.id] = solved
-                if on_solved is not None:
-                    on_solved(solved)
-    except MctsMathError as error:
-        if not results:
-            raise
-        warnings.warn(
-            f"{len(tasks) - len(results)} of {len(tasks)} questions were not finished: {error}",
-            RuntimeWarning,
-            stacklevel=2,
-        )
-        failure = f"not finished: {error}"
-        return [results.get(task.id) or Solved(new_tree(task), Cost(), failure) for task in tasks]
-    return [results[task.id] for task in tasks]
+    failure = ""
+    async with aclosing(solve_stream(config, tasks, **provided)) as stream:
+        while True:
+            try:
+                solved = await anext(stream, None)
+            except MctsMathError as error:
+                if not results:
+                    raise
+                missing = f"{len(tasks) - len(results)} of {len(tasks)} questions were not finished: {error}"
+                warnings.warn(missing, RuntimeWarning, stacklevel=2)
+                failure = f"not finished: {error}"
+                break
+            if solved is None:
+                break
+            results[solved.tree.task.id] = solved
+            if on_solved is not None:
+                on_solved(solved)  # what it raises is the caller's, and ends the run
+    return [results.get(task.id) or Solved(new_tree(task), Cost(), failure) for task in tasks]
 
 
 async def solve_stream(

@@ -26,6 +26,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from mcts_math.run.program import make_parser, run_program
+
+# isort: split
 from mcts_math.errors import ConfigError, MctsMathError
 from mcts_math.evaluate.budgets import curves_by_axis, render_curves
 from mcts_math.evaluate.comparison import compare_rows, render_differences, render_rows
@@ -33,18 +36,14 @@ from mcts_math.evaluate.experiments import ExperimentConfig, MethodConfig, Run, 
 from mcts_math.evaluate.grading import Grader
 from mcts_math.evaluate.plots import draw_budgets, draw_cost
 from mcts_math.evaluate.trials import Question, read_questions
-from mcts_math.run.cli import run_program
 from mcts_math.settings import describe_keys, load_settings, make_settings, read_settings
 
 ROOT = Path(__file__).parent.parent
 
 
 def parse(argv: list[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        epilog=f"keys of --cfg:\n{describe_keys(ExperimentConfig)}\n\nkeys of a method:\n{describe_keys(MethodConfig)}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    keys = {"keys of --cfg": ExperimentConfig, "keys of a method": MethodConfig}
+    parser = make_parser(__doc__, *(f"{title}:\n{describe_keys(model)}" for title, model in keys.items()))
     parser.add_argument(
         "--cfg", metavar="YAML", help="an experiment; in place of --cfgs, --qaf, --greedy and --exclude"
     )

@@ -11,12 +11,13 @@ tell it, the published formats are recognised, and `format=NAME` says any other.
 
 from __future__ import annotations
 
-import argparse
 import sys
 
+from mcts_math.run.program import make_parser, run_program
+
+# isort: split
 from mcts_math.errors import RecordError
 from mcts_math.evaluate.grading import Grader
-from mcts_math.run.cli import run_program
 from mcts_math.settings import describe_keys, load_settings
 from mcts_math.train.collect import write_examples
 from mcts_math.train.config import ExamplesConfig
@@ -24,11 +25,7 @@ from mcts_math.train.config import ExamplesConfig
 
 def main(argv: list[str]) -> int:
     """Runs the program; returns its exit code."""
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog="keys and their defaults:\n" + describe_keys(ExamplesConfig),
-    )
+    parser = make_parser(__doc__, "keys and their defaults:\n" + describe_keys(ExamplesConfig))
     parser.add_argument("trees", nargs="+", metavar="TREES|key=value", help="results files, and keys to change")
     parser.add_argument("--cfg", metavar="YAML", help="config file with these keys")
     parser.add_argument("--output", required=True, metavar="JSONL", help="the examples")

@@ -6,7 +6,9 @@ python scripts/merge.py outputs/all.jsonl outputs/shard0.jsonl outputs/shard1.js
 import argparse
 import sys
 
-from mcts_math.run.cli import run_program
+from mcts_math.run.program import run_program
+
+# isort: split
 from mcts_math.run.merge import merge_files
 
 

@@ -13,13 +13,16 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import shutil
 import sys
 from pathlib import Path
 
+from mcts_math.run.program import make_parser, run_program
+
+# isort: split
 from mcts_math.engine import checkpoint as checkpoints
 from mcts_math.errors import CheckpointError
+from mcts_math.files import replace_file
 
 HEAD_FILES = (checkpoints.HEAD_PTH, checkpoints.HEAD_SAFETENSORS)
 
@@ -48,10 +51,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
     """Reads the command line."""
-    description, _, details = (__doc__ or "").partition("\n\n")
-    parser = argparse.ArgumentParser(
-        description=description, epilog=details, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = make_parser(__doc__)
     parser.add_argument("model_dir", type=Path, help="folder of a causal-LM checkpoint")
     parser.add_argument("--out", type=Path, help="folder to make, with a copy of the model (default: add in place)")
     parser.add_argument("--seed", type=int, default=0, help="seed of the head's weights (default: 0)")
@@ -94,7 +94,8 @@ def add_value_head(
     for name in HEAD_FILES:  # a replaced head must not leave another one beside it
         if folder / name not in written:
             (folder / name).unlink(missing_ok=True)
-    write_config({**checkpoints.read_config(model_dir), "value_model": True}, folder / "config.json")
+    config = checkpoints.read_config(model_dir) | {"value_model": True}
+    replace_file(folder / "config.json", json.dumps(config, indent=2, ensure_ascii=False) + "\n")
     return folder
 
 
@@ -121,16 +122,5 @@ def copy_model(source: Path, target: Path, *, link: bool) -> None:
             part.replace(copy)
 
 
-def write_config(config: dict[str, object], file: Path) -> None:
-    """Writes config.json whole or not at all."""
-    part = file.with_name(file.name + ".part")
-    with part.open("w", encoding="utf-8") as stream:
-        json.dump(config, stream, indent=2, ensure_ascii=False)
-        stream.write("\n")
-        stream.flush()
-        os.fsync(stream.fileno())
-    part.replace(file)
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_program(main))

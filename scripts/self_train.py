@@ -7,12 +7,13 @@ Give the same command again to go on after a stop, at whatever moment. Tables an
 
 from __future__ import annotations
 
-import argparse
 import sys
 import time
 
+from mcts_math.run.program import make_parser, run_program
+
+# isort: split
 from mcts_math.evaluate.experiments import MethodConfig
-from mcts_math.run.cli import run_program
 from mcts_math.settings import describe_keys, load_settings
 from mcts_math.train.config import ExamplesConfig, RoundsConfig
 
@@ -24,11 +25,7 @@ def main(argv: list[str]) -> int:
         "keys of examples:\n" + describe_keys(ExamplesConfig),
         "keys of each entry of methods:\n" + describe_keys(MethodConfig),
     ]
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog="\n\n".join(keys),
-    )
+    parser = make_parser(__doc__, *keys)
     parser.add_argument("--cfg", required=True, metavar="YAML", help="config file, such as configs/mini/rounds.yaml")
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="config keys to change")
     args = parser.parse_intermixed_args(argv)
@@ -36,14 +33,10 @@ def main(argv: list[str]) -> int:
     from mcts_math.train.rounds import Rounds  # late: --help and bad settings need no torch
 
     begun = time.monotonic()
-    try:
-        checkpoint = Rounds(config, report=lambda text: print(text, flush=True)).run()
-    except KeyboardInterrupt:
-        print("\ninterrupted. The same command goes on with what is not done yet.", file=sys.stderr)
-        return 130
+    checkpoint = Rounds(config, report=lambda text: print(text, flush=True)).run()
     print(f"done in {(time.monotonic() - begun) / 60:.1f} minutes; the last checkpoint: {checkpoint}")
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(run_program(main))
+    sys.exit(run_program(main, "The same command goes on with what is not done yet."))

@@ -2,8 +2,10 @@
 
 import sys
 
-from mcts_math.run.cli import run_program
-from mcts_math.train.__main__ import main
+from mcts_math.run.program import run_program
+
+# isort: split
+from mcts_math.train.__main__ import INTERRUPTED, main
 
 if __name__ == "__main__":
-    sys.exit(run_program(main))
+    sys.exit(run_program(main, INTERRUPTED))

@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 from stand_ins import EchoInterpreter, EqualChecker, EqualVerifier
 
+from mcts_math.files import dump_line, parse_line
 from mcts_math.formats import FormatOptions, make_format
 from mcts_math.formats.replies import read_reply
 from mcts_math.messages import Conversation, Message, Piece, Sample, Sampling, ToolCall, text_of
 from mcts_math.methods import METHODS
 from mcts_math.requests import Evaluate, Evaluation, Generate, Generation
-from mcts_math.run.record import dump_line, parse_line, record_to_tree, tree_to_record
+from mcts_math.run.record import record_to_tree, tree_to_record
 from mcts_math.solver import solve
 from mcts_math.step import TOOL, Outcome
 from mcts_math.tasks import Task

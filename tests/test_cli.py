@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,9 @@ import pytest
 from mcts_math.errors import ConfigError, EngineError, MctsMathError, RecordError
 from mcts_math.methods import describe_methods
 from mcts_math.run import cli
+from mcts_math.run.program import run_program
+
+REPO = Path(__file__).parent.parent
 
 
 def failing(error: BaseException) -> Any:
@@ -83,8 +87,23 @@ def test_an_interrupt_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytes
     def main(argv: list[str]) -> int:
         raise KeyboardInterrupt
 
-    assert cli.run_program(main) == 130
+    assert run_program(main) == 130
     assert capsys.readouterr().err == "\ninterrupted\n"
+
+
+PROGRAMS = sorted(str(path.relative_to(REPO)) for path in (*REPO.glob("*.py"), *(REPO / "scripts").glob("*.py")))
+
+
+@pytest.mark.parametrize("program", [*PROGRAMS, "-m mcts_math.train"])
+def test_an_interrupt_while_a_program_is_imported_is_one_line(tmp_path: Path, program: str) -> None:
+    for name in ("pydantic", "yaml", "torch"):  # one of them is imported by every program, at once or when it begins
+        (tmp_path / f"{name}.py").write_text("raise KeyboardInterrupt")
+    words = [] if "save_value_head" not in program else ["models/mini", "--out", str(tmp_path / "out"), "--force"]
+    path = {"PYTHONPATH": f"{tmp_path}:{REPO}"}
+    command = [sys.executable, *program.split(), *words]
+    done = subprocess.run(command, cwd=REPO, env=os.environ | path, capture_output=True)
+    assert done.stderr.decode() == "\ninterrupted\n"
+    assert done.returncode in (130, -signal.SIGINT)
 
 
 @pytest.mark.parametrize("program", ["eval_output_jsonl.py", "offline_inference.py"])

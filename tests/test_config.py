@@ -87,8 +87,9 @@ def test_each_method_knows_its_own_keys_and_no_others(mode: str) -> None:
 
 
 def test_published_keys_of_other_methods_pass_at_their_defaults() -> None:
-    idle = {"iterations": 1, "c_puct": 1.5, "is_sampling": False, "positive_reward": 1, "errors_threshold": 0}
-    assert make_config({"mode": "sbs"} | idle) == make_config({"mode": "sbs"})
+    idle = {name: field.default for name, field in METHODS["mcts"].options.model_fields.items()}
+    for mode in METHODS.keys() - {"mcts"}:
+        assert make_config({"mode": mode, "temperature": 0.0} | idle).method is METHODS[mode]
 
 
 @pytest.mark.parametrize("text", ["top_k: -1.0\n", "swap_space: null\nbest_of: null\n", "positive_reward: 1\n"])

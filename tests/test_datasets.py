@@ -16,8 +16,9 @@ import pytest
 from stand_ins import line_of
 
 from mcts_math.errors import TaskError
+from mcts_math.files import dump_line
 from mcts_math.judge import Problem
-from mcts_math.run.record import dump_line, record_to_task
+from mcts_math.run.record import record_to_task
 from mcts_math.tasks import digest_of, load_tasks, parse_source
 from mcts_math.tasks.cases import cases_path, without_cases, write_cases
 from mcts_math.tree import new_tree

@@ -271,16 +271,27 @@ def test_methods_are_compared(tmp_path: Path, capsys: pytest.CaptureFixture[str]
         line(2, "7", "6"),
         line(3, None),
     )
-    assert evaluate(["--res_file", str(a), str(a), "--than", str(b), "--json"]) == 0
+    again = write(tmp_path / "again.jsonl", *map(json.loads, a.read_text().splitlines()))
+    assert evaluate(["--res_file", str(a), str(again), "--than", str(b), "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["better"]["difference"] == pytest.approx(2 / 3)  # the question without an answer doesn't count
     assert [file["accuracy"] for file in found["files"] + found["than"]] == [1.0, 1.0, pytest.approx(1 / 3)]
     a = write(tmp_path / "a.jsonl", line(1, "5", "5"), line(2, "7", "7"))
     b = write(tmp_path / "b.jsonl", line(2, "7", "6"), line(1, "5", "5"))
-    assert evaluate(["--res_file", str(b), str(b), str(a), "--vote", "--than", str(a)]) == 0
+    again = write(tmp_path / "again.jsonl", *map(json.loads, b.read_text().splitlines()))
+    assert evaluate(["--res_file", str(b), str(again), str(a), "--vote", "--than", str(a)]) == 0
     shown = capsys.readouterr().out
     assert "mean of 3" in shown
     assert "-50.00" in next(row for row in shown.splitlines() if row.startswith("difference, by question"))
+
+
+def test_a_file_that_is_given_twice_has_no_two_votes(tmp_path: Path, grader: Grader) -> None:
+    a = write(tmp_path / "a.jsonl", line(1, "5", "5"))
+    (tmp_path / "link.jsonl").symlink_to(a)
+    reports = [evaluate_file(path, grader, keep=True) for path in (a, tmp_path / "link.jsonl")]
+    for mean in (scores_by_id, mean_over_files, lambda reports: votes_by_id(reports, grader)):
+        with pytest.raises(RecordError, match=r"link\.jsonl is given twice"):
+            mean(reports)
 
 
 def test_only_the_same_questions_are_compared(tmp_path: Path, grader: Grader) -> None:

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 LAYERS = [
-    ["errors", "concurrency", "files", "messages", "evaluate/intervals", "evaluate/table", "train/loss"],
-    ["settings", "step", "tasks"],
+    ["errors", "concurrency", "messages", "evaluate/intervals", "evaluate/table", "train/loss"],
+    ["files", "settings", "run/program", "step"],
+    ["tasks"],
     ["requests", "tree", "train/stages"],
     ["answer", "cost", "engine", "interpreter", "values"],
     ["formats", "judge", "evaluate/grading"],

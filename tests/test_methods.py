@@ -17,10 +17,11 @@ from mcts_math.engine.table import ENGINES
 from mcts_math.errors import ConfigError
 from mcts_math.evaluate.accuracy import evaluate_file
 from mcts_math.evaluate.grading import Grader
+from mcts_math.files import read_records
 from mcts_math.formats import FORMATS
 from mcts_math.methods import METHODS, Method
 from mcts_math.requests import Generation
-from mcts_math.run.record import read_records, record_to_tree
+from mcts_math.run.record import record_to_tree
 from mcts_math.run.run import solve_file
 from mcts_math.search.expand import Expansion, Search, grow
 from mcts_math.settings import Integer, Settings

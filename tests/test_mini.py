@@ -21,7 +21,6 @@ import corpus  # noqa: E402
 import demonstrations  # noqa: E402
 import draw  # noqa: E402
 import formats  # noqa: E402
-import outcomes  # noqa: E402
 import questions  # noqa: E402
 import runner  # noqa: E402
 import vocabulary  # noqa: E402
@@ -154,12 +153,6 @@ def test_steps_are_read_back() -> None:
     assert formats.read_step("<step>\n<p>\nnothing") == (None, None)
     both = formats.code_step("x", "1") + formats.final_step("y", "2")
     assert formats.read_step(both) == (None, None)
-
-
-def test_area_under_curve() -> None:
-    assert outcomes.area_under_curve([0.1, 0.9, 0.5], [False, True, True]) == 1.0
-    assert outcomes.area_under_curve([0.5, 0.5], [False, True]) == 0.5
-    assert outcomes.area_under_curve([0.9, 0.1], [False, True]) == 0.0
 
 
 def test_corpus_pads_and_resumes_the_same_batches() -> None:

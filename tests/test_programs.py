@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from mcts_math.run.record import nodes_of, read_records
+from mcts_math.files import read_records
+from mcts_math.run.record import nodes_of
 
 MODEL = Path(__file__).parent.parent / "models" / "mini"
 

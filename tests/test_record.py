@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,22 +13,26 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from stand_ins import EchoInterpreter, EqualChecker, code, final, grow_tree, line_of, outline
 
+from mcts_math.config import make_config
 from mcts_math.engine.scripted import RandomPolicy, ScriptedPolicy, scripted
 from mcts_math.errors import RecordError
+from mcts_math.evaluate.lines import read_lines
+from mcts_math.evaluate.trials import read_questions
+from mcts_math.files import dump_line, parse_line
+from mcts_math.requests import Generation, Sample
+from mcts_math.run.offline import rescore_file
 from mcts_math.run.record import (
-    dump_line,
     error_of,
     has_solutions,
-    is_answer,
     nodes_of,
-    parse_line,
+    read_answer,
     read_solutions,
     record_to_tree,
     with_solutions,
 )
 from mcts_math.solver import solve
 from mcts_math.tasks import Task, make_tasks
-from mcts_math.tree import Tree
+from mcts_math.tree import Attempt, Tree
 
 ROOT = "<question> Q </question>\n"
 
@@ -68,7 +75,8 @@ def test_failure_sentences() -> None:
         ScriptedPolicy(lambda r: scripted(code("1 / 0"), value=0.0)),
     )
     assert line(failing)["react"]["0.0"]["final_answer"] == "Too many consecutive steps have code errors."
-    assert not any(is_answer(sentence) for sentence in ("", None, "Fail to sove the problem within limited steps."))
+    for sentence in ("", None, "Fail to sove the problem within limited steps.", True, math.nan, ["1"]):
+        assert read_answer({"final_answer": sentence}) is None
 
 
 def test_sbs_solutions_are_sorted_and_complete() -> None:
@@ -222,6 +230,39 @@ def test_any_text_survives_a_line(question: str, written: str) -> None:
     data = dump_line(record)
     assert data.count(b"\n") == 1
     assert parse_line(data) == json.loads(json.dumps(record))
+
+
+def test_a_line_is_json_whatever_its_numbers_are() -> None:
+    """A sample that could not have been drawn has a log-probability of minus infinity, for which JSON has no word."""
+    script = {ROOT: Generation((Sample(final("1"), -math.inf, 3), Sample(final("2"), -1.0, 3)), 0.5)}
+    tree = grow_tree({"mode": "mcts", "n_generate_sample": 2, "is_sampling": True}, ScriptedPolicy(script))
+    tree.attempts = [Attempt(1, loss=math.nan)]
+    tree.task = replace(tree.task, record=dict(tree.task.record) | {"score": [math.inf, 2.5]})
+    data = dump_line(line(tree))
+    record = json.loads(data, parse_constant=pytest.fail)
+    assert (record["react"]["0.0"]["logprob"], record["attempts"][0]["loss"]) == (None, None)
+    assert (record["score"], record["react"]["0.1"]["logprob"]) == ([None, 2.5], -1.0)
+    back = record_to_tree(record)
+    assert [node.step.logprob for node in back.nodes if node.step is not None] == [-math.inf, -1.0]
+    assert dump_line(line(back)) == data
+
+
+def test_an_answer_that_is_a_number_is_an_answer(tmp_path: Path) -> None:
+    node = {"text": "", "extra_info": "", "action": "", "action_input": "", "value": -100}
+    nodes = {"0": node | {"final_answer": ""}, "0.0": node | {"final_answer": 12}, "0.1": node | {"final_answer": 2.5}}
+    record = {"question": "Q", "answer": "12", "react": nodes | {"solutions": [{"final_answer": 12, "tag": "0.0"}]}}
+    tree = record_to_tree(record)
+    assert [n.answer for n in tree.nodes] == [None, "12", "2.5"]
+    assert [n.terminal for n in tree.nodes] == [False, True, True]
+    (tmp_path / "out.jsonl").write_text(json.dumps(record) + "\n")
+    (found,) = read_lines(tmp_path / "out.jsonl")
+    assert (found.answers, found.steps) == (("12",), 1)
+    (found,) = read_lines(tmp_path / "out.jsonl", react=True)
+    assert found.answers == ("12",)
+    (question,) = read_questions(tmp_path / "out.jsonl", others=True)
+    assert question.trials[0].answer == "12"
+    (rescored,) = rescore_file(tmp_path / "out.jsonl", make_config({}))
+    assert rescored.answer == "12"
 
 
 def test_lone_surrogates_survive() -> None:

@@ -19,10 +19,10 @@ from stand_ins import EchoInterpreter, EqualChecker, code, final, run_scripted
 from mcts_math.config import make_config
 from mcts_math.engine.scripted import RandomPolicy, ScriptedPolicy, scripted
 from mcts_math.errors import MctsMathError, RecordError
+from mcts_math.files import read_records
 from mcts_math.requests import Evaluate, Evaluation
 from mcts_math.run.description import compare_descriptions, describe_run
 from mcts_math.run.merge import merge_files
-from mcts_math.run.record import read_records
 from mcts_math.run.results import ResultsFile
 from mcts_math.run.run import default_output, solve_file
 from mcts_math.tasks import make_tasks
@@ -209,15 +209,36 @@ def test_another_config_is_refused_but_for_keys_that_change_no_tree(tmp_path: Pa
         results(path, resume=True)
 
 
-@pytest.mark.parametrize("name", ["out.meta.json", "out.jsonl.bak", "out.meta.json.bak"])
-def test_what_stands_beside_the_output_may_not_be_read_either(tmp_path: Path, name: str) -> None:
-    """The description and the backups are written too: `merge all.jsonl all.jsonl.bak` would lose the backup."""
-    path, other = tmp_path / "out.jsonl", tmp_path / name
+def test_what_stands_beside_the_output_may_not_be_read_either(tmp_path: Path) -> None:
+    path, other = tmp_path / "out.jsonl", tmp_path / "out.meta.json"
     for file, number in ((path, "1"), (other, "2")):
         file.write_text(json.dumps(entry(number)) + "\n")
     with pytest.raises(RecordError, match="is a file that this run reads"):
         merge_files([other], path, overwrite=True)
     assert ids(other) == ["2"]
+
+
+def test_overwriting_again_and_again_loses_nothing(tmp_path: Path) -> None:
+    """Results and their description are kept under the same number, whichever of them is taken already."""
+    path = tmp_path / "out.jsonl"
+    path.with_name("out.meta.json.bak3").write_text("mine")
+    for number in range(4):
+        with results(path, overwrite=True, meta=META | {"number": number}) as out:
+            out.append(entry(str(number)))
+    merge_files([path.with_name("out.jsonl.bak")], path, overwrite=True)  # what a backup holds can be had back
+    kept = {"": "0", "2": "1", "4": "2", "5": "3"}
+    assert {n: ids(path.with_name(f"out.jsonl.bak{n}")) for n in kept} == {n: [one] for n, one in kept.items()}
+    assert ids(path) == ["0"]
+    stored = {n: json.loads(path.with_name(f"out.meta.json.bak{n}").read_text())["number"] for n in kept}
+    assert stored == {n: int(one) for n, one in kept.items()}
+    assert path.with_name("out.meta.json.bak3").read_text() == "mine"
+
+
+def test_merged_files_without_descriptions_can_be_resumed(tmp_path: Path) -> None:
+    (tmp_path / "old.jsonl").write_text(json.dumps(entry("1")) + "\n")
+    merge_files([tmp_path / "old.jsonl"], tmp_path / "out.jsonl")
+    with results(tmp_path / "out.jsonl", resume=True) as out:
+        assert out.done == {"1"}
 
 
 @pytest.mark.parametrize("name", ["q.json", "solved.json", "out.jsonl", "out.meta.json", "link.json"])
@@ -310,7 +331,7 @@ def test_a_link_stays_a_link(tmp_path: Path) -> None:
     assert ids(target) == ["1", "2"]
     with results(link, overwrite=True) as out:
         out.append(entry("3"))
-    assert (ids(target), ids(out.backup_path), link.is_symlink()) == (["3"], ["1", "2"], True)
+    assert (ids(target), ids(target.with_name("far.jsonl.bak")), link.is_symlink()) == (["3"], ["1", "2"], True)
 
 
 def test_blank_lines_are_passed_over(tmp_path: Path) -> None:

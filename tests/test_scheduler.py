@@ -178,6 +178,21 @@ def test_a_broken_engine_ends_the_run_and_leaves_nothing_running() -> None:
     assert all("lower max_batch_size" in s.error for s in solved if s.error)
 
 
+@pytest.mark.parametrize("error", [TaskError("mine"), OSError("no room")])
+def test_what_the_callers_own_function_raises_is_passed_on(error: Exception) -> None:
+    """It is no fault of a service, so no question is reported as unfinished for it."""
+    seen: list[Solved] = []
+
+    def on_solved(solved: Solved) -> None:
+        seen.append(solved)
+        if len(seen) == 3:
+            raise error
+
+    with pytest.raises(type(error), match=str(error)):
+        run(MCTS | {"batch_size": 2}, questions(20), RandomPolicy(1), on_solved=on_solved)
+    assert len(seen) == 3
+
+
 def test_an_engine_that_dies_before_anything_is_done_is_an_error() -> None:
     class Dead(RandomPolicy):
         async def generate(self, request: Generate) -> Generation:

@@ -7,7 +7,7 @@ at whatever sane temperature, and a float32 of that size is exact to 2e-7 in v.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mcts_math.engine.tokenizer import eos_ids, load_tokenizer, vocab_size
 from mcts_math.errors import CheckpointError, EngineError
@@ -19,7 +19,7 @@ _SCALE = 1000.0
 _SLACK = 1e-3
 
 
-def value_token(folder: Path, tokenizer: Any = None) -> int:
+def value_token(folder: Path) -> int:
     """The token whose score carries the value where an engine hands out scores of tokens only (`vllm.value_head`).
 
     It can't be written any more, so it is one that never is: a row of the vocabulary that belongs to no token, else the
@@ -29,7 +29,7 @@ def value_token(folder: Path, tokenizer: Any = None) -> int:
     Raises:
         CheckpointError: every token may be written.
     """
-    tokenizer = load_tokenizer(folder) if tokenizer is None else tokenizer
+    tokenizer = load_tokenizer(folder)
     used = set(tokenizer.get_vocab().values())
     unused = vocab_size(folder) - 1
     while unused in used:

@@ -17,6 +17,7 @@ from mcts_math.errors import RecordError
 from mcts_math.evaluate.grading import Grader
 from mcts_math.evaluate.intervals import normal_interval, share_interval, wilson_interval
 from mcts_math.evaluate.lines import Line, read_lines
+from mcts_math.files import find_twice
 from mcts_math.tasks import JsonObject
 
 _MOST_GROUPS = 60  # a key with more values than this is a number, not a kind
@@ -124,7 +125,9 @@ def evaluate_file(
     report = Report(str(path))
     pending: deque[Line] = deque()
     if top_k > 1:
-        _vote_in_file(report, read_lines(path, react=react), grader, top_k)
+        lines = read_lines(path, react=react)
+        for correct in grader.votes((line.golds, line.answers[:top_k]) for line in lines if line.golds):
+            report.majority.add(correct)
     for line, correct in _judged(read_lines(path, react=react), grader, pending):
         _count(report, line, correct)
         if keep:
@@ -150,12 +153,9 @@ def votes_by_id(reports: Sequence[Report], grader: Grader) -> dict[str, bool]:
         RecordError: the files hold different questions, or none with a known answer.
     """
     golds = reports[0].golds_by_id
-    if not golds:
-        raise RecordError(f"{reports[0].path}: no question with a known answer, so there is no vote to judge.")
-    for report in reports[1:]:
-        _check_same_questions(golds, reports[0].path, report.golds_by_id, report.path)
-    votes = ([r.answer_by_id[task_id] for r in reports if task_id in r.answer_by_id] for task_id in golds)
-    return dict(zip(golds, _judge_winners(list(golds.values()), grader.winners(votes), grader), strict=True))
+    _check_runs(reports, [report.golds_by_id for report in reports])
+    votes = ((gold, [r.answer_by_id[i] for r in reports if i in r.answer_by_id]) for i, gold in golds.items())
+    return dict(zip(golds, grader.votes(votes), strict=True))
 
 
 def scores_by_id(reports: Sequence[Report]) -> dict[str, float]:
@@ -163,12 +163,9 @@ def scores_by_id(reports: Sequence[Report]) -> dict[str, float]:
 
     Raises RecordError where they hold different questions, or none with a known answer.
     """
-    first = reports[0]
-    if not first.correct_by_id:
-        raise RecordError(f"{first.path}: no question with a known answer, so there is nothing to compare.")
-    for report in reports[1:]:
-        _check_same_questions(first.correct_by_id, first.path, report.correct_by_id, report.path)
-    return {i: sum(report.correct_by_id[i] for report in reports) / len(reports) for i in first.correct_by_id}
+    found = [report.correct_by_id for report in reports]
+    _check_runs(reports, found)
+    return {i: sum(one[i] for one in found) / len(found) for i in found[0]}
 
 
 def mean_over_files(reports: Sequence[Report]) -> tuple[float, tuple[float, float]]:
@@ -197,6 +194,22 @@ def paired_difference(first: Mapping[str, float], second: Mapping[str, float]) -
 
 def none_if_nan(value: float) -> float | None:
     return None if math.isnan(value) else value
+
+
+def _check_runs(reports: Sequence[Report], known: Sequence[Mapping[str, Any]]) -> None:
+    """Raises RecordError where files are not different runs over the same questions with known answers.
+
+    Args:
+        reports: of the files.
+        known: for each file what is known of its questions, by id.
+    """
+    paths = [report.path for report in reports]
+    if not known[0]:
+        raise RecordError(f"{paths[0]}: no question with a known answer, so there is nothing to compare.")
+    if (twice := find_twice(paths)) is not None:
+        raise RecordError(f"{twice} is given twice: it would count double. Leave one out.")
+    for path, others in zip(paths, known, strict=True):
+        _check_same_questions(known[0], paths[0], others, path)
 
 
 def _check_same_questions(ids: Mapping[str, Any], name: str, others: Mapping[str, Any], other: str) -> None:
@@ -248,27 +261,3 @@ def _count(report: Report, line: Line, correct: bool) -> None:
         group = report.groups.setdefault(key, {})
         if len(group) <= _MOST_GROUPS:
             group.setdefault(name, Tally()).add(correct)
-
-
-def _vote_in_file(report: Report, lines: Iterable[Line], grader: Grader, top_k: int) -> None:
-    golds: deque[tuple[str, ...]] = deque()
-
-    def votes() -> Iterator[Sequence[str]]:
-        for line in lines:
-            if line.golds:
-                golds.append(line.golds)
-                yield line.answers[:top_k]
-
-    for correct in _judge_winners(golds, grader.winners(votes()), grader):
-        report.majority.add(correct)
-
-
-def _judge_winners(
-    golds: Sequence[tuple[str, ...]] | deque[tuple[str, ...]], winners: Iterator[str | None], grader: Grader
-) -> Iterator[bool]:
-    """Whether each winner is right; a question without votes is wrong."""
-    answers = list(winners)
-    voted = [(gold, answer) for gold, answer in zip(golds, answers, strict=True) if answer is not None]
-    verdicts = grader.verdicts(voted)
-    for answer in answers:
-        yield answer is not None and next(verdicts)

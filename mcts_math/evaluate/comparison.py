@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from mcts_math.evaluate.accuracy import Report, Tally, none_if_nan, paired_difference
@@ -13,6 +13,7 @@ from mcts_math.tasks import JsonObject
 _HEADER = (
     "method", "accuracy % (95 % interval; runs)", "s/question", "tokens", "prompt (cached)", "cells", "steps", "found"
 )  # fmt: skip
+_COSTS = ("seconds", "tokens", "prompt_tokens", "cached_tokens", "cells")  # means over the questions of a run
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +25,8 @@ class Row:
         accuracy: mean over its runs (or votes).
         low, high: 95 % interval over questions.
         runs: accuracy of each run or vote.
-        seconds: machine time on one core (or however many threads a process had).
-        steps, solutions: of the chosen solution; solutions found.
+        costs: `seconds` of machine time on one core (or however many threads a process had), `tokens`,
+            `prompt_tokens`, `cached_tokens`, `cells`, `steps` of the chosen solution, `solutions` found; None: unknown.
         scores: of each question, its share of right runs (or votes); empty for votes within a run.
     """
 
@@ -34,31 +35,25 @@ class Row:
     low: float
     high: float
     runs: tuple[float, ...]
-    seconds: float | None
-    tokens: float | None
-    prompt_tokens: float | None
-    cached_tokens: float | None
-    cells: float | None
-    steps: float | None
-    solutions: float
+    costs: Mapping[str, float | None]
     scores: Mapping[str, float] = field(default_factory=dict)
 
     def to_json(self) -> JsonObject:
-        return {key: value for key, value in asdict(self).items() if key != "scores"}
+        data = {"name": self.name, "accuracy": self.accuracy, "low": self.low, "high": self.high, "runs": self.runs}
+        return data | dict(self.costs)
 
     def cells_of(self) -> list[str]:
         """As texts of a table."""
         each = ", ".join(f"{100 * run:.1f}" for run in self.runs) if len(self.runs) > 1 else "one run"
-        cached = (self.cached_tokens or 0) / max(self.prompt_tokens or 0, 1)
+        cost = {key: value or 0 for key, value in self.costs.items()}
+        cached = cost["cached_tokens"] / max(cost["prompt_tokens"], 1)
         return [
             self.name,
             f"**{100 * self.accuracy:.2f}** ({100 * self.low:.1f}–{100 * self.high:.1f}; {each})",
-            f"{self.seconds or 0:.3f}",
-            f"{self.tokens or 0:,.0f}",
-            f"{self.prompt_tokens or 0:,.0f} ({cached:.0%})",
-            f"{self.cells or 0:.1f}",
-            f"{self.steps or 0:.1f}",
-            f"{self.solutions:.1f}",
+            f"{cost['seconds']:.3f}",
+            f"{cost['tokens']:,.0f}",
+            f"{cost['prompt_tokens']:,.0f} ({cached:.0%})",
+            *(f"{cost[key]:.1f}" for key in ("cells", "steps", "solutions")),
         ]
 
 
@@ -74,23 +69,13 @@ def mean_row(
 ) -> Row:
     """A row whose costs are means over reports; `share` multiplies them: a vote over five runs costs five."""
 
-    def cost(key: str) -> float | None:
-        return none_if_nan(share * sum(report.mean_cost(key) for report in reports) / len(reports))
+    def mean(values: Iterable[float]) -> float | None:
+        return none_if_nan(sum(values) / len(reports))
 
-    return Row(
-        name,
-        accuracy,
-        *bounds,
-        runs=tuple(runs),
-        seconds=cost("seconds"),
-        tokens=cost("tokens"),
-        prompt_tokens=cost("prompt_tokens"),
-        cached_tokens=cost("cached_tokens"),
-        cells=cost("cells"),
-        steps=none_if_nan(sum(report.mean_steps for report in reports) / len(reports)),
-        solutions=share * sum(report.solutions / max(report.questions, 1) for report in reports) / len(reports),
-        scores=scores or {},
-    )
+    costs = {key: mean(share * report.mean_cost(key) for report in reports) for key in _COSTS}
+    costs["steps"] = mean(report.mean_steps for report in reports)
+    costs["solutions"] = mean(share * report.solutions / max(report.questions, 1) for report in reports)
+    return Row(name, accuracy, *bounds, tuple(runs), costs, scores or {})
 
 
 def vote_row(

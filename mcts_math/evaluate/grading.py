@@ -34,6 +34,24 @@ class Grader:
         for verdict in self._pool.check_many(pairs):
             yield verdict.equal
 
+    def votes(self, questions: Iterable[tuple[Sequence[str], Sequence[str]]]) -> Iterator[bool]:
+        """Whether the majority of a question's answers is right; where there are none it is wrong.
+
+        Args:
+            questions: for each its accepted answers, and the answers that vote.
+        """
+        golds: list[Sequence[str]] = []
+
+        def answers() -> Iterator[Sequence[str]]:
+            for accepted, votes in questions:
+                golds.append(accepted)
+                yield votes
+
+        winners = list(self.winners(answers()))
+        verdicts = self.verdicts((gold, one) for gold, one in zip(golds, winners, strict=True) if one is not None)
+        for winner in winners:
+            yield winner is not None and next(verdicts)
+
     def winners(self, votes: Iterable[Sequence[str]]) -> Iterator[str | None]:
         """The majority of each list of answers, equal ones counted as one; None of an empty list."""
         window: deque[Future[str | None]] = deque()

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 _Z = 1.959964  # of a normal distribution, 95 % lies within so many standard deviations of its mean
 
 
-def wilson_interval(correct: int, total: int, z: float = _Z) -> tuple[float, float]:
+def wilson_interval(correct: int, total: int) -> tuple[float, float]:
     """95 % confidence interval of a proportion (E. B. Wilson, 1927), in [0, 1]; (0, 1) where nothing was judged."""
     if not total:
         return 0.0, 1.0
-    p = correct / total
+    p, z = correct / total, _Z
     centre = p + z * z / (2 * total)
     spread = z * math.sqrt(p * (1 - p) / total + z * z / (4 * total * total))
     scale = 1 + z * z / total

@@ -13,16 +13,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from mcts_math.errors import RecordError
-from mcts_math.run.record import (
-    error_of,
-    has_solutions,
-    id_of,
-    is_answer,
-    nodes_of,
-    read_records,
-    read_solutions,
-    record_to_task,
-)
+from mcts_math.files import read_records
+from mcts_math.run.record import error_of, has_solutions, id_of, nodes_of, read_answer, read_solutions, record_to_task
 from mcts_math.tasks import JsonObject, is_ours
 
 GROUP_KEYS: Final = ("level", "type", "subject", "human_type", "difficulty")
@@ -76,8 +68,8 @@ def deepest_answer(record: Mapping[str, Any]) -> tuple[str, int] | None:
     """The answer of a chain's deepest node and its depth; None where that node has no answer."""
     nodes = nodes_of(record)
     tag = max(nodes, key=lambda tag: tag.count("."))
-    answer = nodes[tag].get("final_answer") if isinstance(nodes[tag], dict) else None
-    return (str(answer), tag.count(".")) if is_answer(answer) else None
+    answer = read_answer(nodes[tag]) if isinstance(nodes[tag], dict) else None
+    return None if answer is None else (answer, tag.count("."))
 
 
 def costs_of(record: Mapping[str, Any]) -> dict[str, float]:
@@ -103,7 +95,7 @@ def _read_line(record: JsonObject, where: str, react: bool, copies: Counter[str]
             answers, steps = [found[0]], found[1]
     elif has_solutions(record):
         solutions = read_solutions(record, where)
-        answers = [item["final_answer"] for item in solutions if is_answer(item.get("final_answer"))]
+        answers = [answer for answer in map(read_answer, solutions) if answer is not None]
         steps = str(solutions[0].get("tag", "")).count(".") if answers else 0
     elif not error:
         raise RecordError(f"{where}: no `solutions`. Choose them with offline_inference.py first, or add --react.")

@@ -18,8 +18,9 @@ from typing import Any, Literal, TypeAlias
 from mcts_math.errors import RecordError
 from mcts_math.evaluate.grading import Grader
 from mcts_math.evaluate.lines import costs_of, verdict_of
+from mcts_math.files import read_records
 from mcts_math.methods import METHODS, Method
-from mcts_math.run.record import error_of, id_of, is_answer, read_records, read_solutions, record_to_task
+from mcts_math.run.record import error_of, id_of, read_answer, read_solutions, record_to_task
 from mcts_math.step import Verdict
 
 Axis: TypeAlias = Literal["trials", "tokens", "seconds"]
@@ -131,12 +132,9 @@ def can_estimate(questions: Sequence[Question]) -> bool:
 
 def majority_share(questions: Sequence[Question], axis: Axis, budget: float, grader: Grader) -> list[float]:
     """1 for each question with golds where the majority of the answers within the budget is right, else 0."""
-    judged = [question for question in questions if question.golds]
-    votes = ([t.answer for t in q.within(axis, budget) if t.answer is not None] for q in judged)
-    winners = list(grader.winners(votes))
-    found = [(q.golds, winner) for q, winner in zip(judged, winners, strict=True) if winner is not None]
-    verdicts = grader.verdicts(found)
-    return [float(winner is not None and next(verdicts)) for winner in winners]
+    judged = (question for question in questions if question.golds)
+    votes = ((q.golds, [t.answer for t in q.within(axis, budget) if t.answer is not None]) for q in judged)
+    return [float(right) for right in grader.votes(votes)]
 
 
 def powers_of_two(most: int) -> list[int]:
@@ -161,6 +159,5 @@ def _trials(attempts: Sequence[Mapping[str, Any]]) -> tuple[Trial, ...]:
 def _whole(record: Mapping[str, Any], where: str) -> Trial:
     """A line of a method that makes no attempts, as one."""
     cost = costs_of(record)
-    answers = [item.get("final_answer") for item in read_solutions(record, where)]
-    answer = answers[0] if answers and is_answer(answers[0]) else None
+    answer = next(map(read_answer, read_solutions(record, where)), None)
     return Trial(verdict_of(record), answer, 1, int(cost.get("tokens", 0)), float(cost.get("seconds", 0.0)))

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from mcts_math.messages import Piece, Prompt, Sample, Sampling
+from mcts_math.messages import Message, Piece, Prompt, Sample, Sampling
 from mcts_math.step import Draft, Step
 from mcts_math.tasks import Task
 
@@ -108,6 +108,10 @@ class StepFormat(Protocol):
     def for_training(self) -> StepFormat:
         """The format in which a model that was trained on these steps is searched: often this one."""
         return self
+
+    def turns(self, step: Step) -> tuple[Message, ...]:
+        """The turns that a step adds to a conversation; none in formats of text."""
+        return ()
 
     def training_texts(self, steps: Sequence[Step]) -> list[str]:
         """Steps as `for_training` shows them, delimiters included; "" for one that is part of the next."""

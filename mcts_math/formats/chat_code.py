@@ -15,7 +15,7 @@ from typing import Final
 from mcts_math.formats.base import FormatOptions, Resumption
 from mcts_math.formats.chat import read_whole
 from mcts_math.formats.replies import open_thought
-from mcts_math.formats.turns import ChatFormat, Thinking, message_of, read_turn, was_stopped, written_of
+from mcts_math.formats.turns import ChatFormat, Thinking, message_of, read_turn, was_stopped
 from mcts_math.messages import Message, Piece, Sample, Sampling, text_of
 from mcts_math.step import TOOL, Action, Draft, Step
 
@@ -34,10 +34,8 @@ def _show(step: Step) -> tuple[Message, ...]:
     message = message_of(step)
     if not step.runs:
         return (message,)
-    written = written_of(message)
-    return (
-        replace(message, written=(*written, Piece(_closing(text_of(written)) + _output(step.runs[0].observation)))),
-    )
+    shown = _closing(text_of(message.pieces)) + _output(step.runs[0].observation)
+    return (replace(message, written=(*message.pieces, Piece(shown, given=True))),)
 
 
 def _closing(text: str) -> str:

@@ -82,18 +82,12 @@ class ChatFormat:
         )
 
     def prompt(self, task: Task, steps: Sequence[Step]) -> Conversation:
-        messages = [Message("system", self.system)] if self.system else []
-        messages.append(Message("user", task.chat_question))
-        for step in steps:
-            if step.outcome is Outcome.USER:
-                messages.append(Message("user", step.text))
-                continue
-            for message in self.show(step):
-                if message.role == "assistant" and messages[-1].role == "assistant":
-                    messages[-1] = _one_turn(messages[-1], message)
-                else:
-                    messages.append(message)
-        return Conversation(tuple(messages), self.tools, self.template)
+        system = (Message("system", self.system),) if self.system else ()
+        talk = Conversation((*system, Message("user", task.chat_question)), self.tools, self.template)
+        return talk.followed_by(*(message for step in steps for message in self.turns(step)))
+
+    def turns(self, step: Step) -> tuple[Message, ...]:
+        return (Message("user", step.text),) if step.outcome is Outcome.USER else self.show(step)
 
     def user_turn(self, task: Task, steps: Sequence[Step], text: str) -> tuple[Conversation, str]:
         return self.prompt(task, steps), text
@@ -117,7 +111,7 @@ class ChatFormat:
         return self
 
     def training_texts(self, steps: Sequence[Step]) -> list[str]:
-        return [text_of(written_of(message)) for step in steps for message in self.show(step)[:1]]
+        return [text_of(self.turns(step)[0].pieces) for step in steps]
 
     def fingerprint(self) -> str:
         return hashlib.sha256(self.system.encode()).hexdigest()[:16] if self.system else ""
@@ -125,21 +119,6 @@ class ChatFormat:
 
 def _show(step: Step) -> tuple[Message, ...]:
     return (message_of(step),)
-
-
-def _one_turn(first: Message, second: Message) -> Message:
-    return replace(
-        first,
-        content=first.content + second.content,
-        thought="\n\n".join(filter(None, (first.thought, second.thought))),
-        calls=first.calls + second.calls,
-        written=written_of(first) + written_of(second),
-    )
-
-
-def written_of(message: Message) -> tuple[Piece, ...]:
-    """An assistant's turn as it was written; its content where that is not known."""
-    return message.written or (Piece(message.content),)
 
 
 def message_of(step: Step) -> Message:
@@ -173,7 +152,7 @@ class Thinking:
         if sample.finish == "length":
             if not self.budget or sample.num_tokens != self.budget:
                 return None
-            closing = () if thought is None else (Piece(f"\n{thought.end}\n\n"),)
+            closing = () if thought is None else (Piece(f"\n{thought.end}\n\n", given=True),)
             return Resumption(replace(sampling, max_tokens=left), closing)
         if not was_stopped(sample):
             return None

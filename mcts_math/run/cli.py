@@ -1,4 +1,4 @@
-"""What the programs' command lines share: arguments, errors in one line, exit codes.
+"""The command line of the programs that solve questions: arguments, errors in one line, exit codes.
 
 Exit codes: 0 done; 1 done, but questions failed; 2 bad input or a broken service; 130 interrupted.
 """
@@ -6,45 +6,21 @@ Exit codes: 0 done; 1 done, but questions failed; 2 bad input or a broken servic
 from __future__ import annotations
 
 import argparse
-import os
 import shlex
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from mcts_math.config import describe_config, load_config
 from mcts_math.errors import CheckpointError, ConfigError, MctsMathError, RecordError, TaskError
+from mcts_math.run.program import make_parser
 from mcts_math.run.run import Totals, default_output, solve_file
 from mcts_math.tasks import BENCHMARKS
 
 
-def run_program(main: Callable[[list[str]], int]) -> int:
-    """Runs a program's main function; known errors become one line on stderr."""
-    if sys.getfilesystemencoding() != "utf-8":  # questions and file names are in any language, whatever LC_ALL says
-        os.environ["PYTHONUTF8"] = "1"
-        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
-    try:
-        return main(sys.argv[1:])
-    except KeyboardInterrupt:
-        print("\ninterrupted", file=sys.stderr)
-        return 130
-    except MctsMathError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except BrokenPipeError:
-        sys.stderr.close()  # the reader of our output went away, as `| head` does
-        return 0
-
-
-def solve_parser(description: str, prog: str | None = None) -> argparse.ArgumentParser:
+def solve_parser(description: str) -> argparse.ArgumentParser:
     """Arguments of the programs that solve a question file."""
-    parser = argparse.ArgumentParser(
-        prog=prog,
-        description=description,
-        allow_abbrev=False,  # so that the command which goes on with a run can be told from the one that began it
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog=describe_config(),
-    )
+    parser = make_parser(description, describe_config())
     parser.add_argument("--custom_cfg", "--cfg", required=True, metavar="YAML", help="config file, see configs/")
     parser.add_argument(
         "--qaf",
@@ -89,18 +65,14 @@ def solve_main(parser: argparse.ArgumentParser, argv: Sequence[str], mode: str |
             exclude=args.exclude,
             save_correct=args.save_correct,
         )
-    except KeyboardInterrupt:
-        print("\ninterrupted", file=sys.stderr)
-        if _identity(output) not in (None, old):
-            print(_how_to_go_on(output, argv), file=sys.stderr)
-        return 130
-    except MctsMathError as error:
-        print(f"error: {error}", file=sys.stderr)
+    except (KeyboardInterrupt, MctsMathError) as error:
+        interrupted = isinstance(error, KeyboardInterrupt)
+        print("\ninterrupted" if interrupted else f"error: {error}", file=sys.stderr)
         # A run that was refused has not begun: the same command would be refused again.
         refused = isinstance(error, (ConfigError, TaskError, RecordError, CheckpointError))
         if not refused and _identity(output) not in (None, old):
             print(_how_to_go_on(output, argv), file=sys.stderr)
-        return 2
+        return 130 if interrupted else 2
     print(summarise(totals, output))
     return 1 if totals.errors else 0
 

@@ -20,6 +20,7 @@ from typing import Any, Final
 
 from mcts_math.config import OBSOLETE_KEYS, Common, Config
 from mcts_math.engine.table import ENGINES
+from mcts_math.errors import RecordError
 from mcts_math.formats import make_format
 from mcts_math.methods import METHODS
 from mcts_math.tasks import JsonObject, Task, digest_of
@@ -32,7 +33,7 @@ _NEUTRAL: Final = frozenset(
      "num_replicas", "engine_args", "few_shot_path", "prompt_path", "model_dir", "need_value_func"}
 )  # fmt: skip
 """Keys that change no tree, or that are compared by what is behind them."""
-_WEIGHTS: Final = ("*.safetensors", "*.bin", "*.pth", "*.gguf")
+WEIGHTS: Final = ("*.safetensors", "*.bin", "*.pth", "*.gguf")
 
 
 def describe_run(config: Config, source: str | Path, tasks: Sequence[Task], values: str = "") -> JsonObject:
@@ -63,20 +64,34 @@ def describe_model(model_dir: str) -> str:
     folder = Path(model_dir).expanduser()
     if not model_dir or not folder.is_dir():
         return model_dir
-    sizes = sorted((file.name, file.stat().st_size) for pattern in _WEIGHTS for file in folder.glob(pattern))
+    sizes = sorted((file.name, file.stat().st_size) for pattern in WEIGHTS for file in folder.glob(pattern))
     settings = folder / "config.json"
     text = settings.read_bytes() if settings.is_file() else b""
     return hashlib.sha256(text + json.dumps(sizes).encode()).hexdigest()[:16]
 
 
-def compare_descriptions(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """What differs of all that makes results, each as `key: old -> new`; empty where a run may go on.
+def read_description(path: Path) -> JsonObject:
+    """What is stored beside results; empty where there is nothing, as beside a published file, or one that was moved.
 
     Raises:
-        KeyError, TypeError, AttributeError: `before` is no description.
+        RecordError: it is no description.
     """
-    old, new = dict(before["config"]), dict(now.get("config", {}))
-    if not old:  # of merged files that had none
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        if isinstance(found, dict) and isinstance(found.get("config", {}), dict):
+            return found
+        broken = "it holds no object with a `config`"
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        broken = str(error)
+    raise RecordError(f"{path} is broken: {broken}. Remove it to go on without a check.")
+
+
+def compare_descriptions(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """What differs of all that makes results, each as `key: old -> new`; empty where a run may go on."""
+    old, new = dict(before.get("config", {})), dict(now.get("config", {}))
+    if not old:  # nothing to compare with
         return []
     old.setdefault("value", "head" if old.get("need_value_func") else "none")
     defaults = _defaults(new.get("mode", "mcts"))
@@ -108,7 +123,7 @@ def facts_of(description: Mapping[str, Any]) -> JsonObject:
 
 def _defaults(mode: str) -> JsonObject:
     """The default of every key of a method."""
-    fields = Common.model_fields | METHODS[mode].options.model_fields
+    fields = Common.model_fields | (METHODS[mode].options.model_fields if mode in METHODS else {})
     return {key: field.get_default(call_default_factory=True) for key, field in fields.items()}
 
 

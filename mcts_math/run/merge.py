@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from mcts_math.errors import RecordError
-from mcts_math.run.description import compare_descriptions
-from mcts_math.run.record import error_of, id_of, read_records
+from mcts_math.files import read_records
+from mcts_math.run.description import compare_descriptions, read_description
+from mcts_math.run.record import error_of, id_of
 from mcts_math.run.results import ResultsFile, require_other_file
 from mcts_math.tasks import JsonObject
 
@@ -39,15 +39,8 @@ def _common_meta(inputs: Sequence[str | Path]) -> JsonObject:
     """The description that the inputs share; empty where none has one."""
     found: JsonObject = {}
     for path in inputs:
-        meta_path = ResultsFile(path).meta_path
-        if not meta_path.exists():
-            continue
-        try:
-            meta = json.loads(meta_path.read_text(encoding="utf-8"))
-            changes = compare_descriptions(found, meta) if found else []
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise RecordError(f"{meta_path} is broken: {error!r}. Remove it to merge without a check.") from error
-        if changes:
+        meta = read_description(ResultsFile(path).meta_path)
+        if changes := compare_descriptions(found, meta) if meta else []:
             raise RecordError(f"{path} was made with other settings ({', '.join(changes)}). Merge shards of one run.")
         found = found or meta
     return found

@@ -8,12 +8,12 @@ from pathlib import Path
 
 from mcts_math.config import Config
 from mcts_math.errors import ConfigError
+from mcts_math.files import read_records
 from mcts_math.methods import METHODS
 from mcts_math.run.record import (
     has_solutions,
-    is_answer,
     nodes_of,
-    read_records,
+    read_answer,
     read_solutions,
     record_to_tree,
     solution_of,
@@ -62,8 +62,8 @@ def _rescore(record: JsonObject, where: str, options: MctsOptions) -> Rescored:
     tree = record_to_tree(record, where)
     is_backed_up = "visit_count" in nodes_of(record)["0"]
     if not is_backed_up and has_solutions(record):
-        answers = (item.get("final_answer") for item in read_solutions(record, where))
-        return Rescored(tree.task.answers, next(filter(is_answer, answers), None), record)
+        answers = filter(None, map(read_answer, read_solutions(record, where)))
+        return Rescored(tree.task.answers, next(answers, None), record)
     tree.solutions = extract(
         tree,
         strategy=options.mcts_infer_strategy if is_backed_up else "value",

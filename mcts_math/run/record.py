@@ -12,22 +12,20 @@ node.
 
 from __future__ import annotations
 
-import json
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from pathlib import Path
-from typing import IO, Any, Final
-
-import jsonlines
+from collections.abc import Mapping
+from typing import Any, Final, TypeVar
 
 from mcts_math.errors import RecordError, TaskError
 from mcts_math.formats import StepFormat
 from mcts_math.messages import Message
 from mcts_math.methods import Method
 from mcts_math.step import CellStatus, Outcome, Run, Step, Verdict
-from mcts_math.tasks import JsonObject, Task, answers_of, derived_id, given_id, is_ours, result_columns, user_columns
+from mcts_math.tasks import JsonObject, Task, derived_id, given_id, is_ours, result_columns, stated_task, user_columns
 from mcts_math.tree import Attempt, Node, Tree, new_tree
+
+T = TypeVar("T")
 
 ROOT_TAG: Final = "0"
 SOLUTIONS: Final = "solutions"
@@ -38,12 +36,20 @@ FAILURES: Final = {
     Outcome.TOO_MANY_ERRORS: "Too many consecutive steps have code errors.",
 }
 _OUTCOMES: Final = {sentence: outcome for outcome, sentence in FAILURES.items()}
+_NO_STEP: Final = Step("", Outcome.CONTINUE)  # what a root shows
+_NO_RUN: Final = Run("", "")
 _UNPUBLISHED: Final = (Outcome.REPLY, Outcome.USER)  # which the published form can't tell from an ordinary step
 
 
-def is_answer(final_answer: Any) -> bool:
-    """Whether a node's `final_answer` is an answer, not empty and not one of the failure sentences."""
-    return isinstance(final_answer, str) and bool(final_answer) and final_answer not in _OUTCOMES
+def read_answer(data: Mapping[str, Any]) -> str | None:
+    """The `final_answer` of a node or a solution; None where it is absent, empty or one of the failure sentences.
+
+    Files of other programs may hold a number where ours hold its text.
+    """
+    answer = data.get("final_answer")
+    if isinstance(answer, (int, float)) and not isinstance(answer, bool) and math.isfinite(answer):
+        return str(answer)
+    return answer if isinstance(answer, str) and answer and answer not in _OUTCOMES else None
 
 
 def tree_to_record(
@@ -75,8 +81,8 @@ def tree_to_record(
 
 def error_to_record(task: Task, error: str) -> JsonObject:
     """The line of a question whose search broke down; a resumed run tries it again."""
-    root = _node_to_json(new_tree(task), new_tree(task).root, False)
-    return _columns(task) | {"react": {ROOT_TAG: root, SOLUTIONS: []}, "error": error}
+    tree = new_tree(task)
+    return _columns(task) | {"react": {ROOT_TAG: _node_to_json(tree, tree.root, False), SOLUTIONS: []}, "error": error}
 
 
 def _columns(task: Task) -> JsonObject:
@@ -177,140 +183,15 @@ def _are_solutions(items: Any) -> bool:
 
 def record_to_task(record: Mapping[str, Any], where: str = "record") -> Task:
     """The task of a line; its id is "" where the line, a published one, has none. Raises RecordError."""
-    columns = user_columns(record)
     try:
-        answers = answers_of(columns, where)
+        return stated_task(given_id(record), user_columns(record), where)
     except TaskError as error:
         raise RecordError(str(error)) from error
-    instruction = columns.get("chat_instruction")
-    return Task(
-        given_id(record),
-        str(columns.get("question", "")),
-        answers,
-        columns,
-        instruction if isinstance(instruction, str) else "",
-    )
 
 
 def id_of(record: Mapping[str, Any], copies: Counter[str]) -> str:
     """The question of a line; of a published one, which has no id, the id that its question would get."""
     return given_id(record) or derived_id(str(record.get("question", "")), copies)
-
-
-def read_records(path: str | Path) -> Iterator[tuple[str, JsonObject]]:
-    """Streams (where, record) of a results file, in constant memory.
-
-    Raises:
-        RecordError: naming file, line and remedy.
-    """
-    path = Path(path)
-    number, line = 0, b"\n"
-
-    def lines(file: IO[bytes]) -> Iterator[bytes]:
-        nonlocal number, line
-        for line in file:
-            number += 1
-            if line.strip():
-                yield line
-
-    try:
-        with path.open("rb") as file, jsonlines.Reader(lines(file)) as reader:
-            while True:
-                try:
-                    record = reader.read(type=dict)
-                except EOFError:
-                    return
-                yield f"{path}:{number}", record
-    except FileNotFoundError:
-        raise RecordError(f"{path}: no such file.") from None
-    except OSError as error:
-        raise RecordError(f"{path} can't be read: {error}.") from error
-    except (jsonlines.InvalidLineError, RecursionError) as error:
-        if not line.endswith(b"\n"):
-            raise RecordError(
-                f"{path}:{number}: the last line is torn. Resume the run that wrote it with --resume."
-            ) from error
-        raise RecordError(
-            f"{path}:{number}: not a JSON object. Remove the line, or solve its question again."
-        ) from error
-
-
-def parse_line(line: bytes) -> JsonObject | None:
-    """A line as an object; None where it is not one."""
-    try:
-        record = json.loads(line)
-    except (ValueError, RecursionError):
-        return None
-    return record if isinstance(record, dict) else None
-
-
-def dump_line(record: JsonObject) -> bytes:
-    """One line of UTF-8. Lone surrogates, which UTF-8 has no form for, are written as JSON escapes."""
-    text = json.dumps(record, ensure_ascii=False)
-    try:
-        return text.encode() + b"\n"
-    except UnicodeEncodeError:
-        return json.dumps(record).encode() + b"\n"
-
-
-def _node_to_json(tree: Tree, node: Node, backs_up: bool) -> JsonObject:
-    step = node.step
-    first = step.runs[0] if step is not None and step.runs else None
-    data: JsonObject = {
-        "text": "" if step is None else step.text,
-        "extra_info": f"question: {tree.task.question}" if step is None else "",
-        "action": "" if first is None else first.tool,
-        "action_input": "" if first is None else first.input,
-        "final_answer": _final_answer(step),
-        "value": NO_VALUE if node.value is None else node.value,
-    }
-    if backs_up:
-        data |= {"q_value": node.q_value, "prior": node.prior, "visit_count": node.visit_count}
-    if node.estimate is not None:
-        data["estimate"] = node.estimate
-    if step is not None:
-        data |= _step_to_json(step)
-    return data | ({"terminal": True} if node.terminal else {})
-
-
-def _step_to_json(step: Step) -> JsonObject:
-    """What the published form has no place for."""
-    data: JsonObject = {"logprob": step.logprob, "num_tokens": step.num_tokens}
-    if step.runs:
-        data |= _run_to_json(step.runs[0])
-    if len(step.runs) > 1:
-        further = [{"action": run.tool, "action_input": run.input} | _run_to_json(run) for run in step.runs[1:]]
-        data["further_runs"] = further
-    if step.message is not None:
-        data["message"] = step.message.to_json()
-    if step.correct is not None:
-        data["correct"] = step.correct
-    return data | ({"outcome": step.outcome.value} if step.outcome in _UNPUBLISHED else {})
-
-
-def _run_to_json(run: Run) -> JsonObject:
-    data: JsonObject = {} if run.observation is None else {"observation": run.observation}
-    if run.status is not None:
-        data |= {"status": run.status.value, "seed": run.seed}
-    return data | ({"call_id": run.call_id} if run.call_id else {})
-
-
-def _json_to_run(data: Mapping[str, Any]) -> Run:
-    status = data.get("status", CellStatus.ERROR.value if data.get("failed") else None)
-    return Run(
-        str(data["action"]),
-        str(data.get("action_input") or ""),
-        data.get("observation"),
-        None if status is None else CellStatus(status),
-        int(data.get("seed", 0)),
-        str(data.get("call_id", "")),
-    )
-
-
-def _final_answer(step: Step | None) -> str:
-    if step is None:
-        return ""
-    return FAILURES.get(step.outcome, step.answer or "")
 
 
 def solution_of(tree: Tree, node: Node, tag: str, step_delim: str) -> JsonObject:
@@ -325,21 +206,60 @@ def solution_of(tree: Tree, node: Node, tag: str, step_delim: str) -> JsonObject
     }
 
 
-def _attempt_to_json(attempt: Attempt, tags: Mapping[int, str]) -> JsonObject:
+def _node_to_json(tree: Tree, node: Node, backs_up: bool) -> JsonObject:
+    step = node.step or _NO_STEP
+    run, *further = step.runs or (_NO_RUN,)
     data: JsonObject = {
+        "text": step.text,
+        "extra_info": f"question: {tree.task.question}" if node.step is None else "",
+        "action": run.tool,
+        "action_input": run.input,
+        "final_answer": FAILURES.get(step.outcome, step.answer or ""),
+        "value": NO_VALUE if node.value is None else node.value,
+    }
+    if backs_up:
+        data |= {"q_value": node.q_value, "prior": node.prior, "visit_count": node.visit_count}
+    data |= _there(estimate=node.estimate)
+    if node.step is not None:  # what the published form has no place for
+        data |= {"logprob": step.logprob, "num_tokens": step.num_tokens}
+        data |= _run_to_json(run)
+        more = [{"action": run.tool, "action_input": run.input} | _run_to_json(run) for run in further]
+        data |= _there(further_runs=more or None, message=None if step.message is None else step.message.to_json())
+        data |= _there(correct=step.correct, outcome=step.outcome.value if step.outcome in _UNPUBLISHED else None)
+    return data | _there(terminal=node.terminal or None)
+
+
+def _there(**fields: Any) -> JsonObject:
+    """The fields that are not None."""
+    return {key: value for key, value in fields.items() if value is not None}
+
+
+def _run_to_json(run: Run) -> JsonObject:
+    ended: JsonObject = {} if run.status is None else {"status": run.status.value, "seed": run.seed}
+    return _there(observation=run.observation) | ended | _there(call_id=run.call_id or None)
+
+
+def _json_to_run(data: Mapping[str, Any]) -> Run:
+    status = data.get("status", CellStatus.ERROR.value if data.get("failed") else None)
+    return Run(
+        str(data["action"]),
+        str(data.get("action_input") or ""),
+        data.get("observation"),
+        None if status is None else CellStatus(status),
+        int(data.get("seed", 0)),
+        str(data.get("call_id", "")),
+    )
+
+
+def _attempt_to_json(attempt: Attempt, tags: Mapping[int, str]) -> JsonObject:
+    return {
         "tag": tags[attempt.node],
         "verdict": None if attempt.verdict is None else attempt.verdict.value,
         "answer": attempt.answer,
         "tokens": attempt.tokens,
         "prompt_tokens": attempt.prompt_tokens,
         "seconds": round(attempt.seconds, 6),
-    }
-    if attempt.adapted_tokens:
-        data["adapted_tokens"] = attempt.adapted_tokens
-    if attempt.loss is not None:
-        # JSON has no NaN; the note says what went wrong.
-        data["loss"] = attempt.loss if math.isfinite(attempt.loss) else None
-    return data | ({"note": attempt.note} if attempt.note else {})
+    } | _there(adapted_tokens=attempt.adapted_tokens or None, loss=attempt.loss, note=attempt.note or None)
 
 
 def _json_to_attempt(data: Mapping[str, Any], ids: Mapping[str, int]) -> Attempt:
@@ -352,7 +272,7 @@ def _json_to_attempt(data: Mapping[str, Any], ids: Mapping[str, int]) -> Attempt
         prompt_tokens=int(data.get("prompt_tokens", 0)),
         adapted_tokens=int(data.get("adapted_tokens", 0)),
         seconds=float(data.get("seconds", 0.0)),
-        loss=data.get("loss"),
+        loss=_number(data, "loss", None, math.nan),
         note=str(data.get("note", "")),
     )
 
@@ -363,20 +283,24 @@ def _tag_key(tag: str) -> tuple[int, tuple[int, ...]]:
 
 
 def _json_to_step(data: Mapping[str, Any]) -> Step:
-    final_answer = data["final_answer"]
-    answer = final_answer if is_answer(final_answer) else None
-    outcome = Outcome.ANSWER if answer is not None else _OUTCOMES.get(final_answer, Outcome.CONTINUE)
-    outcome = Outcome(data["outcome"]) if "outcome" in data else outcome
+    answer, said = read_answer(data), data["final_answer"]
+    outcome = Outcome.ANSWER if answer is not None else _OUTCOMES.get(said, Outcome.CONTINUE)
     return Step(
         text=data["text"],
-        outcome=outcome,
+        outcome=Outcome(data.get("outcome", outcome)),
         runs=tuple(map(_json_to_run, ([data] if data.get("action") else []) + data.get("further_runs", []))),
         answer=answer,
-        logprob=float(data.get("logprob", 0.0)),
+        logprob=_number(data, "logprob", 0.0, -math.inf),
         num_tokens=int(data.get("num_tokens", 0)),
         correct=data.get("correct"),
         message=None if data.get("message") is None else Message.from_json(data["message"]),
     )
+
+
+def _number(data: Mapping[str, Any], key: str, absent: T, null: float) -> T | float:
+    """A number that may be missing; null is what JSON has no word for: an infinity, or NaN."""
+    value = data.get(key, absent)
+    return null if value is None else float(value)
 
 
 def _read_node(node: Node, data: Mapping[str, Any]) -> None:

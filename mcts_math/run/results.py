@@ -2,8 +2,8 @@
 
 Beside `NAME.jsonl` stands `NAME.meta.json`: the resolved config, versions, questions and command that made it. A run
 holds a lock on its output; a second one is refused. A line is written whole or, on a full disk, not at all; a line torn
-by `kill -9` is cut off when the run is resumed. What `overwrite` replaces is kept beside, as `NAME.jsonl.bak`, and it
-is replaced when the first line of the new run could be written, not before.
+by `kill -9` is cut off when the run is resumed. What `overwrite` replaces is kept beside, as `NAME.jsonl.bak`, or as
+`.bak2`, `.bak3`, … where that is taken; it is replaced when the first line of the new run could be written, not before.
 """
 
 from __future__ import annotations
@@ -12,23 +12,19 @@ import json
 import os
 import stat
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from typing import Any, Final
 
 from mcts_math.errors import RecordError
-from mcts_math.files import is_same_file, try_lock
-from mcts_math.run.description import compare_descriptions
-from mcts_math.run.record import dump_line, error_of, id_of, parse_line, record_to_task
+from mcts_math.files import dump_line, is_same_file, parse_line, try_lock
+from mcts_math.run.description import compare_descriptions, read_description
+from mcts_math.run.record import error_of, id_of, record_to_task
 from mcts_math.tasks import JsonObject, Task
 
 _ENDING: Final = ".jsonl"
-
-
-def backup_of(path: Path) -> Path:
-    """Where a file is kept that is overwritten."""
-    return path.with_name(path.name + ".bak")
 
 
 class ResultsFile:
@@ -50,11 +46,6 @@ class ResultsFile:
     def meta_path(self) -> Path:
         """Where the description stands. Names that differ behind a dot (`t0.1`, `t0.2`) have one each."""
         return self.path.with_name(self.path.name.removesuffix(_ENDING) + ".meta.json")
-
-    @property
-    def backup_path(self) -> Path:
-        """Where results are kept that were overwritten."""
-        return backup_of(self._target)
 
     def open(
         self,
@@ -101,7 +92,8 @@ class ResultsFile:
         try:
             fresh.write_text(json.dumps(meta, indent=2) + "\n", encoding="utf-8")  # a full disk is found out here
             if self._replaces:
-                self._put_aside()
+                self._swap((), keep=True)
+                self._replaces = False
             fresh.replace(self.meta_path)
         except OSError as error:
             fresh.unlink(missing_ok=True)
@@ -185,34 +177,38 @@ class ResultsFile:
                 f"{self.path} exists. Add --resume to go on with it, --overwrite to start anew, or choose another "
                 "--output."
             )
-        self._check_meta(meta)
-        self._repair({task.id: task for task in tasks} if tasks is not None else None)
-
-    def _check_meta(self, meta: Mapping[str, Any]) -> None:
-        if not self.meta_path.exists():
-            return  # a file of the published system, or one that was moved: nothing to compare with
-        try:
-            before = json.loads(self.meta_path.read_text(encoding="utf-8"))
-            changes = compare_descriptions(before, meta)
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise RecordError(f"{self.meta_path} is broken: {error!r}. Remove it to resume without a check.") from error
-        if changes:
+        if changes := compare_descriptions(read_description(self.meta_path), meta):
             raise RecordError(
                 f"{self.path} was made with other settings ({', '.join(changes)}). Choose another --output."
             )
+        self._repair({task.id: task for task in tasks} if tasks is not None else None)
 
     def _put_aside(self) -> None:
-        """Old results and their description become backups; an empty file takes their place."""
-        new_path = self._target.with_name(f"{self.path.name}.new{os.getpid()}")
-        new = os.open(new_path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o644)
-        self._lock(new)
+        """Old results and their description become backups, which nothing ever replaces."""
         # The results first: they must never stand without the description that a resumed run is held against.
-        self._target.replace(self.backup_path)
-        if self.meta_path.exists():
-            self.meta_path.replace(backup_of(self.meta_path))
-        new_path.replace(self._target)
+        files = [path for path in (self._target, self.meta_path) if path.exists()]
+        names = (".bak" if number == 1 else f".bak{number}" for number in count(1))
+        free = next(name for name in names if not any(path.with_name(path.name + name).exists() for path in files))
+        for path in files:
+            path.replace(path.with_name(path.name + free))
+
+    def _swap(self, blocks: Iterable[bytes], *, keep: bool) -> None:
+        """Puts a file of this content in the place of this one, at once; `keep` makes the old one a backup."""
+        new_path = self._target.with_name(f"{self.path.name}.new{os.getpid()}")
+        new = os.open(new_path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o644)
+        try:
+            self._lock(new)
+            with os.fdopen(os.dup(new), "wb") as out:
+                out.writelines(blocks)
+            if keep:
+                self._put_aside()
+            new_path.replace(self._target)
+        except OSError:
+            new_path.unlink(missing_ok=True)
+            os.close(new)
+            raise
         os.close(self._fd)
-        self._fd, self._replaces = new, False
+        self._fd = new
 
     def _repair(self, tasks: Mapping[str, Task] | None) -> None:
         """Cuts a torn last line, drops lines of questions that failed, and fills `done`."""
@@ -242,7 +238,7 @@ class ResultsFile:
         if keep_all:
             os.ftruncate(self._fd, end)
         else:
-            self._rewrite(kept)
+            self._swap((os.pread(self._fd, stop - start, start) for start, stop in kept), keep=False)
         if newline:
             os.write(self._fd, newline)
 
@@ -264,32 +260,12 @@ class ResultsFile:
             )
         return task_id
 
-    def _rewrite(self, spans: Sequence[tuple[int, int]]) -> None:
-        """Replaces the file, at once, by these spans of it."""
-        temporary = self._target.with_name(self.path.name + ".repair")
-        try:
-            with temporary.open("wb") as out:
-                for start, stop in spans:
-                    out.write(os.pread(self._fd, stop - start, start))
-            new = os.open(temporary, os.O_RDWR | os.O_APPEND)
-            self._lock(new)
-            temporary.replace(self._target)
-        except OSError:
-            temporary.unlink(missing_ok=True)
-            raise
-        os.close(self._fd)
-        self._fd = new
-
 
 def require_other_file(output: str | Path, *inputs: str | Path | None) -> None:
-    """Raises RecordError where results would be written to a file that the run reads, under whatever name.
-
-    Written are the output, its description and its backups.
-    """
+    """Raises RecordError where results, or their description, would be written to a file that the run reads."""
     results = ResultsFile(output)
-    written = [results.path, results.meta_path, results.backup_path, backup_of(results.meta_path)]
     for path in inputs:
-        for mine in written:
+        for mine in (results.path, results.meta_path):
             if path is not None and is_same_file(mine, path):
                 raise RecordError(
                     f"{mine} is a file that this run reads ({path}), and results would be written there. Choose "

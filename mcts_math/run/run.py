@@ -19,11 +19,11 @@ from typing_extensions import Unpack
 
 from mcts_math.config import Config
 from mcts_math.errors import RecordError, TaskError
-from mcts_math.files import is_same_file
+from mcts_math.files import is_same_file, read_records
 from mcts_math.formats import StepFormat, make_format
 from mcts_math.requests import Services
 from mcts_math.run.description import describe_run
-from mcts_math.run.record import error_to_record, id_of, read_records, tree_to_record
+from mcts_math.run.record import error_to_record, id_of, tree_to_record
 from mcts_math.run.results import ResultsFile, require_other_file
 from mcts_math.scheduler import Scheduler, Solved
 from mcts_math.services import Provided, has_values, value_source

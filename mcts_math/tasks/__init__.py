@@ -11,6 +11,7 @@ from mcts_math.tasks.task import (
     given_id,
     is_ours,
     result_columns,
+    stated_task,
     user_columns,
 )
 
@@ -29,5 +30,6 @@ __all__ = [
     "make_tasks",
     "parse_source",
     "result_columns",
+    "stated_task",
     "user_columns",
 ]

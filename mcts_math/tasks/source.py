@@ -65,7 +65,7 @@ def load_tasks(source: str | Path) -> list[Task]:
     """
     where = parse_source(source)
     records = list(_from_hub(where) if where.path is None else read_records(where.path))
-    name = where.name or _recognise(record for _, record in records)
+    name = where.name or _recognise([record for _, record in records])
     if name:
         records = list(_converted(records, BENCHMARKS[name], name, where))
     tasks = collect_tasks(records)
@@ -85,21 +85,13 @@ def digest_of(tasks: Sequence[Task]) -> str:
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
 
 
-def _recognise(records: Iterable[Any]) -> str:
+def _recognise(records: Sequence[Any]) -> str:
     """The data set whose fields all records have; "" where there is none."""
-    found: str | None = None
-    for record in records:
-        name = _recognise_one(record) if found is None else found
-        if not name or not isinstance(record, Mapping) or not BENCHMARKS[name].recognises(record):
-            return ""
-        found = name
-    return found or ""
 
+    def all_are(benchmark: Benchmark) -> bool:
+        return all(isinstance(record, Mapping) and benchmark.recognises(record) for record in records)
 
-def _recognise_one(record: Any) -> str:
-    if not isinstance(record, Mapping):
-        return ""
-    return next((name for name, benchmark in BENCHMARKS.items() if benchmark.recognises(record)), "")
+    return next((name for name, benchmark in BENCHMARKS.items() if records and all_are(benchmark)), "")
 
 
 def _converted(

@@ -118,14 +118,14 @@ def make_task(record: Any, where: str, copies: Counter[str]) -> Task:
         raise TaskError(f"{where}: the question is empty. Remove the record or write its question.")
     if (position := _half_character(question)) is not None:
         raise TaskError(f"{where}: character {position} of the question is half of a surrogate pair. Remove it.")
-    instruction = record.get("chat_instruction")
-    return Task(
-        _id_of(record, question, where, copies),
-        question,
-        answers_of(record, where),
-        record,
-        instruction if isinstance(instruction, str) else "",
-    )
+    return stated_task(_id_of(record, question, where, copies), record, where)
+
+
+def stated_task(task_id: str, record: Mapping[str, Any], where: str = "record") -> Task:
+    """The task that a record states, under an id. Raises TaskError where its answer is of a wrong type."""
+    question, instruction = str(record.get("question", "")), record.get("chat_instruction")
+    answers = answers_of(record, where)
+    return Task(task_id, question, answers, record, instruction if isinstance(instruction, str) else "")
 
 
 def is_result(record: Mapping[str, Any]) -> bool:

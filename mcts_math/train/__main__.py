@@ -9,21 +9,20 @@ that solver_demo.py serves. scripts/train.py is the same program.
 
 from __future__ import annotations
 
-import argparse
 import sys
 
-from mcts_math.run.cli import run_program
+from mcts_math.run.program import make_parser, run_program
+
+# isort: split
 from mcts_math.settings import describe_keys, load_settings
 from mcts_math.train.config import TrainConfig
+
+INTERRUPTED = "The same command goes on from the last state."
 
 
 def main(argv: list[str]) -> int:
     """Runs the program; returns its exit code."""
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog="config keys and their defaults:\n" + describe_keys(TrainConfig),
-    )
+    parser = make_parser(__doc__, "config keys and their defaults:\n" + describe_keys(TrainConfig))
     parser.add_argument("--cfg", metavar="YAML", help="config file, see configs/train/")
     parser.add_argument("--overwrite", action="store_true", help="start anew; replace a finished checkpoint")
     parser.add_argument(
@@ -34,19 +33,15 @@ def main(argv: list[str]) -> int:
     config = load_settings(TrainConfig, args.cfg, args.overrides)
     from mcts_math.train.training import train  # late: --help and bad settings need no torch
 
-    try:
-        output = train(
-            config,
-            overwrite=args.overwrite,
-            restart_changed=args.restart_changed,
-            report=lambda text: print(text, flush=True),
-        )
-    except KeyboardInterrupt:
-        print("\ninterrupted. The same command goes on from the last state.", file=sys.stderr)
-        return 130
+    output = train(
+        config,
+        overwrite=args.overwrite,
+        restart_changed=args.restart_changed,
+        report=lambda text: print(text, flush=True),
+    )
     print(f"checkpoint: {output}")
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(run_program(main))
+    sys.exit(run_program(main, INTERRUPTED))

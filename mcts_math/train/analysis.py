@@ -8,8 +8,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from mcts_math.evaluate.grading import Grader
-from mcts_math.run.record import error_of, read_records, record_to_tree
+from mcts_math.files import read_records
+from mcts_math.run.record import error_of, record_to_tree
 from mcts_math.tasks import JsonObject
 from mcts_math.train.data import read_examples
 from mcts_math.tree import Node, Tree
@@ -76,19 +79,12 @@ def q_points(examples: Iterable[str | Path]) -> list[ValuePoint]:
 
 def area_under_curve(scores: Sequence[float], right: Sequence[bool]) -> float:
     """The chance that a right one scores above a wrong one (ties count half); NaN where one kind is missing."""
-    pairs = sorted(zip(scores, right, strict=True))
-    positives = sum(right)
-    negatives = len(right) - positives
-    if not positives or not negatives:
+    kinds = np.array(right, bool)
+    positives, negatives = np.array(scores)[kinds], np.sort(np.array(scores)[~kinds])
+    if not len(positives) or not len(negatives):
         return math.nan
-    ranks, start = 0.0, 0
-    while start < len(pairs):
-        stop = start
-        while stop < len(pairs) and pairs[stop][0] == pairs[start][0]:
-            stop += 1
-        ranks += (start + 1 + stop) / 2 * sum(kind for _, kind in pairs[start:stop])
-        start = stop
-    return (ranks - positives * (positives + 1) / 2) / (positives * negatives)
+    below = [np.searchsorted(negatives, positives, side).mean() for side in ("left", "right")]
+    return float(sum(below) / (2 * len(negatives)))
 
 
 def describe_values(points: Sequence[ValuePoint]) -> JsonObject:

@@ -18,9 +18,9 @@ from typing import Any
 from mcts_math.errors import ConfigError, RecordError
 from mcts_math.evaluate.grading import Grader
 from mcts_math.evaluate.table import number, percent, render_table
-from mcts_math.files import is_same_file
+from mcts_math.files import dump_line, find_twice, is_same_file, read_records, replace_folder
 from mcts_math.formats import StepFormat
-from mcts_math.run.record import ROOT_TAG, dump_line, error_of, id_of, nodes_of, read_records, record_to_tree
+from mcts_math.run.record import ROOT_TAG, error_of, id_of, nodes_of, record_to_tree
 from mcts_math.tasks import JsonObject
 from mcts_math.train.config import ExamplesConfig
 from mcts_math.train.examples import Example, Solution, choose, format_of, solutions_of, to_example
@@ -197,20 +197,14 @@ def export_dataset(examples: str | Path, folder: str | Path) -> None:
         from datasets.exceptions import DatasetsError
     except ImportError:
         raise ConfigError('--dataset needs the package datasets: pip install -e ".[train]"') from None
-
-    def rows() -> Iterator[JsonObject]:
-        for _, record in read_records(examples):
-            yield record
-
     folder = Path(folder)
     part = folder.with_name(f"{folder.name}.part")
     shutil.rmtree(part, ignore_errors=True)
     try:
         # A cache of its own: the shared one would give what another file of this name once held.
         with TemporaryDirectory(prefix="mcts_math_") as cache:
-            Dataset.from_generator(rows, cache_dir=cache).save_to_disk(str(part))
-        shutil.rmtree(folder, ignore_errors=True)
-        part.replace(folder)
+            Dataset.from_json(str(examples), cache_dir=cache).save_to_disk(str(part))
+        replace_folder(part, folder)
     except DatasetsError as error:
         raise RecordError(f"{folder} can't be written: {error.__cause__ or error}.") from error
     finally:
@@ -218,7 +212,9 @@ def export_dataset(examples: str | Path, folder: str | Path) -> None:
 
 
 def _require_own_files(trees: Sequence[str | Path], outputs: Sequence[Path], dataset: str | Path | None) -> None:
-    """Raises RecordError where an output would take the place of what it is made from, or of anything but a dataset."""
+    """Raises RecordError where trees would count twice, or an output take the place of what is no older one of it."""
+    if (twice := find_twice(trees)) is not None:
+        raise RecordError(f"{twice} is given twice: its examples would count double. Leave one out.")
     for place, path in enumerate(outputs):
         for other in (*trees, *outputs[:place]):
             if is_same_file(path, other):

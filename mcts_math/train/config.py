@@ -117,6 +117,10 @@ class TrainConfig(Settings):
         return self
 
 
+NEUTRAL_KEYS = frozenset({"save_steps", "log_steps", "num_threads", "output_dir"})
+"""Keys that a resumed training may change, as they don't change what is learned."""
+
+
 class StageConfig(Settings):
     """A search, or a training, of a round."""
 

@@ -9,7 +9,7 @@ is taken, and counted. A conversation is shown by the model's own chat template;
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 
 from mcts_math.engine.tokenizer import Codec
 from mcts_math.errors import RecordError
+from mcts_math.files import read_records
 from mcts_math.messages import Message, Prompt
-from mcts_math.run.record import read_records
-from mcts_math.train.examples import Example, example_from_json
+from mcts_math.train.examples import Example, ExampleStep, example_from_json
 from mcts_math.train.preference import Pair, pair_from_json
 
 IGNORED = -100  # label of a token that is not learned
@@ -106,12 +106,13 @@ class Encoder:
 
     def example(self, example: Example) -> Item:
         """The tokens of a solution; a wrong one teaches values only."""
-        texts = [step.text for step in example.steps]
-        ids, end = self._encode_whole(example.prompt, "".join(texts))
-        value_at = self._step_ends(example.prompt, texts, ids[:end])
+        stages = _stages(example)
+        ids = self._codec.encode_prompt(stages[-1])
+        value_at = self._step_ends(stages, ids)
+        ids += self._end_of_turn(stages[-1], ids)
         labels = np.full(len(ids), IGNORED, dtype=np.int32)
         if example.correct:
-            for first, last in self._learned(example.prompt, texts, ids):
+            for first, last in self._learned(example, stages, ids):
                 labels[first:last] = ids[first:last]
         targets = tuple(step.q for step in example.steps)
         return Item(example.id, (TokenSequence(np.array(ids, np.int32), labels, value_at, targets),))
@@ -120,53 +121,71 @@ class Encoder:
         """The two sequences of a preference pair."""
         sequences = []
         for step, sign in ((pair.chosen, 1), (pair.rejected, -1)):
-            ids = self._encode(pair.prompt, step)
+            ids = self._codec.encode_prompt(_followed(pair.prompt, step))
             labels = np.full(len(ids), IGNORED, dtype=np.int32)
             sequences.append(TokenSequence(np.array(ids, np.int32), labels, preference=sign))
         return Item(pair.id, tuple(sequences))
 
-    def _encode(self, prompt: Prompt, written: str) -> tuple[int, ...]:
-        """Tokens of a prompt and what was written after it, as the engine sees them when it reads a value."""
-        if isinstance(prompt, str):
-            return self._codec.encode(prompt + written)
-        if not written:
-            return self._codec.encode_prompt(prompt)
-        *before, last = prompt.messages
-        if last.role == "assistant":
-            prompt, written = replace(prompt, messages=tuple(before)), last.content + written
-        return self._codec.encode_prompt(prompt.followed_by(Message("assistant", written)))
+    def _end_of_turn(self, prompt: Prompt, ids: tuple[int, ...]) -> tuple[int, ...]:
+        """The token that ends the last turn of a conversation, if it was sampled; where that is not known, anyhow."""
+        if isinstance(prompt, str) or prompt.messages[-1].role != "assistant":
+            return ()
+        sampled = prompt.messages[-1].pieces[-1].tokens[-1:]
+        if sampled:
+            return sampled if sampled[0] in self._codec.eos_ids else ()
+        closed = self._codec.encode_prompt(prompt.followed_by(Message("user", "?")))
+        end = closed[len(ids) : len(ids) + 1]
+        return end if closed[: len(ids)] == ids and end and end[0] in self._codec.eos_ids else ()
 
-    def _encode_whole(self, prompt: Prompt, written: str) -> tuple[tuple[int, ...], int]:
-        """The same, with the token that ends the turn of a conversation, and how many tokens stand before that one."""
-        ids = self._encode(prompt, written)
-        if isinstance(prompt, str):
-            return ids, len(ids)
-        closed = self._codec.encode_prompt(prompt.followed_by(Message("assistant", written), Message("user", "?")))
-        is_ended = (
-            closed[: len(ids)] == ids and closed[len(ids) : len(ids) + 1] and closed[len(ids)] in self._codec.eos_ids
-        )
-        return (*ids, closed[len(ids)]) if is_ended else ids, len(ids)
-
-    def _step_ends(self, prompt: Prompt, texts: Sequence[str], ids: Sequence[int]) -> tuple[int, ...]:
+    def _step_ends(self, stages: Sequence[Prompt], ids: Sequence[int]) -> tuple[int, ...]:
         """Place of the last token of every step."""
         ends = []
-        for count in range(1, len(texts)):
-            prefix = self._encode(prompt, "".join(texts[:count]))
+        for prompt in stages[1:-1]:
+            prefix = self._codec.encode_prompt(prompt)
             same = _common(ids, prefix)
             self.merged += same < len(prefix)
             ends.append(max(same - 1, 0))
         return (*ends, len(ids) - 1)
 
-    def _learned(self, prompt: Prompt, texts: Sequence[str], ids: Sequence[int]) -> Iterator[tuple[int, int]]:
-        """Ranges of tokens [first, last) that the policy learns."""
-        if self._observation_loss or not isinstance(prompt, str):  # a reply of a conversation is the model's alone
-            yield _common(ids, self._encode(prompt, "")), len(ids)
+    def _learned(self, example: Example, stages: Sequence[Prompt], ids: Sequence[int]) -> Iterator[tuple[int, int]]:
+        """Ranges of tokens [first, last) that the policy learns: of a conversation what the model wrote alone."""
+        if isinstance(example.prompt, str) and self._observation_loss:
+            yield _common(ids, self._codec.encode_prompt(example.prompt)), len(ids)
             return
-        before = ""
-        for step in texts:
-            start, stop = (self._encode(prompt, before + step[:at]) for at in (0, written_by_model(step)))
-            yield _common(ids, start), _common(ids, stop)
-            before += step
+        for prompt, step in zip(stages[:-1], example.steps, strict=True):
+            for start, stop in _parts(prompt, step):
+                first, last = (_common(ids, self._codec.encode_prompt(part)) for part in (start, stop))
+                yield first, last
+        if not isinstance(example.prompt, str):
+            yield _common(ids, self._codec.encode_prompt(stages[-1])), len(ids)  # the end of the last turn
+
+
+def _followed(prompt: Prompt, step: str | tuple[Message, ...]) -> Prompt:
+    """A prompt with a step behind it."""
+    if isinstance(prompt, str):
+        return prompt + step if isinstance(step, str) else prompt + "".join(turn.content for turn in step)
+    return prompt.followed_by(*((Message("assistant", step),) if isinstance(step, str) else step))
+
+
+def _stages(example: Example) -> list[Prompt]:
+    """The prompt, and with each step more."""
+    stages: list[Prompt] = [example.prompt]
+    for step in example.steps:
+        stages.append(_followed(stages[-1], step.turns or step.text))
+    return stages
+
+
+def _parts(prompt: Prompt, step: ExampleStep) -> Iterator[tuple[Prompt, Prompt]]:
+    """The parts of a step that the model wrote, each as prompts before and after it."""
+    if isinstance(prompt, str):
+        yield prompt, prompt + step.text[: written_by_model(step.text)]
+        return
+    turn = step.turns[0] if step.turns else Message("assistant", step.text)
+    for piece in turn.pieces if turn.role == "assistant" else ():
+        after = prompt.going_on((piece,))
+        if not piece.given:
+            yield prompt, after
+        prompt = after
 
 
 def _common(ids: Sequence[int], prefix: Sequence[int]) -> int:

@@ -15,11 +15,14 @@ import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Annotated, Any, Final, TypeAlias
+
+from pydantic import BeforeValidator, Field, PlainSerializer, StrictBool, TypeAdapter, ValidationError
 
 from mcts_math.errors import RecordError
 from mcts_math.formats import FORMATS, FormatOptions, StepFormat, make_format, recognise_format
-from mcts_math.messages import Conversation, Message, Prompt
+from mcts_math.messages import Conversation, Message
+from mcts_math.settings import explain
 from mcts_math.step import Outcome
 from mcts_math.tasks import JsonObject
 from mcts_math.train.config import ExamplesConfig
@@ -29,12 +32,28 @@ POSITIVE, NEGATIVE = 1.0, -1.0
 _WRONG_ENDS = (Outcome.UNPARSABLE, Outcome.TOO_DEEP, Outcome.TOO_MANY_ERRORS)
 
 
+def _stored(talk: Conversation) -> Any:
+    data = TypeAdapter(Conversation).dump_python(talk, mode="json", exclude_defaults=True)
+    return data if talk.tools or talk.template else data["messages"]
+
+
+def _with_messages(data: Any) -> Any:
+    return {"messages": data} if isinstance(data, list) and data else data
+
+
+StoredPrompt: TypeAlias = (
+    str | Annotated[Conversation, BeforeValidator(_with_messages), PlainSerializer(_stored, when_used="json")]
+)
+"""A text, or a conversation: in a file the list of its messages, as TRL reads it, or an object with tools beside."""
+
+
 @dataclass(frozen=True, slots=True)
 class ExampleStep:
-    """A step as the prompt shows it, its delimiter included, and its Q in [-1, 1]."""
+    """A step as the prompt shows it, its delimiter included, its Q in [-1, 1], and the turns of a conversation."""
 
-    text: str
-    q: float
+    text: Annotated[str, Field(min_length=1)]
+    q: Annotated[float, Field(ge=-1, le=1)]
+    turns: tuple[Message, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,53 +68,26 @@ class Example:
         correct: whether the final answer is right.
     """
 
-    id: str
+    id: Annotated[str, BeforeValidator(str)]
     question: str
-    prompt: Prompt
-    steps: tuple[ExampleStep, ...]
-    correct: bool
+    prompt: StoredPrompt
+    steps: Annotated[tuple[ExampleStep, ...], Field(min_length=1)]
+    correct: StrictBool
 
     def to_json(self) -> JsonObject:
-        return {
-            "id": self.id,
-            "question": self.question,
-            "prompt": prompt_to_json(self.prompt),
-            "steps": [{"text": step.text, "q": step.q} for step in self.steps],
-            "correct": self.correct,
-        }
+        return _EXAMPLES.dump_python(self, mode="json", exclude_defaults=True)  # type: ignore[no-any-return]
+
+
+_EXAMPLES: Final = TypeAdapter(Example)
 
 
 def example_from_json(data: JsonObject, where: str) -> Example:
     """Reads a line of an examples file. Raises RecordError, naming `where`."""
     try:
-        steps = tuple(ExampleStep(step["text"], float(step["q"])) for step in data["steps"])
-        prompt = prompt_from_json(data["prompt"])
-        example = Example(str(data["id"]), str(data["question"]), prompt, steps, data["correct"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise RecordError(
-            f"{where}: not a training example: {error!r}. Make it with scripts/make_examples.py."
-        ) from None
-    if not isinstance(example.correct, bool):
-        raise RecordError(f"{where}: `correct` must be true or false, not {example.correct!r}.")
-    if not steps or not all(isinstance(s.text, str) and s.text and -1 <= s.q <= 1 for s in steps):
-        raise RecordError(f"{where}: a training example needs steps with text and a q in [-1, 1].")
-    return example
-
-
-def prompt_to_json(prompt: Prompt) -> Any:
-    """A text as it is; a conversation as the list of its messages."""
-    if isinstance(prompt, str):
-        return prompt
-    return [message.to_json() for message in prompt.messages]
-
-
-def prompt_from_json(data: Any) -> Prompt:
-    """What `prompt_to_json` wrote. Raises KeyError, TypeError or ValueError."""
-    if isinstance(data, str):
-        return data
-    if not data:
-        raise ValueError("a conversation is a list of messages")
-    return Conversation(tuple(map(Message.from_json, data)))
+        return _EXAMPLES.validate_python(data)
+    except ValidationError as error:
+        problem = explain(error.errors()[0])
+        raise RecordError(f"{where}: not a training example: {problem}. Make it with make_examples.py.") from None
 
 
 def format_of(record: Mapping[str, Any], tree: Tree, config: ExamplesConfig, where: str) -> StepFormat:
@@ -180,10 +172,12 @@ def to_example(tree: Tree, solution: Solution, tag: str, form: StepFormat) -> Ex
         form: of the tree's steps.
     """
     path = tree.path(solution.node)
-    texts = form.training_texts([node.step for node in path if node.step is not None])
+    made = [node.step for node in path if node.step is not None]
+    texts = form.training_texts(made)
     values = [min(max(node.q_value, NEGATIVE), POSITIVE) for node in path[:-1]]
     values.append(POSITIVE if solution.correct else NEGATIVE)
-    steps = tuple(ExampleStep(text, q) for text, q in zip(texts, values, strict=True) if text)
+    parts = zip(texts, values, map(form.turns, made), strict=True)
+    steps = tuple(ExampleStep(text, q, turns) for text, q, turns in parts if text)
     prompt = form.for_training().prompt(tree.task, [])
     if not steps:
         return None

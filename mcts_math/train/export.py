@@ -11,9 +11,10 @@ import torch
 from torch import Tensor
 
 from mcts_math.engine.checkpoint import Checkpoint, read_config
-from mcts_math.engine.hf.model import load_weights
+from mcts_math.engine.hf.model import load_weights, without_progress_bars
 from mcts_math.engine.value_head import ValueHead, save_value_head
 from mcts_math.errors import TrainingError
+from mcts_math.files import replace_folder
 from mcts_math.tasks import JsonObject
 from mcts_math.train.config import TrainConfig
 from mcts_math.train.model import add_adapters
@@ -66,7 +67,8 @@ def save_checkpoint(
             policy, state = _merge(state, source, config)
         once = _without_tied(policy, state)
         weights = {name: tensor.to(dtype) if tensor.is_floating_point() else tensor for name, tensor in once.items()}
-        _save_quietly(policy, scratch, weights)
+        with without_progress_bars():
+            policy.save_pretrained(scratch, state_dict=weights)
         assert source.path is not None
         for pattern in _KEPT:
             for file in source.path.glob(pattern):
@@ -81,32 +83,10 @@ def save_checkpoint(
         raise TrainingError(f"{folder} can't be written: {error}. Make room and run the same command again.") from error
 
 
-def replace_folder(new: Path, folder: Path) -> None:
-    """Puts a folder in the place of another one. Killed in between, the old one stands beside as `.NAME.old`."""
-    old = folder.with_name(f".{folder.name}.old")
-    shutil.rmtree(old, ignore_errors=True)
-    if folder.exists():
-        folder.replace(old)
-    new.replace(folder)
-    shutil.rmtree(old, ignore_errors=True)
-
-
 def _without_tied(policy: Any, state: dict[str, Tensor]) -> dict[str, Tensor]:
     """Leaves out weights that the model takes from another one: they would be stored twice."""
     sources: dict[str, str] = getattr(policy, "all_tied_weights_keys", None) or {}
     return {name: tensor for name, tensor in state.items() if sources.get(name) not in state}
-
-
-def _save_quietly(policy: Any, folder: Path, weights: dict[str, Tensor]) -> None:
-    from transformers.utils import logging as transformers_logging
-
-    progress = transformers_logging.is_progress_bar_enabled()
-    transformers_logging.disable_progress_bar()
-    try:
-        policy.save_pretrained(folder, state_dict=weights)
-    finally:
-        if progress:
-            transformers_logging.enable_progress_bar()
 
 
 def _save_dtype(source: Checkpoint, config: TrainConfig) -> torch.dtype:

@@ -9,75 +9,45 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import Dataset
 
 from mcts_math.train.data import IGNORED, Item, TokenSequence
 
+Rows: TypeAlias = list[list[Item]]
+"""What transformers' Trainer shuffles and splits among processes."""
 
-def pack(items: Sequence[Item], max_length: int, seed: int) -> list[list[Item]]:
+
+def pack(items: Sequence[Item], max_length: int, seed: int) -> Rows:
     """Fills rows of at most `max_length` tokens: the longest first, each into the fullest row that has room.
 
     Items are shuffled before, so that rows of equal lengths don't depend on their order in the file alone.
     """
     order = np.random.default_rng(seed).permutation(len(items))
     ordered = sorted((items[i] for i in order), key=lambda item: -item.length)
-    rows: list[list[Item]] = []
+    rows: Rows = []
     by_room: list[list[int]] = [[] for _ in range(max_length + 1)]
-    room = _Rooms(max_length)
+    there = np.zeros(max_length + 1, dtype=bool)  # whether a row has this much room left
     for item in ordered:
-        found = room.at_least(item.length)
-        if found is None:
-            rows.append([item])
-            row, left = len(rows) - 1, max_length - item.length
-        else:
+        found = item.length + int(there[item.length :].argmax())
+        if there[found]:
             row, left = by_room[found].pop(), found - item.length
-            if not by_room[found]:
-                room.remove(found)
-            rows[row].append(item)
+            there[found] = bool(by_room[found])
+        else:
+            row, left = len(rows), max_length - item.length
+            rows.append([])
+        rows[row].append(item)
         by_room[left].append(row)
-        room.add(left)
+        there[left] = True
     return rows
-
-
-class _Rooms:
-    """The sizes of free room that there are."""
-
-    def __init__(self, most: int) -> None:
-        self._there = np.zeros(most + 1, dtype=bool)
-
-    def add(self, size: int) -> None:
-        self._there[size] = True
-
-    def remove(self, size: int) -> None:
-        self._there[size] = False
-
-    def at_least(self, size: int) -> int | None:
-        """The smallest one that is at least `size`; None where there is none."""
-        place = int(self._there[size:].argmax())
-        return size + place if self._there[size + place] else None
-
-
-class Rows(Dataset[list[Item]]):
-    """Rows as a dataset: what transformers' Trainer shuffles and splits among processes."""
-
-    def __init__(self, rows: Sequence[list[Item]]) -> None:
-        self._rows = rows
-
-    def __len__(self) -> int:
-        return len(self._rows)
-
-    def __getitem__(self, index: int) -> list[Item]:
-        return self._rows[index]
 
 
 def make_rows(items: Sequence[Item], *, packing: bool, max_length: int, seed: int) -> Rows:
     """Packed rows, or one item a row."""
-    return Rows(pack(items, max_length, seed) if packing else [[item] for item in items])
+    return pack(items, max_length, seed) if packing else [[item] for item in items]
 
 
 @dataclass(slots=True)

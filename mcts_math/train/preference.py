@@ -9,14 +9,21 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from itertools import product
+from typing import Annotated, Final, TypeAlias
+
+from pydantic import Field, TypeAdapter, ValidationError
 
 from mcts_math.errors import RecordError
 from mcts_math.formats import StepFormat
 from mcts_math.messages import Message, Prompt
+from mcts_math.settings import explain
 from mcts_math.step import Outcome
 from mcts_math.tasks import JsonObject
-from mcts_math.train.examples import prompt_from_json, prompt_to_json
+from mcts_math.train.examples import StoredPrompt
 from mcts_math.tree import Node, Tree
+
+StoredStep: TypeAlias = Annotated[str | tuple[Message, ...], Field(min_length=1)]
+"""A step as text, or as the turns that it adds to a conversation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +38,11 @@ class Pair:
     """
 
     id: str
-    prompt: Prompt
-    chosen: str
-    rejected: str
-    q_chosen: float
-    q_rejected: float
+    prompt: StoredPrompt
+    chosen: StoredStep
+    rejected: StoredStep
+    q_chosen: float = math.nan
+    q_rejected: float = math.nan
 
     @property
     def margin(self) -> float:
@@ -44,28 +51,19 @@ class Pair:
 
     def to_json(self) -> JsonObject:
         """As TRL reads pairs: texts, or messages where the prompt is a conversation."""
-        texts = {"id": self.id, "prompt": prompt_to_json(self.prompt)}
-        for key in ("chosen", "rejected"):
-            text = getattr(self, key)
-            texts[key] = text if isinstance(self.prompt, str) else [Message("assistant", text).to_json()]
-        return texts | {"margin": self.margin, "q_chosen": self.q_chosen, "q_rejected": self.q_rejected}
+        data: JsonObject = _PAIRS.dump_python(self, mode="json", exclude_defaults=True)
+        return data | {"margin": self.margin}
+
+
+_PAIRS: Final = TypeAdapter(Pair)
 
 
 def pair_from_json(data: JsonObject, where: str) -> Pair:
-    """Reads a line of a pairs file; Qs are optional. Raises RecordError, naming `where`."""
+    """Reads a line of a pairs file; id and Qs are optional. Raises RecordError, naming `where`."""
     try:
-        prompt = prompt_from_json(data["prompt"])
-        chosen, rejected = (_text_of(prompt_from_json(data[key])) for key in ("chosen", "rejected"))
-        q_chosen, q_rejected = (float(data.get(key, math.nan)) for key in ("q_chosen", "q_rejected"))
-    except (KeyError, TypeError, ValueError) as error:
-        raise RecordError(f"{where}: not a preference pair: {error!r}.") from None
-    if not prompt or not (chosen and rejected):
-        raise RecordError(f"{where}: prompt, chosen and rejected must be texts that are not empty.")
-    return Pair(str(data.get("id", where)), prompt, chosen, rejected, q_chosen, q_rejected)
-
-
-def _text_of(step: Prompt) -> str:
-    return step if isinstance(step, str) else step.messages[-1].content
+        return _PAIRS.validate_python({"id": where} | data)
+    except ValidationError as error:
+        raise RecordError(f"{where}: not a preference pair: {explain(error.errors()[0])}.") from None
 
 
 def pairs_of(tree: Tree, form: StepFormat, *, margin: float, most: int) -> list[Pair]:
@@ -93,13 +91,14 @@ def pairs_of(tree: Tree, form: StepFormat, *, margin: float, most: int) -> list[
     return sorted(found, key=lambda pair: -pair.margin)[:most]
 
 
-def _continued(tree: Tree, node: Node, form: StepFormat) -> tuple[Prompt, str]:
+def _continued(tree: Tree, node: Node, form: StepFormat) -> tuple[Prompt, str | tuple[Message, ...]]:
     """What a training would show before a node's step, and the step; thoughts that lead to it are a part of it."""
-    *before, step = form.training_texts(tree.steps(node))
-    prompt, written = form.for_training().prompt(tree.task, []), "".join(before)
-    if not written:
-        return prompt, step
-    return prompt + written if isinstance(prompt, str) else prompt.followed_by(Message("assistant", written)), step
+    steps = tree.steps(node)
+    prompt = form.for_training().prompt(tree.task, [])
+    if not isinstance(prompt, str):
+        return form.prompt(tree.task, steps[:-1]), form.turns(steps[-1])
+    *before, text = form.training_texts(steps)
+    return prompt + "".join(before), text
 
 
 def _is_shown(node: Node) -> bool:

@@ -18,11 +18,9 @@ from transformers.trainer_utils import get_last_checkpoint
 
 from mcts_math.errors import ConfigError, MctsMathError
 from mcts_math.tasks import JsonObject
-from mcts_math.train.config import TrainConfig
+from mcts_math.train.config import NEUTRAL_KEYS, TrainConfig
 from mcts_math.train.stages import file_digest, locked, write_json
 
-NEUTRAL_KEYS = frozenset({"save_steps", "log_steps", "num_threads", "output_dir"})
-"""Keys that a resumed training may change, as they don't change what is learned."""
 STATE = "trainer_state.json"  # written last: a state that holds it is complete
 
 

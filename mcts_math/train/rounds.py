@@ -26,17 +26,15 @@ from typing import Any
 from mcts_math.engine import checkpoint as checkpoints
 from mcts_math.errors import ConfigError, MctsMathError
 from mcts_math.evaluate.grading import Grader
-from mcts_math.tasks import JsonObject
+from mcts_math.run.description import WEIGHTS
+from mcts_math.tasks import JsonObject, load_tasks
 from mcts_math.train.collect import write_examples
-from mcts_math.train.config import RoundsConfig, TrainConfig
+from mcts_math.train.config import NEUTRAL_KEYS, RoundsConfig, TrainConfig
 from mcts_math.train.launch import launch_training
 from mcts_math.train.plan import Plan, title
 from mcts_math.train.slices import Slice, solve_slices
 from mcts_math.train.stages import file_digest, finished, locked, run_stage, write_json
 from mcts_math.train.summary import show, summarise
-
-_WEIGHTS = ("*.safetensors", "*.bin", "*.pth", "config.json")
-_NEUTRAL_KEYS = {"num_threads", "save_steps", "log_steps"}  # of a training: they don't change what is learned
 
 
 class Rounds:
@@ -80,7 +78,7 @@ class Rounds:
         """Checkpoint 0."""
         source = checkpoints.download(checkpoints.inspect(self.config.base_model))
         assert source.path is not None
-        files = sorted({file for pattern in _WEIGHTS for file in source.path.glob(pattern)})
+        files = sorted({file for pattern in (*WEIGHTS, "config.json") for file in source.path.glob(pattern)})
         facts = {"files": {file.name: file_digest(file) for file in files}, "seed": self.config.seed}
         folder = Path(self.plan.checkpoint(0))
         return self._stage(0, "base", facts, ["checkpoint"], lambda: _make_base(source, folder, self.config.seed))
@@ -120,7 +118,7 @@ class Rounds:
         config, start = self.plan.training(number), self.plan.start(number)
         earlier = [finished(self.plan.round(n), "examples") for n in self.plan.earlier_examples(number)]
         facts = {
-            "config": {k: v for k, v in config.model_dump().items() if k not in _NEUTRAL_KEYS},
+            "config": {k: v for k, v in config.model_dump().items() if k == "output_dir" or k not in NEUTRAL_KEYS},
             "examples": [*earlier, examples],
             "start": finished(self.plan.round(start), "base" if start == 0 else "train"),
         }
@@ -132,7 +130,7 @@ class Rounds:
 
     def _evaluate(self, number: int, checkpoint: str) -> None:
         folder = self.plan.round(number) / "eval"
-        questions, span = self.config.test_questions, (0, len(self.plan.test_tasks))
+        questions, span = self.config.test_questions, (0, len(load_tasks(self.config.test_questions)))
         slices = [
             Slice.make(f"{title(number)}, {run.name}, seed {run.seed}", config, questions, span, run.output, checkpoint)
             for run, config in self.plan.runs(number)

@@ -25,11 +25,10 @@ from mcts_math.answer import PoolChecker
 from mcts_math.config import Config, make_config
 from mcts_math.engine.load import find_engine
 from mcts_math.errors import MctsMathError, RecordError
-from mcts_math.files import replace_file
+from mcts_math.files import dump_line, replace_file
 from mcts_math.formats import make_format
 from mcts_math.judge import JudgeLimits
 from mcts_math.run.description import describe_run, facts_of
-from mcts_math.run.record import dump_line
 from mcts_math.run.results import ResultsFile
 from mcts_math.run.run import Totals, to_record
 from mcts_math.scheduler import Solved

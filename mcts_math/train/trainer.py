@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from transformers import Trainer, TrainerCallback, TrainingArguments
+from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 
 from mcts_math.errors import ConfigError, TrainingError
 from mcts_math.train.config import TrainConfig
@@ -52,9 +52,7 @@ class ValueTrainer(Trainer):  # type: ignore[misc]
         self._value_learning_rate = config.value_learning_rate
         self._terms = torch.zeros(len(TERMS))
         self._tokens, self._since = 0, time.monotonic()
-        self.callback_handler.callbacks = [
-            callback for callback in self.callback_handler.callbacks if type(callback).__name__ != "PrinterCallback"
-        ]
+        self.remove_callback(PrinterCallback)
         self.add_callback(_Report(report))
         if config.compile:
             model.policy.get_decoder().compile(dynamic=False)

@@ -17,6 +17,7 @@ from mcts_math.engine import checkpoint as checkpoints
 from mcts_math.engine.checkpoint import Checkpoint
 from mcts_math.engine.tokenizer import Codec
 from mcts_math.errors import ConfigError, MctsMathError, TrainingError
+from mcts_math.files import find_twice
 from mcts_math.tasks import JsonObject
 from mcts_math.train.config import TrainConfig
 from mcts_math.train.data import DataReport, Encoder, encode_files
@@ -213,6 +214,9 @@ def _check(config: TrainConfig, overwrite: bool) -> tuple[Checkpoint, Path]:
     for path in [*config.examples, *config.pairs]:
         if not Path(path).is_file():
             raise ConfigError(f"examples: {path}: no such file. Make it with scripts/make_examples.py.")
+    for key, files in (("examples", config.examples), ("pairs", config.pairs)):
+        if (twice := find_twice(files)) is not None:
+            raise ConfigError(f"{key}: {twice} is given twice, and would be trained on twice as often. Leave one out.")
     output = Path(config.output_dir)
     if output.exists() and not overwrite:
         raise ConfigError(f"{output} exists. Choose another output_dir, or add --overwrite.")

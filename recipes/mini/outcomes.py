@@ -15,6 +15,8 @@ from sampler import Sampler
 from search import Chain, Searcher
 from transformers import PreTrainedTokenizerFast
 
+from mcts_math.train.analysis import area_under_curve
+
 SEED = 500_000  # questions that the demonstrations did not use
 TEMPERATURES = (0.6, 1.0)
 
@@ -68,24 +70,6 @@ def split(
     train = [pair for pair in drawn if pair[0].question not in away]
     held = [pair for pair in drawn if pair[0].question in away]
     return Split(encode_outcomes(train, questions, tokenizer), held)
-
-
-def area_under_curve(scores: list[float], good: list[bool]) -> float:
-    """The chance that a good one scores above a bad one (0.5 for ties); nan where one kind is missing."""
-    pairs = sorted(zip(scores, good, strict=True))
-    positives = sum(good)
-    negatives = len(good) - positives
-    if not positives or not negatives:
-        return float("nan")
-    total, start = 0.0, 0
-    while start < len(pairs):
-        stop = start
-        while stop < len(pairs) and pairs[stop][0] == pairs[start][0]:
-            stop += 1
-        rank = (start + 1 + stop) / 2
-        total += rank * sum(kind for _, kind in pairs[start:stop])
-        start = stop
-    return (total - positives * (positives + 1) / 2) / (positives * negatives)
 
 
 def judge_values(

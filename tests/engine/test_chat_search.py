@@ -12,9 +12,12 @@ from tiny_models import make_checkpoint
 
 from mcts_math.engine.hf.engine import HFEngine
 from mcts_math.errors import CheckpointError
+from mcts_math.formats import FormatOptions, make_format
 from mcts_math.messages import Conversation, Prompt
 from mcts_math.requests import Evaluate, Evaluation, Generate, Generation
 from mcts_math.solver import solve
+from mcts_math.train.data import IGNORED, Encoder
+from mcts_math.train.examples import Solution, example_from_json, to_example
 
 TURN = "{% for m in messages %}[{{ m.role[0] }}]{{ m.content }}</s>{% endfor %}"
 TEMPLATE = TURN + "{% if add_generation_prompt %}[a]{% endif %}"
@@ -105,3 +108,26 @@ def test_a_template_in_the_tokenizer_s_config_counts(talking: Path, tmp_path: Pa
     file = folder / "tokenizer_config.json"
     file.write_text(json.dumps(json.loads(file.read_text()) | {"chat_template": [{"name": "d", "template": "x"}]}))
     assert read_chat_template(folder) == "x"
+
+
+def test_training_learns_the_tokens_that_were_sampled_and_values_where_the_search_reads_them(talking: Path) -> None:
+    engine = HFEngine.load(talking, need_value=True)
+    recorder = Recorder(engine)
+    config = {
+        "mode": "mcts", "prompt_wrap": "chat_steps", "step_delim": "e", "value": "head", "n_generate_sample": 4,
+        "iterations": 6, "max_depth": 5, "max_tokens": 90, "temperature": 1.0,
+    }  # fmt: skip
+    trees = [solved.tree for solved in solve(config, TASKS, policy=recorder)]
+    form = make_format("chat_steps", FormatOptions(step_delim="e"))
+    tree, leaf = max(((tree, node) for tree in trees for node in tree.nodes), key=lambda pair: pair[1].depth)
+    assert leaf.depth > 1
+    example = to_example(tree, Solution(leaf, True), "0", form)
+    assert example is not None
+    assert example_from_json(json.loads(json.dumps(example.to_json())), "here") == example
+    (sequence,) = Encoder(engine.model.codec).example(example).sequences
+    ids, steps = tuple(sequence.ids.tolist()), tree.steps(leaf)
+    sampled = [piece.tokens for step in steps if step.message is not None for piece in step.message.written]
+    learned = tuple(token for token in sequence.labels.tolist() if token != IGNORED)
+    assert learned == sum(sampled, ())
+    for place, count in zip(sequence.value_at, range(1, len(steps) + 1), strict=True):
+        assert ids[: place + 1] == engine.model.codec.encode_prompt(form.prompt(tree.task, steps[:count]))

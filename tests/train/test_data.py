@@ -264,16 +264,16 @@ def test_examples_that_do_not_fit(tiny: Path, write: Write) -> None:
 @pytest.mark.parametrize(
     ("change", "match"),
     [
-        ({"steps": []}, "needs steps"),
-        ({"steps": [{"text": "", "q": 0.0}]}, "needs steps"),
-        ({"steps": [{"text": "a", "q": 1.5}]}, r"q in \[-1, 1\]"),
-        ({"steps": [{"text": "a", "q": float("nan")}]}, r"q in \[-1, 1\]"),
-        ({"steps": [{"text": "a"}]}, "not a training example"),
-        ({"steps": None}, "not a training example"),
-        ({"steps": [{"text": None, "q": 0.0}]}, "needs steps with text"),
-        ({"prompt": [{"role": "robot", "content": "hi"}]}, "not a training example"),
-        ({"prompt": []}, "not a training example"),
-        ({"correct": "true"}, "`correct` must be true or false"),
+        ({"steps": []}, r"steps: .* at least 1 item .*, not \[\]"),
+        ({"steps": [{"text": "", "q": 0.0}]}, r"steps\.0\.text: .* at least 1 character, not ''"),
+        ({"steps": [{"text": "a", "q": 1.5}]}, r"steps\.0\.q: .* less than or equal to 1, not 1\.5"),
+        ({"steps": [{"text": "a", "q": float("nan")}]}, r"steps\.0\.q: .*, not nan"),
+        ({"steps": [{"text": "a"}]}, r"steps\.0\.q: Field required\."),
+        ({"steps": None}, "steps: .*, not None"),
+        ({"steps": [{"text": None, "q": 0.0}]}, r"steps\.0\.text: .*, not None"),
+        ({"prompt": [{"role": "robot", "content": "hi"}]}, "not a training example: prompt"),
+        ({"prompt": []}, "not a training example: prompt"),
+        ({"correct": "true"}, "correct: .* boolean, not 'true'"),
     ],
 )
 def test_lines_that_are_no_examples(tiny: Path, write: Write, change: dict[str, Any], match: str) -> None:

@@ -16,12 +16,13 @@ from stand_ins import code, final, grow_tree
 from mcts_math.engine.scripted import Behaviour, RandomPolicy, ScriptedPolicy, scripted
 from mcts_math.errors import ConfigError, RecordError
 from mcts_math.evaluate.grading import Grader
+from mcts_math.files import dump_line
 from mcts_math.formats import FormatOptions, StepFormat, make_format
 from mcts_math.formats.react_sft import SftFormat
 from mcts_math.messages import Conversation, Message, Sample
 from mcts_math.methods import METHODS
 from mcts_math.requests import Generate, Generation
-from mcts_math.run.record import dump_line, error_to_record, nodes_of, tree_to_record
+from mcts_math.run.record import error_to_record, nodes_of, tree_to_record
 from mcts_math.settings import make_settings
 from mcts_math.tasks import Task
 from mcts_math.train.collect import export_dataset, write_examples
@@ -178,7 +179,9 @@ def test_examples_and_pairs_of_conversations(tmp_path: Path, write: Write, grade
     write_examples([path], tmp_path / "e.jsonl", config(pair_margin=0.5), grader, pairs=tmp_path / "p.jsonl")
     right, wrong = (json.loads(line) for line in (tmp_path / "e.jsonl").read_text().splitlines())
     assert right["prompt"] == [{"role": "user", "content": "Q"}]
-    assert right["steps"] == [{"text": r"It is \boxed{1}.", "q": 1.0}]
+    (step,) = right["steps"]
+    assert (step["text"], step["q"]) == (r"It is \boxed{1}.", 1.0)
+    assert step["turns"] == [{"role": "assistant", "content": r"It is \boxed{1}."}]
     assert (wrong["correct"], wrong["steps"][0]["q"]) == (False, -1.0)
     assert example_from_json(right, "here").prompt == Conversation((Message("user", "Q"),))
     (pair, *_) = (json.loads(line) for line in (tmp_path / "p.jsonl").read_text().splitlines())
@@ -318,6 +321,18 @@ def test_nothing_is_written_over_the_trees_or_over_another_output(
         with pytest.raises(RecordError, match="would be written over"):
             write_examples([trees], output, config(), grader, pairs=pairs)
     assert trees.read_bytes() == before
+
+
+@pytest.mark.parametrize("name", ["t.jsonl", "./t.jsonl", "soft.jsonl", "hard.jsonl"])
+def test_trees_that_are_given_twice_do_not_count_double(
+    tmp_path: Path, write: Write, grader: Grader, name: str
+) -> None:
+    trees = Path(write("t.jsonl", [record_of(small_tree())]))
+    (tmp_path / "soft.jsonl").symlink_to(trees)
+    (tmp_path / "hard.jsonl").hardlink_to(trees)
+    with pytest.raises(RecordError, match=f"{name} is given twice"):
+        write_examples([trees, f"{tmp_path}/{name}"], tmp_path / "e.jsonl", config(), grader)
+    assert not (tmp_path / "e.jsonl").exists()
 
 
 def test_a_folder_that_is_no_dataset_is_never_replaced(tmp_path: Path, write: Write, grader: Grader) -> None:

@@ -32,8 +32,9 @@ from mcts_math.errors import CheckpointError, ConfigError, EngineError, MctsMath
 from mcts_math.evaluate.comparison import compare_rows, render_accuracies, render_differences
 from mcts_math.evaluate.experiments import MethodConfig, check_contrasts, rows_of, run_path
 from mcts_math.evaluate.grading import Grader
+from mcts_math.files import read_records
 from mcts_math.requests import Evaluate, Generate
-from mcts_math.run.record import nodes_of, read_records
+from mcts_math.run.record import nodes_of
 from mcts_math.settings import load_settings, make_settings
 from mcts_math.solver import solve_async
 from mcts_math.train.analysis import ValuePoint, area_under_curve, describe_values, render_values

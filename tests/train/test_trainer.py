@@ -261,6 +261,9 @@ def test_what_is_refused_before_anything_is_loaded(settings: Callable[..., Train
 
     refused(ConfigError, "no training data", examples=[])
     refused(ConfigError, "no such file", examples=["nowhere.jsonl"])
+    twice = [settings().examples[0], os.path.relpath(settings().examples[0])]
+    refused(ConfigError, "examples: .* is given twice", examples=twice)
+    refused(ConfigError, "pairs: .* is given twice", pairs=twice, preference_weight=1.0)
     refused(ConfigError, "set model_dir", model_dir="")
     refused(CheckpointError, "does not exist", model_dir=str(tmp_path / "nowhere"))
     refused(ConfigError, "multiple of micro_batch_size", batch_size=3)

@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -206,18 +208,26 @@ def _choose_dtype(dtype: str, device: torch.device) -> torch.dtype | str:
     return _DTYPES[dtype]
 
 
+@contextmanager
+def without_progress_bars() -> Iterator[None]:
+    """Keeps transformers from drawing progress bars."""
+    shown = transformers_logging.is_progress_bar_enabled()
+    transformers_logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            transformers_logging.enable_progress_bar()
+
+
 def load_weights(folder: Path, dtype: torch.dtype | str, attn: str | None) -> Any:
     """The causal language model of a folder, on the CPU. Raises CheckpointError where it can't be loaded whole."""
     more = {} if attn is None else {"attn_implementation": attn}
-    progress = transformers_logging.is_progress_bar_enabled()
-    transformers_logging.disable_progress_bar()
     try:
-        model, info = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype, output_loading_info=True, **more)
+        with without_progress_bars():
+            model, info = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype, output_loading_info=True, **more)
     except Exception as error:  # a boundary: transformers raises whatever its loaders happen to raise
         raise CheckpointError(f"transformers can't load {folder}: {type(error).__name__}: {error}") from error
-    finally:
-        if progress:
-            transformers_logging.enable_progress_bar()
     # transformers only warns about weights that it did not find, and makes them up.
     if missing := sorted(info["missing_keys"]):
         raise CheckpointError(

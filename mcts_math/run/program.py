@@ -1,0 +1,61 @@
+"""How a program begins and ends: an interrupt and known errors are one line, never a traceback.
+
+A program imports this first. To import the rest takes a second or two, and Ctrl-C may come by then.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable
+from types import TracebackType
+
+from mcts_math.errors import MctsMathError
+
+_show_others = sys.excepthook
+
+
+def make_parser(description: str | None, *keys: str) -> argparse.ArgumentParser:
+    """A parser whose help shows the description as it stands, and below it texts about config keys.
+
+    Words can't be shortened: the command that goes on with a run must be told from the one that began it.
+    """
+    shown = argparse.RawDescriptionHelpFormatter
+    return argparse.ArgumentParser(
+        description=description, epilog="\n\n".join(keys), formatter_class=shown, allow_abbrev=False
+    )
+
+
+def run_program(main: Callable[[list[str]], int], interrupted: str = "") -> int:
+    """Runs a program's main function; known errors become one line on stderr.
+
+    Args:
+        main: takes the words of the command line, and gives the exit code.
+        interrupted: what more is told of an interrupt.
+    """
+    if sys.getfilesystemencoding() != "utf-8":  # questions and file names are in any language, whatever LC_ALL says
+        os.environ["PYTHONUTF8"] = "1"
+        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
+    try:
+        return main(sys.argv[1:])
+    except KeyboardInterrupt:
+        print(f"\ninterrupted{interrupted and '. '}{interrupted}", file=sys.stderr)
+        return 130
+    except MctsMathError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader of our output went away, as `| head` does
+        return 0
+
+
+def _show(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
+    """What Python shows of an error that nobody caught."""
+    if issubclass(kind, KeyboardInterrupt):
+        print("\ninterrupted", file=sys.stderr)
+    else:
+        _show_others(kind, error, traceback)
+
+
+sys.excepthook = _show
