@@ -39,7 +39,7 @@ def test_conversations_go_to_the_chat_endpoint(server: FakeServer) -> None:
         },
     )
     talk = Conversation((Message("system", "s"), Message("user", "u")))
-    (reply,) = ask(server, Generate(talk, 1, WARM, 0))
+    (reply,) = ask(server, Generate(talk, 1, Sampling(0.7), 0))
     assert (reply.samples[0].text, reply.samples[0].logprob) == ("hi", -1.0)
     path, body = server.asked[0]
     assert (path, body["messages"]) == (
@@ -47,7 +47,9 @@ def test_conversations_go_to_the_chat_endpoint(server: FakeServer) -> None:
         [{"role": m.role, "content": m.content} for m in talk.messages],
     )
     with pytest.raises(EngineError, match="continue a message"):
-        ask(server, Generate(talk.followed_by(Message("assistant", "a")), 1, WARM, 0))
+        ask(server, Generate(talk.followed_by(Message("assistant", "a")), 1, Sampling(0.7), 0))
+    with pytest.raises(EngineError, match="does not tell which stop string"):
+        ask(server, Generate(talk, 1, WARM, 0))
 
 
 @pytest.mark.parametrize(

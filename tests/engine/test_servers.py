@@ -181,6 +181,29 @@ def test_tokens_go_to_sglang_and_come_back(
     assert server.tried == []  # it is known
 
 
+@pytest.mark.parametrize(("owner", "key"), [("vllm", "stop_reason"), ("sglang", "matched_stop")])
+def test_a_turn_goes_on_after_a_stop_string(server: FakeServer, owner: str, key: str) -> None:
+    """Without tokens of ours, what was written goes back as text, and the server continues it."""
+    server.cards = {"data": [{"id": "m", "owned_by": owner}]}
+    server.answer = lambda path, body: (200, {"choices": [{**CHAT, key: "\n\n"}]})
+    talk, sampling = Conversation((Message("user", "u"),)), Sampling(0.7, stop=("\n\n",))
+    (sample,) = ask(server, Generate(talk, 1, sampling, 0))[0].samples
+    assert (sample.text, sample.written) == ("hi", (Piece("hi\n\n"),))
+    (more,) = ask(server, Generate(talk.going_on(sample.written), 1, sampling, 0))[0].samples
+    assert more.opening == "hi\n\n"
+    body = server.asked[1][1]
+    assert body["messages"][1] == {"role": "assistant", "content": "hi\n\n"}
+    assert (body["continue_final_message"], body["add_generation_prompt"]) == (True, False)
+
+
+def test_a_thought_that_a_stop_string_ends_is_told(server: FakeServer) -> None:
+    server.cards = {"data": [{"id": "m", "owned_by": "vllm"}]}
+    message = {"content": None, "reasoning": "First"}
+    server.answer = lambda path, body: (200, {"choices": [{**CHAT, "message": message, "stop_reason": "\n\n"}]})
+    with pytest.raises(RefusedError, match="a stop string ended a thought"):
+        ask(server, Generate(Conversation((Message("user", "u"),)), 1, Sampling(0.7, stop=("\n\n",)), 0))
+
+
 @pytest.mark.parametrize("found", [True, False])
 def test_the_hub_gives_the_tokenizer_of_a_served_model(
     server: FakeServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, found: bool

@@ -43,6 +43,12 @@ def make_body(
         body["stop"] = list(sampling.stop)
     is_chat = isinstance(prompt, Conversation)
     if isinstance(prompt, Conversation):
+        if sampling.stop and not served.dialect.tells_stops:
+            raise EngineError(
+                "the server's chat endpoint does not tell which stop string ended a sample, so that nobody knows "
+                "whether the model's turn goes on; give the model's folder as model_dir (with vLLM, SGLang or "
+                "llama.cpp), or choose prompt_wrap: chat_tools or chat, without stop"
+            )
         body |= _conversation(served, prompt, thought_key)
     else:
         body |= {"prompt": list(prompt) if isinstance(prompt, tuple) else prompt, "logprobs": 1}

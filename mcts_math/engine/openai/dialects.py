@@ -24,6 +24,7 @@ class Dialect:
         of_texts: sent with every prompt that is no conversation.
         texts: where prompts that are no conversations go.
         takes_tokens: a prompt may be tokens, and samples come with theirs.
+        tells_stops: it tells which stop string ended a sample of its chat endpoint.
         counts_seeds: of n samples of a request, number i gets seed + i; else they are n requests.
         is_known: it tells log-probabilities and reads all that we send; of others that is tried out at the start.
     """
@@ -34,6 +35,7 @@ class Dialect:
     of_texts: Mapping[str, Any] = field(default_factory=dict)
     texts: str = "completions"
     takes_tokens: bool = False
+    tells_stops: bool = False
     counts_seeds: bool = False
     is_known: bool = False
 
@@ -58,12 +60,13 @@ VLLM: Final = Dialect(
     always={**_TOLD, "spaces_between_special_tokens": False},
     of_texts={"logprobs": 0, "return_tokens_as_token_ids": True},
     takes_tokens=True,
+    tells_stops=True,
     counts_seeds=True,
     is_known=True,
 )
 _DIALECTS: Final = {
     "vllm": VLLM,
-    "sglang": Dialect("SGLang", all_tokens=-1, always=_TOLD, takes_tokens=True, is_known=True),
+    "sglang": Dialect("SGLang", all_tokens=-1, always=_TOLD, takes_tokens=True, tells_stops=True, is_known=True),
     # Its own endpoint tells tokens and stop strings, which the standard one does not.
     "llamacpp": Dialect(
         "llama.cpp",

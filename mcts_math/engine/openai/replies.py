@@ -69,6 +69,11 @@ def _parse_sample(choice: dict[str, Any], expected: Expected, num_tokens: int) -
     text = choice["text"] if message is None else message.content
     if not isinstance(text, str):
         raise TypeError(f"the text of a sample is {text!r}")
+    if message is not None and isinstance(_stop(choice), str) and not (text or message.calls):
+        raise RefusedError(
+            "a stop string ended a thought that the server keeps apart, where it can't be continued; give the model's "
+            "folder as model_dir, or choose prompt_wrap: chat_tools or chat, without stop"
+        )
     logprob = 0.0
     if expected.tells_logprobs:
         logprobs = logprobs_of(choice)
@@ -88,12 +93,17 @@ def _finish(choice: dict[str, Any]) -> FinishReason:
     raise RefusedError(f"the server gave up on a sample: finish_reason {finish!r}")
 
 
+def _stop(choice: dict[str, Any]) -> Any:
+    """The stop string, or the token, that ended a sample, as vLLM and SGLang tell it; None where nothing is told."""
+    return choice.get("stop_reason", choice.get("matched_stop"))
+
+
 def _as_written(
     choice: dict[str, Any], text: str, finish: FinishReason, expected: Expected
 ) -> tuple[str, tuple[Piece, ...]]:
     """The text of a sample, and what was written, stop string included, as tokens where they are told."""
     codec, prompt, ids = expected.served.codec, expected.prompt, choice.get("token_ids")
-    stopped_by = choice.get("stop_reason", choice.get("matched_stop"))
+    stopped_by = _stop(choice)
     if codec is None or not ids or not isinstance(prompt, tuple):
         return text, (Piece(text + stopped_by),) if text and isinstance(stopped_by, str) else ()
     whole = codec.continuation(prompt, ids)
