@@ -48,8 +48,13 @@ def test_conversations_go_to_the_chat_endpoint(server: FakeServer) -> None:
     )
     with pytest.raises(EngineError, match="continue a message"):
         ask(server, Generate(talk.followed_by(Message("assistant", "a")), 1, Sampling(0.7), 0))
-    with pytest.raises(EngineError, match="does not tell which stop string"):
-        ask(server, Generate(talk, 1, WARM, 0))
+
+
+def test_a_turn_may_go_on_where_its_stop_string_is_told_only(server: FakeServer, tmp_path: Path) -> None:
+    talk, folder = Conversation((Message("user", "u"),)), make_checkpoint(tmp_path / "m", "llama")
+    for model in ("m", str(folder)):
+        with pytest.raises(EngineError, match="does not tell which stop string"):
+            ask(server, Generate(talk, 1, WARM, 0), model=model)
 
 
 @pytest.mark.parametrize(

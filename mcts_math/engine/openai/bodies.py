@@ -7,7 +7,7 @@ from typing import Any, Final
 from mcts_math.engine.chat_template import declared
 from mcts_math.engine.openai.server import ServedModel
 from mcts_math.errors import EngineError
-from mcts_math.messages import Conversation, Message, Sampling, text_of
+from mcts_math.messages import Conversation, Message, Prompt, Sampling, text_of
 
 SEEDS: Final = (1 << 62) - 1
 
@@ -43,12 +43,6 @@ def make_body(
         body["stop"] = list(sampling.stop)
     is_chat = isinstance(prompt, Conversation)
     if isinstance(prompt, Conversation):
-        if sampling.stop and not served.dialect.tells_stops:
-            raise EngineError(
-                "the server's chat endpoint does not tell which stop string ended a sample, so that nobody knows "
-                "whether the model's turn goes on; give the model's folder as model_dir (with vLLM, SGLang or "
-                "llama.cpp), or choose prompt_wrap: chat_tools or chat, without stop"
-            )
         body |= _conversation(served, prompt, thought_key)
     else:
         body |= {"prompt": list(prompt) if isinstance(prompt, tuple) else prompt, "logprobs": 1}
@@ -56,6 +50,17 @@ def make_body(
     if served.codec is not None and "return_token_ids" in body:
         body["stop_token_ids"] = sorted(served.codec.eos_ids)
     return body
+
+
+def require_told_stops(served: ServedModel, prompt: Prompt, sampling: Sampling) -> None:
+    """Raises EngineError where a turn may go on after a stop string, and the server does not tell that one ended it."""
+    told = served.dialect.tells_stops or (served.dialect.takes_tokens and served.codec is not None)
+    if sampling.stop and isinstance(prompt, Conversation) and not told:
+        raise EngineError(
+            "the server does not tell which stop string ended a sample, so that nobody knows whether the model's turn "
+            "goes on; use vLLM, SGLang or llama.cpp with the model's folder as model_dir, or choose prompt_wrap: "
+            "chat_tools or chat, without stop"
+        )
 
 
 def ask_for_value(body: dict[str, Any], value_token: int) -> dict[str, Any]:

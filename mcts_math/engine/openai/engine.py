@@ -28,7 +28,7 @@ from mcts_math.concurrency import gather
 from mcts_math.engine.checks import check_request, encode_prompt, evaluate_by_generating, refuse_undeclared
 from mcts_math.engine.openai.abilities import Abilities, make_trial, try_out
 from mcts_math.engine.openai.arguments import ServerArguments
-from mcts_math.engine.openai.bodies import SEEDS, ask_for_value, make_body
+from mcts_math.engine.openai.bodies import SEEDS, ask_for_value, make_body, require_told_stops
 from mcts_math.engine.openai.client import Client, ServerRefusedError
 from mcts_math.engine.openai.dialects import to_standard
 from mcts_math.engine.openai.replies import (
@@ -97,6 +97,7 @@ class OpenAIEngine:
         """
         check_request(request)
         refuse_undeclared(request, "openai")
+        require_told_stops(self.served, request.prompt, request.sampling)
         prompt, length = await self._encode(request.prompt)
         if prompt is None:
             return Generation((), too_long=True, num_prompt_tokens=length)
@@ -104,13 +105,14 @@ class OpenAIEngine:
         different = request.num_samples if request.sampling.temperature > 0 else 1
         body = self._body(prompt, request.sampling, request.seed, length, want_value)
         path = "chat/completions" if isinstance(prompt, Conversation) else self.served.dialect.texts
+        opening = self._opening(request.prompt)
         with self._noting_oddities():
             able = await self._abilities(path, body)
             replies = await self._ask(able, path, self._split(body, different, able))
             if replies is None:
                 return Generation((), too_long=True, num_prompt_tokens=length)
             url, told = self._client.base_url, "logprobs" not in able.lacks
-            expected = Expected(self.served, prompt, self._opening(request.prompt), request.sampling.stop, told)
+            expected = Expected(self.served, prompt, opening, request.sampling.stop, told)
             samples = [sample for reply in replies for sample in parse_samples(reply, url, expected)]
             if len(samples) != different:
                 raise RefusedError(f"{url} gave {len(samples)} samples, not {different}")
