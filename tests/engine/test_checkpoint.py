@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import subprocess
 import sys
@@ -89,6 +90,8 @@ def test_a_model_on_the_hub_is_used_as_a_folder(folder: Path, monkeypatch: pytes
     assert download_tokenizer("o/m") == folder
     assert [name for name, _ in asked] == ["o/m"] * 2
     assert "*.safetensors" not in asked[1][1]["allow_patterns"]
+    engine = HFEngine.load("o/m", need_value=True, device="cpu")  # no file of it is sought elsewhere
+    asyncio.run(engine.close())
     (folder / "value_head.pth").unlink()
     with pytest.raises(CheckpointError, match="no value head"):
         download(inspect("o/m", need_value=True), need_value=True)
