@@ -22,6 +22,7 @@ LAYERS = [
     ["config", "run/record"],
     ["services", "run/description", "run/offline", "evaluate/lines"],
     ["solver", "run/results", "evaluate/accuracy", "evaluate/trials"],
+    ["run/progress", "view/parts", "view/assemble", "view/turns"],
     ["run/run", "run/merge", "evaluate/budgets", "evaluate/comparison", "evaluate/report"],
     ["run/cli", "evaluate/experiments", "evaluate/plots", "train/slices"],
     ["train/config"],
@@ -32,8 +33,14 @@ LAYERS = [
     ["train/error_analysis", "train/export", "train/plots", "train/trainer"],
     ["train/summary", "train/training"],
     ["train/rounds", "train/__main__"],
+    ["view/questions"],
+    ["view/summary"],
+    ["view/build"],
+    ["view/follow"],
+    ["view/serve"],
+    ["view/program"],
 ]
-ROOMS = ("evaluate", "run", "train")
+ROOMS = ("evaluate", "run", "train", "view")
 """Packages whose modules stand on several levels."""
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 HEAVY = {"torch", "transformers", "vllm", "accelerate", "peft"}
@@ -133,6 +140,7 @@ def test_asyncio_and_processes_stay_in_their_places(repo: Path) -> None:
             "services",
             "solver",
             "run/run",
+            "run/progress",
             "train/slices",
         },
         "subprocess": {"interpreter", "answer", "train/launch"},
