@@ -12,10 +12,13 @@ from typing import Any, Final, TypeAlias
 from mcts_math.engine.spec import AdapterOptions
 from mcts_math.search.beam import BeamOptions, beam_search
 from mcts_math.search.best_of_n import BestOfNOptions, best_of_n
+from mcts_math.search.dvts import DvtsOptions, dvts
 from mcts_math.search.expand import Expansion, Search
 from mcts_math.search.fttt import FtttOptions, fttt
 from mcts_math.search.mcts import MctsOptions, mcts
+from mcts_math.search.particle_filter import ParticleOptions, particle_filter
 from mcts_math.search.react import ReactOptions, react
+from mcts_math.search.rebase import RebaseOptions, rebase
 from mcts_math.search.revision import RevisionOptions, revision
 from mcts_math.search.self_consistency import SelfConsistencyOptions, self_consistency
 from mcts_math.search.self_refine import SelfRefineOptions, self_refine
@@ -96,6 +99,33 @@ METHODS: Final[Mapping[str, Method]] = {
         options=BeamOptions,
         search=beam_search,
         uses_values=True,
+        ranks_answers=True,
+    ),
+    "dvts": Method(
+        title="DVTS",
+        summary="diverse verifier tree search: `step_beam_width` subtrees that never compete, each keeps its best step",
+        options=DvtsOptions,
+        search=dvts,
+        uses_values=True,
+        needs_values=_always,
+        ranks_answers=True,
+    ),
+    "rebase": Method(
+        title="REBASE",
+        summary="reward-balanced search: samples are shared among the nodes of a depth by the softmax of their values",
+        options=RebaseOptions,
+        search=rebase,
+        uses_values=True,
+        needs_values=_always,
+        ranks_answers=True,
+    ),
+    "particle_filter": Method(
+        title="particle filter",
+        summary="`n_generate_sample` partial solutions, resampled after each step by their values",
+        options=ParticleOptions,
+        search=particle_filter,
+        uses_values=True,
+        needs_values=_always,
         ranks_answers=True,
     ),
     "mcts": Method(
