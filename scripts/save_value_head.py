@@ -52,7 +52,7 @@ def main(arguments: list[str] | None = None) -> int:
 def parse(arguments: list[str] | None) -> argparse.Namespace:
     """Reads the command line."""
     parser = make_parser(__doc__)
-    parser.add_argument("model_dir", type=Path, help="folder of a causal-LM checkpoint")
+    parser.add_argument("model_dir", type=Path, help="folder or hub name of a causal-LM checkpoint")
     parser.add_argument("--out", type=Path, help="folder to make, with a copy of the model (default: add in place)")
     parser.add_argument("--seed", type=int, default=0, help="seed of the head's weights (default: 0)")
     parser.add_argument(
@@ -73,7 +73,10 @@ def add_value_head(
     """
     checkpoint = checkpoints.inspect(model_dir)
     if checkpoint.path is None:
-        raise CheckpointError(f"{model_dir} is no folder here; download the model first (`hf download`)")
+        if out is None:
+            raise CheckpointError(f"{model_dir} is no folder here; give --out FOLDER, and it comes from the model hub")
+        checkpoint = checkpoints.download(checkpoint)
+        model_dir = checkpoint.path or model_dir
     if checkpoint.hidden_size is None:
         raise CheckpointError(f"{model_dir}/config.json does not tell the hidden size")
     folder = model_dir if out is None else out

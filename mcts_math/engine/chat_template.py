@@ -206,7 +206,7 @@ class ChatTemplate:
                 text = str(
                     self._tokenizer.apply_chat_template(
                         [_turn(message, messages, as_text) for message in messages],
-                        tools=[_declared(tool) for tool in talk.tools] or None,
+                        tools=[declared(tool) for tool in talk.tools] or None,
                         tokenize=False,
                         add_generation_prompt=end == "asks",
                         continue_final_message=end == "open",
@@ -273,7 +273,7 @@ def _given(arguments: str, as_text: bool) -> Any:
     return given if isinstance(given, dict) else arguments
 
 
-def _declared(tool: Tool) -> dict[str, Any]:
+def declared(tool: Tool) -> dict[str, Any]:
     """A tool as templates and servers know it."""
     parameters = {
         "type": "object",

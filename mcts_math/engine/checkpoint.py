@@ -72,7 +72,7 @@ def inspect(model_dir: str | Path, *, need_value: bool = False) -> Checkpoint:
     name = str(model_dir)
     path = Path(name).expanduser()
     if not path.is_dir():
-        if _looks_like_hub_name(name):
+        if is_hub_name(name):
             return Checkpoint(name, None)
         what = "is a file, not a folder" if path.exists() else "does not exist"
         raise CheckpointError(f"model_dir {name!r} {what}; give a folder with config.json, weights and tokenizer")
@@ -105,15 +105,7 @@ def download(checkpoint: Checkpoint, *, need_value: bool = False) -> Checkpoint:
     """
     if checkpoint.path is not None:
         return checkpoint
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
-
-    try:
-        folder = snapshot_download(checkpoint.name)
-    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
-        raise CheckpointError(
-            f"model_dir {checkpoint.name!r} is no folder here, and the Hugging Face hub did not give it: {error}"
-        ) from error
+    folder = _fetch(checkpoint.name, leave=["original/*", "onnx/*", "*.gguf", "*.h5", "*.msgpack"])
     return inspect(folder, need_value=need_value)
 
 
@@ -130,6 +122,11 @@ def read_chat_template(path: Path) -> str:
             if template:
                 return str(template)
     return ""
+
+
+def download_tokenizer(name: str) -> Path:
+    """A folder with the config and the tokenizer of a model on the hub, without its weights. Raises as `download`."""
+    return _fetch(name, only=["*.json", "*.jinja", "*.model", "*.txt", "*.tiktoken"])
 
 
 def read_config(path: Path) -> dict[str, Any]:
@@ -150,11 +147,32 @@ def safetensors_names(file: Path) -> list[str]:
     return [name for name in header if name != "__metadata__"]
 
 
-def _looks_like_hub_name(name: str) -> bool:
-    """ "owner/model" may be on the hub, unless a folder "owner" here shows that a path was meant."""
+def is_hub_name(name: str) -> bool:
+    """Whether a name may be one on the hub: "owner/model", unless a folder "owner" shows that a path was meant."""
     if not _HUB_NAME.fullmatch(name) or "/" not in name:
         return False
     return not Path(name).parent.is_dir()
+
+
+def _fetch(name: str, *, only: list[str] | None = None, leave: list[str] | None = None) -> Path:
+    """The folder where the hub's client keeps a model's files: those that match `only` and nothing in `leave`."""
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, HFValidationError, RepositoryNotFoundError
+
+    try:
+        return Path(snapshot_download(name, allow_patterns=only, ignore_patterns=leave))
+    except GatedRepoError as error:
+        reason = "wants its licence accepted: do so on its page, then log in with `hf auth login`"
+        raise CheckpointError(f"model_dir {name!r}: the Hugging Face hub {reason}") from error
+    except (RepositoryNotFoundError, HFValidationError) as error:
+        reason = "and the Hugging Face hub has no model of that name; a private one needs `hf auth login`"
+        raise CheckpointError(f"model_dir {name!r} is no folder here, {reason}") from error
+    except (HfHubHTTPError, OSError) as error:  # that of no connection is an OSError
+        first = str(error).strip().partition("\n")[0]
+        raise CheckpointError(
+            f"model_dir {name!r} is no folder here, and the Hugging Face hub can't be reached ({first}); on a machine "
+            f"that reaches it, `hf download {name} --local-dir FOLDER`, and give the folder"
+        ) from error
 
 
 def _read_object(file: Path) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import importlib.util
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import torch
 sys.path.insert(0, str(Path(__file__).parent))
 
 from engines import ENGINES, SERVES, SLOW, Kept, close_while_busy
+from fake_server import FakeServer
 from tiny_models import Served, make_checkpoint
 
 # Tiny models gain nothing from threads, and on a busy machine lose much by waiting for each other.
@@ -76,3 +78,14 @@ def kept(checkpoint: Callable[[str], Path]) -> Iterator[Kept]:
     yield get
     for served in made.values():
         asyncio.run(served.engine.close())
+
+
+@pytest.fixture
+def server() -> Iterator[FakeServer]:
+    """One that runs until the test is over."""
+    with FakeServer() as made:
+        thread = threading.Thread(target=made.serve_forever, args=(0.01,))
+        thread.start()
+        yield made
+        made.shutdown()
+        thread.join()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import subprocess
 import sys
@@ -9,12 +10,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import httpx2
+import huggingface_hub
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 from tiny_models import make_checkpoint
 
-from mcts_math.engine.checkpoint import HEAD_BIAS, HEAD_WEIGHT, inspect
+from mcts_math.engine.checkpoint import HEAD_BIAS, HEAD_WEIGHT, download, download_tokenizer, inspect
 from mcts_math.engine.hf.engine import HFEngine
 from mcts_math.engine.value_head import fresh_value_head, load_value_head, save_value_head
 from mcts_math.errors import CheckpointError, EngineError
@@ -43,6 +46,55 @@ def test_a_name_of_the_hub_is_passed_on(tmp_path: Path, monkeypatch: pytest.Monk
     for name in ("models/mini", "no-such-folder", "/no/such/folder", "./a/b", "a/b/c"):
         with pytest.raises(CheckpointError, match="does not exist"):
             inspect(name)
+
+
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [
+        (
+            OSError("[Errno -2] Name or service not known\nmore"),
+            r"can't be reached \(\[Errno -2\] Name .*`hf download o/m ",
+        ),
+        ("RepositoryNotFoundError", "no model of that name.*hf auth login"),
+        ("GatedRepoError", "wants its licence accepted.*hf auth login"),
+        ("HfHubHTTPError", r"can't be reached \(503"),
+    ],
+)
+@pytest.mark.parametrize("fetch", [lambda: download(inspect("o/m")), lambda: download_tokenizer("o/m")])
+def test_a_hub_that_does_not_give_a_model_is_told_in_a_line(
+    monkeypatch: pytest.MonkeyPatch, fetch: Callable[[], Any], error: Any, says: str
+) -> None:
+    raised = error
+    if isinstance(error, str):
+        response = httpx2.Response(503, request=httpx2.Request("GET", "http://hub"))
+        raised = getattr(huggingface_hub.errors, error)("503 Server Error", response=response)
+
+    def snapshot_download(name: str, **patterns: Any) -> str:
+        raise raised
+
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", snapshot_download)
+    with pytest.raises(CheckpointError, match=f"model_dir 'o/m'.*{says}") as caught:
+        fetch()
+    assert "\n" not in str(caught.value)
+
+
+def test_a_model_on_the_hub_is_used_as_a_folder(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[str, Any]] = []
+
+    def snapshot_download(name: str, **patterns: Any) -> str:
+        asked.append((name, patterns))
+        return str(folder)
+
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", snapshot_download)
+    assert download(inspect("o/m", need_value=True), need_value=True).head_files == (folder / "value_head.pth",)
+    assert download_tokenizer("o/m") == folder
+    assert [name for name, _ in asked] == ["o/m"] * 2
+    assert "*.safetensors" not in asked[1][1]["allow_patterns"]
+    engine = HFEngine.load("o/m", need_value=True, device="cpu")  # no file of it is sought elsewhere
+    asyncio.run(engine.close())
+    (folder / "value_head.pth").unlink()
+    with pytest.raises(CheckpointError, match="no value head"):
+        download(inspect("o/m", need_value=True), need_value=True)
 
 
 @pytest.mark.parametrize(

@@ -65,6 +65,8 @@ def test_arguments_that_are_right() -> None:
 def test_numbers_out_of_range(arguments: dict[str, Any], checkpoint: Callable[[str], Path]) -> None:
     with pytest.raises(EngineError, match=next(iter(arguments))):
         ServerArguments("http://a/v1", **arguments)
+    with pytest.raises(EngineError, match="extra_body must be a mapping"):
+        ServerArguments("http://a/v1", extra_body="low")  # type: ignore[arg-type]
     for name, number in (("context_length", 0), ("num_threads", -1), ("prefix_cache_tokens", -1)):
         with pytest.raises(EngineError, match=f"{name} must be at least"):
             HFEngine.load(checkpoint("llama"), **{name: number})

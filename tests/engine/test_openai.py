@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
-import threading
 import time
-from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
+from fake_server import GOOD, Answer, FakeServer, Handler, ask
 from tiny_models import make_checkpoint
 
 from mcts_math.engine.openai.engine import OpenAIEngine
@@ -21,83 +18,15 @@ from mcts_math.errors import CheckpointError, EngineError, RefusedError
 from mcts_math.requests import Conversation, Evaluate, Generate, Generation, Message, Sampling
 
 WARM = Sampling(0.7, max_tokens=9, stop=("x",))
-GOOD = {"text": " a", "finish_reason": "stop", "logprobs": {"token_logprobs": [-0.5, -0.25]}}
-Answer = tuple[int, Any]
-
-
-class FakeServer(ThreadingHTTPServer):
-    """Answers each POST with what `answer` says of (path, body); a GET with its cards."""
-
-    daemon_threads = True
-    request_queue_size = 256
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.cards: Any = {"data": [{"id": "m", "owned_by": "someone"}]}
-        self.answer: Callable[[str, dict[str, Any]], Answer] = lambda path, body: (200, {"choices": [GOOD]})
-        self.asked: list[tuple[str, dict[str, Any]]] = []
-        self.headers: dict[str, str] = {}
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_address[1]}/v1"
-
-
-class Handler(BaseHTTPRequestHandler):
-    server: FakeServer
-    protocol_version = "HTTP/1.1"
-
-    def do_GET(self) -> None:
-        self.reply(200, self.server.cards)
-
-    def do_POST(self) -> None:
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        self.server.headers = dict(self.headers)
-        path = self.path.removeprefix("/v1/")
-        self.server.asked.append((path, body))
-        self.reply(*self.server.answer(path, body))
-
-    def reply(self, status: int, content: Any) -> None:
-        data = content if isinstance(content, bytes) else json.dumps(content).encode()
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
-
-    def log_message(self, *args: Any) -> None:
-        pass
-
-
-@pytest.fixture
-def server() -> Iterator[FakeServer]:
-    with FakeServer() as made:
-        thread = threading.Thread(target=made.serve_forever, args=(0.01,))
-        thread.start()
-        yield made
-        made.shutdown()
-        thread.join()
-
-
-def ask(server: FakeServer, *requests: Generate, **settings: Any) -> list[Generation]:
-    async def scene() -> list[Generation]:
-        engine = await asyncio.to_thread(
-            lambda: OpenAIEngine.connect("m", base_url=server.url, pause_s=0.01, retries=2, **settings)
-        )
-        try:
-            return list(await asyncio.gather(*map(engine.generate, requests)))
-        finally:
-            await engine.close()
-
-    return asyncio.run(scene())
 
 
 def test_any_server_is_a_policy(server: FakeServer) -> None:
-    (reply,) = ask(server, Generate("1 + 1 =", 3, WARM, 5))
+    (reply,) = ask(server, Generate("2 + 2 =", 3, WARM, 5))
     assert [(s.text, s.logprob, s.num_tokens, s.finish) for s in reply.samples] == [(" a", -0.75, 2, "stop")] * 3
     assert sorted(body["seed"] for _, body in server.asked) == [5, 6, 7]
     path, body = server.asked[0]
     assert path == "completions"
-    assert set(body) == {"model", "prompt", "max_tokens", "temperature", "top_p", "seed", "n", "stop", "logprobs"}
+    assert set(body) == {"model", "prompt", "max_tokens", "temperature", "top_p", "seed", "stop", "logprobs"}
 
 
 def test_conversations_go_to_the_chat_endpoint(server: FakeServer) -> None:
@@ -110,7 +39,7 @@ def test_conversations_go_to_the_chat_endpoint(server: FakeServer) -> None:
         },
     )
     talk = Conversation((Message("system", "s"), Message("user", "u")))
-    (reply,) = ask(server, Generate(talk, 1, WARM, 0))
+    (reply,) = ask(server, Generate(talk, 1, Sampling(0.7), 0))
     assert (reply.samples[0].text, reply.samples[0].logprob) == ("hi", -1.0)
     path, body = server.asked[0]
     assert (path, body["messages"]) == (
@@ -118,7 +47,14 @@ def test_conversations_go_to_the_chat_endpoint(server: FakeServer) -> None:
         [{"role": m.role, "content": m.content} for m in talk.messages],
     )
     with pytest.raises(EngineError, match="continue a message"):
-        ask(server, Generate(talk.followed_by(Message("assistant", "a")), 1, WARM, 0))
+        ask(server, Generate(talk.followed_by(Message("assistant", "a")), 1, Sampling(0.7), 0))
+
+
+def test_a_turn_may_go_on_where_its_stop_string_is_told_only(server: FakeServer, tmp_path: Path) -> None:
+    talk, folder = Conversation((Message("user", "u"),)), make_checkpoint(tmp_path / "m", "llama")
+    for model in ("m", str(folder)):
+        with pytest.raises(EngineError, match="does not tell which stop string"):
+            ask(server, Generate(talk, 1, WARM, 0), model=model)
 
 
 @pytest.mark.parametrize(
@@ -146,8 +82,8 @@ def test_what_concerns_one_request_is_told_apart(server: FakeServer, answer: Any
         (404, {"message": "no such model"}, "HTTP 404, no such model"),
         (200, b"<html>", "no JSON"),
         (200, {"choices": []}, "without choices"),
-        (200, {"choices": [GOOD | {"logprobs": None}]}, "no log-probabilities"),
-        (200, {"choices": [GOOD | {"logprobs": {"token_logprobs": [float("nan")]}}]}, "no log-probabilities"),
+        (200, {"choices": [GOOD | {"logprobs": None}]}, "no finite log-probabilities"),
+        (200, {"choices": [GOOD | {"logprobs": {"token_logprobs": [float("nan")]}}]}, "no finite log-probabilities"),
         (200, {"choices": [GOOD | {"finish_reason": "content_filter"}]}, "content_filter"),
         (200, {"choices": [GOOD, GOOD]}, "2 samples, not 1"),
         (503, {"error": "loading"}, r"HTTP 503, loading \(tried 3 times\).*--resume"),
@@ -157,7 +93,7 @@ def test_what_concerns_one_request_is_told_apart(server: FakeServer, answer: Any
         (200, {"choices": [GOOD | {"index": "a"}]}, "another form"),
         (200, {"choices": [GOOD | {"text": None}]}, "another form.*the text of a sample is None"),
         (200, {"choices": [{k: v for k, v in GOOD.items() if k != "text"}]}, "another form.*'text'"),
-        (200, {"choices": [GOOD | {"message": {}}]}, "another form.*'content'"),
+        (200, {"choices": [GOOD | {"message": {}}]}, "another form.*neither content nor tool calls"),
         (200, {"choices": [GOOD | {"logprobs": [1]}]}, "another form"),
         (200, {"choices": [GOOD | {"logprobs": {"token_logprobs": ["a"]}}]}, "another form"),
         (200, {"choices": [GOOD], "usage": [1]}, "another form"),

@@ -8,6 +8,7 @@ import json
 from pathlib import Path
 from types import ModuleType
 
+import huggingface_hub
 import pytest
 import torch
 from tiny_models import Reference, make_checkpoint
@@ -93,7 +94,7 @@ def test_the_seed_decides(script: ModuleType, bare: Path) -> None:
 def test_refusals(script: ModuleType, bare: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for arguments, says in [
         ([str(tmp_path / "nothing")], "does not exist"),
-        (["someone/model"], "hf download"),
+        (["someone/model"], "--out FOLDER"),
         ([str(bare), "--out", str(bare)], "own folder"),
     ]:
         assert script.main(arguments) == 1
@@ -101,3 +102,11 @@ def test_refusals(script: ModuleType, bare: Path, tmp_path: Path, capsys: pytest
     other = make_checkpoint(tmp_path / "other", "qwen3", head=False)
     assert script.main([str(bare), "--out", str(other)]) == 1
     assert "holds a model already" in capsys.readouterr().err
+
+
+def test_a_model_of_the_hub(script: ModuleType, bare: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", lambda name, **patterns: str(bare))
+    before = contents(bare)
+    assert script.main(["someone/model", "--out", str(tmp_path / "out")]) == 0
+    assert inspect(tmp_path / "out", need_value=True).head_files
+    assert contents(bare) == before

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import re
+import time
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import httpx2
 
-from mcts_math.engine.loop_thread import LoopThread
+from mcts_math.engine.loop_thread import LoopThread, T, Work
 from mcts_math.engine.openai.arguments import ServerArguments
 from mcts_math.errors import EngineError, RefusedError
 
-_AGAIN = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
+_AGAIN = frozenset({408, 409, 425, 500, 502, 503, 504})
+_NO_MONEY = "insufficient_quota"  # as OpenAI calls a 429 that no waiting mends
 _LONGEST_PAUSE_S = 30.0
 _TOO_LONG = ("context length", "maximum model length", "too long", "context window", "context size", "max_new_tokens")
 _NUMBER = re.compile(r"\d+(?:,\d{3})*")
@@ -30,6 +34,11 @@ class ServerRefusedError(Exception):
     def is_of_the_request(self) -> bool:
         """Others may be fine: this one is too large, not to the server's taste, or breaks it each time."""
         return self.status in (400, 413, 422, 500)
+
+    def names(self, field: str) -> bool:
+        """Whether the message is about a field of the request; of one letter it must stand in quotes, or get a rule."""
+        more = r"|\bn\b(?= *(?:=|>|must|should|is))" if field == "n" else rf"|\b{field}\b"
+        return self.status in (400, 404, 422) and bool(re.search(f"['\"`]{field}['\"`]" + (more), self.message))
 
     @property
     def is_for_want_of_room(self) -> bool:
@@ -69,6 +78,8 @@ class Client:
         self._api_key = api_key
         self._client: httpx2.AsyncClient | None = None
         self._turns = asyncio.Semaphore(arguments.max_connections)
+        self._works: dict[str, asyncio.Future[Any]] = {}
+        self._limited_until = 0.0  # on time.monotonic: nobody asks before
         self._thread = LoopThread("openai-client")
 
     def get(self, path: str) -> Any:
@@ -83,6 +94,17 @@ class Client:
         """A POST that blocks. Raises as `post`."""
         return self._thread.call(lambda: self._send("POST", path, body))
 
+    async def once(self, key: str, work: Work[T]) -> T:
+        """What `work` returns or raises; of several calls with one key, the first one's work is done for all."""
+        return await self._thread.run(lambda: self._shared(key, work))
+
+    async def _shared(self, key: str, work: Work[T]) -> T:
+        if key not in self._works:
+            self._works[key] = asyncio.ensure_future(work())
+            self._works[key].add_done_callback(lambda done: done.cancelled() or done.exception())  # seen, if by nobody
+        result: T = await asyncio.shield(self._works[key])
+        return result
+
     def close(self) -> None:
         """Closes the connections; whoever still waits gets an EngineError. May be called again."""
         self._thread.close(self._close)
@@ -90,7 +112,8 @@ class Client:
     async def _send(self, method: str, path: str, body: dict[str, Any] | None) -> Any:
         if self._client is None:
             self._client = httpx2.AsyncClient(**self._settings())
-        for attempt in range(self.arguments.retries + 1):
+        attempt, waited = 0, 0.0
+        while True:
             try:
                 return self._read(await self._request(self._client, method, path, body))
             except (httpx2.InvalidURL, httpx2.UnsupportedProtocol) as error:
@@ -98,17 +121,38 @@ class Client:
                     f"base_url in engine_args is {self.base_url!r}, which is no address: {error}. Give e.g. "
                     "http://HOST:8000/v1"
                 ) from error
+            except _LimitedError as error:
+                waited += self._limit(error, waited)
             except (httpx2.TransportError, httpx2.DecodingError, _TryAgainError) as error:
                 if attempt == self.arguments.retries:
                     raise self._explain(error) from error
                 await asyncio.sleep(self._pause(attempt, error))
-        raise AssertionError("unreachable")
+                attempt += 1
+
+    def _limit(self, error: _LimitedError, waited: float) -> float:
+        """Holds all requests back until a rate limit is lifted; the seconds until then. They cost no retries.
+
+        Raises:
+            RefusedError: this would take longer than a reply may.
+        """
+        pause = error.retry_after
+        if pause is None:
+            pause = min(max(waited, self.arguments.pause_s), _LONGEST_PAUSE_S)
+        if waited + pause > self.arguments.timeout_s:
+            raise RefusedError(
+                f"{self.base_url} limits the rate of requests, for longer than timeout_s ({self.arguments.timeout_s:g} "
+                f"s): {error.message}; lower max_connections in engine_args"
+            ) from error
+        self._limited_until = max(self._limited_until, time.monotonic() + pause)
+        return pause
 
     async def _request(
         self, client: httpx2.AsyncClient, method: str, path: str, body: dict[str, Any] | None
     ) -> httpx2.Response:
         """One try. httpx bounds each read by itself: a server that drips would never be too slow."""
         async with self._turns:
+            while (pause := self._limited_until - time.monotonic()) > 0:
+                await asyncio.sleep(pause * random.uniform(1.0, 1.1))  # not all at once
             try:
                 return await asyncio.wait_for(
                     client.request(method, self._url(path), json=body), self.arguments.timeout_s
@@ -125,15 +169,24 @@ class Client:
         return {
             "timeout": httpx2.Timeout(self.arguments.timeout_s, connect=10.0, pool=None),
             "limits": httpx2.Limits(max_connections=most, max_keepalive_connections=most),
+            "trust_env": not self.arguments.is_loopback,  # proxies are for other machines
             "headers": {} if self._api_key is None else {"Authorization": f"Bearer {self._api_key}"},
         }
 
     def _url(self, path: str) -> str:
-        return f"{self.base_url.rstrip('/')}/{path}"
+        """Paths are the API's; those that begin with "/" are the server's."""
+        base = self.base_url.rstrip("/")
+        return f"{base.removesuffix('/v1')}{path}" if path.startswith("/") else f"{base}/{path}"
 
     def _read(self, response: httpx2.Response) -> Any:
+        if response.status_code == 429:
+            if _NO_MONEY in response.text:
+                raise EngineError(f"{self.base_url} has no more to give to this API key: {_message(response)}")
+            raise _LimitedError(_message(response), _seconds(response.headers.get("Retry-After")))
         if response.status_code in _AGAIN:
-            raise _TryAgainError(response.status_code, _message(response), response.headers.get("Retry-After"))
+            raise _TryAgainError(
+                response.status_code, _message(response), _seconds(response.headers.get("Retry-After"))
+            )
         if response.status_code in (401, 403):
             raise EngineError(
                 f"{self.base_url} wants another API key ({_message(response)}); put it into the environment variable "
@@ -151,34 +204,55 @@ class Client:
 
     def _pause(self, attempt: int, error: Exception) -> float:
         told = error.retry_after if isinstance(error, _TryAgainError) else None
-        return min(told if told is not None else self.arguments.pause_s * 2.0 ** min(attempt, 9), _LONGEST_PAUSE_S)
+        if told is not None:
+            return min(told, self.arguments.timeout_s)
+        return float(min(self.arguments.pause_s * 2.0 ** min(attempt, 9), _LONGEST_PAUSE_S))
 
     def _explain(self, error: Exception) -> EngineError | ServerRefusedError:
+        """Only a server that is not there ends the run at once: anything else may be the matter of one request."""
         tried = f"(tried {self.arguments.retries + 1} times). Finished questions are safe: go on with --resume"
         if isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout):
             return EngineError(f"nothing answers at {self.base_url}: {error}. Is the server running? {tried}")
         if isinstance(error, httpx2.TimeoutException):
-            return EngineError(
+            return RefusedError(
                 f"{self.base_url} did not reply within {self.arguments.timeout_s:g} s; raise timeout_s or lower "
                 f"max_connections in engine_args {tried}"
             )
         if isinstance(error, _TryAgainError) and error.status == 500:
             return ServerRefusedError(error.status, error.message)
         if isinstance(error, _TryAgainError):
-            return EngineError(f"{self.base_url} is not able to serve: HTTP {error.status}, {error.message} {tried}")
-        return EngineError(f"the connection to {self.base_url} broke: {type(error).__name__}: {error} {tried}")
+            return RefusedError(f"{self.base_url} is not able to serve: HTTP {error.status}, {error.message} {tried}")
+        return RefusedError(f"the connection to {self.base_url} broke: {type(error).__name__}: {error} {tried}")
 
 
 class _TryAgainError(Exception):
-    """The server can't serve just now."""
+    """The server can't serve just now. `retry_after` in seconds, where it tells."""
 
-    def __init__(self, status: int, message: str, retry_after: str | None) -> None:
+    def __init__(self, status: int, message: str, retry_after: float | None) -> None:
         super().__init__(message)
-        self.status, self.message = status, message
-        try:
-            self.retry_after = None if retry_after is None else max(0.0, float(retry_after))
-        except ValueError:  # a date; our own pauses will do
-            self.retry_after = None
+        self.status, self.message, self.retry_after = status, message, retry_after
+
+
+class _LimitedError(Exception):
+    """The server takes no more requests for a while. `retry_after` in seconds, where it tells."""
+
+    def __init__(self, message: str, retry_after: float | None) -> None:
+        super().__init__(message)
+        self.message, self.retry_after = message, retry_after
+
+
+def _seconds(retry_after: str | None) -> float | None:
+    """A header `Retry-After`, which holds seconds or a date; None where it holds neither."""
+    if retry_after is None:
+        return None
+    try:
+        return max(0.0, float(retry_after))
+    except ValueError:
+        pass
+    try:
+        return max(0.0, parsedate_to_datetime(retry_after).timestamp() - time.time())
+    except ValueError:
+        return None
 
 
 def _message(response: httpx2.Response) -> str:

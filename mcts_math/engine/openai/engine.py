@@ -1,16 +1,19 @@
 """`engine: openai`: any server with an OpenAI-compatible API as policy; vLLM's, with our value head, gives values too.
 
-1. Where the model's folder is here (config.json and tokenizer are enough), prompts are tokenised here and conversations
-   rendered here with the model's chat template, and a vLLM server is sent and asked for token ids: samples, stops and
-   log-probabilities are those of `engine: vllm`. Else the server gets text, and conversations go to its chat endpoint.
+1. Where the model's tokenizer is at hand (its folder, or the hub's), prompts are tokenised here and conversations
+   rendered here with the model's chat template, and servers that can (`dialects`) are sent and asked for token ids:
+   samples, stops and log-probabilities are those of `engine: vllm`. Else the server gets text, and conversations go to
+   its chat endpoint, with the tools that they declare; what it reads in a reply (thought, tool calls) is taken over.
 2. Values need a vLLM server that was started by `python -m mcts_math.engine.serve`, and the model's folder. Whether the
    server really knows the head is tried out at the start.
-3. A request with n samples is one request on a vLLM server, which gives sample i seed + i; on others, whose meaning of
-   seed and n is not fixed, it is n requests.
-4. A sample whose log-probability the server does not tell is an error: searches would otherwise run on made-up priors.
+3. A request with n samples is one request where sample i is known to get seed + i, or the server is tried out and gives
+   n; else it is n requests.
+4. What other servers lack is found by a short request before the first one of a kind, and said once (`abilities`).
+   Where log-probabilities are not told, they are 0, so that the samples of a node have equal priors.
 5. A server that refuses a prompt together with the tokens asked for is asked for fewer (`_fit`). A prompt is too long
    only if there is no room for one token after it.
-6. A reply in another form than the API's ends its question. Where a server has sent nothing else, it ends the run.
+6. A reply in another form than the API's, one that breaks off or that never comes, ends its question. So many in a row
+   that none of those in the air was good end the run.
 """
 
 from __future__ import annotations
@@ -23,17 +26,27 @@ from typing import Any
 
 from mcts_math.concurrency import gather
 from mcts_math.engine.checks import check_request, encode_prompt, evaluate_by_generating, refuse_undeclared
+from mcts_math.engine.openai.abilities import Abilities, make_trial, try_out
 from mcts_math.engine.openai.arguments import ServerArguments
+from mcts_math.engine.openai.bodies import SEEDS, ask_for_value, make_body, require_told_stops
 from mcts_math.engine.openai.client import Client, ServerRefusedError
-from mcts_math.engine.openai.replies import checked, is_chat, parse_sample, parse_usage, parse_value, reading
+from mcts_math.engine.openai.dialects import to_standard
+from mcts_math.engine.openai.replies import (
+    Expected,
+    checked,
+    parse_samples,
+    parse_usage,
+    parse_value,
+    reading,
+    thought_key,
+)
 from mcts_math.engine.openai.server import ServedModel, discover
 from mcts_math.engine.tokenizer import require_text
 from mcts_math.errors import EngineError, RefusedError
 from mcts_math.messages import Conversation, Prompt, Sampling, text_of
 from mcts_math.requests import Evaluate, Evaluation, Generate, Generation
 
-_SEEDS = (1 << 62) - 1
-_FEWEST_ODD = 32  # replies in another form, and no good one, from which on this is no such server
+_FEWEST_ODD = 32  # replies without a good one between them, from which on the server serves nobody
 
 
 class OpenAIEngine:
@@ -47,7 +60,8 @@ class OpenAIEngine:
         self.served = served
         self._client = client
         self._context_length = served.context_length  # or what the server's refusals told
-        self._num_odd: int | None = 0  # odd replies so far; None once there was a good one
+        self._thought_key = ""  # what it calls a thought, once it has told one
+        self._num_odd = 0  # odd replies since the last good one
         self._in_flight = self._most_in_flight = 0
 
     @classmethod
@@ -83,25 +97,29 @@ class OpenAIEngine:
         """
         check_request(request)
         refuse_undeclared(request, "openai")
+        require_told_stops(self.served, request.prompt, request.sampling)
         prompt, length = await self._encode(request.prompt)
         if prompt is None:
-            return Generation((), too_long=True, num_prompt_tokens=length or 0)
+            return Generation((), too_long=True, num_prompt_tokens=length)
         want_value = request.want_value and self.served.value_token is not None
         different = request.num_samples if request.sampling.temperature > 0 else 1
-        body = self._body(prompt, length, request.sampling, request.seed, want_value)
-        bodies = [body | {"n": different}]
-        if not self.served.is_vllm:
-            bodies = [body | {"seed": request.seed + i & _SEEDS} for i in range(different)]
+        body = self._body(prompt, request.sampling, request.seed, length, want_value)
+        path = "chat/completions" if isinstance(prompt, Conversation) else self.served.dialect.texts
+        opening = self._opening(request.prompt)
         with self._noting_oddities():
-            replies = await self._ask("chat/completions" if is_chat(prompt) else "completions", bodies)
+            able = await self._abilities(path, body)
+            replies = await self._ask(able, path, self._split(body, different, able))
             if replies is None:
-                return Generation((), too_long=True, num_prompt_tokens=length or 0)
-            choices = [choice for reply in replies for choice in checked(reply, self._client.base_url)]
-            if len(choices) != different:
-                raise RefusedError(f"{self._client.base_url} gave {len(choices)} samples, not {different}")
-            samples = tuple(parse_sample(self.served, prompt, choice, request.sampling.stop) for choice in choices)
-            value = parse_value(choices[0], self.served.value_token) if want_value else None
-            return Generation(samples * (request.num_samples // different), value, False, *parse_usage(replies[0]))
+                return Generation((), too_long=True, num_prompt_tokens=length)
+            url, told = self._client.base_url, "logprobs" not in able.lacks
+            expected = Expected(self.served, prompt, opening, request.sampling.stop, told)
+            samples = [sample for reply in replies for sample in parse_samples(reply, url, expected)]
+            if len(samples) != different:
+                raise RefusedError(f"{url} gave {len(samples)} samples, not {different}")
+            self._thought_key = self._thought_key or thought_key(replies[0])
+            value = parse_value(replies[0]["choices"][0], self.served.value_token) if want_value else None
+            everyone = tuple(samples) * (request.num_samples // different)
+            return Generation(everyone, value, False, *parse_usage(replies[0]))
 
     async def evaluate(self, request: Evaluate) -> Evaluation:
         """The value of a prompt, for one token. Raises EngineError as `generate` does, and where there is no head."""
@@ -117,7 +135,7 @@ class OpenAIEngine:
         """Raises EngineError where the server does not tell values."""
         assert self.served.codec is not None
         prompt = self.served.codec.encode("1")
-        body = self._body(prompt, len(prompt), Sampling(0.0, max_tokens=1), 0, want_value=True)
+        body = self._body(prompt, Sampling(0.0, max_tokens=1), 0, len(prompt), want_value=True)
         try:
             reply = self._client.post_now("completions", body)
         except ServerRefusedError as error:
@@ -125,8 +143,8 @@ class OpenAIEngine:
         with reading(self._client.base_url):
             parse_value(checked(reply, self._client.base_url)[0], self.served.value_token)
 
-    async def _encode(self, prompt: Prompt) -> tuple[tuple[int, ...] | str | Conversation | None, int | None]:
-        """What the server is sent, and its number of tokens where we can tell; None in its place where it is too long.
+    async def _encode(self, prompt: Prompt) -> tuple[tuple[int, ...] | str | Conversation | None, int]:
+        """What the server is sent, and its number of tokens (0: not known); None in its place where it is too long.
 
         Tokens where we can make them and the server takes them, else text or messages.
         """
@@ -134,84 +152,66 @@ class OpenAIEngine:
         if codec is None:
             for text in [prompt] if isinstance(prompt, str) else [message.content for message in prompt.messages]:
                 require_text(text)
-            return prompt, None
+            return prompt, 0
         tokens = await encode_prompt(codec, prompt, self._context_length or 1 << 30)
         if isinstance(tokens, int):
             return None, tokens
-        return tokens if self.served.is_vllm else codec.render(prompt), len(tokens)
+        return tokens if self.served.dialect.takes_tokens else codec.render(prompt), len(tokens)
 
-    def _body(self, prompt: Any, length: int | None, sampling: Sampling, seed: int, want_value: bool) -> dict[str, Any]:
-        """A request for one sample, as JSON."""
-        room = sampling.max_tokens if self._context_length is None else self._context_length - (length or 1)
-        body: dict[str, Any] = {
-            "model": self.served.name,
-            "max_tokens": max(1, min(sampling.max_tokens, room)),
-            "temperature": sampling.temperature,
-            "top_p": sampling.top_p,
-            "seed": seed & _SEEDS,
-            "n": 1,
-        }
-        if sampling.stop:
-            body["stop"] = list(sampling.stop)
-        if is_chat(prompt):
-            turns = [{"role": m.role, "content": text_of(m.written) or m.content} for m in prompt.messages]
-            body |= {"messages": turns, "logprobs": True}
-            if prompt.messages[-1].role == "assistant":
-                if not self.served.is_vllm:
-                    raise EngineError(
-                        "the standard chat API can't continue a message of the assistant; give the model's folder as "
-                        "model_dir, so that the conversation is rendered here"
-                    )
-                body |= {"add_generation_prompt": False, "continue_final_message": True}
-        else:
-            body |= {"prompt": list(prompt) if isinstance(prompt, tuple) else prompt, "logprobs": 1}
-        if self.served.is_vllm:
-            return body | self._vllm_body(prompt, sampling, want_value)
-        if sampling.top_k > 0:
-            raise EngineError("top_k is not part of the OpenAI API; set top_k=-1, or serve the model with vLLM")
-        return body
-
-    def _vllm_body(self, prompt: Any, sampling: Sampling, want_value: bool) -> dict[str, Any]:
-        """What only vLLM understands."""
-        body: dict[str, Any] = {
-            "top_k": max(sampling.top_k, 0),
-            "min_p": 0.0,  # the model's generation_config.json would have its say else
-            "repetition_penalty": 1.0,
-            "skip_special_tokens": False,
-            "spaces_between_special_tokens": False,
-            "return_token_ids": True,
-        }
+    def _opening(self, prompt: Prompt) -> str:
+        """What stands before the sample in its turn, as far as we can tell."""
         if self.served.codec is not None:
-            body["stop_token_ids"] = sorted(self.served.codec.eos_ids)
-        if not is_chat(prompt):
-            body |= {"logprobs": 0, "return_tokens_as_token_ids": True}
-            if want_value:
-                body |= {"logprobs": 1, "logprob_token_ids": [self.served.value_token]}
-        return body
+            return self.served.codec.opening(prompt)
+        last = None if isinstance(prompt, str) else prompt.messages[-1]
+        return "" if last is None or last.role != "assistant" else text_of(last.written) or last.content
 
-    async def _ask(self, path: str, bodies: list[dict[str, Any]]) -> list[Any] | None:
+    def _body(self, prompt: Any, sampling: Sampling, seed: int, length: int, want_value: bool) -> dict[str, Any]:
+        """A request for one sample, for no more tokens than there is room for behind a prompt of `length`."""
+        body = make_body(self.served, prompt, sampling, seed, self._thought_key)
+        if self._context_length is not None:
+            body["max_tokens"] = max(1, min(sampling.max_tokens, self._context_length - (length or 1)))
+        if want_value:
+            assert self.served.value_token is not None
+            body = ask_for_value(body, self.served.value_token)
+        return {**body, **self._client.arguments.extra_body}
+
+    def _split(self, body: dict[str, Any], num_samples: int, able: Abilities) -> list[dict[str, Any]]:
+        """Requests for several samples: one, or one for each where the server gives one, or all the same."""
+        dialect = self.served.dialect
+        if num_samples == 1 or dialect.counts_seeds or not (dialect.is_known or "n" in able.lacks):
+            return [body | {"n": num_samples}]
+        return [body | {"seed": body["seed"] + i & SEEDS} for i in range(num_samples)]
+
+    async def _abilities(self, path: str, body: dict[str, Any]) -> Abilities:
+        """What the server can do with requests of this kind, tried out before the first one."""
+        if self.served.dialect.is_known and "tools" not in body:
+            return Abilities()
+        trial = make_trial(body, num_samples=1 if self.served.dialect.is_known else 2)
+        return await self._client.once(f"{path} {'tools' in body}", lambda: try_out(self._client, path, trial))
+
+    async def _ask(self, able: Abilities, path: str, bodies: list[dict[str, Any]]) -> list[Any] | None:
         """The replies to requests that differ in their seeds alone; None where their prompt is too long."""
-        replies = await gather(self._try(path, body) for body in bodies)
+        replies = await gather(self._try(able, path, body) for body in bodies)
         while refusals := [reply for reply in replies if isinstance(reply, ServerRefusedError)]:
-            most = await self._fit(path, bodies[0], refusals[0])
+            most = await self._fit(able, path, bodies[0], refusals[0])
             if most is None:
                 return None
             bodies = [body | {"max_tokens": most} for body in bodies]
             again = [i for i, reply in enumerate(replies) if isinstance(reply, ServerRefusedError)]
-            for i, reply in zip(again, await gather(self._try(path, bodies[i]) for i in again), strict=True):
+            for i, reply in zip(again, await gather(self._try(able, path, bodies[i]) for i in again), strict=True):
                 replies[i] = reply
         return replies
 
-    async def _try(self, path: str, body: dict[str, Any]) -> Any:
+    async def _try(self, able: Abilities, path: str, body: dict[str, Any]) -> Any:
         """The server's reply, or its refusal where that is for want of room."""
         try:
-            return await self._client.post(path, body)
+            return to_standard(await self._client.post(path, able.fit(body)))
         except ServerRefusedError as error:
             if error.is_for_want_of_room:
                 return error
             raise self._refused(error) from error
 
-    async def _fit(self, path: str, body: dict[str, Any], refusal: ServerRefusedError) -> int | None:
+    async def _fit(self, able: Abilities, path: str, body: dict[str, Any], refusal: ServerRefusedError) -> int | None:
         """Fewer tokens to ask for, such that they may fit behind a prompt; None where not even one does.
 
         The prompt alone is tried, with one token, and the server's reply tells its length. The context is then the one
@@ -219,7 +219,7 @@ class OpenAIEngine:
         as many tokens are asked for, as often as need be.
         """
         asked = int(body["max_tokens"])
-        alone = await self._try(path, body | {"max_tokens": 1, "n": 1}) if asked > 1 else refusal
+        alone = await self._try(able, path, body | {"max_tokens": 1, "n": 1}) if asked > 1 else refusal
         if isinstance(alone, ServerRefusedError):
             return None
         length, _ = parse_usage(alone)
@@ -235,7 +235,7 @@ class OpenAIEngine:
 
     @contextmanager
     def _noting_oddities(self) -> Iterator[None]:
-        """While a request is served: an error where the server answers all in another form.
+        """While a request is served: an error that ends the run where the server serves nobody any more.
 
         That is said only when as many replies have come as were ever in the air at once: odd ones may be the fast ones.
         """
@@ -245,13 +245,13 @@ class OpenAIEngine:
             with reading(self._client.base_url):
                 yield
         except RefusedError as error:
-            if self._num_odd is not None and not isinstance(error.__cause__, ServerRefusedError):
+            if not isinstance(error.__cause__, ServerRefusedError):
                 self._num_odd += 1
                 if self._num_odd >= max(_FEWEST_ODD, self._most_in_flight):
-                    raise EngineError(f"{error}. So it was with all of its {self._num_odd} replies so far") from error
+                    raise EngineError(f"{error}. So it was with each of its last {self._num_odd} replies") from error
             raise
         else:
-            self._num_odd = None
+            self._num_odd = 0
         finally:
             self._in_flight -= 1
 

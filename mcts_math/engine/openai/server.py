@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
+from mcts_math.engine.checkpoint import download_tokenizer, is_hub_name
 from mcts_math.engine.openai.client import Client, ServerRefusedError
+from mcts_math.engine.openai.dialects import VLLM, Dialect, find_dialect
 from mcts_math.engine.tokenizer import Codec, load_codec
 from mcts_math.engine.value_token import value_token
-from mcts_math.errors import EngineError
+from mcts_math.errors import CheckpointError, EngineError
+
+_log: Final = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,14 +23,14 @@ class ServedModel:
 
     Attributes:
         name: how the server calls it.
-        is_vllm: the server is vLLM and knows more than the standard asks for.
+        dialect: what the server knows beyond the standard.
         context_length: most tokens of prompt and continuation; None where nobody tells.
-        codec: its tokenizer; None where the model's folder is not here.
+        codec: its tokenizer; None where it is not at hand.
         value_token: see `value_token`; None where no values are wanted.
     """
 
     name: str
-    is_vllm: bool
+    dialect: Dialect
     context_length: int | None
     codec: Codec | None
     value_token: int | None
@@ -44,22 +49,46 @@ def discover(client: Client, model: str, need_value: bool) -> ServedModel:
         card = _choose(_cards(client), model, client.arguments.served_name, client.base_url)
     except (LookupError, TypeError, AttributeError) as error:
         raise EngineError(f"{client.base_url}/models answers in another form than OpenAI's API: {error!r}") from error
-    folder, is_vllm = Path(model).expanduser(), card.get("owned_by") == "vllm"
-    here = (folder / "config.json").exists()
-    if need_value and not (here and is_vllm):
+    dialect = find_dialect(card)
+    folder = _find_folder(model, dialect, need_value)
+    if need_value and (folder is None or dialect is not VLLM):
         raise EngineError(
-            f"values need a vLLM server ({client.base_url} is {'one' if is_vllm else 'not'}) and the model's folder "
-            f"with config.json and tokenizer as model_dir ({model!r} is {'one' if here else 'not'})"
+            f"values need a vLLM server ({client.base_url} is {'one' if dialect is VLLM else 'not'}) and the model's "
+            f"folder with config.json and tokenizer as model_dir ({model!r} is {'not' if folder is None else 'one'})"
         )
-    codec = load_codec(folder) if here else None
-    token = value_token(folder) if need_value else None
-    return ServedModel(card["id"], is_vllm, _context_length(card), codec, token)
+    codec = None if folder is None else load_codec(folder)
+    token = value_token(folder) if need_value and folder is not None else None
+    return ServedModel(card["id"], dialect, _context_length(card), codec, token)
+
+
+def _find_folder(model: str, dialect: Dialect, need_value: bool) -> Path | None:
+    """Where the model's config and tokenizer are: the folder that was given, or what the hub gives for a name.
+
+    The hub is asked only for servers that can be sent tokens. Where it gives nothing, the server renders conversations,
+    which is said.
+    """
+    folder = Path(model).expanduser()
+    if (folder / "config.json").exists():
+        return folder
+    if not (dialect.takes_tokens and is_hub_name(model)):
+        return None
+    try:
+        return download_tokenizer(model)
+    except CheckpointError as error:
+        if need_value:
+            raise
+        _log.warning(
+            "%s. Until then the server makes tokens of prompts, and what it wrote is not kept as tokens", error
+        )
+        return None
 
 
 def _context_length(card: dict[str, Any]) -> int | None:
     """Under the names that servers have for it; the API itself has none."""
-    for name in ("max_model_len", "max_context_length", "context_length", "context_window"):
-        length = card.get(name)
+    meta = card.get("meta")  # llama.cpp's
+    facts = {**meta, **card} if isinstance(meta, dict) else card
+    for name in ("max_model_len", "max_context_length", "context_length", "context_window", "n_ctx"):
+        length = facts.get(name)
         if isinstance(length, int) and not isinstance(length, bool) and length > 0:
             return length
     return None

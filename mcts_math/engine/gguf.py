@@ -1,0 +1,153 @@
+"""From a GGUF file, as llama.cpp and Ollama keep models, to a checkpoint folder that every engine here loads.
+
+transformers reads the file and turns its blocks into plain weights. What it leaves out is added here: whether texts
+begin with BOS, every token that ends a turn, and how texts are cut before they become tokens where digits stand alone.
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from mcts_math.errors import CheckpointError
+
+_log: Final = logging.getLogger(__name__)
+DTYPES: Final = ("bfloat16", "float16", "float32")
+_MAGIC = b"GGUF"
+# Names of cutting rules (tokenizer.ggml.pre) that transformers does not know and treats as GPT-2's, digit by digit.
+_DIGIT_BY_DIGIT = frozenset({"smollm", "starcoder", "refact", "command-r", "codeshell", "exaone"})
+_ENDS = ("eos", "eot", "eom")
+"""Whose token ids end a sample: of a text, of a turn, of a message with a tool call."""
+
+
+def convert(file: Path, out: Path, *, dtype: str = "bfloat16") -> Path:
+    """Makes a checkpoint folder: weights, config, generation config, tokenizer and chat template.
+
+    Args:
+        file: the GGUF file, whole (no part of a split one).
+        out: the folder to make; it appears only when it is complete.
+        dtype: of the weights, one of `DTYPES`. The file's own precision is not brought back by a wider one.
+
+    Returns:
+        The folder.
+
+    Raises:
+        CheckpointError: there is no such file or it can't be read, the folder exists or can't be made, or a package is
+            missing.
+    """
+    facts = read_facts(file)
+    require_absent(out)
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        part = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
+    except OSError as error:
+        raise CheckpointError(f"{out} can't be made: {error}") from error
+    try:
+        _save_model(file, part, dtype, _ids(facts, _ENDS))
+        _load_tokenizer(file, facts).save_pretrained(part)
+        part.chmod(0o755)  # a temporary folder is its owner's alone
+        part.replace(out)
+    except OSError as error:  # such as a full disk
+        raise CheckpointError(f"{out} can't be written: {error}") from error
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+    return out
+
+
+def read_facts(file: Path) -> dict[str, Any]:
+    """What the file says of itself beside its tensors and its vocabulary, by the names in the GGUF specification.
+
+    Raises:
+        CheckpointError: as `convert`.
+    """
+    try:
+        with file.open("rb") as stream:
+            magic = stream.read(len(_MAGIC))
+    except OSError as error:
+        raise CheckpointError(f"{file} can't be read: {error.strerror}; give a GGUF file") from error
+    if magic != _MAGIC:
+        raise CheckpointError(f"{file} is no GGUF file: it begins with {magic!r}, not {_MAGIC!r}")
+    reader = require_reader()
+    try:
+        fields = reader(file).fields
+        facts = {name: field.contents() for name, field in fields.items() if len(field.data) == 1}
+    except Exception as error:  # a boundary: the reader meets broken files with whatever happens to go wrong
+        raise CheckpointError(f"{file} is broken or cut off: {type(error).__name__}: {error}") from error
+    if facts.get("split.count", 1) > 1:
+        raise CheckpointError(
+            f"{file} is one part of {facts['split.count']}; unite them first (llama-gguf-split --merge)"
+        )
+    return facts
+
+
+def require_absent(out: Path) -> None:
+    """Raises CheckpointError where a folder that is to be made is there."""
+    if out.exists():
+        raise CheckpointError(f"{out} exists already; give a new folder, or remove it first")
+
+
+def require_reader() -> Any:
+    """The reader of the package `gguf`. Raises CheckpointError where it is not installed."""
+    try:
+        from gguf import GGUFReader
+    except ImportError as error:
+        raise CheckpointError("reading GGUF needs the package gguf: pip install 'mcts_math[gguf]'") from error
+    return GGUFReader
+
+
+def _save_model(file: Path, folder: Path, dtype: str, ends: list[int]) -> None:
+    """Weights, config and generation config. Raises CheckpointError where transformers can't read the model whole."""
+    import torch
+    from transformers import AutoModelForCausalLM
+    from transformers.utils import quantization_config
+
+    plain = getattr(quantization_config, "GgufConfig", None)  # before 5.19 weights were always turned into plain ones
+    more = {"quantization_config": plain(dequantize=True)} if plain else {}
+    try:
+        model, info = AutoModelForCausalLM.from_pretrained(
+            file.parent, gguf_file=file.name, dtype=getattr(torch, dtype), output_loading_info=True, **more
+        )
+    except Exception as error:  # a boundary: transformers raises whatever its loaders happen to raise
+        raise CheckpointError(
+            f"transformers can't read the model in {file}: {type(error).__name__}: {error}"
+        ) from error
+    if missing := sorted(info["missing_keys"]):
+        raise CheckpointError(
+            f"{file} lacks {len(missing)} of the weights of {type(model).__name__}, {missing[0]} among them; another "
+            "transformers may know how this file calls them"
+        )
+    model.config.__dict__.pop("quantization_config", None)
+    if ends:
+        model.generation_config.eos_token_id = ends
+    model.save_pretrained(folder)
+
+
+def _load_tokenizer(file: Path, facts: Mapping[str, Any]) -> Any:
+    """The file's tokenizer, as the model was trained with it."""
+    from tokenizers import pre_tokenizers
+    from transformers import AutoTokenizer
+
+    bos = facts.get("tokenizer.ggml.add_bos_token")
+    more = {} if bos is None else {"add_bos_token": bool(bos)}
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(file.parent, gguf_file=file.name, **more)
+    except Exception as error:  # a boundary, as above
+        raise CheckpointError(
+            f"transformers can't read the tokenizer in {file}: {type(error).__name__}: {error}"
+        ) from error
+    if facts.get("tokenizer.ggml.pre") in _DIGIT_BY_DIGIT:
+        digits = pre_tokenizers.Digits(individual_digits=True)
+        backend = tokenizer.backend_tokenizer
+        backend.pre_tokenizer = pre_tokenizers.Sequence([digits, backend.pre_tokenizer])
+    if not tokenizer.chat_template:
+        _log.warning("%s has no chat template: conversations will need one", file)
+    return tokenizer
+
+
+def _ids(facts: Mapping[str, Any], names: tuple[str, ...]) -> list[int]:
+    found = {facts.get(f"tokenizer.ggml.{name}_token_id") for name in names}
+    return sorted(int(token) for token in found if token is not None)
