@@ -16,7 +16,7 @@ LAYERS = [
     ["tasks"],
     ["requests", "tree", "train/stages"],
     ["answer", "cost", "engine", "interpreter", "values"],
-    ["formats", "judge", "evaluate/grading"],
+    ["formats", "judge", "evaluate/grading", "run/nodes"],
     ["search", "verifiers"],
     ["methods", "scheduler"],
     ["config", "run/record"],
