@@ -131,8 +131,9 @@ def json_to_step(data: Mapping[str, Any]) -> Step:
 
 def _number(data: Mapping[str, Any], key: str, absent: T, null: float) -> T | float:
     """A number that may be missing; null is what JSON has no word for: an infinity, or NaN."""
-    value = data.get(key, absent)
-    return null if value is None else float(value)
+    if key not in data:
+        return absent
+    return null if data[key] is None else float(data[key])
 
 
 def read_node(node: Node, data: Mapping[str, Any]) -> None:

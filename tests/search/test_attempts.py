@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -223,11 +224,12 @@ def test_a_step_that_is_not_finite_is_noted_and_the_trial_counts() -> None:
     assert [attempt.note for attempt in tree.attempts] == [RESET, NO_STEP, ""]
     from mcts_math.config import make_config
     from mcts_math.cost import Cost
+    from mcts_math.files import dump_line
 
     settings = make_config({"mode": "fttt", "prompt_wrap": "react_sft"})
     line = to_record(Solved(tree, Cost()), settings, make_format("react_sft"))
     assert [attempt.get("note") for attempt in line["attempts"]] == [RESET, NO_STEP, None]
-    assert line["attempts"][0]["loss"] is None
+    assert json.loads(dump_line(line))["attempts"][0]["loss"] is None
     assert line["oracle"] is True
 
 
