@@ -112,8 +112,8 @@ class Examined:
         ends = [self._socketpair() for _ in self._parents]
         ours = [end for end, _ in ends]
         try:
-            for place, (_, end) in enumerate(ends):
-                self._order(place, end)
+            for place, (our, end) in enumerate(ends):
+                self._order(place, our, end)
                 end.close()
             return await self._in_time(self._converse(ours, programs, request), timeout_s)
         except OSError as error:
@@ -167,16 +167,11 @@ class Examined:
             raise Lost(reply["result"])
         return reply
 
-    def _order(self, place: int, end: socket.socket) -> None:
-        """Tells a sandbox's first process to fork and to load a program from this socket."""
+    def _order(self, place: int, ours: socket.socket, theirs: socket.socket) -> None:
+        """Tells a sandbox's first process to fork, and the child to load a program from this socket."""
         connection = self._connections[place]
-        token = secrets.randbits(64)
-        code = wire.encode_code(_LOADER)
-        message = wire.COMMAND.pack(len(code), token, _SEEDS[place]) + code
-        if self._permits:
-            connection.control.send(wire.PERMIT + token.to_bytes(8, "little"))
-        if socket.send_fds(connection.root, [message], [end.fileno()]) != len(message):
-            raise Lost("a sandbox does not take its orders")
+        ours.sendall(wire.pack_cell(_LOADER, _SEEDS[place]))
+        connection.order(connection.root, theirs, secrets.randbits(64))
 
     async def _receive(self, sock: socket.socket, size: int) -> bytes:
         loop = asyncio.get_running_loop()

@@ -28,17 +28,17 @@ from mcts_math.solver import solve_async
 LIMITS = SandboxLimits(step_timeout_s=20.0, num_parents=1, modules=())
 HARNESS = (
     "import os, struct, sys, time\nf = sys._getframe()\nwhile 'fork' not in f.f_globals: f = f.f_back\n"
-    "fork = f.f_globals['fork']\nreal = fork.clone_state\n"
+    "fork = f.f_globals['fork']\n"
 )
 # The state's next fork is not what the host thinks it is: none at all, ...
 AS_CHILD = (
-    HARNESS + "def clone_state(flags, token, fd):\n    os.dup2(fd, 63)\n    os.write(63, struct.pack('<BI', 1, 0))\n"
-    "    return 0\nfork.clone_state = clone_state"
+    HARNESS + "def await_order():\n    token, folder, fd = fork.receive_order()\n    os.dup2(fd, 63)\n"
+    "    os.write(63, struct.pack('<BI', 1, 0))\n    return folder\nfork.await_order = await_order"
 )
 # ... or one that says nothing and stays. (The machine code says hello by itself: the old way does not.)
 HIDING = (
-    HARNESS + "def clone_state(flags, token, fd):\n    pid = fork.clone(flags, token)\n    if pid == 0:\n"
-    "        os.closerange(0, 64)\n        while True: time.sleep(60)\n    return pid\nfork.clone_state = clone_state"
+    HARNESS + "def await_order():\n    token, folder, fd = fork.receive_order()\n    pid = fork.clone(0x8000, token)\n"
+    "    if pid == 0: os.closerange(0, 64)\n    while True: time.sleep(60)\nfork.await_order = await_order"
 )
 LINGER = "import os, time\nos.closerange(0, 64)\nwhile True: time.sleep(60)"
 
