@@ -85,11 +85,10 @@ class Examined:
 
     Args:
         parents: clean parents of the sandbox that runs the tests, and of the one that runs the code.
-        permits: forks are judged by a supervisor (seccomp), which wants a permit for each.
     """
 
-    def __init__(self, parents: list[Parent], permits: bool) -> None:
-        self._parents, self._permits = parents, permits
+    def __init__(self, parents: list[Parent]) -> None:
+        self._parents = parents
         self._connections: list[Connection] = []
         self._sockets: list[socket.socket] = []
 

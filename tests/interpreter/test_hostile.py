@@ -180,6 +180,33 @@ def test_an_honest_state_is_not_taken_for_one_that_goes_on() -> None:
     run(check())
 
 
+def test_a_question_may_keep_more_states_than_its_file_system_has_files() -> None:
+    """Once, each state that waited held its cell's folder: at 512 of them the sandbox died."""
+
+    async def check() -> None:
+        async with SandboxInterpreter(replace(LIMITS, max_snapshots=600)) as interpreter:
+            for i in range(530):
+                assert not (await show(interpreter, f"{i}")).rebuilt
+            assert interpreter.num_snapshots == 530
+
+    run(check())
+
+
+def test_a_state_forks_by_python_where_there_is_no_machine_code() -> None:
+    async def check() -> None:
+        async with SandboxInterpreter(LIMITS) as interpreter:
+            history: tuple[str, ...] = (HARNESS + "fork._serve = None",)
+            for step in ("x = 1", "open('kept', 'w').write('old')", "import signal\nsignal.alarm(1)"):
+                await show(interpreter, step, *history)
+                history += (step,)
+            await asyncio.sleep(1.2)
+            seen = await show(interpreter, "x, open('kept').read()", *history)
+            assert (seen.text, seen.rebuilt) == ("(1, 'old')", False)
+            assert (await show(interpreter, "os.fork()", *history)).text.startswith("PermissionError")
+
+    run(check())
+
+
 def test_nobody_can_change_what_all_start_from() -> None:
     """Libraries are one sealed image: a cell may write to its own copy, and to no other."""
     reading = (

@@ -162,9 +162,7 @@ _CODE = bytes.fromhex(
 
 def _machine_serve() -> tuple[Callable[[ctypes.c_void_p | None], None], mmap.mmap]:
     """The function with its page, and the page."""
-    rights = mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC
-    page = mmap.mmap(-1, mmap.PAGESIZE, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS, rights)
-    address = ctypes.addressof(ctypes.c_char.from_buffer(page))
+    page, address = kernel.code_page()
     message = struct.pack("=QQQQQQQ", 0, 0, address + 56, 1, address + 72, 0, 0)  # struct msghdr, ...
     page[:72] = message + struct.pack("=QQ", address + _ORDER_AT, wire.ORDER.size)  # ... and the iovec that it names
     page[_REPLY_AT : _HELLO_AT + len(_HELLO)] = wire.REPLY.pack(wire.REFUSED, 0).ljust(8) + _HELLO

@@ -32,7 +32,6 @@ _CODE_HOLDS = ("co_consts", "co_names", "co_varnames", "co_name", "co_qualname",
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _libc.madvise.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
-_libc.mprotect.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
 _libc.munmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t]
 _libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int, ctypes.c_int, ctypes.c_int, ctypes.c_long]
 _libc.mmap.restype = ctypes.c_void_p
@@ -165,20 +164,15 @@ def _join_all() -> None:
     mprotect(2), or write its own code elsewhere. Each process changes its own copies only.
     """
     move = _mover()
-    if move is None:
-        return
     # A list first: what allocates memory may map some, but never within a run once its holes are taken.
     for run in list(runs(ranges())):
         if _take_holes(run):
             _join(run, move)
 
 
-def _mover() -> _Mover | None:
-    page = mmap.mmap(-1, mmap.PAGESIZE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
-    page.write(_MOVE_X86_64)
-    address = ctypes.addressof(ctypes.c_char.from_buffer(page))
-    if _libc.mprotect(address, mmap.PAGESIZE, mmap.PROT_READ | mmap.PROT_EXEC):
-        return None
+def _mover() -> _Mover:
+    page, address = kernel.code_page()
+    page[: len(_MOVE_X86_64)] = _MOVE_X86_64
     longs = [ctypes.c_long] * 4
     call = ctypes.PYFUNCTYPE(ctypes.c_long, ctypes.c_void_p, *longs)(address)
     return lambda *args, _page=page: int(call(*args))
