@@ -97,66 +97,24 @@ def _rows(page: int) -> dict[int, list[tuple[int, ...]]]:
 
 
 _CODE = bytes.fromhex(
-    "53"  # push rbx
-    "4154"  # push r12
-    "4155"  # push r13
-    "4889fb"  # mov rbx, rdi
-    "4989f4"  # mov r12, rsi
-    "4c8dabe0000000"  # lea r13, [rbx+0xe0]
-    "e87d000000"  # call rows
-    "48c7432818000000"  # wait: mov qword [rbx+0x28], 0x18
-    "bf3f000000"  # mov edi, 0x3f
-    "4889de"  # mov rsi, rbx
-    "31d2"  # xor edx, edx
-    "b82f000000"  # mov eax, 0x2f
-    "0f05"  # syscall
-    "83f8fc"  # cmp eax, 0xfffffffc
-    "74e2"  # je wait
-    "83f828"  # cmp eax, 0x28
-    "7551"  # jne die
-    "48837b2818"  # cmp qword [rbx+0x28], 0x18
-    "754a"  # jne die
-    "bf11800000"  # mov edi, 0x8011
-    "31f6"  # xor esi, esi
-    "31d2"  # xor edx, edx
-    "4c8b5360"  # mov r10, qword [rbx+0x60]
-    "4d89d0"  # mov r8, r10
-    "b838000000"  # mov eax, 0x38
-    "0f05"  # syscall
-    "898389000000"  # mov dword [rbx+0x89], eax
-    "4c8dab00020000"  # lea r13, [rbx+0x200]
-    "85c0"  # test eax, eax
-    "744c"  # je child
-    "780e"  # js refused
-    "bf03000000"  # mov edi, 0x3
-    "b803000000"  # mov eax, 0x3
-    "0f05"  # syscall
-    "eb9e"  # jmp wait
-    "f79b89000000"  # refused: neg dword [rbx+0x89]
-    "4981c5c0000000"  # add r13, 0xc0
-    "e809000000"  # call rows
-    "31ff"  # die: xor edi, edi
-    "b8e7000000"  # mov eax, 0xe7
-    "0f05"  # syscall
-    "498b4500"  # rows: mov rax, qword [r13+0x0]
-    "4885c0"  # test rax, rax
-    "742a"  # je end
-    "498b7d08"  # mov rdi, qword [r13+0x8]
-    "498b7510"  # mov rsi, qword [r13+0x10]
-    "498b5518"  # mov rdx, qword [r13+0x18]
-    "0f05"  # syscall
-    "4983c520"  # add r13, 0x20
-    "85c0"  # test eax, eax
-    "79e1"  # jns rows
-    "ebd6"  # jmp die
-    "e8daffffff"  # child: call rows
-    "4d85e4"  # test r12, r12
-    "7403"  # je done
-    "41ffd4"  # call r12
-    "415d"  # done: pop r13
-    "415c"  # pop r12
-    "5b"  # pop rbx
-    "c3"  # end: ret
+    "53 4154 4155 4889fb 4989f4"  # save rbx, r12, r13; rbx = page, r12 = hook
+    "4c8dabe0000000 e87d000000"  # r13 = page + _BEFORE_AT; call rows
+    "48c7432818000000"  # wait: msg_controllen = 24, room for one descriptor
+    "bf3f000000 4889de 31d2 b82f000000 0f05"  # recvmsg(63, page, 0)
+    "83f8fc 74e2"  # interrupted by a signal: wait
+    "83f828 7551"  # not a whole order: die
+    "48837b2818 754a"  # no descriptor: die
+    "bf11800000 31f6 31d2 4c8b5360 4d89d0 b838000000 0f05"  # clone(CLONE_PARENT | SIGCHLD, 0, 0, token, token)
+    "898389000000 4c8dab00020000"  # the number in the reply = what clone says; r13 = page + _CHILD_AT
+    "85c0 744c 780e"  # 0: child; an error: refused
+    "bf03000000 b803000000 0f05 eb9e"  # close(3); wait
+    "f79b89000000 4981c5c0000000 e809000000"  # refused: negate the number; r13 = page + _REFUSED_AT; call rows
+    "31ff b8e7000000 0f05"  # die: exit_group(0)
+    "498b4500 4885c0 742a"  # rows: no number at r13: return
+    "498b7d08 498b7510 498b5518 0f05"  # the system call with its three arguments
+    "4983c520 85c0 79e1 ebd6"  # r13 = the next row; rows, or where the call failed: die
+    "e8daffffff 4d85e4 7403 41ffd4"  # child: call rows; call the hook
+    "415d 415c 5b c3"  # restore the registers; return
 )
 
 

@@ -39,24 +39,11 @@ _libc.mmap.restype = ctypes.c_void_p
 # Copies ranges to the image, then moves a private mapping of the image to their place (mremap). In between nobody may
 # write to them: so it is one call, and neither Python nor libc has a part in it.
 _MOVE_X86_64 = bytes.fromhex(
-    "4989f9"  # mov r9, rdi     the ranges: address and bytes of each, ended by zeros
-    "4989f2"  # mov r10, rsi    what to add to an address
-    "4989cb"  # mov r11, rcx    bytes in all
-    "498b31"  # next: mov rsi, [r9]
-    "498b4908"  # mov rcx, [r9+8]
-    "4885c9"  # test rcx, rcx
-    "740c"  # je done
-    "4a8d3c16"  # lea rdi, [rsi+r10]
-    "f3a4"  # rep movsb
-    "4983c110"  # add r9, 16
-    "ebe8"  # jmp next
-    "4889d7"  # done: mov rdi, rdx  the private mapping
-    "4c89de"  # mov rsi, r11
-    "4c89da"  # mov rdx, r11
-    "41ba03000000"  # mov r10d, 3   MREMAP_MAYMOVE | MREMAP_FIXED
-    "b819000000"  # mov eax, 25     to r8
-    "0f05"  # syscall
-    "c3"  # ret
+    "4989f9 4989f2 4989cb"  # r9 = the ranges: address and bytes of each, ended by zeros; r10 = shift; r11 = all bytes
+    "498b31 498b4908 4885c9 740c"  # next: address and bytes of a range; no bytes: done
+    "4a8d3c16 f3a4 4983c110 ebe8"  # copy it to address + shift; next
+    "4889d7 4c89de 4c89da 41ba03000000"  # done: the private mapping, bytes, bytes, MREMAP_MAYMOVE | MREMAP_FIXED
+    "b819000000 0f05 c3"  # mremap, to r8; return
 )
 _Mover: TypeAlias = Callable[[object, int, int, int, int], int]
 
