@@ -78,10 +78,10 @@ class Connection:
         Raises:
             OSError: the sandbox is gone, or the state does not listen.
         """
+        tokens = (token, *self.ended[: wire.MAX_TOKENS - 1])
+        del self.ended[: wire.MAX_TOKENS - 1]
         if self.owner.judges_forks:
-            tokens = (token, *self.ended[: wire.MAX_TOKENS - 1])
             self.control.send(wire.PERMIT + b"".join(map(wire.TOKEN.pack, tokens)))
-            del self.ended[: wire.MAX_TOKENS - 1]
         folder = wire.folder_of(token) if self.owner.has_folders else "/"
         socket.send_fds(state, [wire.ORDER.pack(token, folder.encode())], [theirs.fileno()])
 
