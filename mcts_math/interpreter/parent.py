@@ -118,7 +118,7 @@ class Parent:
             parent = cls._launch(rules_json(limits, layers, warm, tells), {"MPLCONFIGDIR": scratch, "TMPDIR": scratch})
             parent.judges_forks, parent.has_folders = layers.seccomp, has_folders(limits, layers)
             try:
-                message = await parent._receive(parent._control, _START_TIMEOUT_S)
+                message, _ = await parent._receive(parent._control, _START_TIMEOUT_S)
             except BaseException:
                 await parent.close()
                 raise
@@ -195,7 +195,7 @@ class Parent:
                 root.setblocking(False)
                 with their_control, their_root:
                     socket.send_fds(self._control, [wire.NEW], [their_control.fileno(), their_root.fileno()])
-                message, pid = await self._receive_with_pid(control)
+                message, pid = await self._receive(control, _SANDBOX_TIMEOUT_S)
             except OSError as error:
                 raise InterpreterError(f"a sandbox could not be set up: {error}") from error
             if message[:1] == wire.BUSY:
@@ -233,26 +233,15 @@ class Parent:
         return text or f"exit status {self._process.poll()}, no message"
 
     @staticmethod
-    async def _receive(sock: socket.socket, timeout_s: float) -> bytes:
+    async def _receive(sock: socket.socket, timeout_s: float) -> tuple[bytes, int]:
+        """A message, and who sent it; see `receive_with_pid`."""
         loop = asyncio.get_running_loop()
+        readable = asyncio.Event()
+        loop.add_reader(sock, readable.set)
         try:
-            return await asyncio.wait_for(loop.sock_recv(sock, 8192), timeout_s)
+            await asyncio.wait_for(readable.wait(), timeout_s)
         except asyncio.TimeoutError:
-            return wire.BROKEN + f"no answer for {timeout_s:.0f} s".encode()
-
-    async def _receive_with_pid(self, sock: socket.socket) -> tuple[bytes, int]:
-        loop = asyncio.get_running_loop()
-        readable: asyncio.Future[None] = loop.create_future()
-
-        def note() -> None:
-            if not readable.done():
-                readable.set_result(None)
-
-        loop.add_reader(sock, note)
-        try:
-            await asyncio.wait_for(readable, _SANDBOX_TIMEOUT_S)
-        except asyncio.TimeoutError:
-            return wire.BROKEN + b"no answer", -1
+            return wire.BROKEN + f"no answer for {timeout_s:.0f} s".encode(), -1
         finally:
             loop.remove_reader(sock)
         return receive_with_pid(sock, 8192)
