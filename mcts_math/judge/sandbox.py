@@ -164,6 +164,8 @@ class Examined:
             return _failed("the tests were stopped: an exit, out of memory or a crash")
         if reply["kind"] == "no_candidate":
             raise Lost(reply["result"])
+        if reply["kind"] == "failed" and not all(connection.alive for connection in self._connections):
+            raise Lost("a sandbox died")  # the code's, say, before that of the tests, which then blame the code
         return reply
 
     def _order(self, place: int, ours: socket.socket, theirs: socket.socket) -> None:
