@@ -85,11 +85,10 @@ class Examined:
 
     Args:
         parents: clean parents of the sandbox that runs the tests, and of the one that runs the code.
-        permits: forks are judged by a supervisor (seccomp), which wants a permit for each.
     """
 
-    def __init__(self, parents: list[Parent], permits: bool) -> None:
-        self._parents, self._permits = parents, permits
+    def __init__(self, parents: list[Parent]) -> None:
+        self._parents = parents
         self._connections: list[Connection] = []
         self._sockets: list[socket.socket] = []
 
@@ -112,8 +111,8 @@ class Examined:
         ends = [self._socketpair() for _ in self._parents]
         ours = [end for end, _ in ends]
         try:
-            for place, (_, end) in enumerate(ends):
-                self._order(place, end)
+            for place, (our, end) in enumerate(ends):
+                self._order(place, our, end)
                 end.close()
             return await self._in_time(self._converse(ours, programs, request), timeout_s)
         except OSError as error:
@@ -165,18 +164,15 @@ class Examined:
             return _failed("the tests were stopped: an exit, out of memory or a crash")
         if reply["kind"] == "no_candidate":
             raise Lost(reply["result"])
+        if reply["kind"] == "failed" and not all(connection.alive for connection in self._connections):
+            raise Lost("a sandbox died")  # the code's, say, before that of the tests, which then blame the code
         return reply
 
-    def _order(self, place: int, end: socket.socket) -> None:
-        """Tells a sandbox's first process to fork and to load a program from this socket."""
+    def _order(self, place: int, ours: socket.socket, theirs: socket.socket) -> None:
+        """Tells a sandbox's first process to fork, and the child to load a program from this socket."""
         connection = self._connections[place]
-        token = secrets.randbits(64)
-        code = wire.encode_code(_LOADER)
-        message = wire.COMMAND.pack(len(code), token, _SEEDS[place]) + code
-        if self._permits:
-            connection.control.send(wire.PERMIT + token.to_bytes(8, "little"))
-        if socket.send_fds(connection.root, [message], [end.fileno()]) != len(message):
-            raise Lost("a sandbox does not take its orders")
+        ours.sendall(wire.pack_cell(_LOADER, _SEEDS[place]))
+        connection.order(connection.root, theirs, secrets.randbits(64))
 
     async def _receive(self, sock: socket.socket, size: int) -> bytes:
         loop = asyncio.get_running_loop()
