@@ -12,7 +12,7 @@ from typing import Final
 from mcts_math.answer.parse.arguments import argument
 from mcts_math.answer.parse.brackets import bar_power
 from mcts_math.answer.parse.cursor import LOGIC, POSTFIX, POWER, PRODUCT, RATIO, RELATION, SUM, UNION, UNIT, Cursor
-from mcts_math.answer.parse.operands import degrees, measured, prefix, quantifies, unit
+from mcts_math.answer.parse.operands import degrees, prefix, quantifies, unit
 from mcts_math.answer.parse.tokens import Token, UnreadableError
 from mcts_math.answer.values.nodes import (
     MINUS_ONE,
@@ -51,7 +51,6 @@ _POWERS: Final = {
     **dict.fromkeys(("or", "and", "&"), LOGIC),
     "^": POWER,
     ":": RATIO,
-    "$": UNIT,
 }
 
 
@@ -114,6 +113,8 @@ def _power(cursor: Cursor) -> int:
     token = cursor.token
     if token.kind in _STARTS:
         return PRODUCT
+    if token.kind == "money":
+        return UNIT
     if token.kind == "word":
         return 0 if quantifies(token) else UNIT
     if token.kind != "op":
@@ -145,9 +146,6 @@ def _extend(cursor: Cursor, left: Node, power: int) -> Node:
         return _product(cursor, left)
     token = cursor.token
     if power == UNIT:
-        if token.text == "$":
-            cursor.advance()
-            return measured(left, "dollar")
         return unit(cursor, left)
     cursor.advance()
     if power == POWER:

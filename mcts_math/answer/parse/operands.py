@@ -53,6 +53,9 @@ def prefix(cursor: Cursor) -> Node:
         return _constructor(cursor, token.text)
     if token.kind == "word":
         return _words(cursor, token)
+    if token.kind == "money":
+        amount = cursor.expression(RATIO)  # up to a word: "$1 million"
+        return measured(unit(cursor, amount) if cursor.token.kind == "word" else amount, unit_name(token.text))
     return _operator(cursor, token.text)
 
 
@@ -62,9 +65,6 @@ def _operator(cursor: Cursor, text: str) -> Node:
         return negate(operand) if text == "-" else operand
     if text in ("pm", "mp"):
         return PlusMinus(ZERO, cursor.expression(SIGN), 1 if text == "pm" else -1)
-    if text == "$":
-        amount = cursor.expression(RATIO)  # up to a word: "$1 million"
-        return measured(unit(cursor, amount) if cursor.token.kind == "word" else amount, "dollar")
     if text == "dots":
         return DOTS
     if text == "~":
@@ -176,7 +176,7 @@ def unit(cursor: Cursor, left: Node) -> Node:
     """`left` with the words that follow as its unit."""
     parts: list[str] = []
     while not quantifies(cursor.token) and (
-        cursor.token.kind == "word"
+        cursor.token.kind in ("word", "money")
         or (parts and cursor.token.text in ("^", "/", "in"))
         or (parts and cursor.token.text == "*" and cursor.peek().kind == "word")
     ):

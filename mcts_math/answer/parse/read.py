@@ -8,8 +8,8 @@ from functools import lru_cache
 from typing import Final
 
 from mcts_math.answer.parse.grammar import parse_tokens
-from mcts_math.answer.parse.runs import is_word
-from mcts_math.answer.parse.scan_numbers import decimal_value
+from mcts_math.answer.text.runs import is_word
+from mcts_math.answer.parse.numbers import decimal_value
 from mcts_math.answer.parse.tidy import reject_prose, tidy
 from mcts_math.answer.parse.tokenise import tokenise
 from mcts_math.answer.parse.tokens import UnreadableError

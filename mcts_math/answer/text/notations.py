@@ -13,24 +13,6 @@ from mcts_math.answer.text.spelled import spelled_number
 from mcts_math.answer.text.units import UNITS
 
 MAX_REWRITTEN: Final = 1000  # characters; the patterns take time with the square of the length
-_CURRENCIES: Final = {
-    "€": "EUR",
-    "£": "GBP",
-    "¥": "JPY",
-    "₹": "INR",
-    "円": "JPY",
-    "元": "CNY",
-    r"\pounds": "GBP",
-    r"\euro": "EUR",
-    "US$": "USD",
-    r"US\$": "USD",
-    "Rs.": "INR",
-    "Rs": "INR",
-}
-_CODES: Final = "USD|EUR|GBP|JPY|INR|CNY|CAD|AUD"
-_SIGNS: Final = r"€|£|¥|₹|\\pounds|\\euro|US\\?\$|\bRs\.?"
-_AMOUNT: Final = r"\d[\d,.]*(?<![.,])"
-
 _DERIVATIVE: Final = re.compile(
     r"^\\frac\s*\{\s*(?:\\partial|(?:\\mathrm\s*\{?\s*)?d\}?)\s*(?:\^\s*\{?(\d)\}?)?\s*([a-zA-Z])(?:\s*\([a-z]\))?\s*\}"
     r"\s*\{\s*(?:(\\partial)|(?:\\mathrm\s*\{?\s*)?d\}?)\s*([a-zA-Z])\s*(?:\^\s*\{?\d\}?)?\s*\}\s*="
@@ -51,7 +33,6 @@ _OPEN_CASES: Final = re.compile(
     r"(?:\\left\s*)?\\\{\s*\\begin\{(?:array|aligned|matrix)\}(?:\{[^{}]*\})?(.*?)\\end\{(?:array|aligned|matrix)\}\s*(?:\\right\s*\.)?(?!\s*\\?(?:right\s*\\)?\})",
     re.DOTALL,
 )
-_CYCLE: Final = re.compile(r"(\d{0,6}?)(?:(\d)\2{2,}|(\d{2,6})\3+)")
 _ALIGNED: Final = re.compile(r"\\begin\{(aligned|align\*?|gathered|split)\}(.*?)\\end\{\1\}", re.DOTALL)
 _SET_NAME: Final = re.compile(r"(\\mathbb\s*\{?[RZQNC]\}?|\bReals)\s*(?:\\\s+|-\s*)\\?\{([^{}]*?)\\?\}")
 
@@ -66,37 +47,19 @@ _RULES: Final[tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]
     (_COMBINATIONS, lambda match: _combination(match)),
     (re.compile(r"^(\d{1,4}) ?([CP]) ?(\d{1,4})$"), lambda m: _combination_of(m.group(1), m.group(2), m.group(3))),
     (_OPEN_CASES, r"\\begin{cases}\1\\end{cases}"),
-    # countries' number formats, where they can't be anything else
-    (re.compile(r"(?<![\d.,])\d{1,3}(?:\.\d{3})+,\d+(?![\d.,])"), lambda m: _plain(m.group(), ".", ",")),
-    (re.compile(r"(?<![\d.,])\d{1,3}(?:\.\d{3}){2,}(?![\d.,])"), lambda m: _plain(m.group(), ".", "")),
-    (re.compile(r"(?<![\d.,'])\d{1,3}(?:'\d{3})+(?![\d,'])"), lambda m: _plain(m.group(), "'", "")),
-    (re.compile(r"(?<=\d)_(?=\d{3}(?:_\d{3})*(?![\d_]))(?<=\d_)"), ""),
     (re.compile(r"\s*\(\s*([a-z]\s*\\in\s*\\mathbb\s*\{?[ZN]\}?)\s*\)$"), r", \1"),
     (re.compile(r"^([abcstuAST])\(([nkm])\)\s*="), r"\1_\2 ="),
     (re.compile(r"^[a-eg-wA-Z]\(([a-z])\)\s*="), r"f(\1) ="),
     (_ALIGNED, lambda match: _rows(match.group(2))),
-    (re.compile(r"(?<=\d)\s*(sq|cu)\.?\s+(cm|m|mm|km|in|ft|mi|yd)\b\.?"), r"\\text{ \1 \2}"),
     (_TWO_UNITS, lambda match: _two_units(match)),
     (re.compile(r"(?<=\d)\s*[xX]\s*10\s*(?=\^)"), r"\\times 10"),
     (re.compile(r"^[a-zA-Z]\s*:\s*([a-z])\s*\\(?:mapsto|to)(?![a-z])"), r"f(\1) ="),
     (_PLAIN_UNIT, lambda match: _plain_unit(match)),
-    (re.compile(r"\\\^"), "^"),
     (re.compile(r"^[^()\[\]{}]*(?:[<>]|\\[lg][et])[^()\[\]{}]*$"), lambda match: _conditions(match.group())),
-    (re.compile(r"(\d*\.\d+)\s*(?:\.{3}|…|\\[lc]?dots\b)"), lambda match: _endless(match.group(1))),
     (re.compile(r"^(-?[\d.,/]+)\s*\(([a-z -]+)\)$"), lambda match: _said_twice(match)),
     (re.compile(r"^\\?#\s*(?=\d+$)"), ""),
     (re.compile(r"\\mathbb\s*\{?R\}?\s*_\s*\{?\s*(?:\\geq?|\\geqslant)\s*0\s*\}?"), r"[0,\\infty)"),
     (re.compile(r"\\mathbb\s*\{?R\}?\s*(?:_\s*\{?\s*>\s*0\s*\}?|[_^]\s*\{?\+\}?)"), r"(0,\\infty)"),
-    # money
-    (re.compile(rf"(\d),(\d\d)(?=\s*(?:{_SIGNS}|\b(?:{_CODES})\b))"), r"\1.\2"),
-    (
-        re.compile(rf"(?:\b({_CODES})\b|({_SIGNS}))\s*~?\s*({_AMOUNT})"),
-        lambda m: _money(m.group(1) or m.group(2), m[3]),
-    ),
-    (re.compile(rf"({_AMOUNT})\s*({_SIGNS}|円|元)"), lambda m: _money(m.group(2), m.group(1))),
-    # what Python prints
-    (re.compile(r"(['\"])(\w+)\1\s*:"), r"\2:"),
-    (re.compile(r"(?<=[\[({,\s])(['\"])(\w[\w .-]*)\1(?=\s*[,\])}])"), r"\2"),
     (re.compile(r"\bdatetime\.time\((\d+), (\d+)(?:, 0)*\)"), lambda m: f"{m.group(1)}:{int(m.group(2)):02d}"),
     (re.compile(r"^(\d{1,2}:\d\d):00$"), r"\1"),
     (re.compile(r"\b(?:np|numpy)\.(True|False)_"), r"\1"),
@@ -109,7 +72,6 @@ _RULES: Final[tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]
     (re.compile(r"^(\d+)\s*h(?:rs?|ours?)?\s*(\d+)\s*m(?:ins?|inutes?)?$"), r"\1 hours \2 minutes"),
     (re.compile(r"(\\\{[^|:]*?)\\mid(?=\s*[a-z]\s*\\in\s*\\mathbb\s*\{?[ZN])"), r"\1:"),
     (re.compile(r"^(\d+)\s*'\s*(\d+)\s*(?:\"|'')$"), r"\1 ft \2 in"),
-    (re.compile(r"(\\overline\s*\{\d+\})\s*(?:\.{3}|…|\\[lc]?dots\b)"), r"\1"),
 )
 
 
@@ -167,16 +129,6 @@ def _conditions(text: str) -> str:
     return text.replace("\\cup", " or ").replace("\\cap", " and ")
 
 
-def _endless(decimal: str) -> str:
-    """`0.666...` with its cycle, where the digits show one; else as far as it is written."""
-    whole, _, digits = decimal.partition(".")
-    match = _CYCLE.fullmatch(digits)
-    if match is None:
-        return decimal
-    head, cycle = match.group(1), match.group(2) or match.group(3)
-    return rf"{whole or 0}.{head}\overline{{{cycle}}}"
-
-
 def _said_twice(match: re.Match[str]) -> str:
     """`7 (seven)`; `9 (apples)` is a number with its unit."""
     value = spelled_number(match.group(2))
@@ -204,12 +156,3 @@ def _combination_of(upper: str, kind: str, lower: str) -> str:
     if kind == "C":
         return rf"\binom{{{upper}}}{{{lower}}}"
     return rf"\frac{{({upper})!}}{{({upper}-{lower})!}}"
-
-
-def _plain(number: str, thousands: str, point: str) -> str:
-    number = number.replace(thousands, "")
-    return number.replace(point, ".") if point else number
-
-
-def _money(sign: str, amount: str) -> str:
-    return rf"{amount}\text{{ {_CURRENCIES.get(sign, sign)}}}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final, NamedTuple
 
-from mcts_math.answer.parse.runs import is_word
+from mcts_math.answer.text.runs import is_word
 from mcts_math.answer.text.spelled import spelled_number
 
 _NUMBER: Final = r"(-?\d+(?:\.\d+)?)"

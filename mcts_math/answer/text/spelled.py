@@ -30,7 +30,7 @@ _CHOICE: Final = re.compile(
 _LETTERS: Final = re.compile(r"^\(?[A-Z]\)?(?:\s*(?:,\s*and|,|and|&)\s*\(?[A-Z]\)?)+$")
 _PERIOD: Final = re.compile(r"[.!]$")
 _DAY: Final = re.compile(
-    r"^(?:(\d{1,2})\s*(?:of\s+)?([A-Z][a-z]{2,8})|([A-Z][a-z]{2,8})\s*(\d{1,2}))(?:,?\s+(\d{4}))?$"
+    r"^(?:(\d{1,2})(?:st|nd|rd|th)?\s*(?:of\s+)?([A-Z][a-z]{2,8})|([A-Z][a-z]{2,8})\s*(\d{1,2})(?:st|nd|rd|th)?)(?:,?\s+(\d{4}))?$"
 )
 _MONTHS: Final = (
     *("january", "february", "march", "april", "may", "june"),

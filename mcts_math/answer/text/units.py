@@ -7,12 +7,12 @@ counted: its words are compared.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from fractions import Fraction
 from functools import lru_cache
 from typing import Final, NamedTuple
 
 from mcts_math.answer.text.things import same_things, singular
-from mcts_math.answer.text.vocabulary import names
 
 
 class Unit(NamedTuple):
@@ -23,151 +23,80 @@ class Unit(NamedTuple):
     powers: tuple[tuple[str, int], ...]
 
 
-# Dimension, short name and size: other names. A dimension may be a product, with powers (`length2`).
-_PLAIN: Final = {
-    "length in 127/5000": "inch inches",
-    "length ft 381/1250": "foot feet",
-    "length yd 1143/1250": "yard yards yds",
-    "length mi 201168/125": "mile miles",
-    "length nmi 1852": "",
-    "length ly 9460730472580800": "lightyear lightyears light-year light-years",
-    "length2 acre 316160658/78125": "acres",
-    "length2 ha 10000": "hectare hectares",
-    "time min 60": "mins minute minutes",
-    "time h 3600": "hr hrs hour hours",
-    "time day 86400": "days",
-    "time week 604800": "wk wks weeks",
-    "time month 2629800": "months",
-    "time year 31557600": "yr yrs years",
-    "time century 3155760000": "centuries",
-    "time decade 315576000": "decades",
-    "mass lb 45359237/100000": "lbs pound pounds",
-    "mass oz 45359237/1600000": "ounce ounces",
-    "mass t 1000000": "tonne tonnes",
-    "mass ton 1000000": "tons",
-    "length3 gal 473176473/125000000000": "gallon gallons",
-    "length3 qt 473176473/500000000000": "quart quarts",
-    "length3 pt 473176473/1000000000000": "pint pints",
-    "length3 cup 473176473/2000000000000": "cups",
-    "money dollar": "dollars usd USD bucks",
-    "money cent 1/100": "cents",
-    "euro euro": "euros EUR",
-    "sterling gbp": "GBP",
-    "yen yen": "JPY",
-    "yuan yuan": "CNY RMB",
-    "rupee rupee": "rupees INR",
-    "canada CAD": "",
-    "australia AUD": "",
-    "angle degree": "degrees deg",
-    "angle radian": "rad rads radians",
-    "length,time-1 mph 1397/3125": "",
-    "length,time-1 kmh 5/18": "kph",
-    "length,time-1 knot 463/900": "knots",
-    "temperature celsius": "Celsius",
-    "fahrenheit fahrenheit": "Fahrenheit",
-    "temperature2 kelvin": "kelvins Kelvin",
-    "mass,length2,time-2 kWh 3600000000": "",
-    "mass,length-1,time-2 atm 101325000": "atmosphere atmospheres",
-    "mass,length2,time-3 hp 745700": "horsepower",
-    "frequency rpm 1/60": "",
-    "ratio %": "percent percents pct",
-}
-# The same for units that take metric prefixes; short and long names apart.
-_METRIC: Final = {
-    "length m 1": "meter metre",
-    "mass g 1": "gram",
-    "time s 1": "second",
-    "length3 L 1/1000": "liter litre",
-    "mass,length2,time-2 J 1000": "joule",
-    "mass,length2,time-2 cal 4184": "calorie",
-    "mass,length2,time-2 eV 801088317/5000000000000000000000000000": "electronvolt",
-    "mass,length,time-2 N 1000": "newton",
-    "mass,length2,time-3 W 1000": "watt",
-    "mass,length-1,time-2 Pa 1000": "pascal",
-    "mass,length-1,time-2 bar 100000000": "",
-    "current,time C 1": "coulomb",
-    "current A 1": "ampere amp",
-    "volt V 1": "volt",
-    "ohm ohm 1": "",
-    "frequency Hz 1": "hertz",
-    "amount mol 1": "mole",
-    "farad F 1": "farad",
-    "tesla T 1": "tesla",
-    "bit bit 1": "",
-    "byte B 1": "byte",
-}
-_EXTRA: Final = {
-    "g": "gm gms",
-    "kg": "kilo kilos kgs",
-    "km": "kms",
-    "s": "sec secs",
-    "L": "l",
-    "mL": "ml",
-    "cL": "cl",
-    "dL": "dl",
-    "mol": "",
-    "kB": "KB",
-    "Pa": "",
-    "%": "",
-}
-_FOREIGN: Final = {
-    "km": "км 千米 公里",
-    "m": "м 米",
-    "cm": "см 厘米",
-    "mm": "мм 毫米",
-    "kg": "кг 千克 公斤",
-    "g": "г 克",
-    "L": "л 升",
-    "mL": "мл 毫升",
-    "h": "ч 小时",
-    "min": "мин 分钟",
-    "s": "с 秒",
-    "dollar": "美元",
-    "yuan": "元",
-    "ohm": "Ω Omega",
-}
-_SHORT: Final = {"k": 3, "M": 6, "G": 9, "T": 12, "m": -3, "μ": -6, "u": -6, "n": -9, "p": -12}
+# Dimension (perhaps a product, with powers: `length2`), then units: short name = size, other names. Names of four
+# letters or more have a plural in -s too.
+_PLAIN: Final = """
+length: in=127/5000 inch inches; ft=381/1250 foot feet; yd=1143/1250 yard yds; mi=201168/125 mile; nmi=1852
+length: ly=9460730472580800 lightyear light-year
+length2: acre=316160658/78125; ha=10000 hectare
+length3: gal=473176473/125000000000 gallon; qt=473176473/500000000000 quart; pt=473176473/1000000000000 pint
+length3: cup=473176473/2000000000000 cups
+time: min=60 mins minute; h=3600 hr hrs hour; day=86400 days; week=604800 wk wks; month=2629800; year=31557600 yr yrs
+time: decade=315576000; century=3155760000 centuries
+mass: lb=45359237/100000 lbs pound; oz=45359237/1600000 ounce; t=1000000 tonne; ton=1000000 tons
+money: dollar=1 usd USD bucks; cent=1/100
+euro: euro=1 EUR; sterling: gbp=1 GBP; yen: yen=1 JPY 円; yuan: yuan=1 CNY RMB; rupee: rupee=1 INR
+canada: CAD=1; australia: AUD=1
+angle: degree=1 deg; radian=1 rad rads
+length,time-1: mph=1397/3125; kmh=5/18 kph; knot=463/900
+temperature: celsius=1 Celsius; temperature2: kelvin=1 Kelvin; fahrenheit: fahrenheit=1 Fahrenheit
+mass,length2,time-2: kWh=3600000000
+mass,length-1,time-2: atm=101325000 atmosphere
+mass,length2,time-3: hp=745700 horsepower
+frequency: rpm=1/60
+ratio: %=1 percent pct
+"""
+# The same for units that take metric prefixes: the short name takes the short ones, the others the long ones.
+_METRIC: Final = """
+length: m=1 meter metre; mass: g=1 gram; time: s=1 second; length3: L=1/1000 liter litre
+mass,length2,time-2: J=1000 joule; cal=4184 calorie; eV=801088317/5000000000000000000000000000 electronvolt
+mass,length,time-2: N=1000 newton; mass,length2,time-3: W=1000 watt
+mass,length-1,time-2: Pa=1000 pascal; bar=100000000 bar
+current,time: C=1 coulomb; current: A=1 ampere amp; volt: V=1 volt; ohm: ohm=1 ohm; frequency: Hz=1 hertz
+amount: mol=1 mole; farad: F=1 farad; tesla: T=1 tesla; bit: bit=1 bit; byte: B=1 byte
+"""
+_ALSO: Final = """
+g: gm gms г 克; kg: kilo kilos kgs кг 千克 公斤; km: kms км 千米 公里; m: м 米; cm: см 厘米; mm: мм 毫米
+L: l л 升; mL: ml мл 毫升; cL: cl; dL: dl; s: sec secs с 秒; h: ч 小时; min: мин 分钟; kB: KB
+dollar: 美元; yuan: 元; ohm: Ω Omega; kohm: kΩ; Mohm: MΩ; mohm: mΩ
+"""
+_SHORT: Final = {"": 0, "k": 3, "M": 6, "G": 9, "T": 12, "m": -3, "μ": -6, "u": -6, "n": -9, "p": -12}
 _SMALL: Final = {"c": -2, "d": -1}  # of metres, grams and litres only
-_LONG: Final = {
-    "kilo": 3,
-    "mega": 6,
-    "giga": 9,
-    "tera": 12,
-    "centi": -2,
-    "deci": -1,
-    "milli": -3,
-    "micro": -6,
-    "nano": -9,
-    "pico": -12,
-}
+_LONG: Final = dict(kilo=3, mega=6, giga=9, tera=12, centi=-2, deci=-1, milli=-3, micro=-6, nano=-9, pico=-12) | {"": 0}
+_ROW: Final = re.compile(r"(?:^|[;\n])\s*(?:([a-z,\d-]+): )?(?=\S)(\S+?)=(\S+?)((?: [^;\n]+)?)(?=;|\n|$)")
 _DIMENSION: Final = re.compile(r"(?:^|,)([a-z]+?)(\d|-\d)?(?=,|$)")
+
+
+def _rows(table: str) -> Iterator[tuple[Unit, list[str]]]:
+    """Units of a table with their other names."""
+    dimension = ""
+    for match in _ROW.finditer(table):
+        dimension = match.group(1) or dimension
+        powers = tuple((base, int(power or 1)) for base, power in _DIMENSION.findall(dimension))
+        yield Unit(match.group(2), Fraction(match.group(3)), powers), match.group(4).split()
 
 
 def _units() -> dict[str, Unit]:
     table: dict[str, Unit] = {}
-
-    def add(spellings: tuple[str, ...], dimension: str, name: str, size: Fraction) -> None:
-        powers = tuple((base, int(power or 1)) for base, power in _DIMENSION.findall(dimension))
-        for spelling in spellings:
-            table.setdefault(spelling, Unit(name, size, powers))
-
-    for key, others in _PLAIN.items():
-        dimension, name, *worth = key.split()
-        add((name, *others.split()), dimension, name, Fraction(worth[0]) if worth else Fraction(1))
-    for key, longs in _METRIC.items():
-        dimension, name, size_text = key.split()
-        size = Fraction(size_text)
-        prefixes = {"": 0, **_SHORT, **(_SMALL if name in "mgL" else {})}
+    for unit, others in _rows(_PLAIN):
+        for name in (unit.name, *others):
+            table[name] = unit
+            if len(name) > 3 and name[-1] != "s":
+                table.setdefault(name + "s", unit)
+    for unit, others in _rows(_METRIC):
+        prefixes = {**_SHORT, **(_SMALL if unit.name in ("m", "g", "L") else {})}
+        by_power = {power: "μ" if prefix == "u" else prefix for prefix, power in {**_SMALL, **prefixes}.items()}
+        made = {power: unit._replace(name=by_power[power] + unit.name, size=unit.size * Fraction(10) ** power)
+                for power in by_power}
         for prefix, power in prefixes.items():
-            short = ("μ" if prefix == "u" else prefix) + name
-            add((prefix + name,), dimension, short, size * Fraction(10) ** power)
-            add(names(_EXTRA.get(prefix + name, "")), dimension, short, size * Fraction(10) ** power)
-        for prefix, power in {"": 0, **_LONG}.items():
-            short = next(p for p, value in {**prefixes, **_SMALL}.items() if value == power) + name
-            for word in longs.split() or [name]:
-                spellings = (prefix + word, prefix + word + "s", (prefix + word).title(), (prefix + word).title() + "s")
-                add(spellings, dimension, short, size * Fraction(10) ** power)
-    for known, foreign in _FOREIGN.items():
+            table.setdefault(prefix + unit.name, made[power])
+        for prefix, power in _LONG.items():
+            for word in others:
+                long = prefix + word
+                table |= {name: made[power] for name in (long, long + "s", long.title(), long.title() + "s")
+                          if name not in table}
+    for row in _ALSO.strip().replace("\n", "; ").split("; "):
+        known, _, foreign = row.partition(": ")
         table |= dict.fromkeys(foreign.split(), table[known])
     return table
 
