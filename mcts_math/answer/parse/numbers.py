@@ -67,6 +67,10 @@ _FORMS: Final[tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], Fraction | 
         ),
         _based,
     ),
+    (
+        re.compile(r"(\d+) (\d{1,9}) ?/ ?(\d{1,9})(?![\d.^])"),  # a mixed number
+        lambda m: int(m.group(1)) + Fraction(int(m.group(2)), int(m.group(3))) if int(m.group(3)) else None,
+    ),
     (re.compile(r"0[xX]([0-9a-fA-F]+)(?![\w.])"), lambda m: Fraction(int(m.group(1), 16))),
     (re.compile(r"0[bB]([01]+)(?![\w.])"), lambda m: Fraction(int(m.group(1), 2))),
     (re.compile(r"0[oO]([0-7]+)(?![\w.])"), lambda m: Fraction(int(m.group(1), 8))),
@@ -75,8 +79,10 @@ _BASED_IN_BRACKETS: Final = re.compile(r"\(([0-9A-Z]+)\)_\{?(\d{1,2})(?!\d)\}?")
 # Decimals of other countries, where they can't be anything else: separators to drop, then the decimal comma.
 _FOREIGN: Final = re.compile(
     r"(?<![\d.,'])(?:\d{1,3}(?:\.\d{3})+,\d+(?![\d.,])|\d{1,3}(?:\.\d{3}){2,}(?![\d.,])|\d{1,3}(?:'\d{3})+(?![\d,'])"
-    rf"|\d+(?:_\d{{3}})+(?![\d_])|\d+,\d\d(?={_CURRENCY}))"
+    rf"|\d+(?:_\d{{3}})+(?![\d_])|\d{{1,3}}(?: \d{{3}}){{1,3}}(?!\d| ?[/^]| \d|[.,]\d)|\d+,\d\d(?={_CURRENCY}))"
 )
+
+_DROPPED: Final = str.maketrans("", "", "'_ ")
 
 
 def scan_number(scanner: Scanner) -> None:
@@ -112,7 +118,7 @@ def _scan_form(scanner: Scanner) -> bool:
 def _decimal(scanner: Scanner) -> str:
     """The decimal number at the position, as Python writes it."""
     if (foreign := scanner.match(_FOREIGN)) is not None:
-        text = foreign.group().replace("'", "").replace("_", "")
+        text = foreign.group().translate(_DROPPED)
         return text.replace(".", "").replace(",", ".") if "," in text or text.count(".") > 1 else text
     match = _THOUSANDS.match(scanner.text, scanner.position)
     if match is None or not scanner.thousands or (scanner.depth and ",0" not in match.group()):

@@ -17,6 +17,7 @@ _SIGNS: Final = meanings("^: **; <=: <= =<; >=: >= =>; =: ==; !=: !=; and: &&; o
 _SINGLES: Final = frozenset("+-*/^!%()[]{},;:|<>=_'$&~")
 _OPERATOR: Final = re.compile("|".join(map(re.escape, sorted(_SIGNS, key=len, reverse=True))))
 _QUOTED: Final = re.compile(r"""(['"])([^'"()]*)\1(?=\s*[,\])}:]|$)""")
+_PRIMES: Final = re.compile(r"\^\s*\{?\s*(?:\\prime\s*)+\}?")
 _BEFORE_QUOTE: Final = frozenset({"(", "[", ",", ":", "{{"})
 _RAISING: Final = frozenset({"^", "_", "|"})
 
@@ -53,7 +54,10 @@ def tokenise(text: str, thousands: bool = True) -> list[Token]:
 def _scan_symbol(scanner: Scanner, char: str) -> None:
     if char == "(" and scan_based_in_brackets(scanner):
         return
-    if char in "'\"" and scanner.follows((), _BEFORE_QUOTE) and (quoted := scanner.match(_QUOTED)) is not None:
+    if char == "^" and (primes := scanner.match(_PRIMES)) is not None:
+        for _ in range(primes.group().count("prime")):
+            scanner.add("op", "'")
+    elif char in "'\"" and scanner.follows((), _BEFORE_QUOTE) and (quoted := scanner.match(_QUOTED)) is not None:
         scanner.insert(quoted.group(2))
     elif (sign := scanner.match(_OPERATOR)) is not None:
         scanner.add("op", _SIGNS[sign.group()])

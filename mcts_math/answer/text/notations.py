@@ -19,7 +19,6 @@ _DERIVATIVE: Final = re.compile(
 )
 _DERIVATIVE_PLAIN: Final = re.compile(r"^d(?:\^\{?(\d)\}?)?([a-zA-Z])\s*/\s*d([a-zA-Z])(?:\^\{?\d\}?)?\s*=")
 _PARTIAL: Final = re.compile(r"^\\partial\s*_\s*\{?([a-zA-Z])\}?\s*([a-zA-Z])\s*=")
-_PRIME: Final = re.compile(r"(?<=[a-zA-Z])\s*\^\s*\{?\s*((?:\\prime\s*)+)\}?")
 _UNIT_FRACTION: Final = re.compile(
     r"(?<=[\d\s}])\\frac\s*\{\s*(?:\\(?:text|mathrm)\s*\{)?\s*([A-Za-z]+)\s*\}?\s*\}"
     r"\s*\{\s*(?:\\(?:text|mathrm)\s*\{)?\s*([A-Za-z]+)\s*(?:\^\s*\{?(\d)\}?)?\s*\}?\s*(?:\^\s*\{?(\d)\}?)?\s*\}"
@@ -39,7 +38,6 @@ _SET_NAME: Final = re.compile(r"(\\mathbb\s*\{?[RZQNC]\}?|\bReals)\s*(?:\\\s+|-\
 _MEASURE: Final = re.compile(r"(?<![a-zA-Z\\])m\s*\\angle(?![a-z])")
 
 _RULES: Final[tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...]] = (
-    (_PRIME, lambda match: "'" * match.group(1).count("prime")),
     (_DERIVATIVE, lambda match: _derivative(match.group(2), match.group(4), match.group(1), bool(match.group(3)))),
     (_DERIVATIVE_PLAIN, lambda match: _derivative(match.group(2), match.group(3), match.group(1), False)),
     (_PARTIAL, lambda match: f"{match.group(2)}_{match.group(1)} ="),
