@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import Final
 
 from mcts_math.answer.parse.brackets import brackets
 from mcts_math.answer.parse.cursor import POWER, PRODUCT, SIGN, SUM, Cursor

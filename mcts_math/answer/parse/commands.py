@@ -19,15 +19,15 @@ _TEXTS: Final = frozenset(
 )
 _ACCENTS: Final = frozenset(names("overline overrightarrow vec hat bar tilde underline widehat overleftrightarrow"))
 _OPERATORS: Final = {
-    **{name: name for name in names("in notin parallel perp frac sqrt cbrt binom choose over lfloor rfloor lceil rceil")},
-    **{name: name for name in names("to implies Rightarrow bmod mod pmod equiv sum int lim prod pm mp %")},
+    **{name: name for name in names("in notin parallel perp frac sqrt cbrt binom choose over lfloor rfloor lceil")},
+    **{name: name for name in names("rceil to implies Rightarrow bmod mod pmod equiv sum int lim prod pm mp %")},
     **meanings(
-        "*: cdot times ast bullet; /: div; <=: le leq leqslant leqq; >=: ge geq geqslant geqq; <: lt; >: gt; !=: ne neq; "
-        "~: approx simeq doteq; cup: cup bigcup sqcup; cap: cap bigcap; setminus: setminus backslash smallsetminus; "
-        "and: land wedge; or: lor vee; |: mid vert lvert rvert Vert lVert rVert |; lceil: ulcorner; rceil: urcorner; "
-        "lfloor: llcorner; rfloor: lrcorner; (: langle; ): rangle; {{: lbrace {; }}: rbrace }; [: lbrack; ]: rbrack; "
-        "deg: circ degree degrees deg; ': prime; dots: dots ldots cdots dotsc dotsb; :: colon; to: rightarrow; "
-        "newline: \\ cr; ^: ^; frac: dfrac tfrac cfrac; binom: dbinom tbinom"
+        "*: cdot times ast bullet; /: div; <=: le leq leqslant leqq; >=: ge geq geqslant geqq; <: lt; >: gt; "
+        "!=: ne neq; ~: approx simeq doteq; cup: cup bigcup sqcup; cap: cap bigcap; and: land wedge; or: lor vee; "
+        "setminus: setminus backslash smallsetminus; |: mid vert lvert rvert Vert lVert rVert |; lceil: ulcorner; "
+        "rceil: urcorner; lfloor: llcorner; rfloor: lrcorner; (: langle; ): rangle; {{: lbrace {; }}: rbrace }; "
+        "[: lbrack; ]: rbrack; deg: circ degree degrees deg; ': prime; dots: dots ldots cdots dotsc dotsb; "
+        ":: colon; to: rightarrow; newline: \\ cr; ^: ^; frac: dfrac tfrac cfrac; binom: dbinom tbinom"
     ),
 }
 _OTHERS: Final = {

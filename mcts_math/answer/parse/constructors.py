@@ -25,6 +25,7 @@ _FIRST: Final = frozenset(  # what follows tells the precision or the generators
     + names("str_ bool_ Poly PurePoly")
 )
 _ALONE: Final = frozenset(names("Rational Fraction mpq complex Union Intersection Complement And Or"))
+_OPEN_SIDES: Final = ("Lopen", "Ropen")
 _MAX_SIZE: Final = 50  # rows and columns of a matrix that is given by its size
 
 
@@ -130,7 +131,7 @@ def _image(args: list[Node]) -> Node | None:
 
 
 def _interval(ends: str, args: list[Node]) -> Node:
-    left, right = [arg == tree.Const("true") for arg in args[2:]] or [ends in ("open", "Lopen"), ends in ("open", "Ropen")]
+    left, right = [arg == tree.Const("true") for arg in args[2:]] or [ends in ("open", side) for side in _OPEN_SIDES]
     left |= args[0] == tree.negate(tree.INFINITY)
     right |= args[1] == tree.INFINITY
     return Group("(" if left else "[", ")" if right else "]", (args[0], args[1]))

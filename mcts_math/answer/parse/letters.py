@@ -134,7 +134,7 @@ def _scan_base(scanner: Scanner, run: str) -> bool:
 
 
 def _subscript(scanner: Scanner) -> str:
-    """The subscript of a variable, just passed: `x_1`, `x_{12}`, `x1` (Python), `x_\\alpha`; empty where it has none."""
+    """The subscript of a variable, just passed (`x_1`, `x_{12}`, `x1` in Python, `x_\\alpha`), or nothing."""
     if scanner.peek(2) == "_{" and (end := matching(scanner.peek(_MAX_SUBSCRIPT), 1)) > 0:
         subscript = _STYLE.sub("", scanner.peek(end)[2:])
         scanner.position += end + 1

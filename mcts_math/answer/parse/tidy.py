@@ -66,8 +66,9 @@ def tidy(node: Node) -> Node:
             changed = _compound(first, Quantity(rest[0] if len(rest) == 1 else Prod(tuple(rest)), unit))
         case Call("abs"):
             changed = length(node)
-        case Sum((Quantity(_, unit), *_)) if all(isinstance(item, Quantity) and item.unit == unit for item in node.items):
-            changed = Quantity(Sum(tuple(item.value for item in node.items if isinstance(item, Quantity))), unit)
+        case Sum((Quantity(_, unit), *_)):
+            values = tuple(item.value for item in node.items if isinstance(item, Quantity) and item.unit == unit)
+            changed = Quantity(Sum(values), unit) if len(values) == len(node.items) else None
     if changed is None and isinstance(node, (Sum, Prod, Power)):
         changed = _tidy_formula(node)
     if changed is None and (changed := _systems(node)) is None:
@@ -204,9 +205,9 @@ def _without_domain(node: Group) -> Node | None:
 
 
 def _is_domain(node: Node) -> bool:
-    return isinstance(node, Relation) and node.ops == ("in",) and (
-        isinstance(node.items[0], Sym) and node.items[1] in _NUMBER_SETS
-    )
+    if not isinstance(node, Relation) or node.ops != ("in",):
+        return False
+    return isinstance(node.items[0], Sym) and node.items[1] in _NUMBER_SETS
 
 
 def _restrictions(node: Group) -> bool:

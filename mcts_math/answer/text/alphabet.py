@@ -6,6 +6,8 @@ import re
 import unicodedata
 from typing import Final
 
+from mcts_math.answer.text.vocabulary import names
+
 _SCRIPTS: Final = {
     "^": ("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁼⁽⁾ⁿⁱ", "0123456789+-=()ni"),
     "_": ("₀₁₂₃₄₅₆₇₈₉₊₋₌₍₎ₐₑₒₓₙₘₖᵢⱼ", "0123456789+-=()aeoxnmkij"),
@@ -15,9 +17,18 @@ _SCRIPT_RUNS: Final = tuple(
 )
 _VULGAR: Final = re.compile("[¼½¾⅐⅑⅒⅓⅔⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞]")
 _DOTTED: Final = re.compile("(\\d)\u0307")
-_PLAIN: Final = {"-": "−–—‐‑‒﹣", "*": "∗", "/": "⁄∕", "'": "′’‘", '"': "“”", ".": "。", "i": "ⅈ", "e": "ⅇ", " ": "\u00a0"}
+_PLAIN: Final = (
+    ("-", "−–—‐‑‒﹣"),
+    ("*", "∗"),
+    ("/", "⁄∕"),
+    ("'", "′’‘"),
+    ('"', "“”"),
+    (".", "。"),
+    ("i", "ⅈ"),
+    ("e", "ⅇ"),
+)
 # Each symbol, or symbols, with the command that it stands for.
-_COMMANDS: Final = (
+_COMMANDS: Final = names(
     r"×✕ \times  ·⋅∙ \cdot  ÷ \div  √ \sqrt  ∛ \cbrt  ± \pm  ∓ \mp  °º˚∘ ^\circ  ∞ \infty  ∫ \int  ∑ \sum  ∏ \prod  "
     r"≤⩽ \le  ≥⩾ \ge  ≠ \ne  ≈≃ \approx  ≡ \equiv  ∈ \in  ∉ \notin  ∪⋃ \cup  ∩ \cap  ∖ \setminus  ∅øØ \emptyset  "
     r"∧ \land  ∨ \lor  → \to  … \dots  ∠ \angle  △ \triangle  ∥ \parallel  ⊥ \perp  ℤ \mathbb{Z}  ℕ \mathbb{N}  "
@@ -25,10 +36,10 @@ _COMMANDS: Final = (
     r"€ \euro  £ \pounds  ¥ \yen  ₹ \rupee  π \pi  α \alpha  β \beta  γ \gamma  δ \delta  ε \epsilon  ζ \zeta  η \eta  "
     r"θ \theta  κ \kappa  λ \lambda  μ \mu  ν \nu  ξ \xi  ρ \rho  σ \sigma  τ \tau  φϕ \phi  χ \chi  ψ \psi  ω \omega  "
     r"Δ \Delta  Ω \Omega"
-).split("  ")
+)
 _SYMBOLS: Final = str.maketrans(
-    {char: plain for plain, chars in _PLAIN.items() for char in chars}
-    | {char: entry.split()[1] + " " for entry in _COMMANDS for char in entry.split()[0]}
+    {char: plain for plain, chars in _PLAIN for char in chars}
+    | {char: command + " " for chars, command in zip(_COMMANDS[::2], _COMMANDS[1::2], strict=True) for char in chars}
 )
 
 

@@ -22,6 +22,10 @@ class Unit(NamedTuple):
     size: Fraction
     powers: tuple[tuple[str, int], ...]
 
+    def scaled(self, prefix: str, power: int) -> Unit:
+        """The unit with a metric prefix, which stands for a power of ten."""
+        return Unit(prefix + self.name, self.size * Fraction(10) ** power, self.powers)
+
 
 # Dimension (perhaps a product, with powers: `length2`), then units: short name = size, other names. Names of four
 # letters or more have a plural in -s too.
@@ -62,7 +66,9 @@ dollar: 美元; yuan: 元; ohm: Ω Omega; kohm: kΩ; Mohm: MΩ; mohm: mΩ
 """
 _SHORT: Final = {"": 0, "k": 3, "M": 6, "G": 9, "T": 12, "m": -3, "μ": -6, "u": -6, "n": -9, "p": -12}
 _SMALL: Final = {"c": -2, "d": -1}  # of metres, grams and litres only
-_LONG: Final = dict(kilo=3, mega=6, giga=9, tera=12, centi=-2, deci=-1, milli=-3, micro=-6, nano=-9, pico=-12) | {"": 0}
+_LONG: Final = {"": 0, "kilo": 3, "mega": 6, "giga": 9, "tera": 12, "centi": -2, "deci": -1} | {
+    word: -3 * n for n, word in enumerate(("milli", "micro", "nano", "pico"), 1)
+}
 _ROW: Final = re.compile(r"(?:^|[;\n])\s*(?:([a-z,\d-]+): )?(?=\S)(\S+?)=(\S+?)((?: [^;\n]+)?)(?=;|\n|$)")
 _DIMENSION: Final = re.compile(r"(?:^|,)([a-z]+?)(\d|-\d)?(?=,|$)")
 
@@ -86,15 +92,11 @@ def _units() -> dict[str, Unit]:
     for unit, others in _rows(_METRIC):
         prefixes = {**_SHORT, **(_SMALL if unit.name in ("m", "g", "L") else {})}
         by_power = {power: "μ" if prefix == "u" else prefix for prefix, power in {**_SMALL, **prefixes}.items()}
-        made = {power: unit._replace(name=by_power[power] + unit.name, size=unit.size * Fraction(10) ** power)
-                for power in by_power}
-        for prefix, power in prefixes.items():
-            table.setdefault(prefix + unit.name, made[power])
-        for prefix, power in _LONG.items():
-            for word in others:
-                long = prefix + word
-                table |= {name: made[power] for name in (long, long + "s", long.title(), long.title() + "s")
-                          if name not in table}
+        spelled = [(prefix + unit.name, power) for prefix, power in prefixes.items()]
+        longs = [(prefix + word, power) for prefix, power in _LONG.items() for word in others]
+        spelled += [(name + end, power) for long, power in longs for name in (long, long.title()) for end in ("", "s")]
+        for name, power in spelled:
+            table.setdefault(name, unit.scaled(by_power[power], power))
     for row in _ALSO.strip().replace("\n", "; ").split("; "):
         known, _, foreign = row.partition(": ")
         table |= dict.fromkeys(foreign.split(), table[known])

@@ -25,16 +25,18 @@ GREEK: Final = frozenset(
 )
 CIRCULAR: Final = names("sin cos tan cot sec csc sinh cosh tanh coth sech csch")
 FUNCTIONS: Final = {
-    **{name: name for name in (*CIRCULAR, *names("exp arg log sqrt cbrt root floor factorial gamma gcd lcm det atan2"))},
+    **{name: name for name in CIRCULAR},
+    **{name: name for name in names("exp arg log sqrt cbrt root floor factorial gamma gcd lcm det atan2 conjugate")},
     **{prefix + name: "a" + name for name in CIRCULAR for prefix in ("a", "arc", "ar")},
     **meanings(
         "log: ln; log10: lg log10; log2: log2; abs: abs Abs fabs; ceil: ceil ceiling; binom: binomial binom comb nCr; "
-        "min: min Min; max: max Max; sign: sgn sign; re: re Re; im: im Im; conjugate: conjugate; rad: deg2rad; mod: Mod"
+        "min: min Min; max: max Max; sign: sgn sign; re: re Re; im: im Im; rad: deg2rad; mod: Mod"
     ),
 }
 CONSTANTS: Final = meanings(
     "pi: pi Pi PI; oo: oo inf infty infinity Infinity; -oo: NegativeInfinity; nan: zoo nan NaN; e: E e Exp1; "
-    "i: I i ImaginaryUnit; true: True; false: False; empty: EmptySet emptyset varnothing None; reals: Reals UniversalSet"
+    "i: I i ImaginaryUnit; true: True; false: False; empty: EmptySet emptyset varnothing None; "
+    "reals: Reals UniversalSet"
 )
 NAMES: Final = {
     **{name: ("sym", name.removeprefix("var")) for name in GREEK},
@@ -80,7 +82,8 @@ _PARTS: Final = {2: "half", 3: "third", 5: "fifth", 6: "sixth", 7: "seventh", 8:
 }
 PART_WORDS: Final = {
     **{word: n for n, part in _PARTS.items() for word in (part, part + "s")},
-    **{"halves": 2, "fourth": 4, "fourths": 4, "quarter": 4, "quarters": 4},
+    **dict.fromkeys(names("fourth fourths quarter quarters"), 4),
+    "halves": 2,
 }
 ORDINALS: Final = {
     word: n
