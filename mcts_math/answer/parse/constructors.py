@@ -40,7 +40,7 @@ def build(name: str, args: list[Node]) -> Node:
     if kind in _RELATIONS and len(args) == 2:
         node = tree.Relation((_RELATIONS[kind],), tuple(args))
     elif kind in _OF_ITEMS:
-        node = Group(*_OF_ITEMS[kind], tuple(args))
+        node = _between(_OF_ITEMS[kind], tuple(args))
     elif kind in _OF_COLLECTION and len(args) < 2:
         node = _collection(_OF_COLLECTION[kind], args)
     elif kind in _SETS and len(args) > 1:
@@ -72,10 +72,10 @@ def _complex(args: list[Node]) -> Node | None:
 
 
 def _bound(kind: str, body: Node, limits: Node) -> Node | None:
-    if not isinstance(limits, Group) or len(limits.items) != 3 or not isinstance(limits.items[0], tree.Sym):
-        return None
-    index, low, high = limits.items
-    return tree.Bound(kind, body, index.name, low, high)
+    match limits:
+        case Group(items=(tree.Sym(name), low, high)):
+            return tree.Bound(kind, body, name, low, high)
+    return None
 
 
 def _limit(args: list[Node]) -> Node | None:
@@ -140,7 +140,11 @@ def _interval(ends: str, args: list[Node]) -> Node:
 def _collection(brackets: str, args: list[Node]) -> Node | None:
     if not args:
         return tree.EMPTY_SET
-    return Group(*brackets, args[0].items) if isinstance(args[0], Group) else None
+    return _between(brackets, args[0].items) if isinstance(args[0], Group) else None
+
+
+def _between(brackets: str, items: tuple[Node, ...]) -> Group:
+    return Group(brackets[0], brackets[1], items)
 
 
 def _array(args: list[Node]) -> Node:

@@ -167,11 +167,10 @@ def _is_measured(node: Node) -> bool:
 
 def _fraction(factors: list[Node]) -> Num | None:
     """`3/4`, which is 3 times a quarter so far, as one number."""
-    if len(factors) != 2:
-        return None
-    above, below = factors
-    exact = isinstance(above, Num) and isinstance(below, Num) and not above.digits + below.digits
-    return Num(above.value * below.value) if exact and below.value.denominator != 1 else None  # type: ignore[union-attr]
+    match factors:
+        case [Num(above, 0), Num(below, 0)] if below.denominator != 1:
+            return Num(above * below)
+    return None
 
 
 def reciprocal(node: Node) -> Node:
