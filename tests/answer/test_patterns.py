@@ -46,7 +46,8 @@ def patterns() -> Iterator[tuple[str, str, re.Pattern[str], bool]]:
         module = importlib.import_module(info.name)
         source = inspect.getsource(module)
         for name, value in vars(module).items():
-            searched = not isinstance(value, re.Pattern) or any(f"{name}.{verb}(" in source for verb in SEARCHES)
+            user = name if isinstance(value, re.Pattern) else "pattern"  # what the loop over a table calls each
+            searched = any(f"{user}.{verb}(" in source for verb in SEARCHES)
             for index, pattern in enumerate(within(value)):
                 yield info.name.removeprefix("mcts_math.answer."), f"{name}{index or ''}", pattern, searched
 

@@ -47,8 +47,8 @@ def plain_alphabet(text: str) -> str:
     """`text` in ASCII, as far as its symbols have a name in LaTeX; words in other alphabets stay as they are."""
     if text.isascii():
         return text
-    for run, sign, plain in _SCRIPT_RUNS:
-        text = run.sub(rf"{sign}{{\g<0>}}", text).translate(plain)
+    for pattern, sign, plain in _SCRIPT_RUNS:
+        text = pattern.sub(rf"{sign}{{\g<0>}}", text).translate(plain)
     text = _DOTTED.sub(r"\\dot{\1}", _VULGAR.sub(_vulgar, text)).translate(_SYMBOLS)
     text = unicodedata.normalize("NFKC", text).translate(_SYMBOLS)
     return "".join(char for char in text if unicodedata.category(char) != "Cf")
