@@ -8,20 +8,8 @@ from mcts_math.answer.parse.brackets import brackets
 from mcts_math.answer.parse.cursor import POWER, PRODUCT, SIGN, SUM, Cursor
 from mcts_math.answer.parse.tokens import Token, UnreadableError
 from mcts_math.answer.text.vocabulary import CIRCULAR
-from mcts_math.answer.values.nodes import (
-    HALF,
-    MINUS_ONE,
-    ONE,
-    Bound,
-    Call,
-    Const,
-    Node,
-    Num,
-    Power,
-    Prod,
-    Relation,
-    Sym,
-)
+from mcts_math.answer.values import nodes as tree
+from mcts_math.answer.values.nodes import HALF, MINUS_ONE, ONE, Bound, Call, Const, Node, Num, Power, Prod, Sym
 
 
 def command(cursor: Cursor, text: str) -> Node:
@@ -135,7 +123,7 @@ def bound(cursor: Cursor, kind: str) -> Node:
     high = argument(cursor)
     if kind == "int":
         return _integral(cursor, low, high)
-    if not isinstance(low, Relation) or low.ops != ("=",) or not isinstance(low.items[0], Sym):
+    if not isinstance(low, tree.Relation) or low.ops != ("=",) or not isinstance(low.items[0], Sym):
         raise UnreadableError(f"a {kind} without the start of its index")
     return Bound(kind, cursor.expression(PRODUCT), low.items[0].name, low.items[1], high)
 

@@ -46,7 +46,9 @@ _NEGATED: Final = re.compile(r"\s*(=|\\in(?![a-zA-Z]))")
 _SPACE: Final = re.compile(r"\s*")
 _SHORT_ARGUMENT: Final = re.compile(r"\\[A-Za-z]+|[^\\]")
 _JOINED: Final = re.compile(r"([A-Za-z]\w*) (and|or)")
-_AMOUNT: Final = re.compile(r"(?:\\?\$)?(?=[-.,/:;]*\d)[-\d.,/:;]+(?:\\?%)?|(?=[A-Z]*\d)[A-Z\d]+")  # 12, and 4A7 in a base
+_AMOUNT: Final = re.compile(
+    r"(?:\\?\$)?(?=[-.,/:;]*\d)[-\d.,/:;]+(?:\\?%)?|(?=[A-Z]*\d)[A-Z\d]+"
+)  # 12, and 4A7 in a base
 _CONJUGATED: Final = re.compile(r"(?=.*(?<![a-z\\])[a-y]?i(?![a-z]))(?=.*[-+\d])[^zw{}]{1,100}")
 _VALUE_ENDS: Final = frozenset({")", "}"})
 

@@ -14,24 +14,8 @@ from mcts_math.answer.parse.cursor import LOGIC, POSTFIX, POWER, PRODUCT, RATIO,
 from mcts_math.answer.parse.operands import degrees, prefix, quantifies, unit
 from mcts_math.answer.parse.tokens import Token, UnreadableError
 from mcts_math.answer.text.vocabulary import names
-from mcts_math.answer.values.nodes import (
-    MINUS_ONE,
-    Call,
-    Group,
-    Node,
-    Num,
-    PlusMinus,
-    Power,
-    Prod,
-    Quantity,
-    Ratio,
-    Relation,
-    SetOp,
-    Sum,
-    Sym,
-    Text,
-    negate,
-)
+from mcts_math.answer.values import nodes as tree
+from mcts_math.answer.values.nodes import Call, Node, Num, Power, Prod, Quantity, Ratio, Relation, SetOp, Sum, Sym
 from mcts_math.answer.values.show import show
 
 _RELATIONS: Final = names("= != < <= > >= ~ in notin parallel perp")
@@ -65,7 +49,7 @@ def parse_tokens(tokens: list[Token], spaced: bool = False) -> Node:
     parts = cursor.comma_list()
     if cursor.token.kind != "end":
         raise UnreadableError(f"{cursor.token.text!r} in an unexpected place")
-    return parts[0] if len(parts) == 1 else Group("", "", tuple(parts))
+    return parts[0] if len(parts) == 1 else tree.Group("", "", tuple(parts))
 
 
 def expression(cursor: Cursor, minimum: int) -> Node:
@@ -131,9 +115,9 @@ def _sum(cursor: Cursor, left: Node) -> Node:
         op = cursor.previous.text
         right = cursor.expression(SUM + 1)
         if op in ("pm", "mp"):
-            terms = [PlusMinus(_joined(Sum, terms), right, 1 if op == "pm" else -1)]
+            terms = [tree.PlusMinus(_joined(Sum, terms), right, 1 if op == "pm" else -1)]
         else:
-            terms.append(right if op == "+" else negate(right))
+            terms.append(right if op == "+" else tree.negate(right))
     return _joined(Sum, terms)
 
 
@@ -177,7 +161,7 @@ def reciprocal(node: Node) -> Node:
     """One over `node`; an exact number stays a number."""
     if isinstance(node, Num) and not node.digits and node.value:
         return Num(Fraction(1) / node.value)
-    return Power(node, MINUS_ONE)
+    return Power(node, tree.MINUS_ONE)
 
 
 def _raised(cursor: Cursor, left: Node) -> Node:
@@ -210,7 +194,7 @@ def _relation(cursor: Cursor, left: Node) -> Node:
 
 
 def _ratio(cursor: Cursor, left: Node, right: Node) -> Node:
-    if isinstance(left, Text):
+    if isinstance(left, tree.Text):
         return Relation(("=",), (left, right))
     items = (*left.items, right) if isinstance(left, Ratio) else (left, right)
     second = cursor.previous.text

@@ -49,31 +49,32 @@ def _based(match: re.Match[str]) -> Fraction | None:
 
 
 # Notations with the value of a match, None where it is none after all.
-_FORMS: Final[tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], Fraction | None]], ...]] = (
-    (
-        re.compile(r"(\d*)\.(\d*)\\dot\s*\{?(\d)\}?(?:(\d{0,500})\\dot\s*\{?(\d)\}?)?(?!\d)"),
-        lambda m: repeating(m.group(1), m.group(2), "".join(m.groups("")[2:])),
-    ),
-    (
-        re.compile(rf"(\d*)\.(\d*)\\(?:overline|bar|dot(?=\s*\{{))\s*\{{?(\d{{1,500}})\}}?(?:{_DOTS})?"),
-        lambda m: repeating(*m.groups("")),
-    ),
-    (re.compile(r"(\d+)\.(\d*)\((\d{1,500})\)(?!\d)"), lambda m: repeating(*m.groups())),
-    (re.compile(rf"(\d*)\.(\d+){_DOTS}"), _endless),
-    (
-        re.compile(
-            r"(\d[0-9A-Z]*(?:\.[0-9A-Z]+)?)\s?_\s?(?:\{\s*)?(?:\\(?:text|mathrm)\s*\{\s*)?(?:base\s*(?:\}\s*)?)?"
-            rf"(\d{{1,2}}|{'|'.join(_BASES)})(?![a-z\d])\s*\}}?\}}?"
+_FORMS: Final[tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], Fraction | None]], ...]] = tuple(
+    (re.compile(pattern), value_of)
+    for pattern, value_of in (
+        (
+            r"(\d*)\.(\d*)\\dot\s*\{?(\d)\}?(?:(\d{0,500})\\dot\s*\{?(\d)\}?)?(?!\d)",
+            lambda m: repeating(m[1], m[2], "".join(m.groups("")[2:])),
         ),
-        _based,
-    ),
-    (
-        re.compile(r"(\d+) (\d{1,9}) ?/ ?(\d{1,9})(?![\d.^])"),  # a mixed number
-        lambda m: int(m.group(1)) + Fraction(int(m.group(2)), int(m.group(3))) if int(m.group(3)) else None,
-    ),
-    (re.compile(r"0[xX]([0-9a-fA-F]+)(?![\w.])"), lambda m: Fraction(int(m.group(1), 16))),
-    (re.compile(r"0[bB]([01]+)(?![\w.])"), lambda m: Fraction(int(m.group(1), 2))),
-    (re.compile(r"0[oO]([0-7]+)(?![\w.])"), lambda m: Fraction(int(m.group(1), 8))),
+        (
+            rf"(\d*)\.(\d*)\\(?:overline|bar|dot(?=\s*\{{))\s*\{{?(\d{{1,500}})\}}?(?:{_DOTS})?",
+            lambda m: repeating(*m.groups("")),
+        ),
+        (r"(\d+)\.(\d*)\((\d{1,500})\)(?!\d)", lambda m: repeating(*m.groups())),
+        (rf"(\d*)\.(\d+){_DOTS}", _endless),
+        (
+            r"(\d[0-9A-Z]*(?:\.[0-9A-Z]+)?)\s?_\s?(?:\{\s*)?(?:\\(?:text|mathrm)\s*\{\s*)?(?:base\s*(?:\}\s*)?)?"
+            rf"(\d{{1,2}}|{'|'.join(_BASES)})(?![a-z\d])\s*\}}?\}}?",
+            _based,
+        ),
+        (
+            r"(\d+) (\d{1,9}) ?/ ?(\d{1,9})(?![\d.^])",  # a mixed number
+            lambda m: int(m[1]) + Fraction(int(m[2]), int(m[3])) if int(m[3]) else None,
+        ),
+        (r"0[xX]([0-9a-fA-F]+)(?![\w.])", lambda m: Fraction(int(m[1], 16))),
+        (r"0[bB]([01]+)(?![\w.])", lambda m: Fraction(int(m[1], 2))),
+        (r"0[oO]([0-7]+)(?![\w.])", lambda m: Fraction(int(m[1], 8))),
+    )
 )
 _BASED_IN_BRACKETS: Final = re.compile(r"\(([0-9A-Z]+)\)_\{?(\d{1,2})(?!\d)\}?")
 # Decimals of other countries, where they can't be anything else: separators to drop, then the decimal comma.

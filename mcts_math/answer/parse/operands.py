@@ -13,22 +13,8 @@ from mcts_math.answer.parse.tokens import Token, UnreadableError
 from mcts_math.answer.text.spelled import REALS, words_value
 from mcts_math.answer.text.units import UNITS, unit_name
 from mcts_math.answer.text.vocabulary import PART_WORDS, PLACE_WORDS, SCALE_WORDS, names
-from mcts_math.answer.values.nodes import (
-    DOTS,
-    EMPTY_SET,
-    INFINITY,
-    ZERO,
-    Call,
-    Const,
-    Node,
-    Num,
-    PlusMinus,
-    Prod,
-    Quantity,
-    Sym,
-    Text,
-    negate,
-)
+from mcts_math.answer.values import nodes as tree
+from mcts_math.answer.values.nodes import EMPTY_SET, INFINITY, Call, Const, Node, Num, Prod, Quantity, Sym, negate
 
 _CLAUSES: Final = frozenset({"for", "where", "when", "if", "unless", "whenever"})
 _NO_UNITS: Final = frozenset(
@@ -66,9 +52,9 @@ def _operator(cursor: Cursor, text: str) -> Node:
         operand = cursor.expression(SIGN)
         return negate(operand) if text == "-" else operand
     if text in ("pm", "mp"):
-        return PlusMinus(ZERO, cursor.expression(SIGN), 1 if text == "pm" else -1)
+        return tree.PlusMinus(tree.ZERO, cursor.expression(SIGN), 1 if text == "pm" else -1)
     if text == "dots":
-        return DOTS
+        return tree.DOTS
     if text == "~":
         return cursor.expression(UNIT)
     if text in ("(", "[", "]", "{{", "{"):
@@ -133,7 +119,7 @@ def _words(cursor: Cursor, token: Token) -> Node:
     parts = [token.text]
     while cursor.token.kind == "word":
         parts.append(cursor.advance().text)
-    return words_value(" ".join(parts)) or Text(" ".join(parts))
+    return words_value(" ".join(parts)) or tree.Text(" ".join(parts))
 
 
 def unit(cursor: Cursor, left: Node) -> Node:

@@ -13,33 +13,10 @@ from typing import Final
 from mcts_math.answer.parse.tokens import UnreadableError
 from mcts_math.answer.text.spelled import REALS
 from mcts_math.answer.text.units import same_dimension
+from mcts_math.answer.values import nodes as tree
 from mcts_math.answer.values.lines import line
 from mcts_math.answer.values.matrices import length, matrix_value
-from mcts_math.answer.values.nodes import (
-    DOTS,
-    MINUS_ONE,
-    ONE,
-    ZERO,
-    Bound,
-    Call,
-    Group,
-    Matrix,
-    Node,
-    Num,
-    PlusMinus,
-    Power,
-    Prod,
-    Quantity,
-    Ratio,
-    Relation,
-    SetOp,
-    Sum,
-    Sym,
-    Text,
-    children,
-    negate,
-    rebuild,
-)
+from mcts_math.answer.values.nodes import DOTS, Group, Node, Num, Power, Prod, Quantity, Relation, SetOp, Sum, Sym
 from mcts_math.answer.values.points import symbols, walk
 from mcts_math.answer.values.shapes import assignments
 from mcts_math.answer.values.vectors import vector_sum
@@ -50,8 +27,8 @@ _NUMBER_SETS: Final = (REALS, *map(Sym, "ZNQC"))
 
 def reject_prose(node: Node) -> None:
     """Words inside a sum or product mean that the text was prose."""
-    for child in children(node):
-        if isinstance(node, (Sum, Prod, Power, Call)) and (isinstance(child, Text) or child == DOTS):
+    for child in tree.children(node):
+        if isinstance(node, (Sum, Prod, Power, tree.Call)) and (isinstance(child, tree.Text) or child == DOTS):
             raise UnreadableError("words or dots in a formula")
         reject_prose(child)
 
@@ -64,7 +41,7 @@ def tidy(node: Node) -> Node:
             changed = _compound(first, second)
         case Quantity(Prod((Quantity() as first, *rest)), unit):
             changed = _compound(first, Quantity(rest[0] if len(rest) == 1 else Prod(tuple(rest)), unit))
-        case Call("abs"):
+        case tree.Call("abs"):
             changed = length(node)
         case Sum((Quantity(_, unit), *_)):
             values = tuple(item.value for item in node.items if isinstance(item, Quantity) and item.unit == unit)
@@ -79,7 +56,7 @@ def tidy(node: Node) -> Node:
 
 
 def _tidy_formula(node: Sum | Prod | Power) -> Node | None:
-    if any(isinstance(part, Matrix) for part in walk(node)):
+    if any(isinstance(part, tree.Matrix) for part in walk(node)):
         return matrix_value(node) or node
     if isinstance(node, Prod) and not _count_signs(node):
         quantities = [item for item in node.items if isinstance(item, Quantity) and item.unit not in ("%", "degree")]
@@ -97,7 +74,7 @@ def _set_difference(node: Sum) -> Node | None:
     if not isinstance(first, Group):
         return None
     for item in rest:
-        if not isinstance(item, Prod) or len(item.items) != 2 or item.items[0] != MINUS_ONE:
+        if not isinstance(item, Prod) or len(item.items) != 2 or item.items[0] != tree.MINUS_ONE:
             return node
         first = SetOp("minus", (first, item.items[1]))
     return first
@@ -151,7 +128,7 @@ def _listed(items: list[Node]) -> tuple[Node, ...]:
 def _signed_points(node: Group) -> Group | None:
     """`(±1, ±2)` as four points; None where signs go together (∓), or are not several."""
     signs = [_count_signs(item) for item in node.items]
-    kinds = [part.sign for part in walk(node) if isinstance(part, PlusMinus)]
+    kinds = [part.sign for part in walk(node) if isinstance(part, tree.PlusMinus)]
     if max(signs, default=0) != 1 or not 1 < sum(signs) <= _MAX_SIGNS or -1 in kinds:
         return None
     choices = [_both(item).items if count else (item,) for item, count in zip(node.items, signs, strict=True)]
@@ -193,12 +170,12 @@ def _without_domain(node: Group) -> Node | None:
     for item in rest:
         match item:
             case Relation(_, (Sym(name), Sym("Z" | "N" as domain))):
-                start = ONE if domain == "N" else ZERO
+                start = tree.ONE if domain == "N" else tree.ZERO
                 if isinstance(result, Relation) and result.ops == ("=",):
                     label, body = result.items
-                    result = Relation(("=",), (label, Bound("family", body, name, start, start)))
+                    result = Relation(("=",), (label, tree.Bound("family", body, name, start, start)))
                 else:
-                    result = Bound("family", result, name, start, start)
+                    result = tree.Bound("family", result, name, start, start)
             case Relation(_, (Sym(name), domain)) if domain == REALS and isinstance(result, Group):
                 result = line(result, name) if result.left == "(" and len(result.items) > 1 else result
     return result
@@ -234,7 +211,7 @@ def _compound(first: Quantity, second: Quantity) -> Quantity | None:
 
 
 def _count_signs(node: Node) -> int:
-    return isinstance(node, PlusMinus) + sum(map(_count_signs, children(node)))
+    return isinstance(node, tree.PlusMinus) + sum(map(_count_signs, tree.children(node)))
 
 
 def _both(node: Node) -> Group:
@@ -243,17 +220,17 @@ def _both(node: Node) -> Group:
 
 def choose_sign(node: Node, sign: int) -> Node:
     """`node` with every ± read as + (`sign` 1) or − (`sign` -1), and every ∓ the other way."""
-    if isinstance(node, PlusMinus):
+    if isinstance(node, tree.PlusMinus):
         left, right = choose_sign(node.left, sign), choose_sign(node.right, sign)
         right = right if node.sign == sign else _opposite(right)
-        return right if left == ZERO else Sum((left, right))
-    if isinstance(node, (SetOp, Ratio)) and _count_signs(node):
+        return right if left == tree.ZERO else Sum((left, right))
+    if isinstance(node, (SetOp, tree.Ratio)) and _count_signs(node):
         raise UnreadableError("a ± in an unexpected place")
-    return rebuild(node, lambda child: choose_sign(child, sign))
+    return tree.rebuild(node, lambda child: choose_sign(child, sign))
 
 
 def _opposite(node: Node) -> Node:
     """Minus a number or a tuple of numbers."""
     if isinstance(node, Group) and node.left + node.right == "()":
-        return Group("(", ")", tuple(map(negate, node.items)))
-    return negate(node)
+        return Group("(", ")", tuple(map(tree.negate, node.items)))
+    return tree.negate(node)

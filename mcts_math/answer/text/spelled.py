@@ -91,39 +91,28 @@ def _division(match: re.Match[str]) -> Node:
 
 
 # Forms of a whole phrase, with what they stand for.
-_FORMS: Final[tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], Node | None]], ...]] = (
-    (re.compile(r"(\d{1,2})(?::(\d\d))?\s*(?:([ap])\.?\s?m\.?|(noon|midnight))", re.IGNORECASE), _time),
-    (re.compile(r"noon|midnight", re.IGNORECASE), lambda match: Time(0, _HALVES[match.group().lower()])),
-    (re.compile(r"(half|quarter) (past|to) (\w{3,6}|\d{1,2})", re.IGNORECASE), _told_time),
-    (re.compile(r"(?:in |the year |in the year )?(\d{3,4}) ?(B\.?C\.?E?\.?|A\.?D\.?|C\.?E\.?)?"), _year),
-    (re.compile(r"(?:the )?([a-zA-Z]{5,8})(?: place| one)?"), _ordinal),
-    (
-        re.compile(r"(\d{4})-(0[1-9]|1[0-2])-([0-2]\d|3[01])"),
-        lambda match: _day(match.group(3), _MONTHS[int(match.group(2)) - 1], match.group(1)),
-    ),
-    (
-        re.compile(r"(\d{1,2})(?:st|nd|rd|th)?\s*(?:of\s+)?([A-Z][a-z]{2,8})(?:,?\s+(\d{4}))?"),
-        lambda match: _day(*match.groups()),
-    ),
-    (
-        re.compile(r"([A-Z][a-z]{2,8})\s*(\d{1,2})(?:st|nd|rd|th)?(?:,?\s+(\d{4}))?"),
-        lambda match: _day(match.group(2), match.group(1), match.group(3)),
-    ),
-    (
-        re.compile(
-            r"(?:(?:[Oo]ption|[Cc]hoice|[Aa]nswer)\s+)?\(?\s*([A-Za-z])\s*\)|([A-Z])[.:]|(?:[Oo]ption|[Cc]hoice)\s+([A-Z])"
+_FORMS: Final[tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], Node | None]], ...]] = tuple(
+    (re.compile(pattern), value_of)
+    for pattern, value_of in (
+        (r"(?i)(\d{1,2})(?::(\d\d))?\s*(?:([ap])\.?\s?m\.?|(noon|midnight))", _time),
+        (r"(?i)noon|midnight", lambda m: Time(0, _HALVES[m[0].lower()])),
+        (r"(?i)(half|quarter) (past|to) (\w{3,6}|\d{1,2})", _told_time),
+        (r"(?:in |the year |in the year )?(\d{3,4}) ?(B\.?C\.?E?\.?|A\.?D\.?|C\.?E\.?)?", _year),
+        (r"(?:the )?([a-zA-Z]{5,8})(?: place| one)?", _ordinal),
+        (r"(\d{4})-(0[1-9]|1[0-2])-([0-2]\d|3[01])", lambda m: _day(m[3], _MONTHS[int(m[2]) - 1], m[1])),
+        (r"(\d{1,2})(?:st|nd|rd|th)?\s*(?:of\s+)?([A-Z][a-z]{2,8})(?:,?\s+(\d{4}))?", lambda m: _day(*m.groups())),
+        (r"([A-Z][a-z]{2,8})\s*(\d{1,2})(?:st|nd|rd|th)?(?:,?\s+(\d{4}))?", lambda m: _day(m[2], m[1], m[3])),
+        (
+            r"(?:(?:[Oo]ption|[Cc]hoice|[Aa]nswer)\s+)?\(?\s*([A-Za-z])\s*\)|([A-Z])[.:]|(?:[Oo]ption|[Cc]hoice)\s+([A-Z])",
+            lambda m: Text("".join(m.groups("")).upper(), choice=True),
         ),
-        lambda match: Text("".join(match.groups("")).upper(), choice=True),
-    ),
-    (re.compile(r"\(?[A-Z]\)?(?:\s*(?:,\s*and|,|and|&)\s*\(?[A-Z]\)?)+"), _letters),
-    (
-        re.compile(
-            r"(?:quotient:?\s*(?:of\s+|is\s+|=\s*)?)?(\d+),?\s*"
-            r"(?:(?:with\s+|and\s+)?(?:a\s+)?remainder(?:\s+of|\s+is|\s*[=:])?|[Rr](?:em)?\.?)\s*(\d+)",
-            re.IGNORECASE,
+        (r"\(?[A-Z]\)?(?:\s*(?:,\s*and|,|and|&)\s*\(?[A-Z]\)?)+", _letters),
+        (
+            r"(?i)(?:quotient:?\s*(?:of\s+|is\s+|=\s*)?)?(\d+),?\s*"
+            r"(?:(?:with\s+|and\s+)?(?:a\s+)?remainder(?:\s+of|\s+is|\s*[=:])?|r(?:em)?\.?)\s*(\d+)",
+            _division,
         ),
-        _division,
-    ),
+    )
 )
 
 

@@ -111,13 +111,9 @@ _BY_LOWER: Final = {
     for name, unit in UNITS.items()
     if len({other.name for key, other in UNITS.items() if key.lower() == name.lower()}) == 1
 }
-_WRITTEN_OUT: Final = (
-    (re.compile(r"\b(?:square|sq)\b\.?\s*(\S+)"), r"\1^2"),
-    (re.compile(r"\b(?:cubic|cu)\b\.?\s*(\S+)"), r"\1^3"),
-    (re.compile(r"(?<!\S)(\S+) squared\b"), r"\1^2"),
-    (re.compile(r"(?<!\S)(\S+) cubed\b"), r"\1^3"),
-    (re.compile(r"\bper ?cent\b"), "percent"),
-)
+_RAISING: Final = {"square": 2, "sq": 2, "sq.": 2, "cubic": 3, "cu": 3, "cu.": 3}
+_RAISED: Final = {"squared": 2, "cubed": 3}
+_PER_CENT: Final = re.compile(r"\bper cent\b")
 _TEMPERATURE: Final = re.compile(r"degrees? (celsius|fahrenheit|kelvin|[cf])", re.IGNORECASE)
 _POWER: Final = re.compile(r"(.+?)\^\{?(-?\d{1,2})\}?")
 # Both are called pound, or degree.
@@ -138,22 +134,25 @@ def is_known(unit: str) -> bool:
 def unit_name(words: str) -> str:
     """A unit in its usual short form where it is known (`kilometers per hour` is `km h^-1`), else in lower case."""
     words = words.strip(" .").replace("/", " per ").replace("*", " ")
+    words = _PER_CENT.sub("percent", words)
     if (degrees := _TEMPERATURE.fullmatch(words)) is not None:
         return {"c": "celsius", "f": "fahrenheit", "k": "kelvin"}[degrees.group(1)[0].lower()]
-    for pattern, short in _WRITTEN_OUT:
-        words = pattern.sub(short, words)
-    named: list[str] = []
-    sign = 1
+    named: list[tuple[str, int]] = []
+    sign = power = 1
     for word in words.split():
         if word.lower() == "per" and named:
             sign = -1
-            continue
-        match = _POWER.fullmatch(word)
-        name, power = (match.group(1), int(match.group(2))) if match is not None else (word, 1)
-        known = known_unit(name)
-        power, sign = power * sign, 1
-        named.append((known.name if known else singular(name)) + (f"^{power}" if power != 1 else ""))
-    return " ".join(named)
+        elif word in _RAISING:
+            power = _RAISING[word]
+        elif word in _RAISED and named:
+            named[-1] = (named[-1][0], named[-1][1] * _RAISED[word])
+        else:
+            match = _POWER.fullmatch(word)
+            name, written = (match.group(1), int(match.group(2))) if match is not None else (word, 1)
+            known = known_unit(name)
+            named.append((known.name if known else singular(name), sign * power * written))
+            sign = power = 1
+    return " ".join(name + (f"^{power}" if power != 1 else "") for name, power in named)
 
 
 @lru_cache(maxsize=1024)
