@@ -190,6 +190,8 @@ def _relation(cursor: Cursor, left: Node) -> Node:
     while cursor.take(*_RELATIONS):
         ops.append(cursor.previous.text)
         parts.append(cursor.expression(RELATION + 1))
+    if ops in (["parallel"], ["perp"]):
+        parts.sort(key=show)  # either line may come first
     return Relation(tuple(ops), tuple(parts))
 
 

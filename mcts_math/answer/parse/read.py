@@ -13,7 +13,7 @@ from mcts_math.answer.parse.tidy import reject_prose, tidy
 from mcts_math.answer.parse.tokenise import tokenise
 from mcts_math.answer.parse.tokens import UnreadableError
 from mcts_math.answer.text.normalise import MAX_LENGTH, normalise
-from mcts_math.answer.text.phrases import Sentence, labelled, notation, sentence
+from mcts_math.answer.text.phrases import Sentence, labelled, listed, notation, sentence
 from mcts_math.answer.text.runs import is_word
 from mcts_math.answer.text.spelled import plain_words, words_value
 from mcts_math.answer.values.nodes import Call, Group, Node, Num, Relation, Text
@@ -113,6 +113,8 @@ def _said(words: str) -> Node | None:
         return Relation(("=",), (label, rest)) if rest is not None else label
     if (several := labelled(words)) is not None:
         return Group("", "", tuple(map(_statement, several)))
+    if (items := listed(words)) is not None:
+        return Group("", "", tuple(map(Text, items)))
     if (said := sentence(words)) is not None:
         return _statement(said)
     if (residue := _CONGRUENCE.fullmatch(words)) is not None and (congruence := _congruence(residue)) is not None:

@@ -22,6 +22,10 @@ _VERB_ONLY: Final = re.compile(
 )
 _PRONOUNS: Final = frozenset({"it", "this", "that", "there", "they", "he", "she", "we"})
 _YES_NO: Final = re.compile(r"(yes|no|true|false)\s*[,;:]\s*(?=[a-z])", re.IGNORECASE)
+_MOMENT: Final = re.compile(  # E[X] = 5
+    r"\\?(?:mathbb ?\{?)?(?P<name>E|Pr|Var|Cov)\}? ?[\[(](?P<of>[^\[\]()]{1,40})[\])] ?= ?(?P<value>[^=]+)"
+)
+_LISTED: Final = re.compile(r"[A-Za-z]{3,20}(?:(?:, and |, | and )[A-Za-z]{3,20}){1,9}")
 _ITEM: Final = re.compile(
     r"(?:and\s+)?(?P<subject>[^\W\d_][^=<>:,;\d\\]{0,60}?)\s*"
     r"(?:[:=]|\b(?:is|are|has|have|gets?|was|were)\b:?| (?=\d))\s*(?P<value>[^=:]*\S)"
@@ -61,6 +65,7 @@ _WRITTEN: Final = (
     (r"(\d{1,9}) more than (\d{1,9})|T more than (?!x?\d+$)T", lambda m: f"({m[2] or m[4]})+({m[1] or m[3]})"),
     (r"(\d{1,9}) less than (\d{1,9})|T less than (?!x?\d+$)T", lambda m: f"({m[2] or m[4]})-({m[1] or m[3]})"),
     (r"T fewer than (?!x?\d+$)T", r"(\2)-(\1)"),
+    (r"(\d{1,9}/\d{1,9}) of an? ([a-z]+)", r"\1 \2"),
     (r"(?:twice|double) T", r"2(\1)"),
     (r"(?:thrice|triple) T", r"3(\1)"),
     (r"(?:the )?square root of ([\w.]{1,12})", r"\\sqrt{\1}"),
@@ -109,12 +114,20 @@ def _is_name(word: str) -> bool:
     return is_word(word) or word.lower() in ("max", "min") or (len(word) > 2 and word.istitle() and word.isalpha())
 
 
+def listed(words: str) -> list[str] | None:
+    """The words of `red, blue and green`; None for anything but single words."""
+    items = re.split(r", and |, | and ", words) if _LISTED.fullmatch(words) is not None else []
+    return items if items and all(map(_is_name, items)) else None
+
+
 def sentence(words: str) -> Sentence | None:
     """`The sum is 5` as subject and value; None for anything that is no such sentence."""
     if len(words) > 400:
         return None
     if (match := _YES_NO.match(words)) is not None:
         return Sentence("", match.group(1))
+    if (match := _MOMENT.fullmatch(words)) is not None:
+        return Sentence(f"{match.group('name')} {match.group('of')}", match.group("value"))
     if (match := _VERB_ONLY.fullmatch(words)) is not None:
         return Sentence("", match.group("value"))
     if (match := _LABEL.fullmatch(words)) is not None and is_word(match.group("subject").split()[-1]):

@@ -35,8 +35,8 @@ FUNCTIONS: Final = {
 }
 CONSTANTS: Final = meanings(
     "pi: pi Pi PI; oo: oo inf infty infinity Infinity; -oo: NegativeInfinity; nan: zoo nan NaN; e: E e Exp1; "
-    "i: I i ImaginaryUnit; true: True; false: False; empty: EmptySet emptyset varnothing None; "
-    "reals: Reals UniversalSet"
+    "i: I i ImaginaryUnit; true: True BooleanTrue; false: False BooleanFalse; "
+    "empty: EmptySet emptyset varnothing None; reals: Reals UniversalSet"
 )
 NAMES: Final = {
     **{name: ("sym", name.removeprefix("var")) for name in GREEK},
