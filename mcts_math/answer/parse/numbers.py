@@ -43,7 +43,7 @@ def _endless(match: re.Match[str]) -> Fraction | None:
 def _based(match: re.Match[str]) -> Fraction | None:
     digits, base = match.groups()
     value = based_value(digits, _BASES.get(base) or int(base))
-    if value is None and match.group()[0] != "(":
+    if value is None and match.group()[0] != "(" and base != "1":  # x^2_1 is a power
         raise UnreadableError("a digit that its base does not have")
     return value
 

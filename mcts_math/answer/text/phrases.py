@@ -17,11 +17,8 @@ _SENTENCE: Final = re.compile(
 _LABEL: Final = re.compile(
     r"(?P<subject>[A-Za-z][A-Za-z ]{2,60}?)(?:\s*[:=]\s*|\s+(?=\())(?P<value>[-\d(\[\\].*)", re.DOTALL
 )
-_VERB_ONLY: Final = re.compile(
-    r"(?:converges\s+to|equals?|equal\s+to|on|at)\s+(?P<value>\S.*)", re.DOTALL | re.IGNORECASE
-)
+_MAX_TURN: Final = 300  # characters
 _PRONOUNS: Final = frozenset({"it", "this", "that", "there", "they", "he", "she", "we"})
-_YES_NO: Final = re.compile(r"(yes|no|true|false)\s*[,;:]\s*(?=[a-z])", re.IGNORECASE)
 _MOMENT: Final = re.compile(  # E[X] = 5
     r"\\?(?:mathbb ?\{?)?(?P<name>E|Pr|Var|Cov)\}? ?[\[(](?P<of>[^\[\]()]{1,40})[\])] ?= ?(?P<value>[^=]+)"
 )
@@ -79,6 +76,8 @@ _WRITTEN: Final = (
     (r"([a-z]) is (?:an )?even(?: number| integer)?", r"\1\\equiv0\\pmod{2}"),
     (r"([a-z]) is (?:a multiple of|divisible by) (\d{1,9})(?: number| integer)?", r"\1\\equiv0\\pmod{\2}"),
     (r".*\bdoes not exist", "undefined"),
+    (r"(yes|no|true|false) ?[,;:] ?[a-z].*", r"\1"),
+    (r"(?:converges to|equals?|equal to|on|at) (.+)", r"\1"),
     (r"((?:a |one |two |three |four |five )?[a-z]{4,8}) of (\d{1,9}(?:\.\d{1,9})?)", lambda m: _share(m[1], m[2])),
 )
 
@@ -124,12 +123,8 @@ def sentence(words: str) -> Sentence | None:
     """`The sum is 5` as subject and value; None for anything that is no such sentence."""
     if len(words) > 400:
         return None
-    if (match := _YES_NO.match(words)) is not None:
-        return Sentence("", match.group(1))
     if (match := _MOMENT.fullmatch(words)) is not None:
         return Sentence(f"{match.group('name')} {match.group('of')}", match.group("value"))
-    if (match := _VERB_ONLY.fullmatch(words)) is not None:
-        return Sentence("", match.group("value"))
     if (match := _LABEL.fullmatch(words)) is not None and is_word(match.group("subject").split()[-1]):
         return Sentence(match.group("subject"), match.group("value"))
     match = _SENTENCE.fullmatch(words)
@@ -144,7 +139,7 @@ def sentence(words: str) -> Sentence | None:
 
 def notation(words: str) -> str:
     """Fixed turns of phrase in the notation that the grammar reads (`3 to 2` is `3:2`); other text as it is."""
-    if len(words) > 200 or " " not in words:
+    if len(words) > _MAX_TURN or " " not in words:
         return words
     for pattern, short in _TURNS:
         if (match := pattern.fullmatch(words)) is not None:
