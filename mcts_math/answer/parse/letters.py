@@ -6,7 +6,6 @@ import re
 from fractions import Fraction
 from typing import Final
 
-from mcts_math.answer.parse.numbers import based_value
 from mcts_math.answer.parse.tokens import CLOSING, Scanner
 from mcts_math.answer.text.braces import matching
 from mcts_math.answer.text.runs import segment
@@ -23,7 +22,6 @@ _DIGITS: Final = re.compile(r"\d+")
 _SUBSCRIPT: Final = re.compile(r"_([A-Za-z]+|\d+|\\[a-zA-Z]+)|(\d+)(?![.\d])")
 _MAX_SUBSCRIPT: Final = 80
 _STYLE: Final = re.compile(r"\\(?:text|mathrm|mathit|rm)(?![a-z])|[ {}\\]")
-_BASE: Final = re.compile(r"\s*(\d{1,2})(?!\d)\s*(\))?")
 _ARGUMENT: Final = re.compile(r"\s*[(\w^{\\]")
 _OPERAND: Final = re.compile(r"\s{0,3}\}?\s{0,3}(?:[\d(\\$-]|[b-z](?![a-z]))")
 # Other units of two letters need a space before them: 2ms is more often 2 m s.
@@ -56,7 +54,7 @@ def scan_letters(scanner: Scanner) -> None:
     run = match.group()
     if not run.isascii() or _is_unit_again(scanner, run) or (run in ("min", "max", "sec") and _is_measure(scanner)):
         scanner.add("word", run)
-    elif not (scan_operator_word(scanner, run) or _scan_base(scanner, run) or scan_known(scanner, run)):
+    elif not (scan_operator_word(scanner, run) or scan_known(scanner, run)):
         _scan_unknown(scanner, run)
 
 
@@ -114,23 +112,6 @@ def scan_known(scanner: Scanner, run: str) -> bool:
     if kind:
         scanner.add(kind, text)
     return bool(kind)
-
-
-def _scan_base(scanner: Scanner, run: str) -> bool:
-    """`52 base 8` or `52 (base 8)`: rewrites the number before it."""
-    match = _BASE.match(scanner.text, scanner.position) if run == "base" else None
-    opened = scanner.follows((), ("(",))
-    number = scanner.tokens[-1 - opened] if len(scanner.tokens) > opened else None
-    if match is None or number is None or number.kind != "num" or opened != bool(match.group(2)):
-        return False
-    value = based_value(number.text, int(match.group(1)))
-    if value is None:
-        return False
-    del scanner.tokens[-1 - opened :]
-    scanner.depth -= opened
-    scanner.position = match.end()
-    scanner.add("num", number.text, value)
-    return True
 
 
 def _subscript(scanner: Scanner) -> str:

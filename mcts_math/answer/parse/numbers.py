@@ -67,6 +67,8 @@ _FORMS: Final[tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], Fraction | 
             rf"(\d{{1,2}}|{'|'.join(_BASES)})(?![a-z\d])\s*\}}?\}}?",
             _based,
         ),
+        (r"(\d[0-9A-Z]*(?:\.[0-9A-Z]+)?) ?base ?(\d{1,2})(?!\d)", _based),
+        (r"(\d[0-9A-Z]*(?:\.[0-9A-Z]+)?) ?\( ?base ?(\d{1,2}) ?\)", _based),
         (
             r"(\d+) (\d{1,9}) ?/ ?(\d{1,9})(?![\d.^])",  # a mixed number
             lambda m: int(m[1]) + Fraction(int(m[2]), int(m[3])) if int(m[3]) else None,

@@ -16,7 +16,7 @@ _END_TAG: Final = re.compile(r"</(?:final[_ ]?)?answer>", re.IGNORECASE)
 _BOLD_MARK: Final = r"\s{0,9}(?:(?:\*\*|__)\s{0,9})?"
 _MARK: Final = re.compile(
     rf"(?:final|correct)\s+(?:answer|choice|option)(?: ?\([^()\n]{{1,40}}\))?{_BOLD_MARK}(?:is|:|=)+{_BOLD_MARK}:?"
-    rf"|\banswer{_BOLD_MARK}(?:(?:is|(?:should|must) be)\b(?:\s*:)?|:)\s*(?:\*\*|__)?"
+    rf"|\banswer{_BOLD_MARK}(?:is\b(?:\s*:)?|:)\s*(?:\*\*|__)?"
     r"|(?:最终)?答案\s?(?:是|为|：|:)+"
     r"|(?<!#)####(?!#)"
     r"|^[ #*_]{0,9}final answer[ #*_]{0,9}$|^ {0,3}(?:#|\*\*|__)[ #*_]{0,6}answer[ #*_]{0,9}$",
@@ -34,9 +34,11 @@ _THOUGHT: Final = re.compile(
     re.IGNORECASE,
 )
 _CHANNEL: Final = re.compile(r"<\|channel\|>(\w+)(?:[^<]{0,80})<\|message\|>")
-_LAST_WORD: Final = re.compile(
-    r"\*\*([^*\n]+)\*\*\.?\s*$|(?:^|\n)[ \t]*\\\[([^\n]+|\n[^\n]+\n)\\\]\.?\s*$"
-)  # bold, or a display
+_LAST_WORD: Final = re.compile(  # bold, or a display below the line that announces it
+    r"\*\*([^*\n]+)\*\*\.?\s*$"
+    r"|\b(?:answer|result|solutions? (?:is|are)):?\n\s{0,9}\\\[([^\n]+|\n[^\n]+\n)\\\]\.?\s*$",
+    re.IGNORECASE,
+)
 _BULLET: Final = re.compile(r"\A[-*] (?=\S)")
 _ADVERB: Final = re.compile(r"(?:therefore|thus|hence|then|clearly|simply|indeed|just),? (?=\S)", re.IGNORECASE)
 _CHOICE: Final = re.compile(
@@ -66,8 +68,8 @@ def extract_answer(text: str) -> str | None:
 
     Marks are a box (`\\boxed{…}`, `<answer>…</answer>`), `Final Answer: …` or that heading, `#### …`; the last of these
     in the text counts. Boxes that `and`, `or` or a comma joins are a list. Failing these, the last `the answer is …`,
-    then bold text or a display on its own line at the very end. A choice letter in front (`(B) 12`) is the answer. A
-    thought (`<think>`) marks nothing, and a last box that does not end gives no answer.
+    then bold text at the very end, or a display below "the result:". A choice letter in front (`(B) 12`) is the answer.
+    A thought (`<think>`) marks nothing, and a last box that does not end gives no answer.
     """
     reply = _without_thoughts(text)
     found = [item for item in (_last_box(reply), _last_mark(reply)) if item is not None]
@@ -165,7 +167,7 @@ def _is_empty_box(answer: str) -> bool:
 def _is_strong(text: str, match: re.Match[str]) -> bool:
     """Whether a mark is no part of a sentence: a heading, `####`, `Final Answer:`, `Answer:` in front of a line."""
     mark = match.group().lower()
-    if (" is" in mark or " be" in mark) and ":" not in mark:
+    if " is" in mark and ":" not in mark:
         return False
     return (
         "final" in mark

@@ -34,6 +34,8 @@ _COLOUR: Final = re.compile(r"\{ {0,3}\\color {0,3}\{[^{}]{0,60}\} {0,3}(?!\{)")
 _COLOURED: Final = re.compile(
     r"\\(?:text|font|background)?color(?:box)? {0,3}(?:\[[^\[\]]{0,20}\])? {0,3}\{[^{}]{0,60}\}"
 )
+_DOLLAR: Final = re.compile(r"(?<!\\)\$")
+_ENCLOSED: Final = re.compile(r"(\$\$?|\*\*|`)(.+)\1|\\\((.+)\\\)|\\\[(.+)\\\]", re.DOTALL)
 _BOX: Final = re.compile(r"\\(?:boxed|fbox|ensuremath)\s*\{")
 _LEAD: Final = re.compile(
     r"^(?:approximately|about|roughly|exactly)\s+(?=[\d$\\-])|^(?:so|thus|hence|therefore),?\s+(?=[a-z]\s?[=<>\\]|[-\d\\$])|^(?:(?:so|thus|hence|therefore|and|the),?\s+)*(?:final\s+)?(?:answer|result|solution|value)s?(?:\s+(?:is|are)(?:\s*:)?|\s*[:=])\s*",
@@ -95,16 +97,11 @@ def _unwrap(text: str) -> str:
     for _ in range(8):
         before = text
         text = _trim(text.strip())
-        for left, right in (("$$", "$$"), ("$", "$"), (r"\(", r"\)"), (r"\[", r"\]"), ("**", "**"), ("`", "`")):
-            if len(text) > len(left) + len(right) and text.startswith(left) and text.endswith(right):
-                inner = text[len(left) : -len(right)]
-                if left not in inner and not inner.endswith("\\"):
-                    text = inner
-        box = _BOX.search(text)
-        if box is not None:
-            end = matching(text, box.end() - 1)
-            if end > 0:
-                text = text[: box.start()] + text[box.end() : end] + text[end + 1 :]
+        if (enclosed := _ENCLOSED.fullmatch(text)) is not None:
+            left, inner = enclosed.group(1) or text[:2], next(filter(None, enclosed.groups()[1:]))
+            text = inner if left not in inner and not inner.endswith("\\") else text
+        if (box := _BOX.search(text)) is not None and (end := matching(text, box.end() - 1)) > 0:
+            text = text[: box.start()] + text[box.end() : end] + text[end + 1 :]
         if text == before:
             break
     return _drop_dollars(text)
@@ -114,9 +111,7 @@ def _drop_dollars(text: str) -> str:
     """Unescaped dollar signs that delimit mathematics go; one before a number is money."""
     if "$" not in text:
         return text
-    if len(re.findall(r"(?<!\\)\$", text)) % 2 == 0:
-        return re.sub(r"(?<!\\)\$", " ", text)
-    return re.sub(r"(?<!\\)\$", r"\\$", text)
+    return _DOLLAR.sub(r"\\$" if len(_DOLLAR.findall(text)) % 2 else " ", text)
 
 
 def _trim(text: str) -> str:

@@ -132,5 +132,6 @@ def rewrite(text: str) -> str:
     if len(text) > MAX_REWRITTEN:
         return text
     for pattern, replacement in _RULES:
-        text = pattern.sub(replacement, text)
+        if pattern.search(text) is not None:  # most don't occur, and looking is cheaper than rewriting
+            text = pattern.sub(replacement, text)
     return text
