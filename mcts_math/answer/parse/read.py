@@ -30,6 +30,7 @@ _FIGURE_NAMES: Final = {"measuredangle": "angle", "∠": "angle", "△": "triang
 _PLAIN_NUMBER: Final = re.compile(r"\s*[-+]?(?:\d+(?:\.\d+)?|\.\d+)\s*")
 _UNTEXT: Final = re.compile(r"\\(?:text|mbox|textbf|textit|textrm|mathrm|mathbf|operatorname)\s*\{([^{}]*)\}")
 _PROSE: Final = re.compile(r"[A-Za-z][a-z]*(?:[ '-]+[A-Za-z][a-z]*)*")
+_CAPITALS: Final = re.compile(r"[A-Z]{2,3}")  # a line, several choices, a product of matrices
 _CHOICE: Final = re.compile(
     r"(?:\(([A-Z])\)|(?:\b(?:[Oo]ption|[Cc]hoice)\s+)?([A-Z])[.):])\s*(?=[^\s+*/^=<>-])(.+)", re.DOTALL
 )
@@ -119,7 +120,7 @@ def _said(words: str) -> Node | None:
         return _statement(said)
     if (residue := _CONGRUENCE.fullmatch(words)) is not None and (congruence := _congruence(residue)) is not None:
         return congruence
-    if _PROSE.fullmatch(words) and any(map(is_word, words.split())):
+    if _CAPITALS.fullmatch(words) or (_PROSE.fullmatch(words) and any(map(is_word, words.split()))):
         return Text(plain_words(words))
     return None
 
