@@ -109,6 +109,7 @@ _RULES: Final[tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]
         (r"(?<=\d) ?[xX] ?10 ?(?=\^)", r"\\times 10"),
         (r"^(-?[\d.,/]+) ?\(([a-z -]+)\)$", _said_twice),
         (r"^\\?# ?(?=\d+$)", ""),
+        (r"^(?:triangle|angle) (?=[A-Z]{2,4}$)", ""),
         # what Python prints
         (r"\bdatetime\.time\((\d+), (\d+)(?:, 0)*\)", lambda m: f"{m[1]}:{int(m[2]):02d}"),
         (r"^(\d{1,2}:\d\d):00$", r"\1"),

@@ -37,6 +37,7 @@ _PLACES: Final = {
     "V": r"([-\d.\\].*)",
     "X": r"(?:(?:(?:all|any) )?(?:real )?numbers? |([a-z]) is )?(?:that are |[a-z] )?",
 }
+_QUADRANTS: Final = ("1 i first 1st one", "2 ii second 2nd two", "3 iii third 3rd three", "4 iv fourth 4th four")
 _WRITTEN: Final = (
     (r"(?:[a-z] is )?between N and N,? inclusive", r"[\1,\2]"),
     (r"(?:[a-z] is )?between N and N,? exclusive", r"(\1,\2)"),
@@ -63,6 +64,7 @@ _WRITTEN: Final = (
     (r"(\d{1,9}) less than (\d{1,9})|T less than (?!x?\d+$)T", lambda m: f"({m[2] or m[4]})-({m[1] or m[3]})"),
     (r"T fewer than (?!x?\d+$)T", r"(\2)-(\1)"),
     (r"(\d{1,9}/\d{1,9}) of an? ([a-z]+)", r"\1 \2"),
+    (r"(?:the )?(?:(\w{1,6}) quadrant|quadrant (\w{1,6}))", lambda m: _quadrant(m[1] or m[2])),
     (r"(?:twice|double) T", r"2(\1)"),
     (r"(?:thrice|triple) T", r"3(\1)"),
     (r"(?:the )?square root of ([\w.]{1,12})", r"\\sqrt{\1}"),
@@ -145,6 +147,11 @@ def notation(words: str) -> str:
         if (match := pattern.fullmatch(words)) is not None:
             return match.expand(short) if isinstance(short, str) else short(match)
     return words
+
+
+def _quadrant(which: str) -> str:
+    named = (row[0] for row in _QUADRANTS if which.lower() in row.split())
+    return f"quadrant {next(named, which)}"
 
 
 def _share(part: str, whole: str) -> str:
