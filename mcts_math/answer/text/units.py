@@ -7,6 +7,7 @@ counted: its words are compared.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from fractions import Fraction
 from functools import lru_cache
@@ -91,12 +92,13 @@ def _units() -> dict[str, Unit]:
                 table.setdefault(name + "s", unit)
     for unit, others in _rows(_METRIC):
         prefixes = {**_SHORT, **(_SMALL if unit.name in ("m", "g", "L") else {})}
-        by_power = {power: "μ" if prefix == "u" else prefix for prefix, power in {**_SMALL, **prefixes}.items()}
+        shown = {power: "μ" if prefix == "u" else prefix for prefix, power in {**_SMALL, **prefixes}.items()}
+        made = {power: unit.scaled(prefix, power) for power, prefix in shown.items()}
         spelled = [(prefix + unit.name, power) for prefix, power in prefixes.items()]
         longs = [(prefix + word, power) for prefix, power in _LONG.items() for word in others]
         spelled += [(name + end, power) for long, power in longs for name in (long, long.title()) for end in ("", "s")]
         for name, power in spelled:
-            table.setdefault(name, unit.scaled(by_power[power], power))
+            table.setdefault(name, made[power])
     for row in _ALSO.strip().replace("\n", "; ").split("; "):
         known, _, foreign = row.partition(": ")
         table |= dict.fromkeys(foreign.split(), table[known])
@@ -104,13 +106,6 @@ def _units() -> dict[str, Unit]:
 
 
 UNITS: Final = _units()
-_BY_LOWER: Final = {
-    lower: found for lower in {name.lower() for name in UNITS} if (found := UNITS.get(lower)) is not None
-} | {
-    name.lower(): unit
-    for name, unit in UNITS.items()
-    if len({other.name for key, other in UNITS.items() if key.lower() == name.lower()}) == 1
-}
 _RAISING: Final = {"square": 2, "sq": 2, "sq.": 2, "cubic": 3, "cu": 3, "cu.": 3}
 _RAISED: Final = {"squared": 2, "cubed": 3}
 _PER_CENT: Final = re.compile(r"\bper cent\b")
@@ -120,9 +115,14 @@ _POWER: Final = re.compile(r"(.+?)\^\{?(-?\d{1,2})\}?")
 _SAME_NAME: Final = tuple(map(frozenset, (("lb", "gbp"), ("degree", "celsius"), ("degree", "fahrenheit"))))
 
 
+@lru_cache(maxsize=1024)
 def known_unit(name: str) -> Unit | None:
     """The unit of that name, by its exact case or, where only one unit has these letters, by any."""
-    return UNITS.get(name) or _BY_LOWER.get(name.lower())
+    lower = name.lower()
+    if name in UNITS or lower in UNITS:
+        return UNITS.get(name) or UNITS[lower]
+    same = {unit for other, unit in UNITS.items() if other.lower() == lower}
+    return same.pop() if len(same) == 1 else None
 
 
 def is_known(unit: str) -> bool:
@@ -199,11 +199,10 @@ def _split(unit: str) -> tuple[str, str]:
 def _measure(unit: str) -> tuple[Fraction, frozenset[tuple[str, int]]]:
     """Size in base units of known units, and the powers of the dimensions."""
     factor = Fraction(1)
-    powers: dict[str, int] = {}
+    powers = Counter[str]()
     for part in unit.split():
         name, _, written = part.partition("^")
         known, power = UNITS[name], int(written) if written else 1
         factor *= known.size**power
-        for dimension, count in known.powers:
-            powers[dimension] = powers.get(dimension, 0) + count * power
+        powers.update({dimension: count * power for dimension, count in known.powers})
     return factor, frozenset((name, power) for name, power in powers.items() if power)
