@@ -18,7 +18,7 @@ _SINGLES: Final = frozenset("+-*/^!%()[]{},;:|<>=_'$&~")
 _OPERATOR: Final = re.compile("|".join(map(re.escape, sorted(_SIGNS, key=len, reverse=True))))
 _QUOTED: Final = re.compile(r"""(['"])([^'"()]*)\1(?=\s*[,\])}:]|$)""")
 _PRIMES: Final = re.compile(r"\^ ?\{? ?(?:\\prime ?)+\}?")
-_BEFORE_QUOTE: Final = frozenset({"(", "[", ",", ":", "{{"})
+_BEFORE_QUOTE: Final = frozenset({"(", "[", ",", ":", "{", "{{"})
 _RAISING: Final = frozenset({"^", "_", "|"})
 
 

@@ -139,10 +139,11 @@ def unit_name(words: str) -> str:
         return {"c": "celsius", "f": "fahrenheit", "k": "kelvin"}[degrees.group(1)[0].lower()]
     named: list[tuple[str, int]] = []
     sign = power = 1
-    for word in words.split():
+    parts = words.split()
+    for word, following in zip(parts, [*parts[1:], ""], strict=True):
         if word.lower() == "per" and named:
             sign = -1
-        elif word in _RAISING:
+        elif word in _RAISING and following:
             power = _RAISING[word]
         elif word in _RAISED and named:
             named[-1] = (named[-1][0], named[-1][1] * _RAISED[word])
