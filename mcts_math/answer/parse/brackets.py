@@ -63,13 +63,11 @@ def _is_condition(node: Node) -> bool:
 
 def _family(node: Node) -> Node:
     """`n pi : n in Z` between the braces of a set as a family; other items as they are."""
-    if not isinstance(node, Relation) or node.ops != ("in",) or not isinstance(node.items[0], tree.Ratio):
-        return node
-    (body, name, *_), domain = node.items[0].items, node.items[1]
-    if not isinstance(name, Sym) or domain not in (Sym("Z"), Sym("N")):
-        return node
-    start = ONE if domain == Sym("N") else ZERO
-    return tree.Bound("family", body, name.name, start, start)
+    match node:
+        case Relation(("in",), (tree.Ratio((body, Sym(name))), Sym("Z" | "N" as domain))):
+            start = ONE if domain == "N" else ZERO
+            return tree.Bound("family", body, name, start, start)
+    return node
 
 
 def _set_builder(cursor: Cursor) -> int:

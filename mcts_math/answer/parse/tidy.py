@@ -182,9 +182,10 @@ def _without_domain(node: Group) -> Node | None:
 
 
 def _is_domain(node: Node) -> bool:
-    if not isinstance(node, Relation) or node.ops != ("in",):
-        return False
-    return isinstance(node.items[0], Sym) and node.items[1] in _NUMBER_SETS
+    match node:
+        case Relation(("in",), (Sym(), domain)):
+            return domain in _NUMBER_SETS
+    return False
 
 
 def _restrictions(node: Group) -> bool:
