@@ -16,6 +16,7 @@ from mcts_math.answer.text.normalise import MAX_LENGTH, normalise
 from mcts_math.answer.text.phrases import Sentence, labelled, listed, notation, sentence
 from mcts_math.answer.text.runs import is_word
 from mcts_math.answer.text.spelled import plain_words, words_value
+from mcts_math.answer.text.vocabulary import meanings
 from mcts_math.answer.values.nodes import Call, Group, Node, Num, Relation, Text
 from mcts_math.answer.values.vectors import components
 
@@ -23,10 +24,9 @@ _MAX_REMEMBERED: Final = 2000  # characters
 _FIGURES: Final = re.compile(
     r"(?:\\|\b)(?:angle|measuredangle|triangle|vec|overrightarrow|overleftrightarrow)(?![a-z])|[∠△]"
 )
-_FIGURE_NAMES: Final = {"measuredangle": "angle", "∠": "angle", "△": "triangle", "vec": "ray"} | {
-    "overrightarrow": "ray",
-    "overleftrightarrow": "line",
-}
+_FIGURE_NAMES: Final = meanings(
+    "angle: measuredangle ∠; triangle: △; ray: vec overrightarrow; line: overleftrightarrow"
+)
 _PLAIN_NUMBER: Final = re.compile(r"\s*[-+]?(?:\d+(?:\.\d+)?|\.\d+)\s*")
 _UNTEXT: Final = re.compile(r"\\(?:text|mbox|textbf|textit|textrm|mathrm|mathbf|operatorname)\s*\{([^{}]*)\}")
 _PROSE: Final = re.compile(r"[A-Za-z][a-z]*(?:[ '-]+[A-Za-z][a-z]*)*")

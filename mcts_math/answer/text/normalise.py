@@ -44,11 +44,7 @@ _LEAD: Final = re.compile(
 _WRAPPING: Final = re.compile(
     r"^\s{0,9}#{1,6}\s{1,3}|</?answer>|\\underline(?=\s?\{)|^\s{0,9}\*\*(?=[A-Za-z ]{3,20}:\*\*)|(?<=[a-z]:)\*\*"
 )
-_ASIDE: Final = re.compile(r"(?<=[\w}])\s?\((?:since|because|as|where|note|after)\s[^()]{0,200}\)$")
-_OHM: Final = re.compile(r"(?<=[\d\s}])(?:\\(?:text|mathrm)\s?\{\s?)?([kMGmμ])(?:\s?\})?\s?\\Omega(?![a-zA-Z])")
-_FRACTIONS: Final = re.compile(r"\\[dtc]frac(?![a-zA-Z])")
 _PLAIN_SET: Final = re.compile(r"(?<![\^_\w])\{([^{}]*)\}")
-_TEXT_AMOUNT: Final = re.compile(r"^\\(?:text|mbox|textbf|textrm|mathrm)\s*\{([^{}\\$\d]*\d[^{}\\$]*)\}$")
 _NUMPY_ROW: Final = re.compile(r"(?<=[\d.j\]])\s+(?=[-+\d.\[])")
 _NUMPY: Final = re.compile(r"^\[[\[\]\s\d.eE+\-]*\]$")
 
@@ -64,19 +60,15 @@ def normalise(text: str) -> str:
     text = _unwrap(text)
     if _WRAPPING.search(text):
         text = _unwrap(_WRAPPING.sub("", text))
-    text = _ASIDE.sub("", _OHM.sub(r"\\text{ \1ohm}", text))
     if (lead := _LEAD.match(text)) is not None:
         text = _unwrap(text[lead.end() :])
-    text = _FRACTIONS.sub(r"\\frac", text)
     if _NUMPY.match(text) and "," not in text:
         text = _NUMPY_ROW.sub(", ", text)
     text = _GLUE.sub("", text.replace(r"\text{,}", "{,}"))
     text = text.replace("\\!", "")
     text = _NO_EFFECT.sub(" ", rewrite_spaced(_collapse(text)))
     text = _collapse(_SPACING.sub(" ", text))
-    text = rewrite(_LEAD.sub("", text))
-    text = _TEXT_AMOUNT.sub(r"\1", text)
-    return _trim(_collapse(text))
+    return _trim(_collapse(rewrite(_LEAD.sub("", text))))
 
 
 def without_colour(text: str) -> str:

@@ -63,6 +63,8 @@ def _said_twice(match: re.Match[str]) -> str:
 _RULES: Final[tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...]] = tuple(
     (re.compile(pattern, re.DOTALL), replacement)
     for pattern, replacement in (
+        (r"\\[dtc]frac(?![a-zA-Z])", r"\\frac"),
+        (r"(?<=[\w}]) ?\((?:since|because|as|where|note|after) [^()]{0,200}\)$", ""),
         # derivatives, functions and sequences as labels
         (
             rf"^\\frac ?\{{ ?{_D}{_POWER} ?([a-zA-Z])(?: ?\([a-z]\))? ?\}} ?\{{ ?{_D} ?[a-z]{_POWER} ?\}} ?=",
@@ -97,6 +99,7 @@ _RULES: Final[tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]
             lambda m: m[0].replace("\\cup", " or ").replace("\\cap", " and "),
         ),
         # measures
+        (r"(?<=[\d }])(?:\\(?:text|mathrm) ?\{ ?)?([kMGmμ])(?: ?\})? ?\\Omega(?![a-zA-Z])", r"\\text{ \1ohm}"),
         (
             rf"(?<=[\d\s}}])\\frac ?\{{ ?{_NAME}() ?\}}? ?\}} ?\{{ ?{_NAME}{_POWER} ?\}}?{_POWER} ?\}}",
             _unit_quotient,
@@ -110,6 +113,7 @@ _RULES: Final[tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]
         (r"^(-?[\d.,/]+) ?\(([a-z -]+)\)$", _said_twice),
         (r"^\\?# ?(?=\d+$)", ""),
         (r"^(?:triangle|angle) (?=[A-Z]{2,4}$)", ""),
+        (r"^\\(?:text|mbox|textbf|textrm|mathrm) ?\{([^{}\\$\d]*\d[^{}\\$]*)\}$", r"\1"),
         # what Python prints
         (r"\bdatetime\.time\((\d+), (\d+)(?:, 0)*\)", lambda m: f"{m[1]}:{int(m[2]):02d}"),
         (r"^(\d{1,2}:\d\d):00$", r"\1"),
