@@ -86,11 +86,8 @@ def _tidy_group(node: Group) -> Node:
             return SetOp("and", node.items)
         if (within := _without_domain(node)) is not None:
             return tidy(within)
-    if node.left + node.right == "()":
-        if (points := _signed_points(node)) is not None:
-            return points
-        if _count_signs(node) == 1:
-            return _both(node)  # (±1, 2): two points
+    if node.left + node.right == "()" and (points := _signed_points(node)) is not None:
+        return points
     items: list[Node] = []
     for item in map(tidy, node.items):
         flat = isinstance(item, Group) and not item.left and node.left in ("", "{", "[")
@@ -126,10 +123,10 @@ def _listed(items: list[Node]) -> tuple[Node, ...]:
 
 
 def _signed_points(node: Group) -> Group | None:
-    """`(±1, ±2)` as four points; None where signs go together (∓), or are not several."""
+    """`(±1, ±2)` as four points, `(±1, 2)` as two; None where signs go together (∓), or there are none."""
     signs = [_count_signs(item) for item in node.items]
     kinds = [part.sign for part in walk(node) if isinstance(part, tree.PlusMinus)]
-    if max(signs, default=0) != 1 or not 1 < sum(signs) <= _MAX_SIGNS or -1 in kinds:
+    if max(signs, default=0) != 1 or sum(signs) > _MAX_SIGNS or (-1 in kinds and sum(signs) > 1):
         return None
     choices = [_both(item).items if count else (item,) for item, count in zip(node.items, signs, strict=True)]
     return Group("", "", tuple(Group("(", ")", point) for point in product(*choices)))
