@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fractions import Fraction
 from typing import Final
 
@@ -123,7 +124,7 @@ def _sizes(args: list[Node], low: int, high: int) -> list[int]:
     return sizes
 
 
-def _square(height: int, width: int, diagonal: list[Node], others: Node) -> Node:
+def _square(height: int, width: int, diagonal: Sequence[Node], others: Node) -> Node:
     return tree.Matrix(tuple(tuple(diagonal[i] if i == j else others for j in range(width)) for i in range(height)))
 
 
