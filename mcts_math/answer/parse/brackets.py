@@ -37,7 +37,7 @@ def brackets(cursor: Cursor, left: str) -> Node:
     if (left == "{{") != (right == "}}") or (not items and left == "("):
         raise UnreadableError("brackets that do not match, or hold nothing")
     if left == "{{":
-        items = [Relation(("=",), item.items) if isinstance(item, tree.Ratio) else item for item in map(_family, items)]
+        items = list(map(_entry, items))
     if len(items) == 1 and not trailing:
         only = items[0]
         if left + right == "()":
@@ -61,12 +61,14 @@ def _is_condition(node: Node) -> bool:
     return isinstance(node, Relation) and node.ops[0] not in ("=", "~")
 
 
-def _family(node: Node) -> Node:
-    """`n pi : n in Z` between the braces of a set as a family; other items as they are."""
+def _entry(node: Node) -> Node:
+    """An item of a set: `n pi : n in Z` as a family, `x: 1` as an equation, others as they are."""
     match node:
         case Relation(("in",), (tree.Ratio((body, Sym(name))), Sym("Z" | "N" as domain))):
             start = ONE if domain == "N" else ZERO
             return tree.Bound("family", body, name, start, start)
+        case tree.Ratio((key, value)):
+            return Relation(("=",), (key, value))
     return node
 
 

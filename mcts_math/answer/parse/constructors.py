@@ -102,11 +102,11 @@ def _matrix(kind: str, args: list[Node]) -> Node | None:
                 return None
             return Group("{", "}", tuple(Num(Fraction(number)) for number in range(*ends)))
         case "diag", _ if len(args) <= _MAX_SIZE:
-            return _square(len(args), len(args), args, ZERO)
+            return _diagonal(len(args), len(args), args, ZERO)
         case "zeros" | "ones" | "eye", _ if len(args) < 3:
             height, *widths = _sizes(args, 1, _MAX_SIZE)
             first, others = _FILLED[kind]
-            return _square(height, (widths or [height])[0], [first] * height, others)
+            return _diagonal(height, (widths or [height])[0], [first] * height, others)
         case _, [*size, Group(items=items)] if kind in _MATRICES and items and len(size) in (0, 2):
             cells = [row.items if isinstance(row, Group) else (row,) for row in items]
             if size:
@@ -124,7 +124,7 @@ def _sizes(args: list[Node], low: int, high: int) -> list[int]:
     return sizes
 
 
-def _square(height: int, width: int, diagonal: Sequence[Node], others: Node) -> Node:
+def _diagonal(height: int, width: int, diagonal: Sequence[Node], others: Node) -> Node:
     return tree.Matrix(tuple(tuple(diagonal[i] if i == j else others for j in range(width)) for i in range(height)))
 
 

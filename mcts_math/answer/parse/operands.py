@@ -18,7 +18,7 @@ from mcts_math.answer.values.nodes import EMPTY_SET, INFINITY, Call, Const, Node
 
 _CLAUSES: Final = frozenset({"for", "where", "when", "if", "unless", "whenever"})
 _NO_UNITS: Final = frozenset(
-    names("minus plus remainder not than except until between divided choose modulo equals is r below of")
+    names("minus plus remainder not than except until between divided choose modulo equals is r below of most least")
 )
 _CONSTANTS: Final[dict[str, Node]] = {"empty": EMPTY_SET, "reals": REALS, "-oo": negate(INFINITY)}
 FREE_FUNCTIONS: Final = frozenset("fghFGHP") | {"phi", "psi"}

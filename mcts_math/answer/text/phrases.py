@@ -22,7 +22,7 @@ _PRONOUNS: Final = frozenset({"it", "this", "that", "there", "they", "he", "she"
 _MOMENT: Final = re.compile(  # E[X] = 5
     r"\\?(?:mathbb ?\{?)?(?P<name>E|Pr|Var|Cov)\}? ?[\[(](?P<of>[^\[\]()]{1,40})[\])] ?= ?(?P<value>[^=]+)"
 )
-_LISTED: Final = re.compile(r"[A-Za-z]{3,20}(?:(?:, and |, | and )[A-Za-z]{3,20}){1,9}")
+_LISTED: Final = re.compile(r"[A-Za-z]{3,20}(?:(?:, and |, | and )[A-Za-z]{3,20}){1,9}[.!]?")
 _ITEM: Final = re.compile(
     r"(?:and\s+)?(?P<subject>[^\W\d_][^=<>:,;\d\\]{0,60}?)\s*"
     r"(?:[:=]|\b(?:is|are|has|have|gets?|was|were)\b:?| (?=\d))\s*(?P<value>[^=:]*\S)"
@@ -117,7 +117,7 @@ def _is_name(word: str) -> bool:
 
 def listed(words: str) -> list[str] | None:
     """The words of `red, blue and green`; None for anything but single words."""
-    items = re.split(r", and |, | and ", words) if _LISTED.fullmatch(words) is not None else []
+    items = re.split(r", and |, | and ", words.rstrip(".!")) if _LISTED.fullmatch(words) is not None else []
     return items if items and all(map(_is_name, items)) else None
 
 

@@ -149,9 +149,9 @@ def unit_name(words: str) -> str:
             named[-1] = (named[-1][0], named[-1][1] * _RAISED[word])
         else:
             match = _POWER.fullmatch(word)
-            name, written = (match.group(1), int(match.group(2))) if match is not None else (word, 1)
+            name, power = (match.group(1), int(match.group(2))) if match is not None else (word, power)
             known = known_unit(name)
-            named.append((known.name if known else singular(name), sign * power * written))
+            named.append((known.name if known else singular(name), sign * power))
             sign = power = 1
     return " ".join(name + (f"^{power}" if power != 1 else "") for name, power in named)
 
