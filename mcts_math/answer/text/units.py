@@ -111,6 +111,7 @@ _RAISED: Final = {"squared": 2, "cubed": 3}
 _PER_CENT: Final = re.compile(r"\bper cent\b")
 _TEMPERATURE: Final = re.compile(r"degrees? (celsius|fahrenheit|kelvin|[cf])", re.IGNORECASE)
 _POWER: Final = re.compile(r"(.+?)\^\{?(-?\d{1,2})\}?")
+_PART: Final = re.compile(r"([^^]+)(?:\^-?\d{1,2})?")
 # Both are called pound, or degree.
 _SAME_NAME: Final = tuple(map(frozenset, (("lb", "gbp"), ("degree", "celsius"), ("degree", "fahrenheit"))))
 
@@ -192,7 +193,7 @@ def same_dimension(left: str, right: str) -> Fraction | None:
 def _split(unit: str) -> tuple[str, str]:
     """The known units that a phrase begins with (`year` of `year old`), and its other words."""
     parts = unit.split()
-    known = [part.partition("^")[0] in UNITS and len(part.partition("^")[2]) <= 3 for part in parts]
+    known = [match is not None and match.group(1) in UNITS for match in map(_PART.fullmatch, parts)]
     count = known.index(False) if False in known else len(parts)
     return " ".join(parts[:count]), " ".join(parts[count:])
 
