@@ -135,3 +135,9 @@ def test_extraction_is_about_linear(text: str) -> None:
     extract_answer(long)
     check(long, "1")
     assert time.process_time() - start < 2 * SECONDS
+
+
+def test_nested_tags_are_about_linear() -> None:
+    start = time.process_time()
+    assert extract_answer("<answer>" * 3000 + "5" + "</answer>" * 3000) == "5"
+    assert time.process_time() - start < 2 * SECONDS

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from fractions import Fraction
 from typing import Final
 
@@ -9,7 +10,7 @@ from mcts_math.answer.parse.applied import argument, bound, command, function
 from mcts_math.answer.parse.brackets import brackets, environment
 from mcts_math.answer.parse.constructors import build
 from mcts_math.answer.parse.cursor import RATIO, SIGN, UNIT, Cursor
-from mcts_math.answer.parse.tokens import Token, UnreadableError
+from mcts_math.answer.parse.tokens import CLOSING, OPENING, Token, UnreadableError
 from mcts_math.answer.text.spelled import REALS, words_value
 from mcts_math.answer.text.units import UNITS, unit_name
 from mcts_math.answer.text.vocabulary import PART_WORDS, PLACE_WORDS, SCALE_WORDS, names
@@ -22,6 +23,9 @@ _NO_UNITS: Final = frozenset(
 )
 _CONSTANTS: Final[dict[str, Node]] = {"empty": EMPTY_SET, "reals": REALS, "-oo": negate(INFINITY)}
 FREE_FUNCTIONS: Final = frozenset("fghFGHP") | {"phi", "psi"}
+_OPENING: Final = OPENING | {"{"}
+_CLOSING: Final = CLOSING | {"}"}
+_OF_NUMBERS: Final = re.compile(r"(?:\{0+\}|0)(?:\{0+\}|0)")
 _MARKS: Final = (("^-1", "^{-1}"), ("^-1", "^-1"), ("''", "''"), ("'", "'"))
 
 
@@ -81,12 +85,20 @@ def _number(cursor: Cursor, token: Token) -> Node:
     assert token.value is not None
     number = Num(token.value, token.digits, token.places)
     start = cursor.index
-    if token.text.isdigit() and cursor.take("frac"):
+    if token.text.isdigit() and cursor.sees("frac") and _is_of_numbers(cursor):
+        cursor.advance()
         part = command(cursor, "frac")
         if isinstance(part, Num) and not part.digits and part.value > 0 and not cursor.sees("^"):
             return Num(number.value + part.value)
         cursor.index = start
     return number
+
+
+def _is_of_numbers(cursor: Cursor) -> bool:
+    """Whether the fraction that comes next is one of two integers; others are not read twice."""
+    tokens = cursor.tokens[cursor.index + 1 : cursor.index + 7]
+    shape = "".join("0" * min(len(token.text), 2) if token.text.isdigit() else token.text for token in tokens)
+    return _OF_NUMBERS.match(shape) is not None
 
 
 def _symbol(cursor: Cursor, name: str) -> Node:
@@ -95,14 +107,21 @@ def _symbol(cursor: Cursor, name: str) -> Node:
         if cursor.sees("(") and not cursor.token.space:
             cursor.advance()
             return Call(name, tuple(cursor.list_until(")")), free=True)
-    if name == "C" and cursor.sees("(") and not cursor.token.space:
-        start = cursor.index
+    if name == "C" and cursor.sees("(") and not cursor.token.space and _is_pair(cursor):
         cursor.advance()
-        chosen = cursor.list_until(")")
-        if len(chosen) == 2:
-            return Call("binom", tuple(chosen))
-        cursor.index = start
+        return Call("binom", tuple(cursor.list_until(")")))
     return Sym(name)
+
+
+def _is_pair(cursor: Cursor) -> bool:
+    """Whether the brackets that come next hold one comma of their own."""
+    depth = commas = 0
+    for token in cursor.tokens[cursor.index :]:
+        depth += (token.text in _OPENING) - (token.text in _CLOSING)
+        commas += token.text == "," and depth == 1
+        if not depth:
+            break
+    return commas == 1
 
 
 def _mark(cursor: Cursor) -> str:

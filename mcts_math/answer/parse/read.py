@@ -90,10 +90,8 @@ def _read(text: str) -> Reading:
     words = " ".join(_UNTEXT.sub(r" \1 ", clean).split())
     if (short := notation(words)) != words:
         clean = words = short
-    if (said := _said(words)) is not None:
-        return Reading(clean, said)
     try:
-        return Reading(clean, parse(clean))
+        return Reading(clean, _said(words) or parse(clean))
     except UnreadableError as error:
         problem = str(error)
     except RecursionError:
@@ -108,7 +106,7 @@ def _said(words: str) -> Node | None:
     """What words, sentences and labels say; None for what is to be read as a formula."""
     if len(words) < 200 and (phrase := words_value(words)) is not None:
         return phrase
-    if (choice := _CHOICE.match(words)) is not None:
+    if (choice := _CHOICE.match(words)) is not None and _CHOICE.match(choice.group(3)) is None:
         rest = read(choice.group(3)).node
         label = Text(choice.group(1) or choice.group(2), choice=True)
         return Relation(("=",), (label, rest)) if rest is not None else label

@@ -108,37 +108,39 @@ def _last_box(text: str) -> _Found | None:
     found: list[str] = []
     start, following = 0, -1
     for match in reversed(boxes):
-        content, end = _boxed(text, match, closed, tags)
-        if content is None:
+        extent = _extent(match, closed, tags)
+        if extent is None:
             if not found:
                 return _Found(match.start(), None)
             break
+        first, last, end = extent
         if found and not _JOINED.fullmatch(text, end, following):
             if end > following:  # this box holds the one found
                 start, following = match.start(), match.start()
                 continue
             break
-        if content:
+        if content := _content(match, text[first:last]):
             found.append(content)
             start = following = match.start()
     answers = dict.fromkeys(reversed(found))
     return _Found(start, ", ".join(answers)) if answers else None
 
 
-def _boxed(
-    text: str, box: re.Match[str], closed: dict[int, int], tags: list[tuple[int, int]]
-) -> tuple[str | None, int]:
-    """What a box holds (None where it does not end), and where it ends."""
+def _extent(box: re.Match[str], closed: dict[int, int], tags: list[tuple[int, int]]) -> tuple[int, int, int] | None:
+    """Where what a box holds starts and ends, and where the box ends; None where it does not."""
     if box.group(1) is not None:
-        return box.group(1).strip("$."), box.end()
+        return box.start(1), box.end(1), box.end()
     if box.group().startswith("<"):
         place = bisect_left(tags, (box.end(), 0))
-        if place == len(tags):
-            return None, 0
-        inside = text[box.end() : tags[place][0]]
-        return (_last_mark(inside) or _Found(0, _clean(inside))).answer or "", tags[place][1]
+        return None if place == len(tags) else (box.end(), *tags[place])
     end = closed.get(box.end())
-    return (None, 0) if end is None else (without_colour(text[box.end() + 1 : end]).strip(), end + 1)
+    return None if end is None else (box.end() + 1, end, end + 1)
+
+
+def _content(box: re.Match[str], inside: str) -> str:
+    if box.group().startswith("<"):
+        return (_last_mark(inside) or _Found(0, _clean(inside))).answer or ""
+    return inside.strip("$.") if box.group(1) is not None else without_colour(inside).strip()
 
 
 def _last_mark(text: str) -> _Found | None:
