@@ -70,17 +70,18 @@ _SMALL: Final = {"c": -2, "d": -1}  # of metres, grams and litres only
 _LONG: Final = {"": 0, "kilo": 3, "mega": 6, "giga": 9, "tera": 12, "centi": -2, "deci": -1} | {
     word: -3 * n for n, word in enumerate(("milli", "micro", "nano", "pico"), 1)
 }
-_ROW: Final = re.compile(r"(?:^|[;\n])\s*(?:([a-z,\d-]+): )?(?=\S)(\S+?)=(\S+?)((?: [^;\n]+)?)(?=;|\n|$)")
 _DIMENSION: Final = re.compile(r"(?:^|,)([a-z]+?)(\d|-\d)?(?=,|$)")
 
 
 def _rows(table: str) -> Iterator[tuple[Unit, list[str]]]:
     """Units of a table with their other names."""
     dimension = ""
-    for match in _ROW.finditer(table):
-        dimension = match.group(1) or dimension
+    for entry in table.strip().replace("\n", "; ").split("; "):
+        named, _, written = entry.rpartition(": ")
+        dimension = named or dimension
+        (name, size), *others = (part.split("=") for part in written.split())
         powers = tuple((base, int(power or 1)) for base, power in _DIMENSION.findall(dimension))
-        yield Unit(match.group(2), Fraction(match.group(3)), powers), match.group(4).split()
+        yield Unit(name, Fraction(size), powers), [other for (other,) in others]
 
 
 def _units() -> dict[str, Unit]:
