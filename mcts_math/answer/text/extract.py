@@ -29,8 +29,8 @@ _STOP: Final = re.compile(
     re.IGNORECASE,
 )
 _THOUGHT: Final = re.compile(
-    r"[<\[◁](?P<end>/?)(?:think|thinking|thought|reasoning|scratchpad|analysis)[>\]▷]"
-    r"|<\|(?:begin|(?P<closed>end))_of_thought\|>",
+    r"[<\[◁](?P<closed>/)?think(?:ing)?[>\]▷]|<(?P<ended>/)?(?:thought|reasoning|scratchpad|analysis)>"
+    r"|<\|(?:begin|(?P<over>end))_of_thought\|>",
     re.IGNORECASE,
 )
 _CHANNEL: Final = re.compile(r"<\|channel\|>(\w+)(?:[^<]{0,80})<\|message\|>")
@@ -88,7 +88,7 @@ def _without_thoughts(text: str) -> str:
     kept: list[str] = []
     start, depth = 0, 0
     for match in _THOUGHT.finditer(text):
-        if match.group("end") or match.group("closed"):
+        if any(match.groups()):
             if not depth:
                 kept.clear()  # the template had opened the thought
             depth = max(depth - 1, 0)
