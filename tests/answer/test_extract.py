@@ -166,6 +166,8 @@ def test_extract(text: str, answer: str | None) -> None:
         ("<|begin_of_thought|>\\boxed{4}", None),
         ("<scratchpad>\\boxed{3}</scratchpad> The answer is 9", "9"),
         ("<analysis>\n#### 3", None),
+        ("<analysis>3?</analysis>#### 4", "4"),
+        ("[Reasoning] 2+2.\n[Answer]\n#### 4", "4"),
     ],
 )
 def test_whole_replies(text: str, answer: str | None) -> None:
