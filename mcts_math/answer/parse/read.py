@@ -30,7 +30,7 @@ _FIGURE_NAMES: Final = meanings(
 _PLAIN_NUMBER: Final = re.compile(r"\s*[-+]?(?:\d+(?:\.\d+)?|\.\d+)\s*")
 _UNTEXT: Final = re.compile(r"\\(?:text|mbox|textbf|textit|textrm|mathrm|mathbf|operatorname)\s*\{([^{}]*)\}")
 _PROSE: Final = re.compile(r"[A-Za-z][a-z]*(?:[ '-]+[A-Za-z][a-z]*)*")
-_CAPITALS: Final = re.compile(r"[A-Z]{2,3}")  # a line, several choices, a product of matrices
+_CORNERS: Final = re.compile(r"[A-Z]{3}")
 _CHOICE: Final = re.compile(
     r"(?:\(([A-Z])\)|(?:\b(?:[Oo]ption|[Cc]hoice)\s+)?([A-Z])[.):])\s*(?=[^\s+*/^=<>-])(.+)", re.DOTALL
 )
@@ -72,7 +72,10 @@ def read(text: str) -> Reading:
 def _remembered(text: str) -> Reading:
     reading = _read(text)
     marks = [mark.lstrip("\\") for mark in _FIGURES.findall(text)]
-    return replace(reading, figures=frozenset(_FIGURE_NAMES.get(mark, mark) for mark in marks)) if marks else reading
+    figures = frozenset(_FIGURE_NAMES.get(mark, mark) for mark in marks)
+    if figures == {"angle"} and _CORNERS.fullmatch(reading.text) is not None:  # ABC is CBA, but not BAC
+        return replace(reading, node=Text(min(reading.text, reading.text[::-1])), figures=figures)
+    return replace(reading, figures=figures) if figures else reading
 
 
 def forget() -> None:
@@ -118,7 +121,7 @@ def _said(words: str) -> Node | None:
         return _statement(said)
     if (residue := _CONGRUENCE.fullmatch(words)) is not None and (congruence := _congruence(residue)) is not None:
         return congruence
-    if _CAPITALS.fullmatch(words) or (_PROSE.fullmatch(words) and any(map(is_word, words.split()))):
+    if _PROSE.fullmatch(words) and any(map(is_word, words.split())):
         return Text(plain_words(words))
     return None
 

@@ -23,8 +23,7 @@ def compare_texts(left: Node, right: Node, policy: Policy) -> Decision:
     assert isinstance(text, Text)
     if isinstance(other, Prod) and all(isinstance(item, Sym) for item in other.items):
         name = "".join(item.name for item in other.items if isinstance(item, Sym))
-        cased = name == text.words or not text.words.isupper()  # AB names something else than BA or ab
-        return Decision(cased and texts_equal(text, Text(name), policy), "letters")
+        return Decision(texts_equal(text, Text(name), policy), "letters")
     if isinstance(other, (Sym, Const)):
         return Decision(texts_equal(text, Text(other.name), policy), "a letter or word")
     if isinstance(other, Relation) and is_choice(other.items[0], text, policy):
