@@ -13,9 +13,10 @@ from mcts_math.answer.text.vocabulary import meanings
 
 MAX_TOKENS: Final = 4000
 _OPTIONS: Final = re.compile(r",\s*(?:dtype|precision|domain|prec)\s*=\s*[\w'.<]+")  # of a numpy or sympy print
-_SIGNS: Final = meanings("^: **; <=: <= =<; >=: >= =>; =: ==; !=: !=; and: &&; or: ||; dots: ...")
+_SIGNS: Final = meanings("^: **; <=: <= =<; >=: >= =>; =: ==; !=: !=; and: &&; dots: ...")
 _SINGLES: Final = frozenset("+-*/^!%()[]{},;:|<>=_'$&~")
 _OPERATOR: Final = re.compile("|".join(map(re.escape, sorted(_SIGNS, key=len, reverse=True))))
+_OR: Final = re.compile(r"(?<= )\|\|(?= )")  # without spaces it is two bars: ||x|-2|
 _QUOTED: Final = re.compile(r"""(['"])([^'"()]*)\1(?=\s*[,\])}:]|$)""")
 _PRIMES: Final = re.compile(r"\^ ?\{? ?(?:\\prime ?)+\}?")
 _BEFORE_QUOTE: Final = frozenset({"(", "[", ",", ":", "{", "{{"})
@@ -59,6 +60,8 @@ def _scan_symbol(scanner: Scanner, char: str) -> None:
             scanner.add("op", "'")
     elif char in "'\"" and scanner.follows((), _BEFORE_QUOTE) and (quoted := scanner.match(_QUOTED)) is not None:
         scanner.insert(quoted.group(2))
+    elif scanner.match(_OR) is not None:
+        scanner.add("op", "or")
     elif (sign := scanner.match(_OPERATOR)) is not None:
         scanner.add("op", _SIGNS[sign.group()])
     elif char in _SINGLES:
