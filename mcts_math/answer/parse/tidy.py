@@ -40,9 +40,9 @@ from mcts_math.answer.values.nodes import (
     negate,
     rebuild,
 )
-from mcts_math.answer.values.points import symbols, walk
+from mcts_math.answer.values.nodes import symbols, walk
 from mcts_math.answer.values.shapes import assignments
-from mcts_math.answer.values.vectors import vector_sum
+from mcts_math.answer.values.matrices import vector_sum
 
 _MAX_SIGNS: Final = 4  # a ± may occur this often in one answer
 

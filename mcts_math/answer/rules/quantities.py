@@ -20,7 +20,7 @@ from mcts_math.answer.values.nodes import (
     Time,
     children,
 )
-from mcts_math.answer.values.points import symbols
+from mcts_math.answer.values.nodes import symbols
 from mcts_math.answer.verdict import Policy
 
 _HUNDREDTH: Final = Num(Fraction(1, 100))

@@ -6,7 +6,8 @@ from mcts_math.answer.rules.compare import compare
 from mcts_math.answer.rules.families import same_curves
 from mcts_math.answer.rules.scalars import scalars_equal
 from mcts_math.answer.text.things import same_things
-from mcts_math.answer.values.arithmetic import UndefinedError, evaluate, numbers
+from mcts_math.answer.values.approximate import numbers
+from mcts_math.answer.values.evaluate import UndefinedError, evaluate
 from mcts_math.answer.values.lines import over_integers
 from mcts_math.answer.values.nodes import (
     MINUS_ONE,
@@ -23,10 +24,10 @@ from mcts_math.answer.values.nodes import (
     Text,
     negate,
 )
-from mcts_math.answer.values.points import NUM_POINTS, point, symbols
+from mcts_math.answer.values.nodes import symbols, rename, substitute
+from mcts_math.answer.values.points import NUM_POINTS, point
 from mcts_math.answer.values.shapes import assignments
 from mcts_math.answer.values.show import show
-from mcts_math.answer.values.substitution import rename, substitute
 from mcts_math.answer.verdict import Policy
 
 _ANGLES = frozenset({"x", "t", "z", "theta", "alpha", "phi"})

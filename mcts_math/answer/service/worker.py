@@ -39,7 +39,7 @@ def _answer(line: str) -> dict[str, Any]:
 def main() -> int:
     """Serves until standard input ends."""
     try:
-        from mcts_math.answer.values.arithmetic import numbers
+        from mcts_math.answer.values.approximate import numbers
 
         numbers(50)
         _limit_memory(int(sys.argv[1]))
