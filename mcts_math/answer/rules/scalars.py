@@ -11,7 +11,7 @@ from fractions import Fraction
 from typing import Final
 
 from mcts_math.answer.values.approximate import Approximate, numbers
-from mcts_math.answer.values.decimals import Written, float_of, noisy, rationals_equal, rounds_to, slack, written
+from mcts_math.answer.values.decimals import FLOAT_DIGITS, Written, float_of, noisy, rationals_equal, rounds_to, slack, written
 from mcts_math.answer.values.evaluate import OutOfRangeError, UndefinedError, Value, evaluate
 from mcts_math.answer.values.exact import exact, same_residue
 from mcts_math.answer.values.nodes import (
@@ -34,6 +34,7 @@ from mcts_math.answer.verdict import Policy
 
 CLOSE: Final = 1e-9
 DIGITS: Final = 50
+_OF_LIMITS: Final = 30  # digits: more of them take long
 EXACTLY: Final = Policy(rounding=False)
 _CONSTANTS_OF_INTEGRATION: Final = frozenset({"C", "c", "K", "k", "C_1", "c_1", "C_0", "c_0"})
 _ENOUGH: Final = 3
@@ -126,7 +127,7 @@ def _constants_equal(left: Node, right: Node, tolerance: float, policy: Policy) 
 
 def _is_decimal_of(decimal: Written, other: Node, policy: Policy) -> bool:
     """Whether a decimal is the value of `other` printed as a float, rounded or cut."""
-    digits = DIGITS if decimal.digits > 14 or contains(other, Bound) else 15
+    digits = _OF_LIMITS if contains(other, Bound) else DIGITS if decimal.digits > FLOAT_DIGITS else 15
     value = evaluate(other, {}, numbers(digits))
     if abs(value.imag) > CLOSE * abs(value):
         return False
@@ -142,9 +143,10 @@ def _vanishes(left: Node, right: Node, at: Mapping[str, Fraction] | None = None,
     which is small, from sqrt(2) + sqrt(3) - sqrt(5 + 2 sqrt(6)), which is 0, and pi^100 from pi^100 + 1.
     """
     try:
-        gap, size = _gap(left, right, at or {}, numbers(DIGITS, real))
         if contains(left, Bound) or contains(right, Bound):  # reached by extrapolation
+            gap, size = _gap(left, right, at or {}, numbers(_OF_LIMITS, real))
             return bool(gap <= 1e-12 * max(size, 1))
+        gap, size = _gap(left, right, at or {}, numbers(DIGITS, real))
         context = numbers(DIGITS).context
         if not context.isfinite(size):
             return False

@@ -145,7 +145,7 @@ class Approximate:
             return context.limit(term, context.mpf(low))
         if kind == "int":
             value, error = context.quad(term, [low, high], error=True)
-            if not error < context.mpf(10) ** -25:
+            if not error < context.mpf(10) ** (-context.dps // 2):
                 raise UndefinedError("an integral that does not converge fast enough")
             return value
         if not math.isinf(high) or math.isinf(low):
