@@ -14,7 +14,7 @@ from mcts_math.answer.parse.tokens import UnreadableError
 from mcts_math.answer.text.spelled import REALS
 from mcts_math.answer.text.units import same_dimension
 from mcts_math.answer.values.lines import line
-from mcts_math.answer.values.matrices import length, matrix_value
+from mcts_math.answer.values.matrices import length, matrix_value, vector_sum
 from mcts_math.answer.values.nodes import (
     DOTS,
     MINUS_ONE,
@@ -39,10 +39,10 @@ from mcts_math.answer.values.nodes import (
     children,
     negate,
     rebuild,
+    symbols,
+    walk,
 )
-from mcts_math.answer.values.nodes import symbols, walk
 from mcts_math.answer.values.shapes import assignments
-from mcts_math.answer.values.matrices import vector_sum
 
 _MAX_SIGNS: Final = 4  # a ± may occur this often in one answer
 

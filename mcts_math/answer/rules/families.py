@@ -1,7 +1,7 @@
 """Solutions with constants of integration: two formulas are the same family where their constants absorb the rest.
 
 A formula is a function for each choice of its constants. The functions of a family lie on a flat (a line for one
-constant, a plane for two), seen as vectors of their values at test points. Two families are the same where the flats are.
+constant, a plane for two), seen as vectors of their values at test points. Equal flats are equal families.
 """
 
 from __future__ import annotations

@@ -6,8 +6,7 @@ from collections.abc import Hashable
 
 from mcts_math.answer.parse.read import read
 from mcts_math.answer.values.exact import exact
-from mcts_math.answer.values.nodes import Quantity
-from mcts_math.answer.values.nodes import walk
+from mcts_math.answer.values.nodes import Quantity, walk
 from mcts_math.answer.values.shapes import unwrap
 
 

@@ -19,8 +19,8 @@ from mcts_math.answer.values.nodes import (
     Sym,
     Time,
     children,
+    symbols,
 )
-from mcts_math.answer.values.nodes import symbols
 from mcts_math.answer.verdict import Policy
 
 _HUNDREDTH: Final = Num(Fraction(1, 100))

@@ -229,7 +229,6 @@ def _value(node: Node, name: str, x: float) -> float | None:
     if not symbols(node) and node in (INFINITY, negate(INFINITY)):
         return position(node)
     try:
-        value = evaluate(node, {name: x}, numbers())
-    except UndefinedError:
+        return float(evaluate(node, {name: x}, numbers(real=True)))
+    except (UndefinedError, OverflowError):
         return None
-    return None if isinstance(value, complex) else float(value)

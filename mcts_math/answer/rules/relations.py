@@ -23,8 +23,10 @@ from mcts_math.answer.values.nodes import (
     Sym,
     Text,
     negate,
+    rename,
+    substitute,
+    symbols,
 )
-from mcts_math.answer.values.nodes import symbols, rename, substitute
 from mcts_math.answer.values.points import NUM_POINTS, point
 from mcts_math.answer.values.shapes import assignments
 from mcts_math.answer.values.show import show

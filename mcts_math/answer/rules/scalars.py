@@ -1,7 +1,7 @@
 """Whether two expressions are the same number or the same function of their variables.
 
-Exactly where that is possible (fractions, residues); otherwise by value, at fixed points for expressions with variables:
-in floats, and where floats call them equal once more in as many digits as it takes.
+Exactly where that is possible (fractions, residues). Otherwise by value, at fixed points where there are variables: in
+thirty digits, and where these call them equal once more in as many as it takes.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from fractions import Fraction
 from typing import Final
 
-from mcts_math.answer.values.approximate import Approximate, numbers
-from mcts_math.answer.values.decimals import FLOAT_DIGITS, Written, float_of, noisy, rationals_equal, rounds_to, slack, written
-from mcts_math.answer.values.evaluate import OutOfRangeError, UndefinedError, Value, evaluate
+from mcts_math.answer.values.approximate import DIGITS, Approximate, numbers
+from mcts_math.answer.values.decimals import Written, float_of, noisy, rationals_equal, rounds_to, slack, written
+from mcts_math.answer.values.evaluate import UndefinedError, Value, evaluate
 from mcts_math.answer.values.exact import exact, same_residue
 from mcts_math.answer.values.nodes import (
     INFINITY,
@@ -33,12 +33,9 @@ from mcts_math.answer.values.points import points
 from mcts_math.answer.verdict import Policy
 
 CLOSE: Final = 1e-9
-DIGITS: Final = 50
-_OF_LIMITS: Final = 30  # digits: more of them take long
 EXACTLY: Final = Policy(rounding=False)
 _CONSTANTS_OF_INTEGRATION: Final = frozenset({"C", "c", "K", "k", "C_1", "c_1", "C_0", "c_0"})
 _ENOUGH: Final = 3
-_FAR_OFF: Final = 4  # points at which values that no float holds are computed: each takes long
 _MOST_DIGITS: Final = 1000
 
 
@@ -122,13 +119,12 @@ def _constants_equal(left: Node, right: Node, tolerance: float, policy: Policy) 
         return _vanishes(left, right)
     if tolerance:
         return _near(first, second, tolerance) or abs(first - second) < 1e-12
-    return (_near(first, second, 1e-7) or abs(first - second) <= 1e-7) and _vanishes(left, right)
+    return _maybe_equal(first, second) and _vanishes(left, right)
 
 
 def _is_decimal_of(decimal: Written, other: Node, policy: Policy) -> bool:
     """Whether a decimal is the value of `other` printed as a float, rounded or cut."""
-    digits = _OF_LIMITS if contains(other, Bound) else DIGITS if decimal.digits > FLOAT_DIGITS else 15
-    value = evaluate(other, {}, numbers(digits))
+    value = evaluate(other, {}, numbers())
     if abs(value.imag) > CLOSE * abs(value):
         return False
     if decimal.is_float:
@@ -143,18 +139,17 @@ def _vanishes(left: Node, right: Node, at: Mapping[str, Fraction] | None = None,
     which is small, from sqrt(2) + sqrt(3) - sqrt(5 + 2 sqrt(6)), which is 0, and pi^100 from pi^100 + 1.
     """
     try:
+        gap, size = _gap(left, right, at or {}, numbers(real=real))
         if contains(left, Bound) or contains(right, Bound):  # reached by extrapolation
-            gap, size = _gap(left, right, at or {}, numbers(_OF_LIMITS, real))
             return bool(gap <= 1e-12 * max(size, 1))
-        gap, size = _gap(left, right, at or {}, numbers(DIGITS, real))
-        context = numbers(DIGITS).context
+        context = numbers().context
         if not context.isfinite(size):
             return False
         whole = int(context.mag(size)) // 330 * 100 if size else 0  # digits before the point
         smaller, _ = _gap(left, right, at or {}, numbers(DIGITS + 70 + min(max(whole, 0), _MOST_DIGITS), real))
     except UndefinedError:
         return False
-    tiny = numbers(DIGITS).number(Fraction(1, 10**30))
+    tiny = numbers().number(Fraction(1, 10**25))
     return bool(smaller <= gap * tiny or smaller <= size * tiny**3)
 
 
@@ -173,28 +168,20 @@ def _functions_equal(left: Node, right: Node, tolerance: float) -> bool:
     """
     where, few = points(left, right, symbols(left) | symbols(right))
     same_domain = _has_bars(left) != _has_bars(right) and not symbols(left) & _CONSTANTS_OF_INTEGRATION
-    reach = 0 if contains(left, Bound) or contains(right, Bound) else _FAR_OFF
     imaginary = any(Const("i") in walk(node) for node in (left, right))
     for real in (False,) if imaginary else (True, False):
-        agreed = far_off = 0
-        confirmed = tolerance > 0
+        agreed = 0
         for at in where:
             a, b = _value(left, at, real), _value(right, at, real)
-            if a is _BEYOND or b is _BEYOND:
-                far_off += 1
-                if far_off > reach:
-                    continue
-                a, b = _value(left, at, real, DIGITS), _value(right, at, real, DIGITS)
-            if a is None or b is None or a is _BEYOND or b is _BEYOND:
-                if real and same_domain and (a is None) != (b is None):
+            if a is None or b is None:
+                if real and same_domain and a is not b:
                     return False
                 continue
-            close = _near(a, b, tolerance or CLOSE)
-            if not close and (tolerance or not (_near(a, b, 1e-4) or abs(a - b) <= 1e-4)):
+            if tolerance:
+                if not _near(a, b, tolerance):
+                    return False
+            elif not (_near(a, b, 1e-20) and agreed) and not (_maybe_equal(a, b) and _vanishes(left, right, at, real)):
                 return False
-            if not (close and confirmed) and not _vanishes(left, right, at, real):
-                return False
-            confirmed = True
             agreed += 1
             if few and agreed == _ENOUGH + 2:
                 break
@@ -203,18 +190,18 @@ def _functions_equal(left: Node, right: Node, tolerance: float) -> bool:
     return False
 
 
-_BEYOND: Final = object()
-
-
-def _value(node: Node, at: Mapping[str, Fraction], real: bool, digits: int = 15) -> Value:
-    """The value at a point; None where there is none, `_BEYOND` where these numbers can't hold it."""
-    using = numbers(digits, real)
+def _value(node: Node, at: Mapping[str, Fraction], real: bool) -> Value:
+    """The value at a point; None where there is none."""
+    using = numbers(real=real)
     try:
         return evaluate(node, {name: using.number(value) for name, value in at.items()}, using)
-    except OutOfRangeError:
-        return _BEYOND
     except UndefinedError:
         return None
+
+
+def _maybe_equal(a: Value, b: Value) -> bool:
+    """Whether two values are near each other although many of their digits may be lost."""
+    return _near(a, b, 1e-7) or abs(a - b) <= 1e-7
 
 
 def _has_bars(node: Node) -> bool:

@@ -38,7 +38,7 @@ from mcts_math.answer.verdict import Policy
 _PARAMETERS: Final = frozenset({"s", "t", "u", "k", "lambda", "mu", "r", "a"})
 _COUNTERS: Final = frozenset({"k", "n", "m", "j", "t"})
 _SHARES: Final = (0.0009, 0.0013, 0.0031, 0.017, 0.31, 0.77)  # of a long interval: near its ends too
-_FEW, _MANY = 8, 40  # values of an integer: each of a few of one family is among many of the other
+_FEW, _MANY = 3, 16  # values of an integer: each of a few of one family is among many of the other
 Row = tuple[Node, RealSet]
 
 
@@ -156,7 +156,9 @@ def _members(node: Node, indices: range) -> list[list[Any]] | None:
     if not isinstance(node, Bound):
         return None
     if isinstance(node.body, Group) and node.body.left in ("", "{"):
-        return _members(Group("", "", tuple(Bound(node.kind, i, node.name, node.low, node.high) for i in node.body.items)), indices)
+        return _members(
+            Group("", "", tuple(Bound(node.kind, i, node.name, node.low, node.high) for i in node.body.items)), indices
+        )
     coordinates = node.body.items if isinstance(node.body, Group) else (node.body,)
     given = point(symbols(node.body) - {node.name}, 0)
     at = {name: complex(value) for name, value in given.items()}

@@ -41,7 +41,7 @@ def main() -> int:
     try:
         from mcts_math.answer.values.approximate import numbers
 
-        numbers(50)
+        numbers()
         _limit_memory(int(sys.argv[1]))
     except (ImportError, OSError, ValueError) as error:
         needed = "it needs mpmath >= 1.3: " if isinstance(error, ImportError) else ""

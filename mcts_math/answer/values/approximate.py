@@ -1,11 +1,10 @@
-"""Approximate values: floats, and as many digits as are asked for, over the two contexts of mpmath.
+"""Approximate values in as many digits as are asked for, by mpmath.
 
 Values are real or complex. In real mode a step that leaves the real line makes the value undefined.
 """
 
 from __future__ import annotations
 
-import cmath
 import math
 import threading
 import zlib
@@ -17,13 +16,12 @@ from mcts_math.answer.values.evaluate import OutOfRangeError, Point, UndefinedEr
 from mcts_math.answer.values.nodes import INFINITY, Bound, Num, Power, children, contains, negate
 
 _NAMES: Final = {"binom": "binomial", "rad": "radians", "conjugate": "conj"}
-_HYPERBOLIC: Final = ("asinh", "acosh", "atanh")  # mpmath's float context lacks them
-_TINY: Final = 1e-290  # floats below this have lost digits
+DIGITS: Final = 30
 _OF_ANY_SIZE: Final = ("log", "abs", "re", "im", "sign")
 _own: Final = threading.local()  # an mpmath context changes its precision while it works: one for each thread
 
 
-def numbers(digits: int = 15, real: bool = False) -> Approximate:
+def numbers(digits: int = DIGITS, real: bool = False) -> Approximate:
     """This thread's numbers of that precision."""
     kept: dict[tuple[int, bool], Approximate] = _own.__dict__.setdefault("kept", {})
     if (digits, real) not in kept:
@@ -35,7 +33,7 @@ class Approximate:
     """Numbers of one precision and their functions.
 
     Args:
-        digits: significant digits; 15 are machine numbers.
+        digits: significant digits.
         real: what leaves the real line is undefined.
     """
 
@@ -43,19 +41,13 @@ class Approximate:
         import mpmath  # here, so that what needs no values does not pay for it
 
         self.real = real
-        self.floats = digits <= 15
-        self.context: Any = mpmath.fp if self.floats else mpmath.mp.clone()
-        if not self.floats:
-            self.context.dps = digits
+        self.context: Any = mpmath.mp.clone()
+        self.context.dps = digits
 
     def number(self, value: Fraction) -> Value:
         """`value` rounded to the precision."""
-        if not self.floats:
-            return self.context.mpf(value.numerator) / value.denominator
-        result = float(value)
-        if value and abs(result) < _TINY:
-            raise OutOfRangeError("too small")
-        return result
+        whole = self.context.mpf(value.numerator)
+        return whole if value.denominator == 1 else whole / value.denominator
 
     def constant(self, name: str) -> Value:
         """A named constant."""
@@ -80,7 +72,7 @@ class Approximate:
             raise UndefinedError("not real")
         self._reachable(base, 1 << 20)
         self._reachable(exponent, 64)
-        return self.checked(self.context.power(base, exponent), zero=not base)
+        return self.context.power(base, exponent)
 
     def call(self, name: str, args: list[Value], free: bool) -> Value:
         """A named function; `log` takes its base second. A function without a meaning has fixed random values."""
@@ -102,21 +94,15 @@ class Approximate:
             return abs(first) if name == "abs" else min(args) if name == "min" else max(args)
         if name == "mod" and len(args) == 2:
             return first % args[1]
-        if name in _HYPERBOLIC and self.floats:
-            value = getattr(cmath, name)(first)
-            value = value if value.imag else value.real
-        elif (function := getattr(context, _NAMES.get(name, name), None)) is None:
+        if (function := getattr(context, _NAMES.get(name, name), None)) is None:
             raise UndefinedError(name)
-        else:
-            value = function(*args)
+        value = function(*args)
         if self.real and context.im(value) != 0:
             raise UndefinedError("not real")
-        return self.checked(value, zero=True)
+        return value
 
     def _root(self, args: list[Value]) -> Value:
         """The root of a polynomial, by its place among the real roots."""
-        if self.floats:
-            return float(numbers(30)._root(args))
         return self.real_roots(args[1:])[int(args[0])]
 
     def real_roots(self, coefficients: Sequence[Value]) -> list[Value]:
@@ -135,8 +121,8 @@ class Approximate:
         low, high = (infinite[end] if end in infinite else value_of(end, at, self) for end in (node.low, node.high))
         if node.kind in ("sum", "prod") and not math.isinf(low) and not math.isinf(high):
             return series(node, at, self, low, high)
-        if self.floats or any(contains(child, Bound) for child in children(node)):
-            raise UndefinedError("no float is near enough to a limit, and there is none within a limit")
+        if any(contains(child, Bound) for child in children(node)):
+            raise UndefinedError("a limit within a limit")
         return self._limit(node.kind, lambda value: value_of(node.body, {**at, node.name: value}, self), low, high)
 
     def _limit(self, kind: str, term: Callable[[Value], Value], low: Value, high: Value) -> Value:
@@ -154,17 +140,11 @@ class Approximate:
 
     def _reachable(self, value: Value, bits: int) -> None:
         """Raises where `value` has more than `bits` bits before the point: its sine or power would need as many."""
-        if not self.floats and (
-            self.context.isinf(value) or self.context.isnan(value) or (value != 0 and self.context.mag(value) > bits)
-        ):
+        if self.context.isinf(value) or self.context.isnan(value) or (value != 0 and self.context.mag(value) > bits):
             raise OutOfRangeError("too large")
 
-    def checked(self, value: Value, zero: bool) -> Value:
-        """`value`, if it is finite and not a float that has lost its digits."""
-        if self.floats:
-            size = abs(value)
-            if not size < math.inf or (size < _TINY and not (zero and not size)):
-                raise OutOfRangeError("beyond the floats")
+    def checked(self, value: Value) -> Value:
+        """`value`, if it is finite."""
+        if not self.context.isfinite(value):
+            raise UndefinedError("infinite")
         return value
-
-

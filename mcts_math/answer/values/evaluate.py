@@ -52,8 +52,8 @@ class Numbers(Protocol):
     def bound(self, node: Bound, at: Point) -> Value:
         """A sum, product, integral or limit."""
 
-    def checked(self, value: Value, zero: bool) -> Value:
-        """`value`, if these numbers can hold it; `zero`: it may be 0."""
+    def checked(self, value: Value) -> Value:
+        """`value`, if these numbers can hold it."""
 
 
 def evaluate(node: Node, at: Point, using: Numbers) -> Value:
@@ -64,7 +64,7 @@ def evaluate(node: Node, at: Point, using: Numbers) -> Value:
         UndefinedError: no value there.
     """
     try:
-        return using.checked(value_of(node, at, using), zero=True)
+        return using.checked(value_of(node, at, using))
     except OverflowError as error:
         raise OutOfRangeError(str(error)) from error
     except (ArithmeticError, ValueError, TypeError, KeyError) as error:
@@ -82,15 +82,14 @@ def value_of(node: Node, at: Point, using: Numbers) -> Value:
 def _sum(node: Sum, at: Point, using: Numbers) -> Value:
     total = value_of(node.items[0], at, using)
     for item in node.items[1:]:
-        total = using.checked(total + value_of(item, at, using), zero=True)
+        total = using.checked(total + value_of(item, at, using))
     return total
 
 
 def _product(node: Prod, at: Point, using: Numbers) -> Value:
     total = value_of(node.items[0], at, using)
     for item in node.items[1:]:
-        factor = value_of(item, at, using)
-        total = using.checked(total * factor, zero=not total or not factor)
+        total = using.checked(total * value_of(item, at, using))
     return total
 
 
@@ -131,7 +130,7 @@ def series(node: Bound, at: Point, using: Numbers, low: Value, high: Value) -> V
     total = using.number(Fraction(node.kind == "prod"))
     for index in range(first, last + 1):
         term = value_of(node.body, {**at, node.name: using.number(Fraction(index))}, using)
-        total = using.checked(total + term if node.kind == "sum" else total * term, zero=True)
+        total = using.checked(total + term if node.kind == "sum" else total * term)
     return total
 
 

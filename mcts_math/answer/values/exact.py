@@ -54,7 +54,7 @@ class _Fractions:
     def constant(self, name: str) -> Value:
         raise UndefinedError(name)
 
-    def checked(self, value: Fraction, zero: bool) -> Fraction:
+    def checked(self, value: Fraction) -> Fraction:
         bits = value.numerator.bit_length() + value.denominator.bit_length()
         self._work += bits
         if bits > MAX_BITS or self._work > _MAX_WORK:
@@ -99,7 +99,7 @@ def _integer(name: str, left: int, right: int | None = None) -> int:
         if name != "factorial" or not 0 <= left <= 10_000:
             raise OutOfRangeError(name)
         return math.factorial(left)
-    if name == "binom" and 0 <= min(left, right):
+    if name == "binom" and min(left, right) >= 0:
         if min(right, left - right) * left.bit_length() > MAX_BITS:
             raise OutOfRangeError("too many digits")
         return math.comb(left, right)
@@ -158,7 +158,7 @@ class _Residues:
     def constant(self, name: str) -> int:
         return _ROOT_OF_MINUS_ONE if name == "i" else self._unknown(name)
 
-    def checked(self, value: int, zero: bool) -> int:
+    def checked(self, value: int) -> int:
         return value % _PRIME
 
     def power(self, base: int, node: Power, at: Point) -> int:

@@ -59,7 +59,7 @@ class _Quotients:
     def bound(self, node: Bound, at: Point) -> _Quotient:
         raise UndefinedError(node.kind)
 
-    def checked(self, value: _Quotient, zero: bool) -> _Quotient:
+    def checked(self, value: _Quotient) -> _Quotient:
         coefficients = value.above + value.below
         bits = (c.numerator.bit_length() + c.denominator.bit_length() for c in coefficients)
         if max(len(value.above), len(value.below)) > _MAX_DEGREE or max(bits) > _MAX_BITS:
@@ -75,7 +75,7 @@ class _Quotients:
         factor = base if exponent >= 0 else _Quotient(base.below, base.above)
         result = _Quotient(_ONE)
         for _ in range(abs(exponent.numerator)):
-            result = self.checked(result * factor, zero=True)
+            result = self.checked(result * factor)
         return result
 
 
@@ -108,7 +108,7 @@ def real_roots(polynomial: Polynomial) -> tuple[Root, ...] | None:
     if len(rest) == 2:
         return (Root(Num(-rest[0] / rest[1]), float(-rest[0] / rest[1])),)
     try:
-        places = numbers(30).real_roots(rest)
+        places = numbers().real_roots(rest)
     except UndefinedError:
         return None
     coefficients = tuple(map(Num, rest))
