@@ -6,7 +6,8 @@ from fractions import Fraction
 from typing import Final
 
 from mcts_math.answer.rules.scalars import scalars_equal
-from mcts_math.answer.text.units import UNITS, unit_name, unit_scale
+from mcts_math.answer.text.things import same_things
+from mcts_math.answer.text.units import UNITS, is_known, unit_name, unit_scale
 from mcts_math.answer.values.nodes import (
     MINUS_ONE,
     PI,
@@ -43,6 +44,8 @@ def quantities_equal(left: Node, right: Node, policy: Policy) -> tuple[bool, str
         return _percent_equal(quantity, other, policy), "a percentage against a number"
     if not policy.units and quantity.unit != "degree":
         return False, "a unit on one side only"
+    if not is_known(quantity.unit) and not same_things(quantity.unit, ""):
+        return False, "a word that changes the meaning on one side only"
     if quantity.unit == "degree" and _has_pi(other):
         return scalars_equal(Prod((quantity.value, _DEGREE)), other, policy), "degrees against radians"
     if scalars_equal(quantity.value, other, policy):

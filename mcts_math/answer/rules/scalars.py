@@ -36,7 +36,8 @@ CLOSE: Final = 1e-9
 EXACTLY: Final = Policy(rounding=False)
 _CONSTANTS_OF_INTEGRATION: Final = frozenset({"C", "c", "K", "k", "C_1", "c_1", "C_0", "c_0"})
 _ENOUGH: Final = 3
-_MOST_DIGITS: Final = 1000
+_MOST_DIGITS: Final = 3000
+_FEW_BITS: Final = 60
 
 
 def scalars_equal(left: Node, right: Node, policy: Policy) -> bool:
@@ -145,12 +146,15 @@ def _vanishes(left: Node, right: Node, at: Mapping[str, Fraction] | None = None,
         context = numbers().context
         if not context.isfinite(size):
             return False
-        whole = int(context.mag(size)) // 330 * 100 if size else 0  # digits before the point
-        smaller, _ = _gap(left, right, at or {}, numbers(DIGITS + 70 + min(max(whole, 0), _MOST_DIGITS), real))
+        bits = int(context.mag(size)) if size else 0
+        whole = (bits // 330 + 1) * 100 if bits > _FEW_BITS else 0  # digits before the point
+        if whole > _MOST_DIGITS:
+            return False
+        smaller, _ = _gap(left, right, at or {}, numbers(DIGITS + 90 + whole, real))
     except UndefinedError:
         return False
-    tiny = numbers().number(Fraction(1, 10**25))
-    return bool(smaller <= gap * tiny or smaller <= size * tiny**3)
+    shrunk = context.mpf(10) ** -(DIGITS + whole)
+    return bool(smaller <= gap * shrunk or smaller <= size * shrunk**2)
 
 
 def _gap(left: Node, right: Node, at: Mapping[str, Fraction], using: Approximate) -> tuple[Value, Value]:

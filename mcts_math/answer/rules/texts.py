@@ -7,7 +7,7 @@ from typing import Final
 
 from mcts_math.answer.rules.collections import same_items
 from mcts_math.answer.rules.compare import Decision, compare
-from mcts_math.answer.rules.relations import label_value
+from mcts_math.answer.rules.labels import label_value
 from mcts_math.answer.text.spelled import plain_words
 from mcts_math.answer.values.nodes import Const, Group, Node, Prod, Relation, Sym, Text
 from mcts_math.answer.values.shapes import is_letters, letters

@@ -17,6 +17,7 @@ from mcts_math.answer.values.nodes import Bound, Node, Num, Power
 
 MAX_BITS: Final = 200_000
 _MAX_WORK: Final = 5_000_000  # bits of all values on the way
+_MAX_FACTORIAL: Final = 100_000
 _PRIME: Final = 2**255 - 19
 _ROOT_OF_MINUS_ONE: Final = pow(2, (_PRIME - 1) // 4, _PRIME)
 
@@ -168,6 +169,11 @@ class _Residues:
         return self._unknown("^", base % _PRIME, value_of(node.exponent, at, self) % _PRIME)
 
     def call(self, name: str, args: list[int], free: bool) -> int:
+        if name == "factorial" and args[0] <= _MAX_FACTORIAL:
+            product = 1
+            for factor in range(2, args[0] + 1):
+                product = product * factor % _PRIME
+            return product
         return self._unknown(name, *(arg % _PRIME for arg in args))
 
     def bound(self, node: Bound, at: Point) -> int:

@@ -27,7 +27,7 @@ _TRANSPOSE: Final = (Sym("T"), Sym("t"))
 
 
 def matrix_value(node: Node) -> Matrix | None:
-    """The matrix that an expression of matrices and tuples (rows) stands for; None for a large one and anything else."""
+    """The matrix that an expression of matrices and tuples (rows) stands for; None where none, or a large one."""
     if isinstance(node, Matrix):
         return node if len(node.rows) * len(node.rows[0]) <= _MAX_CELLS else None
     if isinstance(node, Group) and (node.left, node.right) == ("(", ")") and len(node.items) > 1:
