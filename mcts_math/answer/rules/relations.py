@@ -54,9 +54,9 @@ def _compare_one(relation: Node, other: Node, policy: Policy) -> Decision:
         return compare_named_with_list(mine, other, policy)
     value = label_value(relation) if policy.equation_value else None
     if value is not None:
-        if isinstance(relation.items[0], Group) and isinstance(value, Group) and isinstance(other, Group):
-            if closed(other) and value.left in ("(", "["):
-                other = Group("(", ")", other.items)  # no interval
+        point = isinstance(relation.items[0], Group) and isinstance(value, Group) and value.left in ("(", "[")
+        if point and isinstance(other, Group) and closed(other):
+            other = Group("(", ")", other.items)  # no interval
         decision = compare(value, other, policy)
         return Decision(decision.equal, f"value of the equation: {decision.reason}")
     if policy.equation_value and relation.ops[0] not in ("=", "~"):
