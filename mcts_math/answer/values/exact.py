@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+from collections.abc import Callable
 from fractions import Fraction
 from typing import Final
 
@@ -86,7 +87,7 @@ class _Fractions:
         return series(node, at, self, value_of(node.low, at, self), value_of(node.high, at, self))
 
 
-_OF_ONE: Final = {
+_OF_ONE: Final[dict[str, Callable[[Fraction], Fraction | int]]] = {
     "abs": abs,
     "floor": math.floor,
     "ceil": math.ceil,
