@@ -50,10 +50,12 @@ def scalars_equal(left: Node, right: Node, policy: Policy) -> bool:
     first, second = exact(left), exact(right)
     if first is not None and second is not None:
         return rationals_equal(left, right, first, second, policy)
-    left, right = _one_notation(left, right)
     same = same_residue(left, right)
     if same:
         return True
+    notation = _one_notation(left, right)
+    if notation != (left, right):
+        return scalars_equal(*notation, policy)
     tolerance = _tolerance(left, right, policy)
     if same is False and tolerance == 0 and not (written(left) or written(right)):
         return False

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import lru_cache
+from operator import attrgetter
 from typing import Any, Final, TypeAlias
 
 
@@ -218,19 +219,17 @@ _PARTS: Final[dict[type, tuple[str, ...]]] = {
 }
 
 
+_CHILDREN: Final[dict[type, Callable[[Any], tuple[Node, ...]]]] = {
+    **{kind: attrgetter(*names) for kind, names in _PARTS.items()},
+    Quantity: lambda node: (node.value,),
+    **dict.fromkeys((Cases, Matrix), lambda node: tuple(part for row in node.rows for part in row if part is not None)),
+}
+
+
 def children(node: Node) -> tuple[Node, ...]:
     """The nodes right below `node`."""
-    if isinstance(node, (Sum, Prod, Group)):  # most of them: a short way
-        return node.items
-    return tuple(_nodes(getattr(node, name) for name in _PARTS.get(type(node), ())))
-
-
-def _nodes(parts: Iterable[Any]) -> Iterator[Node]:
-    for part in parts:
-        if isinstance(part, tuple):
-            yield from _nodes(part)
-        elif part is not None:
-            yield part
+    getter = _CHILDREN.get(type(node))
+    return () if getter is None else getter(node)
 
 
 def rebuild(node: Node, change: Callable[[Node], Node]) -> Node:

@@ -13,7 +13,8 @@ _UNITS: Final = ("i" + MARK, "j" + MARK, "k" + MARK)
 
 def components(node: Node) -> Node:
     """`node` with sums of unit vectors as tuples of their coefficients; a lone bold letter is that letter."""
-    used = [name for name in _UNITS if name in symbols(node)]
+    names = symbols(node)
+    used = [name for name in _UNITS if name in names]
     if not used:
         return node
     if isinstance(node, (Group, Relation)):
