@@ -140,7 +140,7 @@ class Approximate:
 
     def _reachable(self, value: Value, bits: int) -> None:
         """Raises where `value` has more than `bits` bits before the point: its sine or power would need as many."""
-        if self.context.isinf(value) or self.context.isnan(value) or (value != 0 and self.context.mag(value) > bits):
+        if value and self.context.mag(value) > bits:
             raise OutOfRangeError("too large")
 
     def checked(self, value: Value) -> Value:
