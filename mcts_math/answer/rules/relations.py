@@ -47,7 +47,8 @@ def compare_relations(left: Node, right: Node, policy: Policy) -> Decision:
 
 def _compare_one(relation: Node, other: Node, policy: Policy) -> Decision:
     assert isinstance(relation, Relation)
-    if isinstance(other, (Sym, Const)) and is_choice(relation.items[0], Text(other.name), policy):
+    letter = Text(other.name) if isinstance(other, (Sym, Const)) else other
+    if isinstance(letter, Text) and is_choice(relation.items[0], letter, policy):
         return Decision(True, "the letter of the choice")
     mine, named = assignments(relation), assignments(other)
     if isinstance(other, (Group, Matrix)) and len(relation.ops) > 1 and mine is not None:

@@ -27,8 +27,8 @@ def _compare_scalars(left: Node, right: Node, policy: Policy) -> Decision:
 
 # The rule of each kind. Of two kinds the one further up knows what it may equal.
 _RULE_OF: Final[dict[str, Rule]] = {
-    "text": compare_texts,
     "relation": compare_relations,
+    "text": compare_texts,
     "cases": lambda left, right, policy: Decision(
         cases_equal(left, right, policy), "values and conditions of the cases"
     ),
