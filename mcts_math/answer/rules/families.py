@@ -7,6 +7,7 @@ constant, a plane for two), seen as vectors of their values at test points. Equa
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import product
 from typing import Any, Final
 
 from mcts_math.answer.values.approximate import numbers
@@ -61,8 +62,9 @@ def _sampled(
         return None
     choices = range(len(mine) + 2)
     columns: list[list[Any]] = []
-    for index in _NEAR:
-        at = {name: float(value) for name, value in point(names, index).items()}
+    bars = any(isinstance(part, Call) and part.name == "abs" for node in (left, right) for part in walk(node))
+    for index, scale in product(_NEAR, (1, 3) if bars else (1,)):  # |sin x| differs from sin x behind pi only
+        at = {name: float(value * scale) for name, value in point(names, index).items()}
         try:
             columns.append(
                 [

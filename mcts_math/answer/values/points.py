@@ -34,6 +34,7 @@ NUM_POINTS: Final = 12
 _INTEGER_NAMES: Final = frozenset({"n", "m", "k", "i", "j", "l", "N", "M", "K"})
 _INTEGERS: Final = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 17, 24, 30, 41, -1, -2, -3, -6)
 _NUM_SMALL: Final = 15  # of the integers above: enough for series, which take long
+_WIDE: Final = 3
 _OF_INTEGERS: Final = frozenset({"floor", "ceil", "mod", "gcd", "lcm", "factorial", "binom"})
 _PERIODIC: Final = frozenset({"sin", "cos", "tan", "cot", "sec", "csc"})
 _ANALYTIC: Final = frozenset({*_PERIODIC, "sinh", "cosh", "tanh", "coth", "sech", "csch"})
@@ -64,6 +65,8 @@ def points(left: Node, right: Node, names: frozenset[str]) -> tuple[list[dict[st
         size = _NUM_SMALL if any(isinstance(part, Bound) for part in parts) else len(_INTEGERS)
         found = [_at_integers(names, whole, index, size) for index in range(size)]
     breaking = [part for part in parts if not _is_analytic(part)]
+    if breaking and not whole:  # |sin x| differs from sin x behind pi only
+        found += [{name: value * _WIDE for name, value in at.items()} for at in found[4:]]
     if breaking and len(names) == 1 and not whole:
         (name,) = names
         found += [{name: at} for at in _between(breaking, name)]
