@@ -15,11 +15,23 @@ from mcts_math.answer.text.spelled import REALS
 from mcts_math.answer.text.units import same_dimension
 from mcts_math.answer.values import nodes as tree
 from mcts_math.answer.values.lines import line
-from mcts_math.answer.values.matrices import length, matrix_value
-from mcts_math.answer.values.nodes import DOTS, Group, Node, Num, Power, Prod, Quantity, Relation, SetOp, Sum, Sym
-from mcts_math.answer.values.points import symbols, walk
+from mcts_math.answer.values.matrices import length, matrix_value, vector_sum
+from mcts_math.answer.values.nodes import (
+    DOTS,
+    Group,
+    Node,
+    Num,
+    Power,
+    Prod,
+    Quantity,
+    Relation,
+    SetOp,
+    Sum,
+    Sym,
+    symbols,
+    walk,
+)
 from mcts_math.answer.values.shapes import assignments
-from mcts_math.answer.values.vectors import vector_sum
 
 _MAX_SIGNS: Final = 4  # a ± may occur this often in one answer
 _NUMBER_SETS: Final = (REALS, *map(Sym, "ZNQC"))
