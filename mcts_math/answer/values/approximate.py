@@ -13,10 +13,11 @@ from fractions import Fraction
 from typing import Any, Final
 
 from mcts_math.answer.values.evaluate import OutOfRangeError, Point, UndefinedError, Value, series, value_of
-from mcts_math.answer.values.nodes import INFINITY, Bound, Num, Power, children, contains, negate
+from mcts_math.answer.values.nodes import INFINITY, Bound, Node, Num, Power, children, contains, negate
 
 _NAMES: Final = {"binom": "binomial", "rad": "radians", "conjugate": "conj"}
 DIGITS: Final = 30
+_MAX_LIMITS: Final = 1000  # remembered
 _OF_ANY_SIZE: Final = ("log", "abs", "re", "im", "sign")
 _own: Final = threading.local()  # an mpmath context changes its precision while it works: one for each thread
 
@@ -43,6 +44,7 @@ class Approximate:
         self.real = real
         self.context: Any = mpmath.mp.clone()
         self.context.dps = digits
+        self._limits: dict[Node, Value] = {}  # of constants: one gold is compared with many answers
 
     def number(self, value: Fraction) -> Value:
         """`value` rounded to the precision."""
@@ -123,7 +125,12 @@ class Approximate:
             return series(node, at, self, low, high)
         if any(contains(child, Bound) for child in children(node)):
             raise UndefinedError("a limit within a limit")
-        return self._limit(node.kind, lambda value: value_of(node.body, {**at, node.name: value}, self), low, high)
+        if not at and node in self._limits:
+            return self._limits[node]
+        limit = self._limit(node.kind, lambda value: value_of(node.body, {**at, node.name: value}, self), low, high)
+        if not at and len(self._limits) < _MAX_LIMITS:
+            self._limits[node] = limit
+        return limit
 
     def _limit(self, kind: str, term: Callable[[Value], Value], low: Value, high: Value) -> Value:
         context = self.context
