@@ -626,11 +626,11 @@ def test_feedback_is_the_users_next_message(checkpoint: Callable[[str], Path]) -
     codec._tokenizer.chat_template = (
         "{% for m in messages %}{{ m.role }}{% if m.role != 'user' %}{{ m.content }}{% endif %}{% endfor %}"
     )
-    with pytest.raises(EngineError, match=r"does not show this user's message: 'No\.'"):
-        codec.encode_term(LossTerm(talk, "No."))
+    with pytest.raises(EngineError, match=r"does not show this user's message: 'Nope\.'"):
+        codec.encode_term(LossTerm(talk, "Nope."))
     codec._tokenizer.chat_template = None
     with pytest.raises(EngineError, match="no chat template"):
-        asyncio.run(engine.adapt(Adapt("t", (LossTerm(talk, "No."),))))
+        asyncio.run(engine.adapt(Adapt("t", (LossTerm(talk, "Never."),))))
     asyncio.run(engine.close())
 
 
