@@ -6,6 +6,7 @@ model="$1" dataset="$2"
 shift 2
 source "$(dirname "${BASH_SOURCE[0]}")/../env.sh" datasets,train
 LAUNCH="${LAUNCH:-}"
-result="outputs/optune/$(basename "$model")_$(basename "${dataset%.json*}" | tr ':/' '__')"
+name="${dataset//[\/:]/_}"
+result="outputs/optune/$(basename "$model")_${name%.json*}"
 feedback="$result.jsonl"
 mkdir -p outputs/optune
