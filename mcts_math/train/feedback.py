@@ -155,7 +155,7 @@ def gold_solution(task: Task, form: StepFormat, where: str) -> str:
             f"{where}: the question {task.id!r} has no gold solution. Give each record its worked solution under the "
             "key `solution`, or use --own_solutions, which takes the model's own right attempts."
         )
-    text = given.strip()
+    text = given.strip().replace("\r\n", "\n")
     if task.is_code:
         return text if "```" in text else f"```python\n{text}\n```"
     marked = marked_answer(text)
