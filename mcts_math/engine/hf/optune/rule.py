@@ -205,7 +205,7 @@ class UpdateRule(nn.Module):
         right, left = self.by_shape[shape.key](factors)
         left = left * self.rates[number]
         if len(right) * (shape.inputs + shape.outputs) < shape.inputs * shape.outputs:
-            return Change(right, left)
+            return Change(right.contiguous(), left)  # a copy: a view would keep both parts
         return Change(dense=right.T @ left)
 
     def _moments(self) -> Iterable[Moments]:
