@@ -9,13 +9,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
-from mcts_math.engine.spec import AdapterOptions
+from mcts_math.engine.spec import AdapterOptions, RuleOptions
 from mcts_math.search.beam import BeamOptions, beam_search
 from mcts_math.search.best_of_n import BestOfNOptions, best_of_n
 from mcts_math.search.dvts import DvtsOptions, dvts
 from mcts_math.search.expand import Expansion, Search
 from mcts_math.search.fttt import FtttOptions, fttt
 from mcts_math.search.mcts import MctsOptions, mcts
+from mcts_math.search.optune import OptuneOptions, optune
 from mcts_math.search.particle_filter import ParticleOptions, particle_filter
 from mcts_math.search.react import ReactOptions, react
 from mcts_math.search.rebase import RebaseOptions, rebase
@@ -44,6 +45,7 @@ def _fttt_adapter(options: FtttOptions) -> AdapterOptions:
         options.adapter_dropout,
         tuple(options.adapter_targets),
         options.adapter_lr,
+        options.feedback_gradient,
     )
 
 
@@ -80,7 +82,7 @@ class Method:
     independent: bool = False
     ranks_answers: bool = False
     backs_up: bool = False
-    adapter: Callable[[Any], AdapterOptions] | None = None
+    adapter: Callable[[Any], AdapterOptions | RuleOptions] | None = None
     needs_token_beams: bool = False
 
 
@@ -190,6 +192,15 @@ METHODS: Final[Mapping[str, Method]] = {
         reads_verdicts=_always,
         makes_attempts=True,
         adapter=_fttt_adapter,
+    ),
+    "optune": Method(
+        title="OpTune",
+        summary="a trained rule changes the weights for every second attempt, given the one before",
+        options=OptuneOptions,
+        search=optune,
+        reads_verdicts=_always,
+        makes_attempts=True,
+        adapter=lambda options: RuleOptions(options.optune_dir),
     ),
 }
 
