@@ -297,7 +297,8 @@ def test_hostile_code_in_one_question_leaves_the_others_their_answers() -> None:
                 checker=EqualChecker(),
             )
         assert [s.error for s in solved] == [""] * 5
-        shown = [[n.step.observation for n in s.tree.nodes if n.step is not None] for s in solved]
+        steps = [[n.step for n in s.tree.nodes if n.step is not None] for s in solved]
+        shown = [[step.runs[-1].observation if step.runs else None for step in of_one] for of_one in steps]
         assert [s[2] for s in shown] == ["4", "4", KILLED_TEXT, "4", "4"]
 
     run(check())
