@@ -129,7 +129,7 @@ class Sandbox:
         self._watch.add(run)
         try:
             with theirs:
-                await self._order(parent, cell, run.token, theirs)
+                await self.order(parent, cell, run.token, theirs)
             ordered = True
             result = await self._result(run)
             return result
@@ -152,8 +152,18 @@ class Sandbox:
             raise Tampered("a state greeted in its child's place")
         self._pids.add(pid)
 
-    async def _order(self, parent: StateProcess, cell: Cell, token: int, theirs: socket.socket) -> None:
-        """Tells a state to fork and run a cell."""
+    async def order(self, parent: StateProcess, cell: Cell, token: int, theirs: socket.socket) -> None:
+        """Tells a state to fork and run a cell, and hears nothing of it.
+
+        Args:
+            parent: the state.
+            cell: what to run.
+            token: of the fork, known to nobody else.
+            theirs: the socket of the process to be; it greets there.
+
+        Raises:
+            StateLost: `parent` does not listen.
+        """
         code = wire.encode_code(cell.code)
         message = wire.COMMAND.pack(len(code), token, cell.seed & _SEED_MASK) + code
         parent.allow(len(message))

@@ -6,7 +6,7 @@ import json
 import keyword
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, astuple, dataclass
 from typing import Any, ClassVar, Final, Protocol
 
 from mcts_math.errors import TaskError
@@ -223,6 +223,25 @@ class Judgement:
     tests: tuple[TestResult, ...] = ()
     num_passed: int = 0
     num_tests: int = 0
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> Judgement:
+        """The judgement that a service tells of: at least `passed` and `result`.
+
+        Raises:
+            ValueError, TypeError, KeyError: it is none.
+        """
+        if not isinstance(record["passed"], bool):
+            raise ValueError("`passed` is neither true nor false")
+        tests = tuple(TestResult(str(name), bool(passed), str(why)) for name, passed, why in record.get("tests", ()))
+        code, *counts = (record.get(key) for key in ("code", "num_passed", "num_tests"))
+        code = None if code is None else str(code)
+        return cls(record["passed"], str(record["result"]), code, tests, *(int(count or 0) for count in counts))
+
+    def to_record(self, details: bool) -> dict[str, Any]:
+        """What `from_record` reads: the published two fields, or with `details` all of them."""
+        record = asdict(self) | {"tests": [astuple(test) for test in self.tests]}
+        return record if details else {key: record[key] for key in ("passed", "result")}
 
     @property
     def credit(self) -> float:

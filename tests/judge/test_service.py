@@ -351,7 +351,7 @@ RUBBISH: dict[str, tuple[Callable[[BaseHTTPRequestHandler], object], str]] = {
     "hangs up": (lambda h: h.connection.shutdown(socket.SHUT_RDWR), "RemoteProtocolError"),
     "no details": (
         lambda h: reply(h, b'{"passed": true, "result": "", "tests": 3}'),
-        "with details that can't be read",
+        "not {passed, result}",
     ),
     "no HTTP": (lambda h: h.wfile.write(b"\0\1\2\3 what?\r\n\r\n"), "RemoteProtocolError"),
     "slow": (lambda h: time.sleep(1.6), "no answer in time"),

@@ -16,23 +16,24 @@ import os
 import socket
 import sys
 from collections.abc import Callable
+from functools import partial
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from . import remote, source, suite
+from . import remote, source, suite, units
 from .acts import describe, perform
 from .candidate import new_module, run_program
+from .guard import Guard
 from .peer import BadArgument, Broken, Peer
 from .runner import Failed, Runner
 from .source import Verdict
-
-if TYPE_CHECKING:
-    from .guard import Guard
 
 _NONCE_BYTES = 16
 _MAX_RESULT = 1000
 _STAND_INS = ("solution", "main", "submission", "candidate")
 """Modules that tests import the code from."""
+_OPEN = ("__name__", "__qualname__", "__doc__")
+"""What `functools.wraps` reads of a function of the tests."""
 
 
 class Examination:
@@ -72,13 +73,10 @@ class Examination:
         names["__tests__"] = runner
         try:
             self._run_module(tests, names)
-            for name, test in suite.units(names, tests, candidate):
+            for name, test in units.find(names, tests, candidate):
                 runner.run(name, test)
-            if kinds := suite.cases(names):
-                runner.run_unittest(kinds)
-            runner.run_doctests(tests.examples, names) if tests.examples else None
             for number, case in enumerate(self._problem["cases"]):
-                runner.run_case(f"case {number}", case, candidate, self._problem["is_json"])
+                runner.run(f"case {number}", partial(runner.check, case, candidate, self._problem["is_json"]))
         except (BadArgument, Failed):
             pass  # `peer.rejected` and `runner.failure` say why, whoever else caught it
         except Broken:
@@ -92,7 +90,7 @@ class Examination:
         except (Broken, BadArgument, Failed, Verdict):
             raise
         except BaseException as error:
-            self._skipped = suite.is_skip(error)
+            self._skipped = units.is_skip(error)
             if not self._skipped:
                 self.runner.record("the tests", error)
 
@@ -115,7 +113,7 @@ class Examination:
         entry = self._problem["entry_point"] or "the program"
         if not called:
             raise Verdict("bad_problem", f"`test` can't judge anything: the tests never call {entry}")
-        if not runner.num_checks and not suite.checks_something(tests.module, source.stub(self._problem["prompt"])):
+        if not runner.num_checks and not suite.checks_something(tests, source.stub(self._problem["prompt"])):
             raise Verdict("bad_problem", f"`test` can't judge anything: the tests call {entry}, and check nothing")
         raise Verdict("passed", "passed")
 
@@ -157,7 +155,8 @@ class Examination:
                 names[name] = importlib.import_module(name)
         roots = [entry["root"] for entry in self._entries]
         wanted = {*free, *suite.imported(tests.module, _STAND_INS)} - names.keys() - {"candidate", *roots}
-        program = {"sources": sources, "names": [*roots, *sorted(wanted)], "whole": self._problem["whole"]}
+        program = {"sources": sources, "names": [*roots, *sorted(wanted)], "roots": roots}
+        program["whole"] = self._problem["whole"]
         found = self._load_there(program) if self._peer is not None else self._load_here(program)
         names.update(found)
         for name in _STAND_INS:
@@ -185,8 +184,6 @@ class Examination:
         return {name: found[name] for name in program["names"] if name in found} or ({"": found.get("")})
 
     def _load_here(self, program: dict[str, Any]) -> dict[str, Any]:
-        from .guard import Guard
-
         if program["whole"]:
             self._guard = Guard({})
             return {"": self._guard.counted(lambda stdin: run_program(program["sources"], stdin))}
@@ -245,7 +242,7 @@ def _method(kind: Any, made: bool, name: str) -> Callable[..., Any]:
 def allowed(value: Any, how: str, args: Any, kwargs: Any) -> Any:
     """What the judged code may do with an object of the tests: use it, and not look behind it."""
     if how in ("get", "set", "del"):
-        if str(args[0]).startswith("_"):
+        if str(args[0]).startswith("_") and (how != "get" or args[0] not in _OPEN):
             raise AttributeError(args[0])
         if how != "get" and callable(getattr(value, args[0], None)):
             raise AttributeError(f"{args[0]} of the tests can't be replaced")
@@ -257,43 +254,35 @@ def allowed(value: Any, how: str, args: Any, kwargs: Any) -> Any:
 
 def receive_problem(host: socket.socket) -> tuple[dict[str, Any], socket.socket | None]:
     """The problem, and the connection to the judged code, if there is one."""
-    data, fds, _, _ = socket.recv_fds(host, 4, 1)
-    channel = socket.socket(fileno=fds[0]) if fds else None
-    while len(data) < 4:
-        data += host.recv(4 - len(data))
-    size = int.from_bytes(data, "big")
+    size, fds, _, _ = socket.recv_fds(host, 4, 1)
     text = bytearray()
-    while len(text) < size:
-        chunk = host.recv(min(size - len(text), 1 << 16))
+    while len(text) < int.from_bytes(size, "big"):
+        chunk = host.recv(int.from_bytes(size, "big") - len(text))
         if not chunk:
             os._exit(1)
         text += chunk
-    problem: dict[str, Any] = json.loads(text[1:])
-    return problem | {"greeting_bytes": text[0]}, channel
+    return json.loads(text), socket.socket(fileno=fds[0]) if fds else None
 
 
 def main(host: socket.socket) -> None:
     """Examines, tells the host, and ends; never returns."""
     leave, dumps = os._exit, json.dumps
     problem, channel = receive_problem(host)
-    peer = Peer(channel, allowed) if channel is not None else None
-    examination = Examination(problem, peer)
+    examination = Examination(problem, Peer(channel, allowed) if channel is not None else None)
     try:
         examination.run()
     except Verdict as verdict:
-        result = verdict.result.encode("utf-8", "replace").decode()[:_MAX_RESULT]
         runner = examination.runner
         reply = {
             "kind": verdict.kind,
-            "result": result,
-            "code": examination.code,
+            "passed": verdict.kind == "passed",
+            "result": verdict.result.encode("utf-8", "replace").decode()[:_MAX_RESULT],
+            "code": examination.code or None,
             "tests": runner.tests if runner else [],
             "num_passed": runner.num_passed if runner else 0,
-            "num_tests": runner.num_tests if runner else 0,
-            "nonce": host.recv(
-                _NONCE_BYTES
-            ).hex(),  # it lay unread till now: code of the tests' process has not seen it
+            "num_tests": max(runner.num_tests if runner else 0, len(problem["cases"])),
         }
-        data = dumps(reply).encode()
+        # The nonce lay unread till now: code of the tests' process has not seen it.
+        data = host.recv(_NONCE_BYTES) + dumps(reply).encode()
         host.sendall(len(data).to_bytes(4, "big") + data)
     leave(0)

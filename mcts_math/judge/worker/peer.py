@@ -12,7 +12,6 @@ import socket
 import sys
 import threading
 import time
-import types
 from collections.abc import Callable
 from typing import Any
 
@@ -23,7 +22,6 @@ from .values import BadValue, CannotCross
 MAX_FRAME_BYTES = 64 << 20
 _CHUNK = 1 << 18
 _MAX_TEXT = 1000
-_CALLABLE = (types.FunctionType, types.BuiltinFunctionType, types.MethodType)
 _MUTE = ("unittest", "_pytest", "doctest", "bdb", "asyncio")  # modules whose exceptions steer a test runner
 
 
@@ -51,10 +49,10 @@ class Peer:
         output: Callable[[], str] = lambda: "",
     ) -> None:
         self._sock, self._perform, self._output = sock, perform, output
-        self._shown: list[Any] = []
+        self._shown: dict[int, Any] = {}
         self._numbers: dict[int, int] = {}
         self._remotes: dict[int, Any] = {}
-        self._functions: dict[type[Any] | None, Any] = {}
+        self._received = 0  # bytes so far
         self._lock = threading.RLock()
         self.broken = ""
         self.rejected = ""  # why an argument could not be handed over
@@ -72,7 +70,7 @@ class Peer:
         """Sends a message. Raises Broken, or CannotCross where it holds what can't be sent."""
         data = values.encode(message, self._refer)
         if len(data) > MAX_FRAME_BYTES:
-            raise CannotCross(f"{len(data)} bytes are too many to hand over")
+            raise CannotCross(f"{len(data)} bytes are too many to hand over", len(data) - MAX_FRAME_BYTES)
         try:
             self._sock.sendall(len(data).to_bytes(8, "big"))
             self._sock.sendall(data)
@@ -100,6 +98,7 @@ class Peer:
             if not chunk:
                 raise self.fail("ended: an exit, a crash, or out of memory")
             data += chunk
+        self._received += size
         return bytes(data)
 
     def request(self, number: int, how: str, args: Any, kwargs: Any) -> Any:
@@ -112,6 +111,8 @@ class Peer:
             try:
                 self.send(("ask", number, how, args, kwargs, limit_s))
             except CannotCross as error:
+                if self._received >= error.num_extra:
+                    raise self.fail(f"handed over what can't be handed back: {error}") from None
                 self.rejected = str(error)
                 raise BadArgument(self.rejected) from None
             while True:
@@ -128,14 +129,11 @@ class Peer:
         try:
             _, number, how, args, kwargs, limit_s = message
             value = self._shown[number]
-        except (TypeError, ValueError, IndexError):
+        except (TypeError, ValueError, KeyError):
             raise self.fail("asked for an object that it was not shown") from None
         try:
-            if how == "describe":
-                result = describe_class(value)
-            else:
-                with limited(limit_s):
-                    result = self._perform(value, how, args, kwargs)
+            with limited(limit_s):
+                result = self._perform(value, how, args, kwargs)
             after = args if result is None and any(map(_may_have_changed, args)) else None
             answer: Any = ("value", result, self._output(), after)
         except Broken:
@@ -168,10 +166,8 @@ class Peer:
             self.calls[name] = self.calls.get(name, 0) + 1
 
     def _show(self, value: Any) -> int:
-        number = self._numbers.get(id(value))
-        if number is None:
-            number = self._numbers[id(value)] = len(self._shown)
-            self._shown.append(value)
+        number = self._numbers.setdefault(id(value), len(self._shown))
+        self._shown.setdefault(number, value)
         return number
 
     def _refer(self, value: Any) -> tuple[str, Any]:
@@ -179,68 +175,51 @@ class Peer:
         if isinstance(value, remote.RemoteType):
             if value.__dict__.get("_class_number") is None:
                 raise CannotCross(f"the class {value.__name__} can't be handed over")
-            return "yours", value.__dict__["_class_number"]
+            return "yours", (value.__dict__["_class_number"],)
         if isinstance(kind, remote.RemoteType):
-            return "yours", remote.number_of(value)
+            return "yours", (remote.number_of(value),)
         if isinstance(value, type):
             known = [f"{c.__module__}.{c.__qualname__}" for c in value.__mro__ if _is_known_error(c)]
-            return ("exception", known) if known and _is_known_error(value) else ("class", self._show(value))
+            if known and _is_known_error(value):
+                return "exception", known
+            return "class", (self._show(value), describe_class(value))
         if isinstance(value, OutOfTime):
-            return "late", 0
+            return "late", ("timed out",)
         if isinstance(value, BaseException):
             attributes = {k: v for k, v in vars(value).items() if not k.startswith("_")}
-            return "error", (kind, value.args, attributes, self._show(value), value.__cause__)
+            return "error", (self._show(value), kind, value.args, attributes, value.__cause__)
         if inspect.iscoroutine(value):
-            return "coroutine", self._show(value)
-        if isinstance(value, _CALLABLE):
-            return "function", (self._show(value), kind.__name__)
-        if isinstance(value, values.FROZEN):
-            return "plain", (kind, self._show(value), values.base_of(value))
-        return "object", (kind, self._show(value))
+            return "coroutine", (self._show(value),)
+        plain = [values.base_of(value)] if isinstance(value, values.FROZEN) else []
+        return "object", (self._show(value), kind, *plain)
 
     def _resolve(self, kind: str, content: Any) -> Any:
+        if kind == "yours":
+            return self._shown[content[0]]
         if kind == "exception":
             return _known_error(content)
-        if kind == "error":
-            return self._error(*content)
         if kind == "late":
-            return OutOfTime("timed out")
-        if kind == "yours":
-            return self._shown[content]
-        number = content if isinstance(content, int) else content[0] if kind == "function" else content[1]
+            return OutOfTime(*content)
+        number, *facts = content
+        if kind == "error":
+            return self._error(number, *facts)
         if number not in self._remotes:
-            self._remotes[number] = self._new(kind, number, content)
+            self._remotes[number] = self._new(kind, number, *facts)
         return self._remotes[number]
 
-    def _new(self, kind: str, number: int, content: Any) -> Any:
+    def _new(self, kind: str, number: int, of: Any = None, *plain: Any) -> Any:
         if kind == "class":
-            return remote.local_class(self, number, self.request(number, "describe", (), {}))
+            return remote.local_class(self, number, of)
         if kind == "coroutine":
             return self._drive(number)
-        if kind == "function":
-            return remote.instance(self._function_class(remote.like(content[1])), number)
-        of, *rest = content
-        if kind not in ("object", "plain") or not isinstance(of, remote.RemoteType):
+        if kind != "object" or not isinstance(of, remote.RemoteType):
             raise BadValue(f"{kind!r}")
-        return remote.instance(of, number, *rest[1:])
-
-    def _function_class(self, like: type[Any] | None) -> Any:
-        if like not in self._functions:
-            names = {
-                "_peer": self,
-                "__slots__": (),
-                "__doc__": vars(remote.Function)["__doc__"],
-                "__annotations__": remote.ANNOTATIONS,
-                "__class__": property(lambda _: like or remote.Function),
-            }
-            metaclass: Any = type(remote.Function)
-            self._functions[like] = metaclass("function", (remote.Function,), names)
-        return self._functions[like]
+        return remote.instance(of, number, *plain)
 
     async def _drive(self, number: int) -> Any:
         return self.request(number, "await", (), {})
 
-    def _error(self, kind: Any, args: Any, attributes: Any, number: Any, cause: Any) -> BaseException:
+    def _error(self, number: Any, kind: Any, args: Any, attributes: Any, cause: Any) -> BaseException:
         if not (isinstance(kind, type) and issubclass(kind, BaseException)):
             raise BadValue("an error of no kind")
         if isinstance(kind, remote.RemoteType):
