@@ -29,7 +29,7 @@ _LEAST_S = 0.01
 _NONCE_BYTES = 16
 _FOLDER = Path(__file__).parent / "worker"
 _WARM_UP = f"""
-import asyncio, doctest, importlib, types, unittest
+import importlib, types
 package = sys.modules["_judge"] = types.ModuleType("_judge")
 package.__path__ = [{str(_FOLDER)!r}]
 importlib.import_module("_judge.examiner")

@@ -8,6 +8,7 @@ import copy
 import dataclasses
 import functools
 import signal
+from collections import abc
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -26,7 +27,8 @@ def describe_class(kind: Any) -> tuple[Any, ...]:
     bases = [] if like else [base for base in kind.__bases__ if base is not object]
     doc = kind.__doc__ if isinstance(kind.__doc__, str) else None
     fields = [(f.name, f.init) for f in dataclasses.fields(kind)] if dataclasses.is_dataclass(kind) else []
-    return kind.__name__, doc, like, bases, sorted(specials), sorted(of_class - {"__call__"}), fields
+    abstract = [name for name in abc.__all__ if issubclass(kind, getattr(abc, name))]
+    return kind.__name__, doc, like, bases, sorted(specials), sorted(of_class - {"__call__"}), fields, abstract
 
 
 def perform(value: Any, how: str, args: Any, kwargs: Any) -> Any:

@@ -50,14 +50,9 @@ class Guard:
         self._builtins = dict(vars(builtins))
         self._methods = dict(vars(self._case))
 
-    def counted(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        """A function whose calls are noticed."""
-
-        def call(*args: Any) -> Any:
-            self.called = True
-            return function(*args)
-
-        return call
+    def counted(self, function: Callable[..., Any]) -> Any:
+        """What stands for something to call, so that its calls are noticed."""
+        return _Counted(self, function)
 
     def arm(self, entries: list[dict[str, Any]]) -> None:
         """Puts back what the code replaced when it was loaded, and waits for the first call of an entry point."""
@@ -68,8 +63,10 @@ class Guard:
                 self._asked += (value,)
             if entry["method"]:
                 value = inspect.getattr_static(value, entry["method"], None)
-            self._codes |= set(_codes(value))
-            self.called = self.called or (isinstance(value, type) and not self._codes)
+            codes = set(_codes(value))
+            self._codes |= codes
+            if callable(value) and not codes and not entry["method"]:  # it is none of Python's functions
+                self._names[entry["root"]] = self.counted(value)
         for name in _FAIR:
             setattr(self._case, name, self._fairly(self._methods[name]))
         self._methods = dict(vars(self._case))
@@ -151,6 +148,18 @@ class Guard:
         return self._plain(base_of(value)) if isinstance(value, (*FROZEN, *MUTABLE)) else Stranger()
 
 
+class _Counted:
+    def __init__(self, guard: Guard, value: Callable[..., Any]) -> None:
+        self._guard, self._value = guard, value
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        self._guard.called = True
+        return self._value(*args, **kwargs)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._value, name)
+
+
 def _all_types() -> set[type[Any]]:
     """All classes that there are by now."""
     found: set[type[Any]] = set()
@@ -172,8 +181,6 @@ def _is_library(kind: type[Any]) -> bool:
 def _codes(value: Any) -> list[Any]:
     """What the interpreter runs when an object is called: code, or builtin functions."""
     value = getattr(value, "__func__", value)
-    if isinstance(value, functools.partial):
-        return _codes(value.func)
     value = inspect.unwrap(value) if callable(value) and not isinstance(value, type) else value
     if inspect.isfunction(value):
         return [value.__code__]

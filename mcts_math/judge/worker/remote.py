@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+from collections import abc
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
@@ -190,6 +191,7 @@ SPECIALS: dict[str, Any] = {
     **{f"__r{name}__": _binary(f"__r{name}__", f"__r{name}__") for name in _BINARY},
     **{f"__i{name}__": _binary(f"__i{name}__", f"__i{name}__") for name in _BINARY},
     **{f"__{name}__": _compared(f"__{name}__") for name in _ORDER},
+    "__class_getitem__": classmethod(lambda cls, _: cls),
     "__hash__": lambda self: _ask(self, "__hash__"),
     "__iter__": lambda self: _ask(self, "__iter__"),
     "__aiter__": lambda self: _ask(self, "__aiter__"),
@@ -215,9 +217,9 @@ def local_class(peer: Peer, number: int, facts: Any) -> Any:
         peer: the connection.
         number: of the class there.
         facts: name, doc, like (the known type that its objects are of, or None), bases, specials, specials of its
-            own class, fields of a dataclass.
+            own class, fields of a dataclass, classes of `collections.abc` that it is one of.
     """
-    name, doc, known, bases, specials, of_class, fields = facts
+    name, doc, known, bases, specials, of_class, fields, abstract = facts
     if not (isinstance(name, str) and all(isinstance(base, type) for base in bases)):
         raise TypeError("what describes a class is no description")
     frozen = next((base for base in bases if issubclass(base, FROZEN)), None)
@@ -229,13 +231,18 @@ def local_class(peer: Peer, number: int, facts: Any) -> Any:
     namespace |= {"_peer": peer, "_class_number": number, "__doc__": doc, "__module__": "solution"}
     namespace["__dict__"] = _read("__dict__")
     if content is not None:
-        namespace["_content"] = next(kind for kind in MUTABLE if issubclass(content, kind))
+        namespace["_content"] = plain = next(kind for kind in MUTABLE if issubclass(content, kind))
+        namespace["__class__"] = property(lambda self: plain)
     if isinstance(known, str) and known in LIKE:  # a function's texts are its own, not its class's
         namespace |= {name: _read(name) for name in ("__doc__", "__annotations__")}
         namespace["__class__"] = property(lambda self: LIKE[known])
     if fields:
         namespace["__dataclass_fields__"] = {name: _field(name, init) for name, init in fields}
-    return _made(name, bases, namespace, of_class)
+    made = _made(name, bases, namespace, of_class)
+    for kind in [getattr(abc, name) for name in abstract if name in abc.__all__]:
+        if not issubclass(made, kind):
+            kind.register(made)
+    return made
 
 
 @dataclasses.dataclass
