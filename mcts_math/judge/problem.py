@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Final, Protocol
 
 from mcts_math.errors import TaskError
 
-_NAME: Final = re.compile(r"(?P<root>[^\W\d]\w*)(?P<made>\(\))?(?:\.(?P<method>[^\W\d]\w*))?")
+_NAME: Final = re.compile(r"(?P<root>[^\W\d]\w*)(?:(?P<made>\(\))?\.(?P<method>[^\W\d]\w*))?")
 _NUMBERS: Final = {"timeout_s": 0.01, "tolerance": 0.0}
 TWO_PROCESSES, ONE_PROCESS = "two_processes", "one_process"
 
@@ -64,7 +64,7 @@ class Problem:
     def entries(self) -> list[dict[str, Any]]:
         """The entry points in parts: root, made (whether it is called for an object first), method (or None)."""
         parts = [part.strip() for part in self.entry_point.split(",") if part.strip()]
-        return [match.groupdict() | {"text": part} for part in parts if (match := _NAME.fullmatch(part))]
+        return [match.groupdict() for part in parts if (match := _NAME.fullmatch(part))]
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any], where: str = "problem") -> Problem:
@@ -136,9 +136,7 @@ def _entry_point(record: Mapping[str, Any], where: str, has_cases: bool) -> str:
         return ""
     parts = [part.strip() for part in text.split(",")]
     for part in parts:
-        match = _NAME.fullmatch(part)
-        words = [] if match is None else [match["root"], match["method"] or match["root"]]
-        if not words or any(map(keyword.iskeyword, words)) or (match and match["made"] and not match["method"]):
+        if not _NAME.fullmatch(part) or any(map(keyword.iskeyword, re.findall(r"\w+", part))):
             raise TaskError(
                 f"{where}: `entry_point` is {text[:80]!r}; it must be the name of a function or a class, or "
                 "`Class().method`; several with commas between them."

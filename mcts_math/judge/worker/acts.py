@@ -23,7 +23,7 @@ def describe_class(kind: Any) -> tuple[Any, ...]:
     specials = {n for c in kind.__mro__ if c not in plain for n, v in vars(c).items() if n in remote.SPECIALS and v}
     metaclass: Any = type(kind)
     of_class = {n for c in metaclass.__mro__ if c not in (type, object) for n in vars(c) if n in remote.SPECIALS}
-    like = kind.__name__ if values.LIKE.get(kind.__name__) is kind else None
+    like = next((name for name, known in values.LIKE.items() if known is kind), None)
     bases = [] if like else [base for base in kind.__bases__ if base is not object]
     doc = kind.__doc__ if isinstance(kind.__doc__, str) else None
     fields = [(f.name, f.init) for f in dataclasses.fields(kind)] if dataclasses.is_dataclass(kind) else []
@@ -38,6 +38,22 @@ def perform(value: Any, how: str, args: Any, kwargs: Any) -> Any:
     if how not in remote.SPECIALS:
         raise TypeError(f"nobody can {how!r}")
     return getattr(type(value), how)(value, *args, **kwargs)
+
+
+_OPEN = ("__name__", "__qualname__", "__doc__")  # what `functools.wraps` reads of a function of the tests
+
+
+def allowed(value: Any, how: str, args: Any, kwargs: Any) -> Any:
+    """What the judged code may do with an object of the tests: use it, and not look behind it."""
+    if how in ("get", "set", "del"):
+        if str(args[0]).startswith("_") and (how != "get" or args[0] not in _OPEN):
+            raise AttributeError(args[0])
+        if how != "get" and callable(getattr(value, args[0], None)):
+            raise AttributeError(f"{args[0]} of the tests can't be replaced")
+    result = perform(value, how, args, kwargs)
+    if type(result).__name__ in ("module", "frame", "code", "traceback"):
+        raise TypeError(f"a {type(result).__name__} of the tests can't be handed over")
+    return result
 
 
 class Stranger:

@@ -114,12 +114,10 @@ def load(program: dict[str, Any]) -> dict[str, Any]:
     names = vars(new_module("solution", program["sources"]))
     for source in program["sources"]:
         exec(compile(source, "<solution>", "exec", dont_inherit=True), names)
+    roots = [entry["root"] for entry in program["entries"]]
     found = {name: names[name] for name in program["names"] if name in names}
     # A class of the library would be the examiner's own there, and nobody would count its calls.
-    return {
-        n: functools.partial(v) if n in program["roots"] and isinstance(v, type) and pack(v) else v
-        for n, v in found.items()
-    }
+    return {n: functools.partial(v) if n in roots and isinstance(v, type) and pack(v) else v for n, v in found.items()}
 
 
 def main(examiner: socket.socket) -> None:

@@ -16,7 +16,8 @@ from collections.abc import Callable
 from typing import Any
 
 from . import remote, values
-from .acts import OutOfTime, RemoteError, describe_class, limited
+from .acts import OutOfTime, RemoteError, describe, describe_class, limited
+from .source import Verdict
 from .values import BadValue, CannotCross
 
 MAX_FRAME_BYTES = 64 << 20
@@ -40,6 +41,11 @@ class Peer:
         sock: connected stream socket.
         perform: does what the other side asks with one of this side's objects: (object, how, args, kwargs) -> result.
         output: what this side has printed since it was last asked.
+
+    Attributes:
+        broken: why nothing can be said here any more; "" where it can.
+        deadline: when what is asked must have ended, by `time.monotonic`; None where there is no limit.
+        called: an entry point was called.
     """
 
     def __init__(
@@ -54,12 +60,11 @@ class Peer:
         self._remotes: dict[int, Any] = {}
         self._received = 0  # bytes so far
         self._lock = threading.RLock()
-        self.broken = ""
-        self.rejected = ""  # why an argument could not be handed over
-        self.deadline: float | None = None  # of what is asked, by `time.monotonic`
-        self.calls: dict[str, int] = {}  # by name of the entry point
-        self.watched: dict[int, str] = {}  # numbers of the entry points
-        self.methods: frozenset[str] = frozenset()  # names of entry points that are methods
+        self.broken = self._rejected = ""
+        self._watched: set[int] = set()  # numbers of the entry points
+        self._methods: frozenset[str] = frozenset()  # names of entry points that are methods
+        self.deadline: float | None = None
+        self.called = False
 
     def fail(self, reason: str) -> Broken:
         """Marks the connection as broken, for good."""
@@ -106,21 +111,22 @@ class Peer:
         with self._lock:
             if self.broken:
                 raise Broken(self.broken)
-            self._count(number, how)
+            if number in self._watched and (how == "__call__" or issubclass(type(self._remotes.get(number)), type)):
+                self.called = True
             limit_s = None if self.deadline is None else max(self.deadline - time.monotonic(), 0.01)
             try:
                 self.send(("ask", number, how, args, kwargs, limit_s))
             except CannotCross as error:
                 if self._received >= error.num_extra:
                     raise self.fail(f"handed over what can't be handed back: {error}") from None
-                self.rejected = str(error)
-                raise BadArgument(self.rejected) from None
+                self._rejected = str(error)
+                raise BadArgument(self._rejected) from None
             while True:
                 message = self.receive()
                 if not isinstance(message, tuple) or message[:1] != ("ask",):
                     result = self.result(message, args)
-                    if how == "get" and args[0] in self.methods and remote.is_object(result):
-                        self.watched[remote.number_of(result)] = args[0]
+                    if how == "get" and args[0] in self._methods and remote.is_object(result):
+                        self._watched.add(remote.number_of(result))
                     return result
                 self.serve(message)
 
@@ -160,10 +166,41 @@ class Peer:
             raise self.fail("sent what is no message")
         raise value
 
-    def _count(self, number: int, how: str) -> None:
-        name = self.watched.get(number)
-        if name is not None and (how == "__call__" or issubclass(type(self._remotes.get(number)), type)):
-            self.calls[name] = self.calls.get(name, 0) + 1
+    def load(self, program: dict[str, Any]) -> dict[str, Any]:
+        """Has the code run, and returns those of its names that the program asks for. Raises Verdict or Broken."""
+        try:
+            self.receive_bytes(program.pop("greeting_bytes"))
+        except Broken:
+            raise Verdict("no_candidate", self.broken) from None
+        try:
+            self.send(program)
+            found = self.result(self.receive())
+        except Broken:
+            raise
+        except BaseException as error:
+            raise Verdict("failed", f"failed: {describe(error)}") from None
+        if not isinstance(found, dict):
+            raise self.fail("sent what is no message")
+        return {name: found[name] for name in program["names"] if name in found}
+
+    def admit(self, entry: dict[str, Any], value: Any) -> bool:
+        """Whether a value of the code is what an entry point asks for; its calls are noticed from now on."""
+        is_class = isinstance(value, remote.RemoteType)
+        if not callable(value) or not (is_class or (remote.is_object(value) and not entry["method"])):
+            return False
+        if entry["method"]:
+            self._methods |= {entry["method"]}
+            return True
+        self._watched.add(value.__dict__["_class_number"] if is_class else remote.number_of(value))
+        if is_class and entry["root"][0].isupper():
+            value._trusted = True
+        return True
+
+    def fault(self) -> Verdict | None:
+        """What went wrong between the two processes, whoever else caught it."""
+        if self._rejected:
+            return Verdict("bad_problem", f"`test` can't be run in two processes: {self._rejected}")
+        return Verdict("failed", f"failed: the code's process {self.broken}") if self.broken else None
 
     def _show(self, value: Any) -> int:
         number = self._numbers.setdefault(id(value), len(self._shown))

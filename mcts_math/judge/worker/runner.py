@@ -6,15 +6,13 @@ import operator
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from . import equal, units
 from .acts import OutOfTime, RemoteError, describe, limited
-from .peer import BadArgument, Broken
+from .guard import Guard
+from .peer import BadArgument, Broken, Peer
 from .source import Verdict
-
-if TYPE_CHECKING:
-    from .guard import Guard
 
 _MAX_KEPT = 1000
 _MAX_TEXT = 200
@@ -56,21 +54,14 @@ class Runner:
     Args:
         problem: every_test, tolerance, timeout_s.
         source: the tests' text.
-        guard: of code that runs in this process; None where it runs in another.
-        set_deadline: told when the calls of the running test must have ended, by `time.monotonic`.
+        place: where the judged code runs.
     """
 
-    def __init__(
-        self,
-        problem: dict[str, Any],
-        source: str,
-        guard: Guard | None,
-        set_deadline: Callable[[float | None], None],
-    ) -> None:
+    def __init__(self, problem: dict[str, Any], source: str, place: Peer | Guard) -> None:
         self._every, self._tolerance = problem["every_test"], problem["tolerance"]
         self._limit_s: float | None = problem["timeout_s"]
         self._lines = source.split("\n")
-        self._guard, self._set_deadline = guard, set_deadline
+        self._place, self._guard = place, place if isinstance(place, Guard) else None
         self.tests: list[tuple[str, bool, str]] = []
         self.num_tests = self.num_passed = self.num_checks = 0
         self.failure = ""
@@ -91,7 +82,7 @@ class Runner:
 
     def begin(self) -> AbstractContextManager[None]:
         """Starts the clock of a test."""
-        self._set_deadline(None if self._limit_s is None else time.monotonic() + self._limit_s)
+        self._place.deadline = None if self._limit_s is None else time.monotonic() + self._limit_s
         return limited(self._limit_s if self._guard is not None else None)
 
     def run(self, name: str, test: Callable[[], Any]) -> None:
