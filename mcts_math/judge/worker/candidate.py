@@ -87,12 +87,13 @@ def _by_number(stdin: io.TextIOWrapper, stdout: io.TextIOWrapper) -> Iterator[No
             return stdin.buffer if "b" in (args[0] if args else kwargs.get("mode", "r")) else stdin
         return open_file(file, *args, **kwargs)
 
-    numbered = {
-        "_exit": sys.exit,
-        "read": lambda fd, size: stdin.buffer.read(size) if fd == 0 else read(fd, size),
-        "write": lambda fd, data: stdout.buffer.write(data) if fd == 1 else write(fd, data),
-    }
-    with patch.object(builtins, "open", open_too), patch.multiple(os, **numbered):
+    by_number = patch.multiple(
+        os,
+        _exit=sys.exit,
+        read=lambda fd, size: stdin.buffer.read(size) if fd == 0 else read(fd, size),
+        write=lambda fd, data: stdout.buffer.write(data) if fd == 1 else write(fd, data),
+    )
+    with patch.object(builtins, "open", open_too), by_number:
         yield
 
 
