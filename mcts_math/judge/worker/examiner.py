@@ -8,7 +8,6 @@ where the tests ran to their end, called the code, and checked something. See `d
 
 from __future__ import annotations
 
-import builtins
 import contextlib
 import importlib
 import json
@@ -129,7 +128,7 @@ class Examination:
 
     def _load(self, sources: list[str], tests: suite.Suite, names: dict[str, Any]) -> dict[str, Any]:
         """Has the code run, and returns those of its names that the tests use."""
-        free = source.free_names(tests.module) - names.keys() - set(dir(builtins))
+        free = tests.names.free - names.keys()
         for _, text in tests.examples:
             free |= {entry["root"] for entry in self._entries if entry["root"] in text}
         for name in free & sys.stdlib_module_names:

@@ -8,7 +8,7 @@ import itertools
 from types import CodeType
 from typing import Any, NamedTuple
 
-from .source import Verdict
+from .source import Names, Verdict, names_of
 
 _CHECKS = ("assert", "fail", "raises", "expect", "verify", "check")
 _PYTEST_MODULES = ("_pytest", "pytest")
@@ -22,12 +22,14 @@ class Suite(NamedTuple):
         module: the tests as they were written.
         examples: texts with doctests: (name, text).
         source: all of it.
+        names: that the tests bind and read.
     """
 
     code: CodeType
     module: ast.Module
     examples: list[tuple[str, str]]
     source: str
+    names: Names
 
 
 class _Rewriter(ast.NodeTransformer):
@@ -93,7 +95,9 @@ def read(source: str, compares: bool, guarded: set[str]) -> Suite:
         module = ast.parse(source)
     except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
         if any(line.lstrip().startswith(">>>") for line in source.split("\n")):
-            return Suite(compile("", "<tests>", "exec"), ast.Module([], []), [("doctest", source)], source)
+            return Suite(
+                compile("", "<tests>", "exec"), ast.Module([], []), [("doctest", source)], source, names_of("")
+            )
         raise Verdict("bad_problem", f"`test` is not Python: {error}") from None
     examples = [
         (f"doctest in line {node.lineno}", node.value.value)
@@ -106,7 +110,7 @@ def read(source: str, compares: bool, guarded: set[str]) -> Suite:
         code = compile(changed, "<tests>", "exec", dont_inherit=True)
     except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
         raise Verdict("bad_problem", f"`test` is not Python: {error}") from None
-    return Suite(code, module, examples, source)
+    return Suite(code, module, examples, source, names_of(source))
 
 
 def imported(module: ast.Module, names: tuple[str, ...]) -> set[str]:

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
-from .source import Verdict, defined
+from .source import Verdict
 from .suite import Suite
 
 _PYTEST_MODULES = ("_pytest", "pytest")
@@ -41,7 +41,7 @@ def find(names: dict[str, Any], suite: Suite, candidate: Any) -> Iterator[Unit]:
     Raises:
         Verdict: one of them can't be run here.
     """
-    own = {name: names[name] for name in names if name in defined(suite.module)}
+    own = {name: names[name] for name in names if name in suite.names.bound}
     for name, value in own.items():
         if name == "check" and callable(value) and not calls(suite.module, "check"):
             yield name, _with_candidate(name, value, candidate)
