@@ -78,6 +78,8 @@ STRANGERS: list[Kind] = [
     ("stdin with a large stack", {"cases": [{"input": "9000", "output": "9000"}]}, "import sys, threading\nsys.setrecursionlimit(10**6)\nthreading.stack_size(1 << 26)\ndef g(n): return n and 1 + g(n - 1)\ndef main(): print(g(int(input())))\nt = threading.Thread(target=main)\nt.start()\nt.join()", "print(9)"),
     ("stdin by a fast exit", {"cases": [{"input": "3", "output": "9"}]}, "import os, sys\ndef main():\n    print(int(sys.stdin.readline()) ** 2)\nmain()\nsys.stdout.flush()\nos._exit(0)", "import os\nos._exit(0)"),
     ("bytes to standard output", {"cases": [{"input": "3", "output": "9"}]}, "import os, sys\nsys.stdout.buffer.write(b'%d' % int(sys.stdin.buffer.read()) ** 2) if 0 else os.write(1, b'9\\n')", "import os\nos.write(1, b'8\\n')"),
+    ("fixtures of a module and of a class", _f("from unittest import TestCase, IsolatedAsyncioTestCase\ndef setUpModule():\n    global y\n    y = f(1)\nclass A(TestCase):\n    @classmethod\n    def setUpClass(cls):\n        cls.x = f(y)\n    def setUp(self):\n        self.addCleanup(self.check)\n    def check(self):\n        self.assertEqual(y, 2)\n    def test_a(self):\n        for x in (1, 2):\n            with self.subTest(x=x):\n                self.assertEqual(f(x) + self.x, x + 4)\nclass B(A):\n    def test_b(self):\n        self.assertGreater(self.x, 2)"), INC, "def f(x): return x + 2"),
+    ("a helper of another block that a parameter shares its name with", _f("assert f(2) == 5 and g(7) == 7"), "def f(x): return square(x) + 1\ndef g(square): return square\n```\nwith\n```python\ndef square(x): return x * x", "def f(x): return x + 1\ndef g(square): return square"),
 ]  # fmt: skip
 
 WITHOUT_EVIDENCE: list[tuple[str, dict[str, Any]]] = [

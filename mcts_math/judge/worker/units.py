@@ -10,12 +10,12 @@ from __future__ import annotations
 import ast
 import asyncio
 import doctest
+import functools
 import inspect
 import itertools
 import types
 import unittest
 from collections.abc import Callable, Iterator
-from functools import partial
 from typing import Any
 
 from .source import Verdict
@@ -42,13 +42,15 @@ def find(names: dict[str, Any], suite: Suite, candidate: Any) -> Iterator[Unit]:
         Verdict: one of them can't be run here.
     """
     own = {name: names[name] for name in names if name in suite.names.bound}
+    begin = functools.cache(own.get("setUpModule", lambda: None))
     for name, value in own.items():
         if name == "check" and callable(value) and not calls(suite.module, "check"):
             yield name, _with_candidate(name, value, candidate)
         elif name.startswith("test") and inspect.isfunction(value):
             yield from _parametrized(name, value, candidate)
         elif inspect.isclass(value) and issubclass(value, unittest.TestCase):
-            yield from _of_unittest(name, value)
+            if value.__module__ == names["__name__"]:
+                yield from _of_unittest(name, value, begin)
         elif inspect.isclass(value) and name.startswith("Test"):
             yield from _of_class(name, value, candidate)
     for name, text in suite.examples:
@@ -57,7 +59,7 @@ def find(names: dict[str, Any], suite: Suite, candidate: Any) -> Iterator[Unit]:
         except ValueError as error:
             raise Verdict("bad_problem", f"`test` has a doctest that can't be read: {error}") from None
         for example in test.examples:
-            yield example.source.strip(), partial(_run_example, test, example)
+            yield example.source.strip(), functools.partial(_run_example, test, example)
 
 
 def _run_example(test: doctest.DocTest, example: doctest.Example) -> None:
@@ -72,12 +74,13 @@ def _run_example(test: doctest.DocTest, example: doctest.Example) -> None:
         raise AssertionError(f"{source}: expected {want!r}, got {got!r}") from None
 
 
-def _of_unittest(name: str, kind: type[unittest.TestCase]) -> Iterator[Unit]:
+def _of_unittest(name: str, kind: type[unittest.TestCase], begin: Callable[[], Any]) -> Iterator[Unit]:
     tests: list[Any] = list(unittest.defaultTestLoader.loadTestsFromTestCase(kind))
     for number, test in enumerate(tests):
 
         def run(test: Any = test, is_first: bool = not number, is_last: bool = test is tests[-1]) -> None:
             if is_first:
+                begin()
                 kind.setUpClass()
             try:
                 _debug(test)
