@@ -12,7 +12,7 @@ from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from mcts_math.interpreter.cell_run import StateLost, starved_seconds
+from mcts_math.interpreter.cell_run import MAX_STRETCH, StateLost, starved_seconds
 from mcts_math.interpreter.options import SandboxLimits
 from mcts_math.interpreter.orders import Layers
 from mcts_math.interpreter.parent import Parent
@@ -24,7 +24,6 @@ from mcts_math.judge.problem import Judgement
 from mcts_math.requests import Cell
 
 _MAX_REPLY_BYTES = 4 << 20
-_MAX_STRETCH = 5  # times the limit: code that starves itself by threads must end too
 _LEAST_S = 0.01
 _NONCE_BYTES = 16
 _FOLDER = Path(__file__).parent / "worker"
@@ -124,7 +123,7 @@ class Examined:
                     return task.result()
                 elapsed_s = time.monotonic() - begun
                 left_s = min(
-                    timeout_s - elapsed_s + sum(map(_starved, self._supervisors)), _MAX_STRETCH * timeout_s - elapsed_s
+                    timeout_s - elapsed_s + sum(map(_starved, self._supervisors)), MAX_STRETCH * timeout_s - elapsed_s
                 )
                 left_s = left_s if left_s > _LEAST_S else 0.0
             return None
