@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 import os
 import random
 import statistics
@@ -24,11 +25,12 @@ import torch
 from transformers import AutoModelForCausalLM
 
 from mcts_math import load_tasks, solve
-from mcts_math.engine.hf.engine import HFEngine
+from mcts_math.engine.load import load_policy
+from mcts_math.engine.spec import EngineOptions
 from mcts_math.engine.tokenizer import load_codec
 from mcts_math.evaluate.intervals import wilson_interval
 from mcts_math.evaluate.table import interval, percent, render_table
-from mcts_math.requests import Generate, Generation, Sample
+from mcts_math.requests import Generate, Generation, Policy, Sample
 from mcts_math.tasks import Task
 
 METHODS: Final[dict[str, dict[str, Any]]] = {
@@ -36,6 +38,7 @@ METHODS: Final[dict[str, dict[str, Any]]] = {
     "maj4": {"mode": "self_consistency", "trials": 4, "n_generate_sample": 4},
     "best_of_4": {"mode": "best_of_n", "trials": 4, "n_generate_sample": 4, "stop_at_success": False},
     "sbs22": {"mode": "sbs", "step_beam_width": 2, "n_generate_sample": 2},
+    "sbs22deep": {"mode": "sbs", "step_beam_width": 2, "n_generate_sample": 2, "max_depth": 20},
     "mcts8": {"mode": "mcts", "iterations": 8, "n_generate_sample": 2},
     "plain": {"mode": "react", "temperature": 0},
 }
@@ -75,6 +78,8 @@ def main() -> None:
     parser.add_argument("--rows", nargs="+", default=list(ROWS), metavar="METHOD:FORMAT")
     parser.add_argument("--max-tokens", type=int, default=400, help="of one step")
     parser.add_argument("--dtype", default="float32")
+    parser.add_argument("--engine", choices=("hf", "vllm"), default="hf")
+    parser.add_argument("--engine-args", type=json.loads, default={}, metavar="JSON")
     given = parser.parse_args()
     tasks = load_tasks(given.questions)
     tasks = random.Random(0).sample(tasks, min(given.num, len(tasks)))
@@ -82,7 +87,7 @@ def main() -> None:
     replies: dict[str, dict[str, str]] = {}
     for name in given.rows:
         method, _, form = name.partition(":")
-        policy: Any = Plain(given.model, given.dtype) if method == "plain" else load(given.model, given.dtype)
+        policy: Any = Plain(given.model, given.dtype) if method == "plain" else load(given)
         row, replies[name] = run(name, policy, tasks, METHODS[method], form, given.max_tokens)
         asyncio.run(policy.close())
         if method == "plain" and "greedy:chat" in replies:
@@ -91,9 +96,11 @@ def main() -> None:
         print(render_table(HEADER, rows), flush=True)
 
 
-def load(folder: str, dtype: str) -> HFEngine:
+def load(given: argparse.Namespace) -> Policy:
     """A fresh engine: nothing of an earlier row is in its prefix cache."""
-    return HFEngine.load(folder, dtype=dtype, num_threads=os.cpu_count())
+    threads = {"num_threads": os.cpu_count()} if given.engine == "hf" else {}
+    arguments = {"dtype": given.dtype, **threads, **given.engine_args}
+    return load_policy(EngineOptions(given.engine, given.model, arguments))
 
 
 def run(

@@ -10,8 +10,8 @@ First table: questions a minute where each is a chain of attempts with an optimi
 Second table: ways of giving 32 rows 32 adapters, seconds for one token of each: `batched`, as the engine does it, all
 rows in one pass with gathered factors; `swapped`, each row in a pass of its own with its adapter added to the weights.
 
-Third table: what can be shared within a step: feedback and reflection in one pass or in two; and how far the gradient
-is from the exact one where keys and values of question and attempt are taken from the cache as constants.
+Third table: what a step costs with the published gradient, through the feedback alone on keys and values from the
+cache, and with the full one; and how far the one is from the other.
 
 Sides alternate within one run, so that other load hits them alike; medians are reported. By default it counts the CPU
 seconds of the process, which other programs hardly change; replicas are other processes, so they need `--clock wall`.
@@ -34,10 +34,12 @@ from typing import Any
 import torch
 
 from mcts_math.config import make_config
-from mcts_math.engine.hf.adapters import Adapters, Term
+from mcts_math.engine.hf.adapters import Adapters
 from mcts_math.engine.hf.engine import HFEngine
-from mcts_math.engine.hf.kv_cache import KVBlock
+from mcts_math.engine.hf.kv_cache import KVBlock, Segments
+from mcts_math.engine.hf.lessons import Lesson, Term, make_lesson
 from mcts_math.engine.hf.lora import SLOT
+from mcts_math.engine.hf.row_cache import read_row
 from mcts_math.engine.load import load_policy
 from mcts_math.engine.spec import AdapterOptions
 from mcts_math.evaluate.table import render_table
@@ -45,8 +47,7 @@ from mcts_math.requests import Adapt, Generate, LossTerm, Sampling
 from mcts_math.services import engine_options
 
 ROOT = Path(__file__).parent.parent
-FEEDBACK = " Your answer is incorrect."
-REFLECTION = " I multiplied where the question asks for a sum, and I forgot the last term."
+FEEDBACK = "<question> Your answer is incorrect. </question>\n"
 
 
 def make_model(folder: str) -> None:
@@ -81,8 +82,8 @@ async def chains(engine: Any, texts: list[str], trials: int, max_tokens: int, in
                 asked = Generate(text, 1, sampling, 1000 * number + trial, adapter=name if trial else "", task_id=name)
                 (sample,) = (await engine.generate(asked)).samples
                 tokens += sample.num_tokens
-                term = LossTerm(f"{text}{sample.text}\n<question>", FEEDBACK)
-                await engine.adapt(Adapt(name, (term,), trial))
+                attempt = f"{text}{sample.text}\n"
+                await engine.adapt(Adapt(name, (LossTerm(attempt, FEEDBACK),), trial, attempt))
             await engine.release(name)
         return tokens
 
@@ -110,7 +111,7 @@ def plain_loop(folder: str, engine: HFEngine, texts: list[str], trials: int, max
                     input_ids=prompt, attention_mask=torch.ones_like(prompt), do_sample=True, temperature=0.6,
                     top_p=0.95, top_k=0, max_new_tokens=max_tokens, pad_token_id=0,
                 )  # fmt: skip
-            tail = torch.tensor([codec.encode(f"\n<question>{FEEDBACK}")])
+            tail = torch.tensor([codec.encode(f"\n{FEEDBACK}")])
             ids = torch.cat([output, tail], dim=1)
             learner.train()
             labels = ids.clone()
@@ -183,10 +184,10 @@ def swapped(adapters: Adapters, name: str) -> Iterator[None]:
 def ways(engine: HFEngine, rows: int, length: int, clock: Callable[[], float]) -> dict[str, float]:
     """Seconds for one token of each of `rows` sequences of `length` tokens, each with an adapter of its own."""
     adapters, model = engine.adapters, engine.model
-    assert adapters is not None
+    assert isinstance(adapters, Adapters)
     names = [f"w{i}" for i in range(rows)]
     for i, name in enumerate(names):
-        adapters.step(name, [Term(tuple(range(5, 25)), 10, 1.0)], i)
+        adapters.step(name, Lesson((Term(tuple(range(5, 25)), 10, 1.0),), i), engine._batch.recall)
 
     def block(count: int) -> KVBlock:
         made = KVBlock(model.layout, model.device, count, length + 1)
@@ -221,57 +222,40 @@ def ways(engine: HFEngine, rows: int, length: int, clock: Callable[[], float]) -
     return {way: statistics.median(seconds) for way, seconds in times.items()}
 
 
-def gradients(adapters: Adapters, terms: list[Term], *, frozen: int = 0) -> list[torch.Tensor]:
-    """The step's gradient, B being away from zero; the first `frozen` tokens as constants from a cache."""
+def gradients(adapters: Adapters, lesson: Lesson, kept: list[Segments]) -> torch.Tensor:
+    """The step's gradient, B being away from zero."""
     session = adapters._sessions["g"]
     for parameter in session.parameters:
         parameter.grad = None
-    if not frozen:
-        adapters._backward(session, terms, 0)
-    else:
-        (term,) = terms
-        raw, ids = adapters._learner, torch.tensor([term.tokens])
-        parts = iter(session.parameters)
-        for layer in adapters._layers:
-            layer.lora_A[SLOT].weight, layer.lora_B[SLOT].weight = next(parts), next(parts)
-        with torch.no_grad():
-            cache = raw(input_ids=ids[:, :frozen], use_cache=True, logits_to_keep=1).past_key_values
-        out = raw(input_ids=ids[:, frozen:], past_key_values=cache, use_cache=True).logits[0]
-        torch.nn.functional.cross_entropy(out[:-1], ids[0, frozen + 1 :]).backward()
-    return [p.grad.flatten().clone() for p in session.parameters if p.grad is not None]
+    adapters._backward(session, lesson, kept)
+    return torch.cat([p.grad.flatten() for p in session.parameters if p.grad is not None])
 
 
-def sharing(engine: HFEngine, clock: Callable[[], float]) -> dict[str, float]:
-    adapters, codec = engine.adapters, engine.model.codec
-    assert adapters is not None
-    base = f"{questions(7)[6]}<step>\n<p>\n{'First, multiply the numbers and add. ' * 8}\n</p>\n</step>\n<question>"
-    feedback = Term(*codec.encode_term(LossTerm(base, FEEDBACK)), 1.0)
-    asked = f"{base}{FEEDBACK} Why? </question>\n"
-    reflection = Term(*codec.encode_term(LossTerm(asked, REFLECTION)), 1.0)
+def steps(engine: HFEngine, clock: Callable[[], float]) -> dict[str, float]:
+    adapters = engine.adapters
+    assert isinstance(adapters, Adapters)
+    attempt = f"{questions(7)[6]}<step>\n<p>\n{'First, multiply the numbers and add. ' * 8}\n</p>\n</step>\n"
+    lesson = make_lesson(engine.model.codec, Adapt("g", (LossTerm(attempt, FEEDBACK),), 0, attempt))
     session = adapters._open("g", 0)
-    for i in range(3):
-        adapters.step("g", [feedback], i)
     with torch.no_grad():  # as after many steps
         for parameter in session.parameters[1::2]:
             parameter += 0.02 * torch.randn(parameter.shape, generator=torch.Generator().manual_seed(1))
+    adapters._publish(session)
     for layer in adapters._layers:
         layer.lora_dropout[SLOT].p = 0.0
-    times: dict[str, list[float]] = {"one pass": [], "two passes": [], "feedback alone": [], "from the cache": []}
-    work: dict[str, Callable[[], Any]] = {
-        "one pass": lambda: gradients(adapters, [feedback, reflection]),
-        "two passes": lambda: [gradients(adapters, [term]) for term in (feedback, reflection)],
-        "feedback alone": lambda: gradients(adapters, [feedback]),
-        "from the cache": lambda: gradients(adapters, [feedback], frozen=feedback.start - 1),
-    }
+    kept = read_row(engine._batch.recall(lesson.terms[0].tokens[: lesson.sampled], "g")[0])
+    ways: dict[str, list[Segments]] = {"feedback": kept, "full": []}
+    times: dict[str, list[float]] = {name: [] for name in ways}
     for _ in range(7):
-        for name, run in work.items():
+        for name, constants in ways.items():
             begun = clock()
-            run()
+            gradients(adapters, lesson, constants)
             times[name].append(clock() - begun)
-    exact, cut = (torch.cat(work[name]()) for name in ("feedback alone", "from the cache"))
+    cut, exact = (gradients(adapters, lesson, constants) for constants in ways.values())
     result = {f"{name}, ms": 1000 * statistics.median(seconds) for name, seconds in times.items()}
-    result["tokens"] = len(reflection.tokens)
-    result["cosine with the exact gradient"] = float(torch.cosine_similarity(exact, cut, dim=0))
+    tokens = len(lesson.terms[0].tokens)
+    result |= {"tokens, feedback": tokens - lesson.sampled, "tokens, full": tokens}
+    result["cosine with the full gradient"] = float(torch.cosine_similarity(exact, cut, dim=0))
     result["share of its length"] = float(cut.norm() / exact.norm())
     adapters.release("g")
     for layer in adapters._layers:
@@ -301,11 +285,11 @@ def main() -> int:
     if args.model == "random":
         make_model(args.folder)
     engine = HFEngine.load(args.folder, device="cpu", adapter=AdapterOptions())
-    assert engine.adapters is not None
+    assert isinstance(engine.adapters, Adapters)
     result: dict[str, Any] = {
         "throughput": throughput(engine, args, clock),
         "ways": ways(engine, 32, 160, clock),
-        "sharing": sharing(engine, clock),
+        "steps": steps(engine, clock),
         "adapter_bytes": engine.adapters.bytes_per_session,
         "kv_bytes_per_token": engine.model.layout.bytes_per_token,
     }
@@ -321,7 +305,7 @@ def main() -> int:
     print(
         render_table(["one token of 32 rows", "ms"], [[k, f"{1000 * v:.1f}"] for k, v in result["ways"].items()]), "\n"
     )
-    print(render_table(["within a step", ""], [[k, f"{v:.3f}"] for k, v in result["sharing"].items()]), "\n")
+    print(render_table(["one step", ""], [[k, f"{v:.3f}"] for k, v in result["steps"].items()]), "\n")
     print(f"memory a question in flight: {result['adapter_bytes'] / 2**20:.2f} MiB for adapter and optimiser, and "
           f"{result['kv_bytes_per_token'] / 2**10:.1f} KiB for each token of its prompt and sample")  # fmt: skip
     return 0

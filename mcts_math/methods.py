@@ -9,13 +9,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
-from mcts_math.engine.spec import AdapterOptions
+from mcts_math.engine.spec import AdapterOptions, RuleOptions
 from mcts_math.search.beam import BeamOptions, beam_search
 from mcts_math.search.best_of_n import BestOfNOptions, best_of_n
+from mcts_math.search.dvts import DvtsOptions, dvts
 from mcts_math.search.expand import Expansion, Search
 from mcts_math.search.fttt import FtttOptions, fttt
 from mcts_math.search.mcts import MctsOptions, mcts
+from mcts_math.search.optune import OptuneOptions, optune
+from mcts_math.search.particle_filter import ParticleOptions, particle_filter
 from mcts_math.search.react import ReactOptions, react
+from mcts_math.search.rebase import RebaseOptions, rebase
 from mcts_math.search.revision import RevisionOptions, revision
 from mcts_math.search.self_consistency import SelfConsistencyOptions, self_consistency
 from mcts_math.search.self_refine import SelfRefineOptions, self_refine
@@ -41,6 +45,7 @@ def _fttt_adapter(options: FtttOptions) -> AdapterOptions:
         options.adapter_dropout,
         tuple(options.adapter_targets),
         options.adapter_lr,
+        options.feedback_gradient,
     )
 
 
@@ -77,7 +82,7 @@ class Method:
     independent: bool = False
     ranks_answers: bool = False
     backs_up: bool = False
-    adapter: Callable[[Any], AdapterOptions] | None = None
+    adapter: Callable[[Any], AdapterOptions | RuleOptions] | None = None
     needs_token_beams: bool = False
 
 
@@ -96,6 +101,33 @@ METHODS: Final[Mapping[str, Method]] = {
         options=BeamOptions,
         search=beam_search,
         uses_values=True,
+        ranks_answers=True,
+    ),
+    "dvts": Method(
+        title="DVTS",
+        summary="diverse verifier tree search: `step_beam_width` subtrees that never compete, each keeps its best step",
+        options=DvtsOptions,
+        search=dvts,
+        uses_values=True,
+        needs_values=_always,
+        ranks_answers=True,
+    ),
+    "rebase": Method(
+        title="REBASE",
+        summary="reward-balanced search: samples are shared among the nodes of a depth by the softmax of their values",
+        options=RebaseOptions,
+        search=rebase,
+        uses_values=True,
+        needs_values=_always,
+        ranks_answers=True,
+    ),
+    "particle_filter": Method(
+        title="particle filter",
+        summary="`n_generate_sample` partial solutions, resampled after each step by their values",
+        options=ParticleOptions,
+        search=particle_filter,
+        uses_values=True,
+        needs_values=_always,
         ranks_answers=True,
     ),
     "mcts": Method(
@@ -160,6 +192,15 @@ METHODS: Final[Mapping[str, Method]] = {
         reads_verdicts=_always,
         makes_attempts=True,
         adapter=_fttt_adapter,
+    ),
+    "optune": Method(
+        title="OpTune",
+        summary="a trained rule changes the weights for every second attempt, given the one before",
+        options=OptuneOptions,
+        search=optune,
+        reads_verdicts=_always,
+        makes_attempts=True,
+        adapter=lambda options: RuleOptions(options.optune_dir),
     ),
 }
 

@@ -165,8 +165,8 @@ class Verification:
 class LossTerm:
     """`weight` times the mean cross-entropy, in nats a token, of `completion` given `prompt`.
 
-    After a conversation the completion is the whole next message: the user's after one of the assistant, else the
-    assistant's.
+    After a conversation the completion is the whole next message: the user's after one of the assistant, with the ends
+    of both turns as the template has them; else the assistant's, whose text alone counts.
     """
 
     prompt: Prompt
@@ -180,13 +180,16 @@ class Adapt:
 
     Attributes:
         session: the question the adapter belongs to; nothing is shared between sessions.
-        terms: what the loss sums over, >= 1.
+        terms: what the loss sums over, >= 1. (A learned rule takes the first one, and all of its tokens count.)
         seed: of the adapter's initial weights and of its dropout.
+        sampled: what all terms begin with and sampling has run through the model: question and attempt. An adapter may
+            take its keys and values as constants; what counts begins after the first token behind it. None: nothing.
     """
 
     session: str
     terms: tuple[LossTerm, ...]
     seed: int = 0
+    sampled: Prompt | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,7 +76,7 @@ def has_values(config: Config, value_model: ValueModel | None) -> bool:
     if value_model is not None and not config.method.uses_values:
         raise ConfigError(f"mode {config.mode} ranks nothing by values: leave out value_model.")
     if config.method.needs_values(config.options) and not there:
-        raise ConfigError("update_leaf_value backs up values: set value: head, or pass a value_model.")
+        raise ConfigError(f"mode {config.mode} needs values as it is set: set value: head, or pass a value_model.")
     return there
 
 

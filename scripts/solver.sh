@@ -14,7 +14,7 @@ here="$(cd "$(dirname "$0")" && pwd)"
 config="$1" model="$2" dataset="$3" seed="${4:-42}"
 if ! [[ "$seed" =~ ^[0-9]+$ ]]; then echo "SEED must be a whole number, not '$seed'" >&2; usage; fi
 shift $(($# < 4 ? $# : 4))
-case "$config" in fttt*) extras=datasets,ttt ;; *) extras=datasets ;; esac
+case "$config" in fttt* | optune) extras=datasets,ttt ;; *) extras=datasets ;; esac
 source "$here/env.sh" "$extras"
 
 cases="$("$PYTHON" -c 'import sys; from mcts_math.tasks.cases import cases_path; print(cases_path(*sys.argv[1:]))' "$model" "$dataset")"

@@ -98,12 +98,19 @@ PROGRAMS = sorted(str(path.relative_to(REPO)) for path in (*REPO.glob("*.py"), *
 def test_an_interrupt_while_a_program_is_imported_is_one_line(tmp_path: Path, program: str) -> None:
     for name in ("pydantic", "yaml", "torch"):  # one of them is imported by every program, at once or when it begins
         (tmp_path / f"{name}.py").write_text("raise KeyboardInterrupt")
-    words = [] if "save_value_head" not in program else ["models/mini", "--out", str(tmp_path / "out"), "--force"]
+    given = {
+        "scripts/save_value_head.py": ["models/mini", "--out", str(tmp_path / "out"), "--force"],
+        "scripts/convert_gguf.py": [str(tmp_path / "model.gguf"), str(tmp_path / "out")],
+        "scripts/get_model.py": ["smollm2", str(tmp_path / "out")],
+    }
+    (tmp_path / "model.gguf").write_bytes(b"GGUF")
     path = {"PYTHONPATH": f"{tmp_path}:{REPO}"}
-    command = [sys.executable, *program.split(), *words]
+    command = [sys.executable, *program.split(), *given.get(program, [])]
     done = subprocess.run(command, cwd=REPO, env=os.environ | path, capture_output=True)
-    assert done.stderr.decode() == "\ninterrupted\n"
-    assert done.returncode in (130, -signal.SIGINT)
+    told = done.stderr.decode()
+    if not told.startswith("usage: "):  # else nothing slow is imported before the words are read
+        assert told == "\ninterrupted\n"
+        assert done.returncode in (130, -signal.SIGINT)
 
 
 @pytest.mark.parametrize("program", ["eval_output_jsonl.py", "offline_inference.py"])

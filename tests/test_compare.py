@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import re
 import struct
 import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from test_trials import line
@@ -20,6 +21,7 @@ from mcts_math.evaluate.experiments import ExperimentConfig, check_contrasts, ru
 from mcts_math.evaluate.plots import draw_budgets
 from mcts_math.evaluate.trials import read_questions
 from mcts_math.settings import load_settings
+from mcts_math.train.tuning_config import Kind, TuningConfig
 
 SHELLS = ("greedy", "revision", "beam_search", "best_of_n", "self_refine", "self_consistency", "fttt")
 
@@ -205,3 +207,30 @@ def test_shell_commands_say_how_they_are_used(repo: Path, name: str) -> None:
     assert "whole number" in wrong.stderr
     config = script.read_text().splitlines()[-1].split()[-2]
     assert (repo / f"configs/attempts/{config}.yaml").exists()
+
+
+@pytest.mark.parametrize("name", ["gen", "train", "scale", "baseline", "baseline_scale"])
+def test_shell_commands_of_optune_say_how_they_are_used(repo: Path, name: str) -> None:
+    script = repo / f"scripts/optune/{name}.sh"
+    assert subprocess.run(["bash", "-n", script]).returncode == 0
+    told = subprocess.run(["bash", script, "models/mini"], capture_output=True, text=True)
+    assert told.returncode == 2
+    assert f"Usage: bash scripts/optune/{name}.sh MODEL" in told.stderr
+    for config in re.findall(r"configs/\w+/\w+\.yaml", script.read_text()):
+        assert (repo / config).exists()
+
+
+@pytest.mark.parametrize("kind", get_args(Kind))
+def test_every_kind_of_tuning_has_its_published_config(repo: Path, kind: str) -> None:
+    config = load_settings(TuningConfig, repo / f"configs/optune/{kind}.yaml")
+    assert config.kind == kind
+    assert config.batch_size == 20
+
+
+def test_compare_takes_a_rule_and_what_is_put_on_a_model(compare: ModuleType, repo: Path) -> None:
+    name, rule = compare.parse_method(f"{repo}/configs/attempts/optune.yaml@optune_dir=RULE", [1, 2], ["trials=8"])
+    assert (name, rule.load().options.optune_dir) == ("optune optune_dir=RULE", "RULE")
+    name, tuned = compare.parse_method(
+        f"reft={repo}/configs/attempts/best_of_n.yaml@engine_args={{tuned_dir: T}},model_dir=M", [1, 2], []
+    )
+    assert (name, tuned.load().engine_args, tuned.load().model_dir) == ("reft", {"tuned_dir": "T"}, "M")

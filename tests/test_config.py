@@ -166,7 +166,7 @@ def test_overrides_win_and_are_yaml(tmp_path: Path) -> None:
         ("iterations=1.5", "iterations: Input should be a valid integer"),
         ("iterations=true", "iterations: Input should be a valid integer"),
         ("need_value_func=1", "need_value_func: Input should be a valid boolean"),
-        ("mode=dfs", "mode must be one of react, sbs, mcts, "),
+        ("mode=dfs", "mode must be one of react, sbs, "),
         (
             "prompt_wrap=xml",
             "prompt_wrap must be one of react, react_sft, chat, chat_tools, chat_code, chat_steps, not 'xml'",

@@ -16,29 +16,43 @@ LAYERS = [
     ["tasks"],
     ["requests", "tree", "train/stages"],
     ["answer", "cost", "engine", "interpreter", "values"],
-    ["formats", "judge", "evaluate/grading"],
+    ["formats", "judge", "evaluate/grading", "run/nodes"],
     ["search", "verifiers"],
     ["methods", "scheduler"],
     ["config", "run/record"],
     ["services", "run/description", "run/offline", "evaluate/lines"],
     ["solver", "run/results", "evaluate/accuracy", "evaluate/trials"],
+    ["run/progress", "view/parts", "view/assemble", "view/turns"],
     ["run/run", "run/merge", "evaluate/budgets", "evaluate/comparison", "evaluate/report"],
     ["run/cli", "evaluate/experiments", "evaluate/plots", "train/slices"],
-    ["train/config"],
+    ["train/config", "train/tuning_config"],
     ["train/examples", "train/launch", "train/plan", "train/resume"],
     ["train/preference"],
-    ["train/collect", "train/data"],
-    ["train/analysis", "train/model", "train/packing"],
-    ["train/error_analysis", "train/export", "train/plots", "train/trainer"],
-    ["train/summary", "train/training"],
+    ["train/collect", "train/data", "train/feedback"],
+    ["train/analysis", "train/lessons", "train/model", "train/packing", "train/processes"],
+    ["train/error_analysis", "train/export", "train/plots", "train/trainer", "train/tuning_plots"],
+    ["train/learners", "train/summary", "train/training"],
+    ["train/tuning"],
     ["train/rounds", "train/__main__"],
+    ["view/questions"],
+    ["view/summary"],
+    ["view/build"],
+    ["view/follow"],
+    ["view/serve"],
+    ["view/program"],
 ]
-ROOMS = ("evaluate", "run", "train")
+ROOMS = ("evaluate", "run", "train", "view")
 """Packages whose modules stand on several levels."""
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 HEAVY = {"torch", "transformers", "vllm", "accelerate", "peft"}
 # Modules of train that are built on torch.
-LEARNING = {f"train/{name}" for name in ("data", "packing", "loss", "model", "export", "trainer", "training", "resume")}
+LEARNING = {
+    f"train/{name}"
+    for name in (
+        "data", "packing", "loss", "model", "export", "trainer", "training", "resume", "learners", "processes",
+        "tuning",
+    )
+}  # fmt: skip
 # Modules of the engines that are read before one is loaded.
 LIGHT = ("arguments.py", "checkpoint.py", "load.py", "scripted.py", "spec.py", "table.py", "__init__.py")
 SANDBOXED = ("interpreter/worker", "judge/worker")
@@ -133,6 +147,7 @@ def test_asyncio_and_processes_stay_in_their_places(repo: Path) -> None:
             "services",
             "solver",
             "run/run",
+            "run/progress",
             "train/slices",
         },
         "subprocess": {"interpreter", "answer", "train/launch"},

@@ -20,16 +20,9 @@ from mcts_math.evaluate.lines import read_lines
 from mcts_math.evaluate.trials import read_questions
 from mcts_math.files import dump_line, parse_line
 from mcts_math.requests import Generation, Sample
+from mcts_math.run.nodes import answer_in
 from mcts_math.run.offline import rescore_file
-from mcts_math.run.record import (
-    error_of,
-    has_solutions,
-    nodes_of,
-    read_answer,
-    read_solutions,
-    record_to_tree,
-    with_solutions,
-)
+from mcts_math.run.record import error_of, has_solutions, nodes_of, read_solutions, record_to_tree, with_solutions
 from mcts_math.solver import solve
 from mcts_math.tasks import Task, make_tasks
 from mcts_math.tree import Attempt, Tree
@@ -76,7 +69,7 @@ def test_failure_sentences() -> None:
     )
     assert line(failing)["react"]["0.0"]["final_answer"] == "Too many consecutive steps have code errors."
     for sentence in ("", None, "Fail to sove the problem within limited steps.", True, math.nan, ["1"]):
-        assert read_answer({"final_answer": sentence}) is None
+        assert answer_in({"final_answer": sentence}) is None
 
 
 def test_sbs_solutions_are_sorted_and_complete() -> None:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from itertools import product, zip_longest
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from jinja2 import TemplateError
 
@@ -70,23 +70,26 @@ class ChatTemplate:
         return (*ids, *self._encode(shown[len(stands) :]), *self._written(last, keep_end=False))
 
     def encode_completion(self, talk: Conversation, text: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        """Tokens of a conversation up to its next message, and with its text: the user's after the assistant's.
+        """Tokens of a conversation, and with its next message: the user's after the assistant's, with both turns' ends.
+
+        A message of the assistant is left open.
 
         Raises:
             RefusedError: the template does not show the message as it is.
         """
-        role: Literal["user", "assistant"] = "user" if talk.messages[-1].role == "assistant" else "assistant"
-        if role == "assistant":
-            before = self.encode(talk)
+        before = self.encode(talk)
+        if talk.messages[-1].role != "assistant":
             return before, before + self._encode(text)
         shown = self.render(talk.followed_by(Message("user", text)), "closed")
-        start = shown.rfind(text)
-        if not text or start < 0:
-            raise RefusedError(f"the model's chat template does not show this {role}'s message: {text!r}")
+        if not text or text not in shown:
+            raise RefusedError(f"the model's chat template does not show this user's message: {text!r}")
         ids, stands = self._turns(talk, shown)
-        start -= len(stands)
-        shown = shown[len(stands) :]
-        return (*ids, *self._encode(shown[:start])), (*ids, *self._encode(shown[: start + len(text)]))
+        return before, (*ids, *self._encode(shown[len(stands) :]))
+
+    def end_of_reply(self, talk: Conversation, text: str) -> int | None:
+        """The token that ends a reply of the assistant by the template; None where none does."""
+        _, _, end = self.render(talk.followed_by(Message("assistant", text)), "closed").rpartition(text)
+        return next((token for token in self._encode(end) if token in self._eos_ids), None)
 
     def opening(self, talk: Conversation) -> str:
         """What the assistant's turn begins with that the next sample continues: by the template, then as written."""

@@ -10,7 +10,8 @@ from typing import Any, Literal, Union, get_args, get_origin
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from mcts_math.engine.checkpoint import inspect, read_chat_template
-from mcts_math.engine.spec import EngineOptions, EngineSpec
+from mcts_math.engine.rule_settings import read_rule_settings
+from mcts_math.engine.spec import EngineOptions, EngineSpec, RuleOptions
 from mcts_math.engine.table import ENGINES, find_lack
 from mcts_math.errors import CheckpointError, ConfigError
 from mcts_math.messages import Conversation
@@ -46,6 +47,8 @@ def check_model(options: EngineOptions) -> None:
     spec = find_engine(options.engine)
     if not options.model_dir:
         raise ConfigError("model_dir is not set. Give a checkpoint folder, e.g. model_dir=models/mini.")
+    if isinstance(options.adapter, RuleOptions):
+        read_rule_settings(options.adapter.folder)
     if not spec.needs_weights:
         return
     folder = inspect(options.model_dir, need_value=options.need_value).path

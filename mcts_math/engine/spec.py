@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from mcts_math.messages import Conversation
 from mcts_math.requests import Checker, Interpreter, Policy
@@ -23,6 +23,7 @@ class AdapterOptions:
         dropout: on the adapter's inputs while it learns, in [0, 1).
         targets: names of the adapted modules, as they end.
         lr: of AdamW, constant, without weight decay.
+        gradient: "feedback" flows through what follows `Adapt.sampled` alone, "full" through all positions.
     """
 
     rank: int = 4
@@ -30,6 +31,14 @@ class AdapterOptions:
     dropout: float = 0.05
     targets: tuple[str, ...] = ("q_proj", "v_proj")
     lr: float = 1e-5
+    gradient: Literal["feedback", "full"] = "feedback"
+
+
+@dataclass(frozen=True, slots=True)
+class RuleOptions:
+    """Sessions get the weight change that a trained rule makes of one wrong attempt (SPEC B2). `folder`: the rule's."""
+
+    folder: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +59,7 @@ class EngineOptions:
     model_dir: str
     arguments: Mapping[str, Any] = field(default_factory=dict)
     need_value: bool = False
-    adapter: AdapterOptions | None = None
+    adapter: AdapterOptions | RuleOptions | None = None
     num_replicas: int = 1
     example: Conversation | None = None
 

@@ -98,7 +98,8 @@ class Codec:
     def encode_term(self, term: LossTerm) -> tuple[tuple[int, ...], int]:
         """Tokens of prompt and completion together, and where the completion begins.
 
-        Where a token holds characters of both, it counts to the completion.
+        A user's turn is closed as the template closes it, and begins where the tokens of the prompt end: with the end
+        of the assistant's turn. Where a token holds characters of prompt and completion, it counts to the completion.
 
         Raises:
             RefusedError: the completion has no tokens, or the model's template can't show it.
@@ -114,6 +115,18 @@ class Codec:
         if start == len(whole):
             raise RefusedError(f"a completion to learn from has no tokens: {completion!r}")
         return whole, max(start, 1)  # nothing predicts the first token of all
+
+    def encode_reply(self, prompt: Prompt, text: str) -> tuple[tuple[int, ...], int]:
+        """Tokens of a prompt and of the model's whole reply, the token that ends it included, and where it begins.
+
+        Raises:
+            RefusedError: the reply has no tokens, the template can't show it, or no token ends it.
+        """
+        tokens, start = self.encode_term(LossTerm(prompt, text))
+        end = self._tokenizer.eos_token_id if isinstance(prompt, str) else self.chat.end_of_reply(prompt, text)
+        if end is None:
+            raise RefusedError("the model's tokenizer or template has no token that ends a reply, as training needs")
+        return (*tokens, end), start
 
     def decode(self, ids: Sequence[int]) -> str:
         """Text of some tokens, special ones included."""

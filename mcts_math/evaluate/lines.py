@@ -14,7 +14,8 @@ from typing import Any, Final
 
 from mcts_math.errors import RecordError
 from mcts_math.files import read_records
-from mcts_math.run.record import error_of, has_solutions, id_of, nodes_of, read_answer, read_solutions, record_to_task
+from mcts_math.run.nodes import answer_in
+from mcts_math.run.record import error_of, has_solutions, id_of, nodes_of, read_solutions, record_to_task
 from mcts_math.tasks import JsonObject, is_ours
 
 GROUP_KEYS: Final = ("level", "type", "subject", "human_type", "difficulty")
@@ -68,7 +69,7 @@ def deepest_answer(record: Mapping[str, Any]) -> tuple[str, int] | None:
     """The answer of a chain's deepest node and its depth; None where that node has no answer."""
     nodes = nodes_of(record)
     tag = max(nodes, key=lambda tag: tag.count("."))
-    answer = read_answer(nodes[tag]) if isinstance(nodes[tag], dict) else None
+    answer = answer_in(nodes[tag]) if isinstance(nodes[tag], dict) else None
     return None if answer is None else (answer, tag.count("."))
 
 
@@ -95,7 +96,7 @@ def _read_line(record: JsonObject, where: str, react: bool, copies: Counter[str]
             answers, steps = [found[0]], found[1]
     elif has_solutions(record):
         solutions = read_solutions(record, where)
-        answers = [answer for answer in map(read_answer, solutions) if answer is not None]
+        answers = [answer for answer in map(answer_in, solutions) if answer is not None]
         steps = str(solutions[0].get("tag", "")).count(".") if answers else 0
     elif not error:
         raise RecordError(f"{where}: no `solutions`. Choose them with offline_inference.py first, or add --react.")

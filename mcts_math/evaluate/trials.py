@@ -20,7 +20,8 @@ from mcts_math.evaluate.grading import Grader
 from mcts_math.evaluate.lines import costs_of, verdict_of
 from mcts_math.files import read_records
 from mcts_math.methods import METHODS, Method
-from mcts_math.run.record import error_of, id_of, read_answer, read_solutions, record_to_task
+from mcts_math.run.nodes import answer_in
+from mcts_math.run.record import error_of, id_of, read_solutions, record_to_task
 from mcts_math.step import Verdict
 
 Axis: TypeAlias = Literal["trials", "tokens", "seconds"]
@@ -159,5 +160,5 @@ def _trials(attempts: Sequence[Mapping[str, Any]]) -> tuple[Trial, ...]:
 def _whole(record: Mapping[str, Any], where: str) -> Trial:
     """A line of a method that makes no attempts, as one."""
     cost = costs_of(record)
-    answer = next(map(read_answer, read_solutions(record, where)), None)
+    answer = next(map(answer_in, read_solutions(record, where)), None)
     return Trial(verdict_of(record), answer, 1, int(cost.get("tokens", 0)), float(cost.get("seconds", 0.0)))

@@ -76,7 +76,7 @@ class FewShotFormat(StepFormat):
         return "\n\n".join([self.instructions.strip(), *self.examples, self.suffix.replace("{input}", asked)])
 
     def user_turn(self, task: Task, steps: Sequence[Step], text: str) -> tuple[str, str]:
-        return f"{self.prompt(task, steps)}Question:", f" {text}"
+        return self.prompt(task, steps), self._show(Step(text, Outcome.USER))
 
     def _show(self, step: Step) -> str:
         if step.outcome is Outcome.USER:

@@ -30,7 +30,7 @@ class SftFormat(StepFormat):
         return f"<question> {task.question} </question>\n" + "".join(map(self._show, steps))
 
     def user_turn(self, task: Task, steps: Sequence[Step], text: str) -> tuple[str, str]:
-        return f"{self.prompt(task, steps)}<question>", f" {text}"
+        return self.prompt(task, steps), self._show(Step(text, Outcome.USER))
 
     def _show(self, step: Step) -> str:
         if step.outcome is Outcome.USER:

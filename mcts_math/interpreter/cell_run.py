@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import errno
 import os
+import secrets
 import signal
 import socket
 import time
@@ -20,7 +21,7 @@ HELLO_TIMEOUT_S = 10.0
 """Seconds within which a state must fork and listen."""
 MAX_STRETCH = 10
 """Times a cell's limit that pass before it is stopped though it was hardly let run."""
-_CHUNK = 1 << 16
+_CHUNK = 1 << 14
 _MANY_PAGES = 4096
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 _HELLO = wire.REPLY.pack(wire.HELLO, 0)
@@ -104,21 +105,24 @@ class CellRun:
 
     Args:
         sock: our end of the socket of the process to be.
+        message: for it, see `wire.pack_cell`.
         limits: bounds.
-        on_hello: called with the pid of the process that greets, before its cell runs; raises `StateLost` to refuse it.
-        token: of its fork.
+        on_hello: called with the pid of the process that greets, before its cell counts as running; raises `StateLost`
+            to refuse it.
         rank: the cells with the lowest are the last to be stopped for want of memory.
 
     Attributes:
-        started: when it greeted, by the monotonic clock.
+        token: of its fork.
+        started: when it greeted, by the monotonic clock; before, when it was ordered.
         printed: what the cell has printed so far, or the first part of it.
         num_bytes: memory that it had of its own when last looked at.
     """
 
     def __init__(
-        self, sock: socket.socket, limits: SandboxLimits, on_hello: Callable[[int], None], token: int, rank: int
+        self, sock: socket.socket, message: bytes, limits: SandboxLimits, on_hello: Callable[[int], None], rank: int
     ) -> None:
-        self.sock, self.pid, self.started, self.token, self.rank = sock, -1, time.monotonic(), token, rank
+        self.sock, self.pid, self.started, self.rank = sock, -1, time.monotonic(), rank
+        self.token = secrets.randbits(64)
         self.printed, self.num_bytes = b"", 0
         self._cpu_s, self._looked, self._max_cpu_s = 0.0, self.started, 0.8 * limits.cpu_seconds
         self._unwanted = False
@@ -129,14 +133,33 @@ class CellRun:
         self._buffer = bytearray()
         # The payload of its DONE; None where it ended without a sound one.
         self.done: asyncio.Future[bytes | None] = self._loop.create_future()
-        self._timer = self._loop.call_later(HELLO_TIMEOUT_S, self.stop, NoGreeting("a state does not fork"))
-        self._loop.add_reader(sock, self._read)
+        self._fd = sock.fileno()  # asyncio is slow with sockets: it formats them
+        self._loop.add_reader(self._fd, self._read)
+        self._message = message
+        self._send()
+
+    def _send(self, later: bool = False) -> None:
+        try:
+            sent = self.sock.send(self._message)
+        except BlockingIOError:
+            sent = 0
+        except OSError:
+            sent = len(self._message)  # it is gone: reading tells, too
+        self._message = self._message[sent:]
+        if self._message:
+            self._loop.add_writer(self._fd, self._send, True)
+        elif later:
+            self._loop.remove_writer(self._fd)
 
     def look(self) -> None:
         """Counts its memory and charges its time; stops it where that is used up."""
+        if self.pid < 0:
+            if time.monotonic() - self.started >= HELLO_TIMEOUT_S:
+                self.stop(NoGreeting("a state does not fork"))
+            return
         facts = ProcessFacts.read(self.pid)
         if facts is None:
-            return  # not there yet, or gone: the stream will tell
+            return  # it is gone: the stream will tell
         self.num_bytes, self._cpu_s = facts.num_private_bytes, facts.cpu_ticks / _TICKS_PER_S
         self._looked = time.monotonic()
         elapsed_s = self._looked - self.started
@@ -167,8 +190,9 @@ class CellRun:
 
     def close(self) -> None:
         """Stops listening; the socket stays open."""
-        self._timer.cancel()
-        self._loop.remove_reader(self.sock)
+        self._loop.remove_reader(self._fd)
+        if self._message:
+            self._loop.remove_writer(self._fd)
         if self._handle >= 0:
             os.close(self._handle)
             self._handle = -1
@@ -182,16 +206,21 @@ class CellRun:
     def _read(self) -> None:
         try:
             if self.pid < 0:
-                self._greet(*receive_with_pid(self.sock, wire.REPLY.size))
+                data, pid = receive_with_pid(self.sock, _CHUNK)
+                self._greet(data, pid)
+                data = data[wire.REPLY.size :]
+                if not data:
+                    return
             else:
-                self._collect(self.sock.recv(_CHUNK))
+                data = self.sock.recv(_CHUNK)
         except BlockingIOError:
             return
         except OSError:
-            self._collect(b"")
+            data = b""
+        self._collect(data)
 
     def _greet(self, data: bytes, pid: int) -> None:
-        if data != _HELLO or pid <= 0:
+        if not data.startswith(_HELLO) or pid <= 0:
             kind, number = wire.REPLY.unpack(data) if len(data) == wire.REPLY.size else (0, 0)
             if kind == wire.REFUSED and number in (errno.EAGAIN, errno.ENOMEM):
                 self.stop(Refused(os.strerror(number)))
@@ -209,7 +238,6 @@ class CellRun:
             self.stop(TimeUp())
             return
         self.started = self._looked = time.monotonic()
-        self._timer.cancel()
 
     def _collect(self, data: bytes) -> None:
         if self.done.done():

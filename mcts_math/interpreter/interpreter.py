@@ -220,7 +220,7 @@ class SandboxInterpreter:
         return session.sandbox
 
     async def _new_sandbox(self) -> Sandbox:
-        level = await self.start()
+        await self.start()
         parent = self._parents[self._num_sandboxes % len(self._parents)]
         self._num_sandboxes += 1
         if parent is None:
@@ -231,7 +231,7 @@ class SandboxInterpreter:
             if parent.alive:
                 raise
             raise StateLost(str(error)) from error
-        return Sandbox(connection, self.limits, level.layers, self._watch)
+        return Sandbox(connection, self.limits, self._watch)
 
     async def _rebuild(self, session: _Session, sandbox: Sandbox, state: State, rank: int) -> tuple[StateProcess, bool]:
         """The process of a state, and whether cells had to be run again for it."""

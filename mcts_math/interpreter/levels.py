@@ -114,7 +114,7 @@ async def _fault(limits: SandboxLimits, layers: Layers) -> str | None:
     except InterpreterError as error:
         return str(error)
     try:
-        sandbox = Sandbox(await parent.new_sandbox(), limits, layers, Watch(limits, lambda num_running: 0))
+        sandbox = Sandbox(await parent.new_sandbox(), limits, Watch(limits, lambda num_running: 0))
         try:
             flags = {name: getattr(layers, name) for name in ("namespaces", "landlock", "seccomp")}
             code = _DOORS

@@ -63,6 +63,11 @@ class Layers:
     seccomp: bool
 
 
+def has_folders(limits: SandboxLimits, layers: Layers) -> bool:
+    """Whether there is a folder for each cell's temporary files."""
+    return limits.temp_bytes > 0 and layers.namespaces and layers.seccomp
+
+
 def search_path() -> list[str]:
     """The standard library and the site-packages folders; not the project or other places that happen to be shown."""
     own = [sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")]
@@ -115,6 +120,6 @@ def rules_json(limits: SandboxLimits, layers: Layers, warm: bool, tells: bool, w
             "tells": tells,
             "exact": limits.observations == "exact",
             "inputs": list(limits.input_files),
-            "temp_bytes": limits.temp_bytes if layers.namespaces and layers.seccomp else 0,
+            "temp_bytes": limits.temp_bytes if has_folders(limits, layers) else 0,
         }
     )

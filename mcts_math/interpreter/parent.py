@@ -12,13 +12,13 @@ import struct
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
 from mcts_math.errors import InterpreterError
 from mcts_math.interpreter.options import SandboxLimits
-from mcts_math.interpreter.orders import ENVIRONMENT, Layers, require_inputs, rules_json
+from mcts_math.interpreter.orders import ENVIRONMENT, Layers, has_folders, require_inputs, rules_json
 from mcts_math.interpreter.worker import wire
 
 _WORKER = Path(__file__).parent / "worker" / "__main__.py"
@@ -49,12 +49,13 @@ def require_platform() -> None:
 
 @dataclass(slots=True)
 class Connection:
-    """The host's two sockets to a new sandbox, and who made it."""
+    """The host's two sockets to a new sandbox, who made it, and which cells of it are done."""
 
     control: socket.socket
     root: socket.socket
     supervisor_pid: int
     owner: Parent
+    ended: list[int] = field(default_factory=list)
 
     @property
     def alive(self) -> bool:
@@ -65,6 +66,24 @@ class Connection:
             return True
         except OSError:  # closed, too
             return False
+
+    def order(self, state: socket.socket, theirs: socket.socket, token: int) -> None:
+        """Tells a state to fork. The child takes its cell (`wire.pack_cell`) from its own socket.
+
+        Args:
+            state: our end of the state's socket.
+            theirs: the child's end of its own.
+            token: 64 secret bits; append it to `ended` when the cell is done.
+
+        Raises:
+            OSError: the sandbox is gone, or the state does not listen.
+        """
+        tokens = (token, *self.ended[: wire.MAX_TOKENS - 1])
+        del self.ended[: wire.MAX_TOKENS - 1]
+        if self.owner.judges_forks:
+            self.control.send(wire.PERMIT + b"".join(map(wire.TOKEN.pack, tokens)))
+        folder = wire.folder_of(token) if self.owner.has_folders else "/"
+        socket.send_fds(state, [wire.ORDER.pack(token, folder.encode())], [theirs.fileno()])
 
     def close(self) -> None:
         """Ends the sandbox: its supervisor goes with the connection, and takes all processes with it."""
@@ -77,6 +96,7 @@ class Parent:
 
     def __init__(self, process: subprocess.Popen[bytes], control: socket.socket, errors: IO[bytes]) -> None:
         self._process, self._control, self._errors = process, control, errors
+        self.judges_forks = self.has_folders = False
         self._asking = asyncio.Semaphore(_MAX_ASKING)
 
     @classmethod
@@ -100,8 +120,9 @@ class Parent:
         with tempfile.TemporaryDirectory() as scratch:  # some packages write files when they are imported
             rules = rules_json(limits, layers, warm, tells, warm_up)
             parent = cls._launch(rules, {"MPLCONFIGDIR": scratch, "TMPDIR": scratch})
+            parent.judges_forks, parent.has_folders = layers.seccomp, has_folders(limits, layers)
             try:
-                message = await parent._receive(parent._control, _START_TIMEOUT_S)
+                message, _ = await parent._receive(parent._control, _START_TIMEOUT_S)
             except BaseException:
                 await parent.close()
                 raise
@@ -178,7 +199,7 @@ class Parent:
                 root.setblocking(False)
                 with their_control, their_root:
                     socket.send_fds(self._control, [wire.NEW], [their_control.fileno(), their_root.fileno()])
-                message, pid = await self._receive_with_pid(control)
+                message, pid = await self._receive(control, _SANDBOX_TIMEOUT_S)
             except OSError as error:
                 raise InterpreterError(f"a sandbox could not be set up: {error}") from error
             if message[:1] == wire.BUSY:
@@ -216,26 +237,15 @@ class Parent:
         return text or f"exit status {self._process.poll()}, no message"
 
     @staticmethod
-    async def _receive(sock: socket.socket, timeout_s: float) -> bytes:
+    async def _receive(sock: socket.socket, timeout_s: float) -> tuple[bytes, int]:
+        """A message, and who sent it; see `receive_with_pid`."""
         loop = asyncio.get_running_loop()
+        readable = asyncio.Event()
+        loop.add_reader(sock, readable.set)
         try:
-            return await asyncio.wait_for(loop.sock_recv(sock, 8192), timeout_s)
+            await asyncio.wait_for(readable.wait(), timeout_s)
         except asyncio.TimeoutError:
-            return wire.BROKEN + f"no answer for {timeout_s:.0f} s".encode()
-
-    async def _receive_with_pid(self, sock: socket.socket) -> tuple[bytes, int]:
-        loop = asyncio.get_running_loop()
-        readable: asyncio.Future[None] = loop.create_future()
-
-        def note() -> None:
-            if not readable.done():
-                readable.set_result(None)
-
-        loop.add_reader(sock, note)
-        try:
-            await asyncio.wait_for(readable, _SANDBOX_TIMEOUT_S)
-        except asyncio.TimeoutError:
-            return wire.BROKEN + b"no answer", -1
+            return wire.BROKEN + f"no answer for {timeout_s:.0f} s".encode(), -1
         finally:
             loop.remove_reader(sock)
         return receive_with_pid(sock, 8192)

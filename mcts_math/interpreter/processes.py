@@ -35,11 +35,11 @@ class StateProcess:
         """Takes what the kernel says when its cell is done."""
         self.num_bytes, self.start_ticks = facts.num_private_bytes, facts.start_ticks
         self.max_faults, self.max_cpu_ticks = facts.num_faults, facts.cpu_ticks
-        self.allow(0)
+        self.allow_fork()
 
-    def allow(self, num_bytes: int) -> None:
-        """Allows it the work of reading an order of so many bytes and forking."""
-        self.max_faults += _FORK_FAULTS + num_bytes // 512
+    def allow_fork(self) -> None:
+        """Allows it the work of an order."""
+        self.max_faults += _FORK_FAULTS
         self.max_cpu_ticks += _FORK_CPU_TICKS
 
     def stands_still(self) -> bool:

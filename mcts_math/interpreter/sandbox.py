@@ -6,15 +6,11 @@ how many threads it has, the kernel tells.
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import secrets
 import socket
 import time
 from dataclasses import dataclass, replace
 
 from mcts_math.interpreter.cell_run import (
-    HELLO_TIMEOUT_S,
     CellRun,
     NoGreeting,
     ProcessFacts,
@@ -24,15 +20,12 @@ from mcts_math.interpreter.cell_run import (
     kill,
 )
 from mcts_math.interpreter.options import SandboxLimits
-from mcts_math.interpreter.orders import Layers
 from mcts_math.interpreter.parent import Connection
 from mcts_math.interpreter.processes import StateProcess, Use
 from mcts_math.interpreter.watch import Watch
 from mcts_math.interpreter.worker import wire
 from mcts_math.interpreter.worker.cell import truncate
 from mcts_math.requests import Cell, CellStatus
-
-_SEED_MASK = (1 << 64) - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +52,11 @@ class Sandbox:
     Args:
         connection: from `Parent.new_sandbox`.
         limits: bounds.
-        layers: fences; with seccomp a supervisor judges the forks, and wants a permit for each.
         watch: looks after the cells.
     """
 
-    def __init__(self, connection: Connection, limits: SandboxLimits, layers: Layers, watch: Watch) -> None:
-        self._connection, self._control = connection, connection.control
-        self._limits, self._layers, self._watch = limits, layers, watch
+    def __init__(self, connection: Connection, limits: SandboxLimits, watch: Watch) -> None:
+        self._connection, self._limits, self._watch = connection, limits, watch
         self.root = StateProcess(connection.root, -1)
         self._owner = connection.owner
         self._pids = {connection.supervisor_pid}  # of all that are known: states, and cells that greeted
@@ -123,18 +114,18 @@ class Sandbox:
         ours.setblocking(False)
         ours.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
         users = Use(parent)
-        run = CellRun(ours, self._limits, lambda pid: self._admit(pid, users), secrets.randbits(64), rank)
+        message = wire.pack_cell(cell.code, cell.seed)
+        run = CellRun(ours, message, self._limits, lambda pid: self._admit(pid, users), rank)
         ordered = False
         result: RunResult | None = None
         self._watch.add(run)
         try:
             with theirs:
-                await self.order(parent, cell, run.token, theirs)
+                self._order(parent, run.token, theirs)
             ordered = True
             result = await self._result(run)
             return result
         finally:
-            self._watch.remove(run)
             if ordered and run.pid < 0 and run.done.cancelled() and not self._closed:
                 self._unwanted.add(run)
                 run.give_up(lambda how: self._end_unwanted(run, users, how))
@@ -152,37 +143,13 @@ class Sandbox:
             raise Tampered("a state greeted in its child's place")
         self._pids.add(pid)
 
-    async def order(self, parent: StateProcess, cell: Cell, token: int, theirs: socket.socket) -> None:
-        """Tells a state to fork and run a cell, and hears nothing of it.
-
-        Args:
-            parent: the state.
-            cell: what to run.
-            token: of the fork, known to nobody else.
-            theirs: the socket of the process to be; it greets there.
-
-        Raises:
-            StateLost: `parent` does not listen.
-        """
-        code = wire.encode_code(cell.code)
-        message = wire.COMMAND.pack(len(code), token, cell.seed & _SEED_MASK) + code
-        parent.allow(len(message))
+    def _order(self, parent: StateProcess, token: int, theirs: socket.socket) -> None:
+        """Tells a state to fork."""
+        parent.allow_fork()
         try:
-            if self._layers.seccomp:
-                self._control.send(wire.PERMIT + token.to_bytes(8, "little"))
-            sent = socket.send_fds(parent.sock, [message], [theirs.fileno()])
+            self._connection.order(parent.sock, theirs, token)
         except OSError as error:
             raise StateLost(f"the parent state does not listen: {error}") from error
-        if sent == len(message):
-            return
-        loop = asyncio.get_running_loop()
-        try:
-            await asyncio.wait_for(loop.sock_sendall(parent.sock, message[sent:]), HELLO_TIMEOUT_S)
-        except BaseException as error:
-            self.close()  # half an order was given: nothing sensible can follow it, and its token is known
-            if isinstance(error, (OSError, asyncio.TimeoutError)):
-                raise NoGreeting(f"a state does not listen: {error}") from error
-            raise
 
     async def _result(self, run: CellRun) -> RunResult:
         limits = self._limits
@@ -212,15 +179,14 @@ class Sandbox:
 
     def _end(self, run: CellRun, stays: bool) -> None:
         """Ends a step; where it leaves no state, whatever it is doing."""
+        self._watch.remove(run)
+        self._connection.ended.append(run.token)
         if not stays:
             run.kill()
             self._pids.discard(run.pid)
         run.close()
         if not stays:
             run.sock.close()
-        if self._limits.temp_bytes and self._layers.seccomp and not self._closed:
-            with contextlib.suppress(OSError):  # the sandbox is gone, and its folders
-                self._control.send(wire.ENDED + run.token.to_bytes(8, "little"))
 
     def _end_unwanted(self, run: CellRun, users: Use, how: BaseException | None) -> None:
         """Ends a step that nobody waits for, once its child greeted. One that does not greet may hide."""
@@ -244,6 +210,7 @@ class Sandbox:
         self._closed = True
         self._connection.close()
         for run in self._unwanted:
+            self._watch.remove(run)
             run.close()
             run.sock.close()
         for process in self._processes.values():

@@ -144,8 +144,8 @@ class Judge:
         timeout_s = limits.timeout_s if problem.timeout_s is None else limits.total_timeout_s
         num_sandboxes = 1 if problem.isolation == ONE_PROCESS else 2
         for attempt in range(1, _MAX_TRIES + 1):
-            level = await self.start()
-            sandboxes = Examined(self._parents[:num_sandboxes], self._sandbox_limits, level.layers)
+            await self.start()
+            sandboxes = Examined(self._parents[:num_sandboxes])
             try:
                 said = await sandboxes.run(request, timeout_s)
             except (Lost, InterpreterError, OSError) as error:  # OSError: no descriptors are left, say

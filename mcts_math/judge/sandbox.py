@@ -12,16 +12,13 @@ from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from mcts_math.interpreter.cell_run import MAX_STRETCH, StateLost, starved_seconds
+from mcts_math.interpreter.cell_run import MAX_STRETCH, starved_seconds
 from mcts_math.interpreter.options import SandboxLimits
 from mcts_math.interpreter.orders import Layers
-from mcts_math.interpreter.parent import Parent
-from mcts_math.interpreter.sandbox import Sandbox
-from mcts_math.interpreter.watch import Watch
+from mcts_math.interpreter.parent import Connection, Parent
 from mcts_math.interpreter.worker import wire
 from mcts_math.interpreter.worker.fork import SOCKET_FD
 from mcts_math.judge.problem import Judgement
-from mcts_math.requests import Cell
 
 _MAX_REPLY_BYTES = 4 << 20
 _LEAST_S = 0.01
@@ -35,7 +32,9 @@ importlib.import_module("_judge.examiner")
 package.__path__.clear()
 """
 _CELL = "import _judge.{0}, socket\n_judge.{0}.main(socket.socket(fileno={1}))"
-_CELLS = tuple(Cell(_CELL.format(name, SOCKET_FD), seed) for seed, name in enumerate(("examiner", "candidate")))
+_CELLS = tuple(
+    wire.pack_cell(_CELL.format(name, SOCKET_FD), seed) for seed, name in enumerate(("examiner", "candidate"))
+)
 """What the first sandbox runs, and the second; they must not draw the same random numbers."""
 
 
@@ -79,14 +78,11 @@ class Examined:
 
     Args:
         parents: clean parents of the sandbox that runs the tests, and of the one that runs the code.
-        limits: of each sandbox.
-        layers: fences of each sandbox.
     """
 
-    def __init__(self, parents: list[Parent], limits: SandboxLimits, layers: Layers) -> None:
-        self._parents, self._limits, self._layers = parents, limits, layers
-        self._sandboxes: list[Sandbox] = []
-        self._supervisors: list[int] = []
+    def __init__(self, parents: list[Parent]) -> None:
+        self._parents = parents
+        self._connections: list[Connection] = []
         self._sockets: list[socket.socket] = []
 
     async def run(self, request: dict[str, Any], timeout_s: float) -> Said | None:
@@ -100,15 +96,12 @@ class Examined:
             Lost: a sandbox died under it, or could not be ordered.
             InterpreterError: the kernel refuses a sandbox.
         """
-        watch = Watch(self._limits, lambda _: 0)  # looks at cells that report; these talk
         for parent in self._parents:
-            connection = await parent.new_sandbox()
-            self._supervisors.append(connection.supervisor_pid)
-            self._sandboxes.append(Sandbox(connection, self._limits, self._layers, watch))
+            self._connections.append(await parent.new_sandbox())
         try:
-            ours = [await self._order(sandbox, cell) for sandbox, cell in zip(self._sandboxes, _CELLS, strict=False)]
+            ours = [self._order(*pair) for pair in zip(self._connections, _CELLS, strict=False)]
             return await self._in_time(self._converse(ours, json.dumps(request).encode()), timeout_s)
-        except (OSError, StateLost) as error:
+        except OSError as error:
             raise Lost(f"a sandbox does not listen: {error}") from error
 
     async def _in_time(self, talk: Coroutine[Any, Any, Said], timeout_s: float) -> Said | None:
@@ -123,7 +116,10 @@ class Examined:
                     return task.result()
                 elapsed_s = time.monotonic() - begun
                 left_s = min(
-                    timeout_s - elapsed_s + sum(map(_starved, self._supervisors)), MAX_STRETCH * timeout_s - elapsed_s
+                    timeout_s
+                    - elapsed_s
+                    + sum(_starved(connection.supervisor_pid) for connection in self._connections),
+                    MAX_STRETCH * timeout_s - elapsed_s,
                 )
                 left_s = left_s if left_s > _LEAST_S else 0.0
             return None
@@ -146,21 +142,23 @@ class Examined:
             size = int.from_bytes(await self._receive(host, 4), "big")
             kind, judgement = _read(await self._receive(host, size) if size <= _MAX_REPLY_BYTES else b"", nonce)
         except EOFError:
-            if not all(sandbox.alive for sandbox in self._sandboxes):
+            if not all(connection.alive for connection in self._connections):
                 raise Lost("a sandbox died") from None
             return _failed("the tests were stopped: an exit, out of memory or a crash")
         if kind == "no_candidate":
             raise Lost(judgement.result)
+        if kind == "failed" and not all(connection.alive for connection in self._connections):
+            raise Lost("a sandbox died")  # the code's, say, before that of the tests, which then blame the code
         return kind, judgement
 
-    async def _order(self, sandbox: Sandbox, cell: Cell) -> socket.socket:
+    def _order(self, connection: Connection, cell: bytes) -> socket.socket:
         """Has a sandbox run a cell; the connection to it."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         self._sockets.append(ours)
         with theirs:
-            await sandbox.order(sandbox.root, cell, secrets.randbits(64), theirs)
-        if cell is _CELLS[0]:  # the other one goes to the examiner, who waits
-            ours.setblocking(False)
+            ours.sendall(cell)
+            connection.order(connection.root, theirs, secrets.randbits(64))
+        ours.setblocking(cell is not _CELLS[0])  # the other one goes to the examiner, who waits
         return ours
 
     @staticmethod
@@ -178,7 +176,7 @@ class Examined:
 
     def close(self) -> None:
         """Ends everything: a supervisor goes when its connection does, and takes all processes with it."""
-        for sandbox in self._sandboxes:
-            sandbox.close()
+        for connection in self._connections:
+            connection.close()
         for sock in self._sockets:
             sock.close()

@@ -10,10 +10,10 @@ from mcts_math.config import Config
 from mcts_math.errors import ConfigError
 from mcts_math.files import read_records
 from mcts_math.methods import METHODS
+from mcts_math.run.nodes import answer_in
 from mcts_math.run.record import (
     has_solutions,
     nodes_of,
-    read_answer,
     read_solutions,
     record_to_tree,
     solution_of,
@@ -62,7 +62,7 @@ def _rescore(record: JsonObject, where: str, options: MctsOptions) -> Rescored:
     tree = record_to_tree(record, where)
     is_backed_up = "visit_count" in nodes_of(record)["0"]
     if not is_backed_up and has_solutions(record):
-        answers = filter(None, map(read_answer, read_solutions(record, where)))
+        answers = filter(None, map(answer_in, read_solutions(record, where)))
         return Rescored(tree.task.answers, next(answers, None), record)
     tree.solutions = extract(
         tree,

@@ -47,6 +47,11 @@ class ResultsFile:
         """Where the description stands. Names that differ behind a dot (`t0.1`, `t0.2`) have one each."""
         return self.path.with_name(self.path.name.removesuffix(_ENDING) + ".meta.json")
 
+    @property
+    def live_path(self) -> Path:
+        """Where a run tells of itself while it goes on."""
+        return self.path.with_name(self.path.name.removesuffix(_ENDING) + ".live.json")
+
     def open(
         self,
         meta: Mapping[str, Any],
@@ -262,10 +267,10 @@ class ResultsFile:
 
 
 def require_other_file(output: str | Path, *inputs: str | Path | None) -> None:
-    """Raises RecordError where results, or their description, would be written to a file that the run reads."""
+    """Raises RecordError where results, their description or news would be written to a file that the run reads."""
     results = ResultsFile(output)
     for path in inputs:
-        for mine in (results.path, results.meta_path):
+        for mine in (results.path, results.meta_path, results.live_path):
             if path is not None and is_same_file(mine, path):
                 raise RecordError(
                     f"{mine} is a file that this run reads ({path}), and results would be written there. Choose "

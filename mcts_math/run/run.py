@@ -9,10 +9,9 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, closing
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import NoReturn
 
 from tqdm import tqdm
 from typing_extensions import Unpack
@@ -23,6 +22,7 @@ from mcts_math.files import is_same_file, read_records
 from mcts_math.formats import StepFormat, make_format
 from mcts_math.requests import Services
 from mcts_math.run.description import describe_run
+from mcts_math.run.progress import Progress
 from mcts_math.run.record import error_to_record, id_of, tree_to_record
 from mcts_math.run.results import ResultsFile, require_other_file
 from mcts_math.scheduler import Scheduler, Solved
@@ -146,14 +146,18 @@ class _Run:
     meta: JsonObject
     report: Callable[[str], None]
     totals: Totals = field(default_factory=Totals)
-    scheduler: Scheduler | None = None
+    progress: Progress | None = None
 
     async def solve(self, tasks: Sequence[Task], provided: Provided) -> Totals:
         form = make_format(self.config.prompt_wrap, self.config.format_options)
         source = value_source(self.config, provided.get("value_model"))
         stream = solve_stream(self.config, tasks, on_open=self._begin, report=self.report, **provided)
-        with tqdm(total=len(tasks), unit="q", disable=None, dynamic_ncols=True, smoothing=0.1) as bar:
-            ticker = asyncio.create_task(self._tick(bar))
+        self.progress = Progress(len(tasks), self.totals, self.results.live_path, self.report)
+        with (
+            closing(self.progress),
+            tqdm(total=len(tasks), unit="q", disable=None, dynamic_ncols=True, smoothing=0.1) as bar,
+        ):
+            ticker = asyncio.create_task(self.progress.run(bar))
             try:
                 async with aclosing(stream):
                     async for solved in stream:
@@ -168,20 +172,10 @@ class _Run:
 
     def _begin(self, scheduler: Scheduler, services: Services) -> None:
         """All services are there: from now on the output is this run's."""
-        self.scheduler = scheduler
         level = getattr(services.interpreter, "level", None)
         self.results.begin(self.meta | {"interpreter": str(level or type(services.interpreter).__name__)})
-
-    async def _tick(self, bar: tqdm[NoReturn]) -> None:
-        """Shows that work goes on while no question is done."""
-        begun = time.monotonic()
-        while True:
-            totals = self.totals
-            accuracy = "" if totals.accuracy is None else f"acc {totals.accuracy:.1%}, "
-            failed = f", {totals.errors} failed" if totals.errors else ""
-            tokens = 0 if self.scheduler is None else self.scheduler.tokens
-            bar.set_postfix_str(f"{accuracy}{tokens / max(time.monotonic() - begun, 1e-9):,.0f} tok/s{failed}")
-            await asyncio.sleep(0.5)
+        if self.progress is not None:
+            self.progress.watch(scheduler, services)
 
 
 def to_record(solved: Solved, config: Config, form: StepFormat, source: str = "") -> JsonObject:

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Final
 
 from pydantic import Field
 
 from mcts_math.requests import Generation
-from mcts_math.search.expand import CONTEXT_LENGTH, Expansion, Search, grow, score
+from mcts_math.search.expand import CONTEXT_LENGTH, Expansion, Search, by_value, grow, score
 from mcts_math.settings import Integer, Real, Settings
 from mcts_math.tree import Node, Tree
-
-_UNSCORED: Final = float("-inf")
 
 
 class BeamOptions(Settings):
@@ -50,9 +47,9 @@ def beam_search(tree: Tree, expansion: Expansion, options: BeamOptions) -> Searc
         if expansion.use_values:
             yield from _score_all(tree, expansion, candidates, options.negative_reward)
         # sorted() is stable: equal values keep their sampling order.
-        kept = sorted(candidates, key=_rank, reverse=True)[:width]
+        kept = sorted(candidates, key=by_value, reverse=True)[:width]
         found = tree.solutions + [node.id for node in kept if node.answer is not None]
-        tree.solutions = sorted(found, key=lambda i: _rank(tree.nodes[i]), reverse=True)
+        tree.solutions = sorted(found, key=lambda i: by_value(tree.nodes[i]), reverse=True)
         beam = [node for node in kept if not node.terminal]
         width -= len(kept) - len(beam)
 
@@ -63,7 +60,3 @@ def _score_all(tree: Tree, expansion: Expansion, nodes: list[Node], too_long_val
         node.value = too_long_value if value is None else value
         if value is None and node.answer is None:
             node.terminal = True
-
-
-def _rank(node: Node) -> float:
-    return _UNSCORED if node.value is None else node.value

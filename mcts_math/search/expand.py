@@ -32,6 +32,8 @@ T = TypeVar("T")
 
 _SEEDS: Final = (1 << 62) - 1
 
+UNSCORED: Final = float("-inf")
+
 CONTEXT_LENGTH: Final = "context_length"
 """Why a tree was cut short: a prompt does not fit the model's context."""
 
@@ -177,6 +179,11 @@ def score(expansion: Expansion, tree: Tree, nodes: Sequence[Node]) -> Asking[lis
         if reply.too_long:
             tree.stopped = CONTEXT_LENGTH
     return [node.estimate for node in nodes]
+
+
+def by_value(node: Node) -> float:
+    """What ranks a node that was scored; one without a value comes last."""
+    return UNSCORED if node.value is None else node.value
 
 
 def _distinct(samples: Sequence[Sample]) -> list[Sample]:

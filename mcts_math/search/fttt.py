@@ -1,7 +1,8 @@
 """Feedback-based test-time training (FTTT, arXiv 2502.15771; SPEC B).
 
 Sample from the bare question; if that is wrong, one optimiser step of the question's own adapter on the cross-entropy
-of the feedback, given question and attempt; sample again from the bare question with the adapted weights.
+of the feedback, given question and attempt; sample again from the bare question with the adapted weights. The feedback
+counts from the header of its turn to its end.
 
 With self-reflection the model as it was loaded also writes a short reflection on the mistakes, and the loss is the mean
 cross-entropy of the feedback plus `reflection_weight` times that of the reflection.
@@ -10,6 +11,7 @@ cross-entropy of the feedback plus `reflection_weight` times that of the reflect
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 from pydantic import Field
 
@@ -21,7 +23,6 @@ from mcts_math.search.self_refine import write
 from mcts_math.settings import Integer, Real, Settings
 from mcts_math.tree import Node, Tree
 
-# Begins with the feedback, so that one forward pass gives the losses of both.
 REFLECT = f"{INCORRECT} Say in two or three sentences what the mistakes were. Don't solve the question."
 RESET = "adapter reset: the loss or its gradient was not finite"
 NO_STEP = "no optimiser step: question, attempt and feedback do not fit the context"
@@ -40,6 +41,11 @@ class FtttOptions(Settings):
         default_factory=lambda: ["q_proj", "v_proj"], description="names of the modules that are adapted", min_length=1
     )
     adapter_lr: Real = Field(1e-5, description="learning rate of AdamW, constant, without weight decay", gt=0)
+    feedback_gradient: Literal["feedback", "full"] = Field(
+        "feedback",
+        description="feedback: the gradient flows through the feedback's positions alone, on the keys and values that "
+        "sampling left (published); full: through those of question and attempt too",
+    )
 
 
 def fttt(tree: Tree, expansion: Expansion, options: FtttOptions) -> Search:
@@ -56,7 +62,7 @@ def fttt(tree: Tree, expansion: Expansion, options: FtttOptions) -> Search:
         end, verdict, spent = tried
         if budget.left(tree) and verdict is Verdict.INCORRECT:
             terms = yield from _terms(tree, expansion, end, options)
-            yield from _adapt(tree, expansion, terms)
+            yield from adapt(tree, expansion, end, terms)
             adapter = tree.task.id
 
 
@@ -74,11 +80,16 @@ def _terms(tree: Tree, expansion: Expansion, end: Node, options: FtttOptions) ->
     return terms
 
 
-def _adapt(tree: Tree, expansion: Expansion, terms: Sequence[LossTerm]) -> Asking[None]:
-    """One optimiser step; its loss, and whether it failed, go to the attempt that it learns from."""
+def adapt(tree: Tree, expansion: Expansion, end: Node, terms: Sequence[LossTerm]) -> Asking[bool]:
+    """One step on the last attempt, which ends at `end`; its loss, and whether it failed, are noted there.
+
+    Returns:
+        Whether there is anything to sample with: not where the terms do not fit the context.
+    """
     attempt = tree.attempts[-1]
     seed = derive_seed(expansion.run_seed, tree.task.id, f"step {len(tree.attempts)}")
-    (adaptation,) = yield [Adapt(tree.task.id, tuple(terms), seed)]
+    (adaptation,) = yield [Adapt(tree.task.id, tuple(terms), seed, expansion.prompt(tree, end))]
     assert isinstance(adaptation, Adaptation)
     attempt.loss = None if adaptation.too_long else adaptation.loss
     attempt.note = RESET if adaptation.reset else NO_STEP if adaptation.too_long else ""
+    return not adaptation.too_long

@@ -69,10 +69,7 @@ def save_checkpoint(
         weights = {name: tensor.to(dtype) if tensor.is_floating_point() else tensor for name, tensor in once.items()}
         with without_progress_bars():
             policy.save_pretrained(scratch, state_dict=weights)
-        assert source.path is not None
-        for pattern in _KEPT:
-            for file in source.path.glob(pattern):
-                shutil.copyfile(file, scratch / file.name)
+        copy_companions(source, scratch)
         save_value_head(head, scratch)
         settings = read_config(scratch) | {"value_model": True, "dtype": str(dtype).removeprefix("torch.")}
         (scratch / "config.json").write_text(json.dumps(settings, indent=2, ensure_ascii=False) + "\n", "utf-8")
@@ -81,6 +78,14 @@ def save_checkpoint(
     except OSError as error:
         shutil.rmtree(scratch, ignore_errors=True)
         raise TrainingError(f"{folder} can't be written: {error}. Make room and run the same command again.") from error
+
+
+def copy_companions(source: Checkpoint, folder: Path) -> None:
+    """Copies what training does not change: tokenizer, chat template, code of the model's own."""
+    assert source.path is not None
+    for pattern in _KEPT:
+        for file in source.path.glob(pattern):
+            shutil.copyfile(file, folder / file.name)
 
 
 def _without_tied(policy: Any, state: dict[str, Tensor]) -> dict[str, Tensor]:

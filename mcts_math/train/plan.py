@@ -11,7 +11,7 @@ from mcts_math.engine.load import find_engine
 from mcts_math.errors import ConfigError
 from mcts_math.evaluate.experiments import MethodConfig, Run, check_contrasts, runs_of
 from mcts_math.settings import load_settings, make_settings
-from mcts_math.tasks import load_tasks
+from mcts_math.tasks import Task, load_tasks
 from mcts_math.train.config import RoundsConfig, StageConfig, TrainConfig
 
 
@@ -47,6 +47,11 @@ class Plan:
             self.training(number)
         check_contrasts(config.contrasts, config.methods)
         self.runs(1)
+
+    @property
+    def test_tasks(self) -> list[Task]:
+        """The questions of the evaluation."""
+        return load_tasks(self.config.test_questions)
 
     def round(self, number: int) -> Path:
         """The folder of a round."""

@@ -27,7 +27,7 @@ from mcts_math.engine import checkpoint as checkpoints
 from mcts_math.errors import ConfigError, MctsMathError
 from mcts_math.evaluate.grading import Grader
 from mcts_math.run.description import WEIGHTS
-from mcts_math.tasks import JsonObject, load_tasks
+from mcts_math.tasks import JsonObject
 from mcts_math.train.collect import write_examples
 from mcts_math.train.config import NEUTRAL_KEYS, RoundsConfig, TrainConfig
 from mcts_math.train.launch import launch_training
@@ -130,7 +130,7 @@ class Rounds:
 
     def _evaluate(self, number: int, checkpoint: str) -> None:
         folder = self.plan.round(number) / "eval"
-        questions, span = self.config.test_questions, (0, len(load_tasks(self.config.test_questions)))
+        questions, span = self.config.test_questions, (0, len(self.plan.test_tasks))
         slices = [
             Slice.make(f"{title(number)}, {run.name}, seed {run.seed}", config, questions, span, run.output, checkpoint)
             for run, config in self.plan.runs(number)

@@ -129,3 +129,11 @@ def test_command(arguments: list[str], code: int, shown: str) -> None:
 def test_commands_that_lost_their_backslash_to_an_escape(text: str) -> None:
     assert is_equiv(text, "0.5")
     assert not is_equiv(text, "2")
+
+
+@pytest.mark.parametrize(
+    "text", ["{'x': 1  'y': 2}", "[{x: 1, y: 2}, {x: 3  y: 4}]", "12 square cm^{2}^{3}", "5 square", "12\\text{ m^s}"]
+)
+def test_malformed_prints_differ(text: str) -> None:
+    for gold in ("x=1,y=2", "(1,2),(3,4)", "144", "12\\text{ km/h}"):
+        assert not is_equiv(gold, text)

@@ -46,7 +46,8 @@ def patterns() -> Iterator[tuple[str, str, re.Pattern[str], bool]]:
         module = importlib.import_module(info.name)
         source = inspect.getsource(module)
         for name, value in vars(module).items():
-            searched = not isinstance(value, re.Pattern) or any(f"{name}.{verb}(" in source for verb in SEARCHES)
+            user = name if isinstance(value, re.Pattern) else "pattern"  # what the loop over a table calls each
+            searched = any(f"{user}.{verb}(" in source for verb in SEARCHES)
             for index, pattern in enumerate(within(value)):
                 yield info.name.removeprefix("mcts_math.answer."), f"{name}{index or ''}", pattern, searched
 
@@ -133,4 +134,10 @@ def test_extraction_is_about_linear(text: str) -> None:
     start = time.process_time()
     extract_answer(long)
     check(long, "1")
+    assert time.process_time() - start < 2 * SECONDS
+
+
+def test_nested_tags_are_about_linear() -> None:
+    start = time.process_time()
+    assert extract_answer("<answer>" * 3000 + "5" + "</answer>" * 3000) == "5"
     assert time.process_time() - start < 2 * SECONDS

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +17,14 @@ from torch.nn.functional import cross_entropy
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from mcts_math.engine.hf.engine import HFEngine
+from mcts_math.engine.hf.lessons import make_lesson
 from mcts_math.engine.spec import AdapterOptions
 from mcts_math.errors import EngineError
 from mcts_math.requests import Adapt, Adaptation, Conversation, Generate, LossTerm, Message, Sample, Sampling
 
 pytest.importorskip("peft", reason="learning at test time needs peft")
 
-OPTIONS = AdapterOptions(dropout=0.0, lr=0.02)
+OPTIONS = AdapterOptions(dropout=0.0, lr=0.02, gradient="full")
 SAMPLING = Sampling(1.0, max_tokens=16)
 
 
@@ -73,7 +75,7 @@ def plain_gradients(
 def test_a_step_is_adamw_on_the_gradient_made_by_hand(checkpoint: Callable[[str], Path]) -> None:
     """W' = W + s·B·A, so dL/dB = s·(dL/dW')·Aᵀ and dL/dA = s·Bᵀ·(dL/dW'); then two steps of AdamW written out."""
     folder = checkpoint("llama")
-    engine = load(folder, AdapterOptions(dropout=0.0, lr=0.02), dtype="float64")
+    engine = load(folder, OPTIONS, dtype="float64")
     assert engine.adapters is not None
     prompt, completion = "<question> 1+1 </question>\n3\n<question>", " Your answer is incorrect."
     tokens = list(character_tokenizer()(prompt + completion)["input_ids"])
@@ -108,8 +110,8 @@ def test_the_gradient_is_the_slope_of_the_loss(checkpoint: Callable[[str], Path]
     engine = load(checkpoint("llama"), dtype="float64")
     assert engine.adapters is not None
     session = engine.adapters._open("t", 0)
-    terms = [engine_term(engine, LossTerm("1+1=3.", "no"))]
-    engine.adapters._backward(session, terms, 0)
+    lesson = make_lesson(engine.model.codec, adapt("t"))
+    engine.adapters._backward(session, lesson, [])
     assert session.parameters[3].grad is not None
     gradient = session.parameters[3].grad.clone()
     for place in ((0, 0), (7, 2), (15, 3)):
@@ -117,18 +119,12 @@ def test_the_gradient_is_the_slope_of_the_loss(checkpoint: Callable[[str], Path]
         for sign in (1, -1):
             with torch.no_grad():
                 session.parameters[3][place] += sign * 2e-3
-            losses.append(engine.adapters._backward(session, terms, 0)[0])
+            losses.append(engine.adapters._backward(session, lesson, [])[0])
             with torch.no_grad():
                 session.parameters[3][place] -= sign * 2e-3
         session.parameters[3].grad = None
         assert (losses[0] - losses[1]) / 4e-3 == pytest.approx(float(gradient[place]), rel=5e-3, abs=5e-4)
     asyncio.run(engine.close())
-
-
-def engine_term(engine: HFEngine, term: LossTerm) -> Any:
-    from mcts_math.engine.hf.adapters import Term
-
-    return Term(*engine.model.codec.encode_term(term), term.weight)
 
 
 def test_the_loss_is_the_mean_cross_entropy_of_the_completion(engine: HFEngine, checkpoint: Any) -> None:
@@ -148,24 +144,105 @@ def test_steps_make_the_completion_likelier(engine: HFEngine) -> None:
     assert losses[-1] < 0.8 * losses[0]
 
 
-def test_a_term_that_begins_another_shares_its_forward_pass(engine: HFEngine) -> None:
-    """Question and attempt are computed once for feedback and reflection, to the same gradient."""
-    short, long = LossTerm("ab", "cd"), LossTerm("abcdef", "gh", 0.5)
-    shared = asyncio.run(engine.adapt(Adapt("one", (short, long))))
-    assert shared.num_tokens == len("abcdefgh") + 1  # and the token in front
-    apart = asyncio.run(engine.adapt(Adapt("two", (short, LossTerm("xbcdef", "gh")))))
-    assert apart.num_tokens == len("abcd") + len("xbcdefgh") + 2
+def test_several_terms_are_one_gradient(engine: HFEngine) -> None:
+    one, other = LossTerm("ab", "cd"), LossTerm("abcdef", "gh", 0.5)
     assert engine.adapters is not None
-    session = engine.adapters._open("three", 0)
-    one = engine.adapters._backward(session, [engine_term(engine, t) for t in (short, long)], 0)[0]
-    packed = [p.grad.clone() for p in session.parameters if p.grad is not None]
-    for parameter in session.parameters:
-        parameter.grad = None
-    two = sum(engine.adapters._backward(session, [engine_term(engine, t)], 0)[0] for t in (short, long))
-    assert one == pytest.approx(two, abs=1e-5)
-    for mine, theirs in zip(packed, [p.grad for p in session.parameters], strict=True):
-        assert theirs is not None
-        assert torch.allclose(mine, theirs, atol=3e-5)
+    session = engine.adapters._open("t", 0)
+    seen = []
+    for terms in ((one, other), (one,), (other,)):
+        for parameter in session.parameters:
+            parameter.grad = None
+        loss, tokens = engine.adapters._backward(session, make_lesson(engine.model.codec, Adapt("t", terms)), [])
+        seen.append((loss, tokens, [p.grad.clone() for p in session.parameters if p.grad is not None]))
+    both, first, second = seen
+    assert both[0] == pytest.approx(first[0] + second[0], abs=1e-5)
+    assert both[1] == first[1] + second[1] == len("abcd") + len("abcdefgh") + 2
+    for mine, left, right in zip(both[2], first[2], second[2], strict=True):
+        assert torch.allclose(mine, left + right, atol=3e-5)
+
+
+# How far the gradient flows.
+
+
+def feedback(session: str, sampled: str, text: str = "No.\n", seed: int = 0) -> Adapt:
+    return Adapt(session, (LossTerm(sampled, text),), seed, sampled)
+
+
+def cut_gradients(folder: Path, values: list[Tensor], tokens: Sequence[int], cut: int) -> list[Tensor]:
+    """Gradients of B and A by the plain model: keys and values of the first `cut` tokens are constants, in float64."""
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float64).eval().requires_grad_(False)
+    names = [f"model.layers.{i}.self_attn.{name}" for i in (0, 1) for name in ("q_proj", "v_proj")]
+    deltas = [(4.0 * b @ a).double() for a, b in zip(values[::2], values[1::2], strict=True)]
+    with torch.no_grad():
+        for name, delta in zip(names, deltas, strict=True):
+            model.get_submodule(name).weight += delta
+        cache = model(torch.tensor([tokens[:cut]]), use_cache=True).past_key_values
+    chosen = [model.get_submodule(name).weight.requires_grad_(True) for name in names]
+    logits = model(torch.tensor([tokens[cut:]]), past_key_values=cache, use_cache=True).logits[0]
+    slopes = torch.autograd.grad(cross_entropy(logits[:-1], torch.tensor(tokens[cut + 1 :])), chosen)
+    pairs = zip(slopes, values[::2], values[1::2], strict=True)
+    return [part for slope, a, b in pairs for part in (4.0 * b.T @ slope, 4.0 * slope @ a.T)]
+
+
+def test_the_published_gradient_flows_through_the_feedback_alone(checkpoint: Callable[[str], Path]) -> None:
+    """Against the plain model with a cache of constants, after steps that took A and B away from their start."""
+    folder = checkpoint("llama")
+    engine = load(folder, replace(OPTIONS, gradient="feedback"), dtype="float64")
+    assert engine.adapters is not None
+    sampled = "1+1=3. And more."
+    tokens = [*engine.model.codec.encode(sampled + "No.\n")]
+    cut = len(engine.model.codec.encode(sampled))
+    for seed in range(3):
+        before = [p.detach().clone() for p in weights(engine, "t")] if seed else []
+        reply = asyncio.run(engine.adapt(feedback("t", sampled, seed=seed)))
+        assert reply.num_tokens == len(tokens)  # nothing had been sampled, so it was computed, without gradient
+        if seed:
+            expected = cut_gradients(folder, before, tokens, cut)
+            for mine, by_hand in zip(engine.adapters._sessions["t"].parameters, expected, strict=True):
+                assert mine.grad is not None
+                assert torch.allclose(mine.grad.double(), by_hand, atol=1e-8)
+    asyncio.run(engine.close())
+
+
+def test_a_step_costs_the_feedback_where_sampling_left_keys_and_values(checkpoint: Callable[[str], Path]) -> None:
+    """Both gradients have one loss; what is computed differs. With and without adapter, and after a release."""
+    costs: dict[str, list[int]] = {}
+    losses: dict[str, list[float]] = {}
+    for gradient in ("feedback", "full"):
+        engine = load(checkpoint("llama"), AdapterOptions(dropout=0.0, lr=1e-4, gradient=gradient), dtype="float64")
+
+        async def run(engine: HFEngine = engine) -> list[Adaptation]:
+            replies, sampled = [], ""
+            for trial in range(3):
+                (sample,) = (await engine.generate(ask("1+1=", "t" if trial else "", trial))).samples
+                sampled = f"1+1={sample.text}"
+                replies.append(await engine.adapt(feedback("t", sampled)))
+            await engine.release("t")
+            replies.append(await engine.adapt(feedback("t", sampled)))  # those of the adapter are gone
+            return replies
+
+        replies = asyncio.run(run())
+        costs[gradient] = [reply.num_tokens for reply in replies]
+        losses[gradient] = [reply.loss for reply in replies]
+        asyncio.run(engine.close())
+    assert costs["full"] == [1 + len("1+1=") + 16 + len("No.\n")] * 4
+    assert costs["feedback"][:3] == [len("No.\n") + 1] * 3  # and the last token of the sample, which ran nowhere
+    assert costs["feedback"][3] > costs["feedback"][0]
+    assert losses["feedback"][0] == pytest.approx(losses["full"][0], abs=1e-9)
+    assert losses["feedback"] == pytest.approx(losses["full"], abs=1e-2)  # the steps differ, and are small
+
+
+@pytest.mark.parametrize("family", ["qwen3", "mistral", "gemma2"])
+def test_the_published_gradient_on_other_families(family: str, checkpoint: Callable[[str], Path]) -> None:
+    engine = load(checkpoint(family), replace(OPTIONS, gradient="feedback"))
+    full = load(checkpoint(family))
+    losses = [asyncio.run(engine.adapt(feedback("t", "a prompt that is long enough"))).loss for _ in range(8)]
+    assert losses[-1] < losses[0]
+    assert losses[0] == pytest.approx(
+        asyncio.run(full.adapt(feedback("t", "a prompt that is long enough"))).loss, abs=1e-4
+    )
+    for each in (engine, full):
+        asyncio.run(each.close())
 
 
 def test_dropout_acts_in_the_step_only_and_follows_the_seed(checkpoint: Callable[[str], Path]) -> None:
@@ -357,7 +434,7 @@ def test_a_session_made_anew_starts_fresh(engine: HFEngine) -> None:
 
 
 def test_a_loss_that_is_not_finite_makes_the_adapter_afresh(checkpoint: Callable[[str], Path]) -> None:
-    engine = load(checkpoint("llama"), AdapterOptions(dropout=0.0, lr=3e37))
+    engine = load(checkpoint("llama"), AdapterOptions(dropout=0.0, lr=3e37, gradient="full"))
     assert engine.adapters is not None
 
     async def run() -> tuple[list[Adaptation], list[str], list[str]]:
@@ -376,7 +453,7 @@ def test_a_loss_that_is_not_finite_makes_the_adapter_afresh(checkpoint: Callable
 
 
 def test_weights_that_overflow_cost_their_own_session_only(checkpoint: Callable[[str], Path]) -> None:
-    engine = load(checkpoint("llama"), AdapterOptions(dropout=0.0, lr=3e37))
+    engine = load(checkpoint("llama"), AdapterOptions(dropout=0.0, lr=3e37, gradient="full"))
 
     async def run() -> None:
         plain = (await engine.generate(ask("abcdef", num_samples=3))).samples
@@ -395,7 +472,7 @@ def test_weights_that_overflow_cost_their_own_session_only(checkpoint: Callable[
 
 
 def test_a_step_to_infinite_weights_makes_the_adapter_afresh(checkpoint: Callable[[str], Path]) -> None:
-    engine = load(checkpoint("llama"), AdapterOptions(dropout=0.0, lr=3e37, alpha=1e3))
+    engine = load(checkpoint("llama"), AdapterOptions(dropout=0.0, lr=3e37, gradient="full", alpha=1e3))
     assert asyncio.run(engine.adapt(adapt("t"))).reset
     asyncio.run(engine.close())
 
@@ -538,17 +615,22 @@ def test_feedback_is_the_users_next_message(checkpoint: Callable[[str], Path]) -
     codec._tokenizer.chat_template = TEMPLATE
     talk = Conversation((Message("user", "1+1?"), Message("assistant", "3")))
     tokens, start = codec.encode_term(LossTerm(talk, "No."))
-    assert codec.decode(tokens[:start]).replace(" ", "") == "[user]1+1?\n[assistant]3\n[user]"
-    assert codec.decode(tokens[start:]).replace(" ", "") == "No."
+    assert codec.decode(tokens[:start]).replace(" ", "") == "[user]1+1?\n[assistant]3"
+    assert codec.decode(tokens[start:]).replace(" ", "") == "\n[user]No.\n"
+    lesson = make_lesson(codec, Adapt("t", (LossTerm(talk, "No."),), sampled=talk))
+    assert lesson.sampled == start
+    assert lesson.terms[0].start == start + 1  # the end of the attempt is fed, and not predicted
     tokens, start = codec.encode_term(LossTerm(talk.followed_by(Message("user", "No. Why?")), "I erred."))
     assert codec.decode(tokens).replace(" ", "") == "[user]1+1?\n[assistant]3\n[user]No.Why?\n[assistant]Ierred."
     assert codec.decode(tokens[start:]).replace(" ", "") == "Ierred."
-    codec._tokenizer.chat_template = "{% for m in messages %}{{ m.role }}{% endfor %}"
-    with pytest.raises(EngineError, match="template"):
-        codec.encode_term(LossTerm(talk, "No."))
+    codec._tokenizer.chat_template = (
+        "{% for m in messages %}{{ m.role }}{% if m.role != 'user' %}{{ m.content }}{% endif %}{% endfor %}"
+    )
+    with pytest.raises(EngineError, match=r"does not show this user's message: 'Nope\.'"):
+        codec.encode_term(LossTerm(talk, "Nope."))
     codec._tokenizer.chat_template = None
     with pytest.raises(EngineError, match="no chat template"):
-        asyncio.run(engine.adapt(Adapt("t", (LossTerm(talk, "No."),))))
+        asyncio.run(engine.adapt(Adapt("t", (LossTerm(talk, "Never."),))))
     asyncio.run(engine.close())
 
 

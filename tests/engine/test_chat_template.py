@@ -107,9 +107,11 @@ def test_feedback_is_tokenised_as_the_template_shows_it(name: str, ends: list[st
     turn = written(codec, Conversation((USER,)), Message("assistant", "It is 4.", THOUGHT if thinks else ""))
     talk = Conversation((USER, turn))
     tokens, start = codec.encode_term(LossTerm(talk, text))
-    assert codec.decode(tokens[start:]) == text
+    assert text in codec.decode(tokens[start:])
     whole = codec.chat.render(talk.followed_by(Message("user", text)), "closed")
-    assert whole.startswith(codec.decode(tokens)) or turn.written[0].text in codec.decode(tokens)
+    assert whole.endswith(codec.decode(tokens[start:]))  # with the ends of both turns
+    assert tokens[:start] == codec.encode_prompt(talk)[:start]
+    assert whole == codec.decode(tokens) or turn.written[0].text in codec.decode(tokens)
     # A reflection follows: the assistant's next turn.
     asked = talk.followed_by(Message("user", "What went wrong?"))
     tokens, start = codec.encode_term(LossTerm(asked, "I erred."))

@@ -40,15 +40,26 @@ def lines(repo: Path, tasks: list[Task], **more: Any) -> dict[str, Any]:
     return {record["id"]: record for record in records}
 
 
+def adapted_tokens(records: dict[str, Any]) -> int:
+    return sum(attempt.get("adapted_tokens", 0) for record in records.values() for attempt in record["attempts"])
+
+
 def test_a_question_is_solved_alike_alone_and_in_company(repo: Path) -> None:
-    """Trees, answers, verdicts, tokens and losses, losses to the last bit."""
+    """Trees, answers, verdicts, tokens and losses, losses to the last bit where nothing is taken from the cache."""
     tasks = load_tasks(repo / "data/mini/test.jsonl")
     hard = [task for task in tasks if task.record["type"] in ("chain_sum", "letter_counting", "gsm_symbolic")][:6]
-    together = lines(repo, hard)
+    together = lines(repo, hard, feedback_gradient="full")
     learnt = [attempt for record in together.values() for attempt in record["attempts"] if "loss" in attempt]
     assert len(learnt) >= 6
     for task in hard[:1]:
-        assert json.dumps(lines(repo, [task])[task.id]) == json.dumps(together[task.id])
+        assert json.dumps(lines(repo, [task], feedback_gradient="full")[task.id]) == json.dumps(together[task.id])
+    cheap, alone = lines(repo, hard), lines(repo, hard[:1])[hard[0].id]
+    assert 0 < 3 * adapted_tokens(cheap) < adapted_tokens(together)
+    beside = cheap[hard[0].id]
+    for mine, theirs in zip(alone.pop("attempts"), beside.pop("attempts"), strict=True):
+        assert mine.pop("loss", None) == pytest.approx(theirs.pop("loss", None), abs=1e-9)
+        assert mine == theirs
+    assert json.dumps(alone) == json.dumps(beside)
 
 
 def test_self_reflection_on_the_bundled_model(repo: Path) -> None:

@@ -160,7 +160,8 @@ def test_switches_of_the_template_are_passed_on(server: FakeServer) -> None:
         ([69, 70], {"finish_reason": "stop", "matched_stop": 1}, "ab", "ab"),  # the end is not told
         ([69, 70], {"finish_reason": "length", "matched_stop": None}, "ab", "ab"),
         (None, {"finish_reason": "stop", "matched_stop": "\n"}, "ab", "ab\n"),  # a server without the field
-        (None, {"finish_reason": "length", "matched_stop": None}, "ab", ""),
+        (None, {"finish_reason": "length", "matched_stop": None}, "ab", "ab"),
+        (None, {"finish_reason": "stop", "matched_stop": 1}, "ab", ""),
     ],
 )
 def test_tokens_go_to_sglang_and_come_back(

@@ -152,8 +152,7 @@ PROCESSES = [
         "processes",
         "processes: use the harness's own fork",
         "import sys\nf = sys._getframe()\nwhile 'fork' not in f.f_globals: f = f.f_back\n"
-        "order = next(v for v in f.f_locals.values() if type(v).__name__ == 'Order')\n"
-        "f.f_globals['fork'].clone_state(0x8000, order.token, 63)",
+        "fork = f.f_globals['fork']\nfork.clone(0x8000, int.from_bytes(fork._page[96:104], 'little'))",
         DENIED,
     ),
     Attack(
@@ -503,19 +502,19 @@ STATE = [
     )),
     Attack("state", "state: a state that can't fork", "7", DEAD, (
         "import sys\nf = sys._getframe()\nwhile 'fork' not in f.f_globals: f = f.f_back\n"
-        "f.f_globals['fork'].clone_state = lambda *a: 1 / 0",
+        "f.f_globals['fork'].await_order = lambda: 1 / 0",
     )),
     Attack("state", "state: a state that greets in its child's place", "7", DEAD, (
         "import os, struct, sys\nf = sys._getframe()\nwhile 'fork' not in f.f_globals: f = f.f_back\n"
-        "def pretend(flags, token, fd):\n    os.dup2(fd, 63)\n    os.write(63, struct.pack('<BI', 1, 0))\n    return 0\n"
-        "f.f_globals['fork'].clone_state = pretend",
+        "k = f.f_globals['fork']\ndef pretend():\n    token, folder, fd = k.receive_order()\n    os.dup2(fd, 63)\n"
+        "    os.write(63, struct.pack('<BI', 1, 0))\n    return folder\nk.await_order = pretend",
     )),
     Attack("state", "state: a state that forges for its child", "7", r"killed\|.*|ok\|(7|forged)", (
         "import os, struct, sys\nf = sys._getframe()\nwhile 'fork' not in f.f_globals: f = f.f_back\n"
-        "k = f.f_globals['fork']\nreal = k.clone_state\ndef node(*a):\n    pid = real(*a)\n"
+        "k = f.f_globals['fork']\nk._serve, real = None, k.clone\ndef node(*a):\n    pid = real(*a)\n"
         "    if pid:\n        for fd in range(3, 63):\n"
         "            try: os.write(fd, struct.pack('<BI', 1, 0) + struct.pack('<BI', 2, 7) + b'oforged')\n"
-        "            except OSError: pass\n    return pid\nk.clone_state = node",
+        "            except OSError: pass\n    return pid\nk.clone = node",
     )),
 ]  # fmt: skip
 

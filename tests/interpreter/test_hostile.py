@@ -28,17 +28,17 @@ from mcts_math.solver import solve_async
 LIMITS = SandboxLimits(step_timeout_s=20.0, num_parents=1, modules=())
 HARNESS = (
     "import os, struct, sys, time\nf = sys._getframe()\nwhile 'fork' not in f.f_globals: f = f.f_back\n"
-    "fork = f.f_globals['fork']\nreal = fork.clone_state\n"
+    "fork = f.f_globals['fork']\n"
 )
 # The state's next fork is not what the host thinks it is: none at all, ...
 AS_CHILD = (
-    HARNESS + "def clone_state(flags, token, fd):\n    os.dup2(fd, 63)\n    os.write(63, struct.pack('<BI', 1, 0))\n"
-    "    return 0\nfork.clone_state = clone_state"
+    HARNESS + "def await_order():\n    token, folder, fd = fork.receive_order()\n    os.dup2(fd, 63)\n"
+    "    os.write(63, struct.pack('<BI', 1, 0))\n    return folder\nfork.await_order = await_order"
 )
 # ... or one that says nothing and stays. (The machine code says hello by itself: the old way does not.)
 HIDING = (
-    HARNESS + "def clone_state(flags, token, fd):\n    pid = fork.clone(flags, token)\n    if pid == 0:\n"
-    "        os.closerange(0, 64)\n        while True: time.sleep(60)\n    return pid\nfork.clone_state = clone_state"
+    HARNESS + "def await_order():\n    token, folder, fd = fork.receive_order()\n    pid = fork.clone(0x8000, token)\n"
+    "    if pid == 0: os.closerange(0, 64)\n    while True: time.sleep(60)\nfork.await_order = await_order"
 )
 LINGER = "import os, time\nos.closerange(0, 64)\nwhile True: time.sleep(60)"
 
@@ -180,6 +180,33 @@ def test_an_honest_state_is_not_taken_for_one_that_goes_on() -> None:
     run(check())
 
 
+def test_a_question_may_keep_more_states_than_its_file_system_has_files() -> None:
+    """Once, each state that waited held its cell's folder: at 512 of them the sandbox died."""
+
+    async def check() -> None:
+        async with SandboxInterpreter(replace(LIMITS, max_snapshots=600)) as interpreter:
+            for i in range(530):
+                assert not (await show(interpreter, f"{i}")).rebuilt
+            assert interpreter.num_snapshots == 530
+
+    run(check())
+
+
+def test_a_state_forks_by_python_where_there_is_no_machine_code() -> None:
+    async def check() -> None:
+        async with SandboxInterpreter(LIMITS) as interpreter:
+            history: tuple[str, ...] = (HARNESS + "fork._serve = None",)
+            for step in ("x = 1", "open('kept', 'w').write('old')", "import signal\nsignal.alarm(1)"):
+                await show(interpreter, step, *history)
+                history += (step,)
+            await asyncio.sleep(1.2)
+            seen = await show(interpreter, "x, open('kept').read()", *history)
+            assert (seen.text, seen.rebuilt) == ("(1, 'old')", False)
+            assert (await show(interpreter, "os.fork()", *history)).text.startswith("PermissionError")
+
+    run(check())
+
+
 def test_nobody_can_change_what_all_start_from() -> None:
     """Libraries are one sealed image: a cell may write to its own copy, and to no other."""
     reading = (
@@ -270,7 +297,8 @@ def test_hostile_code_in_one_question_leaves_the_others_their_answers() -> None:
                 checker=EqualChecker(),
             )
         assert [s.error for s in solved] == [""] * 5
-        shown = [[n.step.observation for n in s.tree.nodes if n.step is not None] for s in solved]
+        steps = [[n.step for n in s.tree.nodes if n.step is not None] for s in solved]
+        shown = [[step.runs[-1].observation if step.runs else None for step in of_one] for of_one in steps]
         assert [s[2] for s in shown] == ["4", "4", KILLED_TEXT, "4", "4"]
 
     run(check())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -186,7 +187,9 @@ def test_fttt_learns_from_the_feedback_and_samples_from_the_bare_question() -> N
     assert [request.adapter for request in generates] == ["", "t", "t", "t"]
     assert len({request.seed for request in generates}) == 4
     (term,) = engine.adapted[0].terms
-    assert (term.prompt, term.completion) == (f"{ROOT}{WRONG}\n</step>\n<question>", f" {INCORRECT}")
+    attempt = f"{ROOT}{WRONG}\n</step>\n"
+    assert (term.prompt, term.completion) == (attempt, f"<question> {INCORRECT} </question>\n")
+    assert engine.adapted[0].sampled == attempt
     assert [adapt.session for adapt in engine.adapted] == ["t", "t"]
     assert engine.dropped == ["t"]
     assert [attempt.loss for attempt in tree.attempts] == [1.5, None, 1.5, None]
@@ -210,9 +213,30 @@ def test_fttt_with_self_reflection_asks_the_model_as_it_was_loaded() -> None:
     assert (feedback.weight, reflection.weight) == (1.0, 0.5)
     assert (reflection.prompt, reflection.completion) == (asked, "I added badly.")
     assert len(engine.adapted[1].terms) == 1  # nothing was written
-    # One forward pass can serve both: the feedback stands word for word where the reflection is asked for.
-    assert str(reflection.prompt).startswith(str(feedback.prompt) + feedback.completion)
+    assert engine.adapted[0].sampled == feedback.prompt
     assert tree.correct is True
+
+
+def test_optune_samples_with_and_without_the_change_in_turn() -> None:
+    """Trials 2, 4, … have the change made of the attempt before; one without an answer is tried again as it was."""
+    engine = Texts(WRONG, "?", final("3"), final("4"), "?", final("5"), RIGHT)
+    tree = grow_tree(config("optune", trials=6), engine)
+    assert verdicts(tree) == ["incorrect", "no_answer", "incorrect", "incorrect", "no_answer", "incorrect", "correct"]
+    generates = [request for request in engine.requests if isinstance(request, Generate)]
+    assert engine.prompts == [ROOT] * 7
+    assert [request.adapter for request in generates] == ["", "t", "t", "", "t", "t", ""]
+    taught = [request.terms[0].prompt for request in engine.adapted]
+    assert taught == [f"{ROOT}{text}\n</step>\n" for text in (WRONG, final("4"))]
+    assert all(request.terms[0].completion == f"<question> {INCORRECT} </question>\n" for request in engine.adapted)
+    assert [attempt.loss for attempt in tree.attempts] == [1.5, None, None, 1.5, None, None, None]
+    assert engine.dropped == ["t"]
+
+
+def test_optune_without_room_for_the_feedback_samples_on_as_loaded() -> None:
+    engine = Texts(WRONG, WRONG, RIGHT, adaptations=[Adaptation(0.0, too_long=True)])
+    tree = grow_tree(config("optune"), engine)
+    assert [attempt.note for attempt in tree.attempts] == [NO_STEP, "", ""]
+    assert all(request.adapter == "" for request in engine.requests if isinstance(request, Generate))
 
 
 def test_a_step_that_is_not_finite_is_noted_and_the_trial_counts() -> None:
@@ -223,11 +247,12 @@ def test_a_step_that_is_not_finite_is_noted_and_the_trial_counts() -> None:
     assert [attempt.note for attempt in tree.attempts] == [RESET, NO_STEP, ""]
     from mcts_math.config import make_config
     from mcts_math.cost import Cost
+    from mcts_math.files import dump_line
 
     settings = make_config({"mode": "fttt", "prompt_wrap": "react_sft"})
     line = to_record(Solved(tree, Cost()), settings, make_format("react_sft"))
     assert [attempt.get("note") for attempt in line["attempts"]] == [RESET, NO_STEP, None]
-    assert line["attempts"][0]["loss"] is None
+    assert json.loads(dump_line(line))["attempts"][0]["loss"] is None
     assert line["oracle"] is True
 
 
@@ -241,7 +266,7 @@ def test_attempt_n_is_the_same_under_every_solver() -> None:
         async def release(self, session: str) -> None: ...
 
     answers = []
-    for mode in ("best_of_n", "self_consistency", "fttt"):
+    for mode in ("best_of_n", "self_consistency", "fttt", "optune"):
         tree = grow_tree(config(mode, trials=5), Learning(3, behaviour))
         answers.append([attempt.answer for attempt in tree.attempts])
     assert answers[0] == answers[1] == answers[2]

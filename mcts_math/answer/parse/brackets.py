@@ -1,77 +1,75 @@
-"""Brackets of all kinds, sets with a condition, matrices."""
+"""Brackets of all kinds, sets with a condition, matrices and cases."""
 
 from __future__ import annotations
 
-from mcts_math.answer.parse.cursor import CELL, Cursor
+from collections.abc import Iterator
+from typing import Final
+
+from mcts_math.answer.parse.cursor import CELL, LOGIC, PRODUCT, Cursor
 from mcts_math.answer.parse.tokens import UnreadableError
-from mcts_math.answer.values.nodes import (
-    EMPTY_SET,
-    ONE,
-    ZERO,
-    Bound,
-    Call,
-    Cases,
-    Group,
-    Matrix,
-    Node,
-    Ratio,
-    Relation,
-    Sym,
-)
+from mcts_math.answer.values import nodes as tree
+from mcts_math.answer.values.nodes import EMPTY_SET, ONE, ZERO, Group, Node, Relation, Sym
+
+_MATRICES: Final = frozenset({"matrix", "pmatrix", "bmatrix", "Bmatrix", "vmatrix", "smallmatrix", "array"})
+_AROUND: Final = frozenset({"^", "*", "/", "+", "-", "!"})
+_CONDITIONS: Final = frozenset({"<", "<=", ">", ">=", "!=", "in"})
+_IF: Final = frozenset({"if", "for", "when", "where", "while", "if and only if"})
+_OTHERWISE: Final = frozenset({"otherwise", "else"})
+_OPENING: Final = {"]": "(", "{{": "{"}
+_CLOSING: Final = {"[": ")", "}}": "}"}
 
 
 def brackets(cursor: Cursor, left: str) -> Node:
     """What the bracket `left`, just taken, encloses: a value, tuple, list, set, interval or a set's condition."""
     start = cursor.index
-    bars, cursor.bars = cursor.bars, 0
     if left == "{{":
         cursor.index += _set_builder(cursor)
-    items = cursor.comma_list(frozenset({")", "]", "}}", "}"}))
-    cursor.bars = bars
-    closer = cursor.token
+    items = cursor.comma_list(")", "]", "}}", "}")
+    trailing = cursor.previous.text == ","
     if left == "{":
         cursor.expect("}")
         if not items:
             return EMPTY_SET if start == 1 else ONE
         return items[0] if len(items) == 1 else Group("{", "}", tuple(items), cursor.spaced)
-    if closer.kind != "op" or closer.text not in (")", "]", "}}", "["):
+    right = cursor.token.text
+    if not cursor.take(")", "]", "}}", "["):
         raise UnreadableError("a bracket that is not closed")
-    trailing = cursor.previous.text == ","
-    cursor.advance()
-    if left == "(" and closer.text == ")" and len(items) == 1 and not trailing:
-        return items[0] if not isinstance(items[0], Group) or items[0].left else Group("(", ")", items[0].items)
-    if (left == "{{") != (closer.text == "}}"):
-        raise UnreadableError("brackets that do not match")
+    if (left == "{{") != (right == "}}") or (not items and left == "("):
+        raise UnreadableError("brackets that do not match, or hold nothing")
     if left == "{{":
-        if len(items) == 1 and (family := _family(items[0])) is not None:
-            return family
-        items = [Relation(("=",), item.items) if isinstance(item, Ratio) else item for item in items]
-        if len(items) == 1 and isinstance(items[0], Relation) and items[0].ops[0] not in ("=", "~"):
-            return items[0]
-    if left == "[" and closer.text == "]" and len(items) == 1 and not trailing and _in_formula(cursor, start):
-        return items[0]
-    if not items and left == "(":
-        raise UnreadableError("empty brackets")
-    opening, closing = {"]": "(", "{{": "{"}.get(left, left), {"[": ")", "}}": "}"}.get(closer.text, closer.text)
-    return Group(opening, closing, tuple(items), cursor.spaced)
+        items = list(map(_entry, items))
+    if len(items) == 1 and not trailing:
+        only = items[0]
+        if left + right == "()":
+            return Group("(", ")", only.items) if isinstance(only, Group) and not only.left else only
+        if left + right == "[]" and _in_formula(cursor, start):
+            return only
+        if left == "{{" and (_is_condition(only) or isinstance(only, tree.Bound)):
+            return only
+    return Group(_OPENING.get(left, left), _CLOSING.get(right, right), tuple(items), cursor.spaced)
 
 
 def _in_formula(cursor: Cursor, start: int) -> bool:
     """Whether square brackets, just closed, group a part of a formula: a power, factor or term."""
     before = cursor.tokens[start - 2] if start > 1 else None
-    after = cursor.token
-    return after.text in _AROUND or (before is not None and (before.text in _AROUND or before.kind in ("num", "sym")))
+    return cursor.token.text in _AROUND or (
+        before is not None and (before.text in _AROUND or before.kind in ("num", "sym"))
+    )
 
 
-def _family(node: Node) -> Node | None:
-    """`n pi : n in Z` between the braces of a set."""
-    if not isinstance(node, Relation) or node.ops != ("in",) or not isinstance(node.items[0], Ratio):
-        return None
-    (body, name), domain = node.items[0].items, node.items[1]
-    if not isinstance(name, Sym) or domain not in (Sym("Z"), Sym("N")):
-        return None
-    start = ONE if domain == Sym("N") else ZERO
-    return Bound("family", body, name.name, start, start)
+def _is_condition(node: Node) -> bool:
+    return isinstance(node, Relation) and node.ops[0] not in ("=", "~")
+
+
+def _entry(node: Node) -> Node:
+    """An item of a set: `n pi : n in Z` as a family, `x: 1` as an equation, others as they are."""
+    match node:
+        case Relation(("in",), (tree.Ratio((body, Sym(name))), Sym("Z" | "N" as domain))):
+            start = ONE if domain == "N" else ZERO
+            return tree.Bound("family", body, name, start, start)
+        case tree.Ratio((key, value)):
+            return Relation(("=",), (key, value))
+    return node
 
 
 def _set_builder(cursor: Cursor) -> int:
@@ -81,87 +79,54 @@ def _set_builder(cursor: Cursor) -> int:
     length = 4 if cursor.peek().text == "in" and cursor.peek(2).text == "reals" else 2
     if cursor.peek(length - 1).text not in ("|", ":"):
         return 0
-    conditions = ("<", "<=", ">", ">=", "!=", "in")
-    return length if any(token.text in conditions for token in cursor.tokens[cursor.index + length :]) else 0
+    return length if any(token.text in _CONDITIONS for token in cursor.tokens[cursor.index + length :]) else 0
 
 
 def environment(cursor: Cursor, name: str) -> Node:
-    """A LaTeX environment with rows of cells: a matrix, or the determinant of one."""
-    if name.rstrip("*") in ("cases", "dcases"):
-        return _cases(cursor, name)
-    if name.rstrip("*") not in ("matrix", "pmatrix", "bmatrix", "Bmatrix", "vmatrix", "smallmatrix", "array"):
+    """A LaTeX environment with rows of cells: a matrix, the determinant of one, or cases."""
+    kind = name.rstrip("*")
+    cases = kind in ("cases", "dcases")
+    if not cases and kind not in _MATRICES:
         raise UnreadableError(f"the environment {name}")
-    rows: list[tuple[Node, ...]] = []
-    cells: list[Node] = []
-    while True:
-        token = cursor.token
-        if token.text not in ("&", "newline", f"end {name}"):
-            cells.append(_cell(cursor))
-            token = cursor.token
-        cursor.advance()
-        if token.text == "&":
-            continue
-        if cells:
-            rows.append(tuple(cells))
-            cells = []
-        if token.text == f"end {name}":
-            break
-        if token.text != "newline":
-            raise UnreadableError("a matrix that is not rows of cells")
+    rows = [row for row in _rows(cursor, f"end {name}", cases) if row]
+    if cases:
+        return _cases(rows)
     if not rows or any(len(row) != len(rows[0]) for row in rows):
         raise UnreadableError("rows of different lengths")
-    matrix = Matrix(tuple(rows))
-    return Call("det", (matrix,)) if name == "vmatrix" else matrix
+    matrix = tree.Matrix(tuple(tuple(cell for cell in row if cell is not None) for row in rows))
+    return tree.Call("det", (matrix,)) if kind == "vmatrix" else matrix
 
 
-_AROUND = frozenset({"^", "*", "/", "+", "-", "!"})
-_IF = frozenset({"if", "for", "when", "where", "while", "if and only if"})
-_OTHERWISE = frozenset({"otherwise", "else"})
-
-
-def _cases(cursor: Cursor, name: str) -> Node:
-    """The rows of `cases`: values with their conditions, or the equations of a system."""
-    rows: list[tuple[Node | None, ...]] = []
+def _rows(cursor: Cursor, end: str, cases: bool) -> Iterator[list[Node | None]]:
+    """The cells of each row; in `cases` commas and words such as "if" divide them too, and "otherwise" is None."""
     cells: list[Node | None] = []
-    while True:
-        token = cursor.token
-        if token.text in ("newline", f"end {name}"):
-            cursor.advance()
-            if cells:
-                rows.append(tuple(cells))
+    while not cursor.take(end):
+        word = cursor.token.text.strip(" ,.;:").lower() if cases and cursor.token.kind == "word" else ""
+        if cursor.take("newline"):
+            yield cells
             cells = []
-            if token.text != "newline":
-                break
-        elif token.text in ("&", ",", ";", ".") or (token.kind == "word" and _bare(token.text) in _IF):
+        elif word in _IF or word in _OTHERWISE:
             cursor.advance()
-        elif token.kind == "word" and _bare(token.text) in _OTHERWISE:
-            cursor.advance()
-            cells.append(None)
-        else:
-            cells.append(_cell(cursor))
+            cells += [None] if word in _OTHERWISE else []
+        elif not cursor.take("&", *",;." if cases else ()):
+            cells.append(cursor.within(CELL))  # "&" separates cells here
+            if not cases and not cursor.sees("&", "newline", end):
+                raise UnreadableError("a matrix that is not rows of cells")
+    yield cells
+
+
+def _cases(rows: list[list[Node | None]]) -> Node:
+    """Values with their conditions, or the equations of a system."""
     if rows and all(len(row) == 2 for row in rows):
-        return Cases(tuple((value, condition) for value, condition in rows if value is not None))
+        return tree.Cases(tuple((value, condition) for value, condition in rows if value is not None))
     systems = [row[0] for row in rows if len(row) == 1 and isinstance(row[0], Relation)]
     if not systems or len(systems) != len(rows):
         raise UnreadableError("cases that are no pairs of value and condition")
     return Group("", "", tuple(systems))
 
 
-def _bare(word: str) -> str:
-    return word.strip(" ,.;:").lower()
-
-
-def _cell(cursor: Cursor) -> Node:
-    bars, cursor.bars = cursor.bars, 0
-    node = cursor.expression(CELL)  # "&" separates cells here
-    cursor.bars = bars
-    return node
-
-
-def bar_power(cursor: Cursor, logic: int, product: int) -> int:
+def bar_power(cursor: Cursor) -> int:
     """How a vertical bar after an operand binds: it closes, opens an absolute value, or means "or"."""
     if cursor.bars:
         return 0
-    if cursor.previous.text == ")" and cursor.peek().text == "(":
-        return logic
-    return product
+    return LOGIC if cursor.previous.text == ")" and cursor.peek().text == "(" else PRODUCT

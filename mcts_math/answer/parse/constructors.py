@@ -2,204 +2,140 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fractions import Fraction
+from typing import Final
 
 from mcts_math.answer.parse.tokens import UnreadableError
-from mcts_math.answer.text.vocabulary import names
-from mcts_math.answer.values.nodes import (
-    EMPTY_SET,
-    IMAGINARY,
-    INFINITY,
-    MINUS_ONE,
-    ONE,
-    ZERO,
-    Bound,
-    Cases,
-    Const,
-    Group,
-    Matrix,
-    Node,
-    Num,
-    Power,
-    Prod,
-    Relation,
-    SetOp,
-    Sum,
-    Sym,
-    negate,
+from mcts_math.answer.text.vocabulary import meanings, names
+from mcts_math.answer.values import nodes as tree
+from mcts_math.answer.values.nodes import MINUS_ONE, ONE, ZERO, Bound, Group, Node, Num, Power, Prod, Sum, Sym
+
+_RELATIONS: Final = meanings(
+    "=: Eq Equality; !=: Ne Unequality; <: Lt StrictLessThan; <=: Le LessThan; >: Gt StrictGreaterThan; "
+    ">=: Ge GreaterThan"
 )
-
-_RELATIONS = {
-    **dict.fromkeys(("Eq", "Equality"), "="),
-    **dict.fromkeys(("Ne", "Unequality"), "!="),
-    **dict.fromkeys(("Lt", "StrictLessThan"), "<"),
-    **dict.fromkeys(("Le", "LessThan"), "<="),
-    **dict.fromkeys(("Gt", "StrictGreaterThan"), ">"),
-    **dict.fromkeys(("Ge", "GreaterThan"), ">="),
-}
-_BOUND = {"Sum": "sum", "Product": "prod", "Integral": "int"}
-_SETS = {"Union": "cup", "Intersection": "cap", "Complement": "minus", "And": "and", "Or": "or"}
-_PLAIN = frozenset(
-    names(
-        "Integer Float Decimal mpf int float float64 float32 float16 int64 int32 int16 int8 uint8 Symbol "
-        "complex128 str_ bool_"
-    )
+_SETS: Final = meanings("cup: Union; cap: Intersection; minus: Complement; and: And; or: Or")
+_BOUND: Final = meanings("sum: Sum; prod: Product; int: Integral")
+_OF_ITEMS: Final = meanings("(): Point Point2D Point3D Tuple; {}: FiniteSet EmptySet")
+_OF_COLLECTION: Final = meanings("[]: list List; (): tuple; {}: set frozenset Set dict OrderedDict")
+_MATRICES: Final = names("Matrix ImmutableDenseMatrix ImmutableMatrix MutableDenseMatrix SparseMatrix matrix")
+_FIRST: Final = frozenset(  # what follows tells the precision or the generators
+    names("Integer Float Decimal mpf int float float64 float32 float16 int64 int32 int16 int8 uint8 Symbol complex128 ")
+    + names("str_ bool_ Poly PurePoly")
 )
+_ALONE: Final = frozenset(names("Rational Fraction mpq complex Union Intersection Complement And Or"))
+_FILLED: Final = {"zeros": (ZERO, ZERO), "ones": (ONE, ONE), "eye": (ONE, ZERO)}
+_TRUE: Final = tree.Const("true")
+_MAX_SIZE: Final = 50  # rows and columns of a matrix that is given by its size
 
 
-def build(name: str, arguments: list[Node]) -> Node:
-    """The value that `name(arguments)` prints.
+def build(name: str, args: list[Node]) -> Node:
+    """The value that `name(args)` prints.
 
     Raises:
         UnreadableError: the arguments are not those of such a print.
     """
-    args = arguments
-    if name in _PLAIN and args:
-        return args[0]
-    if name in ("Rational", "Fraction", "mpq") and args:
-        return args[0] if len(args) == 1 else _both(args) or Prod((args[0], Power(args[1], MINUS_ONE)))
-    if name in _RELATIONS and len(args) == 2:
-        return Relation((_RELATIONS[name],), tuple(args))
-    if name in _SETS and args:
-        return args[0] if len(args) == 1 else SetOp(_SETS[name], tuple(args))
-    if name in ("complex", "mpc") and len(args) == 2:
-        return Sum((args[0], Prod((args[1], IMAGINARY))))
-    if name == "complex" and len(args) == 1:
-        return args[0]
-    if name.startswith("Interval"):
-        return _interval(name, args)
-    if name in ("Add", "Mul") and args:
-        return Sum(tuple(args)) if name == "Add" else Prod(tuple(args))
-    if name == "Pow" and len(args) == 2:
-        return Power(args[0], args[1])
-    if name in ("Poly", "PurePoly") and args:
-        return args[0]
-    if name in ("Range", "range"):
-        return _range(args)
-    if name == "EmptySet" and not args:
-        return EMPTY_SET
-    if name == "poly1d" and len(args) == 1 and isinstance(args[0], Group):
-        return _polynomial(args[0].items)
-    if name in _BOUND and len(args) == 2 and isinstance(args[1], Group) and len(args[1].items) == 3:
-        index, low, high = args[1].items
-        if isinstance(index, Sym):
-            return Bound(_BOUND[name], args[0], index.name, low, high)
-    if name == "Limit" and len(args) >= 3 and isinstance(args[1], Sym):
-        return Bound("lim", args[0], args[1].name, args[2], args[2])
-    if name == "Piecewise":
-        return _piecewise(args)
-    if name in ("Lambda", "ImageSet") and args:
-        return _image(name, args)
-    return _collection(name, args)
+    kind, _, ends = name.partition(".")
+    node: Node | None = None
+    if kind in _FIRST | _ALONE and args and (len(args) == 1 or kind in _FIRST):
+        node = args[0]
+    elif kind in _OF_ITEMS:
+        node = Group(_OF_ITEMS[kind][0], _OF_ITEMS[kind][1], tuple(args))
+    elif kind in _OF_COLLECTION and len(args) < 2:
+        node = _collection(_OF_COLLECTION[kind], args)
+    elif kind in _SETS and args:
+        node = tree.SetOp(_SETS[kind], tuple(args))
+    elif kind == "Interval" and len(args) in (2, 4):
+        node = _interval(ends, args)
+    elif args:
+        node = _formula(kind, args) or _matrix(kind, args)
+    if node is None:
+        raise UnreadableError(f"{name} with such arguments")
+    return node
 
 
-def _range(args: list[Node]) -> Node:
-    """The integers of Python's and sympy's ranges, as a set."""
-    ends = [int(arg.value) for arg in args if isinstance(arg, Num) and arg.value.denominator == 1]
-    if len(ends) != len(args) or not 1 <= len(ends) <= 3 or 0 in ends[2:]:
-        raise UnreadableError("a range without integer ends")
-    numbers = range(*ends)
-    if len(numbers) > 1000:
-        raise UnreadableError("a range of more than a thousand numbers")
-    return Group("{", "}", tuple(Num(Fraction(number)) for number in numbers))
-
-
-def _polynomial(coefficients: tuple[Node, ...]) -> Node:
-    """numpy's `poly1d([a, b, c])`: a x^2 + b x + c."""
-    top = len(coefficients) - 1
-    terms = [Prod((c, Power(Sym("x"), Num(Fraction(top - i))))) for i, c in enumerate(coefficients)]
-    return Sum(tuple(terms))
-
-
-def _piecewise(args: list[Node]) -> Node:
-    rows: list[tuple[Node, Node | None]] = []
-    for arg in args:
-        if not isinstance(arg, Group) or len(arg.items) != 2:
-            raise UnreadableError("a case without its condition")
-        value, condition = arg.items
-        rows.append((value, None if condition == Const("true") else condition))
-    return Cases(tuple(rows))
-
-
-def _image(name: str, args: list[Node]) -> Node:
-    """`ImageSet(Lambda(n, 2*n), Integers)`: a family over the integers."""
-    if name == "ImageSet":
-        if not isinstance(args[0], Bound) or len(args) != 2:
-            raise UnreadableError("an image set of another kind")
-        return args[0]
-    if len(args) != 2 or not isinstance(args[0], Sym):
-        raise UnreadableError("a function of another kind")
-    return Bound("family", args[1], args[0].name, ZERO, ZERO)
-
-
-def _both(args: list[Node]) -> Num | None:
-    above, below = args
-    if isinstance(above, Num) and isinstance(below, Num) and below.value:
-        return Num(above.value / below.value)
+def _formula(kind: str, args: list[Node]) -> Node | None:
+    """Numbers, relations, polynomials, functions and what binds a variable."""
+    match kind, args:
+        case "Rational" | "Fraction" | "mpq", [Num(above), Num(below)] if below:
+            return Num(above / below)
+        case "Rational" | "Fraction" | "mpq", [first, second]:
+            return Prod((first, Power(second, MINUS_ONE)))
+        case "complex" | "mpc", [real, imaginary]:
+            return Sum((real, Prod((imaginary, tree.IMAGINARY))))
+        case "Add", _:
+            return Sum(tuple(args))
+        case "Mul", _:
+            return Prod(tuple(args))
+        case "Pow", [base, exponent]:
+            return Power(base, exponent)
+        case "poly1d", [Group(items=items)]:  # coefficients, the highest first
+            falling = (Power(Sym("x"), Num(Fraction(power))) for power in reversed(range(len(items))))
+            return Sum(tuple(map(Prod, zip(items, falling, strict=True))))
+        case "Limit", [body, Sym(name), at, *_]:
+            return Bound("lim", body, name, at, at)
+        case "Lambda", [Sym(name), body]:  # of a family over the integers
+            return Bound("family", body, name, ZERO, ZERO)
+        case "ImageSet", [Bound() as image, _]:
+            return image
+        case "Piecewise", _ if all(isinstance(arg, Group) and len(arg.items) == 2 for arg in args):
+            rows = (arg.items for arg in args if isinstance(arg, Group))
+            return tree.Cases(tuple((value, None if condition == _TRUE else condition) for value, condition in rows))
+        case _, [body, Group(items=(Sym(name), low, high))] if kind in _BOUND:
+            return Bound(_BOUND[kind], body, name, low, high)
+        case _, [_, _] if kind in _RELATIONS:
+            return tree.Relation((_RELATIONS[kind],), tuple(args))
     return None
 
 
-def _interval(name: str, args: list[Node]) -> Node:
-    if len(args) not in (2, 4):
-        raise UnreadableError("an interval without two ends")
-    opens = [arg == Const("true") for arg in args[2:]] or [
-        name.endswith((".open", ".Lopen")),
-        name.endswith((".open", ".Ropen")),
-    ]
-    left = "(" if opens[0] or args[0] == negate(INFINITY) else "["
-    right = ")" if opens[1] or args[1] == INFINITY else "]"
-    return Group(left, right, (args[0], args[1]))
+def _matrix(kind: str, args: list[Node]) -> Node | None:
+    """Matrices and arrays by their rows or their size, and ranges of integers."""
+    match kind, args:
+        case "array", [Group(items=items)] if not any(isinstance(item, Group) for item in items):
+            return Group("[", "]", items, array=True)
+        case "array", [rows, *_]:
+            return rows
+        case "Range" | "range", _:
+            ends = _sizes(args, -(10**9), 10**9)
+            if len(ends) > 3 or 0 in ends[2:] or len(range(*ends)) > 1000:
+                return None
+            return Group("{", "}", tuple(Num(Fraction(number)) for number in range(*ends)))
+        case "diag", _ if len(args) <= _MAX_SIZE:
+            return _diagonal(len(args), len(args), args, ZERO)
+        case "zeros" | "ones" | "eye", _ if len(args) < 3:
+            height, *widths = _sizes(args, 1, _MAX_SIZE)
+            first, others = _FILLED[kind]
+            return _diagonal(height, (widths or [height])[0], [first] * height, others)
+        case _, [*size, Group(items=items)] if kind in _MATRICES and items and len(size) in (0, 2):
+            cells = [row.items if isinstance(row, Group) else (row,) for row in items]
+            if size:
+                height, width = _sizes(size, 1, 10**6)
+                cells = [items[i : i + width] for i in range(0, len(items), width)]
+                cells = cells if height * width == len(items) else []
+            return tree.Matrix(tuple(cells)) if cells and all(len(row) == len(cells[0]) for row in cells) else None
+    return None
 
 
-def _collection(name: str, args: list[Node]) -> Node:
-    if name in ("Matrix", "ImmutableDenseMatrix", "ImmutableMatrix", "MutableDenseMatrix", "SparseMatrix", "matrix"):
-        return _matrix(args)
-    if name in ("diag", "eye", "zeros", "ones") and args:
-        return _regular(name, args)
-    if name == "array" and args:
-        rows = args[0]
-        flat = isinstance(rows, Group) and not any(isinstance(item, Group) for item in rows.items)
-        return Group("[", "]", rows.items, array=True) if isinstance(rows, Group) and flat else rows
-    if name in ("Point", "Point2D", "Point3D", "Tuple"):
-        return Group("(", ")", tuple(args))
-    if name in ("FiniteSet",):
-        return Group("{", "}", tuple(args)) if args else EMPTY_SET
-    if name in ("set", "frozenset", "Set", "list", "List", "tuple", "dict", "OrderedDict"):
-        if not args:
-            return EMPTY_SET
-        inner = args[0]
-        if len(args) == 1 and isinstance(inner, Group):
-            brackets = {"list": ("[", "]"), "List": ("[", "]"), "tuple": ("(", ")")}.get(name, ("{", "}"))
-            return Group(*brackets, inner.items)
-    raise UnreadableError(f"{name} with such arguments")
+def _sizes(args: list[Node], low: int, high: int) -> list[int]:
+    sizes = [int(arg.value) for arg in args if isinstance(arg, Num) and arg.value.denominator == 1]
+    if len(sizes) != len(args) or not all(low <= size <= high for size in sizes):
+        raise UnreadableError("sizes or ends that are not such integers")
+    return sizes
 
 
-def _regular(name: str, args: list[Node]) -> Node:
-    """`eye(2)`, `diag(1, 2)`, `zeros(2, 3)`, `ones(2)`."""
-    if name == "diag":
-        size = len(args)
-        if size > 50:
-            raise UnreadableError("a matrix of more than fifty rows")
-        return Matrix(tuple(tuple(args[i] if i == j else ZERO for j in range(size)) for i in range(size)))
-    sizes = [int(arg.value) for arg in args if isinstance(arg, Num) and 1 <= arg.value <= 50]
-    if len(sizes) != len(args) or not 1 <= len(args) <= 2:
-        raise UnreadableError("a matrix without its size")
-    rows, columns = sizes[0], sizes[-1]
-    fill = {"zeros": (ZERO, ZERO), "ones": (ONE, ONE), "eye": (ZERO, ONE)}[name]
-    return Matrix(tuple(tuple(fill[i == j] for j in range(columns)) for i in range(rows)))
+def _diagonal(height: int, width: int, diagonal: Sequence[Node], others: Node) -> Node:
+    return tree.Matrix(tuple(tuple(diagonal[i] if i == j else others for j in range(width)) for i in range(height)))
 
 
-def _matrix(args: list[Node]) -> Node:
-    content = args[-1] if args else None
-    if len(args) == 3 and isinstance(args[0], Num) and isinstance(args[1], Num) and isinstance(content, Group):
-        width = int(args[1].value)
-        if width < 1 or args[0].value * width != len(content.items):
-            raise UnreadableError("a matrix of another size")
-        cells = content.items
-        return Matrix(tuple(cells[i : i + width] for i in range(0, len(cells), width)))
-    if len(args) != 1 or not isinstance(content, Group) or not content.items:
-        raise UnreadableError("a matrix without rows")
-    rows = [row.items if isinstance(row, Group) else (row,) for row in content.items]
-    if any(len(row) != len(rows[0]) for row in rows):
-        raise UnreadableError("rows of different lengths")
-    return Matrix(tuple(rows))
+def _interval(ends: str, args: list[Node]) -> Node:
+    left, right = [arg == _TRUE for arg in args[2:]] or [ends in ("open", side) for side in ("Lopen", "Ropen")]
+    left |= args[0] == tree.negate(tree.INFINITY)
+    right |= args[1] == tree.INFINITY
+    return Group("(" if left else "[", ")" if right else "]", (args[0], args[1]))
+
+
+def _collection(brackets: str, args: list[Node]) -> Node | None:
+    if not args:
+        return tree.EMPTY_SET
+    return Group(brackets[0], brackets[1], args[0].items) if isinstance(args[0], Group) else None

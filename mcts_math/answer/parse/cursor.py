@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Final
 
 from mcts_math.answer.parse.tokens import Token, UnreadableError
-from mcts_math.answer.values.nodes import Node
+from mcts_math.answer.values.nodes import Node, Relation, Sym
 
 MAX_DEPTH: Final = 120
 
 # Binding powers, loosest first. A sign binds tighter than a product and looser than a power.
 LOGIC, CELL, RELATION, UNIT, RATIO, UNION, SUM, PRODUCT, SIGN, POWER, POSTFIX = range(1, 12)
+
+_EVERY: Final = re.compile(
+    r"(?:,? ?(?:for|whenever))? ?(?:all|any|every|each)(?P<kind>(?: positive)? (?:integers?|natural numbers?))?"
+    r"(?: (?:real|complex))?(?: numbers?)?(?: values? of)?"
+)
 
 
 class Cursor:
@@ -26,24 +32,16 @@ class Cursor:
     Args:
         tokens: ends with an end token.
         spaced: see above.
-        expression: the parser of expressions (`reader.expression`).
-        clause: the parser of what words such as "for all" begin (`reader.clause`).
+        parser: the parser of expressions (`grammar.expression`).
     """
 
-    def __init__(
-        self,
-        tokens: list[Token],
-        spaced: bool,
-        expression: Callable[[Cursor, int], Node],
-        clause: Callable[[Cursor], list[Node] | None],
-    ) -> None:
+    def __init__(self, tokens: list[Token], spaced: bool, parser: Callable[[Cursor, int], Node]) -> None:
         self.tokens = tokens
         self.index = 0
         self.depth = 0
         self.bars = 0
         self.spaced = spaced
-        self.parser = expression
-        self.clause = clause
+        self.parser = parser
 
     @property
     def token(self) -> Token:
@@ -67,46 +65,74 @@ class Cursor:
         self.index += 1
         return token
 
+    def sees(self, *texts: str) -> bool:
+        """Whether the next token is one of the operators `texts`."""
+        token = self.tokens[self.index]
+        return token.kind == "op" and token.text in texts
+
+    def take(self, *texts: str) -> bool:
+        """Takes the next token if it is one of the operators `texts`; whether it is."""
+        found = self.sees(*texts)
+        self.index += found
+        return found
+
     def expect(self, text: str) -> None:
         """Takes the operator `text`."""
-        if self.token.kind != "op" or self.token.text != text:
+        if not self.take(text):
             raise UnreadableError(f"{self.token.text or 'the end'!r} where {text!r} was expected")
-        self.index += 1
-
-    def enter(self) -> None:
-        """Counts one level of nesting."""
-        self.depth += 1
-        if self.depth > MAX_DEPTH:
-            raise UnreadableError("nested too deeply")
 
     def expression(self, minimum: int) -> Node:
         """An expression of operators that bind at least as tightly as `minimum`."""
-        self.enter()
+        self.depth += 1
+        if self.depth > MAX_DEPTH:
+            raise UnreadableError("nested too deeply")
         node = self.parser(self, minimum)
         self.depth -= 1
         return node
 
-    def comma_list(self, closers: frozenset[str]) -> list[Node]:
+    def within(self, minimum: int = 0) -> Node:
+        """An expression between brackets: bars that are open outside are not closed there."""
+        bars, self.bars = self.bars, 0
+        node = self.expression(minimum)
+        self.bars = bars
+        return node
+
+    def comma_list(self, *closers: str) -> list[Node]:
         """Values separated by commas, semicolons, or "and" after a comma; a final comma is allowed."""
+        bars, self.bars = self.bars, 0
         parts: list[Node] = []
         while self.token.text not in closers and self.token.kind != "end":
-            if self.token.text in ("and", "or") and parts:
-                self.advance()
-            if parts and self.token.kind == "word" and (clause := self.clause(self)) is not None:
-                parts += clause
-                continue
+            if parts:
+                self.take("and", "or")
+                if (clause := self._clause()) is not None:
+                    parts += clause
+                    continue
             parts.append(self.expression(0))
-            if self.token.kind == "word" and (clause := self.clause(self)) is not None:
-                parts += clause
-            if self.token.text not in (",", ";"):
+            parts += self._clause() or ()
+            if not self.take(",", ";"):
                 break
-            self.advance()
+        self.bars = bars
         return parts
 
     def list_until(self, closer: str) -> list[Node]:
         """The values up to a closing bracket, which is taken too."""
-        bars, self.bars = self.bars, 0
-        items = self.comma_list(frozenset({closer}))
-        self.bars = bars
+        items = self.comma_list(closer)
         self.expect(closer)
         return items
+
+    def _clause(self) -> list[Node] | None:
+        """What `for all` begins: the domain of a variable, or nothing that is worth saying; None for other words."""
+        start = self.index
+        words: list[str] = []
+        while self.token.kind == "word":
+            words.append(self.advance().text)
+        match = _EVERY.fullmatch(" ".join(words).lower()) if words else None
+        if match is None:
+            self.index = start
+            return None
+        said = [self.expression(0)] if self.token.kind != "end" else []
+        variables = [item for item in said if isinstance(item, Sym)]
+        if (kind := match.group("kind")) is not None:
+            domain = Sym("Z" if kind.startswith(" integer") else "N")
+            return [Relation(("in",), (name, domain)) for name in variables]
+        return said if len(variables) < len(said) else []

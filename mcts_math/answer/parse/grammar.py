@@ -5,54 +5,34 @@ Nothing is ever executed. The nesting is bounded, so that no text can exhaust th
 
 from __future__ import annotations
 
-import re
 from fractions import Fraction
 from typing import Final
 
-from mcts_math.answer.parse.arguments import argument
+from mcts_math.answer.parse.applied import argument
 from mcts_math.answer.parse.brackets import bar_power
 from mcts_math.answer.parse.cursor import LOGIC, POSTFIX, POWER, PRODUCT, RATIO, RELATION, SUM, UNION, UNIT, Cursor
-from mcts_math.answer.parse.operands import degrees, measured, prefix, quantifies, unit
+from mcts_math.answer.parse.operands import degrees, prefix, quantifies, unit
 from mcts_math.answer.parse.tokens import Token, UnreadableError
-from mcts_math.answer.values.nodes import (
-    MINUS_ONE,
-    Call,
-    Group,
-    Node,
-    Num,
-    PlusMinus,
-    Power,
-    Prod,
-    Quantity,
-    Ratio,
-    Relation,
-    SetOp,
-    Sum,
-    Sym,
-    Text,
-    negate,
-)
+from mcts_math.answer.text.vocabulary import names
+from mcts_math.answer.values import nodes as tree
+from mcts_math.answer.values.nodes import Call, Node, Num, Power, Prod, Quantity, Ratio, Relation, SetOp, Sum, Sym
 from mcts_math.answer.values.show import show
 
-RELATIONS: Final = frozenset({"=", "!=", "<", "<=", ">", ">=", "~", "in", "notin", "parallel", "perp"})
-UNIONS: Final = frozenset({"cup", "cap", "setminus"})
-_STARTS: Final = frozenset({"num", "sym", "const", "func", "ctor"})
-_START_OPS: Final = frozenset(
-    {"(", "{", "{{", "frac", "sqrt", "cbrt", "binom", "lfloor", "lceil", "sum", "prod", "int", "lim"}
-)
-
+_RELATIONS: Final = names("= != < <= > >= ~ in notin parallel perp")
+_FACTORS: Final = names("* / bmod mod % choose over")
 _POWERS: Final = {
-    **dict.fromkeys(RELATIONS, RELATION),
-    **dict.fromkeys(UNIONS, UNION),
-    **dict.fromkeys(_START_OPS, PRODUCT),
-    **dict.fromkeys(("+", "-", "pm", "mp"), SUM),
-    **dict.fromkeys(("*", "/", "bmod", "mod", "choose", "over"), PRODUCT),
-    **dict.fromkeys(("!", "%", "deg", "'"), POSTFIX),
-    **dict.fromkeys(("or", "and", "&"), LOGIC),
+    **dict.fromkeys(_RELATIONS, RELATION),
+    **dict.fromkeys(names("cup cap setminus"), UNION),
+    **dict.fromkeys(names("( { {{ frac sqrt cbrt binom lfloor lceil sum prod int lim"), PRODUCT),
+    **dict.fromkeys(_FACTORS, PRODUCT),
+    **dict.fromkeys(names("+ - pm mp"), SUM),
+    **dict.fromkeys(names("! % deg '"), POSTFIX),
+    **dict.fromkeys(names("or and &"), LOGIC),
     "^": POWER,
     ":": RATIO,
-    "$": UNIT,
 }
+_OF_KIND: Final = {"num": PRODUCT, "sym": PRODUCT, "const": PRODUCT, "func": PRODUCT, "ctor": PRODUCT, "money": UNIT}
+_SET_OPS: Final = {"|": "or", "&": "and", "setminus": "minus"}
 
 
 def parse_tokens(tokens: list[Token], spaced: bool = False) -> Node:
@@ -65,66 +45,33 @@ def parse_tokens(tokens: list[Token], spaced: bool = False) -> Node:
     Raises:
         UnreadableError: the text is in no notation that the grammar knows.
     """
-    cursor = Cursor(tokens, spaced, expression, clause)
-    parts = cursor.comma_list(frozenset({"end"}))
+    cursor = Cursor(tokens, spaced, expression)
+    parts = cursor.comma_list()
     if cursor.token.kind != "end":
         raise UnreadableError(f"{cursor.token.text!r} in an unexpected place")
-    return parts[0] if len(parts) == 1 else Group("", "", tuple(parts))
+    return parts[0] if len(parts) == 1 else tree.Group("", "", tuple(parts))
 
 
 def expression(cursor: Cursor, minimum: int) -> Node:
     """An expression of operators that bind at least as tightly as `minimum`."""
     left = prefix(cursor)
-    while True:
-        power = _power(cursor)
-        if power < minimum or not power:
-            break
+    while (power := _power(cursor)) >= max(minimum, 1):
         left = _extend(cursor, left, power)
     return left
-
-
-_EVERY: Final = re.compile(
-    r"(?:,? ?(?:for|whenever))? ?(?:all|any|every|each)(?P<kind>(?: positive)? (?:integers?|natural numbers?))?"
-    r"(?: (?:real|complex))?(?: numbers?)?(?: values? of)?"
-)
-
-
-def clause(cursor: Cursor) -> list[Node] | None:
-    """What `for all` begins: the domain of a variable, or nothing that is worth saying; None for other words."""
-    start = cursor.index
-    words = [cursor.advance().text]
-    while cursor.token.kind == "word":
-        words.append(cursor.advance().text)
-    match = _EVERY.fullmatch(" ".join(words).lower())
-    if match is None:
-        cursor.index = start
-        return None
-    said = [cursor.expression(0)] if cursor.token.kind != "end" else []
-    names = [item for item in said if isinstance(item, Sym)]
-    if match.group("kind"):
-        return [
-            Relation(("in",), (name, Sym("N" if match.group("kind").startswith(" integer") is False else "Z")))
-            for name in names
-        ]
-    return said if len(names) < len(said) else []
 
 
 def _power(cursor: Cursor) -> int:
     """How tightly the next token binds as an infix or postfix operator; 0 where it is none."""
     token = cursor.token
-    if token.kind in _STARTS:
-        return PRODUCT
-    if token.kind == "word":
-        return 0 if quantifies(token) else UNIT
     if token.kind != "op":
-        return 0
+        return (0 if quantifies(token) else UNIT) if token.kind == "word" else _OF_KIND.get(token.kind, 0)
     if token.text.startswith("begin "):
         return PRODUCT
     if token.text == "[":
         return PRODUCT if _groups(cursor) else 0
     if token.text == "|":
-        return bar_power(cursor, LOGIC, PRODUCT)
-    if token.text == "%" and cursor.peek().kind in _STARTS and cursor.peek().space:
+        return bar_power(cursor)
+    if token.text == "%" and _OF_KIND.get(cursor.peek().kind) == PRODUCT and cursor.peek().space:
         return PRODUCT  # Python's remainder
     return _POWERS.get(token.text, 0)
 
@@ -143,35 +90,19 @@ def _extend(cursor: Cursor, left: Node, power: int) -> Node:
         return _sum(cursor, left)
     if power == PRODUCT:
         return _product(cursor, left)
-    token = cursor.token
     if power == UNIT:
-        if token.text == "$":
-            cursor.advance()
-            return measured(left, "dollar")
         return unit(cursor, left)
-    cursor.advance()
-    if power == POWER:
-        if cursor.token.text in ("deg",):
-            cursor.advance()
-            return degrees(cursor, left)
-        if cursor.token.text == "{" and cursor.peek().text == "deg" and cursor.peek(2).text == "}":
-            for _ in range(3):
-                cursor.advance()
-            return degrees(cursor, left)
-        exponent = cursor.expression(POWER)
-        if isinstance(left, Sym) and cursor.token.text == "_":  # x^2_i
-            cursor.advance()
-            return Power(Sym(f"{left.name}_{show(argument(cursor))}"), exponent)
-        return Power(left, exponent)
-    if power == POSTFIX:
-        return _postfix(cursor, left, token)
     if power == RELATION:
-        return _relation(cursor, left, token.text)
+        return _relation(cursor, left)
+    op = cursor.advance().text
+    if power == POWER:
+        return _raised(cursor, left)
+    if power == POSTFIX:
+        return _postfix(cursor, left, op)
     right = cursor.expression(power + 1)
     if power == RATIO:
         return _ratio(cursor, left, right)
-    op = {"|": "or", "&": "and"}.get(token.text, token.text)
-    op = "minus" if op == "setminus" else op
+    op = _SET_OPS.get(op, op)
     if isinstance(left, SetOp) and left.op == op:
         return SetOp(op, (*left.items, right))
     return SetOp(op, (left, right))
@@ -180,40 +111,38 @@ def _extend(cursor: Cursor, left: Node, power: int) -> Node:
 def _sum(cursor: Cursor, left: Node) -> Node:
     """All terms of one level at once, so that long sums stay flat."""
     terms = [left]
-    while cursor.token.kind == "op" and cursor.token.text in ("+", "-", "pm", "mp"):
-        op = cursor.token.text
-        cursor.advance()
+    while cursor.take("+", "-", "pm", "mp"):
+        op = cursor.previous.text
         right = cursor.expression(SUM + 1)
         if op in ("pm", "mp"):
-            whole = terms[0] if len(terms) == 1 else Sum(tuple(terms))
-            terms = [PlusMinus(whole, right, 1 if op == "pm" else -1)]
+            terms = [tree.PlusMinus(_joined(Sum, terms), right, 1 if op == "pm" else -1)]
         else:
-            terms.append(right if op == "+" else negate(right))
-    return terms[0] if len(terms) == 1 else Sum(tuple(terms))
+            terms.append(right if op == "+" else tree.negate(right))
+    return _joined(Sum, terms)
+
+
+def _joined(kind: type[Sum] | type[Prod], items: list[Node]) -> Node:
+    return items[0] if len(items) == 1 else kind(tuple(items))
 
 
 def _product(cursor: Cursor, left: Node) -> Node:
     """All factors of one level at once."""
     factors = [left]
     while _power(cursor) == PRODUCT:
-        token = cursor.token
-        explicit = token.kind == "op" and token.text in ("*", "/", "bmod", "mod", "%", "choose", "over")
-        if explicit:
-            cursor.advance()
-        elif token.kind == "num" and isinstance(factors[-1], Num) and cursor.previous.kind == "num":
+        op = cursor.advance().text if cursor.sees(*_FACTORS) else ""
+        before = factors[-1]
+        if not op and cursor.token.kind == cursor.previous.kind == "num" and isinstance(before, Num):
             raise UnreadableError("two numbers side by side")
         right = cursor.expression(PRODUCT + 1)
-        if not explicit and _is_measured(factors[-1]) and isinstance(right, Num) and cursor.token.kind != "word":
+        if not op and _is_measured(before) and isinstance(right, Num) and cursor.token.kind != "word":
             raise UnreadableError("a number after words")
-        if not explicit or token.text == "*":
-            factors.append(right)
-        elif token.text == "/":
-            factors.append(reciprocal(right))
+        if op in ("", "*", "/"):
+            factors.append(reciprocal(right) if op == "/" else right)
+        elif op == "over":
+            factors = [Prod((_joined(Prod, factors), reciprocal(right)))]
         else:
-            whole = factors[0] if len(factors) == 1 else Prod(tuple(factors))
-            name = {"choose": "binom", "over": "over"}.get(token.text, "mod")
-            factors = [Prod((whole, reciprocal(right))) if name == "over" else Call(name, (whole, right))]
-    return _fraction(factors) or (factors[0] if len(factors) == 1 else Prod(tuple(factors)))
+            factors = [Call("binom" if op == "choose" else "mod", (_joined(Prod, factors), right))]
+    return _fraction(factors) or _joined(Prod, factors)
 
 
 def _is_measured(node: Node) -> bool:
@@ -222,44 +151,55 @@ def _is_measured(node: Node) -> bool:
 
 def _fraction(factors: list[Node]) -> Num | None:
     """`3/4`, which is 3 times a quarter so far, as one number."""
-    if len(factors) == 2 and all(isinstance(factor, Num) and not factor.digits for factor in factors):
-        above, below = factors
-        if isinstance(above, Num) and isinstance(below, Num) and below.value.denominator != 1:
-            return Num(above.value * below.value)
+    match factors:
+        case [Num(above, 0), Num(below, 0)] if below.denominator != 1:
+            return Num(above * below)
     return None
-
-
-def _postfix(cursor: Cursor, left: Node, token: Token) -> Node:
-    if token.text == "!":
-        return Call("factorial", (left,))
-    if token.text == "%":
-        return Quantity(left, "%")
-    if token.text == "deg":
-        return degrees(cursor, left)
-    return Call("prime", (left,), free=True)
-
-
-def _relation(cursor: Cursor, left: Node, op: str) -> Node:
-    ops, parts = [op], [left, cursor.expression(RELATION + 1)]
-    while cursor.token.kind == "op" and cursor.token.text in RELATIONS:
-        ops.append(cursor.token.text)
-        cursor.advance()
-        parts.append(cursor.expression(RELATION + 1))
-    return Relation(tuple(ops), tuple(parts))
-
-
-def _ratio(cursor: Cursor, left: Node, right: Node) -> Node:
-    if isinstance(left, Text):
-        return Relation(("=",), (left, right))
-    items = (*left.items, right) if isinstance(left, Ratio) else (left, right)
-    second = cursor.previous.text
-    clock = len(items) == 2 and len(second) == 2 and second.isdigit() and int(second) < 60
-    hour = items[0]
-    return Ratio(items, clock and isinstance(hour, Num) and hour.value.denominator == 1 and 0 <= hour.value < 24)
 
 
 def reciprocal(node: Node) -> Node:
     """One over `node`; an exact number stays a number."""
     if isinstance(node, Num) and not node.digits and node.value:
         return Num(Fraction(1) / node.value)
-    return Power(node, MINUS_ONE)
+    return Power(node, tree.MINUS_ONE)
+
+
+def _raised(cursor: Cursor, left: Node) -> Node:
+    if cursor.take("deg"):
+        return degrees(cursor, left)
+    if cursor.sees("{") and cursor.peek().text == "deg" and cursor.peek(2).text == "}":
+        cursor.index += 3
+        return degrees(cursor, left)
+    exponent = cursor.expression(POWER)
+    if isinstance(left, Sym) and cursor.take("_"):  # x^2_i
+        return Power(Sym(f"{left.name}_{show(argument(cursor))}"), exponent)
+    return Power(left, exponent)
+
+
+def _postfix(cursor: Cursor, left: Node, op: str) -> Node:
+    if op == "deg":
+        return degrees(cursor, left)
+    if op == "%":
+        return Quantity(left, "%")
+    return Call("factorial", (left,)) if op == "!" else Call("prime", (left,), free=True)
+
+
+def _relation(cursor: Cursor, left: Node) -> Node:
+    ops: list[str] = []
+    parts = [left]
+    while cursor.take(*_RELATIONS):
+        ops.append(cursor.previous.text)
+        parts.append(cursor.expression(RELATION + 1))
+    if ops in (["parallel"], ["perp"]):
+        parts.sort(key=show)  # either line may come first
+    return Relation(tuple(ops), tuple(parts))
+
+
+def _ratio(cursor: Cursor, left: Node, right: Node) -> Node:
+    if isinstance(left, tree.Text):
+        return Relation(("=",), (left, right))
+    items = (*left.items, right) if isinstance(left, Ratio) else (left, right)
+    second = cursor.previous.text
+    clock = len(items) == 2 and len(second) == 2 and second.isdigit() and int(second) < 60
+    hour = items[0]
+    return Ratio(items, clock and isinstance(hour, Num) and hour.value.denominator == 1 and 0 <= hour.value < 24)

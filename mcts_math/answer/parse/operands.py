@@ -2,40 +2,31 @@
 
 from __future__ import annotations
 
+import re
 from fractions import Fraction
 from typing import Final
 
-from mcts_math.answer.parse.arguments import argument, command
-from mcts_math.answer.parse.bound import bound
+from mcts_math.answer.parse.applied import argument, bound, command, function
 from mcts_math.answer.parse.brackets import brackets, environment
 from mcts_math.answer.parse.constructors import build
 from mcts_math.answer.parse.cursor import RATIO, SIGN, UNIT, Cursor
-from mcts_math.answer.parse.functions import function
-from mcts_math.answer.parse.tokens import Token, UnreadableError
+from mcts_math.answer.parse.tokens import CLOSING, OPENING, Token, UnreadableError
 from mcts_math.answer.text.spelled import REALS, words_value
 from mcts_math.answer.text.units import UNITS, unit_name
 from mcts_math.answer.text.vocabulary import PART_WORDS, PLACE_WORDS, SCALE_WORDS, names
-from mcts_math.answer.values.nodes import (
-    DOTS,
-    EMPTY_SET,
-    ZERO,
-    Call,
-    Const,
-    Node,
-    Num,
-    PlusMinus,
-    Prod,
-    Quantity,
-    Sym,
-    Text,
-    negate,
-)
+from mcts_math.answer.values import nodes as tree
+from mcts_math.answer.values.nodes import EMPTY_SET, INFINITY, Call, Const, Node, Num, Prod, Quantity, Sym, negate
 
 _CLAUSES: Final = frozenset({"for", "where", "when", "if", "unless", "whenever"})
 _NO_UNITS: Final = frozenset(
-    names("minus plus remainder not than except until between divided choose modulo equals is r below of")
+    names("minus plus remainder not than except until between divided choose modulo equals is r below of most least")
 )
+_CONSTANTS: Final[dict[str, Node]] = {"empty": EMPTY_SET, "reals": REALS, "-oo": negate(INFINITY)}
 FREE_FUNCTIONS: Final = frozenset("fghFGHP") | {"phi", "psi"}
+_OPENING: Final = OPENING | {"{"}
+_CLOSING: Final = CLOSING | {"}"}
+_OF_NUMBERS: Final = re.compile(r"(?:\{0+\}|0)(?:\{0+\}|0)")
+_MARKS: Final = (("^-1", "^{-1}"), ("^-1", "^-1"), ("''", "''"), ("'", "'"))
 
 
 def prefix(cursor: Cursor) -> Node:
@@ -44,15 +35,19 @@ def prefix(cursor: Cursor) -> Node:
     if token.kind == "num":
         return _number(cursor, token)
     if token.kind == "sym":
-        return _symbol(cursor, token)
+        return _symbol(cursor, token.text)
     if token.kind == "const":
-        return {"empty": EMPTY_SET, "reals": REALS}.get(token.text, Const(token.text))
+        return _CONSTANTS.get(token.text) or Const(token.text)
     if token.kind == "func":
         return function(cursor, token.text)
-    if token.kind == "ctor":
-        return _constructor(cursor, token.text)
+    if token.kind == "ctor":  # Matrix([[1, 2]]), Rational(1, 2), Interval.open(0, 1)
+        cursor.expect("(")
+        return build(token.text, cursor.list_until(")"))
     if token.kind == "word":
         return _words(cursor, token)
+    if token.kind == "money":
+        amount = cursor.expression(RATIO)  # up to a word: "$1 million"
+        return measured(unit(cursor, amount) if cursor.token.kind == "word" else amount, unit_name(token.text))
     return _operator(cursor, token.text)
 
 
@@ -61,12 +56,9 @@ def _operator(cursor: Cursor, text: str) -> Node:
         operand = cursor.expression(SIGN)
         return negate(operand) if text == "-" else operand
     if text in ("pm", "mp"):
-        return PlusMinus(ZERO, cursor.expression(SIGN), 1 if text == "pm" else -1)
-    if text == "$":
-        amount = cursor.expression(RATIO)  # up to a word: "$1 million"
-        return measured(unit(cursor, amount) if cursor.token.kind == "word" else amount, "dollar")
+        return tree.PlusMinus(tree.ZERO, cursor.expression(SIGN), 1 if text == "pm" else -1)
     if text == "dots":
-        return DOTS
+        return tree.DOTS
     if text == "~":
         return cursor.expression(UNIT)
     if text in ("(", "[", "]", "{{", "{"):
@@ -80,7 +72,7 @@ def _operator(cursor: Cursor, text: str) -> Node:
     if text in ("lfloor", "lceil"):
         inner = cursor.expression(0)
         cursor.expect("r" + text[1:])
-        return Call("floor" if text == "lfloor" else "ceil", (inner,))
+        return Call(text[1:], (inner,))
     if text in ("sum", "prod", "int", "lim"):
         return bound(cursor, text)
     if text.startswith("begin "):
@@ -92,118 +84,96 @@ def _number(cursor: Cursor, token: Token) -> Node:
     """A number; a fraction of two integers right after an integer makes a mixed number."""
     assert token.value is not None
     number = Num(token.value, token.digits, token.places)
-    if not token.text.isdigit():
-        return number
-    digits = token.text
-    while len(digits) <= 12 and _thousand_follows(cursor, digits):
-        digits += cursor.advance().text
-        number = Num(Fraction(int(digits)))
     start = cursor.index
-    part: Node | None = None
-    if cursor.token.text == "frac" and cursor.token.kind == "op":
+    if token.text.isdigit() and cursor.sees("frac") and _is_of_numbers(cursor):
         cursor.advance()
         part = command(cursor, "frac")
-    elif (
-        cursor.token.kind == "num" and cursor.token.space and cursor.peek().text == "/" and cursor.peek(2).kind == "num"
-    ):
-        above, below = cursor.token.value, cursor.peek(2).value
-        if above is not None and below and cursor.token.text.isdigit() and cursor.peek(2).text.isdigit():
-            cursor.index += 3
-            part = Num(above / below)
-    if isinstance(part, Num) and not part.digits and part.value > 0 and cursor.token.text not in ("^",):
-        return Num(number.value + part.value)
-    cursor.index = start
+        if isinstance(part, Num) and not part.digits and part.value > 0 and not cursor.sees("^"):
+            return Num(number.value + part.value)
+        cursor.index = start
     return number
 
 
-def _thousand_follows(cursor: Cursor, digits: str) -> bool:
-    """A space and a group of three digits follow (`10 000`)."""
-    token = cursor.token
-    plain = token.kind == "num" and token.space and token.text.isdigit() and len(token.text) == 3
-    first = len(digits) if len(digits) <= 3 else 3
-    return plain and (1 <= first <= 3) and cursor.peek().text not in ("/", "^") and _tail_is_thousands(cursor)
+def _is_of_numbers(cursor: Cursor) -> bool:
+    """Whether the fraction that comes next is one of two integers; others are not read twice."""
+    tokens = cursor.tokens[cursor.index + 1 : cursor.index + 7]
+    shape = "".join("0" * min(len(token.text), 2) if token.text.isdigit() else token.text for token in tokens)
+    return _OF_NUMBERS.match(shape) is not None
 
 
-def _tail_is_thousands(cursor: Cursor) -> bool:
-    following = cursor.peek()
-    return following.kind != "num" or len(following.text) == 3
-
-
-def _symbol(cursor: Cursor, token: Token) -> Node:
-    mark = _mark(cursor) if token.text in FREE_FUNCTIONS else ""
-    if token.text in FREE_FUNCTIONS and cursor.token.text == "(" and not cursor.token.space:
+def _symbol(cursor: Cursor, name: str) -> Node:
+    if name in FREE_FUNCTIONS:
+        name += _mark(cursor)
+        if cursor.sees("(") and not cursor.token.space:
+            cursor.advance()
+            return Call(name, tuple(cursor.list_until(")")), free=True)
+    if name == "C" and cursor.sees("(") and not cursor.token.space and _is_pair(cursor):
         cursor.advance()
-        return Call(token.text + mark, tuple(cursor.list_until(")")), free=True)
-    if token.text == "C" and cursor.token.text == "(" and not cursor.token.space:
-        start = cursor.index
-        cursor.advance()
-        chosen = cursor.list_until(")")
-        if len(chosen) == 2:
-            return Call("binom", tuple(chosen))
-        cursor.index = start
-    return Sym(token.text)
+        return Call("binom", tuple(cursor.list_until(")")))
+    return Sym(name)
+
+
+def _is_pair(cursor: Cursor) -> bool:
+    """Whether the brackets that come next hold one comma of their own."""
+    depth = commas = 0
+    for token in cursor.tokens[cursor.index :]:
+        depth += (token.text in _OPENING) - (token.text in _CLOSING)
+        commas += token.text == "," and depth == 1
+        if not depth:
+            break
+    return commas == 1
 
 
 def _mark(cursor: Cursor) -> str:
     """Takes the primes, or the -1 of an inverse, between a function's name and its argument."""
     texts = [token.text for token in cursor.tokens[cursor.index : cursor.index + 6]]
-    for mark, written in (
-        ("^-1", ["^", "{", "-", "1", "}"]),
-        ("^-1", ["^", "-", "1"]),
-        ("''", ["'", "'"]),
-        ("'", ["'"]),
-    ):
-        if texts[: len(written)] == written and texts[len(written) : len(written) + 1] == ["("]:
+    for mark, written in _MARKS:
+        if texts[: len(written) + 1] == [*written, "("]:
             cursor.index += len(written)
             return mark
     return ""
-
-
-def _constructor(cursor: Cursor, name: str) -> Node:
-    """What Python, sympy and numpy print: `Matrix([[1, 2]])`, `Rational(1, 2)`, `Interval.open(0, 1)`."""
-    cursor.expect("(")
-    return build(name, cursor.list_until(")"))
 
 
 def _words(cursor: Cursor, token: Token) -> Node:
     parts = [token.text]
     while cursor.token.kind == "word":
         parts.append(cursor.advance().text)
-    return words_value(" ".join(parts)) or Text(" ".join(parts))
+    return words_value(" ".join(parts)) or tree.Text(" ".join(parts))
 
 
 def unit(cursor: Cursor, left: Node) -> Node:
     """`left` with the words that follow as its unit."""
-    parts: list[str] = []
-    while not quantifies(cursor.token) and (
-        cursor.token.kind == "word"
-        or (parts and cursor.token.text in ("^", "/", "in"))
-        or (parts and cursor.token.text == "*" and cursor.peek().kind == "word")
-    ):
-        token = cursor.advance()
-        if token.text == "*":
-            continue
-        if token.text.lower() in _NO_UNITS:
-            raise UnreadableError(f"{token.text!r}, which is no unit")
-        if token.text == "^":
-            power = argument(cursor)
-            if not isinstance(power, Num):
-                raise UnreadableError("a unit with a power that is no number")
-            parts[-1] += f"^{power.value}"
-        elif token.text == "/":
-            unit = cursor.advance()
-            parts += ["per", unit.text]
-        else:
-            parts.append(token.text)
+    parts = _unit_parts(cursor)
     if isinstance(left, Prod) and len(left.items) == 2 and parts:
         value, name = left.items  # 5 m above sea level
         if isinstance(name, Sym) and name.name in UNITS and isinstance(value, Num):
             left, parts = value, [name.name, *parts]
     words = " ".join(parts).split()
-    scale = _scale(words)
-    if scale is not None:
+    if (scale := _scale(words)) is not None:
         left, parts = Prod((Num(scale), left)), words[2:] if words[1:2] == ["of"] else words[1:]
     return measured(left, unit_name(" ".join(parts))) if parts else left
+
+
+def _unit_parts(cursor: Cursor) -> list[str]:
+    """The words that come next, with their powers, products and quotients."""
+    parts: list[str] = []
+    while True:
+        token = cursor.token
+        if token.kind in ("word", "money") and not quantifies(token):
+            if token.text.lower() in _NO_UNITS:
+                raise UnreadableError(f"{token.text!r}, which is no unit")
+            parts.append(cursor.advance().text)
+        elif parts and cursor.take("^"):
+            power = argument(cursor)
+            if not isinstance(power, Num):
+                raise UnreadableError("a unit with a power that is no number")
+            parts[-1] += f"^{power.value}"
+        elif parts and cursor.take("/"):
+            parts += ["per", cursor.advance().text]
+        elif parts and cursor.sees("in"):
+            parts.append(cursor.advance().text)
+        elif not (parts and cursor.peek().kind == "word" and cursor.take("*")):
+            return parts
 
 
 def measured(value: Node, unit: str) -> Quantity:
@@ -222,9 +192,7 @@ def _scale(words: list[str]) -> Fraction | None:
         return Fraction(SCALE_WORDS[first])
     if len(words) > 1 and words[1] != "of":
         return None
-    if first in PLACE_WORDS:
-        return PLACE_WORDS[first]
-    return Fraction(1, PART_WORDS[first]) if first in PART_WORDS else None
+    return PLACE_WORDS.get(first) or (Fraction(1, PART_WORDS[first]) if first in PART_WORDS else None)
 
 
 def quantifies(token: Token) -> bool:

@@ -8,31 +8,29 @@ from functools import lru_cache
 from typing import Final
 
 from mcts_math.answer.parse.grammar import parse_tokens
-from mcts_math.answer.parse.runs import is_word
-from mcts_math.answer.parse.scan_numbers import decimal_value
+from mcts_math.answer.parse.numbers import decimal_value
 from mcts_math.answer.parse.tidy import reject_prose, tidy
 from mcts_math.answer.parse.tokenise import tokenise
 from mcts_math.answer.parse.tokens import UnreadableError
 from mcts_math.answer.text.normalise import MAX_LENGTH, normalise
-from mcts_math.answer.text.phrases import Sentence, labelled, notation, sentence
+from mcts_math.answer.text.phrases import Sentence, labelled, listed, notation, sentence
+from mcts_math.answer.text.runs import is_word
 from mcts_math.answer.text.spelled import plain_words, words_value
+from mcts_math.answer.text.vocabulary import meanings
 from mcts_math.answer.values.nodes import Call, Group, Node, Num, Relation, Text
 from mcts_math.answer.values.vectors import components
 
+_MAX_REMEMBERED: Final = 2000  # characters
 _FIGURES: Final = re.compile(
     r"(?:\\|\b)(?:angle|measuredangle|triangle|vec|overrightarrow|overleftrightarrow)(?![a-z])|[∠△]"
 )
-_FIGURE_NAMES: Final = {
-    "measuredangle": "angle",
-    "∠": "angle",
-    "△": "triangle",
-    "vec": "ray",
-    "overrightarrow": "ray",
-    "overleftrightarrow": "line",
-}
-_PLAIN_NUMBER: Final = re.compile(r"^\s*[-+]?(?:\d+(?:\.\d+)?|\.\d+)\s*$")
+_FIGURE_NAMES: Final = meanings(
+    "angle: measuredangle ∠; triangle: △; ray: vec overrightarrow; line: overleftrightarrow"
+)
+_PLAIN_NUMBER: Final = re.compile(r"\s*[-+]?(?:\d+(?:\.\d+)?|\.\d+)\s*")
 _UNTEXT: Final = re.compile(r"\\(?:text|mbox|textbf|textit|textrm|mathrm|mathbf|operatorname)\s*\{([^{}]*)\}")
 _PROSE: Final = re.compile(r"[A-Za-z][a-z]*(?:[ '-]+[A-Za-z][a-z]*)*")
+_CORNERS: Final = re.compile(r"[A-Z]{3}")
 _CHOICE: Final = re.compile(
     r"(?:\(([A-Z])\)|(?:\b(?:[Oo]ption|[Cc]hoice)\s+)?([A-Z])[.):])\s*(?=[^\s+*/^=<>-])(.+)", re.DOTALL
 )
@@ -63,22 +61,21 @@ class Reading:
 
 def read(text: str) -> Reading:
     """The value of an answer; never raises for any text."""
-    if len(text) < 40 and _PLAIN_NUMBER.match(text):
+    if len(text) < 40 and _PLAIN_NUMBER.fullmatch(text):
         text = text.strip()
         value, digits, places = decimal_value(text.lstrip("+-"))
         return Reading(text, Num(-value if text[0] == "-" else value, digits, places))
-    return _remembered(text) if len(text) <= 2000 else _read(text)
+    return _remembered(text) if len(text) <= _MAX_REMEMBERED else _read(text)
 
 
 @lru_cache(maxsize=8192)
 def _remembered(text: str) -> Reading:
     reading = _read(text)
-    marks = _FIGURES.findall(text)
-    return (
-        replace(reading, figures=frozenset(_FIGURE_NAMES.get(mark.lstrip("\\"), mark.lstrip("\\")) for mark in marks))
-        if marks
-        else reading
-    )
+    marks = [mark.lstrip("\\") for mark in _FIGURES.findall(text)]
+    figures = frozenset(_FIGURE_NAMES.get(mark, mark) for mark in marks)
+    if figures == {"angle"} and _CORNERS.fullmatch(reading.text) is not None:  # ABC is CBA, but not BAC
+        return replace(reading, node=Text(min(reading.text, reading.text[::-1])), figures=figures)
+    return replace(reading, figures=figures) if figures else reading
 
 
 def forget() -> None:
@@ -96,23 +93,8 @@ def _read(text: str) -> Reading:
     words = " ".join(_UNTEXT.sub(r" \1 ", clean).split())
     if (short := notation(words)) != words:
         clean = words = short
-    if len(words) < 200 and (phrase := words_value(words)) is not None:
-        return Reading(clean, phrase)
-    choice = _CHOICE.match(words)
-    if choice is not None:
-        rest = read(choice.group(3)).node
-        label = Text(choice.group(1) or choice.group(2), choice=True)
-        return Reading(clean, Relation(("=",), (label, rest)) if rest is not None else label)
-    if (several := labelled(words)) is not None:
-        return Reading(clean, Group("", "", tuple(map(_statement, several))))
-    if (said := sentence(words)) is not None:
-        return Reading(clean, _statement(said))
-    if (residue := _CONGRUENCE.fullmatch(words)) is not None and (congruence := _congruence(residue)) is not None:
-        return Reading(clean, congruence)
-    if _PROSE.fullmatch(words) and any(is_word(run) for run in words.split()):
-        return Reading(clean, Text(plain_words(words)))
     try:
-        return Reading(clean, parse(clean))
+        return Reading(clean, _said(words) or parse(clean))
     except UnreadableError as error:
         problem = str(error)
     except RecursionError:
@@ -121,6 +103,27 @@ def _read(text: str) -> Reading:
     if _WORDLIKE.search(plain) and not _NOTATION.search(words):
         return Reading(clean, Text(plain))
     return Reading(clean, None, problem)
+
+
+def _said(words: str) -> Node | None:
+    """What words, sentences and labels say; None for what is to be read as a formula."""
+    if len(words) < 200 and (phrase := words_value(words)) is not None:
+        return phrase
+    if (choice := _CHOICE.match(words)) is not None and _CHOICE.match(choice.group(3)) is None:
+        rest = read(choice.group(3)).node
+        label = Text(choice.group(1) or choice.group(2), choice=True)
+        return Relation(("=",), (label, rest)) if rest is not None else label
+    if (several := labelled(words)) is not None:
+        return Group("", "", tuple(map(_statement, several)))
+    if (items := listed(words)) is not None:
+        return Group("", "", tuple(map(Text, items)))
+    if (said := sentence(words)) is not None:
+        return _statement(said)
+    if (residue := _CONGRUENCE.fullmatch(words)) is not None and (congruence := _congruence(residue)) is not None:
+        return congruence
+    if _PROSE.fullmatch(words) and any(map(is_word, words.split())):
+        return Text(plain_words(words))
+    return None
 
 
 def _congruence(match: re.Match[str]) -> Node | None:
@@ -136,9 +139,7 @@ def _congruence(match: re.Match[str]) -> Node | None:
 def _statement(said: Sentence) -> Node:
     """`The sum is 5` as an equation with words on its left; what `it` is, as that value alone."""
     value = read(said.value).node or Text(plain_words(said.value))
-    if not said.subject:
-        return value
-    return Relation(("=",), (Text(plain_words(said.subject)), value))
+    return Relation(("=",), (Text(plain_words(said.subject)), value)) if said.subject else value
 
 
 def parse(clean: str, thousands: bool = True) -> Node:
@@ -147,13 +148,11 @@ def parse(clean: str, thousands: bool = True) -> Node:
     Raises:
         UnreadableError: it is in no notation that the grammar knows.
     """
-    spaced = "\\" not in clean and ", " in clean
-    tokens = tokenise(clean, thousands)
     try:
-        node = parse_tokens(tokens, spaced)
+        node = parse_tokens(tokenise(clean, thousands), spaced="\\" not in clean and ", " in clean)
     except UnreadableError:
         numbers = clean.split()
-        if len(numbers) < 2 or not all(_PLAIN_NUMBER.match(number) for number in numbers):
+        if len(numbers) < 2 or not all(map(_PLAIN_NUMBER.fullmatch, numbers)):
             raise
         node = Group("", "", tuple(number for text in numbers if (number := read(text).node) is not None))
     reject_prose(node)

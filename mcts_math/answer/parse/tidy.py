@@ -13,98 +13,107 @@ from typing import Final
 from mcts_math.answer.parse.tokens import UnreadableError
 from mcts_math.answer.text.spelled import REALS
 from mcts_math.answer.text.units import same_dimension
+from mcts_math.answer.values import nodes as tree
 from mcts_math.answer.values.lines import line
-from mcts_math.answer.values.matrices import length, matrix_value
+from mcts_math.answer.values.matrices import length, matrix_value, vector_sum
 from mcts_math.answer.values.nodes import (
     DOTS,
-    MINUS_ONE,
-    ONE,
-    ZERO,
-    Bound,
-    Call,
     Group,
-    Matrix,
     Node,
     Num,
-    PlusMinus,
     Power,
     Prod,
     Quantity,
-    Ratio,
     Relation,
     SetOp,
     Sum,
     Sym,
-    Text,
-    children,
-    negate,
-    rebuild,
+    symbols,
+    walk,
 )
-from mcts_math.answer.values.points import symbols, walk
 from mcts_math.answer.values.shapes import assignments
-from mcts_math.answer.values.vectors import vector_sum
 
 _MAX_SIGNS: Final = 4  # a ± may occur this often in one answer
+_NUMBER_SETS: Final = (REALS, *map(Sym, "ZNQC"))
 
 
 def reject_prose(node: Node) -> None:
     """Words inside a sum or product mean that the text was prose."""
-    for child in children(node):
-        if isinstance(node, (Sum, Prod, Power, Call)) and (isinstance(child, Text) or child == DOTS):
+    for child in tree.children(node):
+        if isinstance(node, (Sum, Prod, Power, tree.Call)) and (isinstance(child, tree.Text) or child == DOTS):
             raise UnreadableError("words or dots in a formula")
         reject_prose(child)
 
 
 def tidy(node: Node) -> Node:
     """`node` with ± written out as two values, "and"/"or" between values as a list, and common units in front."""
-    if isinstance(node, SetOp) and node.op == "and" and (measured := _compound(node.items)) is not None:
-        return measured
-    if isinstance(node, Quantity) and isinstance(node.value, Prod) and isinstance(node.value.items[0], Quantity):
-        rest = node.value.items[1:]
-        smaller = Quantity(rest[0] if len(rest) == 1 else Prod(rest), node.unit)
-        if (measured := _compound((node.value.items[0], smaller))) is not None:
-            return measured
-    if (points := _systems(node)) is not None:
-        return points
-    if isinstance(node, SetOp) and node.op in ("and", "or") and not any(_condition(item) for item in node.items):
-        node = Group("", "", node.items)
-    if isinstance(node, Group) and not node.left and _restrictions(node):
-        return SetOp("and", node.items)
-    if isinstance(node, Group) and not node.left and (within := _without_domain(node)) is not None:
-        return tidy(within)
-    if isinstance(node, Group) and (node.left, node.right) == ("(", ")") and (points := _signed_points(node)):
-        return points
-    if isinstance(node, Group) and (node.left, node.right) == ("(", ")") and _count_signs(node) == 1:
-        return Group("", "", (choose_sign(node, 1), choose_sign(node, -1)))  # (±1, 2): two points
-    if isinstance(node, Group):
-        items: list[Node] = []
-        for item in node.items:
-            item = tidy(item)
-            if isinstance(item, Group) and not item.left and (node.left in ("", "{", "[")):
-                items.extend(item.items)
-            else:
-                items.append(item)
-        return replace(node, items=_listed(items) if DOTS in items else tuple(items))
-    if isinstance(node, Sum) and all(isinstance(item, Quantity) for item in node.items):
-        units = {item.unit for item in node.items if isinstance(item, Quantity)}
-        if len(units) == 1:
-            return Quantity(Sum(tuple(item.value for item in node.items if isinstance(item, Quantity))), units.pop())
-    if isinstance(node, (Sum, Prod, Power)) and any(isinstance(part, Matrix) for part in walk(node)):
+    changed: Node | None = None
+    match node:
+        case SetOp("and", (Quantity() as first, Quantity() as second)):
+            changed = _compound(first, second)
+        case Quantity(Prod((Quantity() as first, *rest)), unit):
+            changed = _compound(first, Quantity(rest[0] if len(rest) == 1 else Prod(tuple(rest)), unit))
+        case tree.Call("abs"):
+            changed = length(node)
+        case Sum((Quantity(_, unit), *_)):
+            values = tuple(item.value for item in node.items if isinstance(item, Quantity) and item.unit == unit)
+            changed = Quantity(Sum(values), unit) if len(values) == len(node.items) else None
+    if changed is None and isinstance(node, (Sum, Prod, Power)):
+        changed = _tidy_formula(node)
+    if changed is None and (changed := _systems(node)) is None:
+        if isinstance(node, SetOp) and node.op in ("and", "or") and not any(map(_is_condition, node.items)):
+            node = Group("", "", node.items)
+        changed = _tidy_group(node) if isinstance(node, Group) else _without_signs(node)
+    return changed
+
+
+def _tidy_formula(node: Sum | Prod | Power) -> Node | None:
+    if any(isinstance(part, tree.Matrix) for part in walk(node)):
         return matrix_value(node) or node
-    if isinstance(node, Call) and node.name == "abs" and (vector := length(node)) is not None:
-        return vector
-    if isinstance(node, Prod):
-        return _tidy_product(node)
-    if isinstance(node, Sum) and (vector := vector_sum(node)) is not None:
-        return vector
-    if isinstance(node, Sum) and isinstance(node.items[0], Group):
-        return _set_difference(node)
+    if isinstance(node, Prod) and not _count_signs(node):
+        quantities = [item for item in node.items if isinstance(item, Quantity) and item.unit not in ("%", "degree")]
+        if len(quantities) == 1:
+            only = quantities[0]
+            return Quantity(Prod(tuple(only.value if item is only else item for item in node.items)), only.unit)
+    if isinstance(node, Sum):
+        return vector_sum(node) or _set_difference(node)
+    return None
+
+
+def _set_difference(node: Sum) -> Node | None:
+    """`R - {1}` is a difference of sets."""
+    first, *rest = node.items
+    if not isinstance(first, Group):
+        return None
+    for item in rest:
+        if not isinstance(item, Prod) or len(item.items) != 2 or item.items[0] != tree.MINUS_ONE:
+            return node
+        first = SetOp("minus", (first, item.items[1]))
+    return first
+
+
+def _tidy_group(node: Group) -> Node:
+    if not node.left:
+        if _restrictions(node):
+            return SetOp("and", node.items)
+        if (within := _without_domain(node)) is not None:
+            return tidy(within)
+    if node.left + node.right == "()" and (points := _signed_points(node)) is not None:
+        return points
+    items: list[Node] = []
+    for item in map(tidy, node.items):
+        flat = isinstance(item, Group) and not item.left and node.left in ("", "{", "[")
+        items += item.items if flat and isinstance(item, Group) else (item,)
+    return replace(node, items=_listed(items) if DOTS in items else tuple(items))
+
+
+def _without_signs(node: Node) -> Node:
     signs = _count_signs(node)
     if not signs:
         return Relation(node.ops, tuple(map(tidy, node.items))) if isinstance(node, Relation) else node
     if signs > _MAX_SIGNS:
         raise UnreadableError("too many ± signs")
-    return Group("", "", (choose_sign(node, 1), choose_sign(node, -1)))
+    return _both(node)
 
 
 def _listed(items: list[Node]) -> tuple[Node, ...]:
@@ -126,25 +135,24 @@ def _listed(items: list[Node]) -> tuple[Node, ...]:
 
 
 def _signed_points(node: Group) -> Group | None:
-    """`(±1, ±2)` as four points; None where signs go together (∓), or are not several."""
+    """`(±1, ±2)` as four points, `(±1, 2)` as two; None where signs go together (∓), or there are none."""
     signs = [_count_signs(item) for item in node.items]
-    kinds = [part.sign for part in walk(node) if isinstance(part, PlusMinus)]
-    if max(signs, default=0) != 1 or not 1 < sum(signs) <= _MAX_SIGNS or -1 in kinds:
+    kinds = [part.sign for part in walk(node) if isinstance(part, tree.PlusMinus)]
+    if max(signs, default=0) != 1 or sum(signs) > _MAX_SIGNS or (-1 in kinds and sum(signs) > 1):
         return None
-    choices = [[choose_sign(item, 1), choose_sign(item, -1)] if _count_signs(item) else [item] for item in node.items]
+    choices = [_both(item).items if count else (item,) for item, count in zip(node.items, signs, strict=True)]
     return Group("", "", tuple(Group("(", ")", point) for point in product(*choices)))
 
 
 def _systems(node: Node) -> Group | None:
     """`x = 1, y = 2 or x = 2, y = 1` as a list of points; None for anything else."""
-    if not isinstance(node, (Group, SetOp)) or (isinstance(node, Group) and node.left):
+    if not isinstance(node, SetOp) and not (isinstance(node, Group) and not node.left):
         return None
     systems = _alternatives(node)
     if len(systems) < 2 or not all(len(system) > 1 for system in systems):
         return None
-    named = [assignments(Group("", "", system)) for system in systems]
-    first = named[0]
-    if first is None or not all(values is not None and values.keys() == first.keys() for values in named):
+    named = [assignments(Group("", "", system)) or {} for system in systems]
+    if not named[0] or any(values.keys() != named[0].keys() for values in named):
         return None
     return Group("", "", tuple(Group("(", ")", tuple(map(tidy, system))) for system in systems))
 
@@ -162,52 +170,48 @@ def _alternatives(node: Node) -> list[tuple[Node, ...]]:
     return [(node,)]
 
 
-_NUMBER_SETS: Final = frozenset({"Z", "N", "Q", "C"})
-
-
 def _without_domain(node: Group) -> Node | None:
     """`2k, k in Z` as a family over the integers; `f(x) = x^2, x in R` without what goes without saying; else None."""
-    if len(node.items) < 2:
+    result, *rest = node.items or (node,)
+    known = symbols(result)
+    if not rest or not all(_is_domain(item) and symbols(item) & known for item in rest):
         return None
-    first, *rest = node.items
-    if not all(_is_domain(item) and symbols(item) & symbols(first) for item in rest):
-        return None
-    result = first
     for item in rest:
-        assert isinstance(item, Relation)
-        name, domain = item.items
-        if isinstance(name, Sym) and domain in (Sym("Z"), Sym("N")):
-            result = _over_integers(result, name.name, ONE if domain == Sym("N") else ZERO)
-        elif isinstance(name, Sym) and domain == REALS and isinstance(result, Group) and len(result.items) > 1:
-            result = line(result, name.name) if result.left == "(" else result
+        match item:
+            case Relation(_, (Sym(name), Sym("Z" | "N" as domain))):
+                start = tree.ONE if domain == "N" else tree.ZERO
+                if isinstance(result, Relation) and result.ops == ("=",):
+                    label, body = result.items
+                    result = Relation(("=",), (label, tree.Bound("family", body, name, start, start)))
+                else:
+                    result = tree.Bound("family", result, name, start, start)
+            case Relation(_, (Sym(name), domain)) if domain == REALS and isinstance(result, Group):
+                result = line(result, name) if result.left == "(" and len(result.items) > 1 else result
     return result
+
+
+def _is_domain(node: Node) -> bool:
+    match node:
+        case Relation(("in",), (Sym(), domain)):
+            return domain in _NUMBER_SETS
+    return False
 
 
 def _restrictions(node: Group) -> bool:
     """Whether the items are conditions on one variable that hold together: `x in R, x != 2`."""
     ops = {op for item in node.items if isinstance(item, Relation) for op in item.ops}
-    conditions = len(node.items) > 1 and all(_condition(item) and len(symbols(item)) == 1 for item in node.items)
-    return conditions and bool(ops & {"in", "!="}) and len({symbols(item) for item in node.items}) == 1
-
-
-def _is_domain(node: Node) -> bool:
-    if not isinstance(node, Relation) or node.ops != ("in",) or not isinstance(node.items[0], Sym):
+    if len(node.items) < 2 or not ops & {"in", "!="} or not all(map(_is_condition, node.items)):
         return False
-    domain = node.items[1]
-    return domain == REALS or (isinstance(domain, Sym) and domain.name in _NUMBER_SETS)
+    first = symbols(node.items[0])
+    return len(first) == 1 and all(symbols(item) == first for item in node.items)
 
 
-def _over_integers(node: Node, name: str, start: Node) -> Node:
-    if isinstance(node, Relation) and node.ops == ("=",):
-        return Relation(node.ops, (node.items[0], Bound("family", node.items[1], name, start, start)))
-    return Bound("family", node, name, start, start)
+def _is_condition(node: Node) -> bool:
+    return isinstance(node, SetOp) or (isinstance(node, Relation) and node.ops[0] not in ("=", "~"))
 
 
-def _compound(items: tuple[Node, ...]) -> Quantity | None:
+def _compound(first: Quantity, second: Quantity) -> Quantity | None:
     """`3 hours 20 minutes` in the smaller unit (dollars and cents in the larger); None where units don't fit."""
-    if len(items) != 2 or not all(isinstance(item, Quantity) for item in items):
-        return None
-    first, second = (item for item in items if isinstance(item, Quantity))
     scale = same_dimension(first.unit, second.unit)
     if scale is None or scale <= 1:
         return None
@@ -216,49 +220,27 @@ def _compound(items: tuple[Node, ...]) -> Quantity | None:
     return Quantity(Sum((Prod((Num(scale), first.value)), second.value)), second.unit)
 
 
-def _set_difference(node: Sum) -> Node:
-    """`R - {1}` is a difference of sets."""
-    first, *rest = node.items
-    for item in rest:
-        if not isinstance(item, Prod) or len(item.items) != 2 or item.items[0] != MINUS_ONE:
-            return node
-        first = SetOp("minus", (first, item.items[1]))
-    return first
-
-
-def _tidy_product(node: Prod) -> Node:
-    if _count_signs(node):
-        return Group("", "", (choose_sign(node, 1), choose_sign(node, -1)))
-    quantities = [item for item in node.items if isinstance(item, Quantity) and item.unit not in ("%", "degree")]
-    if len(quantities) != 1:
-        return node
-    only = quantities[0]
-    return Quantity(Prod(tuple(only.value if item is only else item for item in node.items)), only.unit)
-
-
-def _condition(node: Node) -> bool:
-    if isinstance(node, Relation):
-        return node.ops[0] not in ("=", "~")
-    return isinstance(node, SetOp)
-
-
 def _count_signs(node: Node) -> int:
-    return isinstance(node, PlusMinus) + sum(_count_signs(child) for child in children(node))
+    return isinstance(node, tree.PlusMinus) + sum(map(_count_signs, tree.children(node)))
 
 
-def _opposite(node: Node) -> Node:
-    """Minus a number or a tuple of numbers."""
-    if isinstance(node, Group) and (node.left, node.right) == ("(", ")"):
-        return Group("(", ")", tuple(map(negate, node.items)))
-    return negate(node)
+def _both(node: Node) -> Group:
+    return Group("", "", (choose_sign(node, 1), choose_sign(node, -1)))
 
 
 def choose_sign(node: Node, sign: int) -> Node:
     """`node` with every ± read as + (`sign` 1) or − (`sign` -1), and every ∓ the other way."""
-    if isinstance(node, PlusMinus):
+    if isinstance(node, tree.PlusMinus):
         left, right = choose_sign(node.left, sign), choose_sign(node.right, sign)
         right = right if node.sign == sign else _opposite(right)
-        return right if left == ZERO else Sum((left, right))
-    if isinstance(node, (SetOp, Ratio)) and _count_signs(node):
+        return right if left == tree.ZERO else Sum((left, right))
+    if isinstance(node, (SetOp, tree.Ratio)) and _count_signs(node):
         raise UnreadableError("a ± in an unexpected place")
-    return rebuild(node, lambda child: choose_sign(child, sign))
+    return tree.rebuild(node, lambda child: choose_sign(child, sign))
+
+
+def _opposite(node: Node) -> Node:
+    """Minus a number or a tuple of numbers."""
+    if isinstance(node, Group) and node.left + node.right == "()":
+        return Group("(", ")", tuple(map(tree.negate, node.items)))
+    return tree.negate(node)

@@ -5,25 +5,21 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from mcts_math.answer.parse.scan_commands import scan_command
-from mcts_math.answer.parse.scan_letters import scan_letters
-from mcts_math.answer.parse.scan_numbers import scan_based_in_brackets, scan_number
+from mcts_math.answer.parse.commands import scan_command
+from mcts_math.answer.parse.letters import scan_letters
+from mcts_math.answer.parse.numbers import scan_based_in_brackets, scan_number
 from mcts_math.answer.parse.tokens import Scanner, Token, UnreadableError
+from mcts_math.answer.text.vocabulary import meanings
 
 MAX_TOKENS: Final = 4000
 _OPTIONS: Final = re.compile(r",\s*(?:dtype|precision|domain|prec)\s*=\s*[\w'.<]+")  # of a numpy or sympy print
-_PAIRS: Final = {
-    "**": "^",
-    "<=": "<=",
-    ">=": ">=",
-    "==": "=",
-    "!=": "!=",
-    "=<": "<=",
-    "=>": ">=",
-    "&&": "and",
-    "||": "or",
-}
+_SIGNS: Final = meanings("^: **; <=: <= =<; >=: >= =>; =: ==; !=: !=; and: &&; dots: ...")
 _SINGLES: Final = frozenset("+-*/^!%()[]{},;:|<>=_'$&~")
+_OPERATOR: Final = re.compile("|".join(map(re.escape, sorted(_SIGNS, key=len, reverse=True))))
+_OR: Final = re.compile(r"(?<= )\|\|(?= )")  # without spaces it is two bars: ||x|-2|
+_QUOTED: Final = re.compile(r"""(['"])([^'"()]*)\1(?=\s*[,\])}:]|$)""")
+_PRIMES: Final = re.compile(r"\^ ?\{? ?(?:\\prime ?)+\}?")
+_BEFORE_QUOTE: Final = frozenset({"(", "[", ",", ":", "{", "{{"})
 _RAISING: Final = frozenset({"^", "_", "|"})
 
 
@@ -37,17 +33,15 @@ def tokenise(text: str, thousands: bool = True) -> list[Token]:
     Raises:
         UnreadableError: a character or command that is in no notation, or too many tokens.
     """
-    scanner = Scanner(_OPTIONS.sub("", text), thousands)
+    scanner = Scanner(_OPTIONS.sub("", text) if "=" in text else text, thousands)
     while char := scanner.peek():
         if char.isspace():
             scanner.space = True
             scanner.position += 1
         elif char.isdecimal() or (char == "." and scanner.peek(2)[1:].isdecimal()):
             scan_number(scanner)
-        elif char.isascii() and char.isalpha():
-            scan_letters(scanner)
         elif char.isalpha():
-            scanner.add("word", _take_word(scanner))
+            scan_letters(scanner)
         elif char == "\\":
             scan_command(scanner)
         else:
@@ -58,34 +52,33 @@ def tokenise(text: str, thousands: bool = True) -> list[Token]:
     return scanner.tokens
 
 
-def _take_word(scanner: Scanner) -> str:
-    """A word in letters that are no mathematician's: it is compared as it is written."""
-    start = scanner.position
-    while scanner.peek().isalpha() and not scanner.peek().isascii():
-        scanner.position += 1
-    return scanner.text[start : scanner.position]
-
-
 def _scan_symbol(scanner: Scanner, char: str) -> None:
     if char == "(" and scan_based_in_brackets(scanner):
         return
-    if scanner.peek(3) == "...":
-        scanner.position += 3
-        scanner.add("op", "dots")
-        return
-    pair = scanner.peek(2)
-    if pair in _PAIRS:
-        scanner.position += 2
-        scanner.add("op", _PAIRS[pair])
-        return
-    scanner.position += 1
+    if char == "^" and (primes := scanner.match(_PRIMES)) is not None:
+        for _ in range(primes.group().count("prime")):
+            scanner.add("op", "'")
+    elif char in "'\"" and scanner.follows((), _BEFORE_QUOTE) and (quoted := scanner.match(_QUOTED)) is not None:
+        scanner.insert(quoted.group(2))
+    elif scanner.match(_OR) is not None:
+        scanner.add("op", "or")
+    elif (sign := scanner.match(_OPERATOR)) is not None:
+        scanner.add("op", _SIGNS[sign.group()])
+    elif char in _SINGLES:
+        scanner.position += 1
+        scanner.add(*_single(scanner, char))
+    elif char != '"':
+        raise UnreadableError(f"the character {char!r}")
+    else:
+        scanner.position += 1
+
+
+def _single(scanner: Scanner, char: str) -> tuple[str, str]:
+    """Kind and text of the token of one character, just passed."""
     if char == "{":  # LaTeX groups, Python's sets, and x^{2} or |{-3}| in plain text
         grouping = scanner.latex or scanner.follows((), _RAISING)
         scanner.braces.append("}" if grouping else "}}")
-        scanner.add("op", "{" if grouping else "{{")
-    elif char == "}" and scanner.braces:
-        scanner.add("op", scanner.braces.pop())
-    elif char in _SINGLES:
-        scanner.add("op", char)
-    elif char != '"':
-        raise UnreadableError(f"the character {char!r}")
+        return "op", "{" if grouping else "{{"
+    if char == "}" and scanner.braces:
+        return "op", scanner.braces.pop()
+    return ("money", "dollar") if char == "$" else ("op", char)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Container
 from fractions import Fraction
 from typing import Final, NamedTuple
 
-from mcts_math.answer.parse.runs import is_word
+from mcts_math.answer.text.runs import is_word
 
 OPENING: Final = frozenset({"(", "[", "{{"})
 CLOSING: Final = frozenset({")", "]", "}}"})
@@ -18,7 +19,11 @@ class UnreadableError(Exception):
 
 
 class Token(NamedTuple):
-    """One token. Kinds: num, sym, const, func, ctor, word, op, end."""
+    """One token.
+
+    Kinds: num (a number), sym (a variable), const, func, ctor (what Python prints before a bracket), word, money (a
+    currency's sign or code; its text is the unit), op (operators, brackets and commands), end.
+    """
 
     kind: str
     text: str
@@ -38,6 +43,7 @@ class Scanner:
         thousands: `1,234` outside brackets is one number.
         depth: how many brackets are open.
         space: white space precedes the next token.
+        braces: the closing tokens of the braces that are open.
     """
 
     def __init__(self, text: str, thousands: bool) -> None:
@@ -52,16 +58,11 @@ class Scanner:
         self.space = False
         self.braces: list[str] = []
 
-    def add(self, kind: str, text: str) -> None:
-        """Appends a token."""
-        self.tokens.append(Token(kind, text, self.space))
+    def add(self, kind: str, text: str, value: Fraction | None = None, digits: int = 0, places: int = 0) -> None:
+        """Appends a token; a number has its value, and `digits` and `places` as in `nodes.Num`."""
+        self.tokens.append(Token(kind, text, self.space, value, digits, places))
         if kind == "op":
             self.depth += (text in OPENING) - (text in CLOSING)
-        self.space = False
-
-    def add_number(self, text: str, value: Fraction, digits: int = 0, places: int = 0) -> None:
-        """Appends a number; `digits` and `places` as in `nodes.Num`."""
-        self.tokens.append(Token("num", text, self.space, value, digits, places))
         self.space = False
 
     def match(self, pattern: re.Pattern[str]) -> re.Match[str] | None:
@@ -71,10 +72,18 @@ class Scanner:
             self.position = match.end()
         return match
 
+    def sees(self, pattern: re.Pattern[str]) -> bool:
+        """Whether `pattern` matches at the position, which stays."""
+        return pattern.match(self.text, self.position) is not None
+
     def peek(self, length: int = 1) -> str:
         """The next characters."""
         return self.text[self.position : self.position + length]
 
-    def follows(self, kinds: tuple[str, ...], texts: frozenset[str]) -> bool:
+    def insert(self, text: str) -> None:
+        """Puts `text` at the position, as what is read next."""
+        self.text = self.text[: self.position] + text + self.text[self.position :]
+
+    def follows(self, kinds: Container[str], texts: Container[str] = ()) -> bool:
         """Whether the last token is of one of the kinds or is one of the texts."""
         return bool(self.tokens) and (self.tokens[-1].kind in kinds or self.tokens[-1].text in texts)

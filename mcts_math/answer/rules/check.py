@@ -8,7 +8,7 @@ from typing import Final, NamedTuple, TypeAlias
 
 from mcts_math.answer.parse.read import Reading, read, read_as_list
 from mcts_math.answer.rules.compare import compare
-from mcts_math.answer.values.nodes import Group, Node
+from mcts_math.answer.values.nodes import Group, Node, Prod, Sym
 from mcts_math.answer.values.show import show
 from mcts_math.answer.verdict import DEFAULT_POLICY, Policy, Status, Verdict
 
@@ -76,6 +76,9 @@ def _judge_one(gold: str, pred: str, policy: Policy) -> _Outcome:
     if first.node is None or second.node is None:
         problem = f"gold: {first.problem}" if first.node is None else f"answer: {second.problem}"
         return _Outcome(Status.UNPARSED, problem, first, second)
+    if (ordered := _same_order(first, second)) is not None:
+        status = Status.EQUAL if ordered else Status.DIFFERENT
+        return _Outcome(status, "points in order", first, second)
     try:
         decision = compare(first.node, second.node, policy)
         if not decision.equal and _as_lists_equal(first, second, policy):
@@ -83,6 +86,22 @@ def _judge_one(gold: str, pred: str, policy: Policy) -> _Outcome:
     except RecursionError:
         return _Outcome(Status.UNPARSED, "nested too deeply for the caller's stack", first, second)
     return _Outcome(Status.EQUAL if decision.equal else Status.DIFFERENT, decision.reason, first, second)
+
+
+def _same_order(first: Reading, second: Reading) -> bool | None:
+    """Whether two vectors or angles have the same points; None for anything else (lengths and products commute)."""
+    figures = first.figures | second.figures
+    mine, theirs = _point_names(first.node), _point_names(second.node)
+    if not mine or not theirs or not figures & {"ray", "angle"}:
+        return None
+    return theirs == mine or ("angle" in figures and theirs == mine[::-1])
+
+
+def _point_names(node: Node | None) -> list[str]:
+    """The letters of `ABC`; none for what is no product of capital letters."""
+    names = [item.name for item in node.items if isinstance(item, Sym)] if isinstance(node, Prod) else []
+    points = isinstance(node, Prod) and len(names) == len(node.items) and all(name.isupper() for name in names)
+    return names if points else []
 
 
 def _as_lists_equal(first: Reading, second: Reading, policy: Policy) -> bool:

@@ -45,32 +45,20 @@ def answer_classes(
     """
     if weights is not None and len(weights) != len(answers):
         raise ValueError(f"{len(weights)} weights for {len(answers)} answers")
-    keys = {answer: key(answer) for answer in dict.fromkeys(answers)}
-    known: dict[Hashable, int] = {}  # a key's place among the representatives; an answer without a key is its own
-    places = {answer: known.setdefault(("own", answer) if k is None else k, len(known)) for answer, k in keys.items()}
-    first = {place: answer for answer, place in reversed(places.items())}
-    texts = [first[place] for place in range(len(known))]
-    parents = list(range(len(texts)))
-
-    def root(index: int) -> int:
-        while parents[index] != index:
-            index = parents[index]
-        return index
-
-    for later in range(len(texts)):
-        for earlier in range(later):
-            mine, other = root(earlier), root(later)
-            if mine != other and same(texts[earlier], texts[later]):
-                parents[max(mine, other)] = min(mine, other)
-    groups: dict[int, list[int]] = {}
+    members: dict[Hashable, list[int]] = {}
+    known = {answer: key(answer) for answer in dict.fromkeys(answers)}
     for index, answer in enumerate(answers):
-        groups.setdefault(root(places[answer]), []).append(index)
-    return [
-        AnswerClass(
-            answers[members[0]], tuple(members), sum(weights[i] if weights is not None else 1.0 for i in members)
-        )
-        for members in groups.values()
-    ]
+        own = known[answer]
+        members.setdefault(("own", answer) if own is None else ("key", own), []).append(index)
+    classes: list[list[list[int]]] = []  # of lists of answers with one key, the first of which stands for the others
+    for alike in members.values():
+        text = answers[alike[0]]
+        joined = [group for group in classes if any(same(answers[other[0]], text) for other in group)]
+        classes = [group for group in classes if group not in joined]
+        classes.append([*(other for group in joined for other in group), alike])
+    found = sorted(sorted(index for alike in group for index in alike) for group in classes)
+    share = [1.0] * len(answers) if weights is None else weights
+    return [AnswerClass(answers[group[0]], tuple(group), sum(share[i] for i in group)) for group in found]
 
 
 def majority(

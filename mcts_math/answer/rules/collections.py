@@ -95,40 +95,6 @@ def _compare_matrices(left: Node, right: Node, policy: Policy) -> Decision:
     return Decision(False, "a matrix against something else")
 
 
-def _ascending(node: Group) -> bool:
-    """Whether two items could be the ends of an interval."""
-    return len(node.items) == 2 and not node.array and real_set(node) is not None
-
-
-def _compare_groups(left: Group, right: Group, policy: Policy) -> Decision:
-    kinds = {left.left, right.left}
-    if left.left == right.left:
-        if left.left == "{":
-            return Decision(_same_set(left.items, right.items, policy), "elements of the sets")
-        if left.left == "" and not policy.list_order:
-            return Decision(same_items(left.items, right.items, policy), "items in any order")
-        if left.left == "[" and all(isinstance(i, Group) and i.left == "(" for i in left.items + right.items):
-            return Decision(same_items(left.items, right.items, policy), "tuples in any order")
-        same = left.right == right.right and _same_sequence(left.items, right.items, policy)
-        return Decision(same, "items in order")
-    if kinds == {"", "{"}:
-        return Decision(_same_set(left.items, right.items, policy), "elements in any order")
-    if kinds == {"", "["}:
-        return Decision(same_items(left.items, right.items, policy), "items in any order")
-    if kinds == {"", "("}:
-        return Decision(_same_sequence(left.items, right.items, policy), "items in order")
-    square = left if left.left == "[" else right
-    if kinds == {"[", "{"}:
-        if _ascending(square) and not square.spaced:
-            return Decision(False, "an interval against a set")
-        return Decision(_same_set(left.items, right.items, policy), "elements in any order")
-    if kinds == {"(", "["}:
-        if not (left.array or right.array) and (_ascending(left) or _ascending(right)):
-            return Decision(False, "brackets of different kinds")
-        return Decision(_same_sequence(left.items, right.items, policy), "items in order")
-    return Decision(False, "brackets of different kinds")
-
-
 def _same_sequence(left: Sequence[Node], right: Sequence[Node], policy: Policy) -> bool:
     return len(left) == len(right) and all(compare(a, b, policy).equal for a, b in zip(left, right, strict=True))
 
@@ -162,3 +128,38 @@ def _same_set(left: Sequence[Node], right: Sequence[Node], policy: Policy) -> bo
         return all(any(compare(item, other, policy).equal for other in others) for item in items)
 
     return within(left, right) and within(right, left)
+
+
+def _is_interval(node: Group) -> bool:
+    """Whether two items between brackets could be the ends of an interval."""
+    return len(node.items) == 2 and not node.array and real_set(node) is not None
+
+
+def _compare_groups(left: Group, right: Group, policy: Policy) -> Decision:
+    brackets = frozenset({left.left, right.left})
+    same, reason = _BY_BRACKETS.get(brackets, (None, ""))
+    if same is None or (len(brackets) == 1 and left.right != right.right) or _against_interval(left, right):
+        return Decision(False, "brackets of different kinds")
+    if brackets == {""} and policy.list_order:
+        same, reason = _same_sequence, "items in order"
+    if brackets == {"["} and all(isinstance(item, Group) and item.left == "(" for item in left.items + right.items):
+        same, reason = same_items, "tuples in any order"
+    return Decision(same(left.items, right.items, policy), reason)
+
+
+def _against_interval(left: Group, right: Group) -> bool:
+    """Whether one of them may be an interval that the other, with another bracket, is not."""
+    brackets = {left.left, right.left}
+    if brackets == {"[", "{"}:
+        square = left if left.left == "[" else right
+        return _is_interval(square) and not square.spaced
+    arrays = left.array or right.array
+    return brackets == {"(", "["} and not arrays and (_is_interval(left) or _is_interval(right))
+
+
+# How the items of two groups are compared, by their opening brackets.
+_BY_BRACKETS: Final = {
+    **dict.fromkeys(map(frozenset, ("{", ("", "{"), "[{")), (_same_set, "elements in any order")),
+    **dict.fromkeys((frozenset({""}), frozenset({"", "["})), (same_items, "items in any order")),
+    **dict.fromkeys(map(frozenset, ("(", "[", "([", ("", "("))), (_same_sequence, "items in order")),
+}

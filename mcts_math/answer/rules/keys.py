@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Hashable
 
 from mcts_math.answer.parse.read import read
-from mcts_math.answer.values.exact import TooLargeError, exact
-from mcts_math.answer.values.nodes import Quantity
-from mcts_math.answer.values.points import walk
+from mcts_math.answer.values.exact import exact
+from mcts_math.answer.values.nodes import Quantity, walk
 from mcts_math.answer.values.shapes import unwrap
 
 
@@ -24,10 +23,7 @@ def canonical_key(answer: str) -> Hashable | None:
         return ("text", reading.figures, reading.text) if reading.text else None
     node = unwrap(reading.node)
     if not any(isinstance(part, Quantity) for part in walk(node)):
-        try:
-            value = exact(node)
-        except (TooLargeError, ZeroDivisionError):
-            value = None
+        value = exact(node)
         if value is not None:
             return ("value", reading.figures, value)
     return ("node", reading.figures, node)

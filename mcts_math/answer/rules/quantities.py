@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fractions import Fraction
 from typing import Final
 
 from mcts_math.answer.rules.scalars import scalars_equal
-from mcts_math.answer.text.units import UNITS, unit_name, unit_scale
+from mcts_math.answer.text.things import same_things
+from mcts_math.answer.text.units import UNITS, is_known, unit_name, unit_scale
 from mcts_math.answer.values.nodes import (
     MINUS_ONE,
     PI,
+    Call,
     Node,
     Num,
     Power,
@@ -19,11 +22,13 @@ from mcts_math.answer.values.nodes import (
     Sym,
     Time,
     children,
+    symbols,
+    walk,
 )
-from mcts_math.answer.values.points import symbols
 from mcts_math.answer.verdict import Policy
 
 _HUNDREDTH: Final = Num(Fraction(1, 100))
+_INVERSE: Final = frozenset({"asin", "acos", "atan", "acot", "asec", "acsc", "arg"})
 _DEGREE: Final = Prod((PI, Num(Fraction(1, 180))))
 
 
@@ -43,7 +48,9 @@ def quantities_equal(left: Node, right: Node, policy: Policy) -> tuple[bool, str
         return _percent_equal(quantity, other, policy), "a percentage against a number"
     if not policy.units and quantity.unit != "degree":
         return False, "a unit on one side only"
-    if quantity.unit == "degree" and _has_pi(other):
+    if not is_known(quantity.unit) and not same_things(quantity.unit, ""):
+        return False, "a word that changes the meaning on one side only"
+    if quantity.unit == "degree" and _in_radians(other):
         return scalars_equal(Prod((quantity.value, _DEGREE)), other, policy), "degrees against radians"
     if scalars_equal(quantity.value, other, policy):
         return True, "values, the unit being on one side only"
@@ -69,8 +76,9 @@ def _percent_equal(percent: Quantity, other: Node, policy: Policy) -> bool:
     return scalars_equal(fraction, other, policy)
 
 
-def _has_pi(node: Node) -> bool:
-    return node == PI or any(_has_pi(child) for child in children(node))
+def _in_radians(node: Node) -> bool:
+    """Whether a number without a unit is an angle in radians, by the pi or the inverse function in it."""
+    return any(part == PI or (isinstance(part, Call) and part.name in _INVERSE) for part in walk(node))
 
 
 def _with_unit_name(node: Node) -> Quantity | None:
@@ -95,21 +103,21 @@ def _with_unit_name(node: Node) -> Quantity | None:
 
 def ratios_equal(left: Node, right: Node, policy: Policy) -> bool:
     """Whether two ratios are proportional; one of two parts may be written as a fraction."""
-    if isinstance(left, Ratio) and isinstance(right, Ratio):
-        if len(left.items) != len(right.items):
-            return False
-        if left.clock and right.clock:
-            return all(scalars_equal(a, b, policy) for a, b in zip(left.items, right.items, strict=True))
-        return all(
-            scalars_equal(Prod((left.items[0], b)), Prod((right.items[0], a)), policy)
-            for a, b in zip(left.items[1:], right.items[1:], strict=True)
-        )
-    ratio, other = (left, right) if isinstance(left, Ratio) else (right, left)
-    if not isinstance(ratio, Ratio) or len(ratio.items) != 2 or ratio.clock:
-        return False
-    if isinstance(other, Quantity):
-        other = other.value
-    return scalars_equal(Prod((ratio.items[0], Power(ratio.items[1], MINUS_ONE))), other, policy)
+    clocks = [node.clock for node in (left, right) if isinstance(node, Ratio)]
+    if all(clocks):  # times of day, too: the same ones, and no fractions
+        return len(clocks) == 2 and _all_equal(children(left), children(right), policy)
+    return _all_equal(_quotients(left), _quotients(right), policy)
+
+
+def _quotients(node: Node) -> tuple[Node, ...]:
+    """The first part of a ratio by each other one; a number is such a quotient itself."""
+    if isinstance(node, Ratio):
+        return tuple(Prod((node.items[0], Power(item, MINUS_ONE))) for item in node.items[1:])
+    return (node.value if isinstance(node, Quantity) else node,)
+
+
+def _all_equal(left: Sequence[Node], right: Sequence[Node], policy: Policy) -> bool:
+    return len(left) == len(right) and all(scalars_equal(a, b, policy) for a, b in zip(left, right, strict=True))
 
 
 def clocks_equal(left: Node, right: Node) -> bool:

@@ -2,148 +2,168 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fractions import Fraction
+from typing import Any, Final
 
 from mcts_math.answer.rules.compare import compare
-from mcts_math.answer.rules.real_sets import Pieces, combine, complement, real_set, sets_equal, variable
-from mcts_math.answer.rules.scalars import scalars_equal
-from mcts_math.answer.values.exact import TooLargeError, exact
-from mcts_math.answer.values.lines import lines_equal
-from mcts_math.answer.values.nodes import MINUS_ONE, ONE, Bound, Call, Cases, Node, Num, Power, Prod, Sum, Sym, negate
-from mcts_math.answer.values.points import symbols
-from mcts_math.answer.values.polynomials import rational_function
+from mcts_math.answer.rules.real_sets import EVERYWHERE, Cell, RealSet, cells, real_set, variable
+from mcts_math.answer.rules.scalars import EXACTLY, scalars_equal
+from mcts_math.answer.values.approximate import numbers
+from mcts_math.answer.values.evaluate import UndefinedError, evaluate
+from mcts_math.answer.values.exact import exact
+from mcts_math.answer.values.nodes import (
+    MINUS_ONE,
+    ONE,
+    Bound,
+    Call,
+    Cases,
+    Group,
+    Node,
+    Num,
+    Power,
+    Prod,
+    Sum,
+    negate,
+    rename,
+    substitute,
+    symbols,
+)
+from mcts_math.answer.values.points import point
+from mcts_math.answer.values.polynomials import linear_function
 from mcts_math.answer.values.shapes import is_congruence, is_family
-from mcts_math.answer.values.substitution import rename, substitute
+from mcts_math.answer.values.spans import same_flat
 from mcts_math.answer.verdict import Policy
 
-_INDEX = "#"  # a name that no text has
-_PARAMETERS = frozenset({"s", "t", "u", "k", "lambda", "mu", "r", "a"})
-_SHARES = (0.0009, 0.0013, 0.0031, 0.017, 0.31, 0.77)  # of a long interval: near its ends too
-
-
-def _same(left: Node, right: Node, policy: Policy) -> bool:
-    return compare(left, right, policy).equal
+_PARAMETERS: Final = frozenset({"s", "t", "u", "k", "lambda", "mu", "r", "a"})
+_COUNTERS: Final = frozenset({"k", "n", "m", "j", "t"})
+_SHARES: Final = (0.0009, 0.0013, 0.0031, 0.017, 0.31, 0.77)  # of a long interval: near its ends too
+_FEW, _MANY = 3, 16  # values of an integer: each of a few of one family is among many of the other
+Row = tuple[Node, RealSet]
 
 
 def cases_equal(left: Node, right: Node, policy: Policy) -> bool:
-    """Whether two piecewise functions have the same values under the same conditions, in any order."""
-    if isinstance(left, Cases) != isinstance(right, Cases):
-        return _case_by_case(left, right) if isinstance(left, Cases) else _case_by_case(right, left)
+    """Whether two piecewise functions, or one and a formula, have the same values everywhere."""
+    mine, theirs = _rows(left), _rows(right)
+    if mine is None or theirs is None:
+        return _row_by_row(left, right, policy)
+    name = variable(*(condition for node in (left, right) for condition in _conditions(node)))
+    return name is not None and all(
+        _same_within(cell, mine, theirs, name, policy) for cell in cells(*(where for _, where in (*mine, *theirs)))
+    )
+
+
+def _conditions(node: Node) -> list[Node]:
+    return [condition for _, condition in node.rows if condition is not None] if isinstance(node, Cases) else []
+
+
+def _rows(node: Node) -> list[Row] | None:
+    """Values with the sets on which they hold where those above do not; None where a condition has no known ends."""
+    if not isinstance(node, Cases):
+        return [(node, EVERYWHERE)]
+    found = [(value, EVERYWHERE if at is None else real_set(at)) for value, at in node.rows]
+    known = [(value, where) for value, where in found if where is not None]
+    return known if len(known) == len(found) else None
+
+
+def _row_by_row(left: Node, right: Node, policy: Policy) -> bool:
     if not isinstance(left, Cases) or not isinstance(right, Cases) or len(left.rows) != len(right.rows):
         return False
-    mine, theirs = _conditions(left), _conditions(right)
+    return all(
+        compare(a, b, policy).equal and (c == d or (c is not None and d is not None and compare(c, d, policy).equal))
+        for (a, c), (b, d) in zip(left.rows, right.rows, strict=True)
+    )
+
+
+def _same_within(cell: Cell, left: Sequence[Row], right: Sequence[Row], name: str, policy: Policy) -> bool:
+    """Whether both functions have the same values at a place, or in the gap between two."""
+    mine, theirs = (next((value for value, where in rows if where.holds(cell.sample)), None) for rows in (left, right))
     if mine is None or theirs is None:
-        return all(
-            _same(a, b, policy) and (c == d or (c is not None and d is not None and _same(c, d, policy)))
-            for (a, c), (b, d) in zip(left.rows, right.rows, strict=True)
-        )
-    free = list(range(len(theirs)))
-    for (value, _), pieces in zip(left.rows, mine, strict=True):
-        for index in free:
-            if sets_equal(pieces, theirs[index], policy) and _same(value, right.rows[index][0], policy):
-                free.remove(index)
-                break
-        else:
-            return False
-    return True
-
-
-def _case_by_case(cases: Node, other: Node) -> bool:
-    """Whether an expression of one variable has the value of each case at points within it, for all real numbers."""
-    conditions = _conditions(cases) if isinstance(cases, Cases) else None
-    name = variable(other)
-    if conditions is None or name is None or not isinstance(cases, Cases):
-        return False
-    if complement(_all(conditions)):
-        return False
-    for (value, _), pieces in zip(cases.rows, conditions, strict=True):
-        if symbols(value) - {name}:
-            return False
-        for piece in pieces:
-            low, high = max(piece.start, -1e6), min(piece.stop, 1e6)
-            for share in _SHARES:
-                at = {name: Num(Fraction(low + share * share * (high - low)))}
-                for x in (at, {name: Num(Fraction(high - share * share * (high - low)))}):
-                    if not scalars_equal(substitute(value, x), substitute(other, x), Policy(rounding=False)):
-                        return False
-    return True
-
-
-def _all(pieces: list[Pieces]) -> Pieces:
-    result: Pieces = ()
-    for part in pieces:
-        result = combine("cup", result, part)
-    return result
-
-
-def _conditions(node: Cases) -> list[Pieces] | None:
-    """Where each row holds, those above it not holding; None where a condition has no known ends."""
-    found: list[Pieces] = []
-    before: Pieces = ()
-    for _, condition in node.rows:
-        pieces = complement(before) if condition is None else real_set(condition)
-        if pieces is None:
-            return None
-        found.append(combine("minus", pieces, before))
-        before = combine("cup", before, pieces)
-    return found
+        return mine is theirs
+    if cell.end is not None:
+        at = {name: cell.end.node}
+        return mine == theirs or compare(substitute(mine, at), substitute(theirs, at), policy).equal
+    if compare(mine, theirs, policy).equal:
+        return True
+    low, high = max(cell.low, -1e6), min(cell.high, 1e6)
+    ways = [share * share * (high - low) for share in _SHARES]
+    places = [Num(Fraction(x)) for way in ways for x in (low + way, high - way)]
+    return all(scalars_equal(substitute(mine, {name: x}), substitute(theirs, {name: x}), EXACTLY) for x in places)
 
 
 def congruences_equal(left: Node, right: Node, policy: Policy) -> bool:
     """Whether two residues are the same modulo the same number; a plain number equals the residue as written."""
-    mine, theirs = _congruence(left) or _progression(left), _congruence(right) or _progression(right)
+    mine, theirs = _congruence(left), _congruence(right)
     if mine is None or theirs is None:
-        pair = (mine, right) if mine is not None else (theirs, left)
-        return pair[0] is not None and scalars_equal(pair[0][0], pair[1], policy)
+        (residue, _), other = (mine, right) if mine is not None else (theirs or (ONE, ONE), left)
+        return scalars_equal(residue, other, policy)
     if not scalars_equal(mine[1], theirs[1], policy):
         return False
-    try:
-        difference = exact(Prod((Sum((mine[0], negate(theirs[0]))), Power(mine[1], MINUS_ONE))))
-    except (TooLargeError, ZeroDivisionError):
-        return False
+    difference = exact(Prod((Sum((mine[0], negate(theirs[0]))), Power(mine[1], MINUS_ONE))))
     return difference is not None and difference.denominator == 1
 
 
 def _congruence(node: Node) -> tuple[Node, Node] | None:
-    return (node.args[0], node.args[1]) if isinstance(node, Call) and is_congruence(node) else None
-
-
-def _progression(node: Node) -> tuple[Node, Node] | None:
-    """`5k + 2` as the residue 2 modulo 5, where the letter is one that counts."""
+    """Residue and modulus of `2 (mod 5)` and of `5k + 2`, where the letter is one that counts."""
+    if isinstance(node, Call) and is_congruence(node):
+        return node.args[0], node.args[1]
     body = node.body if isinstance(node, Bound) and is_family(node) else node
     names = symbols(body)
-    name = next(iter(names)) if len(names) == 1 else ""
-    function = rational_function(body, name) if name in ("k", "n", "m", "t", "j") else None
-    if function is None or len(function[0]) != 2 or function[1] != (Fraction(1),):
-        return None
-    return Num(function[0][0]), Num(abs(function[0][1]))
+    linear = linear_function(body, min(names)) if len(names) == 1 and names <= _COUNTERS else None
+    return (Num(linear[0]), Num(abs(linear[1]))) if linear is not None and linear[1] else None
 
 
 def families_equal(left: Node, right: Node, policy: Policy) -> bool:
-    """Whether two families over the integers are the same, up to the name, the sign and the start of the integer."""
-    if not isinstance(left, Bound) or not isinstance(right, Bound):
-        family, other = (left, right) if isinstance(left, Bound) else (right, left)
-        assert isinstance(family, Bound)
-        if family.kind == "line":
-            letters = symbols(other) & _PARAMETERS
-            return len(letters) == 1 and _same(rename(family.body, {family.name: min(letters)}), other, policy)
-        letters = symbols(other) & {"k", "n", "m", family.name} - (symbols(family.body) - {family.name})
-        if len(letters) != 1:
-            return False
-        left, right = family, Bound("family", other, min(letters), family.low, family.low)
-    if left.kind != right.kind:
+    """Whether two sets of values, one for each integer (or each point of a line), are the same."""
+    for node, other in ((left, right), (right, left)):
+        if isinstance(node, Bound) and not is_family(other):
+            given = symbols(node.body) - {node.name}
+            letters = symbols(other) & (_PARAMETERS if node.kind == "line" else {"k", "n", "m", node.name} - given)
+            if len(letters) != 1:
+                return False
+            return families_equal(node, Bound(node.kind, other, min(letters), node.low, node.low), policy)
+    if isinstance(left, Bound) and isinstance(right, Bound) and "line" in (left.kind, right.kind):
+        return left.kind == right.kind and _lines_equal(left, right, policy)
+    return _covers(left, right) and _covers(right, left)
+
+
+def _lines_equal(left: Bound, right: Bound, policy: Policy) -> bool:
+    mine, theirs = _members(left, range(4)), _members(right, range(4))
+    if mine is not None and theirs is not None and len(mine[0]) == len(theirs[0]) and same_flat(mine, theirs, 1):
+        return True
+    return compare(rename(left.body, {left.name: right.name}), right.body, policy).equal
+
+
+def _covers(left: Node, right: Node) -> bool:
+    """Whether the values of one family at small integers are among those of the other."""
+    mine, theirs = _members(left, range(-_FEW, _FEW)), _members(right, range(-_MANY, _MANY))
+    if mine is None or theirs is None:
         return False
-    if left.kind == "line":
-        return lines_equal(left, right) or _same(rename(left.body, {left.name: right.name}), right.body, policy)
-    if left.low != right.low:
-        return False
-    steps: tuple[Fraction, ...] = tuple(map(Fraction, (0, 1, -1)))
-    signs: tuple[Num, ...] = (ONE, MINUS_ONE)
-    if left.low == Num(Fraction(1)):  # over the natural numbers: no other start
-        steps, signs = steps[:1], signs[:1]
-    for sign in signs:
-        for step in steps:
-            index = Sum((Prod((sign, Sym(_INDEX))), Num(step)))
-            if _same(rename(left.body, {left.name: _INDEX}), substitute(right.body, {right.name: index}), policy):
-                return True
-    return False
+    known = {_key(member) for member in theirs}
+    return all(_key(member) in known for member in mine)
+
+
+def _key(member: Sequence[complex]) -> tuple[complex, ...]:
+    return tuple(complex(round(value.real * 1e7 + 0.1234), round(value.imag * 1e7 + 0.1234)) for value in member)
+
+
+def _members(node: Node, indices: range) -> list[list[Any]] | None:
+    """The values of a family, each with its coordinates; None where there are none."""
+    if isinstance(node, Group):
+        parts = [_members(item, indices) for item in node.items]
+        known = [part for part in parts if part is not None]
+        return [member for part in known for member in part] if len(known) == len(parts) else None
+    if not isinstance(node, Bound):
+        return None
+    if isinstance(node.body, Group) and node.body.left in ("", "{"):
+        return _members(
+            Group("", "", tuple(Bound(node.kind, i, node.name, node.low, node.high) for i in node.body.items)), indices
+        )
+    coordinates = node.body.items if isinstance(node.body, Group) else (node.body,)
+    given = point(symbols(node.body) - {node.name}, 0)
+    at = {name: complex(value) for name, value in given.items()}
+    values = [index for index in indices if index > 0 or node.low != ONE]
+    try:
+        return [[evaluate(item, {**at, node.name: float(i)}, numbers()) for item in coordinates] for i in values]
+    except UndefinedError:
+        return None

@@ -9,9 +9,9 @@ from mcts_math.answer.rules.collections import compare_collections, compare_sets
 from mcts_math.answer.rules.compare import Decision
 from mcts_math.answer.rules.families import same_family
 from mcts_math.answer.rules.quantities import clocks_equal, quantities_equal, ratios_equal
+from mcts_math.answer.rules.relations import compare_relations
 from mcts_math.answer.rules.scalars import scalars_equal
 from mcts_math.answer.rules.special import cases_equal, congruences_equal, families_equal
-from mcts_math.answer.rules.statements import compare_relations
 from mcts_math.answer.rules.texts import compare_texts
 from mcts_math.answer.values.nodes import Node
 from mcts_math.answer.verdict import Policy
@@ -27,8 +27,8 @@ def _compare_scalars(left: Node, right: Node, policy: Policy) -> Decision:
 
 # The rule of each kind. Of two kinds the one further up knows what it may equal.
 _RULE_OF: Final[dict[str, Rule]] = {
-    "text": compare_texts,
     "relation": compare_relations,
+    "text": compare_texts,
     "cases": lambda left, right, policy: Decision(
         cases_equal(left, right, policy), "values and conditions of the cases"
     ),

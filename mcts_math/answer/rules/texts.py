@@ -6,10 +6,9 @@ import re
 from typing import Final
 
 from mcts_math.answer.rules.collections import same_items
-from mcts_math.answer.rules.compare import Decision, compare
-from mcts_math.answer.rules.relations import label_value
+from mcts_math.answer.rules.compare import Decision
 from mcts_math.answer.text.spelled import plain_words
-from mcts_math.answer.values.nodes import Const, Group, Node, Prod, Relation, Sym, Text
+from mcts_math.answer.values.nodes import Const, Group, Node, Prod, Sym, Text
 from mcts_math.answer.values.shapes import is_letters, letters
 from mcts_math.answer.verdict import Policy
 
@@ -26,12 +25,6 @@ def compare_texts(left: Node, right: Node, policy: Policy) -> Decision:
         return Decision(texts_equal(text, Text(name), policy), "letters")
     if isinstance(other, (Sym, Const)):
         return Decision(texts_equal(text, Text(other.name), policy), "a letter or word")
-    if isinstance(other, Relation) and is_choice(other.items[0], text, policy):
-        return Decision(True, "the letter of the choice")
-    if isinstance(other, Relation) and policy.equation_value:
-        value = label_value(other)
-        if value is not None:
-            return compare(text, value, policy)
     if isinstance(other, Group) and is_letters(text):
         capitals = letters(text.words)
         if all(isinstance(item, (Sym, Const, Text)) for item in other.items) and len(capitals) > 1:

@@ -8,14 +8,14 @@ import select
 import subprocess
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
 from mcts_math.errors import CheckerError
 
 _START_LIMIT_S: Final = 60.0
-PATIENCE_S: Final = 0.05  # a pair that takes longer is heavy: the others of its batch go elsewhere
+_PATIENCE_S: Final = 0.05  # a pair that takes longer is heavy
 _ROOT: Final = str(Path(__file__).resolve().parents[3])
 
 
@@ -24,7 +24,7 @@ class CutError(Exception):
 
 
 class Child:
-    """One child process and the pipes to it."""
+    """One child process and the pipes to it. It is of no use after a `CutError`."""
 
     def __init__(self, memory_mb: int) -> None:
         paths = [_ROOT, *filter(None, [os.environ.get("PYTHONPATH")])]
@@ -36,15 +36,11 @@ class Child:
             env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
             start_new_session=True,  # an interrupt at the terminal is the parent's to handle
         )
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._input, self._output = self._process.stdin, self._process.stdout
         self._poll = select.poll()
-        self._poll.register(self._output, select.POLLIN)
+        self._poll.register(self._process.stdout or 0, select.POLLIN)
         self._received = b""
-        self._unwanted = 0  # replies to come for jobs that were given to another worker
         try:
-            greeting = self.receive(_START_LIMIT_S)
+            greeting = self._receive(_START_LIMIT_S)
         except CutError as error:
             self.kill()
             raise CheckerError(f"a worker of the answer checker did not start: {error}") from error
@@ -52,55 +48,51 @@ class Child:
             self.kill()
             raise CheckerError(f"a worker of the answer checker can't run: {greeting['error']}")
 
-    def send(self, jobs: Iterable[dict[str, Any]]) -> None:
-        """Hands over jobs; they are answered one after the other."""
+    def ask(self, job: dict[str, Any], limit_s: float, heavy: Callable[[], None]) -> dict[str, Any]:
+        """The reply to a job; calls `heavy` once where it takes long.
+
+        Raises:
+            CutError: there is none within `limit_s` seconds.
+        """
+        assert self._process.stdin is not None
         try:
-            self._input.write(b"".join(json.dumps(job).encode() + b"\n" for job in jobs))
-            self._input.flush()
+            self._process.stdin.write(json.dumps(job).encode() + b"\n")
+            self._process.stdin.flush()
         except OSError as error:
             raise CutError("the worker died") from error
+        if limit_s > _PATIENCE_S and not self._is_ready(_PATIENCE_S):
+            heavy()
+            return self._receive(limit_s, _PATIENCE_S)
+        return self._receive(limit_s)
 
-    def ready(self, wait_s: float) -> bool:
+    def _is_ready(self, wait_s: float) -> bool:
         """Whether a reply is there, at the latest after `wait_s` seconds."""
+        assert self._process.stdout is not None
         deadline = time.monotonic() + wait_s
         while b"\n" not in self._received:
             left = deadline - time.monotonic()
             if left <= 0 or not self._poll.poll(left * 1000):
                 return False
-            chunk = os.read(self._output.fileno(), 1 << 16)
+            chunk = os.read(self._process.stdout.fileno(), 1 << 16)
             if not chunk:
                 raise CutError("the worker died")
             self._received += chunk
         return True
 
-    def receive(self, limit_s: float, waited_s: float = 0.0) -> dict[str, Any]:
-        """The next reply, for which `waited_s` seconds have passed; the worker is of no use after `CutError`."""
-        if not self.ready(limit_s - waited_s):
+    def _receive(self, limit_s: float, waited_s: float = 0.0) -> dict[str, Any]:
+        if not self._is_ready(limit_s - waited_s):
             raise CutError(f"cut after {limit_s:g} s")
         line, _, self._received = self._received.partition(b"\n")
         reply: dict[str, Any] = json.loads(line)
         return reply
 
-    def disown(self, count: int) -> None:
-        """The replies to the last `count` jobs are no longer wanted."""
-        self._unwanted += count
-
-    def is_free(self) -> bool:
-        """Whether it is done, or almost, with the jobs that were given to another worker."""
-        try:
-            while self._unwanted:
-                self.receive(PATIENCE_S)
-                self._unwanted -= 1
-        except CutError:
-            return False
-        return True
-
     def kill(self) -> None:
         """Ends the process at once."""
         self._process.kill()
         self._process.wait()
-        for pipe in (self._input, self._output):
+        for pipe in (self._process.stdin, self._process.stdout):
             try:
-                pipe.close()
+                if pipe is not None:
+                    pipe.close()
             except OSError:
                 continue  # what was still in the buffer of a dead worker

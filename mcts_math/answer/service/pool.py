@@ -1,8 +1,8 @@
 """Comparisons in worker processes that can be killed: bounded time and memory for any text, from any thread.
 
 Workers are started afresh (exec), never forked, so that they inherit nothing of an engine in this process. Each has
-one thread here that feeds it, a few pairs at a time. A pair that takes long keeps its worker to itself: the pairs
-behind it go to other workers, and a spare one is started where there is none. So a heavy pair holds up only itself.
+one thread here that feeds it pair by pair. While a pair takes long, a spare worker takes its place: a heavy pair holds
+up only itself.
 """
 
 from __future__ import annotations
@@ -14,32 +14,24 @@ import threading
 from collections import OrderedDict, deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
-from dataclasses import asdict, dataclass
-from typing import Final
+from dataclasses import asdict
+from typing import Final, NamedTuple
 
 from mcts_math.answer.rules.check import Gold, check
-from mcts_math.answer.service.child import PATIENCE_S, Child, CutError
+from mcts_math.answer.service.child import Child, CutError
 from mcts_math.answer.verdict import DEFAULT_POLICY, Policy, Status, Verdict
 from mcts_math.errors import CheckerError
 
-_BATCH: Final = 16  # pairs handed to a worker at once by `check_many`
 _WINDOW: Final = 4096  # pairs that may wait for a heavy one before them, for each worker
-_BATCH_CHARS: Final = 4000  # what a pipe holds without waiting for its reader
 _EASY: Final = re.compile(r"-?\d{1,15}(?:\.\d{1,15})?\Z", re.ASCII)
 
 
-@dataclass(frozen=True)
-class _Job:
+class _Job(NamedTuple):
     """One pair and the future of its verdict."""
 
     future: Future[Verdict]
     gold: str | tuple[str, ...]
     pred: str
-
-    @property
-    def size(self) -> int:
-        """Characters to send."""
-        return len(self.pred) + (len(self.gold) if isinstance(self.gold, str) else sum(map(len, self.gold)))
 
 
 class CheckerPool:
@@ -67,18 +59,17 @@ class CheckerPool:
             raise ValueError(f"num_workers must be >= 1, not {num_workers}")
         if limit_s <= 0 or memory_mb < 64 or cache_size < 0:
             raise ValueError("limit_s must be > 0, memory_mb >= 64 and cache_size >= 0")
-        self.num_workers = (
-            num_workers or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        )
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        self.num_workers = num_workers or cores
         self.policy = policy
         self._limit_s = limit_s
         self._memory_mb = memory_mb
-        self._queue: queue.SimpleQueue[list[_Job] | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._cache: OrderedDict[tuple[Gold, str], Verdict] = OrderedDict()
         self._cache_size = cache_size
         self._lock = threading.Lock()
         self._threads: list[threading.Thread] = []
-        self._pending = 0  # batches that wait or are at work
+        self._pending = 0  # jobs that wait or are at work
         self._heavy = 0  # workers that are at a pair that takes long
         self._closed = False
 
@@ -102,56 +93,29 @@ class CheckerPool:
         Raises:
             CheckerError: the pool is closed.
         """
-        job = self._prepare(gold, pred)
-        if not job.future.done():
-            self._enqueue([job])
-        return job.future
-
-    def check_many(self, pairs: Iterable[tuple[Gold, str]]) -> Iterator[Verdict]:
-        """Verdicts of many (gold, answer) pairs, in order, as they come in, over all workers."""
-        window: deque[Future[Verdict]] = deque()
-        batch: list[_Job] = []
-
-        def flush() -> None:
-            if batch:
-                self._enqueue(batch.copy())
-                batch.clear()
-
-        for gold, pred in pairs:
-            job = self._prepare(gold, pred)
-            window.append(job.future)
-            if not job.future.done():
-                batch.append(job)
-            full = len(window) > _WINDOW * self.num_workers
-            if full or len(batch) == _BATCH or sum(job.size for job in batch) > _BATCH_CHARS:
-                flush()  # before any wait below: the first of the window may be in the batch
-            while window and (full or window[0].done()):
-                yield window.popleft().result()
-                full = False
-        flush()
-        while window:
-            yield window.popleft().result()
-
-    def _prepare(self, gold: Gold, pred: str) -> _Job:
-        """A job, whose verdict is set where no worker is needed."""
         golds = gold if isinstance(gold, str) else tuple(gold)
         job = _Job(Future(), golds, pred)
         verdict = easy_verdict(golds, pred, self.policy) or self._known((golds, pred))
         if verdict is not None:
             job.future.set_result(verdict)
-        return job
-
-    def _enqueue(self, jobs: list[_Job]) -> None:
+            return job.future
         with self._lock:
             if self._closed:
                 raise CheckerError("the answer checker was closed")
-            self._add(jobs)
+            self._pending += 1
+            self._start_threads()
+            self._queue.put(job)
+        return job.future
 
-    def _add(self, jobs: list[_Job]) -> None:
-        """Queues a batch; the lock is held, so that nothing is queued after the end."""
-        self._pending += 1
-        self._start_threads()
-        self._queue.put(jobs)
+    def check_many(self, pairs: Iterable[tuple[Gold, str]]) -> Iterator[Verdict]:
+        """Verdicts of many (gold, answer) pairs, in order, as they come in, over all workers."""
+        window: deque[Future[Verdict]] = deque()
+        for gold, pred in pairs:
+            window.append(self.submit(gold, pred))
+            while window and (window[0].done() or len(window) > _WINDOW * self.num_workers):
+                yield window.popleft().result()
+        while window:
+            yield window.popleft().result()
 
     def _start_threads(self) -> None:
         """One thread for each worker that can be put to use; heavy pairs may double their number."""
@@ -180,68 +144,50 @@ class CheckerPool:
                 self._cache.move_to_end(key)
             return verdict
 
-    def _remember(self, job: _Job, verdict: Verdict) -> None:
-        with self._lock:
-            self._cache[job.gold, job.pred] = verdict
-            while len(self._cache) > self._cache_size:
-                self._cache.popitem(last=False)
-
     def _serve(self) -> None:
         """The thread of one worker: feeds it jobs, replaces it when it had to be killed."""
         worker: Child | None = None
-        while (jobs := self._queue.get()) is not None:
-            waiting = deque(job for job in jobs if job.future.running() or job.future.set_running_or_notify_cancel())
-            while waiting:
+        while (job := self._queue.get()) is not None:
+            if job.future.set_running_or_notify_cancel():
                 try:
-                    if worker is not None and not worker.is_free():
-                        worker.kill()
-                        worker = None
                     worker = worker or Child(self._memory_mb)
-                    self._work(worker, waiting)
-                except CutError as cut:  # of the first one that waits; the others get a new worker
+                    self._settle(job, self._judged(worker, job))
+                except CutError as cut:
                     if worker is not None:
                         worker.kill()
                     worker = None
-                    self._settle(waiting, Verdict(Status.TIMEOUT, str(cut), "", ""))
+                    self._settle(job, Verdict(Status.TIMEOUT, str(cut), "", ""))
                 except Exception as error:  # of the infrastructure: the callers must see it, and the thread must live
                     problem = error if isinstance(error, CheckerError) else CheckerError(repr(error))
-                    while waiting:
-                        waiting.popleft().future.set_exception(problem)
+                    job.future.set_exception(problem)
             with self._lock:
                 self._pending -= 1
         if worker is not None:
             worker.kill()
 
-    def _work(self, worker: Child, waiting: deque[_Job]) -> None:
-        """Has a worker answer all jobs that wait, in order; those answered no longer wait."""
-        policy = asdict(self.policy)
-        worker.send({"gold": job.gold, "pred": job.pred, "policy": policy} for job in waiting)
-        while waiting:
-            heavy = self._limit_s > PATIENCE_S and not worker.ready(PATIENCE_S)
-            if heavy:
-                worker.disown(self._give_away(waiting))
-            try:
-                reply = worker.receive(self._limit_s, heavy * PATIENCE_S)
-            finally:
-                if heavy:
-                    with self._lock:
-                        self._heavy -= 1
-            self._settle(waiting, Verdict(Status(reply["status"]), reply["reason"], reply["gold"], reply["pred"]))
+    def _judged(self, worker: Child, job: _Job) -> Verdict:
+        slow: list[bool] = []
 
-    def _give_away(self, waiting: deque[_Job]) -> int:
-        """Queues the jobs behind the one that takes long for other workers; how many they are."""
+        def heavy() -> None:
+            slow.append(True)
+            with self._lock:
+                self._heavy += 1
+                if not self._closed:
+                    self._start_threads()
+
+        try:
+            question = {"gold": job.gold, "pred": job.pred, "policy": asdict(self.policy)}
+            reply = worker.ask(question, self._limit_s, heavy)
+        finally:
+            with self._lock:
+                self._heavy -= len(slow)
+        return Verdict(Status(reply["status"]), reply["reason"], reply["gold"], reply["pred"])
+
+    def _settle(self, job: _Job, verdict: Verdict) -> None:
         with self._lock:
-            self._heavy += 1
-            others = [] if self._closed else [waiting.pop() for _ in range(len(waiting) - 1)]
-            if others:
-                self._add(others[::-1])
-            elif not self._closed:
-                self._start_threads()
-            return len(others)
-
-    def _settle(self, waiting: deque[_Job], verdict: Verdict) -> None:
-        job = waiting.popleft()
-        self._remember(job, verdict)
+            self._cache[job.gold, job.pred] = verdict
+            while len(self._cache) > self._cache_size:
+                self._cache.popitem(last=False)
         job.future.set_result(verdict)
 
 

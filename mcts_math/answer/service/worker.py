@@ -39,9 +39,9 @@ def _answer(line: str) -> dict[str, Any]:
 def main() -> int:
     """Serves until standard input ends."""
     try:
-        from mcts_math.answer.values.arithmetic import numbers
+        from mcts_math.answer.values.approximate import numbers
 
-        numbers(50)
+        numbers()
         _limit_memory(int(sys.argv[1]))
     except (ImportError, OSError, ValueError) as error:
         needed = "it needs mpmath >= 1.3: " if isinstance(error, ImportError) else ""

@@ -11,18 +11,10 @@ _BRACE: Final = re.compile(r"\\.|[{}]", re.DOTALL)
 def matching(text: str, start: int) -> int:
     """Index of the `}` that closes the `{` at `start`, or -1."""
     depth = 0
-    index = start
-    while index < len(text):
-        char = text[index]
-        if char == "\\":
-            index += 1
-        elif char == "{":
-            depth += 1
-        elif char == "}":
-            depth -= 1
-            if not depth:
-                return index
-        index += 1
+    for match in _BRACE.finditer(text, start):
+        depth += {"{": 1, "}": -1}.get(match.group(), 0)
+        if not depth:
+            return match.start()
     return -1
 
 

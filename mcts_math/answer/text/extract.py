@@ -9,12 +9,15 @@ from typing import Final, NamedTuple
 from mcts_math.answer.text.braces import closing_braces
 from mcts_math.answer.text.normalise import without_colour
 
-_BOX: Final = re.compile(r"\\(?:boxed|fbox)\s*(?=\{)|\\boxed\s+(\S+)|<answer>", re.IGNORECASE)
-_END_TAG: Final = re.compile(r"</answer>", re.IGNORECASE)
+_BOX: Final = re.compile(
+    r"\\(?:boxed|fbox|framebox)\s*(?=\{)|\\boxed(?:\s+|(?=\d))(\S+)|<(?:final[_ ]?)?answer>", re.IGNORECASE
+)
+_END_TAG: Final = re.compile(r"</(?:final[_ ]?)?answer>", re.IGNORECASE)
+_BOLD_MARK: Final = r"\s{0,9}(?:(?:\*\*|__)\s{0,9})?"
 _MARK: Final = re.compile(
-    r"(?:final|correct)\s+(?:answer|choice|option)"
-    r"\s*(?:(?:\*\*|__)\s*)?(?:is|:|=)+\s*(?:(?:\*\*|__)\s*)?:?"
-    r"|\banswer\s*(?:(?:\*\*|__)\s*)?(?:is\b(?:\s*:)?|:)\s*(?:\*\*|__)?"
+    rf"(?:final|correct)\s+(?:answer|choice|option)(?: ?\([^()\n]{{1,40}}\))?{_BOLD_MARK}(?:is|:|=)+{_BOLD_MARK}:?"
+    rf"|\banswer{_BOLD_MARK}(?:is\b(?:\s*:)?|:)\s*(?:\*\*|__)?"
+    r"|(?:最终)?答案\s?(?:是|为|：|:)+"
     r"|(?<!#)####(?!#)"
     r"|^[ #*_]{0,9}final answer[ #*_]{0,9}$|^ {0,3}(?:#|\*\*|__)[ #*_]{0,6}answer[ #*_]{0,9}$",
     re.IGNORECASE | re.MULTILINE,
@@ -22,19 +25,32 @@ _MARK: Final = re.compile(
 _LINE_START: Final = re.compile(r"(?:^|\n)[ #*_>-]{0,9}(?:the )?\Z", re.IGNORECASE)
 _STOP: Final = re.compile(
     r"</(?:p|step|s|answer|solution)>|<(?:eos|end_of_turn)>|<Solution complete>|\n\s*\n|\n(?=[#*-] )"
-    r"|I hope it is correct|<\|",
+    r"|I hope it is correct|<\||####",
     re.IGNORECASE,
 )
-_THOUGHT: Final = re.compile(r"[<\[](/?)(?:think|thinking|thought|reasoning)[>\]]", re.IGNORECASE)
+_THOUGHT: Final = re.compile(
+    r"[<\[◁](?P<closed>/)?think(?:ing)?[>\]▷]|<(?P<ended>/)?(?:thought|reasoning|scratchpad|analysis)>"
+    r"|<\|(?:begin|(?P<over>end))_of_thought\|>",
+    re.IGNORECASE,
+)
 _CHANNEL: Final = re.compile(r"<\|channel\|>(\w+)(?:[^<]{0,80})<\|message\|>")
-_BOLD: Final = re.compile(r"\*\*([^*\n]+)\*\*\.?\s*$")
-_CHOICE: Final = re.compile(r"^\(?([A-Z])\)(?:\s|$|[.:])|^\(?([A-Z])\)?[.:]?$")
-_SENTENCE: Final = re.compile(r"[.!]\s+(?=[A-Z])|[.!]$")
+_LAST_WORD: Final = re.compile(  # bold, or a display below the line that announces it
+    r"\*\*([^*\n]+)\*\*\.?\s*$"
+    r"|\b(?:answer|result|solutions? (?:is|are)):?\n\s{0,9}\\\[([^\n]+|\n[^\n]+\n)\\\]\.?\s*$",
+    re.IGNORECASE,
+)
+_BULLET: Final = re.compile(r"\A[-*] (?=\S)")
+_ADVERB: Final = re.compile(r"(?:therefore|thus|hence|then|clearly|simply|indeed|just),? (?=\S)", re.IGNORECASE)
+_CHOICE: Final = re.compile(
+    r"\$?(?:\\(?:text|textbf|mathrm|mathbf)\{\(([A-Z])\)\.?\}|\(?([A-Z])\)(?=\s|$|[.:])|\(?([A-Z])\)?[.:]?$)"
+)
+_SENTENCE: Final = re.compile(r"[.!]\s+(?=[A-Z])|[.!]$|。")
 _ABBREVIATED: Final = re.compile(r"\b(?:[ap]\.m|[AP]\.M|St|Mt|Dr|Mr|Mrs|Ms)\.?$")
 _AFTERTHOUGHT: Final = re.compile(
     r",?\s+(?:which|because|since|as\s+(?:required|desired|expected))\b|,\s+(?:and\s+)?so\s+(?=[a-z]{2})"
 )
-_DISPLAYS: Final = ((r"\[", r"\]"), ("$$", "$$"), (r"\(", r"\)"))
+_DISPLAY: Final = re.compile(r"\\\[(.*?)(?<!\\)\\\]|\$\$(.*?)\$\$|\\\((.*?)(?<!\\)\\\)", re.DOTALL)
+_DOLLARS: Final = re.compile(r"\$+([^$]+)\$+\s*(?:[.!]|,(?=[^$\d]*$)|$)")
 _JOINED: Final = re.compile(r"[\s$]*(?:,|and|or|,\s*and|,\s*or|;)[\s$]*(?:[a-z]\s*=\s*)?")
 _MAX_MARKED: Final = 5000  # characters behind a mark
 
@@ -52,15 +68,15 @@ def extract_answer(text: str) -> str | None:
 
     Marks are a box (`\\boxed{…}`, `<answer>…</answer>`), `Final Answer: …` or that heading, `#### …`; the last of these
     in the text counts. Boxes that `and`, `or` or a comma joins are a list. Failing these, the last `the answer is …`,
-    then bold text at the very end. A choice letter in front (`(B) 12`) is the answer. A thought (`<think>`) marks
-    nothing, and a last box that does not end gives no answer.
+    then bold text at the very end, or a display below "the result:". A choice letter in front (`(B) 12`) is the answer.
+    A thought (`<think>`) marks nothing, and a last box that does not end gives no answer.
     """
     reply = _without_thoughts(text)
     found = [item for item in (_last_box(reply), _last_mark(reply)) if item is not None]
     if found:
         return max(found, key=lambda item: (item.strong, item.start)).answer
-    bold = _BOLD.search(reply.rstrip())
-    return _clean(bold.group(1)) if bold is not None else None
+    last = _LAST_WORD.search(reply.rstrip())
+    return _clean(last.group(1) or last.group(2)) if last is not None else None
 
 
 def _without_thoughts(text: str) -> str:
@@ -72,7 +88,7 @@ def _without_thoughts(text: str) -> str:
     kept: list[str] = []
     start, depth = 0, 0
     for match in _THOUGHT.finditer(text):
-        if match.group(1):
+        if any(match.groups()):
             if not depth:
                 kept.clear()  # the template had opened the thought
             depth = max(depth - 1, 0)
@@ -88,51 +104,66 @@ def _last_box(text: str) -> _Found | None:
     """The last box and those that are joined to it; one that is open has no answer, an empty one is none."""
     boxes = list(_BOX.finditer(text))
     closed = closing_braces(text) if boxes else {}
-    ends = [match.start() for match in _END_TAG.finditer(text)] if boxes else []
+    tags = [match.span() for match in _END_TAG.finditer(text)] if boxes else []
     found: list[str] = []
     start, following = 0, -1
     for match in reversed(boxes):
-        content, end = _boxed(text, match, closed, ends)
-        if content is None:
+        extent = _extent(match, closed, tags)
+        if extent is None:
             if not found:
                 return _Found(match.start(), None)
             break
+        first, last, end = extent
         if found and not _JOINED.fullmatch(text, end, following):
             if end > following:  # this box holds the one found
                 start, following = match.start(), match.start()
                 continue
             break
-        if content:
+        if content := _content(match, text[first:last]):
             found.append(content)
             start = following = match.start()
     answers = dict.fromkeys(reversed(found))
     return _Found(start, ", ".join(answers)) if answers else None
 
 
-def _boxed(text: str, box: re.Match[str], closed: dict[int, int], tags: list[int]) -> tuple[str | None, int]:
-    """What a box holds (None where it does not end), and where it ends."""
+def _extent(box: re.Match[str], closed: dict[int, int], tags: list[tuple[int, int]]) -> tuple[int, int, int] | None:
+    """Where what a box holds starts and ends, and where the box ends; None where it does not."""
     if box.group(1) is not None:
-        return box.group(1).strip("$."), box.end()
+        return box.start(1), box.end(1), box.end()
     if box.group().startswith("<"):
-        place = bisect_left(tags, box.end())
-        end = tags[place] if place < len(tags) else None
-        return (None, 0) if end is None else (_clean(text[box.end() : end]) or "", end + len("</answer>"))
+        place = bisect_left(tags, (box.end(), 0))
+        return None if place == len(tags) else (box.end(), *tags[place])
     end = closed.get(box.end())
-    return (None, 0) if end is None else (without_colour(text[box.end() + 1 : end]).strip(), end + 1)
+    return None if end is None else (box.end() + 1, end, end + 1)
+
+
+def _content(box: re.Match[str], inside: str) -> str:
+    if box.group().startswith("<"):
+        return (_last_mark(inside) or _Found(0, _clean(inside))).answer or ""
+    return inside.strip("$.") if box.group(1) is not None else without_colour(inside).strip()
 
 
 def _last_mark(text: str) -> _Found | None:
     marks = list(_MARK.finditer(text))
     strong = {match.start() for match in marks if _is_strong(text, match)}
     for match in sorted(marks, key=lambda match: (match.start() in strong, match.start()), reverse=True):
-        rest = text[match.end() : match.end() + _MAX_MARKED].lstrip()
+        rest = text[match.end() : match.end() + _MAX_MARKED]
+        bare = rest.lstrip()
+        if "\n" in match.group() + rest[: len(rest) - len(bare)]:  # on a line of its own, perhaps as a list's item
+            bare = _BULLET.sub("", bare)
+        rest = bare
         stop = _STOP.search(rest)
         rest = rest[: stop.start()] if stop is not None else rest.rstrip()
         inner = _MARK.match(rest[4:] if rest[:4].lower() == "the " else rest)
         answer = _clean(rest if inner is None else rest[rest.index(inner.group()) + len(inner.group()) :])
-        if answer:
+        if answer and not _is_empty_box(answer):
             return _Found(match.start(), answer, match.start() in strong)
     return None
+
+
+def _is_empty_box(answer: str) -> bool:
+    box = _BOX.match(answer)
+    return box is not None and answer[box.end() :].strip(" {}$.") == "" and not box.group(1)
 
 
 def _is_strong(text: str, match: re.Match[str]) -> bool:
@@ -149,27 +180,19 @@ def _is_strong(text: str, match: re.Match[str]) -> bool:
 
 def _clean(text: str) -> str | None:
     """The answer in the rest of a marked line: without what follows its sentence, bold marks and enclosing dollars."""
-    text = without_colour(text).strip().strip("*_").strip()
-    for left, right in _DISPLAYS:
-        if text.startswith(left) and "\\begin" not in text and (end := text.find(right, 2)) > 0:
-            return text[2:end].strip(" \n.") or None
-    if "$" in text:
-        whole = re.match(r"^\$+([^$]+)\$+\s*(?:[.,!]|$)", text)
-        if whole is not None and not text.startswith("\\$"):
-            return whole.group(1).strip() or None
-    if not text.startswith(("\\begin", "[[", "Matrix")):
-        text = text.split("\n", 1)[0].strip() if "\\begin" not in text else text
+    text = _ADVERB.sub("", without_colour(text).strip().strip("*_").strip(), count=1)
+    for enclosed in (_DISPLAY.match(text), _DOLLARS.match(text)):
+        if enclosed is not None:
+            return "".join(enclosed.groups("")).strip(" \n.") or None
+    if "\\begin" not in text:
+        text = text if text.startswith(("[[", "Matrix")) else text.split("\n", 1)[0].strip()
     for sentence in _SENTENCE.finditer(text):
-        if not _ABBREVIATED.search(text, max(sentence.start() - 6, 0), sentence.end()) and not _ABBREVIATED.search(
-            text[max(sentence.start() - 6, 0) : sentence.start()]
-        ):
+        before = max(sentence.start() - 6, 0)
+        if not any(_ABBREVIATED.search(text[before:end]) for end in (sentence.start(), sentence.end())):
             text = text[: sentence.start()]
             break
     text = _AFTERTHOUGHT.split(text, maxsplit=1)[0].strip().strip("*_").strip()
-    whole = re.match(r"^\$([^$]+)\$$", text)
-    if whole is not None:
+    if (whole := _DOLLARS.fullmatch(text)) is not None:
         return whole.group(1).strip() or None
     choice = _CHOICE.match(text)
-    if choice is not None:
-        return choice.group(1) or choice.group(2)
-    return text or None
+    return "".join(choice.groups("")) if choice is not None else text or None

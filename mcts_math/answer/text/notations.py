@@ -1,6 +1,6 @@
 """Rewritings of habits in writing answers into the notation that the grammar reads.
 
-Each rule is general and keeps the meaning; text that no rule matches is left as it is.
+Each rule is general and keeps the meaning; text that no rule matches is left as it is. The rules see single spaces.
 """
 
 from __future__ import annotations
@@ -13,103 +13,115 @@ from mcts_math.answer.text.spelled import spelled_number
 from mcts_math.answer.text.units import UNITS
 
 MAX_REWRITTEN: Final = 1000  # characters; the patterns take time with the square of the length
-_CURRENCIES: Final = {
-    "€": "EUR",
-    "£": "GBP",
-    "¥": "JPY",
-    "₹": "INR",
-    "円": "JPY",
-    "元": "CNY",
-    r"\pounds": "GBP",
-    r"\euro": "EUR",
-    "US$": "USD",
-    r"US\$": "USD",
-    "Rs.": "INR",
-    "Rs": "INR",
-}
-_CODES: Final = "USD|EUR|GBP|JPY|INR|CNY|CAD|AUD"
-_SIGNS: Final = r"€|£|¥|₹|\\pounds|\\euro|US\\?\$|\bRs\.?"
-_AMOUNT: Final = r"\d[\d,.]*(?<![.,])"
 
-_DERIVATIVE: Final = re.compile(
-    r"^\\frac\s*\{\s*(?:\\partial|(?:\\mathrm\s*\{?\s*)?d\}?)\s*(?:\^\s*\{?(\d)\}?)?\s*([a-zA-Z])(?:\s*\([a-z]\))?\s*\}"
-    r"\s*\{\s*(?:(\\partial)|(?:\\mathrm\s*\{?\s*)?d\}?)\s*([a-zA-Z])\s*(?:\^\s*\{?\d\}?)?\s*\}\s*="
-)
-_DERIVATIVE_PLAIN: Final = re.compile(r"^d(?:\^\{?(\d)\}?)?([a-zA-Z])\s*/\s*d([a-zA-Z])(?:\^\{?\d\}?)?\s*=")
-_PARTIAL: Final = re.compile(r"^\\partial\s*_\s*\{?([a-zA-Z])\}?\s*([a-zA-Z])\s*=")
-_PRIME: Final = re.compile(r"(?<=[a-zA-Z])\s*\^\s*\{?\s*((?:\\prime\s*)+)\}?")
-_UNIT_FRACTION: Final = re.compile(
-    r"(?<=[\d\s}])\\frac\s*\{\s*(?:\\(?:text|mathrm)\s*\{)?\s*([A-Za-z]+)\s*\}?\s*\}"
-    r"\s*\{\s*(?:\\(?:text|mathrm)\s*\{)?\s*([A-Za-z]+)\s*(?:\^\s*\{?(\d)\}?)?\s*\}?\s*(?:\^\s*\{?(\d)\}?)?\s*\}"
-)
-_PLAIN_UNIT: Final = re.compile(r"(?<=\d)\s*([A-Za-z]+)(\^\{?\d\}?)?\s*/\s*([A-Za-z]+)(\^\{?\d\}?)?$")  # 9.8 m/s^2
-_TWO_UNITS: Final = re.compile(r"^(\d[\d.]*)\s*([a-z]+)\s+(\d[\d.]*)\s*([a-z]+)$")  # 17 min 30 s
-_COMBINATIONS: Final = re.compile(
-    r"(?:\{\s*\})?(?:\^|_)\s*\{?(\w+)\}?\s*([CP])\s*_\s*\{?(\w+)\}?(?!\w)|(?<![A-Za-z\d)}])([CP])_\s*(?:\{(\w+)\}|(\w))\s*\^\s*(?:\{(\w+)\}|(\w))"
-)
-_OPEN_CASES: Final = re.compile(
-    r"(?:\\left\s*)?\\\{\s*\\begin\{(?:array|aligned|matrix)\}(?:\{[^{}]*\})?(.*?)\\end\{(?:array|aligned|matrix)\}\s*(?:\\right\s*\.)?(?!\s*\\?(?:right\s*\\)?\})",
-    re.DOTALL,
-)
-_CYCLE: Final = re.compile(r"(\d{0,6}?)(?:(\d)\2{2,}|(\d{2,6})\3+)")
-_ALIGNED: Final = re.compile(r"\\begin\{(aligned|align\*?|gathered|split)\}(.*?)\\end\{\1\}", re.DOTALL)
-_SET_NAME: Final = re.compile(r"(\\mathbb\s*\{?[RZQNC]\}?|\bReals)\s*(?:\\\s+|-\s*)\\?\{([^{}]*?)\\?\}")
+_D: Final = r"(?:\\mathrm ?\{? ?)?d\}?"
+_NAME: Final = r"(?:\\(?:text|mathrm) ?\{)? ?([A-Za-z]+)"
+_POWER: Final = r" ?(?:\^ ?\{?(\d)\}?)?"
+_MEASURE: Final = re.compile(r"(?<![a-zA-Z\\])m ?\\angle(?![a-z])")
+_SET_NAME: Final = re.compile(r"(\\mathbb ?\{?[RZQNC]\}?|\bReals) ?(?:\\ |- ?)\\?\{([^{}]*?)\\?\}")
 
-_MEASURE: Final = re.compile(r"(?<![a-zA-Z\\])m\s*\\angle(?![a-z])")
 
-_RULES: Final[tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...]] = (
-    (_PRIME, lambda match: "'" * match.group(1).count("prime")),
-    (_DERIVATIVE, lambda match: _derivative(match.group(2), match.group(4), match.group(1), bool(match.group(3)))),
-    (_DERIVATIVE_PLAIN, lambda match: _derivative(match.group(2), match.group(3), match.group(1), False)),
-    (_PARTIAL, lambda match: f"{match.group(2)}_{match.group(1)} ="),
-    (_UNIT_FRACTION, lambda match: _unit_fraction(match)),
-    (_COMBINATIONS, lambda match: _combination(match)),
-    (re.compile(r"^(\d{1,4}) ?([CP]) ?(\d{1,4})$"), lambda m: _combination_of(m.group(1), m.group(2), m.group(3))),
-    (_OPEN_CASES, r"\\begin{cases}\1\\end{cases}"),
-    # countries' number formats, where they can't be anything else
-    (re.compile(r"(?<![\d.,])\d{1,3}(?:\.\d{3})+,\d+(?![\d.,])"), lambda m: _plain(m.group(), ".", ",")),
-    (re.compile(r"(?<![\d.,])\d{1,3}(?:\.\d{3}){2,}(?![\d.,])"), lambda m: _plain(m.group(), ".", "")),
-    (re.compile(r"(?<![\d.,'])\d{1,3}(?:'\d{3})+(?![\d,'])"), lambda m: _plain(m.group(), "'", "")),
-    (re.compile(r"(?<=\d)_(?=\d{3}(?:_\d{3})*(?![\d_]))(?<=\d_)"), ""),
-    (re.compile(r"\s*\(\s*([a-z]\s*\\in\s*\\mathbb\s*\{?[ZN]\}?)\s*\)$"), r", \1"),
-    (re.compile(r"^([abcstuAST])\(([nkm])\)\s*="), r"\1_\2 ="),
-    (re.compile(r"^[a-eg-wA-Z]\(([a-z])\)\s*="), r"f(\1) ="),
-    (_ALIGNED, lambda match: _rows(match.group(2))),
-    (re.compile(r"(?<=\d)\s*(sq|cu)\.?\s+(cm|m|mm|km|in|ft|mi|yd)\b\.?"), r"\\text{ \1 \2}"),
-    (_TWO_UNITS, lambda match: _two_units(match)),
-    (re.compile(r"(?<=\d)\s*[xX]\s*10\s*(?=\^)"), r"\\times 10"),
-    (re.compile(r"^[a-zA-Z]\s*:\s*([a-z])\s*\\(?:mapsto|to)(?![a-z])"), r"f(\1) ="),
-    (_PLAIN_UNIT, lambda match: _plain_unit(match)),
-    (re.compile(r"\\\^"), "^"),
-    (re.compile(r"^[^()\[\]{}]*(?:[<>]|\\[lg][et])[^()\[\]{}]*$"), lambda match: _conditions(match.group())),
-    (re.compile(r"(\d*\.\d+)\s*(?:\.{3}|…|\\[lc]?dots\b)"), lambda match: _endless(match.group(1))),
-    (re.compile(r"^(-?[\d.,/]+)\s*\(([a-z -]+)\)$"), lambda match: _said_twice(match)),
-    (re.compile(r"^\\?#\s*(?=\d+$)"), ""),
-    (re.compile(r"\\mathbb\s*\{?R\}?\s*_\s*\{?\s*(?:\\geq?|\\geqslant)\s*0\s*\}?"), r"[0,\\infty)"),
-    (re.compile(r"\\mathbb\s*\{?R\}?\s*(?:_\s*\{?\s*>\s*0\s*\}?|[_^]\s*\{?\+\}?)"), r"(0,\\infty)"),
-    # money
-    (re.compile(rf"(\d),(\d\d)(?=\s*(?:{_SIGNS}|\b(?:{_CODES})\b))"), r"\1.\2"),
-    (
-        re.compile(rf"(?:\b({_CODES})\b|({_SIGNS}))\s*~?\s*({_AMOUNT})"),
-        lambda m: _money(m.group(1) or m.group(2), m[3]),
-    ),
-    (re.compile(rf"({_AMOUNT})\s*({_SIGNS}|円|元)"), lambda m: _money(m.group(2), m.group(1))),
-    # what Python prints
-    (re.compile(r"(['\"])(\w+)\1\s*:"), r"\2:"),
-    (re.compile(r"(?<=[\[({,\s])(['\"])(\w[\w .-]*)\1(?=\s*[,\])}])"), r"\2"),
-    (re.compile(r"\bdatetime\.time\((\d+), (\d+)(?:, 0)*\)"), lambda m: f"{m.group(1)}:{int(m.group(2)):02d}"),
-    (re.compile(r"^(\d{1,2}:\d\d):00$"), r"\1"),
-    (re.compile(r"\b(?:np|numpy)\.(True|False)_"), r"\1"),
-    (re.compile(r"\b(?:math|np|numpy)\.tau\b"), "(2*pi)"),
-    (re.compile(r"\bS\((-?\d+)\)"), r"\1"),
-    (re.compile(r"(?<![A-Za-z\d)}\]])_(?=[a-z]\b)"), ""),
-    (re.compile(r"^(\d+)\s*'$"), r"\1 ft"),
-    (re.compile(r"^(\d+)\s*(?:\"|'')$"), r"\1 in"),
-    # feet and inches, hours and minutes
-    (re.compile(r"^(\d+)\s*h(?:rs?|ours?)?\s*(\d+)\s*m(?:ins?|inutes?)?$"), r"\1 hours \2 minutes"),
-    (re.compile(r"(\\\{[^|:]*?)\\mid(?=\s*[a-z]\s*\\in\s*\\mathbb\s*\{?[ZN])"), r"\1:"),
-    (re.compile(r"^(\d+)\s*'\s*(\d+)\s*(?:\"|'')$"), r"\1 ft \2 in"),
-    (re.compile(r"(\\overline\s*\{\d+\})\s*(?:\.{3}|…|\\[lc]?dots\b)"), r"\1"),
+def _derivative(match: re.Match[str]) -> str:
+    return f"{match[2]}{chr(39) * int(match[1] or 1)} ="
+
+
+def _unit_quotient(match: re.Match[str]) -> str:
+    above, power, below, *powers = match.groups("")
+    if above not in UNITS or below not in UNITS:
+        return match[0]
+    lower = "".join(powers)
+    return rf"\text{{ {above}{'^' * bool(power)}{power}/{below}{'^' * bool(lower)}{lower}}}"
+
+
+def _two_units(match: re.Match[str]) -> str:
+    first, unit, second, smaller = match.groups()
+    if unit not in UNITS or smaller not in UNITS:
+        return match[0]
+    return rf"{first}\text{{ {unit} }}{second}\text{{ {smaller}}}"
+
+
+def _combination(upper: str, kind: str, lower: str) -> str:
+    if kind == "C":
+        return rf"\binom{{{upper}}}{{{lower}}}"
+    return rf"\frac{{({upper})!}}{{({upper}-{lower})!}}"
+
+
+def _rows(match: re.Match[str]) -> str:
+    """Aligned equations as a system, or as the one that they are."""
+    content = match[2].replace("&", "")
+    return rf"\begin{{cases}}{content}\end{{cases}}" if "\\\\" in content else content
+
+
+def _said_twice(match: re.Match[str]) -> str:
+    """`7 (seven)`; `9 (apples)` is a number with its unit."""
+    value = spelled_number(match[2])
+    if value is None:
+        return f"{match[1]} {match[2]}"
+    return match[1] if match[1].replace(",", "") == str(value) else match[0]
+
+
+_RULES: Final[tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...]] = tuple(
+    (re.compile(pattern, re.DOTALL), replacement)
+    for pattern, replacement in (
+        (r"\\[dtc]frac(?![a-zA-Z])", r"\\frac"),
+        (r"(?<=[\w}]) ?\((?:since|because|as|where|note|after) [^()]{0,200}\)$", ""),
+        # derivatives, functions and sequences as labels
+        (
+            rf"^\\frac ?\{{ ?{_D}{_POWER} ?([a-zA-Z])(?: ?\([a-z]\))? ?\}} ?\{{ ?{_D} ?[a-z]{_POWER} ?\}} ?=",
+            _derivative,
+        ),
+        (rf"^d{_POWER}([a-zA-Z]) ?/ ?d[a-zA-Z]{_POWER} ?=", _derivative),
+        (r"^\\frac ?\{ ?\\partial ?([a-zA-Z]) ?\} ?\{ ?\\partial ?([a-zA-Z]) ?\} ?=", r"\1_\2 ="),
+        (r"^\\partial ?_ ?\{?([a-zA-Z])\}? ?([a-zA-Z]) ?=", r"\2_\1 ="),
+        (r"^([abcstuAST])\(([nkm])\) ?=", r"\1_\2 ="),
+        (r"^[a-eg-wA-Z]\(([a-z])\) ?=", r"f(\1) ="),
+        (r"^[a-zA-Z] ?: ?([a-z]) ?\\(?:mapsto|to)(?![a-z])", r"f(\1) ="),
+        # numbers of combinations and permutations
+        (r"(?:\{ ?\})?[\^_] ?\{?(\w+)\}? ?([CP]) ?_ ?\{?(\w+)\}?(?!\w)", lambda m: _combination(m[1], m[2], m[3])),
+        (
+            r"(?<![A-Za-z\d)}])([CP])_ ?\{?(\d+)\}? ?\^ ?\{?(\d+)\}?",
+            lambda m: _combination(m[2], m[1], m[3]) if int(m[2]) >= int(m[3]) else m[0],
+        ),
+        (r"^(\d{1,4}) ?([CP]) ?(\d{1,4})$", lambda m: _combination(m[1], m[2], m[3])),
+        # systems, sets and families
+        (
+            r"\\\{ ?\\begin\{(?:array|aligned|matrix)\}(?:\{[^{}]*\})?(.*?)\\end\{(?:array|aligned|matrix)\} ?"
+            r"(?! ?\\\})\.?",
+            r"\\begin{cases}\1\\end{cases}",
+        ),
+        (r"\\begin\{(aligned|align\*?|gathered|split)\}(.*?)\\end\{\1\}", _rows),
+        (r" ?\( ?([a-z] ?\\in ?\\mathbb ?\{?[ZN]\}?) ?\)$", r", \1"),
+        (r"(\\\{[^|:]*?)\\mid(?= ?[a-z] ?\\in ?\\mathbb ?\{?[ZN])", r"\1:"),
+        (r"\\mathbb ?\{?R\}? ?_ ?\{? ?(?:\\geq?|\\geqslant) ?0 ?\}?", r"[0,\\infty)"),
+        (r"\\mathbb ?\{?R\}? ?(?:_ ?\{? ?> ?0 ?\}?|[_^] ?\{?\+\}?)", r"(0,\\infty)"),
+        (  # a union of conditions, not of sets
+            r"^[^()\[\]{}]*(?:[<>]|\\[lg][et])[^()\[\]{}]*$",
+            lambda m: m[0].replace("\\cup", " or ").replace("\\cap", " and "),
+        ),
+        # measures
+        (r"(?<=[\d }])(?:\\(?:text|mathrm) ?\{ ?)?([kMGmμ])(?: ?\})? ?\\Omega(?![a-zA-Z])", r"\\text{ \1ohm}"),
+        (
+            rf"(?<=[\d\s}}])\\frac ?\{{ ?{_NAME}() ?\}}? ?\}} ?\{{ ?{_NAME}{_POWER} ?\}}?{_POWER} ?\}}",
+            _unit_quotient,
+        ),
+        (rf"(?<=\d) ?([A-Za-z]+){_POWER} ?/ ?([A-Za-z]+){_POWER}$", _unit_quotient),
+        (r"^(\d+) ?h(?:rs?|ours?)? ?(\d+) ?m(?:ins?|inutes?)?$", r"\1 hours \2 minutes"),
+        (r"^(\d[\d.]*) ?([a-z]+) (\d[\d.]*) ?([a-z]+)$", _two_units),
+        (r"^(\d+) ?'(?=(?: ?\d+ ?(?:\"|''))?$)", r"\1 ft "),
+        (r"(?<=\d) ?(?:\"|'')$", " in"),
+        (r"(?<=\d) ?[xX] ?10 ?(?=\^)", r"\\times 10"),
+        (r"^(-?[\d.,/]+) ?\(([a-z -]+)\)$", _said_twice),
+        (r"^\\?# ?(?=\d+$)", ""),
+        (r"^(?:triangle|angle) (?=[A-Z]{2,4}$)", ""),
+        (r"^\\(?:text|mbox|textbf|textrm|mathrm) ?\{([^{}\\$\d]*\d[^{}\\$]*)\}$", r"\1"),
+        # what Python prints
+        (r"\bdatetime\.time\((\d+), (\d+)(?:, 0)*\)", lambda m: f"{m[1]}:{int(m[2]):02d}"),
+        (r"^(\d{1,2}:\d\d):00$", r"\1"),
+        (r"\b(?:np|numpy)\.(True|False)_", r"\1"),
+        (r"\b(?:math|np|numpy)\.tau\b", "(2*pi)"),
+        (r"\bS\((-?\d+)\)", r"\1"),
+        (r"(?<![A-Za-z\d)}\]])_(?=[a-z]\b)", ""),
+    )
 )
 
 
@@ -117,8 +129,7 @@ def rewrite_spaced(text: str) -> str:
     """The habits in which spacing commands count: `R \\ {0}` is a difference of sets, `m\\angle A` an angle."""
     if len(text) > MAX_REWRITTEN:
         return text
-    text = _MEASURE.sub(" ", text)
-    return _SET_NAME.sub(r"\1\\setminus \\{\2\\}", text)
+    return _SET_NAME.sub(r"\1\\setminus \\{\2\\}", _MEASURE.sub(" ", text))
 
 
 def rewrite(text: str) -> str:
@@ -126,90 +137,6 @@ def rewrite(text: str) -> str:
     if len(text) > MAX_REWRITTEN:
         return text
     for pattern, replacement in _RULES:
-        text = pattern.sub(replacement, text)
+        if pattern.search(text) is not None:  # most don't occur, and looking is cheaper than rewriting
+            text = pattern.sub(replacement, text)
     return text
-
-
-def _derivative(of: str, by: str, order: str | None, partial: bool) -> str:
-    return f"{of}_{by} =" if partial and not order else f"{of}{chr(39) * int(order or 1)} ="
-
-
-def _unit_fraction(match: re.Match[str]) -> str:
-    above, below, *powers = match.groups()
-    if above not in UNITS or below not in UNITS:
-        return match.group()
-    power = powers[0] or powers[1]
-    return rf"\text{{ {above}/{below}{'^' + power if power else ''}}}"
-
-
-def _two_units(match: re.Match[str]) -> str:
-    first, unit, second, smaller = match.groups()
-    if unit not in UNITS or smaller not in UNITS:
-        return match.group()
-    return rf"{first}\text{{ {unit} }}{second}\text{{ {smaller}}}"
-
-
-def _rows(content: str) -> str:
-    """Aligned equations as a system, or as the one that they are."""
-    content = content.replace("&", "")
-    return rf"\begin{{cases}}{content}\end{{cases}}" if "\\\\" in content else content
-
-
-def _plain_unit(match: re.Match[str]) -> str:
-    above, first, below, second = match.groups()
-    if above not in UNITS or below not in UNITS:
-        return match.group()
-    return rf"\text{{ {above}{first or ''}/{below}{second or ''}}}".replace("^{", "^").replace("}}", "}")
-
-
-def _conditions(text: str) -> str:
-    """A union between conditions, not between sets."""
-    return text.replace("\\cup", " or ").replace("\\cap", " and ")
-
-
-def _endless(decimal: str) -> str:
-    """`0.666...` with its cycle, where the digits show one; else as far as it is written."""
-    whole, _, digits = decimal.partition(".")
-    match = _CYCLE.fullmatch(digits)
-    if match is None:
-        return decimal
-    head, cycle = match.group(1), match.group(2) or match.group(3)
-    return rf"{whole or 0}.{head}\overline{{{cycle}}}"
-
-
-def _said_twice(match: re.Match[str]) -> str:
-    """`7 (seven)`; `9 (apples)` is a number with its unit."""
-    value = spelled_number(match.group(2))
-    if value is None:
-        return f"{match.group(1)} {match.group(2)}"
-    return match.group(1) if match.group(1).replace(",", "") == str(value) else match.group()
-
-
-def _combination(match: re.Match[str]) -> str:
-    upper, kind, lower, *others = match.groups()
-    if kind is None:
-        kind, *both = others
-        first, second = both[0] or both[1], both[2] or both[3]
-        if not (first + second).isdigit() and kind == "P":
-            return match.group()
-        upper, lower = (
-            (first, second) if first.isdigit() and second.isdigit() and int(first) >= int(second) else ("", "")
-        )
-        if not upper:
-            return match.group()
-    return _combination_of(upper, kind, lower)
-
-
-def _combination_of(upper: str, kind: str, lower: str) -> str:
-    if kind == "C":
-        return rf"\binom{{{upper}}}{{{lower}}}"
-    return rf"\frac{{({upper})!}}{{({upper}-{lower})!}}"
-
-
-def _plain(number: str, thousands: str, point: str) -> str:
-    number = number.replace(thousands, "")
-    return number.replace(point, ".") if point else number
-
-
-def _money(sign: str, amount: str) -> str:
-    return rf"{amount}\text{{ {_CURRENCIES.get(sign, sign)}}}"

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple
 
-from mcts_math.answer.parse.runs import is_word
+from mcts_math.answer.text.runs import is_word
 from mcts_math.answer.text.spelled import spelled_number
 
-_NUMBER: Final = r"(-?\d+(?:\.\d+)?)"
 _SENTENCE: Final = re.compile(
     r"(?P<subject>[^=<>]{0,200}?[A-Za-z$)}][^=<>]{0,40}?)\s+(?P<verb>is|are|was|were|will\s+be|equals?|becomes|has|have|costs|converges\s+to)\s+"
     r"(?:(?:equal\s+to|approximately|about|exactly|only)\s+|:\s*)*(?P<value>\S.*)",
@@ -17,75 +17,80 @@ _SENTENCE: Final = re.compile(
 _LABEL: Final = re.compile(
     r"(?P<subject>[A-Za-z][A-Za-z ]{2,60}?)(?:\s*[:=]\s*|\s+(?=\())(?P<value>[-\d(\[\\].*)", re.DOTALL
 )
-_VERB_ONLY: Final = re.compile(
-    r"(?:converges\s+to|equals?|equal\s+to|on|at)\s+(?P<value>\S.*)", re.DOTALL | re.IGNORECASE
-)
+_MAX_TURN: Final = 300  # characters
 _PRONOUNS: Final = frozenset({"it", "this", "that", "there", "they", "he", "she", "we"})
-_YES_NO: Final = re.compile(r"(yes|no|true|false)\s*[,;:]\s*(?=[a-z])", re.IGNORECASE)
-_BETWEEN: Final = re.compile(
-    rf"(?:[a-z]\s+is\s+)?between\s+{_NUMBER}\s+and\s+{_NUMBER}(?:,?\s+(inclusive|exclusive))", re.IGNORECASE
+_MOMENT: Final = re.compile(  # E[X] = 5
+    r"\\?(?:mathbb ?\{?)?(?P<name>E|Pr|Var|Cov)\}? ?[\[(](?P<of>[^\[\]()]{1,40})[\])] ?= ?(?P<value>[^=]+)"
 )
-_OF: Final = re.compile(rf"{_NUMBER}\s+(?:out\s+of|in)\s+{_NUMBER}")
-_COMPARISONS: Final = (
-    ("greater than or equal to", ">="),
-    ("less than or equal to", "<="),
-    ("no less than", ">="),
-    ("no more than", "<="),
-    ("more than", ">"),
-    ("at least", ">="),
-    ("at most", "<="),
-    ("greater than", ">"),
-    ("less than", "<"),
-)
-_COMPARED: Final = re.compile(
-    r"(?:(?:(?:all|any)\s+)?(?:real\s+)?numbers?\s+|(?P<name>[a-z])\s+is\s+)?(?:that\s+are\s+|[a-z]\s+)?"
-    r"(?P<phrase>(?:greater|more|less|no\s+more|no\s+less)\s+than(?:\s+or\s+equal\s+to)?|at\s+(?:least|most))\s+"
-    r"(?P<value>[-\d.\\].*)",
-    re.IGNORECASE,
-)
-_SIGNED: Final = re.compile(
-    r"(?:all\s+|the\s+)?(non-?negative|positive|non-?positive|negative)\s+(?:real\s+numbers|reals)", re.IGNORECASE
-)
-_SIGNED_SETS: Final = {
-    "nonnegative": r"[0,\infty)",
-    "positive": r"(0,\infty)",
-    "nonpositive": r"(-\infty,0]",
-    "negative": r"(-\infty,0)",
-}
-_MINUS: Final = re.compile(r"(?:minus|negative)\s+(?=[\d\\])", re.IGNORECASE)
-_CHOOSE: Final = re.compile(r"(\w{1,4})\s+choose\s+(\w{1,4})")
-_TO: Final = re.compile(rf"{_NUMBER}\s+to\s+{_NUMBER}")
-_BUT: Final = re.compile(
-    r"(?:all\s+)?(?:real\s+numbers|reals)\s*(?:\w\s+)?,?\s*(?:except|other\s+than|but|excluding|without)\s*(?:for\s+)?(?:[a-z]\s*=\s*)?(?P<points>[-\d].*)",
-    re.IGNORECASE,
-)
-_NOT_THERE: Final = re.compile(r".*\bdoes\s+not\s+exist", re.IGNORECASE | re.DOTALL)
-
-
+_LISTED: Final = re.compile(r"[A-Za-z]{3,20}(?:(?:, and |, | and )[A-Za-z]{3,20}){1,9}[.!]?")
 _ITEM: Final = re.compile(
     r"(?:and\s+)?(?P<subject>[^\W\d_][^=<>:,;\d\\]{0,60}?)\s*"
     r"(?:[:=]|\b(?:is|are|has|have|gets?|was|were)\b:?| (?=\d))\s*(?P<value>[^=:]*\S)"
 )
 _ITEM_ENDS: Final = re.compile(r"\s*[,;]\s*(?:and\s+)?(?=[^\W\d_])|\s+and\s+(?=[^\W\d_])")
 
+# Turns of phrase in the notation that the grammar reads. N: a number; T: a term without spaces; V: a value to the end;
+# X: what a comparison may begin with.
+_PLACES: Final = {
+    "N": r"(-?\d+(?:\.\d+)?)",
+    "T": r"([\w+*/.\\{}^-]{1,12})",
+    "V": r"([-\d.\\].*)",
+    "X": r"(?:(?:(?:all|any) )?(?:real )?numbers? |([a-z]) is )?(?:that are |[a-z] )?",
+}
+_QUADRANTS: Final = ("1 i first 1st one", "2 ii second 2nd two", "3 iii third 3rd three", "4 iv fourth 4th four")
+_WRITTEN: Final = (
+    (r"(?:[a-z] is )?between N and N,? inclusive", r"[\1,\2]"),
+    (r"(?:[a-z] is )?between N and N,? exclusive", r"(\1,\2)"),
+    (r"N (?:out of|in) N", r"\1/\2"),
+    (r"X(?:(?:greater|more) than or equal to|at least|no less than) V", lambda m: f"{m[1] or 'x'}>={m[2]}"),
+    (r"X(?:less than or equal to|at most|no more than) V", lambda m: f"{m[1] or 'x'}<={m[2]}"),
+    (r"X(?:greater|more) than V", lambda m: f"{m[1] or 'x'}>{m[2]}"),
+    (r"Xless than V", lambda m: f"{m[1] or 'x'}<{m[2]}"),
+    (r"N or (?:more|greater|above|higher)", r"x>=\1"),
+    (r"N or (?:less|fewer|below|lower)", r"x<=\1"),
+    (r"(?:all |the )?non-?negative (?:real numbers|reals)", r"[0,\\infty)"),
+    (r"(?:all |the )?positive (?:real numbers|reals)", r"(0,\\infty)"),
+    (r"(?:all |the )?non-?positive (?:real numbers|reals)", r"(-\\infty,0]"),
+    (r"(?:all |the )?negative (?:real numbers|reals)", r"(-\\infty,0)"),
+    (
+        r"(?:all )?(?:real numbers|reals) ?(?:\w )?,? ?(?:except|other than|but|excluding|without) ?(?:for )?"
+        r"(?:[a-z] ?= ?)?([-\d].*)",
+        lambda m: rf"\mathbb{{R}}\setminus\{{{re.sub(' (?:and|or) ', ',', m[1])}\}}",
+    ),
+    (r"(?:minus|negative) ([\d\\].*)", r"-\1"),
+    (r"(\w{1,4}) choose (\w{1,4})", r"\\binom{\1}{\2}"),
+    (r"N to N", r"\1:\2"),
+    (r"(\d{1,9}) more than (\d{1,9})|T more than (?!x?\d+$)T", lambda m: f"({m[2] or m[4]})+({m[1] or m[3]})"),
+    (r"(\d{1,9}) less than (\d{1,9})|T less than (?!x?\d+$)T", lambda m: f"({m[2] or m[4]})-({m[1] or m[3]})"),
+    (r"T fewer than (?!x?\d+$)T", r"(\2)-(\1)"),
+    (r"(\d{1,9}/\d{1,9}) of an? ([a-z]+)", r"\1 \2"),
+    (r"(?:the )?(?:(\w{1,6}) quadrant|quadrant (\w{1,6}))", lambda m: _quadrant(m[1] or m[2])),
+    (r"(?:twice|double) T", r"2(\1)"),
+    (r"(?:thrice|triple) T", r"3(\1)"),
+    (r"(?:the )?square root of ([\w.]{1,12})", r"\\sqrt{\1}"),
+    (r"(?:the )?cube root of ([\w.]{1,12})", r"\\sqrt[3]{\1}"),
+    (
+        r"(?:an? |the )?(increase|decrease|rise|drop|reduction|profit|loss|gain|discount|total|tip|tax) of "
+        r"(\\?\$?-?\d[\d.,]{0,20}(?: ?(?:\\?%|percent))?)",
+        r"\2 \1",
+    ),
+    (r"([a-z]) is (?:an )?odd(?: number| integer)?", r"\1\\equiv1\\pmod{2}"),
+    (r"([a-z]) is (?:an )?even(?: number| integer)?", r"\1\\equiv0\\pmod{2}"),
+    (r"([a-z]) is (?:a multiple of|divisible by) (\d{1,9})(?: number| integer)?", r"\1\\equiv0\\pmod{\2}"),
+    (r".*\bdoes not exist", "undefined"),
+    (r"(yes|no|true|false) ?[,;:] ?[a-z].*", r"\1"),
+    (r"(?:converges to|equals?|equal to|on|at) (.+)", r"\1"),
+    (r"((?:a |one |two |three |four |five )?[a-z]{4,8}) of (\d{1,9}(?:\.\d{1,9})?)", lambda m: _share(m[1], m[2])),
+)
 
-_OR_MORE: Final = re.compile(rf"{_NUMBER}\s+or\s+(more|greater|above|higher|less|fewer|below|lower)", re.IGNORECASE)
-_THAN: Final = re.compile(
-    r"([\w+*/.\\{}-]{1,12}) (more|less|fewer) than (?!x?\d+$)([\w+*/.\\{}-]{1,12})|(\d{1,9}) (more|less) than (\d{1,9})"
-)
-_MULTIPLE: Final = re.compile(r"(twice|thrice|double|triple) ([\w.\\{}^]{1,12})", re.IGNORECASE)
-_ROOT: Final = re.compile(r"(?:the )?(square|cube) root of ([\w.]{1,12})", re.IGNORECASE)
-_SHARE: Final = re.compile(
-    r"((?:a |one |two |three |four |five )?[a-z]{4,8}) of (\d{1,9}(?:\.\d{1,9})?)", re.IGNORECASE
-)
-_CHANGE: Final = re.compile(
-    r"(?:an? |the )?(increase|decrease|rise|drop|reduction|profit|loss|gain|discount|total|tip|tax) of "
-    r"(\\?\$?-?\d[\d.,]{0,20}(?: ?(?:\\?%|percent))?)",
-    re.IGNORECASE,
-)
-_DIVISIBLE: Final = re.compile(
-    r"([a-z]) is (?:an )?(?:(odd|even)|(?:a multiple of|divisible by) (\d{1,9}))(?: number| integer)?"
-)
+
+def _turns() -> Iterator[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]]:
+    for written, short in _WRITTEN:
+        pattern = re.sub(r"(?<![A-Za-z\\])[NTVX](?![A-Z])", lambda place: _PLACES[place.group()], written)
+        yield re.compile(pattern, re.IGNORECASE), short
+
+
+_TURNS: Final = tuple(_turns())
 
 
 class Sentence(NamedTuple):
@@ -110,14 +115,18 @@ def _is_name(word: str) -> bool:
     return is_word(word) or word.lower() in ("max", "min") or (len(word) > 2 and word.istitle() and word.isalpha())
 
 
+def listed(words: str) -> list[str] | None:
+    """The words of `red, blue and green`; None for anything but single words."""
+    items = re.split(r", and |, | and ", words.rstrip(".!")) if _LISTED.fullmatch(words) is not None else []
+    return items if items and all(map(_is_name, items)) else None
+
+
 def sentence(words: str) -> Sentence | None:
     """`The sum is 5` as subject and value; None for anything that is no such sentence."""
     if len(words) > 400:
         return None
-    if (match := _YES_NO.match(words)) is not None:
-        return Sentence("", match.group(1))
-    if (match := _VERB_ONLY.fullmatch(words)) is not None:
-        return Sentence("", match.group("value"))
+    if (match := _MOMENT.fullmatch(words)) is not None:
+        return Sentence(f"{match.group('name')} {match.group('of')}", match.group("value"))
     if (match := _LABEL.fullmatch(words)) is not None and is_word(match.group("subject").split()[-1]):
         return Sentence(match.group("subject"), match.group("value"))
     match = _SENTENCE.fullmatch(words)
@@ -132,41 +141,20 @@ def sentence(words: str) -> Sentence | None:
 
 def notation(words: str) -> str:
     """Fixed turns of phrase in the notation that the grammar reads (`3 to 2` is `3:2`); other text as it is."""
-    if len(words) > 200:
+    if len(words) > _MAX_TURN or " " not in words:
         return words
-    if (match := _BETWEEN.fullmatch(words)) is not None:
-        left, right = ("(", ")") if match.group(3).lower() == "exclusive" else ("[", "]")
-        return f"{left}{match.group(1)},{match.group(2)}{right}"
-    if (match := _OF.fullmatch(words)) is not None:
-        return f"{match.group(1)}/{match.group(2)}"
-    if (match := _COMPARED.fullmatch(words)) is not None:
-        sign = next(op for phrase, op in _COMPARISONS if phrase in " ".join(match.group("phrase").lower().split()))
-        return f"{match.group('name') or 'x'}{sign}{match.group('value')}"
-    if (match := _SIGNED.fullmatch(words)) is not None:
-        return _SIGNED_SETS[match.group(1).lower().replace("-", "")]
-    if (match := _MINUS.match(words)) is not None:
-        return f"-{words[match.end() :]}"
-    if (match := _CHOOSE.fullmatch(words)) is not None:
-        return rf"\binom{{{match.group(1)}}}{{{match.group(2)}}}"
-    if (match := _TO.fullmatch(words)) is not None:
-        return f"{match.group(1)}:{match.group(2)}"
-    if (match := _BUT.fullmatch(words)) is not None:
-        points = re.sub(r"\s+(?:and|or)\s+", ",", match.group("points"))
-        return rf"\mathbb{{R}}\setminus\{{{points}\}}"
-    if (match := _OR_MORE.fullmatch(words)) is not None:
-        return f"x{'>=' if match.group(2).lower() in ('more', 'greater', 'above', 'higher') else '<='}{match.group(1)}"
-    if (match := _THAN.fullmatch(words)) is not None:
-        first, kind, second = match.groups()[:3] if match.group(1) else match.groups()[3:]
-        return f"({second}){'+' if kind == 'more' else '-'}({first})"
-    if (match := _MULTIPLE.fullmatch(words)) is not None:
-        return rf"{2 if match.group(1).lower() in ('twice', 'double') else 3}({match.group(2)})"
-    if (match := _ROOT.fullmatch(words)) is not None:
-        return rf"\sqrt{'[3]' if match.group(1).lower() == 'cube' else ''}{{{match.group(2)}}}"
-    if (match := _SHARE.fullmatch(words)) is not None and (part := spelled_number(match.group(1))) is not None:
-        return rf"\frac{{{part.numerator}}}{{{part.denominator}}}*{match.group(2)}"
-    if (match := _CHANGE.fullmatch(words)) is not None:
-        return f"{match.group(2)} {match.group(1)}"
-    if (match := _DIVISIBLE.fullmatch(words)) is not None:
-        name, parity, divisor = match.groups()
-        return rf"{name}\equiv{int(parity == 'odd')}\pmod{{{divisor or 2}}}"
-    return "undefined" if _NOT_THERE.fullmatch(words) else words
+    for pattern, short in _TURNS:
+        if (match := pattern.fullmatch(words)) is not None:
+            return match.expand(short) if isinstance(short, str) else short(match)
+    return words
+
+
+def _quadrant(which: str) -> str:
+    named = (row[0] for row in _QUADRANTS if which.lower() in row.split())
+    return f"quadrant {next(named, which)}"
+
+
+def _share(part: str, whole: str) -> str:
+    """`half of 12` as a product; other words as they are."""
+    value = spelled_number(part)
+    return f"{part} of {whole}" if value is None else rf"\frac{{{value.numerator}}}{{{value.denominator}}}*{whole}"

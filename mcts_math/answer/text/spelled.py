@@ -1,110 +1,133 @@
-"""Answers in words: numbers spelled out, fixed phrases, choice letters, times of day."""
+"""Answers in words: numbers spelled out, fixed phrases, choice letters, dates and times of day."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from fractions import Fraction
 from typing import Final
 
 from mcts_math.answer.text.units import UNITS, unit_name
-from mcts_math.answer.text.vocabulary import NUMBER_WORDS, ORDINALS, PART_WORDS, PHRASES, PLACE_WORDS, SCALE_WORDS
-from mcts_math.answer.values.nodes import (
-    EMPTY_SET,
-    INFINITY,
-    UNDEFINED,
-    Call,
-    Const,
-    Group,
-    Node,
-    Num,
-    Quantity,
-    Sym,
-    Text,
-    Time,
-    negate,
+from mcts_math.answer.text.vocabulary import (
+    NUMBER_WORDS,
+    ORDINALS,
+    PART_WORDS,
+    PHRASES,
+    PLACE_WORDS,
+    SCALE_WORDS,
+    names,
 )
+from mcts_math.answer.values import nodes as tree
+from mcts_math.answer.values.nodes import Node, Num, Quantity, Sym, Text, Time
 
-_CHOICE: Final = re.compile(
-    r"^(?:(?:[Oo]ption|[Cc]hoice|[Aa]nswer)\s+)?\(?\s*([A-Za-z])\s*\)$|^([A-Z])[.:]$|^(?:[Oo]ption|[Cc]hoice)\s+([A-Z])$"
-)
-_LETTERS: Final = re.compile(r"^\(?[A-Z]\)?(?:\s*(?:,\s*and|,|and|&)\s*\(?[A-Z]\)?)+$")
-_PERIOD: Final = re.compile(r"[.!]$")
-_DAY: Final = re.compile(
-    r"^(?:(\d{1,2})\s*(?:of\s+)?([A-Z][a-z]{2,8})|([A-Z][a-z]{2,8})\s*(\d{1,2}))(?:,?\s+(\d{4}))?$"
-)
-_MONTHS: Final = (
-    *("january", "february", "march", "april", "may", "june"),
-    *("july", "august", "september", "october", "november", "december"),
-)
-_TIME: Final = re.compile(r"^(\d{1,2})(?::(\d\d))?\s*(?:([ap])\.?\s?m\.?|(noon|midnight))$", re.IGNORECASE)
-_TOLD_TIME: Final = re.compile(r"(noon|midnight)|(half|quarter) (past|to) (\w{3,6}|\d{1,2})", re.IGNORECASE)
-_YEAR: Final = re.compile(r"(?:in |the year |in the year )?(\d{3,4}) ?(B\.?C\.?E?\.?|A\.?D\.?|C\.?E\.?)?")
-_ORDINAL: Final = re.compile(r"(?:the )?([a-zA-Z]{5,8})(?: place| one)?")
-_REMAINDER: Final = re.compile(
-    r"(?:quotient:?\s*(?:of\s+|is\s+|=\s*)?)?(\d+),?\s*(?:(?:with\s+|and\s+)?(?:a\s+)?remainder(?:\s+of|\s+is|\s*[=:])?|[Rr](?:em)?\.?)"
-    r"\s*(\d+)",
-    re.IGNORECASE,
-)
-_ISO: Final = re.compile(r"(\d{4})-(0[1-9]|1[0-2])-([0-2]\d|3[01])")
+_MONTHS: Final = names("january february march april may june july august september october november december")
+_HALVES: Final = {"a": "am", "p": "pm", "midnight": "am", "noon": "pm"}
 _MARKS: Final = re.compile(r"""["'`“”‘’()*$\\{}]|[.,;:!?](?=\s|$)|(?<![\d.])[,;:](?!\d)""")  # say nothing in a phrase
-REALS: Final = Group("(", ")", (negate(INFINITY), INFINITY))
+REALS: Final = tree.Group("(", ")", (tree.negate(tree.INFINITY), tree.INFINITY))
+_FIXED: Final[dict[str, Node]] = {
+    "no solution": tree.EMPTY_SET,
+    "undefined": tree.UNDEFINED,
+    "all real numbers": REALS,
+    "integers": Sym("Z"),
+    "natural numbers": Sym("N"),
+    "rational numbers": Sym("Q"),
+    "complex numbers": Sym("C"),
+    "yes": tree.Const("true"),
+    "no": tree.Const("false"),
+    "infinity": tree.INFINITY,
+    "negative infinity": tree.negate(tree.INFINITY),
+}
 
 
 def words_value(text: str) -> Node | None:
     """What a phrase stands for: a number, a time, a choice letter, a set; None where it is none of these."""
-    match = _TIME.match(text)
-    if match is not None:
-        return _time(match)
-    if (told := _TOLD_TIME.fullmatch(text)) is not None and (time := _told_time(told)) is not None:
-        return time
-    if (year := _YEAR.fullmatch(text)) is not None:
-        era = (year.group(2) or "").replace(".", "").upper()
-        number = Num(Fraction(int(year.group(1))))
-        return Text(f"{year.group(1)} BC") if era.startswith("B") else number
-    if (place := _ORDINAL.fullmatch(text)) is not None and place.group(1).lower() in ORDINALS:
-        return Num(Fraction(ORDINALS[place.group(1).lower()]))
-    if (iso := _ISO.fullmatch(text)) is not None:
-        return Text(f"{_MONTHS[int(iso.group(2)) - 1]} {int(iso.group(3))} {iso.group(1)}")
-    if (match := _DAY.match(text)) is not None and (day := _date(match)) is not None:
-        return day
-    match = _CHOICE.match(text)
-    if match is not None:
-        return Text((match.group(1) or match.group(2) or match.group(3)).upper(), choice=True)
-    if _LETTERS.match(text):
-        return Group("", "", tuple(Text(letter) for letter in re.findall("[A-Z]", text)))
-    if (division := _REMAINDER.fullmatch(text)) is not None:
-        return Call("remainder", tuple(Num(Fraction(int(part))) for part in division.groups()), free=True)
+    for pattern, value_of in _FORMS:
+        if (match := pattern.fullmatch(text)) is not None and (value := value_of(match)) is not None:
+            return value
     if (places := _place_value(text)) is not None:
         return places
-    phrase = PHRASES.get(" ".join(_PERIOD.sub("", text).lower().replace("-", " ").split()))
+    phrase = PHRASES.get(" ".join(text.removesuffix(".").removesuffix("!").lower().replace("-", " ").split()))
     if phrase is not None:
-        return _phrase(phrase)
+        return _FIXED.get(phrase) or Text(phrase)
     spelled = spelled_number(text)
     return _spelled_quantity(text) if spelled is None else Num(spelled)
+
+
+def _time(match: re.Match[str]) -> Node | None:
+    hour, minute = int(match.group(1)), int(match.group(2) or 0)
+    half = _HALVES[(match.group(3) or match.group(4)).lower()]
+    return Time(hour % 12 * 60 + minute, half) if 1 <= hour <= 12 and minute < 60 else None
+
+
+def _told_time(match: re.Match[str]) -> Node | None:
+    """`half past two`, `quarter to nine`."""
+    part, side, hour = (text.lower() for text in match.groups())
+    hours = int(hour) if hour.isdigit() else NUMBER_WORDS.get(hour, 0)
+    minutes = (30 if part == "half" else 15) * (1 if side == "past" else -1)
+    return Time((hours * 60 + minutes) % 720, "") if 1 <= hours <= 12 else None
+
+
+def _day(day: str, month: str, year: str | None) -> Node | None:
+    named = [name for name in _MONTHS if len(month) > 2 and name.startswith(month.lower())]
+    return Text(f"{named[0]} {int(day)}" + (f" {year}" if year else "")) if named else None
+
+
+def _year(match: re.Match[str]) -> Node:
+    before = (match.group(2) or "").upper().startswith("B")
+    return Text(f"{match.group(1)} BC") if before else Num(Fraction(int(match.group(1))))
+
+
+def _ordinal(match: re.Match[str]) -> Node | None:
+    value = ORDINALS.get(match.group(1).lower())
+    return None if value is None else Num(Fraction(value))
+
+
+def _letters(match: re.Match[str]) -> Node:
+    return tree.Group("", "", tuple(Text(letter) for letter in re.findall("[A-Z]", match.group())))
+
+
+def _division(match: re.Match[str]) -> Node:
+    return tree.Call("remainder", tuple(Num(Fraction(int(part))) for part in match.groups()), free=True)
+
+
+# Forms of a whole phrase, with what they stand for.
+_FORMS: Final[tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], Node | None]], ...]] = tuple(
+    (re.compile(pattern), value_of)
+    for pattern, value_of in (
+        (r"(?i)(\d{1,2})(?::(\d\d))?\s*(?:([ap])\.?\s?m\.?|(noon|midnight))", _time),
+        (r"(?i)noon|midnight", lambda m: Time(0, _HALVES[m[0].lower()])),
+        (r"(?i)(half|quarter) (past|to) (\w{3,6}|\d{1,2})", _told_time),
+        (r"(?:in |the year |in the year )?(\d{3,4}) ?(B\.?C\.?E?\.?|A\.?D\.?|C\.?E\.?)?", _year),
+        (r"(?:the )?([a-zA-Z]{5,8})(?: place| one)?", _ordinal),
+        (r"(\d{4})-(0[1-9]|1[0-2])-([0-2]\d|3[01])", lambda m: _day(m[3], _MONTHS[int(m[2]) - 1], m[1])),
+        (r"(\d{1,2})(?:st|nd|rd|th)?\s*(?:of\s+)?([A-Z][a-z]{2,8})(?:,?\s+(\d{4}))?", lambda m: _day(*m.groups())),
+        (r"([A-Z][a-z]{2,8})\s*(\d{1,2})(?:st|nd|rd|th)?(?:,?\s+(\d{4}))?", lambda m: _day(m[2], m[1], m[3])),
+        (
+            r"(?:(?:[Oo]ption|[Cc]hoice|[Aa]nswer)\s+)?\(?\s*([A-Za-z])\s*\)|([A-Z])[.:]|(?:[Oo]ption|[Cc]hoice)\s+([A-Z])",
+            lambda m: Text("".join(m.groups("")).upper(), choice=True),
+        ),
+        (r"\(?[A-Z]\)?(?:\s*(?:,\s*and|,|and|&)\s*\(?[A-Z]\)?)+", _letters),
+        (
+            r"(?i)(?:quotient:?\s*(?:of\s+|is\s+|=\s*)?)?(\d+),?\s*"
+            r"(?:(?:with\s+|and\s+)?(?:a\s+)?remainder(?:\s+of|\s+is|\s*[=:])?|r(?:em)?\.?)\s*(\d+)",
+            _division,
+        ),
+    )
+)
 
 
 def _spelled_quantity(text: str) -> Quantity | None:
     """`twenty-five percent`, `three quarters of an hour`: a number in words with a unit that is known."""
     words = text.lower().replace("per cent", "percent").split() if len(text) < 200 else []
     for split in range(len(words) - 1, 0, -1):
-        unit = [word for word in words[split:] if word not in ("of", "a", "an")]
+        rest = words[split:]
+        unit = [word for word in rest if word not in ("of", "a", "an")]
         number = spelled_number(" ".join(words[:split])) if 0 < len(unit) <= 2 else None
-        if number is not None and _counted(words[split:]):
-            return Quantity(Num(number), unit_name(" ".join(words[split:])))
-        if number is not None and len(unit) == 1 and (unit == ["percent"] or unit[0] in UNITS):
-            return Quantity(Num(number), "%" if unit == ["percent"] else unit_name(unit[0]))
+        if number is not None and _counted(rest):
+            return Quantity(Num(number), unit_name(" ".join(rest)))
+        if number is not None and len(unit) == 1 and unit[0] in UNITS:
+            return Quantity(Num(number), unit_name(unit[0]))
     return None
-
-
-def _place_value(text: str) -> Num | None:
-    """`4 tens and 2 ones`."""
-    words = [word for word in text.lower().replace(",", " ").split() if word != "and"]
-    if not 4 <= len(words) <= 14 or not all(word.isdigit() and len(word) < 9 for word in words[::2]):
-        return None
-    values = [PLACE_WORDS.get(word, PLACE_WORDS.get(word + "s")) for word in words[1::2]]
-    if len(words) % 2 or not all(values):
-        return None
-    return Num(sum((int(n) * v for n, v in zip(words[::2], values, strict=True) if v is not None), Fraction(0)))
 
 
 def _counted(words: list[str]) -> bool:
@@ -113,56 +136,21 @@ def _counted(words: list[str]) -> bool:
     return len(words) <= 2 and len(last) > 3 and last.endswith("s") and not {"of", "these", "this"} & set(words)
 
 
-def _date(match: re.Match[str]) -> Text | None:
-    month, day = (match.group(2) or match.group(3)).lower(), match.group(1) or match.group(4)
-    names = [name for name in _MONTHS if name == month or (len(month) >= 3 and name.startswith(month))]
-    if not names:
+def _place_value(text: str) -> Num | None:
+    """`4 tens and 2 ones`."""
+    words = [word for word in text.lower().replace(",", " ").split() if word != "and"] if len(text) < 200 else []
+    counts, places = words[::2], [word.removesuffix("s") + "s" for word in words[1::2]]
+    if not 4 <= len(words) <= 14 or len(words) % 2 or not all(word.isdigit() and len(word) < 9 for word in counts):
         return None
-    return Text(f"{names[0]} {int(day)}" + (f" {match.group(5)}" if match.group(5) else ""))
-
-
-def _phrase(phrase: str) -> Node:
-    fixed: dict[str, Node] = {
-        "no solution": EMPTY_SET,
-        "undefined": UNDEFINED,
-        "all real numbers": REALS,
-        "integers": Sym("Z"),
-        "natural numbers": Sym("N"),
-        "rational numbers": Sym("Q"),
-        "complex numbers": Sym("C"),
-        "yes": Const("true"),
-        "no": Const("false"),
-        "infinity": INFINITY,
-        "negative infinity": negate(INFINITY),
-    }
-    return fixed.get(phrase, Text(phrase))
-
-
-def _time(match: re.Match[str]) -> Node | None:
-    hour, minute = int(match.group(1)), int(match.group(2) or 0)
-    if hour > 12 or not hour or minute > 59:
+    if not all(place in PLACE_WORDS for place in places):
         return None
-    named = (match.group(4) or "").lower()
-    half = (match.group(3) or "").lower() + "m" if match.group(3) else {"noon": "pm", "midnight": "am"}[named]
-    return Time(hour % 12 * 60 + minute, half)
-
-
-def _told_time(match: re.Match[str]) -> Time | None:
-    """`noon`, `half past two`, `quarter to nine`."""
-    if match.group(1):
-        return Time(0, "pm" if match.group(1).lower() == "noon" else "am")
-    hour = NUMBER_WORDS.get(match.group(4).lower(), int(match.group(4)) if match.group(4).isdigit() else 0)
-    if not 1 <= hour <= 12:
-        return None
-    minutes = 30 if match.group(2).lower() == "half" else 15
-    total = hour % 12 * 60 + (minutes if match.group(3).lower() == "past" else -minutes)
-    return Time(total % 720, "")
+    return Num(sum((int(n) * PLACE_WORDS[place] for n, place in zip(counts, places, strict=True)), Fraction(0)))
 
 
 def spelled_number(text: str) -> Fraction | None:
     """The value of `twenty-one`, `one half`, `three and a quarter`, `two hundred`; None for anything else."""
     words = text.lower().replace("-", " ").split()
-    if not words or len(words) > 20 or not all(word.isalpha() for word in words):
+    if not words or len(words) > 20:
         return None
     if words[0] in ("negative", "minus"):
         value = spelled_number(" ".join(words[1:]))
@@ -170,18 +158,14 @@ def spelled_number(text: str) -> Fraction | None:
     if words[0] == "half" and words[-1] in SCALE_WORDS and words[1:-1] in ([], ["a"]):
         return Fraction(SCALE_WORDS[words[-1]], 2)
     part = Fraction(0)
-    if words[-1] in PART_WORDS and len(words) > 1:
+    if words == ["half"] or (words[-1] in PART_WORDS and len(words) > 1):
         split = len(words) - 1 - words[::-1].index("and") if "and" in words else -1
         above = words[split + 1 : -1]
         count = Fraction(1) if above in (["a"], ["an"], []) else _cardinal(above)
         if count is None:
             return None
         part, words = count / PART_WORDS[words[-1]], words[: max(split, 0)]
-        if not words:
-            return part
-    elif words == ["half"]:
-        return Fraction(1, 2)
-    whole = _cardinal(words)
+    whole = _cardinal(words) if words else Fraction(0)
     return None if whole is None else whole + part
 
 

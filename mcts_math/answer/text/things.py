@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Final
 
-from mcts_math.answer.text.vocabulary import names
+from mcts_math.answer.text.vocabulary import meanings, names
 
 # Words that say nothing about what the thing is.
 _EMPTY: Final = frozenset(
@@ -19,28 +19,11 @@ _TELLING: Final = frozenset(
     names("not no non without except more less fewer than minus plus per or other only first second last each "
           "increase decrease profit loss gain early late before after below above under over")
 )  # fmt: skip
-_IRREGULAR: Final = {
-    "men": "man",
-    "women": "woman",
-    "children": "child",
-    "people": "person",
-    "feet": "foot",
-    "mice": "mouse",
-    "geese": "goose",
-    "teeth": "tooth",
-    "dice": "die",
-    "vertices": "vertex",
-    "halves": "half",
-    "pennies": "penny",
-    "minima": "minimum",
-    "maxima": "maximum",
-    "off": "discount",
-    "rise": "increase",
-    "reduction": "decrease",
-    "drop": "decrease",
-    "min": "minimum",
-    "max": "maximum",
-}
+_IRREGULAR: Final = meanings(
+    "man: men; woman: women; child: children; person: people; foot: feet; mouse: mice; goose: geese; tooth: teeth; "
+    "die: dice; vertex: vertices; half: halves; penny: pennies; discount: off; increase: rise; "
+    "decrease: reduction drop; minimum: minima min; maximum: maxima max"
+)
 
 
 @lru_cache(maxsize=4096)

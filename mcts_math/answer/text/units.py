@@ -7,12 +7,13 @@ counted: its words are compared.
 from __future__ import annotations
 
 import re
+from collections import Counter
+from collections.abc import Iterator
 from fractions import Fraction
 from functools import lru_cache
 from typing import Final, NamedTuple
 
 from mcts_math.answer.text.things import same_things, singular
-from mcts_math.answer.text.vocabulary import names
 
 
 class Unit(NamedTuple):
@@ -22,180 +23,108 @@ class Unit(NamedTuple):
     size: Fraction
     powers: tuple[tuple[str, int], ...]
 
+    def scaled(self, prefix: str, power: int) -> Unit:
+        """The unit with a metric prefix, which stands for a power of ten."""
+        return Unit(prefix + self.name, self.size * Fraction(10) ** power, self.powers)
 
-# Dimension, short name and size: other names. A dimension may be a product, with powers (`length2`).
-_PLAIN: Final = {
-    "length in 127/5000": "inch inches",
-    "length ft 381/1250": "foot feet",
-    "length yd 1143/1250": "yard yards yds",
-    "length mi 201168/125": "mile miles",
-    "length nmi 1852": "",
-    "length ly 9460730472580800": "lightyear lightyears light-year light-years",
-    "length2 acre 316160658/78125": "acres",
-    "length2 ha 10000": "hectare hectares",
-    "time min 60": "mins minute minutes",
-    "time h 3600": "hr hrs hour hours",
-    "time day 86400": "days",
-    "time week 604800": "wk wks weeks",
-    "time month 2629800": "months",
-    "time year 31557600": "yr yrs years",
-    "time century 3155760000": "centuries",
-    "time decade 315576000": "decades",
-    "mass lb 45359237/100000": "lbs pound pounds",
-    "mass oz 45359237/1600000": "ounce ounces",
-    "mass t 1000000": "tonne tonnes",
-    "mass ton 1000000": "tons",
-    "length3 gal 473176473/125000000000": "gallon gallons",
-    "length3 qt 473176473/500000000000": "quart quarts",
-    "length3 pt 473176473/1000000000000": "pint pints",
-    "length3 cup 473176473/2000000000000": "cups",
-    "money dollar": "dollars usd USD bucks",
-    "money cent 1/100": "cents",
-    "euro euro": "euros EUR",
-    "sterling gbp": "GBP",
-    "yen yen": "JPY",
-    "yuan yuan": "CNY RMB",
-    "rupee rupee": "rupees INR",
-    "canada CAD": "",
-    "australia AUD": "",
-    "angle degree": "degrees deg",
-    "angle radian": "rad rads radians",
-    "length,time-1 mph 1397/3125": "",
-    "length,time-1 kmh 5/18": "kph",
-    "length,time-1 knot 463/900": "knots",
-    "temperature celsius": "Celsius",
-    "fahrenheit fahrenheit": "Fahrenheit",
-    "temperature2 kelvin": "kelvins Kelvin",
-    "mass,length2,time-2 kWh 3600000000": "",
-    "mass,length-1,time-2 atm 101325000": "atmosphere atmospheres",
-    "mass,length2,time-3 hp 745700": "horsepower",
-    "frequency rpm 1/60": "",
-    "ratio %": "percent percents pct",
-}
-# The same for units that take metric prefixes; short and long names apart.
-_METRIC: Final = {
-    "length m 1": "meter metre",
-    "mass g 1": "gram",
-    "time s 1": "second",
-    "length3 L 1/1000": "liter litre",
-    "mass,length2,time-2 J 1000": "joule",
-    "mass,length2,time-2 cal 4184": "calorie",
-    "mass,length2,time-2 eV 801088317/5000000000000000000000000000": "electronvolt",
-    "mass,length,time-2 N 1000": "newton",
-    "mass,length2,time-3 W 1000": "watt",
-    "mass,length-1,time-2 Pa 1000": "pascal",
-    "mass,length-1,time-2 bar 100000000": "",
-    "current,time C 1": "coulomb",
-    "current A 1": "ampere amp",
-    "volt V 1": "volt",
-    "ohm ohm 1": "",
-    "frequency Hz 1": "hertz",
-    "amount mol 1": "mole",
-    "farad F 1": "farad",
-    "tesla T 1": "tesla",
-    "bit bit 1": "",
-    "byte B 1": "byte",
-}
-_EXTRA: Final = {
-    "g": "gm gms",
-    "kg": "kilo kilos kgs",
-    "km": "kms",
-    "s": "sec secs",
-    "L": "l",
-    "mL": "ml",
-    "cL": "cl",
-    "dL": "dl",
-    "mol": "",
-    "kB": "KB",
-    "Pa": "",
-    "%": "",
-}
-_FOREIGN: Final = {
-    "km": "км 千米 公里",
-    "m": "м 米",
-    "cm": "см 厘米",
-    "mm": "мм 毫米",
-    "kg": "кг 千克 公斤",
-    "g": "г 克",
-    "L": "л 升",
-    "mL": "мл 毫升",
-    "h": "ч 小时",
-    "min": "мин 分钟",
-    "s": "с 秒",
-    "dollar": "美元",
-    "yuan": "元",
-    "ohm": "Ω Omega",
-}
-_SHORT: Final = {"k": 3, "M": 6, "G": 9, "T": 12, "m": -3, "μ": -6, "u": -6, "n": -9, "p": -12}
+
+# Dimension (perhaps a product, with powers: `length2`), then units: short name = size, other names. Names of four
+# letters or more have a plural in -s too.
+_PLAIN: Final = """
+length: in=127/5000 inch inches; ft=381/1250 foot feet; yd=1143/1250 yard yds; mi=201168/125 mile; nmi=1852
+length: ly=9460730472580800 lightyear light-year
+length2: acre=316160658/78125; ha=10000 hectare
+length3: gal=473176473/125000000000 gallon; qt=473176473/500000000000 quart; pt=473176473/1000000000000 pint
+length3: cup=473176473/2000000000000 cups
+time: min=60 mins minute; h=3600 hr hrs hour; day=86400 days; week=604800 wk wks; month=2629800; year=31557600 yr yrs
+time: decade=315576000; century=3155760000 centuries
+mass: lb=45359237/100000 lbs pound; oz=45359237/1600000 ounce; t=1000000 tonne; ton=1000000 tons
+money: dollar=1 usd USD bucks; cent=1/100
+euro: euro=1 EUR; sterling: gbp=1 GBP; yen: yen=1 JPY 円; yuan: yuan=1 CNY RMB; rupee: rupee=1 INR
+canada: CAD=1; australia: AUD=1
+angle: degree=1 deg; radian=1 rad rads
+length,time-1: mph=1397/3125; kmh=5/18 kph; knot=463/900
+temperature: celsius=1 Celsius; temperature2: kelvin=1 Kelvin; fahrenheit: fahrenheit=1 Fahrenheit
+mass,length2,time-2: kWh=3600000000
+mass,length-1,time-2: atm=101325000 atmosphere
+mass,length2,time-3: hp=745700 horsepower
+frequency: rpm=1/60
+ratio: %=1 percent pct
+"""
+# The same for units that take metric prefixes: the short name takes the short ones, the others the long ones.
+_METRIC: Final = """
+length: m=1 meter metre; mass: g=1 gram; time: s=1 second; length3: L=1/1000 liter litre
+mass,length2,time-2: J=1000 joule; cal=4184 calorie; eV=801088317/5000000000000000000000000000 electronvolt
+mass,length,time-2: N=1000 newton; mass,length2,time-3: W=1000 watt
+mass,length-1,time-2: Pa=1000 pascal; bar=100000000 bar
+current,time: C=1 coulomb; current: A=1 ampere amp; volt: V=1 volt; ohm: ohm=1 ohm; frequency: Hz=1 hertz
+amount: mol=1 mole; farad: F=1 farad; tesla: T=1 tesla; bit: bit=1 bit; byte: B=1 byte
+"""
+_ALSO: Final = """
+g: gm gms г 克; kg: kilo kilos kgs кг 千克 公斤; km: kms км 千米 公里; m: м 米; cm: см 厘米; mm: мм 毫米
+L: l л 升; mL: ml мл 毫升; cL: cl; dL: dl; s: sec secs с 秒; h: ч 小时; min: мин 分钟; kB: KB
+dollar: 美元; yuan: 元; ohm: Ω Omega; kohm: kΩ; Mohm: MΩ; mohm: mΩ
+"""
+_SHORT: Final = {"": 0, "k": 3, "M": 6, "G": 9, "T": 12, "m": -3, "μ": -6, "u": -6, "n": -9, "p": -12}
 _SMALL: Final = {"c": -2, "d": -1}  # of metres, grams and litres only
-_LONG: Final = {
-    "kilo": 3,
-    "mega": 6,
-    "giga": 9,
-    "tera": 12,
-    "centi": -2,
-    "deci": -1,
-    "milli": -3,
-    "micro": -6,
-    "nano": -9,
-    "pico": -12,
+_LONG: Final = {"": 0, "kilo": 3, "mega": 6, "giga": 9, "tera": 12, "centi": -2, "deci": -1} | {
+    word: -3 * n for n, word in enumerate(("milli", "micro", "nano", "pico"), 1)
 }
 _DIMENSION: Final = re.compile(r"(?:^|,)([a-z]+?)(\d|-\d)?(?=,|$)")
 
 
+def _rows(table: str) -> Iterator[tuple[Unit, list[str]]]:
+    """Units of a table with their other names."""
+    dimension = ""
+    for entry in table.strip().replace("\n", "; ").split("; "):
+        named, _, written = entry.rpartition(": ")
+        dimension = named or dimension
+        (name, size), *others = (part.split("=") for part in written.split())
+        powers = tuple((base, int(power or 1)) for base, power in _DIMENSION.findall(dimension))
+        yield Unit(name, Fraction(size), powers), [other for (other,) in others]
+
+
 def _units() -> dict[str, Unit]:
     table: dict[str, Unit] = {}
-
-    def add(spellings: tuple[str, ...], dimension: str, name: str, size: Fraction) -> None:
-        powers = tuple((base, int(power or 1)) for base, power in _DIMENSION.findall(dimension))
-        for spelling in spellings:
-            table.setdefault(spelling, Unit(name, size, powers))
-
-    for key, others in _PLAIN.items():
-        dimension, name, *worth = key.split()
-        add((name, *others.split()), dimension, name, Fraction(worth[0]) if worth else Fraction(1))
-    for key, longs in _METRIC.items():
-        dimension, name, size_text = key.split()
-        size = Fraction(size_text)
-        prefixes = {"": 0, **_SHORT, **(_SMALL if name in "mgL" else {})}
-        for prefix, power in prefixes.items():
-            short = ("μ" if prefix == "u" else prefix) + name
-            add((prefix + name,), dimension, short, size * Fraction(10) ** power)
-            add(names(_EXTRA.get(prefix + name, "")), dimension, short, size * Fraction(10) ** power)
-        for prefix, power in {"": 0, **_LONG}.items():
-            short = next(p for p, value in {**prefixes, **_SMALL}.items() if value == power) + name
-            for word in longs.split() or [name]:
-                spellings = (prefix + word, prefix + word + "s", (prefix + word).title(), (prefix + word).title() + "s")
-                add(spellings, dimension, short, size * Fraction(10) ** power)
-    for known, foreign in _FOREIGN.items():
+    for unit, others in _rows(_PLAIN):
+        for name in (unit.name, *others):
+            table[name] = unit
+            if len(name) > 3 and name[-1] != "s":
+                table.setdefault(name + "s", unit)
+    for unit, others in _rows(_METRIC):
+        prefixes = {**_SHORT, **(_SMALL if unit.name in ("m", "g", "L") else {})}
+        shown = {power: "μ" if prefix == "u" else prefix for prefix, power in {**_SMALL, **prefixes}.items()}
+        made = {power: unit.scaled(prefix, power) for power, prefix in shown.items()}
+        spelled = [(prefix + unit.name, power) for prefix, power in prefixes.items()]
+        longs = [(prefix + word, power) for prefix, power in _LONG.items() for word in others]
+        spelled += [(name + end, power) for long, power in longs for name in (long, long.title()) for end in ("", "s")]
+        for name, power in spelled:
+            table.setdefault(name, made[power])
+    for row in _ALSO.strip().replace("\n", "; ").split("; "):
+        known, _, foreign = row.partition(": ")
         table |= dict.fromkeys(foreign.split(), table[known])
     return table
 
 
 UNITS: Final = _units()
-_BY_LOWER: Final = {
-    lower: found for lower in {name.lower() for name in UNITS} if (found := UNITS.get(lower)) is not None
-} | {
-    name.lower(): unit
-    for name, unit in UNITS.items()
-    if len({other.name for key, other in UNITS.items() if key.lower() == name.lower()}) == 1
-}
-_WRITTEN_OUT: Final = (
-    (re.compile(r"\b(?:square|sq)\b\.?\s*(\S+)"), r"\1^2"),
-    (re.compile(r"\b(?:cubic|cu)\b\.?\s*(\S+)"), r"\1^3"),
-    (re.compile(r"(?<!\S)(\S+) squared\b"), r"\1^2"),
-    (re.compile(r"(?<!\S)(\S+) cubed\b"), r"\1^3"),
-    (re.compile(r"\bper ?cent\b"), "percent"),
-)
+_RAISING: Final = {"square": 2, "sq": 2, "sq.": 2, "cubic": 3, "cu": 3, "cu.": 3}
+_RAISED: Final = {"squared": 2, "cubed": 3}
+_PER_CENT: Final = re.compile(r"\bper cent\b")
 _TEMPERATURE: Final = re.compile(r"degrees? (celsius|fahrenheit|kelvin|[cf])", re.IGNORECASE)
 _POWER: Final = re.compile(r"(.+?)\^\{?(-?\d{1,2})\}?")
+_PART: Final = re.compile(r"([^^]+)(?:\^-?\d{1,2})?")
 # Both are called pound, or degree.
 _SAME_NAME: Final = tuple(map(frozenset, (("lb", "gbp"), ("degree", "celsius"), ("degree", "fahrenheit"))))
 
 
+@lru_cache(maxsize=1024)
 def known_unit(name: str) -> Unit | None:
     """The unit of that name, by its exact case or, where only one unit has these letters, by any."""
-    return UNITS.get(name) or _BY_LOWER.get(name.lower())
+    lower = name.lower()
+    if name in UNITS or lower in UNITS:
+        return UNITS.get(name) or UNITS[lower]
+    same = {unit for other, unit in UNITS.items() if other.lower() == lower}
+    return same.pop() if len(same) == 1 else None
 
 
 def is_known(unit: str) -> bool:
@@ -207,22 +136,26 @@ def is_known(unit: str) -> bool:
 def unit_name(words: str) -> str:
     """A unit in its usual short form where it is known (`kilometers per hour` is `km h^-1`), else in lower case."""
     words = words.strip(" .").replace("/", " per ").replace("*", " ")
+    words = _PER_CENT.sub("percent", words)
     if (degrees := _TEMPERATURE.fullmatch(words)) is not None:
         return {"c": "celsius", "f": "fahrenheit", "k": "kelvin"}[degrees.group(1)[0].lower()]
-    for pattern, short in _WRITTEN_OUT:
-        words = pattern.sub(short, words)
-    named: list[str] = []
-    sign = 1
-    for word in words.split():
+    named: list[tuple[str, int]] = []
+    sign = power = 1
+    parts = words.split()
+    for word, following in zip(parts, [*parts[1:], ""], strict=True):
         if word.lower() == "per" and named:
             sign = -1
-            continue
-        match = _POWER.fullmatch(word)
-        name, power = (match.group(1), int(match.group(2))) if match is not None else (word, 1)
-        known = known_unit(name)
-        power, sign = power * sign, 1
-        named.append((known.name if known else singular(name)) + (f"^{power}" if power != 1 else ""))
-    return " ".join(named)
+        elif word in _RAISING and following:
+            power = _RAISING[word]
+        elif word in _RAISED and named:
+            named[-1] = (named[-1][0], named[-1][1] * _RAISED[word])
+        else:
+            match = _POWER.fullmatch(word)
+            name, power = (match.group(1), int(match.group(2))) if match is not None else (word, power)
+            known = known_unit(name)
+            named.append((known.name if known else singular(name), sign * power))
+            sign = power = 1
+    return " ".join(name + (f"^{power}" if power != 1 else "") for name, power in named)
 
 
 @lru_cache(maxsize=1024)
@@ -261,7 +194,7 @@ def same_dimension(left: str, right: str) -> Fraction | None:
 def _split(unit: str) -> tuple[str, str]:
     """The known units that a phrase begins with (`year` of `year old`), and its other words."""
     parts = unit.split()
-    known = [part.partition("^")[0] in UNITS and len(part.partition("^")[2]) <= 3 for part in parts]
+    known = [match is not None and match.group(1) in UNITS for match in map(_PART.fullmatch, parts)]
     count = known.index(False) if False in known else len(parts)
     return " ".join(parts[:count]), " ".join(parts[count:])
 
@@ -269,11 +202,10 @@ def _split(unit: str) -> tuple[str, str]:
 def _measure(unit: str) -> tuple[Fraction, frozenset[tuple[str, int]]]:
     """Size in base units of known units, and the powers of the dimensions."""
     factor = Fraction(1)
-    powers: dict[str, int] = {}
+    powers = Counter[str]()
     for part in unit.split():
         name, _, written = part.partition("^")
         known, power = UNITS[name], int(written) if written else 1
         factor *= known.size**power
-        for dimension, count in known.powers:
-            powers[dimension] = powers.get(dimension, 0) + count * power
+        powers.update({dimension: count * power for dimension, count in known.powers})
     return factor, frozenset((name, power) for name, power in powers.items() if power)

@@ -1,4 +1,4 @@
-"""The names that the reader knows: functions, constants, Python constructors, units, number words."""
+"""The names that the reader knows: functions, constants, Python constructors, number words, fixed phrases."""
 
 from __future__ import annotations
 
@@ -11,80 +11,40 @@ def names(text: str) -> tuple[str, ...]:
     return tuple(text.split())
 
 
+def meanings(text: str) -> dict[str, str]:
+    """The table that `text` writes as `meaning: name name …; meaning: …`, by name."""
+    rows = (row.rpartition(": ") for row in text.split("; "))
+    return {name: meaning.strip() for meaning, _, row in rows for name in row.split()}
+
+
 GREEK: Final = frozenset(
     names(
-        "alpha beta gamma delta epsilon varepsilon zeta eta theta vartheta iota kappa lambda mu nu xi "
-        "rho sigma tau upsilon phi varphi chi psi omega Gamma Delta Theta Lambda Xi Sigma Upsilon Phi "
-        "Psi Omega ell hbar"
+        "alpha beta gamma delta epsilon varepsilon zeta eta theta vartheta iota kappa lambda mu nu xi rho sigma tau "
+        "upsilon phi varphi chi psi omega Gamma Delta Theta Lambda Xi Sigma Upsilon Phi Psi Omega ell hbar"
     )
 )
-
+CIRCULAR: Final = names("sin cos tan cot sec csc sinh cosh tanh coth sech csch")
 FUNCTIONS: Final = {
-    **{name: name for name in names("sin cos tan cot sec csc sinh cosh tanh coth sech csch exp arg")},
-    **{name: "a" + name[3:] for name in ["arcsin", "arccos", "arctan", "arccot", "arcsec", "arccsc"]},
-    **{name: name for name in names("asin acos atan acot asec acsc asinh acosh atanh acoth asech acsch atan2")},
-    **{name: "a" + name[3:] for name in names("arcsinh arccosh arctanh arccoth arcsech arccsch")},
-    **{name: "a" + name[2:] for name in names("arsinh arcosh artanh arcoth")},
-    "ln": "log",
-    "log": "log",
-    "lg": "log10",
-    "log2": "log2",
-    "log10": "log10",
-    "sqrt": "sqrt",
-    "cbrt": "cbrt",
-    "root": "root",
-    "abs": "abs",
-    "Abs": "abs",
-    "fabs": "abs",
-    "floor": "floor",
-    "ceil": "ceil",
-    "ceiling": "ceil",
-    "factorial": "factorial",
-    "gamma": "gamma",
-    "binomial": "binom",
-    "binom": "binom",
-    "comb": "binom",
-    "nCr": "binom",
-    "gcd": "gcd",
-    "lcm": "lcm",
-    "min": "min",
-    "Min": "min",
-    "max": "max",
-    "Max": "max",
-    "sgn": "sign",
-    "sign": "sign",
-    "re": "re",
-    "Re": "re",
-    "im": "im",
-    "Im": "im",
-    "conjugate": "conjugate",
-    "det": "det",
-    "deg2rad": "rad",
-    "Mod": "mod",
+    **{name: name for name in CIRCULAR},
+    **{name: name for name in names("exp arg log sqrt cbrt root floor factorial gamma gcd lcm det atan2 conjugate")},
+    **{prefix + name: "a" + name for name in CIRCULAR for prefix in ("a", "arc", "ar")},
+    **meanings(
+        "log: ln; log10: lg log10; log2: log2; abs: abs Abs fabs; ceil: ceil ceiling; binom: binomial binom comb nCr; "
+        "min: min Min; max: max Max; sign: sgn sign; re: re Re; im: im Im; rad: deg2rad; mod: Mod"
+    ),
 }
-
-CONSTANTS: Final = {
-    "pi": "pi",
-    "Pi": "pi",
-    "PI": "pi",
-    "oo": "oo",
-    "inf": "oo",
-    "infty": "oo",
-    "infinity": "oo",
-    "Infinity": "oo",
-    "NegativeInfinity": "-oo",
-    "zoo": "nan",
-    "nan": "nan",
-    "NaN": "nan",
-    "E": "e",
-    "e": "e",
-    "I": "i",
-    "i": "i",
-    "ImaginaryUnit": "i",
-    "Exp1": "e",
-    "True": "true",
-    "False": "false",
+CONSTANTS: Final = meanings(
+    "pi: pi Pi PI; oo: oo inf infty infinity Infinity; -oo: NegativeInfinity; nan: zoo nan NaN; e: E e Exp1; "
+    "i: I i ImaginaryUnit; true: True BooleanTrue; false: False BooleanFalse; "
+    "empty: EmptySet emptyset varnothing None; reals: Reals UniversalSet"
+)
+NAMES: Final = {
+    **{name: ("sym", name.removeprefix("var")) for name in GREEK},
+    **{name: ("func", function) for name, function in FUNCTIONS.items()},
+    **{name: ("const", constant) for name, constant in CONSTANTS.items()},
+    "gamma": ("sym", "gamma"),
 }
+"""Kind and text of the token that a name is read as."""
 
 CONSTRUCTORS: Final = frozenset(
     names(
@@ -97,10 +57,6 @@ CONSTRUCTORS: Final = frozenset(
         "Range range EmptySet poly1d Piecewise ImageSet Lambda diag eye zeros ones Sum Product Integral Limit"
     )
 )
-
-EMPTY_NAMES: Final = frozenset({"EmptySet", "emptyset", "varnothing", "None"})
-REAL_NAMES: Final = frozenset({"Reals", "UniversalSet"})
-
 SHORT_WORDS: Final = frozenset(
     names(
         "the per for are all any not has men one two six ten day box way cat dog boy red sum yes odd low "
@@ -109,78 +65,51 @@ SHORT_WORDS: Final = frozenset(
     )
 )
 
-NUMBER_WORDS: Final = {
-    word: value
-    for value, word in enumerate(
-        names(
-            "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen "
-            "sixteen seventeen eighteen nineteen"
-        )
-    )
-} | {
-    word: 10 * value
-    for value, word in enumerate(names("twenty thirty forty fifty sixty seventy eighty ninety"), start=2)
+_ONES: Final = names(
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
+    "eighteen nineteen"
+)
+_TENS: Final = names("twenty thirty forty fifty sixty seventy eighty ninety")
+NUMBER_WORDS: Final = {word: n for n, word in enumerate(_ONES)} | {word: 10 * n for n, word in enumerate(_TENS, 2)}
+_PLACES: Final = names("thousandths hundredths tenths ones tens hundreds thousands")
+PLACE_WORDS: Final = {word: Fraction(10) ** power for power, word in enumerate(_PLACES, -3)}
+SCALE_WORDS: Final = {"dozen": 12, "hundred": 100, "thousand": 1000, "million": 10**6, "billion": 10**9} | {
+    "trillion": 10**12
 }
-PLACE_WORDS: Final = {
-    "ones": Fraction(1),
-    "tens": Fraction(10),
-    "hundreds": Fraction(100),
-    "thousands": Fraction(1000),
-    "tenths": Fraction(1, 10),
-    "hundredths": Fraction(1, 100),
-    "thousandths": Fraction(1, 1000),
+_PARTS: Final = {2: "half", 3: "third", 5: "fifth", 6: "sixth", 7: "seventh", 8: "eighth", 9: "ninth", 10: "tenth"} | {
+    100: "hundredth",
+    1000: "thousandth",
 }
-SCALE_WORDS: Final = {
-    "dozen": 12,
-    "hundred": 100,
-    "thousand": 1000,
-    "million": 10**6,
-    "billion": 10**9,
-    "trillion": 10**12,
+PART_WORDS: Final = {
+    **{word: n for n, part in _PARTS.items() for word in (part, part + "s")},
+    **dict.fromkeys(names("fourth fourths quarter quarters"), 4),
+    "halves": 2,
 }
-PART_WORDS: dict[str, int] = {
-    word: value
-    for value, words in enumerate(
-        ("half halves", "third thirds", "fourth fourths quarter quarters", "fifth fifths", "sixth sixths"), start=2
-    )
-    for word in words.split()
-} | {"seventh": 7, "sevenths": 7, "eighth": 8, "eighths": 8, "ninth": 9, "ninths": 9, "tenth": 10, "tenths": 10}
-PART_WORDS |= {"hundredth": 100, "hundredths": 100, "thousandth": 1000, "thousandths": 1000}
 ORDINALS: Final = {
-    word: value
-    for value, word in enumerate(
+    word: n
+    for n, word in enumerate(
         names("first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth"), start=1
     )
 }
 
 # Phrases that mean the same; the first of each row is the name.
-_PHRASES: Final = (
-    (
-        "no solution",
-        "no solutions",
-        "none",
-        "no real solution",
-        "no real solutions",
-        "empty set",
-        "the empty set",
-        "there is no solution",
-        "there are no solutions",
-        "no real roots",
-        "no such number",
-        "no real root",
-    ),
-    ("impossible", "not possible", "it is impossible", "it is not possible"),
-    ("counterclockwise", "anticlockwise", "counter clockwise", "anti clockwise"),
-    ("undefined", "does not exist", "dne", "not defined", "doesn't exist", "limit does not exist", "indeterminate"),
-    ("all real numbers", "all reals", "the real numbers", "real numbers", "any real number", "all real number"),
-    ("integers", "all integers", "the integers", "the set of integers", "set of integers", "set of all integers"),
-    ("natural numbers", "naturals", "all natural numbers", "positive integers", "all positive integers"),
-    ("rational numbers", "rationals", "all rational numbers"),
-    ("complex numbers", "all complex numbers"),
-    ("yes", "true"),
-    ("no", "false"),
-    ("infinity", "infinite", "positive infinity"),
-    ("negative infinity", "minus infinity"),
-    ("infinitely many", "infinitely many solutions", "infinite solutions", "infinite number of solutions"),
-)
-PHRASES: Final = {phrase: row[0] for row in _PHRASES for phrase in row}
+_PHRASES: Final = """
+no solution, no solutions, none, no real solution, no real solutions, empty set, the empty set, no real roots,
+ there is no solution, there are no solutions, no such number, no real root
+impossible, not possible, it is impossible, it is not possible
+counterclockwise, anticlockwise, counter clockwise, anti clockwise
+undefined, does not exist, dne, not defined, doesn't exist, limit does not exist, indeterminate
+all real numbers, all reals, the real numbers, real numbers, any real number, all real number
+integers, all integers, the integers, the set of integers, set of integers, set of all integers
+natural numbers, naturals, all natural numbers, positive integers, all positive integers
+rational numbers, rationals, all rational numbers
+complex numbers, all complex numbers
+yes, true
+no, false
+infinity, infinite, positive infinity
+negative infinity, minus infinity
+infinitely many, infinitely many solutions, infinite solutions, infinite number of solutions
+"""
+PHRASES: Final = {
+    phrase: row.split(", ")[0] for row in _PHRASES.replace(",\n", ",").strip().split("\n") for phrase in row.split(", ")
+}

@@ -103,7 +103,8 @@ def rounds_to(decimal: Written, value: Fraction, policy: Policy) -> bool:
         return False
     if error <= decimal.unit / 2:
         return True
-    return decimal.digits >= 4 and 0 <= abs(value) - abs(decimal.value) < decimal.unit
+    cut = 0 <= abs(value) - abs(decimal.value) < decimal.unit and (value > 0) == (decimal.value > 0)
+    return decimal.digits >= 4 and cut
 
 
 def noisy(*nodes: Node) -> bool:

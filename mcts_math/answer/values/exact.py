@@ -1,176 +1,191 @@
-"""Exact rational values of expressions, within a bound on their size."""
+"""Exact numbers: fractions within a bound on their size, and residues, which stand for numbers of any size.
+
+A residue is the value of an expression modulo a large prime, its variables being random numbers. Two rational
+functions are equal where their residues are. What is not rational (a root, a sine) gets a random residue of its own,
+the same for the same arguments: equal residues still mean equal expressions, but different ones mean nothing then.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import math
-from collections.abc import Mapping
+from collections.abc import Callable
 from fractions import Fraction
 from typing import Final
 
-from mcts_math.answer.values.nodes import Bound, Call, Node, Num, Power, Prod, Quantity, Sum, Sym, children
+from mcts_math.answer.values.evaluate import OutOfRangeError, Point, UndefinedError, Value, evaluate, series, value_of
+from mcts_math.answer.values.nodes import Bound, Node, Num, Power
 
 MAX_BITS: Final = 200_000
-MAX_TERMS: Final = 10_000
-_MAX_WORK: Final = 5_000_000  # bits of all terms of a series
-_NOTHING: Final[Mapping[str, Fraction]] = {}
+_MAX_WORK: Final = 5_000_000  # bits of all values on the way
+_MAX_FACTORIAL: Final = 100_000
+_PRIME: Final = 2**255 - 19
+_ROOT_OF_MINUS_ONE: Final = pow(2, (_PRIME - 1) // 4, _PRIME)
 
 
-class TooLargeError(Exception):
-    """A value has more digits than are worth computing."""
-
-
-def exact(node: Node, values: Mapping[str, Fraction] = _NOTHING) -> Fraction | None:
-    """The rational value of `node` where its variables have `values`; None where it is not known to be rational.
-
-    Raises:
-        TooLargeError: a number on the way has more than `MAX_BITS` bits.
-        ZeroDivisionError: a denominator is zero there.
-    """
+def exact(node: Node, at: Point | None = None) -> Fraction | None:
+    """The rational value of `node` where its variables have the values `at`; None where none is known within bounds."""
     if isinstance(node, Num):
         return node.value
-    if isinstance(node, Sym):
-        return values.get(node.name)
-    if isinstance(node, Sum):
-        total = Fraction(0)
-        for item in node.items:
-            value = exact(item, values)
-            if value is None:
-                return None
-            total = _bounded(total + value)
-        return total
-    if isinstance(node, Prod):
-        product = Fraction(1)
-        for item in node.items:
-            value = exact(item, values)
-            if value is None:
-                return None
-            product = _bounded(product * value)
-        return product
-    if isinstance(node, Power):
-        return _power(node, values)
-    if isinstance(node, Quantity) and node.unit != "degree":
-        value = exact(node.value, values)
-        return value / 100 if value is not None and node.unit == "%" else value
-    if isinstance(node, Bound):
-        return _series(node, values)
-    if isinstance(node, Call) and not node.free:
-        return _call(node, values)
-    return None
-
-
-def _series(node: Bound, values: Mapping[str, Fraction]) -> Fraction | None:
-    """A finite sum or product, term by term."""
-    if node.kind not in ("sum", "prod"):
+    try:
+        value: Fraction = evaluate(node, at or {}, _Fractions())
+    except UndefinedError:
         return None
-    low, high = exact(node.low, values), exact(node.high, values)
-    if low is None or high is None or low.denominator != 1 or high.denominator != 1:
-        return None
-    if high - low > max_terms(node):
-        raise TooLargeError
-    total, work = Fraction(node.kind == "prod"), 0
-    for index in range(low.numerator, high.numerator + 1):
-        term = exact(node.body, {**values, node.name: Fraction(index)})
-        if term is None:
-            return None
-        work += term.numerator.bit_length() + term.denominator.bit_length() + total.numerator.bit_length()
-        if work > _MAX_WORK:
-            raise TooLargeError
-        total = _bounded(total + term if node.kind == "sum" else total * term)
-    return total
-
-
-def max_terms(node: Bound) -> int:
-    """How many terms a finite sum or product may have: fewer where its terms are sums themselves."""
-    return int(float(MAX_TERMS) ** (1 / _levels(node)) + 0.5)
-
-
-def _levels(node: Node) -> int:
-    return isinstance(node, Bound) + max(map(_levels, children(node)), default=0)
-
-
-def _bounded(value: Fraction) -> Fraction:
-    if value.numerator.bit_length() + value.denominator.bit_length() > MAX_BITS:
-        raise TooLargeError
     return value
 
 
-def _power(node: Power, values: Mapping[str, Fraction]) -> Fraction | None:
-    base, exponent = exact(node.base, values), exact(node.exponent, values)
-    if base is None or exponent is None:
+def same_residue(left: Node, right: Node) -> bool | None:
+    """Whether two expressions are equal as rational functions of what is in them; None where that is not decided."""
+    using = _Residues()
+    try:
+        first, second = evaluate(left, _Residues.Names(), using), evaluate(right, _Residues.Names(), using)
+    except UndefinedError:
         return None
-    if exponent.denominator != 1:
-        return _rational_root(base, exponent)
-    size = base.numerator.bit_length() + base.denominator.bit_length()
-    if abs(exponent.numerator) * size > MAX_BITS and base not in (0, 1, -1):
-        raise TooLargeError
-    return base**exponent.numerator
+    return True if first == second else None if using.opaque else False
 
 
-def _rational_root(base: Fraction, exponent: Fraction) -> Fraction | None:
-    """`base` to a fraction where that is rational (4 to the 3/2, -8 to the 1/3), else None."""
-    index = exponent.denominator
-    if (
-        (base < 0 and index % 2 == 0)
-        or index > 64
-        or base.numerator.bit_length() + base.denominator.bit_length() > 4096
-    ):
-        return None
+class _Fractions:
+    """Rational numbers. Nothing else has a value."""
+
+    def __init__(self) -> None:
+        self._work = 0
+
+    def number(self, value: Fraction) -> Fraction:
+        return value
+
+    def constant(self, name: str) -> Value:
+        raise UndefinedError(name)
+
+    def checked(self, value: Fraction) -> Fraction:
+        bits = value.numerator.bit_length() + value.denominator.bit_length()
+        self._work += bits
+        if bits > MAX_BITS or self._work > _MAX_WORK:
+            raise OutOfRangeError("too many digits")
+        return value
+
+    def power(self, base: Fraction, node: Power, at: Point) -> Fraction:
+        exponent: Fraction = value_of(node.exponent, at, self)
+        if exponent.denominator != 1:
+            base = _root(base, exponent.denominator)
+        bits = base.numerator.bit_length() + base.denominator.bit_length()
+        if abs(exponent.numerator) * bits > MAX_BITS and base not in (0, 1, -1):
+            raise OutOfRangeError("too many digits")
+        return base**exponent.numerator
+
+    def call(self, name: str, args: list[Fraction], free: bool) -> Fraction:
+        if name in ("min", "max") and not free:
+            return min(args) if name == "min" else max(args)
+        if not free and len(args) == 1 and name in _OF_ONE:
+            return Fraction(_OF_ONE[name](args[0]))
+        if free or len(args) > 2 or any(arg.denominator != 1 for arg in args):
+            raise UndefinedError(name)
+        return Fraction(_integer(name, *(arg.numerator for arg in args)))
+
+    def bound(self, node: Bound, at: Point) -> Value:
+        if node.kind not in ("sum", "prod"):
+            raise UndefinedError(node.kind)
+        return series(node, at, self, value_of(node.low, at, self), value_of(node.high, at, self))
+
+
+_OF_ONE: Final[dict[str, Callable[[Fraction], Fraction | int]]] = {
+    "abs": abs,
+    "floor": math.floor,
+    "ceil": math.ceil,
+    "sign": lambda value: (value > 0) - (value < 0),
+}
+
+
+def _integer(name: str, left: int, right: int | None = None) -> int:
+    """A function of one or two integers."""
+    if right is None:
+        if name != "factorial" or not 0 <= left <= 10_000:
+            raise OutOfRangeError(name)
+        return math.factorial(left)
+    if name == "binom" and min(left, right) >= 0:
+        if min(right, left - right) * left.bit_length() > MAX_BITS:
+            raise OutOfRangeError("too many digits")
+        return math.comb(left, right)
+    if name == "mod" and right:
+        return left % right
+    if name in ("gcd", "lcm"):
+        return math.gcd(left, right) if name == "gcd" else math.lcm(left, right)
+    if name == "log" and left > 0 and right > 1 and left.bit_length() < 1000:
+        power = round(math.log(left, right))
+        if right**power == left:
+            return power
+    raise UndefinedError(name)
+
+
+def _root(base: Fraction, index: int) -> Fraction:
+    """The `index`-th root where it is rational."""
+    bits = base.numerator.bit_length() + base.denominator.bit_length()
+    if (base < 0 and index % 2 == 0) or index > 64 or bits > 4096:
+        raise UndefinedError("no root that is rational")
     above, below = _integer_root(abs(base.numerator), index), _integer_root(base.denominator, index)
-    if above is None or below is None:
-        return None
-    root = Fraction(above if base >= 0 else -above, below)
-    if abs(exponent.numerator) * (root.numerator.bit_length() + root.denominator.bit_length()) > MAX_BITS:
-        raise TooLargeError
-    return root**exponent.numerator
+    return Fraction(above if base >= 0 else -above, below)
 
 
-def _integer_root(value: int, index: int) -> int | None:
-    if index == 2:
-        root = math.isqrt(value)
-    else:
+def _integer_root(value: int, index: int) -> int:
+    root = math.isqrt(value)
+    if index > 2:
         low, high = 0, 1 << (value.bit_length() // index + 1)
         while low < high:
             middle = (low + high + 1) // 2
             low, high = (middle, high) if middle**index <= value else (low, middle - 1)
         root = low
-    return root if root**index == value else None
+    if root**index != value:
+        raise UndefinedError("no root that is rational")
+    return root
 
 
-def _call(node: Call, values: Mapping[str, Fraction]) -> Fraction | None:
-    args = [exact(arg, values) for arg in node.args]
-    known = [arg for arg in args if arg is not None]
-    if len(known) != len(args):
-        return None
-    first = known[0]
-    if len(known) == 1:
-        if node.name == "abs":
-            return abs(first)
-        if node.name in ("floor", "ceil"):
-            return Fraction(math.floor(first) if node.name == "floor" else math.ceil(first))
-        if node.name == "sign":
-            return Fraction((first > 0) - (first < 0))
-        if node.name == "factorial" and first.denominator == 1 and first >= 0:
-            if first > 10_000:
-                raise TooLargeError
-            return Fraction(math.factorial(first.numerator))
-    if node.name in ("min", "max"):
-        return min(known) if node.name == "min" else max(known)
-    integers = [arg.numerator for arg in known if arg.denominator == 1]
-    if len(integers) == len(known) == 2:
-        return _integer_call(node.name, integers[0], integers[1])
-    return None
+class _Residues:
+    """Integers modulo a prime.
+
+    Attributes:
+        opaque: something that is not rational was met.
+    """
+
+    class Names(dict[str, int]):
+        """A residue for each variable."""
+
+        def __missing__(self, name: str) -> int:
+            return _random(name)
+
+    def __init__(self) -> None:
+        self.opaque = False
+
+    def number(self, value: Fraction) -> int:
+        return value.numerator * pow(value.denominator, -1, _PRIME)
+
+    def constant(self, name: str) -> int:
+        return _ROOT_OF_MINUS_ONE if name == "i" else self._unknown(name)
+
+    def checked(self, value: int) -> int:
+        return value % _PRIME
+
+    def power(self, base: int, node: Power, at: Point) -> int:
+        exponent = exact(node.exponent)
+        if exponent is not None and exponent.denominator == 1:
+            return pow(base, exponent.numerator, _PRIME)
+        return self._unknown("^", base % _PRIME, value_of(node.exponent, at, self) % _PRIME)
+
+    def call(self, name: str, args: list[int], free: bool) -> int:
+        if name == "factorial" and args[0] <= _MAX_FACTORIAL:
+            product = 1
+            for factor in range(2, args[0] + 1):
+                product = product * factor % _PRIME
+            return product
+        return self._unknown(name, *(arg % _PRIME for arg in args))
+
+    def bound(self, node: Bound, at: Point) -> int:
+        within = _Residues.Names({node.name: _random(node.name)})
+        ends = (value_of(end, at, self) % _PRIME for end in (node.low, node.high))
+        return self._unknown(node.kind, value_of(node.body, within, self) % _PRIME, *ends)
+
+    def _unknown(self, name: str, *parts: int) -> int:
+        self.opaque = True
+        return _random(name, *parts)
 
 
-def _integer_call(name: str, left: int, right: int) -> Fraction | None:
-    if name == "binom" and right >= 0 and left >= 0:
-        if min(right, left - right) * left.bit_length() > MAX_BITS:
-            raise TooLargeError
-        return Fraction(math.comb(left, right))
-    if name == "mod" and right:
-        return Fraction(left % right)
-    if name in ("gcd", "lcm"):
-        return Fraction(math.gcd(left, right) if name == "gcd" else math.lcm(left, right))
-    if name == "log" and left > 0 and right > 1:
-        power = round(math.log(left, right)) if left.bit_length() < 1000 else 0
-        return Fraction(power) if power < 10_000 and right**power == left else None
-    return None
+def _random(name: str, *parts: int) -> int:
+    return int.from_bytes(hashlib.blake2b(repr((name, parts)).encode(), digest_size=32).digest(), "big") % _PRIME

@@ -1,4 +1,4 @@
-"""Sums, products, powers and transposes of matrices as one matrix; the length of a vector."""
+"""Sums, products, powers and transposes of matrices and vectors as one; the length of a vector."""
 
 from __future__ import annotations
 
@@ -19,17 +19,19 @@ from mcts_math.answer.values.nodes import (
     Prod,
     Sum,
     Sym,
+    walk,
 )
-from mcts_math.answer.values.points import walk
 
 _MAX_CELLS: Final = 36
 _TRANSPOSE: Final = (Sym("T"), Sym("t"))
 
 
 def matrix_value(node: Node) -> Matrix | None:
-    """The matrix that an expression of matrices stands for; None where there is none, or none of a small size."""
+    """The matrix that an expression of matrices and tuples (rows) stands for; None where none, or a large one."""
     if isinstance(node, Matrix):
         return node if len(node.rows) * len(node.rows[0]) <= _MAX_CELLS else None
+    if isinstance(node, Group) and (node.left, node.right) == ("(", ")") and len(node.items) > 1:
+        return Matrix((node.items,))
     if isinstance(node, Sum):
         return _sum([matrix_value(item) for item in node.items])
     if isinstance(node, Prod):
@@ -39,13 +41,18 @@ def matrix_value(node: Node) -> Matrix | None:
     return None
 
 
+def vector_sum(node: Sum) -> Group | None:
+    """`(1, 0, 2) + t (3, 1, -1)` as one tuple; None where the terms are no vectors of one length."""
+    vector = matrix_value(node)
+    return Group("(", ")", vector.rows[0]) if vector is not None and len(vector.rows) == 1 else None
+
+
 def length(node: Call) -> Node | None:
     """The length of a vector between bars."""
-    vector = node.args[0]
-    cells = vector.items if isinstance(vector, Group) and len(vector.items) > 1 else ()
-    if isinstance(vector, Matrix) and 1 in (len(vector.rows), len(vector.rows[0])):
-        cells = tuple(cell for row in vector.rows for cell in row)
-    return Power(Sum(tuple(Power(cell, Num(Fraction(2))) for cell in cells)), HALF) if cells else None
+    vector = matrix_value(node.args[0])
+    if vector is None or 1 not in (len(vector.rows), len(vector.rows[0])):
+        return None
+    return Power(Sum(tuple(Power(cell, Num(Fraction(2))) for row in vector.rows for cell in row)), HALF)
 
 
 def _sum(parts: list[Matrix | None]) -> Matrix | None:
@@ -60,7 +67,7 @@ def _product(node: Prod) -> Matrix | None:
     factors: list[Node] = []
     result: Matrix | None = None
     for item in node.items:
-        if not any(isinstance(part, Matrix) for part in walk(item)):
+        if not any(isinstance(part, (Matrix, Group)) for part in walk(item)):
             factors.append(item)
             continue
         right = matrix_value(item)
@@ -82,13 +89,13 @@ def _times(left: Matrix, right: Matrix) -> Matrix:
 def _power(base: Matrix, exponent: Node) -> Matrix | None:
     if exponent in _TRANSPOSE:
         return Matrix(tuple(zip(*base.rows, strict=True)))
-    if len(base.rows) != len(base.rows[0]) or not isinstance(exponent, Num):
+    size = len(base.rows)
+    if size != len(base.rows[0]) or not isinstance(exponent, Num):
         return None
-    if exponent == MINUS_ONE and len(base.rows) <= 3:
+    if exponent == MINUS_ONE and size <= 3:
         return _inverse(base)
     if exponent.value.denominator != 1 or not 0 <= exponent.value <= 4:
         return None
-    size = len(base.rows)
     result = Matrix(tuple(tuple(ONE if i == j else ZERO for j in range(size)) for i in range(size)))
     for _ in range(int(exponent.value)):
         result = _times(result, base)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import lru_cache
 from operator import attrgetter
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,15 +208,21 @@ def negate(node: Node) -> Node:
     return Prod((MINUS_ONE, node))
 
 
-_CHILDREN: dict[type, Callable[[Any], tuple[Node, ...]]] = {
-    **dict.fromkeys((Sum, Prod, Group, Relation, SetOp, Ratio), attrgetter("items")),
-    Power: lambda node: (node.base, node.exponent),
-    Call: attrgetter("args"),
-    Bound: lambda node: (node.body, node.low, node.high),
-    Cases: lambda node: tuple(part for row in node.rows for part in row if part is not None),
-    PlusMinus: lambda node: (node.left, node.right),
+_PARTS: Final[dict[type, tuple[str, ...]]] = {
+    **dict.fromkeys((Sum, Prod, Group, Relation, SetOp, Ratio), ("items",)),
+    Power: ("base", "exponent"),
+    Call: ("args",),
+    Bound: ("body", "low", "high"),
+    PlusMinus: ("left", "right"),
+    Quantity: ("value",),
+    **dict.fromkeys((Cases, Matrix), ("rows",)),
+}
+
+
+_CHILDREN: Final[dict[type, Callable[[Any], tuple[Node, ...]]]] = {
+    **{kind: attrgetter(*names) for kind, names in _PARTS.items()},
     Quantity: lambda node: (node.value,),
-    Matrix: lambda node: tuple(cell for row in node.rows for cell in row),
+    **dict.fromkeys((Cases, Matrix), lambda node: tuple(part for row in node.rows for part in row if part is not None)),
 }
 
 
@@ -227,20 +234,44 @@ def children(node: Node) -> tuple[Node, ...]:
 
 def rebuild(node: Node, change: Callable[[Node], Node]) -> Node:
     """`node` with each node right below it changed."""
-    if isinstance(node, (Sum, Prod, SetOp, Relation, Ratio, Group)):
-        return replace(node, items=tuple(map(change, node.items)))
-    if isinstance(node, Power):
-        return Power(change(node.base), change(node.exponent), node.root)
-    if isinstance(node, Call):
-        return Call(node.name, tuple(map(change, node.args)), node.free)
-    if isinstance(node, Quantity):
-        return Quantity(change(node.value), node.unit)
-    if isinstance(node, Bound):
-        return replace(node, body=change(node.body), low=change(node.low), high=change(node.high))
-    if isinstance(node, PlusMinus):
-        return PlusMinus(change(node.left), change(node.right), node.sign)
-    if isinstance(node, Matrix):
-        return Matrix(tuple(tuple(map(change, row)) for row in node.rows))
-    if isinstance(node, Cases):
-        return Cases(tuple((change(value), None if at is None else change(at)) for value, at in node.rows))
-    return node
+
+    def changed(part: Any) -> Any:
+        return tuple(map(changed, part)) if isinstance(part, tuple) else None if part is None else change(part)
+
+    names = _PARTS.get(type(node), ())
+    return replace(node, **{name: changed(getattr(node, name)) for name in names}) if names else node
+
+
+def walk(node: Node) -> Iterator[Node]:
+    """`node` and all nodes below it."""
+    yield node
+    for child in children(node):
+        yield from walk(child)
+
+
+def contains(node: Node, kind: type) -> bool:
+    """Whether a node of `kind` is in `node`."""
+    return isinstance(node, kind) or any(contains(child, kind) for child in children(node))
+
+
+@lru_cache(maxsize=4096)
+def symbols(node: Node) -> frozenset[str]:
+    """Names of the variables in `node`."""
+    if isinstance(node, Sym):
+        return frozenset({node.name})
+    names: frozenset[str] = frozenset()
+    for child in children(node):
+        names |= symbols(child)
+    return names - {node.name} if isinstance(node, Bound) else names
+
+
+def substitute(node: Node, values: Mapping[str, Node]) -> Node:
+    """`node` with other values for its variables."""
+    if isinstance(node, Sym):
+        return values.get(node.name, node)
+    return rebuild(node, lambda child: substitute(child, values))
+
+
+def rename(node: Node, names: Mapping[str, str]) -> Node:
+    """`node` with its variables renamed."""
+    return substitute(node, {name: Sym(other) for name, other in names.items()})

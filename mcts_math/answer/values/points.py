@@ -8,39 +8,36 @@ may end. One with floors, parities or factorials of a variable called n, k or th
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
 from fractions import Fraction
-from functools import lru_cache
-from itertools import pairwise
+from itertools import combinations, pairwise
 from typing import Final
 
-from mcts_math.answer.values.nodes import MINUS_ONE, PI, Bound, Call, Const, Node, Num, Power, Prod, Sum, Sym, children
+from mcts_math.answer.values.nodes import (
+    MINUS_ONE,
+    PI,
+    Bound,
+    Call,
+    Const,
+    Node,
+    Num,
+    Power,
+    Prod,
+    Sum,
+    children,
+    negate,
+    symbols,
+    walk,
+)
 from mcts_math.answer.values.polynomials import rational_function, real_roots
 
 NUM_POINTS: Final = 12
 _INTEGER_NAMES: Final = frozenset({"n", "m", "k", "i", "j", "l", "N", "M", "K"})
 _INTEGERS: Final = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 17, 24, 30, 41, -1, -2, -3, -6)
+_NUM_SMALL: Final = 15  # of the integers above: enough for series, which take long
+_WIDE: Final = 3
 _OF_INTEGERS: Final = frozenset({"floor", "ceil", "mod", "gcd", "lcm", "factorial", "binom"})
 _PERIODIC: Final = frozenset({"sin", "cos", "tan", "cot", "sec", "csc"})
 _ANALYTIC: Final = frozenset({*_PERIODIC, "sinh", "cosh", "tanh", "coth", "sech", "csch"})
-
-
-@lru_cache(maxsize=4096)
-def symbols(node: Node) -> frozenset[str]:
-    """Names of the variables in `node`."""
-    if isinstance(node, Sym):
-        return frozenset({node.name})
-    names: frozenset[str] = frozenset()
-    for child in children(node):
-        names |= symbols(child)
-    return names - {node.name} if isinstance(node, Bound) else names
-
-
-def walk(node: Node) -> Iterator[Node]:
-    """`node` and all nodes below it."""
-    yield node
-    for child in children(node):
-        yield from walk(child)
 
 
 def point(names: frozenset[str], index: int) -> dict[str, Fraction]:
@@ -61,16 +58,18 @@ def point(names: frozenset[str], index: int) -> dict[str, Fraction]:
 
 def points(left: Node, right: Node, names: frozenset[str]) -> tuple[list[dict[str, Fraction]], bool]:
     """Where to compare two functions of `names`; and whether a few of the points are as good as all of them."""
-    whole = names & _INTEGER_NAMES & frozenset(name for node in (left, right) for name in _counted(node))
+    parts = [*walk(left), *walk(right)]
+    whole = names & _INTEGER_NAMES & frozenset(name for part in parts for name in _counted(part))
     found = [point(names, index) for index in range(NUM_POINTS)]
     if whole:
-        series = any(isinstance(part, Bound) for node in (left, right) for part in walk(node))
-        size = next(i for i, at in enumerate(_INTEGERS) if at > 20) if series else len(_INTEGERS)
+        size = _NUM_SMALL if any(isinstance(part, Bound) for part in parts) else len(_INTEGERS)
         found = [_at_integers(names, whole, index, size) for index in range(size)]
-    breaking = [part for node in (left, right) for part in walk(node) if not _is_analytic(part)]
-    if breaking and len(names) == 1:
-        (name,) = names - whole or {""}
-        found += [{name: at} for at in _between(breaking, name)] if name else []
+    breaking = [part for part in parts if not _is_analytic(part)]
+    if breaking and not whole:  # |sin x| differs from sin x behind pi only
+        found += [{name: value * _WIDE for name, value in at.items()} for at in found[4:]]
+    if breaking and len(names) == 1 and not whole:
+        (name,) = names
+        found += [{name: at} for at in _between(breaking, name)]
     return found, not whole and not breaking
 
 
@@ -82,20 +81,18 @@ def _at_integers(names: frozenset[str], whole: frozenset[str], index: int, size:
     return values
 
 
-def _counted(node: Node) -> frozenset[str]:
+def _counted(part: Node) -> frozenset[str]:
     """Variables that are counted with: under a floor or a factorial, in the sign (-1)^n, in the phase of cos(n pi)."""
-    names: frozenset[str] = frozenset()
-    for part in walk(node):
-        if isinstance(part, Call) and (part.name in _OF_INTEGERS or (part.name in _PERIODIC and PI in walk(part))):
-            names |= symbols(part)
-        elif isinstance(part, Bound):
-            names |= symbols(part.low) | symbols(part.high)
-        elif isinstance(part, Power) and not symbols(part.base) and symbols(part.exponent):
-            negative = isinstance(part.base, Num) and part.base.value < 0
-            turning = Const("i") in walk(part.base) or (Const("i") in walk(part.exponent) and PI in walk(part.exponent))
-            if negative or turning or (isinstance(part.base, Prod) and MINUS_ONE in part.base.items):
-                names |= symbols(part.exponent)
-    return names
+    if isinstance(part, Call) and (part.name in _OF_INTEGERS or (part.name in _PERIODIC and PI in walk(part))):
+        return symbols(part)
+    if isinstance(part, Bound):
+        return symbols(part.low) | symbols(part.high)
+    if isinstance(part, Power) and not symbols(part.base) and symbols(part.exponent):
+        negative = isinstance(part.base, Num) and part.base.value < 0
+        turning = Const("i") in walk(part.base) or (Const("i") in walk(part.exponent) and PI in walk(part.exponent))
+        if negative or turning or (isinstance(part.base, Prod) and MINUS_ONE in part.base.items):
+            return symbols(part.exponent)
+    return frozenset()
 
 
 def _is_analytic(node: Node) -> bool:
@@ -105,23 +102,24 @@ def _is_analytic(node: Node) -> bool:
     return not isinstance(node, Call) or node.free or node.name in _ANALYTIC or not symbols(node)
 
 
+def corners(part: Node, name: str) -> list[float]:
+    """Where a piece of the function that `part` is may end: at zeros and poles of what is in it."""
+    arguments = [part.base] if isinstance(part, Power) else list(children(part))
+    if isinstance(part, Call) and part.name in ("max", "min"):
+        arguments += [Sum((a, negate(b))) for a, b in combinations(arguments, 2)][:12]
+    functions = [rational_function(argument, name) for argument in arguments]
+    return [root.at for function in functions for polynomial in function or () for root in real_roots(polynomial) or ()]
+
+
 def _between(breaking: list[Node], name: str) -> list[Fraction]:
     """One point inside each piece of the line that the corners of the functions mark off."""
-    ends: set[float] = set()
-    far = 8.0
-    for part in breaking[:12]:
-        arguments = [part.base] if isinstance(part, Power) else list(children(part))
-        if isinstance(part, Call) and part.name in ("max", "min"):
-            arguments += [Sum((a, Prod((MINUS_ONE, b)))) for i, a in enumerate(arguments) for b in arguments[:i]][:12]
-        for argument in arguments:
-            function = rational_function(argument, name)
-            for polynomial in function or ():
-                ends |= {place for _, place in real_roots(polynomial) or ()}
-        for number in walk(part):
-            if isinstance(number, Num) and 0 < abs(number.value) < 10**6:
-                far = min(far * float(1 + max(abs(number.value), 1 / abs(number.value))), 1e9)
-    places = sorted(ends)[:24]
+    places = sorted({place for part in breaking[:12] for place in corners(part, name)})[:24]
     inner = [Fraction(low + 0.4 * (high - low)) for low, high in pairwise(places)]
     if places:
         inner += [Fraction(places[0] - 0.7), Fraction(places[-1] + 0.7)]
+    sizes = [abs(number.value) for part in breaking for number in walk(part) if isinstance(number, Num)]
+    far = 8.0
+    for size in sizes:
+        if 0 < size < 10**6:
+            far = min(far * float(1 + max(size, 1 / size)), 1e9)
     return [*inner, Fraction(far), -Fraction(far)]

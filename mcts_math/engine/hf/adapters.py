@@ -5,13 +5,14 @@ that peft knows will do; it serves one session at a time. The model that samples
 what their own session's adapter adds by two batched products, gathered by row, so rows of many sessions and of none
 share one forward pass. (Steps in a thread beside the sampling were tried: on two cores nothing was gained.)
 
-What is shared within a step. Where one term's tokens begin another's, as the feedback's do the reflection's, one
-forward pass serves both, and question and attempt are computed once; this is exact. What can't be shared exactly are
-the keys and values that sampling has left in the cache: the loss depends on the adapter through every position of
-question and attempt, in all layers, so their activations are needed with gradient, and under dropout.
+How far the gradient flows. As published (`gradient: feedback`) it flows through the positions of the feedback alone:
+keys and values of question and attempt are those that sampling left in the cache, taken as constants, so a step costs
+as much as the feedback is long. With `full` it flows through every position, for the cost of all of them; the loss is
+the same.
 
-A step is computed for its session alone, never batched with others: its loss, gradient and new weights are the same
-bits whatever else is in flight.
+A step is computed for its session alone, never batched with others: with `full` its loss, gradient and new weights are
+the same bits whatever else is in flight, with `feedback` as far as the keys and values are, which rows of other shapes
+round differently.
 """
 
 from __future__ import annotations
@@ -26,22 +27,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from mcts_math.engine.hf.kv_cache import Segments
+from mcts_math.engine.hf.lessons import Lesson, Recall, Term
 from mcts_math.engine.hf.lora import SLOT, lora_layers, make_learner
 from mcts_math.engine.hf.model import CausalModel
+from mcts_math.engine.hf.row_cache import cache_of, read_row
 from mcts_math.engine.spec import AdapterOptions
 from mcts_math.errors import EngineError
 from mcts_math.requests import Adaptation
 
 _DROPOUT = threading.Lock()  # dropout samples from the process's own generator, which two engines must not seed at once
-
-
-@dataclass(frozen=True, slots=True)
-class Term:
-    """Tokens to run through the model, and from which one on they count."""
-
-    tokens: tuple[int, ...]
-    start: int
-    weight: float
 
 
 @dataclass(slots=True)
@@ -100,12 +95,17 @@ class Adapters:
         sizes = (a.numel() + b.numel() for a, b in zip(self._down, self._up, strict=True))
         return sum(sizes) // self._down[0].shape[0] * 4 * 5
 
+    @property
+    def bytes_held(self) -> int:
+        """As in `SessionWeights`."""
+        return self.bytes_per_session * len(self)
+
     def namespace(self, session: str) -> str:
-        """What keys and values depend on beside the tokens: the session and its number of steps; "" is none."""
+        """As in `SessionWeights`."""
         return f"{self._sessions[session].version} {session}" if session in self._sessions else ""
 
     def select(self, sessions: Sequence[str]) -> None:
-        """The forward passes to come are over rows of these sessions, "" being the model as it was loaded."""
+        """As in `SessionWeights`."""
         if not any(sessions):
             self._active = None
             return
@@ -130,17 +130,19 @@ class Adapters:
             )
         return output + torch.bmm(torch.bmm(inputs.to(down.dtype), down), up).to(output.dtype)
 
-    def step(self, name: str, terms: Sequence[Term], seed: int) -> Adaptation:
+    def step(self, name: str, lesson: Lesson, recall: Recall) -> Adaptation:
         """One step of AdamW on a session's adapter, which is made where there is none.
 
         A loss, gradient or new weight that is not finite makes the adapter afresh instead.
         """
+        seed = lesson.seed
         session = self._sessions.get(name) or self._open(name, seed)
-        if any(len(term.tokens) > self._model.context_length for term in terms):
+        if lesson.longest > self._model.context_length:
             return Adaptation(0.0, too_long=True)
         for parameter in session.parameters:
             parameter.grad = None
-        loss, num_tokens = self._backward(session, terms, seed)
+        kept, num_recalled = self._constants(lesson, recall)
+        loss, num_tokens = self._backward(session, lesson, kept)
         gradients = [parameter.grad for parameter in session.parameters if parameter.grad is not None]
         is_finite = math.isfinite(loss) and all(bool(torch.isfinite(g).all()) for g in gradients)
         if is_finite:
@@ -150,49 +152,51 @@ class Adapters:
             session.parameters = self._fresh(seed)
             session.optimizer = self._optimizer(session.parameters)
         self._publish(session)
-        return Adaptation(loss, num_tokens, reset=not is_finite)
+        return Adaptation(loss, num_recalled + num_tokens, reset=not is_finite)
 
     def release(self, name: str) -> None:
-        """Drops a session; an unknown one is ignored."""
+        """As in `SessionWeights`."""
         session = self._sessions.pop(name, None)
         if session is not None:
             self._free.append(session.slot)
             self._gathered = _Gathered()
 
-    def _backward(self, session: _Session, terms: Sequence[Term], seed: int) -> tuple[float, int]:
+    def _constants(self, lesson: Lesson, recall: Recall) -> tuple[list[Segments], int]:
+        """Keys and values that the gradient does not flow through, a pair a layer, and the tokens computed for them."""
+        if self._options.gradient == "full" or not lesson.sampled:
+            return [], 0
+        block, num_computed = recall(lesson.terms[0].tokens[: lesson.sampled])
+        return read_row(block), num_computed
+
+    def _backward(self, session: _Session, lesson: Lesson, kept: list[Segments]) -> tuple[float, int]:
         """Loss of the terms and number of tokens computed; leaves the gradients in the session's parameters."""
         weights = iter(session.parameters)
         for layer in self._layers:
             layer.lora_A[SLOT].weight, layer.lora_B[SLOT].weight = next(weights), next(weights)
             layer.lora_dropout.train()
-        total, num_tokens = 0.0, 0
+        total, num_tokens, first = 0.0, 0, lesson.sampled if kept else 0
         try:
             devices = [self._model.device] if self._on_gpu else []
             with _DROPOUT, torch.enable_grad(), torch.random.fork_rng(devices):
-                torch.manual_seed(seed)
-                for tokens, sharing in _shared(terms):
-                    loss = self._loss(tokens, sharing)
+                torch.manual_seed(lesson.seed)
+                for term in lesson.terms:
+                    loss = self._loss(term, first, kept)
                     loss.backward()  # type: ignore[no-untyped-call]
                     total += float(loss.detach())
-                    num_tokens += len(tokens)
+                    num_tokens += len(term.tokens) - first
         finally:
             for layer in self._layers:
                 layer.lora_dropout.eval()
         return total, num_tokens
 
-    def _loss(self, tokens: tuple[int, ...], terms: Sequence[Term]) -> Tensor:
-        """Weighted sum of the terms' mean cross-entropies, from one forward pass over `tokens`."""
-        ids = torch.tensor(tokens, device=self._model.device)
-        wanted = sorted({position for term in terms for position in range(term.start, len(term.tokens))})
-        logits = self._model.logits(self._learner, ids, torch.tensor([p - 1 for p in wanted], device=ids.device)).to(
-            self._model.adapter_dtype
-        )
-        row = {position: i for i, position in enumerate(wanted)}
-        losses = []
-        for term in terms:
-            rows = [row[position] for position in range(term.start, len(term.tokens))]
-            losses.append(term.weight * cross_entropy(logits[rows], ids[term.start : len(term.tokens)]))
-        return torch.stack(losses).sum()
+    def _loss(self, term: Term, first: int, kept: list[Segments]) -> Tensor:
+        """A term's weighted mean cross-entropy; its tokens before `first` are those of the kept keys and values."""
+        ids = torch.tensor(term.tokens[first:], device=self._model.device)
+        start = term.start - first
+        places = torch.arange(start - 1, len(ids) - 1, device=ids.device)
+        cache = cache_of(kept) if kept else None
+        logits = self._model.logits(self._learner, ids, places, cache).to(self._model.adapter_dtype)
+        return term.weight * cross_entropy(logits, ids[start:])
 
     @property
     def _on_gpu(self) -> bool:
@@ -248,16 +252,3 @@ class _Hook:
 
     def __call__(self, module: Any, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
         return self._adapters.add(self._layer, inputs[0], output)
-
-
-def _shared(terms: Sequence[Term]) -> list[tuple[tuple[int, ...], list[Term]]]:
-    """Terms that one forward pass serves, with its tokens: those whose tokens are its first ones."""
-    groups: list[tuple[tuple[int, ...], list[Term]]] = []
-    for term in sorted(terms, key=lambda term: len(term.tokens), reverse=True):
-        for tokens, members in groups:
-            if tokens[: len(term.tokens)] == term.tokens:
-                members.append(term)
-                break
-        else:
-            groups.append((term.tokens, [term]))
-    return groups

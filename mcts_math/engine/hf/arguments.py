@@ -26,6 +26,8 @@ class HFArguments:
             none; None: a fifth of the free memory, at most 2 GiB on a CPU.
         num_threads: threads that torch computes with on a CPU, in the whole process; None leaves it as it is. Each
             operation waits for the slowest of them: where other programs want the same cores, fewer are faster.
+        tuned_dir: folder of a bottleneck adapter, LoReFT or prefix that scripts/train_optune.py has made; it is put on
+            the model.
 
     Raises:
         EngineError: a number that is too small.
@@ -40,6 +42,7 @@ class HFArguments:
     max_prefill_tokens: int | None = None
     prefix_cache_tokens: int | None = None
     num_threads: int | None = None
+    tuned_dir: str | None = None
 
     def __post_init__(self) -> None:
         for name in ("context_length", "max_batch_size", "max_batch_tokens", "max_prefill_tokens", "num_threads"):

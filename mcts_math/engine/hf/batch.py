@@ -17,11 +17,11 @@ from collections.abc import Iterable, Sequence
 import torch
 from torch import Tensor
 
-from mcts_math.engine.hf.adapters import Adapters
 from mcts_math.engine.hf.arguments import BatchLimits
 from mcts_math.engine.hf.kv_cache import KVBlock, Workspace
+from mcts_math.engine.hf.lessons import SessionWeights
 from mcts_math.engine.hf.model import CausalModel
-from mcts_math.engine.hf.prefill import Prefill, choose_group, prepare
+from mcts_math.engine.hf.prefill import Prefill, choose_group, compute, prepare
 from mcts_math.engine.hf.prefix_cache import PrefixCache
 from mcts_math.engine.hf.sampling import BatchSampling, UniformStream
 from mcts_math.engine.hf.sequence import BatchCounters, Job, OpenSample, Row, advance, require_finite, sample_tokens
@@ -36,7 +36,7 @@ class Batch:
         counters: totals so far.
     """
 
-    def __init__(self, model: CausalModel, limits: BatchLimits, adapters: Adapters | None = None) -> None:
+    def __init__(self, model: CausalModel, limits: BatchLimits, adapters: SessionWeights | None = None) -> None:
         """Args:
         model: what samples.
         limits: how much at once.
@@ -86,6 +86,22 @@ class Batch:
         self._cache.forget(namespace)
 
     @torch.inference_mode()
+    def recall(self, tokens: tuple[int, ...], adapter: str) -> tuple[KVBlock, int]:
+        """Keys and values that sampling left of some tokens; those that are not held any more are computed again.
+
+        Returns:
+            A block of one row, to be read before anything else is computed, and how many tokens were computed.
+        """
+        job = Job(tokens, adapter=adapter)
+        job.namespace = self._adapters.namespace(adapter) if self._adapters is not None else ""
+        num_new = len(tokens) - self._cache.match(tokens, job.namespace)
+        block, ids, _ = prepare([Prefill(job, tokens, None)], num_new, self._model, self._cache, self._workspace)
+        if num_new:
+            self._select([job])
+            compute(self._model, block, ids, self._max_prefill)
+        return block, num_new
+
+    @torch.inference_mode()
     def step(self) -> list[Job]:
         """Admits what fits, computes its prompts and one token of every row; returns the jobs that this finished."""
         done: list[Job] = []
@@ -127,13 +143,9 @@ class Batch:
     def _prefill_group(self, group: Sequence[Prefill], num_new: int, done: list[Job]) -> None:
         """Computes the last `num_new` tokens of each prompt and starts its rows."""
         block, ids, reused = prepare(group, num_new, self._model, self._cache, self._workspace)
-        positions = (block.mask.cumsum(dim=1) - 1).clamp_(min=0)[:, -num_new:]
-        want_hidden = any(unit.job.needs_value for unit in group)
-        stride = max(1, self._max_prefill // len(group))
         self._select([unit.job for unit in group])
-        for a in range(0, num_new, stride):
-            chunk = slice(a, a + stride)
-            result = self._model.forward(block, ids[:, chunk], positions[:, chunk], want_hidden=want_hidden)
+        want_hidden = any(unit.job.needs_value for unit in group)
+        result = compute(self._model, block, ids, self._max_prefill, want_hidden=want_hidden)
         values = self._model.values(result.hidden) if result.hidden is not None else [math.nan] * len(group)
         self._account(group, reused, values, block, done)
         self._start_rows(group, block, result.logits, done)

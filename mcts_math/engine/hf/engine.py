@@ -22,15 +22,17 @@ from typing import Any
 
 import torch
 
-from mcts_math.engine.hf.adapters import Adapters, Term
+from mcts_math.engine.hf.adapters import Adapters
 from mcts_math.engine.hf.arguments import BatchLimits, HFArguments
 from mcts_math.engine.hf.batch import Batch
+from mcts_math.engine.hf.lessons import SessionWeights, make_lesson
 from mcts_math.engine.hf.model import CausalModel, load_model
+from mcts_math.engine.hf.optune.changes import WeightChanges
 from mcts_math.engine.hf.sequence import BatchCounters, Job
 from mcts_math.engine.hf.serving import JobEngine
 from mcts_math.engine.hf.token_beam import beam_search
 from mcts_math.engine.hf.worker import EngineThread
-from mcts_math.engine.spec import AdapterOptions
+from mcts_math.engine.spec import AdapterOptions, RuleOptions
 from mcts_math.errors import EngineError
 from mcts_math.requests import Adapt, Adaptation, Generate, Generation
 
@@ -44,7 +46,7 @@ class HFEngine(JobEngine):
     more often in half precision.
     """
 
-    def __init__(self, model: CausalModel, batch: Batch, adapters: Adapters | None = None) -> None:
+    def __init__(self, model: CausalModel, batch: Batch, adapters: SessionWeights | None = None) -> None:
         self.model = model
         self.adapters = adapters
         self._batch = batch
@@ -56,7 +58,7 @@ class HFEngine(JobEngine):
         model_dir: str | Path,
         *,
         need_value: bool = False,
-        adapter: AdapterOptions | None = None,
+        adapter: AdapterOptions | RuleOptions | None = None,
         **arguments: Any,
     ) -> HFEngine:
         """Loads a checkpoint; this takes a while and blocks.
@@ -64,16 +66,18 @@ class HFEngine(JobEngine):
         Args:
             model_dir: a folder, or a name on the Hugging Face hub.
             need_value: load the value head too.
-            adapter: how sessions learn at test time; None: they don't. Needs peft.
+            adapter: how sessions learn at test time; None: they don't. Adapters need peft.
             arguments: see `HFArguments`.
 
         Raises:
-            CheckpointError: the checkpoint is missing, incomplete or wrong.
+            CheckpointError: the checkpoint, or a learned rule, is missing, incomplete or wrong.
             EngineError: a device, dtype, limit or adapter target that can't be had.
         """
         chosen = HFArguments(**arguments)
         if chosen.num_threads is not None:
             torch.set_num_threads(chosen.num_threads)
+        if adapter is not None and chosen.tuned_dir:
+            raise EngineError("tuned_dir and learning at test time don't go together: leave one of them out")
         model = load_model(model_dir, chosen, need_value=need_value)
         on_cpu = model.device.type == "cpu"
         batch_tokens, cache_tokens = chosen.max_batch_tokens, chosen.prefix_cache_tokens
@@ -83,7 +87,7 @@ class HFEngine(JobEngine):
             max_prefill_tokens=chosen.max_prefill_tokens or (4096 if on_cpu else 16384),
             prefix_cache_tokens=_tokens(model, 0.2, 2 << 30) if cache_tokens is None else cache_tokens,
         )
-        adapters = None if adapter is None else Adapters(model, adapter)
+        adapters = None if adapter is None else _open_adapters(model, adapter)
         return cls(model, Batch(model, limits, adapters), adapters)
 
     @property
@@ -96,13 +100,13 @@ class HFEngine(JobEngine):
         reply = await super().generate(request)
         if request.adapter and not all(math.isfinite(sample.logprob) for sample in reply.samples):
             raise FloatingPointError(
-                f"the adapter of {request.adapter!r} has learnt weights that overflow; lower adapter_lr, or use dtype "
+                f"what {request.adapter!r} has learnt makes the model overflow; lower adapter_lr, or use dtype "
                 "bfloat16 or float32"
             )
         return reply
 
     async def adapt(self, request: Adapt) -> Adaptation:
-        """One optimiser step of a session's adapter, computed by itself: the same bits whatever else is in flight.
+        """One step of a session, computed by itself (see `adapters` and `optune.changes`).
 
         Raises:
             EngineError: the engine was loaded without `adapter`, a term can't be rendered or has no tokens, samples of
@@ -110,10 +114,7 @@ class HFEngine(JobEngine):
         """
         if self.adapters is None:
             raise EngineError("the engine was loaded to sample only; load it with adapter=AdapterOptions(...)")
-        terms = [Term(*self.model.codec.encode_term(term), term.weight) for term in request.terms]
-        if not terms:
-            raise EngineError("an Adapt request needs at least one term")
-        return await self._thread.learn(request.session, terms, request.seed)
+        return await self._thread.learn(request.session, make_lesson(self.model.codec, request))
 
     async def release(self, session: str) -> None:
         """Drops a session's adapter; unknown ones are ignored."""
@@ -133,6 +134,10 @@ class HFEngine(JobEngine):
         if self.adapters is not None:
             self.adapters.select([])
         beam_search(self.model, job)
+
+
+def _open_adapters(model: CausalModel, options: AdapterOptions | RuleOptions) -> SessionWeights:
+    return WeightChanges(model, options.folder) if isinstance(options, RuleOptions) else Adapters(model, options)
 
 
 def _tokens(model: CausalModel, share: float, most_on_cpu: int) -> int:

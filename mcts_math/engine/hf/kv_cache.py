@@ -21,6 +21,9 @@ import torch
 from torch import Tensor
 from transformers.cache_utils import Cache, DynamicCache, DynamicLayer
 
+Segments = list[Tensor]
+"""Keys and values [1, H, T, D] of a layer; empty where it keeps none."""
+
 _SPARE_COLUMNS = 64
 _SPARE_LEFT = 32
 
@@ -36,16 +39,24 @@ class HeadSlice:
 class WindowLayer(DynamicLayer):  # type: ignore[misc]  # transformers has no types
     """One layer's view of a `KVBlock`, in the form in which transformers' attention asks for its cache."""
 
-    def __init__(self, block: KVBlock, keys_at: HeadSlice, values_at: HeadSlice) -> None:
+    def __init__(self, block: KVBlock, keys_at: HeadSlice, values_at: HeadSlice, ahead: Segments) -> None:
         super().__init__()
         self.block = block
         self.keys_at = keys_at
         self.values_at = values_at
+        self.ahead = ahead
         self.is_initialized = True
 
     def update(self, key_states: Tensor, value_states: Tensor, *args: Any, **kwargs: Any) -> tuple[Tensor, Tensor]:
         """Writes the new keys and values [B, H, T, D] behind the window and returns window and new ones together."""
-        return self._extend(self.keys_at, key_states), self._extend(self.values_at, value_states)
+        both = self._extend(self.keys_at, key_states), self._extend(self.values_at, value_states)
+        if not self.ahead:
+            return both
+        keys, values = (
+            torch.cat((first.expand(len(states), -1, -1, -1), states), dim=2)
+            for first, states in zip(self.ahead, both, strict=True)
+        )
+        return keys, values
 
     def _extend(self, heads_at: HeadSlice, states: Tensor) -> Tensor:
         block = self.block
@@ -55,8 +66,8 @@ class WindowLayer(DynamicLayer):  # type: ignore[misc]  # transformers has no ty
         return kept[:, :, block.start : new_end]
 
     def get_seq_length(self) -> int:
-        """Columns before the tokens that are being computed, padding included."""
-        return self.block.end - self.block.start
+        """Columns before the tokens that are being computed, padding and prefix included."""
+        return self.block.layout.num_ahead + self.block.end - self.block.start
 
 
 class KVLayout:
@@ -70,12 +81,17 @@ class KVLayout:
         dtypes, devices: of each buffer.
         layers: for every layer the slices of its keys and values, or None where it keeps nothing (it shares another's).
         bytes_per_token: bytes that one token of one row takes in all buffers together.
+        ahead: keys and values of a prefix that stands in front of every row, a pair a layer; empty where there is none.
+        num_ahead: its columns.
     """
 
-    def __init__(self, probed: DynamicCache) -> None:
+    def __init__(self, probed: DynamicCache, prefix: Sequence[Segments] = ()) -> None:
         """Args:
         probed: the cache that a forward pass over a few tokens has filled.
+        prefix: see `ahead`.
         """
+        self.ahead = list(prefix)
+        self.num_ahead = self.ahead[0][0].shape[2] if self.ahead else 0
         self._heads: dict[tuple[int, torch.dtype, torch.device], int] = {}
         self.layers: list[tuple[HeadSlice, HeadSlice] | None] = []
         for layer in probed.layers:
@@ -166,7 +182,13 @@ class KVBlock:
         self.start = 0
         self.end = 0
         # A layer without buffers of its own is never asked to update; it gets an ordinary, empty one.
-        self.cache = Cache(layers=[WindowLayer(self, *p) if p is not None else DynamicLayer() for p in layout.layers])
+        ahead: Sequence[Segments] = layout.ahead or [[]] * len(layout.layers)
+        self.cache = Cache(
+            layers=[
+                WindowLayer(self, *at, first) if at is not None else DynamicLayer()
+                for at, first in zip(layout.layers, ahead, strict=True)
+            ]
+        )
 
     @property
     def width(self) -> int:
@@ -178,8 +200,10 @@ class KVBlock:
         self.end += num_tokens
 
     def window_mask(self, num_new: int) -> Tensor:
-        """Mask [num_rows, width + num_new] of window and new columns, for the model."""
-        return self.mask[: self.num_rows, self.start : self.end + num_new]
+        """Mask [num_rows, prefix + width + num_new] of prefix, window and new columns, for the model."""
+        mask = self.mask[: self.num_rows, self.start : self.end + num_new]
+        ahead = self.layout.num_ahead
+        return torch.cat((mask.new_ones((len(mask), ahead)), mask), dim=1) if ahead else mask
 
     def reserve(self, rows: int, end: int, room: int) -> None:
         """Makes room for `rows` rows and `room` more columns, behind a window that ends at column `end` or later.

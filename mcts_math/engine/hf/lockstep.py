@@ -37,7 +37,7 @@ T = TypeVar("T")
 
 _TURNS = 12  # of the event loop without a new request, after which all trees wait for the model
 _PROMPTS = 1 << 14  # whose tokens are kept: a search asks for the values and the steps below one prompt
-_ARGUMENTS = ("dtype", "device", "attn", "context_length")  # of the engine, those that are for the model
+_ARGUMENTS = ("dtype", "device", "attn", "context_length", "tuned_dir")  # of the engine, those that are for the model
 
 _models: dict[tuple[object, ...], CausalModel] = {}  # of this process: the last one that was used
 

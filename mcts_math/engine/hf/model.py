@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,13 +13,14 @@ from typing import Any
 import torch
 from torch import Tensor
 from transformers import AutoModelForCausalLM
-from transformers.cache_utils import DynamicCache, DynamicLayer
+from transformers.cache_utils import Cache, DynamicCache, DynamicLayer
 from transformers.utils import logging as transformers_logging
 
 from mcts_math.engine.checkpoint import download
 from mcts_math.engine.checkpoint import inspect as inspect_checkpoint
 from mcts_math.engine.hf.arguments import HFArguments
-from mcts_math.engine.hf.kv_cache import KVBlock, KVLayout
+from mcts_math.engine.hf.grafts import load_grafts
+from mcts_math.engine.hf.kv_cache import KVBlock, KVLayout, Segments
 from mcts_math.engine.tokenizer import Codec, load_codec
 from mcts_math.engine.value_head import ValueHead, load_value_head
 from mcts_math.errors import CheckpointError, EngineError
@@ -56,10 +57,11 @@ class CausalModel:
         head: its value head, or None.
     """
 
-    def __init__(self, model: Any, codec: Codec, context_length: int, head: ValueHead | None) -> None:
+    def __init__(
+        self, model: Any, codec: Codec, context_length: int, head: ValueHead | None, prefix: Sequence[Segments] = ()
+    ) -> None:
         self._model = model
         self.device: torch.device = model.device
-        self.context_length = context_length
         self.codec = codec
         self.head = head
         parameters = inspect.signature(model.forward).parameters
@@ -72,7 +74,8 @@ class CausalModel:
             if decoder is model:  # a few architectures do not name theirs; `_check_head` looks whether this is it
                 decoder = getattr(model, "model", model)
             decoder.register_forward_hook(self._keep_hidden)
-        self.layout = self._probe()
+        self.layout = self._probe(prefix)
+        self.context_length = context_length - self.layout.num_ahead
 
     def forward(self, block: KVBlock, ids: Tensor, positions: Tensor, *, want_hidden: bool = False) -> ForwardResult:
         """Computes the columns behind a block's window and moves the window over them.
@@ -86,7 +89,7 @@ class CausalModel:
         num_new = ids.shape[1]
         inputs: dict[str, Any] = {"input_ids": ids, "attention_mask": block.window_mask(num_new)}
         if self._takes_positions:
-            inputs["position_ids"] = positions
+            inputs["position_ids"] = positions + self.layout.num_ahead
         if self._takes_logits_to_keep:
             inputs["logits_to_keep"] = 1
         inputs[self._cache_argument] = block.cache
@@ -106,13 +109,14 @@ class CausalModel:
         """Weights that learn are kept in float32 at least: steps of 1e-5 would be lost in half precision."""
         return torch.float64 if self._model.dtype == torch.float64 else torch.float32
 
-    def logits(self, learner: Any, ids: Tensor, positions: Tensor) -> Tensor:
+    def logits(self, learner: Any, ids: Tensor, positions: Tensor, cache: Cache | None = None) -> Tensor:
         """Logits [P, V] at some positions [P] of one sequence [T], of another model of this architecture.
 
-        Without cache; for learning, so with gradient.
+        For learning, so with gradient. `cache` holds the keys and values of what comes before the sequence.
         """
-        more = {"logits_to_keep": positions} if self._takes_logits_to_keep else {}
-        output = learner(input_ids=ids.unsqueeze(0), use_cache=False, **more)
+        more: dict[str, Any] = {"logits_to_keep": positions} if self._takes_logits_to_keep else {}
+        kept = {} if cache is None else {self._cache_argument: cache}
+        output = learner(input_ids=ids.unsqueeze(0), use_cache=cache is not None, **kept, **more)
         logits: Tensor = output.logits[0] if more else output.logits[0, positions]
         return logits
 
@@ -140,7 +144,7 @@ class CausalModel:
             )
 
     @torch.inference_mode()
-    def _probe(self) -> KVLayout:
+    def _probe(self, prefix: Sequence[Segments]) -> KVLayout:
         """Runs one token through the model to see what it keeps."""
         cache = DynamicCache()
         ids = torch.zeros((1, 1), dtype=torch.long, device=self.device)
@@ -150,9 +154,11 @@ class CausalModel:
             raise CheckpointError(
                 f"{name} keeps a recurrent state, which this engine can't share among samples; use engine: vllm"
             )
+        if prefix and any(layer.is_sliding for layer in planned):
+            raise CheckpointError(f"tuned_dir: {name} slides its window, which a prefix would fall out of")
         self._model(input_ids=ids, use_cache=True, **{self._cache_argument: cache})
         self._check_head(name)
-        layout = KVLayout(cache)
+        layout = KVLayout(cache, prefix)
         if not layout.shapes:
             raise CheckpointError(f"{name} keeps no keys and values in a transformers cache; use engine: vllm")
         return layout
@@ -179,7 +185,8 @@ def load_model(model_dir: str | Path, arguments: HFArguments, *, need_value: boo
             f"the weights of {checkpoint.name} do not fit into the memory of {device}; use a smaller dtype "
             f"(bfloat16), a smaller model or another device ({error})"
         ) from error
-    return CausalModel(model, codec, arguments.context_length or checkpoint.context_length or 1 << 30, head)
+    prefix = load_grafts(arguments.tuned_dir, model) if arguments.tuned_dir else []
+    return CausalModel(model, codec, arguments.context_length or checkpoint.context_length or 1 << 30, head, prefix)
 
 
 def choose_device(device: str) -> torch.device:

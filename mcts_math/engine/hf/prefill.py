@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from mcts_math.engine.hf.kv_cache import KVBlock, Workspace
-from mcts_math.engine.hf.model import CausalModel
+from mcts_math.engine.hf.model import CausalModel, ForwardResult
 from mcts_math.engine.hf.prefix_cache import PrefixCache
 from mcts_math.engine.hf.sequence import Job, Row
 
@@ -87,3 +87,15 @@ def prepare(
             block.write(i, slice(first + a, first + b), segments)
     block.mask.copy_(mask)
     return block, ids.to(model.device), reused
+
+
+def compute(
+    model: CausalModel, block: KVBlock, ids: Tensor, max_tokens: int, *, want_hidden: bool = False
+) -> ForwardResult:
+    """Computes the last tokens [rows, T >= 1] of prompts in a block, at most about `max_tokens` in one forward pass."""
+    positions = (block.mask.cumsum(dim=1) - 1).clamp_(min=0)[:, -ids.shape[1] :]
+    stride = max(1, max_tokens // len(ids))
+    for a in range(0, ids.shape[1], stride):
+        chunk = slice(a, a + stride)
+        result = model.forward(block, ids[:, chunk], positions[:, chunk], want_hidden=want_hidden)
+    return result

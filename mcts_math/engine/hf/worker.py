@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 import queue
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
 import torch
 
-from mcts_math.engine.hf.adapters import Adapters, Term
 from mcts_math.engine.hf.batch import Batch
+from mcts_math.engine.hf.kv_cache import KVBlock
+from mcts_math.engine.hf.lessons import Lesson, SessionWeights
 from mcts_math.engine.hf.sequence import Job
 from mcts_math.errors import EngineError
 from mcts_math.requests import Adaptation
@@ -37,7 +38,7 @@ class EngineThread:
         adapters: what jobs may name, if anything.
     """
 
-    def __init__(self, batch: Batch, adapters: Adapters | None) -> None:
+    def __init__(self, batch: Batch, adapters: SessionWeights | None) -> None:
         self._batch = batch
         self._adapters = adapters
         self._inbox: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()  # None: close
@@ -65,9 +66,9 @@ class EngineThread:
         await waiter.future
         return results[0]
 
-    async def learn(self, session: str, terms: Sequence[Term], seed: int) -> Adaptation:
+    async def learn(self, session: str, lesson: Lesson) -> Adaptation:
         """One step of a session's adapter. Raises EngineError as `run`, and while the adapter samples."""
-        return await self.run_exclusive(partial(self._learn, session, terms, seed))
+        return await self.run_exclusive(partial(self._learn, session, lesson))
 
     def release(self, session: str) -> None:
         """Drops a session's adapter."""
@@ -163,12 +164,17 @@ class EngineThread:
                 return
         self._wake([waiter])
 
-    def _learn(self, session: str, terms: Sequence[Term], seed: int) -> Adaptation:
+    def _learn(self, session: str, lesson: Lesson) -> Adaptation:
         assert self._adapters is not None  # `HFEngine.adapt` has looked
         if any(job.adapter == session for job in self._jobs):
             raise EngineError(f"the adapter {session!r} can't learn while it samples")
         before = self._adapters.namespace(session)
-        adaptation = self._adapters.step(session, terms, seed)
+        sampled_by = session if session in self._adapters else ""  # a session's first step learns from a plain sample
+
+        def recall(tokens: tuple[int, ...]) -> tuple[KVBlock, int]:
+            return self._batch.recall(tokens, sampled_by)
+
+        adaptation = self._adapters.step(session, lesson, recall)
         if before and self._adapters.namespace(session) != before:
             self._batch.forget(before)
         return adaptation

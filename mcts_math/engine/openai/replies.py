@@ -105,7 +105,8 @@ def _as_written(
     codec, prompt, ids = expected.served.codec, expected.prompt, choice.get("token_ids")
     stopped_by = _stop(choice)
     if codec is None or not ids or not isinstance(prompt, tuple):
-        return text, (Piece(text + stopped_by),) if text and isinstance(stopped_by, str) else ()
+        end = stopped_by if isinstance(stopped_by, str) else ""
+        return text, (Piece(text + end),) if text and (end or finish == "length") else ()
     whole = codec.continuation(prompt, ids)
     if finish == "stop" and isinstance(stopped_by, str):
         text = cut_sample(codec, prompt, ids, stopped_by=stopped_by, stop=expected.stop, fallback=text)

@@ -9,7 +9,7 @@ import socket
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from . import files, kernel, landlock, mounts, seccomp
+from . import kernel, landlock, mounts, seccomp, wire
 
 NOBODY = 65534
 NUM_FILES = 64
@@ -83,7 +83,7 @@ def enter_file_system(rules: Rules) -> int:
     else:
         _enter_user_namespace(own)
     socket.sethostname("sandbox")
-    mounts.enter(rules.readable, files.BASE)
+    mounts.enter(rules.readable, wire.SCRATCH)
     return proc_fd
 
 
@@ -142,6 +142,6 @@ def lock(rules: Rules, hand_over: Callable[[int], None]) -> None:
     hand_over(seccomp.listen() if rules.seccomp else -1)
     set_limits(rules)
     if rules.landlock:
-        landlock.restrict(rules.readable, mounts.DEVICES, [files.BASE] if rules.temp_bytes else [])
+        landlock.restrict(rules.readable, mounts.DEVICES, [wire.SCRATCH] if rules.temp_bytes else [])
     if rules.seccomp:
         seccomp.lock(files=rules.temp_bytes > 0)

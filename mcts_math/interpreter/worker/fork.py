@@ -1,142 +1,39 @@
-"""Forks as this package needs them: with clone flags, with a token for the supervisor, and in as few page faults as
-possible. On x86-64 by a little machine code, elsewhere by ctypes.
+"""How a state waits, and how it forks. On x86-64 by a little machine code, elsewhere by Python.
 
-Each page that a new process touches costs it a copy: measured, 3 µs. What Python does around a fork (locks, hooks, one
-system call after the other through ctypes) touches 120 of them, a third of a trivial step. A process with one thread
-needs none of it.
+Each page that a new process touches costs it a copy, and its parent another: measured, 1 to 3 µs. What Python does
+around a fork (locks, hooks, one call after the other) touches 200 of them, half of a trivial step. So a state runs no
+Python while it waits; only the child returns to it.
 """
 
 from __future__ import annotations
 
+import array
 import ctypes
 import mmap
 import os
 import signal
+import socket
+import struct
 from _thread import _count as _num_other_threads
 from collections.abc import Callable
-from typing import TypeAlias
 
 from . import kernel, wire
 
 SOCKET_FD = 63
 """A state's own socket: the highest that RLIMIT_NOFILE allows, out of the way of what snippets open."""
+STATE_FLAGS = kernel.CLONE_PARENT
+"""Of a state's fork: the child becomes the supervisor's, so that one process reaps all."""
 
+_SIGCHLD = int(signal.SIGCHLD)
+_HELLO = wire.REPLY.pack(wire.HELLO, 0)
 _before_fork = ctypes.pythonapi.PyOS_BeforeFork
 _after_fork_in_parent = ctypes.pythonapi.PyOS_AfterFork_Parent
 _after_fork_in_child = ctypes.pythonapi.PyOS_AfterFork_Child
-_SIGCHLD = int(signal.SIGCHLD)
-_NO_SOCKET = -1
-
-# int fork(flags, token, hook, socket): clone(2), and in the child first what a state does, if there is a socket, and
-# then the hook (`PyOS_AfterFork_Child`), if there is one. All in one call from Python: between two calls the bytecode
-# interpreter may hand the GIL to a waiting thread; in the child there is none, and it would wait for ever.
-_FORK_X86_64 = bytes.fromhex(
-    "53"  # push rbx
-    "4154"  # push r12
-    "4155"  # push r13
-    "4889d3"  # mov rbx, rdx
-    "4189cc"  # mov r12d, ecx
-    "4989f0"  # mov r8, rsi     the TLS argument
-    "4989f2"  # mov r10, rsi    the child_tid argument
-    "31f6"  # xor esi, esi
-    "31d2"  # xor edx, edx
-    "b838000000"  # mov eax, 56       clone
-    "0f05"  # syscall
-    "85c0"  # test eax, eax
-    "0f85b4000000"  # jne end
-    "4585e4"  # test r12d, r12d
-    "0f88a2000000"  # js hook
-    "bf01000000"  # mov edi, 1        PR_SET_PDEATHSIG
-    "be09000000"  # mov esi, 9        SIGKILL
-    "b89d000000"  # mov eax, 157      prctl
-    "0f05"  # syscall
-    "4489e7"  # mov edi, r12d
-    "be3f000000"  # mov esi, 63       SOCKET_FD
-    "ba00000800"  # mov edx, 0x80000  O_CLOEXEC
-    "b824010000"  # mov eax, 292      dup3
-    "0f05"  # syscall
-    "85c0"  # test eax, eax
-    "0f8884000000"  # js die
-    "bf03000000"  # mov edi, 3
-    "be3e000000"  # mov esi, 62
-    "31d2"  # xor edx, edx
-    "b8b4010000"  # mov eax, 436      close_range
-    "0f05"  # syscall
-    "85c0"  # test eax, eax
-    "786d"  # js die
-    "488d3d6f000000"  # lea rdi, [rip+path]
-    "be02000000"  # mov esi, 2        O_RDWR
-    "b802000000"  # mov eax, 2        open
-    "0f05"  # syscall
-    "4189c5"  # mov r13d, eax
-    "85c0"  # test eax, eax
-    "7853"  # js die
-    "4531e4"  # xor r12d, r12d
-    "4489ef"  # next: mov edi, r13d
-    "4489e6"  # mov esi, r12d
-    "b821000000"  # mov eax, 33       dup2
-    "0f05"  # syscall
-    "85c0"  # test eax, eax
-    "783f"  # js die
-    "41ffc4"  # inc r12d
-    "4183fc03"  # cmp r12d, 3
-    "75e6"  # jne next
-    "4489ef"  # mov edi, r13d
-    "b803000000"  # mov eax, 3        close
-    "0f05"  # syscall
-    "bf3f000000"  # mov edi, 63
-    "488d3533000000"  # lea rsi, [rip+hello]
-    "ba05000000"  # mov edx, 5
-    "b801000000"  # mov eax, 1        write
-    "0f05"  # syscall
-    "83f805"  # cmp eax, 5
-    "750f"  # jne die                 the host has given this step up
-    "4885db"  # hook: test rbx, rbx
-    "7402"  # je zero
-    "ffd3"  # call rbx
-    "31c0"  # zero: xor eax, eax
-    "415d"  # end: pop r13
-    "415c"  # pop r12
-    "5b"  # pop rbx
-    "c3"  # ret
-    "31ff"  # die: xor edi, edi
-    "b8e7000000"  # mov eax, 231      exit_group
-    "0f05"  # syscall
-)
-_DATA = b"/dev/null\0" + wire.REPLY.pack(wire.HELLO, 0)  # path, hello
-_Forker: TypeAlias = Callable[[int, int, "ctypes.c_void_p | None", int], int]
-
-
-def _machine_forker() -> _Forker:
-    page = mmap.mmap(-1, mmap.PAGESIZE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
-    page.write(_FORK_X86_64 + _DATA)
-    kernel.protect(address := ctypes.addressof(ctypes.c_char.from_buffer(page)), mmap.PROT_READ | mmap.PROT_EXEC)
-    arguments = (ctypes.c_ulong, ctypes.c_ulong, ctypes.c_void_p, ctypes.c_int)
-    call = ctypes.PYFUNCTYPE(ctypes.c_int, *arguments)(address)
-    return lambda *args, _page=page: int(call(*args))
-
-
-def _ctypes_forker() -> _Forker:
-    """The same without machine code: safe unless a snippet left a busy thread behind, whose step is then lost."""
-    # PyDLL keeps the GIL.
-    nr, zero = ctypes.c_long(kernel.number("clone")), ctypes.c_ulong(0)
-    call = ctypes.PyDLL(None, use_errno=True).syscall
-    call.restype = ctypes.c_long
-
-    def fork(flags: int, token: int, hook: ctypes.c_void_p | None, _: int) -> int:
-        pid = int(call(nr, ctypes.c_ulong(flags), zero, zero, ctypes.c_ulong(token), ctypes.c_ulong(token)))
-        if pid == 0 and hook is not None:
-            _after_fork_in_child()
-        return pid if pid >= 0 else -ctypes.get_errno()
-
-    return fork
-
-
-_forker = _machine_forker() if kernel.X86_64 else _ctypes_forker()
 _child_hook = ctypes.cast(_after_fork_in_child, ctypes.c_void_p)
+_syscall = ctypes.PyDLL(None, use_errno=True).syscall  # keeps the GIL
+_syscall.restype = ctypes.c_long
 _close_range, _dup, _open = os.closerange, os.dup2, os.open  # a snippet may replace those of `os`
-_close, _write, _exit = os.close, os.write, os._exit
-_at_once = kernel.X86_64 and kernel.has_close_range()
+_close, _write, _exit, _chdir = os.close, os.write, os._exit, os.chdir
 
 
 def clone(flags: int, token: int = 0) -> int:
@@ -151,49 +48,149 @@ def clone(flags: int, token: int = 0) -> int:
     Returns:
         0 in the child, the child's pid in the parent.
     """
+    numbers = [ctypes.c_ulong(n) for n in (kernel.number("clone"), flags | _SIGCHLD, 0, 0, token, token)]
     _before_fork()
-    pid = _forker(flags | _SIGCHLD, token, _child_hook, _NO_SOCKET)
+    pid = int(_syscall(*numbers))
     if pid == 0:
+        _after_fork_in_child()
         return 0
     _after_fork_in_parent()
-    return _checked(pid)
-
-
-def clone_state(flags: int, token: int, socket_fd: int) -> int:
-    """Forks the process of a state.
-
-    The child has `socket_fd` as its `SOCKET_FD` and no other file but /dev/null, dies with its parent, and has said
-    hello; it ends where the host does not listen any more.
-
-    Args:
-        flags, token: as for `clone`.
-        socket_fd: the child's socket; stays open here.
-
-    Returns:
-        As `clone`.
-    """
-    if _at_once and not _num_other_threads():
-        return _checked(_forker(flags | _SIGCHLD, token, None, socket_fd))
-    pid = clone(flags, token)
-    if pid == 0:
-        kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
-        take_socket(socket_fd)
-        if _write(SOCKET_FD, _DATA[-wire.REPLY.size :]) != wire.REPLY.size:
-            _exit(0)
-    return pid
-
-
-def _checked(pid: int) -> int:
     if pid < 0:
-        raise OSError(-pid, f"clone: {os.strerror(-pid)}")
+        number = ctypes.get_errno()
+        raise OSError(number, f"clone: {os.strerror(number)}")
     return pid
+
+
+# A page of data and machine code. The code is a function serve(page, hook). It makes the calls of `_BEFORE_AT`. Then it
+# waits for an order, forks, closes the socket that came with it, and so on for ever. In the child it makes the calls of
+# `_CHILD_AT`, calls the hook (`PyOS_AfterFork_Child`) if there is one, and returns. A process whose call fails ends.
+# All in one call from Python, for between two calls the bytecode interpreter may hand the GIL to a waiting thread; in
+# the child there is none, and it would wait for ever.
+_ORDER_AT, _REPLY_AT, _HELLO_AT, _ZEROS_AT, _NULL_AT, _ROOT_AT = 96, 136, 144, 160, 192, 208
+_BEFORE_AT, _CHILD_AT, _REFUSED_AT, _CODE_AT = 0xE0, 0x200, 0x2C0, 0x400
+_SOCKET, _TOP = 3, SOCKET_FD  # the lowest that is free when an order comes
+_ROW = struct.Struct("=4Q")  # number of a system call, three arguments
+
+
+def _rows(page: int) -> dict[int, list[tuple[int, ...]]]:
+    """The system calls that `serve` makes, by their place."""
+    setitimer, close_range, open_, dup2, close, write, prctl, dup3, chdir = 38, 436, 2, 33, 3, 1, 157, 292, 80
+    return {
+        # A state must not change while it waits. What it opened its forks don't get: siblings could talk by it.
+        _BEFORE_AT: [
+            *((setitimer, which, page + _ZEROS_AT, 0) for which in range(3)),
+            (close_range, 0, _TOP - 1, 0),
+            (open_, page + _NULL_AT, os.O_RDWR, 0),
+            (dup2, 0, 1, 0),
+            (dup2, 0, 2, 0),
+            (chdir, page + _ROOT_AT, 0, 0),  # the folder of the cell goes: it counts until nobody is in it
+        ],
+        _CHILD_AT: [
+            (prctl, kernel.PR_SET_PDEATHSIG, signal.SIGKILL, 0),
+            (dup3, _SOCKET, _TOP, os.O_CLOEXEC),
+            (close, _SOCKET, 0, 0),
+            (chdir, page + _ORDER_AT + 8, 0, 0),
+            (write, _TOP, page + _HELLO_AT, len(_HELLO)),  # fails where the host does not listen any more
+        ],
+        _REFUSED_AT: [(write, _SOCKET, page + _REPLY_AT, wire.REPLY.size)],
+    }
+
+
+_CODE = bytes.fromhex(
+    "53 4154 4155 4889fb 4989f4"  # save rbx, r12, r13; rbx = page, r12 = hook
+    "4c8dabe0000000 e87d000000"  # r13 = page + _BEFORE_AT; call rows
+    "48c7432818000000"  # wait: msg_controllen = 24, room for one descriptor
+    "bf3f000000 4889de 31d2 b82f000000 0f05"  # recvmsg(63, page, 0)
+    "83f8fc 74e2"  # interrupted by a signal: wait
+    "83f828 7551"  # not a whole order: die
+    "48837b2818 754a"  # no descriptor: die
+    "bf11800000 31f6 31d2 4c8b5360 4d89d0 b838000000 0f05"  # clone(CLONE_PARENT | SIGCHLD, 0, 0, token, token)
+    "898389000000 4c8dab00020000"  # the number in the reply = what clone says; r13 = page + _CHILD_AT
+    "85c0 744c 780e"  # 0: child; an error: refused
+    "bf03000000 b803000000 0f05 eb9e"  # close(3); wait
+    "f79b89000000 4981c5c0000000 e809000000"  # refused: negate the number; r13 = page + _REFUSED_AT; call rows
+    "31ff b8e7000000 0f05"  # die: exit_group(0)
+    "498b4500 4885c0 742a"  # rows: no number at r13: return
+    "498b7d08 498b7510 498b5518 0f05"  # the system call with its three arguments
+    "4983c520 85c0 79e1 ebd6"  # r13 = the next row; rows, or where the call failed: die
+    "e8daffffff 4d85e4 7403 41ffd4"  # child: call rows; call the hook
+    "415d 415c 5b c3"  # restore the registers; return
+)
+
+
+def _machine_serve() -> tuple[Callable[[ctypes.c_void_p | None], None], mmap.mmap]:
+    """The function with its page, and the page."""
+    page, address = kernel.code_page()
+    message = struct.pack("=QQQQQQQ", 0, 0, address + 56, 1, address + 72, 0, 0)  # struct msghdr, ...
+    page[:72] = message + struct.pack("=QQ", address + _ORDER_AT, wire.ORDER.size)  # ... and the iovec that it names
+    page[_REPLY_AT : _HELLO_AT + len(_HELLO)] = wire.REPLY.pack(wire.REFUSED, 0).ljust(8) + _HELLO
+    page[_NULL_AT : _ROOT_AT + 2] = b"/dev/null".ljust(_ROOT_AT - _NULL_AT, b"\0") + b"/\0"
+    for place, rows in _rows(address).items():
+        page[place : place + _ROW.size * len(rows)] = b"".join(_ROW.pack(*row) for row in rows)
+    page[_CODE_AT : _CODE_AT + len(_CODE)] = _CODE
+    call = ctypes.PYFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p)(address + _CODE_AT)
+    return lambda hook: call(address, hook), page
+
+
+_serve, _page = _machine_serve() if kernel.X86_64 and kernel.has_close_range() else (None, None)
+
+
+def await_order() -> str:
+    """Waits for the host's orders and forks a child for each; returns in the children alone, with the cell's folder.
+
+    A child has its own socket as `SOCKET_FD` and no other file but /dev/null, dies with its parent, and has said hello.
+    """
+    if _serve is None or _page is None:
+        return _await_by_python()
+    hook = None
+    if _num_other_threads():  # which wait for ever: none is in the child
+        _before_fork()
+        hook = _child_hook
+    _serve(hook)
+    return _page[_ORDER_AT + 8 : _ORDER_AT + wire.ORDER.size].rstrip(b"\0").decode()
+
+
+def _await_by_python() -> str:
+    """The same: safe unless a snippet left a busy thread behind, whose step is then lost."""
+    for which in range(3):
+        signal.setitimer(which, 0)
+    _chdir("/")
+    while True:
+        token, folder, sock = receive_order()
+        try:
+            pid = clone(STATE_FLAGS, token)
+        except OSError as error:
+            _write(sock, wire.REPLY.pack(wire.REFUSED, error.errno or 0))
+            _exit(0)
+        if pid == 0:
+            begin(sock, folder)
+            return folder
+        _close(sock)
+
+
+def receive_order() -> tuple[int, str, int]:
+    """The token, folder and socket of the next order; ends this process where there is none."""
+    with socket.socket(fileno=_dup(SOCKET_FD, SOCKET_FD - 1)) as sock:
+        data, ancillary, _, _ = sock.recvmsg(wire.ORDER.size, socket.CMSG_SPACE(4))
+    if len(data) != wire.ORDER.size or not ancillary:  # the host is gone, or a cell left no room for the socket
+        _exit(0)
+    token, folder = wire.ORDER.unpack(data)
+    return token, folder.rstrip(b"\0").decode(), array.array("i", ancillary[0][2])[0]
+
+
+def begin(sock: int, folder: str) -> None:
+    """What a child does first."""
+    kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
+    take_socket(sock)
+    _chdir(folder)
+    if _write(SOCKET_FD, _HELLO) != len(_HELLO):
+        _exit(0)
 
 
 def take_socket(socket_fd: int) -> None:
     """Keeps this one descriptor. Files and pipes are shared by all forks of a process: siblings could talk by them."""
     _dup(socket_fd, SOCKET_FD, inheritable=False)
-    _close_range(3, SOCKET_FD)
-    null = _open("/dev/null", os.O_RDWR)
-    for fd in (0, 1, 2):
-        _dup(null, fd)
-    _close(null)
+    _close_range(0, SOCKET_FD)
+    _open("/dev/null", os.O_RDWR)  # as 0: the lowest that is free
+    _dup(0, 1)
+    _dup(0, 2)

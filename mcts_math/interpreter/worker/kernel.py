@@ -44,7 +44,6 @@ NR = {
 _libc = ctypes.CDLL(None, use_errno=True)
 _libc.syscall.restype = ctypes.c_long
 _libc.mount.argtypes = [ctypes.c_char_p, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_ulong, ctypes.c_char_p]
-_libc.mprotect.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
 
 
 def number(name: str) -> int:
@@ -65,9 +64,11 @@ def syscall(name: str, *args: object) -> int:
     return _check(int(_libc.syscall(ctypes.c_long(number(name)), *longs)), name)
 
 
-def protect(address: int, rights: int) -> None:
-    """mprotect(2) of one page."""
-    _check(int(_libc.mprotect(address, mmap.PAGESIZE, rights)), "mprotect")
+def code_page() -> tuple[mmap.mmap, int]:
+    """A page that may be written and run, and its address."""
+    rights = mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC
+    page = mmap.mmap(-1, mmap.PAGESIZE, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS, rights)
+    return page, ctypes.addressof(ctypes.c_char.from_buffer(page))
 
 
 def has_close_range() -> bool:

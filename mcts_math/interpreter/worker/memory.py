@@ -32,7 +32,6 @@ _CODE_HOLDS = ("co_consts", "co_names", "co_varnames", "co_name", "co_qualname",
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _libc.madvise.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
-_libc.mprotect.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
 _libc.munmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t]
 _libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int, ctypes.c_int, ctypes.c_int, ctypes.c_long]
 _libc.mmap.restype = ctypes.c_void_p
@@ -40,24 +39,11 @@ _libc.mmap.restype = ctypes.c_void_p
 # Copies ranges to the image, then moves a private mapping of the image to their place (mremap). In between nobody may
 # write to them: so it is one call, and neither Python nor libc has a part in it.
 _MOVE_X86_64 = bytes.fromhex(
-    "4989f9"  # mov r9, rdi     the ranges: address and bytes of each, ended by zeros
-    "4989f2"  # mov r10, rsi    what to add to an address
-    "4989cb"  # mov r11, rcx    bytes in all
-    "498b31"  # next: mov rsi, [r9]
-    "498b4908"  # mov rcx, [r9+8]
-    "4885c9"  # test rcx, rcx
-    "740c"  # je done
-    "4a8d3c16"  # lea rdi, [rsi+r10]
-    "f3a4"  # rep movsb
-    "4983c110"  # add r9, 16
-    "ebe8"  # jmp next
-    "4889d7"  # done: mov rdi, rdx  the private mapping
-    "4c89de"  # mov rsi, r11
-    "4c89da"  # mov rdx, r11
-    "41ba03000000"  # mov r10d, 3   MREMAP_MAYMOVE | MREMAP_FIXED
-    "b819000000"  # mov eax, 25     to r8
-    "0f05"  # syscall
-    "c3"  # ret
+    "4989f9 4989f2 4989cb"  # r9 = the ranges: address and bytes of each, ended by zeros; r10 = shift; r11 = all bytes
+    "498b31 498b4908 4885c9 740c"  # next: address and bytes of a range; no bytes: done
+    "4a8d3c16 f3a4 4983c110 ebe8"  # copy it to address + shift; next
+    "4889d7 4c89de 4c89da 41ba03000000"  # done: the private mapping, bytes, bytes, MREMAP_MAYMOVE | MREMAP_FIXED
+    "b819000000 0f05 c3"  # mremap, to r8; return
 )
 _Mover: TypeAlias = Callable[[object, int, int, int, int], int]
 
@@ -165,20 +151,15 @@ def _join_all() -> None:
     mprotect(2), or write its own code elsewhere. Each process changes its own copies only.
     """
     move = _mover()
-    if move is None:
-        return
     # A list first: what allocates memory may map some, but never within a run once its holes are taken.
     for run in list(runs(ranges())):
         if _take_holes(run):
             _join(run, move)
 
 
-def _mover() -> _Mover | None:
-    page = mmap.mmap(-1, mmap.PAGESIZE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
-    page.write(_MOVE_X86_64)
-    address = ctypes.addressof(ctypes.c_char.from_buffer(page))
-    if _libc.mprotect(address, mmap.PAGESIZE, mmap.PROT_READ | mmap.PROT_EXEC):
-        return None
+def _mover() -> _Mover:
+    page, address = kernel.code_page()
+    page[: len(_MOVE_X86_64)] = _MOVE_X86_64
     longs = [ctypes.c_long] * 4
     call = ctypes.PYFUNCTYPE(ctypes.c_long, ctypes.c_void_p, *longs)(address)
     return lambda *args, _page=page: int(call(*args))

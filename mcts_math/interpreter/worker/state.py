@@ -14,29 +14,17 @@ import os
 import random
 import signal
 import socket
-import struct
 import sys
 import threading
 from collections.abc import Callable
 from types import ModuleType
 
-from . import cell, confine, files, fork, seccomp, wire
+from . import cell, confine, files, fork, wire
 
-_FD_SPACE = socket.CMSG_SPACE(4)
 _the_random, _c_seed = random._inst, _random.Random.seed
 _SEED_MASK = (1 << 32) - 1
-_close_range, _close, _write = os.closerange, os.close, os.write  # a snippet may replace those of `os`
+_write = os.write  # a snippet may replace that of `os`
 _set_timer = signal.setitimer
-_FORK_FLAGS = seccomp.HARNESS_FORK_FLAGS & ~int(signal.SIGCHLD)
-
-
-class Order:
-    """One order of the host."""
-
-    __slots__ = ("code", "seed", "socket_fd", "token")
-
-    def __init__(self, code: str, token: int, seed: int, socket_fd: int) -> None:
-        self.code, self.token, self.seed, self.socket_fd = code, token, seed, socket_fd
 
 
 def serve(socket_fd: int, rules: confine.Rules) -> None:
@@ -58,29 +46,37 @@ def serve(socket_fd: int, rules: confine.Rules) -> None:
     if "numpy" in sys.modules:
         seeds.append(_short_seeds(sys.modules["numpy"].random.seed))
     style = cell.Style(rules.show_chars, rules.output_chars, rules.exact, _tell if rules.tells else None)
-    folder = files.Folder() if rules.temp_bytes else None
-    leave = os._exit
+    kept = files.Kept()
     while True:
-        order = _receive(sock)
-        if order is None:
-            leave(0)
-            return
-        try:
-            if fork.clone_state(_FORK_FLAGS, order.token, order.socket_fd):
-                _close(order.socket_fd)
-                continue
-        except OSError as error:  # the parent's; the host will end this sandbox
-            _write(order.socket_fd, wire.REPLY.pack(wire.REFUSED, error.errno or 0))
-            leave(0)
-        _prepare(order.seed, seeds)
-        if folder is not None:
-            folder.open(order.token)
-        shown = cell.run(order.code, variables, style)
-        _disarm()
-        if folder is not None:
-            folder.close()
+        folder = fork.await_order()
+        code, seed = _read_cell(sock)
+        if len(threading._active) > 1:  # type: ignore[attr-defined]
+            # The hook that the zygote left out (`worker/__main__.py`): threads do not survive a fork.
+            threading._after_fork()  # type: ignore[attr-defined]
+        for set_seed in seeds:
+            set_seed(seed)
+        if rules.temp_bytes:
+            kept.put()
+        shown = cell.run(code, variables, style)
+        _stop()
+        if rules.temp_bytes:
+            kept.take(folder)
         payload = (wire.FAILED if shown.failed else wire.OK) + shown.text.encode("utf-8", "replace")
         sock.sendall(wire.REPLY.pack(wire.DONE, len(payload)) + payload)
+
+
+def _read_cell(sock: socket.socket) -> tuple[str, int]:
+    data = b""
+    need = wire.CELL.size
+    while len(data) < need:
+        chunk = sock.recv(need - len(data))  # not a byte more: a cell may find more there, as the judge's does
+        if not chunk:
+            os._exit(0)
+        data += chunk
+        if need == wire.CELL.size and len(data) >= need:
+            need += wire.CELL.unpack_from(data)[0]
+    seed: int = wire.CELL.unpack_from(data)[1]
+    return wire.decode_code(data[wire.CELL.size :]), seed
 
 
 def _tell(text: str) -> None:
@@ -98,46 +94,9 @@ def _short_seeds(set_seed: Callable[[int], object]) -> Callable[[int], object]:
     return lambda seed: set_seed(seed & _SEED_MASK)
 
 
-def _receive(sock: socket.socket) -> Order | None:
-    data, socket_fd = b"", -1
-    need = wire.COMMAND.size
-    while len(data) < need:
-        chunk, ancillary, _, _ = sock.recvmsg(65536, _FD_SPACE)
-        if not chunk:
-            return None
-        data += chunk
-        for level, kind, content in ancillary:
-            if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
-                (socket_fd,) = struct.unpack("i", content)
-        if need == wire.COMMAND.size and len(data) >= need:
-            need += wire.COMMAND.unpack_from(data)[0]
-    if socket_fd < 0:  # a cell left no room for it, by a limit of its own
-        return None
-    _, token, seed = wire.COMMAND.unpack_from(data)
-    return Order(wire.decode_code(data[wire.COMMAND.size :]), token, seed, socket_fd)
-
-
-def _prepare(seed: int, seeds: list[Callable[[int], object]]) -> None:
-    """Makes the process ready for a cell: what is random starts from the seed, what a cell before left is undone."""
+def _stop() -> None:
+    """Undoes what would go on after the cell. What a timer does that goes off meanwhile, `fork.await_order` undoes."""
+    for which in range(3):
+        _set_timer(which, 0)
     sys.settrace(None)
     sys.setprofile(None)
-    if len(threading._active) > 1:  # type: ignore[attr-defined]
-        # The hook that the zygote left out (`worker/__main__.py`): threads do not survive a fork.
-        threading._after_fork()  # type: ignore[attr-defined]
-    for set_seed in seeds:
-        set_seed(seed)
-
-
-def _disarm() -> None:
-    """A state must not change while it waits; and what it opened, its forks will not have."""
-    _close_range(3, fork.SOCKET_FD)
-    # A timer that went off before it was stopped has its handler called now, which may start it anew: twice.
-    while _stop_timers() or _stop_timers():
-        pass
-    sys.settrace(None)
-    sys.setprofile(None)
-
-
-def _stop_timers() -> bool:
-    """Stops the three timers of a process; whether one was running."""
-    return _set_timer(0, 0)[0] + _set_timer(1, 0)[0] + _set_timer(2, 0)[0] > 0

@@ -139,13 +139,27 @@ class Supervisor:
     def _judge(self, asked: seccomp.Notification) -> bytes:
         if asked.flags & kernel.CLONE_THREAD:
             return seccomp.allow(asked) if self._allows_thread(asked.pid) else seccomp.refuse(asked, seccomp.EAGAIN)
-        self._read_control()
-        if asked.token not in self._permits:
-            return seccomp.refuse(asked, seccomp.EPERM)
+        while asked.token not in self._permits:
+            if not self._read_permit():
+                return seccomp.refuse(asked, seccomp.EPERM)
         self._permits.remove(asked.token)
-        if self._folders:
-            files.make(asked.token)
+        if self._folders and not files.make(asked.token):
+            return seccomp.refuse(asked, seccomp.EAGAIN)
         return seccomp.allow(asked)
+
+    def _read_permit(self) -> bool:
+        """Takes the host's next message, if there is one."""
+        try:
+            message = self._control.recv(len(wire.PERMIT) + wire.TOKEN.size * wire.MAX_TOKENS)
+        except BlockingIOError:
+            return False
+        if not message:
+            end()
+        (permitted,), *ended = wire.TOKEN.iter_unpack(message[len(wire.PERMIT) :])
+        self._permits.add(permitted)
+        for (token,) in ended:
+            files.remove(token)
+        return True
 
     def _allows_thread(self, tid: int) -> bool:
         """Counts the threads that a process starts; `tid` is the thread that asks, which waits meanwhile."""
@@ -159,17 +173,3 @@ class Supervisor:
             return False
         self._threads[pid] = self._threads.get(pid, 0) + 1
         return True
-
-    def _read_control(self) -> None:
-        while True:
-            try:
-                message = self._control.recv(64)
-            except BlockingIOError:
-                return
-            if not message:
-                end()
-            token = int.from_bytes(message[1:], "little")
-            if message[:1] == wire.PERMIT:
-                self._permits.add(token)
-            elif self._folders:
-                files.remove(token)

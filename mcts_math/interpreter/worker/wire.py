@@ -1,33 +1,44 @@
 """The bytes between host and states. Plain data only, every length bounded, nothing executed by reading it.
 
-Host to state, on the state's socket, with the descriptor of the child's socket beside it: `COMMAND`, then the code.
-State to host, on its own socket: `REPLY` of kind HELLO when it exists, of kind PRINTED with what its cell prints, then
-of kind DONE when its cell is done, then never again. Where the machine refuses the fork, its parent sends REFUSED
-there, with the errno in the place of the length. The host believes nothing in a reply but the text that it shows.
+Host to state, on the state's socket, with the descriptor of the child's socket beside it: `ORDER`, to fork. Host to
+that child, on the child's own socket: `CELL`, then the code. The child answers there: `REPLY` of kind HELLO when it
+exists, of kind PRINTED with what its cell prints, then of kind DONE when its cell is done, then never again. Where the
+machine refuses the fork, its parent sends REFUSED there, with the errno in the place of the length. The host believes
+nothing in a reply but the text that it shows.
 """
 
 from __future__ import annotations
 
 import struct
 
-COMMAND = struct.Struct("<IQQ")  # bytes of code, token of the fork, seed
+ORDER = struct.Struct("<Q32s")  # token of the fork, absolute path of the child's folder
+CELL = struct.Struct("<IQ")  # bytes of code, seed
 REPLY = struct.Struct("<BI")  # kind, bytes of payload
+TOKEN = struct.Struct("<Q")
 HELLO, DONE, PRINTED, REFUSED = 1, 2, 3, 4
 FAILED, OK = b"f", b"o"  # first byte of a DONE; the text follows
 
 MAX_CODE_BYTES = 8 << 20
 LISTENER, READY, BROKEN, BUSY = b"L", b"R", b"E", b"B"  # worker's messages on the control sockets; text may follow
 """`BUSY` says that the machine has no room just now."""
-NEW, PERMIT, ENDED = b"N", b"P", b"D"  # host's messages on the control sockets
-"""`NEW` (to the zygote, with two descriptors) makes a sandbox. `PERMIT` + 8 bytes, the fork's token, allows one fork
-(to a supervisor); `ENDED` + the token says that its cell is done, so that its folder may go."""
+NEW, PERMIT = b"N", b"P"  # host's messages on the control sockets
+"""`NEW` (to the zygote, with two descriptors) makes a sandbox. `PERMIT` and tokens (to a supervisor): one fork with
+the first is allowed; the folders of the others may go, because their cells are done."""
+MAX_TOKENS = 100  # in one `PERMIT`
+SCRATCH = "/scratch"
 
 
-def encode_code(code: str) -> bytes:
-    """Code as bytes; any string survives."""
-    return code.encode("utf-8", "surrogatepass")
+def folder_of(token: int) -> str:
+    """Where the cell whose fork has this token keeps its temporary files."""
+    return f"{SCRATCH}/{token:016x}"
+
+
+def pack_cell(code: str, seed: int) -> bytes:
+    """The message that tells a new state what to run; any string survives."""
+    data = code.encode("utf-8", "surrogatepass")
+    return CELL.pack(len(data), seed & (1 << 64) - 1) + data
 
 
 def decode_code(data: bytes) -> str:
-    """The inverse of `encode_code`."""
+    """The code, from its bytes in the message."""
     return data.decode("utf-8", "surrogatepass")

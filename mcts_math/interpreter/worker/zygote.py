@@ -42,7 +42,6 @@ def main(rules_json: str, register_at_fork: Callable[..., None]) -> None:
     except BaseException as error:
         supervisor.report_broken(control, error)
         return
-    _hide()
     _serve(control, rules, owner, parent)
 
 
@@ -67,6 +66,7 @@ def _set_up(rules: confine.Rules) -> tuple[confine.Rules, supervisor.Owner]:
     os.environ["MPLCONFIGDIR"] = "."
     for _ in range(_NUM_REHEARSALS):
         cell.run(_REHEARSAL, {}, cell.Style())
+    _hide(rules.path)
     gc.collect()
     memory.make_immortal()
     gc.freeze()
@@ -92,13 +92,17 @@ def _libraries() -> list[str]:
     return [*sorted({os.path.dirname(f) for f in files if f.startswith("/")}), *_SHARED_DATA]
 
 
-def _hide() -> None:
-    """Takes this package out of reach of an import statement."""
+def _hide(path: list[str]) -> None:
+    """Takes this package out of reach of an import statement, and what tells where it lies out of sight.
+
+    Before `memory.settle`: each page that is touched after it costs all forks a page-table entry to copy.
+    """
     for name in [n for n in sys.modules if n.partition(".")[0] in ("_sandbox", "__main__")]:
         del sys.modules[name]
     sys.modules["__main__"] = type(sys)("__main__")
     sys.argv[:] = sys.orig_argv[:] = [""]
-    sys.path_importer_cache.clear()
+    for place in [p for p in sys.path_importer_cache if not p.startswith(tuple(path))]:
+        del sys.path_importer_cache[place]
 
 
 def _serve(control: socket.socket, rules: confine.Rules, owner: supervisor.Owner, parent: int) -> None:

@@ -14,7 +14,7 @@ def _convert(record: Mapping[str, Any], at: Position) -> JsonObject:
     problem, answer = text_of(record, "problem", at.where), record.get("answer")
     if isinstance(answer, bool) or not isinstance(answer, (str, int, float)):
         raise TaskError(f"{at.where}: the field `answer` must be a string or a number, not {type(answer).__name__}.")
-    extra = {name: record[name] for name in ("subject", "level") if name in record}
+    extra = {name: record[name] for name in ("subject", "level", "solution") if name in record}
     return {
         "id": f"math500/{record.get('unique_id', at.index)}",
         "question": problem.strip(),

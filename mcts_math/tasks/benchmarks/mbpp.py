@@ -45,6 +45,7 @@ def _convert(record: Mapping[str, Any], at: Position) -> JsonObject:
         "prompt": "",
         "test": text_of(record, "test", where, listed),
         "entry_point": entry_point,
+        "solution": code,
     }
 
 

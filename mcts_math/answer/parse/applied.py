@@ -1,0 +1,176 @@
+"""What is applied to arguments: LaTeX commands, functions with and without brackets, sums, integrals and limits."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from mcts_math.answer.parse.brackets import brackets
+from mcts_math.answer.parse.cursor import POWER, PRODUCT, SIGN, SUM, Cursor
+from mcts_math.answer.parse.tokens import Token, UnreadableError
+from mcts_math.answer.text.vocabulary import CIRCULAR
+from mcts_math.answer.values import nodes as tree
+from mcts_math.answer.values.nodes import HALF, MINUS_ONE, ONE, Bound, Call, Const, Node, Num, Power, Prod, Sym
+
+
+def command(cursor: Cursor, text: str) -> Node:
+    """The value of the LaTeX command `text`, just taken, with its arguments."""
+    if text == "frac":
+        above, below = argument(cursor), argument(cursor)
+        if above == Sym("d") and isinstance(below, Prod) and below.items[0] == above:
+            raise UnreadableError("a derivative that is not worked out")
+        if isinstance(above, Num) and isinstance(below, Num) and below.value and not above.digits + below.digits:
+            return Num(above.value / below.value)
+        return Prod((above, Power(below, MINUS_ONE)))
+    if text == "binom":
+        return Call("binom", (argument(cursor), argument(cursor)))
+    if text == "sqrt":
+        index = cursor.within() if cursor.take("[") and not cursor.sees("]") else None
+        if cursor.previous.text == "[" or index is not None:
+            cursor.expect("]")
+        return _root(argument(cursor, whole=True), index or Num(Fraction(2)), index is not None)
+    if text == "cbrt":
+        return _root(argument(cursor), Num(Fraction(3)))
+    raise UnreadableError(f"{text!r} in an unexpected place")
+
+
+def _root(inner: Node, index: Node, real: bool = True) -> Node:
+    exponent = Num(1 / index.value) if isinstance(index, Num) and index.value else Power(index, MINUS_ONE)
+    return Power(inner, exponent, root=real)
+
+
+def argument(cursor: Cursor, whole: bool = False) -> Node:
+    """The argument of a LaTeX command: a group, one digit (`whole`: one number), one letter or one command."""
+    token = cursor.token
+    if cursor.take("{"):
+        inner = cursor.within()
+        cursor.expect("}")
+        return inner
+    if token.kind == "num" and token.text.isdigit() and len(token.text) > 1 and not (whole and token.space):
+        rest = token._replace(text=token.text[1:], value=Fraction(int(token.text[1:])), space=False)
+        cursor.tokens[cursor.index] = rest
+        return Num(Fraction(int(token.text[0])))
+    if token.kind == "num" and token.value is not None:
+        cursor.index += 1
+        return Num(token.value, token.digits, token.places)
+    if token.kind == "sym":
+        return Sym(cursor.advance().text)
+    if cursor.take("(", "{{"):
+        return brackets(cursor, token.text)
+    return cursor.expression(POWER)
+
+
+def function(cursor: Cursor, name: str) -> Node:
+    """A function's value: with a power or base before the argument, and with or without brackets."""
+    power: Node | None = None
+    base: Node | None = None
+    while cursor.sees("^", "_"):
+        if cursor.advance().text == "^":
+            power = cursor.expression(SIGN) if cursor.sees("-") else argument(cursor)
+        else:
+            base = argument(cursor)
+    args = _arguments(cursor, name)
+    if not args:
+        raise UnreadableError(f"{name} without an argument")
+    node = _call(name, args, base)
+    if power is None:
+        return node
+    if power == MINUS_ONE and name in CIRCULAR:  # sin^{-1} is the inverse function, not the reciprocal
+        return Call("a" + name, tuple(args))
+    return Power(node, power)
+
+
+def _arguments(cursor: Cursor, name: str) -> list[Node]:
+    if cursor.take("'"):
+        raise UnreadableError("the derivative of a named function")
+    if cursor.take("("):
+        return cursor.list_until(")")
+    if name in ("min", "max", "gcd", "lcm") and cursor.take("{{"):
+        return cursor.list_until("}}")
+    if cursor.sees("{", "|", "["):
+        return [cursor.expression(POWER)]
+    # \sin 2x: factors side by side, up to an operator or another function
+    factors = [cursor.expression(SIGN if cursor.sees("-", "+") else POWER)]
+    while cursor.token.kind in ("num", "sym", "const") or cursor.sees("frac", "sqrt", "("):
+        if cursor.sees("(") and not isinstance(factors[-1], Num):
+            break
+        factors.append(cursor.expression(POWER))
+    return factors if len(factors) == 1 else [Prod(tuple(factors))]
+
+
+def _call(name: str, args: list[Node], base: Node | None) -> Node:
+    if base is not None and name != "log":
+        raise UnreadableError(f"{name} with a subscript")
+    if name == "sqrt":
+        return Power(args[0], HALF)
+    if name == "cbrt" or (name == "root" and len(args) == 2):
+        return _root(args[0], args[1] if name == "root" else Num(Fraction(3)))
+    if name == "exp" and len(args) == 1:
+        return Power(Const("e"), args[0])
+    if name in ("log2", "log10"):
+        base = Num(Fraction(int(name[3:])))
+    return Call("log", (args[0], base)) if base is not None else Call(name, tuple(args))
+
+
+def bound(cursor: Cursor, kind: str) -> Node:
+    """What follows `\\sum`, `\\prod`, `\\int` or `\\lim`, just taken: an operator that binds a variable."""
+    if kind == "lim":
+        return _limit(cursor)
+    if kind != "int":
+        _free_index(cursor)
+    cursor.expect("_")
+    low = argument(cursor)
+    cursor.expect("^")
+    high = argument(cursor)
+    if kind == "int":
+        return _integral(cursor, low, high)
+    if not isinstance(low, tree.Relation) or low.ops != ("=",) or not isinstance(low.items[0], Sym):
+        raise UnreadableError(f"a {kind} without the start of its index")
+    return Bound(kind, cursor.expression(PRODUCT), low.items[0].name, low.items[1], high)
+
+
+def _free_index(cursor: Cursor) -> None:
+    """An index called i is no imaginary unit, from here on."""
+    if (cursor.peek(2).kind, cursor.peek(2).text) == ("const", "i"):
+        for index in range(cursor.index, len(cursor.tokens)):
+            token = cursor.tokens[index]
+            if token.kind == "const" and token.text == "i":
+                cursor.tokens[index] = token._replace(kind="sym")
+
+
+def _limit(cursor: Cursor) -> Node:
+    cursor.expect("_")
+    cursor.expect("{")
+    name = cursor.advance()
+    if name.kind != "sym" or not cursor.take("to"):
+        raise UnreadableError("a limit without its variable")
+    at = cursor.expression(SUM)
+    cursor.expect("}")
+    return Bound("lim", cursor.expression(PRODUCT), name.text, at, at)
+
+
+def _integral(cursor: Cursor, low: Node, high: Node) -> Node:
+    place, depth = _differential(cursor)
+    name = cursor.tokens[place + 1].text
+    if depth:  # \frac{dx}{x}
+        cursor.tokens[place : place + 2] = [Token("num", "1", False, ONE.value)]
+        return Bound("int", cursor.expression(PRODUCT), name, low, high)
+    body: Node = Num(ONE.value)
+    if place > cursor.index:
+        inner = Cursor([*cursor.tokens[cursor.index : place], Token("end", "", False)], cursor.spaced, cursor.parser)
+        inner.depth = cursor.depth
+        body = inner.expression(SUM)
+        if inner.token.kind != "end":
+            raise UnreadableError("an integrand that is no expression")
+    cursor.index = place + 2
+    return Bound("int", body, name, low, high)
+
+
+def _differential(cursor: Cursor) -> tuple[int, int]:
+    """Where the `d` of the next `dx` is, and how many braces are open there."""
+    depth = 0
+    for index in range(cursor.index, len(cursor.tokens) - 1):
+        token, following = cursor.tokens[index], cursor.tokens[index + 1]
+        depth += (token.text in ("{", "(")) - (token.text in ("}", ")"))
+        if token.kind == "sym" and token.text == "d" and following.kind == "sym":
+            return index, depth
+    raise UnreadableError("an integral without its variable")

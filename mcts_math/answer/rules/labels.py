@@ -1,0 +1,148 @@
+"""What stands before an equals sign: the name of a value, which may be that of a function, or a part of an equation."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from mcts_math.answer.rules.scalars import EXACTLY, scalars_equal
+from mcts_math.answer.text.things import same_things
+from mcts_math.answer.values.nodes import (
+    MINUS_ONE,
+    Call,
+    Const,
+    Group,
+    Node,
+    Power,
+    Prod,
+    Relation,
+    Sum,
+    Sym,
+    Text,
+    rename,
+    symbols,
+)
+
+_COORDINATES: Final = frozenset({"x", "y", "z", "t", "r", "theta"})
+_FUNCTIONS: Final = "fghFGH"
+
+
+def label_value(relation: Relation) -> Node | None:
+    """What the relation says its left side is: 5 in `x = 5`, S in `x in S`; None where it is a true equation.
+
+    A chain `A = B ≈ C` is its exact part. Two equal numbers (`2 + 2 = 4`) are that number.
+    """
+    relation = label_first(relation)
+    first, op, second = relation.items[0], relation.ops[0], relation.items[1]
+    if op == "in":
+        return second
+    if op == "~":
+        return second if _is_label(first, second) else first
+    if op != "=" or any(other not in ("=", "~") for other in relation.ops):
+        return None
+    if _is_label(first, second):
+        return second if "~" in relation.ops[1:] else relation.items[-1]
+    numbers = not symbols(first) and not symbols(second) and not isinstance(first, (Group, Text))
+    return first if numbers and scalars_equal(first, second, EXACTLY) else None
+
+
+def label_first(relation: Relation) -> Relation:
+    """`5 = x` as `x = 5`, and the length `|AB|` as `AB`."""
+    if relation.ops != ("=",):
+        return relation
+    left, right = map(_segment, relation.items)
+    named = isinstance(right, Sym) or (isinstance(right, Call) and right.free)
+    turn = named and _is_label(right, left) and not _is_label(left, right)
+    return Relation(relation.ops, (right, left) if turn else (left, right))
+
+
+def _segment(node: Node) -> Node:
+    """The segment AB of its length `|AB|`; any other node as it is."""
+    inner = node.args[0] if isinstance(node, Call) and node.name == "abs" else None
+    ends = inner.items if isinstance(inner, Prod) and len(inner.items) == 2 else ()
+    return inner if inner and ends and all(isinstance(end, Sym) and end.name.isupper() for end in ends) else node
+
+
+def _is_label(left: Node, right: Node) -> bool:
+    """Whether `left` only names what is on the right."""
+    if isinstance(left, (Sym, Text)) or (isinstance(left, Call) and left.free):
+        return not (isinstance(left, Sym) and left.name in symbols(right))
+    if isinstance(left, Group):
+        return all(isinstance(item, (Sym, Const)) for item in left.items)
+    names = symbols(left)
+    if not names or symbols(right):
+        return False
+    if isinstance(left, Call):
+        return True
+    if names & _COORDINATES:
+        return False
+    quotient = isinstance(left, Prod) and all(map(_is_name, left.items))  # p/q = 3/7
+    return quotient or isinstance(left, Sum) or all(name[0].isupper() for name in names)
+
+
+def _is_name(node: Node) -> bool:
+    return isinstance(node.base if isinstance(node, Power) and node.exponent == MINUS_ONE else node, Sym)
+
+
+def same_label(left: Node, right: Node, value: Node) -> bool | None:
+    """Whether two labels may name one thing with such a value; None where they are no names that tell."""
+    if isinstance(left, Text) and isinstance(right, Text):
+        if left.choice and right.choice:
+            return left == right
+        if isinstance(value, Text):  # other people who are the same
+            return left.words.lower() == right.words.lower()
+        return same_things(left.words, right.words)
+    if left == right or isinstance(left, Text) or isinstance(right, Text):
+        return True
+    if (isinstance(left, Group) and isinstance(right, Group)) or _same_function(left, right):
+        return True
+    functions = all(isinstance(name, Call) and name.free for name in (left, right))
+    return False if functions else None  # other functions, or other arguments: f and f', f(2) and f(3)
+
+
+def _same_function(left: Node, right: Node) -> bool:
+    """Whether two labels may name one function: f(x), g(t) and y, or their derivatives; P and P(A)."""
+    if isinstance(left, Call) and isinstance(right, Sym):
+        left, right = right, left
+    if isinstance(left, Sym) and isinstance(right, Call) and left.name == right.name:
+        return True
+    if not _is_function(left) or not _is_function(right):
+        return False
+    variables = {_differentiated(left), _differentiated(right)}
+    if len(variables - {""}) > 1:
+        return False  # dy/dx and dx/dy
+    marks = {_mark(left), _mark(right)}
+    return len(marks) == 1 or marks in ({"y", "^-1"}, {"y", ""})
+
+
+def _differentiated(name: Node) -> str:
+    """The variable y of y' and dy/dx; empty for anything else, functions included."""
+    while isinstance(name, Call) and name.name == "prime":
+        name = name.args[0]
+    return name.name if isinstance(name, Sym) and name.name not in _FUNCTIONS else ""
+
+
+def _mark(name: Node) -> str:
+    """What a function name has besides its letter: primes, or that it is an inverse."""
+    if not isinstance(name, Call):
+        return "y"
+    if name.name == "prime":
+        return "'" + _mark(name.args[0]).replace("y", "")
+    return name.name[1:] if name.name[1:2] in ("'", "^") else ""
+
+
+def _is_function(name: Node) -> bool:
+    """f(x), or y: what a function may be called. f(2) is a number."""
+    if isinstance(name, Call) and name.name == "prime":
+        return isinstance(name.args[0], Sym) or _is_function(name.args[0])
+    if isinstance(name, Call):
+        return name.free and all(isinstance(arg, Sym) and arg.name.islower() for arg in name.args)
+    return name == Sym("y")
+
+
+def of_same_variable(value: Node, name: Node, other: Node) -> Node:
+    """`value` of the function `name` in the variable of the function `other`: g(t) = t + 1 is f(x) = x + 1."""
+    labels = [label for label in (name, other) if isinstance(label, Call) and label.name != "prime"]
+    if len(labels) == 2 and all(len(label.args) == 1 and isinstance(label.args[0], Sym) for label in labels):
+        mine, theirs = ({*symbols(label.args[0])}.pop() for label in labels)
+        return rename(value, {mine: theirs}) if mine != theirs else value
+    return value

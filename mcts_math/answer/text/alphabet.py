@@ -1,0 +1,61 @@
+"""One alphabet: mathematical symbols of Unicode as LaTeX commands, and letters and digits in their plain forms."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import Final
+
+from mcts_math.answer.text.vocabulary import names
+
+_SCRIPTS: Final = {
+    "^": ("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁼⁽⁾ⁿⁱ", "0123456789+-=()ni"),
+    "_": ("₀₁₂₃₄₅₆₇₈₉₊₋₌₍₎ₐₑₒₓₙₘₖᵢⱼ", "0123456789+-=()aeoxnmkij"),
+}
+_SCRIPT_RUNS: Final = tuple(
+    (re.compile(f"[{raised}]+"), sign, str.maketrans(raised, plain)) for sign, (raised, plain) in _SCRIPTS.items()
+)
+_VULGAR: Final = re.compile("[¼½¾⅐⅑⅒⅓⅔⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞]")
+_MICRO: Final = re.compile(r"(?<=\d) ?[μµ]([mgsLlFAVWCJN])\b")  # 5 μm, but not μm without a number
+_DOTTED: Final = re.compile("(\\d)\u0307")
+_PLAIN: Final = (
+    ("-", "−–—‐‑‒﹣"),
+    ("*", "∗"),
+    ("/", "⁄∕"),
+    ("'", "′’‘"),
+    ('"', "“”"),
+    (".", "。"),
+    ("i", "ⅈ"),
+    ("e", "ⅇ"),
+)
+# Each symbol, or symbols, with the command that it stands for.
+_COMMANDS: Final = names(
+    r"×✕ \times  ·⋅∙ \cdot  ÷ \div  √ \sqrt  ∛ \cbrt  ± \pm  ∓ \mp  °º˚∘ ^\circ  ∞ \infty  ∫ \int  ∑ \sum  ∏ \prod  "
+    r"≤⩽ \le  ≥⩾ \ge  ≠ \ne  ≈≃ \approx  ≡ \equiv  ∈ \in  ∉ \notin  ∪⋃ \cup  ∩ \cap  ∖ \setminus  ∅øØ \emptyset  "
+    r"∧ \land  ∨ \lor  → \to  … \dots  ∠ \angle  △ \triangle  ∥ \parallel  ⊥ \perp  ℤ \mathbb{Z}  ℕ \mathbb{N}  "
+    r"ℝ \mathbb{R}  ⌊⌞ \lfloor  ⌋⌟ \rfloor  ⌈⌜ \lceil  ⌉⌝ \rceil  ⟨ \langle  ⟩ \rangle  ¢ \text{cents}  "
+    r"€ \euro  £ \pounds  ¥ \yen  ₹ \rupee  π \pi  α \alpha  β \beta  γ \gamma  δ \delta  ε \epsilon  ζ \zeta  η \eta  "
+    r"θ \theta  κ \kappa  λ \lambda  μ \mu  ν \nu  ξ \xi  ρ \rho  σ \sigma  τ \tau  φϕ \phi  χ \chi  ψ \psi  ω \omega  "
+    r"Δ \Delta  Ω \Omega"
+)
+_SYMBOLS: Final = str.maketrans(
+    {char: plain for plain, chars in _PLAIN for char in chars}
+    | {char: command + " " for chars, command in zip(_COMMANDS[::2], _COMMANDS[1::2], strict=True) for char in chars}
+)
+
+
+def plain_alphabet(text: str) -> str:
+    """`text` in ASCII, as far as its symbols have a name in LaTeX; words in other alphabets stay as they are."""
+    if text.isascii():
+        return text
+    for pattern, sign, plain in _SCRIPT_RUNS:
+        text = pattern.sub(rf"{sign}{{\g<0>}}", text).translate(plain)
+    text = _MICRO.sub(r"\\text{ u\1}", text)
+    text = _DOTTED.sub(r"\\dot{\1}", _VULGAR.sub(_vulgar, text)).translate(_SYMBOLS)
+    text = unicodedata.normalize("NFKC", text).translate(_SYMBOLS)
+    return "".join(char for char in text if unicodedata.category(char) != "Cf")
+
+
+def _vulgar(match: re.Match[str]) -> str:
+    above, below = unicodedata.normalize("NFKD", match.group()).split("⁄")
+    return rf"\frac{{{above}}}{{{below}}}"

@@ -1,0 +1,157 @@
+"""Approximate values in as many digits as are asked for, by mpmath.
+
+Values are real or complex. In real mode a step that leaves the real line makes the value undefined.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+import zlib
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+from typing import Any, Final
+
+from mcts_math.answer.values.evaluate import OutOfRangeError, Point, UndefinedError, Value, series, value_of
+from mcts_math.answer.values.nodes import INFINITY, Bound, Node, Num, Power, children, contains, negate
+
+_NAMES: Final = {"binom": "binomial", "rad": "radians", "conjugate": "conj"}
+DIGITS: Final = 30
+_MAX_LIMITS: Final = 1000  # remembered
+_OF_ANY_SIZE: Final = ("log", "abs", "re", "im", "sign")
+_own: Final = threading.local()  # an mpmath context changes its precision while it works: one for each thread
+
+
+def numbers(digits: int = DIGITS, real: bool = False) -> Approximate:
+    """This thread's numbers of that precision."""
+    kept: dict[tuple[int, bool], Approximate] = _own.__dict__.setdefault("kept", {})
+    if (digits, real) not in kept:
+        kept[digits, real] = Approximate(digits, real)
+    return kept[digits, real]
+
+
+class Approximate:
+    """Numbers of one precision and their functions.
+
+    Args:
+        digits: significant digits.
+        real: what leaves the real line is undefined.
+    """
+
+    def __init__(self, digits: int, real: bool) -> None:
+        import mpmath  # here, so that what needs no values does not pay for it
+
+        self.real = real
+        self.context: Any = mpmath.mp.clone()
+        self.context.dps = digits
+        self._limits: dict[Node, Value] = {}  # of constants: one gold is compared with many answers
+
+    def number(self, value: Fraction) -> Value:
+        """`value` rounded to the precision."""
+        whole = self.context.mpf(value.numerator)
+        return whole if value.denominator == 1 else whole / value.denominator
+
+    def constant(self, name: str) -> Value:
+        """A named constant."""
+        if name == "i" and not self.real:
+            return self.context.mpc(0, 1)
+        if name not in ("pi", "e"):
+            raise UndefinedError(name)
+        return +self.context.pi if name == "pi" else +self.context.e
+
+    def power(self, base: Value, node: Power, at: Point) -> Value:
+        """The principal value; the real one of an odd root of a negative number."""
+        exponent = value_of(node.exponent, at, self)
+        if isinstance(node.exponent, Num) and not self.context.im(base) and self.context.re(base) < 0:
+            index = node.exponent.value.denominator
+            if index > 1 and index % 2 and index < 1000:
+                root = self._power(-self.context.re(base), exponent)
+                return -root if node.exponent.value.numerator % 2 else root
+        return self._power(base, exponent)
+
+    def _power(self, base: Value, exponent: Value) -> Value:
+        if self.real and base < 0 and not self.context.isint(exponent):
+            raise UndefinedError("not real")
+        self._reachable(base, 1 << 20)
+        self._reachable(exponent, 64)
+        return self.context.power(base, exponent)
+
+    def call(self, name: str, args: list[Value], free: bool) -> Value:
+        """A named function; `log` takes its base second. A function without a meaning has fixed random values."""
+        context, first = self.context, args[0]
+        if free:
+            key = name + "".join(f"|{complex(arg):.7e}" for arg in args)
+            return self.number(
+                Fraction(zlib.crc32(key.replace("-0.0000000e+00", "0.0000000e+00").encode()) % 10007 + 5003, 9973)
+            )
+        if name == "rootof":
+            return self._root(args)
+        for arg in args:
+            self._reachable(arg, 1 << 20 if name in _OF_ANY_SIZE else 256)
+        if name == "log":
+            if self.real and first <= 0:
+                raise UndefinedError("not real")
+            return context.log(first) / context.log(args[1]) if len(args) > 1 else context.log(first)
+        if name in ("min", "max", "abs"):
+            return abs(first) if name == "abs" else min(args) if name == "min" else max(args)
+        if name == "mod" and len(args) == 2:
+            return first % args[1]
+        if (function := getattr(context, _NAMES.get(name, name), None)) is None:
+            raise UndefinedError(name)
+        value = function(*args)
+        if self.real and context.im(value) != 0:
+            raise UndefinedError("not real")
+        return value
+
+    def _root(self, args: list[Value]) -> Value:
+        """The root of a polynomial, by its place among the real roots."""
+        return self.real_roots(args[1:])[int(args[0])]
+
+    def real_roots(self, coefficients: Sequence[Value]) -> list[Value]:
+        """The real roots of a polynomial without multiple roots, the constant term first, in ascending order."""
+        values = [self.context.mpf(c.numerator) / c.denominator if isinstance(c, Fraction) else c for c in coefficients]
+        try:
+            roots = self.context.polyroots(values[::-1], maxsteps=200, extraprec=200)
+        except self.context.NoConvergence as error:
+            raise UndefinedError("roots that are not found") from error
+        tiny = self.context.mpf(10) ** (10 - self.context.dps)
+        return sorted(root.real for root in roots if abs(root.imag) <= tiny * abs(root))
+
+    def bound(self, node: Bound, at: Point) -> Value:
+        """A sum, product, integral or limit; long ones by the methods of mpmath."""
+        infinite = {INFINITY: math.inf, negate(INFINITY): -math.inf}
+        low, high = (infinite[end] if end in infinite else value_of(end, at, self) for end in (node.low, node.high))
+        if node.kind in ("sum", "prod") and not math.isinf(low) and not math.isinf(high):
+            return series(node, at, self, low, high)
+        if any(contains(child, Bound) for child in children(node)):
+            raise UndefinedError("a limit within a limit")
+        if not at and node in self._limits:
+            return self._limits[node]
+        limit = self._limit(node.kind, lambda value: value_of(node.body, {**at, node.name: value}, self), low, high)
+        if not at and len(self._limits) < _MAX_LIMITS:
+            self._limits[node] = limit
+        return limit
+
+    def _limit(self, kind: str, term: Callable[[Value], Value], low: Value, high: Value) -> Value:
+        context = self.context
+        if kind == "lim":
+            return context.limit(term, context.mpf(low))
+        if kind == "int":
+            value, error = context.quad(term, [low, high], error=True)
+            if not error < context.mpf(10) ** (-context.dps // 2):
+                raise UndefinedError("an integral that does not converge fast enough")
+            return value
+        if not math.isinf(high) or math.isinf(low):
+            raise UndefinedError("a long sum")
+        return (context.nsum if kind == "sum" else context.nprod)(term, [low, context.inf])
+
+    def _reachable(self, value: Value, bits: int) -> None:
+        """Raises where `value` has more than `bits` bits before the point: its sine or power would need as many."""
+        if value and self.context.mag(value) > bits:
+            raise OutOfRangeError("too large")
+
+    def checked(self, value: Value) -> Value:
+        """`value`, if it is finite."""
+        if not self.context.isfinite(value):
+            raise UndefinedError("infinite")
+        return value

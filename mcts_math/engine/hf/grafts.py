@@ -1,0 +1,182 @@
+"""Small parts that are put on a model where peft has none of the kind: bottleneck adapters, LoReFT, prefixes.
+
+The package `adapters` has the first two, but wants an older transformers than ours. They sit on hooks, so that any
+architecture with layers of attention and feed-forward will do; a folder holds their weights and says for which base
+model they are.
+
+bottleneck  h + Up(ReLU(Down(h))), on the output of attention and of the feed-forward block (Houlsby et al., 1902.00751)
+reft        h + Rᵀ(Wh + b - Rh) with orthonormal rows R, on a layer's output, at the first positions (2404.03592)
+prefix      keys and values in front of every sequence (2101.00190), as peft has learnt them
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.parametrizations import orthogonal
+
+from mcts_math.errors import CheckpointError, EngineError
+from mcts_math.files import replace_file
+
+SETTINGS: Final = "tuned.json"
+WEIGHTS: Final = "tuned.safetensors"
+_ATTENTION: Final = ("self_attn", "attention", "attn", "self_attention")
+_FEED_FORWARD: Final = ("mlp", "feed_forward", "ffn")
+
+
+class Bottleneck(nn.Module):
+    """A bottleneck adapter: almost nothing at first."""
+
+    def __init__(self, width: int, reduction: int) -> None:
+        super().__init__()
+        self.down = nn.Linear(width, max(1, width // reduction))
+        self.up = nn.Linear(self.down.out_features, width)
+        for layer in (self.down, self.up):
+            nn.init.normal_(layer.weight, std=0.02)
+            nn.init.zeros_(layer.bias)
+
+    def forward(self, hidden: Tensor, positions: Tensor | None) -> Tensor:
+        x = hidden.to(self.down.weight.dtype)
+        added: Tensor = self.up(self.down(x).relu())
+        return hidden + added.to(hidden.dtype)
+
+
+class Reft(nn.Module):
+    """A low-rank linear intervention at the positions before `positions`."""
+
+    def __init__(self, width: int, rank: int, positions: int) -> None:
+        super().__init__()
+        self.rotation = orthogonal(nn.Linear(width, rank, bias=False), orthogonal_map="householder")
+        self.source = nn.Linear(width, rank)
+        self.positions = positions
+
+    def forward(self, hidden: Tensor, positions: Tensor | None) -> Tensor:
+        if positions is None:
+            raise EngineError("this architecture does not tell its layers the positions, which LoReFT needs")
+        x = hidden.to(self.source.weight.dtype)
+        change: Tensor = (self.source(x) - self.rotation(x)) @ self.rotation.weight
+        return hidden + (change * (positions < self.positions).unsqueeze(-1)).to(hidden.dtype)
+
+
+def make_grafts(kind: str, model: Any, options: Mapping[str, Any]) -> nn.ModuleDict:
+    """Fresh parts for a model, by the names of the modules whose output they change ("/" for ".").
+
+    Raises:
+        EngineError: unknown options, or a model without such modules.
+    """
+    width = int(model.config.get_text_config().hidden_size)
+    makers: dict[str, Any] = {
+        "bottleneck": lambda reduction=16: lambda: Bottleneck(width, reduction),
+        "reft": lambda rank=1, positions=3: lambda: Reft(width, rank, positions),
+    }
+    try:
+        make = makers[kind](**options)
+    except TypeError as error:
+        raise EngineError(f"options of {kind}: {error}") from error
+    names = [name for layer in _layers(model) for name in (_parts(model, layer) if kind == "bottleneck" else [layer])]
+    return nn.ModuleDict({name.replace(".", "/"): make() for name in names})
+
+
+def attach(model: Any, grafts: nn.ModuleDict) -> None:
+    """Puts parts on a model, for good."""
+    for name, graft in grafts.items():
+        model.get_submodule(name.replace("/", ".")).register_forward_hook(_Hook(graft), with_kwargs=True)
+
+
+def base_fingerprint(model: Any) -> str:
+    """What tells a base model from others: a digest of its last layer's weights, as bfloat16."""
+    last = model.get_submodule(_layers(model)[-1])
+    digest = hashlib.sha256()
+    for name, weight in last.named_parameters():
+        raw = weight.detach().to("cpu", torch.bfloat16).contiguous().view(torch.int16).numpy().tobytes()
+        digest.update(name.encode() + raw)
+    return digest.hexdigest()
+
+
+def save_grafts(folder: Path, state: Mapping[str, Tensor], settings: Mapping[str, Any]) -> None:
+    """Writes a folder that `load_grafts` reads.
+
+    Args:
+        folder: is there.
+        state: of the parts, or keys and values of a prefix.
+        settings: at least `kind`, `options` and `base_fingerprint`.
+
+    Raises:
+        OSError: it can't be written.
+    """
+    from safetensors.torch import save
+
+    replace_file(folder / WEIGHTS, save({name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}))
+    replace_file(folder / SETTINGS, json.dumps(dict(settings), indent=1, ensure_ascii=False) + "\n")
+
+
+def load_grafts(folder: str | Path, model: Any) -> list[list[Tensor]]:
+    """Puts what a folder holds on a model; of a prefix returns keys and values [1, H, P, D] of each layer.
+
+    Raises:
+        CheckpointError: the folder is incomplete or broken, or for another base model.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    path = Path(folder).expanduser()
+    try:
+        settings = json.loads((path / SETTINGS).read_text("utf-8"))
+        kind, options, base = settings["kind"], settings["options"], settings["base_fingerprint"]
+        state = load_file(path / WEIGHTS)
+    except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
+        raise CheckpointError(f"tuned_dir: {path} is not a folder of scripts/train_optune.py: {error!r}") from error
+    if base_fingerprint(model) != base:
+        raise CheckpointError(
+            f"tuned_dir: {path} was trained for another base model ({settings.get('model_dir', 'not told')}); give the "
+            "model_dir that it was trained on"
+        )
+    if kind == "prefix":
+        tensors = {name: tensor.to(model.device, model.dtype) for name, tensor in state.items()}
+        return [[tensors[f"{i}.keys"], tensors[f"{i}.values"]] for i in range(len(tensors) // 2)]
+    grafts = make_grafts(kind, model, options)
+    try:
+        grafts.load_state_dict(state)
+    except RuntimeError as error:
+        raise CheckpointError(f"tuned_dir: {path} does not hold the weights of its settings: {error}") from error
+    attach(model, grafts.requires_grad_(False).eval().to(model.device))
+    return []
+
+
+class _Hook:
+    """Changes the output of a module; that of attention is the first of several."""
+
+    def __init__(self, graft: nn.Module) -> None:
+        self._graft = graft
+
+    def __call__(self, module: Any, arguments: Any, keywords: Mapping[str, Any], output: Any) -> Any:
+        positions = keywords.get("position_ids")
+        if isinstance(output, tuple):
+            return (self._graft(output[0], positions), *output[1:])
+        return self._graft(output, positions)
+
+
+def _layers(model: Any) -> list[str]:
+    """Names of the decoder's layers."""
+    count = int(model.config.get_text_config().num_hidden_layers)
+    for name, module in model.named_modules():
+        if isinstance(module, nn.ModuleList) and len(module) == count:
+            return [f"{name}.{number}" for number in range(count)]
+    raise EngineError(f"{type(model).__name__} has no list of {count} layers")
+
+
+def _parts(model: Any, layer: str) -> list[str]:
+    """Names of attention and feed-forward block of a layer."""
+    there = dict(model.get_submodule(layer).named_children())
+    found = [next((name for name in names if name in there), None) for names in (_ATTENTION, _FEED_FORWARD)]
+    if None in found:
+        raise EngineError(
+            f"a layer of {type(model).__name__} has no attention or feed-forward block: {', '.join(there)}"
+        )
+    return [f"{layer}.{name}" for name in found]

@@ -1,0 +1,83 @@
+"""A trained rule as a folder: `optune.safetensors`, and `optune.json`, which says for which base model it is."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from torch import Tensor
+
+from mcts_math.engine.hf.optune.rule import Shape, UpdateRule
+from mcts_math.engine.hf.optune.sites import Sites, fingerprint, shapes_of
+from mcts_math.engine.rule_settings import SETTINGS, VERSION, read_rule_settings
+from mcts_math.errors import CheckpointError
+from mcts_math.files import replace_file
+
+WEIGHTS: Final = "optune.safetensors"
+
+
+def describe_rule(rule: UpdateRule, model: Any, sites: Sites, rank: int, name: str) -> dict[str, Any]:
+    """What `optune.json` must hold for `load_rule`: the base model of that name, the changed layers, the rank."""
+    return {
+        "version": VERSION,
+        "base": {"architecture": type(model).__name__, "fingerprint": fingerprint(sites), "name": name},
+        "rank": rank,
+        "layers": {name: [shape.inputs, shape.outputs] for name, shape in rule.shapes.items()},
+    }
+
+
+def save_rule(folder: Path, state: Mapping[str, Tensor], settings: Mapping[str, Any]) -> None:
+    """Writes weights and settings, the settings last: a folder that holds them is complete.
+
+    Args:
+        folder: is made.
+        state: of an `UpdateRule`.
+        settings: those of `describe_rule`, and what else is to be known of the training.
+
+    Raises:
+        OSError: the folder can't be written.
+    """
+    from safetensors.torch import save
+
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
+    replace_file(folder / WEIGHTS, save(tensors))
+    replace_file(folder / SETTINGS, json.dumps(settings, indent=1, ensure_ascii=False) + "\n")
+
+
+def load_rule(folder: str | Path, model: Any) -> tuple[UpdateRule, Sites]:
+    """A trained rule, frozen, on the device of the model, and the layers of the model that it changes.
+
+    Raises:
+        CheckpointError: the folder is incomplete or broken, or belongs to another base model.
+    """
+    path = Path(folder).expanduser()
+    settings = read_rule_settings(path)
+    layers = {name: Shape(*widths) for name, widths in settings["layers"].items()}
+    modules = dict(model.named_modules())
+    base = settings["base"]
+    sites = {name: modules[name] for name in layers if name in modules}
+    if type(model).__name__ != base["architecture"] or len(sites) < len(layers) or shapes_of(sites) != layers:
+        raise CheckpointError(
+            f"{path} was trained for a {base['architecture']} with other layers than this {type(model).__name__}; "
+            "give the model_dir that it was trained on"
+        )
+    if fingerprint(sites) != base["fingerprint"]:
+        raise CheckpointError(
+            f"{path} was trained for another base model: the weights of {next(iter(sites))} differ; give the model_dir "
+            f"that it was trained on ({base['name']})"
+        )
+    rule = UpdateRule(layers, settings["rank"])
+    _fill(rule, path / WEIGHTS)
+    return rule.requires_grad_(False).eval().to(model.device), sites
+
+
+def _fill(rule: UpdateRule, file: Path) -> None:
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        rule.load_state_dict(load_file(file))
+    except (OSError, RuntimeError, SafetensorError) as error:
+        raise CheckpointError(f"{file} does not hold the weights that its settings speak of: {error}") from error

@@ -1,0 +1,132 @@
+"""The weight changes of many questions in one batch.
+
+A step makes the change of its session anew, from the base weights and one wrong attempt; it never adds to an earlier
+one. It is computed by itself, and what a row gets is computed from its own session's change alone: so a session's
+change, and what it adds to given inputs, are the same bits whatever else is in flight.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from mcts_math.engine.hf.lessons import Lesson, Recall
+from mcts_math.engine.hf.model import CausalModel
+from mcts_math.engine.hf.optune.artifact import load_rule
+from mcts_math.engine.hf.optune.rule import Change
+from mcts_math.engine.hf.optune.sites import measure
+from mcts_math.errors import EngineError
+from mcts_math.requests import Adaptation
+
+
+@dataclass(frozen=True, slots=True)
+class _Session:
+    """`version` changes with the change, which is empty where the last step failed."""
+
+    changes: Mapping[str, Change]
+    version: int
+
+
+class WeightChanges:
+    """The changes that a trained rule makes, one a session; see `lessons.SessionWeights`.
+
+    Args:
+        model: gets hooks on the layers that the rule changes.
+        folder: of the rule.
+
+    Raises:
+        CheckpointError: the folder is broken, or for another base model.
+    """
+
+    def __init__(self, model: CausalModel, folder: str) -> None:
+        self._model = model
+        model.raw.requires_grad_(False)
+        self._rule, self._sites = load_rule(folder, model.raw)
+        self._sessions: dict[str, _Session] = {}
+        self._active: list[tuple[slice | list[int], Mapping[str, Change]]] = []  # rows, and what changes them
+        self._num_rows = 0
+        for name, module in self._sites.items():
+            module.register_forward_hook(_Hook(self, name))
+
+    def __contains__(self, session: str) -> bool:
+        return session in self._sessions
+
+    def __len__(self) -> int:
+        return len(self._sessions)
+
+    @property
+    def bytes_held(self) -> int:
+        """Memory of all changes."""
+        return sum(change.num_bytes for session in self._sessions.values() for change in session.changes.values())
+
+    def namespace(self, session: str) -> str:
+        """As in `SessionWeights`."""
+        return f"{self._sessions[session].version} {session}" if session in self._sessions else ""
+
+    def select(self, sessions: Sequence[str]) -> None:
+        """As in `SessionWeights`."""
+        rows: dict[str, list[int]] = {}
+        for row, name in enumerate(sessions):
+            if name:
+                rows.setdefault(name, []).append(row)
+        self._num_rows = len(sessions)
+        self._active = [(_as_slice(mine), self._sessions[name].changes) for name, mine in rows.items()]
+
+    def add(self, name: str, inputs: Tensor, output: Tensor) -> Tensor:
+        """A layer's output [B, T, out] with what each row's change adds to it."""
+        if not self._active:
+            return output
+        if inputs.ndim != 3 or len(inputs) != self._num_rows:
+            raise EngineError(
+                f"{name} gets inputs of shape {list(inputs.shape)}, not [rows, tokens, width]: samples with different "
+                "changes can't share it. Train a rule on other targets."
+            )
+        for rows, changes in self._active:
+            if name in changes:
+                output[rows] += changes[name].apply(inputs[rows]).to(output.dtype)
+        return output
+
+    def step(self, name: str, lesson: Lesson, recall: Recall) -> Adaptation:
+        """The change that the rule makes of the first term, all of its tokens; it replaces the session's last one.
+
+        A loss, gradient or change that is not finite leaves the session without any.
+        """
+        if lesson.longest > self._model.context_length:
+            return Adaptation(0.0, too_long=True)
+        self.select([])
+        tokens = lesson.terms[0].tokens
+        ids = torch.tensor(tokens, device=self._model.device)
+        loss, factors = measure(self._model.raw, self._sites, ids)
+        with torch.no_grad():
+            changes = self._rule.changes(factors)
+        tensors = [t for change in changes.values() for t in (change.right, change.left, change.dense) if t is not None]
+        is_finite = math.isfinite(loss) and all(bool(torch.isfinite(tensor).all()) for tensor in tensors)
+        before = self._sessions.get(name)
+        self._sessions[name] = _Session(changes if is_finite else {}, before.version + 1 if before else 1)
+        return Adaptation(loss, len(tokens), reset=not is_finite)
+
+    def release(self, name: str) -> None:
+        """As in `SessionWeights`."""
+        self._sessions.pop(name, None)
+
+
+def _as_slice(rows: list[int]) -> slice | list[int]:
+    """Rows that lie side by side as a slice, which copies nothing."""
+    side_by_side = rows[-1] - rows[0] + 1 == len(rows)
+    return slice(rows[0], rows[-1] + 1) if side_by_side else rows
+
+
+class _Hook:
+    """What the layer `name` calls after itself."""
+
+    def __init__(self, changes: WeightChanges, name: str) -> None:
+        self._changes = changes
+        self._name = name
+
+    def __call__(self, module: Any, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
+        return self._changes.add(self._name, inputs[0], output)

@@ -1,0 +1,45 @@
+"""OpTune (arXiv 2502.15771; SPEC B2): a learned optimiser changes the weights for every second attempt.
+
+Trials 1, 3, 5, … sample the model as it was loaded; 2, 4, 6, … sample it with the weight change that a trained rule
+makes of the attempt before, at the base weights: each change replaces the one before it.
+"""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from mcts_math.requests import LossTerm, Verdict
+from mcts_math.search.attempts import Budget, Trials, read_meter, try_once
+from mcts_math.search.expand import Expansion, Search
+from mcts_math.search.fttt import adapt
+from mcts_math.search.revision import INCORRECT
+from mcts_math.settings import Settings
+from mcts_math.tree import Tree
+
+
+class OptuneOptions(Settings):
+    """Attempts, and the rule that changes the weights between them. It can't go on after a right answer."""
+
+    trials: Trials = 32
+    optune_dir: str = Field("", description="folder of the trained rule (scripts/train_optune.py)")
+
+
+def optune(tree: Tree, expansion: Expansion, options: OptuneOptions) -> Search:
+    """Attempts, every second one with changed weights, until one is right.
+
+    An attempt without an answer changes nothing: it is tried again with the same weights.
+    """
+    budget = Budget(options.trials)
+    adapter, counted, spent = "", 0, (yield from read_meter())
+    while budget.left(tree):
+        tried = yield from try_once(tree, expansion, tree.root, spent, adapter)
+        if tried is None:
+            return
+        end, verdict, spent = tried
+        if verdict is Verdict.NO_ANSWER or not budget.left(tree):
+            continue
+        counted += 1
+        adapter = ""
+        if counted % 2:
+            term = LossTerm(*expansion.format.user_turn(tree.task, tree.steps(end), INCORRECT))
+            adapter = tree.task.id if (yield from adapt(tree, expansion, end, [term])) else ""

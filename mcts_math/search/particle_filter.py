@@ -1,0 +1,70 @@
+"""Particle filtering over steps (Puri et al., arXiv 2502.01618): partial solutions are resampled by their value.
+
+All particles grow by a step, are weighted, and as many are drawn with replacement from these weights: a good partial
+solution goes on several times, in different ways, a bad one seldom. The weight of a particle is the softmax over all of
+the logit of its value, mapped from [-1, 1] to a probability; one that has ended stays in the draw with the weight that
+it had. A node that was drawn k times is sampled k times in one request.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from collections import Counter
+from collections.abc import Sequence
+
+from pydantic import Field
+
+from mcts_math.requests import Generation
+from mcts_math.search.expand import CONTEXT_LENGTH, Asking, Expansion, Search, by_value, derive_seed, grow, score
+from mcts_math.settings import Integer, Settings
+from mcts_math.tree import Node, Tree
+
+_CLIP = 1e-7  # of a probability, so that its logit is finite
+
+
+class ParticleOptions(Settings):
+    """Numbers of the search."""
+
+    n_generate_sample: Integer = Field(8, description="particles", ge=1)
+
+
+def particle_filter(tree: Tree, expansion: Expansion, options: ParticleOptions) -> Search:
+    """Grows particles until all have ended. `tree.solutions` is set, best value first."""
+    particles = [tree.root] * options.n_generate_sample
+    for depth in range(expansion.max_depth + 1):
+        if all(node.terminal for node in particles):
+            return
+        particles = yield from _propagate(tree, expansion, particles)
+        if not particles:
+            return
+        rng = random.Random(derive_seed(expansion.run_seed, tree.task.id, f"resampling {depth}"))
+        particles = rng.choices(particles, weights=weights([node.value for node in particles]), k=len(particles))
+
+
+def weights(values: Sequence[float | None]) -> list[float]:
+    """Weights of particles that add up to 1: the softmax of the logits of (v + 1) / 2; one without value counts -1."""
+    chances = [min(max((-1.0 if v is None else v) / 2 + 0.5, _CLIP), 1 - _CLIP) for v in values]
+    odds = [p / (1 - p) for p in chances]  # exp of the logit
+    total = math.fsum(odds)
+    return [each / total for each in odds]
+
+
+def _propagate(tree: Tree, expansion: Expansion, particles: Sequence[Node]) -> Asking[list[Node]]:
+    """The particles, each grown by a step if it has not ended; those that outgrow the context are lost."""
+    counts = Counter(node.id for node in particles if not node.terminal)
+    replies = yield [expansion.generate(tree, tree.nodes[i], count) for i, count in counts.items()]
+    grown: dict[int, list[Node]] = {}
+    for i, reply in zip(counts, replies, strict=True):
+        assert isinstance(reply, Generation)
+        if reply.too_long:
+            tree.stopped, tree.nodes[i].terminal, grown[i] = CONTEXT_LENGTH, True, []
+        else:
+            grown[i] = yield from grow(expansion, tree, tree.nodes[i], reply)
+    new = [node for nodes in grown.values() for node in nodes]
+    values = yield from score(expansion, tree, new)
+    for node, value in zip(new, values, strict=True):
+        node.value = value
+    answers = [node.id for node in new if node.answer is not None]
+    tree.solutions = sorted(tree.solutions + answers, key=lambda i: by_value(tree.nodes[i]), reverse=True)
+    return new + [node for node in particles if node.terminal and node.id not in counts]

@@ -1,0 +1,204 @@
+"""What a learned optimiser and its baselines are trained on: attempts with their verdict, and the gold solution.
+
+A line of a feedback file is an attempt: {id, question, attempt, feedback, verdict, solution}, where `question` is the
+prompt, `attempt` the prompt that the attempt has made of it, `feedback` what is said to it, and `solution` what should
+have been written. A line without `attempt` is a question with its solution alone, which the baselines learn from, too.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Final
+
+from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError
+
+from mcts_math.errors import RecordError
+from mcts_math.evaluate.table import render_table
+from mcts_math.files import read_records
+from mcts_math.formats import StepFormat
+from mcts_math.formats.base import FINAL_ANSWER
+from mcts_math.messages import Sample
+from mcts_math.run.record import error_of, record_to_tree
+from mcts_math.search.revision import INCORRECT
+from mcts_math.settings import explain
+from mcts_math.step import Outcome, Verdict
+from mcts_math.tasks import JsonObject, Task
+from mcts_math.tasks.task import marked_answer
+from mcts_math.train.examples import StoredPrompt
+from mcts_math.tree import Attempt, Tree
+
+_CALCULATOR: Final = re.compile(r"<<[^<>]*>>")  # GSM8K's notes between the lines
+_BROKEN_OFF: Final = (Outcome.UNPARSABLE, Outcome.TOO_DEEP, Outcome.TOO_MANY_ERRORS)
+_LAYOUTS: Final[Mapping[str, Callable[[str, str], str]]] = {
+    "chat": lambda text, answer: f"{text}\n\nThe answer is \\boxed{{{answer}}}.",
+    "react": lambda text, answer: f"Thought: {text}\n\n{FINAL_ANSWER} {answer}\n\n<Solution complete>",
+    "react_sft": lambda text, answer: f"<step>\n<p>\n{text}\n</p>\n<p>\n{FINAL_ANSWER} {answer}\n</p>\n</step>",
+}
+"""Name of a format -> a worked solution and its answer, as the format's prompt asks for them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Feedback:
+    """A question with its solution, and an attempt at it where there is one.
+
+    Attributes:
+        id: of the question and, behind a "/", the number of the attempt.
+        question: the prompt.
+        solution: what should have been written.
+        attempt: the prompt, with the attempt; None where there is none.
+        feedback: the user's turn that follows it.
+        verdict: what the verifier said of the attempt.
+    """
+
+    id: Annotated[str, BeforeValidator(str)]
+    question: StoredPrompt
+    solution: Annotated[str, Field(pattern=r"\S")]
+    attempt: StoredPrompt | None = None
+    feedback: str = ""
+    verdict: Verdict | None = None
+
+    def to_json(self) -> JsonObject:
+        return _LINES.dump_python(self, mode="json", exclude_defaults=True)  # type: ignore[no-any-return]
+
+
+_LINES: Final = TypeAdapter(Feedback)
+
+
+@dataclass(slots=True)
+class FeedbackCounts:
+    """What was found.
+
+    Attributes:
+        questions: read.
+        broken: whose search broke down.
+        attempts: made, by verdict.
+        unfinished: attempts that did not end by themselves, or were no solution; left out.
+        unsolved: questions left out, since they have neither gold solution nor right attempt.
+        taken: lines, by verdict ("none": without attempt).
+    """
+
+    questions: int = 0
+    broken: int = 0
+    unfinished: int = 0
+    unsolved: int = 0
+    attempts: Counter[str] = field(default_factory=Counter)
+    taken: Counter[str] = field(default_factory=Counter)
+
+    def render(self) -> str:
+        rows = [[name, f"{self.attempts[name]:,}", f"{self.taken[name]:,}"] for name in self.attempts | self.taken]
+        table = render_table(["verdict", "attempts", "taken"], rows)
+        return (
+            f"{self.questions:,} questions: {self.broken:,} broken down, {self.unsolved:,} without any solution; "
+            f"{self.unfinished:,} attempts are left out, as they did not end by themselves\n{table}"
+        )
+
+
+def feedback_of(
+    trees: str | Path, form: StepFormat, max_tokens: int, counts: FeedbackCounts, *, own: bool = False
+) -> Iterator[Feedback]:
+    """The attempts in a results file.
+
+    Args:
+        trees: of a method that makes attempts.
+        form: which they were made with.
+        max_tokens: of a step: one that is as long did not end by itself.
+        counts: are added to.
+        own: where the data set has no solution, the first right attempt stands for it.
+
+    Raises:
+        RecordError: a broken line, or a question without gold solution.
+    """
+    for where, record in read_records(trees):
+        counts.questions += 1
+        if error_of(record):
+            counts.broken += 1
+            continue
+        tree = record_to_tree(record, where)
+        ended = [attempt for attempt in tree.attempts if _has_ended(tree, attempt, max_tokens)]
+        counts.unfinished += len(tree.attempts) - len(ended)
+        counts.attempts.update(_verdict_of(attempt).value for attempt in tree.attempts)
+        is_bare = own and "solution" not in tree.task.record
+        solution = _own_solution(tree, ended, form) if is_bare else gold_solution(tree.task, form, where)
+        if solution is None:
+            counts.unsolved += 1
+            continue
+        for number, attempt in enumerate(ended):
+            verdict = _verdict_of(attempt)
+            counts.taken[verdict.value] += 1
+            steps = tree.steps(tree.nodes[attempt.node])
+            shown, feedback = form.user_turn(tree.task, steps, INCORRECT)
+            question = form.prompt(tree.task, [])
+            yield Feedback(f"{tree.task.id}/{number}", question, solution, shown, feedback, verdict)
+
+
+def gold_only(tasks: Iterable[Task], form: StepFormat, counts: FeedbackCounts) -> Iterator[Feedback]:
+    """Questions with their solutions alone. Raises RecordError where one has none."""
+    for task in tasks:
+        counts.questions += 1
+        counts.taken["none"] += 1
+        yield Feedback(task.id, form.prompt(task, []), gold_solution(task, form, f"question {task.id!r}"))
+
+
+def gold_solution(task: Task, form: StepFormat, where: str) -> str:
+    """The data set's own solution in the answer format of the prompt: one that is in it already stays as it is.
+
+    Raises:
+        RecordError: the question has none, or the format is not known here.
+    """
+    given = task.record.get("solution")
+    if not isinstance(given, str) or not given.strip():
+        raise RecordError(
+            f"{where}: the question {task.id!r} has no gold solution. Give each record its worked solution under the "
+            "key `solution`, or use --own_solutions, which takes the model's own right attempts."
+        )
+    text = given.strip().replace("\r\n", "\n")
+    if task.is_code:
+        return text if "```" in text else f"```python\n{text}\n```"
+    marked = marked_answer(text)
+    if not marked and form.read(Sample(text, 0.0, 1)).answer is not None:
+        return text
+    answer = marked or (task.answers[0] if task.answers else "")
+    layout = _LAYOUTS.get(form.name)
+    if not answer or layout is None:
+        raise RecordError(
+            f"{where}: the solution of {task.id!r} is not in the format {form.name}, and "
+            + ("has no answer to put into it." if layout is not None else f"only {', '.join(_LAYOUTS)} are known here.")
+        )
+    return layout(_CALCULATOR.sub("", text.partition("\n#### ")[0]).strip(), answer)
+
+
+def feedback_from_json(data: JsonObject, where: str) -> Feedback:
+    """Reads a line of a feedback file. Raises RecordError, naming `where`."""
+    try:
+        return _LINES.validate_python(data)
+    except ValidationError as error:
+        problem = explain(error.errors()[0])
+        raise RecordError(f"{where}: not a line of feedback: {problem}. Make it with make_feedback.py.") from None
+
+
+def read_feedback(paths: Iterable[str | Path]) -> Iterator[Feedback]:
+    """Streams feedback files. Raises RecordError, naming file and line."""
+    for path in paths:
+        for where, record in read_records(path):
+            yield feedback_from_json(record, where)
+
+
+def _has_ended(tree: Tree, attempt: Attempt, max_tokens: int) -> bool:
+    steps = tree.turn(tree.nodes[attempt.node])
+    return bool(steps) and steps[-1].outcome not in _BROKEN_OFF and all(step.num_tokens < max_tokens for step in steps)
+
+
+def _verdict_of(attempt: Attempt) -> Verdict:
+    return attempt.verdict or Verdict.NO_ANSWER
+
+
+def _own_solution(tree: Tree, attempts: Iterable[Attempt], form: StepFormat) -> str | None:
+    """The text of the first right attempt."""
+    for attempt in attempts:
+        if attempt.verdict is Verdict.CORRECT:
+            return form.step_delim.join(step.text for step in tree.turn(tree.nodes[attempt.node]))
+    return None

@@ -1,0 +1,230 @@
+"""What can be trained on feedback: the rule of OpTune, and the weights of its baselines. One loop trains them all."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from mcts_math.engine.checkpoint import Checkpoint
+from mcts_math.engine.hf.grafts import attach, base_fingerprint, make_grafts, save_grafts
+from mcts_math.engine.hf.model import CausalModel, without_progress_bars
+from mcts_math.engine.hf.optune.artifact import describe_rule, save_rule
+from mcts_math.engine.hf.optune.rule import Factors, UpdateRule
+from mcts_math.engine.hf.optune.sites import changed, find_sites, measure, shapes_of
+from mcts_math.errors import ConfigError, EngineError
+from mcts_math.settings import make_settings
+from mcts_math.tasks import JsonObject
+from mcts_math.train.export import copy_companions
+from mcts_math.train.lessons import Example
+from mcts_math.train.processes import gather
+from mcts_math.train.resume import rank
+from mcts_math.train.tuning_config import RuleConfig, TuningConfig
+
+_PEFT: Final = {"lora": "LoraConfig", "ia3": "IA3Config", "layernorm": "LNTuningConfig", "prefix": "PrefixTuningConfig"}
+_HALF: Final = (torch.bfloat16, torch.float16)
+
+
+class Learner(Protocol):
+    """What learns.
+
+    Attributes:
+        module: holds it, and whatever else belongs to a state.
+        figures: of the last example, by name, for the log.
+    """
+
+    figures: dict[str, float]
+
+    @property
+    def module(self) -> nn.Module: ...
+
+    def loss(self, example: Example | None) -> Tensor | None:
+        """The loss of an example, with gradient; None where it is not finite before that, or there is no example.
+
+        All processes call it together; one that has no example left passes None.
+        """
+        ...
+
+    def state(self) -> dict[str, Tensor]:
+        """What `load` takes to go on."""
+        ...
+
+    def load(self, state: Mapping[str, Tensor]) -> None: ...
+
+    def save(self, folder: Path, source: Checkpoint, recipe: JsonObject) -> None:
+        """Writes the result. Raises OSError where it can't be written."""
+        ...
+
+
+def make_learner(model: CausalModel, config: TuningConfig) -> Learner:
+    """What the config asks for, on a model that is its own from now on.
+
+    Raises:
+        ConfigError: options that the kind does not know.
+        EngineError: the model lacks what is to be changed.
+    """
+    torch.manual_seed(config.seed)
+    return (RuleLearner if config.kind == "rule" else TunedLearner)(model, config)
+
+
+class RuleLearner:
+    """The networks and rates of an `UpdateRule`: the model under W + ΔW should write the gold solution (SPEC B2)."""
+
+    def __init__(self, model: CausalModel, config: TuningConfig) -> None:
+        options = make_settings(RuleConfig, config.options, dict.fromkeys(config.options, "options"))
+        self._model = model
+        model.raw.requires_grad_(False)
+        self._sites = find_sites(model.raw, options.layers, options.targets)
+        self._rank = options.rank
+        rule = UpdateRule(shapes_of(self._sites), options.rank, options.dropout)
+        self.module: UpdateRule = rule.to(model.device)
+        self.figures: dict[str, float] = {}
+
+    def loss(self, example: Example | None) -> Tensor | None:
+        """As in `Learner`. The moments take in the tokens of all processes in the order of the examples."""
+        factors = None if example is None else self._factors(example)
+        summaries = gather(self.module.summarise(self._none() if factors is None else factors))
+        for summary in summaries[: rank() + 1]:
+            self.module.observe(summary)
+        loss = None if example is None or factors is None else self._outer(example, factors)
+        for summary in summaries[rank() + 1 :]:
+            self.module.observe(summary)
+        return loss
+
+    def state(self) -> dict[str, Tensor]:
+        return dict(self.module.state_dict())
+
+    def load(self, state: Mapping[str, Tensor]) -> None:
+        self.module.load_state_dict(state)
+
+    def save(self, folder: Path, source: Checkpoint, recipe: JsonObject) -> None:
+        base = describe_rule(self.module, self._model.raw, self._sites, self._rank, source.name)
+        save_rule(folder, self.state(), recipe | base)
+
+    def _factors(self, example: Example) -> dict[str, Factors] | None:
+        """Factors of the inner loss; None where one is not finite."""
+        ids = torch.tensor(example.conversation, device=self._model.device)
+        inner, factors = measure(self._model.raw, self._sites, ids)
+        self.figures = {"inner": inner}
+        return factors if all(one.is_finite for one in factors.values()) else None
+
+    def _none(self) -> dict[str, Factors]:
+        device = self._model.device
+        return {
+            name: Factors(torch.empty((0, s.inputs), device=device), torch.empty((0, s.outputs), device=device))
+            for name, s in self.module.shapes.items()
+        }
+
+    def _outer(self, example: Example, factors: Mapping[str, Factors]) -> Tensor:
+        changes = self.module.changes(factors)
+        norms = [float(change.matrix.detach().norm()) for change in changes.values()]
+        self.figures["change_norm"] = sum(norms) / len(norms)
+        with changed(self._sites, changes):
+            return target_loss(self._model, self._model.raw, example)
+
+
+class TunedLearner:
+    """Weights of a baseline, which learn to write the gold solution."""
+
+    def __init__(self, model: CausalModel, config: TuningConfig) -> None:
+        self._model, self._kind, self._options = model, config.kind, config.options
+        self._base, self._dtype = base_fingerprint(model.raw), model.raw.dtype
+        self._grafts: nn.ModuleDict | None = None
+        self.module: nn.Module = self._prepare(config)
+        for parameter in self.module.parameters():
+            if parameter.requires_grad and parameter.dtype in _HALF:
+                parameter.data = parameter.data.float()
+        self.module.train()
+        self._computing: Callable[[], AbstractContextManager[Any]] = lambda: torch.autocast(
+            model.device.type, torch.bfloat16, enabled=config.dtype == "bfloat16"
+        )
+        self.figures: dict[str, float] = {}
+
+    def loss(self, example: Example | None) -> Tensor | None:
+        """As in `Learner`."""
+        if example is None:
+            return None
+        with self._computing():
+            return target_loss(self._model, self.module, example)
+
+    def state(self) -> dict[str, Tensor]:
+        return {name: weight for name, weight in self.module.named_parameters() if weight.requires_grad}
+
+    def load(self, state: Mapping[str, Tensor]) -> None:
+        self.module.load_state_dict(state, strict=False)
+
+    def save(self, folder: Path, source: Checkpoint, recipe: JsonObject) -> None:
+        """A checkpoint where the weights can be merged into the model's; else a folder for `tuned_dir` (hf)."""
+        apart = self._grafts.state_dict() if self._grafts is not None else self._prefix()
+        if apart:
+            told = {"kind": self._kind, "options": self._options, "base_fingerprint": self._base}
+            save_grafts(folder, apart, recipe | told)
+            return
+        module: Any = self.module
+        merged = module if self._kind == "full" else module.merge_and_unload()
+        with without_progress_bars():
+            merged.to(self._dtype).save_pretrained(folder)
+        copy_companions(source, folder)
+
+    def _prepare(self, config: TuningConfig) -> nn.Module:
+        raw: nn.Module = self._model.raw
+        if config.kind == "full":
+            return raw.requires_grad_(True)
+        raw.requires_grad_(False)
+        if config.kind in _PEFT:
+            return _with_peft(raw, config)
+        self._grafts = make_grafts(config.kind, raw, config.options).to(self._model.device)
+        attach(raw, self._grafts)
+        return _Grafted(raw, self._grafts)
+
+    @torch.no_grad()
+    def _prefix(self) -> dict[str, Tensor]:
+        """Keys and values of each layer, as the trained encoder gives them; nothing for other kinds."""
+        if self._kind != "prefix":
+            return {}
+        module: Any = self.module
+        cache = module.eval().get_prompt(batch_size=1)
+        pairs = [(f"{i}.{name}", getattr(x, name)) for i, x in enumerate(cache.layers) for name in ("keys", "values")]
+        return dict(pairs)
+
+
+class _Grafted(nn.Module):
+    """A model with parts on it that are not among its modules."""
+
+    def __init__(self, model: nn.Module, grafts: nn.ModuleDict) -> None:
+        super().__init__()
+        self.model = model
+        self.grafts = grafts
+
+    def forward(self, **inputs: Any) -> Any:
+        return self.model(**inputs)
+
+
+def target_loss(model: CausalModel, module: Any, example: Example) -> Tensor:
+    """Mean cross-entropy of the target's tokens, given the question."""
+    ids = torch.tensor(example.target, device=model.device)
+    places = torch.arange(example.start - 1, len(ids) - 1, device=model.device)
+    return cross_entropy(model.logits(module, ids, places).float(), ids[example.start :])
+
+
+def _with_peft(raw: nn.Module, config: TuningConfig) -> nn.Module:
+    try:
+        import peft
+    except ImportError:
+        raise ConfigError(f'kind: {config.kind} needs the package peft: pip install -e ".[train]"') from None
+    try:
+        settings = getattr(peft, _PEFT[config.kind])(task_type="CAUSAL_LM", **config.options)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Unsupported layer type")  # peft says so of every norm that it tunes
+            made: nn.Module = peft.get_peft_model(raw, settings)
+    except (TypeError, ValueError) as error:  # peft's words for arguments and targets that it can't take
+        raise ConfigError(f"options: peft refuses them for kind: {config.kind}: {error}.") from error
+    if not any(parameter.requires_grad for parameter in made.parameters()):
+        raise EngineError(f"kind: {config.kind} found nothing to train in a {type(raw).__name__}; set target_modules")
+    return made

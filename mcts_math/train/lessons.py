@@ -1,0 +1,98 @@
+"""Feedback as tokens: the conversation that a rule learns from, and the solution that should be written."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from mcts_math.engine.tokenizer import Codec
+from mcts_math.errors import RecordError
+from mcts_math.requests import LossTerm
+from mcts_math.train.feedback import Feedback, read_feedback
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One example as tokens.
+
+    Attributes:
+        id: of the line.
+        conversation: question, attempt and feedback; () for a baseline.
+        target: question and gold solution, with the token that ends it.
+        start: where in `target` the solution begins.
+    """
+
+    id: str
+    conversation: tuple[int, ...]
+    target: tuple[int, ...]
+    start: int
+
+
+@dataclass(slots=True)
+class LessonReport:
+    """What became of the lines.
+
+    Attributes:
+        taken: as examples.
+        too_long: left out, since their conversation or solution is longer than allowed.
+        first_too_long: id of one of these.
+        tokens: of the taken ones.
+    """
+
+    taken: int = 0
+    too_long: int = 0
+    first_too_long: str = ""
+    tokens: int = 0
+
+    def __str__(self) -> str:
+        taken = f"{self.taken:,} examples of {self.tokens:,} tokens"
+        if not self.too_long:
+            return taken
+        return f"{taken}; {self.too_long:,} are too long and left out (such as {self.first_too_long})"
+
+
+def load_lessons(
+    codec: Codec, paths: Sequence[str | Path], max_length: int, *, with_attempts: bool
+) -> tuple[list[Example], LessonReport]:
+    """The examples of feedback files.
+
+    Args:
+        codec: of the base model.
+        paths: the files.
+        max_length: most tokens of a conversation, and of a question with its solution.
+        with_attempts: for a rule: a line an example. Else a question is one example, whatever its attempts.
+
+    Raises:
+        RecordError: a broken line, one without an attempt where one is needed, or nothing that fits.
+    """
+    report = LessonReport()
+    examples: list[Example] = []
+    seen: set[tuple[str, str]] = set()
+    for line in read_feedback(paths):
+        if with_attempts and line.attempt is None:
+            raise RecordError(f"the line {line.id!r} holds no attempt, from which kind: rule learns.")
+        key = (repr(line.question), line.solution)
+        if not with_attempts and key in seen:
+            continue
+        seen.add(key)
+        example = encode(codec, line, with_attempts=with_attempts)
+        if max(len(example.conversation), len(example.target)) > max_length:
+            report.too_long += 1
+            report.first_too_long = report.first_too_long or line.id
+            continue
+        examples.append(example)
+        report.taken += 1
+        report.tokens += len(example.conversation) + len(example.target)
+    if not examples:
+        raise RecordError(f"{', '.join(map(str, paths))}: nothing to train on ({report}).")
+    return examples, report
+
+
+def encode(codec: Codec, line: Feedback, *, with_attempts: bool) -> Example:
+    """The tokens of a line. Raises RefusedError where the model's tokenizer or template can't show it."""
+    target, start = codec.encode_reply(line.question, line.solution)
+    conversation: tuple[int, ...] = ()
+    if with_attempts and line.attempt is not None:
+        conversation, _ = codec.encode_term(LossTerm(line.attempt, line.feedback))
+    return Example(line.id, conversation, target, start)

@@ -1,0 +1,288 @@
+"""The loop of `scripts/train_optune.py`: examples, gradients summed over a step, states to go on from.
+
+One example is computed at a time, as published. What an example draws (dropout) depends on its place in the training
+alone, and the moments of a rule take in examples in their order: so a run that was stopped, or that has several
+processes, goes the way of one that ran through by itself, but for the rounding of the gradients' sum. A step with a
+loss or gradient that is not finite is dropped and counted.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import math
+import random
+import shutil
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+
+from mcts_math.engine import checkpoint as checkpoints
+from mcts_math.engine.checkpoint import Checkpoint
+from mcts_math.engine.hf.arguments import HFArguments
+from mcts_math.engine.hf.model import CausalModel, load_model
+from mcts_math.errors import ConfigError, TrainingError
+from mcts_math.files import replace_folder
+from mcts_math.tasks import JsonObject
+from mcts_math.train.learners import Learner, make_learner
+from mcts_math.train.lessons import Example, load_lessons
+from mcts_math.train.processes import add_up, gather_figures, processes, tell_all
+from mcts_math.train.resume import STATE, rank, take_folder, world
+from mcts_math.train.stages import file_digest, write_json
+from mcts_math.train.tuning_config import TuningConfig
+
+_WEIGHTS = "state.pt"
+
+
+@dataclass(slots=True)
+class Progress:
+    """How far a training is.
+
+    Attributes:
+        step: steps done.
+        dropped: those of them that changed nothing, as a number was not finite.
+        sums: of the present epoch, by figure, with the count under "examples".
+        epochs: the mean figures of finished epochs.
+    """
+
+    step: int = 0
+    dropped: int = 0
+    sums: dict[str, float] = field(default_factory=dict)
+    epochs: list[dict[str, float]] = field(default_factory=list)
+
+
+def tune(
+    config: TuningConfig,
+    *,
+    overwrite: bool = False,
+    report: Callable[[str], None] = print,
+) -> Path:
+    """Trains and writes the result; a stopped training goes on from its last state.
+
+    Args:
+        config: what to do.
+        overwrite: start anew, and replace a finished result.
+        report: takes the lines meant for the user; called on the first process only.
+
+    Returns:
+        The folder of the result.
+
+    Raises:
+        MctsMathError: bad config or data, a disk that is full.
+    """
+    source, output = _check(config, overwrite)
+    work = output.with_name(output.name + ".training")
+    tell = report if rank() == 0 else lambda text: None
+    if config.num_threads:
+        torch.set_num_threads(config.num_threads)
+    facts = _describe(config)
+    with ExitStack() as stack:
+        stack.enter_context(processes(config.device))
+        found = take_folder(stack, work, facts, overwrite, False) if rank() == 0 else None
+        state = tell_all(found)
+        source = checkpoints.download(source)
+        training = _Training.begin(config, source, work, tell)
+        if state is not None:
+            training.load(state)
+            tell(f"going on from {state}")
+        training.run()
+        if rank() == 0:
+            _finish(training, source, facts, output)
+    if rank() == 0:
+        shutil.rmtree(work, ignore_errors=True)
+    return output
+
+
+class _Training:
+    """A learner, its examples and how far it is."""
+
+    def __init__(
+        self,
+        config: TuningConfig,
+        learner: Learner,
+        examples: Sequence[Example],
+        work: Path,
+        tell: Callable[[str], None],
+    ) -> None:
+        self.config, self.learner, self.examples = config, learner, examples
+        self.progress = Progress()
+        self._work, self._tell = work, tell
+        self._parameters = [p for p in learner.module.parameters() if p.requires_grad]
+        self._optimizer = torch.optim.AdamW(self._parameters, lr=config.learning_rate, weight_decay=0.0)
+
+    @classmethod
+    def begin(cls, config: TuningConfig, source: Checkpoint, work: Path, tell: Callable[[str], None]) -> _Training:
+        """Loads model and examples."""
+        model = _load_base(config, source)
+        length = min(config.max_length, model.context_length)
+        examples, report = load_lessons(model.codec, config.feedback, length, with_attempts=config.kind == "rule")
+        tell(str(report))
+        training = cls(config, make_learner(model, config), examples, work, tell)
+        tell(f"{sum(p.numel() for p in training._parameters):,} numbers learn, {training.num_steps:,} steps")
+        return training
+
+    @property
+    def steps_per_epoch(self) -> int:
+        return math.ceil(len(self.examples) / self.config.batch_size)
+
+    @property
+    def num_steps(self) -> int:
+        return self.config.epochs * self.steps_per_epoch
+
+    def run(self) -> None:
+        """All steps that are left."""
+        progress, config = self.progress, self.config
+        while progress.step < self.num_steps:
+            batch = self._batch(progress.step)
+            is_finite = self._accumulate(batch)
+            for group in self._optimizer.param_groups:
+                group["lr"] = self._rate(progress.step)
+            if is_finite:
+                self._optimizer.step()
+            progress.dropped += not is_finite
+            self._optimizer.zero_grad()
+            progress.step += 1
+            if progress.step % config.log_steps == 0:
+                self._tell(f"step {progress.step}/{self.num_steps}  {_shown(_means(progress.sums))}")
+            if progress.step % self.steps_per_epoch == 0:
+                progress.epochs.append(_means(progress.sums))
+                progress.sums = {}
+                self._tell(f"epoch {len(progress.epochs)}  {_shown(progress.epochs[-1])}  dropped {progress.dropped}")
+            if progress.step % config.save_steps == 0 and rank() == 0:
+                self._save()
+
+    def load(self, state: Path) -> None:
+        """Goes on from a state."""
+        content = torch.load(state / _WEIGHTS, map_location="cpu", weights_only=True)
+        self.learner.load(content["learner"])
+        self._optimizer.load_state_dict(content["optimizer"])
+        self.progress = Progress(**json.loads((state / STATE).read_text("utf-8"))["progress"])
+
+    def _batch(self, step: int) -> list[int]:
+        """Places of the examples of a step; each epoch has an order of its own."""
+        epoch, place = divmod(step, self.steps_per_epoch)
+        order = list(range(len(self.examples)))
+        random.Random(f"{self.config.seed} {epoch}").shuffle(order)
+        return order[place * self.config.batch_size :][: self.config.batch_size]
+
+    def _rate(self, step: int) -> float:
+        if self.config.schedule == "constant":
+            return self.config.learning_rate
+        return self.config.learning_rate * (1 + math.cos(math.pi * step / self.num_steps)) / 2
+
+    def _accumulate(self, batch: Sequence[int]) -> bool:
+        """Leaves the gradients of a step in the parameters, the same on all processes; whether all is finite."""
+        config, sums = self.config, self.progress.sums
+        scale = 1.0 if config.kind == "rule" else 1 / len(batch)
+        is_finite, found = True, dict[str, float]()
+        for first in range(0, len(batch), world()):
+            place = first + rank()
+            example = self.examples[batch[place]] if place < len(batch) else None
+            torch.manual_seed(_seed(config.seed, self.progress.step, place))
+            loss = self.learner.loss(example)
+            if example is not None:
+                is_finite = is_finite and loss is not None and bool(torch.isfinite(loss))
+            if loss is not None:
+                (loss * scale).backward()  # type: ignore[no-untyped-call]
+                for name, value in {"loss": float(loss.detach()), **self.learner.figures, "examples": 1.0}.items():
+                    found[name] = found.get(name, 0.0) + value
+        is_finite = self._reduce(is_finite)
+        for one in gather_figures(found):
+            for name, value in one.items():
+                sums[name] = sums.get(name, 0.0) + value
+        return is_finite
+
+    def _reduce(self, is_finite: bool) -> bool:
+        """Sums the gradients over all processes; whether every number was finite on all of them."""
+        for parameter in self._parameters:
+            if parameter.grad is None:
+                parameter.grad = torch.zeros_like(parameter)
+        gradients = [parameter.grad for parameter in self._parameters if parameter.grad is not None]
+        is_finite = is_finite and all(bool(torch.isfinite(gradient).all()) for gradient in gradients)
+        broken = gradients[0].new_tensor(not is_finite, dtype=torch.float32)
+        add_up([*gradients, broken])
+        return not bool(broken)
+
+    def _save(self) -> None:
+        """Writes a state; older ones go."""
+        folder = self._work / f"checkpoint-{self.progress.step}"
+        progress = {name: getattr(self.progress, name) for name in ("step", "dropped", "sums", "epochs")}
+        content = {"learner": self.learner.state(), "optimizer": self._optimizer.state_dict()}
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            torch.save(content, folder / _WEIGHTS)
+        except (OSError, RuntimeError) as error:  # torch reports a file that it can't write as either
+            raise TrainingError(
+                f"a state can't be written to {folder}: {error}. Make room and run the same command again."
+            ) from error
+        write_json(folder / STATE, {"global_step": self.progress.step, "progress": progress})
+        for old in self._work.glob("checkpoint-*"):
+            if old != folder:
+                shutil.rmtree(old)
+
+
+def _finish(training: _Training, source: Checkpoint, facts: JsonObject, output: Path) -> None:
+    """Writes the result in the place of an old one, whole or not at all."""
+    config, progress = training.config, training.progress
+    scratch = output.with_name(f".{output.name}.part")
+    shutil.rmtree(scratch, ignore_errors=True)
+    recipe = facts | {
+        "model_dir": config.model_dir,
+        "steps": progress.step,
+        "dropped": progress.dropped,
+        "epochs": progress.epochs,
+    }
+    try:
+        scratch.mkdir(parents=True)
+        training.learner.save(scratch, source, recipe)
+        write_json(scratch / "training.json", recipe)
+        replace_folder(scratch, output)
+    except OSError as error:
+        raise TrainingError(f"{output} can't be written: {error}. Make room and run the same command again.") from error
+
+
+def _load_base(config: TuningConfig, source: Checkpoint) -> CausalModel:
+    device = config.device
+    if device == "auto" and torch.cuda.is_available():
+        device = f"cuda:{rank() % torch.cuda.device_count()}"
+    return load_model(str(source.path), HFArguments(dtype=config.dtype, device=device), need_value=False)
+
+
+def _check(config: TuningConfig, overwrite: bool) -> tuple[Checkpoint, Path]:
+    """What can be refused at little cost. Raises ConfigError or CheckpointError."""
+    if not config.model_dir or not config.output_dir:
+        raise ConfigError("set model_dir (the base model) and output_dir (the result).")
+    if not config.feedback:
+        raise ConfigError("no training data: set feedback to one or more files of scripts/make_feedback.py.")
+    for path in config.feedback:
+        if not Path(path).is_file():
+            raise ConfigError(f"feedback: {path}: no such file. Make it with scripts/make_feedback.py.")
+    if config.batch_size % world():
+        raise ConfigError(f"batch_size ({config.batch_size}) must be a multiple of the {world()} processes.")
+    output = Path(config.output_dir)
+    if output.exists() and not overwrite:
+        raise ConfigError(f"{output} exists. Choose another output_dir, or add --overwrite.")
+    return checkpoints.inspect(config.model_dir), output
+
+
+def _describe(config: TuningConfig) -> JsonObject:
+    """What identifies a training."""
+    versions = {name: importlib.metadata.version(name) for name in ("torch", "transformers")}
+    files = {str(path): file_digest(Path(path)) for path in config.feedback}
+    return {"config": config.model_dump(), "files": files, "versions": versions}
+
+
+def _seed(seed: int, step: int, place: int) -> int:
+    return random.Random(f"{seed} {step} {place}").getrandbits(62)
+
+
+def _means(sums: dict[str, float]) -> dict[str, float]:
+    count = max(sums.get("examples", 0.0), 1.0)
+    return {name: value / count for name, value in sums.items() if name != "examples"}
+
+
+def _shown(figures: dict[str, float]) -> str:
+    return "  ".join(f"{name} {value:.4g}" for name, value in figures.items())

@@ -1,0 +1,22 @@
+"""Figures of a training by epoch: outer and inner loss, and the norm of the learned change."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from mcts_math.evaluate.plots import colour, pyplot, save
+
+
+def draw_training(folder: str | Path, path: str | Path) -> Path:
+    """A panel a figure, from the recipe in the folder of a result."""
+    epochs = json.loads((Path(folder) / "training.json").read_text("utf-8"))["epochs"]
+    names = list(epochs[0])
+    plt = pyplot()
+    figure, panels = plt.subplots(1, len(names), figsize=(3.6 * len(names), 2.8), squeeze=False, layout="constrained")
+    for number, (panel, name) in enumerate(zip(panels[0], names, strict=True)):
+        panel.plot(range(1, len(epochs) + 1), [epoch[name] for epoch in epochs], "o-", color=colour(number))
+        panel.set_title(name.replace("_", " "))
+        panel.set_xlabel("epoch")
+        panel.grid(alpha=0.25)
+    return save(plt, figure, Path(path))

@@ -1,0 +1,67 @@
+"""The command line of `view_trees.py`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from mcts_math.evaluate.grading import Grader
+from mcts_math.run.program import make_parser
+from mcts_math.view.build import build_page
+from mcts_math.view.follow import Follower
+from mcts_math.view.serve import PageServer
+
+_PORT = 8600
+
+
+def parse(argv: Sequence[str]) -> argparse.Namespace:
+    """The arguments."""
+    parser = make_parser("Show the trees of a results file in the browser.")
+    parser.add_argument("results", metavar="JSONL", help="a results file, of any mode, ours or a published one")
+    parser.add_argument("--than", metavar="JSONL", help="another one over the same questions, to compare with")
+    parser.add_argument("--output", "-o", metavar="HTML", help="the page, one file; default: NAME.html beside JSONL")
+    parser.add_argument(
+        "--serve",
+        nargs="?",
+        const=_PORT,
+        type=int,
+        metavar="PORT",
+        help=f"write no file: serve the page on this machine (port {_PORT} if none is given) and follow a growing file",
+    )
+    parser.add_argument(
+        "--c_puct", type=float, metavar="C", help="weight of exploration in the PUCT shown; default: as the run had it"
+    )
+    parser.add_argument("--workers", type=int, default=0, metavar="N", help="answer checking processes; 0: all cores")
+    args = parser.parse_args(argv)
+    if args.workers < 0 or (args.c_puct is not None and args.c_puct < 0):
+        parser.error("--workers and --c_puct must be at least 0")
+    if args.serve is not None and args.output:
+        parser.error("--serve writes no file: leave out --output")
+    return args
+
+
+def main(argv: Sequence[str]) -> int:
+    """Builds the page, or serves it until it is interrupted."""
+    args = parse(argv)
+    if args.serve is not None:
+        return _serve(args)
+    output = Path(args.output or Path(args.results).with_suffix(".html"))
+    made = build_page(args.results, args.than, output, c_puct=args.c_puct, workers=args.workers)
+    print(f"{output}: {made['questions']:,} questions, {made['nodes']:,} nodes, {made['bytes'] / 1e6:.1f} MB")
+    return 0
+
+
+def _serve(args: argparse.Namespace) -> int:
+    paths = [Path(path) for path in (args.results, args.than) if path]
+    with Grader(args.workers or None) as grader:
+        followers = [Follower(path, grader, args.c_puct) for path in paths]
+        with PageServer(followers, args.serve) as server:
+            missing = "".join(f"; {path} is not there yet" for path in paths if not path.exists())
+            print(f"{server.url} (Ctrl-C ends it){missing}", file=sys.stderr, flush=True)
+            try:
+                server.run()
+            except KeyboardInterrupt:
+                return 0
+    return 0

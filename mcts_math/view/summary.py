@@ -1,0 +1,95 @@
+"""A results file in numbers: how far the run is, how much is right, what it costs, what takes longest."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from mcts_math.errors import RecordError
+from mcts_math.evaluate.intervals import wilson_interval
+from mcts_math.run.description import read_description
+from mcts_math.run.results import ResultsFile
+from mcts_math.tasks import JsonObject
+from mcts_math.view.questions import rounded
+from mcts_math.view.turns import examples_of
+
+_SLOWEST: Final = 5
+_SILENT_S: Final = 30.0
+"""A run that has told nothing for so long has ended, or was killed."""
+C_PUCT: Final = 1.5
+"""Where no description tells the weight of exploration: the default of the config key."""
+
+
+def summarise(entries: Sequence[Mapping[str, Any]], path: Path) -> JsonObject:
+    """Numbers over the entries of a file; what is not known is None.
+
+    Args:
+        entries: of all lines read so far, see `questions`.
+        path: the results file; what its run says of itself stands beside it.
+    """
+    meta, live = read_description(ResultsFile(path).meta_path), read_live(path)
+    states = [entry["state"] for entry in entries]
+    right, judged = states.count("right"), states.count("right") + states.count("wrong")
+    low, high = wilson_interval(right, judged)
+    return {
+        "done": len(entries),
+        "total": len(entries) + live["left"] if live else meta.get("questions", {}).get("number"),
+        "right": right,
+        "judged": judged,
+        "interval": [rounded(low), rounded(high)] if judged else None,
+        "errors": states.count("error"),
+        "stopped": sum("stopped" in entry for entry in entries),
+        "oracle": any("oracle" in entry for entry in entries),
+        **_costs(entries),
+        "slowest": _slowest(entries),
+        "live": live,
+    }
+
+
+def _costs(entries: Sequence[Mapping[str, Any]]) -> JsonObject:
+    def total(key: str) -> float:
+        return sum(entry.get("costs", {}).get(key) or 0 for entry in entries)
+
+    tokens, seconds, prompts = sum(entry["tokens"] for entry in entries), total("seconds"), total("prompt_tokens")
+    return {
+        "tokens": tokens,
+        "seconds": rounded(seconds),
+        "tokens_per_s": rounded(tokens / seconds) if seconds else None,
+        "cached_share": rounded(total("cached_tokens") / prompts) if prompts else None,
+        "cells": total("cells"),
+    }
+
+
+def _slowest(entries: Sequence[Mapping[str, Any]]) -> list[JsonObject]:
+    timed = [entry for entry in entries if entry.get("costs", {}).get("seconds")]
+    slowest = sorted(timed, key=lambda entry: -entry["costs"]["seconds"])[:_SLOWEST]
+    return [{"id": entry["id"], "seconds": entry["costs"]["seconds"]} for entry in slowest]
+
+
+def read_live(path: Path) -> JsonObject | None:
+    """What the run that writes this file said last; None where none runs."""
+    live = ResultsFile(path).live_path
+    try:
+        said: JsonObject = json.loads(live.read_text(encoding="utf-8"))
+        said["left"] = said["total"] - said["done"]
+        is_fresh = time.time() - said["time"] < _SILENT_S
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise RecordError(f"{live} is broken: {error!r}. Remove it to see the results without it.") from error
+    return said if is_fresh else None
+
+
+def run_facts(path: Path, c_puct: float | None) -> JsonObject:
+    """What trees of a file are shown with: the weight of exploration, and the worked examples of its prompts.
+
+    Args:
+        path: the results file.
+        c_puct: weight that the user asks for; None: as the run had it.
+    """
+    meta = read_description(ResultsFile(path).meta_path)
+    said = meta.get("config", {}).get("c_puct", C_PUCT) if c_puct is None else c_puct
+    return {"c_puct": float(said) if isinstance(said, (int, float)) else C_PUCT, "examples": examples_of(meta)}

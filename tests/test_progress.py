@@ -1,0 +1,143 @@
+"""What a run tells of itself while it goes on."""
+
+from __future__ import annotations
+
+import io
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from stand_ins import EchoInterpreter, EqualChecker
+from tqdm import tqdm
+
+from mcts_math.config import make_config
+from mcts_math.engine.scripted import Behaviour, RandomPolicy
+from mcts_math.errors import RecordError
+from mcts_math.run import progress
+from mcts_math.run.progress import Progress, describe
+from mcts_math.run.results import require_other_file
+from mcts_math.run.run import solve_file
+
+CONFIG = {"mode": "sbs", "prompt_wrap": "react_sft", "max_depth": 8, "n_generate_sample": 2, "batch_size": 2}
+
+
+@dataclass
+class Counts:
+    questions: int = 0
+    judged: int = 0
+    correct: int = 0
+    errors: int = 0
+
+
+def bar() -> tqdm[Any]:
+    return tqdm(total=4, disable=True)
+
+
+def test_a_log_shows_life_before_the_first_question_is_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    out = io.StringIO()
+    told = Progress(4, Counts(), tmp_path / "x.live.json", print, out=out)
+    told.tell(bar())
+    assert out.getvalue() == ""
+    now[0] += 61
+    told.tell(bar())
+    told.tell(bar())
+    now[0] += 61
+    told.tell(bar())
+    first, second = out.getvalue().splitlines()
+    assert "0/4 questions" in first
+    assert first[8:] == second[8:]  # but for the time of day, nothing has happened
+
+
+def test_the_time_that_a_model_takes_to_load_counts_in_no_rate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Busy:
+        in_flight = (2, 3)
+        tokens = 500
+
+    now = [0.0]
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    told = Progress(4, Counts(questions=1), tmp_path / "x.live.json", print)
+    now[0] = 1000.0
+    told.watch(Busy(), None)  # type: ignore[arg-type]
+    now[0] = 1010.0
+    facts = told.facts()
+    assert (facts["tokens_per_s"], facts["seconds"], facts["seconds_left"]) == (50.0, 10.0, 30)
+    assert (facts["trees"], facts["requests"], facts["batch_rows"]) == (2, 3, None)
+
+
+def test_a_terminal_gets_no_lines(tmp_path: Path) -> None:
+    out = io.StringIO()
+    told = Progress(4, Counts(), tmp_path / "x.live.json", print, out=out, line_s=0.0)
+    with tqdm(total=4, file=io.StringIO()) as shown:
+        told.tell(shown)
+        assert "in flight" in shown.postfix
+    assert out.getvalue() == ""
+
+
+def test_a_run_is_watched_while_it_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    questions, output = tmp_path / "q.jsonl", tmp_path / "out.jsonl"
+    questions.write_text("".join(json.dumps({"question": f"Q{i}", "answer": "1"}) + "\n" for i in range(4)))
+    written: list[dict[str, Any]] = []
+    monkeypatch.setattr(progress, "_TICK_S", 0.01)
+    monkeypatch.setattr(progress, "_FILE_S", 0.01)
+
+    def keep(path: Path, data: bytes) -> None:
+        assert path == tmp_path / "out.live.json"
+        written.append(json.loads(data))
+
+    monkeypatch.setattr(progress, "replace_file", keep)
+    solve_file(
+        make_config(CONFIG), questions, output, report=lambda text: None,
+        policy=RandomPolicy(1, Behaviour(max_delay_s=0.02)), interpreter=EchoInterpreter(), checker=EqualChecker(),
+    )  # fmt: skip
+    assert all(facts["total"] == 4 and facts["trees"] <= 2 for facts in written)
+    assert max(facts["requests"] for facts in written) > 0
+    assert max(facts["tokens_per_s"] for facts in written) > 0
+    assert [facts["done"] for facts in written] == sorted(facts["done"] for facts in written)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out.jsonl", "out.meta.json", "q.jsonl"]
+
+
+def test_the_file_goes_when_the_run_ends(tmp_path: Path) -> None:
+    path = tmp_path / "x.live.json"
+    told = Progress(4, Counts(), path, print)
+    told.watch(None, None)  # type: ignore[arg-type]
+    path.write_text("{}")
+    told.close()
+    assert not path.exists()
+    told.close()
+
+
+def test_a_file_that_can_not_be_written_is_told_once(tmp_path: Path) -> None:
+    notes: list[str] = []
+
+    class Idle:
+        in_flight = (0, 0)
+        tokens = 0
+
+    told = Progress(4, Counts(), tmp_path / "no" / "x.live.json", notes.append)
+    (tmp_path / "no").write_text("a file, no folder")
+    told.watch(Idle(), None)  # type: ignore[arg-type]
+    told.tell(bar())
+    told.tell(bar())
+    assert len(notes) == 1
+    assert "can't be written" in notes[0]
+
+
+def test_the_file_is_never_one_that_the_run_reads(tmp_path: Path) -> None:
+    with pytest.raises(RecordError, match=r"out\.live\.json is a file that this run reads"):
+        require_other_file(tmp_path / "out.jsonl", tmp_path / "out.live.json")
+
+
+def test_the_line() -> None:
+    facts = {
+        "done": 30, "total": 500, "right": 15, "judged": 30, "errors": 1, "tokens_per_s": 1234.5, "trees": 64,
+        "batch_rows": 41.6, "cached_share": 0.713, "interpreter_states": 250, "seconds_left": 7384,
+    }  # fmt: skip
+    assert describe(facts) == (
+        "30/500 questions, acc 50.0% (33–67), 1,234 tok/s, 64 in flight, batch 42, cached 71%, 250 states, 1 failed, "
+        "2 h 03 min left"
+    )
+    assert describe(facts, short=True).startswith("acc 50.0%")
