@@ -3,8 +3,10 @@
     python benchmarks/judge.py [DATA]
 
 DATA holds humaneval/HumanEval.jsonl, mbpp/mbpp.jsonl and mbpp/sanitized-mbpp.json; default: $MCTS_MATH_DATA.
-Every reference must pass, and none without its last return but those of `UNTESTED`. Run it on a quiet machine. Then
-what a call costs, and what big arguments cost beside the program that reads them, as ratios of one run.
+Every reference must pass. Without its last return it must fail, unless that makes no difference that its tests could
+see: then it passes in a plain Python process too, and a probe in the place of the return says why (`PROBES`). Run it on
+a quiet machine. Then what a call costs, and what big arguments cost beside the program that reads them, as ratios of
+one run.
 """
 
 from __future__ import annotations
@@ -13,11 +15,13 @@ import ast
 import asyncio
 import json
 import os
+import subprocess
 import sys
 import time
 import timeit
 import warnings
 from pathlib import Path
+from typing import Any
 
 from mcts_math.judge import Judge, Judgement, Problem, judge_all
 from mcts_math.tasks import load_tasks
@@ -27,15 +31,12 @@ FILES = {
     "MBPP": "mbpp/mbpp.jsonl",
     "MBPP sanitized": "mbpp/sanitized-mbpp.json",
 }
-UNTESTED = {
-    "HumanEval": frozenset[int](),
-    "MBPP": frozenset(
-        (9, 20, 29, 34, 177, 189, 351, 382, 395, 404, 452, 485, 617, 627, 631, 802, 823, 838, 842, 916, 928, 954)
-    ),
-    "MBPP sanitized": frozenset((9, 20, 160, 395, 404, 617, 627, 803, 804)),
+PROBES = {
+    "its tests never get there": "raise RuntimeError",
+    "it returns None anyway": "assert ({value}) is None",
+    "it is false, and its tests ask for no more than whether it is true": "assert not ({value})",
 }
-"""Task numbers whose tests do not notice that the last return is gone: run with the tests in a plain Python process,
-they pass too."""
+"""Why a program may pass without its last return, and what passes in the return's place only where that is so."""
 
 
 def references(path: Path) -> list[tuple[str, Problem, str]]:
@@ -49,22 +50,47 @@ def references(path: Path) -> list[tuple[str, Problem, str]]:
     return cases
 
 
-def number(case: tuple[str, Problem, str]) -> int:
-    return int(case[0].split("/")[1])
+def in_place_of_last_return(code: str, entry_point: str, statement: str = "pass") -> str:
+    """The code with another statement for the last return of the entry point (its last yield, if it returns nothing).
 
-
-def without_last_return(code: str, entry_point: str) -> str:
-    """The code with the last return of the entry point (its last yield, where it returns nothing) made `pass`."""
+    Args:
+        code: the code.
+        entry_point: name of a function.
+        statement: one line; `{value}` stands for what was returned.
+    """
     module = ast.parse(code)
     function = [n for n in module.body if getattr(n, "name", None) == entry_point][-1]
-    found = [n for n in ast.walk(function) if isinstance(n, ast.Return)]
+    found: list[Any] = [n for n in ast.walk(function) if isinstance(n, ast.Return)]
     if not found:
-        found = [n for n in ast.walk(function) if isinstance(n, ast.Expr) and isinstance(n.value, ast.Yield)]
+        yields = (n for n in ast.walk(function) if isinstance(n, ast.Expr) and isinstance(n.value, ast.Yield))
+        found = list(yields)
     last = max(found, key=lambda node: (node.lineno, node.col_offset))
+    value = getattr(last.value, "value", last.value) if isinstance(last, ast.Expr) else last.value
+    new = statement.format(value="None" if value is None else ast.unparse(value))
     lines = code.encode().split(b"\n")
     end = lines[last.end_lineno - 1][last.end_col_offset :]
-    lines[last.lineno - 1 : last.end_lineno] = [lines[last.lineno - 1][: last.col_offset] + b"pass" + end]
+    lines[last.lineno - 1 : last.end_lineno] = [lines[last.lineno - 1][: last.col_offset] + new.encode() + end]
     return b"\n".join(lines).decode()
+
+
+def passes_in_plain_python(problem: Problem, code: str) -> bool:
+    """Whether a program passes its tests where nothing judges it. For published references alone: nothing is locked."""
+    call = f"\ncheck({problem.entry_point})" if "def check(" in problem.test else ""
+    program = f"{code}\n{problem.test}{call}"
+    return (
+        subprocess.run(
+            [sys.executable, "-I", "-W", "ignore", "-"], input=program.encode(), capture_output=True
+        ).returncode
+        == 0
+    )
+
+
+def why_it_passes(problem: Problem, code: str) -> str:
+    """Why a reference passes without its last return; "" where there is no reason: then the judge is wrong."""
+    without, *probes = (in_place_of_last_return(code, problem.entry_point, new) for new in ("pass", *PROBES.values()))
+    if not passes_in_plain_python(problem, without):
+        return ""
+    return next((why for why, probe in zip(PROBES, probes, strict=True) if passes_in_plain_python(problem, probe)), "")
 
 
 def fenced(code: str) -> str:
@@ -108,7 +134,7 @@ async def print_costs(judge: Judge) -> None:
 
 
 async def main(data: Path) -> int:
-    """Prints a line a set, and what is not as it must be.
+    """Prints what came of each set, and what is not as it must be.
 
     Returns:
         The number of surprises.
@@ -117,21 +143,29 @@ async def main(data: Path) -> int:
     async with Judge() as judge:
         print(judge.level)
         for name, file in FILES.items():
-            cases = references(data / file)
-            spoiled = [(i, p, without_last_return(code, p.entry_point)) for i, p, code in cases]
-            good, seconds = await judge_set(judge, cases)
-            bad, bad_seconds = await judge_set(judge, spoiled)
-            print(
-                f"{name}: {sum(j.passed for j in good)} of {len(cases)} references pass in {seconds:.1f} s; "
-                f"{sum(j.passed for j in bad)} pass without their last return ({bad_seconds:.1f} s)"
-            )
-            wrong = [(c, j) for c, j in zip(cases, good, strict=True) if not j.passed]
-            wrong += [(c, j) for c, j in zip(spoiled, bad, strict=True) if j.passed != (number(c) in UNTESTED[name])]
-            surprises += len(wrong)
-            for (task_id, _, code), judgement in wrong:
-                print(f"  {task_id}: {judgement.result}\n{code}")
+            surprises += await print_set(judge, name, references(data / file))
         await print_costs(judge)
     return surprises
+
+
+async def print_set(judge: Judge, name: str, cases: list[tuple[str, Problem, str]]) -> int:
+    spoiled = [(i, p, in_place_of_last_return(code, p.entry_point)) for i, p, code in cases]
+    good, seconds = await judge_set(judge, cases)
+    bad, bad_seconds = await judge_set(judge, spoiled)
+    print(
+        f"{name}: {sum(j.passed for j in good)} of {len(cases)} references pass in {seconds:.1f} s; without their "
+        f"last return {sum(not j.passed for j in bad)} fail ({bad_seconds:.1f} s)"
+    )
+    reasons: dict[str, list[str]] = {}
+    for (task_id, problem, code), judgement in zip(cases, bad, strict=True):
+        if judgement.passed:
+            reasons.setdefault(why_it_passes(problem, code), []).append(task_id)
+    for reason, ids in reasons.items():
+        print(f"  {len(ids)} pass: {reason or 'WRONGLY'} ({', '.join(ids)})")
+    wrong = [(task_id, j.result) for (task_id, _, _), j in zip(cases, good, strict=True) if not j.passed]
+    for task_id, result in wrong:
+        print(f"  {task_id}: {result}")
+    return len(wrong) + len(reasons.get("", ()))
 
 
 if __name__ == "__main__":

@@ -98,15 +98,15 @@ def require_inputs(paths: Iterable[str]) -> None:
             raise InterpreterError(f"input_files names {path}, which cells may not read; run: chmod -R o+rX {path}")
 
 
-def rules_json(limits: SandboxLimits, layers: Layers, warm: bool, tells: bool) -> str:
-    """The orders to a clean parent; see `worker.confine.Rules`."""
+def rules_json(limits: SandboxLimits, layers: Layers, warm: bool, tells: bool, warm_up: str = "") -> str:
+    """The orders to a clean parent, with more code for it to run at its start; see `worker.confine.Rules`."""
     path = search_path()
     hidden = not layers.namespaces and not all(_open_to_all(p) for p in path if Path(p).is_dir())
     return json.dumps(
         {
             "path": path,
             "modules": list(limits.modules) if warm else [],
-            "warm_up": _WARM_UP if warm and limits.modules else "",
+            "warm_up": (_WARM_UP if warm and limits.modules else "") + warm_up,
             "namespaces": layers.namespaces,
             "landlock": layers.landlock,
             "seccomp": layers.seccomp,

@@ -100,7 +100,9 @@ class Parent:
         self._asking = asyncio.Semaphore(_MAX_ASKING)
 
     @classmethod
-    async def start(cls, limits: SandboxLimits, layers: Layers, warm: bool = True, tells: bool = False) -> Parent:
+    async def start(
+        cls, limits: SandboxLimits, layers: Layers, warm: bool = True, tells: bool = False, warm_up: str = ""
+    ) -> Parent:
         """Starts a process and waits until it has imported and locked itself in.
 
         Args:
@@ -108,6 +110,7 @@ class Parent:
             layers: fences for all its sandboxes.
             warm: import `limits.modules`; a probe does without.
             tells: cells send what they print before they are done (`wire.PRINTED`).
+            warm_up: trusted code that it runs once, before it locks itself in; all sandboxes have what it imported.
 
         Raises:
             InterpreterError: with what the process said; or this is no machine for it.
@@ -115,7 +118,8 @@ class Parent:
         require_platform()
         require_inputs(limits.input_files)
         with tempfile.TemporaryDirectory() as scratch:  # some packages write files when they are imported
-            parent = cls._launch(rules_json(limits, layers, warm, tells), {"MPLCONFIGDIR": scratch, "TMPDIR": scratch})
+            rules = rules_json(limits, layers, warm, tells, warm_up)
+            parent = cls._launch(rules, {"MPLCONFIGDIR": scratch, "TMPDIR": scratch})
             parent.judges_forks, parent.has_folders = layers.seccomp, has_folders(limits, layers)
             try:
                 message, _ = await parent._receive(parent._control, _START_TIMEOUT_S)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from mcts_math.errors import ConfigError, JudgeError, TaskError
 from mcts_math.judge.code import extract_code
-from mcts_math.judge.problem import NO_CODE, Judgement, Problem, TestResult
+from mcts_math.judge.problem import NO_CODE, Judgement, Problem
 
 if TYPE_CHECKING:
     import httpx2
@@ -94,10 +94,9 @@ class JudgeClient:
         content = {"problem": problem.to_record(), "completion": completion, "details": True}
         async with self._in_flight:
             data = await self._ask(content)
-        if data["result"] == NO_CODE:
-            return Judgement(False, NO_CODE)
-        code = data["code"] if "code" in data else extract_code(completion, problem.names)
-        return Judgement(data["passed"], data["result"], code, data["tests"], data["num_passed"], data["num_tests"])
+        if "code" not in data:  # only our own service says what it judged
+            data["code"] = None if data["result"] == NO_CODE else extract_code(completion, problem.names)
+        return Judgement.from_record(data)
 
     async def close(self) -> None:
         """Closes the connections."""
@@ -157,41 +156,24 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
-_NO_DETAILS: Final = {"tests": (), "num_passed": 0, "num_tests": 0}
-
-
 def _read(response: httpx2.Response, body: bytes) -> dict[str, Any]:
-    """What a response says. Raises _Failed, or TaskError where the service won't have the problem."""
+    """The record of a judgement. Raises _Failed, or TaskError where the service won't have the problem."""
     shown = body[:_SHOWN].decode("utf-8", "replace")
     status = response.status_code
     if status in (429, 503):
         raise _Failed(f"it is busy ({status})", busy=True, pause_s=_seconds(response.headers.get("Retry-After", "")))
     if status == 413:
-        return {"passed": False, "result": "failed: too long for the judge", **_NO_DETAILS}
+        return {"passed": False, "result": "failed: too long for the judge"}
     if status == 422:
         raise TaskError(f"the judge at {response.url} refuses the problem: {shown}")
     if status != 200:
         raise _Failed(f"it answered with status {status}: {shown!r}")
     try:
-        data = json.loads(body)
-        passed, result = data["passed"], data["result"]
+        data: dict[str, Any] = json.loads(body)
+        Judgement.from_record(data)
     except (ValueError, TypeError, KeyError, RecursionError) as error:
-        raise _Failed(f"it answered {shown!r}, not {{passed, result}}") from error
-    if not isinstance(passed, bool):
-        raise _Failed(f"it answered {shown!r}: `passed` is neither true nor false")
-    return {"passed": passed, "result": str(result), **_details(data, shown)}
-
-
-def _details(data: dict[str, Any], shown: str) -> dict[str, Any]:
-    """What only our own service says, and only where it is asked."""
-    if "tests" not in data:
-        return _NO_DETAILS
-    try:
-        tests = tuple(TestResult(str(name), bool(passed), str(detail)) for name, passed, detail in data["tests"])
-        code = None if data["code"] is None else str(data["code"])
-        return {"code": code, "tests": tests, **{key: int(data[key]) for key in ("num_passed", "num_tests")}}
-    except (TypeError, ValueError, KeyError) as error:
-        raise _Failed(f"it answered {shown!r}, with details that can't be read") from error
+        raise _Failed(f"it answered {shown!r}, not {{passed, result}}: {error}") from error
+    return data
 
 
 def _seconds(text: str) -> float:

@@ -159,9 +159,7 @@ class _Scanner:
         self.found: list[_Block] = []
         self._defines, self._docstrings = defines, docstrings
         self._fence, self._indent, self._is_python = "", "", False
-        self._lines: list[str] = []  # of the open block, or outside any so far
-        self._is_defined = self._is_indented = False  # by a line outside; the first line outside that is not empty is
-        self._has_text = False
+        self._lines: list[str] = []  # of the open block, or outside any since the last one
         self._quote = ""  # the triple quote that is open
 
     def take(self, line: str) -> None:
@@ -177,21 +175,21 @@ class _Scanner:
                 self._scan(line)
 
     def _outside(self, line: str, mark: re.Match[str] | None, word: str) -> None:
+        is_end = (mark is not None and mark.group(3) == "") or word in _OPENS.values()
         if word in _OPENS:
             self._open(_OPENS[word], "", True)
-            return
-        closes_prompt = (mark is not None and mark.group(3) == "") or word in _OPENS.values()
-        if closes_prompt and not self.found and (self._is_defined or self._is_indented):
-            # The prompt ended with an opening fence: this one closes it.
+        elif is_end and not self.found and self._goes_on_from_prompt():
             self.found.append(_Block(_typed("\n".join(self._lines)), closed=mark is None))
-            self._lines, self._is_defined, self._is_indented, self._has_text = [], False, False, False
+            self._lines = []
         elif mark is not None:
             self._open(mark.group(2), mark.group(1), mark.group(3).lower() in _PYTHON)
         else:
-            if not self._has_text and line.strip():
-                self._has_text, self._is_indented = True, line.startswith(("    ", "\t"))
             self._lines.append(line)
-            self._is_defined = self._is_defined or self._defines[0].match(line) is not None
+
+    def _goes_on_from_prompt(self) -> bool:
+        """Whether the lines so far are code: then the prompt ended with an opening fence."""
+        first = next((line for line in self._lines if line.strip()), "")
+        return first.startswith(("    ", "\t")) or any(map(self._defines[0].match, self._lines))
 
     def _open(self, fence: str, indent: str, is_python: bool) -> None:
         self._fence, self._indent, self._is_python = fence, indent, is_python
@@ -222,7 +220,6 @@ class _Scanner:
             code = "\n".join(line.removeprefix(self._indent) for line in self._lines)
             self.found.append(_Block(_typed(code), closed))
         self._fence, self._lines = "", []
-        self._is_defined = self._is_indented = self._has_text = False
 
 
 def _blocks(text: str, defines: tuple[re.Pattern[str], ...], docstrings: bool) -> list[_Block]:

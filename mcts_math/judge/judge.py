@@ -8,48 +8,26 @@ sandbox, and less protection. See `docs/judge.md`.
 
 from __future__ import annotations
 
-import ast
 import asyncio
-import json
-import marshal
 import os
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
-from importlib.abc import InspectLoader
-from pathlib import Path
 from typing import Any
 
 from mcts_math.errors import InterpreterError, JudgeError, TaskError
 from mcts_math.interpreter import Level, SandboxLimits, probe
 from mcts_math.interpreter.levels import require
 from mcts_math.interpreter.parent import Parent
+from mcts_math.interpreter.worker import wire
 from mcts_math.judge.code import readings
-from mcts_math.judge.problem import NO_CODE, ONE_PROCESS, Judgement, Problem, TestResult
-from mcts_math.judge.sandbox import Examined, Lost
+from mcts_math.judge.problem import NO_CODE, ONE_PROCESS, Judgement, Problem
+from mcts_math.judge.sandbox import Examined, Lost, start_parent
 
-_WORKER = Path(__file__).parent / "worker"
 _MAX_TRIES = 3
-_SHARED = ("values", "remote", "acts", "peer", "candidate")
-_EXAMINER = (*_SHARED, "source", "equal", "suite", "runner", "examiner")
-
-
-def _program(*names: str) -> bytes:
-    """What `sandbox.LOADER` loads: modules, each of which needs only those before it; the last one is run.
-
-    They are compiled here once, as compiling took a third of a judgement.
-    """
-    modules = []
-    for name in names:
-        tree = ast.parse((_WORKER / f"{name}.py").read_bytes())
-        for node in ast.walk(tree):  # less to load: a page that is touched costs as much as a call
-            if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
-                node.value.value = ""
-        modules.append((name, InspectLoader.source_to_code(tree, "<judge>")))
-    return marshal.dumps(modules)
 
 
 def _default_running() -> int:
-    return max(2, os.cpu_count() or 1)
+    return 2 * max(2, os.cpu_count() or 1)  # half of them wait for the kernel to make or end a sandbox
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +80,6 @@ class Judge:
         self.limits = limits or JudgeLimits()
         self.level = level
         self._sandbox_limits = self.limits.sandbox_limits()
-        self._programs = (_program(*_EXAMINER), _program(*_SHARED))
-        self._alone = (_program("values", "remote", "acts", "guard", *_EXAMINER[3:]),)
         self._parents: list[Parent] = []
         self._running = asyncio.Semaphore(self.limits.max_running)
         self._starting = asyncio.Lock()
@@ -137,7 +113,7 @@ class Judge:
             for parent in dead:
                 await parent.close()
             while len(self._parents) < 2:  # forks of one family wait for each other: tests here, code there
-                self._parents.append(await Parent.start(self._sandbox_limits, self.level.layers))
+                self._parents.append(await start_parent(self._sandbox_limits, self.level.layers))
         return self.level
 
     async def judge(self, problem: Problem, completion: str) -> Judgement:
@@ -158,29 +134,30 @@ class Judge:
             "whole": not problem.entry_point,
             "is_json": bool(problem.cases),
             "readings": [asdict(reading) for reading in found],
+            "greeting_bytes": wire.REPLY.size,
         }
         async with self._running:
-            return await self._judge(problem, json.dumps(request).encode())
+            return await self._judge(problem, request)
 
-    async def _judge(self, problem: Problem, request: bytes) -> Judgement:
+    async def _judge(self, problem: Problem, request: dict[str, Any]) -> Judgement:
         limits = self.limits
         timeout_s = limits.timeout_s if problem.timeout_s is None else limits.total_timeout_s
-        programs = self._alone if problem.isolation == ONE_PROCESS else self._programs
+        num_sandboxes = 1 if problem.isolation == ONE_PROCESS else 2
         for attempt in range(1, _MAX_TRIES + 1):
             await self.start()
-            sandboxes = Examined(self._parents[: len(programs)])
+            sandboxes = Examined(self._parents[:num_sandboxes])
             try:
-                await sandboxes.open()
-                reply = await sandboxes.run(programs, request, timeout_s)
+                said = await sandboxes.run(request, timeout_s)
             except (Lost, InterpreterError, OSError) as error:  # OSError: no descriptors are left, say
                 if attempt == _MAX_TRIES or self._closed:
                     raise JudgeError(f"the judge's sandbox keeps breaking down: {error}") from error
                 continue
             finally:
                 sandboxes.close()
-            if reply is None:
-                return Judgement(False, "timed out")
-            return _judgement(reply, len(problem.cases))
+            kind, judgement = said or ("failed", Judgement(False, "timed out"))
+            if kind == "bad_problem":
+                raise TaskError(f"the problem's {judgement.result}. Mend the problem: no completion could pass.")
+            return Judgement(False, NO_CODE) if kind == "no_code" else judgement
         raise AssertionError("unreachable")
 
     async def close(self) -> None:
@@ -189,17 +166,6 @@ class Judge:
         async with self._starting:
             parents, self._parents = self._parents, []
             await asyncio.gather(*(parent.close() for parent in parents))
-
-
-def _judgement(reply: dict[str, Any], num_cases: int) -> Judgement:
-    if reply["kind"] == "bad_problem":
-        raise TaskError(f"the problem's {reply['result']}. Mend the problem: no completion could pass.")
-    if reply["kind"] == "no_code":
-        return Judgement(False, NO_CODE)
-    tests = tuple(TestResult(*test) for test in reply["tests"])
-    num_tests = max(reply["num_tests"], num_cases)
-    passed = reply["kind"] == "passed"
-    return Judgement(passed, reply["result"], reply["code"] or None, tests, reply["num_passed"], num_tests)
 
 
 async def judge_all(judge: Judge, cases: Iterable[tuple[Problem, str]]) -> list[Judgement]:

@@ -6,12 +6,12 @@ import json
 import keyword
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, astuple, dataclass
 from typing import Any, ClassVar, Final, Protocol
 
 from mcts_math.errors import TaskError
 
-_NAME: Final = re.compile(r"(?P<root>[^\W\d]\w*)(?P<made>\(\))?(?:\.(?P<method>[^\W\d]\w*))?")
+_NAME: Final = re.compile(r"(?P<root>[^\W\d]\w*)(?:(?P<made>\(\))?\.(?P<method>[^\W\d]\w*))?")
 _NUMBERS: Final = {"timeout_s": 0.01, "tolerance": 0.0}
 TWO_PROCESSES, ONE_PROCESS = "two_processes", "one_process"
 
@@ -64,7 +64,7 @@ class Problem:
     def entries(self) -> list[dict[str, Any]]:
         """The entry points in parts: root, made (whether it is called for an object first), method (or None)."""
         parts = [part.strip() for part in self.entry_point.split(",") if part.strip()]
-        return [match.groupdict() | {"text": part} for part in parts if (match := _NAME.fullmatch(part))]
+        return [match.groupdict() for part in parts if (match := _NAME.fullmatch(part))]
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any], where: str = "problem") -> Problem:
@@ -76,10 +76,9 @@ class Problem:
         Raises:
             TaskError: naming `where` and the field that is missing or wrong.
         """
+        record = _in_usual_fields(record, where)
         cases = tuple(_cases(record, where))
         prompt = _text(record, "prompt", where, "" if cases else None)
-        if record.get("test") is None and isinstance(record.get("test_list"), list):
-            record = {**record, "test": "\n".join(map(str, record["test_list"]))}
         test = _text(record, "test", where, "" if cases else None)
         entry_point = _entry_point(record, where, bool(cases))
         if not test.strip() and not cases:
@@ -124,21 +123,43 @@ def _number(record: Mapping[str, Any], field: str, least: float, where: str) -> 
     return float(value)
 
 
+def _in_usual_fields(record: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """The record with `test_list` as `test`, `input_output` as `cases` and `entry_point`, several names in one text."""
+    record = dict(record)
+    if record.get("test") is None and isinstance(record.get("test_list"), list):
+        record["test"] = "\n".join(map(str, record["test_list"]))
+    if "input_output" in record and not record.get("cases"):
+        record["cases"], name = _input_output(record["input_output"], where)
+        if record.get("entry_point") is None:
+            record["entry_point"] = name
+    names = record.get("entry_point")
+    if isinstance(names, list) and all(isinstance(name, str) for name in names):
+        record["entry_point"] = ", ".join(names)
+    return record
+
+
+def _input_output(value: Any, where: str) -> tuple[list[dict[str, Any]], str]:
+    """Cases, and the name of what they call; "" where it is a program."""
+    try:
+        value = json.loads(value) if isinstance(value, str) else value
+    except (ValueError, RecursionError) as error:
+        raise TaskError(f"{where}: `input_output` is not JSON: {error}.") from None
+    inputs, outputs = (value.get(key) if isinstance(value, Mapping) else None for key in ("inputs", "outputs"))
+    if not isinstance(inputs, list) or not isinstance(outputs, list) or len(inputs) != len(outputs):
+        raise TaskError(f"{where}: `input_output` needs `inputs` and `outputs`, two lists of one length.")
+    if not inputs:
+        raise TaskError(f"{where}: there is no case: any completion would pass. Give the problem its tests.")
+    pairs = [{"input": given, "output": wanted} for given, wanted in zip(inputs, outputs, strict=True)]
+    return pairs, str(value.get("fn_name") or "")
+
+
 def _entry_point(record: Mapping[str, Any], where: str, has_cases: bool) -> str:
-    given = record.get("entry_point")
-    if isinstance(given, list) and all(isinstance(name, str) for name in given):
-        given = ", ".join(given)
-    if given is None and has_cases:
-        name = _input_output(record, where).get("fn_name") or ""
-        return str(name)
-    text = _text({"entry_point": given}, "entry_point", where)
-    if has_cases and not text:
+    if has_cases and not record.get("entry_point"):
         return ""
+    text = _text(record, "entry_point", where)
     parts = [part.strip() for part in text.split(",")]
     for part in parts:
-        match = _NAME.fullmatch(part)
-        words = [] if match is None else [match["root"], match["method"] or match["root"]]
-        if not words or any(map(keyword.iskeyword, words)) or (match and match["made"] and not match["method"]):
+        if not _NAME.fullmatch(part) or any(map(keyword.iskeyword, re.findall(r"\w+", part))):
             raise TaskError(
                 f"{where}: `entry_point` is {text[:80]!r}; it must be the name of a function or a class, or "
                 "`Class().method`; several with commas between them."
@@ -146,43 +167,20 @@ def _entry_point(record: Mapping[str, Any], where: str, has_cases: bool) -> str:
     return ", ".join(parts)
 
 
-def _input_output(record: Mapping[str, Any], where: str) -> Mapping[str, Any]:
-    value = record.get("input_output", {})
-    try:
-        value = json.loads(value) if isinstance(value, str) else value
-    except (ValueError, RecursionError) as error:
-        raise TaskError(f"{where}: `input_output` is not JSON: {error}.") from None
-    if not isinstance(value, Mapping):
-        raise TaskError(f"{where}: `input_output` must be an object with `inputs` and `outputs`.")
-    return value
-
-
 def _cases(record: Mapping[str, Any], where: str) -> Iterator[Case]:
-    if record.get("cases"):
-        found = record["cases"]
-        if not isinstance(found, (list, tuple)) or not all(
-            isinstance(case, Mapping) and {"input", "output"} <= case.keys() for case in found
-        ):
-            raise TaskError(f"{where}: `cases` must be a list of objects with `input` and `output`.")
-        pairs = [(case["input"], case["output"]) for case in found]
-    elif "input_output" in record:
-        given = _input_output(record, where)
-        inputs, outputs = given.get("inputs"), given.get("outputs")
-        if not isinstance(inputs, list) or not isinstance(outputs, list) or len(inputs) != len(outputs):
-            raise TaskError(f"{where}: `input_output` needs `inputs` and `outputs`, two lists of one length.")
-        pairs = list(zip(inputs, outputs, strict=True))
-    else:
-        return
-    if not pairs:
-        raise TaskError(f"{where}: there is no case: any completion would pass. Give the problem its tests.")
-    calls = bool(record.get("entry_point") or _input_output(record, where).get("fn_name"))
-    for number, (data, output) in enumerate(pairs):
-        if calls != isinstance(data, (list, tuple)):
+    found = record.get("cases") or []
+    if not isinstance(found, (list, tuple)) or not all(
+        isinstance(case, Mapping) and {"input", "output"} <= case.keys() for case in found
+    ):
+        raise TaskError(f"{where}: `cases` must be a list of objects with `input` and `output`.")
+    calls = bool(record.get("entry_point"))
+    for number, case in enumerate(found):
+        if calls != isinstance(case["input"], (list, tuple)):
             need = "a list of arguments" if calls else "text, as no `entry_point` says what is called"
             raise TaskError(f"{where}: the input of case {number} must be {need}.")
-        if not calls and not isinstance(output, str):
+        if not calls and not isinstance(case["output"], str):
             raise TaskError(f"{where}: the output of case {number} must be text.")
-        yield Case(tuple(data) if calls else data, output)
+        yield Case(tuple(case["input"]) if calls else case["input"], case["output"])
 
 
 NO_CODE = "no code was found in the completion"
@@ -223,6 +221,25 @@ class Judgement:
     tests: tuple[TestResult, ...] = ()
     num_passed: int = 0
     num_tests: int = 0
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> Judgement:
+        """The judgement that a service tells of: at least `passed` and `result`.
+
+        Raises:
+            ValueError, TypeError, KeyError: it is none.
+        """
+        if not isinstance(record["passed"], bool):
+            raise ValueError("`passed` is neither true nor false")
+        tests = tuple(TestResult(str(name), bool(passed), str(why)) for name, passed, why in record.get("tests", ()))
+        code, *counts = (record.get(key) for key in ("code", "num_passed", "num_tests"))
+        code = None if code is None else str(code)
+        return cls(record["passed"], str(record["result"]), code, tests, *(int(count or 0) for count in counts))
+
+    def to_record(self, details: bool) -> dict[str, Any]:
+        """What `from_record` reads: the published two fields, or with `details` all of them."""
+        record = asdict(self) | {"tests": [astuple(test) for test in self.tests]}
+        return record if details else {key: record[key] for key in ("passed", "result")}
 
     @property
     def credit(self) -> float:

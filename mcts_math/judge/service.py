@@ -12,14 +12,14 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from mcts_math.errors import ConfigError, JudgeError, MctsMathError, TaskError
 from mcts_math.judge.judge import Judge, JudgeLimits
-from mcts_math.judge.problem import Judgement, Problem
+from mcts_math.judge.problem import Problem
 
 try:
     from fastapi import FastAPI, Request
@@ -37,7 +37,7 @@ class Settings:
 
     Attributes:
         limits: of one judgement. JUDGE_TIMEOUT_S (3), JUDGE_TOTAL_TIMEOUT_S (60), JUDGE_MEMORY_MB (512),
-            JUDGE_MAX_RUNNING (one a core) and JUDGE_ALLOW_UNSAFE_EXEC (0 or 1).
+            JUDGE_MAX_RUNNING (two a core) and JUDGE_ALLOW_UNSAFE_EXEC (0 or 1).
         max_in_flight: requests at a time; more get 503 with Retry-After. JUDGE_MAX_IN_FLIGHT (64).
         max_body_bytes: of one request. JUDGE_MAX_BODY_KB (1024).
     """
@@ -49,27 +49,35 @@ class Settings:
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Settings:
         """Reads the variables named above. Raises ConfigError naming the one that is wrong."""
-        default = cls()
+        given = {
+            field: change(_number(name, environment[name], least))
+            for field, (name, least, change) in _VARIABLES.items()
+            if environment.get(name)
+        }
+        own = {field: given.pop(field) for field in ("max_in_flight", "max_body_bytes") if field in given}
+        return cls(JudgeLimits(**given), **own)
 
-        def number(name: str, value: float, least: float) -> float:
-            text = environment.get(name, "")
-            try:
-                value = float(text) if text else value
-            except ValueError:
-                raise ConfigError(f"{name} is {text!r}; it must be a number.") from None
-            if not least <= value < 1e12:
-                raise ConfigError(f"{name} is {text}; it must be at least {least:g}.")
-            return value
 
-        limits = JudgeLimits(
-            timeout_s=number("JUDGE_TIMEOUT_S", default.limits.timeout_s, 0.1),
-            total_timeout_s=number("JUDGE_TOTAL_TIMEOUT_S", default.limits.total_timeout_s, 0.1),
-            memory_bytes=int(number("JUDGE_MEMORY_MB", default.limits.memory_bytes >> 20, 16)) << 20,
-            max_running=int(number("JUDGE_MAX_RUNNING", default.limits.max_running, 1)),
-            allow_unsafe_exec=bool(number("JUDGE_ALLOW_UNSAFE_EXEC", 0, 0)),
-        )
-        max_in_flight = int(number("JUDGE_MAX_IN_FLIGHT", default.max_in_flight, 1))
-        return cls(limits, max_in_flight, int(number("JUDGE_MAX_BODY_KB", default.max_body_bytes >> 10, 1)) << 10)
+_VARIABLES: Final[dict[str, tuple[str, float, Callable[[float], Any]]]] = {
+    "timeout_s": ("JUDGE_TIMEOUT_S", 0.1, float),
+    "total_timeout_s": ("JUDGE_TOTAL_TIMEOUT_S", 0.1, float),
+    "memory_bytes": ("JUDGE_MEMORY_MB", 16, lambda number: int(number) << 20),
+    "max_running": ("JUDGE_MAX_RUNNING", 1, int),
+    "allow_unsafe_exec": ("JUDGE_ALLOW_UNSAFE_EXEC", 0, bool),
+    "max_in_flight": ("JUDGE_MAX_IN_FLIGHT", 1, int),
+    "max_body_bytes": ("JUDGE_MAX_BODY_KB", 1, lambda number: int(number) << 10),
+}
+"""By field of `Settings` or of its limits: the variable, its least value, what is made of it."""
+
+
+def _number(name: str, text: str, least: float) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        raise ConfigError(f"{name} is {text!r}; it must be a number.") from None
+    if not least <= value < 1e12:
+        raise ConfigError(f"{name} is {text}; it must be at least {least:g}.")
+    return value
 
 
 class Refused(Exception):  # noqa: N818 - an answer, not a fault
@@ -118,19 +126,9 @@ def make_app(settings: Settings | None = None) -> FastAPI:
             return _refusal(500, str(error))
         finally:
             num_in_flight -= 1
-        return _reply(200, _content(judgement, details))
+        return _reply(200, judgement.to_record(details))
 
     return app
-
-
-def _content(judgement: Judgement, details: bool) -> dict[str, Any]:
-    """The published two fields; the others where the request has `details`."""
-    content: dict[str, Any] = {"passed": judgement.passed, "result": judgement.result}
-    if details:
-        tests = [[test.name, test.passed, test.detail] for test in judgement.tests]
-        content |= {"code": judgement.code, "tests": tests}
-        content |= {"num_passed": judgement.num_passed, "num_tests": judgement.num_tests}
-    return content
 
 
 def _refusal(status: int, detail: str) -> Response:

@@ -134,6 +134,27 @@ FORGERIES = {
             "skip": b"c_judge.values\nmake\n(S'exception'\n(S'unittest.case.SkipTest'\nltR.",
         }.items()
     },
+    **{
+        f"class changed by a message: {name}": "import _judge.values as v\nclass A: pass\nold = v.Pickler.reducer_override\n"
+        f"v.Pickler.reducer_override = lambda s, x: (*old(s, x), (None, {attributes})) if x is {kind} else old(s, x)\n"
+        f"from fractions import Fraction\nfrom collections import Counter\ndef f(x): return {value}"
+        for name, kind, value, attributes in (
+            (
+                "equal",
+                "A",
+                "A()",
+                "{'__eq__': lambda *a: True, '__le__': lambda *a: True, '__contains__': lambda *a: True}",
+            ),
+            ("trusted", "A", "A()", "{'_trusted': True, '__abs__': lambda *a: 0, '__sub__': lambda *a: 0}"),
+            ("fractions", "Fraction", "[Fraction, Fraction(1)][1:][0]", "{'__eq__': lambda *a: True}"),
+            (
+                "counters",
+                "Counter",
+                "(Counter, Counter(a=1))",
+                "{'__contains__': lambda *a: True, '__eq__': lambda *a: True}",
+            ),
+        )
+    },
     "raised that is none": _FRAMES + "def f(x):\n    peer.send(('raised', 'passed', ''))\n    return 0",
     "raised StopIteration": _FRAMES + "def f(x):\n    peer.send(('raised', StopIteration(), ''))\n    return 0",
     "raised a kind of StopIteration": "class E(StopIteration, ValueError): pass\ndef f(x): raise E",
@@ -164,7 +185,11 @@ SEEN = (  # what code that shares a process with its tests can find: `docs/judge
     *("passed on every descriptor", "closed", "shut down", "flood", "huge frame", "deep", "gift"),
 )
 BESIDE = {
-    **{name: code for name, code in FORGERIES.items() if name not in SEEN and _FRAMES not in code and "63" not in code},
+    **{
+        name: code
+        for name, code in FORGERIES.items()
+        if name not in SEEN and _FRAMES not in code and "63" not in code and "_judge" not in code
+    },
     "check in the tests": "import sys\ndef f(x):\n    sys.modules['__main__'].__dict__['check'] = lambda *a: None\n    return 0",
     "operators of int": "import builtins\nclass I(int):\n    __eq__ = lambda *a: True\n    __hash__ = int.__hash__\nbuiltins.int = I\ndef f(x): return I(1)",
     "hash": "class A:\n    __hash__ = lambda s: 1\n    __eq__ = lambda s, o: type(o) is int\ndef f(x): return [A()]",

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from kinds import CROSSING, ONE, STATED, SUITES, Kind
 from problems import Ask
+from strangers import GROWN, STRANGERS, WITHOUT_EVIDENCE
 
 from mcts_math.errors import TaskError
 from mcts_math.judge import Case, Problem
@@ -14,11 +17,12 @@ BOTH = ("two_processes", "one_process")
 CASES = [
     pytest.param(kind, isolation, id=f"{isolation}-{kind[0]}")
     for kinds, isolations in (
-        (SUITES + STATED + CROSSING, BOTH),
+        (SUITES + STATED + CROSSING + STRANGERS, BOTH),
         (ONE, ("one_process",)),
     )
     for isolation in isolations
     for kind in kinds
+    if kind[1].get("isolation", isolation) == isolation
 ]
 
 
@@ -58,9 +62,27 @@ def test_tests_that_prove_nothing_are_the_problem_s_fault(ask: Ask, test: str, w
         ask((Problem("", test, "f", isolation=isolation), "def f(x):\n    return x + 1"))
 
 
+@pytest.mark.parametrize("isolation", BOTH)
+@pytest.mark.parametrize("problem", [pytest.param(problem, id=name) for name, problem in WITHOUT_EVIDENCE])
+def test_without_evidence_the_problem_is_at_fault(ask: Ask, problem: dict[str, Any], isolation: str) -> None:
+    for code in ("def f(x): return x + 1", "def f(x): return None"):
+        with pytest.raises(TaskError, match="Mend the problem"):
+            ask((Problem.from_record({**problem, "isolation": isolation}), code))
+
+
+@pytest.mark.parametrize(("problem", "code"), [pytest.param(*case, id=name) for name, *case in GROWN])
+def test_what_the_code_made_too_large_is_the_code_s_fault(ask: Ask, problem: dict[str, Any], code: str) -> None:
+    (judgement,) = ask((Problem.from_record(problem), code))
+    assert judgement.result.startswith("failed: ")
+
+
 def test_an_argument_that_can_t_cross_is_the_problem_s_fault(ask: Ask) -> None:
     deep = "x = []\nfor _ in range(20_000):\n    x = [x]\n"
-    for test in (f"{deep}assert f(x) == 1", f"{deep}try:\n    assert f(x) == 1\nexcept BaseException:\n    pass"):
+    for test in (
+        "assert f('x' * (80 << 20)) == 1",
+        f"{deep}assert f(x) == 1",
+        f"{deep}try:\n    assert f(x) == 1\nexcept BaseException:\n    pass",
+    ):
         with pytest.raises(TaskError, match="can't be run in two processes"):
             ask((Problem("", test, "f"), "def f(x): return 1"))
 

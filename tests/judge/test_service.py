@@ -147,7 +147,7 @@ def test_a_client_that_goes_away_leaves_nothing(address: str) -> None:
     for _ in range(4):  # all that it takes
         with pytest.raises(httpx2.TimeoutException):
             httpx2.post(address, json={"problem": asdict(ADD), "completion": ENDLESS}, timeout=0.2)
-    until = time.monotonic() + 20
+    until = time.monotonic() + 90  # on a busy machine each of them may take ten times its limit, two at a time
     while httpx2.get(f"{address}/health").json()["in_flight"]:
         assert time.monotonic() < until
         time.sleep(0.1)
@@ -351,7 +351,7 @@ RUBBISH: dict[str, tuple[Callable[[BaseHTTPRequestHandler], object], str]] = {
     "hangs up": (lambda h: h.connection.shutdown(socket.SHUT_RDWR), "RemoteProtocolError"),
     "no details": (
         lambda h: reply(h, b'{"passed": true, "result": "", "tests": 3}'),
-        "with details that can't be read",
+        "not {passed, result}",
     ),
     "no HTTP": (lambda h: h.wfile.write(b"\0\1\2\3 what?\r\n\r\n"), "RemoteProtocolError"),
     "slow": (lambda h: time.sleep(1.6), "no answer in time"),

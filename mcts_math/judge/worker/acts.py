@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import copy
-from collections.abc import Callable
+import dataclasses
+import functools
+import signal
+from collections import abc
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from . import remote, values
@@ -11,47 +17,43 @@ from . import remote, values
 _MAX_TEXT = 1000
 
 
-def describe_class(kind: Any) -> Any:
+def describe_class(kind: Any) -> tuple[Any, ...]:
     """What `remote.local_class` is told of a class of this side."""
-    if not isinstance(kind, type):
-        raise TypeError("only a class is described")
     plain = {object, bool, type(None), *values.FROZEN}
     specials = {n for c in kind.__mro__ if c not in plain for n, v in vars(c).items() if n in remote.SPECIALS and v}
     metaclass: Any = type(kind)
     of_class = {n for c in metaclass.__mro__ if c not in (type, object) for n in vars(c) if n in remote.SPECIALS}
-    like = kind.__name__ if kind in values.LIKE.values() else None
+    like = next((name for name, known in values.LIKE.items() if known is kind), None)
     bases = [] if like else [base for base in kind.__bases__ if base is not object]
     doc = kind.__doc__ if isinstance(kind.__doc__, str) else None
-    return kind.__name__, doc, like, bases, sorted(specials), sorted(of_class - {"__call__"})
+    fields = [(f.name, f.init) for f in dataclasses.fields(kind)] if dataclasses.is_dataclass(kind) else []
+    abstract = [name for name in abc.__all__ if issubclass(kind, getattr(abc, name))]
+    return kind.__name__, doc, like, bases, sorted(specials), sorted(of_class - {"__call__"}), fields, abstract
 
 
 def perform(value: Any, how: str, args: Any, kwargs: Any) -> Any:
     """Does with an object of this side what the other side does with what stands for it."""
-    if how == "__call__":
-        return value(*args, **kwargs)
-    if how in ("get", "set", "del"):
-        access: dict[str, Callable[..., Any]] = {"get": getattr, "set": setattr, "del": delattr}
-        return access[how](value, *args)
-    if how == "next":
-        try:
-            return [next(value)]
-        except StopIteration:
-            return []
-    if how in ("await", "await special", "anext"):
-        return _asynchronous(value, how, args)
-    ways: dict[str, Callable[..., Any]] = {
-        "__iter__": iter,
-        "copy": copy.copy,
-        "deepcopy": copy.deepcopy,
-        "plain": values.base_of,
-        "agrees with all": agrees,
-        "holds all": lambda value: holds(value, Stranger()),
-    }
-    if how in ways:
-        return ways[how](value)
+    if how in _WAYS:
+        return _WAYS[how](value, *args, **kwargs)
     if how not in remote.SPECIALS:
         raise TypeError(f"nobody can {how!r}")
     return getattr(type(value), how)(value, *args, **kwargs)
+
+
+_OPEN = ("__name__", "__qualname__", "__doc__")  # what `functools.wraps` reads of a function of the tests
+
+
+def allowed(value: Any, how: str, args: Any, kwargs: Any) -> Any:
+    """What the judged code may do with an object of the tests: use it, and not look behind it."""
+    if how in ("get", "set", "del"):
+        if str(args[0]).startswith("_") and (how != "get" or args[0] not in _OPEN):
+            raise AttributeError(args[0])
+        if how != "get" and callable(getattr(value, args[0], None)):
+            raise AttributeError(f"{args[0]} of the tests can't be replaced")
+    result = perform(value, how, args, kwargs)
+    if type(result).__name__ in ("module", "frame", "code", "traceback"):
+        raise TypeError(f"a {type(result).__name__} of the tests can't be handed over")
+    return result
 
 
 class Stranger:
@@ -74,51 +76,68 @@ def holds(value: Any, item: object) -> bool:
         return False
 
 
-_loop: Any = None
+def _next(value: Any) -> list[Any]:
+    try:
+        return [next(value)]
+    except StopIteration:
+        return []
 
 
-def _asynchronous(value: Any, how: str, args: Any) -> Any:
-    global _loop
-    import asyncio
+@functools.cache
+def _loop() -> asyncio.AbstractEventLoop:
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    return loop
 
-    if _loop is None:
-        _loop = asyncio.new_event_loop()
-        asyncio.set_event_loop(_loop)
 
-    async def wait(awaitable: Any) -> Any:
+def _wait(awaitable: Any) -> Any:
+    async def wait() -> Any:
         return await awaitable
 
-    if how == "anext":
-        try:
-            return [_loop.run_until_complete(wait(type(value).__anext__(value)))]
-        except StopAsyncIteration:
-            return []
-    return _loop.run_until_complete(wait(value if how == "await" else getattr(type(value), args[0])(value, *args[1:])))
+    return _loop().run_until_complete(wait())
 
 
-class limited:  # noqa: N801 - used as a function
+def _anext(value: Any) -> list[Any]:
+    try:
+        return [_wait(type(value).__anext__(value))]
+    except StopAsyncIteration:
+        return []
+
+
+_WAYS: dict[str, Callable[..., Any]] = {
+    "__call__": lambda value, /, *args, **kwargs: value(*args, **kwargs),
+    "get": getattr,
+    "set": setattr,
+    "del": delattr,
+    "next": _next,
+    "anext": _anext,
+    "await": _wait,
+    "await special": lambda value, name, *args: _wait(getattr(type(value), name)(value, *args)),
+    "__iter__": iter,
+    "copy": copy.copy,
+    "deepcopy": copy.deepcopy,
+    "plain": values.base_of,
+    "agrees with all": agrees,
+    "holds all": lambda value: holds(value, Stranger()),
+}
+
+_TIMERS = ((signal.SIGPROF, signal.ITIMER_PROF, 1), (signal.SIGALRM, signal.ITIMER_REAL, 3))
+
+
+@contextlib.contextmanager
+def limited(seconds: float | None) -> Iterator[None]:
     """Ends what runs within by OutOfTime: after so much CPU time, or three times as long by the clock."""
-
-    def __init__(self, seconds: float | None) -> None:
-        self._seconds = seconds
-
-    def __enter__(self) -> None:
-        if self._seconds is not None:
-            import signal
-
-            for number, timer, times in (
-                (signal.SIGPROF, signal.ITIMER_PROF, 1),
-                (signal.SIGALRM, signal.ITIMER_REAL, 3),
-            ):
-                signal.signal(number, _out_of_time)
-                signal.setitimer(timer, self._seconds * times)
-
-    def __exit__(self, *error: object) -> None:
-        if self._seconds is not None:
-            import signal
-
-            signal.setitimer(signal.ITIMER_PROF, 0)
-            signal.setitimer(signal.ITIMER_REAL, 0)
+    if seconds is None:
+        yield
+        return
+    for number, timer, times in _TIMERS:
+        signal.signal(number, _out_of_time)
+        signal.setitimer(timer, seconds * times)
+    try:
+        yield
+    finally:
+        for _, timer, _ in _TIMERS:
+            signal.setitimer(timer, 0)
 
 
 def _out_of_time(*_: object) -> None:

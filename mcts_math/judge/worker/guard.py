@@ -19,8 +19,11 @@ import threading
 from collections.abc import Callable
 from types import FrameType
 from typing import Any
+from unittest import TestCase
 
-from .acts import Stranger, agrees, holds
+from .acts import Stranger, agrees, describe, holds
+from .candidate import new_module, run_program
+from .source import Verdict
 from .values import FROZEN, MUTABLE, PLAIN, base_of
 
 _FAIR = tuple(
@@ -33,46 +36,73 @@ _FAIR = tuple(
 
 
 class Guard:
-    """Watches over one run of tests beside the code.
+    """Runs the code in the process of the tests, and watches over both.
 
-    Args:
-        names: the namespace of the code.
+    Attributes:
+        called: an entry point was called.
+        deadline: of no use here: signals of this process end what takes too long.
     """
 
-    def __init__(self, names: dict[str, Any]) -> None:
-        import unittest  # of no use to most problems
-
+    def __init__(self) -> None:
         self.called = False
-        self._names, self._case = names, unittest.TestCase
+        self.deadline: float | None = None
         self._known = _all_types()
         self._codes: set[Any] = set()
         self._asked: tuple[type[Any], ...] = ()
-        self._builtins = dict(vars(builtins))
-        self._methods = dict(vars(self._case))
+        self._kept: list[tuple[str, Any, dict[str, Any]]] = [
+            ("the builtin ", builtins, dict(vars(builtins))),
+            ("unittest.TestCase.", TestCase, dict(vars(TestCase))),
+        ]
 
-    def counted(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        """A function whose calls are noticed."""
+    def load(self, program: dict[str, Any]) -> dict[str, Any]:
+        """Has the code run, and returns those of its names that the program asks for. Raises Verdict."""
+        if program["whole"]:
+            return {"": self.counted(lambda stdin: run_program(program["sources"], stdin))}
+        names = vars(new_module("solution", program["sources"]))
+        try:
+            for text in program["sources"]:
+                exec(compile(text, "<solution>", "exec", dont_inherit=True), names)
+        except BaseException as error:
+            raise Verdict("failed", f"failed: {describe(error)}") from None
+        finally:
+            self._arm(names, program["entries"])
+        for name in program["stand_ins"]:
+            sys.modules[name] = sys.modules["solution"]
+        return {name: names[name] for name in program["names"] if name in names}
 
-        def call(*args: Any) -> Any:
-            self.called = True
-            return function(*args)
+    def admit(self, entry: dict[str, Any], value: Any) -> bool:
+        """Whether a value of the code is what an entry point asks for."""
+        return callable(value) and (isinstance(value, type) or not entry["method"])
 
-        return call
+    def fault(self) -> Verdict | None:
+        """What the code was found to have replaced."""
+        reason = self._tampered()
+        return Verdict("failed", f"failed: the code replaced {reason}") if reason else None
 
-    def arm(self, entries: list[dict[str, Any]]) -> None:
+    def counted(self, function: Callable[..., Any]) -> Any:
+        """What stands for something to call, so that its calls are noticed."""
+        return _Counted(self, function)
+
+    def _arm(self, names: dict[str, Any], entries: list[dict[str, Any]]) -> None:
         """Puts back what the code replaced when it was loaded, and waits for the first call of an entry point."""
-        self._put_back()
+        for _, owner, members in self._kept:
+            for name, value in members.items():
+                if vars(owner).get(name) is not value:
+                    setattr(owner, name, value)
         for entry in entries:
-            value = self._names.get(entry["root"])
+            value = names.get(entry["root"])
             if isinstance(value, type) and not entry["method"] and entry["root"][0].isupper():
                 self._asked += (value,)
             if entry["method"]:
                 value = inspect.getattr_static(value, entry["method"], None)
-            self._codes |= set(_codes(value))
-            self.called = self.called or (isinstance(value, type) and not self._codes)
+            codes = set(_codes(value))
+            self._codes |= codes
+            if callable(value) and not codes and not entry["method"]:  # it is none of Python's functions
+                names[entry["root"]] = self.counted(value)
         for name in _FAIR:
-            setattr(self._case, name, self._fairly(self._methods[name]))
-        self._methods = dict(vars(self._case))
+            setattr(TestCase, name, self._fairly(getattr(TestCase, name)))
+        self._kept[1] = (*self._kept[1][:2], dict(vars(TestCase)))
+        sys.settrace(None)
         threading.setprofile(self._notice)
         sys.setprofile(self._notice)
 
@@ -89,22 +119,12 @@ class Guard:
 
         return check
 
-    def _put_back(self) -> None:
-        vars(builtins).update(self._builtins)
-        for name, value in self._methods.items():
-            if vars(self._case).get(name) is not value:
-                setattr(self._case, name, value)
-        sys.settrace(None)
-        sys.setprofile(None)
-
-    def tampered(self) -> str:
-        """What is found replaced, as a failure; "" where nothing is."""
-        for name, value in self._builtins.items():
-            if name != "_" and vars(builtins).get(name) is not value:
-                return f"failed: the code replaced the builtin {name}"
-        for name, value in self._methods.items():
-            if vars(self._case).get(name) is not value:
-                return f"failed: the code replaced unittest.TestCase.{name}"
+    def _tampered(self) -> str:
+        """Name of what is found replaced; "" where nothing is."""
+        for where, owner, members in self._kept:
+            for name, value in members.items():
+                if name != "_" and vars(owner).get(name) is not value:
+                    return where + name
         return ""
 
     def fair(self, left: Any, right: Any) -> tuple[Any, Any]:
@@ -151,6 +171,18 @@ class Guard:
         return self._plain(base_of(value)) if isinstance(value, (*FROZEN, *MUTABLE)) else Stranger()
 
 
+class _Counted:
+    def __init__(self, guard: Guard, value: Callable[..., Any]) -> None:
+        self._guard, self._value = guard, value
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        self._guard.called = True
+        return self._value(*args, **kwargs)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._value, name)
+
+
 def _all_types() -> set[type[Any]]:
     """All classes that there are by now."""
     found: set[type[Any]] = set()
@@ -172,8 +204,6 @@ def _is_library(kind: type[Any]) -> bool:
 def _codes(value: Any) -> list[Any]:
     """What the interpreter runs when an object is called: code, or builtin functions."""
     value = getattr(value, "__func__", value)
-    if isinstance(value, functools.partial):
-        return _codes(value.func)
     value = inspect.unwrap(value) if callable(value) and not isinstance(value, type) else value
     if inspect.isfunction(value):
         return [value.__code__]

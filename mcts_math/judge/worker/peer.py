@@ -12,18 +12,17 @@ import socket
 import sys
 import threading
 import time
-import types
 from collections.abc import Callable
 from typing import Any
 
 from . import remote, values
-from .acts import OutOfTime, RemoteError, describe_class, limited
+from .acts import OutOfTime, RemoteError, describe, describe_class, limited
+from .source import Verdict
 from .values import BadValue, CannotCross
 
 MAX_FRAME_BYTES = 64 << 20
 _CHUNK = 1 << 18
 _MAX_TEXT = 1000
-_CALLABLE = (types.FunctionType, types.BuiltinFunctionType, types.MethodType)
 _MUTE = ("unittest", "_pytest", "doctest", "bdb", "asyncio")  # modules whose exceptions steer a test runner
 
 
@@ -42,6 +41,11 @@ class Peer:
         sock: connected stream socket.
         perform: does what the other side asks with one of this side's objects: (object, how, args, kwargs) -> result.
         output: what this side has printed since it was last asked.
+
+    Attributes:
+        broken: why nothing can be said here any more; "" where it can.
+        deadline: when what is asked must have ended, by `time.monotonic`; None where there is no limit.
+        called: an entry point was called.
     """
 
     def __init__(
@@ -51,17 +55,16 @@ class Peer:
         output: Callable[[], str] = lambda: "",
     ) -> None:
         self._sock, self._perform, self._output = sock, perform, output
-        self._shown: list[Any] = []
+        self._shown: dict[int, Any] = {}
         self._numbers: dict[int, int] = {}
         self._remotes: dict[int, Any] = {}
-        self._functions: dict[type[Any] | None, Any] = {}
+        self._received = 0  # bytes so far
         self._lock = threading.RLock()
-        self.broken = ""
-        self.rejected = ""  # why an argument could not be handed over
-        self.deadline: float | None = None  # of what is asked, by `time.monotonic`
-        self.calls: dict[str, int] = {}  # by name of the entry point
-        self.watched: dict[int, str] = {}  # numbers of the entry points
-        self.methods: frozenset[str] = frozenset()  # names of entry points that are methods
+        self.broken = self._rejected = ""
+        self._watched: set[int] = set()  # numbers of the entry points
+        self._methods: frozenset[str] = frozenset()  # names of entry points that are methods
+        self.deadline: float | None = None
+        self.called = False
 
     def fail(self, reason: str) -> Broken:
         """Marks the connection as broken, for good."""
@@ -72,7 +75,7 @@ class Peer:
         """Sends a message. Raises Broken, or CannotCross where it holds what can't be sent."""
         data = values.encode(message, self._refer)
         if len(data) > MAX_FRAME_BYTES:
-            raise CannotCross(f"{len(data)} bytes are too many to hand over")
+            raise CannotCross(f"{len(data)} bytes are too many to hand over", len(data) - MAX_FRAME_BYTES)
         try:
             self._sock.sendall(len(data).to_bytes(8, "big"))
             self._sock.sendall(data)
@@ -100,6 +103,7 @@ class Peer:
             if not chunk:
                 raise self.fail("ended: an exit, a crash, or out of memory")
             data += chunk
+        self._received += size
         return bytes(data)
 
     def request(self, number: int, how: str, args: Any, kwargs: Any) -> Any:
@@ -107,19 +111,22 @@ class Peer:
         with self._lock:
             if self.broken:
                 raise Broken(self.broken)
-            self._count(number, how)
+            if number in self._watched and (how == "__call__" or issubclass(type(self._remotes.get(number)), type)):
+                self.called = True
             limit_s = None if self.deadline is None else max(self.deadline - time.monotonic(), 0.01)
             try:
                 self.send(("ask", number, how, args, kwargs, limit_s))
             except CannotCross as error:
-                self.rejected = str(error)
-                raise BadArgument(self.rejected) from None
+                if self._received >= error.num_extra:
+                    raise self.fail(f"handed over what can't be handed back: {error}") from None
+                self._rejected = str(error)
+                raise BadArgument(self._rejected) from None
             while True:
                 message = self.receive()
                 if not isinstance(message, tuple) or message[:1] != ("ask",):
                     result = self.result(message, args)
-                    if how == "get" and args[0] in self.methods and remote.is_object(result):
-                        self.watched[remote.number_of(result)] = args[0]
+                    if how == "get" and args[0] in self._methods and remote.is_object(result):
+                        self._watched.add(remote.number_of(result))
                     return result
                 self.serve(message)
 
@@ -128,14 +135,11 @@ class Peer:
         try:
             _, number, how, args, kwargs, limit_s = message
             value = self._shown[number]
-        except (TypeError, ValueError, IndexError):
+        except (TypeError, ValueError, KeyError):
             raise self.fail("asked for an object that it was not shown") from None
         try:
-            if how == "describe":
-                result = describe_class(value)
-            else:
-                with limited(limit_s):
-                    result = self._perform(value, how, args, kwargs)
+            with limited(limit_s):
+                result = self._perform(value, how, args, kwargs)
             after = args if result is None and any(map(_may_have_changed, args)) else None
             answer: Any = ("value", result, self._output(), after)
         except Broken:
@@ -162,16 +166,45 @@ class Peer:
             raise self.fail("sent what is no message")
         raise value
 
-    def _count(self, number: int, how: str) -> None:
-        name = self.watched.get(number)
-        if name is not None and (how == "__call__" or issubclass(type(self._remotes.get(number)), type)):
-            self.calls[name] = self.calls.get(name, 0) + 1
+    def load(self, program: dict[str, Any]) -> dict[str, Any]:
+        """Has the code run, and returns those of its names that the program asks for. Raises Verdict or Broken."""
+        try:
+            self.receive_bytes(program.pop("greeting_bytes"))
+        except Broken:
+            raise Verdict("no_candidate", self.broken) from None
+        try:
+            self.send(program)
+            found = self.result(self.receive())
+        except Broken:
+            raise
+        except BaseException as error:
+            raise Verdict("failed", f"failed: {describe(error)}") from None
+        if not isinstance(found, dict):
+            raise self.fail("sent what is no message")
+        return {name: found[name] for name in program["names"] if name in found}
+
+    def admit(self, entry: dict[str, Any], value: Any) -> bool:
+        """Whether a value of the code is what an entry point asks for; its calls are noticed from now on."""
+        is_class = isinstance(value, remote.RemoteType)
+        if not callable(value) or not (is_class or (remote.is_object(value) and not entry["method"])):
+            return False
+        if entry["method"]:
+            self._methods |= {entry["method"]}
+            return True
+        self._watched.add(value.__dict__["_class_number"] if is_class else remote.number_of(value))
+        if is_class and entry["root"][0].isupper():
+            value._trusted = True
+        return True
+
+    def fault(self) -> Verdict | None:
+        """What went wrong between the two processes, whoever else caught it."""
+        if self._rejected:
+            return Verdict("bad_problem", f"`test` can't be run in two processes: {self._rejected}")
+        return Verdict("failed", f"failed: the code's process {self.broken}") if self.broken else None
 
     def _show(self, value: Any) -> int:
-        number = self._numbers.get(id(value))
-        if number is None:
-            number = self._numbers[id(value)] = len(self._shown)
-            self._shown.append(value)
+        number = self._numbers.setdefault(id(value), len(self._shown))
+        self._shown.setdefault(number, value)
         return number
 
     def _refer(self, value: Any) -> tuple[str, Any]:
@@ -179,68 +212,51 @@ class Peer:
         if isinstance(value, remote.RemoteType):
             if value.__dict__.get("_class_number") is None:
                 raise CannotCross(f"the class {value.__name__} can't be handed over")
-            return "yours", value.__dict__["_class_number"]
+            return "yours", (value.__dict__["_class_number"],)
         if isinstance(kind, remote.RemoteType):
-            return "yours", remote.number_of(value)
+            return "yours", (remote.number_of(value),)
         if isinstance(value, type):
             known = [f"{c.__module__}.{c.__qualname__}" for c in value.__mro__ if _is_known_error(c)]
-            return ("exception", known) if known and _is_known_error(value) else ("class", self._show(value))
+            if known and _is_known_error(value):
+                return "exception", known
+            return "class", (self._show(value), describe_class(value))
         if isinstance(value, OutOfTime):
-            return "late", 0
+            return "late", ("timed out",)
         if isinstance(value, BaseException):
             attributes = {k: v for k, v in vars(value).items() if not k.startswith("_")}
-            return "error", (kind, value.args, attributes, self._show(value), value.__cause__)
+            return "error", (self._show(value), kind, value.args, attributes, value.__cause__)
         if inspect.iscoroutine(value):
-            return "coroutine", self._show(value)
-        if isinstance(value, _CALLABLE):
-            return "function", (self._show(value), kind.__name__)
-        if isinstance(value, values.FROZEN):
-            return "plain", (kind, self._show(value), values.base_of(value))
-        return "object", (kind, self._show(value))
+            return "coroutine", (self._show(value),)
+        plain = [values.base_of(value)] if isinstance(value, values.FROZEN) else []
+        return "object", (self._show(value), kind, *plain)
 
     def _resolve(self, kind: str, content: Any) -> Any:
+        if kind == "yours":
+            return self._shown[content[0]]
         if kind == "exception":
             return _known_error(content)
-        if kind == "error":
-            return self._error(*content)
         if kind == "late":
-            return OutOfTime("timed out")
-        if kind == "yours":
-            return self._shown[content]
-        number = content if isinstance(content, int) else content[0] if kind == "function" else content[1]
+            return OutOfTime(*content)
+        number, *facts = content
+        if kind == "error":
+            return self._error(number, *facts)
         if number not in self._remotes:
-            self._remotes[number] = self._new(kind, number, content)
+            self._remotes[number] = self._new(kind, number, *facts)
         return self._remotes[number]
 
-    def _new(self, kind: str, number: int, content: Any) -> Any:
+    def _new(self, kind: str, number: int, of: Any = None, *plain: Any) -> Any:
         if kind == "class":
-            return remote.local_class(self, number, self.request(number, "describe", (), {}))
+            return remote.local_class(self, number, of)
         if kind == "coroutine":
             return self._drive(number)
-        if kind == "function":
-            return remote.instance(self._function_class(remote.like(content[1])), number)
-        of, *rest = content
-        if kind not in ("object", "plain") or not isinstance(of, remote.RemoteType):
+        if kind != "object" or not isinstance(of, remote.RemoteType):
             raise BadValue(f"{kind!r}")
-        return remote.instance(of, number, *rest[1:])
-
-    def _function_class(self, like: type[Any] | None) -> Any:
-        if like not in self._functions:
-            names = {
-                "_peer": self,
-                "__slots__": (),
-                "__doc__": vars(remote.Function)["__doc__"],
-                "__annotations__": remote.ANNOTATIONS,
-                "__class__": property(lambda _: like or remote.Function),
-            }
-            metaclass: Any = type(remote.Function)
-            self._functions[like] = metaclass("function", (remote.Function,), names)
-        return self._functions[like]
+        return remote.instance(of, number, *plain)
 
     async def _drive(self, number: int) -> Any:
         return self.request(number, "await", (), {})
 
-    def _error(self, kind: Any, args: Any, attributes: Any, number: Any, cause: Any) -> BaseException:
+    def _error(self, number: Any, kind: Any, args: Any, attributes: Any, cause: Any) -> BaseException:
         if not (isinstance(kind, type) and issubclass(kind, BaseException)):
             raise BadValue("an error of no kind")
         if isinstance(kind, remote.RemoteType):

@@ -12,10 +12,13 @@ that plain value, with the other attributes asked for. Rules that keep the judge
 
 from __future__ import annotations
 
+import copy
+import dataclasses
+from collections import abc
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
-from .values import FROZEN, LIKE, MUTABLE
+from .values import FROZEN, LIKE, MUTABLE, BadValue
 
 if TYPE_CHECKING:
     from .peer import Peer
@@ -30,10 +33,14 @@ _ASKED = (
     *("len", "bool", "str", "repr", "bytes", "format", "reversed", "getitem", "setitem", "delitem", "missing"),
     *("enter", "call", "length_hint", "fspath"),
 )
-_FUNCTION_NAMES = frozenset(
-    ("__name__", "__qualname__", "__annotations__", "__code__", "__defaults__", "__kwdefaults__")
+_READABLE = frozenset(
+    f"__{name}__"
+    for name in (
+        *("wrapped", "members", "cause", "notes", "self", "func"),
+        *("name", "qualname", "annotations", "code", "defaults", "kwdefaults"),
+    )
 )
-_READABLE = frozenset(("__wrapped__", "__members__", "__cause__", "__notes__", "__self__", "__func__"))
+"""What may be asked of an object of the other side beside its public names."""
 
 
 def number_of(value: Any) -> int:
@@ -57,7 +64,7 @@ class RemoteType(type):
 
     def __getattr__(cls, name: str) -> Any:
         number = cls.__dict__.get("_class_number")
-        if number is None or (name.startswith("__") and name not in _READABLE | {"__annotations__"}):
+        if number is None or (name.startswith("__") and name not in _READABLE):
             raise AttributeError(f"type object {cls.__name__!r} has no attribute {name!r}")
         return cls._peer.request(number, "get", (name,), {})
 
@@ -90,33 +97,15 @@ class Remote(metaclass=RemoteType):
     def __delattr__(self, name: str) -> None:
         _ask(self, "del", name)
 
+    def __setstate__(self, state: Any) -> None:
+        """Raises BadValue: what is read may change no object of this side, and no class."""
+        raise BadValue("a state")
+
     def __copy__(self) -> Any:
         return _ask(self, "copy")
 
     def __deepcopy__(self, memo: Any) -> Any:
         return _ask(self, "deepcopy")
-
-
-class Function(Remote):
-    """A function, or another callable of no class that is known here."""
-
-    __slots__ = ("_number",)
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return _ask(self, "__call__", *args, **kwargs)
-
-    def __get__(self, owner: Any, kind: Any = None) -> Any:
-        return self
-
-    def __getattr__(self, name: str) -> Any:
-        return _ask(self, "get", name) if name in _FUNCTION_NAMES else super().__getattr__(name)
-
-    def __repr__(self) -> str:
-        return str(_ask(self, "__repr__"))
-
-    @property
-    def __doc__(self) -> Any:  # type: ignore[override]
-        return _ask(self, "get", "__doc__")
 
 
 def is_object(value: Any) -> bool:
@@ -202,6 +191,7 @@ SPECIALS: dict[str, Any] = {
     **{f"__r{name}__": _binary(f"__r{name}__", f"__r{name}__") for name in _BINARY},
     **{f"__i{name}__": _binary(f"__i{name}__", f"__i{name}__") for name in _BINARY},
     **{f"__{name}__": _compared(f"__{name}__") for name in _ORDER},
+    "__class_getitem__": classmethod(lambda cls, _: cls),
     "__hash__": lambda self: _ask(self, "__hash__"),
     "__iter__": lambda self: _ask(self, "__iter__"),
     "__aiter__": lambda self: _ask(self, "__aiter__"),
@@ -213,21 +203,23 @@ SPECIALS: dict[str, Any] = {
     "__aenter__": _enter_async,
     "__aexit__": _exit_async,
 }
-ANNOTATIONS = property(lambda self: _ask(self, "get", "__annotations__"))
-_DICT = property(lambda self: _ask(self, "get", "__dict__"))
 _SHOWN = ("__str__", "__repr__", "__format__")
 
 
-def local_class(peer: Peer, number: int | None, facts: Any) -> Any:
+def _read(name: str) -> property:
+    return property(lambda self: _ask(self, "get", name))
+
+
+def local_class(peer: Peer, number: int, facts: Any) -> Any:
     """The class that stands for one of the other side.
 
     Args:
         peer: the connection.
-        number: of the class there; None for one that can't be called or asked from here.
+        number: of the class there.
         facts: name, doc, like (the known type that its objects are of, or None), bases, specials, specials of its
-            own class.
+            own class, fields of a dataclass, classes of `collections.abc` that it is one of.
     """
-    name, doc, known, bases, specials, of_class = facts
+    name, doc, known, bases, specials, of_class, fields, abstract = facts
     if not (isinstance(name, str) and all(isinstance(base, type) for base in bases)):
         raise TypeError("what describes a class is no description")
     frozen = next((base for base in bases if issubclass(base, FROZEN)), None)
@@ -236,11 +228,36 @@ def local_class(peer: Peer, number: int | None, facts: Any) -> Any:
     namespace: dict[str, Any] = {s: SPECIALS[s] for s in specials if s in shown and s in SPECIALS}
     if "__eq__" in namespace and "__hash__" not in specials:
         namespace["__hash__"] = None
-    namespace |= {"_peer": peer, "_class_number": number, "__doc__": doc, "__module__": "solution", "__dict__": _DICT}
+    namespace |= {"_peer": peer, "_class_number": number, "__doc__": doc, "__module__": "solution"}
+    namespace["__dict__"] = _read("__dict__")
     if content is not None:
-        namespace["_content"] = next(kind for kind in MUTABLE if issubclass(content, kind))
-    if (kind := like(known)) is not None:
-        namespace["__class__"] = property(lambda self: kind)
+        namespace["_content"] = plain = next(kind for kind in MUTABLE if issubclass(content, kind))
+        namespace["__class__"] = property(lambda self: plain)
+    if isinstance(known, str) and known in LIKE:  # a function's texts are its own, not its class's
+        namespace |= {name: _read(name) for name in ("__doc__", "__annotations__")}
+        namespace["__class__"] = property(lambda self: LIKE[known])
+    if fields:
+        namespace["__dataclass_fields__"] = {name: _field(name, init) for name, init in fields}
+    made = _made(name, bases, namespace, of_class)
+    for kind in [getattr(abc, name) for name in abstract if name in abc.__all__]:
+        if not issubclass(made, kind):
+            kind.register(made)
+    return made
+
+
+@dataclasses.dataclass
+class _Sample:
+    field: object = None
+
+
+def _field(name: str, init: bool) -> Any:
+    """A field of a dataclass. No name of the other side goes into code, as `make_dataclass` would have it."""
+    field = copy.copy(dataclasses.fields(_Sample)[0])
+    field.name, field.init = name, init
+    return field
+
+
+def _made(name: str, bases: list[Any], namespace: dict[str, Any], of_class: list[str]) -> Any:
     usable = [base for base in bases if issubclass(base, (Remote, BaseException, *FROZEN)) and base not in MUTABLE]
     if not any(issubclass(base, Remote) for base in usable):
         usable.insert(0, Remote)
@@ -263,8 +280,3 @@ def instance(kind: Any, number: int, *args: Any) -> Any:
     value = kind.__new__(kind, *args)
     object.__setattr__(value, "_number", number)
     return value
-
-
-def like(name: Any) -> type[Any] | None:
-    """The known type of that name."""
-    return LIKE.get(name) if isinstance(name, str) else None

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import operator
-import sys
 import time
-from collections.abc import Callable
-from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any
 
-from . import equal, suite
+from . import equal, units
 from .acts import OutOfTime, RemoteError, describe, limited
-from .peer import BadArgument, Broken
+from .guard import Guard
+from .peer import BadArgument, Broken, Peer
 from .source import Verdict
-
-if TYPE_CHECKING:
-    from .guard import Guard
 
 _MAX_KEPT = 1000
 _MAX_TEXT = 200
@@ -34,8 +31,8 @@ _OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
     "Sub": operator.sub,
     "Mult": operator.mul,
     "Div": operator.truediv,
-    "FloorDiv": operator.floordiv,
     "Mod": operator.mod,
+    "FloorDiv": operator.floordiv,
     "Pow": operator.pow,
     "MatMult": operator.matmul,
     "LShift": operator.lshift,
@@ -44,6 +41,7 @@ _OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
     "BitOr": operator.or_,
     "BitXor": operator.xor,
 }
+"""By their names in `ast`."""
 
 
 class Failed(BaseException):
@@ -56,21 +54,14 @@ class Runner:
     Args:
         problem: every_test, tolerance, timeout_s.
         source: the tests' text.
-        guard: of code that runs in this process; None where it runs in another.
-        set_deadline: told when the calls of the running test must have ended, by `time.monotonic`.
+        place: where the judged code runs.
     """
 
-    def __init__(
-        self,
-        problem: dict[str, Any],
-        source: str,
-        guard: Guard | None,
-        set_deadline: Callable[[float | None], None],
-    ) -> None:
+    def __init__(self, problem: dict[str, Any], source: str, place: Peer | Guard) -> None:
         self._every, self._tolerance = problem["every_test"], problem["tolerance"]
         self._limit_s: float | None = problem["timeout_s"]
         self._lines = source.split("\n")
-        self._guard, self._set_deadline = guard, set_deadline
+        self._place, self._guard = place, place if isinstance(place, Guard) else None
         self.tests: list[tuple[str, bool, str]] = []
         self.num_tests = self.num_passed = self.num_checks = 0
         self.failure = ""
@@ -89,9 +80,9 @@ class Runner:
             if not self._every:
                 raise Failed
 
-    def begin(self) -> limited:
+    def begin(self) -> AbstractContextManager[None]:
         """Starts the clock of a test."""
-        self._set_deadline(None if self._limit_s is None else time.monotonic() + self._limit_s)
+        self._place.deadline = None if self._limit_s is None else time.monotonic() + self._limit_s
         return limited(self._limit_s if self._guard is not None else None)
 
     def run(self, name: str, test: Callable[[], Any]) -> None:
@@ -99,11 +90,11 @@ class Runner:
         before = self.num_tests
         try:
             with self.begin():
-                suite.finish(test())
+                units.finish(test())
         except (Broken, BadArgument, Failed, Verdict):
             raise
         except BaseException as error:
-            if not suite.is_skip(error):
+            if not units.is_skip(error):
                 self.record(name, error)
         else:
             if self.num_tests == before:
@@ -119,9 +110,20 @@ class Runner:
             trace = trace.tb_next
         return ": ".join(part for part in (describe(error), line) if part)
 
-    def case(self, line: int, is_test: bool) -> _Assert:
-        """What an assert of the tests runs in."""
-        return _Assert(self, self._lines[line - 1].strip(), is_test)
+    @contextmanager
+    def case(self, line: int, is_test: bool) -> Iterator[None]:
+        """What an assert of the tests runs in; `is_test`: it stands for a test of its own."""
+        self.num_checks += 1
+        if not is_test:
+            yield
+            return
+        failure = None
+        try:
+            with self.begin():
+                yield
+        except (Exception, OutOfTime) as error:
+            failure = error
+        self.record(self._lines[line - 1].strip(), failure)
 
     def compare(self, names: tuple[str, ...], values: tuple[Any, ...]) -> Any:
         """A comparison of the tests."""
@@ -156,109 +158,21 @@ class Runner:
         """A calculation of the tests with what a call returned."""
         return _OPERATORS[name](*(self._guard.fair_operands(left, right) if self._guard else (left, right)))
 
-    def run_unittest(self, kinds: list[Any]) -> None:
-        """Runs `unittest` cases."""
-        import unittest
-
-        runner = self
-
-        class Result(unittest.TestResult):
-            def startTest(self, test: Any) -> None:  # noqa: N802 - names of unittest
-                super().startTest(test)
-                self.limit = runner.begin()
-                self.limit.__enter__()
-
-            def stopTest(self, test: Any) -> None:  # noqa: N802
-                self.limit.__exit__()
-                super().stopTest(test)
-
-            def addSuccess(self, test: Any) -> None:  # noqa: N802
-                runner.record(test.id().rpartition("tests.")[2], None)
-
-            def _failed(self, test: Any, error: Any) -> None:
-                runner.num_checks += 1
-                try:
-                    runner.record(test.id().rpartition("tests.")[2], error[1])
-                except Failed:
-                    self.stop()
-
-            def addFailure(self, test: Any, err: Any) -> None:  # noqa: N802 - names of unittest
-                self._failed(test, err)
-
-            def addError(self, test: Any, err: Any) -> None:  # noqa: N802 - names of unittest
-                self._failed(test, err)
-
-            def addSkip(self, test: Any, reason: str) -> None:  # noqa: N802
-                error = sys.exc_info()[1]
-                if error is not None and not suite.is_skip(error):
-                    self._failed(test, (type(error), error, None))
-
-            def addSubTest(self, test: Any, subtest: Any, err: Any) -> None:  # noqa: N802
-                if err is not None:
-                    self._failed(subtest, err)
-
-        for kind in kinds:
-            tests = unittest.defaultTestLoader.loadTestsFromTestCase(kind)
-            runner.num_checks += tests.countTestCases()
-            result = Result()
-            tests.run(result)
-            if result.shouldStop:
-                raise Failed
-
-    def run_doctests(self, examples: list[tuple[str, str]], names: dict[str, Any]) -> None:
-        """Runs the examples of interactive sessions in texts."""
-        import doctest
-
-        runner = self
-
-        class Examples(doctest.DocTestRunner):
-            def report_start(self, out: Any, test: Any, example: Any) -> None:
-                runner.begin()
-
-            def report_success(self, out: Any, test: Any, example: Any, got: str) -> None:
-                runner.num_checks += bool(example.want)
-                if example.want:
-                    runner.record(example.source.strip(), None)
-
-            def report_failure(self, out: Any, test: Any, example: Any, got: str) -> None:
-                self._fail(example, f"expected {example.want.strip()!r}, got {got.strip()!r}")
-
-            def report_unexpected_exception(self, out: Any, test: Any, example: Any, exc_info: Any) -> None:
-                if isinstance(exc_info[1], (Broken, BadArgument, Failed, Verdict)):
-                    raise exc_info[1]
-                self._fail(example, describe(exc_info[1]))
-
-            def _fail(self, example: Any, why: str) -> None:
-                runner.num_checks += 1
-                runner.record(example.source.strip(), AssertionError(f"{example.source.strip()}: {why}"))
-
-        for name, text in examples:
-            try:
-                test = doctest.DocTestParser().get_doctest(text, names, name, "<tests>", 0)
-            except ValueError as error:
-                raise Verdict("bad_problem", f"`test` has a doctest that can't be read: {error}") from None
-            with self.begin():
-                Examples(verbose=False).run(test, out=lambda _: None, clear_globs=False)
-
-    def run_case(self, name: str, case: Any, candidate: Any, is_json: bool) -> None:
-        """Runs one case: text to standard input, or arguments to a call."""
-
-        def test() -> None:
-            self.num_checks += 1
-            expected = case["output"]
-            if isinstance(case["input"], str):
-                found = candidate(case["input"])
-                if not isinstance(found, str) or not equal.same_output(expected, found, self._tolerance):
-                    raise AssertionError(f"printed {_shown(found)}, expected {_shown(expected)}")
-                return
-            found = equal.as_json(candidate(*case["input"]))
-            wanted = [expected, expected[0]] if is_json and isinstance(expected, list) and expected else [expected]
-            if self._guard is not None:
-                found = self._guard.fair(expected, found)[1]
-            if not any(equal.close(value, found, self._tolerance or 0.0) for value in wanted):
-                raise AssertionError(f"returned {_shown(found)}, expected {_shown(expected)}")
-
-        self.run(name, test)
+    def check(self, case: Any, candidate: Any, is_json: bool) -> None:
+        """Judges one case: text to standard input, or arguments to a call. Raises what a test raises."""
+        self.num_checks += 1
+        expected = case["output"]
+        if isinstance(case["input"], str):
+            found = candidate(case["input"])
+            if not isinstance(found, str) or not equal.same_output(expected, found, self._tolerance):
+                raise AssertionError(f"printed {_shown(found)}, expected {_shown(expected)}")
+            return
+        found = equal.as_json(candidate(*case["input"]))
+        wanted = [expected, expected[0]] if is_json and isinstance(expected, list) and expected else [expected]
+        if self._guard is not None:
+            found = self._guard.fair(expected, found)[1]
+        if not any(equal.close(value, found, self._tolerance or 0.0) for value in wanted):
+            raise AssertionError(f"returned {_shown(found)}, expected {_shown(expected)}")
 
 
 def _innermost(error: BaseException) -> str:
@@ -272,27 +186,3 @@ def _innermost(error: BaseException) -> str:
 def _shown(value: Any) -> str:
     text = repr(value)
     return text if len(text) <= 60 else f"{text[:40]}…{text[-15:]}"
-
-
-class _Assert:
-    """One run of one assert."""
-
-    def __init__(self, runner: Runner, line: str, is_test: bool) -> None:
-        self._runner, self._line, self._is_test = runner, line, is_test
-
-    def __enter__(self) -> None:
-        self._runner.num_checks += 1
-        if self._is_test:
-            self._limit = self._runner.begin()
-            self._limit.__enter__()
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> bool:
-        if not self._is_test:
-            return False
-        self._limit.__exit__()
-        if isinstance(error, (Broken, BadArgument, Failed, Verdict)):
-            return False
-        if error is not None and not isinstance(error, (Exception, OutOfTime)):
-            return False
-        self._runner.record(self._line, error)
-        return True

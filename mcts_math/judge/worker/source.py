@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import ast
 import builtins
+import symtable
 import textwrap
 import typing
-from collections.abc import Iterator
 from typing import Any
 
 _MAX_CUTS = 50
@@ -64,50 +64,34 @@ def stub(prompt: str) -> str | None:
 
 def _parse(text: str) -> ast.Module | None:
     try:
+        names_of(text)
         return ast.parse(text)
     except _NOT_PYTHON:
         return None
 
 
-def _names_of(node: ast.AST) -> Iterator[tuple[str, str]]:
-    """(what is done with it, name) for the names that a node itself uses."""
-    if isinstance(node, ast.Name):
-        yield ("read" if isinstance(node.ctx, ast.Load) else "bound"), node.id
-    elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-        yield "bound", node.name
-    elif isinstance(node, ast.arg):
-        yield "bound", node.arg
-    elif isinstance(node, ast.alias):
-        yield "bound", (node.asname or node.name).partition(".")[0]
-    elif isinstance(node, ast.ExceptHandler) and node.name:
-        yield "bound", node.name
+class Names(typing.NamedTuple):
+    """Names that code binds at its margin, and those that it reads and nobody binds, but for Python's own."""
+
+    bound: set[str]
+    free: set[str]
 
 
-def free_names(tree: ast.AST) -> set[str]:
-    """Names that a tree reads and nowhere binds, but for those of Python itself."""
-    found: dict[str, set[str]] = {"read": set(), "bound": set()}
-    for node in ast.walk(tree):
-        for use, name in _names_of(node):
-            found[use].add(name)
-    return found["read"] - found["bound"] - set(dir(builtins))
-
-
-def bound_names(statement: ast.stmt) -> set[str]:
-    """Names that a statement binds where it stands; what is within a function or class is not looked at."""
-    if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-        return {statement.name}
-    found: set[str] = set()
-    for node in ast.iter_child_nodes(statement):
-        if isinstance(node, (ast.stmt, ast.ExceptHandler)):
-            found |= bound_names(node) if isinstance(node, ast.stmt) else set().union(*map(bound_names, node.body))
-        else:
-            found |= {name for child in ast.walk(node) for use, name in _names_of(child) if use == "bound"}
-    return found
-
-
-def defined(module: ast.Module) -> set[str]:
-    """Names that a module binds."""
-    return set().union(*map(bound_names, module.body))
+def names_of(code: str | ast.AST) -> Names:
+    """The names of a module, or of one of its statements. Raises SyntaxError."""
+    top = symtable.symtable(code if isinstance(code, str) else ast.unparse(code), "<code>", "exec")
+    bound: set[str] = set()
+    read: set[str] = set()
+    tables = [top]
+    for table in tables:
+        tables += table.get_children()
+        for symbol in table.get_symbols():
+            is_module = table is top or symbol.is_declared_global()
+            if is_module and (symbol.is_assigned() or symbol.is_imported()):
+                bound.add(symbol.get_name())
+            if symbol.is_referenced() and (table is top or symbol.is_global()):
+                read.add(symbol.get_name())
+    return Names(bound, read - bound - set(dir(builtins)))
 
 
 class Chosen(typing.NamedTuple):
@@ -157,8 +141,8 @@ def _body(prompt: str, roots: set[str], reading: dict[str, Any]) -> tuple[Chosen
             fault = fault or error
             continue
         for node in module.body:
-            if roots & bound_names(node) and (getattr(node, "end_lineno", 0) or 0) > num_given:
-                return Chosen([*_typing(module, set()), text], text), roots
+            if (getattr(node, "end_lineno", 0) or 0) > num_given and roots & names_of(node).bound:
+                return Chosen([*_typing(names_of(text).free), text], text), roots
     if fault is not None:
         raise fault
     return None
@@ -166,28 +150,26 @@ def _body(prompt: str, roots: set[str], reading: dict[str, Any]) -> tuple[Chosen
 
 def _program(prompt: str, reading: dict[str, Any]) -> tuple[Chosen, set[str]]:
     """A program of its own, with what it needs of the completion's other blocks."""
-    text, module = parse_prefix(reading["code"], 0, reading["open"])
+    text, _ = parse_prefix(reading["code"], 0, reading["open"])
     before = stub(prompt)
-    given = defined(ast.parse(before)) if before else set()
-    context = _context(module, given, reading["others"])
-    parts = [before] if before else []
-    if context:
-        parts.append("\n".join(map(ast.unparse, context)))
-    tree = ast.Module([*context, *module.body], [])
-    code = "\n\n".join([*parts[bool(before) :], text])
-    return Chosen([*_typing(tree, given), *parts, text], code), defined(tree)
+    given = names_of(before).bound if before else set()
+    context = "\n".join(map(ast.unparse, _context(names_of(text), given, reading["others"])))
+    code = f"{context}\n\n{text}" if context else text
+    names = names_of(code)
+    parts = [part for part in (before, context, text) if part]
+    return Chosen([*_typing(names.free - given), *parts], code), names.bound
 
 
-def _context(module: ast.Module, given: set[str], others: list[str]) -> list[ast.stmt]:
-    """Statements of other blocks that bind what the module reads and does not bind, in their order."""
-    needed = free_names(module) - given
+def _context(names: Names, given: set[str], others: list[str]) -> list[ast.stmt]:
+    """Statements of other blocks that bind what a program reads and does not bind, in their order."""
+    needed = names.free - given
     if not needed:
         return []
     trees = [tree for tree in map(_parse, others) if tree is not None]
     statements = [node for tree in trees for node in tree.body if not isinstance(node, ast.Expr)]
-    last = {name: node for node in statements for name in bound_names(node)}
+    last = {name: node for node in statements for name in names_of(node).bound}
     wanted: dict[int, ast.stmt] = {}
-    seen = defined(module) | given
+    seen = names.bound | given
     while needed:
         name = needed.pop()
         node = last.get(name)
@@ -195,12 +177,12 @@ def _context(module: ast.Module, given: set[str], others: list[str]) -> list[ast
             continue
         seen.add(name)
         wanted[id(node)] = node
-        needed |= free_names(node) - given
+        needed |= names_of(node).free - given
     stars = [n for n in statements if isinstance(n, ast.ImportFrom) and n.names[0].name == "*"]
     return [node for node in statements if id(node) in wanted or node in stars]
 
 
-def _typing(tree: ast.AST, given: set[str]) -> list[str]:
+def _typing(free: set[str]) -> list[str]:
     """The import that a program with annotations forgot."""
-    names = sorted((free_names(tree) - given) & _TYPING)
+    names = sorted(free & _TYPING)
     return [f"from typing import {', '.join(names)}"] if names else []

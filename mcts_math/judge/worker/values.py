@@ -10,8 +10,6 @@ method of the judged code decides a comparison.
 from __future__ import annotations
 
 import array
-import datetime
-import importlib
 import io
 import itertools
 import pickle
@@ -19,50 +17,53 @@ import sys
 import types
 from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Callable
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from fractions import Fraction
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+from pathlib import PosixPath, PurePosixPath, PureWindowsPath
 from typing import Any
+from uuid import UUID
 
 _DEEPEST = 10_000  # levels of nesting; what C needs for a level fits a stack of 8 MiB that often
+_MANY_BYTES = 16 << 20
 PLAIN = (bool, int, float, complex, str, bytes, tuple, frozenset, list, dict, set, bytearray, type(None))
 FROZEN = (int, float, complex, str, bytes, tuple, frozenset)
 MUTABLE = (list, dict, set, bytearray, deque)
-_TEXTS: dict[str, Callable[[str], Any]] = {
-    "Decimal": Decimal,
-    "Fraction": Fraction,
-    "datetime": datetime.datetime.fromisoformat,
-    "date": datetime.date.fromisoformat,
-    "time": datetime.time.fromisoformat,
+_WRITTEN = (Decimal, Fraction, UUID, PosixPath, PurePosixPath, PureWindowsPath)
+_WRITTEN_TOO = (IPv4Address, IPv6Address, IPv4Network, IPv6Network)
+_PARTS: dict[type[Any], Callable[[Any], tuple[Any, ...]]] = {
+    **dict.fromkeys((*_WRITTEN, *_WRITTEN_TOO), lambda value: (str(value),)),
+    **dict.fromkeys((date, time, datetime), lambda value: (value.isoformat(),)),
+    **dict.fromkeys((range, slice), lambda value: (value.start, value.stop, value.step)),
+    **dict.fromkeys((Counter, OrderedDict), lambda value: (dict(value),)),
+    **dict.fromkeys((type(NotImplemented), type(Ellipsis)), lambda _: ()),
+    **dict.fromkeys((type({}.keys()), type({}.values()), type({}.items())), lambda value: (list(value),)),
+    complex: lambda value: (value.real, value.imag),
+    array.array: lambda value: (value.typecode, value.tolist()),
+    timedelta: lambda value: (value.days, value.seconds, value.microseconds),
+    deque: lambda value: (list(value), value.maxlen),
+    defaultdict: lambda value: (value.default_factory, dict(value)),
 }
-_KINDS = (Decimal, Fraction, datetime.datetime, datetime.date, datetime.time)
-_NAMED = {
-    "uuid": ("UUID",),
-    "pathlib": ("PosixPath", "PurePosixPath", "PureWindowsPath"),
-    "ipaddress": ("IPv4Address", "IPv6Address", "IPv4Network", "IPv6Network"),
-}
-"""Classes of values that their text makes anew, by module."""
-_VIEWS: dict[type[Any], Callable[[Any], Any]] = {
-    type({}.keys()): lambda found: dict.fromkeys(found).keys(),
-    type({}.values()): lambda found: dict(enumerate(found)).values(),
-    type({}.items()): lambda found: dict(found).items(),
-}
+"""Value types that both sides know, and what the one side needs to make anew what the other side has."""
 
 
 async def _coroutine() -> None: ...
 
 
-def _named(*kinds: type[Any]) -> dict[str, type[Any]]:
-    return {kind.__name__: kind for kind in kinds}
-
-
 _sample = _coroutine()
-_TYPES = _named(*PLAIN, range, object, deque, Counter, OrderedDict, defaultdict, *_KINDS, datetime.timedelta)
-"""Types that cross as values. A message may call them, so none may be here that makes code."""
-LIKE = _TYPES | _named(
-    *(map, filter, zip, enumerate, reversed, types.FunctionType, types.BuiltinFunctionType, types.MethodType),
-    *(types.GeneratorType, types.AsyncGeneratorType, type(_sample), type(iter([])), type(iter({})), type(iter(()))),
-    *(type(iter(set())), type(iter("")), itertools.count, itertools.chain, itertools.cycle, io.StringIO, io.BytesIO),
-)
+_TYPES = {kind.__name__: kind for kind in (*PLAIN, *_PARTS, object) if kind.__flags__ & 1 << 8}
+"""Types that cross as values: those that nobody can change, as a message may set attributes of what it has made. A
+message may call them, so none may be here that makes code."""
+LIKE = {
+    kind.__name__: kind
+    for kind in (
+        *(*PLAIN, *_PARTS, object, map, filter, zip, enumerate, reversed, types.FunctionType, types.MethodType),
+        *(types.BuiltinFunctionType, types.GeneratorType, types.AsyncGeneratorType, type(_sample), type(iter([]))),
+        *(type(iter({})), type(iter(())), type(iter(set())), type(iter("")), itertools.count, itertools.chain),
+        *(itertools.cycle, io.StringIO, io.BytesIO),
+    )
+}
 """Types that an object of the other side may be said to be of (`__class__`): what `isinstance` then answers."""
 _sample.close()
 
@@ -72,7 +73,15 @@ class BadValue(Exception):  # noqa: N818 - what was sent is no value; the receiv
 
 
 class CannotCross(Exception):  # noqa: N818 - the sender's own value
-    """A value that has no form in the other process."""
+    """A value that has no form in the other process.
+
+    Attributes:
+        num_extra: about how many bytes less would have had one.
+    """
+
+    def __init__(self, reason: str, num_extra: float = float("inf")) -> None:
+        super().__init__(reason)
+        self.num_extra = num_extra
 
 
 def make(kind: str, content: Any) -> Any:
@@ -116,8 +125,7 @@ class Unpickler(pickle.Unpickler):
         return self._make
 
     def _make(self, kind: str, content: Any) -> Any:
-        reader = _READERS.get(kind)
-        return reader(content) if reader is not None else self._resolve(kind, content)
+        return _MAKERS[kind](*content) if kind in _MAKERS else self._resolve(kind, content)
 
 
 def encode(message: Any, refer: Callable[[Any], tuple[str, Any]]) -> bytes:
@@ -128,7 +136,9 @@ def encode(message: Any, refer: Callable[[Any], tuple[str, Any]]) -> bytes:
     try:
         Pickler(file, refer).dump(message)
     except RecursionError:
-        raise CannotCross("a value is nested too deep to be handed over") from None
+        raise CannotCross("a value is nested too deep to be handed over", _DEEPEST // 2) from None
+    except MemoryError:
+        raise CannotCross("a value is too large to be handed over", _MANY_BYTES) from None
     except pickle.PicklingError as error:
         raise CannotCross(f"a value can't be handed over: {error}") from None
     finally:
@@ -147,58 +157,29 @@ def decode(data: bytes, resolve: Callable[[str, Any], Any]) -> Any:
 def pack(value: Any) -> tuple[str, Any] | None:
     """(kind, content) of a value type that both sides know; None of anything else."""
     kind = type(value)
-    if kind in _VIEWS:
-        return "view", (kind.__name__, list(value))
-    if kind is range or kind is slice:
-        return kind.__name__, (value.start, value.stop, value.step)
-    if kind is complex:
-        return "complex", (value.real, value.imag)
-    if kind is array.array:
-        return "array", (value.typecode, list(value))
-    for plain in _KINDS:
-        if kind is plain:
-            return plain.__name__, value.isoformat() if hasattr(value, "isoformat") else str(value)
-    if kind.__name__ in _NAMED.get(kind.__module__, ()):
-        return "named", (kind.__module__, kind.__name__, str(value))
-    if kind is datetime.timedelta:
-        return "timedelta", (value.days, value.seconds, value.microseconds)
-    if kind is deque:
-        return "deque", (list(value), value.maxlen)
-    if kind is defaultdict:
-        return "defaultdict", (value.default_factory, dict(value))
-    if kind in (Counter, OrderedDict):
-        return kind.__name__, dict(value)
-    if isinstance(value, type) and value in _TYPES.values():
-        return "type", value.__name__
-    if value is NotImplemented or value is Ellipsis:
-        return "constant", repr(value)
-    if kind.__module__.partition(".")[0] == "numpy":
-        return _pack_numpy(value)
-    return None
-
-
-def _pack_numpy(value: Any) -> tuple[str, Any] | None:
+    if kind in _PARTS:
+        return kind.__name__, _PARTS[kind](value)
+    if isinstance(value, type):
+        return ("type", (value.__name__,)) if _TYPES.get(value.__name__) is value else None
+    if kind.__module__ != "numpy":
+        return None
     numpy = sys.modules["numpy"]
     if isinstance(value, numpy.generic):
         plain = value.item()
-        return None if isinstance(plain, numpy.generic) else ("is", plain)
-    if type(value) is not numpy.ndarray:
-        return None
-    if value.dtype.kind == "O":
+        return None if isinstance(plain, numpy.generic) else ("is", (plain,))
+    if kind is numpy.ndarray and value.dtype.kind == "O":
         return "objects", (value.shape, value.ravel().tolist())
-    if not _is_plain_numpy(value.dtype.str):
-        return None
-    return "ndarray", (value.dtype.str, value.shape, value.tobytes())
+    if kind is numpy.ndarray and _is_plain_numpy(value.dtype.str):
+        return "ndarray", (value.dtype.str, value.shape, value.tobytes())
+    return None
 
 
 def _is_plain_numpy(name: str) -> bool:
-    """Whether a type of numpy is one of numbers, truth values, text or times. (`re` would cost a millisecond here.)"""
+    """Whether a type of numpy is one of numbers, truth values, text or times."""
     return name[:1] in ("<", ">", "|", "=") and name[1:2] in tuple("biufcSUmM?") and not {",", "(", ":"} & set(name)
 
 
-def _numpy(content: Any) -> Any:
-    """An array, or where numpy is not there, the lists that stand for it."""
-    kind, shape, data = content
+def _numbers(kind: str, shape: Any, data: bytes) -> Any:
     if not _is_plain_numpy(kind):
         raise BadValue(f"an array of {kind!r}")
     import numpy
@@ -206,39 +187,23 @@ def _numpy(content: Any) -> Any:
     return numpy.frombuffer(data, dtype=numpy.dtype(kind)).reshape(shape).copy()
 
 
-def _objects(content: Any) -> Any:
+def _objects(shape: Any, items: Any) -> Any:
     import numpy
 
-    shape, items = content
     flat = numpy.empty(len(items), dtype=object)
     flat[:] = items
     return flat.reshape(shape)
 
 
-def _named_value(content: Any) -> Any:
-    module, name, text = content
-    if name not in _NAMED.get(module, ()):
-        raise BadValue(f"a {name} of {module}")
-    return getattr(importlib.import_module(module), name)(text)
-
-
-_READERS: dict[str, Callable[[Any], Any]] = {
-    **_TEXTS,
-    "named": _named_value,
-    "is": lambda content: content,
-    "view": lambda content: {t.__name__: read for t, read in _VIEWS.items()}[content[0]](content[1]),
-    "complex": lambda content: complex(*content),
-    "range": lambda content: range(*content),
-    "slice": lambda content: slice(*content),
-    "array": lambda content: array.array(*content),
-    "timedelta": lambda content: datetime.timedelta(*content),
-    "deque": lambda content: deque(*content),
-    "defaultdict": lambda content: defaultdict(*content),
-    "Counter": lambda content: Counter(content),
-    "OrderedDict": lambda content: OrderedDict(content),
-    "type": lambda content: _TYPES[content],
-    "constant": lambda content: {"NotImplemented": NotImplemented, "Ellipsis": Ellipsis}[content],
-    "ndarray": _numpy,
+_MAKERS: dict[str, Callable[..., Any]] = {
+    **{kind.__name__: kind for kind in _PARTS},
+    **{kind.__name__: kind.fromisoformat for kind in (date, time, datetime)},
+    "dict_keys": lambda found: dict.fromkeys(found).keys(),
+    "dict_values": lambda found: dict(enumerate(found)).values(),
+    "dict_items": lambda found: dict(found).items(),
+    "type": _TYPES.__getitem__,
+    "is": lambda value: value,
+    "ndarray": _numbers,
     "objects": _objects,
 }
 
