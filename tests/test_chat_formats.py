@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from stand_ins import EchoInterpreter, EqualChecker, EqualVerifier
 
+from mcts_math.errors import RefusedError
 from mcts_math.files import dump_line, parse_line
 from mcts_math.formats import FormatOptions, make_format
 from mcts_math.formats.replies import read_reply
@@ -181,6 +182,13 @@ def test_a_budget_closes_a_thought() -> None:
     assert no_thought.pieces == ()
     assert form.resume(sample("<think>hm", ended=False, tokens=4), limits) is None  # the context was full
     assert form.resume(sample("It is 4.", tokens=5), limits) is None
+
+
+def test_a_budget_that_a_server_can_not_go_on_from_is_an_error() -> None:
+    form = make_format("chat", FormatOptions(max_thinking_tokens=5))
+    with pytest.raises(RefusedError, match="folder"):
+        form.resume(Sample("hm", -1.0, 5, "length"), Sampling(max_tokens=100))
+    assert form.resume(Sample("4", -1.0, 1), Sampling(max_tokens=100)) is None
 
 
 TALKS: list[Conversation] = []

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
+from mcts_math.errors import RefusedError
 from mcts_math.formats.base import FormatOptions, Resumption, StepFormat
 from mcts_math.formats.replies import THOUGHTS, open_thought, read_reply
 from mcts_math.messages import Conversation, Message, Piece, Sample, Sampling, Tool, text_of
@@ -145,7 +146,14 @@ class Thinking:
     def resume(self, sample: Sample, sampling: Sampling) -> Resumption | None:
         """How to go on after a part: a stop string within a thought ends nothing, and the budget ends a thought."""
         left = sampling.max_tokens - sample.num_tokens
-        if left <= 0 or not sample.written:
+        if left <= 0:
+            return None
+        if not sample.written:
+            if self.budget and sample.finish == "length":
+                raise RefusedError(
+                    "max_thinking_tokens has cut a reply that this server can't go on with. Give the model's folder as "
+                    "model_dir, or leave max_thinking_tokens out"
+                )
             return None
         text = text_of(sample.written)
         thought = open_thought(text, sample.opening)
