@@ -101,11 +101,9 @@ def solve_file(
     Raises:
         MctsMathError: as `solver.solve`; what was finished before is in `output`.
     """
-    inputs = (parse_source(qaf).path, exclude, config.few_shot_path, config.prompt_path)
-    require_other_file(output, *inputs)
-    for path in (*inputs, output, ResultsFile(output).meta_path):
-        if save_correct and path is not None and is_same_file(save_correct, path):
-            raise RecordError(f"--save_correct {save_correct} is a file of this run ({path}). Choose another one.")
+    _require_own_files(
+        output, save_correct, (parse_source(qaf).path, exclude, config.few_shot_path, config.prompt_path)
+    )
     questions = load_tasks(qaf)
     tasks = without_cases(questions, exclude) if exclude else questions
     if not tasks:
@@ -126,6 +124,16 @@ def solve_file(
         num_solved = write_cases(save_correct, questions, _solved_ids(output))
         report(f"{num_solved} of {len(questions)} questions are solved: {save_correct}")
     return totals
+
+
+def _require_own_files(
+    output: str | Path, save_correct: str | Path | None, inputs: Sequence[str | Path | None]
+) -> None:
+    """Raises RecordError where the run would write over what it reads, or write one file twice."""
+    require_other_file(output, *inputs)
+    for path in (*inputs, output, ResultsFile(output).meta_path):
+        if save_correct and path is not None and is_same_file(save_correct, path):
+            raise RecordError(f"--save_correct {save_correct} is a file of this run ({path}). Choose another one.")
 
 
 def _solved_ids(output: str | Path) -> Iterator[str]:
