@@ -30,7 +30,7 @@ def humaneval(number: int) -> dict[str, Any]:
 
 def answer(request: Generate) -> Generation:
     """Solves the even ones; writes no code for every third."""
-    text = request.prompt if isinstance(request.prompt, str) else request.prompt[-1].content
+    text = request.prompt if isinstance(request.prompt, str) else request.prompt.messages[-1].content
     number = int(text.split("def add_")[1].split("(")[0])
     if number % 3 == 2:
         return scripted("I don't know.")

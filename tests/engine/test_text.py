@@ -104,16 +104,6 @@ def test_truncation_and_padding_of_the_tokenizer_file_are_not_obeyed() -> None:
     assert len(Codec(tokenizer).encode("abcdefgh")) == 9
 
 
-def test_a_conversation_that_the_template_refuses_is_refused_by_itself() -> None:
-    codec = byte_level()
-    codec._tokenizer.chat_template = (
-        "{% if messages[0].role == 'system' %}{{ raise_exception('no system here') }}{% endif %}x"
-    )
-    assert codec.render(Conversation((Message("user", "1 + 1?"),))) == "x"
-    with pytest.raises(RefusedError, match="refuses the conversation: no system here"):
-        codec.render(Conversation((Message("system", "s"), Message("user", "1 + 1?"))))
-
-
 def test_a_token_that_the_model_does_not_embed_costs_its_question_alone(tmp_path: Path) -> None:
     """As where tokens were added to a tokenizer, and the model was not resized."""
     folder = make_checkpoint(tmp_path / "model", "llama")
