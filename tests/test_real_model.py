@@ -20,6 +20,8 @@ from mcts_math.messages import Conversation, Message, text_of
 from mcts_math.requests import Generate, Sampling
 from mcts_math.solver import solve
 
+pytestmark = pytest.mark.slow  # the model is downloaded and converted: most of a minute
+
 TASKS = [
     {"id": "a", "question": "Tom has 3 apples and buys 4 more. How many apples has he?", "answer": "7"},
     {"id": "b", "question": "What is 12 times 5?", "answer": "60"},
@@ -64,10 +66,10 @@ def test_greedy_replies_are_those_of_transformers(engine: HFEngine, folder: Path
 
 @pytest.mark.parametrize(("mode", "form", "keys"), [
     ("react", "chat_code", {}),
-    pytest.param("react", "chat", {}, marks=pytest.mark.slow),
-    pytest.param("sbs", "chat_steps", WARM | {"step_beam_width": 2, "n_generate_sample": 2}, marks=pytest.mark.slow),
-    pytest.param("mcts", "chat_code", WARM | {"iterations": 2, "n_generate_sample": 2}, marks=pytest.mark.slow),
-    pytest.param("revision", "chat", {"trials": 2}, marks=pytest.mark.slow),
+    ("react", "chat", {}),
+    ("sbs", "chat_steps", WARM | {"step_beam_width": 2, "n_generate_sample": 2}),
+    ("mcts", "chat_code", WARM | {"iterations": 2, "n_generate_sample": 2}),
+    ("revision", "chat", {"trials": 2}),
 ])  # fmt: skip
 def test_every_format_and_kind_of_search_runs(engine: HFEngine, mode: str, form: str, keys: dict[str, Any]) -> None:
     for solved in run(engine, mode=mode, prompt_wrap=form, **keys):
