@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import time
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -191,6 +193,62 @@ def test_a_budget_that_a_server_can_not_go_on_from_is_an_error() -> None:
     assert form.resume(Sample("4", -1.0, 1), Sampling(max_tokens=100)) is None
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        " " * 40000, "x" + "\n" * 40000 + "y", "<|channel|>commentary" + " " * 40000,
+        "<|channel|>commentary to=" + "a" * 40000, "<tool_call><function=f>" + "<parameter=" * 4000,
+        "<tool_call>" + "<arg_key>" * 4000, "<tool_call>" + "<arg_key></arg_key>" * 2000,
+        "<|tool_call>call:f{" + "a" * 40000, '{"name":"f","arguments":{}}\n' * 4000, "<think></think>" * 2000,
+        "<tool_call>" * 4000, "<|start|>assistant<|channel|>analysis<|message|>" * 1000, "```python\n" * 4000,
+    ],
+    ids=lambda text: text[:30],
+)  # fmt: skip
+def test_what_a_model_may_write_is_read_in_linear_time(text: str) -> None:
+    begun = time.process_time()
+    for form in (TOOLS, CODE, STEPS, CHAT):
+        form.resume(sample(text), Sampling(max_tokens=100_000))
+        form.read(sample(text))
+    assert time.process_time() - begun < 5  # a quadratic reading takes minutes
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        '<tool_call>{"name": "f", "arguments": {"code": ' + "1" * 5000 + "}}</tool_call>",
+        '<tool_call>{"name": "f", "arguments": ' + "[" * 5000,
+        '<|tool_call_start|>[f(code=b"x")]<|tool_call_end|>',
+        "<|tool_call_start|>[f(code={1})]<|tool_call_end|>",
+        "<|tool_call_start|>[f(code={[]: 1})]<|tool_call_end|>",
+    ],
+    ids=range(5),
+)
+def test_a_call_that_json_can_not_hold_is_answered_by_an_error(block: str) -> None:
+    (action,) = TOOLS.read(sample(block)).actions
+    assert action.note is not None or action.code
+
+
+def test_a_box_that_the_delimiter_cuts_is_no_answer_yet() -> None:
+    assert STEPS.read(sample("So \\boxed{", "\n\n")).goes_on
+    assert STEPS.read(sample("4}.", opening="So \\boxed{\n\n")).answer == "4"
+
+
+def test_fences_in_a_thought_close_no_block_and_are_none() -> None:
+    thought = "<think>\n```python\nhm\n{}</think>\nSo:\n"
+    for written in (thought.format("") + "```python\n1\n", thought.format("```\n") + "```json\n1\n"):
+        (solved,) = search("react", "chat_code", written, "It is \\boxed{4}.", stop="```\n")
+        assert solved.tree.correct is True
+        assert "```\n```\n```output" not in text_of(TALKS[-1].messages[-1].written)
+    assert CODE.resume(sample(written, "```\n"), Sampling(max_tokens=999)) is not None
+
+
+def test_a_thought_that_a_stop_string_ends_at_its_budget_is_closed() -> None:
+    form = make_format("chat_code", FormatOptions(max_thinking_tokens=5))
+    resumption = form.resume(sample("<think>\n", "```\n", tokens=5), Sampling(max_tokens=100, stop=("```\n",)))
+    assert resumption is not None
+    assert text_of(resumption.pieces) == "\n</think>\n\n"
+
+
 TALKS: list[Conversation] = []
 
 
@@ -221,11 +279,11 @@ class Chat:
         return None
 
 
-def search(mode: str, form: str, *replies: str, stop: str = "", **keys: Any) -> list[Any]:
+def search(mode: str, form: str, *replies: str, stop: str = "", policy: type[Chat] = Chat, **keys: Any) -> list[Any]:
     options = {"mode": mode, "prompt_wrap": form, "max_depth": 4, **keys}
     record = {"id": "t", "question": TASK.question, "answer": "4"}
     return solve(
-        options, [record], policy=Chat(*replies, stop=stop),
+        options, [record], policy=policy(*replies, stop=stop),
         interpreter=EchoInterpreter(), checker=EqualChecker(), verifier=EqualVerifier(),
     )  # fmt: skip
 
@@ -291,3 +349,37 @@ def test_a_message_of_a_file_that_is_none_is_refused() -> None:
     for wrong in ({"role": "robot", "content": ""}, {"role": "user"}, {"role": "user", "content": None}):
         with pytest.raises((KeyError, TypeError, ValueError)):
             Message.from_json(wrong)
+
+
+class Uncounted(Chat):
+    """A server that tells no numbers of tokens."""
+
+    async def generate(self, request: Generate) -> Generation:
+        reply = await super().generate(request)
+        return replace(reply, samples=tuple(replace(each, num_tokens=0) for each in reply.samples))
+
+
+def test_parts_without_tokens_come_to_an_end() -> None:
+    (solved,) = search("react", "chat_code", "```json\n1\n", stop="```\n", policy=Uncounted)
+    assert solved.error == ""
+    assert len(TALKS) == 2
+
+
+class Served(Chat):
+    """A server that reads calls itself: they are in no text."""
+
+    async def generate(self, request: Generate) -> Generation:
+        reply = await super().generate(request)
+        read = [read_reply(each.text) for each in reply.samples]
+        samples = [replace(s, text=m.content, written=(), message=m) for s, m in zip(reply.samples, read, strict=True)]
+        return replace(reply, samples=tuple(samples))
+
+
+def test_calls_that_a_server_has_read_are_told_apart_and_trained_on() -> None:
+    calls = [call_text(TOOL, json.dumps({"code": code})) for code in ("1", "1", "2")]
+    (solved,) = search(
+        "sbs", "chat_tools", *calls, *["It is \\boxed{4}."] * 3, policy=Served, n_generate_sample=3,
+        remove_duplicate=True,
+    )  # fmt: skip
+    assert [node.step.code for node in solved.tree.children(solved.tree.root)] == ["1", "2"]
+    assert all(TOOLS.training_texts(solved.tree.steps(solved.tree.nodes[solved.tree.solutions[0]])))

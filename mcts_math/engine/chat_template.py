@@ -208,7 +208,7 @@ class ChatTemplate:
             try:
                 text = str(
                     self._tokenizer.apply_chat_template(
-                        [_turn(message, messages, as_text) for message in messages],
+                        [_turn(message, messages[:i], as_text) for i, message in enumerate(messages)],
                         tools=[declared(tool) for tool in talk.tools] or None,
                         tokenize=False,
                         add_generation_prompt=end == "asks",
@@ -244,8 +244,8 @@ def _shows_system(text: str, messages: tuple[Message, ...]) -> bool:
     return messages[0].role != "system" or messages[0].content.strip()[:80] in text
 
 
-def _turn(message: Message, messages: Sequence[Message], as_text: bool) -> dict[str, Any]:
-    """A message as templates know it."""
+def _turn(message: Message, before: Sequence[Message], as_text: bool) -> dict[str, Any]:
+    """A message as templates know it. Each turn counts its calls anew, so the last call of an id before it is meant."""
     turn: dict[str, Any] = {"role": message.role, "content": message.content}
     if message.role == "assistant" and message.written and not (message.content or message.calls or message.thought):
         turn["content"] = text_of(message.written)
@@ -261,7 +261,7 @@ def _turn(message: Message, messages: Sequence[Message], as_text: bool) -> dict[
             for call in message.calls
         ]
     if message.role == "tool":
-        names = [call.name for m in messages for call in m.calls if call.id == message.call_id]
+        names = [call.name for m in before for call in m.calls if call.id == message.call_id]
         turn |= {"tool_call_id": message.call_id, "name": names[-1] if names else ""}
     return turn
 

@@ -14,7 +14,7 @@ from typing import Final
 
 from mcts_math.formats.base import FormatOptions, Resumption
 from mcts_math.formats.chat import read_whole
-from mcts_math.formats.replies import open_thought
+from mcts_math.formats.replies import open_thought, read_reply
 from mcts_math.formats.turns import ChatFormat, Thinking, message_of, read_turn, was_stopped
 from mcts_math.messages import Message, Piece, Sample, Sampling, text_of
 from mcts_math.step import TOOL, Action, Draft, Step
@@ -40,7 +40,7 @@ def _show(step: Step) -> tuple[Message, ...]:
 
 def _closing(text: str) -> str:
     """What closes the block at the end of a text, up to the end of the line."""
-    if len(_FENCE.findall(text)) % 2:
+    if len(_FENCE.findall(read_reply(text).content)) % 2:  # a thought's fences close nothing
         return "```\n" if text.endswith("\n") else "\n```\n"
     return "" if text.endswith("\n") else "\n"
 
@@ -72,6 +72,6 @@ def _resume(thinking: Thinking, sample: Sample, sampling: Sampling) -> Resumptio
     if resumption is not None or not was_stopped(sample) or left <= 0:
         return resumption
     text = text_of(sample.written)
-    if open_thought(text, sample.opening) is not None or _BLOCK.search(text):
+    if open_thought(text, sample.opening) is not None or _BLOCK.search(read_reply(text, sample.opening).content):
         return None
     return Resumption(replace(sampling, max_tokens=left))

@@ -35,11 +35,12 @@ def _read(sample: Sample, *, search_thoughts: bool) -> Draft:
     message = read_turn(sample)
     if open_thought(sample.text, sample.opening) is not None:
         return Draft(message.thought, goes_on=search_thoughts and was_stopped(sample), message=message)
-    if "\\boxed" not in message.content and was_stopped(sample):
-        return Draft(message.content, goes_on=True, message=message)
-    # At its end, an answer may stand in any step.
-    whole = message.content if "\\boxed" in message.content else read_reply(sample.opening + sample.text).content
-    return Draft(message.content, answer=extract_answer(whole), whole=True, message=message)
+    answer = extract_answer(message.content) if "\\boxed" in message.content else None
+    if answer is None:
+        if was_stopped(sample):
+            return Draft(message.content, goes_on=True, message=message)
+        answer = extract_answer(read_reply(sample.opening + sample.text).content)  # at its end it may stand in any step
+    return Draft(message.content, answer=answer, whole=True, message=message)
 
 
 def _resume(thinking: Thinking, sample: Sample, sampling: Sampling, *, search_thoughts: bool) -> Resumption | None:

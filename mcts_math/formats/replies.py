@@ -12,7 +12,7 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from json import JSONDecodeError, JSONDecoder
+from json import JSONDecoder
 from typing import Any, Final
 
 from mcts_math.messages import Message, ToolCall
@@ -42,6 +42,14 @@ _HEADER: Final = re.compile(r"(?:<\|start\|>assistant)?(?:<\|channel\|>(?:final|
 _END: Final = re.compile(
     r"(?:<\|(?:im_end|eot_id|eom_id|end|return|call|endoftext|END_RESPONSE)\|>|<(?:turn\||end_of_turn)>)\s*\Z"
 )
+
+_CHANNEL: Final = re.compile(  # no two parts side by side match the same text: time is linear, whatever was written
+    r"(?:<\|start\|>assistant\s*)?(?:\bto=([\w.-]+)\s*)?<\|channel\|>(?:commentary|analysis)([^<]*)"
+    r"(?:<\|constrain\|>[^<]*)?<\|message\|>(.*?)(?:<\|call\|>|<\|end\|>|\Z)",
+    re.DOTALL,
+)
+_BETWEEN: Final = re.compile(r"[ \n\t;,]*")
+_RECIPIENT: Final = re.compile(r"\bto=([\w.-]+)")
 
 
 def open_thought(text: str, opening: str = "") -> ThoughtMarks | None:
@@ -103,14 +111,16 @@ def _numbered(calls: list[tuple[str, str]]) -> Iterator[ToolCall]:
 
 
 def _harmony(text: str) -> _Calls | None:
-    """gpt-oss: a channel addressed to a function."""
-    pattern = re.compile(
-        r"(?:<\|start\|>assistant)?(?:\s*to=(?:functions\.)?([\w.-]+))?\s*<\|channel\|>(?:commentary|analysis)"
-        r"(?:\s*to=(?:functions\.)?([\w.-]+))?[^<]*(?:<\|constrain\|>\w+)?\s*<\|message\|>(.*?)(?:<\|call\|>|<\|end\|>|\Z)",
-        re.DOTALL,
-    )
-    calls = [(m[1] or m[2], m[3]) for m in pattern.finditer(text) if m[1] or m[2]]
-    return (pattern.sub(lambda m: "" if m[1] or m[2] else m[0], text), calls) if calls else None
+    """gpt-oss: a channel addressed to a function, before its mark or behind it."""
+    content, calls, end = list[str](), list[tuple[str, str]](), 0
+    for found in _CHANNEL.finditer(text):
+        behind = _RECIPIENT.search(found[2])
+        name = found[1] or (behind[1] if behind else "")
+        if name:
+            content.append(text[end : found.start()])
+            calls.append((name.removeprefix("functions."), found[3]))
+            end = found.end()
+    return ("".join([*content, text[end:]]), calls) if calls else None
 
 
 def _blocks(text: str, begin: str, end: str) -> tuple[str, list[str]] | None:
@@ -137,10 +147,10 @@ def _tagged(text: str) -> _Calls | None:
 def _read_block(block: str) -> list[tuple[str, str]]:
     if block.startswith("<function="):
         name, _, body = block.removeprefix("<function=").partition(">")
-        parameters = re.findall(r"<parameter=([^>]+)>\n?(.*?)\n?(?:</parameter>|\Z)", body, re.DOTALL)
+        parameters = re.findall(r"<parameter=([^<>]+)>\n?(.*?)\n?(?:</parameter>|\Z)", body, re.DOTALL)
         return [(name, json.dumps(dict(parameters)))]
     if "<arg_key>" in block:
-        pairs = re.findall(r"<arg_key>(.*?)</arg_key>\s*<arg_value>(.*?)(?:</arg_value>|\Z)", block, re.DOTALL)
+        pairs = re.findall(r"<arg_key>([^<]*)</arg_key>\s*<arg_value>(.*?)(?:</arg_value>|\Z)", block, re.DOTALL)
         return [(block.partition("<arg_key>")[0], json.dumps(dict(pairs)))]
     return _json_calls(block) or [("", block)]
 
@@ -183,7 +193,7 @@ def _gemma(text: str) -> _Calls | None:
     calls = []
     for block in found[1]:
         name, _, body = block.strip().removeprefix("call:").partition("{")
-        pairs = re.findall(r'(\w+):<\|"\|>(.*?)(?:<\|"\|>|\Z)', body, re.DOTALL)
+        pairs = re.findall(r'\b(\w+):<\|"\|>(.*?)(?:<\|"\|>|\Z)', body, re.DOTALL)
         calls.append((name, json.dumps(dict(pairs))))
     return found[0].replace("<|tool_response>", ""), calls
 
@@ -205,7 +215,7 @@ def _python_calls(block: str) -> list[tuple[str, str]]:
                 (ast.unparse(call.func), json.dumps({word.arg: ast.literal_eval(word.value) for word in call.keywords}))
                 for call in calls
             ]
-        except (ValueError, SyntaxError, AttributeError, RecursionError, MemoryError):
+        except (ValueError, SyntaxError, TypeError, AttributeError, RecursionError, MemoryError):
             continue
     return [("", block)]
 
@@ -237,10 +247,10 @@ def _json_calls(text: str) -> list[tuple[str, str]]:
     while place < len(text):
         try:
             value, place = decoder.raw_decode(text, place)
-        except (JSONDecodeError, RecursionError):
+        except (ValueError, RecursionError):  # not JSON, a number of too many digits, or nested too deeply
             return []
         values += value if isinstance(value, list) else [value]
-        place += len(text[place:]) - len(text[place:].lstrip(" \n\t;,"))
+        place = _BETWEEN.match(text, place).end()  # type: ignore[union-attr]  # it matches "" too
     calls = [_json_call(value) for value in values]
     return [call for call in calls if call is not None] if None not in calls else []
 

@@ -13,7 +13,7 @@ from typing import TypeAlias
 
 from mcts_math.errors import RefusedError
 from mcts_math.formats.base import FormatOptions, Resumption, StepFormat
-from mcts_math.formats.replies import THOUGHTS, open_thought, read_reply
+from mcts_math.formats.replies import THOUGHTS, ThoughtMarks, open_thought, read_reply
 from mcts_math.messages import Conversation, Message, Piece, Sample, Sampling, Tool, text_of
 from mcts_math.step import Draft, Outcome, Step
 from mcts_math.tasks import Task
@@ -112,7 +112,8 @@ class ChatFormat:
         return self
 
     def training_texts(self, steps: Sequence[Step]) -> list[str]:
-        return [text_of(self.turns(step)[0].pieces) for step in steps]
+        """See `base.StepFormat`. A turn that a server has read has no calls in its content."""
+        return [text_of(self.turns(step)[0].written) or step.text for step in steps]
 
     def fingerprint(self) -> str:
         return hashlib.sha256(self.system.encode()).hexdigest()[:16] if self.system else ""
@@ -160,16 +161,23 @@ class Thinking:
         if sample.finish == "length":
             if not self.budget or sample.num_tokens != self.budget:
                 return None
-            closing = () if thought is None else (Piece(f"\n{thought.end}\n\n", given=True),)
+            closing = () if thought is None else _closing(thought)
             return Resumption(replace(sampling, max_tokens=left), closing)
         if not was_stopped(sample):
             return None
         if thought is not None:
-            allowed = self.budget - sample.num_tokens if self.budget > sample.num_tokens else left
+            if self.budget and sample.num_tokens >= self.budget:
+                return Resumption(replace(sampling, max_tokens=left), _closing(thought))
+            allowed = self.budget - sample.num_tokens if self.budget else left
             return Resumption(replace(sampling, max_tokens=min(left, allowed), stop=(thought.end,)))
         if text.endswith(tuple(marks.end for marks in THOUGHTS)) and not text.endswith(sampling.stop):
             return Resumption(replace(sampling, max_tokens=left))
         return None
+
+
+def _closing(thought: ThoughtMarks) -> tuple[Piece, ...]:
+    """What is put behind a thought whose budget is used up."""
+    return (Piece(f"\n{thought.end}\n\n", given=True),)
 
 
 def was_stopped(sample: Sample) -> bool:

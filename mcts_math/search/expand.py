@@ -106,8 +106,9 @@ def grow(
         adapter: whose weights sampled.
     """
     samples = yield from complete(expansion, tree, node, generation.samples, adapter)
-    samples = _distinct(samples) if expansion.remove_duplicate else samples
-    drafts = [expansion.format.read(sample) for sample in samples]
+    read = [(sample, expansion.format.read(sample)) for sample in samples]
+    read = _distinct(read) if expansion.remove_duplicate else read
+    samples, drafts = [sample for sample, _ in read], [draft for _, draft in read]
     first_id = len(tree.nodes)
     seeds = [
         derive_seed(expansion.run_seed, tree.task.id, first_id + i if places is None else places[i])
@@ -151,8 +152,10 @@ def complete(
             assert isinstance(reply, Generation)
             if reply.too_long:
                 full.add(i)
-            else:
-                done[i] = _joined(done[i], resumption.pieces, reply.samples[0])
+                continue
+            done[i] = _joined(done[i], resumption.pieces, reply.samples[0])
+            if not reply.samples[0].num_tokens:  # nothing came, or a server does not count: it might never end
+                full.add(i)
 
 
 def _joined(sample: Sample, between: tuple[Piece, ...], more: Sample) -> Sample:
@@ -186,10 +189,12 @@ def by_value(node: Node) -> float:
     return UNSCORED if node.value is None else node.value
 
 
-def _distinct(samples: Sequence[Sample]) -> list[Sample]:
-    first: dict[str, Sample] = {}
-    for sample in samples:
-        first.setdefault(sample.text.strip(), sample)
+def _distinct(read: Sequence[tuple[Sample, Draft]]) -> list[tuple[Sample, Draft]]:
+    """The first of equal ones. Calls that a server has read, and whether the turn goes on, are not in the text."""
+    first: dict[tuple[object, ...], tuple[Sample, Draft]] = {}
+    for sample, draft in read:
+        asked = tuple((action.tool, action.input, action.note) for action in draft.actions)
+        first.setdefault((sample.text.strip(), asked, draft.goes_on), (sample, draft))
     return list(first.values())
 
 

@@ -15,8 +15,8 @@ from collections.abc import Sequence
 
 from pydantic import Field
 
-from mcts_math.requests import Generation
-from mcts_math.search.expand import CONTEXT_LENGTH, Asking, Expansion, Search, by_value, derive_seed, grow, score
+from mcts_math.search.expand import Asking, Expansion, Search, derive_seed
+from mcts_math.search.guided import grow_all
 from mcts_math.settings import Integer, Settings
 from mcts_math.tree import Node, Tree
 
@@ -54,17 +54,6 @@ def _propagate(tree: Tree, expansion: Expansion, particles: Sequence[Node]) -> A
     """The particles, each grown by a step if it has not ended; those that outgrow the context are lost."""
     counts = Counter(node.id for node in particles if not node.terminal)
     replies = yield [expansion.generate(tree, tree.nodes[i], count) for i, count in counts.items()]
-    grown: dict[int, list[Node]] = {}
-    for i, reply in zip(counts, replies, strict=True):
-        assert isinstance(reply, Generation)
-        if reply.too_long:
-            tree.stopped, tree.nodes[i].terminal, grown[i] = CONTEXT_LENGTH, True, []
-        else:
-            grown[i] = yield from grow(expansion, tree, tree.nodes[i], reply)
-    new = [node for nodes in grown.values() for node in nodes]
-    values = yield from score(expansion, tree, new)
-    for node, value in zip(new, values, strict=True):
-        node.value = value
-    answers = [node.id for node in new if node.answer is not None]
-    tree.solutions = sorted(tree.solutions + answers, key=lambda i: by_value(tree.nodes[i]), reverse=True)
-    return new + [node for node in particles if node.terminal and node.id not in counts]
+    groups = yield from grow_all(expansion, tree, [tree.nodes[i] for i in counts], replies)
+    ended = [node for node in particles if node.terminal and node.id not in counts]
+    return [node for group in groups for node in group] + ended

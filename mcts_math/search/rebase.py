@@ -15,10 +15,10 @@ from dataclasses import replace
 
 from pydantic import Field
 
-from mcts_math.requests import Generation
-from mcts_math.search.expand import CONTEXT_LENGTH, Expansion, Search, by_value, grow, score
+from mcts_math.search.expand import Expansion, Search
+from mcts_math.search.guided import grow_all
 from mcts_math.settings import Integer, Real, Settings
-from mcts_math.tree import Node, Tree
+from mcts_math.tree import Tree
 
 
 class RebaseOptions(Settings):
@@ -35,17 +35,8 @@ def rebase(tree: Tree, expansion: Expansion, options: RebaseOptions) -> Search:
     shares, left = [(tree.root, options.n_generate_sample)], options.n_generate_sample
     for _ in range(expansion.max_depth + 1):
         replies = yield [expansion.generate(tree, node, count) for node, count in shares]
-        grown: list[Node] = []
-        for (node, _), reply in zip(shares, replies, strict=True):
-            assert isinstance(reply, Generation)
-            if reply.too_long:
-                tree.stopped, node.terminal = CONTEXT_LENGTH, True
-            else:
-                grown += yield from grow(expansion, tree, node, reply)
-        for node, value in zip(grown, (yield from score(expansion, tree, grown)), strict=True):
-            node.value = value
-        answers = [node.id for node in grown if node.answer is not None]
-        tree.solutions = sorted(tree.solutions + answers, key=lambda i: by_value(tree.nodes[i]), reverse=True)
+        groups = yield from grow_all(expansion, tree, [node for node, _ in shares], replies)
+        grown = [node for group in groups for node in group]
         left -= sum(node.terminal for node in grown)
         open_nodes = [node for node in grown if not node.terminal]
         values = [-1.0 if node.value is None else node.value for node in open_nodes]
