@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 from collections import Counter
 from typing import Any
@@ -133,3 +134,16 @@ def test_without_values_they_are_refused(mode: str) -> None:
 def test_a_prompt_that_is_too_long_ends_its_branch(mode: str) -> None:
     tree = grow(mode, RandomPolicy(3, Behaviour(final_rate=0.0, max_prompt_chars=600)), max_depth=20)
     assert tree.stopped == "context_length"
+
+
+@pytest.mark.parametrize("mode", GUIDED)
+def test_a_search_that_is_cut_short_keeps_the_answers_that_have_no_value_yet(mode: str) -> None:
+    class Slow(Guide):
+        async def evaluate(self, request: Evaluate) -> Evaluation:
+            if "Final Answer" in str(request.prompt):
+                await asyncio.sleep(60)
+            return await super().evaluate(request)
+
+    tree = grow(mode, Slow({}, depth=2), max_total_time=0.3)
+    assert tree.stopped == "max_total_time"
+    assert tree.solutions == [node.id for node in tree.nodes if node.answer is not None] != []
