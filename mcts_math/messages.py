@@ -186,3 +186,8 @@ class Sample:
 def text_of(pieces: Iterable[Piece]) -> str:
     """What is written in some pieces."""
     return "".join(piece.text for piece in pieces)
+
+
+def whole_text(text: str) -> str:
+    """The same with U+FFFD for halves of surrogate pairs: JSON's escapes can spell one, which no tokenizer reads."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

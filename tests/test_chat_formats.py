@@ -220,12 +220,15 @@ def test_what_a_model_may_write_is_read_in_linear_time(text: str) -> None:
         '<|tool_call_start|>[f(code=b"x")]<|tool_call_end|>',
         "<|tool_call_start|>[f(code={1})]<|tool_call_end|>",
         "<|tool_call_start|>[f(code={[]: 1})]<|tool_call_end|>",
+        call_text(TOOL, json.dumps({"code": "print('\ud83d')"})),
     ],
-    ids=range(5),
+    ids=range(6),
 )
-def test_a_call_that_json_can_not_hold_is_answered_by_an_error(block: str) -> None:
-    (action,) = TOOLS.read(sample(block)).actions
-    assert action.note is not None or action.code
+def test_a_call_that_can_not_be_shown_as_it_is_breaks_nothing(block: str) -> None:
+    draft = TOOLS.read(sample(block))
+    (action,) = draft.actions
+    assert action.note is not None or action.code in ("print('\ufffd')", block[19:-17])  # bare Python is run as it is
+    assert draft.text.encode()
 
 
 def test_a_box_that_the_delimiter_cuts_is_no_answer_yet() -> None:

@@ -19,7 +19,7 @@ from typing import Any, Final
 from jinja2 import TemplateError
 
 from mcts_math.errors import EngineError, RefusedError
-from mcts_math.messages import Conversation, Message, Tool, text_of
+from mcts_math.messages import Conversation, Message, Tool, text_of, whole_text
 
 _log: Final = logging.getLogger(__name__)
 _MARK: Final = "The end of this turn."
@@ -206,7 +206,7 @@ class ChatTemplate:
         # Most templates want a call's arguments as an object, some as text; some know no system message.
         for as_text, messages in product((False, True), (talk.messages, _without_system(talk.messages))):
             try:
-                text = str(
+                text = whole_text(
                     self._tokenizer.apply_chat_template(
                         [_turn(message, messages[:i], as_text) for i, message in enumerate(messages)],
                         tools=[declared(tool) for tool in talk.tools] or None,

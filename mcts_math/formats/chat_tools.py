@@ -15,7 +15,7 @@ from typing import Final
 from mcts_math.formats.base import FormatOptions
 from mcts_math.formats.chat import read_whole
 from mcts_math.formats.turns import ChatFormat, message_of, read_turn
-from mcts_math.messages import Message, Sample, Tool, ToolCall
+from mcts_math.messages import Message, Sample, Tool, ToolCall, whole_text
 from mcts_math.step import TOOL, Action, Draft, Step
 
 PYTHON: Final = Tool(
@@ -63,7 +63,7 @@ def _code(call: ToolCall) -> str | None:
     except (ValueError, RecursionError):
         return None if call.name or call.arguments.lstrip().startswith("{") else call.arguments
     if isinstance(arguments, str):
-        return arguments
+        return whole_text(arguments)
     texts = arguments if isinstance(arguments, dict) else {}
     code = texts.get(PYTHON.argument, next(iter(texts.values())) if len(texts) == 1 else None)
-    return code if isinstance(code, str) else None
+    return whole_text(code) if isinstance(code, str) else None

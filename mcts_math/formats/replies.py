@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from json import JSONDecoder
 from typing import Any, Final
 
-from mcts_math.messages import Message, ToolCall
+from mcts_math.messages import Message, ToolCall, whole_text
 
 _Calls = tuple[str, list[tuple[str, str]]]
 """The text without its calls, and of each call name and arguments."""
@@ -261,5 +261,5 @@ def _json_call(value: Any) -> tuple[str, str] | None:
     for key in ("arguments", "parameters"):
         if key in value:
             given = value[key]
-            return value["name"], given if isinstance(given, str) else json.dumps(given, ensure_ascii=False)
+            return value["name"], whole_text(given if isinstance(given, str) else json.dumps(given, ensure_ascii=False))
     return None

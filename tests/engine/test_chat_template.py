@@ -211,3 +211,29 @@ def test_a_begin_of_text_stands_once() -> None:
     codec = codec_of("{{ bos_token }}" + CHATML, "<|im_end|>")
     ids = codec.encode_prompt(Conversation((USER, sampled(codec, "4"), USER)))
     assert codec.decode(ids).count("<bos>") == 1
+
+
+def test_an_answer_names_the_call_before_it_though_ids_come_again() -> None:
+    template = (
+        "{% for m in messages %}<m>{{ m.role }} {{ m.name }} {{ m.content }}{% endfor %}"
+        "{% if tools %}{{ tools[0].function.name }}{% endif %}"
+    )
+    codec = codec_of(template, "<e>")
+    turns = [
+        Message("assistant", "a", calls=(ToolCall("other", "{}", "call00000"),)),
+        Message("tool", "first", call_id="call00000"),
+        Message("assistant", "b", calls=(ToolCall(PYTHON.name, "{}", "call00000"),)),
+        Message("tool", "second", call_id="call00000"),
+    ]
+    shown = codec.chat.render(Conversation((USER, *turns), (PYTHON,)), "asks")
+    assert "tool other first" in shown
+    assert f"tool {PYTHON.name} second" in shown
+
+
+def test_half_a_surrogate_pair_that_a_call_spells_is_shown_as_a_replacement() -> None:
+    template = (
+        "{% for m in messages %}{{ m.content }}"
+        "{% for call in m.tool_calls or [] %}{{ call.function.arguments.code }}{% endfor %}{% endfor %}"
+    )
+    call = Message("assistant", "", calls=(ToolCall(PYTHON.name, '{"code": "\\ud83d"}'),))
+    assert codec_of(template, "<e>").chat.encode(Conversation((USER, call, USER)))
