@@ -203,6 +203,11 @@ def test_a_published_line_without_our_keys_is_read() -> None:
         ({"react": {"0": {}, "0.1": {}}}, "not a search tree of a known form"),
         ({"react": {"0": {}, "0.x": {"text": "", "final_answer": ""}}}, "not a search tree of a known form"),
         ({"react": {"0": []}}, "not a search tree of a known form"),
+        (
+            {"react": {"0": {}, "0.0": {"text": ["a"], "final_answer": ""}}},
+            "not a search tree of a known form: .*text is no text",
+        ),
+        ({"react": {"0": {"visit_count": math.inf}}}, "not a search tree of a known form"),
     ],
 )
 def test_broken_trees_are_named(record: dict[str, Any], message: str) -> None:

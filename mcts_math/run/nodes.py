@@ -78,7 +78,7 @@ def _json_to_run(data: Mapping[str, Any]) -> Run:
     return Run(
         str(data["action"]),
         str(data.get("action_input") or ""),
-        data.get("observation"),
+        _text(data, "observation") if "observation" in data else None,
         None if status is None else CellStatus(status),
         int(data.get("seed", 0)),
         str(data.get("call_id", "")),
@@ -118,7 +118,7 @@ def json_to_step(data: Mapping[str, Any]) -> Step:
     answer, said = answer_in(data), data["final_answer"]
     outcome = Outcome.ANSWER if answer is not None else _OUTCOMES.get(said, Outcome.CONTINUE)
     return Step(
-        text=data["text"],
+        text=_text(data, "text") or "",
         outcome=Outcome(data.get("outcome", outcome)),
         runs=tuple(map(_json_to_run, ([data] if data.get("action") else []) + data.get("further_runs", []))),
         answer=answer,
@@ -127,6 +127,14 @@ def json_to_step(data: Mapping[str, Any]) -> Step:
         correct=data.get("correct"),
         message=None if data.get("message") is None else Message.from_json(data["message"]),
     )
+
+
+def _text(data: Mapping[str, Any], key: str) -> str | None:
+    """A text, or null. Raises KeyError or TypeError."""
+    text = data[key]
+    if text is None or isinstance(text, str):
+        return text
+    raise TypeError(f"{key} is no text: {str(text)[:80]}")
 
 
 def _number(data: Mapping[str, Any], key: str, absent: T, null: float) -> T | float:

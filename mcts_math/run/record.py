@@ -24,6 +24,7 @@ from mcts_math.tree import Node, Tree, new_tree
 
 ROOT_TAG: Final = "0"
 SOLUTIONS: Final = "solutions"
+_MISSHAPEN: Final = (KeyError, TypeError, ValueError, AttributeError, OverflowError)  # what reading another form raises
 
 
 def tree_to_record(
@@ -98,7 +99,7 @@ def record_to_tree(record: Mapping[str, Any], where: str = "record") -> Tree:
             node = tree.add_child(tree.nodes[parent], json_to_step(nodes[tag]), float(nodes[tag].get("prior", 1.0)))
             read_node(node, nodes[tag])
             ids[tag] = node.id
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except _MISSHAPEN as error:
         raise RecordError(f"{where}: not a search tree of a known form: {error!r}.") from error
     chosen = [item.get("tag") for item in read_solutions(record, where)]
     tree.solutions = [ids[tag] for tag in chosen if tag in ids]
@@ -108,7 +109,7 @@ def record_to_tree(record: Mapping[str, Any], where: str = "record") -> Tree:
         correct = record.get("correct")
         tree.stopped, tree.correct = str(record.get("stopped", "")), correct if isinstance(correct, bool) else None
         tree.attempts = [json_to_attempt(item, ids) for item in record.get("attempts") or []]
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except _MISSHAPEN as error:
         raise RecordError(f"{where}: not a list of attempts of a known form: {error!r}.") from error
     return tree
 
