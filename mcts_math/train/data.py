@@ -155,9 +155,18 @@ class Encoder:
         for prompt, step in zip(stages[:-1], example.steps, strict=True):
             for start, stop in _parts(prompt, step):
                 first, last = (_common(ids, self._codec.encode_prompt(part)) for part in (start, stop))
-                yield first, last
+                yield first, self._turn_end(stop, ids, first, last)
         if not isinstance(example.prompt, str):
             yield _common(ids, self._codec.encode_prompt(stages[-1])), len(ids)  # the end of the last turn
+
+    def _turn_end(self, stop: Prompt, ids: Sequence[int], first: int, last: int) -> int:
+        """Where a part ends: with the token that ends the turn, if the model wrote it, and never behind it."""
+        if isinstance(stop, str):
+            return last
+        sampled = stop.messages[-1].pieces[-1].tokens
+        if sampled and sampled[-1] not in self._codec.eos_ids:
+            return last
+        return next((i + 1 for i in range(first, min(last + 1, len(ids))) if ids[i] in self._codec.eos_ids), last)
 
 
 def _followed(prompt: Prompt, step: str | tuple[Message, ...]) -> Prompt:
@@ -181,6 +190,9 @@ def _parts(prompt: Prompt, step: ExampleStep) -> Iterator[tuple[Prompt, Prompt]]
         yield prompt, prompt + step.text[: written_by_model(step.text)]
         return
     turn = step.turns[0] if step.turns else Message("assistant", step.text)
+    if turn.calls and not turn.written:  # a server has read it: only the template, with an answer, tells what it wrote
+        yield prompt, prompt.followed_by(turn, Message("tool", "", call_id=turn.calls[0].id))
+        return
     for piece in turn.pieces if turn.role == "assistant" else ():
         after = prompt.going_on((piece,))
         if not piece.given:

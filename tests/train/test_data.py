@@ -22,7 +22,7 @@ from mcts_math.engine.hf.engine import HFEngine
 from mcts_math.engine.tokenizer import Codec
 from mcts_math.engine.value_head import fresh_value_head
 from mcts_math.errors import CheckpointError, RecordError
-from mcts_math.messages import Conversation, Message
+from mcts_math.messages import Conversation, Message, Piece, ToolCall
 from mcts_math.requests import Evaluate
 from mcts_math.settings import make_settings
 from mcts_math.train.config import TrainConfig
@@ -143,6 +143,24 @@ def test_a_conversation_is_shown_by_the_models_template(tmp_path: Path) -> None:
     assert tuple(better.ids) == seen_by_engine
     assert (better.preference, worse.preference) == (1, -1)
     assert tokenizer.decode(worse.ids).endswith("[assistant]It is 2.")
+
+
+@pytest.mark.parametrize("known", [True, False, None], ids=["tokens", "text", "read by a server"])
+def test_the_policy_learns_calls_and_to_end_their_turn(known: bool | None, tmp_path: Path) -> None:
+    folder = make_checkpoint(tmp_path, "llama", max_position_embeddings=512)
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    called = "{% for c in m.tool_calls or [] %}{{ c.function.arguments.code }}{% endfor %}</s>"
+    tokenizer.chat_template = TEMPLATE.replace("</s>", called, 1)
+    codec = Codec(tokenizer)
+    reply, start = codec.encode_reply(Conversation((Message("user", "1?"),)), "1+1")
+    written = {True: (Piece("1+1", reply[start:]),), False: (Piece("1+1"),), None: ()}[known]
+    turn = Message("assistant", "", calls=(ToolCall("f", '{"code": "1+1"}', "c"),), written=written)
+    last = Message("assistant", "It is 2.")
+    steps = (ExampleStep("1+1", 1.0, (turn, Message("tool", "2", call_id="c"))), ExampleStep("It is 2.", 1.0, (last,)))
+    example = Example("q/0.0.0", "1?", Conversation((Message("user", "1?"),)), steps, True)
+    (sequence,) = Encoder(codec).example(example).sequences
+    learned = [int(token) for token in sequence.labels if token != IGNORED]
+    assert tokenizer.decode(learned) == "1+1</s>It is 2.</s>"
 
 
 def test_rows_hold_every_item_once(tiny: Path) -> None:
