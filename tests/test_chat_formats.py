@@ -59,8 +59,11 @@ def sample(text: str, stop: str = "", *, opening: str = "", ended: bool = True, 
         (f"<|channel|>commentary to=functions.f <|constrain|>json<|message|>{GIVEN}<|call|>", "", [("f", GIVEN)]),
         (f" to=functions.f<|channel|>commentary json<|message|>{GIVEN}", "", [("f", GIVEN)]),
         ("<|channel|>final<|message|>It is 4.", "It is 4.", []),
+        (f"<|channel|>commentary<|message|>Hm.<|end|><|start|>assistant to=functions.f<|channel|>commentary<|message|>"
+         f"{GIVEN}", "Hm.", [("f", GIVEN)]),
         ('<|tool_call>call:f{code:<|"|>print(2+2)<|"|>}<tool_call|>', "", [("f", GIVEN)]),
         ("<|tool_call_start|>[f(code='print(2+2)')]<|tool_call_end|>", "", [("f", GIVEN)]),
+        (r"<|tool_call_start|>[f(code='\d')]<|tool_call_end|>", "", [("f", r'{"code": "\\d"}')]),
         ("It is {4}.", "It is {4}.", []),
         ('{"answer": 4}', '{"answer": 4}', []),
     ],
@@ -309,7 +312,7 @@ def test_tools_are_answered_by_messages_of_the_tool_and_the_turn_stays_as_sample
 def test_searches_over_steps_run_in_every_chat_format(mode: str, form: str) -> None:
     step = {"chat_tools": call_text(TOOL, GIVEN), "chat_code": "```python\n1\n", "chat_steps": "First."}[form]
     stop = {"chat_tools": "", "chat_code": "```\n", "chat_steps": "\n\n"}[form]
-    keys = {"iterations": 6} if mode == "mcts" else {"step_beam_width": 2}
+    keys: dict[str, Any] = {"iterations": 6} if mode == "mcts" else {"step_beam_width": 2}
     replies = [step, step + " ", "It is \\boxed{4}.", "It is \\boxed{5}."]
     (solved,) = search(mode, form, *replies, stop=stop, n_generate_sample=2, value="head", **keys)
     assert solved.error == ""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import json
 import re
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from json import JSONDecoder
@@ -102,7 +103,7 @@ def _opened_by(text: str) -> ThoughtMarks | None:
 
 
 def _clean(text: str) -> str:
-    return _HEADER.sub("", text).strip()
+    return _END.sub("", _HEADER.sub("", text)).strip()  # what stood before a call has an end of its own
 
 
 def _numbered(calls: list[tuple[str, str]]) -> Iterator[ToolCall]:
@@ -209,7 +210,9 @@ def _pythonic(text: str) -> _Calls | None:
 def _python_calls(block: str) -> list[tuple[str, str]]:
     for text in (block, block.replace("\n", "\\n")):  # some templates write a line's end in a string as it is
         try:
-            (statement,) = ast.parse(text, mode="exec").body
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of escapes in strings, such as \d
+                (statement,) = ast.parse(text, mode="exec").body
             calls = statement.value.elts  # type: ignore[attr-defined]
             return [
                 (ast.unparse(call.func), json.dumps({word.arg: ast.literal_eval(word.value) for word in call.keywords}))
