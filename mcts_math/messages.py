@@ -99,6 +99,10 @@ class Tool:
     about_argument: str
 
 
+TemplateVariables: TypeAlias = tuple[tuple[str, str | int | float | bool], ...]
+"""Names and values, in order."""
+
+
 @dataclass(frozen=True, slots=True)
 class Conversation:
     """A conversation, which the engine renders with the model's own chat template.
@@ -113,7 +117,7 @@ class Conversation:
 
     messages: tuple[Message, ...]
     tools: tuple[Tool, ...] = ()
-    template: tuple[tuple[str, str | int | float | bool], ...] = ()
+    template: TemplateVariables = ()
 
     def going_on(self, pieces: tuple[Piece, ...]) -> Conversation:
         """The same with more written in the assistant's turn, which begins here where the last one was another's."""

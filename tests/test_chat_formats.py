@@ -18,9 +18,12 @@ from mcts_math.messages import Conversation, Message, Piece, Sample, Sampling, T
 from mcts_math.methods import METHODS
 from mcts_math.requests import Evaluate, Evaluation, Generate, Generation
 from mcts_math.run.record import record_to_tree, tree_to_record
+from mcts_math.settings import make_settings
 from mcts_math.solver import solve
 from mcts_math.step import TOOL, Outcome
 from mcts_math.tasks import Task
+from mcts_math.train.config import ExamplesConfig
+from mcts_math.train.examples import format_of
 
 TASK = Task("t", "What is 2+2?", ("4",))
 GIVEN = json.dumps({"code": "print(2+2)"})
@@ -389,3 +392,13 @@ def test_calls_that_a_server_has_read_are_told_apart_and_trained_on() -> None:
     )  # fmt: skip
     assert [node.step.code for node in solved.tree.children(solved.tree.root)] == ["1", "2"]
     assert all(TOOLS.training_texts(solved.tree.steps(solved.tree.nodes[solved.tree.solutions[0]])))
+
+
+def test_variables_of_the_template_stand_in_the_record_and_in_training_prompts() -> None:
+    form = make_format("chat_tools", FormatOptions(template=(("enable_thinking", False),)))
+    (solved,) = search("react", "chat_tools", "It is \\boxed{4}.", chat_template_kwargs={"enable_thinking": False})
+    assert TALKS[0].template == (("enable_thinking", False),)
+    line = parse_line(dump_line(tree_to_record(solved.tree, METHODS["react"], form))) or {}
+    assert line["chat_template_kwargs"] == {"enable_thinking": False}
+    found = format_of(line, solved.tree, make_settings(ExamplesConfig, {}, {}), "here")
+    assert found.prompt(TASK, []) == form.prompt(TASK, [])

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from mcts_math.messages import Message, Piece, Prompt, Sample, Sampling
+from mcts_math.messages import Message, Piece, Prompt, Sample, Sampling, TemplateVariables
 from mcts_math.step import Draft, Step
 from mcts_math.tasks import Task
 
@@ -38,7 +38,7 @@ class FormatOptions:
     prompt_path: str | None = None
     num_few_shot: int = 2
     seed: int = 0
-    template: tuple[tuple[str, str | int | float | bool], ...] = ()
+    template: TemplateVariables = ()
     max_thinking_tokens: int = 0
     search_thoughts: bool = False
 
@@ -116,6 +116,11 @@ class StepFormat(Protocol):
     def training_texts(self, steps: Sequence[Step]) -> list[str]:
         """Steps as `for_training` shows them, delimiters included; "" for one that is part of the next."""
         ...
+
+    @property
+    def template(self) -> TemplateVariables:
+        """Further variables of the model's chat template; none in formats of text."""
+        return ()
 
     def fingerprint(self) -> str:
         """What a prompt depends on beside name, delimiter and stops: a digest of the worked examples; else ""."""

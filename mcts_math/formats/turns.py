@@ -14,7 +14,7 @@ from typing import TypeAlias
 from mcts_math.errors import RefusedError
 from mcts_math.formats.base import FormatOptions, Resumption, StepFormat
 from mcts_math.formats.replies import THOUGHTS, ThoughtMarks, open_thought, read_reply
-from mcts_math.messages import Conversation, Message, Piece, Sample, Sampling, Tool, text_of
+from mcts_math.messages import Conversation, Message, Piece, Sample, Sampling, TemplateVariables, Tool, text_of
 from mcts_math.step import Draft, Outcome, Step
 from mcts_math.tasks import Task
 
@@ -52,7 +52,7 @@ class ChatFormat:
     resumer: Resume
     system: str
     tools: tuple[Tool, ...]
-    template: tuple[tuple[str, str | int | float | bool], ...]
+    template: TemplateVariables
 
     @classmethod
     def make(

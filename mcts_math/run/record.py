@@ -42,6 +42,8 @@ def tree_to_record(
     nodes: JsonObject = {tag: node_to_json(tree, node, method.backs_up) for tag, node in tree.tags()}
     solutions = [solution_of(tree, tree.nodes[i], tags[i], form.step_delim) for i in tree.solutions]
     record = _columns(tree.task) | {"react": nodes, "format": form.name, "step_delim": form.step_delim}
+    if form.template:
+        record["chat_template_kwargs"] = dict(form.template)
     (record if method.is_chain else nodes)[SOLUTIONS] = solutions
     if cost is not None:
         record["cost"] = dict(cost)

@@ -25,7 +25,7 @@ JsonObject: TypeAlias = dict[str, Any]
 INPUT: Final = "input"
 RUN_KEYS: Final = frozenset(
     {"react", "solutions", "cost", "correct", "stopped", "error", "attempts", "method", "oracle", "format",
-     "step_delim", "value_source", INPUT}
+     "step_delim", "chat_template_kwargs", "value_source", INPUT}
 )  # fmt: skip
 """Keys that a run adds to a question's record."""
 

@@ -21,7 +21,7 @@ from pydantic import BeforeValidator, Field, PlainSerializer, StrictBool, TypeAd
 
 from mcts_math.errors import RecordError
 from mcts_math.formats import FORMATS, FormatOptions, StepFormat, make_format, recognise_format
-from mcts_math.messages import Conversation, Message
+from mcts_math.messages import Conversation, Message, TemplateVariables
 from mcts_math.settings import explain
 from mcts_math.step import Outcome
 from mcts_math.tasks import JsonObject
@@ -112,12 +112,14 @@ def format_of(record: Mapping[str, Any], tree: Tree, config: ExamplesConfig, whe
         told = "does not tell the format of its steps" if stored is None else f"has steps in the format {stored!r}"
         raise RecordError(f"{where}: the line {told}. Say it with the key format: {', '.join(FORMATS)}.")
     delim = record.get("step_delim", config.step_delim)
-    return _format(name, delim if isinstance(delim, str) else None)
+    variables = record.get("chat_template_kwargs")
+    template = tuple(variables.items()) if stored is not None and isinstance(variables, dict) else ()
+    return _format(name, delim if isinstance(delim, str) else None, template)
 
 
 @lru_cache
-def _format(name: str, step_delim: str | None) -> StepFormat:
-    return make_format(name, FormatOptions(step_delim=step_delim, num_few_shot=0))
+def _format(name: str, step_delim: str | None, template: TemplateVariables) -> StepFormat:
+    return make_format(name, FormatOptions(step_delim=step_delim, num_few_shot=0, template=template))
 
 
 @dataclass(frozen=True, slots=True)
