@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import random
+import signal
+import subprocess
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +20,22 @@ from mcts_math.run.record import tree_to_record
 from mcts_math.run.run import Totals, solve_file
 from mcts_math.solver import solve
 from mcts_math.tree import Tree
+
+
+@contextmanager
+def started(command: Sequence[str], folder: Path) -> Iterator[subprocess.Popen[str]]:
+    """A program that hears interrupts, and is killed at the end if it still runs.
+
+    A job that a shell has put into the background is born deaf to SIGINT, and so would be whatever it starts.
+    """
+    deaf = signal.signal(signal.SIGINT, signal.default_int_handler)
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, cwd=folder, text=True, **pipes) as process:  # type: ignore[call-overload]
+        signal.signal(signal.SIGINT, deaf)
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 class EchoInterpreter:

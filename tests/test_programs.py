@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -11,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+from stand_ins import started
 
 from mcts_math.files import read_records
 from mcts_math.run.record import nodes_of
@@ -175,20 +175,13 @@ def test_interrupt_saves_and_says_how_to_go_on(repo: Path, tmp_path: Path) -> No
     out = tmp_path / "out.jsonl"
     words = ["solver_demo.py", "--custom_cfg", "configs/mini/mcts.yaml", "--qaf", "data/mini/test.jsonl"]
     words += ["--output", str(out), "batch_size=2", "iterations=4"]
-    # A job that a shell has put into the background is born deaf to SIGINT, and so would be whatever it starts.
-    deaf = signal.signal(signal.SIGINT, signal.default_int_handler)
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    with subprocess.Popen([sys.executable, *words], cwd=repo, text=True, **pipes) as process:
-        signal.signal(signal.SIGINT, deaf)
-        try:
-            deadline = time.monotonic() + 240
-            while time.monotonic() < deadline and (not out.exists() or out.stat().st_size == 0):
-                time.sleep(0.1)
-                assert process.poll() is None, process.communicate()
-            os.kill(process.pid, signal.SIGINT)
-            _, stderr = process.communicate(timeout=60)
-        finally:
-            process.kill()
+    with started([sys.executable, *words], repo) as process:
+        deadline = time.monotonic() + 240
+        while time.monotonic() < deadline and (not out.exists() or out.stat().st_size == 0):
+            time.sleep(0.1)
+            assert process.poll() is None, process.communicate()
+        process.send_signal(signal.SIGINT)
+        _, stderr = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "--resume" in stderr
     assert "Traceback" not in stderr

@@ -7,7 +7,6 @@ import http.client
 import json
 import os
 import signal
-import subprocess
 import sys
 import threading
 import time
@@ -18,6 +17,7 @@ from typing import Any
 
 import pytest
 from lines import answer_line, mcts_line, published_line
+from stand_ins import started
 
 from mcts_math.errors import RecordError
 from mcts_math.evaluate.grading import Grader
@@ -177,7 +177,7 @@ def test_a_page_of_another_site_can_not_read(server: PageServer, host: str) -> N
 def test_the_program_serves_until_it_is_interrupted(repo: Path, tmp_path: Path) -> None:
     results = tmp_path / "grow.jsonl"
     command = [sys.executable, "view_trees.py", str(results), "--serve", "0", "--workers", "1"]
-    with subprocess.Popen(command, cwd=repo, stderr=subprocess.PIPE, text=True) as program:
+    with started(command, repo) as program:
         assert program.stderr is not None
         told = program.stderr.readline()
         assert "is not there yet" in told
