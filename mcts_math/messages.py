@@ -195,3 +195,12 @@ def text_of(pieces: Iterable[Piece]) -> str:
 def whole_text(text: str) -> str:
     """The same with U+FFFD for halves of surrogate pairs: JSON's escapes can spell one, which no tokenizer reads."""
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def whole_texts(data: Any) -> Any:
+    """JSON data with `whole_text` of all its texts, those of keys included."""
+    if isinstance(data, str):
+        return whole_text(data)
+    if isinstance(data, list):
+        return [whole_texts(part) for part in data]
+    return {whole_text(key): whole_texts(part) for key, part in data.items()} if isinstance(data, dict) else data

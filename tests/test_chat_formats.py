@@ -44,6 +44,8 @@ def sample(text: str, stop: str = "", *, opening: str = "", ended: bool = True, 
         (f'So.\n<tool_call>\n{{"name": "f", "arguments": {GIVEN}}}\n</tool_call>', "So.", [("f", GIVEN)]),
         (f'<tool_call>{{"name": "f", "arguments": {GIVEN}}}</tool_call>\n'
          '<tool_call>{"name": "g", "arguments": {}}</tool_call>', "", [("f", GIVEN), ("g", "{}")]),
+        ('<tool_call>{"name": "f", "arguments": {"code": "s = \'</tool_call>\'"}}</tool_call> So.', "So.",
+         [("f", '{"code": "s = \'</tool_call>\'"}')]),
         ('<tool_call>\n{"name": "f", "arguments": {"co', "", [("", '{"name": "f", "arguments": {"co')]),
         ("<tool_call>\n<function=f>\n<parameter=code>\nprint(2+2)\n</parameter>\n</function>\n</tool_call>", "",
          [("f", GIVEN)]),

@@ -49,6 +49,7 @@ _CHANNEL: Final = re.compile(  # no two parts side by side match the same text: 
     r"(?:<\|constrain\|>[^<]*)?<\|message\|>(.*?)(?:<\|call\|>|<\|end\|>|\Z)",
     re.DOTALL,
 )
+_DECODER: Final = JSONDecoder(strict=False)
 _BETWEEN: Final = re.compile(r"[ \n\t;,]*")
 _RECIPIENT: Final = re.compile(r"\bto=([\w.-]+)")
 
@@ -139,10 +140,28 @@ def _blocks(text: str, begin: str, end: str) -> tuple[str, list[str]] | None:
 
 def _tagged(text: str) -> _Calls | None:
     """`<tool_call>`: JSON (Hermes, Qwen), XML of functions and parameters (Qwen-Coder), keys and values (GLM)."""
-    found = _blocks(text, "<tool_call>", "</tool_call>")
-    if found is None:
+    before, mark, rest = text.partition("<tool_call>")
+    if not mark:
         return None
-    return found[0], [call for block in found[1] for call in _read_block(block.strip())]
+    outside, calls = [before], list[tuple[str, str]]()
+    while mark:
+        end = _end_of_json(rest)  # code in a JSON text may hold the mark of the end
+        behind, _, after = rest[end:].partition("</tool_call>")
+        calls += _read_block((rest[:end] + behind).strip())
+        before, mark, rest = after.partition("<tool_call>")
+        outside.append(before)
+    return "".join(outside), calls
+
+
+def _end_of_json(text: str) -> int:
+    """Where the JSON ends that a text begins with; 0 where it begins with none."""
+    start = len(text) - len(text.lstrip())
+    if not text.startswith(("{", "["), start):
+        return 0
+    try:
+        return _DECODER.raw_decode(text, start)[1]
+    except (ValueError, RecursionError):
+        return 0
 
 
 def _read_block(block: str) -> list[tuple[str, str]]:
@@ -246,10 +265,10 @@ _SYNTAXES: Final[tuple[Callable[[str], _Calls | None], ...]] = (
 
 def _json_calls(text: str) -> list[tuple[str, str]]:
     """Calls as JSON objects one after another, or as a list of them; none where the text is anything else."""
-    decoder, place, values = JSONDecoder(strict=False), 0, list[Any]()
+    place, values = 0, list[Any]()
     while place < len(text):
         try:
-            value, place = decoder.raw_decode(text, place)
+            value, place = _DECODER.raw_decode(text, place)
         except (ValueError, RecursionError):  # not JSON, a number of too many digits, or nested too deeply
             return []
         values += value if isinstance(value, list) else [value]

@@ -121,6 +121,15 @@ def test_a_reply_with_thought_and_tool_call(server: FakeServer, name: str) -> No
     assert ("top_k" in body) == (name in ("vllm", "sglang"))
 
 
+def test_half_a_character_is_no_text(server: FakeServer) -> None:
+    """JSON can spell one, which no tokenizer and no file takes."""
+    call = {"id": "c1", "function": {"name": "python", "arguments": "2\ud800"}}
+    message = {"content": "a\ud83d", "reasoning": "\udc00", "tool_calls": [call]}
+    server.answer = lambda path, body: (200, {"choices": [CHAT | {"message": message}]})
+    (reply,) = ask(server, Generate(TALK, 1, WARM, 0))
+    assert reply.samples[0].message == Message("assistant", "a\ufffd", "\ufffd", (ToolCall("python", "2\ufffd", "c1"),))
+
+
 @pytest.mark.parametrize(("name", "key"), [("vllm", "reasoning"), ("deepseek", "reasoning_content")])
 def test_what_was_told_is_told_back_in_the_servers_own_words(server: FakeServer, name: str, key: str) -> None:
     serve(server, name)

@@ -14,6 +14,7 @@ import httpx2
 from mcts_math.engine.loop_thread import LoopThread, T, Work
 from mcts_math.engine.openai.arguments import ServerArguments
 from mcts_math.errors import EngineError, RefusedError
+from mcts_math.messages import whole_texts
 
 _AGAIN = frozenset({408, 409, 425, 500, 502, 503, 504})
 _NO_MONEY = "insufficient_quota"  # as OpenAI calls a 429 that no waiting mends
@@ -195,12 +196,13 @@ class Client:
         if response.is_error:
             raise ServerRefusedError(response.status_code, _message(response))
         try:
-            return response.json()
+            reply = response.json()
         except (ValueError, RecursionError):
             raise RefusedError(
                 f"{response.url} answered no JSON but {response.text[:80]!r}; is base_url the address of an "
                 "OpenAI-compatible API, with /v1 at its end?"
             ) from None
+        return whole_texts(reply) if b"\\u" in response.content else reply  # an escape can spell half a character
 
     def _pause(self, attempt: int, error: Exception) -> float:
         told = error.retry_after if isinstance(error, _TryAgainError) else None
