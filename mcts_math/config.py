@@ -68,6 +68,12 @@ class Common(Settings):
         "keep", description="chat_steps: keep a thought whole, or search over its steps too"
     )
     step_delim: str | None = Field(None, description="text between steps; absent: that of prompt_wrap", min_length=1)
+    step_pattern: str | None = Field(
+        None,
+        description="chat_steps: a regular expression that must match at the end of a step, delimiter included; after "
+        "a delimiter where it does not, the step goes on",
+        min_length=1,
+    )
     # Sampling.
     temperature: Real = Field(0.7, description="0 is greedy", ge=0)
     top_p: Real = Field(1.0, description="nucleus mass", gt=0, le=1)
@@ -183,6 +189,7 @@ class Config(Common):
             tuple(self.chat_template_kwargs.items()),
             self.max_thinking_tokens,
             self.think == "search",
+            self.step_pattern,
         )
 
     @property

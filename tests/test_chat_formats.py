@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from stand_ins import EchoInterpreter, EqualChecker, EqualVerifier
 
-from mcts_math.errors import RefusedError
+from mcts_math.errors import ConfigError, RefusedError
 from mcts_math.files import dump_line, parse_line
 from mcts_math.formats import FormatOptions, make_format
 from mcts_math.formats.replies import read_reply
@@ -163,6 +163,20 @@ def test_steps_end_at_the_delimiter_and_the_solution_with_the_turn() -> None:
     assert STEPS.read(sample("So \\boxed{4}.", "\n\n")).answer == "4"
     earlier = STEPS.read(sample("That is all.", opening="<|im_start|>assistant\nThe final answer is 4.\n\n"))
     assert earlier.answer == "4"
+
+
+def test_a_step_ends_where_the_users_expression_matches() -> None:
+    form = make_format("chat_steps", FormatOptions(step_delim="\n", step_pattern=r"[.!]\n"))
+    limits = Sampling(max_tokens=99)
+    assert form.stops == ("\n",)
+    assert form.resume(sample("So it is four.", "\n"), limits) is None
+    goes_on = form.resume(sample("So it is", "\n", tokens=9), limits)
+    assert goes_on is not None
+    assert (goes_on.pieces, goes_on.sampling.max_tokens) == ((), 90)
+    assert form.resume(sample("So it is", "\n", tokens=99), limits) is None  # all its tokens are used up
+    assert form.resume(sample("So it is"), limits) is None  # the model has ended its turn
+    with pytest.raises(ConfigError, match=r"step_pattern.*unterminated"):
+        make_format("chat_steps", FormatOptions(step_pattern="["))
 
 
 def test_a_thought_is_one_step_or_searched() -> None:

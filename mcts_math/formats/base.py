@@ -30,6 +30,7 @@ class FormatOptions:
         template: further variables of the model's chat template, by name.
         max_thinking_tokens: most tokens of a thought; 0: as many as a step may have.
         search_thoughts: steps are parts of the thought too.
+        step_pattern: a regular expression that must match at the end of a step, its delimiter included.
     """
 
     step_delim: str | None = None
@@ -41,6 +42,7 @@ class FormatOptions:
     template: TemplateVariables = ()
     max_thinking_tokens: int = 0
     search_thoughts: bool = False
+    step_pattern: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,14 +2,19 @@
 
 For searches that values or rewards guide. The solution ends where the model ends its turn, or with a step that boxes
 an answer. A thought is no step: it belongs to the first one, unless `think: search` makes steps of it too.
+
+No engine stops at a regular expression. Where the user gives one, a sample stops at each delimiter, and goes on with
+the very tokens that it has where the expression does not match there.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from functools import partial
 
 from mcts_math.answer import extract_answer
+from mcts_math.errors import ConfigError
 from mcts_math.formats.base import FormatOptions, Resumption
 from mcts_math.formats.replies import open_thought, read_reply
 from mcts_math.formats.turns import ChatFormat, Thinking, read_turn, was_stopped
@@ -25,10 +30,18 @@ def make_chat_steps(options: FormatOptions) -> ChatFormat:
         "chat_steps",
         options,
         partial(_read, search_thoughts=search_thoughts),
-        resumer=partial(_resume, search_thoughts=search_thoughts),
+        resumer=partial(_resume, search_thoughts=search_thoughts, end=_compile(options.step_pattern)),
         stops=(delim,),
         step_delim=delim,
     )
+
+
+def _compile(pattern: str | None) -> re.Pattern[str]:
+    """What must match at the end of a step; by default anything does. Raises ConfigError."""
+    try:
+        return re.compile(rf"(?:{re.compile(pattern or '').pattern})\Z")  # alone first: its faults are its own
+    except re.error as error:
+        raise ConfigError(f"step_pattern is no regular expression: {error}.") from error
 
 
 def _read(sample: Sample, *, search_thoughts: bool) -> Draft:
@@ -43,15 +56,20 @@ def _read(sample: Sample, *, search_thoughts: bool) -> Draft:
     return Draft(message.content, answer=answer, whole=True, message=message)
 
 
-def _resume(thinking: Thinking, sample: Sample, sampling: Sampling, *, search_thoughts: bool) -> Resumption | None:
-    """An empty step is none: what follows belongs to it."""
-    in_thought = open_thought(text_of(sample.written), sample.opening) is not None
+def _resume(
+    thinking: Thinking, sample: Sample, sampling: Sampling, *, search_thoughts: bool, end: re.Pattern[str]
+) -> Resumption | None:
+    """A step that is empty, or that does not end as the user wants, is none: what follows belongs to it."""
+    whole = text_of(sample.written)
+    in_thought = open_thought(whole, sample.opening) is not None
     if not (search_thoughts and in_thought):
         resumption = thinking.resume(sample, sampling)
         if resumption is not None or in_thought:
             return resumption
     left = sampling.max_tokens - sample.num_tokens
-    written = sample.text if in_thought else read_reply(sample.text, sample.opening).content
-    if written.strip() or not was_stopped(sample) or left <= 0:
+    if not was_stopped(sample) or left <= 0:
+        return None
+    step = sample.text if in_thought else read_reply(sample.text, sample.opening).content
+    if step.strip() and end.search(step + whole[len(sample.text) :]):
         return None
     return Resumption(replace(sampling, max_tokens=left))

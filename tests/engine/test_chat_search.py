@@ -62,7 +62,11 @@ class Recorder:
         return None
 
 
-@pytest.mark.parametrize(("mode", "keys"), [("sbs", {"step_beam_width": 2}), ("mcts", {"iterations": 8})])
+@pytest.mark.parametrize(("mode", "keys"), [
+    ("sbs", {"step_beam_width": 2}),
+    ("mcts", {"iterations": 8}),
+    ("sbs", {"step_beam_width": 2, "step_pattern": "[^a-m]e"}),
+])  # fmt: skip
 def test_each_prompt_is_an_earlier_one_and_the_tokens_that_were_sampled(
     talking: Path, mode: str, keys: dict[str, Any]
 ) -> None:
