@@ -28,6 +28,7 @@ from mcts_math.engine.hf.batch import Batch
 from mcts_math.engine.hf.lessons import SessionWeights, make_lesson
 from mcts_math.engine.hf.model import CausalModel, load_model
 from mcts_math.engine.hf.optune.changes import WeightChanges
+from mcts_math.engine.hf.packing import can_pack, pack
 from mcts_math.engine.hf.sequence import BatchCounters, Job
 from mcts_math.engine.hf.serving import JobEngine
 from mcts_math.engine.hf.token_beam import beam_search
@@ -79,6 +80,8 @@ class HFEngine(JobEngine):
         if adapter is not None and chosen.tuned_dir:
             raise EngineError("tuned_dir and learning at test time don't go together: leave one of them out")
         model = load_model(model_dir, chosen, need_value=need_value)
+        if adapter is None and can_pack(model.raw):
+            pack(model.raw)
         on_cpu = model.device.type == "cpu"
         batch_tokens, cache_tokens = chosen.max_batch_tokens, chosen.prefix_cache_tokens
         limits = BatchLimits(

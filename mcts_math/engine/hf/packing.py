@@ -1,0 +1,47 @@
+"""Weights laid out for a CPU's cache ahead of time.
+
+A product of few rows with a large matrix, as each token of a search needs, spends much of its time on bringing the
+matrix into the layout that the kernel wants, anew each time. oneDNN can be given it once.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import torch
+from torch import Tensor, nn
+
+_SMALLEST: Final = 1 << 21  # bytes of a matrix: a smaller one stays in the cache anyway
+_ROWS: Final = 1  # for which the layout is chosen; it serves any number, and no other one serves a single row as well
+
+
+class PackedLinear(nn.Module):
+    """`nn.Linear` in float32 without gradient, on a CPU.
+
+    Attributes:
+        in_features, out_features: as there.
+    """
+
+    def __init__(self, linear: nn.Linear) -> None:
+        super().__init__()
+        self.in_features, self.out_features = linear.in_features, linear.out_features
+        self._bias = linear.bias
+        self._packed = torch.ops.mkldnn._reorder_linear_weight(linear.weight.detach(), _ROWS)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        output: Tensor = torch.ops.mkldnn._linear_pointwise(inputs, self._packed, self._bias, "none", [], "")
+        return output
+
+
+def can_pack(model: Any) -> bool:
+    """Whether the model computes in float32 on a CPU whose torch has oneDNN."""
+    return model.device.type == "cpu" and model.dtype == torch.float32 and torch.backends.mkldnn.is_available()
+
+
+@torch.inference_mode()
+def pack(model: nn.Module) -> None:
+    """Replaces the large linear layers of a model. Nobody may ask for their `weight`, or learn, afterwards."""
+    for parent in list(model.modules()):
+        for name, child in list(parent.named_children()):
+            if type(child) is nn.Linear and child.weight.nbytes >= _SMALLEST:
+                setattr(parent, name, PackedLinear(child))

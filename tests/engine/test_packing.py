@@ -1,0 +1,61 @@
+"""Matrices that are laid out ahead of time compute what they did before."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from tiny_models import Reference
+from torch import nn
+
+from mcts_math.engine.hf import packing
+from mcts_math.engine.hf.engine import HFEngine
+from mcts_math.engine.hf.packing import PackedLinear, pack
+from mcts_math.engine.spec import AdapterOptions
+from mcts_math.requests import Evaluate, Generate, Sampling
+
+
+@pytest.mark.parametrize("bias", [True, False])
+def test_large_layers_are_packed_and_compute_the_same(bias: bool) -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(192, 4096, bias=bias), nn.Linear(4096, 8, bias=bias))
+    inputs = [torch.randn(*shape, 192) for shape in ((1,), (3,), (2, 5), (70,))]
+    with torch.inference_mode():
+        before = [model(some) for some in inputs]
+        pack(model)
+        assert [type(layer) for layer in model] == [PackedLinear, nn.Linear]
+        for some, expected in zip(inputs, before, strict=True):
+            torch.testing.assert_close(model(some), expected)
+
+
+@pytest.mark.parametrize("family", ["llama", "qwen3"])
+def test_samples_and_values_of_a_packed_model(
+    checkpoint: Callable[[str], Path], family: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(packing, "_SMALLEST", 0)
+    engine, reference = HFEngine.load(checkpoint(family), need_value=True), Reference(checkpoint(family))
+    assert any(isinstance(layer, PackedLinear) for layer in engine.model.raw.modules())
+
+    async def ask() -> None:
+        reply = await engine.generate(Generate("1 + 1 = ", 4, Sampling(1.0, max_tokens=20), 5))
+        for sample in reply.samples:
+            written = sample.text + ("</s>" if sample.finish == "stop" else "")
+            assert sample.logprob == pytest.approx(reference.logprob("1 + 1 = ", written), abs=2e-4)
+        value = (await engine.evaluate(Evaluate("1 + 1 = "))).value
+        assert value == pytest.approx(reference.value("1 + 1 = "), abs=1e-5)
+        await engine.close()
+
+    asyncio.run(ask())
+
+
+def test_a_model_that_learns_is_left_as_it_is(
+    checkpoint: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(packing, "_SMALLEST", 0)
+    for keys in ({"adapter": AdapterOptions()}, {"dtype": "bfloat16"}):
+        engine = HFEngine.load(checkpoint("llama"), **keys)
+        assert not any(isinstance(layer, PackedLinear) for layer in engine.model.raw.modules())
+        asyncio.run(engine.close())
