@@ -35,7 +35,8 @@ class PackedLinear(nn.Module):
 
 def can_pack(model: Any) -> bool:
     """Whether the model computes in float32 on a CPU whose torch has oneDNN."""
-    return model.device.type == "cpu" and model.dtype == torch.float32 and torch.backends.mkldnn.is_available()
+    plain = model.device.type == "cpu" and model.dtype == torch.float32
+    return bool(plain and torch._C.has_mkldnn)
 
 
 @torch.inference_mode()
