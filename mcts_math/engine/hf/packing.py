@@ -36,7 +36,7 @@ class PackedLinear(nn.Module):
 def can_pack(model: Any) -> bool:
     """Whether the model computes in float32 on a CPU whose torch has oneDNN."""
     plain = model.device.type == "cpu" and model.dtype == torch.float32
-    return bool(plain and torch._C.has_mkldnn)
+    return bool(plain and torch._C._has_mkldnn)
 
 
 @torch.inference_mode()
