@@ -68,8 +68,8 @@ def make_word_head(model: Any, words: Sequence[int]) -> Head:
 def _read_tensors(folder: Path, prefix: str) -> dict[str, Tensor]:
     """The weights that begin so, on the CPU."""
     found, tensors = find_weights(folder, prefix), dict[str, Tensor]()
-    files = set(found.values()) or {folder / WEIGHT_FILES[1]}
-    for file in files:
+    pickled = folder / WEIGHT_FILES[1]
+    for file in set(found.values()) or {pickled} & {*folder.iterdir()}:
         try:
             if file.suffix == ".safetensors":
                 with safe_open(file, framework="pt") as opened:

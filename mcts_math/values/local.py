@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 import torch
 from torch import Tensor
 from transformers import AutoModel
+from transformers.utils import logging as transformers_logging
 
 from mcts_math.engine.hf.model import choose_device, choose_dtype, load_weights
 from mcts_math.errors import CheckpointError, EngineError
@@ -18,6 +20,7 @@ from mcts_math.values.heads import Head, make_word_head, read_score_head, read_v
 from mcts_math.values.layouts import Encoded, Layout
 from mcts_math.values.scores import Scores
 
+_NUM_LABELS: Final = {"labels": 2, "logit": 1}
 _MOST: Final = 256  # solutions that are encoded and scored before the first of them is answered
 _Solution: TypeAlias = tuple[str, tuple[str, ...]]
 
@@ -116,12 +119,8 @@ def load_local(
         EngineError: there is no such device or dtype.
     """
     chosen = choose_device(device)
-    kind = {} if layout.head == "words" else {"kind": AutoModel}
-    model = load_weights(folder, choose_dtype(dtype, chosen), **kind).eval()
-    head = _load_head(folder, model, layout)
-    backbone = model.base_model
-    if getattr(model.config, "is_encoder_decoder", False):
-        raise CheckpointError(f"{folder} is an encoder and decoder; reward models here are decoders alone")
+    backbone, head = _load(folder, layout, choose_dtype(dtype, chosen))
+    _require_causal(backbone, folder)
     try:
         backbone, head = backbone.to(chosen), head.to(chosen)
     except torch.OutOfMemoryError as error:
@@ -129,9 +128,31 @@ def load_local(
     return LocalScorer(backbone, head, layout, context_length or 1 << 30, max_batch_tokens)
 
 
-def _load_head(folder: Path, model: Any, layout: Layout) -> Head:
+def _load(folder: Path, layout: Layout, dtype: torch.dtype | str) -> tuple[Any, Head]:
+    """What gives last hidden states, and the head: that is read first, as it is small and may be missing."""
     if layout.head == "words":
-        return make_word_head(model, layout.words)
-    if layout.head == "value":
-        return read_value_head(folder)
-    return read_score_head(folder, 2 if layout.head == "labels" else 1)
+        model = load_weights(folder, dtype).eval()
+        return model.base_model, make_word_head(model, layout.words)
+    head = read_value_head(folder) if layout.head == "value" else read_score_head(folder, _NUM_LABELS[layout.head])
+    with _without_reports():
+        return load_weights(folder, dtype, kind=AutoModel).eval(), head
+
+
+@contextmanager
+def _without_reports() -> Iterator[None]:
+    """Keeps transformers from listing the weights of the head, which are none of the model's that it loads."""
+    before = transformers_logging.get_verbosity()
+    transformers_logging.set_verbosity_error()
+    try:
+        yield
+    finally:
+        transformers_logging.set_verbosity(before)
+
+
+@torch.inference_mode()
+def _require_causal(backbone: Any, folder: Path) -> None:
+    """Raises CheckpointError where a token attends to later ones: a step's score would depend on what follows it."""
+    ids = torch.tensor([[0, 1], [0, 2]])
+    first = backbone(input_ids=ids, use_cache=False).last_hidden_state[:, 0].float()
+    if not torch.allclose(first[0], first[1], rtol=1e-3, atol=1e-3):
+        raise CheckpointError(f"{folder} attends to later tokens; reward models here are decoders, which don't")
