@@ -148,6 +148,7 @@ def test_half_a_surrogate_pair_ends_its_own_question_alone(reward_checkpoint: Ca
 
 def change(folder: Path, source: Path, **settings: Any) -> Path:
     """A copy of a checkpoint with another config."""
+    folder.mkdir(exist_ok=True)
     for file in source.iterdir():
         (folder / file.name).write_bytes(file.read_bytes())
     config = json.loads((source / "config.json").read_text()) | settings
