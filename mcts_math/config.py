@@ -141,6 +141,11 @@ class Common(Settings):
     )
     allow_unsafe_exec: bool = Field(False, description="run model code even where no real sandbox can be had")
 
+    @property
+    def value_source(self) -> str:
+        """What scores partial solutions, as far as the config names it: none, head, or a name in `REWARDS`."""
+        return self.value or ("head" if self.need_value_func else "none")
+
     @model_validator(mode="after")
     def _agree(self) -> Common:
         for key, known in (("mode", METHODS), ("prompt_wrap", FORMATS), ("engine", ENGINES)):
@@ -181,11 +186,6 @@ class Config(Common):
     def reads_verdicts(self) -> bool:
         """The ground truth takes part in the search, or chooses the answer."""
         return self.method.reads_verdicts(self.options)
-
-    @property
-    def value_source(self) -> str:
-        """What scores partial solutions, as far as the config names it: none, head, or a name in `values.REWARDS`."""
-        return self.value or ("head" if self.need_value_func else "none")
 
     @property
     def reward(self) -> RewardSpec | None:
@@ -287,8 +287,8 @@ def make_config(settings: Mapping[str, Any], where: Mapping[str, str] | None = N
     own = {key: value for key, value in own.items() if not _is_idle(key, value, common.mode, where)}
     options = make_settings(method.options, own, where)
     _check_method(common, method, where)
-    if common.value is not None and common.value in REWARDS:
-        _check_reward(REWARDS[common.value], common.value_args, where.get("value_args", "config"))
+    if (reward := REWARDS.get(common.value_source)) is not None:
+        _check_reward(reward, common.value_args, where.get("value_args", "config"))
     return Config(**common.model_dump(exclude_unset=True), options=options)
 
 
@@ -326,10 +326,9 @@ def _is_idle(key: str, value: Any, mode: str, where: Mapping[str, str]) -> bool:
 def _check_method(common: Common, method: Method, where: Mapping[str, str]) -> None:
     """Raises ConfigError where the common keys ask for what the method or the engine can't do."""
     mode, source = common.mode, " and ".join(sorted(set(where.values()))) or "config"
-    wants_values = (common.value or ("head" if common.need_value_func else "none")) != "none"
-    if wants_values and not method.uses_values:
+    if common.value_source != "none" and not method.uses_values:
         raise ConfigError(f"{source}: mode {mode} ranks nothing by values: leave out value.")
     if method.needs_token_beams and common.temperature > 0:
         raise ConfigError(f"{source}: mode {mode} draws no numbers: set temperature to 0.")
-    require(common.engine, "value: head", values=wants_values and common.value not in REWARDS)
+    require(common.engine, "value: head", values=common.value_source == "head")
     require(common.engine, f"mode {mode}", adapters=method.adapter is not None, token_beams=method.needs_token_beams)

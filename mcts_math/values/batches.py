@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable, Sequence
-from typing import Final, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from mcts_math.concurrency import cancel
 from mcts_math.errors import EngineError
 
 Item = TypeVar("Item", bound=Hashable)
 Result = TypeVar("Result")
-
-_CLOSED: Final = EngineError("the reward model is closed")
 
 
 class Batches(Generic[Item, Result]):
@@ -36,7 +34,7 @@ class Batches(Generic[Item, Result]):
     async def ask(self, item: Item) -> Result:
         """The result of an item; equal ones that wait together are worked on once. Raises EngineError when closed."""
         if self._closed:
-            raise _CLOSED
+            raise _closed()
         future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(item, []).append(future)
         if len(self._workers) < self._at_once:
@@ -48,7 +46,7 @@ class Batches(Generic[Item, Result]):
         self._closed = True
         await cancel(self._workers)
         for futures in self._waiting.values():
-            _settle(futures, _CLOSED)
+            _settle(futures, _closed())
 
     async def _drain(self) -> None:
         try:
@@ -64,7 +62,7 @@ class Batches(Generic[Item, Result]):
         batch = {item: futures for item, futures in asked.items() if not all(future.done() for future in futures)}
         if not batch:
             return
-        results: Sequence[Result | Exception] = [_CLOSED] * len(batch)
+        results: Sequence[Result | Exception] = [_closed()] * len(batch)
         try:
             results = await self._work(list(batch))
         except Exception as error:  # whatever it is, it is for those who asked
@@ -72,6 +70,10 @@ class Batches(Generic[Item, Result]):
         finally:
             for futures, result in zip(batch.values(), results, strict=True):
                 _settle(futures, result)
+
+
+def _closed() -> EngineError:
+    return EngineError("the reward model is closed")
 
 
 def _settle(futures: Sequence[asyncio.Future[Result]], result: Result | Exception) -> None:

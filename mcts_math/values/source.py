@@ -21,6 +21,11 @@ class ValuedPolicy:
         self._policy = policy
         self._value_model = value_model
 
+    @property
+    def counters(self) -> object:
+        """What the engine counts, which a run shows while it goes on; None where it counts nothing."""
+        return getattr(self._policy, "counters", None)
+
     async def generate(self, request: Generate) -> Generation:
         """The policy's samples; where a value is wanted, it is asked of the value model at the same time.
 

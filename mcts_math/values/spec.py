@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, model_validator
 
@@ -117,9 +118,9 @@ class RewardSpec:
     check: Callable[[Any], None] = _trust
 
     def name_of(self, options: Any) -> str:
-        """What records call it: the last part of the model's name, else the server's address."""
-        model = getattr(options, "model", "").rstrip("/")
-        return model.rsplit("/", 1)[-1] or str(options.base_url)
+        """What records call it: the last part of the model's name, else the server, without what is secret."""
+        model = str(getattr(options, "model", "")).rstrip("/")
+        return model.rpartition("/")[2] or urlsplit(options.base_url).netloc.rpartition("@")[2]
 
     def result_arguments(self, options: Any) -> dict[str, Any]:
         """The options that may change values."""
