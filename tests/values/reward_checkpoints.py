@@ -35,9 +35,10 @@ LLAMA = (
 )
 SPECIAL = ["<s>", "</s>", "<unk>", "<|im_start|>", "<|im_end|>", "<extra_0>"]
 CHARACTERS = "\n" + "".join(map(chr, range(32, 127)))
+# vLLM knows no attention heads of less than 32 on a CPU, and takes the hidden size for what all heads are together.
 SIZES: dict[str, Any] = {
-    "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4,
-    "num_key_value_heads": 2, "head_dim": 32, "max_position_embeddings": CONTEXT, "initializer_range": 0.3,
+    "hidden_size": 128, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4,
+    "num_key_value_heads": 2, "head_dim": 32, "max_position_embeddings": CONTEXT, "initializer_range": 0.15,
     "bos_token_id": 0, "eos_token_id": 1, "pad_token_id": 1,
 }  # fmt: skip
 
@@ -89,8 +90,10 @@ def make_qwen(folder: Path) -> Path:
     tokenizer = characters(CHAT_ML)
     model = AutoModelForCausalLM.from_config(_config("qwen2", tokenizer))
     model.save_pretrained(folder)
-    head = {"score.0.weight": (32, 32), "score.0.bias": (32,), "score.2.weight": (2, 32), "score.2.bias": (2,)}
-    tensors = {name: torch.randn(shape) * 0.3 for name, shape in head.items()}
+    width = SIZES["hidden_size"]
+    head = {"score.0.weight": (width, width), "score.0.bias": (width,)}
+    head |= {"score.2.weight": (2, width), "score.2.bias": (2,)}
+    tensors = {name: torch.randn(shape) * 0.15 for name, shape in head.items()}
     return _finish(folder, tokenizer, "Qwen2ForProcessRewardModel", tensors)
 
 
@@ -106,7 +109,10 @@ def make_skywork(folder: Path) -> Path:
     """Skywork-o1-Open-PRM: a causal model, and a head of one number."""
     tokenizer = characters(None)
     AutoModelForCausalLM.from_config(_config("qwen2", tokenizer)).save_pretrained(folder)
-    tensors = {"v_head.summary.weight": torch.randn(1, 32) * 0.3, "v_head.summary.bias": torch.randn(1)}
+    tensors = {
+        "v_head.summary.weight": torch.randn(1, SIZES["hidden_size"]) * 0.15,
+        "v_head.summary.bias": torch.randn(1),
+    }
     return _finish(folder, tokenizer, "Qwen2ForPrmModel", tensors)
 
 

@@ -163,7 +163,7 @@ def change(folder: Path, source: Path, **settings: Any) -> Path:
             "qwen",
             {"separator": "<step>"},
             CheckpointError,
-            "'<step>' is not one token of the reward model's tokenizer .6 tokens",
+            "'<step>' is not one token of the reward model's tokenizer .it makes 6",
         ),
         ("qwen", {"separator": ""}, CheckpointError, "is not one token"),
         ("qwen", {"layout": "shepherd"}, CheckpointError, "'ки' is not one token"),
