@@ -261,6 +261,6 @@ def _good_and_bad(tokenizer: Any) -> tuple[int, ...]:
 
 def _not_one(text: str, what: str, number: int) -> str:
     return (
-        f"the {what} {text!r} is not one token of the reward model's tokenizer (it makes {number}, or an unknown one, of "
-        "it). Is it a checkpoint of another family? Set layout, and separator where it has another one, in value_args"
+        f"the {what} {text!r} is not one token of the reward model's tokenizer (it makes {number}, or an unknown one). "
+        "Is it a checkpoint of another family? Set layout, and separator where it has another one, in value_args"
     )
