@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Final, Literal
 
 from pydantic import Field, model_validator
 
@@ -23,12 +23,14 @@ from mcts_math.errors import ConfigError
 from mcts_math.formats import FORMATS, FormatOptions, make_format
 from mcts_math.methods import METHODS, Method, methods_that_know
 from mcts_math.settings import Integer, Real, Settings, describe_keys, make_settings, read_settings, suggest
+from mcts_math.values.spec import RewardSpec
+from mcts_math.values.table import REWARDS
 
 OBSOLETE_KEYS: Final = ("create_local_llm", "swap_space", "use_beam_search", "best_of", "reward_weight")
 _PUBLISHED_KEYS: Final = METHODS["mcts"].options.model_fields
 """The keys of the published methods: MCTS knows them all."""
 
-ValueSource: TypeAlias = Literal["none", "head"]
+_VALUES: Final = ("none", "head", *REWARDS)
 
 
 class Common(Settings):
@@ -82,9 +84,14 @@ class Common(Settings):
     stop: list[str] | None = Field(None, description="strings that end a step; absent: those of prompt_wrap")
     max_depth: Integer = Field(4, description="most steps of a solution", ge=1)
     # Values.
-    value: ValueSource | None = Field(
+    value: str | None = Field(
         None,
-        description="what scores partial solutions: none, or head (the checkpoint's); absent: need_value_func says",
+        description="what scores partial solutions: none, head (the checkpoint's), or a reward model: "
+        + ", ".join(f"{name} ({spec.summary})" for name, spec in REWARDS.items())
+        + "; absent: need_value_func says",
+    )
+    value_args: dict[str, Any] = Field(
+        default_factory=dict, description="keys of the reward model that value names, which stand at the end"
     )
     need_value_func: bool = Field(False, description="the published way to say value: head")
     # Limits.
@@ -134,6 +141,11 @@ class Common(Settings):
     )
     allow_unsafe_exec: bool = Field(False, description="run model code even where no real sandbox can be had")
 
+    @property
+    def value_source(self) -> str:
+        """What scores partial solutions, as far as the config names it: none, head, or a name in `REWARDS`."""
+        return self.value or ("head" if self.need_value_func else "none")
+
     @model_validator(mode="after")
     def _agree(self) -> Common:
         for key, known in (("mode", METHODS), ("prompt_wrap", FORMATS), ("engine", ENGINES)):
@@ -141,6 +153,10 @@ class Common(Settings):
                 raise ValueError(f"{key} must be one of {', '.join(known)}, not {getattr(self, key)!r}")
         if self.result_unwrap not in (None, self.prompt_wrap):
             raise ValueError(f"result_unwrap is {self.result_unwrap!r} but prompt_wrap is {self.prompt_wrap!r}")
+        if self.value not in (None, *_VALUES):
+            raise ValueError(f"value must be one of {', '.join(_VALUES)}, not {self.value!r}")
+        if self.value_args and self.value not in REWARDS:
+            raise ValueError(f"value_args are for a reward model: set value to {', '.join(REWARDS)}, or leave them out")
         if self.value == "none" and self.need_value_func:
             raise ValueError("value is none, but need_value_func is true: leave one of them out")
         if self.batch_size == 0:
@@ -172,9 +188,19 @@ class Config(Common):
         return self.method.reads_verdicts(self.options)
 
     @property
-    def value_source(self) -> ValueSource:
-        """What scores partial solutions, as far as the config names it."""
-        return self.value or ("head" if self.need_value_func else "none")
+    def reward(self) -> RewardSpec | None:
+        """The family of the reward model; None where there is none."""
+        return REWARDS.get(self.value_source)
+
+    @property
+    def reward_options(self) -> Settings:
+        """The keys of the reward model, which must be there."""
+        return REWARDS[self.value_source].options(**self.value_args)
+
+    @property
+    def value_name(self) -> str:
+        """What records call the source of values: none, head, or the family and the name of a reward model."""
+        return f"{self.value_source} {self.reward.name_of(self.reward_options)}" if self.reward else self.value_source
 
     @property
     def format_options(self) -> FormatOptions:
@@ -244,7 +270,7 @@ def load_config(path: str | Path | None, overrides: Sequence[str] = (), mode: st
     settings, where = read_settings(path, overrides)
     if mode is not None and mode != settings.get("mode", Common.model_fields["mode"].default):
         given = {override.partition("=")[0] for override in overrides}
-        idle = () if METHODS[mode].uses_values else ("value", "need_value_func")
+        idle = () if METHODS[mode].uses_values else ("value", "value_args", "need_value_func")
         kept = {k: v for k, v in settings.items() if k in given or not (k in idle or methods_that_know(k))}
         settings = kept | {"mode": mode}
     return make_config(settings, where)
@@ -261,14 +287,25 @@ def make_config(settings: Mapping[str, Any], where: Mapping[str, str] | None = N
     own = {key: value for key, value in own.items() if not _is_idle(key, value, common.mode, where)}
     options = make_settings(method.options, own, where)
     _check_method(common, method, where)
+    if (reward := REWARDS.get(common.value_source)) is not None:
+        _check_reward(reward, common.value_args, where.get("value_args", "config"))
     return Config(**common.model_dump(exclude_unset=True), options=options)
 
 
+def _check_reward(spec: RewardSpec, arguments: Mapping[str, Any], source: str) -> None:
+    """Raises ConfigError where the keys of a reward model are not as they must be."""
+    make_settings(
+        spec.options, arguments, dict.fromkeys((*spec.options.model_fields, *arguments), f"{source}: value_args")
+    )
+
+
 def describe_config() -> str:
-    """All keys with their defaults, for help texts: the common ones, then those of each method."""
+    """All keys with their defaults, for help texts: the common ones, those of each method and of each reward model."""
     parts = ["config keys and their defaults:\n" + describe_keys(Common)]
     for name, method in METHODS.items():
         parts.append(f"keys of mode: {name} ({method.title}: {method.summary})\n{describe_keys(method.options)}")
+    for name, spec in REWARDS.items():
+        parts.append(f"keys of value_args for value: {name} ({spec.summary})\n{describe_keys(spec.options)}")
     return "\n\n".join(parts)
 
 
@@ -289,10 +326,9 @@ def _is_idle(key: str, value: Any, mode: str, where: Mapping[str, str]) -> bool:
 def _check_method(common: Common, method: Method, where: Mapping[str, str]) -> None:
     """Raises ConfigError where the common keys ask for what the method or the engine can't do."""
     mode, source = common.mode, " and ".join(sorted(set(where.values()))) or "config"
-    wants_values = common.need_value_func or common.value == "head"
-    if wants_values and not method.uses_values:
+    if common.value_source != "none" and not method.uses_values:
         raise ConfigError(f"{source}: mode {mode} ranks nothing by values: leave out value.")
     if method.needs_token_beams and common.temperature > 0:
         raise ConfigError(f"{source}: mode {mode} draws no numbers: set temperature to 0.")
-    require(common.engine, "value: head", values=wants_values)
+    require(common.engine, "value: head", values=common.value_source == "head")
     require(common.engine, f"mode {mode}", adapters=method.adapter is not None, token_beams=method.needs_token_beams)

@@ -44,6 +44,7 @@ class Cost:
         requests: requests of all kinds.
         samples: samples generated.
         evaluations: values asked for by themselves.
+        value_tokens: read for values by another model than the policy.
         cells: runs of the interpreter.
         cell_s: seconds of these.
         verifications: attempts judged by the verifier.
@@ -59,6 +60,7 @@ class Cost:
     requests: int = 0
     samples: int = 0
     evaluations: int = 0
+    value_tokens: int = 0
     cells: int = 0
     cell_s: float = 0.0
     verifications: int = 0
@@ -107,6 +109,7 @@ class Cost:
             )
         self.prompt_tokens += reply.num_prompt_tokens
         self.cached_tokens += reply.num_cached_tokens
+        self.value_tokens += reply.num_value_tokens
 
 
 class MachineClock:

@@ -65,7 +65,7 @@ class Method:
         makes_attempts: it makes whole attempts, which stand in the record one by one.
         independent: its attempts don't see each other: pass@k and Maj@k can be estimated from them.
         ranks_answers: it compares final answers, so it can't do anything with programs.
-        backs_up: its nodes have Q, N and a prior, and examples can be made of its trees.
+        backs_up: its nodes have Q, N and a prior.
         adapter: how the engine learns at test time under its options; None: it need not.
         needs_token_beams: the engine must search over tokens; nothing is drawn, so the temperature must be 0.
     """

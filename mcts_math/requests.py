@@ -23,6 +23,14 @@ from mcts_math.tasks import Task
 
 
 @dataclass(frozen=True, slots=True)
+class PartialSolution:
+    """What a reward model reads: the question, and the texts of the steps so far, () at the root of a tree."""
+
+    question: str
+    steps: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Generate:
     """Ask the policy for samples that continue a prompt.
 
@@ -34,6 +42,7 @@ class Generate:
         want_value: the value of the prompt is wanted too, if the engine has a value head.
         task_id: the question the request belongs to (for logs and for cancelling); it must not change the reply.
         adapter: the session of `Adapt` whose weights sample; "" is the model as it was loaded.
+        partial: what the prompt shows, for a reward model; there where a search wants a value.
     """
 
     prompt: Prompt
@@ -43,6 +52,7 @@ class Generate:
     want_value: bool = False
     task_id: str = ""
     adapter: str = ""
+    partial: PartialSolution | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +65,7 @@ class Generation:
         too_long: the prompt does not fit the model's context; nothing was generated.
         num_prompt_tokens: length of the prompt.
         num_cached_tokens: how many of them came from a prefix cache.
+        num_value_tokens: tokens that another model than the policy has read for the value.
     """
 
     samples: tuple[Sample, ...]
@@ -62,24 +73,30 @@ class Generation:
     too_long: bool = False
     num_prompt_tokens: int = 0
     num_cached_tokens: int = 0
+    num_value_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Evaluate:
-    """Ask for the value of a prompt alone. `task_id` as in `Generate`."""
+    """Ask for the value of a prompt alone. `task_id` and `partial` as in `Generate`."""
 
     prompt: Prompt
     task_id: str = ""
+    partial: PartialSolution | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """Reply to `Evaluate`: v in [-1, 1]; None with `too_long` where the prompt does not fit the context."""
+    """Reply to `Evaluate`: v in [-1, 1]; None with `too_long` where the prompt does not fit the context.
+
+    The numbers of tokens are those of `Generation`.
+    """
 
     value: float | None
     too_long: bool = False
     num_prompt_tokens: int = 0
     num_cached_tokens: int = 0
+    num_value_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)

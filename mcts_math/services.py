@@ -61,9 +61,9 @@ def _example(config: Config) -> Conversation | None:
     return None if isinstance(prompt, str) else prompt
 
 
-def value_source(config: Config, value_model: ValueModel | None) -> str:
-    """Who scores partial solutions: `object` where a value model was passed in, else what the config names."""
-    return config.value_source if value_model is None else "object"
+def value_source(value_model: ValueModel | None) -> str:
+    """Who scores partial solutions: `object` where a value model was passed in; "" is what the config names."""
+    return "" if value_model is None else "object"
 
 
 def has_values(config: Config, value_model: ValueModel | None) -> bool:
@@ -72,11 +72,11 @@ def has_values(config: Config, value_model: ValueModel | None) -> bool:
     Raises:
         ConfigError: the method can't use a value model that was passed in, or needs values and there are none.
     """
-    there = value_source(config, value_model) != "none"
+    there = value_model is not None or config.value_source != "none"
     if value_model is not None and not config.method.uses_values:
         raise ConfigError(f"mode {config.mode} ranks nothing by values: leave out value_model.")
     if config.method.needs_values(config.options) and not there:
-        raise ConfigError(f"mode {config.mode} needs values as it is set: set value: head, or pass a value_model.")
+        raise ConfigError(f"mode {config.mode} needs values as it is set: set value, or pass a value_model.")
     return there
 
 
@@ -98,6 +98,9 @@ async def open_services(
     if policy is None:
         check_arguments(engine_options(config))
         check_model(engine_options(config))
+    reward = config.reward if value_model is None else None
+    if reward is not None:
+        reward.check(config.reward_options)
     interpreter = provided.get("interpreter") or await open_interpreter(config, stack, report)
     checker = provided.get("checker")
     if checker is None:
@@ -107,6 +110,9 @@ async def open_services(
     if verifier is None:
         verifier = make_verifier(checker, limits=JudgeLimits(allow_unsafe_exec=config.allow_unsafe_exec))
         stack.push_async_callback(verifier.close)
+    if reward is not None:
+        value_model = await asyncio.to_thread(reward.load, config.reward_options)
+        stack.push_async_callback(value_model.close)
     if policy is None:
         policy = await asyncio.to_thread(load_policy, engine_options(config))
         stack.push_async_callback(policy.close)

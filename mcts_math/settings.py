@@ -102,7 +102,8 @@ def describe_keys(model: type[BaseModel]) -> str:
             continue
         default = info.get_default(call_default_factory=True)
         shown = "absent" if default is None else repr(default) if isinstance(default, str) else str(default)
-        lines.append(f"  {name + ' = ' + shown:<32} {info.description}")
+        key = f"{name} (must be given)" if info.is_required() else f"{name} = {shown}"
+        lines.append(f"  {key:<32} {info.description}")
     return "\n".join(lines)
 
 

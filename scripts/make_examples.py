@@ -3,10 +3,11 @@
 python scripts/make_examples.py outputs/trees.jsonl --output examples.jsonl
 python scripts/make_examples.py a.jsonl b.jsonl --output examples.jsonl --pairs pairs.jsonl choose=shortest
 
-The trees are results files of `mode: mcts` (with is_sampling: true), ours or those of the published system. A line of
-the output is {id, question, prompt, steps: [{text, q}], correct}; a line of pairs is {prompt, chosen, rejected, margin,
-…}, which TRL's DPOTrainer reads. Steps are rendered by the format that the tree was made with; where a line does not
-tell it, the published formats are recognised, and `format=NAME` says any other.
+The trees are results files of `mode: mcts` (with is_sampling: true), ours or those of the published system, or of any
+search with values (`value: prm`, …), whose steps have their values for Q. A line of the output is {id, question,
+prompt, steps: [{text, q}], correct, value_source}; one of pairs is {prompt, chosen, rejected, margin, …}, which TRL's
+DPOTrainer reads. Steps are rendered by the format that the tree was made with; where a line does not tell it, the
+published formats are recognised, and `format=NAME` says any other.
 """
 
 from __future__ import annotations

@@ -134,6 +134,21 @@ def read_config(path: Path) -> dict[str, Any]:
     return _read_object(path / "config.json")
 
 
+def find_weights(path: Path, prefix: str) -> dict[str, Path]:
+    """The weights of a model folder whose names begin so, and their files; none of a single pickled file.
+
+    Raises:
+        CheckpointError: an index or a file can't be read.
+    """
+    for index in WEIGHT_INDEXES:
+        if (path / index).exists():
+            named = _weight_map(path / index)
+            return {name: path / file for name, file in named.items() if name.startswith(prefix)}
+    single = path / WEIGHT_FILES[0]
+    names = safetensors_names(single) if single.exists() else []
+    return {name: single for name in names if name.startswith(prefix)}
+
+
 def safetensors_names(file: Path) -> list[str]:
     """Names of the tensors in a safetensors file, from its header alone (8 bytes of length, then JSON)."""
     try:
@@ -244,15 +259,9 @@ def _find_head(path: Path, value_model: bool) -> tuple[Path, ...]:
     own = tuple(path / name for name in (HEAD_SAFETENSORS, HEAD_PTH) if (path / name).exists())
     if own or not value_model:
         return own
-    for index in WEIGHT_INDEXES:
-        if (path / index).exists():
-            weight_map = _weight_map(path / index)
-            return (path / weight_map[HEAD_WEIGHT],) if HEAD_WEIGHT in weight_map else ()
-    single = path / "model.safetensors"
-    if single.exists():
-        return (single,) if HEAD_WEIGHT in safetensors_names(single) else ()
-    # A pickled file can't be looked into without torch: reading the head from it will tell.
-    return (path / "pytorch_model.bin",)
+    if any((path / name).exists() for name in (*WEIGHT_INDEXES, WEIGHT_FILES[0])):
+        return tuple(find_weights(path, HEAD_WEIGHT).values())
+    return (path / WEIGHT_FILES[1],)  # it can't be looked into without torch: reading the head from it will tell
 
 
 def _require_head(checkpoint: Checkpoint) -> None:

@@ -21,7 +21,7 @@ from mcts_math.files import find_twice
 from mcts_math.tasks import JsonObject
 
 _MOST_GROUPS = 60  # a key with more values than this is a number, not a kind
-_COSTS = ("seconds", "tokens", "prompt_tokens", "cached_tokens", "cells", "evaluations")
+_COSTS = ("seconds", "tokens", "prompt_tokens", "cached_tokens", "value_tokens", "cells", "evaluations")
 
 
 @dataclass(slots=True)

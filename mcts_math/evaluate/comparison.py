@@ -11,9 +11,11 @@ from mcts_math.evaluate.table import markdown_table
 from mcts_math.tasks import JsonObject
 
 _HEADER = (
-    "method", "accuracy % (95 % interval; runs)", "s/question", "tokens", "prompt (cached)", "cells", "steps", "found"
+    "method", "accuracy % (95 % interval; runs)", "s/question", "tokens", "prompt (cached)", "value tokens", "cells",
+    "steps", "found",
 )  # fmt: skip
-_COSTS = ("seconds", "tokens", "prompt_tokens", "cached_tokens", "cells")  # means over the questions of a run
+# Means over the questions of a run.
+_COSTS = ("seconds", "tokens", "prompt_tokens", "cached_tokens", "value_tokens", "cells")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +28,8 @@ class Row:
         low, high: 95 % interval over questions.
         runs: accuracy of each run or vote.
         costs: `seconds` of machine time on one core (or however many threads a process had), `tokens`,
-            `prompt_tokens`, `cached_tokens`, `cells`, `steps` of the chosen solution, `solutions` found; None: unknown.
+            `prompt_tokens`, `cached_tokens`, `value_tokens`, `cells`, `steps` of the chosen solution, `solutions`
+            found; None: unknown.
         scores: of each question, its share of right runs (or votes); empty for votes within a run.
     """
 
@@ -53,6 +56,7 @@ class Row:
             f"{cost['seconds']:.3f}",
             f"{cost['tokens']:,.0f}",
             f"{cost['prompt_tokens']:,.0f} ({cached:.0%})",
+            f"{cost.get('value_tokens', 0):,.0f}",
             *(f"{cost[key]:.1f}" for key in ("cells", "steps", "solutions")),
         ]
 
@@ -108,8 +112,13 @@ def compare_rows(rows: Sequence[Row], pairs: Sequence[Sequence[str]]) -> list[Js
 
 
 def render_rows(rows: Sequence[Row]) -> str:
-    """A Markdown table."""
-    return markdown_table(_HEADER, [row.cells_of() for row in rows])
+    """A Markdown table. Tokens of reward models have a column where there are any."""
+    idle = None if any(row.costs.get("value_tokens") for row in rows) else _HEADER.index("value tokens")
+    header, *cells = (
+        [cell for place, cell in enumerate(row) if place != idle]
+        for row in (_HEADER, *(row.cells_of() for row in rows))
+    )
+    return markdown_table(header, cells)
 
 
 def render_accuracies(columns: Mapping[str, Sequence[JsonObject]]) -> str:

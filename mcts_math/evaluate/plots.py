@@ -14,6 +14,14 @@ COLOURS: Final = (
     "#4c566a", "#5e81ac", "#88c0d0", "#d08770", "#ebcb8b", "#a3be8c", "#b48ead", "#bf616a", "#8fbcbb", "#2e3440"
 )  # fmt: skip
 MARKERS: Final = "os^Dv"
+COSTS: Final = {
+    "tokens": LABELS["tokens"],
+    "prompt_tokens": "tokens of prompts",
+    "cached_tokens": "tokens of prompts found in a cache",
+    "value_tokens": "tokens read by a reward model",
+    "seconds": LABELS["seconds"],
+}
+"""What a question costs: key of a row -> how an axis is called."""
 
 
 def draw_budgets(curves: Mapping[Axis, Sequence[Curve]], path: Path) -> Path:
@@ -40,25 +48,27 @@ def draw_budgets(curves: Mapping[Axis, Sequence[Curve]], path: Path) -> Path:
 
 
 def draw_cost(columns: Mapping[str, Sequence[JsonObject]], path: Path) -> Path:
-    """Accuracy against tokens and against seconds: colours are methods, markers are columns.
+    """Accuracy against tokens of each kind that there are, and against seconds: colours are methods, markers columns.
 
     Args:
         columns: title -> rows as JSON; one column for one experiment, or one a round.
         path: the picture.
     """
     plt = pyplot()
-    figure, panels = plt.subplots(1, 2, figsize=(11.5, 4.8), sharey=True, layout="constrained")
-    names = list(dict.fromkeys(row["name"] for rows in columns.values() for row in rows))
-    axes: tuple[Axis, ...] = ("tokens", "seconds")
+    everything = [row for rows in columns.values() for row in rows]
+    names = list(dict.fromkeys(row["name"] for row in everything))
+    axes = [key for key in COSTS if key in ("tokens", "seconds") or any(row.get(key) for row in everything)]
+    size = (1.7 + 4.9 * len(axes), 4.8)
+    figure, panels = plt.subplots(1, len(axes), figsize=size, sharey=True, layout="constrained")
     for panel, key in zip(panels, axes, strict=True):
         for place, rows in enumerate(columns.values()):
             look = {"fmt": MARKERS[place % len(MARKERS)], "alpha": 0.35 + 0.65 * (place + 1) / len(columns)}
             for row in rows:
-                if row[key]:
+                if row.get(key):
                     spread = error_bar(row) if len(columns) == 1 else None
                     shown = colour(names.index(row["name"]))
                     panel.errorbar(row[key], 100 * row["accuracy"], yerr=spread, color=shown, capsize=2, **look)
-        _log_axis(panel, f"{LABELS[key]} per question")
+        _log_axis(panel, f"{COSTS[key]} per question")
     panels[0].set_ylabel("accuracy, %")
     handles = [_handle(plt, colour(i), "o", name) for i, name in enumerate(names)]
     if len(columns) > 1:

@@ -12,7 +12,8 @@ from mcts_math.evaluate.table import interval, number, percent, render_table
 from mcts_math.tasks import JsonObject
 
 _HEADER = ("", "accuracy %", "95 % interval", "right", "of", "answered", "solutions", "steps")
-_COSTS = {"seconds": 3, "tokens": 0, "prompt_tokens": 0, "cached_tokens": 0, "cells": 1}  # key -> digits
+# Key -> digits.
+_COSTS = {"seconds": 3, "tokens": 0, "prompt_tokens": 0, "cached_tokens": 0, "cells": 1, "value_tokens": 0}
 _ORACLE = (
     "(oracle): the ground truth took part in the search or chose the answer; compare such methods with each other only"
 )
@@ -48,9 +49,11 @@ class Summary:
         rows = [*self._rows(self.reports, self.votes), *self._rows(self.others, None)]
         if self.better is not None:
             rows.append(_better_row(*self.better))
-        costs = [key.replace("_tokens", "") for key in _COSTS]
-        parts = [render_table([*_HEADER, *costs], rows), _NOTE]
+        header = [*_HEADER, *(key.replace("_tokens", "") for key in _COSTS)]
         everything = [*self.reports, *self.others]
+        if not any(report.costs["value_tokens"] for report in everything):  # the last column
+            header, rows = header[:-1], [row[:-1] for row in rows]
+        parts = [render_table(header, rows), _NOTE]
         if any(report.oracle for report in everything):
             parts.append(_ORACLE)
         parts += [*_attempt_table(self.curves), *_breakdowns(everything), *_warnings(everything)]

@@ -46,8 +46,15 @@ def describe_run(config: Config, source: str | Path, tasks: Sequence[Task], valu
         values: who scores partial solutions, see `services.value_source`; "" is what the config names.
     """
     form = make_format(config.prompt_wrap, config.format_options)
+    resolved = config.resolved() | ({"value": values} if values else {})
+    reward = None if values else config.reward
+    if reward is not None:
+        resolved |= {
+            "value_args": reward.result_arguments(config.reward_options),
+            "reward_model": describe_model(getattr(config.reward_options, "model", "")),
+        }
     return {
-        "config": config.resolved() | ({"value": values} if values else {}),
+        "config": resolved,
         "engine_args": ENGINES[config.engine].result_arguments(config.engine_args),
         "prompt": form.fingerprint(),
         "model": describe_model(config.model_dir),

@@ -113,7 +113,7 @@ def solve_file(
     search_maker(config, use_values=has_values(config, provided.get("value_model")))
     if obsolete := config.obsolete_given():
         report(f"note: obsolete keys are ignored: {', '.join(obsolete)}")
-    meta = describe_run(config, qaf, questions, value_source(config, provided.get("value_model")))
+    meta = describe_run(config, qaf, questions, value_source(provided.get("value_model")))
     with ResultsFile(output).open(meta, resume=resume, overwrite=overwrite, tasks=questions) as results:
         todo = [task for task in tasks if task.id not in results.done]
         if resume:
@@ -158,7 +158,7 @@ class _Run:
 
     async def solve(self, tasks: Sequence[Task], provided: Provided) -> Totals:
         form = make_format(self.config.prompt_wrap, self.config.format_options)
-        source = value_source(self.config, provided.get("value_model"))
+        source = value_source(provided.get("value_model"))
         stream = solve_stream(self.config, tasks, on_open=self._begin, report=self.report, **provided)
         self.progress = Progress(len(tasks), self.totals, self.results.live_path, self.report)
         with (
@@ -194,7 +194,7 @@ def to_record(solved: Solved, config: Config, form: StepFormat, source: str = ""
     cost = {key: round(value, 6) for key, value in asdict(solved.cost).items()}
     record = tree_to_record(solved.tree, method, form, cost=cost)
     if method.uses_values:
-        record["value_source"] = source or config.value_source
+        record["value_source"] = source or config.value_name
     record |= {"method": config.mode} if method.makes_attempts else {}
     return record | ({"oracle": True} if config.reads_verdicts else {})
 

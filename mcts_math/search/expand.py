@@ -22,6 +22,7 @@ from mcts_math.requests import (
     Generate,
     Generation,
     Observation,
+    PartialSolution,
     Reply,
     Request,
 )
@@ -74,12 +75,16 @@ class Expansion:
     def generate(self, tree: Tree, node: Node, num_samples: int, want_value: bool = False) -> Generate:
         """The request for the steps that follow `node`."""
         seed = derive_seed(self.run_seed, tree.task.id, node.id)
-        sampling = self.format.begin(self.sampling)
-        return Generate(self.prompt(tree, node), num_samples, sampling, seed, want_value, tree.task.id)
+        sampling, partial = self.format.begin(self.sampling), _partial(tree, node) if want_value else None
+        return Generate(self.prompt(tree, node), num_samples, sampling, seed, want_value, tree.task.id, partial=partial)
 
     def evaluate(self, tree: Tree, node: Node) -> Evaluate:
         """The request for the value of the partial solution that ends at `node`."""
-        return Evaluate(self.prompt(tree, node), tree.task.id)
+        return Evaluate(self.prompt(tree, node), tree.task.id, _partial(tree, node))
+
+
+def _partial(tree: Tree, node: Node) -> PartialSolution:
+    return PartialSolution(tree.task.question, tuple([step.text for step in tree.turn(node)]))
 
 
 def derive_seed(run_seed: int, task_id: str, place: int | str) -> int:

@@ -21,7 +21,7 @@ from mcts_math.evaluate.table import number, percent, render_table
 from mcts_math.files import dump_line, find_twice, is_same_file, read_records, replace_folder
 from mcts_math.formats import StepFormat
 from mcts_math.run.record import ROOT_TAG, error_of, id_of, nodes_of, record_to_tree
-from mcts_math.tasks import JsonObject
+from mcts_math.tasks import JsonObject, is_ours
 from mcts_math.train.config import ExamplesConfig
 from mcts_math.train.examples import Example, Solution, choose, format_of, solutions_of, to_example
 from mcts_math.train.preference import Pair, pairs_of
@@ -121,26 +121,26 @@ def collect(
     """Yields the examples and, if wanted, the pairs of one question after another.
 
     Args:
-        trees: results files of `mode: mcts`, ours or published ones.
+        trees: results files of `mode: mcts`, ours or published ones, or of another search with values.
         config: what to take.
         grader: judges answers that were not judged yet.
         statistics: is added to.
         pairs: look for preference pairs too.
 
     Raises:
-        RecordError: a broken line, or one without Q values.
+        RecordError: a broken line, or one without Qs and values.
     """
     stream = _read_trees(trees, config, statistics)
     while batch := list(islice(stream, _READ_AHEAD)):
-        solutions_by_tree = _judge([tree for tree, _ in batch], config, grader)
-        for (tree, form), solutions in zip(batch, solutions_by_tree, strict=True):
+        solutions_by_tree = _judge([tree for tree, _, _ in batch], config, grader)
+        for (tree, form, source), solutions in zip(batch, solutions_by_tree, strict=True):
             if any(solution.correct is None for solution in solutions):
                 statistics.unanswered += 1
                 continue
             statistics.count(solutions)
             tags = {node.id: tag for tag, node in tree.tags()}
             chosen = choose(tree, solutions, config)
-            made = [to_example(tree, solution, tags[solution.node.id], form) for solution in chosen]
+            made = [to_example(tree, solution, tags[solution.node.id], form, source) for solution in chosen]
             examples = [example for example in made if example is not None]
             found = pairs_of(tree, form, margin=config.pair_margin, most=config.max_pairs) if pairs else []
             for example in examples:
@@ -228,7 +228,8 @@ def _require_own_files(trees: Sequence[str | Path], outputs: Sequence[Path], dat
 
 def _read_trees(
     paths: Iterable[str | Path], config: ExamplesConfig, statistics: Statistics
-) -> Iterator[tuple[Tree, StepFormat]]:
+) -> Iterator[tuple[Tree, StepFormat, str]]:
+    """Trees that hold more than a question, their formats, and who scored them."""
     copies: Counter[str] = Counter()
     for path in paths:
         for where, record in read_records(path):
@@ -236,26 +237,50 @@ def _read_trees(
             if error_of(record):
                 statistics.failed += 1
                 continue
-            _require_q(record, where)
             tree = record_to_tree(record, where)
+            if not _is_backed_up(record, where):
+                _take_values(tree, where)
             if wrong := [node.q_value for node in tree.nodes if not abs(node.q_value) <= 1 + _ROUNDING]:
                 raise RecordError(f"{where}: a Q of {wrong[0]}. Search with rewards in [-1, 1], as values are.")
             tree.task = replace(tree.task, id=id_of(record, copies))
             if len(tree.nodes) > 1:  # else there is nothing to render
-                yield tree, format_of(record, tree, config, where)
+                yield tree, format_of(record, tree, config, where), _source_of(record)
             else:
                 statistics.empty += 1
 
 
-def _require_q(record: JsonObject, where: str) -> None:
-    """Raises RecordError where a node lacks Q or visits."""
-    for tag, node in nodes_of(record).items():
-        for key in ("q_value", "visit_count"):
-            if tag != ROOT_TAG and isinstance(node, dict) and key not in node:
-                raise RecordError(
-                    f"{where}: node {tag!r} has no {key}. Training examples come from trees of mode: mcts "
-                    "(with is_sampling: true)."
-                )
+def _source_of(record: JsonObject) -> str:
+    """Who scored the steps of a line; "" where nobody did, or the line is not ours."""
+    source = record.get("value_source") if is_ours(record) else None
+    return source if isinstance(source, str) and source != "none" else ""
+
+
+def _is_backed_up(record: JsonObject, where: str) -> bool:
+    """Whether nodes have Q and visits, as those of MCTS. Raises RecordError where only some have."""
+    nodes = {tag: node for tag, node in nodes_of(record).items() if tag != ROOT_TAG and isinstance(node, dict)}
+    lacking = [(tag, key) for tag, node in nodes.items() for key in ("q_value", "visit_count") if key not in node]
+    if 0 < len(lacking) < 2 * len(nodes):
+        raise RecordError(
+            f"{where}: node {lacking[0][0]!r} has no {lacking[0][1]}. The tree is not whole; search again."
+        )
+    return not lacking
+
+
+def _take_values(tree: Tree, where: str) -> None:
+    """In a tree of a search that backs nothing up a step's value is the one result that is known of it.
+
+    Raises:
+        RecordError: no step has a value.
+    """
+    scored = [node for node in tree.nodes[1:] if node.value is not None]
+    if len(tree.nodes) > 1 and not scored:
+        raise RecordError(
+            f"{where}: no step has a q_value or a value. Training examples come from trees of mode: mcts (with "
+            "is_sampling: true), or of another search with values."
+        )
+    for node in scored:
+        assert node.value is not None
+        node.visit_count, node.value_sum = 1, node.value
 
 
 def _judge(trees: Sequence[Tree], config: ExamplesConfig, grader: Grader) -> Iterator[list[Solution]]:

@@ -66,6 +66,7 @@ class Example:
         prompt: what the model is shown before the first step: a text, or a conversation.
         steps: at least one.
         correct: whether the final answer is right.
+        value_source: who scored the steps of its tree, as in results files; "" where nobody did, or nobody tells.
     """
 
     id: Annotated[str, BeforeValidator(str)]
@@ -73,6 +74,7 @@ class Example:
     prompt: StoredPrompt
     steps: Annotated[tuple[ExampleStep, ...], Field(min_length=1)]
     correct: StrictBool
+    value_source: str = ""
 
     def to_json(self) -> JsonObject:
         return _EXAMPLES.dump_python(self, mode="json", exclude_defaults=True)  # type: ignore[no-any-return]
@@ -164,7 +166,7 @@ def choose(tree: Tree, solutions: Sequence[Solution], config: ExamplesConfig) ->
     ]
 
 
-def to_example(tree: Tree, solution: Solution, tag: str, form: StepFormat) -> Example | None:
+def to_example(tree: Tree, solution: Solution, tag: str, form: StepFormat, source: str = "") -> Example | None:
     """The example of one solution; None where its steps have no text.
 
     Args:
@@ -172,6 +174,7 @@ def to_example(tree: Tree, solution: Solution, tag: str, form: StepFormat) -> Ex
         solution: judged.
         tag: of its last node.
         form: of the tree's steps.
+        source: of the tree's values.
     """
     path = tree.path(solution.node)
     made = [node.step for node in path if node.step is not None]
@@ -183,7 +186,7 @@ def to_example(tree: Tree, solution: Solution, tag: str, form: StepFormat) -> Ex
     prompt = form.for_training().prompt(tree.task, [])
     if not steps:
         return None
-    return Example(f"{tree.task.id}/{tag}", tree.task.question, prompt, steps, solution.correct is True)
+    return Example(f"{tree.task.id}/{tag}", tree.task.question, prompt, steps, solution.correct is True, source)
 
 
 def _pick(tree: Tree, solutions: list[Solution], most: int, how: str, rng: random.Random) -> list[Solution]:

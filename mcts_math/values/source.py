@@ -21,6 +21,11 @@ class ValuedPolicy:
         self._policy = policy
         self._value_model = value_model
 
+    @property
+    def counters(self) -> object:
+        """What the engine counts, which a run shows while it goes on; None where it counts nothing."""
+        return getattr(self._policy, "counters", None)
+
     async def generate(self, request: Generate) -> Generation:
         """The policy's samples; where a value is wanted, it is asked of the value model at the same time.
 
@@ -33,24 +38,26 @@ class ValuedPolicy:
             generation,
             value=evaluation.value,
             too_long=generation.too_long or evaluation.too_long,
-            num_prompt_tokens=generation.num_prompt_tokens + evaluation.num_prompt_tokens,
-            num_cached_tokens=generation.num_cached_tokens + evaluation.num_cached_tokens,
+            num_value_tokens=evaluation.num_value_tokens,
         )
 
     async def evaluate(self, request: Evaluate) -> Evaluation:
-        """The value model's answer."""
-        return await self._value_model.evaluate(request)
+        """The value model's answer; the tokens of its prompt are no tokens of the policy's."""
+        evaluation = await self._value_model.evaluate(request)
+        if not isinstance(evaluation, Evaluation):
+            raise EngineError(f"the value model answered a {type(evaluation).__name__}, not an Evaluation.")
+        tokens = evaluation.num_value_tokens + evaluation.num_prompt_tokens - evaluation.num_cached_tokens
+        return replace(evaluation, num_prompt_tokens=0, num_cached_tokens=0, num_value_tokens=tokens)
 
     async def close(self) -> None:
         """Nothing of its own to close."""
 
     async def _both(self, request: Generate) -> tuple[Generation, Evaluation]:
-        evaluate = Evaluate(request.prompt, request.task_id)
-        generation, evaluation = await gather([self._policy.generate(request), self._value_model.evaluate(evaluate)])
+        evaluate = Evaluate(request.prompt, request.task_id, request.partial)
+        generation, evaluation = await gather([self._policy.generate(request), self.evaluate(evaluate)])
         if not isinstance(generation, Generation):
             raise EngineError(f"the policy answered a {type(generation).__name__}, not a Generation: see requests.py.")
-        if not isinstance(evaluation, Evaluation):
-            raise EngineError(f"the value model answered a {type(evaluation).__name__}, not an Evaluation.")
+        assert isinstance(evaluation, Evaluation)
         if evaluation.value is None and not evaluation.too_long:
             raise EngineError("the value model answered no value, and not that the prompt is too long either.")
         return generation, evaluation

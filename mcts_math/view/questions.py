@@ -25,7 +25,7 @@ from mcts_math.view.turns import added_turns, format_of, opening
 _SEARCHED: Final = 1000
 """Characters of a question that the list can be searched for."""
 _SHOWN: Final = 200
-_COSTS: Final = ("seconds", "prompt_tokens", "cached_tokens", "cells")
+_COSTS: Final = ("seconds", "prompt_tokens", "cached_tokens", "value_tokens", "cells")
 
 
 @dataclass(slots=True)

@@ -172,7 +172,7 @@ def load_model(model_dir: str | Path, arguments: HFArguments, *, need_value: boo
         EngineError: there is no such device, dtype or attention.
     """
     device = choose_device(arguments.device)
-    dtype = _choose_dtype(arguments.dtype, device)
+    dtype = choose_dtype(arguments.dtype, device)
     checkpoint = download(inspect_checkpoint(model_dir, need_value=need_value), need_value=need_value)
     head = load_value_head(checkpoint).to(device).requires_grad_(False) if need_value else None
     assert checkpoint.path is not None
@@ -206,7 +206,7 @@ def choose_device(device: str) -> torch.device:
     return chosen
 
 
-def _choose_dtype(dtype: str, device: torch.device) -> torch.dtype | str:
+def choose_dtype(dtype: str, device: torch.device) -> torch.dtype | str:
     """ "auto" is the checkpoint's own on a GPU and float32 on a CPU, where half precision is slow and no use."""
     if dtype == "auto":
         return torch.float32 if device.type == "cpu" else "auto"
@@ -227,12 +227,15 @@ def without_progress_bars() -> Iterator[None]:
             transformers_logging.enable_progress_bar()
 
 
-def load_weights(folder: Path, dtype: torch.dtype | str, attn: str | None) -> Any:
-    """The causal language model of a folder, on the CPU. Raises CheckpointError where it can't be loaded whole."""
+def load_weights(
+    folder: Path, dtype: torch.dtype | str, attn: str | None = None, kind: Any = AutoModelForCausalLM
+) -> Any:
+    """The model of a folder, on the CPU, by one of transformers' automatic classes. Raises CheckpointError where it
+    can't be loaded whole."""
     more = {} if attn is None else {"attn_implementation": attn}
     try:
         with without_progress_bars():
-            model, info = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype, output_loading_info=True, **more)
+            model, info = kind.from_pretrained(folder, dtype=dtype, output_loading_info=True, **more)
     except Exception as error:  # a boundary: transformers raises whatever its loaders happen to raise
         raise CheckpointError(f"transformers can't load {folder}: {type(error).__name__}: {error}") from error
     # transformers only warns about weights that it did not find, and makes them up.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 import re
 import time
@@ -67,16 +68,21 @@ class Client:
     Attributes:
         arguments: where it is and how patient to be.
         base_url: its address.
+        key: of the config under which they stand.
     """
 
-    def __init__(self, arguments: ServerArguments, api_key: str | None) -> None:
+    def __init__(self, arguments: ServerArguments, key: str = "engine_args") -> None:
         """Args:
-        arguments: where the server is and how patient to be.
-        api_key: sent as bearer token; None sends none.
+        arguments: where the server is and how patient to be. The API key that they name is sent as bearer token.
+        key: of the config that the arguments stand under, for messages.
+
+        Raises:
+            EngineError: the API key can't be sent.
         """
         self.arguments = arguments
         self.base_url = arguments.base_url
-        self._api_key = api_key
+        self.key = key
+        self._api_key = _read_api_key(arguments.api_key_env)
         self._client: httpx2.AsyncClient | None = None
         self._turns = asyncio.Semaphore(arguments.max_connections)
         self._works: dict[str, asyncio.Future[Any]] = {}
@@ -119,7 +125,7 @@ class Client:
                 return self._read(await self._request(self._client, method, path, body))
             except (httpx2.InvalidURL, httpx2.UnsupportedProtocol) as error:
                 raise EngineError(
-                    f"base_url in engine_args is {self.base_url!r}, which is no address: {error}. Give e.g. "
+                    f"base_url in {self.key} is {self.base_url!r}, which is no address: {error}. Give e.g. "
                     "http://HOST:8000/v1"
                 ) from error
             except _LimitedError as error:
@@ -142,7 +148,7 @@ class Client:
         if waited + pause > self.arguments.timeout_s:
             raise RefusedError(
                 f"{self.base_url} limits the rate of requests, for longer than timeout_s ({self.arguments.timeout_s:g} "
-                f"s): {error.message}; lower max_connections in engine_args"
+                f"s): {error.message}; lower max_connections in {self.key}"
             ) from error
         self._limited_until = max(self._limited_until, time.monotonic() + pause)
         return pause
@@ -191,7 +197,7 @@ class Client:
         if response.status_code in (401, 403):
             raise EngineError(
                 f"{self.base_url} wants another API key ({_message(response)}); put it into the environment variable "
-                "that api_key_env in engine_args names (OPENAI_API_KEY where it names none)"
+                f"{self.arguments.api_key_env}, or name another one with api_key_env in {self.key}"
             )
         if response.is_error:
             raise ServerRefusedError(response.status_code, _message(response))
@@ -199,8 +205,8 @@ class Client:
             reply = response.json()
         except (ValueError, RecursionError):
             raise RefusedError(
-                f"{response.url} answered no JSON but {response.text[:80]!r}; is base_url the address of an "
-                "OpenAI-compatible API, with /v1 at its end?"
+                f"{response.url} answered no JSON but {response.text[:80]!r}; is base_url in "
+                f"{self.key} right? That of an OpenAI-compatible API has /v1 at its end"
             ) from None
         return whole_texts(reply) if b"\\u" in response.content else reply  # an escape can spell half a character
 
@@ -218,13 +224,21 @@ class Client:
         if isinstance(error, httpx2.TimeoutException):
             return RefusedError(
                 f"{self.base_url} did not reply within {self.arguments.timeout_s:g} s; raise timeout_s or lower "
-                f"max_connections in engine_args {tried}"
+                f"max_connections in {self.key} {tried}"
             )
         if isinstance(error, _TryAgainError) and error.status == 500:
             return ServerRefusedError(error.status, error.message)
         if isinstance(error, _TryAgainError):
             return RefusedError(f"{self.base_url} is not able to serve: HTTP {error.status}, {error.message} {tried}")
         return RefusedError(f"the connection to {self.base_url} broke: {type(error).__name__}: {error} {tried}")
+
+
+def _read_api_key(variable: str) -> str | None:
+    """The key in an environment variable. Raises EngineError, without showing it, where it can't be sent."""
+    key = os.environ.get(variable, "").strip()
+    if not (key.isascii() and key.isprintable()):
+        raise EngineError(f"the API key in {variable} holds characters that no HTTP header may have; set it again")
+    return key or None
 
 
 class _TryAgainError(Exception):

@@ -19,7 +19,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -78,7 +77,7 @@ class OpenAIEngine:
             CheckpointError: the model's folder is here, but incomplete.
         """
         chosen = ServerArguments(**arguments)
-        client = Client(chosen, _api_key(chosen.api_key_env))
+        client = Client(chosen)
         try:
             engine = cls(client, discover(client, model, need_value))
             if need_value:  # does the server know the head? A wrong one is told now
@@ -254,11 +253,3 @@ class OpenAIEngine:
             self._num_odd = 0
         finally:
             self._in_flight -= 1
-
-
-def _api_key(variable: str) -> str | None:
-    """The key in an environment variable. Raises EngineError, without showing it, where it can't be sent."""
-    key = os.environ.get(variable, "").strip()
-    if not (key.isascii() and key.isprintable()):
-        raise EngineError(f"the API key in {variable} holds characters that no HTTP header may have; set it again")
-    return key or None

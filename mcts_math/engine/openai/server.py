@@ -45,10 +45,7 @@ def discover(client: Client, model: str, need_value: bool) -> ServedModel:
         EngineError: the server can't be reached, does not have the model, or can't give values that are wanted.
         CheckpointError: the model's folder is here, but incomplete.
     """
-    try:
-        card = _choose(_cards(client), model, client.arguments.served_name, client.base_url)
-    except (LookupError, TypeError, AttributeError) as error:
-        raise EngineError(f"{client.base_url}/models answers in another form than OpenAI's API: {error!r}") from error
+    card = find_card(client, model)
     dialect = find_dialect(card)
     folder = _find_folder(model, dialect, need_value)
     if need_value and (folder is None or dialect is not VLLM):
@@ -59,6 +56,18 @@ def discover(client: Client, model: str, need_value: bool) -> ServedModel:
     codec = None if folder is None else load_codec(folder)
     token = value_token(folder) if need_value and folder is not None else None
     return ServedModel(card["id"], dialect, _context_length(card), codec, token)
+
+
+def find_card(client: Client, model: str) -> dict[str, Any]:
+    """What a server lists of the model that is meant: the one of its name, else the only one; this blocks.
+
+    Raises:
+        EngineError: the server can't be reached, or does not have the model.
+    """
+    try:
+        return _choose(_cards(client), model, client)
+    except (LookupError, TypeError, AttributeError) as error:
+        raise EngineError(f"{client.base_url}/models answers in another form than OpenAI's API: {error!r}") from error
 
 
 def _find_folder(model: str, dialect: Dialect, need_value: bool) -> Path | None:
@@ -108,8 +117,8 @@ def _cards(client: Client) -> list[dict[str, Any]]:
     return cards
 
 
-def _choose(cards: list[dict[str, Any]], model: str, served_name: str | None, base_url: str) -> dict[str, Any]:
-    """The card of the model that is meant: the one of its name, else the only one."""
+def _choose(cards: list[dict[str, Any]], model: str, client: Client) -> dict[str, Any]:
+    served_name = client.arguments.served_name
     wanted = served_name or model
     for card in cards:
         if card["id"] == wanted:
@@ -117,6 +126,6 @@ def _choose(cards: list[dict[str, Any]], model: str, served_name: str | None, ba
     if len(cards) == 1 and served_name is None:
         return cards[0]
     raise EngineError(
-        f"{base_url} does not serve {wanted!r} but {', '.join(card['id'] for card in cards[:5])}; name one with "
-        "served_name in engine_args"
+        f"{client.base_url} does not serve {wanted!r} but {', '.join(card['id'] for card in cards[:5])}; name one with "
+        f"served_name in {client.key}"
     )

@@ -1,0 +1,151 @@
+"""From the options of a reward model to the model. What is heavy is imported when it is loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from mcts_math.engine.checkpoint import (
+    HEAD_WEIGHT,
+    Checkpoint,
+    download,
+    download_tokenizer,
+    find_weights,
+    inspect,
+    is_hub_name,
+    read_config,
+)
+from mcts_math.errors import CheckpointError, ConfigError
+from mcts_math.requests import ValueModel
+from mcts_math.values.rewards import RewardModel
+from mcts_math.values.scores import Scorer
+from mcts_math.values.spec import GenrmOptions, ModelOptions, OrmOptions, PrmOptions, ScorerOptions, ServerOptions
+
+if TYPE_CHECKING:
+    from mcts_math.engine.openai.client import Client
+    from mcts_math.values.layouts import Layout
+
+_KEY: Final = "value_args"
+_SERVED: Final = ("labels", "logit")  # kinds of heads that vLLM's /pooling tells the logits of
+_CLASSIFIERS: Final = ("ForProcessRewardModel", "ForTokenClassification")
+
+
+def check_model(options: PrmOptions | OrmOptions) -> None:
+    """Looks at a checkpoint's small files and its tokenizer. A model of the hub is looked at when it is loaded.
+
+    Raises:
+        CheckpointError: something is missing, or the tokenizer does not fit the layout.
+        ConfigError: the layout can't be told, or can't be served so.
+    """
+    if Path(options.model).expanduser().exists() or not is_hub_name(options.model):
+        _layout(options, _find(options))
+
+
+def load_prm(options: PrmOptions) -> ValueModel:
+    """A process reward model. Raises ConfigError, CheckpointError or EngineError."""
+    return RewardModel(_load(options), options.aggregate, options.model)
+
+
+def load_orm(options: OrmOptions) -> ValueModel:
+    """An outcome reward model. Raises ConfigError, CheckpointError or EngineError."""
+    return RewardModel(_load(options), "last", options.model, whole=True)
+
+
+def load_scorer(options: ScorerOptions) -> ValueModel:
+    """A scorer behind HTTP. Raises EngineError."""
+    from mcts_math.values.servers import HttpScorer
+
+    scorer = _connect(options, lambda client: HttpScorer.connect(client, options.max_items))
+    return RewardModel(scorer, options.aggregate, options.base_url)
+
+
+def load_genrm(options: GenrmOptions) -> ValueModel:
+    """A generative verifier. Raises EngineError."""
+    from mcts_math.values.generative import GenerativeScorer
+
+    settings = {name: getattr(options, name) for name in ("prompt", "yes", "no", "top_logprobs")}
+    scorer = _connect(
+        options,
+        lambda client: GenerativeScorer.connect(client, options.model, **settings),
+        extra_body=options.extra_body,
+    )
+    return RewardModel(scorer, "last", options.model or options.base_url, whole=True)
+
+
+def _load(options: PrmOptions | OrmOptions) -> Scorer:
+    checkpoint = _find(options)
+    layout = _layout(options, checkpoint)
+    assert checkpoint.path is not None
+    if options.base_url is not None:
+        from mcts_math.values.servers import PoolingScorer
+
+        return _connect(options, lambda client: PoolingScorer.connect(client, options.model, layout))
+    from mcts_math.values.local import load_local
+
+    return load_local(
+        checkpoint.path,
+        layout,
+        checkpoint.context_length,
+        device=options.device,
+        dtype=options.dtype,
+        max_batch_tokens=options.max_batch_tokens,
+    )
+
+
+def _find(options: ModelOptions) -> Checkpoint:
+    """The checkpoint as a folder; of one that is served the config and the tokenizer are enough."""
+    folder = Path(options.model).expanduser()
+    try:
+        if options.base_url is None:
+            return download(inspect(options.model))
+        has_config = (folder / "config.json").exists()
+        return Checkpoint(options.model, folder if has_config else download_tokenizer(options.model))
+    except CheckpointError as error:
+        raise CheckpointError(f"the model in {_KEY}: {error}") from error
+
+
+def _layout(options: PrmOptions | OrmOptions, checkpoint: Checkpoint) -> Layout:
+    from mcts_math.engine.tokenizer import load_tokenizer
+    from mcts_math.values.layouts import make_layout
+
+    assert checkpoint.path is not None
+    name = options.layout or _guess_layout(options, checkpoint.path)
+    try:
+        layout = make_layout(name, load_tokenizer(checkpoint.path), getattr(options, "separator", None))
+    except CheckpointError as error:
+        raise CheckpointError(f"{options.model}: {error}") from error
+    if options.base_url is not None and layout.head not in _SERVED:
+        raise ConfigError(
+            f"{_KEY}: vLLM has no endpoint for layout {name}. Leave base_url out, or put a server of your own "
+            "before the model and set value: scorer (docs/values.md)."
+        )
+    return layout
+
+
+def _guess_layout(options: ModelOptions, folder: Path) -> str:
+    """The layout that the weights, or the architecture, tell. Raises ConfigError where neither does."""
+    if find_weights(folder, HEAD_WEIGHT):
+        return "skywork"
+    names = read_config(folder).get("architectures")
+    architecture = str(names[0]) if isinstance(names, list) and names else "model of no name"
+    if architecture.endswith(_CLASSIFIERS):
+        return "qwen"
+    raise ConfigError(
+        f"{_KEY}: {options.model} ({architecture}) does not tell how it reads steps. Set layout to qwen, skywork, "
+        "shepherd or rlhflow."
+    )
+
+
+def _connect(options: ServerOptions, connect: Callable[[Client], Scorer], **more: Any) -> Scorer:
+    """A scorer on a server; its connections are closed where that fails."""
+    from mcts_math.engine.openai.arguments import ServerArguments
+    from mcts_math.engine.openai.client import Client
+
+    keys = {"base_url", "api_key_env", "timeout_s", "retries", "max_connections"}
+    client = Client(ServerArguments(**options.model_dump(include=keys), **more), _KEY)
+    try:
+        return connect(client)
+    except BaseException:
+        client.close()
+        raise

@@ -1,0 +1,115 @@
+"""A generative verifier: a chat model behind an OpenAI-compatible API is asked whether a solution is right so far.
+
+v = 2p - 1 with p = P(yes) / (P(yes) + P(no)), from the log-probabilities of the first token of its answer (Zhang et
+al., arXiv 2408.15240, take P(yes) itself). Words are read without case and spaces: "Yes", " yes" and "YES" add up.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import re
+from typing import Any, Final
+
+from mcts_math.engine.openai.client import Client, ServerRefusedError
+from mcts_math.engine.openai.replies import checked, parse_usage, reading
+from mcts_math.engine.openai.server import find_card
+from mcts_math.engine.tokenizer import require_text
+from mcts_math.errors import EngineError, RefusedError
+from mcts_math.values.scores import Scores
+
+_PLACES: Final = re.compile(r"\{question\}|\{solution\}")  # filled at once: a question may hold "{solution}"
+
+
+class GenerativeScorer:
+    """Scores whole solutions, or what there is of them, by one token of a chat model.
+
+    Args:
+        client: of the server; closed with this.
+        name: of the model on the server.
+        prompt: what the model is asked; {question} and {solution} are put in.
+        yes, no: the words that count.
+        top_logprobs: how many of the most likely tokens the server is asked to tell.
+    """
+
+    def __init__(self, client: Client, name: str, prompt: str, yes: str, no: str, top_logprobs: int) -> None:
+        self._client, self._name, self._prompt = client, name, prompt
+        self._yes, self._no, self._top_logprobs = yes.casefold(), no.casefold(), top_logprobs
+
+    @classmethod
+    def connect(cls, client: Client, model: str, **settings: Any) -> GenerativeScorer:
+        """Asks what the server serves, and the model one question; this blocks.
+
+        Raises:
+            EngineError: the server can't be reached, does not have the model, or tells no log-probabilities.
+        """
+        scorer = cls(client, str(find_card(client, model)["id"]), **settings)
+        try:
+            reply = client.post_now("chat/completions", scorer._body("How much is 1 + 1?", "1 + 1 is 2."))
+        except ServerRefusedError as error:
+            raise EngineError(f"{client.base_url} refuses to judge: {error}") from error
+        with reading(client.base_url):
+            scorer._require_logprobs(reply)
+        return scorer
+
+    async def score(self, question: str, steps: tuple[str, ...]) -> Scores:
+        """One score of all steps together.
+
+        Raises:
+            RefusedError: the server refuses the solution, or neither word is among the likely ones.
+            EngineError: it can't be reached, or tells no log-probabilities.
+        """
+        solution = "\n".join(steps)
+        for text in (question, solution):
+            require_text(text)
+        try:
+            reply = await self._client.post("chat/completions", self._body(question, solution))
+        except ServerRefusedError as error:
+            if error.is_for_want_of_room:
+                return Scores(None)
+            kind = RefusedError if error.is_of_the_request else EngineError
+            raise kind(f"{self._client.base_url} refuses to judge: {error}") from error
+        with reading(self._client.base_url):
+            return Scores((self._read(reply),), parse_usage(reply)[0] + 1)
+
+    async def close(self) -> None:
+        """Closes the connections."""
+        await asyncio.to_thread(self._client.close)
+
+    def _body(self, question: str, solution: str) -> dict[str, Any]:
+        content = _PLACES.sub(lambda found: question if found[0] == "{question}" else solution, self._prompt)
+        body = {
+            "model": self._name,
+            "messages": [{"role": "user", "content": content}],
+            "max_tokens": 1,
+            "temperature": 0.0,
+            "logprobs": True,
+            "top_logprobs": self._top_logprobs,
+        }
+        return {**body, **self._client.arguments.extra_body}
+
+    def _read(self, reply: Any) -> float:
+        """P(yes) / (P(yes) + P(no)) of a reply."""
+        likely = self._require_logprobs(reply)
+        yes, no = (
+            math.fsum(math.exp(one["logprob"]) for one in likely if one["token"].strip().casefold() == word)
+            for word in (self._yes, self._no)
+        )
+        if not yes + no > 0:
+            told = ", ".join(repr(one["token"]) for one in likely[:5])
+            raise RefusedError(
+                f"the model on {self._client.base_url} answers neither {self._yes!r} nor {self._no!r} but {told}; "
+                "change prompt, yes or no in value_args, or turn its thinking off in extra_body"
+            )
+        return yes / (yes + no)
+
+    def _require_logprobs(self, reply: Any) -> list[dict[str, Any]]:
+        logprobs = checked(reply, self._client.base_url)[0].get("logprobs") or {}
+        content = logprobs.get("content") or []
+        likely = (content[0].get("top_logprobs") if content else None) or []
+        if not likely:
+            raise EngineError(
+                f"{self._client.base_url} tells no log-probabilities of likely tokens (top_logprobs), which value: "
+                "genrm needs. vLLM, SGLang, llama.cpp and OpenAI's non-reasoning models do"
+            )
+        return list(likely)

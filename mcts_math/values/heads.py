@@ -1,0 +1,99 @@
+"""What makes probabilities of the hidden states of a reward model, in float32 whatever the model's dtype."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor, nn
+
+from mcts_math.engine.checkpoint import HEAD_BIAS, HEAD_WEIGHT, WEIGHT_FILES, find_weights
+from mcts_math.errors import CheckpointError
+
+
+class Head(nn.Module):
+    """Linear layers with ReLU between them, and what makes a probability of their result.
+
+    Args:
+        layers: (weight [out, in], bias [out] or None) of each; the last one's `out` is 2 for two labels, else 1.
+        good: which of two labels is the good one; None: the result is one logit.
+    """
+
+    def __init__(self, layers: Sequence[tuple[Tensor, Tensor | None]], good: int | None) -> None:
+        super().__init__()
+        self._layers = nn.ModuleList(_linear(weight, bias) for weight, bias in layers)
+        self._good = good
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        """Probabilities [...], float32, of last hidden states [..., hidden]: softmax of two logits, sigmoid of one."""
+        logits = hidden.float()
+        for i, layer in enumerate(self._layers):
+            logits = layer(torch.relu(logits) if i else logits)
+        return logits[..., 0].sigmoid() if self._good is None else logits.softmax(-1)[..., self._good]
+
+
+def read_score_head(folder: Path, num_labels: int) -> Head:
+    """The layer `score`, or layers `score.0` and `score.2`, of a classification model. Raises CheckpointError."""
+    tensors = _read_tensors(folder, "score.")
+    names = ["score"] if "score.weight" in tensors else ["score.0", "score.2"]
+    layers = [(_get(tensors, f"{name}.weight", folder), tensors.get(f"{name}.bias")) for name in names]
+    found = layers[-1][0].shape[0]
+    if found != num_labels:
+        raise CheckpointError(
+            f"the layer {names[-1]} of {folder} has {found} labels, not {num_labels}; set another layout in value_args"
+        )
+    return Head(layers, 1 if num_labels == 2 else None)
+
+
+def read_value_head(folder: Path) -> Head:
+    """The layer `v_head.summary` among a model's weights. Raises CheckpointError where there is none."""
+    tensors = _read_tensors(folder, "v_head.")
+    return Head(
+        [(_get(tensors, HEAD_WEIGHT, folder).reshape(1, -1), _get(tensors, HEAD_BIAS, folder).reshape(1))], None
+    )
+
+
+def make_word_head(model: Any, words: Sequence[int]) -> Head:
+    """The rows of a causal language model's output layer for a good and a bad word, in this order."""
+    output = model.get_output_embeddings()
+    chosen = list(words)
+    bias = None if output.bias is None else output.bias.detach()[chosen]
+    return Head([(output.weight.detach()[chosen], bias)], 0)
+
+
+def _read_tensors(folder: Path, prefix: str) -> dict[str, Tensor]:
+    """The weights that begin so, on the CPU."""
+    found, tensors = find_weights(folder, prefix), dict[str, Tensor]()
+    pickled = folder / WEIGHT_FILES[1]
+    for file in set(found.values()) or {pickled} & {*folder.iterdir()}:
+        try:
+            if file.suffix == ".safetensors":
+                with safe_open(file, framework="pt") as opened:
+                    tensors |= {name: opened.get_tensor(name) for name, at in found.items() if at == file}
+            else:
+                content = torch.load(file, map_location="cpu", weights_only=True)
+                tensors |= {name: tensor for name, tensor in content.items() if name.startswith(prefix)}
+        except (OSError, RuntimeError, ValueError, EOFError, pickle.UnpicklingError, SafetensorError) as error:
+            raise CheckpointError(f"{file} can't be read: {error}") from error
+    return tensors
+
+
+def _get(tensors: dict[str, Tensor], name: str, folder: Path) -> Tensor:
+    if name not in tensors:
+        raise CheckpointError(
+            f"{folder} has no weights {name!r}, which its layout needs. Is it a reward model? Set another layout in "
+            "value_args"
+        )
+    return tensors[name]
+
+
+def _linear(weight: Tensor, bias: Tensor | None) -> nn.Linear:
+    layer = nn.Linear(weight.shape[1], weight.shape[0], bias=bias is not None)
+    layer.weight = nn.Parameter(weight.float().clone(), requires_grad=False)
+    if bias is not None:
+        layer.bias = nn.Parameter(bias.float().clone(), requires_grad=False)
+    return layer

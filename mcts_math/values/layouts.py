@@ -1,0 +1,266 @@
+"""How each family of reward models reads a question and steps: text, tokens, and the places that are scored.
+
+A layout is made of a tokenizer, and refuses one that lacks its marks. What a policy writes can't move a place: places
+are where the layout itself put its marks, not where such a mark stands in the text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Literal, Protocol, TypeAlias
+
+from mcts_math.engine.tokenizer import require_text
+from mcts_math.errors import CheckpointError, RefusedError
+
+HeadKind: TypeAlias = Literal["labels", "value", "words", "logit"]
+"""What makes a probability of the hidden state at a place: softmax over two labels, sigmoid of the weights `v_head`,
+softmax over two words of the vocabulary, sigmoid of one logit."""
+
+_SYSTEM: Final = "Please reason step by step, and put your final answer within \\boxed{}."
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """A solution as tokens. `places` are the positions whose hidden states are scored, one for each step, in order."""
+
+    ids: tuple[int, ...]
+    places: tuple[int, ...]
+
+
+class Layout(Protocol):
+    """A family's way of reading.
+
+    Attributes:
+        head: what scores a place.
+        words: the tokens for good and bad, in this order; () where the head needs none.
+        mark: the token that ends each step; None where there is no such token.
+    """
+
+    head: HeadKind
+    words: tuple[int, ...]
+    mark: int | None
+
+    def encode(self, question: str, steps: Sequence[str]) -> Encoded:
+        """Tokens and places of a solution of at least one step. Raises RefusedError where it can't be read."""
+        ...
+
+
+class Marked:
+    """Qwen2.5-Math-PRM (arXiv 2501.07301): the model's chat template, and `<extra_0>` behind each step of the reply.
+
+    P(label 1) by softmax over two labels at each `<extra_0>`. Models for token classification that were trained in the
+    same way may have another mark (`separator`).
+    """
+
+    head: HeadKind = "labels"
+    words: tuple[int, ...] = ()
+
+    def __init__(self, tokenizer: Any, separator: str) -> None:
+        self._tokenizer, self._separator = tokenizer, separator
+        self.mark: int | None = _only_token(tokenizer, separator, "separator")
+        _require_template(tokenizer)
+
+    def encode(self, question: str, steps: Sequence[str]) -> Encoded:
+        reply, ends = "", list[int]()
+        for step in steps:
+            reply += step.strip() + self._separator
+            ends.append(len(reply))
+        system = {"role": "system", "content": _SYSTEM}
+        text = _render(self._tokenizer, [system, _user(question), {"role": "assistant", "content": reply}])
+        begin = text.rfind(reply)
+        if begin < 0:
+            raise RefusedError("the chat template of the reward model changes what a solution says; use another layout")
+        return _at(self._tokenizer, text, [begin + end - 1 for end in ends], self.mark)
+
+
+class Headed:
+    """Skywork-o1-Open-PRM: the question and a line break, then each step and a line break; no chat template.
+
+    sigmoid(w·h + b) by the weights `v_head` at the last token of each step.
+    """
+
+    head: HeadKind = "value"
+    words: tuple[int, ...] = ()
+
+    def __init__(self, tokenizer: Any, separator: str) -> None:
+        self._tokenizer, self._separator = tokenizer, separator
+        self.mark: int | None = _only_token(tokenizer, separator, "separator")
+
+    def encode(self, question: str, steps: Sequence[str]) -> Encoded:
+        ids, places = self._tokens((self._tokenizer.bos_token or "") + question + "\n"), list[int]()
+        assert self.mark is not None
+        for step in steps:
+            ids += [*self._tokens(step), self.mark]
+            places.append(len(ids) - 1)
+        return Encoded(tuple(ids), tuple(places))
+
+    def _tokens(self, text: str) -> list[int]:
+        require_text(text)
+        return list(self._tokenizer(text, add_special_tokens=False)["input_ids"])
+
+
+class Tagged:
+    """Math-Shepherd (arXiv 2312.08935): the question, then the steps, each with the tag ` ки` behind it.
+
+    At each tag the model says the next word: softmax over the logits of `+` and `-`.
+    """
+
+    head: HeadKind = "words"
+
+    def __init__(self, tokenizer: Any, separator: str) -> None:
+        self._tokenizer, self._tag = tokenizer, " " + separator.strip()
+        self.mark: int | None = _last_token(tokenizer, "a" + self._tag, len(self._tag) - 1, "separator")
+        self.words = _good_and_bad(tokenizer)
+
+    def encode(self, question: str, steps: Sequence[str]) -> Encoded:
+        text, ends = question + " ", list[int]()
+        for step in steps:
+            text += ("\n" if ends else "") + step.strip() + self._tag
+            ends.append(len(text) - 1)
+        return _at(self._tokenizer, text, ends, self.mark, as_prompt=True)
+
+
+class Turns:
+    """RLHFlow's reward models: a conversation in which the user says a step and the assistant answers `+` or `-`.
+
+    The first step follows the question in one turn. Each place is the token before the answer, where it is predicted:
+    softmax over the logits of `+` and `-`. Of an outcome reward model the whole solution is the one step.
+    """
+
+    head: HeadKind = "words"
+    mark: int | None = None
+
+    def __init__(self, tokenizer: Any, separator: str) -> None:
+        self._tokenizer = tokenizer
+        _require_template(tokenizer)
+        self.words = _good_and_bad(tokenizer)
+
+    def encode(self, question: str, steps: Sequence[str]) -> Encoded:
+        turns, ends = list[dict[str, str]](), list[int]()
+        for step in steps:
+            turns.append(_user(step if turns else f"{question} {step}"))
+            ends.append(len(_render(self._tokenizer, turns, answer=True)))
+            turns.append({"role": "assistant", "content": "+"})
+        at = _at(self._tokenizer, _render(self._tokenizer, turns), ends, self.words[0])
+        return Encoded(at.ids, tuple(place - 1 for place in at.places))
+
+
+class Ended:
+    """A model for sequence classification with one logit: sigmoid of it at the last token of the conversation."""
+
+    head: HeadKind = "logit"
+    words: tuple[int, ...] = ()
+    mark: int | None = None
+
+    def __init__(self, tokenizer: Any, separator: str) -> None:
+        self._tokenizer = tokenizer
+        _require_template(tokenizer)
+
+    def encode(self, question: str, steps: Sequence[str]) -> Encoded:
+        text = _render(self._tokenizer, [_user(question), {"role": "assistant", "content": "\n".join(steps)}])
+        require_text(text)
+        ids = tuple(self._tokenizer(text, add_special_tokens=False)["input_ids"])
+        return Encoded(ids, (len(ids) - 1,))
+
+
+LAYOUTS: Final[Mapping[str, tuple[Callable[[Any, str], Layout], str]]] = {
+    "qwen": (Marked, "<extra_0>"),
+    "skywork": (Headed, "\n"),
+    "shepherd": (Tagged, "ки"),
+    "rlhflow": (Turns, ""),
+    "sequence": (Ended, ""),
+}
+"""By name: how it is made of a tokenizer and a separator, and its separator where none is given."""
+
+
+def make_layout(name: str, tokenizer: Any, separator: str | None = None) -> Layout:
+    """The layout of a name, tried out on two steps. Raises CheckpointError where the tokenizer is not one for it."""
+    make, usual = LAYOUTS[name]
+    if not tokenizer.is_fast:
+        raise CheckpointError(
+            "the reward model's tokenizer can't tell where its tokens stand; it has no tokenizer.json"
+        )
+    layout = make(tokenizer, usual if separator is None else separator)
+    try:
+        layout.encode("How much is 1 + 1?", ["1 + 1 is 2.", "The answer is 2."])
+    except RefusedError as error:
+        raise CheckpointError(f"layout {name} does not fit the reward model: {error}") from error
+    return layout
+
+
+def _user(text: str) -> dict[str, str]:
+    return {"role": "user", "content": text}
+
+
+def _render(tokenizer: Any, turns: list[dict[str, str]], *, answer: bool = False) -> str:
+    """A conversation as text; with `answer` up to where the assistant's next turn begins."""
+    try:
+        return str(tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=answer))
+    except Exception as error:  # a boundary: templates raise what they like
+        raise RefusedError(f"the chat template of the reward model refuses a solution: {error}") from error
+
+
+def _at(tokenizer: Any, text: str, ends: list[int], mark: int | None, *, as_prompt: bool = False) -> Encoded:
+    """The tokens of a text, and the places of the tokens that hold some of its characters.
+
+    Args:
+        tokenizer: of the model.
+        text: what to encode.
+        ends: positions of characters, ascending.
+        mark: the token that holds each of them.
+        as_prompt: with the special tokens that the tokenizer adds to plain text; a rendered conversation has its own.
+
+    Raises:
+        RefusedError: one of these is not the mark: the tokenizer has joined it with its neighbours.
+    """
+    require_text(text)
+    found = tokenizer(text, add_special_tokens=as_prompt, return_offsets_mapping=True)
+    ids, places, position = found["input_ids"], list[int](), 0
+    for end in ends:
+        while found["offset_mapping"][position][1] <= end:
+            position += 1
+        places.append(position)
+    for place in places:
+        if ids[place] != mark:
+            raise RefusedError(
+                f"the reward model's tokenizer joins the end of a step with what stands beside it "
+                f"({tokenizer.decode(ids[place : place + 1])!r}), so that the step can't be scored"
+            )
+    return Encoded(tuple(ids), tuple(places))
+
+
+def _require_template(tokenizer: Any) -> None:
+    if not tokenizer.chat_template:
+        raise CheckpointError(
+            "the reward model has no chat template, which its layout needs. Add one (chat_template.jinja), or set "
+            "another layout in value_args"
+        )
+
+
+def _only_token(tokenizer: Any, text: str, what: str) -> int:
+    """The token that a text is. Raises CheckpointError where it is none, or several."""
+    ids = tokenizer(text, add_special_tokens=False)["input_ids"] if text else []
+    if len(ids) != 1 or ids[0] == tokenizer.unk_token_id:
+        raise CheckpointError(_not_one(text, what, len(ids)))
+    return int(ids[0])
+
+
+def _last_token(tokenizer: Any, text: str, length: int, what: str) -> int:
+    """The token that ends a text, which must hold the last `length` characters and no others that are no spaces."""
+    found = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
+    ids, (begin, end) = found["input_ids"], found["offset_mapping"][-1]
+    if ids[-1] == tokenizer.unk_token_id or text[begin:end].strip() != text[len(text) - length :]:
+        raise CheckpointError(_not_one(text[len(text) - length :], what, max(2, len(ids) - 1)))
+    return int(ids[-1])
+
+
+def _good_and_bad(tokenizer: Any) -> tuple[int, ...]:
+    return _last_token(tokenizer, "+", 1, "good word"), _last_token(tokenizer, "-", 1, "bad word")
+
+
+def _not_one(text: str, what: str, number: int) -> str:
+    return (
+        f"the {what} {text!r} is not one token of the reward model's tokenizer (it makes {number}, or an unknown one). "
+        "Is it a checkpoint of another family? Set layout, and separator where it has another one, in value_args"
+    )

@@ -1,0 +1,158 @@
+"""A reward model of transformers in this process, on a CPU or a GPU."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final, TypeAlias
+
+import torch
+from torch import Tensor
+from transformers import AutoModel
+from transformers.utils import logging as transformers_logging
+
+from mcts_math.engine.hf.model import choose_device, choose_dtype, load_weights
+from mcts_math.errors import CheckpointError, EngineError
+from mcts_math.values.batches import Batches
+from mcts_math.values.heads import Head, make_word_head, read_score_head, read_value_head
+from mcts_math.values.layouts import Encoded, Layout
+from mcts_math.values.scores import Scores
+
+_NUM_LABELS: Final = {"labels": 2, "logit": 1}
+_MOST: Final = 256  # solutions that are encoded and scored before the first of them is answered
+_Solution: TypeAlias = tuple[str, tuple[str, ...]]
+
+
+class LocalScorer:
+    """Scores solutions: those that wait together in one padded pass, all steps of a solution at once.
+
+    Args:
+        backbone: gives last hidden states [B, T, H]; attends to earlier tokens only.
+        head: makes probabilities of them.
+        layout: how it reads.
+        context_length: most tokens of a solution; longer ones are too long.
+        max_batch_tokens: most tokens of a pass, padding included, unless one solution alone has more.
+    """
+
+    def __init__(self, backbone: Any, head: Head, layout: Layout, context_length: int, max_batch_tokens: int) -> None:
+        self._backbone, self._head, self._layout = backbone, head, layout
+        self._context_length, self._max_batch_tokens = context_length, max_batch_tokens
+        self._batches: Batches[_Solution, Scores] = Batches(self._score_apart, _MOST, at_once=1)
+
+    async def score(self, question: str, steps: tuple[str, ...]) -> Scores:
+        """Scores by the model. Raises RefusedError where it can't read the solution."""
+        return await self._batches.ask((question, steps))
+
+    async def close(self) -> None:
+        """Gives up what waits."""
+        await self._batches.close()
+
+    async def _score_apart(self, solutions: Sequence[_Solution]) -> list[Scores | Exception]:
+        return await asyncio.to_thread(self._score, solutions)
+
+    def _score(self, solutions: Sequence[_Solution]) -> list[Scores | Exception]:
+        """Scores of some solutions, in order; the errors of those that can't be read."""
+        results: dict[int, Scores | Exception] = {}
+        encoded: dict[int, Encoded] = {}
+        for i, (question, steps) in enumerate(solutions):
+            try:
+                encoded[i] = self._layout.encode(question, steps)
+            except EngineError as error:
+                results[i] = error
+        results |= {i: Scores(None) for i, one in encoded.items() if len(one.ids) > self._context_length}
+        for batch in self._split({i: one for i, one in encoded.items() if i not in results}):
+            rows = self._run([encoded[i] for i in batch])
+            results |= {i: Scores(row, len(encoded[i].ids)) for i, row in zip(batch, rows, strict=True)}
+        return [results[i] for i in range(len(solutions))]
+
+    def _split(self, encoded: dict[int, Encoded]) -> list[list[int]]:
+        """Passes of solutions of about the same length, the longest first."""
+        passes: list[list[int]] = []
+        longest = 0
+        for i in sorted(encoded, key=lambda i: -len(encoded[i].ids)):
+            if not passes or longest * (len(passes[-1]) + 1) > self._max_batch_tokens:
+                passes.append([])
+                longest = len(encoded[i].ids)
+            passes[-1].append(i)
+        return passes
+
+    @torch.inference_mode()
+    def _run(self, batch: Sequence[Encoded]) -> list[tuple[float, ...]]:
+        """One pass, padded on the right: no token attends to padding, which stands behind all of them."""
+        longest = max(len(one.ids) for one in batch)
+        ids = torch.zeros((len(batch), longest), dtype=torch.long)
+        mask = torch.zeros_like(ids)
+        for row, one in enumerate(batch):
+            ids[row, : len(one.ids)] = torch.tensor(one.ids)
+            mask[row, : len(one.ids)] = 1
+        device = self._backbone.device
+        try:
+            output = self._backbone(input_ids=ids.to(device), attention_mask=mask.to(device), use_cache=False)
+        except torch.OutOfMemoryError as error:
+            raise EngineError(
+                f"the reward model has no memory for {ids.numel()} tokens at a time; lower max_batch_tokens in "
+                f"value_args, or choose another device or dtype ({error})"
+            ) from error
+        rows = torch.tensor([row for row, one in enumerate(batch) for _ in one.places])
+        places = torch.tensor([place for one in batch for place in one.places])
+        scores: Tensor = self._head(output.last_hidden_state[rows.to(device), places.to(device)])
+        told = iter(scores.tolist())
+        return [tuple(next(told) for _ in one.places) for one in batch]
+
+
+def load_local(
+    folder: Path, layout: Layout, context_length: int | None, *, device: str, dtype: str, max_batch_tokens: int
+) -> LocalScorer:
+    """Loads a reward model.
+
+    Args:
+        folder: the checkpoint.
+        layout: how it reads; says which head it has.
+        context_length: most tokens of a solution; None: no limit is known.
+        device, dtype: as in `engine.hf.arguments`.
+        max_batch_tokens: see `LocalScorer`.
+
+    Raises:
+        CheckpointError: it can't be loaded, or lacks weights.
+        EngineError: there is no such device or dtype.
+    """
+    chosen = choose_device(device)
+    backbone, head = _load(folder, layout, choose_dtype(dtype, chosen))
+    _require_causal(backbone, folder)
+    try:
+        backbone, head = backbone.to(chosen), head.to(chosen)
+    except torch.OutOfMemoryError as error:
+        raise EngineError(f"the reward model {folder} does not fit into the memory of {chosen} ({error})") from error
+    return LocalScorer(backbone, head, layout, context_length or 1 << 30, max_batch_tokens)
+
+
+def _load(folder: Path, layout: Layout, dtype: torch.dtype | str) -> tuple[Any, Head]:
+    """What gives last hidden states, and the head: that is read first, as it is small and may be missing."""
+    if layout.head == "words":
+        model = load_weights(folder, dtype).eval()
+        return model.base_model, make_word_head(model, layout.words)
+    head = read_value_head(folder) if layout.head == "value" else read_score_head(folder, _NUM_LABELS[layout.head])
+    with _without_reports():
+        return load_weights(folder, dtype, kind=AutoModel).eval(), head
+
+
+@contextmanager
+def _without_reports() -> Iterator[None]:
+    """Keeps transformers from listing the weights of the head, which are none of the model's that it loads."""
+    before = transformers_logging.get_verbosity()
+    transformers_logging.set_verbosity_error()
+    try:
+        yield
+    finally:
+        transformers_logging.set_verbosity(before)
+
+
+@torch.inference_mode()
+def _require_causal(backbone: Any, folder: Path) -> None:
+    """Raises CheckpointError where a token attends to later ones: a step's score would depend on what follows it."""
+    ids = torch.tensor([[0, 1], [0, 2]])
+    first = backbone(input_ids=ids, use_cache=False).last_hidden_state[:, 0].float()
+    if not torch.allclose(first[0], first[1], rtol=1e-3, atol=1e-3):
+        raise CheckpointError(f"{folder} attends to later tokens; reward models here are decoders, which don't")

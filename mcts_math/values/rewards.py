@@ -1,0 +1,80 @@
+"""A reward model as a value model: scores of steps, kept, aggregated, and put on the scale of values."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import Final
+
+from mcts_math.errors import EngineError
+from mcts_math.requests import Evaluate, Evaluation, PartialSolution
+from mcts_math.values.scores import Aggregate, Scorer, aggregate, check_scores, to_value
+
+_MOST_KEPT: Final = 1 << 16  # steps whose scores are kept, in the order of their last use
+_Key = tuple[str, tuple[str, ...]]  # a question, and steps to and with the scored one
+
+
+class RewardModel:
+    """Values of partial solutions by a scorer: v = 2p - 1, where p aggregates the scores of the steps.
+
+    A step's score depends on what stands before it alone. So it is kept, and a partial solution whose steps have all
+    been scored costs nothing. A question without steps has p = 1/2, which is v = 0: there is nothing to score.
+
+    Args:
+        scorer: scores steps; closed with this.
+        how: how the scores of a solution's steps become one.
+        name: of the scorer, for messages.
+        whole: the scorer reads whole solutions: all steps together are its one step.
+    """
+
+    def __init__(self, scorer: Scorer, how: Aggregate, name: str, *, whole: bool = False) -> None:
+        self._scorer, self._how, self._name, self._whole = scorer, how, name, whole
+        self._kept: OrderedDict[_Key, float] = OrderedDict()
+
+    async def evaluate(self, request: Evaluate) -> Evaluation:
+        """The value of the partial solution that a request tells; None where it is too long for the scorer.
+
+        Raises:
+            EngineError: the request tells none, or the scorer can't be asked or answers nonsense.
+            RefusedError: this solution alone can't be scored.
+        """
+        if request.partial is None:
+            raise EngineError("a reward model was asked for a value without `partial`, the question and its steps")
+        partial = self._as_read(request.partial)
+        if not partial.steps:
+            return Evaluation(0.0)
+        scores, num_tokens = self._find(partial), 0
+        if scores is None:
+            found = await self._scorer.score(partial.question, partial.steps)
+            num_tokens = found.num_tokens
+            if found.steps is None:
+                return Evaluation(None, too_long=True, num_prompt_tokens=num_tokens)
+            scores = self._keep(partial, check_scores(found.steps, len(partial.steps), self._name))
+        return Evaluation(to_value(aggregate(scores, self._how)), num_prompt_tokens=num_tokens)
+
+    async def close(self) -> None:
+        """Closes the scorer."""
+        await self._scorer.close()
+
+    def _as_read(self, partial: PartialSolution) -> PartialSolution:
+        joined = ("\n".join(partial.steps),) if partial.steps else ()
+        return PartialSolution(partial.question, joined) if self._whole else partial
+
+    def _find(self, partial: PartialSolution) -> tuple[float, ...] | None:
+        """The scores of all steps, where all are kept."""
+        keys = _keys(partial)
+        if any(key not in self._kept for key in keys):
+            return None
+        for key in keys:
+            self._kept.move_to_end(key)
+        return tuple(self._kept[key] for key in keys)
+
+    def _keep(self, partial: PartialSolution, scores: tuple[float, ...]) -> tuple[float, ...]:
+        """Notes scores; those that were there before stand, so that a step has one score in all solutions."""
+        kept = tuple(self._kept.setdefault(key, score) for key, score in zip(_keys(partial), scores, strict=True))
+        while len(self._kept) > _MOST_KEPT:
+            self._kept.popitem(last=False)
+        return kept
+
+
+def _keys(partial: PartialSolution) -> list[_Key]:
+    return [(partial.question, partial.steps[:i]) for i in range(1, len(partial.steps) + 1)]

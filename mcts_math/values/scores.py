@@ -1,0 +1,75 @@
+"""From the scores of steps to the value of a partial solution: arithmetic, and the form in which scorers answer."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol, TypeAlias
+
+from mcts_math.errors import EngineError, RefusedError
+
+Aggregate: TypeAlias = Literal["last", "min", "product", "mean"]
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """What a scorer says of a partial solution.
+
+    Attributes:
+        steps: for each step the probability in [0, 1] that all is right so far; None: too long for the scorer.
+        num_tokens: that were read for it.
+    """
+
+    steps: tuple[float, ...] | None
+    num_tokens: int = 0
+
+
+class Scorer(Protocol):
+    """Scores all steps of a partial solution at once."""
+
+    async def score(self, question: str, steps: tuple[str, ...]) -> Scores: ...
+
+    async def close(self) -> None: ...
+
+
+def aggregate(scores: Sequence[float], how: Aggregate) -> float:
+    """The score of a partial solution in [0, 1], of its steps' scores (at least one) in [0, 1].
+
+    `product` and `min` are those of Lightman et al. (arXiv 2305.20050) and Math-Shepherd (arXiv 2312.08935), `last` is
+    that of Snell et al. (arXiv 2408.03314).
+    """
+    if how == "last":
+        return scores[-1]
+    if how == "min":
+        return min(scores)
+    return math.prod(scores) if how == "product" else math.fsum(scores) / len(scores)
+
+
+def to_value(score: float) -> float:
+    """v = 2p - 1 in [-1, 1] of a probability p in [0, 1], the scale of the searches' values."""
+    return 2.0 * score - 1.0
+
+
+def check_scores(scores: Sequence[float], num_steps: int, source: str) -> tuple[float, ...]:
+    """The scores, where they are one for each step and probabilities.
+
+    Args:
+        scores: as answered.
+        num_steps: how many are due.
+        source: who answered, for messages.
+
+    Raises:
+        EngineError: too few or too many, or one outside [0, 1]: nothing that `source` says can be trusted.
+        RefusedError: one is NaN; other solutions may be fine.
+    """
+    if len(scores) != num_steps:
+        raise EngineError(f"{source} gave {len(scores)} scores for {num_steps} steps; it must give one for each")
+    for score in scores:
+        if math.isnan(score):
+            raise RefusedError(
+                f"{source} gave a score that is no number (NaN); a model in half precision may need dtype: float32"
+            )
+        if not 0 <= score <= 1:
+            raise EngineError(f"{source} gave the score {score!r}; scores are probabilities in [0, 1]")
+    return tuple(scores)

@@ -1,0 +1,177 @@
+"""Reward models on servers: vLLM's `/pooling`, and a small contract of our own for any other scorer."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Sequence
+from typing import Any, Final, TypeAlias
+
+from mcts_math.engine.openai.client import Client, ServerRefusedError
+from mcts_math.engine.openai.server import find_card
+from mcts_math.errors import EngineError, RefusedError
+from mcts_math.values.batches import Batches
+from mcts_math.values.layouts import Encoded, Layout
+from mcts_math.values.scores import Scores
+
+_TRIAL: Final = ("How much is 1 + 1?", ("1 + 1 is 2.",))
+_AT_ONCE: Final = 8  # requests to a scorer that are in the air
+_Solution: TypeAlias = tuple[str, tuple[str, ...]]  # a question, and steps
+
+
+class PoolingScorer:
+    """A classification model on vLLM: the hidden states are scored there, and the logits come back by `/pooling`.
+
+    Args:
+        client: of the server; closed with this.
+        name: of the model on the server.
+        layout: how it reads; its head must be `labels` or `logit`.
+        context_length: most tokens of a solution; None: no limit is known.
+    """
+
+    def __init__(self, client: Client, name: str, layout: Layout, context_length: int | None) -> None:
+        self._client, self._name, self._layout = client, name, layout
+        self._context_length = context_length or 1 << 30
+
+    @classmethod
+    def connect(cls, client: Client, model: str, layout: Layout) -> PoolingScorer:
+        """Asks what the server serves, and has it score a solution; this blocks. Raises EngineError."""
+        card = find_card(client, model)
+        scorer = cls(client, str(card["id"]), layout, card.get("max_model_len"))
+        encoded = layout.encode(*_TRIAL)
+        try:
+            reply = client.post_now("/pooling", scorer._body(encoded))
+        except ServerRefusedError as error:
+            raise EngineError(
+                f"{client.base_url} scores nothing: {error}. Is it vLLM with a reward model (vllm serve MODEL)?"
+            ) from error
+        scorer._read(reply, encoded)
+        return scorer
+
+    async def score(self, question: str, steps: tuple[str, ...]) -> Scores:
+        """Scores by the server. Raises RefusedError where it refuses the solution, else EngineError."""
+        encoded = self._layout.encode(question, steps)
+        if len(encoded.ids) > self._context_length:
+            return Scores(None)
+        reply = await _post(self._client, "/pooling", self._body(encoded))
+        return Scores(None) if reply is None else self._read(reply, encoded)
+
+    async def close(self) -> None:
+        """Closes the connections."""
+        await asyncio.to_thread(self._client.close)
+
+    def _body(self, encoded: Encoded) -> dict[str, Any]:
+        task = "token_classify" if self._layout.head == "labels" else "classify"
+        return {"model": self._name, "input": list(encoded.ids), "task": task, "use_activation": False}
+
+    def _read(self, reply: Any, encoded: Encoded) -> Scores:
+        """The scores in a reply: of each token, or of each mark where the server picks these (pooling type STEP)."""
+        try:
+            rows = reply["data"][0]["data"]
+            if self._layout.head == "logit":
+                return Scores((_sigmoid(float(rows[0])),), len(encoded.ids))
+            chosen = self._choose(rows, encoded)
+            return Scores(tuple(_sigmoid(float(good) - float(bad)) for bad, good in chosen), len(encoded.ids))
+        except (LookupError, TypeError, ValueError) as error:
+            raise EngineError(
+                f"{self._client.base_url}/pooling answers in another form than vLLM's for this layout: {error!r}"
+            ) from error
+
+    def _choose(self, rows: Sequence[Any], encoded: Encoded) -> list[Any]:
+        if len(rows) == len(encoded.ids):
+            return [rows[place] for place in encoded.places]
+        marks = [i for i, token in enumerate(encoded.ids) if token == self._layout.mark]
+        if len(rows) != len(marks):
+            raise EngineError(
+                f"{self._client.base_url} gave {len(rows)} scores for {len(marks)} steps ({len(encoded.ids)} tokens); "
+                f"start vLLM with --pooler-config '{{\"step_tag_id\": {self._layout.mark}}}'"
+            )
+        return [rows[marks.index(place)] for place in encoded.places]
+
+
+class HttpScorer:
+    """Any scorer behind HTTP that keeps this contract; solutions that wait together are one request.
+
+    POST {base_url}/score {"items": [{"question": "…", "steps": ["…", …]}, …]} is answered by
+    {"scores": [[p, …], …], "num_tokens": [n, …]}: for each item in order one probability in [0, 1] for each step, null
+    in place of the list where the item is too long; `num_tokens`, what was read for each item, may be missing.
+
+    Args:
+        client: of the server; closed with this.
+        max_items: solutions of one request.
+    """
+
+    def __init__(self, client: Client, max_items: int) -> None:
+        self._client = client
+        self._batches: Batches[_Solution, Scores] = Batches(self._ask, max_items, _AT_ONCE)
+
+    @classmethod
+    def connect(cls, client: Client, max_items: int) -> HttpScorer:
+        """Has the server score a solution; this blocks. Raises EngineError."""
+        try:
+            reply = client.post_now("score", _items([_TRIAL]))
+        except ServerRefusedError as error:
+            raise EngineError(f"{client.base_url}/score scores nothing: {error}. See docs/values.md") from error
+        scorer = cls(client, max_items)
+        scorer._read(reply, 1)
+        return scorer
+
+    async def score(self, question: str, steps: tuple[str, ...]) -> Scores:
+        """Scores by the server. Raises RefusedError where it refuses the solution, else EngineError."""
+        return await self._batches.ask((question, steps))
+
+    async def close(self) -> None:
+        """Gives up what waits, and closes the connections."""
+        await self._batches.close()
+        await asyncio.to_thread(self._client.close)
+
+    async def _ask(self, solutions: Sequence[_Solution]) -> list[Scores | Exception]:
+        """The scores of some solutions. Where they are refused together, each is asked for by itself."""
+        try:
+            reply = await _post(self._client, "score", _items(solutions))
+            return [Scores(None)] if reply is None else [*self._read(reply, len(solutions))]
+        except RefusedError as error:
+            if len(solutions) == 1:
+                return [error]
+        return [scores for solution in solutions for scores in await self._ask([solution])]
+
+    def _read(self, reply: Any, num_items: int) -> list[Scores]:
+        try:
+            scores = reply["scores"]
+            lengths = reply.get("num_tokens") or [0] * num_items
+            return [
+                Scores(None if row is None else tuple(float(score) for score in row), int(length))
+                for row, length in zip(_exactly(scores, num_items), _exactly(lengths, num_items), strict=True)
+            ]
+        except (LookupError, TypeError, ValueError, AttributeError) as error:
+            raise EngineError(
+                f"{self._client.base_url}/score answers in another form than docs/values.md says: {error}"
+            ) from error
+
+
+def _items(solutions: Sequence[_Solution]) -> dict[str, Any]:
+    return {"items": [{"question": question, "steps": list(steps)} for question, steps in solutions]}
+
+
+async def _post(client: Client, path: str, body: dict[str, Any]) -> Any:
+    """The reply; None where a single solution is refused for want of room."""
+    is_single = len(body.get("items", [body])) == 1
+    try:
+        return await client.post(path, body)
+    except ServerRefusedError as error:
+        if error.is_for_want_of_room and is_single:
+            return None
+        kind = RefusedError if error.is_of_the_request else EngineError
+        raise kind(f"{client.base_url} refuses to score: {error}") from error
+
+
+def _exactly(items: Any, number: int) -> list[Any]:
+    if not isinstance(items, list) or len(items) != number:
+        raise ValueError(f"there must be {number} lists, one for each item")
+    return items
+
+
+def _sigmoid(logit: float) -> float:
+    """1 / (1 + e^-x), without overflow; NaN stays NaN."""
+    grown = math.exp(-abs(logit))
+    return grown / (1 + grown) if logit < 0 else 1 / (1 + grown)

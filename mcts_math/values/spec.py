@@ -1,0 +1,127 @@
+"""What a family of reward models declares of itself, and the options that families share. Nothing heavy is imported."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+from urllib.parse import urlsplit
+
+from pydantic import Field, model_validator
+
+from mcts_math.requests import ValueModel
+from mcts_math.settings import Integer, Real, Settings
+from mcts_math.values.scores import Aggregate
+
+NEUTRAL: Final = frozenset(
+    {"model", "base_url", "device", "max_batch_tokens", "max_items", "api_key_env", "timeout_s", "retries",
+     "max_connections"}
+)  # fmt: skip
+"""Options that change no value, or that are compared by what is behind them."""
+
+
+class ServerOptions(Settings):
+    """How a server is reached."""
+
+    api_key_env: str = Field("VALUE_API_KEY", description="environment variable that holds the server's API key")
+    timeout_s: Real = Field(600.0, description="time for one reply of a server, seconds", gt=0)
+    retries: Integer = Field(4, description="how often a request to a server is sent again", ge=0)
+    max_connections: Integer = Field(256, description="requests to a server in the air at once", ge=1)
+
+
+class ModelOptions(ServerOptions):
+    """A checkpoint, and who runs it."""
+
+    model: str = Field(
+        description="checkpoint folder, or name on the Hugging Face hub; with base_url its tokenizer alone is read"
+    )
+    base_url: str | None = Field(
+        None, description="address of a vLLM that serves the model, with /v1; absent: it runs in this process"
+    )
+    device: str = Field("auto", description="cpu, cuda, cuda:N, or auto: the GPU if there is one")
+    dtype: str = Field("auto", description="float32, bfloat16, float16, or auto: the checkpoint's own on a GPU")
+    max_batch_tokens: Integer = Field(16384, description="most tokens of one pass in this process", ge=1)
+
+
+class PrmOptions(ModelOptions):
+    """A process reward model."""
+
+    layout: Literal["qwen", "skywork", "shepherd", "rlhflow"] | None = Field(
+        None,
+        description="how it reads steps: qwen (Qwen2.5-Math-PRM and other token classifiers), skywork "
+        "(Skywork-o1-Open-PRM), shepherd (Math-Shepherd), rlhflow (RLHFlow's); absent: qwen or skywork, as the weights "
+        "tell",
+    )
+    separator: str | None = Field(None, description="what ends a step, one token; absent: that of the layout")
+    aggregate: Aggregate = Field("last", description="how scores of steps become one: last, min, product, mean")
+
+
+class OrmOptions(ModelOptions):
+    """An outcome reward model."""
+
+    layout: Literal["sequence", "rlhflow"] = Field(
+        "sequence", description="sequence (a classifier with one logit), or rlhflow (the word + or - in a conversation)"
+    )
+
+
+class ScorerOptions(ServerOptions):
+    """Any scorer behind our HTTP contract."""
+
+    base_url: str = Field(description="address of the scorer; requests go to {base_url}/score")
+    max_items: Integer = Field(64, description="most solutions of one request", ge=1)
+    aggregate: Aggregate = Field("last", description="how scores of steps become one: last, min, product, mean")
+
+
+class GenrmOptions(ServerOptions):
+    """A generative verifier."""
+
+    base_url: str = Field(description="address of an OpenAI-compatible API, with /v1")
+    model: str = Field("", description="name of the model on the server; absent: the only one")
+    api_key_env: str = Field("OPENAI_API_KEY", description="environment variable that holds the server's API key")
+    prompt: str = Field(
+        "Question:\n{question}\n\nSolution, which may end early:\n{solution}\n\nIs everything in this solution right "
+        "so far? Answer with one word, Yes or No.",
+        description="what is asked; {question} and {solution} are put in",
+    )
+    yes: str = Field("yes", description="the word for right", min_length=1)
+    no: str = Field("no", description="the word for wrong", min_length=1)
+    top_logprobs: Integer = Field(20, description="likely tokens that the server is asked to tell", ge=2)
+    extra_body: dict[str, Any] = Field(default_factory=dict, description="further fields of every request")
+
+    @model_validator(mode="after")
+    def _agree(self) -> GenrmOptions:
+        if "{solution}" not in self.prompt:
+            raise ValueError("prompt must hold {solution}, and {question} where the question is shown")
+        if self.yes.casefold() == self.no.casefold():
+            raise ValueError("yes and no must be different words")
+        return self
+
+
+def _trust(options: Any) -> None:
+    """What connecting to a server tells at once need not be found out before."""
+
+
+@dataclass(frozen=True, slots=True)
+class RewardSpec:
+    """A family of reward models, as it declares itself.
+
+    Attributes:
+        summary: a few words for lists.
+        options: the keys of `value_args`.
+        load: loads or connects it; this blocks.
+        check: finds out at little cost what is wrong, without loading a model, where that can be; raises MctsMathError.
+    """
+
+    summary: str
+    options: type[Settings]
+    load: Callable[[Any], ValueModel]
+    check: Callable[[Any], None] = _trust
+
+    def name_of(self, options: Any) -> str:
+        """What records call it: the last part of the model's name, else the server, without what is secret."""
+        model = str(getattr(options, "model", "")).rstrip("/")
+        return model.rpartition("/")[2] or urlsplit(options.base_url).netloc.rpartition("@")[2]
+
+    def result_arguments(self, options: Any) -> dict[str, Any]:
+        """The options that may change values."""
+        return {key: value for key, value in options.model_dump().items() if key not in NEUTRAL}
