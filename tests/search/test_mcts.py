@@ -12,7 +12,7 @@ from stand_ins import code, final, grow_tree, outline
 from mcts_math.engine.scripted import RandomPolicy, ScriptedPolicy, scripted
 from mcts_math.requests import Generate, Generation
 from mcts_math.search.extract import extract
-from mcts_math.search.mcts import select
+from mcts_math.search.mcts import MctsOptions, select
 from mcts_math.step import Outcome, Step
 from mcts_math.tasks import Task
 from mcts_math.tree import new_tree, puct
@@ -189,9 +189,9 @@ def test_select_breaks_ties_at_random_but_seeded() -> None:
     for _ in range(3):
         tree.add_child(tree.root, Step("s", Outcome.CONTINUE), prior=0.5)
     tree.backup(tree.root, 0.0)
-    picks = [select(tree, 1.0, random.Random(seed)).id for seed in range(60)]
+    picks = [select(tree, MctsOptions(c_puct=1.0), random.Random(seed)).id for seed in range(60)]
     assert set(picks) == {1, 2, 3}
-    assert picks == [select(tree, 1.0, random.Random(seed)).id for seed in range(60)]
+    assert picks == [select(tree, MctsOptions(c_puct=1.0), random.Random(seed)).id for seed in range(60)]
 
 
 def test_puct_formula() -> None:
