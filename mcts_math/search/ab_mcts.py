@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from collections.abc import Iterable
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -16,14 +17,13 @@ from pydantic import Field
 from mcts_math.search.attempts import (
     AtOnce,
     appraise,
-    candidates,
     judge,
     make_attempts,
     read_meter,
     record,
     side_by_side,
 )
-from mcts_math.search.expand import CONTEXT_LENGTH, Asking, Expansion, Search, by_value, chance, derive_seed
+from mcts_math.search.expand import CONTEXT_LENGTH, Asking, Expansion, Search, chance, derive_seed
 from mcts_math.search.thompson import BELIEFS, Chooser
 from mcts_math.settings import Integer, Settings
 from mcts_math.tree import ROOT, Node, Tree
@@ -54,22 +54,16 @@ def ab_mcts(tree: Tree, expansion: Expansion, options: AbMctsOptions) -> Search:
     chooser = make_chooser(tree, expansion, options.belief)
     invitations: dict[int, Node] = {ROOT: tree.root}  # what an attempt that refines another goes on from
     spent = yield from read_meter()
-    while batch := min(options.n_generate_sample, options.trials - len(tree.attempts)):
+    while not tree.root.terminal and (batch := min(options.n_generate_sample, options.trials - len(tree.attempts))):
         parents = [chooser.choose() for _ in range(batch)]
         for parent in parents:
             if parent not in invitations:
                 invitations[parent] = tree.say(tree.nodes[parent], IMPROVE)
         made = yield from _attempt_all(tree, expansion, invitations, parents)
-        for parent in set(parents) - {parent for parent, _ in made}:
-            tree.stopped = CONTEXT_LENGTH
-            if parent == ROOT:
-                return
-            chooser.close(parent)
-        ends = [end for _, end in made]
-        tree.solutions += [node.id for node in candidates(tree, ends)]
-        yield from appraise(tree, expansion, ends)
-        tree.solutions.sort(key=lambda i: by_value(tree.nodes[i]), reverse=True)
-        if ends:
+        close_full(tree, chooser, set(parents) - {parent for parent, _ in made})
+        if made:
+            ends = [end for _, end in made]
+            yield from appraise(tree, expansion, ends)
             verdicts = yield from judge(tree, ends, ask=False)
             spent = yield from record(tree, ends, verdicts, spent, judged=False)
         for parent, end in made:
@@ -80,6 +74,16 @@ def make_chooser(tree: Tree, expansion: Expansion, belief: str) -> Chooser:
     """A chooser for a tree, whose draws depend on run seed and question alone."""
     seed = derive_seed(expansion.run_seed, tree.task.id, "thompson")
     return Chooser(ROOT, BELIEFS[belief], random.Random(seed))
+
+
+def close_full(tree: Tree, chooser: Chooser, ids: Iterable[int]) -> None:
+    """Nothing grows any more where prompts do not fit the context; at the root that ends the search."""
+    for i in ids:
+        tree.stopped = CONTEXT_LENGTH
+        if i == ROOT:
+            tree.root.terminal = True
+        else:
+            chooser.close(i)
 
 
 def _attempt_all(

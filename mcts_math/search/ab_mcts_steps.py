@@ -10,11 +10,11 @@ from collections import Counter
 
 from pydantic import Field
 
-from mcts_math.search.ab_mcts import BeliefName, make_chooser
-from mcts_math.search.expand import CONTEXT_LENGTH, Expansion, Search, chance
+from mcts_math.search.ab_mcts import BeliefName, close_full, make_chooser
+from mcts_math.search.expand import Expansion, Search, chance
 from mcts_math.search.guided import grow_all
 from mcts_math.settings import Integer, Settings
-from mcts_math.tree import ROOT, Node, Tree
+from mcts_math.tree import Node, Tree
 
 
 class AbMctsStepsOptions(Settings):
@@ -29,20 +29,14 @@ def ab_mcts_steps(tree: Tree, expansion: Expansion, options: AbMctsStepsOptions)
     """Samples steps one batch after another. `tree.solutions` is set, best value first."""
     chooser = make_chooser(tree, expansion, options.belief)
     left = options.iterations
-    while batch := min(options.n_generate_sample, left):
+    while not tree.root.terminal and (batch := min(options.n_generate_sample, left)):
         left -= batch
         parents = [chooser.choose() for _ in range(batch)]
         counts = Counter(parents)
         nodes = [tree.nodes[i] for i in counts]
         replies = yield [expansion.generate(tree, node, counts[node.id]) for node in nodes]
         groups = yield from grow_all(expansion, tree, nodes, replies)
-        for node in nodes:
-            if not node.terminal:
-                continue
-            tree.stopped = CONTEXT_LENGTH
-            if node.id == ROOT:
-                return
-            chooser.close(node.id)
+        close_full(tree, chooser, [node.id for node in nodes if node.terminal])
         grown = {node.id: iter(group) for node, group in zip(nodes, groups, strict=True)}
         for parent in parents:
             if (child := next(grown[parent], None)) is not None:

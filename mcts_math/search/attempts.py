@@ -15,7 +15,7 @@ from typing import Annotated, Final
 from pydantic import Field
 
 from mcts_math.requests import Generate, Generation, Meter, Reply, Request, Spent, Verdict, Verification, Verify
-from mcts_math.search.expand import CONTEXT_LENGTH, Asking, Expansion, T, derive_seed, grow, score
+from mcts_math.search.expand import CONTEXT_LENGTH, Asking, Expansion, T, by_value, derive_seed, grow, score
 from mcts_math.settings import Integer
 from mcts_math.step import Outcome
 from mcts_math.tree import Attempt, Node, Tree
@@ -227,10 +227,12 @@ def candidates(tree: Tree, ends: Sequence[Node]) -> list[Node]:
 
 
 def appraise(tree: Tree, expansion: Expansion, ends: Sequence[Node]) -> Asking[None]:
-    """Sets the value of the attempts that may be chosen; the others have none."""
+    """Sets the value of the attempts that may be chosen, which are solutions from then on, best value first."""
     scored = candidates(tree, ends)
+    tree.solutions += [node.id for node in scored]  # before they have values: a search that is cut short keeps them
     for node, value in zip(scored, (yield from score(expansion, tree, scored)), strict=True):
         node.value = value
+    tree.solutions.sort(key=lambda i: by_value(tree.nodes[i]), reverse=True)
 
 
 def text_of(tree: Tree, node: Node) -> str:

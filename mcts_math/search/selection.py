@@ -26,7 +26,7 @@ from mcts_math.search.attempts import (
     side_by_side,
     text_of,
 )
-from mcts_math.search.expand import CONTEXT_LENGTH, Asking, Expansion, Search, by_value
+from mcts_math.search.expand import CONTEXT_LENGTH, Asking, Expansion, Search
 from mcts_math.search.self_refine import write
 from mcts_math.settings import Integer, Settings
 from mcts_math.tree import Node, Tree
@@ -56,10 +56,10 @@ def selection(tree: Tree, expansion: Expansion, options: SelectionOptions) -> Se
         if not ends:
             tree.stopped = CONTEXT_LENGTH
             return
-        tree.solutions += [node.id for node in candidates(tree, ends)]
         if options.choose == "value":
             yield from appraise(tree, expansion, ends)
-            tree.solutions.sort(key=lambda i: by_value(tree.nodes[i]), reverse=True)
+        else:
+            tree.solutions += [node.id for node in candidates(tree, ends)]
         verdicts = yield from judge(tree, ends, ask=False)
         spent = yield from record(tree, ends, verdicts, spent, judged=False)
     if options.choose == "model":
