@@ -8,12 +8,13 @@ import statistics
 from typing import Any
 
 import pytest
-from stand_ins import code, final, grow_tree
+from stand_ins import EchoInterpreter, EqualChecker, EqualVerifier, code, final, grow_tree
 
 from mcts_math.engine.scripted import Behaviour, RandomPolicy, ScriptedPolicy, scripted
-from mcts_math.requests import Evaluate, Evaluation, Generate, Generation
+from mcts_math.requests import Evaluate, Evaluation, Generate, Generation, Verdict, Verification, Verify
 from mcts_math.search.ab_mcts import IMPROVE
 from mcts_math.search.thompson import Beta, Chooser, Gaussian
+from mcts_math.solver import solve
 from mcts_math.step import Outcome
 from mcts_math.tree import Node, Tree
 
@@ -171,6 +172,32 @@ def test_over_steps_it_goes_on_from_good_ones_and_never_from_an_answer() -> None
             below[word] += parent is not None and word in parent.text
     assert below["good"] > 3 * below["bad"]
     assert tree.nodes[tree.solutions[0]].answer == "1"
+
+
+@pytest.mark.parametrize("mode", ["ab_mcts", "selection"])
+def test_programs_are_chosen_by_value_and_the_choice_alone_is_tested(mode: str) -> None:
+    class Programs(ScriptedPolicy):
+        async def evaluate(self, request: Evaluate) -> Evaluation:
+            return Evaluation(0.9 if "def good" in str(request.prompt) else -0.5)
+
+    class Tests(EqualVerifier):
+        async def verify(self, request: Verify) -> Verification:
+            self.requests.append(request)
+            return Verification(
+                Verdict.CORRECT if request.attempt == "def good" else Verdict.INCORRECT, request.attempt
+            )
+
+    texts = iter(["def bad", "def good", "def bad"])
+    (solved,) = solve(
+        {"mode": mode, "prompt_wrap": "chat", "trials": 3, "value": "head", "n_generate_sample": 3},
+        [{"id": "p", "question": "Write f.", "prompt": "", "test": "assert f() == 1", "entry_point": "f"}],
+        policy=Programs(lambda request: scripted(*[next(texts) for _ in range(request.num_samples)])),
+        interpreter=EchoInterpreter(), checker=EqualChecker(), verifier=(tests := Tests()),
+    )  # fmt: skip
+    assert solved.error == ""
+    assert solved.tree.correct is True
+    assert len(tests.requests) == 1
+    assert [attempt.verdict for attempt in solved.tree.attempts] == [None] * 3
 
 
 @pytest.mark.parametrize("mode", ["ab_mcts", "ab_mcts_steps"])

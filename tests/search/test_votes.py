@@ -7,7 +7,7 @@ import math
 from typing import Any
 
 import pytest
-from stand_ins import EqualChecker, code, final, grow_tree
+from stand_ins import EchoInterpreter, EqualChecker, code, final, grow_tree
 
 from mcts_math.config import load_config, make_config
 from mcts_math.engine.scripted import ScriptedPolicy, scripted
@@ -120,6 +120,7 @@ def test_equal_answers_count_together_before_the_end() -> None:
         [{"id": "t", "question": "Q"}],
         policy=Texts(*map(final, ["1/2", "0.5"] * 5)),
         checker=Halves(),
+        interpreter=EchoInterpreter(),
     )
     assert len(solved.tree.attempts) == 4
 
