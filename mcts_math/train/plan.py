@@ -137,7 +137,7 @@ class Plan:
             config = method.load()
             if (
                 config.method.uses_values(config.options)
-                and not config.method.backs_up
+                and not (config.method.backs_up or config.method.makes_attempts)  # these score whole attempts alone
                 and config.value_source != "none"
             ):
                 scored.append((_option(config, "step_beam_width"), name, method.seeds[0]))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import random
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -298,12 +298,3 @@ def test_a_vote_ends_with_the_same_chance_as_its_hub() -> None:
         for second in range(first + 1):
             theirs = beta.BetaSelfConsistency.beta_stopping_probability(first, second)
             assert lead_is_lasting({"a": second, "b": first} if second else {"b": first}) == pytest.approx(theirs)
-
-
-def test_the_script_tells_rounds_apart() -> None:
-    """The comparison is worth something: another seed asks for other rounds."""
-    seen: defaultdict[str, int] = defaultdict(int)
-    for seed in SEEDS:
-        run(script := Script(0.2, seed), particle_filter, ParticleOptions(n_generate_sample=6), seed)
-        seen[repr(script.rounds)] += 1
-    assert max(seen.values()) == 1
