@@ -22,12 +22,13 @@ from mcts_math.engine.table import ENGINES
 from mcts_math.errors import ConfigError
 from mcts_math.formats import FORMATS, FormatOptions, make_format
 from mcts_math.methods import METHODS, Method, methods_that_know
+from mcts_math.search.mcts import PublishedOptions
 from mcts_math.settings import Integer, Real, Settings, describe_keys, make_settings, read_settings, suggest
 from mcts_math.values.spec import RewardSpec
 from mcts_math.values.table import REWARDS
 
 OBSOLETE_KEYS: Final = ("create_local_llm", "swap_space", "use_beam_search", "best_of", "reward_weight")
-_PUBLISHED_KEYS: Final = METHODS["mcts"].options.model_fields
+_PUBLISHED_KEYS: Final = PublishedOptions.model_fields
 """The keys of the published methods: MCTS knows them all."""
 
 _VALUES: Final = ("none", "head", *REWARDS)
@@ -122,6 +123,9 @@ class Common(Settings):
     max_in_flight: Integer = Field(1024, description="questions in flight at once where batch_size is -1", ge=1)
     max_question_tokens: Integer = Field(
         0, description="generated tokens that one question may cost; 0: no limit", ge=0
+    )
+    max_question_samples: Integer = Field(
+        0, description="samples that one question may cost, each of them a step or a whole attempt; 0: no limit", ge=0
     )
     max_run_tokens: Integer = Field(0, description="generated tokens that the run may cost; 0: no limit", ge=0)
     interpreter_timeout_s: Real = Field(30.0, description="time of one cell, seconds; waiting for a core is free", gt=0)
@@ -262,7 +266,7 @@ def load_config(path: str | Path | None, overrides: Sequence[str] = (), mode: st
         path: the file; None: defaults.
         overrides: what differs from it.
         mode: the method, whatever the file names; what the file says for its own method is then left out, and its
-            value source where this one ranks nothing by values.
+            value source where this one asks for no values as it is set.
 
     Raises:
         ConfigError: an unreadable file, an unknown key, a wrong type, a value out of range, keys that contradict.
@@ -270,8 +274,11 @@ def load_config(path: str | Path | None, overrides: Sequence[str] = (), mode: st
     settings, where = read_settings(path, overrides)
     if mode is not None and mode != settings.get("mode", Common.model_fields["mode"].default):
         given = {override.partition("=")[0] for override in overrides}
-        idle = () if METHODS[mode].uses_values else ("value", "value_args", "need_value_func")
-        kept = {k: v for k, v in settings.items() if k in given or not (k in idle or methods_that_know(k))}
+        kept = {k: v for k, v in settings.items() if k in given or not methods_that_know(k)}
+        own = {k: v for k, v in kept.items() if k in METHODS[mode].options.model_fields}
+        if not METHODS[mode].uses_values(make_settings(METHODS[mode].options, own, where)):
+            idle = ("value", "value_args", "need_value_func")
+            kept = {k: v for k, v in kept.items() if k in given or k not in idle}
         settings = kept | {"mode": mode}
     return make_config(settings, where)
 
@@ -286,7 +293,7 @@ def make_config(settings: Mapping[str, Any], where: Mapping[str, str] | None = N
     own = {key: value for key, value in settings.items() if key not in Common.model_fields}
     own = {key: value for key, value in own.items() if not _is_idle(key, value, common.mode, where)}
     options = make_settings(method.options, own, where)
-    _check_method(common, method, where)
+    _check_method(common, options, where)
     if (reward := REWARDS.get(common.value_source)) is not None:
         _check_reward(reward, common.value_args, where.get("value_args", "config"))
     return Config(**common.model_dump(exclude_unset=True), options=options)
@@ -323,11 +330,12 @@ def _is_idle(key: str, value: Any, mode: str, where: Mapping[str, str]) -> bool:
     raise ConfigError(f"{source}: unknown key {key!r}.{suggest(str(key), known)}")
 
 
-def _check_method(common: Common, method: Method, where: Mapping[str, str]) -> None:
+def _check_method(common: Common, options: Settings, where: Mapping[str, str]) -> None:
     """Raises ConfigError where the common keys ask for what the method or the engine can't do."""
     mode, source = common.mode, " and ".join(sorted(set(where.values()))) or "config"
-    if common.value_source != "none" and not method.uses_values:
-        raise ConfigError(f"{source}: mode {mode} ranks nothing by values: leave out value.")
+    method = METHODS[mode]
+    if common.value_source != "none" and not method.uses_values(options):
+        raise ConfigError(f"{source}: mode {mode} asks for no values as it is set: leave out value.")
     if method.needs_token_beams and common.temperature > 0:
         raise ConfigError(f"{source}: mode {mode} draws no numbers: set temperature to 0.")
     require(common.engine, "value: head", values=common.value_source == "head")

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 from mcts_math.engine.spec import AdapterOptions, RuleOptions
+from mcts_math.search.ab_mcts import AbMctsOptions, ab_mcts
+from mcts_math.search.ab_mcts_steps import AbMctsStepsOptions, ab_mcts_steps
 from mcts_math.search.beam import BeamOptions, beam_search
 from mcts_math.search.best_of_n import BestOfNOptions, best_of_n
 from mcts_math.search.dvts import DvtsOptions, dvts
@@ -18,9 +20,11 @@ from mcts_math.search.fttt import FtttOptions, fttt
 from mcts_math.search.mcts import MctsOptions, mcts
 from mcts_math.search.optune import OptuneOptions, optune
 from mcts_math.search.particle_filter import ParticleOptions, particle_filter
+from mcts_math.search.particle_gibbs import GibbsOptions, particle_gibbs
 from mcts_math.search.react import ReactOptions, react
 from mcts_math.search.rebase import RebaseOptions, rebase
 from mcts_math.search.revision import RevisionOptions, revision
+from mcts_math.search.selection import SelectionOptions, selection
 from mcts_math.search.self_consistency import SelfConsistencyOptions, self_consistency
 from mcts_math.search.self_refine import SelfRefineOptions, self_refine
 from mcts_math.search.token_beam import TokenBeamOptions, token_beam
@@ -36,6 +40,14 @@ def _never(options: Any) -> bool:
 
 def _always(options: Any) -> bool:
     return True
+
+
+def _chooses_by_value(options: SelectionOptions) -> bool:
+    return options.choose == "value"
+
+
+def _votes_by_value(options: SelfConsistencyOptions) -> bool:
+    return options.vote_weight == "value"
 
 
 def _fttt_adapter(options: FtttOptions) -> AdapterOptions:
@@ -59,7 +71,7 @@ class Method:
         options: the keys that it knows beside the common ones.
         search: grows a tree under these options.
         reads_verdicts: whether the ground truth takes part in the search, or chooses the answer.
-        uses_values: it can rank partial solutions by a value source.
+        uses_values: whether under its options it asks for values where there are any.
         needs_values: whether its options make no sense without one.
         is_chain: its tree is one chain, of which published readers take the deepest node.
         makes_attempts: it makes whole attempts, which stand in the record one by one.
@@ -75,7 +87,7 @@ class Method:
     options: type[Settings]
     search: SearchFunction
     reads_verdicts: Callable[[Any], bool] = _never
-    uses_values: bool = False
+    uses_values: Callable[[Any], bool] = _never
     needs_values: Callable[[Any], bool] = _never
     is_chain: bool = False
     makes_attempts: bool = False
@@ -100,7 +112,8 @@ METHODS: Final[Mapping[str, Method]] = {
         "samples each",
         options=BeamOptions,
         search=beam_search,
-        uses_values=True,
+        uses_values=_always,
+        needs_values=lambda options: bool(options.lookahead),
         ranks_answers=True,
     ),
     "dvts": Method(
@@ -108,7 +121,7 @@ METHODS: Final[Mapping[str, Method]] = {
         summary="diverse verifier tree search: `step_beam_width` subtrees that never compete, each keeps its best step",
         options=DvtsOptions,
         search=dvts,
-        uses_values=True,
+        uses_values=_always,
         needs_values=_always,
         ranks_answers=True,
     ),
@@ -117,7 +130,7 @@ METHODS: Final[Mapping[str, Method]] = {
         summary="reward-balanced search: samples are shared among the nodes of a depth by the softmax of their values",
         options=RebaseOptions,
         search=rebase,
-        uses_values=True,
+        uses_values=_always,
         needs_values=_always,
         ranks_answers=True,
     ),
@@ -126,7 +139,16 @@ METHODS: Final[Mapping[str, Method]] = {
         summary="`n_generate_sample` partial solutions, resampled after each step by their values",
         options=ParticleOptions,
         search=particle_filter,
-        uses_values=True,
+        uses_values=_always,
+        needs_values=_always,
+        ranks_answers=True,
+    ),
+    "particle_gibbs": Method(
+        title="particle Gibbs",
+        summary="`sweeps` particle filters one after another, each with solutions of the one before in its draws",
+        options=GibbsOptions,
+        search=particle_gibbs,
+        uses_values=_always,
         needs_values=_always,
         ranks_answers=True,
     ),
@@ -136,10 +158,28 @@ METHODS: Final[Mapping[str, Method]] = {
         options=MctsOptions,
         search=mcts,
         reads_verdicts=lambda options: bool(options.is_sampling),
-        uses_values=True,
+        uses_values=_always,
         needs_values=lambda options: bool(options.update_leaf_value),
         ranks_answers=True,
         backs_up=True,
+    ),
+    "ab_mcts": Method(
+        title="AB-MCTS",
+        summary="adaptive branching over attempts: Thompson sampling by values decides to try anew or to refine one",
+        options=AbMctsOptions,
+        search=ab_mcts,
+        uses_values=_always,
+        needs_values=_always,
+        makes_attempts=True,
+    ),
+    "ab_mcts_steps": Method(
+        title="AB-MCTS over steps",
+        summary="adaptive branching over steps: another step here, or on from one that is there",
+        options=AbMctsStepsOptions,
+        search=ab_mcts_steps,
+        uses_values=_always,
+        needs_values=_always,
+        ranks_answers=True,
     ),
     "best_of_n": Method(
         title="best-of-n",
@@ -150,11 +190,23 @@ METHODS: Final[Mapping[str, Method]] = {
         makes_attempts=True,
         independent=True,
     ),
+    "selection": Method(
+        title="selection",
+        summary="best-of-n without the ground truth: values, or the model by comparing, choose among attempts",
+        options=SelectionOptions,
+        search=selection,
+        uses_values=_chooses_by_value,
+        needs_values=_chooses_by_value,
+        makes_attempts=True,
+        independent=True,
+    ),
     "self_consistency": Method(
         title="self-consistency",
-        summary="majority over independent attempts",
+        summary="majority over independent attempts; weights and an early end on request",
         options=SelfConsistencyOptions,
         search=self_consistency,
+        uses_values=_votes_by_value,
+        needs_values=_votes_by_value,
         makes_attempts=True,
         independent=True,
         ranks_answers=True,

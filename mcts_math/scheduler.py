@@ -45,12 +45,14 @@ class RunLimits:
         question_s: machine time of one tree, seconds.
         question_tokens: generated tokens of one tree.
         run_tokens: generated tokens of all trees.
+        question_samples: samples of one tree.
     """
 
     in_flight: int = 1024
     question_s: float = 0.0
     question_tokens: int = 0
     run_tokens: int = 0
+    question_samples: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,12 +180,12 @@ class Scheduler:
 
         What was generated is used: over the budget, a search ends where it asks for more.
         """
-        limit = self._limits.question_tokens
         try:
             requests = next(search)
             while True:
-                if limit and job.cost.tokens >= limit and any(isinstance(r, (Generate, Adapt)) for r in requests):
-                    job.tree.stopped = "max_question_tokens"
+                used_up = self._used_up(job.cost)
+                if used_up and any(isinstance(r, (Generate, Adapt)) for r in requests):
+                    job.tree.stopped = used_up
                     return
                 if len(requests) == 1:
                     replies = [await self._answer(job, requests[0])]
@@ -194,6 +196,13 @@ class Scheduler:
             return
         finally:
             search.close()
+
+    def _used_up(self, cost: Cost) -> str:
+        """The limit of a question that its cost has reached; "" where it has reached none."""
+        limits = self._limits
+        if limits.question_tokens and cost.tokens >= limits.question_tokens:
+            return "max_question_tokens"
+        return "max_question_samples" if 0 < limits.question_samples <= cost.samples else ""
 
     async def _answer(self, job: _Job, request: Request) -> Reply:
         cost = job.cost

@@ -73,8 +73,8 @@ def has_values(config: Config, value_model: ValueModel | None) -> bool:
         ConfigError: the method can't use a value model that was passed in, or needs values and there are none.
     """
     there = value_model is not None or config.value_source != "none"
-    if value_model is not None and not config.method.uses_values:
-        raise ConfigError(f"mode {config.mode} ranks nothing by values: leave out value_model.")
+    if value_model is not None and not config.method.uses_values(config.options):
+        raise ConfigError(f"mode {config.mode} asks for no values as it is set: leave out value_model.")
     if config.method.needs_values(config.options) and not there:
         raise ConfigError(f"mode {config.mode} needs values as it is set: set value, or pass a value_model.")
     return there

@@ -134,7 +134,13 @@ def search_maker(config: Config, *, use_values: bool) -> Callable[[Tree], Search
 
 def limits_of(config: Config) -> RunLimits:
     """The bounds of a run."""
-    return RunLimits(config.in_flight, config.max_total_time, config.max_question_tokens, config.max_run_tokens)
+    return RunLimits(
+        config.in_flight,
+        config.max_total_time,
+        config.max_question_tokens,
+        config.max_run_tokens,
+        config.max_question_samples,
+    )
 
 
 def check_tasks(config: Config, tasks: Sequence[Task]) -> None:

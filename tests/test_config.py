@@ -10,6 +10,7 @@ from mcts_math.config import Common, Config, describe_config, load_config, make_
 from mcts_math.errors import ConfigError
 from mcts_math.formats import StepFormat, make_format
 from mcts_math.methods import METHODS
+from mcts_math.search.mcts import PublishedOptions
 
 PUBLISHED = {
     "react_demo": {"mode": "react", "prompt_wrap": "react"},
@@ -87,7 +88,7 @@ def test_each_method_knows_its_own_keys_and_no_others(mode: str) -> None:
 
 
 def test_published_keys_of_other_methods_pass_at_their_defaults() -> None:
-    idle = {name: field.default for name, field in METHODS["mcts"].options.model_fields.items()}
+    idle = {name: field.default for name, field in PublishedOptions.model_fields.items()}
     for mode in METHODS.keys() - {"mcts"}:
         assert make_config({"mode": mode, "temperature": 0.0} | idle).method is METHODS[mode]
 
@@ -143,7 +144,7 @@ def test_values_have_one_source() -> None:
     assert make_config({"mode": "sbs"}).value_source == "none"
     with pytest.raises(ConfigError, match="value is none, but need_value_func is true"):
         make_config({"mode": "sbs", "value": "none", "need_value_func": True})
-    with pytest.raises(ConfigError, match="mode react ranks nothing by values"):
+    with pytest.raises(ConfigError, match="mode react asks for no values"):
         make_config({"mode": "react", "value": "head"})
 
 

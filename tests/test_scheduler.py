@@ -412,7 +412,7 @@ def test_values_of_an_object_passed_in_are_the_only_ones(mode: str) -> None:
     for settings in (config, config | {"value": "head"}):
         (solved,) = run(settings, questions(1), Headed(1), value_model=Constant(2))
         assert {node.estimate for node in solved.tree.nodes} - {None} == {0.25}
-    with pytest.raises(MctsMathError, match="mode react ranks nothing by values"):
+    with pytest.raises(MctsMathError, match="mode react asks for no values"):
         run({"mode": "react"}, questions(1), Headed(1), value_model=Constant(2))
 
 

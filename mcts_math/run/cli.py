@@ -86,8 +86,8 @@ def summarise(totals: Totals, output: Path) -> str:
     ]
     if totals.stopped:
         lines.append(
-            f"{totals.stopped} were cut short: by max_total_time or max_question_tokens (raise it, 0 for no limit) or "
-            "by the model's context; `stopped` in the results says which"
+            f"{totals.stopped} were cut short: by max_total_time, max_question_tokens or max_question_samples (raise "
+            "it, 0 for no limit) or by the model's context; `stopped` in the results says which"
         )
     if totals.errors:
         lines.append(f"{totals.errors} failed and will be tried again with --resume; the first: {totals.first_error}")

@@ -193,7 +193,7 @@ def to_record(solved: Solved, config: Config, form: StepFormat, source: str = ""
     method = config.method
     cost = {key: round(value, 6) for key, value in asdict(solved.cost).items()}
     record = tree_to_record(solved.tree, method, form, cost=cost)
-    if method.uses_values:
+    if method.uses_values(config.options):
         record["value_source"] = source or config.value_name
     record |= {"method": config.mode} if method.makes_attempts else {}
     return record | ({"oracle": True} if config.reads_verdicts else {})

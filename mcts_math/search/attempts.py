@@ -15,7 +15,7 @@ from typing import Annotated, Final
 from pydantic import Field
 
 from mcts_math.requests import Generate, Generation, Meter, Reply, Request, Spent, Verdict, Verification, Verify
-from mcts_math.search.expand import CONTEXT_LENGTH, Asking, Expansion, T, derive_seed, grow
+from mcts_math.search.expand import CONTEXT_LENGTH, Asking, Expansion, T, by_value, derive_seed, grow, score
 from mcts_math.settings import Integer
 from mcts_math.step import Outcome
 from mcts_math.tree import Attempt, Node, Tree
@@ -76,9 +76,14 @@ def try_once(
     return ends[0], verification.verdict, spent
 
 
-def make_attempts(tree: Tree, expansion: Expansion, node: Node, count: int, adapter: str = "") -> Asking[list[Node]]:
-    """`count` chains below `node`, side by side; returns the nodes that end them, none where the prompt is too long."""
-    first = len(tree.attempts)
+def make_attempts(
+    tree: Tree, expansion: Expansion, node: Node, count: int, adapter: str = "", *, beside: int = 0
+) -> Asking[list[Node]]:
+    """`count` chains below `node`, side by side; returns the nodes that end them, none where the prompt is too long.
+
+    `beside`: attempts below other nodes that are made at the same time and come first.
+    """
+    first = len(tree.attempts) + beside
     numbers = range(first, first + count)
     request = expansion.generate(tree, node, count)
     # Sample i of a request draws with its seed + i: attempt n is the same however many are asked for at once.
@@ -100,7 +105,7 @@ def judge(tree: Tree, ends: Sequence[Node], *, ask: bool = True) -> Asking[list[
         ends: the nodes that end them.
         ask: False leaves the ground truth alone: an attempt with an answer counts as incorrect for now.
     """
-    verify = [None if _failed(node) else Verify(tree.task, _text(tree, node), node.answer) for node in ends]
+    verify = [None if failed(node) else Verify(tree.task, text_of(tree, node), node.answer) for node in ends]
     asked = [request for request in verify if request is not None]
     replies = iter((yield asked) if ask and asked else ())
     verdicts: list[Verification] = []
@@ -112,7 +117,8 @@ def judge(tree: Tree, ends: Sequence[Node], *, ask: bool = True) -> Asking[list[
             assert isinstance(reply, Verification)
             verdicts.append(reply)
         else:
-            verdict = Verdict.NO_ANSWER if request.answer is None else Verdict.INCORRECT
+            there = request.answer is not None or tree.task.is_code
+            verdict = Verdict.INCORRECT if there else Verdict.NO_ANSWER
             verdicts.append(Verification(verdict, request.answer))
     return verdicts
 
@@ -210,9 +216,25 @@ def _place(number: int, step: int) -> str:
     return f"attempt {number} step {step}"
 
 
-def _failed(node: Node) -> bool:
+def failed(node: Node) -> bool:
+    """Whether an attempt ended without anything to judge."""
     return node.step is None or node.step.outcome not in (Outcome.ANSWER, Outcome.REPLY)
 
 
-def _text(tree: Tree, node: Node) -> str:
+def candidates(tree: Tree, ends: Sequence[Node]) -> list[Node]:
+    """The attempts that may be chosen: they have an answer, or are to be a program."""
+    return [node for node in ends if not failed(node) and (tree.task.is_code or node.answer is not None)]
+
+
+def appraise(tree: Tree, expansion: Expansion, ends: Sequence[Node]) -> Asking[None]:
+    """Sets the value of the attempts that may be chosen, which are solutions from then on, best value first."""
+    scored = candidates(tree, ends)
+    tree.solutions += [node.id for node in scored]  # before they have values: a search that is cut short keeps them
+    for node, value in zip(scored, (yield from score(expansion, tree, scored)), strict=True):
+        node.value = value
+    tree.solutions.sort(key=lambda i: by_value(tree.nodes[i]), reverse=True)
+
+
+def text_of(tree: Tree, node: Node) -> str:
+    """An attempt as it was written, observations included."""
     return "\n".join(step.text for step in tree.turn(node))

@@ -7,7 +7,8 @@ from dataclasses import replace
 from pydantic import Field
 
 from mcts_math.requests import Generation
-from mcts_math.search.expand import CONTEXT_LENGTH, Expansion, Search, by_value, grow, score
+from mcts_math.search.expand import CONTEXT_LENGTH, Expansion, Search, by_value, grow
+from mcts_math.search.guided import Lookahead, foresee
 from mcts_math.settings import Integer, Real, Settings
 from mcts_math.tree import Node, Tree
 
@@ -21,6 +22,7 @@ class BeamOptions(Settings):
     )
     remove_duplicate: bool = Field(False, description="keep the first of equal samples only")
     negative_reward: Real = Field(-1.0, description="value of a step whose prompt exceeds the context", ge=-1, le=1)
+    lookahead: Lookahead = 0
 
 
 def beam_search(tree: Tree, expansion: Expansion, options: BeamOptions) -> Search:
@@ -35,7 +37,7 @@ def beam_search(tree: Tree, expansion: Expansion, options: BeamOptions) -> Searc
             break
         count = options.n_generate_sample * (options.step_beam_width if depth == 0 else 1)
         replies = yield [expansion.generate(tree, node, count) for node in beam]
-        candidates: list[Node] = []
+        candidates, chosen = list[Node](), list(tree.solutions)
         for node, reply in zip(beam, replies, strict=True):
             assert isinstance(reply, Generation)
             if reply.too_long:
@@ -43,20 +45,22 @@ def beam_search(tree: Tree, expansion: Expansion, options: BeamOptions) -> Searc
                 node.terminal, node.value = True, options.negative_reward
                 width -= 1
             else:
-                candidates += yield from grow(expansion, tree, node, reply)
+                grown = yield from grow(expansion, tree, node, reply)
+                candidates += grown
+                tree.solutions += [child.id for child in grown if child.answer is not None]  # until they have values
         if expansion.use_values:
-            yield from _score_all(tree, expansion, candidates, options.negative_reward)
+            yield from _score_all(tree, expansion, candidates, options)
         # sorted() is stable: equal values keep their sampling order.
         kept = sorted(candidates, key=by_value, reverse=True)[:width]
-        found = tree.solutions + [node.id for node in kept if node.answer is not None]
+        found = chosen + [node.id for node in kept if node.answer is not None]
         tree.solutions = sorted(found, key=lambda i: by_value(tree.nodes[i]), reverse=True)
         beam = [node for node in kept if not node.terminal]
         width -= len(kept) - len(beam)
 
 
-def _score_all(tree: Tree, expansion: Expansion, nodes: list[Node], too_long_value: float) -> Search:
-    values = yield from score(expansion, tree, nodes)
+def _score_all(tree: Tree, expansion: Expansion, nodes: list[Node], options: BeamOptions) -> Search:
+    values = yield from foresee(expansion, tree, nodes, options.lookahead)
     for node, value in zip(nodes, values, strict=True):
-        node.value = too_long_value if value is None else value
+        node.value = options.negative_reward if value is None else value
         if value is None and node.answer is None:
             node.terminal = True

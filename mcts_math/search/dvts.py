@@ -14,7 +14,7 @@ from dataclasses import replace
 from pydantic import Field
 
 from mcts_math.search.expand import Expansion, Search, by_value
-from mcts_math.search.guided import grow_all
+from mcts_math.search.guided import Lookahead, grow_all
 from mcts_math.settings import Integer, Settings
 from mcts_math.tree import Tree
 
@@ -25,18 +25,19 @@ class DvtsOptions(Settings):
     step_beam_width: Integer = Field(4, description="subtrees, each of which keeps one partial solution", ge=1)
     n_generate_sample: Integer = Field(4, description="samples of each partial solution", ge=1)
     remove_duplicate: bool = Field(False, description="keep the first of equal samples only")
+    lookahead: Lookahead = 0
 
 
 def dvts(tree: Tree, expansion: Expansion, options: DvtsOptions) -> Search:
     """Grows all subtrees at once, a step a round, until each has ended. `tree.solutions` is set, best value first."""
     expansion = replace(expansion, remove_duplicate=options.remove_duplicate)
     first = expansion.generate(tree, tree.root, options.step_beam_width * options.n_generate_sample)
-    (children,) = yield from grow_all(expansion, tree, [tree.root], (yield [first]))
+    (children,) = yield from grow_all(expansion, tree, [tree.root], (yield [first]), options.lookahead)
     groups = [children[i :: options.step_beam_width] for i in range(options.step_beam_width)]
-    for _ in range(expansion.max_depth - 1):
+    for _ in range(expansion.most_steps - 1):
         best = [max(group, key=by_value) for group in groups if group]
         kept = [node for node in best if not node.terminal]
         if not kept:
             return
         replies = yield [expansion.generate(tree, node, options.n_generate_sample) for node in kept]
-        groups = yield from grow_all(expansion, tree, kept, replies)
+        groups = yield from grow_all(expansion, tree, kept, replies, options.lookahead)

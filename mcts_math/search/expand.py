@@ -72,9 +72,19 @@ class Expansion:
     def prompt(self, tree: Tree, node: Node) -> Prompt:
         return self.format.prompt(tree.task, tree.steps(node))
 
+    @property
+    def most_steps(self) -> int:
+        """How many steps a solution can have: one deeper than `max_depth` may still give the answer."""
+        return self.max_depth + 1
+
+    def greedy(self) -> Expansion:
+        """The same with the most likely samples."""
+        return replace(self, sampling=replace(self.sampling, temperature=0.0))
+
     def generate(self, tree: Tree, node: Node, num_samples: int, want_value: bool = False) -> Generate:
-        """The request for the steps that follow `node`."""
-        seed = derive_seed(self.run_seed, tree.task.id, node.id)
+        """The request for the steps that follow `node`; of one that has some already, for others."""
+        place = f"{node.id} after {len(node.children)}" if node.children else node.id
+        seed = derive_seed(self.run_seed, tree.task.id, place)
         sampling, partial = self.format.begin(self.sampling), _partial(tree, node) if want_value else None
         return Generate(self.prompt(tree, node), num_samples, sampling, seed, want_value, tree.task.id, partial=partial)
 
@@ -187,6 +197,11 @@ def score(expansion: Expansion, tree: Tree, nodes: Sequence[Node]) -> Asking[lis
         if reply.too_long:
             tree.stopped = CONTEXT_LENGTH
     return [node.estimate for node in nodes]
+
+
+def chance(node: Node) -> float:
+    """The value of a node as a probability in [0, 1]; 0 of one that has none."""
+    return 0.0 if node.value is None else min(max((node.value + 1) / 2, 0.0), 1.0)
 
 
 def by_value(node: Node) -> float:

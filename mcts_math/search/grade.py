@@ -1,15 +1,21 @@
-"""What ends every search: is its first solution right?"""
+"""What ends every search: what was found where it was cut short, and is the first solution right?"""
 
 from __future__ import annotations
 
 from mcts_math.requests import Check, Verdict, Verification, Verify
-from mcts_math.search.expand import Search
+from mcts_math.search.expand import Search, by_value
 from mcts_math.tree import Tree
 
 
 def grade(tree: Tree) -> Search:
-    """Sets `tree.correct` where that is open: the answer is compared, or the program tested. Nothing to judge: None."""
+    """Sets `tree.correct` where that is open: the answer is compared, or the program tested. Nothing to judge: None.
+
+    Where a search was cut short before it chose anything, what it had found stands, best value first.
+    """
     task = tree.task
+    if tree.stopped and not tree.solutions:
+        answers = [node for node in tree.nodes if node.answer is not None]
+        tree.solutions = [node.id for node in sorted(answers, key=by_value, reverse=True)]
     if tree.correct is not None or not task.can_be_judged:
         return
     if not tree.solutions:

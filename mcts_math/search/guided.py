@@ -3,19 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Annotated
+
+from pydantic import Field
 
 from mcts_math.requests import Generation, Reply
+from mcts_math.search.attempts import side_by_side
 from mcts_math.search.expand import CONTEXT_LENGTH, Asking, Expansion, by_value, grow, score
+from mcts_math.settings import Integer
 from mcts_math.tree import Node, Tree
+
+Lookahead = Annotated[
+    Integer,
+    Field(
+        description="likeliest further steps that are written to rank a step by the value at their end; 0: by its own",
+        ge=0,
+    ),
+]
 
 
 def grow_all(
-    expansion: Expansion, tree: Tree, nodes: Sequence[Node], replies: Sequence[Reply]
+    expansion: Expansion, tree: Tree, nodes: Sequence[Node], replies: Sequence[Reply], lookahead: int = 0
 ) -> Asking[list[list[Node]]]:
     """The children of each node, with values; their answers are solutions, best value first.
 
     A node whose prompt does not fit the context ends there. Answers are solutions from the moment they are there, so
-    that a search that is cut short keeps them.
+    that a search that is cut short keeps them. `lookahead` as in `foresee`.
     """
     grown: list[list[Node]] = []
     for node, reply in zip(nodes, replies, strict=True):
@@ -27,7 +40,32 @@ def grow_all(
             grown[-1] += yield from grow(expansion, tree, node, reply)
         tree.solutions += [child.id for child in grown[-1] if child.answer is not None]
     new = [node for children in grown for node in children]
-    for node, value in zip(new, (yield from score(expansion, tree, new)), strict=True):
+    for node, value in zip(new, (yield from foresee(expansion, tree, new, lookahead)), strict=True):
         node.value = value
     tree.solutions.sort(key=lambda i: by_value(tree.nodes[i]), reverse=True)
     return grown
+
+
+def foresee(expansion: Expansion, tree: Tree, nodes: Sequence[Node], lookahead: int) -> Asking[list[float | None]]:
+    """The value of each node; with lookahead of what it most likely leads to (Snell et al., arXiv 2408.03314).
+
+    Args:
+        expansion, tree, nodes: as in `score`.
+        lookahead: how many further steps are written at temperature 0. They stay in the tree, but their answers are no
+            solutions: they only tell what the node is worth.
+    """
+    ends = yield from side_by_side([_roll_out(expansion.greedy(), tree, node, lookahead) for node in nodes])
+    return (yield from score(expansion, tree, ends))
+
+
+def _roll_out(expansion: Expansion, tree: Tree, node: Node, steps: int) -> Asking[Node]:
+    """Where some more steps lead; a solution that ends, or outgrows the context, stays there."""
+    for _ in range(steps):
+        if node.terminal:
+            break
+        (generation,) = yield [expansion.generate(tree, node, 1)]
+        assert isinstance(generation, Generation)
+        if generation.too_long:
+            break
+        (node,) = yield from grow(expansion, tree, node, generation)
+    return node

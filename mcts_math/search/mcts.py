@@ -7,6 +7,9 @@ Departures from the published code:
    at its first dead end.
 2. Ties of PUCT are broken by a generator seeded from (run seed, task id), not by the process's global one.
 3. The tree's own solutions are chosen as `offline_inference.py` with `prune` would choose them.
+
+With progressive widening (Couëtoux et al., 2011) a node is expanded again as its visits grow: it may have
+widening · N ** widening_exponent children. No node is then ever used up, but where its prompt is too long.
 """
 
 from __future__ import annotations
@@ -27,8 +30,8 @@ from mcts_math.tree import Node, Tree, puct
 _TIE_BREAK: Final = -1  # in place of a node id
 
 
-class MctsOptions(Settings):
-    """Numbers of the search, and of the choice of its solutions."""
+class PublishedOptions(Settings):
+    """Numbers of the search, and of the choice of its solutions, as published files have them (SPEC A2)."""
 
     iterations: Integer = Field(1, description="number of simulations, that is of expansions", ge=1)
     n_generate_sample: Integer = Field(1, description="B2: samples of each expansion", ge=1)
@@ -44,6 +47,18 @@ class MctsOptions(Settings):
     mcts_infer_strategy: Strategy = Field("q_value", description="what ranks nodes in the choice of solutions")
 
 
+class MctsOptions(PublishedOptions):
+    """The published numbers, and ours."""
+
+    widening: Real = Field(
+        0.0,
+        description="progressive widening: a node with N visits is expanded again while it has fewer than "
+        "widening · N ** widening_exponent children; 0: each node is expanded once",
+        ge=0,
+    )
+    widening_exponent: Real = Field(0.5, description="see widening", gt=0, le=1)
+
+
 def mcts(tree: Tree, expansion: Expansion, options: MctsOptions) -> Search:
     """Runs simulations until `iterations` are done or nothing is left to expand."""
     expansion = replace(
@@ -57,7 +72,7 @@ def mcts(tree: Tree, expansion: Expansion, options: MctsOptions) -> Search:
         for _ in range(options.iterations):
             if tree.root.terminal:
                 return
-            leaf = select(tree, options.c_puct, tie_break)
+            leaf = select(tree, options, tie_break)
             yield from _simulate(tree, leaf, expansion, options)
     finally:  # a tree that is cut short keeps what was found so far
         tree.solutions = extract(
@@ -69,21 +84,37 @@ def mcts(tree: Tree, expansion: Expansion, options: MctsOptions) -> Search:
         )
 
 
-def select(tree: Tree, c_puct: float, tie_break: random.Random) -> Node:
-    """Walks from the root to a leaf, at each node to the non-terminal child of highest PUCT."""
+def select(tree: Tree, options: MctsOptions, tie_break: random.Random) -> Node:
+    """Walks from the root to a node to expand, at each node to the non-terminal child of highest PUCT."""
     node = tree.root
-    while node.children:
+    while node.children and not _may_widen(tree, node, options):
         best_score, best = float("-inf"), list[Node]()
         for child in tree.children(node):
             if child.terminal:
                 continue
-            child_score = puct(child, node.visit_count, c_puct)
+            child_score = puct(child, node.visit_count, options.c_puct)
             if child_score > best_score:
                 best_score, best = child_score, [child]
             elif child_score == best_score:
                 best.append(child)
         node = best[0] if len(best) == 1 else tie_break.choice(best)
     return node
+
+
+def _may_widen(tree: Tree, node: Node, options: MctsOptions) -> bool:
+    """Whether a node that has children is to get more: it is visited enough, or leads nowhere else."""
+    if not options.widening:
+        return False
+    allowed = options.widening * node.visit_count**options.widening_exponent
+    return len(node.children) < allowed or all(child.terminal for child in tree.children(node))
+
+
+def _close(tree: Tree, node: Node, options: MctsOptions) -> None:
+    """Nothing grows from a node any more; what is above it is then used up too, unless it may be widened."""
+    if options.widening:
+        node.terminal = True
+    else:
+        tree.close(node)
 
 
 def _simulate(tree: Tree, leaf: Node, expansion: Expansion, options: MctsOptions) -> Search:
@@ -96,7 +127,7 @@ def _simulate(tree: Tree, leaf: Node, expansion: Expansion, options: MctsOptions
     if generation.too_long:
         tree.stopped = CONTEXT_LENGTH
         tree.backup(leaf, options.negative_reward)
-        tree.close(leaf)
+        _close(tree, leaf, options)
         return
     leaf.value = value = _leaf_value(leaf, generation, expansion)
     children = yield from grow(expansion, tree, leaf, generation)
@@ -108,7 +139,7 @@ def _simulate(tree: Tree, leaf: Node, expansion: Expansion, options: MctsOptions
         tree.backup(leaf, value)
     if expansion.use_values:
         yield from _score_children(tree, children, expansion, options)
-    if all(child.terminal for child in children):
+    if not options.widening and all(child.terminal for child in children):
         tree.close(leaf)
 
 
@@ -145,4 +176,4 @@ def _score_children(tree: Tree, children: list[Node], expansion: Expansion, opti
     for child, value in zip(scored, values, strict=True):
         tree.backup(child, options.negative_reward if value is None else value)
         if value is None:
-            tree.close(child)
+            _close(tree, child, options)

@@ -31,15 +31,31 @@ class ParticleOptions(Settings):
 
 def particle_filter(tree: Tree, expansion: Expansion, options: ParticleOptions) -> Search:
     """Grows particles until all have ended. `tree.solutions` is set, best value first."""
-    particles = [tree.root] * options.n_generate_sample
-    for depth in range(expansion.max_depth + 1):
+    yield from sweep(tree, expansion, options.n_generate_sample, [], "")
+
+
+def sweep(tree: Tree, expansion: Expansion, new: int, retained: Sequence[Node], name: str) -> Asking[list[Node]]:
+    """Grows particles from the root until all have ended; returns those that the last draw left, in their order.
+
+    Args:
+        tree, expansion: where, and how.
+        new: particles that begin at the root.
+        retained: ends of solutions of an earlier sweep. They take part in every draw with the weight that they ended
+            with, and are never replaced; one that is drawn goes on from what it was at this depth.
+        name: what the seeds of the draws depend on beside run, question and depth.
+    """
+    particles = [tree.root] * new + list(retained)
+    for depth in range(expansion.most_steps):
         if all(node.terminal for node in particles):
-            return
+            break
         particles = yield from _propagate(tree, expansion, particles)
         if not particles:
-            return
-        rng = random.Random(derive_seed(expansion.run_seed, tree.task.id, f"resampling {depth}"))
-        particles = rng.choices(particles, weights=weights([node.value for node in particles]), k=len(particles))
+            break
+        rng = random.Random(derive_seed(expansion.run_seed, tree.task.id, f"{name}resampling {depth}"))
+        chances = weights([node.value for node in particles])
+        drawn = rng.choices(particles, weights=chances, k=len(particles) - len(retained))
+        particles = [*(_until(tree, node, depth + 1) for node in drawn), *retained]
+    return particles
 
 
 def weights(values: Sequence[float | None]) -> list[float]:
@@ -51,9 +67,15 @@ def weights(values: Sequence[float | None]) -> list[float]:
 
 
 def _propagate(tree: Tree, expansion: Expansion, particles: Sequence[Node]) -> Asking[list[Node]]:
-    """The particles, each grown by a step if it has not ended; those that outgrow the context are lost."""
+    """The particles in their order, each grown by a step if it has not ended; those too long for the context go."""
     counts = Counter(node.id for node in particles if not node.terminal)
     replies = yield [expansion.generate(tree, tree.nodes[i], count) for i, count in counts.items()]
     groups = yield from grow_all(expansion, tree, [tree.nodes[i] for i in counts], replies)
-    ended = [node for node in particles if node.terminal and node.id not in counts]
-    return [node for group in groups for node in group] + ended
+    grown = {i: iter(group) for i, group in zip(counts, groups, strict=True)}
+    moved = [next(grown[node.id], None) if node.id in grown else node for node in particles]
+    return [node for node in moved if node is not None]
+
+
+def _until(tree: Tree, node: Node, depth: int) -> Node:
+    """A partial solution as it was at a depth."""
+    return node if node.depth <= depth else tree.path(node)[depth - 1]

@@ -33,7 +33,7 @@ def rebase(tree: Tree, expansion: Expansion, options: RebaseOptions) -> Search:
     """Grows the tree depth by depth until the samples are used up. `tree.solutions` is set, best value first."""
     expansion = replace(expansion, remove_duplicate=options.remove_duplicate)
     shares, left = [(tree.root, options.n_generate_sample)], options.n_generate_sample
-    for _ in range(expansion.max_depth + 1):
+    for _ in range(expansion.most_steps):
         replies = yield [expansion.generate(tree, node, count) for node, count in shares]
         groups = yield from grow_all(expansion, tree, [node for node, _ in shares], replies)
         grown = [node for group in groups for node in group]

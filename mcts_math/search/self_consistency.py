@@ -1,33 +1,54 @@
-"""Self-consistency: the majority among independent attempts; the ground truth is never looked at (SPEC B)."""
+"""Self-consistency: a vote among independent attempts; the ground truth is never looked at (SPEC B).
+
+A vote may weigh by the attempt's value or by the model's confidence in it, and may end before all trials are made.
+"""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Sequence
-from typing import Final
+import math
+from typing import Literal
 
-from mcts_math.requests import Check
-from mcts_math.search.attempts import AtOnce, Budget, Trials, judge, make_attempts, read_meter, record
-from mcts_math.search.expand import CONTEXT_LENGTH, Asking, Expansion, Search
-from mcts_math.settings import Settings
+from pydantic import Field, model_validator
+
+from mcts_math.search.attempts import AtOnce, Budget, Trials, appraise, judge, make_attempts, read_meter, record
+from mcts_math.search.expand import CONTEXT_LENGTH, Expansion, Search, chance
+from mcts_math.search.votes import VoteTotal, group, is_certain, lead_is_lasting, totals, winner
+from mcts_math.settings import Real, Settings
 from mcts_math.tree import Attempt, Tree
-
-_INTEGER: Final = re.compile(r"-?(0|[1-9]\d*)")  # two of these are equal only where their texts are
 
 
 class SelfConsistencyOptions(Settings):
-    """How many attempts."""
+    """How many attempts, and how they vote."""
 
     trials: Trials = 32
     n_generate_sample: AtOnce = 1
+    vote_weight: Literal["one", "value", "confidence"] = Field(
+        "one",
+        description="weight of a vote: one, value (of the attempt, mapped to [0, 1]), or confidence (the geometric "
+        "mean of its tokens' probabilities)",
+    )
+    vote_total: VoteTotal = "sum"
+    vote_stop: Literal["never", "certain", "beta"] = Field(
+        "never",
+        description="end before all trials: certain (no further vote can change the outcome), or beta (the leader "
+        "stays ahead of the second with a chance of vote_confidence)",
+    )
+    vote_confidence: Real = Field(0.95, description="chance at which vote_stop: beta ends", gt=0.5, lt=1)
+
+    @model_validator(mode="after")
+    def _agree(self) -> SelfConsistencyOptions:
+        if self.vote_stop == "beta" and (self.vote_weight, self.vote_total) != ("one", "sum"):
+            raise ValueError("vote_stop: beta counts whole votes: leave out vote_weight and vote_total, or use certain")
+        return self
 
 
 def self_consistency(tree: Tree, expansion: Expansion, options: SelfConsistencyOptions) -> Search:
-    """Makes attempts over the whole budget and takes the answer that most of them give.
+    """Makes attempts until the budget is used up or the vote is decided, and takes the answer that wins.
 
-    A search that is cut short leaves the answer whose text most attempts gave.
+    A search that is cut short leaves the winner among what was compared until then, else of equal texts.
     """
     budget = Budget(options.trials, stop_at_success=False, at_once=options.n_generate_sample)
+    equal: dict[str, str] = {}  # for each text the first one that is an equal answer
     spent = yield from read_meter()
     try:
         while count := min(budget.left(tree), budget.at_once):
@@ -35,13 +56,16 @@ def self_consistency(tree: Tree, expansion: Expansion, options: SelfConsistencyO
             if not ends:
                 tree.stopped = CONTEXT_LENGTH
                 return
+            if options.vote_weight == "value":
+                yield from appraise(tree, expansion, ends)
             verdicts = yield from judge(tree, ends, ask=False)
             spent = yield from record(tree, ends, verdicts, spent, judged=False)
-        first_equal = yield from _group(list(dict.fromkeys(_answer(attempt) for attempt in _voters(tree))))
-        _elect(tree, first_equal.__getitem__)
+            if options.vote_stop != "never" or not budget.left(tree):
+                yield from group(equal, [_answer(attempt) for attempt in _voters(tree)])
+                if _is_decided(tree, equal, options, budget.left(tree)):
+                    return
     finally:
-        if not tree.solutions:
-            _elect(tree, str)
+        _elect(tree, equal, options)
 
 
 def _voters(tree: Tree) -> list[Attempt]:
@@ -52,29 +76,30 @@ def _answer(attempt: Attempt) -> str:
     return str(attempt.answer)
 
 
-def _group(texts: Sequence[str]) -> Asking[dict[str, str]]:
-    """For each text the first one that is an equal answer.
-
-    The first text without a group is compared with all others of these at once, and so on: n texts in k groups take
-    at most k · n checks, and integers among each other none.
-    """
-    first_equal: dict[str, str] = {}
-    while left := [text for text in texts if text not in first_equal]:
-        pivot, others = left[0], [text for text in left[1:] if not _are_integers(left[0], text)]
-        first_equal[pivot] = pivot
-        replies = (yield [Check(text, (pivot,)) for text in others]) if others else ()
-        first_equal |= {text: pivot for text, equal in zip(others, replies, strict=True) if equal is True}
-    return first_equal
+def _weight(tree: Tree, attempt: Attempt, options: SelfConsistencyOptions) -> float:
+    if options.vote_weight == "one":
+        return 1.0
+    node = tree.nodes[attempt.node]
+    if options.vote_weight == "value":
+        return chance(node)
+    steps = tree.turn(node)
+    return math.exp(min(0.0, sum(s.logprob for s in steps) / max(1, sum(s.num_tokens for s in steps))))
 
 
-def _are_integers(first: str, second: str) -> bool:
-    return bool(_INTEGER.fullmatch(first) and _INTEGER.fullmatch(second))
+def _votes(tree: Tree, equal: dict[str, str], options: SelfConsistencyOptions) -> dict[str, float]:
+    voters = [(equal.get(_answer(a), _answer(a)), _weight(tree, a, options)) for a in _voters(tree)]
+    return totals(voters, options.vote_total)
 
 
-def _elect(tree: Tree, key: Callable[[str], str]) -> None:
-    """Solutions: the attempts of the largest group, the first to appear among equally large ones; then the others."""
-    groups: dict[str, list[int]] = {}
-    for attempt in _voters(tree):
-        groups.setdefault(key(_answer(attempt)), []).append(attempt.node)
-    chosen = max(groups.values(), key=len, default=[])
-    tree.solutions = chosen + [attempt.node for attempt in _voters(tree) if attempt.node not in chosen]
+def _is_decided(tree: Tree, equal: dict[str, str], options: SelfConsistencyOptions, left: int) -> bool:
+    standing = _votes(tree, equal, options)
+    if options.vote_stop == "beta":
+        return lead_is_lasting(standing) >= options.vote_confidence
+    return options.vote_stop == "certain" and is_certain(standing, left, options.vote_total)
+
+
+def _elect(tree: Tree, equal: dict[str, str], options: SelfConsistencyOptions) -> None:
+    """Solutions: the attempts of the answer that wins, the first to appear among equal ones; then the others."""
+    best = winner(_votes(tree, equal, options))
+    chosen = [a.node for a in _voters(tree) if equal.get(_answer(a), _answer(a)) == best]
+    tree.solutions = chosen + [a.node for a in _voters(tree) if a.node not in chosen]

@@ -14,7 +14,7 @@ from dataclasses import replace
 from pydantic import Field
 
 from mcts_math.requests import Generation
-from mcts_math.search.attempts import judge, read_meter, record, side_by_side
+from mcts_math.search.attempts import candidates, judge, read_meter, record, side_by_side
 from mcts_math.search.expand import CONTEXT_LENGTH, Asking, Expansion, Search, grow
 from mcts_math.settings import Integer, Settings
 from mcts_math.tree import Node, Tree
@@ -36,6 +36,7 @@ def token_beam(tree: Tree, expansion: Expansion, options: TokenBeamOptions) -> S
         grown = yield from side_by_side([_go_on(tree, expansion, node, share) for node in beam])
         beam = sorted((node for nodes in grown for node in nodes), key=lambda node: _score(tree, node), reverse=True)
         beam = beam[:width]
+        tree.solutions = [node.id for node in candidates(tree, beam)]  # what a search that is cut short leaves
         is_open = any(not node.terminal for node in beam)
     ends = [node for node in beam if node.step is not None]
     if not ends:

@@ -135,7 +135,11 @@ class Plan:
         scored = []
         for name, method in self.methods(number).items():
             config = method.load()
-            if config.method.uses_values and not config.method.backs_up and config.value_source != "none":
+            if (
+                config.method.uses_values(config.options)
+                and not (config.method.backs_up or config.method.makes_attempts)  # these score whole attempts alone
+                and config.value_source != "none"
+            ):
                 scored.append((_option(config, "step_beam_width"), name, method.seeds[0]))
         if not scored:
             return None

@@ -9,10 +9,10 @@ from dataclasses import replace
 import pytest
 from stand_ins import code, final, grow_tree, outline
 
-from mcts_math.engine.scripted import RandomPolicy, ScriptedPolicy, scripted
+from mcts_math.engine.scripted import Behaviour, RandomPolicy, ScriptedPolicy, scripted
 from mcts_math.requests import Generate, Generation
 from mcts_math.search.extract import extract
-from mcts_math.search.mcts import select
+from mcts_math.search.mcts import MctsOptions, select
 from mcts_math.step import Outcome, Step
 from mcts_math.tasks import Task
 from mcts_math.tree import new_tree, puct
@@ -189,9 +189,9 @@ def test_select_breaks_ties_at_random_but_seeded() -> None:
     for _ in range(3):
         tree.add_child(tree.root, Step("s", Outcome.CONTINUE), prior=0.5)
     tree.backup(tree.root, 0.0)
-    picks = [select(tree, 1.0, random.Random(seed)).id for seed in range(60)]
+    picks = [select(tree, MctsOptions(c_puct=1.0), random.Random(seed)).id for seed in range(60)]
     assert set(picks) == {1, 2, 3}
-    assert picks == [select(tree, 1.0, random.Random(seed)).id for seed in range(60)]
+    assert picks == [select(tree, MctsOptions(c_puct=1.0), random.Random(seed)).id for seed in range(60)]
 
 
 def test_puct_formula() -> None:
@@ -222,3 +222,27 @@ def test_invariants_of_random_trees(is_sampling: bool, update_leaf_value: bool) 
             own = node.visit_count - sum(child.visit_count for child in children)
             assert own == (0 if node.visit_count == 0 or (update_leaf_value and node.parent < 0) else 1)
             assert not children or node.terminal == all(child.terminal for child in children)
+
+
+def test_without_widening_a_node_is_expanded_once_and_with_it_again() -> None:
+    keys = {"mode": "mcts", "iterations": 40, "n_generate_sample": 1, "max_depth": 8, "need_value_func": True}
+    policy = RandomPolicy(3, Behaviour(unparsable_rate=0.0))
+    narrow = grow_tree(keys, policy)
+    assert all(len(node.children) <= 1 for node in narrow.nodes)
+    wide = grow_tree(keys | {"widening": 1.5, "widening_exponent": 0.5}, policy)
+    assert len(wide.nodes) == 1 + 40  # every simulation expands, though each chain ends soon
+    for node in wide.nodes:
+        if any(not child.terminal for child in wide.children(node)):
+            assert len(node.children) <= 1.5 * node.visit_count**0.5 + 1
+    children = wide.children(wide.root)
+    assert len(children) > 3
+    assert len({child.step for child in children}) > 1  # samples of their own
+
+
+def test_a_prompt_that_is_too_long_ends_a_widened_tree_only_at_the_root() -> None:
+    keys = {"mode": "mcts", "iterations": 30, "n_generate_sample": 2, "max_depth": 30, "widening": 1.0}
+    endless = Behaviour(final_rate=0.0, unparsable_rate=0.0, error_rate=0.0, max_prompt_chars=200)
+    tree = grow_tree(keys, RandomPolicy(3, endless))
+    assert tree.stopped == "context_length"
+    assert not tree.root.terminal
+    assert grow_tree(keys, RandomPolicy(3, Behaviour(max_prompt_chars=1))).root.terminal

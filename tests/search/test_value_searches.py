@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -20,7 +21,7 @@ from mcts_math.tree import Tree
 
 TASK = {"id": "t", "question": "Q", "answer": "7"}
 GUIDED = {"dvts": {"step_beam_width": 2, "n_generate_sample": 2}, "rebase": {"n_generate_sample": 8},
-          "particle_filter": {"n_generate_sample": 8}}  # fmt: skip
+          "particle_filter": {"n_generate_sample": 8}, "particle_gibbs": {"n_generate_sample": 8}}  # fmt: skip
 
 
 class Guide:
@@ -49,7 +50,7 @@ class Guide:
 
 
 def grow(mode: str, guide: Any, **keys: Any) -> Tree:
-    config = {"mode": mode, "prompt_wrap": "react_sft", "max_depth": 4, "value": "head", **GUIDED[mode], **keys}
+    config = {"mode": mode, "prompt_wrap": "react_sft", "max_depth": 4, "value": "head", **GUIDED.get(mode, {}), **keys}
     (solved,) = solve(config, [TASK], policy=guide, interpreter=EchoInterpreter(), checker=EqualChecker())
     assert solved.error == ""
     return solved.tree
@@ -147,3 +148,82 @@ def test_a_search_that_is_cut_short_keeps_the_answers_that_have_no_value_yet(mod
     tree = grow(mode, Slow({}, depth=2), max_total_time=0.3)
     assert tree.stopped == "max_total_time"
     assert tree.solutions == [node.id for node in tree.nodes if node.answer is not None] != []
+
+
+@pytest.mark.parametrize("mode", ["sbs", "dvts"])
+def test_lookahead_ranks_a_step_by_what_it_leads_to(mode: str) -> None:
+    """`a` looks good and leads to `x`, which is bad; at temperature 0 the first letter is written."""
+
+    class Ahead(Guide):
+        async def generate(self, request: Generate) -> Generation:
+            if request.sampling.temperature > 0:
+                return await super().generate(request)
+            self.asked.append((f"{self.path(request.prompt)} ahead", request.num_samples))
+            return scripted(code(f"x = '{'x' if self.path(request.prompt)[-1] == 'a' else 'y'}'"))
+
+    worth = {"a": 0.9, "b": 0.1, "x": -0.9, "y": 0.8}
+    keys = {"step_beam_width": 1, "n_generate_sample": 2, "temperature": 0.7}
+    near = Ahead(worth)
+    grow(mode, near, **keys)
+    assert near.asked[1] == ("a", 2)
+    far = Ahead(worth)
+    tree = grow(mode, far, **keys, lookahead=1)
+    assert far.asked[:4] == [("", 2), ("a ahead", 1), ("b ahead", 1), ("b", 2)]
+    a, b = tree.children(tree.root)
+    assert (a.value, b.value) == (-0.9, 0.8)
+    # What was written ahead is no solution.
+    assert next(tree.nodes[i].answer for i in tree.solutions) in ("bba", "bbb")
+
+
+def test_lookahead_goes_as_far_as_it_is_told_and_no_further_than_an_answer() -> None:
+    guide = Guide({}, depth=3)
+    tree = grow("sbs", guide, step_beam_width=1, n_generate_sample=1, temperature=0.7, lookahead=5)
+    depths = Counter(node.depth for node in tree.nodes)
+    assert max(depths) == 3
+    assert [path for path, _ in guide.asked] == ["", "a", "aa", "a", "aa", "aa"]
+
+
+def test_every_guided_search_goes_one_step_beyond_max_depth() -> None:
+    for mode in GUIDED:
+        tree = grow(mode, Guide({}, depth=4), max_depth=3)
+        assert max(node.depth for node in tree.nodes) == 4
+        assert tree.solutions, mode
+
+
+def test_particle_gibbs_samples_a_node_anew_in_each_sweep() -> None:
+    class Seeds(Guide):
+        def __init__(self) -> None:
+            super().__init__({})
+            self.roots: list[int] = []
+
+        async def generate(self, request: Generate) -> Generation:
+            if not self.path(request.prompt):
+                self.roots.append(request.seed)
+            return await super().generate(request)
+
+    guide = Seeds()
+    tree = grow("particle_gibbs", guide, n_generate_sample=4, sweeps=3)
+    assert len(set(guide.roots)) == len(guide.roots) == 3
+    assert len(tree.root.children) == 4 + 3 + 3  # one is retained
+
+
+def test_a_sweep_has_a_new_particle_however_few_there_are() -> None:
+    tree = grow("particle_gibbs", Guide({}), n_generate_sample=1, sweeps=2, retained_particles=2)
+    assert len(tree.root.children) == 2
+
+
+def test_a_beam_that_is_cut_while_values_come_keeps_its_answers_behind_earlier_ones() -> None:
+    class Slow(Guide):
+        async def generate(self, request: Generate) -> Generation:
+            reply = await super().generate(request)
+            early = scripted(final("early")).samples if not self.path(request.prompt) else ()
+            return replace(reply, samples=(early + reply.samples)[: request.num_samples])
+
+        async def evaluate(self, request: Evaluate) -> Evaluation:
+            if "Final Answer: a" in str(request.prompt):
+                await asyncio.sleep(60)
+            return await super().evaluate(request)
+
+    tree = grow("sbs", Slow({}, depth=2), step_beam_width=2, n_generate_sample=2, max_total_time=0.3)
+    assert tree.stopped == "max_total_time"
+    assert [tree.nodes[i].answer for i in tree.solutions] == ["early", "aa", "ab"]

@@ -1,0 +1,101 @@
+"""AB-MCTS, adaptive branching (variant A; arXiv 2503.04412), over whole attempts: try anew, or refine an attempt?
+
+Each attempt is scored by its value, mapped from [-1, 1] to [0, 1]; one without an answer scores 0. Thompson sampling
+(`thompson`) decides from all scores so far where the next attempt is made: from the bare question, or in a conversation
+that asks to improve an earlier one.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Iterable
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from mcts_math.search.attempts import (
+    AtOnce,
+    appraise,
+    judge,
+    make_attempts,
+    read_meter,
+    record,
+    side_by_side,
+)
+from mcts_math.search.expand import CONTEXT_LENGTH, Asking, Expansion, Search, chance, derive_seed
+from mcts_math.search.thompson import BELIEFS, Chooser
+from mcts_math.settings import Integer, Settings
+from mcts_math.tree import ROOT, Node, Tree
+
+IMPROVE = (
+    "Check your solution above step by step. Mend what is wrong, or find a better way, and solve the question again. "
+    "End with the final answer."
+)
+
+BeliefName = Annotated[
+    Literal["gaussian", "beta"],
+    Field(
+        description="what is believed of scores: gaussian (mean and variance unknown), or beta (a share of successes)"
+    ),
+]
+
+
+class AbMctsOptions(Settings):
+    """Numbers of the search."""
+
+    trials: Integer = Field(32, description="attempts at a question, refinements among them", ge=1)
+    n_generate_sample: AtOnce = 1
+    belief: BeliefName = "gaussian"
+
+
+def ab_mcts(tree: Tree, expansion: Expansion, options: AbMctsOptions) -> Search:
+    """Makes attempts and refinements until all trials are done. `tree.solutions` is set, best value first."""
+    chooser = make_chooser(tree, expansion, options.belief)
+    invitations: dict[int, Node] = {ROOT: tree.root}  # what an attempt that refines another goes on from
+    spent = yield from read_meter()
+    while not tree.root.terminal and (batch := min(options.n_generate_sample, options.trials - len(tree.attempts))):
+        parents = [chooser.choose() for _ in range(batch)]
+        for parent in parents:
+            if parent not in invitations:
+                invitations[parent] = tree.say(tree.nodes[parent], IMPROVE)
+        made = yield from _attempt_all(tree, expansion, invitations, parents)
+        close_full(tree, chooser, set(parents) - {parent for parent, _ in made})
+        if made:
+            ends = [end for _, end in made]
+            yield from appraise(tree, expansion, ends)
+            verdicts = yield from judge(tree, ends, ask=False)
+            spent = yield from record(tree, ends, verdicts, spent, judged=False)
+        for parent, end in made:
+            chooser.tell(parent, end.id, chance(end))
+
+
+def make_chooser(tree: Tree, expansion: Expansion, belief: str) -> Chooser:
+    """A chooser for a tree, whose draws depend on run seed and question alone."""
+    seed = derive_seed(expansion.run_seed, tree.task.id, "thompson")
+    return Chooser(ROOT, BELIEFS[belief], random.Random(seed))
+
+
+def close_full(tree: Tree, chooser: Chooser, ids: Iterable[int]) -> None:
+    """Nothing grows any more where prompts do not fit the context; at the root that ends the search."""
+    for i in ids:
+        tree.stopped = CONTEXT_LENGTH
+        if i == ROOT:
+            tree.root.terminal = True
+        else:
+            chooser.close(i)
+
+
+def _attempt_all(
+    tree: Tree, expansion: Expansion, invitations: dict[int, Node], parents: list[int]
+) -> Asking[list[tuple[int, Node]]]:
+    """One attempt for each parent: (parent, end), in their order; those of a parent that is too long are left out."""
+    counts = Counter(parents)
+    parts, beside = [], 0
+    for parent, count in counts.items():
+        parts.append(make_attempts(tree, expansion, invitations[parent], count, beside=beside))
+        beside += count
+    groups = yield from side_by_side(parts)
+    ends = {parent: iter(group) for parent, group in zip(counts, groups, strict=True)}
+    pairs = ((parent, next(ends[parent], None)) for parent in parents)
+    return [(parent, end) for parent, end in pairs if end is not None]

@@ -1,0 +1,47 @@
+"""AB-MCTS, adaptive branching (variant A; arXiv 2503.04412), over steps: a new step here, or on from an old one?
+
+As `ab_mcts`, but a node is a partial solution and its score is the value that a model of values gives it. A step that
+ends a solution can't be gone on from; one that ends it without an answer scores 0.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from pydantic import Field
+
+from mcts_math.search.ab_mcts import BeliefName, close_full, make_chooser
+from mcts_math.search.expand import Expansion, Search, chance
+from mcts_math.search.guided import grow_all
+from mcts_math.settings import Integer, Settings
+from mcts_math.tree import Node, Tree
+
+
+class AbMctsStepsOptions(Settings):
+    """Numbers of the search."""
+
+    iterations: Integer = Field(64, description="steps that are sampled", ge=1)
+    n_generate_sample: Integer = Field(1, description="steps that are chosen and sampled side by side", ge=1)
+    belief: BeliefName = "gaussian"
+
+
+def ab_mcts_steps(tree: Tree, expansion: Expansion, options: AbMctsStepsOptions) -> Search:
+    """Samples steps one batch after another. `tree.solutions` is set, best value first."""
+    chooser = make_chooser(tree, expansion, options.belief)
+    left = options.iterations
+    while not tree.root.terminal and (batch := min(options.n_generate_sample, left)):
+        left -= batch
+        parents = [chooser.choose() for _ in range(batch)]
+        counts = Counter(parents)
+        nodes = [tree.nodes[i] for i in counts]
+        replies = yield [expansion.generate(tree, node, counts[node.id]) for node in nodes]
+        groups = yield from grow_all(expansion, tree, nodes, replies)
+        close_full(tree, chooser, [node.id for node in nodes if node.terminal])
+        grown = {node.id: iter(group) for node, group in zip(nodes, groups, strict=True)}
+        for parent in parents:
+            if (child := next(grown[parent], None)) is not None:
+                chooser.tell(parent, child.id, _worth(child), is_open=not child.terminal)
+
+
+def _worth(node: Node) -> float:
+    return 0.0 if node.terminal and node.answer is None else chance(node)
