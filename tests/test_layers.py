@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 LAYERS = [
-    ["errors", "concurrency", "messages", "evaluate/intervals", "evaluate/table", "train/loss"],
+    ["errors", "concurrency", "messages", "web", "evaluate/intervals", "evaluate/table", "train/loss"],
     ["files", "settings", "run/program", "step"],
     ["tasks"],
     ["requests", "tree", "train/stages"],
@@ -24,6 +24,7 @@ LAYERS = [
     ["solver", "run/results", "evaluate/accuracy", "evaluate/trials"],
     ["run/progress", "view/parts", "view/assemble", "view/turns"],
     ["run/run", "run/merge", "evaluate/budgets", "evaluate/comparison", "evaluate/report"],
+    ["serve"],
     ["run/cli", "evaluate/experiments", "evaluate/plots", "train/slices"],
     ["train/config", "train/tuning_config"],
     ["train/examples", "train/launch", "train/plan", "train/resume"],
@@ -148,7 +149,9 @@ def test_asyncio_and_processes_stay_in_their_places(repo: Path) -> None:
             "solver",
             "run/run",
             "run/progress",
+            "serve",
             "train/slices",
+            "web",
         },
         "subprocess": {"interpreter", "answer", "train/launch"},
         "signal": {"interpreter", "answer", "judge", "train/launch"},
