@@ -62,7 +62,7 @@ class Follower:
     def news(self) -> Iterator[JsonObject]:
         """What is new since it was asked last."""
         tree = self._tree
-        if tree is None:
+        if tree is None or len(tree.nodes) == 1:
             return
         if self.is_chain:
             yield from self.rest(tree, tree.nodes[-1])

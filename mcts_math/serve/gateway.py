@@ -40,10 +40,9 @@ class Access:
         name = host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() else host
         if self.hosts and name not in self.hosts:  # a page of another site, whose name was made to lead here
             raise Refused(403, f"this service is not called {name[:80]!r}")
-        scheme, _, given = authorization.partition(" ")
-        if self.api_key and not (
-            scheme.lower() == "bearer" and hmac.compare_digest(given.encode(), self.api_key.encode())
-        ):
+        scheme, _, given = authorization.encode("latin-1").partition(b" ")  # as it came: headers are bytes
+        is_right = scheme.lower() == b"bearer" and hmac.compare_digest(given, self.api_key.encode())
+        if self.api_key and not is_right:
             raise Refused(401, "the API key is missing or wrong", code="invalid_api_key")
 
 

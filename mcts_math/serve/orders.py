@@ -7,9 +7,9 @@ import secrets
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import BeforeValidator, Field, ValidationError
 
 from mcts_math.errors import TaskError
 from mcts_math.scheduler import MakeSearch, RunLimits
@@ -43,11 +43,15 @@ class TextPart(Settings):
     text: str
 
 
+def _parts(content: Any) -> Any:
+    return [{"type": "text", "text": content}] if isinstance(content, str) else content
+
+
 class Turn(Settings):
     """A message of a request. Clients send back what they were sent, thoughts included; these are not shown again."""
 
     role: Literal["system", "developer", "user", "assistant"]
-    content: str | list[TextPart]
+    content: Annotated[list[TextPart], BeforeValidator(_parts)]
     name: str | None = None
     reasoning_content: str | None = None
     refusal: None = None
@@ -56,7 +60,7 @@ class Turn(Settings):
 
     @property
     def text(self) -> str:
-        return self.content if isinstance(self.content, str) else "".join(part.text for part in self.content)
+        return "".join(part.text for part in self.content)
 
     def to_json(self) -> JsonObject:
         """As a question's record holds it."""

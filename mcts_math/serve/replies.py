@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from mcts_math.files import dump_line
-from mcts_math.run.record import solution_of
 from mcts_math.run.run import to_record
 from mcts_math.scheduler import Solved
 from mcts_math.search.expand import CONTEXT_LENGTH
@@ -17,7 +16,6 @@ from mcts_math.tasks import JsonObject
 from mcts_math.tree import Node, Tree
 from mcts_math.web import Refused
 
-_SOLUTION_KEYS: Final = ("final_answer", "value", "solution", "tag")
 _KINDS: Final = {401: "authentication_error", 404: "not_found_error", 429: "rate_limit_error"}
 
 
@@ -70,23 +68,28 @@ class Writer:
         """What the search has found."""
         tree, config, form = solved.tree, self.order.model.config, self.order.model.expansion.format
         tags = {node.id: tag for tag, node in tree.tags()}
-        found = [solution_of(tree, tree.nodes[i], tags[i], form.step_delim) for i in tree.solutions]
+        ends = [tree.nodes[i] for i in tree.solutions]
         record: JsonObject = {"tree": to_record(solved, config, form)} if self.order.request.return_tree else {}
         return {
             "mode": config.mode,
             "seed": self.order.seed,
-            "solutions": [{key: solution[key] for key in _SOLUTION_KEYS} for solution in found],
+            "solutions": [
+                {"answer": end.answer, "value": end.value, "solution": self._text(tree, end), "tag": tags[end.id]}
+                for end in ends
+            ],
             "steps": len(tree.nodes) - 1,
             "stopped": tree.stopped or None,
             "seconds": round(solved.cost.wall_s, 3),
         } | record
 
     def _message(self, tree: Tree, end: Node) -> JsonObject:
-        steps = tree.steps(end)
-        thoughts = [step.message.thought for step in steps if step.message is not None and step.message.thought]
-        content = self.order.model.expansion.format.step_delim.join(step.text for step in steps)
-        message = {"role": "assistant", "content": content, "refusal": None}
+        messages = [step.message for step in tree.steps(end)]
+        thoughts = [message.thought for message in messages if message is not None and message.thought]
+        message = {"role": "assistant", "content": self._text(tree, end), "refusal": None}
         return message | ({"reasoning_content": "\n\n".join(thoughts)} if thoughts else {})
+
+    def _text(self, tree: Tree, end: Node) -> str:
+        return self.order.model.expansion.format.step_delim.join(step.text for step in tree.steps(end))
 
     def _object(self, kind: str, choices: list[Any]) -> JsonObject:
         name = self.order.model.name
