@@ -10,6 +10,7 @@ import os
 import socket
 import sys
 from collections.abc import Sequence
+from contextlib import ExitStack
 from typing import Final
 
 from mcts_math.config import describe_config
@@ -57,8 +58,8 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     )
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="config keys to change, in all configs")
     args = parser.parse_intermixed_args(argv)
-    if args.max_body_kb < 1 or args.drain_s < 0:
-        parser.error("--max_body_kb must be at least 1, and --drain_s at least 0")
+    if args.max_body_kb < 1 or args.drain_s < 0 or not 0 <= args.port < 1 << 16:
+        parser.error("--max_body_kb must be at least 1, --drain_s at least 0, and --port from 0 to 65535")
     return args
 
 
@@ -72,12 +73,14 @@ def listen(host: str, port: int, has_key: bool) -> socket.socket:
         family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         if not has_key and not ipaddress.ip_address(address[0]).is_loopback:
             raise ConfigError(f"--host {host} lets other machines in: set {KEY_VARIABLE} to a key that they must bear.")
-        bound = socket.socket(family, kind)
-        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        bound.bind(address)
-    except (OSError, OverflowError) as error:
+        with ExitStack() as on_failure:
+            bound = on_failure.enter_context(socket.socket(family, kind))
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            bound.bind(address)
+            on_failure.pop_all()
+            return bound
+    except OSError as error:
         raise ConfigError(f"{host}:{port} can't be used: {error}. Choose another --port or --host.") from error
-    return bound
 
 
 async def _serve(models: Sequence[ServedModel], bound: socket.socket, args: argparse.Namespace) -> None:

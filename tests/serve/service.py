@@ -58,7 +58,7 @@ def serving(
     def provide() -> Provided:
         if make_policy is None:
             return Provided(checker=EqualChecker(), verifier=EqualVerifier())
-        policy, interpreter = make_policy(), EchoInterpreter(max_delay_s=0.001)
+        policy, interpreter = make_policy(), EchoInterpreter()
         return Provided(policy=policy, interpreter=interpreter, checker=EqualChecker(), verifier=EqualVerifier())
 
     gateway, bound = Gateway.make(models, provide=provide), listen("127.0.0.1", 0, False)
@@ -75,7 +75,7 @@ def serving(
         except BaseException as failure:
             failures.append(failure)
 
-    thread = threading.Thread(target=work)
+    thread = threading.Thread(target=work, daemon=True)  # a test that fails must not hang
     with bound:
         thread.start()
         try:
@@ -90,7 +90,7 @@ def serving(
     assert failures == []
 
 
-def wait_until(is_so: Callable[[], bool], seconds: float = 60.0) -> None:
+def wait_until(is_so: Callable[[], bool], seconds: float = 180.0) -> None:
     until = time.monotonic() + seconds
     while not is_so():
         assert time.monotonic() < until, "it did not come to be so in time"

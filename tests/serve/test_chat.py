@@ -176,7 +176,13 @@ def test_what_can_not_be_obeyed_is_refused_by_name(
 
 
 def test_values_that_ask_for_nothing_pass(client: openai.OpenAI) -> None:
-    body: Any = {"frequency_penalty": 0, "tools": [], "stop": None, "response_format": {"type": "text"}, "logprobs": None}
+    body: Any = {
+        "frequency_penalty": 0,
+        "tools": [],
+        "stop": None,
+        "response_format": {"type": "text"},
+        "logprobs": None,
+    }
     assert client.chat.completions.create(model="greedy", messages=user("Q?"), user="me", n=1, extra_body=body).choices
 
 

@@ -63,7 +63,11 @@ def test_200_at_once_some_cancelled_and_the_engine_killed_once() -> None:
         # The client's own pool has fewer places than this.
         limits = httpx2.Limits(max_connections=300)
         async with openai.AsyncOpenAI(
-            base_url=service.url, api_key="none", max_retries=0, timeout=60, http_client=httpx2.AsyncClient(limits=limits)
+            base_url=service.url,
+            api_key="none",
+            max_retries=0,
+            timeout=60,
+            http_client=httpx2.AsyncClient(limits=limits),
         ) as client:
             return await asyncio.gather(*(ask(client, number) for number in range(200)))
 

@@ -60,6 +60,7 @@ def test_the_program_serves_the_bundled_model_and_drains(
     assert reply.usage.completion_tokens == solved.cost.tokens  # type: ignore[union-attr]
 
 
+@pytest.mark.slow  # torch, the sandbox and the model are loaded, and the last two once more
 def test_two_configs_share_the_engine_and_it_is_loaded_anew_when_lost(
     repo: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -81,12 +82,14 @@ def test_two_configs_share_the_engine_and_it_is_loaded_anew_when_lost(
 
 WRONG = [
     (["--cfg", "configs/mini/best_of_n.yaml"], "best_of_n: mode best_of_n reads verdicts"),
-    (["--cfg", "configs/sbs_sft.yaml", "configs/mini/sbs.yaml", "mode=sbs"], "there is a model 'sbs' already|model_dir"),
+    (
+        ["--cfg", "configs/sbs_sft.yaml", "configs/mini/sbs.yaml", "mode=sbs"],
+        "there is a model 'sbs' already|model_dir",
+    ),
     (["--cfg", "configs/mini/sbs.yaml", "./configs/mini/sbs.yaml"], "there is a model 'sbs' already"),
     (["--cfg", "none.yaml"], "none.yaml: no such file"),
     (["--cfg", "configs/mini/sbs.yaml", "temprature=1"], "unknown key 'temprature'"),
     (["--cfg", "configs/mini/sbs.yaml", "model_dir=nowhere"], "nowhere"),
-    (["--cfg", "configs/mini/sbs.yaml", "--port", "99999999"], "can't be used"),
     (["--cfg", "configs/mini/sbs.yaml", "--host", "0.0.0.0"], f"set {KEY_VARIABLE} to a key"),
     (["--cfg", "configs/mini/sbs.yaml", "--host", "no.such.host.invalid"], "can't be used"),
 ]
@@ -101,6 +104,13 @@ def test_what_is_wrong_is_said_before_a_model_is_loaded(
     with pytest.raises(Exception, match=says) as raised:
         main(arguments)
     assert type(raised.value).__module__ == "mcts_math.errors"
+
+
+@pytest.mark.parametrize("argument", ["--port=99999999", "--port=-1", "--max_body_kb=0", "--drain_s=-1"])
+def test_numbers_out_of_range_are_refused(argument: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):  # the system takes a port modulo 65536
+        main(["--cfg", "configs/mini/sbs.yaml", argument])
+    assert "--port from 0 to 65535" in capsys.readouterr().err
 
 
 def test_a_taken_port_is_said_to_be_taken(repo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
