@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any
 
 TESTS = Path(__file__).parent.parent / "tests"
-sys.path[:0] = [str(TESTS), str(TESTS / "serve")]
+sys.path.insert(0, str(TESTS))
+sys.path.insert(0, str(TESTS / "serve"))
 
 from service import BEAM, served, serving
 from stand_ins import EchoInterpreter, EqualChecker
@@ -102,9 +103,7 @@ def main() -> None:
     if args.json:
         print(json.dumps({"in_flight": args.in_flight, "requests": args.requests, "rows": rows}))
         return
-    print(
-        f"{args.requests} questions, {args.in_flight} in flight; milliseconds a question, of the service: more than solve"
-    )
+    print(f"{args.requests} questions, {args.in_flight} in flight; milliseconds a question (service: beyond solve)")
     table = [[name, f"{row['ms']:.2f}", f"{row['cpu_ms']:.2f}"] for name, row in rows.items()]
     print(render_table(["", "wall", "processor"], table))
 
