@@ -17,9 +17,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-TESTS = Path(__file__).parent.parent / "tests"
-sys.path.insert(0, str(TESTS))
-sys.path.insert(0, str(TESTS / "serve"))
+sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
+sys.path.insert(0, str(Path(__file__).parent.parent / "tests" / "serve"))
 
 from service import BEAM, served, serving
 from stand_ins import EchoInterpreter, EqualChecker

@@ -12,7 +12,7 @@ import pytest
 
 LAYERS = [
     ["errors", "concurrency", "messages", "web", "evaluate/intervals", "evaluate/table", "train/loss"],
-    ["files", "settings", "run/program", "step"],
+    ["files", "loggers", "settings", "run/program", "step"],
     ["tasks"],
     ["requests", "tree", "train/stages"],
     ["answer", "cost", "engine", "interpreter", "values"],
@@ -20,12 +20,12 @@ LAYERS = [
     ["search", "verifiers"],
     ["methods", "scheduler"],
     ["config", "run/record"],
-    ["services", "run/description", "run/offline", "evaluate/lines"],
+    ["services", "run/dataset", "run/description", "run/offline", "evaluate/lines"],
     ["solver", "run/results", "evaluate/accuracy", "evaluate/trials"],
     ["run/progress", "view/parts", "view/assemble", "view/turns"],
     ["run/run", "run/merge", "evaluate/budgets", "evaluate/comparison", "evaluate/report"],
     ["serve"],
-    ["run/cli", "evaluate/experiments", "evaluate/plots", "train/slices"],
+    ["evaluate/experiments", "evaluate/plots", "train/slices"],
     ["train/config", "train/tuning_config"],
     ["train/examples", "train/launch", "train/plan", "train/resume"],
     ["train/preference"],
@@ -40,7 +40,8 @@ LAYERS = [
     ["view/build"],
     ["view/follow"],
     ["view/serve"],
-    ["view/program"],
+    ["view/program", "view/dashboard"],
+    ["run/cli"],
 ]
 ROOMS = ("evaluate", "run", "train", "view")
 """Packages whose modules stand on several levels."""

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Coroutine
 from contextlib import ExitStack, asynccontextmanager
 from typing import Any, Final, TypeVar
 
+import uvicorn
 from fastapi import FastAPI, Request
 from fastapi.responses import Response, StreamingResponse
 from starlette.exceptions import HTTPException
@@ -28,8 +29,23 @@ T = TypeVar("T")
 
 _ALIVE_S: Final = 10.0
 """A stream sends something at least so often: proxies hang up on silence, and only so is it seen that a client went."""
+_KEEP_S: Final = 75
+"""A connection is kept so long between requests, longer than clients keep theirs: both ends must not race to use it."""
 _GONE: Final = 499
 """The status of a request whose client went: nobody reads it, but it is counted."""
+
+
+def make_server(gateway: Gateway, access: Access, drain_s: int = 60) -> uvicorn.Server:
+    """A server of an open gateway. Told to end, it gives requests in flight `drain_s` seconds."""
+    config = uvicorn.Config(
+        make_app(gateway, access),
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        timeout_keep_alive=_KEEP_S,
+        timeout_graceful_shutdown=drain_s,
+    )
+    return uvicorn.Server(config)
 
 
 def make_app(gateway: Gateway, access: Access) -> FastAPI:

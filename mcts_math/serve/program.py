@@ -84,26 +84,18 @@ def listen(host: str, port: int, has_key: bool) -> socket.socket:
 
 
 async def _serve(models: Sequence[ServedModel], bound: socket.socket, args: argparse.Namespace) -> None:
-    import uvicorn
-
-    from mcts_math.serve.app import make_app
+    from mcts_math.serve.app import make_server  # late: --help and bad settings need no server
     from mcts_math.serve.gateway import Access, Gateway
 
     key = os.environ.get(KEY_VARIABLE, "")
     hosts = () if key else ("127.0.0.1", "localhost", "[::1]", args.host)
     gateway = Gateway.make(models, report=_tell)
     await gateway.open()
-    config = uvicorn.Config(
-        make_app(gateway, Access(key, hosts, args.max_body_kb << 10)),
-        log_level="warning",
-        access_log=False,
-        timeout_graceful_shutdown=args.drain_s,
-        server_header=False,
-    )
+    server = make_server(gateway, Access(key, hosts, args.max_body_kb << 10), args.drain_s)
     host, port = bound.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host
     _tell(f"serving {', '.join(model.name for model in models)} at http://{shown}:{port}/v1 (Ctrl-C ends it)")
-    await uvicorn.Server(config).serve([bound])
+    await server.serve([bound])
 
 
 def _tell(text: str) -> None:

@@ -11,12 +11,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import openai
-import uvicorn
 from stand_ins import EchoInterpreter, EqualChecker, EqualVerifier
 
 from mcts_math.config import make_config
 from mcts_math.requests import Policy
-from mcts_math.serve.app import make_app
+from mcts_math.serve.app import make_server
 from mcts_math.serve.gateway import Access, Gateway
 from mcts_math.serve.models import ServedModel
 from mcts_math.serve.program import listen
@@ -62,7 +61,7 @@ def serving(
         return Provided(policy=policy, interpreter=interpreter, checker=EqualChecker(), verifier=EqualVerifier())
 
     gateway, bound = Gateway.make(models, provide=provide), listen("127.0.0.1", 0, False)
-    server = uvicorn.Server(uvicorn.Config(make_app(gateway, access or Access()), log_level="warning"))
+    server = make_server(gateway, access or Access())
     failures: list[BaseException] = []
 
     async def run() -> None:
