@@ -270,8 +270,7 @@ def _going_on(expansion: Expansion, before: Sequence[Step], step: Step) -> Outco
     threshold = expansion.errors_threshold
     if threshold is not None and step.failed and _failed_in_a_row(before) + 1 > threshold:
         return Outcome.TOO_MANY_ERRORS
-    limit = expansion.max_solution_tokens
-    is_full = bool(limit) and _tokens(before) + step.num_tokens >= limit
+    is_full = 0 < expansion.max_solution_tokens <= _tokens([*before, step])
     return Outcome.TOO_DEEP if is_full or len(before) + 1 > expansion.max_depth else Outcome.CONTINUE
 
 
