@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
+
+from mcts_math.files import dump_line
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -34,11 +35,11 @@ class Refused(Exception):  # noqa: N818 - an answer, not a fault
         return {"Retry-After": "1"} if self.status in (429, 503) else {}
 
 
-def reply(status: int, content: Any, headers: Mapping[str, str] | None = None) -> Response:
-    """An answer in JSON. Lone surrogates, which a model may write, have no form in UTF-8; JSON has escapes for them."""
+def reply(status: int, content: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> Response:
+    """An answer in JSON, whatever a model wrote into it; see `dump_line`."""
     from starlette.responses import Response
 
-    return Response(json.dumps(content), status, headers, "application/json")
+    return Response(dump_line(content), status, headers, "application/json")
 
 
 async def read_body(request: Request, max_bytes: int) -> bytes:

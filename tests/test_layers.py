@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 LAYERS = [
-    ["errors", "concurrency", "messages", "web", "evaluate/intervals", "evaluate/table", "train/loss"],
+    ["errors", "concurrency", "messages", "evaluate/intervals", "evaluate/table", "train/loss"],
     ["files", "loggers", "settings", "run/program", "step"],
-    ["tasks"],
+    ["tasks", "web"],
     ["requests", "tree", "train/stages"],
     ["answer", "cost", "engine", "interpreter", "values"],
     ["formats", "judge", "evaluate/grading", "run/nodes"],

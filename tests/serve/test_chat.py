@@ -14,7 +14,7 @@ from stand_ins import EchoInterpreter, EqualChecker, code, final
 
 from mcts_math.engine.scripted import Behaviour, RandomPolicy, ScriptedPolicy, scripted
 from mcts_math.files import dump_line
-from mcts_math.requests import Generate, Generation
+from mcts_math.requests import Generate, Generation, Sample
 from mcts_math.run.record import record_to_tree
 from mcts_math.serve.gateway import Access
 from mcts_math.solver import solve
@@ -249,6 +249,18 @@ def test_hostile_text_goes_through_as_text(client: openai.OpenAI) -> None:
         assert dump_line(last.model_extra["search"]["tree"])  # type: ignore[union-attr]
 
 
+def test_numbers_that_json_does_not_know_are_null() -> None:
+    def answer(request: Generate) -> Generation:
+        return Generation((Sample(final("\udc00"), float("-inf"), 3),))
+
+    body = {"model": "greedy", "messages": user("Q?"), "return_tree": True}
+    with serving([served("greedy", **GREEDY)], lambda: ScriptedPolicy(answer)) as service:
+        status, reply = post(service, json.dumps(body).encode())  # which reads JSON and nothing else
+    assert status == 200
+    assert reply["search"]["tree"]["react"]["0.0"]["logprob"] is None
+    assert reply["search"]["solutions"][0]["answer"] == "\udc00"
+
+
 def test_a_page_of_another_site_can_not_ask() -> None:
     access = Access(hosts=("127.0.0.1",))
     body = json.dumps({"model": "greedy", "messages": user("Q?")}).encode()
@@ -282,7 +294,7 @@ def post(service: Service, body: bytes, headers: dict[str, Any] | None = None) -
         "POST", "/v1/chat/completions", body, {"Content-Type": "application/json; charset=utf-8"} | (headers or {})
     )
     response = connection.getresponse()
-    answer = json.loads(response.read())
+    answer = json.loads(response.read(), parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
     connection.close()
     return response.status, answer
 
