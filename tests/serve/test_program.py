@@ -25,18 +25,16 @@ from mcts_math.tasks import load_tasks
 CONFIGS = ("configs/mini/sbs.yaml", "configs/mini/greedy.yaml")
 
 
-def test_the_program_serves_the_bundled_model_and_drains(
-    repo: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_the_program_serves_the_bundled_model_and_drains(repo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(repo)
     task = load_tasks("data/mini/test.jsonl")[0]
     command = [sys.executable, "-m", "mcts_math.serve", "--cfg", *CONFIGS, "--port", "0"]
     with started(command, repo) as process:
         assert process.stderr is not None
-        said = ""
-        while "serving" not in said:
-            said = process.stderr.readline()
-            assert said, process.wait()
+        lines = [""]
+        while "serving" not in (said := lines[-1]):
+            lines.append(process.stderr.readline())
+            assert lines[-1], (process.wait(), lines)
         url = re.search(r"http://\S+", said)
         assert said.startswith("serving sbs, greedy at http://127.0.0.1:")
         assert url is not None
