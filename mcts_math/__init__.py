@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from mcts_math.config import Config, load_config, make_config
     from mcts_math.errors import MctsMathError
     from mcts_math.interpreter import SandboxInterpreter
+    from mcts_math.run.dataset import to_dataset
     from mcts_math.scheduler import Solved
     from mcts_math.solver import solve, solve_async, solve_stream
     from mcts_math.tasks import Task, load_tasks
@@ -39,6 +40,7 @@ _HOMES = {
     "solve": "solver",
     "solve_async": "solver",
     "solve_stream": "solver",
+    "to_dataset": "run.dataset",
 }
 
 __all__ = [
@@ -59,6 +61,7 @@ __all__ = [
     "solve",
     "solve_async",
     "solve_stream",
+    "to_dataset",
 ]
 
 

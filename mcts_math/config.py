@@ -21,6 +21,7 @@ from mcts_math.engine.load import require
 from mcts_math.engine.table import ENGINES
 from mcts_math.errors import ConfigError
 from mcts_math.formats import FORMATS, FormatOptions, make_format
+from mcts_math.loggers import LOG_TO, LoggerName
 from mcts_math.methods import METHODS, Method, methods_that_know
 from mcts_math.search.mcts import PublishedOptions
 from mcts_math.settings import Integer, Real, Settings, describe_keys, make_settings, read_settings, suggest
@@ -103,6 +104,7 @@ class Common(Settings):
         ge=0,
     )
     verbose: bool = Field(False, description="print every step")
+    log_to: LoggerName = Field("none", description=f"{LOG_TO}; of programs that write results")
     # Obsolete: accepted whatever they are, reported, not obeyed.
     create_local_llm: Any = Field(False, description="obsolete")
     swap_space: Any = Field(8, description="obsolete")

@@ -116,14 +116,23 @@ async def solve_stream(
 
 def search_maker(config: Config, *, use_values: bool) -> Callable[[Tree], Search]:
     """The search that a config describes, with everything but the tree filled in. Reads the prompt files."""
+    return searcher(config, make_expansion(config, use_values=use_values))
+
+
+def make_expansion(config: Config, *, use_values: bool) -> Expansion:
+    """How a config expands nodes. Reads the prompt files."""
     form = make_format(config.prompt_wrap, config.format_options)
-    expansion = Expansion(
+    return Expansion(
         format=form,
         sampling=Sampling(config.temperature, config.top_p, config.top_k, config.max_tokens, form.stops),
         max_depth=config.max_depth,
         run_seed=config.run_seed,
         use_values=use_values,
     )
+
+
+def searcher(config: Config, expansion: Expansion) -> Callable[[Tree], Search]:
+    """The search of a config's method that expands nodes so."""
 
     def search(tree: Tree) -> Search:
         yield from config.method.search(tree, expansion, config.options)

@@ -18,7 +18,7 @@ class Outcome(str, Enum):
     ANSWER = "answer"  # a final answer
     UNPARSABLE = "unparsable"  # neither action nor answer, or both
     TOO_MANY_ERRORS = "too_many_errors"  # more than errors_threshold code steps in a row failed
-    TOO_DEEP = "too_deep"  # deeper than max_depth without an answer
+    TOO_DEEP = "too_deep"  # deeper than max_depth, or out of tokens, without an answer
     REPLY = "reply"  # a whole reply without an answer to read off, such as a program or a critique
     USER = "user"  # not the model's: what the user says next, which opens another attempt
 

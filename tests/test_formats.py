@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcts_math.errors import ConfigError
+from mcts_math.errors import ConfigError, TaskError
 from mcts_math.formats import FormatOptions, StepFormat, make_format, recognise_format
 from mcts_math.formats.react import NOTHING_RUN, FewShotFormat, choose_examples
 from mcts_math.formats.react_sft import SftFormat
-from mcts_math.messages import Sample
+from mcts_math.messages import Conversation, Message, Sample
 from mcts_math.step import TOOL, Action, CellStatus, Draft, Outcome, Run, Step
 from mcts_math.tasks import Task
 
@@ -232,3 +232,32 @@ def test_any_text_can_be_read(text: str) -> None:
     for step_format in (SFT, SHOTS):
         draft = read(step_format, text)
         assert not (draft.code is not None and draft.answer is not None)
+
+
+BEFORE = (Message("user", "What is 1?"), Message("assistant", "<step>\nOne.\n</step>"), Message("user", "Sure?"))
+
+
+@pytest.mark.parametrize("name", ["react", "react_sft"])
+def test_a_conversation_before_the_question_reads_like_one_that_the_search_made(name: str) -> None:
+    form = make_format(name, FormatOptions())
+    now = Task("", "And 2?", before=BEFORE[:2])
+    then = [Step(BEFORE[1].content, Outcome.CONTINUE), Step("And 2?", Outcome.USER)]
+    more = [Step("Two.", Outcome.CONTINUE)]
+    assert form.prompt(now, more) == form.prompt(Task("", "What is 1?"), [*then, *more])
+    for odd in ((Message("system", "Be brief."),), BEFORE[1:], (*BEFORE, Message("tool", "3"))):
+        with pytest.raises(TaskError, match="turns of the user and the assistant"):
+            form.prompt(Task("", "And 2?", before=odd), [])
+
+
+def test_a_conversation_before_the_question_stands_in_a_chat() -> None:
+    system = Message("system", "Be brief.")
+    for name in ("chat", "chat_code"):  # without words of the system of its own, and with
+        form = make_format(name, FormatOptions())
+        plain = form.prompt(Task("", "And 2?"), [])
+        assert isinstance(plain, Conversation)
+        own = plain.messages[:-1]
+        prompt = form.prompt(Task("", "And 2?", before=(system, *BEFORE)), [])
+        assert isinstance(prompt, Conversation)
+        first, *rest = prompt.messages
+        assert first.content == "\n\n".join([*(message.content for message in own), system.content])
+        assert rest == [*BEFORE, Message("user", "And 2?")]

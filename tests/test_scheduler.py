@@ -490,3 +490,49 @@ def test_an_error_of_all_trees_at_once_is_told_once(caplog: pytest.LogCaptureFix
         solve(MCTS, tasks, policy=NoTemplate(1), interpreter=EchoInterpreter(), checker=EqualChecker())
     gc.collect()
     assert caplog.text == ""  # asyncio would tell of each exception that nobody looked at
+
+
+def test_single_questions_come_and_go_each_with_bounds_and_a_session_of_its_own() -> None:
+    """What a service asks of a scheduler: trees beside each other, one cancelled, one cut short, two of one id."""
+    interpreter, tasks = EchoInterpreter(), make_tasks(questions(3))
+    search = search_maker(make_config(MCTS), use_values=True)
+
+    async def drive() -> tuple[list[Solved], tuple[int, int]]:
+        policy = RandomPolicy(5, Behaviour(min_delay_s=0.002, max_delay_s=0.004))
+        scheduler = Scheduler(Services(policy, policy, interpreter, EqualChecker()), RunLimits())
+        twice = [asyncio.create_task(scheduler.solve(tasks[0], search, session=name)) for name in "ab"]
+        short = asyncio.create_task(scheduler.solve(tasks[1], search, limits=RunLimits(question_tokens=1)))
+        slow = asyncio.create_task(scheduler.solve(tasks[2], search, limits=RunLimits(question_s=1e-3)))
+        gone, never = (asyncio.create_task(scheduler.solve(tasks[2], search)) for _ in range(2))
+        never.cancel()  # before it has begun
+        await asyncio.sleep(0.005)
+        gone.cancel()
+        ended = await asyncio.gather(gone, never, return_exceptions=True)
+        assert [type(end) for end in ended] == [asyncio.CancelledError] * 2
+        return await asyncio.gather(*twice, short, slow), scheduler.in_flight
+
+    (one, other, short, slow), left = asyncio.run(drive())
+    assert drawn(one.tree) == drawn(other.tree)  # and nothing that the one did was seen by the other
+    assert {request.session for request in interpreter.requests} >= {"a", "b"}
+    assert sorted(interpreter.released) == ["1", "2", "2", "a", "b"]
+    assert (short.tree.stopped, slow.tree.stopped) == ("max_question_tokens", "max_total_time")
+    assert left == (0, 0)
+
+
+def test_a_service_that_dies_fails_the_question_that_asked_it_alone() -> None:
+    class Dying(RandomPolicy):
+        async def generate(self, request: Generate) -> Generation:
+            if request.task_id == "1":
+                raise EngineError("dead")
+            return await super().generate(request)
+
+    async def drive() -> list[Solved | BaseException]:
+        policy, search = Dying(5), search_maker(make_config(MCTS), use_values=True)
+        scheduler = Scheduler(Services(policy, policy, EchoInterpreter(), EqualChecker()))
+        asked = (scheduler.solve(task, search) for task in make_tasks(questions(3)))
+        return await asyncio.gather(*asked, return_exceptions=True)
+
+    first, second, third = asyncio.run(drive())
+    assert isinstance(first, Solved)
+    assert isinstance(third, Solved)
+    assert str(second) == "dead"

@@ -150,3 +150,13 @@ def test_odd_questions_are_questions(tmp_path: Path) -> None:
     odd = ["x" * 1_000_000, "\x00\x01\x1b[2J", "a\u2028b\u0085c", "<question> </question>", "{}%s{0}"]
     path = write(tmp_path / "q.jsonl", "\n".join(json.dumps({"question": q}) for q in odd))
     assert [t.question for t in load_tasks(path)] == odd
+
+
+def test_a_question_may_follow_a_conversation() -> None:
+    said = [{"role": "user", "content": "One?"}, {"role": "assistant", "content": "1"}]
+    plain, after = make_tasks([{"id": "a", "question": "Two?"}, {"id": "b", "question": "Two?", "chat_before": said}])
+    assert [message.to_json() for message in after.before] == said
+    assert plain.digest != after.digest  # a result depends on it
+    for wrong in ("One?", 5, {"role": "user"}, [{"role": "judge", "content": "1"}], [None]):
+        with pytest.raises(TaskError, match="record 0: `chat_before` must be a list"):
+            make_tasks([{"question": "Two?", "chat_before": wrong}])

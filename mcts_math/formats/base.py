@@ -11,8 +11,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from mcts_math.errors import TaskError
 from mcts_math.messages import Message, Piece, Prompt, Sample, Sampling, TemplateVariables
-from mcts_math.step import Draft, Step
+from mcts_math.step import Draft, Outcome, Step
 from mcts_math.tasks import Task
 
 
@@ -80,7 +81,10 @@ class StepFormat(Protocol):
         ...
 
     def prompt(self, task: Task, steps: Sequence[Step]) -> Prompt:
-        """The prompt that asks for the step after `steps`; ends with the step delimiter where there are steps."""
+        """The prompt that asks for the step after `steps`; ends with the step delimiter where there are steps.
+
+        What `task.before` holds stands before the question; text has no place for a turn of the system (`opening`).
+        """
         ...
 
     def user_turn(self, task: Task, steps: Sequence[Step], text: str) -> tuple[Prompt, str]:
@@ -132,6 +136,24 @@ class StepFormat(Protocol):
 FormatFactory = Callable[[FormatOptions], StepFormat]
 
 FINAL_ANSWER = "Final Answer:"
+
+
+def opening(task: Task) -> tuple[str, list[Step]]:
+    """How a format of text begins: the first question of the user, and as steps what follows up to the task's own.
+
+    Raises:
+        TaskError: the conversation before the question does not begin with the user, or holds a turn of the system.
+    """
+    if not task.before:
+        return task.question, []
+    first, *turns = task.before
+    if first.role != "user" or any(turn.role not in ("user", "assistant") for turn in turns):
+        raise TaskError(
+            "a format of text shows turns of the user and the assistant, from the user's first: leave out all others"
+        )
+    outcomes = {"user": Outcome.USER, "assistant": Outcome.CONTINUE}
+    said = [Step(turn.content, outcomes[turn.role]) for turn in turns]
+    return first.content, [*said, Step(task.question, Outcome.USER)]
 
 
 def read_answer(written: str) -> str | None:

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from mcts_math.errors import ConfigError
-from mcts_math.formats.base import FINAL_ANSWER, FormatOptions, StepFormat, read_answer
+from mcts_math.formats.base import FINAL_ANSWER, FormatOptions, StepFormat, opening, read_answer
 from mcts_math.formats.react_sft import SftFormat
 from mcts_math.messages import Sample
 from mcts_math.step import TOOL, Action, Draft, Outcome, Step
@@ -71,7 +71,8 @@ class FewShotFormat(StepFormat):
         )
 
     def prompt(self, task: Task, steps: Sequence[Step]) -> str:
-        asked = f"{task.question}\n\n" + "".join(map(self._show, steps))
+        question, before = opening(task)
+        asked = f"{question}\n\n" + "".join(map(self._show, [*before, *steps]))
         # Not str.format: questions, code and examples are full of braces.
         return "\n\n".join([self.instructions.strip(), *self.examples, self.suffix.replace("{input}", asked)])
 

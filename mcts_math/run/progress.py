@@ -17,12 +17,16 @@ from tqdm import tqdm
 
 from mcts_math.evaluate.intervals import wilson_interval
 from mcts_math.files import dump_line, replace_file
+from mcts_math.loggers import Logger
 from mcts_math.requests import Services
 from mcts_math.scheduler import Scheduler
 from mcts_math.tasks import JsonObject
 
 _TICK_S: Final = 0.5
 _FILE_S: Final = 2.0
+_LOGGED: Final = (
+    "done", "errors", "seconds", "tokens_per_s", "trees", "requests", "batch_rows", "cached_share", "interpreter_states"
+)  # fmt: skip
 
 
 class Counts(Protocol):
@@ -43,6 +47,7 @@ class Progress:
         counts: of those that it has solved.
         path: the file that it tells of itself in, see `ResultsFile.live_path`.
         report: takes a line where that file can't be written.
+        log: takes the numbers too; see `log_to`.
         out: takes a line now and then, where it is no terminal.
         line_s: seconds between two of these.
     """
@@ -51,6 +56,7 @@ class Progress:
     counts: Counts
     path: Path
     report: Callable[[str], None]
+    log: Logger | None = None
     out: TextIO = field(default_factory=lambda: sys.stderr)
     line_s: float = 60.0
     _scheduler: Scheduler | None = None
@@ -84,10 +90,21 @@ class Progress:
         if self._scheduler is not None and seconds >= self._files * _FILE_S:
             self._files = int(seconds / _FILE_S) + 1
             self._write()
+            self._log()
 
     def close(self) -> None:
         """The run has ended: its file goes."""
         self.path.unlink(missing_ok=True)
+        self._log()
+        if self.log is not None:
+            self.log.close()
+
+    def _log(self) -> None:
+        if self.log is not None:
+            facts = self.facts()
+            numbers = {key: float(facts[key]) for key in _LOGGED if facts[key] is not None}
+            accuracy = {"accuracy": facts["right"] / facts["judged"]} if facts["judged"] else {}
+            self.log.log(numbers | accuracy, facts["done"])
 
     def _write(self) -> None:
         try:

@@ -20,6 +20,7 @@ from mcts_math.config import Config
 from mcts_math.errors import RecordError, TaskError
 from mcts_math.files import is_same_file, read_records
 from mcts_math.formats import StepFormat, make_format
+from mcts_math.loggers import check_logger, open_logger
 from mcts_math.requests import Services
 from mcts_math.run.description import describe_run
 from mcts_math.run.progress import Progress
@@ -111,6 +112,7 @@ def solve_file(
     check_tasks(config, tasks)
     # Reads prompt files: a bad one must not cost the loading of a model.
     search_maker(config, use_values=has_values(config, provided.get("value_model")))
+    check_logger(config.log_to)
     if obsolete := config.obsolete_given():
         report(f"note: obsolete keys are ignored: {', '.join(obsolete)}")
     meta = describe_run(config, qaf, questions, value_source(provided.get("value_model")))
@@ -160,7 +162,9 @@ class _Run:
         form = make_format(self.config.prompt_wrap, self.config.format_options)
         source = value_source(provided.get("value_model"))
         stream = solve_stream(self.config, tasks, on_open=self._begin, report=self.report, **provided)
-        self.progress = Progress(len(tasks), self.totals, self.results.live_path, self.report)
+        path = self.results.path
+        log = open_logger(self.config.log_to, path.stem, path.parent, self.meta, self.report)
+        self.progress = Progress(len(tasks), self.totals, self.results.live_path, self.report, log)
         with (
             closing(self.progress),
             tqdm(total=len(tasks), unit="q", disable=None, dynamic_ncols=True, smoothing=0.1) as bar,

@@ -58,6 +58,7 @@ class Expansion:
         errors_threshold: code steps in a row that may fail; None: any number.
         remove_duplicate: keep the first of equal samples only.
         check_answers: ask whether answers are right (training data generation).
+        max_solution_tokens: most tokens of all steps of a solution; 0: as many as its steps may have.
     """
 
     format: StepFormat
@@ -68,6 +69,7 @@ class Expansion:
     errors_threshold: int | None = None
     remove_duplicate: bool = False
     check_answers: bool = False
+    max_solution_tokens: int = 0
 
     def prompt(self, tree: Tree, node: Node) -> Prompt:
         return self.format.prompt(tree.task, tree.steps(node))
@@ -85,8 +87,16 @@ class Expansion:
         """The request for the steps that follow `node`; of one that has some already, for others."""
         place = f"{node.id} after {len(node.children)}" if node.children else node.id
         seed = derive_seed(self.run_seed, tree.task.id, place)
-        sampling, partial = self.format.begin(self.sampling), _partial(tree, node) if want_value else None
+        sampling = self.format.begin(self.sampling_at(tree, node))
+        partial = _partial(tree, node) if want_value else None
         return Generate(self.prompt(tree, node), num_samples, sampling, seed, want_value, tree.task.id, partial=partial)
+
+    def sampling_at(self, tree: Tree, node: Node) -> Sampling:
+        """How the step after `node` is sampled: it ends where its solution has no tokens left."""
+        if not self.max_solution_tokens:
+            return self.sampling
+        left = self.max_solution_tokens - _tokens(tree.turn(node))
+        return replace(self.sampling, max_tokens=max(min(left, self.sampling.max_tokens), 1))
 
     def evaluate(self, tree: Tree, node: Node) -> Evaluate:
         """The request for the value of the partial solution that ends at `node`."""
@@ -143,8 +153,9 @@ def complete(
 ) -> Asking[list[Sample]]:
     """Goes on with samples that ended before their step did, as the format says: in a thought, at its budget."""
     done, full, number = list(samples), set[int](), 0
+    sampling = expansion.sampling_at(tree, node)
     while True:
-        wanted = [(i, expansion.format.resume(done[i], expansion.sampling)) for i in range(len(done)) if i not in full]
+        wanted = [(i, expansion.format.resume(done[i], sampling)) for i in range(len(done)) if i not in full]
         resumed = [(i, resumption) for i, resumption in wanted if resumption is not None]
         if not resumed:
             return done
@@ -272,15 +283,20 @@ def _step(
         correct=correct,
         message=draft.message,
     )
-    return replace(step, outcome=_going_on(expansion, before, step.failed)) if runs or draft.goes_on else step
+    return replace(step, outcome=_going_on(expansion, before, step)) if runs or draft.goes_on else step
 
 
-def _going_on(expansion: Expansion, before: Sequence[Step], failed: bool) -> Outcome:
-    """What a step without an answer leads to: the solution goes on, unless too much failed or it is too deep."""
+def _going_on(expansion: Expansion, before: Sequence[Step], step: Step) -> Outcome:
+    """What a step without an answer leads to: the solution goes on, unless too much failed or it is too long."""
     threshold = expansion.errors_threshold
-    if threshold is not None and failed and _failed_in_a_row(before) + 1 > threshold:
+    if threshold is not None and step.failed and _failed_in_a_row(before) + 1 > threshold:
         return Outcome.TOO_MANY_ERRORS
-    return Outcome.TOO_DEEP if len(before) + 1 > expansion.max_depth else Outcome.CONTINUE
+    is_full = 0 < expansion.max_solution_tokens <= _tokens([*before, step])
+    return Outcome.TOO_DEEP if is_full or len(before) + 1 > expansion.max_depth else Outcome.CONTINUE
+
+
+def _tokens(steps: Sequence[Step]) -> int:
+    return sum(step.num_tokens for step in steps)
 
 
 def _final_outcome(draft: Draft) -> Outcome:

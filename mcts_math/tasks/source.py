@@ -5,6 +5,7 @@ A question source (`--qaf`) is one of
     FILE                a question file, or a file of a published data set, known by the fields of its records
     NAME[/SPLIT]:FILE   a file of that published data set (names: `benchmarks.BENCHMARKS`)
     NAME[/SPLIT]        the same from the Hugging Face Hub, by the package `datasets`
+    FOLDER              a split of a data set that `datasets` saved there (`save_to_disk`)
 """
 
 from __future__ import annotations
@@ -64,7 +65,7 @@ def load_tasks(source: str | Path) -> list[Task]:
         TaskError: naming file, line and field, and what to change; or why the Hub can't be had, and what to do instead.
     """
     where = parse_source(source)
-    records = list(_from_hub(where) if where.path is None else read_records(where.path))
+    records = list(_records(where))
     name = where.name or _recognise([record for _, record in records])
     if name:
         records = list(_converted(records, BENCHMARKS[name], name, where))
@@ -116,17 +117,41 @@ def _range(benchmark: Benchmark, name: str, source: Source) -> tuple[float, floa
     return benchmark.splits[source.split]
 
 
+def _records(source: Source) -> Iterator[tuple[str, Any]]:
+    if source.path is None:
+        return _from_hub(source)
+    return _from_folder(source.path) if source.path.is_dir() else read_records(source.path)
+
+
+def _from_folder(folder: Path) -> Iterator[tuple[str, Any]]:
+    if splits := sorted(path.parent.name for path in folder.glob("*/dataset_info.json")):
+        raise TaskError(f"--qaf {folder} holds the splits {', '.join(splits)}. Name one: {folder / splits[0]}.")
+    datasets = _import_datasets(folder, "Or save it as a file: Dataset.to_json")
+    try:
+        rows = datasets.load_from_disk(str(folder))
+    except Exception as error:  # as below
+        reason = " ".join(str(error).split())[:300]
+        raise TaskError(f"--qaf {folder}: not a data set that `datasets` has saved: {reason}") from error
+    for index, row in enumerate(rows):
+        yield f"{folder}, record {index}", dict(row)
+
+
+def _import_datasets(what: object, instead: str) -> Any:
+    try:
+        import datasets
+    except ImportError as error:
+        raise TaskError(
+            f"--qaf {what}: the package `datasets` is missing: pip install 'mcts_math[datasets]'. {instead}"
+        ) from error
+    return datasets
+
+
 def _from_hub(source: Source) -> Iterator[tuple[str, Any]]:
     benchmark = BENCHMARKS[source.name]
     repository, configuration = benchmark.hub
     split = source.split or "test"
     instead = f"Or download {benchmark.file} and pass --qaf {source.name}:/path/to/{benchmark.file}"
-    try:
-        import datasets
-    except ImportError as error:
-        raise TaskError(
-            f"--qaf {source.name}: the package `datasets` is missing: pip install 'mcts_math[datasets]'. {instead}"
-        ) from error
+    datasets = _import_datasets(source.name, instead)
     try:
         rows = datasets.load_dataset(repository, configuration, split=split)
     except Exception as error:  # the package raises what its many parts raise: no list of these would be whole

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
 from mcts_math.errors import TaskError
+from mcts_math.messages import Message
 
 JsonObject: TypeAlias = dict[str, Any]
 
@@ -49,6 +50,7 @@ class Task:
         answers: accepted answers, any of them is right; empty where unknown.
         record: the input record as read, carried through to the output.
         instruction: what a conversation adds to the question, such as how the answer is to be given; "" adds nothing.
+        before: what was said before the question: turns of the user and the assistant, perhaps after one of the system.
     """
 
     id: str
@@ -56,6 +58,7 @@ class Task:
     answers: tuple[str, ...] = ()
     record: Mapping[str, Any] = field(default_factory=dict, compare=False)
     instruction: str = ""
+    before: tuple[Message, ...] = ()
 
     @property
     def is_code(self) -> bool:
@@ -76,7 +79,8 @@ class Task:
     def digest(self) -> str:
         """Of all that a result depends on: question, instruction, answers, tests."""
         tests = [self.record.get(key) for key in PROBLEM_KEYS] if self.is_code else []
-        facts = json.dumps([self.question, self.instruction, self.answers, tests], default=str)
+        said = [[message.to_json() for message in self.before]] if self.before else []
+        facts = json.dumps([self.question, self.instruction, self.answers, tests, *said], default=str)
         return hashlib.sha256(facts.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
@@ -122,10 +126,20 @@ def make_task(record: Any, where: str, copies: Counter[str]) -> Task:
 
 
 def stated_task(task_id: str, record: Mapping[str, Any], where: str = "record") -> Task:
-    """The task that a record states, under an id. Raises TaskError where its answer is of a wrong type."""
+    """The task that a record states, under an id. Raises TaskError where answer or conversation is of a wrong type."""
     question, instruction = str(record.get("question", "")), record.get("chat_instruction")
-    answers = answers_of(record, where)
-    return Task(task_id, question, answers, record, instruction if isinstance(instruction, str) else "")
+    answers, before = answers_of(record, where), _before(record, where)
+    return Task(task_id, question, answers, record, instruction if isinstance(instruction, str) else "", before)
+
+
+def _before(record: Mapping[str, Any], where: str) -> tuple[Message, ...]:
+    """What a record says went before its question: `chat_before`, a list of `{role, content}`."""
+    said = record.get("chat_before") or []
+    try:
+        return tuple(Message.from_json(message) for message in said)
+    except (TypeError, ValueError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise TaskError(f"{where}: `chat_before` must be a list of {{role, content}}: {reason}") from None
 
 
 def is_result(record: Mapping[str, Any]) -> bool:

@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from mcts_math.evaluate.experiments import CONTRASTS, MethodConfig, Pair
 from mcts_math.formats import FORMATS
+from mcts_math.loggers import LOG_TO, LoggerName
 from mcts_math.settings import Integer, Real, Settings
 
 
@@ -169,3 +170,4 @@ class RoundsConfig(Settings):
         250, description="training questions that are searched together; a kill costs one such part", ge=1
     )
     seed: Integer = Field(0, description="of the searches for training data", ge=0)
+    log_to: LoggerName = Field("none", description=LOG_TO)

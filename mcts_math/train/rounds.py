@@ -20,12 +20,14 @@ import json
 import shutil
 import time
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 from mcts_math.engine import checkpoint as checkpoints
 from mcts_math.errors import ConfigError, MctsMathError
 from mcts_math.evaluate.grading import Grader
+from mcts_math.loggers import check_logger, open_logger
 from mcts_math.run.description import WEIGHTS
 from mcts_math.tasks import JsonObject
 from mcts_math.train.collect import write_examples
@@ -34,7 +36,7 @@ from mcts_math.train.launch import launch_training
 from mcts_math.train.plan import Plan, title
 from mcts_math.train.slices import Slice, solve_slices
 from mcts_math.train.stages import file_digest, finished, locked, run_stage, write_json
-from mcts_math.train.summary import show, summarise
+from mcts_math.train.summary import numbers_of, read_summaries, show, summarise
 
 
 class Rounds:
@@ -58,8 +60,13 @@ class Rounds:
             MctsMathError: bad settings, another run in this folder, or a stage that failed.
         """
         self.plan.check()
+        check_logger(self.config.log_to)
         folder = self.plan.folder
-        with locked(folder):
+        facts = self.config.model_dump()
+        with (
+            locked(folder),
+            closing(open_logger(self.config.log_to, folder.name, folder, facts, self._report)) as self._log,
+        ):
             try:
                 checkpoint = self._base()
                 self._evaluate(0, checkpoint)
@@ -140,6 +147,7 @@ class Rounds:
         facts = {"eval": made, "methods": rows, "contrasts": self.config.contrasts}
         self._stage(number, "summary", facts, ["summary.json", "table.md"], lambda: summarise(self.plan, number))
         show(self.plan.folder, number, self._report)
+        self._log.log(numbers_of(read_summaries(self.plan.folder, number)[number]), number)
 
     def _solve(self, number: int, name: str, slices: Sequence[Slice], folder: Path) -> str:
         def solve() -> None:

@@ -67,3 +67,13 @@ def read_summaries(folder: Path, last: int) -> dict[int, JsonObject]:
     """The summaries of the rounds up to `last`, as far as there are any, by number."""
     paths = {number: folder / f"round_{number}" / "summary.json" for number in range(last + 1)}
     return {number: json.loads(path.read_text("utf-8")) for number, path in paths.items() if path.exists()}
+
+
+def numbers_of(summary: JsonObject) -> dict[str, float]:
+    """Those of a round's summary that a logger is told: accuracy and cost of each row of its evaluation."""
+    return {
+        f"{row['name']}/{key}": float(row[key])
+        for row in summary["rows"]
+        for key in ("accuracy", "low", "high", "tokens", "seconds")
+        if row.get(key) is not None
+    }

@@ -11,9 +11,7 @@ from mcts_math.evaluate.grading import Grader
 from mcts_math.run.program import make_parser
 from mcts_math.view.build import build_page
 from mcts_math.view.follow import Follower
-from mcts_math.view.serve import PageServer
-
-_PORT = 8600
+from mcts_math.view.serve import PORT, PageServer
 
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:
@@ -25,10 +23,10 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument(
         "--serve",
         nargs="?",
-        const=_PORT,
+        const=PORT,
         type=int,
         metavar="PORT",
-        help=f"write no file: serve the page on this machine (port {_PORT} if none is given) and follow a growing file",
+        help=f"write no file: serve the page on this machine (port {PORT} if none is given) and follow a growing file",
     )
     parser.add_argument(
         "--c_puct", type=float, metavar="C", help="weight of exploration in the PUCT shown; default: as the run had it"

@@ -23,6 +23,8 @@ from mcts_math.view.follow import Follower
 Answer: TypeAlias = tuple[HTTPStatus, str, bytes]
 """Status, content type, body."""
 
+PORT: Final = 8600
+"""Where a program that is told none serves its page."""
 _HOST: Final = "127.0.0.1"
 _NAMES: Final = (_HOST, "localhost")
 _PACKED, _TEXT = "application/gzip", "text/plain; charset=utf-8"
@@ -52,7 +54,7 @@ class PageServer:
         try:
             self._server = ThreadingHTTPServer((_HOST, port), partial(_Handler, self._answer))
         except (OSError, OverflowError) as error:
-            raise RecordError(f"port {port} can't be used: {error}. Choose another one: --serve PORT.") from error
+            raise RecordError(f"port {port} can't be used: {error}. Choose another one.") from error
         self._server.daemon_threads = True
 
     def __enter__(self) -> PageServer:

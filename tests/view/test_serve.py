@@ -7,6 +7,7 @@ import http.client
 import json
 import os
 import signal
+import socket
 import sys
 import threading
 import time
@@ -21,6 +22,8 @@ from stand_ins import started
 
 from mcts_math.errors import RecordError
 from mcts_math.evaluate.grading import Grader
+from mcts_math.run import cli
+from mcts_math.run.run import Totals
 from mcts_math.view.follow import Follower
 from mcts_math.view.serve import PageServer
 
@@ -196,3 +199,31 @@ def test_a_port_that_is_taken_is_named(server: PageServer, follower: Follower) -
         PageServer([follower], port)
     with pytest.raises(RecordError, match="port 99999 can't be used"):
         PageServer([follower], 99999)
+
+
+def test_a_run_serves_its_own_page_while_it_goes_on(
+    tmp_path: Path, repo: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`--dashboard`: the page is there before the run begins, follows its results, and is gone when it ends."""
+    output, seen = tmp_path / "run.jsonl", list[Any]()
+
+    def solve_file(config: Any, qaf: str, output: Path, **options: Any) -> Totals:
+        (address,) = [word for word in capsys.readouterr().err.split() if word.startswith("http")]
+        for number in (1, 2):
+            append(output, as_line(answer_line(number, "1")))
+            with urllib.request.urlopen(f"{address}news?seen=[[-1,0]]", timeout=30) as reply:
+                seen.append(json.loads(gzip.decompress(reply.read()))["sources"][0]["summary"])
+        seen.append(address)
+        return Totals(questions=2)
+
+    monkeypatch.setattr(cli, "solve_file", solve_file)
+    argv = ["--cfg", "configs/mini/sbs.yaml", "--qaf", "data/mini/test.jsonl", "--output", str(output)]
+    monkeypatch.chdir(repo)
+    assert cli.solve_main(cli.solve_parser("…"), [*argv, "--dashboard", "0"]) == 0
+    first, second, address = seen
+    assert (first["done"], second["done"]) == (1, 2)
+    with pytest.raises(OSError, match="refused"):
+        urllib.request.urlopen(address, timeout=5)
+    with socket.create_server(("127.0.0.1", 0)) as taken:  # said before anything is loaded, and nothing is written
+        assert cli.solve_main(cli.solve_parser("…"), [*argv, "--dashboard", str(taken.getsockname()[1])]) == 2
+    assert "can't be used" in capsys.readouterr().err

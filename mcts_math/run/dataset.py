@@ -1,0 +1,80 @@
+"""Results as a data set of the Hugging Face package `datasets`: a row a question, its tree as a line of JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from mcts_math.errors import RecordError
+from mcts_math.files import dump_line, read_records
+from mcts_math.run.nodes import NO_VALUE, answer_in
+from mcts_math.run.record import error_of, nodes_of, read_solutions, record_to_task
+from mcts_math.tasks import JsonObject
+
+
+def to_dataset(path: str | Path) -> Any:
+    """The results of a file, ours or a published one.
+
+    Columns: `id`, `question`, `answers` (accepted ones); of the chosen solution `solution`, `final_answer`, `value`;
+    `correct` (None where not judged), `steps` (nodes of the tree), `tokens`, `seconds`, `stopped`, `error`; and `tree`,
+    the whole line: written to a file again, these lines are the results.
+
+    Args:
+        path: the results file.
+
+    Returns:
+        A `datasets.Dataset`, in the order of the file.
+
+    Raises:
+        RecordError: the file can't be read, or `datasets` is not installed.
+    """
+    try:
+        import datasets
+    except ImportError as error:
+        raise RecordError("to_dataset needs the package `datasets`: pip install 'mcts_math[datasets]'") from error
+    text, number = datasets.Value("string"), datasets.Value("int64")
+    columns = {
+        **dict.fromkeys(("id", "question", "solution", "final_answer", "stopped", "error", "tree"), text),
+        "answers": datasets.List(text),
+        "correct": datasets.Value("bool"),
+        **dict.fromkeys(("value", "seconds"), datasets.Value("float64")),
+        **dict.fromkeys(("steps", "tokens"), number),
+    }
+    return datasets.Dataset.from_list(list(_rows(Path(path))), features=datasets.Features(columns))
+
+
+def _rows(path: Path) -> Iterator[JsonObject]:
+    for where, record in read_records(path):
+        task, solutions, cost = record_to_task(record, where), read_solutions(record, where), _mapping(record, "cost")
+        best: Mapping[str, Any] = solutions[0] if solutions else {}
+        correct, value = record.get("correct"), best.get("value")
+        yield {
+            "id": task.id,
+            "question": task.question,
+            "answers": list(task.answers),
+            "solution": _text(best, "solution"),
+            "final_answer": answer_in(best),
+            "value": None if value == NO_VALUE else _number(value),
+            "correct": correct if isinstance(correct, bool) else None,
+            "steps": max(len(nodes_of(record)) - 1, 0),
+            "tokens": cost.get("tokens"),
+            "seconds": _number(cost.get("seconds")),
+            "stopped": _text(record, "stopped"),
+            "error": error_of(record) or None,
+            "tree": dump_line(record).decode().rstrip("\n"),
+        }
+
+
+def _mapping(record: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    found = record.get(key)
+    return found if isinstance(found, Mapping) else {}
+
+
+def _text(record: Mapping[str, Any], key: str) -> str | None:
+    found = record.get(key)
+    return found if isinstance(found, str) else None
+
+
+def _number(value: Any) -> float | None:
+    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None

@@ -1,0 +1,128 @@
+"""The services behind some models, and the one scheduler over them. Where the engine dies, it is loaded anew."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from typing import Final, TypeAlias
+
+from mcts_math.concurrency import cancel
+from mcts_math.errors import EngineError, EngineLostError, MctsMathError
+from mcts_math.requests import Generate, Prompt, Sampling, Services
+from mcts_math.scheduler import MakeSearch, RunLimits, Scheduler, Solved
+from mcts_math.search.grade import grade
+from mcts_math.tasks import Task
+
+OpenServices: TypeAlias = Callable[[AsyncExitStack], Awaitable[Services]]
+"""Makes services, which the stack closes."""
+
+_log: Final = logging.getLogger(__name__)
+_PROBE_S: Final = 30.0
+_PAUSES_S: Final = (0.0, 1.0, 5.0, 15.0, 60.0)
+"""Before each try to load an engine again; the last one from then on."""
+
+
+class Backend:
+    """Solves single questions on shared services.
+
+    Attributes:
+        num_losses: how often the services broke down.
+
+    Args:
+        open_services: makes them, at the start and after each loss.
+        probe: a prompt that tells whether the engine lives.
+    """
+
+    def __init__(self, open_services: OpenServices, probe: Prompt) -> None:
+        self.num_losses = 0
+        self._open_services, self._probe = open_services, probe
+        self._stack = AsyncExitStack()
+        self._services: Services | None = None
+        self._scheduler: Scheduler | None = None
+        self._looking = asyncio.Lock()
+        self._reopening: asyncio.Task[None] | None = None
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether there are services; else they are being loaded."""
+        return self._scheduler is not None
+
+    @property
+    def in_flight(self) -> tuple[int, int]:
+        """See `Scheduler.in_flight`."""
+        return self._scheduler.in_flight if self._scheduler is not None else (0, 0)
+
+    async def open(self) -> None:
+        """Makes the services. Raises MctsMathError where they can't be had."""
+        stack = AsyncExitStack()
+        try:
+            self._services = await self._open_services(stack)
+        except BaseException:
+            await stack.aclose()
+            raise
+        self._stack, self._scheduler = stack, Scheduler(self._services)
+
+    async def close(self) -> None:
+        """Closes the services; trees that still grow fail."""
+        if self._reopening is not None:
+            await cancel([self._reopening])
+        self._scheduler = None
+        await self._stack.aclose()
+
+    async def solve(self, task: Task, make_search: MakeSearch, limits: RunLimits, session: str) -> Solved:
+        """Solves a question; see `Scheduler.solve`.
+
+        Raises:
+            EngineLostError: there are no services now; another try may find some.
+            MctsMathError: a service could not answer.
+        """
+        scheduler = self._scheduler
+        if scheduler is None:
+            raise EngineLostError("the engine is being loaded")
+        try:
+            return await scheduler.solve(task, make_search, grade, limits=limits, session=session)
+        except MctsMathError as error:
+            if await self._is_lost(scheduler, error):
+                raise EngineLostError(f"the engine was lost while it searched ({error}); it is loaded anew") from error
+            raise
+
+    async def _is_lost(self, scheduler: Scheduler, error: MctsMathError) -> bool:
+        """Whether the services of this scheduler are no more; the first to find out has them made anew."""
+        async with self._looking:
+            if scheduler is not self._scheduler:
+                return True
+            if isinstance(error, EngineError) and not isinstance(error, EngineLostError) and await self._answers():
+                return False
+            self._scheduler = None
+            self.num_losses += 1
+            _log.error("services are lost and made anew: %s", error)
+            self._reopening = asyncio.create_task(self._reopen())
+            return True
+
+    async def _answers(self) -> bool:
+        """Whether the engine still writes a token: an error may be of one request alone."""
+        assert self._services is not None
+        request = Generate(self._probe, 1, Sampling(0.0, max_tokens=1), 0)
+        try:
+            await asyncio.wait_for(self._services.policy.generate(request), _PROBE_S)
+        except (MctsMathError, asyncio.TimeoutError) as error:
+            _log.error("the engine does not answer: %r", error)
+            return False
+        return True
+
+    async def _reopen(self) -> None:
+        """Closes what is left, which ends the trees that still grow, and tries until there are services again."""
+        try:
+            await self._stack.aclose()
+        except Exception as error:  # a dead engine may fail to close in any way; what counts is the next one
+            _log.error("lost services could not be closed: %r", error)
+        number = 0
+        while not self.is_ready:
+            await asyncio.sleep(_PAUSES_S[min(number, len(_PAUSES_S) - 1)])
+            number += 1
+            try:
+                await self.open()
+            except Exception as error:  # the next try may do: a service does not end for it
+                _log.error("services can't be had (try %d): %r", number, error)

@@ -1,0 +1,90 @@
+"""A search as it is followed while it goes on: what it has written so far, or how far it is."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+from mcts_math.formats import StepFormat
+from mcts_math.scheduler import MakeSearch
+from mcts_math.search.expand import Search
+from mcts_math.step import Step
+from mcts_math.tasks import JsonObject
+from mcts_math.tree import Node, Tree
+
+_LINE_S: Final = 0.5
+"""Between two lines of progress."""
+
+
+def told(search: Search, tell: Callable[[], None]) -> Search:
+    """The same search, which tells whenever it has worked on replies."""
+    try:
+        requests = next(search)
+        while True:
+            replies = yield requests
+            requests = search.send(replies)
+            tell()
+    except StopIteration:
+        return
+    finally:
+        search.close()
+
+
+@dataclass(slots=True)
+class Follower:
+    """What is new in a tree that grows, as deltas of a streamed message.
+
+    The steps of a chain are chosen as soon as they are there. Other searches choose at their end: until then a line
+    tells how far they are, as a thought.
+
+    Attributes:
+        form: of the steps.
+        is_chain: the tree is one chain.
+    """
+
+    form: StepFormat
+    is_chain: bool
+    _tree: Tree | None = None
+    _sent: int = 0
+    _line_at: float = field(default_factory=lambda: time.monotonic() - _LINE_S)
+
+    def watch(self, make_search: MakeSearch, tell: Callable[[], None]) -> MakeSearch:
+        """The same search, followed from now on."""
+
+        def search(tree: Tree) -> Search:
+            self._tree = tree
+            return told(make_search(tree), tell)
+
+        return search
+
+    def news(self) -> Iterator[JsonObject]:
+        """What is new since it was asked last."""
+        tree = self._tree
+        if tree is None or len(tree.nodes) == 1:
+            return
+        if self.is_chain:
+            yield from self.rest(tree, tree.nodes[-1])
+        elif time.monotonic() - self._line_at >= _LINE_S:
+            self._line_at = time.monotonic()
+            yield {"reasoning_content": describe(tree) + "\n"}
+
+    def rest(self, tree: Tree, node: Node) -> Iterator[JsonObject]:
+        """What was not sent yet of the solution that ends at a node."""
+        for step in tree.steps(node)[self._sent :]:
+            yield from _deltas(step, self.form.step_delim if self._sent else "")
+            self._sent += 1
+
+
+def describe(tree: Tree) -> str:
+    """How far a search is."""
+    depth = max(node.depth for node in tree.nodes)
+    answers = sum(node.answer is not None for node in tree.nodes)
+    return f"{len(tree.nodes) - 1} steps tried, depth {depth}, {answers} answers"
+
+
+def _deltas(step: Step, between: str) -> Iterator[JsonObject]:
+    if step.message is not None and step.message.thought:
+        yield {"reasoning_content": step.message.thought}
+    yield {"content": between + step.text}

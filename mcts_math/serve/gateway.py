@@ -1,0 +1,149 @@
+"""The service: models, the backends behind them, and who may ask for how much."""
+
+from __future__ import annotations
+
+import hmac
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AsyncExitStack, contextmanager
+from dataclasses import dataclass, field
+
+from mcts_math.config import Config
+from mcts_math.errors import EngineLostError, MctsMathError
+from mcts_math.requests import Services
+from mcts_math.scheduler import MakeSearch, Solved
+from mcts_math.serve.backend import Backend, OpenServices
+from mcts_math.serve.metrics import Metrics
+from mcts_math.serve.models import ServedModel, group, places
+from mcts_math.serve.orders import ChatRequest, Order, make_order
+from mcts_math.serve.replies import require_solved
+from mcts_math.services import Provided, open_services
+from mcts_math.web import Refused
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Who may ask, and how long a request may be.
+
+    Attributes:
+        api_key: that requests must bear; "" asks for none.
+        hosts: names that a request may call this machine by; () are all.
+        max_body_bytes: of a request.
+    """
+
+    api_key: str = ""
+    hosts: tuple[str, ...] = ()
+    max_body_bytes: int = 1 << 20
+
+    def require(self, host: str, authorization: str) -> None:
+        """Raises Refused where a request bears no key, or comes by a name that is not this machine's."""
+        name = host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() else host
+        if self.hosts and name not in self.hosts:  # a page of another site, whose name was made to lead here
+            raise Refused(403, f"this service is not called {name[:80]!r}")
+        scheme, _, given = authorization.encode("latin-1").partition(b" ")  # as it came: headers are bytes
+        is_right = scheme.lower() == b"bearer" and hmac.compare_digest(given, self.api_key.encode())
+        if self.api_key and not is_right:
+            raise Refused(401, "the API key is missing or wrong", code="invalid_api_key")
+
+
+@dataclass(slots=True)
+class Gateway:
+    """Models that are open.
+
+    Attributes:
+        models: by their names.
+        metrics: what was counted.
+    """
+
+    models: dict[str, ServedModel]
+    metrics: Metrics
+    _backends: dict[str, Backend]
+    _in_flight: Counter[str] = field(default_factory=Counter)
+
+    @classmethod
+    def make(
+        cls,
+        models: Sequence[ServedModel],
+        report: Callable[[str], None] = lambda text: None,
+        provide: Callable[[], Provided] = Provided,
+    ) -> Gateway:
+        """A service that is not open yet.
+
+        Args:
+            models: at least one.
+            report: takes lines of text meant for the user.
+            provide: objects that stand in for what the configs name, for each time that services are made.
+        """
+        backends: dict[str, Backend] = {}
+        for members in group(models):
+            backend = Backend(_opener(members[0].config, report, provide), members[0].probe)
+            backends |= {model.name: backend for model in members}
+        return cls({model.name: model for model in models}, Metrics(set(backends.values())), backends)
+
+    async def open(self) -> None:
+        """Loads what the models need. Raises MctsMathError where it can't be had."""
+        for backend in set(self._backends.values()):
+            try:
+                await backend.open()
+            except BaseException:
+                await self.close()
+                raise
+
+    async def close(self) -> None:
+        """Closes it all."""
+        for backend in set(self._backends.values()):
+            await backend.close()
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether all models can search now."""
+        return all(backend.is_ready for backend in set(self._backends.values()))
+
+    def order(self, request: ChatRequest) -> Order:
+        """The search that a request asks for. Raises Refused."""
+        model = self.models.get(request.model)
+        if model is None:
+            known = ", ".join(self.models)
+            raise Refused(404, f"no model {request.model[:80]!r}. There are: {known}.", "model", "model_not_found")
+        if not self._backends[model.name].is_ready:
+            raise Refused(503, "the engine is being loaded; try again soon")
+        return make_order(request, model)
+
+    @contextmanager
+    def place(self, model: ServedModel) -> Iterator[None]:
+        """A place among the requests in flight. Raises Refused where there is none."""
+        if self._in_flight[model.name] >= places(model):
+            raise Refused(429, f"{places(model)} requests to {model.name} are in flight; try again later")
+        self._in_flight[model.name] += 1
+        try:
+            yield
+        finally:
+            self._in_flight[model.name] -= 1
+
+    async def solve(self, order: Order, session: str, make_search: MakeSearch | None = None) -> Solved:
+        """Does what was ordered.
+
+        Args:
+            order: what.
+            session: unlike any other.
+            make_search: stands in for the order's.
+
+        Raises:
+            Refused: it can't be done.
+        """
+        backend, name = self._backends[order.model.name], order.model.name
+        try:
+            solved = await backend.solve(order.task, make_search or order.make_search, order.limits, session)
+        except EngineLostError as lost:
+            raise Refused(503, f"{lost}; try again soon") from lost
+        except MctsMathError as problem:
+            raise Refused(502, f"the search could not be done: {problem}") from problem
+        self.metrics.spent(name, solved)
+        return require_solved(solved)
+
+
+def _opener(config: Config, report: Callable[[str], None], provide: Callable[[], Provided]) -> OpenServices:
+    async def open_them(stack: AsyncExitStack) -> Services:
+        return await open_services(config, stack, provide(), report)
+
+    return open_them

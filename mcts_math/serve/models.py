@@ -1,0 +1,95 @@
+"""What is served: each config under a name, and what can't be a service, refused by name before anything is loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from mcts_math.config import Config, load_config
+from mcts_math.errors import ConfigError
+from mcts_math.requests import Prompt
+from mcts_math.search.expand import Expansion
+from mcts_math.services import has_values
+from mcts_math.solver import limits_of, make_expansion
+from mcts_math.tasks import Task
+
+_SERVICES = ("engine", "model_dir", "engine_args", "num_replicas", "observations", "allow_unsafe_exec")
+
+
+@dataclass(frozen=True, slots=True)
+class ServedModel:
+    """A config as clients know it.
+
+    Attributes:
+        name: what a request calls it.
+        config: how it searches.
+        expansion: the same, with the prompt files read.
+    """
+
+    name: str
+    config: Config
+    expansion: Expansion
+
+    @classmethod
+    def make(cls, name: str, config: Config) -> ServedModel:
+        """Reads the prompt files.
+
+        Raises:
+            ConfigError: a config that no service can obey; naming key and reason.
+        """
+        if config.reads_verdicts:
+            raise ConfigError(
+                f"{name}: mode {config.mode} reads verdicts of the ground truth here, and requests of clients have no "
+                "answer to compare with. Serve a mode that reads none, such as sbs, or mcts with is_sampling=false."
+            )
+        if config.max_run_tokens:
+            raise ConfigError(
+                f"{name}: max_run_tokens bounds a run, and a service has no end. Use max_question_tokens."
+            )
+        return cls(name, config, make_expansion(config, use_values=has_values(config, None)))
+
+    @property
+    def probe(self) -> Prompt:
+        """A prompt that any engine of this config can answer."""
+        return self.expansion.format.prompt(Task("", "?"), [])
+
+    @property
+    def services_key(self) -> str:
+        """Equal for configs that can share services: nothing that these are made of differs."""
+        keys = self.config.model_dump()
+        return repr({key: keys[key] for key in keys if key in _SERVICES or key.startswith("interpreter_")})
+
+
+def load_models(paths: Sequence[str | Path], overrides: Sequence[str] = ()) -> list[ServedModel]:
+    """The configs of some files, each under its file's name.
+
+    Args:
+        paths: YAML files, at least one.
+        overrides: `key=value`, for all of them.
+
+    Raises:
+        ConfigError: a bad config, one that can't be served, or two files of one name.
+    """
+    models: dict[str, ServedModel] = {}
+    for path in paths:
+        name = Path(path).stem
+        if name in models:
+            raise ConfigError(
+                f"{path}: there is a model {name!r} already, and a file's name is its model's. Rename one."
+            )
+        models[name] = ServedModel.make(name, load_config(path, overrides))
+    return list(models.values())
+
+
+def group(models: Sequence[ServedModel]) -> list[list[ServedModel]]:
+    """Models that can share services, together; first those whose search asks for values, which then are loaded."""
+    groups: dict[str, list[ServedModel]] = {}
+    for model in sorted(models, key=lambda model: not model.expansion.use_values):
+        groups.setdefault(model.services_key, []).append(model)
+    return list(groups.values())
+
+
+def places(model: ServedModel) -> int:
+    """How many requests of a model may be in flight."""
+    return limits_of(model.config).in_flight
