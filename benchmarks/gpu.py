@@ -58,7 +58,12 @@ SHAPES: dict[str, dict[str, Any]] = {  # of Qwen2.5
     "7B": {"hidden_size": 3584, "intermediate_size": 18944, "num_hidden_layers": 28, "num_attention_heads": 28,
            "num_key_value_heads": 4, "vocab_size": 152064, "tie_word_embeddings": False},
 }  # fmt: skip
-SOLVERS = {"SBS(3,5)": "mini/sbs.yaml", "MCTS(40)": "mini/mcts.yaml", "best-of-8": "mini/best_of_n.yaml"}
+SOLVERS = {
+    "SBS(3,5)": ("mini/sbs.yaml", []),
+    "MCTS(40)": ("mini/mcts.yaml", []),
+    "best-of-8": ("mini/best_of_n.yaml", ["trials=8"]),
+}
+TINY = {"MCTS(40)": ["iterations=4"], "best-of-8": ["trials=2"]}
 TOLERANCE = 2e-3  # of log-probabilities a token and of values, float32 on both sides
 
 
@@ -157,15 +162,16 @@ def flat_rate(engine: HFEngine, rows: int, tokens: int) -> float:
     return (engine.counters.num_generated_tokens - before) / seconds
 
 
-def search_share(engine: HFEngine, solver: str, most: int, slot_s: float, rate: float) -> dict[str, Any]:
+def search_share(
+    engine: HFEngine, file: str, changes: Sequence[str], most: int, slot_s: float, rate: float
+) -> dict[str, Any]:
     """A search, and its requests as one flat batch; of as many questions as a slot has room for, at a known rate."""
-    config = load_config(ROOT / "configs" / SOLVERS[solver], ["trials=8"] if solver.startswith("best") else [])
-    tasks = load_tasks(ROOT / "data/mini/test.jsonl")
-    trial, counters = Recorder(engine, str), engine.counters
+    config = load_config(ROOT / "configs" / file, changes)
+    tasks, counters = load_tasks(ROOT / "data/mini/test.jsonl"), engine.counters
     before = counters.num_generated_tokens
-    run_search(config, tasks[:2], trial)
-    each = max(1.0, (counters.num_generated_tokens - before) / 2)
-    count = max(2, min(most, int(slot_s * rate / each)))
+    run_search(config, tasks[:1], Recorder(engine, str))
+    each = max(1, counters.num_generated_tokens - before)
+    count = max(1, min(most, int(slot_s * rate / each)))
     recorder = Recorder(engine, str)
     engine._batch.forget("")
     before, cached, prompts = counters.num_generated_tokens, counters.num_cached_tokens, counters.num_prompt_tokens
@@ -185,9 +191,10 @@ def engine_part(size: str, options: argparse.Namespace, report: Report) -> None:
     try:
         rate = flat_rate(engine, options.rows, options.tokens)
         report.note(f"{size}, flat batch of {options.rows} rows", f"{rate:,.0f} tokens/s", tokens_per_s=rate)
-        for solver in SOLVERS:
+        for solver, (file, changes) in SOLVERS.items():
             with report.part(f"{size}, {solver}"):
-                found = search_share(engine, solver, options.questions, options.slot_s, rate)
+                changes = [*changes, *(TINY.get(solver, ()) if options.tiny else ())]
+                found = search_share(engine, file, changes, options.questions, options.slot_s, rate)
                 text = (f"{found['tokens_per_s']:,.0f} tokens/s, {found['share_of_flat']:.2f} of the flat batch; "
                         f"{found['questions']} questions, {found['cached']:.0%} of the prompts cached")  # fmt: skip
                 report.note(f"{size}, {solver}", text, **found)
@@ -211,7 +218,8 @@ def training_part(size: str, options: argparse.Namespace, report: Report) -> Non
         settings = {
             "model_dir": str(MINI), "examples": [str(examples)], "output_dir": "unused", "max_steps": 3,
             "batch_size": batch, "micro_batch_size": batch, "max_length": length, "observation_loss": False,
-            "save_steps": 10**9, "log_steps": 10**9,
+            "log_steps": 10**9,
+            "trainer": {"save_strategy": "no"},
         }  # fmt: skip
         config = make_settings(TrainConfig, settings)
         rows, collator, _ = load_rows(config, inspect(MINI))
@@ -280,7 +288,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     options.dtype = torch.float32 if options.at.type == "cpu" else torch.bfloat16
     options.rows, options.tokens, options.slot_s = 256, 128, 22.0
     if options.tiny:
-        options.sizes, options.questions, options.rows, options.tokens, options.slot_s = ["tiny"], 2, 10, 8, 1.0
+        options.sizes, options.questions, options.rows, options.tokens, options.slot_s = ["tiny"], 1, 10, 8, 1.0
     return options
 
 

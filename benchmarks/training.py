@@ -108,8 +108,8 @@ def main() -> None:
         "micro_batch_size": args.batch_size,
         "max_length": args.max_length,
         "observation_loss": False,
-        "save_steps": 10**9,
         "log_steps": 10**9,
+        "trainer": {"save_strategy": "no"},
     }
     packed = make_settings(TrainConfig, settings)
     source = inspect(args.model_dir)
