@@ -119,7 +119,10 @@ class GuardError(Exception):
 
 
 def git(*words: str) -> str:
-    done = subprocess.run(["git", "-C", str(ROOT), *words], capture_output=True, text=True)
+    try:
+        done = subprocess.run(["git", "-C", str(ROOT), *words], capture_output=True, text=True)
+    except FileNotFoundError as error:
+        raise GuardError("git is not installed, which fetches the other version") from error
     if done.returncode:
         raise GuardError(f"git {' '.join(words)}: {done.stderr.strip()}")
     return done.stdout.strip()

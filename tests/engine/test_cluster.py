@@ -36,8 +36,9 @@ HEALTH = {"health_check_initial_delay_ms": 1000, "health_check_period_ms": 1000,
 
 
 @pytest.fixture
-def cluster() -> Iterator[Any]:
+def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """A head without room for engines, and two nodes with room for one each."""
+    monkeypatch.setenv("RAY_raylet_start_wait_time_s", "240")  # a busy machine takes long to start so many processes
     import ray
     from ray.cluster_utils import Cluster
 

@@ -23,6 +23,7 @@ def gpu(repo: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Sequence[str]]
     return main
 
 
+@pytest.mark.slow
 def test_the_gpu_benchmark_runs_on_a_cpu(
     gpu: Callable[[Sequence[str]], int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -38,10 +39,11 @@ def test_the_gpu_benchmark_runs_on_a_cpu(
     assert "NOT RUN" not in table
 
 
-def test_what_the_time_does_not_allow_is_named(
+def test_the_engine_is_exact_and_what_the_time_does_not_allow_is_named(
     gpu: Callable[[Sequence[str]], int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert gpu(["--device", "cpu", "--tiny", "--seconds", "0", "--output", str(tmp_path / "gpu.json")]) == 0
+    assert json.loads((tmp_path / "gpu.json").read_text())["largest error against float32 on the CPU"]["passed"] is True
     assert capsys.readouterr().out.count("NOT RUN: the time is up") == 3
 
 
