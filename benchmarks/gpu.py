@@ -25,9 +25,9 @@ import random
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -86,13 +86,12 @@ class Report:
         self.data[what] = data or text
         print(f"{what}: {text}", file=sys.stderr, flush=True)
 
-    @contextmanager
-    def part(self, name: str) -> Iterator[None]:
-        """A part that the others can do without: what keeps it from running is noted."""
+    def run(self, name: str, part: Callable[[], None]) -> None:
+        """Runs a part that the others can do without: what keeps it from running is noted."""
         try:
             if time.monotonic() > self.until:
                 raise TimeoutError("the time is up")
-            yield
+            part()
         except (TimeoutError, ImportError, torch.OutOfMemoryError) as reason:
             self.note(name, f"NOT RUN: {' '.join(str(reason).split())[:160]}")
 
@@ -186,18 +185,24 @@ def search_share(
     }  # fmt: skip
 
 
+def search_part(
+    engine: HFEngine, size: str, solver: str, rate: float, options: argparse.Namespace, report: Report
+) -> None:
+    file, changes = SOLVERS[solver]
+    changes = [*changes, *(TINY.get(solver, ()) if options.tiny else ())]
+    found = search_share(engine, file, changes, options.questions, options.slot_s, rate)
+    text = (f"{found['tokens_per_s']:,.0f} tokens/s, {found['share_of_flat']:.2f} of the flat batch; "
+            f"{found['questions']} questions, {found['cached']:.0%} of the prompts cached")  # fmt: skip
+    report.note(f"{size}, {solver}", text, **found)
+
+
 def engine_part(size: str, options: argparse.Namespace, report: Report) -> None:
     engine = HFEngine.over(wrap(make_weights(size, options.at, options.dtype)), HFArguments())
     try:
         rate = flat_rate(engine, options.rows, options.tokens)
         report.note(f"{size}, flat batch of {options.rows} rows", f"{rate:,.0f} tokens/s", tokens_per_s=rate)
-        for solver, (file, changes) in SOLVERS.items():
-            with report.part(f"{size}, {solver}"):
-                changes = [*changes, *(TINY.get(solver, ()) if options.tiny else ())]
-                found = search_share(engine, file, changes, options.questions, options.slot_s, rate)
-                text = (f"{found['tokens_per_s']:,.0f} tokens/s, {found['share_of_flat']:.2f} of the flat batch; "
-                        f"{found['questions']} questions, {found['cached']:.0%} of the prompts cached")  # fmt: skip
-                report.note(f"{size}, {solver}", text, **found)
+        for solver in SOLVERS:
+            report.run(f"{size}, {solver}", partial(search_part, engine, size, solver, rate, options, report))
     finally:
         asyncio.run(engine.close())
 
@@ -307,8 +312,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         *((f"{size}, searches", size, engine_part) for size in options.sizes[1:]),
     ]
     for title, size, part in parts:
-        with report.part(title):
-            part(size, options, report)
+        report.run(title, partial(part, size, options, report))
         empty(options.at)
     report.note("seconds", f"{time.monotonic() - begun:.0f}")
     Path(options.output).write_text(json.dumps(report.data, indent=2) + "\n", encoding="utf-8")

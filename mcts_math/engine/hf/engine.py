@@ -85,7 +85,7 @@ class HFEngine(JobEngine):
     def over(
         cls, model: CausalModel, arguments: HFArguments, adapter: AdapterOptions | RuleOptions | None = None
     ) -> HFEngine:
-        """An engine on a model that is there, whose weights may be laid out anew; of the arguments those of the batch."""
+        """An engine on a loaded model, whose weights it may lay out anew. Of the arguments, the batch's count."""
         if adapter is None and can_pack(model.raw):
             pack(model.raw)
         on_cpu = model.device.type == "cpu"
