@@ -31,7 +31,7 @@ from mcts_math.config import make_settings
 from mcts_math.engine.checkpoint import inspect
 from mcts_math.engine.hf.model import load_weights
 from mcts_math.train.config import TrainConfig
-from mcts_math.train.model import load_model
+from mcts_math.train.model import PolicyWithValue, load_model
 from mcts_math.train.packing import Rows
 from mcts_math.train.trainer import ValueTrainer
 from mcts_math.train.training import load_rows, make_arguments
@@ -50,18 +50,15 @@ class PlainCollator:
         return {key: batch[key] for key in KEPT}
 
 
-def run_ours(config: TrainConfig, rows: Rows, collator: Any, work: Path) -> Callable[[], None]:
+def run_ours(config: TrainConfig, model: PolicyWithValue, rows: Rows, collator: Any, work: Path) -> Callable[[], None]:
     """One training of `max_steps` steps with our losses."""
-    source = inspect(config.model_dir)
-    arguments = make_arguments(config, work, len(rows))
-    trainer = ValueTrainer(load_model(source, config), arguments, rows, collator, config, lambda text: None)
+    trainer = ValueTrainer(model, make_arguments(config, work), rows, collator, config, lambda text: None)
     return lambda: trainer.train()
 
 
-def run_plain(config: TrainConfig, rows: Rows, collator: Any, work: Path) -> Callable[[], None]:
+def run_plain(config: TrainConfig, policy: Any, rows: Rows, collator: Any, work: Path) -> Callable[[], None]:
     """The same with transformers' Trainer and the causal language model's own loss."""
-    policy = load_weights(Path(config.model_dir), getattr(torch, config.dtype), config.attn)
-    arguments = make_arguments(config, work, len(rows))
+    arguments = make_arguments(config, work)
     trainer = Trainer(model=policy, args=arguments, train_dataset=rows, data_collator=PlainCollator(collator))
     trainer.callback_handler.callbacks = trainer.callback_handler.callbacks[:1]
     return lambda: trainer.train()
@@ -111,18 +108,20 @@ def main() -> None:
         "micro_batch_size": args.batch_size,
         "max_length": args.max_length,
         "observation_loss": False,
-        "save_steps": 10**9,
         "log_steps": 10**9,
+        "trainer": {"save_strategy": "no"},
     }
     packed = make_settings(TrainConfig, settings)
-    rows, collator, data = load_rows(packed, inspect(args.model_dir))
+    source = inspect(args.model_dir)
+    plain = load_weights(Path(args.model_dir), getattr(torch, packed.dtype), packed.attn)
+    rows, collator, data = load_rows(packed, source)
     fill = data.tokens / (len(rows) * args.max_length)
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
         ours = compare(
             {
-                "ours": run_ours(packed, rows, collator, work),
-                "plain": run_plain(packed, rows, collator, work),
+                "ours": run_ours(packed, load_model(source, packed), rows, collator, work),
+                "plain": run_plain(packed, plain, rows, collator, work),
             },
             args.repeats,
             clock,
@@ -133,11 +132,11 @@ def main() -> None:
             TrainConfig,
             settings | {"packing": False, "batch_size": single_rows, "micro_batch_size": single_rows},
         )
-        lone_rows, lone_collator, _ = load_rows(single, inspect(args.model_dir))
+        lone_rows, lone_collator, _ = load_rows(single, source)
         packing = compare(
             {
-                "packed": run_ours(packed, rows, collator, work),
-                "single": run_ours(single, lone_rows, lone_collator, work),
+                "packed": run_ours(packed, load_model(source, packed), rows, collator, work),
+                "single": run_ours(single, load_model(source, single), lone_rows, lone_collator, work),
             },
             args.repeats,
             clock,

@@ -39,58 +39,19 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests/engine"))
 
+from driving import Recorder, run_flat, run_search
 from stand_ins import EchoInterpreter, EqualChecker
 
 from mcts_math.config import Config, load_config
-from mcts_math.engine.scripted import RandomPolicy
 from mcts_math.engine.vllm.engine import VLLMEngine
 from mcts_math.evaluate.table import render_table
-from mcts_math.requests import Evaluate, Evaluation, Generate, Generation, Sampling, Services
-from mcts_math.scheduler import RunLimits, Scheduler
+from mcts_math.requests import Evaluate, Generate, Generation, Sampling
 from mcts_math.solver import search_maker
 from mcts_math.tasks import Task, load_tasks
 from mcts_math.tree import new_tree
 
 ROOT = Path(__file__).parent.parent
 SOLVERS = {"SBS(3,5)": "mini/sbs.yaml", "MCTS(40)": "mini/mcts.yaml"}
-
-
-class Recorder:
-    """Passes requests on and keeps them; on a random model, answers with made-up steps at the real cost.
-
-    Args:
-        engine: answers.
-        make_believe: writes a made-up step in the form that the search reads; None: the engine's own samples.
-    """
-
-    def __init__(self, engine: VLLMEngine, make_believe: Callable[[str], str] | None) -> None:
-        self.engine = engine
-        self._write = make_believe
-        self.asked: list[Generate | Evaluate] = []
-        self.answered: list[tuple[Generate | Evaluate, Generation | None]] = []
-        self._steps = RandomPolicy(1)
-
-    async def generate(self, request: Generate) -> Generation:
-        if self._write is not None:  # 4 to 64 tokens, told by the seed
-            length = 4 + random.Random(request.seed).randrange(61)
-            request = replace(request, sampling=replace(request.sampling, max_tokens=length, stop=()))
-        self.asked.append(request)
-        reply = await self.engine.generate(request)
-        self.answered.append((request, reply))  # what the engine has computed
-        if self._write is not None and reply.samples:
-            texts = [self._write(step.text) for step in (await self._steps.generate(request)).samples]
-            samples = tuple(replace(one, text=text) for one, text in zip(reply.samples, texts, strict=True))
-            reply = replace(reply, samples=samples)
-        return reply
-
-    async def evaluate(self, request: Evaluate) -> Evaluation:
-        self.asked.append(request)
-        reply = await self.engine.evaluate(request)
-        self.answered.append((request, None))
-        return reply
-
-    async def close(self) -> None:
-        pass
 
 
 def few_shot(step: str) -> str:
@@ -117,22 +78,6 @@ class Passes:
         return outputs
 
 
-def run_search(config: Config, tasks: Sequence[Task], policy: Any) -> float:
-    """Seconds until all trees are done, as the solver drives them; snippets and answers cost nothing here."""
-
-    async def scene() -> float:
-        services = Services(policy, policy, EchoInterpreter(), EqualChecker())
-        begun = time.perf_counter()
-        async for solved in Scheduler(services, RunLimits()).run(
-            tasks, search_maker(config, use_values=config.value_source != "none")
-        ):
-            if solved.error:
-                raise SystemExit(solved.error)
-        return time.perf_counter() - begun
-
-    return asyncio.run(scene())
-
-
 def run_lockstep(config: Config, tasks: Sequence[Task], policy: Any) -> float:
     """Seconds of the usual driver: at every turn, all trees' requests in one batch, on with the last reply."""
 
@@ -154,17 +99,6 @@ def run_lockstep(config: Config, tasks: Sequence[Task], policy: Any) -> float:
             for (search, _), reply in zip(turn, replies, strict=True):
                 with suppress(StopIteration):
                     waiting.append((search, search.send(list(reply))))
-        return time.perf_counter() - begun
-
-    return asyncio.run(scene())
-
-
-def run_flat(requests: Sequence[Generate | Evaluate], engine: VLLMEngine) -> float:
-    """Seconds of the same requests, all sent at once."""
-
-    async def scene() -> float:
-        begun = time.perf_counter()
-        await asyncio.gather(*(engine.generate(r) if isinstance(r, Generate) else engine.evaluate(r) for r in requests))
         return time.perf_counter() - begun
 
     return asyncio.run(scene())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from typing import cast
 
@@ -85,7 +85,8 @@ async def open_services(
 ) -> Services:
     """Makes the services that are not passed in; `stack` closes them.
 
-    What can be refused at little cost comes first: the checkpoint's files, then the sandbox, and last the model.
+    What can be refused at little cost comes first: the checkpoint's files, then whether the machine has a sandbox. It
+    starts while the model is loaded.
 
     Raises:
         TypeError: an object of no known name, such as `valuemodel=…`.
@@ -113,9 +114,11 @@ async def open_services(
     if reward is not None:
         value_model = await asyncio.to_thread(reward.load, config.reward_options)
         stack.push_async_callback(value_model.close)
+    start = interpreter.start() if isinstance(interpreter, SandboxInterpreter) else asyncio.sleep(0)
     if policy is None:
-        policy = await asyncio.to_thread(load_policy, engine_options(config))
-        stack.push_async_callback(policy.close)
+        policy = await _load_beside(start, config, stack, report)
+    else:
+        await start
     adapter = _adapter(config, policy)
     if value_model is not None:
         policy = value_model = ValuedPolicy(policy, value_model)
@@ -126,14 +129,34 @@ async def open_services(
     return Services(policy, value_model, interpreter, checker, verifier, adapter)
 
 
+async def _load_beside(
+    start: Awaitable[object], config: Config, stack: AsyncExitStack, report: Callable[[str], None]
+) -> Policy:
+    """Loads the model while the sandbox starts; `stack` closes it.
+
+    Loading can't be cut short, so an error of the sandbox waits for its end. Where both fail, the model's is raised.
+    """
+    loading = asyncio.to_thread(load_policy, engine_options(config))
+    policy, started = await asyncio.gather(loading, start, return_exceptions=True)
+    failure = started if isinstance(started, BaseException) else None
+    if isinstance(policy, BaseException):
+        if failure is not None:
+            report(f"note: besides, the interpreter does not start: {failure}")
+        raise policy
+    stack.push_async_callback(policy.close)
+    if failure is not None:
+        raise failure
+    return policy
+
+
 async def open_interpreter(
     config: Config, stack: AsyncExitStack, report: Callable[[str], None] = lambda text: None
-) -> Interpreter:
-    """The sandbox under the config's limits; `stack` closes it.
+) -> SandboxInterpreter:
+    """The sandbox under the config's limits, not started yet; `stack` closes it.
 
     Raises:
         ConfigError: a limit that could not work.
-        InterpreterError: it can't be set up.
+        InterpreterError: this machine has no sandbox, or a module is not installed.
     """
     try:
         limits = SandboxLimits(
@@ -150,7 +173,7 @@ async def open_interpreter(
         raise ConfigError(f"interpreter: {error}.") from error
     interpreter = SandboxInterpreter(limits)
     stack.push_async_callback(interpreter.close)
-    report(str(await interpreter.start()))
+    report(str(await interpreter.prepare()))
     return interpreter
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from typing_extensions import Unpack
 
+from mcts_math.concurrency import patient_collector
 from mcts_math.config import Config, make_config
 from mcts_math.cost import Cost
 from mcts_math.errors import MctsMathError, TaskError
@@ -109,6 +110,7 @@ async def solve_stream(
         scheduler = Scheduler(services, limits_of(config))
         if on_open is not None:
             on_open(scheduler, services)
+        stack.enter_context(patient_collector())
         stream = await stack.enter_async_context(aclosing(scheduler.run(tasks, make_search, grade)))
         async for solved in stream:
             yield solved

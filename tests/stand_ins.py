@@ -133,7 +133,7 @@ def outline(tree: Tree) -> dict[str, tuple[str, int, float, float | None, bool]]
     }
 
 
-def run_scripted(qaf: Path, output: Path, *, resume: bool = False, max_delay_s: float = 0.0) -> Totals:
+def run_scripted(qaf: Path, output: Path, *, resume: bool = False, shard: str = "", max_delay_s: float = 0.0) -> Totals:
     """Solves a question file with the random policy, as `solver_demo.py` would with a model."""
     config = make_config(
         {
@@ -152,6 +152,7 @@ def run_scripted(qaf: Path, output: Path, *, resume: bool = False, max_delay_s: 
         qaf,
         output,
         resume=resume,
+        shard=shard,
         policy=policy,
         interpreter=EchoInterpreter(),
         checker=EqualChecker(),

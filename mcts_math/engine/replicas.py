@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections import OrderedDict
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
@@ -25,6 +26,7 @@ from mcts_math.errors import EngineError, EngineLostError, MctsMathError, Refuse
 from mcts_math.requests import Adapt, Adaptation, Evaluate, Evaluation, Generate, Generation
 
 _CLOSING_S = 60.0
+_HOMES = 1 << 14  # questions whose replica is remembered: more than are in flight at once
 _RESTARTS = 3  # of one replica; after that something is wrong with more than a machine
 
 _Request: TypeAlias = Generate | Evaluate | Adapt
@@ -75,7 +77,7 @@ class ReplicatedEngine:
     def __init__(self, options: EngineOptions) -> None:
         self._options = replace(options, num_replicas=1)
         self._slots = [_Slot(self._new_actor()) for _ in range(options.num_replicas)]
-        self._homes: dict[str, _Slot] = {}  # question -> its replica
+        self._homes: OrderedDict[str, _Slot] = OrderedDict()  # question -> its replica, least recently asked first
         self._sessions: dict[str, _Session] = {}  # by session
         self._restarting: set[asyncio.Task[None]] = set()
         self._closed = False
@@ -203,8 +205,11 @@ class ReplicatedEngine:
                     "safe: go on with --resume"
                 )
             slot = min(up, key=lambda slot: slot.in_flight)
-            if question:
-                self._homes[question] = slot
+        if question:
+            self._homes[question] = slot
+            self._homes.move_to_end(question)
+            if len(self._homes) > _HOMES:
+                self._homes.popitem(last=False)
         return slot
 
     def _lose(self, slot: _Slot, actor: Any) -> None:

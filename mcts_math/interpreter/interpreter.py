@@ -83,20 +83,35 @@ class SandboxInterpreter:
         """Memory of all kept states, estimated from above."""
         return self._store.num_bytes
 
-    async def start(self) -> Level:
-        """Probes the machine and starts the clean parents; when called again, restarts those that died.
+    async def prepare(self) -> Level:
+        """Finds out what may keep it from starting, which takes a tenth of the time of `start`.
 
         Raises:
-            InterpreterError: this machine can't lock snippets in, and `allow_unsafe_exec` is not set.
+            InterpreterError: this machine can't lock snippets in, and `allow_unsafe_exec` is not set; or a module that
+                `limits` name is not installed.
         """
         async with self._starting:
-            if self._closed:
-                raise InterpreterError("the interpreter was closed")
+            return await self._prepare()
+
+    async def start(self) -> Level:
+        """Prepares, and starts the clean parents; when called again, restarts those that died.
+
+        Raises:
+            InterpreterError: as `prepare`, and where a module can't be imported.
+        """
+        async with self._starting:
+            level = await self._prepare()
+            await asyncio.gather(*(self._start_parent(i, level) for i in range(len(self._parents))))
+        return level
+
+    async def _prepare(self) -> Level:
+        if self._closed:
+            raise InterpreterError("the interpreter was closed")
+        if self.level is None:
+            self.limits.require_modules()
             self.limits.allow_files()
-            if self.level is None:
-                self.level = await probe(self.limits)
-            require(self.level, self.limits.allow_unsafe_exec)
-            await asyncio.gather(*(self._start_parent(i, self.level) for i in range(len(self._parents))))
+            self.level = await probe(self.limits)
+        require(self.level, self.limits.allow_unsafe_exec)
         return self.level
 
     async def _start_parent(self, index: int, level: Level) -> None:

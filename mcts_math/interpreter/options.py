@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import resource
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
+
+from mcts_math.errors import InterpreterError
 
 _OTHER_FILES = 512  # of the host program, at most
 _FILES_PER_SANDBOX = 8  # its own two and those of four states and steps
@@ -104,6 +107,13 @@ class SandboxLimits:
     def cpu_seconds(self) -> int:
         """CPU seconds of one cell, a whole number as the kernel counts them."""
         return self.cpu_s if self.cpu_s is not None else 2 * int(-(-self.step_timeout_s // 1)) + 1
+
+    def require_modules(self) -> None:
+        """Raises InterpreterError where a module is not installed; whether its import succeeds, the start tells."""
+        for name in self.modules:
+            package = name.partition(".")[0]
+            if not package or importlib.util.find_spec(package) is None:
+                raise InterpreterError(f"No module named {name!r}: `modules` names it; install it, or leave it out")
 
     def allow_files(self) -> None:
         """Raises this process's soft limit of open files, where it is short, towards what so many sandboxes need."""

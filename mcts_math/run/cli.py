@@ -33,6 +33,9 @@ def solve_parser(description: str) -> argparse.ArgumentParser:
         f"have one from the Hugging Face Hub; names: {', '.join(BENCHMARKS)}",
     )
     parser.add_argument("--exclude", metavar="JSON", help="leave out the questions at these positions (solved cases)")
+    parser.add_argument(
+        "--shard", default="", metavar="I/N", help="solve every N-th question from the I-th on (from 0)"
+    )
     parser.add_argument("--save_correct", metavar="JSON", help="write such a file of the questions solved here")
     parser.add_argument(
         "--output", metavar="JSONL", help="results; default outputs/CONFIG.QUESTIONS-DIGEST.seedN.jsonl"
@@ -64,7 +67,7 @@ def solve_main(parser: argparse.ArgumentParser, argv: Sequence[str], mode: str |
     """
     args = parser.parse_intermixed_args(argv)
     config = load_config(args.custom_cfg, args.overrides, mode)
-    output = Path(args.output) if args.output else default_output(args.custom_cfg, args.qaf, config)
+    output = Path(args.output) if args.output else default_output(args.custom_cfg, args.qaf, config, args.shard)
     old = _identity(output) if args.overwrite else None
     try:
         with _watched(output, args.dashboard):
@@ -75,6 +78,7 @@ def solve_main(parser: argparse.ArgumentParser, argv: Sequence[str], mode: str |
                 resume=args.resume,
                 overwrite=args.overwrite,
                 exclude=args.exclude,
+                shard=args.shard,
                 save_correct=args.save_correct,
             )
     except (KeyboardInterrupt, MctsMathError) as error:

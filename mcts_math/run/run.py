@@ -29,7 +29,7 @@ from mcts_math.run.results import ResultsFile, require_other_file
 from mcts_math.scheduler import Scheduler, Solved
 from mcts_math.services import Provided, has_values, value_source
 from mcts_math.solver import check_tasks, search_maker, solve_stream
-from mcts_math.tasks import JsonObject, Task, digest_of, is_ours, load_tasks, parse_source
+from mcts_math.tasks import JsonObject, Task, digest_of, is_ours, load_tasks, parse_source, take_shard
 from mcts_math.tasks.cases import without_cases, write_cases
 
 
@@ -65,13 +65,17 @@ class Totals:
         return time.monotonic() - self.begun
 
 
-def default_output(config_path: str | Path, qaf: str | Path, config: Config) -> Path:
-    """outputs/CONFIG.QUESTIONS-DIGEST.seedN.jsonl: other questions have another name, whatever their file is called."""
+def default_output(config_path: str | Path, qaf: str | Path, config: Config, shard: str = "") -> Path:
+    """outputs/CONFIG.QUESTIONS-DIGEST.seedN.jsonl: other questions have another name, whatever their file is called.
+
+    A shard I/N has `.shardI-of-N` in it.
+    """
     path = Path(config_path)
     folder = path.resolve().parent.name
     name = path.stem if folder in ("configs", "") else f"{folder}_{path.stem}"
     digest = digest_of(load_tasks(qaf))[:6]
-    return Path("outputs") / f"{name}.{parse_source(qaf).stem}-{digest}.seed{config.run_seed}.jsonl"
+    part = f".shard{shard.strip().replace('/', '-of-')}" if shard else ""
+    return Path("outputs") / f"{name}.{parse_source(qaf).stem}-{digest}.seed{config.run_seed}{part}.jsonl"
 
 
 def solve_file(
@@ -82,6 +86,7 @@ def solve_file(
     resume: bool = False,
     overwrite: bool = False,
     exclude: str | Path | None = None,
+    shard: str = "",
     save_correct: str | Path | None = None,
     report: Callable[[str], None] = print,
     **provided: Unpack[Provided],
@@ -95,6 +100,7 @@ def solve_file(
         resume: go on with an existing output; finished questions are skipped.
         overwrite: start an existing output anew; the old one is kept beside.
         exclude: a file of positions of questions to leave out, see `tasks.cases`.
+        shard: solve this share of the questions only, see `tasks.shards`; "": all.
         save_correct: such a file to write at the end, of the questions that `output` has right.
         report: takes the lines of text meant for the user.
         **provided: objects that stand in for what the config names; see `Provided`.
@@ -109,6 +115,7 @@ def solve_file(
     tasks = without_cases(questions, exclude) if exclude else questions
     if not tasks:
         raise TaskError(f"{exclude} names all {len(questions)} questions: none is left to solve.")
+    tasks = take_shard(tasks, shard) if shard else tasks
     check_tasks(config, tasks)
     # Reads prompt files: a bad one must not cost the loading of a model.
     search_maker(config, use_values=has_values(config, provided.get("value_model")))

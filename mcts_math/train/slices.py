@@ -38,8 +38,6 @@ from mcts_math.tasks import load_tasks
 from mcts_math.train.stages import fingerprint_of
 from mcts_math.verifiers import make_verifier
 
-_GC_THRESHOLD = 50_000  # objects: a slice drops few cycles before its end, and looking for them took 3 % of its time
-
 
 @dataclass(frozen=True, slots=True)
 class Slice:
@@ -145,7 +143,7 @@ def solve_slice(one: Slice) -> Totals:
         MctsMathError: bad settings or questions, a service that broke down, a disk that is full.
     """
     totals = Totals()
-    gc.collect()  # the last slice's prefix cache, gigabytes, is made of cycles
+    gc.collect()  # the last slice's engine is made of cycles
     config = make_config(one.settings)
     solved = asyncio.run(_solve(config, one))
     _write(one, config, solved)
@@ -202,7 +200,6 @@ def _begin_process(threads: int) -> None:
     import torch
 
     torch.set_num_threads(threads)
-    gc.set_threshold(_GC_THRESHOLD)
     parent = multiprocessing.parent_process()
 
     def watch() -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import random
+import weakref
 
 import torch
 
@@ -27,6 +29,23 @@ def check(cache: PrefixCache, tokens: tuple[int, ...], count: int) -> None:
     for buffer, wanted in enumerate(segments(tokens, 0, count)):
         got = [piece[2][buffer] for piece in pieces]
         assert torch.equal(torch.cat(got, dim=1) if got else wanted, wanted)
+
+
+def test_what_is_dropped_needs_no_collector() -> None:
+    """Keys and values are large: they must not wait until Python looks for cycles."""
+    gc.disable()
+    try:
+        for drop in (PrefixCache.clear, lambda cache: cache.forget("")):
+            cache, kept = PrefixCache(100), []
+            for tokens in ((1, 2, 3), (1, 2, 3, 4, 5), (1, 2, 6)):
+                cache.insert(tokens, lambda first, last, tokens=tokens: segments(tokens, first, last))  # type: ignore[misc]
+            kept = [weakref.ref(segment) for node in cache._by_age for segment in node.segments]
+            drop(cache)
+            assert cache.num_tokens == 0
+            assert len(kept) == 8
+            assert not any(segment() is not None for segment in kept)
+    finally:
+        gc.enable()
 
 
 def common(a: tuple[int, ...], b: tuple[int, ...]) -> int:

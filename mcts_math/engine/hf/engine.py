@@ -79,15 +79,21 @@ class HFEngine(JobEngine):
             torch.set_num_threads(chosen.num_threads)
         if adapter is not None and chosen.tuned_dir:
             raise EngineError("tuned_dir and learning at test time don't go together: leave one of them out")
-        model = load_model(model_dir, chosen, need_value=need_value)
+        return cls.over(load_model(model_dir, chosen, need_value=need_value), chosen, adapter)
+
+    @classmethod
+    def over(
+        cls, model: CausalModel, arguments: HFArguments, adapter: AdapterOptions | RuleOptions | None = None
+    ) -> HFEngine:
+        """An engine on a loaded model, whose weights it may lay out anew. Of the arguments, the batch's count."""
         if adapter is None and can_pack(model.raw):
             pack(model.raw)
         on_cpu = model.device.type == "cpu"
-        batch_tokens, cache_tokens = chosen.max_batch_tokens, chosen.prefix_cache_tokens
+        batch_tokens, cache_tokens = arguments.max_batch_tokens, arguments.prefix_cache_tokens
         limits = BatchLimits(
-            max_batch_size=chosen.max_batch_size or (128 if on_cpu else 256),
+            max_batch_size=arguments.max_batch_size or (128 if on_cpu else 256),
             max_batch_tokens=batch_tokens or _tokens(model, 0.5, 4 << 30),
-            max_prefill_tokens=chosen.max_prefill_tokens or (4096 if on_cpu else 16384),
+            max_prefill_tokens=arguments.max_prefill_tokens or (4096 if on_cpu else 16384),
             prefix_cache_tokens=_tokens(model, 0.2, 2 << 30) if cache_tokens is None else cache_tokens,
         )
         adapters = None if adapter is None else _open_adapters(model, adapter)

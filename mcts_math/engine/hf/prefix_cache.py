@@ -91,20 +91,21 @@ class PrefixCache:
             self._drop(next(iter(self._by_age)))
 
     def forget(self, namespace: str) -> None:
-        """Drops a namespace."""
+        """Drops a namespace. Its memory is free at once: no two nodes are left that point to each other."""
         root = self._roots.pop(namespace, None)
-        nodes = [] if root is None else list(root.children.values())
+        nodes = [] if root is None else [root]
         while nodes:
             node = nodes.pop()
             nodes += node.children.values()
-            del self._by_age[node]
-            self.num_tokens -= len(node.tokens)
+            node.children.clear()
+            if node is not root:
+                del self._by_age[node]
+                self.num_tokens -= len(node.tokens)
 
     def clear(self) -> None:
         """Drops everything."""
-        self._roots.clear()
-        self._by_age.clear()
-        self.num_tokens = 0
+        for namespace in list(self._roots):
+            self.forget(namespace)
 
     def _descend(self, tokens: Sequence[int], namespace: str) -> tuple[list[_Node], int]:
         """The nodes along a sequence, and how many tokens of the last one it shares (at least one)."""
