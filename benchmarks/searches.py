@@ -24,7 +24,7 @@ from mcts_math.formats import FormatOptions, make_format
 from mcts_math.messages import Sample, Sampling
 from mcts_math.requests import Evaluate, Evaluation, Generate, Generation, Reply, Request, Spent
 from mcts_math.search.ab_mcts import AbMctsOptions, ab_mcts
-from mcts_math.search.expand import Expansion
+from mcts_math.search.expansion import Expansion
 from mcts_math.search.thompson import BELIEFS, Chooser
 from mcts_math.tasks import Task
 from mcts_math.tree import new_tree

@@ -15,7 +15,7 @@ from mcts_math.search.ab_mcts_steps import AbMctsStepsOptions, ab_mcts_steps
 from mcts_math.search.beam import BeamOptions, beam_search
 from mcts_math.search.best_of_n import BestOfNOptions, best_of_n
 from mcts_math.search.dvts import DvtsOptions, dvts
-from mcts_math.search.expand import Expansion, Search
+from mcts_math.search.expansion import Expansion, Search
 from mcts_math.search.fttt import FtttOptions, fttt
 from mcts_math.search.mcts import MctsOptions, mcts
 from mcts_math.search.optune import OptuneOptions, optune

@@ -28,7 +28,7 @@ from mcts_math.requests import (
     Spent,
     Verify,
 )
-from mcts_math.search.expand import Search
+from mcts_math.search.expansion import Search
 from mcts_math.tasks import Task
 from mcts_math.tree import Tree, new_tree
 

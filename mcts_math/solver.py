@@ -17,7 +17,7 @@ from mcts_math.errors import MctsMathError, TaskError
 from mcts_math.formats import make_format
 from mcts_math.requests import Sampling, Services
 from mcts_math.scheduler import RunLimits, Scheduler, Solved
-from mcts_math.search.expand import Expansion, Search
+from mcts_math.search.expansion import Expansion, Search
 from mcts_math.search.grade import grade
 from mcts_math.services import Provided, has_values, open_services
 from mcts_math.tasks import Task, make_tasks

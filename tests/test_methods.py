@@ -23,7 +23,8 @@ from mcts_math.methods import METHODS, Method
 from mcts_math.requests import Generation
 from mcts_math.run.record import record_to_tree
 from mcts_math.run.run import solve_file
-from mcts_math.search.expand import Expansion, Search, grow
+from mcts_math.search.expand import grow
+from mcts_math.search.expansion import Expansion, Search
 from mcts_math.settings import Integer, Settings
 from mcts_math.tree import Tree
 

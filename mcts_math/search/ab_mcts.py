@@ -23,7 +23,7 @@ from mcts_math.search.attempts import (
     record,
     side_by_side,
 )
-from mcts_math.search.expand import CONTEXT_LENGTH, Asking, Expansion, Search, chance, derive_seed
+from mcts_math.search.expansion import CONTEXT_LENGTH, Asking, Expansion, Search, chance, derive_seed
 from mcts_math.search.thompson import BELIEFS, Chooser
 from mcts_math.settings import Integer, Settings
 from mcts_math.tree import ROOT, Node, Tree

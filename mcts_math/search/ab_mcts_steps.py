@@ -11,7 +11,7 @@ from collections import Counter
 from pydantic import Field
 
 from mcts_math.search.ab_mcts import BeliefName, close_full, make_chooser
-from mcts_math.search.expand import Expansion, Search, chance
+from mcts_math.search.expansion import Expansion, Search, chance
 from mcts_math.search.guided import grow_all
 from mcts_math.settings import Integer, Settings
 from mcts_math.tree import Node, Tree

@@ -15,7 +15,8 @@ from typing import Annotated, Final
 from pydantic import Field
 
 from mcts_math.requests import Generate, Generation, Meter, Reply, Request, Spent, Verdict, Verification, Verify
-from mcts_math.search.expand import CONTEXT_LENGTH, Asking, Expansion, T, by_value, derive_seed, grow, score
+from mcts_math.search.expand import grow
+from mcts_math.search.expansion import CONTEXT_LENGTH, Asking, Expansion, T, by_value, derive_seed, score
 from mcts_math.settings import Integer
 from mcts_math.step import Outcome
 from mcts_math.tree import Attempt, Node, Tree

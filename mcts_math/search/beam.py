@@ -7,7 +7,8 @@ from dataclasses import replace
 from pydantic import Field
 
 from mcts_math.requests import Generation
-from mcts_math.search.expand import CONTEXT_LENGTH, Expansion, Search, by_value, grow
+from mcts_math.search.expand import grow
+from mcts_math.search.expansion import CONTEXT_LENGTH, Expansion, Search, by_value
 from mcts_math.search.guided import Lookahead, foresee
 from mcts_math.settings import Integer, Real, Settings
 from mcts_math.tree import Node, Tree

@@ -12,7 +12,7 @@ from mcts_math.search.attempts import (
     read_meter,
     record,
 )
-from mcts_math.search.expand import CONTEXT_LENGTH, Expansion, Search
+from mcts_math.search.expansion import CONTEXT_LENGTH, Expansion, Search
 from mcts_math.settings import Settings
 from mcts_math.tree import Tree
 

@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from pydantic import Field
 
-from mcts_math.search.expand import Expansion, Search, by_value
+from mcts_math.search.expansion import Expansion, Search, by_value
 from mcts_math.search.guided import Lookahead, grow_all
 from mcts_math.settings import Integer, Settings
 from mcts_math.tree import Tree

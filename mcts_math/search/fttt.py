@@ -17,7 +17,7 @@ from pydantic import Field
 
 from mcts_math.requests import Adapt, Adaptation, LossTerm, Verdict
 from mcts_math.search.attempts import Budget, Trials, read_meter, try_once
-from mcts_math.search.expand import Asking, Expansion, Search, derive_seed
+from mcts_math.search.expansion import Asking, Expansion, Search, derive_seed
 from mcts_math.search.revision import INCORRECT
 from mcts_math.search.self_refine import write
 from mcts_math.settings import Integer, Real, Settings

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mcts_math.requests import Check, Verdict, Verification, Verify
-from mcts_math.search.expand import Search, by_value
+from mcts_math.search.expansion import Search, by_value
 from mcts_math.tree import Tree
 
 

@@ -9,7 +9,8 @@ from pydantic import Field
 
 from mcts_math.requests import Generation, Reply
 from mcts_math.search.attempts import side_by_side
-from mcts_math.search.expand import CONTEXT_LENGTH, Asking, Expansion, by_value, grow, score
+from mcts_math.search.expand import grow
+from mcts_math.search.expansion import CONTEXT_LENGTH, Asking, Expansion, by_value, score
 from mcts_math.settings import Integer
 from mcts_math.tree import Node, Tree
 

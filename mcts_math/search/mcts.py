@@ -22,7 +22,8 @@ from pydantic import Field
 
 from mcts_math.errors import EngineError
 from mcts_math.requests import Generation
-from mcts_math.search.expand import CONTEXT_LENGTH, Expansion, Search, derive_seed, grow, score
+from mcts_math.search.expand import grow
+from mcts_math.search.expansion import CONTEXT_LENGTH, Expansion, Search, derive_seed, score
 from mcts_math.search.extract import Strategy, extract
 from mcts_math.settings import Integer, Real, Settings
 from mcts_math.tree import Node, Tree, puct

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from mcts_math.requests import LossTerm, Verdict
 from mcts_math.search.attempts import Budget, Trials, read_meter, try_once
-from mcts_math.search.expand import Expansion, Search
+from mcts_math.search.expansion import Expansion, Search
 from mcts_math.search.fttt import adapt
 from mcts_math.search.revision import INCORRECT
 from mcts_math.settings import Settings

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 
 from pydantic import Field
 
-from mcts_math.search.expand import Asking, Expansion, Search, derive_seed
+from mcts_math.search.expansion import Asking, Expansion, Search, derive_seed
 from mcts_math.search.guided import grow_all
 from mcts_math.settings import Integer, Settings
 from mcts_math.tree import Node, Tree

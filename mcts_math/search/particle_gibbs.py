@@ -10,7 +10,7 @@ import random
 
 from pydantic import Field
 
-from mcts_math.search.expand import Expansion, Search, derive_seed
+from mcts_math.search.expansion import Expansion, Search, derive_seed
 from mcts_math.search.particle_filter import sweep, weights
 from mcts_math.settings import Integer, Settings
 from mcts_math.tree import Node, Tree

@@ -7,7 +7,8 @@ from typing import Literal
 from pydantic import Field
 
 from mcts_math.requests import Generation
-from mcts_math.search.expand import CONTEXT_LENGTH, Expansion, Search, grow
+from mcts_math.search.expand import grow
+from mcts_math.search.expansion import CONTEXT_LENGTH, Expansion, Search
 from mcts_math.settings import Real, Settings
 from mcts_math.step import Outcome
 from mcts_math.tree import Tree

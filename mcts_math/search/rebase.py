@@ -15,7 +15,7 @@ from dataclasses import replace
 
 from pydantic import Field
 
-from mcts_math.search.expand import Expansion, Search
+from mcts_math.search.expansion import Expansion, Search
 from mcts_math.search.guided import grow_all
 from mcts_math.settings import Integer, Real, Settings
 from mcts_math.tree import Tree

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mcts_math.requests import Verdict
 from mcts_math.search.attempts import Budget, Trials, read_meter, try_once
-from mcts_math.search.expand import Expansion, Search
+from mcts_math.search.expansion import Expansion, Search
 from mcts_math.settings import Settings
 from mcts_math.tree import Tree
 

@@ -26,7 +26,7 @@ from mcts_math.search.attempts import (
     side_by_side,
     text_of,
 )
-from mcts_math.search.expand import CONTEXT_LENGTH, Asking, Expansion, Search
+from mcts_math.search.expansion import CONTEXT_LENGTH, Asking, Expansion, Search
 from mcts_math.search.self_refine import write
 from mcts_math.settings import Integer, Settings
 from mcts_math.tree import Node, Tree

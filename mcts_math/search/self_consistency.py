@@ -11,7 +11,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from mcts_math.search.attempts import AtOnce, Budget, Trials, appraise, judge, make_attempts, read_meter, record
-from mcts_math.search.expand import CONTEXT_LENGTH, Expansion, Search, chance
+from mcts_math.search.expansion import CONTEXT_LENGTH, Expansion, Search, chance
 from mcts_math.search.votes import VoteTotal, group, is_certain, lead_is_lasting, totals, winner
 from mcts_math.settings import Real, Settings
 from mcts_math.tree import Attempt, Tree

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from mcts_math.requests import Generate, Generation
 from mcts_math.search.attempts import Budget, StopAtSuccess, Trials, read_meter, try_once
-from mcts_math.search.expand import CONTEXT_LENGTH, Asking, Expansion, Search, complete, derive_seed
+from mcts_math.search.expand import complete
+from mcts_math.search.expansion import CONTEXT_LENGTH, Asking, Expansion, Search, derive_seed
 from mcts_math.settings import Settings
 from mcts_math.step import Outcome, Step
 from mcts_math.tree import Node, Tree

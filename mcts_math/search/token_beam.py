@@ -15,7 +15,8 @@ from pydantic import Field
 
 from mcts_math.requests import Generation
 from mcts_math.search.attempts import candidates, judge, read_meter, record, side_by_side
-from mcts_math.search.expand import CONTEXT_LENGTH, Asking, Expansion, Search, grow
+from mcts_math.search.expand import grow
+from mcts_math.search.expansion import CONTEXT_LENGTH, Asking, Expansion, Search
 from mcts_math.settings import Integer, Settings
 from mcts_math.tree import Node, Tree
 

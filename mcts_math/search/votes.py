@@ -10,7 +10,7 @@ from typing import Annotated, Final, Literal, TypeAlias, TypeVar
 from pydantic import Field
 
 from mcts_math.requests import Check
-from mcts_math.search.expand import Asking
+from mcts_math.search.expansion import Asking
 
 _INTEGER: Final = re.compile(r"-?(0|[1-9]\d*)")  # two of these are equal only where their texts are
 

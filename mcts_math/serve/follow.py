@@ -9,7 +9,7 @@ from typing import Final
 
 from mcts_math.formats import StepFormat
 from mcts_math.scheduler import MakeSearch
-from mcts_math.search.expand import Search
+from mcts_math.search.expansion import Search
 from mcts_math.step import Step
 from mcts_math.tasks import JsonObject
 from mcts_math.tree import Node, Tree

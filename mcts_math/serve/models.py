@@ -9,7 +9,7 @@ from pathlib import Path
 from mcts_math.config import Config, load_config
 from mcts_math.errors import ConfigError
 from mcts_math.requests import Prompt
-from mcts_math.search.expand import Expansion
+from mcts_math.search.expansion import Expansion
 from mcts_math.services import has_values
 from mcts_math.solver import limits_of, make_expansion
 from mcts_math.tasks import Task

@@ -10,7 +10,7 @@ from typing import Any, Final
 from mcts_math.files import dump_line
 from mcts_math.run.run import to_record
 from mcts_math.scheduler import Solved
-from mcts_math.search.expand import CONTEXT_LENGTH
+from mcts_math.search.expansion import CONTEXT_LENGTH
 from mcts_math.serve.orders import Order
 from mcts_math.tasks import JsonObject
 from mcts_math.tree import Node, Tree

@@ -22,7 +22,7 @@ from mcts_math.requests import Check, Evaluate, Evaluation, Generate, Generation
 from mcts_math.search.ab_mcts import AbMctsOptions, ab_mcts
 from mcts_math.search.ab_mcts_steps import AbMctsStepsOptions, ab_mcts_steps
 from mcts_math.search.beam import BeamOptions, beam_search
-from mcts_math.search.expand import Expansion, Search, derive_seed
+from mcts_math.search.expansion import Expansion, Search, derive_seed
 from mcts_math.search.particle_filter import ParticleOptions, particle_filter
 from mcts_math.search.particle_gibbs import GibbsOptions, particle_gibbs
 from mcts_math.search.selection import SelectionOptions, selection
