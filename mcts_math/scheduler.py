@@ -276,14 +276,17 @@ class Scheduler:
 
     async def _watch(self) -> None:
         """Stops trees that are over their machine time; ends with the last of those that have a limit."""
-        while timed := [job for job in self._jobs if job.limits.question_s]:
-            await asyncio.sleep(min(0.5, min(job.limits.question_s for job in timed) / 10))
-            now = self._clock.now()
-            for job in timed:
-                used = job.cost.seconds + sum(now - started for started in job.running.values())
-                if used >= job.limits.question_s and job.is_growing and not job.is_over_time and job.task is not None:
-                    job.tree.stopped, job.is_over_time = "max_total_time", True
-                    job.task.cancel()
+        while limits := [job.limits.question_s for job in self._jobs if job.limits.question_s]:
+            await asyncio.sleep(min(0.5, min(limits) / 10))
+            self._stop_late(self._clock.now())  # apart: a name here would keep a finished tree
+
+    def _stop_late(self, now: float) -> None:
+        for job in list(self._jobs):
+            used = job.cost.seconds + sum(now - started for started in job.running.values())
+            is_late = 0 < job.limits.question_s <= used
+            if is_late and job.is_growing and not job.is_over_time and job.task is not None:
+                job.tree.stopped, job.is_over_time = "max_total_time", True
+                job.task.cancel()
 
 
 def _failure(done: asyncio.Task[Solved]) -> BaseException | None:

@@ -31,7 +31,7 @@ def questions(tmp_path_factory: pytest.TempPathFactory, repo: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize("solver", ["greedy", "sbs", "mcts"])
+@pytest.mark.parametrize("solver", [pytest.param("greedy", marks=pytest.mark.slow), "sbs", "mcts"])
 def test_solve_resume_rescore_evaluate(repo: Path, tmp_path: Path, questions: Path, solver: str) -> None:
     out = tmp_path / "out.jsonl"
     words: list[object] = [

@@ -142,7 +142,7 @@ def test_missing_and_binary_files(tmp_path: Path) -> None:
     with pytest.raises(TaskError, match="can't be read as UTF-8"):
         load_tasks(tmp_path / "b.jsonl")
     (tmp_path / "dir.jsonl").mkdir()
-    with pytest.raises(TaskError, match="can't be read"):
+    with pytest.raises(TaskError, match="not a data set"):
         load_tasks(tmp_path / "dir.jsonl")
 
 

@@ -30,6 +30,7 @@ needs_vllm = pytest.mark.skipif(importlib.util.find_spec("vllm") is None, reason
 
 
 @needs_vllm
+@pytest.mark.slow
 def test_a_head_among_the_weights_is_served_until_the_engine_dies(tmp_path: Path) -> None:
     folder = make_checkpoint(tmp_path / "model", "llama")
     reference = Reference(folder)

@@ -400,6 +400,7 @@ def torchrun(repo: Path, processes: int, file: Path, config: TrainConfig) -> sub
     )
 
 
+@pytest.mark.slow
 def test_two_processes_go_on_from_one_state(settings: Callable[..., TrainConfig], tmp_path: Path, repo: Path) -> None:
     """One of them looks and tidies up; before, each did, and removed states under the other."""
 

@@ -243,7 +243,7 @@ def test_a_judge_without_logprobs_is_told_when_connecting(server: FakeServer) ->
         ({"value": "prm", "value_args": {"model": "a/b", "aggregate": "max"}}, "value_args: aggregate"),
         ({"value": "genrm", "value_args": {"base_url": "x", "prompt": "ok?"}}, "prompt must hold {solution}"),
         ({"value": "head", "value_args": {"model": "a/b"}}, "value_args are for a reward model"),
-        ({"mode": "react", "value": "prm", "value_args": {"model": "a/b"}}, "ranks nothing by values"),
+        ({"mode": "react", "value": "prm", "value_args": {"model": "a/b"}}, "asks for no values as it is set"),
     ],
 )
 def test_a_config_that_makes_no_sense_is_refused(settings: dict[str, Any], said: str) -> None:
