@@ -138,7 +138,7 @@ class Plan:
             if (
                 config.method.uses_values(config.options)
                 and not (config.method.backs_up or config.method.makes_attempts)  # these score whole attempts alone
-                and config.value_source != "none"
+                and config.value_source == "head"
             ):
                 scored.append((_option(config, "step_beam_width"), name, method.seeds[0]))
         if not scored:
