@@ -122,6 +122,7 @@ async def learn(engine: Any, question: str, after_each: Callable[[], None] = lam
     return written
 
 
+@pytest.mark.slow
 def test_what_a_killed_replica_had_learnt_is_learnt_again(options: EngineOptions) -> None:
     learning = replace(options, need_value=False, adapter=AdapterOptions(lr=0.05))
     questions = [f"{i} + 1 = " for i in range(12)]

@@ -107,15 +107,20 @@ async def run_all(which: str, folder: Path, server: socket.socket) -> dict[str, 
             results = await asyncio.gather(*(try_one(interpreter, a, words) for a in ATTACKS))
         other = await interpreter.execute(Execute("another question", (), Cell("'canary' in globals()")))
         num_snapshots = interpreter.num_snapshots
-    await asyncio.sleep(0.2)
+    left, changed = descendants(), [""]
+    for _ in range(50):  # a busy machine takes a while to bury processes and to close what belonged to them
+        await asyncio.sleep(0.2)
+        left, changed = descendants(), [key for key, value in host_state(folder).items() if value != before[key]]
+        if not left and not changed:
+            break
     return {
         "level": level.isolation.value,
         "uid": os.getuid(),
         "results": {a.name: r for a, r in zip(ATTACKS, results, strict=True)},
         "other": other.text,
         "num_snapshots": num_snapshots,
-        "left": descendants(),
-        "changed": [k for k, v in host_state(folder).items() if v != before[k]],
+        "left": left,
+        "changed": changed,
     }
 
 

@@ -108,11 +108,11 @@ def test_a_state_that_greets_in_its_childs_place_is_found_though_it_is_evicted_m
 
 def test_a_child_that_hides_costs_its_sandbox_its_life() -> None:
     async def check() -> None:
-        async with SandboxInterpreter(LIMITS) as interpreter:
+        async with SandboxInterpreter(replace(LIMITS, step_timeout_s=6.0)) as interpreter:
             await show(interpreter, "x = 1")
             before = num_living()
             await show(interpreter, HIDING, "x = 1")
-            for _ in range(3):
+            for _ in range(2):
                 assert (await show(interpreter, "7", "x = 1", HIDING)).status is CellStatus.KILLED
             again = await show(interpreter, "x", "x = 1")
             assert (again.text, again.rebuilt) == ("1", True)

@@ -92,7 +92,7 @@ def test_no_forgery_passes_beside_the_tests(part: int) -> None:
     assert [(n, p.test, j) for (n, p), j in zip(pairs, judgements, strict=True) if j.passed] == []
 
 
-@pytest.mark.parametrize("place", ["on loading", "in a call"])
+@pytest.mark.parametrize("place", [pytest.param("on loading", marks=pytest.mark.slow), "in a call"])
 def test_the_interpreter_s_attacks_change_nothing(place: str, tmp_path_factory: pytest.TempPathFactory) -> None:
     suite, runner = load("attacks").ATTACKS, load("attack_run")
     suite = suite if place == "on loading" else suite[::8]

@@ -117,6 +117,7 @@ def test_tied_weights_are_stored_once(settings: Callable[..., TrainConfig], tmp_
     assert Reference(folder).value("1 + 1 = ") is not None
 
 
+@pytest.mark.slow
 def test_a_launched_training_is_the_same(
     settings: Callable[..., TrainConfig], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
