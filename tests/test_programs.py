@@ -31,7 +31,10 @@ def questions(tmp_path_factory: pytest.TempPathFactory, repo: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize("solver", [pytest.param("greedy", marks=pytest.mark.slow), "sbs", "mcts"])
+SLOW = [pytest.param(name, marks=pytest.mark.slow) for name in ("greedy", "sbs")]
+
+
+@pytest.mark.parametrize("solver", [*SLOW, "mcts"])
 def test_solve_resume_rescore_evaluate(repo: Path, tmp_path: Path, questions: Path, solver: str) -> None:
     out = tmp_path / "out.jsonl"
     words: list[object] = [
@@ -83,6 +86,7 @@ def _resume(repo: Path, words: list[object], out: Path) -> None:
     assert again_trees.keys() == trees.keys()
 
 
+@pytest.mark.slow
 def test_odd_questions_and_repeated_ones(repo: Path, tmp_path: Path) -> None:
     """A question beyond the context, of control characters, of the format's own tags, and two equal ones."""
     odd = [
@@ -106,6 +110,7 @@ def test_odd_questions_and_repeated_ones(repo: Path, tmp_path: Path) -> None:
     assert python(repo, "eval_output_jsonl.py", "--res_file", out).returncode == 0
 
 
+@pytest.mark.slow
 def test_react_batch_demo(repo: Path, tmp_path: Path, questions: Path) -> None:
     out = tmp_path / "out.jsonl"
     words = ["--custom_cfg", "configs/react_sft.yaml", "--qaf", questions, "--output", out]

@@ -58,7 +58,10 @@ def served(request: pytest.FixtureRequest, checkpoint: Callable[[str], Path], ke
     asyncio.run(close_while_busy(served.engine))
 
 
-@pytest.fixture(scope="package", params=list(ENGINES))
+@pytest.fixture(
+    scope="package",
+    params=[pytest.param(name, id=name, marks=pytest.mark.slow if f"{name}-llama" in SLOW else ()) for name in ENGINES],
+)
 def llama(request: pytest.FixtureRequest, kept: Kept) -> Served:
     """One family, for what does not depend on the architecture."""
     return kept(request.param)

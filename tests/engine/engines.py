@@ -123,4 +123,5 @@ Kept: TypeAlias = Callable[[str], Served]
 """Engine -> the one that serves llama, kept until all tests are over."""
 # Gemma 2 runs on vLLM too, but less exactly on a CPU: values are off by 4e-4, a sample's log-probability by 2e-3.
 SERVES = {"hf": [*FAMILIES, *PADDED], "vllm": ["llama", "qwen3", "mistral", "granite"], "openai": ["llama"]}
-SLOW = {"vllm-qwen3", "vllm-mistral", "vllm-granite"}  # a minute each, for what others show nearly as well
+# A minute each, for what others show nearly as well.
+SLOW = {"vllm-qwen3", "vllm-mistral", "vllm-granite", "openai-llama"}

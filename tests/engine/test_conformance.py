@@ -196,7 +196,7 @@ def test_a_cancelled_request_frees_its_place(llama: Served) -> None:
     run(scene())
 
 
-@pytest.mark.parametrize("engine", ["hf", "openai"])
+@pytest.mark.parametrize("engine", ["hf", pytest.param("openai", marks=pytest.mark.slow)])
 def test_close_fails_what_waits_and_what_comes_later(engine: str, kept: Kept) -> None:
     """vLLM takes half a minute to start again: it is closed so where its tests are over (`conftest.served`)."""
     run(close_while_busy(kept(engine).load()))

@@ -44,6 +44,7 @@ def adapted_tokens(records: dict[str, Any]) -> int:
     return sum(attempt.get("adapted_tokens", 0) for record in records.values() for attempt in record["attempts"])
 
 
+@pytest.mark.slow
 def test_a_question_is_solved_alike_alone_and_in_company(repo: Path) -> None:
     """Trees, answers, verdicts, tokens and losses, losses to the last bit where nothing is taken from the cache."""
     tasks = load_tasks(repo / "data/mini/test.jsonl")

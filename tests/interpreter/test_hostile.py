@@ -106,6 +106,7 @@ def test_a_state_that_greets_in_its_childs_place_is_found_though_it_is_evicted_m
     run(check())
 
 
+@pytest.mark.slow
 def test_a_child_that_hides_costs_its_sandbox_its_life() -> None:
     async def check() -> None:
         async with SandboxInterpreter(replace(LIMITS, step_timeout_s=6.0)) as interpreter:

@@ -25,6 +25,7 @@ from mcts_math.tasks import load_tasks
 CONFIGS = ("configs/mini/sbs.yaml", "configs/mini/greedy.yaml")
 
 
+@pytest.mark.slow
 def test_the_program_serves_the_bundled_model_and_drains(repo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(repo)
     task = load_tasks("data/mini/test.jsonl")[0]

@@ -188,6 +188,7 @@ def run_processes(count: int, config: TuningConfig, repo: Path) -> Path:
     return Path(config.output_dir)
 
 
+@pytest.mark.slow
 def test_several_processes_see_the_statistics_of_one(settings: Settings, repo: Path, tmp_path: Path) -> None:
     """Moments bit by bit, with a last step that does not fill all processes; networks to rounding."""
     more = {"num_threads": 1, "batch_size": 4, "epochs": 1}
