@@ -4,8 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Final
 
 from mcts_math.evaluate.plots import colour, pyplot, save
+
+_TITLES: Final = {
+    "loss": "outer loss (solution), nats a token",
+    "inner": "inner loss (conversation), nats a token",
+    "change_norm": "norm of the weight change",
+}
 
 
 def draw_training(folder: str | Path, path: str | Path) -> Path:
@@ -16,7 +23,8 @@ def draw_training(folder: str | Path, path: str | Path) -> Path:
     figure, panels = plt.subplots(1, len(names), figsize=(3.6 * len(names), 2.8), squeeze=False, layout="constrained")
     for number, (panel, name) in enumerate(zip(panels[0], names, strict=True)):
         panel.plot(range(1, len(epochs) + 1), [epoch[name] for epoch in epochs], "o-", color=colour(number))
-        panel.set_title(name.replace("_", " "))
+        panel.set_title(_TITLES.get(name, name.replace("_", " ")), fontsize=10)
         panel.set_xlabel("epoch")
+        panel.xaxis.get_major_locator().set_params(integer=True)
         panel.grid(alpha=0.25)
     return save(plt, figure, Path(path))
