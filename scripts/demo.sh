@@ -2,7 +2,7 @@
 # Sets up and runs the main job: greedy, step-level beam search and MCTS with the bundled model, then the table.
 # Usage: bash scripts/demo.sh [NUMBER OF QUESTIONS, default 100]
 set -euo pipefail
-source "$(dirname "$0")/env.sh"
+source "$(dirname "$0")/env.sh" "" # without arguments it would read ours
 
 count="${1:-100}"
 questions="outputs/demo/questions.jsonl"
