@@ -104,7 +104,7 @@ class Common(Settings):
         ge=0,
     )
     verbose: bool = Field(False, description="print every step")
-    log_to: LoggerName = Field("none", description=f"{LOG_TO}; of programs that write results")
+    log_to: LoggerName = Field("none", description=LOG_TO)
     # Obsolete: accepted whatever they are, reported, not obeyed.
     create_local_llm: Any = Field(False, description="obsolete")
     swap_space: Any = Field(8, description="obsolete")

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import warnings
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
-from contextlib import AsyncExitStack, aclosing
-from typing import Any
+from contextlib import AsyncExitStack, aclosing, closing
+from pathlib import Path
+from typing import Any, Final
 
 from typing_extensions import Unpack
 
@@ -15,6 +16,8 @@ from mcts_math.config import Config, make_config
 from mcts_math.cost import Cost
 from mcts_math.errors import MctsMathError, TaskError
 from mcts_math.formats import make_format
+from mcts_math.loggers import check_logger, open_logger
+from mcts_math.meter import Meter, Totals
 from mcts_math.requests import Sampling, Services
 from mcts_math.scheduler import RunLimits, Scheduler, Solved
 from mcts_math.search.expansion import Expansion, Search
@@ -23,6 +26,9 @@ from mcts_math.services import Provided, has_values, open_services
 from mcts_math.tasks import Task, make_tasks
 from mcts_math.tree import Tree, new_tree
 from mcts_math.verifiers import check_problems
+
+_LOGS: Final = Path("outputs")
+"""Where `solve` has a logger put its files, as the programs do."""
 
 
 def solve(
@@ -61,25 +67,31 @@ async def solve_async(
     **provided: Unpack[Provided],
 ) -> list[Solved]:
     """`solve` for callers with an event loop of their own."""
+    config = config if isinstance(config, Config) else make_config(config)
     tasks = make_tasks(tasks)
+    check_logger(config.log_to)
     results: dict[str, Solved] = {}
     failure = ""
-    async with aclosing(solve_stream(config, tasks, **provided)) as stream:
-        while True:
-            try:
-                solved = await anext(stream, None)
-            except MctsMathError as error:
-                if not results:
-                    raise
-                missing = f"{len(tasks) - len(results)} of {len(tasks)} questions were not finished: {error}"
-                warnings.warn(missing, RuntimeWarning, stacklevel=2)
-                failure = f"not finished: {error}"
-                break
-            if solved is None:
-                break
-            results[solved.tree.task.id] = solved
-            if on_solved is not None:
-                on_solved(solved)  # what it raises is the caller's, and ends the run
+    logger = open_logger(config.log_to, config.mode, _LOGS, {"config": config.resolved()}, warnings.warn)
+    with closing(Meter(len(tasks), totals := Totals(), logger)) as meter:
+        async with aclosing(solve_stream(config, tasks, on_open=meter.watch, **provided)) as stream:
+            while True:
+                try:
+                    solved = await anext(stream, None)
+                except MctsMathError as error:
+                    if not results:
+                        raise
+                    missing = f"{len(tasks) - len(results)} of {len(tasks)} questions were not finished: {error}"
+                    warnings.warn(missing, RuntimeWarning, stacklevel=2)
+                    failure = f"not finished: {error}"
+                    break
+                if solved is None:
+                    break
+                results[solved.tree.task.id] = solved
+                totals.add(solved)
+                meter.log_if_due()
+                if on_solved is not None:
+                    on_solved(solved)  # what it raises is the caller's, and ends the run
     return [results.get(task.id) or Solved(new_tree(task), Cost(), failure) for task in tasks]
 
 

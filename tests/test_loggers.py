@@ -16,8 +16,10 @@ from mcts_math.config import make_config
 from mcts_math.engine.scripted import Behaviour, RandomPolicy
 from mcts_math.errors import ConfigError
 from mcts_math.loggers import LoggerName, check_logger, open_logger
+from mcts_math.meter import Totals
 from mcts_math.run.description import compare_descriptions, describe_run
-from mcts_math.run.run import Totals, solve_file
+from mcts_math.run.run import solve_file
+from mcts_math.solver import solve
 from mcts_math.tasks import load_tasks
 from mcts_math.train.summary import numbers_of
 
@@ -76,6 +78,19 @@ def test_a_run_tells_a_tracker(questions: Path, monkeypatch: pytest.MonkeyPatch,
     step, numbers = logged[-1]
     assert (step, numbers["done"], numbers["accuracy"]) == (6, 6, totals.correct / 6)
     assert all(isinstance(number, float) for number in numbers.values())
+
+
+def test_solve_from_python_tells_a_tracker(monkeypatch: pytest.MonkeyPatch) -> None:
+    tracker = Tracker("trackio")
+    monkeypatch.setitem(sys.modules, "trackio", tracker)
+    services = {"policy": RandomPolicy(1), "interpreter": EchoInterpreter(), "checker": EqualChecker()}
+    tasks = [{"question": f"{i}?", "answer": str(i)} for i in range(6)]
+    solved = solve(CONFIG | {"log_to": "trackio"}, tasks, **services)  # type: ignore[arg-type]
+    begun, *logged, end = tracker.told
+    assert begun == ("mcts_math", "react", "react")
+    assert end == "finished"
+    step, numbers = logged[-1]
+    assert (step, numbers["accuracy"]) == (6, sum(one.tree.correct is True for one in solved) / 6)
 
 
 def test_a_tracker_that_fails_is_told_no_more_and_the_run_goes_on(

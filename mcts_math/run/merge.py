@@ -27,6 +27,7 @@ def merge_files(inputs: Sequence[str | Path], output: str | Path, *, overwrite: 
     require_other_file(output, *inputs)
     best = _best_lines(inputs)
     meta = _common_meta(inputs) | {"merged": [str(path) for path in inputs]}
+    meta.pop("to_solve", None)  # which was a part's
     with ResultsFile(output).open(meta, overwrite=overwrite) as out:
         out.begin(meta)
         for where, _, record in _with_ids(inputs):

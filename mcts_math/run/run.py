@@ -6,7 +6,6 @@ What can be wrong is found out in the order of its cost: config, questions, outp
 from __future__ import annotations
 
 import asyncio
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import aclosing, closing
@@ -21,6 +20,7 @@ from mcts_math.errors import RecordError, TaskError
 from mcts_math.files import is_same_file, read_records
 from mcts_math.formats import StepFormat, make_format
 from mcts_math.loggers import check_logger, open_logger
+from mcts_math.meter import Meter, Totals
 from mcts_math.requests import Services
 from mcts_math.run.description import describe_run
 from mcts_math.run.progress import Progress
@@ -31,38 +31,6 @@ from mcts_math.services import Provided, has_values, value_source
 from mcts_math.solver import check_tasks, search_maker, solve_stream
 from mcts_math.tasks import JsonObject, Task, digest_of, is_ours, load_tasks, parse_source, take_shard
 from mcts_math.tasks.cases import without_cases, write_cases
-
-
-@dataclass(slots=True)
-class Totals:
-    """Sums over the questions of this run."""
-
-    questions: int = 0
-    judged: int = 0
-    correct: int = 0
-    errors: int = 0
-    stopped: int = 0
-    tokens: int = 0
-    first_error: str = ""
-    begun: float = field(default_factory=time.monotonic)
-
-    def add(self, solved: Solved) -> None:
-        self.questions += 1
-        self.judged += bool(solved.tree.task.answers) or solved.tree.correct is not None
-        self.correct += solved.tree.correct is True
-        self.stopped += bool(solved.tree.stopped)
-        self.tokens += solved.cost.tokens
-        if solved.error:
-            self.errors += 1
-            self.first_error = self.first_error or f"question {solved.tree.task.id!r}: {solved.error}"
-
-    @property
-    def accuracy(self) -> float | None:
-        return self.correct / self.judged if self.judged else None
-
-    @property
-    def seconds(self) -> float:
-        return time.monotonic() - self.begun
 
 
 def default_output(config_path: str | Path, qaf: str | Path, config: Config, shard: str = "") -> Path:
@@ -122,7 +90,7 @@ def solve_file(
     check_logger(config.log_to)
     if obsolete := config.obsolete_given():
         report(f"note: obsolete keys are ignored: {', '.join(obsolete)}")
-    meta = describe_run(config, qaf, questions, value_source(provided.get("value_model")))
+    meta = describe_run(config, qaf, questions, value_source(provided.get("value_model"))) | {"to_solve": len(tasks)}
     with ResultsFile(output).open(meta, resume=resume, overwrite=overwrite, tasks=questions) as results:
         todo = [task for task in tasks if task.id not in results.done]
         if resume:
@@ -171,7 +139,8 @@ class _Run:
         stream = solve_stream(self.config, tasks, on_open=self._begin, report=self.report, **provided)
         path = self.results.path
         log = open_logger(self.config.log_to, path.stem, path.parent, self.meta, self.report)
-        self.progress = Progress(len(tasks), self.totals, self.results.live_path, self.report, log)
+        meter = Meter(len(tasks), self.totals, log)
+        self.progress = Progress(meter, self.results.live_path, self.report)
         with (
             closing(self.progress),
             tqdm(total=len(tasks), unit="q", disable=None, dynamic_ncols=True, smoothing=0.1) as bar,

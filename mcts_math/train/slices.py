@@ -28,9 +28,10 @@ from mcts_math.errors import MctsMathError, RecordError
 from mcts_math.files import dump_line, replace_file
 from mcts_math.formats import make_format
 from mcts_math.judge import JudgeLimits
+from mcts_math.meter import Totals
 from mcts_math.run.description import describe_run, facts_of
 from mcts_math.run.results import ResultsFile
-from mcts_math.run.run import Totals, to_record
+from mcts_math.run.run import to_record
 from mcts_math.scheduler import Solved
 from mcts_math.services import Provided, engine_options, open_interpreter
 from mcts_math.solver import solve_stream

@@ -36,7 +36,7 @@ def summarise(entries: Sequence[Mapping[str, Any]], path: Path) -> JsonObject:
     low, high = wilson_interval(right, judged)
     return {
         "done": len(entries),
-        "total": len(entries) + live["left"] if live else meta.get("questions", {}).get("number"),
+        "total": _total(len(entries), live, meta),
         "right": right,
         "judged": judged,
         "interval": [rounded(low), rounded(high)] if judged else None,
@@ -47,6 +47,13 @@ def summarise(entries: Sequence[Mapping[str, Any]], path: Path) -> JsonObject:
         "slowest": _slowest(entries),
         "live": live,
     }
+
+
+def _total(done: int, live: JsonObject | None, meta: JsonObject) -> int | None:
+    """Questions of the whole run. What it told is older than what is done: the sum may be a few too many."""
+    known: int | None = meta.get("to_solve", meta.get("questions", {}).get("number"))
+    told = done + live["left"] if live else known
+    return told if told is None or known is None else min(told, known)
 
 
 def _costs(entries: Sequence[Mapping[str, Any]]) -> JsonObject:

@@ -96,10 +96,9 @@ function labels(view, i) {
   if (view.children[i].length) return null;
   const rank = (view.tree.solutions ?? []).indexOf(i);
   const text = readable((node.answer ?? ending(node)).slice(0, LABEL)).replace(/\s+/g, " ");
-  return [
-    rank < 0 ? null : label("rank", 14, `№${rank + 1}`),
-    label(node.answer === undefined ? "label" : "label answer", rank < 0 ? 14 : 42, text),
-  ];
+  const kind = node.answer === undefined ? "label" : "label answer";
+  if (rank < 0) return label(kind, 14, text);
+  return draw("text", { x: 14, y: 4 }, draw("tspan", { class: "rank" }, `№${rank + 1}`), draw("tspan", { class: kind, dx: 6 }, text));
 }
 
 const ending = (node) => (node.kind && node.kind !== "continue" ? KINDS[node.kind] : "");

@@ -68,11 +68,12 @@ export function sign(entry) {
 
 const kinds = (row) =>
   Object.entries(row.known.groups ?? {}).map(([key, value]) =>
-    make("span", { class: "chip", title: key }, key === "level" ? `level ${value.replace(/^level\s*/i, "")}` : readable(value)),
+    make("span", { class: key === "level" ? "chip level" : "chip", title: key }, key === "level" ? `level ${value.replace(/^level\s*/i, "")}` : readable(value)),
   );
 
 function numbers(row) {
   const { value, tokens, nodes, answer } = row.known;
-  const parts = [`value ${count(value)}`, `${count(tokens)} tokens`, `${count(nodes)} nodes`];
-  return [parts.join(" · "), answer ? make("span", { class: "answer" }, ` = ${readable(answer.slice(0, 40))}`) : null];
+  const parts = [`${count(tokens)} tokens`, `${count(nodes)} nodes`];
+  if (Number.isFinite(value)) parts.unshift(`value ${count(value)}`);
+  return [parts.join(" · "), answer ? make("span", { class: "answer" }, ` · answer ${readable(answer.slice(0, 40))}`) : null];
 }

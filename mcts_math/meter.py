@@ -1,0 +1,142 @@
+"""What is counted of a run, and the numbers that progress lines, dashboards and loggers show of it."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import Final, Protocol
+
+from mcts_math.loggers import Logger
+from mcts_math.requests import Services
+from mcts_math.scheduler import Scheduler, Solved
+from mcts_math.tasks import JsonObject
+
+_LOG_S: Final = 2.0
+_LOGGED: Final = (
+    "done", "errors", "seconds", "tokens_per_s", "trees", "requests", "batch_rows", "cached_share", "interpreter_states"
+)  # fmt: skip
+
+
+class Counts(Protocol):
+    """What is counted of the questions that are done."""
+
+    questions: int
+    judged: int
+    correct: int
+    errors: int
+
+
+@dataclass(slots=True)
+class Totals:
+    """Sums over the questions of this run."""
+
+    questions: int = 0
+    judged: int = 0
+    correct: int = 0
+    errors: int = 0
+    stopped: int = 0
+    tokens: int = 0
+    first_error: str = ""
+    begun: float = field(default_factory=time.monotonic)
+
+    def add(self, solved: Solved) -> None:
+        self.questions += 1
+        self.judged += bool(solved.tree.task.answers) or solved.tree.correct is not None
+        self.correct += solved.tree.correct is True
+        self.stopped += bool(solved.tree.stopped)
+        self.tokens += solved.cost.tokens
+        if solved.error:
+            self.errors += 1
+            self.first_error = self.first_error or f"question {solved.tree.task.id!r}: {solved.error}"
+
+    @property
+    def accuracy(self) -> float | None:
+        return self.correct / self.judged if self.judged else None
+
+    @property
+    def seconds(self) -> float:
+        return time.monotonic() - self.begun
+
+
+@dataclass(slots=True)
+class Meter:
+    """Reads the numbers of one run, and tells them to a logger.
+
+    Attributes:
+        total: questions that this run is to solve.
+        counts: of those that it has solved.
+        logger: see `log_to`.
+    """
+
+    total: int
+    counts: Counts
+    logger: Logger | None = None
+    _scheduler: Scheduler | None = None
+    _services: Services | None = None
+    _begun: float = field(default_factory=lambda: time.monotonic())
+    _logs: int = 0
+
+    def watch(self, scheduler: Scheduler, services: Services) -> None:
+        """The services are there. Rates count from here: to load a model takes its own time."""
+        self._scheduler, self._services = scheduler, services
+        self._begun, self._logs = time.monotonic(), 0
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the services are there."""
+        return self._scheduler is not None
+
+    @property
+    def seconds(self) -> float:
+        """Since the services are there."""
+        return time.monotonic() - self._begun
+
+    def facts(self) -> JsonObject:
+        """The numbers; what is not known is None. Rates and shares are over this run, since its services were there."""
+        seconds = max(self.seconds, 1e-9)
+        counts, scheduler, done = self.counts, self._scheduler, self.counts.questions
+        trees, requests = (0, 0) if scheduler is None else scheduler.in_flight
+        return {
+            "time": time.time(),
+            "total": self.total,
+            "done": done,
+            "right": counts.correct,
+            "judged": counts.judged,
+            "errors": counts.errors,
+            "seconds": round(seconds, 1),
+            "seconds_left": round(seconds / done * (self.total - done)) if done else None,
+            "tokens_per_s": round((0 if scheduler is None else scheduler.tokens) / seconds, 1),
+            "trees": trees,
+            "requests": requests,
+            **_of_engine(self._services),
+            "interpreter_states": getattr(getattr(self._services, "interpreter", None), "num_snapshots", None),
+        }
+
+    def log_if_due(self) -> None:
+        """Logs, at most each two seconds."""
+        if self.is_running and self.seconds >= self._logs * _LOG_S:
+            self._logs = int(self.seconds / _LOG_S) + 1
+            self._log()
+
+    def close(self) -> None:
+        """The run has ended: the last numbers are logged."""
+        self._log()
+        if self.logger is not None:
+            self.logger.close()
+
+    def _log(self) -> None:
+        if self.logger is not None:
+            facts = self.facts()
+            numbers = {key: float(facts[key]) for key in _LOGGED if facts[key] is not None}
+            accuracy = {"accuracy": facts["right"] / facts["judged"]} if facts["judged"] else {}
+            self.logger.log(numbers | accuracy, facts["done"])
+
+
+def _of_engine(services: Services | None) -> JsonObject:
+    """What an engine that counts its work says: rows of a mean step of its batch, share of prompts found cached."""
+    counters = getattr(getattr(services, "policy", None), "counters", None)
+    steps, prompts = getattr(counters, "num_decode_steps", 0), getattr(counters, "num_prompt_tokens", 0)
+    return {
+        "batch_rows": round(counters.num_decoded_rows / steps, 1) if counters is not None and steps else None,
+        "cached_share": round(counters.num_cached_tokens / prompts, 3) if counters is not None and prompts else None,
+    }
