@@ -342,3 +342,4 @@ def _check_method(common: Common, options: Settings, where: Mapping[str, str]) -
         raise ConfigError(f"{source}: mode {mode} draws no numbers: set temperature to 0.")
     require(common.engine, "value: head", values=common.value_source == "head")
     require(common.engine, f"mode {mode}", adapters=method.adapter is not None, token_beams=method.needs_token_beams)
+    require(common.engine, f"mode {mode} as it is set", certainty=method.needs_certainty(options))

@@ -147,3 +147,5 @@ def _check_samples(request: Generate, reply: Generation) -> None:
         )
     if math.isnan(sum([sample.logprob for sample in reply.samples])):
         raise RefusedError("the model's log-probabilities are not numbers (NaN). Try engine_args={dtype: float32}.")
+    if request.sampling.want_certainty and any(sample.certainty is None for sample in reply.samples):
+        raise EngineError("the policy does not tell how certain it is of its samples (`Sample.certainty`).")

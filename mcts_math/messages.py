@@ -149,6 +149,7 @@ class Sampling:
         stop: strings that end a sample; the returned text ends before the stop string.
         beam_width: above 1, samples are the best of a token-level beam search of this width, best first, as
             transformers' `generate` makes it (scores are mean log-probabilities a token); temperature must then be 0.
+        want_certainty: `Sample.certainty` is wanted.
     """
 
     temperature: float = 0.7
@@ -157,6 +158,7 @@ class Sampling:
     max_tokens: int = 2000
     stop: tuple[str, ...] = ()
     beam_width: int = 1
+    want_certainty: bool = False
 
 
 FinishReason: TypeAlias = Literal["stop", "length"]
@@ -176,6 +178,8 @@ class Sample:
         opening: what of the model's turn stands before `text`: what the template opens (such as `<think>`), and of a
             turn that is continued what was written before.
         message: the turn as a server has read it, thought and calls apart; None where it was not read there.
+        certainty: sum over the same tokens of -1/V Σ log(V p), how far the model's distribution p over its V tokens is
+            from the uniform one, nats, >= 0 (self-certainty, Kang et al., arXiv 2502.18581); None where not asked for.
     """
 
     text: str
@@ -185,6 +189,7 @@ class Sample:
     written: tuple[Piece, ...] = ()
     opening: str = ""
     message: Message | None = None
+    certainty: float | None = None
 
 
 def text_of(pieces: Iterable[Piece]) -> str:

@@ -42,12 +42,12 @@ def _always(options: Any) -> bool:
     return True
 
 
-def _chooses_by_value(options: SelectionOptions) -> bool:
-    return options.choose == "value"
+def _chooses_by(what: str) -> Callable[[SelectionOptions], bool]:
+    return lambda options: options.choose == what
 
 
-def _votes_by_value(options: SelfConsistencyOptions) -> bool:
-    return options.vote_weight == "value"
+def _votes_by(what: str) -> Callable[[SelfConsistencyOptions], bool]:
+    return lambda options: options.vote_weight == what
 
 
 def _fttt_adapter(options: FtttOptions) -> AdapterOptions:
@@ -79,6 +79,7 @@ class Method:
         ranks_answers: it compares final answers, so it can't do anything with programs.
         backs_up: its nodes have Q, N and a prior.
         adapter: how the engine learns at test time under its options; None: it need not.
+        needs_certainty: whether under its options the engine must tell how certain it is of each sample.
         needs_token_beams: the engine must search over tokens; nothing is drawn, so the temperature must be 0.
     """
 
@@ -95,6 +96,7 @@ class Method:
     ranks_answers: bool = False
     backs_up: bool = False
     adapter: Callable[[Any], AdapterOptions | RuleOptions] | None = None
+    needs_certainty: Callable[[Any], bool] = _never
     needs_token_beams: bool = False
 
 
@@ -192,11 +194,12 @@ METHODS: Final[Mapping[str, Method]] = {
     ),
     "selection": Method(
         title="selection",
-        summary="best-of-n without the ground truth: values, or the model by comparing, choose among attempts",
+        summary="best-of-n without the ground truth: values, the model's certainty, or the model by comparing, choose",
         options=SelectionOptions,
         search=selection,
-        uses_values=_chooses_by_value,
-        needs_values=_chooses_by_value,
+        uses_values=_chooses_by("value"),
+        needs_values=_chooses_by("value"),
+        needs_certainty=_chooses_by("certainty"),
         makes_attempts=True,
         independent=True,
     ),
@@ -205,8 +208,9 @@ METHODS: Final[Mapping[str, Method]] = {
         summary="majority over independent attempts; weights and an early end on request",
         options=SelfConsistencyOptions,
         search=self_consistency,
-        uses_values=_votes_by_value,
-        needs_values=_votes_by_value,
+        uses_values=_votes_by("value"),
+        needs_values=_votes_by("value"),
+        needs_certainty=_votes_by("certainty"),
         makes_attempts=True,
         independent=True,
         ranks_answers=True,

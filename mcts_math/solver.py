@@ -17,7 +17,7 @@ from mcts_math.cost import Cost
 from mcts_math.errors import MctsMathError, TaskError
 from mcts_math.formats import make_format
 from mcts_math.loggers import check_logger, open_logger
-from mcts_math.meter import Meter, Totals
+from mcts_math.monitor import Monitor, Totals
 from mcts_math.requests import Sampling, Services
 from mcts_math.scheduler import RunLimits, Scheduler, Solved
 from mcts_math.search.expansion import Expansion, Search
@@ -73,8 +73,8 @@ async def solve_async(
     results: dict[str, Solved] = {}
     failure = ""
     logger = open_logger(config.log_to, config.mode, _LOGS, {"config": config.resolved()}, warnings.warn)
-    with closing(Meter(len(tasks), totals := Totals(), logger)) as meter:
-        async with aclosing(solve_stream(config, tasks, on_open=meter.watch, **provided)) as stream:
+    with closing(Monitor(len(tasks), totals := Totals(), logger)) as monitor:
+        async with aclosing(solve_stream(config, tasks, on_open=monitor.watch, **provided)) as stream:
             while True:
                 try:
                     solved = await anext(stream, None)
@@ -89,7 +89,7 @@ async def solve_async(
                     break
                 results[solved.tree.task.id] = solved
                 totals.add(solved)
-                meter.log_if_due()
+                monitor.log_if_due()
                 if on_solved is not None:
                     on_solved(solved)  # what it raises is the caller's, and ends the run
     return [results.get(task.id) or Solved(new_tree(task), Cost(), failure) for task in tasks]

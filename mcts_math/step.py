@@ -126,6 +126,7 @@ class Step:
         num_tokens: length of the sample.
         correct: whether the answer equals an accepted one; None where that was not asked.
         message: the turn, or the part of one, that was written; None in formats of text.
+        certainty: sum over the tokens, see `Sample.certainty`; None where that was not asked.
     """
 
     text: str
@@ -136,6 +137,7 @@ class Step:
     num_tokens: int = 0
     correct: bool | None = None
     message: Message | None = None
+    certainty: float | None = None
 
     @property
     def code(self) -> str | None:

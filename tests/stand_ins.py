@@ -14,8 +14,8 @@ from typing import Any
 from mcts_math.config import make_config
 from mcts_math.engine.scripted import Behaviour, RandomPolicy
 from mcts_math.formats import make_format
-from mcts_math.meter import Totals
 from mcts_math.methods import METHODS
+from mcts_math.monitor import Totals
 from mcts_math.requests import CellStatus, Check, Execute, Observation, Policy, Verdict, Verification, Verify
 from mcts_math.run.record import tree_to_record
 from mcts_math.run.run import solve_file

@@ -11,7 +11,7 @@ from stand_ins import EchoInterpreter
 from mcts_math.config import make_config
 from mcts_math.engine.scripted import ScriptedPolicy, scripted
 from mcts_math.files import read_records
-from mcts_math.meter import Totals
+from mcts_math.monitor import Totals
 from mcts_math.requests import Generate, Generation
 from mcts_math.run.run import solve_file
 

@@ -20,7 +20,7 @@ LAYERS = [
     ["search", "verifiers"],
     ["methods", "scheduler"],
     ["config", "run/record"],
-    ["services", "meter", "run/dataset", "run/description", "run/offline", "evaluate/lines"],
+    ["services", "monitor", "run/dataset", "run/description", "run/offline", "evaluate/lines"],
     ["solver", "run/results", "evaluate/accuracy", "evaluate/trials"],
     ["run/progress", "view/parts", "view/assemble", "view/turns"],
     ["run/run", "run/merge", "evaluate/budgets", "evaluate/comparison", "evaluate/report"],

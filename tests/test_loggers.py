@@ -16,7 +16,7 @@ from mcts_math.config import make_config
 from mcts_math.engine.scripted import Behaviour, RandomPolicy
 from mcts_math.errors import ConfigError
 from mcts_math.loggers import LoggerName, check_logger, open_logger
-from mcts_math.meter import Totals
+from mcts_math.monitor import Totals
 from mcts_math.run.description import compare_descriptions, describe_run
 from mcts_math.run.run import solve_file
 from mcts_math.solver import solve

@@ -34,7 +34,9 @@ def check_request(request: Generate) -> None:
 
 def refuse_undeclared(request: Generate, engine: str) -> None:
     """Raises EngineError where a request wants what the engine does not declare."""
-    if lack := find_lack(engine, adapts=bool(request.adapter), token_beams=request.sampling.beam_width > 1):
+    sampling = request.sampling
+    needed = {"token_beams": sampling.beam_width > 1, "tells_certainty": sampling.want_certainty}
+    if lack := find_lack(engine, adapts=bool(request.adapter), **needed):
         raise EngineError(f"the request needs {lack}")
 
 

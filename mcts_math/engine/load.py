@@ -28,17 +28,24 @@ def find_engine(name: str) -> EngineSpec:
 
 
 def require(
-    engine: str, needed_by: str, *, values: bool = False, adapters: bool = False, token_beams: bool = False
+    engine: str,
+    needed_by: str,
+    *,
+    values: bool = False,
+    adapters: bool = False,
+    token_beams: bool = False,
+    certainty: bool = False,
 ) -> None:
     """Raises ConfigError where an engine does not declare what is needed.
 
     Args:
         engine: its name.
         needed_by: who needs it, as the sentence's subject.
-        values, adapters, token_beams: what is needed.
+        values, adapters, token_beams, certainty: what is needed.
     """
     find_engine(engine)
-    if lack := find_lack(engine, gives_values=values, adapts=adapters, token_beams=token_beams):
+    needed = {"gives_values": values, "adapts": adapters, "token_beams": token_beams, "tells_certainty": certainty}
+    if lack := find_lack(engine, **needed):
         raise ConfigError(f"{needed_by} needs {lack}.")
 
 

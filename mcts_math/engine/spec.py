@@ -75,6 +75,7 @@ class EngineSpec:
         gives_values: it can answer `Evaluate`, where the model has a value head.
         adapts: it can answer `Adapt`.
         token_beams: it can serve a `Sampling.beam_width` above 1.
+        tells_certainty: it can serve `Sampling.want_certainty`, which needs the probabilities of all tokens.
         needs_weights: `model_dir` must be a checkpoint; else a server has it, and the name may be a mere name.
         argument_types: gives the type of each argument, by name.
         required_arguments: those without default, each with an example.
@@ -89,6 +90,7 @@ class EngineSpec:
     gives_values: bool
     adapts: bool
     token_beams: bool
+    tells_certainty: bool
     needs_weights: bool
     argument_types: Callable[[], Mapping[str, Any]]
     required_arguments: Mapping[str, str]

@@ -75,6 +75,7 @@ ENGINES: Final[Mapping[str, EngineSpec]] = {
         gives_values=True,
         adapts=True,
         token_beams=True,
+        tells_certainty=True,
         needs_weights=True,
         argument_types=_hf_arguments,
         required_arguments={},
@@ -90,6 +91,7 @@ ENGINES: Final[Mapping[str, EngineSpec]] = {
         gives_values=True,
         adapts=False,
         token_beams=False,
+        tells_certainty=False,
         needs_weights=True,
         argument_types=_vllm_arguments,
         required_arguments={},
@@ -117,6 +119,7 @@ ENGINES: Final[Mapping[str, EngineSpec]] = {
         gives_values=True,  # on a vLLM server that was started for it, which `connect` tries
         adapts=False,
         token_beams=False,
+        tells_certainty=False,
         needs_weights=False,
         argument_types=_openai_arguments,
         required_arguments={"base_url": "http://HOST:8000/v1"},
@@ -130,6 +133,7 @@ _CAPABILITIES: Final = {
     "gives_values": "values of partial solutions",
     "adapts": "adapters that learn at test time",
     "token_beams": "a beam search over tokens",
+    "tells_certainty": "the certainty of a sample",
 }
 
 

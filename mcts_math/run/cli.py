@@ -14,7 +14,7 @@ from pathlib import Path
 
 from mcts_math.config import describe_config, load_config
 from mcts_math.errors import CheckpointError, ConfigError, MctsMathError, RecordError, TaskError
-from mcts_math.meter import Totals
+from mcts_math.monitor import Totals
 from mcts_math.run.program import make_parser
 from mcts_math.run.run import default_output, solve_file
 from mcts_math.tasks import BENCHMARKS

@@ -56,7 +56,7 @@ def node_to_json(tree: Tree, node: Node, backs_up: bool) -> JsonObject:
     data |= _there(estimate=node.estimate)
     if node.step is not None:  # what the published form has no place for
         data |= {"logprob": step.logprob, "num_tokens": step.num_tokens}
-        data |= _run_to_json(run)
+        data |= _there(certainty=step.certainty) | _run_to_json(run)
         more = [{"action": run.tool, "action_input": run.input} | _run_to_json(run) for run in further]
         data |= _there(further_runs=more or None, message=None if step.message is None else step.message.to_json())
         data |= _there(correct=step.correct, outcome=step.outcome.value if step.outcome in _UNPUBLISHED else None)
@@ -126,6 +126,7 @@ def json_to_step(data: Mapping[str, Any]) -> Step:
         num_tokens=int(data.get("num_tokens", 0)),
         correct=data.get("correct"),
         message=None if data.get("message") is None else Message.from_json(data["message"]),
+        certainty=_number(data, "certainty", None, math.nan),
     )
 
 

@@ -17,7 +17,7 @@ from tqdm import tqdm
 
 from mcts_math.evaluate.intervals import wilson_interval
 from mcts_math.files import dump_line, replace_file
-from mcts_math.meter import Meter
+from mcts_math.monitor import Monitor
 from mcts_math.requests import Services
 from mcts_math.scheduler import Scheduler
 
@@ -30,14 +30,14 @@ class Progress:
     """Shows the progress of one run.
 
     Attributes:
-        meter: has the numbers.
+        monitor: has the numbers.
         path: the file that the run tells of itself in, see `ResultsFile.live_path`.
         report: takes a line where that file can't be written.
         out: takes a line now and then, where it is no terminal.
         line_s: seconds between two of these.
     """
 
-    meter: Meter
+    monitor: Monitor
     path: Path
     report: Callable[[str], None]
     out: TextIO = field(default_factory=lambda: sys.stderr)
@@ -47,7 +47,7 @@ class Progress:
 
     def watch(self, scheduler: Scheduler, services: Services) -> None:
         """The services are there, and the output is this run's: from now on there is something to tell."""
-        self.meter.watch(scheduler, services)
+        self.monitor.watch(scheduler, services)
         self._lines = 0
 
     async def run(self, bar: tqdm[NoReturn]) -> None:
@@ -58,25 +58,25 @@ class Progress:
 
     def tell(self, bar: tqdm[NoReturn]) -> None:
         """Tells what is due: a terminal at once, a log each minute, the file each two seconds."""
-        seconds = self.meter.seconds
+        seconds = self.monitor.seconds
         if not bar.disable:
-            bar.set_postfix_str(describe(self.meter.facts(), short=True))
+            bar.set_postfix_str(describe(self.monitor.facts(), short=True))
         elif seconds >= (self._lines + 1) * self.line_s:
             self._lines = int(seconds / self.line_s)
-            print(f"{time.strftime('%H:%M:%S')} {describe(self.meter.facts())}", file=self.out, flush=True)
-        self.meter.log_if_due()
-        if self.meter.is_running and seconds >= self._files * _FILE_S:
+            print(f"{time.strftime('%H:%M:%S')} {describe(self.monitor.facts())}", file=self.out, flush=True)
+        self.monitor.log_if_due()
+        if self.monitor.is_running and seconds >= self._files * _FILE_S:
             self._files = int(seconds / _FILE_S) + 1
             self._write()
 
     def close(self) -> None:
         """The run has ended: its file goes."""
         self.path.unlink(missing_ok=True)
-        self.meter.close()
+        self.monitor.close()
 
     def _write(self) -> None:
         try:
-            replace_file(self.path, dump_line(self.meter.facts()))
+            replace_file(self.path, dump_line(self.monitor.facts()))
         except OSError as error:  # the results are what counts: whether these can be written is found out by itself
             self.report(f"note: {self.path} can't be written: {error}. This run can't be watched.")
             self._files = sys.maxsize

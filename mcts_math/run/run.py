@@ -20,7 +20,7 @@ from mcts_math.errors import RecordError, TaskError
 from mcts_math.files import is_same_file, read_records
 from mcts_math.formats import StepFormat, make_format
 from mcts_math.loggers import check_logger, open_logger
-from mcts_math.meter import Meter, Totals
+from mcts_math.monitor import Monitor, Totals
 from mcts_math.requests import Services
 from mcts_math.run.description import describe_run
 from mcts_math.run.progress import Progress
@@ -139,8 +139,8 @@ class _Run:
         stream = solve_stream(self.config, tasks, on_open=self._begin, report=self.report, **provided)
         path = self.results.path
         log = open_logger(self.config.log_to, path.stem, path.parent, self.meta, self.report)
-        meter = Meter(len(tasks), self.totals, log)
-        self.progress = Progress(meter, self.results.live_path, self.report)
+        monitor = Monitor(len(tasks), self.totals, log)
+        self.progress = Progress(monitor, self.results.live_path, self.report)
         with (
             closing(self.progress),
             tqdm(total=len(tasks), unit="q", disable=None, dynamic_ncols=True, smoothing=0.1) as bar,

@@ -100,6 +100,7 @@ def _joined(sample: Sample, between: tuple[Piece, ...], more: Sample) -> Sample:
         more.finish,
         written + more.written,
         sample.opening,
+        certainty=None if sample.certainty is None or more.certainty is None else sample.certainty + more.certainty,
     )
 
 
@@ -165,6 +166,7 @@ def _step(
         num_tokens=sample.num_tokens,
         correct=correct,
         message=draft.message,
+        certainty=sample.certainty,
     )
     return replace(step, outcome=_going_on(expansion, before, step)) if runs or draft.goes_on else step
 

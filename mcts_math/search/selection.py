@@ -1,4 +1,4 @@
-"""Best-of-n without the ground truth: of independent attempts, a value or the model itself chooses one.
+"""Best-of-n without the ground truth: of independent attempts, a value, the model's certainty or the model chooses one.
 
 The model chooses by comparing (generative selection): it is shown some solutions at a time and names the best of them;
 the winners are compared again until one is left. A reply that names none leaves the first one standing, and solutions
@@ -19,11 +19,13 @@ from mcts_math.search.attempts import (
     Trials,
     appraise,
     candidates,
+    certainty,
     judge,
     make_attempts,
     read_meter,
     record,
     side_by_side,
+    telling_certainty,
     text_of,
 )
 from mcts_math.search.expansion import CONTEXT_LENGTH, Asking, Expansion, Search
@@ -43,13 +45,19 @@ class SelectionOptions(Settings):
 
     trials: Trials = 32
     n_generate_sample: AtOnce = 1
-    choose: Literal["value", "model"] = Field("value", description="what chooses: the attempts' values, or the model")
+    choose: Literal["value", "certainty", "model"] = Field(
+        "value",
+        description="what chooses: the attempts' values, how far the model was from guessing (self-certainty; "
+        "engine: hf), or the model by comparing",
+    )
     compare: Integer = Field(2, description="choose: model: solutions that it is shown at a time", ge=2)
 
 
 def selection(tree: Tree, expansion: Expansion, options: SelectionOptions) -> Search:
     """Makes attempts over the whole budget. `tree.solutions` is set, the chosen one first."""
     budget = Budget(options.trials, stop_at_success=False, at_once=options.n_generate_sample)
+    if options.choose == "certainty":
+        expansion = telling_certainty(expansion)
     spent = yield from read_meter()
     while count := min(budget.left(tree), budget.at_once):
         ends = yield from make_attempts(tree, expansion, tree.root, count)
@@ -60,6 +68,8 @@ def selection(tree: Tree, expansion: Expansion, options: SelectionOptions) -> Se
             yield from appraise(tree, expansion, ends)
         else:
             tree.solutions += [node.id for node in candidates(tree, ends)]
+            if options.choose == "certainty":
+                tree.solutions.sort(key=lambda i: -certainty(tree, tree.nodes[i]))
         verdicts = yield from judge(tree, ends, ask=False)
         spent = yield from record(tree, ends, verdicts, spent, judged=False)
     if options.choose == "model":

@@ -1,6 +1,7 @@
 """Self-consistency: a vote among independent attempts; the ground truth is never looked at (SPEC B).
 
-A vote may weigh by the attempt's value or by the model's confidence in it, and may end before all trials are made.
+A vote may weigh by the attempt's value, or by how confident or certain the model was, and may end before all trials
+are made.
 """
 
 from __future__ import annotations
@@ -10,7 +11,18 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from mcts_math.search.attempts import AtOnce, Budget, Trials, appraise, judge, make_attempts, read_meter, record
+from mcts_math.search.attempts import (
+    AtOnce,
+    Budget,
+    Trials,
+    appraise,
+    certainty,
+    judge,
+    make_attempts,
+    read_meter,
+    record,
+    telling_certainty,
+)
 from mcts_math.search.expansion import CONTEXT_LENGTH, Expansion, Search, chance
 from mcts_math.search.votes import VoteTotal, group, is_certain, lead_is_lasting, totals, winner
 from mcts_math.settings import Real, Settings
@@ -22,11 +34,12 @@ class SelfConsistencyOptions(Settings):
 
     trials: Trials = 32
     n_generate_sample: AtOnce = 1
-    vote_weight: Literal["one", "value", "confidence"] = Field(
+    vote_weight: Literal["one", "value", "confidence", "certainty"] = Field(
         "one",
-        description="weight of a vote: one, value (of the attempt, mapped to [0, 1]), or confidence (the geometric "
-        "mean of its tokens' probabilities)",
+        description="weight of a vote: one, value (of the attempt, mapped to [0, 1]), confidence (the geometric mean "
+        "of its tokens' probabilities), or certainty (Borda votes by self-certainty; engine: hf)",
     )
+    borda_power: Real = Field(1.0, description="vote_weight: certainty: power of the share of votes outranked", gt=0)
     vote_total: VoteTotal = "sum"
     vote_stop: Literal["never", "certain", "beta"] = Field(
         "never",
@@ -39,6 +52,8 @@ class SelfConsistencyOptions(Settings):
     def _agree(self) -> SelfConsistencyOptions:
         if self.vote_stop == "beta" and (self.vote_weight, self.vote_total) != ("one", "sum"):
             raise ValueError("vote_stop: beta counts whole votes: leave out vote_weight and vote_total, or use certain")
+        if self.vote_stop == "certain" and self.vote_weight == "certainty":
+            raise ValueError("vote_stop: certain needs weights that stay: with vote_weight: certainty leave it out")
         return self
 
 
@@ -48,6 +63,8 @@ def self_consistency(tree: Tree, expansion: Expansion, options: SelfConsistencyO
     A search that is cut short leaves the winner among what was compared until then, else of equal texts.
     """
     budget = Budget(options.trials, stop_at_success=False, at_once=options.n_generate_sample)
+    if options.vote_weight == "certainty":
+        expansion = telling_certainty(expansion)
     equal: dict[str, str] = {}  # for each text the first one that is an equal answer
     spent = yield from read_meter()
     try:
@@ -86,9 +103,20 @@ def _weight(tree: Tree, attempt: Attempt, options: SelfConsistencyOptions) -> fl
     return math.exp(min(0.0, sum(s.logprob for s in steps) / max(1, sum(s.num_tokens for s in steps))))
 
 
+def _borda(tree: Tree, voters: list[Attempt], power: float) -> list[float]:
+    """A vote's share of those that are no more certain, to a power: Borda voting (Kang et al., arXiv 2502.18581)."""
+    certainties = [certainty(tree, tree.nodes[attempt.node]) for attempt in voters]
+    return [(sum(other <= own for other in certainties) / len(voters)) ** power for own in certainties]
+
+
 def _votes(tree: Tree, equal: dict[str, str], options: SelfConsistencyOptions) -> dict[str, float]:
-    voters = [(equal.get(_answer(a), _answer(a)), _weight(tree, a, options)) for a in _voters(tree)]
-    return totals(voters, options.vote_total)
+    voters = _voters(tree)
+    if options.vote_weight == "certainty":
+        weights = _borda(tree, voters, options.borda_power)
+    else:
+        weights = [_weight(tree, attempt, options) for attempt in voters]
+    answers = [equal.get(_answer(attempt), _answer(attempt)) for attempt in voters]
+    return totals(list(zip(answers, weights, strict=True)), options.vote_total)
 
 
 def _is_decided(tree: Tree, equal: dict[str, str], options: SelfConsistencyOptions, left: int) -> bool:

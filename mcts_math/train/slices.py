@@ -28,7 +28,7 @@ from mcts_math.errors import MctsMathError, RecordError
 from mcts_math.files import dump_line, replace_file
 from mcts_math.formats import make_format
 from mcts_math.judge import JudgeLimits
-from mcts_math.meter import Totals
+from mcts_math.monitor import Totals
 from mcts_math.run.description import describe_run, facts_of
 from mcts_math.run.results import ResultsFile
 from mcts_math.run.run import to_record

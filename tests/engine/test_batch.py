@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 from collections.abc import Callable
 from dataclasses import replace
@@ -126,6 +127,26 @@ def test_samples_are_computed_once_as_long_as_they_agree(
         [job.samples[0] and job.samples[0].logprob for job in apart], abs=3e-4
     )
     assert 1 < len({sample and sample.text for sample in together.samples}) == together.num_rows
+
+
+def test_certainty_is_that_of_a_plain_forward_pass(checkpoint: Callable[[str], Path]) -> None:
+    """Also where samples begin alike, and are computed once until they part; who does not ask is not told."""
+    folder = checkpoint("llama")
+    model, batch = Reference(folder).model, Batch(load(folder), WIDE)
+    asking = Sampling(0.8, max_tokens=12, want_certainty=True)
+    wanted = [Job((0, 9, 8, 7), 6, asking, 1), Job((0, 5), 1, replace(asking, temperature=0.0), 2)]
+    (plain,) = [Job((0, 9, 8), 2, Sampling(0.8, max_tokens=12), 1)]
+    assert len(work_off(batch, [*wanted, plain])) == 3
+    assert all(sample is not None and sample.certainty is None for sample in plain.samples)
+    for job in wanted:
+        for sample in job.samples:
+            assert sample is not None
+            tokens = [*job.prompt, *sample.written[0].tokens]
+            with torch.no_grad():
+                logp = model(torch.tensor([tokens])).logits[0].float().log_softmax(dim=-1)
+            told = logp[len(job.prompt) - 1 : len(tokens) - 1]
+            expected = -(told.mean(dim=-1) + math.log(told.shape[1])).sum().item()
+            assert sample.certainty == pytest.approx(expected, abs=1e-3)
 
 
 def test_admission_expects_what_the_last_samples_did(checkpoint: Callable[[str], Path]) -> None:

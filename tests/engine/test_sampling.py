@@ -67,6 +67,14 @@ def test_a_nucleus_is_found_without_sorting_all(spread: float, top_p: float) -> 
     assert bool(kept.any(dim=1).all())
 
 
+def test_certainty_is_the_distance_from_the_uniform_distribution() -> None:
+    size = len(LOGITS)
+    uniform = torch.full((size,), 1 / size)
+    distances = [torch.nn.functional.kl_div(LOGITS.log_softmax(dim=0), uniform, reduction="sum").item(), 0.0]
+    assert BatchSampling.certainty(torch.stack((LOGITS, torch.ones(size)))) == pytest.approx(distances, abs=1e-6)
+    assert BatchSampling([Sampling(), Sampling(want_certainty=True)], CPU).wants_certainty
+
+
 def test_half_precision_logits_give_float32_log_probabilities() -> None:
     _, logprob = BatchSampling([Sampling(0.0)], CPU).sample(LOGITS.bfloat16()[None], [[0.5]])
     assert logprob.dtype == torch.float32

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from stand_ins import EchoInterpreter, EqualChecker, code, final, grow_tree
 
 from mcts_math.config import load_config, make_config
 from mcts_math.engine.scripted import ScriptedPolicy, scripted
-from mcts_math.errors import ConfigError
+from mcts_math.errors import ConfigError, EngineError
 from mcts_math.requests import Check, Evaluate, Evaluation, Generate, Generation
 from mcts_math.search.selection import COMPARE
 from mcts_math.search.votes import is_certain, lead_is_lasting, totals, winner
@@ -19,6 +20,7 @@ from mcts_math.solver import solve
 from mcts_math.step import Outcome
 from mcts_math.tree import Tree
 
+SERVICES: Any = {"interpreter": EchoInterpreter(), "checker": EqualChecker()}
 ASKED = COMPARE.partition(". ")[2]  # the part without a number
 
 
@@ -69,6 +71,48 @@ def test_a_vote_weighs_by_confidence() -> None:
     assert 2 * math.exp(-2.0) < math.exp(-0.1)
     tree = vote("", "", "", policy=Texts(*texts), vote_weight="confidence")
     assert answers(tree) == ["2", "1", "1"]
+
+
+class Certain(ScriptedPolicy):
+    """Writes an answer with a certainty a token, one pair after another."""
+
+    def __init__(self, *pairs: tuple[str, float | None]) -> None:
+        self.left = list(pairs)
+        super().__init__(self.write)
+
+    def write(self, request: Generate) -> Generation:
+        reply = scripted(*(final(self.left[i][0]) for i in range(request.num_samples)))
+        told, self.left = self.left[: request.num_samples], self.left[request.num_samples :]
+        assert request.sampling.want_certainty
+        samples = [
+            replace(sample, certainty=None if mean is None else mean * sample.num_tokens)
+            for sample, (_, mean) in zip(reply.samples, told, strict=True)
+        ]
+        return replace(reply, samples=tuple(samples))
+
+
+def test_certainty_votes_by_borda() -> None:
+    pairs = [("1", 3.0), ("1", 4.0), ("2", 9.0), ("2", 5.0), ("1", 1.0)]  # shares of 5: 2 + 3 + 1 against 5 + 4
+    assert answers(vote(*"12345", policy=Certain(*pairs), vote_weight="certainty")) == ["2", "2", "1", "1", "1"]
+    tree = vote(*"12345", policy=Certain(*pairs), vote_weight="certainty", borda_power=0.1)
+    assert answers(tree)[0] == "1"  # nearly a majority
+    assert tree.nodes[tree.attempts[0].node].step.certainty == 3.0 * tree.nodes[tree.attempts[0].node].step.num_tokens
+
+
+def test_certainty_chooses_among_attempts() -> None:
+    keys = {"mode": "selection", "choose": "certainty", "trials": 3, "n_generate_sample": 2, "max_depth": 3}
+    tree = grow_tree(keys, Certain(("1", 3.0), ("2", 4.0), ("3", 3.5)))
+    assert answers(tree) == ["2", "3", "1"]
+
+
+def test_a_policy_that_does_not_tell_its_certainty_is_refused() -> None:
+    keys = {"mode": "selection", "choose": "certainty", "prompt_wrap": "react_sft"}
+    with pytest.raises(EngineError, match="does not tell how certain it is"):
+        solve(keys, [{"question": "Q"}], policy=Certain(("1", None)), **SERVICES)
+    with pytest.raises(
+        ConfigError, match="needs the certainty of a sample, which engine: vllm has not; use engine: hf"
+    ):
+        make_config(keys | {"engine": "vllm"})
 
 
 @pytest.mark.parametrize("how", ["sum", "max"])
@@ -129,6 +173,7 @@ def test_equal_answers_count_together_before_the_end() -> None:
     ("settings", "said"),
     [
         ({"vote_stop": "beta", "vote_weight": "confidence"}, "beta counts whole votes"),
+        ({"vote_stop": "certain", "vote_weight": "certainty"}, "certain needs weights that stay"),
         ({"value": "head"}, "asks for no values as it is set"),
         ({"vote_confidence": 0.4}, "vote_confidence"),
         ({"mode": "selection", "choose": "model", "value": "head"}, "asks for no values as it is set"),

@@ -19,7 +19,7 @@ from mcts_math.evaluate.accuracy import evaluate_file
 from mcts_math.evaluate.grading import Grader
 from mcts_math.evaluate.report import Summary
 from mcts_math.files import read_records
-from mcts_math.meter import Totals
+from mcts_math.monitor import Totals
 from mcts_math.requests import Generate, Generation
 from mcts_math.run.run import solve_file
 from mcts_math.train.collect import write_examples

@@ -22,7 +22,7 @@ from stand_ins import started
 
 from mcts_math.errors import RecordError
 from mcts_math.evaluate.grading import Grader
-from mcts_math.meter import Totals
+from mcts_math.monitor import Totals
 from mcts_math.run import cli
 from mcts_math.view.follow import Follower
 from mcts_math.view.serve import PageServer

@@ -10,6 +10,7 @@ model's own distribution, before all three, in float32.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -53,6 +54,7 @@ class BatchSampling:
         device: where the logits will be.
         """
         greedy = [row.temperature == 0 for row in rows]
+        self.wants_certainty = any(row.want_certainty for row in rows)
         self._all_greedy = all(greedy)
         self._greedy = torch.tensor(greedy, device=device) if any(greedy) and not self._all_greedy else None
         self._temperature: Tensor | None = None
@@ -85,6 +87,12 @@ class BatchSampling:
             if self._greedy is not None:
                 tokens = torch.where(self._greedy.unsqueeze(1), logits.argmax(dim=-1, keepdim=True), tokens)
         return tokens, logits.gather(1, tokens) - logits.logsumexp(dim=-1, keepdim=True)
+
+    @staticmethod
+    def certainty(logits: Tensor) -> list[float]:
+        """How far each row's distribution is from the uniform one, nats; see `Sample.certainty`. Logits are [B, V]."""
+        logits = logits.float()
+        return (logits.logsumexp(dim=-1) - logits.mean(dim=-1) - math.log(logits.shape[1])).tolist()
 
     def _search(self, logits: Tensor, numbers: Tensor) -> Tensor:
         scaled = logits if self._temperature is None else logits / self._temperature

@@ -112,6 +112,7 @@ class Row:
     samples: list[OpenSample]
     ids: list[int] = field(default_factory=list)
     logprob: float = 0.0
+    certainty: float = 0.0
 
     @property
     def num_tokens(self) -> int:
@@ -128,7 +129,10 @@ class Row:
         for sample, (token, _) in zip(self.samples, sampled, strict=True):
             groups.setdefault(token, []).append(sample)
         logprobs = dict(sampled)
-        rows = [self, *(Row(self.job, [], list(self.ids), self.logprob) for _ in range(len(groups) - 1))]
+        rows = [
+            self,
+            *(Row(self.job, [], list(self.ids), self.logprob, self.certainty) for _ in range(len(groups) - 1)),
+        ]
         for row, (token, samples) in zip(rows, groups.items(), strict=True):
             row.samples = samples
             row.ids.append(token)
@@ -138,15 +142,17 @@ class Row:
     def finish(self, text: str, finish: FinishReason, written: str | None = None) -> None:
         """Gives the job what its samples have become. `written`: the text with its stop string, if any ended it."""
         pieces = (Piece(text if written is None else written, tuple(self.ids)),)
+        certainty = self.certainty if self.job.sampling.want_certainty else None
+        result = Sample(text, self.logprob, len(self.ids), finish, pieces, self.job.opening, certainty=certainty)
         for sample in self.samples:
-            self.job.samples[sample.index] = Sample(text, self.logprob, len(self.ids), finish, pieces, self.job.opening)
+            self.job.samples[sample.index] = result
         self.job.num_rows += 1
 
 
 def sample_tokens(
     sampling: BatchSampling, logits: Tensor, rows: Sequence[Row]
 ) -> tuple[Tensor, list[list[tuple[int, float]]]]:
-    """Samples a token for each open sample of each row.
+    """Samples a token for each open sample of each row, and notes how certain the model is of it where that is asked.
 
     Returns:
         Tokens [rows, most samples of one], and each row's with their log-probabilities, one a sample.
@@ -154,6 +160,9 @@ def sample_tokens(
     most = max(len(row.samples) for row in rows)
     numbers = [[sample.stream.at(len(row.ids)) for sample in row.samples] for row in rows]
     tokens, logprobs = sampling.sample(logits, [some + [0.0] * (most - len(some)) for some in numbers])
+    if sampling.wants_certainty:
+        for row, certainty in zip(rows, sampling.certainty(logits), strict=True):
+            row.certainty += certainty
     # One transfer for both; a token id is exact in float64.
     pairs = torch.stack((tokens.double(), logprobs.double()), dim=-1).tolist()
     each = [[(int(token), logprob) for token, logprob in sampled] for sampled in pairs]

@@ -59,7 +59,7 @@ class Totals:
 
 
 @dataclass(slots=True)
-class Meter:
+class Monitor:
     """Reads the numbers of one run, and tells them to a logger.
 
     Attributes:

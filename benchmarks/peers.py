@@ -1,0 +1,266 @@
+"""Searches on one vLLM server: ours beside `its_hub`, and best-of-n beside a plain loop over the OpenAI client.
+
+    python benchmarks/peers.py CKPT gsm8k:test.jsonl [--num 32] [--step-tokens 64] [--repeats 1] [--json]
+
+CKPT is a chat model's folder; the server is a vLLM that is started here, and emptied of cached prompts before each row.
+Both sides get the same questions, step lengths, widths and scores: a score is a number drawn from a digest of the text,
+so that neither side pays for a reward model. its_hub (extra `originals`) is driven by its own client, once with all
+questions at once (`ainfer`) and once one after another (`infer`). A solution of its ends after its number of steps;
+ours may end sooner, where the model ends its turn. Tokens and passes are the server's own counts.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import hashlib
+import json
+import os
+import random
+import statistics
+import subprocess
+import sys
+import time
+import urllib.request
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from its_hub.api import AbstractProcessRewardModel
+from its_hub.core.algorithms.beam_search import BeamSearch
+from its_hub.core.algorithms.particle_gibbs import ParticleFiltering
+from its_hub.core.lms.openai_lm import OpenAICompatibleLanguageModel
+from its_hub.core.lms.step_generation import StepGeneration
+from openai import AsyncOpenAI
+from openai.types.chat import ChatCompletionUserMessageParam
+
+from mcts_math import load_tasks, solve
+from mcts_math.answer import extract_answer
+from mcts_math.evaluate.table import render_table
+from mcts_math.requests import Evaluate, Evaluation, PartialSolution
+from mcts_math.tasks import Task
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "tests" / "engine"))
+
+from engines import free_port
+
+SAMPLES: Final = 4
+STEPS: Final = 6
+DELIMITER: Final = "\n\n"
+TEMPERATURE: Final = 0.8
+HEADER: Final = ("", "seconds", "of ours", "answers", "tokens", "prompt", "cached %", "passes")
+_COUNTS: Final = {
+    "tokens": "generation_tokens_total", "prompt": "prompt_tokens_total", "cached": "prefix_cache_hits_total",
+    "passes": "iteration_tokens_total_count",
+}  # fmt: skip
+
+
+def score(question: str, text: str) -> float:
+    """A number between 0 and 1 that depends on the text alone."""
+    return int.from_bytes(hashlib.sha256(f"{question}\0{text}".encode()).digest()[:4], "big") / (1 << 32)
+
+
+class OurScorer:
+    """The score as a value model."""
+
+    async def evaluate(self, request: Evaluate) -> Evaluation:
+        partial = request.partial or PartialSolution("")
+        return Evaluation(2 * score(partial.question, DELIMITER.join(partial.steps)) - 1)
+
+    async def close(self) -> None:
+        return None
+
+
+class TheirScorer(AbstractProcessRewardModel):  # type: ignore[misc]
+    """The same for its_hub."""
+
+    async def ascore(self, prompt_or_messages: Any, steps: list[str]) -> list[float]:
+        return [score(str(prompt_or_messages), text) for text in steps]
+
+    def score(self, prompt_or_messages: Any, steps: list[str]) -> list[float]:
+        return [score(str(prompt_or_messages), text) for text in steps]
+
+
+class Server:
+    """A vLLM server.
+
+    Args:
+        model: the checkpoint's folder.
+        port: where it listens.
+    """
+
+    def __init__(self, model: str, port: int) -> None:
+        self.model, self.root, self.url = model, f"http://127.0.0.1:{port}", f"http://127.0.0.1:{port}/v1"
+
+    def counts(self) -> dict[str, float]:
+        """What it has counted since it began."""
+        with urllib.request.urlopen(f"{self.root}/metrics") as reply:
+            lines = reply.read().decode().splitlines()
+        return {
+            name: sum(float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith(f"vllm:{metric}{{"))
+            for name, metric in _COUNTS.items()
+        }
+
+    def forget(self) -> None:
+        """Empties its prefix cache."""
+        urllib.request.urlopen(urllib.request.Request(f"{self.root}/reset_prefix_cache", method="POST")).close()
+
+
+@contextmanager
+def serving(model: str) -> Iterator[Server]:
+    """Starts a server, and ends it."""
+    port = free_port()
+    command = [sys.executable, "-m", "vllm.entrypoints.openai.api_server", "--model", model, "--port", str(port)]
+    command += ["--host", "127.0.0.1", "--max-model-len", "2048", "--max-num-seqs", "128", "--enforce-eager"]
+    settings = {"VLLM_CPU_OMP_THREADS_BIND": "nobind", "VLLM_SERVER_DEV_MODE": "1", "VLLM_CPU_KVCACHE_SPACE": "4"}
+    process = subprocess.Popen(command, env=os.environ | settings, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    server = Server(model, port)
+    try:
+        while True:
+            if process.poll() is not None:
+                raise SystemExit(f"{' '.join(command)} ended with {process.returncode}: run it to see why")
+            try:
+                server.counts()
+                break
+            except OSError:
+                time.sleep(1)
+        yield server
+    finally:
+        process.terminate()
+        process.wait(60)
+
+
+def ours(mode: str, tasks: Sequence[Task], server: Server, tokens: int, in_flight: int) -> list[str]:
+    """Answers of our search."""
+    config = {
+        "mode": mode, "engine": "openai", "model_dir": server.model, "engine_args": {"base_url": server.url},
+        "temperature": TEMPERATURE, "max_tokens": tokens, "max_depth": STEPS, "max_total_time": 0, "seed": 0,
+        "batch_size": in_flight, "prompt_wrap": "chat_steps", "step_delim": DELIMITER,
+    }  # fmt: skip
+    if mode == "sbs":
+        config |= {"step_beam_width": 2, "n_generate_sample": SAMPLES // 2}
+    elif mode == "particle_filter":
+        config |= {"n_generate_sample": SAMPLES}
+    else:
+        config |= {"prompt_wrap": "chat", "trials": SAMPLES, "n_generate_sample": SAMPLES, "max_tokens": tokens * STEPS}
+        del config["step_delim"]
+    solved = solve(config, tasks, value_model=OurScorer())
+    for one in solved:
+        if one.error:
+            raise SystemExit(f"question {one.tree.task.id}: {one.error}")
+    return [tree.nodes[tree.solutions[0]].answer or "" if (tree := one.tree).solutions else "" for one in solved]
+
+
+def theirs(mode: str, tasks: Sequence[Task], server: Server, tokens: int, together: bool) -> list[str]:
+    """Answers of its_hub's search."""
+    client = OpenAICompatibleLanguageModel(server.url, "none", server.model, max_completion_tokens=tokens)
+    steps = StepGeneration(max_steps=STEPS - 1, step_token=DELIMITER, stop_token="\\boxed", temperature=TEMPERATURE)
+    search = BeamSearch(steps, TheirScorer(), 2) if mode == "sbs" else ParticleFiltering(steps, TheirScorer())
+
+    async def all_at_once() -> list[Any]:
+        found = await asyncio.gather(*(search.ainfer(client, task.question, SAMPLES) for task in tasks))
+        await client.close()
+        return found
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # its searches call what it calls deprecated
+        if together:
+            replies = asyncio.run(all_at_once())
+        else:
+            replies = [search.infer(client, task.question, SAMPLES) for task in tasks]
+    return [extract_answer(reply["content"]) or "" for reply in replies]
+
+
+def loop(tasks: Sequence[Task], server: Server, tokens: int) -> list[str]:
+    """Answers of independent attempts by the plain client, the best score chosen."""
+
+    async def attempts() -> list[list[str]]:
+        async with AsyncOpenAI(base_url=server.url, api_key="none", timeout=3600) as client:
+
+            async def attempt(task: Task) -> str:
+                message = ChatCompletionUserMessageParam(role="user", content=task.question)
+                reply = await client.chat.completions.create(
+                    model=server.model,
+                    messages=[message],
+                    temperature=TEMPERATURE,
+                    max_completion_tokens=tokens * STEPS,
+                )
+                return reply.choices[0].message.content or ""
+
+            return await asyncio.gather(*(asyncio.gather(*(attempt(task) for _ in range(SAMPLES))) for task in tasks))
+
+    chosen = [
+        max(texts, key=lambda t: score(task.question, t))
+        for task, texts in zip(tasks, asyncio.run(attempts()), strict=True)
+    ]
+    return [extract_answer(text) or "" for text in chosen]
+
+
+def rows(tasks: Sequence[Task], server: Server, tokens: int) -> dict[str, dict[str, Callable[[], list[str]]]]:
+    """What is compared: by method, ours first."""
+    return {
+        "beam search (2 of 4)": {
+            "ours": lambda: ours("sbs", tasks, server, tokens, 32),
+            "its_hub, all at once": lambda: theirs("sbs", tasks, server, tokens, True),
+            "its_hub, one by one": lambda: theirs("sbs", tasks, server, tokens, False),
+        },
+        "particle filter (4)": {
+            "ours": lambda: ours("particle_filter", tasks, server, tokens, 32),
+            "its_hub, all at once": lambda: theirs("particle_filter", tasks, server, tokens, True),
+            "its_hub, one by one": lambda: theirs("particle_filter", tasks, server, tokens, False),
+        },
+        "best of 4": {
+            "ours": lambda: ours("selection", tasks, server, tokens, 32),
+            "AsyncOpenAI": lambda: loop(tasks, server, tokens),
+        },
+    }  # fmt: skip
+
+
+def measure(act: Callable[[], list[str]], server: Server) -> dict[str, Any]:
+    """Seconds and the server's counts of one row."""
+    server.forget()
+    before, begun = server.counts(), time.perf_counter()
+    answers = act()
+    seconds, after = time.perf_counter() - begun, server.counts()
+    return {"seconds": seconds, "answers": answers} | {name: after[name] - before[name] for name in _COUNTS}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("model", help="checkpoint folder of a chat model")
+    parser.add_argument("questions", help="as --qaf of solver_demo.py")
+    parser.add_argument("--num", type=int, default=32, help="questions, drawn with seed 0")
+    parser.add_argument("--step-tokens", type=int, default=64)
+    parser.add_argument("--repeats", type=int, default=1, help="sides alternate; medians are shown")
+    parser.add_argument("--json", action="store_true")
+    given = parser.parse_args()
+    tasks = load_tasks(given.questions)
+    tasks = random.Random(0).sample(tasks, min(given.num, len(tasks)))
+    with serving(given.model) as server:
+        ours("sbs", tasks[:2], server, 8, 2)  # what is compiled or tried out at the first request is no one's cost
+        found = {
+            method: [{name: measure(act, server) for name, act in sides.items()} for _ in range(given.repeats)]
+            for method, sides in rows(tasks, server, given.step_tokens).items()
+        }
+    if given.json:
+        print(json.dumps(found))
+        return
+    lines = []
+    for method, runs in found.items():
+        for name in runs[0]:
+            middle = {key: statistics.median(run[name][key] for run in runs) for key in ("seconds", *_COUNTS)}
+            least = statistics.median(run["ours"]["seconds"] / run[name]["seconds"] for run in runs)
+            answered = sum(map(bool, runs[0][name]["answers"]))
+            lines.append([
+                f"{method}: {name}", f"{middle['seconds']:.0f}", f"{least:.2f}", f"{answered}/{len(tasks)}",
+                f"{middle['tokens']:.0f}", f"{middle['prompt']:.0f}",
+                f"{100 * middle['cached'] / max(middle['prompt'], 1):.0f}", f"{middle['passes']:.0f}",
+            ])  # fmt: skip
+    print(f"{len(tasks)} questions, {SAMPLES} samples a step or question, {STEPS} steps of {given.step_tokens} tokens")
+    print(render_table(HEADER, lines))
+
+
+if __name__ == "__main__":
+    main()
