@@ -1,0 +1,108 @@
+"""Whether guessing tokens from the prompt (prompt lookup) would pay in the transformers engine, by measurement.
+
+    python benchmarks/speculation.py CKPT results.jsonl [--rows 1 4 8 16 32] [--guesses 2 4 8] [--num-threads 1]
+
+`results.jsonl` holds what the model wrote in real runs, with its tokens (any chat format). Samples are fixed by their
+seeds, so what a guess would have to hit is known: the tokens that were written. Where the last `--ngram` tokens stand
+earlier in prompt or sample, those that follow there are guessed, up to `--guesses`; a pass over a row then takes all of
+them, and yields those that are right and one more. So tokens a pass are exact, and what a pass costs is that of a
+decode step with as many rows as it has tokens, which is measured here (attention over long prompts is left out). The
+product says how many times the tokens a second the engine would make.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from limits import step_seconds
+
+from mcts_math.engine.hf.engine import HFEngine
+from mcts_math.engine.tokenizer import Codec, load_codec
+from mcts_math.evaluate.table import render_table
+from mcts_math.files import read_records
+from mcts_math.run.record import record_to_tree
+from mcts_math.train.config import ExamplesConfig
+from mcts_math.train.examples import format_of
+
+Passes = tuple[float, float]
+"""Mean tokens that a pass over a row takes in, and that it yields."""
+
+
+def conversations(path: str, codec: Codec) -> Iterator[tuple[list[int], list[int]]]:
+    """Prompt and sample of each step that a model wrote."""
+    for where, record in read_records(path):
+        tree = record_to_tree(record, where)
+        form = format_of(record, tree, ExamplesConfig(), where)
+        for node in tree.nodes:
+            message = None if node.step is None else node.step.message
+            if message is None:
+                continue
+            parent = tree.nodes[node.parent]
+            sampled = [token for piece in message.written if not piece.given for token in piece.tokens]
+            if sampled:
+                yield list(codec.encode_prompt(form.prompt(tree.task, tree.steps(parent)))), sampled
+
+
+def passes(prompt: Sequence[int], sampled: Sequence[int], ngram: int, guesses: int) -> tuple[int, int, int]:
+    """Passes over a row, and the tokens that they take in and yield, with guesses from all that stands before."""
+    written, done, count, taken = list(prompt), 0, 0, 0
+    places: dict[tuple[int, ...], int] = {}
+    known = ngram
+    while done < len(sampled):
+        for end in range(known, len(written)):  # where each n-gram stands last, but for the one at the end
+            places[tuple(written[end - ngram : end])] = end
+        known = max(known, len(written))
+        at = places.get(tuple(written[-ngram:]))
+        guessed = [] if at is None else written[at : at + guesses]
+        right = 0
+        while right < min(len(guessed), len(sampled) - done - 1) and guessed[right] == sampled[done + right]:
+            right += 1
+        count, taken = count + 1, taken + 1 + len(guessed)
+        written += sampled[done : done + right + 1]
+        done += right + 1
+    return count, taken, done
+
+
+def mean_pass(found: Sequence[tuple[list[int], list[int]]], ngram: int, guesses: int) -> Passes:
+    """Over all steps."""
+    sums = [sum(column) for column in zip(*(passes(*step, ngram, guesses) for step in found), strict=True)]
+    return sums[1] / sums[0], sums[2] / sums[0]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("model", help="checkpoint folder")
+    parser.add_argument("results", help="what it wrote")
+    parser.add_argument("--rows", type=int, nargs="+", default=[1, 4, 8, 16, 32])
+    parser.add_argument("--guesses", type=int, nargs="+", default=[2, 4, 8])
+    parser.add_argument("--ngram", type=int, default=3)
+    parser.add_argument("--num-threads", type=int, default=1)
+    parser.add_argument("--repeats", type=int, default=1)
+    parser.add_argument("--dtype", default="float32")
+    given = parser.parse_args()
+    found = list(conversations(given.results, load_codec(Path(given.model))))
+    if not found:
+        raise SystemExit(f"{given.results} holds no tokens: use a chat format and engine: hf or vllm")
+    print(f"{len(found)} samples of {sum(len(sampled) for _, sampled in found):,} tokens")
+    engine = HFEngine.load(given.model, dtype=given.dtype, num_threads=given.num_threads)
+    rows = []
+    for guesses in given.guesses:
+        taken, yielded = mean_pass(found, given.ngram, guesses)
+        for count in given.rows:
+            plain, guessing = (step_seconds(engine, round(size), given) for size in (count, count * taken))
+            rows.append([
+                f"{guesses}", f"{count}", f"{taken:.2f}", f"{yielded:.2f}", f"{guessing / plain:.2f}",
+                f"{yielded * plain / guessing:.2f}",
+            ])  # fmt: skip
+            print(render_table(("guesses", "rows", "taken", "yielded", "cost", "speed"), rows), flush=True)
+    asyncio.run(engine.close())
+
+
+if __name__ == "__main__":
+    main()
