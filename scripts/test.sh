@@ -12,5 +12,5 @@ fi
 "$PYTHON" -m ruff format --check .
 "$PYTHON" -m ruff check .
 "$PYTHON" -m mypy
-# The tests of a file share engines that take long to start: they run in one process.
-"$PYTHON" -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder "$@"
+# The tests of a file share engines that take long to start: they run in one process. Many wait: one process a core is few.
+"$PYTHON" -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder "$@"

@@ -19,6 +19,7 @@ import huggingface_hub
 import pytest
 from engines import free_port
 from fake_server import CHAT, GOOD, Answer, FakeServer, Handler, ask
+from stand_ins import EchoInterpreter, EqualChecker
 from tiny_models import make_checkpoint
 
 from mcts_math import solve
@@ -473,6 +474,7 @@ def test_one_odd_reply_of_sixty_costs_its_question_alone(
         "model_dir": "m",
         "engine_args": {"base_url": server.url, "retries": 1, "pause_s": 0.01},
     }
-    solved = solve(config, [{"question": f"question {i} is?", "answer": "4"} for i in range(60)])
+    tasks = [{"question": f"question {i} is?", "answer": "4"} for i in range(60)]
+    solved = solve(config, tasks, interpreter=EchoInterpreter(), checker=EqualChecker())
     assert {i: result.error for i, result in enumerate(solved) if result.error}.keys() == {7}
     assert [result.tree.correct for result in solved if not result.error] == [True] * 59

@@ -30,8 +30,8 @@ ATTACKS = load_attacks().ATTACKS
 CONFIGURATIONS = [
     pytest.param((who, which, every), id=f"{who}-{which}-{every}", marks=pytest.mark.slow if is_slow else ())
     for who, which, every, is_slow in [
-        ("root", "full", 3, False),  # all of them take a minute and more
-        ("user", "no-namespaces", 6, False),
+        ("root", "full", 4, False),  # all of them take a minute and more
+        ("user", "no-namespaces", 8, False),
         ("root", "full", 1, True),
         ("user", "no-namespaces", 1, True),
         ("user", "full", 1, True),
