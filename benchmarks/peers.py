@@ -1,12 +1,12 @@
 """Searches on one vLLM server: ours beside `its_hub`, and best-of-n beside a plain loop over the OpenAI client.
 
-    python benchmarks/peers.py CKPT gsm8k:test.jsonl [--num 32] [--step-tokens 64] [--repeats 1] [--json]
+    python benchmarks/peers.py CKPT gsm8k:test.jsonl [--num 32] [--step-tokens 96] [--repeats 1] [--json]
 
 CKPT is a chat model's folder; the server is a vLLM that is started here, and emptied of cached prompts before each row.
 Both sides get the same questions, step lengths, widths and scores: a score is a number drawn from a digest of the text,
 so that neither side pays for a reward model. its_hub (extra `originals`) is driven by its own client, once with all
-questions at once (`ainfer`) and once one after another (`infer`). A solution of its ends after its number of steps;
-ours may end sooner, where the model ends its turn. Tokens and passes are the server's own counts.
+questions at once (`ainfer`) and once one after another (`infer`). Its solutions end at a box
+or after the number of steps, ours also where the model ends its turn. Tokens and passes are the server's own counts.
 """
 
 from __future__ import annotations
@@ -48,9 +48,11 @@ from engines import free_port
 
 SAMPLES: Final = 4
 STEPS: Final = 6
+FEW: Final = 4
+"""Questions that are enough where one comes after another."""
 DELIMITER: Final = "\n\n"
 TEMPERATURE: Final = 0.8
-HEADER: Final = ("", "seconds", "of ours", "answers", "tokens", "prompt", "cached %", "passes")
+HEADER: Final = ("a question", "seconds", "ours / it", "answers", "tokens", "prompt", "cached %", "passes")
 _COUNTS: Final = {
     "tokens": "generation_tokens_total", "prompt": "prompt_tokens_total", "cached": "prefix_cache_hits_total",
     "passes": "iteration_tokens_total_count",
@@ -60,6 +62,11 @@ _COUNTS: Final = {
 def score(question: str, text: str) -> float:
     """A number between 0 and 1 that depends on the text alone."""
     return int.from_bytes(hashlib.sha256(f"{question}\0{text}".encode()).digest()[:4], "big") / (1 << 32)
+
+
+def asked(task: Task) -> str:
+    """A question as our chat formats ask it."""
+    return f"{task.question}\n{task.record.get('chat_instruction', '')}".rstrip()
 
 
 class OurScorer:
@@ -114,6 +121,7 @@ def serving(model: str) -> Iterator[Server]:
     port = free_port()
     command = [sys.executable, "-m", "vllm.entrypoints.openai.api_server", "--model", model, "--port", str(port)]
     command += ["--host", "127.0.0.1", "--max-model-len", "2048", "--max-num-seqs", "128", "--enforce-eager"]
+    command += ["--dtype", "float32"]
     settings = {"VLLM_CPU_OMP_THREADS_BIND": "nobind", "VLLM_SERVER_DEV_MODE": "1", "VLLM_CPU_KVCACHE_SPACE": "4"}
     process = subprocess.Popen(command, env=os.environ | settings, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     server = Server(model, port)
@@ -160,7 +168,7 @@ def theirs(mode: str, tasks: Sequence[Task], server: Server, tokens: int, togeth
     search = BeamSearch(steps, TheirScorer(), 2) if mode == "sbs" else ParticleFiltering(steps, TheirScorer())
 
     async def all_at_once() -> list[Any]:
-        found = await asyncio.gather(*(search.ainfer(client, task.question, SAMPLES) for task in tasks))
+        found = await asyncio.gather(*(search.ainfer(client, asked(task), SAMPLES) for task in tasks))
         await client.close()
         return found
 
@@ -169,7 +177,7 @@ def theirs(mode: str, tasks: Sequence[Task], server: Server, tokens: int, togeth
         if together:
             replies = asyncio.run(all_at_once())
         else:
-            replies = [search.infer(client, task.question, SAMPLES) for task in tasks]
+            replies = [search.infer(client, asked(task), SAMPLES) for task in tasks]
     return [extract_answer(reply["content"]) or "" for reply in replies]
 
 
@@ -180,7 +188,7 @@ def loop(tasks: Sequence[Task], server: Server, tokens: int) -> list[str]:
         async with AsyncOpenAI(base_url=server.url, api_key="none", timeout=3600) as client:
 
             async def attempt(task: Task) -> str:
-                message = ChatCompletionUserMessageParam(role="user", content=task.question)
+                message = ChatCompletionUserMessageParam(role="user", content=asked(task))
                 reply = await client.chat.completions.create(
                     model=server.model,
                     messages=[message],
@@ -204,12 +212,12 @@ def rows(tasks: Sequence[Task], server: Server, tokens: int) -> dict[str, dict[s
         "beam search (2 of 4)": {
             "ours": lambda: ours("sbs", tasks, server, tokens, 32),
             "its_hub, all at once": lambda: theirs("sbs", tasks, server, tokens, True),
-            "its_hub, one by one": lambda: theirs("sbs", tasks, server, tokens, False),
+            "its_hub, one by one": lambda: theirs("sbs", tasks[:FEW], server, tokens, False),
         },
         "particle filter (4)": {
             "ours": lambda: ours("particle_filter", tasks, server, tokens, 32),
             "its_hub, all at once": lambda: theirs("particle_filter", tasks, server, tokens, True),
-            "its_hub, one by one": lambda: theirs("particle_filter", tasks, server, tokens, False),
+            "its_hub, one by one": lambda: theirs("particle_filter", tasks[:FEW], server, tokens, False),
         },
         "best of 4": {
             "ours": lambda: ours("selection", tasks, server, tokens, 32),
@@ -219,12 +227,15 @@ def rows(tasks: Sequence[Task], server: Server, tokens: int) -> dict[str, dict[s
 
 
 def measure(act: Callable[[], list[str]], server: Server) -> dict[str, Any]:
-    """Seconds and the server's counts of one row."""
+    """Seconds and the server's counts a question of one row."""
     server.forget()
     before, begun = server.counts(), time.perf_counter()
     answers = act()
     seconds, after = time.perf_counter() - begun, server.counts()
-    return {"seconds": seconds, "answers": answers} | {name: after[name] - before[name] for name in _COUNTS}
+    number = len(answers)
+    return {"seconds": seconds / number, "answers": answers} | {
+        name: (after[name] - before[name]) / number for name in _COUNTS
+    }
 
 
 def main() -> None:
@@ -232,7 +243,7 @@ def main() -> None:
     parser.add_argument("model", help="checkpoint folder of a chat model")
     parser.add_argument("questions", help="as --qaf of solver_demo.py")
     parser.add_argument("--num", type=int, default=32, help="questions, drawn with seed 0")
-    parser.add_argument("--step-tokens", type=int, default=64)
+    parser.add_argument("--step-tokens", type=int, default=96)
     parser.add_argument("--repeats", type=int, default=1, help="sides alternate; medians are shown")
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
@@ -252,11 +263,11 @@ def main() -> None:
         for name in runs[0]:
             middle = {key: statistics.median(run[name][key] for run in runs) for key in ("seconds", *_COUNTS)}
             least = statistics.median(run["ours"]["seconds"] / run[name]["seconds"] for run in runs)
-            answered = sum(map(bool, runs[0][name]["answers"]))
+            answers = runs[0][name]["answers"]
             lines.append([
-                f"{method}: {name}", f"{middle['seconds']:.0f}", f"{least:.2f}", f"{answered}/{len(tasks)}",
-                f"{middle['tokens']:.0f}", f"{middle['prompt']:.0f}",
-                f"{100 * middle['cached'] / max(middle['prompt'], 1):.0f}", f"{middle['passes']:.0f}",
+                f"{method}: {name}", f"{middle['seconds']:.1f}", f"{least:.2f}",
+                f"{sum(map(bool, answers))}/{len(answers)}", f"{middle['tokens']:.0f}", f"{middle['prompt']:.0f}",
+                f"{100 * middle['cached'] / max(middle['prompt'], 1):.0f}", f"{middle['passes']:.1f}",
             ])  # fmt: skip
     print(f"{len(tasks)} questions, {SAMPLES} samples a step or question, {STEPS} steps of {given.step_tokens} tokens")
     print(render_table(HEADER, lines))
