@@ -53,7 +53,7 @@ REPLY: Final = 128
 """Tokens of a whole reply, where there are no steps."""
 FEW: Final = 4
 """Questions that are enough where one comes after another."""
-DELIMITER: Final = "\n"
+DELIMITER: Final = "\n\n"
 TEMPERATURE: Final = 0.8
 HEADER: Final = ("a question", "seconds", "ours / it", "answers", "tokens", "prompt", "cached %", "passes")
 _COUNTS: Final = {
@@ -152,7 +152,7 @@ def ours(mode: str, tasks: Sequence[Task], server: Server, tokens: int, in_fligh
     """Answers of our search."""
     config = {
         "mode": mode, "engine": "openai", "model_dir": server.model, "engine_args": {"base_url": server.url},
-        "temperature": TEMPERATURE, "max_tokens": tokens, "max_depth": STEPS, "max_total_time": 0, "seed": 0,
+        "temperature": TEMPERATURE, "max_tokens": tokens, "max_depth": STEPS - 1, "max_total_time": 0, "seed": 0,
         "batch_size": in_flight, "prompt_wrap": "chat_steps", "step_delim": DELIMITER,
     }  # fmt: skip
     if mode == "sbs":
@@ -161,6 +161,7 @@ def ours(mode: str, tasks: Sequence[Task], server: Server, tokens: int, in_fligh
         config |= {"n_generate_sample": SAMPLES}
     else:
         config |= {"prompt_wrap": "chat", "trials": SAMPLES, "n_generate_sample": SAMPLES, "max_tokens": REPLY}
+        config["max_question_samples"] = SAMPLES  # no second try of what has no answer
         del config["step_delim"]
     solved = solve(config, tasks, value_model=OurScorer())
     for one in solved:
