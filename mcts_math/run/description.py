@@ -1,8 +1,8 @@
 """What makes a run's results, as stored beside them, and what a resumed run may not change.
 
-Compared are the config, what the prompt files hold, and the files of the model (of large weights, pieces). Keys that change no tree are not, nor
-arguments of the engine that change its speed and memory alone (which each engine declares). A key that is newer than
-the stored description counts as having had its default.
+Compared are the config, what the prompt files hold, and the files of the model, of large weights some pieces. Keys that
+change no tree are not, nor arguments of the engine that change its speed and memory alone (which each engine declares).
+A key that is newer than the stored description counts as having had its default.
 """
 
 from __future__ import annotations
@@ -49,21 +49,17 @@ def describe_run(config: Config, source: str | Path, tasks: Sequence[Task], valu
     """
     form = make_format(config.prompt_wrap, config.format_options)
     resolved = config.resolved() | ({"value": values} if values else {})
-    reward = None if values else config.reward
+    reward, scorer = None if values else config.reward, ""
     if reward is not None:
-        resolved |= {
-            "value_args": reward.result_arguments(config.reward_options),
-            "reward_model": describe_model(getattr(config.reward_options, "model", "")),
-        }
+        options: Any = config.reward_options
+        scorer = options.model or reward.address_of(options)
+        resolved |= {"value_args": reward.result_arguments(options), "reward_model": describe_model(scorer)}
     return {
         "config": resolved,
         "engine_args": ENGINES[config.engine].result_arguments(config.engine_args),
         "prompt": form.fingerprint(),
         "model": describe_model(config.model_dir),
-        "weights": [
-            sample_weights(config.model_dir),
-            sample_weights(getattr(reward and config.reward_options, "model", "")),
-        ],
+        "weights": [sample_weights(config.model_dir), sample_weights(scorer)],
         "questions": {"file": str(source), "number": len(tasks), "digest": digest_of(tasks)},
         "versions": _versions(),
         "command": shlex.join(["python", *sys.argv]),
@@ -121,6 +117,7 @@ def compare_descriptions(before: Mapping[str, Any], now: Mapping[str, Any]) -> l
     if not old:  # nothing to compare with
         return []
     old.setdefault("value", "head" if old.get("need_value_func") else "none")
+    old["reward_model"] = old.get("reward_model") or new.get("reward_model")  # earlier versions kept no address
     defaults = _defaults(new.get("mode", "mcts"))
     changed = [
         f"{key}: {old.get(key, defaults.get(key))!r} -> {new[key]!r}"
