@@ -18,6 +18,7 @@ from mcts_math.messages import Conversation, Message, Piece, Sample, Sampling, T
 from mcts_math.methods import METHODS
 from mcts_math.requests import Evaluate, Evaluation, Generate, Generation
 from mcts_math.run.record import record_to_tree, tree_to_record
+from mcts_math.search.expansion import derive_seed
 from mcts_math.settings import make_settings
 from mcts_math.solver import solve
 from mcts_math.step import TOOL, Outcome
@@ -357,6 +358,29 @@ def test_a_thought_that_a_stop_string_cut_goes_on_and_the_step_is_one() -> None:
     assert node.step.message.thought.startswith("as ```python```\nhm")
     assert node.step.num_tokens == sum(len(piece.tokens) for piece in node.step.message.written)
     assert solved.tree.correct is True
+
+
+class CutInThoughts(Chat):
+    """Every attempt is cut in its thought, and says 4 where it goes on."""
+
+    async def generate(self, request: Generate) -> Generation:
+        assert isinstance(request.prompt, Conversation)
+        self._replies = (
+            "hm\n</think>\n\\boxed{4}" if request.prompt.messages[-1].role == "assistant" else "<think>\nas ```python",
+        )
+        SAMPLED.append(request)
+        return await super().generate(request)
+
+
+SAMPLED: list[Generate] = []
+
+
+@pytest.mark.parametrize("width", [1, 2, 4])
+def test_the_parts_of_attempts_draw_other_numbers_the_same_beside_others_and_alone(width: int) -> None:
+    SAMPLED.clear()
+    search("self_consistency", "chat_code", "", stop="```\n", policy=CutInThoughts, trials=4, n_generate_sample=width)
+    parts = [request.seed for request in SAMPLED if request.prompt.messages[-1].role == "assistant"]  # type: ignore[union-attr]
+    assert parts == [derive_seed(0, "t", f"0 sample {attempt} part 0") for attempt in range(4)]
 
 
 def test_a_tree_of_turns_reads_back_from_its_record() -> None:

@@ -14,7 +14,7 @@ from eval_output_jsonl import main as evaluate
 from mcts_math.errors import RecordError
 from mcts_math.evaluate.budgets import attempt_curves
 from mcts_math.evaluate.grading import Grader
-from mcts_math.evaluate.intervals import share_interval
+from mcts_math.evaluate.intervals import share_interval, wilson_interval
 from mcts_math.evaluate.trials import (
     can_estimate,
     majority_share,
@@ -158,4 +158,5 @@ def test_steps_of_a_budget_and_intervals() -> None:
     assert powers_of_two(20) == [1, 2, 4, 8, 16, 20]
     mean, (low, high) = share_interval([1.0, 0.0, 1.0, 0.0])
     assert (mean, low < 0.5 < high) == (0.5, True)
-    assert share_interval([1.0] * 3) == (1.0, (1.0, 1.0))
+    assert share_interval([1.0] * 3) == (1.0, wilson_interval(3, 3))  # three questions prove no 100 %
+    assert share_interval([0.0] * 3) == (0.0, wilson_interval(0, 3))

@@ -31,6 +31,11 @@ def normal_interval(scores: Sequence[float]) -> tuple[float, tuple[float, float]
 
 
 def share_interval(scores: Sequence[float]) -> tuple[float, tuple[float, float]]:
-    """The same for scores in [0, 1], within which their interval lies; all of it without scores."""
+    """The same for scores in [0, 1], within which their interval lies; all of it without scores.
+
+    Where all questions are right, or all wrong, there is no spread to go by: the interval is then that of a proportion.
+    """
     mean, (low, high) = normal_interval(scores)
+    if mean in (0.0, 1.0):
+        return mean, wilson_interval(round(mean) * len(scores), len(scores))
     return (mean, (max(0.0, low), min(1.0, high))) if scores else (mean, (0.0, 1.0))

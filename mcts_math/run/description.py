@@ -1,8 +1,8 @@
 """What makes a run's results, as stored beside them, and what a resumed run may not change.
 
-Compared are the config, what the prompt files hold, and the files of the model. Keys that change no tree are not, nor
-arguments of the engine that change its speed and memory alone (which each engine declares). A key that is newer than
-the stored description counts as having had its default.
+Compared are the config, what the prompt files hold, and the files of the model, of large weights some pieces. Keys that
+change no tree are not, nor arguments of the engine that change its speed and memory alone (which each engine declares).
+A key that is newer than the stored description counts as having had its default.
 """
 
 from __future__ import annotations
@@ -34,6 +34,8 @@ _NEUTRAL: Final = frozenset(
 )  # fmt: skip
 """Keys that change no tree, or that are compared by what is behind them."""
 WEIGHTS: Final = ("*.safetensors", "*.bin", "*.pth", "*.gguf")
+_PIECES: Final = 256  # of a file of weights, spread over it
+_PIECE_BYTES: Final = 1 << 14
 
 
 def describe_run(config: Config, source: str | Path, tasks: Sequence[Task], values: str = "") -> JsonObject:
@@ -47,17 +49,17 @@ def describe_run(config: Config, source: str | Path, tasks: Sequence[Task], valu
     """
     form = make_format(config.prompt_wrap, config.format_options)
     resolved = config.resolved() | ({"value": values} if values else {})
-    reward = None if values else config.reward
+    reward, scorer = None if values else config.reward, ""
     if reward is not None:
-        resolved |= {
-            "value_args": reward.result_arguments(config.reward_options),
-            "reward_model": describe_model(getattr(config.reward_options, "model", "")),
-        }
+        options: Any = config.reward_options
+        scorer = options.model or reward.address_of(options)
+        resolved |= {"value_args": reward.result_arguments(options), "reward_model": describe_model(scorer)}
     return {
         "config": resolved,
         "engine_args": ENGINES[config.engine].result_arguments(config.engine_args),
         "prompt": form.fingerprint(),
         "model": describe_model(config.model_dir),
+        "weights": [sample_weights(config.model_dir), sample_weights(scorer)],
         "questions": {"file": str(source), "number": len(tasks), "digest": digest_of(tasks)},
         "versions": _versions(),
         "command": shlex.join(["python", *sys.argv]),
@@ -75,6 +77,20 @@ def describe_model(model_dir: str) -> str:
     settings = folder / "config.json"
     text = settings.read_bytes() if settings.is_file() else b""
     return hashlib.sha256(text + json.dumps(sizes).encode()).hexdigest()[:16]
+
+
+def sample_weights(model_dir: str) -> str:
+    """A digest of pieces of a checkpoint's weights: those of two trainings have one size. "" where it is no folder."""
+    folder, digest = Path(model_dir).expanduser(), hashlib.sha256()
+    if not model_dir or not folder.is_dir():
+        return ""
+    for path in sorted({path for pattern in WEIGHTS for path in folder.glob(pattern)}):
+        last = max(path.stat().st_size - _PIECE_BYTES, 0)
+        with path.open("rb") as file:
+            for start in sorted({last * i // (_PIECES - 1) for i in range(_PIECES)}):
+                file.seek(start)
+                digest.update(file.read(_PIECE_BYTES))
+    return digest.hexdigest()[:16]
 
 
 def read_description(path: Path) -> JsonObject:
@@ -101,6 +117,7 @@ def compare_descriptions(before: Mapping[str, Any], now: Mapping[str, Any]) -> l
     if not old:  # nothing to compare with
         return []
     old.setdefault("value", "head" if old.get("need_value_func") else "none")
+    old["reward_model"] = old.get("reward_model") or new.get("reward_model")  # earlier versions kept no address
     defaults = _defaults(new.get("mode", "mcts"))
     changed = [
         f"{key}: {old.get(key, defaults.get(key))!r} -> {new[key]!r}"
@@ -113,6 +130,8 @@ def compare_descriptions(before: Mapping[str, Any], now: Mapping[str, Any]) -> l
         changed.append("the few-shot prompt (few_shot_path, prompt_path)")
     if "model" in before and before["model"] != now.get("model"):
         changed.append(f"the model: {old.get('model_dir')!r} -> {new.get('model_dir')!r}")
+    elif "weights" in before and before["weights"] != now.get("weights"):
+        changed.append("the weights of the model or of the reward model")
     return changed
 
 

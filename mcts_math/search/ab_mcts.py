@@ -53,13 +53,14 @@ def ab_mcts(tree: Tree, expansion: Expansion, options: AbMctsOptions) -> Search:
     """Makes attempts and refinements until all trials are done. `tree.solutions` is set, best value first."""
     chooser = make_chooser(tree, expansion, options.belief)
     invitations: dict[int, Node] = {ROOT: tree.root}  # what an attempt that refines another goes on from
-    spent = yield from read_meter()
+    spent, skipped = (yield from read_meter()), 0
     while not tree.root.terminal and (batch := min(options.n_generate_sample, options.trials - len(tree.attempts))):
         parents = [chooser.choose() for _ in range(batch)]
         for parent in parents:
             if parent not in invitations:
                 invitations[parent] = tree.say(tree.nodes[parent], IMPROVE)
-        made = yield from _attempt_all(tree, expansion, invitations, parents)
+        made = yield from _attempt_all(tree, expansion, invitations, parents, skipped)
+        skipped += batch - len(made)
         close_full(tree, chooser, set(parents) - {parent for parent, _ in made})
         if made:
             ends = [end for _, end in made]
@@ -87,11 +88,14 @@ def close_full(tree: Tree, chooser: Chooser, ids: Iterable[int]) -> None:
 
 
 def _attempt_all(
-    tree: Tree, expansion: Expansion, invitations: dict[int, Node], parents: list[int]
+    tree: Tree, expansion: Expansion, invitations: dict[int, Node], parents: list[int], skipped: int
 ) -> Asking[list[tuple[int, Node]]]:
-    """One attempt for each parent: (parent, end), in their order; those of a parent that is too long are left out."""
+    """One attempt for each parent: (parent, end), in their order; those of a parent that is too long are left out.
+
+    `skipped`: such ones of earlier batches. Their numbers are not given again: the same attempt would be made twice.
+    """
     counts = Counter(parents)
-    parts, beside = [], 0
+    parts, beside = [], skipped
     for parent, count in counts.items():
         parts.append(make_attempts(tree, expansion, invitations[parent], count, beside=beside))
         beside += count

@@ -59,6 +59,7 @@ def complete(
 ) -> Asking[list[Sample]]:
     """Goes on with samples that ended before their step did, as the format says: in a thought, at its budget."""
     done, full, number = list(samples), set[int](), 0
+    before = len(node.children)  # of earlier requests, whose samples went on with other numbers
     sampling = expansion.sampling_at(tree, node)
     while True:
         wanted = [(i, expansion.format.resume(done[i], sampling)) for i in range(len(done)) if i not in full]
@@ -72,7 +73,7 @@ def complete(
                 prompt.going_on(done[i].written + resumption.pieces),
                 1,
                 resumption.sampling,
-                derive_seed(expansion.run_seed, tree.task.id, f"{node.id} sample {i} part {number}"),
+                derive_seed(expansion.run_seed, tree.task.id, f"{node.id} sample {before + i} part {number}"),
                 task_id=tree.task.id,
                 adapter=adapter,
             )

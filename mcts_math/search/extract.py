@@ -8,11 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Literal, TypeAlias
 
+from mcts_math.search.expansion import by_value
 from mcts_math.tree import Node, Tree, puct
 
 Strategy: TypeAlias = Literal["value", "puct", "q_value", "visit_count"]
-
-_UNSCORED = float("-inf")
 
 
 def prune(tree: Tree) -> set[int]:
@@ -51,14 +50,11 @@ def extract(
 
 
 def _ranking(tree: Tree, strategy: Strategy, c_puct: float) -> Callable[[Node], float]:
-    def value(node: Node) -> float:
-        return _UNSCORED if node.value is None else node.value
-
     def puct_score(node: Node) -> float:
         return puct(node, tree.nodes[node.parent].visit_count, c_puct)
 
     rankings: dict[Strategy, Callable[[Node], float]] = {
-        "value": value,
+        "value": by_value,
         "q_value": lambda node: node.q_value,
         "visit_count": lambda node: node.visit_count,
         "puct": puct_score,

@@ -53,7 +53,7 @@ def foresee(expansion: Expansion, tree: Tree, nodes: Sequence[Node], lookahead: 
     Args:
         expansion, tree, nodes: as in `score`.
         lookahead: how many further steps are written at temperature 0. They stay in the tree, but their answers are no
-            solutions: they only tell what the node is worth.
+            solutions (but where a search that is cut short has no other): they only tell what the node is worth.
     """
     ends = yield from side_by_side([_roll_out(expansion.greedy(), tree, node, lookahead) for node in nodes])
     return (yield from score(expansion, tree, ends))

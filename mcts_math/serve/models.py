@@ -56,9 +56,14 @@ class ServedModel:
 
     @property
     def services_key(self) -> str:
-        """Equal for configs that can share services: nothing that these are made of differs."""
+        """Equal for configs that can share services, but for values: nothing that these are made of differs."""
         keys = self.config.model_dump()
         return repr({key: keys[key] for key in keys if key in _SERVICES or key.startswith("interpreter_")})
+
+    def can_use(self, other: ServedModel) -> bool:
+        """Whether what serves another model serves this one too: also the values, where this one asks for any."""
+        mine, others = ((c.value_source, c.reward and c.reward_options) for c in (self.config, other.config))
+        return self.services_key == other.services_key and (mine == others or not self.expansion.use_values)
 
 
 def load_models(paths: Sequence[str | Path], overrides: Sequence[str] = ()) -> list[ServedModel]:
@@ -84,10 +89,13 @@ def load_models(paths: Sequence[str | Path], overrides: Sequence[str] = ()) -> l
 
 def group(models: Sequence[ServedModel]) -> list[list[ServedModel]]:
     """Models that can share services, together; first those whose search asks for values, which then are loaded."""
-    groups: dict[str, list[ServedModel]] = {}
+    groups: list[list[ServedModel]] = []
     for model in sorted(models, key=lambda model: not model.expansion.use_values):
-        groups.setdefault(model.services_key, []).append(model)
-    return list(groups.values())
+        found = next((members for members in groups if model.can_use(members[0])), None)
+        if found is None:
+            groups.append(found := [])
+        found.append(model)
+    return groups
 
 
 def places(model: ServedModel) -> int:

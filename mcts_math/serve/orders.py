@@ -43,6 +43,10 @@ class TextPart(Settings):
     text: str
 
 
+_FIRST: Final = Field(fail_fast=True)
+"""Of a list the first wrong item is told: a body may hold hundreds of thousands, and each makes objects of errors."""
+
+
 def _parts(content: Any) -> Any:
     return [{"type": "text", "text": content}] if isinstance(content, str) else content
 
@@ -51,7 +55,7 @@ class Turn(Settings):
     """A message of a request. Clients send back what they were sent, thoughts included; these are not shown again."""
 
     role: Literal["system", "developer", "user", "assistant"]
-    content: Annotated[list[TextPart], BeforeValidator(_parts)]
+    content: Annotated[list[TextPart], _FIRST, BeforeValidator(_parts)]
     name: str | None = None
     reasoning_content: str | None = None
     refusal: None = None
@@ -78,7 +82,7 @@ class ChatRequest(Settings):
     """The keys of a request, those of OpenAI's protocol first. Null is as absent."""
 
     model: str
-    messages: list[Turn] = Field(min_length=1)
+    messages: Annotated[list[Turn], _FIRST] = Field(min_length=1)
     max_tokens: int | None = Field(None, description="most tokens of the reply: of all steps of a solution", ge=1)
     max_completion_tokens: int | None = Field(None, description="the same", ge=1)
     temperature: float | None = Field(None, description="of the sampling of steps", ge=0, le=2)

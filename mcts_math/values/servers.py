@@ -126,13 +126,16 @@ class HttpScorer:
         await asyncio.to_thread(self._client.close)
 
     async def _ask(self, solutions: Sequence[_Solution]) -> list[Scores | Exception]:
-        """The scores of some solutions. Where they are refused together, each is asked for by itself."""
+        """The scores of some solutions. Where they are refused together, each is asked for by itself.
+
+        Not so where the server does not come to answer at all: all would wait for each one's tries.
+        """
         try:
             reply = await _post(self._client, "score", _items(solutions))
             return [Scores(None)] if reply is None else [*self._read(reply, len(solutions))]
         except RefusedError as error:
-            if len(solutions) == 1:
-                return [error]
+            if len(solutions) == 1 or not isinstance(error.__cause__, ServerRefusedError):
+                return [error] * len(solutions)
         return [scores for solution in solutions for scores in await self._ask([solution])]
 
     def _read(self, reply: Any, num_items: int) -> list[Scores]:

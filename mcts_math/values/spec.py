@@ -68,6 +68,9 @@ class ScorerOptions(ServerOptions):
     """Any scorer behind our HTTP contract."""
 
     base_url: str = Field(description="address of the scorer; requests go to {base_url}/score")
+    model: str = Field(
+        "", description="name of what scores there, for records and --resume; absent: the address stands for it"
+    )
     max_items: Integer = Field(64, description="most solutions of one request", ge=1)
     aggregate: Aggregate = Field("last", description="how scores of steps become one: last, min, product, mean")
 
@@ -118,9 +121,14 @@ class RewardSpec:
     check: Callable[[Any], None] = _trust
 
     def name_of(self, options: Any) -> str:
-        """What records call it: the last part of the model's name, else the server, without what is secret."""
-        model = str(getattr(options, "model", "")).rstrip("/")
-        return model.rpartition("/")[2] or urlsplit(options.base_url).netloc.rpartition("@")[2]
+        """What records call it: the last part of the model's name, else the address, without what is secret."""
+        model = str(options.model).rstrip("/")
+        return model.rpartition("/")[2] or self.address_of(options)
+
+    def address_of(self, options: Any) -> str:
+        """Where it is, without what is secret; a host may serve several scorers."""
+        parts = urlsplit(str(options.base_url))
+        return (parts.netloc.rpartition("@")[2] + parts.path).rstrip("/")
 
     def result_arguments(self, options: Any) -> dict[str, Any]:
         """The options that may change values."""

@@ -391,6 +391,14 @@ def test_the_model_must_be_there(server: FakeServer) -> None:
         ask(server)
 
 
+@pytest.mark.parametrize(("model", "is_told"), [("org/other", True), ("org/m", False), ("/here/m", False), ("", False)])
+def test_the_only_model_of_a_server_is_taken_and_told_where_it_has_another_name(
+    server: FakeServer, caplog: pytest.LogCaptureFixture, model: str, is_told: bool
+) -> None:
+    ask(server, Generate("x", 1, WARM, 0), model=model)
+    assert ("does not serve 'org/other'; its only model, 'm', is taken for it" in caplog.text) == is_told
+
+
 def test_values_from_a_server_that_has_none(server: FakeServer, tmp_path: Path) -> None:
     with pytest.raises(EngineError, match="values need a vLLM server"):
         ask(server, need_value=True)

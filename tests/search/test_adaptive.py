@@ -13,6 +13,7 @@ from stand_ins import EchoInterpreter, EqualChecker, EqualVerifier, code, final,
 from mcts_math.engine.scripted import Behaviour, RandomPolicy, ScriptedPolicy, scripted
 from mcts_math.requests import Evaluate, Evaluation, Generate, Generation, Verdict, Verification, Verify
 from mcts_math.search.ab_mcts import IMPROVE
+from mcts_math.search.expansion import CONTEXT_LENGTH
 from mcts_math.search.thompson import Beta, Chooser, Gaussian
 from mcts_math.solver import solve
 from mcts_math.step import Outcome
@@ -134,6 +135,15 @@ def test_attempts_of_a_batch_have_numbers_and_seeds_of_their_own() -> None:
     assert len({node.answer for node in attempts(tree)}) == 24
     tokens = sum(node.step.num_tokens for node in tree.nodes if node.step is not None)
     assert sum(attempt.tokens for attempt in tree.attempts) == tokens
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_no_attempt_is_made_twice_where_others_beside_it_were_too_long(seed: int) -> None:
+    policy = Rising(longest=0)
+    assert grow(policy, n_generate_sample=4, seed=seed).stopped == CONTEXT_LENGTH
+    asked = [r for r in policy.requests if isinstance(r, Generate) and IMPROVE not in str(r.prompt)]
+    seeds = [request.seed + i for request in asked for i in range(request.num_samples)]
+    assert len(set(seeds)) == len(seeds) == 24
 
 
 def test_a_conversation_that_is_too_long_is_left() -> None:

@@ -130,3 +130,21 @@ def test_models_that_share_services_ask_for_values_where_any_does() -> None:
         ["valued", "plain"],
         ["other"],
     ]
+
+
+def test_models_with_other_values_share_no_services() -> None:
+    """Each is scored by what its own config names."""
+    from mcts_math.config import make_config
+    from mcts_math.serve.models import group
+
+    keys: dict[str, Any] = {"model_dir": "m", "prompt_wrap": "react_sft", "mode": "sbs"}
+    sources: dict[str, dict[str, Any]] = {
+        "a": {"value": "prm", "value_args": {"model": "org/a"}},
+        "b": {"value": "prm", "value_args": {"model": "org/b"}},
+        "head": {"value": "head"},
+        "published": {"need_value_func": True},
+        "none": {},
+    }
+    models = [ServedModel.make(name, make_config(keys | source)) for name, source in sources.items()]
+    found = [[model.name for model in members] for members in group(models)]
+    assert found == [["a", "none"], ["b"], ["head", "published"]]

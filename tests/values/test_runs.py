@@ -21,7 +21,9 @@ from mcts_math.evaluate.report import Summary
 from mcts_math.files import read_records
 from mcts_math.monitor import Totals
 from mcts_math.requests import Generate, Generation
+from mcts_math.run.description import compare_descriptions, describe_run
 from mcts_math.run.run import solve_file
+from mcts_math.tasks import make_tasks
 from mcts_math.train.collect import write_examples
 from mcts_math.train.config import ExamplesConfig
 
@@ -126,6 +128,25 @@ def test_a_run_goes_on_only_with_the_same_reward_model(
     other = change(tmp_path / "other", folder, num_labels=3)
     with pytest.raises(MctsMathError, match="reward_model: "):
         solve(config_of(other), out, resume=True)
+
+
+def test_a_run_goes_on_only_with_the_same_scorer() -> None:
+    """Nothing but a name in the config, or else the address, tells scorers apart."""
+
+    def described(**arguments: Any) -> dict[str, Any]:
+        config = make_config({"mode": "dvts", "value": "scorer", "value_args": arguments})
+        return describe_run(config, "q.jsonl", make_tasks([{"question": "q"}]))
+
+    before = described(base_url="http://u:secret@host:1/a/")
+    assert "secret" not in str(before["config"])
+    assert compare_descriptions(before, described(base_url="http://host:1/a", timeout_s=1)) == []
+    (told,) = compare_descriptions(before, described(base_url="http://host:1/b"))
+    assert told == "reward_model: 'host:1/a' -> 'host:1/b'"
+    named = described(base_url="http://host:1", model="judge-2")
+    assert compare_descriptions(named, described(base_url="http://other:2", model="judge-2")) == []
+    assert compare_descriptions(named, described(base_url="http://host:1", model="judge-3")) != []
+    before["config"]["reward_model"] = ""  # of an earlier version
+    assert compare_descriptions(before, described(base_url="http://host:1/b")) == []
 
 
 def test_a_method_that_needs_values_says_so(tmp_path: Path) -> None:

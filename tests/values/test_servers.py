@@ -85,6 +85,23 @@ def test_one_refused_solution_ends_its_own_question_alone(server: FakeServer) ->
     assert (good.value, long) == (0.0, Evaluation(None, too_long=True))
 
 
+def test_a_scorer_that_is_busy_is_not_asked_for_each_solution_by_itself(server: FakeServer) -> None:
+    server.answer = length_scores
+    model = connect("scorer", base_url=server.url)
+    server.asked.clear()
+    server.more_headers, server.answer = {"Retry-After": "0"}, lambda path, body: (503, {"error": "busy"})
+
+    async def scene() -> list[Any]:
+        asked = [model.evaluate(Evaluate("", "", PartialSolution(f"{i}?", ("x",)))) for i in range(9)]
+        found = list(await asyncio.gather(*asked, return_exceptions=True))
+        await model.close()
+        return found
+
+    found = asyncio.run(scene())
+    assert all(isinstance(one, RefusedError) and "HTTP 503" in str(one) for one in found)
+    assert [len(body["items"]) for _, body in server.asked] == [9, 9]  # with one retry
+
+
 @pytest.mark.parametrize(
     ("scores", "error", "said"),
     [

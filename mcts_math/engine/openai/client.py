@@ -19,6 +19,7 @@ from mcts_math.messages import whole_texts
 
 _AGAIN = frozenset({408, 409, 425, 500, 502, 503, 504})
 _NO_MONEY = "insufficient_quota"  # as OpenAI calls a 429 that no waiting mends
+_SHORTEST_PAUSE_S = 0.01
 _LONGEST_PAUSE_S = 30.0
 _TOO_LONG = ("context length", "maximum model length", "too long", "context window", "context size", "max_new_tokens")
 _NUMBER = re.compile(r"\d+(?:,\d{3})*")
@@ -143,8 +144,8 @@ class Client:
             RefusedError: this would take longer than a reply may.
         """
         pause = error.retry_after
-        if pause is None:
-            pause = min(max(waited, self.arguments.pause_s), _LONGEST_PAUSE_S)
+        if not pause:  # nothing told, or no time left by a clock that may differ from ours
+            pause = min(max(waited, self.arguments.pause_s, _SHORTEST_PAUSE_S), _LONGEST_PAUSE_S)
         if waited + pause > self.arguments.timeout_s:
             raise RefusedError(
                 f"{self.base_url} limits the rate of requests, for longer than timeout_s ({self.arguments.timeout_s:g} "

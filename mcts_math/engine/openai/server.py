@@ -124,6 +124,9 @@ def _choose(cards: list[dict[str, Any]], model: str, client: Client) -> dict[str
         if card["id"] == wanted:
             return card
     if len(cards) == 1 and served_name is None:
+        only = cards[0]["id"]
+        if wanted and Path(wanted).name != Path(only).name:
+            _log.warning("%s does not serve %r; its only model, %r, is taken for it", client.base_url, wanted, only)
         return cards[0]
     raise EngineError(
         f"{client.base_url} does not serve {wanted!r} but {', '.join(card['id'] for card in cards[:5])}; name one with "
