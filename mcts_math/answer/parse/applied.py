@@ -106,6 +106,8 @@ def _call(name: str, args: list[Node], base: Node | None) -> Node:
         return _root(args[0], args[1] if name == "root" else Num(Fraction(3)))
     if name == "exp" and len(args) == 1:
         return Power(Const("e"), args[0])
+    if name == "cis" and len(args) == 1:
+        return Power(Const("e"), Prod((Const("i"), args[0])))
     if name in ("log2", "log10"):
         base = Num(Fraction(int(name[3:])))
     return Call("log", (args[0], base)) if base is not None else Call(name, tuple(args))

@@ -12,6 +12,7 @@ from mcts_math.answer.parse.applied import argument
 from mcts_math.answer.parse.brackets import bar_power
 from mcts_math.answer.parse.cursor import LOGIC, POSTFIX, POWER, PRODUCT, RATIO, RELATION, SUM, UNION, UNIT, Cursor
 from mcts_math.answer.parse.operands import degrees, prefix, quantifies, unit
+from mcts_math.answer.parse.tidy import listed
 from mcts_math.answer.parse.tokens import Token, UnreadableError
 from mcts_math.answer.text.vocabulary import names
 from mcts_math.answer.values import nodes as tree
@@ -118,7 +119,7 @@ def _sum(cursor: Cursor, left: Node) -> Node:
             terms = [tree.PlusMinus(_joined(Sum, terms), right, 1 if op == "pm" else -1)]
         else:
             terms.append(right if op == "+" else tree.negate(right))
-    return _joined(Sum, terms)
+    return _joined(Sum, list(listed(terms)) if tree.DOTS in terms else terms)
 
 
 def _joined(kind: type[Sum] | type[Prod], items: list[Node]) -> Node:
@@ -181,6 +182,9 @@ def _postfix(cursor: Cursor, left: Node, op: str) -> Node:
         return degrees(cursor, left)
     if op == "%":
         return Quantity(left, "%")
+    if op == "!" and cursor.take("!"):  # every second factor
+        last = Sum((Call("ceil", (Prod((left, tree.HALF)),)), tree.MINUS_ONE))
+        return tree.Bound("prod", Sum((left, Prod((Num(Fraction(-2)), Sym("!!"))))), "!!", tree.ZERO, last)
     return Call("factorial", (left,)) if op == "!" else Call("prime", (left,), free=True)
 
 

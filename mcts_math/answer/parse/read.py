@@ -30,10 +30,13 @@ _FIGURE_NAMES: Final = meanings(
 _PLAIN_NUMBER: Final = re.compile(r"\s*[-+]?(?:\d+(?:\.\d+)?|\.\d+)\s*")
 _UNTEXT: Final = re.compile(r"\\(?:text|mbox|textbf|textit|textrm|mathrm|mathbf|operatorname)\s*\{([^{}]*)\}")
 _PROSE: Final = re.compile(r"[A-Za-z][a-z]*(?:[ '-]+[A-Za-z][a-z]*)*")
+_INITIALS: Final = re.compile(r"[A-Z]{3,9}")
 _CORNERS: Final = re.compile(r"[A-Z]{3}")
 _CHOICE: Final = re.compile(
     r"(?:\(([A-Z])\)|(?:\b(?:[Oo]ption|[Cc]hoice)\s+)?([A-Z])[.):])\s*(?=[^\s+*/^=<>-])(.+)", re.DOTALL
 )
+_PART: Final = re.compile(r"(?:^|[ ,;]+)\(?(?:part )?([a-hA-H]|[iv]{1,3}|\d)(?:\)|[.:](?= ))(?: |$)")
+_MARKS: Final = ("a b c d e f g h", "i ii iii iv v vi", "1 2 3 4 5 6 7 8 9")
 _NOTATION: Final = re.compile(r"[\\{}^_]|\w\(")  # of what was meant to be a formula
 _WORDLIKE: Final = re.compile(r"[^\W\d_]{2,}|[^\W\d_a-zA-Z]")
 _CONGRUENCE: Final = re.compile(
@@ -107,8 +110,12 @@ def _read(text: str) -> Reading:
 
 def _said(words: str) -> Node | None:
     """What words, sentences and labels say; None for what is to be read as a formula."""
+    if len(words) > len(set(words)) and _INITIALS.fullmatch(words) is not None:
+        return Text(words)  # SAS and SSA, TFT and TTF: no products
     if len(words) < 200 and (phrase := words_value(words)) is not None:
         return phrase
+    if (parts := _enumerated(words)) is not None:
+        return parts
     if (choice := _CHOICE.match(words)) is not None and _CHOICE.match(choice.group(3)) is None:
         rest = read(choice.group(3)).node
         label = Text(choice.group(1) or choice.group(2), choice=True)
@@ -116,7 +123,7 @@ def _said(words: str) -> Node | None:
     if (several := labelled(words)) is not None:
         return Group("", "", tuple(map(_statement, several)))
     if (items := listed(words)) is not None:
-        return Group("", "", tuple(map(Text, items)))
+        return Group("", "", tuple(words_value(item) or Text(item) for item in items))
     if (said := sentence(words)) is not None:
         return _statement(said)
     if (residue := _CONGRUENCE.fullmatch(words)) is not None and (congruence := _congruence(residue)) is not None:
@@ -124,6 +131,15 @@ def _said(words: str) -> Node | None:
     if _PROSE.fullmatch(words) and any(map(is_word, words.split())):
         return Text(plain_words(words))
     return None
+
+
+def _enumerated(words: str) -> Node | None:
+    """`(a) 3 (b) 4` and `1. True 2. False` as a tuple; None for anything else."""
+    first, *rest = _PART.split(words) if len(words) < 400 else [words]
+    marks, parts = " ".join(rest[::2]).lower(), rest[1::2]
+    if first or len(parts) < 2 or not all(parts) or not any(row.startswith(marks) for row in _MARKS):
+        return None
+    return Group("(", ")", tuple(read(part).node or Text(plain_words(part)) for part in parts))
 
 
 def _congruence(match: re.Match[str]) -> Node | None:

@@ -6,6 +6,7 @@ about an integer or a domain goes where it belongs.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise, product
 from typing import Final
@@ -31,9 +32,10 @@ from mcts_math.answer.values.nodes import (
     symbols,
     walk,
 )
-from mcts_math.answer.values.shapes import assignments
+from mcts_math.answer.values.shapes import assignments, named_point
 
 _MAX_SIGNS: Final = 4  # a ± may occur this often in one answer
+_PROPOSITIONS: Final = tuple(map(Sym, "pqrs"))
 _NUMBER_SETS: Final = (REALS, *map(Sym, "ZNQC"))
 
 
@@ -53,6 +55,8 @@ def tidy(node: Node) -> Node:
             changed = _compound(first, second)
         case Quantity(Prod((Quantity() as first, *rest)), unit):
             changed = _compound(first, Quantity(rest[0] if len(rest) == 1 else Prod(tuple(rest)), unit))
+        case SetOp("minus" | "cup" | "cap" as op, items):
+            node = SetOp(op, tuple(map(tidy, items)))
         case tree.Call("abs"):
             changed = length(node)
         case Sum((Quantity(_, unit), *_)):
@@ -102,9 +106,13 @@ def _tidy_group(node: Group) -> Node:
         return points
     items: list[Node] = []
     for item in map(tidy, node.items):
+        if not node.left and (named := named_point(item)) is not None:
+            item = Relation(("=",), named)
         flat = isinstance(item, Group) and not item.left and node.left in ("", "{", "[")
         items += item.items if flat and isinstance(item, Group) else (item,)
-    return replace(node, items=_listed(items) if DOTS in items else tuple(items))
+    if node.left in ("", "{") and (excluded := _excluded(items)) is not None:
+        return excluded
+    return replace(node, items=listed(items) if DOTS in items else tuple(items))
 
 
 def _without_signs(node: Node) -> Node:
@@ -116,7 +124,7 @@ def _without_signs(node: Node) -> Node:
     return _both(node)
 
 
-def _listed(items: list[Node]) -> tuple[Node, ...]:
+def listed(items: list[Node]) -> tuple[Node, ...]:
     """`1, 2, …, 9` written out; `1, 2, 3, …, n` with as few terms as show the step. Other lists as they are."""
     place = items.index(DOTS)
     known = [item.value for item in items[:place] if isinstance(item, Num)]
@@ -207,7 +215,8 @@ def _restrictions(node: Group) -> bool:
 
 
 def _is_condition(node: Node) -> bool:
-    return isinstance(node, SetOp) or (isinstance(node, Relation) and node.ops[0] not in ("=", "~"))
+    stated = isinstance(node, SetOp) or (isinstance(node, Relation) and node.ops[0] not in ("=", "~"))
+    return stated or node in _PROPOSITIONS
 
 
 def _compound(first: Quantity, second: Quantity) -> Quantity | None:
@@ -224,8 +233,18 @@ def _count_signs(node: Node) -> int:
     return isinstance(node, tree.PlusMinus) + sum(map(_count_signs, tree.children(node)))
 
 
-def _both(node: Node) -> Group:
-    return Group("", "", (choose_sign(node, 1), choose_sign(node, -1)))
+def _both(node: Node) -> Group | SetOp:
+    values = choose_sign(node, 1), choose_sign(node, -1)
+    return _excluded(values) or Group("", "", values)
+
+
+def _excluded(items: Sequence[Node]) -> SetOp | None:
+    """`x != 1, 2` as what both hold for; None for anything else."""
+    match items:
+        case (Relation(("!=",), (name, _)), _, *_):
+            unequal = [item if isinstance(item, Relation) else Relation(("!=",), (name, item)) for item in items]
+            return SetOp("and", tuple(unequal)) if all(item.ops == ("!=",) for item in unequal) else None
+    return None
 
 
 def choose_sign(node: Node, sign: int) -> Node:

@@ -6,25 +6,41 @@ from collections.abc import Sequence
 from typing import Final
 
 from mcts_math.answer.rules.compare import Decision, compare
-from mcts_math.answer.rules.real_sets import point_or_set, real_set, sets_equal
+from mcts_math.answer.rules.real_sets import cells, point_or_set, real_set, sets_equal, variable
 from mcts_math.answer.text.units import is_known
-from mcts_math.answer.values.nodes import Group, Matrix, Node, Prod, Quantity, SetOp, Sym, Text
+from mcts_math.answer.values.nodes import Const, Group, Matrix, Node, Prod, Quantity, Relation, SetOp, Sym, Text
 from mcts_math.answer.values.shapes import as_rows, assignments, by_unit, closed, is_letter, is_letters, letters
 from mcts_math.answer.verdict import Policy
 
 MAX_UNORDERED: Final = 400
+_TRUTH: Final = (Const("true"), Const("false"), Text("T"), Text("F"))
 
 
 def compare_sets(left: Node, right: Node, policy: Policy) -> Decision:
+    left, right = _as_set(left), _as_set(right)
     first, second = point_or_set(left), point_or_set(right)
     if first is not None and second is not None:
         return Decision(sets_equal(first, second, policy), "sets of real numbers")
     if isinstance(left, SetOp) and isinstance(right, SetOp):
-        same = left.op == right.op and same_items(left.items, right.items, policy)
+        in_order = _same_sequence if left.op == "minus" else same_items
+        same = left.op == right.op and in_order(left.items, right.items, policy)
         return Decision(same, "parts of the union")
     if isinstance(left, Group) and isinstance(right, Group) and (left.left, left.right) == (right.left, right.right):
         return Decision(_same_sequence(left.items, right.items, policy), "ends of the interval")
     return Decision(False, "sets of different kinds")
+
+
+def _as_set(node: Node) -> Node:
+    """`(0,1), (2,3)`, against a set, as the union; `x > 2, x < 5` as what both hold for, or else either."""
+    if not isinstance(node, Group) or node.left:
+        return node
+    if all(isinstance(item, Group) and _is_interval(item) for item in node.items):
+        return SetOp("cup", node.items)
+    both = SetOp("and", node.items)
+    where = real_set(both) if all(isinstance(item, Relation) for item in node.items) and variable(both) else None
+    if where is None:
+        return node
+    return both if any(where.holds(cell.sample) for cell in cells(where)) else SetOp("or", node.items)
 
 
 def compare_collections(left: Node, right: Node, policy: Policy) -> Decision:
@@ -130,6 +146,10 @@ def _same_set(left: Sequence[Node], right: Sequence[Node], policy: Policy) -> bo
     return within(left, right) and within(right, left)
 
 
+def _is_set(node: Node) -> bool:
+    return isinstance(node, Group) and node.left == "{" and not any(isinstance(item, Relation) for item in node.items)
+
+
 def _is_interval(node: Group) -> bool:
     """Whether two items between brackets could be the ends of an interval."""
     return len(node.items) == 2 and not node.array and real_set(node) is not None
@@ -138,9 +158,13 @@ def _is_interval(node: Group) -> bool:
 def _compare_groups(left: Group, right: Group, policy: Policy) -> Decision:
     brackets = frozenset({left.left, right.left})
     same, reason = _BY_BRACKETS.get(brackets, (None, ""))
+    if brackets == {"", "("} and any(isinstance(item, Relation) for item in left.items + right.items):
+        return Decision(False, "solutions against a tuple")
+    if sum(map(_is_set, left.items)) != sum(map(_is_set, right.items)):
+        return Decision(False, "sets against their elements")
     if same is None or (len(brackets) == 1 and left.right != right.right) or _against_interval(left, right):
         return Decision(False, "brackets of different kinds")
-    if brackets == {""} and policy.list_order:
+    if brackets == {""} and (policy.list_order or all(item in _TRUTH for item in left.items)):
         same, reason = _same_sequence, "items in order"
     if brackets == {"["} and all(isinstance(item, Group) and item.left == "(" for item in left.items + right.items):
         same, reason = same_items, "tuples in any order"
@@ -148,9 +172,9 @@ def _compare_groups(left: Group, right: Group, policy: Policy) -> Decision:
 
 
 def _against_interval(left: Group, right: Group) -> bool:
-    """Whether one of them may be an interval that the other, with another bracket, is not."""
+    """Whether one of them may be an interval or a set that the other, with another bracket, is not."""
     brackets = {left.left, right.left}
-    if brackets == {"[", "{"}:
+    if brackets in ({"[", "{"}, {"[", ""}):
         square = left if left.left == "[" else right
         return _is_interval(square) and not square.spaced
     arrays = left.array or right.array

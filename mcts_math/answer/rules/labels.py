@@ -14,6 +14,7 @@ from mcts_math.answer.values.nodes import (
     Node,
     Power,
     Prod,
+    Ratio,
     Relation,
     Sum,
     Sym,
@@ -33,7 +34,7 @@ def label_value(relation: Relation) -> Node | None:
     """
     relation = label_first(relation)
     first, op, second = relation.items[0], relation.ops[0], relation.items[1]
-    if op == "in":
+    if relation.ops == ("in",):
         return second
     if op == "~":
         return second if _is_label(first, second) else first
@@ -66,7 +67,7 @@ def _is_label(left: Node, right: Node) -> bool:
     """Whether `left` only names what is on the right."""
     if isinstance(left, (Sym, Text)) or (isinstance(left, Call) and left.free):
         return not (isinstance(left, Sym) and left.name in symbols(right))
-    if isinstance(left, Group):
+    if isinstance(left, (Group, Ratio)):
         return all(isinstance(item, (Sym, Const)) for item in left.items)
     names = symbols(left)
     if not names or symbols(right):

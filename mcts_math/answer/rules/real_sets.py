@@ -17,9 +17,14 @@ from mcts_math.answer.values.approximate import numbers
 from mcts_math.answer.values.evaluate import UndefinedError, evaluate
 from mcts_math.answer.values.nodes import (
     INFINITY,
+    MINUS_ONE,
+    ONE,
+    ZERO,
     Call,
     Group,
     Node,
+    Power,
+    Prod,
     Relation,
     SetOp,
     Sum,
@@ -28,6 +33,7 @@ from mcts_math.answer.values.nodes import (
     Time,
     negate,
     rebuild,
+    substitute,
     symbols,
     walk,
 )
@@ -37,6 +43,7 @@ from mcts_math.answer.verdict import Policy
 FLIPPED: Final = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "=": "=", "!=": "!="}
 _HOLDS: Final[dict[str, Callable[[float, float], bool]]] = {"<": lt, "<=": le, ">": gt, ">=": ge, "=": eq, "!=": ne}
 _MAX_BARS: Final = 4
+_PLACES: Final = (0.0, 1.0, 2.7, -3.1)  # where a function may show that it is linear
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,12 +209,28 @@ def _zeros(left: Node, right: Node, name: str) -> tuple[Root, ...] | None:
     found: list[Root] = []
     for difference in _without_bars(Sum((left, negate(right))), _MAX_BARS):
         function = rational_function(difference, name)
+        if function is None and (root := _line_root(difference, name)) is not None:
+            found.append(root)
+            continue
         for polynomial in function or ((),):
             roots = real_roots(polynomial) if polynomial else None
             if roots is None:
                 return None
             found += roots
     return tuple(found)
+
+
+def _line_root(node: Node, name: str) -> Root | None:
+    """Where a linear function is zero, whatever its constants."""
+    values = [y for x in _PLACES if (y := _value(node, name, x)) is not None]
+    if len(values) < len(_PLACES) or values[1] == values[0]:
+        return None
+    slope = values[1] - values[0]
+    if any(abs(y - values[0] - slope * x) > 1e-9 * (1 + abs(y)) for x, y in zip(_PLACES, values, strict=True)):
+        return None
+    first, second = (substitute(node, {name: x}) for x in (ZERO, ONE))
+    zero = Prod((negate(first), Power(Sum((second, negate(first))), MINUS_ONE)))
+    return Root(zero, at) if (at := position(zero)) is not None else None
 
 
 def _without_bars(node: Node, most: int) -> Iterator[Node]:

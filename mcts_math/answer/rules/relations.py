@@ -79,7 +79,12 @@ def _compare_both(left: Relation, right: Relation, policy: Policy) -> Decision:
 def _relations_equal(left: Relation, right: Relation, policy: Policy) -> bool:
     """Whether two equations (or inequalities in several variables) say the same."""
     mine, theirs = assignments(left), assignments(right)
-    if len(left.ops + right.ops) > 2 and mine is not None and theirs is not None and mine.keys() == theirs.keys():
+    if (
+        (len(left.ops + right.ops) > 2 or isinstance(left.items[0], Group))
+        and mine is not None
+        and theirs is not None
+        and mine.keys() == theirs.keys()
+    ):
         return compare_assignments(mine, theirs, policy).equal  # x = y = 1 and (x, y) = (1, 1)
     first, second = label_value(left), label_value(right)
     if first is not None and second is not None:

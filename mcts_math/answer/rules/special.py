@@ -69,10 +69,13 @@ def _rows(node: Node) -> list[Row] | None:
 def _row_by_row(left: Node, right: Node, policy: Policy) -> bool:
     if not isinstance(left, Cases) or not isinstance(right, Cases) or len(left.rows) != len(right.rows):
         return False
-    return all(
-        compare(a, b, policy).equal and (c == d or (c is not None and d is not None and compare(c, d, policy).equal))
-        for (a, c), (b, d) in zip(left.rows, right.rows, strict=True)
-    )
+    free = list(right.rows)
+    for a, c in left.rows:
+        same = (c == d or (c is not None and d is not None and compare(c, d, policy).equal) for _, d in free)
+        place = next((index for index, found in enumerate(same) if found), None)
+        if place is None or not compare(a, free.pop(place)[0], policy).equal:
+            return False
+    return True
 
 
 def _same_within(cell: Cell, left: Sequence[Row], right: Sequence[Row], name: str, policy: Policy) -> bool:

@@ -14,6 +14,9 @@ from mcts_math.answer.verdict import Policy
 
 _JOINTS: Final = re.compile(r"[\s_]+|(?<=[^\W\d])-(?=[^\W\d])")  # white space, and a hyphen between letters
 
+# What a property is said of: `odd function` is odd.
+_HEADS: Final = frozenset({"function", "triangle", "number", "series", "sequence", "integral", "wins"})
+
 
 def compare_texts(left: Node, right: Node, policy: Policy) -> Decision:
     if isinstance(left, Text) and isinstance(right, Text):
@@ -43,5 +46,8 @@ def texts_equal(left: Text, right: Text, policy: Policy) -> bool:
     if not policy.letter_case:
         a, b = a.lower(), b.lower()
     if a == b:
+        return True
+    fewer, more = sorted((a.split(), b.split()), key=len)
+    if fewer and len(more) > len(fewer) and [word for word in more if word not in _HEADS] == fewer:
         return True
     return len(a) > 1 and len(b) > 1 and _JOINTS.sub("", a) == _JOINTS.sub("", b)

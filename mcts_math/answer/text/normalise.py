@@ -29,7 +29,8 @@ _NO_EFFECT: Final = re.compile(
     r"noindent|centering|rm|it|bf|angle|triangle|measuredangle|phantom\{[^{}]*\}|label\{[^{}]*\}|tag\{[^{}]*\})"
     r"(?![a-zA-Z])"
 )
-_GLUE: Final = re.compile(r"(?<=\d)(?:\{,\}|,\s*\\!|\\!\s*,|\\!\s*,\\!)\s*(?=\d{3})")
+_GLUE: Final = re.compile(r"(?<=\d)(?<!\b0)(?:\{,\}|,\s*\\!|\\!\s*,|\\!\s*,\\!)\s*(?=\d{3}(?!\d))")
+_DECIMAL: Final = re.compile(r"(?<=\d)\{,\}(?=\d)")
 _COLOUR: Final = re.compile(r"\{ {0,3}\\color {0,3}\{[^{}]{0,60}\} {0,3}(?!\{)")
 _COLOURED: Final = re.compile(
     r"\\(?:text|font|background)?color(?:box)? {0,3}(?:\[[^\[\]]{0,20}\])? {0,3}\{[^{}]{0,60}\}"
@@ -64,7 +65,7 @@ def normalise(text: str) -> str:
         text = _unwrap(text[lead.end() :])
     if _NUMPY.match(text) and "," not in text:
         text = _NUMPY_ROW.sub(", ", text)
-    text = _GLUE.sub("", text.replace(r"\text{,}", "{,}"))
+    text = _DECIMAL.sub(".", _GLUE.sub("", text.replace(r"\text{,}", "{,}")))
     text = text.replace("\\!", "")
     text = _NO_EFFECT.sub(" ", rewrite_spaced(_collapse(text)))
     text = _collapse(_SPACING.sub(" ", text))
@@ -108,7 +109,7 @@ def _drop_dollars(text: str) -> str:
 
 def _trim(text: str) -> str:
     """Without surrounding space, a leading `=`, and final punctuation that ends a sentence."""
-    text = text.strip()
+    text = text.strip().removesuffix("\\\\")
     while text and text[-1] in ".,;:" and not text.endswith(("\\,", "\\;", "\\:", "...")):
         if re.search(r"\b[ap]\.m\.$", text[-5:], re.IGNORECASE):
             break

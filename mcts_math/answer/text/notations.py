@@ -64,7 +64,7 @@ _RULES: Final[tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]
     (re.compile(pattern, re.DOTALL), replacement)
     for pattern, replacement in (
         (r"\\[dtc]frac(?![a-zA-Z])", r"\\frac"),
-        (r"(?<=[\w}]) ?\((?:since|because|as|where|note|after) [^()]{0,200}\)$", ""),
+        (r"(?<=[\w}]) ?\((?:since|because|as|where|note|after|double|repeated) [^()]{0,200}\)$", ""),
         # derivatives, functions and sequences as labels
         (
             rf"^\\frac ?\{{ ?{_D}{_POWER} ?([a-zA-Z])(?: ?\([a-z]\))? ?\}} ?\{{ ?{_D} ?[a-z]{_POWER} ?\}} ?=",
@@ -75,6 +75,7 @@ _RULES: Final[tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]
         (r"^\\partial ?_ ?\{?([a-zA-Z])\}? ?([a-zA-Z]) ?=", r"\2_\1 ="),
         (r"^([abcstuAST])\(([nkm])\) ?=", r"\1_\2 ="),
         (r"^[a-eg-wA-Z]\(([a-z])\) ?=", r"f(\1) ="),
+        (r"^([fgh](?:\([a-z]\))?) ?\\equiv(?!.*mod)", r"\1 ="),
         (r"^[a-zA-Z] ?: ?([a-z]) ?\\(?:mapsto|to)(?![a-z])", r"f(\1) ="),
         # numbers of combinations and permutations
         (r"(?:\{ ?\})?[\^_] ?\{?(\w+)\}? ?([CP]) ?_ ?\{?(\w+)\}?(?!\w)", lambda m: _combination(m[1], m[2], m[3])),
@@ -84,6 +85,9 @@ _RULES: Final[tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]
         ),
         (r"^(\d{1,4}) ?([CP]) ?(\d{1,4})$", lambda m: _combination(m[1], m[2], m[3])),
         # systems, sets and families
+        (r"^(\\[gl]e(?:q|qslant)? ?|[<>]=? ?)(?=[-\d\\])", r"x \1"),
+        (r"^(?:\\text ?\{ ?)?(?:[Ff]or )?[Aa]ll ?(?:real )?\}? ?(?=[a-z] ?(?:[<>]|\\[gln]e|\\in))", ""),
+        (r",? ?\\text ?\{ ?,? ?(?:for|where|with) ?(?:all|any|every|some|each)? ?(?:real )?\} ?(?=[a-z] ?\\in)", ", "),
         (
             r"\\\{ ?\\begin\{(?:array|aligned|matrix)\}(?:\{[^{}]*\})?(.*?)\\end\{(?:array|aligned|matrix)\} ?"
             r"(?! ?\\\})\.?",
@@ -99,6 +103,9 @@ _RULES: Final[tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]
             lambda m: m[0].replace("\\cup", " or ").replace("\\cap", " and "),
         ),
         # measures
+        (r"\+/-|^\+-(?=[\d\\])", r"\\pm "),
+        (r"^(\\\$ ?[\d.,]+) ?/ ?(?=[a-z]+$)", r"\1 per "),
+        (r"^(\d{1,2}) ?o ?'? ?clock", r"\1:00"),
         (r"(?<=[\d }])(?:\\(?:text|mathrm) ?\{ ?)?([kMGmμ])(?: ?\})? ?\\Omega(?![a-zA-Z])", r"\\text{ \1ohm}"),
         (
             rf"(?<=[\d\s}}])\\frac ?\{{ ?{_NAME}() ?\}}? ?\}} ?\{{ ?{_NAME}{_POWER} ?\}}?{_POWER} ?\}}",

@@ -41,7 +41,7 @@ _QUADRANTS: Final = ("1 i first 1st one", "2 ii second 2nd two", "3 iii third 3r
 _WRITTEN: Final = (
     (r"(?:[a-z] is )?between N and N,? inclusive", r"[\1,\2]"),
     (r"(?:[a-z] is )?between N and N,? exclusive", r"(\1,\2)"),
-    (r"N (?:out of|in) N", r"\1/\2"),
+    (r"N (?:out of|in|over) N", r"\1/\2"),
     (r"X(?:(?:greater|more) than or equal to|at least|no less than) V", lambda m: f"{m[1] or 'x'}>={m[2]}"),
     (r"X(?:less than or equal to|at most|no more than) V", lambda m: f"{m[1] or 'x'}<={m[2]}"),
     (r"X(?:greater|more) than V", lambda m: f"{m[1] or 'x'}>{m[2]}"),
@@ -63,7 +63,7 @@ _WRITTEN: Final = (
     (r"(\d{1,9}) more than (\d{1,9})|T more than (?!x?\d+$)T", lambda m: f"({m[2] or m[4]})+({m[1] or m[3]})"),
     (r"(\d{1,9}) less than (\d{1,9})|T less than (?!x?\d+$)T", lambda m: f"({m[2] or m[4]})-({m[1] or m[3]})"),
     (r"T fewer than (?!x?\d+$)T", r"(\2)-(\1)"),
-    (r"(\d{1,9}/\d{1,9}) of an? ([a-z]+)", r"\1 \2"),
+    (r"(\d{1,9}/\d{1,9}) of (?:an?|the) ([a-z]+)", r"\1 \2"),
     (r"(?:the )?(?:(\w{1,6}) quadrant|quadrant (\w{1,6}))", lambda m: _quadrant(m[1] or m[2])),
     (r"(?:twice|double) T", r"2(\1)"),
     (r"(?:thrice|triple) T", r"3(\1)"),
@@ -74,11 +74,15 @@ _WRITTEN: Final = (
         r"(\\?\$?-?\d[\d.,]{0,20}(?: ?(?:\\?%|percent))?)",
         r"\2 \1",
     ),
-    (r"([a-z]) is (?:an )?odd(?: number| integer)?", r"\1\\equiv1\\pmod{2}"),
-    (r"([a-z]) is (?:an )?even(?: number| integer)?", r"\1\\equiv0\\pmod{2}"),
+    (
+        r"(?:all )?(odd|even) ([a-z])|([a-z]) (?:is )?(?:an )?(odd|even)(?: number| integer)?",
+        lambda m: _parity(m[1] or m[4], m[2] or m[3]),
+    ),
+    (r"(?:all )?(?:the )?(odd|even) (?:integers|numbers)", lambda m: _parity(m[1])),
+    (r"(?:the )?(?:line|curve|plane) ([\w(].*=.*)", r"\1"),
     (r"([a-z]) is (?:a multiple of|divisible by) (\d{1,9})(?: number| integer)?", r"\1\\equiv0\\pmod{\2}"),
     (r".*\bdoes not exist", "undefined"),
-    (r"(yes|no|true|false) ?[,;:] ?[a-z].*", r"\1"),
+    (r"(yes|no|true|false) ?[,;:] ?(?!(?:.*(?:[,;] ?|and ))?(?:yes|no|true|false)(?: ?[,;]| and |$))[a-z].*", r"\1"),
     (r"(?:converges to|equals?|equal to|on|at) (.+)", r"\1"),
     (r"((?:a |one |two |three |four |five )?[a-z]{4,8}) of (\d{1,9}(?:\.\d{1,9})?)", lambda m: _share(m[1], m[2])),
 )
@@ -111,8 +115,9 @@ def labelled(words: str) -> list[Sentence] | None:
 
 
 def _is_name(word: str) -> bool:
-    """A word, a name of three letters or more such as Bob, or max and min."""
-    return is_word(word) or word.lower() in ("max", "min") or (len(word) > 2 and word.istitle() and word.isalpha())
+    """A word, a name of three letters or more such as Bob, or max, min and range."""
+    known = is_word(word) or word.lower() in ("max", "min", "range")
+    return known or (len(word) > 2 and word.istitle() and word.isalpha())
 
 
 def listed(words: str) -> list[str] | None:
@@ -152,6 +157,12 @@ def notation(words: str) -> str:
 def _quadrant(which: str) -> str:
     named = (row[0] for row in _QUADRANTS if which.lower() in row.split())
     return f"quadrant {next(named, which)}"
+
+
+def _parity(kind: str, letter: str = "") -> str:
+    """`n is odd` and `all odd integers` as multiples of two, and one more."""
+    counter = "m" if letter == "k" else "k"
+    return f"{letter}{'=' * len(letter)}2{counter}{'+1' * (kind.lower() == 'odd')}, {counter}\\in\\mathbb{{Z}}"
 
 
 def _share(part: str, whole: str) -> str:

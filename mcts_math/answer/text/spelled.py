@@ -100,7 +100,10 @@ _FORMS: Final[tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], Node | None
         (r"(?:in |the year |in the year )?(\d{3,4}) ?(B\.?C\.?E?\.?|A\.?D\.?|C\.?E\.?)?", _year),
         (r"(?:the )?([a-zA-Z]{5,8})(?: place| one)?", _ordinal),
         (r"(\d{4})-(0[1-9]|1[0-2])-([0-2]\d|3[01])", lambda m: _day(m[3], _MONTHS[int(m[2]) - 1], m[1])),
-        (r"(\d{1,2})(?:st|nd|rd|th)?\s*(?:of\s+)?([A-Z][a-z]{2,8})(?:,?\s+(\d{4}))?", lambda m: _day(*m.groups())),
+        (
+            r"(?:the )?(\d{1,2})(?:st|nd|rd|th)?\s*(?:of\s+)?([A-Z][a-z]{2,8})(?:,?\s+(\d{4}))?",
+            lambda m: _day(*m.groups()),
+        ),
         (r"([A-Z][a-z]{2,8})\s*(\d{1,2})(?:st|nd|rd|th)?(?:,?\s+(\d{4}))?", lambda m: _day(m[2], m[1], m[3])),
         (
             r"(?:(?:[Oo]ption|[Cc]hoice|[Aa]nswer)\s+)?\(?\s*([A-Za-z])\s*\)|([A-Z])[.:]|(?:[Oo]ption|[Cc]hoice)\s+([A-Z])",

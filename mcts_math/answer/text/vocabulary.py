@@ -26,7 +26,9 @@ GREEK: Final = frozenset(
 CIRCULAR: Final = names("sin cos tan cot sec csc sinh cosh tanh coth sech csch")
 FUNCTIONS: Final = {
     **{name: name for name in CIRCULAR},
-    **{name: name for name in names("exp arg log sqrt cbrt root floor factorial gamma gcd lcm det atan2 conjugate")},
+    **{
+        name: name for name in names("exp cis arg log sqrt cbrt root floor factorial gamma gcd lcm det atan2 conjugate")
+    },
     **{prefix + name: "a" + name for name in CIRCULAR for prefix in ("a", "arc", "ar")},
     **meanings(
         "log: ln; log10: lg log10; log2: log2; abs: abs Abs fabs; ceil: ceil ceiling; binom: binomial binom comb nCr; "
@@ -60,7 +62,7 @@ CONSTRUCTORS: Final = frozenset(
 SHORT_WORDS: Final = frozenset(
     names(
         "the per for are all any not has men one two six ten day box way cat dog boy red sum yes odd low "
-        "top mon tue wed thu fri sat sun jan feb mar apr may jun jul aug sep oct nov dec tie win left "
+        "top no mon tue wed thu fri sat sun jan feb mar apr may jun jul aug sep oct nov dec tie win left "
         "off out of if maximum minimum maximal minimal cost costs since using tank"
     )
 )
@@ -106,9 +108,11 @@ rational numbers, rationals, all rational numbers
 complex numbers, all complex numbers
 yes, true
 no, false
-infinity, infinite, positive infinity
+infinity, infinite, positive infinity, infinitely many, infinitely many solutions, infinite solutions,
+ infinite number of solutions
 negative infinity, minus infinity
-infinitely many, infinitely many solutions, infinite solutions, infinite number of solutions
+diverges, divergent, does not converge
+converges, convergent, does not diverge
 """
 PHRASES: Final = {
     phrase: row.split(", ")[0] for row in _PHRASES.replace(",\n", ",").strip().split("\n") for phrase in row.split(", ")

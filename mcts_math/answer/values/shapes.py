@@ -15,14 +15,18 @@ def unwrap(node: Node) -> Node:
         if node.left == "{" and isinstance(inner, Group) and inner.left == "{":
             break  # a set whose element is a set
         node = inner
-    if isinstance(node, Prod) and len(node.items) == 2:  # V(3,-2): a point with its name
-        name, point = node.items
-        named = isinstance(name, Sym) and len(name.name) == 1 and name.name.isupper()
-        if named and isinstance(point, Group) and closed(point) and len(point.items) > 1:
-            node = point
+    node = named[1] if (named := named_point(node)) is not None else node
     while isinstance(node, Matrix) and len(node.rows) == len(node.rows[0]) == 1:
         node = node.rows[0][0]
     return node
+
+
+def named_point(node: Node) -> tuple[Node, Node] | None:
+    """Name and coordinates of `V(3,-2)`; None for anything else."""
+    match node:
+        case Prod((Sym(name), Group() as point)) if len(name) == 1 and name.isupper():
+            return (node.items[0], point) if closed(point) and len(point.items) > 1 else None
+    return None
 
 
 def definite_set(node: Node) -> bool:
