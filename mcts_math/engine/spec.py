@@ -90,11 +90,11 @@ class EngineSpec:
     gives_values: bool
     adapts: bool
     token_beams: bool
-    tells_certainty: bool
     needs_weights: bool
     argument_types: Callable[[], Mapping[str, Any]]
     required_arguments: Mapping[str, str]
     neutral_arguments: frozenset[str]
+    tells_certainty: bool = False
     load_lockstep: Callable[[EngineOptions, Interpreter, Checker], Any] | None = None
 
     def result_arguments(self, arguments: Mapping[str, Any]) -> dict[str, Any]:

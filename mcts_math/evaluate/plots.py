@@ -11,8 +11,9 @@ from mcts_math.evaluate.trials import Axis
 from mcts_math.tasks import JsonObject
 
 COLOURS: Final = (
-    "#4c566a", "#5e81ac", "#88c0d0", "#d08770", "#ebcb8b", "#a3be8c", "#b48ead", "#bf616a", "#8fbcbb", "#2e3440"
+    "#0072b2", "#d55e00", "#009e73", "#a0527a", "#b8860b", "#3d9be9", "#222222", "#8c8c8c", "#7a3e00", "#00bfa5"
 )  # fmt: skip
+"""Told apart by colour-blind readers too: after Okabe and Ito, "Color Universal Design", darker where text needs it."""
 MARKERS: Final = "os^Dv"
 COSTS: Final = {
     "tokens": LABELS["tokens"],
@@ -43,7 +44,7 @@ def draw_budgets(curves: Mapping[Axis, Sequence[Curve]], path: Path) -> Path:
             panel.set_xlabel(f"{LABELS[axis]} per question, at most")
         row[0].set_title("a perfect judge stops it (reads verdicts)" if oracle else "no verdict is read")
         row[0].set_ylabel("questions solved, %")
-        row[-1].legend(loc="center left", bbox_to_anchor=(1.02, 0.5), fontsize=9, frameon=False)
+        _label_ends(row[-1])
     return save(plt, figure, path)
 
 
@@ -112,6 +113,19 @@ def _draw_curve(panel: Any, curve: Curve, shown: str) -> None:
     means, lows, highs = zip(*(curve.points[x] for x in xs), strict=True)
     panel.plot(xs, [100 * m for m in means], "o-", color=shown, markersize=3, linewidth=1.4, label=curve.name)
     panel.fill_between(xs, [100 * v for v in lows], [100 * v for v in highs], color=shown, alpha=0.10, linewidth=0)
+
+
+def _label_ends(panel: Any) -> None:
+    """Names each line at its right end, in its colour; names that would touch are moved apart."""
+    low, high = panel.get_ylim()
+    gap, last = 0.055 * (high - low), low
+    for line in sorted(panel.lines, key=lambda line: line.get_ydata()[-1]):
+        x, y = line.get_xdata()[-1], line.get_ydata()[-1]
+        last = max(y, last + gap)
+        panel.annotate(
+            line.get_label(), (x, y), (1.03, (last - low) / (high - low)), textcoords="axes fraction", va="center",
+            color=line.get_color(), fontsize=9, annotation_clip=False,
+        )  # fmt: skip
 
 
 def _log_axis(panel: Any, label: str) -> None:
