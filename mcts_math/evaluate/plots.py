@@ -44,7 +44,7 @@ def draw_budgets(curves: Mapping[Axis, Sequence[Curve]], path: Path) -> Path:
             panel.set_xlabel(f"{LABELS[axis]} per question, at most")
         row[0].set_title("a perfect judge stops it (reads verdicts)" if oracle else "no verdict is read")
         row[0].set_ylabel("questions solved, %")
-        _label_ends(row[-1])
+        label_ends(row[-1])
     return save(plt, figure, path)
 
 
@@ -69,12 +69,15 @@ def draw_cost(columns: Mapping[str, Sequence[JsonObject]], path: Path) -> Path:
                     spread = error_bar(row) if len(columns) == 1 else None
                     shown = colour(names.index(row["name"]))
                     panel.errorbar(row[key], 100 * row["accuracy"], yerr=spread, color=shown, capsize=2, **look)
+                    if len(columns) == 1:
+                        _name(panel, f"  {row['name']}", shown, (row[key], 100 * row["accuracy"]), "data")
         _log_axis(panel, f"{COSTS[key]} per question")
     panels[0].set_ylabel("accuracy, %")
-    handles = [_handle(plt, colour(i), "o", name) for i, name in enumerate(names)]
+    figure.suptitle("Accuracy against what a question costs" + (", 95 % intervals" if len(columns) == 1 else ""))
     if len(columns) > 1:
+        handles = [_handle(plt, colour(i), "o", name) for i, name in enumerate(names)]
         handles += [_handle(plt, "#777777", MARKERS[i % len(MARKERS)], title) for i, title in enumerate(columns)]
-    figure.legend(handles=handles, loc="outside right center", frameon=False, fontsize=9)
+        figure.legend(handles=handles, loc="outside right center", frameon=False, fontsize=9)
     return save(plt, figure, path)
 
 
@@ -115,17 +118,18 @@ def _draw_curve(panel: Any, curve: Curve, shown: str) -> None:
     panel.fill_between(xs, [100 * v for v in lows], [100 * v for v in highs], color=shown, alpha=0.10, linewidth=0)
 
 
-def _label_ends(panel: Any) -> None:
+def label_ends(panel: Any) -> None:
     """Names each line at its right end, in its colour; names that would touch are moved apart."""
+    lines = [line for line in panel.lines if not line.get_label().startswith("_")]
     low, high = panel.get_ylim()
     gap, last = 0.055 * (high - low), low
-    for line in sorted(panel.lines, key=lambda line: line.get_ydata()[-1]):
-        x, y = line.get_xdata()[-1], line.get_ydata()[-1]
-        last = max(y, last + gap)
-        panel.annotate(
-            line.get_label(), (x, y), (1.03, (last - low) / (high - low)), textcoords="axes fraction", va="center",
-            color=line.get_color(), fontsize=9, annotation_clip=False,
-        )  # fmt: skip
+    for line in sorted(lines, key=lambda line: line.get_ydata()[-1]):
+        last = max(line.get_ydata()[-1], last + gap)
+        _name(panel, line.get_label(), line.get_color(), (1.03, (last - low) / (high - low)), "axes fraction")
+
+
+def _name(panel: Any, name: str, shown: str, place: tuple[float, float], among: str) -> None:
+    panel.annotate(name, place, xycoords=among, va="center", color=shown, fontsize=9, annotation_clip=False)
 
 
 def _log_axis(panel: Any, label: str) -> None:

@@ -15,12 +15,12 @@ from typing import Any
 import numpy as np
 
 from mcts_math.evaluate.grading import Grader
-from mcts_math.evaluate.plots import colour, draw_cost, error_bar, pyplot, save
+from mcts_math.evaluate.plots import COLOURS, colour, draw_cost, error_bar, label_ends, pyplot, save
 from mcts_math.tasks import JsonObject
 from mcts_math.train.analysis import ValuePoint, q_points, value_points
 from mcts_math.train.plan import title
 
-RIGHT, WRONG = "#4f8a5b", "#bf616a"
+RIGHT, WRONG = COLOURS[0], COLOURS[1]
 
 
 def draw_rounds(folder: Path, summaries: Mapping[int, JsonObject]) -> list[Path]:
@@ -86,11 +86,12 @@ def draw_accuracy(rows: Mapping[str, Sequence[JsonObject]], path: Path) -> Path:
         y = [100 * row["accuracy"] for _, row in found]
         spread = np.hstack([error_bar(row) for _, row in found])
         look = {"color": colour(place), "marker": "o", "markersize": 5, "linewidth": 1.4, "capsize": 2}
-        panel.errorbar(x, y, yerr=spread, label=name, **look)
+        panel.errorbar(x, y, yerr=spread, **look)[0].set_label(name)
     panel.set_xticks(range(len(rows)), list(rows))
     panel.set_ylabel("accuracy, %")
     panel.grid(axis="y", alpha=0.25)
-    panel.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False, fontsize=9)
+    panel.set_title("Accuracy by round, 95 % intervals")
+    label_ends(panel)
     return save(plt, figure, path)
 
 
