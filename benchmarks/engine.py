@@ -2,9 +2,11 @@
 
     python benchmarks/engine.py models/mini
     python benchmarks/engine.py models/mini --num-threads 1 --repeats 5 --json
+    python benchmarks/engine.py CKPT --shape 16 5 100 64 --num-threads 2 --repeats 1
 
 First table: the same prompts, samples and lengths for both; the engine also returns log-probabilities and values,
-checks stop strings and draws from a seed per sample, `generate` does none of that. Second table: trees whose prompts
+checks stop strings and draws from a seed per sample, `generate` does none of that; `in turn` is `generate` of one prompt
+after another, all samples of a prompt at once. Values where the checkpoint has a head. Second table: trees whose prompts
 grow step by step, with and without the prefix cache. Both sides alternate within one run, so that other load hits them
 alike; ratios of medians are reported. The end of sequence is switched off on both sides to make lengths equal.
 On a CPU that other programs use too, `--num-threads 1 --clock cpu` counts the seconds that the process really computed.
@@ -20,10 +22,12 @@ import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import torch
 
+from mcts_math.engine.checkpoint import HEAD_PTH, HEAD_SAFETENSORS
 from mcts_math.engine.hf.engine import HFEngine
 from mcts_math.requests import Evaluate, Generate, Sampling
 
@@ -67,10 +71,17 @@ def flat_generate(engine: HFEngine, texts: Sequence[str], num_samples: int, num_
     return (output.shape[1] - width) * int(output.shape[0])
 
 
-async def engine_generate(engine: HFEngine, texts: Sequence[str], num_samples: int, num_tokens: int) -> int:
-    """The same by the engine, values included."""
+def generate_in_turn(engine: HFEngine, texts: Sequence[str], num_samples: int, num_tokens: int) -> int:
+    """The same with a call a prompt."""
+    return sum(flat_generate(engine, [text], num_samples, num_tokens) for text in texts)
+
+
+async def engine_generate(
+    engine: HFEngine, texts: Sequence[str], num_samples: int, num_tokens: int, want_value: bool
+) -> int:
+    """The same by the engine."""
     sampling = Sampling(0.7, max_tokens=num_tokens, stop=NEVER)
-    asked = [engine.generate(Generate(text, num_samples, sampling, 0, want_value=True)) for text in texts]
+    asked = [engine.generate(Generate(text, num_samples, sampling, 0, want_value=want_value)) for text in texts]
     return sum(sample.num_tokens for reply in await asyncio.gather(*asked) for sample in reply.samples)
 
 
@@ -114,24 +125,27 @@ def speeds(
 
 
 def compare_shapes(
-    engine: HFEngine, repeats: int, clock: Callable[[], float], loop: asyncio.AbstractEventLoop
-) -> Iterator[dict[str, Any]]:
+    engine: HFEngine, repeats: int, clock: Callable[[], float], loop: asyncio.AbstractEventLoop,
+    shapes: Sequence[Sequence[int]], want_value: bool,
+) -> Iterator[dict[str, Any]]:  # fmt: skip
     """One row a shape."""
     prompts = Prompts(engine)
-    for count, samples, length, new in SHAPES:
+    for count, samples, length, new in shapes:
         found = speeds(
             lambda count=count, length=length: [prompts.text(length) for _ in range(count)],  # type: ignore[misc]
             {
                 "generate": partial(flat_generate, engine, num_samples=samples, num_tokens=new),
+                "in_turn": partial(generate_in_turn, engine, num_samples=samples, num_tokens=new),
                 "engine": lambda texts, n=samples, t=new: loop.run_until_complete(  # type: ignore[misc]
-                    engine_generate(engine, texts, n, t)
+                    engine_generate(engine, texts, n, t, want_value)
                 ),
             },
             repeats,
             clock,
         )
         shape = {"prompts": count, "samples": samples, "prompt_tokens": length, "new_tokens": new}
-        yield shape | found | {"ratio": found["engine"] / found["generate"]}
+        ratios = {"ratio": found["engine"] / found["generate"], "ratio_in_turn": found["engine"] / found["in_turn"]}
+        yield shape | found | ratios
 
 
 def compare_caches(
@@ -162,28 +176,36 @@ def main() -> None:
     parser.add_argument("--num-threads", type=int)
     parser.add_argument("--clock", choices=("wall", "cpu"), default="wall", help="seconds that passed, or computed")
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument(
+        "--shape", type=int, nargs=4, action="append", metavar=("PROMPTS", "SAMPLES", "PROMPT_TOKENS", "NEW_TOKENS"),
+        help="measure this shape, and no trees; may be repeated",
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     options = parser.parse_args()
 
+    want_value = any((Path(options.model_dir) / name).is_file() for name in (HEAD_PTH, HEAD_SAFETENSORS))
+
     def load(**limits: int) -> HFEngine:
         engine = HFEngine.load(
-            options.model_dir, need_value=True, device=options.device, dtype=options.dtype,
+            options.model_dir, need_value=want_value, device=options.device, dtype=options.dtype,
             num_threads=options.num_threads, **limits,
         )  # fmt: skip
         engine.model.codec.eos_ids = frozenset()
         return engine
 
-    cached, plain = load(), load(prefix_cache_tokens=0)
+    plain = load(prefix_cache_tokens=0)
     clock = time.process_time if options.clock == "cpu" else time.perf_counter
     loop = asyncio.new_event_loop()
     try:
-        shapes = []
-        for row in compare_shapes(plain, options.repeats, clock, loop):
+        shapes, trees = [], None
+        for row in compare_shapes(plain, options.repeats, clock, loop, options.shape or SHAPES, want_value):
             shapes.append(row)
             if not options.json:
                 print_shape(row, first=len(shapes) == 1)
-        trees = compare_caches(cached, plain, options.repeats, clock, loop)
-        loop.run_until_complete(cached.close())
+        if not options.shape:
+            cached = load()
+            trees = compare_caches(cached, plain, options.repeats, clock, loop)
+            loop.run_until_complete(cached.close())
         loop.run_until_complete(plain.close())
     finally:
         loop.close()
@@ -191,6 +213,8 @@ def main() -> None:
         print(
             json.dumps({"model": options.model_dir, "threads": torch.get_num_threads(), "flat": shapes, "trees": trees})
         )
+        return
+    if trees is None:
         return
     print(
         f"{TREES} trees of {STEPS} steps, {WIDTH} samples each: {trees['plain']:.0f} without prefix cache, "
@@ -202,10 +226,11 @@ def main() -> None:
 def print_shape(row: dict[str, Any], *, first: bool) -> None:
     """One line of the first table, tokens per second; the head before the first."""
     if first:
-        print(f"{'prompts':>8}{'samples':>8}{'prompt':>8}{'new':>6}{'generate':>10}{'engine':>10}{'ratio':>8}")
+        print(f"{'prompts':>8}{'samples':>8}{'prompt':>8}{'new':>6}{'generate':>10}{'in turn':>10}{'engine':>10}{'ratio':>8}{'in turn':>8}")
     print(
         f"{row['prompts']:8}{row['samples']:8}{row['prompt_tokens']:8}{row['new_tokens']:6}"
-        f"{row['generate']:10.0f}{row['engine']:10.0f}{row['ratio']:8.2f}",
+        f"{row['generate']:10.1f}{row['in_turn']:10.1f}{row['engine']:10.1f}{row['ratio']:8.2f}"
+        f"{row['ratio_in_turn']:8.2f}",
         flush=True,
     )
 

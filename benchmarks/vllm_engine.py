@@ -14,7 +14,10 @@ values over those without, both with log-probabilities).
 
 `random-100M` is made on the spot. It writes noise, which no search could go on with, so a search is shown made-up steps
 in the place of its samples; vLLM computes all that the real ones would cost, with lengths that vary from step to step.
-`--set prompt_wrap=react` searches with few-shot prompts, which are much longer.
+`--set prompt_wrap=react` searches with few-shot prompts, which are much longer. A chat model goes on with what it wrote:
+
+    python benchmarks/vllm_engine.py --parts search --model CKPT --questions 24 --repeats 1 \\
+        --set prompt_wrap=chat_code value=none need_value_func=false max_tokens=32 iterations=8
 Both sides of a ratio alternate within one run, so that other load hits them alike; the medians' ratio is reported.
 """
 
@@ -45,7 +48,7 @@ from stand_ins import EchoInterpreter, EqualChecker
 from mcts_math.config import Config, load_config
 from mcts_math.engine.vllm.engine import VLLMEngine
 from mcts_math.evaluate.table import render_table
-from mcts_math.requests import Evaluate, Generate, Generation, Sampling
+from mcts_math.requests import Evaluate, Generate, Generation, Prompt, Sample, Sampling
 from mcts_math.solver import search_maker
 from mcts_math.tasks import Task, load_tasks
 from mcts_math.tree import new_tree
@@ -115,11 +118,16 @@ def reusable(recorder: Recorder) -> int:
             node, depth = node[prompt[depth]], depth + 1
         siblings = request.num_samples - 1 if isinstance(request, Generate) and request.sampling.temperature > 0 else 0
         total += depth + (len(prompt) - 1) * siblings
-        for written in [sample.text for sample in reply.samples] if reply is not None else [""]:
+        for sample in reply.samples if reply is not None else (Sample("", 0.0, 0),):
             node = known
-            for token in (*prompt, *recorder.engine.codec.encode(str(request.prompt) + written)[len(prompt) :]):
+            for token in (*prompt, *recorder.engine.codec.encode_prompt(gone_on(request.prompt, sample))[len(prompt) :]):
                 node = node.setdefault(token, {})
     return total
+
+
+def gone_on(prompt: Prompt, sample: Sample) -> Prompt:
+    """A prompt with what a model wrote after it."""
+    return prompt + sample.text if isinstance(prompt, str) else prompt.going_on(sample.written)
 
 
 def search_part(engine: VLLMEngine, options: argparse.Namespace, lockstep: bool) -> list[dict[str, Any]]:
@@ -233,6 +241,11 @@ def start(folder: str, options: argparse.Namespace, *, need_value: bool) -> VLLM
     return VLLMEngine.load(folder, need_value=need_value, **options.engine_args)
 
 
+def wants_values(options: argparse.Namespace) -> bool:
+    """Whether one of the searches asks for values."""
+    return any(load_config(ROOT / "configs" / file, options.set).value_source == "head" for file in SOLVERS.values())
+
+
 def random_model(folder: Path) -> str:
     """About 100 million random parameters, mini's tokenizer and a random value head."""
     import torch
@@ -286,7 +299,7 @@ def main(arguments: list[str] | None = None) -> None:
             if part in options.parts:
                 found[part] = jobs[part]()
         if {"search", "lockstep"} & set(options.parts):
-            engine = start(folder, options, need_value=True)
+            engine = start(folder, options, need_value=wants_values(options))
             found["search"] = search_part(engine, options, "lockstep" in options.parts)
             asyncio.run(engine.close())
     if options.json:

@@ -183,6 +183,21 @@ def test_majority_within_a_file_counts_equal_answers_as_one(tmp_path: Path, grad
     assert evaluate_file(path, grader, top_k=2).majority.correct == 0
 
 
+def test_verdicts_do_not_decide_a_vote(tmp_path: Path, grader: Grader) -> None:
+    """Best-of-n puts attempts that passed first among its solutions: a tie falls to the first that was made."""
+    answers = ("2", "7", "2", "3", "3")  # passed ones, then others, made in the order 4, 0, 3, 1, 2
+    tags = [f"0.{i}" for i in (4, 0, 3, 1, 2)]
+    solutions = [{"final_answer": answer, "tag": tag} for answer, tag in zip(answers, tags, strict=True)]
+    attempts = [{"tag": f"0.{i}"} for i in range(5)]
+    react = {"0": {"final_answer": ""}, "solutions": solutions}
+    record = {"id": "1", "question": "q", "answer": "2", "react": react, "cost": {"tokens": 5}, "method": "best_of_n"}
+    ours = write(tmp_path / "a.jsonl", record | {"oracle": True, "attempts": attempts})
+    assert evaluate_file(ours, grader, top_k=5).majority.correct == 0
+    assert evaluate_file(ours, grader).top1.correct == 1
+    no_oracle = write(tmp_path / "b.jsonl", record | {"oracle": False, "attempts": attempts})
+    assert evaluate_file(no_oracle, grader, top_k=5).majority.correct == 1
+
+
 def test_several_files_are_matched_by_id(tmp_path: Path, grader: Grader) -> None:
     a = write(tmp_path / "a.jsonl", line(1, "5", "5"), line(2, "1/2", "0.5"), line(3, "x"))
     b = write(tmp_path / "b.jsonl", line(3, "x", "x"), line(2, "1/2", "3"), line(1, "5", "6"))

@@ -126,7 +126,7 @@ def evaluate_file(
     pending: deque[Line] = deque()
     if top_k > 1:
         lines = read_lines(path, react=react)
-        for correct in grader.votes((line.golds, line.answers[:top_k]) for line in lines if line.golds):
+        for correct in grader.votes((line.golds, line.voters[:top_k]) for line in lines if line.golds):
             report.majority.add(correct)
     for line, correct in _judged(read_lines(path, react=react), grader, pending):
         _count(report, line, correct)

@@ -7,7 +7,7 @@ Only keys that a run has written are taken for results; a user's column of such 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -29,6 +29,7 @@ class Line:
         id: the question.
         golds: accepted answers; empty where unknown.
         answers: candidates, best first.
+        voters: the same for a vote: where the verdicts put right ones first, attempts in the order they were made in.
         steps: length of the first candidate's solution; 0 where there is none.
         costs: the line's `cost`, where it has one.
         groups: values of the keys to break down by.
@@ -48,6 +49,7 @@ class Line:
     stopped: bool
     verdict: bool | None = None
     oracle: bool = False
+    voters: tuple[str, ...] = ()
 
 
 def read_lines(path: str | Path, *, react: bool = False) -> Iterator[Line]:
@@ -90,13 +92,16 @@ def _read_line(record: JsonObject, where: str, react: bool, copies: Counter[str]
     if not nodes_of(record):
         raise RecordError(f"{where}: no search tree (key `react`). Is this a results file?")
     answers: list[str] = []
+    as_made: list[str] | None = None
     steps, error = 0, error_of(record)
     if react:
         if (found := deepest_answer(record)) is not None:
             answers, steps = [found[0]], found[1]
     elif has_solutions(record):
         solutions = read_solutions(record, where)
-        answers = [answer for answer in map(answer_in, solutions) if answer is not None]
+        answers = _answers(solutions)
+        if is_ours(record) and record.get("oracle") is True:
+            as_made = _answers(_as_made(record, solutions))
         steps = str(solutions[0].get("tag", "")).count(".") if answers else 0
     elif not error:
         raise RecordError(f"{where}: no `solutions`. Choose them with offline_inference.py first, or add --react.")
@@ -112,4 +117,16 @@ def _read_line(record: JsonObject, where: str, react: bool, copies: Counter[str]
         stopped=is_ours(record) and bool(record.get("stopped")),
         verdict=None if task.answers else verdict_of(record),
         oracle=is_ours(record) and record.get("oracle") is True,
+        voters=tuple(answers if as_made is None else as_made),
     )
+
+
+def _answers(solutions: Iterable[Mapping[str, Any]]) -> list[str]:
+    return [answer for answer in map(answer_in, solutions) if answer is not None]
+
+
+def _as_made(record: Mapping[str, Any], solutions: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Solutions in the order of the attempts that ended in them; others keep their place behind these."""
+    attempts = record.get("attempts") or []
+    order = {attempt.get("tag"): i for i, attempt in enumerate(attempts) if isinstance(attempt, dict)}
+    return sorted(solutions, key=lambda solution: order.get(solution.get("tag"), len(order)))

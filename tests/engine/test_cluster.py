@@ -80,6 +80,15 @@ def settings(repo: Path, replicas: int) -> Config:
     return load_config(repo / "configs/mini/sbs.yaml", changes)
 
 
+def rounded(data: Any) -> Any:
+    """A record's data with its numbers to four digits: a head's float32 values depend on the batch in their last ones."""
+    if isinstance(data, dict):
+        return {key: rounded(part) for key, part in data.items()}
+    if isinstance(data, list):
+        return [rounded(part) for part in data]
+    return round(data, 4) if isinstance(data, float) else data
+
+
 def wait_for(what: Callable[[], bool], seconds: float = 240) -> None:
     until = time.monotonic() + seconds
     while not what():
@@ -127,5 +136,5 @@ def test_each_result_is_appended_once_whatever_happens_to_the_nodes(repo: Path, 
     found = [record for _, record in read_records(output)]
     assert sorted(record["id"] for record in found) == sorted(task.id for task in load_tasks(qaf))
     solve_file(settings(repo, 1), qaf, alone, report=lambda text: None, **provided)
-    expected = {record["id"]: record["react"] for _, record in read_records(alone)}
-    assert {record["id"]: record["react"] for record in found} == expected
+    expected = {record["id"]: rounded(record["react"]) for _, record in read_records(alone)}
+    assert {record["id"]: rounded(record["react"]) for record in found} == expected
