@@ -5,10 +5,10 @@
     python benchmarks/engine.py CKPT --shape 16 5 100 64 --num-threads 2 --repeats 1
 
 First table: the same prompts, samples and lengths for both; the engine also returns log-probabilities and values,
-checks stop strings and draws from a seed per sample, `generate` does none of that; `in turn` is `generate` of one prompt
-after another, all samples of a prompt at once. Values where the checkpoint has a head. Second table: trees whose prompts
-grow step by step, with and without the prefix cache. Both sides alternate within one run, so that other load hits them
-alike; ratios of medians are reported. The end of sequence is switched off on both sides to make lengths equal.
+checks stop strings and draws from a seed per sample, `generate` does none of that; `in turn` is `generate` of one
+prompt after another, all samples of a prompt at once. Values where the checkpoint has a head. Second table: trees whose
+prompts grow step by step, with and without the prefix cache. Both sides alternate within one run, so that other load
+hits them alike; ratios of medians are reported. The end of sequence is off on both sides, so that lengths are equal.
 On a CPU that other programs use too, `--num-threads 1 --clock cpu` counts the seconds that the process really computed.
 """
 
@@ -112,15 +112,16 @@ def speeds(
     repeats: int,
     clock: Callable[[], float],
 ) -> dict[str, float]:
-    """Median tokens per second of each side, on the same texts and in turns, after one warm-up each."""
+    """Median tokens per second of each side, on the same texts and in turns, after one text each that warms up."""
     seen: dict[str, list[float]] = {name: [] for name in sides}
-    for repeat in range(repeats + 1):
+    for side in sides.values():
+        side(prepare()[:1])
+    for _ in range(repeats):
         texts = prepare()
         for name, side in sides.items():
             start = clock()
             tokens = side(texts)
-            if repeat:
-                seen[name].append(tokens / (clock() - start))
+            seen[name].append(tokens / (clock() - start))
     return {name: statistics.median(each) for name, each in seen.items()}
 
 
@@ -177,7 +178,11 @@ def main() -> None:
     parser.add_argument("--clock", choices=("wall", "cpu"), default="wall", help="seconds that passed, or computed")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument(
-        "--shape", type=int, nargs=4, action="append", metavar=("PROMPTS", "SAMPLES", "PROMPT_TOKENS", "NEW_TOKENS"),
+        "--shape",
+        type=int,
+        nargs=4,
+        action="append",
+        metavar=("PROMPTS", "SAMPLES", "PROMPT_TOKENS", "NEW_TOKENS"),
         help="measure this shape, and no trees; may be repeated",
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
@@ -226,7 +231,8 @@ def main() -> None:
 def print_shape(row: dict[str, Any], *, first: bool) -> None:
     """One line of the first table, tokens per second; the head before the first."""
     if first:
-        print(f"{'prompts':>8}{'samples':>8}{'prompt':>8}{'new':>6}{'generate':>10}{'in turn':>10}{'engine':>10}{'ratio':>8}{'in turn':>8}")
+        heads = (("prompts", 8), ("samples", 8), ("prompt", 8), ("new", 6), ("generate", 10), ("in turn", 10))
+        print("".join(f"{head:>{width}}" for head, width in (*heads, ("engine", 10), ("ratio", 8), ("in turn", 8))))
     print(
         f"{row['prompts']:8}{row['samples']:8}{row['prompt_tokens']:8}{row['new_tokens']:6}"
         f"{row['generate']:10.1f}{row['in_turn']:10.1f}{row['engine']:10.1f}{row['ratio']:8.2f}"

@@ -14,10 +14,10 @@ values over those without, both with log-probabilities).
 
 `random-100M` is made on the spot. It writes noise, which no search could go on with, so a search is shown made-up steps
 in the place of its samples; vLLM computes all that the real ones would cost, with lengths that vary from step to step.
-`--set prompt_wrap=react` searches with few-shot prompts, which are much longer. A chat model goes on with what it wrote:
+`--set prompt_wrap=react` searches with few-shot prompts, which are much longer. A chat model goes on with its steps:
 
     python benchmarks/vllm_engine.py --parts search --model CKPT --questions 24 --repeats 1 \\
-        --set prompt_wrap=chat_code value=none need_value_func=false max_tokens=32 iterations=8
+        --set prompt_wrap=chat_code value=none need_value_func=false max_tokens=32 --iterations 8
 Both sides of a ratio alternate within one run, so that other load hits them alike; the medians' ratio is reported.
 """
 
@@ -54,7 +54,7 @@ from mcts_math.tasks import Task, load_tasks
 from mcts_math.tree import new_tree
 
 ROOT = Path(__file__).parent.parent
-SOLVERS = {"SBS(3,5)": "mini/sbs.yaml", "MCTS(40)": "mini/mcts.yaml"}
+SOLVERS = {"SBS(3,5)": "mini/sbs.yaml", "MCTS": "mini/mcts.yaml"}
 
 
 def few_shot(step: str) -> str:
@@ -120,7 +120,8 @@ def reusable(recorder: Recorder) -> int:
         total += depth + (len(prompt) - 1) * siblings
         for sample in reply.samples if reply is not None else (Sample("", 0.0, 0),):
             node = known
-            for token in (*prompt, *recorder.engine.codec.encode_prompt(gone_on(request.prompt, sample))[len(prompt) :]):
+            longer = recorder.engine.codec.encode_prompt(gone_on(request.prompt, sample))
+            for token in (*prompt, *longer[len(prompt) :]):
                 node = node.setdefault(token, {})
     return total
 
@@ -133,8 +134,18 @@ def gone_on(prompt: Prompt, sample: Sample) -> Prompt:
 def search_part(engine: VLLMEngine, options: argparse.Namespace, lockstep: bool) -> list[dict[str, Any]]:
     """Rows of `search` and `lockstep`."""
     passes = Passes(engine)
-    configs = {name: load_config(ROOT / "configs" / file, options.set) for name, file in SOLVERS.items()}
+    configs = configs_of(options)
     return [{"solver": name, **drive(engine, passes, config, options, lockstep)} for name, config in configs.items()]
+
+
+def configs_of(options: argparse.Namespace) -> dict[str, Config]:
+    """The two searches."""
+    return {
+        name: load_config(
+            ROOT / "configs" / file, options.set + ([f"iterations={options.iterations}"] if name == "MCTS" else [])
+        )
+        for name, file in SOLVERS.items()
+    }
 
 
 def drive(
@@ -243,7 +254,7 @@ def start(folder: str, options: argparse.Namespace, *, need_value: bool) -> VLLM
 
 def wants_values(options: argparse.Namespace) -> bool:
     """Whether one of the searches asks for values."""
-    return any(load_config(ROOT / "configs" / file, options.set).value_source == "head" for file in SOLVERS.values())
+    return any(config.value_source == "head" for config in configs_of(options).values())
 
 
 def random_model(folder: Path) -> str:
@@ -284,6 +295,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--repeats", type=int, default=2)
     parser.add_argument("--engine-args", type=json.loads, default={}, help="JSON; arguments of vLLM")
     parser.add_argument("--set", nargs="*", default=[], metavar="key=value", help="changes to both solvers' configs")
+    parser.add_argument("--iterations", type=int, default=40, help="of MCTS")
     parser.add_argument("--json", action="store_true")
     return parser.parse_args(arguments)
 

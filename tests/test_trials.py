@@ -94,6 +94,22 @@ def test_attempts_without_answer_cost_but_do_not_count(write: Any) -> None:
     assert solved_share(question, "seconds", 4.5) == 0.0
 
 
+def test_a_question_that_broke_down_counts_as_not_solved(write: Any) -> None:
+    """As in the accuracy: else a method would gain by failing."""
+    solved, broken = line("a", "+-"), line("b", "", error="broke down")
+    del broken["attempts"], broken["correct"]
+    path = write(broken, solved)
+    assert [len(question.trials) for question in read_questions(path)] == [0, 2]
+    with Grader(1) as grader:
+        curves = attempt_curves(path, grader)
+        assert curves == {"pass@k": {1: 0.25, 2: 0.5}, "maj@k": {1: 0.0, 2: 0.0}}
+        del broken["method"]  # as earlier versions wrote such a line, and as other methods do
+        assert [question.id for question in read_questions(write(broken, solved))] == ["a"]
+        others = read_questions(write(broken, solved), others=True)
+        assert [(question.id, len(question.trials)) for question in others] == [("b", 0), ("a", 2)]
+        assert can_estimate(others)
+
+
 def test_majorities_within_a_budget(write: Any) -> None:
     path = write(
         line("a", "....", "self_consistency", "2112"), line("b", "....", "self_consistency", "1222"),

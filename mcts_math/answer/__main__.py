@@ -15,6 +15,7 @@ from mcts_math.answer.service.pool import CheckerPool
 from mcts_math.answer.text.extract import extract_answer
 from mcts_math.answer.verdict import Policy, Status, Verdict
 from mcts_math.errors import CheckerError
+from mcts_math.run.program import run_program
 
 _EXIT_CODES = {Status.EQUAL: 0, Status.DIFFERENT: 1, Status.UNPARSED: 2, Status.TIMEOUT: 2}
 
@@ -101,4 +102,4 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_program(main))

@@ -106,7 +106,7 @@ def render_curves(curves: Mapping[Axis, Sequence[Curve]], results: Mapping[str, 
 
 def _curves_of(name: str, runs: Runs, axis: Axis, budgets: Sequence[float], grader: Grader) -> Iterator[Curve]:
     """What can be told of a method: pass@k where its attempts were judged, Maj@k where they are independent."""
-    first = runs[0][0]
+    first = next((question for run in runs for question in run if question.trials), runs[0][0])
     judged = any(trial.correct is not None for run in runs for question in run for trial in question.trials)
     if judged:
         points = {budget: _point(scores_within(runs, axis, budget, None)) for budget in budgets}

@@ -53,7 +53,7 @@ class Question:
         id: the question.
         golds: accepted answers; empty where it is judged by tests.
         method: which made the attempts; None where the line is of one that makes none.
-        trials: all attempts.
+        trials: all attempts; none where the search broke down, which counts as not solved.
     """
 
     id: str
@@ -76,7 +76,7 @@ class Question:
 
 
 def read_questions(path: str | Path, *, others: bool = False) -> list[Question]:
-    """The questions of a results file whose method makes attempts; those that failed with an error are left out.
+    """The questions of a results file whose method makes attempts.
 
     Of a file that begins with a line of another method nothing is read.
 
@@ -91,12 +91,16 @@ def read_questions(path: str | Path, *, others: bool = False) -> list[Question]:
     copies: Counter[str] = Counter()
     for where, record in read_records(path):
         name, method = id_of(record, copies), _method_of(record)
-        if error_of(record):
-            continue
+        broke_down = bool(error_of(record))
         if method is None and not others:
+            if broke_down:  # of a version that did not say the method
+                continue
             break
         try:
-            trials = (_whole(record, where),) if method is None else _trials(record.get("attempts") or [])
+            if method is None:
+                trials = () if broke_down else (_whole(record, where),)
+            else:
+                trials = _trials(record.get("attempts") or [])
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise RecordError(f"{where}: not a list of attempts of a known form: {error!r}.") from error
         questions.append(Question(name, record_to_task(record, where).answers, method, trials))
@@ -128,7 +132,7 @@ def solved_share(question: Question, axis: Axis, budget: float, *, unbiased: boo
 def can_estimate(questions: Sequence[Question]) -> bool:
     """Whether attempts are independent and none was left out after a success: then pass@k has its unbiased estimate."""
     most = max((question.counted for question in questions), default=0)
-    return all(question.independent and question.counted in (0, most) for question in questions)
+    return all(question.independent and question.counted in (0, most) for question in questions if question.trials)
 
 
 def majority_share(questions: Sequence[Question], axis: Axis, budget: float, grader: Grader) -> list[float]:

@@ -16,6 +16,7 @@ from pathlib import Path
 from mcts_math.errors import InterpreterError
 from mcts_math.interpreter import SandboxInterpreter, SandboxLimits, probe
 from mcts_math.requests import Cell, Execute
+from mcts_math.run.program import run_program
 
 
 def cells_of(lines: Iterator[str]) -> Iterator[str]:
@@ -72,4 +73,4 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_program(main))

@@ -168,15 +168,15 @@ class _Run:
 
 def to_record(solved: Solved, config: Config, form: StepFormat, source: str = "") -> JsonObject:
     """The line of one result. `source` of its values: see `services.value_source`; "" is what the config names."""
-    if solved.error:
-        return error_to_record(solved.tree.task, solved.error)
     method = config.method
+    made_by = {"method": config.mode} if method.makes_attempts else {}
+    if solved.error:
+        return error_to_record(solved.tree.task, solved.error) | made_by
     cost = {key: round(value, 6) for key, value in asdict(solved.cost).items()}
     record = tree_to_record(solved.tree, method, form, cost=cost)
     if method.uses_values(config.options):
         record["value_source"] = source or config.value_name
-    record |= {"method": config.mode} if method.makes_attempts else {}
-    return record | ({"oracle": True} if config.reads_verdicts else {})
+    return record | made_by | ({"oracle": True} if config.reads_verdicts else {})
 
 
 def _show(solved: Solved) -> str:

@@ -81,7 +81,7 @@ def settings(repo: Path, replicas: int) -> Config:
 
 
 def rounded(data: Any) -> Any:
-    """A record's data with its numbers to four digits: a head's float32 values depend on the batch in their last ones."""
+    """A record's data with its numbers to four digits: the last ones of a head's float32 values depend on the batch."""
     if isinstance(data, dict):
         return {key: rounded(part) for key, part in data.items()}
     if isinstance(data, list):

@@ -10,6 +10,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime
 from pathlib import Path
@@ -314,6 +315,27 @@ def test_a_field_by_its_newer_name(server: FakeServer) -> None:
     ask(server, Generate(Conversation((Message("user", "u"),)), 1, WARM, 0))
     assert server.asked[0][1]["max_completion_tokens"] == 50
     assert "max_tokens" not in server.asked[0][1]
+
+
+@pytest.mark.parametrize("field", ["top_p", "temperature"])
+def test_a_field_that_is_refused_even_at_its_default(
+    server: FakeServer, caplog: pytest.LogCaptureFixture, field: str
+) -> None:
+    """As by hosted models that reason. At another value the refusal stands."""
+
+    def answer(path: str, body: dict[str, Any]) -> Answer:
+        refusal = {"error": {"message": f"Unsupported parameter: '{field}' is not supported with this model."}}
+        return (400, refusal) if field in body else (200, ABLE)
+
+    server.trial = answer
+    server.answer = lambda path, body: (200, {"choices": [CHAT]})
+    plain = Sampling(1.0, max_tokens=50)
+    ask(server, Generate(Conversation((Message("user", "u"),)), 1, plain, 0))
+    assert field not in server.asked[0][1]
+    assert server.asked[0][1].keys() >= {"top_p", "temperature"} - {field}
+    assert caplog.records == []
+    with pytest.raises(EngineError, match=f"refuses even a short request: HTTP 400, .*{field}"):
+        ask(server, Generate(Conversation((Message("user", "u"),)), 1, replace(plain, **{field: 0.5}), 0))
 
 
 @pytest.mark.parametrize(

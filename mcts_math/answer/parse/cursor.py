@@ -15,8 +15,9 @@ MAX_DEPTH: Final = 120
 LOGIC, CELL, RELATION, UNIT, RATIO, UNION, SUM, PRODUCT, SIGN, POWER, POSTFIX = range(1, 12)
 
 _EVERY: Final = re.compile(
-    r"(?:,? ?(?:for|whenever))? ?(?:all|any|every|each)(?P<kind>(?: positive)? (?:integers?|natural numbers?))?"
-    r"(?: (?:real|complex))?(?: numbers?)?(?: values? of)?"
+    r"(?:(?:for|whenever|where|with) )?(?:(?:all|any|every|each)"
+    r"(?: (?P<kind>(?:positive )?(?:integers?|natural numbers?)))?(?: (?:real|complex))?(?: numbers?)?(?: values? of)?"
+    r"|(?:some |an )?(?P<one>integers?))"
 )
 
 
@@ -132,7 +133,7 @@ class Cursor:
             return None
         said = [self.expression(0)] if self.token.kind != "end" else []
         variables = [item for item in said if isinstance(item, Sym)]
-        if (kind := match.group("kind")) is not None:
-            domain = Sym("Z" if kind.startswith(" integer") else "N")
+        if (kind := match.group("kind") or match.group("one")) is not None:
+            domain = Sym("Z" if kind.startswith("integer") else "N")
             return [Relation(("in",), (name, domain)) for name in variables]
         return said if len(variables) < len(said) else []

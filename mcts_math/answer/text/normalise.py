@@ -65,7 +65,7 @@ def normalise(text: str) -> str:
         text = _unwrap(text[lead.end() :])
     if _NUMPY.match(text) and "," not in text:
         text = _NUMPY_ROW.sub(", ", text)
-    text = _DECIMAL.sub(".", _GLUE.sub("", text.replace(r"\text{,}", "{,}")))
+    text = _DECIMAL.sub(".", _GLUE.sub("", text.replace(r"\text{,}", "{,}").replace("{:}", ":")))
     text = text.replace("\\!", "")
     text = _NO_EFFECT.sub(" ", rewrite_spaced(_collapse(text)))
     text = _collapse(_SPACING.sub(" ", text))

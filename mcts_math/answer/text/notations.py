@@ -89,6 +89,11 @@ _RULES: Final[tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]
         (r"^(?:\\text ?\{ ?)?(?:[Ff]or )?[Aa]ll ?(?:real )?\}? ?(?=[a-z] ?(?:[<>]|\\[gln]e|\\in))", ""),
         (r",? ?\\text ?\{ ?,? ?(?:for|where|with) ?(?:all|any|every|some|each)? ?(?:real )?\} ?(?=[a-z] ?\\in)", ", "),
         (
+            r",? ?(?:\\text ?\{ ?)?,? ?(?:(?:where|with|for) ?)?(?:\} ?)?(?<![A-Za-z\\])([b-z]) ?(?:\\text ?\{ ?)?,? ?"
+            r"(?:is )?(?:an |any )?integer(?: ?\})?$",
+            r", \1 \\in \\mathbb{Z}",
+        ),
+        (
             r"\\\{ ?\\begin\{(?:array|aligned|matrix)\}(?:\{[^{}]*\})?(.*?)\\end\{(?:array|aligned|matrix)\} ?"
             r"(?! ?\\\})\.?",
             r"\\begin{cases}\1\\end{cases}",

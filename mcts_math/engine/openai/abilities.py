@@ -19,6 +19,8 @@ _OPTIONAL: Final = {
     "seed": "takes no seed (the same run will not write the same again)",
 }
 """Fields that can be left out, and what that means."""
+_DEFAULTS: Final = {"temperature": 1.0, "top_p": 1.0}
+"""Fields that mean nothing at these values: hosted models that reason refuse them even so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +28,7 @@ class Abilities:
     """What a server can do.
 
     Attributes:
-        lacks: fields of requests that it refuses or ignores, of `_OPTIONAL`; they are left out.
+        lacks: fields of requests that it refuses or ignores, of `_OPTIONAL` and `_DEFAULTS`; they are left out.
         max_tokens: what it calls the field of that name.
     """
 
@@ -35,7 +37,7 @@ class Abilities:
 
     def fit(self, body: Mapping[str, Any]) -> dict[str, Any]:
         """A request as the server takes it."""
-        fitting = {name: value for name, value in body.items() if name not in self.lacks}
+        fitting = {name: value for name, value in body.items() if not (name in self.lacks and _can_go(name, value))}
         if "max_tokens" in fitting:
             fitting[self.max_tokens] = fitting.pop("max_tokens")
         return fitting
@@ -76,8 +78,8 @@ async def try_out(client: Client, path: str, body: Mapping[str, Any]) -> Abiliti
             -1
         ]
     able = replace(able, lacks=able.lacks | wanted - told)
-    if able.lacks:
-        lacks = "; ".join(_OPTIONAL[name] for name in sorted(able.lacks))
+    if missed := sorted(able.lacks & _OPTIONAL.keys()):
+        lacks = "; ".join(_OPTIONAL[name] for name in missed)
         _log.warning("%s (%s) %s", client.base_url, path, lacks)
     return able
 
@@ -101,10 +103,15 @@ def _without(able: Abilities, body: Mapping[str, Any], error: ServerRefusedError
     """One thing less, or by another name, as a refusal says; None where it says nothing of the kind."""
     if able.max_tokens == "max_tokens" and error.names("max_completion_tokens"):
         return replace(able, max_tokens="max_completion_tokens")
-    for field in _OPTIONAL:
-        if field in body and field not in able.lacks and error.names(field):
+    for field in (*_OPTIONAL, *_DEFAULTS):
+        if field in body and field not in able.lacks and _can_go(field, body[field]) and error.names(field):
             return replace(able, lacks=able.lacks | {field})
     return None
+
+
+def _can_go(field: str, value: Any) -> bool:
+    """Whether a field may be left out of a request."""
+    return field in _OPTIONAL or value == _DEFAULTS.get(field)
 
 
 def _told(client: Client, reply: Any) -> set[str]:
