@@ -2,10 +2,11 @@
 
     python benchmarks/limits.py CKPT
     python benchmarks/limits.py CKPT --num-threads 1 --rows 1 8 32
+    python benchmarks/limits.py CKPT --rows 32 --prompt-words 200 --attn sdpa     # transformers' own attention
 
 The limits are measured in the same run: how fast a large array is read, and a product of two large matrices. A decode
-step reads every weight that takes part once, and multiplies it by each row; the keys and values of short prompts are
-left out of account. A step's time is that of long samples less that of short ones, so prompts cost nothing here. The
+step reads every weight that takes part once, and multiplies it by each row; keys and values are left out of account,
+which are few where prompts are short. A step's time is that of long samples less that of short ones, so prompts cost nothing here. The
 clock is the CPU seconds of the process over its threads, so that other programs disturb little; medians over repeats.
 """
 
@@ -35,11 +36,13 @@ def main() -> None:
     parser.add_argument("--num-threads", type=int, default=1)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--dtype", default="float32")
+    parser.add_argument("--attn", help="as in engine_args; absent: ours")
+    parser.add_argument("--prompt-words", type=int, default=2)
     given = parser.parse_args()
     torch.set_num_threads(given.num_threads)
     reading, products = reading_limit(given), product_limit(given)
     print(f"limits of {given.num_threads} threads: {reading / 1e9:.1f} GB/s read, {products / 1e9:.0f} GFLOP/s")
-    engine = HFEngine.load(given.model, dtype=given.dtype, num_threads=given.num_threads)
+    engine = HFEngine.load(given.model, dtype=given.dtype, num_threads=given.num_threads, attn=given.attn)
     weights = num_weights(engine)
     rows = []
     for count in given.rows:
@@ -97,9 +100,8 @@ def step_seconds(engine: HFEngine, rows: int, given: argparse.Namespace) -> floa
 
     async def write(num_tokens: int, first: int) -> None:
         sampling = Sampling(1.0, max_tokens=num_tokens)
-        await asyncio.gather(*(
-            engine.generate(Generate(f"{first + i} apples and", 1, sampling, i)) for i in range(rows)
-        ))  # fmt: skip
+        prompts = (f"{first + i}{' apples' * given.prompt_words}" for i in range(rows))
+        await asyncio.gather(*(engine.generate(Generate(prompt, 1, sampling, i)) for i, prompt in enumerate(prompts)))
 
     times = []
     for repeat in range(given.repeats + 1):  # the first one warms up

@@ -19,6 +19,7 @@ from transformers.utils import logging as transformers_logging
 from mcts_math.engine.checkpoint import download
 from mcts_math.engine.checkpoint import inspect as inspect_checkpoint
 from mcts_math.engine.hf.arguments import HFArguments
+from mcts_math.engine.hf.attention import share_heads
 from mcts_math.engine.hf.grafts import load_grafts
 from mcts_math.engine.hf.kv_cache import KVBlock, KVLayout, Segments
 from mcts_math.engine.tokenizer import Codec, load_codec
@@ -185,6 +186,8 @@ def load_model(model_dir: str | Path, arguments: HFArguments, *, need_value: boo
             f"the weights of {checkpoint.name} do not fit into the memory of {device}; use a smaller dtype "
             f"(bfloat16), a smaller model or another device ({error})"
         ) from error
+    if arguments.attn is None:
+        share_heads(model)
     prefix = load_grafts(arguments.tuned_dir, model) if arguments.tuned_dir else []
     return CausalModel(model, codec, arguments.context_length or checkpoint.context_length or 1 << 30, head, prefix)
 

@@ -1,0 +1,56 @@
+"""Attention on a CPU where several query heads share a head of keys and values, without copies of these.
+
+Wherever there is a mask, transformers' `sdpa` copies keys and values for every query head, which suits the kernels of
+GPUs. The kernel of a CPU reads shared heads in place: the same numbers, bit for bit, in a tenth to a twentieth of the
+time where a batch decodes behind a few hundred tokens (benchmarks/limits.py).
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from torch import Tensor
+from torch.nn.functional import scaled_dot_product_attention
+from transformers import AttentionInterface, AttentionMaskInterface
+from transformers.integrations.sdpa_attention import sdpa_attention_forward
+from transformers.masking_utils import sdpa_mask
+
+NAME: Final = "sdpa_with_shared_heads"
+
+
+def share_heads(model: Any) -> None:
+    """Has a model of transformers attend so, where it is on a CPU and would use `sdpa`; others stay as they are."""
+    if model.device.type == "cpu" and model.config._attn_implementation == "sdpa" and model._supports_attention_backend:
+        AttentionInterface.register(NAME, attend)
+        AttentionMaskInterface.register(NAME, sdpa_mask)
+        model.set_attn_implementation(NAME)
+
+
+def attend(
+    module: Any,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attention_mask: Tensor | None,
+    dropout: float = 0.0,
+    scaling: float | None = None,
+    **kwargs: Any,
+) -> tuple[Tensor, None]:
+    """What transformers' `sdpa` computes; where there is nothing to gain, its own function does it.
+
+    Args:
+        query: [B, query heads, T, D].
+        key, value: [B, heads, S, D].
+        others: as transformers passes them.
+
+    Returns:
+        [B, T, query heads, D], and no weights.
+    """
+    is_plain = dropout == 0.0 and kwargs.get("position_bias") is None and not query.requires_grad
+    if attention_mask is None or query.shape[1] == key.shape[1] or not is_plain:
+        result: tuple[Tensor, None] = sdpa_attention_forward(
+            module, query, key, value, attention_mask, dropout=dropout, scaling=scaling, **kwargs
+        )
+        return result
+    output = scaled_dot_product_attention(query, key, value, attn_mask=attention_mask, scale=scaling, enable_gqa=True)
+    return output.transpose(1, 2).contiguous(), None
