@@ -2,12 +2,12 @@
 
     python benchmarks/limits.py CKPT
     python benchmarks/limits.py CKPT --num-threads 1 --rows 1 8 32
-    python benchmarks/limits.py CKPT --rows 32 --prompt-words 200 --attn sdpa     # transformers' own attention
+    python benchmarks/limits.py CKPT --rows 32 --prompt-words 400 --attn sdpa     # transformers' attention
 
 The limits are measured in the same run: how fast a large array is read, and a product of two large matrices. A decode
-step reads every weight that takes part once, and multiplies it by each row; keys and values are left out of account,
-which are few where prompts are short. A step's time is that of long samples less that of short ones, so prompts cost nothing here. The
-clock is the CPU seconds of the process over its threads, so that other programs disturb little; medians over repeats.
+step reads every weight that takes part once, and multiplies it by each row; keys and values, few where prompts are
+short, are left out of account. A step's time is that of long samples less that of short ones, so prompts cost nothing.
+The clock is the CPU seconds of the process over its threads: other programs disturb little. Medians over repeats.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--dtype", default="float32")
     parser.add_argument("--attn", help="as in engine_args; absent: ours")
-    parser.add_argument("--prompt-words", type=int, default=2)
+    parser.add_argument("--prompt-words", type=int, default=0, help="in front of each prompt")
     given = parser.parse_args()
     torch.set_num_threads(given.num_threads)
     reading, products = reading_limit(given), product_limit(given)
@@ -100,7 +100,7 @@ def step_seconds(engine: HFEngine, rows: int, given: argparse.Namespace) -> floa
 
     async def write(num_tokens: int, first: int) -> None:
         sampling = Sampling(1.0, max_tokens=num_tokens)
-        prompts = (f"{first + i}{' apples' * given.prompt_words}" for i in range(rows))
+        prompts = (f"{'apples ' * given.prompt_words}{first + i} apples and" for i in range(rows))
         await asyncio.gather(*(engine.generate(Generate(prompt, 1, sampling, i)) for i, prompt in enumerate(prompts)))
 
     times = []
