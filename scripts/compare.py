@@ -26,7 +26,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from mcts_math.run.program import make_parser, run_program
+from mcts_math.run.program import ends_with_us, make_parser, run_program
 
 # isort: split
 from mcts_math.errors import ConfigError, MctsMathError
@@ -100,7 +100,8 @@ def solve(run: Run, questions: str, *more: str) -> None:
     command += [f"{key}={json.dumps(value)}" for key, value in run.method.overrides.items()]
     print(f"== {run.name}, seed {run.seed}", flush=True)
     resume = ["--resume"] if run.output.exists() else []
-    code = subprocess.run([*command, f"seed={run.seed}", *resume], cwd=ROOT).returncode
+    process = subprocess.run([*command, f"seed={run.seed}", *resume], cwd=ROOT, preexec_fn=ends_with_us())
+    code = process.returncode
     if code:
         raise MctsMathError(f"{run.name} with seed {run.seed} ended with exit code {code}; see above.")
 

@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 from stand_ins import started
 
@@ -191,3 +192,20 @@ def test_interrupt_saves_and_says_how_to_go_on(repo: Path, tmp_path: Path) -> No
     assert "--resume" in stderr
     assert "Traceback" not in stderr
     assert len(list(read_records(out))) >= 1
+
+
+def test_what_a_program_starts_ends_with_it() -> None:
+    """However it ends: a comparison that is killed leaves no run behind that writes its results."""
+    code = (
+        "import subprocess, sys\n"
+        "from mcts_math.run.program import ends_with_us\n"
+        "started = subprocess.Popen(['sleep', '600'], preexec_fn=ends_with_us())\n"
+        "print(started.pid, flush=True)\n"
+        "started.wait()\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as program:
+        assert program.stdout is not None
+        started = psutil.Process(int(program.stdout.readline()))
+        assert started.is_running()
+        program.kill()
+    assert psutil.wait_procs([started], timeout=20)[1] == []

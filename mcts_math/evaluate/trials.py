@@ -96,6 +96,7 @@ def read_questions(path: str | Path, *, others: bool = False) -> list[Question]:
             if broke_down:  # of a version that did not say the method
                 continue
             break
+        trials: tuple[Trial, ...]
         try:
             if method is None:
                 trials = () if broke_down else (_whole(record, where),)

@@ -6,7 +6,9 @@ A program imports this first. To import the rest takes a second or two, and Ctrl
 from __future__ import annotations
 
 import argparse
+import ctypes
 import os
+import signal
 import sys
 from collections.abc import Callable
 from types import TracebackType
@@ -14,6 +16,7 @@ from types import TracebackType
 from mcts_math.errors import MctsMathError
 
 _show_others = sys.excepthook
+_PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
 
 
 def make_parser(description: str | None, *keys: str) -> argparse.ArgumentParser:
@@ -48,6 +51,12 @@ def run_program(main: Callable[[list[str]], int], interrupted: str = "") -> int:
     except BrokenPipeError:
         sys.stderr.close()  # the reader of our output went away, as `| head` does
         return 0
+
+
+def ends_with_us() -> Callable[[], object]:
+    """A `preexec_fn` for a process that is told to end (SIGTERM) when this one ends, however that ends."""
+    prctl = ctypes.CDLL(None, use_errno=True).prctl  # found here: after a fork nothing may be looked up
+    return lambda: prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def _show(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:

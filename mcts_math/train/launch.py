@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import ctypes
 import shlex
-import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -13,10 +11,10 @@ from pathlib import Path
 import yaml
 
 from mcts_math.errors import ConfigError, TrainingError
+from mcts_math.run.program import ends_with_us
 from mcts_math.train.config import TrainConfig
 
 _PROGRAM = ("-m", "mcts_math.train")
-_PR_SET_PDEATHSIG = 1  # prctl(2), Linux
 
 
 def launch_training(command: str, config: TrainConfig, settings: Path, report: Callable[[str], None]) -> None:
@@ -38,14 +36,13 @@ def launch_training(command: str, config: TrainConfig, settings: Path, report: C
     settings.write_text(yaml.safe_dump(config.model_dump(exclude_unset=True), allow_unicode=True), "utf-8")
     launcher = shlex.split(command) or [sys.executable]
     words = [*launcher, *_PROGRAM, "--cfg", str(settings), "--restart_changed"]
-    prctl = ctypes.CDLL(None, use_errno=True).prctl  # found here: after a fork nothing may be looked up
     try:
         process = subprocess.Popen(
             words,
             stdout=subprocess.PIPE,
             text=True,
             errors="replace",
-            preexec_fn=lambda: prctl(_PR_SET_PDEATHSIG, signal.SIGTERM),
+            preexec_fn=ends_with_us(),
         )
     except OSError as error:
         raise ConfigError(f"launch: {launcher[0]} can't be started: {error}.") from error
