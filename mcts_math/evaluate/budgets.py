@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, TypeAlias
 
@@ -105,13 +105,18 @@ def render_curves(curves: Mapping[Axis, Sequence[Curve]], results: Mapping[str, 
 
 
 def _curves_of(name: str, runs: Runs, axis: Axis, budgets: Sequence[float], grader: Grader) -> Iterator[Curve]:
-    """What can be told of a method: pass@k where its attempts were judged, Maj@k where they are independent."""
+    """What can be told of a method: pass@k where its attempts were judged, else what it chose of them; Maj@k where they
+    are independent."""
     first = next((question for run in runs for question in run if question.trials), runs[0][0])
     judged = any(trial.correct is not None for run in runs for question in run for trial in question.trials)
     if judged:
         points = {budget: _point(scores_within(runs, axis, budget, None)) for budget in budgets}
         made_attempts = first.method is not None
         yield Curve(name, ": any right" if made_attempts else "", made_attempts, points)
+    elif any(question.whole is not None and question.whole.correct is not None for run in runs for question in run):
+        chosen = [[replace(q, trials=(q.whole,) if q.whole is not None else ()) for q in run] for run in runs]
+        points = {budget: _point(scores_within(chosen, axis, budget, None)) for budget in budgets}
+        yield Curve(name, "", False, points)
     if first.independent and all(map(can_estimate, runs)) and all(q.golds for run in runs for q in run):
         points = {budget: _point(scores_within(runs, axis, budget, grader)) for budget in budgets}
         yield Curve(name, ": majority", False, points)
@@ -119,7 +124,7 @@ def _curves_of(name: str, runs: Runs, axis: Axis, budgets: Sequence[float], grad
 
 def _budgets_of(axis: Axis, results: Mapping[str, Runs]) -> list[float]:
     """Steps from little to what the most expensive question took."""
-    spent = [getattr(q.trials[-1], axis) for runs in results.values() for run in runs for q in run if q.trials]
+    spent = [getattr(one, axis) for runs in results.values() for run in runs for q in run if (one := q.whole)]
     most = max(spent, default=0)
     if axis == "trials":
         return [float(k) for k in powers_of_two(int(most))]
@@ -138,5 +143,5 @@ def _cell(mean: float, low: float, high: float) -> str:
 
 def _costs(runs: Runs) -> list[float]:
     """Mean attempts, tokens and seconds of a question."""
-    last = [question.trials[-1] for run in runs for question in run if question.trials]
-    return [sum(getattr(trial, axis) for trial in last) / max(len(last), 1) for axis in AXES]
+    whole = [question.whole for run in runs for question in run if question.whole is not None]
+    return [sum(getattr(one, axis) for one in whole) / max(len(whole), 1) for axis in AXES]

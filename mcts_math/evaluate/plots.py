@@ -11,7 +11,8 @@ from mcts_math.evaluate.trials import Axis
 from mcts_math.tasks import JsonObject
 
 COLOURS: Final = (
-    "#0072b2", "#d55e00", "#009e73", "#a0527a", "#b8860b", "#3d9be9", "#222222", "#8c8c8c", "#7a3e00", "#00bfa5"
+    "#0072b2", "#d55e00", "#009e73", "#a0527a", "#b8860b", "#3d9be9", "#222222", "#8c8c8c", "#7a3e00", "#00bfa5",
+    "#e0529c", "#5e3c99",
 )  # fmt: skip
 """Told apart by colour-blind readers too: after Okabe and Ito, "Color Universal Design", darker where text needs it."""
 MARKERS: Final = "os^Dv"
@@ -39,9 +40,7 @@ def draw_budgets(curves: Mapping[Axis, Sequence[Curve]], path: Path) -> Path:
             for curve in found:
                 if curve.oracle == oracle:
                     _draw_curve(panel, curve, colour(names.index(curve.method)))
-            panel.set_xscale("log", base=2 if axis == "trials" else 10)
-            panel.grid(alpha=0.25)
-            panel.set_xlabel(f"{LABELS[axis]} per question, at most")
+            _log_axis(panel, f"{LABELS[axis]} per question, at most", base=2 if axis == "trials" else 10)
         row[0].set_title("a perfect judge stops it (reads verdicts)" if oracle else "no verdict is read")
         row[0].set_ylabel("questions solved, %")
         label_ends(row[-1])
@@ -69,12 +68,12 @@ def draw_cost(columns: Mapping[str, Sequence[JsonObject]], path: Path) -> Path:
                     spread = error_bar(row) if len(columns) == 1 else None
                     shown = colour(names.index(row["name"]))
                     panel.errorbar(row[key], 100 * row["accuracy"], yerr=spread, color=shown, capsize=2, **look)
-                    if len(columns) == 1:
-                        _name(panel, f"  {row['name']}", shown, (row[key], 100 * row["accuracy"]), "data")
         _log_axis(panel, f"{COSTS[key]} per question")
     panels[0].set_ylabel("accuracy, %")
     figure.suptitle("Accuracy against what a question costs" + (", 95 % intervals" if len(columns) == 1 else ""))
-    if len(columns) > 1:
+    if len(columns) == 1:
+        _name_beside(panels[-1], [(r["name"], colour(names.index(r["name"])), 100 * r["accuracy"]) for r in everything])
+    else:
         handles = [_handle(plt, colour(i), "o", name) for i, name in enumerate(names)]
         handles += [_handle(plt, "#777777", MARKERS[i % len(MARKERS)], title) for i, title in enumerate(columns)]
         figure.legend(handles=handles, loc="outside right center", frameon=False, fontsize=9)
@@ -121,22 +120,33 @@ def _draw_curve(panel: Any, curve: Curve, shown: str) -> None:
 def label_ends(panel: Any) -> None:
     """Names each line at its right end, in its colour; names that would touch are moved apart."""
     lines = [line for line in panel.lines if not line.get_label().startswith("_")]
+    _name_beside(panel, [(line.get_label(), line.get_color(), line.get_ydata()[-1]) for line in lines])
+
+
+def _name_beside(panel: Any, ends: Sequence[tuple[str, str, float]]) -> None:
+    """Writes (name, colour, height) to the right of a panel; names that would touch are moved apart."""
     low, high = panel.get_ylim()
-    gap, last = 0.055 * (high - low), low
-    for line in sorted(lines, key=lambda line: line.get_ydata()[-1]):
-        last = max(line.get_ydata()[-1], last + gap)
-        _name(panel, line.get_label(), line.get_color(), (1.03, (last - low) / (high - low)), "axes fraction")
+    gap = 0.055 * (high - low)
+    ends = sorted(ends, key=lambda end: end[2])
+    heights = [height for *_, height in ends]
+    for i in range(1, len(ends)):
+        heights[i] = max(heights[i], heights[i - 1] + gap)
+    top = high
+    for i in reversed(range(len(ends))):  # those that were pushed over the top push the ones below them down
+        heights[i] = min(heights[i], top)
+        top = heights[i] - gap
+    for (name, shown, _), height in zip(ends, heights, strict=True):
+        place = (1.03, (height - low) / (high - low))
+        panel.annotate(
+            name, place, xycoords="axes fraction", va="center", color=shown, fontsize=9, annotation_clip=False
+        )
 
 
-def _name(panel: Any, name: str, shown: str, place: tuple[float, float], among: str) -> None:
-    panel.annotate(name, place, xycoords=among, va="center", color=shown, fontsize=9, annotation_clip=False)
-
-
-def _log_axis(panel: Any, label: str) -> None:
+def _log_axis(panel: Any, label: str, base: int = 10) -> None:
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-    panel.set_xscale("log")
-    panel.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    panel.set_xscale("log", base=base)
+    panel.xaxis.set_major_locator(LogLocator(base=base, subs=(1.0, 2.0, 5.0) if base == 10 else (1.0,)))
     panel.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     panel.xaxis.set_minor_formatter(NullFormatter())
     panel.set_xlabel(label)

@@ -54,12 +54,14 @@ class Question:
         golds: accepted answers; empty where it is judged by tests.
         method: which made the attempts; None where the line is of one that makes none.
         trials: all attempts; none where the search broke down, which counts as not solved.
+        whole: what the method chose for what it cost in all, as one attempt; None where the search broke down.
     """
 
     id: str
     golds: tuple[str, ...]
     method: Method | None
     trials: tuple[Trial, ...]
+    whole: Trial | None = None
 
     @property
     def independent(self) -> bool:
@@ -96,15 +98,13 @@ def read_questions(path: str | Path, *, others: bool = False) -> list[Question]:
             if broke_down:  # of a version that did not say the method
                 continue
             break
-        trials: tuple[Trial, ...]
         try:
-            if method is None:
-                trials = () if broke_down else (_whole(record, where),)
-            else:
-                trials = _trials(record.get("attempts") or [])
+            attempts = _trials(record.get("attempts") or []) if method is not None else ()
+            whole = None if broke_down else _whole(record, where, attempts)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise RecordError(f"{where}: not a list of attempts of a known form: {error!r}.") from error
-        questions.append(Question(name, record_to_task(record, where).answers, method, trials))
+        trials = (whole,) if method is None and whole is not None else attempts
+        questions.append(Question(name, record_to_task(record, where).answers, method, trials, whole))
     return questions
 
 
@@ -162,8 +162,9 @@ def _trials(attempts: Sequence[Mapping[str, Any]]) -> tuple[Trial, ...]:
     return tuple(trials)
 
 
-def _whole(record: Mapping[str, Any], where: str) -> Trial:
-    """A line of a method that makes no attempts, as one."""
+def _whole(record: Mapping[str, Any], where: str, attempts: Sequence[Trial]) -> Trial:
+    """A line as one attempt. `attempts`: those that it is made of, if any."""
     cost = costs_of(record)
     answer = next(map(answer_in, read_solutions(record, where)), None)
-    return Trial(verdict_of(record), answer, 1, int(cost.get("tokens", 0)), float(cost.get("seconds", 0.0)))
+    made = attempts[-1].trials if attempts else 1
+    return Trial(verdict_of(record), answer, made, int(cost.get("tokens", 0)), float(cost.get("seconds", 0.0)))
