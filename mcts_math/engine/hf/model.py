@@ -210,7 +210,8 @@ def choose_device(device: str) -> torch.device:
 
 
 def choose_dtype(dtype: str, device: torch.device) -> torch.dtype | str:
-    """ "auto" is the checkpoint's own on a GPU and float32 on a CPU, where half precision is slow and no use."""
+    """ "auto" is the checkpoint's own on a GPU, and float32 on a CPU: only some, such as those with AMX, are faster in
+    half precision."""
     if dtype == "auto":
         return torch.float32 if device.type == "cpu" else "auto"
     if dtype not in _DTYPES:
