@@ -76,7 +76,7 @@ class Method:
         is_chain: its tree is one chain, of which published readers take the deepest node.
         makes_attempts: it makes whole attempts, which stand in the record one by one.
         independent: its attempts don't see each other: pass@k and Maj@k can be estimated from them.
-        ranks_answers: it compares final answers, so it can't do anything with programs.
+        ranks_answers: it compares final answers with each other, so it can't do anything with programs.
         backs_up: its nodes have Q, N and a prior.
         adapter: how the engine learns at test time under its options; None: it need not.
         needs_certainty: whether under its options the engine must tell how certain it is of each sample.
@@ -116,7 +116,6 @@ METHODS: Final[Mapping[str, Method]] = {
         search=beam_search,
         uses_values=_always,
         needs_values=lambda options: bool(options.lookahead),
-        ranks_answers=True,
     ),
     "dvts": Method(
         title="DVTS",
@@ -125,7 +124,6 @@ METHODS: Final[Mapping[str, Method]] = {
         search=dvts,
         uses_values=_always,
         needs_values=_always,
-        ranks_answers=True,
     ),
     "rebase": Method(
         title="REBASE",
@@ -134,7 +132,6 @@ METHODS: Final[Mapping[str, Method]] = {
         search=rebase,
         uses_values=_always,
         needs_values=_always,
-        ranks_answers=True,
     ),
     "particle_filter": Method(
         title="particle filter",
@@ -143,7 +140,6 @@ METHODS: Final[Mapping[str, Method]] = {
         search=particle_filter,
         uses_values=_always,
         needs_values=_always,
-        ranks_answers=True,
     ),
     "particle_gibbs": Method(
         title="particle Gibbs",
@@ -152,7 +148,6 @@ METHODS: Final[Mapping[str, Method]] = {
         search=particle_gibbs,
         uses_values=_always,
         needs_values=_always,
-        ranks_answers=True,
     ),
     "mcts": Method(
         title="MCTS",
@@ -162,7 +157,6 @@ METHODS: Final[Mapping[str, Method]] = {
         reads_verdicts=lambda options: bool(options.is_sampling),
         uses_values=_always,
         needs_values=lambda options: bool(options.update_leaf_value),
-        ranks_answers=True,
         backs_up=True,
     ),
     "ab_mcts": Method(
@@ -181,7 +175,6 @@ METHODS: Final[Mapping[str, Method]] = {
         search=ab_mcts_steps,
         uses_values=_always,
         needs_values=_always,
-        ranks_answers=True,
     ),
     "best_of_n": Method(
         title="best-of-n",

@@ -139,6 +139,11 @@ class Tree:
             node = self.nodes[node.parent]
         return steps[::-1]
 
+    def is_solution(self, node: Node) -> bool:
+        """Whether a node ends with what can be judged: an answer, or where a program is asked for a whole reply."""
+        is_reply = node.step is not None and node.step.outcome is Outcome.REPLY
+        return node.answer is not None or (is_reply and self.task.is_code)
+
     def say(self, node: Node, text: str) -> Node:
         """Appends what the user says after `node`."""
         return self.add_child(node, Step(text, Outcome.USER), prior=1.0)

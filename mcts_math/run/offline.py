@@ -44,7 +44,8 @@ def rescore_file(path: str | Path, config: Config) -> Iterator[Rescored]:
     """Streams the lines of a results file with solutions chosen by the config (prune, step_beam_width,
     mcts_infer_strategy, c_puct).
 
-    A tree of step-level beam search was cut to its beams while it grew, so its own solutions stand.
+    A tree of step-level beam search was cut to its beams while it grew, so its own solutions stand; those of a task of
+    code do too, since nobody here runs tests.
 
     Raises:
         ConfigError: the config is not of a method that chooses solutions from complete trees.
@@ -61,7 +62,7 @@ def rescore_file(path: str | Path, config: Config) -> Iterator[Rescored]:
 def _rescore(record: JsonObject, where: str, options: MctsOptions) -> Rescored:
     tree = record_to_tree(record, where)
     is_backed_up = "visit_count" in nodes_of(record)["0"]
-    if not is_backed_up and has_solutions(record):
+    if (tree.task.is_code or not is_backed_up) and has_solutions(record):
         answers = filter(None, map(answer_in, read_solutions(record, where)))
         return Rescored(tree.task.answers, next(answers, None), record)
     tree.solutions = extract(

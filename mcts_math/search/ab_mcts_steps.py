@@ -40,8 +40,8 @@ def ab_mcts_steps(tree: Tree, expansion: Expansion, options: AbMctsStepsOptions)
         grown = {node.id: iter(group) for node, group in zip(nodes, groups, strict=True)}
         for parent in parents:
             if (child := next(grown[parent], None)) is not None:
-                chooser.tell(parent, child.id, _worth(child), is_open=not child.terminal)
+                chooser.tell(parent, child.id, _worth(tree, child), is_open=not child.terminal)
 
 
-def _worth(node: Node) -> float:
-    return 0.0 if node.terminal and node.answer is None else chance(node)
+def _worth(tree: Tree, node: Node) -> float:
+    return 0.0 if node.terminal and not tree.is_solution(node) else chance(node)

@@ -48,12 +48,12 @@ def beam_search(tree: Tree, expansion: Expansion, options: BeamOptions) -> Searc
             else:
                 grown = yield from grow(expansion, tree, node, reply)
                 candidates += grown
-                tree.solutions += [child.id for child in grown if child.answer is not None]  # until they have values
+                tree.solutions += [child.id for child in grown if tree.is_solution(child)]  # until they have values
         if expansion.use_values:
             yield from _score_all(tree, expansion, candidates, options)
         # sorted() is stable: equal values keep their sampling order.
         kept = sorted(candidates, key=by_value, reverse=True)[:width]
-        found = chosen + [node.id for node in kept if node.answer is not None]
+        found = chosen + [node.id for node in kept if tree.is_solution(node)]
         tree.solutions = sorted(found, key=lambda i: by_value(tree.nodes[i]), reverse=True)
         beam = [node for node in kept if not node.terminal]
         width -= len(kept) - len(beam)
@@ -63,5 +63,5 @@ def _score_all(tree: Tree, expansion: Expansion, nodes: list[Node], options: Bea
     values = yield from foresee(expansion, tree, nodes, options.lookahead)
     for node, value in zip(nodes, values, strict=True):
         node.value = options.negative_reward if value is None else value
-        if value is None and node.answer is None:
+        if value is None and not tree.is_solution(node):
             node.terminal = True

@@ -11,7 +11,18 @@ from dataclasses import replace
 from typing import Final
 
 from mcts_math.messages import Conversation, Piece, Sample, text_of
-from mcts_math.requests import Cell, Check, Execute, Generate, Generation, Observation
+from mcts_math.requests import (
+    Cell,
+    Check,
+    Execute,
+    Generate,
+    Generation,
+    Observation,
+    Reply,
+    Verdict,
+    Verification,
+    Verify,
+)
 from mcts_math.search.expansion import Asking, Expansion, derive_seed, num_tokens
 from mcts_math.step import TOOL, Draft, Outcome, Run, Step
 from mcts_math.tree import Node, Tree
@@ -46,7 +57,7 @@ def grow(
         for i in range(len(samples))
     ]
     runs = yield from _run(tree, node, drafts, seeds)
-    verdicts = yield from _judge(expansion, tree, drafts)
+    verdicts = yield from _judge(expansion, tree, node, drafts)
     before = tree.turn(node)
     return [
         tree.add_child(node, _step(expansion, before, *parts), prior=_prior(parts[0]))
@@ -138,12 +149,28 @@ def _run(tree: Tree, node: Node, drafts: Sequence[Draft], seeds: Sequence[int]) 
     return [tuple(runs) for runs in done]
 
 
-def _judge(expansion: Expansion, tree: Tree, drafts: Sequence[Draft]) -> Asking[list[bool | None]]:
-    answers = [draft.answer for draft in drafts if draft.answer is not None]
-    if not expansion.check_answers or not answers:
+def _judge(expansion: Expansion, tree: Tree, node: Node, drafts: Sequence[Draft]) -> Asking[list[bool | None]]:
+    """Whether what each draft ends with is right; None where it ends with nothing, or nobody wants to know."""
+    asked = [_question(expansion, tree, node, draft) for draft in drafts] if expansion.check_answers else []
+    wanted = [request for request in asked if request is not None]
+    if not wanted:
         return [None] * len(drafts)
-    replies = iter((yield [Check(answer, tree.task.answers) for answer in answers]))
-    return [None if draft.answer is None else next(replies) is True for draft in drafts]
+    replies = iter((yield wanted))
+    return [None if request is None else _is_right(next(replies)) for request in asked]
+
+
+def _question(expansion: Expansion, tree: Tree, node: Node, draft: Draft) -> Check | Verify | None:
+    """Who is asked whether a draft is right: the checker of an answer, the verifier of a program's whole attempt."""
+    if tree.task.is_code:
+        if draft.actions or draft.goes_on or _final_outcome(draft) is Outcome.UNPARSABLE:
+            return None
+        texts = [*(step.text for step in tree.turn(node)), expansion.format.finished(draft)]
+        return Verify(tree.task, "\n".join(texts))
+    return None if draft.answer is None else Check(draft.answer, tree.task.answers)
+
+
+def _is_right(reply: Reply) -> bool:
+    return reply.verdict is Verdict.CORRECT if isinstance(reply, Verification) else reply is True
 
 
 def _step(

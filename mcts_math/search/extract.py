@@ -18,7 +18,7 @@ def prune(tree: Tree) -> set[int]:
     """Ids of the nodes that lead to a valid answer; the root always counts."""
     alive = {0}
     for node in reversed(tree.nodes):
-        if node.answer is not None or node.id in alive:
+        if tree.is_solution(node) or node.id in alive:
             alive.add(node.id)
             alive.add(max(node.parent, 0))
     return alive
@@ -43,7 +43,7 @@ def extract(
     while beam:
         candidates = [c for node in beam for c in tree.children(node) if alive is None or c.id in alive]
         kept = sorted(candidates, key=rank, reverse=True)[:width]
-        solutions += [node for node in kept if node.answer is not None]
+        solutions += [node for node in kept if tree.is_solution(node)]
         beam = [node for node in kept if node.children]
         width -= len(kept) - len(beam)
     return [node.id for node in sorted(solutions, key=rank, reverse=True)]

@@ -14,8 +14,8 @@ def grade(tree: Tree) -> Search:
     """
     task = tree.task
     if tree.stopped and not tree.solutions:
-        answers = [node for node in tree.nodes if node.answer is not None]
-        tree.solutions = [node.id for node in sorted(answers, key=by_value, reverse=True)]
+        found = [node for node in tree.nodes if tree.is_solution(node)]
+        tree.solutions = [node.id for node in sorted(found, key=by_value, reverse=True)]
     if tree.correct is not None or not task.can_be_judged:
         return
     if not tree.solutions:

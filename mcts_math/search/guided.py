@@ -39,7 +39,7 @@ def grow_all(
             tree.stopped, node.terminal = CONTEXT_LENGTH, True
         else:
             grown[-1] += yield from grow(expansion, tree, node, reply)
-        tree.solutions += [child.id for child in grown[-1] if child.answer is not None]
+        tree.solutions += [child.id for child in grown[-1] if tree.is_solution(child)]
     new = [node for children in grown for node in children]
     for node, value in zip(new, (yield from foresee(expansion, tree, new, lookahead)), strict=True):
         node.value = value

@@ -133,7 +133,7 @@ def _simulate(tree: Tree, leaf: Node, expansion: Expansion, options: MctsOptions
     leaf.value = value = _leaf_value(leaf, generation, expansion)
     children = yield from grow(expansion, tree, leaf, generation)
     for child in children:
-        reward = _reward(child, options)
+        reward = _reward(tree, child, options)
         if reward is not None:
             tree.backup(child, reward)
     if not options.update_leaf_value:
@@ -144,11 +144,11 @@ def _simulate(tree: Tree, leaf: Node, expansion: Expansion, options: MctsOptions
         tree.close(leaf)
 
 
-def _reward(child: Node, options: MctsOptions) -> float | None:
+def _reward(tree: Tree, child: Node, options: MctsOptions) -> float | None:
     """What a terminal child is known to be worth; None where only a value can tell."""
     if not child.terminal:
         return None
-    if child.answer is None:
+    if not tree.is_solution(child):
         return options.negative_reward
     if not options.is_sampling:
         return None
@@ -170,9 +170,9 @@ def _leaf_value(leaf: Node, generation: Generation, expansion: Expansion) -> flo
 
 def _score_children(tree: Tree, children: list[Node], expansion: Expansion, options: MctsOptions) -> Search:
     unvisited = [child for child in children if child.visit_count == 0]
-    answers = [child for child in unvisited if child.answer is not None]
-    others = [child for child in unvisited if child.answer is None] if options.update_leaf_value else []
-    scored = answers + others
+    solutions = [child for child in unvisited if tree.is_solution(child)]
+    others = [child for child in unvisited if child not in solutions] if options.update_leaf_value else []
+    scored = solutions + others
     values = yield from score(expansion, tree, scored)
     for child, value in zip(scored, values, strict=True):
         tree.backup(child, options.negative_reward if value is None else value)

@@ -410,10 +410,24 @@ def test_greedy_decoding_of_programs_is_judged_by_their_tests() -> None:
     assert solve_program("react", "long", temperature=0.0).tree.correct is False
 
 
-@pytest.mark.parametrize("mode", ["self_consistency", "sbs", "mcts"])
-def test_modes_that_compare_answers_refuse_programs(mode: str) -> None:
+def test_a_vote_refuses_programs() -> None:
     with pytest.raises(TaskError, match=r"ask for programs \(first: id 'p'\)"):
-        solve_program(mode)
+        solve_program("self_consistency")
+
+
+def test_searches_over_steps_find_programs() -> None:
+    tree = solve_program("sbs", "def right", "def wrong", step_beam_width=2).tree
+    assert tree.solutions == [1, 2]
+    assert tree.correct is True
+    assert solve_program("sbs", "Sorry.").tree.correct is False
+    tree = solve_program("mcts", "def wrong", "def right", "Sorry.", n_generate_sample=3, is_sampling=True).tree
+    assert [node.step.correct for node in tree.nodes if node.step is not None] == [False, True, False]
+    assert [node.q_value for node in tree.nodes[1:]] == [-1.0, 1.0, -1.0]
+    assert tree.solutions == [2]
+    assert tree.correct is True
+    tree = solve_program("mcts", "def right", "def wrong", n_generate_sample=2).tree  # nobody looks while it searches
+    assert [node.step.correct for node in tree.nodes if node.step is not None] == [None, None]
+    assert tree.correct is True
 
 
 def test_questions_that_nothing_can_judge_are_refused_before_the_run() -> None:

@@ -14,7 +14,7 @@ class HFArguments:
     Attributes:
         dtype: float32, bfloat16, float16, float64, or auto: the checkpoint's own on a GPU, float32 on a CPU.
         device: cpu, cuda, cuda:N, or auto: the GPU if there is one.
-        attn: transformers' name of an attention (sdpa, eager, flash_attention_2); None lets it choose.
+        attn: transformers' name of an attention (sdpa, eager, flash_attention_2); None lets it choose, see `attention`.
         context_length: most tokens of prompt and continuation; None takes what the checkpoint says.
         max_batch_size: most rows that are computed at a time, samples of a prompt that agree so far being one row;
             None: 128 on a CPU, 256 on a GPU.
