@@ -144,7 +144,7 @@ def solutions_of(tree: Tree, *, failed: bool) -> list[Solution]:
         step = node.step
         if step is None or not node.visit_count:
             continue
-        if step.outcome is Outcome.ANSWER:
+        if tree.is_solution(node):
             solution = Solution(node, step.correct)
         elif failed and step.outcome in _WRONG_ENDS:
             solution = Solution(node, False)

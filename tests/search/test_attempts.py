@@ -20,6 +20,7 @@ from mcts_math.search.revision import INCORRECT, NO_ANSWER, TRY_AGAIN
 from mcts_math.search.self_refine import CRITICISE, REFINE
 from mcts_math.solver import solve
 from mcts_math.step import Verdict
+from mcts_math.train.examples import solutions_of
 from mcts_math.tree import Tree
 
 ROOT = "<question> Q </question>\n"
@@ -423,6 +424,8 @@ def test_searches_over_steps_find_programs() -> None:
     tree = solve_program("mcts", "def wrong", "def right", "Sorry.", n_generate_sample=3, is_sampling=True).tree
     assert [node.step.correct for node in tree.nodes if node.step is not None] == [False, True, False]
     assert [node.q_value for node in tree.nodes[1:]] == [-1.0, 1.0, -1.0]
+    examples = solutions_of(tree, failed=False)
+    assert [(example.node.id, example.correct) for example in examples] == [(1, False), (2, True), (3, False)]
     assert tree.solutions == [2]
     assert tree.correct is True
     tree = solve_program("mcts", "def right", "def wrong", n_generate_sample=2).tree  # nobody looks while it searches

@@ -1,8 +1,8 @@
 """Attention on a CPU where several query heads share a head of keys and values, without copies of these.
 
 Wherever there is a mask, transformers' `sdpa` copies keys and values for every query head, which suits the kernels of
-GPUs. The kernel of a CPU reads shared heads in place: the same numbers, bit for bit, in a tenth to a twentieth of the
-time where a batch decodes behind a few hundred tokens (benchmarks/limits.py).
+GPUs (since some version before 5.24 no longer for single tokens). The kernel of a CPU reads shared heads in place, with
+the same numbers: benchmarks/limits.py measures what a decode step gains.
 """
 
 from __future__ import annotations
@@ -46,7 +46,8 @@ def attend(
     Returns:
         [B, T, query heads, D], and no weights.
     """
-    is_plain = dropout == 0.0 and kwargs.get("position_bias") is None and not query.requires_grad
+    special = any(kwargs.get(name) is not None for name in ("position_bias", "softcap"))
+    is_plain = dropout == 0.0 and not special and not query.requires_grad
     if attention_mask is None or query.shape[1] == key.shape[1] or not is_plain:
         result: tuple[Tensor, None] = sdpa_attention_forward(
             module, query, key, value, attention_mask, dropout=dropout, scaling=scaling, **kwargs
