@@ -15,6 +15,7 @@ from mcts_math.answer.values.decimals import Written, float_of, noisy, rationals
 from mcts_math.answer.values.evaluate import UndefinedError, Value, evaluate
 from mcts_math.answer.values.exact import exact, same_residue
 from mcts_math.answer.values.nodes import (
+    IMAGINARY,
     INFINITY,
     Bound,
     Call,
@@ -22,10 +23,12 @@ from mcts_math.answer.values.nodes import (
     Node,
     Num,
     Prod,
+    Sum,
     Sym,
     contains,
     rebuild,
     rename,
+    substitute,
     symbols,
     walk,
 )
@@ -35,6 +38,8 @@ from mcts_math.answer.verdict import Policy
 CLOSE: Final = 1e-9
 EXACTLY: Final = Policy(rounding=False)
 _CONSTANTS_OF_INTEGRATION: Final = frozenset({"C", "c", "K", "k", "C_1", "c_1", "C_0", "c_0"})
+_OF_COMPLEX: Final = frozenset({"re", "im", "conjugate", "arg"})
+_COMPLEX: Final = frozenset({"z", "w"})  # variables that may be complex where such a function occurs
 _ENOUGH: Final = 3
 _MOST_DIGITS: Final = 3000
 _FEW_BITS: Final = 60
@@ -172,6 +177,7 @@ def _functions_equal(left: Node, right: Node, tolerance: float) -> bool:
     Where only one of them has absolute values, they must be defined at the same points: ln|x| is more than ln x. With a
     constant of integration both are written for the same function.
     """
+    left, right = _over_complex(left, right)
     where, few = points(left, right, symbols(left) | symbols(right))
     same_domain = _has_bars(left) != _has_bars(right) and not symbols(left) & _CONSTANTS_OF_INTEGRATION
     imaginary = any(Const("i") in walk(node) for node in (left, right))
@@ -194,6 +200,15 @@ def _functions_equal(left: Node, right: Node, tolerance: float) -> bool:
         if agreed >= _ENOUGH:
             return True
     return False
+
+
+def _over_complex(left: Node, right: Node) -> tuple[Node, Node]:
+    """Both with complex numbers for z and w, where one asks for the parts of a number: Re z is not z."""
+    if not any(isinstance(part, Call) and part.name in _OF_COMPLEX for node in (left, right) for part in walk(node)):
+        return left, right
+    names = (symbols(left) | symbols(right)) & _COMPLEX
+    values = {name: Sum((Sym(name), Prod((IMAGINARY, Sym(f"{name} imaginary"))))) for name in names}
+    return substitute(left, values), substitute(right, values)
 
 
 def _value(node: Node, at: Mapping[str, Fraction], real: bool) -> Value:

@@ -109,7 +109,7 @@ _FORMS: Final[tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], Node | None
             r"(?:(?:[Oo]ption|[Cc]hoice|[Aa]nswer)\s+)?\(?\s*([A-Za-z])\s*\)|([A-Z])[.:]|(?:[Oo]ption|[Cc]hoice)\s+([A-Z])",
             lambda m: Text("".join(m.groups("")).upper(), choice=True),
         ),
-        (r"\(?[A-Z]\)?(?:\s*(?:,\s*and|,|and|&)\s*\(?[A-Z]\)?)+", _letters),
+        (r"(?:\([A-Z]\)|[A-Z])(?:\s*(?:,\s*and|,|and|&)\s*(?:\([A-Z]\)|[A-Z]))+", _letters),
         (
             r"(?i)(?:quotient:?\s*(?:of\s+|is\s+|=\s*)?)?(\d+),?\s*"
             r"(?:(?:with\s+|and\s+)?(?:a\s+)?remainder(?:\s+of|\s+is|\s*[=:])?|r(?:em)?\.?)\s*(\d+)",

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import math
 import threading
-import zlib
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 from typing import Any, Final
 
-from mcts_math.answer.values.evaluate import OutOfRangeError, Point, UndefinedError, Value, series, value_of
+from mcts_math.answer.values.evaluate import OutOfRangeError, Point, UndefinedError, Value, noise, series, value_of
 from mcts_math.answer.values.nodes import INFINITY, Bound, Node, Num, Power, children, contains, negate
 
 _NAMES: Final = {"binom": "binomial", "rad": "radians", "conjugate": "conj"}
@@ -80,10 +79,8 @@ class Approximate:
         """A named function; `log` takes its base second. A function without a meaning has fixed random values."""
         context, first = self.context, args[0]
         if free:
-            key = name + "".join(f"|{complex(arg):.7e}" for arg in args)
-            return self.number(
-                Fraction(zlib.crc32(key.replace("-0.0000000e+00", "0.0000000e+00").encode()) % 10007 + 5003, 9973)
-            )
+            key = "|".join(f"{complex(arg):.7e}" for arg in args).replace("-0.0000000e+00", "0.0000000e+00")
+            return self.number(Fraction(noise(name, key) % 10007 + 5003, 9973))
         if name == "rootof":
             return self._root(args)
         for arg in args:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping
 from fractions import Fraction
 from typing import Any, Final, Protocol
@@ -77,6 +78,11 @@ def value_of(node: Node, at: Point, using: Numbers) -> Value:
     if rule is None:
         raise UndefinedError("no number")
     return rule(node, at, using)
+
+
+def noise(*parts: object) -> int:
+    """32 bytes that look random, the same for the same parts. No checksum: those of similar parts are alike."""
+    return int.from_bytes(hashlib.blake2b(repr(parts).encode(), digest_size=32).digest(), "big")
 
 
 def _sum(node: Sum, at: Point, using: Numbers) -> Value:

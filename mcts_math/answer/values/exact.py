@@ -7,13 +7,21 @@ the same for the same arguments: equal residues still mean equal expressions, bu
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Callable
 from fractions import Fraction
 from typing import Final
 
-from mcts_math.answer.values.evaluate import OutOfRangeError, Point, UndefinedError, Value, evaluate, series, value_of
+from mcts_math.answer.values.evaluate import (
+    OutOfRangeError,
+    Point,
+    UndefinedError,
+    Value,
+    evaluate,
+    noise,
+    series,
+    value_of,
+)
 from mcts_math.answer.values.nodes import Bound, Node, Num, Power
 
 MAX_BITS: Final = 200_000
@@ -188,4 +196,4 @@ class _Residues:
 
 
 def _random(name: str, *parts: int) -> int:
-    return int.from_bytes(hashlib.blake2b(repr((name, parts)).encode(), digest_size=32).digest(), "big") % _PRIME
+    return noise(name, *parts) % _PRIME

@@ -7,11 +7,11 @@ may end. One with floors, parities or factorials of a variable called n, k or th
 
 from __future__ import annotations
 
-import zlib
 from fractions import Fraction
 from itertools import combinations, pairwise
 from typing import Final
 
+from mcts_math.answer.values.evaluate import noise
 from mcts_math.answer.values.nodes import (
     MINUS_ONE,
     PI,
@@ -44,15 +44,15 @@ def point(names: frozenset[str], index: int) -> dict[str, Fraction]:
     """The `index`-th test point, below `NUM_POINTS`; 0 to 3 positive, 4 negative, the others mixed, 11 far away."""
     values: dict[str, Fraction] = {}
     for name in names:
-        noise = zlib.crc32(f"{name}/{index}".encode())
-        size = Fraction(noise % 8999 + 500, 3001)  # 0.17 to 3.2
+        chance = noise(name, index)
+        size = Fraction(chance % 8999 + 500, 3001)  # 0.17 to 3.2
         if index in (3, 8, 9):
             size = size / 4  # inside the domain of arcsin and of sqrt(1 - x^2)
         elif index in (2, 10):
             size = size * 5
         elif index == 11:
             size = size * 60
-        values[name] = -size if index == 4 or (index > 4 and (noise >> 16) % 2) else size
+        values[name] = -size if index == 4 or (index > 4 and (chance >> 16) % 2) else size
     return values
 
 
@@ -76,7 +76,7 @@ def points(left: Node, right: Node, names: frozenset[str]) -> tuple[list[dict[st
 def _at_integers(names: frozenset[str], whole: frozenset[str], index: int, size: int) -> dict[str, Fraction]:
     values = point(names - whole, index % NUM_POINTS)
     for place, name in enumerate(sorted(whole)):
-        step = index if not place else zlib.crc32(f"{name}/{index}".encode()) % size
+        step = index if not place else noise(name, index) % size
         values[name] = Fraction(_INTEGERS[step])
     return values
 
