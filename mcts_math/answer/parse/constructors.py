@@ -36,7 +36,7 @@ def build(name: str, args: list[Node]) -> Node:
     Raises:
         UnreadableError: the arguments are not those of such a print.
     """
-    kind, _, ends = name.partition(".")
+    kind, _, ends = name.replace("tensor", "array").partition(".")
     node: Node | None = None
     if kind in _FIRST | _ALONE and args and (len(args) == 1 or kind in _FIRST):
         node = args[0]

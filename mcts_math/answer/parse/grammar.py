@@ -20,7 +20,7 @@ from mcts_math.answer.values.nodes import Call, Node, Num, Power, Prod, Quantity
 from mcts_math.answer.values.show import show
 
 _RELATIONS: Final = names("= != < <= > >= ~ in notin parallel perp")
-_FACTORS: Final = names("* / bmod mod % choose over")
+_FACTORS: Final = names("* / // bmod mod % choose over")
 _POWERS: Final = {
     **dict.fromkeys(_RELATIONS, RELATION),
     **dict.fromkeys(names("cup cap setminus"), UNION),
@@ -141,6 +141,8 @@ def _product(cursor: Cursor, left: Node) -> Node:
             factors.append(reciprocal(right) if op == "/" else right)
         elif op == "over":
             factors = [Prod((_joined(Prod, factors), reciprocal(right)))]
+        elif op == "//":
+            factors = [Call("floor", (Prod((*factors, reciprocal(right))),))]
         else:
             factors = [Call("binom" if op == "choose" else "mod", (_joined(Prod, factors), right))]
     return _fraction(factors) or _joined(Prod, factors)

@@ -16,7 +16,7 @@ from mcts_math.answer.text.spelled import REALS
 from mcts_math.answer.text.units import same_dimension
 from mcts_math.answer.values import nodes as tree
 from mcts_math.answer.values.lines import line
-from mcts_math.answer.values.matrices import length, matrix_value, vector_sum
+from mcts_math.answer.values.matrices import length, matrix_value, transposed_list, vector_sum
 from mcts_math.answer.values.nodes import (
     DOTS,
     Group,
@@ -74,6 +74,8 @@ def tidy(node: Node) -> Node:
 def _tidy_formula(node: Sum | Prod | Power) -> Node | None:
     if any(isinstance(part, tree.Matrix) for part in walk(node)):
         return matrix_value(node) or node
+    if isinstance(node, Power):
+        return transposed_list(node)
     if isinstance(node, Prod) and not _count_signs(node):
         quantities = [item for item in node.items if isinstance(item, Quantity) and item.unit not in ("%", "degree")]
         if len(quantities) == 1:

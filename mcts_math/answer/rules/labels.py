@@ -25,6 +25,7 @@ from mcts_math.answer.values.nodes import (
 
 _COORDINATES: Final = frozenset({"x", "y", "z", "t", "r", "theta"})
 _FUNCTIONS: Final = "fghFGH"
+_INDICES: Final = "nkmij"
 
 
 def label_value(relation: Relation) -> Node | None:
@@ -106,6 +107,8 @@ def _same_function(left: Node, right: Node) -> bool:
         left, right = right, left
     if isinstance(left, Sym) and isinstance(right, Call) and left.name == right.name:
         return True
+    if isinstance(left, Sym) and isinstance(right, Sym) and _argument(left) and _argument(right):
+        return left.name.partition("_")[0] == right.name.partition("_")[0]  # a_n and a_k
     if not _is_function(left) or not _is_function(right):
         return False
     variables = {_differentiated(left), _differentiated(right)}
@@ -142,8 +145,15 @@ def _is_function(name: Node) -> bool:
 
 def of_same_variable(value: Node, name: Node, other: Node) -> Node:
     """`value` of the function `name` in the variable of the function `other`: g(t) = t + 1 is f(x) = x + 1."""
-    labels = [label for label in (name, other) if isinstance(label, Call) and label.name != "prime"]
-    if len(labels) == 2 and all(len(label.args) == 1 and isinstance(label.args[0], Sym) for label in labels):
-        mine, theirs = ({*symbols(label.args[0])}.pop() for label in labels)
-        return rename(value, {mine: theirs}) if mine != theirs else value
-    return value
+    mine, theirs = _argument(name), _argument(other)
+    return rename(value, {mine: theirs}) if mine and theirs and mine != theirs else value
+
+
+def _argument(label: Node) -> str:
+    """The variable x of f(x), and n of a_n; empty for other labels."""
+    match label:
+        case Sym(name) if name[1:2] == "_" and len(name) == 3 and name[2] in _INDICES:
+            return name[2]
+        case Call(name, (Sym(argument),)) if name != "prime":
+            return argument
+    return ""

@@ -98,11 +98,12 @@ def _relations_equal(left: Relation, right: Relation, policy: Policy) -> bool:
 
 def _values_equal(names: tuple[Node, Node], first: Node, second: Node, policy: Policy) -> bool:
     """Whether the values of two labels that may name one thing are equal."""
+    second = of_same_variable(second, names[1], names[0])
     if any("k" in symbol for name in names for symbol in symbols(name)):
         first, second = rename(first, {"k": "k given"}), rename(second, {"k": "k given"})  # f(k), a_k
     if names[0] == names[1] and isinstance(names[0], Sym) and names[0].name in _ANGLES:
         first, second = over_integers(first, "kn"), over_integers(second, "kn")
-    return compare(first, of_same_variable(second, names[1], names[0]), policy).equal
+    return compare(first, second, policy).equal
 
 
 def _same_chain(left: Relation, right: Relation, policy: Policy) -> bool:

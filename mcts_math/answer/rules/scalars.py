@@ -38,7 +38,7 @@ from mcts_math.answer.verdict import Policy
 CLOSE: Final = 1e-9
 EXACTLY: Final = Policy(rounding=False)
 _CONSTANTS_OF_INTEGRATION: Final = frozenset({"C", "c", "K", "k", "C_1", "c_1", "C_0", "c_0"})
-_OF_COMPLEX: Final = frozenset({"re", "im", "conjugate", "arg"})
+_OF_COMPLEX: Final = frozenset({"re", "im", "conjugate", "arg", "abs"})
 _COMPLEX: Final = frozenset({"z", "w"})  # variables that may be complex where such a function occurs
 _ENOUGH: Final = 3
 _MOST_DIGITS: Final = 3000

@@ -23,8 +23,8 @@ def compare_texts(left: Node, right: Node, policy: Policy) -> Decision:
         return Decision(texts_equal(left, right, policy), "words")
     text, other = (left, right) if isinstance(left, Text) else (right, left)
     assert isinstance(text, Text)
-    if isinstance(other, Prod) and all(isinstance(item, Sym) for item in other.items):
-        name = "".join(item.name for item in other.items if isinstance(item, Sym))
+    if isinstance(other, Prod) and all(isinstance(item, (Sym, Const)) for item in other.items):
+        name = "".join(item.name for item in other.items if isinstance(item, (Sym, Const)))
         return Decision(texts_equal(text, Text(name), policy), "letters")
     if isinstance(other, (Sym, Const)):
         return Decision(texts_equal(text, Text(other.name), policy), "a letter or word")

@@ -27,7 +27,8 @@ CIRCULAR: Final = names("sin cos tan cot sec csc sinh cosh tanh coth sech csch")
 FUNCTIONS: Final = {
     **{name: name for name in CIRCULAR},
     **{
-        name: name for name in names("exp cis arg log sqrt cbrt root floor factorial gamma gcd lcm det atan2 conjugate")
+        name: name
+        for name in names("exp cis arg log sqrt cbrt root floor factorial gamma zeta gcd lcm det atan2 conjugate")
     },
     **{prefix + name: "a" + name for name in CIRCULAR for prefix in ("a", "arc", "ar")},
     **meanings(
@@ -45,6 +46,7 @@ NAMES: Final = {
     **{name: ("func", function) for name, function in FUNCTIONS.items()},
     **{name: ("const", constant) for name, constant in CONSTANTS.items()},
     "gamma": ("sym", "gamma"),
+    "zeta": ("sym", "zeta"),
 }
 """Kind and text of the token that a name is read as."""
 
@@ -54,7 +56,7 @@ CONSTRUCTORS: Final = frozenset(
         "ImmutableMatrix MutableDenseMatrix SparseMatrix array matrix FiniteSet Set set frozenset list "
         "tuple List Tuple Interval Union Intersection Complement Eq Equality Ne Unequality Lt Le Gt Ge "
         "StrictLessThan LessThan StrictGreaterThan GreaterThan And Or Symbol Poly PurePoly Point Point2D "
-        "Point3D Add Mul Pow float64 float32 float16 int64 int32 int16 int8 uint8 complex128 dict "
+        "Point3D Add Mul Pow float64 float32 float16 int64 int32 int16 int8 uint8 complex128 tensor dict "
         "OrderedDict str_ bool_ mpq "
         "Range range EmptySet poly1d Piecewise ImageSet Lambda diag eye zeros ones Sum Product Integral Limit"
     )
@@ -109,7 +111,7 @@ complex numbers, all complex numbers
 yes, true
 no, false
 infinity, infinite, positive infinity, infinitely many, infinitely many solutions, infinite solutions,
- infinite number of solutions
+ infinite number of solutions, an infinite number, infinite number
 negative infinity, minus infinity
 diverges, divergent, does not converge
 converges, convergent, does not diverge

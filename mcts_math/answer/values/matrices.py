@@ -41,6 +41,13 @@ def matrix_value(node: Node) -> Matrix | None:
     return None
 
 
+def transposed_list(node: Power) -> Matrix | None:
+    """`[1, 2]^T` as a column; None for anything else."""
+    if node.exponent not in _TRANSPOSE or not isinstance(node.base, Group) or node.base.left not in ("(", "["):
+        return None
+    return Matrix(tuple((item,) for item in node.base.items)) if len(node.base.items) > 1 else None
+
+
 def vector_sum(node: Sum) -> Group | None:
     """`(1, 0, 2) + t (3, 1, -1)` as one tuple; None where the terms are no vectors of one length."""
     vector = matrix_value(node)

@@ -5,7 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mcts_math.answer.text.things import singular
-from mcts_math.answer.values.nodes import Bound, Call, Group, Matrix, Node, Prod, Quantity, Relation, SetOp, Sym, Text
+from mcts_math.answer.values.nodes import (
+    Bound,
+    Call,
+    Group,
+    Matrix,
+    Node,
+    Prod,
+    Quantity,
+    Relation,
+    SetOp,
+    Sym,
+    Text,
+    symbols,
+)
 
 
 def unwrap(node: Node) -> Node:
@@ -26,6 +39,8 @@ def named_point(node: Node) -> tuple[Node, Node] | None:
     match node:
         case Prod((Sym(name), Group() as point)) if len(name) == 1 and name.isupper():
             return (node.items[0], point) if closed(point) and len(point.items) > 1 else None
+        case Call(name, (_, _, *_) as items, True) if len(name) == 1 and name.isupper() and not symbols(node):
+            return Sym(name), Group("(", ")", items)  # P is the name of a point, or of a function
     return None
 
 
