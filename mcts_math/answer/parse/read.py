@@ -17,8 +17,8 @@ from mcts_math.answer.text.phrases import Sentence, labelled, listed, notation, 
 from mcts_math.answer.text.runs import is_word
 from mcts_math.answer.text.spelled import plain_words, words_value
 from mcts_math.answer.text.vocabulary import meanings
+from mcts_math.answer.values.matrices import components
 from mcts_math.answer.values.nodes import Call, Group, Node, Num, Relation, Text
-from mcts_math.answer.values.vectors import components
 
 _MAX_REMEMBERED: Final = 2000  # characters
 _FIGURES: Final = re.compile(

@@ -15,7 +15,6 @@ from mcts_math.answer.parse.tokens import UnreadableError
 from mcts_math.answer.text.spelled import REALS
 from mcts_math.answer.text.units import same_dimension
 from mcts_math.answer.values import nodes as tree
-from mcts_math.answer.values.lines import line
 from mcts_math.answer.values.matrices import length, matrix_value, transposed_list, vector_sum
 from mcts_math.answer.values.nodes import (
     DOTS,
@@ -32,7 +31,7 @@ from mcts_math.answer.values.nodes import (
     symbols,
     walk,
 )
-from mcts_math.answer.values.shapes import assignments, named_point
+from mcts_math.answer.values.shapes import assignments, line, named_point
 
 _MAX_SIGNS: Final = 4  # a ± may occur this often in one answer
 _PROPOSITIONS: Final = tuple(map(Sym, "pqrs"))

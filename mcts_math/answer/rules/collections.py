@@ -65,11 +65,10 @@ def compare_collections(left: Node, right: Node, policy: Policy) -> Decision:
         return compare_named_with_list(values, other, policy)
     if isinstance(left, Matrix) or isinstance(right, Matrix):
         return _compare_matrices(left, right, policy)
-    for group, other in ((left, right), (right, left)):
-        if isinstance(group, Group) and isinstance(other, Prod) and all(map(is_letter, group.items)):
-            name = "".join(item.name for item in other.items if isinstance(item, Sym))
-            if len(name) == len(other.items) and is_letters(Text(name)):
-                return Decision(same_items(group.items, letters(name), policy), "a list of letters")
+    if isinstance(left, Group) and isinstance(right, Prod) and all(map(is_letter, left.items)):
+        name = "".join(item.name for item in right.items if isinstance(item, Sym))
+        if len(name) == len(right.items) and is_letters(Text(name)):
+            return Decision(same_items(left.items, letters(name), policy), "a list of letters")
     if isinstance(left, Group) and isinstance(right, Group):
         return _compare_groups(left, right, policy)
     return Decision(False, "a list against a single value")

@@ -13,7 +13,6 @@ from mcts_math.answer.rules.scalars import EXACTLY, scalars_equal
 from mcts_math.answer.rules.texts import is_choice
 from mcts_math.answer.values.approximate import numbers
 from mcts_math.answer.values.evaluate import UndefinedError, evaluate
-from mcts_math.answer.values.lines import over_integers
 from mcts_math.answer.values.nodes import (
     Const,
     Group,
@@ -32,21 +31,16 @@ from mcts_math.answer.values.nodes import (
     symbols,
 )
 from mcts_math.answer.values.points import NUM_POINTS, point
-from mcts_math.answer.values.shapes import assignments, closed
+from mcts_math.answer.values.shapes import assignments, closed, over_integers
 from mcts_math.answer.verdict import Policy
 
 _ANGLES: Final = frozenset({"x", "t", "z", "theta", "alpha", "phi"})
 
 
-def compare_relations(left: Node, right: Node, policy: Policy) -> Decision:
+def compare_relations(relation: Relation, other: Node, policy: Policy) -> Decision:
     """An equation or condition against another one, or against what it may state."""
-    if isinstance(left, Relation) and isinstance(right, Relation):
-        return _compare_both(left, right, policy)
-    return _compare_one(left, right, policy) if isinstance(left, Relation) else _compare_one(right, left, policy)
-
-
-def _compare_one(relation: Node, other: Node, policy: Policy) -> Decision:
-    assert isinstance(relation, Relation)
+    if isinstance(other, Relation):
+        return _compare_both(relation, other, policy)
     letter = Text(other.name) if isinstance(other, (Sym, Const)) else other
     if isinstance(letter, Text) and is_choice(relation.items[0], letter, policy):
         return Decision(True, "the letter of the choice")

@@ -18,11 +18,9 @@ _JOINTS: Final = re.compile(r"[\s_]+|(?<=[^\W\d])-(?=[^\W\d])")  # white space, 
 _HEADS: Final = frozenset({"function", "triangle", "number", "series", "sequence", "integral", "wins"})
 
 
-def compare_texts(left: Node, right: Node, policy: Policy) -> Decision:
-    if isinstance(left, Text) and isinstance(right, Text):
-        return Decision(texts_equal(left, right, policy), "words")
-    text, other = (left, right) if isinstance(left, Text) else (right, left)
-    assert isinstance(text, Text)
+def compare_texts(text: Text, other: Node, policy: Policy) -> Decision:
+    if isinstance(other, Text):
+        return Decision(texts_equal(text, other, policy), "words")
     if isinstance(other, Prod) and all(isinstance(item, (Sym, Const)) for item in other.items):
         name = "".join(item.name for item in other.items if isinstance(item, (Sym, Const)))
         return Decision(texts_equal(text, Text(name), policy), "letters")

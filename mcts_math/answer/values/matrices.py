@@ -1,12 +1,14 @@
-"""Sums, products, powers and transposes of matrices and vectors as one; the length of a vector."""
+"""Sums, products, powers and transposes of matrices and vectors as one; lengths, and the unit vectors i, j, k."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from typing import Final
 
 from mcts_math.answer.values.nodes import (
     HALF,
+    IMAGINARY,
     MINUS_ONE,
     ONE,
     ZERO,
@@ -17,12 +19,17 @@ from mcts_math.answer.values.nodes import (
     Num,
     Power,
     Prod,
+    Relation,
     Sum,
     Sym,
+    substitute,
+    symbols,
     walk,
 )
 
 _MAX_CELLS: Final = 36
+_MARK: Final = "^"  # ends the name of a unit vector
+_UNITS: Final = ("i" + _MARK, "j" + _MARK, "k" + _MARK)
 _TRANSPOSE: Final = (Sym("T"), Sym("t"))
 
 
@@ -120,3 +127,19 @@ def _inverse(matrix: Matrix) -> Matrix:
 
     size = len(matrix.rows)
     return Matrix(tuple(tuple(cofactor(j, i) for j in range(size)) for i in range(size)))
+
+
+def components(node: Node) -> Node:
+    """`node` with sums of unit vectors as tuples of their coefficients; a lone bold letter is that letter."""
+    names = symbols(node)
+    used = [name for name in _UNITS if name in names]
+    if not used:
+        return node
+    if isinstance(node, (Group, Relation)):
+        return replace(node, items=tuple(map(components, node.items)))
+    if len(used) == 1:
+        letter = used[0][0]
+        return substitute(node, {used[0]: IMAGINARY if letter == "i" else Sym(letter)})
+    size = 3 if _UNITS[2] in used else 2
+    zeros: dict[str, Node] = dict.fromkeys(_UNITS, ZERO)
+    return Group("(", ")", tuple(substitute(node, {**zeros, name: ONE}) for name in _UNITS[:size]))
