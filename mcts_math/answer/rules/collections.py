@@ -8,19 +8,8 @@ from typing import Final
 from mcts_math.answer.rules.compare import Decision, compare
 from mcts_math.answer.rules.real_sets import cells, point_or_set, real_set, sets_equal, variable
 from mcts_math.answer.text.units import is_known
-from mcts_math.answer.values.nodes import (
-    Const,
-    Group,
-    Matrix,
-    Node,
-    Prod,
-    Quantity,
-    Relation,
-    SetOp,
-    Sym,
-    Text,
-    symbols,
-)
+from mcts_math.answer.values import nodes as tree
+from mcts_math.answer.values.nodes import Const, Group, Matrix, Node, Prod, Quantity, Relation, SetOp, Sym, Text
 from mcts_math.answer.values.shapes import as_rows, assignments, by_unit, closed, is_letter, is_letters, letters
 from mcts_math.answer.verdict import Policy
 
@@ -163,7 +152,9 @@ def _is_set(node: Node) -> bool:
 
 def _is_interval(node: Group) -> bool:
     """Whether two items between brackets could be the ends of an interval; letters may be any numbers."""
-    return len(node.items) == 2 and not node.array and (real_set(node) is not None or any(map(symbols, node.items)))
+    return (
+        len(node.items) == 2 and not node.array and (real_set(node) is not None or any(map(tree.symbols, node.items)))
+    )
 
 
 def _compare_groups(left: Group, right: Group, policy: Policy) -> Decision:

@@ -6,22 +6,8 @@ from typing import Final
 
 from mcts_math.answer.rules.scalars import EXACTLY, scalars_equal
 from mcts_math.answer.text.things import same_things
-from mcts_math.answer.values.nodes import (
-    MINUS_ONE,
-    Call,
-    Const,
-    Group,
-    Node,
-    Power,
-    Prod,
-    Ratio,
-    Relation,
-    Sum,
-    Sym,
-    Text,
-    rename,
-    symbols,
-)
+from mcts_math.answer.values import nodes as tree
+from mcts_math.answer.values.nodes import MINUS_ONE, Call, Const, Group, Node, Prod, Relation, Sum, Sym, Text, symbols
 
 _COORDINATES: Final = frozenset({"x", "y", "z", "t", "r", "theta"})
 _FUNCTIONS: Final = "fghFGH"
@@ -68,7 +54,7 @@ def _is_label(left: Node, right: Node) -> bool:
     """Whether `left` only names what is on the right."""
     if isinstance(left, (Sym, Text)) or (isinstance(left, Call) and left.free):
         return not (isinstance(left, Sym) and left.name in symbols(right))
-    if isinstance(left, (Group, Ratio)):
+    if isinstance(left, (Group, tree.Ratio)):
         return all(isinstance(item, (Sym, Const)) for item in left.items)
     names = symbols(left)
     if not names or symbols(right):
@@ -82,7 +68,7 @@ def _is_label(left: Node, right: Node) -> bool:
 
 
 def _is_name(node: Node) -> bool:
-    return isinstance(node.base if isinstance(node, Power) and node.exponent == MINUS_ONE else node, Sym)
+    return isinstance(node.base if isinstance(node, tree.Power) and node.exponent == MINUS_ONE else node, Sym)
 
 
 def same_label(left: Node, right: Node, value: Node) -> bool | None:
@@ -146,7 +132,7 @@ def _is_function(name: Node) -> bool:
 def of_same_variable(value: Node, name: Node, other: Node) -> Node:
     """`value` of the function `name` in the variable of the function `other`: g(t) = t + 1 is f(x) = x + 1."""
     mine, theirs = _argument(name), _argument(other)
-    return rename(value, {mine: theirs}) if mine and theirs and mine != theirs else value
+    return tree.rename(value, {mine: theirs}) if mine and theirs and mine != theirs else value
 
 
 def _argument(label: Node) -> str:

@@ -10,22 +10,8 @@ from mcts_math.answer.rules.compare import Decision
 from mcts_math.answer.rules.scalars import scalars_equal
 from mcts_math.answer.text.things import same_things
 from mcts_math.answer.text.units import UNITS, is_known, unit_name, unit_scale
-from mcts_math.answer.values.nodes import (
-    MINUS_ONE,
-    PI,
-    Call,
-    Node,
-    Num,
-    Power,
-    Prod,
-    Quantity,
-    Ratio,
-    Sym,
-    Time,
-    children,
-    symbols,
-    walk,
-)
+from mcts_math.answer.values import nodes as tree
+from mcts_math.answer.values.nodes import PI, Call, Node, Num, Power, Prod, Quantity, Ratio, Time, children, symbols
 from mcts_math.answer.verdict import Policy
 
 _HUNDREDTH: Final = Num(Fraction(1, 100))
@@ -77,7 +63,7 @@ def _percent_equal(value: Node, other: Node, policy: Policy) -> bool:
 
 def _in_radians(node: Node) -> bool:
     """Whether a number without a unit is an angle in radians, by the pi or the inverse function in it."""
-    return any(part == PI or (isinstance(part, Call) and part.name in _INVERSE) for part in walk(node))
+    return any(part == PI or (isinstance(part, Call) and part.name in _INVERSE) for part in tree.walk(node))
 
 
 def _with_unit_name(node: Node) -> Quantity | None:
@@ -90,7 +76,7 @@ def _with_unit_name(node: Node) -> Quantity | None:
         name = item.base if isinstance(item, Power) else item
         if not symbols(item):
             rest.append(item)
-        elif isinstance(name, Sym) and (name.name in UNITS or len(name.name) > 3):
+        elif isinstance(name, tree.Sym) and (name.name in UNITS or len(name.name) > 3):
             exponent = item.exponent if isinstance(item, Power) else None
             unit.append(name.name + (f"^{exponent.value}" if isinstance(exponent, Num) else ""))
         else:
@@ -111,7 +97,7 @@ def ratios_equal(left: Node, right: Node, policy: Policy) -> bool:
 def _quotients(node: Node) -> tuple[Node, ...]:
     """The first part of a ratio by each other one; a number is such a quotient itself."""
     if isinstance(node, Ratio):
-        return tuple(Prod((node.items[0], Power(item, MINUS_ONE))) for item in node.items[1:])
+        return tuple(Prod((node.items[0], Power(item, tree.MINUS_ONE))) for item in node.items[1:])
     return (node.value if isinstance(node, Quantity) else node,)
 
 

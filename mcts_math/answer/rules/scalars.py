@@ -10,28 +10,12 @@ from collections.abc import Mapping
 from fractions import Fraction
 from typing import Final
 
+from mcts_math.answer.values import nodes as tree
 from mcts_math.answer.values.approximate import DIGITS, Approximate, numbers
 from mcts_math.answer.values.decimals import Written, float_of, noisy, rationals_equal, rounds_to, slack, written
 from mcts_math.answer.values.evaluate import UndefinedError, Value, evaluate
 from mcts_math.answer.values.exact import exact, same_residue
-from mcts_math.answer.values.nodes import (
-    IMAGINARY,
-    INFINITY,
-    Bound,
-    Call,
-    Const,
-    Node,
-    Num,
-    Prod,
-    Sum,
-    Sym,
-    contains,
-    rebuild,
-    rename,
-    substitute,
-    symbols,
-    walk,
-)
+from mcts_math.answer.values.nodes import Bound, Call, Const, Node, Prod, Sym, contains, substitute, symbols, walk
 from mcts_math.answer.values.points import points
 from mcts_math.answer.verdict import Policy
 
@@ -73,9 +57,9 @@ def _special(node: Node) -> str | None:
     """`oo`, `-oo`, `nan`, `true`, `false`, or None for a number."""
     if isinstance(node, Const) and node.name in ("oo", "nan", "true", "false"):
         return node.name
-    if isinstance(node, Prod) and len(node.items) == 2 and node.items[1] == INFINITY:
+    if isinstance(node, Prod) and len(node.items) == 2 and node.items[1] == tree.INFINITY:
         factor = node.items[0]
-        if isinstance(factor, Num) and factor.value:
+        if isinstance(factor, tree.Num) and factor.value:
             return "oo" if factor.value > 0 else "-oo"
     return None
 
@@ -84,7 +68,7 @@ def _one_notation(left: Node, right: Node) -> tuple[Node, Node]:
     """Both with one name for the constant of integration; f(x) is f times x where only one of them has a function f."""
     mine, other = symbols(left) - symbols(right), symbols(right) - symbols(left)
     if len(mine) == len(other) == 1 and mine | other <= _CONSTANTS_OF_INTEGRATION and len(symbols(left)) > 1:
-        right = rename(right, {next(iter(other)): next(iter(mine))})
+        right = tree.rename(right, {next(iter(other)): next(iter(mine))})
     if _functions(left) != _functions(right):
         return _products(left), _products(right)
     return left, right
@@ -97,7 +81,7 @@ def _functions(node: Node) -> set[str]:
 def _products(node: Node) -> Node:
     if isinstance(node, Call) and node.free and len(node.args) == 1 and node.name != "prime":
         return Prod((Sym(node.name), _products(node.args[0])))
-    return rebuild(node, _products)
+    return tree.rebuild(node, _products)
 
 
 def _tolerance(left: Node, right: Node, policy: Policy) -> float:
@@ -207,7 +191,7 @@ def _over_complex(left: Node, right: Node) -> tuple[Node, Node]:
     if not any(isinstance(part, Call) and part.name in _OF_COMPLEX for node in (left, right) for part in walk(node)):
         return left, right
     names = (symbols(left) | symbols(right)) & _COMPLEX
-    values = {name: Sum((Sym(name), Prod((IMAGINARY, Sym(f"{name} imaginary"))))) for name in names}
+    values = {name: tree.Sum((Sym(name), Prod((tree.IMAGINARY, Sym(f"{name} imaginary"))))) for name in names}
     return substitute(left, values), substitute(right, values)
 
 

@@ -9,26 +9,11 @@ from typing import Any, Final
 from mcts_math.answer.rules.compare import compare
 from mcts_math.answer.rules.real_sets import EVERYWHERE, Cell, RealSet, cells, real_set, variable
 from mcts_math.answer.rules.scalars import EXACTLY, scalars_equal
+from mcts_math.answer.values import nodes as tree
 from mcts_math.answer.values.approximate import numbers
 from mcts_math.answer.values.evaluate import UndefinedError, evaluate
 from mcts_math.answer.values.exact import exact
-from mcts_math.answer.values.nodes import (
-    MINUS_ONE,
-    ONE,
-    Bound,
-    Call,
-    Cases,
-    Group,
-    Node,
-    Num,
-    Power,
-    Prod,
-    Sum,
-    negate,
-    rename,
-    substitute,
-    symbols,
-)
+from mcts_math.answer.values.nodes import MINUS_ONE, ONE, Bound, Call, Cases, Group, Node, Num, substitute, symbols
 from mcts_math.answer.values.points import point
 from mcts_math.answer.values.polynomials import linear_function
 from mcts_math.answer.values.shapes import is_congruence, is_family
@@ -101,7 +86,7 @@ def congruences_equal(congruence: Call, other: Node, policy: Policy) -> bool:
         return scalars_equal(residue, other, policy)
     if not scalars_equal(modulus, second[1], policy):
         return False
-    difference = exact(Prod((Sum((residue, negate(second[0]))), Power(modulus, MINUS_ONE))))
+    difference = exact(tree.Prod((tree.Sum((residue, tree.negate(second[0]))), tree.Power(modulus, MINUS_ONE))))
     return difference is not None and difference.denominator == 1
 
 
@@ -134,7 +119,7 @@ def _lines_equal(left: Bound, right: Bound, policy: Policy) -> bool:
     mine, theirs = _members(left, range(4)), _members(right, range(4))
     if mine is not None and theirs is not None and len(mine[0]) == len(theirs[0]) and same_flat(mine, theirs, 1):
         return True
-    return compare(rename(left.body, {left.name: right.name}), right.body, policy).equal
+    return compare(tree.rename(left.body, {left.name: right.name}), right.body, policy).equal
 
 
 def _covers(left: Node, right: Node) -> bool:

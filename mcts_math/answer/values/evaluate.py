@@ -7,20 +7,8 @@ from collections.abc import Callable, Mapping
 from fractions import Fraction
 from typing import Any, Final, Protocol
 
-from mcts_math.answer.values.nodes import (
-    Bound,
-    Call,
-    Const,
-    Matrix,
-    Node,
-    Num,
-    Power,
-    Prod,
-    Quantity,
-    Sum,
-    Sym,
-    children,
-)
+from mcts_math.answer.values import nodes as tree
+from mcts_math.answer.values.nodes import Bound, Call, Const, Matrix, Node, Num, Power, Prod, Quantity, Sum, Sym
 
 Value = Any  # whatever a kind of numbers computes with: fractions, integers, floats, mpmath's numbers (without types)
 Point = Mapping[str, Value]
@@ -141,7 +129,7 @@ def series(node: Bound, at: Point, using: Numbers, low: Value, high: Value) -> V
 
 
 def _levels(node: Node) -> int:
-    return isinstance(node, Bound) + max(map(_levels, children(node)), default=0)
+    return isinstance(node, Bound) + max(map(_levels, tree.children(node)), default=0)
 
 
 _RULES: Final[dict[type, Callable[[Any, Point, Numbers], Value]]] = {

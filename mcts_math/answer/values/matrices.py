@@ -6,26 +6,8 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import Final
 
-from mcts_math.answer.values.nodes import (
-    HALF,
-    IMAGINARY,
-    MINUS_ONE,
-    ONE,
-    ZERO,
-    Call,
-    Group,
-    Matrix,
-    Node,
-    Num,
-    Power,
-    Prod,
-    Relation,
-    Sum,
-    Sym,
-    substitute,
-    symbols,
-    walk,
-)
+from mcts_math.answer.values import nodes as tree
+from mcts_math.answer.values.nodes import MINUS_ONE, ONE, ZERO, Call, Group, Matrix, Node, Num, Power, Prod, Sum, Sym
 
 _MAX_CELLS: Final = 36
 _MARK: Final = "^"  # ends the name of a unit vector
@@ -66,7 +48,7 @@ def length(node: Call) -> Node | None:
     vector = matrix_value(node.args[0])
     if vector is None or 1 not in (len(vector.rows), len(vector.rows[0])):
         return None
-    return Power(Sum(tuple(Power(cell, Num(Fraction(2))) for row in vector.rows for cell in row)), HALF)
+    return Power(Sum(tuple(Power(cell, Num(Fraction(2))) for row in vector.rows for cell in row)), tree.HALF)
 
 
 def _sum(parts: list[Matrix | None]) -> Matrix | None:
@@ -81,7 +63,7 @@ def _product(node: Prod) -> Matrix | None:
     factors: list[Node] = []
     result: Matrix | None = None
     for item in node.items:
-        if not any(isinstance(part, (Matrix, Group)) for part in walk(item)):
+        if not any(isinstance(part, (Matrix, Group)) for part in tree.walk(item)):
             factors.append(item)
             continue
         right = matrix_value(item)
@@ -131,15 +113,15 @@ def _inverse(matrix: Matrix) -> Matrix:
 
 def components(node: Node) -> Node:
     """`node` with sums of unit vectors as tuples of their coefficients; a lone bold letter is that letter."""
-    names = symbols(node)
+    names = tree.symbols(node)
     used = [name for name in _UNITS if name in names]
     if not used:
         return node
-    if isinstance(node, (Group, Relation)):
+    if isinstance(node, (Group, tree.Relation)):
         return replace(node, items=tuple(map(components, node.items)))
     if len(used) == 1:
         letter = used[0][0]
-        return substitute(node, {used[0]: IMAGINARY if letter == "i" else Sym(letter)})
+        return tree.substitute(node, {used[0]: tree.IMAGINARY if letter == "i" else Sym(letter)})
     size = 3 if _UNITS[2] in used else 2
     zeros: dict[str, Node] = dict.fromkeys(_UNITS, ZERO)
-    return Group("(", ")", tuple(substitute(node, {**zeros, name: ONE}) for name in _UNITS[:size]))
+    return Group("(", ")", tuple(tree.substitute(node, {**zeros, name: ONE}) for name in _UNITS[:size]))

@@ -11,23 +11,9 @@ from fractions import Fraction
 from itertools import combinations, pairwise
 from typing import Final
 
+from mcts_math.answer.values import nodes as tree
 from mcts_math.answer.values.evaluate import noise
-from mcts_math.answer.values.nodes import (
-    MINUS_ONE,
-    PI,
-    Bound,
-    Call,
-    Const,
-    Node,
-    Num,
-    Power,
-    Prod,
-    Sum,
-    children,
-    negate,
-    symbols,
-    walk,
-)
+from mcts_math.answer.values.nodes import MINUS_ONE, PI, Bound, Call, Const, Node, Num, Power, Prod, symbols, walk
 from mcts_math.answer.values.polynomials import rational_function, real_roots
 
 NUM_POINTS: Final = 12
@@ -104,9 +90,9 @@ def _is_analytic(node: Node) -> bool:
 
 def corners(part: Node, name: str) -> list[float]:
     """Where a piece of the function that `part` is may end: at zeros and poles of what is in it."""
-    arguments = [part.base] if isinstance(part, Power) else list(children(part))
+    arguments = [part.base] if isinstance(part, Power) else list(tree.children(part))
     if isinstance(part, Call) and part.name in ("max", "min"):
-        arguments += [Sum((a, negate(b))) for a, b in combinations(arguments, 2)][:12]
+        arguments += [tree.Sum((a, tree.negate(b))) for a, b in combinations(arguments, 2)][:12]
     functions = [rational_function(argument, name) for argument in arguments]
     return [root.at for function in functions for polynomial in function or () for root in real_roots(polynomial) or ()]
 

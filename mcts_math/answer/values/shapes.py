@@ -5,24 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mcts_math.answer.text.things import singular
-from mcts_math.answer.values.nodes import (
-    PI,
-    ZERO,
-    Bound,
-    Call,
-    Group,
-    Matrix,
-    Node,
-    Prod,
-    Quantity,
-    Relation,
-    SetOp,
-    Sum,
-    Sym,
-    Text,
-    symbols,
-    walk,
-)
+from mcts_math.answer.values import nodes as tree
+from mcts_math.answer.values.nodes import ZERO, Bound, Call, Group, Matrix, Node, Prod, Quantity, Sym, Text, symbols
 
 
 def unwrap(node: Node) -> Node:
@@ -50,7 +34,9 @@ def named_point(node: Node) -> tuple[Node, Node] | None:
 
 def definite_set(node: Node) -> bool:
     """A union, a condition, or an interval that can't be a point or a list."""
-    return isinstance(node, SetOp) or (isinstance(node, Group) and (node.left, node.right) in (("(", "]"), ("[", ")")))
+    return isinstance(node, tree.SetOp) or (
+        isinstance(node, Group) and (node.left, node.right) in (("(", "]"), ("[", ")"))
+    )
 
 
 def as_rows(node: Node) -> tuple[tuple[Node, ...], ...] | None:
@@ -85,7 +71,7 @@ def assignments(node: Node) -> dict[str, Node] | None:
     items = node.items if isinstance(node, Group) else (node,)
     values: dict[str, Node] = {}
     for item in items:
-        if not isinstance(item, Relation) or set(item.ops) != {"="}:
+        if not isinstance(item, tree.Relation) or set(item.ops) != {"="}:
             return None
         if len(item.ops) > 1:  # x = y = 2
             names = [name.name for name in item.items[:-1] if isinstance(name, Sym)]
@@ -129,7 +115,7 @@ def is_family(node: Node) -> bool:
 
 def over_integers(node: Node, letters: str) -> Node:
     """`pi/4 + k pi` as a family over the integers, where one of the letters is multiplied by an angle."""
-    if not isinstance(node, Sum):
+    if not isinstance(node, tree.Sum):
         return node
     found = [letter for letter in letters if letter in symbols(node)]
     if len(found) != 1 or len(symbols(node)) != 1:
@@ -137,7 +123,9 @@ def over_integers(node: Node, letters: str) -> Node:
     turning = [item for item in node.items if symbols(item)]
     if len(turning) != 1 or not isinstance(turning[0], Prod) or Sym(found[0]) not in turning[0].items:
         return node
-    angle = any(part == PI or (isinstance(part, Quantity) and part.unit == "degree") for part in walk(turning[0]))
+    angle = any(
+        part == tree.PI or (isinstance(part, Quantity) and part.unit == "degree") for part in tree.walk(turning[0])
+    )
     return Bound("family", node, found[0], ZERO, ZERO) if angle else node
 
 
