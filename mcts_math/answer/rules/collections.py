@@ -9,8 +9,8 @@ from mcts_math.answer.rules.compare import Decision, compare
 from mcts_math.answer.rules.real_sets import cells, point_or_set, real_set, sets_equal, variable
 from mcts_math.answer.text.units import is_known
 from mcts_math.answer.values import nodes as tree
-from mcts_math.answer.values.nodes import Const, Group, Matrix, Node, Prod, Quantity, Relation, SetOp, Sym, Text
-from mcts_math.answer.values.shapes import as_rows, assignments, by_unit, closed, is_letter, is_letters, letters
+from mcts_math.answer.values.nodes import Const, Group, Matrix, Node, Quantity, Relation, SetOp, Sym, Text
+from mcts_math.answer.values.shapes import as_rows, assignments, by_unit, closed, letters
 from mcts_math.answer.verdict import Policy
 
 MAX_UNORDERED: Final = 400
@@ -54,13 +54,17 @@ def compare_collections(left: Node, right: Node, policy: Policy) -> Decision:
         return compare_named_with_list(values, other, policy)
     if isinstance(left, Matrix) or isinstance(right, Matrix):
         return _compare_matrices(left, right, policy)
-    if isinstance(left, Group) and isinstance(right, Prod) and all(map(is_letter, left.items)):
-        name = "".join(item.name for item in right.items if isinstance(item, Sym))
-        if len(name) == len(right.items) and is_letters(Text(name)):
-            return Decision(same_items(left.items, letters(name), policy), "a list of letters")
+    if isinstance(left, Group) and (capitals := letters(right)):
+        return compare_letters(capitals, left, policy)
     if isinstance(left, Group) and isinstance(right, Group):
         return _compare_groups(left, right, policy)
     return Decision(False, "a list against a single value")
+
+
+def compare_letters(capitals: Sequence[Node], group: Group, policy: Policy) -> Decision:
+    """`ACF` against `A, C, F`."""
+    named = all(isinstance(item, (Sym, Const, Text)) for item in group.items)
+    return Decision(named and same_items(capitals, group.items, policy), "a list of letters")
 
 
 def compare_assignments(left: dict[str, Node], right: dict[str, Node], policy: Policy) -> Decision:

@@ -11,6 +11,7 @@ from mcts_math.answer.verdict import Policy
 
 FLOAT_DIGITS: Final = 14
 _CLOSE: Final = Fraction(1, 10**9)
+_TINY: Final = Fraction(1, 10**12)  # what a float that should be zero may be
 _TEN: Final = Num(Fraction(10))
 
 
@@ -53,10 +54,11 @@ def rationals_equal(left: Node, right: Node, first: Fraction, second: Fraction, 
     if first == second:
         return True
     a, b = written(left), written(right)
-    close = abs(first - second) <= max(abs(first), abs(second)) * _CLOSE
+    gap, size = abs(first - second), max(abs(first), abs(second))
+    close = gap <= size * _CLOSE
     if a is None and b is None:
         return noisy(left, right) and close
-    if any(decimal is not None and decimal.is_float for decimal in (a, b)) and (close or _both_tiny(first, second)):
+    if any(decimal is not None and decimal.is_float for decimal in (a, b)) and (close or gap == size < _TINY):
         return True
     if a is not None and b is not None and _expansion(*((a, b) if a.digits <= b.digits else (b, a))):
         return True
@@ -75,10 +77,6 @@ def _expansion(short: Written, long: Written) -> bool:
     if long.digits <= 18 or short.digits > 16 or abs(short.value) > 10**300:
         return False
     return abs(Fraction(float(short.value)) - long.value) <= long.unit
-
-
-def _both_tiny(first: Fraction, second: Fraction) -> bool:
-    return (not first or not second) and abs(first) + abs(second) < Fraction(1, 10**12)
 
 
 def float_of(value: Fraction) -> float:

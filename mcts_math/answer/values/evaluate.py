@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping
 from fractions import Fraction
+from operator import add, mul
 from typing import Any, Final, Protocol
 
 from mcts_math.answer.values import nodes as tree
@@ -73,17 +74,11 @@ def noise(*parts: object) -> int:
     return int.from_bytes(hashlib.blake2b(repr(parts).encode(), digest_size=32).digest(), "big")
 
 
-def _sum(node: Sum, at: Point, using: Numbers) -> Value:
+def _joined(node: Sum | Prod, at: Point, using: Numbers) -> Value:
+    join = add if isinstance(node, Sum) else mul
     total = value_of(node.items[0], at, using)
     for item in node.items[1:]:
-        total = using.checked(total + value_of(item, at, using))
-    return total
-
-
-def _product(node: Prod, at: Point, using: Numbers) -> Value:
-    total = value_of(node.items[0], at, using)
-    for item in node.items[1:]:
-        total = using.checked(total * value_of(item, at, using))
+        total = using.checked(join(total, value_of(item, at, using)))
     return total
 
 
@@ -136,8 +131,8 @@ _RULES: Final[dict[type, Callable[[Any, Point, Numbers], Value]]] = {
     Num: lambda node, at, using: using.number(node.value),
     Sym: lambda node, at, using: at[node.name],
     Const: lambda node, at, using: using.constant(node.name),
-    Sum: _sum,
-    Prod: _product,
+    Sum: _joined,
+    Prod: _joined,
     Power: lambda node, at, using: using.power(value_of(node.base, at, using), node, at),
     Quantity: _quantity,
     Call: _call,

@@ -50,12 +50,12 @@ def as_rows(node: Node) -> tuple[tuple[Node, ...], ...] | None:
     return None
 
 
-def is_letter(node: Node) -> bool:
-    return isinstance(node, Text) or (isinstance(node, Sym) and len(node.name) == 1)
-
-
-def letters(name: str) -> tuple[Node, ...]:
-    return tuple(map(Text, name))
+def letters(node: Node) -> tuple[Node, ...]:
+    """The capitals of a run of them (`ACF`), read as one word or as a product; none of anything else."""
+    parts = [Sym(node.words)] if isinstance(node, Text) else node.items if isinstance(node, Prod) else ()
+    name = "".join(part.name for part in parts if isinstance(part, Sym))
+    whole = len(name) >= len(parts) and name.isalpha() and name.isupper() and len(name) < 9
+    return tuple(map(Text, name)) if whole else ()
 
 
 def closed(node: Group) -> bool:
@@ -96,11 +96,6 @@ def assignments(node: Node) -> dict[str, Node] | None:
 def label_key(label: Text) -> str:
     """A label of words in the form in which labels are compared."""
     return " ".join(map(singular, label.words.split()))
-
-
-def is_letters(text: Text) -> bool:
-    """Whether the words are a run of capital letters (`ACF`)."""
-    return text.words.isalpha() and text.words.isupper() and len(text.words) < 9
 
 
 def is_congruence(node: Node) -> bool:
