@@ -95,38 +95,27 @@ def _same_function(left: Node, right: Node) -> bool:
         return True
     if isinstance(left, Sym) and isinstance(right, Sym) and _argument(left) and _argument(right):
         return left.name.partition("_")[0] == right.name.partition("_")[0]  # a_n and a_k
-    if not _is_function(left) or not _is_function(right):
-        return False
-    variables = {_differentiated(left), _differentiated(right)}
-    if len(variables - {""}) > 1:
-        return False  # dy/dx and dx/dy
-    marks = {_mark(left), _mark(right)}
+    mine, theirs = _function(left), _function(right)
+    if mine is None or theirs is None or len({mine[1], theirs[1]} - {""}) > 1:
+        return False  # other things, or dy/dx and dx/dy
+    marks = {mine[0], theirs[0]}
     return len(marks) == 1 or marks in ({"y", "^-1"}, {"y", ""})
 
 
-def _differentiated(name: Node) -> str:
-    """The variable y of y' and dy/dx; empty for anything else, functions included."""
+def _function(name: Node) -> tuple[str, str] | None:
+    """Primes or -1, and the letter, of what a function may be called: y, y', f(x), f^-1(x). f(2) is a number.
+
+    A letter such as f says nothing; y without a prime may be any function but a derivative.
+    """
+    primes = ""
     while isinstance(name, Call) and name.name == "prime":
-        name = name.args[0]
-    return name.name if isinstance(name, Sym) and name.name not in _FUNCTIONS else ""
-
-
-def _mark(name: Node) -> str:
-    """What a function name has besides its letter: primes, or that it is an inverse."""
-    if not isinstance(name, Call):
-        return "y"
-    if name.name == "prime":
-        return "'" + _mark(name.args[0]).replace("y", "")
-    return name.name[1:] if name.name[1:2] in ("'", "^") else ""
-
-
-def _is_function(name: Node) -> bool:
-    """f(x), or y: what a function may be called. f(2) is a number."""
-    if isinstance(name, Call) and name.name == "prime":
-        return isinstance(name.args[0], Sym) or _is_function(name.args[0])
-    if isinstance(name, Call):
-        return name.free and all(isinstance(arg, Sym) and arg.name.islower() for arg in name.args)
-    return name == Sym("y")
+        primes, name = primes + "'", name.args[0]
+    match name:
+        case Sym(letter) if primes or letter == "y":
+            return primes or "y", "" if letter in _FUNCTIONS else letter
+        case Call(letter, args, True) if all(isinstance(arg, Sym) and arg.name.islower() for arg in args):
+            return primes + (letter[1:] if letter[1:2] in ("'", "^") else ""), ""
+    return None
 
 
 def of_same_variable(value: Node, name: Node, other: Node) -> Node:

@@ -14,9 +14,9 @@ from typing import Final, NamedTuple
 
 from mcts_math.answer.rules.scalars import scalars_equal
 from mcts_math.answer.values import nodes as tree
-from mcts_math.answer.values.approximate import numbers
+from mcts_math.answer.values.approximate import INFINITE, numbers
 from mcts_math.answer.values.evaluate import UndefinedError, evaluate
-from mcts_math.answer.values.nodes import INFINITY, ONE, Call, Group, Node, Relation, SetOp, Sum, Sym, negate, symbols
+from mcts_math.answer.values.nodes import ONE, Call, Group, Node, Relation, SetOp, Sum, Sym, negate, symbols
 from mcts_math.answer.values.polynomials import Root, rational_function, real_roots
 from mcts_math.answer.verdict import Policy
 
@@ -88,8 +88,6 @@ def sets_equal(left: RealSet, right: RealSet, policy: Policy) -> bool:
 
 def position(node: Node) -> float | None:
     """A number without variables as a float, infinite ones too; None for anything else."""
-    if node in (INFINITY, negate(INFINITY)):
-        return math.inf if node == INFINITY else -math.inf
     if symbols(node) or isinstance(node, (Group, Relation, tree.Time)):
         return None
     return _value(node, "", 0.0)
@@ -228,9 +226,9 @@ def _without_bars(node: Node, most: int) -> Iterator[Node]:
 
 
 def _value(node: Node, name: str, x: float) -> float | None:
-    """The real value where the variable is `x`; infinities without a variable too."""
-    if not symbols(node) and node in (INFINITY, negate(INFINITY)):
-        return position(node)
+    """The real value where the variable is `x`; infinities too."""
+    if node in INFINITE:
+        return INFINITE[node]
     try:
         return float(evaluate(node, {name: x}, numbers(real=True)))
     except (UndefinedError, OverflowError):

@@ -12,7 +12,7 @@ from typing import Final
 
 from mcts_math.answer.values import nodes as tree
 from mcts_math.answer.values.approximate import DIGITS, Approximate, numbers
-from mcts_math.answer.values.decimals import Written, float_of, noisy, rationals_equal, rounds_to, slack, written
+from mcts_math.answer.values.decimals import Written, noisy, rationals_equal, rounds_to, slack, written
 from mcts_math.answer.values.evaluate import UndefinedError, Value, evaluate
 from mcts_math.answer.values.exact import exact, same_residue
 from mcts_math.answer.values.nodes import Bound, Call, Const, Node, Prod, Sym, contains, substitute, symbols, walk
@@ -55,12 +55,11 @@ def scalars_equal(left: Node, right: Node, policy: Policy) -> bool:
 
 def _special(node: Node) -> str | None:
     """`oo`, `-oo`, `nan`, `true`, `false`, or None for a number."""
-    if isinstance(node, Const) and node.name in ("oo", "nan", "true", "false"):
-        return node.name
-    if isinstance(node, Prod) and len(node.items) == 2 and node.items[1] == tree.INFINITY:
-        factor = node.items[0]
-        if isinstance(factor, tree.Num) and factor.value:
-            return "oo" if factor.value > 0 else "-oo"
+    match node:
+        case Const("oo" | "nan" | "true" | "false" as name):
+            return name
+        case Prod((tree.Num(factor), tree.INFINITY)) if factor:
+            return "oo" if factor > 0 else "-oo"
     return None
 
 
@@ -120,7 +119,7 @@ def _is_decimal_of(decimal: Written, other: Node, policy: Policy) -> bool:
     if abs(value.imag) > CLOSE * abs(value):
         return False
     if decimal.is_float:
-        return _near(float_of(decimal.value), float(value.real), CLOSE)
+        return _near(numbers().number(decimal.value), value.real, CLOSE)
     return policy.rounding and rounds_to(decimal, Fraction(str(value.real)), policy)
 
 

@@ -18,6 +18,7 @@ from mcts_math.answer.values.nodes import INFINITY, Bound, Node, Num, Power, chi
 _NAMES: Final = {"binom": "binomial", "rad": "radians", "conjugate": "conj"}
 _OF_PYTHON: Final[dict[str, Callable[..., Value]]] = {"min": min, "max": max, "abs": abs, "mod": mod}
 DIGITS: Final = 30
+INFINITE: Final[dict[Node, float]] = {INFINITY: math.inf, negate(INFINITY): -math.inf}
 _MAX_LIMITS: Final = 1000  # remembered
 _OF_ANY_SIZE: Final = ("log", "abs", "re", "im", "sign")
 _own: Final = threading.local()  # an mpmath context changes its precision while it works: one for each thread
@@ -107,8 +108,7 @@ class Approximate:
 
     def bound(self, node: Bound, at: Point) -> Value:
         """A sum, product, integral or limit; long ones by the methods of mpmath."""
-        infinite = {INFINITY: math.inf, negate(INFINITY): -math.inf}
-        low, high = (infinite[end] if end in infinite else value_of(end, at, self) for end in (node.low, node.high))
+        low, high = (INFINITE[end] if end in INFINITE else value_of(end, at, self) for end in (node.low, node.high))
         if node.kind in ("sum", "prod") and not math.isinf(low) and not math.isinf(high):
             return series(node, at, self, low, high)
         if any(contains(child, Bound) for child in children(node)):

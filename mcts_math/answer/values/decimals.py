@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final
 
-from mcts_math.answer.values.nodes import Node, Num, Power, Prod, children
+from mcts_math.answer.values.nodes import Node, Num, children
 from mcts_math.answer.verdict import Policy
 
 FLOAT_DIGITS: Final = 14
 _CLOSE: Final = Fraction(1, 10**9)
 _TINY: Final = Fraction(1, 10**12)  # what a float that should be zero may be
-_TEN: Final = Num(Fraction(10))
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,23 +29,10 @@ class Written:
 
 
 def written(node: Node) -> Written | None:
-    """The decimal that `node` is (`1.73`, `1.73e5`, `1.73 \\cdot 10^5`), or None."""
-    if isinstance(node, Num):
-        return Written(node.value, node.digits, _ten(-node.places)) if node.digits else None
-    if not isinstance(node, Prod) or len(node.items) != 2:
+    """The decimal that `node` is, or None."""
+    if not isinstance(node, Num) or not node.digits:
         return None
-    mantissa, power = node.items
-    if not isinstance(mantissa, Num) or not mantissa.digits or not isinstance(power, Power) or power.base != _TEN:
-        return None
-    exponent = power.exponent.value if isinstance(power.exponent, Num) else Fraction(1, 2)
-    if exponent.denominator != 1 or abs(exponent) > 1000:
-        return None
-    factor = _ten(int(exponent))
-    return Written(mantissa.value * factor, mantissa.digits, _ten(-mantissa.places) * factor)
-
-
-def _ten(power: int) -> Fraction:
-    return Fraction(10**power) if power >= 0 else Fraction(1, 10**-power)
+    return Written(node.value, node.digits, Fraction(10) ** -node.places)
 
 
 def rationals_equal(left: Node, right: Node, first: Fraction, second: Fraction, policy: Policy) -> bool:
@@ -77,14 +63,6 @@ def _expansion(short: Written, long: Written) -> bool:
     if long.digits <= 18 or short.digits > 16 or abs(short.value) > 10**300:
         return False
     return abs(Fraction(float(short.value)) - long.value) <= long.unit
-
-
-def float_of(value: Fraction) -> float:
-    """The nearest float; infinite where there is none."""
-    try:
-        return float(value)
-    except OverflowError:
-        return float("inf")
 
 
 def _terminates(value: Fraction) -> bool:
