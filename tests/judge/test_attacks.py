@@ -53,8 +53,17 @@ def test_the_problems_can_be_passed(ask: Ask) -> None:
 
 
 PAIRS = [(forgery, problem) for forgery in FORGERIES for problem in PROBLEMS]
-TELLING = ("StopIteration", "object: all of them", "int that agrees", "list that agrees", "globals", "nan")
-SOME = [pair for i, pair in enumerate(PAIRS) if i % 5 == 0 or pair[0] in TELLING]
+TELLING = (
+    "StopIteration",
+    "object: all of them",
+    "int that agrees",
+    "list that agrees",
+    "globals",
+    "nan",
+    "raised past",
+    "class that",
+)
+SOME = [pair for i, pair in enumerate(PAIRS) if i % 5 == 0 or pair[0].startswith(TELLING)]
 
 
 @pytest.mark.parametrize(

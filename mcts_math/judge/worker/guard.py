@@ -40,12 +40,10 @@ class Guard:
 
     Attributes:
         called: an entry point was called.
-        deadline: of no use here: signals of this process end what takes too long.
     """
 
     def __init__(self) -> None:
         self.called = False
-        self.deadline: float | None = None
         self._known = _all_types()
         self._codes: set[Any] = set()
         self._asked: tuple[type[Any], ...] = ()
