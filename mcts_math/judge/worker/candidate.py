@@ -68,8 +68,7 @@ def run_program(sources: list[str], stdin: str) -> str:
     atexit._clear()
     with _standard_files(data, output):
         try:
-            for source in sources:
-                exec(compile(source, "<solution>", "exec", dont_inherit=True), vars(module))
+            run_sources(module, sources)
         except SystemExit as leave:
             status = leave.code
         for thread in threading.enumerate():
@@ -114,6 +113,13 @@ def _standard_files(data: io.BytesIO, output: Output) -> Iterator[None]:
         yield
 
 
+def run_sources(module: ModuleType, sources: list[str]) -> dict[str, Any]:
+    """Runs code in a module, one text after the other, and returns its names. Raises what the code raises."""
+    for text in sources:
+        exec(compile(text, "<solution>", "exec", dont_inherit=True), vars(module))
+    return vars(module)
+
+
 def new_module(name: str, sources: list[str]) -> ModuleType:
     """An empty module in its place: dataclasses, pickle, typing and inspect look there."""
     import linecache
@@ -129,9 +135,7 @@ def load(program: dict[str, Any]) -> dict[str, Any]:
     """Runs the judged code and returns those of its names that the tests use."""
     if program["whole"]:
         return {"": lambda stdin: run_program(program["sources"], stdin)}
-    names = vars(new_module("solution", program["sources"]))
-    for source in program["sources"]:
-        exec(compile(source, "<solution>", "exec", dont_inherit=True), names)
+    names = run_sources(new_module("solution", program["sources"]), program["sources"])
     roots = [entry["root"] for entry in program["entries"]]
     found = {name: names[name] for name in program["names"] if name in names}
     # A class of the library would be the examiner's own there, and nobody would count its calls.

@@ -13,7 +13,6 @@ that plain value, with the other attributes asked for. Rules that keep the judge
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 from collections import abc
 from collections.abc import Callable
@@ -248,15 +247,10 @@ def local_class(peer: Peer, number: int, facts: Any) -> Any:
     return made
 
 
-@dataclasses.dataclass
-class _Sample:
-    field: object = None
-
-
 def _field(name: str, init: bool) -> Any:
     """A field of a dataclass. No name of the other side goes into code, as `make_dataclass` would have it."""
-    field = copy.copy(dataclasses.fields(_Sample)[0])
-    field.name, field.init = name, init
+    field: Any = dataclasses.field(init=init)
+    field.name, field._field_type = name, dataclasses._FIELD  # type: ignore[attr-defined]
     return field
 
 

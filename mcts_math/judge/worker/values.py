@@ -107,18 +107,14 @@ class Pickler(pickle.Pickler):
         return make, pack(value) or self._refer(value)
 
 
-class _NotPlain(Exception):  # noqa: N818 - no error: another reader takes it
-    """A message holds more than values."""
-
-
 class _Reading:
     """Reads one message.
 
     Args:
-        resolve: the object for (kind, content) of a kind that is none of a value; raises BadValue.
+        resolve: the object for (kind, content) of a kind that is none of a value; raises BadValue. None: there is none.
     """
 
-    def __init__(self, file: io.BytesIO, resolve: Callable[[str, Any], Any]) -> None:
+    def __init__(self, file: io.BytesIO, resolve: Callable[[str, Any], Any] | None) -> None:
         super().__init__(file)  # type: ignore[call-arg]  # of the unpickler that stands beside it
         self._resolve = resolve
 
@@ -129,7 +125,11 @@ class _Reading:
         return self._make
 
     def _make(self, kind: str, content: Any) -> Any:
-        return _MAKERS[kind](*content) if kind in _MAKERS else self._resolve(kind, content)
+        if kind in _MAKERS:
+            return _MAKERS[kind](*content)
+        if self._resolve is None:
+            raise BadValue(f"{kind!r} in what is plain")
+        return self._resolve(kind, content)
 
 
 class _Fast(_Reading, pickle.Unpickler): ...
@@ -167,19 +167,14 @@ def decode(data: bytes, resolve: Callable[[str, Any], Any], careful: bool) -> An
     Args:
         data: what came.
         resolve: see `_Reading`.
-        careful: nobody knows what wrote it: at the speed of C only values are read.
+        careful: nobody knows what wrote it. Then only what says that it is plain is read at the speed of C.
     """
+    is_plain = careful and b"make" not in data
+    reader = _Careful if careful and not is_plain else _Fast
     try:
-        try:
-            return _Fast(io.BytesIO(data), _refuse if careful else resolve).load()
-        except _NotPlain:
-            return _Careful(io.BytesIO(data), resolve).load()
+        return reader(io.BytesIO(data), None if is_plain else resolve).load()
     except Exception as error:  # of whatever reading rubbish may raise
         raise BadValue(f"{type(error).__name__}: {error}"[:200]) from error
-
-
-def _refuse(kind: str, content: Any) -> Any:
-    raise _NotPlain
 
 
 def pack(value: Any) -> tuple[str, Any] | None:
