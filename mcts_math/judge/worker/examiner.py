@@ -117,6 +117,10 @@ class Examination:
                 exec(compile(helpers, "<prompt>", "exec", dont_inherit=True), names)
             except Exception as error:
                 raise Verdict("bad_problem", f"`prompt` can't be run: {type(error).__name__}: {error}") from None
+        own = {name: value for name, value in names.items() if getattr(value, "__module__", "") == "tests"}
+        self._place.shared = {name: kind for name, kind in own.items() if isinstance(kind, type)}
+        for entry in self._entries:
+            self._place.shared.pop(entry["root"], None)  # what the code is to write
         names["__name__"] = "__main__"  # tests may stand behind a guard
         sys.modules["__main__"] = module
         return names
@@ -141,7 +145,10 @@ class Examination:
                 names[name] = importlib.import_module("numpy" if name == "np" else name)
         roots = [entry["root"] for entry in self._entries or [_WHOLE]]
         wanted = {*free, *suite.imported(tests.module, _STAND_INS)} - names.keys() - {"candidate", *roots}
-        program = {"sources": sources, "names": [*roots, *sorted(wanted)], "entries": self._entries}
+        shared = sorted(self._place.shared)
+        if isinstance(self._place, Guard):
+            wanted |= {*shared}
+        program = {"sources": sources, "names": [*roots, *sorted(wanted)], "entries": self._entries, "shared": shared}
         given = {key: self._problem[key] for key in ("whole", "greeting_bytes")}
         found = self._place.load(program | given | {"stand_ins": _STAND_INS})
         names.update(found)

@@ -40,10 +40,12 @@ class Guard:
 
     Attributes:
         called: an entry point was called.
+        shared: classes of the prompt by name; the tests get the code's, if it has them.
     """
 
     def __init__(self) -> None:
         self.called = False
+        self.shared: dict[str, type[Any]] = {}
         self._known = _all_types()
         self._codes: set[Any] = set()
         self._asked: tuple[type[Any], ...] = ()

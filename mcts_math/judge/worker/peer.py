@@ -7,6 +7,7 @@ the answer comes. What the other side says is data; who says what is no message 
 
 from __future__ import annotations
 
+import enum
 import inspect
 import socket
 import sys
@@ -47,6 +48,8 @@ class Peer:
     Attributes:
         broken: why nothing can be said here any more; "" where it can.
         called: an entry point was called.
+        shared: classes of the prompt by name: each side has its own. They cross as that name; their objects pass for
+            objects of the receiver's class, whose methods compare them; members of an enum become its members.
     """
 
     def __init__(
@@ -68,6 +71,8 @@ class Peer:
         self._deadline: float | None = None  # of the test that runs, by `time.monotonic`
         self._last: float | None = None  # when it has ended, whatever the other side does
         self.called = False
+        self.shared: dict[str, type[Any]] = {}
+        self._likes: dict[type[Any], Any] = {}
 
     def begin(self, limit_s: float) -> None:
         """Starts the clock of a test. The other side ends what takes too long; one that does not is given up."""
@@ -223,6 +228,11 @@ class Peer:
         kind = type(value)
         if isinstance(value, remote.RemoteType) or isinstance(kind, remote.RemoteType):
             return "yours", (remote.number_of(value),)
+        shared = {kind: name for name, kind in self.shared.items()}
+        if isinstance(value, enum.Enum) and kind in shared:
+            return "member", (shared[kind], value.value)
+        if isinstance(value, type) and value in shared:
+            return "shared", (shared[value],)
         if isinstance(value, type):
             known = [f"{c.__module__}.{c.__qualname__}" for c in value.__mro__ if _is_known_error(c)]
             if known and _is_known_error(value):
@@ -243,6 +253,10 @@ class Peer:
             return self._shown[content[0]]
         if kind == "exception":
             return _known_error(content)
+        if kind == "shared":
+            return self.shared[content[0]]
+        if kind == "member" and isinstance(self.shared[content[0]], enum.EnumMeta):
+            return self.shared[content[0]](content[1])
         if kind == "late":
             return OutOfTime(*content)
         number, *facts = content
@@ -257,6 +271,10 @@ class Peer:
             return remote.local_class(self, number, of)
         if kind == "coroutine":
             return self._drive(number)
+        if kind == "object" and of in self.shared.values():
+            if of not in self._likes:
+                self._likes[of] = remote.local_class(self, None, describe_class(of), own=of)
+            of = self._likes[of]
         if kind != "object" or not isinstance(of, remote.RemoteType):
             raise BadValue(f"{kind!r}")
         return remote.instance(of, number, *plain)

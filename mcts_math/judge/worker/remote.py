@@ -212,14 +212,15 @@ def _read(name: str) -> property:
     return property(lambda self: _ask(self, "get", name))
 
 
-def local_class(peer: Peer, number: int, facts: Any) -> Any:
+def local_class(peer: Peer, number: int | None, facts: Any, own: type[Any] | None = None) -> Any:
     """The class that stands for one of the other side.
 
     Args:
         peer: the connection.
-        number: of the class there.
+        number: of the class there; None where both sides have it.
         facts: name, doc, like (the known type that its objects are of, or None), bases, specials, specials of its
             own class, fields of a dataclass, classes of `collections.abc` that it is one of.
+        own: the class of this side that its objects pass for.
     """
     name, doc, known, bases, specials, of_class, fields, abstract = facts
     if not (isinstance(name, str) and all(isinstance(base, type) for base in bases)):
@@ -230,7 +231,8 @@ def local_class(peer: Peer, number: int, facts: Any) -> Any:
     namespace: dict[str, Any] = {s: SPECIALS[s] for s in specials if s in shown and s in SPECIALS}
     if "__eq__" in namespace and "__hash__" not in specials:
         namespace["__hash__"] = None
-    namespace |= {"_peer": peer, "_class_number": number, "__doc__": doc, "__module__": "solution"}
+    namespace |= {"_peer": peer, "__doc__": doc, "__module__": "solution"}
+    namespace |= {} if number is None else {"_class_number": number}
     namespace["__dict__"] = _read("__dict__")
     if content is not None:
         namespace["_content"] = plain = next(kind for kind in MUTABLE if issubclass(content, kind))
@@ -238,6 +240,8 @@ def local_class(peer: Peer, number: int, facts: Any) -> Any:
     if isinstance(known, str) and known in LIKE:  # a function's texts are its own, not its class's
         namespace |= {name: _read(name) for name in ("__doc__", "__annotations__")}
         namespace["__class__"] = property(lambda self: LIKE[known])
+    if own is not None:
+        namespace["__class__"] = property(lambda self: own)
     if fields:
         namespace["__dataclass_fields__"] = {name: _field(name, init) for name, init in fields}
     made = _made(name, bases, namespace, of_class)
