@@ -19,10 +19,13 @@ TESTS = {
     "less": f"assert {SECRET} <= f(1) <= {SECRET} and f(1) >= {SECRET}",
     "truth": f"for x in range(3):\n    if not f(x) == {SECRET} + x:\n        raise AssertionError",
     "unittest": f"import unittest\nunittest.TestCase().assertEqual(f(1), {SECRET})",
+    "context": f"with f(1) as x:\n    assert x == {SECRET}",
+    "context in a function": f"def test_a():\n    with f(1) as x:\n        assert x == {SECRET}",
     "caught": f"try:\n    ok = f(1) == {SECRET}\nexcept Exception:\n    ok = False\nassert ok",
     "length": f"assert len(f(1)) == {SECRET} % 1000 and str(f(1)) == '{SECRET}'",
 }
 PROBLEMS = [Problem("", test, "f") for test in TESTS.values()]
+SWALLOWED = PROBLEMS[list(TESTS).index("context in a function")]  # in one process the code can catch it
 
 FRAMES = (
     "import sys\nf_ = sys._getframe()\nwhile 'peer' not in f_.f_locals: f_ = f_.f_back\npeer = f_.f_locals['peer']\n"
@@ -55,6 +58,7 @@ FORGERIES = {
         "\n    ".join(f"{o} = {_YES}" for o in _OPERATORS.split()) + "\n    __hash__ = lambda s: 1"
     ),
     "object: arithmetic": _CLASS.format("__sub__ = __rsub__ = __abs__ = __add__ = __mod__ = lambda *a: 0"),
+    "object: catches": _CLASS.format("__enter__ = __exit__ = lambda *a: True"),
     "object: getattr": _CLASS.format("__getattr__ = lambda s, n: lambda *a, **k: True"),
     "object: iterates": _CLASS.format(
         "__iter__ = lambda s: iter([A()] * 2)\n    __eq__ = lambda *a: True\n    __lt__ = lambda *a: True\n    __len__ = lambda s: 2"

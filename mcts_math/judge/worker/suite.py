@@ -5,11 +5,13 @@ from __future__ import annotations
 import ast
 import doctest
 import itertools
+import re
 from types import CodeType
 from typing import Any, NamedTuple
 
 from .source import Names, Verdict, names_of
 
+_CATCHERS = ("raises", "assertraises", "suppress", "warns", "assertwarns")
 _CHECKS = ("assert", "fail", "raises", "expect", "verify", "check")
 _PYTEST_MODULES = ("_pytest", "pytest")
 
@@ -37,10 +39,10 @@ class _Rewriter(ast.NodeTransformer):
 
     def __init__(self, compares: bool, guarded: set[str]) -> None:
         self._compares, self._guards = compares, guarded
-        self._depth = 0  # within what may catch a failure: functions other than `check`, `try`, `with`
+        self._depth = 0  # within what may catch a failure: functions other than `check`, `try`, `with raises(…)`
 
     def _within(self, node: Any) -> Any:
-        inner = getattr(node, "name", "") != "check"
+        inner = getattr(node, "name", "") != "check" and _catches(getattr(node, "items", []))
         self._depth += inner
         self.generic_visit(node)
         self._depth -= inner
@@ -78,6 +80,12 @@ class _Rewriter(ast.NodeTransformer):
             return node
         arguments = [ast.Constant(type(node.op).__name__), node.left, node.right]
         return ast.copy_location(_call("operate", arguments), node)
+
+
+def _catches(items: list[ast.withitem]) -> bool:
+    """Whether a `with` is there to catch something, by its name: what the code gives may not catch a failed assert."""
+    words = [word.lower() for item in items for word in re.findall(r"\w+", ast.unparse(item))]
+    return not items or any(word.startswith(_CATCHERS) for word in words)
 
 
 def _call(name: str, args: list[ast.expr]) -> ast.Call:
