@@ -39,9 +39,7 @@ from mcts_math.engine.vllm.arguments import complete_args, quiet
 from mcts_math.engine.vllm.thread import VLLMThread
 from mcts_math.errors import EngineError, RefusedError
 from mcts_math.messages import Piece, Sample, Sampling
-from mcts_math.requests import Evaluate, Evaluation, Generate, Generation
-
-_SEEDS = (1 << 62) - 1  # vLLM takes seeds of 64 bits; requests may have longer ones
+from mcts_math.requests import SEED_MASK, Evaluate, Evaluation, Generate, Generation
 
 
 @dataclass(slots=True)
@@ -175,7 +173,7 @@ class VLLMEngine:
             max_tokens=min(sampling.max_tokens, self.context_length - num_prompt_tokens),
             stop=list(sampling.stop),
             stop_token_ids=sorted(self.codec.eos_ids),
-            seed=seed & _SEEDS if sampling.temperature > 0 else None,
+            seed=seed & SEED_MASK if sampling.temperature > 0 else None,
             logprobs=1 if want_value else 0,
             logprob_token_ids=[self.value_token] if want_value and self.value_token is not None else None,
             detokenize=bool(sampling.stop),
