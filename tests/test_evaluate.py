@@ -76,6 +76,37 @@ def test_react_takes_the_deepest_node_not_the_longest_tag(tmp_path: Path, grader
     assert (report.top1.correct, report.top1.total, report.answered) == (1, 2, 1)
 
 
+@pytest.mark.parametrize("react", [False, True])
+def test_programs_are_solutions_too(tmp_path: Path, grader: Grader, react: bool) -> None:
+    problem = {"task": "mbpp", "entry_point": "f", "test": "assert f(1) == 2", "format": "chat", "step_delim": "\n"}
+    root, program = {"final_answer": ""}, {"final_answer": "", "outcome": "reply"}
+    failed = {"final_answer": "Fail to generate parsable text for next step."}
+    chosen = [{"final_answer": None, "value": 0.5, "tag": "0.0"}]
+    path = write(
+        tmp_path / "a.jsonl",
+        {
+            "id": "1",
+            "question": "a",
+            **problem,
+            "react": {"0": root, "0.0": program},
+            "solutions": chosen,
+            "correct": True,
+        },
+        {"id": "2", "question": "b", **problem, "react": {"0": root, "0.0": failed}, "solutions": [], "correct": False},
+        {
+            "id": "3",
+            "question": "c",
+            **problem,
+            "react": {"0": root, "0.0": program},
+            "solutions": chosen,
+            "correct": False,
+        },
+    )
+    report = evaluate_file(path, grader, react=react)
+    assert (report.top1.correct, report.top1.total, report.answered, report.solutions) == (1, 3, 2, 2)
+    assert report.mean_steps == 1
+
+
 PLACES = ("published", "beside", "inside")
 
 

@@ -18,9 +18,9 @@ from typing import Any
 from mcts_math.errors import ConfigError, RecordError
 from mcts_math.evaluate.grading import Grader
 from mcts_math.evaluate.table import number, percent, render_table
-from mcts_math.files import dump_line, find_twice, is_same_file, read_records, replace_folder
+from mcts_math.files import dump_line, find_twice, is_same_file, replace_folder
 from mcts_math.formats import StepFormat
-from mcts_math.run.record import ROOT_TAG, error_of, id_of, nodes_of, record_to_tree
+from mcts_math.run.record import ROOT_TAG, error_of, nodes_of, read_results, record_to_tree
 from mcts_math.tasks import JsonObject, is_ours
 from mcts_math.train.config import ExamplesConfig
 from mcts_math.train.examples import Example, Solution, choose, format_of, solutions_of, to_example
@@ -230,23 +230,21 @@ def _read_trees(
     paths: Iterable[str | Path], config: ExamplesConfig, statistics: Statistics
 ) -> Iterator[tuple[Tree, StepFormat, str]]:
     """Trees that hold more than a question, their formats, and who scored them."""
-    copies: Counter[str] = Counter()
-    for path in paths:
-        for where, record in read_records(path):
-            statistics.trees += 1
-            if error_of(record):
-                statistics.failed += 1
-                continue
-            tree = record_to_tree(record, where)
-            if not _is_backed_up(record, where):
-                _take_values(tree, where)
-            if wrong := [node.q_value for node in tree.nodes if not abs(node.q_value) <= 1 + _ROUNDING]:
-                raise RecordError(f"{where}: a Q of {wrong[0]}. Search with rewards in [-1, 1], as values are.")
-            tree.task = replace(tree.task, id=id_of(record, copies))
-            if len(tree.nodes) > 1:  # else there is nothing to render
-                yield tree, format_of(record, tree, config, where), _source_of(record)
-            else:
-                statistics.empty += 1
+    for where, task_id, record in read_results(*paths):
+        statistics.trees += 1
+        if error_of(record):
+            statistics.failed += 1
+            continue
+        tree = record_to_tree(record, where)
+        if not _has_qs(record, where):
+            _take_values(tree, where)
+        if wrong := [node.q_value for node in tree.nodes if not abs(node.q_value) <= 1 + _ROUNDING]:
+            raise RecordError(f"{where}: a Q of {wrong[0]}. Search with rewards in [-1, 1], as values are.")
+        tree.task = replace(tree.task, id=task_id)
+        if len(tree.nodes) > 1:  # else there is nothing to render
+            yield tree, format_of(record, tree, config, where), _source_of(record)
+        else:
+            statistics.empty += 1
 
 
 def _source_of(record: JsonObject) -> str:
@@ -255,7 +253,7 @@ def _source_of(record: JsonObject) -> str:
     return source if isinstance(source, str) and source != "none" else ""
 
 
-def _is_backed_up(record: JsonObject, where: str) -> bool:
+def _has_qs(record: JsonObject, where: str) -> bool:
     """Whether nodes have Q and visits, as those of MCTS. Raises RecordError where only some have."""
     nodes = {tag: node for tag, node in nodes_of(record).items() if tag != ROOT_TAG and isinstance(node, dict)}
     lacking = [(tag, key) for tag, node in nodes.items() for key in ("q_value", "visit_count") if key not in node]

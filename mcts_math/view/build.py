@@ -10,7 +10,7 @@ import gzip
 import os
 import tempfile
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +18,8 @@ from typing import IO, Any, Final
 
 from mcts_math.errors import RecordError
 from mcts_math.evaluate.grading import Grader
-from mcts_math.files import dump_line, is_same_file, read_records
+from mcts_math.files import dump_line, is_same_file
+from mcts_math.run.record import read_results
 from mcts_math.tasks import JsonObject
 from mcts_math.view.assemble import page
 from mcts_math.view.questions import Question, grade_questions, read_question
@@ -110,18 +111,13 @@ class _Packer:
 
 def _pack(path: Path, packer: _Packer, grader: Grader, c_puct: float | None) -> JsonObject:
     """Packs the trees of a file; returns its part of the head."""
-    questions = [_without_tree(question, packer) for question in _read(path)]
+    lines = read_results(path)
+    questions = [_without_tree(read_question(record, where, task_id), packer) for where, task_id, record in lines]
     if not questions:
         raise RecordError(f"{path} holds no results yet. Wait for its first question, or use --serve.")
     grade_questions(questions, grader)
     entries = [question.entry for question in questions]
     return {"name": path.name, "entries": entries, "summary": summarise(entries, path)} | run_facts(path, c_puct)
-
-
-def _read(path: Path) -> Iterator[Question]:
-    copies: Counter[str] = Counter()
-    for where, record in read_records(path):
-        yield read_question(record, where, copies)
 
 
 def check_ids(source: JsonObject) -> None:
