@@ -8,7 +8,7 @@ import argparse
 import json
 import sys
 
-from mcts_math.run.program import run_program
+from mcts_math.run.program import make_parser, run_program
 
 # isort: split
 from mcts_math.evaluate.accuracy import Report, Tally, evaluate_file, paired_difference, scores_by_id, votes_by_id
@@ -18,7 +18,7 @@ from mcts_math.evaluate.report import Summary
 
 
 def parse(argv: list[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="Accuracy, majority votes and cost of results files.")
+    parser = make_parser("Accuracy, majority votes and cost of results files.")
     parser.add_argument("--res_file", nargs="+", required=True, metavar="JSONL", help="one or several results files")
     parser.add_argument("--react", action="store_true", help="take the deepest node's answer, not the first solution")
     parser.add_argument("--top", type=int, default=1, metavar="K", help="Maj@K over the first K solutions of a line")

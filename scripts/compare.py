@@ -14,7 +14,7 @@ table.md holds accuracy and mean cost of every method, and the differences that 
 budgets.txt and budgets.png what is solved within a budget of attempts, generated tokens or machine seconds. There two
 kinds stand apart: methods that read the verdict of the ground truth (pass@k: what a perfect judge would gain), and
 methods that choose an answer by themselves. Intervals are over questions, each with its mean over seeds.
-Pictures need matplotlib: pip install -e ".[plots]"
+Pictures need matplotlib: pip install 'mcts_math[plots]'
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ ROOT = Path(__file__).parent.parent
 
 def parse(argv: list[str]) -> argparse.Namespace:
     keys = {"keys of --cfg": ExperimentConfig, "keys of a method": MethodConfig}
-    parser = make_parser(__doc__, *(f"{title}:\n{describe_keys(model)}" for title, model in keys.items()))
+    parser = make_parser(__doc__, *(describe_keys(model, f"{title}:") for title, model in keys.items()))
     parser.add_argument(
         "--cfg", metavar="YAML", help="an experiment; in place of --cfgs, --qaf, --greedy and --exclude"
     )

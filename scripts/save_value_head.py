@@ -12,7 +12,6 @@ The head is untrained: its values are close to 0 and mean nothing until it is tr
 from __future__ import annotations
 
 import argparse
-import json
 import shutil
 import sys
 from pathlib import Path
@@ -21,10 +20,9 @@ from mcts_math.run.program import make_parser, run_program
 
 # isort: split
 from mcts_math.engine import checkpoint as checkpoints
+from mcts_math.engine.checkpoint import HEAD_FILES
 from mcts_math.errors import CheckpointError
-from mcts_math.files import replace_file
-
-HEAD_FILES = (checkpoints.HEAD_PTH, checkpoints.HEAD_SAFETENSORS)
+from mcts_math.files import new_file
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -77,8 +75,6 @@ def add_value_head(
             raise CheckpointError(f"{model_dir} is no folder here; give --out FOLDER, and it comes from the model hub")
         checkpoint = checkpoints.download(checkpoint)
         model_dir = checkpoint.path or model_dir
-    if checkpoint.hidden_size is None:
-        raise CheckpointError(f"{model_dir}/config.json does not tell the hidden size")
     folder = model_dir if out is None else out
     present = {*checkpoint.head_files, *(folder / name for name in HEAD_FILES if (folder / name).exists())}
     if present and not force:
@@ -87,18 +83,17 @@ def add_value_head(
     inside = [file for file in checkpoint.head_files if file.name not in HEAD_FILES]
     if inside:
         raise CheckpointError(f"the value head is among the weights in {inside[0].name}, where it can't be replaced")
+    # Imported late: --help and refusals need no torch.
+    from mcts_math.engine.value_head import fresh_head_of, save_value_head
+
+    head = fresh_head_of(checkpoint, seed)
     if out is not None:
         copy_model(model_dir, out, link=link)
-    # Imported late: --help and refusals need no torch.
-    from mcts_math.engine.value_head import fresh_value_head, save_value_head
-
-    head = fresh_value_head(checkpoint.hidden_size, initializer_range=checkpoint.initializer_range, seed=seed)
     written = save_value_head(head, folder, pth="pth" in formats, safetensors="safetensors" in formats)
     for name in HEAD_FILES:  # a replaced head must not leave another one beside it
         if folder / name not in written:
             (folder / name).unlink(missing_ok=True)
-    config = checkpoints.read_config(model_dir) | {"value_model": True}
-    replace_file(folder / "config.json", json.dumps(config, indent=2, ensure_ascii=False) + "\n")
+    checkpoints.write_config(folder, checkpoints.read_config(model_dir) | {"value_model": True})
     return folder
 
 
@@ -120,9 +115,8 @@ def copy_model(source: Path, target: Path, *, link: bool) -> None:
         if link:
             copy.symlink_to(file.resolve())
         else:
-            part = copy.with_name(copy.name + ".part")
-            shutil.copyfile(file, part)
-            part.replace(copy)
+            with new_file(copy) as part:
+                shutil.copyfile(file, part)
 
 
 if __name__ == "__main__":

@@ -21,9 +21,9 @@ from mcts_math.train.config import ExamplesConfig, RoundsConfig
 def main(argv: list[str]) -> int:
     """Runs the program; returns its exit code."""
     keys = [
-        "config keys and their defaults:\n" + describe_keys(RoundsConfig),
-        "keys of examples:\n" + describe_keys(ExamplesConfig),
-        "keys of each entry of methods:\n" + describe_keys(MethodConfig),
+        describe_keys(RoundsConfig),
+        describe_keys(ExamplesConfig, "keys of examples:"),
+        describe_keys(MethodConfig, "keys of each entry of methods:"),
     ]
     parser = make_parser(__doc__, *keys)
     parser.add_argument("--cfg", required=True, metavar="YAML", help="config file, such as configs/mini/rounds.yaml")

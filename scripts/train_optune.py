@@ -22,7 +22,7 @@ from mcts_math.train.tuning_config import TuningConfig
 
 def main(argv: list[str]) -> int:
     """Runs the program; returns its exit code."""
-    parser = make_parser(__doc__, "config keys and their defaults:\n" + describe_keys(TuningConfig))
+    parser = make_parser(__doc__, describe_keys(TuningConfig))
     parser.add_argument("--cfg", metavar="YAML", help="config file, see configs/optune/")
     parser.add_argument("--overwrite", action="store_true", help="start anew; replace a finished result")
     parser.add_argument("--plot", metavar="PNG", help="also draw the figures by epoch")

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from mcts_math.errors import CheckpointError
+from mcts_math.errors import CheckpointError, how_to_install
 
 _log: Final = logging.getLogger(__name__)
 DTYPES: Final = ("bfloat16", "float16", "float32")
@@ -95,7 +95,7 @@ def require_reader() -> Any:
     try:
         from gguf import GGUFReader
     except ImportError as error:
-        raise CheckpointError("reading GGUF needs the package gguf: pip install 'mcts_math[gguf]'") from error
+        raise CheckpointError(f"reading GGUF needs the package gguf: {how_to_install('gguf')}") from error
     return GGUFReader
 
 

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from mcts_math.engine.checkpoint import HEAD_BIAS, HEAD_PTH, HEAD_SAFETENSORS, HEAD_WEIGHT, Checkpoint
 from mcts_math.errors import CheckpointError
+from mcts_math.files import new_file
 
 
 class ValueHead(nn.Module):
@@ -52,6 +53,13 @@ def fresh_value_head(hidden_size: int, *, initializer_range: float = 0.02, seed:
     return ValueHead(torch.randn(hidden_size, generator=generator) * initializer_range, torch.zeros(1))
 
 
+def fresh_head_of(checkpoint: Checkpoint, seed: int) -> ValueHead:
+    """An untrained head for a model. Raises CheckpointError where its config does not tell the hidden size."""
+    if checkpoint.hidden_size is None:
+        raise CheckpointError(f"{checkpoint.name}/config.json does not tell the hidden size")
+    return fresh_value_head(checkpoint.hidden_size, initializer_range=checkpoint.initializer_range, seed=seed)
+
+
 def load_value_head(checkpoint: Checkpoint) -> ValueHead:
     """Reads the head of an inspected checkpoint, on the CPU.
 
@@ -85,9 +93,8 @@ def save_value_head(head: ValueHead, folder: Path, *, pth: bool = True, safetens
     for name, wanted, save in ((HEAD_SAFETENSORS, safetensors, save_file), (HEAD_PTH, pth, torch.save)):
         if wanted:
             written.append(folder / name)
-            temporary = written[-1].with_suffix(".tmp")
-            save(tensors, temporary)
-            temporary.replace(written[-1])
+            with new_file(written[-1]) as temporary:
+                save(tensors, temporary)
     return written
 
 

@@ -21,10 +21,7 @@ class SftFormat(StepFormat):
 
     @classmethod
     def make(cls, options: FormatOptions) -> SftFormat:
-        return cls(
-            cls().step_delim if options.step_delim is None else options.step_delim,
-            cls().stops if options.stops is None else options.stops,
-        )
+        return cls(**options.given)
 
     def prompt(self, task: Task, steps: Sequence[Step]) -> str:
         question, before = opening(task)

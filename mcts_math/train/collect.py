@@ -5,7 +5,6 @@ Where a tree's answers were not judged when it was made, they are compared with 
 
 from __future__ import annotations
 
-import shutil
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
@@ -15,10 +14,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from mcts_math.errors import ConfigError, RecordError
+from mcts_math.errors import ConfigError, RecordError, how_to_install
 from mcts_math.evaluate.grading import Grader
 from mcts_math.evaluate.table import number, percent, render_table
-from mcts_math.files import dump_line, find_twice, is_same_file, replace_folder
+from mcts_math.files import dump_line, find_twice, is_same_file, new_folder
 from mcts_math.formats import StepFormat
 from mcts_math.run.record import ROOT_TAG, error_of, nodes_of, read_results, record_to_tree
 from mcts_math.tasks import JsonObject, is_ours
@@ -196,19 +195,13 @@ def export_dataset(examples: str | Path, folder: str | Path) -> None:
         from datasets import Dataset
         from datasets.exceptions import DatasetsError
     except ImportError:
-        raise ConfigError('--dataset needs the package datasets: pip install -e ".[train]"') from None
-    folder = Path(folder)
-    part = folder.with_name(f"{folder.name}.part")
-    shutil.rmtree(part, ignore_errors=True)
+        raise ConfigError(f"--dataset needs the package datasets: {how_to_install('train')}") from None
     try:
         # A cache of its own: the shared one would give what another file of this name once held.
-        with TemporaryDirectory(prefix="mcts_math_") as cache:
+        with new_folder(Path(folder)) as part, TemporaryDirectory(prefix="mcts_math_") as cache:
             Dataset.from_json(str(examples), cache_dir=cache).save_to_disk(str(part))
-        replace_folder(part, folder)
     except DatasetsError as error:
         raise RecordError(f"{folder} can't be written: {error.__cause__ or error}.") from error
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
 
 
 def _require_own_files(trees: Sequence[str | Path], outputs: Sequence[Path], dataset: str | Path | None) -> None:

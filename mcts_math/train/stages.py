@@ -13,11 +13,14 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from mcts_math.errors import ConfigError, RecordError
-from mcts_math.files import replace_file, try_lock
+from mcts_math.files import replace_file, short_digest, try_lock
 from mcts_math.tasks import JsonObject
+
+RECIPE: Final = "training.json"
+"""In the folder that a training has made: of what, and how it went."""
 
 
 def run_stage(
@@ -67,7 +70,7 @@ def finished(folder: Path, name: str) -> str | None:
 
 
 def fingerprint_of(facts: Any) -> str:
-    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
+    return short_digest(json.dumps(facts, sort_keys=True))
 
 
 def file_digest(path: Path) -> str:

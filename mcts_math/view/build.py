@@ -7,18 +7,16 @@ from __future__ import annotations
 
 import base64
 import gzip
-import os
 import tempfile
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, Final
 
 from mcts_math.errors import RecordError
 from mcts_math.evaluate.grading import Grader
-from mcts_math.files import dump_line, is_same_file
+from mcts_math.files import dump_line, is_same_file, new_file
 from mcts_math.run.record import read_results
 from mcts_math.tasks import JsonObject
 from mcts_math.view.assemble import page
@@ -139,16 +137,11 @@ def _without_tree(question: Question, packer: _Packer) -> Question:
 def _write(output: Path, head: bytes, trees: IO[bytes]) -> int:
     """Puts the page together beside its place, then there; returns its size."""
     before, between, after = (part.encode() for part in page(served=False))
-    temporary = output.with_name(f"{output.name}.tmp{os.getpid()}")
     try:
-        output.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("wb") as file:
+        with new_file(output) as temporary, temporary.open("wb") as file:
             file.writelines(_parts(before, head, between, trees, after))
             size = file.tell()
-        temporary.replace(output)
     except OSError as error:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
         raise RecordError(f"{output} can't be written: {error}. Choose another --output.") from error
     return size
 

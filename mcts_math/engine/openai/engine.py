@@ -162,7 +162,7 @@ class OpenAIEngine:
         if self.served.codec is not None:
             return self.served.codec.opening(prompt)
         last = None if isinstance(prompt, str) else prompt.messages[-1]
-        return "" if last is None or last.role != "assistant" else text_of(last.written) or last.content
+        return "" if last is None or last.role != "assistant" else text_of(last.pieces)
 
     def _body(self, prompt: Any, sampling: Sampling, seed: int, length: int, want_value: bool) -> dict[str, Any]:
         """A request for one sample, for no more tokens than there is room for behind a prompt of `length`."""
