@@ -168,8 +168,8 @@ def compare_caches(
     return found | {"ratio": found["cached"] / found["plain"], "prompt_tokens_cached": share}
 
 
-def main() -> None:
-    """Runs both comparisons and prints them."""
+def parse() -> argparse.Namespace:
+    """The arguments."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model_dir", nargs="?", default="models/mini", help="a checkpoint with value head")
     parser.add_argument("--device", default="auto")
@@ -186,8 +186,12 @@ def main() -> None:
         help="measure this shape, and no trees; may be repeated",
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
-    options = parser.parse_args()
+    return parser.parse_args()
 
+
+def main() -> None:
+    """Runs both comparisons and prints them."""
+    options = parse()
     want_value = any((Path(options.model_dir) / name).is_file() for name in HEAD_FILES)
 
     def load(**limits: int) -> HFEngine:

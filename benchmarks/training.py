@@ -63,8 +63,8 @@ def run_plain(config: TrainConfig, policy: Any, rows: Rows, collator: Any, work:
     return lambda: trainer.train()
 
 
-def main() -> None:
-    """Runs both comparisons and prints them."""
+def parse() -> argparse.Namespace:
+    """The arguments."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model_dir", help="checkpoint to train")
     parser.add_argument("examples", help="file of scripts/make_examples.py")
@@ -75,11 +75,11 @@ def main() -> None:
     parser.add_argument("--num-threads", type=int, default=0, help="threads of torch; 0 leaves them as they are")
     parser.add_argument("--clock", choices=CLOCKS, default="wall", help="which seconds count")
     parser.add_argument("--json", action="store_true", help="print data instead of text")
-    args = parser.parse_args()
-    if args.num_threads:
-        torch.set_num_threads(args.num_threads)
-    transformers_logging.disable_progress_bar()
-    clock = CLOCKS[args.clock]
+    return parser.parse_args()
+
+
+def settings_of(args: argparse.Namespace, **changes: Any) -> TrainConfig:
+    """Training of so many steps, with nothing saved."""
     settings: dict[str, Any] = {
         "model_dir": args.model_dir,
         "examples": [args.examples],
@@ -92,48 +92,51 @@ def main() -> None:
         "log_steps": 10**9,
         "trainer": {"save_strategy": "no"},
     }
-    packed = make_settings(TrainConfig, settings)
-    source = inspect(args.model_dir)
+    return make_settings(TrainConfig, settings | changes)
+
+
+def measure(args: argparse.Namespace, work: Path) -> dict[str, float]:
+    """Rates and ratios of both comparisons."""
+    packed, source, clock = settings_of(args), inspect(args.model_dir), CLOCKS[args.clock]
     plain = load_weights(Path(args.model_dir), getattr(torch, packed.dtype), packed.attn)
     rows, collator, data = load_rows(packed, source)
+    sides = {
+        "ours": run_ours(packed, load_model(source, packed), rows, collator, work),
+        "plain": run_plain(packed, plain, rows, collator, work),
+    }
+    ours = median_seconds(sides, args.repeats, clock, warm_up=True)
     fill = data.tokens / (len(rows) * args.max_length)
-    with tempfile.TemporaryDirectory() as folder:
-        work = Path(folder)
-        ours = median_seconds(
-            {
-                "ours": run_ours(packed, load_model(source, packed), rows, collator, work),
-                "plain": run_plain(packed, plain, rows, collator, work),
-            },
-            args.repeats,
-            clock,
-            warm_up=True,
-        )
-        mean = data.tokens / (data.examples + data.pairs)
-        single_rows = max(1, round(args.batch_size * args.max_length * fill / mean))
-        single = make_settings(
-            TrainConfig,
-            settings | {"packing": False, "batch_size": single_rows, "micro_batch_size": single_rows},
-        )
-        lone_rows, lone_collator, _ = load_rows(single, source)
-        packing = median_seconds(
-            {
-                "packed": run_ours(packed, load_model(source, packed), rows, collator, work),
-                "single": run_ours(single, load_model(source, single), lone_rows, lone_collator, work),
-            },
-            args.repeats,
-            clock,
-            warm_up=True,
-        )
+    mean = data.tokens / (data.examples + data.pairs)
+    single_rows = max(1, round(args.batch_size * args.max_length * fill / mean))
+    single = settings_of(args, packing=False, batch_size=single_rows, micro_batch_size=single_rows)
+    lone_rows, lone_collator, _ = load_rows(single, source)
+    sides = {
+        "packed": run_ours(packed, load_model(source, packed), rows, collator, work),
+        "single": run_ours(single, load_model(source, single), lone_rows, lone_collator, work),
+    }
+    packing = median_seconds(sides, args.repeats, clock, warm_up=True)
     tokens = args.steps * args.batch_size * args.max_length
-    rates = {
+    packed_rate = tokens * fill / packing["packed"]
+    single_rate = args.steps * single_rows * mean / packing["single"]
+    return {
         "ours_tokens_per_s": tokens / ours["ours"],
         "plain_tokens_per_s": tokens / ours["plain"],
         "ours_over_plain": ours["plain"] / ours["ours"],
-        "packed_example_tokens_per_s": tokens * fill / packing["packed"],
-        "single_example_tokens_per_s": args.steps * single_rows * mean / packing["single"],
+        "packed_example_tokens_per_s": packed_rate,
+        "single_example_tokens_per_s": single_rate,
         "fill_of_packed_rows": fill,
+        "packed_over_single": packed_rate / single_rate,
     }
-    rates["packed_over_single"] = rates["packed_example_tokens_per_s"] / rates["single_example_tokens_per_s"]
+
+
+def main() -> None:
+    """Runs both comparisons and prints them."""
+    args = parse()
+    if args.num_threads:
+        torch.set_num_threads(args.num_threads)
+    transformers_logging.disable_progress_bar()
+    with tempfile.TemporaryDirectory() as folder:
+        rates = measure(args, Path(folder))
     if args.json:
         print(json.dumps(rates))
         return
