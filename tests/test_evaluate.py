@@ -200,6 +200,9 @@ def test_rescoring_writes_published_lines_too(tmp_path: Path, capsys: pytest.Cap
     assert (tmp_path / "out.jsonl.bak").read_bytes() == Path(output).read_bytes()
     with pytest.raises(RecordError, match="is a file that this run reads"):
         rescore([*words, "--output", str(trees), "--overwrite"])
+    with pytest.raises(SystemExit):
+        rescore([*words, "--workers", "-1"])
+    assert "--workers: must be a whole number, at least 0, not '-1'" in capsys.readouterr().err
 
 
 def test_majority_within_a_file_counts_equal_answers_as_one(tmp_path: Path, grader: Grader) -> None:
