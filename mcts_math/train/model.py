@@ -13,10 +13,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from mcts_math.engine.checkpoint import Checkpoint
+from mcts_math.engine.checkpoint import HEAD_BIAS, HEAD_WEIGHT, Checkpoint
 from mcts_math.engine.hf.model import decoder_of, load_weights
-from mcts_math.engine.value_head import ValueHead, fresh_head_of, load_value_head
-from mcts_math.errors import CheckpointError, ConfigError, how_to_install
+from mcts_math.engine.value_head import ValueHead, fresh_head_of, load_value_head, require_width
+from mcts_math.errors import ConfigError, how_to_install
 from mcts_math.train.config import LoraConfig, TrainConfig
 from mcts_math.train.data import IGNORED
 from mcts_math.train.loss import pair_places, policy_loss, preference_loss, value_loss
@@ -94,7 +94,7 @@ class PolicyWithValue(nn.Module):
 
     def value_head(self, state: dict[str, Tensor]) -> ValueHead:
         """The head of a state dict of this module."""
-        return ValueHead(state["v_head.summary.weight"], state["v_head.summary.bias"])
+        return ValueHead(state[HEAD_WEIGHT], state[HEAD_BIAS])
 
     def _run(self, input_ids: Tensor, position_ids: Tensor, places: Tensor) -> tuple[Tensor, Tensor]:
         """Hidden states [B·T, H] and the logits [N, V] at `places` of the flattened batch."""
@@ -152,12 +152,9 @@ class PolicyWithValue(nn.Module):
             ids = torch.arange(4, device=device).unsqueeze(0)
             logits = self.policy(input_ids=ids, use_cache=False).logits.flatten(0, 1)
             hidden = self._take_hidden()
-        width = self.v_head["summary"].in_features
-        if hidden.shape[-1] != width:
-            raise CheckpointError(
-                f"the value head is for hidden states of width {width}, but those of {type(self.policy).__name__} are "
-                f"of width {hidden.shape[-1]}; does it belong to another model? fresh_value_head: true makes a new one"
-            )
+        summary: Any = self.v_head["summary"]
+        remedy = " fresh_value_head: true makes a new one"
+        require_width(summary.in_features, hidden.shape[-1], type(self.policy).__name__, remedy)
         output = self.policy.get_output_embeddings()
         if output is None:
             return False

@@ -22,7 +22,7 @@ from mcts_math.engine.hf.attention import share_heads
 from mcts_math.engine.hf.grafts import load_grafts
 from mcts_math.engine.hf.kv_cache import KVBlock, KVLayout, Segments
 from mcts_math.engine.tokenizer import Codec, load_codec
-from mcts_math.engine.value_head import ValueHead, load_value_head
+from mcts_math.engine.value_head import ValueHead, load_value_head, require_width
 from mcts_math.errors import CheckpointError, EngineError
 
 _DTYPES = {
@@ -134,11 +134,7 @@ class CausalModel:
             return
         if not isinstance(hidden, Tensor) or hidden.ndim != 3:
             raise CheckpointError(f"{name} does not tell its last hidden state, which a value needs; use engine: vllm")
-        if hidden.shape[-1] != self.head.weight.shape[0]:
-            raise CheckpointError(
-                f"the value head is for hidden states of width {self.head.weight.shape[0]}, but those of {name} are of "
-                f"width {hidden.shape[-1]}; does it belong to another model?"
-            )
+        require_width(self.head.weight.shape[0], hidden.shape[-1], name)
 
     @torch.inference_mode()
     def _probe(self, prefix: Sequence[Segments]) -> KVLayout:
