@@ -80,6 +80,10 @@ class Report:
         return self.costs[key] / self.with_cost if self.with_cost else math.nan
 
     @property
+    def mean_solutions(self) -> float:
+        return self.solutions / max(self.questions, 1)
+
+    @property
     def mean_steps(self) -> float:
         return self.steps / self.answered if self.answered else math.nan
 

@@ -25,7 +25,7 @@ class SftFormat(StepFormat):
 
     def prompt(self, task: Task, steps: Sequence[Step]) -> str:
         question, before = opening(task)
-        return f"<question> {question} </question>\n" + "".join(map(self._show, [*before, *steps]))
+        return "".join(map(self._show, [Step(question, Outcome.USER), *before, *steps]))
 
     def user_turn(self, task: Task, steps: Sequence[Step], text: str) -> tuple[str, str]:
         return self.prompt(task, steps), self._show(Step(text, Outcome.USER))

@@ -19,7 +19,7 @@ from typing import Any
 from mcts_math.errors import TaskError, how_to_install
 from mcts_math.files import short_digest
 from mcts_math.tasks.benchmarks import BENCHMARKS, Benchmark, Position
-from mcts_math.tasks.files import read_records
+from mcts_math.tasks.files import read_questions
 from mcts_math.tasks.task import Task, collect_tasks
 
 
@@ -120,7 +120,7 @@ def _range(benchmark: Benchmark, name: str, source: Source) -> tuple[float, floa
 def _records(source: Source) -> Iterator[tuple[str, Any]]:
     if source.path is None:
         return _from_hub(source)
-    return _from_folder(source.path) if source.path.is_dir() else read_records(source.path)
+    return _from_folder(source.path) if source.path.is_dir() else read_questions(source.path)
 
 
 def _from_folder(folder: Path) -> Iterator[tuple[str, Any]]:

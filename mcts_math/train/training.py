@@ -125,18 +125,8 @@ def load_rows(config: TrainConfig, source: Checkpoint) -> tuple[Rows, Collator, 
 
 def make_arguments(config: TrainConfig, work: Path) -> TrainingArguments:
     """Our settings in Trainer's words. Raises ConfigError where they don't fit together."""
-    processes = world()
-    if torch.cuda.device_count() > 1 and processes == 1:
-        raise ConfigError(
-            f"{torch.cuda.device_count()} GPUs are visible to one process. Start it with "
-            "`torchrun --nproc-per-node N -m mcts_math.train …`, or set CUDA_VISIBLE_DEVICES to one of them."
-        )
-    if config.batch_size % (config.micro_batch_size * processes):
-        raise ConfigError(
-            f"batch_size ({config.batch_size}) must be a multiple of micro_batch_size ({config.micro_batch_size}) "
-            f"times the number of processes ({processes})."
-        )
-    on_cpu = not torch.cuda.is_available()
+    processes, on_cpu = world(), not torch.cuda.is_available()
+    _require_processes(config, processes)
     schedule = "constant_with_warmup" if config.schedule == "constant" and config.warmup else config.schedule
     settings: dict[str, Any] = {
         "output_dir": str(work),
@@ -172,6 +162,20 @@ def make_arguments(config: TrainConfig, work: Path) -> TrainingArguments:
         return TrainingArguments(**(settings | config.trainer))
     except (TypeError, ValueError) as error:
         raise ConfigError(f"trainer: transformers refuses the arguments: {error}.") from error
+
+
+def _require_processes(config: TrainConfig, processes: int) -> None:
+    """Raises ConfigError where GPUs or a batch can't be shared among so many processes."""
+    if torch.cuda.device_count() > 1 and processes == 1:
+        raise ConfigError(
+            f"{torch.cuda.device_count()} GPUs are visible to one process. Start it with "
+            "`torchrun --nproc-per-node N -m mcts_math.train …`, or set CUDA_VISIBLE_DEVICES to one of them."
+        )
+    if config.batch_size % (config.micro_batch_size * processes):
+        raise ConfigError(
+            f"batch_size ({config.batch_size}) must be a multiple of micro_batch_size ({config.micro_batch_size}) "
+            f"times the number of processes ({processes})."
+        )
 
 
 def lacks_bfloat16() -> bool:
