@@ -11,11 +11,23 @@ import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import jsonlines
 
-from mcts_math.errors import RecordError
+from mcts_math.errors import MctsMathError, RecordError
+
+ROOM: Final = "Make room and run the same command again."
+"""What to do where a program that goes on from what is done can't write."""
+
+
+@contextmanager
+def writing(path: str | Path, remedy: str = ROOM, error: type[MctsMathError] = RecordError) -> Iterator[None]:
+    """Raises `error` in place of an OSError: it names the file or folder that can't be written, and the remedy."""
+    try:
+        yield
+    except OSError as reason:
+        raise error(f"{path} can't be written: {reason}. {remedy}") from reason
 
 
 @contextmanager
@@ -38,6 +50,12 @@ def replace_file(path: Path, data: str | bytes) -> None:
     """Writes a file at once, text as UTF-8; see `new_file`. Raises OSError where it can't be written."""
     with new_file(path) as temporary:
         temporary.write_bytes(data.encode() if isinstance(data, str) else data)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Writes a file at once, with a line's end after the text. Raises RecordError where it can't be written."""
+    with writing(path):
+        replace_file(path, text + "\n")
 
 
 @contextmanager

@@ -22,13 +22,13 @@ from mcts_math.run.program import make_parser, run_program
 from mcts_math.engine import checkpoint as checkpoints
 from mcts_math.engine.checkpoint import HEAD_FILES
 from mcts_math.errors import CheckpointError
-from mcts_math.files import new_file
+from mcts_math.files import new_file, writing
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs the program; returns its exit code."""
     options = parse(arguments)
-    try:
+    with writing(options.out or options.model_dir, "Make room, or choose another folder.", CheckpointError):
         folder = add_value_head(
             options.model_dir,
             options.out,
@@ -37,12 +37,6 @@ def main(arguments: list[str] | None = None) -> int:
             link=options.link,
             force=options.force,
         )
-    except CheckpointError as error:
-        print(f"save_value_head: {error}", file=sys.stderr)
-        return 1
-    except OSError as error:
-        print(f"save_value_head: can't write: {error}", file=sys.stderr)
-        return 1
     print(f"a fresh value head (untrained) is in {folder}")
     return 0
 

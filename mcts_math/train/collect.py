@@ -17,7 +17,7 @@ from typing import Any
 from mcts_math.errors import ConfigError, RecordError, how_to_install
 from mcts_math.evaluate.grading import Grader
 from mcts_math.evaluate.table import number, percent, render_table
-from mcts_math.files import dump_line, find_twice, is_same_file, new_folder
+from mcts_math.files import dump_line, find_twice, is_same_file, new_file, new_folder, writing
 from mcts_math.formats import StepFormat
 from mcts_math.run.record import ROOT_TAG, error_of, nodes_of, read_results, record_to_tree
 from mcts_math.tasks import JsonObject, is_ours
@@ -166,12 +166,10 @@ def write_examples(
     statistics = Statistics()
     outputs = [Path(output), *([Path(pairs)] if pairs else [])]
     _require_own_files(trees, outputs, dataset)
-    parts = [path.with_name(path.name + ".part") for path in outputs]
-    try:
-        for path in outputs:
-            path.parent.mkdir(parents=True, exist_ok=True)
-        with ExitStack() as stack:
-            files = [stack.enter_context(part.open("wb")) for part in parts]
+    with writing(output, "Make room, or choose another output."), ExitStack() as made:
+        parts = [made.enter_context(new_file(path)) for path in outputs]
+        with ExitStack() as opened:
+            files = [opened.enter_context(part.open("wb")) for part in parts]
             for examples, found in collect(trees, config, grader, statistics, pairs=pairs is not None):
                 files[0].writelines(dump_line(example.to_json()) for example in examples)
                 if pairs is not None:
@@ -179,13 +177,6 @@ def write_examples(
         _require_examples(statistics, trees)
         if dataset is not None:
             export_dataset(parts[0], dataset)
-        for part, path in zip(parts, outputs, strict=True):
-            part.replace(path)
-    except OSError as error:
-        raise RecordError(f"{output} can't be written: {error}. Make room, or choose another output.") from error
-    finally:
-        for part in parts:
-            part.unlink(missing_ok=True)
     return statistics
 
 

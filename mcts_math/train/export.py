@@ -14,7 +14,7 @@ from mcts_math.engine.checkpoint import Checkpoint, read_config, write_config
 from mcts_math.engine.hf.model import load_weights, without_progress_bars
 from mcts_math.engine.value_head import ValueHead, save_value_head
 from mcts_math.errors import TrainingError
-from mcts_math.files import new_folder
+from mcts_math.files import new_folder, writing
 from mcts_math.tasks import JsonObject
 from mcts_math.train.config import TrainConfig
 from mcts_math.train.model import add_adapters
@@ -63,17 +63,14 @@ def save_checkpoint(
         policy, state = _merge(state, source, config)
     once = _without_tied(policy, state)
     weights = {name: tensor.to(dtype) if tensor.is_floating_point() else tensor for name, tensor in once.items()}
-    try:
-        with new_folder(folder) as scratch:
-            with without_progress_bars():
-                policy.save_pretrained(scratch, state_dict=weights)
-            copy_companions(source, scratch)
-            save_value_head(head, scratch)
-            told = {"value_model": True, "dtype": str(dtype).removeprefix("torch.")}
-            write_config(scratch, read_config(scratch) | told)
-            (scratch / RECIPE).write_text(json.dumps(recipe, indent=2, ensure_ascii=False) + "\n", "utf-8")
-    except OSError as error:
-        raise TrainingError(f"{folder} can't be written: {error}. Make room and run the same command again.") from error
+    with writing(folder, error=TrainingError), new_folder(folder) as scratch:
+        with without_progress_bars():
+            policy.save_pretrained(scratch, state_dict=weights)
+        copy_companions(source, scratch)
+        save_value_head(head, scratch)
+        told = {"value_model": True, "dtype": str(dtype).removeprefix("torch.")}
+        write_config(scratch, read_config(scratch) | told)
+        (scratch / RECIPE).write_text(json.dumps(recipe, indent=2, ensure_ascii=False) + "\n", "utf-8")
 
 
 def copy_companions(source: Checkpoint, folder: Path) -> None:

@@ -17,7 +17,7 @@ import torch
 from transformers.trainer_utils import get_last_checkpoint
 
 from mcts_math.errors import ConfigError, MctsMathError, TrainingError
-from mcts_math.files import find_twice
+from mcts_math.files import ROOM, find_twice
 from mcts_math.settings import Settings
 from mcts_math.tasks import JsonObject
 from mcts_math.train.config import NEUTRAL_KEYS
@@ -54,7 +54,7 @@ def describe(config: Settings, files: Iterable[str], packages: Iterable[str]) ->
 
 def unwritten(folder: str | Path, error: Exception) -> TrainingError:
     """What is said where a state can't be written; torch reports that as an OSError or as a RuntimeError."""
-    return TrainingError(f"a state can't be written to {folder}: {error}. Make room and run the same command again.")
+    return TrainingError(f"a state can't be written to {folder}: {error}. {ROOM}")
 
 
 def last_state(work: Path) -> Path | None:

@@ -25,6 +25,7 @@ from pathlib import Path
 from mcts_math.engine import checkpoint as checkpoints
 from mcts_math.errors import MctsMathError
 from mcts_math.evaluate.grading import Grader
+from mcts_math.files import new_folder, writing
 from mcts_math.loggers import check_logger, open_logger
 from mcts_math.run.description import WEIGHTS
 from mcts_math.tasks import JsonObject
@@ -175,10 +176,9 @@ def _make_base(source: checkpoints.Checkpoint, folder: Path, seed: int) -> None:
     from mcts_math.engine.value_head import fresh_head_of, save_value_head
 
     head = fresh_head_of(source, seed)
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    for file in source.folder.iterdir():
-        if file.is_file() and file.name not in checkpoints.HEAD_FILES:
-            shutil.copyfile(file, folder / file.name)
-    save_value_head(head, folder)
-    checkpoints.write_config(folder, checkpoints.read_config(folder) | {"value_model": True})
+    with writing(folder), new_folder(folder) as part:
+        for file in source.folder.iterdir():
+            if file.is_file() and file.name not in checkpoints.HEAD_FILES:
+                shutil.copyfile(file, part / file.name)
+        save_value_head(head, part)
+        checkpoints.write_config(part, checkpoints.read_config(part) | {"value_model": True})

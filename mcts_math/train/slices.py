@@ -23,8 +23,8 @@ from typing import Any
 
 from mcts_math.config import Config, make_config
 from mcts_math.engine.load import find_engine
-from mcts_math.errors import MctsMathError, RecordError
-from mcts_math.files import dump_line, replace_file
+from mcts_math.errors import MctsMathError
+from mcts_math.files import dump_line, replace_file, writing
 from mcts_math.formats import make_format
 from mcts_math.monitor import Totals
 from mcts_math.run.description import describe_run, facts_of
@@ -181,14 +181,10 @@ def _write(one: Slice, config: Config, solved: Sequence[Solved]) -> None:
     form = make_format(config.prompt_wrap, config.format_options)
     meta = describe_run(config, one.questions, [each.tree.task for each in solved])
     meta |= {"slice": {"fingerprint": one.fingerprint, "first": one.first}}
-    try:
+    with writing(one.output):
         Path(one.output).unlink(missing_ok=True)  # results and their description must never disagree
         replace_file(one.results.meta_path, json.dumps(meta, indent=2, ensure_ascii=False) + "\n")
         replace_file(Path(one.output), b"".join(dump_line(to_record(each, config, form)) for each in solved))
-    except OSError as error:
-        raise RecordError(
-            f"{one.output} can't be written: {error}. Make room and run the same command again."
-        ) from error
 
 
 def _begin_process(threads: int) -> None:

@@ -10,7 +10,7 @@ from mcts_math.errors import how_to_install
 from mcts_math.evaluate.comparison import compare_rows, render_accuracies, render_differences, render_rows
 from mcts_math.evaluate.experiments import rows_of, run_path
 from mcts_math.evaluate.grading import Grader
-from mcts_math.files import replace_file
+from mcts_math.files import write_text
 from mcts_math.tasks import JsonObject
 from mcts_math.train.analysis import describe_values, render_values, value_points
 from mcts_math.train.error_analysis import answer_outcomes, count_outcomes, render_outcomes
@@ -37,7 +37,7 @@ def summarise(plan: Plan, number: int) -> None:
     if (folder / "examples.json").exists():
         summary["examples"] = json.loads((folder / "examples.json").read_text("utf-8"))
     write_json(folder / "summary.json", summary)
-    replace_file(folder / "table.md", render_rows(rows) + "\n")
+    write_text(folder / "table.md", render_rows(rows))
 
 
 def show(folder: Path, last: int, report: Callable[[str], None]) -> None:
@@ -54,7 +54,7 @@ def show(folder: Path, last: int, report: Callable[[str], None]) -> None:
             tables.append(render_values(value) + "\n")
             if counts := summary.get("outcomes"):
                 tables.append(render_outcomes(value["method"], counts) + "\n")
-    replace_file(folder / "summary.md", "\n".join(tables) + "\n")
+    write_text(folder / "summary.md", "\n".join(tables))
     report(tables[0])
     try:
         from mcts_math.train.plots import draw_rounds

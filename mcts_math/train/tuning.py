@@ -24,7 +24,7 @@ from mcts_math.engine.checkpoint import Checkpoint
 from mcts_math.engine.hf.arguments import HFArguments
 from mcts_math.engine.hf.model import CausalModel, load_model
 from mcts_math.errors import ConfigError, TrainingError
-from mcts_math.files import new_folder
+from mcts_math.files import new_folder, writing
 from mcts_math.tasks import JsonObject
 from mcts_math.train.learners import Learner, make_learner
 from mcts_math.train.lessons import Example, load_lessons
@@ -240,12 +240,9 @@ def _finish(training: _Training, source: Checkpoint, facts: JsonObject, output: 
         "dropped": progress.dropped,
         "epochs": progress.epochs,
     }
-    try:
-        with new_folder(output) as scratch:
-            training.learner.save(scratch, source, recipe)
-            write_json(scratch / RECIPE, recipe)
-    except OSError as error:
-        raise TrainingError(f"{output} can't be written: {error}. Make room and run the same command again.") from error
+    with writing(output, error=TrainingError), new_folder(output) as scratch:
+        training.learner.save(scratch, source, recipe)
+        write_json(scratch / RECIPE, recipe)
 
 
 def _load_base(config: TuningConfig, source: Checkpoint) -> CausalModel:

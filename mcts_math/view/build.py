@@ -16,7 +16,7 @@ from typing import IO, Any, Final
 
 from mcts_math.errors import RecordError
 from mcts_math.evaluate.grading import Grader
-from mcts_math.files import dump_line, is_same_file, new_file
+from mcts_math.files import dump_line, is_same_file, new_file, writing
 from mcts_math.run.record import read_results
 from mcts_math.tasks import JsonObject
 from mcts_math.view.assemble import page
@@ -137,13 +137,9 @@ def _without_tree(question: Question, packer: _Packer) -> Question:
 def _write(output: Path, head: bytes, trees: IO[bytes]) -> int:
     """Puts the page together beside its place, then there; returns its size."""
     before, between, after = (part.encode() for part in page(served=False))
-    try:
-        with new_file(output) as temporary, temporary.open("wb") as file:
-            file.writelines(_parts(before, head, between, trees, after))
-            size = file.tell()
-    except OSError as error:
-        raise RecordError(f"{output} can't be written: {error}. Choose another --output.") from error
-    return size
+    with writing(output, "Choose another --output."), new_file(output) as temporary, temporary.open("wb") as file:
+        file.writelines(_parts(before, head, between, trees, after))
+        return file.tell()
 
 
 def _parts(before: bytes, head: bytes, between: bytes, trees: IO[bytes], after: bytes) -> Iterable[bytes]:
