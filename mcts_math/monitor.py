@@ -32,7 +32,7 @@ class Totals:
 
     def add(self, solved: Solved) -> None:
         self.questions += 1
-        self.judged += bool(solved.tree.task.answers) or solved.tree.correct is not None
+        self.judged += solved.tree.task.can_be_judged or solved.tree.correct is not None
         self.correct += solved.tree.correct is True
         self.stopped += bool(solved.tree.stopped)
         self.tokens += solved.cost.tokens

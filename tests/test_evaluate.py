@@ -23,6 +23,7 @@ from mcts_math.evaluate.accuracy import (
 from mcts_math.evaluate.budgets import attempt_curves
 from mcts_math.evaluate.grading import Grader
 from mcts_math.evaluate.intervals import wilson_interval
+from mcts_math.evaluate.report import Summary
 from mcts_math.evaluate.trials import read_questions
 from offline_inference import main as rescore
 
@@ -101,9 +102,11 @@ def test_programs_are_solutions_too(tmp_path: Path, grader: Grader, react: bool)
             "solutions": chosen,
             "correct": False,
         },
+        {"id": "4", "question": "d", **problem, "react": {"0": root}, "error": "the engine died"},
     )
     report = evaluate_file(path, grader, react=react)
-    assert (report.top1.correct, report.top1.total, report.answered, report.solutions) == (1, 3, 2, 2)
+    assert (report.top1.correct, report.top1.total, report.answered, report.solutions) == (1, 4, 2, 2)
+    assert "no known answer" not in Summary([report]).render()
     assert report.mean_steps == 1
 
 

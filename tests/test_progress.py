@@ -12,6 +12,7 @@ from stand_ins import EchoInterpreter, EqualChecker
 from tqdm import tqdm
 
 from mcts_math.config import make_config
+from mcts_math.cost import Cost
 from mcts_math.engine.scripted import Behaviour, RandomPolicy
 from mcts_math.errors import RecordError
 from mcts_math.monitor import Monitor, Totals
@@ -19,12 +20,22 @@ from mcts_math.run import progress
 from mcts_math.run.progress import Progress, describe
 from mcts_math.run.results import require_other_file
 from mcts_math.run.run import solve_file
+from mcts_math.scheduler import Solved
+from mcts_math.tasks import Task
+from mcts_math.tree import new_tree
 
 CONFIG = {"mode": "sbs", "prompt_wrap": "react_sft", "max_depth": 8, "n_generate_sample": 2, "batch_size": 2}
 
 
 def bar() -> tqdm[Any]:
     return tqdm(total=4, disable=True)
+
+
+@pytest.mark.parametrize("task", [Task("1", "Q", ("7",)), Task("1", "Q", record={"entry_point": "f", "test": "f()"})])
+def test_a_question_that_broke_down_counts_as_not_solved(task: Task) -> None:
+    totals = Totals()
+    totals.add(Solved(new_tree(task), Cost(), "the engine died"))
+    assert (totals.judged, totals.accuracy, totals.errors) == (1, 0.0, 1)
 
 
 def test_a_log_shows_life_before_the_first_question_is_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

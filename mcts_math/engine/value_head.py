@@ -111,7 +111,7 @@ def require_width(width: int, hidden: int, model: str, remedy: str = "") -> None
 def _read_head(file: Path, hidden_size: int | None) -> tuple[Tensor, Tensor]:
     """Weight [1, hidden] and bias [1], checked."""
     names = (HEAD_WEIGHT, HEAD_BIAS)
-    tensors = read_tensors(file, names.__contains__)
+    tensors = read_tensors(file, lambda name: name in names)
     missing = [name for name in names if name not in tensors]
     if missing:
         near = [name for name in tensors if "head" in name or "summary" in name][:4] or list(tensors)[:4]
