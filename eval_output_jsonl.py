@@ -8,7 +8,7 @@ import argparse
 import json
 import sys
 
-from mcts_math.run.program import run_program
+from mcts_math.run.program import add_workers, make_parser, run_program
 
 # isort: split
 from mcts_math.evaluate.accuracy import Report, Tally, evaluate_file, paired_difference, scores_by_id, votes_by_id
@@ -18,7 +18,7 @@ from mcts_math.evaluate.report import Summary
 
 
 def parse(argv: list[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="Accuracy, majority votes and cost of results files.")
+    parser = make_parser("Accuracy, majority votes and cost of results files.")
     parser.add_argument("--res_file", nargs="+", required=True, metavar="JSONL", help="one or several results files")
     parser.add_argument("--react", action="store_true", help="take the deepest node's answer, not the first solution")
     parser.add_argument("--top", type=int, default=1, metavar="K", help="Maj@K over the first K solutions of a line")
@@ -30,10 +30,10 @@ def parse(argv: list[str]) -> argparse.Namespace:
         help="runs of another method over the same questions: by how much the first one (or its vote) is better",
     )
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
-    parser.add_argument("--workers", type=int, default=0, metavar="N", help="answer checking processes; 0: all cores")
+    add_workers(parser)
     args = parser.parse_args(argv)
-    if args.top < 1 or args.workers < 0:
-        parser.error("--top must be at least 1 and --workers at least 0")
+    if args.top < 1:
+        parser.error("--top must be at least 1")
     if args.vote and len(args.res_file) < 2:
         parser.error("--vote needs several files; to vote over the solutions within one, use --top K")
     return args

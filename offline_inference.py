@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 
-from mcts_math.run.program import make_parser, run_program
+from mcts_math.run.program import add_overrides, add_workers, make_parser, run_program
 
 # isort: split
 from mcts_math.config import describe_config, load_config
@@ -27,8 +27,8 @@ def parse(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--output", metavar="JSONL", help="also write the lines with the solutions chosen")
     parser.add_argument("--overwrite", action="store_true", help="start an existing output anew; the old one is kept")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a line of text")
-    parser.add_argument("--workers", type=int, default=0, metavar="N", help="answer checking processes; 0: all cores")
-    parser.add_argument("overrides", nargs="*", metavar="key=value", help="config keys to change")
+    add_workers(parser)
+    add_overrides(parser)
     return parser.parse_intermixed_args(argv)
 
 

@@ -20,7 +20,9 @@ from mcts_math.engine.scripted import RandomPolicy
 from mcts_math.requests import Evaluate, Evaluation, Generate, Generation, Services
 from mcts_math.scheduler import RunLimits, Scheduler
 from mcts_math.solver import search_maker
-from mcts_math.tasks import Task
+from mcts_math.tasks import Task, load_tasks
+
+ROOT = Path(__file__).parent.parent
 
 
 class Recorder:
@@ -59,6 +61,11 @@ class Recorder:
 
     async def close(self) -> None:
         pass
+
+
+def questions(count: int) -> list[str]:
+    """Prompts of the first questions of `data/mini`."""
+    return [f"<question> {task.question} </question>\n" for task in load_tasks(ROOT / "data/mini/test.jsonl")[:count]]
 
 
 def run_search(config: Config, tasks: Sequence[Task], policy: Any) -> float:

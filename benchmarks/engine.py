@@ -19,15 +19,15 @@ import asyncio
 import json
 import random
 import statistics
-import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
+from sides import CLOCKS, Clock
 
-from mcts_math.engine.checkpoint import HEAD_PTH, HEAD_SAFETENSORS
+from mcts_math.engine.checkpoint import HEAD_FILES
 from mcts_math.engine.hf.engine import HFEngine
 from mcts_math.requests import Evaluate, Generate, Sampling
 
@@ -110,7 +110,7 @@ def speeds(
     prepare: Callable[[], list[str]],
     sides: dict[str, Callable[[list[str]], int]],
     repeats: int,
-    clock: Callable[[], float],
+    clock: Clock,
 ) -> dict[str, float]:
     """Median tokens per second of each side, on the same texts and in turns, after one text each that warms up."""
     seen: dict[str, list[float]] = {name: [] for name in sides}
@@ -126,7 +126,7 @@ def speeds(
 
 
 def compare_shapes(
-    engine: HFEngine, repeats: int, clock: Callable[[], float], loop: asyncio.AbstractEventLoop,
+    engine: HFEngine, repeats: int, clock: Clock, loop: asyncio.AbstractEventLoop,
     shapes: Sequence[Sequence[int]], want_value: bool,
 ) -> Iterator[dict[str, Any]]:  # fmt: skip
     """One row a shape."""
@@ -150,7 +150,7 @@ def compare_shapes(
 
 
 def compare_caches(
-    with_cache: HFEngine, without: HFEngine, repeats: int, clock: Callable[[], float], loop: asyncio.AbstractEventLoop
+    with_cache: HFEngine, without: HFEngine, repeats: int, clock: Clock, loop: asyncio.AbstractEventLoop
 ) -> dict[str, Any]:
     """Trees with and without the prefix cache; both grow from the same prompts."""
     prompts = Prompts(without)
@@ -168,14 +168,14 @@ def compare_caches(
     return found | {"ratio": found["cached"] / found["plain"], "prompt_tokens_cached": share}
 
 
-def main() -> None:
-    """Runs both comparisons and prints them."""
+def parse() -> argparse.Namespace:
+    """The arguments."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model_dir", nargs="?", default="models/mini", help="a checkpoint with value head")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--dtype", default="auto")
     parser.add_argument("--num-threads", type=int)
-    parser.add_argument("--clock", choices=("wall", "cpu"), default="wall", help="seconds that passed, or computed")
+    parser.add_argument("--clock", choices=CLOCKS, default="wall", help="seconds that passed, or computed")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument(
         "--shape",
@@ -186,9 +186,13 @@ def main() -> None:
         help="measure this shape, and no trees; may be repeated",
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
-    options = parser.parse_args()
+    return parser.parse_args()
 
-    want_value = any((Path(options.model_dir) / name).is_file() for name in (HEAD_PTH, HEAD_SAFETENSORS))
+
+def main() -> None:
+    """Runs both comparisons and prints them."""
+    options = parse()
+    want_value = any((Path(options.model_dir) / name).is_file() for name in HEAD_FILES)
 
     def load(**limits: int) -> HFEngine:
         engine = HFEngine.load(
@@ -199,7 +203,7 @@ def main() -> None:
         return engine
 
     plain = load(prefix_cache_tokens=0)
-    clock = time.process_time if options.clock == "cpu" else time.perf_counter
+    clock = CLOCKS[options.clock]
     loop = asyncio.new_event_loop()
     try:
         shapes, trees = [], None

@@ -22,16 +22,17 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import statistics
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
+from driving import questions
+from sides import CLOCKS, Clock, median_seconds
 
 from mcts_math.config import make_config
 from mcts_math.engine.hf.adapters import Adapters
@@ -63,11 +64,6 @@ def make_model(folder: str) -> None:
     )  # fmt: skip
     AutoModelForCausalLM.from_config(config).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
-
-
-def questions(count: int) -> list[str]:
-    lines = (ROOT / "data/mini/test.jsonl").read_text(encoding="utf-8").splitlines()
-    return [f"<question> {json.loads(line)['question']} </question>\n" for line in lines[:count]]
 
 
 async def chains(engine: Any, texts: list[str], trials: int, max_tokens: int, in_flight: int) -> int:
@@ -137,7 +133,7 @@ def side_by_side(folder: str, count: int) -> Iterator[Any]:
         ray.shutdown()
 
 
-def throughput(engine: HFEngine, args: argparse.Namespace, clock: Callable[[], float]) -> list[dict[str, Any]]:
+def throughput(engine: HFEngine, args: argparse.Namespace, clock: Clock) -> list[dict[str, Any]]:
     texts, most = questions(args.questions), max(args.in_flight)
 
     def ask(policy: Any, in_flight: int) -> Callable[[], Any]:
@@ -152,14 +148,8 @@ def throughput(engine: HFEngine, args: argparse.Namespace, clock: Callable[[], f
             replicas = stack.enter_context(side_by_side(args.folder, args.replicas))
             ways[f"{most} on {args.replicas} replicas"] = ask(replicas, most)
             asyncio.run(chains(replicas, texts, 1, args.max_tokens, most))  # warms up
-        seen: dict[str, list[float]] = {way: [] for way in ways}
-        for _ in range(args.repeats):
-            for way, run in ways.items():
-                begun = clock()
-                run()
-                seen[way].append(clock() - begun)
-    alone = statistics.median(seen[str(args.in_flight[0])])
-    medians = {way: statistics.median(times) for way, times in seen.items()}
+        medians = median_seconds(ways, args.repeats, clock)
+    alone = medians[str(args.in_flight[0])]
     return [
         {"in_flight": way, "seconds": s, "per_minute": 60 * len(texts) / s, "times": alone / s}
         for way, s in medians.items()
@@ -181,7 +171,7 @@ def swapped(adapters: Adapters, name: str) -> Iterator[None]:
             weight -= delta
 
 
-def ways(engine: HFEngine, rows: int, length: int, clock: Callable[[], float]) -> dict[str, float]:
+def ways(engine: HFEngine, rows: int, length: int, clock: Clock) -> dict[str, float]:
     """Seconds for one token of each of `rows` sequences of `length` tokens, each with an adapter of its own."""
     adapters, model = engine.adapters, engine.model
     assert isinstance(adapters, Adapters)
@@ -202,24 +192,26 @@ def ways(engine: HFEngine, rows: int, length: int, clock: Callable[[], float]) -
         state.end -= 1
 
     many, single = block(rows), block(1)
-    times: dict[str, list[float]] = {"batched": [], "swapped": [], "no adapters": []}
-    for _ in range(9):
-        begun = clock()
-        adapters.select(names)
+
+    def all_at_once(chosen: list[str]) -> None:
+        adapters.select(chosen)
         forward(many, rows)
-        times["batched"].append(clock() - begun)
-        adapters.select([""] * rows)
-        begun = clock()
-        forward(many, rows)
-        times["no adapters"].append(clock() - begun)
-        begun = clock()
+
+    def one_by_one() -> None:
+        adapters.select([""])
         for name in names:
             with swapped(adapters, name):
                 forward(single, 1)
-        times["swapped"].append(clock() - begun)
+
+    sides = {
+        "batched": lambda: all_at_once(names),
+        "swapped": one_by_one,
+        "no adapters": lambda: all_at_once([""] * rows),
+    }
+    medians = median_seconds(sides, 9, clock)
     for name in names:
         adapters.release(name)
-    return {way: statistics.median(seconds) for way, seconds in times.items()}
+    return medians
 
 
 def gradients(adapters: Adapters, lesson: Lesson, kept: list[Segments]) -> torch.Tensor:
@@ -231,7 +223,7 @@ def gradients(adapters: Adapters, lesson: Lesson, kept: list[Segments]) -> torch
     return torch.cat([p.grad.flatten() for p in session.parameters if p.grad is not None])
 
 
-def steps(engine: HFEngine, clock: Callable[[], float]) -> dict[str, float]:
+def steps(engine: HFEngine, clock: Clock) -> dict[str, float]:
     adapters = engine.adapters
     assert isinstance(adapters, Adapters)
     attempt = f"{questions(7)[6]}<step>\n<p>\n{'First, multiply the numbers and add. ' * 8}\n</p>\n</step>\n"
@@ -245,14 +237,10 @@ def steps(engine: HFEngine, clock: Callable[[], float]) -> dict[str, float]:
         layer.lora_dropout[SLOT].p = 0.0
     kept = read_row(engine._batch.recall(lesson.terms[0].tokens[: lesson.sampled], "g")[0])
     ways: dict[str, list[Segments]] = {"feedback": kept, "full": []}
-    times: dict[str, list[float]] = {name: [] for name in ways}
-    for _ in range(7):
-        for name, constants in ways.items():
-            begun = clock()
-            gradients(adapters, lesson, constants)
-            times[name].append(clock() - begun)
+    sides = {name: partial(gradients, adapters, lesson, constants) for name, constants in ways.items()}
+    medians = median_seconds(sides, 7, clock)
     cut, exact = (gradients(adapters, lesson, constants) for constants in ways.values())
-    result = {f"{name}, ms": 1000 * statistics.median(seconds) for name, seconds in times.items()}
+    result = {f"{name}, ms": 1000 * seconds for name, seconds in medians.items()}
     tokens = len(lesson.terms[0].tokens)
     result |= {"tokens, feedback": tokens - lesson.sampled, "tokens, full": tokens}
     result["cosine with the full gradient"] = float(torch.cosine_similarity(exact, cut, dim=0))
@@ -273,13 +261,13 @@ def main() -> int:
     parser.add_argument("--replicas", type=int, default=1, help="engines side by side; needs Ray and --clock wall")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--num-threads", type=int, default=1)
-    parser.add_argument("--clock", choices=("cpu", "wall"), default="cpu")
+    parser.add_argument("--clock", choices=CLOCKS, default="cpu")
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
     if args.replicas > 1 and args.clock == "cpu":
         parser.error("--replicas are other processes: give --clock wall")
     torch.set_num_threads(args.num_threads)
-    clock = time.process_time if args.clock == "cpu" else time.perf_counter
+    clock = CLOCKS[args.clock]
     scratch = tempfile.TemporaryDirectory()
     args.folder = scratch.name if args.model == "random" else args.model
     if args.model == "random":

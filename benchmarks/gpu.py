@@ -33,10 +33,11 @@ from typing import Any
 
 import torch
 import transformers
-from driving import Recorder, run_flat, run_search
+from driving import Recorder, questions, run_flat, run_search
+from sides import median_seconds
 from transformers import AutoConfig, AutoModelForCausalLM
 
-from mcts_math.config import load_config, make_settings
+from mcts_math.config import load_config
 from mcts_math.engine.hf.arguments import HFArguments
 from mcts_math.engine.hf.engine import HFEngine
 from mcts_math.engine.hf.model import CausalModel, choose_device
@@ -45,6 +46,7 @@ from mcts_math.engine.tokenizer import load_codec
 from mcts_math.engine.value_head import fresh_value_head
 from mcts_math.evaluate.table import render_table
 from mcts_math.requests import Generate, Sampling
+from mcts_math.settings import make_settings
 from mcts_math.tasks import load_tasks
 
 ROOT = Path(__file__).parent.parent
@@ -108,10 +110,6 @@ def wrap(weights: Any) -> CausalModel:
     """Weights as the engine takes them, with mini's tokenizer and a random value head."""
     head = fresh_value_head(weights.config.hidden_size, seed=1).to(weights.device).requires_grad_(False)
     return CausalModel(weights, load_codec(MINI, weights.config.vocab_size), CONTEXT, head)
-
-
-def questions(count: int) -> list[str]:
-    return [f"<question> {task.question} </question>\n" for task in load_tasks(ROOT / "data/mini/test.jsonl")[:count]]
 
 
 def synchronise(device: torch.device) -> None:
@@ -209,7 +207,7 @@ def engine_part(size: str, options: argparse.Namespace, report: Report) -> None:
 
 def training_part(size: str, options: argparse.Namespace, report: Report) -> None:
     """Tokens a second of a few optimiser steps, ours and a plain Trainer's, in turns."""
-    from training import compare, run_ours, run_plain
+    from training import run_ours, run_plain
 
     from mcts_math.engine.checkpoint import inspect
     from mcts_math.train.config import TrainConfig
@@ -237,7 +235,7 @@ def training_part(size: str, options: argparse.Namespace, report: Report) -> Non
                 if name == "ours"
                 else run_plain(config, policy, rows, collator, Path(folder))
             )
-            taken = compare({name: run}, 1, time.monotonic)[name]
+            taken = median_seconds({name: run}, 1, time.monotonic, warm_up=True)[name]
             rate[name] = 3 * batch * length / taken
             del policy, run
             empty(options.at)

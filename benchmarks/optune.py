@@ -16,14 +16,14 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import statistics
 import tempfile
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
-from fttt import FEEDBACK, questions
+from driving import questions
+from fttt import FEEDBACK
+from sides import CLOCKS, Clock, median_seconds
 from torch import Tensor
 
 from mcts_math.engine.hf.engine import HFEngine
@@ -69,20 +69,18 @@ async def chains(engine: HFEngine, texts: list[str], trials: int, max_tokens: in
     await asyncio.gather(*(one(i, text) for i, text in enumerate(texts)))
 
 
-def throughput(engine: HFEngine, args: argparse.Namespace, clock: Callable[[], float]) -> list[list[str]]:
+def throughput(engine: HFEngine, args: argparse.Namespace, clock: Clock) -> list[list[str]]:
     texts = questions(args.questions)
-    seen: dict[int, list[float]] = {count: [] for count in args.in_flight}
-    for _ in range(args.repeats):
-        for count, times in seen.items():
-            begun = clock()
-            asyncio.run(chains(engine, texts, args.trials, args.max_tokens, count))
-            times.append(clock() - begun)
-    medians = {count: statistics.median(times) for count, times in seen.items()}
-    first = medians[args.in_flight[0]]
-    return [[str(n), f"{s:.2f}", f"{60 * len(texts) / s:.1f}", f"{first / s:.2f}"] for n, s in medians.items()]
+
+    def ask(in_flight: int) -> Callable[[], None]:
+        return lambda: asyncio.run(chains(engine, texts, args.trials, args.max_tokens, in_flight))
+
+    medians = median_seconds({str(count): ask(count) for count in args.in_flight}, args.repeats, clock)
+    first = medians[str(args.in_flight[0])]
+    return [[n, f"{s:.2f}", f"{60 * len(texts) / s:.1f}", f"{first / s:.2f}"] for n, s in medians.items()]
 
 
-def ways(inputs: int, outputs: int, tokens: int, clock: Callable[[], float], rows: int = 32) -> dict[str, float]:
+def ways(inputs: int, outputs: int, tokens: int, clock: Clock, rows: int = 32) -> dict[str, float]:
     """Seconds for one token of `rows` rows at one layer, by way."""
     torch.manual_seed(0)
     factors = [Factors(torch.randn(tokens - i, inputs), torch.randn(tokens - i, outputs)) for i in range(rows)]
@@ -107,14 +105,8 @@ def ways(inputs: int, outputs: int, tokens: int, clock: Callable[[], float], row
         "dense, gathered anew": lambda: torch.bmm(x, dense[index]),
         "factors": lambda: torch.bmm(torch.bmm(x, right), left),
     }
-    times: dict[str, list[float]] = {name: [] for name in work}
     with torch.inference_mode():
-        for _ in range(15):
-            for name, run in work.items():
-                begun = clock()
-                run()
-                times[name].append(clock() - begun)
-    return {name: statistics.median(seconds) for name, seconds in times.items()}
+        return median_seconds(work, 15, clock)
 
 
 def main() -> int:
@@ -127,10 +119,10 @@ def main() -> int:
     parser.add_argument("--in-flight", type=int, nargs="+", default=[1, 64])
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--num-threads", type=int, default=1)
-    parser.add_argument("--clock", choices=("cpu", "wall"), default="cpu")
+    parser.add_argument("--clock", choices=CLOCKS, default="cpu")
     args = parser.parse_args()
     torch.set_num_threads(args.num_threads)
-    clock = time.process_time if args.clock == "cpu" else time.perf_counter
+    clock = CLOCKS[args.clock]
     with tempfile.TemporaryDirectory() as scratch:
         make_rule(args.model, Path(scratch), args.targets)
         engine = HFEngine.load(args.model, device="cpu", adapter=RuleOptions(scratch))

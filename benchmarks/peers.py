@@ -67,11 +67,6 @@ def score(question: str, text: str) -> float:
     return int.from_bytes(hashlib.sha256(f"{question}\0{text}".encode()).digest()[:4], "big") / (1 << 32)
 
 
-def asked(task: Task) -> str:
-    """A question as our chat formats ask it."""
-    return f"{task.question}\n{task.record.get('chat_instruction', '')}".rstrip()
-
-
 class OurScorer:
     """The score as a value model."""
 
@@ -177,7 +172,7 @@ def theirs(mode: str, tasks: Sequence[Task], server: Server, tokens: int, togeth
     search = BeamSearch(steps, TheirScorer(), 2) if mode == "sbs" else ParticleFiltering(steps, TheirScorer())
 
     async def all_at_once() -> list[Any]:
-        found = await asyncio.gather(*(search.ainfer(client, asked(task), SAMPLES) for task in tasks))
+        found = await asyncio.gather(*(search.ainfer(client, task.chat_question, SAMPLES) for task in tasks))
         await client.close()
         return found
 
@@ -186,7 +181,7 @@ def theirs(mode: str, tasks: Sequence[Task], server: Server, tokens: int, togeth
         if together:
             replies = asyncio.run(all_at_once())
         else:
-            replies = [search.infer(client, asked(task), SAMPLES) for task in tasks]
+            replies = [search.infer(client, task.chat_question, SAMPLES) for task in tasks]
     return [extract_answer(reply["content"]) or "" for reply in replies]
 
 
@@ -197,7 +192,7 @@ def loop(tasks: Sequence[Task], server: Server) -> list[str]:
         async with AsyncOpenAI(base_url=server.url, api_key="none", timeout=3600) as client:
 
             async def attempt(task: Task) -> str:
-                message = ChatCompletionUserMessageParam(role="user", content=asked(task))
+                message = ChatCompletionUserMessageParam(role="user", content=task.chat_question)
                 reply = await client.chat.completions.create(
                     model=server.model,
                     messages=[message],

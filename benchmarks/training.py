@@ -16,20 +16,19 @@ from __future__ import annotations
 
 import argparse
 import json
-import statistics
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
+from sides import CLOCKS, median_seconds
 from transformers import Trainer
 from transformers.utils import logging as transformers_logging
 
-from mcts_math.config import make_settings
 from mcts_math.engine.checkpoint import inspect
 from mcts_math.engine.hf.model import load_weights
+from mcts_math.settings import make_settings
 from mcts_math.train.config import TrainConfig
 from mcts_math.train.model import PolicyWithValue, load_model
 from mcts_math.train.packing import Rows
@@ -64,26 +63,8 @@ def run_plain(config: TrainConfig, policy: Any, rows: Rows, collator: Any, work:
     return lambda: trainer.train()
 
 
-def seconds(run: Callable[[], None], clock: Callable[[], float]) -> float:
-    """How long a run takes."""
-    begun = clock()
-    run()
-    return clock() - begun
-
-
-def compare(sides: dict[str, Callable[[], None]], repeats: int, clock: Callable[[], float]) -> dict[str, float]:
-    """Median seconds of each side, in turns."""
-    times: dict[str, list[float]] = {name: [] for name in sides}
-    for repeat in range(repeats + 1):
-        for name, run in sides.items():
-            took = seconds(run, clock)
-            if repeat:
-                times[name].append(took)
-    return {name: statistics.median(values) for name, values in times.items()}
-
-
-def main() -> None:
-    """Runs both comparisons and prints them."""
+def parse() -> argparse.Namespace:
+    """The arguments."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model_dir", help="checkpoint to train")
     parser.add_argument("examples", help="file of scripts/make_examples.py")
@@ -92,13 +73,13 @@ def main() -> None:
     parser.add_argument("--batch-size", type=int, default=12, help="packed rows of a step")
     parser.add_argument("--max-length", type=int, default=512, help="tokens of a packed row")
     parser.add_argument("--num-threads", type=int, default=0, help="threads of torch; 0 leaves them as they are")
-    parser.add_argument("--clock", choices=("wall", "cpu"), default="wall", help="which seconds count")
+    parser.add_argument("--clock", choices=CLOCKS, default="wall", help="which seconds count")
     parser.add_argument("--json", action="store_true", help="print data instead of text")
-    args = parser.parse_args()
-    if args.num_threads:
-        torch.set_num_threads(args.num_threads)
-    transformers_logging.disable_progress_bar()
-    clock = time.process_time if args.clock == "cpu" else time.monotonic
+    return parser.parse_args()
+
+
+def settings_of(args: argparse.Namespace, **changes: Any) -> TrainConfig:
+    """Training of so many steps, with nothing saved."""
     settings: dict[str, Any] = {
         "model_dir": args.model_dir,
         "examples": [args.examples],
@@ -111,46 +92,51 @@ def main() -> None:
         "log_steps": 10**9,
         "trainer": {"save_strategy": "no"},
     }
-    packed = make_settings(TrainConfig, settings)
-    source = inspect(args.model_dir)
+    return make_settings(TrainConfig, settings | changes)
+
+
+def measure(args: argparse.Namespace, work: Path) -> dict[str, float]:
+    """Rates and ratios of both comparisons."""
+    packed, source, clock = settings_of(args), inspect(args.model_dir), CLOCKS[args.clock]
     plain = load_weights(Path(args.model_dir), getattr(torch, packed.dtype), packed.attn)
     rows, collator, data = load_rows(packed, source)
+    sides = {
+        "ours": run_ours(packed, load_model(source, packed), rows, collator, work),
+        "plain": run_plain(packed, plain, rows, collator, work),
+    }
+    ours = median_seconds(sides, args.repeats, clock, warm_up=True)
     fill = data.tokens / (len(rows) * args.max_length)
-    with tempfile.TemporaryDirectory() as folder:
-        work = Path(folder)
-        ours = compare(
-            {
-                "ours": run_ours(packed, load_model(source, packed), rows, collator, work),
-                "plain": run_plain(packed, plain, rows, collator, work),
-            },
-            args.repeats,
-            clock,
-        )
-        mean = data.tokens / (data.examples + data.pairs)
-        single_rows = max(1, round(args.batch_size * args.max_length * fill / mean))
-        single = make_settings(
-            TrainConfig,
-            settings | {"packing": False, "batch_size": single_rows, "micro_batch_size": single_rows},
-        )
-        lone_rows, lone_collator, _ = load_rows(single, source)
-        packing = compare(
-            {
-                "packed": run_ours(packed, load_model(source, packed), rows, collator, work),
-                "single": run_ours(single, load_model(source, single), lone_rows, lone_collator, work),
-            },
-            args.repeats,
-            clock,
-        )
+    mean = data.tokens / (data.examples + data.pairs)
+    single_rows = max(1, round(args.batch_size * args.max_length * fill / mean))
+    single = settings_of(args, packing=False, batch_size=single_rows, micro_batch_size=single_rows)
+    lone_rows, lone_collator, _ = load_rows(single, source)
+    sides = {
+        "packed": run_ours(packed, load_model(source, packed), rows, collator, work),
+        "single": run_ours(single, load_model(source, single), lone_rows, lone_collator, work),
+    }
+    packing = median_seconds(sides, args.repeats, clock, warm_up=True)
     tokens = args.steps * args.batch_size * args.max_length
-    rates = {
+    packed_rate = tokens * fill / packing["packed"]
+    single_rate = args.steps * single_rows * mean / packing["single"]
+    return {
         "ours_tokens_per_s": tokens / ours["ours"],
         "plain_tokens_per_s": tokens / ours["plain"],
         "ours_over_plain": ours["plain"] / ours["ours"],
-        "packed_example_tokens_per_s": tokens * fill / packing["packed"],
-        "single_example_tokens_per_s": args.steps * single_rows * mean / packing["single"],
+        "packed_example_tokens_per_s": packed_rate,
+        "single_example_tokens_per_s": single_rate,
         "fill_of_packed_rows": fill,
+        "packed_over_single": packed_rate / single_rate,
     }
-    rates["packed_over_single"] = rates["packed_example_tokens_per_s"] / rates["single_example_tokens_per_s"]
+
+
+def main() -> None:
+    """Runs both comparisons and prints them."""
+    args = parse()
+    if args.num_threads:
+        torch.set_num_threads(args.num_threads)
+    transformers_logging.disable_progress_bar()
+    with tempfile.TemporaryDirectory() as folder:
+        rates = measure(args, Path(folder))
     if args.json:
         print(json.dumps(rates))
         return

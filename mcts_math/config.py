@@ -28,7 +28,6 @@ from mcts_math.settings import Integer, Real, Settings, describe_keys, make_sett
 from mcts_math.values.spec import RewardSpec
 from mcts_math.values.table import REWARDS
 
-OBSOLETE_KEYS: Final = ("create_local_llm", "swap_space", "use_beam_search", "best_of", "reward_weight")
 _PUBLISHED_KEYS: Final = PublishedOptions.model_fields
 """The keys of the published methods: MCTS knows them all."""
 
@@ -174,6 +173,9 @@ class Common(Settings):
         return self
 
 
+OBSOLETE_KEYS: Final = tuple(key for key, info in Common.model_fields.items() if info.description == "obsolete")
+
+
 class Config(Common):
     """All settings of a run.
 
@@ -310,11 +312,11 @@ def _check_reward(spec: RewardSpec, arguments: Mapping[str, Any], source: str) -
 
 def describe_config() -> str:
     """All keys with their defaults, for help texts: the common ones, those of each method and of each reward model."""
-    parts = ["config keys and their defaults:\n" + describe_keys(Common)]
+    parts = [describe_keys(Common)]
     for name, method in METHODS.items():
-        parts.append(f"keys of mode: {name} ({method.title}: {method.summary})\n{describe_keys(method.options)}")
+        parts.append(describe_keys(method.options, f"keys of mode: {name} ({method.title}: {method.summary})"))
     for name, spec in REWARDS.items():
-        parts.append(f"keys of value_args for value: {name} ({spec.summary})\n{describe_keys(spec.options)}")
+        parts.append(describe_keys(spec.options, f"keys of value_args for value: {name} ({spec.summary})"))
     return "\n\n".join(parts)
 
 

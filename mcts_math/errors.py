@@ -20,6 +20,11 @@ Every message says what is wrong, where, and what to do about it.
 from __future__ import annotations
 
 
+def how_to_install(extra: str) -> str:
+    """The command that brings the packages of an extra, for messages that miss one."""
+    return f"pip install 'mcts_math[{extra}]'"
+
+
 class MctsMathError(Exception):
     """Base of all errors that programs report in one line, without a traceback."""
 

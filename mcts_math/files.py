@@ -1,38 +1,81 @@
-"""Files that are there whole or not at all, files that one process at a time may write, and lines of JSON."""
+"""Files that are there whole or not at all, files that one process at a time may write, digests, and lines of JSON."""
 
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import json
 import math
 import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import jsonlines
 
-from mcts_math.errors import RecordError
+from mcts_math.errors import MctsMathError, RecordError
+
+ROOM: Final = "Make room and run the same command again."
+"""What to do where a program that goes on from what is done can't write."""
 
 
-def replace_file(path: Path, data: str | bytes) -> None:
-    """Writes a file beside and puts it in the place of `path` at once; folders are made. Text is written as UTF-8.
+@contextmanager
+def writing(path: str | Path, remedy: str = ROOM, error: type[MctsMathError] = RecordError) -> Iterator[None]:
+    """Raises `error` in place of an OSError: it names the file or folder that can't be written, and the remedy."""
+    try:
+        yield
+    except OSError as reason:
+        raise error(f"{path} can't be written: {reason}. {remedy}") from reason
+
+
+@contextmanager
+def new_file(path: Path) -> Iterator[Path]:
+    """A path beside, to be written, whose file takes the place of `path` at once; folders are made.
 
     Raises:
-        OSError: it can't be written; `path` is then what it was before.
+        OSError: it can't be written. After this or any other error `path` is what it was before.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f"{path.name}.tmp{os.getpid()}")
     try:
-        temporary.write_bytes(data.encode() if isinstance(data, str) else data)
+        yield temporary
         temporary.replace(path)
-    except OSError:
+    finally:
         temporary.unlink(missing_ok=True)
-        raise
 
 
-def replace_folder(new: Path, folder: Path) -> None:
+def replace_file(path: Path, data: str | bytes) -> None:
+    """Writes a file at once, text as UTF-8; see `new_file`. Raises OSError where it can't be written."""
+    with new_file(path) as temporary:
+        temporary.write_bytes(data.encode() if isinstance(data, str) else data)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Writes a file at once, with a line's end after the text. Raises RecordError where it can't be written."""
+    with writing(path):
+        replace_file(path, text + "\n")
+
+
+@contextmanager
+def new_folder(folder: Path) -> Iterator[Path]:
+    """An empty folder beside, to be filled, which takes the place of `folder` at once.
+
+    Raises:
+        OSError: it can't be written. After this or any other error `folder` is what it was before.
+    """
+    scratch = folder.with_name(f".{folder.name}.part")
+    shutil.rmtree(scratch, ignore_errors=True)
+    try:
+        scratch.mkdir(parents=True)
+        yield scratch
+        _replace_folder(scratch, folder)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _replace_folder(new: Path, folder: Path) -> None:
     """Puts a folder in the place of another one. Killed in between, the old one stands beside as `.NAME.old`."""
     old = folder.with_name(f".{folder.name}.old")
     shutil.rmtree(old, ignore_errors=True)
@@ -40,6 +83,11 @@ def replace_folder(new: Path, folder: Path) -> None:
         folder.replace(old)
     new.replace(folder)
     shutil.rmtree(old, ignore_errors=True)
+
+
+def short_digest(data: str | bytes) -> str:
+    """Sixteen hexadecimal digits that tell contents apart; a text may hold halves of surrogate pairs."""
+    return hashlib.sha256(data.encode("utf-8", "surrogatepass") if isinstance(data, str) else data).hexdigest()[:16]
 
 
 def is_same_file(first: str | Path, second: str | Path) -> bool:

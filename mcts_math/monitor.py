@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import Final
 
 from mcts_math.loggers import Logger
 from mcts_math.requests import Services
@@ -15,15 +15,6 @@ _LOG_S: Final = 2.0
 _LOGGED: Final = (
     "done", "errors", "seconds", "tokens_per_s", "trees", "requests", "batch_rows", "cached_share", "interpreter_states"
 )  # fmt: skip
-
-
-class Counts(Protocol):
-    """What is counted of the questions that are done."""
-
-    questions: int
-    judged: int
-    correct: int
-    errors: int
 
 
 @dataclass(slots=True)
@@ -41,7 +32,7 @@ class Totals:
 
     def add(self, solved: Solved) -> None:
         self.questions += 1
-        self.judged += bool(solved.tree.task.answers) or solved.tree.correct is not None
+        self.judged += solved.tree.task.can_be_judged or solved.tree.correct is not None
         self.correct += solved.tree.correct is True
         self.stopped += bool(solved.tree.stopped)
         self.tokens += solved.cost.tokens
@@ -69,7 +60,7 @@ class Monitor:
     """
 
     total: int
-    counts: Counts
+    counts: Totals
     logger: Logger | None = None
     _scheduler: Scheduler | None = None
     _services: Services | None = None

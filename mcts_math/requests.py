@@ -9,7 +9,7 @@ else is in flight, so a tree is the same however many trees grow beside it.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias, runtime_checkable
+from typing import Final, Protocol, TypeAlias, runtime_checkable
 
 from mcts_math.messages import Conversation as Conversation
 from mcts_math.messages import FinishReason as FinishReason
@@ -20,6 +20,9 @@ from mcts_math.messages import Sampling as Sampling
 from mcts_math.step import CellStatus as CellStatus
 from mcts_math.step import Verdict as Verdict
 from mcts_math.tasks import Task
+
+SEED_MASK: Final = (1 << 62) - 1
+"""Of a longer seed these bits count, with services that take no longer ones."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -103,14 +103,7 @@ async def open_services(
     if reward is not None:
         reward.check(config.reward_options)
     interpreter = provided.get("interpreter") or await open_interpreter(config, stack, report)
-    checker = provided.get("checker")
-    if checker is None:
-        checker = PoolChecker()
-        stack.push_async_callback(checker.close)
-    verifier = provided.get("verifier")
-    if verifier is None:
-        verifier = make_verifier(checker, limits=JudgeLimits(allow_unsafe_exec=config.allow_unsafe_exec))
-        stack.push_async_callback(verifier.close)
+    checker, verifier = open_judges(config, stack, provided)
     if reward is not None:
         value_model = await asyncio.to_thread(reward.load, config.reward_options)
         stack.push_async_callback(value_model.close)
@@ -175,6 +168,18 @@ async def open_interpreter(
     stack.push_async_callback(interpreter.close)
     report(str(await interpreter.prepare()))
     return interpreter
+
+
+def open_judges(config: Config, stack: AsyncExitStack, provided: Provided) -> tuple[Checker, Verifier]:
+    """Who compares answers, and who judges attempts; `stack` closes those that are not passed in."""
+    checker, verifier = provided.get("checker"), provided.get("verifier")
+    if checker is None:
+        checker = PoolChecker()
+        stack.push_async_callback(checker.close)
+    if verifier is None:
+        verifier = make_verifier(checker, limits=JudgeLimits(allow_unsafe_exec=config.allow_unsafe_exec))
+        stack.push_async_callback(verifier.close)
+    return checker, verifier
 
 
 def _adapter(config: Config, policy: Policy) -> Adapter | None:

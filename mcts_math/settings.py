@@ -88,15 +88,15 @@ def make_settings(model: type[Model], settings: Mapping[str, Any], where: Mappin
         raise ConfigError("\n".join(_explain(item, where) for item in error.errors())) from None
 
 
-def suggest(name: str, known: Iterable[str]) -> str:
-    """What a user may have meant, as a sentence with a space before it."""
+def suggest(name: str, known: Iterable[str], otherwise: str = "Run with --help for all keys.") -> str:
+    """What a user may have meant, or where that can't be told another advice: a sentence with a space before it."""
     near = difflib.get_close_matches(name, list(known), 1, 0.5)
-    return f" Did you mean {near[0]!r}?" if near else " Run with --help for all keys."
+    return f" Did you mean {near[0]!r}?" if near else f" {otherwise}"
 
 
-def describe_keys(model: type[BaseModel]) -> str:
-    """One line a key: name, default and meaning."""
-    lines = []
+def describe_keys(model: type[BaseModel], title: str = "config keys and their defaults:") -> str:
+    """A title, and one line a key: name, default and meaning."""
+    lines = [title]
     for name, info in model.model_fields.items():
         if info.description is None:
             continue

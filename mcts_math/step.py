@@ -22,6 +22,11 @@ class Outcome(str, Enum):
     REPLY = "reply"  # a whole reply without an answer to read off, such as a program or a critique
     USER = "user"  # not the model's: what the user says next, which opens another attempt
 
+    @property
+    def is_failure(self) -> bool:
+        """Whether it ends a solution without anything to judge."""
+        return self in (Outcome.UNPARSABLE, Outcome.TOO_MANY_ERRORS, Outcome.TOO_DEEP)
+
 
 class Verdict(str, Enum):
     """What a verifier says of an attempt (SPEC B)."""

@@ -6,7 +6,7 @@ Every function here is pure arithmetic on the tree, so a search is a sequence of
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from mcts_math.step import Outcome, Step, Verdict
@@ -139,10 +139,25 @@ class Tree:
             node = self.nodes[node.parent]
         return steps[::-1]
 
+    def text(self, node: Node, step_delim: str) -> str:
+        """The partial solution that ends at `node` as one text, all turns of it."""
+        return step_delim.join(step.text for step in self.steps(node))
+
+    def attempt_text(self, node: Node, *more: str) -> str:
+        """The attempt that ends at `node` as it was written, observations included: what a verifier is shown.
+
+        `more`: texts of steps that follow it and are not in the tree yet.
+        """
+        return "\n".join([*(step.text for step in self.turn(node)), *more])
+
     def is_solution(self, node: Node) -> bool:
         """Whether a node ends with what can be judged: an answer, or where a program is asked for a whole reply."""
         is_reply = node.step is not None and node.step.outcome is Outcome.REPLY
         return node.answer is not None or (is_reply and self.task.is_code)
+
+    def solutions_in(self, nodes: Iterable[Node]) -> list[int]:
+        """Ids of those of some nodes that end with what can be judged, in their order."""
+        return [node.id for node in nodes if self.is_solution(node)]
 
     def say(self, node: Node, text: str) -> Node:
         """Appends what the user says after `node`."""

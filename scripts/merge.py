@@ -3,17 +3,16 @@
 python scripts/merge.py outputs/all.jsonl outputs/shard0.jsonl outputs/shard1.jsonl
 """
 
-import argparse
 import sys
 
-from mcts_math.run.program import run_program
+from mcts_math.run.program import make_parser, run_program
 
 # isort: split
 from mcts_math.run.merge import merge_files
 
 
 def main(argv: list[str]) -> int:
-    parser = argparse.ArgumentParser(description="Unite results files; a failed question gives way to a solved one.")
+    parser = make_parser("Unite results files; a failed question gives way to a solved one.")
     parser.add_argument("output", help="the file to write")
     parser.add_argument("inputs", nargs="+", help="results files over different questions")
     parser.add_argument("--overwrite", action="store_true", help="replace an existing output")

@@ -15,7 +15,6 @@ logistic regression on the model's hidden states, which takes one pass over them
 from __future__ import annotations
 
 import argparse
-import json
 import shutil
 import sys
 from collections.abc import Callable
@@ -27,21 +26,19 @@ from mcts_math.run.program import make_parser, run_program
 
 # isort: split
 from mcts_math.engine import checkpoint as checkpoints
-from mcts_math.engine.checkpoint import Checkpoint
-from mcts_math.errors import CheckpointError, ConfigError, RecordError
-from mcts_math.files import replace_file
+from mcts_math.engine.checkpoint import HEAD_FILES, Checkpoint
+from mcts_math.errors import CheckpointError
+from mcts_math.files import new_file, writing
 from mcts_math.train.config import TrainConfig
 
 if TYPE_CHECKING:
     from mcts_math.engine.value_head import ValueHead
 
-HEAD_FILES = (checkpoints.HEAD_PTH, checkpoints.HEAD_SAFETENSORS)
-
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs the program; returns its exit code."""
     options = parse(arguments)
-    try:
+    with writing(options.out or options.model_dir, "Make room, or choose another folder.", CheckpointError):
         folder = add_value_head(
             options.model_dir,
             options.out,
@@ -50,12 +47,6 @@ def main(arguments: list[str] | None = None) -> int:
             link=options.link,
             force=options.force,
         )
-    except (CheckpointError, ConfigError, RecordError) as error:
-        print(f"save_value_head: {error}", file=sys.stderr)
-        return 1
-    except OSError as error:
-        print(f"save_value_head: can't write: {error}", file=sys.stderr)
-        return 1
     print(f"a {'fitted' if options.examples else 'fresh, untrained'} value head is in {folder}")
     return 0
 
@@ -84,10 +75,9 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
 
 def fresh(checkpoint: Checkpoint, seed: int) -> ValueHead:
     """A head that means nothing yet."""
-    from mcts_math.engine.value_head import fresh_value_head  # late: --help and refusals need no torch
+    from mcts_math.engine.value_head import fresh_head_of  # late: --help and refusals need no torch
 
-    assert checkpoint.hidden_size is not None
-    return fresh_value_head(checkpoint.hidden_size, initializer_range=checkpoint.initializer_range, seed=seed)
+    return fresh_head_of(checkpoint, seed)
 
 
 def fitted(checkpoint: Checkpoint, options: argparse.Namespace) -> ValueHead:
@@ -125,8 +115,6 @@ def add_value_head(
             raise CheckpointError(f"{model_dir} is no folder here; give --out FOLDER, and it comes from the model hub")
         checkpoint = checkpoints.download(checkpoint)
         model_dir = checkpoint.path or model_dir
-    if checkpoint.hidden_size is None:
-        raise CheckpointError(f"{model_dir}/config.json does not tell the hidden size")
     folder = model_dir if out is None else out
     present = {*checkpoint.head_files, *(folder / name for name in HEAD_FILES if (folder / name).exists())}
     if present and not force:
@@ -144,8 +132,7 @@ def add_value_head(
     for name in HEAD_FILES:  # a replaced head must not leave another one beside it
         if folder / name not in written:
             (folder / name).unlink(missing_ok=True)
-    config = checkpoints.read_config(model_dir) | {"value_model": True}
-    replace_file(folder / "config.json", json.dumps(config, indent=2, ensure_ascii=False) + "\n")
+    checkpoints.write_config(folder, checkpoints.read_config(model_dir) | {"value_model": True})
     return folder
 
 
@@ -167,9 +154,8 @@ def copy_model(source: Path, target: Path, *, link: bool) -> None:
         if link:
             copy.symlink_to(file.resolve())
         else:
-            part = copy.with_name(copy.name + ".part")
-            shutil.copyfile(file, part)
-            part.replace(copy)
+            with new_file(copy) as part:
+                shutil.copyfile(file, part)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 import time
 
-from mcts_math.run.program import make_parser, run_program
+from mcts_math.run.program import add_overrides, make_parser, run_program
 
 # isort: split
 from mcts_math.evaluate.experiments import MethodConfig
@@ -21,13 +21,13 @@ from mcts_math.train.config import ExamplesConfig, RoundsConfig
 def main(argv: list[str]) -> int:
     """Runs the program; returns its exit code."""
     keys = [
-        "config keys and their defaults:\n" + describe_keys(RoundsConfig),
-        "keys of examples:\n" + describe_keys(ExamplesConfig),
-        "keys of each entry of methods:\n" + describe_keys(MethodConfig),
+        describe_keys(RoundsConfig),
+        describe_keys(ExamplesConfig, "keys of examples:"),
+        describe_keys(MethodConfig, "keys of each entry of methods:"),
     ]
     parser = make_parser(__doc__, *keys)
     parser.add_argument("--cfg", required=True, metavar="YAML", help="config file, such as configs/mini/rounds.yaml")
-    parser.add_argument("overrides", nargs="*", metavar="key=value", help="config keys to change")
+    add_overrides(parser)
     args = parser.parse_intermixed_args(argv)
     config = load_settings(RoundsConfig, args.cfg, args.overrides)
     from mcts_math.train.rounds import Rounds  # late: --help and bad settings need no torch

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import sys
 
-from mcts_math.run.program import make_parser, run_program
+from mcts_math.run.program import add_overrides, make_parser, run_program
 
 # isort: split
 from mcts_math.settings import describe_keys, load_settings
@@ -22,11 +22,11 @@ from mcts_math.train.tuning_config import TuningConfig
 
 def main(argv: list[str]) -> int:
     """Runs the program; returns its exit code."""
-    parser = make_parser(__doc__, "config keys and their defaults:\n" + describe_keys(TuningConfig))
+    parser = make_parser(__doc__, describe_keys(TuningConfig))
     parser.add_argument("--cfg", metavar="YAML", help="config file, see configs/optune/")
     parser.add_argument("--overwrite", action="store_true", help="start anew; replace a finished result")
     parser.add_argument("--plot", metavar="PNG", help="also draw the figures by epoch")
-    parser.add_argument("overrides", nargs="*", metavar="key=value", help="config keys to change")
+    add_overrides(parser)
     args = parser.parse_intermixed_args(argv)
     config = load_settings(TuningConfig, args.cfg, args.overrides)
     from mcts_math.train.tuning import tune  # late: --help and bad settings need no torch

@@ -342,6 +342,9 @@ def test_results_as_a_data_set(tmp_path: Path) -> None:
         assert row["answers"] == [line["answer"]]
         assert row["final_answer"] == next((s["final_answer"] for s in line["react"]["solutions"]), None)
         assert (row["steps"], row["tokens"]) == (len(line["react"]) - 2, line["cost"]["tokens"])
+    write(questions, {"question": "?", "react": {"0": {}}, "correct": True, "stopped": "early", "cost": {"seconds": 1}})
+    (row,) = to_dataset(questions)  # a published line: these columns are the user's
+    assert (row["correct"], row["stopped"], row["seconds"]) == (None, None, None)
     write(questions, {"question": "?", "react": {"0": {}, "solutions": "none"}})
     with pytest.raises(RecordError, match=r"q.jsonl:1: .solutions. is not a list"):
         to_dataset(questions)

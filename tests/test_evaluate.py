@@ -23,6 +23,7 @@ from mcts_math.evaluate.accuracy import (
 from mcts_math.evaluate.budgets import attempt_curves
 from mcts_math.evaluate.grading import Grader
 from mcts_math.evaluate.intervals import wilson_interval
+from mcts_math.evaluate.report import Summary
 from mcts_math.evaluate.trials import read_questions
 from offline_inference import main as rescore
 
@@ -74,6 +75,39 @@ def test_react_takes_the_deepest_node_not_the_longest_tag(tmp_path: Path, grader
     )
     report = evaluate_file(path, grader, react=True)
     assert (report.top1.correct, report.top1.total, report.answered) == (1, 2, 1)
+
+
+@pytest.mark.parametrize("react", [False, True])
+def test_programs_are_solutions_too(tmp_path: Path, grader: Grader, react: bool) -> None:
+    problem = {"task": "mbpp", "entry_point": "f", "test": "assert f(1) == 2", "format": "chat", "step_delim": "\n"}
+    root, program = {"final_answer": ""}, {"final_answer": "", "outcome": "reply"}
+    failed = {"final_answer": "Fail to generate parsable text for next step."}
+    chosen = [{"final_answer": None, "value": 0.5, "tag": "0.0"}]
+    path = write(
+        tmp_path / "a.jsonl",
+        {
+            "id": "1",
+            "question": "a",
+            **problem,
+            "react": {"0": root, "0.0": program},
+            "solutions": chosen,
+            "correct": True,
+        },
+        {"id": "2", "question": "b", **problem, "react": {"0": root, "0.0": failed}, "solutions": [], "correct": False},
+        {
+            "id": "3",
+            "question": "c",
+            **problem,
+            "react": {"0": root, "0.0": program},
+            "solutions": chosen,
+            "correct": False,
+        },
+        {"id": "4", "question": "d", **problem, "react": {"0": root}, "error": "the engine died"},
+    )
+    report = evaluate_file(path, grader, react=react)
+    assert (report.top1.correct, report.top1.total, report.answered, report.solutions) == (1, 4, 2, 2)
+    assert "no known answer" not in Summary([report]).render()
+    assert report.mean_steps == 1
 
 
 PLACES = ("published", "beside", "inside")
@@ -169,6 +203,9 @@ def test_rescoring_writes_published_lines_too(tmp_path: Path, capsys: pytest.Cap
     assert (tmp_path / "out.jsonl.bak").read_bytes() == Path(output).read_bytes()
     with pytest.raises(RecordError, match="is a file that this run reads"):
         rescore([*words, "--output", str(trees), "--overwrite"])
+    with pytest.raises(SystemExit):
+        rescore([*words, "--workers", "-1"])
+    assert "--workers: must be a whole number, at least 0, not '-1'" in capsys.readouterr().err
 
 
 def test_majority_within_a_file_counts_equal_answers_as_one(tmp_path: Path, grader: Grader) -> None:

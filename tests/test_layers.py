@@ -26,7 +26,7 @@ LAYERS = [
     ["run/run", "run/merge", "evaluate/budgets", "evaluate/comparison", "evaluate/report"],
     ["serve"],
     ["evaluate/experiments", "evaluate/plots", "train/slices"],
-    ["train/config", "train/tuning_config"],
+    ["train/config", "train/tuning_config", "train/reading"],
     ["train/examples", "train/launch", "train/plan", "train/resume"],
     ["train/preference"],
     ["train/collect", "train/data", "train/feedback"],

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,34 +12,37 @@ from stand_ins import EchoInterpreter, EqualChecker
 from tqdm import tqdm
 
 from mcts_math.config import make_config
+from mcts_math.cost import Cost
 from mcts_math.engine.scripted import Behaviour, RandomPolicy
 from mcts_math.errors import RecordError
-from mcts_math.monitor import Monitor
+from mcts_math.monitor import Monitor, Totals
 from mcts_math.run import progress
 from mcts_math.run.progress import Progress, describe
 from mcts_math.run.results import require_other_file
 from mcts_math.run.run import solve_file
+from mcts_math.scheduler import Solved
+from mcts_math.tasks import Task
+from mcts_math.tree import new_tree
 
 CONFIG = {"mode": "sbs", "prompt_wrap": "react_sft", "max_depth": 8, "n_generate_sample": 2, "batch_size": 2}
-
-
-@dataclass
-class Counts:
-    questions: int = 0
-    judged: int = 0
-    correct: int = 0
-    errors: int = 0
 
 
 def bar() -> tqdm[Any]:
     return tqdm(total=4, disable=True)
 
 
+@pytest.mark.parametrize("task", [Task("1", "Q", ("7",)), Task("1", "Q", record={"entry_point": "f", "test": "f()"})])
+def test_a_question_that_broke_down_counts_as_not_solved(task: Task) -> None:
+    totals = Totals()
+    totals.add(Solved(new_tree(task), Cost(), "the engine died"))
+    assert (totals.judged, totals.accuracy, totals.errors) == (1, 0.0, 1)
+
+
 def test_a_log_shows_life_before_the_first_question_is_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     now = [100.0]
     monkeypatch.setattr("time.monotonic", lambda: now[0])
     out = io.StringIO()
-    told = Progress(Monitor(4, Counts()), tmp_path / "x.live.json", print, out=out)
+    told = Progress(Monitor(4, Totals()), tmp_path / "x.live.json", print, out=out)
     told.tell(bar())
     assert out.getvalue() == ""
     now[0] += 61
@@ -60,7 +62,7 @@ def test_the_time_that_a_model_takes_to_load_counts_in_no_rate(tmp_path: Path, m
 
     now = [0.0]
     monkeypatch.setattr("time.monotonic", lambda: now[0])
-    told = Progress(Monitor(4, Counts(questions=1)), tmp_path / "x.live.json", print)
+    told = Progress(Monitor(4, Totals(questions=1)), tmp_path / "x.live.json", print)
     now[0] = 1000.0
     told.watch(Busy(), None)  # type: ignore[arg-type]
     now[0] = 1010.0
@@ -71,7 +73,7 @@ def test_the_time_that_a_model_takes_to_load_counts_in_no_rate(tmp_path: Path, m
 
 def test_a_terminal_gets_no_lines(tmp_path: Path) -> None:
     out = io.StringIO()
-    told = Progress(Monitor(4, Counts()), tmp_path / "x.live.json", print, out=out, line_s=0.0)
+    told = Progress(Monitor(4, Totals()), tmp_path / "x.live.json", print, out=out, line_s=0.0)
     with tqdm(total=4, file=io.StringIO()) as shown:
         told.tell(shown)
         assert "in flight" in shown.postfix
@@ -103,7 +105,7 @@ def test_a_run_is_watched_while_it_goes_on(tmp_path: Path, monkeypatch: pytest.M
 
 def test_the_file_goes_when_the_run_ends(tmp_path: Path) -> None:
     path = tmp_path / "x.live.json"
-    told = Progress(Monitor(4, Counts()), path, print)
+    told = Progress(Monitor(4, Totals()), path, print)
     told.watch(None, None)  # type: ignore[arg-type]
     path.write_text("{}")
     told.close()
@@ -118,7 +120,7 @@ def test_a_file_that_can_not_be_written_is_told_once(tmp_path: Path) -> None:
         in_flight = (0, 0)
         tokens = 0
 
-    told = Progress(Monitor(4, Counts()), tmp_path / "no" / "x.live.json", notes.append)
+    told = Progress(Monitor(4, Totals()), tmp_path / "no" / "x.live.json", notes.append)
     (tmp_path / "no").write_text("a file, no folder")
     told.watch(Idle(), None)  # type: ignore[arg-type]
     told.tell(bar())

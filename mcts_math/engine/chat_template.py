@@ -97,7 +97,7 @@ class ChatTemplate:
         if last.role != "assistant":
             return self._opened(talk)
         before = replace(talk, messages=talk.messages[:-1])
-        return self._opened(before) + (text_of(last.written) or last.content)
+        return self._opened(before) + text_of(last.pieces)
 
     def _opened(self, talk: Conversation) -> str:
         """What a template opens for the assistant, its own thought included."""

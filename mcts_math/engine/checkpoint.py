@@ -20,11 +20,15 @@ from pathlib import Path
 from typing import Any
 
 from mcts_math.errors import CheckpointError
+from mcts_math.files import replace_file
 
 HEAD_WEIGHT = "v_head.summary.weight"
 HEAD_BIAS = "v_head.summary.bias"
 HEAD_PTH = "value_head.pth"
 HEAD_SAFETENSORS = "value_head.safetensors"
+HEAD_FILES = (HEAD_SAFETENSORS, HEAD_PTH)
+"""Files of a head that stands by itself."""
+
 WEIGHT_INDEXES = ("model.safetensors.index.json", "pytorch_model.bin.index.json")
 WEIGHT_FILES = ("model.safetensors", "pytorch_model.bin")
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "spiece.model", "tekken.json", "vocab.json", "vocab.txt")
@@ -58,6 +62,12 @@ class Checkpoint:
     value_model: bool = False
     head_files: tuple[Path, ...] = ()
 
+    @property
+    def folder(self) -> Path:
+        """The folder of a checkpoint that is here; see `download`."""
+        assert self.path is not None, f"{self.name} was not downloaded"
+        return self.path
+
 
 def inspect(model_dir: str | Path, *, need_value: bool = False) -> Checkpoint:
     """Reads what the small files of a checkpoint tell.
@@ -85,7 +95,7 @@ def inspect(model_dir: str | Path, *, need_value: bool = False) -> Checkpoint:
     checkpoint = Checkpoint(
         name=name,
         path=path,
-        architecture=_architecture(config),
+        architecture=architecture_of(config),
         context_length=_positive_int(path, config, text_config, _CONTEXT_KEYS),
         hidden_size=_positive_int(path, config, text_config, _HIDDEN_KEYS),
         initializer_range=float(config.get("initializer_range") or text_config.get("initializer_range") or 0.02),
@@ -109,6 +119,11 @@ def download(checkpoint: Checkpoint, *, need_value: bool = False) -> Checkpoint:
     return inspect(folder, need_value=need_value)
 
 
+def obtain(model_dir: str | Path, *, need_value: bool = False) -> Checkpoint:
+    """`inspect`, and `download` where that is needed: a checkpoint that is a folder here. Raises as they do."""
+    return download(inspect(model_dir, need_value=need_value), need_value=need_value)
+
+
 def read_chat_template(path: Path) -> str:
     """The chat template of a model folder; "" where it has none, several after each other where it has several."""
     file = path / "chat_template.jinja"
@@ -116,7 +131,7 @@ def read_chat_template(path: Path) -> str:
         return file.read_text(encoding="utf-8")
     for name in ("chat_template.json", "tokenizer_config.json"):
         if (path / name).exists():
-            template = _read_object(path / name).get("chat_template")
+            template = read_object(path / name).get("chat_template")
             if isinstance(template, list):
                 template = "\n".join(str(one.get("template")) for one in template)
             if template:
@@ -131,7 +146,12 @@ def download_tokenizer(name: str) -> Path:
 
 def read_config(path: Path) -> dict[str, Any]:
     """`config.json` of a model folder. Raises CheckpointError where it is missing or no JSON object."""
-    return _read_object(path / "config.json")
+    return read_object(path / "config.json")
+
+
+def write_config(path: Path, config: Mapping[str, Any]) -> None:
+    """Writes `config.json` of a model folder, at once. Raises OSError where it can't be written."""
+    replace_file(path / "config.json", json.dumps(config, indent=2, ensure_ascii=False) + "\n")
 
 
 def find_weights(path: Path, prefix: str) -> dict[str, Path]:
@@ -190,7 +210,8 @@ def _fetch(name: str, *, only: list[str] | None = None, leave: list[str] | None 
         ) from error
 
 
-def _read_object(file: Path) -> dict[str, Any]:
+def read_object(file: Path) -> dict[str, Any]:
+    """A JSON object in a model folder. Raises CheckpointError where the file is missing or holds something else."""
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -218,7 +239,7 @@ def _require_weights(path: Path) -> None:
 
 
 def _weight_map(index: Path) -> dict[str, str]:
-    weight_map = _read_object(index).get("weight_map")
+    weight_map = read_object(index).get("weight_map")
     if not isinstance(weight_map, dict) or not all(isinstance(shard, str) for shard in weight_map.values()):
         raise CheckpointError(f"{index} has no usable weight_map")
     return weight_map
@@ -235,7 +256,8 @@ def _require_tokenizer(path: Path) -> None:
         )
 
 
-def _architecture(config: Mapping[str, Any]) -> str:
+def architecture_of(config: Mapping[str, Any]) -> str:
+    """The class that `config.json` names, such as "LlamaForCausalLM"; "" where it names none."""
     names = config.get("architectures")
     return names[0] if isinstance(names, list) and names and isinstance(names[0], str) else ""
 
@@ -256,7 +278,7 @@ def _positive_int(
 
 def _find_head(path: Path, value_model: bool) -> tuple[Path, ...]:
     """The files that hold the head, the ones of their own first. Shards are looked through only where a head is due."""
-    own = tuple(path / name for name in (HEAD_SAFETENSORS, HEAD_PTH) if (path / name).exists())
+    own = tuple(path / name for name in HEAD_FILES if (path / name).exists())
     if own or not value_model:
         return own
     if any((path / name).exists() for name in (*WEIGHT_INDEXES, WEIGHT_FILES[0])):

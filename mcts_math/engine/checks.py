@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 
 from mcts_math.engine.table import find_lack
 from mcts_math.engine.tokenizer import Codec
@@ -10,10 +11,19 @@ from mcts_math.errors import EngineError
 from mcts_math.messages import Message, Prompt, Sampling
 from mcts_math.requests import Evaluate, Evaluation, Generate, Policy
 
+NO_HEAD = "a value was asked of a model that was loaded without value head; load with need_value"
 _LONG_TEXT = 20_000  # characters from which on a prompt is tokenised off the event loop
 # A text that would be this many times too long, were all its tokens the longest ones, is not even tokenised. The factor
 # is for tokenizers that shorten the text first.
 _ABSURD = 16
+
+
+def free_bytes() -> int:
+    """Memory of this machine that nobody uses; 4 GiB where the system does not tell."""
+    try:
+        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (ValueError, OSError, AttributeError):
+        return 4 << 30
 
 
 def check_request(request: Generate) -> None:

@@ -7,13 +7,12 @@ begin with BOS, every token that ends a turn, and how texts are cut before they 
 from __future__ import annotations
 
 import logging
-import shutil
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from mcts_math.errors import CheckpointError
+from mcts_math.errors import CheckpointError, how_to_install
+from mcts_math.files import new_folder, writing
 
 _log: Final = logging.getLogger(__name__)
 DTYPES: Final = ("bfloat16", "float16", "float32")
@@ -36,25 +35,14 @@ def convert(file: Path, out: Path, *, dtype: str = "bfloat16") -> Path:
         The folder.
 
     Raises:
-        CheckpointError: there is no such file or it can't be read, the folder exists or can't be made, or a package is
-            missing.
+        CheckpointError: there is no such file or it can't be read, the folder exists or can't be written, or a package
+            is missing.
     """
     facts = read_facts(file)
     require_absent(out)
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        part = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
-    except OSError as error:
-        raise CheckpointError(f"{out} can't be made: {error}") from error
-    try:
+    with writing(out, "Make room, or choose another folder.", CheckpointError), new_folder(out) as part:
         _save_model(file, part, dtype, _ids(facts, _ENDS))
         _load_tokenizer(file, facts).save_pretrained(part)
-        part.chmod(0o755)  # a temporary folder is its owner's alone
-        part.replace(out)
-    except OSError as error:  # such as a full disk
-        raise CheckpointError(f"{out} can't be written: {error}") from error
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
     return out
 
 
@@ -95,7 +83,7 @@ def require_reader() -> Any:
     try:
         from gguf import GGUFReader
     except ImportError as error:
-        raise CheckpointError("reading GGUF needs the package gguf: pip install 'mcts_math[gguf]'") from error
+        raise CheckpointError(f"reading GGUF needs the package gguf: {how_to_install('gguf')}") from error
     return GGUFReader
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import types
 from collections.abc import Sequence
 from typing import Any, Literal, Union, get_args, get_origin
@@ -16,6 +15,7 @@ from mcts_math.engine.table import ENGINES, find_lack
 from mcts_math.errors import CheckpointError, ConfigError
 from mcts_math.messages import Conversation
 from mcts_math.requests import Policy
+from mcts_math.settings import suggest
 
 _PLAIN = (bool, int, float, str, type(None))
 
@@ -92,9 +92,8 @@ def check_arguments(options: EngineOptions) -> None:
     known = spec.argument_types()
     for name, value in options.arguments.items():
         if name not in known:
-            near = difflib.get_close_matches(str(name), known, 1, 0.5)
-            hint = f"Did you mean {near[0]!r}?" if near else f"It takes: {', '.join(sorted(known))}."
-            raise ConfigError(f"engine_args: the engine {spec.name} has no argument {name!r}. {hint}")
+            advice = suggest(str(name), known, f"It takes: {', '.join(sorted(known))}.")
+            raise ConfigError(f"engine_args: the engine {spec.name} has no argument {name!r}.{advice}")
         _check_type(name, value, known[name])
 
 

@@ -22,7 +22,7 @@ from typing import Any, TypeAlias
 
 from mcts_math.concurrency import cancel
 from mcts_math.engine.spec import EngineOptions
-from mcts_math.errors import EngineError, EngineLostError, MctsMathError, RefusedError
+from mcts_math.errors import EngineError, EngineLostError, MctsMathError, RefusedError, how_to_install
 from mcts_math.requests import Adapt, Adaptation, Evaluate, Evaluation, Generate, Generation
 
 _CLOSING_S = 60.0
@@ -93,7 +93,7 @@ class ReplicatedEngine:
             import ray
         except ImportError as error:
             raise EngineError(
-                f"num_replicas is {options.num_replicas}, which needs Ray ({error}): pip install 'mcts_math[ray]'"
+                f"num_replicas is {options.num_replicas}, which needs Ray ({error}): {how_to_install('ray')}"
             ) from error
         _quiet()
         if not ray.is_initialized():

@@ -207,7 +207,7 @@ class RandomPolicy:
     def _sample(self, state: int, depth: int) -> Sample:
         """One sample from 64 well mixed bits, of which every choice takes its own: mixing anew for each is slow."""
         text = self._step(state, depth)
-        num_tokens = len(text) // _CHARS_PER_TOKEN + 1
+        num_tokens = _num_tokens(text)
         return Sample(text, -num_tokens * (0.05 + 0.6 * (state >> 52) / 4096), num_tokens)
 
     def _step(self, state: int, depth: int) -> str:
@@ -228,11 +228,9 @@ def _num_tokens(text: str) -> int:
 
 def _text(prompt: Prompt) -> str:
     """A prompt as a script knows it; a conversation is a line of `role: content` for each message."""
-    return (
-        prompt
-        if isinstance(prompt, str)
-        else "\n".join(f"{m.role}: {text_of(m.written) or m.content}" for m in prompt.messages)
-    )
+    if isinstance(prompt, str):
+        return prompt
+    return "\n".join(f"{message.role}: {text_of(message.pieces)}" for message in prompt.messages)
 
 
 def _quote(prompt: str) -> str:

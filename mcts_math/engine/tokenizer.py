@@ -7,7 +7,6 @@ only when a token arrives that can complete one, and then in the last few tokens
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -109,9 +108,7 @@ class Codec:
             before, whole = self.encode(prompt), self.encode(prompt + completion)
         else:
             before, whole = self.chat.encode_completion(prompt, completion.strip())  # templates strip it too
-        start = 0
-        while start < min(len(before), len(whole)) and before[start] == whole[start]:
-            start += 1
+        start = common_prefix(before, whole)
         if start == len(whole):
             raise RefusedError(f"a completion to learn from has no tokens: {completion!r}")
         return whole, max(start, 1)  # nothing predicts the first token of all
@@ -163,6 +160,14 @@ class Codec:
             if token is not None:
                 return (int(token),)
         raise RefusedError("the prompt is empty, and the tokenizer has no token to begin a text with")
+
+
+def common_prefix(one: Sequence[int], other: Sequence[int]) -> int:
+    """How many first tokens are the same."""
+    shorter = min(len(one), len(other))
+    if tuple(one[:shorter]) == tuple(other[:shorter]):
+        return shorter
+    return next(i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b)
 
 
 def require_text(text: str) -> None:
@@ -238,19 +243,9 @@ def vocab_size(folder: Path) -> int:
 def eos_ids(folder: Path) -> list[int]:
     """Tokens that `generation_config.json` and `config.json` say end a sample."""
     found: list[int] = []
-    config = checkpoints.read_config(folder)
-    for content in (_generation_config(folder), config, config.get("text_config") or {}):
+    config, file = checkpoints.read_config(folder), folder / "generation_config.json"
+    generation = checkpoints.read_object(file) if file.exists() else {}
+    for content in (generation, config, config.get("text_config") or {}):
         eos = content.get("eos_token_id")
         found.extend(eos if isinstance(eos, list) else [] if eos is None else [eos])
     return found
-
-
-def _generation_config(folder: Path) -> dict[str, Any]:
-    file = folder / "generation_config.json"
-    if not file.exists():
-        return {}
-    try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise CheckpointError(f"{file} can't be read as JSON: {error}") from error
-    return content if isinstance(content, dict) else {}

@@ -8,6 +8,7 @@ A head that is missing, wrongly named, mis-shaped or not finite is an error, nev
 from __future__ import annotations
 
 import pickle
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -17,6 +18,7 @@ from torch import Tensor, nn
 
 from mcts_math.engine.checkpoint import HEAD_BIAS, HEAD_PTH, HEAD_SAFETENSORS, HEAD_WEIGHT, Checkpoint
 from mcts_math.errors import CheckpointError
+from mcts_math.files import new_file
 
 
 class ValueHead(nn.Module):
@@ -52,6 +54,13 @@ def fresh_value_head(hidden_size: int, *, initializer_range: float = 0.02, seed:
     return ValueHead(torch.randn(hidden_size, generator=generator) * initializer_range, torch.zeros(1))
 
 
+def fresh_head_of(checkpoint: Checkpoint, seed: int) -> ValueHead:
+    """An untrained head for a model. Raises CheckpointError where its config does not tell the hidden size."""
+    if checkpoint.hidden_size is None:
+        raise CheckpointError(f"{checkpoint.name}/config.json does not tell the hidden size")
+    return fresh_value_head(checkpoint.hidden_size, initializer_range=checkpoint.initializer_range, seed=seed)
+
+
 def load_value_head(checkpoint: Checkpoint) -> ValueHead:
     """Reads the head of an inspected checkpoint, on the CPU.
 
@@ -85,16 +94,25 @@ def save_value_head(head: ValueHead, folder: Path, *, pth: bool = True, safetens
     for name, wanted, save in ((HEAD_SAFETENSORS, safetensors, save_file), (HEAD_PTH, pth, torch.save)):
         if wanted:
             written.append(folder / name)
-            temporary = written[-1].with_suffix(".tmp")
-            save(tensors, temporary)
-            temporary.replace(written[-1])
+            with new_file(written[-1]) as temporary:
+                save(tensors, temporary)
     return written
+
+
+def require_width(width: int, hidden: int, model: str, remedy: str = "") -> None:
+    """Raises CheckpointError where a head of one width is for hidden states of another one."""
+    if width != hidden:
+        raise CheckpointError(
+            f"the value head is for hidden states of width {width}, but those of {model} are of width {hidden}; does "
+            f"it belong to another model?{remedy}"
+        )
 
 
 def _read_head(file: Path, hidden_size: int | None) -> tuple[Tensor, Tensor]:
     """Weight [1, hidden] and bias [1], checked."""
-    tensors = _read_tensors(file)
-    missing = [name for name in (HEAD_WEIGHT, HEAD_BIAS) if name not in tensors]
+    names = (HEAD_WEIGHT, HEAD_BIAS)
+    tensors = read_tensors(file, lambda name: name in names)
+    missing = [name for name in names if name not in tensors]
     if missing:
         near = [name for name in tensors if "head" in name or "summary" in name][:4] or list(tensors)[:4]
         raise CheckpointError(f"{file} has no tensor {missing[0]!r}; it has {near or 'none'}")
@@ -112,13 +130,20 @@ def _read_head(file: Path, hidden_size: int | None) -> tuple[Tensor, Tensor]:
     return weight, bias
 
 
-def _read_tensors(file: Path) -> dict[str, Tensor]:
-    """The head's tensors of a safetensors file, or all tensors of a pickled one (read with weights_only)."""
+def read_tensors(file: Path, wanted: Callable[[str], bool]) -> dict[str, Tensor]:
+    """The tensors of a safetensors file, or of a pickled one (read with weights_only), on the CPU.
+
+    Args:
+        file: what to read.
+        wanted: tells by its name whether a tensor is; all others of a safetensors file are given as empty ones.
+
+    Raises:
+        CheckpointError: the file can't be read, or holds something else.
+    """
     try:
         if file.suffix == ".safetensors":
             with safe_open(file, framework="pt") as opened:
-                wanted = {HEAD_WEIGHT, HEAD_BIAS}
-                return {name: opened.get_tensor(name) if name in wanted else torch.empty(0) for name in opened.keys()}  # noqa: SIM118 - no dictionary
+                return {name: opened.get_tensor(name) if wanted(name) else torch.empty(0) for name in opened.keys()}  # noqa: SIM118 - no dictionary
         content = torch.load(file, map_location="cpu", weights_only=True)
     except (OSError, RuntimeError, ValueError, EOFError, pickle.UnpicklingError, SafetensorError) as error:
         raise CheckpointError(f"{file} can't be read: {error}") from error

@@ -62,6 +62,6 @@ def decode_value(score: float) -> float:
     if not -1.0 - _SLACK <= value <= 1.0 + _SLACK:
         raise EngineError(
             f"the engine answered {score} where a value should be. Is the value head's plugin installed where vLLM "
-            "runs, and vLLM started with its model_class_overrides and logprobs_mode raw_logits? (README, vLLM)"
+            "runs, and vLLM started with its model_class_overrides and logprobs_mode raw_logits? (docs/usage.md)"
         )
     return min(1.0, max(-1.0, value))

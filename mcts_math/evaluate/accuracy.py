@@ -81,6 +81,10 @@ class Report:
         return self.costs[key] / self.with_cost if self.with_cost else math.nan
 
     @property
+    def mean_solutions(self) -> float:
+        return self.solutions / max(self.questions, 1)
+
+    @property
     def mean_steps(self) -> float:
         return self.steps / self.answered if self.answered else math.nan
 
@@ -255,11 +259,11 @@ def _needs_verdict(line: Line) -> bool:
 
 def _count(report: Report, line: Line, correct: bool) -> None:
     report.questions += 1
-    report.answered += bool(line.answers) or line.verdict is True
+    report.answered += bool(line.found)
     report.oracle |= line.oracle
     report.errors += line.error
     report.stopped += line.stopped
-    report.solutions += len(line.answers)
+    report.solutions += line.found
     report.steps += line.steps
     report.with_cost += bool(line.costs)
     for key in _COSTS:
@@ -269,7 +273,7 @@ def _count(report: Report, line: Line, correct: bool) -> None:
     elif not line.golds:
         return
     report.top1.add(correct)
-    for key, name in line.groups:
+    for key, name in line.groups.items():
         group = report.groups.setdefault(key, {})
         if len(group) <= _MOST_GROUPS:
             group.setdefault(name, Tally()).add(correct)

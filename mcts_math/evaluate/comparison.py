@@ -78,7 +78,7 @@ def mean_row(
 
     costs = {key: mean(share * report.mean_cost(key) for report in reports) for key in _COSTS}
     costs["steps"] = mean(report.mean_steps for report in reports)
-    costs["solutions"] = mean(share * report.solutions / max(report.questions, 1) for report in reports)
+    costs["solutions"] = mean(share * report.mean_solutions for report in reports)
     return Row(name, accuracy, *bounds, tuple(runs), costs, scores or {})
 
 

@@ -22,11 +22,20 @@ from mcts_math.evaluate.grading import Grader
 from mcts_math.settings import Integer, Settings
 
 
-class MethodConfig(Settings):
+class ConfigFile(Settings):
+    """A config by its file."""
+
+    config: str = Field(description="config file")
+    overrides: dict[str, Any] = Field(default_factory=dict, description="keys that differ from it")
+
+    def load(self, **settings: Any) -> Config:
+        """The config, of a search, with further settings. Raises ConfigError."""
+        return load_config(self.config).changed(**self.overrides, **settings)
+
+
+class MethodConfig(ConfigFile):
     """A row of the table: a search, and with which seeds it is run."""
 
-    config: str = Field(description="config file of the search")
-    overrides: dict[str, Any] = Field(default_factory=dict, description="keys that differ from it")
     seeds: list[Integer] = Field(default_factory=lambda: [42], description="one run each", min_length=1)
     vote: Integer = Field(
         0, description="also vote over this many runs each (Maj@k); the runs are split into such groups", ge=0
@@ -43,10 +52,6 @@ class MethodConfig(Settings):
         if self.vote > len(self.seeds):
             raise ValueError(f"a vote over {self.vote} runs needs as many seeds, not {len(self.seeds)}")
         return self
-
-    def load(self, **settings: Any) -> Config:
-        """The config of its search, with further settings. Raises ConfigError."""
-        return load_config(self.config).changed(**self.overrides, **settings)
 
 
 Pair: TypeAlias = Annotated[list[str], Field(min_length=2, max_length=2)]

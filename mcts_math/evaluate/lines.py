@@ -6,17 +6,26 @@ Only keys that a run has written are taken for results; a user's column of such 
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from mcts_math.errors import RecordError
-from mcts_math.files import read_records
 from mcts_math.run.nodes import answer_in
-from mcts_math.run.record import error_of, has_solutions, id_of, nodes_of, read_solutions, record_to_task
-from mcts_math.tasks import JsonObject, is_ours
+from mcts_math.run.record import (
+    costs_of,
+    error_of,
+    has_solutions,
+    is_oracle,
+    nodes_of,
+    read_results,
+    read_solutions,
+    record_to_task,
+    verdict_of,
+)
+from mcts_math.step import Outcome
+from mcts_math.tasks import JsonObject, Task, is_ours
 
 GROUP_KEYS: Final = ("level", "type", "subject", "human_type", "difficulty")
 
@@ -30,7 +39,8 @@ class Line:
         golds: accepted answers; empty where unknown.
         answers: candidates, best first.
         voters: the same for a vote: where the verdicts put right ones first, attempts in the order they were made in.
-        steps: length of the first candidate's solution; 0 where there is none.
+        found: how many solutions there are: candidates, and programs.
+        steps: length of the first of these; 0 where there is none.
         costs: the line's `cost`, where it has one.
         groups: values of the keys to break down by.
         error: the search broke down.
@@ -42,9 +52,10 @@ class Line:
     id: str
     golds: tuple[str, ...]
     answers: tuple[str, ...]
+    found: int
     steps: int
     costs: Mapping[str, float]
-    groups: tuple[tuple[str, str], ...]
+    groups: Mapping[str, str]
     error: bool
     stopped: bool
     verdict: bool | None = None
@@ -62,67 +73,61 @@ def read_lines(path: str | Path, *, react: bool = False) -> Iterator[Line]:
     Raises:
         RecordError: a broken line, or one without a tree.
     """
-    copies: Counter[str] = Counter()
-    for where, record in read_records(path):
-        yield _read_line(record, where, react, copies)
+    for where, task_id, record in read_results(path):
+        yield _read_line(record, task_id, where, react)
 
 
-def deepest_answer(record: Mapping[str, Any]) -> tuple[str, int] | None:
-    """The answer of a chain's deepest node and its depth; None where that node has no answer."""
-    nodes = nodes_of(record)
-    tag = max(nodes, key=lambda tag: tag.count("."))
-    answer = answer_in(nodes[tag]) if isinstance(nodes[tag], dict) else None
-    return None if answer is None else (answer, tag.count("."))
+def groups_of(record: Mapping[str, Any]) -> dict[str, str]:
+    """The kinds that a line's question is of, by the keys that tell them."""
+    return {key: str(record[key]) for key in GROUP_KEYS if isinstance(record.get(key), (str, int))}
 
 
-def costs_of(record: Mapping[str, Any]) -> dict[str, float]:
-    """What a line says that its question cost; empty where it says nothing."""
-    cost = record.get("cost")
-    numbers = cost.items() if isinstance(cost, dict) and is_ours(record) else ()
-    return {k: v for k, v in numbers if isinstance(v, (int, float)) and not isinstance(v, bool)}
-
-
-def verdict_of(record: Mapping[str, Any]) -> bool | None:
-    """What the run found of the line's answer; None where it did not judge, or the line is not of a run of ours."""
-    correct = record.get("correct")
-    return correct if isinstance(correct, bool) and is_ours(record) else None
-
-
-def _read_line(record: JsonObject, where: str, react: bool, copies: Counter[str]) -> Line:
+def _read_line(record: JsonObject, task_id: str, where: str, react: bool) -> Line:
     if not nodes_of(record):
         raise RecordError(f"{where}: no search tree (key `react`). Is this a results file?")
-    answers: list[str] = []
-    as_made: list[str] | None = None
-    steps, error = 0, error_of(record)
-    if react:
-        if (found := deepest_answer(record)) is not None:
-            answers, steps = [found[0]], found[1]
-    elif has_solutions(record):
-        solutions = read_solutions(record, where)
-        answers = _answers(solutions)
-        if is_ours(record) and record.get("oracle") is True:
-            as_made = _answers(_as_made(record, solutions))
-        steps = str(solutions[0].get("tag", "")).count(".") if answers else 0
-    elif not error:
-        raise RecordError(f"{where}: no `solutions`. Choose them with offline_inference.py first, or add --react.")
-    task = record_to_task(record, where)
+    task, error = record_to_task(record, where), error_of(record)
+    found = _deepest(record, task) if react else _chosen(record, task, where, error)
+    oracle = is_oracle(record)
     return Line(
-        id=id_of(record, copies),
+        id=task_id,
         golds=task.answers,
-        answers=tuple(answers),
-        steps=steps,
+        answers=_answers(found),
+        found=len(found),
+        steps=str(found[0].get("tag", "")).count(".") if found else 0,
         costs=costs_of(record),
-        groups=tuple((key, str(record[key])) for key in GROUP_KEYS if isinstance(record.get(key), (str, int))),
+        groups=groups_of(record),
         error=bool(error),
         stopped=is_ours(record) and bool(record.get("stopped")),
-        verdict=None if task.answers else verdict_of(record),
-        oracle=is_ours(record) and record.get("oracle") is True,
-        voters=tuple(answers if as_made is None else as_made),
+        verdict=None if task.answers else _verdict(record, task),
+        oracle=oracle,
+        voters=_answers(_as_made(record, found) if oracle and not react else found),
     )
 
 
-def _answers(solutions: Iterable[Mapping[str, Any]]) -> list[str]:
-    return [answer for answer in map(answer_in, solutions) if answer is not None]
+def _verdict(record: JsonObject, task: Task) -> bool | None:
+    """What the run found; a problem of code whose search broke down or was cut before its tests ran is not solved."""
+    verdict = verdict_of(record)
+    return False if verdict is None and task.is_code and is_ours(record) else verdict
+
+
+def _deepest(record: JsonObject, task: Task) -> list[Mapping[str, Any]]:
+    """The deepest node of a chain, where it ends with what can be judged."""
+    nodes = nodes_of(record)
+    tag = max(nodes, key=lambda tag: tag.count("."))
+    node = nodes[tag] if isinstance(nodes[tag], dict) else {}
+    is_program = task.is_code and node.get("outcome") == Outcome.REPLY.value
+    return [node | {"tag": tag}] if is_program or answer_in(node) is not None else []
+
+
+def _chosen(record: JsonObject, task: Task, where: str, error: str) -> list[Mapping[str, Any]]:
+    """The chosen solutions that can be judged, best first: those with an answer, of a problem of code all of them."""
+    if not has_solutions(record) and not error:
+        raise RecordError(f"{where}: no `solutions`. Choose them with offline_inference.py first, or add --react.")
+    return [one for one in read_solutions(record, where) if task.is_code or answer_in(one) is not None]
+
+
+def _answers(solutions: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
+    return tuple(answer for answer in map(answer_in, solutions) if answer is not None)
 
 
 def _as_made(record: Mapping[str, Any], solutions: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

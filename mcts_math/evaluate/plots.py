@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from mcts_math.evaluate.budgets import LABELS, Curve
 from mcts_math.evaluate.trials import Axis
+from mcts_math.files import new_file, writing
 from mcts_math.tasks import JsonObject
 
 COLOURS: Final = (
@@ -102,11 +103,11 @@ def pyplot() -> Any:
 
 
 def save(plt: Any, figure: Any, path: Path) -> Path:
-    """Writes a figure, at once."""
-    scratch = path.with_name(f".{path.name}.part")
-    figure.savefig(scratch, dpi=130, format=path.suffix.removeprefix("."))
+    """Writes a figure, at once. Raises RecordError where it can't be written."""
+    with writing(path), new_file(path) as scratch:
+        figure.savefig(scratch, dpi=130, format=path.suffix.removeprefix("."))
     plt.close(figure)
-    return scratch.replace(path)
+    return path
 
 
 def _draw_curve(panel: Any, curve: Curve, shown: str) -> None:

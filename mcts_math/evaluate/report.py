@@ -103,7 +103,7 @@ def _tally_row(name: str, tally: Tally) -> list[str]:
 
 def _report_row(report: Report) -> list[str]:
     row = _tally_row(report.path + (" (oracle)" if report.oracle else ""), report.top1)[:5]
-    row += [str(report.answered), number(report.solutions / max(report.questions, 1)), number(report.mean_steps)]
+    row += [str(report.answered), number(report.mean_solutions), number(report.mean_steps)]
     return row + [number(report.mean_cost(key), digits) for key, digits in _COSTS.items()]
 
 

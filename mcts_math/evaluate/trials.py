@@ -9,7 +9,6 @@ Maj@k looks at answers only. Attempts without an answer are not counted in k, bu
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,11 +16,9 @@ from typing import Any, Literal, TypeAlias
 
 from mcts_math.errors import RecordError
 from mcts_math.evaluate.grading import Grader
-from mcts_math.evaluate.lines import costs_of, verdict_of
-from mcts_math.files import read_records
 from mcts_math.methods import METHODS, Method
 from mcts_math.run.nodes import answer_in
-from mcts_math.run.record import error_of, id_of, read_solutions, record_to_task
+from mcts_math.run.record import costs_of, error_of, read_results, read_solutions, record_to_task, verdict_of
 from mcts_math.step import Verdict
 
 Axis: TypeAlias = Literal["trials", "tokens", "seconds"]
@@ -90,9 +87,8 @@ def read_questions(path: str | Path, *, others: bool = False) -> list[Question]:
         RecordError: a broken line, or attempts of no known form.
     """
     questions = []
-    copies: Counter[str] = Counter()
-    for where, record in read_records(path):
-        name, method = id_of(record, copies), _method_of(record)
+    for where, name, record in read_results(path):
+        method = _method_of(record)
         broke_down = bool(error_of(record))
         if method is None and not others:
             if broke_down:  # of a version that did not say the method

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from mcts_math.errors import TaskError
 from mcts_math.messages import Message, Piece, Prompt, Sample, Sampling, TemplateVariables
@@ -44,6 +44,12 @@ class FormatOptions:
     max_thinking_tokens: int = 0
     search_thoughts: bool = False
     step_pattern: str | None = None
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """Delimiter and stops where the config names them, by the names that formats of text have for them."""
+        named = {"step_delim": self.step_delim, "stops": self.stops}
+        return {name: value for name, value in named.items() if value is not None}
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import random
 import re
@@ -21,6 +20,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from mcts_math.errors import ConfigError
+from mcts_math.files import short_digest
 from mcts_math.formats.base import FINAL_ANSWER, FormatOptions, StepFormat, opening, read_answer
 from mcts_math.formats.react_sft import SftFormat
 from mcts_math.messages import Sample
@@ -61,14 +61,7 @@ class FewShotFormat(StepFormat):
         if options.num_few_shot > len(examples):
             raise ConfigError(f"num_few_shot is {options.num_few_shot}, but there are only {len(examples)} examples.")
         chosen = choose_examples(examples, options.num_few_shot, options.seed)
-        plain = cls(instructions, chosen, suffix)
-        return cls(
-            instructions,
-            chosen,
-            suffix,
-            plain.step_delim if options.step_delim is None else options.step_delim,
-            plain.stops if options.stops is None else options.stops,
-        )
+        return cls(instructions, chosen, suffix, **options.given)
 
     def prompt(self, task: Task, steps: Sequence[Step]) -> str:
         question, before = opening(task)
@@ -117,8 +110,7 @@ class FewShotFormat(StepFormat):
         return texts
 
     def fingerprint(self) -> str:
-        parts = json.dumps([self.instructions, self.examples, self.suffix])
-        return hashlib.sha256(parts.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+        return short_digest(json.dumps([self.instructions, self.examples, self.suffix]))
 
 
 def choose_examples(examples: Sequence[str], num: int, seed: int) -> tuple[str, ...]:

@@ -21,14 +21,11 @@ class SftFormat(StepFormat):
 
     @classmethod
     def make(cls, options: FormatOptions) -> SftFormat:
-        return cls(
-            cls().step_delim if options.step_delim is None else options.step_delim,
-            cls().stops if options.stops is None else options.stops,
-        )
+        return cls(**options.given)
 
     def prompt(self, task: Task, steps: Sequence[Step]) -> str:
         question, before = opening(task)
-        return f"<question> {question} </question>\n" + "".join(map(self._show, [*before, *steps]))
+        return "".join(map(self._show, [Step(question, Outcome.USER), *before, *steps]))
 
     def user_turn(self, task: Task, steps: Sequence[Step], text: str) -> tuple[str, str]:
         return self.prompt(task, steps), self._show(Step(text, Outcome.USER))

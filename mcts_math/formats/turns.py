@@ -6,12 +6,12 @@ A chat format is a `ChatFormat` with its own way to read a sample and to show a 
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from mcts_math.errors import RefusedError
+from mcts_math.files import short_digest
 from mcts_math.formats.base import FormatOptions, Resumption, StepFormat
 from mcts_math.formats.replies import THOUGHTS, ThoughtMarks, open_thought, read_reply
 from mcts_math.messages import Conversation, Message, Piece, Sample, Sampling, TemplateVariables, Tool, text_of
@@ -116,7 +116,7 @@ class ChatFormat:
         return [text_of(self.turns(step)[0].written) or step.text for step in steps]
 
     def fingerprint(self) -> str:
-        return hashlib.sha256(self.system.encode()).hexdigest()[:16] if self.system else ""
+        return short_digest(self.system) if self.system else ""
 
 
 def _with_system(system: str, before: tuple[Message, ...]) -> tuple[Message, ...]:

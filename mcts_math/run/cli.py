@@ -15,7 +15,7 @@ from pathlib import Path
 from mcts_math.config import describe_config, load_config
 from mcts_math.errors import CheckpointError, ConfigError, MctsMathError, RecordError, TaskError
 from mcts_math.monitor import Totals
-from mcts_math.run.program import make_parser
+from mcts_math.run.program import add_overrides, make_parser
 from mcts_math.run.run import default_output, solve_file
 from mcts_math.tasks import BENCHMARKS
 from mcts_math.view.dashboard import dashboard
@@ -54,7 +54,7 @@ def solve_parser(description: str) -> argparse.ArgumentParser:
         metavar="PORT",
         help=f"serve a page of this run on this machine while it goes on (port {PORT} if none is given)",
     )
-    parser.add_argument("overrides", nargs="*", metavar="key=value", help="config keys to change, e.g. temperature=0.6")
+    add_overrides(parser, ", e.g. temperature=0.6")
     return parser
 
 

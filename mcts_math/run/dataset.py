@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from mcts_math.errors import RecordError
+from mcts_math.errors import RecordError, how_to_install
 from mcts_math.files import dump_line, read_records
 from mcts_math.run.nodes import NO_VALUE, answer_in
-from mcts_math.run.record import error_of, nodes_of, read_solutions, record_to_task
-from mcts_math.tasks import JsonObject
+from mcts_math.run.record import costs_of, error_of, nodes_of, read_solutions, record_to_task, verdict_of
+from mcts_math.tasks import JsonObject, is_ours
 
 
 def to_dataset(path: str | Path) -> Any:
@@ -32,7 +32,7 @@ def to_dataset(path: str | Path) -> Any:
     try:
         import datasets
     except ImportError as error:
-        raise RecordError("to_dataset needs the package `datasets`: pip install 'mcts_math[datasets]'") from error
+        raise RecordError(f"to_dataset needs the package `datasets`: {how_to_install('datasets')}") from error
     text, number = datasets.Value("string"), datasets.Value("int64")
     columns = {
         **dict.fromkeys(("id", "question", "solution", "final_answer", "stopped", "error", "tree"), text),
@@ -46,9 +46,9 @@ def to_dataset(path: str | Path) -> Any:
 
 def _rows(path: Path) -> Iterator[JsonObject]:
     for where, record in read_records(path):
-        task, solutions, cost = record_to_task(record, where), read_solutions(record, where), _mapping(record, "cost")
+        task, solutions, cost = record_to_task(record, where), read_solutions(record, where), costs_of(record)
         best: Mapping[str, Any] = solutions[0] if solutions else {}
-        correct, value = record.get("correct"), best.get("value")
+        value = best.get("value")
         yield {
             "id": task.id,
             "question": task.question,
@@ -56,19 +56,14 @@ def _rows(path: Path) -> Iterator[JsonObject]:
             "solution": _text(best, "solution"),
             "final_answer": answer_in(best),
             "value": None if value == NO_VALUE else _number(value),
-            "correct": correct if isinstance(correct, bool) else None,
+            "correct": verdict_of(record),
             "steps": max(len(nodes_of(record)) - 1, 0),
             "tokens": cost.get("tokens"),
-            "seconds": _number(cost.get("seconds")),
-            "stopped": _text(record, "stopped"),
+            "seconds": cost.get("seconds"),
+            "stopped": _text(record, "stopped") if is_ours(record) else None,
             "error": error_of(record) or None,
             "tree": dump_line(record).decode().rstrip("\n"),
         }
-
-
-def _mapping(record: Mapping[str, Any], key: str) -> Mapping[str, Any]:
-    found = record.get(key)
-    return found if isinstance(found, Mapping) else {}
 
 
 def _text(record: Mapping[str, Any], key: str) -> str | None:

@@ -21,6 +21,7 @@ from typing import Any, Final
 from mcts_math.config import OBSOLETE_KEYS, Common, Config
 from mcts_math.engine.table import ENGINES
 from mcts_math.errors import RecordError
+from mcts_math.files import short_digest
 from mcts_math.formats import make_format
 from mcts_math.methods import METHODS
 from mcts_math.tasks import JsonObject, Task, digest_of
@@ -76,7 +77,7 @@ def describe_model(model_dir: str) -> str:
     sizes = sorted((file.name, file.stat().st_size) for pattern in WEIGHTS for file in folder.glob(pattern))
     settings = folder / "config.json"
     text = settings.read_bytes() if settings.is_file() else b""
-    return hashlib.sha256(text + json.dumps(sizes).encode()).hexdigest()[:16]
+    return short_digest(text + json.dumps(sizes).encode())
 
 
 def sample_weights(model_dir: str) -> str:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from mcts_math.errors import RecordError
-from mcts_math.files import read_records
 from mcts_math.run.description import compare_descriptions, read_description
-from mcts_math.run.record import error_of, id_of
+from mcts_math.run.record import error_of, read_results
 from mcts_math.run.results import ResultsFile, require_other_file
 from mcts_math.tasks import JsonObject
 
@@ -30,7 +28,7 @@ def merge_files(inputs: Sequence[str | Path], output: str | Path, *, overwrite: 
     meta.pop("to_solve", None)  # which was a part's
     with ResultsFile(output).open(meta, overwrite=overwrite) as out:
         out.begin(meta)
-        for where, _, record in _with_ids(inputs):
+        for where, _, record in read_results(*inputs):
             if where in best:
                 out.append(record)
     return len(best)
@@ -51,7 +49,7 @@ def _best_lines(inputs: Sequence[str | Path]) -> set[str]:
     """Where each question's line stands: the solved one, else the first failed one."""
     solved: dict[str, str] = {}
     failed: dict[str, str] = {}
-    for where, task_id, record in _with_ids(inputs):
+    for where, task_id, record in read_results(*inputs):
         if error_of(record):
             failed.setdefault(task_id, where)
         elif task_id in solved:
@@ -59,10 +57,3 @@ def _best_lines(inputs: Sequence[str | Path]) -> set[str]:
         else:
             solved[task_id] = where
     return {*solved.values(), *(where for task_id, where in failed.items() if task_id not in solved)}
-
-
-def _with_ids(inputs: Sequence[str | Path]) -> Iterator[tuple[str, str, JsonObject]]:
-    copies: Counter[str] = Counter()
-    for path in inputs:
-        for where, record in read_records(path):
-            yield where, id_of(record, copies), record

@@ -13,7 +13,7 @@ from mcts_math.methods import METHODS
 from mcts_math.run.nodes import answer_in
 from mcts_math.run.record import (
     has_solutions,
-    nodes_of,
+    is_backed_up,
     read_solutions,
     record_to_tree,
     solution_of,
@@ -61,13 +61,13 @@ def rescore_file(path: str | Path, config: Config) -> Iterator[Rescored]:
 
 def _rescore(record: JsonObject, where: str, options: MctsOptions) -> Rescored:
     tree = record_to_tree(record, where)
-    is_backed_up = "visit_count" in nodes_of(record)["0"]
-    if (tree.task.is_code or not is_backed_up) and has_solutions(record):
+    has_qs = is_backed_up(record)
+    if (tree.task.is_code or not has_qs) and has_solutions(record):
         answers = filter(None, map(answer_in, read_solutions(record, where)))
         return Rescored(tree.task.answers, next(answers, None), record)
     tree.solutions = extract(
         tree,
-        strategy=options.mcts_infer_strategy if is_backed_up else "value",
+        strategy=options.mcts_infer_strategy if has_qs else "value",
         beam_width=options.step_beam_width,
         c_puct=options.c_puct,
         pruned=options.prune,

@@ -30,6 +30,23 @@ def make_parser(description: str | None, *keys: str) -> argparse.ArgumentParser:
     )
 
 
+def add_overrides(parser: argparse.ArgumentParser, more: str = "") -> None:
+    """Words that change keys of the config, wherever they stand: `parse_intermixed_args` reads them."""
+    parser.add_argument("overrides", nargs="*", metavar="key=value", help=f"config keys to change{more}")
+
+
+def add_workers(parser: argparse.ArgumentParser) -> None:
+    """`--workers`: how many processes compare answers."""
+    text = "answer checking processes; 0: all cores"
+    parser.add_argument("--workers", type=_number, default=0, metavar="N", help=text)
+
+
+def _number(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"must be a whole number, at least 0, not {text!r}")
+    return int(text)
+
+
 def run_program(main: Callable[[list[str]], int], interrupted: str = "") -> int:
     """Runs a program's main function; known errors become one line on stderr.
 

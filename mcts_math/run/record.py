@@ -12,10 +12,12 @@ node.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any, Final
 
 from mcts_math.errors import RecordError, TaskError
+from mcts_math.files import read_records
 from mcts_math.formats import StepFormat
 from mcts_math.methods import Method
 from mcts_math.run.nodes import NO_VALUE, attempt_to_json, json_to_attempt, json_to_step, node_to_json, read_node
@@ -75,6 +77,29 @@ def error_of(record: Mapping[str, Any]) -> str:
     return error if isinstance(error, str) and len(nodes_of(record)) <= 1 else ""
 
 
+def verdict_of(record: Mapping[str, Any]) -> bool | None:
+    """What the run found of the line's answer; None where it did not judge, or the line is not of a run of ours."""
+    correct = record.get("correct")
+    return correct if isinstance(correct, bool) and is_ours(record) else None
+
+
+def is_oracle(record: Mapping[str, Any]) -> bool:
+    """Whether the ground truth took part in the search, or chose the answer."""
+    return is_ours(record) and record.get("oracle") is True
+
+
+def costs_of(record: Mapping[str, Any]) -> dict[str, float]:
+    """What a line says that its question cost; empty where it says nothing."""
+    cost = record.get("cost")
+    numbers = cost.items() if isinstance(cost, dict) and is_ours(record) else ()
+    return {k: v for k, v in numbers if isinstance(v, (int, float)) and not isinstance(v, bool)}
+
+
+def is_backed_up(record: Mapping[str, Any]) -> bool:
+    """Whether the nodes of a line have Q and visits, as those of MCTS."""
+    return "visit_count" in nodes_of(record)[ROOT_TAG]
+
+
 def nodes_of(record: Mapping[str, Any]) -> dict[str, Any]:
     """The nodes of a line by tag; empty where it holds no tree."""
     react = record.get("react")
@@ -108,8 +133,7 @@ def record_to_tree(record: Mapping[str, Any], where: str = "record") -> Tree:
     if not is_ours(record):  # what else is called so is the user's
         return tree
     try:
-        correct = record.get("correct")
-        tree.stopped, tree.correct = str(record.get("stopped", "")), correct if isinstance(correct, bool) else None
+        tree.stopped, tree.correct = str(record.get("stopped", "")), verdict_of(record)
         tree.attempts = [json_to_attempt(item, ids) for item in record.get("attempts") or []]
     except _MISSHAPEN as error:
         raise RecordError(f"{where}: not a list of attempts of a known form: {error!r}.") from error
@@ -166,6 +190,14 @@ def record_to_task(record: Mapping[str, Any], where: str = "record") -> Task:
         raise RecordError(str(error)) from error
 
 
+def read_results(*paths: str | Path) -> Iterator[tuple[str, str, JsonObject]]:
+    """Streams (where, id of the question, line) of results files. Raises RecordError as `read_records`."""
+    copies: Counter[str] = Counter()
+    for path in paths:
+        for where, record in read_records(path):
+            yield where, id_of(record, copies), record
+
+
 def id_of(record: Mapping[str, Any], copies: Counter[str]) -> str:
     """The question of a line; of a published one, which has no id, the id that its question would get."""
     return given_id(record) or derived_id(str(record.get("question", "")), copies)
@@ -178,7 +210,7 @@ def solution_of(tree: Tree, node: Node, tag: str, step_delim: str) -> JsonObject
         "ground_truth": tree.task.record.get("answer", list(tree.task.answers) or None),
         "value": NO_VALUE if node.value is None else node.value,
         "final_answer": node.answer,
-        "solution": step_delim.join(step.text for step in tree.steps(node)),
+        "solution": tree.text(node, step_delim),
         "tag": tag,
     }
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from mcts_math.errors import RecordError
-from mcts_math.files import dump_line, is_same_file, parse_line, try_lock
+from mcts_math.files import dump_line, is_same_file, new_file, parse_line, try_lock, writing
 from mcts_math.run.description import compare_descriptions, read_description
 from mcts_math.run.record import error_of, id_of, record_to_task
 from mcts_math.tasks import JsonObject, Task
@@ -73,14 +73,12 @@ class ResultsFile:
                 other settings or questions, or a line other than the last is broken.
         """
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._take()
-            if os.fstat(self._fd).st_size and not overwrite:
-                self._take_up(meta, resume, tasks)
-            self._replaces = overwrite and bool(os.fstat(self._fd).st_size)
-        except OSError as error:
-            self.close()
-            raise RecordError(f"{self.path} can't be written: {error}. Choose another --output.") from error
+            with writing(self.path, "Choose another --output."):
+                self.path.parent.mkdir(parents=True, exist_ok=True)
+                self._take()
+                if os.fstat(self._fd).st_size and not overwrite:
+                    self._take_up(meta, resume, tasks)
+                self._replaces = overwrite and bool(os.fstat(self._fd).st_size)
         except RecordError:
             self.close()
             raise
@@ -93,18 +91,11 @@ class ResultsFile:
         """
         if not self._is_in_place():
             raise RecordError(f"{self.path} was taken away or replaced while this run began. Start it again.")
-        fresh = self.meta_path.with_name(f"{self.meta_path.name}.new{os.getpid()}")
-        try:
+        with writing(self.path, "Make room, or choose another --output."), new_file(self.meta_path) as fresh:
             fresh.write_text(json.dumps(meta, indent=2) + "\n", encoding="utf-8")  # a full disk is found out here
             if self._replaces:
                 self._swap((), keep=True)
                 self._replaces = False
-            fresh.replace(self.meta_path)
-        except OSError as error:
-            fresh.unlink(missing_ok=True)
-            raise RecordError(
-                f"{self.path} can't be written: {error}. Make room, or choose another --output."
-            ) from error
         self._is_new = False
 
     def append(self, record: JsonObject) -> None:
@@ -115,13 +106,14 @@ class ResultsFile:
         """
         data = dump_line(record)
         size = os.fstat(self._fd).st_size
-        try:
-            written = 0
-            while written < len(data):
-                written += os.write(self._fd, data[written:])
-        except OSError as error:
-            os.ftruncate(self._fd, size)
-            raise RecordError(f"{self.path} can't be written: {error}. Make room and add --resume to go on.") from error
+        with writing(self.path, "Make room and add --resume to go on."):
+            try:
+                written = 0
+                while written < len(data):
+                    written += os.write(self._fd, data[written:])
+            except OSError:
+                os.ftruncate(self._fd, size)
+                raise
         if "id" in record:
             self.done.add(str(record["id"]))
 

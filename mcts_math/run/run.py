@@ -6,7 +6,6 @@ What can be wrong is found out in the order of its cost: config, questions, outp
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import aclosing, closing
 from dataclasses import asdict, dataclass, field
@@ -17,19 +16,19 @@ from typing_extensions import Unpack
 
 from mcts_math.config import Config
 from mcts_math.errors import RecordError, TaskError
-from mcts_math.files import is_same_file, read_records
+from mcts_math.files import is_same_file
 from mcts_math.formats import StepFormat, make_format
 from mcts_math.loggers import check_logger, open_logger
 from mcts_math.monitor import Monitor, Totals
 from mcts_math.requests import Services
 from mcts_math.run.description import describe_run
 from mcts_math.run.progress import Progress
-from mcts_math.run.record import error_to_record, id_of, tree_to_record
+from mcts_math.run.record import error_to_record, read_results, tree_to_record, verdict_of
 from mcts_math.run.results import ResultsFile, require_other_file
 from mcts_math.scheduler import Scheduler, Solved
 from mcts_math.services import Provided, has_values, value_source
 from mcts_math.solver import check_tasks, search_maker, solve_stream
-from mcts_math.tasks import JsonObject, Task, digest_of, is_ours, load_tasks, parse_source, take_shard
+from mcts_math.tasks import JsonObject, Task, digest_of, load_tasks, parse_source, take_shard
 from mcts_math.tasks.cases import without_cases, write_cases
 
 
@@ -115,11 +114,7 @@ def _require_own_files(
 
 def _solved_ids(output: str | Path) -> Iterator[str]:
     """Ids of the questions that a results file has right."""
-    copies: Counter[str] = Counter()
-    for _, record in read_records(output):
-        task_id = id_of(record, copies)
-        if is_ours(record) and record.get("correct") is True:
-            yield task_id
+    return (task_id for _, task_id, record in read_results(output) if verdict_of(record))
 
 
 @dataclass(slots=True)

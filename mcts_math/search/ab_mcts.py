@@ -17,13 +17,13 @@ from pydantic import Field
 from mcts_math.search.attempts import (
     AtOnce,
     appraise,
-    judge,
+    deal,
     make_attempts,
     read_meter,
     record,
     side_by_side,
 )
-from mcts_math.search.expansion import CONTEXT_LENGTH, Asking, Expansion, Search, chance, derive_seed
+from mcts_math.search.expansion import CONTEXT_LENGTH, Asking, Expansion, Search, chance
 from mcts_math.search.thompson import BELIEFS, Chooser
 from mcts_math.settings import Integer, Settings
 from mcts_math.tree import ROOT, Node, Tree
@@ -65,16 +65,14 @@ def ab_mcts(tree: Tree, expansion: Expansion, options: AbMctsOptions) -> Search:
         if made:
             ends = [end for _, end in made]
             yield from appraise(tree, expansion, ends)
-            verdicts = yield from judge(tree, ends, ask=False)
-            spent = yield from record(tree, ends, verdicts, spent, judged=False)
+            spent = yield from record(tree, ends, spent, judged=False)
         for parent, end in made:
             chooser.tell(parent, end.id, chance(end))
 
 
 def make_chooser(tree: Tree, expansion: Expansion, belief: str) -> Chooser:
     """A chooser for a tree, whose draws depend on run seed and question alone."""
-    seed = derive_seed(expansion.run_seed, tree.task.id, "thompson")
-    return Chooser(ROOT, BELIEFS[belief], random.Random(seed))
+    return Chooser(ROOT, BELIEFS[belief], random.Random(expansion.seed(tree, "thompson")))
 
 
 def close_full(tree: Tree, chooser: Chooser, ids: Iterable[int]) -> None:
@@ -100,6 +98,5 @@ def _attempt_all(
         parts.append(make_attempts(tree, expansion, invitations[parent], count, beside=beside))
         beside += count
     groups = yield from side_by_side(parts)
-    ends = {parent: iter(group) for parent, group in zip(counts, groups, strict=True)}
-    pairs = ((parent, next(ends[parent], None)) for parent in parents)
-    return [(parent, end) for parent, end in pairs if end is not None]
+    ends = deal(parents, dict(zip(counts, groups, strict=True)))
+    return [(parent, end) for parent, end in zip(parents, ends, strict=True) if end is not None]

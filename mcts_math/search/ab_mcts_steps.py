@@ -9,13 +9,11 @@ much alike, the search would make the same one over and over (docs/results.md, "
 
 from __future__ import annotations
 
-from collections import Counter
-
 from pydantic import Field
 
 from mcts_math.search.ab_mcts import BeliefName, close_full, make_chooser
 from mcts_math.search.expansion import Expansion, Search, chance
-from mcts_math.search.guided import grow_all
+from mcts_math.search.guided import grow_each
 from mcts_math.settings import Integer, Settings
 from mcts_math.tree import Node, Tree
 
@@ -34,16 +32,12 @@ def ab_mcts_steps(tree: Tree, expansion: Expansion, options: AbMctsStepsOptions)
     left = options.iterations
     while not tree.root.terminal and (batch := min(options.n_generate_sample, left)):
         left -= batch
-        parents = [chooser.choose() for _ in range(batch)]
-        counts = Counter(parents)
-        nodes = [tree.nodes[i] for i in counts]
-        replies = yield [expansion.generate(tree, node, counts[node.id]) for node in nodes]
-        groups = yield from grow_all(expansion, tree, nodes, replies)
-        close_full(tree, chooser, [node.id for node in nodes if node.terminal])
-        grown = {node.id: iter(group) for node, group in zip(nodes, groups, strict=True)}
-        for parent in parents:
-            if (child := next(grown[parent], None)) is not None:
-                chooser.tell(parent, child.id, _worth(tree, child), is_open=not child.terminal)
+        parents = [tree.nodes[chooser.choose()] for _ in range(batch)]
+        children = yield from grow_each(expansion, tree, parents)
+        close_full(tree, chooser, {parent.id for parent in parents if parent.terminal})
+        for parent, child in zip(parents, children, strict=True):
+            if child is not None:
+                chooser.tell(parent.id, child.id, _worth(tree, child), is_open=not child.terminal)
 
 
 def _worth(tree: Tree, node: Node) -> float:

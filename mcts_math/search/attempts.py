@@ -8,18 +8,29 @@ and model, the same under every solver.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Annotated, Final
+from typing import Annotated, Final, TypeVar
 
 from pydantic import Field
 
-from mcts_math.requests import Generate, Generation, Meter, Reply, Request, Spent, Verdict, Verification, Verify
+from mcts_math.requests import Meter, Reply, Request, Spent, Verdict, Verification, Verify
 from mcts_math.search.expand import grow
-from mcts_math.search.expansion import CONTEXT_LENGTH, Asking, Expansion, T, by_value, derive_seed, score
+from mcts_math.search.expansion import (
+    CONTEXT_LENGTH,
+    Asking,
+    Expansion,
+    T,
+    ask_samples,
+    num_tokens,
+    rank_solutions,
+    score,
+)
 from mcts_math.settings import Integer
 from mcts_math.step import Outcome
 from mcts_math.tree import Attempt, Node, Tree
+
+Key = TypeVar("Key", bound=Hashable)
 
 _RETRIES: Final = 2  # attempts in all, as a multiple of the trials that count
 
@@ -61,7 +72,7 @@ def telling_certainty(expansion: Expansion) -> Expansion:
 def certainty(tree: Tree, end: Node) -> float:
     """Self-certainty of the attempt that ends here: the mean over its tokens of `Sample.certainty`, nats, >= 0."""
     steps = tree.turn(end)
-    return sum(step.certainty or 0.0 for step in steps) / max(1, sum(step.num_tokens for step in steps))
+    return sum(step.certainty or 0.0 for step in steps) / max(1, num_tokens(steps))
 
 
 def try_once(
@@ -83,9 +94,22 @@ def try_once(
     if not ends:
         tree.stopped = CONTEXT_LENGTH
         return None
-    (verification,) = verdicts = yield from judge(tree, ends)
-    spent = yield from record(tree, ends, verdicts, spent)
-    return ends[0], verification.verdict, spent
+    spent = yield from record(tree, ends, spent)
+    verdict = tree.attempts[-1].verdict
+    assert verdict is not None
+    return ends[0], verdict, spent
+
+
+def next_attempts(tree: Tree, expansion: Expansion, budget: Budget) -> Asking[list[Node]]:
+    """The next independent attempts, side by side: the nodes that end them.
+
+    None where the budget is used up, or the question does not fit the context: the tree is then marked as stopped.
+    """
+    count = min(budget.left(tree), budget.at_once)
+    ends = (yield from make_attempts(tree, expansion, tree.root, count)) if count else []
+    if count and not ends:
+        tree.stopped = CONTEXT_LENGTH
+    return ends
 
 
 def make_attempts(
@@ -99,40 +123,13 @@ def make_attempts(
     numbers = range(first, first + count)
     request = expansion.generate(tree, node, count)
     # Sample i of a request draws with its seed + i: attempt n is the same however many are asked for at once.
-    seed = derive_seed(expansion.run_seed, tree.task.id, "attempts") + first
-    (generation,) = yield [replace(request, seed=seed, adapter=adapter)]
-    assert isinstance(generation, Generation)
+    seed = expansion.seed(tree, "attempts") + first
+    generation = yield from ask_samples(replace(request, seed=seed, adapter=adapter))
     if generation.too_long:
         return []
     steps = yield from grow(expansion, tree, node, generation, [_place(number, 0) for number in numbers], adapter)
     chains = [_continue(tree, expansion, step, number, adapter) for step, number in zip(steps, numbers, strict=True)]
     return (yield from side_by_side(chains))
-
-
-def judge(tree: Tree, ends: Sequence[Node], *, ask: bool = True) -> Asking[list[Verification]]:
-    """The verifier's word on attempts; a chain that failed holds no answer and is not shown to it.
-
-    Args:
-        tree: where they are.
-        ends: the nodes that end them.
-        ask: False leaves the ground truth alone: an attempt with an answer counts as incorrect for now.
-    """
-    verify = [None if failed(node) else Verify(tree.task, text_of(tree, node), node.answer) for node in ends]
-    asked = [request for request in verify if request is not None]
-    replies = iter((yield asked) if ask and asked else ())
-    verdicts: list[Verification] = []
-    for request in verify:
-        if request is None:
-            verdicts.append(Verification(Verdict.NO_ANSWER))
-        elif ask:
-            reply = next(replies)
-            assert isinstance(reply, Verification)
-            verdicts.append(reply)
-        else:
-            there = request.answer is not None or tree.task.is_code
-            verdict = Verdict.INCORRECT if there else Verdict.NO_ANSWER
-            verdicts.append(Verification(verdict, request.answer))
-    return verdicts
 
 
 def read_meter() -> Asking[Spent]:
@@ -142,10 +139,8 @@ def read_meter() -> Asking[Spent]:
     return reading
 
 
-def record(
-    tree: Tree, ends: Sequence[Node], verdicts: Sequence[Verification], before: Spent, *, judged: bool = True
-) -> Asking[Spent]:
-    """Notes attempts that were made side by side, and returns what was spent until after them.
+def record(tree: Tree, ends: Sequence[Node], before: Spent, *, judged: bool = True) -> Asking[Spent]:
+    """Has attempts judged that were made side by side, notes them, and returns what was spent until after them.
 
     Generated tokens are each attempt's own; whatever else was spent since `before` is shared evenly.
 
@@ -153,19 +148,19 @@ def record(
         tree: `tree.attempts`, `solutions` and `correct` are brought up to date, so that a search that is cut short
             keeps what it found.
         ends: the nodes that end the attempts.
-        verdicts: one each.
         before: what was spent until the last attempts had been noted.
-        judged: the verdicts are the verifier's; else nothing but a missing answer is noted.
+        judged: False leaves the ground truth alone: nothing but a missing answer is noted, and no solution chosen.
     """
+    found = (yield from _judge(tree, ends)) if judged else [_unjudged(tree, node) for node in ends]
     after = yield from read_meter()
-    own = [sum(step.num_tokens for step in tree.turn(node)) for node in ends]
+    own = [num_tokens(tree.turn(node)) for node in ends]
     others = after.tokens - before.tokens - sum(own)
-    for node, verdict, tokens in zip(ends, verdicts, own, strict=True):
+    for node, (verdict, answer), tokens in zip(ends, found, own, strict=True):
         tree.attempts.append(
             Attempt(
                 node=node.id,
-                verdict=verdict.verdict if judged or verdict.verdict is Verdict.NO_ANSWER else None,
-                answer=verdict.answer,
+                verdict=verdict,
+                answer=answer,
                 tokens=tokens + others // len(ends),
                 prompt_tokens=(after.prompt_tokens - before.prompt_tokens) // len(ends),
                 adapted_tokens=(after.adapted_tokens - before.adapted_tokens) // len(ends),
@@ -173,15 +168,31 @@ def record(
             )
         )
     if judged:
-        choose(tree)
+        _choose(tree)
     return after
 
 
-def choose(tree: Tree) -> None:
-    """Solutions are the attempts that passed the verifier, then those with another answer; right if any passed."""
+def _judge(tree: Tree, ends: Sequence[Node]) -> Asking[list[tuple[Verdict | None, str | None]]]:
+    """The verifier's word on attempts, and what it judged; a chain that failed is not shown to it."""
+    shown = [node for node in ends if not _has_failed(node)]
+    replies = iter((yield [Verify(tree.task, tree.attempt_text(node), node.answer) for node in shown]) if shown else ())
+    found: list[tuple[Verdict | None, str | None]] = []
+    for node in ends:
+        reply = Verification(Verdict.NO_ANSWER) if _has_failed(node) else next(replies)
+        assert isinstance(reply, Verification)
+        found.append((reply.verdict, reply.answer))
+    return found
+
+
+def _unjudged(tree: Tree, node: Node) -> tuple[Verdict | None, str | None]:
+    return None if tree.is_solution(node) else Verdict.NO_ANSWER, node.answer
+
+
+def _choose(tree: Tree) -> None:
+    """Solutions are the attempts that passed the verifier, then the other ones; right if any passed."""
     passed = [attempt.node for attempt in tree.attempts if attempt.verdict is Verdict.CORRECT]
     others = [attempt.node for attempt in tree.attempts if attempt.verdict is Verdict.INCORRECT]
-    tree.solutions = passed + [node for node in others if tree.nodes[node].answer is not None]
+    tree.solutions = passed + tree.solutions_in(tree.nodes[node] for node in others)
     tree.correct = bool(passed)
 
 
@@ -209,14 +220,18 @@ def side_by_side(parts: Sequence[Asking[T]]) -> Asking[list[T]]:
     return [results[index] for index in range(len(parts))]
 
 
+def deal(keys: Sequence[Key], groups: Mapping[Key, Iterable[T]]) -> list[T | None]:
+    """For each key the next one of its group; None where that is used up."""
+    left = {key: iter(group) for key, group in groups.items()}
+    return [next(left[key], None) for key in keys]
+
+
 def _continue(tree: Tree, expansion: Expansion, node: Node, number: int, adapter: str) -> Asking[Node]:
     """Grows a chain on until it ends; one whose prompt has become too long ends there, without an answer."""
     while not node.terminal:
         place = _place(number, len(tree.turn(node)))
-        request: Generate = expansion.generate(tree, node, 1)
-        seed = derive_seed(expansion.run_seed, tree.task.id, place)
-        (generation,) = yield [replace(request, seed=seed, adapter=adapter)]
-        assert isinstance(generation, Generation)
+        request = replace(expansion.generate(tree, node, 1), seed=expansion.seed(tree, place), adapter=adapter)
+        generation = yield from ask_samples(request)
         if generation.too_long:
             node.terminal = True
         else:
@@ -228,25 +243,15 @@ def _place(number: int, step: int) -> str:
     return f"attempt {number} step {step}"
 
 
-def failed(node: Node) -> bool:
+def _has_failed(node: Node) -> bool:
     """Whether an attempt ended without anything to judge."""
     return node.step is None or node.step.outcome not in (Outcome.ANSWER, Outcome.REPLY)
 
 
-def candidates(tree: Tree, ends: Sequence[Node]) -> list[Node]:
-    """The attempts that may be chosen: they have an answer, or are to be a program."""
-    return [node for node in ends if not failed(node) and (tree.task.is_code or node.answer is not None)]
-
-
 def appraise(tree: Tree, expansion: Expansion, ends: Sequence[Node]) -> Asking[None]:
     """Sets the value of the attempts that may be chosen, which are solutions from then on, best value first."""
-    scored = candidates(tree, ends)
+    scored = [node for node in ends if tree.is_solution(node)]
     tree.solutions += [node.id for node in scored]  # before they have values: a search that is cut short keeps them
     for node, value in zip(scored, (yield from score(expansion, tree, scored)), strict=True):
         node.value = value
-    tree.solutions.sort(key=lambda i: by_value(tree.nodes[i]), reverse=True)
-
-
-def text_of(tree: Tree, node: Node) -> str:
-    """An attempt as it was written, observations included."""
-    return "\n".join(step.text for step in tree.turn(node))
+    rank_solutions(tree)

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from mcts_math.requests import Generation
 from mcts_math.search.expand import grow
-from mcts_math.search.expansion import CONTEXT_LENGTH, Expansion, Search, by_value
+from mcts_math.search.expansion import CONTEXT_LENGTH, Expansion, Search, by_value, rank_solutions
 from mcts_math.search.guided import Lookahead, foresee
 from mcts_math.settings import Integer, Real, Settings
 from mcts_math.tree import Node, Tree
@@ -48,13 +48,13 @@ def beam_search(tree: Tree, expansion: Expansion, options: BeamOptions) -> Searc
             else:
                 grown = yield from grow(expansion, tree, node, reply)
                 candidates += grown
-                tree.solutions += [child.id for child in grown if tree.is_solution(child)]  # until they have values
+                tree.solutions += tree.solutions_in(grown)  # until they have values
         if expansion.use_values:
             yield from _score_all(tree, expansion, candidates, options)
         # sorted() is stable: equal values keep their sampling order.
         kept = sorted(candidates, key=by_value, reverse=True)[:width]
-        found = chosen + [node.id for node in kept if tree.is_solution(node)]
-        tree.solutions = sorted(found, key=lambda i: by_value(tree.nodes[i]), reverse=True)
+        tree.solutions = chosen + tree.solutions_in(kept)
+        rank_solutions(tree)
         beam = [node for node in kept if not node.terminal]
         width -= len(kept) - len(beam)
 

@@ -2,17 +2,8 @@
 
 from __future__ import annotations
 
-from mcts_math.search.attempts import (
-    AtOnce,
-    Budget,
-    StopAtSuccess,
-    Trials,
-    judge,
-    make_attempts,
-    read_meter,
-    record,
-)
-from mcts_math.search.expansion import CONTEXT_LENGTH, Expansion, Search
+from mcts_math.search.attempts import AtOnce, Budget, StopAtSuccess, Trials, next_attempts, read_meter, record
+from mcts_math.search.expansion import Expansion, Search
 from mcts_math.settings import Settings
 from mcts_math.tree import Tree
 
@@ -29,10 +20,5 @@ def best_of_n(tree: Tree, expansion: Expansion, options: BestOfNOptions) -> Sear
     """Attempts from the bare question, some side by side; those after a success are kept in the record."""
     budget = Budget(options.trials, options.stop_at_success, options.n_generate_sample)
     spent = yield from read_meter()
-    while count := min(budget.left(tree), budget.at_once):
-        ends = yield from make_attempts(tree, expansion, tree.root, count)
-        if not ends:
-            tree.stopped = CONTEXT_LENGTH
-            return
-        verdicts = yield from judge(tree, ends)
-        spent = yield from record(tree, ends, verdicts, spent)
+    while ends := (yield from next_attempts(tree, expansion, budget)):
+        spent = yield from record(tree, ends, spent)

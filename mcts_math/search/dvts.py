@@ -31,13 +31,13 @@ class DvtsOptions(Settings):
 def dvts(tree: Tree, expansion: Expansion, options: DvtsOptions) -> Search:
     """Grows all subtrees at once, a step a round, until each has ended. `tree.solutions` is set, best value first."""
     expansion = replace(expansion, remove_duplicate=options.remove_duplicate)
-    first = expansion.generate(tree, tree.root, options.step_beam_width * options.n_generate_sample)
-    (children,) = yield from grow_all(expansion, tree, [tree.root], (yield [first]), options.lookahead)
+    first = options.step_beam_width * options.n_generate_sample
+    (children,) = yield from grow_all(expansion, tree, [(tree.root, first)], options.lookahead)
     groups = [children[i :: options.step_beam_width] for i in range(options.step_beam_width)]
     for _ in range(expansion.most_steps - 1):
         best = [max(group, key=by_value) for group in groups if group]
         kept = [node for node in best if not node.terminal]
         if not kept:
             return
-        replies = yield [expansion.generate(tree, node, options.n_generate_sample) for node in kept]
-        groups = yield from grow_all(expansion, tree, kept, replies, options.lookahead)
+        shares = [(node, options.n_generate_sample) for node in kept]
+        groups = yield from grow_all(expansion, tree, shares, options.lookahead)

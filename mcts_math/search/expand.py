@@ -5,13 +5,12 @@ A sample that can't be read becomes a terminal child and its siblings stand (the
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Final
 
 from mcts_math.messages import Conversation, Piece, Sample, text_of
 from mcts_math.requests import (
+    SEED_MASK,
     Cell,
     Check,
     Execute,
@@ -23,11 +22,9 @@ from mcts_math.requests import (
     Verification,
     Verify,
 )
-from mcts_math.search.expansion import Asking, Expansion, derive_seed, num_tokens
+from mcts_math.search.expansion import Asking, Expansion, likelihood, num_tokens
 from mcts_math.step import TOOL, Draft, Outcome, Run, Step
 from mcts_math.tree import Node, Tree
-
-_SEEDS: Final = (1 << 62) - 1
 
 
 def grow(
@@ -52,15 +49,12 @@ def grow(
     read = _distinct(read) if expansion.remove_duplicate else read
     samples, drafts = [sample for sample, _ in read], [draft for _, draft in read]
     first_id = len(tree.nodes)
-    seeds = [
-        derive_seed(expansion.run_seed, tree.task.id, first_id + i if places is None else places[i])
-        for i in range(len(samples))
-    ]
+    seeds = [expansion.seed(tree, first_id + i if places is None else places[i]) for i in range(len(samples))]
     runs = yield from _run(tree, node, drafts, seeds)
     verdicts = yield from _judge(expansion, tree, node, drafts)
     before = tree.turn(node)
     return [
-        tree.add_child(node, _step(expansion, before, *parts), prior=_prior(parts[0]))
+        tree.add_child(node, _step(expansion, before, *parts), prior=likelihood([parts[0]]))
         for parts in zip(samples, drafts, runs, verdicts, strict=True)
     ]
 
@@ -84,7 +78,7 @@ def complete(
                 prompt.going_on(done[i].written + resumption.pieces),
                 1,
                 resumption.sampling,
-                derive_seed(expansion.run_seed, tree.task.id, f"{node.id} sample {before + i} part {number}"),
+                expansion.seed(tree, f"{node.id} sample {before + i} part {number}"),
                 task_id=tree.task.id,
                 adapter=adapter,
             )
@@ -138,7 +132,7 @@ def _run(tree: Tree, node: Node, drafts: Sequence[Draft], seeds: Sequence[int]) 
                 done[i].append(Run(action.tool, shown, action.note, call_id=action.call_id))
             else:
                 cells = tuple(Cell(run.code, run.seed) for run in done[i] if run.code is not None)
-                cell = Cell(action.code, (seeds[i] + len(done[i])) & _SEEDS)
+                cell = Cell(action.code, (seeds[i] + len(done[i])) & SEED_MASK)
                 requests.append((i, Execute(tree.task.id, history + cells, cell)))
         replies = (yield [request for _, request in requests]) if requests else ()
         for (i, request), reply in zip(requests, replies, strict=True):
@@ -164,8 +158,7 @@ def _question(expansion: Expansion, tree: Tree, node: Node, draft: Draft) -> Che
     if tree.task.is_code:
         if draft.actions or draft.goes_on or _final_outcome(draft) is Outcome.UNPARSABLE:
             return None
-        texts = [*(step.text for step in tree.turn(node)), expansion.format.finished(draft)]
-        return Verify(tree.task, "\n".join(texts))
+        return Verify(tree.task, tree.attempt_text(node, expansion.format.finished(draft)))
     return None if draft.answer is None else Check(draft.answer, tree.task.answers)
 
 
@@ -222,8 +215,3 @@ def _failed_in_a_row(steps: Sequence[Step]) -> int:
             break
         count += 1
     return count
-
-
-def _prior(sample: Sample) -> float:
-    """exp of the mean token log-probability (SPEC A7)."""
-    return math.exp(min(sample.logprob / max(sample.num_tokens, 1), 0.0))

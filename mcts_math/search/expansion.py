@@ -6,13 +6,14 @@ Part of every search; `expand` makes children of the replies.
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, TypeAlias, TypeVar
 
 from mcts_math.formats import StepFormat
-from mcts_math.messages import Prompt, Sampling
-from mcts_math.requests import Evaluate, Evaluation, Generate, PartialSolution, Reply, Request
+from mcts_math.messages import Prompt, Sample, Sampling
+from mcts_math.requests import Evaluate, Evaluation, Generate, Generation, PartialSolution, Reply, Request
 from mcts_math.step import Step
 from mcts_math.tree import Node, Tree
 
@@ -64,6 +65,10 @@ class Expansion:
         """How many steps a solution can have: one deeper than `max_depth` may still give the answer."""
         return self.max_depth + 1
 
+    def seed(self, tree: Tree, place: int | str) -> int:
+        """The seed of what is drawn at a place in a tree; see `derive_seed`."""
+        return derive_seed(self.run_seed, tree.task.id, place)
+
     def greedy(self) -> Expansion:
         """The same with the most likely samples."""
         return replace(self, sampling=replace(self.sampling, temperature=0.0))
@@ -71,10 +76,17 @@ class Expansion:
     def generate(self, tree: Tree, node: Node, num_samples: int, want_value: bool = False) -> Generate:
         """The request for the steps that follow `node`; of one that has some already, for others."""
         place = f"{node.id} after {len(node.children)}" if node.children else node.id
-        seed = derive_seed(self.run_seed, tree.task.id, place)
         sampling = self.format.begin(self.sampling_at(tree, node))
         partial = _partial(tree, node) if want_value else None
-        return Generate(self.prompt(tree, node), num_samples, sampling, seed, want_value, tree.task.id, partial=partial)
+        return Generate(
+            self.prompt(tree, node),
+            num_samples,
+            sampling,
+            self.seed(tree, place),
+            want_value,
+            tree.task.id,
+            partial=partial,
+        )
 
     def sampling_at(self, tree: Tree, node: Node) -> Sampling:
         """How the step after `node` is sampled: it ends where its solution has no tokens left."""
@@ -96,6 +108,13 @@ def derive_seed(run_seed: int, task_id: str, place: int | str) -> int:
     """A seed in [0, 2**62) that depends on these three alone. `place` is a node's id, or some other name."""
     key = f"{run_seed}\x1f{place}\x1f{task_id}".encode("utf-8", "surrogatepass")
     return int.from_bytes(hashlib.blake2b(key, digest_size=8).digest(), "big") >> 2
+
+
+def ask_samples(request: Generate) -> Asking[Generation]:
+    """What the policy writes."""
+    (reply,) = yield [request]
+    assert isinstance(reply, Generation)
+    return reply
 
 
 def score(expansion: Expansion, tree: Tree, nodes: Sequence[Node]) -> Asking[list[float | None]]:
@@ -121,5 +140,20 @@ def by_value(node: Node) -> float:
     return UNSCORED if node.value is None else node.value
 
 
-def num_tokens(steps: Sequence[Step]) -> int:
-    return sum(step.num_tokens for step in steps)
+def rank_solutions(tree: Tree) -> None:
+    """Puts the solutions in the order of their values, best first; equal ones keep their order."""
+    tree.solutions.sort(key=lambda i: by_value(tree.nodes[i]), reverse=True)
+
+
+def num_tokens(written: Sequence[Step | Sample]) -> int:
+    return sum(one.num_tokens for one in written)
+
+
+def mean_logprob(written: Sequence[Step | Sample]) -> float:
+    """Mean log-probability of the tokens, nats; 0 where there are none."""
+    return sum(one.logprob for one in written) / max(1, num_tokens(written))
+
+
+def likelihood(written: Sequence[Step | Sample]) -> float:
+    """The geometric mean of the tokens' probabilities, in [0, 1]."""
+    return math.exp(min(mean_logprob(written), 0.0))

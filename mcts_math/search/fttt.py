@@ -17,7 +17,7 @@ from pydantic import Field
 
 from mcts_math.requests import Adapt, Adaptation, LossTerm, Verdict
 from mcts_math.search.attempts import Budget, Trials, read_meter, try_once
-from mcts_math.search.expansion import Asking, Expansion, Search, derive_seed
+from mcts_math.search.expansion import Asking, Expansion, Search
 from mcts_math.search.revision import INCORRECT
 from mcts_math.search.self_refine import write
 from mcts_math.settings import Integer, Real, Settings
@@ -87,7 +87,7 @@ def adapt(tree: Tree, expansion: Expansion, end: Node, terms: Sequence[LossTerm]
         Whether there is anything to sample with: not where the terms do not fit the context.
     """
     attempt = tree.attempts[-1]
-    seed = derive_seed(expansion.run_seed, tree.task.id, f"step {len(tree.attempts)}")
+    seed = expansion.seed(tree, f"step {len(tree.attempts)}")
     (adaptation,) = yield [Adapt(tree.task.id, tuple(terms), seed, expansion.prompt(tree, end))]
     assert isinstance(adaptation, Adaptation)
     attempt.loss = None if adaptation.too_long else adaptation.loss

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mcts_math.requests import Check, Verdict, Verification, Verify
-from mcts_math.search.expansion import Search, by_value
+from mcts_math.search.expansion import Search, rank_solutions
 from mcts_math.tree import Tree
 
 
@@ -14,8 +14,8 @@ def grade(tree: Tree) -> Search:
     """
     task = tree.task
     if tree.stopped and not tree.solutions:
-        found = [node for node in tree.nodes if tree.is_solution(node)]
-        tree.solutions = [node.id for node in sorted(found, key=by_value, reverse=True)]
+        tree.solutions = tree.solutions_in(tree.nodes)
+        rank_solutions(tree)
     if tree.correct is not None or not task.can_be_judged:
         return
     if not tree.solutions:
@@ -23,7 +23,7 @@ def grade(tree: Tree) -> Search:
         return
     node = tree.nodes[tree.solutions[0]]
     if task.is_code:
-        (verification,) = yield [Verify(task, "\n".join(step.text for step in tree.turn(node)))]
+        (verification,) = yield [Verify(task, tree.attempt_text(node))]
         assert isinstance(verification, Verification)
         tree.correct = verification.verdict is Verdict.CORRECT
     else:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Annotated
 
 from pydantic import Field
 
-from mcts_math.requests import Generation, Reply
-from mcts_math.search.attempts import side_by_side
+from mcts_math.requests import Generation
+from mcts_math.search.attempts import deal, side_by_side
 from mcts_math.search.expand import grow
-from mcts_math.search.expansion import CONTEXT_LENGTH, Asking, Expansion, by_value, score
+from mcts_math.search.expansion import CONTEXT_LENGTH, Asking, Expansion, ask_samples, rank_solutions, score
 from mcts_math.settings import Integer
 from mcts_math.tree import Node, Tree
 
@@ -24,27 +25,38 @@ Lookahead = Annotated[
 
 
 def grow_all(
-    expansion: Expansion, tree: Tree, nodes: Sequence[Node], replies: Sequence[Reply], lookahead: int = 0
+    expansion: Expansion, tree: Tree, shares: Sequence[tuple[Node, int]], lookahead: int = 0
 ) -> Asking[list[list[Node]]]:
-    """The children of each node, with values; their answers are solutions, best value first.
+    """Samples so many steps of each node, and returns them with values; their answers are solutions, best value first.
 
     A node whose prompt does not fit the context ends there. Answers are solutions from the moment they are there, so
     that a search that is cut short keeps them. `lookahead` as in `foresee`.
     """
+    replies = yield [expansion.generate(tree, node, count) for node, count in shares]
     grown: list[list[Node]] = []
-    for node, reply in zip(nodes, replies, strict=True):
+    for (node, _), reply in zip(shares, replies, strict=True):
         assert isinstance(reply, Generation)
         grown.append([])
         if reply.too_long:
             tree.stopped, node.terminal = CONTEXT_LENGTH, True
         else:
             grown[-1] += yield from grow(expansion, tree, node, reply)
-        tree.solutions += [child.id for child in grown[-1] if tree.is_solution(child)]
+        tree.solutions += tree.solutions_in(grown[-1])
     new = [node for children in grown for node in children]
     for node, value in zip(new, (yield from foresee(expansion, tree, new, lookahead)), strict=True):
         node.value = value
-    tree.solutions.sort(key=lambda i: by_value(tree.nodes[i]), reverse=True)
+    rank_solutions(tree)
     return grown
+
+
+def grow_each(expansion: Expansion, tree: Tree, nodes: Sequence[Node]) -> Asking[list[Node | None]]:
+    """`grow_all` for a child of each node, in their order: one that stands there k times gets k children at once.
+
+    None stands for the child of a node whose prompt does not fit the context.
+    """
+    counts = Counter(node.id for node in nodes)
+    groups = yield from grow_all(expansion, tree, [(tree.nodes[i], count) for i, count in counts.items()])
+    return deal([node.id for node in nodes], dict(zip(counts, groups, strict=True)))
 
 
 def foresee(expansion: Expansion, tree: Tree, nodes: Sequence[Node], lookahead: int) -> Asking[list[float | None]]:
@@ -64,8 +76,7 @@ def _roll_out(expansion: Expansion, tree: Tree, node: Node, steps: int) -> Askin
     for _ in range(steps):
         if node.terminal:
             break
-        (generation,) = yield [expansion.generate(tree, node, 1)]
-        assert isinstance(generation, Generation)
+        generation = yield from ask_samples(expansion.generate(tree, node, 1))
         if generation.too_long:
             break
         (node,) = yield from grow(expansion, tree, node, generation)

@@ -23,7 +23,7 @@ from pydantic import Field
 from mcts_math.errors import EngineError
 from mcts_math.requests import Generation
 from mcts_math.search.expand import grow
-from mcts_math.search.expansion import CONTEXT_LENGTH, Expansion, Search, derive_seed, score
+from mcts_math.search.expansion import CONTEXT_LENGTH, Expansion, Search, ask_samples, score
 from mcts_math.search.extract import Strategy, extract
 from mcts_math.settings import Integer, Real, Settings
 from mcts_math.tree import Node, Tree, puct
@@ -68,7 +68,7 @@ def mcts(tree: Tree, expansion: Expansion, options: MctsOptions) -> Search:
         remove_duplicate=options.remove_duplicate,
         check_answers=options.is_sampling,
     )
-    tie_break = random.Random(derive_seed(expansion.run_seed, tree.task.id, _TIE_BREAK))
+    tie_break = random.Random(expansion.seed(tree, _TIE_BREAK))
     try:
         for _ in range(options.iterations):
             if tree.root.terminal:
@@ -123,8 +123,8 @@ def _simulate(tree: Tree, leaf: Node, expansion: Expansion, options: MctsOptions
 
     The leaf's value is set before its children are made: it never holds what the ground truth said of one of them.
     """
-    (generation,) = yield [expansion.generate(tree, leaf, options.n_generate_sample, expansion.use_values)]
-    assert isinstance(generation, Generation)
+    request = expansion.generate(tree, leaf, options.n_generate_sample, expansion.use_values)
+    generation = yield from ask_samples(request)
     if generation.too_long:
         tree.stopped = CONTEXT_LENGTH
         tree.backup(leaf, options.negative_reward)

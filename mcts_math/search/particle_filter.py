@@ -10,13 +10,12 @@ from __future__ import annotations
 
 import math
 import random
-from collections import Counter
 from collections.abc import Sequence
 
 from pydantic import Field
 
-from mcts_math.search.expansion import Asking, Expansion, Search, derive_seed
-from mcts_math.search.guided import grow_all
+from mcts_math.search.expansion import Asking, Expansion, Search
+from mcts_math.search.guided import grow_each
 from mcts_math.settings import Integer, Settings
 from mcts_math.tree import Node, Tree
 
@@ -51,7 +50,7 @@ def sweep(tree: Tree, expansion: Expansion, new: int, retained: Sequence[Node], 
         particles = yield from _propagate(tree, expansion, particles)
         if not particles:
             break
-        rng = random.Random(derive_seed(expansion.run_seed, tree.task.id, f"{name}resampling {depth}"))
+        rng = random.Random(expansion.seed(tree, f"{name}resampling {depth}"))
         chances = weights([node.value for node in particles])
         drawn = rng.choices(particles, weights=chances, k=len(particles) - len(retained))
         particles = [*(_until(tree, node, depth + 1) for node in drawn), *retained]
@@ -68,12 +67,10 @@ def weights(values: Sequence[float | None]) -> list[float]:
 
 def _propagate(tree: Tree, expansion: Expansion, particles: Sequence[Node]) -> Asking[list[Node]]:
     """The particles in their order, each grown by a step if it has not ended; those too long for the context go."""
-    counts = Counter(node.id for node in particles if not node.terminal)
-    replies = yield [expansion.generate(tree, tree.nodes[i], count) for i, count in counts.items()]
-    groups = yield from grow_all(expansion, tree, [tree.nodes[i] for i in counts], replies)
-    grown = {i: iter(group) for i, group in zip(counts, groups, strict=True)}
-    moved = [next(grown[node.id], None) if node.id in grown else node for node in particles]
-    return [node for node in moved if node is not None]
+    going = [i for i, node in enumerate(particles) if not node.terminal]
+    children = yield from grow_each(expansion, tree, [particles[i] for i in going])
+    moved = dict(enumerate(particles)) | dict(zip(going, children, strict=True))
+    return [node for node in moved.values() if node is not None]
 
 
 def _until(tree: Tree, node: Node, depth: int) -> Node:

@@ -10,7 +10,7 @@ import random
 
 from pydantic import Field
 
-from mcts_math.search.expansion import Expansion, Search, derive_seed
+from mcts_math.search.expansion import Expansion, Search
 from mcts_math.search.particle_filter import sweep, weights
 from mcts_math.settings import Integer, Settings
 from mcts_math.tree import Node, Tree
@@ -34,6 +34,6 @@ def particle_gibbs(tree: Tree, expansion: Expansion, options: GibbsOptions) -> S
         particles = yield from sweep(tree, expansion, new, retained, f"sweep {number} ")
         if not particles:
             return
-        rng = random.Random(derive_seed(expansion.run_seed, tree.task.id, f"sweep {number} retained"))
+        rng = random.Random(expansion.seed(tree, f"sweep {number} retained"))
         chances = weights([node.value for node in particles])
         retained = rng.choices(particles, weights=chances, k=options.retained_particles)

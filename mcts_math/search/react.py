@@ -6,9 +6,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from mcts_math.requests import Generation
 from mcts_math.search.expand import grow
-from mcts_math.search.expansion import CONTEXT_LENGTH, Expansion, Search
+from mcts_math.search.expansion import CONTEXT_LENGTH, Expansion, Search, ask_samples
 from mcts_math.settings import Real, Settings
 from mcts_math.step import Outcome
 from mcts_math.tree import Tree
@@ -26,8 +25,7 @@ def react(tree: Tree, expansion: Expansion, options: ReactOptions) -> Search:
     """Grows one chain until a step ends it, at the latest by a step deeper than `max_depth`."""
     node = tree.root
     while not node.terminal:
-        (generation,) = yield [expansion.generate(tree, node, 1)]
-        assert isinstance(generation, Generation)
+        generation = yield from ask_samples(expansion.generate(tree, node, 1))
         if generation.too_long:
             tree.stopped, node.value = CONTEXT_LENGTH, options.negative_reward
             tree.close(node)

@@ -34,8 +34,7 @@ def rebase(tree: Tree, expansion: Expansion, options: RebaseOptions) -> Search:
     expansion = replace(expansion, remove_duplicate=options.remove_duplicate)
     shares, left = [(tree.root, options.n_generate_sample)], options.n_generate_sample
     for _ in range(expansion.most_steps):
-        replies = yield [expansion.generate(tree, node, count) for node, count in shares]
-        groups = yield from grow_all(expansion, tree, [node for node, _ in shares], replies)
+        groups = yield from grow_all(expansion, tree, shares)
         grown = [node for group in groups for node in group]
         left -= sum(node.terminal for node in grown)
         open_nodes = [node for node in grown if not node.terminal]

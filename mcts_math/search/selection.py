@@ -18,15 +18,12 @@ from mcts_math.search.attempts import (
     Budget,
     Trials,
     appraise,
-    candidates,
     certainty,
-    judge,
-    make_attempts,
+    next_attempts,
     read_meter,
     record,
     side_by_side,
     telling_certainty,
-    text_of,
 )
 from mcts_math.search.expansion import CONTEXT_LENGTH, Asking, Expansion, Search
 from mcts_math.search.self_refine import write
@@ -59,19 +56,14 @@ def selection(tree: Tree, expansion: Expansion, options: SelectionOptions) -> Se
     if options.choose == "certainty":
         expansion = telling_certainty(expansion)
     spent = yield from read_meter()
-    while count := min(budget.left(tree), budget.at_once):
-        ends = yield from make_attempts(tree, expansion, tree.root, count)
-        if not ends:
-            tree.stopped = CONTEXT_LENGTH
-            return
+    while ends := (yield from next_attempts(tree, expansion, budget)):
         if options.choose == "value":
             yield from appraise(tree, expansion, ends)
         else:
-            tree.solutions += [node.id for node in candidates(tree, ends)]
+            tree.solutions += tree.solutions_in(ends)
             if options.choose == "certainty":
                 tree.solutions.sort(key=lambda i: -certainty(tree, tree.nodes[i]))
-        verdicts = yield from judge(tree, ends, ask=False)
-        spent = yield from record(tree, ends, verdicts, spent, judged=False)
+        spent = yield from record(tree, ends, spent, judged=False)
     if options.choose == "model":
         yield from _knock_out(tree, expansion, options.compare)
 
@@ -94,7 +86,7 @@ def _best(tree: Tree, expansion: Expansion, group: Sequence[Node], place: str) -
     first = group[0]
     if len(group) == 1 or (first.answer is not None and all(node.answer == first.answer for node in group)):
         return first
-    shown = [f"Solution {i}:\n{text_of(tree, node)}" for i, node in enumerate(group, 1)]
+    shown = [f"Solution {i}:\n{tree.attempt_text(node)}" for i, node in enumerate(group, 1)]
     asked = tree.say(first, "\n\n".join([COMPARE.format(count=len(group)), *shown]))
     reply = yield from write(tree, expansion, asked, place)
     if reply is None or reply.step is None:

@@ -6,7 +6,6 @@ are made.
 
 from __future__ import annotations
 
-import math
 from typing import Literal
 
 from pydantic import Field, model_validator
@@ -17,13 +16,12 @@ from mcts_math.search.attempts import (
     Trials,
     appraise,
     certainty,
-    judge,
-    make_attempts,
+    next_attempts,
     read_meter,
     record,
     telling_certainty,
 )
-from mcts_math.search.expansion import CONTEXT_LENGTH, Expansion, Search, chance
+from mcts_math.search.expansion import Expansion, Search, chance, likelihood
 from mcts_math.search.votes import VoteTotal, group, is_certain, lead_is_lasting, totals, winner
 from mcts_math.settings import Real, Settings
 from mcts_math.tree import Attempt, Tree
@@ -68,15 +66,10 @@ def self_consistency(tree: Tree, expansion: Expansion, options: SelfConsistencyO
     equal: dict[str, str] = {}  # for each text the first one that is an equal answer
     spent = yield from read_meter()
     try:
-        while count := min(budget.left(tree), budget.at_once):
-            ends = yield from make_attempts(tree, expansion, tree.root, count)
-            if not ends:
-                tree.stopped = CONTEXT_LENGTH
-                return
+        while ends := (yield from next_attempts(tree, expansion, budget)):
             if options.vote_weight == "value":
                 yield from appraise(tree, expansion, ends)
-            verdicts = yield from judge(tree, ends, ask=False)
-            spent = yield from record(tree, ends, verdicts, spent, judged=False)
+            spent = yield from record(tree, ends, spent, judged=False)
             if options.vote_stop != "never" or not budget.left(tree):
                 yield from group(equal, [_answer(attempt) for attempt in _voters(tree)])
                 if _is_decided(tree, equal, options, budget.left(tree)):
@@ -97,10 +90,7 @@ def _weight(tree: Tree, attempt: Attempt, options: SelfConsistencyOptions) -> fl
     if options.vote_weight == "one":
         return 1.0
     node = tree.nodes[attempt.node]
-    if options.vote_weight == "value":
-        return chance(node)
-    steps = tree.turn(node)
-    return math.exp(min(0.0, sum(s.logprob for s in steps) / max(1, sum(s.num_tokens for s in steps))))
+    return chance(node) if options.vote_weight == "value" else likelihood(tree.turn(node))
 
 
 def _borda(tree: Tree, voters: list[Attempt], power: float) -> list[float]:

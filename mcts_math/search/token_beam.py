@@ -13,10 +13,9 @@ from dataclasses import replace
 
 from pydantic import Field
 
-from mcts_math.requests import Generation
-from mcts_math.search.attempts import candidates, judge, read_meter, record, side_by_side
+from mcts_math.search.attempts import read_meter, record, side_by_side
 from mcts_math.search.expand import grow
-from mcts_math.search.expansion import CONTEXT_LENGTH, Asking, Expansion, Search
+from mcts_math.search.expansion import CONTEXT_LENGTH, Asking, Expansion, Search, ask_samples, mean_logprob
 from mcts_math.settings import Integer, Settings
 from mcts_math.tree import Node, Tree
 
@@ -35,16 +34,17 @@ def token_beam(tree: Tree, expansion: Expansion, options: TokenBeamOptions) -> S
     while is_open:
         share = max(1, width // sum(not node.terminal for node in beam))
         grown = yield from side_by_side([_go_on(tree, expansion, node, share) for node in beam])
-        beam = sorted((node for nodes in grown for node in nodes), key=lambda node: _score(tree, node), reverse=True)
+        beam = sorted(
+            (node for nodes in grown for node in nodes), key=lambda node: mean_logprob(tree.steps(node)), reverse=True
+        )
         beam = beam[:width]
-        tree.solutions = [node.id for node in candidates(tree, beam)]  # what a search that is cut short leaves
+        tree.solutions = tree.solutions_in(beam)  # what a search that is cut short leaves
         is_open = any(not node.terminal for node in beam)
     ends = [node for node in beam if node.step is not None]
     if not ends:
         tree.stopped = CONTEXT_LENGTH
         return
-    verdicts = yield from judge(tree, ends)
-    yield from record(tree, ends, verdicts, spent)
+    yield from record(tree, ends, spent)
 
 
 def _go_on(tree: Tree, expansion: Expansion, node: Node, share: int) -> Asking[Sequence[Node]]:
@@ -52,15 +52,8 @@ def _go_on(tree: Tree, expansion: Expansion, node: Node, share: int) -> Asking[S
     if node.terminal:
         return [node]
     request = expansion.generate(tree, node, share)
-    (generation,) = yield [replace(request, sampling=replace(request.sampling, beam_width=share))]
-    assert isinstance(generation, Generation)
+    generation = yield from ask_samples(replace(request, sampling=replace(request.sampling, beam_width=share)))
     if generation.too_long:
         node.terminal = True
         return [node]
     return (yield from grow(expansion, tree, node, generation))
-
-
-def _score(tree: Tree, node: Node) -> float:
-    """Mean log-probability of the tokens of a partial solution, nats."""
-    steps = tree.steps(node)
-    return sum(step.logprob for step in steps) / max(1, sum(step.num_tokens for step in steps))

@@ -80,8 +80,7 @@ class Follower:
 def describe(tree: Tree) -> str:
     """How far a search is."""
     depth = max(node.depth for node in tree.nodes)
-    answers = sum(node.answer is not None for node in tree.nodes)
-    return f"{len(tree.nodes) - 1} steps tried, depth {depth}, {answers} answers"
+    return f"{len(tree.nodes) - 1} steps tried, depth {depth}, {len(tree.solutions_in(tree.nodes))} answers"
 
 
 def _deltas(step: Step, between: str) -> Iterator[JsonObject]:

@@ -140,8 +140,8 @@ def read_request(body: bytes) -> ChatRequest:
         if key in _NEUTRAL and (value := data.pop(key)) is not None and value not in _NEUTRAL[key]:
             raise Refused(400, f"{key}: a search can't obey it; leave it out", key)
         if key not in _NEUTRAL and key not in ChatRequest.model_fields:
-            hint = suggest(key, ChatRequest.model_fields).replace("Run with --help for all keys.", "See docs/serve.md.")
-            raise Refused(400, f"unknown key {key[:80]!r}.{hint}", key[:80])
+            advice = suggest(key, ChatRequest.model_fields, "See docs/serve.md.")
+            raise Refused(400, f"unknown key {key[:80]!r}.{advice}", key[:80])
     try:
         return ChatRequest(**data)
     except ValidationError as error:

@@ -15,8 +15,8 @@ from typing import Final
 
 from mcts_math.config import describe_config
 from mcts_math.engine.load import check_arguments, check_model
-from mcts_math.errors import ConfigError
-from mcts_math.run.program import make_parser
+from mcts_math.errors import ConfigError, how_to_install
+from mcts_math.run.program import add_overrides, make_parser
 from mcts_math.serve.models import ServedModel, load_models
 from mcts_math.services import engine_options
 
@@ -29,7 +29,7 @@ def main(argv: Sequence[str]) -> int:
     args = parse(argv)
     for package in _NEEDED:
         if importlib.util.find_spec(package) is None:
-            raise ConfigError(f"the service needs {package}: pip install 'mcts_math[serve]'")
+            raise ConfigError(f"the service needs {package}: {how_to_install('serve')}")
     overrides = [word for word in args.cfg if "=" in word] + args.overrides
     models = load_models([word for word in args.cfg if "=" not in word], overrides)
     for model in models:
@@ -56,7 +56,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument(
         "--drain_s", type=int, default=60, metavar="S", help="seconds that requests in flight have left at SIGTERM"
     )
-    parser.add_argument("overrides", nargs="*", metavar="key=value", help="config keys to change, in all configs")
+    add_overrides(parser, ", in all configs")
     args = parser.parse_intermixed_args(argv)
     if args.max_body_kb < 1 or args.drain_s < 0 or not 0 <= args.port < 1 << 16:
         parser.error("--max_body_kb must be at least 1, --drain_s at least 0, and --port from 0 to 65535")

@@ -89,7 +89,7 @@ class Writer:
         return message | ({"reasoning_content": "\n\n".join(thoughts)} if thoughts else {})
 
     def _text(self, tree: Tree, end: Node) -> str:
-        return self.order.model.expansion.format.step_delim.join(step.text for step in tree.steps(end))
+        return tree.text(end, self.order.model.expansion.format.step_delim)
 
     def _object(self, kind: str, choices: list[Any]) -> JsonObject:
         name = self.order.model.name

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from mcts_math.errors import TaskError
-from mcts_math.files import replace_file
+from mcts_math.files import replace_file, writing
 from mcts_math.tasks.benchmarks import BENCHMARKS
 from mcts_math.tasks.source import Source, parse_source
 from mcts_math.tasks.task import Task
@@ -61,10 +61,8 @@ def write_cases(path: str | Path, tasks: Sequence[Task], solved: Iterable[str]) 
     """
     ids = set(solved)
     positions = [index for index, task in enumerate(tasks) if task.id in ids]
-    try:
+    with writing(path, "Choose another --save_correct.", TaskError):
         replace_file(Path(path), json.dumps(positions) + "\n")
-    except OSError as error:
-        raise TaskError(f"{path} can't be written: {error}. Choose another --save_correct.") from error
     return len(positions)
 
 

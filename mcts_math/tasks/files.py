@@ -14,7 +14,7 @@ import jsonlines
 from mcts_math.errors import TaskError
 
 
-def read_records(path: Path) -> Iterator[tuple[str, Any]]:
+def read_questions(path: Path) -> Iterator[tuple[str, Any]]:
     """(where, record) of a file; what a record holds is not looked at.
 
     Raises:

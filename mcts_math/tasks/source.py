@@ -10,16 +10,16 @@ A question source (`--qaf`) is one of
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mcts_math.errors import TaskError
+from mcts_math.errors import TaskError, how_to_install
+from mcts_math.files import short_digest
 from mcts_math.tasks.benchmarks import BENCHMARKS, Benchmark, Position
-from mcts_math.tasks.files import read_records
+from mcts_math.tasks.files import read_questions
 from mcts_math.tasks.task import Task, collect_tasks
 
 
@@ -83,7 +83,7 @@ def make_tasks(records: Iterable[Task | Mapping[str, Any]]) -> list[Task]:
 def digest_of(tasks: Sequence[Task]) -> str:
     """Of all questions together, in hexadecimal; their order does not count."""
     facts = sorted(f"{task.id}\x1f{task.digest}" for task in tasks)
-    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
+    return short_digest(json.dumps(facts))
 
 
 def _recognise(records: Sequence[Any]) -> str:
@@ -120,7 +120,7 @@ def _range(benchmark: Benchmark, name: str, source: Source) -> tuple[float, floa
 def _records(source: Source) -> Iterator[tuple[str, Any]]:
     if source.path is None:
         return _from_hub(source)
-    return _from_folder(source.path) if source.path.is_dir() else read_records(source.path)
+    return _from_folder(source.path) if source.path.is_dir() else read_questions(source.path)
 
 
 def _from_folder(folder: Path) -> Iterator[tuple[str, Any]]:
@@ -141,7 +141,7 @@ def _import_datasets(what: object, instead: str) -> Any:
         import datasets
     except ImportError as error:
         raise TaskError(
-            f"--qaf {what}: the package `datasets` is missing: pip install 'mcts_math[datasets]'. {instead}"
+            f"--qaf {what}: the package `datasets` is missing: {how_to_install('datasets')}. {instead}"
         ) from error
     return datasets
 

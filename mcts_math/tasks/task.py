@@ -9,7 +9,6 @@ name is kept under `input`, so that it is never taken for a result and comes bac
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 import re
@@ -19,6 +18,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
 from mcts_math.errors import TaskError
+from mcts_math.files import short_digest
 from mcts_math.messages import Message
 
 JsonObject: TypeAlias = dict[str, Any]
@@ -81,7 +81,7 @@ class Task:
         tests = [self.record.get(key) for key in PROBLEM_KEYS] if self.is_code else []
         said = [[message.to_json() for message in self.before]] if self.before else []
         facts = json.dumps([self.question, self.instruction, self.answers, tests, *said], default=str)
-        return hashlib.sha256(facts.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+        return short_digest(facts)
 
 
 def states_problem(record: Mapping[str, Any]) -> bool:
@@ -218,7 +218,7 @@ def marked_answer(solution: str) -> str:
 
 def derived_id(question: str, copies: Counter[str]) -> str:
     """Id of a record without one. `copies` counts how often each question was seen, and is updated."""
-    digest = hashlib.sha256(question.encode("utf-8", "surrogatepass")).hexdigest()[:12]
+    digest = short_digest(question)[:12]
     copies[digest] += 1
     return f"q-{digest}" if copies[digest] == 1 else f"q-{digest}-{copies[digest]}"
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import sys
 
-from mcts_math.run.program import make_parser, run_program
+from mcts_math.run.program import add_overrides, make_parser, run_program
 
 # isort: split
 from mcts_math.settings import describe_keys, load_settings
@@ -22,13 +22,13 @@ INTERRUPTED = "The same command goes on from the last state."
 
 def main(argv: list[str]) -> int:
     """Runs the program; returns its exit code."""
-    parser = make_parser(__doc__, "config keys and their defaults:\n" + describe_keys(TrainConfig))
+    parser = make_parser(__doc__, describe_keys(TrainConfig))
     parser.add_argument("--cfg", metavar="YAML", help="config file, see configs/train/")
     parser.add_argument("--overwrite", action="store_true", help="start anew; replace a finished checkpoint")
     parser.add_argument(
         "--restart_changed", action="store_true", help="start anew if a stopped training had other settings or data"
     )
-    parser.add_argument("overrides", nargs="*", metavar="key=value", help="config keys to change")
+    add_overrides(parser)
     args = parser.parse_intermixed_args(argv)
     config = load_settings(TrainConfig, args.cfg, args.overrides)
     from mcts_math.train.training import train  # late: --help and bad settings need no torch

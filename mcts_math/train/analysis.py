@@ -14,7 +14,8 @@ from mcts_math.evaluate.grading import Grader
 from mcts_math.files import read_records
 from mcts_math.run.record import error_of, record_to_tree
 from mcts_math.tasks import JsonObject
-from mcts_math.train.data import read_examples
+from mcts_math.train.examples import example_from_json
+from mcts_math.train.reading import read_lines
 from mcts_math.tree import Node, Tree
 
 
@@ -72,7 +73,7 @@ def q_points(examples: Iterable[str | Path]) -> list[ValuePoint]:
     """The inner steps of training examples, with their Q as value."""
     return [
         ValuePoint(step.q, example.correct, False, depth)
-        for example in read_examples(examples)
+        for example in read_lines(examples, example_from_json)
         for depth, step in enumerate(example.steps[:-1], 1)
     ]
 

@@ -5,7 +5,6 @@ Where a tree's answers were not judged when it was made, they are compared with 
 
 from __future__ import annotations
 
-import shutil
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
@@ -15,12 +14,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from mcts_math.errors import ConfigError, RecordError
+from mcts_math.errors import ConfigError, RecordError, how_to_install
 from mcts_math.evaluate.grading import Grader
 from mcts_math.evaluate.table import number, percent, render_table
-from mcts_math.files import dump_line, find_twice, is_same_file, read_records, replace_folder
+from mcts_math.files import dump_line, find_twice, is_same_file, new_file, new_folder, writing
 from mcts_math.formats import StepFormat
-from mcts_math.run.record import ROOT_TAG, error_of, id_of, nodes_of, record_to_tree
+from mcts_math.run.record import ROOT_TAG, error_of, nodes_of, read_results, record_to_tree
 from mcts_math.tasks import JsonObject, is_ours
 from mcts_math.train.config import ExamplesConfig
 from mcts_math.train.examples import Example, Solution, choose, format_of, solutions_of, to_example
@@ -167,12 +166,10 @@ def write_examples(
     statistics = Statistics()
     outputs = [Path(output), *([Path(pairs)] if pairs else [])]
     _require_own_files(trees, outputs, dataset)
-    parts = [path.with_name(path.name + ".part") for path in outputs]
-    try:
-        for path in outputs:
-            path.parent.mkdir(parents=True, exist_ok=True)
-        with ExitStack() as stack:
-            files = [stack.enter_context(part.open("wb")) for part in parts]
+    with writing(output, "Make room, or choose another output."), ExitStack() as made:
+        parts = [made.enter_context(new_file(path)) for path in outputs]
+        with ExitStack() as opened:
+            files = [opened.enter_context(part.open("wb")) for part in parts]
             for examples, found in collect(trees, config, grader, statistics, pairs=pairs is not None):
                 files[0].writelines(dump_line(example.to_json()) for example in examples)
                 if pairs is not None:
@@ -180,13 +177,6 @@ def write_examples(
         _require_examples(statistics, trees)
         if dataset is not None:
             export_dataset(parts[0], dataset)
-        for part, path in zip(parts, outputs, strict=True):
-            part.replace(path)
-    except OSError as error:
-        raise RecordError(f"{output} can't be written: {error}. Make room, or choose another output.") from error
-    finally:
-        for part in parts:
-            part.unlink(missing_ok=True)
     return statistics
 
 
@@ -196,19 +186,13 @@ def export_dataset(examples: str | Path, folder: str | Path) -> None:
         from datasets import Dataset
         from datasets.exceptions import DatasetsError
     except ImportError:
-        raise ConfigError('--dataset needs the package datasets: pip install -e ".[train]"') from None
-    folder = Path(folder)
-    part = folder.with_name(f"{folder.name}.part")
-    shutil.rmtree(part, ignore_errors=True)
+        raise ConfigError(f"--dataset needs the package datasets: {how_to_install('train')}") from None
     try:
         # A cache of its own: the shared one would give what another file of this name once held.
-        with TemporaryDirectory(prefix="mcts_math_") as cache:
+        with new_folder(Path(folder)) as part, TemporaryDirectory(prefix="mcts_math_") as cache:
             Dataset.from_json(str(examples), cache_dir=cache).save_to_disk(str(part))
-        replace_folder(part, folder)
     except DatasetsError as error:
         raise RecordError(f"{folder} can't be written: {error.__cause__ or error}.") from error
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
 
 
 def _require_own_files(trees: Sequence[str | Path], outputs: Sequence[Path], dataset: str | Path | None) -> None:
@@ -230,23 +214,21 @@ def _read_trees(
     paths: Iterable[str | Path], config: ExamplesConfig, statistics: Statistics
 ) -> Iterator[tuple[Tree, StepFormat, str]]:
     """Trees that hold more than a question, their formats, and who scored them."""
-    copies: Counter[str] = Counter()
-    for path in paths:
-        for where, record in read_records(path):
-            statistics.trees += 1
-            if error_of(record):
-                statistics.failed += 1
-                continue
-            tree = record_to_tree(record, where)
-            if not _is_backed_up(record, where):
-                _take_values(tree, where)
-            if wrong := [node.q_value for node in tree.nodes if not abs(node.q_value) <= 1 + _ROUNDING]:
-                raise RecordError(f"{where}: a Q of {wrong[0]}. Search with rewards in [-1, 1], as values are.")
-            tree.task = replace(tree.task, id=id_of(record, copies))
-            if len(tree.nodes) > 1:  # else there is nothing to render
-                yield tree, format_of(record, tree, config, where), _source_of(record)
-            else:
-                statistics.empty += 1
+    for where, task_id, record in read_results(*paths):
+        statistics.trees += 1
+        if error_of(record):
+            statistics.failed += 1
+            continue
+        tree = record_to_tree(record, where)
+        if not _has_qs(record, where):
+            _take_values(tree, where)
+        if wrong := [node.q_value for node in tree.nodes if not abs(node.q_value) <= 1 + _ROUNDING]:
+            raise RecordError(f"{where}: a Q of {wrong[0]}. Search with rewards in [-1, 1], as values are.")
+        tree.task = replace(tree.task, id=task_id)
+        if len(tree.nodes) > 1:  # else there is nothing to render
+            yield tree, format_of(record, tree, config, where), _source_of(record)
+        else:
+            statistics.empty += 1
 
 
 def _source_of(record: JsonObject) -> str:
@@ -255,7 +237,7 @@ def _source_of(record: JsonObject) -> str:
     return source if isinstance(source, str) and source != "none" else ""
 
 
-def _is_backed_up(record: JsonObject, where: str) -> bool:
+def _has_qs(record: JsonObject, where: str) -> bool:
     """Whether nodes have Q and visits, as those of MCTS. Raises RecordError where only some have."""
     nodes = {tag: node for tag, node in nodes_of(record).items() if tag != ROOT_TAG and isinstance(node, dict)}
     lacking = [(tag, key) for tag, node in nodes.items() for key in ("q_value", "visit_count") if key not in node]

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from mcts_math.evaluate.experiments import CONTRASTS, MethodConfig, Pair
+from mcts_math.evaluate.experiments import CONTRASTS, ConfigFile, MethodConfig, Pair
 from mcts_math.formats import FORMATS
 from mcts_math.loggers import LOG_TO, LoggerName
 from mcts_math.settings import Integer, Real, Settings
@@ -122,13 +122,6 @@ NEUTRAL_KEYS = frozenset({"save_steps", "log_steps", "num_threads", "output_dir"
 """Keys that a resumed training may change, as they don't change what is learned."""
 
 
-class StageConfig(Settings):
-    """A search, or a training, of a round."""
-
-    config: str = Field(description="config file")
-    overrides: dict[str, Any] = Field(default_factory=dict, description="keys that differ from it")
-
-
 class RoundsConfig(Settings):
     """Rounds of self-training."""
 
@@ -140,7 +133,7 @@ class RoundsConfig(Settings):
     questions_per_round: Integer = Field(
         0, description="training questions of a round, in turn; 0: all in every round", ge=0
     )
-    search: list[StageConfig] = Field(
+    search: list[ConfigFile] = Field(
         default_factory=list,
         description="search of each round: {config, overrides}; the last one serves further rounds",
     )
@@ -151,7 +144,7 @@ class RoundsConfig(Settings):
     examples: ExamplesConfig = Field(
         default_factory=lambda: ExamplesConfig.model_validate({}), description="see scripts/make_examples.py --help"
     )
-    train: list[StageConfig] = Field(
+    train: list[ConfigFile] = Field(
         default_factory=list, description="training of each round: {config, overrides}; the last serves further rounds"
     )
     accumulate: bool = Field(False, description="a round trains on the examples of the rounds before it too")

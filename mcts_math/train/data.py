@@ -8,19 +8,19 @@ is taken, and counted. A conversation is shown by the model's own chat template;
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mcts_math.engine.tokenizer import Codec
+from mcts_math.engine.tokenizer import Codec, common_prefix
 from mcts_math.errors import RecordError
-from mcts_math.files import read_records
 from mcts_math.messages import Message, Prompt
 from mcts_math.train.examples import Example, ExampleStep, example_from_json
 from mcts_math.train.preference import Pair, pair_from_json
+from mcts_math.train.reading import read_lines
 
 IGNORED = -100  # label of a token that is not learned
 _CODE_END = "</code>"
@@ -142,7 +142,7 @@ class Encoder:
         ends = []
         for prompt in stages[1:-1]:
             prefix = self._codec.encode_prompt(prompt)
-            same = _common(ids, prefix)
+            same = common_prefix(ids, prefix)
             self.merged += same < len(prefix)
             ends.append(max(same - 1, 0))
         return (*ends, len(ids) - 1)
@@ -150,14 +150,14 @@ class Encoder:
     def _learned(self, example: Example, stages: Sequence[Prompt], ids: Sequence[int]) -> Iterator[tuple[int, int]]:
         """Ranges of tokens [first, last) that the policy learns: of a conversation what the model wrote alone."""
         if isinstance(example.prompt, str) and self._observation_loss:
-            yield _common(ids, self._codec.encode_prompt(example.prompt)), len(ids)
+            yield common_prefix(ids, self._codec.encode_prompt(example.prompt)), len(ids)
             return
         for prompt, step in zip(stages[:-1], example.steps, strict=True):
             for start, stop in _parts(prompt, step):
-                first, last = (_common(ids, self._codec.encode_prompt(part)) for part in (start, stop))
+                first, last = (common_prefix(ids, self._codec.encode_prompt(part)) for part in (start, stop))
                 yield first, self._turn_end(stop, ids, first, last)
         if not isinstance(example.prompt, str):
-            yield _common(ids, self._codec.encode_prompt(stages[-1])), len(ids)  # the end of the last turn
+            yield common_prefix(ids, self._codec.encode_prompt(stages[-1])), len(ids)  # the end of the last turn
 
     def _turn_end(self, stop: Prompt, ids: Sequence[int], first: int, last: int) -> int:
         """Where a part ends: with the token that ends the turn, if the model wrote it, and never behind it."""
@@ -200,14 +200,6 @@ def _parts(prompt: Prompt, step: ExampleStep) -> Iterator[tuple[Prompt, Prompt]]
         prompt = after
 
 
-def _common(ids: Sequence[int], prefix: Sequence[int]) -> int:
-    """How many tokens are the same from the start."""
-    if tuple(ids[: len(prefix)]) == tuple(prefix):
-        return len(prefix)
-    differing = (place for place, (one, other) in enumerate(zip(ids, prefix, strict=False)) if one != other)
-    return next(differing, min(len(ids), len(prefix)))
-
-
 def written_by_model(step: str) -> int:
     """Characters of a step that the model wrote, its stop string included; the rest is the interpreter's output."""
     for end in (_CODE_END, _OBSERVED):
@@ -215,20 +207,6 @@ def written_by_model(step: str) -> int:
         if found >= 0:
             return found + len(end)
     return len(step.rstrip())
-
-
-def read_examples(paths: Iterable[str | Path]) -> Iterator[Example]:
-    """Streams examples files. Raises RecordError, naming file and line."""
-    for path in paths:
-        for where, record in read_records(path):
-            yield example_from_json(record, where)
-
-
-def read_pairs(paths: Iterable[str | Path]) -> Iterator[Pair]:
-    """Streams pairs files. Raises RecordError, naming file and line."""
-    for path in paths:
-        for where, record in read_records(path):
-            yield pair_from_json(record, where)
 
 
 def encode_files(
@@ -242,8 +220,8 @@ def encode_files(
     items: list[Item] = []
     report = DataReport()
     for kind, stream in (
-        ("examples", map(encoder.example, read_examples(examples))),
-        ("pairs", map(encoder.pair, read_pairs(pairs))),
+        ("examples", map(encoder.example, read_lines(examples, example_from_json))),
+        ("pairs", map(encoder.pair, read_lines(pairs, pair_from_json))),
     ):
         for item in stream:
             if item.length > max_length:

@@ -17,19 +17,17 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Annotated, Any, Final, TypeAlias
 
-from pydantic import BeforeValidator, Field, PlainSerializer, StrictBool, TypeAdapter, ValidationError
+from pydantic import BeforeValidator, Field, PlainSerializer, StrictBool, TypeAdapter
 
 from mcts_math.errors import RecordError
 from mcts_math.formats import FORMATS, FormatOptions, StepFormat, make_format, recognise_format
 from mcts_math.messages import Conversation, Message, TemplateVariables
-from mcts_math.settings import explain
-from mcts_math.step import Outcome
 from mcts_math.tasks import JsonObject
 from mcts_math.train.config import ExamplesConfig
+from mcts_math.train.reading import validated
 from mcts_math.tree import Node, Tree
 
 POSITIVE, NEGATIVE = 1.0, -1.0
-_WRONG_ENDS = (Outcome.UNPARSABLE, Outcome.TOO_DEEP, Outcome.TOO_MANY_ERRORS)
 
 
 def _stored(talk: Conversation) -> Any:
@@ -85,11 +83,7 @@ _EXAMPLES: Final = TypeAdapter(Example)
 
 def example_from_json(data: JsonObject, where: str) -> Example:
     """Reads a line of an examples file. Raises RecordError, naming `where`."""
-    try:
-        return _EXAMPLES.validate_python(data)
-    except ValidationError as error:
-        problem = explain(error.errors()[0])
-        raise RecordError(f"{where}: not a training example: {problem}. Make it with make_examples.py.") from None
+    return validated(_EXAMPLES, data, where, "a training example", "Make it with make_examples.py.")
 
 
 def format_of(record: Mapping[str, Any], tree: Tree, config: ExamplesConfig, where: str) -> StepFormat:
@@ -108,7 +102,7 @@ def format_of(record: Mapping[str, Any], tree: Tree, config: ExamplesConfig, whe
     name = stored if stored in FORMATS else config.format
     if name is None and stored is None:
         steps = [node.step for node in tree.nodes if node.step is not None]
-        readable = [step for step in steps if step.outcome not in _WRONG_ENDS]
+        readable = [step for step in steps if not step.outcome.is_failure]
         name = recognise_format(step.text for step in readable or steps)
     if name is None:
         told = "does not tell the format of its steps" if stored is None else f"has steps in the format {stored!r}"
@@ -146,7 +140,7 @@ def solutions_of(tree: Tree, *, failed: bool) -> list[Solution]:
             continue
         if tree.is_solution(node):
             solution = Solution(node, step.correct)
-        elif failed and step.outcome in _WRONG_ENDS:
+        elif failed and step.outcome.is_failure:
             solution = Solution(node, False)
         else:
             continue

@@ -10,16 +10,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mcts_math.engine.checkpoint import Checkpoint, read_config
+from mcts_math.engine.checkpoint import Checkpoint, read_config, write_config
 from mcts_math.engine.hf.model import load_weights, without_progress_bars
 from mcts_math.engine.value_head import ValueHead, save_value_head
 from mcts_math.errors import TrainingError
-from mcts_math.files import replace_folder
+from mcts_math.files import new_folder, writing
 from mcts_math.tasks import JsonObject
 from mcts_math.train.config import TrainConfig
 from mcts_math.train.model import add_adapters
+from mcts_math.train.stages import RECIPE
 
-RECIPE = "training.json"
 # Files of the starting checkpoint that training does not change.
 _KEPT = (
     "tokenizer*",
@@ -58,33 +58,25 @@ def save_checkpoint(
     Raises:
         TrainingError: the disk is full, or the folder can't be written.
     """
-    scratch = folder.with_name(f".{folder.name}.part")
-    shutil.rmtree(scratch, ignore_errors=True)
     dtype = _save_dtype(source, config)
-    try:
-        scratch.mkdir(parents=True)
-        if config.lora is not None:
-            policy, state = _merge(state, source, config)
-        once = _without_tied(policy, state)
-        weights = {name: tensor.to(dtype) if tensor.is_floating_point() else tensor for name, tensor in once.items()}
+    if config.lora is not None:
+        policy, state = _merge(state, source, config)
+    once = _without_tied(policy, state)
+    weights = {name: tensor.to(dtype) if tensor.is_floating_point() else tensor for name, tensor in once.items()}
+    with writing(folder, error=TrainingError), new_folder(folder) as scratch:
         with without_progress_bars():
             policy.save_pretrained(scratch, state_dict=weights)
         copy_companions(source, scratch)
         save_value_head(head, scratch)
-        settings = read_config(scratch) | {"value_model": True, "dtype": str(dtype).removeprefix("torch.")}
-        (scratch / "config.json").write_text(json.dumps(settings, indent=2, ensure_ascii=False) + "\n", "utf-8")
+        told = {"value_model": True, "dtype": str(dtype).removeprefix("torch.")}
+        write_config(scratch, read_config(scratch) | told)
         (scratch / RECIPE).write_text(json.dumps(recipe, indent=2, ensure_ascii=False) + "\n", "utf-8")
-        replace_folder(scratch, folder)
-    except OSError as error:
-        shutil.rmtree(scratch, ignore_errors=True)
-        raise TrainingError(f"{folder} can't be written: {error}. Make room and run the same command again.") from error
 
 
 def copy_companions(source: Checkpoint, folder: Path) -> None:
     """Copies what training does not change: tokenizer, chat template, code of the model's own."""
-    assert source.path is not None
     for pattern in _KEPT:
-        for file in source.path.glob(pattern):
+        for file in source.folder.glob(pattern):
             shutil.copyfile(file, folder / file.name)
 
 
@@ -97,8 +89,7 @@ def _without_tied(policy: Any, state: dict[str, Tensor]) -> dict[str, Tensor]:
 def _save_dtype(source: Checkpoint, config: TrainConfig) -> torch.dtype:
     if config.save_dtype != "auto":
         return torch.float32 if config.save_dtype == "float32" else torch.bfloat16
-    assert source.path is not None
-    settings = read_config(source.path)
+    settings = read_config(source.folder)
     name = str(settings.get("dtype") or settings.get("torch_dtype") or config.dtype)
     return {"bfloat16": torch.bfloat16, "float16": torch.float16}.get(name, torch.float32)
 
@@ -106,8 +97,7 @@ def _save_dtype(source: Checkpoint, config: TrainConfig) -> torch.dtype:
 def _merge(state: dict[str, Tensor], source: Checkpoint, config: TrainConfig) -> tuple[Any, dict[str, Tensor]]:
     """A copy of the policy with the trained adapters merged in, and its weights."""
     assert config.lora is not None
-    assert source.path is not None
-    adapted = add_adapters(load_weights(source.path, getattr(torch, config.dtype), None), config.lora)
+    adapted = add_adapters(load_weights(source.folder, getattr(torch, config.dtype), None), config.lora)
     trained = {name: tensor for name, tensor in state.items() if "lora_" in name}
     unknown = adapted.load_state_dict(trained, strict=False).unexpected_keys
     if unknown or not trained:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Final
 
-from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError
+from pydantic import BeforeValidator, Field, TypeAdapter
 
 from mcts_math.errors import RecordError
 from mcts_math.evaluate.table import render_table
@@ -24,15 +24,14 @@ from mcts_math.formats.base import FINAL_ANSWER
 from mcts_math.messages import Sample
 from mcts_math.run.record import error_of, record_to_tree
 from mcts_math.search.revision import INCORRECT
-from mcts_math.settings import explain
-from mcts_math.step import Outcome, Verdict
+from mcts_math.step import Verdict
 from mcts_math.tasks import JsonObject, Task
 from mcts_math.tasks.task import marked_answer
 from mcts_math.train.examples import StoredPrompt
+from mcts_math.train.reading import validated
 from mcts_math.tree import Attempt, Tree
 
 _CALCULATOR: Final = re.compile(r"<<[^<>]*>>")  # GSM8K's notes between the lines
-_BROKEN_OFF: Final = (Outcome.UNPARSABLE, Outcome.TOO_DEEP, Outcome.TOO_MANY_ERRORS)
 _LAYOUTS: Final[Mapping[str, Callable[[str, str], str]]] = {
     "chat": lambda text, answer: f"{text}\n\nThe answer is \\boxed{{{answer}}}.",
     "react": lambda text, answer: f"Thought: {text}\n\n{FINAL_ANSWER} {answer}\n\n<Solution complete>",
@@ -173,23 +172,12 @@ def gold_solution(task: Task, form: StepFormat, where: str) -> str:
 
 def feedback_from_json(data: JsonObject, where: str) -> Feedback:
     """Reads a line of a feedback file. Raises RecordError, naming `where`."""
-    try:
-        return _LINES.validate_python(data)
-    except ValidationError as error:
-        problem = explain(error.errors()[0])
-        raise RecordError(f"{where}: not a line of feedback: {problem}. Make it with make_feedback.py.") from None
-
-
-def read_feedback(paths: Iterable[str | Path]) -> Iterator[Feedback]:
-    """Streams feedback files. Raises RecordError, naming file and line."""
-    for path in paths:
-        for where, record in read_records(path):
-            yield feedback_from_json(record, where)
+    return validated(_LINES, data, where, "a line of feedback", "Make it with make_feedback.py.")
 
 
 def _has_ended(tree: Tree, attempt: Attempt, max_tokens: int) -> bool:
     steps = tree.turn(tree.nodes[attempt.node])
-    return bool(steps) and steps[-1].outcome not in _BROKEN_OFF and all(step.num_tokens < max_tokens for step in steps)
+    return bool(steps) and not steps[-1].outcome.is_failure and all(step.num_tokens < max_tokens for step in steps)
 
 
 def _verdict_of(attempt: Attempt) -> Verdict:

@@ -11,6 +11,7 @@ from pathlib import Path
 import yaml
 
 from mcts_math.errors import ConfigError, TrainingError
+from mcts_math.files import write_text
 from mcts_math.run.program import ends_with_us
 from mcts_math.train.config import TrainConfig
 
@@ -32,8 +33,7 @@ def launch_training(command: str, config: TrainConfig, settings: Path, report: C
         ConfigError: the launcher can't be started.
         TrainingError: it ended in an error.
     """
-    settings.parent.mkdir(parents=True, exist_ok=True)
-    settings.write_text(yaml.safe_dump(config.model_dump(exclude_unset=True), allow_unicode=True), "utf-8")
+    write_text(settings, yaml.safe_dump(config.model_dump(exclude_unset=True), allow_unicode=True))
     launcher = shlex.split(command) or [sys.executable]
     words = [*launcher, *_PROGRAM, "--cfg", str(settings), "--restart_changed"]
     try:

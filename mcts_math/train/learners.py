@@ -18,7 +18,7 @@ from mcts_math.engine.hf.model import CausalModel, without_progress_bars
 from mcts_math.engine.hf.optune.artifact import describe_rule, save_rule
 from mcts_math.engine.hf.optune.rule import Factors, UpdateRule
 from mcts_math.engine.hf.optune.sites import changed, find_sites, measure, shapes_of
-from mcts_math.errors import ConfigError, EngineError
+from mcts_math.errors import ConfigError, EngineError, how_to_install
 from mcts_math.settings import make_settings
 from mcts_math.tasks import JsonObject
 from mcts_math.train.export import copy_companions
@@ -217,7 +217,7 @@ def _with_peft(raw: nn.Module, config: TuningConfig) -> nn.Module:
     try:
         import peft
     except ImportError:
-        raise ConfigError(f'kind: {config.kind} needs the package peft: pip install -e ".[train]"') from None
+        raise ConfigError(f"kind: {config.kind} needs the package peft: {how_to_install('train')}") from None
     try:
         settings = getattr(peft, _PEFT[config.kind])(task_type="CAUSAL_LM", **config.options)
         with warnings.catch_warnings():

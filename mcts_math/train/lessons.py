@@ -9,7 +9,8 @@ from pathlib import Path
 from mcts_math.engine.tokenizer import Codec
 from mcts_math.errors import RecordError
 from mcts_math.requests import LossTerm
-from mcts_math.train.feedback import Feedback, read_feedback
+from mcts_math.train.feedback import Feedback, feedback_from_json
+from mcts_math.train.reading import read_lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,7 @@ def load_lessons(
     report = LessonReport()
     examples: list[Example] = []
     seen: set[tuple[str, str]] = set()
-    for line in read_feedback(paths):
+    for line in read_lines(paths, feedback_from_json):
         if with_attempts and line.attempt is None:
             raise RecordError(f"the line {line.id!r} holds no attempt, from which kind: rule learns.")
         key = (repr(line.question), line.solution)

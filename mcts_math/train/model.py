@@ -13,9 +13,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from mcts_math.engine.checkpoint import Checkpoint
-from mcts_math.engine.value_head import ValueHead, fresh_value_head, load_value_head
-from mcts_math.errors import CheckpointError, ConfigError
+from mcts_math.engine.checkpoint import HEAD_BIAS, HEAD_WEIGHT, Checkpoint
+from mcts_math.engine.hf.model import decoder_of, load_weights
+from mcts_math.engine.value_head import ValueHead, fresh_head_of, load_value_head, require_width
+from mcts_math.errors import ConfigError, how_to_install
 from mcts_math.train.config import LoraConfig, TrainConfig
 from mcts_math.train.data import IGNORED
 from mcts_math.train.loss import pair_places, policy_loss, preference_loss, value_loss
@@ -42,7 +43,7 @@ class PolicyWithValue(nn.Module):
         self._no_split_modules = getattr(policy, "_no_split_modules", None)  # where FSDP cuts
         self._flat_rows = str(getattr(policy.config, "_attn_implementation", "")).startswith("flash")
         self._hidden: Tensor | None = None
-        self._decoder().register_forward_hook(self._keep_hidden)
+        decoder_of(policy).register_forward_hook(self._keep_hidden)
         self._plain_output = self._try_output_layer()
 
     @property
@@ -97,7 +98,7 @@ class PolicyWithValue(nn.Module):
 
     def value_head(self, state: dict[str, Tensor]) -> ValueHead:
         """The head of a state dict of this module."""
-        return ValueHead(state["v_head.summary.weight"], state["v_head.summary.bias"])
+        return ValueHead(state[HEAD_WEIGHT], state[HEAD_BIAS])
 
     def _run(self, input_ids: Tensor, position_ids: Tensor, places: Tensor) -> tuple[Tensor, Tensor]:
         """Hidden states [B·T, H] and the logits [N, V] at `places` of the flattened batch."""
@@ -105,15 +106,11 @@ class PolicyWithValue(nn.Module):
             input_ids, position_ids = input_ids.view(1, -1), position_ids.view(1, -1)
         inputs = {"input_ids": input_ids, "position_ids": position_ids, "use_cache": False}
         if self._plain_output:
-            self._decoder()(**inputs)
+            decoder_of(self.policy)(**inputs)
             hidden = self._take_hidden()
             return hidden, self.policy.get_output_embeddings()(hidden[places])
         output = self.policy(**inputs)
         return self._take_hidden(), output.logits.flatten(0, 1)[places]
-
-    def _decoder(self) -> Any:
-        decoder = self.policy.get_decoder()
-        return getattr(self.policy, "model", self.policy) if decoder is self.policy else decoder
 
     def _keep_hidden(self, module: Any, inputs: Any, output: Any) -> None:
         self._hidden = output[0]
@@ -159,12 +156,9 @@ class PolicyWithValue(nn.Module):
             ids = torch.arange(4, device=device).unsqueeze(0)
             logits = self.policy(input_ids=ids, use_cache=False).logits.flatten(0, 1)
             hidden = self._take_hidden()
-        width = self.v_head["summary"].in_features
-        if hidden.shape[-1] != width:
-            raise CheckpointError(
-                f"the value head is for hidden states of width {width}, but those of {type(self.policy).__name__} are "
-                f"of width {hidden.shape[-1]}; does it belong to another model? fresh_value_head: true makes a new one"
-            )
+        summary: Any = self.v_head["summary"]
+        remedy = " fresh_value_head: true makes a new one"
+        require_width(summary.in_features, hidden.shape[-1], type(self.policy).__name__, remedy)
         output = self.policy.get_output_embeddings()
         if output is None:
             return False
@@ -179,10 +173,7 @@ def load_model(checkpoint: Checkpoint, config: TrainConfig) -> PolicyWithValue:
         CheckpointError: weights or head can't be loaded.
         ConfigError: adapters were asked for, but peft is not installed.
     """
-    from mcts_math.engine.hf.model import load_weights
-
-    assert checkpoint.path is not None
-    policy = load_weights(checkpoint.path, getattr(torch, config.dtype), config.attn)
+    policy = load_weights(checkpoint.folder, getattr(torch, config.dtype), config.attn)
     if config.lora is not None:
         policy = add_adapters(policy, config.lora)
     return PolicyWithValue(policy, make_head(checkpoint, config), config.preference_scale)
@@ -192,9 +183,7 @@ def make_head(checkpoint: Checkpoint, config: TrainConfig) -> ValueHead:
     """The checkpoint's value head, or a new one where it has none or a new one is asked for."""
     if checkpoint.head_files and not config.fresh_value_head:
         return load_value_head(checkpoint)
-    if checkpoint.hidden_size is None:
-        raise CheckpointError(f"{checkpoint.name}/config.json does not tell the hidden size")
-    return fresh_value_head(checkpoint.hidden_size, initializer_range=checkpoint.initializer_range, seed=config.seed)
+    return fresh_head_of(checkpoint, config.seed)
 
 
 def add_adapters(policy: Any, lora: LoraConfig) -> Any:
@@ -203,6 +192,6 @@ def add_adapters(policy: Any, lora: LoraConfig) -> Any:
         from peft import LoraConfig as PeftConfig
         from peft import get_peft_model
     except ImportError:
-        raise ConfigError('lora needs the package peft: pip install -e ".[train]"') from None
+        raise ConfigError(f"lora needs the package peft: {how_to_install('train')}") from None
     given = {"r": lora.r, "lora_alpha": lora.alpha, "lora_dropout": lora.dropout, "target_modules": lora.target_modules}
     return get_peft_model(policy, PeftConfig(**given, task_type="CAUSAL_LM"))

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from mcts_math.config import Config, load_config
+from mcts_math.config import Config
 from mcts_math.engine import checkpoint as checkpoints
 from mcts_math.engine.load import find_engine
 from mcts_math.errors import ConfigError
-from mcts_math.evaluate.experiments import MethodConfig, Run, check_contrasts, runs_of
+from mcts_math.evaluate.experiments import ConfigFile, MethodConfig, Run, check_contrasts, runs_of
 from mcts_math.settings import load_settings, make_settings
 from mcts_math.tasks import Task, load_tasks
-from mcts_math.train.config import RoundsConfig, StageConfig, TrainConfig
+from mcts_math.train.config import RoundsConfig, TrainConfig
 
 
 class Plan:
@@ -55,7 +55,7 @@ class Plan:
 
     def round(self, number: int) -> Path:
         """The folder of a round."""
-        return self.folder / f"round_{number}"
+        return round_folder(self.folder, number)
 
     def checkpoint(self, number: int) -> str:
         """The checkpoint that a round makes."""
@@ -64,8 +64,7 @@ class Plan:
     def search(self, number: int) -> Config:
         """The search for training data of a round, with the checkpoint of the round before."""
         entry = _entry(self.config.search, number)
-        values = {"model_dir": self.checkpoint(number - 1), "seed": self.config.seed + number}
-        config = load_config(entry.config).changed(**entry.overrides, **values)
+        config = entry.load(model_dir=self.checkpoint(number - 1), seed=self.config.seed + number)
         if number == 1 and not self.config.first_round_values:
             if config.method.needs_values(config.options):
                 raise ConfigError(
@@ -160,12 +159,17 @@ class Plan:
             )
 
 
+def round_folder(folder: Path, number: int) -> Path:
+    """Where a round of a folder of rounds lies."""
+    return folder / f"round_{number}"
+
+
 def title(number: int) -> str:
     """How tables and pictures call a round."""
     return "base" if number == 0 else f"round {number}"
 
 
-def _entry(entries: Sequence[StageConfig], number: int) -> StageConfig:
+def _entry(entries: Sequence[ConfigFile], number: int) -> ConfigFile:
     """The entry of a round; the last one serves further rounds."""
     return entries[min(number, len(entries)) - 1]
 

@@ -18,7 +18,7 @@ from mcts_math.evaluate.grading import Grader
 from mcts_math.evaluate.plots import COLOURS, colour, draw_cost, error_bar, label_ends, pyplot, save
 from mcts_math.tasks import JsonObject
 from mcts_math.train.analysis import ValuePoint, q_points, value_points
-from mcts_math.train.plan import title
+from mcts_math.train.plan import round_folder, title
 
 RIGHT, WRONG = COLOURS[0], COLOURS[1]
 
@@ -31,7 +31,7 @@ def draw_rounds(folder: Path, summaries: Mapping[int, JsonObject]) -> list[Path]
         summaries: of the rounds that are evaluated.
     """
     training = {
-        title(n): q_points([path]) for n in summaries if (path := folder / f"round_{n}" / "examples.jsonl").exists()
+        title(n): q_points([path]) for n in summaries if (path := round_folder(folder, n) / "examples.jsonl").exists()
     }
     with Grader() as grader:
         test = {title(n): _test_points(folder, n, summary, grader) for n, summary in summaries.items()}
@@ -99,7 +99,7 @@ def _test_points(folder: Path, number: int, summary: JsonObject, grader: Grader)
     found = summary.get("value")
     if not found or "file" not in found:
         return []
-    path = folder / f"round_{number}" / "eval" / found["file"]
+    path = round_folder(folder, number) / "eval" / found["file"]
     return value_points(path, grader) if path.exists() else []
 
 

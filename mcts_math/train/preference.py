@@ -11,15 +11,14 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Annotated, Final, TypeAlias
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter
 
-from mcts_math.errors import RecordError
 from mcts_math.formats import StepFormat
 from mcts_math.messages import Message, Prompt
-from mcts_math.settings import explain
 from mcts_math.step import Outcome
 from mcts_math.tasks import JsonObject
 from mcts_math.train.examples import StoredPrompt
+from mcts_math.train.reading import validated
 from mcts_math.tree import Node, Tree
 
 StoredStep: TypeAlias = Annotated[str | tuple[Message, ...], Field(min_length=1)]
@@ -60,10 +59,7 @@ _PAIRS: Final = TypeAdapter(Pair)
 
 def pair_from_json(data: JsonObject, where: str) -> Pair:
     """Reads a line of a pairs file; id and Qs are optional. Raises RecordError, naming `where`."""
-    try:
-        return _PAIRS.validate_python({"id": where} | data)
-    except ValidationError as error:
-        raise RecordError(f"{where}: not a preference pair: {explain(error.errors()[0])}.") from None
+    return validated(_PAIRS, {"id": where} | data, where, "a preference pair")
 
 
 def pairs_of(tree: Tree, form: StepFormat, *, margin: float, most: int) -> list[Pair]:

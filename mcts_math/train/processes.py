@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from mcts_math.errors import MctsMathError
 from mcts_math.train.resume import world
 
 
@@ -26,17 +24,6 @@ def processes(device: str) -> Iterator[None]:
         yield
     finally:
         torch.distributed.destroy_process_group()
-
-
-def tell_all(found: Path | MctsMathError | None) -> Path | None:
-    """What the first process found in the work folder, on all of them. Raises what it was refused for."""
-    told: list[Any] = [found]
-    if world() > 1:
-        torch.distributed.broadcast_object_list(told, src=0)
-    if isinstance(told[0], MctsMathError):
-        raise told[0]
-    state: Path | None = told[0]
-    return state
 
 
 def gather(tensor: Tensor) -> Sequence[Tensor]:

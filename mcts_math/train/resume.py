@@ -9,26 +9,52 @@ import importlib.metadata
 import json
 import os
 import shutil
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
 import torch
-from transformers import TrainingArguments
 from transformers.trainer_utils import get_last_checkpoint
 
-from mcts_math.errors import ConfigError, MctsMathError
+from mcts_math.errors import ConfigError, MctsMathError, TrainingError
+from mcts_math.files import ROOM, find_twice
+from mcts_math.settings import Settings
 from mcts_math.tasks import JsonObject
-from mcts_math.train.config import NEUTRAL_KEYS, TrainConfig
+from mcts_math.train.config import NEUTRAL_KEYS
 from mcts_math.train.stages import file_digest, locked, write_json
 
 STATE = "trainer_state.json"  # written last: a state that holds it is complete
 
 
-def describe(config: TrainConfig) -> JsonObject:
-    """What identifies a training: its config, and what its files hold."""
-    files = {str(path): file_digest(Path(path)) for path in [*config.examples, *config.pairs]}
-    versions = {name: importlib.metadata.version(name) for name in ("torch", "transformers", "accelerate")}
-    return {"config": config.model_dump(), "files": files, "versions": versions}
+def require_files(key: str, paths: Sequence[str], program: str) -> None:
+    """Raises ConfigError where a file of training data is missing, or is given twice. `program` makes such files."""
+    for path in paths:
+        if not Path(path).is_file():
+            raise ConfigError(f"{key}: {path}: no such file. Make it with {program}.")
+    if (twice := find_twice(paths)) is not None:
+        raise ConfigError(f"{key}: {twice} is given twice, and would be trained on twice as often. Leave one out.")
+
+
+def require_fresh(output_dir: str, overwrite: bool) -> Path:
+    """The folder of the result. Raises ConfigError where it is there and may not be replaced."""
+    output = Path(output_dir)
+    if output.exists() and not overwrite:
+        raise ConfigError(f"{output} exists. Choose another output_dir, or add --overwrite.")
+    return output
+
+
+def describe(config: Settings, files: Iterable[str], packages: Iterable[str]) -> JsonObject:
+    """What identifies a training: its config, what its files hold, and the versions of the packages that it is of."""
+    return {
+        "config": config.model_dump(),
+        "files": {path: file_digest(Path(path)) for path in files},
+        "versions": {name: importlib.metadata.version(name) for name in packages},
+    }
+
+
+def unwritten(folder: str | Path, error: Exception) -> TrainingError:
+    """What is said where a state can't be written; torch reports that as an OSError or as a RuntimeError."""
+    return TrainingError(f"a state can't be written to {folder}: {error}. {ROOM}")
 
 
 def last_state(work: Path) -> Path | None:
@@ -56,10 +82,10 @@ def take_folder(
         return error
 
 
-def tell_all(found: Path | MctsMathError | None, arguments: TrainingArguments) -> Path | None:
+def tell_all(found: Path | MctsMathError | None, num_processes: int) -> Path | None:
     """What the first process found in the work folder, on all of them. Raises what it was refused for."""
     told = [found]
-    if arguments.world_size > 1:  # to ask for it makes the processes know each other
+    if num_processes > 1:
         torch.distributed.broadcast_object_list(told, src=0)
     if isinstance(told[0], MctsMathError):
         raise told[0]

@@ -16,17 +16,16 @@ Round 1 searches without values: the base has no value head yet, and a fresh one
 
 from __future__ import annotations
 
-import json
 import shutil
 import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 from mcts_math.engine import checkpoint as checkpoints
-from mcts_math.errors import ConfigError, MctsMathError
+from mcts_math.errors import MctsMathError
 from mcts_math.evaluate.grading import Grader
+from mcts_math.files import new_folder, writing
 from mcts_math.loggers import check_logger, open_logger
 from mcts_math.run.description import WEIGHTS
 from mcts_math.tasks import JsonObject
@@ -83,9 +82,8 @@ class Rounds:
 
     def _base(self) -> str:
         """Checkpoint 0."""
-        source = checkpoints.download(checkpoints.inspect(self.config.base_model))
-        assert source.path is not None
-        files = sorted({file for pattern in (*WEIGHTS, "config.json") for file in source.path.glob(pattern)})
+        source = checkpoints.obtain(self.config.base_model)
+        files = sorted({file for pattern in (*WEIGHTS, "config.json") for file in source.folder.glob(pattern)})
         facts = {"files": {file.name: file_digest(file) for file in files}, "seed": self.config.seed}
         folder = Path(self.plan.checkpoint(0))
         return self._stage(0, "base", facts, ["checkpoint"], lambda: _make_base(source, folder, self.config.seed))
@@ -175,15 +173,12 @@ class Rounds:
 
 def _make_base(source: checkpoints.Checkpoint, folder: Path, seed: int) -> None:
     """A copy of the base policy, whose value head is a fresh one."""
-    from mcts_math.engine.value_head import fresh_value_head, save_value_head
+    from mcts_math.engine.value_head import fresh_head_of, save_value_head
 
-    if source.hidden_size is None or source.path is None:
-        raise ConfigError(f"{source.name}: config.json does not tell the hidden size.")
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    for file in source.path.iterdir():
-        if file.is_file() and file.name not in (checkpoints.HEAD_PTH, checkpoints.HEAD_SAFETENSORS):
-            shutil.copyfile(file, folder / file.name)
-    save_value_head(fresh_value_head(source.hidden_size, initializer_range=source.initializer_range, seed=seed), folder)
-    settings: dict[str, Any] = checkpoints.read_config(folder) | {"value_model": True}
-    (folder / "config.json").write_text(json.dumps(settings, indent=2) + "\n", "utf-8")
+    head = fresh_head_of(source, seed)
+    with writing(folder), new_folder(folder) as part:
+        for file in source.folder.iterdir():
+            if file.is_file() and file.name not in checkpoints.HEAD_FILES:
+                shutil.copyfile(file, part / file.name)
+        save_value_head(head, part)
+        checkpoints.write_config(part, checkpoints.read_config(part) | {"value_model": True})

@@ -21,23 +21,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mcts_math.answer import PoolChecker
 from mcts_math.config import Config, make_config
 from mcts_math.engine.load import find_engine
-from mcts_math.errors import MctsMathError, RecordError
-from mcts_math.files import dump_line, replace_file
+from mcts_math.errors import MctsMathError
+from mcts_math.files import dump_line, replace_file, writing
 from mcts_math.formats import make_format
-from mcts_math.judge import JudgeLimits
 from mcts_math.monitor import Totals
 from mcts_math.run.description import describe_run, facts_of
 from mcts_math.run.results import ResultsFile
 from mcts_math.run.run import to_record
 from mcts_math.scheduler import Solved
-from mcts_math.services import Provided, engine_options, open_interpreter
+from mcts_math.services import Provided, engine_options, open_interpreter, open_judges
 from mcts_math.solver import solve_stream
 from mcts_math.tasks import load_tasks
 from mcts_math.train.stages import fingerprint_of
-from mcts_math.verifiers import make_verifier
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,10 +169,7 @@ async def _open_lockstep(config: Config, stack: AsyncExitStack) -> Provided:
     if load is None:
         return Provided()
     interpreter = await open_interpreter(config, stack)
-    checker = PoolChecker()
-    stack.push_async_callback(checker.close)
-    verifier = make_verifier(checker, limits=JudgeLimits(allow_unsafe_exec=config.allow_unsafe_exec))
-    stack.push_async_callback(verifier.close)
+    checker, verifier = open_judges(config, stack, Provided())
     engine = load(engine_options(config), interpreter, checker)
     stack.push_async_callback(engine.close)
     return Provided(
@@ -187,14 +181,10 @@ def _write(one: Slice, config: Config, solved: Sequence[Solved]) -> None:
     form = make_format(config.prompt_wrap, config.format_options)
     meta = describe_run(config, one.questions, [each.tree.task for each in solved])
     meta |= {"slice": {"fingerprint": one.fingerprint, "first": one.first}}
-    try:
+    with writing(one.output):
         Path(one.output).unlink(missing_ok=True)  # results and their description must never disagree
         replace_file(one.results.meta_path, json.dumps(meta, indent=2, ensure_ascii=False) + "\n")
         replace_file(Path(one.output), b"".join(dump_line(to_record(each, config, form)) for each in solved))
-    except OSError as error:
-        raise RecordError(
-            f"{one.output} can't be written: {error}. Make room and run the same command again."
-        ) from error
 
 
 def _begin_process(threads: int) -> None:

@@ -13,11 +13,14 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from mcts_math.errors import ConfigError, RecordError
-from mcts_math.files import replace_file, try_lock
+from mcts_math.files import short_digest, try_lock, write_text, writing
 from mcts_math.tasks import JsonObject
+
+RECIPE: Final = "training.json"
+"""In the folder that a training has made: of what, and how it went."""
 
 
 def run_stage(
@@ -67,7 +70,7 @@ def finished(folder: Path, name: str) -> str | None:
 
 
 def fingerprint_of(facts: Any) -> str:
-    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
+    return short_digest(json.dumps(facts, sort_keys=True))
 
 
 def file_digest(path: Path) -> str:
@@ -81,20 +84,15 @@ def file_digest(path: Path) -> str:
 
 def write_json(path: Path, data: JsonObject) -> None:
     """Writes a JSON file at once. Raises RecordError where it can't be written."""
-    try:
-        replace_file(path, json.dumps(data, indent=1) + "\n")
-    except OSError as error:
-        raise RecordError(f"{path} can't be written: {error}. Make room and run the same command again.") from error
+    write_text(path, json.dumps(data, indent=1))
 
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
     """Makes a folder and holds it against a second run. Raises ConfigError where another one holds it."""
-    try:
+    with writing(folder, "Choose another output_dir."):
         folder.mkdir(parents=True, exist_ok=True)
         file = (folder / "lock").open("w")
-    except OSError as error:
-        raise RecordError(f"{folder} can't be written: {error}. Choose another output_dir.") from error
     with file:
         if not try_lock(file.fileno()):
             raise ConfigError(f"{folder}: another run is going on in it. Choose another output_dir.")

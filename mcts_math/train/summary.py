@@ -6,14 +6,15 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+from mcts_math.errors import how_to_install
 from mcts_math.evaluate.comparison import compare_rows, render_accuracies, render_differences, render_rows
 from mcts_math.evaluate.experiments import rows_of, run_path
 from mcts_math.evaluate.grading import Grader
-from mcts_math.files import replace_file
+from mcts_math.files import write_text
 from mcts_math.tasks import JsonObject
 from mcts_math.train.analysis import describe_values, render_values, value_points
 from mcts_math.train.error_analysis import answer_outcomes, count_outcomes, render_outcomes
-from mcts_math.train.plan import Plan, title
+from mcts_math.train.plan import Plan, round_folder, title
 from mcts_math.train.stages import write_json
 
 
@@ -36,7 +37,7 @@ def summarise(plan: Plan, number: int) -> None:
     if (folder / "examples.json").exists():
         summary["examples"] = json.loads((folder / "examples.json").read_text("utf-8"))
     write_json(folder / "summary.json", summary)
-    replace_file(folder / "table.md", render_rows(rows) + "\n")
+    write_text(folder / "table.md", render_rows(rows))
 
 
 def show(folder: Path, last: int, report: Callable[[str], None]) -> None:
@@ -47,25 +48,25 @@ def show(folder: Path, last: int, report: Callable[[str], None]) -> None:
     if any(summary["differences"] for summary in columns.values()):
         tables[0] += "\n\n" + render_differences({name: s["differences"] for name, s in columns.items()})
     for number, summary in summaries.items():
-        table = (folder / f"round_{number}" / "table.md").read_text("utf-8")
+        table = (round_folder(folder, number) / "table.md").read_text("utf-8")
         tables.append(f"\n## {title(number).capitalize()}\n\n{table}")
         if value := summary.get("value"):
             tables.append(render_values(value) + "\n")
             if counts := summary.get("outcomes"):
                 tables.append(render_outcomes(value["method"], counts) + "\n")
-    replace_file(folder / "summary.md", "\n".join(tables) + "\n")
+    write_text(folder / "summary.md", "\n".join(tables))
     report(tables[0])
     try:
         from mcts_math.train.plots import draw_rounds
 
         draw_rounds(folder, summaries)
     except ImportError:
-        report('no figures: matplotlib is not installed (pip install -e ".[plots]")')
+        report(f"no figures: matplotlib is not installed ({how_to_install('plots')})")
 
 
 def read_summaries(folder: Path, last: int) -> dict[int, JsonObject]:
     """The summaries of the rounds up to `last`, as far as there are any, by number."""
-    paths = {number: folder / f"round_{number}" / "summary.json" for number in range(last + 1)}
+    paths = {number: round_folder(folder, number) / "summary.json" for number in range(last + 1)}
     return {number: json.loads(path.read_text("utf-8")) for number, path in paths.items() if path.exists()}
 
 

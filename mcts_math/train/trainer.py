@@ -28,7 +28,11 @@ _HEAD = "v_head."  # in the names of its parameters, however the model is wrappe
 
 
 class ValueTrainer(Trainer):  # type: ignore[misc]
-    """Trainer with our losses."""
+    """Trainer with our losses.
+
+    Attributes:
+        logged_at: the step up to which losses were logged; where a stopped training goes on, that one.
+    """
 
     loss_is_scaled_for_ga = True
 
@@ -47,6 +51,7 @@ class ValueTrainer(Trainer):  # type: ignore[misc]
                 "value_learning_rate has no effect on DeepSpeed's own optimizer: take it out of its config."
             )
         super().__init__(model=model, args=arguments, train_dataset=rows, data_collator=collator)
+        self.logged_at = 0
         self.model_accepts_loss_kwargs = True  # ours is divided by counts over the whole step
         self._weights = torch.tensor([1.0, config.value_weight, config.preference_weight])
         self._value_learning_rate = config.value_learning_rate
@@ -99,18 +104,14 @@ class ValueTrainer(Trainer):  # type: ignore[misc]
             terms = self._terms
             if self.args.world_size > 1:
                 terms = self.accelerator.reduce(terms.to(self.args.device), "sum")
-            steps = self.state.global_step - getattr(self, "_logged_at", self._first_step)
-            self._logged_at = self.state.global_step
+            steps = self.state.global_step - self.logged_at
+            self.logged_at = self.state.global_step
             shown = zip(TERMS, (terms / max(steps, 1)).tolist(), self._weights.tolist(), strict=True)
             logs |= {f"{name}_loss": value for name, value, weight in shown if weight}
             logs["tokens_per_second"] = round(self._tokens / max(time.monotonic() - self._since, 1e-9), 1)
             self._terms = torch.zeros(len(TERMS))
             self._tokens, self._since = 0, time.monotonic()
         super().log(logs, *args, **kwargs)
-
-    @property
-    def _first_step(self) -> int:
-        return getattr(self, "resumed_at", 0)
 
     def _save(self, output_dir: str | None = None, state_dict: Mapping[str, Tensor] | None = None) -> None:
         """A state to resume from: what is trained. (Trainer's own can't write tied weights of a model like ours.)"""

@@ -17,14 +17,23 @@ from mcts_math.engine import checkpoint as checkpoints
 from mcts_math.engine.checkpoint import Checkpoint
 from mcts_math.engine.tokenizer import Codec
 from mcts_math.errors import ConfigError, MctsMathError, TrainingError
-from mcts_math.files import find_twice
 from mcts_math.tasks import JsonObject
 from mcts_math.train.config import TrainConfig
 from mcts_math.train.data import DataReport, Encoder, encode_files
 from mcts_math.train.export import save_checkpoint
 from mcts_math.train.model import load_model
 from mcts_math.train.packing import Collator, Rows, make_rows
-from mcts_math.train.resume import STATE, describe, rank, take_folder, tell_all, world
+from mcts_math.train.resume import (
+    STATE,
+    describe,
+    rank,
+    require_files,
+    require_fresh,
+    take_folder,
+    tell_all,
+    unwritten,
+    world,
+)
 from mcts_math.train.trainer import ValueTrainer
 
 _CHECKPOINTING = next(  # the name before transformers 5.24, else the one since then
@@ -60,13 +69,13 @@ def train(
     tell = report if rank() == 0 else lambda text: None
     if config.num_threads:
         torch.set_num_threads(config.num_threads)
-    facts = describe(config)
+    facts = describe(config, [*config.examples, *config.pairs], ("torch", "transformers", "accelerate"))
     with ExitStack() as stack:
         found = take_folder(stack, work, facts, overwrite, restart_changed) if rank() == 0 else None
         if isinstance(found, MctsMathError) and world() == 1:
             raise found
         arguments = make_arguments(config, work)
-        state = tell_all(found, arguments)
+        state = tell_all(found, arguments.world_size)  # to ask for it makes the processes know each other
         source = checkpoints.download(source)
         trainer, data = _make_trainer(config, source, arguments, tell)
         if state is not None:
@@ -116,18 +125,8 @@ def load_rows(config: TrainConfig, source: Checkpoint) -> tuple[Rows, Collator, 
 
 def make_arguments(config: TrainConfig, work: Path) -> TrainingArguments:
     """Our settings in Trainer's words. Raises ConfigError where they don't fit together."""
-    processes = world()
-    if torch.cuda.device_count() > 1 and processes == 1:
-        raise ConfigError(
-            f"{torch.cuda.device_count()} GPUs are visible to one process. Start it with "
-            "`torchrun --nproc-per-node N -m mcts_math.train …`, or set CUDA_VISIBLE_DEVICES to one of them."
-        )
-    if config.batch_size % (config.micro_batch_size * processes):
-        raise ConfigError(
-            f"batch_size ({config.batch_size}) must be a multiple of micro_batch_size ({config.micro_batch_size}) "
-            f"times the number of processes ({processes})."
-        )
-    on_cpu = not torch.cuda.is_available()
+    processes, on_cpu = world(), not torch.cuda.is_available()
+    _require_processes(config, processes)
     schedule = "constant_with_warmup" if config.schedule == "constant" and config.warmup else config.schedule
     settings: dict[str, Any] = {
         "output_dir": str(work),
@@ -165,6 +164,20 @@ def make_arguments(config: TrainConfig, work: Path) -> TrainingArguments:
         raise ConfigError(f"trainer: transformers refuses the arguments: {error}.") from error
 
 
+def _require_processes(config: TrainConfig, processes: int) -> None:
+    """Raises ConfigError where GPUs or a batch can't be shared among so many processes."""
+    if torch.cuda.device_count() > 1 and processes == 1:
+        raise ConfigError(
+            f"{torch.cuda.device_count()} GPUs are visible to one process. Start it with "
+            "`torchrun --nproc-per-node N -m mcts_math.train …`, or set CUDA_VISIBLE_DEVICES to one of them."
+        )
+    if config.batch_size % (config.micro_batch_size * processes):
+        raise ConfigError(
+            f"batch_size ({config.batch_size}) must be a multiple of micro_batch_size ({config.micro_batch_size}) "
+            f"times the number of processes ({processes})."
+        )
+
+
 def lacks_bfloat16() -> bool:
     """Whether this CPU has no instructions for bfloat16: it then takes several times as long as float32."""
     able = torch.cpu.get_capabilities()
@@ -173,7 +186,7 @@ def lacks_bfloat16() -> bool:
 
 def _run(trainer: ValueTrainer, state: Path | None) -> None:
     if state is not None:
-        trainer.resumed_at = int(json.loads((state / STATE).read_text("utf-8"))["global_step"])
+        trainer.logged_at = int(json.loads((state / STATE).read_text("utf-8"))["global_step"])
     try:
         trainer.train(resume_from_checkpoint=None if state is None else str(state))
     except torch.OutOfMemoryError as error:
@@ -182,10 +195,8 @@ def _run(trainer: ValueTrainer, state: Path | None) -> None:
         ) from error
     except (OSError, RuntimeError) as error:
         if isinstance(error, RuntimeError) and "inline_container" not in str(error):
-            raise  # torch reports a file that it can't write as one of these
-        raise TrainingError(
-            f"a state can't be written to {trainer.args.output_dir}: {error}. Make room and run the same command again."
-        ) from error
+            raise
+        raise unwritten(trainer.args.output_dir, error) from error
 
 
 def _finish(trainer: ValueTrainer, source: Checkpoint, config: TrainConfig, recipe: JsonObject, output: Path) -> None:
@@ -211,13 +222,7 @@ def _check(config: TrainConfig, overwrite: bool) -> tuple[Checkpoint, Path]:
         raise ConfigError("set model_dir (where to start from) and output_dir (the new checkpoint).")
     if not config.examples and not config.pairs:
         raise ConfigError("no training data: set examples to one or more files of scripts/make_examples.py.")
-    for path in [*config.examples, *config.pairs]:
-        if not Path(path).is_file():
-            raise ConfigError(f"examples: {path}: no such file. Make it with scripts/make_examples.py.")
     for key, files in (("examples", config.examples), ("pairs", config.pairs)):
-        if (twice := find_twice(files)) is not None:
-            raise ConfigError(f"{key}: {twice} is given twice, and would be trained on twice as often. Leave one out.")
-    output = Path(config.output_dir)
-    if output.exists() and not overwrite:
-        raise ConfigError(f"{output} exists. Choose another output_dir, or add --overwrite.")
+        require_files(key, files, "scripts/make_examples.py")
+    output = require_fresh(config.output_dir, overwrite)
     return checkpoints.inspect(config.model_dir), output

@@ -8,7 +8,6 @@ loss or gradient that is not finite is dropped and counted.
 
 from __future__ import annotations
 
-import importlib.metadata
 import json
 import math
 import random
@@ -25,13 +24,23 @@ from mcts_math.engine.checkpoint import Checkpoint
 from mcts_math.engine.hf.arguments import HFArguments
 from mcts_math.engine.hf.model import CausalModel, load_model
 from mcts_math.errors import ConfigError, TrainingError
-from mcts_math.files import replace_folder
+from mcts_math.files import new_folder, writing
 from mcts_math.tasks import JsonObject
 from mcts_math.train.learners import Learner, make_learner
 from mcts_math.train.lessons import Example, load_lessons
-from mcts_math.train.processes import add_up, gather_figures, processes, tell_all
-from mcts_math.train.resume import STATE, rank, take_folder, world
-from mcts_math.train.stages import file_digest, write_json
+from mcts_math.train.processes import add_up, gather_figures, processes
+from mcts_math.train.resume import (
+    STATE,
+    describe,
+    rank,
+    require_files,
+    require_fresh,
+    take_folder,
+    tell_all,
+    unwritten,
+    world,
+)
+from mcts_math.train.stages import RECIPE, write_json
 from mcts_math.train.tuning_config import TuningConfig
 
 _WEIGHTS = "state.pt"
@@ -78,11 +87,11 @@ def tune(
     tell = report if rank() == 0 else lambda text: None
     if config.num_threads:
         torch.set_num_threads(config.num_threads)
-    facts = _describe(config)
+    facts = describe(config, config.feedback, ("torch", "transformers"))
     with ExitStack() as stack:
         stack.enter_context(processes(config.device))
         found = take_folder(stack, work, facts, overwrite, False) if rank() == 0 else None
-        state = tell_all(found)
+        state = tell_all(found, world())
         source = checkpoints.download(source)
         training = _Training.begin(config, source, work, tell)
         if state is not None:
@@ -214,10 +223,8 @@ class _Training:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             torch.save(content, folder / _WEIGHTS)
-        except (OSError, RuntimeError) as error:  # torch reports a file that it can't write as either
-            raise TrainingError(
-                f"a state can't be written to {folder}: {error}. Make room and run the same command again."
-            ) from error
+        except (OSError, RuntimeError) as error:
+            raise unwritten(folder, error) from error
         write_json(folder / STATE, {"global_step": self.progress.step, "progress": progress})
         for old in self._work.glob("checkpoint-*"):
             if old != folder:
@@ -227,21 +234,15 @@ class _Training:
 def _finish(training: _Training, source: Checkpoint, facts: JsonObject, output: Path) -> None:
     """Writes the result in the place of an old one, whole or not at all."""
     config, progress = training.config, training.progress
-    scratch = output.with_name(f".{output.name}.part")
-    shutil.rmtree(scratch, ignore_errors=True)
     recipe = facts | {
         "model_dir": config.model_dir,
         "steps": progress.step,
         "dropped": progress.dropped,
         "epochs": progress.epochs,
     }
-    try:
-        scratch.mkdir(parents=True)
+    with writing(output, error=TrainingError), new_folder(output) as scratch:
         training.learner.save(scratch, source, recipe)
-        write_json(scratch / "training.json", recipe)
-        replace_folder(scratch, output)
-    except OSError as error:
-        raise TrainingError(f"{output} can't be written: {error}. Make room and run the same command again.") from error
+        write_json(scratch / RECIPE, recipe)
 
 
 def _load_base(config: TuningConfig, source: Checkpoint) -> CausalModel:
@@ -257,22 +258,11 @@ def _check(config: TuningConfig, overwrite: bool) -> tuple[Checkpoint, Path]:
         raise ConfigError("set model_dir (the base model) and output_dir (the result).")
     if not config.feedback:
         raise ConfigError("no training data: set feedback to one or more files of scripts/make_feedback.py.")
-    for path in config.feedback:
-        if not Path(path).is_file():
-            raise ConfigError(f"feedback: {path}: no such file. Make it with scripts/make_feedback.py.")
+    require_files("feedback", config.feedback, "scripts/make_feedback.py")
     if config.batch_size % world():
         raise ConfigError(f"batch_size ({config.batch_size}) must be a multiple of the {world()} processes.")
-    output = Path(config.output_dir)
-    if output.exists() and not overwrite:
-        raise ConfigError(f"{output} exists. Choose another output_dir, or add --overwrite.")
+    output = require_fresh(config.output_dir, overwrite)
     return checkpoints.inspect(config.model_dir), output
-
-
-def _describe(config: TuningConfig) -> JsonObject:
-    """What identifies a training."""
-    versions = {name: importlib.metadata.version(name) for name in ("torch", "transformers")}
-    files = {str(path): file_digest(Path(path)) for path in config.feedback}
-    return {"config": config.model_dump(), "files": files, "versions": versions}
 
 
 def _seed(seed: int, step: int, place: int) -> int:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from mcts_math.evaluate.plots import colour, pyplot, save
+from mcts_math.train.stages import RECIPE
 
 _TITLES: Final = {
     "loss": "outer loss (solution), nats a token",
@@ -17,7 +18,7 @@ _TITLES: Final = {
 
 def draw_training(folder: str | Path, path: str | Path) -> Path:
     """A panel a figure, from the recipe in the folder of a result."""
-    epochs = json.loads((Path(folder) / "training.json").read_text("utf-8"))["epochs"]
+    epochs = json.loads((Path(folder) / RECIPE).read_text("utf-8"))["epochs"]
     names = list(epochs[0])
     plt = pyplot()
     figure, panels = plt.subplots(1, len(names), figsize=(3.6 * len(names), 2.8), squeeze=False, layout="constrained")

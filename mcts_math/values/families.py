@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, Final
 from mcts_math.engine.checkpoint import (
     HEAD_WEIGHT,
     Checkpoint,
-    download,
+    architecture_of,
     download_tokenizer,
     find_weights,
-    inspect,
     is_hub_name,
+    obtain,
     read_config,
 )
 from mcts_math.errors import CheckpointError, ConfigError
@@ -76,7 +76,6 @@ def load_genrm(options: GenrmOptions) -> ValueModel:
 def _load(options: PrmOptions | OrmOptions) -> Scorer:
     checkpoint = _find(options)
     layout = _layout(options, checkpoint)
-    assert checkpoint.path is not None
     if options.base_url is not None:
         from mcts_math.values.servers import PoolingScorer
 
@@ -84,7 +83,7 @@ def _load(options: PrmOptions | OrmOptions) -> Scorer:
     from mcts_math.values.local import load_local
 
     return load_local(
-        checkpoint.path,
+        checkpoint.folder,
         layout,
         checkpoint.context_length,
         device=options.device,
@@ -98,7 +97,7 @@ def _find(options: ModelOptions) -> Checkpoint:
     folder = Path(options.model).expanduser()
     try:
         if options.base_url is None:
-            return download(inspect(options.model))
+            return obtain(options.model)
         has_config = (folder / "config.json").exists()
         return Checkpoint(options.model, folder if has_config else download_tokenizer(options.model))
     except CheckpointError as error:
@@ -109,10 +108,9 @@ def _layout(options: PrmOptions | OrmOptions, checkpoint: Checkpoint) -> Layout:
     from mcts_math.engine.tokenizer import load_tokenizer
     from mcts_math.values.layouts import make_layout
 
-    assert checkpoint.path is not None
-    name = options.layout or _guess_layout(options, checkpoint.path)
+    name = options.layout or _guess_layout(options, checkpoint.folder)
     try:
-        layout = make_layout(name, load_tokenizer(checkpoint.path), getattr(options, "separator", None))
+        layout = make_layout(name, load_tokenizer(checkpoint.folder), getattr(options, "separator", None))
     except CheckpointError as error:
         raise CheckpointError(f"{options.model}: {error}") from error
     if options.base_url is not None and layout.head not in _SERVED:
@@ -127,8 +125,7 @@ def _guess_layout(options: ModelOptions, folder: Path) -> str:
     """The layout that the weights, or the architecture, tell. Raises ConfigError where neither does."""
     if find_weights(folder, HEAD_WEIGHT):
         return "skywork"
-    names = read_config(folder).get("architectures")
-    architecture = str(names[0]) if isinstance(names, list) and names else "model of no name"
+    architecture = architecture_of(read_config(folder)) or "model of no name"
     if architecture.endswith(_CLASSIFIERS):
         return "qwen"
     raise ConfigError(

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from mcts_math.engine.checkpoint import HEAD_BIAS, HEAD_WEIGHT, WEIGHT_FILES, find_weights
+from mcts_math.engine.value_head import read_tensors
 from mcts_math.errors import CheckpointError
 
 
@@ -70,15 +69,11 @@ def _read_tensors(folder: Path, prefix: str) -> dict[str, Tensor]:
     found, tensors = find_weights(folder, prefix), dict[str, Tensor]()
     pickled = folder / WEIGHT_FILES[1]
     for file in set(found.values()) or {pickled} & {*folder.iterdir()}:
-        try:
-            if file.suffix == ".safetensors":
-                with safe_open(file, framework="pt") as opened:
-                    tensors |= {name: opened.get_tensor(name) for name, at in found.items() if at == file}
-            else:
-                content = torch.load(file, map_location="cpu", weights_only=True)
-                tensors |= {name: tensor for name, tensor in content.items() if name.startswith(prefix)}
-        except (OSError, RuntimeError, ValueError, EOFError, pickle.UnpicklingError, SafetensorError) as error:
-            raise CheckpointError(f"{file} can't be read: {error}") from error
+
+        def is_wanted(name: str, file: Path = file) -> bool:
+            return name.startswith(prefix) and found.get(name, file) == file
+
+        tensors |= {name: tensor for name, tensor in read_tensors(file, is_wanted).items() if is_wanted(name)}
     return tensors
 
 

@@ -58,7 +58,7 @@ class Marked:
 
     def __init__(self, tokenizer: Any, separator: str) -> None:
         self._tokenizer, self._separator = tokenizer, separator
-        self.mark: int | None = _only_token(tokenizer, separator, "separator")
+        self.mark: int | None = _only_token(tokenizer, separator)
         _require_template(tokenizer)
 
     def encode(self, question: str, steps: Sequence[str]) -> Encoded:
@@ -85,7 +85,7 @@ class Headed:
 
     def __init__(self, tokenizer: Any, separator: str) -> None:
         self._tokenizer, self._separator = tokenizer, separator
-        self.mark: int | None = _only_token(tokenizer, separator, "separator")
+        self.mark: int | None = _only_token(tokenizer, separator)
 
     def encode(self, question: str, steps: Sequence[str]) -> Encoded:
         ids, places = self._tokens((self._tokenizer.bos_token or "") + question + "\n"), list[int]()
@@ -238,11 +238,11 @@ def _require_template(tokenizer: Any) -> None:
         )
 
 
-def _only_token(tokenizer: Any, text: str, what: str) -> int:
-    """The token that a text is. Raises CheckpointError where it is none, or several."""
-    ids = tokenizer(text, add_special_tokens=False)["input_ids"] if text else []
+def _only_token(tokenizer: Any, separator: str) -> int:
+    """The token that a separator is. Raises CheckpointError where it is none, or several."""
+    ids = tokenizer(separator, add_special_tokens=False)["input_ids"] if separator else []
     if len(ids) != 1 or ids[0] == tokenizer.unk_token_id:
-        raise CheckpointError(_not_one(text, what, len(ids)))
+        raise CheckpointError(_not_one(separator, "separator", len(ids)))
     return int(ids[0])
 
 

@@ -7,18 +7,17 @@ from __future__ import annotations
 
 import base64
 import gzip
-import os
 import tempfile
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, Final
 
 from mcts_math.errors import RecordError
 from mcts_math.evaluate.grading import Grader
-from mcts_math.files import dump_line, is_same_file, read_records
+from mcts_math.files import dump_line, is_same_file, new_file, writing
+from mcts_math.run.record import read_results
 from mcts_math.tasks import JsonObject
 from mcts_math.view.assemble import page
 from mcts_math.view.questions import Question, grade_questions, read_question
@@ -110,18 +109,13 @@ class _Packer:
 
 def _pack(path: Path, packer: _Packer, grader: Grader, c_puct: float | None) -> JsonObject:
     """Packs the trees of a file; returns its part of the head."""
-    questions = [_without_tree(question, packer) for question in _read(path)]
+    lines = read_results(path)
+    questions = [_without_tree(read_question(record, where, task_id), packer) for where, task_id, record in lines]
     if not questions:
         raise RecordError(f"{path} holds no results yet. Wait for its first question, or use --serve.")
     grade_questions(questions, grader)
     entries = [question.entry for question in questions]
     return {"name": path.name, "entries": entries, "summary": summarise(entries, path)} | run_facts(path, c_puct)
-
-
-def _read(path: Path) -> Iterator[Question]:
-    copies: Counter[str] = Counter()
-    for where, record in read_records(path):
-        yield read_question(record, where, copies)
 
 
 def check_ids(source: JsonObject) -> None:
@@ -143,18 +137,9 @@ def _without_tree(question: Question, packer: _Packer) -> Question:
 def _write(output: Path, head: bytes, trees: IO[bytes]) -> int:
     """Puts the page together beside its place, then there; returns its size."""
     before, between, after = (part.encode() for part in page(served=False))
-    temporary = output.with_name(f"{output.name}.tmp{os.getpid()}")
-    try:
-        output.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("wb") as file:
-            file.writelines(_parts(before, head, between, trees, after))
-            size = file.tell()
-        temporary.replace(output)
-    except OSError as error:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
-        raise RecordError(f"{output} can't be written: {error}. Choose another --output.") from error
-    return size
+    with writing(output, "Choose another --output."), new_file(output) as temporary, temporary.open("wb") as file:
+        file.writelines(_parts(before, head, between, trees, after))
+        return file.tell()
 
 
 def _parts(before: bytes, head: bytes, between: bytes, trees: IO[bytes], after: bytes) -> Iterable[bytes]:

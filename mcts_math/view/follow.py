@@ -16,6 +16,7 @@ from typing import IO, Any, Final
 from mcts_math.errors import RecordError
 from mcts_math.evaluate.grading import Grader
 from mcts_math.files import parse_line
+from mcts_math.run.record import id_of
 from mcts_math.tasks import JsonObject
 from mcts_math.view.questions import Question, grade_questions, read_question
 from mcts_math.view.summary import run_facts, summarise
@@ -96,7 +97,7 @@ class Follower:
         record = parse_line(line)
         if record is None:
             raise RecordError(f"{self.path} was changed while it was read. Load the page again.")
-        return read_question(record, str(self.path), Counter()).tree | {"id": self._reading.entries[place]["id"]}
+        return read_question(record, str(self.path), self._reading.entries[place]["id"]).tree
 
     def _line(self, file: IO[bytes], reading: int, place: int) -> bytes:
         if reading != self._reading.number or not 0 <= place < len(self._reading.spans):
@@ -146,7 +147,7 @@ class Follower:
         try:
             if record is None:
                 raise RecordError(f"{where}: not a JSON object. Remove the line, or solve its question again.")
-            return read_question(record, where, self._reading.copies)
+            return read_question(record, where, id_of(record, self._reading.copies))
         except RecordError as error:
             self._reading.notices.append(str(error))
             return None

@@ -6,18 +6,26 @@ Numbers have six digits, and what is not there is left out: a page holds a milli
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from mcts_math.evaluate.grading import Grader
-from mcts_math.evaluate.lines import GROUP_KEYS, costs_of, verdict_of
+from mcts_math.evaluate.lines import groups_of
 from mcts_math.formats import StepFormat
-from mcts_math.run.record import error_of, has_solutions, id_of, nodes_of, record_to_tree, sorted_tags
+from mcts_math.run.record import (
+    costs_of,
+    error_of,
+    has_solutions,
+    is_backed_up,
+    is_oracle,
+    record_to_tree,
+    sorted_tags,
+    verdict_of,
+)
 from mcts_math.search.extract import extract
 from mcts_math.step import CellStatus, Outcome, Step
-from mcts_math.tasks import JsonObject, is_ours
+from mcts_math.tasks import JsonObject
 from mcts_math.tree import Attempt, Node, Tree
 from mcts_math.view.parts import split_step
 from mcts_math.view.turns import added_turns, format_of, opening
@@ -48,13 +56,13 @@ class Question:
     answer: str | None = None
 
 
-def read_question(record: Mapping[str, Any], where: str, copies: Counter[str]) -> Question:
+def read_question(record: Mapping[str, Any], where: str, task_id: str) -> Question:
     """What the page shows of a line, ours or a published one.
 
     Args:
         record: the line.
         where: names it in errors.
-        copies: counts equal questions without an id, see `record.id_of`.
+        task_id: of its question, see `record.id_of`.
 
     Raises:
         RecordError: the line holds no whole tree.
@@ -63,13 +71,13 @@ def read_question(record: Mapping[str, Any], where: str, copies: Counter[str]) -
     error = error_of(record)
     chosen_here = not has_solutions(record) and not error
     if chosen_here:
-        tree.solutions = choose_solutions(tree, backs_up=_backs_up(record))
+        tree.solutions = choose_solutions(tree, backs_up=is_backed_up(record))
     golds, verdict = tree.task.answers, verdict_of(record)
     answer = next((tree.nodes[i].answer for i in tree.solutions if tree.nodes[i].answer), None)
     if verdict is None and golds and answer is None:
         verdict = False
-    entry = _entry(tree, record, answer) | {"id": id_of(record, copies), "state": _state(verdict, error)}
-    shown = _tree(tree, record) | {"id": entry["id"], "chosen_here": chosen_here}
+    entry = _entry(tree, record, answer) | {"id": task_id, "state": _state(verdict, error)}
+    shown = _tree(tree, record) | {"id": task_id, "chosen_here": chosen_here}
     question = Question(_without_nothing(entry | {"error": error[:_SHOWN]}), _without_nothing(shown | {"error": error}))
     if verdict is None and golds and not error:
         question.golds, question.answer = golds, answer
@@ -85,11 +93,10 @@ def grade_questions(questions: Iterable[Question], grader: Grader) -> None:
 
 
 def choose_solutions(tree: Tree, *, backs_up: bool) -> list[int]:
-    """Solutions of a tree whose file names none: a searched one's by Q, as MCTS chooses; else its deepest answer."""
+    """Solutions of a tree whose file names none: a searched one's by Q, as MCTS chooses; else its deepest one."""
     if backs_up:
         return extract(tree, strategy="q_value", pruned=True)
-    deepest = max(tree.nodes, key=lambda node: node.depth)
-    return [deepest.id] if deepest.answer is not None else []
+    return tree.solutions_in([max(tree.nodes, key=lambda node: node.depth)])
 
 
 def _state(verdict: bool | None, error: str) -> str:
@@ -110,15 +117,15 @@ def _entry(tree: Tree, record: Mapping[str, Any], answer: str | None) -> JsonObj
         "nodes": len(tree.nodes),
         "tokens": int(costs.get("tokens", sum(node.step.num_tokens for node in tree.nodes if node.step is not None))),
         "costs": {key: rounded(costs[key]) for key in _COSTS if key in costs},
-        "groups": {key: str(record[key])[:_SHOWN] for key in GROUP_KEYS if isinstance(record.get(key), (str, int))},
-        "oracle": is_ours(record) and record.get("oracle") is True,
+        "groups": {key: kind[:_SHOWN] for key, kind in groups_of(record).items()},
+        "oracle": is_oracle(record),
     }
 
 
 def _tree(tree: Tree, record: Mapping[str, Any]) -> JsonObject:
     name, form = format_of(record, tree)
     before, has_examples = opening(tree.task, form)
-    backs_up, tags = _backs_up(record), sorted_tags(record)
+    backs_up, tags = is_backed_up(record), sorted_tags(record)
     return {
         "question": tree.task.question,
         "golds": list(tree.task.answers),
@@ -183,10 +190,6 @@ def _attempt(attempt: Attempt) -> JsonObject:
             "note": attempt.note,
         }
     )
-
-
-def _backs_up(record: Mapping[str, Any]) -> bool:
-    return "visit_count" in nodes_of(record)["0"]
 
 
 def rounded(value: float | None) -> float | int | None:

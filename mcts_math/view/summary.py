@@ -12,6 +12,7 @@ from mcts_math.errors import RecordError
 from mcts_math.evaluate.intervals import wilson_interval
 from mcts_math.run.description import read_description
 from mcts_math.run.results import ResultsFile
+from mcts_math.search.mcts import PublishedOptions
 from mcts_math.tasks import JsonObject
 from mcts_math.view.questions import rounded
 from mcts_math.view.turns import examples_of
@@ -19,8 +20,8 @@ from mcts_math.view.turns import examples_of
 _SLOWEST: Final = 5
 _SILENT_S: Final = 30.0
 """A run that has told nothing for so long has ended, or was killed."""
-C_PUCT: Final = 1.5
-"""Where no description tells the weight of exploration: the default of the config key."""
+C_PUCT: Final = float(PublishedOptions.model_fields["c_puct"].default)
+"""Where no description tells the weight of exploration."""
 
 
 def summarise(entries: Sequence[Mapping[str, Any]], path: Path) -> JsonObject:

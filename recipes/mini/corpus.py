@@ -17,6 +17,8 @@ from questions import FAMILIES, Question
 from runner import run_cells
 from transformers import PreTrainedTokenizerFast
 
+from mcts_math.files import new_file
+
 FINAL_SENTENCES = ("That is the result.", "So we have the answer.")
 
 
@@ -96,9 +98,8 @@ class Corpus:
 
     def save(self, path: Path) -> None:
         """Write it in one piece: half a file never has the final name."""
-        scratch = path.with_suffix(".part")
-        torch.save(vars(self), scratch)
-        scratch.replace(path)
+        with new_file(path) as scratch:
+            torch.save(vars(self), scratch)
 
     @staticmethod
     def load(path: Path) -> Corpus:

@@ -15,6 +15,7 @@ from sampler import Sampler
 from search import Chain, Searcher
 from transformers import PreTrainedTokenizerFast
 
+from mcts_math.files import new_file
 from mcts_math.train.analysis import area_under_curve
 
 SEED = 500_000  # questions that the demonstrations did not use
@@ -93,9 +94,8 @@ def judge_values(
 
 def save_outcomes(drawn: list[tuple[Chain, int]], path: Path) -> None:
     """Write the outcomes in one piece."""
-    scratch = path.with_suffix(".part")
-    torch.save([(c.question, c.texts, c.cells, c.answer, reward) for c, reward in drawn], scratch)
-    scratch.replace(path)
+    with new_file(path) as scratch:
+        torch.save([(c.question, c.texts, c.cells, c.answer, reward) for c, reward in drawn], scratch)
 
 
 def load_outcomes(path: Path) -> list[tuple[Chain, int]]:

@@ -14,6 +14,7 @@ from corpus import Batch
 from torch import nn
 from torch.nn import functional
 
+from mcts_math.files import new_file
 from mcts_math.train.training import lacks_bfloat16
 
 THREADS = 2
@@ -64,9 +65,8 @@ def make_optimizer(modules: nn.Module, rate: float) -> torch.optim.AdamW:
 
 def save(path: Path, thing: object) -> None:
     """torch.save that never leaves half a file under the final name."""
-    scratch = path.with_suffix(".part")
-    torch.save(thing, scratch)
-    scratch.replace(path)
+    with new_file(path) as scratch:
+        torch.save(thing, scratch)
 
 
 def fit(

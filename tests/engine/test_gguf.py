@@ -135,7 +135,7 @@ def test_the_programs(repo: Path, tmp_path: Path) -> None:
     assert json.loads((tmp_path / "out" / "config.json").read_text())["dtype"] == "float16"
     with pytest.raises(CheckpointError, match="exists already"):
         program.main([str(file), str(tmp_path / "out")])
-    with pytest.raises(CheckpointError, match="can't be made"):
+    with pytest.raises(CheckpointError, match="can't be written"):
         program.main([str(file), str(file / "below a file")])
 
 

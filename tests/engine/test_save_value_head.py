@@ -16,6 +16,7 @@ from tiny_models import Reference, make_checkpoint
 from mcts_math.engine.checkpoint import inspect
 from mcts_math.engine.hf.engine import HFEngine
 from mcts_math.engine.value_head import load_value_head
+from mcts_math.errors import CheckpointError
 from mcts_math.requests import Evaluate
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "save_value_head.py"
@@ -71,11 +72,11 @@ def test_the_published_layout(script: ModuleType, bare: Path) -> None:
     }
 
 
-def test_in_place_and_not_twice(script: ModuleType, bare: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_in_place_and_not_twice(script: ModuleType, bare: Path) -> None:
     assert script.main([str(bare), "--seed", "1"]) == 0
     first = contents(bare)
-    assert script.main([str(bare), "--seed", "2"]) == 1
-    assert "--force" in capsys.readouterr().err
+    with pytest.raises(CheckpointError, match="--force"):
+        script.main([str(bare), "--seed", "2"])
     assert contents(bare) == first
     assert script.main([str(bare), "--seed", "2", "--force", "--format", "safetensors"]) == 0
     assert not (bare / "value_head.pth").exists()  # no stale head beside the new one
@@ -91,17 +92,19 @@ def test_the_seed_decides(script: ModuleType, bare: Path) -> None:
     assert not torch.equal(heads[0], heads[2])
 
 
-def test_refusals(script: ModuleType, bare: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_refusals(script: ModuleType, bare: Path, tmp_path: Path) -> None:
     for arguments, says in [
         ([str(tmp_path / "nothing")], "does not exist"),
         (["someone/model"], "--out FOLDER"),
         ([str(bare), "--out", str(bare)], "own folder"),
     ]:
-        assert script.main(arguments) == 1
-        assert says in capsys.readouterr().err
+        with pytest.raises(CheckpointError, match=says):
+            script.main(arguments)
     other = make_checkpoint(tmp_path / "other", "qwen3", head=False)
-    assert script.main([str(bare), "--out", str(other)]) == 1
-    assert "holds a model already" in capsys.readouterr().err
+    with pytest.raises(CheckpointError, match="holds a model already"):
+        script.main([str(bare), "--out", str(other)])
+    with pytest.raises(CheckpointError, match=r"config.json can't be written: .* Make room, or choose another folder"):
+        script.main([str(bare), "--out", str(bare / "config.json")])
 
 
 def test_a_model_of_the_hub(script: ModuleType, bare: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

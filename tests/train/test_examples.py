@@ -221,7 +221,7 @@ def test_a_file_of_trees(tmp_path: Path, write: Write, grader: Grader) -> None:
     again = tmp_path / "again.jsonl"
     write_examples([path], again, config(), grader)
     assert again.read_bytes() == out.read_bytes()
-    assert not list(tmp_path.rglob("*.part"))
+    assert not [*tmp_path.rglob("*.part"), *tmp_path.rglob("*.tmp*")]
 
 
 def test_answers_that_were_not_judged_are_judged_now(tmp_path: Path, write: Write, grader: Grader) -> None:

@@ -128,4 +128,8 @@ def test_the_program_makes_attempts_once(repo: Path, write: Write, tmp_path: Pat
     assert make_feedback.main([*argv, "--own_solutions"]) == 0
     assert output.read_bytes() == first
     assert (tmp_path / "feedback.attempts.jsonl").read_bytes() == made  # seconds and all
+    output.unlink()
+    output.mkdir()
+    with pytest.raises(RecordError, match=r"can't be written: .* Make room and run the same command again"):
+        make_feedback.main([*argv, "--own_solutions"])
     assert "3 of 3 questions are done" in capsys.readouterr().out

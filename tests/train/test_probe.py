@@ -104,13 +104,11 @@ def test_the_program_gives_the_engine_what_was_fitted(script: ModuleType, tmp_pa
         assert (pytest.approx(value, abs=1e-4), target) in near
 
 
-def test_nothing_is_written_where_nothing_can_be_learnt(
-    script: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_nothing_is_written_where_nothing_can_be_learnt(script: ModuleType, tmp_path: Path) -> None:
     folder = make_checkpoint(tmp_path / "bare", "llama", head=False)
     examples = write_examples(tmp_path / "examples.jsonl")
     examples.write_text(examples.read_text().splitlines(keepends=True)[1])
     few = ["--examples", str(examples), "--max-length", "64"]
-    assert script.main([str(folder), "--out", str(tmp_path / "out"), *few]) == 1
-    assert "a head needs right and wrong steps" in capsys.readouterr().err
+    with pytest.raises(RecordError, match="a head needs right and wrong steps"):
+        script.main([str(folder), "--out", str(tmp_path / "out"), *few])
     assert not (tmp_path / "out").exists()

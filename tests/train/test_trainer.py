@@ -261,7 +261,8 @@ def test_what_is_refused_before_anything_is_loaded(settings: Callable[..., Train
         assert not (tmp_path / "out").exists()
 
     refused(ConfigError, "no training data", examples=[])
-    refused(ConfigError, "no such file", examples=["nowhere.jsonl"])
+    refused(ConfigError, "examples: nowhere.jsonl: no such file", examples=["nowhere.jsonl"])
+    refused(ConfigError, "pairs: nowhere.jsonl: no such file", pairs=["nowhere.jsonl"], preference_weight=1.0)
     twice = [settings().examples[0], os.path.relpath(settings().examples[0])]
     refused(ConfigError, "examples: .* is given twice", examples=twice)
     refused(ConfigError, "pairs: .* is given twice", pairs=twice, preference_weight=1.0)

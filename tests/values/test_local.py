@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from reward_checkpoints import CONTEXT, KINDS
 
 from mcts_math.config import make_config
 from mcts_math.errors import CheckpointError, ConfigError
 from mcts_math.requests import Evaluate, Evaluation, PartialSolution, ValueModel
+from mcts_math.values.heads import read_value_head
 
 QUESTION = "How much is (2 + 3) * 4?"
 STEPS = ("First, 2 + 3 = 5.", "Then 5 * 4 = 20,\nwhich is the answer.", "The answer is 20.")
@@ -186,6 +188,16 @@ def test_a_checkpoint_that_does_not_fit_is_refused_with_a_remedy(
 def test_a_checkpoint_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match=r"the model in value_args: .*nowhere.* does not exist"):
         load(tmp_path / "nowhere")
+
+
+def test_a_head_is_read_from_a_pickled_file_and_a_file_of_something_else_refused(tmp_path: Path) -> None:
+    weight, bias = torch.ones(1, 8), torch.zeros(1)
+    tensors = {"v_head.summary.weight": weight, "v_head.summary.bias": bias, "lm_head.weight": weight}
+    torch.save(tensors, tmp_path / "pytorch_model.bin")
+    assert read_value_head(tmp_path)(torch.full((3, 8), 0.25)).tolist() == pytest.approx([0.8808] * 3, abs=1e-4)
+    torch.save([weight, bias], tmp_path / "pytorch_model.bin")
+    with pytest.raises(CheckpointError, match="must hold a dictionary of tensors"):
+        read_value_head(tmp_path)
 
 
 def test_a_tokenizer_that_joins_a_mark_with_its_neighbour_is_refused(

@@ -16,7 +16,7 @@ from mcts_math.engine.scripted import ScriptedPolicy, scripted
 from mcts_math.errors import RecordError
 from mcts_math.evaluate.grading import Grader
 from mcts_math.messages import Message, Piece
-from mcts_math.run.record import nodes_of, record_to_tree
+from mcts_math.run.record import id_of, nodes_of, record_to_tree
 from mcts_math.step import CellStatus, Outcome, Run, Step
 from mcts_math.view.parts import split_step
 from mcts_math.view.questions import grade_questions, read_question
@@ -25,7 +25,7 @@ QUESTION = {"id": "t", "question": "Q", "answer": "3"}
 
 
 def read(record: dict[str, Any]) -> Any:
-    return read_question(record, "file:1", Counter())
+    return read_question(record, "file:1", id_of(record, Counter()))
 
 
 def text_of(node: dict[str, Any]) -> str:

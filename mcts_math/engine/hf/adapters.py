@@ -21,14 +21,13 @@ import math
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from mcts_math.engine.hf.kv_cache import Segments
-from mcts_math.engine.hf.lessons import Lesson, Recall, Term
+from mcts_math.engine.hf.lessons import Lesson, Recall, Term, adding
 from mcts_math.engine.hf.lora import SLOT, lora_layers, make_learner
 from mcts_math.engine.hf.model import CausalModel
 from mcts_math.engine.hf.row_cache import cache_of, read_row
@@ -81,7 +80,7 @@ class Adapters:
         self._gathered = _Gathered()
         self._active: _Gathered | None = None
         for number, name in enumerate(layers):
-            model.raw.get_submodule(name).register_forward_hook(_Hook(self, number))
+            model.raw.get_submodule(name).register_forward_hook(adding(self.add, number))
 
     def __contains__(self, session: str) -> bool:
         return session in self._sessions
@@ -241,14 +240,3 @@ class Adapters:
         down = [torch.zeros((slots, x.in_features, rank), device=device, dtype=dtype) for x in self._layers]
         up = [torch.zeros((slots, rank, x.out_features), device=device, dtype=dtype) for x in self._layers]
         return down, up
-
-
-class _Hook:
-    """What peft's layer number `layer` calls after itself."""
-
-    def __init__(self, adapters: Adapters, layer: int) -> None:
-        self._adapters = adapters
-        self._layer = layer
-
-    def __call__(self, module: Any, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
-        return self._adapters.add(self._layer, inputs[0], output)

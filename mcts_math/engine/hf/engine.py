@@ -15,13 +15,13 @@ from __future__ import annotations
 
 import asyncio
 import math
-import os
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from mcts_math.engine.checks import free_bytes
 from mcts_math.engine.hf.adapters import Adapters
 from mcts_math.engine.hf.arguments import BatchLimits, HFArguments
 from mcts_math.engine.hf.batch import Batch
@@ -154,8 +154,4 @@ def _tokens(model: CausalModel, share: float, most_on_cpu: int) -> int:
     if model.device.type == "cuda":
         free = torch.cuda.mem_get_info(model.device)[0]
         return max(1, int(free * share) // model.layout.bytes_per_token)
-    try:
-        free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (ValueError, OSError, AttributeError):  # not told on this system
-        free = 4 << 30
-    return max(1, min(int(free * share), most_on_cpu) // model.layout.bytes_per_token)
+    return max(1, min(int(free_bytes() * share), most_on_cpu) // model.layout.bytes_per_token)

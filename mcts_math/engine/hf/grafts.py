@@ -11,18 +11,16 @@ prefix      keys and values in front of every sequence (2101.00190), as peft has
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import orthogonal
 
+from mcts_math.engine.hf.parts import fingerprint, save_parts
 from mcts_math.errors import CheckpointError, EngineError
-from mcts_math.files import replace_file
 
 SETTINGS: Final = "tuned.json"
 WEIGHTS: Final = "tuned.safetensors"
@@ -90,13 +88,8 @@ def attach(model: Any, grafts: nn.ModuleDict) -> None:
 
 
 def base_fingerprint(model: Any) -> str:
-    """What tells a base model from others: a digest of its last layer's weights, as bfloat16."""
-    last = model.get_submodule(_layers(model)[-1])
-    digest = hashlib.sha256()
-    for name, weight in last.named_parameters():
-        raw = weight.detach().to("cpu", torch.bfloat16).contiguous().view(torch.int16).numpy().tobytes()
-        digest.update(name.encode() + raw)
-    return digest.hexdigest()
+    """What tells a base model from others: its last layer's weights."""
+    return fingerprint(model.get_submodule(_layers(model)[-1]).named_parameters())
 
 
 def save_grafts(folder: Path, state: Mapping[str, Tensor], settings: Mapping[str, Any]) -> None:
@@ -110,10 +103,7 @@ def save_grafts(folder: Path, state: Mapping[str, Tensor], settings: Mapping[str
     Raises:
         OSError: it can't be written.
     """
-    from safetensors.torch import save
-
-    replace_file(folder / WEIGHTS, save({name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}))
-    replace_file(folder / SETTINGS, json.dumps(dict(settings), indent=1, ensure_ascii=False) + "\n")
+    save_parts(folder / WEIGHTS, state, folder / SETTINGS, settings)
 
 
 def load_grafts(folder: str | Path, model: Any) -> list[list[Tensor]]:

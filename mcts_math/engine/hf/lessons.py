@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias, TypeVar
+
+from torch import Tensor
 
 from mcts_math.engine.hf.kv_cache import KVBlock
-from mcts_math.engine.tokenizer import Codec
+from mcts_math.engine.tokenizer import Codec, common_prefix
 from mcts_math.errors import EngineError
 from mcts_math.requests import Adapt, Adaptation
+
+Place = TypeVar("Place")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +75,23 @@ class SessionWeights(Protocol):
         ...
 
 
+def adding(
+    add: Callable[[Place, Tensor, Tensor], Tensor], place: Place
+) -> Callable[[Any, tuple[Tensor, ...], Tensor], Tensor]:
+    """A hook that a module calls after itself: what `add` makes of its place, its inputs and its output."""
+
+    def hook(module: Any, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
+        return add(place, inputs[0], output)
+
+    return hook
+
+
 def make_lesson(codec: Codec, request: Adapt) -> Lesson:
     """The tokens of a request.
 
     Raises:
-        EngineError: it has no terms.
-        RefusedError: a term has no tokens to learn, or can't be rendered.
+        EngineError: it has no terms, or a term has no tokens behind those that were sampled.
+        RefusedError: a term has no tokens at all, or can't be rendered.
     """
     if not request.terms:
         raise EngineError("an Adapt request needs at least one term")
@@ -90,9 +105,3 @@ def make_lesson(codec: Codec, request: Adapt) -> Lesson:
     if any(term.start >= len(term.tokens) for term in terms):
         raise EngineError("a term of an Adapt request has no token to learn behind what was sampled")
     return Lesson(tuple(terms), request.seed, sampled)
-
-
-def common_prefix(one: Sequence[int], other: Sequence[int]) -> int:
-    """How many first tokens are the same."""
-    pairs = zip(one, other, strict=False)
-    return next((i for i, (a, b) in enumerate(pairs) if a != b), min(len(one), len(other)))

@@ -8,7 +8,7 @@ from typing import Any
 
 from mcts_math.engine.hf.model import CausalModel
 from mcts_math.engine.spec import AdapterOptions
-from mcts_math.errors import EngineError
+from mcts_math.errors import EngineError, how_to_install
 
 SLOT = "session"
 """peft's name of the adapter in the model; its weights are those of the session that learns."""
@@ -25,7 +25,7 @@ def make_learner(model: CausalModel, options: AdapterOptions) -> Any:
     try:
         from peft import LoraConfig, inject_adapter_in_model
     except ImportError as error:
-        raise EngineError(f"learning at test time needs peft: pip install 'mcts_math[ttt]' ({error})") from error
+        raise EngineError(f"learning at test time needs peft: {how_to_install('ttt')} ({error})") from error
     _check_targets(model.raw, options.targets)
     shared: dict[int, Any] = {id(tensor): tensor for tensor in (*model.raw.parameters(), *model.raw.buffers())}
     shared[id(model)] = model  # hooks of the model belong to it

@@ -16,14 +16,13 @@ from transformers import AutoModelForCausalLM
 from transformers.cache_utils import Cache, DynamicCache, DynamicLayer
 from transformers.utils import logging as transformers_logging
 
-from mcts_math.engine.checkpoint import download
-from mcts_math.engine.checkpoint import inspect as inspect_checkpoint
+from mcts_math.engine.checkpoint import obtain
 from mcts_math.engine.hf.arguments import HFArguments
 from mcts_math.engine.hf.attention import share_heads
 from mcts_math.engine.hf.grafts import load_grafts
 from mcts_math.engine.hf.kv_cache import KVBlock, KVLayout, Segments
 from mcts_math.engine.tokenizer import Codec, load_codec
-from mcts_math.engine.value_head import ValueHead, load_value_head
+from mcts_math.engine.value_head import ValueHead, load_value_head, require_width
 from mcts_math.errors import CheckpointError, EngineError
 
 _DTYPES = {
@@ -71,10 +70,7 @@ class CausalModel:
         self._cache_argument = "cache" if "cache" in parameters else "past_key_values"  # before transformers 5.24
         self._hidden: Tensor | None = None
         if head is not None:
-            decoder = model.get_decoder()
-            if decoder is model:  # a few architectures do not name theirs; `_check_head` looks whether this is it
-                decoder = getattr(model, "model", model)
-            decoder.register_forward_hook(self._keep_hidden)
+            decoder_of(model).register_forward_hook(self._keep_hidden)  # `_check_head` looks whether it is the one
         self.layout = self._probe(prefix)
         self.context_length = context_length - self.layout.num_ahead
 
@@ -138,11 +134,7 @@ class CausalModel:
             return
         if not isinstance(hidden, Tensor) or hidden.ndim != 3:
             raise CheckpointError(f"{name} does not tell its last hidden state, which a value needs; use engine: vllm")
-        if hidden.shape[-1] != self.head.weight.shape[0]:
-            raise CheckpointError(
-                f"the value head is for hidden states of width {self.head.weight.shape[0]}, but those of {name} are of "
-                f"width {hidden.shape[-1]}; does it belong to another model?"
-            )
+        require_width(self.head.weight.shape[0], hidden.shape[-1], name)
 
     @torch.inference_mode()
     def _probe(self, prefix: Sequence[Segments]) -> KVLayout:
@@ -174,11 +166,10 @@ def load_model(model_dir: str | Path, arguments: HFArguments, *, need_value: boo
     """
     device = choose_device(arguments.device)
     dtype = choose_dtype(arguments.dtype, device)
-    checkpoint = download(inspect_checkpoint(model_dir, need_value=need_value), need_value=need_value)
+    checkpoint = obtain(model_dir, need_value=need_value)
     head = load_value_head(checkpoint).to(device).requires_grad_(False) if need_value else None
-    assert checkpoint.path is not None
-    model = load_weights(checkpoint.path, dtype, arguments.attn)
-    codec = load_codec(checkpoint.path, model.get_input_embeddings().weight.shape[0])
+    model = load_weights(checkpoint.folder, dtype, arguments.attn)
+    codec = load_codec(checkpoint.folder, model.get_input_embeddings().weight.shape[0])
     try:
         model = model.to(device).eval()
     except torch.OutOfMemoryError as error:
@@ -190,6 +181,12 @@ def load_model(model_dir: str | Path, arguments: HFArguments, *, need_value: boo
         share_heads(model)
     prefix = load_grafts(arguments.tuned_dir, model) if arguments.tuned_dir else []
     return CausalModel(model, codec, arguments.context_length or checkpoint.context_length or 1 << 30, head, prefix)
+
+
+def decoder_of(model: Any) -> Any:
+    """The part of a causal model that gives last hidden states; a few architectures do not name theirs."""
+    decoder = model.get_decoder()
+    return getattr(model, "model", model) if decoder is model else decoder
 
 
 def choose_device(device: str) -> torch.device:

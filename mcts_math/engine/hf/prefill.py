@@ -1,8 +1,7 @@
 """Prompts to compute, a few at a time, all ending at a common column.
 
-To take up cached prefixes of different lengths
-without holes (sliding windows count columns), every prompt of such a group computes its last T tokens, T being the most
-that one of them needs; groups are formed of prompts with like needs.
+To take up cached prefixes of different lengths without holes (sliding windows count columns), every prompt of such a
+group computes its last T tokens, T being the most that one of them needs; groups are formed of prompts with like needs.
 """
 
 from __future__ import annotations

@@ -13,6 +13,8 @@ from collections.abc import Callable, Sequence
 
 from torch import Tensor
 
+from mcts_math.engine.tokenizer import common_prefix
+
 Segments = list[Tensor]  # one tensor [H, T, D] a buffer
 
 
@@ -118,7 +120,7 @@ class PrefixCache:
             path.append(child)
             edge = child.tokens
             if tokens[position : position + len(edge)] != edge:
-                return path, _common(edge, tokens, position)
+                return path, common_prefix(edge, tokens[position : position + len(edge)])
             node, position = child, position + len(edge)
         return path, len(path[-1].tokens) if path else 0
 
@@ -143,13 +145,3 @@ class PrefixCache:
         del leaf.parent.children[leaf.tokens[0]]
         del self._by_age[leaf]
         self.num_tokens -= len(leaf.tokens)
-
-
-def _common(edge: tuple[int, ...], tokens: Sequence[int], position: int) -> int:
-    """How many first tokens of an edge equal the sequence from a position on."""
-    count = 0
-    for mine, other in zip(edge, tokens[position : position + len(edge)], strict=False):
-        if mine != other:
-            break
-        count += 1
-    return count

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import Protocol
 
-from mcts_math.engine.checks import check_request, encode_prompt
+from mcts_math.engine.checks import NO_HEAD, check_request, encode_prompt
 from mcts_math.engine.hf.model import CausalModel
 from mcts_math.engine.hf.sequence import Job
 from mcts_math.errors import EngineError
@@ -49,7 +49,7 @@ class JobEngine(Protocol):
     async def evaluate(self, request: Evaluate) -> Evaluation:
         """The value of a prompt. Raises EngineError as `generate` does, and where there is no value head."""
         if self.model.head is None:
-            raise EngineError("a value was asked of a model that was loaded without value head; load with need_value")
+            raise EngineError(NO_HEAD)
         prompt = await self._encode(request.prompt)
         if isinstance(prompt, int):
             return Evaluation(None, too_long=True, num_prompt_tokens=prompt)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
 from mcts_math.engine.chat_template import declared
 from mcts_math.engine.openai.server import ServedModel
 from mcts_math.errors import EngineError
 from mcts_math.messages import Conversation, Message, Prompt, Sampling, text_of
-
-SEEDS: Final = (1 << 62) - 1
+from mcts_math.requests import SEED_MASK
 
 
 def make_body(
@@ -36,7 +35,7 @@ def make_body(
         "max_tokens": sampling.max_tokens,
         "temperature": sampling.temperature,
         "top_p": sampling.top_p,
-        "seed": seed & SEEDS,
+        "seed": seed & SEED_MASK,
         "n": 1,
     }
     if sampling.stop:

@@ -27,7 +27,7 @@ from mcts_math.concurrency import gather
 from mcts_math.engine.checks import check_request, encode_prompt, evaluate_by_generating, refuse_undeclared
 from mcts_math.engine.openai.abilities import Abilities, make_trial, try_out
 from mcts_math.engine.openai.arguments import ServerArguments
-from mcts_math.engine.openai.bodies import SEEDS, ask_for_value, make_body, require_told_stops
+from mcts_math.engine.openai.bodies import ask_for_value, make_body, require_told_stops
 from mcts_math.engine.openai.client import Client, ServerRefusedError
 from mcts_math.engine.openai.dialects import to_standard
 from mcts_math.engine.openai.replies import (
@@ -43,7 +43,7 @@ from mcts_math.engine.openai.server import ServedModel, discover
 from mcts_math.engine.tokenizer import require_text
 from mcts_math.errors import EngineError, RefusedError
 from mcts_math.messages import Conversation, Prompt, Sampling, text_of
-from mcts_math.requests import Evaluate, Evaluation, Generate, Generation
+from mcts_math.requests import SEED_MASK, Evaluate, Evaluation, Generate, Generation
 
 _FEWEST_ODD = 32  # replies without a good one between them, from which on the server serves nobody
 
@@ -162,7 +162,7 @@ class OpenAIEngine:
         if self.served.codec is not None:
             return self.served.codec.opening(prompt)
         last = None if isinstance(prompt, str) else prompt.messages[-1]
-        return "" if last is None or last.role != "assistant" else text_of(last.written) or last.content
+        return "" if last is None or last.role != "assistant" else text_of(last.pieces)
 
     def _body(self, prompt: Any, sampling: Sampling, seed: int, length: int, want_value: bool) -> dict[str, Any]:
         """A request for one sample, for no more tokens than there is room for behind a prompt of `length`."""
@@ -179,7 +179,7 @@ class OpenAIEngine:
         dialect = self.served.dialect
         if num_samples == 1 or dialect.counts_seeds or not (dialect.is_known or "n" in able.lacks):
             return [body | {"n": num_samples}]
-        return [body | {"seed": body["seed"] + i & SEEDS} for i in range(num_samples)]
+        return [body | {"seed": body["seed"] + i & SEED_MASK} for i in range(num_samples)]
 
     async def _abilities(self, path: str, body: dict[str, Any]) -> Abilities:
         """What the server can do with requests of this kind, tried out before the first one."""

@@ -6,8 +6,9 @@ import os
 from typing import Any
 
 from mcts_math.engine.checkpoint import Checkpoint
+from mcts_math.engine.checks import free_bytes
 from mcts_math.engine.vllm.value_head import overrides
-from mcts_math.errors import EngineError
+from mcts_math.errors import EngineError, how_to_install
 
 
 def complete_args(checkpoint: Checkpoint, given: dict[str, Any], *, need_value: bool) -> dict[str, Any]:
@@ -36,7 +37,7 @@ def complete_args(checkpoint: Checkpoint, given: dict[str, Any], *, need_value: 
         length = given.get("max_model_len") or checkpoint.context_length or 0
         settings["max_num_batched_tokens"] = max(8192, length if isinstance(length, int) else 0)
         if "VLLM_CPU_KVCACHE_SPACE" not in os.environ:
-            settings["kv_cache_memory_bytes"] = min(4 << 30, _free_bytes() // 2)
+            settings["kv_cache_memory_bytes"] = min(4 << 30, free_bytes() // 2)
     return settings | given
 
 
@@ -52,7 +53,7 @@ def engine_args_class() -> type[Any]:
 
 def _not_installed(error: ImportError) -> EngineError:
     return EngineError(
-        f"engine: vllm needs vLLM, which can't be imported ({error}). Install it (README, vLLM), or use engine: hf"
+        f"engine: vllm needs vLLM, which can't be imported ({error}): {how_to_install('vllm')}, or use engine: hf"
     )
 
 
@@ -60,7 +61,3 @@ def quiet() -> None:
     """Before vLLM is imported: its processes inherit these."""
     os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
     os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
-
-
-def _free_bytes() -> int:
-    return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")

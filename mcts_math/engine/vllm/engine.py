@@ -24,8 +24,9 @@ from pathlib import Path
 from typing import Any
 
 from mcts_math.concurrency import gather
-from mcts_math.engine import checkpoint as checkpoints
+from mcts_math.engine.checkpoint import obtain
 from mcts_math.engine.checks import (
+    NO_HEAD,
     check_request,
     cut_sample,
     encode_prompt,
@@ -39,9 +40,7 @@ from mcts_math.engine.vllm.arguments import complete_args, quiet
 from mcts_math.engine.vllm.thread import VLLMThread
 from mcts_math.errors import EngineError, RefusedError
 from mcts_math.messages import Piece, Sample, Sampling
-from mcts_math.requests import Evaluate, Evaluation, Generate, Generation
-
-_SEEDS = (1 << 62) - 1  # vLLM takes seeds of 64 bits; requests may have longer ones
+from mcts_math.requests import SEED_MASK, Evaluate, Evaluation, Generate, Generation
 
 
 @dataclass(slots=True)
@@ -102,12 +101,11 @@ class VLLMEngine:
             CheckpointError: the checkpoint or its head is missing, incomplete or wrong.
             EngineError: vLLM is not installed, refuses an argument or does not start.
         """
-        checkpoint = checkpoints.download(checkpoints.inspect(model_dir, need_value=need_value), need_value=need_value)
-        assert checkpoint.path is not None
-        codec, token = load_codec(checkpoint.path), None
+        checkpoint = obtain(model_dir, need_value=need_value)
+        codec, token = load_codec(checkpoint.folder), None
         if need_value:
             load_value_head(checkpoint)  # a wrong head is told now, not by a dying worker
-            token = value_token(checkpoint.path)
+            token = value_token(checkpoint.folder)
         quiet()
         settings = complete_args(checkpoint, engine_args, need_value=need_value)
         return cls(VLLMThread(settings), codec, token)
@@ -137,7 +135,7 @@ class VLLMEngine:
     async def evaluate(self, request: Evaluate) -> Evaluation:
         """The value of a prompt, for one token. Raises EngineError as `generate` does, and where there is no head."""
         if self.value_token is None:
-            raise EngineError("a value was asked of a model that was loaded without value head; load with need_value")
+            raise EngineError(NO_HEAD)
         return await evaluate_by_generating(self, request)
 
     async def forget(self) -> None:
@@ -175,7 +173,7 @@ class VLLMEngine:
             max_tokens=min(sampling.max_tokens, self.context_length - num_prompt_tokens),
             stop=list(sampling.stop),
             stop_token_ids=sorted(self.codec.eos_ids),
-            seed=seed & _SEEDS if sampling.temperature > 0 else None,
+            seed=seed & SEED_MASK if sampling.temperature > 0 else None,
             logprobs=1 if want_value else 0,
             logprob_token_ids=[self.value_token] if want_value and self.value_token is not None else None,
             detokenize=bool(sampling.stop),

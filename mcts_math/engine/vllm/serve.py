@@ -10,7 +10,7 @@ import json
 import os
 import sys
 
-from mcts_math.engine import checkpoint as checkpoints
+from mcts_math.engine.checkpoint import obtain
 from mcts_math.engine.value_head import load_value_head
 from mcts_math.engine.vllm.arguments import complete_args
 from mcts_math.errors import MctsMathError
@@ -23,7 +23,7 @@ def server_arguments(model_dir: str) -> list[str]:
         CheckpointError: the model or its head is missing, incomplete or wrong.
         EngineError: vLLM is not installed.
     """
-    checkpoint = checkpoints.download(checkpoints.inspect(model_dir, need_value=True), need_value=True)
+    checkpoint = obtain(model_dir, need_value=True)
     load_value_head(checkpoint)
     arguments = ["--model", str(checkpoint.path), "--served-model-name", model_dir, "--enable-prompt-tokens-details"]
     for name, value in complete_args(checkpoint, {}, need_value=True).items():
@@ -58,7 +58,3 @@ def main(arguments: list[str] | None = None) -> int:
     sys.argv = ["vllm serve", *complete]
     serve()
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

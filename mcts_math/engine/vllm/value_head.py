@@ -77,11 +77,11 @@ def value_class(base: Any) -> Any:
         width = model_config.get_hidden_size()
         self.register_buffer("value_weight", torch.full((width,), torch.nan, dtype=torch.float32), persistent=False)
         self.register_buffer("value_bias", torch.full((), torch.nan, dtype=torch.float32), persistent=False)
-        self.value_token = value_token(_folder(self.value_model_dir))
+        self.value_token = value_token(checkpoints.obtain(self.value_model_dir).folder)
 
     def load_weights(self: Any, weights: Iterable[tuple[str, Tensor]]) -> Any:
         loaded = base.load_weights(self, _without_head(weights))
-        head = load_value_head(checkpoints.download(checkpoints.inspect(self.value_model_dir), need_value=True))
+        head = load_value_head(checkpoints.obtain(self.value_model_dir))
         self.value_weight.copy_(head.weight)
         self.value_bias.copy_(head.bias)
         return loaded
@@ -103,9 +103,3 @@ def value_class(base: Any) -> Any:
 def _without_head(weights: Iterable[tuple[str, Tensor]]) -> Iterator[tuple[str, Tensor]]:
     """The model's own weights: a head in the shards, or in a file beside them, is not for the base class."""
     return ((name, tensor) for name, tensor in weights if name not in (checkpoints.HEAD_WEIGHT, checkpoints.HEAD_BIAS))
-
-
-def _folder(model_dir: str) -> Any:
-    checkpoint = checkpoints.download(checkpoints.inspect(model_dir), need_value=True)
-    assert checkpoint.path is not None
-    return checkpoint.path

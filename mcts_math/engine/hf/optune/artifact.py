@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -10,10 +9,10 @@ from typing import Any, Final
 from torch import Tensor
 
 from mcts_math.engine.hf.optune.rule import Shape, UpdateRule
-from mcts_math.engine.hf.optune.sites import Sites, fingerprint, shapes_of
+from mcts_math.engine.hf.optune.sites import Sites, base_fingerprint, shapes_of
+from mcts_math.engine.hf.parts import save_parts
 from mcts_math.engine.rule_settings import SETTINGS, VERSION, read_rule_settings
 from mcts_math.errors import CheckpointError
-from mcts_math.files import replace_file
 
 WEIGHTS: Final = "optune.safetensors"
 
@@ -22,7 +21,7 @@ def describe_rule(rule: UpdateRule, model: Any, sites: Sites, rank: int, name: s
     """What `optune.json` must hold for `load_rule`: the base model of that name, the changed layers, the rank."""
     return {
         "version": VERSION,
-        "base": {"architecture": type(model).__name__, "fingerprint": fingerprint(sites), "name": name},
+        "base": {"architecture": type(model).__name__, "fingerprint": base_fingerprint(sites), "name": name},
         "rank": rank,
         "layers": {name: [shape.inputs, shape.outputs] for name, shape in rule.shapes.items()},
     }
@@ -39,11 +38,7 @@ def save_rule(folder: Path, state: Mapping[str, Tensor], settings: Mapping[str, 
     Raises:
         OSError: the folder can't be written.
     """
-    from safetensors.torch import save
-
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
-    replace_file(folder / WEIGHTS, save(tensors))
-    replace_file(folder / SETTINGS, json.dumps(settings, indent=1, ensure_ascii=False) + "\n")
+    save_parts(folder / WEIGHTS, state, folder / SETTINGS, settings)
 
 
 def load_rule(folder: str | Path, model: Any) -> tuple[UpdateRule, Sites]:
@@ -63,7 +58,7 @@ def load_rule(folder: str | Path, model: Any) -> tuple[UpdateRule, Sites]:
             f"{path} was trained for a {base['architecture']} with other layers than this {type(model).__name__}; "
             "give the model_dir that it was trained on"
         )
-    if fingerprint(sites) != base["fingerprint"]:
+    if base_fingerprint(sites) != base["fingerprint"]:
         raise CheckpointError(
             f"{path} was trained for another base model: the weights of {next(iter(sites))} differ; give the model_dir "
             f"that it was trained on ({base['name']})"

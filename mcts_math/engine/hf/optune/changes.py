@@ -10,12 +10,11 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
 
-from mcts_math.engine.hf.lessons import Lesson, Recall
+from mcts_math.engine.hf.lessons import Lesson, Recall, adding
 from mcts_math.engine.hf.model import CausalModel
 from mcts_math.engine.hf.optune.artifact import load_rule
 from mcts_math.engine.hf.optune.rule import Change
@@ -51,7 +50,7 @@ class WeightChanges:
         self._active: list[tuple[slice | list[int], Mapping[str, Change]]] = []  # rows, and what changes them
         self._num_rows = 0
         for name, module in self._sites.items():
-            module.register_forward_hook(_Hook(self, name))
+            module.register_forward_hook(adding(self.add, name))
 
     def __contains__(self, session: str) -> bool:
         return session in self._sessions
@@ -119,14 +118,3 @@ def _as_slice(rows: list[int]) -> slice | list[int]:
     """Rows that lie side by side as a slice, which copies nothing."""
     side_by_side = rows[-1] - rows[0] + 1 == len(rows)
     return slice(rows[0], rows[-1] + 1) if side_by_side else rows
-
-
-class _Hook:
-    """What the layer `name` calls after itself."""
-
-    def __init__(self, changes: WeightChanges, name: str) -> None:
-        self._changes = changes
-        self._name = name
-
-    def __call__(self, module: Any, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
-        return self._changes.add(self._name, inputs[0], output)

@@ -177,10 +177,6 @@ class UpdateRule(nn.Module):
         self.by_shape = nn.ModuleDict({key: ShapeRule(shape, rank, dropout) for key, shape in kinds.items()})
         self.rates = nn.Parameter(torch.full((len(self.shapes),), FIRST_RATE))
 
-    @property
-    def num_network_parameters(self) -> int:
-        return sum(parameter.numel() for parameter in self.by_shape.parameters())
-
     def summarise(self, factors: Mapping[str, Factors]) -> Tensor:
         """Summaries of the factors, those of one shape together, as one vector for `observe`."""
         parts = []

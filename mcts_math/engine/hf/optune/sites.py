@@ -6,7 +6,6 @@ watched layer there is no gradient, and nothing of it is kept.
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -17,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from mcts_math.engine.hf.optune.rule import Change, Factors, Shape, make_factors
+from mcts_math.engine.hf.parts import fingerprint
 from mcts_math.errors import EngineError
 
 _NUMBER = re.compile(r"\.(\d+)\.")  # of a layer, in the name of one of its modules
@@ -66,13 +66,9 @@ def shapes_of(sites: Sites) -> dict[str, Shape]:
     return {name: Shape(module.in_features, module.out_features) for name, module in sites.items()}
 
 
-def fingerprint(sites: Sites) -> str:
-    """What tells a base model from others: a digest of the weights that are changed, as bfloat16."""
-    digest = hashlib.sha256()
-    for name, module in sites.items():
-        digest.update(name.encode())
-        digest.update(module.weight.detach().to("cpu", torch.bfloat16).contiguous().view(torch.int16).numpy().tobytes())
-    return digest.hexdigest()
+def base_fingerprint(sites: Sites) -> str:
+    """What tells a base model from others: the weights that are changed."""
+    return fingerprint((name, module.weight) for name, module in sites.items())
 
 
 def measure(model: Any, sites: Sites, ids: Tensor) -> tuple[float, dict[str, Factors]]:

@@ -1,0 +1,41 @@
+"""Small trained parts as a folder: their weights, and settings that say for which base model they are."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from mcts_math.files import replace_file
+
+
+def save_parts(weights: Path, state: Mapping[str, Tensor], settings: Path, facts: Mapping[str, Any]) -> None:
+    """Writes two files, the settings last: a folder that holds them is complete.
+
+    Args:
+        weights: file of safetensors.
+        state: tensors, by name.
+        settings: file of JSON.
+        facts: what stands in it.
+
+    Raises:
+        OSError: a file can't be written.
+    """
+    from safetensors.torch import save
+
+    replace_file(weights, save({name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}))
+    replace_file(settings, json.dumps(dict(facts), indent=1, ensure_ascii=False) + "\n")
+
+
+def fingerprint(weights: Iterable[tuple[str, Tensor]]) -> str:
+    """What tells a base model from others: a digest of some of its weights with their names, as bfloat16."""
+    digest = hashlib.sha256()
+    for name, weight in weights:
+        raw = weight.detach().to("cpu", torch.bfloat16).contiguous().view(torch.int16).numpy().tobytes()
+        digest.update(name.encode() + raw)
+    return digest.hexdigest()
