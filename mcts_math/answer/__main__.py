@@ -9,6 +9,7 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
+from dataclasses import fields
 
 from mcts_math.answer.rules.check import Gold
 from mcts_math.answer.service.pool import CheckerPool
@@ -41,27 +42,21 @@ def _parser() -> argparse.ArgumentParser:
     policy.add_argument(
         "--percent", choices=("either", "number", "fraction"), default="either", help="10%% is 10, 0.1 or either"
     )
-    policy.add_argument("--no-rounding", action="store_true", help="1.732 is not the square root of 3")
+    policy.add_argument(
+        "--no-rounding", dest="rounding", action="store_false", help="1.732 is not the square root of 3"
+    )
     policy.add_argument(
         "--min-digits", type=int, default=3, help="significant digits that a rounded decimal needs (default 3)"
     )
     policy.add_argument("--letter-case", action="store_true", help="the case of words and choices counts")
-    policy.add_argument("--no-equation-value", action="store_true", help="x = 5 is not 5")
+    policy.add_argument("--no-equation-value", dest="equation_value", action="store_false", help="x = 5 is not 5")
     policy.add_argument("--list-order", action="store_true", help="the order of a list without brackets counts")
-    policy.add_argument("--need-units", action="store_true", help="a unit must be on both sides")
+    policy.add_argument("--need-units", dest="units", action="store_false", help="a unit must be on both sides")
     return parser
 
 
 def _policy(arguments: argparse.Namespace) -> Policy:
-    return Policy(
-        percent=arguments.percent,
-        rounding=not arguments.no_rounding,
-        min_digits=arguments.min_digits,
-        letter_case=arguments.letter_case,
-        equation_value=not arguments.no_equation_value,
-        list_order=arguments.list_order,
-        units=not arguments.need_units,
-    )
+    return Policy(**{field.name: getattr(arguments, field.name) for field in fields(Policy)})
 
 
 def _table(verdict: Verdict, golds: Sequence[str], pred: str) -> str:

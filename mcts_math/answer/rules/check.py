@@ -8,7 +8,8 @@ from typing import Final, NamedTuple, TypeAlias
 
 from mcts_math.answer.parse.read import Reading, read, read_as_list
 from mcts_math.answer.rules.compare import compare
-from mcts_math.answer.values.nodes import Group, Node, Prod, Sym
+from mcts_math.answer.values.nodes import Group, Node
+from mcts_math.answer.values.shapes import letters
 from mcts_math.answer.values.show import show
 from mcts_math.answer.verdict import DEFAULT_POLICY, Policy, Status, Verdict
 
@@ -91,17 +92,12 @@ def _judge_one(gold: str, pred: str, policy: Policy) -> _Outcome:
 def _same_order(first: Reading, second: Reading) -> bool | None:
     """Whether two vectors or angles have the same points; None for anything else (lengths and products commute)."""
     figures = first.figures | second.figures
-    mine, theirs = _point_names(first.node), _point_names(second.node)
-    if not mine or not theirs or not figures & {"ray", "angle"}:
+    if first.node is None or second.node is None or not figures & {"ray", "angle"}:
+        return None
+    mine, theirs = letters(first.node), letters(second.node)
+    if not mine or not theirs:
         return None
     return theirs == mine or ("angle" in figures and theirs == mine[::-1])
-
-
-def _point_names(node: Node | None) -> list[str]:
-    """The letters of `ABC`; none for what is no product of capital letters."""
-    names = [item.name for item in node.items if isinstance(item, Sym)] if isinstance(node, Prod) else []
-    points = isinstance(node, Prod) and len(names) == len(node.items) and all(name.isupper() for name in names)
-    return names if points else []
 
 
 def _as_lists_equal(first: Reading, second: Reading, policy: Policy) -> bool:

@@ -9,7 +9,7 @@ from mcts_math.answer.rules.compare import Decision, compare
 from mcts_math.answer.rules.real_sets import cells, point_or_set, real_set, sets_equal, variable
 from mcts_math.answer.text.units import is_known
 from mcts_math.answer.values import nodes as tree
-from mcts_math.answer.values.nodes import Const, Group, Matrix, Node, Quantity, Relation, SetOp, Sym, Text
+from mcts_math.answer.values.nodes import Const, Group, Matrix, Node, Relation, SetOp, Sym, Text
 from mcts_math.answer.values.shapes import as_rows, assignments, by_unit, closed, letters
 from mcts_math.answer.verdict import Policy
 
@@ -76,7 +76,7 @@ def compare_named_with_list(values: dict[str, Node], other: Node, policy: Policy
     if isinstance(other, Group) and len(other.items) == len(values):  # red = 2, blue = 3 and 2 red, 3 blue
         counted = by_unit(other.items)
         if counted.keys() == values.keys():
-            return compare_assignments(values, {name: _bare(counted[name]) for name in counted}, policy)
+            return compare_assignments(values, counted, policy)
         if len(counted) == len(values) and not any(is_known(unit) for unit in counted):
             return Decision(False, "numbers of different things")
     items = tuple(values[name] for name in sorted(values))
@@ -91,10 +91,6 @@ def compare_named_with_list(values: dict[str, Node], other: Node, policy: Policy
     return Decision(_same_sequence(items, parts, policy), "values of the variables in alphabetical order")
 
 
-def _bare(node: Node) -> Node:
-    return node.value if isinstance(node, Quantity) else node
-
-
 def _compare_matrices(left: Node, right: Node, policy: Policy) -> Decision:
     first, second = as_rows(left), as_rows(right)
     if first is not None and second is not None:
@@ -104,12 +100,7 @@ def _compare_matrices(left: Node, right: Node, policy: Policy) -> Decision:
         return Decision(same, "entries of the matrices")
     matrix, other = (left, right) if isinstance(left, Matrix) else (right, left)
     assert isinstance(matrix, Matrix)
-    if (
-        isinstance(other, Group)
-        and other.left in ("(", "[")
-        and closed(other)
-        and 1 in (len(matrix.rows), len(matrix.rows[0]))
-    ):
+    if isinstance(other, Group) and closed(other) and 1 in (len(matrix.rows), len(matrix.rows[0])):
         cells = tuple(cell for row in matrix.rows for cell in row)
         return Decision(_same_sequence(cells, other.items, policy), "entries of the vectors")
     return Decision(False, "a matrix against something else")
@@ -120,12 +111,9 @@ def _same_sequence(left: Sequence[Node], right: Sequence[Node], policy: Policy) 
 
 
 def same_items(left: Sequence[Node], right: Sequence[Node], policy: Policy) -> bool:
-    """Whether the items match one to one, in any order; things of several kinds kind by kind."""
+    """Whether the items match one to one, in any order."""
     if len(left) != len(right):
         return False
-    mine, theirs = by_unit(left), by_unit(right)
-    if len(mine) == len(left) > 1 and mine.keys() == theirs.keys():
-        return all(compare(mine[unit], theirs[unit], policy).equal for unit in mine)
     if len(left) > MAX_UNORDERED:
         return sorted(map(repr, left)) == sorted(map(repr, right)) or _same_sequence(left, right, policy)
     free = list(right)

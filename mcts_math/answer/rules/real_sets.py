@@ -88,9 +88,7 @@ def sets_equal(left: RealSet, right: RealSet, policy: Policy) -> bool:
 
 def position(node: Node) -> float | None:
     """A number without variables as a float, infinite ones too; None for anything else."""
-    if symbols(node) or isinstance(node, (Group, Relation, tree.Time)):
-        return None
-    return _value(node, "", 0.0)
+    return None if symbols(node) else _value(node, "", 0.0)
 
 
 def cells(*sets: RealSet) -> Iterator[Cell]:

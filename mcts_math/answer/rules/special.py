@@ -32,14 +32,11 @@ def cases_equal(left: Node, right: Node, policy: Policy) -> bool:
     mine, theirs = _rows(left), _rows(right)
     if mine is None or theirs is None:
         return _row_by_row(left, right, policy)
-    name = variable(*(condition for node in (left, right) for condition in _conditions(node)))
+    cases = [node for node in (left, right) if isinstance(node, Cases)]
+    name = variable(*(condition for node in cases for _, condition in node.rows if condition is not None))
     return name is not None and all(
         _same_within(cell, mine, theirs, name, policy) for cell in cells(*(where for _, where in (*mine, *theirs)))
     )
-
-
-def _conditions(node: Node) -> list[Node]:
-    return [condition for _, condition in node.rows if condition is not None] if isinstance(node, Cases) else []
 
 
 def _rows(node: Node) -> list[Row] | None:

@@ -39,7 +39,9 @@ _DOLLAR: Final = re.compile(r"(?<!\\)\$")
 _ENCLOSED: Final = re.compile(r"(\$\$?|\*\*|`)(.+)\1|\\\((.+)\\\)|\\\[(.+)\\\]", re.DOTALL)
 _BOX: Final = re.compile(r"\\(?:boxed|fbox|ensuremath)\s*\{")
 _LEAD: Final = re.compile(
-    r"^(?:so|thus|hence|therefore),?\s+(?=[a-z]\s?[=<>\\]|[-\d\\$])|^(?:(?:so|thus|hence|therefore|and|the),?\s+)*(?:final\s+)?(?:answer|result|solution|value)s?(?:\s+(?:is|are)(?:\s*:)?|\s*[:=])\s*",
+    r"^(?:so|thus|hence|therefore),?\s+(?=[a-z]\s?[=<>\\]|[-\d\\$])"
+    r"|^(?:(?:so|thus|hence|therefore|and|the),?\s+)*(?:final\s+)?(?:answer|result|solution|value)s?"
+    r"(?:\s+(?:is|are)(?:\s*:)?|\s*[:=])\s*",
     re.IGNORECASE,
 )
 _WRAPPING: Final = re.compile(

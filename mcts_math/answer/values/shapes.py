@@ -63,7 +63,8 @@ def closed(node: Group) -> bool:
 
 
 def by_unit(items: Sequence[Node]) -> dict[str, Node]:
-    return {item.unit: item for item in items if isinstance(item, Quantity)}
+    """Numbers by what they count."""
+    return {item.unit: item.value for item in items if isinstance(item, Quantity)}
 
 
 def assignments(node: Node) -> dict[str, Node] | None:
