@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable
 from typing import Any
 
 PRINTED_TOLERANCE = 1e-6
@@ -54,16 +53,15 @@ def as_json(value: Any) -> Any:
     return value
 
 
-def strictly_close(allclose: Callable[..., bool]) -> Callable[..., bool]:
-    """`numpy.allclose`, but that no values are close to no values alone: to numpy they are close to every number."""
+def make_strict(numpy: Any) -> None:
+    """Changes `numpy.allclose`: no values are close to no values alone. To numpy they are close to every number."""
+    allclose = numpy.allclose
 
     def check(a: Any, b: Any, *args: Any, **kwargs: Any) -> bool:
-        import numpy
-
         a, b = numpy.asarray(a), numpy.asarray(b)
-        return (a.size == 0) == (b.size == 0) and allclose(a, b, *args, **kwargs)
+        return (a.size == 0) == (b.size == 0) and bool(allclose(a, b, *args, **kwargs))
 
-    return check
+    numpy.allclose = check
 
 
 def same_output(expected: str, found: str, tolerance: float | None) -> bool:

@@ -128,8 +128,7 @@ class Examination:
     def _prepare(self, text: str) -> None:
         """The tests are found and run here: their own runners would end this process, or run them twice."""
         if "allclose" in text and "numpy" in sys.modules:
-            numpy: Any = sys.modules["numpy"]
-            numpy.allclose = equal.strictly_close(numpy.allclose)
+            equal.make_strict(sys.modules["numpy"])
         for name, function in (("unittest", "main"), ("pytest", "main"), ("doctest", "testmod")):
             if name in text:
                 with contextlib.suppress(ImportError):  # then the tests say so
@@ -181,12 +180,7 @@ def _method(kind: Any, made: bool, name: str) -> Callable[..., Any]:
 def receive_problem(host: socket.socket) -> tuple[dict[str, Any], socket.socket | None]:
     """The problem, and the connection to the judged code, if there is one."""
     size, fds, _, _ = socket.recv_fds(host, 4, 1)
-    text = bytearray()
-    while len(text) < int.from_bytes(size, "big"):
-        chunk = host.recv(int.from_bytes(size, "big") - len(text))
-        if not chunk:
-            os._exit(1)
-        text += chunk
+    text = host.recv(int.from_bytes(size, "big"), socket.MSG_WAITALL)
     return json.loads(text), socket.socket(fileno=fds[0]) if fds else None
 
 

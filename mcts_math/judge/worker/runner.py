@@ -15,30 +15,14 @@ from .source import Verdict
 
 _MAX_KEPT = 1000
 _MAX_TEXT = 200
+_NAMES = (
+    "Eq:eq NotEq:ne Lt:lt LtE:le Gt:gt GtE:ge Is:is_ IsNot:is_not Add:add Sub:sub Mult:mul Div:truediv Mod:mod "
+    "FloorDiv:floordiv Pow:pow MatMult:matmul LShift:lshift RShift:rshift BitAnd:and_ BitOr:or_ BitXor:xor"
+)
 _OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
-    "Eq": operator.eq,
-    "NotEq": operator.ne,
-    "Lt": operator.lt,
-    "LtE": operator.le,
-    "Gt": operator.gt,
-    "GtE": operator.ge,
-    "Is": operator.is_,
-    "IsNot": operator.is_not,
+    **{name: getattr(operator, known) for name, known in (pair.split(":") for pair in _NAMES.split())},
     "In": lambda a, b: a in b,
     "NotIn": lambda a, b: a not in b,
-    "Add": operator.add,
-    "Sub": operator.sub,
-    "Mult": operator.mul,
-    "Div": operator.truediv,
-    "Mod": operator.mod,
-    "FloorDiv": operator.floordiv,
-    "Pow": operator.pow,
-    "MatMult": operator.matmul,
-    "LShift": operator.lshift,
-    "RShift": operator.rshift,
-    "BitAnd": operator.and_,
-    "BitOr": operator.or_,
-    "BitXor": operator.xor,
 }
 """By their names in `ast`."""
 
