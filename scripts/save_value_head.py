@@ -1,12 +1,15 @@
-"""Adds a freshly initialised value head to a causal-LM checkpoint.
+"""Adds a value head to a causal-LM checkpoint: a fresh one, or one that is fitted to examples.
 
-The model itself is not loaded: its files are copied (or linked) as they are, the head is drawn from the hidden size and
-the initializer range in config.json, and config.json gets `"value_model": true`. Published layout: `value_head.pth`.
+The model's files are copied (or linked) as they are, and config.json gets `"value_model": true`. Published layout:
+`value_head.pth`.
 
     python scripts/save_value_head.py models/base --out models/base-value
     python scripts/save_value_head.py models/base                          # in place
+    python scripts/save_value_head.py CHAT --out CHAT-value --link --examples examples.jsonl --dtype bfloat16
 
-The head is untrained: its values are close to 0 and mean nothing until it is trained.
+Without examples the model is not loaded; the head is drawn from the hidden size and the initializer range in
+config.json, and means nothing until it is trained. With examples of scripts/make_examples.py it learns their Q by a
+logistic regression on the model's hidden states, which takes one pass over them: the policy stays what it is.
 """
 
 from __future__ import annotations
@@ -14,15 +17,22 @@ from __future__ import annotations
 import argparse
 import shutil
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mcts_math.run.program import make_parser, run_program
 
 # isort: split
 from mcts_math.engine import checkpoint as checkpoints
-from mcts_math.engine.checkpoint import HEAD_FILES
+from mcts_math.engine.checkpoint import HEAD_FILES, Checkpoint
 from mcts_math.errors import CheckpointError
 from mcts_math.files import new_file, writing
+from mcts_math.train.config import TrainConfig
+
+if TYPE_CHECKING:
+    from mcts_math.engine.value_head import ValueHead
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -32,12 +42,12 @@ def main(arguments: list[str] | None = None) -> int:
         folder = add_value_head(
             options.model_dir,
             options.out,
-            seed=options.seed,
+            make_head=partial(fitted, options=options) if options.examples else partial(fresh, seed=options.seed),
             formats=("pth", "safetensors") if options.format == "both" else (options.format,),
             link=options.link,
             force=options.force,
         )
-    print(f"a fresh value head (untrained) is in {folder}")
+    print(f"a {'fitted' if options.examples else 'fresh, untrained'} value head is in {folder}")
     return 0
 
 
@@ -52,11 +62,47 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--link", action="store_true", help="with --out: link the model's files instead of copying")
     parser.add_argument("--force", action="store_true", help="replace a head that is already there")
+    parser.add_argument(
+        "--examples", nargs="+", metavar="JSONL", help="fit the head to these, of scripts/make_examples.py"
+    )
+    parser.add_argument(
+        "--dtype", choices=("float32", "bfloat16"), default="float32", help="with --examples: of the model"
+    )
+    parser.add_argument("--max-length", type=int, default=1024, help="with --examples: tokens of a row (default: 1024)")
+    parser.add_argument("--num-threads", type=int, default=0, help="with --examples: threads on a CPU")
     return parser.parse_args(arguments)
 
 
+def fresh(checkpoint: Checkpoint, seed: int) -> ValueHead:
+    """A head that means nothing yet."""
+    from mcts_math.engine.value_head import fresh_head_of  # late: --help and refusals need no torch
+
+    return fresh_head_of(checkpoint, seed)
+
+
+def fitted(checkpoint: Checkpoint, options: argparse.Namespace) -> ValueHead:
+    """A head that has learnt from examples."""
+    import torch
+
+    from mcts_math.train.probe import fit_head, read_features
+
+    if options.num_threads:
+        torch.set_num_threads(options.num_threads)
+    settings = {"examples": options.examples, "max_length": options.max_length, "fresh_value_head": True}
+    config = TrainConfig(dtype=options.dtype, seed=options.seed, **settings)
+    fit = fit_head(read_features(checkpoint, config, print), options.seed)
+    print(fit)
+    return fit.head
+
+
 def add_value_head(
-    model_dir: Path, out: Path | None, *, seed: int, formats: tuple[str, ...], link: bool = False, force: bool = False
+    model_dir: Path,
+    out: Path | None,
+    *,
+    make_head: Callable[[Checkpoint], ValueHead],
+    formats: tuple[str, ...],
+    link: bool = False,
+    force: bool = False,
 ) -> Path:
     """Adds the head and returns the folder that now holds it; config.json is changed last.
 
@@ -77,12 +123,11 @@ def add_value_head(
     inside = [file for file in checkpoint.head_files if file.name not in HEAD_FILES]
     if inside:
         raise CheckpointError(f"the value head is among the weights in {inside[0].name}, where it can't be replaced")
-    # Imported late: --help and refusals need no torch.
-    from mcts_math.engine.value_head import fresh_head_of, save_value_head
-
-    head = fresh_head_of(checkpoint, seed)
+    head = make_head(checkpoint)
     if out is not None:
         copy_model(model_dir, out, link=link)
+    from mcts_math.engine.value_head import save_value_head  # late: refusals need no torch
+
     written = save_value_head(head, folder, pth="pth" in formats, safetensors="safetensors" in formats)
     for name in HEAD_FILES:  # a replaced head must not leave another one beside it
         if folder / name not in written:

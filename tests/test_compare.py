@@ -102,14 +102,16 @@ def test_an_experiment_of_a_file(
         f"methods:\n"
         f"  greedy: {{config: {repo}/configs/mini/greedy.yaml}}\n"
         f"  sbs: {{config: {repo}/configs/mini/sbs.yaml, overrides: {{step_beam_width: 2}}, seeds: [1, 2], vote: 2}}\n"
-        f"contrasts: [[sbs, greedy], ['sbs, 2 runs + Maj@2', sbs]]\n"
+        f"  best_of_n: {{config: {repo}/configs/mini/best_of_n.yaml, seeds: [1, 2], top: 2, label: majority}}\n"
+        f"contrasts: [[sbs, greedy], ['sbs, 2 runs + Maj@2', sbs], [majority, best_of_n]]\n"
     )
     assert compare.main(["--cfg", str(path)]) == 0
-    assert [command[-1] for command in solved] == ["seed=42", "seed=1", "seed=2"]
+    assert [command[-1] for command in solved] == ["seed=42", *["seed=1", "seed=2"] * 2]
     assert "step_beam_width=2" in solved[1]
     table = (tmp_path / "outputs/compare/small/table.md").read_text()
     assert "| sbs, 2 runs + Maj@2 | **50.00**" in table
     assert "| sbs − greedy | **+0.00** (+0.0 to +0.0) |" in table
+    assert "| majority − best_of_n | **" in table
     assert table.strip() in capsys.readouterr().out
     path.write_text(path.read_text().replace("[[sbs, greedy]", "[[sps, greedy]"))
     with pytest.raises(ConfigError, match="there is no row 'sps'"):

@@ -74,6 +74,7 @@ class Report:
     correct_by_id: dict[str, bool] = field(default_factory=dict)
     answer_by_id: dict[str, str] = field(default_factory=dict)
     golds_by_id: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    majority_by_id: dict[str, bool] = field(default_factory=dict)
 
     def mean_cost(self, key: str) -> float:
         """Mean per question of a key of `cost`; NaN where no line has costs."""
@@ -121,7 +122,7 @@ def evaluate_file(
         grader: compares answers.
         react: take the answer of the deepest node instead of the first solution.
         top_k: also vote over the first k solutions of each line (k > 1).
-        keep: keep the first answer and verdict of every question, for votes over several files.
+        keep: keep the first answer, the verdict and the vote of every question, for votes and means over several files.
 
     Raises:
         RecordError: a broken line, or a line without a tree.
@@ -129,9 +130,19 @@ def evaluate_file(
     report = Report(str(path))
     pending: deque[Line] = deque()
     if top_k > 1:
-        lines = read_lines(path, react=react)
-        for correct in grader.votes((line.golds, line.voters[:top_k]) for line in lines if line.golds):
+        ids: deque[str] = deque()
+
+        def votes() -> Iterator[tuple[tuple[str, ...], tuple[str, ...]]]:
+            for line in read_lines(path, react=react):
+                if line.golds:
+                    ids.append(line.id)
+                    yield line.golds, line.voters[:top_k]
+
+        for correct in grader.votes(votes()):
             report.majority.add(correct)
+            if keep:
+                report.majority_by_id[ids[0]] = correct
+            ids.popleft()
     for line, correct in _judged(read_lines(path, react=react), grader, pending):
         _count(report, line, correct)
         if keep:
@@ -162,12 +173,13 @@ def votes_by_id(reports: Sequence[Report], grader: Grader) -> dict[str, bool]:
     return dict(zip(golds, grader.votes(votes), strict=True))
 
 
-def scores_by_id(reports: Sequence[Report]) -> dict[str, float]:
+def scores_by_id(reports: Sequence[Report], *, votes: bool = False) -> dict[str, float]:
     """Each question's share of right runs, in [0, 1]. `reports`: of runs over the same questions, with `keep`.
 
-    Raises RecordError where they hold different questions, or none with a known answer.
+    `votes`: of runs whose own vote (`top_k`) is right. Raises RecordError where they hold different questions, or none
+    with a known answer.
     """
-    found = [report.correct_by_id for report in reports]
+    found = [report.majority_by_id if votes else report.correct_by_id for report in reports]
     _check_runs(reports, found)
     return {i: sum(one[i] for one in found) / len(found) for i in found[0]}
 

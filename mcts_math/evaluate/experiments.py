@@ -41,7 +41,9 @@ class MethodConfig(ConfigFile):
         0, description="also vote over this many runs each (Maj@k); the runs are split into such groups", ge=0
     )
     top: Integer = Field(0, description="also vote over the first k solutions within a run", ge=0)
-    label: str = Field("", description="name of the vote's row, where not the method's own with + Maj@k")
+    label: str = Field(
+        "", description="name of the vote's row (that of `vote`, where there are two), where not the method's own"
+    )
 
     @model_validator(mode="after")
     def _agree(self) -> MethodConfig:
@@ -125,7 +127,9 @@ def rows_of(methods: Mapping[str, MethodConfig], folder: Path, grader: Grader) -
         accuracies = [report.top1.accuracy for report in reports]
         rows.append(mean_row(name, *mean_over_files(reports), accuracies, reports, scores=scores_by_id(reports)))
         if method.top:
-            rows.append(vote_row(_top_name(name, method), [report.majority for report in reports], reports))
+            scores = scores_by_id(reports, votes=True)
+            tallies = [report.majority for report in reports]
+            rows.append(vote_row(_top_name(name, method), tallies, reports, scores=scores))
         if method.vote:
             starts = range(0, len(reports) - method.vote + 1, method.vote)
             votes = [votes_by_id(reports[first : first + method.vote], grader) for first in starts]
@@ -136,8 +140,12 @@ def rows_of(methods: Mapping[str, MethodConfig], folder: Path, grader: Grader) -
 
 
 def check_contrasts(contrasts: Sequence[Sequence[str]], methods: Mapping[str, MethodConfig]) -> None:
-    """Raises ConfigError where a contrast names no row that has scores: a method, or its vote over several runs."""
-    rows = [*methods, *(_vote_name(name, method) for name, method in methods.items() if method.vote)]
+    """Raises ConfigError where a contrast names no row: a method, or its vote within a run or over several."""
+    rows = [
+        *methods,
+        *(_top_name(name, method) for name, method in methods.items() if method.top),
+        *(_vote_name(name, method) for name, method in methods.items() if method.vote),
+    ]
     for name in (name for pair in contrasts for name in pair):
         if name not in rows:
             raise ConfigError(f"contrasts: there is no row {name!r} to compare. There are {', '.join(rows)}.")
@@ -148,4 +156,4 @@ def _vote_name(name: str, method: MethodConfig) -> str:
 
 
 def _top_name(name: str, method: MethodConfig) -> str:
-    return f"{name}, top-{method.top} + Maj@{method.top}"
+    return method.label if method.label and not method.vote else f"{name}, top-{method.top} + Maj@{method.top}"

@@ -2,6 +2,9 @@
 
 As `ab_mcts`, but a node is a partial solution and its score is the value that a model of values gives it. A step that
 ends a solution can't be gone on from; one that ends it without an answer scores 0.
+
+The belief is `beta` where nothing else is said: the Gaussian prior expects nothing of going on, and as first steps are
+much alike, the search would make the same one over and over (docs/results.md, "At equal tokens").
 """
 
 from __future__ import annotations
@@ -20,7 +23,7 @@ class AbMctsStepsOptions(Settings):
 
     iterations: Integer = Field(64, description="steps that are sampled", ge=1)
     n_generate_sample: Integer = Field(1, description="steps that are chosen and sampled side by side", ge=1)
-    belief: BeliefName = "gaussian"
+    belief: BeliefName = "beta"
 
 
 def ab_mcts_steps(tree: Tree, expansion: Expansion, options: AbMctsStepsOptions) -> Search:

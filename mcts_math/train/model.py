@@ -92,6 +92,10 @@ class PolicyWithValue(nn.Module):
         with torch.autocast(hidden.device.type, enabled=False):
             return torch.tanh(hidden.float() @ summary.weight.float().T + summary.bias.float()).squeeze(-1)
 
+    def hidden(self, input_ids: Tensor, position_ids: Tensor) -> Tensor:
+        """Last hidden states [B·T, H] of rows of tokens [B, T]."""
+        return self._run(input_ids, position_ids, torch.empty(0, dtype=torch.long, device=input_ids.device))[0]
+
     def value_head(self, state: dict[str, Tensor]) -> ValueHead:
         """The head of a state dict of this module."""
         return ValueHead(state[HEAD_WEIGHT], state[HEAD_BIAS])

@@ -1,8 +1,8 @@
 """Attention on a CPU where several query heads share a head of keys and values, without copies of these.
 
 Wherever there is a mask, transformers' `sdpa` copies keys and values for every query head, which suits the kernels of
-GPUs (since some version before 5.24 no longer for single tokens). The kernel of a CPU reads shared heads in place, with
-the same numbers: benchmarks/limits.py measures what a decode step gains.
+GPUs (since some version before 5.24 no longer for single tokens). The kernel of a CPU reads shared heads in place:
+benchmarks/limits.py measures what a decode step gains.
 """
 
 from __future__ import annotations
@@ -53,5 +53,11 @@ def attend(
             module, query, key, value, attention_mask, dropout=dropout, scaling=scaling, **kwargs
         )
         return result
+    rows, heads, length, size = query.shape
+    if length == 1 and attention_mask.shape[1] == 1:  # those that share keys as rows of one product
+        query = query.view(rows, key.shape[1], heads // key.shape[1], size)
+        attention_mask = attention_mask.expand(-1, -1, query.shape[2], -1)
+        output = scaled_dot_product_attention(query, key, value, attn_mask=attention_mask, scale=scaling)
+        return output.reshape(rows, 1, heads, size), None
     output = scaled_dot_product_attention(query, key, value, attn_mask=attention_mask, scale=scaling, enable_gqa=True)
     return output.transpose(1, 2).contiguous(), None

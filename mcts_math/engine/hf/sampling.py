@@ -125,18 +125,19 @@ def _top_k_top_p(scaled: Tensor, top_k: Tensor, top_p: Tensor) -> Tensor:
 def _nucleus(scaled: Tensor, top_p: Tensor) -> Tensor:
     """The same for top-p alone.
 
-    Only as many tokens are put in order as the flattest row needs: to sort all of them costs more than everything else
-    in a small model's step.
+    Of each row only as many tokens are put in order as its nucleus needs: to sort all, or as many in every row as the
+    flattest one needs, costs more than everything else in a small model's step.
     """
-    size, count = scaled.shape[1], min(_NUCLEUS, scaled.shape[1])
+    kept, size = torch.full_like(scaled, -torch.inf), scaled.shape[1]
     total = scaled.logsumexp(dim=-1, keepdim=True)
-    while True:
-        ordered, order = scaled.topk(count, dim=-1)
-        probabilities = (ordered - total).exp()
+    flat, count = torch.arange(len(scaled), device=scaled.device), _NUCLEUS
+    while len(flat):
+        ordered, order = scaled[flat].topk(min(count, size), dim=-1)
+        probabilities = (ordered - total[flat]).exp()
         up_to = probabilities.cumsum(dim=-1)
-        if count == size or bool((up_to[:, -1:] >= top_p).all()):
-            break
-        count = min(8 * count, size)
-    outside = up_to - probabilities >= top_p
-    outside[:, 0] = False
-    return torch.full_like(scaled, -torch.inf).scatter_(1, order, ordered.masked_fill(outside, -torch.inf))
+        outside = up_to - probabilities >= top_p[flat]
+        outside[:, 0] = False
+        kept[flat.unsqueeze(1), order] = ordered.masked_fill(outside, -torch.inf)
+        flat = flat[up_to[:, -1] < top_p[flat, 0]] if count < size else flat[:0]
+        count *= 8
+    return kept

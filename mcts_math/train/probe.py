@@ -1,0 +1,153 @@
+"""A value head for a model that stays as it is, fitted to its last hidden states at the ends of steps.
+
+v = tanh(w·h + b) equals 2p - 1 where p = sigmoid(2(w·h + b)), so a logistic regression of p = (Q + 1)/2 gives w and b.
+One pass over the examples without gradients, then a problem of H numbers: minutes where a training takes hours. In a
+training the head moves by the learning rate a step, whatever the scale of h; here features are standardised first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.functional import binary_cross_entropy_with_logits
+
+from mcts_math.engine.checkpoint import Checkpoint
+from mcts_math.engine.value_head import ValueHead
+from mcts_math.errors import ConfigError, RecordError
+from mcts_math.train.analysis import area_under_curve
+from mcts_math.train.config import TrainConfig
+from mcts_math.train.model import load_model
+from mcts_math.train.training import load_rows
+
+_FOLDS: Final = 5
+_RIDGES: Final = (1e-3, 1e-2, 1e-1, 1.0, 10.0)
+_TOLD_EVERY: Final = 50  # rows
+
+
+@dataclass(frozen=True, slots=True)
+class Features:
+    """Ends of steps.
+
+    Attributes:
+        hidden: [N, H] last hidden states, float32.
+        targets: [N] Q of each, in [-1, 1].
+        questions: [N] ids.
+    """
+
+    hidden: Tensor
+    targets: Tensor
+    questions: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """A head and how well it does on questions that it was not fitted to.
+
+    Attributes:
+        head: fitted to all.
+        ridge: the weight of its penalty, chosen by the loss on questions left out.
+        loss: mean cross-entropy on questions left out, nats.
+        constant_loss: the same of the best constant.
+        area: under the curve, of values of questions left out against Q > 0.
+    """
+
+    head: ValueHead
+    ridge: float
+    loss: float
+    constant_loss: float
+    area: float
+
+    def __str__(self) -> str:
+        return (
+            f"on questions left out: area under the curve {self.area:.3f}, cross-entropy {self.loss:.3f} "
+            f"(a constant: {self.constant_loss:.3f}), ridge {self.ridge:g}"
+        )
+
+
+@torch.no_grad()
+def read_features(checkpoint: Checkpoint, config: TrainConfig, tell: Callable[[str], None]) -> Features:
+    """One pass of the model over examples, packed into rows.
+
+    Args:
+        checkpoint: the model, here.
+        config: its `examples`, `max_length` and `dtype` count.
+        tell: gets lines on how far it is.
+
+    Raises:
+        CheckpointError, RecordError: the model, or the examples, can't be read.
+        ConfigError: the model carries a state along a row, so that packed examples would see each other.
+    """
+    rows, collator, data = load_rows(config, checkpoint)
+    tell(str(data))
+    model = load_model(checkpoint, config).eval()
+    if not model.keeps_sequences_apart():
+        raise ConfigError(f"examples packed into a row would see each other in a {type(model.policy).__name__}.")
+    model = model.to("cuda" if torch.cuda.is_available() else "cpu")
+    device = next(model.parameters()).device
+    hidden, targets, questions = [], [], list[str]()
+    for number, row in enumerate(rows):
+        batch = collator([row])
+        mask = batch["value_mask"].flatten()
+        states = model.hidden(batch["input_ids"].to(device), batch["position_ids"].to(device))
+        hidden.append(states[mask.to(device)].float().cpu())
+        targets.append(batch["value_targets"].flatten()[mask])
+        for item in row:
+            question = item.id.rpartition("/")[0]
+            questions += [question for sequence in item.sequences for _ in sequence.value_at]
+        if number % _TOLD_EVERY == 0:
+            tell(f"{number} of {len(rows)} rows read")
+    return Features(torch.cat(hidden), torch.cat(targets), questions)
+
+
+def fit_head(features: Features, seed: int = 0) -> Fit:
+    """The head that fits best, with the ridge that does best on questions left out. Raises RecordError for too few."""
+    names = sorted(set(features.questions))
+    if len(names) < _FOLDS or len({bool(q > 0) for q in features.targets.tolist()}) < 2:
+        raise RecordError(f"a head needs right and wrong steps of at least {_FOLDS} questions, not of {len(names)}.")
+    fold_of = dict(zip(names, np.random.default_rng(seed).permutation(len(names)) % _FOLDS, strict=True))
+    folds = torch.tensor([int(fold_of[name]) for name in features.questions])
+    hidden, chances = features.hidden.double(), (features.targets.double() + 1) / 2
+    tried = []
+    for ridge in _RIDGES:
+        logits = torch.zeros_like(chances)
+        for fold in range(_FOLDS):
+            out = folds == fold
+            weight, bias = _regress(hidden[~out], chances[~out], ridge)
+            logits[out] = hidden[out] @ weight + bias
+        tried.append((float(binary_cross_entropy_with_logits(logits, chances)), ridge, logits))
+    loss, ridge, logits = min(tried, key=lambda each: each[0])
+    weight, bias = _regress(hidden, chances, ridge)
+    mean = chances.mean().expand_as(chances)
+    constant = float(torch.nn.functional.binary_cross_entropy(mean, chances))
+    area = area_under_curve(logits.tolist(), (features.targets > 0).tolist())
+    return Fit(ValueHead(weight / 2, bias / 2), ridge, loss, constant, area)
+
+
+def _regress(hidden: Tensor, chances: Tensor, ridge: float) -> tuple[Tensor, Tensor]:
+    """Weight [H] and bias [] of the logit that minimises cross-entropy + ridge/2 · |weights|², standardised.
+
+    Args:
+        hidden: [N, H] float64.
+        chances: [N] in [0, 1].
+        ridge: >= 0.
+    """
+    mean, scale = hidden.mean(dim=0), hidden.std(dim=0).clamp_min(1e-6)
+    features = (hidden - mean) / scale
+    weight = torch.zeros(hidden.shape[1], dtype=torch.float64, requires_grad=True)
+    bias = torch.zeros((), dtype=torch.float64, requires_grad=True)
+    optimizer = torch.optim.LBFGS([weight, bias], max_iter=200, line_search_fn="strong_wolfe")
+
+    def closure() -> Tensor:
+        optimizer.zero_grad()
+        loss = binary_cross_entropy_with_logits(features @ weight + bias, chances) + ridge / 2 * weight.square().sum()
+        loss.backward()  # type: ignore[no-untyped-call]
+        return loss
+
+    optimizer.step(closure)  # type: ignore[no-untyped-call]
+    plain = (weight / scale).detach()
+    return plain, bias.detach() - plain @ mean
