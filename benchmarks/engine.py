@@ -56,7 +56,7 @@ class Prompts:
         return text
 
 
-def flat_generate(engine: HFEngine, texts: Sequence[str], num_samples: int, num_tokens: int) -> int:
+def flat_generate(engine: HFEngine, texts: Sequence[str], num_samples: int, num_tokens: int, top_p: float) -> int:
     """One `generate` call over left-padded prompts; returns the number of tokens written."""
     rows = [engine.model.codec.encode(text) for text in texts]
     width = max(map(len, rows))
@@ -65,22 +65,22 @@ def flat_generate(engine: HFEngine, texts: Sequence[str], num_samples: int, num_
     device = engine.model.device
     with torch.inference_mode():
         output = engine.model._model.generate(
-            ids.to(device), attention_mask=mask.to(device), do_sample=True, temperature=0.7, top_k=0,
+            ids.to(device), attention_mask=mask.to(device), do_sample=True, temperature=0.7, top_k=0, top_p=top_p,
             num_return_sequences=num_samples, max_new_tokens=num_tokens, eos_token_id=None, pad_token_id=0,
         )  # fmt: skip
     return (output.shape[1] - width) * int(output.shape[0])
 
 
-def generate_in_turn(engine: HFEngine, texts: Sequence[str], num_samples: int, num_tokens: int) -> int:
+def generate_in_turn(engine: HFEngine, texts: Sequence[str], num_samples: int, num_tokens: int, top_p: float) -> int:
     """The same with a call a prompt."""
-    return sum(flat_generate(engine, [text], num_samples, num_tokens) for text in texts)
+    return sum(flat_generate(engine, [text], num_samples, num_tokens, top_p) for text in texts)
 
 
 async def engine_generate(
-    engine: HFEngine, texts: Sequence[str], num_samples: int, num_tokens: int, want_value: bool
+    engine: HFEngine, texts: Sequence[str], num_samples: int, num_tokens: int, top_p: float, want_value: bool
 ) -> int:
     """The same by the engine."""
-    sampling = Sampling(0.7, max_tokens=num_tokens, stop=NEVER)
+    sampling = Sampling(0.7, top_p=top_p, max_tokens=num_tokens, stop=NEVER)
     asked = [engine.generate(Generate(text, num_samples, sampling, 0, want_value=want_value)) for text in texts]
     return sum(sample.num_tokens for reply in await asyncio.gather(*asked) for sample in reply.samples)
 
@@ -127,7 +127,7 @@ def speeds(
 
 def compare_shapes(
     engine: HFEngine, repeats: int, clock: Clock, loop: asyncio.AbstractEventLoop,
-    shapes: Sequence[Sequence[int]], want_value: bool,
+    shapes: Sequence[Sequence[int]], top_p: float, want_value: bool,
 ) -> Iterator[dict[str, Any]]:  # fmt: skip
     """One row a shape."""
     prompts = Prompts(engine)
@@ -135,10 +135,10 @@ def compare_shapes(
         found = speeds(
             lambda count=count, length=length: [prompts.text(length) for _ in range(count)],  # type: ignore[misc]
             {
-                "generate": partial(flat_generate, engine, num_samples=samples, num_tokens=new),
-                "in_turn": partial(generate_in_turn, engine, num_samples=samples, num_tokens=new),
+                "generate": partial(flat_generate, engine, num_samples=samples, num_tokens=new, top_p=top_p),
+                "in_turn": partial(generate_in_turn, engine, num_samples=samples, num_tokens=new, top_p=top_p),
                 "engine": lambda texts, n=samples, t=new: loop.run_until_complete(  # type: ignore[misc]
-                    engine_generate(engine, texts, n, t, want_value)
+                    engine_generate(engine, texts, n, t, top_p, want_value)
                 ),
             },
             repeats,
@@ -185,6 +185,7 @@ def parse() -> argparse.Namespace:
         metavar=("PROMPTS", "SAMPLES", "PROMPT_TOKENS", "NEW_TOKENS"),
         help="measure this shape, and no trees; may be repeated",
     )
+    parser.add_argument("--top-p", type=float, default=1.0, help="of the samples of the first table")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     return parser.parse_args()
 
@@ -207,7 +208,8 @@ def main() -> None:
     loop = asyncio.new_event_loop()
     try:
         shapes, trees = [], None
-        for row in compare_shapes(plain, options.repeats, clock, loop, options.shape or SHAPES, want_value):
+        shapes_wanted = options.shape or SHAPES
+        for row in compare_shapes(plain, options.repeats, clock, loop, shapes_wanted, options.top_p, want_value):
             shapes.append(row)
             if not options.json:
                 print_shape(row, first=len(shapes) == 1)

@@ -12,10 +12,8 @@ if find_spec("mpmath") is None:
     raise CheckerError("the answer checker needs mpmath >= 1.3: pip install mpmath")
 
 from mcts_math.answer.rules.check import check, is_equiv, math_is_equiv
-from mcts_math.answer.rules.classes import AnswerClass, answer_classes, majority
-from mcts_math.answer.rules.keys import canonical_key
-from mcts_math.answer.service.checker import PoolChecker
-from mcts_math.answer.service.pool import CheckerPool
+from mcts_math.answer.rules.classes import AnswerClass, answer_classes, canonical_key, majority
+from mcts_math.answer.service.pool import CheckerPool, PoolChecker
 from mcts_math.answer.text.extract import extract_answer
 from mcts_math.answer.verdict import DEFAULT_POLICY, Policy, Status, Verdict
 

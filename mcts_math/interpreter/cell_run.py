@@ -245,8 +245,8 @@ class CellRun:
         self._buffer += data
         while len(self._buffer) >= wire.REPLY.size:
             kind, size = wire.REPLY.unpack_from(self._buffer)
-            sound = kind == wire.DONE and 1 <= size <= self._max_payload
-            if not sound and not (kind == wire.PRINTED and len(self.printed) + size <= self._max_printed):
+            most = {wire.DONE: self._max_payload, wire.PRINTED: self._max_printed - len(self.printed)}.get(kind, 0)
+            if not 1 <= size <= most:  # of nothing there could be endless many
                 self.done.set_result(None)
                 return
             end = wire.REPLY.size + size

@@ -132,7 +132,6 @@ class Judge:
         request = asdict(problem) | {
             "entries": problem.entries,
             "whole": not problem.entry_point,
-            "is_json": bool(problem.cases),
             "readings": [asdict(reading) for reading in found],
             "greeting_bytes": wire.REPLY.size,
         }

@@ -44,6 +44,7 @@ class Problem:
         timeout_s: limit of one test; None: all of them share the judge's limit.
         every_test: run the tests after one that failed, for partial credit.
         isolation: "two_processes"; or "one_process", for tests that need the code's own objects beside them.
+        wrapped: each output of `cases` is a list of one, which may stand for what is in it, as in APPS.
     """
 
     prompt: str
@@ -54,6 +55,7 @@ class Problem:
     timeout_s: float | None = None
     every_test: bool = False
     isolation: str = TWO_PROCESSES
+    wrapped: bool = False
 
     @property
     def names(self) -> list[str]:
@@ -91,13 +93,19 @@ class Problem:
         every = record.get("every_test", False)
         if not isinstance(every, bool):
             raise TaskError(f"{where}: `every_test` is {every!r}; it must be true or false.")
-        numbers = {name: _number(record, name, least, where) for name, least in _NUMBERS.items()}
-        return cls(prompt, test, entry_point, cases, every_test=every, isolation=isolation, **numbers)
+        numbers: dict[str, Any] = {name: _number(record, name, least, where) for name, least in _NUMBERS.items()}
+        more: dict[str, Any] = {"every_test": every, "isolation": isolation, "wrapped": record["wrapped"]}
+        return cls(prompt, test, entry_point, cases, **numbers, **more)
 
     def to_record(self) -> dict[str, Any]:
         """What `from_record` reads: the published three fields, and others where they are not as usual."""
         record: dict[str, Any] = {"prompt": self.prompt, "test": self.test, "entry_point": self.entry_point}
-        if self.cases:
+        if self.wrapped:
+            record["input_output"] = {
+                "inputs": [case.input for case in self.cases],
+                "outputs": [case.output for case in self.cases],
+            }
+        elif self.cases:
             record["cases"] = [{"input": case.input, "output": case.output} for case in self.cases]
         usual = Problem("", "", "")
         for name in ("tolerance", "timeout_s", "every_test", "isolation"):
@@ -125,11 +133,13 @@ def _number(record: Mapping[str, Any], field: str, least: float, where: str) -> 
 
 def _in_usual_fields(record: Mapping[str, Any], where: str) -> dict[str, Any]:
     """The record with `test_list` as `test`, `input_output` as `cases` and `entry_point`, several names in one text."""
-    record = dict(record)
+    record = {**record, "wrapped": False}
     if record.get("test") is None and isinstance(record.get("test_list"), list):
         record["test"] = "\n".join(map(str, record["test_list"]))
     if "input_output" in record and not record.get("cases"):
         record["cases"], name = _input_output(record["input_output"], where)
+        outputs = [case["output"] for case in record["cases"]]
+        record["wrapped"] = all(isinstance(output, list) and len(output) == 1 for output in outputs)
         if record.get("entry_point") is None:
             record["entry_point"] = name
     names = record.get("entry_point")

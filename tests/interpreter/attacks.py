@@ -293,6 +293,7 @@ OUTPUT = [
         "output",
         rf"{DEAD}|killed\|a{{250}}\.\.\.a{{250}}\n{DEAD[8:]}",
         printed_flood="import os, struct\nwhile True: os.write(63, struct.pack('<BI', 3, 500) + b'a' * 500)",
+        printed_nothing="import os, struct\nwhile True: os.write(63, struct.pack('<BI', 3, 0) * 1000)",
         printed_giant="import os, struct\nos.write(63, struct.pack('<BI', 3, 2**32 - 1))\nwhile True: pass",
     ),
     *_many("output", r"error\|TypeError.*|ok\|", str_no_str="class A:\n    def __str__(self): return 3\nA()"),

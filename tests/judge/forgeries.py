@@ -19,12 +19,15 @@ TESTS = {
     "less": f"assert {SECRET} <= f(1) <= {SECRET} and f(1) >= {SECRET}",
     "truth": f"for x in range(3):\n    if not f(x) == {SECRET} + x:\n        raise AssertionError",
     "unittest": f"import unittest\nunittest.TestCase().assertEqual(f(1), {SECRET})",
+    "context": f"with f(1) as x:\n    assert x == {SECRET}",
+    "context in a function": f"def test_a():\n    with f(1) as x:\n        assert x == {SECRET}",
     "caught": f"try:\n    ok = f(1) == {SECRET}\nexcept Exception:\n    ok = False\nassert ok",
     "length": f"assert len(f(1)) == {SECRET} % 1000 and str(f(1)) == '{SECRET}'",
 }
 PROBLEMS = [Problem("", test, "f") for test in TESTS.values()]
+SWALLOWED = PROBLEMS[list(TESTS).index("context in a function")]  # in one process the code can catch it
 
-_FRAMES = (
+FRAMES = (
     "import sys\nf_ = sys._getframe()\nwhile 'peer' not in f_.f_locals: f_ = f_.f_back\npeer = f_.f_locals['peer']\n"
 )
 _CLASS = "class A:\n    {}\ndef f(x): return A()"
@@ -55,6 +58,7 @@ FORGERIES = {
         "\n    ".join(f"{o} = {_YES}" for o in _OPERATORS.split()) + "\n    __hash__ = lambda s: 1"
     ),
     "object: arithmetic": _CLASS.format("__sub__ = __rsub__ = __abs__ = __add__ = __mod__ = lambda *a: 0"),
+    "object: catches": _CLASS.format("__enter__ = __exit__ = lambda *a: True"),
     "object: getattr": _CLASS.format("__getattr__ = lambda s, n: lambda *a, **k: True"),
     "object: iterates": _CLASS.format(
         "__iter__ = lambda s: iter([A()] * 2)\n    __eq__ = lambda *a: True\n    __lt__ = lambda *a: True\n    __len__ = lambda s: 2"
@@ -101,16 +105,16 @@ FORGERIES = {
     "passed on every descriptor": "import os, json, struct\nd = json.dumps({'kind': 'passed', 'result': 'passed', 'code': '', 'tests': [], 'num_passed': 1, 'num_tests': 1, 'nonce': '0' * 32}).encode()\nfor fd in range(64):\n"
     "    for m in (d, struct.pack('>I', len(d)) + d, struct.pack('<BI', 2, 7) + b'opassed'):\n        try: os.write(fd, m)\n        except OSError: pass\ndef f(x): return 0",
     "passed instead of a reply": "def f(x):\n    import os, json, struct\n    d = json.dumps({'kind': 'passed', 'result': 'passed', 'code': ''}).encode()\n    os.write(63, struct.pack('>Q', len(d)) + d)\n    return 0",
-    "replies in advance": _FRAMES
+    "replies in advance": FRAMES
     + "for v in [True, 0, [], [[True]]] * 9: peer.send(('value', v, '', None))\ndef f(x): return 0",
-    "no reply, then a reply": _FRAMES
+    "no reply, then a reply": FRAMES
     + "def f(x):\n    peer.send(('value', True, '', None))\n    peer.send(('value', True, '', None))\n    return True",
-    "objects that were not shown": _FRAMES
+    "objects that were not shown": FRAMES
     + "def f(x):\n    for n in range(-3, 9): peer.send(('ask', n, '__call__', (), {}, None))\n    return 0",
-    "asks for what it may not": _FRAMES
+    "asks for what it may not": FRAMES
     + "def f(x):\n    for how in ('describe', 'plain', 'copy', 'exec', None): peer.send(('ask', 0, how, (), {}, None))\n    return 0",
-    "arguments changed": _FRAMES + "def f(x):\n    peer.send(('value', None, '', (1, 2, [3])))\n    return 0",
-    "output that is none": _FRAMES + "def f(x):\n    peer.send(('value', 0, 7, None))\n    return 0",
+    "arguments changed": FRAMES + "def f(x):\n    peer.send(('value', None, '', (1, 2, [3])))\n    return 0",
+    "output that is none": FRAMES + "def f(x):\n    peer.send(('value', 0, 7, None))\n    return 0",
     **{
         f"pickle: {name}": f"import os, struct\ndef f(x):\n    d = {data!r}\n    os.write(63, struct.pack('>Q', len(d)) + d)\n    return 0"
         for name, data in {
@@ -155,15 +159,25 @@ FORGERIES = {
             ),
         )
     },
-    "raised that is none": _FRAMES + "def f(x):\n    peer.send(('raised', 'passed', ''))\n    return 0",
-    "raised StopIteration": _FRAMES + "def f(x):\n    peer.send(('raised', StopIteration(), ''))\n    return 0",
+    "raised that is none": FRAMES + "def f(x):\n    peer.send(('raised', 'passed', ''))\n    return 0",
+    "raised StopIteration": FRAMES + "def f(x):\n    peer.send(('raised', StopIteration(), ''))\n    return 0",
     "raised a kind of StopIteration": "class E(StopIteration, ValueError): pass\ndef f(x): raise E",
     "raised SkipTest": "import unittest\ndef f(x): raise unittest.SkipTest",
     "raised Skipped": "class Skipped(BaseException): pass\nSkipped.__module__ = '_pytest.outcomes'\ndef f(x): raise Skipped",
     "raised Failed": "class Failed(BaseException): pass\nFailed.__module__ = '_judge.runner'\ndef f(x): raise Failed",
+    **{
+        f"class that agrees: {o}": f"class M(type):\n    {o} = {_YES}\n    __hash__ = type.__hash__\nclass A(metaclass=M): pass\ndef f(x): return A"
+        for o in (*_OPERATORS.split(), "__sub__ = __rsub__ = __abs__", "__iter__", "__len__")
+    },
+    **{
+        f"raised past the reader: {name}": "import os, struct\ndef f(x):\n"
+        f"    d = b\"(S'raised'\\nc_judge.values\\nmake\\n(S'exception'\\n(S'{name}'\\nltR)RS''\\nt.\"\n"
+        "    while True: os.write(63, struct.pack('>Q', len(d)) + d)"
+        for name in ("builtins.StopIteration", "builtins.StopAsyncIteration", "unittest.case.SkipTest")
+    },
     "class in place of a function": "class f:\n    def __init__(self, x): pass\n    __eq__ = __le__ = __ge__ = __contains__ = lambda *a: True\n    __sub__ = __abs__ = __add__ = lambda *a: 0\n    __len__ = lambda s: 551",
     "equal to numbers": "class A:\n    __eq__ = lambda s, o: type(o) is int\n    __abs__ = lambda s: 0\n    __sub__ = lambda s, o: s\ndef f(x): return A()",
-    "itself": _FRAMES + "def f(x): return peer",
+    "itself": FRAMES + "def f(x): return peer",
     "deep": "def f(x):\n    import os, struct\n    d = b'(' * 10**6 + b't.'\n    os.write(63, struct.pack('>Q', len(d)) + d)\n    while True: pass",
     "deep list": "def f(x):\n    y = []\n    for _ in range(10**5): y = [y]\n    return y",
     "huge frame": "import os, struct\ndef f(x):\n    os.write(63, struct.pack('>Q', 2**64 - 1))\n    while True: os.write(63, b'x' * 65536)",
@@ -176,7 +190,7 @@ FORGERIES = {
     "endless recursion between the two": "def f(x): return lambda *a: f\nf.__call__ = f",
     "waits": "import time\ndef f(x): time.sleep(99)",
     "thread that hangs": "import threading, time\nthreading.Thread(target=time.sleep, args=(99,)).start()\ndef f(x): return 0",
-    "thread that writes": _FRAMES
+    "thread that writes": FRAMES
     + "import threading\ndef g():\n    while True: peer.send(('value', True, '', None))\nthreading.Thread(target=g, daemon=True).start()\ndef f(x): return True",
 }
 
@@ -188,7 +202,7 @@ BESIDE = {
     **{
         name: code
         for name, code in FORGERIES.items()
-        if name not in SEEN and _FRAMES not in code and "63" not in code and "_judge" not in code
+        if name not in SEEN and FRAMES not in code and "63" not in code and "_judge" not in code
     },
     "check in the tests": "import sys\ndef f(x):\n    sys.modules['__main__'].__dict__['check'] = lambda *a: None\n    return 0",
     "operators of int": "import builtins\nclass I(int):\n    __eq__ = lambda *a: True\n    __hash__ = int.__hash__\nbuiltins.int = I\ndef f(x): return I(1)",

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-from forgeries import BESIDE, FORGERIES, PROBLEMS, SECRET
+from forgeries import BESIDE, FORGERIES, PROBLEMS, SECRET, SWALLOWED
 from problems import ADD, GOOD, Ask
 
 from mcts_math.interpreter.levels import Isolation, Level
@@ -46,6 +46,8 @@ def test_the_problems_can_be_passed(ask: Ask) -> None:
         }
         value = next((code for word, code in result.items() if word in problem.test), str(SECRET))
         code = f"def f(x): return {value}"
+        if "with" in problem.test:
+            code = f"import contextlib\ndef f(x): return contextlib.nullcontext({SECRET})"
         if "len(" in problem.test:
             code = f"class A:\n    __len__ = lambda s: {SECRET} % 1000\n    __str__ = lambda s: '{SECRET}'\ndef f(x): return A()"
         (judgement,) = ask((problem, f"```python\n{code}\n```"))
@@ -53,7 +55,16 @@ def test_the_problems_can_be_passed(ask: Ask) -> None:
 
 
 PAIRS = [(forgery, problem) for forgery in FORGERIES for problem in PROBLEMS]
-TELLING = ("StopIteration", "object: all of them", "int that agrees", "list that agrees", "globals", "nan")
+TELLING = (
+    "StopIteration",
+    "object: all of them",
+    "object: catches",
+    "int that agrees",
+    "list that agrees",
+    "globals",
+    "nan",
+)
+TELLING += ("raised past the reader: unittest.case.SkipTest", "class that agrees: __eq__")
 SOME = [pair for i, pair in enumerate(PAIRS) if i % 5 == 0 or pair[0] in TELLING]
 
 
@@ -82,7 +93,8 @@ def test_no_forgery_passes(pairs: list[tuple[str, Problem]], namespaces: bool) -
 
 @pytest.mark.parametrize("part", [pytest.param(7, id="some"), pytest.param(1, id="all", marks=pytest.mark.slow)])
 def test_no_forgery_passes_beside_the_tests(part: int) -> None:
-    pairs = [(name, replace(problem, isolation="one_process")) for name in BESIDE for problem in PROBLEMS][::part]
+    problems = [replace(problem, isolation="one_process") for problem in PROBLEMS if problem is not SWALLOWED]
+    pairs = [(name, problem) for name in BESIDE for problem in problems][::part]
 
     async def run() -> list[Judgement]:
         async with Judge(JudgeLimits(timeout_s=1.0)) as judge:

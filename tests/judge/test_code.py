@@ -64,6 +64,8 @@ def test_extract(completion: str, code: str | None) -> None:
         f"```python\n{DEF}\nand that is all I have to say",
         "```python\nfrom operator import add as plus\n```\nand\n```python\ndef add(a, b):\n    return both(a, b)\n```\nwith\n"
         "```python\ndef both(a, b):\n    return plus(a, b)\nprint(undefined)\n```",
+        "```python\nfrom __future__ import annotations\ndef plus(a: Number, b): return a + b\nclass Number: ...\n```\nand\n"
+        "```python\nfrom __future__ import annotations\ndef add(a: Number, b):\n    return plus(a, b)\n```",
         "```python\ntry:\n    import fast_add as add\nexcept ImportError:\n    def add(a, b):\n        return a + b\n```",
         "if 1 > 0:\n    def add(a, b):\n        return a + b\n",
         "```python\ndef add(a: Optional[int], b: 'Union[int, str]') -> Dict[str, int]:\n    return a + b\n```",

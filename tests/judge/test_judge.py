@@ -11,6 +11,7 @@ import signal
 from pathlib import Path
 
 import pytest
+from forgeries import FRAMES
 from problems import ADD, GOOD, Ask
 
 from mcts_math.errors import InterpreterError, JudgeError, TaskError
@@ -112,6 +113,14 @@ def test_what_crosses_between_the_processes(ask: Ask, test: str, code: str) -> N
         "def f(x):\n    x.__class__.secret = lambda s: 0\n    return 0",
         "def f(x):\n    x.secret = lambda: 0\n    return 0",
         "def f(x): return x._secret",
+        # a name that says it is another one; a message that changes the object itself
+        FRAMES + "class Name(str):\n    __str__ = lambda s: 'x'\n"
+        "def f(x): return peer.request(object.__getattribute__(x, '_number'), 'get', (Name('_secret'),), {})",
+        "import os, struct\ndef f(x):\n    make = b'c_judge.values\\nmake\\n'\n"
+        "    ours = make + b\"(S'yours'\\n(I%d\\nttR\" % object.__getattribute__(x, '_number')\n"
+        "    state = b\"(N(S'secret'\\n\" + make + b\"(S'type'\\n(S'int'\\nttRdtb\"\n"
+        "    d = b\"(S'value'\\n\" + ours + state + b\"0I0\\nS''\\nNt.\"\n"
+        "    os.write(63, struct.pack('>Q', len(d)) + d)\n    return 0",
     ],
 )
 def test_the_code_can_t_look_behind_an_object_of_the_tests(ask: Ask, code: str) -> None:

@@ -1,5 +1,7 @@
 """Right programs pass and wrong ones do not, by kind of problem and of test, in both isolations where they apply."""
 
+# ruff: noqa: E501 - tables are read by columns
+
 from __future__ import annotations
 
 from typing import Any
@@ -52,6 +54,12 @@ def test_right_passes_and_wrong_does_not(ask: Ask, kind: Kind, isolation: str) -
         ("f(1)", "check nothing"),
         ("def test_a(tmp_path):\n    assert f(1) == 2", "`test_a` needs tmp_path"),
         ("def check(a, b):\n    assert f(a) == b", "`check` needs a, b"),
+        ("import pytest\n@pytest.mark.usefixtures('db')\ndef test_a():\n    assert f(1) == 2", "`test_a` needs fixtures"),
+        ("import pytest\n@pytest.fixture(autouse=True)\ndef x():\n    pass\ndef test_a():\n    assert f(1) == 2", "`x` is a fixture"),
+        ("import pytest\nclass TestA:\n    @pytest.fixture(autouse=True)\n    def x(self):\n        pass\n    def test_a(self):\n        assert f(1) == 2",
+         "`x` is a fixture"),
+        ("import pytest\n@pytest.mark.parametrize('x', [1], indirect=True)\ndef test_a(x):\n    assert f(1) == 2", "gives x to fixtures"),
+        ("import pytest\n@pytest.mark.parametrize('x')\ndef test_a(x):\n    assert f(1) == 2", "can't be taken apart: TypeError"),
         ("import no_such_library\nassert f(1) == 2", "No module named 'no_such_library'"),
         ("'''\n>>>f(1)\n2\n'''", "a doctest that can't be read"),
         ("import pytest\n@pytest.mark.skip\ndef test_a():\n    assert f(1) == 2", "the tests never call f"),
@@ -138,6 +146,16 @@ def test_a_limit_of_one_test_leaves_the_others_their_time(ask: Ask) -> None:
         assert judgement.result.startswith("failed: timed out")
 
 
+def test_a_limit_of_one_test_can_t_be_switched_off(ask: Ask) -> None:
+    wait = "b = time.monotonic()\n    while time.monotonic() - b < 4:\n        try:\n            time.sleep(0.1)\n        except BaseException:\n            pass"
+    codes = (
+        f"import time\ndef f(x):\n    {wait}\n    return x",
+        f"import signal, time\ndef f(x):\n    for i in range(3):\n        signal.setitimer(i, 0)\n    {wait}\n    return x",
+    )
+    for judgement in ask(*((Problem("", "assert f(1) == 1", "f", timeout_s=0.2), code) for code in codes)):
+        assert judgement.result == "failed: the code's process goes on after the time limit of a test"
+
+
 def test_cases_that_did_not_run_count(ask: Ask) -> None:
     problem = Problem("", "", "f", tuple(Case((x,), x) for x in range(5)))
     (judgement,) = ask((problem, "def f(x): return 0"))
@@ -206,6 +224,9 @@ def test_what_states_no_problem_is_named(change: dict[str, object], words: str) 
 def test_a_record_survives_the_way_to_a_service() -> None:
     problem = Problem("p", "assert f(1)", "f, g", (Case((1, [2]), 3),), 0.1, 2.0, True, "one_process")
     assert Problem.from_record(problem.to_record()) == problem
+    wrapped = Problem.from_record({"input_output": {"inputs": [[1]], "outputs": [[2]], "fn_name": "f"}})
+    assert wrapped.wrapped
+    assert Problem.from_record(wrapped.to_record()) == wrapped
     plain = Problem("", "assert f(1)", "f")
     assert plain.to_record() == {"prompt": "", "test": "assert f(1)", "entry_point": "f"}
     assert Problem.from_record(plain.to_record()) == plain

@@ -27,7 +27,7 @@ _OPERATORS: Final = {
         "setminus: setminus backslash smallsetminus; |: mid vert lvert rvert Vert lVert rVert |; lceil: ulcorner; "
         "rceil: urcorner; lfloor: llcorner; rfloor: lrcorner; (: langle; ): rangle; {{: lbrace {; }}: rbrace }; "
         "[: lbrack; ]: rbrack; deg: circ degree degrees deg; ': prime; dots: dots ldots cdots dotsc dotsb; "
-        ":: colon; to: rightarrow; newline: \\ cr; ^: ^; frac: dfrac tfrac cfrac; binom: dbinom tbinom"
+        ":: colon; to: rightarrow; newline: \\ cr; ^: ^; frac: dfrac tfrac cfrac nicefrac sfrac; binom: dbinom tbinom"
     ),
 }
 _OTHERS: Final = {
@@ -103,7 +103,7 @@ def _scan_accent(scanner: Scanner, name: str) -> None:
     bar = name in ("overline", "bar")
     if name in ("hat", "vec", "widehat") and _scan_unit_vector(scanner, content):
         return
-    if bar and _CONJUGATED.fullmatch(content):
+    if bar and (content in ("z", "w") or _CONJUGATED.fullmatch(content)):
         scanner.insert(f"conjugate({content})")
     elif not re.fullmatch(r"[A-Za-z]{1,4}", content):
         raise UnreadableError("an accent on more than a name")

@@ -20,7 +20,7 @@ from mcts_math.answer.values.nodes import Call, Node, Num, Power, Prod, Quantity
 from mcts_math.answer.values.show import show
 
 _RELATIONS: Final = names("= != < <= > >= ~ in notin parallel perp")
-_FACTORS: Final = names("* / bmod mod % choose over")
+_FACTORS: Final = names("* / // bmod mod % choose over")
 _POWERS: Final = {
     **dict.fromkeys(_RELATIONS, RELATION),
     **dict.fromkeys(names("cup cap setminus"), UNION),
@@ -141,20 +141,25 @@ def _product(cursor: Cursor, left: Node) -> Node:
             factors.append(reciprocal(right) if op == "/" else right)
         elif op == "over":
             factors = [Prod((_joined(Prod, factors), reciprocal(right)))]
+        elif op == "//":
+            factors = [Call("floor", (Prod((*factors, reciprocal(right))),))]
         else:
             factors = [Call("binom" if op == "choose" else "mod", (_joined(Prod, factors), right))]
-    return _fraction(factors) or _joined(Prod, factors)
+    return _number(factors) or _joined(Prod, factors)
 
 
 def _is_measured(node: Node) -> bool:
     return isinstance(node, Quantity) and node.unit not in ("%", "degree")
 
 
-def _fraction(factors: list[Node]) -> Num | None:
-    """`3/4`, which is 3 times a quarter so far, as one number."""
+def _number(factors: list[Node]) -> Num | None:
+    """`3/4`, which is 3 times a quarter so far, and `1.73 \\cdot 10^5`, as one number."""
     match factors:
         case [Num(above, 0), Num(below, 0)] if below.denominator != 1:
             return Num(above * below)
+        case [Num(value, digits, places), Power(Num(ten), Num(power))] if digits and ten == 10 and abs(power) <= 1000:
+            if power.denominator == 1:
+                return Num(value * ten ** int(power), digits, places - int(power))
     return None
 
 

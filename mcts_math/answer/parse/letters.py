@@ -98,8 +98,8 @@ def scan_operator_word(scanner: Scanner, run: str) -> bool:
 
 def scan_known(scanner: Scanner, run: str) -> bool:
     """Adds a token for `run`, just passed, if it is a name with a meaning or one letter."""
-    if run in ("gamma", "Gamma") and scanner.peek() == "(":
-        scanner.add("func", "gamma")
+    if run in ("gamma", "Gamma", "zeta") and scanner.peek() == "(":
+        scanner.add("func", run.lower())
         return True
     kind, text = NAMES.get(run, ("sym" if len(run) == 1 else "", run))
     if kind == "func" and not scanner.latex and (digits := _DIGITS.match(scanner.text, scanner.position)) is not None:

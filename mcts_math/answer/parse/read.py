@@ -17,8 +17,8 @@ from mcts_math.answer.text.phrases import Sentence, labelled, listed, notation, 
 from mcts_math.answer.text.runs import is_word
 from mcts_math.answer.text.spelled import plain_words, words_value
 from mcts_math.answer.text.vocabulary import meanings
+from mcts_math.answer.values.matrices import components
 from mcts_math.answer.values.nodes import Call, Group, Node, Num, Relation, Text
-from mcts_math.answer.values.vectors import components
 
 _MAX_REMEMBERED: Final = 2000  # characters
 _FIGURES: Final = re.compile(
@@ -126,8 +126,11 @@ def _said(words: str) -> Node | None:
         return Group("", "", tuple(words_value(item) or Text(item) for item in items))
     if (said := sentence(words)) is not None:
         return _statement(said)
-    if (residue := _CONGRUENCE.fullmatch(words)) is not None and (congruence := _congruence(residue)) is not None:
-        return congruence
+    alternatives = [words] if _CONGRUENCE.fullmatch(words) else words.split(" or ")
+    residues = map(_CONGRUENCE.fullmatch, alternatives)
+    congruences = [None if residue is None else _congruence(residue) for residue in residues]
+    if all(congruences):
+        return congruences[0] if len(congruences) == 1 else Group("", "", tuple(filter(None, congruences)))
     if _PROSE.fullmatch(words) and any(map(is_word, words.split())):
         return Text(plain_words(words))
     return None

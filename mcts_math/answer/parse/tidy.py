@@ -15,24 +15,9 @@ from mcts_math.answer.parse.tokens import UnreadableError
 from mcts_math.answer.text.spelled import REALS
 from mcts_math.answer.text.units import same_dimension
 from mcts_math.answer.values import nodes as tree
-from mcts_math.answer.values.lines import line
-from mcts_math.answer.values.matrices import length, matrix_value, vector_sum
-from mcts_math.answer.values.nodes import (
-    DOTS,
-    Group,
-    Node,
-    Num,
-    Power,
-    Prod,
-    Quantity,
-    Relation,
-    SetOp,
-    Sum,
-    Sym,
-    symbols,
-    walk,
-)
-from mcts_math.answer.values.shapes import assignments, named_point
+from mcts_math.answer.values.matrices import length, matrix_value, transposed_list, vector_sum
+from mcts_math.answer.values.nodes import DOTS, Group, Node, Num, Power, Prod, Quantity, Relation, SetOp, Sum, Sym
+from mcts_math.answer.values.shapes import assignments, line, named_point
 
 _MAX_SIGNS: Final = 4  # a ± may occur this often in one answer
 _PROPOSITIONS: Final = tuple(map(Sym, "pqrs"))
@@ -72,8 +57,10 @@ def tidy(node: Node) -> Node:
 
 
 def _tidy_formula(node: Sum | Prod | Power) -> Node | None:
-    if any(isinstance(part, tree.Matrix) for part in walk(node)):
+    if any(isinstance(part, tree.Matrix) for part in tree.walk(node)):
         return matrix_value(node) or node
+    if isinstance(node, Power):
+        return transposed_list(node)
     if isinstance(node, Prod) and not _count_signs(node):
         quantities = [item for item in node.items if isinstance(item, Quantity) and item.unit not in ("%", "degree")]
         if len(quantities) == 1:
@@ -145,7 +132,7 @@ def listed(items: list[Node]) -> tuple[Node, ...]:
 def _signed_points(node: Group) -> Group | None:
     """`(±1, ±2)` as four points, `(±1, 2)` as two; None where signs go together (∓), or there are none."""
     signs = [_count_signs(item) for item in node.items]
-    kinds = [part.sign for part in walk(node) if isinstance(part, tree.PlusMinus)]
+    kinds = [part.sign for part in tree.walk(node) if isinstance(part, tree.PlusMinus)]
     if max(signs, default=0) != 1 or sum(signs) > _MAX_SIGNS or (-1 in kinds and sum(signs) > 1):
         return None
     choices = [_both(item).items if count else (item,) for item, count in zip(node.items, signs, strict=True)]
@@ -181,8 +168,8 @@ def _alternatives(node: Node) -> list[tuple[Node, ...]]:
 def _without_domain(node: Group) -> Node | None:
     """`2k, k in Z` as a family over the integers; `f(x) = x^2, x in R` without what goes without saying; else None."""
     result, *rest = node.items or (node,)
-    known = symbols(result)
-    if not rest or not all(_is_domain(item) and symbols(item) & known for item in rest):
+    known = tree.symbols(result)
+    if not rest or not all(_is_domain(item) and tree.symbols(item) & known for item in rest):
         return None
     for item in rest:
         match item:
@@ -210,8 +197,8 @@ def _restrictions(node: Group) -> bool:
     ops = {op for item in node.items if isinstance(item, Relation) for op in item.ops}
     if len(node.items) < 2 or not ops & {"in", "!="} or not all(map(_is_condition, node.items)):
         return False
-    first = symbols(node.items[0])
-    return len(first) == 1 and all(symbols(item) == first for item in node.items)
+    first = tree.symbols(node.items[0])
+    return len(first) == 1 and all(tree.symbols(item) == first for item in node.items)
 
 
 def _is_condition(node: Node) -> bool:

@@ -13,7 +13,7 @@ from mcts_math.answer.text.vocabulary import meanings
 
 MAX_TOKENS: Final = 4000
 _OPTIONS: Final = re.compile(r",\s*(?:dtype|precision|domain|prec)\s*=\s*[\w'.<]+")  # of a numpy or sympy print
-_SIGNS: Final = meanings("^: **; <=: <= =<; >=: >= =>; =: ==; !=: !=; and: &&; dots: ...")
+_SIGNS: Final = meanings("^: **; //: //; <=: <= =<; >=: >= =>; =: ==; !=: !=; and: &&; dots: ...")
 _SINGLES: Final = frozenset("+-*/^!%()[]{},;:|<>=_'$&~")
 _OPERATOR: Final = re.compile("|".join(map(re.escape, sorted(_SIGNS, key=len, reverse=True))))
 _OR: Final = re.compile(r"(?<= )\|\|(?= )")  # without spaces it is two bars: ||x|-2|

@@ -8,8 +8,9 @@ from typing import Final
 from mcts_math.answer.rules.compare import Decision, compare
 from mcts_math.answer.rules.real_sets import cells, point_or_set, real_set, sets_equal, variable
 from mcts_math.answer.text.units import is_known
-from mcts_math.answer.values.nodes import Const, Group, Matrix, Node, Prod, Quantity, Relation, SetOp, Sym, Text
-from mcts_math.answer.values.shapes import as_rows, assignments, by_unit, closed, is_letter, is_letters, letters
+from mcts_math.answer.values import nodes as tree
+from mcts_math.answer.values.nodes import Const, Group, Matrix, Node, Quantity, Relation, SetOp, Sym, Text
+from mcts_math.answer.values.shapes import as_rows, assignments, by_unit, closed, letters
 from mcts_math.answer.verdict import Policy
 
 MAX_UNORDERED: Final = 400
@@ -53,14 +54,17 @@ def compare_collections(left: Node, right: Node, policy: Policy) -> Decision:
         return compare_named_with_list(values, other, policy)
     if isinstance(left, Matrix) or isinstance(right, Matrix):
         return _compare_matrices(left, right, policy)
-    for group, other in ((left, right), (right, left)):
-        if isinstance(group, Group) and isinstance(other, Prod) and all(map(is_letter, group.items)):
-            name = "".join(item.name for item in other.items if isinstance(item, Sym))
-            if len(name) == len(other.items) and is_letters(Text(name)):
-                return Decision(same_items(group.items, letters(name), policy), "a list of letters")
+    if isinstance(left, Group) and (capitals := letters(right)):
+        return compare_letters(capitals, left, policy)
     if isinstance(left, Group) and isinstance(right, Group):
         return _compare_groups(left, right, policy)
     return Decision(False, "a list against a single value")
+
+
+def compare_letters(capitals: Sequence[Node], group: Group, policy: Policy) -> Decision:
+    """`ACF` against `A, C, F`."""
+    named = all(isinstance(item, (Sym, Const, Text)) for item in group.items)
+    return Decision(named and same_items(capitals, group.items, policy), "a list of letters")
 
 
 def compare_assignments(left: dict[str, Node], right: dict[str, Node], policy: Policy) -> Decision:
@@ -151,8 +155,10 @@ def _is_set(node: Node) -> bool:
 
 
 def _is_interval(node: Group) -> bool:
-    """Whether two items between brackets could be the ends of an interval."""
-    return len(node.items) == 2 and not node.array and real_set(node) is not None
+    """Whether two items between brackets could be the ends of an interval; letters may be any numbers."""
+    return (
+        len(node.items) == 2 and not node.array and (real_set(node) is not None or any(map(tree.symbols, node.items)))
+    )
 
 
 def _compare_groups(left: Group, right: Group, policy: Policy) -> Decision:

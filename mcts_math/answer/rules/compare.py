@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from mcts_math.answer.values.lines import over_integers
 from mcts_math.answer.values.nodes import Cases, Group, Matrix, Node, Quantity, Ratio, Relation, Text, Time
-from mcts_math.answer.values.shapes import definite_set, is_congruence, is_family, unwrap
+from mcts_math.answer.values.shapes import definite_set, is_congruence, is_family, over_integers, unwrap
 from mcts_math.answer.verdict import Policy
 
 _KIND_OF: Final[dict[type, str]] = {
@@ -29,13 +28,14 @@ class Decision(NamedTuple):
 
 
 def compare(left: Node, right: Node, policy: Policy) -> Decision:
-    """Compares two values. Symmetric in its first two arguments."""
-    from mcts_math.answer.rules.table import RULES  # here: the rules of wholes compare their parts
+    """Compares two values, by the rule of the kind that comes first in the table. Symmetric in them."""
+    from mcts_math.answer.rules.table import KINDS, RULES  # here: the rules of wholes compare their parts
 
     left, right = over_integers(unwrap(left), "k"), over_integers(unwrap(right), "k")
     if left == right:
         return Decision(True, "read as the same value")
-    return RULES[kind(left), kind(right)](left, right, policy)
+    own, other = sorted((left, right), key=lambda node: KINDS.index(kind(node)))
+    return RULES[kind(own)](own, other, policy)
 
 
 def kind(node: Node) -> str:

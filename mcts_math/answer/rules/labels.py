@@ -6,25 +6,12 @@ from typing import Final
 
 from mcts_math.answer.rules.scalars import EXACTLY, scalars_equal
 from mcts_math.answer.text.things import same_things
-from mcts_math.answer.values.nodes import (
-    MINUS_ONE,
-    Call,
-    Const,
-    Group,
-    Node,
-    Power,
-    Prod,
-    Ratio,
-    Relation,
-    Sum,
-    Sym,
-    Text,
-    rename,
-    symbols,
-)
+from mcts_math.answer.values import nodes as tree
+from mcts_math.answer.values.nodes import MINUS_ONE, Call, Const, Group, Node, Prod, Relation, Sum, Sym, Text, symbols
 
 _COORDINATES: Final = frozenset({"x", "y", "z", "t", "r", "theta"})
 _FUNCTIONS: Final = "fghFGH"
+_INDICES: Final = "nkmij"
 
 
 def label_value(relation: Relation) -> Node | None:
@@ -67,7 +54,7 @@ def _is_label(left: Node, right: Node) -> bool:
     """Whether `left` only names what is on the right."""
     if isinstance(left, (Sym, Text)) or (isinstance(left, Call) and left.free):
         return not (isinstance(left, Sym) and left.name in symbols(right))
-    if isinstance(left, (Group, Ratio)):
+    if isinstance(left, (Group, tree.Ratio)):
         return all(isinstance(item, (Sym, Const)) for item in left.items)
     names = symbols(left)
     if not names or symbols(right):
@@ -81,7 +68,7 @@ def _is_label(left: Node, right: Node) -> bool:
 
 
 def _is_name(node: Node) -> bool:
-    return isinstance(node.base if isinstance(node, Power) and node.exponent == MINUS_ONE else node, Sym)
+    return isinstance(node.base if isinstance(node, tree.Power) and node.exponent == MINUS_ONE else node, Sym)
 
 
 def same_label(left: Node, right: Node, value: Node) -> bool | None:
@@ -106,44 +93,42 @@ def _same_function(left: Node, right: Node) -> bool:
         left, right = right, left
     if isinstance(left, Sym) and isinstance(right, Call) and left.name == right.name:
         return True
-    if not _is_function(left) or not _is_function(right):
-        return False
-    variables = {_differentiated(left), _differentiated(right)}
-    if len(variables - {""}) > 1:
-        return False  # dy/dx and dx/dy
-    marks = {_mark(left), _mark(right)}
+    if isinstance(left, Sym) and isinstance(right, Sym) and _argument(left) and _argument(right):
+        return left.name.partition("_")[0] == right.name.partition("_")[0]  # a_n and a_k
+    mine, theirs = _function(left), _function(right)
+    if mine is None or theirs is None or len({mine[1], theirs[1]} - {""}) > 1:
+        return False  # other things, or dy/dx and dx/dy
+    marks = {mine[0], theirs[0]}
     return len(marks) == 1 or marks in ({"y", "^-1"}, {"y", ""})
 
 
-def _differentiated(name: Node) -> str:
-    """The variable y of y' and dy/dx; empty for anything else, functions included."""
+def _function(name: Node) -> tuple[str, str] | None:
+    """Primes or -1, and the letter, of what a function may be called: y, y', f(x), f^-1(x). f(2) is a number.
+
+    A letter such as f says nothing; y without a prime may be any function but a derivative.
+    """
+    primes = ""
     while isinstance(name, Call) and name.name == "prime":
-        name = name.args[0]
-    return name.name if isinstance(name, Sym) and name.name not in _FUNCTIONS else ""
-
-
-def _mark(name: Node) -> str:
-    """What a function name has besides its letter: primes, or that it is an inverse."""
-    if not isinstance(name, Call):
-        return "y"
-    if name.name == "prime":
-        return "'" + _mark(name.args[0]).replace("y", "")
-    return name.name[1:] if name.name[1:2] in ("'", "^") else ""
-
-
-def _is_function(name: Node) -> bool:
-    """f(x), or y: what a function may be called. f(2) is a number."""
-    if isinstance(name, Call) and name.name == "prime":
-        return isinstance(name.args[0], Sym) or _is_function(name.args[0])
-    if isinstance(name, Call):
-        return name.free and all(isinstance(arg, Sym) and arg.name.islower() for arg in name.args)
-    return name == Sym("y")
+        primes, name = primes + "'", name.args[0]
+    match name:
+        case Sym(letter) if primes or letter == "y":
+            return primes or "y", "" if letter in _FUNCTIONS else letter
+        case Call(letter, args, True) if all(isinstance(arg, Sym) and arg.name.islower() for arg in args):
+            return primes + (letter[1:] if letter[1:2] in ("'", "^") else ""), ""
+    return None
 
 
 def of_same_variable(value: Node, name: Node, other: Node) -> Node:
     """`value` of the function `name` in the variable of the function `other`: g(t) = t + 1 is f(x) = x + 1."""
-    labels = [label for label in (name, other) if isinstance(label, Call) and label.name != "prime"]
-    if len(labels) == 2 and all(len(label.args) == 1 and isinstance(label.args[0], Sym) for label in labels):
-        mine, theirs = ({*symbols(label.args[0])}.pop() for label in labels)
-        return rename(value, {mine: theirs}) if mine != theirs else value
-    return value
+    mine, theirs = _argument(name), _argument(other)
+    return tree.rename(value, {mine: theirs}) if mine and theirs and mine != theirs else value
+
+
+def _argument(label: Node) -> str:
+    """The variable x of f(x), and n of a_n; empty for other labels."""
+    match label:
+        case Sym(name) if name[1:2] == "_" and len(name) == 3 and name[2] in _INDICES:
+            return name[2]
+        case Call(name, (Sym(argument),)) if name != "prime":
+            return argument
+    return ""

@@ -6,25 +6,12 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import Final
 
+from mcts_math.answer.rules.compare import Decision
 from mcts_math.answer.rules.scalars import scalars_equal
 from mcts_math.answer.text.things import same_things
 from mcts_math.answer.text.units import UNITS, is_known, unit_name, unit_scale
-from mcts_math.answer.values.nodes import (
-    MINUS_ONE,
-    PI,
-    Call,
-    Node,
-    Num,
-    Power,
-    Prod,
-    Quantity,
-    Ratio,
-    Sym,
-    Time,
-    children,
-    symbols,
-    walk,
-)
+from mcts_math.answer.values import nodes as tree
+from mcts_math.answer.values.nodes import PI, Call, Node, Num, Power, Prod, Quantity, Ratio, Time, children, symbols
 from mcts_math.answer.verdict import Policy
 
 _HUNDREDTH: Final = Num(Fraction(1, 100))
@@ -32,43 +19,41 @@ _INVERSE: Final = frozenset({"asin", "acos", "atan", "acot", "asec", "acsc", "ar
 _DEGREE: Final = Prod((PI, Num(Fraction(1, 180))))
 
 
-def quantities_equal(left: Node, right: Node, policy: Policy) -> tuple[bool, str]:
-    """Whether two numbers, at least one with a unit, are equal; and the rule."""
-    if isinstance(left, Quantity) and isinstance(right, Quantity):
-        if {left.unit, right.unit} == {"degree", "radian"}:
-            degrees, radians = (left, right) if left.unit == "degree" else (right, left)
-            return scalars_equal(Prod((degrees.value, _DEGREE)), radians.value, policy), "degrees against radians"
-        scale = unit_scale(left.unit, right.unit)
+def compare_quantities(quantity: Quantity, other: Node, policy: Policy) -> Decision:
+    """A number with a unit against another one, or against a plain number."""
+    value, unit = quantity.value, quantity.unit
+    if isinstance(other, Quantity):
+        if {unit, other.unit} == {"degree", "radian"}:
+            degrees, radians = (quantity, other) if unit == "degree" else (other, quantity)
+            return _compare_angles(degrees, radians.value, policy)
+        scale = unit_scale(unit, other.unit)
         if scale is None:
-            return False, "units of different kinds"
-        return scalars_equal(_times(left.value, scale), right.value, policy), "values in the same unit"
-    quantity, other = (left, right) if isinstance(left, Quantity) else (right, left)
-    assert isinstance(quantity, Quantity)
-    if quantity.unit.split()[:1] == ["%"]:
-        return _percent_equal(quantity, other, policy), "a percentage against a number"
-    if not policy.units and quantity.unit != "degree":
-        return False, "a unit on one side only"
-    if not is_known(quantity.unit) and not same_things(quantity.unit, ""):
-        return False, "a word that changes the meaning on one side only"
-    if quantity.unit == "degree" and _in_radians(other):
-        return scalars_equal(Prod((quantity.value, _DEGREE)), other, policy), "degrees against radians"
-    if scalars_equal(quantity.value, other, policy):
-        return True, "values, the unit being on one side only"
-    measured = _with_unit_name(other) if not symbols(quantity.value) else None
-    if measured is not None:
-        return quantities_equal(quantity, measured, policy)
-    return False, "values, the unit being on one side only"
+            return Decision(False, "units of different kinds")
+        scaled = value if scale == 1 else Prod((Num(scale), value))
+        return Decision(scalars_equal(scaled, other.value, policy), "values in the same unit")
+    if unit.split()[:1] == ["%"]:
+        return Decision(_percent_equal(value, other, policy), "a percentage against a number")
+    if not policy.units and unit != "degree":
+        return Decision(False, "a unit on one side only")
+    if not is_known(unit) and not same_things(unit, ""):
+        return Decision(False, "a word that changes the meaning on one side only")
+    if unit == "degree" and _in_radians(other):
+        return _compare_angles(quantity, other, policy)
+    same = scalars_equal(value, other, policy)
+    if not same and not symbols(value) and (measured := _with_unit_name(other)) is not None:
+        return compare_quantities(quantity, measured, policy)
+    return Decision(same, "values, the unit being on one side only")
 
 
-def _times(value: Node, scale: Fraction) -> Node:
-    return value if scale == 1 else Prod((Num(scale), value))
+def _compare_angles(degrees: Quantity, radians: Node, policy: Policy) -> Decision:
+    return Decision(scalars_equal(Prod((degrees.value, _DEGREE)), radians, policy), "degrees against radians")
 
 
-def _percent_equal(percent: Quantity, other: Node, policy: Policy) -> bool:
-    as_number = policy.percent in ("either", "number") and scalars_equal(percent.value, other, policy)
-    if as_number or policy.percent == "number":
-        return as_number
-    value = percent.value
+def _percent_equal(value: Node, other: Node, policy: Policy) -> bool:
+    if policy.percent != "fraction" and scalars_equal(value, other, policy):
+        return True
+    if policy.percent == "number":
+        return False
     if isinstance(value, Num):
         fraction: Node = Num(value.value / 100, value.digits, value.places + 2 if value.digits else 0)
     else:
@@ -78,7 +63,7 @@ def _percent_equal(percent: Quantity, other: Node, policy: Policy) -> bool:
 
 def _in_radians(node: Node) -> bool:
     """Whether a number without a unit is an angle in radians, by the pi or the inverse function in it."""
-    return any(part == PI or (isinstance(part, Call) and part.name in _INVERSE) for part in walk(node))
+    return any(part == PI or (isinstance(part, Call) and part.name in _INVERSE) for part in tree.walk(node))
 
 
 def _with_unit_name(node: Node) -> Quantity | None:
@@ -91,7 +76,7 @@ def _with_unit_name(node: Node) -> Quantity | None:
         name = item.base if isinstance(item, Power) else item
         if not symbols(item):
             rest.append(item)
-        elif isinstance(name, Sym) and (name.name in UNITS or len(name.name) > 3):
+        elif isinstance(name, tree.Sym) and (name.name in UNITS or len(name.name) > 3):
             exponent = item.exponent if isinstance(item, Power) else None
             unit.append(name.name + (f"^{exponent.value}" if isinstance(exponent, Num) else ""))
         else:
@@ -112,7 +97,7 @@ def ratios_equal(left: Node, right: Node, policy: Policy) -> bool:
 def _quotients(node: Node) -> tuple[Node, ...]:
     """The first part of a ratio by each other one; a number is such a quotient itself."""
     if isinstance(node, Ratio):
-        return tuple(Prod((node.items[0], Power(item, MINUS_ONE))) for item in node.items[1:])
+        return tuple(Prod((node.items[0], Power(item, tree.MINUS_ONE))) for item in node.items[1:])
     return (node.value if isinstance(node, Quantity) else node,)
 
 
@@ -120,7 +105,7 @@ def _all_equal(left: Sequence[Node], right: Sequence[Node], policy: Policy) -> b
     return len(left) == len(right) and all(scalars_equal(a, b, policy) for a, b in zip(left, right, strict=True))
 
 
-def clocks_equal(left: Node, right: Node) -> bool:
+def clocks_equal(left: Node, right: Node, policy: Policy) -> bool:
     """Whether two times of day are the same; where one lacks am or pm, that of the other holds."""
     first, second = _clock(left), _clock(right)
     if first is None or second is None:

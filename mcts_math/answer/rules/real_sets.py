@@ -13,30 +13,10 @@ from operator import eq, ge, gt, le, lt, ne
 from typing import Final, NamedTuple
 
 from mcts_math.answer.rules.scalars import scalars_equal
-from mcts_math.answer.values.approximate import numbers
+from mcts_math.answer.values import nodes as tree
+from mcts_math.answer.values.approximate import INFINITE, numbers
 from mcts_math.answer.values.evaluate import UndefinedError, evaluate
-from mcts_math.answer.values.nodes import (
-    INFINITY,
-    MINUS_ONE,
-    ONE,
-    ZERO,
-    Call,
-    Group,
-    Node,
-    Power,
-    Prod,
-    Relation,
-    SetOp,
-    Sum,
-    Sym,
-    Text,
-    Time,
-    negate,
-    rebuild,
-    substitute,
-    symbols,
-    walk,
-)
+from mcts_math.answer.values.nodes import ONE, Call, Group, Node, Relation, SetOp, Sum, Sym, negate, symbols
 from mcts_math.answer.values.polynomials import Root, rational_function, real_roots
 from mcts_math.answer.verdict import Policy
 
@@ -88,7 +68,7 @@ def real_set(node: Node) -> RealSet | None:
 
 def point_or_set(node: Node) -> RealSet | None:
     """As `real_set`; a number is the set of itself."""
-    return _points((node,)) if not isinstance(node, (Group, SetOp, Relation, Text)) else real_set(node)
+    return _points((node,)) if not isinstance(node, (Group, SetOp, Relation, tree.Text)) else real_set(node)
 
 
 def variable(*nodes: Node) -> str | None:
@@ -108,9 +88,7 @@ def sets_equal(left: RealSet, right: RealSet, policy: Policy) -> bool:
 
 def position(node: Node) -> float | None:
     """A number without variables as a float, infinite ones too; None for anything else."""
-    if node in (INFINITY, negate(INFINITY)):
-        return math.inf if node == INFINITY else -math.inf
-    if symbols(node) or isinstance(node, (Group, Relation, Time)):
+    if symbols(node) or isinstance(node, (Group, Relation, tree.Time)):
         return None
     return _value(node, "", 0.0)
 
@@ -228,29 +206,29 @@ def _line_root(node: Node, name: str) -> Root | None:
     slope = values[1] - values[0]
     if any(abs(y - values[0] - slope * x) > 1e-9 * (1 + abs(y)) for x, y in zip(_PLACES, values, strict=True)):
         return None
-    first, second = (substitute(node, {name: x}) for x in (ZERO, ONE))
-    zero = Prod((negate(first), Power(Sum((second, negate(first))), MINUS_ONE)))
+    first, second = (tree.substitute(node, {name: x}) for x in (tree.ZERO, ONE))
+    zero = tree.Prod((negate(first), tree.Power(Sum((second, negate(first))), tree.MINUS_ONE)))
     return Root(zero, at) if (at := position(zero)) is not None else None
 
 
 def _without_bars(node: Node, most: int) -> Iterator[Node]:
     """`node` with each absolute value as what is between the bars, and as minus that."""
-    bars = next((part for part in walk(node) if isinstance(part, Call) and part.name == "abs"), None)
+    bars = next((part for part in tree.walk(node) if isinstance(part, Call) and part.name == "abs"), None)
     if bars is None or not most:
         yield node
         return
 
     def opened(part: Node, inner: Node) -> Node:
-        return inner if part == bars else rebuild(part, lambda child: opened(child, inner))
+        return inner if part == bars else tree.rebuild(part, lambda child: opened(child, inner))
 
     for inner in (bars.args[0], negate(bars.args[0])):
         yield from _without_bars(opened(node, inner), most - 1)
 
 
 def _value(node: Node, name: str, x: float) -> float | None:
-    """The real value where the variable is `x`; infinities without a variable too."""
-    if not symbols(node) and node in (INFINITY, negate(INFINITY)):
-        return position(node)
+    """The real value where the variable is `x`; infinities too."""
+    if node in INFINITE:
+        return INFINITE[node]
     try:
         return float(evaluate(node, {name: x}, numbers(real=True)))
     except (UndefinedError, OverflowError):

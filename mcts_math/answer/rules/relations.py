@@ -11,47 +11,26 @@ from mcts_math.answer.rules.labels import label_first, label_value, of_same_vari
 from mcts_math.answer.rules.real_sets import FLIPPED, real_set, sets_equal, variable
 from mcts_math.answer.rules.scalars import EXACTLY, scalars_equal
 from mcts_math.answer.rules.texts import is_choice
+from mcts_math.answer.values import nodes as tree
 from mcts_math.answer.values.approximate import numbers
 from mcts_math.answer.values.evaluate import UndefinedError, evaluate
-from mcts_math.answer.values.lines import over_integers
-from mcts_math.answer.values.nodes import (
-    Const,
-    Group,
-    Matrix,
-    Node,
-    Num,
-    Power,
-    Prod,
-    Relation,
-    Sum,
-    Sym,
-    Text,
-    negate,
-    rename,
-    substitute,
-    symbols,
-)
+from mcts_math.answer.values.nodes import Group, Node, Num, Power, Prod, Relation, Sum, Sym, Text, negate, symbols
 from mcts_math.answer.values.points import NUM_POINTS, point
-from mcts_math.answer.values.shapes import assignments, closed
+from mcts_math.answer.values.shapes import assignments, closed, over_integers
 from mcts_math.answer.verdict import Policy
 
 _ANGLES: Final = frozenset({"x", "t", "z", "theta", "alpha", "phi"})
 
 
-def compare_relations(left: Node, right: Node, policy: Policy) -> Decision:
+def compare_relations(relation: Relation, other: Node, policy: Policy) -> Decision:
     """An equation or condition against another one, or against what it may state."""
-    if isinstance(left, Relation) and isinstance(right, Relation):
-        return _compare_both(left, right, policy)
-    return _compare_one(left, right, policy) if isinstance(left, Relation) else _compare_one(right, left, policy)
-
-
-def _compare_one(relation: Node, other: Node, policy: Policy) -> Decision:
-    assert isinstance(relation, Relation)
-    letter = Text(other.name) if isinstance(other, (Sym, Const)) else other
+    if isinstance(other, Relation):
+        return _compare_both(relation, other, policy)
+    letter = Text(other.name) if isinstance(other, (Sym, tree.Const)) else other
     if isinstance(letter, Text) and is_choice(relation.items[0], letter, policy):
         return Decision(True, "the letter of the choice")
     mine, named = assignments(relation), assignments(other)
-    if isinstance(other, (Group, Matrix)) and len(relation.ops) > 1 and mine is not None:
+    if isinstance(other, (Group, tree.Matrix)) and len(relation.ops) > 1 and mine is not None:
         return compare_named_with_list(mine, other, policy)
     value = label_value(relation) if policy.equation_value else None
     if value is not None:
@@ -98,11 +77,12 @@ def _relations_equal(left: Relation, right: Relation, policy: Policy) -> bool:
 
 def _values_equal(names: tuple[Node, Node], first: Node, second: Node, policy: Policy) -> bool:
     """Whether the values of two labels that may name one thing are equal."""
+    second = of_same_variable(second, names[1], names[0])
     if any("k" in symbol for name in names for symbol in symbols(name)):
-        first, second = rename(first, {"k": "k given"}), rename(second, {"k": "k given"})  # f(k), a_k
+        first, second = tree.rename(first, {"k": "k given"}), tree.rename(second, {"k": "k given"})  # f(k), a_k
     if names[0] == names[1] and isinstance(names[0], Sym) and names[0].name in _ANGLES:
         first, second = over_integers(first, "kn"), over_integers(second, "kn")
-    return compare(first, of_same_variable(second, names[1], names[0]), policy).equal
+    return compare(first, second, policy).equal
 
 
 def _same_chain(left: Relation, right: Relation, policy: Policy) -> bool:
@@ -131,7 +111,7 @@ def _same_equation(left: Relation, right: Relation) -> bool:
         return False
     for index in range(NUM_POINTS):
         at: dict[str, Node] = {name: Num(value) for name, value in point(names, index).items()}
-        mine, theirs = substitute(first, at), substitute(second, at)
+        mine, theirs = tree.substitute(first, at), tree.substitute(second, at)
         try:
             values = evaluate(mine, {}, numbers()), evaluate(theirs, {}, numbers())
         except UndefinedError:

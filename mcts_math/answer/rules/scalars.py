@@ -10,31 +10,20 @@ from collections.abc import Mapping
 from fractions import Fraction
 from typing import Final
 
+from mcts_math.answer.values import nodes as tree
 from mcts_math.answer.values.approximate import DIGITS, Approximate, numbers
-from mcts_math.answer.values.decimals import Written, float_of, noisy, rationals_equal, rounds_to, slack, written
+from mcts_math.answer.values.decimals import Written, noisy, rationals_equal, rounds_to, slack, written
 from mcts_math.answer.values.evaluate import UndefinedError, Value, evaluate
 from mcts_math.answer.values.exact import exact, same_residue
-from mcts_math.answer.values.nodes import (
-    INFINITY,
-    Bound,
-    Call,
-    Const,
-    Node,
-    Num,
-    Prod,
-    Sym,
-    contains,
-    rebuild,
-    rename,
-    symbols,
-    walk,
-)
+from mcts_math.answer.values.nodes import Bound, Call, Const, Node, Prod, Sym, contains, substitute, symbols, walk
 from mcts_math.answer.values.points import points
 from mcts_math.answer.verdict import Policy
 
 CLOSE: Final = 1e-9
 EXACTLY: Final = Policy(rounding=False)
 _CONSTANTS_OF_INTEGRATION: Final = frozenset({"C", "c", "K", "k", "C_1", "c_1", "C_0", "c_0"})
+_OF_COMPLEX: Final = frozenset({"re", "im", "conjugate", "arg", "abs"})
+_COMPLEX: Final = frozenset({"z", "w"})  # variables that may be complex where such a function occurs
 _ENOUGH: Final = 3
 _MOST_DIGITS: Final = 3000
 _FEW_BITS: Final = 60
@@ -66,12 +55,11 @@ def scalars_equal(left: Node, right: Node, policy: Policy) -> bool:
 
 def _special(node: Node) -> str | None:
     """`oo`, `-oo`, `nan`, `true`, `false`, or None for a number."""
-    if isinstance(node, Const) and node.name in ("oo", "nan", "true", "false"):
-        return node.name
-    if isinstance(node, Prod) and len(node.items) == 2 and node.items[1] == INFINITY:
-        factor = node.items[0]
-        if isinstance(factor, Num) and factor.value:
-            return "oo" if factor.value > 0 else "-oo"
+    match node:
+        case Const("oo" | "nan" | "true" | "false" as name):
+            return name
+        case Prod((tree.Num(factor), tree.INFINITY)) if factor:
+            return "oo" if factor > 0 else "-oo"
     return None
 
 
@@ -79,7 +67,7 @@ def _one_notation(left: Node, right: Node) -> tuple[Node, Node]:
     """Both with one name for the constant of integration; f(x) is f times x where only one of them has a function f."""
     mine, other = symbols(left) - symbols(right), symbols(right) - symbols(left)
     if len(mine) == len(other) == 1 and mine | other <= _CONSTANTS_OF_INTEGRATION and len(symbols(left)) > 1:
-        right = rename(right, {next(iter(other)): next(iter(mine))})
+        right = tree.rename(right, {next(iter(other)): next(iter(mine))})
     if _functions(left) != _functions(right):
         return _products(left), _products(right)
     return left, right
@@ -92,7 +80,7 @@ def _functions(node: Node) -> set[str]:
 def _products(node: Node) -> Node:
     if isinstance(node, Call) and node.free and len(node.args) == 1 and node.name != "prime":
         return Prod((Sym(node.name), _products(node.args[0])))
-    return rebuild(node, _products)
+    return tree.rebuild(node, _products)
 
 
 def _tolerance(left: Node, right: Node, policy: Policy) -> float:
@@ -131,7 +119,7 @@ def _is_decimal_of(decimal: Written, other: Node, policy: Policy) -> bool:
     if abs(value.imag) > CLOSE * abs(value):
         return False
     if decimal.is_float:
-        return _near(float_of(decimal.value), float(value.real), CLOSE)
+        return _near(numbers().number(decimal.value), value.real, CLOSE)
     return policy.rounding and rounds_to(decimal, Fraction(str(value.real)), policy)
 
 
@@ -172,6 +160,7 @@ def _functions_equal(left: Node, right: Node, tolerance: float) -> bool:
     Where only one of them has absolute values, they must be defined at the same points: ln|x| is more than ln x. With a
     constant of integration both are written for the same function.
     """
+    left, right = _over_complex(left, right)
     where, few = points(left, right, symbols(left) | symbols(right))
     same_domain = _has_bars(left) != _has_bars(right) and not symbols(left) & _CONSTANTS_OF_INTEGRATION
     imaginary = any(Const("i") in walk(node) for node in (left, right))
@@ -194,6 +183,15 @@ def _functions_equal(left: Node, right: Node, tolerance: float) -> bool:
         if agreed >= _ENOUGH:
             return True
     return False
+
+
+def _over_complex(left: Node, right: Node) -> tuple[Node, Node]:
+    """Both with complex numbers for z and w, where one asks for the parts of a number: Re z is not z."""
+    if not any(isinstance(part, Call) and part.name in _OF_COMPLEX for node in (left, right) for part in walk(node)):
+        return left, right
+    names = (symbols(left) | symbols(right)) & _COMPLEX
+    values = {name: tree.Sum((Sym(name), Prod((tree.IMAGINARY, Sym(f"{name} imaginary"))))) for name in names}
+    return substitute(left, values), substitute(right, values)
 
 
 def _value(node: Node, at: Mapping[str, Fraction], real: bool) -> Value:

@@ -9,26 +9,11 @@ from typing import Any, Final
 from mcts_math.answer.rules.compare import compare
 from mcts_math.answer.rules.real_sets import EVERYWHERE, Cell, RealSet, cells, real_set, variable
 from mcts_math.answer.rules.scalars import EXACTLY, scalars_equal
+from mcts_math.answer.values import nodes as tree
 from mcts_math.answer.values.approximate import numbers
 from mcts_math.answer.values.evaluate import UndefinedError, evaluate
 from mcts_math.answer.values.exact import exact
-from mcts_math.answer.values.nodes import (
-    MINUS_ONE,
-    ONE,
-    Bound,
-    Call,
-    Cases,
-    Group,
-    Node,
-    Num,
-    Power,
-    Prod,
-    Sum,
-    negate,
-    rename,
-    substitute,
-    symbols,
-)
+from mcts_math.answer.values.nodes import MINUS_ONE, ONE, Bound, Call, Cases, Group, Node, Num, substitute, symbols
 from mcts_math.answer.values.points import point
 from mcts_math.answer.values.polynomials import linear_function
 from mcts_math.answer.values.shapes import is_congruence, is_family
@@ -94,15 +79,14 @@ def _same_within(cell: Cell, left: Sequence[Row], right: Sequence[Row], name: st
     return all(scalars_equal(substitute(mine, {name: x}), substitute(theirs, {name: x}), EXACTLY) for x in places)
 
 
-def congruences_equal(left: Node, right: Node, policy: Policy) -> bool:
+def congruences_equal(congruence: Call, other: Node, policy: Policy) -> bool:
     """Whether two residues are the same modulo the same number; a plain number equals the residue as written."""
-    mine, theirs = _congruence(left), _congruence(right)
-    if mine is None or theirs is None:
-        (residue, _), other = (mine, right) if mine is not None else (theirs or (ONE, ONE), left)
+    (residue, modulus), second = congruence.args, _congruence(other)
+    if second is None:
         return scalars_equal(residue, other, policy)
-    if not scalars_equal(mine[1], theirs[1], policy):
+    if not scalars_equal(modulus, second[1], policy):
         return False
-    difference = exact(Prod((Sum((mine[0], negate(theirs[0]))), Power(mine[1], MINUS_ONE))))
+    difference = exact(tree.Prod((tree.Sum((residue, tree.negate(second[0]))), tree.Power(modulus, MINUS_ONE))))
     return difference is not None and difference.denominator == 1
 
 
@@ -116,25 +100,26 @@ def _congruence(node: Node) -> tuple[Node, Node] | None:
     return (Num(linear[0]), Num(abs(linear[1]))) if linear is not None and linear[1] else None
 
 
-def families_equal(left: Node, right: Node, policy: Policy) -> bool:
+def families_equal(family: Bound, other: Node, policy: Policy) -> bool:
     """Whether two sets of values, one for each integer (or each point of a line), are the same."""
-    for node, other in ((left, right), (right, left)):
-        if isinstance(node, Bound) and not is_family(other):
-            given = symbols(node.body) - {node.name}
-            letters = symbols(other) & (_PARAMETERS if node.kind == "line" else {"k", "n", "m", node.name} - given)
-            if len(letters) != 1:
-                return False
-            return families_equal(node, Bound(node.kind, other, min(letters), node.low, node.low), policy)
-    if isinstance(left, Bound) and isinstance(right, Bound) and "line" in (left.kind, right.kind):
-        return left.kind == right.kind and _lines_equal(left, right, policy)
-    return _covers(left, right) and _covers(right, left)
+    if not isinstance(other, Bound) or not is_family(other):
+        given = symbols(family.body) - {family.name}
+        letters = symbols(other) & (_PARAMETERS if family.kind == "line" else {"k", "n", "m", family.name} - given)
+        if len(letters) != 1:
+            return False
+        other = Bound(family.kind, other, min(letters), family.low, family.low)
+    if family.kind != other.kind:
+        return False
+    if family.kind == "line":
+        return _lines_equal(family, other, policy)
+    return _covers(family, other) and _covers(other, family)
 
 
 def _lines_equal(left: Bound, right: Bound, policy: Policy) -> bool:
     mine, theirs = _members(left, range(4)), _members(right, range(4))
     if mine is not None and theirs is not None and len(mine[0]) == len(theirs[0]) and same_flat(mine, theirs, 1):
         return True
-    return compare(rename(left.body, {left.name: right.name}), right.body, policy).equal
+    return compare(tree.rename(left.body, {left.name: right.name}), right.body, policy).equal
 
 
 def _covers(left: Node, right: Node) -> bool:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from mcts_math.answer.rules.collections import compare_collections, compare_sets
 from mcts_math.answer.rules.compare import Decision
 from mcts_math.answer.rules.families import same_family
-from mcts_math.answer.rules.quantities import clocks_equal, quantities_equal, ratios_equal
+from mcts_math.answer.rules.quantities import clocks_equal, compare_quantities, ratios_equal
 from mcts_math.answer.rules.relations import compare_relations
 from mcts_math.answer.rules.scalars import scalars_equal
 from mcts_math.answer.rules.special import cases_equal, congruences_equal, families_equal
@@ -16,7 +16,7 @@ from mcts_math.answer.rules.texts import compare_texts
 from mcts_math.answer.values.nodes import Node
 from mcts_math.answer.verdict import Policy
 
-Rule: TypeAlias = Callable[[Node, Node, Policy], Decision]
+Rule: TypeAlias = Callable[[Any, Node, Policy], Decision]
 
 
 def _compare_scalars(left: Node, right: Node, policy: Policy) -> Decision:
@@ -25,21 +25,22 @@ def _compare_scalars(left: Node, right: Node, policy: Policy) -> Decision:
     return Decision(same_family(left, right), "values of the expressions, for all constants of integration")
 
 
-# The rule of each kind. Of two kinds the one further up knows what it may equal.
-_RULE_OF: Final[dict[str, Rule]] = {
+def _rule(equal: Callable[[Any, Node, Policy], bool], reason: str) -> Rule:
+    return lambda own, other, policy: Decision(equal(own, other, policy), reason)
+
+
+# The rule of each kind: it gets a value of its own kind first, then one of that kind or of a kind below.
+RULES: Final[dict[str, Rule]] = {
     "relation": compare_relations,
     "text": compare_texts,
-    "cases": lambda left, right, policy: Decision(
-        cases_equal(left, right, policy), "values and conditions of the cases"
-    ),
-    "congruence": lambda left, right, policy: Decision(congruences_equal(left, right, policy), "residues"),
-    "family": lambda left, right, policy: Decision(families_equal(left, right, policy), "families over the integers"),
+    "cases": _rule(cases_equal, "values and conditions of the cases"),
+    "congruence": _rule(congruences_equal, "residues"),
+    "family": _rule(families_equal, "families over the integers"),
     "set": compare_sets,
     "collection": compare_collections,
-    "time": lambda left, right, policy: Decision(clocks_equal(left, right), "times of day"),
-    "ratio": lambda left, right, policy: Decision(ratios_equal(left, right, policy), "ratios"),
-    "quantity": lambda left, right, policy: Decision(*quantities_equal(left, right, policy)),
+    "time": _rule(clocks_equal, "times of day"),
+    "ratio": _rule(ratios_equal, "ratios"),
+    "quantity": compare_quantities,
     "scalar": _compare_scalars,
 }
-_KINDS: Final = tuple(_RULE_OF)
-RULES: Final = {(a, b): _RULE_OF[min(a, b, key=_KINDS.index)] for a in _KINDS for b in _KINDS}
+KINDS: Final = tuple(RULES)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from mcts_math.answer.rules.collections import same_items
+from mcts_math.answer.rules.collections import compare_letters
 from mcts_math.answer.rules.compare import Decision
 from mcts_math.answer.text.spelled import plain_words
 from mcts_math.answer.values.nodes import Const, Group, Node, Prod, Sym, Text
-from mcts_math.answer.values.shapes import is_letters, letters
+from mcts_math.answer.values.shapes import letters
 from mcts_math.answer.verdict import Policy
 
 _JOINTS: Final = re.compile(r"[\s_]+|(?<=[^\W\d])-(?=[^\W\d])")  # white space, and a hyphen between letters
@@ -18,20 +18,16 @@ _JOINTS: Final = re.compile(r"[\s_]+|(?<=[^\W\d])-(?=[^\W\d])")  # white space, 
 _HEADS: Final = frozenset({"function", "triangle", "number", "series", "sequence", "integral", "wins"})
 
 
-def compare_texts(left: Node, right: Node, policy: Policy) -> Decision:
-    if isinstance(left, Text) and isinstance(right, Text):
-        return Decision(texts_equal(left, right, policy), "words")
-    text, other = (left, right) if isinstance(left, Text) else (right, left)
-    assert isinstance(text, Text)
-    if isinstance(other, Prod) and all(isinstance(item, Sym) for item in other.items):
-        name = "".join(item.name for item in other.items if isinstance(item, Sym))
+def compare_texts(text: Text, other: Node, policy: Policy) -> Decision:
+    if isinstance(other, Text):
+        return Decision(texts_equal(text, other, policy), "words")
+    if isinstance(other, Prod) and all(isinstance(item, (Sym, Const)) for item in other.items):
+        name = "".join(item.name for item in other.items if isinstance(item, (Sym, Const)))
         return Decision(texts_equal(text, Text(name), policy), "letters")
     if isinstance(other, (Sym, Const)):
         return Decision(texts_equal(text, Text(other.name), policy), "a letter or word")
-    if isinstance(other, Group) and is_letters(text):
-        capitals = letters(text.words)
-        if all(isinstance(item, (Sym, Const, Text)) for item in other.items) and len(capitals) > 1:
-            return Decision(same_items(capitals, other.items, policy), "a list of letters")
+    if isinstance(other, Group) and len(capitals := letters(text)) > 1:
+        return compare_letters(capitals, other, policy)
     return Decision(False, "words against something else")
 
 

@@ -39,7 +39,7 @@ _DOLLAR: Final = re.compile(r"(?<!\\)\$")
 _ENCLOSED: Final = re.compile(r"(\$\$?|\*\*|`)(.+)\1|\\\((.+)\\\)|\\\[(.+)\\\]", re.DOTALL)
 _BOX: Final = re.compile(r"\\(?:boxed|fbox|ensuremath)\s*\{")
 _LEAD: Final = re.compile(
-    r"^(?:approximately|about|roughly|exactly)\s+(?=[\d$\\-])|^(?:so|thus|hence|therefore),?\s+(?=[a-z]\s?[=<>\\]|[-\d\\$])|^(?:(?:so|thus|hence|therefore|and|the),?\s+)*(?:final\s+)?(?:answer|result|solution|value)s?(?:\s+(?:is|are)(?:\s*:)?|\s*[:=])\s*",
+    r"^(?:so|thus|hence|therefore),?\s+(?=[a-z]\s?[=<>\\]|[-\d\\$])|^(?:(?:so|thus|hence|therefore|and|the),?\s+)*(?:final\s+)?(?:answer|result|solution|value)s?(?:\s+(?:is|are)(?:\s*:)?|\s*[:=])\s*",
     re.IGNORECASE,
 )
 _WRAPPING: Final = re.compile(
@@ -86,7 +86,7 @@ def _collapse(text: str) -> str:
 
 
 def _unwrap(text: str) -> str:
-    """Without enclosing $…$, \\(…\\), \\[…\\], boxes, markdown, code fences."""
+    """Without enclosing $…$, \\(…\\), \\[…\\], boxes, markdown, code fences, and dollar signs around parts."""
     for _ in range(8):
         before = text
         text = _trim(text.strip())
@@ -97,14 +97,9 @@ def _unwrap(text: str) -> str:
             text = text[: box.start()] + text[box.end() : end] + text[end + 1 :]
         if text == before:
             break
-    return _drop_dollars(text)
-
-
-def _drop_dollars(text: str) -> str:
-    """Unescaped dollar signs that delimit mathematics go; one before a number is money."""
     if "$" not in text:
         return text
-    return _DOLLAR.sub(r"\\$" if len(_DOLLAR.findall(text)) % 2 else " ", text)
+    return _DOLLAR.sub(r"\\$" if len(_DOLLAR.findall(text)) % 2 else " ", text)  # a single one is money
 
 
 def _trim(text: str) -> str:

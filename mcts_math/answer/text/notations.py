@@ -75,6 +75,10 @@ _RULES: Final[tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]
         (r"^\\partial ?_ ?\{?([a-zA-Z])\}? ?([a-zA-Z]) ?=", r"\2_\1 ="),
         (r"^([abcstuAST])\(([nkm])\) ?=", r"\1_\2 ="),
         (r"^[a-eg-wA-Z]\(([a-z])\) ?=", r"f(\1) ="),
+        (r"^\\(?:mathbf|vec) ?\{? ?[a-eg-wA-Z] ?\}? ?\(([a-z])\) ?=", r"f(\1) ="),
+        (r"(?<![\w\\)}])([xyz])\([a-z]\)(?= ?=)|(?<=Eq\()([xyz])\([a-z]\)(?=, )", r"\1\2"),
+        (r"\+ ?(?:\\text ?\{ ?)?(?:an? )?(?:arbitrary )?const(?:ant)?\.?(?: ?\})?$", "+ C"),
+        (r",? ?(?:\\text ?\{ ?)?,? ?for (?:some|any|every) (?:real )?(?:constant|number) ?\}? ?[a-zA-Z]$", ""),
         (r"^([fgh](?:\([a-z]\))?) ?\\equiv(?!.*mod)", r"\1 ="),
         (r"^[a-zA-Z] ?: ?([a-z]) ?\\(?:mapsto|to)(?![a-z])", r"f(\1) ="),
         # numbers of combinations and permutations

@@ -37,21 +37,23 @@ _PLACES: Final = {
     "V": r"([-\d.\\].*)",
     "X": r"(?:(?:(?:all|any) )?(?:real )?numbers? |([a-z]) is )?(?:that are |[a-z] )?",
 }
+_COMPARED: Final = {
+    **dict.fromkeys(("greater than or equal to", "more than or equal to", "at least", "no less than"), ">="),
+    **dict.fromkeys(("less than or equal to", "at most", "no more than"), "<="),
+    **dict.fromkeys(("greater than", "more than"), ">"),
+    "less than": "<",
+}
 _QUADRANTS: Final = ("1 i first 1st one", "2 ii second 2nd two", "3 iii third 3rd three", "4 iv fourth 4th four")
 _WRITTEN: Final = (
     (r"(?:[a-z] is )?between N and N,? inclusive", r"[\1,\2]"),
     (r"(?:[a-z] is )?between N and N,? exclusive", r"(\1,\2)"),
     (r"N (?:out of|in|over) N", r"\1/\2"),
-    (r"X(?:(?:greater|more) than or equal to|at least|no less than) V", lambda m: f"{m[1] or 'x'}>={m[2]}"),
-    (r"X(?:less than or equal to|at most|no more than) V", lambda m: f"{m[1] or 'x'}<={m[2]}"),
-    (r"X(?:greater|more) than V", lambda m: f"{m[1] or 'x'}>{m[2]}"),
-    (r"Xless than V", lambda m: f"{m[1] or 'x'}<{m[2]}"),
-    (r"N or (?:more|greater|above|higher)", r"x>=\1"),
-    (r"N or (?:less|fewer|below|lower)", r"x<=\1"),
-    (r"(?:all |the )?non-?negative (?:real numbers|reals)", r"[0,\\infty)"),
-    (r"(?:all |the )?positive (?:real numbers|reals)", r"(0,\\infty)"),
-    (r"(?:all |the )?non-?positive (?:real numbers|reals)", r"(-\\infty,0]"),
-    (r"(?:all |the )?negative (?:real numbers|reals)", r"(-\\infty,0)"),
+    (rf"X({'|'.join(_COMPARED)}) V", lambda m: f"{m[1] or 'x'}{_COMPARED[m[2].lower()]}{m[3]}"),
+    (r"N or (?:(more|greater|above|higher)|less|fewer|below|lower)", lambda m: f"x{'>=' if m[2] else '<='}{m[1]}"),
+    (
+        r"(?:all |the )?(non-?)?(?:positive|(negative)) (?:real numbers|reals)",
+        lambda m: _half_line(at_zero=bool(m[1]), upwards=bool(m[1]) == bool(m[2])),
+    ),
     (
         r"(?:all )?(?:real numbers|reals) ?(?:\w )?,? ?(?:except|other than|but|excluding|without) ?(?:for )?"
         r"(?:[a-z] ?= ?)?([-\d].*)",
@@ -59,7 +61,7 @@ _WRITTEN: Final = (
     ),
     (r"(?:minus|negative) ([\d\\].*)", r"-\1"),
     (r"(\w{1,4}) choose (\w{1,4})", r"\\binom{\1}{\2}"),
-    (r"N to N", r"\1:\2"),
+    (r"N to N(?: to N)?", lambda m: ":".join(filter(None, m.groups()))),
     (r"(\d{1,9}) more than (\d{1,9})|T more than (?!x?\d+$)T", lambda m: f"({m[2] or m[4]})+({m[1] or m[3]})"),
     (r"(\d{1,9}) less than (\d{1,9})|T less than (?!x?\d+$)T", lambda m: f"({m[2] or m[4]})-({m[1] or m[3]})"),
     (r"T fewer than (?!x?\d+$)T", r"(\2)-(\1)"),
@@ -79,6 +81,9 @@ _WRITTEN: Final = (
         lambda m: _parity(m[1] or m[4], m[2] or m[3]),
     ),
     (r"(?:all )?(?:the )?(odd|even) (?:integers|numbers)", lambda m: _parity(m[1])),
+    (r"(?:the )?colou?r ([a-z]+)", r"\1"),
+    (r"(.{1,60}[^,]) only", r"\1"),
+    (r"(?:approximately|about|roughly|exactly|around) ([-\d$\\].*)", r"\1"),
     (r"(?:the )?(?:line|curve|plane) ([\w(].*=.*)", r"\1"),
     (r"([a-z]) is (?:a multiple of|divisible by) (\d{1,9})(?: number| integer)?", r"\1\\equiv0\\pmod{\2}"),
     (r".*\bdoes not exist", "undefined"),
@@ -152,6 +157,10 @@ def notation(words: str) -> str:
         if (match := pattern.fullmatch(words)) is not None:
             return match.expand(short) if isinstance(short, str) else short(match)
     return words
+
+
+def _half_line(at_zero: bool, upwards: bool) -> str:
+    return f"{'[' if at_zero else '('}0,\\infty)" if upwards else f"(-\\infty,0{']' if at_zero else ')'}"
 
 
 def _quadrant(which: str) -> str:

@@ -82,14 +82,6 @@ def _ordinal(match: re.Match[str]) -> Node | None:
     return None if value is None else Num(Fraction(value))
 
 
-def _letters(match: re.Match[str]) -> Node:
-    return tree.Group("", "", tuple(Text(letter) for letter in re.findall("[A-Z]", match.group())))
-
-
-def _division(match: re.Match[str]) -> Node:
-    return tree.Call("remainder", tuple(Num(Fraction(int(part))) for part in match.groups()), free=True)
-
-
 # Forms of a whole phrase, with what they stand for.
 _FORMS: Final[tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], Node | None]], ...]] = tuple(
     (re.compile(pattern), value_of)
@@ -109,11 +101,14 @@ _FORMS: Final[tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], Node | None
             r"(?:(?:[Oo]ption|[Cc]hoice|[Aa]nswer)\s+)?\(?\s*([A-Za-z])\s*\)|([A-Z])[.:]|(?:[Oo]ption|[Cc]hoice)\s+([A-Z])",
             lambda m: Text("".join(m.groups("")).upper(), choice=True),
         ),
-        (r"\(?[A-Z]\)?(?:\s*(?:,\s*and|,|and|&)\s*\(?[A-Z]\)?)+", _letters),
+        (
+            r"(?:\([A-Z]\)|[A-Z])(?:\s*(?:,\s*and|,|and|&)\s*(?:\([A-Z]\)|[A-Z]))+",
+            lambda m: tree.Group("", "", tuple(map(Text, re.findall("[A-Z]", m[0])))),
+        ),
         (
             r"(?i)(?:quotient:?\s*(?:of\s+|is\s+|=\s*)?)?(\d+),?\s*"
             r"(?:(?:with\s+|and\s+)?(?:a\s+)?remainder(?:\s+of|\s+is|\s*[=:])?|r(?:em)?\.?)\s*(\d+)",
-            _division,
+            lambda m: tree.Call("remainder", tuple(Num(Fraction(int(part))) for part in m.groups()), free=True),
         ),
     )
 )

@@ -143,7 +143,7 @@ def unit_name(words: str) -> str:
     sign = power = 1
     parts = words.split()
     for word, following in zip(parts, [*parts[1:], ""], strict=True):
-        if word.lower() == "per" and named:
+        if word.lower() == "per":
             sign = -1
         elif word in _RAISING and following:
             power = _RAISING[word]

@@ -27,7 +27,8 @@ CIRCULAR: Final = names("sin cos tan cot sec csc sinh cosh tanh coth sech csch")
 FUNCTIONS: Final = {
     **{name: name for name in CIRCULAR},
     **{
-        name: name for name in names("exp cis arg log sqrt cbrt root floor factorial gamma gcd lcm det atan2 conjugate")
+        name: name
+        for name in names("exp cis arg log sqrt cbrt root floor factorial gamma zeta gcd lcm det atan2 conjugate")
     },
     **{prefix + name: "a" + name for name in CIRCULAR for prefix in ("a", "arc", "ar")},
     **meanings(
@@ -45,20 +46,23 @@ NAMES: Final = {
     **{name: ("func", function) for name, function in FUNCTIONS.items()},
     **{name: ("const", constant) for name, constant in CONSTANTS.items()},
     "gamma": ("sym", "gamma"),
+    "zeta": ("sym", "zeta"),
 }
 """Kind and text of the token that a name is read as."""
 
-CONSTRUCTORS: Final = frozenset(
-    names(
-        "Rational Fraction Integer Float Decimal mpf mpc complex float int Matrix ImmutableDenseMatrix "
-        "ImmutableMatrix MutableDenseMatrix SparseMatrix array matrix FiniteSet Set set frozenset list "
-        "tuple List Tuple Interval Union Intersection Complement Eq Equality Ne Unequality Lt Le Gt Ge "
-        "StrictLessThan LessThan StrictGreaterThan GreaterThan And Or Symbol Poly PurePoly Point Point2D "
-        "Point3D Add Mul Pow float64 float32 float16 int64 int32 int16 int8 uint8 complex128 dict "
-        "OrderedDict str_ bool_ mpq "
-        "Range range EmptySet poly1d Piecewise ImageSet Lambda diag eye zeros ones Sum Product Integral Limit"
-    )
+CONSTRUCTORS: Final = meanings(
+    "first: Integer Float Decimal mpf int float float64 float32 float16 int64 int32 int16 int8 uint8 complex128 Symbol "
+    "str_ bool_ Poly PurePoly; quotient: Rational Fraction mpq; complex: complex mpc; "
+    "Add: Add; Mul: Mul; Pow: Pow; poly1d: poly1d; "
+    "=: Eq Equality; !=: Ne Unequality; <: Lt StrictLessThan; <=: Le LessThan; >: Gt StrictGreaterThan; "
+    ">=: Ge GreaterThan; cup: Union; cap: Intersection; minus: Complement; and: And; or: Or; Interval: Interval; "
+    "(): Point Point2D Point3D Tuple; {}: FiniteSet EmptySet; "
+    "of []: list List; of (): tuple; of {}: set frozenset Set dict OrderedDict; "
+    "matrix: Matrix ImmutableDenseMatrix ImmutableMatrix MutableDenseMatrix SparseMatrix matrix; array: array tensor; "
+    "range: Range range; diag: diag; eye: eye; zeros: zeros; ones: ones; "
+    "sum: Sum; prod: Product; int: Integral; lim: Limit; Piecewise: Piecewise; ImageSet: ImageSet; Lambda: Lambda"
 )
+"""What Python, sympy and numpy print before a bracket, with the kind of value that it makes."""
 SHORT_WORDS: Final = frozenset(
     names(
         "the per for are all any not has men one two six ten day box way cat dog boy red sum yes odd low "
@@ -109,7 +113,7 @@ complex numbers, all complex numbers
 yes, true
 no, false
 infinity, infinite, positive infinity, infinitely many, infinitely many solutions, infinite solutions,
- infinite number of solutions
+ infinite number of solutions, an infinite number, infinite number
 negative infinity, minus infinity
 diverges, divergent, does not converge
 converges, convergent, does not diverge

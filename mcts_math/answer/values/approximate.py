@@ -7,16 +7,18 @@ from __future__ import annotations
 
 import math
 import threading
-import zlib
 from collections.abc import Callable, Sequence
 from fractions import Fraction
+from operator import mod
 from typing import Any, Final
 
-from mcts_math.answer.values.evaluate import OutOfRangeError, Point, UndefinedError, Value, series, value_of
+from mcts_math.answer.values.evaluate import OutOfRangeError, Point, UndefinedError, Value, noise, series, value_of
 from mcts_math.answer.values.nodes import INFINITY, Bound, Node, Num, Power, children, contains, negate
 
 _NAMES: Final = {"binom": "binomial", "rad": "radians", "conjugate": "conj"}
+_OF_PYTHON: Final[dict[str, Callable[..., Value]]] = {"min": min, "max": max, "abs": abs, "mod": mod}
 DIGITS: Final = 30
+INFINITE: Final[dict[Node, float]] = {INFINITY: math.inf, negate(INFINITY): -math.inf}
 _MAX_LIMITS: Final = 1000  # remembered
 _OF_ANY_SIZE: Final = ("log", "abs", "re", "im", "sign")
 _own: Final = threading.local()  # an mpmath context changes its precision while it works: one for each thread
@@ -80,32 +82,19 @@ class Approximate:
         """A named function; `log` takes its base second. A function without a meaning has fixed random values."""
         context, first = self.context, args[0]
         if free:
-            key = name + "".join(f"|{complex(arg):.7e}" for arg in args)
-            return self.number(
-                Fraction(zlib.crc32(key.replace("-0.0000000e+00", "0.0000000e+00").encode()) % 10007 + 5003, 9973)
-            )
-        if name == "rootof":
-            return self._root(args)
+            key = "|".join(f"{complex(arg):.7e}" for arg in args).replace("-0.0000000e+00", "0.0000000e+00")
+            return self.number(Fraction(noise(name, key) % 10007 + 5003, 9973))
+        if name == "rootof":  # of a polynomial, by its place among the real roots
+            return self.real_roots(args[1:])[int(first)]
         for arg in args:
             self._reachable(arg, 1 << 20 if name in _OF_ANY_SIZE else 256)
-        if name == "log":
-            if self.real and first <= 0:
-                raise UndefinedError("not real")
-            return context.log(first) / context.log(args[1]) if len(args) > 1 else context.log(first)
-        if name in ("min", "max", "abs"):
-            return abs(first) if name == "abs" else min(args) if name == "min" else max(args)
-        if name == "mod" and len(args) == 2:
-            return first % args[1]
-        if (function := getattr(context, _NAMES.get(name, name), None)) is None:
+        function = _OF_PYTHON.get(name) or getattr(context, _NAMES.get(name, name), None)
+        if function is None:
             raise UndefinedError(name)
         value = function(*args)
         if self.real and context.im(value) != 0:
             raise UndefinedError("not real")
         return value
-
-    def _root(self, args: list[Value]) -> Value:
-        """The root of a polynomial, by its place among the real roots."""
-        return self.real_roots(args[1:])[int(args[0])]
 
     def real_roots(self, coefficients: Sequence[Value]) -> list[Value]:
         """The real roots of a polynomial without multiple roots, the constant term first, in ascending order."""
@@ -119,8 +108,7 @@ class Approximate:
 
     def bound(self, node: Bound, at: Point) -> Value:
         """A sum, product, integral or limit; long ones by the methods of mpmath."""
-        infinite = {INFINITY: math.inf, negate(INFINITY): -math.inf}
-        low, high = (infinite[end] if end in infinite else value_of(end, at, self) for end in (node.low, node.high))
+        low, high = (INFINITE[end] if end in INFINITE else value_of(end, at, self) for end in (node.low, node.high))
         if node.kind in ("sum", "prod") and not math.isinf(low) and not math.isinf(high):
             return series(node, at, self, low, high)
         if any(contains(child, Bound) for child in children(node)):

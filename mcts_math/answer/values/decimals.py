@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final
 
-from mcts_math.answer.values.nodes import Node, Num, Power, Prod, children
+from mcts_math.answer.values.nodes import Node, Num, children
 from mcts_math.answer.verdict import Policy
 
 FLOAT_DIGITS: Final = 14
 _CLOSE: Final = Fraction(1, 10**9)
-_TEN: Final = Num(Fraction(10))
+_TINY: Final = Fraction(1, 10**12)  # what a float that should be zero may be
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,23 +29,10 @@ class Written:
 
 
 def written(node: Node) -> Written | None:
-    """The decimal that `node` is (`1.73`, `1.73e5`, `1.73 \\cdot 10^5`), or None."""
-    if isinstance(node, Num):
-        return Written(node.value, node.digits, _ten(-node.places)) if node.digits else None
-    if not isinstance(node, Prod) or len(node.items) != 2:
+    """The decimal that `node` is, or None."""
+    if not isinstance(node, Num) or not node.digits:
         return None
-    mantissa, power = node.items
-    if not isinstance(mantissa, Num) or not mantissa.digits or not isinstance(power, Power) or power.base != _TEN:
-        return None
-    exponent = power.exponent.value if isinstance(power.exponent, Num) else Fraction(1, 2)
-    if exponent.denominator != 1 or abs(exponent) > 1000:
-        return None
-    factor = _ten(int(exponent))
-    return Written(mantissa.value * factor, mantissa.digits, _ten(-mantissa.places) * factor)
-
-
-def _ten(power: int) -> Fraction:
-    return Fraction(10**power) if power >= 0 else Fraction(1, 10**-power)
+    return Written(node.value, node.digits, Fraction(10) ** -node.places)
 
 
 def rationals_equal(left: Node, right: Node, first: Fraction, second: Fraction, policy: Policy) -> bool:
@@ -53,10 +40,11 @@ def rationals_equal(left: Node, right: Node, first: Fraction, second: Fraction, 
     if first == second:
         return True
     a, b = written(left), written(right)
-    close = abs(first - second) <= max(abs(first), abs(second)) * _CLOSE
+    gap, size = abs(first - second), max(abs(first), abs(second))
+    close = gap <= size * _CLOSE
     if a is None and b is None:
         return noisy(left, right) and close
-    if any(decimal is not None and decimal.is_float for decimal in (a, b)) and (close or _both_tiny(first, second)):
+    if any(decimal is not None and decimal.is_float for decimal in (a, b)) and (close or gap == size < _TINY):
         return True
     if a is not None and b is not None and _expansion(*((a, b) if a.digits <= b.digits else (b, a))):
         return True
@@ -75,18 +63,6 @@ def _expansion(short: Written, long: Written) -> bool:
     if long.digits <= 18 or short.digits > 16 or abs(short.value) > 10**300:
         return False
     return abs(Fraction(float(short.value)) - long.value) <= long.unit
-
-
-def _both_tiny(first: Fraction, second: Fraction) -> bool:
-    return (not first or not second) and abs(first) + abs(second) < Fraction(1, 10**12)
-
-
-def float_of(value: Fraction) -> float:
-    """The nearest float; infinite where there is none."""
-    try:
-        return float(value)
-    except OverflowError:
-        return float("inf")
 
 
 def _terminates(value: Fraction) -> bool:

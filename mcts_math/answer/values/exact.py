@@ -7,13 +7,22 @@ the same for the same arguments: equal residues still mean equal expressions, bu
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Callable
 from fractions import Fraction
+from operator import mod
 from typing import Final
 
-from mcts_math.answer.values.evaluate import OutOfRangeError, Point, UndefinedError, Value, evaluate, series, value_of
+from mcts_math.answer.values.evaluate import (
+    OutOfRangeError,
+    Point,
+    UndefinedError,
+    Value,
+    evaluate,
+    noise,
+    series,
+    value_of,
+)
 from mcts_math.answer.values.nodes import Bound, Node, Num, Power
 
 MAX_BITS: Final = 200_000
@@ -73,13 +82,11 @@ class _Fractions:
         return base**exponent.numerator
 
     def call(self, name: str, args: list[Fraction], free: bool) -> Fraction:
-        if name in ("min", "max") and not free:
-            return min(args) if name == "min" else max(args)
-        if not free and len(args) == 1 and name in _OF_ONE:
-            return Fraction(_OF_ONE[name](args[0]))
-        if free or len(args) > 2 or any(arg.denominator != 1 for arg in args):
+        if not free and name in _OF_FRACTIONS:
+            return Fraction(_OF_FRACTIONS[name](*args))
+        if free or name not in _OF_INTEGERS or any(arg.denominator != 1 for arg in args):
             raise UndefinedError(name)
-        return Fraction(_integer(name, *(arg.numerator for arg in args)))
+        return Fraction(_OF_INTEGERS[name](*(arg.numerator for arg in args)))
 
     def bound(self, node: Bound, at: Point) -> Value:
         if node.kind not in ("sum", "prod"):
@@ -87,53 +94,43 @@ class _Fractions:
         return series(node, at, self, value_of(node.low, at, self), value_of(node.high, at, self))
 
 
-_OF_ONE: Final[dict[str, Callable[[Fraction], Fraction | int]]] = {
+def _factorial(number: int) -> int:
+    if number > 10_000:
+        raise OutOfRangeError("too many digits")
+    return math.factorial(number)
+
+
+def _binomial(number: int, chosen: int) -> int:
+    if min(chosen, number - chosen) * number.bit_length() > MAX_BITS:
+        raise OutOfRangeError("too many digits")
+    return math.comb(number, chosen)
+
+
+_OF_FRACTIONS: Final[dict[str, Callable[..., Fraction | int]]] = {
+    "min": min,
+    "max": max,
     "abs": abs,
+    "mod": mod,
     "floor": math.floor,
     "ceil": math.ceil,
     "sign": lambda value: (value > 0) - (value < 0),
 }
-
-
-def _integer(name: str, left: int, right: int | None = None) -> int:
-    """A function of one or two integers."""
-    if right is None:
-        if name != "factorial" or not 0 <= left <= 10_000:
-            raise OutOfRangeError(name)
-        return math.factorial(left)
-    if name == "binom" and min(left, right) >= 0:
-        if min(right, left - right) * left.bit_length() > MAX_BITS:
-            raise OutOfRangeError("too many digits")
-        return math.comb(left, right)
-    if name == "mod" and right:
-        return left % right
-    if name in ("gcd", "lcm"):
-        return math.gcd(left, right) if name == "gcd" else math.lcm(left, right)
-    if name == "log" and left > 0 and right > 1 and left.bit_length() < 1000:
-        power = round(math.log(left, right))
-        if right**power == left:
-            return power
-    raise UndefinedError(name)
+_OF_INTEGERS: Final[dict[str, Callable[..., int]]] = {
+    "factorial": _factorial,
+    "binom": _binomial,
+    "gcd": math.gcd,
+    "lcm": math.lcm,
+}
 
 
 def _root(base: Fraction, index: int) -> Fraction:
-    """The `index`-th root where it is rational."""
-    bits = base.numerator.bit_length() + base.denominator.bit_length()
-    if (base < 0 and index % 2 == 0) or index > 64 or bits > 4096:
-        raise UndefinedError("no root that is rational")
-    above, below = _integer_root(abs(base.numerator), index), _integer_root(base.denominator, index)
-    return Fraction(above if base >= 0 else -above, below)
-
-
-def _integer_root(value: int, index: int) -> int:
-    root = math.isqrt(value)
-    if index > 2:
-        low, high = 0, 1 << (value.bit_length() // index + 1)
-        while low < high:
-            middle = (low + high + 1) // 2
-            low, high = (middle, high) if middle**index <= value else (low, middle - 1)
-        root = low
-    if root**index != value:
+    """The `index`-th root where it is rational; one of a large number is found for square roots only."""
+    above, below = (
+        math.isqrt(part) if index == 2 else round(part ** (1 / index))
+        for part in (abs(base.numerator), base.denominator)
+    )
+    root = Fraction(above if base >= 0 else -above, below)
+    if index > 64 or root**index != base:
         raise UndefinedError("no root that is rational")
     return root
 
@@ -188,4 +185,4 @@ class _Residues:
 
 
 def _random(name: str, *parts: int) -> int:
-    return int.from_bytes(hashlib.blake2b(repr((name, parts)).encode(), digest_size=32).digest(), "big") % _PRIME
+    return noise(name, *parts) % _PRIME

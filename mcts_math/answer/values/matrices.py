@@ -1,28 +1,17 @@
-"""Sums, products, powers and transposes of matrices and vectors as one; the length of a vector."""
+"""Sums, products, powers and transposes of matrices and vectors as one; lengths, and the unit vectors i, j, k."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from typing import Final
 
-from mcts_math.answer.values.nodes import (
-    HALF,
-    MINUS_ONE,
-    ONE,
-    ZERO,
-    Call,
-    Group,
-    Matrix,
-    Node,
-    Num,
-    Power,
-    Prod,
-    Sum,
-    Sym,
-    walk,
-)
+from mcts_math.answer.values import nodes as tree
+from mcts_math.answer.values.nodes import MINUS_ONE, ONE, ZERO, Call, Group, Matrix, Node, Num, Power, Prod, Sum, Sym
 
 _MAX_CELLS: Final = 36
+_MARK: Final = "^"  # ends the name of a unit vector
+_UNITS: Final = ("i" + _MARK, "j" + _MARK, "k" + _MARK)
 _TRANSPOSE: Final = (Sym("T"), Sym("t"))
 
 
@@ -41,6 +30,13 @@ def matrix_value(node: Node) -> Matrix | None:
     return None
 
 
+def transposed_list(node: Power) -> Matrix | None:
+    """`[1, 2]^T` as a column; None for anything else."""
+    if node.exponent not in _TRANSPOSE or not isinstance(node.base, Group) or node.base.left not in ("(", "["):
+        return None
+    return Matrix(tuple((item,) for item in node.base.items)) if len(node.base.items) > 1 else None
+
+
 def vector_sum(node: Sum) -> Group | None:
     """`(1, 0, 2) + t (3, 1, -1)` as one tuple; None where the terms are no vectors of one length."""
     vector = matrix_value(node)
@@ -52,7 +48,7 @@ def length(node: Call) -> Node | None:
     vector = matrix_value(node.args[0])
     if vector is None or 1 not in (len(vector.rows), len(vector.rows[0])):
         return None
-    return Power(Sum(tuple(Power(cell, Num(Fraction(2))) for row in vector.rows for cell in row)), HALF)
+    return Power(Sum(tuple(Power(cell, Num(Fraction(2))) for row in vector.rows for cell in row)), tree.HALF)
 
 
 def _sum(parts: list[Matrix | None]) -> Matrix | None:
@@ -67,7 +63,7 @@ def _product(node: Prod) -> Matrix | None:
     factors: list[Node] = []
     result: Matrix | None = None
     for item in node.items:
-        if not any(isinstance(part, (Matrix, Group)) for part in walk(item)):
+        if not any(isinstance(part, (Matrix, Group)) for part in tree.walk(item)):
             factors.append(item)
             continue
         right = matrix_value(item)
@@ -113,3 +109,19 @@ def _inverse(matrix: Matrix) -> Matrix:
 
     size = len(matrix.rows)
     return Matrix(tuple(tuple(cofactor(j, i) for j in range(size)) for i in range(size)))
+
+
+def components(node: Node) -> Node:
+    """`node` with sums of unit vectors as tuples of their coefficients; a lone bold letter is that letter."""
+    names = tree.symbols(node)
+    used = [name for name in _UNITS if name in names]
+    if not used:
+        return node
+    if isinstance(node, (Group, tree.Relation)):
+        return replace(node, items=tuple(map(components, node.items)))
+    if len(used) == 1:
+        letter = used[0][0]
+        return tree.substitute(node, {used[0]: tree.IMAGINARY if letter == "i" else Sym(letter)})
+    size = 3 if _UNITS[2] in used else 2
+    zeros: dict[str, Node] = dict.fromkeys(_UNITS, ZERO)
+    return Group("(", ")", tuple(tree.substitute(node, {**zeros, name: ONE}) for name in _UNITS[:size]))

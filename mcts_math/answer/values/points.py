@@ -7,27 +7,13 @@ may end. One with floors, parities or factorials of a variable called n, k or th
 
 from __future__ import annotations
 
-import zlib
 from fractions import Fraction
 from itertools import combinations, pairwise
 from typing import Final
 
-from mcts_math.answer.values.nodes import (
-    MINUS_ONE,
-    PI,
-    Bound,
-    Call,
-    Const,
-    Node,
-    Num,
-    Power,
-    Prod,
-    Sum,
-    children,
-    negate,
-    symbols,
-    walk,
-)
+from mcts_math.answer.values import nodes as tree
+from mcts_math.answer.values.evaluate import noise
+from mcts_math.answer.values.nodes import MINUS_ONE, PI, Bound, Call, Const, Node, Num, Power, Prod, symbols, walk
 from mcts_math.answer.values.polynomials import rational_function, real_roots
 
 NUM_POINTS: Final = 12
@@ -44,15 +30,15 @@ def point(names: frozenset[str], index: int) -> dict[str, Fraction]:
     """The `index`-th test point, below `NUM_POINTS`; 0 to 3 positive, 4 negative, the others mixed, 11 far away."""
     values: dict[str, Fraction] = {}
     for name in names:
-        noise = zlib.crc32(f"{name}/{index}".encode())
-        size = Fraction(noise % 8999 + 500, 3001)  # 0.17 to 3.2
+        chance = noise(name, index)
+        size = Fraction(chance % 8999 + 500, 3001)  # 0.17 to 3.2
         if index in (3, 8, 9):
             size = size / 4  # inside the domain of arcsin and of sqrt(1 - x^2)
         elif index in (2, 10):
             size = size * 5
         elif index == 11:
             size = size * 60
-        values[name] = -size if index == 4 or (index > 4 and (noise >> 16) % 2) else size
+        values[name] = -size if index == 4 or (index > 4 and (chance >> 16) % 2) else size
     return values
 
 
@@ -76,7 +62,7 @@ def points(left: Node, right: Node, names: frozenset[str]) -> tuple[list[dict[st
 def _at_integers(names: frozenset[str], whole: frozenset[str], index: int, size: int) -> dict[str, Fraction]:
     values = point(names - whole, index % NUM_POINTS)
     for place, name in enumerate(sorted(whole)):
-        step = index if not place else zlib.crc32(f"{name}/{index}".encode()) % size
+        step = index if not place else noise(name, index) % size
         values[name] = Fraction(_INTEGERS[step])
     return values
 
@@ -104,9 +90,9 @@ def _is_analytic(node: Node) -> bool:
 
 def corners(part: Node, name: str) -> list[float]:
     """Where a piece of the function that `part` is may end: at zeros and poles of what is in it."""
-    arguments = [part.base] if isinstance(part, Power) else list(children(part))
+    arguments = [part.base] if isinstance(part, Power) else list(tree.children(part))
     if isinstance(part, Call) and part.name in ("max", "min"):
-        arguments += [Sum((a, negate(b))) for a, b in combinations(arguments, 2)][:12]
+        arguments += [tree.Sum((a, tree.negate(b))) for a, b in combinations(arguments, 2)][:12]
     functions = [rational_function(argument, name) for argument in arguments]
     return [root.at for function in functions for polynomial in function or () for root in real_roots(polynomial) or ()]
 

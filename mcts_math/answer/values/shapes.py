@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mcts_math.answer.text.things import singular
-from mcts_math.answer.values.nodes import Bound, Call, Group, Matrix, Node, Prod, Quantity, Relation, SetOp, Sym, Text
+from mcts_math.answer.values import nodes as tree
+from mcts_math.answer.values.nodes import ZERO, Bound, Call, Group, Matrix, Node, Prod, Quantity, Sym, Text, symbols
 
 
 def unwrap(node: Node) -> Node:
@@ -26,12 +27,16 @@ def named_point(node: Node) -> tuple[Node, Node] | None:
     match node:
         case Prod((Sym(name), Group() as point)) if len(name) == 1 and name.isupper():
             return (node.items[0], point) if closed(point) and len(point.items) > 1 else None
+        case Call(name, (_, _, *_) as items, True) if len(name) == 1 and name.isupper() and not symbols(node):
+            return Sym(name), Group("(", ")", items)  # P is the name of a point, or of a function
     return None
 
 
 def definite_set(node: Node) -> bool:
     """A union, a condition, or an interval that can't be a point or a list."""
-    return isinstance(node, SetOp) or (isinstance(node, Group) and (node.left, node.right) in (("(", "]"), ("[", ")")))
+    return isinstance(node, tree.SetOp) or (
+        isinstance(node, Group) and (node.left, node.right) in (("(", "]"), ("[", ")"))
+    )
 
 
 def as_rows(node: Node) -> tuple[tuple[Node, ...], ...] | None:
@@ -45,12 +50,12 @@ def as_rows(node: Node) -> tuple[tuple[Node, ...], ...] | None:
     return None
 
 
-def is_letter(node: Node) -> bool:
-    return isinstance(node, Text) or (isinstance(node, Sym) and len(node.name) == 1)
-
-
-def letters(name: str) -> tuple[Node, ...]:
-    return tuple(map(Text, name))
+def letters(node: Node) -> tuple[Node, ...]:
+    """The capitals of a run of them (`ACF`), read as one word or as a product; none of anything else."""
+    parts = [Sym(node.words)] if isinstance(node, Text) else node.items if isinstance(node, Prod) else ()
+    name = "".join(part.name for part in parts if isinstance(part, Sym))
+    whole = len(name) >= len(parts) and name.isalpha() and name.isupper() and len(name) < 9
+    return tuple(map(Text, name)) if whole else ()
 
 
 def closed(node: Group) -> bool:
@@ -66,7 +71,7 @@ def assignments(node: Node) -> dict[str, Node] | None:
     items = node.items if isinstance(node, Group) else (node,)
     values: dict[str, Node] = {}
     for item in items:
-        if not isinstance(item, Relation) or set(item.ops) != {"="}:
+        if not isinstance(item, tree.Relation) or set(item.ops) != {"="}:
             return None
         if len(item.ops) > 1:  # x = y = 2
             names = [name.name for name in item.items[:-1] if isinstance(name, Sym)]
@@ -93,11 +98,6 @@ def label_key(label: Text) -> str:
     return " ".join(map(singular, label.words.split()))
 
 
-def is_letters(text: Text) -> bool:
-    """Whether the words are a run of capital letters (`ACF`)."""
-    return text.words.isalpha() and text.words.isupper() and len(text.words) < 9
-
-
 def is_congruence(node: Node) -> bool:
     """Whether `node` is a residue with its modulus."""
     return isinstance(node, Call) and node.name == "pmod"
@@ -106,3 +106,24 @@ def is_congruence(node: Node) -> bool:
 def is_family(node: Node) -> bool:
     """Whether `node` stands for its values at all integers."""
     return isinstance(node, Bound) and node.kind in ("family", "line")
+
+
+def over_integers(node: Node, letters: str) -> Node:
+    """`pi/4 + k pi` as a family over the integers, where one of the letters is multiplied by an angle."""
+    if not isinstance(node, tree.Sum):
+        return node
+    found = [letter for letter in letters if letter in symbols(node)]
+    if len(found) != 1 or len(symbols(node)) != 1:
+        return node
+    turning = [item for item in node.items if symbols(item)]
+    if len(turning) != 1 or not isinstance(turning[0], Prod) or Sym(found[0]) not in turning[0].items:
+        return node
+    angle = any(
+        part == tree.PI or (isinstance(part, Quantity) and part.unit == "degree") for part in tree.walk(turning[0])
+    )
+    return Bound("family", node, found[0], ZERO, ZERO) if angle else node
+
+
+def line(node: Group, name: str) -> Node:
+    """The points of a tuple for all real values of its letter."""
+    return Bound("line", node, name, ZERO, ZERO)

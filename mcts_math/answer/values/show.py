@@ -5,27 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
-from mcts_math.answer.values.nodes import (
-    Bound,
-    Call,
-    Cases,
-    Const,
-    Group,
-    Matrix,
-    Node,
-    Num,
-    PlusMinus,
-    Power,
-    Prod,
-    Quantity,
-    Ratio,
-    Relation,
-    SetOp,
-    Sum,
-    Sym,
-    Text,
-    Time,
-)
+from mcts_math.answer.values import nodes as tree
+from mcts_math.answer.values.nodes import Node, Num
 
 
 def show(node: Node, limit: int = 400) -> str:
@@ -52,34 +33,34 @@ def _number(number: Num) -> str:
     return f"{'-' if value < 0 else ''}{digits[:-places]}.{digits[-places:]}"
 
 
-def _cases(node: Cases) -> str:
+def _cases(node: tree.Cases) -> str:
     return "; ".join(
         f"{_show(value)} otherwise" if at is None else f"{_show(value)} if {_show(at)}" for value, at in node.rows
     )
 
 
-def _relation(node: Relation) -> str:
+def _relation(node: tree.Relation) -> str:
     steps = zip(node.ops, node.items[1:], strict=True)
     return _show(node.items[0]) + "".join(f" {op} {_show(item)}" for op, item in steps)
 
 
 _SHOWN: Final[dict[type, Callable[[Any], str]]] = {
-    Num: _number,
-    Const: lambda node: node.name,
-    Sym: lambda node: node.name,
-    Text: lambda node: f"choice {node.words}" if node.choice else repr(node.words),
-    Sum: lambda node: f"({_joined(' + ', node.items)})",
-    Prod: lambda node: _joined("*", node.items),
-    Power: lambda node: f"({_show(node.base)})^({_show(node.exponent)})",
-    Call: lambda node: f"{node.name}({_joined(', ', node.args)})",
-    Bound: lambda node: f"{node.kind}({_show(node.body)}, {node.name}, {_show(node.low)}, {_show(node.high)})",
-    Cases: _cases,
-    PlusMinus: lambda node: f"({_show(node.left)} {'±' if node.sign > 0 else '∓'} {_show(node.right)})",
-    Quantity: lambda node: f"{_show(node.value)} [{node.unit}]",
-    Group: lambda node: f"{node.left or 'list '}{_joined(', ', node.items)}{node.right}",
-    Relation: _relation,
-    SetOp: lambda node: _joined(f" {node.op} ", node.items),
-    Matrix: lambda node: "[" + "; ".join(_joined(" ", row) for row in node.rows) + "]",
-    Ratio: lambda node: _joined(" : ", node.items),
-    Time: lambda node: f"{node.minutes // 60}:{node.minutes % 60:02d} {node.half}".rstrip(),
+    tree.Num: _number,
+    tree.Const: lambda node: node.name,
+    tree.Sym: lambda node: node.name,
+    tree.Text: lambda node: f"choice {node.words}" if node.choice else repr(node.words),
+    tree.Sum: lambda node: f"({_joined(' + ', node.items)})",
+    tree.Prod: lambda node: _joined("*", node.items),
+    tree.Power: lambda node: f"({_show(node.base)})^({_show(node.exponent)})",
+    tree.Call: lambda node: f"{node.name}({_joined(', ', node.args)})",
+    tree.Bound: lambda node: f"{node.kind}({_show(node.body)}, {node.name}, {_show(node.low)}, {_show(node.high)})",
+    tree.Cases: _cases,
+    tree.PlusMinus: lambda node: f"({_show(node.left)} {'±' if node.sign > 0 else '∓'} {_show(node.right)})",
+    tree.Quantity: lambda node: f"{_show(node.value)} [{node.unit}]",
+    tree.Group: lambda node: f"{node.left or 'list '}{_joined(', ', node.items)}{node.right}",
+    tree.Relation: _relation,
+    tree.SetOp: lambda node: _joined(f" {node.op} ", node.items),
+    tree.Matrix: lambda node: "[" + "; ".join(_joined(" ", row) for row in node.rows) + "]",
+    tree.Ratio: lambda node: _joined(" : ", node.items),
+    tree.Time: lambda node: f"{node.minutes // 60}:{node.minutes % 60:02d} {node.half}".rstrip(),
 }

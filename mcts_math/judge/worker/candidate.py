@@ -6,6 +6,7 @@ the examiner is a value or an exception in answer to a call.
 
 from __future__ import annotations
 
+import atexit
 import builtins
 import contextlib
 import functools
@@ -16,7 +17,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from types import ModuleType
-from typing import Any, cast
+from typing import Any
 from unittest.mock import patch
 
 from .acts import perform
@@ -38,19 +39,21 @@ class Output(io.BytesIO):
     def close(self) -> None:
         """Stays open: what was printed before still counts."""
 
+    def fileno(self) -> int:
+        """Its number, as far as `_standard_files` goes."""
+        return 1
 
-def captured() -> io.TextIOWrapper:
-    """A new `sys.stdout`."""
-    return io.TextIOWrapper(Output(), encoding="utf-8", errors="surrogatepass", write_through=True)
+
+def _text(data: io.BytesIO) -> io.TextIOWrapper:
+    return io.TextIOWrapper(data, encoding="utf-8", errors="surrogatepass", write_through=True)
 
 
-def text_of(output: io.TextIOWrapper) -> str:
+def text_of(output: Output) -> str:
     """What was printed, and forgets it."""
-    buffer = cast(Output, output.buffer)
-    text = buffer.getvalue().decode("utf-8", "replace")
+    text = output.getvalue().decode("utf-8", "replace")
     if text:
-        buffer.seek(0)
-        buffer.truncate()
+        output.seek(0)
+        output.truncate()
     return text
 
 
@@ -61,40 +64,60 @@ def run_program(sources: list[str], stdin: str) -> str:
         BaseException: what the program raised; SystemExit where its status says that it failed.
     """
     module = new_module("__main__", sources)
-    data = io.BytesIO(stdin.encode("utf-8", "surrogatepass"))
-    sys_stdin = io.TextIOWrapper(data, encoding="utf-8", errors="surrogatepass")
-    output = captured()
-    try:
-        with patch.multiple(sys, stdin=sys_stdin, stdout=output), _by_number(sys_stdin, output):
-            for source in sources:
-                exec(compile(source, "<solution>", "exec", dont_inherit=True), vars(module))
-            for thread in threading.enumerate():
-                if thread is not threading.current_thread() and not thread.daemon:
-                    thread.join()
-    except SystemExit as leave:
-        if leave.code not in (None, 0):
-            raise
+    data, output, status = _Input(stdin.encode("utf-8", "surrogatepass")), Output(), None
+    atexit._clear()
+    with _standard_files(data, output):
+        try:
+            run_sources(module, sources)
+        except SystemExit as leave:
+            status = leave.code
+        for thread in threading.enumerate():
+            if thread is not threading.current_thread() and not thread.daemon:
+                thread.join()
+        atexit._run_exitfuncs()
+        print(end="", flush=True)  # on what the program has put in the place of its output
+    if status not in (None, 0):
+        raise SystemExit(status)
     return text_of(output)
 
 
-@contextlib.contextmanager
-def _by_number(stdin: io.TextIOWrapper, stdout: io.TextIOWrapper) -> Iterator[None]:
-    """Programs that want speed use the descriptors, and leave without a clean-up: both mean the same here."""
-    open_file, read, write = open, os.read, os.write
+class _Input(io.BytesIO):
+    def fileno(self) -> int:
+        """Its number, as far as `_standard_files` goes."""
+        return 0
 
-    def open_too(file: Any, *args: Any, **kwargs: Any) -> Any:
-        if file in (0, "/dev/stdin"):
-            return stdin.buffer if "b" in (args[0] if args else kwargs.get("mode", "r")) else stdin
-        return open_file(file, *args, **kwargs)
+
+@contextlib.contextmanager
+def _standard_files(data: io.BytesIO, output: Output) -> Iterator[None]:
+    """Input and output, by name and by number. Programs that want speed use the numbers, and leave in a hurry."""
+    open_file, read, write, stat = open, os.read, os.write, os.fstat
+    stdin, stdout = _text(data), _text(output)
+    stdin.mode, stdout.mode = "r", "w"  # type: ignore[misc]
+    names = {0: (stdin, data), "/dev/stdin": (stdin, data), 1: (stdout, output), "/dev/stdout": (stdout, output)}
+    file_facts = os.stat_result((0o100644, 0, 0, 1, 0, 0, len(data.getvalue()), 0, 0, 0))
+
+    def open_too(file: Any, mode: str = "r", *args: Any, **kwargs: Any) -> Any:
+        if isinstance(file, (int, str)) and file in names:
+            return names[file]["b" in mode]
+        return open_file(file, mode, *args, **kwargs)
 
     by_number = patch.multiple(
         os,
         _exit=sys.exit,
-        read=lambda fd, size: stdin.buffer.read(size) if fd == 0 else read(fd, size),
-        write=lambda fd, data: stdout.buffer.write(data) if fd == 1 else write(fd, data),
+        read=lambda fd, size: data.read(size) if fd == 0 else read(fd, size),
+        write=lambda fd, text: output.write(text) if fd == 1 else write(fd, text),
+        fstat=lambda fd: file_facts if fd == 0 else stat(fd),
     )
-    with patch.object(builtins, "open", open_too), by_number:
+    by_name = patch.multiple(sys, stdin=stdin, stdout=stdout)
+    with by_name, by_number, patch.object(builtins, "open", open_too), patch.object(io, "open", open_too):
         yield
+
+
+def run_sources(module: ModuleType, sources: list[str]) -> dict[str, Any]:
+    """Runs code in a module, one text after the other, and returns its names. Raises what the code raises."""
+    for text in sources:
+        exec(compile(text, "<solution>", "exec", dont_inherit=True), vars(module))
+    return vars(module)
 
 
 def new_module(name: str, sources: list[str]) -> ModuleType:
@@ -112,9 +135,7 @@ def load(program: dict[str, Any]) -> dict[str, Any]:
     """Runs the judged code and returns those of its names that the tests use."""
     if program["whole"]:
         return {"": lambda stdin: run_program(program["sources"], stdin)}
-    names = vars(new_module("solution", program["sources"]))
-    for source in program["sources"]:
-        exec(compile(source, "<solution>", "exec", dont_inherit=True), names)
+    names = run_sources(new_module("solution", program["sources"]), program["sources"])
     roots = [entry["root"] for entry in program["entries"]]
     found = {name: names[name] for name in program["names"] if name in names}
     # A class of the library would be the examiner's own there, and nobody would count its calls.
@@ -124,12 +145,16 @@ def load(program: dict[str, Any]) -> dict[str, Any]:
 def main(examiner: socket.socket) -> None:
     """Serves the examiner until it goes; never returns."""
     leave = os._exit
-    sys.stdout = output = captured()
-    peer = Peer(examiner, perform, lambda: text_of(output))
+    output = Output()
+    sys.stdout = _text(output)
+    peer = Peer(examiner, perform, lambda: text_of(output), careful=False)
     try:
         program = peer.receive()
         try:
-            answer: Any = ("value", load(program), text_of(output), None)
+            found = load(program)
+            names = vars(sys.modules["solution"]) if program["shared"] else {}
+            peer.shared = {n: names[n] for n in program["shared"] if isinstance(names.get(n), type)}
+            answer: Any = ("value", found, text_of(output), None)
         except Broken:
             raise
         except BaseException as error:

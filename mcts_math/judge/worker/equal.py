@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import math
+from collections.abc import Callable
 from typing import Any
 
 PRINTED_TOLERANCE = 1e-6
@@ -44,12 +46,24 @@ def _close_numbers(expected: float, found: float, tolerance: float) -> bool:
 
 
 def as_json(value: Any) -> Any:
-    """A value as JSON would give it back: expected values that were read from JSON hold no tuples."""
+    """A value as JSON would give it back: expected values that were read from it hold no tuples, and keys are text."""
     if isinstance(value, (list, tuple)):
         return [as_json(item) for item in value]
     if isinstance(value, dict):
-        return {key: as_json(item) for key, item in value.items()}
+        return {json.dumps(k) if isinstance(k, (int, float)) else k: as_json(item) for k, item in value.items()}
     return value
+
+
+def strictly_close(allclose: Callable[..., bool]) -> Callable[..., bool]:
+    """`numpy.allclose`, but that no values are close to no values alone: to numpy they are close to every number."""
+
+    def check(a: Any, b: Any, *args: Any, **kwargs: Any) -> bool:
+        import numpy
+
+        a, b = numpy.asarray(a), numpy.asarray(b)
+        return (a.size == 0) == (b.size == 0) and allclose(a, b, *args, **kwargs)
+
+    return check
 
 
 def same_output(expected: str, found: str, tolerance: float | None) -> bool:

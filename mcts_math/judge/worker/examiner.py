@@ -19,7 +19,7 @@ from functools import partial
 from types import ModuleType
 from typing import Any
 
-from . import source, suite, units
+from . import equal, source, suite, units
 from .acts import allowed
 from .candidate import new_module
 from .guard import Guard
@@ -58,7 +58,7 @@ class Examination:
         tests = suite.read(self._problem["test"], self._problem["tolerance"] is not None, guarded)
         chosen = source.choose(self._problem)
         self.code = chosen.code
-        self._silence(tests.source)
+        self._prepare(tests.source)
         space = self._names()
         with contextlib.suppress(Broken, BadArgument, Failed):  # the place and the runner say why, whoever caught it
             self._run(tests, space, self._bind(self._load(chosen.sources, tests, space), space))
@@ -71,7 +71,7 @@ class Examination:
         for name, test in units.find(names, tests, candidate):
             runner.run(name, test)
         for number, case in enumerate(self._problem["cases"]):
-            runner.run(f"case {number}", partial(runner.check, case, candidate, self._problem["is_json"]))
+            runner.run(f"case {number}", partial(runner.check, case, candidate, self._problem["wrapped"]))
         if not runner.num_tests and not self._skipped:
             runner.record("the tests", None)
 
@@ -96,6 +96,8 @@ class Examination:
             raise Verdict("failed", self.runner.failure)
         entry = self._problem["entry_point"] or "the program"
         checks = self.runner.num_checks or suite.checks_something(tests, source.stub(self._problem["prompt"]))
+        if self._place.called and not checks and suite.looped(tests.module):
+            raise Verdict("failed", "failed: no assert of the tests was run: the code gave no value to check")
         for is_so, what in (
             (self._skipped, "skip themselves"),
             (not self._place.called, f"never call {entry}"),
@@ -115,12 +117,19 @@ class Examination:
                 exec(compile(helpers, "<prompt>", "exec", dont_inherit=True), names)
             except Exception as error:
                 raise Verdict("bad_problem", f"`prompt` can't be run: {type(error).__name__}: {error}") from None
+        own = {name: value for name, value in names.items() if getattr(value, "__module__", "") == "tests"}
+        self._place.shared = {name: kind for name, kind in own.items() if isinstance(kind, type)}
+        for entry in self._entries:
+            self._place.shared.pop(entry["root"], None)  # what the code is to write
         names["__name__"] = "__main__"  # tests may stand behind a guard
         sys.modules["__main__"] = module
         return names
 
-    def _silence(self, text: str) -> None:
+    def _prepare(self, text: str) -> None:
         """The tests are found and run here: their own runners would end this process, or run them twice."""
+        if "allclose" in text and "numpy" in sys.modules:
+            numpy: Any = sys.modules["numpy"]
+            numpy.allclose = equal.strictly_close(numpy.allclose)
         for name, function in (("unittest", "main"), ("pytest", "main"), ("doctest", "testmod")):
             if name in text:
                 with contextlib.suppress(ImportError):  # then the tests say so
@@ -131,12 +140,15 @@ class Examination:
         free = tests.names.free - names.keys()
         for _, text in tests.examples:
             free |= {entry["root"] for entry in self._entries if entry["root"] in text}
-        for name in free & sys.stdlib_module_names:
+        for name in free & {*sys.stdlib_module_names, "numpy", "np"}:
             with contextlib.suppress(ImportError):  # then the tests say so
-                names[name] = importlib.import_module(name)
+                names[name] = importlib.import_module("numpy" if name == "np" else name)
         roots = [entry["root"] for entry in self._entries or [_WHOLE]]
         wanted = {*free, *suite.imported(tests.module, _STAND_INS)} - names.keys() - {"candidate", *roots}
-        program = {"sources": sources, "names": [*roots, *sorted(wanted)], "entries": self._entries}
+        shared = sorted(self._place.shared)
+        if isinstance(self._place, Guard):
+            wanted |= {*shared}
+        program = {"sources": sources, "names": [*roots, *sorted(wanted)], "entries": self._entries, "shared": shared}
         given = {key: self._problem[key] for key in ("whole", "greeting_bytes")}
         found = self._place.load(program | given | {"stand_ins": _STAND_INS})
         names.update(found)

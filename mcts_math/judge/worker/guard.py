@@ -22,7 +22,7 @@ from typing import Any
 from unittest import TestCase
 
 from .acts import Stranger, agrees, describe, holds
-from .candidate import new_module, run_program
+from .candidate import new_module, run_program, run_sources
 from .source import Verdict
 from .values import FROZEN, MUTABLE, PLAIN, base_of
 
@@ -40,12 +40,12 @@ class Guard:
 
     Attributes:
         called: an entry point was called.
-        deadline: of no use here: signals of this process end what takes too long.
+        shared: classes of the prompt by name; the tests get the code's, if it has them.
     """
 
     def __init__(self) -> None:
         self.called = False
-        self.deadline: float | None = None
+        self.shared: dict[str, type[Any]] = {}
         self._known = _all_types()
         self._codes: set[Any] = set()
         self._asked: tuple[type[Any], ...] = ()
@@ -58,16 +58,16 @@ class Guard:
         """Has the code run, and returns those of its names that the program asks for. Raises Verdict."""
         if program["whole"]:
             return {"": self.counted(lambda stdin: run_program(program["sources"], stdin))}
-        names = vars(new_module("solution", program["sources"]))
+        module = new_module("solution", program["sources"])
+        names = vars(module)
         try:
-            for text in program["sources"]:
-                exec(compile(text, "<solution>", "exec", dont_inherit=True), names)
+            run_sources(module, program["sources"])
         except BaseException as error:
             raise Verdict("failed", f"failed: {describe(error)}") from None
         finally:
             self._arm(names, program["entries"])
         for name in program["stand_ins"]:
-            sys.modules[name] = sys.modules["solution"]
+            sys.modules[name] = module
         return {name: names[name] for name in program["names"] if name in names}
 
     def admit(self, entry: dict[str, Any], value: Any) -> bool:

@@ -7,6 +7,7 @@ the answer comes. What the other side says is data; who says what is no message 
 
 from __future__ import annotations
 
+import enum
 import inspect
 import socket
 import sys
@@ -16,12 +17,13 @@ from collections.abc import Callable
 from typing import Any
 
 from . import remote, values
-from .acts import OutOfTime, RemoteError, describe, describe_class, limited
+from .acts import REAL_TIMES, OutOfTime, RemoteError, describe, describe_class, limited
 from .source import Verdict
 from .values import BadValue, CannotCross
 
 MAX_FRAME_BYTES = 64 << 20
 _CHUNK = 1 << 18
+_GRACE_S = 1.0
 _MAX_TEXT = 1000
 _MUTE = ("unittest", "_pytest", "doctest", "bdb", "asyncio")  # modules whose exceptions steer a test runner
 
@@ -41,11 +43,13 @@ class Peer:
         sock: connected stream socket.
         perform: does what the other side asks with one of this side's objects: (object, how, args, kwargs) -> result.
         output: what this side has printed since it was last asked.
+        careful: the other side is not believed.
 
     Attributes:
         broken: why nothing can be said here any more; "" where it can.
-        deadline: when what is asked must have ended, by `time.monotonic`; None where there is no limit.
         called: an entry point was called.
+        shared: classes of the prompt by name: each side has its own. They cross as that name; their objects pass for
+            objects of the receiver's class, whose methods compare them; members of an enum become its members.
     """
 
     def __init__(
@@ -53,8 +57,9 @@ class Peer:
         sock: socket.socket,
         perform: Callable[[Any, str, Any, Any], Any],
         output: Callable[[], str] = lambda: "",
+        careful: bool = True,
     ) -> None:
-        self._sock, self._perform, self._output = sock, perform, output
+        self._sock, self._perform, self._output, self._careful = sock, perform, output, careful
         self._shown: dict[int, Any] = {}
         self._numbers: dict[int, int] = {}
         self._remotes: dict[int, Any] = {}
@@ -63,8 +68,16 @@ class Peer:
         self.broken = self._rejected = ""
         self._watched: set[int] = set()  # numbers of the entry points
         self._methods: frozenset[str] = frozenset()  # names of entry points that are methods
-        self.deadline: float | None = None
+        self._deadline: float | None = None  # of the test that runs, by `time.monotonic`
+        self._last: float | None = None  # when it has ended, whatever the other side does
         self.called = False
+        self.shared: dict[str, type[Any]] = {}
+        self._likes: dict[type[Any], Any] = {}
+
+    def begin(self, limit_s: float) -> None:
+        """Starts the clock of a test. The other side ends what takes too long; one that does not is given up."""
+        now = time.monotonic()
+        self._deadline, self._last = now + limit_s, now + REAL_TIMES * limit_s + _GRACE_S
 
     def fail(self, reason: str) -> Broken:
         """Marks the connection as broken, for good."""
@@ -88,7 +101,7 @@ class Peer:
         if size > MAX_FRAME_BYTES:
             raise self.fail("sent more than may be sent")
         try:
-            return values.decode(self.receive_bytes(size), self._resolve)
+            return values.decode(self.receive_bytes(size), self._resolve, self._careful)
         except BadValue as error:
             raise self.fail(f"sent what is no value: {error}") from None
 
@@ -96,8 +109,12 @@ class Peer:
         """Receives so many bytes. Raises Broken."""
         data = bytearray()
         while len(data) < size:
+            if self._last is not None:
+                self._sock.settimeout(max(self._last - time.monotonic(), 0.01))
             try:
                 chunk = self._sock.recv(min(size - len(data), _CHUNK))
+            except TimeoutError:
+                raise self.fail("goes on after the time limit of a test") from None
             except OSError:
                 chunk = b""
             if not chunk:
@@ -113,7 +130,7 @@ class Peer:
                 raise Broken(self.broken)
             if number in self._watched and (how == "__call__" or issubclass(type(self._remotes.get(number)), type)):
                 self.called = True
-            limit_s = None if self.deadline is None else max(self.deadline - time.monotonic(), 0.01)
+            limit_s = None if self._deadline is None else max(self._deadline - time.monotonic(), 0.01)
             try:
                 self.send(("ask", number, how, args, kwargs, limit_s))
             except CannotCross as error:
@@ -164,7 +181,7 @@ class Peer:
             return value
         if kind != "raised" or not isinstance(value, BaseException):
             raise self.fail("sent what is no message")
-        raise value
+        raise _harmless(value)
 
     def load(self, program: dict[str, Any]) -> dict[str, Any]:
         """Has the code run, and returns those of its names that the program asks for. Raises Verdict or Broken."""
@@ -191,7 +208,7 @@ class Peer:
         if entry["method"]:
             self._methods |= {entry["method"]}
             return True
-        self._watched.add(value.__dict__["_class_number"] if is_class else remote.number_of(value))
+        self._watched.add(remote.number_of(value))
         if is_class and entry["root"][0].isupper():
             value._trusted = True
         return True
@@ -209,12 +226,13 @@ class Peer:
 
     def _refer(self, value: Any) -> tuple[str, Any]:
         kind = type(value)
-        if isinstance(value, remote.RemoteType):
-            if value.__dict__.get("_class_number") is None:
-                raise CannotCross(f"the class {value.__name__} can't be handed over")
-            return "yours", (value.__dict__["_class_number"],)
-        if isinstance(kind, remote.RemoteType):
+        if isinstance(value, remote.RemoteType) or isinstance(kind, remote.RemoteType):
             return "yours", (remote.number_of(value),)
+        shared = {kind: name for name, kind in self.shared.items()}
+        if isinstance(value, enum.Enum) and kind in shared:
+            return "member", (shared[kind], value.value)
+        if isinstance(value, type) and value in shared:
+            return "shared", (shared[value],)
         if isinstance(value, type):
             known = [f"{c.__module__}.{c.__qualname__}" for c in value.__mro__ if _is_known_error(c)]
             if known and _is_known_error(value):
@@ -235,6 +253,10 @@ class Peer:
             return self._shown[content[0]]
         if kind == "exception":
             return _known_error(content)
+        if kind == "shared":
+            return self.shared[content[0]]
+        if kind == "member" and isinstance(self.shared[content[0]], enum.EnumMeta):
+            return self.shared[content[0]](content[1])
         if kind == "late":
             return OutOfTime(*content)
         number, *facts = content
@@ -249,6 +271,10 @@ class Peer:
             return remote.local_class(self, number, of)
         if kind == "coroutine":
             return self._drive(number)
+        if kind == "object" and of in self.shared.values():
+            if of not in self._likes:
+                self._likes[of] = remote.local_class(self, None, describe_class(of), own=of)
+            of = self._likes[of]
         if kind != "object" or not isinstance(of, remote.RemoteType):
             raise BadValue(f"{kind!r}")
         return remote.instance(of, number, *plain)
@@ -261,18 +287,24 @@ class Peer:
             raise BadValue("an error of no kind")
         if isinstance(kind, remote.RemoteType):
             error: BaseException = remote.instance(kind, number, *args)
-        elif issubclass(kind, (StopIteration, StopAsyncIteration)) or kind.__module__.startswith(_MUTE):
-            return RemoteError(f"{kind.__name__}: {', '.join(map(str, args))}"[:_MAX_TEXT])
         else:
             try:
                 error = kind(*args)
             except Exception:  # its arguments are not what it was made of
                 error = kind.__new__(kind, *args)
             vars(error).update(attributes)
-        if isinstance(error, (StopIteration, StopAsyncIteration)):
-            return RemoteError(f"{kind.__name__}: {', '.join(map(str, args))}"[:_MAX_TEXT])
         object.__setattr__(error, "__cause__", cause)
         return error
+
+
+def _harmless(error: BaseException) -> BaseException:
+    """What an exception of the other side is raised as: here none may end a loop, or a test, before it failed."""
+    kinds = type(error).__mro__
+    if not isinstance(error, (StopIteration, StopAsyncIteration)) and not any(
+        k.__module__.startswith(_MUTE) for k in kinds
+    ):
+        return error
+    return RemoteError(f"{kinds[0].__name__}: {', '.join(map(str, error.args))}"[:_MAX_TEXT])
 
 
 def _may_have_changed(argument: Any) -> bool:

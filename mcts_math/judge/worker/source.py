@@ -178,8 +178,10 @@ def _context(names: Names, given: set[str], others: list[str]) -> list[ast.stmt]
         seen.add(name)
         wanted[id(node)] = node
         needed |= names_of(node).free - given
+    future = [n for n in statements if isinstance(n, ast.ImportFrom) and n.module == "__future__"]
     stars = [n for n in statements if isinstance(n, ast.ImportFrom) and n.names[0].name == "*"]
-    return [node for node in statements if id(node) in wanted or node in stars]
+    found = [node for node in statements if id(node) in wanted or node in stars]
+    return [*future, *(node for node in found if node not in future)] if found else []
 
 
 def _typing(free: set[str]) -> list[str]:

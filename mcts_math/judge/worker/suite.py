@@ -5,11 +5,13 @@ from __future__ import annotations
 import ast
 import doctest
 import itertools
+import re
 from types import CodeType
 from typing import Any, NamedTuple
 
 from .source import Names, Verdict, names_of
 
+_CATCHERS = ("raises", "assertraises", "suppress", "warns", "assertwarns")
 _CHECKS = ("assert", "fail", "raises", "expect", "verify", "check")
 _PYTEST_MODULES = ("_pytest", "pytest")
 
@@ -37,16 +39,17 @@ class _Rewriter(ast.NodeTransformer):
 
     def __init__(self, compares: bool, guarded: set[str]) -> None:
         self._compares, self._guards = compares, guarded
-        self._depth = 0  # within functions other than `check`
+        self._depth = 0  # within what may catch a failure: functions other than `check`, `try`, `with raises(…)`
 
-    def _function(self, node: Any) -> Any:
-        inner = node.name != "check"
+    def _within(self, node: Any) -> Any:
+        inner = getattr(node, "name", "") != "check" and _catches(getattr(node, "items", []))
         self._depth += inner
         self.generic_visit(node)
         self._depth -= inner
         return node
 
-    visit_FunctionDef = visit_AsyncFunctionDef = _function  # noqa: N815 - names of ast
+    visit_FunctionDef = visit_AsyncFunctionDef = _within  # noqa: N815 - names of ast
+    visit_Try = visit_TryStar = visit_With = visit_AsyncWith = _within  # noqa: N815
 
     def visit_Assert(self, node: ast.Assert) -> Any:
         self.generic_visit(node)
@@ -77,6 +80,12 @@ class _Rewriter(ast.NodeTransformer):
             return node
         arguments = [ast.Constant(type(node.op).__name__), node.left, node.right]
         return ast.copy_location(_call("operate", arguments), node)
+
+
+def _catches(items: list[ast.withitem]) -> bool:
+    """Whether a `with` is there to catch something, by its name: what the code gives may not catch a failed assert."""
+    words = [word.lower() for item in items for word in re.findall(r"\w+", ast.unparse(item))]
+    return not items or any(word.startswith(_CATCHERS) for word in words)
 
 
 def _call(name: str, args: list[ast.expr]) -> ast.Call:
@@ -131,15 +140,20 @@ def can_fail(node: ast.Assert) -> bool:
     return not isinstance(node.test, (ast.GeneratorExp, ast.Lambda)) and not getattr(node.test, "elts", None)
 
 
+def looped(tests: ast.Module) -> set[ast.AST]:
+    """Asserts for each of some values: they run, and are counted, unless there is no value."""
+    loops = [node for node in ast.walk(tests) if isinstance(node, (ast.For, ast.AsyncFor, ast.While))]
+    inner = itertools.chain.from_iterable(map(ast.walk, loops))
+    return {node for node in inner if isinstance(node, ast.Assert) and not isinstance(node.test, ast.Constant)}
+
+
 def checks_something(suite: Suite, prompt: str | None) -> bool:
-    """Whether there is anything in the tests that a wrong value could make fail."""
+    """Whether there is anything in the tests that a wrong value could make fail, but for asserts in loops."""
     if any(example.want for _, text in suite.examples for example in doctest.DocTestParser().get_examples(text)):
         return True
-    trees = [suite.module]
-    if prompt is not None:
-        trees.append(ast.parse(prompt))
-    for node in itertools.chain.from_iterable(map(ast.walk, trees)):
-        if isinstance(node, ast.Raise) or (isinstance(node, ast.Assert) and can_fail(node)):
+    counted = looped(suite.module)
+    for node in itertools.chain(ast.walk(suite.module), ast.walk(ast.parse(prompt or ""))):
+        if isinstance(node, ast.Raise) or (isinstance(node, ast.Assert) and can_fail(node) and node not in counted):
             return True
         called = node.func if isinstance(node, ast.Call) else None
         name = getattr(called, "id", None) or getattr(called, "attr", "")

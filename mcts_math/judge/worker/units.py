@@ -13,9 +13,10 @@ import doctest
 import functools
 import inspect
 import itertools
+import sys
 import types
 import unittest
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from .source import Verdict
@@ -41,13 +42,28 @@ def find(names: dict[str, Any], suite: Suite, candidate: Any) -> Iterator[Unit]:
     Raises:
         Verdict: one of them can't be run here.
     """
+    try:
+        yield from _find(names, suite, candidate)
+    except Exception as error:  # of what frameworks allow and nobody here knows
+        raise Verdict("bad_problem", f"`test` can't be taken apart: {type(error).__name__}: {error}") from None
+
+
+def _find(names: dict[str, Any], suite: Suite, candidate: Any) -> Iterator[Unit]:
     own = {name: names[name] for name in names if name in suite.names.bound}
-    begin = functools.cache(own.get("setUpModule", lambda: None))
+    _refuse_fixtures(own)
+    module = sys.modules[names["__name__"]]
+
+    @functools.cache
+    def begin() -> None:
+        for before in ("setUpModule", "setup_module"):
+            _maybe(own.get(before), module)
+
     for name, value in own.items():
         if name == "check" and callable(value) and not calls(suite.module, "check"):
             yield name, _with_candidate(name, value, candidate)
-        elif name.startswith("test") and inspect.isfunction(value):
-            yield from _parametrized(name, value, candidate)
+        elif name.startswith("test") and type(value) is types.FunctionType and value.__module__ != "solution":
+            for title, run in _parametrized(name, value, candidate, own.get("pytestmark", ())):
+                yield title, functools.partial(_run_after, begin, own.get("setup_function"), value, run)
         elif inspect.isclass(value) and issubclass(value, unittest.TestCase):
             if value.__module__ == names["__name__"]:
                 yield from _of_unittest(name, value, begin)
@@ -125,48 +141,75 @@ def _with_candidate(name: str, function: Any, candidate: Any, given: dict[str, A
     return lambda: function(**given, **{open_names[0]: candidate})
 
 
-def _parametrized(name: str, function: Any, candidate: Any) -> Iterator[Unit]:
-    marks = [
-        mark for mark in getattr(function, "pytestmark", []) if mark.name in ("parametrize", "skip", "usefixtures")
-    ]
-    if any(mark.name == "skip" for mark in marks):
+def _parametrized(name: str, function: Any, candidate: Any, of_all: Any) -> Iterator[Unit]:
+    """A test function by its marks of pytest; `of_all`: those of its class or module."""
+    marks = [*getattr(function, "pytestmark", ()), *(of_all if isinstance(of_all, (list, tuple)) else [of_all])]
+    if any(mark.name == "usefixtures" for mark in marks):
+        raise Verdict("bad_problem", f"`{name}` needs fixtures, and nobody here can give it these")
+    if any(map(_is_left_out, marks)):
         return
-    tables = []
-    for mark in marks:
-        arguments = mark.args[0]
-        keys = [k.strip() for k in arguments.split(",")] if isinstance(arguments, str) else list(arguments)
-        rows = [getattr(row, "values", row) if hasattr(row, "marks") else row for row in mark.args[1]]
-        tables.append([dict(zip(keys, row if len(keys) > 1 else _alone(row), strict=True)) for row in rows])
+    tables = [_table(*mark.args, **mark.kwargs) for mark in marks if mark.name == "parametrize"]
     for number, chosen in enumerate(itertools.product(*tables)):
         given = {key: value for row in chosen for key, value in row.items()}
         yield f"{name}[{number}]" if tables else name, _with_candidate(name, function, candidate, given)
 
 
-def _alone(row: Any) -> tuple[Any, ...]:
-    return row if type(row).__name__ == "ParameterSet" else (row,)
+def _is_left_out(mark: Any) -> bool:
+    """Whether a mark says that a test does not count; of one that may fail (xfail) nothing can be learnt."""
+    return mark.name in ("skip", "skipif", "xfail") and (not mark.args or any(mark.args))
+
+
+def _table(
+    argnames: Any, argvalues: Any, indirect: bool = False, ids: Any = None, scope: Any = None
+) -> list[dict[str, Any]]:
+    """The arguments that `pytest.mark.parametrize` lists."""
+    if indirect:
+        raise Verdict("bad_problem", f"`test` gives {argnames} to fixtures, and nobody here can run these")
+    keys = [k.strip() for k in argnames.split(",")] if isinstance(argnames, str) else list(argnames)
+    rows = []
+    for row in argvalues:
+        is_set = type(row).__name__ == "ParameterSet"
+        if not (is_set and any(map(_is_left_out, row.marks))):
+            rows.append(dict(zip(keys, row.values if is_set else row if len(keys) > 1 else (row,), strict=True)))
+    return rows
+
+
+def _refuse_fixtures(members: Mapping[str, Any]) -> None:
+    """Refuses fixtures that pytest would run unasked. A test that asks for one is refused where it does."""
+    for name, value in members.items():
+        if type(value) is types.FunctionType or type(value).__module__ == "_pytest.fixtures":
+            marker = getattr(value, "_fixture_function_marker", getattr(value, "_pytestfixturefunction", None))
+            if getattr(marker, "autouse", False):
+                raise Verdict("bad_problem", f"`{name}` is a fixture, and nobody here can run it")
 
 
 def _of_class(name: str, kind: type[Any], candidate: Any) -> Iterator[Unit]:
+    _refuse_fixtures(vars(kind))
     for method in [m for m in dir(kind) if m.startswith("test") and callable(getattr(kind, m))]:
 
         def run(method: str = method) -> Iterator[Any]:
             found = kind()
             for before in ("setup_class", "setUpClass", "setup_method", "setUp"):
-                _maybe(found, before, kind, method)
+                _maybe(getattr(found, before, None), getattr(kind, method))
             try:
-                for _, one in _parametrized(method, getattr(found, method), candidate):
+                for _, one in _parametrized(method, getattr(found, method), candidate, getattr(kind, "pytestmark", ())):
                     yield one()
             finally:
                 for after in ("teardown_method", "tearDown", "teardown_class"):
-                    _maybe(found, after, kind, method)
+                    _maybe(getattr(found, after, None), getattr(kind, method))
 
         yield f"{name}.{method}", run
 
 
-def _maybe(found: Any, name: str, kind: type[Any], method: str) -> None:
-    function = getattr(found, name, None)
+def _maybe(function: Any, argument: Any) -> None:
     if function is not None:
-        function(*([getattr(kind, method)] if len(inspect.signature(function).parameters) else []))
+        function(*([argument] if inspect.signature(function).parameters else []))
+
+
+def _run_after(begin: Callable[[], None], setup: Any, function: Any, run: Callable[[], Any]) -> Any:
+    begin()
+    _maybe(setup, function)
+    return run()
 
 
 def is_skip(error: BaseException) -> bool:
