@@ -33,7 +33,7 @@ LAYERS = [
     ["train/analysis", "train/lessons", "train/model", "train/packing", "train/processes"],
     ["train/error_analysis", "train/export", "train/plots", "train/trainer", "train/tuning_plots"],
     ["train/learners", "train/summary", "train/training"],
-    ["train/tuning"],
+    ["train/tuning", "train/probe"],
     ["train/rounds", "train/__main__"],
     ["view/questions"],
     ["view/summary"],
@@ -52,7 +52,7 @@ LEARNING = {
     f"train/{name}"
     for name in (
         "data", "packing", "loss", "model", "export", "trainer", "training", "resume", "learners", "processes",
-        "tuning",
+        "tuning", "probe",
     )
 }  # fmt: skip
 # Modules of the engines that are read before one is loaded.
