@@ -94,8 +94,10 @@ def test_a_killed_worker_is_replaced(pool: CheckerPool) -> None:
     assert pool.check("a+b", "b+a").equal
     for pid in worker_pids():
         os.kill(pid, 9)
-    statuses = [pool.check(f"a+{i}b", f"{i}b+a").status for i in range(6)]
-    assert statuses.count(Status.EQUAL) >= 4
+    statuses: list[Status] = []
+    while statuses[-2:] != [Status.EQUAL] * 2 and len(statuses) < 60:  # a new one takes seconds on a busy machine
+        statuses.append(pool.check(f"a+{len(statuses)}b", f"{len(statuses)}b+a").status)
+    assert statuses[-2:] == [Status.EQUAL] * 2
     assert set(statuses) <= {Status.EQUAL, Status.TIMEOUT}
 
 

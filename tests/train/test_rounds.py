@@ -430,7 +430,7 @@ def test_a_full_disk_is_one_line(settings: Callable[..., RoundsConfig]) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, hard))
     try:
-        with pytest.raises(MctsMathError, match="make room; then run the same command"):
+        with pytest.raises(MctsMathError, match="Make room and run the same command again"):
             Rounds(settings(), report=lambda text: None).run()
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))

@@ -130,14 +130,16 @@ def _nucleus(scaled: Tensor, top_p: Tensor) -> Tensor:
     """
     kept, size = torch.full_like(scaled, -torch.inf), scaled.shape[1]
     total = scaled.logsumexp(dim=-1, keepdim=True)
-    flat, count = torch.arange(len(scaled), device=scaled.device), _NUCLEUS
-    while len(flat):
+    rows, count = list(range(len(scaled))), _NUCLEUS
+    while rows:
+        flat = torch.tensor(rows, device=scaled.device)
         ordered, order = scaled[flat].topk(min(count, size), dim=-1)
         probabilities = (ordered - total[flat]).exp()
         up_to = probabilities.cumsum(dim=-1)
         outside = up_to - probabilities >= top_p[flat]
         outside[:, 0] = False
         kept[flat.unsqueeze(1), order] = ordered.masked_fill(outside, -torch.inf)
-        flat = flat[up_to[:, -1] < top_p[flat, 0]] if count < size else flat[:0]
+        needs_more = (up_to[:, -1] < top_p[flat, 0]).tolist()
+        rows = [row for row, more in zip(rows, needs_more, strict=True) if more] if count < size else []
         count *= 8
     return kept
