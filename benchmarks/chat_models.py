@@ -28,6 +28,7 @@ from mcts_math import load_tasks, solve
 from mcts_math.engine.load import load_policy
 from mcts_math.engine.spec import EngineOptions
 from mcts_math.engine.tokenizer import load_codec
+from mcts_math.errors import MctsMathError
 from mcts_math.evaluate.intervals import wilson_interval
 from mcts_math.evaluate.table import interval, percent, render_table
 from mcts_math.requests import Generate, Generation, Policy, Sample
@@ -88,8 +89,13 @@ def main() -> None:
     for name in given.rows:
         method, _, form = name.partition(":")
         policy: Any = Plain(given.model, given.dtype) if method == "plain" else load(given)
-        row, replies[name] = run(name, policy, tasks, METHODS[method], form, given.max_tokens)
-        asyncio.run(policy.close())
+        try:
+            row, replies[name] = run(name, policy, tasks, METHODS[method], form, given.max_tokens)
+        except MctsMathError as error:  # a format that this model can't write
+            print(f"{name}: {error}")
+            continue
+        finally:
+            asyncio.run(policy.close())
         if method == "plain" and "greedy:chat" in replies:
             row += compare(replies["greedy:chat"], replies[name])
         rows.append(row + [""] * (len(HEADER) - len(row)))
