@@ -54,7 +54,9 @@ def grow(
     verdicts = yield from _judge(expansion, tree, node, drafts)
     before = tree.turn(node)
     return [
-        tree.add_child(node, _step(expansion, before, *parts), prior=likelihood([parts[0]]))
+        tree.add_child(
+            node, _step(expansion, before, *parts), prior=likelihood(parts[0].logprob / max(1, parts[0].num_tokens))
+        )
         for parts in zip(samples, drafts, runs, verdicts, strict=True)
     ]
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Final, TypeAlias, TypeVar
 
 from mcts_math.formats import StepFormat
-from mcts_math.messages import Prompt, Sample, Sampling
+from mcts_math.messages import Prompt, Sampling
 from mcts_math.requests import Evaluate, Evaluation, Generate, Generation, PartialSolution, Reply, Request
 from mcts_math.step import Step
 from mcts_math.tree import Node, Tree
@@ -145,15 +145,15 @@ def rank_solutions(tree: Tree) -> None:
     tree.solutions.sort(key=lambda i: by_value(tree.nodes[i]), reverse=True)
 
 
-def num_tokens(written: Sequence[Step | Sample]) -> int:
-    return sum(one.num_tokens for one in written)
+def num_tokens(steps: Sequence[Step]) -> int:
+    return sum(step.num_tokens for step in steps)
 
 
-def mean_logprob(written: Sequence[Step | Sample]) -> float:
+def mean_logprob(steps: Sequence[Step]) -> float:
     """Mean log-probability of the tokens, nats; 0 where there are none."""
-    return sum(one.logprob for one in written) / max(1, num_tokens(written))
+    return sum(step.logprob for step in steps) / max(1, num_tokens(steps))
 
 
-def likelihood(written: Sequence[Step | Sample]) -> float:
+def likelihood(mean_logprob: float) -> float:
     """The geometric mean of the tokens' probabilities, in [0, 1]."""
-    return math.exp(min(mean_logprob(written), 0.0))
+    return math.exp(min(mean_logprob, 0.0))

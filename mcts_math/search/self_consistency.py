@@ -21,7 +21,7 @@ from mcts_math.search.attempts import (
     record,
     telling_certainty,
 )
-from mcts_math.search.expansion import Expansion, Search, chance, likelihood
+from mcts_math.search.expansion import Expansion, Search, chance, likelihood, mean_logprob
 from mcts_math.search.votes import VoteTotal, group, is_certain, lead_is_lasting, totals, winner
 from mcts_math.settings import Real, Settings
 from mcts_math.tree import Attempt, Tree
@@ -90,7 +90,7 @@ def _weight(tree: Tree, attempt: Attempt, options: SelfConsistencyOptions) -> fl
     if options.vote_weight == "one":
         return 1.0
     node = tree.nodes[attempt.node]
-    return chance(node) if options.vote_weight == "value" else likelihood(tree.turn(node))
+    return chance(node) if options.vote_weight == "value" else likelihood(mean_logprob(tree.turn(node)))
 
 
 def _borda(tree: Tree, voters: list[Attempt], power: float) -> list[float]:
