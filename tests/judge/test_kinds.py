@@ -54,6 +54,10 @@ def test_right_passes_and_wrong_does_not(ask: Ask, kind: Kind, isolation: str) -
         ("f(1)", "check nothing"),
         ("def test_a(tmp_path):\n    assert f(1) == 2", "`test_a` needs tmp_path"),
         ("def check(a, b):\n    assert f(a) == b", "`check` needs a, b"),
+        (
+            "import pytest\n@pytest.mark.skipif('1 > 2', reason='x')\ndef test_a():\n    assert f(1) == 2",
+            "`skipif` has a condition in quotes",
+        ),
         ("import pytest\n@pytest.mark.usefixtures('db')\ndef test_a():\n    assert f(1) == 2", "`test_a` needs fixtures"),
         ("import pytest\n@pytest.fixture(autouse=True)\ndef x():\n    pass\ndef test_a():\n    assert f(1) == 2", "`x` is a fixture"),
         ("import pytest\nclass TestA:\n    @pytest.fixture(autouse=True)\n    def x(self):\n        pass\n    def test_a(self):\n        assert f(1) == 2",

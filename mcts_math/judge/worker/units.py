@@ -156,7 +156,14 @@ def _parametrized(name: str, function: Any, candidate: Any, of_all: Any) -> Iter
 
 def _is_left_out(mark: Any) -> bool:
     """Whether a mark says that a test does not count; of one that may fail (xfail) nothing can be learnt."""
-    return mark.name in ("skip", "skipif", "xfail") and (not mark.args or any(mark.args))
+    if mark.name not in ("skipif", "xfail"):
+        return bool(mark.name == "skip")
+    conditions = [*mark.args, *([mark.kwargs["condition"]] if "condition" in mark.kwargs else [])]
+    if any(isinstance(condition, str) for condition in conditions):  # pytest would work them out in the module
+        raise Verdict(
+            "bad_problem", f"`{mark.name}` has a condition in quotes, {conditions}; write it as an expression"
+        )
+    return not conditions or any(conditions)
 
 
 def _table(
