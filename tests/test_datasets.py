@@ -4,10 +4,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import base64
 import gzip
 import json
 import os
+import pickle
 import sys
+import zlib
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -18,11 +22,17 @@ from stand_ins import line_of, run_scripted
 from mcts_math import to_dataset
 from mcts_math.errors import RecordError, TaskError
 from mcts_math.files import dump_line
-from mcts_math.judge import Problem
+from mcts_math.judge import Judge, Judgement, Problem
 from mcts_math.run.record import record_to_task
 from mcts_math.tasks import digest_of, load_tasks, parse_source
 from mcts_math.tasks.cases import cases_path, without_cases, write_cases
 from mcts_math.tree import new_tree
+
+
+def packed(cases: object) -> str:
+    """Private cases as LiveCodeBench publishes them."""
+    return base64.b64encode(zlib.compress(pickle.dumps(json.dumps(cases)))).decode()
+
 
 HUMANEVAL = {
     "task_id": "HumanEval/7",
@@ -49,8 +59,18 @@ SANITIZED = {
 }
 GSM8K = {"question": "How many?", "answer": "Some #### of it: 1,000 + 1.\n#### 1,001"}
 MATH500 = {"problem": "What?", "solution": "…", "answer": "\\frac12", "subject": "Algebra", "level": 2, "unique_id": "test/algebra/1.json"}  # fmt: skip
+LIVECODEBENCH = {
+    "question_id": "abc300_a",
+    "question_content": "Add one to the number.",
+    "starter_code": "class Solution:\n    def f(self, x: int) -> int:\n        ",
+    "public_test_cases": json.dumps([{"input": "1", "output": "2", "testtype": "functional"}]),
+    "private_test_cases": packed([{"input": "[3]\n4", "output": "[7]", "testtype": "functional"}]),
+    "metadata": '{"func_name": "f"}',
+}
+HOSTILE = base64.b64encode(zlib.compress(b"cos\nsystem\n(S'touch pwned'\ntR.")).decode()
 RECORDS: dict[str, dict[str, Any]] = {
-    "humaneval": HUMANEVAL, "mbpp": MBPP, "mbpp-sanitized": SANITIZED, "gsm8k": GSM8K, "math500": MATH500
+    "humaneval": HUMANEVAL, "mbpp": MBPP, "mbpp-sanitized": SANITIZED, "livecodebench": LIVECODEBENCH, "gsm8k": GSM8K,
+    "math500": MATH500,
 }  # fmt: skip
 
 
@@ -69,12 +89,12 @@ def test_known_by_name_and_by_fields(tmp_path: Path, name: str, named: bool, suf
         plain, path = path, tmp_path / f"test{suffix}"
         path.write_bytes(gzip.compress(plain.read_bytes()))
     (task,) = load_tasks(f"{name}:{path}" if named else path)
-    ids = ["HumanEval/7", "mbpp/11", "mbpp/12", "gsm8k/test/0", "math500/test/algebra/1.json"]
+    ids = ["HumanEval/7", "mbpp/11", "mbpp/12", "livecodebench/abc300_a", "gsm8k/test/0", "math500/test/algebra/1.json"]
     assert task.id == dict(zip(RECORDS, ids, strict=True))[name]
     assert task.record["task"] == name.removesuffix("-sanitized")
     assert task.answers == {"gsm8k": ("1001",), "math500": ("\\frac12",)}.get(name, ())
-    if "code" in RECORDS[name] or name == "humaneval":
-        assert Problem.from_record(task.record).entry_point == "f"
+    if task.is_code:
+        assert Problem.from_record(task.record).names == ["Solution" if name == "livecodebench" else "f"]
         assert "```python block" in task.question
     else:
         assert task.question == RECORDS[name].get("problem", RECORDS[name].get("question"))  # bare, for tuned models
@@ -106,6 +126,50 @@ def test_prompts_are_whole(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("starter", "cases", "reply", "passes"),
+    [
+        (
+            "class Solution:\n    def f(self, x): ",
+            [("1\n[2]", "[1, 2]")],
+            "class Solution:\n  def f(self, x, y): return [x, *y]",
+            True,
+        ),
+        (
+            "class Solution:\n    def f(self, x): ",
+            [("1", "2")],
+            "class Solution:\n  def f(self, x: List[int]): return ceil(x + pow(3, 2, 4))",
+            True,
+        ),
+        (
+            "class Solution:\n    def f(self, x): ",
+            [("1", "2"), ("5", "0")],
+            "class Solution:\n  def f(self, x): return 2",
+            False,
+        ),
+        ("", [("3\n1 2 3\n", "6\n")], "n = int(input())\nprint(sum(map(int, input().split())) + Counter()[n])", True),
+        ("", [("3\n1 2 3\n", "6\n"), ("1\n1\n", "1\n")], "print(6)", False),
+    ],
+)
+def test_livecodebench_is_judged_by_all_cases(
+    tmp_path: Path, starter: str, cases: list[Any], reply: str, passes: bool
+) -> None:
+    kind = "functional" if starter else "stdin"
+    told = [{"input": given, "output": wanted, "testtype": kind} for given, wanted in cases]
+    changed = {
+        "starter_code": starter,
+        "public_test_cases": json.dumps(told[:1]),
+        "private_test_cases": packed(told[1:]),
+    }
+    (task,) = load_tasks(write(tmp_path / "x.jsonl", LIVECODEBENCH | changed))
+
+    async def judged() -> Judgement:
+        async with Judge() as judge:
+            return await judge.judge(Problem.from_record(task.record), f"```python\n{reply}\n```")
+
+    assert asyncio.run(judged()).passed is passes
+
+
+@pytest.mark.parametrize(
     ("name", "change", "words"),
     [
         *((("humaneval", {field: None}, f"`{field}` is missing")) for field in ("prompt", "test", "entry_point", "task_id")),
@@ -115,6 +179,12 @@ def test_prompts_are_whole(tmp_path: Path) -> None:
         ("mbpp", {"test_list": ["assert f(1)", 3]}, "`test_list` must be a list of strings"),
         ("mbpp", {"test_list": []}, "no test in `test_list` calls a function that `code` defines"),
         ("mbpp", {"code": "g = 1"}, "no test in `test_list` calls a function that `code` defines"),
+        *((("livecodebench", {field: None}, f"`{field}` is missing")) for field in ("question_content", "starter_code", "metadata")),
+        ("livecodebench", {"metadata": "{}"}, "`metadata` must be a JSON object with `func_name`"),
+        ("livecodebench", {"public_test_cases": "[3]"}, "a case needs `input` and `output`, in JSON"),
+        ("livecodebench", {"public_test_cases": "{}"}, "`public_test_cases` must be a list of cases in JSON"),
+        ("livecodebench", {"private_test_cases": "AAAA"}, "`private_test_cases` can't be unpacked"),
+        ("livecodebench", {"private_test_cases": HOSTILE}, "it asks for os.system"),
         ("gsm8k", {"answer": "1001"}, "`answer` has no `#### NUMBER`"),
         ("gsm8k", {"answer": "1001\n#### "}, "`answer` has no `#### NUMBER`"),
         ("gsm8k", {"question": None}, "`question` is missing"),

@@ -8,6 +8,7 @@ from typing import Final
 from mcts_math.tasks.benchmarks.base import Benchmark, Position
 from mcts_math.tasks.benchmarks.gsm8k import GSM8K
 from mcts_math.tasks.benchmarks.humaneval import HUMANEVAL
+from mcts_math.tasks.benchmarks.livecodebench import LIVECODEBENCH
 from mcts_math.tasks.benchmarks.math500 import MATH500
 from mcts_math.tasks.benchmarks.mbpp import MBPP, MBPP_SANITIZED
 
@@ -15,6 +16,7 @@ BENCHMARKS: Final[Mapping[str, Benchmark]] = {
     "humaneval": HUMANEVAL,
     "mbpp": MBPP,
     "mbpp-sanitized": MBPP_SANITIZED,
+    "livecodebench": LIVECODEBENCH,
     "gsm8k": GSM8K,
     "math500": MATH500,
 }
