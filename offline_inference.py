@@ -6,6 +6,7 @@ python offline_inference.py --custom_cfg configs/offline_inference.yaml --tree_j
 import argparse
 import json
 import sys
+from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 
@@ -16,8 +17,10 @@ from mcts_math.config import describe_config, load_config
 from mcts_math.evaluate.accuracy import Tally
 from mcts_math.evaluate.grading import Grader
 from mcts_math.evaluate.table import interval
-from mcts_math.run.offline import rescore_file
+from mcts_math.run.offline import Rescored, rescore_file
+from mcts_math.run.record import with_verdict
 from mcts_math.run.results import ResultsFile, require_other_file
+from mcts_math.tasks import JsonObject
 
 
 def parse(argv: list[str]) -> argparse.Namespace:
@@ -32,6 +35,11 @@ def parse(argv: list[str]) -> argparse.Namespace:
     return parser.parse_intermixed_args(argv)
 
 
+def to_judge(line: Rescored) -> tuple[Sequence[str], str] | None:
+    """Accepted answers and the chosen one."""
+    return (line.golds, line.answer) if line.golds and line.answer is not None else None
+
+
 def main(argv: list[str]) -> int:
     args = parse(argv)
     config = load_config(args.custom_cfg, args.overrides)
@@ -40,27 +48,23 @@ def main(argv: list[str]) -> int:
     tally, total, answered = Tally(), 0, 0
     with ExitStack() as stack:
         grader = stack.enter_context(Grader(args.workers or None))
-        output = None
+
+        def records() -> Iterator[JsonObject]:
+            nonlocal total, answered
+            for line, verdict in grader.judged(rescore_file(args.tree_jsonl, config), to_judge):
+                total += 1
+                answered += line.answer is not None
+                if line.golds:
+                    tally.add(bool(verdict))
+                yield with_verdict(line.record, bool(verdict)) if line.golds else line.record
+
         if args.output:
             require_other_file(args.output, args.tree_jsonl)
             meta = {"config": config.resolved(), "trees": args.tree_jsonl}
-            output = stack.enter_context(ResultsFile(args.output).open(meta, overwrite=args.overwrite))
-            output.begin(meta)
-
-        def pairs() -> Iterator[tuple[Sequence[str], str]]:
-            nonlocal total, answered
-            for line in rescore_file(args.tree_jsonl, config):
-                total += 1
-                answered += line.answer is not None
-                if output is not None:
-                    output.append(line.record)
-                if line.golds and line.answer is not None:
-                    yield line.golds, line.answer
-                elif line.golds:
-                    tally.add(False)
-
-        for verdict in grader.verdicts(pairs()):
-            tally.add(verdict)
+            output = ResultsFile(args.output).open(meta, resume=None, overwrite=args.overwrite)
+            stack.enter_context(output).begin(meta, records())
+        else:
+            deque(records(), maxlen=0)
     strategy = config.options.model_dump()["mcts_infer_strategy"]
     report = {"total": total, "answered": answered, "strategy": strategy, **tally.to_json()}
     if args.json:

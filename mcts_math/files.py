@@ -157,7 +157,7 @@ def dump_line(record: Mapping[str, Any]) -> bytes:
     try:
         text = json.dumps(record, ensure_ascii=False, allow_nan=False)
     except ValueError:
-        record = _finite(record)
+        record = finite(record)
         text = json.dumps(record, ensure_ascii=False)
     try:
         return text.encode() + b"\n"
@@ -165,10 +165,10 @@ def dump_line(record: Mapping[str, Any]) -> bytes:
         return json.dumps(record).encode() + b"\n"
 
 
-def _finite(data: Any) -> Any:
-    """The same data with null for all numbers that are not finite."""
+def finite(data: Any) -> Any:
+    """The same data with None for all numbers that are not finite: what JSON holds of it."""
     if isinstance(data, Mapping):
-        return {key: _finite(value) for key, value in data.items()}
+        return {key: finite(value) for key, value in data.items()}
     if isinstance(data, (list, tuple)):
-        return [_finite(value) for value in data]
+        return [finite(value) for value in data]
     return None if isinstance(data, float) and not math.isfinite(data) else data

@@ -65,7 +65,7 @@ class Solved:
 
 
 class RunBudgetError(MctsMathError):
-    """The run's token budget is used up; trees in flight were dropped."""
+    """The run's token budget was used up before all questions were begun; those that were begun have been yielded."""
 
 
 @dataclass(slots=True, eq=False)
@@ -148,6 +148,7 @@ class Scheduler:
             grade: a short search for trees that were cut short by a limit: is what they found right?
 
         Raises:
+            RunBudgetError: at the end, where questions were not begun for want of tokens.
             MctsMathError: a service broke down. What was yielded before stands; trees in flight are lost. (A TaskError
                 or RefusedError is about one question, and becomes its `Solved.error`.)
         """
@@ -156,11 +157,13 @@ class Scheduler:
         growing: set[asyncio.Task[Solved]] = set()
         try:
             while True:
-                while len(growing) < self._limits.in_flight and (task := next(waiting, None)) is not None:
+                while len(growing) < self._limits.in_flight and not self._is_spent:
+                    if (task := next(waiting, None)) is None:
+                        break
                     growing.add(started := self._start(task, make_search, grade))
                     started.add_done_callback(finished.put_nowait)
                 if not growing:
-                    return
+                    break
                 growing.remove(done := await finished.get())
                 if (failure := _failure(done)) is not None:
                     others = [finished.get_nowait() for _ in range(finished.qsize())]
@@ -169,6 +172,11 @@ class Scheduler:
                             yield other.result()
                     raise failure
                 yield done.result()
+            if self._is_spent and next(waiting, None) is not None:
+                raise RunBudgetError(
+                    f"the run's budget of {self._limits.run_tokens} generated tokens was used up before all questions "
+                    "were begun. Raise max_run_tokens, then resume the run."
+                )
         finally:
             await cancel(growing)
             if self._watchdog is not None and not self._jobs:
@@ -228,7 +236,7 @@ class Scheduler:
         try:
             requests = next(search)
             while True:
-                used_up = job.used_up
+                used_up = job.used_up or ("max_run_tokens" if self._is_spent else "")
                 if used_up and any(isinstance(r, (Generate, Adapt)) for r in requests):
                     job.tree.stopped = used_up
                     return
@@ -266,13 +274,13 @@ class Scheduler:
         finally:
             cost.seconds += self._clock.stop() - started
             del job.running[number]
-        self._charge_run(cost.charge(request, reply))
+        self.tokens += cost.charge(request, reply)
         return reply
 
-    def _charge_run(self, tokens: int) -> None:
-        self.tokens += tokens
-        if self._limits.run_tokens and self.tokens >= self._limits.run_tokens:
-            raise RunBudgetError(f"the run's budget of {self._limits.run_tokens} generated tokens is used up.")
+    @property
+    def _is_spent(self) -> bool:
+        """Whether the run's budget of tokens is used up: nothing more is generated, and no question is begun."""
+        return 0 < self._limits.run_tokens <= self.tokens
 
     async def _watch(self) -> None:
         """Stops trees that are over their machine time; ends with the last of those that have a limit."""

@@ -37,6 +37,7 @@ from mcts_math.evaluate.grading import Grader
 from mcts_math.evaluate.plots import draw_budgets, draw_cost
 from mcts_math.evaluate.trials import Question, read_questions
 from mcts_math.files import write_text, writing
+from mcts_math.run.cli import SOME_FAILED
 from mcts_math.settings import describe_keys, load_settings, make_settings, read_settings
 
 ROOT = Path(__file__).parent.parent
@@ -102,9 +103,8 @@ def solve(run: Run, questions: str, *more: str) -> None:
     print(f"== {run.name}, seed {run.seed}", flush=True)
     resume = ["--resume"] if run.output.exists() else []
     process = subprocess.run([*command, f"seed={run.seed}", *resume], cwd=ROOT, preexec_fn=ends_with_us())
-    code = process.returncode
-    if code:
-        raise MctsMathError(f"{run.name} with seed {run.seed} ended with exit code {code}; see above.")
+    if process.returncode not in (0, SOME_FAILED):
+        raise MctsMathError(f"{run.name} with seed {run.seed} ended with exit code {process.returncode}; see above.")
 
 
 def perform(experiment: ExperimentConfig, folder: Path, seed: int, overrides: Sequence[str]) -> None:

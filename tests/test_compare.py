@@ -20,7 +20,7 @@ from mcts_math.evaluate.budgets import Curve, scores_within
 from mcts_math.evaluate.experiments import ExperimentConfig, check_contrasts, runs_of
 from mcts_math.evaluate.plots import draw_budgets
 from mcts_math.evaluate.trials import read_questions
-from mcts_math.settings import load_settings
+from mcts_math.settings import load_settings, make_settings
 from mcts_math.train.tuning_config import Kind, TuningConfig
 
 SHELLS = ("greedy", "revision", "beam_search", "best_of_n", "self_refine", "self_consistency", "fttt")
@@ -92,6 +92,34 @@ def test_methods_of_both_systems_at_equal_budgets(
     assert all("--resume" in command for command in solved[5:])
 
 
+def test_failed_questions_do_not_end_a_comparison(
+    compare: ModuleType, solved: list[list[str]], monkeypatch: pytest.MonkeyPatch, repo: Path
+) -> None:
+    run = compare.subprocess.run
+    monkeypatch.setattr(compare.subprocess, "run", lambda *a, **k: subprocess.CompletedProcess(run(*a, **k).args, 1))
+    configs = [f"{repo}/configs/mini/{name}.yaml" for name in ("greedy", "sbs")]
+    assert compare.main(["--name", "t", "--qaf", "q.jsonl", "--seeds", "1", "--cfgs", *configs]) == 0
+    assert len(solved) == 2
+    monkeypatch.setattr(compare.subprocess, "run", lambda command, **_: subprocess.CompletedProcess(command, 2))
+    with pytest.raises(MctsMathError, match="exit code 2"):
+        compare.main(["--name", "t", "--qaf", "q.jsonl", "--seeds", "1", "--cfgs", *configs])
+
+
+def test_methods_that_read_verdicts_are_marked(compare: ModuleType, tmp_path: Path, repo: Path) -> None:
+    """Also one that makes no attempts, such as MCTS that is rewarded by the ground truth."""
+    methods = {name: {"config": f"{repo}/configs/mini/mcts.yaml", "seeds": [1]} for name in ("trained", "chosen")}
+    experiment = make_settings(ExperimentConfig, {"questions": "q.jsonl", "methods": methods})
+    for name, more in (("trained", {"oracle": True, "method": "mcts"}), ("chosen", {"method": "mcts"})):
+        (run,) = (run for run in runs_of(experiment.methods, tmp_path) if run.name == name)
+        run.output.write_text(json.dumps(single("a", True, 5) | more) + "\n")
+    text = compare.write(experiment, tmp_path)
+    assert "| trained (oracle) | **100.00**" in text
+    assert "| chosen | **100.00**" in text
+    reads, chooses = text.split("chooses by itself", 1)
+    assert "trained" in reads
+    assert "trained" not in chooses.split("\n\n", 1)[0]
+
+
 def test_an_experiment_of_a_file(
     compare: ModuleType, solved: list[list[str]], tmp_path: Path, repo: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -110,7 +138,7 @@ def test_an_experiment_of_a_file(
     assert "step_beam_width=2" in solved[1]
     table = (tmp_path / "outputs/compare/small/table.md").read_text()
     assert "| sbs, 2 runs + Maj@2 | **50.00**" in table
-    assert "| sbs − greedy | **+0.00** (+0.0 to +0.0) |" in table
+    assert "| sbs − greedy | **+0.00** (-49.0 to +49.0) |" in table
     assert "| majority − best_of_n | **" in table
     assert table.strip() in capsys.readouterr().out
     path.write_text(path.read_text().replace("[[sbs, greedy]", "[[sps, greedy]"))

@@ -25,6 +25,7 @@ from mcts_math.evaluate.grading import Grader
 from mcts_math.evaluate.intervals import wilson_interval
 from mcts_math.evaluate.report import Summary
 from mcts_math.evaluate.trials import read_questions
+from mcts_math.files import read_records
 from offline_inference import main as rescore
 
 
@@ -208,6 +209,23 @@ def test_rescoring_writes_published_lines_too(tmp_path: Path, capsys: pytest.Cap
     assert "--workers: must be a whole number, at least 0, not '-1'" in capsys.readouterr().err
 
 
+def test_a_new_choice_has_a_verdict_of_its_own(tmp_path: Path) -> None:
+    node = {"text": "t", "extra_info": "", "action": "", "action_input": "", "final_answer": ""}
+    react = {
+        "0": node | {"value": 0.1, "q_value": 0.5, "prior": 0.5, "visit_count": 3},
+        "0.1": node | {"value": 0.9, "q_value": 0.1, "prior": 0.5, "visit_count": 1, "final_answer": "1"},
+        "0.2": node | {"value": 0.1, "q_value": 0.9, "prior": 0.5, "visit_count": 2, "final_answer": "2"},
+    }
+    ours = {"id": "a", "question": "Q", "answer": "1", "method": "mcts", "format": "react_sft", "cost": {"tokens": 1}}
+    solutions = [{"final_answer": "2", "tag": "0.2"}]
+    trees = write(tmp_path / "t.jsonl", ours | {"react": react | {"solutions": solutions}, "correct": False})
+    words = ["--custom_cfg", "configs/offline_inference.yaml", "--tree_jsonl", str(trees), "--workers", "1"]
+    assert rescore([*words, "mcts_infer_strategy=value", "--output", str(tmp_path / "o.jsonl")]) == 0
+    (record,) = (record for _, record in read_records(tmp_path / "o.jsonl"))
+    assert record["react"]["solutions"][0]["final_answer"] == "1"
+    assert record["correct"] is True
+
+
 def test_majority_within_a_file_counts_equal_answers_as_one(tmp_path: Path, grader: Grader) -> None:
     path = write(
         tmp_path / "a.jsonl",
@@ -303,7 +321,10 @@ def test_differences_are_paired_by_question() -> None:
     assert mean == 0.25  # of 0, 0, 0, 1: variance 1/4, standard error 1/4
     assert (low, high) == pytest.approx((0.25 - 0.49, 0.25 + 0.49), abs=1e-3)
     assert paired_difference(second, first)[0] == -0.25
-    assert paired_difference(first, first) == (0.0, (0.0, 0.0))
+    mean, (low, high) = paired_difference(first, first)  # four pairs and no difference are no proof that there is none
+    assert mean == 0.0
+    assert -low == high == pytest.approx(1.96 * 6**-1, abs=1e-3)  # half of 1 and of -1 added: variance 1/6, six pairs
+    assert paired_difference({"a": 1.0}, {"a": 0.0}) == (1.0, (pytest.approx(-0.51, abs=0.01), 1.0))
     with pytest.raises(RecordError, match="hold different questions \\(1 stand in one only, such as 'd'"):
         paired_difference(first, {k: first[k] for k in "abc"})
 

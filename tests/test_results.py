@@ -19,7 +19,7 @@ from stand_ins import EchoInterpreter, EqualChecker, code, final, run_scripted
 from mcts_math.config import make_config
 from mcts_math.engine.scripted import RandomPolicy, ScriptedPolicy, scripted
 from mcts_math.errors import MctsMathError, RecordError
-from mcts_math.files import read_records
+from mcts_math.files import dump_line, read_records
 from mcts_math.requests import Evaluate, Evaluation
 from mcts_math.run.description import compare_descriptions, describe_run
 from mcts_math.run.merge import merge_files
@@ -407,6 +407,29 @@ def test_merge(tmp_path: Path) -> None:
         merge_files([a, b], a)
     with pytest.raises(RecordError, match="exists"):
         merge_files([a, b], c)
+
+
+def test_a_merge_that_breaks_off_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    a, c = tmp_path / "a.jsonl", tmp_path / "c.jsonl"
+    with results(a) as out:
+        out.append(entry("1"))
+        out.append(entry("2"))
+    dumped: list[bytes] = []
+
+    def dump(record: dict[str, Any]) -> bytes:
+        if dumped:
+            raise KeyboardInterrupt
+        dumped.append(dump_line(record))
+        return dumped[-1]
+
+    monkeypatch.setattr("mcts_math.run.results.dump_line", dump)
+    with pytest.raises(KeyboardInterrupt):
+        merge_files([a], c)
+    assert {path.name for path in tmp_path.iterdir()} == {"a.jsonl", "a.meta.json"}
+    monkeypatch.undo()
+    assert merge_files([a], c) == 2
+    with pytest.raises(RecordError, match=r"exists\. Add --overwrite"):  # and no flag that it does not have
+        merge_files([a], c)
 
 
 def test_merged_shards_can_be_resumed(tmp_path: Path) -> None:

@@ -429,7 +429,16 @@ def test_run_token_budget_stops_the_run() -> None:
     with pytest.warns(RuntimeWarning, match="5000 generated tokens"):
         run(MCTS | {"max_run_tokens": 5000, "batch_size": 2}, questions(200), RandomPolicy(1), on_solved=done.append)
     assert 0 < len(done) < 200
-    assert sum(s.cost.tokens for s in done) <= 5000
+    assert 5000 <= sum(s.cost.tokens for s in done) < 5200  # the replies that cross the limit are still used
+    cut = [solved.tree for solved in done if solved.tree.stopped]
+    assert 1 <= len(cut) <= 2  # those in flight, which are kept as far as they came
+    assert {tree.stopped for tree in cut} == {"max_run_tokens"}
+
+
+def test_a_run_token_budget_that_suffices_to_begin_all_questions_is_no_error() -> None:
+    solved = run(MCTS | {"max_run_tokens": 300}, questions(20), RandomPolicy(1))
+    assert len(solved) == 20
+    assert any(one.tree.stopped == "max_run_tokens" for one in solved)
 
 
 def test_sampling_without_ground_truth_is_refused_before_anything_runs() -> None:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import math
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from mcts_math.errors import TaskError
+from mcts_math.files import dump_line
 from mcts_math.tasks import load_tasks, make_tasks
+from mcts_math.tasks.task import make_task
 
 
 def write(path: Path, data: Any) -> Path:
@@ -160,3 +164,12 @@ def test_a_question_may_follow_a_conversation() -> None:
     for wrong in ("One?", 5, {"role": "user"}, [{"role": "judge", "content": "1"}], [None]):
         with pytest.raises(TaskError, match="record 0: `chat_before` must be a list"):
             make_tasks([{"question": "Two?", "chat_before": wrong}])
+
+
+def test_numbers_that_json_has_not_do_not_make_a_question_another_one() -> None:
+    """A results file has null for them: the run over the same file must go on."""
+    (task,) = make_tasks([{"question": "Q", "entry_point": "f", "cases": [{"input": [1], "output": math.inf}]}])
+    back = make_task(json.loads(dump_line(task.record)), "line 1", Counter())
+    assert back.digest == task.digest
+    with pytest.raises(TaskError, match=r"record 0: `answer` is inf, a number that JSON has not"):
+        make_tasks([{"question": "Q", "answer": math.inf}])

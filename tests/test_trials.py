@@ -124,6 +124,15 @@ def test_majorities_within_a_budget(write: Any) -> None:
     assert curves == {"maj@k": {1: pytest.approx(1 / 3), 2: pytest.approx(1 / 3), 4: 0.0}}
 
 
+def test_votes_that_ended_early_are_told_and_what_does_not_vote_is_not(write: Any) -> None:
+    """Questions of one vote may have unequal numbers of attempts: a vote can end when nothing can change it."""
+    with Grader(1) as grader:
+        votes = [line("a", "..", "self_consistency", "11"), line("b", "....", "self_consistency", "1222")]
+        assert attempt_curves(write(*votes), grader) == {"maj@k": {1: 1.0, 2: 1.0, 4: 0.5}}
+        chosen = [line("a", "...", "ab_mcts", "121", correct=True), line("b", "..", "ab_mcts", "22", correct=False)]
+        assert attempt_curves(write(*chosen), grader) == {}
+
+
 def test_the_programme_prints_both(write: Any, capsys: pytest.CaptureFixture[str]) -> None:
     full = write(line("a", "-+--", answers="2122", oracle=True), line("b", "----", answers="3232", oracle=True))
     assert evaluate(["--res_file", str(full), "--workers", "1"]) == 0

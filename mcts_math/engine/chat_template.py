@@ -84,7 +84,17 @@ class ChatTemplate:
         if not text or text not in shown:
             raise RefusedError(f"the model's chat template does not show this user's message: {text!r}")
         ids, stands = self._turns(talk, shown)
-        return before, (*ids, *self._encode(shown[len(stands) :]))
+        whole = (*ids, *self._encode(shown[len(stands) :]))
+        if whole[: len(before)] == before:
+            return before, whole
+        # The template shows the turn in another way once it is past, as without its thought. What is said to it follows
+        # what was sampled: else the turn itself would be told to the model once more, and learnt.
+        return before, before + self._encode(self._behind_reply(talk, text))
+
+    def _behind_reply(self, talk: Conversation, text: str) -> str:
+        """What the template writes behind the assistant's last turn where the user answers it with a text."""
+        plain = replace(talk, messages=(*talk.messages[:-1], Message("assistant", _MARK)))
+        return self.render(plain.followed_by(Message("user", text)), "closed").rpartition(_MARK)[2]
 
     def end_of_reply(self, talk: Conversation, text: str) -> int | None:
         """The token that ends a reply of the assistant by the template; None where none does."""

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import math
 from collections import Counter, deque
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from mcts_math.errors import RecordError
 from mcts_math.evaluate.grading import Grader
-from mcts_math.evaluate.intervals import normal_interval, share_interval, wilson_interval
+from mcts_math.evaluate.intervals import difference_interval, share_interval, wilson_interval
 from mcts_math.evaluate.lines import Line, read_lines
 from mcts_math.files import find_twice
 from mcts_math.tasks import JsonObject
@@ -128,7 +128,6 @@ def evaluate_file(
         RecordError: a broken line, or a line without a tree.
     """
     report = Report(str(path))
-    pending: deque[Line] = deque()
     if top_k > 1:
         ids: deque[str] = deque()
 
@@ -143,7 +142,8 @@ def evaluate_file(
             if keep:
                 report.majority_by_id[ids[0]] = correct
             ids.popleft()
-    for line, correct in _judged(read_lines(path, react=react), grader, pending):
+    for line, verdict in grader.judged(read_lines(path, react=react), _to_judge):
+        correct = bool(verdict) if line.verdict is None else line.verdict
         _count(report, line, correct)
         if keep:
             if line.id in report.correct_by_id or line.id in report.answer_by_id:
@@ -153,7 +153,7 @@ def evaluate_file(
             if line.golds:
                 report.golds_by_id[line.id] = line.golds
             if line.golds or line.verdict is not None:
-                report.correct_by_id[line.id] = correct if line.verdict is None else line.verdict
+                report.correct_by_id[line.id] = correct
     return report
 
 
@@ -205,7 +205,7 @@ def paired_difference(first: Mapping[str, float], second: Mapping[str, float]) -
         RecordError: the questions are not the same.
     """
     _check_same_questions(first, "the first method", second, "the second one")
-    return normal_interval([first[i] - second[i] for i in first])
+    return difference_interval([first[i] - second[i] for i in first])
 
 
 def none_if_nan(value: float) -> float | None:
@@ -236,25 +236,8 @@ def _check_same_questions(ids: Mapping[str, Any], name: str, others: Mapping[str
         )
 
 
-def _judged(lines: Iterable[Line], grader: Grader, pending: deque[Line]) -> Iterator[tuple[Line, bool]]:
-    """Pairs every line with the verdict on its first answer, holding as few lines as the grader reads ahead."""
-
-    def pairs() -> Iterator[tuple[Sequence[str], str]]:
-        for line in lines:
-            pending.append(line)
-            if _needs_verdict(line):
-                yield line.golds, line.answers[0]
-
-    for verdict in grader.verdicts(pairs()):
-        while not _needs_verdict(pending[0]):
-            yield pending.popleft(), False
-        yield pending.popleft(), verdict
-    while pending:
-        yield pending.popleft(), False
-
-
-def _needs_verdict(line: Line) -> bool:
-    return bool(line.golds and line.answers)
+def _to_judge(line: Line) -> tuple[Sequence[str], str] | None:
+    return (line.golds, line.answers[0]) if line.golds and line.answers else None
 
 
 def _count(report: Report, line: Line, correct: bool) -> None:
@@ -268,9 +251,7 @@ def _count(report: Report, line: Line, correct: bool) -> None:
     report.with_cost += bool(line.costs)
     for key in _COSTS:
         report.costs[key] += line.costs.get(key, 0)  # type: ignore[assignment]
-    if line.verdict is not None:
-        correct = line.verdict
-    elif not line.golds:
+    if line.verdict is None and not line.golds:
         return
     report.top1.add(correct)
     for key, name in line.groups.items():

@@ -24,6 +24,8 @@ AXES: Final[tuple[Axis, ...]] = ("trials", "tokens", "seconds")
 LABELS: Final[Mapping[Axis, str]] = {
     "trials": "attempts", "tokens": "generated tokens", "seconds": "machine seconds"
 }  # fmt: skip
+ANY, MAJORITY = ": any right", ": majority"
+FIGURES: Final = {ANY: "pass@k", MAJORITY: "maj@k"}
 TITLES: Final = {True: "reads the verdict of the ground truth", False: "chooses by itself"}
 _STEPS: Final = 14  # budgets of tokens and of seconds
 
@@ -37,7 +39,7 @@ class Curve:
 
     Attributes:
         method: its name.
-        what: what was counted, ": any right" or ": majority"; "" where a line has one answer.
+        what: what was counted, ANY or MAJORITY; "" where a line has one answer.
         oracle: the verdict of the ground truth was read.
         points: budget -> mean, low, high, each in [0, 1].
     """
@@ -70,8 +72,11 @@ def attempt_curves(path: str | Path, grader: Grader) -> dict[str, dict[int, floa
     if not questions:
         return {}
     budgets = _budgets_of("trials", {"": [questions]})
-    found = _curves_of("", [questions], "trials", budgets, grader)
-    return {"pass@k" if c.oracle else "maj@k": {int(k): point[0] for k, point in c.points.items()} for c in found}
+    return {
+        FIGURES[curve.what]: {int(k): point[0] for k, point in curve.points.items()}
+        for curve in _curves_of("", [questions], "trials", budgets, grader)
+        if curve.what
+    }
 
 
 def scores_within(runs: Runs, axis: Axis, budget: float, grader: Grader | None) -> list[float]:
@@ -106,20 +111,21 @@ def render_curves(curves: Mapping[Axis, Sequence[Curve]], results: Mapping[str, 
 
 def _curves_of(name: str, runs: Runs, axis: Axis, budgets: Sequence[float], grader: Grader) -> Iterator[Curve]:
     """What can be told of a method: pass@k where its attempts were judged, else what it chose of them; Maj@k where they
-    are independent."""
+    are independent, and no verdict decided when to stop."""
     first = next((question for run in runs for question in run if question.trials), runs[0][0])
     judged = any(trial.correct is not None for run in runs for question in run for trial in question.trials)
     if judged:
         points = {budget: _point(scores_within(runs, axis, budget, None)) for budget in budgets}
         made_attempts = first.method is not None
-        yield Curve(name, ": any right" if made_attempts else "", made_attempts, points)
+        yield Curve(name, ANY if made_attempts else "", made_attempts or first.oracle, points)
     elif any(question.whole is not None and question.whole.correct is not None for run in runs for question in run):
         chosen = [[replace(q, trials=(q.whole,) if q.whole is not None else ()) for q in run] for run in runs]
         points = {budget: _point(scores_within(chosen, axis, budget, None)) for budget in budgets}
-        yield Curve(name, "", False, points)
-    if first.independent and all(map(can_estimate, runs)) and all(q.golds for run in runs for q in run):
+        yield Curve(name, "", first.oracle, points)
+    all_made = not judged or all(map(can_estimate, runs))
+    if first.independent and all_made and all(q.golds for run in runs for q in run):
         points = {budget: _point(scores_within(runs, axis, budget, grader)) for budget in budgets}
-        yield Curve(name, ": majority", False, points)
+        yield Curve(name, MAJORITY, False, points)
 
 
 def _budgets_of(axis: Axis, results: Mapping[str, Runs]) -> list[float]:

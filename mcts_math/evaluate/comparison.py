@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mcts_math.evaluate.accuracy import Report, Tally, none_if_nan, paired_difference
-from mcts_math.evaluate.table import markdown_table
+from mcts_math.evaluate.table import markdown_table, marked
 from mcts_math.tasks import JsonObject
 
 _HEADER = (
@@ -31,6 +31,7 @@ class Row:
             `prompt_tokens`, `cached_tokens`, `value_tokens`, `cells`, `steps` of the chosen solution, `solutions`
             found; None: unknown.
         scores: of each question, its share of right runs (or votes); empty for votes within a run.
+        oracle: the verdict of the ground truth was read.
     """
 
     name: str
@@ -40,10 +41,11 @@ class Row:
     runs: tuple[float, ...]
     costs: Mapping[str, float | None]
     scores: Mapping[str, float] = field(default_factory=dict)
+    oracle: bool = False
 
     def to_json(self) -> JsonObject:
         data = {"name": self.name, "accuracy": self.accuracy, "low": self.low, "high": self.high, "runs": self.runs}
-        return data | dict(self.costs)
+        return data | dict(self.costs) | ({"oracle": True} if self.oracle else {})
 
     def cells_of(self) -> list[str]:
         """As texts of a table."""
@@ -51,7 +53,7 @@ class Row:
         cost = {key: value or 0 for key, value in self.costs.items()}
         cached = cost["cached_tokens"] / max(cost["prompt_tokens"], 1)
         return [
-            self.name,
+            marked(self.name, self.oracle),
             f"**{100 * self.accuracy:.2f}** ({100 * self.low:.1f}–{100 * self.high:.1f}; {each})",
             f"{cost['seconds']:.3f}",
             f"{cost['tokens']:,.0f}",
@@ -79,7 +81,8 @@ def mean_row(
     costs = {key: mean(share * report.mean_cost(key) for report in reports) for key in _COSTS}
     costs["steps"] = mean(report.mean_steps for report in reports)
     costs["solutions"] = mean(share * report.mean_solutions for report in reports)
-    return Row(name, accuracy, *bounds, tuple(runs), costs, scores or {})
+    oracle = any(report.oracle for report in reports)
+    return Row(name, accuracy, *bounds, tuple(runs), costs, scores or {}, oracle)
 
 
 def vote_row(

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
 
 from mcts_math.answer import CheckerPool, majority
+
+T = TypeVar("T")
 
 
 class Grader:
@@ -33,6 +36,31 @@ class Grader:
         """Whether each prediction equals one of its accepted answers."""
         for verdict in self._pool.check_many(pairs):
             yield verdict.equal
+
+    def judged(
+        self, items: Iterable[T], pair_of: Callable[[T], tuple[Sequence[str], str] | None]
+    ) -> Iterator[tuple[T, bool | None]]:
+        """Each item, in its order, with whether its prediction equals one of its accepted answers.
+
+        Args:
+            items: anything.
+            pair_of: accepted answers and prediction of an item; None, as then the verdict, where there are none.
+        """
+        waiting: deque[tuple[T, bool]] = deque()
+
+        def pairs() -> Iterator[tuple[Sequence[str], str]]:
+            for item in items:
+                pair = pair_of(item)
+                waiting.append((item, pair is not None))
+                if pair is not None:
+                    yield pair
+
+        for verdict in self.verdicts(pairs()):
+            while not waiting[0][1]:
+                yield waiting.popleft()[0], None
+            yield waiting.popleft()[0], verdict
+        while waiting:
+            yield waiting.popleft()[0], None
 
     def votes(self, questions: Iterable[tuple[Sequence[str], Sequence[str]]]) -> Iterator[bool]:
         """Whether the majority of a question's answers is right; where there are none it is wrong.

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 _Z = 1.959964  # of a normal distribution, 95 % lies within so many standard deviations of its mean
 
 
-def wilson_interval(correct: int, total: int) -> tuple[float, float]:
+def wilson_interval(correct: float, total: int) -> tuple[float, float]:
     """95 % confidence interval of a proportion (E. B. Wilson, 1927), in [0, 1]; (0, 1) where nothing was judged."""
     if not total:
         return 0.0, 1.0
@@ -33,9 +33,29 @@ def normal_interval(scores: Sequence[float]) -> tuple[float, tuple[float, float]
 def share_interval(scores: Sequence[float]) -> tuple[float, tuple[float, float]]:
     """The same for scores in [0, 1], within which their interval lies; all of it without scores.
 
-    Where all questions are right, or all wrong, there is no spread to go by: the interval is then that of a proportion.
+    Where all questions score the same there is no spread to go by: the interval is then that of a proportion.
     """
     mean, (low, high) = normal_interval(scores)
-    if mean in (0.0, 1.0):
-        return mean, wilson_interval(round(mean) * len(scores), len(scores))
+    if _all_same(scores):
+        return mean, wilson_interval(mean * len(scores), len(scores))
     return (mean, (max(0.0, low), min(1.0, high))) if scores else (mean, (0.0, 1.0))
+
+
+def difference_interval(differences: Sequence[float]) -> tuple[float, tuple[float, float]]:
+    """The same for paired differences of such scores, in [-1, 1].
+
+    Where all are the same there is no spread to go by: two questions are then added, half of each of the four outcomes
+    of a pair (A. Agresti and Y. Min, Statistics in Medicine 24, 2005).
+    """
+    mean, (low, high) = normal_interval(differences)
+    if _all_same(differences):
+        num = len(differences) + 2
+        centre = sum(differences) / num
+        variance = (sum(one * one for one in differences) + 1) / num - centre * centre
+        spread = _Z * math.sqrt(variance / num)
+        low, high = min(mean, centre - spread), max(mean, centre + spread)
+    return (mean, (max(-1.0, low), min(1.0, high))) if differences else (mean, (-1.0, 1.0))
+
+
+def _all_same(scores: Sequence[float]) -> bool:
+    return bool(scores) and min(scores) == max(scores)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from mcts_math.evaluate.accuracy import Report, Tally, mean_over_files
-from mcts_math.evaluate.table import interval, number, percent, render_table
+from mcts_math.evaluate.table import interval, marked, number, percent, render_table
 from mcts_math.tasks import JsonObject
 
 _HEADER = ("", "accuracy %", "95 % interval", "right", "of", "answered", "solutions", "steps")
@@ -102,7 +102,7 @@ def _tally_row(name: str, tally: Tally) -> list[str]:
 
 
 def _report_row(report: Report) -> list[str]:
-    row = _tally_row(report.path + (" (oracle)" if report.oracle else ""), report.top1)[:5]
+    row = _tally_row(marked(report.path, report.oracle), report.top1)[:5]
     row += [str(report.answered), number(report.mean_solutions), number(report.mean_steps)]
     return row + [number(report.mean_cost(key), digits) for key, digits in _COSTS.items()]
 

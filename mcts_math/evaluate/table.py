@@ -24,6 +24,11 @@ def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join([lines[0], "|---" * len(header) + "|", *lines[1:]])
 
 
+def marked(name: str, oracle: bool) -> str:
+    """The name of a method or file, with a mark where the verdict of the ground truth was read."""
+    return f"{name} (oracle)" if oracle else name
+
+
 def percent(value: float) -> str:
     return "-" if math.isnan(value) else f"{100 * value:.2f}"
 

@@ -18,7 +18,7 @@ from mcts_math.errors import RecordError
 from mcts_math.evaluate.grading import Grader
 from mcts_math.methods import METHODS, Method
 from mcts_math.run.nodes import answer_in
-from mcts_math.run.record import costs_of, error_of, read_results, read_solutions, record_to_task, verdict_of
+from mcts_math.run.record import costs_of, error_of, is_oracle, read_results, read_solutions, record_to_task, verdict_of
 from mcts_math.step import Verdict
 
 Axis: TypeAlias = Literal["trials", "tokens", "seconds"]
@@ -52,6 +52,7 @@ class Question:
         method: which made the attempts; None where the line is of one that makes none.
         trials: all attempts; none where the search broke down, which counts as not solved.
         whole: what the method chose for what it cost in all, as one attempt; None where the search broke down.
+        oracle: the line says that the verdict of the ground truth was read.
     """
 
     id: str
@@ -59,6 +60,7 @@ class Question:
     method: Method | None
     trials: tuple[Trial, ...]
     whole: Trial | None = None
+    oracle: bool = False
 
     @property
     def independent(self) -> bool:
@@ -100,7 +102,8 @@ def read_questions(path: str | Path, *, others: bool = False) -> list[Question]:
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise RecordError(f"{where}: not a list of attempts of a known form: {error!r}.") from error
         trials = (whole,) if method is None and whole is not None else attempts
-        questions.append(Question(name, record_to_task(record, where).answers, method, trials, whole))
+        golds, oracle = record_to_task(record, where).answers, is_oracle(record)
+        questions.append(Question(name, golds, method, trials, whole, oracle))
     return questions
 
 

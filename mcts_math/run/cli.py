@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 from mcts_math.config import describe_config, load_config
 from mcts_math.errors import CheckpointError, ConfigError, MctsMathError, RecordError, TaskError
@@ -20,6 +21,8 @@ from mcts_math.run.run import default_output, solve_file
 from mcts_math.tasks import BENCHMARKS
 from mcts_math.view.dashboard import dashboard
 from mcts_math.view.serve import PORT
+
+SOME_FAILED: Final = 1
 
 
 def solve_parser(description: str) -> argparse.ArgumentParser:
@@ -91,7 +94,7 @@ def solve_main(parser: argparse.ArgumentParser, argv: Sequence[str], mode: str |
             print(_how_to_go_on(output, argv), file=sys.stderr)
         return 130 if interrupted else 2
     print(summarise(totals, output))
-    return 1 if totals.errors else 0
+    return SOME_FAILED if totals.errors else 0
 
 
 @contextmanager
@@ -114,8 +117,8 @@ def summarise(totals: Totals, output: Path) -> str:
     ]
     if totals.stopped:
         lines.append(
-            f"{totals.stopped} were cut short: by max_total_time, max_question_tokens or max_question_samples (raise "
-            "it, 0 for no limit) or by the model's context; `stopped` in the results says which"
+            f"{totals.stopped} were cut short: by max_total_time, max_question_tokens, max_question_samples or "
+            "max_run_tokens (raise it, 0 for no limit) or by the model's context; `stopped` in the results says which"
         )
     if totals.errors:
         lines.append(f"{totals.errors} failed and will be tried again with --resume; the first: {totals.first_error}")

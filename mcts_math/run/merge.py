@@ -26,11 +26,8 @@ def merge_files(inputs: Sequence[str | Path], output: str | Path, *, overwrite: 
     best = _best_lines(inputs)
     meta = _common_meta(inputs) | {"merged": [str(path) for path in inputs]}
     meta.pop("to_solve", None)  # which was a part's
-    with ResultsFile(output).open(meta, overwrite=overwrite) as out:
-        out.begin(meta)
-        for where, _, record in read_results(*inputs):
-            if where in best:
-                out.append(record)
+    with ResultsFile(output).open(meta, resume=None, overwrite=overwrite) as out:
+        out.begin(meta, (record for where, _, record in read_results(*inputs) if where in best))
     return len(best)
 
 

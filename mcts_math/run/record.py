@@ -161,10 +161,17 @@ def has_solutions(record: Mapping[str, Any]) -> bool:
 
 
 def with_solutions(record: Mapping[str, Any], solutions: list[JsonObject]) -> JsonObject:
-    """The line with other solutions, where they stood; among the tags where there were none."""
+    """The line with other solutions, where they stood; among the tags where there were none. What it said of the old
+    ones is left out."""
+    record = {key: value for key, value in record.items() if key != "correct" or not is_ours(record)}
     if SOLUTIONS not in record["react"] and _find_solutions(record) is not None:
-        return dict(record) | {SOLUTIONS: solutions}
-    return dict(record) | {"react": nodes_of(record) | {SOLUTIONS: solutions}}
+        return record | {SOLUTIONS: solutions}
+    return record | {"react": nodes_of(record) | {SOLUTIONS: solutions}}
+
+
+def with_verdict(record: JsonObject, correct: bool) -> JsonObject:
+    """The line with what was found of its answer; one that is not of a run of ours has no place for it."""
+    return record | {"correct": correct} if is_ours(record) else record
 
 
 def _find_solutions(record: Mapping[str, Any]) -> Any:

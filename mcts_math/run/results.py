@@ -28,7 +28,7 @@ _ENDING: Final = ".jsonl"
 
 
 class ResultsFile:
-    """The output of one run. Use as a context manager: `open`, then `begin`, then `append`.
+    """The output of one run. Use as a context manager: `open`, then `begin` with all lines, or `append` them.
 
     Attributes:
         path: the file.
@@ -56,7 +56,7 @@ class ResultsFile:
         self,
         meta: Mapping[str, Any],
         *,
-        resume: bool = False,
+        resume: bool | None = False,
         overwrite: bool = False,
         tasks: Sequence[Task] | None = None,
     ) -> ResultsFile:
@@ -64,7 +64,7 @@ class ResultsFile:
 
         Args:
             meta: what makes the results, see `description`.
-            resume: go on with an existing file.
+            resume: go on with an existing file; None: the program can't.
             overwrite: an existing file is to be replaced by `begin`.
             tasks: all questions that a resumed run may be about; None: any.
 
@@ -84,17 +84,24 @@ class ResultsFile:
             raise
         return self
 
-    def begin(self, meta: Mapping[str, Any]) -> None:
+    def begin(self, meta: Mapping[str, Any], records: Iterable[JsonObject] | None = None) -> None:
         """Writes what makes the results beside them; with `overwrite` puts the old ones aside first.
 
-        To be called when everything is there that the run needs. Raises RecordError where it can't be written.
+        To be called when everything is there that the run needs.
+
+        Args:
+            meta: as for `open`.
+            records: all lines, which are then there at once or, whatever happens, not at all; None: they are appended.
+
+        Raises:
+            RecordError: something can't be written.
         """
         if not self._is_in_place():
             raise RecordError(f"{self.path} was taken away or replaced while this run began. Start it again.")
         with writing(self.path, "Make room, or choose another --output."), new_file(self.meta_path) as fresh:
             fresh.write_text(json.dumps(meta, indent=2) + "\n", encoding="utf-8")  # a full disk is found out here
-            if self._replaces:
-                self._swap((), keep=True)
+            if self._replaces or records is not None:
+                self._swap(map(dump_line, records or ()), keep=self._replaces)
                 self._replaces = False
         self._is_new = False
 
@@ -168,12 +175,10 @@ class ResultsFile:
         if not try_lock(descriptor):
             raise RecordError(f"{self.path}: another run is writing this file. Choose another --output.")
 
-    def _take_up(self, meta: Mapping[str, Any], resume: bool, tasks: Sequence[Task] | None) -> None:
+    def _take_up(self, meta: Mapping[str, Any], resume: bool | None, tasks: Sequence[Task] | None) -> None:
         if not resume:
-            raise RecordError(
-                f"{self.path} exists. Add --resume to go on with it, --overwrite to start anew, or choose another "
-                "--output."
-            )
+            go_on = "" if resume is None else "--resume to go on with it, "
+            raise RecordError(f"{self.path} exists. Add {go_on}--overwrite to start anew, or choose another --output.")
         if changes := compare_descriptions(read_description(self.meta_path), meta):
             raise RecordError(
                 f"{self.path} was made with other settings ({', '.join(changes)}). Choose another --output."
@@ -200,7 +205,7 @@ class ResultsFile:
             if keep:
                 self._put_aside()
             new_path.replace(self._target)
-        except OSError:
+        except BaseException:
             new_path.unlink(missing_ok=True)
             os.close(new)
             raise

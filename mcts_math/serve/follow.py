@@ -72,7 +72,7 @@ class Follower:
 
     def rest(self, tree: Tree, node: Node) -> Iterator[JsonObject]:
         """What was not sent yet of the solution that ends at a node."""
-        for step in tree.steps(node)[self._sent :]:
+        for step in tree.turn(node)[self._sent :]:
             yield from _deltas(step, self.form.step_delim if self._sent else "")
             self._sent += 1
 

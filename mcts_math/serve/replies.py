@@ -83,13 +83,13 @@ class Writer:
         } | record
 
     def _message(self, tree: Tree, end: Node) -> JsonObject:
-        messages = [step.message for step in tree.steps(end)]
+        messages = [step.message for step in tree.turn(end)]
         thoughts = [message.thought for message in messages if message is not None and message.thought]
         message = {"role": "assistant", "content": self._text(tree, end), "refusal": None}
         return message | ({"reasoning_content": "\n\n".join(thoughts)} if thoughts else {})
 
     def _text(self, tree: Tree, end: Node) -> str:
-        return tree.text(end, self.order.model.expansion.format.step_delim)
+        return self.order.model.expansion.format.step_delim.join(step.text for step in tree.turn(end))
 
     def _object(self, kind: str, choices: list[Any]) -> JsonObject:
         name = self.order.model.name
@@ -104,7 +104,7 @@ def reason(solved: Solved) -> str:
 def usage(solved: Solved, ends: Sequence[Node]) -> JsonObject:
     """All tokens of the search. Those of steps that are in no choice count as thoughts."""
     tree, cost = solved.tree, solved.cost
-    shown = {node.id: node.step.num_tokens for end in ends for node in tree.path(end) if node.step is not None}
+    shown = {id(step): step.num_tokens for end in ends for step in tree.turn(end)}
     return {
         "prompt_tokens": cost.prompt_tokens,
         "completion_tokens": cost.tokens,

@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date, time
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from mcts_math.errors import TaskError, how_to_install
 from mcts_math.files import short_digest
 from mcts_math.tasks.benchmarks import BENCHMARKS, Benchmark, Position
 from mcts_math.tasks.files import read_questions
-from mcts_math.tasks.task import Task, collect_tasks
+from mcts_math.tasks.task import JsonObject, Task, collect_tasks
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,8 +133,28 @@ def _from_folder(folder: Path) -> Iterator[tuple[str, Any]]:
     except Exception as error:  # as below
         reason = " ".join(str(error).split())[:300]
         raise TaskError(f"--qaf {folder}: not a data set that `datasets` has saved: {reason}") from error
+    yield from plain_rows(rows, str(folder))
+
+
+def plain_rows(rows: Iterable[Mapping[str, Any]], name: str) -> Iterator[tuple[str, JsonObject]]:
+    """Rows of `datasets` as results files can carry them, times as text. Raises TaskError for other columns."""
     for index, row in enumerate(rows):
-        yield f"{folder}, record {index}", dict(row)
+        where, record = f"{name}, record {index}", {}
+        for column, value in row.items():
+            try:
+                record[column] = json.loads(json.dumps(value, default=_time_as_text))
+            except (TypeError, ValueError) as error:
+                raise TaskError(
+                    f"{where}: column {column!r} can't be carried through results: {error}. Leave it out: "
+                    f"Dataset.remove_columns({column!r})."
+                ) from None
+        yield where, record
+
+
+def _time_as_text(value: Any) -> str:
+    if isinstance(value, (date, time)):
+        return value.isoformat()
+    raise TypeError(f"{type(value).__name__} is no JSON")
 
 
 def _import_datasets(what: object, instead: str) -> Any:
@@ -160,5 +181,4 @@ def _from_hub(source: Source) -> Iterator[tuple[str, Any]]:
             f"--qaf {source.name}: {repository} can't be had from the Hugging Face Hub: "
             f"{type(error).__name__}: {reason}. {instead}"
         ) from error
-    for index, row in enumerate(rows):
-        yield f"{repository}, {split}, record {index}", dict(row)
+    yield from plain_rows(rows, f"{repository}, {split}")

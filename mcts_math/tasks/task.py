@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
 from mcts_math.errors import TaskError
-from mcts_math.files import short_digest
+from mcts_math.files import finite, short_digest
 from mcts_math.messages import Message
 
 JsonObject: TypeAlias = dict[str, Any]
@@ -80,7 +80,7 @@ class Task:
         """Of all that a result depends on: question, instruction, answers, tests."""
         tests = [self.record.get(key) for key in PROBLEM_KEYS] if self.is_code else []
         said = [[message.to_json() for message in self.before]] if self.before else []
-        facts = json.dumps([self.question, self.instruction, self.answers, tests, *said], default=str)
+        facts = json.dumps(finite([self.question, self.instruction, self.answers, tests, *said]), default=str)
         return short_digest(facts)
 
 
@@ -192,6 +192,10 @@ def answers_of(record: Mapping[str, Any], where: str = "record") -> tuple[str, .
     for value in values:
         if value is None or (isinstance(value, float) and math.isnan(value)):
             continue
+        if isinstance(value, float) and math.isinf(value):
+            raise TaskError(
+                f"{where}: `answer` is {value}, a number that JSON has not. Write it as text, such as `\\infty`."
+            )
         if isinstance(value, bool) or not isinstance(value, (str, int, float)):
             raise TaskError(f"{where}: `answer` must be a string or a list of strings, not {str(answer)[:80]!r}.")
         found.append(final_answer(value) if isinstance(value, str) else str(value))

@@ -9,21 +9,34 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mcts_math.train.resume import world
+from mcts_math.train.resume import local_rank, world
 
 
 @contextmanager
 def processes(device: str) -> Iterator[None]:
-    """Makes the processes know each other, by gloo where they compute on a CPU."""
+    """Makes the processes know each other, by gloo where they compute on a CPU; on GPUs each takes one of its own.
+
+    Args:
+        device: that all were asked to compute on; "cuda" and "auto" stand for the process's own GPU.
+    """
     if world() == 1:
         yield
         return
     on_gpu = torch.cuda.is_available() and not device.startswith("cpu")
+    if on_gpu:  # NCCL sends objects by way of the current device too
+        torch.cuda.set_device(own_device(device))
     torch.distributed.init_process_group("nccl" if on_gpu else "gloo")
     try:
         yield
     finally:
         torch.distributed.destroy_process_group()
+
+
+def own_device(device: str) -> str:
+    """The device of this process, of those that `auto` and `cuda` stand for."""
+    if device not in ("auto", "cuda") or not torch.cuda.is_available():
+        return device
+    return f"cuda:{local_rank() % torch.cuda.device_count()}"
 
 
 def gather(tensor: Tensor) -> Sequence[Tensor]:

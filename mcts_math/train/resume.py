@@ -125,6 +125,11 @@ def rank() -> int:
     return int(os.environ.get("RANK", "0"))
 
 
+def local_rank() -> int:
+    """The number of this process among those of its machine."""
+    return int(os.environ.get("LOCAL_RANK", "0"))
+
+
 def world() -> int:
     """The number of processes."""
     return int(os.environ.get("WORLD_SIZE", "1"))

@@ -15,7 +15,7 @@ from transformers import TrainingArguments, set_seed
 
 from mcts_math.engine import checkpoint as checkpoints
 from mcts_math.engine.checkpoint import Checkpoint
-from mcts_math.engine.tokenizer import Codec
+from mcts_math.engine.tokenizer import load_codec
 from mcts_math.errors import ConfigError, MctsMathError, TrainingError
 from mcts_math.tasks import JsonObject
 from mcts_math.train.config import TrainConfig
@@ -115,7 +115,7 @@ def load_rows(config: TrainConfig, source: Checkpoint) -> tuple[Rows, Collator, 
         raise ConfigError(
             f"max_length is {config.max_length}, but the context of {source.name} is {source.context_length} tokens."
         )
-    encoder = Encoder(Codec(tokenizer), observation_loss=config.observation_loss)
+    encoder = Encoder(load_codec(source.folder), observation_loss=config.observation_loss)
     items, data = encode_files(encoder, config.examples, config.pairs, config.max_length)
     rows = make_rows(items, packing=config.packing, max_length=config.max_length, seed=config.seed)
     pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id

@@ -28,7 +28,7 @@ from mcts_math.files import new_folder, writing
 from mcts_math.tasks import JsonObject
 from mcts_math.train.learners import Learner, make_learner
 from mcts_math.train.lessons import Example, load_lessons
-from mcts_math.train.processes import add_up, gather_figures, processes
+from mcts_math.train.processes import add_up, gather_figures, own_device, processes
 from mcts_math.train.resume import (
     STATE,
     describe,
@@ -246,10 +246,8 @@ def _finish(training: _Training, source: Checkpoint, facts: JsonObject, output: 
 
 
 def _load_base(config: TuningConfig, source: Checkpoint) -> CausalModel:
-    device = config.device
-    if device == "auto" and torch.cuda.is_available():
-        device = f"cuda:{rank() % torch.cuda.device_count()}"
-    return load_model(str(source.path), HFArguments(dtype=config.dtype, device=device), need_value=False)
+    arguments = HFArguments(dtype=config.dtype, device=own_device(config.device))
+    return load_model(str(source.path), arguments, need_value=False)
 
 
 def _check(config: TuningConfig, overwrite: bool) -> tuple[Checkpoint, Path]:

@@ -10,13 +10,14 @@ from typing import Any
 
 import openai
 import pytest
-from service import BEAM, GREEDY, Service, served, serving, user
+from service import BEAM, GREEDY, KEYS, Service, served, serving, user
 from stand_ins import EchoInterpreter, EqualChecker, code, final
 
 from mcts_math.engine.scripted import Behaviour, RandomPolicy, ScriptedPolicy, scripted
 from mcts_math.files import dump_line
 from mcts_math.requests import Generate, Generation, Sample
 from mcts_math.run.record import record_to_tree
+from mcts_math.search.ab_mcts import IMPROVE
 from mcts_math.serve.gateway import Access
 from mcts_math.solver import solve
 
@@ -311,3 +312,21 @@ def get(service: Service, path: str) -> tuple[int, str]:
     text = response.read().decode()
     connection.close()
     return response.status, text
+
+
+def test_the_content_of_a_refined_attempt_is_what_the_model_wrote_last() -> None:
+    """And not the whole conversation, our own words in it."""
+    model = served("refined", **KEYS, mode="ab_mcts", value="head", trials=12)
+    num_refined = 0
+    with serving([model], lambda: RandomPolicy(3)) as running, running.client() as client:
+        for seed in range(12):
+            reply = client.chat.completions.create(
+                model="refined", messages=user("What is 2 + 3?"), seed=seed, extra_body={"return_tree": True}
+            )
+            found = reply.model_extra["search"]
+            tree = record_to_tree(found["tree"])
+            end = tree.nodes[tree.solutions[0]]
+            num_refined += len(tree.turn(end)) < len(tree.steps(end))
+            assert reply.choices[0].message.content == "\n".join(step.text for step in tree.turn(end))
+            assert IMPROVE not in found["solutions"][0]["solution"]
+    assert num_refined

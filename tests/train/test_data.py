@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -19,7 +20,7 @@ from transformers.masking_utils import ALL_MASK_ATTENTION_FUNCTIONS
 
 from mcts_math.engine.checkpoint import inspect
 from mcts_math.engine.hf.engine import HFEngine
-from mcts_math.engine.tokenizer import Codec
+from mcts_math.engine.tokenizer import Codec, load_codec
 from mcts_math.engine.value_head import fresh_value_head
 from mcts_math.errors import CheckpointError, RecordError
 from mcts_math.messages import Conversation, Message, Piece, ToolCall
@@ -32,6 +33,7 @@ from mcts_math.train.loss import pair_places, policy_loss, preference_loss, tota
 from mcts_math.train.model import PolicyWithValue, load_model
 from mcts_math.train.packing import Collator, counts, make_rows, pack
 from mcts_math.train.preference import Pair
+from mcts_math.train.training import load_rows
 
 Write = Callable[[str, list[dict[str, Any]]], str]
 PAIR = Pair("p", "<question> 1? </question>\n", "better\n", "worse one\n", 0.9, -0.9)
@@ -299,3 +301,22 @@ def test_lines_that_are_no_examples(tiny: Path, write: Write, change: dict[str, 
     with pytest.raises(RecordError, match=match) as error:
         encode_files(encoder(tiny), [path], [], 256)
     assert "e.jsonl:2" in str(error.value)
+
+
+def test_values_stand_where_the_engine_reads_them_whatever_names_the_end_of_a_turn(tmp_path: Path) -> None:
+    """As with Gemma: the tokenizer's end of text does not end a turn, what `generation_config.json` names does."""
+    folder = make_checkpoint(tmp_path, "llama", max_position_embeddings=512)
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    tokenizer.chat_template = TEMPLATE.replace("</s>", "~")
+    tokenizer.save_pretrained(folder)
+    ends = [tokenizer.eos_token_id, tokenizer.convert_tokens_to_ids("~")]
+    (folder / "generation_config.json").write_text(json.dumps({"eos_token_id": ends}))
+    prompt = Conversation((Message("user", "1?"),))
+    made = Example("q/0.0", "1?", prompt, (ExampleStep("It is 1.", 1.0),), True)
+    (tmp_path / "examples.jsonl").write_text(json.dumps(made.to_json()) + "\n")
+    files = {"examples": [str(tmp_path / "examples.jsonl")], "max_length": 512}
+    rows, _, _ = load_rows(settings(model_dir=str(folder), **files), inspect(folder))
+    (sequence,) = rows[0][0].sequences
+    seen_by_engine = load_codec(folder).encode_prompt(prompt.followed_by(Message("assistant", "It is 1.")))
+    assert tuple(sequence.ids[: sequence.value_at[0] + 1]) == seen_by_engine
+    assert tokenizer.decode([int(token) for token in sequence.labels if token != IGNORED]) == "It is 1.~"

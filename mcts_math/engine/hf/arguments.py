@@ -19,7 +19,7 @@ class HFArguments:
         max_batch_size: most rows that are computed at a time, samples of a prompt that agree so far being one row;
             None: 128 on a CPU, 256 on a GPU.
         max_batch_tokens: most tokens (rows times the longest) whose keys and values are kept for the running batch;
-            None: half of the memory that is free after loading, at most 4 GiB on a CPU.
+            None: a quarter of the memory that is free after loading, at most 4 GiB on a CPU.
         max_prefill_tokens: most prompt tokens that are computed in one forward pass; None: 4096 on a CPU, 16384 on a
             GPU.
         prefix_cache_tokens: most tokens whose keys and values are kept for later requests that begin alike; 0 keeps

@@ -192,7 +192,7 @@ class Batch:
     def _decode(self, done: list[Job]) -> None:
         """One token for every sample."""
         block, n = self._block, len(self._rows)
-        block.reserve(n, block.width, 1)
+        self._reserve(n, block.width, 1)
         block.mask[:n, block.end] = 1
         self._select([row.job for row in self._rows])
         result = self._model.forward(block, self._tokens, self._positions)
@@ -246,10 +246,8 @@ class Batch:
         return rows[:room]
 
     def _reserve(self, rows: int, width: int, columns: int) -> None:
-        """Makes room for so many rows; in bigger steps than asked for, since each is a copy of everything."""
-        have = self._block.mask.shape[0]
-        wanted = have if rows <= have else min(max(rows, 2 * have), max(self._max_rows, rows))
-        self._block.reserve(wanted, width, columns)
+        """Makes room for so many rows."""
+        self._block.reserve(rows, width, columns, self._max_rows, self._max_cells)
 
     def _advance(self, row: Row, sampled: Sequence[tuple[int, float]], done: list[Job]) -> tuple[list[Row], list[Row]]:
         """Takes a token for each sample of a row; returns the rows that go on, and those that have finished."""

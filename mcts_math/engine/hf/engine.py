@@ -92,7 +92,8 @@ class HFEngine(JobEngine):
         batch_tokens, cache_tokens = arguments.max_batch_tokens, arguments.prefix_cache_tokens
         limits = BatchLimits(
             max_batch_size=arguments.max_batch_size or (128 if on_cpu else 256),
-            max_batch_tokens=batch_tokens or _tokens(model, 0.5, 4 << 30),
+            # Twice while the batch moves into larger buffers, and prompts may take as much again.
+            max_batch_tokens=batch_tokens or _tokens(model, 0.25, 4 << 30),
             max_prefill_tokens=arguments.max_prefill_tokens or (4096 if on_cpu else 16384),
             prefix_cache_tokens=_tokens(model, 0.2, 2 << 30) if cache_tokens is None else cache_tokens,
         )

@@ -205,10 +205,11 @@ class KVBlock:
         ahead = self.layout.num_ahead
         return torch.cat((mask.new_ones((len(mask), ahead)), mask), dim=1) if ahead else mask
 
-    def reserve(self, rows: int, end: int, room: int) -> None:
+    def reserve(self, rows: int, end: int, room: int, most_rows: int = 0, most_cells: int = 0) -> None:
         """Makes room for `rows` rows and `room` more columns, behind a window that ends at column `end` or later.
 
-        Contents keep their place relative to the end of the window.
+        Contents keep their place relative to the end of the window. More room is made than was asked for, since each
+        move is a copy of everything: up to `most_rows` rows, and up to `most_cells` (rows times columns; 0: no bound).
         """
         have_rows, have_columns = self.mask.shape
         if rows <= have_rows and end <= self.end and self.end + room <= have_columns:
@@ -218,8 +219,12 @@ class KVBlock:
             new_end += _SPARE_LEFT  # a longer row joins others: it may not be the last one
         wanted = new_end + max(room, _SPARE_COLUMNS)  # a move must last for a while
         if rows > have_rows or wanted > have_columns:
+            ahead = have_rows if rows <= have_rows else max(rows, min(2 * have_rows, most_rows))
             columns = max(have_columns, wanted + new_end // 4)
-            self._move(new_end, self.layout.allocate(max(rows, have_rows), columns))
+            if most_cells:  # room for rows that have left is not kept
+                columns = max(wanted, min(columns, most_cells // max(rows, 1)))
+                ahead = max(rows, min(ahead, most_cells // columns))
+            self._move(new_end, self.layout.allocate(ahead, columns))
         else:
             self._move(new_end, None)
 
