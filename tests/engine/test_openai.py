@@ -75,6 +75,33 @@ def test_what_concerns_one_request_is_told_apart(server: FakeServer, answer: Any
 
 
 @pytest.mark.parametrize(
+    ("word", "finish"),
+    [
+        ("stop", "stop"),
+        ("eos", "stop"),  # Together
+        ("eos_token", "stop"),  # TGI, as the next one
+        ("stop_sequence", "stop"),
+        ("tool_calls", "stop"),
+        ("function_call", "stop"),
+        ("length", "length"),
+        ("model_length", "length"),  # Mistral
+        ("max_tokens", "length"),
+    ],
+)
+def test_servers_have_several_words_for_the_end_of_a_sample(server: FakeServer, word: str, finish: str) -> None:
+    server.answer = lambda path, body: (200, {"choices": [GOOD | {"finish_reason": word}]})
+    (reply,) = ask(server, Generate("x", 1, WARM, 0))
+    assert (reply.samples[0].text, reply.samples[0].finish) == (" a", finish)
+
+
+@pytest.mark.parametrize("word", ["content_filter", "error", "abort", None, "insufficient_system_resource", "no such"])
+def test_a_sample_that_came_to_no_end_is_refused(server: FakeServer, word: str | None) -> None:
+    server.answer = lambda path, body: (200, {"choices": [GOOD | {"finish_reason": word}]})
+    with pytest.raises(RefusedError, match=f"finish_reason {word!r}"):
+        ask(server, Generate("x", 1, WARM, 0))
+
+
+@pytest.mark.parametrize(
     ("status", "content", "says"),
     [
         (401, {"error": {"message": "no key"}}, "API key"),
@@ -153,6 +180,25 @@ def test_a_busy_server_is_asked_again(server: FakeServer) -> None:
     server.answer = lambda path, body: (429, {}) if len(server.asked) < 3 else (200, {"choices": [GOOD]})
     assert ask(server, Generate("x", 1, WARM, 0))[0].samples
     assert len(server.asked) == 3
+
+
+@pytest.mark.parametrize("status", [408, 500, 502, 503, 504, 507, 520, 522, 524, 529, 599])
+def test_a_failure_of_the_server_is_tried_again_and_costs_its_question_alone(server: FakeServer, status: int) -> None:
+    server.answer = lambda path, body: (status, b"down") if len(server.asked) < 3 else (200, {"choices": [GOOD]})
+    assert ask(server, Generate("x", 1, WARM, 0))[0].samples
+    server.answer = lambda path, body: (status, b"down")
+    with pytest.raises(RefusedError, match=f"HTTP {status}, down"):
+        ask(server, Generate("x", 1, WARM, 0))
+    assert len(server.asked) == 3 + 3
+
+
+@pytest.mark.parametrize("status", [401, 402, 403, 404, 405, 501, 505])
+def test_what_no_further_try_mends_ends_the_run_at_once(server: FakeServer, status: int) -> None:
+    server.answer = lambda path, body: (status, {"message": "no"})
+    with pytest.raises(EngineError) as caught:
+        ask(server, Generate("x", 1, WARM, 0))
+    assert not isinstance(caught.value, RefusedError)
+    assert len(server.asked) == 1
 
 
 def test_a_prompt_beyond_the_context_is_too_long(server: FakeServer) -> None:

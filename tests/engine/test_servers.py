@@ -123,6 +123,39 @@ def test_a_reply_with_thought_and_tool_call(server: FakeServer, name: str) -> No
     assert ("top_k" in body) == (name in ("vllm", "sglang"))
 
 
+UNTOLD: Any = {**CHAT, "logprobs": None}
+CALLING: Any = {**UNTOLD, "message": {"content": None, "tool_calls": [CALL]}, "finish_reason": "tool_calls"}
+
+
+@pytest.mark.parametrize(
+    "untold",
+    [
+        CALLING,
+        {**CALLING, "message": {"content": "I compute.", "tool_calls": [CALL]}},
+        {**CALLING, "logprobs": {"content": []}},
+        {**UNTOLD, "message": {"content": "", "reasoning": "hm"}, "finish_reason": "length"},
+    ],
+)
+def test_a_reply_without_text_may_have_no_log_probabilities(server: FakeServer, untold: Any) -> None:
+    """As OpenAI's calls of tools. Of the samples of a node then none has any: their priors are equal."""
+    usage = {"completion_tokens": 6}
+    server.answer = lambda path, body: (200, {"choices": [untold if body["seed"] == 1 else CHAT], "usage": usage})
+    told, mixed = ask(server, Generate(TALK, 1, WARM, 0), Generate(TALK, 2, WARM, 0))
+    assert [(sample.logprob, sample.num_tokens) for sample in told.samples] == [(-1.0, 1)]
+    assert [(sample.logprob, sample.num_tokens) for sample in mixed.samples] == [(0.0, 6), (0.0, 6)]
+    assert mixed.samples[0].text == "hi"
+
+
+def test_any_number_of_calls_without_log_probabilities_ends_no_run(
+    server: FakeServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    server.trial = lambda path, body: (200, {"choices": [CALLING, CHAT]})
+    server.answer = lambda path, body: (200, {"choices": [CALLING]})
+    replies = ask(server, *(Generate(TALK, 1, WARM, i) for i in range(40)))
+    assert {reply.samples[0].message.calls[0].name for reply in replies if reply.samples[0].message} == {"python"}
+    assert caplog.records == []  # the trial has told some
+
+
 def test_half_a_character_is_no_text(server: FakeServer) -> None:
     """JSON can spell one, which no tokenizer and no file takes."""
     call = {"id": "c1", "function": {"name": "python", "arguments": "2\ud800"}}
@@ -239,7 +272,6 @@ def test_the_hub_gives_the_tokenizer_of_a_served_model(
 
 
 ABLE = {"choices": [{**CHAT, "index": i} for i in range(2)]}
-UNTOLD: Any = {**CHAT, "logprobs": None}
 
 
 @pytest.mark.parametrize(

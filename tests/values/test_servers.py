@@ -102,6 +102,37 @@ def test_a_scorer_that_is_busy_is_not_asked_for_each_solution_by_itself(server: 
     assert [len(body["items"]) for _, body in server.asked] == [9, 9]  # with one retry
 
 
+@pytest.mark.parametrize("value", ["scorer", "genrm", "orm"])
+def test_a_gateway_that_fails_is_asked_again(
+    server: FakeServer, reward_checkpoint: Callable[[str], Path], value: str
+) -> None:
+    good: dict[str, Callable[..., tuple[int, Any]]] = {
+        "scorer": length_scores,
+        "genrm": lambda path, body: judge(("Yes", 0.5), ("No", 0.5)),
+        "orm": lambda path, body: (200, {"data": [{"data": [0.0]}]}),
+    }
+    more = {"model": str(reward_checkpoint("sequence"))} if value == "orm" else {}
+    server.answer = good[value]
+    model = connect(value, base_url=server.url, **more)
+    failures = [524]
+
+    def answer(path: str, body: dict[str, Any]) -> tuple[int, Any]:
+        return (failures.pop(), b"<html>") if failures else good[value](path, body)
+
+    server.answer = answer
+
+    async def scene() -> None:
+        first, second = (Evaluate("", "", PartialSolution(question, ("x" * 50,))) for question in "12")
+        assert (await model.evaluate(first)).value == pytest.approx(0.0)
+        server.answer = lambda path, body: (529, {"error": "overloaded"})
+        with pytest.raises(RefusedError, match="HTTP 529, overloaded"):
+            await model.evaluate(second)
+        await model.close()
+
+    asyncio.run(scene())
+    assert failures == []
+
+
 @pytest.mark.parametrize(
     ("scores", "error", "said"),
     [

@@ -118,5 +118,5 @@ def _told(client: Client, reply: Any) -> set[str]:
     """What a reply shows that the server can do."""
     with reading(client.base_url):
         choices = checked(reply, client.base_url)
-        told = {"logprobs"} if logprobs_of(choices[0]) else set[str]()
+        told = {"logprobs"} if any(map(logprobs_of, choices)) else set[str]()  # a tool call may have none
         return told | {"n"} if len(choices) > 1 else told

@@ -17,7 +17,8 @@ from mcts_math.engine.openai.arguments import ServerArguments
 from mcts_math.errors import EngineError, RefusedError
 from mcts_math.messages import whole_texts
 
-_AGAIN = frozenset({408, 409, 425, 500, 502, 503, 504})
+_AGAIN = frozenset({408, 409, 425})  # as all failures of the server's own, but these
+_NEVER = frozenset({501, 505})  # it does not know the method, or the protocol
 _NO_MONEY = "insufficient_quota"  # as OpenAI calls a 429 that no waiting mends
 _SHORTEST_PAUSE_S = 0.01
 _LONGEST_PAUSE_S = 30.0
@@ -191,7 +192,7 @@ class Client:
             if _NO_MONEY in response.text:
                 raise EngineError(f"{self.base_url} has no more to give to this API key: {_message(response)}")
             raise _LimitedError(_message(response), _seconds(response.headers.get("Retry-After")))
-        if response.status_code in _AGAIN:
+        if _may_pass(response.status_code):
             raise _TryAgainError(
                 response.status_code, _message(response), _seconds(response.headers.get("Retry-After"))
             )
@@ -256,6 +257,11 @@ class _LimitedError(Exception):
     def __init__(self, message: str, retry_after: float | None) -> None:
         super().__init__(message)
         self.message, self.retry_after = message, retry_after
+
+
+def _may_pass(status: int) -> bool:
+    """Whether the same request may be served later: failures have other numbers behind a gateway (Cloudflare's 52x)."""
+    return status in _AGAIN or (status >= 500 and status not in _NEVER)
 
 
 def _seconds(retry_after: str | None) -> float | None:

@@ -9,7 +9,8 @@
 3. A request with n samples is one request where sample i is known to get seed + i, or the server is tried out and gives
    n; else it is n requests.
 4. What other servers lack is found by a short request before the first one of a kind, and said once (`abilities`).
-   Where log-probabilities are not told, they are 0, so that the samples of a node have equal priors.
+   Where log-probabilities are not told, they are 0, so that the samples of a node have equal priors: all of them where
+   one is a tool call, or a thought alone, of which none are told.
 5. A server that refuses a prompt together with the tokens asked for is asked for fewer (`_fit`). A prompt is too long
    only if there is no room for one token after it.
 6. A reply in another form than the API's, one that breaks off or that never comes, ends its question. So many in a row
@@ -33,6 +34,7 @@ from mcts_math.engine.openai.dialects import to_standard
 from mcts_math.engine.openai.replies import (
     Expected,
     checked,
+    leaves_out_logprobs,
     parse_samples,
     parse_usage,
     parse_value,
@@ -110,7 +112,8 @@ class OpenAIEngine:
             replies = await self._ask(able, path, self._split(body, different, able))
             if replies is None:
                 return Generation((), too_long=True, num_prompt_tokens=length)
-            url, told = self._client.base_url, "logprobs" not in able.lacks
+            url = self._client.base_url
+            told = "logprobs" not in able.lacks and not any(leaves_out_logprobs(reply, url) for reply in replies)
             expected = Expected(self.served, prompt, opening, request.sampling.stop, told)
             samples = [sample for reply in replies for sample in parse_samples(reply, url, expected)]
             if len(samples) != different:

@@ -17,6 +17,11 @@ from mcts_math.messages import Conversation, FinishReason, Message, Piece, Sampl
 
 THOUGHT_KEYS: Final = ("reasoning_content", "reasoning")
 """Under which servers tell a thought."""
+_FINISHED: Final[dict[object, FinishReason]] = {
+    **dict.fromkeys(("stop", "eos", "eos_token", "stop_sequence", "tool_calls", "function_call"), "stop"),
+    **dict.fromkeys(("length", "model_length", "max_tokens"), "length"),
+}
+"""What servers call the end of a sample that has come to one."""
 
 
 @contextmanager
@@ -44,7 +49,7 @@ class Expected:
         prompt: what was sent.
         opening: see `Sample`.
         stop: the stop strings.
-        tells_logprobs: whether the server tells log-probabilities; where it does not, those of samples are 0.
+        tells_logprobs: whether log-probabilities are told of all samples; where not, they are 0.
     """
 
     served: ServedModel
@@ -85,12 +90,10 @@ def _parse_sample(choice: dict[str, Any], expected: Expected, num_tokens: int) -
 
 
 def _finish(choice: dict[str, Any]) -> FinishReason:
-    finish = choice.get("finish_reason")
-    if finish in ("stop", "tool_calls", "function_call"):
-        return "stop"
-    if finish == "length":
-        return "length"
-    raise RefusedError(f"the server gave up on a sample: finish_reason {finish!r}")
+    told = choice.get("finish_reason")
+    if told not in _FINISHED:
+        raise RefusedError(f"the server gave up on a sample, or has its own word for its end: finish_reason {told!r}")
+    return _FINISHED[told]
 
 
 def _stop(choice: dict[str, Any]) -> Any:
@@ -157,6 +160,17 @@ def parse_usage(reply: dict[str, Any]) -> tuple[int, int]:
     usage = reply.get("usage") or {}
     cached = (usage.get("prompt_tokens_details") or {}).get("cached_tokens")
     return int(usage.get("prompt_tokens") or 0), int(cached or usage.get("prompt_cache_hit_tokens") or 0)  # DeepSeek's
+
+
+def leaves_out_logprobs(reply: Any, base_url: str) -> bool:
+    """Whether a sample that is no plain text has no log-probabilities: of a tool call or a thought many tell none."""
+    return any(not logprobs_of(choice) and not _is_plain_text(choice) for choice in checked(reply, base_url))
+
+
+def _is_plain_text(choice: dict[str, Any]) -> bool:
+    """Whether there is a visible text, and no tool call beside it."""
+    shown = choice.get("message") or choice
+    return bool((shown.get("content") or shown.get("text") or "").strip()) and not shown.get("tool_calls")
 
 
 def logprobs_of(choice: dict[str, Any]) -> list[float]:
