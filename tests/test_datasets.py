@@ -12,6 +12,7 @@ import os
 import pickle
 import sys
 import zlib
+from datetime import date, datetime
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -26,6 +27,7 @@ from mcts_math.judge import Judge, Judgement, Problem
 from mcts_math.run.record import record_to_task
 from mcts_math.tasks import digest_of, load_tasks, parse_source
 from mcts_math.tasks.cases import cases_path, without_cases, write_cases
+from mcts_math.tasks.source import plain_rows
 from mcts_math.tree import new_tree
 
 
@@ -67,7 +69,16 @@ LIVECODEBENCH = {
     "private_test_cases": packed([{"input": "[3]\n4", "output": "[7]", "testtype": "functional"}]),
     "metadata": '{"func_name": "f"}',
 }
-HOSTILE = base64.b64encode(zlib.compress(b"cos\nsystem\n(S'touch pwned'\ntR.")).decode()
+HOSTILE, GREEDY, EMPTY, LONG, MANY = (
+    base64.b64encode(zlib.compress(pickled)).decode()
+    for pickled in (
+        b"cos\nsystem\n(S'touch pwned'\ntR.",
+        b"\x8c\x02[]r\xff\xff\xff\x0f.",  # a memo of two billion bytes
+        b"\x80\x04.",
+        b"\x8c\x02[]" + b"\x94" * (1 << 26) + b".",
+        b"\x8c\x02[]" * 2 + b".",
+    )
+)
 RECORDS: dict[str, dict[str, Any]] = {
     "humaneval": HUMANEVAL, "mbpp": MBPP, "mbpp-sanitized": SANITIZED, "livecodebench": LIVECODEBENCH, "gsm8k": GSM8K,
     "math500": MATH500,
@@ -113,6 +124,15 @@ def test_a_task_survives_the_results_file(tmp_path: Path, name: str) -> None:
     assert load_tasks(again) == [task]
 
 
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+@pytest.mark.parametrize("size", [1, 300, 70_000])
+def test_pickled_cases_of_any_protocol(tmp_path: Path, protocol: int, size: int) -> None:
+    text = json.dumps([{"input": "1", "output": json.dumps("é" * size)}], ensure_ascii=False)
+    cases = base64.b64encode(zlib.compress(pickle.dumps(text, protocol))).decode()
+    (task,) = load_tasks(write(tmp_path / "x.jsonl", LIVECODEBENCH | {"private_test_cases": cases}))
+    assert Problem.from_record(task.record).cases[1].output == "é" * size
+
+
 def test_prompts_are_whole(tmp_path: Path) -> None:
     (task,) = load_tasks(write(tmp_path / "x.jsonl", HUMANEVAL))
     assert HUMANEVAL["prompt"].strip() in task.question
@@ -148,6 +168,8 @@ def test_prompts_are_whole(tmp_path: Path) -> None:
         ),
         ("", [("3\n1 2 3\n", "6\n")], "n = int(input())\nprint(sum(map(int, input().split())) + Counter()[n])", True),
         ("", [("3\n1 2 3\n", "6\n"), ("1\n1\n", "1\n")], "print(6)", False),
+        ("", [("", "0.10\n5.0")], "print(0.1)\nprint(5)", True),
+        ("", [("", "5000000.5\n")], "print(5000000.50001)", False),
     ],
 )
 def test_livecodebench_is_judged_by_all_cases(
@@ -184,7 +206,11 @@ def test_livecodebench_is_judged_by_all_cases(
         ("livecodebench", {"public_test_cases": "[3]"}, "a case needs `input` and `output`, in JSON"),
         ("livecodebench", {"public_test_cases": "{}"}, "`public_test_cases` must be a list of cases in JSON"),
         ("livecodebench", {"private_test_cases": "AAAA"}, "`private_test_cases` can't be unpacked"),
-        ("livecodebench", {"private_test_cases": HOSTILE}, "it asks for os.system"),
+        ("livecodebench", {"private_test_cases": HOSTILE}, "it holds more than a text: GLOBAL"),
+        ("livecodebench", {"private_test_cases": GREEDY}, "it holds more than a text: LONG_BINPUT"),
+        ("livecodebench", {"private_test_cases": LONG}, "it holds more than a text: MEMOIZE"),
+        ("livecodebench", {"private_test_cases": MANY}, "it holds more than a text: SHORT_BINUNICODE"),
+        ("livecodebench", {"private_test_cases": EMPTY}, "it holds no text"),
         ("gsm8k", {"answer": "1001"}, "`answer` has no `#### NUMBER`"),
         ("gsm8k", {"answer": "1001\n#### "}, "`answer` has no `#### NUMBER`"),
         ("gsm8k", {"question": None}, "`question` is missing"),
@@ -277,6 +303,18 @@ def test_from_the_hub(monkeypatch: pytest.MonkeyPatch) -> None:
     assert asked == [("openai/gsm8k", "main", "test"), ("openai/gsm8k", "main", "train")]
     assert parse_source("gsm8k/train").stem == "gsm8k-train"
     assert digest_of(tasks) == digest_of(load_tasks("gsm8k/train"))
+
+
+def test_columns_that_json_cannot_hold_are_found_before_anything_is_paid_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [GSM8K | {"day": datetime(2024, 5, 1, 12, 30), "seen": [date(2024, 1, 2)]}]
+    stand_in_hub(monkeypatch, lambda *_, **__: rows)
+    assert list(plain_rows(rows, "here")) == [
+        ("here, record 0", GSM8K | {"day": "2024-05-01T12:30:00", "seen": ["2024-01-02"]})
+    ]
+    assert load_tasks("gsm8k")[0].answers == ("1001",)
+    rows[0]["picture"] = b"\x89PNG"
+    with pytest.raises(TaskError, match=r"record 0: column 'picture' .* bytes is no JSON.*remove_columns\('picture'\)"):
+        load_tasks("gsm8k")
 
 
 def test_a_hub_out_of_reach_names_the_local_way(monkeypatch: pytest.MonkeyPatch) -> None:

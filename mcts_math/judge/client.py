@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from mcts_math.errors import ConfigError, JudgeError, TaskError
 from mcts_math.judge.code import extract_code
-from mcts_math.judge.problem import NO_CODE, Judgement, Problem
+from mcts_math.judge.problem import MOST_S, NO_CODE, Judgement, Problem
 
 if TYPE_CHECKING:
     import httpx2
@@ -48,7 +48,7 @@ class JudgeClient:
         address: of the service, as in `OJ_API`; "http://" is added where it names no scheme.
         num_tries: of one request, >= 1; tries that found it busy do not count.
         pause_s: before the second try; doubles with each, up to 10 s.
-        timeout_s: of one try, from the first byte sent to the last one received.
+        timeout_s: of one try, from the first byte sent to the last one received; and what the problem's cases may take.
         patience_s: longest wait for a service that says it is busy.
         max_in_flight: requests at a time; more wait here.
 
@@ -78,7 +78,6 @@ class JudgeClient:
         self._num_tries, self._pause_s, self._patience_s = num_tries, pause_s, patience_s
         self._timeout_s = timeout_s
         self._http = httpx2.AsyncClient(
-            timeout=timeout_s,
             limits=httpx2.Limits(max_connections=max_in_flight),
             trust_env=not _is_loopback(url.host),  # a proxy that the environment names can't reach this machine's own
         )
@@ -93,7 +92,7 @@ class JudgeClient:
         """
         content = {"problem": problem.to_record(), "completion": completion, "details": True}
         async with self._in_flight:
-            data = await self._ask(content)
+            data = await self._ask(content, self._timeout_s + min(problem.needed_s, MOST_S))
         if "code" not in data:  # only our own service says what it judged
             data["code"] = None if data["result"] == NO_CODE else extract_code(completion, problem.names)
         return Judgement.from_record(data)
@@ -102,12 +101,12 @@ class JudgeClient:
         """Closes the connections."""
         await self._http.aclose()
 
-    async def _ask(self, content: dict[str, Any]) -> dict[str, Any]:
+    async def _ask(self, content: dict[str, Any], timeout_s: float) -> dict[str, Any]:
         num_failed = 0
         patient_until = time.monotonic() + self._patience_s
         while True:
             try:
-                return await self._try(content)
+                return await self._try(content, timeout_s)
             except _Failed as failed:
                 num_failed += not failed.busy
                 if num_failed >= self._num_tries or time.monotonic() >= patient_until:
@@ -118,12 +117,12 @@ class JudgeClient:
                 pause_s = failed.pause_s or min(self._pause_s * 2 ** max(num_failed - 1, 0), _MAX_PAUSE_S)
             await asyncio.sleep(min(pause_s, _MAX_PAUSE_S) * random.uniform(0.8, 1.2))  # not all at the same moment
 
-    async def _try(self, content: dict[str, Any]) -> dict[str, Any]:
+    async def _try(self, content: dict[str, Any], timeout_s: float) -> dict[str, Any]:
         import httpx2
 
         try:
             # httpx bounds each read by itself: a service that drips would never be too slow.
-            response, body = await asyncio.wait_for(self._send(json.dumps(content)), self._timeout_s)
+            response, body = await asyncio.wait_for(self._send(json.dumps(content), timeout_s), timeout_s)
         except (httpx2.TimeoutException, asyncio.TimeoutError) as error:
             raise _Failed("no answer in time") from error
         except (httpx2.HTTPError, httpx2.StreamError) as error:
@@ -135,8 +134,9 @@ class JudgeClient:
             )
         return _read(response, body)
 
-    async def _send(self, content: str) -> tuple[httpx2.Response, bytes]:
-        async with self._http.stream("POST", self.address, content=content, headers=_JSON) as response:
+    async def _send(self, content: str, timeout_s: float) -> tuple[httpx2.Response, bytes]:
+        sent = self._http.stream("POST", self.address, content=content, headers=_JSON, timeout=timeout_s)
+        async with sent as response:
             return response, await _bounded(response)
 
 

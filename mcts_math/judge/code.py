@@ -7,7 +7,8 @@ The rule, the first that applies:
 2. Of the fenced blocks, the last that defines the entry point, at the margin if one does; the others may lend it
    imports and helpers. A fence within a docstring is text. `[BEGIN] … [DONE]` and the like are fences too.
 3. Fenced blocks, none of which does: all of them together where that does; else the last one, as the body of the
-   function that the prompt begins, or as it stands. For a whole program: the last that reads its input, or the last.
+   function that the prompt begins, or as it stands. For a whole program: the last that reads its input, one that is
+   marked as Python before one that is not; or the last that is marked; or the last.
 4. No block, but a line that defines the entry point: from the first line that begins code (import, def, class, @) on.
 5. Else a bare function body that goes on with the prompt, where it looks like one: it begins indented, or returns.
 
@@ -30,7 +31,8 @@ _RETURNS: Final = re.compile(r"^[ \t]*(?:return|yield|raise)\b", re.MULTILINE)
 _OPENS: Final = {"[begin]": "[done]", "[python]": "[/python]", "<code>": "</code>", "<python>": "</python>"}
 _THOUGHT: Final = re.compile(r"<(/?)(?:think|thinking|reasoning)>")
 _QUOTES: Final = re.compile(r"\\.|#.*|\"\"\"|'''|\"(?:[^\"\\\n]|\\.)*\"|'(?:[^'\\\n]|\\.)*'")
-_READS: Final = re.compile(r"\binput\s*\(|\bstdin\b|\bopen\(0")
+_READS: Final = re.compile(r"\binput\s*\(|\bstdin\b|\b(?:fd)?open\(0|\bos\.read\(|\bread\(0|\bfileinput\b|/dev/fd/0")
+_NO_NAMES: Final = (re.compile(r"(?!)"),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,7 @@ class Reading:
 class _Block:
     code: str
     closed: bool
+    marked: bool = True  # as Python; else nothing says what it is
 
 
 def readings(completion: str, entry_points: str | Iterable[str] = "") -> list[Reading]:
@@ -96,7 +99,7 @@ def _answer(text: str) -> str:
 def _defines(names: list[str]) -> tuple[re.Pattern[str], ...]:
     """What finds a line that defines one of the names: at the margin; and at any depth."""
     if not names:
-        return (re.compile(r"(?!)"),)
+        return _NO_NAMES
     name = "|".join(map(re.escape, names))
     rule = rf"(?:(?:async\s+)?def\s+(?:{name})\s*[(\[]|class\s+(?:{name})\b|(?:{name})\s*(?::[^=\n]+)?=(?!=))"
     return re.compile(f"^{rule}", re.MULTILINE), re.compile(rf"^[ \t]*{rule}", re.MULTILINE)
@@ -105,19 +108,34 @@ def _defines(names: list[str]) -> tuple[re.Pattern[str], ...]:
 def _fenced(blocks: list[_Block], defines: tuple[re.Pattern[str], ...]) -> list[Reading]:
     if not blocks:
         return []
-    for rule in (*defines, *([_READS] if len(defines) == 1 else [])):
+    if defines is _NO_NAMES:
+        return _programs(blocks)
+    for rule in defines:
         for place, block in reversed(list(enumerate(blocks))):
             if rule.search(block.code):
-                others = tuple(b.code for b in (*blocks[:place], *blocks[place + 1 :]))
-                return [Reading(block.code, body=False, open=not block.closed, sure=True, others=others)]
-    whole = "\n".join(block.code for block in blocks)
+                return [_with_others(blocks, place)]
     last = blocks[-1]
-    alone = [Reading(last.code, False, not last.closed, True)] if len(defines) == 1 else []
-    return [
-        *alone,
-        *(Reading(code, True, not last.closed, True) for code in _as_body(last.code)),
-        Reading(whole, body=False, open=not last.closed, sure=True),
-    ]
+    bodies = (Reading(code, True, not last.closed, True) for code in _as_body(last.code))
+    return [*bodies, _together(blocks)]
+
+
+def _programs(blocks: list[_Block]) -> list[Reading]:
+    """The block that is the whole program; if it is not marked and turns out not to be Python, the last that is."""
+    marked = [place for place, block in enumerate(blocks) if block.marked]
+    reading = [place for place, block in enumerate(blocks) if _READS.search(block.code)]
+    both = [place for place in reading if blocks[place].marked]
+    best = (both or reading or marked or [len(blocks) - 1])[-1]
+    places = [best, *([] if blocks[best].marked else marked[-1:])]
+    return [*(_with_others(blocks, place) for place in places), *([] if reading else [_together(blocks)])]
+
+
+def _with_others(blocks: list[_Block], place: int) -> Reading:
+    others = tuple(block.code for block in (*blocks[:place], *blocks[place + 1 :]))
+    return Reading(blocks[place].code, body=False, open=not blocks[place].closed, sure=True, others=others)
+
+
+def _together(blocks: list[_Block]) -> Reading:
+    return Reading("\n".join(block.code for block in blocks), body=False, open=not blocks[-1].closed, sure=True)
 
 
 def _unfenced(text: str, defines: tuple[re.Pattern[str], ...]) -> list[Reading]:
@@ -158,7 +176,7 @@ class _Scanner:
     def __init__(self, defines: tuple[re.Pattern[str], ...], docstrings: bool) -> None:
         self.found: list[_Block] = []
         self._defines, self._docstrings = defines, docstrings
-        self._fence, self._indent, self._is_python = "", "", False
+        self._fence, self._indent, self._is_python, self._marked = "", "", False, True
         self._lines: list[str] = []  # of the open block, or outside any since the last one
         self._quote = ""  # the triple quote that is open
 
@@ -182,7 +200,7 @@ class _Scanner:
             self.found.append(_Block(_typed("\n".join(self._lines)), closed=mark is None))
             self._lines = []
         elif mark is not None:
-            self._open(mark.group(2), mark.group(1), mark.group(3).lower() in _PYTHON)
+            self._open(mark.group(2), mark.group(1), mark.group(3).lower() in _PYTHON, mark.group(3) != "")
         else:
             self._lines.append(line)
 
@@ -191,8 +209,8 @@ class _Scanner:
         first = next((line for line in self._lines if line.strip()), "")
         return first.startswith(("    ", "\t")) or any(map(self._defines[0].match, self._lines))
 
-    def _open(self, fence: str, indent: str, is_python: bool) -> None:
-        self._fence, self._indent, self._is_python = fence, indent, is_python
+    def _open(self, fence: str, indent: str, is_python: bool, marked: bool = True) -> None:
+        self._fence, self._indent, self._is_python, self._marked = fence, indent, is_python, marked
         self._lines, self._quote = [], ""
 
     def _closes(self, mark: re.Match[str] | None, word: str) -> bool:
@@ -218,7 +236,7 @@ class _Scanner:
         """Ends the open block, if there is one."""
         if self._fence and self._is_python and any(part.strip() for part in self._lines):
             code = "\n".join(line.removeprefix(self._indent) for line in self._lines)
-            self.found.append(_Block(_typed(code), closed))
+            self.found.append(_Block(_typed(code), closed, self._marked))
         self._fence, self._lines = "", []
 
 

@@ -20,7 +20,7 @@ from mcts_math.interpreter.levels import require
 from mcts_math.interpreter.parent import Parent
 from mcts_math.interpreter.worker import wire
 from mcts_math.judge.code import readings
-from mcts_math.judge.problem import NO_CODE, ONE_PROCESS, Judgement, Problem
+from mcts_math.judge.problem import MOST_S, NO_CODE, ONE_PROCESS, Judgement, Problem
 from mcts_math.judge.sandbox import Examined, Lost, start_parent
 
 _MAX_TRIES = 3
@@ -36,7 +36,9 @@ class JudgeLimits:
 
     Attributes:
         timeout_s: wall-clock seconds of one completion, loading the code and all tests together; > 0.
-        total_timeout_s: the same where the problem has a limit for each test of its own.
+        total_timeout_s: the same where the problem has a limit for each test of its own; more where its cases need
+            more, a second beyond that limit for each.
+        max_total_timeout_s: most that the cases of one problem get together.
         memory_bytes: memory that each of the two processes may allocate beyond Python's own.
         max_code_chars: longer completions fail unread.
         max_threads: threads that the code may start.
@@ -47,6 +49,7 @@ class JudgeLimits:
 
     timeout_s: float = 3.0
     total_timeout_s: float = 60.0
+    max_total_timeout_s: float = MOST_S
     memory_bytes: int = 512 << 20
     max_code_chars: int = 256 << 10
     max_threads: int = 16
@@ -54,10 +57,16 @@ class JudgeLimits:
     modules: tuple[str, ...] = ("numpy",)
     allow_unsafe_exec: bool = False
 
+    def time_for(self, problem: Problem) -> float:
+        """Seconds of one completion."""
+        if problem.timeout_s is None:
+            return self.timeout_s
+        return max(self.total_timeout_s, min(problem.needed_s, self.max_total_timeout_s))
+
     def sandbox_limits(self) -> SandboxLimits:
         """The same for one sandbox. Raises ValueError where a limit could not work."""
         return SandboxLimits(
-            step_timeout_s=max(self.timeout_s, self.total_timeout_s),
+            step_timeout_s=max(self.timeout_s, self.total_timeout_s, self.max_total_timeout_s),
             memory_bytes=self.memory_bytes,
             max_threads=self.max_threads,
             max_running=self.max_running,
@@ -134,26 +143,25 @@ class Judge:
             "whole": not problem.entry_point,
             "readings": [asdict(reading) for reading in found],
             "greeting_bytes": wire.REPLY.size,
+            "load_s": None if problem.timeout_s is None else max(problem.timeout_s, self.limits.timeout_s),
         }
         async with self._running:
             return await self._judge(problem, request)
 
     async def _judge(self, problem: Problem, request: dict[str, Any]) -> Judgement:
-        limits = self.limits
-        timeout_s = limits.timeout_s if problem.timeout_s is None else limits.total_timeout_s
         num_sandboxes = 1 if problem.isolation == ONE_PROCESS else 2
         for attempt in range(1, _MAX_TRIES + 1):
             await self.start()
             sandboxes = Examined(self._parents[:num_sandboxes])
             try:
-                said = await sandboxes.run(request, timeout_s)
+                said = await sandboxes.run(request, self.limits.time_for(problem))
             except (Lost, InterpreterError, OSError) as error:  # OSError: no descriptors are left, say
                 if attempt == _MAX_TRIES or self._closed:
                     raise JudgeError(f"the judge's sandbox keeps breaking down: {error}") from error
                 continue
             finally:
                 sandboxes.close()
-            kind, judgement = said or ("failed", Judgement(False, "timed out"))
+            kind, judgement = said or ("failed", Judgement(False, "timed out", num_tests=len(problem.cases)))
             if kind == "bad_problem":
                 raise TaskError(f"the problem's {judgement.result}. Mend the problem: no completion could pass.")
             return Judgement(False, NO_CODE) if kind == "no_code" else judgement

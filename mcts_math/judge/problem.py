@@ -13,6 +13,8 @@ from mcts_math.errors import TaskError
 
 _NAME: Final = re.compile(r"(?P<root>[^\W\d]\w*)(?:(?P<made>\(\))?\.(?P<method>[^\W\d]\w*))?")
 _NUMBERS: Final = {"timeout_s": 0.01, "tolerance": 0.0}
+MOST_S: Final = 900.0
+"""Most that the cases of one problem get together, where nobody says otherwise."""
 TWO_PROCESSES, ONE_PROCESS = "two_processes", "one_process"
 
 
@@ -40,11 +42,13 @@ class Problem:
             program that reads standard input and prints.
         cases: inputs and outputs.
         tolerance: of numbers that are compared, relative above 1 and absolute below; None: equal (a printed number:
-            1e-6). In `test` it holds for `==` and `!=` of numbers and containers of them.
+            1e-6); 0: a printed number is equal as a decimal. In `test` it holds for `==` and `!=` of
+            numbers and containers of them.
         timeout_s: limit of one test; None: all of them share the judge's limit.
         every_test: run the tests after one that failed, for partial credit.
         isolation: "two_processes"; or "one_process", for tests that need the code's own objects beside them.
         wrapped: each output of `cases` is a list of one, which may stand for what is in it, as in APPS.
+        or_method: the entry point may be a method of a class `Solution` instead, as in APPS.
     """
 
     prompt: str
@@ -56,6 +60,12 @@ class Problem:
     every_test: bool = False
     isolation: str = TWO_PROCESSES
     wrapped: bool = False
+    or_method: bool = False
+
+    @property
+    def needed_s(self) -> float:
+        """Seconds that its cases may take together: of each, its limit and one more; 0 where there is no limit."""
+        return 0.0 if self.timeout_s is None else (self.timeout_s + 1) * len(self.cases)
 
     @property
     def names(self) -> list[str]:
@@ -73,7 +83,8 @@ class Problem:
         """The problem within a record; further keys are passed over.
 
         `test` is what judges; where there is none, `test_list` is. `cases` is a list of {input, output}, where the
-        input is text or a list of arguments; `input_output` is {inputs, outputs, fn_name}, as an object or as JSON.
+        input is text or a list of arguments; `input_output` is {inputs, outputs, fn_name}, as an object or as JSON;
+        without `fn_name`, a text may be a list of its lines.
 
         Raises:
             TaskError: naming `where` and the field that is missing or wrong.
@@ -95,15 +106,17 @@ class Problem:
             raise TaskError(f"{where}: `every_test` is {every!r}; it must be true or false.")
         numbers: dict[str, Any] = {name: _number(record, name, least, where) for name, least in _NUMBERS.items()}
         more: dict[str, Any] = {"every_test": every, "isolation": isolation, "wrapped": record["wrapped"]}
+        more["or_method"] = record["or_method"]
         return cls(prompt, test, entry_point, cases, **numbers, **more)
 
     def to_record(self) -> dict[str, Any]:
         """What `from_record` reads: the published three fields, and others where they are not as usual."""
         record: dict[str, Any] = {"prompt": self.prompt, "test": self.test, "entry_point": self.entry_point}
-        if self.wrapped:
+        if self.wrapped or self.or_method:
             record["input_output"] = {
                 "inputs": [case.input for case in self.cases],
                 "outputs": [case.output for case in self.cases],
+                "fn_name": self.entry_point if self.or_method else "",
             }
         elif self.cases:
             record["cases"] = [{"input": case.input, "output": case.output} for case in self.cases]
@@ -133,15 +146,20 @@ def _number(record: Mapping[str, Any], field: str, least: float, where: str) -> 
 
 def _in_usual_fields(record: Mapping[str, Any], where: str) -> dict[str, Any]:
     """The record with `test_list` as `test`, `input_output` as `cases` and `entry_point`, several names in one text."""
-    record = {**record, "wrapped": False}
+    record = {**record, "wrapped": False, "or_method": False}
     if record.get("test") is None and isinstance(record.get("test_list"), list):
         record["test"] = "\n".join(map(str, record["test_list"]))
     if "input_output" in record and not record.get("cases"):
-        record["cases"], name = _input_output(record["input_output"], where)
-        outputs = [case["output"] for case in record["cases"]]
-        record["wrapped"] = all(isinstance(output, list) and len(output) == 1 for output in outputs)
+        cases, name = _input_output(record["input_output"], where)
         if record.get("entry_point") is None:
             record["entry_point"] = name
+        if record["entry_point"]:
+            outputs = [case["output"] for case in cases]
+            record["wrapped"] = all(isinstance(output, list) and len(output) == 1 for output in outputs)
+            record["or_method"] = record["entry_point"] == name
+        else:
+            cases = [{key: _joined(text) for key, text in case.items()} for case in cases]
+        record["cases"] = cases
     names = record.get("entry_point")
     if isinstance(names, list) and all(isinstance(name, str) for name in names):
         record["entry_point"] = ", ".join(names)
@@ -161,6 +179,13 @@ def _input_output(value: Any, where: str) -> tuple[list[dict[str, Any]], str]:
         raise TaskError(f"{where}: there is no case: any completion would pass. Give the problem its tests.")
     pairs = [{"input": given, "output": wanted} for given, wanted in zip(inputs, outputs, strict=True)]
     return pairs, str(value.get("fn_name") or "")
+
+
+def _joined(text: Any) -> Any:
+    """Lines as one text; anything else as it is."""
+    if isinstance(text, list) and all(isinstance(line, str) for line in text):
+        return "\n".join(line.removesuffix("\n") for line in text)
+    return text
 
 
 def _entry_point(record: Mapping[str, Any], where: str, has_cases: bool) -> str:

@@ -8,7 +8,7 @@ import json
 import secrets
 import socket
 import time
-from collections.abc import Coroutine
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -22,6 +22,7 @@ from mcts_math.judge.problem import Judgement
 
 _MAX_REPLY_BYTES = 4 << 20
 _LEAST_S = 0.01
+_LAST_WORDS_S = 1.0
 _NONCE_BYTES = 16
 _FOLDER = Path(__file__).parent / "worker"
 _WARM_UP = f"""
@@ -84,9 +85,12 @@ class Examined:
         self._parents = parents
         self._connections: list[Connection] = []
         self._sockets: list[socket.socket] = []
+        self._is_over = False  # the time is up
 
     async def run(self, request: dict[str, Any], timeout_s: float) -> Said | None:
         """Judges, and returns what the examiner says; None if it says nothing in time.
+
+        Where the time is up, the code's sandbox is ended, and the examiner says how far it came.
 
         Args:
             request: what the examiner is sent.
@@ -100,32 +104,40 @@ class Examined:
             self._connections.append(await parent.new_sandbox())
         try:
             ours = [self._order(*pair) for pair in zip(self._connections, _CELLS, strict=False)]
-            return await self._in_time(self._converse(ours, json.dumps(request).encode()), timeout_s)
+            talk = asyncio.ensure_future(self._converse(ours, json.dumps(request).encode()))
+            try:
+                return await self._in_time(talk, timeout_s) or await self._last_words(talk)
+            finally:
+                talk.cancel()
+                await asyncio.gather(talk, return_exceptions=True)
         except OSError as error:
             raise Lost(f"a sandbox does not listen: {error}") from error
 
-    async def _in_time(self, talk: Coroutine[Any, Any, Said], timeout_s: float) -> Said | None:
+    async def _last_words(self, talk: asyncio.Task[Said]) -> Said | None:
+        """What the examiner says when the code's sandbox goes: the tests so far, whatever the verdict."""
+        self._is_over = True
+        for connection in self._connections[1:]:
+            connection.close()
+            await asyncio.wait({talk}, timeout=_LAST_WORDS_S)
+        if not talk.done() or talk.exception() is not None:
+            return None
+        return "failed", replace(talk.result()[1], passed=False, result="timed out")
+
+    async def _in_time(self, talk: asyncio.Task[Said], timeout_s: float) -> Said | None:
         """What `talk` returns; None if it takes too long, by a clock that stops while the machine is too busy."""
-        task = asyncio.ensure_future(talk)
         begun = time.monotonic()
         left_s = timeout_s
-        try:
-            while left_s > 0:
-                await asyncio.wait({task}, timeout=left_s)
-                if task.done():
-                    return task.result()
-                elapsed_s = time.monotonic() - begun
-                left_s = min(
-                    timeout_s
-                    - elapsed_s
-                    + sum(_starved(connection.supervisor_pid) for connection in self._connections),
-                    MAX_STRETCH * timeout_s - elapsed_s,
-                )
-                left_s = left_s if left_s > _LEAST_S else 0.0
-            return None
-        finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+        while left_s > 0:
+            await asyncio.wait({talk}, timeout=left_s)
+            if talk.done():
+                return talk.result()
+            elapsed_s = time.monotonic() - begun
+            left_s = min(
+                timeout_s - elapsed_s + sum(_starved(connection.supervisor_pid) for connection in self._connections),
+                MAX_STRETCH * timeout_s - elapsed_s,
+            )
+            left_s = left_s if left_s > _LEAST_S else 0.0
+        return None
 
     async def _converse(self, ours: list[socket.socket], request: bytes) -> Said:
         host, *channels = ours
@@ -147,7 +159,7 @@ class Examined:
             return _failed("the tests were stopped: an exit, out of memory or a crash")
         if kind == "no_candidate":
             raise Lost(judgement.result)
-        if kind == "failed" and not all(connection.alive for connection in self._connections):
+        if kind == "failed" and not self._is_over and not all(c.alive for c in self._connections):
             raise Lost("a sandbox died")  # the code's, say, before that of the tests, which then blame the code
         return kind, judgement
 

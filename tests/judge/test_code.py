@@ -55,6 +55,38 @@ def test_extract(completion: str, code: str | None) -> None:
     assert extract_code(completion, "add") == code
 
 
+READING = (
+    "n = int(input())",
+    "import os\nn = os.read(0, 9)",
+    "from os import read\nn = read(0, 9)",
+    "n = open('/dev/stdin').read()",
+    "import fileinput",
+)
+
+
+@pytest.mark.parametrize(
+    ("completion", "code"),
+    [
+        *((f"```python\n{code}\n```\nprints\n```\n3\n```", code) for code in READING),
+        *((f"```\n{code}\n```\nprints\n```\n3\n```", code) for code in READING),
+        ("```python\nn = input()\n```\nRun it:\n```\npython a.py < stdin.txt\n```", "n = input()"),
+        ("```py\nn = input()\n```\nNo, better:\n```py\nm = input()\n```", "m = input()"),
+        ("```python\nprint(3)\n```\nprints\n```\n3\n```", "print(3)"),
+        ("```python\nx = 1\n```\nin\n```\nprint(input())\n```", "print(input())"),
+        ("```\nn = 1\n```\nno:\n```\nn = 2\n```", "n = 2"),
+    ],
+)  # fmt: skip
+def test_the_block_that_is_a_whole_program(completion: str, code: str) -> None:
+    assert extract_code(completion) == code
+
+
+def test_an_unmarked_block_that_is_not_python_gives_way(ask: Ask) -> None:
+    problem = Problem.from_record({"cases": [{"input": "3", "output": "3"}]})
+    (judgement,) = ask((problem, "```python\nprint(3)\n```\nRun it:\n```\npython a.py < stdin.txt\n```"))
+    assert judgement.result == "passed"
+    assert judgement.code == "print(3)"
+
+
 @pytest.mark.parametrize(
     "completion",
     [
@@ -136,6 +168,8 @@ def test_a_prompt_s_imports_are_there_for_a_program_of_its_own(ask: Ask) -> None
         "    \n```\n" * 25_000,
         ">>> \n" * 50_000,
         "input(" * 40_000,
+        "os.read" + " " * 250_000,
+        "```\ninput()\n```\n```python\nx\n```\n" * 6_000,
     ],
 )
 def test_hostile_text_takes_no_time(text: str) -> None:

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from typing import Any
 
 import pytest
@@ -12,7 +14,8 @@ from problems import Ask
 from strangers import GROWN, STRANGERS, WITHOUT_EVIDENCE
 
 from mcts_math.errors import TaskError
-from mcts_math.judge import Case, Problem
+from mcts_math.judge import Case, Judge, JudgeLimits, Judgement, Problem
+from mcts_math.judge.worker.equal import same_output
 from mcts_math.tasks.task import states_problem
 
 BOTH = ("two_processes", "one_process")
@@ -166,6 +169,85 @@ def test_cases_that_did_not_run_count(ask: Ask) -> None:
     assert (judgement.num_passed, judgement.num_tests) == (1, 5)
 
 
+def test_memory_of_cases_that_failed_is_free_again(ask: Ask) -> None:
+    code = (
+        "def f(n):\n    dp = [0] * 15_000_000\n    try:\n        1 / 0\n    except ZeroDivisionError:\n"
+        "        raise ValueError(n)\nn = int(input())\nif n < 5:\n    f(n)\nprint(n + 0 * len([0] * 40_000_000))"
+    )
+    cases = tuple(Case(str(n), str(n)) for n in range(6))
+    problems = [Problem("", "", "", cases, timeout_s=6.0, every_test=True, isolation=isolation) for isolation in BOTH]
+    for judgement in ask(*((problem, f"```python\n{code}\n```") for problem in problems)):
+        assert [test.detail for test in judgement.tests] == [f"ValueError: {n}" for n in range(5)] + [""]
+
+
+@pytest.mark.parametrize("isolation", BOTH)
+def test_the_limit_of_a_test_holds_for_loading_too(ask: Ask, isolation: str) -> None:
+    problem = Problem("", "", "f", (Case((1,), 1),) * 99, timeout_s=0.2, isolation=isolation)
+    begun = time.monotonic()
+    (judgement,) = ask((problem, "def f(x): return x\nwhile True: pass"))
+    assert judgement.result == "failed: timed out"
+    assert (judgement.num_passed, judgement.num_tests) == (0, 99)
+    assert time.monotonic() - begun < 30
+
+
+def test_the_time_of_all_cases_grows_with_their_number() -> None:
+    limits = JudgeLimits()
+    cases = (Case("", ""),)
+    assert limits.time_for(Problem("", "", "", cases * 99)) == 3.0
+    assert limits.time_for(Problem("", "assert f()", "f", timeout_s=6.0)) == 60.0
+    assert [limits.time_for(Problem("", "", "", cases * n, timeout_s=6.0)) for n in (3, 20, 999)] == [
+        60.0,
+        140.0,
+        900.0,
+    ]
+
+
+@pytest.mark.parametrize("isolation", BOTH)
+def test_when_all_time_is_up_the_cases_so_far_count(isolation: str) -> None:
+    cases = tuple(Case(str(n), str(n)) for n in range(6))
+    problem = Problem("", "", "", cases, timeout_s=60.0, isolation=isolation)
+    code = "import time\nn = int(input())\nif n == 3:\n    time.sleep(99)\nprint(n)"
+
+    async def run() -> Judgement:
+        async with Judge(JudgeLimits(total_timeout_s=2.0, max_total_timeout_s=2.0)) as judge:
+            return await judge.judge(problem, code)
+
+    judgement = asyncio.run(run())
+    assert (judgement.passed, judgement.result) == (False, "timed out")
+    assert (judgement.num_passed, judgement.num_tests) == (3 if isolation == "two_processes" else 0, 6)
+
+
+@pytest.mark.parametrize(
+    ("expected", "found", "tolerance", "same"),
+    [
+        ("5.0", "5", 0.0, True),
+        ("5", "5.0", 0.0, True),
+        ("0.1", "0.10", 0.0, True),
+        ("1e-07", "0.0000001", 0.0, True),
+        ("1.5e3", "1500.0", 0.0, True),
+        ("0.1", "0.1000001", 0.0, False),
+        ("0.1", "0.1000000000000000055", 0.0, False),
+        ("5000000.5", "5000004.5", 0.0, False),
+        ("007", "7", 0.0, False),
+        ("12E4", "120000", 0.0, False),
+        ("1.0e999999999999999999999", "1.0e999999999999999999998", 0.0, False),
+        ("12E4", "120000", None, False),
+        ("1e5", "1e5", None, True),
+        ("1e+05", "100000.01", None, True),
+        ("5.0", "5", None, True),
+        ("5", "5.0", None, False),
+        ("0.5", "0.5000001", None, True),
+        ("0.5", "0.51", None, False),
+        ("0.5", "nan", None, False),
+        ("1.0", "inf", None, False),
+        ("1_0.0", "10", None, False),
+        ("v1.2.3", "v1.2.30", 0.0, False),
+    ],
+)
+def test_printed_words(expected: str, found: str, tolerance: float | None, same: bool) -> None:
+    assert same_output(f"x {expected}\n", f"x {found}", tolerance) is same
+
+
 def test_what_a_program_prints_is_no_value_of_the_tests(ask: Ask) -> None:
     problem = Problem(
         "", "import sys, io\nsys.stdout = io.StringIO()\nassert f(1) == 'x'\nassert sys.stdout.getvalue() == 'x'", "f"
@@ -231,6 +313,14 @@ def test_a_record_survives_the_way_to_a_service() -> None:
     wrapped = Problem.from_record({"input_output": {"inputs": [[1]], "outputs": [[2]], "fn_name": "f"}})
     assert wrapped.wrapped
     assert Problem.from_record(wrapped.to_record()) == wrapped
+    given: dict[str, Any] = {"inputs": [[1]], "outputs": [2], "fn_name": "f"}
+    for more, or_method in (({}, True), ({"entry_point": "g"}, False)):
+        found = Problem.from_record({"input_output": given, **more})
+        assert found.or_method is or_method
+        assert Problem.from_record(found.to_record()) == found
+    lines = Problem.from_record({"input_output": {"inputs": [["1", "2"]], "outputs": [["3"]]}})
+    assert lines.cases == (Case("1\n2", "3"),)
+    assert Problem.from_record(lines.to_record()) == lines
     plain = Problem("", "assert f(1)", "f")
     assert plain.to_record() == {"prompt": "", "test": "assert f(1)", "entry_point": "f"}
     assert Problem.from_record(plain.to_record()) == plain

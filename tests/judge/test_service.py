@@ -386,6 +386,18 @@ def test_rubbish_is_retried_then_named(name: str) -> None:
     assert words in str(caught.value)
 
 
+def test_a_problem_with_many_cases_is_waited_for() -> None:
+    problem = Problem("", "", "", (Case("", ""),) * 2, timeout_s=1.0)
+
+    def answer(handler: BaseHTTPRequestHandler, _: int) -> None:
+        time.sleep(1.6)
+        reply(handler, b'{"passed": true, "result": "passed"}')
+
+    with server(answer) as (address, seen):
+        assert with_client(address, lambda client: client.judge(problem, "print()"), timeout_s=1.0).passed
+        assert len(seen) == 1
+
+
 def test_a_service_that_recovers_is_forgiven() -> None:
     def answer(handler: BaseHTTPRequestHandler, number: int) -> None:
         if number < 3:

@@ -33,6 +33,7 @@ _POWERS: Final = {
     ":": RATIO,
 }
 _OF_KIND: Final = {"num": PRODUCT, "sym": PRODUCT, "const": PRODUCT, "func": PRODUCT, "ctor": PRODUCT, "money": UNIT}
+_PLACE: Final = Sym("()")  # of the argument of a composed function
 _SET_OPS: Final = {"|": "or", "&": "and", "setminus": "minus"}
 
 
@@ -132,6 +133,12 @@ def _product(cursor: Cursor, left: Node) -> Node:
     while _power(cursor) == PRODUCT:
         op = cursor.advance().text if cursor.sees(*_FACTORS) else ""
         before = factors[-1]
+        if not op and cursor.sees("(") and isinstance(before, Call) and _PLACE.name in tree.symbols(before):
+            factors[-1] = _applied(before, cursor.expression(PRODUCT + 1))
+            continue
+        if not op and isinstance(before, tree.Text) and before.words.isalpha() and cursor.take("("):
+            factors[-1] = Call(before.words.lower(), tuple(cursor.list_until(")")), free=True)
+            continue
         if not op and cursor.token.kind == cursor.previous.kind == "num" and isinstance(before, Num):
             raise UnreadableError("two numbers side by side")
         right = cursor.expression(PRODUCT + 1)
@@ -183,6 +190,9 @@ def _raised(cursor: Cursor, left: Node) -> Node:
 
 
 def _postfix(cursor: Cursor, left: Node, op: str) -> Node:
+    if op == "deg" and not isinstance(left, Num) and (cursor.token.kind in ("sym", "func") or cursor.sees("(")):
+        right = cursor.expression(POWER)
+        return _applied(left, right if isinstance(right, Call) else _applied(right, _PLACE))
     if op == "deg":
         return degrees(cursor, left)
     if op == "%":
@@ -191,6 +201,18 @@ def _postfix(cursor: Cursor, left: Node, op: str) -> Node:
         last = Sum((Call("ceil", (Prod((left, tree.HALF)),)), tree.MINUS_ONE))
         return tree.Bound("prod", Sum((left, Prod((Num(Fraction(-2)), Sym("!!"))))), "!!", tree.ZERO, last)
     return Call("factorial", (left,)) if op == "!" else Call("prime", (left,), free=True)
+
+
+def _applied(function: Node, to: Node) -> Node:
+    """`f` of a value; `f o g` of it, which has a place for it."""
+    match function:
+        case Sym(name):
+            return Call(name, (to,), free=True)
+        case Power(Sym(name), tree.MINUS_ONE):
+            return Call(f"{name}^-1", (to,), free=True)
+        case Call() if _PLACE.name in tree.symbols(function):
+            return tree.substitute(function, {_PLACE.name: to})
+    raise UnreadableError("a composition of what are no functions")
 
 
 def _relation(cursor: Cursor, left: Node) -> Node:

@@ -30,12 +30,18 @@ _FIGURE_NAMES: Final = meanings(
 _PLAIN_NUMBER: Final = re.compile(r"\s*[-+]?(?:\d+(?:\.\d+)?|\.\d+)\s*")
 _UNTEXT: Final = re.compile(r"\\(?:text|mbox|textbf|textit|textrm|mathrm|mathbf|operatorname)\s*\{([^{}]*)\}")
 _PROSE: Final = re.compile(r"[A-Za-z][a-z]*(?:[ '-]+[A-Za-z][a-z]*)*")
-_INITIALS: Final = re.compile(r"[A-Z]{3,9}")
+_NAME: Final = re.compile(
+    r"[A-Z]{3,9}|(?=[A-Z]{2})(?=[CDLM]*[IVX])M*(?:C[MD]|D?C{0,3})(?:X[CL]|L?X{0,3})(?:I[XV]|V?I{0,3})"
+)
+_CAPITALS: Final = re.compile(r"\(?[A-Z]{1,9}\)?(?:\s*(?:,\s*and|,\s*or|,|and|or|&)\s*\(?[A-Z]{1,9}\)?)*")
 _CORNERS: Final = re.compile(r"[A-Z]{3}")
 _CHOICE: Final = re.compile(
     r"(?:\(([A-Z])\)|(?:\b(?:[Oo]ption|[Cc]hoice)\s+)?([A-Z])[.):])\s*(?=[^\s+*/^=<>-])(.+)", re.DOTALL
 )
-_PART: Final = re.compile(r"(?:^|[ ,;]+)\(?(?:part )?([a-hA-H]|[iv]{1,3}|\d)(?:\)|[.:](?= ))(?: |$)")
+_PART: Final = re.compile(
+    r"(?:^|[ ,;]+)\(?(?:part )?([a-hA-H]|[iv]{1,3}|\d)"
+    r"(?:\)(?: |$)|[.:](?: |(?=[A-Z](?!\d)|[a-z]{2}))|(?<=\d)(?=[A-Z](?:[ ,;]+\d|$)))"
+)
 _MARKS: Final = ("a b c d e f g h", "i ii iii iv v vi", "1 2 3 4 5 6 7 8 9")
 _NOTATION: Final = re.compile(r"[\\{}^_]|\w\(")  # of what was meant to be a formula
 _WORDLIKE: Final = re.compile(r"[^\W\d_]{2,}|[^\W\d_a-zA-Z]")
@@ -97,7 +103,8 @@ def _read(text: str) -> Reading:
     if (short := notation(words)) != words:
         clean = words = short
     try:
-        return Reading(clean, _said(words) or parse(clean))
+        marked = _FIGURES.search(text) is not None
+        return Reading(clean, (None if marked else _capitals(words)) or _said(words) or parse(clean))
     except UnreadableError as error:
         problem = str(error)
     except RecursionError:
@@ -110,8 +117,6 @@ def _read(text: str) -> Reading:
 
 def _said(words: str) -> Node | None:
     """What words, sentences and labels say; None for what is to be read as a formula."""
-    if len(words) > len(set(words)) and _INITIALS.fullmatch(words) is not None:
-        return Text(words)  # SAS and SSA, TFT and TTF: no products
     if len(words) < 200 and (phrase := words_value(words)) is not None:
         return phrase
     if (parts := _enumerated(words)) is not None:
@@ -134,6 +139,15 @@ def _said(words: str) -> Node | None:
     if _PROSE.fullmatch(words) and any(map(is_word, words.split())):
         return Text(plain_words(words))
     return None
+
+
+def _capitals(words: str) -> Node | None:
+    """`SAS`, `IV`, and lists with such: no products, unlike a segment AB; None for anything else."""
+    items = re.findall(r"[A-Z]+", words) if len(words) < 200 and _CAPITALS.fullmatch(words) is not None else []
+    if not any(map(_NAME.fullmatch, items)):
+        return None
+    nodes = [words_value(item) or (None if _NAME.fullmatch(item) else read(item).node) or Text(item) for item in items]
+    return nodes[0] if len(nodes) == 1 else Group("", "", tuple(nodes))
 
 
 def _enumerated(words: str) -> Node | None:

@@ -89,6 +89,9 @@ def _tidy_group(node: Group) -> Node:
             return SetOp("and", node.items)
         if (within := _without_domain(node)) is not None:
             return tidy(within)
+        if _share_signs(node):
+            systems = [[choose_sign(item, sign) for item in node.items] for sign in (1, -1)]
+            return tidy(SetOp("or", tuple(SetOp("and", tuple(system)) for system in systems)))
     if node.left + node.right == "()" and (points := _signed_points(node)) is not None:
         return points
     items: list[Node] = []
@@ -129,12 +132,19 @@ def listed(items: list[Node]) -> tuple[Node, ...]:
     return tuple(Num(known[0] + step * index) for index in range(int(count) + 1))
 
 
+def _share_signs(node: Group) -> bool:
+    """Whether the values of several names hold ±, which go together: `x = 2 ± a, y = 1 ∓ a`."""
+    return sum(_count_signs(item) > 0 for item in node.items) > 1 and assignments(node) is not None
+
+
 def _signed_points(node: Group) -> Group | None:
-    """`(±1, ±2)` as four points, `(±1, 2)` as two; None where signs go together (∓), or there are none."""
+    """`(±1, ±2)` as four points, `(±1, 2)` and `(1±a, 1∓a)` as two; None where there are no signs."""
     signs = [_count_signs(item) for item in node.items]
     kinds = [part.sign for part in tree.walk(node) if isinstance(part, tree.PlusMinus)]
-    if max(signs, default=0) != 1 or sum(signs) > _MAX_SIGNS or (-1 in kinds and sum(signs) > 1):
+    if max(signs, default=0) != 1 or sum(signs) > _MAX_SIGNS:
         return None
+    if -1 in kinds:
+        return Group("", "", (choose_sign(node, 1), choose_sign(node, -1)))
     choices = [_both(item).items if count else (item,) for item, count in zip(node.items, signs, strict=True)]
     return Group("", "", tuple(Group("(", ")", point) for point in product(*choices)))
 

@@ -90,13 +90,15 @@ def _judge_one(gold: str, pred: str, policy: Policy) -> _Outcome:
 
 
 def _same_order(first: Reading, second: Reading) -> bool | None:
-    """Whether two vectors or angles have the same points; None for anything else (lengths and products commute)."""
+    """Whether two vectors, angles or triangles have the same points; None for anything else (lengths commute)."""
     figures = first.figures | second.figures
-    if first.node is None or second.node is None or not figures & {"ray", "angle"}:
+    if first.node is None or second.node is None or not figures & {"ray", "angle", "triangle"}:
         return None
     mine, theirs = letters(first.node), letters(second.node)
     if not mine or not theirs:
         return None
+    if figures == {"triangle"}:
+        return set(mine) == set(theirs)
     return theirs == mine or ("angle" in figures and theirs == mine[::-1])
 
 

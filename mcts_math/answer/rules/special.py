@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import cmath
 from collections.abc import Sequence
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any, Final
 
@@ -23,7 +25,7 @@ from mcts_math.answer.verdict import Policy
 _PARAMETERS: Final = frozenset({"s", "t", "u", "k", "lambda", "mu", "r", "a"})
 _COUNTERS: Final = frozenset({"k", "n", "m", "j", "t"})
 _SHARES: Final = (0.0009, 0.0013, 0.0031, 0.017, 0.31, 0.77)  # of a long interval: near its ends too
-_FEW, _MANY = 3, 16  # values of an integer: each of a few of one family is among many of the other
+_FEW, _MANY = 3, 16  # sizes of an integer: each of a few values of one family is among many of the other
 Row = tuple[Node, RealSet]
 
 
@@ -109,19 +111,30 @@ def families_equal(family: Bound, other: Node, policy: Policy) -> bool:
         return False
     if family.kind == "line":
         return _lines_equal(family, other, policy)
-    return _covers(family, other) and _covers(other, family)
+    return _in_order(family, other) or (_covers(family, other) and _covers(other, family))
 
 
 def _lines_equal(left: Bound, right: Bound, policy: Policy) -> bool:
-    mine, theirs = _members(left, range(4)), _members(right, range(4))
+    mine, theirs = _members(left, 2), _members(right, 2)
     if mine is not None and theirs is not None and len(mine[0]) == len(theirs[0]) and same_flat(mine, theirs, 1):
         return True
     return compare(tree.rename(left.body, {left.name: right.name}), right.body, policy).equal
 
 
+def _in_order(left: Node, right: Node) -> bool:
+    """Whether two families have the same values one after another."""
+    mine, theirs = _members(left, _FEW), _members(right, _FEW)
+    if mine is None or theirs is None or len(mine) != len(theirs):
+        return False
+    return all(
+        len(a) == len(b) and all(cmath.isclose(x, y, abs_tol=1e-9) for x, y in zip(a, b, strict=True))
+        for a, b in zip(mine, theirs, strict=True)
+    )
+
+
 def _covers(left: Node, right: Node) -> bool:
     """Whether the values of one family at small integers are among those of the other."""
-    mine, theirs = _members(left, range(-_FEW, _FEW)), _members(right, range(-_MANY, _MANY))
+    mine, theirs = _members(left, _FEW), _members(right, _MANY)
     if mine is None or theirs is None:
         return False
     known = {_key(member) for member in theirs}
@@ -132,23 +145,26 @@ def _key(member: Sequence[complex]) -> tuple[complex, ...]:
     return tuple(complex(round(value.real * 1e7 + 0.1234), round(value.imag * 1e7 + 0.1234)) for value in member)
 
 
-def _members(node: Node, indices: range) -> list[list[Any]] | None:
-    """The values of a family, each with its coordinates; None where there are none."""
+def _members(node: Node, size: int) -> list[list[Any]] | None:
+    """The values of a family at integers up to a size, each with its coordinates; None where there are none.
+
+    Whether the ends of an interval belong to it counts as coordinates too: only `(a, b)` may be a point.
+    """
     if isinstance(node, Group):
-        parts = [_members(item, indices) for item in node.items]
+        parts = [_members(item, size) for item in node.items]
         known = [part for part in parts if part is not None]
         return [member for part in known for member in part] if len(known) == len(parts) else None
     if not isinstance(node, Bound):
         return None
     if isinstance(node.body, Group) and node.body.left in ("", "{"):
-        return _members(
-            Group("", "", tuple(Bound(node.kind, i, node.name, node.low, node.high) for i in node.body.items)), indices
-        )
+        return _members(Group("", "", tuple(replace(node, body=item) for item in node.body.items)), size)
     coordinates = node.body.items if isinstance(node.body, Group) else (node.body,)
+    if isinstance(node.body, Group) and node.kind == "family" and len(coordinates) == 2:
+        coordinates += tuple(ONE if end in "[]" else tree.ZERO for end in (node.body.left, node.body.right))
     given = point(symbols(node.body) - {node.name}, 0)
     at = {name: complex(value) for name, value in given.items()}
-    values = [index for index in indices if index > 0 or node.low != ONE]
+    indices = range(1, 3 * size) if node.low == ONE else range(-size, size)
     try:
-        return [[evaluate(item, {**at, node.name: float(i)}, numbers()) for item in coordinates] for i in values]
+        return [[evaluate(item, {**at, node.name: float(i)}, numbers()) for item in coordinates] for i in indices]
     except UndefinedError:
         return None

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from fractions import Fraction
 from typing import Final, NamedTuple
 
 from mcts_math.answer.text.runs import is_word
 from mcts_math.answer.text.spelled import spelled_number
+from mcts_math.answer.text.things import singular
+from mcts_math.answer.text.vocabulary import names
 
 _SENTENCE: Final = re.compile(
     r"(?P<subject>[^=<>]{0,200}?[A-Za-z$)}][^=<>]{0,40}?)\s+(?P<verb>is|are|was|were|will\s+be|equals?|becomes|has|have|costs|converges\s+to)\s+"
@@ -15,7 +18,21 @@ _SENTENCE: Final = re.compile(
     re.DOTALL,
 )
 _LABEL: Final = re.compile(
-    r"(?P<subject>[A-Za-z][A-Za-z ]{2,60}?)(?:\s*[:=]\s*|\s+(?=\())(?P<value>[-\d(\[\\].*)", re.DOTALL
+    r"(?P<subject>[A-Za-z][A-Za-z ]{2,60}?)(?P<sign>\s*[:=]\s*|\s+(?=\())(?P<value>[-\d(\[\\].*)", re.DOTALL
+)
+_CLAUSE: Final = re.compile(r"\b(?:that|which|who|whose|whom|where|when|with|of|for|if)\b|\(", re.IGNORECASE)
+_DENIAL: Final = re.compile(
+    r"^(?:no(?!\.)|not|none|nobody|nothing|neither|never|impossible|false)\b|\bcannot\b|n't\b"
+    r"|^(?:all|any|every)\w* except\b|\b(?:not|never)$"
+    r"|\b(?:do|does|did|is|are|was|were|can|could|will|would|must|may|might|should|has|have|had) (?:not|never)\b",
+    re.IGNORECASE,
+)
+_PLACED: Final = frozenset(  # before brackets
+    names(
+        "point vertex center centre focus foci coordinate intersection interval domain pair tuple triple solution "
+        "answer vector direction position location origin midpoint endpoint corner centroid orthocenter circumcenter "
+        "incenter intercept maximum minimum extremum root eigenvector eigenvalue normal gradient velocity image foot"
+    )
 )
 _MAX_TURN: Final = 300  # characters
 _PRONOUNS: Final = frozenset({"it", "this", "that", "there", "they", "he", "she", "we"})
@@ -47,6 +64,11 @@ _QUADRANTS: Final = ("1 i first 1st one", "2 ii second 2nd two", "3 iii third 3r
 _WRITTEN: Final = (
     (r"(?:[a-z] is )?between N and N,? inclusive", r"[\1,\2]"),
     (r"(?:[a-z] is )?between N and N,? exclusive", r"(\1,\2)"),
+    (
+        r"([a-z]) (?:(?:is|does|can|could|will|must|may|should) ?(?:not|n't)|can't|won't|(?:is |can |will )?never)"
+        r"(?: (?:be|equals?|equal to))* V",
+        r"\1\\ne \2",
+    ),
     (r"N (?:out of|in|over) N", r"\1/\2"),
     (rf"X({'|'.join(_COMPARED)}) V", lambda m: f"{m[1] or 'x'}{_COMPARED[m[2].lower()]}{m[3]}"),
     (r"N or (?:(more|greater|above|higher)|less|fewer|below|lower)", lambda m: f"x{'>=' if m[2] else '<='}{m[1]}"),
@@ -89,6 +111,7 @@ _WRITTEN: Final = (
     (r".*\bdoes not exist", "undefined"),
     (r"(yes|no|true|false) ?[,;:] ?(?!(?:.*(?:[,;] ?|and ))?(?:yes|no|true|false)(?: ?[,;]| and |$))[a-z].*", r"\1"),
     (r"(?:converges to|equals?|equal to|on|at) (.+)", r"\1"),
+    (r"([a-z][a-z -]{2,60}) \(N\)", lambda m: m[2] if spelled_number(m[1]) == Fraction(m[2]) else m[0]),
     (r"((?:a |one |two |three |four |five )?[a-z]{4,8}) of (\d{1,9}(?:\.\d{1,9})?)", lambda m: _share(m[1], m[2])),
 )
 
@@ -116,6 +139,7 @@ def labelled(words: str) -> list[Sentence] | None:
     items = [_ITEM.fullmatch(item) for item in _ITEM_ENDS.split(words)]
     found = [Sentence(item.group("subject"), item.group("value")) for item in items if item is not None]
     named = all(not said.subject.isascii() or any(map(_is_name, said.subject.split())) for said in found)
+    named = named and not any(_denies(said.subject) for said in found)
     return found if named and 1 < len(found) == len(items) else None
 
 
@@ -131,20 +155,32 @@ def listed(words: str) -> list[str] | None:
     return items if items and all(map(_is_name, items)) else None
 
 
+def _names_value(subject: str, sign: str) -> bool:
+    """Whether words before a colon, or before brackets, are a label: `the vertex (1, 2)`, but not `span (1, 2)`."""
+    last = subject.split()[-1]
+    return is_word(last) if sign.strip() else singular(last) in _PLACED
+
+
+def _denies(subject: str) -> bool:
+    """Whether what is said of a subject is denied: `The sum does not`; not `the number of those that do not win`."""
+    main = _CLAUSE.split(subject)[0].strip()
+    return any(_DENIAL.search(part) for part in (main, subject.rsplit(" ", 1)[-1]))
+
+
 def sentence(words: str) -> Sentence | None:
     """`The sum is 5` as subject and value; None for anything that is no such sentence."""
     if len(words) > 400:
         return None
     if (match := _MOMENT.fullmatch(words)) is not None:
         return Sentence(f"{match.group('name')} {match.group('of')}", match.group("value"))
-    if (match := _LABEL.fullmatch(words)) is not None and is_word(match.group("subject").split()[-1]):
-        return Sentence(match.group("subject"), match.group("value"))
+    if (match := _LABEL.fullmatch(words)) is not None and _names_value(match.group("subject"), match.group("sign")):
+        return None if _denies(match.group("subject")) else Sentence(match.group("subject"), match.group("value"))
     match = _SENTENCE.fullmatch(words)
     if match is None:
         return None
     subject = match.group("subject").strip(" $,:")
     value = match.group("value")
-    if not re.search(r"[A-Za-z]", subject) or "\\" in subject.replace("\\$", ""):
+    if not re.search(r"[A-Za-z]", subject) or _denies(subject) or "\\" in subject.replace("\\$", ""):
         return None
     return Sentence("" if subject.lower() in _PRONOUNS else subject, value)
 

@@ -23,6 +23,8 @@ from mcts_math.answer.values.nodes import Node, Num, Quantity, Sym, Text, Time
 _MONTHS: Final = names("january february march april may june july august september october november december")
 _HALVES: Final = {"a": "am", "p": "pm", "midnight": "am", "noon": "pm"}
 _MARKS: Final = re.compile(r"""["'`“”‘’()*$\\{}]|[.,;:!?](?=\s|$)|(?<![\d.])[,;:](?!\d)""")  # say nothing in a phrase
+_SCALES: Final = names("dozen trillion billion million thousand hundred")  # each multiplies those after it
+_HYPHEN: Final = re.compile(r"(?<=[a-z])-(?=[a-z])")
 REALS: Final = tree.Group("(", ")", (tree.negate(tree.INFINITY), tree.INFINITY))
 _FIXED: Final[dict[str, Node]] = {
     "no solution": tree.EMPTY_SET,
@@ -41,16 +43,24 @@ _FIXED: Final[dict[str, Node]] = {
 
 def words_value(text: str) -> Node | None:
     """What a phrase stands for: a number, a time, a choice letter, a set; None where it is none of these."""
+    if text.startswith("-"):
+        value = words_value(text[1:].lstrip())
+        return tree.negate(value) if isinstance(value, (Num, Quantity)) or value == tree.INFINITY else None
     for pattern, value_of in _FORMS:
         if (match := pattern.fullmatch(text)) is not None and (value := value_of(match)) is not None:
             return value
     if (places := _place_value(text)) is not None:
         return places
-    phrase = PHRASES.get(" ".join(text.removesuffix(".").removesuffix("!").lower().replace("-", " ").split()))
+    phrase = PHRASES.get(" ".join(_words(text.removesuffix(".").removesuffix("!"))))
     if phrase is not None:
         return _FIXED.get(phrase) or Text(phrase)
     spelled = spelled_number(text)
     return _spelled_quantity(text) if spelled is None else Num(spelled)
+
+
+def _words(text: str) -> list[str]:
+    """The words in lower case; a hyphen between letters divides them, any other is a minus sign."""
+    return _HYPHEN.sub(" ", text.lower()).split()
 
 
 def _time(match: re.Match[str]) -> Node | None:
@@ -147,7 +157,7 @@ def _place_value(text: str) -> Num | None:
 
 def spelled_number(text: str) -> Fraction | None:
     """The value of `twenty-one`, `one half`, `three and a quarter`, `two hundred`; None for anything else."""
-    words = text.lower().replace("-", " ").split()
+    words = _words(text)
     if not words or len(words) > 20:
         return None
     if words[0] in ("negative", "minus"):
@@ -168,21 +178,24 @@ def spelled_number(text: str) -> Fraction | None:
 
 
 def _cardinal(words: list[str]) -> Fraction | None:
-    total = group = 0
-    seen = False
-    for word in words:
-        if word in NUMBER_WORDS:
-            group += NUMBER_WORDS[word]
-            seen = True
-        elif word == "hundred" and seen:
-            group *= 100
-        elif word in SCALE_WORDS and seen:
-            total, group = total + group * SCALE_WORDS[word], 0
-        elif word == "a" and not seen:
-            group, seen = 1, True
-        elif word != "and" or not seen:
-            return None
-    return Fraction(total + group) if seen and words != ["a"] else None
+    """A whole number in words: scales fall, and "and" only follows one (`two thousand three hundred and five`)."""
+    scale = next((word for word in _SCALES if word in words), None)
+    if scale is None:
+        return _below_hundred(words)
+    place = words.index(scale)
+    count, rest = words[:place], words[place + 1 :]
+    times = Fraction(1) if count == ["a"] else _cardinal(count)
+    below = _cardinal(rest[1:] if rest[0] == "and" else rest) if rest else Fraction(0)
+    if not times or below is None or below >= SCALE_WORDS[scale] or (rest and not below):
+        return None
+    return times * SCALE_WORDS[scale] + below
+
+
+def _below_hundred(words: list[str]) -> Fraction | None:
+    """`seven`, `nineteen`, `twenty`, `twenty one`."""
+    first, *units = [NUMBER_WORDS.get(word, -1) for word in words] or [-1]
+    tens = first >= 20 and len(units) == 1 and 0 < units[0] < 10
+    return Fraction(first + sum(units)) if first >= 0 and (tens or not units) else None
 
 
 def plain_words(text: str) -> str:

@@ -10,17 +10,19 @@ import atexit
 import builtins
 import contextlib
 import functools
+import gc
 import io
 import os
 import socket
 import sys
 import threading
+import traceback
 from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
 from unittest.mock import patch
 
-from .acts import perform
+from .acts import limited, perform
 from .peer import Broken, Peer
 from .values import pack
 
@@ -57,18 +59,38 @@ def text_of(output: Output) -> str:
     return text
 
 
-def run_program(sources: list[str], stdin: str) -> str:
-    """Runs a whole program and returns what it printed.
+class Program:
+    """A whole program, that reads standard input and prints. It is run anew for each case."""
 
-    Raises:
-        BaseException: what the program raised; SystemExit where its status says that it failed.
-    """
-    module = new_module("__main__", sources)
-    data, output, status = _Input(stdin.encode("utf-8", "surrogatepass")), Output(), None
-    atexit._clear()
-    with _standard_files(data, output):
+    def __init__(self, sources: list[str]) -> None:
+        self._sources = sources
+        self._names: dict[str, Any] = {}
+        self._error: BaseException | None = None
+
+    def run(self, stdin: str) -> str:
+        """Runs it and returns what it printed.
+
+        Raises:
+            BaseException: what the program raised; SystemExit where its status says that it failed.
+        """
+        data, output = _Input(stdin.encode("utf-8", "surrogatepass")), Output()
+        atexit._clear()
         try:
-            run_sources(module, sources)
+            with _standard_files(data, output):
+                status = self._run()
+        except BaseException as error:
+            self._error = error
+            raise
+        if status not in (None, 0):
+            raise SystemExit(status)
+        return text_of(output)
+
+    def _run(self) -> Any:
+        """The status that it leaves with."""
+        module, status = new_module("__main__", self._sources), None
+        self._names = vars(module)
+        try:
+            run_sources(module, self._sources)
         except SystemExit as leave:
             status = leave.code
         for thread in threading.enumerate():
@@ -76,9 +98,16 @@ def run_program(sources: list[str], stdin: str) -> str:
                 thread.join()
         atexit._run_exitfuncs()
         print(end="", flush=True)  # on what the program has put in the place of its output
-    if status not in (None, 0):
-        raise SystemExit(status)
-    return text_of(output)
+        return status
+
+    def forget(self) -> None:
+        """Frees what the last run holds, so that the next one has all of the memory. Call it while no clock runs."""
+        atexit._clear()
+        self._names.clear()  # functions hold their module's names, which hold the functions
+        while self._error is not None:
+            traceback.clear_frames(self._error.__traceback__)
+            self._error = self._error.__context__
+        gc.collect()
 
 
 class _Input(io.BytesIO):
@@ -133,8 +162,6 @@ def new_module(name: str, sources: list[str]) -> ModuleType:
 
 def load(program: dict[str, Any]) -> dict[str, Any]:
     """Runs the judged code and returns those of its names that the tests use."""
-    if program["whole"]:
-        return {"": lambda stdin: run_program(program["sources"], stdin)}
     names = run_sources(new_module("solution", program["sources"]), program["sources"])
     roots = [entry["root"] for entry in program["entries"]]
     found = {name: names[name] for name in program["names"] if name in names}
@@ -150,8 +177,10 @@ def main(examiner: socket.socket) -> None:
     peer = Peer(examiner, perform, lambda: text_of(output), careful=False)
     try:
         program = peer.receive()
+        whole = Program(program["sources"]) if program["whole"] else None
         try:
-            found = load(program)
+            with limited(program["load_s"]):
+                found = {"": whole.run} if whole else load(program)
             names = vars(sys.modules["solution"]) if program["shared"] else {}
             peer.shared = {n: names[n] for n in program["shared"] if isinstance(names.get(n), type)}
             answer: Any = ("value", found, text_of(output), None)
@@ -162,5 +191,7 @@ def main(examiner: socket.socket) -> None:
         peer.send(answer)
         while True:
             peer.serve(peer.receive())
+            if whole:
+                whole.forget()
     except BaseException:
         leave(1)

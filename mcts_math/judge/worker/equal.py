@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import json
 import math
+import re
+from decimal import Decimal
 from typing import Any
 
 PRINTED_TOLERANCE = 1e-6
-"""Of a printed number where the expected one has a decimal point; relative above 1, absolute below."""
+"""Of a printed number where the expected one is no whole number; relative above 1, absolute below."""
+_NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+_NO_TEXT = re.compile(r"\.|[eE][+-]")
+"""What a number has that is no whole number, and no text such as `12E4`."""
 
 
 def close(expected: Any, found: Any, tolerance: float) -> bool:
@@ -70,7 +75,8 @@ def same_output(expected: str, found: str, tolerance: float | None) -> bool:
     Args:
         expected: text of the problem.
         found: text of the program.
-        tolerance: of numbers that the problem writes with a point or an exponent; None for `PRINTED_TOLERANCE`.
+        tolerance: of numbers that the problem writes with a point or a signed exponent; None for `PRINTED_TOLERANCE`.
+            0: numbers are equal as decimals, where one of the two is written so.
     """
     lines = [[line.split() for line in text.split("\n") if line.strip()] for text in (expected, found)]
     if [len(line) for line in lines[0]] != [len(line) for line in lines[1]]:
@@ -81,9 +87,15 @@ def same_output(expected: str, found: str, tolerance: float | None) -> bool:
 
 
 def _same_number(expected: str, found: str, tolerance: float) -> bool:
-    if not any(mark in expected for mark in ".eE") or "_" in expected + found:
+    if not (_NUMBER.fullmatch(expected) and _NUMBER.fullmatch(found)):
         return False
+    if not tolerance:
+        return _NO_TEXT.search(expected + found) is not None and _same_decimal(expected, found)
+    return _NO_TEXT.search(expected) is not None and _close_numbers(float(expected), float(found), tolerance)
+
+
+def _same_decimal(expected: str, found: str) -> bool:
     try:
-        return _close_numbers(float(expected), float(found), tolerance)
-    except ValueError:
+        return Decimal(expected) == Decimal(found)
+    except ArithmeticError:  # its exponent is too large for a number
         return False

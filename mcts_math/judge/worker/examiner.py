@@ -58,6 +58,8 @@ class Examination:
         tests = suite.read(self._problem["test"], self._problem["tolerance"] is not None, guarded)
         chosen = source.choose(self._problem)
         self.code = chosen.code
+        if self._problem["or_method"]:
+            self._entries = _found(self._entries, source.names_of(chosen.code).bound)
         self._prepare(tests.source)
         space = self._names()
         with contextlib.suppress(Broken, BadArgument, Failed):  # the place and the runner say why, whoever caught it
@@ -148,7 +150,7 @@ class Examination:
         if isinstance(self._place, Guard):
             wanted |= {*shared}
         program = {"sources": sources, "names": [*roots, *sorted(wanted)], "entries": self._entries, "shared": shared}
-        given = {key: self._problem[key] for key in ("whole", "greeting_bytes")}
+        given = {key: self._problem[key] for key in ("whole", "greeting_bytes", "load_s")}
         found = self._place.load(program | given | {"stand_ins": _STAND_INS})
         names.update(found)
         for name in _STAND_INS:
@@ -168,6 +170,14 @@ class Examination:
             candidates.append(_method(value, entry["made"], entry["method"]) if entry["method"] else value)
         names.setdefault("candidate", candidates[0])
         return candidates[0]
+
+
+def _found(entries: list[dict[str, Any]], bound: set[str]) -> list[dict[str, Any]]:
+    """The entry points as the code has them: those that it does not define, as methods of its `Solution`."""
+    if "Solution" not in bound:
+        return entries
+    as_methods = ({"root": "Solution", "made": "()", "method": entry["root"]} for entry in entries)
+    return [entry if entry["root"] in bound else other for entry, other in zip(entries, as_methods, strict=True)]
 
 
 def _method(kind: Any, made: bool, name: str) -> Callable[..., Any]:

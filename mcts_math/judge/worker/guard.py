@@ -21,8 +21,8 @@ from types import FrameType
 from typing import Any
 from unittest import TestCase
 
-from .acts import Stranger, agrees, describe, holds
-from .candidate import new_module, run_program, run_sources
+from .acts import Stranger, agrees, describe, holds, limited
+from .candidate import Program, new_module, run_sources
 from .source import Verdict
 from .values import FROZEN, MUTABLE, PLAIN, base_of
 
@@ -57,11 +57,12 @@ class Guard:
     def load(self, program: dict[str, Any]) -> dict[str, Any]:
         """Has the code run, and returns those of its names that the program asks for. Raises Verdict."""
         if program["whole"]:
-            return {"": self.counted(lambda stdin: run_program(program["sources"], stdin))}
+            return {"": self.counted(functools.partial(_run_and_forget, Program(program["sources"])))}
         module = new_module("solution", program["sources"])
         names = vars(module)
         try:
-            run_sources(module, program["sources"])
+            with limited(program["load_s"]):
+                run_sources(module, program["sources"])
         except BaseException as error:
             raise Verdict("failed", f"failed: {describe(error)}") from None
         finally:
@@ -181,6 +182,13 @@ class _Counted:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._value, name)
+
+
+def _run_and_forget(program: Program, stdin: str) -> str:
+    try:
+        return program.run(stdin)
+    finally:
+        program.forget()
 
 
 def _all_types() -> set[type[Any]]:

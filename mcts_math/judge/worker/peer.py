@@ -189,6 +189,8 @@ class Peer:
             self.receive_bytes(program.pop("greeting_bytes"))
         except Broken:
             raise Verdict("no_candidate", self.broken) from None
+        if program["load_s"] is not None:
+            self.begin(program["load_s"])
         try:
             self.send(program)
             found = self.result(self.receive())
