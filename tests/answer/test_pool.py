@@ -157,7 +157,7 @@ def _children() -> set[int]:
 def test_a_heavy_pair_costs_its_neighbours_nothing() -> None:
     light = [(f"x+{i}", f"{i}+x") for i in range(60)]
     known = _children()
-    with CheckerPool(num_workers=1, limit_s=5) as pool:
+    with CheckerPool(num_workers=1, limit_s=12) as pool:  # another worker starts in less, whatever runs beside
         assert pool.check("x+y", "y+x").equal  # the worker has started
         (worker,) = _children() - known
         os.kill(worker, signal.SIGSTOP)  # whatever it gets now takes for ever
