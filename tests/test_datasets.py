@@ -145,50 +145,34 @@ def test_prompts_are_whole(tmp_path: Path) -> None:
     assert task.record["test"] == "import math\nassert f(1) == 2\n"
 
 
-@pytest.mark.parametrize(
-    ("starter", "cases", "reply", "passes"),
-    [
-        (
-            "class Solution:\n    def f(self, x): ",
-            [("1\n[2]", "[1, 2]")],
-            "class Solution:\n  def f(self, x, y): return [x, *y]",
-            True,
-        ),
-        (
-            "class Solution:\n    def f(self, x): ",
-            [("1", "2")],
-            "class Solution:\n  def f(self, x: List[int]): return ceil(x + pow(3, 2, 4))",
-            True,
-        ),
-        (
-            "class Solution:\n    def f(self, x): ",
-            [("1", "2"), ("5", "0")],
-            "class Solution:\n  def f(self, x): return 2",
-            False,
-        ),
-        ("", [("3\n1 2 3\n", "6\n")], "n = int(input())\nprint(sum(map(int, input().split())) + Counter()[n])", True),
-        ("", [("3\n1 2 3\n", "6\n"), ("1\n1\n", "1\n")], "print(6)", False),
-        ("", [("", "0.10\n5.0")], "print(0.1)\nprint(5)", True),
-        ("", [("", "5000000.5\n")], "print(5000000.50001)", False),
-    ],
-)
-def test_livecodebench_is_judged_by_all_cases(
-    tmp_path: Path, starter: str, cases: list[Any], reply: str, passes: bool
-) -> None:
-    kind = "functional" if starter else "stdin"
-    told = [{"input": given, "output": wanted, "testtype": kind} for given, wanted in cases]
-    changed = {
-        "starter_code": starter,
-        "public_test_cases": json.dumps(told[:1]),
-        "private_test_cases": packed(told[1:]),
-    }
-    (task,) = load_tasks(write(tmp_path / "x.jsonl", LIVECODEBENCH | changed))
+METHOD = "class Solution:\n    def f(self, x): "
+REPLIES = [
+    (METHOD, [("1\n[2]", "[1, 2]")], "class Solution:\n  def f(self, x, y): return [x, *y]", True),
+    (METHOD, [("1", "2")], "class Solution:\n  def f(self, x: List[int]): return ceil(x + pow(3, 2, 4))", True),
+    (METHOD, [("1", "2"), ("5", "0")], "class Solution:\n  def f(self, x): return 2", False),
+    ("", [("3\n1 2 3\n", "6\n")], "n = int(input())\nprint(sum(map(int, input().split())) + Counter()[n])", True),
+    ("", [("3\n1 2 3\n", "6\n"), ("1\n1\n", "1\n")], "print(6)", False),
+    ("", [("", "0.10\n5.0")], "print(0.1)\nprint(5)", True),
+    ("", [("", "5000000.5\n")], "print(5000000.50001)", False),
+]
 
-    async def judged() -> Judgement:
+
+def test_livecodebench_is_judged_by_all_cases(tmp_path: Path) -> None:
+    def problem(starter: str, cases: list[tuple[str, str]]) -> Problem:
+        kind = "functional" if starter else "stdin"
+        told = [{"input": given, "output": wanted, "testtype": kind} for given, wanted in cases]
+        changed = {"public_test_cases": json.dumps(told[:1]), "private_test_cases": packed(told[1:])}
+        (task,) = load_tasks(write(tmp_path / "x.jsonl", LIVECODEBENCH | changed | {"starter_code": starter}))
+        return Problem.from_record(task.record)
+
+    async def judged() -> list[Judgement]:
         async with Judge() as judge:
-            return await judge.judge(Problem.from_record(task.record), f"```python\n{reply}\n```")
+            return [
+                await judge.judge(problem(starter, cases), f"```python\n{reply}\n```")
+                for starter, cases, reply, _ in REPLIES
+            ]
 
-    assert asyncio.run(judged()).passed is passes
+    assert [judgement.passed for judgement in asyncio.run(judged())] == [passes for *_, passes in REPLIES]
 
 
 @pytest.mark.parametrize(
