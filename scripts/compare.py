@@ -36,8 +36,10 @@ from mcts_math.evaluate.experiments import ExperimentConfig, MethodConfig, Run, 
 from mcts_math.evaluate.grading import Grader
 from mcts_math.evaluate.plots import draw_budgets, draw_cost
 from mcts_math.evaluate.trials import Question, read_questions
-from mcts_math.files import write_text, writing
+from mcts_math.files import read_records, write_text, writing
 from mcts_math.run.cli import SOME_FAILED
+from mcts_math.run.description import read_description
+from mcts_math.run.results import ResultsFile
 from mcts_math.settings import describe_keys, load_settings, make_settings, read_settings
 
 ROOT = Path(__file__).parent.parent
@@ -103,8 +105,14 @@ def solve(run: Run, questions: str, *more: str) -> None:
     print(f"== {run.name}, seed {run.seed}", flush=True)
     resume = ["--resume"] if run.output.exists() else []
     process = subprocess.run([*command, f"seed={run.seed}", *resume], cwd=ROOT, preexec_fn=ends_with_us())
-    if process.returncode not in (0, SOME_FAILED):
+    if process.returncode not in (0, SOME_FAILED) or (process.returncode and not is_whole(run.output)):
         raise MctsMathError(f"{run.name} with seed {run.seed} ended with exit code {process.returncode}; see above.")
+
+
+def is_whole(output: Path) -> bool:
+    """Whether every question has its line. A program that broke off has the exit code of failed questions too."""
+    to_solve = read_description(ResultsFile(output).meta_path).get("to_solve", 0)
+    return output.exists() and sum(1 for _ in read_records(output)) >= to_solve
 
 
 def perform(experiment: ExperimentConfig, folder: Path, seed: int, overrides: Sequence[str]) -> None:

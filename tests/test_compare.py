@@ -100,6 +100,10 @@ def test_failed_questions_do_not_end_a_comparison(
     configs = [f"{repo}/configs/mini/{name}.yaml" for name in ("greedy", "sbs")]
     assert compare.main(["--name", "t", "--qaf", "q.jsonl", "--seeds", "1", "--cfgs", *configs]) == 0
     assert len(solved) == 2
+    (runs,) = compare.ROOT.glob("outputs/compare/t")
+    (runs / "greedy.seed1.meta.json").write_text(json.dumps({"to_solve": 3}))  # of which two have a line
+    with pytest.raises(MctsMathError, match="greedy with seed 1 ended with exit code 1"):
+        compare.main(["--name", "t", "--qaf", "q.jsonl", "--seeds", "1", "--cfgs", *configs])
     monkeypatch.setattr(compare.subprocess, "run", lambda command, **_: subprocess.CompletedProcess(command, 2))
     with pytest.raises(MctsMathError, match="exit code 2"):
         compare.main(["--name", "t", "--qaf", "q.jsonl", "--seeds", "1", "--cfgs", *configs])
