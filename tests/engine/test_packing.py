@@ -19,10 +19,13 @@ from mcts_math.requests import Evaluate, Generate, Sampling
 
 
 @pytest.mark.parametrize("bias", [True, False])
-def test_large_layers_are_packed_and_compute_the_same(bias: bool) -> None:
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
+def test_large_layers_are_packed_and_compute_the_same(bias: bool, dtype: torch.dtype) -> None:
+    if dtype == torch.bfloat16 and not packing._has_bfloat16():
+        pytest.skip("this CPU has no instructions for bfloat16")
     torch.manual_seed(0)
-    model = nn.Sequential(nn.Linear(192, 4096, bias=bias), nn.Linear(4096, 8, bias=bias))
-    inputs = [torch.randn(*shape, 192) for shape in ((1,), (3,), (2, 5), (70,))]
+    model = nn.Sequential(nn.Linear(192, 8192, bias=bias), nn.Linear(8192, 8, bias=bias)).to(dtype)
+    inputs = [torch.randn(*shape, 192, dtype=dtype) for shape in ((1,), (3,), (2, 5), (70,))]
     with torch.inference_mode():
         before = [model(some) for some in inputs]
         pack(model)
@@ -55,7 +58,19 @@ def test_a_model_that_learns_is_left_as_it_is(
     checkpoint: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(packing, "_SMALLEST", 0)
-    for keys in ({"adapter": AdapterOptions()}, {"dtype": "bfloat16"}):
-        engine = HFEngine.load(checkpoint("llama"), **keys)
-        assert not any(isinstance(layer, PackedLinear) for layer in engine.model.raw.modules())
-        asyncio.run(engine.close())
+    engine = HFEngine.load(checkpoint("llama"), adapter=AdapterOptions())
+    assert not any(isinstance(layer, PackedLinear) for layer in engine.model.raw.modules())
+    asyncio.run(engine.close())
+
+
+@pytest.mark.parametrize("supported", [True, False])
+def test_bfloat16_is_packed_where_the_cpu_has_it(
+    checkpoint: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch, supported: bool
+) -> None:
+    if supported and not packing._has_bfloat16():
+        pytest.skip("this CPU has no instructions for bfloat16")
+    monkeypatch.setattr(packing, "_SMALLEST", 0)
+    monkeypatch.setattr(packing, "_has_bfloat16", lambda: supported)
+    engine = HFEngine.load(checkpoint("llama"), dtype="bfloat16")
+    assert any(isinstance(layer, PackedLinear) for layer in engine.model.raw.modules()) == supported
+    asyncio.run(engine.close())

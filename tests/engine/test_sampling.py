@@ -7,6 +7,7 @@ import math
 import pytest
 import torch
 
+from mcts_math.engine.hf import sampling as module
 from mcts_math.engine.hf.sampling import BatchSampling, UniformStream, _nucleus, _top_k_top_p
 from mcts_math.requests import Sampling
 
@@ -60,11 +61,32 @@ def test_a_nucleus_is_found_without_sorting_all(spread: float, top_p: float) -> 
     """The tokens kept by the short way are those of a full sort, but where rounding decides about the last one."""
     logits = torch.randn(20, 3000, generator=torch.Generator().manual_seed(0)) * spread
     limits = torch.full((20, 1), 3000), torch.full((20, 1), top_p)
-    short, full = _nucleus(logits, limits[1]), _top_k_top_p(logits, *limits)
-    assert int((short.isinf() != full.isinf()).sum(dim=1).max()) <= 1
-    kept = ~short.isinf() & ~full.isinf()
-    assert torch.equal(short[kept], full[kept])
+    full, short = _top_k_top_p(logits, *limits), torch.zeros_like(logits)
+    left = torch.ones(20, dtype=torch.bool)
+    for count in (64, 512, 4096):
+        tokens, kept, is_cut = _nucleus(logits.softmax(dim=-1), limits[1], count)
+        assert bool((tokens.diff(dim=1) > 0).all()), "not in the order of their ids"
+        short[left] = torch.zeros_like(logits).scatter(1, tokens, kept)[left]
+        assert not bool((is_cut & ~left).any()), "a nucleus that was found needs more"
+        left = is_cut
+    assert not bool(left.any())
+    assert int(((short > 0) != (full > 0)).sum(dim=1).max()) <= 1
+    kept = (short > 0) & (full > 0)
+    assert torch.allclose(short[kept], full[kept])
     assert bool(kept.any(dim=1).all())
+
+
+def test_rows_beyond_the_cache_are_sampled_as_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows are taken a few at a time on a CPU, and those of wide nuclei once more; it changes no token."""
+    logits = torch.randn(9, 3000, generator=torch.Generator().manual_seed(0)) * torch.linspace(0.01, 8, 9).unsqueeze(1)
+    ways = [Sampling(0.7, top_p=0.95) if i % 3 else Sampling(0.7) for i in range(9)]
+    numbers = [[i / 9, 0.5] for i in range(9)]
+    monkeypatch.setattr(module, "_CACHED", 4 * 3000)
+    together = BatchSampling(ways, CPU).sample(logits, numbers)
+    for i, way in enumerate(ways):
+        tokens, logprobs = BatchSampling([way], CPU).sample(logits[i : i + 1], numbers[i : i + 1])
+        assert torch.equal(tokens[0], together[0][i])
+        assert torch.equal(logprobs[0], together[1][i])
 
 
 def test_certainty_is_the_distance_from_the_uniform_distribution() -> None:

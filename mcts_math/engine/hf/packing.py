@@ -16,7 +16,7 @@ _ROWS: Final = 1  # for which the layout is chosen; it serves any number, and no
 
 
 class PackedLinear(nn.Module):
-    """`nn.Linear` in float32 without gradient, on a CPU.
+    """`nn.Linear` without gradient, on a CPU.
 
     Attributes:
         in_features, out_features: as there.
@@ -34,9 +34,14 @@ class PackedLinear(nn.Module):
 
 
 def can_pack(model: Any) -> bool:
-    """Whether the model computes in float32 on a CPU whose torch has oneDNN."""
-    plain = model.device.type == "cpu" and model.dtype == torch.float32
-    return bool(plain and torch._C._has_mkldnn)
+    """Whether oneDNN has kernels for the model: on a CPU, in float32, or in bfloat16 where the CPU has that."""
+    if model.device.type != "cpu" or not torch._C._has_mkldnn:
+        return False
+    return model.dtype == torch.float32 or (model.dtype == torch.bfloat16 and _has_bfloat16())
+
+
+def _has_bfloat16() -> bool:
+    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
 @torch.inference_mode()

@@ -11,7 +11,8 @@ model's own distribution, before all three, in float32.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import torch
@@ -22,6 +23,7 @@ from mcts_math.requests import Sampling
 
 _BLOCK = 64
 _NUCLEUS = 64  # tokens that nearly every nucleus fits into
+_CACHED = 1 << 18  # logits: with what is made of them this stays near the cache of one core
 
 
 class UniformStream:
@@ -53,17 +55,12 @@ class BatchSampling:
         rows: one a row, in the order of the batch.
         device: where the logits will be.
         """
-        greedy = [row.temperature == 0 for row in rows]
+        kinds: dict[_Pick, list[int]] = {}
+        for i, row in enumerate(rows):
+            kinds.setdefault(_way(row), []).append(i)
+        self._kinds = [(pick, torch.tensor(indices, device=device)) for pick, indices in kinds.items()]
         self.wants_certainty = any(row.want_certainty for row in rows)
-        self._all_greedy = all(greedy)
-        self._greedy = torch.tensor(greedy, device=device) if any(greedy) and not self._all_greedy else None
-        self._temperature: Tensor | None = None
-        if any(row.temperature not in (0.0, 1.0) for row in rows):
-            self._temperature = torch.tensor([[row.temperature or 1.0] for row in rows], device=device)
-        # Two kinds of filter, each over its own rows, so that no row is computed otherwise for the sake of another.
-        warm = [i for i, row in enumerate(rows) if row.temperature]
-        self._nucleus_rows = _indices([i for i in warm if rows[i].top_p < 1 and rows[i].top_k <= 0], device)
-        self._top_k_rows = _indices([i for i in warm if rows[i].top_k > 0], device)
+        self._temperature = torch.tensor([[row.temperature or 1.0] for row in rows], device=device)
         self._top_p = torch.tensor([[row.top_p] for row in rows], device=device)
         self._top_k = torch.tensor([[row.top_k] for row in rows], device=device)
 
@@ -78,15 +75,16 @@ class BatchSampling:
             Tokens [B, K] int64 and their log-probabilities [B, K] float32, in nats, before temperature, top-k and
             top-p. A row whose logits are not finite gets some tokens, and log-probabilities that are not finite either.
         """
-        logits = logits.float()
         numbers = torch.tensor(uniforms, device=logits.device)
-        if self._all_greedy:
-            tokens = logits.argmax(dim=-1, keepdim=True).expand_as(numbers)
-        else:
-            tokens = self._search(logits, numbers)
-            if self._greedy is not None:
-                tokens = torch.where(self._greedy.unsqueeze(1), logits.argmax(dim=-1, keepdim=True), tokens)
-        return tokens, logits.gather(1, tokens) - logits.logsumexp(dim=-1, keepdim=True)
+        tokens, logprobs = torch.empty_like(numbers, dtype=torch.long), torch.empty_like(numbers)
+        for pick, members in self._kinds:
+            for rows in torch.split(members, _rows_at_once(logits)):
+                part = logits.index_select(0, rows).float()
+                settings = Settings(numbers[rows], self._temperature[rows], self._top_p[rows], self._top_k[rows])
+                tokens[rows] = picked = pick(part, settings)
+                # Not log_softmax, whose sum over a large vocabulary is right to 4e-5 only.
+                logprobs[rows] = part.gather(1, picked) - part.logsumexp(dim=-1, keepdim=True)
+        return tokens, logprobs
 
     @staticmethod
     def certainty(logits: Tensor) -> list[float]:
@@ -94,52 +92,93 @@ class BatchSampling:
         logits = logits.float()
         return (logits.logsumexp(dim=-1) - logits.mean(dim=-1) - math.log(logits.shape[1])).tolist()
 
-    def _search(self, logits: Tensor, numbers: Tensor) -> Tensor:
-        scaled = logits if self._temperature is None else logits / self._temperature
-        if (rows := self._nucleus_rows) is not None:
-            scaled = scaled.index_copy(0, rows, _nucleus(scaled[rows], self._top_p[rows]))
-        if (rows := self._top_k_rows) is not None:
-            scaled = scaled.index_copy(0, rows, _top_k_top_p(scaled[rows], self._top_k[rows], self._top_p[rows]))
-        cumulative = scaled.softmax(dim=-1).cumsum(dim=-1)
-        # Scaling the number, not the distribution, makes up for the rounding of the sum. A token of probability zero
-        # is never the first to pass a number; the clamp is for NaN, which would index beyond the vocabulary.
-        targets = numbers * cumulative[:, -1:]
-        return torch.searchsorted(cumulative, targets, right=True).clamp_(max=logits.shape[1] - 1)
+
+class Settings(NamedTuple):
+    """How F rows are sampled: K numbers each [F, K], and what limits their distributions [F, 1]."""
+
+    numbers: Tensor
+    temperature: Tensor
+    top_p: Tensor
+    top_k: Tensor
 
 
-def _indices(rows: list[int], device: torch.device) -> Tensor | None:
-    return torch.tensor(rows, device=device) if rows else None
+_Pick: TypeAlias = Callable[[Tensor, Settings], Tensor]  # logits [F, V] -> tokens [F, K]
+
+
+def _way(row: Sampling) -> _Pick:
+    """Kinds of rows are sampled apart, so that none is computed otherwise for the sake of another."""
+    if row.temperature == 0:
+        return _likeliest
+    if row.top_k > 0:
+        return _from_top_k
+    return _from_nucleus if row.top_p < 1 else _from_all
+
+
+def _rows_at_once(logits: Tensor) -> int:
+    """As many as a CPU's cache holds with what is made of them: beyond it each pass waits for memory, and for pages."""
+    return max(1, _CACHED // logits.shape[1]) if logits.device.type == "cpu" else len(logits)
+
+
+def _likeliest(logits: Tensor, settings: Settings) -> Tensor:
+    return logits.argmax(dim=-1, keepdim=True).expand_as(settings.numbers)
+
+
+def _from_all(logits: Tensor, settings: Settings) -> Tensor:
+    return _pick((logits / settings.temperature).softmax(dim=-1), settings.numbers)
+
+
+def _from_top_k(logits: Tensor, settings: Settings) -> Tensor:
+    return _pick(_top_k_top_p(logits / settings.temperature, settings.top_k, settings.top_p), settings.numbers)
+
+
+def _from_nucleus(logits: Tensor, settings: Settings) -> Tensor:
+    """By top-p alone, among the tokens of each row's own nucleus.
+
+    To put all tokens in order, or as many in every row as the flattest one needs, costs more than everything else in a
+    small model's step.
+    """
+    tokens, rows = torch.empty_like(settings.numbers, dtype=torch.long), torch.arange(len(logits), device=logits.device)
+    probabilities = (logits / settings.temperature).softmax(dim=-1)
+    numbers, top_p, count = settings.numbers, settings.top_p, _NUCLEUS
+    while True:
+        candidates, kept, is_cut = _nucleus(probabilities, top_p, count)
+        tokens[rows] = candidates.gather(1, _pick(kept, numbers))
+        if not is_cut.any():
+            return tokens
+        rows, probabilities, numbers, top_p = (some[is_cut] for some in (rows, probabilities, numbers, top_p))
+        count *= 8
+
+
+def _nucleus(probabilities: Tensor, top_p: Tensor, count: int) -> tuple[Tensor, Tensor, Tensor]:
+    """The nuclei of rows [F, V], looked for among their `count` likeliest tokens, C of them.
+
+    Returns:
+        Those tokens in the order of their ids [F, C]; their probabilities, 0 outside the nucleus; and whether the
+        nucleus needs more than them [F]. The likeliest token always stays.
+    """
+    size = probabilities.shape[1]
+    ordered, order = probabilities.topk(min(count, size), dim=-1)
+    up_to = ordered.cumsum(dim=-1)
+    outside = up_to - ordered >= top_p
+    outside[:, 0] = False
+    tokens, places = order.sort(dim=-1)
+    return tokens, ordered.masked_fill(outside, 0.0).gather(1, places), (up_to[:, -1] < top_p[:, 0]) & (count < size)
 
 
 def _top_k_top_p(scaled: Tensor, top_k: Tensor, top_p: Tensor) -> Tensor:
-    """Rows [F, V] with tokens outside top-k and top-p [F, 1] at minus infinity; the likeliest one always stays."""
+    """The probabilities of logits [F, V], 0 outside top-k and top-p [F, 1]; the likeliest token always stays."""
     ordered, order = scaled.sort(dim=-1, descending=True, stable=True)
     rank = torch.arange(scaled.shape[1], device=scaled.device)
-    ordered = ordered.masked_fill(rank >= top_k, -torch.inf)
-    probabilities = ordered.softmax(dim=-1)
+    probabilities = ordered.masked_fill(rank >= top_k, -torch.inf).softmax(dim=-1)
     before = probabilities.cumsum(dim=-1) - probabilities
-    ordered = ordered.masked_fill((before >= top_p) & (rank > 0), -torch.inf)
-    return torch.empty_like(scaled).scatter_(1, order, ordered)
+    probabilities = probabilities.masked_fill((before >= top_p) & (rank > 0), 0.0)
+    return torch.empty_like(scaled).scatter_(1, order, probabilities)
 
 
-def _nucleus(scaled: Tensor, top_p: Tensor) -> Tensor:
-    """The same for top-p alone.
-
-    Of each row only as many tokens are put in order as its nucleus needs: to sort all, or as many in every row as the
-    flattest one needs, costs more than everything else in a small model's step.
-    """
-    kept, size = torch.full_like(scaled, -torch.inf), scaled.shape[1]
-    total = scaled.logsumexp(dim=-1, keepdim=True)
-    rows, count = list(range(len(scaled))), _NUCLEUS
-    while rows:
-        flat = torch.tensor(rows, device=scaled.device)
-        ordered, order = scaled[flat].topk(min(count, size), dim=-1)
-        probabilities = (ordered - total[flat]).exp()
-        up_to = probabilities.cumsum(dim=-1)
-        outside = up_to - probabilities >= top_p[flat]
-        outside[:, 0] = False
-        kept[flat.unsqueeze(1), order] = ordered.masked_fill(outside, -torch.inf)
-        needs_more = (up_to[:, -1] < top_p[flat, 0]).tolist()
-        rows = [row for row, more in zip(rows, needs_more, strict=True) if more] if count < size else []
-        count *= 8
-    return kept
+def _pick(probabilities: Tensor, numbers: Tensor) -> Tensor:
+    """Where the cumulative distribution of each row [F, C] passes its numbers [F, K]; it need not sum to one."""
+    cumulative = probabilities.cumsum(dim=-1)
+    # Scaling the number, not the distribution, makes up for the sum. A token of probability zero is never the first to
+    # pass a number; the clamp is for NaN, which would index beyond the vocabulary.
+    targets = numbers * cumulative[:, -1:]
+    return torch.searchsorted(cumulative, targets, right=True).clamp_(max=probabilities.shape[1] - 1)
