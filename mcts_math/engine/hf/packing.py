@@ -11,7 +11,7 @@ from typing import Any, Final
 import torch
 from torch import Tensor, nn
 
-_SMALLEST: Final = 1 << 21  # bytes of a matrix: a smaller one stays in the cache anyway
+_SMALLEST: Final = 1 << 20  # bytes of a matrix: a smaller one stays in the cache anyway
 _ROWS: Final = 1  # for which the layout is chosen; it serves any number, and no other one serves a single row as well
 
 
