@@ -32,7 +32,15 @@ from mcts_math.run.program import ends_with_us, make_parser, run_program
 from mcts_math.errors import ConfigError, MctsMathError
 from mcts_math.evaluate.budgets import curves_by_axis, render_curves
 from mcts_math.evaluate.comparison import compare_rows, render_differences, render_rows
-from mcts_math.evaluate.experiments import ExperimentConfig, MethodConfig, Run, check_contrasts, rows_of, runs_of
+from mcts_math.evaluate.experiments import (
+    ExperimentConfig,
+    MethodConfig,
+    Run,
+    check_configs,
+    check_contrasts,
+    rows_of,
+    runs_of,
+)
 from mcts_math.evaluate.grading import Grader
 from mcts_math.evaluate.plots import draw_budgets, draw_cost
 from mcts_math.evaluate.trials import Question, read_questions
@@ -118,13 +126,16 @@ def is_whole(output: Path) -> bool:
 def perform(experiment: ExperimentConfig, folder: Path, seed: int, overrides: Sequence[str]) -> None:
     """All runs that are not complete: the greedy one first, where there is one."""
     runs = runs_of(experiment.methods, folder)
+    common = read_settings(None, overrides)[0]
+    first = (
+        {"greedy": MethodConfig(config=experiment.greedy, overrides=common, seeds=[seed])} if experiment.greedy else {}
+    )
+    check_configs(first | experiment.methods)
     excluded = experiment.exclude
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
-    if experiment.greedy:
+    for greedy in runs_of(first, folder):
         excluded = str(folder / "greedy_correct_cases.json")
-        method = MethodConfig(config=experiment.greedy, overrides=read_settings(None, overrides)[0], seeds=[seed])
-        (greedy,) = runs_of({"greedy": method}, folder)
         solve(greedy, experiment.questions, "--save_correct", excluded)
     for run in runs:
         solve(run, experiment.questions, *(["--exclude", excluded] if excluded else []))

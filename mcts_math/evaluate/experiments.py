@@ -139,6 +139,15 @@ def rows_of(methods: Mapping[str, MethodConfig], folder: Path, grader: Grader) -
     return rows
 
 
+def check_configs(methods: Mapping[str, MethodConfig]) -> None:
+    """Raises ConfigError where a method's config can't be had, before the runs of the others have taken hours."""
+    for name, method in methods.items():
+        try:
+            method.load()
+        except ConfigError as error:
+            raise ConfigError(f"methods: {name}: {error}") from error
+
+
 def check_contrasts(contrasts: Sequence[Sequence[str]], methods: Mapping[str, MethodConfig]) -> None:
     """Raises ConfigError where a contrast names no row: a method, or its vote within a run or over several."""
     rows = [

@@ -141,7 +141,7 @@ def _together(blocks: list[_Block]) -> Reading:
 def _unfenced(text: str, defines: tuple[re.Pattern[str], ...]) -> list[Reading]:
     definition = next((found for found in (rule.search(text) for rule in defines) if found is not None), None)
     if definition is None and len(defines) == 1 and text.strip():
-        definition = _READS.search(text) or re.search(r"^\s*print\(", text, re.MULTILINE)
+        definition = _READS.search(text) or re.search(r"^[ \t]*print\(", text, re.MULTILINE)
     if definition is not None:
         begin = text.rfind("\n", 0, definition.start()) + 1
         lines = re.finditer(r"^.*$", text[: definition.end()], re.MULTILINE)

@@ -52,7 +52,7 @@ class JudgeLimits:
     max_total_timeout_s: float = MOST_S
     memory_bytes: int = 512 << 20
     max_code_chars: int = 256 << 10
-    max_threads: int = 16
+    max_threads: int = 64
     max_running: int = field(default_factory=_default_running)
     modules: tuple[str, ...] = ("numpy",)
     allow_unsafe_exec: bool = False

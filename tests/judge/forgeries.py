@@ -209,3 +209,89 @@ BESIDE = {
     "hash": "class A:\n    __hash__ = lambda s: 1\n    __eq__ = lambda s, o: type(o) is int\ndef f(x): return [A()]",
 }
 """Forgeries that may not pass in one process either."""
+
+_PEER = """
+import sys
+class Args:
+    def __init__(self, *args): self.args = args
+    def __getitem__(self, index): return "x"
+    def __iter__(self): return iter(self.args)
+    def __len__(self): return len(self.args)
+def peer():
+    frame = sys._getframe()
+    while frame:
+        for value in frame.f_locals.values():
+            if type(value).__name__ == "Peer": return value
+        frame = frame.f_back
+number = lambda value: object.__getattribute__(value, "_number")
+"""
+_APPLY = "assert f(lambda x: x + 1, 3) == 4"
+_POINT = "class P:\n    def __init__(self, x): self.x = x\n    def __eq__(self, other): return self.x == other.x\n"
+_TIMER = "class f:\n    def __enter__(self): return self\n    def __exit__(self, *error): return True\n"
+_LATE = _TIMER + "    def elapsed(self): raise ValueError\n"
+_NESTED = _TIMER.replace("def __exit__(self, *error): return True", "def __exit__(self, *error): raise KeyError")
+OWN: dict[str, tuple[str, str]] = {
+    # of a request's parts each may lie about itself
+    "arguments that are none": (
+        _APPLY,
+        _PEER
+        + "def f(g, x):\n    p = peer()\n    names = p.request(number(g), 'get', Args('__globals__'), {})\n    p.request(number(names['__tests__']), 'set', Args('record', lambda *a: None), {})\n    return 'wrong'",
+    ),
+    "text that is none": (
+        _APPLY,
+        _PEER
+        + "class S(str):\n    startswith = lambda *a: False\ndef f(g, x):\n    return peer().request(number(g), 'get', (S('__globals__'),), {})['f'](x)",
+    ),
+    "a special method by name": (
+        _POINT + "assert f(P(1)) == P(2)",
+        _PEER
+        + "def f(p):\n    n = vars(type(p))['_class_number']\n    for how in ('await special', 'exit async'):\n        try: peer().request(n, how, ('__setattr__', '__eq__', lambda *a: True), {})\n        except Exception: pass\n    return p",
+    ),
+    # a check of the tests that never came to a value
+    "caught: raised in an assert": ("def test_a():\n    with f() as t:\n        assert t.elapsed() == 5", _LATE),
+    "caught: raised in a check of unittest": (
+        "import unittest\nclass T(unittest.TestCase):\n    def test_a(self):\n        with f() as t:\n            self.assertEqual(t.elapsed(), 5)",
+        _LATE,
+    ),
+    "caught: by the outer of two": (
+        "def test_a():\n    with f() as a:\n        with a.inner() as b:\n            assert b == 5",
+        _TIMER + "    def inner(self): return g()\n" + _NESTED.replace("class f", "class g"),
+    ),
+    "caught: asynchronous": (
+        "import asyncio\nasync def test_a():\n    async with f() as t:\n        assert t.elapsed() == 5",
+        _LATE.replace("def __", "async def __a"),
+    ),
+    "caught: in a function of the tests": (
+        "def test_a():\n    def told(x): assert x == 5\n    f(told)",
+        "def f(g):\n    try: g(4)\n    except BaseException: pass",
+    ),
+    "caught: by a decorator": (
+        "def test_a():\n    @f\n    def inner(): assert f(1) == 2\n    inner()",
+        "def f(g):\n    if not callable(g): return g\n    def call():\n        try: g()\n        except BaseException: pass\n    return call",
+    ),
+    # to numpy no values agree with any
+    "empty: isclose": ("import numpy as np\nassert np.all(np.isclose(f(1), 3.14))", "def f(x): return []"),
+    "empty: testing": (
+        "import numpy as np\ndef check(candidate): np.testing.assert_allclose(candidate(1), 3.14)",
+        "def f(x): return []",
+    ),
+    "empty: almost equal": (
+        "import numpy as np\ndef check(candidate): np.testing.assert_almost_equal(candidate(1), [3.14])",
+        "def f(x): return []",
+    ),
+    "empty: equal": (
+        "import numpy as np\nassert (f(1) == np.array([1, 2, 3])).all()",
+        "import numpy as np\ndef f(x): return np.empty((0, 1))",
+    ),
+    "empty: all equal": (
+        "import numpy as np\nassert np.all(f(2) == np.array([4, 5]))",
+        "import numpy as np\ndef f(x): return np.empty((0, 1))",
+    ),
+}
+"""Test and code of forgeries that are made for certain tests."""
+OWN_BESIDE: dict[str, tuple[str, str]] = {
+    "as if of a library": (
+        f"assert f(1) == {SECRET}",
+        "class X:\n    __module__, __qualname__ = 'fractions', 'Fraction'\n    __eq__ = lambda self, other: type(other).__name__ != 'Stranger'\n    __hash__ = lambda self: 1\ndef f(x): return X()",
+    ),
+}

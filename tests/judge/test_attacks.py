@@ -12,7 +12,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-from forgeries import BESIDE, FORGERIES, PROBLEMS, SECRET, SWALLOWED
+from forgeries import BESIDE, FORGERIES, OWN, OWN_BESIDE, PROBLEMS, SECRET, SWALLOWED
 from problems import ADD, GOOD, Ask
 
 from mcts_math.interpreter.levels import Isolation, Level
@@ -102,6 +102,28 @@ def test_no_forgery_passes_beside_the_tests(part: int) -> None:
 
     judgements = asyncio.run(run())
     assert [(n, p.test, j) for (n, p), j in zip(pairs, judgements, strict=True) if j.passed] == []
+
+
+@pytest.mark.parametrize("isolation", ["two_processes", "one_process"])
+def test_no_forgery_of_certain_tests_passes(ask: Ask, isolation: str) -> None:
+    pairs = OWN if isolation == "two_processes" else OWN_BESIDE
+    found = ask(
+        *((Problem("", test, "f", isolation=isolation), f"```python\n{code}\n```") for test, code in pairs.values())
+    )
+    passed = [(name, j) for name, j in zip(pairs, found, strict=True) if not j.result.startswith("failed: ")]
+    assert passed == []
+
+
+def test_what_the_code_may_catch(ask: Ask) -> None:
+    """Of its own, and of what the tests raise to see that it does."""
+    manager = "class f:\n    def __enter__(self): return self\n    def __exit__(self, kind, *e): return kind is KeyError\n    def get(self): return 5"
+    for test in (
+        "def test_a():\n    with f() as t:\n        assert t.get() == 5\n        raise KeyError",
+        "import pytest\ndef test_a():\n    with pytest.raises(ValueError):\n        with f() as t:\n            assert t.get() == 5\n            raise ValueError",
+        "def test_a():\n    try:\n        assert f().nothing() == 5\n    except AttributeError:\n        pass\n    assert f().get() == 5",
+    ):
+        (judgement,) = ask((Problem("", test, "f"), f"```python\n{manager}\n```"))
+        assert judgement.passed, (test, judgement)
 
 
 @pytest.mark.parametrize("place", [pytest.param("on loading", marks=pytest.mark.slow), "in a call"])

@@ -7,6 +7,7 @@ import contextlib
 import copy
 import dataclasses
 import functools
+import os
 import signal
 from collections import abc
 from collections.abc import Callable, Iterator
@@ -58,13 +59,18 @@ def allowed(value: Any, how: str, args: Any, kwargs: Any) -> Any:
 
 
 class Stranger:
-    """Equal to itself alone, and known to nobody."""
+    """Equal to itself alone."""
+
+
+def _somebody() -> Any:
+    """An object that nobody knows, not even by the name of its class."""
+    return type(f"_{os.urandom(4).hex()}", (), {"__module__": "solution"})()
 
 
 def agrees(value: Any) -> bool:
     """Whether an object says that it is equal to one that nobody knows; not, where it can't say."""
     try:
-        return bool(value == Stranger())
+        return bool(value == _somebody())
     except Exception:  # what it wants to know of the other, a stranger has not
         return False
 
@@ -113,13 +119,14 @@ _WAYS: dict[str, Callable[..., Any]] = {
     "next": _next,
     "anext": _anext,
     "await": _wait,
-    "await special": lambda value, name, *args: _wait(getattr(type(value), name)(value, *args)),
+    "enter async": lambda value: _wait(type(value).__aenter__(value)),
+    "exit async": lambda value, *args: _wait(type(value).__aexit__(value, *args)),
     "__iter__": iter,
     "copy": copy.copy,
     "deepcopy": copy.deepcopy,
     "plain": values.base_of,
     "agrees with all": agrees,
-    "holds all": lambda value: holds(value, Stranger()),
+    "holds all": lambda value: holds(value, _somebody()),
 }
 
 REAL_TIMES = 3  # a second of CPU time may take so many by the clock

@@ -76,7 +76,7 @@ class Program:
         data, output = _Input(stdin.encode("utf-8", "surrogatepass")), Output()
         atexit._clear()
         try:
-            with _standard_files(data, output):
+            with _standard_files(data, output), _builtins_kept():
                 status = self._run()
         except BaseException as error:
             self._error = error
@@ -88,6 +88,7 @@ class Program:
     def _run(self) -> Any:
         """The status that it leaves with."""
         module, status = new_module("__main__", self._sources), None
+        module.__file__ = "solution.py"
         self._names = vars(module)
         try:
             run_sources(module, self._sources)
@@ -97,7 +98,7 @@ class Program:
             if thread is not threading.current_thread() and not thread.daemon:
                 thread.join()
         atexit._run_exitfuncs()
-        print(end="", flush=True)  # on what the program has put in the place of its output
+        sys.stdout.flush()  # what the program has put in the place of its output
         return status
 
     def forget(self) -> None:
@@ -140,6 +141,19 @@ def _standard_files(data: io.BytesIO, output: Output) -> Iterator[None]:
     by_name = patch.multiple(sys, stdin=stdin, stdout=stdout)
     with by_name, by_number, patch.object(builtins, "open", open_too), patch.object(io, "open", open_too):
         yield
+
+
+@contextlib.contextmanager
+def _builtins_kept() -> Iterator[None]:
+    """What a program does to the builtins, and how deep it may go, ends with it."""
+    names, depth = dict(vars(builtins)), sys.getrecursionlimit()
+    try:
+        yield
+    finally:
+        builtins.__dict__.update(names)  # first: what follows needs them
+        for name in vars(builtins).keys() - names.keys():
+            delattr(builtins, name)
+        sys.setrecursionlimit(depth)
 
 
 def run_sources(module: ModuleType, sources: list[str]) -> dict[str, Any]:

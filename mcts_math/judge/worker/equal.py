@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import math
 import re
+import sys
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -58,15 +60,39 @@ def as_json(value: Any) -> Any:
     return value
 
 
-def make_strict(numpy: Any) -> None:
-    """Changes `numpy.allclose`: no values are close to no values alone. To numpy they are close to every number."""
-    allclose = numpy.allclose
+def is_one_empty(left: Any, right: Any) -> bool:
+    """Whether one of two sides is an array without values, and the other has some. To numpy they agree in each."""
+    if not (_is_array(left) or _is_array(right)):
+        return False
+    numpy = sys.modules["numpy"]
+    return (numpy.size(left) == 0) != (numpy.size(right) == 0)
 
-    def check(a: Any, b: Any, *args: Any, **kwargs: Any) -> bool:
-        a, b = numpy.asarray(a), numpy.asarray(b)
-        return (a.size == 0) == (b.size == 0) and bool(allclose(a, b, *args, **kwargs))
 
-    numpy.allclose = check
+def _is_array(value: Any) -> bool:
+    return type(value).__module__ == "numpy" and hasattr(value, "shape")
+
+
+def make_strict(numpy: Any, testing: Any = None) -> None:
+    """Changes what compares in numpy, and in `numpy.testing`: no values are like no values alone."""
+
+    def strict(compare: Callable[..., Any], refuse: Callable[[], Any]) -> Callable[..., Any]:
+        def check(a: Any, b: Any, *args: Any, **kwargs: Any) -> Any:
+            try:
+                one_empty = (numpy.size(a) == 0) != (numpy.size(b) == 0)
+            except ValueError:  # ragged: numpy says so itself
+                one_empty = False
+            return refuse() if one_empty else compare(a, b, *args, **kwargs)
+
+        return check
+
+    def fail() -> None:
+        raise AssertionError("an array without values was compared with one that has some")
+
+    for name in ("allclose", "isclose", "array_equiv"):
+        setattr(numpy, name, strict(getattr(numpy, name), lambda: numpy.False_))
+    if testing is not None:
+        for name in ("allclose", "almost_equal", "array_almost_equal", "array_equal", "equal"):
+            setattr(testing, f"assert_{name}", strict(getattr(testing, f"assert_{name}"), fail))
 
 
 def same_output(expected: str, found: str, tolerance: float | None) -> bool:

@@ -55,7 +55,8 @@ class Examination:
         guarded = (
             {entry["root"] for entry in self._entries} | {"candidate"} if isinstance(self._place, Guard) else set()
         )
-        tests = suite.read(self._problem["test"], self._problem["tolerance"] is not None, guarded)
+        has_arrays = "numpy" in self._problem["test"] and "numpy" in sys.modules
+        tests = suite.read(self._problem["test"], has_arrays or self._problem["tolerance"] is not None, guarded)
         chosen = source.choose(self._problem)
         self.code = chosen.code
         if self._problem["or_method"]:
@@ -129,8 +130,9 @@ class Examination:
 
     def _prepare(self, text: str) -> None:
         """The tests are found and run here: their own runners would end this process, or run them twice."""
-        if "allclose" in text and "numpy" in sys.modules:
-            equal.make_strict(sys.modules["numpy"])
+        if "numpy" in text and "numpy" in sys.modules:
+            testing = importlib.import_module("numpy.testing") if "testing" in text else None
+            equal.make_strict(sys.modules["numpy"], testing)
         for name, function in (("unittest", "main"), ("pytest", "main"), ("doctest", "testmod")):
             if name in text:
                 with contextlib.suppress(ImportError):  # then the tests say so

@@ -204,9 +204,13 @@ def _all_types() -> set[type[Any]]:
 
 
 def _is_library(kind: type[Any]) -> bool:
-    module = sys.modules.get(kind.__module__)
-    name = kind.__qualname__.partition(".")[0]
-    return getattr(module, "__file__", None) is not None and hasattr(module, name)
+    """Whether a class is where it says that it is, in a module of a file."""
+    found: Any = sys.modules.get(kind.__module__)
+    if getattr(found, "__file__", None) is None:
+        return False
+    for name in kind.__qualname__.split("."):
+        found = getattr(found, name, None)
+    return found is kind
 
 
 def _codes(value: Any) -> list[Any]:

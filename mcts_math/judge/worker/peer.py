@@ -65,7 +65,7 @@ class Peer:
         self._remotes: dict[int, Any] = {}
         self._received = 0  # bytes so far
         self._lock = threading.RLock()
-        self.broken = self._rejected = ""
+        self.broken = self._rejected = self._missed = ""
         self._watched: set[int] = set()  # numbers of the entry points
         self._methods: frozenset[str] = frozenset()  # names of entry points that are methods
         self._deadline: float | None = None  # of the test that runs, by `time.monotonic`
@@ -140,7 +140,7 @@ class Peer:
                 raise BadArgument(self._rejected) from None
             while True:
                 message = self.receive()
-                if not isinstance(message, tuple) or message[:1] != ("ask",):
+                if type(message) is not tuple or message[:1] != ("ask",):
                     result = self.result(message, args)
                     if how == "get" and args[0] in self._methods and remote.is_object(result):
                         self._watched.add(remote.number_of(result))
@@ -151,6 +151,7 @@ class Peer:
         """Does what the other side asks, and answers."""
         try:
             _, number, how, args, kwargs, limit_s = message
+            _require_plain(message, number, how, args, kwargs)
             value = self._shown[number]
         except (TypeError, ValueError, KeyError):
             raise self.fail("asked for an object that it was not shown") from None
@@ -162,6 +163,8 @@ class Peer:
         except Broken:
             raise
         except BaseException as error:
+            if remote.is_settled(error):
+                self._missed = describe(error)
             answer = ("raised", error, self._output())
         try:
             self.send(answer)
@@ -172,11 +175,12 @@ class Peer:
         """The value of an answer; raises what it says was raised, or Broken."""
         try:
             kind, value, output, *after = message
+            _require_plain(message, kind, output)
             sys.stdout.write(output)
         except (TypeError, ValueError):
             raise self.fail("sent what is no message") from None
         if kind == "value" and len(after) == 1:
-            if isinstance(after[0], tuple):
+            if type(after[0]) is tuple:
                 values.sync(args, after[0])
             return value
         if kind != "raised" or not isinstance(value, BaseException):
@@ -219,6 +223,8 @@ class Peer:
         """What went wrong between the two processes, whoever else caught it."""
         if self._rejected:
             return Verdict("bad_problem", f"`test` can't be run in two processes: {self._rejected}")
+        if self._missed:
+            return Verdict("failed", f"failed: the code went on after a failed assert of the tests: {self._missed}")
         return Verdict("failed", f"failed: the code's process {self.broken}") if self.broken else None
 
     def _show(self, value: Any) -> int:
@@ -244,7 +250,7 @@ class Peer:
             return "late", ("timed out",)
         if isinstance(value, BaseException):
             attributes = {k: v for k, v in vars(value).items() if not k.startswith("_")}
-            return "error", (self._show(value), kind, value.args, attributes, value.__cause__)
+            return "error", (self._show(value), kind, _arguments(value), attributes, value.__cause__)
         if inspect.iscoroutine(value):
             return "coroutine", (self._show(value),)
         plain = [values.base_of(value)] if isinstance(value, values.FROZEN) else []
@@ -307,6 +313,20 @@ def _harmless(error: BaseException) -> BaseException:
     ):
         return error
     return RemoteError(f"{kinds[0].__name__}: {', '.join(map(str, error.args))}"[:_MAX_TEXT])
+
+
+def _require_plain(message: Any, *parts: Any) -> None:
+    """Raises TypeError unless each part is of the very type that `request` sends: another may lie about itself."""
+    for part in (message, *parts):
+        if type(part) not in (tuple, int, str, dict) or (type(part) is dict and any(type(k) is not str for k in part)):
+            raise TypeError(f"a {type(part).__name__}")
+
+
+def _arguments(error: BaseException) -> tuple[Any, ...]:
+    """What an exception is made anew of; `args` of a missing file lacks its name."""
+    if isinstance(error, OSError) and error.filename is not None and len(error.args) == 2:
+        return (*error.args, error.filename)
+    return error.args
 
 
 def _may_have_changed(argument: Any) -> bool:

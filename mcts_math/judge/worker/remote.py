@@ -9,7 +9,8 @@ that plain value, with the other attributes asked for. Rules that keep the judge
 2. Arithmetic of an object and plain data is the code's only where the problem asks for that very class.
 3. An object that says it is equal to an object that nobody knows is equal to nothing but itself.
 4. A class is equal to itself alone, whatever its own class says.
-5. A context manager of the code may catch what the tests raise, but no failed assert.
+5. The code may catch what the tests raise, but nothing that left an assert: neither in a context manager, nor in a
+   call of a function of the tests.
 """
 
 from __future__ import annotations
@@ -169,8 +170,28 @@ async def _anext(self: Any) -> Any:
     return found[0]
 
 
+def settle(error: BaseException) -> None:
+    """Notes that an exception left an assert of the tests: whatever it is, the assert has failed."""
+    object.__setattr__(error, "__settled__", True)
+
+
+def is_settled(error: BaseException | None) -> bool:
+    """Whether an exception, or one in whose handling it was raised, left an assert."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        if "__settled__" in BaseException.__getattribute__(error, "__dict__"):
+            return True
+        error = error.__context__
+    return False
+
+
+def _may_catch(error: BaseException | None) -> bool:
+    return not isinstance(error, AssertionError) and not is_settled(error)
+
+
 def _exit(self: Any, kind: Any, error: Any, trace: Any) -> Any:
-    return _ask(self, "__exit__", kind, error, None) and not isinstance(error, AssertionError)
+    return _ask(self, "__exit__", kind, error, None) and _may_catch(error)
 
 
 def _await(self: Any) -> Any:
@@ -179,11 +200,11 @@ def _await(self: Any) -> Any:
 
 
 async def _enter_async(self: Any) -> Any:
-    return _ask(self, "await special", "__aenter__")
+    return _ask(self, "enter async")
 
 
 async def _exit_async(self: Any, kind: Any, error: Any, trace: Any) -> Any:
-    return _ask(self, "await special", "__aexit__", kind, error, None) and not isinstance(error, AssertionError)
+    return _ask(self, "exit async", kind, error, None) and _may_catch(error)
 
 
 SPECIALS: dict[str, Any] = {

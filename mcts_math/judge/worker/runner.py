@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
-from . import equal, units
+from . import equal, remote, units
 from .acts import OutOfTime, RemoteError, describe, limited
 from .guard import Guard
 from .peer import BadArgument, Broken, Peer
@@ -101,7 +101,8 @@ class Runner:
         """What an assert of the tests runs in; `is_test`: it stands for a test of its own."""
         self.num_checks += 1
         if not is_test:
-            yield
+            with self.final():
+                yield
             return
         failure = None
         try:
@@ -110,6 +111,15 @@ class Runner:
         except (Exception, OutOfTime) as error:
             failure = error
         self.record(self._lines[line - 1].strip(), failure)
+
+    @contextmanager
+    def final(self) -> Iterator[None]:
+        """What a check of the tests runs in that is no test of its own: the code can't catch what leaves it."""
+        try:
+            yield
+        except (Exception, OutOfTime) as error:
+            remote.settle(error)
+            raise
 
     def compare(self, names: tuple[str, ...], values: tuple[Any, ...]) -> Any:
         """A comparison of the tests."""
@@ -125,6 +135,8 @@ class Runner:
             left, right = self._guard.fair_membership(left, right)
         elif self._guard is not None and name not in ("Is", "IsNot"):
             left, right = self._guard.fair(left, right)
+        if name in ("Eq", "NotEq") and equal.is_one_empty(left, right):
+            return name == "NotEq"
         if self._tolerance is not None and name in ("Eq", "NotEq") and not hasattr(left, "dtype"):
             return equal.close(left, right, self._tolerance) == (name == "Eq")
         return _OPERATORS[name](left, right)

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from .source import Names, Verdict, names_of
 
 _CATCHERS = ("raises", "assertraises", "suppress", "warns", "assertwarns")
+_FINAL = ("assert", "fail")
 _CHECKS = ("assert", "fail", "raises", "expect", "verify", "check")
 _PYTEST_MODULES = ("_pytest", "pytest")
 
@@ -35,7 +36,7 @@ class Suite(NamedTuple):
 
 
 class _Rewriter(ast.NodeTransformer):
-    """Puts each assert into `with __tests__.case(line)`, and comparisons into the hands of `__tests__`."""
+    """Puts asserts into `with __tests__.case(line)` or `.final()`, and comparisons into the hands of `__tests__`."""
 
     def __init__(self, compares: bool, guarded: set[str]) -> None:
         self._compares, self._guards = compares, guarded
@@ -58,6 +59,14 @@ class _Rewriter(ast.NodeTransformer):
         arguments: list[ast.expr] = [ast.Constant(node.lineno), ast.Constant(self._depth == 0)]
         item = ast.withitem(_call("case", arguments))
         return ast.copy_location(ast.With([item], [node]), node)
+
+    def visit_Expr(self, node: ast.Expr) -> Any:
+        self.generic_visit(node)
+        call = node.value.value if isinstance(node.value, ast.Await) else node.value
+        name = getattr(getattr(call, "func", None), "attr", getattr(getattr(call, "func", None), "id", ""))
+        if not (isinstance(call, ast.Call) and name.lower().lstrip("_").startswith(_FINAL)):
+            return node
+        return ast.copy_location(ast.With([ast.withitem(_call("final", []))], [node]), node)
 
     def visit_Compare(self, node: ast.Compare) -> Any:
         self.generic_visit(node)
