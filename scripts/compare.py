@@ -57,14 +57,14 @@ def parse(argv: list[str]) -> argparse.Namespace:
     keys = {"keys of --cfg": ExperimentConfig, "keys of a method": MethodConfig}
     parser = make_parser(__doc__, *(describe_keys(model, f"{title}:") for title, model in keys.items()))
     parser.add_argument(
-        "--cfg", metavar="YAML", help="an experiment; in place of --cfgs, --qaf, --greedy and --exclude"
+        "--cfg", metavar="YAML", help="an experiment; in place of --cfgs, --greedy, --exclude and --seeds"
     )
     parser.add_argument("--cfgs", nargs="+", default=[], metavar="YAML", help="configs; [NAME=]CFG[@key=value,…]")
-    parser.add_argument("--qaf", help="questions, as for solver_demo.py")
+    parser.add_argument("--qaf", help="questions, as for solver_demo.py; with --cfg in place of its own")
     parser.add_argument("--exclude", metavar="JSON", help="leave out the questions at these positions")
     parser.add_argument("--greedy", metavar="YAML", help="run this first; only questions that it fails are compared")
     parser.add_argument("--name", help="results go to outputs/compare/NAME; needed with --cfgs")
-    parser.add_argument("--seeds", nargs="+", type=int, default=[42, 85, 100], help="of every config in --cfgs")
+    parser.add_argument("--seeds", nargs="+", type=int, help="of every config in --cfgs (default: 42 85 100)")
     parser.add_argument(
         "--set", nargs="+", default=[], dest="overrides", metavar="KEY=VALUE", help="config keys for all"
     )
@@ -73,6 +73,9 @@ def parse(argv: list[str]) -> argparse.Namespace:
         parser.error("give either --cfg, an experiment, or --cfgs, the configs to compare")
     if args.cfgs and not (args.qaf and args.name):
         parser.error("--cfgs needs --qaf and --name")
+    if args.cfg and (args.greedy or args.exclude or args.seeds):
+        parser.error("--greedy, --exclude and --seeds go with --cfgs; an experiment says these itself")
+    args.seeds = args.seeds or [42, 85, 100]
     args.folder = ROOT / "outputs/compare" / (args.name or Path(args.cfg).stem)
     return args
 

@@ -13,6 +13,7 @@ published formats are recognised, and `format=NAME` says any other.
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 from mcts_math.run.program import make_parser, run_program
 
@@ -33,7 +34,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--pairs", metavar="JSONL", help="also write preference pairs of sibling steps (SVPO)")
     parser.add_argument("--dataset", metavar="FOLDER", help="also save the examples as a Hugging Face dataset")
     args = parser.parse_intermixed_args(argv)
-    overrides = [word for word in args.trees if word.partition("=")[0] in ExamplesConfig.model_fields]
+    overrides = [word for word in args.trees if "=" in word and not Path(word).exists()]
     trees = [word for word in args.trees if word not in overrides]
     if not trees:
         raise RecordError("no trees: name one or more results files.")

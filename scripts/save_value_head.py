@@ -29,6 +29,7 @@ from mcts_math.engine import checkpoint as checkpoints
 from mcts_math.engine.checkpoint import HEAD_FILES, Checkpoint
 from mcts_math.errors import CheckpointError
 from mcts_math.files import new_file, writing
+from mcts_math.settings import make_settings
 from mcts_math.train.config import TrainConfig
 
 if TYPE_CHECKING:
@@ -70,7 +71,12 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--max-length", type=int, default=1024, help="with --examples: tokens of a row (default: 1024)")
     parser.add_argument("--num-threads", type=int, default=0, help="with --examples: threads on a CPU")
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    if options.link and options.out is None:
+        parser.error("--link needs --out: there is nothing to link in place")
+    if not options.examples and (options.dtype, options.max_length, options.num_threads) != ("float32", 1024, 0):
+        parser.error("--dtype, --max-length and --num-threads go with --examples")
+    return options
 
 
 def fresh(checkpoint: Checkpoint, seed: int) -> ValueHead:
@@ -88,8 +94,17 @@ def fitted(checkpoint: Checkpoint, options: argparse.Namespace) -> ValueHead:
 
     if options.num_threads:
         torch.set_num_threads(options.num_threads)
-    settings = {"examples": options.examples, "max_length": options.max_length, "fresh_value_head": True}
-    config = TrainConfig(dtype=options.dtype, seed=options.seed, **settings)
+    config = make_settings(
+        TrainConfig,
+        {
+            "examples": options.examples,
+            "max_length": options.max_length,
+            "pad_multiple": 1,
+            "dtype": options.dtype,
+            "seed": options.seed,
+            "fresh_value_head": True,
+        },
+    )
     fit = fit_head(read_features(checkpoint, config, print), options.seed)
     print(fit)
     return fit.head
@@ -123,6 +138,8 @@ def add_value_head(
     inside = [file for file in checkpoint.head_files if file.name not in HEAD_FILES]
     if inside:
         raise CheckpointError(f"the value head is among the weights in {inside[0].name}, where it can't be replaced")
+    if out is not None:
+        require_room_for_model(model_dir, out)
     head = make_head(checkpoint)
     if out is not None:
         copy_model(model_dir, out, link=link)
@@ -136,13 +153,16 @@ def add_value_head(
     return folder
 
 
+def require_room_for_model(source: Path, target: Path) -> None:
+    """Raises CheckpointError where a model is in the place of the copy."""
+    if target.exists() and target.samefile(source):
+        raise CheckpointError("--out is the model's own folder; leave it away to add the head in place")
+    if (target / "config.json").exists():
+        raise CheckpointError(f"{target} holds a model already; give a new folder")
+
+
 def copy_model(source: Path, target: Path, *, link: bool) -> None:
     """Copies all files but head and config, each whole or not at all; with `link`, makes symbolic links."""
-    if target.exists() and any(target.iterdir()):
-        if target.samefile(source):
-            raise CheckpointError("--out is the model's own folder; leave it away to add the head in place")
-        if (target / "config.json").exists():
-            raise CheckpointError(f"{target} holds a model already; give a new folder")
     target.mkdir(parents=True, exist_ok=True)
     for file in sorted(source.rglob("*")):
         relative = file.relative_to(source)

@@ -135,7 +135,8 @@ def _budgets_of(axis: Axis, results: Mapping[str, Runs]) -> list[float]:
     if axis == "trials":
         return [float(k) for k in powers_of_two(int(most))]
     least = min((value for value in spent if value), default=1) or 1
-    return [least * (most / least) ** (i / (_STEPS - 1)) for i in range(_STEPS)]
+    between = (least * (most / least) ** (i / (_STEPS - 1)) for i in range(1, _STEPS - 1))
+    return [float(least), *between, float(most)]  # the ends are not rounded: the dearest question counts at the last
 
 
 def _point(scores: Sequence[float]) -> tuple[float, float, float]:

@@ -51,6 +51,8 @@ class MethodConfig(ConfigFile):
             raise ValueError(f"seeds must differ, not {self.seeds}")
         if self.vote > len(self.seeds):
             raise ValueError(f"a vote over {self.vote} runs needs as many seeds, not {len(self.seeds)}")
+        if self.vote and len(self.seeds) % self.vote:
+            raise ValueError(f"votes over {self.vote} runs each leave some of {len(self.seeds)} seeds over")
         return self
 
 

@@ -132,6 +132,9 @@ def solved_share(question: Question, axis: Axis, budget: float, *, unbiased: boo
 def can_estimate(questions: Sequence[Question]) -> bool:
     """Whether attempts are independent and none was left out after a success: then pass@k has its unbiased estimate."""
     most = max((question.counted for question in questions), default=0)
+    solved = [[trial.correct is True for trial in question.trials] for question in questions]
+    if most > 1 and any(map(any, solved)) and not any(any(right[:-1]) for right in solved):
+        return False  # each success is the last attempt: it may have ended them
     return all(question.independent and question.counted in (0, most) for question in questions if question.trials)
 
 

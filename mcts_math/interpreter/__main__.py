@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -43,7 +44,12 @@ async def run(cells: Iterator[str], limits: SandboxLimits, seed: int) -> None:
             seen = await interpreter.execute(Execute("", history, cell))
             history += (cell,)
             print(f"[{len(history)}] {seen.status.value}, {1000 * seen.seconds:.1f} ms", file=sys.stderr)
-            print(seen.text, flush=True)
+            print(_visible(seen.text) if sys.stdout.isatty() else seen.text, flush=True)
+
+
+def _visible(text: str) -> str:
+    """A text whose control characters a terminal does not obey."""
+    return re.sub(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", lambda found: ascii(found.group())[1:-1], text)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

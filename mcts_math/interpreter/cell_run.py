@@ -54,8 +54,13 @@ class TimeUp(Exception):  # noqa: N818
 
 @dataclass(slots=True)
 class ProcessFacts:
-    """What the kernel tells about a process."""
+    """What the kernel tells about a process.
 
+    Attributes:
+        has_ended: its first thread has, and of what others hold the kernel tells nothing.
+    """
+
+    has_ended: bool
     num_faults: int
     num_threads: int
     num_pages: int
@@ -75,6 +80,7 @@ class ProcessFacts:
         except (FileNotFoundError, ProcessLookupError, PermissionError):
             return None
         return cls(
+            has_ended=fields[0] in (b"Z", b"X"),
             num_faults=num_faults,
             num_threads=int(fields[17]),
             num_pages=num_pages,
@@ -160,6 +166,9 @@ class CellRun:
         facts = ProcessFacts.read(self.pid)
         if facts is None:
             return  # it is gone: the stream will tell
+        if facts.has_ended:
+            self.kill()  # threads may live on; the stream will tell
+            return
         self.num_bytes, self._cpu_s = facts.num_private_bytes, facts.cpu_ticks / _TICKS_PER_S
         self._looked = time.monotonic()
         elapsed_s = self._looked - self.started

@@ -48,7 +48,7 @@ class StateProcess:
         if facts is None or facts.start_ticks != self.start_ticks:
             return True  # it is gone: that costs nothing, and who needs it will notice
         within = facts.num_faults <= self.max_faults and facts.cpu_ticks <= self.max_cpu_ticks
-        return within and facts.num_threads == 1
+        return within and facts.num_threads == 1 and not facts.has_ended
 
 
 class Use:

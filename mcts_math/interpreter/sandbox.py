@@ -90,6 +90,9 @@ class Sandbox:
         facts = ProcessFacts.read(busy.pid) if busy else None
         if busy is None or facts is None:
             return result
+        if facts.has_ended:  # a thread of it has answered, and would be kept, and charged for nothing
+            self.discard(busy)
+            return replace(result, text=KILLED_TEXT, status=CellStatus.KILLED, process=None)
         busy.note(facts)
         if facts.num_threads == 1:
             return result
@@ -106,7 +109,7 @@ class Sandbox:
             new_facts = ProcessFacts.read(process.pid)
             if new_facts is not None:
                 process.note(new_facts)
-            process.num_bytes = busy.num_bytes
+            process.num_bytes = max(process.num_bytes, busy.num_bytes)
         return replace(result, process=process)
 
     async def _step(self, parent: StateProcess, cell: Cell, rank: int) -> RunResult:

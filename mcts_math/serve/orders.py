@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BeforeValidator, Field, ValidationError
+from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
 from mcts_math.errors import TaskError
 from mcts_math.scheduler import MakeSearch, RunLimits
@@ -58,9 +58,12 @@ class Turn(Settings):
     content: Annotated[list[TextPart], _FIRST, BeforeValidator(_parts)]
     name: str | None = None
     reasoning_content: str | None = None
-    refusal: None = None
-    tool_calls: None = None
-    function_call: None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _absent(cls, data: Any) -> Any:
+        """What is null is not there: OpenAI's client writes all that a message might have."""
+        return {k: v for k, v in data.items() if v is not None} if isinstance(data, dict) else data
 
     @property
     def text(self) -> str:

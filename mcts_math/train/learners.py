@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from mcts_math.engine.checkpoint import Checkpoint
+from mcts_math.engine.checkpoint import Checkpoint, read_config, write_config
 from mcts_math.engine.hf.grafts import attach, base_fingerprint, make_grafts, save_grafts
 from mcts_math.engine.hf.model import CausalModel, without_progress_bars
 from mcts_math.engine.hf.optune.artifact import describe_rule, save_rule
@@ -171,6 +171,9 @@ class TunedLearner:
         with without_progress_bars():
             merged.to(self._dtype).save_pretrained(folder)
         copy_companions(source, folder)
+        config = read_config(folder)
+        if config.pop("value_model", None):  # its head is not here, and was fitted to other features
+            write_config(folder, config)
 
     def _prepare(self, config: TuningConfig) -> nn.Module:
         raw: nn.Module = self._model.raw

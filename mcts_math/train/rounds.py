@@ -157,7 +157,7 @@ class Rounds:
             solve_slices(slices, processes=config.processes, threads=config.threads, report=self._report)
 
         facts = {"parts": [one.fingerprint for one in slices]}
-        return self._stage(number, name, facts, [folder.name], solve)
+        return self._stage(number, name, facts, [folder.name] if slices else [], solve)
 
     def _stage(
         self, number: int, name: str, inputs: JsonObject, outputs: Sequence[str], work: Callable[[], None]

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
+from accelerate.data_loader import SeedableRandomSampler  # type: ignore[import-untyped]
 from torch import Tensor
+from torch.utils.data import Sampler
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 
 from mcts_math.errors import ConfigError, TrainingError
@@ -50,6 +52,10 @@ class ValueTrainer(Trainer):  # type: ignore[misc]
             raise ConfigError(
                 "value_learning_rate has no effect on DeepSpeed's own optimizer: take it out of its config."
             )
+        self._num_rows = len(rows)
+        if arguments.world_size > 1:
+            share = arguments.per_device_train_batch_size * arguments.world_size
+            rows = [*rows, *([] for _ in range(-len(rows) % share))]
         super().__init__(model=model, args=arguments, train_dataset=rows, data_collator=collator)
         self.logged_at = 0
         self.model_accepts_loss_kwargs = True  # ours is divided by counts over the whole step
@@ -61,6 +67,13 @@ class ValueTrainer(Trainer):  # type: ignore[misc]
         self.add_callback(_Report(report))
         if config.compile:
             model.policy.get_decoder().compile(dynamic=False)
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> Sampler[int] | None:
+        """Trainer's order. (Several processes would repeat rows where these are no multiple of a batch's shares.)"""
+        if self.args.world_size == 1 or self.args.train_sampling_strategy != "random":
+            sampler: Sampler[int] | None = super()._get_train_sampler(train_dataset)
+            return sampler
+        return _EmptyLast(self._num_rows, len(self.train_dataset), self.args.data_seed)
 
     def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
         """Trainer's, with a learning rate of its own for the value head where one is set."""
@@ -133,6 +146,25 @@ class ValueTrainer(Trainer):  # type: ignore[misc]
         trained = {name for name, parameter in target.named_parameters() if parameter.requires_grad}
         if unknown or trained != set(state):
             raise TrainingError(f"{resume_from_checkpoint} holds other weights than the model. Add --overwrite.")
+
+
+class _EmptyLast(Sampler[int]):
+    """The order of one process, then the rows that are empty; these have no losses."""
+
+    def __init__(self, num_rows: int, num_all: int, seed: int | None) -> None:
+        self._order = SeedableRandomSampler(range(num_rows), data_seed=seed)
+        self._num_rows, self._num_all = num_rows, num_all
+
+    def __iter__(self) -> Iterator[int]:
+        yield from self._order
+        yield from range(self._num_rows, self._num_all)
+
+    def __len__(self) -> int:
+        return self._num_all
+
+    def set_epoch(self, epoch: int) -> None:
+        """Called by accelerate: each epoch has its own order."""
+        self._order.set_epoch(epoch)
 
 
 def set_learning_rate(optimizer: torch.optim.Optimizer, parameters: Sequence[Tensor], rate: float) -> None:

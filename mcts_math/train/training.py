@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -11,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import TrainingArguments, set_seed
+from transformers import TrainerState, TrainingArguments, set_seed
 
 from mcts_math.engine import checkpoint as checkpoints
 from mcts_math.engine.checkpoint import Checkpoint
@@ -186,7 +185,12 @@ def lacks_bfloat16() -> bool:
 
 def _run(trainer: ValueTrainer, state: Path | None) -> None:
     if state is not None:
-        trainer.logged_at = int(json.loads((state / STATE).read_text("utf-8"))["global_step"])
+        trainer.state = TrainerState.load_from_json(str(state / STATE))
+        trainer.logged_at = trainer.state.global_step
+        is_sharded = trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled
+        if trainer.state.global_step >= trainer.state.max_steps and not is_sharded:
+            trainer._load_from_checkpoint(str(state))  # Trainer would make one step more
+            return
     try:
         trainer.train(resume_from_checkpoint=None if state is None else str(state))
     except torch.OutOfMemoryError as error:

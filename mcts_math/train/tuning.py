@@ -196,6 +196,7 @@ class _Training:
                 is_finite = is_finite and loss is not None and bool(torch.isfinite(loss))
             if loss is not None:
                 (loss * scale).backward()  # type: ignore[no-untyped-call]
+            if loss is not None and bool(torch.isfinite(loss)):  # a step that is left out has no figures
                 for name, value in {"loss": float(loss.detach()), **self.learner.figures, "examples": 1.0}.items():
                     found[name] = found.get(name, 0.0) + value
         is_finite = self._reduce(is_finite)

@@ -108,7 +108,7 @@ class _Handler(BaseHTTPRequestHandler):
         super().__init__(*args)
 
     def do_GET(self) -> None:
-        is_ours = self.headers.get("Host", "").rpartition(":")[0] in _NAMES
+        is_ours = self.headers.get("Host", "").removesuffix(f":{self.server.server_port}") in _NAMES  # type: ignore[attr-defined]
         forbidden = HTTPStatus.FORBIDDEN, _TEXT, b"this page is for this machine only"
         status, kind, body = self._answer(self.path) if is_ours else forbidden
         self.send_response(status)

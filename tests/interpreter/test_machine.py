@@ -117,6 +117,44 @@ def test_memory_counts_while_a_cell_runs_in_a_fork_of_it() -> None:
     run(check())
 
 
+HEADLESS = """
+import ctypes, os, struct, sys, threading, time
+frame = sys._getframe()
+while frame.f_code.co_name != "serve": frame = frame.f_back
+names, sock = frame.f_globals, frame.f_locals["sock"]
+blob = bytearray(40 << 20)
+for i in range(0, len(blob), 4096): blob[i] = 1
+def done(): os.write(63, struct.pack("<BI", 2, 7) + b"ohidden")
+def serve():
+    time.sleep(DELAY)
+    done()
+    while True:
+        names["fork"].await_order()
+        names["_read_cell"](sock)
+        done()
+threading.Thread(target=serve).start()
+ctypes.CDLL(None).syscall(60, 0)  # ends this thread alone: the kernel tells of no memory any more
+"""
+
+
+@may_look
+@pytest.mark.parametrize("delay", [0.0, 0.5])
+def test_a_state_whose_first_thread_has_ended_is_not_kept(delay: float) -> None:
+    async def check() -> None:
+        async with SandboxInterpreter(replace(LIMITS, snapshot_bytes=100 * MIB)) as interpreter:
+            await show(interpreter, "1")
+            before = resident_bytes()
+            for number in range(3):
+                seen = await show(interpreter, f"{number}\n{HEADLESS.replace('DELAY', str(delay))}")
+                assert seen.status is CellStatus.KILLED
+            await asyncio.sleep(0.2)
+            assert interpreter.num_snapshots == 1  # of the first one
+            assert resident_bytes() - before < 30 * MIB
+            assert (await show(interpreter, "6 * 7")).text == "42"
+
+    run(check())
+
+
 def test_the_time_of_neighbours_is_not_charged() -> None:
     busy = "import time\nend = time.process_time() + 0.35\nwhile time.process_time() < end: pass\n7"
 

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 import torch
@@ -196,6 +197,23 @@ def test_a_stopped_training_goes_on_to_the_same_weights(settings: Callable[..., 
     assert equal(whole, resumed)
     assert curve(whole) == curve(resumed)
     assert not work.exists()
+
+
+def test_a_training_that_was_stopped_after_its_last_step_makes_no_other(
+    settings: Callable[..., TrainConfig], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its last step lies within an epoch, where Trainer would go on with the next batch."""
+    changes: dict[str, Any] = {"max_steps": 4, "save_steps": 2}
+    whole = train(settings(**changes, output_dir=str(tmp_path / "whole")), report=quiet)
+    with monkeypatch.context() as broken:
+        broken.setattr("mcts_math.train.training.save_checkpoint", Mock(side_effect=TrainingError("the disk is full")))
+        with pytest.raises(TrainingError, match="the disk is full"):
+            train(settings(**changes), report=quiet)
+    lines: list[str] = []
+    resumed = train(settings(**changes), report=lines.append)
+    assert not any(line.startswith("step") for line in lines)
+    assert equal(whole, resumed)
+    assert curve(whole) == curve(resumed)
 
 
 def test_changed_settings_do_not_go_on(settings: Callable[..., TrainConfig], write: Write) -> None:
@@ -421,6 +439,21 @@ def test_two_processes_go_on_from_one_state(settings: Callable[..., TrainConfig]
     assert done.returncode == 0, done.stderr[-3000:]
     assert done.stdout.count(f"going on from {work / 'checkpoint-2'}") == 1
     assert curve(tmp_path / "out") == pytest.approx(curve(whole), abs=1e-3)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("size", [1, 2])
+def test_rows_that_do_not_fill_the_last_batch_are_not_repeated(
+    settings: Callable[..., TrainConfig], write: Write, tmp_path: Path, repo: Path, size: int
+) -> None:
+    records = [example(n, correct=n % 2 == 0, q=(n % 5) / 5, filling="w" * (n % 4)) for n in range(5)]
+    examples = [write("five.jsonl", records)]
+    changes: dict[str, Any] = {"batch_size": 4, "micro_batch_size": size, "max_steps": 6, "examples": examples}
+    one = train(settings(**changes, output_dir=str(tmp_path / "one")), report=quiet)
+    two = tmp_path / "two"
+    done = torchrun(repo, 2, tmp_path / "config.json", settings(**changes, output_dir=str(two)))
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert curve(two) == pytest.approx(curve(one), abs=1e-3)
 
 
 @pytest.mark.slow

@@ -65,7 +65,7 @@ def is_one_empty(left: Any, right: Any) -> bool:
     if not (_is_array(left) or _is_array(right)):
         return False
     numpy = sys.modules["numpy"]
-    return (numpy.size(left) == 0) != (numpy.size(right) == 0)
+    return bool((numpy.size(left) == 0) != (numpy.size(right) == 0))
 
 
 def _is_array(value: Any) -> bool:
