@@ -17,7 +17,7 @@ from test_trials import line
 
 from mcts_math.errors import ConfigError, MctsMathError
 from mcts_math.evaluate.budgets import Curve, scores_within
-from mcts_math.evaluate.experiments import ExperimentConfig, check_contrasts, runs_of
+from mcts_math.evaluate.experiments import ExperimentConfig, MethodConfig, check_contrasts, runs_of
 from mcts_math.evaluate.plots import draw_budgets
 from mcts_math.evaluate.trials import read_questions
 from mcts_math.settings import load_settings, make_settings
@@ -219,6 +219,17 @@ def test_what_is_refused(compare: ModuleType, repo: Path, words: list[str], mess
     words = [word.replace("PATH", f"{repo}/configs/attempts/best_of_n.yaml") for word in words]
     with pytest.raises(ConfigError, match=message):
         compare.main(["--name", "t", "--qaf", "q.jsonl", *words])
+
+
+@pytest.mark.parametrize("words", [["--greedy", "g.yaml"], ["--exclude", "e.json"], ["--seeds", "1"]])
+def test_an_experiment_takes_no_keys_of_configs(compare: ModuleType, words: list[str], repo: Path) -> None:
+    with pytest.raises(SystemExit):
+        compare.main(["--cfg", f"{repo}/configs/mini/equal_tokens.yaml", *words])
+
+
+def test_a_vote_leaves_no_seed_over() -> None:
+    with pytest.raises(ConfigError, match="leave some of 7 seeds over"):
+        make_settings(MethodConfig, {"config": "c.yaml", "seeds": list(range(7)), "vote": 5})
 
 
 def test_a_failed_run_ends_the_comparison(

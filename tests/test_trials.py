@@ -12,7 +12,7 @@ import pytest
 
 from eval_output_jsonl import main as evaluate
 from mcts_math.errors import RecordError
-from mcts_math.evaluate.budgets import attempt_curves
+from mcts_math.evaluate.budgets import attempt_curves, curves_by_axis
 from mcts_math.evaluate.grading import Grader
 from mcts_math.evaluate.intervals import share_interval, wilson_interval
 from mcts_math.evaluate.trials import (
@@ -83,6 +83,20 @@ def test_independent_attempts_are_estimated_and_sequential_ones_counted(write: A
     assert solved_share(independent[0], "trials", 2) == 1.0
     assert not can_estimate(read_questions(write(line("a", "-+"), line("b", "----"))))  # a stopped at its success
     assert not can_estimate(read_questions(write(line("a", "---+", "revision"), line("b", "----", "revision"))))
+    assert not can_estimate(read_questions(write(line("a", "---+"), line("b", "----"))))  # a may have stopped there
+    assert can_estimate(read_questions(write(line("a", "+"), line("b", "-"))))
+
+
+@pytest.mark.parametrize(("few", "many"), [(27, 249), (3, 1000), (5, 5)])
+def test_the_dearest_question_is_solved_at_the_last_budget(write: Any, few: int, many: int) -> None:
+    records = [line("a", "+", cost={"tokens": few}), line("b", "+", cost={"tokens": many})]
+    records[0]["attempts"][0]["tokens"], records[1]["attempts"][0]["tokens"] = few, many
+    questions = read_questions(write(*records))
+    with Grader() as grader:
+        curves = curves_by_axis({"m": [questions]}, grader)["tokens"]
+    curve = curves[0]
+    assert max(curve.points) == many
+    assert curve.points[many][0] == 1.0
 
 
 def test_attempts_without_answer_cost_but_do_not_count(write: Any) -> None:

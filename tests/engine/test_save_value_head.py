@@ -16,7 +16,7 @@ from tiny_models import Reference, make_checkpoint
 from mcts_math.engine.checkpoint import inspect
 from mcts_math.engine.hf.engine import HFEngine
 from mcts_math.engine.value_head import load_value_head
-from mcts_math.errors import CheckpointError
+from mcts_math.errors import CheckpointError, ConfigError
 from mcts_math.requests import Evaluate
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "save_value_head.py"
@@ -105,6 +105,20 @@ def test_refusals(script: ModuleType, bare: Path, tmp_path: Path) -> None:
         script.main([str(bare), "--out", str(other)])
     with pytest.raises(CheckpointError, match=r"config.json can't be written: .* Make room, or choose another folder"):
         script.main([str(bare), "--out", str(bare / "config.json")])
+
+
+def test_a_fit_is_not_begun_where_it_has_no_place(script: ModuleType, bare: Path, tmp_path: Path) -> None:
+    other = make_checkpoint(tmp_path / "other", "qwen3", head=False)
+    with pytest.raises(CheckpointError, match="holds a model already"):  # not: that there is no such file
+        script.main([str(bare), "--out", str(other), "--examples", str(tmp_path / "none.jsonl")])
+    with pytest.raises(ConfigError, match="max_length"):
+        script.main([str(bare), "--out", str(tmp_path / "new"), "--examples", "e.jsonl", "--max-length", "3"])
+
+
+@pytest.mark.parametrize("options", [["--link"], ["--out", "o", "--dtype", "bfloat16"], ["--num-threads", "2"]])
+def test_options_that_would_do_nothing(script: ModuleType, bare: Path, options: list[str]) -> None:
+    with pytest.raises(SystemExit):
+        script.main([str(bare), *options])
 
 
 def test_a_model_of_the_hub(script: ModuleType, bare: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

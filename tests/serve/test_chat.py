@@ -90,6 +90,14 @@ def test_n_gives_the_best_solutions(client: openai.OpenAI) -> None:
     assert len(reply.choices) == 2
 
 
+def test_a_client_sends_back_the_message_that_it_got(client: openai.OpenAI) -> None:
+    reply = client.chat.completions.create(model="greedy", messages=user("1?"), seed=0).choices[0].message
+    dumped: Any = reply.model_dump()
+    assert dumped["annotations"] is None  # as the client writes what is not there
+    again = client.chat.completions.create(model="greedy", messages=[*user("1?"), dumped, *user("2?")], seed=0)
+    assert again.choices[0].message.content
+
+
 def test_a_stream_of_a_chain_sends_each_step_as_it_is_there(client: openai.OpenAI) -> None:
     arguments: Any = {"model": "greedy", "messages": user("Step by step?"), "seed": 0}
     whole = client.chat.completions.create(**arguments)

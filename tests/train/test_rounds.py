@@ -17,6 +17,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from stand_ins import EchoInterpreter, EqualChecker
@@ -44,6 +45,7 @@ from mcts_math.train.plan import Plan
 from mcts_math.train.rounds import Rounds
 from mcts_math.train.slices import Slice, solve_slice
 from mcts_math.train.stages import finished, run_stage
+from mcts_math.train.summary import show
 
 QUESTIONS = [{"id": f"q{n}", "question": f"{n}+{n}?", "answer": str(2 * n)} for n in range(12)]
 
@@ -392,6 +394,22 @@ def test_the_base_has_no_values_to_search_with(settings: Callable[..., RoundsCon
         "greedy.seed42.jsonl",
         *(f"Maj_5.seed{seed}.jsonl" for seed in (42, 43, 44)),
     }
+
+
+def test_rounds_whose_methods_all_need_values_begin(settings: Callable[..., RoundsConfig], tmp_path: Path) -> None:
+    """The base has no rows then; before, its evaluation "was not made", however often it was run."""
+    beam = {"config": "configs/mini/sbs.yaml"}
+    lines: list[str] = []
+    rounds = Rounds(settings(methods={"SBS": beam}, contrasts=[]), lines.append)
+    rounds._log, plan = Mock(), rounds.plan
+    rounds._evaluate(0, "checkpoint")
+    assert json.loads((plan.round(0) / "summary.json").read_text())["rows"] == []
+    row = {"name": "SBS", "accuracy": 0.5, "low": 0.4, "high": 0.6, "tokens": 9.0, "seconds": 1.0}
+    (plan.round(1)).mkdir(parents=True)
+    (plan.round(1) / "summary.json").write_text(json.dumps({"round": 1, "rows": [row], "differences": []}))
+    (plan.round(1) / "table.md").write_text("table")
+    show(plan.folder, 1, lines.append)
+    assert "SBS" in lines[-1]
 
 
 def test_what_rounds_refuse(settings: Callable[..., RoundsConfig], tmp_path: Path) -> None:
