@@ -210,3 +210,45 @@ def test_classes_are_transitive() -> None:
 def test_another_judge_may_be_used() -> None:
     classes = answer_classes(["a", "A", "b"], same=lambda first, second: first.lower() == second.lower())
     assert [group.members for group in classes] == [(0, 1), (2,)]
+
+
+@pytest.mark.parametrize(
+    ("text", "answer"),
+    [
+        ("\\boxed{7}\n\n#### Verification:\nplug in x=3 gives 4", "7"),
+        ("Final Answer: 5\n#### Verification", "5"),
+        ("<answer>5</answer>\n#### Check", "5"),
+        ("#### Answer\n5", "5"),
+        ("#### 42", "42"),
+        ("x\n#### -5", "-5"),
+        ("#### Answer: 5", "5"),
+        ("#### \\frac12", "\\frac12"),
+        ("#### yes", "yes"),
+        ("The answer is (B) or (C).", "(B) or (C)"),
+        ("Final Answer: (A) and (C)", "(A) and (C)"),
+        ("<answer>A) or B)</answer>", "A) or B)"),
+        ("#### (A) or (B)", "(A) or (B)"),
+        ("Final Answer: (A) True (B) False (C) True", "(A) True (B) False (C) True"),
+        ("Final Answer: (A) < 5", "(A) < 5"),
+        ("The answer is (B) 12", "B"),
+        ("Final Answer: (C)", "C"),
+        ("Final Answer: B.", "B"),
+        ("The answer is (D) None of these", "D"),
+        ("Final Answer: \\(5\\) or \\(6\\)", "\\(5\\) or \\(6\\)"),
+        ("Final Answer: \\(x=1\\), \\(y=2\\)", "\\(x=1\\), \\(y=2\\)"),
+        ("Final Answer: \\(5\\) million", "\\(5\\) million"),
+        ("Final Answer: \\(5\\)%", "\\(5\\)%"),
+        ("Final Answer: \\(5\\).", "5"),
+        ("Final Answer: \\[5\\]", "5"),
+        ("Final Answer: $$x+1$$\nbye", "x+1"),
+        ("Final Answer: \\(5\\), because x", "5"),
+        ("\\(\\boxed{5}\\) and \\(\\boxed{6}\\)", "5, 6"),
+        ("\\[\\boxed{5}\\] and \\[\\boxed{6}\\]", "5, 6"),
+        ("$\\boxed{5} \\text{ or } \\boxed{6}$", "5, 6"),
+        ("$\\boxed{5}, \\quad \\boxed{6}$", "5, 6"),
+        ("$\\boxed{5}$ then $\\boxed{6}$", "6"),
+    ],
+)
+def test_headings_hedges_and_several_formulas(text: str, answer: str) -> None:
+    """A heading of fourth level marks no answer, a choice among several is none, and joined formulas stay together."""
+    assert extract_answer(text) == answer

@@ -142,6 +142,8 @@ def _product(cursor: Cursor, left: Node) -> Node:
         if not op and cursor.token.kind == cursor.previous.kind == "num" and isinstance(before, Num):
             raise UnreadableError("two numbers side by side")
         right = cursor.expression(PRODUCT + 1)
+        if op and cursor.token.kind == "word" and isinstance(right, Num) and any(map(_is_measured, factors)):
+            right = unit(cursor, right)  # 5 cm * 4 cm
         if not op and _is_measured(before) and isinstance(right, Num) and cursor.token.kind != "word":
             raise UnreadableError("a number after words")
         if op in ("", "*", "/"):

@@ -149,6 +149,8 @@ def unit(cursor: Cursor, left: Node) -> Node:
         if isinstance(name, Sym) and name.name in UNITS and isinstance(value, Num):
             left, parts = value, [name.name, *parts]
     words = " ".join(parts).split()
+    if words[:1] == ["in"] and len(words) > 1:
+        words = parts = words[1:]
     if (scale := _scale(words)) is not None:
         left, parts = Prod((Num(scale), left)), words[2:] if words[1:2] == ["of"] else words[1:]
     return measured(left, unit_name(" ".join(parts))) if parts else left

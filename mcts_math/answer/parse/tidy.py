@@ -6,8 +6,10 @@ about an integer or a domain goes where it belongs.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from fractions import Fraction
 from itertools import pairwise, product
 from typing import Final
 
@@ -21,6 +23,7 @@ from mcts_math.answer.values.shapes import assignments, line, named_point
 
 _MAX_SIGNS: Final = 4  # a ± may occur this often in one answer
 _PROPOSITIONS: Final = tuple(map(Sym, "pqrs"))
+_BARE: Final = ("%", "degree")  # units that stay with their numbers
 _NUMBER_SETS: Final = (REALS, *map(Sym, "ZNQC"))
 
 
@@ -40,13 +43,16 @@ def tidy(node: Node) -> Node:
             changed = _compound(first, second)
         case Quantity(Prod((Quantity() as first, *rest)), unit):
             changed = _compound(first, Quantity(rest[0] if len(rest) == 1 else Prod(tuple(rest)), unit))
+            if changed is None and first.unit not in _BARE:
+                raise UnreadableError("two measures side by side")
+        case Quantity(Sum((*items, last)), unit) if any(map(_measures, items)):
+            changed = _sum_of_measures(Sum((*items, Quantity(last, unit))))
         case SetOp("minus" | "cup" | "cap" as op, items):
             node = SetOp(op, tuple(map(tidy, items)))
         case tree.Call("abs"):
             changed = length(node)
-        case Sum((Quantity(_, unit), *_)):
-            values = tuple(item.value for item in node.items if isinstance(item, Quantity) and item.unit == unit)
-            changed = Quantity(Sum(values), unit) if len(values) == len(node.items) else None
+        case Sum() if any(map(_measures, node.items)):
+            changed = _sum_of_measures(node)
     if changed is None and isinstance(node, (Sum, Prod, Power)):
         changed = _tidy_formula(node)
     if changed is None and (changed := _systems(node)) is None:
@@ -60,15 +66,71 @@ def _tidy_formula(node: Sum | Prod | Power) -> Node | None:
     if any(isinstance(part, tree.Matrix) for part in tree.walk(node)):
         return matrix_value(node) or node
     if isinstance(node, Power):
-        return transposed_list(node)
+        return _product_of_measures(node) if any(map(_measures, tree.walk(node))) else transposed_list(node)
     if isinstance(node, Prod) and not _count_signs(node):
-        quantities = [item for item in node.items if isinstance(item, Quantity) and item.unit not in ("%", "degree")]
-        if len(quantities) == 1:
-            only = quantities[0]
-            return Quantity(Prod(tuple(only.value if item is only else item for item in node.items)), only.unit)
+        return _product_of_measures(node) if any(map(_measures, tree.walk(node))) else None
     if isinstance(node, Sum):
         return vector_sum(node) or _set_difference(node)
     return None
+
+
+def _measures(node: Node) -> bool:
+    return isinstance(node, Quantity) and node.unit not in _BARE
+
+
+def _sum_of_measures(node: Sum) -> Quantity | None:
+    """`5 m + 3 cm` in the first one's unit; None where letters may have units. Raises UnreadableError: `2 m + 3`."""
+    first = next(item for item in node.items if isinstance(item, Quantity) and _measures(item))
+    values: list[Node] = []
+    for item in node.items:
+        unit, value = (item.unit, item.value) if isinstance(item, Quantity) else ("", item)
+        unit, value = _signed(item) if not unit else (unit, value)
+        scale = Fraction(1) if unit == first.unit else same_dimension(unit, first.unit) if unit else None
+        if scale is None:
+            if any(map(tree.symbols, node.items)):
+                return None
+            raise UnreadableError("a sum of measures of different kinds")
+        values.append(value if scale == 1 else Prod((Num(scale), value)))
+    return Quantity(Sum(tuple(values)), first.unit)
+
+
+def _signed(node: Node) -> tuple[str, Node]:
+    """Unit and value of minus a measure; no unit of anything else."""
+    match node:
+        case Prod((Num() as sign, Quantity(value, unit))):
+            return unit, Prod((sign, value))
+    return "", node
+
+
+def _product_of_measures(node: Node) -> Node:
+    """`60 km/(2 h)` as 30 km h^-1. Raises UnreadableError where a measure stands where it has no unit to give."""
+    value, powers = _taken_apart(node)
+    unit = " ".join(name + (f"^{power}" if power != 1 else "") for name, power in powers.items() if power)
+    return Quantity(value, unit) if unit else value
+
+
+def _taken_apart(node: Node) -> tuple[Node, Counter[str]]:
+    """A value without units, and the powers of its units."""
+    match node:
+        case Quantity(value, unit) if _measures(node):
+            inner, powers = _taken_apart(value)
+            for part in unit.split():
+                name, _, power = part.partition("^")
+                powers[name] += int(power or 1)
+            return inner, powers
+        case Prod(items):
+            parts = [_taken_apart(item) for item in items]
+            powers = Counter[str]()
+            for _, more in parts:
+                for name, count in more.items():
+                    powers[name] += count
+            return Prod(tuple(part for part, _ in parts)), powers
+        case Power(base, Num(exponent)) if exponent.denominator == 1:
+            inner, powers = _taken_apart(base)
+            return Power(inner, node.exponent), Counter({name: int(exponent) * p for name, p in powers.items()})
+    if any(map(_measures, tree.walk(node))) or (isinstance(node, Quantity) and node.unit == "degree"):
+        raise UnreadableError("a measure within a formula")
+    return node, Counter()
 
 
 def _set_difference(node: Sum) -> Node | None:

@@ -8,6 +8,8 @@ from typing import Final, NamedTuple, TypeAlias
 
 from mcts_math.answer.parse.read import Reading, read, read_as_list
 from mcts_math.answer.rules.compare import compare
+from mcts_math.answer.rules.quantities import in_common_units
+from mcts_math.answer.text.phrases import conflict
 from mcts_math.answer.values.nodes import Group, Node
 from mcts_math.answer.values.shapes import letters
 from mcts_math.answer.values.show import show
@@ -72,6 +74,8 @@ def _judge_one(gold: str, pred: str, policy: Policy) -> _Outcome:
         return _Outcome(Status.EQUAL, "the same text", first, second)
     if first.figures and second.figures and first.figures != second.figures:
         return _Outcome(Status.DIFFERENT, "different figures", first, second)
+    if conflict(gold, pred):
+        return _Outcome(Status.DIFFERENT, "what is said beside yes or no", first, second)
     if first.text == second.text and first.text:
         return _Outcome(Status.EQUAL, "the same text but for decoration", first, second)
     if first.node is None or second.node is None:
@@ -81,7 +85,10 @@ def _judge_one(gold: str, pred: str, policy: Policy) -> _Outcome:
         status = Status.EQUAL if ordered else Status.DIFFERENT
         return _Outcome(status, "points in order", first, second)
     try:
-        decision = compare(first.node, second.node, policy)
+        bounds = in_common_units(first.node, second.node)
+        if bounds is None:
+            return _Outcome(Status.DIFFERENT, "bounds in units of different kinds", first, second)
+        decision = compare(*bounds, policy)
         if not decision.equal and _as_lists_equal(first, second, policy):
             return _Outcome(Status.EQUAL, "items, commas being separators", first, second)
     except RecursionError:

@@ -27,6 +27,8 @@ def label_value(relation: Relation) -> Node | None:
         return second if _is_label(first, second) else first
     if op != "=" or any(other not in ("=", "~") for other in relation.ops):
         return None
+    if sum(isinstance(item, Sym) or (isinstance(item, Call) and item.free) for item in relation.items) > 1:
+        return None  # x = y = 2 tells of two
     if _is_label(first, second):
         return second if "~" in relation.ops[1:] else relation.items[-1]
     numbers = not symbols(first) and not symbols(second) and not isinstance(first, (Group, Text))

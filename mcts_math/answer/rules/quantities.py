@@ -45,6 +45,35 @@ def compare_quantities(quantity: Quantity, other: Node, policy: Policy) -> Decis
     return Decision(same, "values, the unit being on one side only")
 
 
+def in_common_units(left: Node, right: Node) -> tuple[Node, Node] | None:
+    """Two conditions, or sets, whose bounds have units in the same units; None where these are of different kinds.
+
+    What follows compares bounds as numbers. Where one side has no units, nothing is known of them.
+    """
+    mine, theirs = _bound_units(left), _bound_units(right)
+    if not mine or not theirs or mine == theirs:
+        return left, right
+    if any(unit_scale(a, b) is None for a in mine for b in theirs):
+        return None
+    unit = min(mine)
+    return _in_unit(left, unit), _in_unit(right, unit)
+
+
+def _bound_units(node: Node) -> set[str]:
+    """The units of numbers within a condition or a set; of a list each item is compared by itself."""
+    is_condition = isinstance(node, tree.Relation) and node.ops[0] != "="
+    is_set = isinstance(node, tree.SetOp) or (isinstance(node, tree.Group) and node.left != "")
+    if not (is_condition or is_set):
+        return set()
+    return {part.unit for part in tree.walk(node) if isinstance(part, Quantity) and part.unit not in ("%", "degree")}
+
+
+def _in_unit(node: Node, unit: str) -> Node:
+    if isinstance(node, Quantity) and node.unit != unit and (scale := unit_scale(node.unit, unit)) is not None:
+        return Quantity(Prod((Num(scale), node.value)), unit)
+    return tree.rebuild(node, lambda child: _in_unit(child, unit))
+
+
 def _compare_angles(degrees: Quantity, radians: Node, policy: Policy) -> Decision:
     return Decision(scalars_equal(Prod((degrees.value, _DEGREE)), radians, policy), "degrees against radians")
 

@@ -14,11 +14,15 @@ _BOX: Final = re.compile(
 )
 _END_TAG: Final = re.compile(r"</(?:final[_ ]?)?answer>", re.IGNORECASE)
 _BOLD_MARK: Final = r"\s{0,9}(?:(?:\*\*|__)\s{0,9})?"
+_HEADINGS: Final = (  # what a heading of fourth level is about, where it marks no answer
+    r"step|part|case|verif\w*|check\w*|(?:final )?answer|solution|conclusion|explanation|summary|calculat\w*|approach"
+    r"|method|result|note|given|find|problem|question|proof|analysis|reasoning"
+)
 _MARK: Final = re.compile(
     rf"(?:final|correct)\s+(?:answer|choice|option)(?: ?\([^()\n]{{1,40}}\))?{_BOLD_MARK}(?:is|:|=)+{_BOLD_MARK}:?"
     rf"|\banswer{_BOLD_MARK}(?:is\b(?:\s*:)?|:)\s*(?:\*\*|__)?"
     r"|(?:最终)?答案\s?(?:是|为|：|:)+"
-    r"|(?<!#)####(?!#)"
+    rf"|(?<!#)####(?!#)(?!\s{{0,9}}(?:{_HEADINGS})\b|[^\n]{{0,80}}[:：][ *_]{{0,9}}(?:\n|$))"
     r"|^[ #*_]{0,9}final answer[ #*_]{0,9}$|^ {0,3}(?:#|\*\*|__)[ #*_]{0,6}answer[ #*_]{0,9}$",
     re.IGNORECASE | re.MULTILINE,
 )
@@ -41,6 +45,7 @@ _LAST_WORD: Final = re.compile(  # bold, or a display below the line that announ
 )
 _BULLET: Final = re.compile(r"\A[-*] (?=\S)")
 _ADVERB: Final = re.compile(r"(?:therefore|thus|hence|then|clearly|simply|indeed|just),? (?=\S)", re.IGNORECASE)
+_OTHER_CHOICE: Final = re.compile(r"\(?\b[A-Z]\)(?=\W|$)|^\s*[<>=+*/^-]")  # (B) or (C), (A) < 5
 _CHOICE: Final = re.compile(
     r"\$?(?:\\(?:text|textbf|mathrm|mathbf)\{\(([A-Z])\)\.?\}|\(?([A-Z])\)(?=\s|$|[.:])|\(?([A-Z])\)?[.:]?$)"
 )
@@ -49,9 +54,16 @@ _ABBREVIATED: Final = re.compile(r"\b(?:[ap]\.m|[AP]\.M|St|Mt|Dr|Mr|Mrs|Ms)\.?$"
 _AFTERTHOUGHT: Final = re.compile(
     r",?\s+(?:which|because|since|as\s+(?:required|desired|expected))\b|,\s+(?:and\s+)?so\s+(?=[a-z]{2})"
 )
-_DISPLAY: Final = re.compile(r"\\\[(.*?)(?<!\\)\\\]|\$\$(.*?)\$\$|\\\((.*?)(?<!\\)\\\)", re.DOTALL)
+_DISPLAY: Final = re.compile(  # what follows is the end of a sentence, or a clause about it
+    r"(?:\\\[((?:(?!(?<!\\)\\\]).)*)\\\]|\$\$((?:(?!\$\$).)*)\$\$|\\\(((?:(?!(?<!\\)\\\)).)*)\\\))"
+    r"(?=\s*(?:[.!]|\n|\Z|,\s*\Z|,?\s+(?:which|because|since|as|so|where|for|when|after|this|since|and so)\b))",
+    re.DOTALL,
+)
 _DOLLARS: Final = re.compile(r"\$+([^$]+)\$+\s*(?:[.!]|,(?=[^$\d]*$)|$)")
-_JOINED: Final = re.compile(r"[\s$]*(?:,|and|or|,\s*and|,\s*or|;)[\s$]*(?:[a-z]\s*=\s*)?")
+_GAP: Final = r"(?:[\s$]|\\[()\[\],;]|\\q?quad)*"
+_JOINED: Final = re.compile(
+    rf"{_GAP}(?:,|;|(?:,\s*)?(?:and|or)(?:\s+also)?|(?:,\s*)?\\text\s?\{{\s?,?\s?(?:and|or)\s?\}}){_GAP}(?:[a-z]\s*=\s*)?"
+)
 _MAX_MARKED: Final = 5000  # characters behind a mark
 
 
@@ -195,4 +207,6 @@ def _clean(text: str) -> str | None:
     if (whole := _DOLLARS.fullmatch(text)) is not None:
         return whole.group(1).strip() or None
     choice = _CHOICE.match(text)
-    return "".join(choice.groups("")) if choice is not None else text or None
+    if choice is None or _OTHER_CHOICE.search(text[choice.end() :]) is not None:
+        return text or None
+    return "".join(choice.groups(""))

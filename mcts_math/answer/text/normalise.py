@@ -37,6 +37,7 @@ _COLOURED: Final = re.compile(
 )
 _DOLLAR: Final = re.compile(r"(?<!\\)\$")
 _ENCLOSED: Final = re.compile(r"(\$\$?|\*\*|`)(.+)\1|\\\((.+)\\\)|\\\[(.+)\\\]", re.DOTALL)
+_DELIMITER: Final = re.compile(r"(?<!\\)\\[()\[\]]")  # of a formula among others: \\(5\\) or \\(6\\)
 _BOX: Final = re.compile(r"\\(?:boxed|fbox|ensuremath)\s*\{")
 _LEAD: Final = re.compile(
     r"^(?:so|thus|hence|therefore),?\s+(?=[a-z]\s?[=<>\\]|[-\d\\$])"
@@ -47,6 +48,17 @@ _LEAD: Final = re.compile(
 _WRAPPING: Final = re.compile(
     r"^\s{0,9}#{1,6}\s{1,3}|</?answer>|\\underline(?=\s?\{)|^\s{0,9}\*\*(?=[A-Za-z ]{3,20}:\*\*)|(?<=[a-z]:)\*\*"
 )
+_FOREIGN: Final = tuple(
+    (re.compile(rf"(?<=[A-Za-z0-9)}}\]$])\s*(?:{words})\s*(?=[-A-Za-z0-9(\\{{\[$])"), meaning)
+    for words, meaning in (
+        ("、", ", "),
+        (r"并且|且|及|和|与|かつ|および|그리고|이고|(?<=\s)(?:и|und|et|và)(?=\s)", " and "),
+        (r"或者|或|または|あるいは|또는|(?<=\s)(?:или|oder|ou|veya|hoặc)(?=\s)", " or "),
+    )
+)
+_SCALED: Final = re.compile(r"(?<=\d)\s*([百千]?[万萬만亿億억]|[百千])")
+_RAY: Final = re.compile(r"\\(?:vec|overrightarrow) ?\{ ?([A-Z]) ?([A-Z]) ?\}")
+_ANGLE: Final = re.compile(r"(?:\bm ?)?\\(?:measured)?angle ?\{? ?([A-Z]) ?([A-Z]) ?([A-Z])\b ?\}?")
 _PLAIN_SET: Final = re.compile(r"(?<![\^_\w])\{([^{}]*)\}")
 _NUMPY_ROW: Final = re.compile(r"(?<=[\d.j\]])\s+(?=[-+\d.\[])")
 _NUMPY: Final = re.compile(r"^\[[\[\]\s\d.eE+\-]*\]$")
@@ -57,7 +69,9 @@ def normalise(text: str) -> str:
     text = _LOST_ESCAPE.sub(lambda match: _ESCAPES[match.group()], text)  # before white space is taken off
     if not text.isascii() and "\\" not in (text := _unwrap(text)):
         text = _PLAIN_SET.sub(r"\{\1\}", text)  # its symbols become LaTeX, its braces are a set's
-    text = plain_alphabet(without_colour(text.strip()))
+    text = _SCALED.sub(r" \1 ", plain_alphabet(without_colour(text.strip())))
+    for pattern, meaning in _FOREIGN:
+        text = pattern.sub(meaning, text)
     if "\\\\" in text and ("\\\\begin" in text or "\\begin" not in text):
         text = _TWO_BACKSLASHES.sub(r"\\", text)
     text = _unwrap(text)
@@ -68,10 +82,22 @@ def normalise(text: str) -> str:
     if _NUMPY.match(text) and "," not in text:
         text = _NUMPY_ROW.sub(", ", text)
     text = _DECIMAL.sub(".", _GLUE.sub("", text.replace(r"\text{,}", "{,}").replace("{:}", ":")))
-    text = text.replace("\\!", "")
+    text = _ordered(text.replace("\\!", ""))
     text = _NO_EFFECT.sub(" ", rewrite_spaced(_collapse(text)))
     text = _collapse(_SPACING.sub(" ", text))
     return _trim(_collapse(rewrite(_LEAD.sub("", text))))
+
+
+def _ordered(text: str) -> str:
+    """Angles and vectors within a formula as symbols, as the order of their points tells: BA is minus AB."""
+    if _RAY.fullmatch(text.strip()) or _ANGLE.fullmatch(text.strip()):
+        return text  # the whole answer: compared point by point
+    text = _ANGLE.sub(lambda found: rf"\eta_{{{min(''.join(found.groups()), ''.join(found.groups())[::-1])}}}", text)
+    return _RAY.sub(lambda found: _ray(*found.groups()), text)
+
+
+def _ray(start: str, end: str) -> str:
+    return rf"\upsilon_{{{start}{end}}}" if start <= end else rf"(-\upsilon_{{{end}{start}}})"
 
 
 def without_colour(text: str) -> str:
@@ -99,6 +125,7 @@ def _unwrap(text: str) -> str:
             text = text[: box.start()] + text[box.end() : end] + text[end + 1 :]
         if text == before:
             break
+    text = _DELIMITER.sub(" ", text)
     if "$" not in text:
         return text
     return _DOLLAR.sub(r"\\$" if len(_DOLLAR.findall(text)) % 2 else " ", text)  # a single one is money

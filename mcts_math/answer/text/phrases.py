@@ -108,7 +108,8 @@ _WRITTEN: Final = (
     (r"(?:approximately|about|roughly|exactly|around) ([-\d$\\].*)", r"\1"),
     (r"(?:the )?(?:line|curve|plane) ([\w(].*=.*)", r"\1"),
     (r"([a-z]) is (?:a multiple of|divisible by) (\d{1,9})(?: number| integer)?", r"\1\\equiv0\\pmod{\2}"),
-    (r".*\bdoes not exist", "undefined"),
+    (r"(?:(?:the )?limit\b|\\lim)[^,:;]* does not exist", "undefined"),
+    (r"(?!.*\b(?:and|m[ai][xn]\w*|left|right)\b)[^\d,:;=]{0,60} does not exist", "undefined"),
     (r"(yes|no|true|false) ?[,;:] ?(?!(?:.*(?:[,;] ?|and ))?(?:yes|no|true|false)(?: ?[,;]| and |$))[a-z].*", r"\1"),
     (r"(?:converges to|equals?|equal to|on|at) (.+)", r"\1"),
     (r"([a-z][a-z -]{2,60}) \(N\)", lambda m: m[2] if spelled_number(m[1]) == Fraction(m[2]) else m[0]),
@@ -123,6 +124,17 @@ def _turns() -> Iterator[tuple[re.Pattern[str], str | Callable[[re.Match[str]], 
 
 
 _TURNS: Final = tuple(_turns())
+_REPLY: Final = re.compile(r"(?:yes|no|true|false) ?[,;:] ?(.+)", re.IGNORECASE | re.DOTALL)
+_STATED: Final = re.compile(r"\d+(?:\.\d+)?|[<>=]|\\(?:[gl]e|neq?|[gl]eq)\b")
+
+
+def conflict(words: str, other: str) -> bool:
+    """Whether two replies, `yes, x = 5` and `yes, x = 6`, state something beside yes or no, and not the same."""
+    mine, theirs = (_REPLY.fullmatch(text.strip().strip("$.")) for text in (words, other))
+    if mine is None or theirs is None:
+        return False
+    stated, denied = (sorted(_STATED.findall(found.group(1))) for found in (mine, theirs))
+    return bool(stated and denied) and stated != denied
 
 
 class Sentence(NamedTuple):

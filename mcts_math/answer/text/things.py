@@ -17,6 +17,7 @@ _EMPTY: Final = frozenset(
 # Words that make another thing of it, when only one of the phrases has them.
 _TELLING: Final = frozenset(
     names("not no non without except more less fewer than minus plus per or other only first second last each "
+          "equal repeated coincident base binary octal hexadecimal power "
           "increase decrease profit loss gain early late before after below above under over")
 )  # fmt: skip
 _IRREGULAR: Final = meanings(

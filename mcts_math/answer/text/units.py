@@ -38,7 +38,7 @@ length3: gal=473176473/125000000000 gallon; qt=473176473/500000000000 quart; pt=
 length3: cup=473176473/2000000000000 cups
 time: min=60 mins minute; h=3600 hr hrs hour; day=86400 days; week=604800 wk wks; month=2629800; year=31557600 yr yrs
 time: decade=315576000; century=3155760000 centuries
-mass: lb=45359237/100000 lbs pound; oz=45359237/1600000 ounce; t=1000000 tonne; ton=1000000 tons
+mass: lb=45359237/100000 lbs; pound=45359237/100000; oz=45359237/1600000 ounce; t=1000000 tonne; ton=1000000 tons
 money: dollar=1 usd USD bucks; cent=1/100
 euro: euro=1 EUR; sterling: gbp=1 GBP; yen: yen=1 JPY 円; yuan: yuan=1 CNY RMB; rupee: rupee=1 INR
 canada: CAD=1; australia: AUD=1
@@ -109,12 +109,14 @@ def _units() -> dict[str, Unit]:
 UNITS: Final = _units()
 _RAISING: Final = {"square": 2, "sq": 2, "sq.": 2, "cubic": 3, "cu": 3, "cu.": 3}
 _RAISED: Final = {"squared": 2, "cubed": 3}
+_BELOW: Final = re.compile(r"/ ?\(([^()]{1,40})\)")  # J/(kg·K)
+_FACTOR: Final = re.compile(r"[^\s*·]+")
 _PER_CENT: Final = re.compile(r"\bper cent\b")
 _TEMPERATURE: Final = re.compile(r"degrees? (celsius|fahrenheit|kelvin|[cf])", re.IGNORECASE)
 _POWER: Final = re.compile(r"(.+?)\^\{?(-?\d{1,2})\}?")
 _PART: Final = re.compile(r"([^^]+)(?:\^-?\d{1,2})?")
 # Both are called pound, or degree.
-_SAME_NAME: Final = tuple(map(frozenset, (("lb", "gbp"), ("degree", "celsius"), ("degree", "fahrenheit"))))
+_SAME_NAME: Final = tuple(map(frozenset, (("pound", "gbp"), ("degree", "celsius"), ("degree", "fahrenheit"))))
 
 
 @lru_cache(maxsize=1024)
@@ -135,6 +137,7 @@ def is_known(unit: str) -> bool:
 @lru_cache(maxsize=1024)
 def unit_name(words: str) -> str:
     """A unit in its usual short form where it is known (`kilometers per hour` is `km h^-1`), else in lower case."""
+    words = _BELOW.sub(lambda found: "".join(f" per {part}" for part in _FACTOR.findall(found.group(1))), words)
     words = words.strip(" .").replace("/", " per ").replace("*", " ")
     words = _PER_CENT.sub("percent", words)
     if (degrees := _TEMPERATURE.fullmatch(words)) is not None:
@@ -165,6 +168,8 @@ def unit_scale(left: str, right: str) -> Fraction | None:
         return Fraction(1)
     (first, mine), (second, theirs) = _split(left), _split(right)
     if (mine and theirs and not same_things(mine, theirs)) or "per" in (mine + theirs).split():
+        return None
+    if mine != theirs and set(mine + theirs) & set("^()/"):  # more units, which are not known
         return None
     if bool(first) != bool(second):
         unit, words = (first, theirs) if first else (second, mine)

@@ -79,9 +79,21 @@ _TENS: Final = names("twenty thirty forty fifty sixty seventy eighty ninety")
 NUMBER_WORDS: Final = {word: n for n, word in enumerate(_ONES)} | {word: 10 * n for n, word in enumerate(_TENS, 2)}
 _PLACES: Final = names("thousandths hundredths tenths ones tens hundreds thousands")
 PLACE_WORDS: Final = {word: Fraction(10) ** power for power, word in enumerate(_PLACES, -3)}
-SCALE_WORDS: Final = {"dozen": 12, "hundred": 100, "thousand": 1000, "million": 10**6, "billion": 10**9} | {
-    "trillion": 10**12
+_SCALES: Final = {
+    12: "dozen dozens",
+    20: "score",
+    144: "gross",
+    10**2: "hundred 百",
+    10**3: "thousand 千 тыс тысяч тысячи tausend",
+    10**4: "万 萬 만",
+    10**5: "lakh lakhs",
+    10**6: "million millions 百万 млн миллион миллиона миллионов millionen millones",
+    10**7: "crore crores 千万",
+    10**8: "亿 億 억",
+    10**9: "billion billions млрд миллиард миллиарда миллиардов milliarde milliarden milliards",
+    10**12: "trillion trillions",
 }
+SCALE_WORDS: Final = {word: size for size, row in _SCALES.items() for word in names(row)}
 _PARTS: Final = {2: "half", 3: "third", 5: "fifth", 6: "sixth", 7: "seventh", 8: "eighth", 9: "ninth", 10: "tenth"} | {
     100: "hundredth",
     1000: "thousandth",
