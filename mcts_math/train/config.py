@@ -63,7 +63,9 @@ class TrainConfig(Settings):
     value_weight: Real = Field(
         0.01, description="beta: weight of the value error (published; 0.0005 for Llama 3)", ge=0
     )
-    observation_loss: bool = Field(True, description="the policy learns the interpreter's outputs too (published)")
+    observation_loss: bool = Field(
+        True, description="the policy learns the interpreter's outputs too (published); not of conversations"
+    )
     preference_weight: Real = Field(0.0, description="weight of the step-level value preference loss (SVPO)", ge=0)
     preference_scale: Real = Field(2.0, description="scale of the value difference in it", gt=0)
     # How.

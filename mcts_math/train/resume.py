@@ -18,10 +18,11 @@ from transformers.trainer_utils import get_last_checkpoint
 
 from mcts_math.errors import ConfigError, MctsMathError, TrainingError
 from mcts_math.files import ROOM, find_twice
-from mcts_math.settings import Settings
+from mcts_math.run.description import sample_weights
 from mcts_math.tasks import JsonObject
-from mcts_math.train.config import NEUTRAL_KEYS
+from mcts_math.train.config import NEUTRAL_KEYS, TrainConfig
 from mcts_math.train.stages import file_digest, locked, write_json
+from mcts_math.train.tuning_config import TuningConfig
 
 STATE = "trainer_state.json"  # written last: a state that holds it is complete
 
@@ -43,10 +44,11 @@ def require_fresh(output_dir: str, overwrite: bool) -> Path:
     return output
 
 
-def describe(config: Settings, files: Iterable[str], packages: Iterable[str]) -> JsonObject:
-    """What identifies a training: its config, what its files hold, and the versions of the packages that it is of."""
+def describe(config: TrainConfig | TuningConfig, files: Iterable[str], packages: Iterable[str]) -> JsonObject:
+    """What identifies a training: its config, where it starts, what its files hold, and versions of packages."""
     return {
         "config": config.model_dump(),
+        "weights": sample_weights(config.model_dir),
         "files": {path: file_digest(Path(path)) for path in files},
         "versions": {name: importlib.metadata.version(name) for name in packages},
     }
@@ -115,6 +117,8 @@ def _changes(before: JsonObject, facts: JsonObject) -> list[str]:
     """The settings and the data in which a stopped training differs."""
     old, now = before["config"], json.loads(json.dumps(facts["config"]))
     changed = [f"{k}: {old.get(k)!r} -> {now[k]!r}" for k in now if k not in NEUTRAL_KEYS and old.get(k) != now[k]]
+    if before.get("weights", facts["weights"]) != facts["weights"]:  # a state holds what is trained alone
+        changed.append(f"the weights of {now['model_dir']} have changed")
     return changed + [
         f"{path} has changed" for path, digest in facts["files"].items() if before["files"].get(path) != digest
     ]

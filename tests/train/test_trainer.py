@@ -216,6 +216,22 @@ def test_a_training_that_was_stopped_after_its_last_step_makes_no_other(
     assert curve(whole) == curve(resumed)
 
 
+def test_another_base_under_the_same_name_does_not_go_on(
+    settings: Callable[..., TrainConfig], tiny: Path, tmp_path: Path
+) -> None:
+    def stop(text: str) -> None:
+        if text.startswith("step 3/"):
+            raise KeyboardInterrupt
+
+    base = shutil.copytree(tiny, tmp_path / "base")
+    with pytest.raises(KeyboardInterrupt):
+        train(settings(model_dir=str(base)), report=stop)
+    other = make_checkpoint(tmp_path / "other", "llama", max_position_embeddings=512, initializer_range=0.5)
+    shutil.copyfile(other / "model.safetensors", base / "model.safetensors")
+    with pytest.raises(ConfigError, match=r"the weights of .*base have changed"):
+        train(settings(model_dir=str(base)), report=quiet)
+
+
 def test_changed_settings_do_not_go_on(settings: Callable[..., TrainConfig], write: Write) -> None:
     def stop(text: str) -> None:
         if text.startswith("step 3/"):

@@ -127,8 +127,9 @@ def _standard_files(data: io.BytesIO, output: Output) -> Iterator[None]:
     file_facts = os.stat_result((0o100644, 0, 0, 1, 0, 0, len(data.getvalue()), 0, 0, 0))
 
     def open_too(file: Any, mode: str = "r", *args: Any, **kwargs: Any) -> Any:
-        if isinstance(file, (int, str)) and file in names:
-            return names[file]["b" in mode]
+        name = os.fspath(file) if isinstance(file, os.PathLike) else file
+        if isinstance(name, (int, str)) and name in names:
+            return names[name]["b" in mode]
         return open_file(file, mode, *args, **kwargs)
 
     by_number = patch.multiple(
