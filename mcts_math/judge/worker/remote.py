@@ -170,6 +170,9 @@ async def _anext(self: Any) -> Any:
     return found[0]
 
 
+_OWN = vars(BaseException)["__dict__"]  # of an exception itself: `__dict__` of a remote one is asked for over there
+
+
 def settle(error: BaseException) -> None:
     """Notes that an exception left an assert of the tests: whatever it is, the assert has failed."""
     object.__setattr__(error, "__settled__", True)
@@ -180,7 +183,7 @@ def is_settled(error: BaseException | None) -> bool:
     seen: set[int] = set()
     while error is not None and id(error) not in seen:
         seen.add(id(error))
-        if "__settled__" in BaseException.__getattribute__(error, "__dict__"):
+        if "__settled__" in _OWN.__get__(error):
             return True
         error = error.__context__
     return False
