@@ -170,7 +170,7 @@ def _unit_parts(cursor: Cursor) -> list[str]:
             if not isinstance(power, Num):
                 raise UnreadableError("a unit with a power that is no number")
             parts[-1] += f"^{power.value}"
-        elif parts and cursor.take("/"):
+        elif parts and cursor.peek().kind != "num" and cursor.take("/"):
             parts += ["per", cursor.advance().text]
         elif parts and cursor.sees("in"):
             parts.append(cursor.advance().text)

@@ -42,7 +42,9 @@ def tidy(node: Node) -> Node:
         case SetOp("and", (Quantity() as first, Quantity() as second)):
             changed = _compound(first, second)
         case Quantity(Prod((Quantity() as first, *rest)), unit):
-            changed = _compound(first, Quantity(rest[0] if len(rest) == 1 else Prod(tuple(rest)), unit))
+            larger = tidy(first)  # of 5 hours 20 minutes 10 seconds
+            if isinstance(larger, Quantity):
+                changed = _compound(larger, Quantity(rest[0] if len(rest) == 1 else Prod(tuple(rest)), unit))
             if changed is None and first.unit not in _BARE:
                 raise UnreadableError("two measures side by side")
         case Quantity(Sum((*items, last)), unit) if any(map(_measures, items)):

@@ -56,7 +56,8 @@ _FOREIGN: Final = tuple(
         (r"或者|或|または|あるいは|또는|(?<=\s)(?:или|oder|ou|veya|hoặc)(?=\s)", " or "),
     )
 )
-_SCALED: Final = re.compile(r"(?<=\d)\s*([百千]?[万萬만亿億억]|[百千])")
+_FOREIGN_TEXT: Final = re.compile(r"\\text ?\{\s?(并且|且|及|和|与|或者|或|或是|и|или|und|oder|et|ou|또는|그리고)\s?\}")
+_SCALED: Final = re.compile(r"(?<=\d)\s*([百千]?[万萬만亿億억]|[百千](?![克米瓦卡帕伏焦赫分]))")
 _RAY: Final = re.compile(r"\\(?:vec|overrightarrow) ?\{ ?([A-Z]) ?([A-Z]) ?\}")
 _ANGLE: Final = re.compile(r"(?:\bm ?)?\\(?:measured)?angle ?\{? ?([A-Z]) ?([A-Z]) ?([A-Z])\b ?\}?")
 _PLAIN_SET: Final = re.compile(r"(?<![\^_\w])\{([^{}]*)\}")
@@ -70,6 +71,7 @@ def normalise(text: str) -> str:
     if not text.isascii() and "\\" not in (text := _unwrap(text)):
         text = _PLAIN_SET.sub(r"\{\1\}", text)  # its symbols become LaTeX, its braces are a set's
     text = _SCALED.sub(r" \1 ", plain_alphabet(without_colour(text.strip())))
+    text = _FOREIGN_TEXT.sub(r" \1 ", text)
     for pattern, meaning in _FOREIGN:
         text = pattern.sub(meaning, text)
     if "\\\\" in text and ("\\\\begin" in text or "\\begin" not in text):

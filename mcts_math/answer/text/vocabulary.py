@@ -115,6 +115,8 @@ _PHRASES: Final = """
 no solution, no solutions, none, no real solution, no real solutions, empty set, the empty set, no real roots,
  there is no solution, there are no solutions, no such number, no real root
 impossible, not possible, it is impossible, it is not possible
+cannot be determined, can't be determined, can not be determined, it cannot be determined, it can't be determined,
+ not enough information, insufficient information, not enough information given, impossible to determine
 counterclockwise, anticlockwise, counter clockwise, anti clockwise
 undefined, does not exist, dne, not defined, doesn't exist, limit does not exist, indeterminate
 all real numbers, all reals, the real numbers, real numbers, any real number, all real number
