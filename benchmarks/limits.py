@@ -36,6 +36,7 @@ def main() -> None:
     parser.add_argument("--num-threads", type=int, default=1)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--dtype", default="float32")
+    parser.add_argument("--top-p", type=float, default=1.0, help="of the samples")
     parser.add_argument("--attn", help="as in engine_args; absent: ours")
     parser.add_argument("--prompt-words", type=int, default=0, help="in front of each prompt")
     given = parser.parse_args()
@@ -78,8 +79,9 @@ def reading_limit(given: argparse.Namespace) -> float:
 
 
 def product_limit(given: argparse.Namespace) -> float:
-    """Operations a second of a product of two large matrices."""
-    first, second = torch.randn(1024, 2048), torch.randn(2048, 2048)
+    """Operations a second of a product of two large matrices, in the model's type."""
+    dtype = getattr(torch, given.dtype)
+    first, second = torch.randn(1024, 2048).to(dtype), torch.randn(2048, 2048).to(dtype)
     return 2 * 1024 * 2048 * 2048 / best(lambda: first @ second, given)
 
 
@@ -99,7 +101,7 @@ def step_seconds(engine: HFEngine, rows: int, given: argparse.Namespace) -> floa
     """CPU seconds of one decode step of so many different rows."""
 
     async def write(num_tokens: int, first: int) -> None:
-        sampling = Sampling(1.0, max_tokens=num_tokens)
+        sampling = Sampling(1.0, max_tokens=num_tokens, top_p=given.top_p)
         prompts = (f"{'apples ' * given.prompt_words}{first + i} apples and" for i in range(rows))
         await asyncio.gather(*(engine.generate(Generate(prompt, 1, sampling, i)) for i, prompt in enumerate(prompts)))
 
