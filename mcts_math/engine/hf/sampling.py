@@ -143,9 +143,11 @@ def _from_nucleus(logits: Tensor, settings: Settings) -> Tensor:
     while True:
         candidates, kept, is_cut = _nucleus(probabilities, top_p, count)
         tokens[rows] = candidates.gather(1, _pick(kept, numbers))
-        if not is_cut.any():
+        cut = [place for place, more in enumerate(is_cut.tolist()) if more]
+        if not cut:
             return tokens
-        rows, probabilities, numbers, top_p = (some[is_cut] for some in (rows, probabilities, numbers, top_p))
+        left = torch.tensor(cut, device=logits.device)
+        rows, probabilities, numbers, top_p = (some[left] for some in (rows, probabilities, numbers, top_p))
         count *= 8
 
 
