@@ -124,6 +124,9 @@ def test_what_the_code_may_catch(ask: Ask) -> None:
     ):
         (judgement,) = ask((Problem("", test, "f"), f"```python\n{manager}\n```"))
         assert judgement.passed, (test, judgement)
+    test = "import pytest\ndef test_a():\n    def told(x): assert x == 5\n    with pytest.raises(AssertionError):\n        f(told)\n    assert f(lambda x: x) == 4"
+    (judgement,) = ask((Problem("", test, "f"), "```python\ndef f(g): return g(4)\n```"))
+    assert judgement.passed, judgement  # it passes on what the function of the tests raised
 
 
 @pytest.mark.parametrize("place", [pytest.param("on loading", marks=pytest.mark.slow), "in a call"])
