@@ -4,10 +4,11 @@
     python benchmarks/limits.py CKPT --num-threads 1 --rows 1 8 32
     python benchmarks/limits.py CKPT --rows 32 --prompt-words 400 --attn sdpa     # transformers' attention
 
-The limits are measured in the same run: how fast a large array is read, and a product of two large matrices. A decode
-step reads every weight that takes part once, and multiplies it by each row; keys and values, few where prompts are
-short, are left out of account. A step's time is that of long samples less that of short ones, so prompts cost nothing.
-The clock is the CPU seconds of the process over its threads: other programs disturb little. Medians over repeats.
+The limits are measured in the same run: how fast a large array is read, how fast it is copied, and a product of two
+large matrices. A decode step reads every weight that takes part once, and multiplies it by each row; keys and values,
+few where prompts are short, are left out of account. A step's time is that of long samples less that of short ones, so
+prompts cost nothing. The clock is the CPU seconds of the process over its threads: other programs disturb little.
+Medians over repeats.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from mcts_math.evaluate.table import percent, render_table
 from mcts_math.requests import Generate, Sampling
 
 SHORT, LONG = 4, 16  # tokens of a sample
-HEADER = ("rows", "ms a step", "tokens/s", "GB/s", "% of reading", "GFLOP/s", "% of products")
+HEADER = ("rows", "ms a step", "tokens/s", "GB/s", "% of reading", "% of a copy", "GFLOP/s", "% of products")
 
 
 def main() -> None:
@@ -41,8 +42,11 @@ def main() -> None:
     parser.add_argument("--prompt-words", type=int, default=0, help="in front of each prompt")
     given = parser.parse_args()
     torch.set_num_threads(given.num_threads)
-    reading, products = reading_limit(given), product_limit(given)
-    print(f"limits of {given.num_threads} threads: {reading / 1e9:.1f} GB/s read, {products / 1e9:.0f} GFLOP/s")
+    reading, copying, products = reading_limit(given), copy_limit(given), product_limit(given)
+    print(
+        f"limits of {given.num_threads} threads: {reading / 1e9:.1f} GB/s read, "
+        f"{copying / 1e9:.1f} GB/s read and written by a copy, {products / 1e9:.0f} GFLOP/s"
+    )
     engine = HFEngine.load(given.model, dtype=given.dtype, num_threads=given.num_threads, attn=given.attn)
     weights = num_weights(engine)
     rows = []
@@ -51,7 +55,7 @@ def main() -> None:
         read, done = weights * engine.model.raw.dtype.itemsize / seconds, 2 * weights * count / seconds
         rows.append([
             f"{count}", f"{1e3 * seconds:.0f}", f"{count / seconds:.1f}", f"{read / 1e9:.1f}", percent(read / reading),
-            f"{done / 1e9:.0f}", percent(done / products),
+            percent(read / copying), f"{done / 1e9:.0f}", percent(done / products),
         ])  # fmt: skip
         print(render_table(HEADER, rows), flush=True)
     asyncio.run(engine.close())
@@ -76,6 +80,13 @@ def reading_limit(given: argparse.Namespace) -> float:
     """Bytes a second that a sum over a large array reads."""
     array = torch.ones(1 << 27)
     return array.nbytes / best(array.sum, given)
+
+
+def copy_limit(given: argparse.Namespace) -> float:
+    """Bytes a second that a copy of a large array reads and writes, both counted."""
+    array = torch.ones(1 << 27)
+    other = torch.empty_like(array)
+    return 2 * array.nbytes / best(lambda: other.copy_(array), given)
 
 
 def product_limit(given: argparse.Namespace) -> float:

@@ -11,7 +11,8 @@ from typing import Any, Final
 import torch
 from torch import Tensor, nn
 
-_SMALLEST: Final = 1 << 20  # bytes of a matrix: a smaller one stays in the cache anyway
+# Bytes of a matrix below which the plain kernel is as fast; that for bfloat16 is much slower on small ones.
+_SMALLEST: Final = {torch.float32: 1 << 20, torch.bfloat16: 1 << 16}
 _ROWS: Final = 1  # for which the layout is chosen; it serves any number, and no other one serves a single row as well
 
 
@@ -49,5 +50,5 @@ def pack(model: nn.Module) -> None:
     """Replaces the large linear layers of a model. Nobody may ask for their `weight`, or learn, afterwards."""
     for parent in list(model.modules()):
         for name, child in list(parent.named_children()):
-            if type(child) is nn.Linear and child.weight.nbytes >= _SMALLEST:
+            if type(child) is nn.Linear and child.weight.nbytes >= _SMALLEST[child.weight.dtype]:
                 setattr(parent, name, PackedLinear(child))
