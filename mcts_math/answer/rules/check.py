@@ -75,7 +75,7 @@ def _judge_one(gold: str, pred: str, policy: Policy) -> _Outcome:
     if first.figures and second.figures and first.figures != second.figures:
         return _Outcome(Status.DIFFERENT, "different figures", first, second)
     if conflict(gold, pred):
-        return _Outcome(Status.DIFFERENT, "what is said beside yes or no", first, second)
+        return _Outcome(Status.DIFFERENT, "what joins the words, or is said beside yes or no", first, second)
     if first.text == second.text and first.text:
         return _Outcome(Status.EQUAL, "the same text but for decoration", first, second)
     if first.node is None or second.node is None:

@@ -14,6 +14,8 @@ from mcts_math.answer.verdict import Policy
 
 _JOINTS: Final = re.compile(r"[\s_]+|(?<=[^\W\d])-(?=[^\W\d])")  # white space, and a hyphen between letters
 
+_GENOTYPE: Final = re.compile(r"(?:([A-Za-z])(?i:\1)){2,}")  # AaBb: the case tells the alleles
+
 # What a property is said of: `odd function` is odd.
 _HEADS: Final = frozenset({"function", "triangle", "number", "series", "sequence", "integral", "wins"})
 
@@ -39,7 +41,7 @@ def is_choice(node: Node, letter: Text, policy: Policy) -> bool:
 def texts_equal(left: Text, right: Text, policy: Policy) -> bool:
     """Whether two phrases are the same words; a choice letter may be followed by its text."""
     a, b = plain_words(left.words), plain_words(right.words)
-    if not policy.letter_case:
+    if not policy.letter_case and not (_GENOTYPE.fullmatch(a) and _GENOTYPE.fullmatch(b)):
         a, b = a.lower(), b.lower()
     if a == b:
         return True

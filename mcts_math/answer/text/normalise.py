@@ -57,9 +57,14 @@ _FOREIGN: Final = tuple(
     )
 )
 _FOREIGN_TEXT: Final = re.compile(r"\\text ?\{\s?(并且|且|及|和|与|或者|或|或是|и|или|und|oder|et|ou|또는|그리고)\s?\}")
+_TENTHS: Final = re.compile(r"(?<![\d.])(\d{1,9}(?:\.\d{1,9})?) ?成$")
 _SCALED: Final = re.compile(r"(?<=\d)\s*([百千]?[万萬만亿億억]|[百千](?![克米瓦卡帕伏焦赫分]))")
 _RAY: Final = re.compile(r"\\(?:vec|overrightarrow) ?\{ ?([A-Z]) ?([A-Z]) ?\}")
 _ANGLE: Final = re.compile(r"(?:\bm ?)?\\(?:measured)?angle ?\{? ?([A-Z]) ?([A-Z]) ?([A-Z])\b ?\}?")
+_LENGTHS: Final = re.compile(r"(?<![A-Za-z\\{])([A-Z]{2})(?![A-Za-z])")
+_TIMES: Final = re.compile(
+    r"(?<![A-Za-z\\{])[A-Z]{2} ?(?:\\cdot|\\times|\*) ?[A-Z]{2}(?![A-Za-z])"
+)  # of lengths AB and CD
 _PLAIN_SET: Final = re.compile(r"(?<![\^_\w])\{([^{}]*)\}")
 _NUMPY_ROW: Final = re.compile(r"(?<=[\d.j\]])\s+(?=[-+\d.\[])")
 _NUMPY: Final = re.compile(r"^\[[\[\]\s\d.eE+\-]*\]$")
@@ -70,6 +75,7 @@ def normalise(text: str) -> str:
     text = _LOST_ESCAPE.sub(lambda match: _ESCAPES[match.group()], text)  # before white space is taken off
     if not text.isascii() and "\\" not in (text := _unwrap(text)):
         text = _PLAIN_SET.sub(r"\{\1\}", text)  # its symbols become LaTeX, its braces are a set's
+    text = _TENTHS.sub(r"\g<1>*10\\%", text)
     text = _SCALED.sub(r" \1 ", plain_alphabet(without_colour(text.strip())))
     text = _FOREIGN_TEXT.sub(r" \1 ", text)
     for pattern, meaning in _FOREIGN:
@@ -94,6 +100,7 @@ def _ordered(text: str) -> str:
     """Angles and vectors within a formula as symbols, as the order of their points tells: BA is minus AB."""
     if _RAY.fullmatch(text.strip()) or _ANGLE.fullmatch(text.strip()):
         return text  # the whole answer: compared point by point
+    text = _LENGTHS.sub(lambda found: rf"\xi_{{{''.join(sorted(found[1]))}}}", text) if _TIMES.search(text) else text
     text = _ANGLE.sub(lambda found: rf"\eta_{{{min(''.join(found.groups()), ''.join(found.groups())[::-1])}}}", text)
     return _RAY.sub(lambda found: _ray(*found.groups()), text)
 

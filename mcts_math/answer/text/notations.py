@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from fractions import Fraction
 from typing import Final
 
 from mcts_math.answer.text.spelled import spelled_number
@@ -17,6 +18,7 @@ MAX_REWRITTEN: Final = 1000  # characters; the patterns take time with the squar
 _D: Final = r"(?:\\mathrm ?\{? ?)?d\}?"
 _NAME: Final = r"(?:\\(?:text|mathrm) ?\{)? ?([A-Za-z]+)"
 _POWER: Final = r" ?(?:\^ ?\{?(\d)\}?)?"
+_PLAIN: Final = r"(-?\d{1,15}(?:\.\d{1,15}|/[1-9]\d{0,14})?)( ?\\?%|)"
 _MEASURE: Final = re.compile(r"(?<![a-zA-Z\\])m ?\\angle(?![a-z])")
 _SET_NAME: Final = re.compile(r"(\\mathbb ?\{?[RZQNC]\}?|\bReals) ?(?:\\ |- ?)\\?\{([^{}]*?)\\?\}")
 
@@ -58,6 +60,14 @@ def _said_twice(match: re.Match[str]) -> str:
     if value is None:
         return f"{match[1]} {match[2]}"
     return match[1] if match[1].replace(",", "") == str(value) else match[0]
+
+
+def _in_two_ways(match: re.Match[str]) -> str:
+    """`0.25 (25%)`; `2 (3)` is a product."""
+    first, second = (
+        Fraction(number) / (100 if percent else 1) for number, percent in (match.group(1, 2), match.group(3, 4))
+    )
+    return match[0] if first != second or match[1] == match[3] else match[1] + match[2]
 
 
 _RULES: Final[tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...]] = tuple(
@@ -120,13 +130,14 @@ _RULES: Final[tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]
             rf"(?<=[\d\s}}])\\frac ?\{{ ?{_NAME}() ?\}}? ?\}} ?\{{ ?{_NAME}{_POWER} ?\}}?{_POWER} ?\}}",
             _unit_quotient,
         ),
-        (rf"(?<=\d) ?([A-Za-z]+){_POWER} ?/ ?([A-Za-z]+){_POWER}$", _unit_quotient),
+        (rf"(?<=\d) ?\(? ?([A-Za-z]+){_POWER} ?/ ?\(? ?([A-Za-z]+){_POWER} ?\)?$", _unit_quotient),
         (r"^(\d+) ?h(?:rs?|ours?)? ?(\d+) ?m(?:ins?|inutes?)?$", r"\1 hours \2 minutes"),
         (r"^(\d[\d.]*) ?([a-z]+) (\d[\d.]*) ?([a-z]+)$", _two_units),
         (r"^(\d+) ?'(?=(?: ?\d+ ?(?:\"|''))?$)", r"\1 ft "),
         (r"(?<=\d) ?(?:\"|'')$", " in"),
         (r"(?<=\d) ?[xX] ?10 ?(?=\^)", r"\\times 10"),
         (r"^(-?[\d.,/]+) ?\(([a-z -]+)\)$", _said_twice),
+        (rf"^{_PLAIN} \((?:or |= ?)?{_PLAIN}\)$", _in_two_ways),
         (r"^\\?# ?(?=\d+$)", ""),
         (r"^(?:triangle|angle) (?=[A-Z]{2,4}$)", ""),
         (r"^\\(?:text|mbox|textbf|textrm|mathrm) ?\{([^{}\\$\d]*\d[^{}\\$]*)\}$", r"\1"),

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 from mcts_math.answer.text.runs import is_word
 from mcts_math.answer.text.spelled import spelled_number
 from mcts_math.answer.text.things import singular
-from mcts_math.answer.text.vocabulary import names
+from mcts_math.answer.text.vocabulary import NUMBER_WORDS, names
 
 _SENTENCE: Final = re.compile(
     r"(?P<subject>[^=<>]{0,200}?[A-Za-z$)}][^=<>]{0,40}?)\s+(?P<verb>is|are|was|were|will\s+be|equals?|becomes|has|have|costs|converges\s+to)\s+"
@@ -37,7 +37,8 @@ _PLACED: Final = frozenset(  # before brackets
 _MAX_TURN: Final = 300  # characters
 _PRONOUNS: Final = frozenset({"it", "this", "that", "there", "they", "he", "she", "we"})
 _MOMENT: Final = re.compile(  # E[X] = 5
-    r"\\?(?:mathbb ?\{?)?(?P<name>E|Pr|Var|Cov)\}? ?[\[(](?P<of>[^\[\]()]{1,40})[\])] ?= ?(?P<value>[^=]+)"
+    r"\\?(?:mathbb ?\{?)?(?P<name>E|Pr|Var|[VD](?= ?[\[(][A-Z][\])])|Cov)\}? ?[\[(](?P<of>[^\[\]()]{1,40})[\])] ?= ?"
+    r"(?P<value>[^=]+)"
 )
 _LISTED: Final = re.compile(r"[A-Za-z]{3,20}(?:(?:, and |, | and )[A-Za-z]{3,20}){1,9}[.!]?")
 _ITEM: Final = re.compile(
@@ -83,6 +84,8 @@ _WRITTEN: Final = (
     ),
     (r"(?:minus|negative) ([\d\\].*)", r"-\1"),
     (r"(\w{1,4}) choose (\w{1,4})", r"\\binom{\1}{\2}"),
+    (r"N (?:vs\.?|versus) N", r"\1:\2"),
+    (r"N factorial", r"\1!"),
     (r"N to N(?: to N)?", lambda m: ":".join(filter(None, m.groups()))),
     (r"(\d{1,9}) more than (\d{1,9})|T more than (?!x?\d+$)T", lambda m: f"({m[2] or m[4]})+({m[1] or m[3]})"),
     (r"(\d{1,9}) less than (\d{1,9})|T less than (?!x?\d+$)T", lambda m: f"({m[2] or m[4]})-({m[1] or m[3]})"),
@@ -128,8 +131,31 @@ _REPLY: Final = re.compile(r"(?:yes|no|true|false) ?[,;:] ?(.+)", re.IGNORECASE 
 _STATED: Final = re.compile(r"\d+(?:\.\d+)?|[<>=]|\\(?:[gl]e|neq?|[gl]eq)\b")
 
 
+_JOINTS: Final = {
+    "and": re.compile(r"\band\b|∧|\\(?:land|wedge)(?![a-z])"),
+    "or": re.compile(r"\bor\b|∨|\\(?:lor|vee)(?![a-z])"),
+}
+_NUMERIC: Final = re.compile(rf"[\d<>=]|\\(?:[gl]eq?|in)(?![a-z])|\b(?:{'|'.join(NUMBER_WORDS)})\b", re.IGNORECASE)
+
+
 def conflict(words: str, other: str) -> bool:
-    """Whether two replies, `yes, x = 5` and `yes, x = 6`, state something beside yes or no, and not the same."""
+    """Whether two answers can't be the same: `A and B`, but `A or B`; `yes, x = 5`, but `yes, x = 6`.
+
+    Values of a variable may be joined by either word.
+    """
+    joints, others = _joints(words), _joints(other)
+    return bool(joints and others and joints != others) or _states_another(words, other)
+
+
+def _joints(words: str) -> set[str]:
+    """Which of "and" and "or" join words or letters."""
+    if len(words) > _MAX_TURN or _NUMERIC.search(words):
+        return set()
+    return {joint for joint, pattern in _JOINTS.items() if pattern.search(words)}
+
+
+def _states_another(words: str, other: str) -> bool:
+    """Whether two replies state something beside yes or no, and not the same."""
     mine, theirs = (_REPLY.fullmatch(text.strip().strip("$.")) for text in (words, other))
     if mine is None or theirs is None:
         return False
@@ -184,7 +210,8 @@ def sentence(words: str) -> Sentence | None:
     if len(words) > 400:
         return None
     if (match := _MOMENT.fullmatch(words)) is not None:
-        return Sentence(f"{match.group('name')} {match.group('of')}", match.group("value"))
+        name = "Var" if match.group("name") in ("V", "D") else match.group("name")
+        return Sentence(f"{name} {match.group('of')}", match.group("value"))
     if (match := _LABEL.fullmatch(words)) is not None and _names_value(match.group("subject"), match.group("sign")):
         return None if _denies(match.group("subject")) else Sentence(match.group("subject"), match.group("value"))
     match = _SENTENCE.fullmatch(words)

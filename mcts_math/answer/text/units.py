@@ -46,7 +46,8 @@ angle: degree=1 deg; radian=1 rad rads
 length,time-1: mph=1397/3125; kmh=5/18 kph; knot=463/900
 temperature: celsius=1 Celsius; temperature2: kelvin=1 Kelvin; fahrenheit: fahrenheit=1 Fahrenheit
 mass,length2,time-2: kWh=3600000000
-mass,length-1,time-2: atm=101325000 atmosphere
+mass,length-1,time-2: atm=101325000 atmosphere; mmHg=2533125/19 torr Torr; psi=3447378646584/500000
+length: Å=1/10000000000 angstrom
 mass,length2,time-3: hp=745700 horsepower
 frequency: rpm=1/60
 ratio: %=1 percent pct

@@ -113,19 +113,22 @@ ORDINALS: Final = {
 # Phrases that mean the same; the first of each row is the name.
 _PHRASES: Final = """
 no solution, no solutions, none, no real solution, no real solutions, empty set, the empty set, no real roots,
- there is no solution, there are no solutions, no such number, no real root
+ there is no solution, there are no solutions, no such number, no real root, 无解, 無解, 无实数解, 无实根, 空集,
+ 해 없음, 해가 없다, 解なし, нет решений, нет корней, keine lösung, pas de solution, aucune solution, sin solución,
+ no hay solución, sem solução, nessuna soluzione
 impossible, not possible, it is impossible, it is not possible
 cannot be determined, can't be determined, can not be determined, it cannot be determined, it can't be determined,
  not enough information, insufficient information, not enough information given, impossible to determine
 counterclockwise, anticlockwise, counter clockwise, anti clockwise
-undefined, does not exist, dne, not defined, doesn't exist, limit does not exist, indeterminate
+undefined, does not exist, dne, not defined, doesn't exist, limit does not exist, indeterminate, 不存在, 无定义,
+ 존재하지 않는다, 存在しない, не существует, existiert nicht, n'existe pas, no existe, não existe
 all real numbers, all reals, the real numbers, real numbers, any real number, all real number
 integers, all integers, the integers, the set of integers, set of integers, set of all integers
 natural numbers, naturals, all natural numbers, positive integers, all positive integers
 rational numbers, rationals, all rational numbers
 complex numbers, all complex numbers
-yes, true
-no, false
+yes, true, 是, 是的, 对, 正确, да, oui, ja, sí, sim, はい, 예
+no, false, 否, 不是, 不对, 错误, нет, non, nein, não, いいえ, 아니오, 아니요
 infinity, infinite, positive infinity, infinitely many, infinitely many solutions, infinite solutions,
  infinite number of solutions, an infinite number, infinite number
 negative infinity, minus infinity

@@ -20,6 +20,7 @@ _OF_PYTHON: Final[dict[str, Callable[..., Value]]] = {"min": min, "max": max, "a
 DIGITS: Final = 30
 INFINITE: Final[dict[Node, float]] = {INFINITY: math.inf, negate(INFINITY): -math.inf}
 _MAX_LIMITS: Final = 1000  # remembered
+_FAR: Final = (-1024, -256, -64, -16, -4, -1, 0, 1, 4, 16, 64, 256, 1024)  # an integral to infinity may end there
 _OF_ANY_SIZE: Final = ("log", "abs", "re", "im", "sign")
 _own: Final = threading.local()  # an mpmath context changes its precision while it works: one for each thread
 
@@ -125,13 +126,23 @@ class Approximate:
         if kind == "lim":
             return context.limit(term, context.mpf(low))
         if kind == "int":
-            value, error = context.quad(term, [low, high], error=True)
-            if not error < context.mpf(10) ** (-context.dps // 2):
-                raise UndefinedError("an integral that does not converge fast enough")
-            return value
+            return self._integral(term, low, high)
         if not math.isinf(high) or math.isinf(low):
             raise UndefinedError("a long sum")
         return (context.nsum if kind == "sum" else context.nprod)(term, [low, context.inf])
+
+    def _integral(self, term: Callable[[Value], Value], low: Value, high: Value) -> Value:
+        small = self.context.mpf(10) ** (-self.context.dps // 2)
+        try:
+            value, error = self.context.quad(term, [low, high], error=True)
+        except OutOfRangeError:  # an exponential far out, which may be left out where it has died away before
+            places = [place for place in _FAR if low < place < high]
+            if any(abs(term(places[end])) * _FAR[-1] > small for end in (0, -1) if math.isinf((low, high)[end])):
+                raise
+            value, error = self.context.quad(term, [p for p in (low, *places, high) if not math.isinf(p)], error=True)
+        if not error < small:
+            raise UndefinedError("an integral that does not converge fast enough")
+        return value
 
     def _reachable(self, value: Value, bits: int) -> None:
         """Raises where `value` has more than `bits` bits before the point: its sine or power would need as many."""
