@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mcts_math.answer import answer_classes, extract_answer, majority
+from mcts_math.answer import answer_classes, extract_answer, is_equiv, majority
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_extract(text: str, answer: str | None) -> None:
         ("<|channel|>analysis<|message|>\\boxed{3}", None),
         ("The answer is \\boxed{12", None),
         ("answer is 3. Final Answer: \\boxed{5", None),
-        ("[THINK]\\boxed{3}[/THINK]5", None),
+        ("[THINK]\\boxed{3}[/THINK]5", "5"),
         ("\\boxed{3} ... wait. Final Answer: 4", "4"),
         ("Answer: (B)", "B"),
         ("The final answer is (A) 5", "A"),
@@ -252,3 +252,56 @@ def test_another_judge_may_be_used() -> None:
 def test_headings_hedges_and_several_formulas(text: str, answer: str) -> None:
     """A heading of fourth level marks no answer, a choice among several is none, and joined formulas stay together."""
     assert extract_answer(text) == answer
+
+
+@pytest.mark.parametrize(
+    ("text", "answer"),
+    [
+        ("$-\\boxed{5}$", "-5"),
+        ("$x = -\\boxed{\\frac12}$", "-\\frac12"),
+        ("$x=\\pm\\boxed{3}$", "\\pm 3"),
+        ("$x > \\boxed{3}$", "x >3"),
+        ("$\\boxed{3} < x < \\boxed{5}$", "3 < x <5"),
+        ("$\\boxed{3} \\times 10^5$", "3\\times 10^5"),
+        ("$\\boxed{2}\\pi$", "2\\pi"),
+        ("$f(x)=\\boxed{x^2}+C$", "(x^2)+C"),
+        ("$x^2 + \\boxed{6x} + 9$", "6x"),  # a gap that is filled
+        ("$\\boxed{5}\\text{ cm}$", "5"),
+        ("(a) $\\boxed{2}$\n\n(b) $\\boxed{3}$", "2, 3"),
+    ],
+)
+def test_what_stands_beside_a_box(text: str, answer: str) -> None:
+    assert extract_answer(text) == answer
+
+
+@pytest.mark.parametrize(
+    ("text", "answer"),
+    [
+        ("The answer is not \\boxed{5}.", None),
+        ("The answer is 8, not \\boxed{9}", "8"),
+        ("The answer is not 5, but 6.", "6"),
+        ("\\boxed{7} is the answer. (The form is \\boxed{answer}.)", "7"),
+        ("\\boxed{7}\n\nHuman: what is 3+3?\n\nAssistant: \\boxed{6}", "7"),
+        ("```python\nprint('\\\\boxed{9}')\n```\nThe answer is 8.", "8"),
+        ("```python\nprint('\\\\boxed{9}')\n```", "9"),
+    ],
+)
+def test_boxes_that_are_no_answer(text: str, answer: str | None) -> None:
+    assert extract_answer(text) == answer
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("Ответ: 5", "**Ответ:** 5", "Réponse : 5", "La réponse est 5.", "Antwort: 5", "Die Antwort ist 5."),
+        *("Respuesta: 5", "La respuesta es 5.", "Resposta: 5", "La risposta è 5.", "Cevap: 5", "Đáp án: 5"),
+        *("الجواب: 5", "Odpowiedź: 5", "उत्तर: 5", "Antwoord: 5"),
+        *("정답: 5", "정답은 5입니다.", "答え：5", "よって、答えは 5 である。", "答案是5。", "故选：5"),
+        *('{"reasoning": "2+3", "answer": 5}', '```json\n{"final_answer": "5"}\n```', "<b>Answer:</b> 5"),
+        *("Hence, the final result is $5$.", "5", "$5$", "(5)"),
+    ],
+)
+def test_marks_of_other_languages_and_forms(text: str) -> None:
+    answer = extract_answer(text)
+    assert answer is not None
+    assert is_equiv("5", answer)

@@ -23,6 +23,7 @@ _SUBSCRIPT: Final = re.compile(r"_([A-Za-z]+|\d+|\\[a-zA-Z]+)|(\d+)(?![.\d])")
 _MAX_SUBSCRIPT: Final = 80
 _STYLE: Final = re.compile(r"\\(?:text|mathrm|mathit|rm)(?![a-z])|[ {}\\]")
 _ARGUMENT: Final = re.compile(r"\s*[(\w^{\\]")
+_EQUALS: Final = re.compile(r" ?=(?!=)")
 _OPERAND: Final = re.compile(r"\s{0,3}\}?\s{0,3}(?:[\d(\\$-]|[b-z](?![a-z]))")
 # Other units of two letters need a space before them: 2ms is more often 2 m s.
 _COMMON_UNITS: Final = frozenset(names("mm cm km kg mg ml mL kW kJ Hz Pa MB GB KB TB kB in ft yd mi lb oz hr pt qt"))
@@ -105,13 +106,18 @@ def scan_known(scanner: Scanner, run: str) -> bool:
     if kind == "func" and not scanner.latex and (digits := _DIGITS.match(scanner.text, scanner.position)) is not None:
         longer = FUNCTIONS.get(run + digits.group())  # log2
         text, scanner.position = (longer, digits.end()) if longer else (text, scanner.position)
-    if kind == "const" and len(run) == 1 and scanner.peek() == "_":
+    if kind == "const" and len(run) == 1 and (scanner.peek() == "_" or _is_name(scanner, run)):
         kind, text = "sym", run
     if kind == "sym":
         text += _subscript(scanner)
     if kind:
         scanner.add(kind, text)
     return bool(kind)
+
+
+def _is_name(scanner: Scanner, run: str) -> bool:
+    """Whether E and I, as sympy prints constants, are names here: in LaTeX, and in front of an equals sign."""
+    return run.isupper() and (scanner.latex or scanner.sees(_EQUALS))
 
 
 def _subscript(scanner: Scanner) -> str:

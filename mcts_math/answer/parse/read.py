@@ -38,6 +38,7 @@ _CORNERS: Final = re.compile(r"[A-Z]{3}")
 _CHOICE: Final = re.compile(
     r"(?:\(([A-Z])\)|(?:\b(?:[Oo]ption|[Cc]hoice)\s+)?([A-Z])[.):])\s*(?=[^\s+*/^=<>-])(.+)", re.DOTALL
 )
+_CHOICES: Final = re.compile(r"(?:or|and|[/&,])?\s{0,3}(?:\([A-Z]\)|[A-Z](?:[.):]|$))")  # more than one
 _PART: Final = re.compile(
     r"(?:^|[ ,;]+)\(?(?:part )?([a-hA-H]|[iv]{1,3}|\d)"
     r"(?:\)(?: |$)|[.:](?: |(?=[A-Z](?!\d)|[a-z]{2}))|(?<=\d)(?=[A-Z](?:[ ,;]+\d|$)))"
@@ -121,7 +122,7 @@ def _said(words: str) -> Node | None:
         return phrase
     if (parts := _enumerated(words)) is not None:
         return parts
-    if (choice := _CHOICE.match(words)) is not None and _CHOICE.match(choice.group(3)) is None:
+    if (choice := _CHOICE.match(words)) is not None and _CHOICES.match(choice.group(3)) is None:
         rest = read(choice.group(3)).node
         label = Text(choice.group(1) or choice.group(2), choice=True)
         return Relation(("=",), (label, rest)) if rest is not None else label

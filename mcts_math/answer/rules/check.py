@@ -9,6 +9,7 @@ from typing import Final, NamedTuple, TypeAlias
 from mcts_math.answer.parse.read import Reading, read, read_as_list
 from mcts_math.answer.rules.compare import compare
 from mcts_math.answer.rules.quantities import in_common_units
+from mcts_math.answer.text.chemistry import same_formula
 from mcts_math.answer.text.phrases import conflict
 from mcts_math.answer.values.nodes import Group, Node
 from mcts_math.answer.values.shapes import letters
@@ -79,6 +80,8 @@ def _judge_one(gold: str, pred: str, policy: Policy) -> _Outcome:
     if first.text == second.text and first.text:
         return _Outcome(Status.EQUAL, "the same text but for decoration", first, second)
     if first.node is None or second.node is None:
+        if same_formula(gold, pred) or "".join(first.text.split()) == "".join(second.text.split()) != "":
+            return _Outcome(Status.EQUAL, "the same formula but for spaces", first, second)
         problem = f"gold: {first.problem}" if first.node is None else f"answer: {second.problem}"
         return _Outcome(Status.UNPARSED, problem, first, second)
     if (ordered := _same_order(first, second)) is not None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from mcts_math.answer.parse.read import read
 from mcts_math.answer.rules.check import is_equiv
+from mcts_math.answer.text.phrases import beside
 from mcts_math.answer.values.exact import exact
 from mcts_math.answer.values.nodes import Quantity, walk
 from mcts_math.answer.values.shapes import unwrap
@@ -38,12 +39,12 @@ def canonical_key(answer: str) -> Hashable | None:
     reading = read(answer)
     if reading.node is None:
         return ("text", reading.figures, reading.text) if reading.text else None
-    node = unwrap(reading.node)
+    node, more = unwrap(reading.node), (reading.figures, beside(answer))
     if not any(isinstance(part, Quantity) for part in walk(node)):
         value = exact(node)
         if value is not None:
-            return ("value", reading.figures, value)
-    return ("node", reading.figures, node)
+            return ("value", *more, value)
+    return ("node", *more, node)
 
 
 def answer_classes(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from mcts_math.answer.values.nodes import Cases, Group, Matrix, Node, Quantity, Ratio, Relation, Sym, Text, Time
+from mcts_math.answer.values.nodes import Cases, Group, Matrix, Node, Quantity, Ratio, Relation, Text, Time
 from mcts_math.answer.values.shapes import definite_set, is_congruence, is_family, named_point, over_integers, unwrap
 from mcts_math.answer.verdict import Policy
 
@@ -20,9 +20,6 @@ _KIND_OF: Final[dict[type, str]] = {
 }
 
 
-_DISTRIBUTIONS: Final = frozenset(map(Sym, "NUB"))
-
-
 class Decision(NamedTuple):
     """Whether two values are equal, and the rule that says so."""
 
@@ -34,19 +31,14 @@ def compare(left: Node, right: Node, policy: Policy) -> Decision:
     """Compares two values, by the rule of the kind that comes first in the table. Symmetric in them."""
     from mcts_math.answer.rules.table import KINDS, RULES  # here: the rules of wholes compare their parts
 
-    if _distributions(left, right):
-        return Decision(False, "different distributions")
+    names = {named[0] for node in (left, right) if (named := named_point(node)) is not None}
+    if len(names) > 1:
+        return Decision(False, "different points or distributions")
     left, right = over_integers(unwrap(left), "k"), over_integers(unwrap(right), "k")
     if left == right:
         return Decision(True, "read as the same value")
     own, other = sorted((left, right), key=lambda node: KINDS.index(kind(node)))
     return RULES[kind(own)](own, other, policy)
-
-
-def _distributions(left: Node, right: Node) -> bool:
-    """Whether two tuples have the names of distributions (`N(0, 1)`, `U(0, 1)`), and not the same."""
-    names = [named[0] for node in (left, right) if (named := named_point(node)) is not None]
-    return len(set(names)) == 2 and set(names) <= _DISTRIBUTIONS
 
 
 def kind(node: Node) -> str:

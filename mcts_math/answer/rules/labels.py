@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from mcts_math.answer.rules.scalars import EXACTLY, scalars_equal
-from mcts_math.answer.text.things import same_things
+from mcts_math.answer.text.things import rejects, same_things
 from mcts_math.answer.values import nodes as tree
 from mcts_math.answer.values.nodes import MINUS_ONE, Call, Const, Group, Node, Prod, Relation, Sum, Sym, Text, symbols
 
@@ -27,8 +27,9 @@ def label_value(relation: Relation) -> Node | None:
         return second if _is_label(first, second) else first
     if op != "=" or any(other not in ("=", "~") for other in relation.ops):
         return None
-    if sum(isinstance(item, Sym) or (isinstance(item, Call) and item.free) for item in relation.items) > 1:
-        return None  # x = y = 2 tells of two
+    named = [item for item in relation.items if isinstance(item, Sym) or (isinstance(item, Call) and item.free)]
+    if len(named) > 1 and not (isinstance(first, Call) and first.args == (second,)):
+        return None  # x = y = 2 tells of two, f(x) = x of one
     if _is_label(first, second):
         return second if "~" in relation.ops[1:] else relation.items[-1]
     numbers = not symbols(first) and not symbols(second) and not isinstance(first, (Group, Text))
@@ -54,7 +55,9 @@ def _segment(node: Node) -> Node:
 
 def _is_label(left: Node, right: Node) -> bool:
     """Whether `left` only names what is on the right."""
-    if isinstance(left, (Sym, Text)) or (isinstance(left, Call) and left.free):
+    if isinstance(left, Text):
+        return not rejects(left.words)
+    if isinstance(left, Sym) or (isinstance(left, Call) and left.free):
         return not (isinstance(left, Sym) and left.name in symbols(right))
     if isinstance(left, (Group, tree.Ratio)):
         return all(isinstance(item, (Sym, Const)) for item in left.items)

@@ -8,8 +8,7 @@ from typing import Final
 
 from mcts_math.answer.rules.compare import Decision
 from mcts_math.answer.rules.scalars import scalars_equal
-from mcts_math.answer.text.things import same_things
-from mcts_math.answer.text.units import UNITS, is_known, unit_name, unit_scale
+from mcts_math.answer.text.units import UNITS, may_be_left_out, unit_name, unit_scale
 from mcts_math.answer.values import nodes as tree
 from mcts_math.answer.values.nodes import PI, Call, Node, Num, Power, Prod, Quantity, Ratio, Time, children, symbols
 from mcts_math.answer.verdict import Policy
@@ -35,8 +34,8 @@ def compare_quantities(quantity: Quantity, other: Node, policy: Policy) -> Decis
         return Decision(_percent_equal(value, other, policy), "a percentage against a number")
     if not policy.units and unit != "degree":
         return Decision(False, "a unit on one side only")
-    if not is_known(unit) and not same_things(unit, ""):
-        return Decision(False, "a word that changes the meaning on one side only")
+    if not may_be_left_out(unit, is_one=not isinstance(value, Num) or abs(value.value) <= 1):
+        return Decision(False, "words on one side only that name nothing which is counted")
     if unit == "degree" and _in_radians(other):
         return _compare_angles(quantity, other, policy)
     same = scalars_equal(value, other, policy)

@@ -20,7 +20,9 @@ _MICRO: Final = re.compile(r"(?<=\d) ?[μµ]([mgsLlFAVWCJN])\b")  # 5 μm, but n
 _DOTTED: Final = re.compile("(\\d)\u0307")
 _PLAIN: Final = (
     ("-", "−–—‐‑‒﹣"),
-    ("*", "∗"),
+    ("*", "∗\u2062"),
+    (",", "\u2063"),
+    ("+", "\u2064"),
     ("/", "⁄∕"),
     ("'", "′’‘"),
     ('"', "“”"),

@@ -2,30 +2,34 @@
 
 from __future__ import annotations
 
+import json
 import re
-from bisect import bisect_left
 from typing import Final, NamedTuple
 
-from mcts_math.answer.text.braces import closing_braces
+from mcts_math.answer.text.boxes import is_empty_box, last_box
 from mcts_math.answer.text.normalise import without_colour
 
-_BOX: Final = re.compile(
-    r"\\(?:boxed|fbox|framebox)\s*(?=\{)|\\boxed(?:\s+|(?=\d))(\S+)|<(?:final[_ ]?)?answer>", re.IGNORECASE
-)
-_END_TAG: Final = re.compile(r"</(?:final[_ ]?)?answer>", re.IGNORECASE)
 _BOLD_MARK: Final = r"\s{0,9}(?:(?:\*\*|__)\s{0,9})?"
 _HEADINGS: Final = (  # what a heading of fourth level is about, where it marks no answer
     r"step|part|case|verif\w*|check\w*|(?:final )?answer|solution|conclusion|explanation|summary|calculat\w*|approach"
     r"|method|result|note|given|find|problem|question|proof|analysis|reasoning"
 )
+_ANSWER: Final = (  # in other languages
+    r"ответ|réponse|antwort|antwoord|respuesta|resposta|risposta|cevap|jawaban|đáp (?:án|số)|odpowiedź|정답|답|答え|答"
+    r"|解答|الجواب|الإجابة|उत्तर"
+)
 _MARK: Final = re.compile(
-    rf"(?:final|correct)\s+(?:answer|choice|option)(?: ?\([^()\n]{{1,40}}\))?{_BOLD_MARK}(?:is|:|=)+{_BOLD_MARK}:?"
+    r"(?:final|correct)\s+(?:answer|choice|option|result)(?: ?\([^()\n]{1,40}\))?"
+    rf"{_BOLD_MARK}(?:is|:|=)+{_BOLD_MARK}:?"
     rf"|\banswer{_BOLD_MARK}(?:is\b(?:\s*:)?|:)\s*(?:\*\*|__)?"
-    r"|(?:最终)?答案\s?(?:是|为|：|:)+"
+    r"|(?:最终)?答案\s?(?:是(?!不)|为|：|:)+|故选\s?[:：]?"
+    rf"|(?<!\w)(?:{_ANSWER})(?: \w{{4,9}})?{_BOLD_MARK}(?:[:：]|[은는は]| (?:es|est|ist|lautet|è|é)\b ?:?)(?:\s?\*\*)?"
     rf"|(?<!#)####(?!#)(?!\s{{0,9}}(?:{_HEADINGS})\b|[^\n]{{0,80}}[:：][ *_]{{0,9}}(?:\n|$))"
     r"|^[ #*_]{0,9}final answer[ #*_]{0,9}$|^ {0,3}(?:#|\*\*|__)[ #*_]{0,6}answer[ #*_]{0,9}$",
     re.IGNORECASE | re.MULTILINE,
 )
+_VERB: Final = re.compile(r" (?:is|es|est|ist|lautet|è|é)\b|[은는は]")
+_ONE_WORD: Final = re.compile(rf"answer|{_ANSWER}")
 _LINE_START: Final = re.compile(r"(?:^|\n)[ #*_>-]{0,9}(?:the )?\Z", re.IGNORECASE)
 _STOP: Final = re.compile(
     r"</(?:p|step|s|answer|solution)>|<(?:eos|end_of_turn)>|<Solution complete>|\n\s*\n|\n(?=[#*-] )"
@@ -38,6 +42,15 @@ _THOUGHT: Final = re.compile(
     re.IGNORECASE,
 )
 _CHANNEL: Final = re.compile(r"<\|channel\|>(\w+)(?:[^<]{0,80})<\|message\|>")
+_FIELD: Final = re.compile(r'"(?:final[_ ]?)?answer" ?: ?("(?:[^"\\]|\\.){1,500}"|-?\d[\d.]{0,30})')  # of JSON
+_CODE: Final = re.compile(r"```(?:python|py|c|cpp|java)\b.*?(?:```|\Z)", re.DOTALL)
+_NEXT_TURN: Final = re.compile(r"(?<=\S)\n\s?\n(?:Human|User):")
+_BARE: Final = re.compile(
+    r"(?=.*[A-Za-z\d])(?:[^\w\n#]|[_\d]|\\[a-zA-Z]{1,20}|(?<![A-Za-z])[A-Za-z](?![A-Za-z])){1,60}"
+)
+_TAG: Final = re.compile(r"</?(?:b|strong|i|em|p|u|span|div)>")
+_COPULA: Final = re.compile(r" ?(?:입니다|이다|이에요|です|である|になる)[.。]?$")
+_DENIED: Final = re.compile(r"\Anot [^,\n]{1,40}, but (?=\S)|, not (?=[$\\\d-]).*\Z|\Anot (?=[$\\\d-]).*\Z", re.DOTALL)
 _LAST_WORD: Final = re.compile(  # bold, or a display below the line that announces it
     r"\*\*([^*\n]+)\*\*\.?\s*$"
     r"|\b(?:answer|result|solutions? (?:is|are)):?\n\s{0,9}\\\[([^\n]+|\n[^\n]+\n)\\\]\.?\s*$",
@@ -60,10 +73,6 @@ _DISPLAY: Final = re.compile(  # what follows is the end of a sentence, or a cla
     re.DOTALL,
 )
 _DOLLARS: Final = re.compile(r"\$+([^$]+)\$+\s*(?:[.!]|,(?=[^$\d]*$)|$)")
-_GAP: Final = r"(?:[\s$]|\\[()\[\],;]|\\q?quad)*"
-_JOINED: Final = re.compile(
-    rf"{_GAP}(?:,|;|(?:,\s*)?(?:and|or)(?:\s+also)?|(?:,\s*)?\\text\s?\{{\s?,?\s?(?:and|or)\s?\}}){_GAP}(?:[a-z]\s*=\s*)?"
-)
 _MAX_MARKED: Final = 5000  # characters behind a mark
 
 
@@ -79,16 +88,38 @@ def extract_answer(text: str) -> str | None:
     """The answer that `text` marks as final, or None where it marks none.
 
     Marks are a box (`\\boxed{…}`, `<answer>…</answer>`), `Final Answer: …` or that heading, `#### …`; the last of these
-    in the text counts. Boxes that `and`, `or` or a comma joins are a list. Failing these, the last `the answer is …`,
-    then bold text at the very end, or a display below "the result:". A choice letter in front (`(B) 12`) is the answer.
-    A thought (`<think>`) marks nothing, and a last box that does not end gives no answer.
+    in the text counts. Boxes that `and`, `or` or a comma joins are a list; a sign or factor beside a box in its formula
+    belongs to it. A JSON field `answer` marks one too, and so does "answer:" in other languages. Failing these, the
+    last `the answer is …`, then bold text at the very end, a display below "the result:", or all of a reply that has no
+    words. A choice letter in front (`(B) 12`) is the answer. A thought (`<think>`) marks nothing, and a last box that
+    does not end gives no answer.
     """
     reply = _without_thoughts(text)
-    found = [item for item in (_last_box(reply), _last_mark(reply)) if item is not None]
+    reply = _NEXT_TURN.split(reply)[0] or reply
+    found = _marked(_CODE.sub("", reply)) or _marked(reply)
     if found:
         return max(found, key=lambda item: (item.strong, item.start)).answer
     last = _LAST_WORD.search(reply.rstrip())
-    return _clean(last.group(1) or last.group(2)) if last is not None else None
+    if last is not None:
+        return _clean(last.group(1) or last.group(2))
+    bare = reply.strip()
+    return _clean(bare) if "\\boxed" not in bare and _BARE.fullmatch(bare) else None
+
+
+def _marked(reply: str) -> list[_Found]:
+    """What the last box, the last mark and the last JSON field say, as far as there are any."""
+    box = last_box(reply, lambda inside: (_last_mark(inside) or _Found(0, _clean(inside))).answer or "")
+    fields = list(_FIELD.finditer(reply))
+    found = [_last_mark(reply), _Found(*box) if box is not None else None]
+    found += [_Found(field.start(), _decoded(field.group(1))) for field in fields[-1:]]
+    return [item for item in found if item is not None]
+
+
+def _decoded(value: str) -> str:
+    try:
+        return str(json.loads(value))
+    except ValueError:  # backslashes of LaTeX that are not escaped
+        return value.strip('"')
 
 
 def _without_thoughts(text: str) -> str:
@@ -112,49 +143,6 @@ def _without_thoughts(text: str) -> str:
     return "".join([*kept, text[start:] if not depth else ""])
 
 
-def _last_box(text: str) -> _Found | None:
-    """The last box and those that are joined to it; one that is open has no answer, an empty one is none."""
-    boxes = list(_BOX.finditer(text))
-    closed = closing_braces(text) if boxes else {}
-    tags = [match.span() for match in _END_TAG.finditer(text)] if boxes else []
-    found: list[str] = []
-    start, following = 0, -1
-    for match in reversed(boxes):
-        extent = _extent(match, closed, tags)
-        if extent is None:
-            if not found:
-                return _Found(match.start(), None)
-            break
-        first, last, end = extent
-        if found and not _JOINED.fullmatch(text, end, following):
-            if end > following:  # this box holds the one found
-                start, following = match.start(), match.start()
-                continue
-            break
-        if content := _content(match, text[first:last]):
-            found.append(content)
-            start = following = match.start()
-    answers = dict.fromkeys(reversed(found))
-    return _Found(start, ", ".join(answers)) if answers else None
-
-
-def _extent(box: re.Match[str], closed: dict[int, int], tags: list[tuple[int, int]]) -> tuple[int, int, int] | None:
-    """Where what a box holds starts and ends, and where the box ends; None where it does not."""
-    if box.group(1) is not None:
-        return box.start(1), box.end(1), box.end()
-    if box.group().startswith("<"):
-        place = bisect_left(tags, (box.end(), 0))
-        return None if place == len(tags) else (box.end(), *tags[place])
-    end = closed.get(box.end())
-    return None if end is None else (box.end() + 1, end, end + 1)
-
-
-def _content(box: re.Match[str], inside: str) -> str:
-    if box.group().startswith("<"):
-        return (_last_mark(inside) or _Found(0, _clean(inside))).answer or ""
-    return inside.strip("$.") if box.group(1) is not None else without_colour(inside).strip()
-
-
 def _last_mark(text: str) -> _Found | None:
     marks = list(_MARK.finditer(text))
     strong = {match.start() for match in marks if _is_strong(text, match)}
@@ -168,31 +156,27 @@ def _last_mark(text: str) -> _Found | None:
         rest = rest[: stop.start()] if stop is not None else rest.rstrip()
         inner = _MARK.match(rest[4:] if rest[:4].lower() == "the " else rest)
         answer = _clean(rest if inner is None else rest[rest.index(inner.group()) + len(inner.group()) :])
-        if answer and not _is_empty_box(answer):
+        if answer and not is_empty_box(answer):
             return _Found(match.start(), answer, match.start() in strong)
     return None
-
-
-def _is_empty_box(answer: str) -> bool:
-    box = _BOX.match(answer)
-    return box is not None and answer[box.end() :].strip(" {}$.") == "" and not box.group(1)
 
 
 def _is_strong(text: str, match: re.Match[str]) -> bool:
     """Whether a mark is no part of a sentence: a heading, `####`, `Final Answer:`, `Answer:` in front of a line."""
     mark = match.group().lower()
-    if " is" in mark and ":" not in mark:
+    if _VERB.search(mark) and ":" not in mark:
         return False
     return (
         "final" in mark
-        or "answer" not in mark
+        or not _ONE_WORD.search(mark)
         or _LINE_START.search(text[max(match.start() - 14, 0) : match.start()]) is not None
     )
 
 
 def _clean(text: str) -> str | None:
     """The answer in the rest of a marked line: without what follows its sentence, bold marks and enclosing dollars."""
-    text = _ADVERB.sub("", without_colour(text).strip().strip("*_").strip(), count=1)
+    text = _ADVERB.sub("", without_colour(_TAG.sub("", text)).strip().strip("*_").strip(), count=1)
+    text = _COPULA.sub("", _DENIED.sub("", text, count=1))
     for enclosed in (_DISPLAY.match(text), _DOLLARS.match(text)):
         if enclosed is not None:
             return "".join(enclosed.groups("")).strip(" \n.") or None

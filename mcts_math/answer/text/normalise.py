@@ -26,7 +26,7 @@ _SPACING: Final = re.compile(
 )
 _NO_EFFECT: Final = re.compile(
     r"\\(?:left|right|middle|[bB]igg?[lr]?|displaystyle|textstyle|scriptstyle|limits|nolimits|mathstrut|strut|hfill?|"
-    r"noindent|centering|rm|it|bf|angle|triangle|measuredangle|phantom\{[^{}]*\}|label\{[^{}]*\}|tag\{[^{}]*\})"
+    r"noindent|centering|rm|it|bf|tiny|small|normalsize|large|Large|LARGE|huge|Huge|angle|triangle|measuredangle|[hv]?phantom\{[^{}]*\}|label\{[^{}]*\}|tag\{[^{}]*\})"
     r"(?![a-zA-Z])"
 )
 _GLUE: Final = re.compile(r"(?<=\d)(?<!\b0)(?:\{,\}|,\s*\\!|\\!\s*,|\\!\s*,\\!)\s*(?=\d{3}(?!\d))")
@@ -36,13 +36,13 @@ _COLOURED: Final = re.compile(
     r"\\(?:text|font|background)?color(?:box)? {0,3}(?:\[[^\[\]]{0,20}\])? {0,3}\{[^{}]{0,60}\}"
 )
 _DOLLAR: Final = re.compile(r"(?<!\\)\$")
-_ENCLOSED: Final = re.compile(r"(\$\$?|\*\*|`)(.+)\1|\\\((.+)\\\)|\\\[(.+)\\\]", re.DOTALL)
+_ENCLOSED: Final = re.compile(r"(\$\$?|\*{1,3}|`)(.+)\1|\\\((.+)\\\)|\\\[(.+)\\\]", re.DOTALL)
 _DELIMITER: Final = re.compile(r"(?<!\\)\\[()\[\]]")  # of a formula among others: \\(5\\) or \\(6\\)
 _BOX: Final = re.compile(r"\\(?:boxed|fbox|ensuremath)\s*\{")
 _LEAD: Final = re.compile(
     r"^(?:so|thus|hence|therefore),?\s+(?=[a-z]\s?[=<>\\]|[-\d\\$])"
     r"|^(?:(?:so|thus|hence|therefore|and|the),?\s+)*(?:final\s+)?(?:answer|result|solution|value)s?"
-    r"(?:\s+(?:is|are)(?:\s*:)?|\s*[:=])\s*",
+    r"(?:\s+(?:is|are)(?:\s*:)?|\s*[:=])\s*|^(?:所以)?(?:最终)?答案(?:是|为|：|:)\s*",
     re.IGNORECASE,
 )
 _WRAPPING: Final = re.compile(
@@ -57,6 +57,18 @@ _FOREIGN: Final = tuple(
     )
 )
 _FOREIGN_TEXT: Final = re.compile(r"\\text ?\{\s?(并且|且|及|和|与|或者|或|或是|и|или|und|oder|et|ou|또는|그리고)\s?\}")
+_STRUCK: Final = re.compile(r"~~[^~]{1,200}~~")
+_AMOUNT: Final = r"(?<![\d.])-?\d{1,15}(?:\.\d{1,15})?"
+_BOUNDED: Final = tuple(
+    (re.compile(rf"({_AMOUNT}) ?(?:{words})|(?:{before}) ?({_AMOUNT})"), sign)
+    for words, before, sign in (
+        ("以上|이상|или больше|и более", "至少|不小于|大于等于|不少于", r"\ge"),
+        ("以下|以内|이하|или меньше|и менее", "至多|不大于|小于等于|不超过", r"\le"),
+        ("未満|未满|미만", "小于|不足", "<"),
+        ("초과|より大きい", "大于|超过", ">"),
+        ("이 ?아니다|ではない|でない|不是", "不是|不等于", r"\ne"),
+    )
+)
 _TENTHS: Final = re.compile(r"(?<![\d.])(\d{1,9}(?:\.\d{1,9})?) ?成$")
 _SCALED: Final = re.compile(r"(?<=\d)\s*([百千]?[万萬만亿億억]|[百千](?![克米瓦卡帕伏焦赫分]))")
 _RAY: Final = re.compile(r"\\(?:vec|overrightarrow) ?\{ ?([A-Z]) ?([A-Z]) ?\}")
@@ -72,9 +84,14 @@ _NUMPY: Final = re.compile(r"^\[[\[\]\s\d.eE+\-]*\]$")
 
 def normalise(text: str) -> str:
     """`text` in one alphabet and without decoration (dollar signs, boxes, spacing, markdown, a final full stop)."""
+    text = _STRUCK.sub("", text)
     text = _LOST_ESCAPE.sub(lambda match: _ESCAPES[match.group()], text)  # before white space is taken off
     if not text.isascii() and "\\" not in (text := _unwrap(text)):
         text = _PLAIN_SET.sub(r"\{\1\}", text)  # its symbols become LaTeX, its braces are a set's
+    if not text.isascii():
+        for pattern, sign in _BOUNDED:
+            if (bounded := pattern.fullmatch(text)) is not None:
+                text = f"x {sign} {bounded[1] or bounded[2]}"
     text = _TENTHS.sub(r"\g<1>*10\\%", text)
     text = _SCALED.sub(r" \1 ", plain_alphabet(without_colour(text.strip())))
     text = _FOREIGN_TEXT.sub(r" \1 ", text)

@@ -18,6 +18,7 @@ MAX_REWRITTEN: Final = 1000  # characters; the patterns take time with the squar
 _D: Final = r"(?:\\mathrm ?\{? ?)?d\}?"
 _NAME: Final = r"(?:\\(?:text|mathrm) ?\{)? ?([A-Za-z]+)"
 _POWER: Final = r" ?(?:\^ ?\{?(\d)\}?)?"
+_FACTOR: Final = re.compile(r"\{ ?([A-Za-z]{1,4}) ?\}(?: ?\^ ?\{?(-?\d)\}?)?")
 _PLAIN: Final = r"(-?\d{1,15}(?:\.\d{1,15}|/[1-9]\d{0,14})?)( ?\\?%|)"
 _MEASURE: Final = re.compile(r"(?<![a-zA-Z\\])m ?\\angle(?![a-z])")
 _SET_NAME: Final = re.compile(r"(\\mathbb ?\{?[RZQNC]\}?|\bReals) ?(?:\\ |- ?)\\?\{([^{}]*?)\\?\}")
@@ -33,6 +34,14 @@ def _unit_quotient(match: re.Match[str]) -> str:
         return match[0]
     lower = "".join(powers)
     return rf"\text{{ {above}{'^' * bool(power)}{power}/{below}{'^' * bool(lower)}{lower}}}"
+
+
+def _units_joined(match: re.Match[str]) -> str:
+    """`\\mathrm{m} \\mathrm{s}^{-2}`: factors of one unit, each in a command of its own."""
+    factors = _FACTOR.findall(match[1])
+    if not all(name in UNITS for name, _ in factors):
+        return match[0]
+    return r"\text{ " + " ".join(name + (f"^{power}" if power else "") for name, power in factors) + "}"
 
 
 def _two_units(match: re.Match[str]) -> str:
@@ -121,7 +130,19 @@ _RULES: Final[tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]
             r"^[^()\[\]{}]*(?:[<>]|\\[lg][et])[^()\[\]{}]*$",
             lambda m: m[0].replace("\\cup", " or ").replace("\\cap", " and "),
         ),
+        (r"^([a-zA-Z]_\{?n\}? ?=.+?),? ?(?:\\q?quad ?)?\(?n ?(?:\\geq?|\\geqslant|>=) ?[01]\)?$", r"\1"),
+        (r"\\lnot(?![a-z])", r"\\neg"),
         # measures
+        (
+            r"(?<!\d)(\d{1,3}) ?\^ ?\{? ?\\circ ?\}? ?(\d{1,2}) ?(?:'|\^ ?\{?\\prime\}?)(?: ?(\d{1,2}) ?(?:''|\"))?$",
+            lambda m: rf"({m[1]}+\frac{{{m[2]}}}{{60}}+\frac{{{m[3] or 0}}}{{3600}})^\circ",
+        ),
+        (r"(?<=[\d}]) ?\\mu ?(?:\\(?:text|mathrm) ?\{ ?)?([msgLFAVWCJ])(?: ?\})?$", r"\\text{ μ\1}"),
+        (
+            r"(?<=[\d}])((?: ?(?:\\cdot ?)?\\(?:text|mathrm) ?\{ ?[A-Za-z]{1,4} ?\}(?: ?\^ ?\{?-?\d\}?)?){2,4})$",
+            _units_joined,
+        ),
+        (r"^选项? ?择? ?([A-Z])$", r"\1"),
         (r"\+/-|^\+-(?=[\d\\])", r"\\pm "),
         (r"^(\\\$ ?[\d.,]+) ?/ ?(?=[a-z]+$)", r"\1 per "),
         (r"^(\d{1,2}) ?o ?'? ?clock", r"\1:00"),

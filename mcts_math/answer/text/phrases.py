@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 from mcts_math.answer.text.runs import is_word
 from mcts_math.answer.text.spelled import spelled_number
 from mcts_math.answer.text.things import singular
-from mcts_math.answer.text.vocabulary import NUMBER_WORDS, names
+from mcts_math.answer.text.vocabulary import NUMBER_WORDS, PART_WORDS, SCALE_WORDS, names
 
 _SENTENCE: Final = re.compile(
     r"(?P<subject>[^=<>]{0,200}?[A-Za-z$)}][^=<>]{0,40}?)\s+(?P<verb>is|are|was|were|will\s+be|equals?|becomes|has|have|costs|converges\s+to)\s+"
@@ -116,6 +116,7 @@ _WRITTEN: Final = (
     (r"(yes|no|true|false) ?[,;:] ?(?!(?:.*(?:[,;] ?|and ))?(?:yes|no|true|false)(?: ?[,;]| and |$))[a-z].*", r"\1"),
     (r"(?:converges to|equals?|equal to|on|at) (.+)", r"\1"),
     (r"([a-z][a-z -]{2,60}) \(N\)", lambda m: m[2] if spelled_number(m[1]) == Fraction(m[2]) else m[0]),
+    (r"N ([a-z]{3,20}s) of ((?:the )?[a-z]{3,20}(?: [a-z]{3,20})?)", lambda m: _measured_of(*m.groups()) or m[0]),
     (r"((?:a |one |two |three |four |five )?[a-z]{4,8}) of (\d{1,9}(?:\.\d{1,9})?)", lambda m: _share(m[1], m[2])),
 )
 
@@ -143,24 +144,16 @@ def conflict(words: str, other: str) -> bool:
 
     Values of a variable may be joined by either word.
     """
-    joints, others = _joints(words), _joints(other)
-    return bool(joints and others and joints != others) or _states_another(words, other)
+    return any(mine and theirs and mine != theirs for mine, theirs in zip(beside(words), beside(other), strict=True))
 
 
-def _joints(words: str) -> set[str]:
-    """Which of "and" and "or" join words or letters."""
-    if len(words) > _MAX_TURN or _NUMERIC.search(words):
-        return set()
-    return {joint for joint, pattern in _JOINTS.items() if pattern.search(words)}
-
-
-def _states_another(words: str, other: str) -> bool:
-    """Whether two replies state something beside yes or no, and not the same."""
-    mine, theirs = (_REPLY.fullmatch(text.strip().strip("$.")) for text in (words, other))
-    if mine is None or theirs is None:
-        return False
-    stated, denied = (sorted(_STATED.findall(found.group(1))) for found in (mine, theirs))
-    return bool(stated and denied) and stated != denied
+def beside(words: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What an answer says beside its value: which of "and" and "or" join its words, and what a reply states too."""
+    if len(words) > _MAX_TURN:
+        return (), ()
+    joints = () if _NUMERIC.search(words) else [joint for joint, pattern in _JOINTS.items() if pattern.search(words)]
+    reply = _REPLY.fullmatch(words.strip().strip("$."))
+    return tuple(joints), () if reply is None else tuple(sorted(_STATED.findall(reply.group(1))))
 
 
 class Sentence(NamedTuple):
@@ -247,6 +240,11 @@ def _parity(kind: str, letter: str = "") -> str:
     """`n is odd` and `all odd integers` as multiples of two, and one more."""
     counter = "m" if letter == "k" else "k"
     return f"{letter}{'=' * len(letter)}2{counter}{'+1' * (kind.lower() == 'odd')}, {counter}\\in\\mathbb{{Z}}"
+
+
+def _measured_of(number: str, unit: str, what: str) -> str | None:
+    """`5 gallons of milk` without "of"; None for a part of something, such as `3 quarters of an hour`."""
+    return None if unit in PART_WORDS or unit in SCALE_WORDS else f"{number} {unit} {what}"
 
 
 def _share(part: str, whole: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from typing import Final
 
@@ -20,6 +21,36 @@ _TELLING: Final = frozenset(
           "equal repeated coincident base binary octal hexadecimal power "
           "increase decrease profit loss gain early late before after below above under over")
 )  # fmt: skip
+# Nouns that have no plural of their own, and what may be said behind a noun: `18 dollars left`.
+_UNCOUNTED: Final = frozenset(names("people fish sheep deer aircraft series species percent full o'clock"))
+_BEHIND: Final = frozenset(
+    names(
+        "left remaining altogether overall each apiece old long tall high wide deep large away apart today daily "
+        "weekly yearly"
+    )
+)
+_PREPOSITIONS: Final = frozenset(names("of per in on at for from to by with as each every a an the total all"))
+# Words in -s that name nothing which is counted, and those that make other numbers.
+_NO_NOUNS: Final = frozenset(
+    names("is was has does as yes always perhaps besides towards pairs couples trios twins doubles triples squares "
+          "cubes halves thirds quarters fifths sixths eighths tenths hundreds thousands millions billions dozens "
+          "contradictions guesses errors mistakes lies backwards downwards upwards inwards")
+)  # fmt: skip
+# They say that the value is not meant.
+_REJECTING: Final = frozenset(
+    names("wrong incorrect false untrue invalid impossible never nope nothing maybe negative owed lost debt bogus "
+          "rejected excluded rounded less younger halved doubled tripled")
+)  # fmt: skip
+# Counters of Chinese, Japanese and Korean, with which what is counted begins, and what no counted thing has in it.
+_COUNTERS: Final = re.compile(
+    "[个個人名位只隻条条件本册冊张張枚棵头匹辆次回元角块岁歳才年月日天周週小時时秒種种组組队道题題页句朵支枝把座层家户台杯箱袋円円点番斤つ]"
+    "|分|度|平方|立方|千米|公里|厘米|毫米|米|升|毫升|克|千克|公斤|吨|개|명|살|원|권|마리|번|장|대|시간|분|초|년|월|일|주|세|송이|자루|병|잔|점|도"
+)
+_NOT_COUNTED: Final = re.compile(
+    "[不非未错误倍乗乘割]|以[上下内外]|之[外内]|分之|ない|なし|이상|이하|미만|초과|보다|아니|아님|오답|배"
+)
+_REJECTING_ELSEWHERE: Final = frozenset(names("неверно нет не değil falsch milhões milhão nghìn triệu falso mila"))
+_EASTERN: Final = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 _IRREGULAR: Final = meanings(
     "man: men; woman: women; child: children; person: people; foot: feet; mouse: mice; goose: geese; tooth: teeth; "
     "die: dice; vertex: vertices; half: halves; penny: pennies; discount: off; increase: rise; "
@@ -38,6 +69,52 @@ def singular(word: str) -> str:
     if len(word) > 4 and word.endswith(("ses", "xes", "zes", "ches", "shes")):
         return word[:-2]
     return word[:-1] if len(word) > 3 and word.endswith("s") and not word.endswith(("ss", "us", "is")) else word
+
+
+@lru_cache(maxsize=1024)
+def is_counted(phrase: str, is_one: bool = True) -> bool:
+    """Whether words beside a number only name what it counts: `red apples`, `dollars left`, `apples in total`.
+
+    Args:
+        phrase: what stands behind the number on one side of a comparison.
+        is_one: the number may be one, or less: a noun need not be in the plural.
+    """
+    words = [word.partition("^")[0].strip(".,;:!?'\"()").lower() for word in phrase.split()]
+    if not phrase.isascii():
+        return len(words) == 1 and _is_foreign_noun(words[0])
+    if _TELLING & set(words) or rejects(" ".join(words)):
+        return False
+    if all(word in _BEHIND or word in _PREPOSITIONS for word in words):
+        return True  # in total
+    nouns = [place for place, word in enumerate(words) if _is_noun(word, is_one)]
+    behind = words[nouns[0] + 1 :] if nouns else []
+    return bool(nouns) and all(
+        word in _BEHIND or word in _PREPOSITIONS or place + nouns[0] + 1 in nouns or _led(behind[:place])
+        for place, word in enumerate(behind)
+    )
+
+
+def rejects(phrase: str) -> bool:
+    """Whether words say of a value that it is not meant: `wrong`, `dollars owed`."""
+    return bool(_REJECTING & set(phrase.lower().split()))
+
+
+def _is_foreign_noun(word: str) -> bool:
+    if _EASTERN.search(word):
+        return _COUNTERS.match(word) is not None and _NOT_COUNTED.search(word) is None
+    return word not in _REJECTING_ELSEWHERE
+
+
+def _led(words: list[str]) -> bool:
+    """Whether a preposition stands before: what follows it says where, or of what."""
+    return bool(_PREPOSITIONS & set(words))
+
+
+def _is_noun(word: str, is_one: bool) -> bool:
+    if word in _NO_NOUNS or not word.isalpha():
+        return False
+    plural = (word.endswith("s") and not word.endswith(("ss", "us"))) or word in _IRREGULAR or word in _UNCOUNTED
+    return plural or (is_one and len(word) > 2 and word not in _BEHIND | _PREPOSITIONS)
 
 
 @lru_cache(maxsize=1024)

@@ -13,7 +13,7 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import Final, NamedTuple
 
-from mcts_math.answer.text.things import same_things, singular
+from mcts_math.answer.text.things import is_counted, rejects, same_things
 
 
 class Unit(NamedTuple):
@@ -63,7 +63,10 @@ amount: mol=1 mole; farad: F=1 farad; tesla: T=1 tesla; bit: bit=1 bit; byte: B=
 """
 _ALSO: Final = """
 g: gm gms г 克; kg: kilo kilos kgs кг 千克 公斤; km: kms км 千米 公里; m: м 米; cm: см 厘米; mm: мм 毫米
-L: l л 升; mL: ml мл 毫升; cL: cl; dL: dl; s: sec secs с 秒; h: ч 小时; min: мин 分钟; kB: KB
+L: l л 升; mL: ml мл 毫升; cL: cl; dL: dl; s: sec secs с 秒
+h: ч 小时 часов часа час 시간 時間 Stunde Stunden heure heures hora horas; min: мин 分钟 минут 분 Minuten
+day: 天 день дня дней 일 Tage Tag jour jours día días dia dias; year: 年 лет года 년 Jahre Jahr años anos
+degree: 度 градусов градус Grad degrés grados 도; kB: KB
 dollar: 美元; yuan: 元; ohm: Ω Omega; kohm: kΩ; Mohm: MΩ; mohm: mΩ
 """
 _SHORT: Final = {"": 0, "k": 3, "M": 6, "G": 9, "T": 12, "m": -3, "μ": -6, "u": -6, "n": -9, "p": -12}
@@ -108,6 +111,7 @@ def _units() -> dict[str, Unit]:
 
 
 UNITS: Final = _units()
+_BETWEEN: Final = str.maketrans("*·⋅", "   ")
 _RAISING: Final = {"square": 2, "sq": 2, "sq.": 2, "cubic": 3, "cu": 3, "cu.": 3}
 _RAISED: Final = {"squared": 2, "cubed": 3}
 _BELOW: Final = re.compile(r"/ ?\(([^()]{1,40})\)")  # J/(kg·K)
@@ -135,11 +139,23 @@ def is_known(unit: str) -> bool:
     return bool(_split(unit)[0])
 
 
+def may_be_left_out(unit: str, is_one: bool) -> bool:
+    """Whether a number with this unit can be meant by the number alone.
+
+    Args:
+        unit: a known unit or not, perhaps with more words.
+        is_one: the number may be one, or less; see `is_counted`.
+    """
+    known, words = _split(unit)
+    return not rejects(words) if known else is_counted(words, is_one)
+
+
 @lru_cache(maxsize=1024)
 def unit_name(words: str) -> str:
     """A unit in its usual short form where it is known (`kilometers per hour` is `km h^-1`), else in lower case."""
     words = _BELOW.sub(lambda found: "".join(f" per {part}" for part in _FACTOR.findall(found.group(1))), words)
-    words = words.strip(" .").replace("/", " per ").replace("*", " ")
+    words = words.strip(" .").replace("/", " per ").translate(_BETWEEN).replace("\\cdot", " ")
+    words = words.replace("平方", "square ").replace("立方", "cubic ")
     words = _PER_CENT.sub("percent", words)
     if (degrees := _TEMPERATURE.fullmatch(words)) is not None:
         return {"c": "celsius", "f": "fahrenheit", "k": "kelvin"}[degrees.group(1)[0].lower()]
@@ -157,7 +173,7 @@ def unit_name(words: str) -> str:
             match = _POWER.fullmatch(word)
             name, power = (match.group(1), int(match.group(2))) if match is not None else (word, power)
             known = known_unit(name)
-            named.append((known.name if known else singular(name), sign * power))
+            named.append((known.name if known else name.lower(), sign * power))
             sign = power = 1
     return " ".join(name + (f"^{power}" if power != 1 else "") for name, power in named)
 
@@ -183,7 +199,7 @@ def unit_scale(left: str, right: str) -> Fraction | None:
 def _is_some_unit(words: str, unit: str) -> bool:
     """Whether the words are `units` or `square units`, whatever unit they stand for."""
     name, _, power = words.partition("^")
-    if name != "unit":
+    if name not in ("unit", "units"):
         return False
     return _measure(unit)[1] <= frozenset({("length", int(power or 1))}) and bool(_measure(unit)[1])
 

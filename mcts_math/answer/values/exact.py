@@ -23,12 +23,13 @@ from mcts_math.answer.values.evaluate import (
     series,
     value_of,
 )
-from mcts_math.answer.values.nodes import Bound, Node, Num, Power
+from mcts_math.answer.values.nodes import INFINITY, Bound, Node, Num, Power, negate
 
 MAX_BITS: Final = 200_000
 _MAX_WORK: Final = 5_000_000  # bits of all values on the way
 _MAX_FACTORIAL: Final = 100_000
 _PRIME: Final = 2**255 - 19
+ENDLESS: Final = (INFINITY, negate(INFINITY))
 _ROOT_OF_MINUS_ONE: Final = pow(2, (_PRIME - 1) // 4, _PRIME)
 
 
@@ -155,6 +156,8 @@ class _Residues:
         return value.numerator * pow(value.denominator, -1, _PRIME)
 
     def constant(self, name: str) -> int:
+        if name in ("oo", "nan"):
+            raise UndefinedError(name)
         return _ROOT_OF_MINUS_ONE if name == "i" else self._unknown(name)
 
     def checked(self, value: int) -> int:
@@ -167,6 +170,8 @@ class _Residues:
         return self._unknown("^", base % _PRIME, value_of(node.exponent, at, self) % _PRIME)
 
     def call(self, name: str, args: list[int], free: bool) -> int:
+        if name == "log" and args[0] % _PRIME == 0:
+            raise UndefinedError("the logarithm of 0")
         if name == "factorial" and args[0] <= _MAX_FACTORIAL:
             product = 1
             for factor in range(2, args[0] + 1):
@@ -176,7 +181,9 @@ class _Residues:
 
     def bound(self, node: Bound, at: Point) -> int:
         within = _Residues.Names({node.name: _random(node.name)})
-        ends = (value_of(end, at, self) % _PRIME for end in (node.low, node.high))
+        ends = (
+            _random(repr(end)) if end in ENDLESS else value_of(end, at, self) % _PRIME for end in (node.low, node.high)
+        )
         return self._unknown(node.kind, value_of(node.body, within, self) % _PRIME, *ends)
 
     def _unknown(self, name: str, *parts: int) -> int:

@@ -64,7 +64,7 @@ def closed(node: Group) -> bool:
 
 def by_unit(items: Sequence[Node]) -> dict[str, Node]:
     """Numbers by what they count."""
-    return {item.unit: item.value for item in items if isinstance(item, Quantity)}
+    return {label_key(item.unit): item.value for item in items if isinstance(item, Quantity)}
 
 
 def assignments(node: Node) -> dict[str, Node] | None:
@@ -81,7 +81,7 @@ def assignments(node: Node) -> dict[str, Node] | None:
             values.update(dict.fromkeys(names, item.items[-1]))
             continue
         left, right = item.items
-        label = left.name if isinstance(left, Sym) else label_key(left) if isinstance(left, Text) else None
+        label = left.name if isinstance(left, Sym) else label_key(left.words) if isinstance(left, Text) else None
         if label is not None and label not in values:
             values[label] = right
         elif isinstance(left, Group) and isinstance(right, Group) and len(left.items) == len(right.items):
@@ -94,9 +94,9 @@ def assignments(node: Node) -> dict[str, Node] | None:
     return values or None
 
 
-def label_key(label: Text) -> str:
-    """A label of words in the form in which labels are compared."""
-    return " ".join(map(singular, label.words.split()))
+def label_key(words: str) -> str:
+    """A label, or what is counted, in the form in which labels are compared."""
+    return " ".join(map(singular, words.split()))
 
 
 def is_congruence(node: Node) -> bool:
