@@ -22,27 +22,15 @@ _EVERY: Final = re.compile(
 
 
 class Cursor:
-    """A token list and a position in it.
-
-    Attributes:
-        index: position of the next token.
-        depth: how deeply expressions are nested there.
-        bars: how many absolute values are open.
-        spaced: the text has the spaces of a Python print.
-
-    Args:
-        tokens: ends with an end token.
-        spaced: see above.
-        parser: the parser of expressions (`grammar.expression`).
-    """
+    """A token list, which ends with an end token, and a position in it."""
 
     def __init__(self, tokens: list[Token], spaced: bool, parser: Callable[[Cursor, int], Node]) -> None:
         self.tokens = tokens
         self.index = 0
-        self.depth = 0
-        self.bars = 0
-        self.spaced = spaced
-        self.parser = parser
+        self.depth = 0  # how deeply expressions are nested there
+        self.bars = 0  # how many absolute values are open
+        self.spaced = spaced  # the text has the spaces of a Python print
+        self.parser = parser  # of expressions
 
     @property
     def token(self) -> Token:

@@ -11,7 +11,7 @@ from typing import Final
 from mcts_math.answer.parse.applied import argument
 from mcts_math.answer.parse.brackets import bar_power
 from mcts_math.answer.parse.cursor import LOGIC, POSTFIX, POWER, PRODUCT, RATIO, RELATION, SUM, UNION, UNIT, Cursor
-from mcts_math.answer.parse.operands import degrees, prefix, quantifies, unit
+from mcts_math.answer.parse.operands import SIGNS, degrees, prefix, quantifies, unit
 from mcts_math.answer.parse.tidy import listed
 from mcts_math.answer.parse.tokens import Token, UnreadableError
 from mcts_math.answer.text.vocabulary import names
@@ -116,8 +116,8 @@ def _sum(cursor: Cursor, left: Node) -> Node:
     while cursor.take("+", "-", "pm", "mp"):
         op = cursor.previous.text
         right = cursor.expression(SUM + 1)
-        if op in ("pm", "mp"):
-            terms = [tree.PlusMinus(_joined(Sum, terms), right, 1 if op == "pm" else -1)]
+        if op in SIGNS:
+            terms = [Call(SIGNS[op], (_joined(Sum, terms), right))]
         else:
             terms.append(right if op == "+" else tree.negate(right))
     return _joined(Sum, list(listed(terms)) if tree.DOTS in terms else terms)

@@ -73,12 +73,10 @@ _FORMS: Final[tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], Fraction | 
             r"(\d+) (\d{1,9}) ?/ ?(\d{1,9})(?![\d.^])",  # a mixed number
             lambda m: int(m[1]) + Fraction(int(m[2]), int(m[3])) if int(m[3]) else None,
         ),
-        (r"0[xX]([0-9a-fA-F]+)(?![\w.])", lambda m: Fraction(int(m[1], 16))),
-        (r"0[bB]([01]+)(?![\w.])", lambda m: Fraction(int(m[1], 2))),
-        (r"0[oO]([0-7]+)(?![\w.])", lambda m: Fraction(int(m[1], 8))),
+        (r"\(([0-9A-Z]+)\)_\{?(\d{1,2})(?!\d)\}?", _based),
+        (r"(0[xX][0-9a-fA-F]+|0[bB][01]+|0[oO][0-7]+)(?![\w.])", lambda m: Fraction(int(m[1], 0))),
     )
 )
-_BASED_IN_BRACKETS: Final = re.compile(r"\(([0-9A-Z]+)\)_\{?(\d{1,2})(?!\d)\}?")
 # Decimals of other countries, where they can't be anything else: separators to drop, then the decimal comma.
 _FOREIGN: Final = re.compile(
     r"(?<![\d.,'])(?:\d{1,3}(?:\.\d{3})+,\d+(?![\d.,])|\d{1,3}(?:\.\d{3}){2,}(?![\d.,])|\d{1,3}(?:'\d{3})+(?![\d,'])"
@@ -97,7 +95,7 @@ def scan_number(scanner: Scanner) -> None:
     if (plain := scanner.match(_INTEGER)) is not None:
         scanner.add("num", plain.group(), Fraction(_integer(plain.group())))
         return
-    if not _scan_form(scanner):
+    if not scan_form(scanner):
         literal = _decimal(scanner)
         scanner.add("num", literal, *decimal_value(literal))
         if (dots := _ELLIPSIS.match(scanner.text, scanner.position)) and "." in literal:
@@ -108,7 +106,8 @@ def scan_number(scanner: Scanner) -> None:
         scanner.add("const", "i")
 
 
-def _scan_form(scanner: Scanner) -> bool:
+def scan_form(scanner: Scanner) -> bool:
+    """Takes what is no plain decimal, such as `0.(3)`, `52_8` and `(52)_8`; whether there is any."""
     for pattern, value_of in _FORMS:
         match = pattern.match(scanner.text, scanner.position)
         if match is not None and (value := value_of(match)) is not None:
@@ -129,17 +128,6 @@ def _decimal(scanner: Scanner) -> str:
     assert match is not None
     scanner.position = match.end()
     return match.group().replace(",", "")
-
-
-def scan_based_in_brackets(scanner: Scanner) -> bool:
-    """Takes `(1101)_2`."""
-    match = _BASED_IN_BRACKETS.match(scanner.text, scanner.position)
-    value = _based(match) if match is not None else None
-    if match is None or value is None:
-        return False
-    scanner.position = match.end()
-    scanner.add("num", match.group(), value)
-    return True
 
 
 def based_value(digits: str, base: int) -> Fraction | None:

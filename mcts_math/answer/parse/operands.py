@@ -23,6 +23,7 @@ _NO_UNITS: Final = frozenset(
 )
 _CONSTANTS: Final[dict[str, Node]] = {"empty": EMPTY_SET, "reals": REALS, "-oo": negate(INFINITY)}
 FREE_FUNCTIONS: Final = frozenset("fghFGHP") | {"phi", "psi"}
+SIGNS: Final = {"pm": "±", "mp": "∓"}
 _OPENING: Final = OPENING | {"{"}
 _CLOSING: Final = CLOSING | {"}"}
 _OF_NUMBERS: Final = re.compile(r"(?:\{0+\}|0)(?:\{0+\}|0)")
@@ -55,8 +56,8 @@ def _operator(cursor: Cursor, text: str) -> Node:
     if text in ("-", "+"):
         operand = cursor.expression(SIGN)
         return negate(operand) if text == "-" else operand
-    if text in ("pm", "mp"):
-        return tree.PlusMinus(tree.ZERO, cursor.expression(SIGN), 1 if text == "pm" else -1)
+    if text in SIGNS:
+        return Call(SIGNS[text], (tree.ZERO, cursor.expression(SIGN)))
     if text == "dots":
         return tree.DOTS
     if text == "~":

@@ -54,19 +54,12 @@ _CONGRUENCE: Final = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """An answer as it was read.
+    """An answer as it was read."""
 
-    Attributes:
-        text: the normalised text.
-        node: its value, or None where it can't be read.
-        problem: why it can't be read, else empty.
-        figures: what its letters are points of (`angle`, `triangle`, `ray`, `line`), as far as it says so.
-    """
-
-    text: str
+    text: str  # normalised
     node: Node | None
-    problem: str = ""
-    figures: frozenset[str] = frozenset()
+    problem: str = ""  # why there is no node
+    figures: frozenset[str] = frozenset()  # what its letters are points of: angle, triangle, ray, line
 
 
 def read(text: str) -> Reading:

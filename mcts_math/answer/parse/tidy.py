@@ -204,10 +204,10 @@ def _share_signs(node: Group) -> bool:
 def _signed_points(node: Group) -> Group | None:
     """`(±1, ±2)` as four points, `(±1, 2)` and `(1±a, 1∓a)` as two; None where there are no signs."""
     signs = [_count_signs(item) for item in node.items]
-    kinds = [part.sign for part in tree.walk(node) if isinstance(part, tree.PlusMinus)]
+    kinds = [part.name for part in tree.walk(node) if isinstance(part, tree.Call)]
     if max(signs, default=0) != 1 or sum(signs) > _MAX_SIGNS:
         return None
-    if -1 in kinds:
+    if "∓" in kinds:
         return Group("", "", (choose_sign(node, 1), choose_sign(node, -1)))
     choices = [_both(item).items if count else (item,) for item, count in zip(node.items, signs, strict=True)]
     return Group("", "", tuple(Group("(", ")", point) for point in product(*choices)))
@@ -291,7 +291,8 @@ def _compound(first: Quantity, second: Quantity) -> Quantity | None:
 
 
 def _count_signs(node: Node) -> int:
-    return isinstance(node, tree.PlusMinus) + sum(map(_count_signs, tree.children(node)))
+    own = isinstance(node, tree.Call) and node.name in ("±", "∓")
+    return own + sum(map(_count_signs, tree.children(node)))
 
 
 def _both(node: Node) -> Group | SetOp:
@@ -310,10 +311,11 @@ def _excluded(items: Sequence[Node]) -> SetOp | None:
 
 def choose_sign(node: Node, sign: int) -> Node:
     """`node` with every ± read as + (`sign` 1) or − (`sign` -1), and every ∓ the other way."""
-    if isinstance(node, tree.PlusMinus):
-        left, right = choose_sign(node.left, sign), choose_sign(node.right, sign)
-        right = right if node.sign == sign else _opposite(right)
-        return right if left == tree.ZERO else Sum((left, right))
+    match node:
+        case tree.Call("±" | "∓" as name, (left, right)):
+            left, right = choose_sign(left, sign), choose_sign(right, sign)
+            right = right if (name == "±") == (sign > 0) else _opposite(right)
+            return right if left == tree.ZERO else Sum((left, right))
     if isinstance(node, (SetOp, tree.Ratio)) and _count_signs(node):
         raise UnreadableError("a ± in an unexpected place")
     return tree.rebuild(node, lambda child: choose_sign(child, sign))

@@ -7,7 +7,7 @@ from typing import Final
 
 from mcts_math.answer.parse.commands import scan_command
 from mcts_math.answer.parse.letters import scan_letters
-from mcts_math.answer.parse.numbers import scan_based_in_brackets, scan_number
+from mcts_math.answer.parse.numbers import scan_form, scan_number
 from mcts_math.answer.parse.tokens import Scanner, Token, UnreadableError
 from mcts_math.answer.text.vocabulary import meanings
 
@@ -53,7 +53,7 @@ def tokenise(text: str, thousands: bool = True) -> list[Token]:
 
 
 def _scan_symbol(scanner: Scanner, char: str) -> None:
-    if char == "(" and scan_based_in_brackets(scanner):
+    if char == "(" and scan_form(scanner):
         return
     if char == "^" and (primes := scanner.match(_PRIMES)) is not None:
         for _ in range(primes.group().count("prime")):

@@ -34,29 +34,19 @@ class Token(NamedTuple):
 
 
 class Scanner:
-    """A text, a position in it, and the tokens before that position.
-
-    Attributes:
-        latex: the text has LaTeX commands.
-        python: the text has Python's `*` and no LaTeX: sympy prints `5*feet`, so names are whole.
-        wordy: the text has words of a language: short runs of letters are words too.
-        thousands: `1,234` outside brackets is one number.
-        depth: how many brackets are open.
-        space: white space precedes the next token.
-        braces: the closing tokens of the braces that are open.
-    """
+    """A text, a position in it, and the tokens before that position."""
 
     def __init__(self, text: str, thousands: bool) -> None:
         self.text = text
-        self.thousands = thousands
+        self.thousands = thousands  # 1,234 outside brackets is one number
         self.latex = "\\" in text
-        self.python = not self.latex and "*" in text
-        self.wordy = not self.latex and not self.python and any(map(is_word, _RUN.findall(text)))
+        self.python = not self.latex and "*" in text  # sympy prints 5*feet: names are whole
+        self.wordy = not self.latex and not self.python and any(map(is_word, _RUN.findall(text)))  # ab is a word, too
         self.position = 0
         self.tokens: list[Token] = []
-        self.depth = 0
-        self.space = False
-        self.braces: list[str] = []
+        self.depth = 0  # how many brackets are open
+        self.space = False  # white space precedes the next token
+        self.braces: list[str] = []  # the closing tokens of the braces that are open
 
     def add(self, kind: str, text: str, value: Fraction | None = None, digits: int = 0, places: int = 0) -> None:
         """Appends a token; a number has its value, and `digits` and `places` as in `nodes.Num`."""

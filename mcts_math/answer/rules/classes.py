@@ -15,17 +15,11 @@ from mcts_math.answer.values.shapes import unwrap
 
 @dataclass(frozen=True, slots=True)
 class AnswerClass:
-    """Equal answers.
+    """Equal answers."""
 
-    Attributes:
-        answer: the first of them.
-        members: their positions among all answers, ascending.
-        weight: the sum of their weights.
-    """
-
-    answer: str
-    members: tuple[int, ...]
-    weight: float
+    answer: str  # the first of them
+    members: tuple[int, ...]  # their positions among all answers, ascending
+    weight: float  # the sum of their weights
 
 
 def canonical_key(answer: str) -> Hashable | None:

@@ -28,12 +28,7 @@ _PLACES: Final = (0.0, 1.0, 2.7, -3.1)  # where a function may show that it is l
 
 @dataclass(frozen=True, slots=True)
 class RealSet:
-    """A set of real numbers.
-
-    Attributes:
-        ends: where it may end, in any order; finite.
-        holds: whether a number is in it.
-    """
+    """A set of real numbers: the finite places where it may end, in any order, and whether a number is in it."""
 
     ends: tuple[Root, ...]
     holds: Callable[[float], bool]

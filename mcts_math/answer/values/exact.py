@@ -137,11 +137,7 @@ def _root(base: Fraction, index: int) -> Fraction:
 
 
 class _Residues:
-    """Integers modulo a prime.
-
-    Attributes:
-        opaque: something that is not rational was met.
-    """
+    """Integers modulo a prime."""
 
     class Names(dict[str, int]):
         """A residue for each variable."""
@@ -150,7 +146,7 @@ class _Residues:
             return _random(name)
 
     def __init__(self) -> None:
-        self.opaque = False
+        self.opaque = False  # whether something that is not rational was met
 
     def number(self, value: Fraction) -> int:
         return value.numerator * pow(value.denominator, -1, _PRIME)

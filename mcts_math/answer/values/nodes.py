@@ -58,7 +58,10 @@ class Power:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A function of arguments. `free` marks a function that has no meaning of its own, such as f in f(x)."""
+    """A function of arguments. `free` marks a function that has no meaning of its own, such as f in f(x).
+
+    `a ± b` is the function ± of a and b until `tidy` has made values of it, and ∓ the other.
+    """
 
     name: str
     args: tuple[Node, ...]
@@ -84,15 +87,6 @@ class Cases:
     """A piecewise function: (value, condition) pairs; the condition is None for "otherwise"."""
 
     rows: tuple[tuple[Node, Node | None], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class PlusMinus:
-    """`left ± right`; `sign` is -1 for ∓."""
-
-    left: Node
-    right: Node
-    sign: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +168,6 @@ Node: TypeAlias = (
     | Call
     | Bound
     | Cases
-    | PlusMinus
     | Quantity
     | Group
     | Relation
@@ -213,7 +206,6 @@ _PARTS: Final[dict[type, tuple[str, ...]]] = {
     Power: ("base", "exponent"),
     Call: ("args",),
     Bound: ("body", "low", "high"),
-    PlusMinus: ("left", "right"),
     Quantity: ("value",),
     **dict.fromkeys((Cases, Matrix), ("rows",)),
 }

@@ -55,7 +55,6 @@ _SHOWN: Final[dict[type, Callable[[Any], str]]] = {
     tree.Call: lambda node: f"{node.name}({_joined(', ', node.args)})",
     tree.Bound: lambda node: f"{node.kind}({_show(node.body)}, {node.name}, {_show(node.low)}, {_show(node.high)})",
     tree.Cases: _cases,
-    tree.PlusMinus: lambda node: f"({_show(node.left)} {'±' if node.sign > 0 else '∓'} {_show(node.right)})",
     tree.Quantity: lambda node: f"{_show(node.value)} [{node.unit}]",
     tree.Group: lambda node: f"{node.left or 'list '}{_joined(', ', node.items)}{node.right}",
     tree.Relation: _relation,
