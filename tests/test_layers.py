@@ -56,7 +56,7 @@ LEARNING = {
     )
 }  # fmt: skip
 # Modules of the engines that are read before one is loaded.
-LIGHT = ("arguments.py", "checkpoint.py", "load.py", "scripted.py", "spec.py", "table.py", "__init__.py")
+LIGHT = ("arguments.py", "checkpoint.py", "load.py", "spec.py", "table.py", "__init__.py")
 SANDBOXED = ("interpreter/worker", "judge/worker")
 
 
