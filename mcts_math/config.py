@@ -177,13 +177,9 @@ OBSOLETE_KEYS: Final = tuple(key for key, info in Common.model_fields.items() if
 
 
 class Config(Common):
-    """All settings of a run.
+    """All settings of a run."""
 
-    Attributes:
-        options: the keys of the method.
-    """
-
-    options: Settings = Field(default_factory=METHODS["mcts"].options, exclude=True)
+    options: Settings = Field(default_factory=METHODS["mcts"].options, exclude=True)  # the keys of the method
 
     @property
     def method(self) -> Method:

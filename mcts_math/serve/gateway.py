@@ -23,17 +23,11 @@ from mcts_math.web import Refused
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """Who may ask, and how long a request may be.
+    """Who may ask, and how long a request may be."""
 
-    Attributes:
-        api_key: that requests must bear; "" asks for none.
-        hosts: names that a request may call this machine by; () are all.
-        max_body_bytes: of a request.
-    """
-
-    api_key: str = ""
-    hosts: tuple[str, ...] = ()
-    max_body_bytes: int = 1 << 20
+    api_key: str = ""  # that requests must bear; "" asks for none
+    hosts: tuple[str, ...] = ()  # names that a request may call this machine by; () are all
+    max_body_bytes: int = 1 << 20  # of a request
 
     def require(self, host: str, authorization: str) -> None:
         """Raises Refused where a request bears no key, or comes by a name that is not this machine's."""
@@ -48,12 +42,7 @@ class Access:
 
 @dataclass(slots=True)
 class Gateway:
-    """Models that are open.
-
-    Attributes:
-        models: by their names.
-        metrics: what was counted.
-    """
+    """Models that are open."""
 
     models: dict[str, ServedModel]
     metrics: Metrics

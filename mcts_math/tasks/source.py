@@ -26,17 +26,11 @@ from mcts_math.tasks.task import JsonObject, Task, collect_tasks
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where questions come from.
+    """Where questions come from."""
 
-    Attributes:
-        name: of a data set; "" where the fields of the records tell.
-        split: of it; "" for the file as it is, or the data set's test split on the Hub.
-        path: the file; None for the Hub.
-    """
-
-    name: str
-    split: str
-    path: Path | None
+    name: str  # of a data set; "" where the fields of the records tell
+    split: str  # of it; "" for the file as it is, or the data set's test split on the Hub
+    path: Path | None  # the file; None for the Hub
 
     @property
     def stem(self) -> str:

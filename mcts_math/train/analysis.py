@@ -21,21 +21,13 @@ from mcts_math.tree import Node, Tree
 
 @dataclass(frozen=True, slots=True)
 class ValuePoint:
-    """A step of a solution that reached an answer.
+    """A step of a solution that reached an answer."""
 
-    Attributes:
-        value: of the value head, in [-1, 1].
-        right: whether the solution's answer is right.
-        final: whether the step gives the answer.
-        depth: its number in the solution, from 1 on.
-        question: the number of its question among those read.
-    """
-
-    value: float
-    right: bool
-    final: bool
-    depth: int
-    question: int = 0
+    value: float  # of the value head, in [-1, 1]
+    right: bool  # whether the solution's answer is right
+    final: bool  # whether the step gives the answer
+    depth: int  # its number in the solution, from 1 on
+    question: int = 0  # the number of its question among those read
 
 
 def value_points(path: str | Path, grader: Grader) -> list[ValuePoint]:

@@ -56,23 +56,14 @@ class ExampleStep:
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One solution.
+    """One solution."""
 
-    Attributes:
-        id: of the question and, behind a "/", the tag of the last node.
-        question: its text.
-        prompt: what the model is shown before the first step: a text, or a conversation.
-        steps: at least one.
-        correct: whether the final answer is right.
-        value_source: who scored the steps of its tree, as in results files; "" where nobody did, or nobody tells.
-    """
-
-    id: Annotated[str, BeforeValidator(str)]
+    id: Annotated[str, BeforeValidator(str)]  # of the question and, behind a "/", the tag of the last node
     question: str
-    prompt: StoredPrompt
-    steps: Annotated[tuple[ExampleStep, ...], Field(min_length=1)]
-    correct: StrictBool
-    value_source: str = ""
+    prompt: StoredPrompt  # what the model is shown before the first step: a text, or a conversation
+    steps: Annotated[tuple[ExampleStep, ...], Field(min_length=1)]  # at least one
+    correct: StrictBool  # whether the final answer is right
+    value_source: str = ""  # who scored its steps, as in results files; "" where nobody did, or tells
 
     def to_json(self) -> JsonObject:
         return _EXAMPLES.dump_python(self, mode="json", exclude_defaults=True)  # type: ignore[no-any-return]

@@ -36,10 +36,9 @@ class Learner(Protocol):
 
     Attributes:
         module: holds it, and whatever else belongs to a state.
-        figures: of the last example, by name, for the log.
     """
 
-    figures: dict[str, float]
+    figures: dict[str, float]  # of the last example, by name, for the log
 
     @property
     def module(self) -> nn.Module: ...

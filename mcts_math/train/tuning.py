@@ -48,19 +48,12 @@ _WEIGHTS = "state.pt"
 
 @dataclass(slots=True)
 class Progress:
-    """How far a training is.
+    """How far a training is."""
 
-    Attributes:
-        step: steps done.
-        dropped: those of them that changed nothing, as a number was not finite.
-        sums: of the present epoch, by figure, with the count under "examples".
-        epochs: the mean figures of finished epochs.
-    """
-
-    step: int = 0
-    dropped: int = 0
-    sums: dict[str, float] = field(default_factory=dict)
-    epochs: list[dict[str, float]] = field(default_factory=list)
+    step: int = 0  # steps done
+    dropped: int = 0  # those of them that changed nothing, as a number was not finite
+    sums: dict[str, float] = field(default_factory=dict)  # of this epoch, by figure, with the count under "examples"
+    epochs: list[dict[str, float]] = field(default_factory=list)  # the mean figures of finished epochs
 
 
 def tune(

@@ -29,17 +29,11 @@ class Encoded:
 
 
 class Layout(Protocol):
-    """A family's way of reading.
+    """A family's way of reading."""
 
-    Attributes:
-        head: what scores a place.
-        words: the tokens for good and bad, in this order; () where the head needs none.
-        mark: the token that ends each step; None where there is no such token.
-    """
-
-    head: HeadKind
-    words: tuple[int, ...]
-    mark: int | None
+    head: HeadKind  # what scores a place
+    words: tuple[int, ...]  # the tokens for good and bad, in this order; () where the head needs none
+    mark: int | None  # the token that ends each step; None where there is no such token
 
     def encode(self, question: str, steps: Sequence[str]) -> Encoded:
         """Tokens and places of a solution of at least one step. Raises RefusedError where it can't be read."""

@@ -78,18 +78,12 @@ def _block(name: str, packed: bytes) -> bytes:
 
 @dataclass(slots=True)
 class _Packer:
-    """Packs trees into blocks of data in a file.
-
-    Attributes:
-        file: takes the blocks.
-        waiting: lines of the chunk that is being filled.
-        chunks: those that are written.
-    """
+    """Packs trees into blocks of data in a file."""
 
     file: IO[bytes]
-    waiting: list[bytes] = field(default_factory=list)
+    waiting: list[bytes] = field(default_factory=list)  # lines of the chunk that is being filled
     num_bytes: int = 0
-    chunks: int = 0
+    chunks: int = 0  # those that are written
 
     def add(self, tree: JsonObject) -> tuple[int, int]:
         """Takes a tree; returns its chunk and its place there."""

@@ -30,11 +30,7 @@ _HEADROOM = 32  # columns that a row must be able to grow when it is admitted
 
 
 class Batch:
-    """The running batch of one model.
-
-    Attributes:
-        counters: totals so far.
-    """
+    """The running batch of one model."""
 
     def __init__(self, model: CausalModel, limits: BatchLimits, adapters: SessionWeights | None = None) -> None:
         """Args:
