@@ -19,8 +19,7 @@ from mcts_math.monitor import Totals
 from mcts_math.run.program import add_overrides, make_parser
 from mcts_math.run.run import default_output, solve_file
 from mcts_math.tasks import BENCHMARKS
-from mcts_math.view.dashboard import dashboard
-from mcts_math.view.serve import PORT
+from mcts_math.view.serve import PORT, dashboard
 
 SOME_FAILED: Final = 1
 

@@ -67,7 +67,7 @@ def solve_file(
         resume: go on with an existing output; finished questions are skipped.
         overwrite: start an existing output anew; the old one is kept beside.
         exclude: a file of positions of questions to leave out, see `tasks.cases`.
-        shard: solve this share of the questions only, see `tasks.shards`; "": all.
+        shard: solve this share of the questions only, see `tasks.source`; "": all.
         save_correct: such a file to write at the end, of the questions that `output` has right.
         report: takes the lines of text meant for the user.
         **provided: objects that stand in for what the config names; see `Provided`.

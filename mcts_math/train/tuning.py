@@ -26,6 +26,7 @@ from mcts_math.engine.hf.model import CausalModel, load_model
 from mcts_math.errors import ConfigError, TrainingError
 from mcts_math.files import new_folder, writing
 from mcts_math.tasks import JsonObject
+from mcts_math.train.config import TuningConfig
 from mcts_math.train.learners import Learner, make_learner
 from mcts_math.train.lessons import Example, load_lessons
 from mcts_math.train.processes import add_up, gather_figures, own_device, processes
@@ -41,7 +42,6 @@ from mcts_math.train.resume import (
     world,
 )
 from mcts_math.train.stages import RECIPE, write_json
-from mcts_math.train.tuning_config import TuningConfig
 
 _WEIGHTS = "state.pt"
 
