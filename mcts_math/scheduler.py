@@ -80,12 +80,7 @@ class _Job:
 
 
 class Scheduler:
-    """Grows trees beside each other.
-
-    Args:
-        services: who answers requests.
-        limits: bounds of the run.
-    """
+    """Grows trees beside each other."""
 
     def __init__(self, services: Services, limits: RunLimits | None = None) -> None:
         self._services = services

@@ -200,7 +200,6 @@ class ChatTemplate:
         """A conversation as text.
 
         Args:
-            talk: what to show.
             end: "asks" for the assistant's next turn, "open" leaves the last turn open, "closed" does neither.
         """
         if not getattr(self._tokenizer, "chat_template", None):

@@ -77,7 +77,6 @@ def save_value_head(head: ValueHead, folder: Path, *, pth: bool = True, safetens
     """Writes the head into a model folder, whole or not at all; config.json is the caller's business.
 
     Args:
-        head: what to write.
         folder: the model folder, which must exist.
         pth: write the published `value_head.pth`.
         safetensors: write `value_head.safetensors`.

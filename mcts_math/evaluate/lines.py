@@ -52,7 +52,6 @@ def read_lines(path: str | Path, *, react: bool = False) -> Iterator[Line]:
     """Streams the lines of a file.
 
     Args:
-        path: a results file.
         react: the candidate is the answer of the deepest node, not the first of the solutions.
 
     Raises:

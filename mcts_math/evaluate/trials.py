@@ -71,7 +71,6 @@ def read_questions(path: str | Path, *, others: bool = False) -> list[Question]:
     Of a file that begins with a line of another method nothing is read.
 
     Args:
-        path: a results file.
         others: take a line of another method, such as MCTS, for one attempt that cost what the line says.
 
     Raises:

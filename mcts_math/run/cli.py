@@ -64,8 +64,6 @@ def solve_main(parser: argparse.ArgumentParser, argv: Sequence[str], mode: str |
     """Solves the question file that the arguments name.
 
     Args:
-        parser: from `solve_parser`.
-        argv: the arguments.
         mode: the method, whatever the config names.
     """
     args = parser.parse_intermixed_args(argv)

@@ -75,7 +75,6 @@ def try_once(
     """One attempt below `node`, judged and noted.
 
     Args:
-        tree, expansion: see `make_attempts`.
         node: what the attempt goes on from.
         spent: until the last attempt had been noted.
         adapter: of the question, or "".

@@ -60,7 +60,6 @@ class Gateway:
 
         Args:
             models: at least one.
-            report: takes lines of text meant for the user.
             provide: objects that stand in for what the configs name, for each time that services are made.
         """
         backends: dict[str, Backend] = {}
@@ -113,9 +112,7 @@ class Gateway:
         """Does what was ordered.
 
         Args:
-            order: what.
             session: unlike any other.
-            make_search: stands in for the order's.
 
         Raises:
             Refused: it can't be done.

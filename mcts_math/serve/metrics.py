@@ -25,11 +25,7 @@ class Visit:
 
 
 class Metrics:
-    """The numbers of one service.
-
-    Args:
-        backends: that it solves with.
-    """
+    """The numbers of one service."""
 
     def __init__(self, backends: Collection[Backend]) -> None:
         self._registry = registry = CollectorRegistry()

@@ -109,10 +109,7 @@ def collect(
 
     Args:
         trees: results files of `mode: mcts`, ours or published ones, or of another search with values.
-        config: what to take.
-        grader: judges answers that were not judged yet.
         statistics: is added to.
-        pairs: look for preference pairs too.
 
     Raises:
         RecordError: a broken line, or one without Qs and values.

@@ -82,7 +82,6 @@ def format_of(record: Mapping[str, Any], tree: Tree, config: ExamplesConfig, whe
 
     Args:
         record: the tree's line, which tells it where a run of ours wrote it.
-        tree: of the line.
         config: what the user says of lines that don't tell.
         where: of the line, for messages.
 
@@ -121,7 +120,6 @@ def solutions_of(tree: Tree, *, failed: bool) -> list[Solution]:
     """The visited leaves that end solutions, in node order; equal solutions once.
 
     Args:
-        tree: of a search for training data.
         failed: those that broke off without an answer too.
     """
     found: dict[tuple[str, ...], Solution] = {}
@@ -155,11 +153,8 @@ def to_example(tree: Tree, solution: Solution, tag: str, form: StepFormat, sourc
     """The example of one solution; None where its steps have no text.
 
     Args:
-        tree: which holds it.
         solution: judged.
         tag: of its last node.
-        form: of the tree's steps.
-        source: of the tree's values.
     """
     path = tree.path(solution.node)
     made = [node.step for node in path if node.step is not None]

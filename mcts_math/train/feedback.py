@@ -85,7 +85,6 @@ def feedback_of(
 
     Args:
         trees: of a method that makes attempts.
-        form: which they were made with.
         max_tokens: of a step: one that is as long did not end by itself.
         counts: are added to.
         own: where the data set has no solution, the first right attempt stands for it.

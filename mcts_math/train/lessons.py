@@ -45,8 +45,6 @@ def load_lessons(
     """The examples of feedback files.
 
     Args:
-        codec: of the base model.
-        paths: the files.
         max_length: most tokens of a conversation, and of a question with its solution.
         with_attempts: for a rule: a line an example. Else a question is one example, whatever its attempts.
 

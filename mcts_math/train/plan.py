@@ -16,11 +16,7 @@ from mcts_math.train.config import RoundsConfig, TrainConfig
 
 
 class Plan:
-    """The stages of a folder of rounds.
-
-    Args:
-        config: of the rounds.
-    """
+    """The stages of a folder of rounds."""
 
     def __init__(self, config: RoundsConfig) -> None:
         self.config = config

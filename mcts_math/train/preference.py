@@ -59,8 +59,6 @@ def pairs_of(tree: Tree, form: StepFormat, *, margin: float, most: int) -> list[
     """The pairs of a tree, widest margins first.
 
     Args:
-        tree: of a search for training data.
-        form: of its steps.
         margin: least difference of Q.
         most: how many at most.
     """

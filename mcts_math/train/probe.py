@@ -60,7 +60,6 @@ def read_features(checkpoint: Checkpoint, config: TrainConfig, tell: Callable[[s
     """One pass of the model over examples, packed into rows.
 
     Args:
-        checkpoint: the model, here.
         config: its `examples`, `max_length` and `dtype` count.
         tell: gets lines on how far it is.
 

@@ -92,7 +92,6 @@ def solve_slices(slices: Sequence[Slice], *, processes: int, threads: int, repor
         slices: in the order in which they are begun: the longest first.
         processes: side by side.
         threads: of each, on a CPU.
-        report: takes a line for every finished slice.
 
     Raises:
         MctsMathError: a slice failed, or a process died; finished slices stand.

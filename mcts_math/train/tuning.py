@@ -65,7 +65,6 @@ def tune(
     """Trains and writes the result; a stopped training goes on from its last state.
 
     Args:
-        config: what to do.
         overwrite: start anew, and replace a finished result.
         report: takes the lines meant for the user; called on the first process only.
 

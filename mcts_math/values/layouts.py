@@ -199,8 +199,6 @@ def _at(tokenizer: Any, text: str, ends: list[int], mark: int | None, *, as_prom
     """The tokens of a text, and the places of the tokens that hold some of its characters.
 
     Args:
-        tokenizer: of the model.
-        text: what to encode.
         ends: positions of characters, ascending.
         mark: the token that holds each of them.
         as_prompt: with the special tokens that the tokenizer adds to plain text; a rendered conversation has its own.

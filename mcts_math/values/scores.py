@@ -50,7 +50,6 @@ def check_scores(scores: Sequence[float], num_steps: int, source: str) -> tuple[
     """The scores, where they are one for each step and probabilities.
 
     Args:
-        scores: as answered.
         num_steps: how many are due.
         source: who answered, for messages.
 

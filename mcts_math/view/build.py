@@ -34,7 +34,6 @@ def build_page(
 
     Args:
         results: a results file, ours or a published one.
-        than: another one over the same questions.
         output: the HTML file; it is there whole or not at all.
         c_puct: weight of exploration that PUCT is shown with; None: as the file's run had it.
         workers: processes that judge answers of lines without a verdict; 0: one a core.

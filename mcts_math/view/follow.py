@@ -43,7 +43,6 @@ class Follower:
     """Follows one file. It need not be there yet.
 
     Args:
-        path: the results file.
         grader: judges answers of lines that hold no verdict.
         c_puct: weight of exploration to show; None: as the file's run had it.
     """
@@ -59,7 +58,6 @@ class Follower:
 
         Args:
             reading: number of the reading that the page has entries of.
-            seen: how many.
 
         Raises:
             RecordError: the file, or what stands beside it, can't be read.

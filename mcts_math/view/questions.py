@@ -55,8 +55,6 @@ def read_question(record: Mapping[str, Any], where: str, task_id: str) -> Questi
     """What the page shows of a line, ours or a published one.
 
     Args:
-        record: the line.
-        where: names it in errors.
         task_id: of its question, see `record.id_of`.
 
     Raises:

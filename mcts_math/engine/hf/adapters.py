@@ -61,7 +61,6 @@ class Adapters:
 
     Args:
         model: gets peft's layers put in.
-        options: as above.
 
     Raises:
         EngineError: peft is not installed, or the model lacks a target.

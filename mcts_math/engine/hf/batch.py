@@ -33,11 +33,6 @@ class Batch:
     """The running batch of one model."""
 
     def __init__(self, model: CausalModel, limits: BatchLimits, adapters: SessionWeights | None = None) -> None:
-        """Args:
-        model: what samples.
-        limits: how much at once.
-        adapters: those that jobs may name.
-        """
         self.counters = BatchCounters()
         self._model = model
         self._adapters = adapters

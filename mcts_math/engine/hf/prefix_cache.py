@@ -68,9 +68,7 @@ class PrefixCache:
         """Holds a sequence.
 
         Args:
-            tokens: the sequence.
             read: gives copies of the keys and values of tokens first..last-1; called for those not yet held.
-            namespace: where they belong.
         """
         if not tokens or len(tokens) > self._max_tokens:
             return

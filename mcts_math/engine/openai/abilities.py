@@ -51,7 +51,6 @@ async def try_out(client: Client, path: str, body: Mapping[str, Any]) -> Abiliti
     """Sends a short request, without what the server refuses by name; says once what it lacks.
 
     Args:
-        client: of the server.
         path: where such requests go.
         body: the request; for two samples, where several are wanted later.
 

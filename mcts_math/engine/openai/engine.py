@@ -67,7 +67,6 @@ class OpenAIEngine:
 
         Args:
             model: the model's folder, if it is here, or its name on the server.
-            need_value: values are wanted.
             arguments: see `ServerArguments`.
 
         Raises:

@@ -79,7 +79,6 @@ class VLLMEngine:
 
         Args:
             model_dir: a folder, or a name on the Hugging Face hub.
-            need_value: load the value head too.
             engine_args: arguments of vLLM's `AsyncEngineArgs`, such as tensor_parallel_size, dtype, quantization,
                 gpu_memory_utilization, max_model_len, max_num_seqs, enforce_eager.
 
