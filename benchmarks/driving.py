@@ -13,10 +13,10 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
+from scripted import RandomPolicy
 from stand_ins import EchoInterpreter, EqualChecker, EqualVerifier
 
 from mcts_math.config import Config
-from mcts_math.engine.scripted import RandomPolicy
 from mcts_math.requests import Evaluate, Evaluation, Generate, Generation, Services
 from mcts_math.scheduler import RunLimits, Scheduler
 from mcts_math.solver import search_maker

@@ -27,10 +27,11 @@ from sides import CLOCKS, Clock, median_seconds
 from torch import Tensor
 
 from mcts_math.engine.hf.engine import HFEngine
-from mcts_math.engine.hf.optune.artifact import describe_rule, save_rule
+from mcts_math.engine.hf.optune.artifact import describe_rule
 from mcts_math.engine.hf.optune.changes import WeightChanges
 from mcts_math.engine.hf.optune.rule import Change, Factors, UpdateRule
 from mcts_math.engine.hf.optune.sites import find_sites, measure, shapes_of
+from mcts_math.engine.hf.parts import save_parts
 from mcts_math.engine.spec import RuleOptions
 from mcts_math.evaluate.table import render_table
 from mcts_math.requests import Adapt, Generate, LossTerm, Sampling
@@ -46,7 +47,7 @@ def make_rule(model_dir: str, folder: Path, targets: Sequence[str]) -> None:
     rule = UpdateRule(shapes_of(sites))
     ids = torch.tensor(engine.model.codec.encode(questions(1)[0] + FEEDBACK))
     rule.observe(rule.summarise(measure(raw, sites, ids)[1]))
-    save_rule(folder, rule.state_dict(), describe_rule(rule, raw, sites, 16, model_dir))
+    save_parts(folder, "optune", rule.state_dict(), describe_rule(rule, raw, sites, 16, model_dir))
     asyncio.run(engine.close())
 
 

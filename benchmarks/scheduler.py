@@ -23,9 +23,9 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
+from scripted import RandomPolicy
 from stand_ins import EchoInterpreter, EqualChecker
 
-from mcts_math.engine.scripted import RandomPolicy
 from mcts_math.evaluate.table import render_table
 from mcts_math.requests import Execute, Generate, Observation, Sampling
 from mcts_math.solver import solve, solve_stream

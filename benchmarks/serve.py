@@ -20,10 +20,10 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests" / "serve"))
 
+from scripted import RandomPolicy
 from service import BEAM, served, serving
 from stand_ins import EchoInterpreter, EqualChecker
 
-from mcts_math.engine.scripted import RandomPolicy
 from mcts_math.evaluate.table import render_table
 from mcts_math.solver import solve
 

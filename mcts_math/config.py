@@ -25,8 +25,8 @@ from mcts_math.loggers import LOG_TO, LoggerName
 from mcts_math.methods import METHODS, Method, methods_that_know
 from mcts_math.search.mcts import PublishedOptions
 from mcts_math.settings import Integer, Real, Settings, describe_keys, make_settings, read_settings, suggest
+from mcts_math.values.families import REWARDS
 from mcts_math.values.spec import RewardSpec
-from mcts_math.values.table import REWARDS
 
 _PUBLISHED_KEYS: Final = PublishedOptions.model_fields
 """The keys of the published methods: MCTS knows them all."""
@@ -177,13 +177,9 @@ OBSOLETE_KEYS: Final = tuple(key for key, info in Common.model_fields.items() if
 
 
 class Config(Common):
-    """All settings of a run.
+    """All settings of a run."""
 
-    Attributes:
-        options: the keys of the method.
-    """
-
-    options: Settings = Field(default_factory=METHODS["mcts"].options, exclude=True)
+    options: Settings = Field(default_factory=METHODS["mcts"].options, exclude=True)  # the keys of the method
 
     @property
     def method(self) -> Method:

@@ -33,39 +33,22 @@ _LARGEST_VALUE: Final = 1 + 1e-6  # with what rounding may add
 
 @dataclass(slots=True)
 class Cost:
-    """What one tree cost.
+    """What one tree cost."""
 
-    Attributes:
-        seconds: machine time.
-        wall_s: from start to end.
-        tokens: generated.
-        prompt_tokens: of all prompts.
-        cached_tokens: those of `prompt_tokens` that a prefix cache held.
-        requests: requests of all kinds.
-        samples: samples generated.
-        evaluations: values asked for by themselves.
-        value_tokens: read for values by another model than the policy.
-        cells: runs of the interpreter.
-        cell_s: seconds of these.
-        verifications: attempts judged by the verifier.
-        adaptations: optimiser steps at test time.
-        adapted_tokens: tokens run through the model for these.
-    """
-
-    seconds: float = 0.0
-    wall_s: float = 0.0
-    tokens: int = 0
-    prompt_tokens: int = 0
-    cached_tokens: int = 0
-    requests: int = 0
-    samples: int = 0
-    evaluations: int = 0
-    value_tokens: int = 0
-    cells: int = 0
-    cell_s: float = 0.0
-    verifications: int = 0
-    adaptations: int = 0
-    adapted_tokens: int = 0
+    seconds: float = 0.0  # machine time
+    wall_s: float = 0.0  # from start to end
+    tokens: int = 0  # generated
+    prompt_tokens: int = 0  # of all prompts
+    cached_tokens: int = 0  # those of `prompt_tokens` that a prefix cache held
+    requests: int = 0  # requests of all kinds
+    samples: int = 0  # samples generated
+    evaluations: int = 0  # values asked for by themselves
+    value_tokens: int = 0  # read for values by another model than the policy
+    cells: int = 0  # runs of the interpreter
+    cell_s: float = 0.0  # seconds of these
+    verifications: int = 0  # attempts judged by the verifier
+    adaptations: int = 0  # optimiser steps at test time
+    adapted_tokens: int = 0  # tokens run through the model for these
 
     def charge(self, request: Request, reply: Reply) -> int:
         """Adds what a request has cost; returns the tokens that were generated for it.

@@ -112,10 +112,7 @@ def open_logger(
 
     Args:
         name: which; `none` drops what it is told.
-        title: of the run.
         folder: where files of it may lie.
-        config: what the run is made of.
-        report: takes lines of text meant for the user.
 
     Raises:
         ConfigError: it can't begin.

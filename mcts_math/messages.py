@@ -11,32 +11,20 @@ from pydantic import TypeAdapter
 
 @dataclass(frozen=True, slots=True)
 class ToolCall:
-    """A call of a tool, as the model wrote it.
-
-    Attributes:
-        name: of the tool.
-        arguments: JSON, or what stands in its place.
-        id: which the tool's message answers.
-    """
+    """A call of a tool, as the model wrote it."""
 
     name: str
-    arguments: str
-    id: str = ""
+    arguments: str  # JSON, or what stands in its place
+    id: str = ""  # which the tool's message answers
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A part of what stands in an assistant's turn: sampled, or put in between (an observation, the end of a thought).
+    """A part of an assistant's turn: sampled, or put in between (an observation, the end of a thought)."""
 
-    Attributes:
-        text: as it is read, tags and all.
-        tokens: as they were sampled; () where they are not known: it is then encoded by itself.
-        given: it is not the model's, but was put in between.
-    """
-
-    text: str
-    tokens: tuple[int, ...] = ()
-    given: bool = False
+    text: str  # as it is read, tags and all
+    tokens: tuple[int, ...] = ()  # as they were sampled; () where they are not known: it is then encoded by itself
+    given: bool = False  # it is not the model's, but was put in between
 
 
 Role: TypeAlias = Literal["system", "user", "assistant", "tool"]
@@ -44,23 +32,15 @@ Role: TypeAlias = Literal["system", "user", "assistant", "tool"]
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One turn of a conversation.
-
-    Attributes:
-        role: whose it is.
-        content: its text, without thought and tool calls.
-        thought: what the model thought before it wrote the content.
-        calls: the tools that it calls.
-        call_id: of a tool's message: the call that it answers.
-        written: an assistant's turn as it was written, thought, calls and tags included. Where it is there, a prompt
-            holds it as it is, and the model's template shows only what stands around it.
-    """
+    """One turn of a conversation."""
 
     role: Role
-    content: str
-    thought: str = ""
-    calls: tuple[ToolCall, ...] = ()
-    call_id: str = ""
+    content: str  # its text, without thought and tool calls
+    thought: str = ""  # what the model thought before it wrote the content
+    calls: tuple[ToolCall, ...] = ()  # the tools that it calls
+    call_id: str = ""  # of a tool's message: the call that it answers
+    # an assistant's turn as it was written, thought, calls and tags included. Where it is there, a prompt holds it as
+    # it is, and the model's template shows only what stands around it.
     written: tuple[Piece, ...] = ()
 
     def continued(self, more: Message) -> Message:
@@ -108,16 +88,11 @@ class Conversation:
     """A conversation, which the engine renders with the model's own chat template.
 
     Where the last message is the assistant's, the sample continues it; else it is a new message of the assistant.
-
-    Attributes:
-        messages: the turns.
-        tools: what the model may call.
-        template: further variables of the template, such as `enable_thinking`, by name.
     """
 
     messages: tuple[Message, ...]
     tools: tuple[Tool, ...] = ()
-    template: TemplateVariables = ()
+    template: TemplateVariables = ()  # further variables of the template, such as `enable_thinking`, by name
 
     def going_on(self, pieces: tuple[Piece, ...]) -> Conversation:
         """The same with more written in the assistant's turn, which begins here where the last one was another's."""
@@ -139,26 +114,17 @@ Prompt: TypeAlias = str | Conversation
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """How to sample one step.
+    """How to sample one step."""
 
-    Attributes:
-        temperature: >= 0; 0 is greedy.
-        top_p: nucleus mass in (0, 1]; 1 keeps all.
-        top_k: number of most likely tokens to keep; -1 keeps all.
-        max_tokens: most tokens of one sample, >= 1.
-        stop: strings that end a sample; the returned text ends before the stop string.
-        beam_width: above 1, samples are the best of a token-level beam search of this width, best first, as
-            transformers' `generate` makes it (scores are mean log-probabilities a token); temperature must then be 0.
-        want_certainty: `Sample.certainty` is wanted.
-    """
-
-    temperature: float = 0.7
-    top_p: float = 1.0
-    top_k: int = -1
-    max_tokens: int = 2000
-    stop: tuple[str, ...] = ()
+    temperature: float = 0.7  # >= 0; 0 is greedy
+    top_p: float = 1.0  # nucleus mass in (0, 1]; 1 keeps all
+    top_k: int = -1  # number of most likely tokens to keep; -1 keeps all
+    max_tokens: int = 2000  # most tokens of one sample, >= 1
+    stop: tuple[str, ...] = ()  # strings that end a sample; the returned text ends before the stop string
+    # above 1, samples are the best of a token-level beam search of this width, best first, as transformers'
+    # `generate` makes it (scores are mean log-probabilities a token); temperature must then be 0
     beam_width: int = 1
-    want_certainty: bool = False
+    want_certainty: bool = False  # `Sample.certainty` is wanted
 
 
 FinishReason: TypeAlias = Literal["stop", "length"]
@@ -166,29 +132,20 @@ FinishReason: TypeAlias = Literal["stop", "length"]
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """What a model wrote.
+    """What a model wrote."""
 
-    Attributes:
-        text: the continuation of the prompt, without the stop string that ended it.
-        logprob: sum of the tokens' log-probabilities in nats, from the model's distribution before temperature,
-            top-p and top-k; the stop string's tokens and the end-of-sequence token count.
-        num_tokens: number of tokens that `logprob` sums over.
-        finish: "stop" (stop string or end of sequence) or "length" (max_tokens or the context is used up).
-        written: the same with its stop string, and with its tokens; () where the engine does not tell them.
-        opening: what of the model's turn stands before `text`: what the template opens (such as `<think>`), and of a
-            turn that is continued what was written before.
-        message: the turn as a server has read it, thought and calls apart; None where it was not read there.
-        certainty: sum over the same tokens of -1/V Σ log(V p), how far the model's distribution p over its V tokens is
-            from the uniform one, nats, >= 0 (self-certainty, Kang et al., arXiv 2502.18581); None where not asked for.
-    """
-
-    text: str
+    text: str  # the continuation of the prompt, without the stop string that ended it
+    # sum of the tokens' log-probabilities in nats, from the model's distribution before temperature, top-p and top-k;
+    # the stop string's tokens and the end-of-sequence token count
     logprob: float
-    num_tokens: int
+    num_tokens: int  # number of tokens that `logprob` sums over
+    # "stop": stop string or end of sequence; "length": max_tokens or the context is used up
     finish: FinishReason = "stop"
-    written: tuple[Piece, ...] = ()
-    opening: str = ""
-    message: Message | None = None
+    written: tuple[Piece, ...] = ()  # with its stop string and its tokens; () where the engine does not tell them
+    opening: str = ""  # of its turn what stands before `text`: opened by the template, or written before
+    message: Message | None = None  # as a server has read it, thought and calls apart; None where none has
+    # sum over the same tokens of -1/V Σ log(V p), how far the model's distribution p over its V tokens is from the
+    # uniform one, nats, >= 0 (self-certainty, Kang et al., arXiv 2502.18581); None where not asked for
     certainty: float | None = None
 
 

@@ -63,41 +63,24 @@ def _fttt_adapter(options: FtttOptions) -> AdapterOptions:
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """One way of searching.
+    """One way of searching."""
 
-    Attributes:
-        title: how tables and help call it.
-        summary: what it does, in half a line.
-        options: the keys that it knows beside the common ones.
-        search: grows a tree under these options.
-        reads_verdicts: whether the ground truth takes part in the search, or chooses the answer.
-        uses_values: whether under its options it asks for values where there are any.
-        needs_values: whether its options make no sense without one.
-        is_chain: its tree is one chain, of which published readers take the deepest node.
-        makes_attempts: it makes whole attempts, which stand in the record one by one.
-        independent: its attempts don't see each other: pass@k and Maj@k can be estimated from them.
-        ranks_answers: it compares final answers with each other, so it can't do anything with programs.
-        backs_up: its nodes have Q, N and a prior.
-        adapter: how the engine learns at test time under its options; None: it need not.
-        needs_certainty: whether under its options the engine must tell how certain it is of each sample.
-        needs_token_beams: the engine must search over tokens; nothing is drawn, so the temperature must be 0.
-    """
-
-    title: str
-    summary: str
-    options: type[Settings]
-    search: SearchFunction
-    reads_verdicts: Callable[[Any], bool] = _never
-    uses_values: Callable[[Any], bool] = _never
-    needs_values: Callable[[Any], bool] = _never
-    is_chain: bool = False
-    makes_attempts: bool = False
-    independent: bool = False
-    ranks_answers: bool = False
-    backs_up: bool = False
+    title: str  # how tables and help call it
+    summary: str  # what it does, in half a line
+    options: type[Settings]  # the keys that it knows beside the common ones
+    search: SearchFunction  # grows a tree under these options
+    reads_verdicts: Callable[[Any], bool] = _never  # the ground truth takes part in the search, or chooses
+    uses_values: Callable[[Any], bool] = _never  # it asks for values where there are any
+    needs_values: Callable[[Any], bool] = _never  # it makes no sense without them
+    is_chain: bool = False  # its tree is one chain, of which published readers take the deepest node
+    makes_attempts: bool = False  # it makes whole attempts, which stand in the record one by one
+    independent: bool = False  # its attempts don't see each other: pass@k and Maj@k can be estimated from them
+    ranks_answers: bool = False  # it compares final answers with each other, so it can't do anything with programs
+    backs_up: bool = False  # its nodes have Q, N and a prior
+    # how the engine learns at test time; None: it need not
     adapter: Callable[[Any], AdapterOptions | RuleOptions] | None = None
-    needs_certainty: Callable[[Any], bool] = _never
-    needs_token_beams: bool = False
+    needs_certainty: Callable[[Any], bool] = _never  # the engine must tell how certain it is of each sample
+    needs_token_beams: bool = False  # the engine searches over tokens; nothing is drawn, so temperature must be 0
 
 
 METHODS: Final[Mapping[str, Method]] = {

@@ -51,16 +51,10 @@ class Totals:
 
 @dataclass(slots=True)
 class Monitor:
-    """Reads the numbers of one run, and tells them to a logger.
+    """Reads the numbers of one run, and tells them to a logger."""
 
-    Attributes:
-        total: questions that this run is to solve.
-        counts: of those that it has solved.
-        logger: see `log_to`.
-    """
-
-    total: int
-    counts: Totals
+    total: int  # questions that this run is to solve
+    counts: Totals  # of those that it has solved
     logger: Logger | None = None
     _scheduler: Scheduler | None = None
     _services: Services | None = None

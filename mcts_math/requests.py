@@ -35,48 +35,28 @@ class PartialSolution:
 
 @dataclass(frozen=True, slots=True)
 class Generate:
-    """Ask the policy for samples that continue a prompt.
-
-    Attributes:
-        prompt: what to continue.
-        num_samples: how many, >= 1.
-        sampling: how.
-        seed: seed of the first sample; sample i uses `seed + i` where the engine takes one seed a sample.
-        want_value: the value of the prompt is wanted too, if the engine has a value head.
-        task_id: the question the request belongs to (for logs and for cancelling); it must not change the reply.
-        adapter: the session of `Adapt` whose weights sample; "" is the model as it was loaded.
-        partial: what the prompt shows, for a reward model; there where a search wants a value.
-    """
+    """Ask the policy for samples that continue a prompt."""
 
     prompt: Prompt
-    num_samples: int
+    num_samples: int  # how many, >= 1
     sampling: Sampling
-    seed: int
-    want_value: bool = False
-    task_id: str = ""
-    adapter: str = ""
-    partial: PartialSolution | None = None
+    seed: int  # seed of the first sample; sample i uses `seed + i` where the engine takes one seed a sample
+    want_value: bool = False  # the value of the prompt is wanted too, if the engine has a value head
+    task_id: str = ""  # the question the request belongs to (for logs and for cancelling); it must not change the reply
+    adapter: str = ""  # the session of `Adapt` whose weights sample; "" is the model as it was loaded
+    partial: PartialSolution | None = None  # what the prompt shows, for a reward model; where a search wants a value
 
 
 @dataclass(frozen=True, slots=True)
 class Generation:
-    """Reply to `Generate`.
+    """Reply to `Generate`."""
 
-    Attributes:
-        samples: as many as asked for, in order; empty where the prompt was too long.
-        value: v of the prompt in [-1, 1], or None where the engine has no value head or was not asked.
-        too_long: the prompt does not fit the model's context; nothing was generated.
-        num_prompt_tokens: length of the prompt.
-        num_cached_tokens: how many of them came from a prefix cache.
-        num_value_tokens: tokens that another model than the policy has read for the value.
-    """
-
-    samples: tuple[Sample, ...]
-    value: float | None = None
-    too_long: bool = False
+    samples: tuple[Sample, ...]  # as many as asked for, in order; empty where the prompt was too long
+    value: float | None = None  # v of the prompt in [-1, 1]; None where there is no head, or nobody asked
+    too_long: bool = False  # the prompt does not fit the model's context; nothing was generated
     num_prompt_tokens: int = 0
-    num_cached_tokens: int = 0
-    num_value_tokens: int = 0
+    num_cached_tokens: int = 0  # how many of them came from a prefix cache
+    num_value_tokens: int = 0  # tokens that another model than the policy has read for the value
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,35 +92,23 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Execute:
-    """Ask for one cell to be run in the state that `history` leaves.
+    """Ask for one cell to be run in the state that `history` leaves."""
 
-    Attributes:
-        session: the question the cell belongs to; nothing is shared between sessions.
-        history: the cells that ran before, root first. The interpreter's state *is* this sequence: siblings have
-            equal histories and never see each other; an implementation may snapshot, cache or replay.
-        cell: what to run.
-    """
-
-    session: str
+    session: str  # the question the cell belongs to; nothing is shared between sessions
+    # the cells that ran before, root first. The interpreter's state *is* this sequence: siblings have equal histories
+    # and never see each other; an implementation may snapshot, cache or replay.
     history: tuple[Cell, ...]
     cell: Cell
 
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """Reply to `Execute`.
+    """Reply to `Execute`."""
 
-    Attributes:
-        text: what the model is shown, at most a few hundred characters per print.
-        status: how the cell ended.
-        seconds: wall-clock time of this cell alone.
-        rebuilt: the state had been evicted and its history was run again first.
-    """
-
-    text: str
+    text: str  # what the model is shown, at most a few hundred characters per print
     status: CellStatus = CellStatus.OK
-    seconds: float = 0.0
-    rebuilt: bool = False
+    seconds: float = 0.0  # wall-clock time of this cell alone
+    rebuilt: bool = False  # the state had been evicted and its history was run again first
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,32 +121,20 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Verify:
-    """Ask whether a whole attempt solves its task: the answer is compared, or the task's tests are run.
+    """Ask whether a whole attempt solves its task: the answer is compared, or the task's tests are run."""
 
-    Attributes:
-        task: the question, with what its verifier needs in `task.record`.
-        attempt: everything that the model wrote, observations included.
-        answer: the final answer, where the step format has read one; None leaves it to the verifier to find.
-    """
-
-    task: Task
-    attempt: str
-    answer: str | None = None
+    task: Task  # the question, with what its verifier needs in `task.record`
+    attempt: str  # everything that the model wrote, observations included
+    answer: str | None = None  # where the step format has read one; None leaves it to the verifier to find
 
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """Reply to `Verify`.
-
-    Attributes:
-        verdict: what was found.
-        answer: the answer, or the code, that was judged; None where there was none.
-        detail: why, in a line ("" where there is nothing to say).
-    """
+    """Reply to `Verify`."""
 
     verdict: Verdict
-    answer: str | None = None
-    detail: str = ""
+    answer: str | None = None  # the answer, or the code, that was judged; None where there was none
+    detail: str = ""  # why, in a line ("" where there is nothing to say)
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,37 +152,25 @@ class LossTerm:
 
 @dataclass(frozen=True, slots=True)
 class Adapt:
-    """Ask for one optimiser step of a session's own adapter; the session's first request makes it, fresh.
+    """Ask for one optimiser step of a session's own adapter; the session's first request makes it, fresh."""
 
-    Attributes:
-        session: the question the adapter belongs to; nothing is shared between sessions.
-        terms: what the loss sums over, >= 1. (A learned rule takes the first one, and all of its tokens count.)
-        seed: of the adapter's initial weights and of its dropout.
-        sampled: what all terms begin with and sampling has run through the model: question and attempt. An adapter may
-            take its keys and values as constants; what counts begins after the first token behind it. None: nothing.
-    """
-
-    session: str
+    session: str  # the question the adapter belongs to; nothing is shared between sessions
+    # what the loss sums over, >= 1; a learned rule takes the first, and all of its tokens count
     terms: tuple[LossTerm, ...]
-    seed: int = 0
+    seed: int = 0  # of the adapter's initial weights and of its dropout
+    # what all terms begin with and sampling has run through the model: question and attempt. An adapter may take its
+    # keys and values as constants; what counts begins after the first token behind it. None: nothing.
     sampled: Prompt | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Adaptation:
-    """Reply to `Adapt`.
+    """Reply to `Adapt`."""
 
-    Attributes:
-        loss: before the step, nats.
-        num_tokens: tokens that were run through the model for it.
-        reset: loss, gradient or stepped weights were not finite; the adapter was made afresh instead.
-        too_long: a term does not fit the context; nothing was changed.
-    """
-
-    loss: float
-    num_tokens: int = 0
-    reset: bool = False
-    too_long: bool = False
+    loss: float  # before the step, nats
+    num_tokens: int = 0  # tokens that were run through the model for it
+    reset: bool = False  # loss, gradient or stepped weights were not finite; the adapter was made afresh instead
+    too_long: bool = False  # a term does not fit the context; nothing was changed
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,19 +180,12 @@ class Meter:
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """Reply to `Meter`: sums since the tree began.
+    """Reply to `Meter`: sums since the tree began."""
 
-    Attributes:
-        seconds: machine time (see `scheduler`).
-        tokens: generated.
-        prompt_tokens: of all prompts, found in a cache or not.
-        adapted_tokens: run through the model for optimiser steps.
-    """
-
-    seconds: float = 0.0
-    tokens: int = 0
-    prompt_tokens: int = 0
-    adapted_tokens: int = 0
+    seconds: float = 0.0  # machine time (see `scheduler`)
+    tokens: int = 0  # generated
+    prompt_tokens: int = 0  # of all prompts, found in a cache or not
+    adapted_tokens: int = 0  # run through the model for optimiser steps
 
 
 Request: TypeAlias = Generate | Evaluate | Execute | Check | Verify | Adapt | Meter

@@ -38,21 +38,13 @@ MakeSearch: TypeAlias = Callable[[Tree], Search]
 
 @dataclass(frozen=True, slots=True)
 class RunLimits:
-    """Bounds of a run; 0 is no bound.
+    """Bounds of a run; 0 is no bound."""
 
-    Attributes:
-        in_flight: trees that grow at once.
-        question_s: machine time of one tree, seconds.
-        question_tokens: generated tokens of one tree.
-        run_tokens: generated tokens of all trees.
-        question_samples: samples of one tree.
-    """
-
-    in_flight: int = 1024
-    question_s: float = 0.0
-    question_tokens: int = 0
-    run_tokens: int = 0
-    question_samples: int = 0
+    in_flight: int = 1024  # trees that grow at once
+    question_s: float = 0.0  # machine time of one tree, seconds
+    question_tokens: int = 0  # generated tokens of one tree
+    run_tokens: int = 0  # generated tokens of all trees
+    question_samples: int = 0  # samples of one tree
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,12 +80,7 @@ class _Job:
 
 
 class Scheduler:
-    """Grows trees beside each other.
-
-    Args:
-        services: who answers requests.
-        limits: bounds of the run.
-    """
+    """Grows trees beside each other."""
 
     def __init__(self, services: Services, limits: RunLimits | None = None) -> None:
         self._services = services

@@ -25,21 +25,13 @@ from mcts_math.verifiers import make_verifier
 
 
 class Provided(TypedDict, total=False):
-    """Objects that stand in for what the config names. They are used as they are and left open.
+    """Objects that stand in for what the config names. They are used as they are and left open."""
 
-    Attributes:
-        policy: writes the steps; absent: the engine that the config names, on `model_dir`.
-        value_model: scores partial solutions; absent: what the config's `value` says.
-        interpreter: runs code; absent: the sandbox.
-        checker: compares answers; absent: the pooled answer checker.
-        verifier: judges whole attempts; absent: the checker for answers, the sandbox for programs.
-    """
-
-    policy: Policy | None
-    value_model: ValueModel | None
-    interpreter: Interpreter | None
-    checker: Checker | None
-    verifier: Verifier | None
+    policy: Policy | None  # writes the steps; absent: the engine that the config names, on `model_dir`
+    value_model: ValueModel | None  # scores partial solutions; absent: what the config's `value` says
+    interpreter: Interpreter | None  # runs code; absent: the sandbox
+    checker: Checker | None  # compares answers; absent: the pooled answer checker
+    verifier: Verifier | None  # judges whole attempts; absent: the checker for answers, the sandbox for programs
 
 
 def engine_options(config: Config) -> EngineOptions:

@@ -108,7 +108,6 @@ async def solve_stream(
     Args:
         config, tasks, provided: as in `solve`.
         on_open: called once when all services are there, before the first question.
-        report: takes lines of text meant for the user.
 
     Raises:
         MctsMathError: bad config or tasks, or a service that broke down; what was yielded before stands.

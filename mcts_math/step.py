@@ -47,19 +47,12 @@ class CellStatus(str, Enum):
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """Something to do before the solution goes on.
-
-    Attributes:
-        tool: its name, as written.
-        input: what it is given, as written, code fence and all; "" where that can't be read.
-        note: the observation of an action that runs nothing; None where code is to be run.
-        call_id: of the tool call that asks for it.
-    """
+    """Something to do before the solution goes on."""
 
     tool: str
-    input: str
-    note: str | None = None
-    call_id: str = ""
+    input: str  # what it is given, as written, code fence and all; "" where that can't be read
+    note: str | None = None  # the observation of an action that runs nothing; None where code is to be run
+    call_id: str = ""  # of the tool call that asks for it
 
     @property
     def code(self) -> str | None:
@@ -69,23 +62,14 @@ class Action:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A sample as read, before its code is run. Actions and an answer are never both there; neither: unparsable.
+    """A sample as read, before its code is run. Actions and an answer are never both there; neither: unparsable."""
 
-    Attributes:
-        text: the sample, trimmed.
-        actions: what it asks for, one after another.
-        answer: the final answer, with one enclosing pair of `$` removed; None where there is none.
-        whole: a whole reply, which needs neither action nor answer.
-        goes_on: a step of thought alone: the solution goes on after it.
-        message: the turn as a conversation shows it; None in formats of text.
-    """
-
-    text: str
-    actions: tuple[Action, ...] = ()
-    answer: str | None = None
-    whole: bool = False
-    goes_on: bool = False
-    message: Message | None = None
+    text: str  # the sample, trimmed
+    actions: tuple[Action, ...] = ()  # what it asks for, one after another
+    answer: str | None = None  # the final answer, with one enclosing pair of `$` removed; None where there is none
+    whole: bool = False  # a whole reply, which needs neither action nor answer
+    goes_on: bool = False  # a step of thought alone: the solution goes on after it
+    message: Message | None = None  # the turn as a conversation shows it; None in formats of text
 
     @property
     def code(self) -> str | None:
@@ -95,22 +79,14 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """An action that was done.
+    """An action that was done."""
 
-    Attributes:
-        tool, input: see `Action`.
-        observation: what the interpreter, or the format in its place, showed.
-        status: how the cell ended; None where no code was run.
-        seed: of the interpreter's random generators.
-        call_id: of the tool call that asked for it.
-    """
-
-    tool: str
+    tool: str  # see `Action`
     input: str
-    observation: str | None = None
-    status: CellStatus | None = None
+    observation: str | None = None  # what the interpreter, or the format in its place, showed
+    status: CellStatus | None = None  # how the cell ended; None where no code was run
     seed: int = 0
-    call_id: str = ""
+    call_id: str = ""  # of the tool call that asked for it
 
     @property
     def code(self) -> str | None:
@@ -120,29 +96,17 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step of a solution.
+    """One step of a solution."""
 
-    Attributes:
-        text: as the next prompt shows it, observations included.
-        outcome: what it led to.
-        runs: what was done, in order.
-        answer: the final answer of an ANSWER step, else None.
-        logprob: sum over the tokens, nats.
-        num_tokens: length of the sample.
-        correct: whether the answer equals an accepted one; None where that was not asked.
-        message: the turn, or the part of one, that was written; None in formats of text.
-        certainty: sum over the tokens, see `Sample.certainty`; None where that was not asked.
-    """
-
-    text: str
+    text: str  # as the next prompt shows it, observations included
     outcome: Outcome
-    runs: tuple[Run, ...] = ()
-    answer: str | None = None
-    logprob: float = 0.0
-    num_tokens: int = 0
-    correct: bool | None = None
-    message: Message | None = None
-    certainty: float | None = None
+    runs: tuple[Run, ...] = ()  # what was done, in order
+    answer: str | None = None  # the final answer of an ANSWER step, else None
+    logprob: float = 0.0  # sum over the tokens, nats
+    num_tokens: int = 0  # length of the sample
+    correct: bool | None = None  # whether the answer equals an accepted one; None where that was not asked
+    message: Message | None = None  # the turn, or the part of one, that was written; None in formats of text
+    certainty: float | None = None  # sum over the tokens, see `Sample.certainty`; None where not asked
 
     @property
     def code(self) -> str | None:

@@ -17,34 +17,21 @@ ROOT = 0
 
 @dataclass(slots=True)
 class Node:
-    """One step of a partial solution.
+    """One step of a partial solution."""
 
-    Attributes:
-        id: index in `Tree.nodes`.
-        parent: id of the parent; -1 at the root.
-        step: what was written here; None at the root.
-        depth: number of steps from the root, which has depth 0.
-        prior: exp(mean token log-probability) of the step in (0, 1]; 1 at the root.
-        value: what the published system records: the estimate of the value source, where one was asked before anything
-            was backed up, else the first result that was; None where neither.
-        estimate: what the value source said of the partial solution, in [-1, 1]; None where it was not asked.
-        visit_count: N, how often a result was backed up through this node.
-        value_sum: W, the sum of these results.
-        terminal: nothing grows from here: an answer, a failed step, or a subtree that is used up.
-        children: ids in sampling order.
-    """
-
-    id: int
-    parent: int
-    step: Step | None
-    depth: int
-    prior: float = 1.0
+    id: int  # index in `Tree.nodes`
+    parent: int  # id of the parent; -1 at the root
+    step: Step | None  # what was written here; None at the root
+    depth: int  # number of steps from the root, which has depth 0
+    prior: float = 1.0  # exp(mean token log-probability) of the step in (0, 1]; 1 at the root
+    # what the published system records: the estimate of the value source, where one was asked before anything was
+    # backed up, else the first result that was; None where neither
     value: float | None = None
-    estimate: float | None = None
-    visit_count: int = 0
-    value_sum: float = 0.0
-    terminal: bool = False
-    children: list[int] = field(default_factory=list)
+    estimate: float | None = None  # of the value source, in [-1, 1]; None where it was not asked
+    visit_count: int = 0  # N, how often a result was backed up through this node
+    value_sum: float = 0.0  # W, the sum of these results
+    terminal: bool = False  # nothing grows from here: an answer, a failed step, or a subtree that is used up
+    children: list[int] = field(default_factory=list)  # ids in sampling order
 
     @property
     def q_value(self) -> float:
@@ -59,51 +46,31 @@ class Node:
 
 @dataclass(slots=True)
 class Attempt:
-    """One trial at the question, as it was judged (SPEC B).
-
-    Attributes:
-        node: id of the node that ends it.
-        verdict: what the verifier said; None where it was not asked.
-        answer: what was judged, or would be voted for; None where there was none.
-        tokens: generated for it, what came between the attempt before and this one (a reflection) included.
-        prompt_tokens: of the prompts of the same requests.
-        adapted_tokens: run through the model for an optimiser step before it.
-        seconds: machine time of the same; attempts made side by side share theirs evenly.
-        loss: of the optimiser step that it gave rise to, nats; None where there was none.
-        note: what went wrong with that step ("" where nothing did).
-    """
+    """One trial at the question, as it was judged (SPEC B)."""
 
     node: int
-    verdict: Verdict | None = None
-    answer: str | None = None
-    tokens: int = 0
-    prompt_tokens: int = 0
-    adapted_tokens: int = 0
-    seconds: float = 0.0
-    loss: float | None = None
-    note: str = ""
+    verdict: Verdict | None = None  # what the verifier said; None where it was not asked
+    answer: str | None = None  # what was judged, or would be voted for; None where there was none
+    tokens: int = 0  # generated for it, what came between the attempt before and this one (a reflection) included
+    prompt_tokens: int = 0  # of the prompts of the same requests
+    adapted_tokens: int = 0  # run through the model for an optimiser step before it
+    seconds: float = 0.0  # machine time of the same; attempts made side by side share theirs evenly
+    loss: float | None = None  # of the optimiser step that it gave rise to, nats; None where there was none
+    note: str = ""  # what went wrong with that step ("" where nothing did)
 
 
 @dataclass(slots=True)
 class Tree:
-    """The tree of one task.
-
-    Attributes:
-        task: the question.
-        nodes: all nodes; `nodes[i].id == i`, a parent stands before its children.
-        solutions: ids of the nodes that the search chose as its answers, best first.
-        correct: whether the first solution equals an accepted answer, or any attempt passed the verifier; None where
-            there is nothing to compare or it was not asked.
-        stopped: why the search was cut short ("" where it ended by itself).
-        attempts: the trials of a strategy that makes whole attempts, in their order.
-    """
+    """The tree of one task."""
 
     task: Task
-    nodes: list[Node]
-    solutions: list[int] = field(default_factory=list)
+    nodes: list[Node]  # all nodes; `nodes[i].id == i`, a parent stands before its children
+    solutions: list[int] = field(default_factory=list)  # ids of the chosen answers, best first
+    # whether the first solution equals an accepted answer, or any attempt passed the verifier; None where there is
+    # nothing to compare or it was not asked
     correct: bool | None = None
-    stopped: str = ""
-    attempts: list[Attempt] = field(default_factory=list)
+    stopped: str = ""  # why the search was cut short ("" where it ended by itself)
+    attempts: list[Attempt] = field(default_factory=list)  # in their order, of a strategy that makes whole ones
 
     @property
     def root(self) -> Node:

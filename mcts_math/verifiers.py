@@ -9,22 +9,35 @@ from mcts_math.answer import extract_answer
 from mcts_math.errors import TaskError
 from mcts_math.judge import CodeJudge, Judge, JudgeClient, JudgeLimits, Problem
 from mcts_math.judge.problem import NO_CODE
-from mcts_math.requests import Check, Checker, Verdict, Verification, Verifier, Verify
+from mcts_math.requests import Check, Checker, Verdict, Verification, Verify
 from mcts_math.tasks import Task
 
 
-class AnswerVerifier:
-    """Compares the final answer with the accepted ones.
+class TaskVerifier:
+    """Runs the tests of code tasks; of all others it compares the final answer with the accepted ones.
 
     Args:
-        checker: what compares; whoever made it closes it.
+        checker: compares; whoever made it closes it.
+        judge: runs tests, and is closed by `close`; None where no task needs one.
     """
 
-    def __init__(self, checker: Checker) -> None:
-        self._checker = checker
+    def __init__(self, checker: Checker, judge: CodeJudge | None = None) -> None:
+        self._checker, self._judge = checker, judge
 
     async def verify(self, request: Verify) -> Verification:
-        """The verdict; NO_ANSWER where the attempt marks none as final. Raises TaskError on a task without answers."""
+        """The verdict; NO_ANSWER where the attempt marks no answer as final, or holds no code.
+
+        Raises:
+            TaskError: the task has no answers, is no problem, or asks for a judge where there is none.
+        """
+        return await (self._run_tests(request) if request.task.is_code else self._compare(request))
+
+    async def close(self) -> None:
+        """Closes the judge."""
+        if self._judge is not None:
+            await self._judge.close()
+
+    async def _compare(self, request: Verify) -> Verification:
         task = request.task
         if not task.answers:
             raise TaskError(f"question {task.id!r} has no `answer` to compare with. Add it to the question file.")
@@ -34,58 +47,15 @@ class AnswerVerifier:
         equal = await self._checker.check(Check(answer, task.answers))
         return Verification(Verdict.CORRECT if equal else Verdict.INCORRECT, answer)
 
-    async def close(self) -> None:
-        """Nothing to close."""
-
-
-class CodeVerifier:
-    """Runs the task's tests on the code in the attempt.
-
-    Args:
-        judge: what runs them; closed by `close`.
-    """
-
-    def __init__(self, judge: CodeJudge) -> None:
-        self._judge = judge
-
-    async def verify(self, request: Verify) -> Verification:
-        """The verdict; NO_ANSWER where the attempt holds no code. Raises TaskError on a task that is no problem."""
+    async def _run_tests(self, request: Verify) -> Verification:
+        if self._judge is None:
+            raise TaskError(f"question {request.task.id!r} is a code task, and no judge was opened for it.")
         problem = Problem.from_record(request.task.record, f"question {request.task.id!r}")
         judgement = await self._judge.judge(problem, request.attempt)
         if judgement.result == NO_CODE:
             return Verification(Verdict.NO_ANSWER, detail=NO_CODE)
         verdict = Verdict.CORRECT if judgement.passed else Verdict.INCORRECT
         return Verification(verdict, judgement.code, judgement.result)
-
-    async def close(self) -> None:
-        """Closes the judge."""
-        await self._judge.close()
-
-
-class TaskVerifier:
-    """Runs tests for code tasks, compares answers for all others.
-
-    Args:
-        answers: verifier of answers; closed by `close`, as is the other.
-        code: verifier of code; None where no task needs one.
-    """
-
-    def __init__(self, answers: Verifier, code: Verifier | None = None) -> None:
-        self._answers, self._code = answers, code
-
-    async def verify(self, request: Verify) -> Verification:
-        """The verdict of the verifier that the task needs. Raises TaskError where there is none."""
-        if not request.task.is_code:
-            return await self._answers.verify(request)
-        if self._code is None:
-            raise TaskError(f"question {request.task.id!r} is a code task, and no judge was opened for it.")
-        return await self._code.verify(request)
-
-    async def close(self) -> None:
-        """Closes both."""
-        await self._answers.close()
-        if self._code is not None:
-            await self._code.close()
 
 
 def make_verifier(checker: Checker, *, address: str | None = None, limits: JudgeLimits | None = None) -> TaskVerifier:
@@ -100,8 +70,7 @@ def make_verifier(checker: Checker, *, address: str | None = None, limits: Judge
         ConfigError: the address is none.
     """
     address = os.environ.get("OJ_API", "") if address is None else address
-    judge: CodeJudge = JudgeClient(address) if address else Judge(limits)
-    return TaskVerifier(AnswerVerifier(checker), CodeVerifier(judge))
+    return TaskVerifier(checker, JudgeClient(address) if address else Judge(limits))
 
 
 def check_problems(tasks: Iterable[Task]) -> None:

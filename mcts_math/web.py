@@ -19,7 +19,6 @@ class Refused(Exception):  # noqa: N818 - an answer, not a fault
     """A request that gets an error status.
 
     Attributes:
-        status: of HTTP.
         detail: what is wrong, and what to do.
         param: the key that is to blame, where it is one.
         code: what kind of error it is, where programs know a word for it.
@@ -27,7 +26,7 @@ class Refused(Exception):  # noqa: N818 - an answer, not a fault
 
     def __init__(self, status: int, detail: str, param: str | None = None, code: str | None = None) -> None:
         super().__init__(detail)
-        self.status, self.detail, self.param, self.code = status, detail, param, code
+        self.status, self.detail, self.param, self.code = status, detail, param, code  # of HTTP
 
     @property
     def headers(self) -> dict[str, str]:

@@ -17,7 +17,7 @@ from mcts_math.run.program import add_overrides, make_parser, run_program
 
 # isort: split
 from mcts_math.settings import describe_keys, load_settings
-from mcts_math.train.tuning_config import TuningConfig
+from mcts_math.train.config import TuningConfig
 
 
 def main(argv: list[str]) -> int:
@@ -34,7 +34,7 @@ def main(argv: list[str]) -> int:
     output = tune(config, overwrite=args.overwrite, report=lambda text: print(text, flush=True))
     print(f"result: {output}")
     if args.plot:
-        from mcts_math.train.tuning_plots import draw_training
+        from mcts_math.train.plots import draw_training
 
         print(f"picture: {draw_training(output, args.plot)}")
     return 0

@@ -11,8 +11,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from scripted import Behaviour, RandomPolicy
+
 from mcts_math.config import make_config
-from mcts_math.engine.scripted import Behaviour, RandomPolicy
 from mcts_math.formats import make_format
 from mcts_math.methods import METHODS
 from mcts_math.monitor import Totals

@@ -6,10 +6,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+from scripted import ScriptedPolicy, scripted
 from stand_ins import EchoInterpreter
 
 from mcts_math.config import make_config
-from mcts_math.engine.scripted import ScriptedPolicy, scripted
 from mcts_math.files import read_records
 from mcts_math.monitor import Totals
 from mcts_math.requests import Generate, Generation

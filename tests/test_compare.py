@@ -21,7 +21,7 @@ from mcts_math.evaluate.experiments import ExperimentConfig, MethodConfig, check
 from mcts_math.evaluate.plots import draw_budgets
 from mcts_math.evaluate.trials import read_questions
 from mcts_math.settings import load_settings, make_settings
-from mcts_math.train.tuning_config import Kind, TuningConfig
+from mcts_math.train.config import Kind, TuningConfig
 
 SHELLS = ("greedy", "revision", "beam_search", "best_of_n", "self_refine", "self_consistency", "fttt")
 

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from scripted import ScriptedPolicy, scripted
 from stand_ins import EchoInterpreter, EqualChecker, final
 
-from mcts_math.engine.scripted import ScriptedPolicy, scripted
 from mcts_math.engine.table import ENGINES
 from mcts_math.formats import FORMATS
 from mcts_math.methods import METHODS, Method

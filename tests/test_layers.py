@@ -26,12 +26,12 @@ LAYERS = [
     ["run/run", "run/merge", "evaluate/budgets", "evaluate/comparison", "evaluate/report"],
     ["serve"],
     ["evaluate/experiments", "evaluate/plots", "train/slices"],
-    ["train/config", "train/tuning_config", "train/reading"],
+    ["train/config", "train/reading"],
     ["train/examples", "train/launch", "train/plan", "train/resume"],
     ["train/preference"],
     ["train/collect", "train/data", "train/feedback"],
     ["train/analysis", "train/lessons", "train/model", "train/packing", "train/processes"],
-    ["train/error_analysis", "train/export", "train/plots", "train/trainer", "train/tuning_plots"],
+    ["train/export", "train/plots", "train/trainer"],
     ["train/learners", "train/summary", "train/training"],
     ["train/tuning", "train/probe"],
     ["train/rounds", "train/__main__"],
@@ -40,7 +40,7 @@ LAYERS = [
     ["view/build"],
     ["view/follow"],
     ["view/serve"],
-    ["view/program", "view/dashboard"],
+    ["view/program"],
     ["run/cli"],
 ]
 ROOMS = ("evaluate", "run", "train", "view")
@@ -56,7 +56,7 @@ LEARNING = {
     )
 }  # fmt: skip
 # Modules of the engines that are read before one is loaded.
-LIGHT = ("arguments.py", "checkpoint.py", "load.py", "scripted.py", "spec.py", "table.py", "__init__.py")
+LIGHT = ("arguments.py", "checkpoint.py", "load.py", "spec.py", "table.py", "__init__.py")
 SANDBOXED = ("interpreter/worker", "judge/worker")
 
 

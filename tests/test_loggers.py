@@ -10,10 +10,10 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from scripted import Behaviour, RandomPolicy
 from stand_ins import EchoInterpreter, EqualChecker
 
 from mcts_math.config import make_config
-from mcts_math.engine.scripted import Behaviour, RandomPolicy
 from mcts_math.errors import ConfigError
 from mcts_math.loggers import LoggerName, check_logger, open_logger
 from mcts_math.monitor import Totals

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 from pydantic import Field
+from scripted import ScriptedPolicy, scripted
 from stand_ins import EchoInterpreter, EqualChecker, final
 
 from mcts_math import methods
 from mcts_math.config import describe_config, load_config, make_config
-from mcts_math.engine.scripted import ScriptedPolicy, scripted
 from mcts_math.engine.table import ENGINES
 from mcts_math.errors import ConfigError
 from mcts_math.evaluate.accuracy import evaluate_file

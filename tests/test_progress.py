@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from scripted import Behaviour, RandomPolicy
 from stand_ins import EchoInterpreter, EqualChecker
 from tqdm import tqdm
 
 from mcts_math.config import make_config
 from mcts_math.cost import Cost
-from mcts_math.engine.scripted import Behaviour, RandomPolicy
 from mcts_math.errors import RecordError
 from mcts_math.monitor import Monitor, Totals
 from mcts_math.run import progress

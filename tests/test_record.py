@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scripted import RandomPolicy, ScriptedPolicy, scripted
 from stand_ins import EchoInterpreter, EqualChecker, code, final, grow_tree, line_of, outline
 
 from mcts_math.config import make_config
-from mcts_math.engine.scripted import RandomPolicy, ScriptedPolicy, scripted
 from mcts_math.errors import RecordError
 from mcts_math.evaluate.lines import read_lines
 from mcts_math.evaluate.trials import read_questions

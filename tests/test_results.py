@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from scripted import RandomPolicy, ScriptedPolicy, scripted
 from stand_ins import EchoInterpreter, EqualChecker, code, final, run_scripted
 
 from mcts_math.config import make_config
-from mcts_math.engine.scripted import RandomPolicy, ScriptedPolicy, scripted
 from mcts_math.errors import MctsMathError, RecordError
 from mcts_math.files import dump_line, read_records
 from mcts_math.requests import Evaluate, Evaluation

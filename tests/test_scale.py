@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from scripted import RandomPolicy
 from stand_ins import EchoInterpreter, EqualChecker, run_scripted
 
 from mcts_math import services
 from mcts_math.concurrency import patient_collector
 from mcts_math.config import make_config
-from mcts_math.engine.scripted import RandomPolicy
 from mcts_math.errors import EngineError, InterpreterError, TaskError
 from mcts_math.files import read_records
 from mcts_math.interpreter import SandboxInterpreter

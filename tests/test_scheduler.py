@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy
 import pytest
+from scripted import Behaviour, RandomPolicy, ScriptedPolicy, scripted
 from stand_ins import EchoInterpreter, EqualChecker, EqualVerifier, code, final, line_of, outline
 
 from mcts_math.config import make_config
-from mcts_math.engine.scripted import Behaviour, RandomPolicy, ScriptedPolicy, scripted
 from mcts_math.errors import ConfigError, EngineError, MctsMathError, RefusedError, TaskError
 from mcts_math.requests import (
     Check,

@@ -11,7 +11,7 @@ from mcts_math.errors import ConfigError, JudgeError, TaskError
 from mcts_math.judge import JudgeClient, Judgement, Problem
 from mcts_math.requests import Verdict, Verification, Verifier, Verify
 from mcts_math.tasks import Task
-from mcts_math.verifiers import AnswerVerifier, CodeVerifier, TaskVerifier, check_problems, make_verifier
+from mcts_math.verifiers import TaskVerifier, check_problems, make_verifier
 
 SUM = Task("sum", "What is 1 + 1?", ("2", "two"))
 ADD = Task("add", "Write add.", (), {"prompt": "", "test": "assert add(1, 2) == 3", "entry_point": "add"})
@@ -101,7 +101,8 @@ def test_many_in_flight_and_cancelled_ones_harm_nobody() -> None:
     judge = SlowJudge()
 
     async def run() -> None:
-        verifier = CodeVerifier(judge)
+        checker = PoolChecker(1)
+        verifier = TaskVerifier(checker, judge)
         assert isinstance(verifier, Verifier)
         tasks = [asyncio.create_task(verifier.verify(Verify(ADD, str(i)))) for i in range(1000)]
         await asyncio.sleep(0)
@@ -113,6 +114,7 @@ def test_many_in_flight_and_cancelled_ones_harm_nobody() -> None:
         with pytest.raises(JudgeError, match="broken"):
             await verifier.verify(Verify(ADD, "break"))
         await verifier.close()
+        await checker.close()
 
     asyncio.run(run())
     assert judge.most > 400
@@ -124,7 +126,7 @@ def test_code_without_a_judge_is_refused() -> None:
     async def run() -> None:
         checker = PoolChecker(1)
         try:
-            await TaskVerifier(AnswerVerifier(checker)).verify(Verify(ADD, GOOD))
+            await TaskVerifier(checker).verify(Verify(ADD, GOOD))
         finally:
             await checker.close()
 
@@ -138,8 +140,7 @@ def test_the_service_s_address_comes_from_the_environment(monkeypatch: pytest.Mo
         checker = PoolChecker(1)
         verifier = make_verifier(checker, address=address)
         try:
-            assert isinstance(verifier._code, CodeVerifier)
-            return verifier._code._judge
+            return verifier._judge
         finally:
             await verifier.close()
             await checker.close()

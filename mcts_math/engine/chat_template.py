@@ -28,11 +28,7 @@ _RENDERINGS: Final = 4096  # kept; several trees ask for the same ones
 
 
 class ChatTemplate:
-    """A tokenizer's chat template.
-
-    Attributes:
-        num_rewritten: prompts of which the template shows an earlier turn in another way than it was written.
-    """
+    """A tokenizer's chat template."""
 
     def __init__(
         self,
@@ -47,7 +43,7 @@ class ChatTemplate:
         decode: text of tokens, special ones included.
         eos_ids: tokens that end a turn.
         """
-        self.num_rewritten = 0
+        self.num_rewritten = 0  # prompts of which the template shows an earlier turn in another way than it was written
         self._tokenizer = tokenizer
         self._encode, self._decode, self._eos_ids = encode, decode, eos_ids
         self.render = lru_cache(_RENDERINGS)(self._render)
@@ -204,7 +200,6 @@ class ChatTemplate:
         """A conversation as text.
 
         Args:
-            talk: what to show.
             end: "asks" for the assistant's next turn, "open" leaves the last turn open, "closed" does neither.
         """
         if not getattr(self._tokenizer, "chat_template", None):

@@ -40,27 +40,16 @@ _HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """A model folder, as far as its small files tell.
+    """A model folder, as far as its small files tell."""
 
-    Attributes:
-        name: the folder, or the name on the Hugging Face hub, as it was given.
-        path: the folder; None for a name on the hub, of which nothing else is known before it is downloaded.
-        architecture: the class in `config.json`, such as "LlamaForCausalLM"; "" where it names none.
-        context_length: most tokens of prompt and continuation together; None where the config does not say.
-        hidden_size: width of the last hidden state; None where the config does not say.
-        initializer_range: standard deviation for a fresh value head.
-        value_model: `config.json` says that a value head belongs to the model.
-        head_files: where the value head is, of equal content if there are several; empty where there is none.
-    """
-
-    name: str
-    path: Path | None
-    architecture: str = ""
-    context_length: int | None = None
-    hidden_size: int | None = None
-    initializer_range: float = 0.02
-    value_model: bool = False
-    head_files: tuple[Path, ...] = ()
+    name: str  # the folder, or the name on the Hugging Face hub, as it was given
+    path: Path | None  # the folder; None for a name on the hub, of which nothing else is known before it is downloaded
+    architecture: str = ""  # the class in `config.json`, such as "LlamaForCausalLM"; "" where it names none
+    context_length: int | None = None  # most tokens of prompt and continuation; None where the config does not say
+    hidden_size: int | None = None  # width of the last hidden state; None where the config does not say
+    initializer_range: float = 0.02  # standard deviation for a fresh value head
+    value_model: bool = False  # `config.json` says that a value head belongs to the model
+    head_files: tuple[Path, ...] = ()  # of the value head, of equal content if several; () where there is none
 
     @property
     def folder(self) -> Path:

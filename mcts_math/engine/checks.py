@@ -83,11 +83,8 @@ def cut_sample(
     """The text of a finished sample, read with our own codec, so that it is the same on every engine.
 
     Args:
-        codec: the model's tokenizer.
-        prompt: tokens before the sample.
         ids: tokens of the sample, the one that ended it included.
         stopped_by: the stop string that ended it, as text; anything else if it was the end of the sequence.
-        stop: the stop strings.
         fallback: what the engine itself made of it, should our codec not find the stop string.
     """
     if not isinstance(stopped_by, str):

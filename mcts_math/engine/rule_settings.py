@@ -8,7 +8,8 @@ from typing import Any, Final
 
 from mcts_math.errors import CheckpointError, ConfigError
 
-SETTINGS: Final = "optune.json"
+NAME: Final = "optune"
+"""Of the two files in a folder, see `parts.save_parts`."""
 VERSION: Final = 1
 
 
@@ -21,7 +22,7 @@ def read_rule_settings(folder: str | Path) -> dict[str, Any]:
     """
     if not str(folder):
         raise ConfigError("optune_dir is not set. Give the folder that scripts/train_optune.py has made.")
-    file = Path(folder).expanduser() / SETTINGS
+    file = Path(folder).expanduser() / f"{NAME}.json"
     try:
         settings = json.loads(file.read_text("utf-8"))
         if settings["version"] != VERSION:

@@ -139,7 +139,6 @@ def find_lack(engine: str, **needed: bool) -> str:
     """What an engine does not declare of what is needed, and which engines do; "" where it declares all.
 
     Args:
-        engine: its name.
         needed: attributes of `EngineSpec`.
     """
     for capability, what in _CAPABILITIES.items():

@@ -22,14 +22,7 @@ _BROKEN = "\ufffd"  # how a decoder shows bytes that are no complete character (
 
 
 class Codec:
-    """A tokenizer, as the engine uses it.
-
-    Attributes:
-        vocab_size: one more than the highest token id.
-        eos_ids: tokens that end a sample.
-        longest_token: characters of the longest token.
-        chat: the chat template.
-    """
+    """A tokenizer, as the engine uses it."""
 
     def __init__(self, tokenizer: Any, eos_ids: Sequence[int] = (), num_embeddings: int | None = None) -> None:
         """Args:
@@ -44,12 +37,12 @@ class Codec:
             self._backend.no_truncation()
             self._backend.no_padding()
         own = () if tokenizer.eos_token_id is None else (tokenizer.eos_token_id,)
-        self.eos_ids = frozenset((*own, *eos_ids))
+        self.eos_ids = frozenset((*own, *eos_ids))  # tokens that end a sample
         vocabulary = tokenizer.get_vocab()
         if not vocabulary:
             raise CheckpointError("the checkpoint's tokenizer has an empty vocabulary")
-        self.vocab_size = max(vocabulary.values()) + 1
-        self.longest_token = max(len(token) for token in vocabulary)
+        self.vocab_size = max(vocabulary.values()) + 1  # one more than the highest token id
+        self.longest_token = max(len(token) for token in vocabulary)  # characters of the longest token
         self.chat = ChatTemplate(tokenizer, self._encode_rendered, self.decode, self.eos_ids)
         self._pieces: list[str] | None = None
         self._matchers: dict[tuple[str, ...], StopMatcher] = {}

@@ -22,12 +22,7 @@ from mcts_math.files import new_file
 
 
 class ValueHead(nn.Module):
-    """tanh(w·h + b) in float32.
-
-    Attributes:
-        weight: [hidden], float32.
-        bias: [] (a scalar), float32.
-    """
+    """tanh(w·h + b) in float32."""
 
     def __init__(self, weight: Tensor, bias: Tensor) -> None:
         """Args:
@@ -35,8 +30,8 @@ class ValueHead(nn.Module):
         bias: [1] or [].
         """
         super().__init__()
-        self.weight = nn.Parameter(weight.detach().reshape(-1).float().clone())
-        self.bias = nn.Parameter(bias.detach().reshape(()).float().clone())
+        self.weight = nn.Parameter(weight.detach().reshape(-1).float().clone())  # [hidden], float32
+        self.bias = nn.Parameter(bias.detach().reshape(()).float().clone())  # [] (a scalar), float32
 
     def forward(self, hidden: Tensor) -> Tensor:
         """Values [...] in [-1, 1], float32, of last hidden states [..., hidden] of any dtype."""
@@ -82,7 +77,6 @@ def save_value_head(head: ValueHead, folder: Path, *, pth: bool = True, safetens
     """Writes the head into a model folder, whole or not at all; config.json is the caller's business.
 
     Args:
-        head: what to write.
         folder: the model folder, which must exist.
         pth: write the published `value_head.pth`.
         safetensors: write `value_head.safetensors`.

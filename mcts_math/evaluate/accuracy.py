@@ -118,8 +118,6 @@ def evaluate_file(
     """Evaluates one file.
 
     Args:
-        path: a results file.
-        grader: compares answers.
         react: take the answer of the deepest node instead of the first solution.
         top_k: also vote over the first k solutions of each line (k > 1).
         keep: keep the first answer, the verdict and the vote of every question, for votes and means over several files.
@@ -162,7 +160,6 @@ def votes_by_id(reports: Sequence[Report], grader: Grader) -> dict[str, bool]:
 
     Args:
         reports: evaluations of the files with `keep`; the first file gives the accepted answers.
-        grader: compares answers.
 
     Raises:
         RecordError: the files hold different questions, or none with a known answer.
@@ -216,7 +213,6 @@ def _check_runs(reports: Sequence[Report], known: Sequence[Mapping[str, Any]]) -
     """Raises RecordError where files are not different runs over the same questions with known answers.
 
     Args:
-        reports: of the files.
         known: for each file what is known of its questions, by id.
     """
     paths = [report.path for report in reports]

@@ -35,19 +35,12 @@ Runs: TypeAlias = Sequence[Sequence[Question]]
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """Accuracy of one method within budgets.
-
-    Attributes:
-        method: its name.
-        what: what was counted, ANY or MAJORITY; "" where a line has one answer.
-        oracle: the verdict of the ground truth was read.
-        points: budget -> mean, low, high, each in [0, 1].
-    """
+    """Accuracy of one method within budgets."""
 
     method: str
-    what: str
+    what: str  # what was counted, ANY or MAJORITY; "" where a line has one answer
     oracle: bool
-    points: Mapping[float, tuple[float, float, float]]
+    points: Mapping[float, tuple[float, float, float]]  # budget -> mean, low, high, each in [0, 1]
 
     @property
     def name(self) -> str:

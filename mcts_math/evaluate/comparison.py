@@ -20,28 +20,19 @@ _COSTS = ("seconds", "tokens", "prompt_tokens", "cached_tokens", "value_tokens",
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of the table; accuracies in [0, 1], costs are means per question.
-
-    Attributes:
-        name: of the method.
-        accuracy: mean over its runs (or votes).
-        low, high: 95 % interval over questions.
-        runs: accuracy of each run or vote.
-        costs: `seconds` of machine time on one core (or however many threads a process had), `tokens`,
-            `prompt_tokens`, `cached_tokens`, `value_tokens`, `cells`, `steps` of the chosen solution, `solutions`
-            found; None: unknown.
-        scores: of each question, its share of right runs (or votes); empty for votes within a run.
-        oracle: the verdict of the ground truth was read.
-    """
+    """One line of the table; accuracies in [0, 1], costs are means per question."""
 
     name: str
-    accuracy: float
-    low: float
+    accuracy: float  # mean over its runs (or votes)
+    low: float  # 95 % interval over questions
     high: float
-    runs: tuple[float, ...]
+    runs: tuple[float, ...]  # accuracy of each run or vote
+    # `seconds` of machine time on one core (or however many threads a process had), `tokens`, `prompt_tokens`,
+    # `cached_tokens`, `value_tokens`, `cells`, `steps` of the chosen solution, `solutions` found; None: unknown
     costs: Mapping[str, float | None]
+    # share of right runs (or votes) by question; empty for votes within a run
     scores: Mapping[str, float] = field(default_factory=dict)
-    oracle: bool = False
+    oracle: bool = False  # the verdict of the ground truth was read
 
     def to_json(self) -> JsonObject:
         data = {"name": self.name, "accuracy": self.accuracy, "low": self.low, "high": self.high, "runs": self.runs}

@@ -82,14 +82,7 @@ class ExperimentConfig(Settings):
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One method with one seed.
-
-    Attributes:
-        name: of the method.
-        method: what is run.
-        seed: of the run.
-        output: its results file.
-    """
+    """One method with one seed."""
 
     name: str
     method: MethodConfig

@@ -43,7 +43,6 @@ class Grader:
         """Each item, in its order, with whether its prediction equals one of its accepted answers.
 
         Args:
-            items: anything.
             pair_of: accepted answers and prediction of an item; None, as then the verdict, where there are none.
         """
         waiting: deque[tuple[T, bool]] = deque()

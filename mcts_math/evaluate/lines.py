@@ -32,42 +32,26 @@ GROUP_KEYS: Final = ("level", "type", "subject", "human_type", "difficulty")
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """What evaluation needs of one line.
-
-    Attributes:
-        id: the question.
-        golds: accepted answers; empty where unknown.
-        answers: candidates, best first.
-        voters: the same for a vote: where the verdicts put right ones first, attempts in the order they were made in.
-        found: how many solutions there are: candidates, and programs.
-        steps: length of the first of these; 0 where there is none.
-        costs: the line's `cost`, where it has one.
-        groups: values of the keys to break down by.
-        error: the search broke down.
-        stopped: the search was cut by a limit.
-        verdict: what the run found, for tasks that are judged by tests.
-        oracle: the ground truth took part in the search or chose the answer.
-    """
+    """What evaluation needs of one line."""
 
     id: str
-    golds: tuple[str, ...]
-    answers: tuple[str, ...]
-    found: int
-    steps: int
-    costs: Mapping[str, float]
-    groups: Mapping[str, str]
-    error: bool
-    stopped: bool
-    verdict: bool | None = None
-    oracle: bool = False
-    voters: tuple[str, ...] = ()
+    golds: tuple[str, ...]  # accepted answers; empty where unknown
+    answers: tuple[str, ...]  # candidates, best first
+    found: int  # how many solutions there are: candidates, and programs
+    steps: int  # length of the first of these; 0 where there is none
+    costs: Mapping[str, float]  # the line's `cost`, where it has one
+    groups: Mapping[str, str]  # values of the keys to break down by
+    error: bool  # the search broke down
+    stopped: bool  # the search was cut by a limit
+    verdict: bool | None = None  # what the run found, for tasks that are judged by tests
+    oracle: bool = False  # the ground truth took part in the search or chose the answer
+    voters: tuple[str, ...] = ()  # for a vote: where verdicts put right ones first, in the order they were made
 
 
 def read_lines(path: str | Path, *, react: bool = False) -> Iterator[Line]:
     """Streams the lines of a file.
 
     Args:
-        path: a results file.
         react: the candidate is the answer of the deepest node, not the first of the solutions.
 
     Raises:

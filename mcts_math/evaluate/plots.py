@@ -54,7 +54,6 @@ def draw_cost(columns: Mapping[str, Sequence[JsonObject]], path: Path) -> Path:
 
     Args:
         columns: title -> rows as JSON; one column for one experiment, or one a round.
-        path: the picture.
     """
     plt = pyplot()
     everything = [row for rows in columns.values() for row in rows]

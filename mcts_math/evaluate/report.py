@@ -26,22 +26,14 @@ Curves: TypeAlias = Mapping[str, Mapping[str, Mapping[int, float]]]
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What is known of one method's results files, and of another method's that it is compared with.
-
-    Attributes:
-        reports: of the files.
-        top: how many first solutions of a line the reports' `majority` votes over; 1: no votes.
-        votes: majority votes over the files.
-        curves: see `Curves`.
-        others: of the other method's files.
-        better: by how much the first method is above the other one, and the interval of that; see `paired_difference`.
-    """
+    """What is known of one method's results files, and of another method's that it is compared with."""
 
     reports: Sequence[Report]
-    top: int = 1
-    votes: Tally | None = None
+    top: int = 1  # how many first solutions of a line the reports' `majority` votes over; 1: no votes
+    votes: Tally | None = None  # majority votes over the files
     curves: Curves = field(default_factory=dict)
-    others: Sequence[Report] = ()
+    others: Sequence[Report] = ()  # of the other method's files
+    # how much it is above the other one, and the interval; see `paired_difference`
     better: tuple[float, tuple[float, float]] | None = None
 
     def render(self) -> str:

@@ -29,14 +29,12 @@ class Trial:
     """One attempt.
 
     Attributes:
-        correct: what the verifier said; None where it was not asked.
-        answer: what would be voted for.
-        trials, tokens, seconds: of the question up to and with this attempt; attempts without an answer don't count
-            as trials.
+        trials, tokens, seconds: of the question up to and with this attempt; attempts without an answer don't count as
+            trials.
     """
 
-    correct: bool | None
-    answer: str | None
+    correct: bool | None  # what the verifier said; None where it was not asked
+    answer: str | None  # what would be voted for
     trials: int
     tokens: int
     seconds: float
@@ -44,23 +42,14 @@ class Trial:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """The attempts at one question, in their order.
-
-    Attributes:
-        id: the question.
-        golds: accepted answers; empty where it is judged by tests.
-        method: which made the attempts; None where the line is of one that makes none.
-        trials: all attempts; none where the search broke down, which counts as not solved.
-        whole: what the method chose for what it cost in all, as one attempt; None where the search broke down.
-        oracle: the line says that the verdict of the ground truth was read.
-    """
+    """The attempts at one question, in their order."""
 
     id: str
-    golds: tuple[str, ...]
-    method: Method | None
-    trials: tuple[Trial, ...]
-    whole: Trial | None = None
-    oracle: bool = False
+    golds: tuple[str, ...]  # accepted answers; empty where it is judged by tests
+    method: Method | None  # which made the attempts; None where the line is of one that makes none
+    trials: tuple[Trial, ...]  # all attempts; none where the search broke down, which counts as not solved
+    whole: Trial | None = None  # what the method chose, for all that it cost; None where the search broke down
+    oracle: bool = False  # the line says that the verdict of the ground truth was read
 
     @property
     def independent(self) -> bool:
@@ -82,7 +71,6 @@ def read_questions(path: str | Path, *, others: bool = False) -> list[Question]:
     Of a file that begins with a line of another method nothing is read.
 
     Args:
-        path: a results file.
         others: take a line of another method, such as MCTS, for one attempt that cost what the line says.
 
     Raises:

@@ -19,31 +19,18 @@ from mcts_math.tasks import Task
 
 @dataclass(frozen=True, slots=True)
 class FormatOptions:
-    """What a config says of a format; None is the format's own default.
-
-    Attributes:
-        step_delim: text between steps.
-        stops: strings that end a sample.
-        few_shot_path: file of worked examples.
-        prompt_path: file of instructions.
-        num_few_shot: worked examples in a prompt.
-        seed: of the run; it draws the examples.
-        template: further variables of the model's chat template, by name.
-        max_thinking_tokens: most tokens of a thought; 0: as many as a step may have.
-        search_thoughts: steps are parts of the thought too.
-        step_pattern: a regular expression that must match at the end of a step, its delimiter included.
-    """
+    """What a config says of a format; None is the format's own default."""
 
     step_delim: str | None = None
     stops: tuple[str, ...] | None = None
-    few_shot_path: str | None = None
-    prompt_path: str | None = None
-    num_few_shot: int = 2
-    seed: int = 0
-    template: TemplateVariables = ()
-    max_thinking_tokens: int = 0
-    search_thoughts: bool = False
-    step_pattern: str | None = None
+    few_shot_path: str | None = None  # file of worked examples
+    prompt_path: str | None = None  # file of instructions
+    num_few_shot: int = 2  # worked examples in a prompt
+    seed: int = 0  # of the run; it draws the examples
+    template: TemplateVariables = ()  # further variables of the model's chat template, by name
+    max_thinking_tokens: int = 0  # most tokens of a thought; 0: as many as a step may have
+    search_thoughts: bool = False  # steps are parts of the thought too
+    step_pattern: str | None = None  # a regular expression that must match at the end of a step, its delimiter included
 
     @property
     def given(self) -> dict[str, Any]:
@@ -54,15 +41,10 @@ class FormatOptions:
 
 @dataclass(frozen=True, slots=True)
 class Resumption:
-    """How a sample that ended too early goes on.
+    """How a sample that ended too early goes on."""
 
-    Attributes:
-        sampling: of what follows.
-        pieces: what is put in between.
-    """
-
-    sampling: Sampling
-    pieces: tuple[Piece, ...] = ()
+    sampling: Sampling  # of what follows
+    pieces: tuple[Piece, ...] = ()  # what is put in between
 
 
 class StepFormat(Protocol):

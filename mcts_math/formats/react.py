@@ -38,17 +38,11 @@ _ACTION: Final = re.compile(r"Action:[ \t]*([^\n]*)\n+[ \t]*Action Input:(.*)", 
 
 @dataclass(frozen=True, slots=True)
 class FewShotFormat(StepFormat):
-    """See `base.StepFormat`.
+    """See `base.StepFormat`."""
 
-    Attributes:
-        instructions: text before the examples.
-        examples: the worked examples of this run's prompt, each a whole text.
-        suffix: what follows them; `{input}` in it is the question with the steps so far.
-    """
-
-    instructions: str
-    examples: tuple[str, ...]
-    suffix: str = _SUFFIX
+    instructions: str  # text before the examples
+    examples: tuple[str, ...]  # the worked examples of this run's prompt, each a whole text
+    suffix: str = _SUFFIX  # what follows them; `{input}` in it is the question with the steps so far
     step_delim: str = "\n\n"
     stops: tuple[str, ...] = ("\nObservation:", "Observation:", _COMPLETE)
     name: str = "react"

@@ -29,30 +29,18 @@ Resume: TypeAlias = Callable[["Thinking", Sample, Sampling], Resumption | None]
 
 @dataclass(frozen=True, slots=True)
 class ChatFormat:
-    """See `base.StepFormat`. Prompts are conversations, which the engine renders.
-
-    Attributes:
-        name: in the table of formats.
-        reader: reads a sample.
-        show: the turns of a step.
-        stops, step_delim: see `base.StepFormat`.
-        thinking: what a thought is allowed.
-        resumer: goes on with samples; by default with thoughts alone.
-        system: what the system message says; "" leaves it out.
-        tools: what the model may call.
-        template: further variables of the model's template.
-    """
+    """See `base.StepFormat`. Prompts are conversations, which the engine renders."""
 
     name: str
-    reader: ReadSample
-    show: ShowStep
-    stops: tuple[str, ...]
+    reader: ReadSample  # reads a sample
+    show: ShowStep  # the turns of a step
+    stops: tuple[str, ...]  # see `base.StepFormat`
     step_delim: str
-    thinking: Thinking
-    resumer: Resume
-    system: str
-    tools: tuple[Tool, ...]
-    template: TemplateVariables
+    thinking: Thinking  # what a thought is allowed
+    resumer: Resume  # goes on with samples; by default with thoughts alone
+    system: str  # what the system message says; "" leaves it out
+    tools: tuple[Tool, ...]  # what the model may call
+    template: TemplateVariables  # further variables of the model's template
 
     @classmethod
     def make(
@@ -139,13 +127,9 @@ def message_of(step: Step) -> Message:
 
 @dataclass(frozen=True, slots=True)
 class Thinking:
-    """What a thought is allowed.
+    """What a thought is allowed."""
 
-    Attributes:
-        budget: most tokens of a thought; 0: as many as a step may have.
-    """
-
-    budget: int = 0
+    budget: int = 0  # most tokens of a thought; 0: as many as a step may have
 
     def begin(self, sampling: Sampling) -> Sampling:
         """How the first part of a step is sampled."""

@@ -19,8 +19,7 @@ from mcts_math.monitor import Totals
 from mcts_math.run.program import add_overrides, make_parser
 from mcts_math.run.run import default_output, solve_file
 from mcts_math.tasks import BENCHMARKS
-from mcts_math.view.dashboard import dashboard
-from mcts_math.view.serve import PORT
+from mcts_math.view.serve import PORT, dashboard
 
 SOME_FAILED: Final = 1
 
@@ -65,8 +64,6 @@ def solve_main(parser: argparse.ArgumentParser, argv: Sequence[str], mode: str |
     """Solves the question file that the arguments name.
 
     Args:
-        parser: from `solve_parser`.
-        argv: the arguments.
         mode: the method, whatever the config names.
     """
     args = parser.parse_intermixed_args(argv)

@@ -20,9 +20,6 @@ def to_dataset(path: str | Path) -> Any:
     `correct` (None where not judged), `steps` (nodes of the tree), `tokens`, `seconds`, `stopped`, `error`; and `tree`,
     the whole line: written to a file again, these lines are the results.
 
-    Args:
-        path: the results file.
-
     Returns:
         A `datasets.Dataset`, in the order of the file.
 

@@ -43,9 +43,7 @@ def describe_run(config: Config, source: str | Path, tasks: Sequence[Task], valu
     """What is stored beside the results: config, versions, questions, command.
 
     Args:
-        config: of the run.
         source: where the questions came from.
-        tasks: all of them.
         values: who scores partial solutions, see `services.value_source`; "" is what the config names.
     """
     form = make_format(config.prompt_wrap, config.format_options)

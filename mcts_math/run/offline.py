@@ -27,17 +27,11 @@ from mcts_math.tasks import JsonObject
 
 @dataclass(frozen=True, slots=True)
 class Rescored:
-    """One line after re-scoring.
+    """One line after re-scoring."""
 
-    Attributes:
-        golds: accepted answers; empty where unknown.
-        answer: the tree's answer; None where it has none.
-        record: the line, with its `solutions` chosen anew.
-    """
-
-    golds: tuple[str, ...]
-    answer: str | None
-    record: JsonObject
+    golds: tuple[str, ...]  # accepted answers; empty where unknown
+    answer: str | None  # the tree's answer; None where it has none
+    record: JsonObject  # the line, with its `solutions` chosen anew
 
 
 def rescore_file(path: str | Path, config: Config) -> Iterator[Rescored]:

@@ -27,21 +27,13 @@ _FILE_S: Final = 2.0
 
 @dataclass(slots=True)
 class Progress:
-    """Shows the progress of one run.
-
-    Attributes:
-        monitor: has the numbers.
-        path: the file that the run tells of itself in, see `ResultsFile.live_path`.
-        report: takes a line where that file can't be written.
-        out: takes a line now and then, where it is no terminal.
-        line_s: seconds between two of these.
-    """
+    """Shows the progress of one run."""
 
     monitor: Monitor
-    path: Path
-    report: Callable[[str], None]
-    out: TextIO = field(default_factory=lambda: sys.stderr)
-    line_s: float = 60.0
+    path: Path  # the file that the run tells of itself in, see `ResultsFile.live_path`
+    report: Callable[[str], None]  # takes a line where that file can't be written
+    out: TextIO = field(default_factory=lambda: sys.stderr)  # takes a line now and then, where it is no terminal
+    line_s: float = 60.0  # seconds between two of these
     _lines: int = 0
     _files: int = 0
 

@@ -35,9 +35,6 @@ def tree_to_record(
     """The line of a finished tree.
 
     Args:
-        tree: what the search left.
-        method: which searched.
-        form: the format of the steps.
         cost: what the tree cost, under the key `cost`.
     """
     tags = {node.id: tag for tag, node in tree.tags()}

@@ -28,16 +28,11 @@ _ENDING: Final = ".jsonl"
 
 
 class ResultsFile:
-    """The output of one run. Use as a context manager: `open`, then `begin` with all lines, or `append` them.
-
-    Attributes:
-        path: the file.
-        done: ids of the questions that stand in it.
-    """
+    """The output of one run. Use as a context manager: `open`, then `begin` with all lines, or `append` them."""
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
-        self.done: set[str] = set()
+        self.done: set[str] = set()  # ids of the questions that stand in it
         self._fd = -1
         self._is_new = False
         self._replaces = False

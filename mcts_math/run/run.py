@@ -61,15 +61,13 @@ def solve_file(
     """Solves the questions of a file; appends each finished tree to `output`.
 
     Args:
-        config: what to run.
         qaf: the questions; see `tasks.source`.
         output: the results, JSONL.
         resume: go on with an existing output; finished questions are skipped.
         overwrite: start an existing output anew; the old one is kept beside.
         exclude: a file of positions of questions to leave out, see `tasks.cases`.
-        shard: solve this share of the questions only, see `tasks.shards`; "": all.
+        shard: solve this share of the questions only, see `tasks.source`; "": all.
         save_correct: such a file to write at the end, of the questions that `output` has right.
-        report: takes the lines of text meant for the user.
         **provided: objects that stand in for what the config names; see `Provided`.
 
     Raises:

@@ -44,17 +44,11 @@ AtOnce = Annotated[Integer, Field(description="attempts that are made side by si
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """How many attempts a question gets.
+    """How many attempts a question gets."""
 
-    Attributes:
-        trials: attempts that count. One without an answer is tried again without counting, up to twice as many in all.
-        stop_at_success: end with the first attempt that passes the verifier.
-        at_once: independent attempts that are made side by side.
-    """
-
-    trials: int
-    stop_at_success: bool = True
-    at_once: int = 1
+    trials: int  # that count; without an answer one is tried again, up to twice as many in all
+    stop_at_success: bool = True  # end with the first attempt that passes the verifier
+    at_once: int = 1  # independent attempts that are made side by side
 
     def left(self, tree: Tree) -> int:
         """How many more attempts may be asked for now; 0 ends the search."""
@@ -81,7 +75,6 @@ def try_once(
     """One attempt below `node`, judged and noted.
 
     Args:
-        tree, expansion: see `make_attempts`.
         node: what the attempt goes on from.
         spent: until the last attempt had been noted.
         adapter: of the question, or "".

@@ -38,8 +38,6 @@ def grow(
     """Adds a child for every sample, running its code and checking its answer; returns the new nodes.
 
     Args:
-        expansion: how.
-        tree, node: where.
         generation: the samples.
         places: for every sample a name that seeds its code; None: the ids of the new nodes.
         adapter: whose weights sampled.

@@ -33,29 +33,17 @@ Search: TypeAlias = Generator[Sequence[Request], Sequence[Reply], None]
 
 @dataclass(frozen=True, slots=True)
 class Expansion:
-    """How nodes are expanded.
-
-    Attributes:
-        format: prompt and step format.
-        sampling: how steps are sampled.
-        max_depth: a step deeper than this without an answer ends its solution.
-        run_seed: every seed derives from (run_seed, task id, node id).
-        use_values: there is a value source, and the search may ask it.
-        errors_threshold: code steps in a row that may fail; None: any number.
-        remove_duplicate: keep the first of equal samples only.
-        check_answers: ask whether answers are right (training data generation).
-        max_solution_tokens: most tokens of all steps of a solution; 0: as many as its steps may have.
-    """
+    """How nodes are expanded."""
 
     format: StepFormat
     sampling: Sampling
-    max_depth: int
-    run_seed: int = 0
-    use_values: bool = False
-    errors_threshold: int | None = None
-    remove_duplicate: bool = False
-    check_answers: bool = False
-    max_solution_tokens: int = 0
+    max_depth: int  # a step deeper than this without an answer ends its solution
+    run_seed: int = 0  # every seed derives from (run_seed, task id, node id)
+    use_values: bool = False  # there is a value source, and the search may ask it
+    errors_threshold: int | None = None  # code steps in a row that may fail; None: any number
+    remove_duplicate: bool = False  # keep the first of equal samples only
+    check_answers: bool = False  # ask whether answers are right (training data generation)
+    max_solution_tokens: int = 0  # most tokens of all steps of a solution; 0: as many as its steps may have
 
     def prompt(self, tree: Tree, node: Node) -> Prompt:
         return self.format.prompt(tree.task, tree.steps(node))

@@ -31,7 +31,6 @@ def extract(
 
     Args:
         tree: complete; it is not changed.
-        strategy: what ranks nodes.
         beam_width: B1, nodes kept; every solution found or dead end narrows it by one.
         c_puct: weight of exploration for the strategy `puct`.
         pruned: leave out subtrees without a valid answer.

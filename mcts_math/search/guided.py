@@ -63,7 +63,6 @@ def foresee(expansion: Expansion, tree: Tree, nodes: Sequence[Node], lookahead: 
     """The value of each node; with lookahead of what it most likely leads to (Snell et al., arXiv 2408.03314).
 
     Args:
-        expansion, tree, nodes: as in `score`.
         lookahead: how many further steps are written at temperature 0. They stay in the tree, but their answers are no
             solutions (but where a search that is cut short has no other): they only tell what the node is worth.
     """

@@ -37,7 +37,6 @@ def sweep(tree: Tree, expansion: Expansion, new: int, retained: Sequence[Node], 
     """Grows particles from the root until all have ended; returns those that the last draw left, in their order.
 
     Args:
-        tree, expansion: where, and how.
         new: particles that begin at the root.
         retained: ends of solutions of an earlier sweep. They take part in every draw with the weight that they ended
             with, and are never replaced; one that is drawn goes on from what it was at this depth.

@@ -82,7 +82,6 @@ class Chooser:
     """Chooses nodes to expand, and learns from the scores of their children. Nodes go by their ids.
 
     Args:
-        root: the node that is there at the start.
         belief: makes the prior.
         rng: all draws come from it.
     """

@@ -27,16 +27,13 @@ _PAUSES_S: Final = (0.0, 1.0, 5.0, 15.0, 60.0)
 class Backend:
     """Solves single questions on shared services.
 
-    Attributes:
-        num_losses: how often the services broke down.
-
     Args:
         open_services: makes them, at the start and after each loss.
         probe: a prompt that tells whether the engine lives.
     """
 
     def __init__(self, open_services: OpenServices, probe: Prompt) -> None:
-        self.num_losses = 0
+        self.num_losses = 0  # how often the services broke down
         self._open_services, self._probe = open_services, probe
         self._stack = AsyncExitStack()
         self._services: Services | None = None

@@ -38,14 +38,10 @@ class Follower:
 
     The steps of a chain are chosen as soon as they are there. Other searches choose at their end: until then a line
     tells how far they are, as a thought.
-
-    Attributes:
-        form: of the steps.
-        is_chain: the tree is one chain.
     """
 
     form: StepFormat
-    is_chain: bool
+    is_chain: bool  # the tree is one chain
     _tree: Tree | None = None
     _sent: int = 0
     _line_at: float = field(default_factory=lambda: time.monotonic() - _LINE_S)

@@ -23,17 +23,11 @@ from mcts_math.web import Refused
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """Who may ask, and how long a request may be.
+    """Who may ask, and how long a request may be."""
 
-    Attributes:
-        api_key: that requests must bear; "" asks for none.
-        hosts: names that a request may call this machine by; () are all.
-        max_body_bytes: of a request.
-    """
-
-    api_key: str = ""
-    hosts: tuple[str, ...] = ()
-    max_body_bytes: int = 1 << 20
+    api_key: str = ""  # that requests must bear; "" asks for none
+    hosts: tuple[str, ...] = ()  # names that a request may call this machine by; () are all
+    max_body_bytes: int = 1 << 20  # of a request
 
     def require(self, host: str, authorization: str) -> None:
         """Raises Refused where a request bears no key, or comes by a name that is not this machine's."""
@@ -48,12 +42,7 @@ class Access:
 
 @dataclass(slots=True)
 class Gateway:
-    """Models that are open.
-
-    Attributes:
-        models: by their names.
-        metrics: what was counted.
-    """
+    """Models that are open."""
 
     models: dict[str, ServedModel]
     metrics: Metrics
@@ -71,7 +60,6 @@ class Gateway:
 
         Args:
             models: at least one.
-            report: takes lines of text meant for the user.
             provide: objects that stand in for what the configs name, for each time that services are made.
         """
         backends: dict[str, Backend] = {}
@@ -124,9 +112,7 @@ class Gateway:
         """Does what was ordered.
 
         Args:
-            order: what.
             session: unlike any other.
-            make_search: stands in for the order's.
 
         Raises:
             Refused: it can't be done.

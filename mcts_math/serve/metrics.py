@@ -18,23 +18,14 @@ _BUCKETS_S: Final = (0.1, 0.3, 1, 3, 10, 30, 100, 300, 1000)
 
 @dataclass(slots=True)
 class Visit:
-    """A chat request while it is answered.
+    """A chat request while it is answered."""
 
-    Attributes:
-        model: whom it asks; "" while that is not known, or where it names none of ours.
-        status: of the answer.
-    """
-
-    model: str = ""
+    model: str = ""  # whom it asks; "" while that is not known, or where it names none of ours
     status: int = 500
 
 
 class Metrics:
-    """The numbers of one service.
-
-    Args:
-        backends: that it solves with.
-    """
+    """The numbers of one service."""
 
     def __init__(self, backends: Collection[Backend]) -> None:
         self._registry = registry = CollectorRegistry()

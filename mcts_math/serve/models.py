@@ -19,17 +19,11 @@ _SERVICES = ("engine", "model_dir", "engine_args", "num_replicas", "observations
 
 @dataclass(frozen=True, slots=True)
 class ServedModel:
-    """A config as clients know it.
+    """A config as clients know it."""
 
-    Attributes:
-        name: what a request calls it.
-        config: how it searches.
-        expansion: the same, with the prompt files read.
-    """
-
-    name: str
+    name: str  # what a request calls it
     config: Config
-    expansion: Expansion
+    expansion: Expansion  # the same, with the prompt files read
 
     @classmethod
     def make(cls, name: str, config: Config) -> ServedModel:

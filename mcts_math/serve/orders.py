@@ -103,23 +103,14 @@ class ChatRequest(Settings):
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """A search that was asked for.
-
-    Attributes:
-        request: as it came.
-        model: what searches.
-        task: the question.
-        make_search: the search.
-        limits: its bounds.
-        seed: that is in force.
-    """
+    """A search that was asked for."""
 
     request: ChatRequest
     model: ServedModel
     task: Task
     make_search: MakeSearch
     limits: RunLimits
-    seed: int
+    seed: int  # that is in force
 
     @property
     def num_choices(self) -> int:

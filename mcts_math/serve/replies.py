@@ -21,17 +21,11 @@ _KINDS: Final = {401: "authentication_error", 404: "not_found_error", 429: "rate
 
 @dataclass(frozen=True, slots=True)
 class Writer:
-    """Writes the reply to one request.
-
-    Attributes:
-        id: of the reply.
-        order: what was asked.
-        created: when, seconds since 1970.
-    """
+    """Writes the reply to one request."""
 
     id: str
     order: Order
-    created: int
+    created: int  # when, seconds since 1970
 
     @classmethod
     def begin(cls, id: str, order: Order) -> Writer:

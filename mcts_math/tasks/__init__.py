@@ -1,8 +1,7 @@
 """Questions: tasks, the files and published data sets that they come from."""
 
 from mcts_math.tasks.benchmarks import BENCHMARKS
-from mcts_math.tasks.shards import take_shard
-from mcts_math.tasks.source import Source, digest_of, load_tasks, make_tasks, parse_source
+from mcts_math.tasks.source import Source, digest_of, load_tasks, make_tasks, parse_source, take_shard
 from mcts_math.tasks.task import (
     RUN_KEYS,
     JsonObject,

@@ -11,6 +11,7 @@ A question source (`--qaf`) is one of
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, time
@@ -26,17 +27,11 @@ from mcts_math.tasks.task import JsonObject, Task, collect_tasks
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where questions come from.
+    """Where questions come from."""
 
-    Attributes:
-        name: of a data set; "" where the fields of the records tell.
-        split: of it; "" for the file as it is, or the data set's test split on the Hub.
-        path: the file; None for the Hub.
-    """
-
-    name: str
-    split: str
-    path: Path | None
+    name: str  # of a data set; "" where the fields of the records tell
+    split: str  # of it; "" for the file as it is, or the data set's test split on the Hub
+    path: Path | None  # the file; None for the Hub
 
     @property
     def stem(self) -> str:
@@ -79,6 +74,26 @@ def load_tasks(source: str | Path) -> list[Task]:
 def make_tasks(records: Iterable[Task | Mapping[str, Any]]) -> list[Task]:
     """Tasks from tasks or question records. Raises TaskError as `load_tasks` does."""
     return collect_tasks((f"record {index}", record) for index, record in enumerate(records))
+
+
+def take_shard(tasks: Sequence[Task], shard: str) -> list[Task]:
+    """Every N-th task from the I-th on, for machines that know nothing of each other: the shards of one N have every
+    task once, and about as many each.
+
+    Args:
+        tasks: all of them, in the same order in every shard.
+        shard: `I/N`, I from 0 to N - 1.
+
+    Raises:
+        TaskError: it is no such text, or there are fewer tasks than shards.
+    """
+    found = re.fullmatch(r"(\d{1,9})/(\d{1,9})", shard.strip(), re.ASCII)
+    index, count = (int(found[1]), int(found[2])) if found else (0, 0)
+    if not index < count:
+        raise TaskError(f"--shard {shard}: expected I/N, I from 0 to N - 1, such as 0/8 to 7/8.")
+    if count > len(tasks):
+        raise TaskError(f"--shard {shard}: there are {len(tasks)} questions only. Make at most as many shards.")
+    return list(tasks[index::count])
 
 
 def digest_of(tasks: Sequence[Task]) -> str:

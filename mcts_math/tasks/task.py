@@ -42,23 +42,14 @@ _THOUSANDS: Final = re.compile(r"-?\$?\d{1,3}(?:,\d{3})+(?:\.\d+)?")
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One question.
+    """One question."""
 
-    Attributes:
-        id: unique within a run.
-        question: the text, as read.
-        answers: accepted answers, any of them is right; empty where unknown.
-        record: the input record as read, carried through to the output.
-        instruction: what a conversation adds to the question, such as how the answer is to be given; "" adds nothing.
-        before: what was said before the question: turns of the user and the assistant, perhaps after one of the system.
-    """
-
-    id: str
+    id: str  # unique within a run
     question: str
-    answers: tuple[str, ...] = ()
-    record: Mapping[str, Any] = field(default_factory=dict, compare=False)
-    instruction: str = ""
-    before: tuple[Message, ...] = ()
+    answers: tuple[str, ...] = ()  # accepted answers, any of them is right; empty where unknown
+    record: Mapping[str, Any] = field(default_factory=dict, compare=False)  # as read, carried through to the output
+    instruction: str = ""  # what a conversation adds, such as how the answer is to be given
+    before: tuple[Message, ...] = ()  # turns of the user and the assistant before it, perhaps after one of the system
 
     @property
     def is_code(self) -> bool:

@@ -7,5 +7,5 @@ loss        cross-entropy, value error, preference
 model       a causal language model with a value head, as one module
 trainer     transformers' Trainer with these losses; training, resume, export: one training, its states, its checkpoint
 rounds      search, examples, training, evaluation, and over again; plan, stages, slices, launch: what, whether, where
-summary     tables and plots of the rounds; analysis, error_analysis: what values say, where right answers are lost
+summary     tables and plots of the rounds; analysis: what values say, where right answers are lost
 """

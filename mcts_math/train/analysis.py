@@ -1,16 +1,20 @@
-"""What values and Qs say about solutions: points for figures, areas under the curve, errors by depth."""
+"""What values and Qs say about solutions: points for figures, areas under the curve, errors by depth; and what became
+of right answers in a beam search: what it finds that greedy decoding misses, and where it loses what it has found.
+"""
 
 from __future__ import annotations
 
 import math
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, TypeAlias
 
 import numpy as np
 
 from mcts_math.evaluate.grading import Grader
+from mcts_math.evaluate.table import markdown_table
 from mcts_math.files import read_records
 from mcts_math.run.record import error_of, record_to_tree
 from mcts_math.tasks import JsonObject
@@ -21,21 +25,13 @@ from mcts_math.tree import Node, Tree
 
 @dataclass(frozen=True, slots=True)
 class ValuePoint:
-    """A step of a solution that reached an answer.
+    """A step of a solution that reached an answer."""
 
-    Attributes:
-        value: of the value head, in [-1, 1].
-        right: whether the solution's answer is right.
-        final: whether the step gives the answer.
-        depth: its number in the solution, from 1 on.
-        question: the number of its question among those read.
-    """
-
-    value: float
-    right: bool
-    final: bool
-    depth: int
-    question: int = 0
+    value: float  # of the value head, in [-1, 1]
+    right: bool  # whether the solution's answer is right
+    final: bool  # whether the step gives the answer
+    depth: int  # its number in the solution, from 1 on
+    question: int = 0  # the number of its question among those read
 
 
 def value_points(path: str | Path, grader: Grader) -> list[ValuePoint]:
@@ -130,3 +126,51 @@ def render_values(found: JsonObject) -> str:
         f"right and wrong ones compete for {found['mixed_questions']}, and within these the area is "
         f"{found['auc_within'] or 0:.3f} on average. Mean squared error against ±1 by depth: {errors}."
     )
+
+
+AnswerOutcome: TypeAlias = Literal["right", "outranked", "dropped", "not found"]
+"""Of a question's right answer: the search's own; among its solutions, below a wrong one; sampled, but not kept; never
+sampled. The value head is to blame for the second and the third; policy and temperature, or a branch that the head
+cut early, for the last."""
+
+
+def answer_outcomes(path: str | Path, grader: Grader) -> dict[str, AnswerOutcome]:
+    """What became of each question's right answer in a results file of step-level beam search, by question id."""
+    return {tree.task.id: _outcome(tree, verdicts) for tree, verdicts in read_judged(path, grader)}
+
+
+def count_outcomes(found: Mapping[str, AnswerOutcome], greedy: Mapping[str, float]) -> JsonObject:
+    """How many questions came to which outcome, apart for those that greedy decoding gets right and for the others.
+
+    Args:
+        found: of `answer_outcomes`.
+        greedy: question id -> 1 where greedy decoding is right, else 0; questions that are missing here are left out.
+    """
+    counted = Counter((bool(greedy[i]), outcome) for i, outcome in found.items() if i in greedy)
+    return {
+        name: {outcome: counted[right, outcome] for outcome in _TITLES}
+        for name, right in (("greedy right", True), ("greedy wrong", False))
+    }
+
+
+def render_outcomes(method: str, counts: Mapping[str, Mapping[str, int]]) -> str:
+    """A Markdown table of `count_outcomes`."""
+    header = [f"{method}: the right answer is …", *_TITLES.values()]
+    return markdown_table(header, [[name, *(str(row[o]) for o in _TITLES)] for name, row in counts.items()])
+
+
+_TITLES: dict[AnswerOutcome, str] = {
+    "right": "chosen",
+    "outranked": "ranked below a wrong one",
+    "dropped": "sampled, not kept",
+    "not found": "never sampled",
+}
+
+
+def _outcome(tree: Tree, verdicts: Mapping[int, bool]) -> AnswerOutcome:
+    kept = [verdicts[i] for i in tree.solutions]
+    if kept and kept[0]:
+        return "right"
+    if any(kept):
+        return "outranked"
+    return "dropped" if any(verdicts.values()) else "not found"

@@ -33,32 +33,20 @@ _ROUNDING = 1e-9  # of a mean of many results
 
 @dataclass(slots=True)
 class Statistics:
-    """What was found in the trees, and what was taken.
+    """What was found in the trees, and what was taken."""
 
-    Attributes:
-        trees: read, broken-off searches included.
-        failed: searches that had broken down.
-        unanswered: questions without an accepted answer, whose solutions can't be judged.
-        empty: questions without any solution.
-        never_right: questions with solutions, none of them right.
-        always_right: questions whose solutions are all right.
-        found, taken, steps, q_sum: of right (True) and wrong (False) solutions.
-        pairs: preference pairs.
-        margins: sum of their margins.
-    """
-
-    trees: int = 0
-    failed: int = 0
-    unanswered: int = 0
-    empty: int = 0
-    never_right: int = 0
-    always_right: int = 0
-    found: Counter[bool] = field(default_factory=Counter)
+    trees: int = 0  # read, broken-off searches included
+    failed: int = 0  # searches that had broken down
+    unanswered: int = 0  # questions without an accepted answer, whose solutions can't be judged
+    empty: int = 0  # questions without any solution
+    never_right: int = 0  # questions with solutions, none of them right
+    always_right: int = 0  # questions whose solutions are all right
+    found: Counter[bool] = field(default_factory=Counter)  # of right (True) and wrong (False) solutions
     taken: Counter[bool] = field(default_factory=Counter)
     steps: Counter[bool] = field(default_factory=Counter)
     q_sum: dict[bool, float] = field(default_factory=lambda: {True: 0.0, False: 0.0})
-    pairs: int = 0
-    margins: float = 0.0
+    pairs: int = 0  # preference pairs
+    margins: float = 0.0  # sum of their margins
 
     def count(self, solutions: Sequence[Solution]) -> None:
         """Adds the judged solutions of one tree."""
@@ -121,10 +109,7 @@ def collect(
 
     Args:
         trees: results files of `mode: mcts`, ours or published ones, or of another search with values.
-        config: what to take.
-        grader: judges answers that were not judged yet.
         statistics: is added to.
-        pairs: look for preference pairs too.
 
     Raises:
         RecordError: a broken line, or one without Qs and values.

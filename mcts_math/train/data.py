@@ -29,21 +29,13 @@ _OBSERVED = "\nObservation:"
 
 @dataclass(frozen=True, slots=True)
 class TokenSequence:
-    """Tokens that see each other, with what is learned from them.
+    """Tokens that see each other, with what is learned from them."""
 
-    Attributes:
-        ids: [T] tokens.
-        labels: [T] the token itself where the policy learns it, else IGNORED.
-        value_at: places whose value is compared with `value_target`.
-        value_target: Q of each.
-        preference: +1 where the value at the last token is the better one of a pair, -1 the worse, 0 for no pair.
-    """
-
-    ids: NDArray[np.int32]
-    labels: NDArray[np.int32]
-    value_at: tuple[int, ...] = ()
-    value_target: tuple[float, ...] = ()
-    preference: int = 0
+    ids: NDArray[np.int32]  # [T] tokens
+    labels: NDArray[np.int32]  # [T] the token itself where the policy learns it, else IGNORED
+    value_at: tuple[int, ...] = ()  # places whose value is compared with `value_target`
+    value_target: tuple[float, ...] = ()  # Q of each
+    preference: int = 0  # +1 where the value at the last token is the better one of a pair, -1 the worse, 0 for no pair
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,24 +52,16 @@ class Item:
 
 @dataclass(slots=True)
 class DataReport:
-    """What became of the examples.
+    """What became of the examples."""
 
-    Attributes:
-        examples, pairs: taken.
-        too_long: left out, as they do not fit a row.
-        merged: step ends that the tokenizer merges with what follows.
-        tokens, policy_tokens, values: of the taken ones.
-        first_too_long: id of one that was left out.
-    """
-
-    examples: int = 0
+    examples: int = 0  # taken
     pairs: int = 0
-    too_long: int = 0
-    merged: int = 0
-    tokens: int = 0
+    too_long: int = 0  # left out, as they do not fit a row
+    merged: int = 0  # step ends that the tokenizer merges with what follows
+    tokens: int = 0  # of the taken ones
     policy_tokens: int = 0
     values: int = 0
-    first_too_long: str = ""
+    first_too_long: str = ""  # id of one that was left out
 
     def __str__(self) -> str:
         lines = [

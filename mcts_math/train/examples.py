@@ -56,23 +56,14 @@ class ExampleStep:
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One solution.
+    """One solution."""
 
-    Attributes:
-        id: of the question and, behind a "/", the tag of the last node.
-        question: its text.
-        prompt: what the model is shown before the first step: a text, or a conversation.
-        steps: at least one.
-        correct: whether the final answer is right.
-        value_source: who scored the steps of its tree, as in results files; "" where nobody did, or nobody tells.
-    """
-
-    id: Annotated[str, BeforeValidator(str)]
+    id: Annotated[str, BeforeValidator(str)]  # of the question and, behind a "/", the tag of the last node
     question: str
-    prompt: StoredPrompt
-    steps: Annotated[tuple[ExampleStep, ...], Field(min_length=1)]
-    correct: StrictBool
-    value_source: str = ""
+    prompt: StoredPrompt  # what the model is shown before the first step: a text, or a conversation
+    steps: Annotated[tuple[ExampleStep, ...], Field(min_length=1)]  # at least one
+    correct: StrictBool  # whether the final answer is right
+    value_source: str = ""  # who scored its steps, as in results files; "" where nobody did, or tells
 
     def to_json(self) -> JsonObject:
         return _EXAMPLES.dump_python(self, mode="json", exclude_defaults=True)  # type: ignore[no-any-return]
@@ -91,7 +82,6 @@ def format_of(record: Mapping[str, Any], tree: Tree, config: ExamplesConfig, whe
 
     Args:
         record: the tree's line, which tells it where a run of ours wrote it.
-        tree: of the line.
         config: what the user says of lines that don't tell.
         where: of the line, for messages.
 
@@ -130,7 +120,6 @@ def solutions_of(tree: Tree, *, failed: bool) -> list[Solution]:
     """The visited leaves that end solutions, in node order; equal solutions once.
 
     Args:
-        tree: of a search for training data.
         failed: those that broke off without an answer too.
     """
     found: dict[tuple[str, ...], Solution] = {}
@@ -164,11 +153,8 @@ def to_example(tree: Tree, solution: Solution, tag: str, form: StepFormat, sourc
     """The example of one solution; None where its steps have no text.
 
     Args:
-        tree: which holds it.
         solution: judged.
         tag: of its last node.
-        form: of the tree's steps.
-        source: of the tree's values.
     """
     path = tree.path(solution.node)
     made = [node.step for node in path if node.step is not None]

@@ -48,12 +48,9 @@ def save_checkpoint(
 
     Args:
         state: weights of the policy, by their names in it.
-        head: the trained head.
         policy: the model whose weights they are; with adapters these are merged into a fresh copy.
         source: the checkpoint that the training started from.
-        config: of the training.
         recipe: what is stored beside the weights.
-        folder: the new checkpoint.
 
     Raises:
         TrainingError: the disk is full, or the folder can't be written.

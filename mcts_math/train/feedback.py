@@ -42,23 +42,14 @@ _LAYOUTS: Final[Mapping[str, Callable[[str, str], str]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Feedback:
-    """A question with its solution, and an attempt at it where there is one.
+    """A question with its solution, and an attempt at it where there is one."""
 
-    Attributes:
-        id: of the question and, behind a "/", the number of the attempt.
-        question: the prompt.
-        solution: what should have been written.
-        attempt: the prompt, with the attempt; None where there is none.
-        feedback: the user's turn that follows it.
-        verdict: what the verifier said of the attempt.
-    """
-
-    id: Annotated[str, BeforeValidator(str)]
+    id: Annotated[str, BeforeValidator(str)]  # of the question and, behind a "/", the number of the attempt
     question: StoredPrompt
-    solution: Annotated[str, Field(pattern=r"\S")]
-    attempt: StoredPrompt | None = None
-    feedback: str = ""
-    verdict: Verdict | None = None
+    solution: Annotated[str, Field(pattern=r"\S")]  # what should have been written
+    attempt: StoredPrompt | None = None  # the prompt, with the attempt; None where there is none
+    feedback: str = ""  # the user's turn that follows it
+    verdict: Verdict | None = None  # what the verifier said of the attempt
 
     def to_json(self) -> JsonObject:
         return _LINES.dump_python(self, mode="json", exclude_defaults=True)  # type: ignore[no-any-return]
@@ -69,23 +60,14 @@ _LINES: Final = TypeAdapter(Feedback)
 
 @dataclass(slots=True)
 class FeedbackCounts:
-    """What was found.
-
-    Attributes:
-        questions: read.
-        broken: whose search broke down.
-        attempts: made, by verdict.
-        unfinished: attempts that did not end by themselves, or were no solution; left out.
-        unsolved: questions left out, since they have neither gold solution nor right attempt.
-        taken: lines, by verdict ("none": without attempt).
-    """
+    """What was found."""
 
     questions: int = 0
-    broken: int = 0
-    unfinished: int = 0
-    unsolved: int = 0
-    attempts: Counter[str] = field(default_factory=Counter)
-    taken: Counter[str] = field(default_factory=Counter)
+    broken: int = 0  # whose search broke down
+    unfinished: int = 0  # attempts that did not end by themselves, or were no solution; left out
+    unsolved: int = 0  # questions left out, since they have neither gold solution nor right attempt
+    attempts: Counter[str] = field(default_factory=Counter)  # made, by verdict
+    taken: Counter[str] = field(default_factory=Counter)  # lines, by verdict ("none": without attempt)
 
     def render(self) -> str:
         rows = [[name, f"{self.attempts[name]:,}", f"{self.taken[name]:,}"] for name in self.attempts | self.taken]
@@ -103,7 +85,6 @@ def feedback_of(
 
     Args:
         trees: of a method that makes attempts.
-        form: which they were made with.
         max_tokens: of a step: one that is as long did not end by itself.
         counts: are added to.
         own: where the data set has no solution, the first right attempt stands for it.

@@ -25,7 +25,6 @@ def launch_training(command: str, config: TrainConfig, settings: Path, report: C
 
     Args:
         command: what comes before `-m mcts_math.train` on the command line; "": this Python.
-        config: the training.
         settings: file to write it to.
         report: takes the lines that they print; their errors go where ours go.
 

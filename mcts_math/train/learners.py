@@ -13,19 +13,21 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from mcts_math.engine.checkpoint import Checkpoint, read_config, write_config
-from mcts_math.engine.hf.grafts import attach, base_fingerprint, make_grafts, save_grafts
+from mcts_math.engine.hf.grafts import NAME, attach, base_fingerprint, make_grafts
 from mcts_math.engine.hf.model import CausalModel, without_progress_bars
-from mcts_math.engine.hf.optune.artifact import describe_rule, save_rule
+from mcts_math.engine.hf.optune.artifact import describe_rule
 from mcts_math.engine.hf.optune.rule import Factors, UpdateRule
 from mcts_math.engine.hf.optune.sites import changed, find_sites, measure, shapes_of
+from mcts_math.engine.hf.parts import save_parts
+from mcts_math.engine.rule_settings import NAME as RULE
 from mcts_math.errors import ConfigError, EngineError, how_to_install
 from mcts_math.settings import make_settings
 from mcts_math.tasks import JsonObject
+from mcts_math.train.config import RuleConfig, TuningConfig
 from mcts_math.train.export import copy_companions
 from mcts_math.train.lessons import Example
 from mcts_math.train.processes import gather
 from mcts_math.train.resume import rank
-from mcts_math.train.tuning_config import RuleConfig, TuningConfig
 
 _PEFT: Final = {"lora": "LoraConfig", "ia3": "IA3Config", "layernorm": "LNTuningConfig", "prefix": "PrefixTuningConfig"}
 _HALF: Final = (torch.bfloat16, torch.float16)
@@ -36,10 +38,9 @@ class Learner(Protocol):
 
     Attributes:
         module: holds it, and whatever else belongs to a state.
-        figures: of the last example, by name, for the log.
     """
 
-    figures: dict[str, float]
+    figures: dict[str, float]  # of the last example, by name, for the log
 
     @property
     def module(self) -> nn.Module: ...
@@ -105,7 +106,7 @@ class RuleLearner:
 
     def save(self, folder: Path, source: Checkpoint, recipe: JsonObject) -> None:
         base = describe_rule(self.module, self._model.raw, self._sites, self._rank, source.name)
-        save_rule(folder, self.state(), recipe | base)
+        save_parts(folder, RULE, self.state(), recipe | base)
 
     def _factors(self, example: Example) -> dict[str, Factors] | None:
         """Factors of the inner loss; None where one is not finite."""
@@ -164,7 +165,7 @@ class TunedLearner:
         apart = self._grafts.state_dict() if self._grafts is not None else self._prefix()
         if apart:
             told = {"kind": self._kind, "options": self._options, "base_fingerprint": self._base}
-            save_grafts(folder, apart, recipe | told)
+            save_parts(folder, NAME, apart, recipe | told)
             return
         module: Any = self.module
         merged = module if self._kind == "full" else module.merge_and_unload()

@@ -15,36 +15,22 @@ from mcts_math.train.reading import read_lines
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One example as tokens.
+    """One example as tokens."""
 
-    Attributes:
-        id: of the line.
-        conversation: question, attempt and feedback; () for a baseline.
-        target: question and gold solution, with the token that ends it.
-        start: where in `target` the solution begins.
-    """
-
-    id: str
-    conversation: tuple[int, ...]
-    target: tuple[int, ...]
-    start: int
+    id: str  # of the line
+    conversation: tuple[int, ...]  # question, attempt and feedback; () for a baseline
+    target: tuple[int, ...]  # question and gold solution, with the token that ends it
+    start: int  # where in `target` the solution begins
 
 
 @dataclass(slots=True)
 class LessonReport:
-    """What became of the lines.
+    """What became of the lines."""
 
-    Attributes:
-        taken: as examples.
-        too_long: left out, since their conversation or solution is longer than allowed.
-        first_too_long: id of one of these.
-        tokens: of the taken ones.
-    """
-
-    taken: int = 0
-    too_long: int = 0
-    first_too_long: str = ""
-    tokens: int = 0
+    taken: int = 0  # as examples
+    too_long: int = 0  # left out, since their conversation or solution is longer than allowed
+    first_too_long: str = ""  # id of one of these
+    tokens: int = 0  # of the taken ones
 
     def __str__(self) -> str:
         taken = f"{self.taken:,} examples of {self.tokens:,} tokens"
@@ -59,8 +45,6 @@ def load_lessons(
     """The examples of feedback files.
 
     Args:
-        codec: of the base model.
-        paths: the files.
         max_length: most tokens of a conversation, and of a question with its solution.
         with_attempts: for a rule: a line an example. Else a question is one example, whatever its attempts.
 

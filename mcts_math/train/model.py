@@ -26,20 +26,18 @@ class PolicyWithValue(nn.Module):
     """What transformers' Trainer trains.
 
     Attributes:
-        policy: the causal language model, with adapters where asked for.
         v_head: `summary`, a linear layer: v = tanh(summary(h)), h the last hidden state after the final norm.
-        preference_scale: see `loss`.
     """
 
     def __init__(self, policy: Any, head: ValueHead, preference_scale: float = 2.0) -> None:
         super().__init__()
-        self.policy = policy
+        self.policy = policy  # the causal language model, with adapters where asked for
         summary = nn.Linear(head.weight.shape[0], 1)
         with torch.no_grad():
             summary.weight.copy_(head.weight.reshape(1, -1))
             summary.bias.copy_(head.bias.reshape(1))
         self.v_head = nn.ModuleDict({"summary": summary})
-        self.preference_scale = preference_scale
+        self.preference_scale = preference_scale  # see `loss`
         self._no_split_modules = getattr(policy, "_no_split_modules", None)  # where FSDP cuts
         self._flat_rows = str(getattr(policy.config, "_attn_implementation", "")).startswith("flash")
         self._hidden: Tensor | None = None

@@ -16,18 +16,11 @@ from mcts_math.train.config import RoundsConfig, TrainConfig
 
 
 class Plan:
-    """The stages of a folder of rounds.
-
-    Args:
-        config: of the rounds.
-
-    Attributes:
-        folder: which holds round_0, round_1, …
-    """
+    """The stages of a folder of rounds."""
 
     def __init__(self, config: RoundsConfig) -> None:
         self.config = config
-        self.folder = Path(config.output_dir)
+        self.folder = Path(config.output_dir)  # which holds round_0, round_1, …
 
     def check(self) -> None:
         """Raises MctsMathError where a stage could not be done."""

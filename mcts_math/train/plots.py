@@ -8,9 +8,10 @@ cost.png         accuracy against generated tokens and against seconds, for ever
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -19,8 +20,14 @@ from mcts_math.evaluate.plots import COLOURS, colour, draw_cost, error_bar, labe
 from mcts_math.tasks import JsonObject
 from mcts_math.train.analysis import ValuePoint, q_points, value_points
 from mcts_math.train.plan import round_folder, title
+from mcts_math.train.stages import RECIPE
 
 RIGHT, WRONG = COLOURS[0], COLOURS[1]
+_TITLES: Final = {
+    "loss": "outer loss (solution), nats a token",
+    "inner": "inner loss (conversation), nats a token",
+    "change_norm": "norm of the weight change",
+}
 
 
 def draw_rounds(folder: Path, summaries: Mapping[int, JsonObject]) -> list[Path]:
@@ -93,6 +100,21 @@ def draw_accuracy(rows: Mapping[str, Sequence[JsonObject]], path: Path) -> Path:
     panel.set_title("Accuracy by round, 95 % intervals")
     label_ends(panel)
     return save(plt, figure, path)
+
+
+def draw_training(folder: str | Path, path: str | Path) -> Path:
+    """Outer and inner loss, and the norm of the learned change, by epoch; from the recipe in the folder of a result."""
+    epochs = json.loads((Path(folder) / RECIPE).read_text("utf-8"))["epochs"]
+    names = list(epochs[0])
+    plt = pyplot()
+    figure, panels = plt.subplots(1, len(names), figsize=(3.6 * len(names), 2.8), squeeze=False, layout="constrained")
+    for number, (panel, name) in enumerate(zip(panels[0], names, strict=True)):
+        panel.plot(range(1, len(epochs) + 1), [epoch[name] for epoch in epochs], "o-", color=colour(number))
+        panel.set_title(_TITLES.get(name, name.replace("_", " ")), fontsize=10)
+        panel.set_xlabel("epoch")
+        panel.xaxis.get_major_locator().set_params(integer=True)
+        panel.grid(alpha=0.25)
+    return save(plt, figure, Path(path))
 
 
 def _test_points(folder: Path, number: int, summary: JsonObject, grader: Grader) -> list[ValuePoint]:

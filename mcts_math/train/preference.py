@@ -27,20 +27,13 @@ StoredStep: TypeAlias = Annotated[str | tuple[Message, ...], Field(min_length=1)
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """Two steps that follow one prompt.
+    """Two steps that follow one prompt."""
 
-    Attributes:
-        id: of the question and, behind a "/", the tag of their parent and the numbers of the two.
-        prompt: question and steps so far, delimiter included.
-        chosen, rejected: the better and the worse step, delimiter included.
-        q_chosen, q_rejected: their Qs in [-1, 1].
-    """
-
-    id: str
-    prompt: StoredPrompt
-    chosen: StoredStep
+    id: str  # of the question and, behind a "/", the tag of their parent and the numbers of the two
+    prompt: StoredPrompt  # question and steps so far, delimiter included
+    chosen: StoredStep  # the better and the worse step, delimiter included
     rejected: StoredStep
-    q_chosen: float = math.nan
+    q_chosen: float = math.nan  # their Qs in [-1, 1]
     q_rejected: float = math.nan
 
     @property
@@ -66,8 +59,6 @@ def pairs_of(tree: Tree, form: StepFormat, *, margin: float, most: int) -> list[
     """The pairs of a tree, widest margins first.
 
     Args:
-        tree: of a search for training data.
-        form: of its steps.
         margin: least difference of Q.
         most: how many at most.
     """

@@ -31,36 +31,22 @@ _TOLD_EVERY: Final = 50  # rows
 
 @dataclass(frozen=True, slots=True)
 class Features:
-    """Ends of steps.
+    """Ends of steps."""
 
-    Attributes:
-        hidden: [N, H] last hidden states, float32.
-        targets: [N] Q of each, in [-1, 1].
-        questions: [N] ids.
-    """
-
-    hidden: Tensor
-    targets: Tensor
-    questions: Sequence[str]
+    hidden: Tensor  # [N, H] last hidden states, float32
+    targets: Tensor  # [N] Q of each, in [-1, 1]
+    questions: Sequence[str]  # [N] ids
 
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """A head and how well it does on questions that it was not fitted to.
+    """A head and how well it does on questions that it was not fitted to."""
 
-    Attributes:
-        head: fitted to all.
-        ridge: the weight of its penalty, chosen by the loss on questions left out.
-        loss: mean cross-entropy on questions left out, nats.
-        constant_loss: the same of the best constant.
-        area: under the curve, of values of questions left out against Q > 0.
-    """
-
-    head: ValueHead
-    ridge: float
-    loss: float
-    constant_loss: float
-    area: float
+    head: ValueHead  # fitted to all
+    ridge: float  # the weight of its penalty, chosen by the loss on questions left out
+    loss: float  # mean cross-entropy on questions left out, nats
+    constant_loss: float  # the same of the best constant
+    area: float  # under the curve, of values of questions left out against Q > 0
 
     def __str__(self) -> str:
         return (
@@ -74,7 +60,6 @@ def read_features(checkpoint: Checkpoint, config: TrainConfig, tell: Callable[[s
     """One pass of the model over examples, packed into rows.
 
     Args:
-        checkpoint: the model, here.
         config: its `examples`, `max_length` and `dtype` count.
         tell: gets lines on how far it is.
 

@@ -20,9 +20,8 @@ from mcts_math.errors import ConfigError, MctsMathError, TrainingError
 from mcts_math.files import ROOM, find_twice
 from mcts_math.run.description import sample_weights
 from mcts_math.tasks import JsonObject
-from mcts_math.train.config import NEUTRAL_KEYS, TrainConfig
+from mcts_math.train.config import NEUTRAL_KEYS, TrainConfig, TuningConfig
 from mcts_math.train.stages import file_digest, locked, write_json
-from mcts_math.train.tuning_config import TuningConfig
 
 STATE = "trainer_state.json"  # written last: a state that holds it is complete
 

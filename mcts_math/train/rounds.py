@@ -39,12 +39,7 @@ from mcts_math.train.summary import numbers_of, read_summaries, show, summarise
 
 
 class Rounds:
-    """All stages of one folder.
-
-    Args:
-        config: what to do.
-        report: takes the lines meant for the user.
-    """
+    """All stages of one folder."""
 
     def __init__(self, config: RoundsConfig, report: Callable[[str], None] = print) -> None:
         self.config = config

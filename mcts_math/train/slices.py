@@ -39,24 +39,15 @@ from mcts_math.train.stages import fingerprint_of
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """One search over some questions.
-
-    Attributes:
-        name: for messages.
-        settings: the search's config, as `make_config` takes it.
-        questions: question file.
-        first, count: which of its questions.
-        output: results file.
-        fingerprint: of all that the trees depend on.
-    """
+    """One search over some questions."""
 
     name: str
-    settings: Mapping[str, Any]
+    settings: Mapping[str, Any]  # the search's config, as `make_config` takes it
     questions: str
-    first: int
+    first: int  # which of its questions
     count: int
     output: str
-    fingerprint: str
+    fingerprint: str  # of all that the trees depend on
 
     @classmethod
     def make(cls, name: str, config: Config, questions: str, span: tuple[int, int], output: Path, inputs: str) -> Slice:
@@ -101,7 +92,6 @@ def solve_slices(slices: Sequence[Slice], *, processes: int, threads: int, repor
         slices: in the order in which they are begun: the longest first.
         processes: side by side.
         threads: of each, on a CPU.
-        report: takes a line for every finished slice.
 
     Raises:
         MctsMathError: a slice failed, or a process died; finished slices stand.

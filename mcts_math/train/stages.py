@@ -39,7 +39,6 @@ def run_stage(
         inputs: all that its output depends on, as JSON can write it.
         outputs: names of the files and folders that it makes in `folder`.
         work: makes them; whatever it raises leaves the stage undone.
-        announce: called before the work begins.
 
     Raises:
         RecordError: the work left out an output, or the mark can't be written.

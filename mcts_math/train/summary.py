@@ -12,8 +12,14 @@ from mcts_math.evaluate.experiments import rows_of, run_path
 from mcts_math.evaluate.grading import Grader
 from mcts_math.files import write_text
 from mcts_math.tasks import JsonObject
-from mcts_math.train.analysis import describe_values, render_values, value_points
-from mcts_math.train.error_analysis import answer_outcomes, count_outcomes, render_outcomes
+from mcts_math.train.analysis import (
+    answer_outcomes,
+    count_outcomes,
+    describe_values,
+    render_outcomes,
+    render_values,
+    value_points,
+)
 from mcts_math.train.plan import Plan, round_folder, title
 from mcts_math.train.stages import write_json
 

@@ -30,11 +30,7 @@ _HEAD = "v_head."  # in the names of its parameters, however the model is wrappe
 
 
 class ValueTrainer(Trainer):  # type: ignore[misc]
-    """Trainer with our losses.
-
-    Attributes:
-        logged_at: the step up to which losses were logged; where a stopped training goes on, that one.
-    """
+    """Trainer with our losses."""
 
     loss_is_scaled_for_ga = True
 
@@ -57,7 +53,7 @@ class ValueTrainer(Trainer):  # type: ignore[misc]
             share = arguments.per_device_train_batch_size * arguments.world_size
             rows = [*rows, *([] for _ in range(-len(rows) % share))]
         super().__init__(model=model, args=arguments, train_dataset=rows, data_collator=collator)
-        self.logged_at = 0
+        self.logged_at = 0  # the step up to which losses were logged; where a stopped training goes on, that one
         self.model_accepts_loss_kwargs = True  # ours is divided by counts over the whole step
         self._weights = torch.tensor([1.0, config.value_weight, config.preference_weight])
         self._value_learning_rate = config.value_learning_rate

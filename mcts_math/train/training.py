@@ -52,7 +52,6 @@ def train(
     """Trains and writes the checkpoint; a stopped training goes on from its last state.
 
     Args:
-        config: what to do.
         overwrite: start anew, and replace a finished checkpoint.
         restart_changed: start anew where a stopped training had other settings or data, instead of refusing.
         report: takes the lines meant for the user; called on the first process only.

@@ -26,6 +26,7 @@ from mcts_math.engine.hf.model import CausalModel, load_model
 from mcts_math.errors import ConfigError, TrainingError
 from mcts_math.files import new_folder, writing
 from mcts_math.tasks import JsonObject
+from mcts_math.train.config import TuningConfig
 from mcts_math.train.learners import Learner, make_learner
 from mcts_math.train.lessons import Example, load_lessons
 from mcts_math.train.processes import add_up, gather_figures, own_device, processes
@@ -41,26 +42,18 @@ from mcts_math.train.resume import (
     world,
 )
 from mcts_math.train.stages import RECIPE, write_json
-from mcts_math.train.tuning_config import TuningConfig
 
 _WEIGHTS = "state.pt"
 
 
 @dataclass(slots=True)
 class Progress:
-    """How far a training is.
+    """How far a training is."""
 
-    Attributes:
-        step: steps done.
-        dropped: those of them that changed nothing, as a number was not finite.
-        sums: of the present epoch, by figure, with the count under "examples".
-        epochs: the mean figures of finished epochs.
-    """
-
-    step: int = 0
-    dropped: int = 0
-    sums: dict[str, float] = field(default_factory=dict)
-    epochs: list[dict[str, float]] = field(default_factory=list)
+    step: int = 0  # steps done
+    dropped: int = 0  # those of them that changed nothing, as a number was not finite
+    sums: dict[str, float] = field(default_factory=dict)  # of this epoch, by figure, with the count under "examples"
+    epochs: list[dict[str, float]] = field(default_factory=list)  # the mean figures of finished epochs
 
 
 def tune(
@@ -72,7 +65,6 @@ def tune(
     """Trains and writes the result; a stopped training goes on from its last state.
 
     Args:
-        config: what to do.
         overwrite: start anew, and replace a finished result.
         report: takes the lines meant for the user; called on the first process only.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -20,7 +20,15 @@ from mcts_math.errors import CheckpointError, ConfigError
 from mcts_math.requests import ValueModel
 from mcts_math.values.rewards import RewardModel
 from mcts_math.values.scores import Scorer
-from mcts_math.values.spec import GenrmOptions, ModelOptions, OrmOptions, PrmOptions, ScorerOptions, ServerOptions
+from mcts_math.values.spec import (
+    GenrmOptions,
+    ModelOptions,
+    OrmOptions,
+    PrmOptions,
+    RewardSpec,
+    ScorerOptions,
+    ServerOptions,
+)
 
 if TYPE_CHECKING:
     from mcts_math.engine.openai.client import Client
@@ -146,3 +154,12 @@ def _connect(options: ServerOptions, connect: Callable[[Client], Scorer], **more
     except BaseException:
         client.close()
         raise
+
+
+REWARDS: Final[Mapping[str, RewardSpec]] = {
+    "prm": RewardSpec("a process reward model, in this process or on vLLM", PrmOptions, load_prm, check_model),
+    "orm": RewardSpec("an outcome reward model, likewise", OrmOptions, load_orm, check_model),
+    "scorer": RewardSpec("any scorer behind HTTP", ScorerOptions, load_scorer),
+    "genrm": RewardSpec("a chat model that is asked yes or no", GenrmOptions, load_genrm),
+}
+"""The reward models that a config can name as `value`. A new family is one file and one entry."""

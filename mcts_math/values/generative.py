@@ -26,7 +26,6 @@ class GenerativeScorer:
 
     Args:
         client: of the server; closed with this.
-        name: of the model on the server.
         prompt: what the model is asked; {question} and {solution} are put in.
         yes, no: the words that count.
         top_logprobs: how many of the most likely tokens the server is asked to tell.

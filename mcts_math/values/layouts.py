@@ -29,17 +29,11 @@ class Encoded:
 
 
 class Layout(Protocol):
-    """A family's way of reading.
+    """A family's way of reading."""
 
-    Attributes:
-        head: what scores a place.
-        words: the tokens for good and bad, in this order; () where the head needs none.
-        mark: the token that ends each step; None where there is no such token.
-    """
-
-    head: HeadKind
-    words: tuple[int, ...]
-    mark: int | None
+    head: HeadKind  # what scores a place
+    words: tuple[int, ...]  # the tokens for good and bad, in this order; () where the head needs none
+    mark: int | None  # the token that ends each step; None where there is no such token
 
     def encode(self, question: str, steps: Sequence[str]) -> Encoded:
         """Tokens and places of a solution of at least one step. Raises RefusedError where it can't be read."""
@@ -205,8 +199,6 @@ def _at(tokenizer: Any, text: str, ends: list[int], mark: int | None, *, as_prom
     """The tokens of a text, and the places of the tokens that hold some of its characters.
 
     Args:
-        tokenizer: of the model.
-        text: what to encode.
         ends: positions of characters, ascending.
         mark: the token that holds each of them.
         as_prompt: with the special tokens that the tokenizer adds to plain text; a rendered conversation has its own.

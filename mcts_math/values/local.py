@@ -30,8 +30,6 @@ class LocalScorer:
 
     Args:
         backbone: gives last hidden states [B, T, H]; attends to earlier tokens only.
-        head: makes probabilities of them.
-        layout: how it reads.
         context_length: most tokens of a solution; longer ones are too long.
         max_batch_tokens: most tokens of a pass, padding included, unless one solution alone has more.
     """
@@ -108,7 +106,6 @@ def load_local(
     """Loads a reward model.
 
     Args:
-        folder: the checkpoint.
         layout: how it reads; says which head it has.
         context_length: most tokens of a solution; None: no limit is known.
         device, dtype: as in `engine.hf.arguments`.

@@ -21,8 +21,6 @@ class RewardModel:
 
     Args:
         scorer: scores steps; closed with this.
-        how: how the scores of a solution's steps become one.
-        name: of the scorer, for messages.
         whole: the scorer reads whole solutions: all steps together are its one step.
     """
 

@@ -14,15 +14,10 @@ Aggregate: TypeAlias = Literal["last", "min", "product", "mean"]
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """What a scorer says of a partial solution.
+    """What a scorer says of a partial solution."""
 
-    Attributes:
-        steps: for each step the probability in [0, 1] that all is right so far; None: too long for the scorer.
-        num_tokens: that were read for it.
-    """
-
-    steps: tuple[float, ...] | None
-    num_tokens: int = 0
+    steps: tuple[float, ...] | None  # probabilities in [0, 1] that all is right so far; None: too long for the scorer
+    num_tokens: int = 0  # that were read for it
 
 
 class Scorer(Protocol):
@@ -55,7 +50,6 @@ def check_scores(scores: Sequence[float], num_steps: int, source: str) -> tuple[
     """The scores, where they are one for each step and probabilities.
 
     Args:
-        scores: as answered.
         num_steps: how many are due.
         source: who answered, for messages.
 

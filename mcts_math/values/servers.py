@@ -24,7 +24,6 @@ class PoolingScorer:
 
     Args:
         client: of the server; closed with this.
-        name: of the model on the server.
         layout: how it reads; its head must be `labels` or `logit`.
         context_length: most tokens of a solution; None: no limit is known.
     """

@@ -106,19 +106,12 @@ def _trust(options: Any) -> None:
 
 @dataclass(frozen=True, slots=True)
 class RewardSpec:
-    """A family of reward models, as it declares itself.
-
-    Attributes:
-        summary: a few words for lists.
-        options: the keys of `value_args`.
-        load: loads or connects it; this blocks.
-        check: finds out at little cost what is wrong, without loading a model, where that can be; raises MctsMathError.
-    """
+    """A family of reward models, as it declares itself."""
 
     summary: str
-    options: type[Settings]
-    load: Callable[[Any], ValueModel]
-    check: Callable[[Any], None] = _trust
+    options: type[Settings]  # the keys of `value_args`
+    load: Callable[[Any], ValueModel]  # loads or connects it; this blocks
+    check: Callable[[Any], None] = _trust  # finds faults without loading a model; raises MctsMathError
 
     def name_of(self, options: Any) -> str:
         """What records call it: the last part of the model's name, else the address, without what is secret."""

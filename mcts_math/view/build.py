@@ -34,7 +34,6 @@ def build_page(
 
     Args:
         results: a results file, ours or a published one.
-        than: another one over the same questions.
         output: the HTML file; it is there whole or not at all.
         c_puct: weight of exploration that PUCT is shown with; None: as the file's run had it.
         workers: processes that judge answers of lines without a verdict; 0: one a core.
@@ -78,18 +77,12 @@ def _block(name: str, packed: bytes) -> bytes:
 
 @dataclass(slots=True)
 class _Packer:
-    """Packs trees into blocks of data in a file.
-
-    Attributes:
-        file: takes the blocks.
-        waiting: lines of the chunk that is being filled.
-        chunks: those that are written.
-    """
+    """Packs trees into blocks of data in a file."""
 
     file: IO[bytes]
-    waiting: list[bytes] = field(default_factory=list)
+    waiting: list[bytes] = field(default_factory=list)  # lines of the chunk that is being filled
     num_bytes: int = 0
-    chunks: int = 0
+    chunks: int = 0  # those that are written
 
     def add(self, tree: JsonObject) -> tuple[int, int]:
         """Takes a tree; returns its chunk and its place there."""

@@ -27,24 +27,15 @@ _READ_S: Final = 1.0
 
 @dataclass(slots=True)
 class _Reading:
-    """What was read of one file since it stood in its place.
+    """What was read of one file since it stood in its place."""
 
-    Attributes:
-        number: tells one reading from another.
-        inode: the file; None where there was none.
-        offset: where the first line begins that is not read.
-        lines: so many were read.
-        spans: (begin, length) of the lines of the entries.
-        notices: lines that can't be shown, and why.
-    """
-
-    number: int = 0
-    inode: int | None = None
-    offset: int = 0
-    lines: int = 0
+    number: int = 0  # tells one reading from another
+    inode: int | None = None  # the file; None where there was none
+    offset: int = 0  # where the first line begins that is not read
+    lines: int = 0  # so many were read
     entries: list[JsonObject] = field(default_factory=list)
-    spans: list[tuple[int, int]] = field(default_factory=list)
-    notices: list[str] = field(default_factory=list)
+    spans: list[tuple[int, int]] = field(default_factory=list)  # (begin, length) of the lines of the entries
+    notices: list[str] = field(default_factory=list)  # lines that can't be shown, and why
     copies: Counter[str] = field(default_factory=Counter)
 
 
@@ -52,7 +43,6 @@ class Follower:
     """Follows one file. It need not be there yet.
 
     Args:
-        path: the results file.
         grader: judges answers of lines that hold no verdict.
         c_puct: weight of exploration to show; None: as the file's run had it.
     """
@@ -68,7 +58,6 @@ class Follower:
 
         Args:
             reading: number of the reading that the page has entries of.
-            seen: how many.
 
         Raises:
             RecordError: the file, or what stands beside it, can't be read.

@@ -40,7 +40,6 @@ def split_step(step: Step, form: str) -> list[Part]:
     """The parts of a step's text, in their order.
 
     Args:
-        step: what was written.
         form: name of its format. Of one that is not known here, what surrounds code and observation is thought.
     """
     marks = _MARKS.get(form, _NO_MARKS) if form in _SECTIONED or step.runs else _NO_MARKS

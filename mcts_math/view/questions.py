@@ -38,30 +38,23 @@ _COSTS: Final = ("seconds", "prompt_tokens", "cached_tokens", "value_tokens", "c
 
 @dataclass(slots=True)
 class Question:
-    """One line.
+    """One line."""
 
-    Attributes:
-        entry: what the list shows: `id`, `question`, `state` (right, wrong, unjudged, error), `answer`, `golds`,
-            `value` of the solution, `nodes`, `tokens`, `costs`, `groups` (level, type, …), `stopped`, `error`,
-            `oracle`. Where its tree is to be found, `at`, comes from the file or the server.
-        tree: what is drawn when the question is opened: `nodes`, parents before children; `solutions`, indices of
-            nodes; and what concerns all nodes.
-        golds: accepted answers; empty where unknown.
-        answer: what is to be judged, where the line holds no verdict; None where nothing is.
-    """
-
+    # what the list shows: `id`, `question`, `state` (right, wrong, unjudged, error), `answer`, `golds`, `value` of
+    # the solution, `nodes`, `tokens`, `costs`, `groups` (level, type, …), `stopped`, `error`, `oracle`. Where its
+    # tree is to be found, `at`, comes from the file or the server.
     entry: JsonObject
+    # what is drawn when the question is opened: `nodes`, parents before children; `solutions`, indices of nodes; and
+    # what concerns all nodes
     tree: JsonObject
-    golds: tuple[str, ...] = ()
-    answer: str | None = None
+    golds: tuple[str, ...] = ()  # accepted answers; empty where unknown
+    answer: str | None = None  # what is to be judged, where the line holds no verdict; None where nothing is
 
 
 def read_question(record: Mapping[str, Any], where: str, task_id: str) -> Question:
     """What the page shows of a line, ours or a published one.
 
     Args:
-        record: the line.
-        where: names it in errors.
         task_id: of its question, see `record.id_of`.
 
     Raises:

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any, Final, TypeAlias
 from urllib.parse import parse_qs, urlsplit
 
 from mcts_math.errors import MctsMathError, RecordError
+from mcts_math.evaluate.grading import Grader
 from mcts_math.view.assemble import page
 from mcts_math.view.build import head_of, pack
 from mcts_math.view.follow import Follower
@@ -119,3 +122,24 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: Any) -> None:
         """Silent: the page asks every other second."""
+
+
+@contextmanager
+def dashboard(output: Path, port: int) -> Iterator[str]:
+    """Serves the page of a results file from a thread, while the run that writes it goes on; yields its address.
+
+    Args:
+        output: the file, which need not be there yet.
+        port: 0 takes a free one.
+
+    Raises:
+        RecordError: the port is taken.
+    """
+    with Grader(1) as grader, PageServer([Follower(output, grader)], port) as server:
+        thread = threading.Thread(target=server.run, name="dashboard", daemon=True)
+        thread.start()
+        try:
+            yield server.url
+        finally:
+            server.stop()
+            thread.join()

@@ -50,9 +50,6 @@ def opening(task: Task, form: StepFormat | None) -> tuple[list[Turn], bool]:
 def examples_of(description: Mapping[str, Any]) -> str:
     """Instructions and worked examples that a run's prompts began with.
 
-    Args:
-        description: of the run, as it stands beside its results.
-
     Returns:
         "" where there were none, or where they can't be told: prompt files that are elsewhere, or have changed since.
     """

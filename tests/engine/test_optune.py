@@ -14,10 +14,11 @@ from tiny_models import character_tokenizer
 from transformers import AutoModelForCausalLM
 
 from mcts_math.engine.hf.engine import HFEngine
-from mcts_math.engine.hf.optune.artifact import describe_rule, save_rule
+from mcts_math.engine.hf.optune.artifact import describe_rule
 from mcts_math.engine.hf.optune.changes import WeightChanges
 from mcts_math.engine.hf.optune.rule import UpdateRule
 from mcts_math.engine.hf.optune.sites import find_sites, measure, shapes_of
+from mcts_math.engine.hf.parts import save_parts
 from mcts_math.engine.spec import RuleOptions
 from mcts_math.errors import CheckpointError, EngineError
 from mcts_math.requests import Adapt, Adaptation, Generate, LossTerm, Sampling
@@ -37,7 +38,7 @@ def make_rule(base: Path, folder: Path, rate: float = 3e-3, **layers: Any) -> Pa
         for parameter in rule.by_shape.parameters():
             parameter += 0.05 * torch.randn_like(parameter)
         rule.rates.fill_(-rate)
-    save_rule(folder, rule.state_dict(), describe_rule(rule, model, sites, 4, str(base)))
+    save_parts(folder, "optune", rule.state_dict(), describe_rule(rule, model, sites, 4, str(base)))
     return folder
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from scripted import Behaviour, RandomPolicy, ScriptedPolicy, scripted
 
-from mcts_math.engine.scripted import Behaviour, RandomPolicy, ScriptedPolicy, scripted
 from mcts_math.errors import EngineError
 from mcts_math.requests import Evaluate, Generate, Generation, Policy, Sampling, ValueModel
 

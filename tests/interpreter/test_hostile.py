@@ -14,9 +14,9 @@ from typing import Any
 import psutil
 import pytest
 from processes import children, num_living
+from scripted import ScriptedPolicy, scripted
 from stand_ins import EqualChecker, code, final
 
-from mcts_math.engine.scripted import ScriptedPolicy, scripted
 from mcts_math.errors import InterpreterError
 from mcts_math.interpreter import SandboxInterpreter, SandboxLimits
 from mcts_math.interpreter.parent import Connection, Parent

@@ -8,9 +8,9 @@ import statistics
 from typing import Any
 
 import pytest
+from scripted import Behaviour, RandomPolicy, ScriptedPolicy, scripted
 from stand_ins import EchoInterpreter, EqualChecker, EqualVerifier, code, final, grow_tree
 
-from mcts_math.engine.scripted import Behaviour, RandomPolicy, ScriptedPolicy, scripted
 from mcts_math.requests import Evaluate, Evaluation, Generate, Generation, Verdict, Verification, Verify
 from mcts_math.search.ab_mcts import IMPROVE
 from mcts_math.search.expansion import CONTEXT_LENGTH

@@ -7,9 +7,9 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from scripted import Behaviour, RandomPolicy, ScriptedPolicy, scripted
 from stand_ins import EchoInterpreter, EqualChecker, EqualVerifier, code, final, grow_tree, line_of
 
-from mcts_math.engine.scripted import Behaviour, RandomPolicy, ScriptedPolicy, scripted
 from mcts_math.errors import ConfigError, TaskError
 from mcts_math.formats import make_format
 from mcts_math.requests import Adapt, Adaptation, Check, Generate, Generation, Verification, Verify

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 
+from scripted import Behaviour, RandomPolicy, ScriptedPolicy, scripted
 from stand_ins import code, final, grow_tree
 
-from mcts_math.engine.scripted import Behaviour, RandomPolicy, ScriptedPolicy, scripted
 from mcts_math.requests import Generate, Generation
 from mcts_math.tree import Tree
 

@@ -6,10 +6,10 @@ import asyncio
 from typing import Any
 
 import pytest
+from scripted import scripted
 from stand_ins import EchoInterpreter, EqualChecker, EqualVerifier, final
 
 from mcts_math.config import Common
-from mcts_math.engine.scripted import scripted
 from mcts_math.methods import METHODS
 from mcts_math.requests import Adapt, Adaptation, Evaluate, Evaluation, Generate, Generation, Verification, Verify
 from mcts_math.scheduler import Solved

@@ -6,10 +6,10 @@ import json
 from pathlib import Path
 
 import pytest
+from scripted import RandomPolicy
 from stand_ins import grow_tree
 
 from mcts_math.config import Config
-from mcts_math.engine.scripted import RandomPolicy
 from mcts_math.run.offline import rescore_file
 from mcts_math.search.extract import Strategy, extract, prune
 from mcts_math.step import Outcome, Step

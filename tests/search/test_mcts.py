@@ -7,9 +7,9 @@ import random
 from dataclasses import replace
 
 import pytest
+from scripted import Behaviour, RandomPolicy, ScriptedPolicy, scripted
 from stand_ins import code, final, grow_tree, outline
 
-from mcts_math.engine.scripted import Behaviour, RandomPolicy, ScriptedPolicy, scripted
 from mcts_math.requests import Generate, Generation
 from mcts_math.search.extract import extract
 from mcts_math.search.mcts import MctsOptions, select

@@ -9,9 +9,9 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from scripted import Behaviour, RandomPolicy, scripted
 from stand_ins import EchoInterpreter, EqualChecker, code, final
 
-from mcts_math.engine.scripted import Behaviour, RandomPolicy, scripted
 from mcts_math.errors import ConfigError
 from mcts_math.requests import Evaluate, Evaluation, Generate, Generation
 from mcts_math.search.particle_filter import weights

@@ -8,10 +8,10 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from scripted import ScriptedPolicy, scripted
 from stand_ins import EchoInterpreter, EqualChecker, code, final, grow_tree
 
 from mcts_math.config import load_config, make_config
-from mcts_math.engine.scripted import ScriptedPolicy, scripted
 from mcts_math.errors import ConfigError, EngineError
 from mcts_math.requests import Check, Evaluate, Evaluation, Generate, Generation
 from mcts_math.search.selection import COMPARE

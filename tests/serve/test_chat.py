@@ -10,10 +10,10 @@ from typing import Any
 
 import openai
 import pytest
+from scripted import Behaviour, RandomPolicy, ScriptedPolicy, scripted
 from service import BEAM, GREEDY, KEYS, Service, served, serving, user
 from stand_ins import EchoInterpreter, EqualChecker, code, final
 
-from mcts_math.engine.scripted import Behaviour, RandomPolicy, ScriptedPolicy, scripted
 from mcts_math.files import dump_line
 from mcts_math.requests import Generate, Generation, Sample
 from mcts_math.run.record import record_to_tree

@@ -9,11 +9,11 @@ from typing import Any
 import httpx2
 import openai
 import pytest
+from scripted import Behaviour, RandomPolicy, ScriptedPolicy, scripted
 from service import BEAM, GREEDY, Service, served, serving, user, wait_until
 from stand_ins import final
 
 from mcts_math.config import make_config
-from mcts_math.engine.scripted import Behaviour, RandomPolicy, ScriptedPolicy, scripted
 from mcts_math.errors import ConfigError, EngineError, EngineLostError, RefusedError
 from mcts_math.requests import Generate, Generation
 from mcts_math.serve.models import ServedModel

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from scripted import Behaviour, RandomPolicy, ScriptedPolicy, scripted
 from stand_ins import code, final, grow_tree
 
-from mcts_math.engine.scripted import Behaviour, RandomPolicy, ScriptedPolicy, scripted
 from mcts_math.errors import ConfigError, RecordError
 from mcts_math.evaluate.grading import Grader
 from mcts_math.files import dump_line

@@ -14,10 +14,10 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 sys.path.insert(0, str(Path(__file__).parent.parent.parent / "scripts"))
 
 import make_feedback
+from scripted import ScriptedPolicy, scripted
 from stand_ins import EchoInterpreter, EqualChecker, final
 
 from mcts_math.config import make_config
-from mcts_math.engine.scripted import ScriptedPolicy, scripted
 from mcts_math.errors import RecordError
 from mcts_math.formats import FormatOptions, StepFormat, make_format
 from mcts_math.requests import Generate, Generation, Sample

@@ -38,9 +38,16 @@ from mcts_math.requests import Evaluate, Generate
 from mcts_math.run.record import nodes_of
 from mcts_math.settings import load_settings, make_settings
 from mcts_math.solver import solve_async
-from mcts_math.train.analysis import ValuePoint, area_under_curve, describe_values, render_values
+from mcts_math.train.analysis import (
+    ValuePoint,
+    answer_outcomes,
+    area_under_curve,
+    count_outcomes,
+    describe_values,
+    render_outcomes,
+    render_values,
+)
 from mcts_math.train.config import RoundsConfig
-from mcts_math.train.error_analysis import answer_outcomes, count_outcomes, render_outcomes
 from mcts_math.train.plan import Plan
 from mcts_math.train.rounds import Rounds
 from mcts_math.train.slices import Slice, solve_slice

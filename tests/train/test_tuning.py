@@ -23,10 +23,10 @@ from mcts_math.engine.spec import RuleOptions
 from mcts_math.errors import CheckpointError, ConfigError, EngineError, MctsMathError, RecordError
 from mcts_math.requests import Adapt, Generate, LossTerm, Sampling
 from mcts_math.settings import make_settings
+from mcts_math.train.config import TuningConfig
 from mcts_math.train.learners import RuleLearner
+from mcts_math.train.plots import draw_training
 from mcts_math.train.tuning import tune
-from mcts_math.train.tuning_config import TuningConfig
-from mcts_math.train.tuning_plots import draw_training
 
 Write = Callable[[str, list[dict[str, Any]]], str]
 Settings = Callable[..., TuningConfig]

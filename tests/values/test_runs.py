@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 from reward_checkpoints import published_qwen, published_skywork
+from scripted import ScriptedPolicy, scripted
 from stand_ins import EchoInterpreter, EqualChecker
 from test_local import change
 
 from mcts_math.config import Config, make_config
-from mcts_math.engine.scripted import ScriptedPolicy, scripted
 from mcts_math.errors import ConfigError, MctsMathError, RecordError
 from mcts_math.evaluate.accuracy import evaluate_file
 from mcts_math.evaluate.grading import Grader

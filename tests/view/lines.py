@@ -7,10 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from scripted import RandomPolicy, ScriptedPolicy, scripted
 from stand_ins import EchoInterpreter, EqualChecker, EqualVerifier, final
 
 from mcts_math.config import make_config
-from mcts_math.engine.scripted import RandomPolicy, ScriptedPolicy, scripted
 from mcts_math.formats import make_format
 from mcts_math.requests import Policy
 from mcts_math.run.run import to_record

@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 from lines import MODES, Write, answer_line, mcts_line, published_line, solved_line
+from scripted import ScriptedPolicy, scripted
 from stand_ins import EchoInterpreter, EqualChecker
 
 from mcts_math.config import make_config
-from mcts_math.engine.scripted import ScriptedPolicy, scripted
 from mcts_math.evaluate.grading import Grader
 from mcts_math.run.record import record_to_tree
 from mcts_math.run.run import solve_file

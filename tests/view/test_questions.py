@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from lines import MODES, answer_line, mcts_line, published_line, solved_line
+from scripted import ScriptedPolicy, scripted
 from stand_ins import final
 
-from mcts_math.engine.scripted import ScriptedPolicy, scripted
 from mcts_math.errors import RecordError
 from mcts_math.evaluate.grading import Grader
 from mcts_math.messages import Message, Piece

@@ -25,12 +25,12 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
+from transformers.cache_utils import Cache, DynamicLayer
 
-from mcts_math.engine.hf.kv_cache import Segments
+from mcts_math.engine.hf.kv_cache import KVBlock, Segments
 from mcts_math.engine.hf.lessons import Lesson, Recall, Term, adding
 from mcts_math.engine.hf.lora import SLOT, lora_layers, make_learner
 from mcts_math.engine.hf.model import CausalModel
-from mcts_math.engine.hf.row_cache import cache_of, read_row
 from mcts_math.engine.spec import AdapterOptions
 from mcts_math.errors import EngineError
 from mcts_math.requests import Adaptation
@@ -61,7 +61,6 @@ class Adapters:
 
     Args:
         model: gets peft's layers put in.
-        options: as above.
 
     Raises:
         EngineError: peft is not installed, or the model lacks a target.
@@ -240,3 +239,23 @@ class Adapters:
         down = [torch.zeros((slots, x.in_features, rank), device=device, dtype=dtype) for x in self._layers]
         up = [torch.zeros((slots, rank, x.out_features), device=device, dtype=dtype) for x in self._layers]
         return down, up
+
+
+def read_row(block: KVBlock) -> list[Segments]:
+    """Copies of keys and values of a block's only row, layer by layer."""
+    window = slice(block.start, block.end)
+    return [
+        [block.buffers[at.buffer][:1, at.heads, window].clone() for at in slices or ()]
+        for slices in block.layout.layers
+    ]
+
+
+def cache_of(layers: Sequence[Segments]) -> Cache:
+    """A cache of transformers that begins with given keys and values, and leaves them as they are."""
+    made = []
+    for segments in layers:
+        layer = DynamicLayer()
+        if segments:
+            layer.update(*segments)
+        made.append(layer)
+    return Cache(layers=made)

@@ -11,37 +11,26 @@ from mcts_math.errors import EngineError
 class HFArguments:
     """Arguments of `HFEngine.load`.
 
-    Attributes:
-        dtype: float32, bfloat16, float16, float64, or auto: the checkpoint's own on a GPU, float32 on a CPU.
-        device: cpu, cuda, cuda:N, or auto: the GPU if there is one.
-        attn: transformers' name of an attention (sdpa, eager, flash_attention_2); None lets it choose, see `attention`.
-        context_length: most tokens of prompt and continuation; None takes what the checkpoint says.
-        max_batch_size: most rows that are computed at a time, samples of a prompt that agree so far being one row;
-            None: 128 on a CPU, 256 on a GPU.
-        max_batch_tokens: most tokens (rows times the longest) whose keys and values are kept for the running batch;
-            None: a quarter of the memory that is free after loading, at most 4 GiB on a CPU.
-        max_prefill_tokens: most prompt tokens that are computed in one forward pass; None: 4096 on a CPU, 16384 on a
-            GPU.
-        prefix_cache_tokens: most tokens whose keys and values are kept for later requests that begin alike; 0 keeps
-            none; None: a fifth of the free memory, at most 2 GiB on a CPU.
-        num_threads: threads that torch computes with on a CPU, in the whole process; None leaves it as it is. Each
-            operation waits for the slowest of them: where other programs want the same cores, fewer are faster.
-        tuned_dir: folder of a bottleneck adapter, LoReFT or prefix that scripts/train_optune.py has made; it is put on
-            the model.
-
     Raises:
         EngineError: a number that is too small.
     """
 
-    dtype: str = "auto"
-    device: str = "auto"
-    attn: str | None = None
-    context_length: int | None = None
-    max_batch_size: int | None = None
+    dtype: str = "auto"  # float32, bfloat16, float16, float64, or auto: the checkpoint's own on a GPU, float32 on a CPU
+    device: str = "auto"  # cpu, cuda, cuda:N, or auto: the GPU if there is one
+    attn: str | None = None  # sdpa, eager, flash_attention_2, …; None lets transformers choose, see `attention`
+    context_length: int | None = None  # most tokens of prompt and continuation; None takes what the checkpoint says
+    max_batch_size: int | None = None  # rows at a time, like samples being one row; None: 128 on a CPU, 256 on a GPU
+    # most tokens (rows times the longest) whose keys and values are kept for the running batch; None: a quarter of
+    # the memory that is free after loading, at most 4 GiB on a CPU
     max_batch_tokens: int | None = None
-    max_prefill_tokens: int | None = None
+    max_prefill_tokens: int | None = None  # of prompts in one forward pass; None: 4096 on a CPU, 16384 on a GPU
+    # most tokens whose keys and values are kept for later requests that begin alike; 0 keeps none; None: a fifth of
+    # the free memory, at most 2 GiB on a CPU
     prefix_cache_tokens: int | None = None
+    # threads that torch computes with on a CPU, in the whole process; None leaves it as it is. Each operation waits
+    # for the slowest of them: where other programs want the same cores, fewer are faster.
     num_threads: int | None = None
+    # of scripts/train_optune.py: a bottleneck adapter, LoReFT or prefix to put on the model
     tuned_dir: str | None = None
 
     def __post_init__(self) -> None:

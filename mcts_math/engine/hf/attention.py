@@ -41,7 +41,6 @@ def attend(
     Args:
         query: [B, query heads, T, D].
         key, value: [B, heads, S, D].
-        others: as transformers passes them.
 
     Returns:
         [B, T, query heads, D], and no weights.

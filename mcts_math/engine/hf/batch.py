@@ -30,18 +30,9 @@ _HEADROOM = 32  # columns that a row must be able to grow when it is admitted
 
 
 class Batch:
-    """The running batch of one model.
-
-    Attributes:
-        counters: totals so far.
-    """
+    """The running batch of one model."""
 
     def __init__(self, model: CausalModel, limits: BatchLimits, adapters: SessionWeights | None = None) -> None:
-        """Args:
-        model: what samples.
-        limits: how much at once.
-        adapters: those that jobs may name.
-        """
         self.counters = BatchCounters()
         self._model = model
         self._adapters = adapters

@@ -66,7 +66,6 @@ class HFEngine(JobEngine):
 
         Args:
             model_dir: a folder, or a name on the Hugging Face hub.
-            need_value: load the value head too.
             adapter: how sessions learn at test time; None: they don't. Adapters need peft.
             arguments: see `HFArguments`.
 

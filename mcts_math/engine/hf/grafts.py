@@ -19,11 +19,11 @@ from typing import Any, Final
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import orthogonal
 
-from mcts_math.engine.hf.parts import fingerprint, save_parts
+from mcts_math.engine.hf.parts import fingerprint
 from mcts_math.errors import CheckpointError, EngineError
 
-SETTINGS: Final = "tuned.json"
-WEIGHTS: Final = "tuned.safetensors"
+NAME: Final = "tuned"
+"""Of the two files in a folder, see `save_parts`."""
 _ATTENTION: Final = ("self_attn", "attention", "attn", "self_attention")
 _FEED_FORWARD: Final = ("mlp", "feed_forward", "ffn")
 
@@ -92,20 +92,6 @@ def base_fingerprint(model: Any) -> str:
     return fingerprint(model.get_submodule(_layers(model)[-1]).named_parameters())
 
 
-def save_grafts(folder: Path, state: Mapping[str, Tensor], settings: Mapping[str, Any]) -> None:
-    """Writes a folder that `load_grafts` reads.
-
-    Args:
-        folder: is there.
-        state: of the parts, or keys and values of a prefix.
-        settings: at least `kind`, `options` and `base_fingerprint`.
-
-    Raises:
-        OSError: it can't be written.
-    """
-    save_parts(folder / WEIGHTS, state, folder / SETTINGS, settings)
-
-
 def load_grafts(folder: str | Path, model: Any) -> list[list[Tensor]]:
     """Puts what a folder holds on a model; of a prefix returns keys and values [1, H, P, D] of each layer.
 
@@ -117,9 +103,9 @@ def load_grafts(folder: str | Path, model: Any) -> list[list[Tensor]]:
 
     path = Path(folder).expanduser()
     try:
-        settings = json.loads((path / SETTINGS).read_text("utf-8"))
+        settings = json.loads((path / f"{NAME}.json").read_text("utf-8"))
         kind, options, base = settings["kind"], settings["options"], settings["base_fingerprint"]
-        state = load_file(path / WEIGHTS)
+        state = load_file(path / f"{NAME}.safetensors")
     except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
         raise CheckpointError(f"tuned_dir: {path} is not a folder of scripts/train_optune.py: {error!r}") from error
     if base_fingerprint(model) != base:

@@ -75,14 +75,6 @@ class KVLayout:
 
     Keys and values of all layers lie side by side, as heads of one buffer: a row is then copied at one go, not layer by
     layer. There are several buffers where layers differ in width, dtype or device.
-
-    Attributes:
-        shapes: (heads, width) of each buffer.
-        dtypes, devices: of each buffer.
-        layers: for every layer the slices of its keys and values, or None where it keeps nothing (it shares another's).
-        bytes_per_token: bytes that one token of one row takes in all buffers together.
-        ahead: keys and values of a prefix that stands in front of every row, a pair a layer; empty where there is none.
-        num_ahead: its columns.
     """
 
     def __init__(self, probed: DynamicCache, prefix: Sequence[Segments] = ()) -> None:
@@ -90,19 +82,22 @@ class KVLayout:
         probed: the cache that a forward pass over a few tokens has filled.
         prefix: see `ahead`.
         """
+        # keys and values of a prefix that stands in front of every row, a pair a layer; empty where there is none
         self.ahead = list(prefix)
-        self.num_ahead = self.ahead[0][0].shape[2] if self.ahead else 0
+        self.num_ahead = self.ahead[0][0].shape[2] if self.ahead else 0  # its columns
         self._heads: dict[tuple[int, torch.dtype, torch.device], int] = {}
+        # for every layer the slices of its keys and values, or None where it keeps nothing (it shares another's)
         self.layers: list[tuple[HeadSlice, HeadSlice] | None] = []
         for layer in probed.layers:
             if layer.keys is None or layer.keys.numel() == 0:
                 self.layers.append(None)
             else:
                 self.layers.append((self._add(layer.keys), self._add(layer.values)))
-        self.shapes = [(heads, width) for (width, _, _), heads in self._heads.items()]
-        self.dtypes = [dtype for _, dtype, _ in self._heads]
+        self.shapes = [(heads, width) for (width, _, _), heads in self._heads.items()]  # (heads, width) of each buffer
+        self.dtypes = [dtype for _, dtype, _ in self._heads]  # of each buffer
         self.devices = [device for _, _, device in self._heads]
         sizes = zip(self.shapes, self.dtypes, strict=True)
+        # of one row, in all buffers together
         self.bytes_per_token = sum(heads * width * dtype.itemsize for (heads, width), dtype in sizes)
 
     def _add(self, states: Tensor) -> HeadSlice:
@@ -158,15 +153,7 @@ class Workspace:
 
 
 class KVBlock:
-    """Keys, values and mask of up to `rows` sequences that end at a common column.
-
-    Attributes:
-        buffers: [row capacity, heads, column capacity, width] each.
-        mask: [row capacity, column capacity], int64: 1 where a column holds a token of the row.
-        num_rows: rows in use, the first ones.
-        start, end: the window of columns in use.
-        cache: the `Cache` to pass to the model.
-    """
+    """Keys, values and mask of up to `rows` sequences that end at a common column."""
 
     def __init__(
         self, layout: KVLayout, device: torch.device, rows: int, columns: int, workspace: Workspace | None = None
@@ -176,13 +163,16 @@ class KVBlock:
         """
         self.layout = layout
         self.device = device
+        # [row capacity, heads, column capacity, width] each
         self.buffers = layout.allocate(rows, columns) if workspace is None else workspace.buffers(rows, columns)
+        # [row capacity, column capacity], int64: 1 where a column holds a token of the row
         self.mask = torch.zeros((rows, columns), dtype=torch.long, device=device)
-        self.num_rows = 0
-        self.start = 0
+        self.num_rows = 0  # rows in use, the first ones
+        self.start = 0  # the window of columns in use
         self.end = 0
         # A layer without buffers of its own is never asked to update; it gets an ordinary, empty one.
         ahead: Sequence[Segments] = layout.ahead or [[]] * len(layout.layers)
+        # the `Cache` to pass to the model
         self.cache = Cache(
             layers=[
                 WindowLayer(self, *at, first) if at is not None else DynamicLayer()

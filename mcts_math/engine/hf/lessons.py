@@ -27,17 +27,11 @@ class Term:
 
 @dataclass(frozen=True, slots=True)
 class Lesson:
-    """An `Adapt` request as tokens.
+    """An `Adapt` request as tokens."""
 
-    Attributes:
-        terms: at least one; none counts before `sampled + 1`.
-        seed: see the request.
-        sampled: number of tokens that all terms begin with and that sampling has run through the model.
-    """
-
-    terms: tuple[Term, ...]
+    terms: tuple[Term, ...]  # at least one; none counts before `sampled + 1`
     seed: int = 0
-    sampled: int = 0
+    sampled: int = 0  # number of tokens that all terms begin with and that sampling has run through the model
 
     @property
     def longest(self) -> int:

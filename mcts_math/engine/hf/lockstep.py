@@ -89,10 +89,6 @@ class Lockstep(JobEngine):
     """Policy and value model over a loaded model.
 
     One object serves one run: it starts with an empty prefix cache, which also changes roundings.
-
-    Attributes:
-        interpreter, checker: those that were given, counted; use them in place of the given ones. Any other service
-            that takes time (a verifier, a value model of its own) is to be counted too, by `counted`.
     """
 
     def __init__(
@@ -105,6 +101,8 @@ class Lockstep(JobEngine):
         self._elsewhere = 0  # requests that counted services are busy with
         self._arrivals = 0
         self._round: asyncio.Task[None] | None = None
+        # those that were given, counted; use them in place of the given ones. Any other service that takes time (a
+        # verifier, a value model of its own) is to be counted too, by `counted`.
         self.interpreter = self.counted(interpreter)
         self.checker = self.counted(checker)
 

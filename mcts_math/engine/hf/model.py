@@ -35,33 +35,20 @@ _DTYPES = {
 
 @dataclass(frozen=True, slots=True)
 class ForwardResult:
-    """Of the last column that was computed.
+    """Of the last column that was computed."""
 
-    Attributes:
-        logits: [B, V].
-        hidden: [B, H] after the final norm, or None where the model has no value head.
-    """
-
-    logits: Tensor
-    hidden: Tensor | None
+    logits: Tensor  # [B, V]
+    hidden: Tensor | None  # [B, H] after the final norm, or None where the model has no value head
 
 
 class CausalModel:
-    """A model, its tokenizer and, if wanted, its value head.
-
-    Attributes:
-        device: where inputs go and logits come from.
-        context_length: most tokens of prompt and continuation together.
-        layout: which keys and values the model keeps.
-        codec: its tokenizer.
-        head: its value head, or None.
-    """
+    """A model, its tokenizer and, if wanted, its value head."""
 
     def __init__(
         self, model: Any, codec: Codec, context_length: int, head: ValueHead | None, prefix: Sequence[Segments] = ()
     ) -> None:
         self._model = model
-        self.device: torch.device = model.device
+        self.device: torch.device = model.device  # where inputs go and logits come from
         self.codec = codec
         self.head = head
         parameters = inspect.signature(model.forward).parameters
@@ -72,7 +59,7 @@ class CausalModel:
         if head is not None:
             decoder_of(model).register_forward_hook(self._keep_hidden)  # `_check_head` looks whether it is the one
         self.layout = self._probe(prefix)
-        self.context_length = context_length - self.layout.num_ahead
+        self.context_length = context_length - self.layout.num_ahead  # most tokens of prompt and continuation together
 
     def forward(self, block: KVBlock, ids: Tensor, positions: Tensor, *, want_hidden: bool = False) -> ForwardResult:
         """Computes the columns behind a block's window and moves the window over them.

@@ -17,11 +17,7 @@ _ROWS: Final = 1  # for which the layout is chosen; it serves any number, and no
 
 
 class PackedLinear(nn.Module):
-    """`nn.Linear` without gradient, on a CPU.
-
-    Attributes:
-        in_features, out_features: as there.
-    """
+    """`nn.Linear` without gradient, on a CPU."""
 
     def __init__(self, linear: nn.Linear) -> None:
         super().__init__()

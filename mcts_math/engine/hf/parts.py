@@ -14,22 +14,17 @@ from torch import Tensor
 from mcts_math.files import replace_file
 
 
-def save_parts(weights: Path, state: Mapping[str, Tensor], settings: Path, facts: Mapping[str, Any]) -> None:
-    """Writes two files, the settings last: a folder that holds them is complete.
-
-    Args:
-        weights: file of safetensors.
-        state: tensors, by name.
-        settings: file of JSON.
-        facts: what stands in it.
+def save_parts(folder: Path, name: str, state: Mapping[str, Tensor], settings: Mapping[str, Any]) -> None:
+    """Writes `NAME.safetensors` and `NAME.json`, the settings last: a folder that holds them is complete.
 
     Raises:
         OSError: a file can't be written.
     """
     from safetensors.torch import save
 
-    replace_file(weights, save({name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}))
-    replace_file(settings, json.dumps(dict(facts), indent=1, ensure_ascii=False) + "\n")
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
+    replace_file(folder / f"{name}.safetensors", save(tensors))
+    replace_file(folder / f"{name}.json", json.dumps(dict(settings), indent=1, ensure_ascii=False) + "\n")
 
 
 def fingerprint(weights: Iterable[tuple[str, Tensor]]) -> str:

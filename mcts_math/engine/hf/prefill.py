@@ -33,7 +33,6 @@ def choose_group(units: list[Prefill], cache: PrefixCache, max_tokens: int, max_
     """Sorts prompts by what they need; the first `size` of them are then computed together.
 
     Args:
-        units: the prompts.
         cache: what need not be computed.
         max_tokens: most tokens of one forward pass.
         max_cells: most tokens, rows times the longest, that are kept.

@@ -29,17 +29,13 @@ class _Node:
 
 
 class PrefixCache:
-    """A bounded radix tree of keys and values.
-
-    Attributes:
-        num_tokens: tokens held at present.
-    """
+    """A bounded radix tree of keys and values."""
 
     def __init__(self, max_tokens: int) -> None:
         """Args:
         max_tokens: most tokens to hold; 0 holds nothing.
         """
-        self.num_tokens = 0
+        self.num_tokens = 0  # tokens held at present
         self._max_tokens = max_tokens
         self._roots: dict[str, _Node] = {}
         # Oldest first. A node is always touched after the nodes below it, so the oldest one is a leaf.
@@ -72,9 +68,7 @@ class PrefixCache:
         """Holds a sequence.
 
         Args:
-            tokens: the sequence.
             read: gives copies of the keys and values of tokens first..last-1; called for those not yet held.
-            namespace: where they belong.
         """
         if not tokens or len(tokens) > self._max_tokens:
             return

@@ -16,11 +16,13 @@ from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from mcts_math.engine.splitmix import MASK, STRIDE, mix
 from mcts_math.requests import Sampling
 
+_MASK = (1 << 64) - 1
+_STRIDE = np.uint64(0x9E3779B97F4A7C15)  # 2^64 over the golden ratio
 _BLOCK = 64
 _NUCLEUS = 64  # tokens that nearly every nucleus fits into
 _CACHED = 1 << 18  # logits: with what is made of them this stays near the cache of one core
@@ -33,7 +35,7 @@ class UniformStream:
         """Args:
         seed: any integer; of those beyond 64 bits the low 64 count.
         """
-        self._key = mix(np.array([seed & MASK], dtype=np.uint64))
+        self._key = _mix(np.array([seed & _MASK], dtype=np.uint64))
         self._numbers: list[float] = []
         self._first = 0
 
@@ -42,9 +44,17 @@ class UniformStream:
         index = position - self._first
         if not 0 <= index < len(self._numbers):
             self._first, index = position, 0
-            counters = np.arange(position + 1, position + 1 + _BLOCK, dtype=np.uint64) * np.uint64(STRIDE)
-            self._numbers = ((mix(self._key + counters) >> np.uint64(40)) * 2.0**-24).tolist()
+            counters = np.arange(position + 1, position + 1 + _BLOCK, dtype=np.uint64) * _STRIDE
+            self._numbers = ((_mix(self._key + counters) >> np.uint64(40)) * 2.0**-24).tolist()
         return self._numbers[index]
+
+
+def _mix(bits: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """64 well mixed bits of each 64 bits (SplitMix64; Steele, Lea and Flood 2014)."""
+    bits = (bits ^ bits >> np.uint64(30)) * np.uint64(0xBF58476D1CE4E5B9)
+    bits = (bits ^ bits >> np.uint64(27)) * np.uint64(0x94D049BB133111EB)
+    mixed: NDArray[np.uint64] = bits ^ bits >> np.uint64(31)
+    return mixed
 
 
 class BatchSampling:

@@ -19,38 +19,22 @@ from mcts_math.requests import Generation
 
 @dataclass(eq=False, slots=True)
 class Job:
-    """A prompt, what is wanted of it, and what came of it.
+    """A prompt, what is wanted of it, and what came of it."""
 
-    Attributes:
-        prompt: its tokens, fewer than the model's context.
-        num_samples: 0 asks for the value alone.
-        sampling, seed: as in `requests.Generate`.
-        want_value: the value is wanted; the model must have a head.
-        adapter: the session whose adapter samples; "" is none.
-        samples: None where not finished.
-        value: v of the prompt.
-        num_cached: prompt tokens that came from the prefix cache.
-        num_rows: different rows that its finished samples came from.
-        serial: its number in the order of arrival.
-        cancelled: nobody waits for it any more.
-        namespace: what the keys and values of its tokens depend on beside the tokens.
-        opening: see `messages.Sample`.
-    """
-
-    prompt: tuple[int, ...]
-    num_samples: int = 0
-    sampling: Sampling = field(default_factory=Sampling)
+    prompt: tuple[int, ...]  # its tokens, fewer than the model's context
+    num_samples: int = 0  # 0 asks for the value alone
+    sampling: Sampling = field(default_factory=Sampling)  # as in `requests.Generate`
     seed: int = 0
-    want_value: bool = False
-    adapter: str = ""
-    samples: list[Sample | None] = field(init=False)
-    value: float | None = None
-    num_cached: int = 0
-    num_rows: int = 0
-    serial: int = 0
-    cancelled: bool = False
-    namespace: str = ""
-    opening: str = ""
+    want_value: bool = False  # the value is wanted; the model must have a head
+    adapter: str = ""  # the session whose adapter samples; "" is none
+    samples: list[Sample | None] = field(init=False)  # None where not finished
+    value: float | None = None  # v of the prompt
+    num_cached: int = 0  # prompt tokens that came from the prefix cache
+    num_rows: int = 0  # different rows that its finished samples came from
+    serial: int = 0  # its number in the order of arrival
+    cancelled: bool = False  # nobody waits for it any more
+    namespace: str = ""  # what the keys and values of its tokens depend on beside the tokens
+    opening: str = ""  # see `messages.Sample`
 
     def __post_init__(self) -> None:
         self.samples = [None] * self.num_samples
@@ -73,24 +57,15 @@ class Job:
 
 @dataclass(slots=True)
 class BatchCounters:
-    """What a batch has done since it was made.
+    """What a batch has done since it was made."""
 
-    Attributes:
-        num_generated_tokens: tokens of finished samples.
-        num_prompt_tokens: tokens of all prompts, those found in the prefix cache included.
-        num_cached_tokens: prompt tokens found in the prefix cache.
-        num_decode_steps, num_prefills: forward passes for running rows, and over prompts.
-        num_decoded_rows: rows of all those passes; fewer than the tokens that they gave where samples were alike.
-        num_preempted: rows that had to wait half-way because the batch outgrew its tokens.
-    """
-
-    num_generated_tokens: int = 0
-    num_prompt_tokens: int = 0
-    num_cached_tokens: int = 0
-    num_decode_steps: int = 0
-    num_decoded_rows: int = 0
+    num_generated_tokens: int = 0  # tokens of finished samples
+    num_prompt_tokens: int = 0  # tokens of all prompts, those found in the prefix cache included
+    num_cached_tokens: int = 0  # prompt tokens found in the prefix cache
+    num_decode_steps: int = 0  # forward passes for running rows, and over prompts
+    num_decoded_rows: int = 0  # rows of all those passes; fewer than the tokens that they gave where samples were alike
     num_prefills: int = 0
-    num_preempted: int = 0
+    num_preempted: int = 0  # rows that had to wait half-way because the batch outgrew its tokens
 
 
 @dataclass(eq=False, slots=True)

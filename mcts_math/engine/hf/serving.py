@@ -13,11 +13,7 @@ from mcts_math.requests import Evaluate, Evaluation, Generate, Generation, Promp
 
 
 class JobEngine(Protocol):
-    """Policy and value model over a loaded model, for whoever can run a job.
-
-    Attributes:
-        model: the model.
-    """
+    """Policy and value model over a loaded model, for whoever can run a job."""
 
     model: CausalModel
 

@@ -31,12 +31,7 @@ class _Waiter:
 
 
 class EngineThread:
-    """Owns the model from the moment it is made until it is closed.
-
-    Args:
-        batch: what samples.
-        adapters: what jobs may name, if anything.
-    """
+    """Owns the model from the moment it is made until it is closed."""
 
     def __init__(self, batch: Batch, adapters: SessionWeights | None) -> None:
         self._batch = batch

@@ -25,15 +25,10 @@ _DEFAULTS: Final = {"temperature": 1.0, "top_p": 1.0}
 
 @dataclass(frozen=True, slots=True)
 class Abilities:
-    """What a server can do.
+    """What a server can do."""
 
-    Attributes:
-        lacks: fields of requests that it refuses or ignores, of `_OPTIONAL` and `_DEFAULTS`; they are left out.
-        max_tokens: what it calls the field of that name.
-    """
-
-    lacks: frozenset[str] = frozenset()
-    max_tokens: str = "max_tokens"
+    lacks: frozenset[str] = frozenset()  # fields that it refuses or ignores, of `_OPTIONAL` and `_DEFAULTS`; left out
+    max_tokens: str = "max_tokens"  # what it calls the field of that name
 
     def fit(self, body: Mapping[str, Any]) -> dict[str, Any]:
         """A request as the server takes it."""
@@ -56,7 +51,6 @@ async def try_out(client: Client, path: str, body: Mapping[str, Any]) -> Abiliti
     """Sends a short request, without what the server refuses by name; says once what it lacks.
 
     Args:
-        client: of the server.
         path: where such requests go.
         body: the request; for two samples, where several are wanted later.
 

@@ -15,28 +15,19 @@ from mcts_math.errors import EngineError
 class ServerArguments:
     """Arguments of `OpenAIEngine.connect`.
 
-    Attributes:
-        base_url: the server's address, up to and with "/v1".
-        served_name: the model's name on the server, where that is not the given one and there are several.
-        api_key_env: the environment variable that holds the API key, if one is needed.
-        timeout_s: for one reply, to its last byte, from when the request's turn has come; and for a rate limit to lift.
-        retries: how often a request is sent again.
-        pause_s: before it is sent again the first time; doubled each time, at most half a minute.
-        max_connections: requests in the air at once; the others wait for theirs.
-        extra_body: further fields of every request, such as `reasoning_effort`; they win over ours.
-
     Raises:
         EngineError: a number out of range, or an extra_body that is no mapping.
     """
 
-    base_url: str
-    served_name: str | None = None
-    api_key_env: str = "OPENAI_API_KEY"
+    base_url: str  # the server's address, up to and with "/v1"
+    served_name: str | None = None  # on the server, where that is not the given name and there are several models
+    api_key_env: str = "OPENAI_API_KEY"  # the environment variable that holds the API key, if one is needed
+    # for one reply, to its last byte, from when its turn has come; and for a rate limit to lift
     timeout_s: float = 600.0
-    retries: int = 4
-    pause_s: float = 0.5
-    max_connections: int = 1024
-    extra_body: Mapping[str, Any] = field(default_factory=dict)
+    retries: int = 4  # how often a request is sent again
+    pause_s: float = 0.5  # before it is sent again the first time; doubled each time, at most half a minute
+    max_connections: int = 1024  # requests in the air at once; the others wait for theirs
+    extra_body: Mapping[str, Any] = field(default_factory=dict)  # further fields of every request; they win over ours
 
     def __post_init__(self) -> None:
         for name, number, least in (("retries", self.retries, 0), ("max_connections", self.max_connections, 1)):

@@ -17,10 +17,7 @@ def make_body(
     """A request for one sample.
 
     Args:
-        served: what is known of the model.
         prompt: tokens, a text, or a conversation.
-        sampling: how to sample.
-        seed: of the sample.
         thought_key: what the server calls a thought; "" where it has shown none.
 
     Raises:

@@ -65,13 +65,7 @@ class ServerRefusedError(Exception):
 
 
 class Client:
-    """A client of one server.
-
-    Attributes:
-        arguments: where it is and how patient to be.
-        base_url: its address.
-        key: of the config under which they stand.
-    """
+    """A client of one server."""
 
     def __init__(self, arguments: ServerArguments, key: str = "engine_args") -> None:
         """Args:
@@ -83,7 +77,7 @@ class Client:
         """
         self.arguments = arguments
         self.base_url = arguments.base_url
-        self.key = key
+        self.key = key  # of the config under which they stand
         self._api_key = _read_api_key(arguments.api_key_env)
         self._client: httpx2.AsyncClient | None = None
         self._turns = asyncio.Semaphore(arguments.max_connections)

@@ -15,29 +15,18 @@ from mcts_math.messages import Sampling
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """What a server knows beyond the standard.
+    """What a server knows beyond the standard."""
 
-    Attributes:
-        name: of the server, for messages.
-        all_tokens: the `top_k` that keeps all tokens; None where it knows no `top_k`.
-        always: sent with every request: sample as asked for, and tell all tokens.
-        of_texts: sent with every prompt that is no conversation.
-        texts: where prompts that are no conversations go.
-        takes_tokens: a prompt may be tokens, and samples come with theirs.
-        tells_stops: it tells which stop string ended a sample of its chat endpoint.
-        counts_seeds: of n samples of a request, number i gets seed + i; else they are n requests.
-        is_known: it tells log-probabilities and reads all that we send; of others that is tried out at the start.
-    """
-
-    name: str
-    all_tokens: int | None = None
+    name: str  # of the server, for messages
+    all_tokens: int | None = None  # the `top_k` that keeps all tokens; None where it knows no `top_k`
+    # with every request: sample as asked for, and tell all tokens
     always: Mapping[str, Any] = field(default_factory=dict)
-    of_texts: Mapping[str, Any] = field(default_factory=dict)
-    texts: str = "completions"
-    takes_tokens: bool = False
-    tells_stops: bool = False
-    counts_seeds: bool = False
-    is_known: bool = False
+    of_texts: Mapping[str, Any] = field(default_factory=dict)  # sent with every prompt that is no conversation
+    texts: str = "completions"  # where prompts that are no conversations go
+    takes_tokens: bool = False  # a prompt may be tokens, and samples come with theirs
+    tells_stops: bool = False  # it tells which stop string ended a sample of its chat endpoint
+    counts_seeds: bool = False  # of n samples of a request, number i gets seed + i; else they are n requests
+    is_known: bool = False  # it tells log-probabilities and reads all that we send; of others that is tried out
 
     def fields(self, sampling: Sampling, *, is_chat: bool) -> dict[str, Any]:
         """What requests get beside the standard's fields. `top_k` stands there only where the server knows it."""

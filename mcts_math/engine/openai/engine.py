@@ -51,11 +51,7 @@ _FEWEST_ODD = 32  # replies without a good one between them, from which on the s
 
 
 class OpenAIEngine:
-    """Policy and, on vLLM, value model behind HTTP. Make one with `OpenAIEngine.connect`.
-
-    Attributes:
-        served: what is known of the model.
-    """
+    """Policy and, on vLLM, value model behind HTTP. Make one with `OpenAIEngine.connect`."""
 
     def __init__(self, client: Client, served: ServedModel) -> None:
         self.served = served
@@ -71,7 +67,6 @@ class OpenAIEngine:
 
         Args:
             model: the model's folder, if it is here, or its name on the server.
-            need_value: values are wanted.
             arguments: see `ServerArguments`.
 
         Raises:

@@ -42,21 +42,13 @@ def checked(reply: Any, base_url: str) -> list[dict[str, Any]]:
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """What is known of the samples before a reply is read.
-
-    Attributes:
-        served: what is known of the model.
-        prompt: what was sent.
-        opening: see `Sample`.
-        stop: the stop strings.
-        tells_logprobs: whether log-probabilities are told of all samples; where not, they are 0.
-    """
+    """What is known of the samples before a reply is read."""
 
     served: ServedModel
     prompt: tuple[int, ...] | str | Conversation
-    opening: str
+    opening: str  # see `Sample`
     stop: tuple[str, ...]
-    tells_logprobs: bool
+    tells_logprobs: bool  # whether log-probabilities are told of all samples; where not, they are 0
 
 
 def parse_samples(reply: Any, base_url: str, expected: Expected) -> list[Sample]:

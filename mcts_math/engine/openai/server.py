@@ -19,21 +19,13 @@ _log: Final = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class ServedModel:
-    """What is known of the model that a server serves.
+    """What is known of the model that a server serves."""
 
-    Attributes:
-        name: how the server calls it.
-        dialect: what the server knows beyond the standard.
-        context_length: most tokens of prompt and continuation; None where nobody tells.
-        codec: its tokenizer; None where it is not at hand.
-        value_token: see `value_token`; None where no values are wanted.
-    """
-
-    name: str
-    dialect: Dialect
-    context_length: int | None
-    codec: Codec | None
-    value_token: int | None
+    name: str  # how the server calls it
+    dialect: Dialect  # what the server knows beyond the standard
+    context_length: int | None  # most tokens of prompt and continuation; None where nobody tells
+    codec: Codec | None  # its tokenizer; None where it is not at hand
+    value_token: int | None  # see `value_token`; None where no values are wanted
 
 
 def discover(client: Client, model: str, need_value: bool) -> ServedModel:

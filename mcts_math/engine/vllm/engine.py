@@ -45,19 +45,12 @@ from mcts_math.requests import SEED_MASK, Evaluate, Evaluation, Generate, Genera
 
 @dataclass(slots=True)
 class VLLMCounters:
-    """What was asked of vLLM and answered. A request with n samples is n sequences, whose prompts count each.
+    """What was asked of vLLM and answered. A request with n samples is n sequences, whose prompts count each."""
 
-    Attributes:
-        num_sequences: vLLM requests.
-        num_prompt_tokens: of their prompts.
-        num_cached_tokens: those of `num_prompt_tokens` that vLLM's prefix cache held.
-        num_generated_tokens: written.
-    """
-
-    num_sequences: int = 0
-    num_prompt_tokens: int = 0
-    num_cached_tokens: int = 0
-    num_generated_tokens: int = 0
+    num_sequences: int = 0  # vLLM requests
+    num_prompt_tokens: int = 0  # of their prompts
+    num_cached_tokens: int = 0  # those of `num_prompt_tokens` that vLLM's prefix cache held
+    num_generated_tokens: int = 0  # written
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,19 +63,12 @@ class Written:
 
 
 class VLLMEngine:
-    """Policy and value model on vLLM. Make one with `VLLMEngine.load`; `close` it when done.
-
-    Attributes:
-        codec: the model's tokenizer.
-        context_length: most tokens of prompt and continuation together.
-        value_token: the token that carries values; None where the model was loaded without a value head.
-        counters: totals so far.
-    """
+    """Policy and value model on vLLM. Make one with `VLLMEngine.load`; `close` it when done."""
 
     def __init__(self, thread: VLLMThread, codec: Codec, value_token: int | None) -> None:
         self.codec = codec
-        self.value_token = value_token
-        self.context_length: int = thread.llm.model_config.max_model_len
+        self.value_token = value_token  # carries values; None where there is no value head
+        self.context_length: int = thread.llm.model_config.max_model_len  # of prompt and continuation together
         self.counters = VLLMCounters()
         self._thread = thread
         self._numbers = count()
@@ -93,7 +79,6 @@ class VLLMEngine:
 
         Args:
             model_dir: a folder, or a name on the Hugging Face hub.
-            need_value: load the value head too.
             engine_args: arguments of vLLM's `AsyncEngineArgs`, such as tensor_parallel_size, dtype, quantization,
                 gpu_memory_utilization, max_model_len, max_num_seqs, enforce_eager.
 

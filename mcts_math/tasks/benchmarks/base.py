@@ -23,24 +23,16 @@ class Position:
 
 @dataclass(frozen=True, slots=True)
 class Benchmark:
-    """A published data set.
-
-    Attributes:
-        title: as in the names of published files.
-        hub: repository and configuration on the Hugging Face Hub.
-        file: what its published file is called.
-        convert: a record -> a question record: `id`, `question`, `answer` where there is one, `task`, and what its
-            verifier needs. So tasks go through a results file and come back whole.
-        recognises: whether a record has this data set's fields; it decides on files that are given without a name.
-        splits: name -> first and last `task_id`, where a split is a range of these.
-    """
+    """A published data set."""
 
     title: str
-    hub: tuple[str, str | None]
-    file: str
+    hub: tuple[str, str | None]  # repository and configuration on the Hugging Face Hub
+    file: str  # what its published file is called
+    # a record -> a question record: `id`, `question`, `answer` where there is one, `task`, and what its verifier
+    # needs. So tasks go through a results file and come back whole.
     convert: Callable[[Mapping[str, Any], Position], JsonObject]
-    recognises: Callable[[Mapping[str, Any]], bool]
-    splits: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    recognises: Callable[[Mapping[str, Any]], bool]  # by its fields, in files that are given without a name
+    splits: Mapping[str, tuple[int, int]] = field(default_factory=dict)  # name -> first and last `task_id`
 
 
 def text_of(record: Mapping[str, Any], name: str, where: str, default: str | None = None) -> str:

@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
-
-from torch import Tensor
+from typing import Any
 
 from mcts_math.engine.hf.optune.rule import Shape, UpdateRule
 from mcts_math.engine.hf.optune.sites import Sites, base_fingerprint, shapes_of
-from mcts_math.engine.hf.parts import save_parts
-from mcts_math.engine.rule_settings import SETTINGS, VERSION, read_rule_settings
+from mcts_math.engine.rule_settings import NAME, VERSION, read_rule_settings
 from mcts_math.errors import CheckpointError
-
-WEIGHTS: Final = "optune.safetensors"
 
 
 def describe_rule(rule: UpdateRule, model: Any, sites: Sites, rank: int, name: str) -> dict[str, Any]:
@@ -25,20 +19,6 @@ def describe_rule(rule: UpdateRule, model: Any, sites: Sites, rank: int, name: s
         "rank": rank,
         "layers": {name: [shape.inputs, shape.outputs] for name, shape in rule.shapes.items()},
     }
-
-
-def save_rule(folder: Path, state: Mapping[str, Tensor], settings: Mapping[str, Any]) -> None:
-    """Writes weights and settings, the settings last: a folder that holds them is complete.
-
-    Args:
-        folder: is made.
-        state: of an `UpdateRule`.
-        settings: those of `describe_rule`, and what else is to be known of the training.
-
-    Raises:
-        OSError: the folder can't be written.
-    """
-    save_parts(folder / WEIGHTS, state, folder / SETTINGS, settings)
 
 
 def load_rule(folder: str | Path, model: Any) -> tuple[UpdateRule, Sites]:
@@ -64,7 +44,7 @@ def load_rule(folder: str | Path, model: Any) -> tuple[UpdateRule, Sites]:
             f"that it was trained on ({base['name']})"
         )
     rule = UpdateRule(layers, settings["rank"])
-    _fill(rule, path / WEIGHTS)
+    _fill(rule, path / f"{NAME}.safetensors")
     return rule.requires_grad_(False).eval().to(model.device), sites
 
 

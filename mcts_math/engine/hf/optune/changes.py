@@ -36,7 +36,6 @@ class WeightChanges:
 
     Args:
         model: gets hooks on the layers that the rule changes.
-        folder: of the rule.
 
     Raises:
         CheckpointError: the folder is broken, or for another base model.

@@ -163,19 +163,14 @@ class Shape:
 
 
 class UpdateRule(nn.Module):
-    """A learned optimiser.
-
-    Attributes:
-        shapes: name of a changed layer -> shape of its weights.
-        rates: [layers], in the order of `shapes`.
-    """
+    """A learned optimiser."""
 
     def __init__(self, shapes: Mapping[str, Shape], rank: int = 16, dropout: float = 0.1) -> None:
         super().__init__()
-        self.shapes = dict(shapes)
+        self.shapes = dict(shapes)  # name of a changed layer -> shape of its weights
         kinds = {shape.key: shape for shape in self.shapes.values()}
         self.by_shape = nn.ModuleDict({key: ShapeRule(shape, rank, dropout) for key, shape in kinds.items()})
-        self.rates = nn.Parameter(torch.full((len(self.shapes),), FIRST_RATE))
+        self.rates = nn.Parameter(torch.full((len(self.shapes),), FIRST_RATE))  # [layers], in the order of `shapes`
 
     def summarise(self, factors: Mapping[str, Factors]) -> Tensor:
         """Summaries of the factors, those of one shape together, as one vector for `observe`."""

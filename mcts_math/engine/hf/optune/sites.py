@@ -29,7 +29,6 @@ def find_sites(model: Any, layers: int | Sequence[int], targets: Sequence[str]) 
     """The modules whose names end as a target says, in some layers.
 
     Args:
-        model: of transformers.
         layers: how many of the last ones, or the numbers of the layers, from 0 on.
         targets: ends of names, such as q_proj.
 
@@ -76,7 +75,6 @@ def measure(model: Any, sites: Sites, ids: Tensor) -> tuple[float, dict[str, Fac
 
     Args:
         model: whose weights require no gradient.
-        sites: of it.
         ids: [T] tokens, at least two.
     """
     inputs: dict[str, Tensor] = {}

@@ -15,11 +15,12 @@ import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-from mcts_math.engine.splitmix import MASK, STRIDE, mix
 from mcts_math.errors import EngineError
 from mcts_math.messages import Prompt, Sample, Sampling, text_of
 from mcts_math.requests import Evaluate, Evaluation, Generate, Generation
 
+_MASK = (1 << 64) - 1
+_STRIDE = 0x9E3779B97F4A7C15  # 2^64 over the golden ratio
 _SEED_STRIDE = 0x632BE59BD9B4E019  # odd, so that a seed and the next are far apart and none collide
 _CHARS_PER_TOKEN = 4
 
@@ -154,7 +155,7 @@ class RandomPolicy:
         seed: another seed is another "model".
         behaviour: how it behaves; None takes the defaults.
         """
-        self._key = (seed & MASK).to_bytes(8, "little")
+        self._key = (seed & _MASK).to_bytes(8, "little")
         self._behaviour = behaviour or Behaviour()
         self._closed = False
 
@@ -162,7 +163,7 @@ class RandomPolicy:
         """Samples made from the hash of the prompt and the seed."""
         prompt = _text(request.prompt)
         state = self._hash(prompt)
-        await self._pretend_work(_mix(state ^ request.seed & MASK))
+        await self._pretend_work(_mix(state ^ request.seed & _MASK))
         num_tokens = _num_tokens(prompt)
         if len(prompt) > self._behaviour.max_prompt_chars:
             return Generation((), too_long=True, num_prompt_tokens=num_tokens)
@@ -172,7 +173,7 @@ class RandomPolicy:
         else:
             first = state + request.seed * _SEED_STRIDE  # seed s + i is i strides on, whoever asks
             seeds = range(request.num_samples)
-            samples = tuple([self._sample(_mix(first + i * _SEED_STRIDE & MASK), depth) for i in seeds])
+            samples = tuple([self._sample(_mix(first + i * _SEED_STRIDE & _MASK), depth) for i in seeds])
         return Generation(samples, _value(state) if request.want_value else None, num_prompt_tokens=num_tokens)
 
     async def evaluate(self, request: Evaluate) -> Evaluation:
@@ -239,13 +240,16 @@ def _quote(prompt: str) -> str:
 
 
 def _mix(state: int) -> int:
-    """A cheap, well mixed 64-bit hash of an integer."""
-    return mix(state + STRIDE & MASK)
+    """SplitMix64 (Steele, Lea and Flood 2014): a cheap, well mixed 64-bit hash of an integer."""
+    bits = state + _STRIDE & _MASK
+    bits = (bits ^ bits >> 30) * 0xBF58476D1CE4E5B9 & _MASK
+    bits = (bits ^ bits >> 27) * 0x94D049BB133111EB & _MASK
+    return bits ^ bits >> 31
 
 
 def _uniform(state: int, stream: int) -> float:
     """A number in [0, 1) that is a pure function of both arguments."""
-    return (_mix(state + stream * _SEED_STRIDE & MASK) >> 11) * 2.0**-53
+    return (_mix(state + stream * _SEED_STRIDE & _MASK) >> 11) * 2.0**-53
 
 
 def _value(state: int) -> float:
