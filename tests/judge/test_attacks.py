@@ -13,6 +13,7 @@ from types import ModuleType
 
 import pytest
 from forgeries import BESIDE, FORGERIES, OWN, OWN_BESIDE, PROBLEMS, SECRET, SWALLOWED
+from held import OF_A_CLASS
 from problems import ADD, GOOD, Ask
 
 from mcts_math.interpreter.levels import Isolation, Level
@@ -111,6 +112,12 @@ def test_no_forgery_of_certain_tests_passes(ask: Ask, isolation: str) -> None:
         *((Problem("", test, "f", isolation=isolation), f"```python\n{code}\n```") for test, code in pairs.values())
     )
     passed = [(name, j) for name, j in zip(pairs, found, strict=True) if not j.result.startswith("failed: ")]
+    assert passed == []
+
+
+def test_no_class_that_the_problem_asks_for_decides_a_comparison_with_numbers(ask: Ask) -> None:
+    found = ask(*((Problem("", test, "Circle", isolation=isolation), code) for isolation, test, code in OF_A_CLASS))
+    passed = [(case, j) for case, j in zip(OF_A_CLASS, found, strict=True) if not j.result.startswith("failed: ")]
     assert passed == []
 
 

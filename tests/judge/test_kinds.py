@@ -9,6 +9,7 @@ import time
 from typing import Any
 
 import pytest
+from held import HELD
 from kinds import CROSSING, ONE, STATED, SUITES, Kind
 from problems import Ask
 from strangers import GROWN, STRANGERS, WITHOUT_EVIDENCE
@@ -22,7 +23,7 @@ BOTH = ("two_processes", "one_process")
 CASES = [
     pytest.param(kind, isolation, id=f"{isolation}-{kind[0]}")
     for kinds, isolations in (
-        (SUITES + STATED + CROSSING + STRANGERS, BOTH),
+        (SUITES + STATED + CROSSING + STRANGERS + HELD, BOTH),
         (ONE, ("one_process",)),
     )
     for isolation in isolations

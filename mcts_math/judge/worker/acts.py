@@ -16,6 +16,7 @@ from typing import Any
 from . import remote, values
 
 _MAX_TEXT = 1000
+_STEP_S = 0.002
 
 
 def describe_class(kind: Any) -> tuple[Any, ...]:
@@ -46,6 +47,8 @@ _OPEN = ("__name__", "__qualname__", "__doc__")  # what `functools.wraps` reads 
 
 def allowed(value: Any, how: str, args: Any, kwargs: Any) -> Any:
     """What the judged code may do with an object of the tests: use it, and not look behind it."""
+    if how == "sync":
+        raise TypeError("the code holds no copy of what the tests have")
     if how in ("get", "set", "del"):
         is_text = type(args[0]) is str  # another kind of text may lie about itself
         if not is_text or (args[0].startswith("_") and (how != "get" or args[0] not in _OPEN)):
@@ -83,6 +86,20 @@ def holds(value: Any, item: object) -> bool:
         return False
 
 
+def _decoys(item: Any) -> list[Any]:
+    """Values of the kind of a plain one that nobody knows; none for other kinds."""
+    if type(item) in (int, float):
+        number = type(item)(int.from_bytes(os.urandom(5), "big"))
+        return [number, number + 1]
+    return [os.urandom(9).hex()] if type(item) is str else []
+
+
+def holds_all(value: Any, item: object) -> bool:
+    """Whether a container says that it holds a stranger, or what was made up just now in the place of an item."""
+    made_up = _decoys(item)
+    return holds(value, _somebody()) or (bool(made_up) and all(holds(value, other) for other in made_up))
+
+
 def _next(value: Any) -> list[Any]:
     try:
         return [next(value)]
@@ -97,18 +114,35 @@ def _loop() -> asyncio.AbstractEventLoop:
     return loop
 
 
-def _wait(awaitable: Any) -> Any:
-    async def wait() -> Any:
-        return await awaitable
+def _begin(value: Any, how: str, *args: Any) -> asyncio.Task[Any]:
+    """Begins what is awaited of an object: the object itself, or what one of `AWAITED` gives."""
+    if how not in remote.AWAITED:
+        raise TypeError(f"nobody can await {how!r}")
 
-    return _loop().run_until_complete(wait())
+    async def run() -> Any:
+        if how == "await":
+            return await value
+        try:
+            found = await getattr(type(value), how)(value, *args)
+        except StopAsyncIteration:
+            return []
+        return [found] if how == "__anext__" else found
 
-
-def _anext(value: Any) -> list[Any]:
     try:
-        return [_wait(type(value).__anext__(value))]
-    except StopAsyncIteration:
-        return []
+        loop = asyncio.get_running_loop()
+    except RuntimeError:
+        loop = _loop()
+    return loop.create_task(run())
+
+
+def _step(task: asyncio.Task[Any]) -> list[Any] | None:
+    """Lets a task go on for a moment: its result in a list, an empty one where there is none yet, None if it ended."""
+    loop = task.get_loop()
+    if not (task.done() or loop.is_running()):
+        loop.run_until_complete(asyncio.wait({task}, timeout=_STEP_S))
+    if task.cancelled():
+        return None
+    return [task.result()] if task.done() else []
 
 
 _WAYS: dict[str, Callable[..., Any]] = {
@@ -117,16 +151,16 @@ _WAYS: dict[str, Callable[..., Any]] = {
     "set": setattr,
     "del": delattr,
     "next": _next,
-    "anext": _anext,
-    "await": _wait,
-    "enter async": lambda value: _wait(type(value).__aenter__(value)),
-    "exit async": lambda value, *args: _wait(type(value).__aexit__(value, *args)),
+    "begin": _begin,
+    "step": _step,
+    "cancel": asyncio.Task.cancel,
+    "sync": values.sync,
     "__iter__": iter,
     "copy": copy.copy,
     "deepcopy": copy.deepcopy,
     "plain": values.base_of,
     "agrees with all": agrees,
-    "holds all": lambda value: holds(value, _somebody()),
+    "holds all": holds_all,
 }
 
 REAL_TIMES = 3  # a second of CPU time may take so many by the clock

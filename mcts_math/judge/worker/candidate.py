@@ -120,10 +120,11 @@ class _Input(io.BytesIO):
 @contextlib.contextmanager
 def _standard_files(data: io.BytesIO, output: Output) -> Iterator[None]:
     """Input and output, by name and by number. Programs that want speed use the numbers, and leave in a hurry."""
-    open_file, read, write, stat = open, os.read, os.write, os.fstat
+    open_file, read, write, stat, duplicate = open, os.read, os.write, os.fstat, os.dup
     stdin, stdout = _text(data), _text(output)
     stdin.mode, stdout.mode = "r", "w"  # type: ignore[misc]
-    names = {0: (stdin, data), "/dev/stdin": (stdin, data), 1: (stdout, output), "/dev/stdout": (stdout, output)}
+    names: dict[Any, Any] = dict.fromkeys((0, "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"), (stdin, data))
+    names |= dict.fromkeys((1, "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"), (stdout, output))
     file_facts = os.stat_result((0o100644, 0, 0, 1, 0, 0, len(data.getvalue()), 0, 0, 0))
 
     def open_too(file: Any, mode: str = "r", *args: Any, **kwargs: Any) -> Any:
@@ -138,8 +139,9 @@ def _standard_files(data: io.BytesIO, output: Output) -> Iterator[None]:
         read=lambda fd, size: data.read(size) if fd == 0 else read(fd, size),
         write=lambda fd, text: output.write(text) if fd == 1 else write(fd, text),
         fstat=lambda fd: file_facts if fd == 0 else stat(fd),
+        dup=lambda fd: fd if fd in (0, 1) else duplicate(fd),
     )
-    by_name = patch.multiple(sys, stdin=stdin, stdout=stdout)
+    by_name = patch.multiple(sys, stdin=stdin, stdout=stdout, __stdin__=stdin, __stdout__=stdout)
     with by_name, by_number, patch.object(builtins, "open", open_too), patch.object(io, "open", open_too):
         yield
 

@@ -21,7 +21,7 @@ from types import FrameType
 from typing import Any
 from unittest import TestCase
 
-from .acts import Stranger, agrees, describe, holds, limited
+from .acts import Stranger, agrees, describe, holds_all, limited
 from .candidate import Program, new_module, run_sources
 from .source import Verdict
 from .values import FROZEN, MUTABLE, PLAIN, base_of
@@ -141,13 +141,24 @@ class Guard:
             (left, right) if isinstance(left, self._asked) or isinstance(right, self._asked) else self.fair(left, right)
         )
 
+    def fair_result(self, name: str, operands: tuple[Any, Any], result: Any) -> Any:
+        """What an object says of a number. Raises TypeError where that would tell how far it is from it."""
+        if name in ("Sub", "Div") and not self._is_strange(result):
+            strange = [self._is_strange(operand) for operand in operands]
+            other = operands[strange[0]]
+            if any(strange) and not (
+                all(strange) or isinstance(other, (str, bytes, list, tuple, dict, set, frozenset))
+            ):
+                raise TypeError(f"the code says how far its object is from a number, by a {type(result).__name__}")
+        return result
+
     def fair_membership(self, item: Any, container: Any) -> tuple[Any, Any]:
         """Item and container of `in`: an object that holds a stranger holds nothing."""
         if not self._is_strange(container):
             return item, container
         plain = self._plain(container)
         if isinstance(plain, Stranger):
-            return item, () if holds(container, plain) else container
+            return item, () if holds_all(container, item) else container
         strange = self._is_strange(item) and not agrees(item)
         return item, container if strange else plain
 

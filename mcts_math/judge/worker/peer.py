@@ -18,6 +18,7 @@ from typing import Any
 
 from . import remote, values
 from .acts import REAL_TIMES, OutOfTime, RemoteError, describe, describe_class, limited
+from .held import HELD, Copies
 from .source import Verdict
 from .values import BadValue, CannotCross
 
@@ -73,6 +74,7 @@ class Peer:
         self.called = False
         self.shared: dict[str, type[Any]] = {}
         self._likes: dict[type[Any], Any] = {}
+        self._copies = Copies(self._refer)
 
     def begin(self, limit_s: float) -> None:
         """Starts the clock of a test. The other side ends what takes too long; one that does not is given up."""
@@ -128,6 +130,7 @@ class Peer:
         with self._lock:
             if self.broken:
                 raise Broken(self.broken)
+            self._write_back(how)
             if number in self._watched and (how == "__call__" or issubclass(type(self._remotes.get(number)), type)):
                 self.called = True
             missed = self._missed
@@ -152,18 +155,28 @@ class Peer:
                     return result
                 self.serve(message)
 
+    def _write_back(self, how: str) -> None:
+        """Does to what the other side holds what was done to the copies of it, before anything else is asked."""
+        if how != "sync":
+            for number, value in self._copies.changed():
+                self.request(number, "sync", (value,), {})
+
     def serve(self, message: Any) -> None:
         """Does what the other side asks, and answers."""
         try:
             _, number, how, args, kwargs, limit_s = message
             _require_plain(message, number, how, args, kwargs)
+            limit_s = None if limit_s is None else float.__float__(limit_s)
             value = self._shown[number]
         except (TypeError, ValueError, KeyError):
             raise self.fail("asked for an object that it was not shown") from None
         try:
             with limited(limit_s):
                 result = self._perform(value, how, args, kwargs)
-            after = args if result is None and any(map(_may_have_changed, args)) else None
+            after: Any = args if result is None and any(map(_may_have_changed, args)) else None
+            if how in HELD and not self._careful and isinstance(result, values.MUTABLE):
+                after = self._show(result)
+            self._write_back(how)
             answer: Any = ("value", result, self._output(), after)
         except Broken:
             raise
@@ -187,7 +200,8 @@ class Peer:
         if kind == "value" and len(after) == 1:
             if type(after[0]) is tuple:
                 values.sync(args, after[0])
-            return value
+            held = type(after[0]) is int and not remote.is_object(value) and isinstance(value, values.MUTABLE)
+            return self._copies.take(after[0], value) if held else value
         if kind != "raised" or not isinstance(value, BaseException):
             raise self.fail("sent what is no message")
         raise _harmless(value)
@@ -283,7 +297,7 @@ class Peer:
         if kind == "class":
             return remote.local_class(self, number, of)
         if kind == "coroutine":
-            return self._drive(number)
+            return remote.drive(self, number, "await")
         if kind == "object" and of in self.shared.values():
             if of not in self._likes:
                 self._likes[of] = remote.local_class(self, None, describe_class(of), own=of)
@@ -291,9 +305,6 @@ class Peer:
         if kind != "object" or not isinstance(of, remote.RemoteType):
             raise BadValue(f"{kind!r}")
         return remote.instance(of, number, *plain)
-
-    async def _drive(self, number: int) -> Any:
-        return self.request(number, "await", (), {})
 
     def _error(self, number: Any, kind: Any, args: Any, attributes: Any, cause: Any) -> BaseException:
         if not (isinstance(kind, type) and issubclass(kind, BaseException)):

@@ -6,7 +6,9 @@ that plain value, with the other attributes asked for. Rules that keep the judge
 
 1. An object is never equal to plain data, nor ordered beside it. What derives from a list, a dictionary or a set
    compares by its content.
-2. Arithmetic of an object and plain data is the code's only where the problem asks for that very class.
+2. Arithmetic of an object and plain data is the code's only where the problem asks for that very class. A difference
+   from a number, or a quotient, is an object then, and what comes of a difference never becomes plain data: else
+   `abs(f() - 3.14) < 0.01` would be the code's to decide.
 3. An object that says it is equal to an object that nobody knows is equal to nothing but itself.
 4. A class is equal to itself alone, whatever its own class says.
 5. The code may catch what the tests raise, but nothing that left an assert: neither in a context manager, nor in a
@@ -15,6 +17,7 @@ that plain value, with the other attributes asked for. Rules that keep the judge
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 from collections import abc
 from collections.abc import Callable
@@ -30,6 +33,10 @@ _BINARY = (
     *("lshift", "rshift", "and", "or", "xor", "matmul", "divmod"),
 )
 _ORDER = ("eq", "ne", "lt", "le", "gt", "ge")
+_DIFFERENCES = ("__sub__", "__rsub__", "__isub__")
+_QUOTIENTS = ("__truediv__", "__rtruediv__", "__itruediv__")
+_SHOWN = ("__str__", "__repr__", "__format__")
+_HOLDERS = (str, bytes, bytearray, list, tuple, set, frozenset, dict)
 _ASKED = (
     *("neg", "pos", "abs", "invert", "int", "float", "complex", "index", "round", "trunc", "floor", "ceil"),
     *("len", "bool", "str", "repr", "bytes", "format", "reversed", "getitem", "setitem", "delitem", "missing"),
@@ -84,6 +91,7 @@ class Remote(metaclass=RemoteType):
     _peer: Peer
     _trusted = False  # the problem asks for this class
     _content: type[Any] | None = None  # the mutable plain type that it derives from
+    _differs = False  # it came of its difference from a number
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") and name not in _READABLE:
@@ -115,9 +123,23 @@ def is_object(value: Any) -> bool:
     return isinstance(type(value), RemoteType) and not isinstance(value, (*FROZEN, BaseException))
 
 
+def _marked(result: Any) -> Any:
+    """What comes of a difference. Raises TypeError where it is no object of the code."""
+    if is_object(_an_object(result)):
+        object.__setattr__(result, "_differs", True)
+    return result
+
+
+def _an_object(result: Any) -> Any:
+    if not is_object(result) and result is not NotImplemented:
+        raise TypeError(f"the code says how far its object is from a number, by a {type(result).__name__}")
+    return result
+
+
 def _asked(special: str) -> Callable[..., Any]:
     def method(self: Any, *args: Any, **kwargs: Any) -> Any:
-        return _ask(self, special, *args, **kwargs)
+        result = _ask(self, special, *args, **kwargs)
+        return _marked(result) if self._differs and special not in _SHOWN else result
 
     return method
 
@@ -131,7 +153,11 @@ def _binary(special: str, reflected: str) -> Callable[..., Any]:
                 return NotImplemented
         elif not is_object(self) and special != reflected:
             return NotImplemented
-        return _ask(self, special, other, *more)
+        result = _ask(self, special, other, *more)
+        is_number = not is_object(other) and not isinstance(other, _HOLDERS)
+        if self._differs or getattr(other, "_differs", False) is True or (is_number and special in _DIFFERENCES):
+            return _marked(result)
+        return _an_object(result) if is_number and special in _QUOTIENTS else result
 
     return method
 
@@ -151,7 +177,7 @@ def _compared(special: str) -> Callable[[Any, Any], Any]:
 def _contains(self: Any, item: Any) -> bool:
     if self._content is not None:
         return item in _ask(self, "plain")
-    if self._trusted and not _ask(self, "holds all"):
+    if self._trusted and not _ask(self, "holds all", item):
         return bool(_ask(self, "__contains__", item))
     return any(item is other or item == other for other in self)
 
@@ -160,11 +186,33 @@ def _next(self: Any) -> Any:
     found = _ask(self, "next")
     if not found:
         raise StopIteration
+    return _marked(found[0]) if self._differs else found[0]
+
+
+AWAITED = ("await", "__anext__", "__aenter__", "__aexit__")
+"""What can be awaited of an object of the other side."""
+
+
+async def drive(peer: Peer, number: int, how: str, *args: Any) -> Any:
+    """Awaits something of the other side, a moment at a time: what runs beside it here goes on meanwhile."""
+    task, was_cancelled = peer.request(number, "begin", (how, *args), {}), False
+    while not (found := _ask(task, "step")):
+        if found is None:
+            raise asyncio.CancelledError if was_cancelled else RuntimeError("what was awaited was cancelled")
+        try:
+            await asyncio.sleep(0)
+        except asyncio.CancelledError:
+            was_cancelled = True
+            _ask(task, "cancel")
     return found[0]
 
 
+def _drive(self: Any, how: str, *args: Any) -> Any:
+    return drive(type(self)._peer, number_of(self), how, *args)
+
+
 async def _anext(self: Any) -> Any:
-    found = _ask(self, "anext")
+    found = await _drive(self, "__anext__")
     if not found:
         raise StopAsyncIteration
     return found[0]
@@ -197,17 +245,8 @@ def _exit(self: Any, kind: Any, error: Any, trace: Any) -> Any:
     return _ask(self, "__exit__", kind, error, None) and _may_catch(error)
 
 
-def _await(self: Any) -> Any:
-    yield from ()
-    return _ask(self, "await")
-
-
-async def _enter_async(self: Any) -> Any:
-    return _ask(self, "enter async")
-
-
 async def _exit_async(self: Any, kind: Any, error: Any, trace: Any) -> Any:
-    return _ask(self, "exit async", kind, error, None) and _may_catch(error)
+    return await _drive(self, "__aexit__", kind, error, None) and _may_catch(error)
 
 
 SPECIALS: dict[str, Any] = {
@@ -218,17 +257,15 @@ SPECIALS: dict[str, Any] = {
     **{f"__{name}__": _compared(f"__{name}__") for name in _ORDER},
     "__class_getitem__": classmethod(lambda cls, _: cls),
     "__hash__": lambda self: _ask(self, "__hash__"),
-    "__iter__": lambda self: _ask(self, "__iter__"),
-    "__aiter__": lambda self: _ask(self, "__aiter__"),
+    **{name: _asked(name) for name in ("__iter__", "__aiter__")},
     "__contains__": _contains,
     "__next__": _next,
     "__anext__": _anext,
     "__exit__": _exit,
-    "__await__": _await,
-    "__aenter__": _enter_async,
+    "__await__": lambda self: _drive(self, "await").__await__(),
+    "__aenter__": lambda self: _drive(self, "__aenter__"),
     "__aexit__": _exit_async,
 }
-_SHOWN = ("__str__", "__repr__", "__format__")
 _OF_CLASS = ("__len__", "__bool__", "__str__", "__repr__", "__getitem__", "__iter__", "__reversed__", "__contains__")
 """What a class may be asked for as if it were an object, such as an enum. It is compared by what it is."""
 

@@ -154,7 +154,10 @@ class Runner:
 
     def operate(self, name: str, left: Any, right: Any) -> Any:
         """A calculation of the tests with what a call returned."""
-        return _OPERATORS[name](*(self._guard.fair_operands(left, right) if self._guard else (left, right)))
+        if self._guard is None:
+            return _OPERATORS[name](left, right)
+        operands = self._guard.fair_operands(left, right)
+        return self._guard.fair_result(name, operands, _OPERATORS[name](*operands))
 
     def check(self, case: Any, candidate: Any, wrapped: bool) -> None:
         """Judges one case: text to standard input, or arguments to a call. Raises what a test raises."""

@@ -17,13 +17,15 @@ import sys
 import types
 from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Callable
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta, timezone, tzinfo
 from decimal import Decimal
 from fractions import Fraction
+from functools import partial
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from pathlib import PosixPath, PurePosixPath, PureWindowsPath
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 _DEEPEST = 10_000  # levels of nesting; what C needs for a level fits a stack of 8 MiB that often
 _MANY_BYTES = 16 << 20
@@ -34,7 +36,10 @@ _WRITTEN = (Decimal, Fraction, UUID, PosixPath, PurePosixPath, PureWindowsPath)
 _WRITTEN_TOO = (IPv4Address, IPv6Address, IPv4Network, IPv6Network)
 _PARTS: dict[type[Any], Callable[[Any], tuple[Any, ...]]] = {
     **dict.fromkeys((*_WRITTEN, *_WRITTEN_TOO), lambda value: (str(value),)),
-    **dict.fromkeys((date, time, datetime), lambda value: (value.isoformat(),)),
+    date: lambda value: (value.isoformat(),),
+    **dict.fromkeys((time, datetime), lambda value: (value.replace(tzinfo=None).isoformat(), value.fold, _zone(value))),
+    timezone: lambda value: value.__getinitargs__(),
+    ZoneInfo: lambda value: (value.key,),
     **dict.fromkeys((range, slice), lambda value: (value.start, value.stop, value.step)),
     **dict.fromkeys((Counter, OrderedDict), lambda value: (dict(value),)),
     **dict.fromkeys((type(NotImplemented), type(Ellipsis)), lambda _: ()),
@@ -46,6 +51,19 @@ _PARTS: dict[type[Any], Callable[[Any], tuple[Any, ...]]] = {
     defaultdict: lambda value: (value.default_factory, dict(value)),
 }
 """Value types that both sides know, and what the one side needs to make anew what the other side has."""
+
+
+def _zone(value: Any) -> tzinfo | None:
+    """The time zone of a time; of a class that the other side does not know, what it says there and then."""
+    zone: tzinfo | None = value.tzinfo
+    if zone is None or type(zone) is timezone or (type(zone) is ZoneInfo and zone.key):
+        return zone
+    offset = value.utcoffset()
+    return None if offset is None else timezone(offset, value.tzname() or str(offset))
+
+
+def _timed(kind: Any, text: str, fold: int, zone: Any) -> Any:
+    return kind.fromisoformat(text).replace(fold=fold, tzinfo=zone)
 
 
 async def _coroutine() -> None: ...
@@ -220,7 +238,8 @@ def _objects(shape: Any, items: Any) -> Any:
 
 _MAKERS: dict[str, Callable[..., Any]] = {
     **{kind.__name__: kind for kind in _PARTS},
-    **{kind.__name__: kind.fromisoformat for kind in (date, time, datetime)},
+    "date": date.fromisoformat,
+    **{kind.__name__: partial(_timed, kind) for kind in (time, datetime)},
     "dict_keys": lambda found: dict.fromkeys(found).keys(),
     "dict_values": lambda found: dict(enumerate(found)).values(),
     "dict_items": lambda found: dict(found).items(),

@@ -1,0 +1,68 @@
+"""Kinds of problems (see `kinds`) about what objects of the code hold, times, waiting, and what a class says of numbers.
+
+`OF_A_CLASS` are forgeries: objects of the very class that the problem asks for, (test, code).
+"""
+
+# ruff: noqa: E501 - a table is read by columns
+
+from __future__ import annotations
+
+from kinds import Kind, _f
+
+CART = "class Cart:\n    items = []\n    def __init__(self): self.items, self.by_name, self.sold = [], {}, set()\n    def total(self): return sum(self.items) + sum(self.by_name.values())\n"
+COPIES = (
+    CART.replace("self.items, self.by_name, self.sold = [], {}, set()", "self.own, self.by_name = [], {}")
+    + "    items = property(lambda self: list(self.own))\n"
+)
+BOARD = "class Game:\n    def __init__(self): self.board = [[' '] * 3 for _ in range(3)]\n    def won(self): return any(all(row[i] == 'X' for row in self.board) for i in range(3))\n    def __getitem__(self, i): return self.board[i]\n"
+VECTOR = "class Vector:\n    def __init__(self, x, y): self.x, self.y = x, y\n    def __sub__(self, o):\n        x, y = (o.x, o.y) if isinstance(o, Vector) else (o, o)\n        return Vector(self.x - x, self.y - y)\n    def __rsub__(self, o): return Vector(o - self.x, o - self.y)\n    def __truediv__(self, k): return Vector(self.x / k, self.y / k)\n    def __mul__(self, k): return Vector(self.x * k, self.y * k)\n    def __eq__(self, o): return (self.x, self.y) == (o.x, o.y)\n    def __abs__(self): return (self.x ** 2 + self.y ** 2) ** 0.5\n    def __iter__(self): return iter((self.x, self.y))\n"
+BAG = "class Bag:\n    def __init__(self, xs): self.xs = list(xs)\n    def __sub__(self, o): return Bag(x for x in self.xs if x not in o)\n    def __contains__(self, x): return x in self.xs\n    def __len__(self): return len(self.xs)\n"
+ZONES = "from datetime import *\nfrom zoneinfo import ZoneInfo\n"
+EASTERN = "datetime(2024, 1, 1, 5, tzinfo=timezone(timedelta(hours=-5), 'EST'))"
+WAITS = "import asyncio\nasync def f(t):\n    await asyncio.sleep(t)\n    return 'done'"
+HELD: list[Kind] = [
+    ("a list that an object holds", _f("c = Cart()\nc.items.append(3)\nassert c.total() == 3\nc.items += [4]\nx = c.items\nx.remove(3)\nassert c.total() == 4 and c.items is x", "Cart"), CART, COPIES),
+    ("a dictionary that an object holds", _f("c = Cart()\nc.by_name['a'] = 3\nassert c.total() == 3\nc.by_name = {'b': 5}\nc.by_name.pop('b')\nassert c.total() == 0 and c.by_name == {}", "Cart"), CART, CART.replace("self.by_name.values()", "[3]")),
+    ("a list of lists that an object holds", _f("g = Game()\nfor row in g.board:\n    row[1] = 'X'\nassert g.won() and Game().won() is False\ng[0][1] = 'O'\nassert not g.won() and g.board[0][1] == 'O'", "Game"), BOARD, BOARD.replace("return self.board[i]", "return list(self.board[i])")),
+    ("a list that a class holds", _f("Cart.items.append(1)\nassert Cart.items == [1] and Cart().items == []", "Cart"), CART, CART.replace("items = []", "items = ()")),
+    ("a list changed by both", _f("c = Cart()\nx = c.items\nx.append(1)\nf(c)\nassert c.items == [1, 2] and x == [1, 2]\nx.append(3)\nassert c.total() == 6", "Cart, f"), CART + "def f(c): c.items.append(2)", CART + "def f(c): c.items = [2]"),
+    ("a list that is handed out as a copy", _f("c = Cart()\nx = c.items\nx.append(1)\nassert c.items == [] and x == [1]", "Cart"), COPIES, CART),
+    ("a list changed within a call back", _f("c = Cart()\ndef more(): c.items.append(5)\nassert f(c, more) == 5", "Cart, f"), CART + "def f(c, more):\n    more()\n    return c.total()", CART + "def f(c, more): return c.total()"),
+    ("times and their zones", _f(ZONES + f"x = f('EST')\nassert x == {EASTERN} and x.tzname() == 'EST' and x.utcoffset() == timedelta(hours=-5)\ny = f('UTC')\nassert y.tzinfo == ZoneInfo('UTC') and y.fold == 1 and f(datetime(2024, 1, 1, tzinfo=ZoneInfo('UTC'))) == 'UTC' and f(None) == timezone.utc"),
+     ZONES + f"def f(x):\n    if x is None: return timezone.utc\n    if isinstance(x, datetime): return x.tzinfo.key\n    return {EASTERN} if x == 'EST' else datetime(2024, 1, 1, tzinfo=ZoneInfo('UTC'), fold=1)",
+     ZONES + "def f(x):\n    if x is None: return timezone.utc\n    if isinstance(x, datetime): return x.tzinfo.key\n    return datetime(2024, 1, 1, 5, tzinfo=timezone(timedelta(hours=-5))) if x == 'EST' else datetime(2024, 1, 1, tzinfo=timezone.utc, fold=1)"),
+    ("a zone of its own", _f("from datetime import *\nassert f().isoformat() == '2024-01-01T00:00:00+02:00' and f().tzname() == 'X'"), "from datetime import *\nclass Z(tzinfo):\n    utcoffset = lambda s, d: timedelta(hours=2)\n    dst = lambda s, d: timedelta(0)\n    tzname = lambda s, d: 'X'\ndef f(): return datetime(2024, 1, 1, tzinfo=Z())", "from datetime import *\ndef f(): return datetime(2024, 1, 1, tzinfo=timezone.utc)"),
+    ("a limit of what is awaited", _f("import asyncio\nasync def test_a():\n    try:\n        await asyncio.wait_for(f(60), 0.05)\n    except asyncio.TimeoutError:\n        pass\n    else:\n        assert False\n    assert await asyncio.wait_for(f(0), 9) == 'done'"), WAITS, "async def f(t): return 'done'"),
+    ("a task of the tests that is cancelled", _f("import asyncio\nasync def test_a():\n    log = []\n    t = asyncio.create_task(f(log))\n    await asyncio.sleep(0.05)\n    t.cancel()\n    try:\n        await t\n    except asyncio.CancelledError:\n        pass\n    else:\n        assert False\n    assert t.cancelled() and tidy() == 1", "f, tidy"), "import asyncio\nn = 0\ndef tidy(): return n\nasync def f(log):\n    global n\n    try: await asyncio.sleep(60)\n    finally: n += 1", "import asyncio\ndef tidy(): return 1\nasync def f(log):\n    try: await asyncio.sleep(60)\n    except BaseException: pass"),
+    ("what runs side by side", _f("import asyncio, time\nasync def test_a():\n    begun = time.monotonic()\n    assert await asyncio.gather(*[f(0.3) for _ in range(6)]) == ['done'] * 6\n    assert time.monotonic() - begun < 1.5"), WAITS, "import time\nasync def f(t):\n    time.sleep(t)\n    return 'done'"),
+    ("a queue of the tests", _f("import asyncio\nasync def test_a():\n    q = asyncio.Queue()\n    t = asyncio.create_task(f(q))\n    await asyncio.sleep(0.01)\n    await q.put(5)\n    assert await t == 5"), "async def f(q): return await q.get()", "async def f(q): return q.get_nowait()"),
+    ("what a class says of numbers", _f("a = Vector(3, 4)\nassert a - 1 == Vector(2, 3) and (a - 1).x == 2 and 1 - a == Vector(-2, -3) and a / 2 == Vector(1.5, 2) and abs(a * 2) == 10 and abs(a / 2) == 2.5 and abs(a - Vector(0, 0)) == 5 and list(a - Vector(1, 1)) == [2, 3]\na -= 1\nassert a == Vector(2, 3) and str(a - 1)", "Vector"), VECTOR, VECTOR.replace("self.y - y", "self.y")),
+    ("what a class says of sets", _f("b = Bag([1, 2, 3])\nassert len(b - {1}) == 2 and 2 in b - {1} and 1 not in b - {1} and 5 not in b and 'a' in Bag('ab') and 'c' not in Bag('ab')", "Bag"), BAG, BAG.replace("x in self.xs\n", "True\n", 1)),
+    ("input by descriptors that are doubled", {"cases": [{"input": "3\n4\n", "output": "7"}]}, "import os, sys\nwith os.fdopen(os.dup(0)) as f: n = sum(int(line) for line in f)\nsys.__stdout__.write(str(n))", "import os\nprint(os.fdopen(os.dup(0)).readline())"),
+]  # fmt: skip
+
+_SAYS = "class Circle:\n    def __init__(s, *a): pass\n    def area(s): return s\n    __sub__ = __rsub__ = __add__ = __radd__ = __mul__ = __truediv__ = __pow__ = __abs__ = __round__ = __float__ = __neg__ = lambda s, *a: {}\n    __bool__ = __lt__ = lambda s, *a: False\n    __iter__ = lambda s: iter([0.0])\n    __len__ = __getitem__ = lambda s, *a: 0\n    __contains__ = lambda s, o: isinstance(o, (str, int))\n"
+_CASE = "import unittest\nclass T(unittest.TestCase):\n    def test_a(self):\n        "
+_OF_ANY = [
+    "assert abs(Circle(2).area() - 12.566) < 0.01",
+    "assert round(12.566 - Circle(2).area(), 2) == 0",
+    "assert (Circle(2).area() - 12.566) ** 2 < 1e-3",
+    "assert abs(Circle(2).area() / 12.566 - 1) < 0.01",
+    "assert 'radius' in Circle(2).area() and 5 in Circle(2).area()",
+    *(f"{_CASE}self.assertAlmostEqual({pair})" for pair in ("Circle(2).area(), 12.566", "12.566, Circle(2).area(), delta=0.1")),
+]  # fmt: skip
+_OF_TWO = [
+    "import math\nassert math.fabs(Circle(2).area() - 12.566) < 0.01",
+    "assert not Circle(2).area() - 12.566",
+    "assert max(abs(a - b) for a, b in zip([Circle(2).area()], [12.566])) < 0.01",
+    "assert all(abs(x) < 0.01 for x in Circle(2).area() - 12.566)",
+    "import numpy as np\nassert np.allclose(Circle(2).area(), 12.566)",
+    "import numpy as np\nassert np.abs(Circle(2).area() - np.array([12.566])).max() < 0.01",
+    "import numpy as np\nnp.testing.assert_almost_equal(Circle(2).area(), 12.566)",
+]
+OF_A_CLASS = [
+    (isolation, test, _SAYS.format(said))
+    for isolation, tests in (("two_processes", _OF_ANY + _OF_TWO), ("one_process", _OF_ANY))
+    for test in tests
+    for said in ("0.0", "s")
+]
