@@ -9,7 +9,9 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from shutil import get_terminal_size
+from textwrap import wrap
+from typing import Annotated, Any, Final, TypeVar
 
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
@@ -43,6 +45,8 @@ class Settings(BaseModel):
 
 
 Model = TypeVar("Model", bound=BaseModel)
+
+_COLUMN: Final = 35  # where the meaning of a key begins in a help text
 
 
 def read_settings(path: str | Path | None, overrides: Sequence[str] = ()) -> tuple[dict[str, Any], dict[str, str]]:
@@ -95,16 +99,27 @@ def suggest(name: str, known: Iterable[str], otherwise: str = "Run with --help f
 
 
 def describe_keys(model: type[BaseModel], title: str = "config keys and their defaults:") -> str:
-    """A title, and one line a key: name, default and meaning."""
-    lines = [title]
+    """A title, and each key with its default and its meaning, as wide as the terminal at most."""
+    lines = wrap(title, _width(), subsequent_indent="  ")
     for name, info in model.model_fields.items():
         if info.description is None:
             continue
         default = info.get_default(call_default_factory=True)
-        shown = "absent" if default is None else repr(default) if isinstance(default, str) else str(default)
-        key = f"{name} (must be given)" if info.is_required() else f"{name} = {shown}"
-        lines.append(f"  {key:<32} {info.description}")
+        key = f"{name} (must be given)" if info.is_required() else f"{name} = {_show(default)}"
+        line = f"  {key:<{_COLUMN - 3}} {info.description}"
+        lines += wrap(line, _width(), subsequent_indent=" " * _COLUMN, break_on_hyphens=False)
     return "\n".join(lines)
+
+
+def _show(default: Any) -> str:
+    """A default, as help texts name it."""
+    if isinstance(default, BaseModel):
+        return "{}"
+    return "absent" if default is None else repr(default) if isinstance(default, str) else str(default)
+
+
+def _width() -> int:
+    return max(get_terminal_size().columns - 2, 2 * _COLUMN)
 
 
 def explain(item: Any) -> str:

@@ -11,6 +11,8 @@ from mcts_math.errors import ConfigError
 from mcts_math.formats import StepFormat, make_format
 from mcts_math.methods import METHODS
 from mcts_math.search.mcts import PublishedOptions
+from mcts_math.settings import describe_keys
+from mcts_math.train.config import RoundsConfig
 
 PUBLISHED = {
     "react_demo": {"mode": "react", "prompt_wrap": "react"},
@@ -217,3 +219,10 @@ def test_every_key_is_explained() -> None:
         for name, info in model.model_fields.items():
             assert f"  {name} = " in text
             assert info.description
+
+
+@pytest.mark.parametrize("columns", [80, 160])
+def test_help_is_as_wide_as_the_terminal(monkeypatch: pytest.MonkeyPatch, columns: int) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    assert columns - 20 < max(map(len, describe_config().splitlines())) < columns
+    assert "  examples = {} " in describe_keys(RoundsConfig)  # settings within settings

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -354,6 +355,34 @@ def test_hostile_text_is_text(tab: Any, look: Open, write: Write) -> None:
     assert MARKUP in tab.locator(".part.observation .written").inner_text()
     tab.keyboard.press("c")
     assert MARKUP in tab.locator(".turn.assistant .written").inner_text()
+
+
+def test_joiners_that_shape_emojis_and_letters_are_left_alone(tab: Any, look: Open, write: Write) -> None:
+    said = "\U0001f469\u200d\U0001f4bb \u0645\u06cc\u200c\u0634\u0648\u062f 1\u200d2 \u200c\u0645 \u0645\u200d"
+    look(write("trees.jsonl", [answer_line(1, "1", question=said)]))
+    hidden = tab.locator(".question-head .hidden-character").all_inner_texts()
+    assert hidden == [r"\u200d", r"\u200c", r"\u200d"]
+    assert said[:10] in tab.locator(".question-head .written").inner_text()
+
+
+def test_a_long_answer_is_seen_to_go_on(tab: Any, look: Open, write: Write) -> None:
+    look(write("trees.jsonl", [answer_line(1, "7" * 50)]))
+    assert tab.locator("#panes .node .answer").text_content() == "7" * 33 + "…"
+
+
+@pytest.mark.parametrize("pair", [False, True])
+def test_on_a_narrow_screen_all_is_below_each_other(
+    tab: Any, look: Open, trees: Path, write: Write, pair: bool
+) -> None:
+    tab.set_viewport_size({"width": 400, "height": 800})
+    look(trees, write("other.jsonl", [answer_line(i, "5") for i in range(12)]) if pair else None)
+    assert tab.evaluate("document.documentElement.scrollWidth") == 400
+    boxes = [
+        part.bounding_box() for css in ("#list", "#about", ".drawing", "#panel") for part in tab.locator(css).all()
+    ]
+    assert len(boxes) == (5 if pair else 4)
+    assert all(box["width"] > 350 and box["height"] > 30 for box in boxes)
+    assert all(upper["y"] + upper["height"] <= lower["y"] for upper, lower in pairwise(boxes))
 
 
 def test_a_million_characters(tab: Any, look: Open, write: Write) -> None:

@@ -2,7 +2,7 @@ import { KINDS, colourOf } from "./colours.js";
 import { count, draw, make } from "./dom.js";
 import { layout } from "./layout.js";
 import { shapeOf } from "./nodes.js";
-import { readable } from "./visible.js";
+import { brief, readable } from "./visible.js";
 
 const STEP_X = { wide: 96, narrow: 62 };
 const ROW_Y = 24;
@@ -95,7 +95,7 @@ function labels(view, i) {
   if (view.folded.has(i)) return label("label", 13, `+ ${numberBelow(view.children, i).toLocaleString("en")} nodes`);
   if (view.children[i].length) return null;
   const rank = (view.tree.solutions ?? []).indexOf(i);
-  const text = readable((node.answer ?? ending(node)).slice(0, LABEL)).replace(/\s+/g, " ");
+  const text = readable(brief(node.answer ?? ending(node), LABEL)).replace(/\s+/g, " ");
   const kind = node.answer === undefined ? "label" : "label answer";
   if (rank < 0) return label(kind, 14, text);
   return draw("text", { x: 14, y: 4 }, draw("tspan", { class: "rank" }, `№${rank + 1}`), draw("tspan", { class: kind, dx: 6 }, text));

@@ -2,7 +2,7 @@ import { STATES } from "./colours.js";
 import { count, duration, make } from "./dom.js";
 import { answer } from "./formulas.js";
 import { rich } from "./text.js";
-import { readable, visible } from "./visible.js";
+import { brief, readable, visible } from "./visible.js";
 
 /** The head of an opened question: its text, its accepted answers, its kinds. */
 export function questionHead(row, tree) {
@@ -49,10 +49,10 @@ function attempts(tree) {
       {},
       make("th", { scope: "row" }, `${i + 1}`),
       make("td", {}, (attempt.verdict ?? "–").replace("_", " ")),
-      make("td", {}, attempt.answer === undefined ? "–" : answer(attempt.answer.slice(0, 60))),
+      make("td", {}, attempt.answer === undefined ? "–" : answer(brief(attempt.answer, 60))),
       make("td", {}, count(attempt.tokens)),
       make("td", {}, attempt.loss === undefined ? "" : `loss ${count(attempt.loss)}`),
-      make("td", {}, visible((attempt.note ?? "").slice(0, 200))),
+      make("td", {}, visible(brief(attempt.note ?? "", 200))),
     );
   return make(
     "details",

@@ -1,7 +1,14 @@
 import { make } from "./dom.js";
 
-/** Characters that would be invisible, or would move the others: controls, marks of direction, of no width. */
-const HIDDEN = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/g;
+/**
+ * Characters that would be invisible, or would move the others: controls, marks of direction, of no width.
+ * A joiner between emojis or letters that need one (Persian, Hindi) is none: it shapes them.
+ */
+const HIDDEN = new RegExp(
+  "[\\u0000-\\u0008\\u000b-\\u001f\\u007f-\\u009f\\u00ad\\u061c\\u200b\\u200e\\u200f\\u2028-\\u202e\\u2060-\\u206f\\ufeff]" +
+    "|(?<![^\\0-\\x7f\\u2000-\\u206f])[\\u200c\\u200d]|[\\u200c\\u200d](?![^\\0-\\x7f\\u2000-\\u206f])",
+  "g",
+);
 
 /** A text with its hidden characters in sight, as nodes. */
 export function visible(text) {
@@ -18,6 +25,9 @@ export function visible(text) {
 
 /** The same as one text, for where no node can stand. */
 export const readable = (text) => text.replace(HIDDEN, symbolOf);
+
+/** The first characters of a text, and a sign where it goes on. */
+export const brief = (text, most) => (text.length > most ? `${text.slice(0, most - 1)}…` : text);
 
 function symbolOf(character) {
   const code = character.charCodeAt(0).toString(16);
