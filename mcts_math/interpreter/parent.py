@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import IO
 
 from mcts_math.errors import InterpreterError
+from mcts_math.interpreter.cgroup import Cgroup
 from mcts_math.interpreter.options import SandboxLimits
 from mcts_math.interpreter.orders import ENVIRONMENT, Layers, has_folders, require_inputs, rules_json
 from mcts_math.interpreter.worker import wire
@@ -97,6 +98,7 @@ class Parent:
     def __init__(self, process: subprocess.Popen[bytes], control: socket.socket, errors: IO[bytes]) -> None:
         self._process, self._control, self._errors = process, control, errors
         self.judges_forks = self.has_folders = False
+        self.group: Cgroup | None = None  # the kernel's bound on all its processes
         self._asking = asyncio.Semaphore(_MAX_ASKING)
 
     @classmethod
@@ -120,6 +122,7 @@ class Parent:
         with tempfile.TemporaryDirectory() as scratch:  # some packages write files when they are imported
             rules = rules_json(limits, layers, warm, tells, warm_up)
             parent = cls._launch(rules, {"MPLCONFIGDIR": scratch, "TMPDIR": scratch})
+            parent._join_group(limits)  # it forks nobody before it is told to
             parent.judges_forks, parent.has_folders = layers.seccomp, has_folders(limits, layers)
             try:
                 message, _ = await parent._receive(parent._control, _START_TIMEOUT_S)
@@ -162,6 +165,13 @@ class Parent:
                 errors.close()
                 raise InterpreterError(f"the interpreter's clean process did not start: {error}") from error
         return cls(process, ours, errors)
+
+    def _join_group(self, limits: SandboxLimits) -> None:
+        group = Cgroup.make(limits)
+        if group is not None and not group.add(self.pid):
+            group.close()
+            group = None
+        self.group = group
 
     @property
     def alive(self) -> bool:
@@ -230,6 +240,8 @@ class Parent:
             self._process.kill()
             await asyncio.to_thread(self._process.wait)
         self._errors.close()
+        if self.group is not None:
+            await asyncio.to_thread(self.group.close)
 
     def _last_words(self) -> str:
         self._errors.seek(0)

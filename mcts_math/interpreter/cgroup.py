@@ -1,0 +1,133 @@
+"""The kernel's own bound behind the sandbox's: a control group (version 2) of all processes of a clean parent.
+
+What cells may use is bounded by rlimits, by counting threads and by looking (`SandboxLimits`). Where the host lets this
+process make a group beside its own, as root or within a delegated part of the tree (systemd's user services, Slurm),
+the kernel holds memory and processes as well, should a bound of ours ever be passed by. Its limits are wider than ours:
+it is a net, and nothing depends on it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from mcts_math.interpreter.options import SandboxLimits
+
+CONTROLLERS: Final = ("memory", "pids")
+_PROC: Final = Path("/proc/self")
+_IMPORTS_BYTES: Final = 2 << 30  # of a clean parent, and page tables of its forks
+_OTHER_TASKS: Final = 256
+_REMOVAL_TRIES: Final = 50
+_number: Final = itertools.count()
+
+
+class Cgroup:
+    """A group that this process made. Make one with `make`.
+
+    Attributes:
+        controllers: what it bounds, of `CONTROLLERS`.
+    """
+
+    def __init__(self, folder: Path, controllers: tuple[str, ...]) -> None:
+        self.controllers = controllers
+        self._folder = folder
+
+    @classmethod
+    def make(cls, limits: SandboxLimits, proc: Path = _PROC) -> Cgroup | None:
+        """A group with room for all that `limits` allow, or None where the host has no place for one.
+
+        Args:
+            limits: of all cells of one clean parent.
+            proc: where the kernel tells of this process.
+        """
+        for parent, controllers in _places(proc):
+            folder = parent / f"mcts_math-{os.getpid()}-{next(_number)}"
+            try:
+                folder.mkdir()
+            except OSError:  # not ours to change
+                continue
+            group = cls(folder, controllers)
+            try:
+                group._bound(limits)
+            except OSError:
+                group.close()
+                continue
+            return group
+        return None
+
+    def _bound(self, limits: SandboxLimits) -> None:
+        most = {
+            "memory": limits.snapshot_bytes + limits.max_running * limits.memory_bytes + _IMPORTS_BYTES,
+            "pids": limits.max_snapshots + 2 * limits.max_sandboxes + limits.max_running * limits.max_threads
+            + _OTHER_TASKS,
+        }  # fmt: skip
+        for name in self.controllers:
+            (self._folder / f"{name}.max").write_text(str(most[name]))
+        swap = self._folder / "memory.swap.max"
+        if "memory" in self.controllers and swap.exists():
+            swap.write_text("0")
+
+    def add(self, pid: int) -> bool:
+        """Moves a process, and all that it will start, into the group; False where the host does not let it."""
+        try:
+            (self._folder / "cgroup.procs").write_text(str(pid))
+        except OSError:
+            return False
+        return True
+
+    def close(self) -> None:
+        """Ends what is left in the group, and removes it."""
+        with contextlib.suppress(OSError):  # before Linux 5.14
+            (self._folder / "cgroup.kill").write_text("1")
+        for _ in range(_REMOVAL_TRIES):
+            try:
+                self._folder.rmdir()
+            except FileNotFoundError:
+                return
+            except OSError:  # processes that are just ending
+                time.sleep(0.02)
+            else:
+                return
+
+
+def _places(proc: Path) -> Iterator[tuple[Path, tuple[str, ...]]]:
+    """Groups that hand down controllers to new ones, this process's own parent first; with these controllers.
+
+    A group that has processes hands nothing down, except the root of the tree.
+    """
+    mounted, own = _mount(proc), _own(proc)
+    if mounted is None or own is None:
+        return
+    place = mounted / own
+    for folder in (mounted,) if place == mounted else (*place.parents,):
+        if folder != mounted and mounted not in folder.parents:
+            return
+        try:
+            handed = (folder / "cgroup.subtree_control").read_text().split()
+        except OSError:
+            continue
+        if controllers := tuple(name for name in CONTROLLERS if name in handed):
+            yield folder, controllers
+
+
+def _mount(proc: Path) -> Path | None:
+    """Where the tree of groups is mounted, whole."""
+    for line in (proc / "mountinfo").read_text().splitlines():
+        fields, _, kind = line.partition(" - ")
+        root, point = fields.split()[3:5]
+        if kind.startswith("cgroup2 ") and root == "/":
+            return Path(point)
+    return None
+
+
+def _own(proc: Path) -> Path | None:
+    """This process's group, from the root of the tree."""
+    for line in (proc / "cgroup").read_text().splitlines():
+        if line.startswith("0::/"):
+            return Path(line.removeprefix("0::/"))
+    return None
