@@ -10,6 +10,7 @@ from mcts_math.answer.parse.tokens import UnreadableError
 from mcts_math.answer.text.vocabulary import CONSTRUCTORS
 from mcts_math.answer.values import nodes as tree
 from mcts_math.answer.values.nodes import ONE, ZERO, Bound, Group, Node, Num, Power, Prod, Sum, Sym
+from mcts_math.answer.values.shapes import family
 
 _FILLED: Final = {"zeros": (ZERO, ZERO), "ones": (ONE, ONE), "eye": (ONE, ZERO)}
 _TRUE: Final = tree.Const("true")
@@ -67,7 +68,7 @@ def _formula(kind: str, args: list[Node]) -> Node | None:
         case "lim", [body, Sym(name), at, *_]:
             return Bound("lim", body, name, at, at)
         case "Lambda", [Sym(name), body]:  # of a family over the integers
-            return Bound("family", body, name, ZERO, ZERO)
+            return family(body, name)
         case "ImageSet", [Bound() as image, _]:
             return image
         case "Piecewise", [_, *_] if all(isinstance(arg, Group) and len(arg.items) == 2 for arg in args):

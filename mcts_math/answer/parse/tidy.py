@@ -19,7 +19,7 @@ from mcts_math.answer.text.units import same_dimension
 from mcts_math.answer.values import nodes as tree
 from mcts_math.answer.values.matrices import length, matrix_value, transposed_list, vector_sum
 from mcts_math.answer.values.nodes import DOTS, Group, Node, Num, Power, Prod, Quantity, Relation, SetOp, Sum, Sym
-from mcts_math.answer.values.shapes import assignments, line, named_point
+from mcts_math.answer.values.shapes import assignments, family, named_point
 
 _MAX_SIGNS: Final = 4  # a ± may occur this often in one answer
 _PROPOSITIONS: Final = tuple(map(Sym, "pqrs"))
@@ -222,14 +222,14 @@ def _without_domain(node: Group) -> Node | None:
     for item in rest:
         match item:
             case Relation(_, (Sym(name), Sym("Z" | "N" as domain))):
-                start = tree.ONE if domain == "N" else tree.ZERO
                 if isinstance(result, Relation) and result.ops == ("=",):
                     label, body = result.items
-                    result = Relation(("=",), (label, tree.Bound("family", body, name, start, start)))
+                    result = Relation(("=",), (label, family(body, name, domain)))
                 else:
-                    result = tree.Bound("family", result, name, start, start)
+                    result = family(result, name, domain)
             case Relation(_, (Sym(name), domain)) if domain == REALS and isinstance(result, Group):
-                result = line(result, name) if result.left == "(" and len(result.items) > 1 else result
+                if result.left == "(" and len(result.items) > 1:
+                    result = tree.Bound("line", result, name, tree.ZERO, tree.ZERO)  # of points
     return result
 
 

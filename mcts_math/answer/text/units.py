@@ -169,11 +169,11 @@ def unit_scale(left: str, right: str) -> Fraction | None:
     (first, mine), (second, theirs) = _split(left), _split(right)
     if (mine and theirs and not same_things(mine, theirs)) or "per" in (mine + theirs).split():
         return None
-    if mine != theirs and set(mine + theirs) & set("^()/"):  # more units, which are not known
-        return None
     if bool(first) != bool(second):
         unit, words = (first, theirs) if first else (second, mine)
         return Fraction(1) if _is_some_unit(words, unit) else None
+    if mine != theirs and set(mine + theirs) & set("^()/"):  # more units, which are not known
+        return None
     return same_dimension(first, second) if first else Fraction(1)
 
 
