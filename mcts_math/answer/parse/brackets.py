@@ -8,7 +8,8 @@ from typing import Final
 from mcts_math.answer.parse.cursor import CELL, LOGIC, PRODUCT, Cursor
 from mcts_math.answer.parse.tokens import UnreadableError
 from mcts_math.answer.values import nodes as tree
-from mcts_math.answer.values.nodes import EMPTY_SET, ONE, ZERO, Group, Node, Relation, Sym
+from mcts_math.answer.values.nodes import EMPTY_SET, ONE, Group, Node, Relation, Sym
+from mcts_math.answer.values.shapes import family
 
 _MATRICES: Final = frozenset({"matrix", "pmatrix", "bmatrix", "Bmatrix", "vmatrix", "smallmatrix", "array"})
 _AROUND: Final = frozenset({"^", "*", "/", "+", "-", "!"})
@@ -65,8 +66,7 @@ def _entry(node: Node) -> Node:
     """An item of a set: `n pi : n in Z` as a family, `x: 1` as an equation, others as they are."""
     match node:
         case Relation(("in",), (tree.Ratio((body, Sym(name))), Sym("Z" | "N" as domain))):
-            start = ONE if domain == "N" else ZERO
-            return tree.Bound("family", body, name, start, start)
+            return family(body, name, domain)
         case tree.Ratio((key, value)):
             return Relation(("=",), (key, value))
     return node

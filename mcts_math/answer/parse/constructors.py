@@ -9,7 +9,8 @@ from typing import Final
 from mcts_math.answer.parse.tokens import UnreadableError
 from mcts_math.answer.text.vocabulary import CONSTRUCTORS
 from mcts_math.answer.values import nodes as tree
-from mcts_math.answer.values.nodes import MINUS_ONE, ONE, ZERO, Bound, Group, Node, Num, Power, Prod, Sum, Sym
+from mcts_math.answer.values.nodes import ONE, ZERO, Bound, Group, Node, Num, Power, Prod, Sum, Sym
+from mcts_math.answer.values.shapes import family
 
 _FILLED: Final = {"zeros": (ZERO, ZERO), "ones": (ONE, ONE), "eye": (ONE, ZERO)}
 _TRUE: Final = tree.Const("true")
@@ -41,8 +42,6 @@ def _collection(kind: str, args: list[Node]) -> Node | None:
             return tree.EMPTY_SET
         case "of []" | "of ()" | "of {}", [Group(items=items)]:
             return Group(kind[3], kind[4], items)
-        case "cup" | "cap" | "minus" | "and" | "or", [only]:
-            return only
         case "cup" | "cap" | "minus" | "and" | "or", [_, *_]:
             return tree.SetOp(kind, tuple(args))
     return None
@@ -57,8 +56,6 @@ def _formula(kind: str, args: list[Node]) -> Node | None:
             return only
         case "quotient", [Num(above), Num(below)] if below:
             return Num(above / below)
-        case "quotient", [first, second]:
-            return Prod((first, Power(second, MINUS_ONE)))
         case "complex", [real, imaginary]:
             return Sum((real, Prod((imaginary, tree.IMAGINARY))))
         case "Add" | "Mul", [_, *_]:
@@ -71,7 +68,7 @@ def _formula(kind: str, args: list[Node]) -> Node | None:
         case "lim", [body, Sym(name), at, *_]:
             return Bound("lim", body, name, at, at)
         case "Lambda", [Sym(name), body]:  # of a family over the integers
-            return Bound("family", body, name, ZERO, ZERO)
+            return family(body, name)
         case "ImageSet", [Bound() as image, _]:
             return image
         case "Piecewise", [_, *_] if all(isinstance(arg, Group) and len(arg.items) == 2 for arg in args):
@@ -102,13 +99,9 @@ def _matrix(kind: str, args: list[Node]) -> Node | None:
             height, *widths = _sizes(args, 1, _MAX_SIZE)
             first, others = _FILLED[kind]
             return _diagonal(height, (widths or [height])[0], [first] * height, others)
-        case "matrix", [*size, Group(items=items)] if items and len(size) in (0, 2):
-            cells = [row.items if isinstance(row, Group) else (row,) for row in items]
-            if size:
-                height, width = _sizes(size, 1, 10**6)
-                cells = [items[i : i + width] for i in range(0, len(items), width)]
-                cells = cells if height * width == len(items) else []
-            return tree.Matrix(tuple(cells)) if cells and all(len(row) == len(cells[0]) for row in cells) else None
+        case "matrix", [Group(items=items)] if items:
+            cells = tuple(row.items if isinstance(row, Group) else (row,) for row in items)
+            return tree.Matrix(cells) if all(len(row) == len(cells[0]) for row in cells) else None
     return None
 
 

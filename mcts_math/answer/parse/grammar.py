@@ -114,9 +114,11 @@ def _sum(cursor: Cursor, left: Node) -> Node:
     """All terms of one level at once, so that long sums stay flat."""
     terms = [left]
     while cursor.take("+", "-", "pm", "mp"):
-        op = cursor.previous.text
+        op, of_set = cursor.previous.text, cursor.sees("{{")
         right = cursor.expression(SUM + 1)
-        if op in SIGNS:
+        if op == "-" and of_set:  # R - {1}
+            terms = [SetOp("minus", (_joined(Sum, terms), right))]
+        elif op in SIGNS:
             terms = [Call(SIGNS[op], (_joined(Sum, terms), right))]
         else:
             terms.append(right if op == "+" else tree.negate(right))

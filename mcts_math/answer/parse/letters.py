@@ -10,11 +10,11 @@ from mcts_math.answer.parse.tokens import CLOSING, Scanner
 from mcts_math.answer.text.braces import matching
 from mcts_math.answer.text.runs import segment
 from mcts_math.answer.text.units import UNITS, known_unit
-from mcts_math.answer.text.vocabulary import CONSTRUCTORS, FUNCTIONS, NAMES, SHORT_WORDS, names
+from mcts_math.answer.text.vocabulary import CONSTRUCTORS, CURRENCIES, FUNCTIONS, NAMES, SHORT_WORDS, names
 
 _MODULES: Final = re.compile(r"(?:np|numpy|sp|sympy|math|cmath|mpmath|S|fractions|decimal|torch)\.(?=[A-Za-z])")
 _CONSTRUCTOR: Final = re.compile(r"([A-Za-z]\w*)(?:\.(?:open|Lopen|Ropen))?(?=\()")
-_CURRENCY: Final = re.compile(r"(?:(USD|EUR|GBP|JPY|INR|CNY|CAD|AUD)\b|(US)\\?\$|(Rs)\b\.?)")
+_CURRENCY: Final = re.compile(rf"(?:({CURRENCIES})\b|(US)\\?\$|(Rs)\b\.?)")
 _FOREIGN_WORD: Final = re.compile(r"[a-zA-Z]{0,40}[^\W\d_a-zA-Z][^\W\d_]{0,80}")
 _RUN: Final = re.compile(r"[A-Za-z]+")
 _SHORTENED: Final = re.compile(r"(sq|cu)(?:\. ?| )(?=[a-z])")

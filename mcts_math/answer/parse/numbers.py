@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import Final
 
 from mcts_math.answer.parse.tokens import Scanner, UnreadableError
-from mcts_math.answer.text.vocabulary import NUMBER_WORDS
+from mcts_math.answer.text.vocabulary import CURRENCIES, NUMBER_WORDS
 
 _MAX_EXPONENT: Final = 20_000
 _SUFFIX: Final = r"(?:st|nd|rd|th)\b"
@@ -20,7 +20,7 @@ _THOUSANDS: Final = re.compile(r"\d{1,3}(?:,\d{3}){1,12}(?:\.\d+)?(?!,?\d)")
 _ORDINAL: Final = re.compile(
     rf"\s*(?:(?:\^\{{?|\{{)(?:\\(?:text|mathrm)\s*\{{)?\s*|\\(?:text|mathrm)\s*\{{\s*)?{_SUFFIX}\s*\}}?\}}?"
 )
-_CURRENCY: Final = r"\s*(?:\\(?:euro|pounds|yen|rupee)|US\\?\$|Rs|\b(?:USD|EUR|GBP|JPY|INR|CNY|CAD|AUD)\b)"
+_CURRENCY: Final = rf"\s*(?:\\(?:euro|pounds|yen|rupee)|US\\?\$|Rs|\b(?:{CURRENCIES})\b)"
 _DOTS: Final = r"\s*(?:\.{3}|\\[lc]?dots\b)"
 _ELLIPSIS: Final = re.compile(_DOTS)
 _BASES: Final = {word: value for word, value in NUMBER_WORDS.items() if 2 <= value <= 16}

@@ -19,7 +19,7 @@ from mcts_math.answer.text.units import same_dimension
 from mcts_math.answer.values import nodes as tree
 from mcts_math.answer.values.matrices import length, matrix_value, transposed_list, vector_sum
 from mcts_math.answer.values.nodes import DOTS, Group, Node, Num, Power, Prod, Quantity, Relation, SetOp, Sum, Sym
-from mcts_math.answer.values.shapes import assignments, line, named_point
+from mcts_math.answer.values.shapes import assignments, family, named_point
 
 _MAX_SIGNS: Final = 4  # a ± may occur this often in one answer
 _PROPOSITIONS: Final = tuple(map(Sym, "pqrs"))
@@ -48,13 +48,12 @@ def tidy(node: Node) -> Node:
             if changed is None and first.unit not in _BARE:
                 raise UnreadableError("two measures side by side")
         case Quantity(Sum((*items, last)), unit) if any(map(_measures, items)):
-            changed = _sum_of_measures(Sum((*items, Quantity(last, unit))))
+            own = next(item.unit for item in items if isinstance(item, Quantity) and _measures(item))
+            changed = _sum_of_measures((*items, Quantity(last, unit)), own)
         case SetOp("minus" | "cup" | "cap" as op, items):
             node = SetOp(op, tuple(map(tidy, items)))
         case tree.Call("abs"):
             changed = length(node)
-        case Sum() if any(map(_measures, node.items)):
-            changed = _sum_of_measures(node)
     if changed is None and isinstance(node, (Sum, Prod, Power)):
         changed = _tidy_formula(node)
     if changed is None and (changed := _systems(node)) is None:
@@ -72,7 +71,7 @@ def _tidy_formula(node: Sum | Prod | Power) -> Node | None:
     if isinstance(node, Prod) and not _count_signs(node):
         return _product_of_measures(node) if any(map(_measures, tree.walk(node))) else None
     if isinstance(node, Sum):
-        return vector_sum(node) or _set_difference(node)
+        return vector_sum(node)
     return None
 
 
@@ -80,28 +79,16 @@ def _measures(node: Node) -> bool:
     return isinstance(node, Quantity) and node.unit not in _BARE
 
 
-def _sum_of_measures(node: Sum) -> Quantity | None:
-    """`5 m + 3 cm` in the first one's unit; None where letters may have units. Raises UnreadableError: `2 m + 3`."""
-    first = next(item for item in node.items if isinstance(item, Quantity) and _measures(item))
+def _sum_of_measures(items: Sequence[Node], unit: str) -> Quantity:
+    """`5 m + 3 cm` in that unit. Raises UnreadableError: `2 m + 3`."""
     values: list[Node] = []
-    for item in node.items:
-        unit, value = (item.unit, item.value) if isinstance(item, Quantity) else ("", item)
-        unit, value = _signed(item) if not unit else (unit, value)
-        scale = Fraction(1) if unit == first.unit else same_dimension(unit, first.unit) if unit else None
-        if scale is None:
-            if any(map(tree.symbols, node.items)):
-                return None
+    for item in items:
+        own = item.unit if isinstance(item, Quantity) else ""
+        scale = Fraction(1) if own == unit else same_dimension(own, unit)
+        if not isinstance(item, Quantity) or scale is None:
             raise UnreadableError("a sum of measures of different kinds")
-        values.append(value if scale == 1 else Prod((Num(scale), value)))
-    return Quantity(Sum(tuple(values)), first.unit)
-
-
-def _signed(node: Node) -> tuple[str, Node]:
-    """Unit and value of minus a measure; no unit of anything else."""
-    match node:
-        case Prod((Num() as sign, Quantity(value, unit))):
-            return unit, Prod((sign, value))
-    return "", node
+        values.append(item.value if scale == 1 else Prod((Num(scale), item.value)))
+    return Quantity(Sum(tuple(values)), unit)
 
 
 def _product_of_measures(node: Node) -> Node:
@@ -124,8 +111,7 @@ def _taken_apart(node: Node) -> tuple[Node, Counter[str]]:
             parts = [_taken_apart(item) for item in items]
             powers = Counter[str]()
             for _, more in parts:
-                for name, count in more.items():
-                    powers[name] += count
+                powers.update(more)
             return Prod(tuple(part for part, _ in parts)), powers
         case Power(base, Num(exponent)) if exponent.denominator == 1:
             inner, powers = _taken_apart(base)
@@ -133,18 +119,6 @@ def _taken_apart(node: Node) -> tuple[Node, Counter[str]]:
     if any(map(_measures, tree.walk(node))) or (isinstance(node, Quantity) and node.unit == "degree"):
         raise UnreadableError("a measure within a formula")
     return node, Counter()
-
-
-def _set_difference(node: Sum) -> Node | None:
-    """`R - {1}` is a difference of sets."""
-    first, *rest = node.items
-    if not isinstance(first, Group):
-        return None
-    for item in rest:
-        if not isinstance(item, Prod) or len(item.items) != 2 or item.items[0] != tree.MINUS_ONE:
-            return node
-        first = SetOp("minus", (first, item.items[1]))
-    return first
 
 
 def _tidy_group(node: Group) -> Node:
@@ -248,14 +222,14 @@ def _without_domain(node: Group) -> Node | None:
     for item in rest:
         match item:
             case Relation(_, (Sym(name), Sym("Z" | "N" as domain))):
-                start = tree.ONE if domain == "N" else tree.ZERO
                 if isinstance(result, Relation) and result.ops == ("=",):
                     label, body = result.items
-                    result = Relation(("=",), (label, tree.Bound("family", body, name, start, start)))
+                    result = Relation(("=",), (label, family(body, name, domain)))
                 else:
-                    result = tree.Bound("family", result, name, start, start)
+                    result = family(result, name, domain)
             case Relation(_, (Sym(name), domain)) if domain == REALS and isinstance(result, Group):
-                result = line(result, name) if result.left == "(" and len(result.items) > 1 else result
+                if result.left == "(" and len(result.items) > 1:
+                    result = tree.Bound("line", result, name, tree.ZERO, tree.ZERO)  # of points
     return result
 
 
@@ -285,9 +259,7 @@ def _compound(first: Quantity, second: Quantity) -> Quantity | None:
     scale = same_dimension(first.unit, second.unit)
     if scale is None or scale <= 1:
         return None
-    if scale == 100:  # dollars and cents: 12.50 rather than 1250
-        return Quantity(Sum((first.value, Prod((Num(1 / scale), second.value)))), first.unit)
-    return Quantity(Sum((Prod((Num(scale), first.value)), second.value)), second.unit)
+    return _sum_of_measures((first, second), first.unit if scale == 100 else second.unit)
 
 
 def _count_signs(node: Node) -> int:
@@ -314,15 +286,6 @@ def choose_sign(node: Node, sign: int) -> Node:
     match node:
         case tree.Call("±" | "∓" as name, (left, right)):
             left, right = choose_sign(left, sign), choose_sign(right, sign)
-            right = right if (name == "±") == (sign > 0) else _opposite(right)
+            right = right if (name == "±") == (sign > 0) else tree.negate(right)
             return right if left == tree.ZERO else Sum((left, right))
-    if isinstance(node, (SetOp, tree.Ratio)) and _count_signs(node):
-        raise UnreadableError("a ± in an unexpected place")
     return tree.rebuild(node, lambda child: choose_sign(child, sign))
-
-
-def _opposite(node: Node) -> Node:
-    """Minus a number or a tuple of numbers."""
-    if isinstance(node, Group) and node.left + node.right == "()":
-        return Group("(", ")", tuple(map(tree.negate, node.items)))
-    return tree.negate(node)

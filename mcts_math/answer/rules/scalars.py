@@ -101,10 +101,9 @@ def _near(a: Value, b: Value, tolerance: float) -> bool:
 def _constants_equal(left: Node, right: Node, tolerance: float, policy: Policy) -> bool:
     a, b = written(left), written(right)
     try:
-        if a is not None and b is None:
-            return _is_decimal_of(a, right, policy) or _vanishes(left, right)
-        if b is not None and a is None:
-            return _is_decimal_of(b, left, policy) or _vanishes(left, right)
+        if (a is None) != (b is None):
+            decimal, other = (a, right) if a is not None else (b, left)
+            return (decimal is not None and _is_decimal_of(decimal, other, policy)) or _vanishes(left, right)
         first, second = evaluate(left, {}, numbers()), evaluate(right, {}, numbers())
     except UndefinedError:
         return _vanishes(left, right)

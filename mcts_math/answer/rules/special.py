@@ -8,6 +8,7 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import Any, Final
 
+from mcts_math.answer.rules.collections import same_items
 from mcts_math.answer.rules.compare import compare
 from mcts_math.answer.rules.real_sets import EVERYWHERE, Cell, RealSet, cells, real_set, variable
 from mcts_math.answer.rules.scalars import EXACTLY, scalars_equal
@@ -25,6 +26,7 @@ from mcts_math.answer.verdict import Policy
 _PARAMETERS: Final = frozenset({"s", "t", "u", "k", "lambda", "mu", "r", "a"})
 _COUNTERS: Final = frozenset({"k", "n", "m", "j", "t"})
 _SHARES: Final = (0.0009, 0.0013, 0.0031, 0.017, 0.31, 0.77)  # of a long interval: near its ends too
+_OTHERWISE: Final = tree.Text("otherwise")
 _FEW, _MANY = 3, 16  # sizes of an integer: each of a few values of one family is among many of the other
 Row = tuple[Node, RealSet]
 
@@ -51,15 +53,10 @@ def _rows(node: Node) -> list[Row] | None:
 
 
 def _row_by_row(left: Node, right: Node, policy: Policy) -> bool:
-    if not isinstance(left, Cases) or not isinstance(right, Cases) or len(left.rows) != len(right.rows):
+    if not isinstance(left, Cases) or not isinstance(right, Cases):
         return False
-    free = list(right.rows)
-    for a, c in left.rows:
-        same = (c == d or (c is not None and d is not None and compare(c, d, policy).equal) for _, d in free)
-        place = next((index for index, found in enumerate(same) if found), None)
-        if place is None or not compare(a, free.pop(place)[0], policy).equal:
-            return False
-    return True
+    mine, theirs = ([Group("(", ")", (value, at or _OTHERWISE)) for value, at in node.rows] for node in (left, right))
+    return same_items(mine, theirs, policy)
 
 
 def _same_within(cell: Cell, left: Sequence[Row], right: Sequence[Row], name: str, policy: Policy) -> bool:
@@ -121,7 +118,7 @@ def _lines_equal(left: Bound, right: Bound, policy: Policy) -> bool:
     return compare(tree.rename(left.body, {left.name: right.name}), right.body, policy).equal
 
 
-def _in_order(left: Node, right: Node) -> bool:
+def _in_order(left: Bound, right: Bound) -> bool:
     """Whether two families have the same values one after another."""
     mine, theirs = _members(left, _FEW), _members(right, _FEW)
     if mine is None or theirs is None or len(mine) != len(theirs):
@@ -132,7 +129,7 @@ def _in_order(left: Node, right: Node) -> bool:
     )
 
 
-def _covers(left: Node, right: Node) -> bool:
+def _covers(left: Bound, right: Bound) -> bool:
     """Whether the values of one family at small integers are among those of the other."""
     mine, theirs = _members(left, _FEW), _members(right, _MANY)
     if mine is None or theirs is None:
@@ -145,19 +142,14 @@ def _key(member: Sequence[complex]) -> tuple[complex, ...]:
     return tuple(complex(round(value.real * 1e7 + 0.1234), round(value.imag * 1e7 + 0.1234)) for value in member)
 
 
-def _members(node: Node, size: int) -> list[list[Any]] | None:
+def _members(node: Bound, size: int) -> list[list[Any]] | None:
     """The values of a family at integers up to a size, each with its coordinates; None where there are none.
 
     Whether the ends of an interval belong to it counts as coordinates too: only `(a, b)` may be a point.
     """
-    if isinstance(node, Group):
-        parts = [_members(item, size) for item in node.items]
-        known = [part for part in parts if part is not None]
-        return [member for part in known for member in part] if len(known) == len(parts) else None
-    if not isinstance(node, Bound):
-        return None
     if isinstance(node.body, Group) and node.body.left in ("", "{"):
-        return _members(Group("", "", tuple(replace(node, body=item) for item in node.body.items)), size)
+        parts = [_members(replace(node, body=item), size) for item in node.body.items]
+        return None if None in parts else [member for part in parts for member in part or ()]
     coordinates = node.body.items if isinstance(node.body, Group) else (node.body,)
     if isinstance(node.body, Group) and node.kind == "family" and len(coordinates) == 2:
         coordinates += tuple(ONE if end in "[]" else tree.ZERO for end in (node.body.left, node.body.right))

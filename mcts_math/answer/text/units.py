@@ -42,7 +42,7 @@ mass: lb=45359237/100000 lbs; pound=45359237/100000; oz=45359237/1600000 ounce; 
 money: dollar=1 usd USD bucks; cent=1/100
 euro: euro=1 EUR; sterling: gbp=1 GBP; yen: yen=1 JPY 円; yuan: yuan=1 CNY RMB; rupee: rupee=1 INR
 canada: CAD=1; australia: AUD=1
-angle: degree=1 deg; radian=1 rad rads
+angle: degree=1 deg; radian: radian=1 rad rads
 length,time-1: mph=1397/3125; kmh=5/18 kph; knot=463/900
 temperature: celsius=1 Celsius; temperature2: kelvin=1 Kelvin; fahrenheit: fahrenheit=1 Fahrenheit
 mass,length2,time-2: kWh=3600000000
@@ -186,13 +186,11 @@ def unit_scale(left: str, right: str) -> Fraction | None:
     (first, mine), (second, theirs) = _split(left), _split(right)
     if (mine and theirs and not same_things(mine, theirs)) or "per" in (mine + theirs).split():
         return None
-    if mine != theirs and set(mine + theirs) & set("^()/"):  # more units, which are not known
-        return None
     if bool(first) != bool(second):
         unit, words = (first, theirs) if first else (second, mine)
         return Fraction(1) if _is_some_unit(words, unit) else None
-    if any(dimension == "angle" for dimension, _ in _measure(first)[1]):
-        return None if first != second else Fraction(1)  # degrees and radians
+    if mine != theirs and set(mine + theirs) & set("^()/"):  # more units, which are not known
+        return None
     return same_dimension(first, second) if first else Fraction(1)
 
 

@@ -50,6 +50,7 @@ NAMES: Final = {
 }
 """Kind and text of the token that a name is read as."""
 
+CURRENCIES: Final = "USD|EUR|GBP|JPY|INR|CNY|CAD|AUD"
 CONSTRUCTORS: Final = meanings(
     "first: Integer Float Decimal mpf int float float64 float32 float16 int64 int32 int16 int8 uint8 complex128 Symbol "
     "str_ bool_ Poly PurePoly; quotient: Rational Fraction mpq; complex: complex mpc; "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from fractions import Fraction
+from functools import reduce
 from typing import Final
 
 from mcts_math.answer.values import nodes as tree
@@ -90,12 +91,7 @@ def _power(base: Matrix, exponent: Node) -> Matrix | None:
         return None
     if exponent == MINUS_ONE and size <= 3:
         return _inverse(base)
-    if exponent.value.denominator != 1 or not 0 <= exponent.value <= 4:
-        return None
-    result = Matrix(tuple(tuple(ONE if i == j else ZERO for j in range(size)) for i in range(size)))
-    for _ in range(int(exponent.value)):
-        result = _times(result, base)
-    return result
+    return reduce(_times, [base] * int(exponent.value)) if exponent.value in (1, 2, 3, 4) else None
 
 
 def _inverse(matrix: Matrix) -> Matrix:

@@ -191,14 +191,14 @@ DOTS = Sym("…")
 
 
 def negate(node: Node) -> Node:
-    """Minus `node`; a number stays a number."""
+    """Minus `node`; a number stays a number, and a tuple one."""
     if isinstance(node, Num):
         return Num(-node.value, node.digits, node.places)
     if isinstance(node, Quantity):
         return Quantity(negate(node.value), node.unit)
-    if isinstance(node, Prod):
-        return Prod((MINUS_ONE, *node.items))
-    return Prod((MINUS_ONE, node))
+    if isinstance(node, Group) and node.left + node.right == "()":
+        return replace(node, items=tuple(map(negate, node.items)))
+    return Prod((MINUS_ONE, *(node.items if isinstance(node, Prod) else (node,))))
 
 
 _PARTS: Final[dict[type, tuple[str, ...]]] = {

@@ -122,9 +122,10 @@ def over_integers(node: Node, letters: str) -> Node:
     angle = any(
         part == tree.PI or (isinstance(part, Quantity) and part.unit == "degree") for part in tree.walk(turning[0])
     )
-    return Bound("family", node, found[0], ZERO, ZERO) if angle else node
+    return family(node, found[0]) if angle else node
 
 
-def line(node: Group, name: str) -> Node:
-    """The points of a tuple for all real values of its letter."""
-    return Bound("line", node, name, ZERO, ZERO)
+def family(body: Node, name: str, domain: str = "Z") -> Bound:
+    """The values of `body` for every integer `name` (Z), or every positive one (N)."""
+    start = tree.ONE if domain == "N" else ZERO
+    return Bound("family", body, name, start, start)

@@ -11,11 +11,10 @@ _LOST: Final = 1e-8  # relative size below which a value is rounding error
 
 def same_flat(left: Sequence[Vector], right: Sequence[Vector], dimension: int) -> bool:
     """Whether the points `left` span the same flat (line, plane, …) of that dimension as the points `right`."""
-    return all(rank(_differences(points)) == dimension for points in (left, right, [*left, *right]))
-
-
-def _differences(points: Sequence[Vector]) -> list[list[Any]]:
-    return [[a - b for a, b in zip(point, points[0], strict=True)] for point in points[1:]]
+    return all(
+        rank([[a - b for a, b in zip(point, points[0], strict=True)] for point in points[1:]]) == dimension
+        for points in (left, right, [*left, *right])
+    )
 
 
 def rank(vectors: Sequence[Vector]) -> int:
