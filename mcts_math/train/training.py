@@ -14,7 +14,7 @@ from transformers import TrainerState, TrainingArguments, set_seed
 
 from mcts_math.engine import checkpoint as checkpoints
 from mcts_math.engine.checkpoint import Checkpoint
-from mcts_math.engine.tokenizer import load_codec
+from mcts_math.engine.tokenizer import load_codec, load_tokenizer
 from mcts_math.errors import ConfigError, MctsMathError, TrainingError
 from mcts_math.tasks import JsonObject
 from mcts_math.train.config import TrainConfig
@@ -106,9 +106,7 @@ def _make_trainer(
 
 def load_rows(config: TrainConfig, source: Checkpoint) -> tuple[Rows, Collator, DataReport]:
     """The training data as rows of tokens."""
-    from transformers import AutoTokenizer
-
-    tokenizer = AutoTokenizer.from_pretrained(source.path)
+    tokenizer = load_tokenizer(source.folder)
     if source.context_length is not None and config.max_length > source.context_length:
         raise ConfigError(
             f"max_length is {config.max_length}, but the context of {source.name} is {source.context_length} tokens."
