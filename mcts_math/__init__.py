@@ -12,15 +12,24 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mcts_math.answer import check, extract_answer, is_equiv, majority
-    from mcts_math.config import Config, load_config, make_config
-    from mcts_math.errors import MctsMathError
-    from mcts_math.interpreter import SandboxInterpreter
-    from mcts_math.run.dataset import to_dataset
-    from mcts_math.scheduler import Solved
-    from mcts_math.solver import solve, solve_async, solve_stream
-    from mcts_math.tasks import Task, load_tasks
-    from mcts_math.tree import Node, Tree
+    from mcts_math.answer import check as check
+    from mcts_math.answer import extract_answer as extract_answer
+    from mcts_math.answer import is_equiv as is_equiv
+    from mcts_math.answer import majority as majority
+    from mcts_math.config import Config as Config
+    from mcts_math.config import load_config as load_config
+    from mcts_math.config import make_config as make_config
+    from mcts_math.errors import MctsMathError as MctsMathError
+    from mcts_math.interpreter import SandboxInterpreter as SandboxInterpreter
+    from mcts_math.run.dataset import to_dataset as to_dataset
+    from mcts_math.scheduler import Solved as Solved
+    from mcts_math.solver import solve as solve
+    from mcts_math.solver import solve_async as solve_async
+    from mcts_math.solver import solve_stream as solve_stream
+    from mcts_math.tasks import Task as Task
+    from mcts_math.tasks import load_tasks as load_tasks
+    from mcts_math.tree import Node as Node
+    from mcts_math.tree import Tree as Tree
 
 _HOMES = {
     "Config": "config",
@@ -43,26 +52,7 @@ _HOMES = {
     "to_dataset": "run.dataset",
 }
 
-__all__ = [
-    "Config",
-    "MctsMathError",
-    "Node",
-    "SandboxInterpreter",
-    "Solved",
-    "Task",
-    "Tree",
-    "check",
-    "extract_answer",
-    "is_equiv",
-    "load_config",
-    "load_tasks",
-    "majority",
-    "make_config",
-    "solve",
-    "solve_async",
-    "solve_stream",
-    "to_dataset",
-]
+__all__ = [*_HOMES]
 
 
 def __getattr__(name: str) -> Any:

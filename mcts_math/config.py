@@ -338,6 +338,6 @@ def _check_method(common: Common, options: Settings, where: Mapping[str, str]) -
         raise ConfigError(f"{source}: mode {mode} asks for no values as it is set: leave out value.")
     if method.needs_token_beams and common.temperature > 0:
         raise ConfigError(f"{source}: mode {mode} draws no numbers: set temperature to 0.")
-    require(common.engine, "value: head", values=common.value_source == "head")
-    require(common.engine, f"mode {mode}", adapters=method.adapter is not None, token_beams=method.needs_token_beams)
-    require(common.engine, f"mode {mode} as it is set", certainty=method.needs_certainty(options))
+    require(common.engine, "value: head", gives_values=common.value_source == "head")
+    require(common.engine, f"mode {mode}", adapts=method.adapter is not None, token_beams=method.needs_token_beams)
+    require(common.engine, f"mode {mode} as it is set", tells_certainty=method.needs_certainty(options))

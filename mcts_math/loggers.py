@@ -6,8 +6,9 @@ import importlib
 import importlib.util
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, Final, Literal, Protocol, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 from mcts_math.errors import ConfigError
 
@@ -16,85 +17,59 @@ LOG_TO: Final = "logger that numbers go to, where it is installed: wandb, tracki
 _PROJECT: Final = "mcts_math"
 
 
-class Logger(Protocol):
-    """Takes numbers."""
-
-    def log(self, numbers: Mapping[str, float], step: int) -> None:
-        """Notes numbers by their names, at a step that never falls."""
-        ...
-
-    def close(self) -> None:
-        """No more will come."""
-        ...
+_Log: TypeAlias = Callable[[Mapping[str, float], int], object]
+_Close: TypeAlias = Callable[[], object]
 
 
 @dataclass(slots=True)
-class _Guarded:
-    """A logger that may fail: that is said once, and from then on it is told nothing. Results are what counts."""
+class Logger:
+    """Takes numbers. It may fail: that is said once, and from then on it is told nothing. Results are what counts."""
 
     name: str
-    logger: Logger | None
     report: Callable[[str], None]
+    sink: tuple[_Log, _Close] | None = None
 
     def log(self, numbers: Mapping[str, float], step: int) -> None:
-        self._try(lambda logger: logger.log(numbers, step))
+        """Notes numbers by their names, at a step that never falls."""
+        if self.sink is not None:
+            self._try(partial(self.sink[0], numbers, step))
 
     def close(self) -> None:
-        self._try(lambda logger: logger.close())
-        self.logger = None
+        """No more will come."""
+        if self.sink is not None:
+            self._try(self.sink[1])
+        self.sink = None
 
-    def _try(self, act: Callable[[Logger], None]) -> None:
-        if self.logger is None:
-            return
+    def _try(self, act: Callable[[], object]) -> None:
         try:
-            act(self.logger)
+            act()
         except Exception as error:  # whatever the package raises
             self.report(f"note: log_to: {self.name}: {type(error).__name__}: {error}. Nothing more is logged.")
-            self.logger = None
+            self.sink = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Tracker:
+def _track(package: Any, title: str, folder: Path, config: Mapping[str, Any]) -> tuple[_Log, _Close]:
     """wandb, or a package with its interface."""
-
-    package: Any
-
-    @classmethod
-    def begin(cls, package: Any, title: str, folder: Path, config: Mapping[str, Any]) -> _Tracker:
-        package.init(project=_PROJECT, name=title, config=dict(config))
-        return cls(package)
-
-    def log(self, numbers: Mapping[str, float], step: int) -> None:
-        self.package.log(dict(numbers), step=step)
-
-    def close(self) -> None:
-        self.package.finish()
+    package.init(project=_PROJECT, name=title, config=dict(config))
+    return lambda numbers, step: package.log(dict(numbers), step=step), package.finish
 
 
-@dataclass(frozen=True, slots=True)
-class _Board:
+def _board(package: Any, title: str, folder: Path, config: Mapping[str, Any]) -> tuple[_Log, _Close]:
     """TensorBoard; its files lie in a folder beside the results."""
+    writer = package.Writer(str(folder / f"{title}.tensorboard"))
 
-    writer: Any
-
-    @classmethod
-    def begin(cls, package: Any, title: str, folder: Path, config: Mapping[str, Any]) -> _Board:
-        return cls(package.Writer(str(folder / f"{title}.tensorboard")))
-
-    def log(self, numbers: Mapping[str, float], step: int) -> None:
+    def log(numbers: Mapping[str, float], step: int) -> None:
         for name, number in numbers.items():
-            self.writer.add_scalar(name, number, step)
-        self.writer.flush()
+            writer.add_scalar(name, number, step)
+        writer.flush()
 
-    def close(self) -> None:
-        self.writer.close()
+    return log, writer.close
 
 
-_Begin: TypeAlias = Callable[[Any, str, Path, Mapping[str, Any]], Logger]
-_LOGGERS: Final[Mapping[str, tuple[str, _Begin]]] = {
-    "wandb": ("wandb", _Tracker.begin),
-    "trackio": ("trackio", _Tracker.begin),
-    "tensorboard": ("tensorboard.summary", _Board.begin),
+_LOGGERS: Final = {
+    "wandb": ("wandb", _track),
+    "trackio": ("trackio", _track),
+    "tensorboard": ("tensorboard.summary", _board),
 }
 """By name: the module, and how it begins."""
 
@@ -118,12 +93,11 @@ def open_logger(
         ConfigError: it can't begin.
     """
     if name not in _LOGGERS:
-        return _Guarded(name, None, report)
+        return Logger(name, report)
     module, begin = _LOGGERS[name]
     try:
-        logger = begin(importlib.import_module(module), title, folder, config)
+        return Logger(name, report, begin(importlib.import_module(module), title, folder, config))
     except Exception as error:  # each package raises what its parts raise: no login, no network, a full disk
         raise ConfigError(
             f"log_to: {name} can't begin: {type(error).__name__}: {error}. Or leave log_to out."
         ) from error
-    return _Guarded(name, logger, report)

@@ -27,24 +27,15 @@ def find_engine(name: str) -> EngineSpec:
     return ENGINES[name]
 
 
-def require(
-    engine: str,
-    needed_by: str,
-    *,
-    values: bool = False,
-    adapters: bool = False,
-    token_beams: bool = False,
-    certainty: bool = False,
-) -> None:
+def require(engine: str, needed_by: str, **needed: bool) -> None:
     """Raises ConfigError where an engine does not declare what is needed.
 
     Args:
         engine: its name.
         needed_by: who needs it, as the sentence's subject.
-        values, adapters, token_beams, certainty: what is needed.
+        needed: see `find_lack`.
     """
     find_engine(engine)
-    needed = {"gives_values": values, "adapts": adapters, "token_beams": token_beams, "tells_certainty": certainty}
     if lack := find_lack(engine, **needed):
         raise ConfigError(f"{needed_by} needs {lack}.")
 
@@ -105,8 +96,8 @@ def load_policy(options: EngineOptions) -> Policy:
         EngineError, CheckpointError: it can't be loaded.
     """
     check_arguments(options)
-    require(options.engine, "need_value", values=options.need_value)
-    require(options.engine, "learning at test time", adapters=options.adapter is not None)
+    require(options.engine, "need_value", gives_values=options.need_value)
+    require(options.engine, "learning at test time", adapts=options.adapter is not None)
     if options.num_replicas > 1:
         from mcts_math.engine.replicas import ReplicatedEngine
 

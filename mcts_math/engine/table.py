@@ -141,8 +141,9 @@ def find_lack(engine: str, **needed: bool) -> str:
     Args:
         needed: attributes of `EngineSpec`.
     """
-    for capability, what in _CAPABILITIES.items():
-        if needed.get(capability) and not getattr(ENGINES[engine], capability):
+    for capability, is_needed in needed.items():
+        what = _CAPABILITIES[capability]
+        if is_needed and not getattr(ENGINES[engine], capability):
             able = [name for name, spec in ENGINES.items() if getattr(spec, capability)]
             return f"{what}, which engine: {engine} has not; use engine: {' or '.join(able)}"
     return ""

@@ -56,32 +56,26 @@ class StepFormat(Protocol):
     @property
     def name(self) -> str:
         """Its name in the table, which stands in every record."""
-        ...
 
     @property
     def step_delim(self) -> str:
         """Text between steps, which also ends a prompt that holds any."""
-        ...
 
     @property
     def stops(self) -> tuple[str, ...]:
         """Strings that end a sample."""
-        ...
 
     def prompt(self, task: Task, steps: Sequence[Step]) -> Prompt:
         """The prompt that asks for the step after `steps`; ends with the step delimiter where there are steps.
 
         What `task.before` holds stands before the question; text has no place for a turn of the system (`opening`).
         """
-        ...
 
     def user_turn(self, task: Task, steps: Sequence[Step], text: str) -> tuple[Prompt, str]:
         """What the user says after `steps`, as a completion of a prompt: (prompt, completion)."""
-        ...
 
     def read(self, sample: Sample) -> Draft:
         """Reads a sample."""
-        ...
 
     def begin(self, sampling: Sampling) -> Sampling:
         """How the first part of a step is sampled: as the whole, but for a thought with a budget of its own."""
@@ -93,11 +87,9 @@ class StepFormat(Protocol):
 
     def observed(self, draft: Draft, observations: Sequence[str]) -> str:
         """Text of a step with its observations, one for each action."""
-        ...
 
     def finished(self, draft: Draft) -> str:
         """Text of a step that has none."""
-        ...
 
     def for_training(self) -> StepFormat:
         """The format in which a model that was trained on these steps is searched: often this one."""
@@ -109,7 +101,6 @@ class StepFormat(Protocol):
 
     def training_texts(self, steps: Sequence[Step]) -> list[str]:
         """Steps as `for_training` shows them, delimiters included; "" for one that is part of the next."""
-        ...
 
     @property
     def template(self) -> TemplateVariables:

@@ -51,7 +51,7 @@ def _output(observation: str | None) -> str:
 
 def make_chat_code(options: FormatOptions) -> ChatFormat:
     """The format under some options."""
-    return ChatFormat.make("chat_code", options, _read, show=_show, resumer=_resume, stops=("```\n",), system=SYSTEM)
+    return ChatFormat("chat_code", options, _read, _show, _resume, own_stops=("```\n",), system=SYSTEM)
 
 
 def _read(sample: Sample) -> Draft:

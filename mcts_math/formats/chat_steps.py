@@ -26,13 +26,13 @@ def make_chat_steps(options: FormatOptions) -> ChatFormat:
     """The format under some options."""
     delim = options.step_delim or "\n\n"
     search_thoughts = options.search_thoughts
-    return ChatFormat.make(
+    return ChatFormat(
         "chat_steps",
         options,
         partial(_read, search_thoughts=search_thoughts),
         resumer=partial(_resume, search_thoughts=search_thoughts, end=_compile(options.step_pattern)),
-        stops=(delim,),
-        step_delim=delim,
+        own_stops=(delim,),
+        own_delim=delim,
     )
 
 

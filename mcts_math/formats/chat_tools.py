@@ -33,7 +33,7 @@ def _show(step: Step) -> tuple[Message, ...]:
 
 def make_chat_tools(options: FormatOptions) -> ChatFormat:
     """The format under some options."""
-    return ChatFormat.make("chat_tools", options, _read, show=_show, tools=(PYTHON,))
+    return ChatFormat("chat_tools", options, _read, show=_show, tools=(PYTHON,))
 
 
 def _read(sample: Sample) -> Draft:

@@ -28,104 +28,6 @@ Resume: TypeAlias = Callable[["Thinking", Sample, Sampling], Resumption | None]
 
 
 @dataclass(frozen=True, slots=True)
-class ChatFormat:
-    """See `base.StepFormat`. Prompts are conversations, which the engine renders."""
-
-    name: str
-    reader: ReadSample  # reads a sample
-    show: ShowStep  # the turns of a step
-    stops: tuple[str, ...]  # see `base.StepFormat`
-    step_delim: str
-    thinking: Thinking  # what a thought is allowed
-    resumer: Resume  # goes on with samples; by default with thoughts alone
-    system: str  # what the system message says; "" leaves it out
-    tools: tuple[Tool, ...]  # what the model may call
-    template: TemplateVariables  # further variables of the model's template
-
-    @classmethod
-    def make(
-        cls,
-        name: str,
-        options: FormatOptions,
-        reader: ReadSample,
-        *,
-        show: ShowStep | None = None,
-        resumer: Resume | None = None,
-        stops: tuple[str, ...] = (),
-        step_delim: str = "\n",
-        system: str = "",
-        tools: tuple[Tool, ...] = (),
-    ) -> ChatFormat:
-        """The format under the options of a config; what these leave out is as the arguments say."""
-        return cls(
-            name,
-            reader,
-            show or _show,
-            stops if options.stops is None else options.stops,
-            options.step_delim or step_delim,
-            Thinking(options.max_thinking_tokens),
-            resumer or Thinking.resume,
-            system,
-            tools,
-            options.template,
-        )
-
-    def prompt(self, task: Task, steps: Sequence[Step]) -> Conversation:
-        before = _with_system(self.system, task.before)
-        talk = Conversation((*before, Message("user", task.chat_question)), self.tools, self.template)
-        return talk.followed_by(*(message for step in steps for message in self.turns(step)))
-
-    def turns(self, step: Step) -> tuple[Message, ...]:
-        return (Message("user", step.text),) if step.outcome is Outcome.USER else self.show(step)
-
-    def user_turn(self, task: Task, steps: Sequence[Step], text: str) -> tuple[Conversation, str]:
-        return self.prompt(task, steps), text
-
-    def read(self, sample: Sample) -> Draft:
-        return self.reader(sample)
-
-    def begin(self, sampling: Sampling) -> Sampling:
-        return self.thinking.begin(sampling)
-
-    def resume(self, sample: Sample, sampling: Sampling) -> Resumption | None:
-        return self.resumer(self.thinking, sample, sampling)
-
-    def observed(self, draft: Draft, observations: Sequence[str]) -> str:
-        return "\n".join([draft.text, *observations])
-
-    def finished(self, draft: Draft) -> str:
-        return draft.text
-
-    def for_training(self) -> StepFormat:
-        return self
-
-    def training_texts(self, steps: Sequence[Step]) -> list[str]:
-        """See `base.StepFormat`. A turn that a server has read has no calls in its content."""
-        return [text_of(self.turns(step)[0].written) or step.text for step in steps]
-
-    def fingerprint(self) -> str:
-        return short_digest(self.system) if self.system else ""
-
-
-def _with_system(system: str, before: tuple[Message, ...]) -> tuple[Message, ...]:
-    """The turns before the question. Templates know one message of the system: the format's own words begin it."""
-    if not system:
-        return before
-    if before and before[0].role == "system":
-        return (Message("system", f"{system}\n\n{before[0].content}"), *before[1:])
-    return (Message("system", system), *before)
-
-
-def _show(step: Step) -> tuple[Message, ...]:
-    return (message_of(step),)
-
-
-def message_of(step: Step) -> Message:
-    """A step as a turn; of a step that was read from a foreign file, its text."""
-    return step.message or Message("assistant", step.text)
-
-
-@dataclass(frozen=True, slots=True)
 class Thinking:
     """What a thought is allowed."""
 
@@ -171,6 +73,88 @@ class Thinking:
 def _closing(thought: ThoughtMarks) -> tuple[Piece, ...]:
     """What is put behind a thought whose budget is used up."""
     return (Piece(f"\n{thought.end}\n\n", given=True),)
+
+
+def message_of(step: Step) -> Message:
+    """A step as a turn; of a step that was read from a foreign file, its text."""
+    return step.message or Message("assistant", step.text)
+
+
+def _show(step: Step) -> tuple[Message, ...]:
+    return (message_of(step),)
+
+
+@dataclass(frozen=True, slots=True)
+class ChatFormat:
+    """See `base.StepFormat`. Prompts are conversations, which the engine renders."""
+
+    name: str  # in the table of formats
+    options: FormatOptions
+    read: ReadSample
+    show: ShowStep = _show
+    resumer: Resume = Thinking.resume  # goes on with samples; by default with thoughts alone
+    own_stops: tuple[str, ...] = ()  # where the options name none, as also the delimiter
+    own_delim: str = "\n"
+    system: str = ""  # what the system message says; "" leaves it out
+    tools: tuple[Tool, ...] = ()
+
+    @property
+    def stops(self) -> tuple[str, ...]:
+        return self.own_stops if self.options.stops is None else self.options.stops
+
+    @property
+    def step_delim(self) -> str:
+        return self.options.step_delim or self.own_delim
+
+    @property
+    def thinking(self) -> Thinking:
+        return Thinking(self.options.max_thinking_tokens)
+
+    @property
+    def template(self) -> TemplateVariables:
+        return self.options.template
+
+    def prompt(self, task: Task, steps: Sequence[Step]) -> Conversation:
+        before = _with_system(self.system, task.before)
+        talk = Conversation((*before, Message("user", task.chat_question)), self.tools, self.template)
+        return talk.followed_by(*(message for step in steps for message in self.turns(step)))
+
+    def turns(self, step: Step) -> tuple[Message, ...]:
+        return (Message("user", step.text),) if step.outcome is Outcome.USER else self.show(step)
+
+    def user_turn(self, task: Task, steps: Sequence[Step], text: str) -> tuple[Conversation, str]:
+        return self.prompt(task, steps), text
+
+    def begin(self, sampling: Sampling) -> Sampling:
+        return self.thinking.begin(sampling)
+
+    def resume(self, sample: Sample, sampling: Sampling) -> Resumption | None:
+        return self.resumer(self.thinking, sample, sampling)
+
+    def observed(self, draft: Draft, observations: Sequence[str]) -> str:
+        return "\n".join([draft.text, *observations])
+
+    def finished(self, draft: Draft) -> str:
+        return draft.text
+
+    def for_training(self) -> StepFormat:
+        return self
+
+    def training_texts(self, steps: Sequence[Step]) -> list[str]:
+        """See `base.StepFormat`. A turn that a server has read has no calls in its content."""
+        return [text_of(self.turns(step)[0].written) or step.text for step in steps]
+
+    def fingerprint(self) -> str:
+        return short_digest(self.system) if self.system else ""
+
+
+def _with_system(system: str, before: tuple[Message, ...]) -> tuple[Message, ...]:
+    """The turns before the question. Templates know one message of the system: the format's own words begin it."""
+    if not system:
+        return before
+    if before and before[0].role == "system":
+        return (Message("system", f"{system}\n\n{before[0].content}"), *before[1:])
+    return (Message("system", system), *before)
 
 
 def was_stopped(sample: Sample) -> bool:

@@ -23,11 +23,9 @@ class Belief(Protocol):
 
     def tell(self, score: float) -> None:
         """Learns from one score."""
-        ...
 
     def draw(self, rng: random.Random) -> float:
         """A mean, drawn from the posterior."""
-        ...
 
 
 @dataclass(slots=True)

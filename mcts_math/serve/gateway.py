@@ -14,7 +14,7 @@ from mcts_math.requests import Services
 from mcts_math.scheduler import MakeSearch, Solved
 from mcts_math.serve.backend import Backend, OpenServices
 from mcts_math.serve.metrics import Metrics
-from mcts_math.serve.models import ServedModel, group, places
+from mcts_math.serve.models import ServedModel, group
 from mcts_math.serve.orders import ChatRequest, Order, make_order
 from mcts_math.serve.replies import require_solved
 from mcts_math.services import Provided, open_services
@@ -100,8 +100,8 @@ class Gateway:
     @contextmanager
     def place(self, model: ServedModel) -> Iterator[None]:
         """A place among the requests in flight. Raises Refused where there is none."""
-        if self._in_flight[model.name] >= places(model):
-            raise Refused(429, f"{places(model)} requests to {model.name} are in flight; try again later")
+        if self._in_flight[model.name] >= model.config.in_flight:
+            raise Refused(429, f"{model.config.in_flight} requests to {model.name} are in flight; try again later")
         self._in_flight[model.name] += 1
         try:
             yield

@@ -11,7 +11,7 @@ from mcts_math.errors import ConfigError
 from mcts_math.requests import Prompt
 from mcts_math.search.expansion import Expansion
 from mcts_math.services import has_values
-from mcts_math.solver import limits_of, make_expansion
+from mcts_math.solver import make_expansion
 from mcts_math.tasks import Task
 
 _SERVICES = ("engine", "model_dir", "engine_args", "num_replicas", "observations", "allow_unsafe_exec")
@@ -90,8 +90,3 @@ def group(models: Sequence[ServedModel]) -> list[list[ServedModel]]:
             groups.append(found := [])
         found.append(model)
     return groups
-
-
-def places(model: ServedModel) -> int:
-    """How many requests of a model may be in flight."""
-    return limits_of(model.config).in_flight

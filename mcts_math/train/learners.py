@@ -50,17 +50,14 @@ class Learner(Protocol):
 
         All processes call it together; one that has no example left passes None.
         """
-        ...
 
     def state(self) -> dict[str, Tensor]:
         """What `load` takes to go on."""
-        ...
 
     def load(self, state: Mapping[str, Tensor]) -> None: ...
 
     def save(self, folder: Path, source: Checkpoint, recipe: JsonObject) -> None:
         """Writes the result. Raises OSError where it can't be written."""
-        ...
 
 
 def make_learner(model: CausalModel, config: TuningConfig) -> Learner:
@@ -148,7 +145,6 @@ class TunedLearner:
         self.figures: dict[str, float] = {}
 
     def loss(self, example: Example | None) -> Tensor | None:
-        """As in `Learner`."""
         if example is None:
             return None
         with self._computing():

@@ -9,13 +9,14 @@ import importlib.metadata
 import json
 import os
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
 import torch
 from transformers.trainer_utils import get_last_checkpoint
 
+from mcts_math.engine.checkpoint import Checkpoint, inspect
 from mcts_math.errors import ConfigError, MctsMathError, TrainingError
 from mcts_math.files import ROOM, find_twice
 from mcts_math.run.description import sample_weights
@@ -26,21 +27,40 @@ from mcts_math.train.stages import file_digest, locked, write_json
 STATE = "trainer_state.json"  # written last: a state that holds it is complete
 
 
-def require_files(key: str, paths: Sequence[str], program: str) -> None:
+def check_settings(
+    config: TrainConfig | TuningConfig, start: str, result: str, files: Mapping[str, Sequence[str]], overwrite: bool
+) -> tuple[Checkpoint, Path]:
+    """What can be refused at little cost; the checkpoint to start from, and the folder of the result.
+
+    Args:
+        start, result: what `model_dir` and `output_dir` are, for messages.
+        files: the training data, by key of the config.
+        overwrite: the result may be there.
+
+    Raises:
+        ConfigError: a key that is not set, no data, or a result that is there and may not be replaced.
+        CheckpointError: as `checkpoint.inspect`.
+    """
+    if not config.model_dir or not config.output_dir:
+        raise ConfigError(f"set model_dir ({start}) and output_dir ({result}).")
+    program = f"scripts/make_{next(iter(files))}.py"
+    if not any(files.values()):
+        raise ConfigError(f"no training data: set {next(iter(files))} to one or more files of {program}.")
+    for key, paths in files.items():
+        _require_files(key, paths, program)
+    output = Path(config.output_dir)
+    if output.exists() and not overwrite:
+        raise ConfigError(f"{output} exists. Choose another output_dir, or add --overwrite.")
+    return inspect(config.model_dir), output
+
+
+def _require_files(key: str, paths: Sequence[str], program: str) -> None:
     """Raises ConfigError where a file of training data is missing, or is given twice. `program` makes such files."""
     for path in paths:
         if not Path(path).is_file():
             raise ConfigError(f"{key}: {path}: no such file. Make it with {program}.")
     if (twice := find_twice(paths)) is not None:
         raise ConfigError(f"{key}: {twice} is given twice, and would be trained on twice as often. Leave one out.")
-
-
-def require_fresh(output_dir: str, overwrite: bool) -> Path:
-    """The folder of the result. Raises ConfigError where it is there and may not be replaced."""
-    output = Path(output_dir)
-    if output.exists() and not overwrite:
-        raise ConfigError(f"{output} exists. Choose another output_dir, or add --overwrite.")
-    return output
 
 
 def describe(config: TrainConfig | TuningConfig, files: Iterable[str], packages: Iterable[str]) -> JsonObject:

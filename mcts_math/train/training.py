@@ -14,7 +14,7 @@ from transformers import TrainerState, TrainingArguments, set_seed
 
 from mcts_math.engine import checkpoint as checkpoints
 from mcts_math.engine.checkpoint import Checkpoint
-from mcts_math.engine.tokenizer import load_codec
+from mcts_math.engine.tokenizer import load_codec, load_tokenizer
 from mcts_math.errors import ConfigError, MctsMathError, TrainingError
 from mcts_math.tasks import JsonObject
 from mcts_math.train.config import TrainConfig
@@ -24,10 +24,9 @@ from mcts_math.train.model import load_model
 from mcts_math.train.packing import Collator, Rows, make_rows
 from mcts_math.train.resume import (
     STATE,
+    check_settings,
     describe,
     rank,
-    require_files,
-    require_fresh,
     take_folder,
     tell_all,
     unwritten,
@@ -62,7 +61,8 @@ def train(
     Raises:
         MctsMathError: bad config or data, a loss that is not finite, a disk that is full.
     """
-    source, output = _check(config, overwrite)
+    files = {"examples": config.examples, "pairs": config.pairs}
+    source, output = check_settings(config, "where to start from", "the new checkpoint", files, overwrite)
     work = output.with_name(output.name + ".training")
     tell = report if rank() == 0 else lambda text: None
     if config.num_threads:
@@ -106,9 +106,7 @@ def _make_trainer(
 
 def load_rows(config: TrainConfig, source: Checkpoint) -> tuple[Rows, Collator, DataReport]:
     """The training data as rows of tokens."""
-    from transformers import AutoTokenizer
-
-    tokenizer = AutoTokenizer.from_pretrained(source.path)
+    tokenizer = load_tokenizer(source.folder)
     if source.context_length is not None and config.max_length > source.context_length:
         raise ConfigError(
             f"max_length is {config.max_length}, but the context of {source.name} is {source.context_length} tokens."
@@ -217,15 +215,3 @@ def _finish(trainer: ValueTrainer, source: Checkpoint, config: TrainConfig, reci
         policy = {name.removeprefix("policy."): t.cpu() for name, t in state.items() if name.startswith("policy.")}
         save_checkpoint(policy, model.value_head(state), model.policy, source, config, recipe, output)
     trainer.accelerator.wait_for_everyone()
-
-
-def _check(config: TrainConfig, overwrite: bool) -> tuple[Checkpoint, Path]:
-    """What can be refused at little cost. Raises ConfigError, CheckpointError or RecordError."""
-    if not config.model_dir or not config.output_dir:
-        raise ConfigError("set model_dir (where to start from) and output_dir (the new checkpoint).")
-    if not config.examples and not config.pairs:
-        raise ConfigError("no training data: set examples to one or more files of scripts/make_examples.py.")
-    for key, files in (("examples", config.examples), ("pairs", config.pairs)):
-        require_files(key, files, "scripts/make_examples.py")
-    output = require_fresh(config.output_dir, overwrite)
-    return checkpoints.inspect(config.model_dir), output

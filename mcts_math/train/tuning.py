@@ -32,10 +32,9 @@ from mcts_math.train.lessons import Example, load_lessons
 from mcts_math.train.processes import add_up, gather_figures, own_device, processes
 from mcts_math.train.resume import (
     STATE,
+    check_settings,
     describe,
     rank,
-    require_files,
-    require_fresh,
     take_folder,
     tell_all,
     unwritten,
@@ -74,7 +73,9 @@ def tune(
     Raises:
         MctsMathError: bad config or data, a disk that is full.
     """
-    source, output = _check(config, overwrite)
+    source, output = check_settings(config, "the base model", "the result", {"feedback": config.feedback}, overwrite)
+    if config.batch_size % world():
+        raise ConfigError(f"batch_size ({config.batch_size}) must be a multiple of the {world()} processes.")
     work = output.with_name(output.name + ".training")
     tell = report if rank() == 0 else lambda text: None
     if config.num_threads:
@@ -241,19 +242,6 @@ def _finish(training: _Training, source: Checkpoint, facts: JsonObject, output: 
 def _load_base(config: TuningConfig, source: Checkpoint) -> CausalModel:
     arguments = HFArguments(dtype=config.dtype, device=own_device(config.device))
     return load_model(str(source.path), arguments, need_value=False)
-
-
-def _check(config: TuningConfig, overwrite: bool) -> tuple[Checkpoint, Path]:
-    """What can be refused at little cost. Raises ConfigError or CheckpointError."""
-    if not config.model_dir or not config.output_dir:
-        raise ConfigError("set model_dir (the base model) and output_dir (the result).")
-    if not config.feedback:
-        raise ConfigError("no training data: set feedback to one or more files of scripts/make_feedback.py.")
-    require_files("feedback", config.feedback, "scripts/make_feedback.py")
-    if config.batch_size % world():
-        raise ConfigError(f"batch_size ({config.batch_size}) must be a multiple of the {world()} processes.")
-    output = require_fresh(config.output_dir, overwrite)
-    return checkpoints.inspect(config.model_dir), output
 
 
 def _seed(seed: int, step: int, place: int) -> int:

@@ -17,6 +17,7 @@ from mcts_math.engine.openai.server import find_card
 from mcts_math.engine.tokenizer import require_text
 from mcts_math.errors import EngineError, RefusedError
 from mcts_math.values.scores import Scores
+from mcts_math.values.servers import post_solution
 
 _PLACES: Final = re.compile(r"\{question\}|\{solution\}")  # filled at once: a question may hold "{solution}"
 
@@ -61,13 +62,9 @@ class GenerativeScorer:
         solution = "\n".join(steps)
         for text in (question, solution):
             require_text(text)
-        try:
-            reply = await self._client.post("chat/completions", self._body(question, solution))
-        except ServerRefusedError as error:
-            if error.is_for_want_of_room:
-                return Scores(None)
-            kind = RefusedError if error.is_of_the_request else EngineError
-            raise kind(f"{self._client.base_url} refuses to judge: {error}") from error
+        reply = await post_solution(self._client, "chat/completions", self._body(question, solution), "judge")
+        if reply is None:
+            return Scores(None)
         with reading(self._client.base_url):
             return Scores((self._read(reply),), parse_usage(reply)[0] + 1)
 

@@ -37,7 +37,6 @@ class Layout(Protocol):
 
     def encode(self, question: str, steps: Sequence[str]) -> Encoded:
         """Tokens and places of a solution of at least one step. Raises RefusedError where it can't be read."""
-        ...
 
 
 class Marked:

@@ -52,7 +52,7 @@ class PoolingScorer:
         encoded = self._layout.encode(question, steps)
         if len(encoded.ids) > self._context_length:
             return Scores(None)
-        reply = await _post(self._client, "/pooling", self._body(encoded))
+        reply = await post_solution(self._client, "/pooling", self._body(encoded))
         return Scores(None) if reply is None else self._read(reply, encoded)
 
     async def close(self) -> None:
@@ -130,7 +130,7 @@ class HttpScorer:
         Not so where the server does not come to answer at all: all would wait for each one's tries.
         """
         try:
-            reply = await _post(self._client, "score", _items(solutions))
+            reply = await post_solution(self._client, "score", _items(solutions))
             return [Scores(None)] if reply is None else [*self._read(reply, len(solutions))]
         except RefusedError as error:
             if len(solutions) == 1 or not isinstance(error.__cause__, ServerRefusedError):
@@ -155,16 +155,20 @@ def _items(solutions: Sequence[_Solution]) -> dict[str, Any]:
     return {"items": [{"question": question, "steps": list(steps)} for question, steps in solutions]}
 
 
-async def _post(client: Client, path: str, body: dict[str, Any]) -> Any:
-    """The reply; None where a single solution is refused for want of room."""
+async def post_solution(client: Client, path: str, body: dict[str, Any], act: str = "score") -> Any:
+    """The reply; None where a single solution is refused for want of room. `act`: what is asked for, in messages.
+
+    Raises:
+        RefusedError: the server refuses this request; others may be fine.
+        EngineError: it refuses all, or can't be reached.
+    """
     is_single = len(body.get("items", [body])) == 1
     try:
         return await client.post(path, body)
     except ServerRefusedError as error:
         if error.is_for_want_of_room and is_single:
             return None
-        kind = RefusedError if error.is_of_the_request else EngineError
-        raise kind(f"{client.base_url} refuses to score: {error}") from error
+        raise error.as_error(f"{client.base_url} refuses to {act}") from error
 
 
 def _exactly(items: Any, number: int) -> list[Any]:

@@ -73,7 +73,7 @@ def test_numbers_out_of_range(arguments: dict[str, Any], checkpoint: Callable[[s
 
 
 def test_what_an_engine_does_not_declare_is_refused() -> None:
-    for needs in ({"adapters": True}, {"token_beams": True}):
+    for needs in ({"adapts": True}, {"token_beams": True}):
         require("hf", "this", **needs)
         for other in ("vllm", "openai"):
             with pytest.raises(ConfigError, match=rf"this needs .* which engine: {other} has not; use engine: hf\."):

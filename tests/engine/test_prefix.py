@@ -35,15 +35,14 @@ def test_what_is_dropped_needs_no_collector() -> None:
     """Keys and values are large: they must not wait until Python looks for cycles."""
     gc.disable()
     try:
-        for drop in (PrefixCache.clear, lambda cache: cache.forget("")):
-            cache, kept = PrefixCache(100), []
-            for tokens in ((1, 2, 3), (1, 2, 3, 4, 5), (1, 2, 6)):
-                cache.insert(tokens, lambda first, last, tokens=tokens: segments(tokens, first, last))  # type: ignore[misc]
-            kept = [weakref.ref(segment) for node in cache._by_age for segment in node.segments]
-            drop(cache)
-            assert cache.num_tokens == 0
-            assert len(kept) == 8
-            assert not any(segment() is not None for segment in kept)
+        cache, kept = PrefixCache(100), []
+        for tokens in ((1, 2, 3), (1, 2, 3, 4, 5), (1, 2, 6)):
+            cache.insert(tokens, lambda first, last, tokens=tokens: segments(tokens, first, last))  # type: ignore[misc]
+        kept = [weakref.ref(segment) for node in cache._by_age for segment in node.segments]
+        cache.forget("")
+        assert cache.num_tokens == 0
+        assert len(kept) == 8
+        assert not any(segment() is not None for segment in kept)
     finally:
         gc.enable()
 
@@ -89,10 +88,10 @@ def test_what_is_too_long_is_not_held() -> None:
     assert (nothing.match((1,)), nothing.num_tokens) == (0, 0)
 
 
-def test_clear() -> None:
+def test_forget() -> None:
     cache = PrefixCache(50)
     hold(cache, (1, 2, 3))
-    cache.clear()
+    cache.forget("")
     assert (cache.match((1, 2, 3)), cache.num_tokens) == (0, 0)
     hold(cache, (1, 2))
     assert cache.match((1, 2, 3)) == 2

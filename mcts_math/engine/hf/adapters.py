@@ -57,7 +57,7 @@ class _Gathered:
 
 
 class Adapters:
-    """The adapters of one model.
+    """The adapters of one model; see `lessons.SessionWeights`.
 
     Args:
         model: gets peft's layers put in.
@@ -93,17 +93,10 @@ class Adapters:
         sizes = (a.numel() + b.numel() for a, b in zip(self._down, self._up, strict=True))
         return sum(sizes) // self._down[0].shape[0] * 4 * 5
 
-    @property
-    def bytes_held(self) -> int:
-        """As in `SessionWeights`."""
-        return self.bytes_per_session * len(self)
-
     def namespace(self, session: str) -> str:
-        """As in `SessionWeights`."""
         return f"{self._sessions[session].version} {session}" if session in self._sessions else ""
 
     def select(self, sessions: Sequence[str]) -> None:
-        """As in `SessionWeights`."""
         if not any(sessions):
             self._active = None
             return
@@ -153,7 +146,6 @@ class Adapters:
         return Adaptation(loss, num_recalled + num_tokens, reset=not is_finite)
 
     def release(self, name: str) -> None:
-        """As in `SessionWeights`."""
         session = self._sessions.pop(name, None)
         if session is not None:
             self._free.append(session.slot)

@@ -105,7 +105,6 @@ class HFEngine(JobEngine):
         return self._batch.counters
 
     async def generate(self, request: Generate) -> Generation:
-        """As `JobEngine.generate`."""
         reply = await super().generate(request)
         if request.adapter and not all(math.isfinite(sample.logprob) for sample in reply.samples):
             raise FloatingPointError(

@@ -47,26 +47,17 @@ class SessionWeights(Protocol):
 
     def __contains__(self, session: str) -> bool: ...
 
-    @property
-    def bytes_held(self) -> int:
-        """Memory of all sessions in flight."""
-        ...
-
     def namespace(self, session: str) -> str:
         """What keys and values depend on beside the tokens: the session and its number of steps; "" is none."""
-        ...
 
     def select(self, sessions: Sequence[str]) -> None:
         """The forward passes to come are over rows of these sessions, "" being the model as it was loaded."""
-        ...
 
     def step(self, name: str, lesson: Lesson, recall: Recall) -> Adaptation:
         """One step of a session, which is made where there is none."""
-        ...
 
     def release(self, name: str) -> None:
         """Drops a session; an unknown one is ignored."""
-        ...
 
 
 def adding(

@@ -98,11 +98,6 @@ class PrefixCache:
                 del self._by_age[node]
                 self.num_tokens -= len(node.tokens)
 
-    def clear(self) -> None:
-        """Drops everything."""
-        for namespace in list(self._roots):
-            self.forget(namespace)
-
     def _descend(self, tokens: Sequence[int], namespace: str) -> tuple[list[_Node], int]:
         """The nodes along a sequence, and how many tokens of the last one it shares (at least one)."""
         path: list[_Node] = []

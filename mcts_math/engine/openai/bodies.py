@@ -59,11 +59,6 @@ def require_told_stops(served: ServedModel, prompt: Prompt, sampling: Sampling) 
         )
 
 
-def ask_for_value(body: dict[str, Any], value_token: int) -> dict[str, Any]:
-    """The same request to vLLM, for the score of one more token at each place."""
-    return body | {"logprobs": 1, "logprob_token_ids": [value_token]}
-
-
 def _conversation(served: ServedModel, talk: Conversation, thought_key: str) -> dict[str, Any]:
     body: dict[str, Any] = {
         "messages": [_turn(message, thought_key) for message in talk.messages],

@@ -39,6 +39,11 @@ class ServerRefusedError(Exception):
         """Others may be fine: this one is too large, not to the server's taste, or breaks it each time."""
         return self.status in (400, 413, 422, 500)
 
+    def as_error(self, what: str) -> EngineError:
+        """What to raise of it: `what`, such as "URL refuses the request", and why. Most end their question alone."""
+        kind = RefusedError if self.is_of_the_request else EngineError
+        return kind(f"{what}: {self}")
+
     def names(self, field: str) -> bool:
         """Whether the message is about a field of the request; of one letter it must stand in quotes, or get a rule."""
         more = r"|\bn\b(?= *(?:=|>|must|should|is))" if field == "n" else rf"|\b{field}\b"

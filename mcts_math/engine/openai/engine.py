@@ -28,7 +28,7 @@ from mcts_math.concurrency import gather
 from mcts_math.engine.checks import check_request, encode_prompt, evaluate_by_generating, refuse_undeclared
 from mcts_math.engine.openai.abilities import Abilities, make_trial, try_out
 from mcts_math.engine.openai.arguments import ServerArguments
-from mcts_math.engine.openai.bodies import ask_for_value, make_body, require_told_stops
+from mcts_math.engine.openai.bodies import make_body, require_told_stops
 from mcts_math.engine.openai.client import Client, ServerRefusedError
 from mcts_math.engine.openai.dialects import to_standard
 from mcts_math.engine.openai.replies import (
@@ -136,7 +136,7 @@ class OpenAIEngine:
         try:
             reply = self._client.post_now("completions", body)
         except ServerRefusedError as error:
-            raise self._refused(error) from error
+            raise error.as_error(f"{self._client.base_url} refuses the request") from error
         with reading(self._client.base_url):
             parse_value(checked(reply, self._client.base_url)[0], self.served.value_token)
 
@@ -167,9 +167,8 @@ class OpenAIEngine:
         body = make_body(self.served, prompt, sampling, seed, self._thought_key)
         if self._context_length is not None:
             body["max_tokens"] = max(1, min(sampling.max_tokens, self._context_length - (length or 1)))
-        if want_value:
-            assert self.served.value_token is not None
-            body = ask_for_value(body, self.served.value_token)
+        if want_value:  # vLLM tells the score of one more token at each place
+            body |= {"logprobs": 1, "logprob_token_ids": [self.served.value_token]}
         return {**body, **self._client.arguments.extra_body}
 
     def _split(self, body: dict[str, Any], num_samples: int, able: Abilities) -> list[dict[str, Any]]:
@@ -206,7 +205,7 @@ class OpenAIEngine:
         except ServerRefusedError as error:
             if error.is_for_want_of_room:
                 return error
-            raise self._refused(error) from error
+            raise error.as_error(f"{self._client.base_url} refuses the request") from error
 
     async def _fit(self, able: Abilities, path: str, body: dict[str, Any], refusal: ServerRefusedError) -> int | None:
         """Fewer tokens to ask for, such that they may fit behind a prompt; None where not even one does.
@@ -225,10 +224,6 @@ class OpenAIEngine:
             return asked // 2
         self._context_length = limit
         return limit - length
-
-    def _refused(self, error: ServerRefusedError) -> EngineError:
-        kind = RefusedError if error.is_of_the_request else EngineError
-        return kind(f"{self._client.base_url} refuses the request: {error}")
 
     @contextmanager
     def _noting_oddities(self) -> Iterator[None]:

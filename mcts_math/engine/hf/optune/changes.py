@@ -63,11 +63,9 @@ class WeightChanges:
         return sum(change.num_bytes for session in self._sessions.values() for change in session.changes.values())
 
     def namespace(self, session: str) -> str:
-        """As in `SessionWeights`."""
         return f"{self._sessions[session].version} {session}" if session in self._sessions else ""
 
     def select(self, sessions: Sequence[str]) -> None:
-        """As in `SessionWeights`."""
         rows: dict[str, list[int]] = {}
         for row, name in enumerate(sessions):
             if name:
@@ -109,7 +107,6 @@ class WeightChanges:
         return Adaptation(loss, len(tokens), reset=not is_finite)
 
     def release(self, name: str) -> None:
-        """As in `SessionWeights`."""
         self._sessions.pop(name, None)
 
 

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from mcts_math.engine.hf.lessons import adding
 from mcts_math.engine.hf.optune.rule import Change, Factors, Shape, make_factors
 from mcts_math.engine.hf.parts import fingerprint
 from mcts_math.errors import EngineError
@@ -77,23 +78,20 @@ def measure(model: Any, sites: Sites, ids: Tensor) -> tuple[float, dict[str, Fac
         model: whose weights require no gradient.
         ids: [T] tokens, at least two.
     """
-    inputs: dict[str, Tensor] = {}
+    seen: dict[str, Tensor] = {}
     probes: dict[str, Tensor] = {}
 
-    def watch(name: str) -> Callable[..., Tensor]:
-        def hook(module: Any, arguments: tuple[Tensor, ...], output: Tensor) -> Tensor:
-            inputs[name] = arguments[0].detach()
-            probes[name] = torch.zeros_like(output, requires_grad=True)  # its gradient is that of the output
-            return output + probes[name]
-
-        return hook
+    def watch(name: str, inputs: Tensor, output: Tensor) -> Tensor:
+        seen[name] = inputs.detach()
+        probes[name] = torch.zeros_like(output, requires_grad=True)  # its gradient is that of the output
+        return output + probes[name]
 
     with _hooked(sites, watch), torch.enable_grad():
         logits = model(input_ids=ids.unsqueeze(0), use_cache=False).logits[0]
         loss = cross_entropy(logits[:-1].float(), ids[1:])
         slopes = torch.autograd.grad(loss, [probes[name] for name in sites])
     factors = {
-        name: make_factors(inputs[name].flatten(0, -2), slope.flatten(0, -2))
+        name: make_factors(seen[name].flatten(0, -2), slope.flatten(0, -2))
         for name, slope in zip(sites, slopes, strict=True)
     }
     return float(loss.detach()), factors
@@ -103,21 +101,18 @@ def measure(model: Any, sites: Sites, ids: Tensor) -> tuple[float, dict[str, Fac
 def changed(sites: Sites, changes: Mapping[str, Change]) -> Iterator[None]:
     """Within, the weights of the sites are W + ΔW, at every position."""
 
-    def add(name: str) -> Callable[..., Tensor]:
-        def hook(module: Any, arguments: tuple[Tensor, ...], output: Tensor) -> Tensor:
-            return output + changes[name].apply(arguments[0]).to(output.dtype)
-
-        return hook
+    def add(name: str, inputs: Tensor, output: Tensor) -> Tensor:
+        return output + changes[name].apply(inputs).to(output.dtype)
 
     with _hooked(sites, add):
         yield
 
 
 @contextmanager
-def _hooked(sites: Sites, make: Callable[[str], Callable[..., Tensor]]) -> Iterator[None]:
+def _hooked(sites: Sites, change: Callable[[str, Tensor, Tensor], Tensor]) -> Iterator[None]:
     with ExitStack() as stack:
         for name, module in sites.items():
-            stack.callback(module.register_forward_hook(make(name)).remove)
+            stack.callback(module.register_forward_hook(adding(change, name)).remove)
         yield
 
 
