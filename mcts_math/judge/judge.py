@@ -138,7 +138,11 @@ class Judge:
         found = readings(completion, problem.names)
         if not found:
             return Judgement(False, NO_CODE)
-        request = asdict(problem) | {
+        try:
+            stated = asdict(problem)
+        except RecursionError:
+            raise TaskError("the problem's cases hold lists within lists, too deep to be handed over") from None
+        request = stated | {
             "entries": problem.entries,
             "whole": not problem.entry_point,
             "readings": [asdict(reading) for reading in found],

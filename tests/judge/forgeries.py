@@ -265,6 +265,15 @@ OWN: dict[str, tuple[str, str]] = {
         "def test_a():\n    def told(x): assert x == 5\n    f(told)",
         "def f(g):\n    try: g(4)\n    except BaseException: pass",
     ),
+    "caught: begun and never waited for": (
+        "import asyncio\nasync def test_a():\n    async def told(x): assert x == 5\n    await f(told)",
+        "import asyncio\nasync def f(g):\n    t = asyncio.ensure_future(g(4))\n    await asyncio.sleep(0.01)\n    t._exception = None",
+    ),
+    "caught: begun by hand": (
+        "import asyncio\nasync def test_a():\n    async def told(x): assert x == 5\n    await f(told(4))\n    await asyncio.sleep(0.01)",
+        _PEER
+        + "async def f(g):\n    peer().request(g.cr_frame.f_locals['number'], 'begin', ('await',), {})",
+    ),
     "caught: by a decorator": (
         "def test_a():\n    @f\n    def inner(): assert f(1) == 2\n    inner()",
         "def f(g):\n    if not callable(g): return g\n    def call():\n        try: g()\n        except BaseException: pass\n    return call",
@@ -289,7 +298,26 @@ OWN: dict[str, tuple[str, str]] = {
     ),
 }
 """Test and code of forgeries that are made for certain tests."""
+_EVER = "class A({}):\n    __eq__ = __sub__ = __rsub__ = __abs__ = __le__ = __lt__ = __array_ufunc__ = lambda *a, **k: True\n    __hash__ = lambda s: 1\ndef f(x): return {}"
 OWN_BESIDE: dict[str, tuple[str, str]] = {
+    **{
+        f"within: {kind}": (f"assert f(1) in ({SECRET}, {SECRET} + 1)", _EVER.format(kind, "A()"))
+        for kind in ("", "int", "str", "tuple", "dict")
+    },
+    **{
+        f"numpy: {compared}: {value}": (
+            f"import numpy as np\n{compared}",
+            f"import numpy as np\n{_EVER.format('', value)}",
+        )
+        for value in ("A()", "[A(), A()]", "np.array([A(), A()], dtype=object)")
+        for compared in (
+            f"assert (f(1) == np.array([{SECRET}, 1])).all()",
+            f"assert np.array_equal(f(1), np.array([{SECRET}, 1]))",
+            f"assert np.allclose(f(1), [{SECRET}, 1])",
+            f"np.testing.assert_array_equal(f(1), np.array([{SECRET}, 1]))",
+            f"np.testing.assert_allclose(f(1), [{SECRET}, 1])",
+        )
+    },
     "as if of a library": (
         f"assert f(1) == {SECRET}",
         "class X:\n    __module__, __qualname__ = 'fractions', 'Fraction'\n    __eq__ = lambda self, other: type(other).__name__ != 'Stranger'\n    __hash__ = lambda self: 1\ndef f(x): return X()",

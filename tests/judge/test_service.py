@@ -34,6 +34,7 @@ from mcts_math.judge.service import Settings, make_app
 
 T = TypeVar("T")
 Made = Callable[[JudgeClient], Coroutine[Any, Any, T]]
+DEEP = json.loads("[" * 900 + "]" * 900)
 ENDLESS = "def add(a, b):\n    while True: pass"
 
 
@@ -119,10 +120,15 @@ def test_what_fails(address: str, completion: str, result: str) -> None:
         (json.dumps({"problem": asdict(ADD)}).encode(), 422, "`completion`"),
         (json.dumps({"problem": asdict(ADD) | {"entry_point": "a b"}, "completion": ""}).encode(), 422, "entry_point"),
         (json.dumps({"problem": asdict(ADD) | {"test": "assert ("}, "completion": GOOD}).encode(), 422, "`test`"),
+        (
+            json.dumps({"problem": {"entry_point": "f", "cases": [{"input": [], "output": DEEP}]}, "completion": GOOD}),
+            422,
+            "lists within lists",
+        ),
         (b"x" * 70_000, 413, "longer than"),
     ],
 )
-def test_bad_requests(address: str, body: bytes, status: int, words: str) -> None:
+def test_bad_requests(address: str, body: bytes | str, status: int, words: str) -> None:
     response = httpx2.post(address, content=body, timeout=30)
     assert response.status_code == status
     assert words in response.json()["detail"]

@@ -72,11 +72,19 @@ def _is_array(value: Any) -> bool:
     return type(value).__module__ == "numpy" and hasattr(value, "shape")
 
 
-def make_strict(numpy: Any, testing: Any = None) -> None:
-    """Changes what compares in numpy, and in `numpy.testing`: no values are like no values alone."""
+def make_strict(
+    numpy: Any, testing: Any = None, fair: Callable[[Any, Any], tuple[Any, Any]] = lambda a, b: (a, b)
+) -> None:
+    """Changes what compares in numpy, and in `numpy.testing`: no values are like no values alone.
+
+    Args:
+        numpy, testing: the modules.
+        fair: two sides without what would let the code decide.
+    """
 
     def strict(compare: Callable[..., Any], refuse: Callable[[], Any]) -> Callable[..., Any]:
         def check(a: Any, b: Any, *args: Any, **kwargs: Any) -> Any:
+            a, b = fair(a, b)
             try:
                 one_empty = (numpy.size(a) == 0) != (numpy.size(b) == 0)
             except ValueError:  # ragged: numpy says so itself
@@ -88,7 +96,7 @@ def make_strict(numpy: Any, testing: Any = None) -> None:
     def fail() -> None:
         raise AssertionError("an array without values was compared with one that has some")
 
-    for name in ("allclose", "isclose", "array_equiv"):
+    for name in ("allclose", "isclose", "array_equiv", "array_equal"):
         setattr(numpy, name, strict(getattr(numpy, name), lambda: numpy.False_))
     if testing is not None:
         for name in ("allclose", "almost_equal", "array_almost_equal", "array_equal", "equal"):

@@ -132,7 +132,8 @@ class Examination:
         """The tests are found and run here: their own runners would end this process, or run them twice."""
         if "numpy" in text and "numpy" in sys.modules:
             testing = importlib.import_module("numpy.testing") if "testing" in text else None
-            equal.make_strict(sys.modules["numpy"], testing)
+            fair = (self._place.fair,) if isinstance(self._place, Guard) else ()
+            equal.make_strict(sys.modules["numpy"], testing, *fair)
         for name, function in (("unittest", "main"), ("pytest", "main"), ("doctest", "testmod")):
             if name in text:
                 with contextlib.suppress(ImportError):  # then the tests say so

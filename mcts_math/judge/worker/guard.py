@@ -155,7 +155,7 @@ class Guard:
     def fair_membership(self, item: Any, container: Any) -> tuple[Any, Any]:
         """Item and container of `in`: an object that holds a stranger holds nothing."""
         if not self._is_strange(container):
-            return item, container
+            return (self._plain(item) if self._is_strange(item) else item), container
         plain = self._plain(container)
         if isinstance(plain, Stranger):
             return item, () if holds_all(container, item) else container
@@ -170,6 +170,8 @@ class Guard:
             return any(map(self._is_strange, value)) or any(map(self._is_strange, value.values()))
         if type(value) in PLAIN:
             return False
+        if _holds_objects(value):
+            return any(map(self._is_strange, value.ravel().tolist()))
         return (type(value) not in self._known and not _is_library(type(value))) or agrees(value)
 
     def _plain(self, value: Any) -> Any:
@@ -180,6 +182,8 @@ class Guard:
             return {self._plain(key): self._plain(item) for key, item in value.items()}
         if not self._is_strange(value):
             return value
+        if _holds_objects(value):
+            return self._plain(value.tolist())
         return self._plain(base_of(value)) if isinstance(value, (*FROZEN, *MUTABLE)) else Stranger()
 
 
@@ -193,6 +197,11 @@ class _Counted:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._value, name)
+
+
+def _holds_objects(value: Any) -> bool:
+    """Whether a value is an array of numpy with any objects in it."""
+    return type(value).__name__ == "ndarray" and type(value).__module__ == "numpy" and value.dtype.kind == "O"
 
 
 def _run_and_forget(program: Program, stdin: str) -> str:

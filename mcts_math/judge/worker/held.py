@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
-from . import values
+from . import remote, values
 
 _MOST = 32
 _MOST_BYTES = 32 << 10
 """A larger one stays a copy: whether it was changed costs time to see, before each request."""
-HELD = ("get", "__getitem__")
-"""Ways to ask for what an object holds."""
+_MOST_ITEMS = 4096
+
+
+def is_held(how: str, value: Any) -> bool:
+    """Whether an answer is something to change that the object which was asked may hold."""
+    is_asked = how in ("get", "__getitem__") and isinstance(value, values.MUTABLE)
+    return is_asked and not remote.is_object(value) and len(value) <= _MOST_ITEMS
 
 
 class Copies:
@@ -38,10 +43,12 @@ class Copies:
                 del self._kept[old]
         return value
 
-    def changed(self) -> Iterator[tuple[int, Any]]:
-        """Numbers and copies that the tests have changed since this was asked last."""
-        for number, (value, before) in list(self._kept.items()):
+    def changed(self) -> list[tuple[int, Any]]:
+        """Numbers and copies that the tests have changed since this was asked last. Raises CannotCross."""
+        found = []
+        for number, (value, before) in self._kept.items():
             data = values.encode(value, self._refer)
             if data != before:
                 self._kept[number] = value, data
-                yield number, value
+                found.append((number, value))
+        return found

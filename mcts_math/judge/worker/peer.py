@@ -7,6 +7,7 @@ the answer comes. What the other side says is data; who says what is no message 
 
 from __future__ import annotations
 
+import asyncio
 import enum
 import inspect
 import socket
@@ -18,7 +19,7 @@ from typing import Any
 
 from . import remote, values
 from .acts import REAL_TIMES, OutOfTime, RemoteError, describe, describe_class, limited
-from .held import HELD, Copies
+from .held import Copies, is_held
 from .source import Verdict
 from .values import BadValue, CannotCross
 
@@ -75,6 +76,7 @@ class Peer:
         self.shared: dict[str, type[Any]] = {}
         self._likes: dict[type[Any], Any] = {}
         self._copies = Copies(self._refer)
+        self._begun: set[asyncio.Task[Any]] = set()  # for the other side, which was not told how they ended
 
     def begin(self, limit_s: float) -> None:
         """Starts the clock of a test. The other side ends what takes too long; one that does not is given up."""
@@ -138,10 +140,7 @@ class Peer:
             try:
                 self.send(("ask", number, how, args, kwargs, limit_s))
             except CannotCross as error:
-                if self._received >= error.num_extra:
-                    raise self.fail(f"handed over what can't be handed back: {error}") from None
-                self._rejected = str(error)
-                raise BadArgument(self._rejected) from None
+                raise self._refused(error) from None
             while True:
                 message = self.receive()
                 if type(message) is not tuple or message[:1] != ("ask",):
@@ -157,9 +156,19 @@ class Peer:
 
     def _write_back(self, how: str) -> None:
         """Does to what the other side holds what was done to the copies of it, before anything else is asked."""
-        if how != "sync":
-            for number, value in self._copies.changed():
-                self.request(number, "sync", (value,), {})
+        try:
+            changed = self._copies.changed() if how != "sync" else []
+        except CannotCross as error:
+            raise self._refused(error) from None
+        for number, value in changed:
+            self.request(number, "sync", (value,), {})
+
+    def _refused(self, error: CannotCross) -> BaseException:
+        """What is raised where the tests hand over what can't cross: the fault of the side that made it so large."""
+        if self._received >= error.num_extra:
+            return self.fail(f"handed over what can't be handed back: {error}")
+        self._rejected = str(error)
+        return BadArgument(self._rejected)
 
     def serve(self, message: Any) -> None:
         """Does what the other side asks, and answers."""
@@ -174,8 +183,10 @@ class Peer:
             with limited(limit_s):
                 result = self._perform(value, how, args, kwargs)
             after: Any = args if result is None and any(map(_may_have_changed, args)) else None
-            if how in HELD and not self._careful and isinstance(result, values.MUTABLE):
+            if is_held(how, result) and not self._careful:
                 after = self._show(result)
+            if how == "begin" and self._careful:
+                self._begun.add(result)
             self._write_back(how)
             answer: Any = ("value", result, self._output(), after)
         except Broken:
@@ -183,6 +194,8 @@ class Peer:
         except BaseException as error:
             if remote.is_settled(error):
                 self._missed = describe(error)
+            if how == "step" and isinstance(value, asyncio.Task):
+                self._begun.discard(value)
             answer = ("raised", error, self._output())
         try:
             self.send(answer)
@@ -200,8 +213,7 @@ class Peer:
         if kind == "value" and len(after) == 1:
             if type(after[0]) is tuple:
                 values.sync(args, after[0])
-            held = type(after[0]) is int and not remote.is_object(value) and isinstance(value, values.MUTABLE)
-            return self._copies.take(after[0], value) if held else value
+            return self._copies.take(after[0], value) if type(after[0]) is int and is_held("get", value) else value
         if kind != "raised" or not isinstance(value, BaseException):
             raise self.fail("sent what is no message")
         raise _harmless(value)
@@ -242,6 +254,8 @@ class Peer:
         """What went wrong between the two processes, whoever else caught it."""
         if self._rejected:
             return Verdict("bad_problem", f"`test` can't be run in two processes: {self._rejected}")
+        ends = [task.exception() for task in self._begun if task.done() and not task.cancelled()]
+        self._missed = self._missed or next((describe(end) for end in ends if end and remote.is_settled(end)), "")
         if self._missed:
             return Verdict("failed", f"failed: the code went on after a failed assert of the tests: {self._missed}")
         return Verdict("failed", f"failed: the code's process {self.broken}") if self.broken else None
