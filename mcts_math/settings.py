@@ -159,7 +159,16 @@ def _parse(text: str, what: str) -> Any:
         return yaml.load(text, _UniqueKeyLoader)
     # PyYAML's constructors raise other errors of their own, as for `seed: 2024-99-99`, which it takes for a date.
     except (yaml.YAMLError, RecursionError, TypeError, ValueError, AttributeError) as error:
-        raise ConfigError(f"{what} is not valid YAML: {error}.") from error
+        raise ConfigError(f"{what} is not valid YAML: {_problem(error)}.") from error
+
+
+def _problem(error: Exception) -> str:
+    """What is wrong with a text of YAML, and where."""
+    if not isinstance(error, yaml.MarkedYAMLError) or error.problem_mark is None:
+        return str(error)
+    mark = error.problem_mark
+    problem = ", ".join(part for part in (error.context, error.problem) if part)
+    return f"{problem} (line {mark.line + 1}, column {mark.column + 1})"
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:
@@ -167,7 +176,9 @@ def _read_yaml(path: Path) -> dict[str, Any]:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise ConfigError(f"{path}: no such file. Published configs are in configs/.") from None
-    except (OSError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path} is not UTF-8 text: {error}. Save it as UTF-8.") from error
+    except OSError as error:
         raise ConfigError(f"{path} can't be read: {error}.") from error
     data = _parse(text, str(path))
     if data is None:

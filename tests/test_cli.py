@@ -91,6 +91,15 @@ def test_an_interrupt_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytes
     assert capsys.readouterr().err == "\ninterrupted\n"
 
 
+@pytest.mark.parametrize("text", ["x", "x" * 100_000])  # as it is printed, and at the end
+def test_no_room_for_what_is_printed_is_one_line(text: str) -> None:
+    program = f"from mcts_math.run.program import run_program; raise SystemExit(run_program(lambda _: print({text!r})))"
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run([sys.executable, "-c", program], cwd=REPO, stdout=full, stderr=subprocess.PIPE)
+    assert done.returncode == 2
+    assert done.stderr == b"error: the output can't be written: [Errno 28] No space left on device. Make room.\n"
+
+
 PROGRAMS = sorted(str(path.relative_to(REPO)) for path in (*REPO.glob("*.py"), *(REPO / "scripts").glob("*.py")))
 
 

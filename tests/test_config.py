@@ -121,6 +121,19 @@ def test_a_method_that_replaces_the_files_own_takes_over_no_key_of_it(repo: Path
         load_config(repo / "configs/sbs_sft.yaml", ["need_value_func=true"], "react")
 
 
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"mode: [", r"c\.yaml is not valid YAML: .* \(line 1, column 8\)\.$"),
+        ("mode: sbs".encode("utf-16"), r"c\.yaml is not UTF-8 text: .*\. Save it as UTF-8\.$"),
+    ],
+)
+def test_a_file_that_is_no_yaml_is_told_in_one_line(tmp_path: Path, content: bytes, words: str) -> None:
+    (tmp_path / "c.yaml").write_bytes(content)
+    with pytest.raises(ConfigError, match=words):
+        load_config(tmp_path / "c.yaml")
+
+
 def test_a_key_that_stands_twice_is_an_error(tmp_path: Path) -> None:
     path = tmp_path / "c.yaml"
     path.write_text("temperature: 0.6\nseed: 1\ntemperature: 0.9\n")

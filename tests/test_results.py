@@ -18,7 +18,7 @@ from scripted import RandomPolicy, ScriptedPolicy, scripted
 from stand_ins import EchoInterpreter, EqualChecker, code, final, run_scripted
 
 from mcts_math.config import make_config
-from mcts_math.errors import MctsMathError, RecordError
+from mcts_math.errors import MctsMathError, RecordError, TaskError
 from mcts_math.files import dump_line, read_records
 from mcts_math.requests import Evaluate, Evaluation
 from mcts_math.run.description import compare_descriptions, describe_run
@@ -241,6 +241,17 @@ def test_merged_files_without_descriptions_can_be_resumed(tmp_path: Path) -> Non
         assert out.done == {"1"}
 
 
+@pytest.mark.parametrize("name", ["folder", "file/solved.json"])
+def test_where_solved_cases_go_is_looked_at_before_the_run(tmp_path: Path, name: str) -> None:
+    qaf = tmp_path / "q.jsonl"
+    qaf.write_text(json.dumps({"question": "Q", "answer": "1"}))
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").touch()
+    with pytest.raises(TaskError, match=f"{name} can't be written: .*Choose another --save_correct"):
+        solve_file(make_config({}), qaf, tmp_path / "out.jsonl", save_correct=tmp_path / name)
+    assert not (tmp_path / "out.jsonl").exists()
+
+
 @pytest.mark.parametrize("name", ["q.json", "solved.json", "out.jsonl", "out.meta.json", "link.json"])
 def test_solved_cases_are_not_written_over_a_file_of_the_run(tmp_path: Path, name: str) -> None:
     qaf = tmp_path / "q.json"
@@ -403,6 +414,9 @@ def test_merge(tmp_path: Path) -> None:
     assert ids(c) == ["1", "3", "2", "4"]
     with pytest.raises(RecordError, match="is solved at"):
         merge_files([a, b, b], tmp_path / "d.jsonl")
+    (tmp_path / "q.jsonl").write_text('{"question": "Q"}\n')
+    with pytest.raises(RecordError, match=r"q\.jsonl:1: no search tree .*Is this a results file"):
+        merge_files([a, tmp_path / "q.jsonl"], tmp_path / "d.jsonl")
     with pytest.raises(RecordError, match="is a file that this run reads"):
         merge_files([a, b], a)
     with pytest.raises(RecordError, match="exists"):

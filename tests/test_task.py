@@ -119,9 +119,9 @@ def test_numbers_are_answers_too() -> None:
     [
         ("q.jsonl", '{"question": "a"}\n{"question": ', r"q\.jsonl:2: not valid JSON"),
         ("q.jsonl", '{"question": "a"}\n[1]', r"q\.jsonl:2: expected an object"),
-        ("q.jsonl", '{"problem": "a"}', r"q\.jsonl:1: no `question` string \(keys: 'problem'\)"),
+        ("q.jsonl", '{"problem": "a"}', r"q\.jsonl:1: no key `question` \(keys: 'problem'\)"),
         ("q.jsonl", '{"question": "  "}', "the question is empty"),
-        ("q.jsonl", '{"question": 3}', "no `question` string"),
+        ("q.jsonl", '{"question": 3}', "`question` must be a string, not int"),
         ("q.jsonl", '{"question": "a", "answer": {"x": 1}}', "`answer` must be"),
         ("q.jsonl", '{"question": "a", "answer": true}', "`answer` must be"),
         ("q.jsonl", '{"question": "a", "id": [1]}', "`id` must be"),
@@ -143,7 +143,7 @@ def test_missing_and_binary_files(tmp_path: Path) -> None:
     with pytest.raises(TaskError, match="no such file"):
         load_tasks(tmp_path / "none.jsonl")
     (tmp_path / "b.jsonl").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(TaskError, match="can't be read as UTF-8"):
+    with pytest.raises(TaskError, match="is not UTF-8 text"):
         load_tasks(tmp_path / "b.jsonl")
     (tmp_path / "dir.jsonl").mkdir()
     with pytest.raises(TaskError, match="not a data set"):

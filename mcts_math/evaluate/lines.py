@@ -22,6 +22,7 @@ from mcts_math.run.record import (
     read_results,
     read_solutions,
     record_to_task,
+    require_tree,
     verdict_of,
 )
 from mcts_math.step import Outcome
@@ -67,8 +68,7 @@ def groups_of(record: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _read_line(record: JsonObject, task_id: str, where: str, react: bool) -> Line:
-    if not nodes_of(record):
-        raise RecordError(f"{where}: no search tree (key `react`). Is this a results file?")
+    require_tree(record, where)
     task, error = record_to_task(record, where), error_of(record)
     found = _deepest(record, task) if react else _chosen(record, task, where, error)
     oracle = is_oracle(record)

@@ -109,9 +109,8 @@ def summarise(totals: Totals, output: Path) -> str:
     """The lines that end a run."""
     accuracy = "" if totals.accuracy is None else f", accuracy {totals.correct}/{totals.judged} = {totals.accuracy:.2%}"
     speed = totals.tokens / totals.seconds
-    lines = [
-        f"{totals.questions} questions in {totals.seconds:.1f} s{accuracy}, {totals.tokens:,} tokens ({speed:,.0f}/s)"
-    ]
+    count = "1 question" if totals.questions == 1 else f"{totals.questions} questions"
+    lines = [f"{count} in {totals.seconds:.1f} s{accuracy}, {totals.tokens:,} tokens ({speed:,.0f}/s)"]
     if totals.stopped:
         lines.append(
             f"{totals.stopped} were cut short: by max_total_time, max_question_tokens, max_question_samples or "

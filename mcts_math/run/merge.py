@@ -7,7 +7,7 @@ from pathlib import Path
 
 from mcts_math.errors import RecordError
 from mcts_math.run.description import compare_descriptions, read_description
-from mcts_math.run.record import error_of, read_results
+from mcts_math.run.record import error_of, read_results, require_tree
 from mcts_math.run.results import ResultsFile, require_other_file
 from mcts_math.tasks import JsonObject
 
@@ -19,8 +19,8 @@ def merge_files(inputs: Sequence[str | Path], output: str | Path, *, overwrite: 
     The description of the first input that has one stands beside the output, so that a merged run can be resumed.
 
     Raises:
-        RecordError: a broken line, a question solved twice, inputs of different settings, or an output that exists or
-            is one of the inputs.
+        RecordError: a broken line, one without a tree, a question solved twice, inputs of different settings, or an
+            output that exists or is one of the inputs.
     """
     require_other_file(output, *inputs)
     best = _best_lines(inputs)
@@ -47,6 +47,7 @@ def _best_lines(inputs: Sequence[str | Path]) -> set[str]:
     solved: dict[str, str] = {}
     failed: dict[str, str] = {}
     for where, task_id, record in read_results(*inputs):
+        require_tree(record, where)
         if error_of(record):
             failed.setdefault(task_id, where)
         elif task_id in solved:

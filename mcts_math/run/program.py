@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import ctypes
+import errno
 import os
 import signal
 import sys
@@ -58,7 +59,9 @@ def run_program(main: Callable[[list[str]], int], interrupted: str = "") -> int:
         os.environ["PYTHONUTF8"] = "1"
         os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
     try:
-        return main(sys.argv[1:])
+        code = main(sys.argv[1:])
+        print(end="", flush=True)
+        return code
     except KeyboardInterrupt:
         print(f"\ninterrupted{interrupted and '. '}{interrupted}", file=sys.stderr)
         return 130
@@ -68,6 +71,12 @@ def run_program(main: Callable[[list[str]], int], interrupted: str = "") -> int:
     except BrokenPipeError:
         sys.stderr.close()  # the reader of our output went away, as `| head` does
         return 0
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        print(f"error: the output can't be written: {error}. Make room.", file=sys.stderr)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # Python's own end would try once more to write what is left
+        return 2
 
 
 def ends_with_us() -> Callable[[], object]:

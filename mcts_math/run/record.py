@@ -103,6 +103,12 @@ def nodes_of(record: Mapping[str, Any]) -> dict[str, Any]:
     return {tag: node for tag, node in react.items() if tag != SOLUTIONS} if isinstance(react, dict) else {}
 
 
+def require_tree(record: Mapping[str, Any], where: str) -> None:
+    """Raises RecordError where a line holds no tree, as lines of results do."""
+    if not nodes_of(record):
+        raise RecordError(f"{where}: no search tree (key `react`). Is this a results file?")
+
+
 def record_to_tree(record: Mapping[str, Any], where: str = "record") -> Tree:
     """Rebuilds the tree of a line, ours or a published one. Children keep the order of their tags' last numbers.
 

@@ -29,7 +29,7 @@ from mcts_math.scheduler import Scheduler, Solved
 from mcts_math.services import Provided, has_values, value_source
 from mcts_math.solver import check_tasks, search_maker, solve_stream
 from mcts_math.tasks import JsonObject, Task, digest_of, load_tasks, parse_source, take_shard
-from mcts_math.tasks.cases import without_cases, write_cases
+from mcts_math.tasks.cases import require_cases_file, without_cases, write_cases
 
 
 def default_output(config_path: str | Path, qaf: str | Path, config: Config, shard: str = "") -> Path:
@@ -76,6 +76,8 @@ def solve_file(
     _require_own_files(
         output, save_correct, (parse_source(qaf).path, exclude, config.few_shot_path, config.prompt_path)
     )
+    if save_correct:
+        require_cases_file(save_correct)
     questions = load_tasks(qaf)
     tasks = without_cases(questions, exclude) if exclude else questions
     if not tasks:

@@ -7,6 +7,7 @@ The published form is a JSON list of positions in the data set, counted from 0, 
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -43,6 +44,17 @@ def without_cases(tasks: Sequence[Task], path: str | Path) -> list[Task]:
         )
     solved = set(data)
     return [task for index, task in enumerate(tasks) if index not in solved]
+
+
+def require_cases_file(path: str | Path) -> None:
+    """Makes the folder of a file of cases. Raises TaskError where `write_cases` could not write it, before a run."""
+    path = Path(path)
+    with writing(path, "Choose another --save_correct.", TaskError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.is_dir():
+            raise IsADirectoryError("it is a folder")
+        if not os.access(path.parent, os.W_OK):
+            raise PermissionError(f"{path.parent} is not ours to write in")
 
 
 def write_cases(path: str | Path, tasks: Sequence[Task], solved: Iterable[str]) -> int:

@@ -42,8 +42,10 @@ def _read_text(path: Path) -> str:
         text = (gzip.decompress(content) if path.suffix == ".gz" else content).decode("utf-8-sig")
     except FileNotFoundError:
         raise TaskError(f"{path}: no such file. Check the path given with --qaf.") from None
-    except (OSError, UnicodeDecodeError, EOFError, zlib.error) as error:
-        raise TaskError(f"{path} can't be read as UTF-8 text: {error}.") from error
+    except UnicodeDecodeError as error:
+        raise TaskError(f"{path} is not UTF-8 text: {error}. Save it as UTF-8.") from error
+    except (OSError, EOFError, zlib.error) as error:
+        raise TaskError(f"{path} can't be read: {error}.") from error
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
@@ -55,7 +57,8 @@ def _lines(text: str, path: Path) -> Iterator[tuple[str, Any]]:
             try:
                 yield f"{path}:{number}", reader.read(allow_none=True)
             except (jsonlines.InvalidLineError, RecursionError) as error:
-                raise TaskError(f"{path}:{number}: not valid JSON: {error}. Mend or remove the line.") from error
+                reason = error.__cause__ or error  # what jsonlines says beside counts only the lines that it has seen
+                raise TaskError(f"{path}:{number}: not valid JSON: {reason}. Mend or remove the line.") from error
 
 
 def _parse(text: str, path: Path) -> Any:

@@ -105,10 +105,12 @@ def make_task(record: Any, where: str, copies: Counter[str]) -> Task:
     if not isinstance(record, Mapping):
         raise TaskError(f"{where}: expected an object with a `question` key, found {type(record).__name__}.")
     record = user_columns(record)
-    question = record.get("question")
-    if not isinstance(question, str):
+    if "question" not in record:
         keys = ", ".join(map(repr, list(record)[:8])) or "none"
-        raise TaskError(f"{where}: no `question` string (keys: {keys}). Rename the key that holds the question.")
+        raise TaskError(f"{where}: no key `question` (keys: {keys}). Rename the key that holds the question.")
+    question = record["question"]
+    if not isinstance(question, str):
+        raise TaskError(f"{where}: `question` must be a string, not {type(question).__name__}.")
     if not question.strip():
         raise TaskError(f"{where}: the question is empty. Remove the record or write its question.")
     if (position := _half_character(question)) is not None:

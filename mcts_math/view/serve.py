@@ -57,7 +57,7 @@ class PageServer:
         try:
             self._server = ThreadingHTTPServer((_HOST, port), partial(_Handler, self._answer))
         except (OSError, OverflowError) as error:
-            raise RecordError(f"port {port} can't be used: {error}. Choose another one.") from error
+            raise RecordError(f"port {port} can't be used: {str(error).rstrip('.')}. Choose another one.") from error
         self._server.daemon_threads = True
 
     def __enter__(self) -> PageServer:

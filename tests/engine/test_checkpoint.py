@@ -155,6 +155,7 @@ WEIGHT, BIAS = torch.ones(1, 32), torch.zeros(1)
         ({HEAD_WEIGHT: "text", HEAD_BIAS: BIAS}, "dictionary of tensors"),
         (Path("a class"), "can't be read"),
         (b"no torch file", "can't be read"),
+        (b"hello", "can't be read .*is it whole"),  # which leads the unpickler to a KeyError
     ],
 )
 def test_a_wrong_head_is_an_error_never_random_numbers(folder: Path, content: Any, says: str) -> None:

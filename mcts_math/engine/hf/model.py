@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from torch import Tensor
 from transformers import AutoModelForCausalLM
 from transformers.cache_utils import Cache, DynamicCache, DynamicLayer
@@ -225,7 +226,8 @@ def load_weights(
         with without_progress_bars():
             model, info = kind.from_pretrained(folder, dtype=dtype, output_loading_info=True, **more)
     except Exception as error:  # a boundary: transformers raises whatever its loaders happen to raise
-        raise CheckpointError(f"transformers can't load {folder}: {type(error).__name__}: {error}") from error
+        whole = "; are its weights whole, and no pointers of git-lfs?" if isinstance(error, SafetensorError) else ""
+        raise CheckpointError(f"transformers can't load {folder}: {type(error).__name__}: {error}{whole}") from error
     # transformers only warns about weights that it did not find, and makes them up.
     if missing := sorted(info["missing_keys"]):
         raise CheckpointError(
