@@ -243,8 +243,8 @@ def _parity(kind: str, letter: str = "") -> str:
 
 
 def _measured_of(number: str, unit: str, what: str) -> str | None:
-    """`5 gallons of milk` without "of"; None for a part of something, such as `3 quarters of an hour`."""
-    return None if unit in PART_WORDS or unit in SCALE_WORDS else f"{number} {unit} {what}"
+    """`5 gallons of milk` as a measure; None for a part of something, such as `3 quarters of an hour`."""
+    return None if unit in PART_WORDS or unit in SCALE_WORDS else rf"{number}\text{{ {unit} of {what}}}"
 
 
 def _share(part: str, whole: str) -> str:

@@ -23,6 +23,8 @@ def segment(run: str) -> list[str] | None:
         pieces = (run[position : position + length] for length in range(7, 1, -1))
         parts.append(next((piece for piece in pieces if piece in _PIECES), run[position]))
         position += len(parts[-1])
+    if len(run) > 3 and parts[-1] == "s" and len(parts[0]) > 1:  # pies, logs, chips
+        return None
     loose = sum(len(part) == 1 for part in parts)
     if loose > 3 or (loose < len(parts) and loose > 2) or (run.isupper() and len(run) > 3):
         return None

@@ -22,7 +22,11 @@ _TELLING: Final = frozenset(
           "increase decrease profit loss gain early late before after below above under over")
 )  # fmt: skip
 # Nouns that have no plural of their own, and what may be said behind a noun: `18 dollars left`.
-_UNCOUNTED: Final = frozenset(names("people fish sheep deer aircraft series species percent full o'clock"))
+_UNCOUNTED: Final = frozenset(
+    names("fish sheep deer aircraft series species percent full o'clock money water milk bread candy food fruit "
+          "laundry rice sugar oil fuel paper wood fabric tape mail clothing furniture gold sleep homework exercise")
+)  # fmt: skip
+_PEOPLE: Final = ("people", "children", "men", "fish")  # how plurals end that are no plurals by their letters
 _BEHIND: Final = frozenset(
     names(
         "left remaining altogether overall each apiece old long tall high wide deep large away apart today daily "
@@ -32,8 +36,8 @@ _BEHIND: Final = frozenset(
 _PREPOSITIONS: Final = frozenset(names("of per in on at for from to by with as each every a an the total all"))
 # Words in -s that name nothing which is counted, and those that make other numbers.
 _NO_NOUNS: Final = frozenset(
-    names("is was has does as yes always perhaps besides towards pairs couples trios twins doubles triples squares "
-          "cubes halves thirds quarters fifths sixths eighths tenths hundreds thousands millions billions dozens "
+    names("is was has does as yes always perhaps besides towards twins doubles triples halves thirds quarters "
+          "fifths sixths eighths tenths hundreds thousands millions billions dozens "
           "contradictions guesses errors mistakes lies backwards downwards upwards inwards")
 )  # fmt: skip
 # They say that the value is not meant.
@@ -43,7 +47,7 @@ _REJECTING: Final = frozenset(
 )  # fmt: skip
 # Counters of Chinese, Japanese and Korean, with which what is counted begins, and what no counted thing has in it.
 _COUNTERS: Final = re.compile(
-    "[个個人名位只隻条条件本册冊张張枚棵头匹辆次回元角块岁歳才年月日天周週小時时秒種种组組队道题題页句朵支枝把座层家户台杯箱袋円円点番斤つ]"
+    "[个個人名位只隻条条件本册冊张張枚棵头匹辆次回元角块岁歳才年月日天周週小時时秒種种组組队道题題页句朵支枝把座层家户台杯箱袋円点番斤つ]"
     "|分|度|平方|立方|千米|公里|厘米|毫米|米|升|毫升|克|千克|公斤|吨|개|명|살|원|권|마리|번|장|대|시간|분|초|년|월|일|주|세|송이|자루|병|잔|점|도"
 )
 _NOT_COUNTED: Final = re.compile(
@@ -114,6 +118,7 @@ def _is_noun(word: str, is_one: bool) -> bool:
     if word in _NO_NOUNS or not word.isalpha():
         return False
     plural = (word.endswith("s") and not word.endswith(("ss", "us"))) or word in _IRREGULAR or word in _UNCOUNTED
+    plural = plural or word.endswith(_PEOPLE)
     return plural or (is_one and len(word) > 2 and word not in _BEHIND | _PREPOSITIONS)
 
 

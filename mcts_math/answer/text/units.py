@@ -147,7 +147,8 @@ def may_be_left_out(unit: str, is_one: bool) -> bool:
         is_one: the number may be one, or less; see `is_counted`.
     """
     known, words = _split(unit)
-    return not rejects(words) if known else is_counted(words, is_one)
+    measured = any(word in UNITS for word in words.split())  # candy bars: a bar is a unit elsewhere
+    return not rejects(words) if known else is_counted(words, is_one or measured)
 
 
 @lru_cache(maxsize=1024)
