@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import cmath
 from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
@@ -27,6 +26,7 @@ _PARAMETERS: Final = frozenset({"s", "t", "u", "k", "lambda", "mu", "r", "a"})
 _COUNTERS: Final = frozenset({"k", "n", "m", "j", "t"})
 _SHARES: Final = (0.0009, 0.0013, 0.0031, 0.017, 0.31, 0.77)  # of a long interval: near its ends too
 _OTHERWISE: Final = tree.Text("otherwise")
+_HUGE: Final = 1e300  # larger ones are left out
 _FEW, _MANY = 3, 16  # sizes of an integer: each of a few values of one family is among many of the other
 Row = tuple[Node, RealSet]
 
@@ -108,55 +108,43 @@ def families_equal(family: Bound, other: Node, policy: Policy) -> bool:
         return False
     if family.kind == "line":
         return _lines_equal(family, other, policy)
-    return _in_order(family, other) or (_covers(family, other) and _covers(other, family))
+    return _covers(family, other) and _covers(other, family)
 
 
 def _lines_equal(left: Bound, right: Bound, policy: Policy) -> bool:
     mine, theirs = _members(left, 2), _members(right, 2)
-    if mine is not None and theirs is not None and len(mine[0]) == len(theirs[0]) and same_flat(mine, theirs, 1):
+    if mine and theirs and len(mine[0]) == len(theirs[0]) and same_flat(mine, theirs, 1):
         return True
     return compare(tree.rename(left.body, {left.name: right.name}), right.body, policy).equal
 
 
-def _in_order(left: Bound, right: Bound) -> bool:
-    """Whether two families have the same values one after another."""
-    mine, theirs = _members(left, _FEW), _members(right, _FEW)
-    if mine is None or theirs is None or len(mine) != len(theirs):
-        return False
-    return all(
-        len(a) == len(b) and all(cmath.isclose(x, y, abs_tol=1e-9) for x, y in zip(a, b, strict=True))
-        for a, b in zip(mine, theirs, strict=True)
-    )
-
-
 def _covers(left: Bound, right: Bound) -> bool:
-    """Whether the values of one family at small integers are among those of the other."""
-    mine, theirs = _members(left, _FEW), _members(right, _MANY)
-    if mine is None or theirs is None:
-        return False
-    known = {_key(member) for member in theirs}
-    return all(_key(member) in known for member in mine)
+    """Whether the values of one family at small integers, of which there are some, are among those of the other."""
+    mine, theirs = (set(map(_key, _members(node, size))) for node, size in ((left, _FEW), (right, _MANY)))
+    return bool(mine) and mine <= theirs
 
 
 def _key(member: Sequence[complex]) -> tuple[complex, ...]:
     return tuple(complex(round(value.real * 1e7 + 0.1234), round(value.imag * 1e7 + 0.1234)) for value in member)
 
 
-def _members(node: Bound, size: int) -> list[list[Any]] | None:
-    """The values of a family at integers up to a size, each with its coordinates; None where there are none.
+def _members(node: Bound, size: int) -> list[list[Any]]:
+    """The values of a family at integers up to a size, each with its coordinates, where it has some.
 
     Whether the ends of an interval belong to it counts as coordinates too: only `(a, b)` may be a point.
     """
     if isinstance(node.body, Group) and node.body.left in ("", "{"):
-        parts = [_members(replace(node, body=item), size) for item in node.body.items]
-        return None if None in parts else [member for part in parts for member in part or ()]
+        return [member for item in node.body.items for member in _members(replace(node, body=item), size)]
     coordinates = node.body.items if isinstance(node.body, Group) else (node.body,)
     if isinstance(node.body, Group) and node.kind == "family" and len(coordinates) == 2:
         coordinates += tuple(ONE if end in "[]" else tree.ZERO for end in (node.body.left, node.body.right))
     given = point(symbols(node.body) - {node.name}, 0)
     at = {name: complex(value) for name, value in given.items()}
     indices = range(1, 3 * size) if node.low == ONE else range(-size, size)
-    try:
-        return [[evaluate(item, {**at, node.name: float(i)}, numbers()) for item in coordinates] for i in indices]
-    except UndefinedError:
-        return None
+    members: list[list[Any]] = []
+    for index in indices:
+        try:
+            members.append([evaluate(item, {**at, node.name: float(index)}, numbers()) for item in coordinates])
+        except UndefinedError:
+            continue
+    return [member for member in members if all(abs(value) < _HUGE for value in member)]
