@@ -33,11 +33,13 @@ class Rescored:
         golds: accepted answers; empty where unknown.
         answer: the tree's answer; None where it has none.
         record: the line, with its `solutions` chosen anew.
+        kept: whether its own solutions stand.
     """
 
     golds: tuple[str, ...]
     answer: str | None
     record: JsonObject
+    kept: bool = False
 
 
 def rescore_file(path: str | Path, config: Config) -> Iterator[Rescored]:
@@ -64,7 +66,7 @@ def _rescore(record: JsonObject, where: str, options: MctsOptions) -> Rescored:
     has_qs = is_backed_up(record)
     if (tree.task.is_code or not has_qs) and has_solutions(record):
         answers = filter(None, map(answer_in, read_solutions(record, where)))
-        return Rescored(tree.task.answers, next(answers, None), record)
+        return Rescored(tree.task.answers, next(answers, None), record, kept=True)
     tree.solutions = extract(
         tree,
         strategy=options.mcts_infer_strategy if has_qs else "value",
