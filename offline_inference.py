@@ -45,15 +45,16 @@ def main(argv: list[str]) -> int:
     config = load_config(args.custom_cfg, args.overrides)
     if obsolete := config.obsolete_given():
         print(f"note: obsolete keys are ignored: {', '.join(obsolete)}", file=sys.stderr)
-    tally, total, answered = Tally(), 0, 0
+    tally, total, answered, kept = Tally(), 0, 0, 0
     with ExitStack() as stack:
         grader = stack.enter_context(Grader(args.workers or None))
 
         def records() -> Iterator[JsonObject]:
-            nonlocal total, answered
+            nonlocal total, answered, kept
             for line, verdict in grader.judged(rescore_file(args.tree_jsonl, config), to_judge):
                 total += 1
                 answered += line.answer is not None
+                kept += line.kept
                 if line.golds:
                     tally.add(bool(verdict))
                 yield with_verdict(line.record, bool(verdict)) if line.golds else line.record
@@ -66,7 +67,9 @@ def main(argv: list[str]) -> int:
         else:
             deque(records(), maxlen=0)
     strategy = config.options.model_dump()["mcts_infer_strategy"]
-    report = {"total": total, "answered": answered, "strategy": strategy, **tally.to_json()}
+    if kept:
+        print(f"note: {kept} of {total} trees keep their own solutions: of a beam, a chain or code", file=sys.stderr)
+    report = {"total": total, "answered": answered, "kept": kept, "strategy": strategy, **tally.to_json()}
     if args.json:
         print(json.dumps(report))
     elif tally.total:

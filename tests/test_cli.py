@@ -100,6 +100,11 @@ def test_no_room_for_what_is_printed_is_one_line(text: str) -> None:
     assert done.stderr == b"error: the output can't be written: [Errno 28] No space left on device. Make room.\n"
 
 
+def test_a_module_is_called_as_it_was_started() -> None:
+    done = subprocess.run([sys.executable, "-m", "mcts_math.train", "--help"], cwd=REPO, capture_output=True, text=True)
+    assert done.stdout.startswith("usage: python -m mcts_math.train ")
+
+
 PROGRAMS = sorted(str(path.relative_to(REPO)) for path in (*REPO.glob("*.py"), *(REPO / "scripts").glob("*.py")))
 
 

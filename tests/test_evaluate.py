@@ -194,7 +194,7 @@ def test_rescoring_writes_published_lines_too(tmp_path: Path, capsys: pytest.Cap
     output = str(tmp_path / "out.jsonl")
     assert rescore([*words, "--output", output]) == 0
     first = json.loads(capsys.readouterr().out)
-    assert (first["total"], first["correct"]) == (2, 1)
+    assert (first["total"], first["correct"], first["kept"]) == (2, 1, 1)
     assert (tmp_path / "out.meta.json").exists()
     assert evaluate(["--res_file", output, "--json", "--workers", "1"]) == 0
     assert json.loads(capsys.readouterr().out)["files"][0]["correct"] == 1
@@ -266,8 +266,8 @@ def test_several_files_are_matched_by_id(tmp_path: Path, grader: Grader) -> None
     other = write(tmp_path / "d.jsonl", line(1, "5", "5"))
     with pytest.raises(RecordError, match="different questions"):
         votes_by_id([reports[0], evaluate_file(other, grader, keep=True)], grader)
-    with pytest.raises(RecordError, match="'1' stands in it twice"):
-        evaluate_file(write(tmp_path / "e.jsonl", line(1, "5", "5"), line(1, "5", "5")), grader, keep=True)
+    with pytest.raises(RecordError, match="'1' stands twice in this file"):
+        evaluate_file(write(tmp_path / "e.jsonl", line(1, "5", "5"), line(1, "5", "5")), grader)
 
 
 @pytest.mark.parametrize(

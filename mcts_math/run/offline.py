@@ -32,6 +32,7 @@ class Rescored:
     golds: tuple[str, ...]  # accepted answers; empty where unknown
     answer: str | None  # the tree's answer; None where it has none
     record: JsonObject  # the line, with its `solutions` chosen anew
+    kept: bool = False  # whether its own solutions stand
 
 
 def rescore_file(path: str | Path, config: Config) -> Iterator[Rescored]:
@@ -58,7 +59,7 @@ def _rescore(record: JsonObject, where: str, options: MctsOptions) -> Rescored:
     has_qs = is_backed_up(record)
     if (tree.task.is_code or not has_qs) and has_solutions(record):
         answers = filter(None, map(answer_in, read_solutions(record, where)))
-        return Rescored(tree.task.answers, next(answers, None), record)
+        return Rescored(tree.task.answers, next(answers, None), record, kept=True)
     tree.solutions = extract(
         tree,
         strategy=options.mcts_infer_strategy if has_qs else "value",

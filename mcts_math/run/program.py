@@ -26,8 +26,13 @@ def make_parser(description: str | None, *keys: str) -> argparse.ArgumentParser:
     Words can't be shortened: the command that goes on with a run must be told from the one that began it.
     """
     shown = argparse.RawDescriptionHelpFormatter
+    package = getattr(sys.modules["__main__"].__spec__, "parent", "")  # which only `python -m` leaves
     return argparse.ArgumentParser(
-        description=description, epilog="\n\n".join(keys), formatter_class=shown, allow_abbrev=False
+        prog=f"python -m {package}" if package else None,
+        description=description,
+        epilog="\n\n".join(keys),
+        formatter_class=shown,
+        allow_abbrev=False,
     )
 
 
