@@ -47,6 +47,17 @@ def test_all_trees_come_back(trees: Path) -> None:
     assert source["summary"]["right"] == sum(entry["state"] == "right" for entry in source["entries"])
 
 
+def test_a_question_that_broke_down_counts_as_wrong(write: Write) -> None:
+    """As `eval_output_jsonl.py` counts it, where its answer is known."""
+    lines = [answer_line(1, "1"), answer_line(2, "2"), answer_line(3, "1"), answer_line(4, "1")]
+    for line in lines[2:]:
+        line |= {"react": {"0": line["react"]["0"]}, "error": "the engine went away"}
+        del line["correct"]
+    lines[3]["answer"] = None
+    summary = built(write("broken.jsonl", lines))["head"]["sources"][0]["summary"]
+    assert (summary["right"], summary["judged"], summary["errors"]) == (1, 3, 2)
+
+
 def test_many_trees_are_in_many_chunks(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mcts_math.view.build._CHUNK_BYTES", 20_000)
     data = built(write("trees.jsonl", [mcts_line(i) for i in range(12)]))

@@ -23,7 +23,7 @@ function figures(numbers) {
     : "–";
   return [
     figure("questions", numbers.total ? `${count(numbers.done)} of ${count(numbers.total)}` : count(numbers.done)),
-    figure(numbers.oracle ? "accuracy (oracle)" : "accuracy", accuracy, "with the 95 % interval over questions, of those that are judged"),
+    figure(numbers.oracle ? "accuracy (oracle)" : "accuracy", accuracy, "with the 95 % interval over questions, of those that are judged; one that broke down is wrong"),
     numbers.stopped ? figure("stopped", count(numbers.stopped)) : null,
     numbers.errors ? figure("broke down", count(numbers.errors)) : null,
     figure("tokens", count(numbers.tokens)),
