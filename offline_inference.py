@@ -68,7 +68,9 @@ def main(argv: list[str]) -> int:
             deque(records(), maxlen=0)
     strategy = config.options.model_dump()["mcts_infer_strategy"]
     if kept:
-        print(f"note: {kept} of {total} trees keep their own solutions: of a beam, a chain or code", file=sys.stderr)
+        print(
+            f"note: {kept} of {total} trees keep their own solutions: they have no Q, or are of code", file=sys.stderr
+        )
     report = {"total": total, "answered": answered, "kept": kept, "strategy": strategy, **tally.to_json()}
     if args.json:
         print(json.dumps(report))

@@ -112,8 +112,9 @@ def summarise(totals: Totals, output: Path) -> str:
     count = "1 question" if totals.questions == 1 else f"{totals.questions} questions"
     lines = [f"{count} in {totals.seconds:.1f} s{accuracy}, {totals.tokens:,} tokens ({speed:,.0f}/s)"]
     if totals.stopped:
+        were = "was" if totals.stopped == 1 else "were"
         lines.append(
-            f"{totals.stopped} were cut short: by max_total_time, max_question_tokens, max_question_samples or "
+            f"{totals.stopped} {were} cut short: by max_total_time, max_question_tokens, max_question_samples or "
             "max_run_tokens (raise it, 0 for no limit) or by the model's context; `stopped` in the results says which"
         )
     if totals.errors:
