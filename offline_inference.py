@@ -6,7 +6,7 @@ python offline_inference.py --custom_cfg configs/offline_inference.yaml --tree_j
 import argparse
 import json
 import sys
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 
@@ -45,16 +45,17 @@ def main(argv: list[str]) -> int:
     config = load_config(args.custom_cfg, args.overrides)
     if obsolete := config.obsolete_given():
         print(f"note: obsolete keys are ignored: {', '.join(obsolete)}", file=sys.stderr)
-    tally, total, answered, kept = Tally(), 0, 0, 0
+    tally, total, answered = Tally(), 0, 0
+    strategies = Counter[str]()
     with ExitStack() as stack:
         grader = stack.enter_context(Grader(args.workers or None))
 
         def records() -> Iterator[JsonObject]:
-            nonlocal total, answered, kept
+            nonlocal total, answered
             for line, verdict in grader.judged(rescore_file(args.tree_jsonl, config), to_judge):
                 total += 1
                 answered += line.answer is not None
-                kept += line.kept
+                strategies[line.strategy] += 1
                 if line.golds:
                     tally.add(bool(verdict))
                 yield with_verdict(line.record, bool(verdict)) if line.golds else line.record
@@ -66,11 +67,14 @@ def main(argv: list[str]) -> int:
             stack.enter_context(output).begin(meta, records())
         else:
             deque(records(), maxlen=0)
-    strategy = config.options.model_dump()["mcts_infer_strategy"]
-    if kept:
-        print(
-            f"note: {kept} of {total} trees keep their own solutions: they have no Q, or are of code", file=sys.stderr
-        )
+    asked = config.options.model_dump()["mcts_infer_strategy"]
+    strategy = " and ".join(sorted(filter(None, strategies))) or asked
+    if kept := strategies[""]:
+        note = f"note: {kept} of {total} trees keep their own solutions: they have no Q, or are of code"
+        print(note, file=sys.stderr)
+    if strategy != asked:
+        number = strategies["value"]
+        print(f"note: {number} of {total} trees have no Q: chosen by value, not by {asked}", file=sys.stderr)
     report = {"total": total, "answered": answered, "kept": kept, "strategy": strategy, **tally.to_json()}
     if args.json:
         print(json.dumps(report))

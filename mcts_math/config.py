@@ -325,7 +325,10 @@ def _is_idle(key: str, value: Any, mode: str, where: Mapping[str, str]) -> bool:
         return True
     source = where.get(key, "config")
     if others := methods_that_know(key):
-        raise ConfigError(f"{source}: mode {mode} has no key {key!r}; it is one of {', '.join(others)}. Leave it out.")
+        raise ConfigError(
+            f"{source}: mode {mode} has no key {key!r}; it is one of {', '.join(others)}. Leave it out; "
+            f"behind a file that has it, write {key}=null."
+        )
     known = [*Common.model_fields, *METHODS[mode].options.model_fields]
     raise ConfigError(f"{source}: unknown key {key!r}.{suggest(str(key), known)}")
 

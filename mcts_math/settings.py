@@ -50,7 +50,7 @@ _COLUMN: Final = 35  # where the meaning of a key begins in a help text
 
 
 def read_settings(path: str | Path | None, overrides: Sequence[str] = ()) -> tuple[dict[str, Any], dict[str, str]]:
-    """The settings of a YAML file with `key=value` overrides applied, whose values are YAML too.
+    """The settings of a YAML file with `key=value` overrides applied, whose values are YAML too; null takes a key away.
 
     Returns:
         The settings, and for each key its source, for messages.
@@ -64,8 +64,11 @@ def read_settings(path: str | Path | None, overrides: Sequence[str] = ()) -> tup
         key, equals, text = override.partition("=")
         if not equals or not key:
             raise ConfigError(f"override {override!r}: write it as key=value, for example temperature=0.6.")
-        settings[key] = _parse(text, f"override {override!r}: the value") if text else ""
-        where[key] = f"override {override}"
+        value = _parse(text, f"override {override!r}: the value") if text else ""
+        if value is None and key in settings:
+            del settings[key], where[key]
+        else:
+            settings[key], where[key] = value, f"override {override}"
     return settings, where
 
 

@@ -171,6 +171,17 @@ def test_overrides_win_and_are_yaml(tmp_path: Path) -> None:
     assert config.engine_args == {"dtype": "float32"}
 
 
+def test_null_takes_a_key_of_the_file_away(tmp_path: Path) -> None:
+    """So another method can be tried behind a file that has keys of its own."""
+    path = tmp_path / "c.yaml"
+    path.write_text("mode: sbs\nneed_value_func: true\nstep_beam_width: 2\n")
+    with pytest.raises(ConfigError, match=r"mode rebase has no key .step_beam_width.*step_beam_width=null"):
+        load_config(path, ["mode=rebase"])
+    assert load_config(path, ["mode=rebase", "step_beam_width=null"]).mode == "rebase"
+    with pytest.raises(ConfigError, match="unknown key 'step_beam_widht'"):
+        load_config(path, ["step_beam_widht=null"])
+
+
 @pytest.mark.parametrize(
     ("override", "message"),
     [

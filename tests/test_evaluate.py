@@ -175,6 +175,17 @@ def test_a_cut_tree_counts_as_wrong(tmp_path: Path, grader: Grader) -> None:
     assert (report.top1.correct, report.top1.total, report.stopped) == (0, 2, 2)
 
 
+def test_rescoring_says_which_strategy_chose(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    node = {"text": "t", "extra_info": "", "action": "", "action_input": "", "final_answer": "", "value": 0.1}
+    tree = {"0": node, "0.0": node | {"final_answer": "5", "value": 0.2}, "0.1": node | {"final_answer": "6"}}
+    trees = write(tmp_path / "trees.jsonl", {"question": "Q", "answer": "5", "react": tree})
+    words = ["--custom_cfg", "configs/offline_inference.yaml", "--tree_jsonl", str(trees), "--workers", "1", "--json"]
+    assert rescore(words) == 0
+    told = capsys.readouterr()
+    assert json.loads(told.out)["strategy"] == "value"
+    assert "1 of 1 trees have no Q: chosen by value, not by q_value" in told.err
+
+
 def test_rescoring_writes_published_lines_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Without an id, with solutions among the nodes; what is overwritten is kept beside."""
     node = {"text": "t", "extra_info": "", "action": "", "action_input": "", "final_answer": "", "value": 0.1}

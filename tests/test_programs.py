@@ -177,7 +177,8 @@ def test_scoring_starts_at_once(repo: Path) -> None:
         assert python(repo, "-c", code).stdout.strip() == "0"
 
 
-def test_interrupt_saves_and_says_how_to_go_on(repo: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("told", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "scheduler"])
+def test_interrupt_saves_and_says_how_to_go_on(repo: Path, tmp_path: Path, told: signal.Signals) -> None:
     out = tmp_path / "out.jsonl"
     words = ["solver_demo.py", "--custom_cfg", "configs/mini/mcts.yaml", "--qaf", "data/mini/test.jsonl"]
     words += ["--output", str(out), "batch_size=2", "iterations=4"]
@@ -186,10 +187,11 @@ def test_interrupt_saves_and_says_how_to_go_on(repo: Path, tmp_path: Path) -> No
         while time.monotonic() < deadline and (not out.exists() or out.stat().st_size == 0):
             time.sleep(0.1)
             assert process.poll() is None, process.communicate()
-        process.send_signal(signal.SIGINT)
+        process.send_signal(told)
         _, stderr = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "--resume" in stderr
+    assert not list(tmp_path.glob("*.live.json"))
     assert "Traceback" not in stderr
     assert len(list(read_records(out))) >= 1
 

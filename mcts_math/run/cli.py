@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import shlex
+import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -71,7 +72,7 @@ def solve_main(parser: argparse.ArgumentParser, argv: Sequence[str], mode: str |
     output = Path(args.output) if args.output else default_output(args.custom_cfg, args.qaf, config, args.shard)
     old = _identity(output) if args.overwrite else None
     try:
-        with _watched(output, args.dashboard):
+        with _terminable(), _watched(output, args.dashboard):
             totals = solve_file(
                 config,
                 args.qaf,
@@ -92,6 +93,19 @@ def solve_main(parser: argparse.ArgumentParser, argv: Sequence[str], mode: str |
         return 130 if interrupted else 2
     print(summarise(totals, output))
     return SOME_FAILED if totals.errors else 0
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """SIGTERM, as job schedulers send it before they kill, ends the run as Ctrl-C does: what is finished is told."""
+    if signal.getsignal(signal.SIGINT) in (signal.SIG_IGN, None):
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, lambda number, frame: signal.raise_signal(signal.SIGINT))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager

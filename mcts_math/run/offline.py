@@ -32,7 +32,7 @@ class Rescored:
     golds: tuple[str, ...]  # accepted answers; empty where unknown
     answer: str | None  # the tree's answer; None where it has none
     record: JsonObject  # the line, with its `solutions` chosen anew
-    kept: bool = False  # whether its own solutions stand
+    strategy: str = ""  # which chose them; "" where the line's own solutions stand
 
 
 def rescore_file(path: str | Path, config: Config) -> Iterator[Rescored]:
@@ -59,10 +59,11 @@ def _rescore(record: JsonObject, where: str, options: MctsOptions) -> Rescored:
     has_qs = is_backed_up(record)
     if (tree.task.is_code or not has_qs) and has_solutions(record):
         answers = filter(None, map(answer_in, read_solutions(record, where)))
-        return Rescored(tree.task.answers, next(answers, None), record, kept=True)
+        return Rescored(tree.task.answers, next(answers, None), record)
+    strategy = options.mcts_infer_strategy if has_qs else "value"
     tree.solutions = extract(
         tree,
-        strategy=options.mcts_infer_strategy if has_qs else "value",
+        strategy=strategy,
         beam_width=options.step_beam_width,
         c_puct=options.c_puct,
         pruned=options.prune,
@@ -70,4 +71,4 @@ def _rescore(record: JsonObject, where: str, options: MctsOptions) -> Rescored:
     tags, delim = sorted_tags(record), str(record.get("step_delim", "\n"))
     chosen = [solution_of(tree, tree.nodes[i], tags[i], delim) for i in tree.solutions]
     answer = tree.nodes[tree.solutions[0]].answer if tree.solutions else None
-    return Rescored(tree.task.answers, answer, with_solutions(record, chosen))
+    return Rescored(tree.task.answers, answer, with_solutions(record, chosen), strategy)
