@@ -42,7 +42,7 @@ def brackets(cursor: Cursor, left: str) -> Node:
     if len(items) == 1 and not trailing:
         only = items[0]
         if left + right == "()":
-            return Group("(", ")", only.items) if isinstance(only, Group) and not only.left else only
+            return only
         if left + right == "[]" and _in_formula(cursor, start):
             return only
         if left == "{{" and (_is_condition(only) or isinstance(only, tree.Bound)):

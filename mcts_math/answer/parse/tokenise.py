@@ -53,7 +53,7 @@ def tokenise(text: str, thousands: bool = True) -> list[Token]:
 
 
 def _scan_symbol(scanner: Scanner, char: str) -> None:
-    if char == "(" and scan_form(scanner):
+    if char == "(" and ")_" in scanner.text and scan_form(scanner):  # (52)_8
         return
     if char == "^" and (primes := scanner.match(_PRIMES)) is not None:
         for _ in range(primes.group().count("prime")):

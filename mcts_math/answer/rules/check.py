@@ -84,7 +84,7 @@ def _judge_one(gold: str, pred: str, policy: Policy) -> _Outcome:
             return _Outcome(Status.EQUAL, "the same formula but for spaces", first, second)
         problem = f"gold: {first.problem}" if first.node is None else f"answer: {second.problem}"
         return _Outcome(Status.UNPARSED, problem, first, second)
-    if (ordered := _same_order(first, second)) is not None:
+    if (ordered := _same_order(first.node, second.node, first.figures | second.figures)) is not None:
         status = Status.EQUAL if ordered else Status.DIFFERENT
         return _Outcome(status, "points in order", first, second)
     try:
@@ -99,12 +99,11 @@ def _judge_one(gold: str, pred: str, policy: Policy) -> _Outcome:
     return _Outcome(Status.EQUAL if decision.equal else Status.DIFFERENT, decision.reason, first, second)
 
 
-def _same_order(first: Reading, second: Reading) -> bool | None:
+def _same_order(first: Node, second: Node, figures: frozenset[str]) -> bool | None:
     """Whether two vectors, angles or triangles have the same points; None for anything else (lengths commute)."""
-    figures = first.figures | second.figures
-    if first.node is None or second.node is None or not figures & {"ray", "angle", "triangle"}:
+    if not figures & {"ray", "angle", "triangle"}:
         return None
-    mine, theirs = letters(first.node), letters(second.node)
+    mine, theirs = letters(first), letters(second)
     if not mine or not theirs:
         return None
     if figures == {"triangle"}:
