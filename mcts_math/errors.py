@@ -1,18 +1,5 @@
 """The exceptions that the toolkit raises on purpose.
 
-    MctsMathError
-    ├── ConfigError        a config file or an override that can't be obeyed
-    ├── TaskError          a question file that can't be read
-    ├── RecordError        a results file that can't be read or written
-    ├── EngineError        a model or an engine that can't serve what was asked
-    │   ├── CheckpointError    a checkpoint that is missing, incomplete or wrong
-    │   ├── EngineLostError    an engine that died; another one could do its work
-    │   └── RefusedError       one request that an engine won't serve; others may be fine
-    ├── InterpreterError   the sandbox can't be set up (a failing snippet is an Observation, not this)
-    ├── CheckerError       the answer checker can't run (an answer it can't read is a Verdict, not this)
-    ├── JudgeError         the code judge can't run or can't be reached (code that fails is a Judgement, not this)
-    └── TrainingError      a training that can't go on
-
 What a model does wrong is data (`step.Outcome`, `requests.CellStatus`), never an exception.
 Every message says what is wrong, where, and what to do about it.
 """
@@ -58,15 +45,15 @@ class RefusedError(EngineError):
 
 
 class InterpreterError(MctsMathError):
-    """The sandbox can't be set up or broke down."""
+    """The sandbox can't be set up or broke down. (A failing snippet is an Observation, not this.)"""
 
 
 class CheckerError(MctsMathError):
-    """The answer checker can't run."""
+    """The answer checker can't run. (An answer that it can't read is a Verdict, not this.)"""
 
 
 class JudgeError(MctsMathError):
-    """The code judge can't run, or its service can't be reached."""
+    """The code judge can't run, or its service can't be reached. (Code that fails is a Judgement, not this.)"""
 
 
 class TrainingError(MctsMathError):

@@ -31,9 +31,6 @@ def convert(file: Path, out: Path, *, dtype: str = "bfloat16") -> Path:
         out: the folder to make; it appears only when it is complete.
         dtype: of the weights, one of `DTYPES`. The file's own precision is not brought back by a wider one.
 
-    Returns:
-        The folder.
-
     Raises:
         CheckpointError: there is no such file or it can't be read, the folder exists or can't be written, or a package
             is missing.

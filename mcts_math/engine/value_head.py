@@ -73,15 +73,12 @@ def load_value_head(checkpoint: Checkpoint) -> ValueHead:
 
 
 def save_value_head(head: ValueHead, folder: Path, *, pth: bool = True, safetensors: bool = False) -> list[Path]:
-    """Writes the head into a model folder, whole or not at all; config.json is the caller's business.
+    """Writes the head into a model folder, whole or not at all; returns the files. config.json is the caller's.
 
     Args:
         folder: the model folder, which must exist.
         pth: write the published `value_head.pth`.
         safetensors: write `value_head.safetensors`.
-
-    Returns:
-        The files written.
     """
     tensors, written = head.published_tensors(), []
     for name, wanted, save in ((HEAD_SAFETENSORS, safetensors, save_file), (HEAD_PTH, pth, torch.save)):

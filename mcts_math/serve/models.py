@@ -27,11 +27,7 @@ class ServedModel:
 
     @classmethod
     def make(cls, name: str, config: Config) -> ServedModel:
-        """Reads the prompt files.
-
-        Raises:
-            ConfigError: a config that no service can obey; naming key and reason.
-        """
+        """Reads the prompt files. Raises ConfigError: a config that no service can obey; naming key and reason."""
         if config.reads_verdicts:
             raise ConfigError(
                 f"{name}: mode {config.mode} reads verdicts of the ground truth here, and requests of clients have no "

@@ -58,15 +58,12 @@ def require_cases_file(path: str | Path) -> None:
 
 
 def write_cases(path: str | Path, tasks: Sequence[Task], solved: Iterable[str]) -> int:
-    """Writes which tasks were solved, as `without_cases` reads it; whole or not at all.
+    """Writes which tasks were solved, as `without_cases` reads it; whole or not at all. Returns their number.
 
     Args:
         path: the file; its folder is made.
         tasks: all of the question source.
         solved: ids of the solved ones.
-
-    Returns:
-        The number of solved tasks.
 
     Raises:
         TaskError: the file can't be written.

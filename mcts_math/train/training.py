@@ -48,15 +48,12 @@ def train(
     restart_changed: bool = False,
     report: Callable[[str], None] = print,
 ) -> Path:
-    """Trains and writes the checkpoint; a stopped training goes on from its last state.
+    """Trains and writes the checkpoint, whose folder it returns; a stopped training goes on from its last state.
 
     Args:
         overwrite: start anew, and replace a finished checkpoint.
         restart_changed: start anew where a stopped training had other settings or data, instead of refusing.
         report: takes the lines meant for the user; called on the first process only.
-
-    Returns:
-        The folder of the checkpoint.
 
     Raises:
         MctsMathError: bad config or data, a loss that is not finite, a disk that is full.

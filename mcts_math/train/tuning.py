@@ -61,14 +61,11 @@ def tune(
     overwrite: bool = False,
     report: Callable[[str], None] = print,
 ) -> Path:
-    """Trains and writes the result; a stopped training goes on from its last state.
+    """Trains and writes the result, whose folder it returns; a stopped training goes on from its last state.
 
     Args:
         overwrite: start anew, and replace a finished result.
         report: takes the lines meant for the user; called on the first process only.
-
-    Returns:
-        The folder of the result.
 
     Raises:
         MctsMathError: bad config or data, a disk that is full.

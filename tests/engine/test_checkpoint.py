@@ -222,7 +222,7 @@ def test_wrong_arguments(checkpoint: Callable[[str], Path], arguments: dict[str,
         HFEngine.load(checkpoint("llama"), **({"device": "cpu"} | arguments))
 
 
-@pytest.mark.parametrize("module", ["checkpoint", "scripted"])
+@pytest.mark.parametrize("module", ["checkpoint", "table"])
 def test_light_modules_do_not_import_torch(module: str) -> None:
     code = f"import sys, mcts_math.engine.{module}; sys.exit('torch' in sys.modules or 'transformers' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -9,11 +9,7 @@ from mcts_math.errors import EngineError
 
 @dataclass(frozen=True, slots=True)
 class HFArguments:
-    """Arguments of `HFEngine.load`.
-
-    Raises:
-        EngineError: a number that is too small.
-    """
+    """Arguments of `HFEngine.load`. Raises EngineError: a number that is too small."""
 
     dtype: str = "auto"  # float32, bfloat16, float16, float64, or auto: the checkpoint's own on a GPU, float32 on a CPU
     device: str = "auto"  # cpu, cuda, cuda:N, or auto: the GPU if there is one
