@@ -271,8 +271,7 @@ OWN: dict[str, tuple[str, str]] = {
     ),
     "caught: begun by hand": (
         "import asyncio\nasync def test_a():\n    async def told(x): assert x == 5\n    await f(told(4))\n    await asyncio.sleep(0.01)",
-        _PEER
-        + "async def f(g):\n    peer().request(g.cr_frame.f_locals['number'], 'begin', ('await',), {})",
+        _PEER + "async def f(g):\n    peer().request(g.cr_frame.f_locals['number'], 'begin', ('await',), {})",
     ),
     "caught: by a decorator": (
         "def test_a():\n    @f\n    def inner(): assert f(1) == 2\n    inner()",
