@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from enum import Enum
 
 from mcts_math.errors import InterpreterError
@@ -84,12 +84,12 @@ async def probe(limits: SandboxLimits | None = None) -> Level:
     """Finds the best level by setting a sandbox up and knocking at its doors from inside."""
     require_platform()
     limits = replace(limits or SandboxLimits(), num_parents=1)
-    full = Layers(namespaces=True, landlock=True, seccomp=True)
+    full = Layers(**dict.fromkeys(_ADVICE, True))
     if await _fault(limits, full) is None:
         return Level(Isolation.FULL, full)
     working, missing = {}, []
-    for name in ("namespaces", "landlock", "seccomp"):
-        layers = Layers(**{other: other == name for other in ("namespaces", "landlock", "seccomp")})
+    for name in _ADVICE:
+        layers = Layers(**{other: other == name for other in _ADVICE})
         fault = await _fault(limits, layers)
         working[name] = fault is None
         if fault is not None:
@@ -116,11 +116,7 @@ async def _fault(limits: SandboxLimits, layers: Layers) -> str | None:
     try:
         sandbox = Sandbox(await parent.new_sandbox(), limits, Watch(limits, lambda num_running: 0))
         try:
-            flags = {name: getattr(layers, name) for name in ("namespaces", "landlock", "seccomp")}
-            code = _DOORS
-            for name, value in flags.items():
-                code = code.replace("{" + name + "}", str(value))
-            result = await sandbox.step(sandbox.root, Cell(code))
+            result = await sandbox.step(sandbox.root, Cell(_DOORS.format(**asdict(layers))))
             if result.process is not None and result.process.start_ticks < 0:
                 raise InterpreterError("/proc does not show the sandbox's processes (mount it without hidepid=)")
         finally:

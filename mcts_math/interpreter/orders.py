@@ -18,7 +18,8 @@ _NOBODY = 65534
 ENVIRONMENT = {
     "PYTHONHASHSEED": "0",
     "PYTHONUTF8": "1",
-    "LANG": "C.UTF-8",
+    "LANG": "C",  # any other needs files that a sandbox may not show; text is UTF-8 all the same
+    "PYTHONCOERCECLOCALE": "0",
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
     "MKL_NUM_THREADS": "1",

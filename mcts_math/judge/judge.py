@@ -21,7 +21,7 @@ from mcts_math.interpreter.parent import Parent
 from mcts_math.interpreter.worker import wire
 from mcts_math.judge.code import readings
 from mcts_math.judge.problem import MOST_S, NO_CODE, ONE_PROCESS, Judgement, Problem
-from mcts_math.judge.sandbox import Examined, Lost, start_parent
+from mcts_math.judge.sandbox import WARM_UP, Examined, Lost
 
 _MAX_TRIES = 3
 
@@ -122,7 +122,7 @@ class Judge:
             for parent in dead:
                 await parent.close()
             while len(self._parents) < 2:  # forks of one family wait for each other: tests here, code there
-                self._parents.append(await start_parent(self._sandbox_limits, self.level.layers))
+                self._parents.append(await Parent.start(self._sandbox_limits, self.level.layers, warm_up=WARM_UP))
         return self.level
 
     async def judge(self, problem: Problem, completion: str) -> Judgement:

@@ -13,8 +13,6 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from mcts_math.interpreter.cell_run import MAX_STRETCH, starved_seconds
-from mcts_math.interpreter.options import SandboxLimits
-from mcts_math.interpreter.orders import Layers
 from mcts_math.interpreter.parent import Connection, Parent
 from mcts_math.interpreter.worker import wire
 from mcts_math.interpreter.worker.fork import SOCKET_FD
@@ -25,13 +23,14 @@ _LEAST_S = 0.01
 _LAST_WORDS_S = 1.0
 _NONCE_BYTES = 16
 _FOLDER = Path(__file__).parent / "worker"
-_WARM_UP = f"""
+WARM_UP = f"""
 import importlib, types
 package = sys.modules["_judge"] = types.ModuleType("_judge")
 package.__path__ = [{str(_FOLDER)!r}]
 importlib.import_module("_judge.examiner")
 package.__path__.clear()
 """
+"""What a clean parent runs, so that its sandboxes have loaded what they run."""
 _CELL = "import _judge.{0}, socket\n_judge.{0}.main(socket.socket(fileno={1}))"
 _CELLS = tuple(
     wire.pack_cell(_CELL.format(name, SOCKET_FD), seed) for seed, name in enumerate(("examiner", "candidate"))
@@ -41,11 +40,6 @@ _CELLS = tuple(
 
 class Lost(Exception):  # noqa: N818 - the judge tries again
     """A sandbox went before the code had run; nothing can be said of the completion."""
-
-
-async def start_parent(limits: SandboxLimits, layers: Layers) -> Parent:
-    """A clean parent that has loaded what its sandboxes run. Raises InterpreterError."""
-    return await Parent.start(limits, layers, warm_up=_WARM_UP)
 
 
 def _starved(supervisor: int) -> float:

@@ -47,6 +47,18 @@ def test_is_an_interpreter() -> None:
     assert isinstance(SandboxInterpreter(), Interpreter)
 
 
+def test_the_locale_of_the_environment_is_there_and_text_is_utf_8() -> None:
+    code = (
+        "import locale, sys\nlocale.setlocale(locale.LC_ALL, '')\nsys.getfilesystemencoding(), open('é', 'w').encoding.lower()"
+    )
+
+    async def check() -> None:
+        async with SandboxInterpreter(LIMITS) as interpreter:
+            assert (await show(interpreter, (), code)).text == "('utf-8', 'utf-8')"
+
+    run(check())
+
+
 def test_siblings_do_not_see_each_other() -> None:
     async def check() -> None:
         async with SandboxInterpreter(LIMITS) as interpreter:

@@ -11,7 +11,6 @@ from typing import NamedTuple
 
 from . import kernel, landlock, mounts, seccomp, wire
 
-NOBODY = 65534
 NUM_FILES = 64
 
 

@@ -5,11 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import copy
-import dataclasses
 import functools
 import os
 import signal
-from collections import abc
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -17,20 +15,6 @@ from . import remote, values
 
 _MAX_TEXT = 1000
 _STEP_S = 0.002
-
-
-def describe_class(kind: Any) -> tuple[Any, ...]:
-    """What `remote.local_class` is told of a class of this side."""
-    plain = {object, bool, type(None), *values.FROZEN}
-    specials = {n for c in kind.__mro__ if c not in plain for n, v in vars(c).items() if n in remote.SPECIALS and v}
-    metaclass: Any = type(kind)
-    of_class = {n for c in metaclass.__mro__ if c not in (type, object) for n in vars(c) if n in remote.SPECIALS}
-    like = next((name for name, known in values.LIKE.items() if known is kind), None)
-    bases = [] if like else [base for base in kind.__bases__ if base is not object]
-    doc = kind.__doc__ if isinstance(kind.__doc__, str) else None
-    fields = [(f.name, f.init) for f in dataclasses.fields(kind)] if dataclasses.is_dataclass(kind) else []
-    abstract = [name for name in abc.__all__ if issubclass(kind, getattr(abc, name))]
-    return kind.__name__, doc, like, bases, sorted(specials), sorted(of_class - {"__call__"}), fields, abstract
 
 
 def perform(value: Any, how: str, args: Any, kwargs: Any) -> Any:

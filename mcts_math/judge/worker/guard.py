@@ -57,7 +57,7 @@ class Guard:
     def load(self, program: dict[str, Any]) -> dict[str, Any]:
         """Has the code run, and returns those of its names that the program asks for. Raises Verdict."""
         if program["whole"]:
-            return {"": self.counted(functools.partial(_run_and_forget, Program(program["sources"])))}
+            return {"": _Counted(self, functools.partial(_run_and_forget, Program(program["sources"])))}
         module = new_module("solution", program["sources"])
         names = vars(module)
         try:
@@ -80,10 +80,6 @@ class Guard:
         reason = self._tampered()
         return Verdict("failed", f"failed: the code replaced {reason}") if reason else None
 
-    def counted(self, function: Callable[..., Any]) -> Any:
-        """What stands for something to call, so that its calls are noticed."""
-        return _Counted(self, function)
-
     def _arm(self, names: dict[str, Any], entries: list[dict[str, Any]]) -> None:
         """Puts back what the code replaced when it was loaded, and waits for the first call of an entry point."""
         for _, owner, members in self._kept:
@@ -99,7 +95,7 @@ class Guard:
             codes = set(_codes(value))
             self._codes |= codes
             if callable(value) and not codes and not entry["method"]:  # it is none of Python's functions
-                names[entry["root"]] = self.counted(value)
+                names[entry["root"]] = _Counted(self, value)
         for name in _FAIR:
             setattr(TestCase, name, self._fairly(getattr(TestCase, name)))
         self._kept[1] = (*self._kept[1][:2], dict(vars(TestCase)))
@@ -188,6 +184,8 @@ class Guard:
 
 
 class _Counted:
+    """Stands for something to call, so that its calls are noticed."""
+
     def __init__(self, guard: Guard, value: Callable[..., Any]) -> None:
         self._guard, self._value = guard, value
 

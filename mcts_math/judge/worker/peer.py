@@ -8,8 +8,6 @@ the answer comes. What the other side says is data; who says what is no message 
 from __future__ import annotations
 
 import asyncio
-import enum
-import inspect
 import socket
 import sys
 import threading
@@ -18,16 +16,15 @@ from collections.abc import Callable
 from typing import Any
 
 from . import remote, values
-from .acts import REAL_TIMES, OutOfTime, RemoteError, describe, describe_class, limited
+from .acts import REAL_TIMES, describe, limited
 from .held import Copies, is_held
+from .objects import Objects, harmless
 from .source import Verdict
 from .values import BadValue, CannotCross
 
 MAX_FRAME_BYTES = 64 << 20
 _CHUNK = 1 << 18
 _GRACE_S = 1.0
-_MAX_TEXT = 1000
-_MUTE = ("unittest", "_pytest", "doctest", "bdb", "asyncio")  # modules whose exceptions steer a test runner
 
 
 class Broken(BaseException):
@@ -62,9 +59,7 @@ class Peer:
         careful: bool = True,
     ) -> None:
         self._sock, self._perform, self._output, self._careful = sock, perform, output, careful
-        self._shown: dict[int, Any] = {}
-        self._numbers: dict[int, int] = {}
-        self._remotes: dict[int, Any] = {}
+        self._objects = Objects(self)
         self._received = 0  # bytes so far
         self._lock = threading.RLock()
         self.broken = self._rejected = self._missed = ""
@@ -74,8 +69,7 @@ class Peer:
         self._last: float | None = None  # when it has ended, whatever the other side does
         self.called = False
         self.shared: dict[str, type[Any]] = {}
-        self._likes: dict[type[Any], Any] = {}
-        self._copies = Copies(self._refer)
+        self._copies = Copies(self._objects.refer)
         self._begun: set[asyncio.Task[Any]] = set()  # for the other side, which was not told how they ended
 
     def begin(self, limit_s: float) -> None:
@@ -90,7 +84,7 @@ class Peer:
 
     def send(self, message: Any) -> None:
         """Sends a message. Raises Broken, or CannotCross where it holds what can't be sent."""
-        data = values.encode(message, self._refer)
+        data = values.encode(message, self._objects.refer)
         if len(data) > MAX_FRAME_BYTES:
             raise CannotCross(f"{len(data)} bytes are too many to hand over", len(data) - MAX_FRAME_BYTES)
         try:
@@ -105,7 +99,7 @@ class Peer:
         if size > MAX_FRAME_BYTES:
             raise self.fail("sent more than may be sent")
         try:
-            return values.decode(self.receive_bytes(size), self._resolve, self._careful)
+            return values.decode(self.receive_bytes(size), self._objects.resolve, self._careful)
         except BadValue as error:
             raise self.fail(f"sent what is no value: {error}") from None
 
@@ -133,7 +127,9 @@ class Peer:
             if self.broken:
                 raise Broken(self.broken)
             self._write_back(how)
-            if number in self._watched and (how == "__call__" or issubclass(type(self._remotes.get(number)), type)):
+            if number in self._watched and (
+                how == "__call__" or issubclass(type(self._objects.remotes.get(number)), type)
+            ):
                 self.called = True
             missed = self._missed
             limit_s = None if self._deadline is None else max(self._deadline - time.monotonic(), 0.01)
@@ -176,7 +172,7 @@ class Peer:
             _, number, how, args, kwargs, limit_s = message
             _require_plain(message, number, how, args, kwargs)
             limit_s = None if limit_s is None else float.__float__(limit_s)
-            value = self._shown[number]
+            value = self._objects.shown[number]
         except (TypeError, ValueError, KeyError):
             raise self.fail("asked for an object that it was not shown") from None
         try:
@@ -184,7 +180,7 @@ class Peer:
                 result = self._perform(value, how, args, kwargs)
             after: Any = args if result is None and any(map(_may_have_changed, args)) else None
             if is_held(how, result) and not self._careful:
-                after = self._show(result)
+                after = self._objects.show(result)
             if how == "begin" and self._careful:
                 self._begun.add(result)
             self._write_back(how)
@@ -216,7 +212,7 @@ class Peer:
             return self._copies.take(after[0], value) if type(after[0]) is int and is_held("get", value) else value
         if kind != "raised" or not isinstance(value, BaseException):
             raise self.fail("sent what is no message")
-        raise _harmless(value)
+        raise harmless(value)
 
     def load(self, program: dict[str, Any]) -> dict[str, Any]:
         """Has the code run, and returns those of its names that the program asks for. Raises Verdict or Broken."""
@@ -260,90 +256,6 @@ class Peer:
             return Verdict("failed", f"failed: the code went on after a failed assert of the tests: {self._missed}")
         return Verdict("failed", f"failed: the code's process {self.broken}") if self.broken else None
 
-    def _show(self, value: Any) -> int:
-        number = self._numbers.setdefault(id(value), len(self._shown))
-        self._shown.setdefault(number, value)
-        return number
-
-    def _refer(self, value: Any) -> tuple[str, Any]:
-        kind = type(value)
-        if isinstance(value, remote.RemoteType) or isinstance(kind, remote.RemoteType):
-            return "yours", (remote.number_of(value),)
-        shared = {kind: name for name, kind in self.shared.items()}
-        if isinstance(value, enum.Enum) and kind in shared:
-            return "member", (shared[kind], value.value)
-        if isinstance(value, type) and value in shared:
-            return "shared", (shared[value],)
-        if isinstance(value, type):
-            known = [f"{c.__module__}.{c.__qualname__}" for c in value.__mro__ if _is_known_error(c)]
-            if known and _is_known_error(value):
-                return "exception", known
-            return "class", (self._show(value), describe_class(value))
-        if isinstance(value, OutOfTime):
-            return "late", ("timed out",)
-        if isinstance(value, BaseException):
-            attributes = {k: v for k, v in vars(value).items() if not k.startswith("_")}
-            return "error", (self._show(value), kind, _arguments(value), attributes, value.__cause__)
-        if inspect.iscoroutine(value):
-            return "coroutine", (self._show(value),)
-        plain = [values.base_of(value)] if isinstance(value, values.FROZEN) else []
-        return "object", (self._show(value), kind, *plain)
-
-    def _resolve(self, kind: str, content: Any) -> Any:
-        if kind == "yours":
-            return self._shown[content[0]]
-        if kind == "exception":
-            return _known_error(content)
-        if kind == "shared":
-            return self.shared[content[0]]
-        if kind == "member" and isinstance(self.shared[content[0]], enum.EnumMeta):
-            return self.shared[content[0]](content[1])
-        if kind == "late":
-            return OutOfTime(*content)
-        number, *facts = content
-        if kind == "error":
-            return self._error(number, *facts)
-        if number not in self._remotes:
-            self._remotes[number] = self._new(kind, number, *facts)
-        return self._remotes[number]
-
-    def _new(self, kind: str, number: int, of: Any = None, *plain: Any) -> Any:
-        if kind == "class":
-            return remote.local_class(self, number, of)
-        if kind == "coroutine":
-            return remote.drive(self, number, "await")
-        if kind == "object" and of in self.shared.values():
-            if of not in self._likes:
-                self._likes[of] = remote.local_class(self, None, describe_class(of), own=of)
-            of = self._likes[of]
-        if kind != "object" or not isinstance(of, remote.RemoteType):
-            raise BadValue(f"{kind!r}")
-        return remote.instance(of, number, *plain)
-
-    def _error(self, number: Any, kind: Any, args: Any, attributes: Any, cause: Any) -> BaseException:
-        if not (isinstance(kind, type) and issubclass(kind, BaseException)):
-            raise BadValue("an error of no kind")
-        if isinstance(kind, remote.RemoteType):
-            error: BaseException = remote.instance(kind, number, *args)
-        else:
-            try:
-                error = kind(*args)
-            except Exception:  # its arguments are not what it was made of
-                error = kind.__new__(kind, *args)
-            vars(error).update(attributes)
-        object.__setattr__(error, "__cause__", cause)
-        return error
-
-
-def _harmless(error: BaseException) -> BaseException:
-    """What an exception of the other side is raised as: here none may end a loop, or a test, before it failed."""
-    kinds = type(error).__mro__
-    if not isinstance(error, (StopIteration, StopAsyncIteration)) and not any(
-        k.__module__.startswith(_MUTE) for k in kinds
-    ):
-        return error
-    return RemoteError(f"{kinds[0].__name__}: {', '.join(map(str, error.args))}"[:_MAX_TEXT])
-
 
 def _require_plain(message: Any, *parts: Any) -> None:
     """Raises TypeError unless each part is of the very type that `request` sends: another may lie about itself."""
@@ -352,31 +264,5 @@ def _require_plain(message: Any, *parts: Any) -> None:
             raise TypeError(f"a {type(part).__name__}")
 
 
-def _arguments(error: BaseException) -> tuple[Any, ...]:
-    """What an exception is made anew of; `args` of a missing file lacks its name."""
-    if isinstance(error, OSError) and error.filename is not None and len(error.args) == 2:
-        return (*error.args, error.filename)
-    return error.args
-
-
 def _may_have_changed(argument: Any) -> bool:
     return isinstance(argument, values.MUTABLE) or type(argument).__name__ == "ndarray"
-
-
-def _is_known_error(kind: type[Any]) -> bool:
-    return (
-        issubclass(kind, BaseException)
-        and "." not in kind.__qualname__
-        and kind.__module__.partition(".")[0] in (*sys.stdlib_module_names, "builtins")
-        and getattr(sys.modules.get(kind.__module__), kind.__qualname__, None) is kind
-    )
-
-
-def _known_error(names: Any) -> type[BaseException]:
-    """The first of these classes that this process has loaded."""
-    for full in names:
-        module, _, name = str(full).rpartition(".")
-        found = getattr(sys.modules.get(module), name, None)
-        if isinstance(found, type) and issubclass(found, BaseException) and _is_known_error(found):
-            return found
-    raise BadValue("an exception that is none")

@@ -18,12 +18,10 @@ that plain value, with the other attributes asked for. Rules that keep the judge
 from __future__ import annotations
 
 import asyncio
-import dataclasses
-from collections import abc
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
-from .values import FROZEN, LIKE, MUTABLE, BadValue, CannotCross
+from .values import FROZEN, BadValue, CannotCross
 
 if TYPE_CHECKING:
     from .peer import Peer
@@ -35,7 +33,7 @@ _BINARY = (
 _ORDER = ("eq", "ne", "lt", "le", "gt", "ge")
 _DIFFERENCES = ("__sub__", "__rsub__", "__isub__")
 _QUOTIENTS = ("__truediv__", "__rtruediv__", "__itruediv__")
-_SHOWN = ("__str__", "__repr__", "__format__")
+SHOWN = ("__str__", "__repr__", "__format__")
 _HOLDERS = (str, bytes, bytearray, list, tuple, set, frozenset, dict)
 _ASKED = (
     *("neg", "pos", "abs", "invert", "int", "float", "complex", "index", "round", "trunc", "floor", "ceil"),
@@ -61,7 +59,8 @@ def number_of(value: Any) -> int:
     return cast(int, value.__dict__["_class_number"])
 
 
-def _ask(value: Any, how: str, *args: Any, **kwargs: Any) -> Any:
+def ask(value: Any, how: str, *args: Any, **kwargs: Any) -> Any:
+    """Has the other side do something with an object or a class of its own."""
     peer = cast("Peer", (value if isinstance(value, RemoteType) else type(value))._peer)
     return peer.request(number_of(value), how, args, kwargs)
 
@@ -70,18 +69,18 @@ class RemoteType(type):
     """The class of the local classes that stand for classes of the other side."""
 
     def __call__(cls, *args: Any, **kwargs: Any) -> Any:
-        return _ask(cls, "__call__", *args, **kwargs)
+        return ask(cls, "__call__", *args, **kwargs)
 
     def __getattr__(cls, name: str) -> Any:
         if "_class_number" not in cls.__dict__ or (name.startswith("__") and name not in _READABLE):
             raise AttributeError(f"type object {cls.__name__!r} has no attribute {name!r}")
-        return _ask(cls, "get", name)
+        return ask(cls, "get", name)
 
     def __setattr__(cls, name: str, value: Any) -> None:
         if name.startswith("_"):
             super().__setattr__(name, value)
         else:
-            _ask(cls, "set", name, value)
+            ask(cls, "set", name, value)
 
 
 class Remote(metaclass=RemoteType):
@@ -96,26 +95,26 @@ class Remote(metaclass=RemoteType):
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") and name not in _READABLE:
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-        return _ask(self, "get", name)
+        return ask(self, "get", name)
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name.startswith("__") and name.endswith("__"):  # an exception's own: traceback, context, notes
             object.__setattr__(self, name, value)
         else:
-            _ask(self, "set", name, value)
+            ask(self, "set", name, value)
 
     def __delattr__(self, name: str) -> None:
-        _ask(self, "del", name)
+        ask(self, "del", name)
 
     def __setstate__(self, state: Any) -> None:
         """Raises BadValue: what is read may change no object of this side, and no class."""
         raise BadValue("a state")
 
     def __copy__(self) -> Any:
-        return _ask(self, "copy")
+        return ask(self, "copy")
 
     def __deepcopy__(self, memo: Any) -> Any:
-        return _ask(self, "deepcopy")
+        return ask(self, "deepcopy")
 
 
 def is_object(value: Any) -> bool:
@@ -138,8 +137,8 @@ def _an_object(result: Any) -> Any:
 
 def _asked(special: str) -> Callable[..., Any]:
     def method(self: Any, *args: Any, **kwargs: Any) -> Any:
-        result = _ask(self, special, *args, **kwargs)
-        return _marked(result) if self._differs and special not in _SHOWN else result
+        result = ask(self, special, *args, **kwargs)
+        return _marked(result) if self._differs and special not in SHOWN else result
 
     return method
 
@@ -148,12 +147,12 @@ def _binary(special: str, reflected: str) -> Callable[..., Any]:
     def method(self: Any, other: Any, *more: Any) -> Any:
         if not is_object(other):
             if self._content is not None:
-                return getattr(_ask(self, "plain"), special, lambda _: NotImplemented)(other)
+                return getattr(ask(self, "plain"), special, lambda _: NotImplemented)(other)
             if not self._trusted:
                 return NotImplemented
         elif not is_object(self) and special != reflected:
             return NotImplemented
-        result = _ask(self, special, other, *more)
+        result = ask(self, special, other, *more)
         is_number = not is_object(other) and not isinstance(other, _HOLDERS)
         if self._differs or getattr(other, "_differs", False) is True or (is_number and special in _DIFFERENCES):
             return _marked(result)
@@ -167,23 +166,23 @@ def _compared(special: str) -> Callable[[Any, Any], Any]:
         if self is other:
             return special in ("__eq__", "__le__", "__ge__")
         if not is_object(other):
-            return NotImplemented if self._content is None else getattr(_ask(self, "plain"), special)(other)
-        result = _ask(self, special, other)
-        return result and not _ask(self, "agrees with all") if special == "__eq__" else result
+            return NotImplemented if self._content is None else getattr(ask(self, "plain"), special)(other)
+        result = ask(self, special, other)
+        return result and not ask(self, "agrees with all") if special == "__eq__" else result
 
     return method
 
 
 def _contains(self: Any, item: Any) -> bool:
     if self._content is not None:
-        return item in _ask(self, "plain")
-    if self._trusted and not _ask(self, "holds all", item):
-        return bool(_ask(self, "__contains__", item))
+        return item in ask(self, "plain")
+    if self._trusted and not ask(self, "holds all", item):
+        return bool(ask(self, "__contains__", item))
     return any(item is other or item == other for other in self)
 
 
 def _next(self: Any) -> Any:
-    found = _ask(self, "next")
+    found = ask(self, "next")
     if not found:
         raise StopIteration
     return _marked(found[0]) if self._differs else found[0]
@@ -196,14 +195,14 @@ AWAITED = ("await", "__anext__", "__aenter__", "__aexit__")
 async def drive(peer: Peer, number: int, how: str, *args: Any) -> Any:
     """Awaits something of the other side, a moment at a time: what runs beside it here goes on meanwhile."""
     task, was_cancelled = peer.request(number, "begin", (how, *args), {}), False
-    while not (found := _ask(task, "step")):
+    while not (found := ask(task, "step")):
         if found is None:
             raise asyncio.CancelledError if was_cancelled else RuntimeError("what was awaited was cancelled")
         try:
             await asyncio.sleep(0)
         except asyncio.CancelledError:
             was_cancelled = True
-            _ask(task, "cancel")
+            ask(task, "cancel")
     return found[0]
 
 
@@ -242,7 +241,7 @@ def _may_catch(error: BaseException | None) -> bool:
 
 
 def _exit(self: Any, kind: Any, error: Any, trace: Any) -> Any:
-    return _ask(self, "__exit__", kind, error, None) and _may_catch(error)
+    return ask(self, "__exit__", kind, error, None) and _may_catch(error)
 
 
 async def _exit_async(self: Any, kind: Any, error: Any, trace: Any) -> Any:
@@ -256,7 +255,7 @@ SPECIALS: dict[str, Any] = {
     **{f"__i{name}__": _binary(f"__i{name}__", f"__i{name}__") for name in _BINARY},
     **{f"__{name}__": _compared(f"__{name}__") for name in _ORDER},
     "__class_getitem__": classmethod(lambda cls, _: cls),
-    "__hash__": lambda self: _ask(self, "__hash__"),
+    "__hash__": lambda self: ask(self, "__hash__"),
     **{name: _asked(name) for name in ("__iter__", "__aiter__")},
     "__contains__": _contains,
     "__next__": _next,
@@ -266,73 +265,3 @@ SPECIALS: dict[str, Any] = {
     "__aenter__": lambda self: _drive(self, "__aenter__"),
     "__aexit__": _exit_async,
 }
-_OF_CLASS = ("__len__", "__bool__", "__str__", "__repr__", "__getitem__", "__iter__", "__reversed__", "__contains__")
-"""What a class may be asked for as if it were an object, such as an enum. It is compared by what it is."""
-
-
-def _read(name: str) -> property:
-    return property(lambda self: _ask(self, "get", name))
-
-
-def local_class(peer: Peer, number: int | None, facts: Any, own: type[Any] | None = None) -> Any:
-    """The class that stands for one of the other side.
-
-    Args:
-        peer: the connection.
-        number: of the class there; None where both sides have it.
-        facts: name, doc, like (the known type that its objects are of, or None), bases, specials, specials of its
-            own class, fields of a dataclass, classes of `collections.abc` that it is one of.
-        own: the class of this side that its objects pass for.
-    """
-    name, doc, known, bases, specials, of_class, fields, abstract = facts
-    if not (isinstance(name, str) and all(isinstance(base, type) for base in bases)):
-        raise TypeError("what describes a class is no description")
-    frozen = next((base for base in bases if issubclass(base, FROZEN)), None)
-    content = next((base for base in bases if issubclass(base, MUTABLE)), None)
-    shown = _SHOWN if frozen or any(issubclass(base, BaseException) for base in bases) else SPECIALS
-    namespace: dict[str, Any] = {s: SPECIALS[s] for s in specials if s in shown and s in SPECIALS}
-    if "__eq__" in namespace and "__hash__" not in specials:
-        namespace["__hash__"] = None
-    namespace |= {"_peer": peer, "__doc__": doc, "__module__": "solution"}
-    namespace |= {} if number is None else {"_class_number": number}
-    namespace["__dict__"] = _read("__dict__")
-    if content is not None:
-        namespace["_content"] = plain = next(kind for kind in MUTABLE if issubclass(content, kind))
-        namespace["__class__"] = property(lambda self: plain)
-    if isinstance(known, str) and known in LIKE:  # a function's texts are its own, not its class's
-        namespace |= {name: _read(name) for name in ("__doc__", "__annotations__")}
-        namespace["__class__"] = property(lambda self: LIKE[known])
-    if own is not None:
-        namespace["__class__"] = property(lambda self: own)
-    if fields:
-        namespace["__dataclass_fields__"] = {name: _field(name, init) for name, init in fields}
-    made = _made(name, bases, namespace, of_class)
-    for kind in [getattr(abc, name) for name in abstract if name in abc.__all__]:
-        if not issubclass(made, kind):
-            kind.register(made)
-    return made
-
-
-def _field(name: str, init: bool) -> Any:
-    """A field of a dataclass. No name of the other side goes into code, as `make_dataclass` would have it."""
-    field: Any = dataclasses.field(init=init)
-    field.name, field._field_type = name, dataclasses._FIELD  # type: ignore[attr-defined]
-    return field
-
-
-def _made(name: str, bases: list[Any], namespace: dict[str, Any], of_class: list[str]) -> Any:
-    usable = [base for base in bases if issubclass(base, (Remote, BaseException, *FROZEN)) and base not in MUTABLE]
-    if not any(issubclass(base, Remote) for base in usable):
-        usable.insert(0, Remote)
-    kinds = [type(base) for base in usable]
-    if of_class:
-        kinds.insert(0, type("RemoteType", (RemoteType,), {s: SPECIALS[s] for s in of_class if s in _OF_CLASS}))
-    metaclass = type("RemoteType", tuple(k for k in dict.fromkeys(kinds) if issubclass(k, RemoteType)), {})
-    return metaclass(name, tuple(usable), namespace)
-
-
-def instance(kind: Any, number: int, *args: Any) -> Any:
-    """An object of such a class; `args` are of its plain value, or of the exception."""
-    value = kind.__new__(kind, *args)
-    object.__setattr__(value, "_number", number)
-    return value

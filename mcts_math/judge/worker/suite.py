@@ -14,7 +14,6 @@ from .source import Names, Verdict, names_of
 _CATCHERS = ("raises", "assertraises", "suppress", "warns", "assertwarns")
 _FINAL = ("assert", "fail")
 _CHECKS = ("assert", "fail", "raises", "expect", "verify", "check")
-_PYTEST_MODULES = ("_pytest", "pytest")
 
 
 class Suite(NamedTuple):
