@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import shlex
-import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -17,7 +16,7 @@ from typing import Final
 from mcts_math.config import describe_config, load_config
 from mcts_math.errors import CheckpointError, ConfigError, MctsMathError, RecordError, TaskError
 from mcts_math.monitor import Totals
-from mcts_math.run.program import add_overrides, make_parser
+from mcts_math.run.program import add_overrides, make_parser, terminable
 from mcts_math.run.run import default_output, solve_file
 from mcts_math.tasks import BENCHMARKS
 from mcts_math.view.serve import PORT, dashboard
@@ -72,7 +71,7 @@ def solve_main(parser: argparse.ArgumentParser, argv: Sequence[str], mode: str |
     output = Path(args.output) if args.output else default_output(args.custom_cfg, args.qaf, config, args.shard)
     old = _identity(output) if args.overwrite else None
     try:
-        with _terminable(), _watched(output, args.dashboard):
+        with terminable(), _watched(output, args.dashboard):
             totals = solve_file(
                 config,
                 args.qaf,
@@ -93,19 +92,6 @@ def solve_main(parser: argparse.ArgumentParser, argv: Sequence[str], mode: str |
         return 130 if interrupted else 2
     print(summarise(totals, output))
     return SOME_FAILED if totals.errors else 0
-
-
-@contextmanager
-def _terminable() -> Iterator[None]:
-    """SIGTERM, as job schedulers send it before they kill, ends the run as Ctrl-C does: what is finished is told."""
-    if signal.getsignal(signal.SIGINT) in (signal.SIG_IGN, None):
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, lambda number, frame: signal.raise_signal(signal.SIGINT))
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager

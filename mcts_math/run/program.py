@@ -11,7 +11,8 @@ import errno
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import TracebackType
 
 from mcts_math.errors import MctsMathError
@@ -82,6 +83,19 @@ def run_program(main: Callable[[list[str]], int], interrupted: str = "") -> int:
         print(f"error: the output can't be written: {error}. Make room.", file=sys.stderr)
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # Python's own end would try once more to write what is left
         return 2
+
+
+@contextmanager
+def terminable() -> Iterator[None]:
+    """SIGTERM, as job schedulers send it before they kill, ends the run as Ctrl-C does: what is finished is told."""
+    if signal.getsignal(signal.SIGINT) in (signal.SIG_IGN, None):
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, lambda number, frame: signal.raise_signal(signal.SIGINT))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def ends_with_us() -> Callable[[], object]:
