@@ -49,7 +49,8 @@ def test_is_an_interpreter() -> None:
 
 def test_the_locale_of_the_environment_is_there_and_text_is_utf_8() -> None:
     code = (
-        "import locale, sys\nlocale.setlocale(locale.LC_ALL, '')\nsys.getfilesystemencoding(), open('é', 'w').encoding.lower()"
+        "import locale, sys\nlocale.setlocale(locale.LC_ALL, '')\n"
+        "sys.getfilesystemencoding(), open('é', 'w').encoding.lower()"
     )
 
     async def check() -> None:
