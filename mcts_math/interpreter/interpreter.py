@@ -52,7 +52,7 @@ class SandboxInterpreter:
         self.limits = limits or SandboxLimits()
         self.level = level
         self._parents: list[Parent | None] = [None] * self.limits.num_parents
-        self._num_sandboxes = 0
+        self._turns = itertools.count()
         self._sessions: dict[str, _Session] = {}
         self._with_sandbox: OrderedDict[_Session, None] = OrderedDict()  # least recently used first
         self._store = SnapshotStore(self.limits)
@@ -132,8 +132,7 @@ class SandboxInterpreter:
         if len(request.cell.code) > wire.MAX_CODE_BYTES // 4:
             return Observation("MemoryError: the code is too long", CellStatus.ERROR)
         session = self._sessions.setdefault(request.session, _Session())  # now: it may be released while this waits
-        tries = Tries()
-        rank = next(self._ranks)
+        tries, rank = Tries(), next(self._ranks)
         try:
             while not session.released and tries.left:
                 try:
@@ -215,9 +214,8 @@ class SandboxInterpreter:
         for session in list(self._sessions):
             await self.release(session)
         async with self._starting:
-            parents = [p for p in self._parents if p is not None]
-            self._parents = [None] * len(self._parents)
-            await asyncio.gather(*(p.close() for p in parents))
+            parents, self._parents = self._parents, [None] * len(self._parents)
+            await asyncio.gather(*(parent.close() for parent in parents if parent is not None))
 
     async def _sandbox(self, session: _Session) -> Sandbox:
         """The session's live sandbox, a new one if need be."""
@@ -236,8 +234,7 @@ class SandboxInterpreter:
 
     async def _new_sandbox(self) -> Sandbox:
         await self.start()
-        parent = self._parents[self._num_sandboxes % len(self._parents)]
-        self._num_sandboxes += 1
+        parent = self._parents[next(self._turns) % len(self._parents)]
         if parent is None:
             raise InterpreterError("the interpreter was closed")
         try:

@@ -31,10 +31,6 @@ def _default_sandboxes() -> int:
     return max(64, min(1024, room, memory // 16 // (3 << 20)))
 
 
-def _default_snapshots() -> int:
-    return 4 * _default_sandboxes()
-
-
 @dataclass(frozen=True, slots=True)
 class SandboxLimits:
     """What cells may use, and what they find. The bounds hold whatever a cell does.
@@ -66,7 +62,7 @@ class SandboxLimits:
     cpu_s: int | None = None
     memory_bytes: int = 1 << 30
     snapshot_bytes: int = 2 << 30
-    max_snapshots: int = field(default_factory=_default_snapshots)
+    max_snapshots: int = field(default_factory=lambda: 4 * _default_sandboxes())
     max_sandboxes: int = field(default_factory=_default_sandboxes)
     max_running: int = field(default_factory=_default_running)
     max_threads: int = 64

@@ -303,6 +303,10 @@ OWN_BESIDE: dict[str, tuple[str, str]] = {
         f"within: {kind}": (f"assert f(1) in ({SECRET}, {SECRET} + 1)", _EVER.format(kind, "A()"))
         for kind in ("", "int", "str", "tuple", "dict")
     },
+    "masked": (
+        f"import numpy as np\nnp.testing.assert_array_equal(f(1), np.array([{SECRET}, 1]))",
+        "import numpy as np\ndef f(x): return np.ma.masked_all(2)",
+    ),
     **{
         f"numpy: {compared}: {value}": (
             f"import numpy as np\n{compared}",

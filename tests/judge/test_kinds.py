@@ -17,6 +17,7 @@ from strangers import GROWN, STRANGERS, WITHOUT_EVIDENCE
 from mcts_math.errors import TaskError
 from mcts_math.judge import Case, Judge, JudgeLimits, Judgement, Problem
 from mcts_math.judge.worker.equal import same_output
+from mcts_math.judge.worker.held import is_held
 from mcts_math.tasks.task import states_problem
 
 BOTH = ("two_processes", "one_process")
@@ -247,6 +248,23 @@ def test_when_all_time_is_up_the_cases_so_far_count(isolation: str) -> None:
 )
 def test_printed_words(expected: str, found: str, tolerance: float | None, same: bool) -> None:
     assert same_output(f"x {expected}\n", f"x {found}", tolerance) is same
+
+
+@pytest.mark.parametrize(
+    ("value", "held"),
+    [
+        ([[" "] * 20] * 20, True),
+        ({"a": {"b": [1]}}, True),
+        ([0] * 10**6, False),
+        ([[0] * 1000] * 1000, False),
+        ({"a": "x" * 10**6}, False),
+        ((1, 2), False),
+        ("text", False),
+    ],
+)
+def test_what_may_be_changed_and_is_small_is_held(value: object, held: bool) -> None:
+    assert is_held("get", value) is held
+    assert not is_held("__call__", value)
 
 
 def test_what_a_program_prints_is_no_value_of_the_tests(ask: Ask) -> None:

@@ -75,7 +75,8 @@ def _is_array(value: Any) -> bool:
 def make_strict(
     numpy: Any, testing: Any = None, fair: Callable[[Any, Any], tuple[Any, Any]] = lambda a, b: (a, b)
 ) -> None:
-    """Changes what compares in numpy, and in `numpy.testing`: no values are like no values alone.
+    """Changes what compares in numpy, and in `numpy.testing`: no values are like no values alone,
+    and masked ones, which numpy passes over, like masked ones.
 
     Args:
         numpy, testing: the modules.
@@ -86,15 +87,15 @@ def make_strict(
         def check(a: Any, b: Any, *args: Any, **kwargs: Any) -> Any:
             a, b = fair(a, b)
             try:
-                one_empty = (numpy.size(a) == 0) != (numpy.size(b) == 0)
+                is_one = (numpy.size(a) == 0) != (numpy.size(b) == 0) or numpy.ma.is_masked(a) != numpy.ma.is_masked(b)
             except ValueError:  # ragged: numpy says so itself
-                one_empty = False
-            return refuse() if one_empty else compare(a, b, *args, **kwargs)
+                is_one = False
+            return refuse() if is_one else compare(a, b, *args, **kwargs)
 
         return check
 
     def fail() -> None:
-        raise AssertionError("an array without values was compared with one that has some")
+        raise AssertionError("an array without values, or with masked ones, was compared with one that has them")
 
     for name in ("allclose", "isclose", "array_equiv", "array_equal"):
         setattr(numpy, name, strict(getattr(numpy, name), lambda: numpy.False_))

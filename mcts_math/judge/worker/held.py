@@ -14,9 +14,18 @@ _MOST_ITEMS = 4096
 
 
 def is_held(how: str, value: Any) -> bool:
-    """Whether an answer is something to change that the object which was asked may hold."""
-    is_asked = how in ("get", "__getitem__") and isinstance(value, values.MUTABLE)
-    return is_asked and not remote.is_object(value) and len(value) <= _MOST_ITEMS
+    """Whether an answer is something to change, and not large, that the object which was asked may hold."""
+    if how not in ("get", "__getitem__") or remote.is_object(value) or not isinstance(value, values.MUTABLE):
+        return False
+    return len(value) <= _MOST_ITEMS and len(value) + sum(map(_length, _items(value))) <= _MOST_ITEMS
+
+
+def _items(value: Any) -> Any:
+    return value.values() if isinstance(value, dict) else value
+
+
+def _length(item: Any) -> int:
+    return len(item) if isinstance(item, (*values.MUTABLE, str, bytes, tuple, frozenset)) else 0
 
 
 class Copies:
