@@ -305,3 +305,28 @@ def test_marks_of_other_languages_and_forms(text: str) -> None:
     answer = extract_answer(text)
     assert answer is not None
     assert is_equiv("5", answer)
+
+
+@pytest.mark.parametrize(
+    ("text", "answer"),
+    [
+        ("So the final answer is 42 – let me know if you'd like more detail!", "42"),
+        ("The final answer is 17 ✓", "17"),
+        ("The answer is 42. ∎", "42"),
+        ("The answer is 12 (not 13).", "12"),
+        ("Final Answer:\n1. x = 2\n2. y = 3", "x = 2, y = 3"),
+        ("Hence, the answer to the question is 31.", "31"),
+        ("Answer = 14", "14"),
+        ("Thus, the answer must be 9.", "9"),
+        ("The answers are 3 and 4.", "3 and 4"),
+        ("**Result:** 12", "12"),
+        ("Hence option (C) is correct.", "C"),
+        ("So the answer is **42** apples.", "42 apples"),
+        ("Final Answer:\n```\n12\n```", "12"),
+        ("Answer: ```12```", "12"),
+        ("boxed{42}", "42"),
+        ("If the answer is 5, then x = 2, which is a contradiction.", None),
+    ],
+)
+def test_ends_of_replies(text: str, answer: str | None) -> None:
+    assert extract_answer(text) == answer

@@ -52,6 +52,8 @@ def _formula(kind: str, args: list[Node]) -> Node | None:
     match kind, args:
         case "first", [first, *_]:  # what follows tells the precision or the generators
             return first
+        case "whole", [Num(value)]:
+            return Num(Fraction(int(value)))
         case "quotient" | "complex", [only]:
             return only
         case "quotient", [Num(above), Num(below)] if below:

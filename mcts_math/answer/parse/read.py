@@ -45,6 +45,7 @@ _PART: Final = re.compile(
 )
 _MARKS: Final = ("a b c d e f g h", "i ii iii iv v vi", "1 2 3 4 5 6 7 8 9")
 _NOTATION: Final = re.compile(r"[\\{}^_]|\w\(")  # of what was meant to be a formula
+_QUOTED: Final = re.compile(r"""(['"])([A-Za-z]{2,60})\1""")  # a string of Python, no product of letters
 _WORDLIKE: Final = re.compile(r"[^\W\d_]{2,}|[^\W\d_a-zA-Z]")
 _CONGRUENCE: Final = re.compile(
     r"(?P<label>[a-zA-Z]\s*(?:\\equiv|=)\s*)?(?P<residue>[^=\s](?:[^=]{0,198}?[^=\s])??)"
@@ -90,6 +91,8 @@ def forget() -> None:
 def _read(text: str) -> Reading:
     if len(text) > MAX_LENGTH:
         return Reading(text.strip(), None, f"longer than {MAX_LENGTH} characters")
+    if (quoted := _QUOTED.fullmatch(text.strip())) is not None:
+        return Reading(quoted[2], Text(quoted[2]))
     clean = normalise(text)
     if not clean:
         return Reading("", None, "empty")

@@ -4,8 +4,28 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from mcts_math.answer.values.nodes import Cases, Group, Matrix, Node, Quantity, Ratio, Relation, Text, Time
-from mcts_math.answer.values.shapes import definite_set, is_congruence, is_family, named_point, over_integers, unwrap
+from mcts_math.answer.values.nodes import (
+    Cases,
+    Group,
+    Matrix,
+    Node,
+    Quantity,
+    Ratio,
+    Relation,
+    Text,
+    Time,
+    rename,
+    symbols,
+)
+from mcts_math.answer.values.shapes import (
+    closed,
+    definite_set,
+    is_congruence,
+    is_family,
+    named_point,
+    over_integers,
+    unwrap,
+)
 from mcts_math.answer.verdict import Policy
 
 _KIND_OF: Final[dict[type, str]] = {
@@ -18,6 +38,9 @@ _KIND_OF: Final[dict[type, str]] = {
     Ratio: "ratio",
     Quantity: "quantity",
 }
+
+
+_PARAMETERS: Final = frozenset({"t", "s", "u", "k", "lambda", "mu", "r"})
 
 
 class Decision(NamedTuple):
@@ -35,10 +58,20 @@ def compare(left: Node, right: Node, policy: Policy) -> Decision:
     if len(names) > 1:
         return Decision(False, "different points or distributions")
     left, right = over_integers(unwrap(left), "k"), over_integers(unwrap(right), "k")
+    right = _of_same_parameter(left, right)
     if left == right:
         return Decision(True, "read as the same value")
     own, other = sorted((left, right), key=lambda node: KINDS.index(kind(node)))
     return RULES[kind(own)](own, other, policy)
+
+
+def _of_same_parameter(left: Node, right: Node) -> Node:
+    """The tuple `right` with the parameter of `left`: `(1+t, 2t)` and `(1+s, 2s)` are one line."""
+    mine, theirs = symbols(left), symbols(right)
+    tuples = all(isinstance(node, Group) and closed(node) and len(node.items) > 1 for node in (left, right))
+    if not tuples or len(mine) != 1 or len(theirs) != 1 or mine == theirs or not mine | theirs <= _PARAMETERS:
+        return right
+    return rename(right, {next(iter(theirs)): next(iter(mine))})
 
 
 def kind(node: Node) -> str:

@@ -31,9 +31,15 @@ def label_value(relation: Relation) -> Node | None:
     if len(named) > 1 and not (isinstance(first, Call) and first.args == (second,)):
         return None  # x = y = 2 tells of two, f(x) = x of one
     if _is_label(first, second):
-        return second if "~" in relation.ops[1:] else relation.items[-1]
-    numbers = not symbols(first) and not symbols(second) and not isinstance(first, (Group, Text))
-    return first if numbers and scalars_equal(first, second, EXACTLY) else None
+        told = relation.items[1 : relation.ops.index("~") + 1 if "~" in relation.ops else None]
+        return told[-1] if all(_may_be_equal(second, other) for other in told[1:]) else None
+    same = all(_may_be_equal(first, item) for item in relation.items[1:])
+    return first if same and not symbols(first) and not isinstance(first, (Group, Text)) else None
+
+
+def _may_be_equal(left: Node, right: Node) -> bool:
+    """Whether two sides of an equation are equal, as far as they are numbers."""
+    return bool(symbols(left) or symbols(right)) or scalars_equal(left, right, EXACTLY)
 
 
 def label_first(relation: Relation) -> Relation:

@@ -11,7 +11,8 @@ from mcts_math.answer.text.braces import closing_braces
 from mcts_math.answer.text.normalise import without_colour
 
 _BOX: Final = re.compile(
-    r"\\(?:boxed|fbox|framebox)\s*(?=\{)|\\boxed(?:\s+|(?=\d))(\S+)|<(?:final[_ ]?)?answer>", re.IGNORECASE
+    r"(?:\\(?:boxed|fbox|framebox)|(?<![\\a-z])boxed)\s*(?=\{)|\\boxed(?:\s+|(?=\d))(\S+)|<(?:final[_ ]?)?answer>",
+    re.IGNORECASE,
 )
 _END_TAG: Final = re.compile(r"</(?:final[_ ]?)?answer>", re.IGNORECASE)
 _GAP: Final = r"(?:[\s$]|\\[()\[\],;]|\\q?quad)*"

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from typing import Final
 
 _STYLE: Final = re.compile(r"\\(?:ce|mathrm|text|rm)(?![a-z])|[{}\s_$]|\^(?=\{?\d?[+-]\}?(?![A-Z\d(]))")
 _ARROW: Final = re.compile(r"\\(?:to|(?:long)?rightarrow|rightleftharpoons)(?![a-z])|<?->|→|⇌|=")
+_DOT: Final = re.compile(r"\\cdot(?![a-z])|[⋅•]")
 _SUBSTANCE: Final = (
     r"\d{0,3}(?:[A-Z][a-z]?\d{0,3}|\((?:[A-Z][a-z]?\d{0,3}){1,9}\)\d{0,3}){1,20}[+-]?(?:\([a-z]{1,2}\))?"
 )
-_FORMULA: Final = re.compile(rf"{_SUBSTANCE}(?:[+>]{_SUBSTANCE}){{0,12}}")
+_FORMULA: Final = re.compile(rf"{_SUBSTANCE}(?:[+>·]{_SUBSTANCE}){{0,12}}")
 _MAX_LENGTH: Final = 300
 
 
@@ -21,4 +23,6 @@ def same_formula(left: str, right: str) -> bool:
 
 
 def _plain(text: str) -> str:
-    return _ARROW.sub(">", _STYLE.sub("", text)) if len(text) <= _MAX_LENGTH else ""
+    if len(text) > _MAX_LENGTH:
+        return ""
+    return _DOT.sub("·", _ARROW.sub(">", _STYLE.sub("", unicodedata.normalize("NFKC", text))))

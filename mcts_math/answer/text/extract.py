@@ -21,14 +21,23 @@ _ANSWER: Final = (  # in other languages
 _MARK: Final = re.compile(
     r"(?:final|correct)\s+(?:answer|choice|option|result)(?: ?\([^()\n]{1,40}\))?"
     rf"{_BOLD_MARK}(?:is|:|=)+{_BOLD_MARK}:?"
-    rf"|\banswer{_BOLD_MARK}(?:is\b(?:\s*:)?|:)\s*(?:\*\*|__)?"
+    rf"|\banswers?(?: to (?:the|this) (?:question|problem))?(?:, then,)?{_BOLD_MARK}"
+    r"(?:(?:is|are|(?:must|should|would|will) be)\b(?:\s*:)?|:)\s*(?:\*\*|__)?"
+    r"|^[ #*_]{0,9}(?:result[*_ ]{0,3}:(?:\*\*)?|answer[*_ ]{0,3}=(?!=))"
     r"|(?:最终)?答案\s?(?:是(?!不)|为|：|:)+|故选\s?[:：]?"
     rf"|(?<!\w)(?:{_ANSWER})(?: \w{{4,9}})?{_BOLD_MARK}(?:[:：]|[은는は]| (?:es|est|ist|lautet|è|é)\b ?:?)(?:\s?\*\*)?"
     rf"|(?<!#)####(?!#)(?!\s{{0,9}}(?:{_HEADINGS})\b|[^\n]{{0,80}}[:：][ *_]{{0,9}}(?:\n|$))"
     r"|^[ #*_]{0,9}final answer[ #*_]{0,9}$|^ {0,3}(?:#|\*\*|__)[ #*_]{0,6}answer[ #*_]{0,9}$",
     re.IGNORECASE | re.MULTILINE,
 )
-_VERB: Final = re.compile(r" (?:is|es|est|ist|lautet|è|é)\b|[은는は]")
+_VERB: Final = re.compile(r" (?:is|are|be|es|est|ist|lautet|è|é)\b|[은는は]|=")
+_SUPPOSED: Final = re.compile(r"\b(?:if|suppose|assume|assuming|unless|whether)(?: that)?(?: the)? ?\Z", re.IGNORECASE)
+_FENCED: Final = re.compile(r"```[a-z]{0,12}\n?([^`]{1,300})```")
+_LIST: Final = re.compile(r"(?:(?:[-*]|\d[.)]) [^\n]{1,80}=[^\n]{1,80}(?:\n|\Z)){2,9}")
+_LIST_MARK: Final = re.compile(r"^(?:[-*]|\d[.)]) ", re.MULTILINE)
+_CORRECT: Final = re.compile(r"\b(?:option|choice|answer) \(?([A-Z])\)? is (?:the )?(?:correct|right)\b")
+_END_MARK: Final = re.compile(r"\s{0,3}\.?\s?(?:[✓✔✅∎■□]|\$?\\(?:square|blacksquare|checkmark|qed)\$?)\s{0,9}\Z")
+_BOLD: Final = re.compile(r"(?<![\w)*])\*\*([^*\n]{1,80})\*\*(?![\w(*])")
 _ONE_WORD: Final = re.compile(rf"answer|{_ANSWER}")
 _LINE_START: Final = re.compile(r"(?:^|\n)[ #*_>-]{0,9}(?:the )?\Z", re.IGNORECASE)
 _STOP: Final = re.compile(
@@ -66,6 +75,7 @@ _SENTENCE: Final = re.compile(r"[.!]\s+(?=[A-Z])|[.!]$|。")
 _ABBREVIATED: Final = re.compile(r"\b(?:[ap]\.m|[AP]\.M|St|Mt|Dr|Mr|Mrs|Ms)\.?$")
 _AFTERTHOUGHT: Final = re.compile(
     r",?\s+(?:which|because|since|as\s+(?:required|desired|expected))\b|,\s+(?:and\s+)?so\s+(?=[a-z]{2})"
+    r"|\s[–—]\s+(?=[a-z]{2})|\s\(not [^()\n]{1,40}\)"
 )
 _DISPLAY: Final = re.compile(  # what follows is the end of a sentence, or a clause about it
     r"(?:\\\[((?:(?!(?<!\\)\\\]).)*)\\\]|\$\$((?:(?!\$\$).)*)\$\$|\\\(((?:(?!(?<!\\)\\\)).)*)\\\))"
@@ -102,6 +112,8 @@ def extract_answer(text: str) -> str | None:
     last = _LAST_WORD.search(reply.rstrip())
     if last is not None:
         return _clean(last.group(1) or last.group(2))
+    if chosen := _CORRECT.findall(reply):
+        return str(chosen[-1])
     bare = reply.strip()
     return _clean(bare) if "\\boxed" not in bare and _BARE.fullmatch(bare) else None
 
@@ -144,7 +156,7 @@ def _without_thoughts(text: str) -> str:
 
 
 def _last_mark(text: str) -> _Found | None:
-    marks = list(_MARK.finditer(text))
+    marks = [match for match in _MARK.finditer(text) if not _SUPPOSED.search(text[: match.start()][-30:])]
     strong = {match.start() for match in marks if _is_strong(text, match)}
     for match in sorted(marks, key=lambda match: (match.start() in strong, match.start()), reverse=True):
         rest = text[match.end() : match.end() + _MAX_MARKED]
@@ -152,6 +164,10 @@ def _last_mark(text: str) -> _Found | None:
         if "\n" in match.group() + rest[: len(rest) - len(bare)]:  # on a line of its own, perhaps as a list's item
             bare = _BULLET.sub("", bare)
         rest = bare
+        if (fenced := _FENCED.match(rest)) is not None:
+            rest = fenced.group(1)
+        elif (listed := _LIST.match(text[match.end() :].lstrip("\n"))) is not None:
+            rest = ", ".join(line.strip(" ,;.") for line in _LIST_MARK.sub("", listed.group()).split("\n") if line)
         stop = _STOP.search(rest)
         rest = rest[: stop.start()] if stop is not None else rest.rstrip()
         inner = _MARK.match(rest[4:] if rest[:4].lower() == "the " else rest)
@@ -175,7 +191,9 @@ def _is_strong(text: str, match: re.Match[str]) -> bool:
 
 def _clean(text: str) -> str | None:
     """The answer in the rest of a marked line: without what follows its sentence, bold marks and enclosing dollars."""
-    text = _ADVERB.sub("", without_colour(_TAG.sub("", text)).strip().strip("*_").strip(), count=1)
+    text = _END_MARK.sub("", _BOLD.sub(r"\1", without_colour(_TAG.sub("", text)).strip()))
+    text = text.replace("**", "") if text.count("**") == 1 else text  # the other one was part of the mark
+    text = _ADVERB.sub("", text.strip("*_").strip(), count=1)
     text = _COPULA.sub("", _DENIED.sub("", text, count=1))
     for enclosed in (_DISPLAY.match(text), _DOLLARS.match(text)):
         if enclosed is not None:

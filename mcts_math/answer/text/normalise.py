@@ -57,6 +57,7 @@ _FOREIGN: Final = tuple(
     )
 )
 _FOREIGN_TEXT: Final = re.compile(r"\\text ?\{\s?(并且|且|及|和|与|或者|或|或是|и|или|und|oder|et|ou|또는|그리고)\s?\}")
+_BOLD_NUMBER: Final = re.compile(r"(?<![\w)*])\*\*(-?[\d.,]{1,20})\*\*(?![\w(*])")
 _STRUCK: Final = re.compile(r"~~[^~]{1,200}~~")
 _AMOUNT: Final = r"(?<![\d.])-?\d{1,15}(?:\.\d{1,15})?"
 _BOUNDED: Final = tuple(
@@ -84,7 +85,7 @@ _NUMPY: Final = re.compile(r"^\[[\[\]\s\d.eE+\-]*\]$")
 
 def normalise(text: str) -> str:
     """`text` in one alphabet and without decoration (dollar signs, boxes, spacing, markdown, a final full stop)."""
-    text = _STRUCK.sub("", text)
+    text = _BOLD_NUMBER.sub(r"\1", _STRUCK.sub("", text))
     text = _LOST_ESCAPE.sub(lambda match: _ESCAPES[match.group()], text)  # before white space is taken off
     if not text.isascii() and "\\" not in (text := _unwrap(text)):
         text = _PLAIN_SET.sub(r"\{\1\}", text)  # its symbols become LaTeX, its braces are a set's

@@ -83,7 +83,7 @@ _RULES: Final[tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]
     (re.compile(pattern, re.DOTALL), replacement)
     for pattern, replacement in (
         (r"\\[dtc]frac(?![a-zA-Z])", r"\\frac"),
-        (r"(?<=[\w}]) ?\((?:since|because|as|where|note|after|double|repeated) [^()]{0,200}\)$", ""),
+        (r"(?<=[\w}]) ?\((?:since|because|as|where|note|after|double|repeated|rounded) [^()]{0,200}\)$", ""),
         # derivatives, functions and sequences as labels
         (
             rf"^\\frac ?\{{ ?{_D}{_POWER} ?([a-zA-Z])(?: ?\([a-z]\))? ?\}} ?\{{ ?{_D} ?[a-z]{_POWER} ?\}} ?=",
@@ -131,7 +131,8 @@ _RULES: Final[tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]
             lambda m: m[0].replace("\\cup", " or ").replace("\\cap", " and "),
         ),
         (r"^([a-zA-Z]_\{?n\}? ?=.+?),? ?(?:\\q?quad ?)?\(?n ?(?:\\geq?|\\geqslant|>=) ?[01]\)?$", r"\1"),
-        (r"\\lnot(?![a-z])", r"\\neg"),
+        (r"\\lnot(?![a-z])|¬", r"\\neg "),
+        (r"\\(?:under|over)brace ?\{([^{}]*)\}(?: ?[_^] ?\{(?:[^{}]|\{[^{}]*\}){0,80}\})?", r"\1"),
         # measures
         (
             r"(?<!\d)(\d{1,3}) ?\^ ?\{? ?\\circ ?\}? ?(\d{1,2}) ?(?:'|\^ ?\{?\\prime\}?)(?: ?(\d{1,2}) ?(?:''|\"))?$",

@@ -10,11 +10,21 @@ from typing import Final, NamedTuple
 from mcts_math.answer.text.runs import is_word
 from mcts_math.answer.text.spelled import spelled_number
 from mcts_math.answer.text.things import singular
-from mcts_math.answer.text.vocabulary import NUMBER_WORDS, PART_WORDS, SCALE_WORDS, names
+from mcts_math.answer.text.units import UNITS
+from mcts_math.answer.text.vocabulary import NUMBER_WORDS, PART_WORDS, PLACE_WORDS, SCALE_WORDS, names
 
+# What is done with what is counted: `Tom needs 18 bags`.
+_DEEDS: Final = (
+    r"(?:will\s+|can\s+|must\s+|could\s+|would\s+)?(?:need|take|get|make|sell|spend|earn|pay|save|eat|buy|receive|give|use"
+    r"|read|write|bake|collect|walk|run|drive|see|hold|score|win|weigh|work|travel|catch|plant|drink)(?:e?s)?"
+    r"|got|took|made|sold|spent|earned|paid|saved|ate|bought|received|gave|used|wrote|baked|collected|walked|ran|drove|saw"
+    r"|held|scored|won|weighed|worked|travell?ed|caught|planted|drank|needed|had"
+)
 _SENTENCE: Final = re.compile(
-    r"(?P<subject>[^=<>]{0,200}?[A-Za-z$)}][^=<>]{0,40}?)\s+(?P<verb>is|are|was|were|will\s+be|equals?|becomes|has|have|costs|converges\s+to)\s+"
-    r"(?:(?:equal\s+to|approximately|about|exactly|only)\s+|:\s*)*(?P<value>\S.*)",
+    r"(?P<subject>(?![-+]?[\d.]+\W)[^=<>]{0,200}?[A-Za-z$)}][^=<>]{0,40}?)\s+"
+    r"(?:(?:is|are|was|were|will\s+be|equals?|becomes|has|have|costs|converges\s+to)\s+"
+    r"(?:(?:equal\s+to|approximately|about|exactly|only)\s+|:\s*)*"
+    rf"|(?:{_DEEDS})\s+(?:(?:h(?:er|im)|them|us|you|it|exactly|only|another|a\s+total\s+of)\s+)?(?=\\?\$?\d))(?P<value>\S.*)",
     re.DOTALL,
 )
 _LABEL: Final = re.compile(
@@ -107,8 +117,22 @@ _WRITTEN: Final = (
     ),
     (r"(?:all )?(?:the )?(odd|even) (?:integers|numbers)", lambda m: _parity(m[1])),
     (r"(?:the )?colou?r ([a-z]+)", r"\1"),
-    (r"(.{1,60}[^,]) only", r"\1"),
-    (r"(?:approximately|about|roughly|exactly|around) ([-\d$\\].*)", r"\1"),
+    (r"(.{0,60}[^,]) only", r"\1"),
+    (r"(?:only|exactly|just) (.{1,60}=.*)", r"\1"),
+    (
+        r"(?:approximately|about|roughly|exactly|around|an? (?:total|probability) of) ([-\d$\\].*)",
+        r"\1",
+    ),
+    (r"(?:only|just|all|the|an?|another|an additional) (\\?\$?\d.*)", r"\1"),
+    (r"(?:both |options? |choices? |answers? )+([A-Z](?:(?:, | and | or |, and |, or )[A-Z]){0,5})", r"\1"),
+    (r"(?:option|choice|answer) ([A-Z]) is (?:the )?(?:correct|right)(?: one| answer| option| choice)?", r"\1"),
+    (r"N degrees? below (?:zero|0)", r"-\1"),
+    (r"N-([a-z]+)(-year-old|-old)?", lambda m: rf"{m[1]}\text{{ {m[2]}}}" if m[2] in UNITS else m[0]),
+    (
+        rf"({'|'.join(NUMBER_WORDS)}) ((?:[a-z]+ )?[a-z]{{3,20}}s\b(?!.*\band\b).*)",
+        lambda m: _counted(m[1], m[2]) or m[0],
+    ),
+    (r"N ((?:[a-z]+ )?[a-z]{3,20}s) (?:an?|each|every) ([a-z]{3,10})", r"\1\\text{ \2 per \3}"),
     (r"(?:the )?(?:line|curve|plane) ([\w(].*=.*)", r"\1"),
     (r"([a-z]) is (?:a multiple of|divisible by) (\d{1,9})(?: number| integer)?", r"\1\\equiv0\\pmod{\2}"),
     (r"(?:(?:the )?limit\b|\\lim)[^,:;]* does not exist", "undefined"),
@@ -116,7 +140,10 @@ _WRITTEN: Final = (
     (r"(yes|no|true|false) ?[,;:] ?(?!(?:.*(?:[,;] ?|and ))?(?:yes|no|true|false)(?: ?[,;]| and |$))[a-z].*", r"\1"),
     (r"(?:converges to|equals?|equal to|on|at) (.+)", r"\1"),
     (r"([a-z][a-z -]{2,60}) \(N\)", lambda m: m[2] if spelled_number(m[1]) == Fraction(m[2]) else m[0]),
-    (r"N ([a-z]{3,20}s) of ((?:the )?[a-z]{3,20}(?: [a-z]{3,20})?)", lambda m: _measured_of(*m.groups()) or m[0]),
+    (
+        r"(-?\d+(?:\.\d+| \d+/\d+)?) ([a-z]{3,20}s) of ((?:the )?[a-z]{3,20}(?: [a-z]{3,20})?)",
+        lambda m: _measured_of(*m.groups()) or m[0],
+    ),
     (r"((?:a |one |two |three |four |five )?[a-z]{4,8}) of (\d{1,9}(?:\.\d{1,9})?)", lambda m: _share(m[1], m[2])),
 )
 
@@ -136,24 +163,31 @@ _JOINTS: Final = {
     "and": re.compile(r"\band\b|∧|\\(?:land|wedge)(?![a-z])"),
     "or": re.compile(r"\bor\b|∨|\\(?:lor|vee)(?![a-z])"),
 }
-_NUMERIC: Final = re.compile(rf"[\d<>=]|\\(?:[gl]eq?|in)(?![a-z])|\b(?:{'|'.join(NUMBER_WORDS)})\b", re.IGNORECASE)
+_NUMERIC: Final = re.compile(
+    rf"[\d<>=¬]|\\(?:neg|lnot|to|implies|Rightarrow)(?![a-z])|\\(?:[gl]eq?|in)(?![a-z])|\b(?:{'|'.join(NUMBER_WORDS)})\b",
+    re.IGNORECASE,
+)
 
 
 def conflict(words: str, other: str) -> bool:
     """Whether two answers can't be the same: `A and B`, but `A or B`; `yes, x = 5`, but `yes, x = 6`.
 
-    Values of a variable may be joined by either word.
+    Values of a variable may be joined by either word, and "and" goes without saying.
     """
-    return any(mine and theirs and mine != theirs for mine, theirs in zip(beside(words), beside(other), strict=True))
+    (mine, stated), (theirs, stated_too) = beside(words), beside(other)
+    either = mine is not None and theirs is not None and ("or" in mine) != ("or" in theirs)
+    return either or bool(stated and stated_too and stated != stated_too)
 
 
-def beside(words: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """What an answer says beside its value: which of "and" and "or" join its words, and what a reply states too."""
+def beside(words: str) -> tuple[tuple[str, ...] | None, tuple[str, ...]]:
+    """What an answer says beside its value: which of "and" and "or" join its words (None: it has numbers, or is logic),
+    and what a reply states too."""
     if len(words) > _MAX_TURN:
-        return (), ()
-    joints = () if _NUMERIC.search(words) else [joint for joint, pattern in _JOINTS.items() if pattern.search(words)]
+        return None, ()
+    joints = [joint for joint, pattern in _JOINTS.items() if pattern.search(words)]
     reply = _REPLY.fullmatch(words.strip().strip("$."))
-    return tuple(joints), () if reply is None else tuple(sorted(_STATED.findall(reply.group(1))))
+    stated = () if reply is None else tuple(sorted(_STATED.findall(reply.group(1))))
+    return None if _NUMERIC.search(words) else tuple(joints), stated
 
 
 class Sentence(NamedTuple):
@@ -219,7 +253,7 @@ def sentence(words: str) -> Sentence | None:
 
 def notation(words: str) -> str:
     """Fixed turns of phrase in the notation that the grammar reads (`3 to 2` is `3:2`); other text as it is."""
-    if len(words) > _MAX_TURN or " " not in words:
+    if len(words) > _MAX_TURN or (" " not in words and "-" not in words):
         return words
     for pattern, short in _TURNS:
         if (match := pattern.fullmatch(words)) is not None:
@@ -245,6 +279,12 @@ def _parity(kind: str, letter: str = "") -> str:
 def _measured_of(number: str, unit: str, what: str) -> str | None:
     """`5 gallons of milk` as a measure; None for a part of something, such as `3 quarters of an hour`."""
     return None if unit in PART_WORDS or unit in SCALE_WORDS else rf"{number}\text{{ {unit} of {what}}}"
+
+
+def _counted(number: str, rest: str) -> str | None:
+    """`three bolts of fabric` with the number in digits; None for `three quarters`, and where more numbers follow."""
+    parts = {*PART_WORDS, *SCALE_WORDS, *PLACE_WORDS, *NUMBER_WORDS} & set(rest.split())
+    return None if parts else notation(f"{NUMBER_WORDS[number.lower()]} {rest}")
 
 
 def _share(part: str, whole: str) -> str:

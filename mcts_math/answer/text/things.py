@@ -83,10 +83,11 @@ def is_counted(phrase: str, is_one: bool = True) -> bool:
         phrase: what stands behind the number on one side of a comparison.
         is_one: the number may be one, or less: a noun need not be in the plural.
     """
-    words = [word.partition("^")[0].strip(".,;:!?'\"()").lower() for word in phrase.split()]
+    parts = phrase.replace("left over", "left").split()
+    words = [word.partition("^")[0].strip(".,;:!?'\"()").lower() for word in parts if "^-" not in word]  # per page
     if not phrase.isascii():
         return len(words) == 1 and _is_foreign_noun(words[0])
-    if _TELLING & set(words) or rejects(" ".join(words)):
+    if (_TELLING - {"more"}) & set(words) or rejects(" ".join(words)):
         return False
     if all(word in _BEHIND or word in _PREPOSITIONS for word in words):
         return True  # in total

@@ -49,7 +49,7 @@ mass,length2,time-2: kWh=3600000000
 mass,length-1,time-2: atm=101325000 atmosphere; mmHg=2533125/19 torr Torr; psi=3447378646584/500000
 length: Å=1/10000000000 angstrom
 mass,length2,time-3: hp=745700 horsepower
-frequency: rpm=1/60
+time-1: rpm=1/60
 ratio: %=1 percent pct
 """
 # The same for units that take metric prefixes: the short name takes the short ones, the others the long ones.
@@ -58,8 +58,11 @@ length: m=1 meter metre; mass: g=1 gram; time: s=1 second; length3: L=1/1000 lit
 mass,length2,time-2: J=1000 joule; cal=4184 calorie; eV=801088317/5000000000000000000000000000 electronvolt
 mass,length,time-2: N=1000 newton; mass,length2,time-3: W=1000 watt
 mass,length-1,time-2: Pa=1000 pascal; bar=100000000 bar
-current,time: C=1 coulomb; current: A=1 ampere amp; volt: V=1 volt; ohm: ohm=1 ohm; frequency: Hz=1 hertz
-amount: mol=1 mole; farad: F=1 farad; tesla: T=1 tesla; bit: bit=1 bit; byte: B=1 byte
+current,time: C=1 coulomb; current: A=1 ampere amp; time-1: Hz=1 hertz
+mass,length2,time-3,current-1: V=1000 volt; mass,length2,time-3,current-2: ohm=1000 ohm
+mass,length2,time-2,current-1: Wb=1000 weber; mass,time-2,current-1: T=1000 tesla
+mass-1,length-2,time4,current2: F=1/1000 farad
+amount: mol=1 mole; bit: bit=1 bit; byte: B=1 byte
 """
 _ALSO: Final = """
 g: gm gms г 克; kg: kilo kilos kgs кг 千克 公斤; km: kms км 千米 公里; m: м 米; cm: см 厘米; mm: мм 毫米

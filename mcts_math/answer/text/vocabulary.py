@@ -52,8 +52,9 @@ NAMES: Final = {
 
 CURRENCIES: Final = "USD|EUR|GBP|JPY|INR|CNY|CAD|AUD"
 CONSTRUCTORS: Final = meanings(
-    "first: Integer Float Decimal mpf int float float64 float32 float16 int64 int32 int16 int8 uint8 complex128 Symbol "
-    "str_ bool_ Poly PurePoly; quotient: Rational Fraction mpq; complex: complex mpc; "
+    "first: Integer Float Decimal mpf float float64 float32 float16 complex128 Symbol; "
+    "whole: int int64 int32 int16 int8 uint8; first: str_ bool_ Poly PurePoly; "
+    "quotient: Rational Fraction mpq; complex: complex mpc; "
     "Add: Add; Mul: Mul; Pow: Pow; poly1d: poly1d; "
     "=: Eq Equality; !=: Ne Unequality; <: Lt StrictLessThan; <=: Le LessThan; >: Gt StrictGreaterThan; "
     ">=: Ge GreaterThan; cup: Union; cap: Intersection; minus: Complement; and: And; or: Or; Interval: Interval; "
