@@ -10,10 +10,13 @@ from typing import Any, Final
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import pad
 
 # Bytes of a matrix below which the plain kernel is as fast; that for bfloat16 is much slower on small ones.
 _SMALLEST: Final = {torch.float32: 1 << 20, torch.bfloat16: 1 << 16}
-_ROWS: Final = 1  # for which the layout is chosen; it serves any number, and no other one serves a single row as well
+# For so many rows the layout is chosen, and fewer are filled up to them: a product with four rows takes less time than
+# one with a single row, and in float32 the layout for one row costs 4 rows 1.7 times as much (docs/results.md).
+_ROWS: Final = 4
 
 
 class PackedLinear(nn.Module):
@@ -26,8 +29,11 @@ class PackedLinear(nn.Module):
         self._packed = torch.ops.mkldnn._reorder_linear_weight(linear.weight.detach(), _ROWS)
 
     def forward(self, inputs: Tensor) -> Tensor:
-        output: Tensor = torch.ops.mkldnn._linear_pointwise(inputs, self._packed, self._bias, "none", [], "")
-        return output
+        rows = inputs.reshape(-1, self.in_features)
+        count = len(rows)
+        filled = pad(rows, (0, 0, 0, _ROWS - count)) if count < _ROWS else rows
+        output: Tensor = torch.ops.mkldnn._linear_pointwise(filled, self._packed, self._bias, "none", [], "")
+        return output[:count].view(*inputs.shape[:-1], self.out_features)
 
 
 def can_pack(model: Any) -> bool:
