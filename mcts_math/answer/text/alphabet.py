@@ -17,6 +17,7 @@ _SCRIPT_RUNS: Final = tuple(
 )
 _VULGAR: Final = re.compile("[¼½¾⅐⅑⅒⅓⅔⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞]")
 _MICRO: Final = re.compile(r"(?<=\d) ?[μµ]([mgsLlFAVWCJN])\b")  # 5 μm, but not μm without a number
+_CIRCLED: Final = re.compile("([①-⑳])(?=[①-⑳])")
 _DOTTED: Final = re.compile("(\\d)\u0307")
 _PLAIN: Final = (
     ("-", "−–—‐‑‒﹣"),
@@ -55,6 +56,7 @@ def plain_alphabet(text: str) -> str:
     for pattern, sign, plain in _SCRIPT_RUNS:
         text = pattern.sub(rf"{sign}{{\g<0>}}", text).translate(plain)
     text = _MICRO.sub(r"\\text{ u\1}", text)
+    text = _CIRCLED.sub(r"\1, ", text)
     text = _DOTTED.sub(r"\\dot{\1}", _VULGAR.sub(_vulgar, text)).translate(_SYMBOLS)
     text = unicodedata.normalize("NFKC", text).translate(_SYMBOLS)
     return "".join(char for char in text if unicodedata.category(char) != "Cf")

@@ -13,13 +13,19 @@ _SUBSTANCE: Final = (
     r"\d{0,3}(?:[A-Z][a-z]?\d{0,3}|\((?:[A-Z][a-z]?\d{0,3}){1,9}\)\d{0,3}){1,20}[+-]?(?:\([a-z]{1,2}\))?"
 )
 _FORMULA: Final = re.compile(rf"{_SUBSTANCE}(?:[+>·]{_SUBSTANCE}){{0,12}}")
+_PLUS: Final = re.compile(r"\+(?=\d{0,3}[A-Z(])")
 _MAX_LENGTH: Final = 300
 
 
 def same_formula(left: str, right: str) -> bool:
     """Whether two texts are one chemical formula or equation, however its indices and arrows are written."""
     first, second = _plain(left), _plain(right)
-    return first == second and _FORMULA.fullmatch(first) is not None
+    return _FORMULA.fullmatch(first) is not None and _sides(first) == _sides(second)
+
+
+def _sides(formula: str) -> list[list[str]]:
+    """The substances on each side of an equation, in any order."""
+    return [sorted(_PLUS.split(side)) for side in formula.split(">")]
 
 
 def _plain(text: str) -> str:

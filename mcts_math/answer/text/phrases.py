@@ -126,6 +126,9 @@ _WRITTEN: Final = (
     (r"(?:only|just|all|the|an?|another|an additional) (\\?\$?\d.*)", r"\1"),
     (r"(?:both |options? |choices? |answers? )+([A-Z](?:(?:, | and | or |, and |, or )[A-Z]){0,5})", r"\1"),
     (r"(?:option|choice|answer) ([A-Z]) is (?:the )?(?:correct|right)(?: one| answer| option| choice)?", r"\1"),
+    (r"(\d{1,9}(?:\.\d{1,9})?(?: [a-z]{1,12})?) by (\d{1,9}(?:\.\d{1,9})?(?: [a-z]{1,12})?)", r"\1 \\times \2"),
+    (r"(\d{1,3}):([0-5]\d) ?(?:h|hrs?|hours?)", r"\1 hours \2 minutes"),
+    (r"(?:there (?:is|are) )?no such [a-z]+(?: exists?)?", "no solution"),
     (r"N degrees? below (?:zero|0)", r"-\1"),
     (r"N-([a-z]+)(-year-old|-old)?", lambda m: rf"{m[1]}\text{{ {m[2]}}}" if m[2] in UNITS else m[0]),
     (

@@ -126,7 +126,8 @@ undefined, does not exist, dne, not defined, doesn't exist, limit does not exist
  존재하지 않는다, 存在しない, не существует, existiert nicht, n'existe pas, no existe, não existe
 all real numbers, all reals, the real numbers, real numbers, any real number, all real number
 integers, all integers, the integers, the set of integers, set of integers, set of all integers
-natural numbers, naturals, all natural numbers, positive integers, all positive integers
+natural numbers, naturals, all natural numbers, positive integers, all positive integers, every positive integer,
+ all positive integers n, every positive integer n
 rational numbers, rationals, all rational numbers
 complex numbers, all complex numbers
 yes, true, 是, 是的, 对, 正确, да, oui, ja, sí, sim, はい, 예
