@@ -101,9 +101,13 @@ def _matrix(kind: str, args: list[Node]) -> Node | None:
             height, *widths = _sizes(args, 1, _MAX_SIZE)
             first, others = _FILLED[kind]
             return _diagonal(height, (widths or [height])[0], [first] * height, others)
-        case "matrix", [Group(items=items)] if items:
-            cells = tuple(row.items if isinstance(row, Group) else (row,) for row in items)
-            return tree.Matrix(cells) if all(len(row) == len(cells[0]) for row in cells) else None
+        case "matrix", [*size, Group(items=items)] if items and len(size) in (0, 2):
+            cells = [row.items if isinstance(row, Group) else (row,) for row in items]
+            if size:  # Matrix(2, 2, [1, 2, 3, 4])
+                height, width = _sizes(size, 1, 10**6)
+                cells = [items[i : i + width] for i in range(0, len(items), width)]
+                cells = cells if height * width == len(items) else []
+            return tree.Matrix(tuple(cells)) if cells and all(len(row) == len(cells[0]) for row in cells) else None
     return None
 
 

@@ -116,8 +116,8 @@ def scan_known(scanner: Scanner, run: str) -> bool:
 
 
 def _is_name(scanner: Scanner, run: str) -> bool:
-    """Whether E and I, as sympy prints constants, are names here: in LaTeX, and in front of an equals sign."""
-    return run.isupper() and (scanner.latex or scanner.sees(_EQUALS))
+    """Whether E and I, as sympy prints constants, are names here: in front of an equals sign."""
+    return run.isupper() and scanner.sees(_EQUALS)
 
 
 def _subscript(scanner: Scanner) -> str:

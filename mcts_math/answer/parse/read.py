@@ -91,7 +91,8 @@ def forget() -> None:
 def _read(text: str) -> Reading:
     if len(text) > MAX_LENGTH:
         return Reading(text.strip(), None, f"longer than {MAX_LENGTH} characters")
-    if (quoted := _QUOTED.fullmatch(text.strip())) is not None:
+    quoted = _QUOTED.fullmatch(text.strip())
+    if quoted is not None and words_value(quoted[2]) is None and not is_word(quoted[2]):
         return Reading(quoted[2], Text(quoted[2]))
     clean = normalise(text)
     if not clean:

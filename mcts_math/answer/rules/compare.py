@@ -18,7 +18,6 @@ from mcts_math.answer.values.nodes import (
     symbols,
 )
 from mcts_math.answer.values.shapes import (
-    closed,
     definite_set,
     is_congruence,
     is_family,
@@ -40,7 +39,7 @@ _KIND_OF: Final[dict[type, str]] = {
 }
 
 
-_PARAMETERS: Final = frozenset({"t", "s", "u", "k", "lambda", "mu", "r"})
+_PARAMETERS: Final = frozenset({"t", "s", "u", "lambda", "mu"})
 
 
 class Decision(NamedTuple):
@@ -68,8 +67,16 @@ def compare(left: Node, right: Node, policy: Policy) -> Decision:
 def _of_same_parameter(left: Node, right: Node) -> Node:
     """The tuple `right` with the parameter of `left`: `(1+t, 2t)` and `(1+s, 2s)` are one line."""
     mine, theirs = symbols(left), symbols(right)
-    tuples = all(isinstance(node, Group) and closed(node) and len(node.items) > 1 for node in (left, right))
-    if not tuples or len(mine) != 1 or len(theirs) != 1 or mine == theirs or not mine | theirs <= _PARAMETERS:
+    lines = all(isinstance(node, Group) and node.left + node.right == "()" for node in (left, right))
+    moving = [item for node in (left, right) if isinstance(node, Group) for item in node.items if symbols(item)]
+    if (
+        not lines
+        or len(moving) < 4
+        or len(mine) != 1
+        or len(theirs) != 1
+        or mine == theirs
+        or not mine | theirs <= _PARAMETERS
+    ):
         return right
     return rename(right, {next(iter(theirs)): next(iter(mine))})
 

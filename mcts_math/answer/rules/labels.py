@@ -7,10 +7,13 @@ from typing import Final
 from mcts_math.answer.rules.scalars import EXACTLY, scalars_equal
 from mcts_math.answer.text.things import rejects, same_things
 from mcts_math.answer.values import nodes as tree
+from mcts_math.answer.values.approximate import numbers
+from mcts_math.answer.values.evaluate import UndefinedError, evaluate
 from mcts_math.answer.values.nodes import MINUS_ONE, Call, Const, Group, Node, Prod, Relation, Sum, Sym, Text, symbols
 
 _COORDINATES: Final = frozenset({"x", "y", "z", "t", "r", "theta"})
 _FUNCTIONS: Final = "fghFGH"
+_ROUNDED: Final = 0.01  # of a value: how far it is rounded in a chain such as r = sqrt(3) = 1.73
 _INDICES: Final = "nkmij"
 
 
@@ -32,14 +35,20 @@ def label_value(relation: Relation) -> Node | None:
         return None  # x = y = 2 tells of two, f(x) = x of one
     if _is_label(first, second):
         told = relation.items[1 : relation.ops.index("~") + 1 if "~" in relation.ops else None]
-        return told[-1] if all(_may_be_equal(second, other) for other in told[1:]) else None
-    same = all(_may_be_equal(first, item) for item in relation.items[1:])
-    return first if same and not symbols(first) and not isinstance(first, (Group, Text)) else None
+        value = told[-1] if symbols(second) else second  # of sqrt(3) = 1.73 the exact one
+        return value if all(_may_be_equal(second, other) for other in told[1:]) else None
+    plain = not symbols(first) and not symbols(second) and not isinstance(first, (Group, Text))
+    same = plain and scalars_equal(first, second, EXACTLY)
+    return first if same and all(_may_be_equal(first, item) for item in relation.items[2:]) else None
 
 
 def _may_be_equal(left: Node, right: Node) -> bool:
-    """Whether two sides of an equation are equal, as far as they are numbers."""
-    return bool(symbols(left) or symbols(right)) or scalars_equal(left, right, EXACTLY)
+    """Whether two sides of an equation are about equal (one may be rounded), as far as they are numbers."""
+    try:
+        first, second = evaluate(left, {}, numbers()), evaluate(right, {}, numbers())
+    except UndefinedError:  # no numbers
+        return True
+    return bool(abs(first - second) <= _ROUNDED * max(abs(first), abs(second)))
 
 
 def label_first(relation: Relation) -> Relation:

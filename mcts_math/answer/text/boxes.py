@@ -11,7 +11,7 @@ from mcts_math.answer.text.braces import closing_braces
 from mcts_math.answer.text.normalise import without_colour
 
 _BOX: Final = re.compile(
-    r"(?:\\(?:boxed|fbox|framebox)|(?<![\\a-z])boxed)\s*(?=\{)|\\boxed(?:\s+|(?=\d))(\S+)|<(?:final[_ ]?)?answer>",
+    r"\\(?:boxed|fbox|framebox)\s*(?=\{)|(?<![\\a-z])boxed(?=\{)|\\boxed(?:\s+|(?=\d))(\S+)|<(?:final[_ ]?)?answer>",
     re.IGNORECASE,
 )
 _END_TAG: Final = re.compile(r"</(?:final[_ ]?)?answer>", re.IGNORECASE)
@@ -28,7 +28,11 @@ _SIGN: Final = re.compile(
     rf"(?:\$|\\[(\[]|[=&])\s?(-|\\pm|[a-z]\s?{_ORDER}|(?:-?[\d.]+|\\boxed\{{[^{{}}]{{1,20}}\}})\s?{_ORDER}\s?[a-z]\s?{_ORDER})\s?\Z"
 )
 _FACTOR: Final = re.compile(
-    r"\s?(!|\\pi|i|\\sqrt\{\w{1,9}\}|\\times\s?10\^\{?-?\d{1,3}\}?|\+\s?C)(?=\s?(?:\$|\\[)\]]|[.,;\n]|\Z))"
+    r"\s?(\\pi|i|\\sqrt\{\w{1,9}\}|\\times\s?10\^\{?-?\d{1,3}\}?|\+\s?C|!(?=\s?(?:\$|\\[)\]])))(?=\s?(?:\$|\\[)\]]|[.,;\n]|\Z))"
+)
+_FORMULA_ENDS: Final = re.compile(r"\s?(?:\$|\\[)\]]|[.,;\n]|\\text|\Z)")
+_EXTREME: Final = re.compile(
+    r"\b(?:least|smallest|greatest|largest|most|fewest|minimum|maximum|minimal|maximal)\b", re.I
 )
 _UNBOXED: Final = re.compile(r"\\boxed\{([^{}]*)\}")
 _SINGLE: Final = re.compile(r"[\w.]+|\\[dt]?frac\{\w+\}\{\w+\}|\\frac\d\d")
@@ -109,10 +113,13 @@ def _content(box: re.Match[str], inside: str, read_tag: Callable[[str], str]) ->
 
 def _with_signs(text: str, box: _Extent) -> str:
     """What a box holds with the sign, bound or factor that stands beside it in its formula: `x = -\\boxed{5}`."""
-    sign = _SIGN.search(text[max(box.start - 60, 0) : box.start])
+    before = text[max(box.start - 80, 0) : box.start]
     factor = _FACTOR.match(text, box.end)
+    sign = _SIGN.search(before) if factor is not None or _FORMULA_ENDS.match(text, box.end) else None
+    if sign is not None and _EXTREME.search(before) and not sign.group(1).startswith(("-", "\\pm")):
+        sign = None  # the least n with n >= 5
     if sign is None and factor is None:
         return box.content
-    before = _UNBOXED.sub(r"\1", sign.group(1)) if sign is not None else ""
+    sign_text = _UNBOXED.sub(r"\1", sign.group(1)) if sign is not None else ""
     content = box.content if _SINGLE.fullmatch(box.content) else f"({box.content})"
-    return f"{before}{' ' * before[-1:].isalpha()}{content}{factor.group(1) if factor is not None else ''}"
+    return f"{sign_text}{' ' * sign_text[-1:].isalpha()}{content}{factor.group(1) if factor is not None else ''}"

@@ -33,7 +33,7 @@ _MARK: Final = re.compile(
 _VERB: Final = re.compile(r" (?:is|are|be|es|est|ist|lautet|è|é)\b|[은는は]|=")
 _SUPPOSED: Final = re.compile(r"\b(?:if|suppose|assume|assuming|unless|whether)(?: that)?(?: the)? ?\Z", re.IGNORECASE)
 _FENCED: Final = re.compile(r"```[a-z]{0,12}\n?([^`]{1,300})```")
-_LIST: Final = re.compile(r"(?:(?:[-*]|\d[.)]) [^\n]{1,80}=[^\n]{1,80}(?:\n|\Z)){2,9}")
+_LIST: Final = re.compile(r"(?:(?:[-*]|\d[.)]) [^\n=]{1,80}=[^\n]{1,80}(?:\n|\Z)){2,50}")
 _LIST_MARK: Final = re.compile(r"^(?:[-*]|\d[.)]) ", re.MULTILINE)
 _CORRECT: Final = re.compile(r"\b(?:option|choice|answer) \(?([A-Z])\)? is (?:the )?(?:correct|right)\b")
 _END_MARK: Final = re.compile(r"\s{0,3}\.?\s?(?:[✓✔✅∎■□]|\$?\\(?:square|blacksquare|checkmark|qed)\$?)\s{0,9}\Z")
@@ -51,7 +51,9 @@ _THOUGHT: Final = re.compile(
     re.IGNORECASE,
 )
 _CHANNEL: Final = re.compile(r"<\|channel\|>(\w+)(?:[^<]{0,80})<\|message\|>")
-_FIELD: Final = re.compile(r'"(?:final[_ ]?)?answer" ?: ?("(?:[^"\\]|\\.){1,500}"|-?\d[\d.]{0,30})')  # of JSON
+_FIELD: Final = re.compile(
+    r'"(?:final[_ ]?)?answer" ?: ?("(?:[^"\\]|\\.){1,500}"|-?\d[\d.eE+-]{0,30})(?=\s*(?:\}|,\s*["\n]|$))'
+)  # of JSON
 _CODE: Final = re.compile(r"```(?:python|py|c|cpp|java)\b.*?(?:```|\Z)", re.DOTALL)
 _NEXT_TURN: Final = re.compile(r"(?<=\S)\n\s?\n(?:Human|User):")
 _BARE: Final = re.compile(
@@ -75,7 +77,7 @@ _SENTENCE: Final = re.compile(r"[.!]\s+(?=[A-Z])|[.!]$|。")
 _ABBREVIATED: Final = re.compile(r"\b(?:[ap]\.m|[AP]\.M|St|Mt|Dr|Mr|Mrs|Ms)\.?$")
 _AFTERTHOUGHT: Final = re.compile(
     r",?\s+(?:which|because|since|as\s+(?:required|desired|expected))\b|,\s+(?:and\s+)?so\s+(?=[a-z]{2})"
-    r"|\s[–—]\s+(?=[a-z]{2})|\s\(not [^()\n]{1,40}\)"
+    r"|\s[–—]\s+(?=[a-z']{2,} [a-z']{2,})|\s\(not [^()\n]{1,40}\)"
 )
 _DISPLAY: Final = re.compile(  # what follows is the end of a sentence, or a clause about it
     r"(?:\\\[((?:(?!(?<!\\)\\\]).)*)\\\]|\$\$((?:(?!\$\$).)*)\$\$|\\\(((?:(?!(?<!\\)\\\)).)*)\\\))"
@@ -112,8 +114,9 @@ def extract_answer(text: str) -> str | None:
     last = _LAST_WORD.search(reply.rstrip())
     if last is not None:
         return _clean(last.group(1) or last.group(2))
-    if chosen := _CORRECT.findall(reply):
-        return str(chosen[-1])
+    chosen = [match for match in _CORRECT.finditer(reply) if not _SUPPOSED.search(reply[: match.start()][-30:])]
+    if chosen:
+        return chosen[-1].group(1)
     bare = reply.strip()
     return _clean(bare) if "\\boxed" not in bare and _BARE.fullmatch(bare) else None
 
@@ -123,8 +126,13 @@ def _marked(reply: str) -> list[_Found]:
     box = last_box(reply, lambda inside: (_last_mark(inside) or _Found(0, _clean(inside))).answer or "")
     fields = list(_FIELD.finditer(reply))
     found = [_last_mark(reply), _Found(*box) if box is not None else None]
-    found += [_Found(field.start(), _decoded(field.group(1))) for field in fields[-1:]]
+    found += [_Found(field.start(), _decoded(field.group(1)), _ends(reply, field)) for field in fields[-1:]]
     return [item for item in found if item is not None]
+
+
+def _ends(reply: str, field: re.Match[str]) -> bool:
+    """Whether no more is said after the JSON of a field."""
+    return reply.rstrip(" \n`").endswith("}") and _MARK.search(reply, field.end()) is None
 
 
 def _decoded(value: str) -> str:

@@ -58,7 +58,7 @@ _FOREIGN: Final = tuple(
 )
 _FOREIGN_TEXT: Final = re.compile(r"\\text ?\{\s?(并且|且|及|和|与|或者|或|或是|и|или|und|oder|et|ou|또는|그리고)\s?\}")
 _BOLD_NUMBER: Final = re.compile(r"(?<![\w)*])\*\*(-?[\d.,]{1,20})\*\*(?![\w(*])")
-_STRUCK: Final = re.compile(r"~~[^~]{1,200}~~")
+_STRUCK: Final = re.compile(r"(?<![\w\\$~])~~(?=\S)[^~\\$]{1,200}?(?<=\S)~~(?![\w~])")
 _AMOUNT: Final = r"(?<![\d.])-?\d{1,15}(?:\.\d{1,15})?"
 _BOUNDED: Final = tuple(
     (re.compile(rf"({_AMOUNT}) ?(?:{words})|(?:{before}) ?({_AMOUNT})"), sign)
@@ -99,6 +99,8 @@ def normalise(text: str) -> str:
     for pattern, meaning in _FOREIGN:
         text = pattern.sub(meaning, text)
     if "\\\\" in text and ("\\\\begin" in text or "\\begin" not in text):
+        if "\\\\{" not in text:  # a line's end in a box
+            text = text.replace("\\\\}", "}")
         text = _TWO_BACKSLASHES.sub(r"\\", text)
     text = _unwrap(text)
     if _WRAPPING.search(text):

@@ -130,7 +130,7 @@ _RULES: Final[tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]
             r"^[^()\[\]{}]*(?:[<>]|\\[lg][et])[^()\[\]{}]*$",
             lambda m: m[0].replace("\\cup", " or ").replace("\\cap", " and "),
         ),
-        (r"^([a-zA-Z]_\{?n\}? ?=.+?),? ?(?:\\q?quad ?)?\(?n ?(?:\\geq?|\\geqslant|>=) ?[01]\)?$", r"\1"),
+        (r"^([a-zA-Z]_\{?n\}? ?=.+?),? ?(?:\\q?quad ?)?\(?n ?(?:\\geq?|\\geqslant|>=) ?1\)?$", r"\1"),
         (r"\\lnot(?![a-z])|¬", r"\\neg "),
         (r"\\(?:under|over)brace ?\{([^{}]*)\}(?: ?[_^] ?\{(?:[^{}]|\{[^{}]*\}){0,80}\})?", r"\1"),
         # measures

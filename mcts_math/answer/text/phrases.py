@@ -123,7 +123,7 @@ _WRITTEN: Final = (
         r"(?:approximately|about|roughly|exactly|around|an? (?:total|probability) of) ([-\d$\\].*)",
         r"\1",
     ),
-    (r"(?:only|just|all|the|an?|another|an additional) (\\?\$?\d.*)", r"\1"),
+    (r"(?:only|just|all|the|an?|another|an additional) (\\?\$?\d[\d.,/%\\]*(?: [a-z].*)?)", r"\1"),
     (r"(?:both |options? |choices? |answers? )+([A-Z](?:(?:, | and | or |, and |, or )[A-Z]){0,5})", r"\1"),
     (r"(?:option|choice|answer) ([A-Z]) is (?:the )?(?:correct|right)(?: one| answer| option| choice)?", r"\1"),
     (r"(\d{1,9}(?:\.\d{1,9})?(?: [a-z]{1,12})?) by (\d{1,9}(?:\.\d{1,9})?(?: [a-z]{1,12})?)", r"\1 \\times \2"),
@@ -140,7 +140,11 @@ _WRITTEN: Final = (
     (r"([a-z]) is (?:a multiple of|divisible by) (\d{1,9})(?: number| integer)?", r"\1\\equiv0\\pmod{\2}"),
     (r"(?:(?:the )?limit\b|\\lim)[^,:;]* does not exist", "undefined"),
     (r"(?!.*\b(?:and|m[ai][xn]\w*|left|right)\b)[^\d,:;=]{0,60} does not exist", "undefined"),
-    (r"(yes|no|true|false) ?[,;:] ?(?!(?:.*(?:[,;] ?|and ))?(?:yes|no|true|false)(?: ?[,;]| and |$))[a-z].*", r"\1"),
+    (
+        r"(yes|no|true|false) ?[,;:] ?(?!(?:but|unless|if|only if|except|never|not)\b)("
+        r"?!(?:.*(?:[,;] ?|and ))?(?:yes|no|true|false)(?: ?[,;]| and |$))[a-z].*",
+        r"\1",
+    ),
     (r"(?:converges to|equals?|equal to|on|at) (.+)", r"\1"),
     (r"([a-z][a-z -]{2,60}) \(N\)", lambda m: m[2] if spelled_number(m[1]) == Fraction(m[2]) else m[0]),
     (
@@ -167,7 +171,8 @@ _JOINTS: Final = {
     "or": re.compile(r"\bor\b|∨|\\(?:lor|vee)(?![a-z])"),
 }
 _NUMERIC: Final = re.compile(
-    rf"[\d<>=¬]|\\(?:neg|lnot|to|implies|Rightarrow)(?![a-z])|\\(?:[gl]eq?|in)(?![a-z])|\b(?:{'|'.join(NUMBER_WORDS)})\b",
+    rf"[-+\d<>=¬]|\\(?!text|mathrm|land|lor|wedge|vee)[a-z]|(?<![A-Za-z\\])(?-i:[a-z])(?![A-Za-z])"
+    rf"|\b(?:{'|'.join(NUMBER_WORDS)})\b",
     re.IGNORECASE,
 )
 

@@ -6,7 +6,7 @@ import re
 from functools import lru_cache
 from typing import Final
 
-from mcts_math.answer.text.vocabulary import meanings, names
+from mcts_math.answer.text.vocabulary import NUMBER_WORDS, meanings, names
 
 # Words that say nothing about what the thing is.
 _EMPTY: Final = frozenset(
@@ -51,9 +51,14 @@ _COUNTERS: Final = re.compile(
     "|分|度|平方|立方|千米|公里|厘米|毫米|米|升|毫升|克|千克|公斤|吨|개|명|살|원|권|마리|번|장|대|시간|분|초|년|월|일|주|세|송이|자루|병|잔|점|도"
 )
 _NOT_COUNTED: Final = re.compile(
-    "[不非未错误倍乗乘割]|以[上下内外]|之[外内]|分之|ない|なし|이상|이하|미만|초과|보다|아니|아님|오답|배"
+    "[不非未错误倍乗乘割]|以[上下内外]|之[外内]|分之|少|[前後后]$|ない|なし|이상|이하|미만|초과|보다|아니|아님|오답|배"
 )
-_REJECTING_ELSEWHERE: Final = frozenset(names("неверно нет не değil falsch milhões milhão nghìn triệu falso mila"))
+_REJECTING_ELSEWHERE: Final = frozenset(
+    names(
+        "неверно нет не без меньше больше сотен дюжин половин négatif négative centièmes "
+        "değil falsch milhões milhão nghìn triệu falso mila"
+    )
+)
 _EASTERN: Final = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 _IRREGULAR: Final = meanings(
     "man: men; woman: women; child: children; person: people; foot: feet; mouse: mice; goose: geese; tooth: teeth; "
@@ -87,7 +92,8 @@ def is_counted(phrase: str, is_one: bool = True) -> bool:
     words = [word.partition("^")[0].strip(".,;:!?'\"()").lower() for word in parts if "^-" not in word]  # per page
     if not phrase.isascii():
         return len(words) == 1 and _is_foreign_noun(words[0])
-    if (_TELLING - {"more"}) & set(words) or rejects(" ".join(words)):
+    told = {singular(word) for word in words} | set(words)
+    if (_TELLING - {"more"}) & told or rejects(" ".join(words)) or told & NUMBER_WORDS.keys():
         return False
     if all(word in _BEHIND or word in _PREPOSITIONS for word in words):
         return True  # in total
@@ -116,7 +122,7 @@ def _led(words: list[str]) -> bool:
 
 
 def _is_noun(word: str, is_one: bool) -> bool:
-    if word in _NO_NOUNS or not word.isalpha():
+    if word in _NO_NOUNS or not word.isalpha() or word.endswith("ths"):
         return False
     plural = (word.endswith("s") and not word.endswith(("ss", "us"))) or word in _IRREGULAR or word in _UNCOUNTED
     plural = plural or word.endswith(_PEOPLE)

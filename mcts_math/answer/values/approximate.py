@@ -9,6 +9,7 @@ import math
 import threading
 from collections.abc import Callable, Sequence
 from fractions import Fraction
+from itertools import pairwise
 from operator import mod
 from typing import Any, Final
 
@@ -137,12 +138,21 @@ class Approximate:
             value, error = self.context.quad(term, [low, high], error=True)
         except OutOfRangeError:  # an exponential far out, which may be left out where it has died away before
             places = [place for place in _FAR if low < place < high]
-            if any(abs(term(places[end])) * _FAR[-1] > small for end in (0, -1) if math.isinf((low, high)[end])):
+            if not places or any(
+                self._lives_on(term, places, end, small) for end in (0, -1) if math.isinf((low, high)[end])
+            ):
                 raise
             value, error = self.context.quad(term, [p for p in (low, *places, high) if not math.isinf(p)], error=True)
         if not error < small:
             raise UndefinedError("an integral that does not converge fast enough")
         return value
+
+    def _lives_on(self, term: Callable[[Value], Value], places: Sequence[int], end: int, small: Value) -> bool:
+        """Whether a term does not fall, or is not small yet, at the last place on that side and some way beyond."""
+        far = [places[end] * times for times in (1, 2, 4, 16, 64)]
+        sizes = [abs(term(place)) for place in far]
+        falls = all(b <= a for a, b in pairwise([abs(term(places[end] / 4)), *sizes]))
+        return not falls or any(size * abs(place) > small for size, place in zip(sizes, far, strict=True))
 
     def _reachable(self, value: Value, bits: int) -> None:
         """Raises where `value` has more than `bits` bits before the point: its sine or power would need as many."""
