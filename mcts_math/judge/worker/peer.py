@@ -17,7 +17,7 @@ from typing import Any
 
 from . import remote, values
 from .acts import REAL_TIMES, describe, limited
-from .held import Copies, is_held
+from .held import Copies, is_fresh, is_held
 from .objects import Objects, harmless
 from .source import Verdict
 from .values import BadValue, CannotCross
@@ -179,7 +179,7 @@ class Peer:
             with limited(limit_s):
                 result = self._perform(value, how, args, kwargs)
             after: Any = args if result is None and any(map(_may_have_changed, args)) else None
-            if is_held(how, result) and not self._careful:
+            if not self._careful and not is_fresh(sys.getrefcount(result)) and is_held(how, result):
                 after = self._objects.show(result)
             if how == "begin" and self._careful:
                 self._begun.add(result)
