@@ -68,11 +68,11 @@ def main(argv: list[str]) -> int:
         else:
             deque(records(), maxlen=0)
     asked = config.options.model_dump()["mcts_infer_strategy"]
-    strategy = " and ".join(sorted(filter(None, strategies))) or asked
+    strategy = " and ".join(sorted(filter(None, strategies))) or (None if total else asked)
     if kept := strategies[""]:
         note = f"note: {kept} of {total} trees keep their own solutions: they have no Q, or are of code"
         print(note, file=sys.stderr)
-    if strategy != asked:
+    if strategies["value"] and asked != "value":
         number = strategies["value"]
         print(f"note: {number} of {total} trees have no Q: chosen by value, not by {asked}", file=sys.stderr)
     report = {"total": total, "answered": answered, "kept": kept, "strategy": strategy, **tally.to_json()}
@@ -80,7 +80,7 @@ def main(argv: list[str]) -> int:
         print(json.dumps(report))
     elif tally.total:
         print(f"{tally.correct}/{tally.total} = {100 * tally.accuracy:.2f} % (95 %: {interval(tally.interval)}), "
-              f"{answered} of {total} trees have an answer, strategy {strategy}")  # fmt: skip
+              f"{answered} of {total} trees have an answer, strategy {strategy or 'none'}")  # fmt: skip
     else:
         print(f"{answered} of {total} trees have an answer; no ground truth to compare with")
     return 0

@@ -24,7 +24,16 @@ from mcts_math.formats import FORMATS, FormatOptions, make_format
 from mcts_math.loggers import LOG_TO, LoggerName
 from mcts_math.methods import METHODS, Method, methods_that_know
 from mcts_math.search.mcts import PublishedOptions
-from mcts_math.settings import Integer, Real, Settings, describe_keys, make_settings, read_settings, suggest
+from mcts_math.settings import (
+    Integer,
+    Real,
+    Settings,
+    describe_keys,
+    make_settings,
+    read_settings,
+    suggest,
+    without_nulls,
+)
 from mcts_math.values.families import REWARDS
 from mcts_math.values.spec import RewardSpec
 
@@ -252,7 +261,7 @@ class Config(Common):
 
     def changed(self, **settings: Any) -> Config:
         """This config with other settings; what follows from keys that are absent follows from the new ones."""
-        return make_config(self.given() | settings)
+        return make_config(without_nulls(self.given() | settings, filter(_is_key, settings)))
 
     def obsolete_given(self) -> list[str]:
         """Obsolete keys that the user's file sets."""
@@ -272,8 +281,9 @@ def load_config(path: str | Path | None, overrides: Sequence[str] = (), mode: st
         ConfigError: an unreadable file, an unknown key, a wrong type, a value out of range, keys that contradict.
     """
     settings, where = read_settings(path, overrides)
+    given = {override.partition("=")[0] for override in overrides}
+    settings = without_nulls(settings, filter(_is_key, given))
     if mode is not None and mode != settings.get("mode", Common.model_fields["mode"].default):
-        given = {override.partition("=")[0] for override in overrides}
         kept = {k: v for k, v in settings.items() if k in given or not methods_that_know(k)}
         own = {k: v for k, v in kept.items() if k in METHODS[mode].options.model_fields}
         if not METHODS[mode].uses_values(make_settings(METHODS[mode].options, own, where)):
@@ -281,6 +291,11 @@ def load_config(path: str | Path | None, overrides: Sequence[str] = (), mode: st
             kept = {k: v for k, v in kept.items() if k in given or k not in idle}
         settings = kept | {"mode": mode}
     return make_config(settings, where)
+
+
+def _is_key(key: str) -> bool:
+    """Whether null may stand for the default of a key."""
+    return key != "mode" and (key in Common.model_fields or key in _PUBLISHED_KEYS or bool(methods_that_know(key)))
 
 
 def make_config(settings: Mapping[str, Any], where: Mapping[str, str] | None = None) -> Config:

@@ -46,11 +46,12 @@ class Settings(BaseModel):
 
 Model = TypeVar("Model", bound=BaseModel)
 
+_OVERRIDE: Final = "override"
 _COLUMN: Final = 35  # where the meaning of a key begins in a help text
 
 
 def read_settings(path: str | Path | None, overrides: Sequence[str] = ()) -> tuple[dict[str, Any], dict[str, str]]:
-    """The settings of a YAML file with `key=value` overrides applied, whose values are YAML too; null takes a key away.
+    """The settings of a YAML file with `key=value` overrides applied, whose values are YAML too. See `without_nulls`.
 
     Returns:
         The settings, and for each key its source, for messages.
@@ -64,11 +65,8 @@ def read_settings(path: str | Path | None, overrides: Sequence[str] = ()) -> tup
         key, equals, text = override.partition("=")
         if not equals or not key:
             raise ConfigError(f"override {override!r}: write it as key=value, for example temperature=0.6.")
-        value = _parse(text, f"override {override!r}: the value") if text else ""
-        if value is None and key in settings:
-            del settings[key], where[key]
-        else:
-            settings[key], where[key] = value, f"override {override}"
+        settings[key] = _parse(text, f"override {override!r}: the value") if text else ""
+        where[key] = f"{_OVERRIDE} {override}"
     return settings, where
 
 
@@ -78,7 +76,15 @@ def load_settings(model: type[Model], path: str | Path | None, overrides: Sequen
     Raises:
         ConfigError: an unreadable file, an unknown key, a wrong type, a value out of range, keys that contradict.
     """
-    return make_settings(model, *read_settings(path, overrides))
+    settings, where = read_settings(path, overrides)
+    given = [key for key in settings if where[key].startswith(_OVERRIDE) and key in model.model_fields]
+    return make_settings(model, without_nulls(settings, given), where)
+
+
+def without_nulls(settings: Mapping[str, Any], keys: Iterable[str]) -> dict[str, Any]:
+    """`settings` without those of the keys that are null: behind a file, `key=null` stands for the key's default."""
+    gone = {key for key in keys if settings[key] is None}
+    return {key: value for key, value in settings.items() if key not in gone}
 
 
 def make_settings(model: type[Model], settings: Mapping[str, Any], where: Mapping[str, str] | None = None) -> Model:

@@ -20,7 +20,8 @@ from mcts_math.interpreter.options import SandboxLimits
 
 CONTROLLERS: Final = ("memory", "pids")
 _PROC: Final = Path("/proc/self")
-_IMPORTS_BYTES: Final = 2 << 30  # of a clean parent, and page tables of its forks
+_IMPORTS_BYTES: Final = 1 << 30  # of a clean parent
+_TABLES_BYTES: Final = 1 << 20  # page tables of a fork
 _OTHER_TASKS: Final = 256
 _REMOVAL_TRIES: Final = 50
 _number: Final = itertools.count()
@@ -46,6 +47,7 @@ class Cgroup:
             proc: where the kernel tells of this process.
         """
         for parent, controllers in _places(proc):
+            _sweep(parent)
             folder = parent / f"mcts_math-{os.getpid()}-{next(_number)}"
             try:
                 folder.mkdir()
@@ -62,7 +64,8 @@ class Cgroup:
 
     def _bound(self, limits: SandboxLimits) -> None:
         most = {
-            "memory": limits.snapshot_bytes + limits.max_running * limits.memory_bytes + _IMPORTS_BYTES,
+            "memory": limits.snapshot_bytes + limits.max_running * limits.memory_bytes + _IMPORTS_BYTES
+            + limits.max_sandboxes * limits.temp_bytes + limits.max_snapshots * _TABLES_BYTES,
             "pids": limits.max_snapshots + 2 * limits.max_sandboxes + limits.max_running * limits.max_threads
             + _OTHER_TASKS,
         }  # fmt: skip
@@ -95,18 +98,34 @@ class Cgroup:
                 return
 
 
+def _sweep(parent: Path) -> None:
+    """Removes what hosts that were killed have left there; a group that still has processes can't be removed."""
+    for folder in parent.glob("mcts_math-*-*"):
+        pid = folder.name.split("-")[1]
+        if pid.isdecimal() and not Path("/proc", pid).exists():
+            with contextlib.suppress(OSError):
+                folder.rmdir()
+
+
 def _places(proc: Path) -> Iterator[tuple[Path, tuple[str, ...]]]:
     """Groups that hand down controllers to new ones, this process's own parent first; with these controllers.
 
-    A group that has processes hands nothing down, except the root of the tree.
+    A group that has processes hands nothing down, except the root of the tree. No bound on memory is left behind: what
+    somebody has set for this process holds for its sandboxes.
     """
-    mounted, own = _mount(proc), _own(proc)
+    try:
+        mounted, own = _mount(proc), _own(proc)
+    except (OSError, ValueError):  # no /proc as we know it
+        return
     if mounted is None or own is None:
         return
     place = mounted / own
     for folder in (mounted,) if place == mounted else (*place.parents,):
         if folder != mounted and mounted not in folder.parents:
             return
+        if _is_bounded(place):
+            return
+        place = folder
         try:
             handed = (folder / "cgroup.subtree_control").read_text().split()
         except OSError:
@@ -115,9 +134,16 @@ def _places(proc: Path) -> Iterator[tuple[Path, tuple[str, ...]]]:
             yield folder, controllers
 
 
+def _is_bounded(group: Path) -> bool:
+    try:
+        return (group / "memory.max").read_text().strip() != "max"
+    except OSError:  # the root has none
+        return False
+
+
 def _mount(proc: Path) -> Path | None:
     """Where the tree of groups is mounted, whole."""
-    for line in (proc / "mountinfo").read_text().splitlines():
+    for line in (proc / "mountinfo").read_text(errors="surrogateescape").splitlines():
         fields, _, kind = line.partition(" - ")
         root, point = fields.split()[3:5]
         if kind.startswith("cgroup2 ") and root == "/":
@@ -127,7 +153,7 @@ def _mount(proc: Path) -> Path | None:
 
 def _own(proc: Path) -> Path | None:
     """This process's group, from the root of the tree."""
-    for line in (proc / "cgroup").read_text().splitlines():
+    for line in (proc / "cgroup").read_text(errors="surrogateescape").splitlines():
         if line.startswith("0::/"):
             return Path(line.removeprefix("0::/"))
     return None

@@ -122,9 +122,9 @@ class Parent:
         with tempfile.TemporaryDirectory() as scratch:  # some packages write files when they are imported
             rules = rules_json(limits, layers, warm, tells, warm_up)
             parent = cls._launch(rules, {"MPLCONFIGDIR": scratch, "TMPDIR": scratch})
-            parent._join_group(limits)  # it forks nobody before it is told to
             parent.judges_forks, parent.has_folders = layers.seccomp, has_folders(limits, layers)
             try:
+                parent._join_group(limits)  # it forks nobody before it is told to
                 message, _ = await parent._receive(parent._control, _START_TIMEOUT_S)
             except BaseException:
                 await parent.close()

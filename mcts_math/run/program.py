@@ -11,6 +11,7 @@ import errno
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
@@ -87,15 +88,26 @@ def run_program(main: Callable[[list[str]], int], interrupted: str = "") -> int:
 
 @contextmanager
 def terminable() -> Iterator[None]:
-    """SIGTERM, as job schedulers send it before they kill, ends the run as Ctrl-C does: what is finished is told."""
-    if signal.getsignal(signal.SIGINT) in (signal.SIG_IGN, None):
+    """SIGTERM, as job schedulers send it before they kill, ends the run as Ctrl-C does: what is finished is told.
+
+    Once is enough: a second one, while the run ends, changes nothing. In another thread than the first nothing is done.
+    """
+    if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGTERM, lambda number, frame: signal.raise_signal(signal.SIGINT))
+
+    def end(number: int, frame: object) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # in the background of a script
+            raise KeyboardInterrupt
+        signal.raise_signal(signal.SIGINT)
+
+    before = signal.signal(signal.SIGTERM, end)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        if signal.getsignal(signal.SIGTERM) is end:
+            signal.signal(signal.SIGTERM, before)
 
 
 def ends_with_us() -> Callable[[], object]:

@@ -64,9 +64,28 @@ def test_a_group_bounds_more_than_the_limits_allow(tmp_path: Path) -> None:
     assert (folder / "cgroup.procs").read_text() == "77"
 
 
+def test_no_bound_of_others_is_left(tmp_path: Path) -> None:
+    proc = host(tmp_path, "/system.slice/x.scope/init", {"system.slice": "memory pids", ".": "memory pids"})
+    (tmp_path / "tree/system.slice/x.scope/memory.max").write_text("4294967296\n")
+    assert Cgroup.make(LIMITS, proc) is None
+
+
+def test_what_a_killed_host_has_left_is_removed(tmp_path: Path) -> None:
+    proc = host(tmp_path, "/a", {".": "memory pids"})
+    left, living = (tmp_path / "tree" / f"mcts_math-{pid}-0" for pid in (2**22 + 7, os.getppid()))
+    left.mkdir()
+    living.mkdir()
+    assert Cgroup.make(LIMITS, proc) is not None
+    assert (left.exists(), living.exists()) == (False, True)
+
+
 def test_a_host_without_groups_has_no_place_for_one(tmp_path: Path) -> None:
     proc = host(tmp_path, "/a", {".": "memory pids"})
     (proc / "cgroup").write_text("4:memory:/\n")
+    assert Cgroup.make(LIMITS, proc) is None
+    (proc / "cgroup").unlink()
+    assert Cgroup.make(LIMITS, proc) is None
+    (proc / "mountinfo").write_bytes(b"\xff short\n")
     assert Cgroup.make(LIMITS, proc) is None
     (proc / "cgroup").write_text("0::/self\n")
     (proc / "mountinfo").write_text("31 1 0:26 / /proc rw - cgroup2 cgroup2 rw\n")  # where nobody can make a folder

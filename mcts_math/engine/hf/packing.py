@@ -6,6 +6,7 @@ matrix into the layout that the kernel wants, anew each time. oneDNN can be give
 
 from __future__ import annotations
 
+import math
 from typing import Any, Final
 
 import torch
@@ -52,5 +53,5 @@ def pack(model: nn.Module) -> None:
     """Replaces the large linear layers of a model. Nobody may ask for their `weight`, or learn, afterwards."""
     for parent in list(model.modules()):
         for name, child in list(parent.named_children()):
-            if type(child) is nn.Linear and child.weight.nbytes >= _SMALLEST[child.weight.dtype]:
+            if type(child) is nn.Linear and child.weight.nbytes >= _SMALLEST.get(child.weight.dtype, math.inf):
                 setattr(parent, name, PackedLinear(child))
