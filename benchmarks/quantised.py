@@ -15,8 +15,9 @@ import time
 from collections.abc import Callable, Sequence
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from mcts_math.engine.hf.packing import PackedLinear
 from mcts_math.evaluate.table import render_table
 
 BYTES = 200_000_000  # of all copies of the matrix in bfloat16
@@ -46,8 +47,9 @@ def main() -> None:
 
 
 def bfloat16(weight: Tensor) -> Product:
-    packed = torch.ops.mkldnn._reorder_linear_weight(weight, 1)
-    return lambda rows: torch.ops.mkldnn._linear_pointwise(rows, packed, None, "none", [], "")
+    linear = nn.Linear(weight.shape[1], weight.shape[0], bias=False, dtype=weight.dtype)
+    linear.weight = nn.Parameter(weight, requires_grad=False)
+    return PackedLinear(linear)
 
 
 def eight_bits(weight: Tensor) -> Product:

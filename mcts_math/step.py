@@ -82,10 +82,10 @@ class Run:
     """An action that was done."""
 
     tool: str  # see `Action`
-    input: str
+    input: str  # the code, or the text of the action
     observation: str | None = None  # what the interpreter, or the format in its place, showed
     status: CellStatus | None = None  # how the cell ended; None where no code was run
-    seed: int = 0
+    seed: int = 0  # of the cell's random numbers
     call_id: str = ""  # of the tool call that asked for it
 
     @property

@@ -48,7 +48,7 @@ class Node:
 class Attempt:
     """One trial at the question, as it was judged (SPEC B)."""
 
-    node: int
+    node: int  # id of the one that ends it
     verdict: Verdict | None = None  # what the verifier said; None where it was not asked
     answer: str | None = None  # what was judged, or would be voted for; None where there was none
     tokens: int = 0  # generated for it, what came between the attempt before and this one (a reflection) included

@@ -26,7 +26,8 @@ class Refused(Exception):  # noqa: N818 - an answer, not a fault
 
     def __init__(self, status: int, detail: str, param: str | None = None, code: str | None = None) -> None:
         super().__init__(detail)
-        self.status, self.detail, self.param, self.code = status, detail, param, code  # of HTTP
+        self.status = status  # of HTTP
+        self.detail, self.param, self.code = detail, param, code
 
     @property
     def headers(self) -> dict[str, str]:

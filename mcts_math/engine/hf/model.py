@@ -59,7 +59,7 @@ class CausalModel:
         self._hidden: Tensor | None = None
         if head is not None:
             decoder_of(model).register_forward_hook(self._keep_hidden)  # `_check_head` looks whether it is the one
-        self.layout = self._probe(prefix)
+        self.layout = self._probe(prefix)  # of the keys and values that it keeps
         self.context_length = context_length - self.layout.num_ahead  # most tokens of prompt and continuation together
 
     def forward(self, block: KVBlock, ids: Tensor, positions: Tensor, *, want_hidden: bool = False) -> ForwardResult:
