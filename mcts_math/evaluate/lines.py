@@ -18,12 +18,12 @@ from mcts_math.run.record import (
     error_of,
     has_solutions,
     is_oracle,
+    known_verdict,
     nodes_of,
     read_results,
     read_solutions,
     record_to_task,
     require_tree,
-    verdict_of,
 )
 from mcts_math.step import Outcome
 from mcts_math.tasks import JsonObject, Task, is_ours
@@ -86,16 +86,10 @@ def _read_line(record: JsonObject, task_id: str, where: str, react: bool) -> Lin
         groups=groups_of(record),
         error=bool(error),
         stopped=is_ours(record) and bool(record.get("stopped")),
-        verdict=None if task.answers else _verdict(record, task),
+        verdict=None if task.answers else known_verdict(record, task),
         oracle=oracle,
         voters=_answers(_as_made(record, found) if oracle and not react else found),
     )
-
-
-def _verdict(record: JsonObject, task: Task) -> bool | None:
-    """What the run found; a problem of code whose search broke down or was cut before its tests ran is not solved."""
-    verdict = verdict_of(record)
-    return False if verdict is None and task.is_code and is_ours(record) else verdict
 
 
 def _deepest(record: JsonObject, task: Task) -> list[Mapping[str, Any]]:

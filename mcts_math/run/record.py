@@ -80,6 +80,12 @@ def verdict_of(record: Mapping[str, Any]) -> bool | None:
     return correct if isinstance(correct, bool) and is_ours(record) else None
 
 
+def known_verdict(record: Mapping[str, Any], task: Task) -> bool | None:
+    """What the run found; a problem of code whose search broke down or was cut before its tests ran is not solved."""
+    verdict = verdict_of(record)
+    return False if verdict is None and task.is_code and is_ours(record) else verdict
+
+
 def is_oracle(record: Mapping[str, Any]) -> bool:
     """Whether the ground truth took part in the search, or chose the answer."""
     return is_ours(record) and record.get("oracle") is True

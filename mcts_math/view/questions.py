@@ -19,9 +19,9 @@ from mcts_math.run.record import (
     has_solutions,
     is_backed_up,
     is_oracle,
+    known_verdict,
     record_to_tree,
     sorted_tags,
-    verdict_of,
 )
 from mcts_math.search.extract import extract
 from mcts_math.step import CellStatus, Outcome, Step
@@ -65,11 +65,12 @@ def read_question(record: Mapping[str, Any], where: str, task_id: str) -> Questi
     chosen_here = not has_solutions(record) and not error
     if chosen_here:
         tree.solutions = choose_solutions(tree, backs_up=is_backed_up(record))
-    golds, verdict = tree.task.answers, verdict_of(record)
+    golds, verdict = tree.task.answers, known_verdict(record, tree.task)
     answer = next((tree.nodes[i].answer for i in tree.solutions if tree.nodes[i].answer), None)
     if verdict is None and golds and answer is None:
         verdict = False
-    entry = _entry(tree, record, answer) | {"id": task_id, "state": _state(verdict, error)}
+    broken = bool(error) and (bool(golds) or verdict is not None)  # counts as wrong
+    entry = _entry(tree, record, answer) | {"id": task_id, "state": _state(verdict, error), "broken": broken}
     shown = _tree(tree, record) | {"id": task_id, "chosen_here": chosen_here}
     question = Question(_without_nothing(entry | {"error": error[:_SHOWN]}), _without_nothing(shown | {"error": error}))
     if verdict is None and golds and not error:

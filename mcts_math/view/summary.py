@@ -33,8 +33,8 @@ def summarise(entries: Sequence[Mapping[str, Any]], path: Path) -> JsonObject:
     """
     meta, live = read_description(ResultsFile(path).meta_path), read_live(path)
     states = [entry["state"] for entry in entries]
-    # One that broke down is wrong where its answer is known, as eval_output_jsonl.py counts it.
-    broken = sum(entry["state"] == "error" and bool(entry.get("golds")) for entry in entries)
+    # One that broke down is wrong where that can be told, as eval_output_jsonl.py counts it.
+    broken = sum(entry.get("broken", False) for entry in entries)
     right, judged = states.count("right"), states.count("right") + states.count("wrong") + broken
     low, high = wilson_interval(right, judged)
     return {

@@ -359,9 +359,10 @@ def test_hostile_text_is_text(tab: Any, look: Open, write: Write) -> None:
 
 def test_joiners_that_shape_emojis_and_letters_are_left_alone(tab: Any, look: Open, write: Write) -> None:
     said = "\U0001f469\u200d\U0001f4bb \u0645\u06cc\u200c\u0634\u0648\u062f 1\u200d2 \u200c\u0645 \u0645\u200d"
+    said += " \u03c0\u200d\u03c0"  # no letters that join
     look(write("trees.jsonl", [answer_line(1, "1", question=said)]))
     hidden = tab.locator(".question-head .hidden-character").all_inner_texts()
-    assert hidden == [r"\u200d", r"\u200c", r"\u200d"]
+    assert hidden == [r"\u200d", r"\u200c", r"\u200d", r"\u200d"]
     assert said[:10] in tab.locator(".question-head .written").inner_text()
 
 

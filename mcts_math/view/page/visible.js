@@ -4,10 +4,13 @@ import { make } from "./dom.js";
  * Characters that would be invisible, or would move the others: controls, marks of direction, of no width.
  * A joiner between emojis or letters that need one (Persian, Hindi) is none: it shapes them.
  */
+const JOINS = "\\p{Extended_Pictographic}\\p{Emoji_Modifier}\\ufe0f" +
+  ["Arabic", "Syriac", "Devanagari", "Bengali", "Gujarati", "Kannada", "Malayalam", "Sinhala", "Tamil", "Telugu", "Khmer"]
+    .map((script) => `\\p{Script=${script}}`).join("");
 const HIDDEN = new RegExp(
   "[\\u0000-\\u0008\\u000b-\\u001f\\u007f-\\u009f\\u00ad\\u061c\\u200b\\u200e\\u200f\\u2028-\\u202e\\u2060-\\u206f\\ufeff]" +
-    "|(?<![^\\0-\\x7f\\u2000-\\u206f])[\\u200c\\u200d]|[\\u200c\\u200d](?![^\\0-\\x7f\\u2000-\\u206f])",
-  "g",
+    `|(?<![${JOINS}])[\\u200c\\u200d]|[\\u200c\\u200d](?![${JOINS}])`,
+  "gu",
 );
 
 /** A text with its hidden characters in sight, as nodes. */
