@@ -145,6 +145,7 @@ def configs_of(options: argparse.Namespace) -> dict[str, Config]:
             ROOT / "configs" / file, options.set + ([f"iterations={options.iterations}"] if name == "MCTS" else [])
         )
         for name, file in SOLVERS.items()
+        if name in options.solvers
     }
 
 
@@ -295,6 +296,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--repeats", type=int, default=2)
     parser.add_argument("--engine-args", type=json.loads, default={}, help="JSON; arguments of vLLM")
     parser.add_argument("--set", nargs="*", default=[], metavar="key=value", help="changes to both solvers' configs")
+    parser.add_argument("--solvers", nargs="+", choices=SOLVERS, default=list(SOLVERS))
     parser.add_argument("--iterations", type=int, default=40, help="of MCTS")
     parser.add_argument("--json", action="store_true")
     return parser.parse_args(arguments)
