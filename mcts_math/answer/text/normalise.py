@@ -85,16 +85,13 @@ _NUMPY: Final = re.compile(r"^\[[\[\]\s\d.eE+\-]*\]$")
 
 def normalise(text: str) -> str:
     """`text` in one alphabet and without decoration (dollar signs, boxes, spacing, markdown, a final full stop)."""
-    text = _BOLD_NUMBER.sub(r"\1", _STRUCK.sub("", text))
+    text = _without_markdown(text)
     text = _LOST_ESCAPE.sub(lambda match: _ESCAPES[match.group()], text)  # before white space is taken off
     if not text.isascii() and "\\" not in (text := _unwrap(text)):
         text = _PLAIN_SET.sub(r"\{\1\}", text)  # its symbols become LaTeX, its braces are a set's
+    text = without_colour(text.strip())
     if not text.isascii():
-        for pattern, sign in _BOUNDED:
-            if (bounded := pattern.fullmatch(text)) is not None:
-                text = f"x {sign} {bounded[1] or bounded[2]}"
-    text = _TENTHS.sub(r"\g<1>*10\\%", text)
-    text = _SCALED.sub(r" \1 ", plain_alphabet(without_colour(text.strip())))
+        text = _SCALED.sub(r" \1 ", plain_alphabet(_foreign_amounts(text)))
     text = _FOREIGN_TEXT.sub(r" \1 ", text)
     for pattern, meaning in _FOREIGN:
         text = pattern.sub(meaning, text)
@@ -114,6 +111,20 @@ def normalise(text: str) -> str:
     text = _NO_EFFECT.sub(" ", rewrite_spaced(_collapse(text)))
     text = _collapse(_SPACING.sub(" ", text))
     return _trim(_collapse(rewrite(_LEAD.sub("", text))))
+
+
+def _without_markdown(text: str) -> str:
+    """`text` without what is struck out, and without stars around a number."""
+    text = _STRUCK.sub("", text) if "~~" in text else text
+    return _BOLD_NUMBER.sub(r"\1", text) if "**" in text else text
+
+
+def _foreign_amounts(text: str) -> str:
+    """`5以上` as a condition, `5成` as tenths; other texts as they are."""
+    for pattern, sign in _BOUNDED:
+        if (bounded := pattern.fullmatch(text)) is not None:
+            return f"x {sign} {bounded[1] or bounded[2]}"
+    return _TENTHS.sub(r"\g<1>*10\\%", text)
 
 
 def _ordered(text: str) -> str:

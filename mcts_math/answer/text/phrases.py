@@ -166,6 +166,7 @@ _REPLY: Final = re.compile(r"(?:yes|no|true|false) ?[,;:] ?(.+)", re.IGNORECASE 
 _STATED: Final = re.compile(r"\d+(?:\.\d+)?|[<>=]|\\(?:[gl]e|neq?|[gl]eq)\b")
 
 
+_SPOKEN: Final = re.compile(r"\bor\b|∨|\\(?:lor|vee)|yes|no|true|false", re.IGNORECASE)
 _JOINTS: Final = {
     "and": re.compile(r"\band\b|∧|\\(?:land|wedge)(?![a-z])"),
     "or": re.compile(r"\bor\b|∨|\\(?:lor|vee)(?![a-z])"),
@@ -182,6 +183,8 @@ def conflict(words: str, other: str) -> bool:
 
     Values of a variable may be joined by either word, and "and" goes without saying.
     """
+    if not _SPOKEN.search(words) and not _SPOKEN.search(other):
+        return False
     (mine, stated), (theirs, stated_too) = beside(words), beside(other)
     either = mine is not None and theirs is not None and ("or" in mine) != ("or" in theirs)
     return either or bool(stated and stated_too and stated != stated_too)
