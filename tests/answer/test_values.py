@@ -11,7 +11,7 @@ from mcts_math.answer.rules.real_sets import real_set, sets_equal
 from mcts_math.answer.values.approximate import numbers
 from mcts_math.answer.values.evaluate import UndefinedError, evaluate
 from mcts_math.answer.values.exact import exact, same_residue
-from mcts_math.answer.values.nodes import Node
+from mcts_math.answer.values.nodes import IMAGINARY, Call, Node, Num
 from mcts_math.answer.values.polynomials import rational_function, real_roots
 from mcts_math.answer.values.spans import rank, same_flat
 from mcts_math.answer.verdict import DEFAULT_POLICY
@@ -97,3 +97,9 @@ def test_flats() -> None:
     assert rank([[1.0, 2.0], [2.0, 4.0], [0.0, 0.0]]) == 1
     assert same_flat([[0, 0, 0], [1, 1, 0]], [[2, 2, 0], [5, 5, 0]], 1)
     assert not same_flat([[0, 0, 0], [1, 1, 0]], [[2, 2, 1], [5, 5, 1]], 1)
+
+
+def test_a_remainder_of_complex_numbers_has_no_value() -> None:
+    """mpmath knows none, and says so in an error of its own; a verdict is given all the same."""
+    with pytest.raises(UndefinedError):
+        evaluate(Call("mod", (IMAGINARY, Num(Fraction(3)))), {}, numbers())

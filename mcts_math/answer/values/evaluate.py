@@ -57,7 +57,7 @@ def evaluate(node: Node, at: Point, using: Numbers) -> Value:
         return using.checked(value_of(node, at, using))
     except OverflowError as error:
         raise OutOfRangeError(str(error)) from error
-    except (ArithmeticError, ValueError, TypeError, KeyError) as error:
+    except (ArithmeticError, ValueError, TypeError, KeyError, NotImplementedError) as error:
         raise UndefinedError(str(error)) from error
 
 
