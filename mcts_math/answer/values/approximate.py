@@ -88,6 +88,8 @@ class Approximate:
             return self.number(Fraction(noise(name, key) % 10007 + 5003, 9973))
         if name == "rootof":  # of a polynomial, by its place among the real roots
             return self.real_roots(args[1:])[int(first)]
+        if name == "mod" and any(isinstance(arg, context.mpc) for arg in args):
+            raise UndefinedError("a remainder of complex numbers")
         for arg in args:
             self._reachable(arg, 1 << 20 if name in _OF_ANY_SIZE else 256)
         function = _OF_PYTHON.get(name) or getattr(context, _NAMES.get(name, name), None)
