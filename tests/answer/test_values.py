@@ -103,3 +103,7 @@ def test_a_remainder_of_complex_numbers_has_no_value() -> None:
     """mpmath knows none, and says so in an error of its own; a verdict is given all the same."""
     with pytest.raises(UndefinedError):
         evaluate(Call("mod", (IMAGINARY, Num(Fraction(3)))), {}, numbers())
+
+
+def test_words_with_an_odd_power_are_no_unit() -> None:
+    assert read(r"(0,0)\text{ an\sqrt{b^{2}-4ac}}{2a}").node is None

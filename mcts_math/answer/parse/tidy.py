@@ -105,6 +105,8 @@ def _taken_apart(node: Node) -> tuple[Node, Counter[str]]:
             inner, powers = _taken_apart(value)
             for part in unit.split():
                 name, _, power = part.partition("^")
+                if power and not power.lstrip("-").isdecimal():
+                    raise UnreadableError("a unit with a power that is no number")
                 powers[name] += int(power or 1)
             return inner, powers
         case Prod(items):
