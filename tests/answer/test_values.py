@@ -107,3 +107,8 @@ def test_a_remainder_of_complex_numbers_has_no_value() -> None:
 
 def test_words_with_an_odd_power_are_no_unit() -> None:
     assert read(r"(0,0)\text{ an\sqrt{b^{2}-4ac}}{2a}").node is None
+
+
+@pytest.mark.parametrize("name", ["f", "et", "C", r"\sin", r"\min", r"\gcd", r"\phi"])
+def test_a_function_of_nothing_is_not_read(name: str) -> None:
+    assert read(f"{name}()").node is None

@@ -69,8 +69,6 @@ def function(cursor: Cursor, name: str) -> Node:
         else:
             base = argument(cursor)
     args = _arguments(cursor, name)
-    if not args:
-        raise UnreadableError(f"{name} without an argument")
     node = _call(name, args, base)
     if power is None:
         return node
@@ -83,9 +81,9 @@ def _arguments(cursor: Cursor, name: str) -> list[Node]:
     if cursor.take("'"):
         raise UnreadableError("the derivative of a named function")
     if cursor.take("("):
-        return cursor.list_until(")")
+        return cursor.arguments()
     if name in ("min", "max", "gcd", "lcm") and cursor.take("{{"):
-        return cursor.list_until("}}")
+        return cursor.arguments("}}")
     if cursor.sees("{", "|", "["):
         return [cursor.expression(POWER)]
     # \sin 2x: factors side by side, up to an operator or another function

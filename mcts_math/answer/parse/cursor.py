@@ -109,6 +109,13 @@ class Cursor:
         self.expect(closer)
         return items
 
+    def arguments(self, closer: str = ")") -> list[Node]:
+        """The arguments of a function up to a closing bracket, which is taken too: at least one."""
+        items = self.list_until(closer)
+        if not items:
+            raise UnreadableError("a function without an argument")
+        return items
+
     def _clause(self) -> list[Node] | None:
         """What `for all` begins: the domain of a variable, or nothing that is worth saying; None for other words."""
         start = self.index

@@ -139,7 +139,7 @@ def _product(cursor: Cursor, left: Node) -> Node:
             factors[-1] = _applied(before, cursor.expression(PRODUCT + 1))
             continue
         if not op and isinstance(before, tree.Text) and before.words.isalpha() and cursor.take("("):
-            factors[-1] = Call(before.words.lower(), tuple(cursor.list_until(")")), free=True)
+            factors[-1] = Call(before.words.lower(), tuple(cursor.arguments()), free=True)
             continue
         if not op and cursor.token.kind == cursor.previous.kind == "num" and isinstance(before, Num):
             raise UnreadableError("two numbers side by side")

@@ -107,10 +107,10 @@ def _symbol(cursor: Cursor, name: str) -> Node:
         name += _mark(cursor)
         if cursor.sees("(") and not cursor.token.space:
             cursor.advance()
-            return Call(name, tuple(cursor.list_until(")")), free=True)
+            return Call(name, tuple(cursor.arguments()), free=True)
     if name == "C" and cursor.sees("(") and not cursor.token.space and _is_pair(cursor):
         cursor.advance()
-        return Call("binom", tuple(cursor.list_until(")")))
+        return Call("binom", tuple(cursor.arguments()))
     return Sym(name)
 
 

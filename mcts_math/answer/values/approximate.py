@@ -14,7 +14,7 @@ from operator import mod
 from typing import Any, Final
 
 from mcts_math.answer.values.evaluate import OutOfRangeError, Point, UndefinedError, Value, noise, series, value_of
-from mcts_math.answer.values.nodes import INFINITY, Bound, Node, Num, Power, children, contains, negate
+from mcts_math.answer.values.nodes import INFINITY, Bound, Node, Num, Power, children, contains, negate, symbols
 
 _NAMES: Final = {"binom": "binomial", "rad": "radians", "conjugate": "conj"}
 _OF_PYTHON: Final[dict[str, Callable[..., Value]]] = {"min": min, "max": max, "abs": abs, "mod": mod}
@@ -117,10 +117,11 @@ class Approximate:
             return series(node, at, self, low, high)
         if any(contains(child, Bound) for child in children(node)):
             raise UndefinedError("a limit within a limit")
-        if not at and node in self._limits:
+        is_constant = not symbols(node)
+        if is_constant and node in self._limits:
             return self._limits[node]
         limit = self._limit(node.kind, lambda value: value_of(node.body, {**at, node.name: value}, self), low, high)
-        if not at and len(self._limits) < _MAX_LIMITS:
+        if is_constant and len(self._limits) < _MAX_LIMITS:
             self._limits[node] = limit
         return limit
 
