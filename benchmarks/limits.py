@@ -42,16 +42,20 @@ def main() -> None:
     parser.add_argument("--prompt-words", type=int, default=0, help="in front of each prompt")
     given = parser.parse_args()
     torch.set_num_threads(given.num_threads)
-    reading, copying, products = reading_limit(given), copy_limit(given), product_limit(given)
+    threads = given.num_threads
+    reading, copying = reading_limit(threads), copy_limit(threads)
+    products = product_limit(threads, getattr(torch, given.dtype))
     print(
-        f"limits of {given.num_threads} threads: {reading / 1e9:.1f} GB/s read, "
+        f"limits of {threads} threads: {reading / 1e9:.1f} GB/s read, "
         f"{copying / 1e9:.1f} GB/s read and written by a copy, {products / 1e9:.0f} GFLOP/s"
     )
-    engine = HFEngine.load(given.model, dtype=given.dtype, num_threads=given.num_threads, attn=given.attn)
+    engine = HFEngine.load(given.model, dtype=given.dtype, num_threads=threads, attn=given.attn)
     weights = num_weights(engine)
     rows = []
     for count in given.rows:
-        seconds = step_seconds(engine, count, given)
+        seconds = step_seconds(
+            engine, count, threads, given.repeats, top_p=given.top_p, prompt_words=given.prompt_words
+        )
         read, done = weights * engine.model.raw.dtype.itemsize / seconds, 2 * weights * count / seconds
         rows.append([
             f"{count}", f"{1e3 * seconds:.0f}", f"{count / seconds:.1f}", f"{read / 1e9:.1f}", percent(read / reading),
@@ -76,51 +80,52 @@ def _weights(module: torch.nn.Module) -> list[torch.Tensor]:
     return own
 
 
-def reading_limit(given: argparse.Namespace) -> float:
+def reading_limit(num_threads: int) -> float:
     """Bytes a second that a sum over a large array reads."""
     array = torch.ones(1 << 27)
-    return array.nbytes / best(array.sum, given)
+    return array.nbytes / best(array.sum, num_threads)
 
 
-def copy_limit(given: argparse.Namespace) -> float:
+def copy_limit(num_threads: int) -> float:
     """Bytes a second that a copy of a large array reads and writes, both counted."""
     array = torch.ones(1 << 27)
     other = torch.empty_like(array)
-    return 2 * array.nbytes / best(lambda: other.copy_(array), given)
+    return 2 * array.nbytes / best(lambda: other.copy_(array), num_threads)
 
 
-def product_limit(given: argparse.Namespace) -> float:
+def product_limit(num_threads: int, dtype: torch.dtype) -> float:
     """Operations a second of a product of two large matrices, in the model's type."""
-    dtype = getattr(torch, given.dtype)
     first, second = torch.randn(1024, 2048).to(dtype), torch.randn(2048, 2048).to(dtype)
-    return 2 * 1024 * 2048 * 2048 / best(lambda: first @ second, given)
+    return 2 * 1024 * 2048 * 2048 / best(lambda: first @ second, num_threads)
 
 
-def best(work: Callable[[], object], given: argparse.Namespace) -> float:
+def best(work: Callable[[], object], num_threads: int) -> float:
     """The shortest time of some tries: a limit is what the machine can do at best."""
     work()
-    return min(clocked(work, given) for _ in range(5))
+    return min(clocked(work, num_threads) for _ in range(5))
 
 
-def clocked(work: Callable[[], object], given: argparse.Namespace) -> float:
+def clocked(work: Callable[[], object], num_threads: int) -> float:
     begun = time.process_time()
     work()
-    return (time.process_time() - begun) / given.num_threads
+    return (time.process_time() - begun) / num_threads
 
 
-def step_seconds(engine: HFEngine, rows: int, given: argparse.Namespace) -> float:
+def step_seconds(
+    engine: HFEngine, rows: int, num_threads: int, repeats: int, *, top_p: float = 1.0, prompt_words: int = 0
+) -> float:
     """CPU seconds of one decode step of so many different rows."""
 
     async def write(num_tokens: int, first: int) -> None:
-        sampling = Sampling(1.0, max_tokens=num_tokens, top_p=given.top_p)
-        prompts = (f"{'apples ' * given.prompt_words}{first + i} apples and" for i in range(rows))
+        sampling = Sampling(1.0, max_tokens=num_tokens, top_p=top_p)
+        prompts = (f"{'apples ' * prompt_words}{first + i} apples and" for i in range(rows))
         await asyncio.gather(*(engine.generate(Generate(prompt, 1, sampling, i)) for i, prompt in enumerate(prompts)))
 
     times = []
-    for repeat in range(given.repeats + 1):  # the first one warms up
+    for repeat in range(repeats + 1):  # the first one warms up
         first = (repeat + 1) * 10_000 + rows * 100
         short, long = (
-            clocked(lambda n=n, at=at: asyncio.run(write(n, at)), given)  # type: ignore[misc]
+            clocked(lambda n=n, at=at: asyncio.run(write(n, at)), num_threads)  # type: ignore[misc]
             for n, at in ((SHORT, first), (LONG, first + 5000))
         )
         times.append((long - short) / (LONG - SHORT))

@@ -92,7 +92,9 @@ def main() -> None:
     for guesses in given.guesses:
         taken, yielded = mean_pass(found, given.ngram, guesses)
         for count in given.rows:
-            plain, guessing = (step_seconds(engine, round(size), given) for size in (count, count * taken))
+            plain, guessing = (
+                step_seconds(engine, round(size), given.num_threads, given.repeats) for size in (count, count * taken)
+            )
             rows.append([
                 f"{guesses}", f"{count}", f"{taken:.2f}", f"{yielded:.2f}", f"{guessing / plain:.2f}",
                 f"{yielded * plain / guessing:.2f}",
