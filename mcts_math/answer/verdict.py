@@ -30,6 +30,9 @@ class Verdict:
         """Whether the answers are equal; unparsed and timeout are not."""
         return self.status is Status.EQUAL
 
+    def __bool__(self) -> bool:
+        return self.equal
+
 
 @dataclass(frozen=True, slots=True)
 class Policy:

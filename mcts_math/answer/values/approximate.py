@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
+from functools import partial
 from itertools import pairwise
 from operator import mod
 from typing import Any, Final
@@ -22,6 +23,10 @@ DIGITS: Final = 30
 INFINITE: Final[dict[Node, float]] = {INFINITY: math.inf, negate(INFINITY): -math.inf}
 _MAX_LIMITS: Final = 1000  # remembered
 _FAR: Final = (-1024, -256, -64, -16, -4, -1, 0, 1, 4, 16, 64, 256, 1024)  # an integral to infinity may end there
+_FAR_OFF: Final = 3 << 13  # where a function or a term must be near its limit
+_NEAR: Final = 0.05
+_MAX_PLACES: Final = 80  # of a limit; those that mpmath's extrapolation helps need fewer
+_MAX_TERMS: Final = 220  # of a series
 _OF_ANY_SIZE: Final = ("log", "abs", "re", "im", "sign")
 _own: Final = threading.local()  # an mpmath context changes its precision while it works: one for each thread
 
@@ -48,7 +53,7 @@ class Approximate:
         self.real = real
         self.context: Any = mpmath.mp.clone()
         self.context.dps = digits
-        self._limits: dict[Node, Value] = {}  # of constants: one gold is compared with many answers
+        self._limits: dict[Node, Value | UndefinedError] = {}  # of constants: a gold meets many points and answers
 
     def number(self, value: Fraction) -> Value:
         """`value` rounded to the precision."""
@@ -117,23 +122,59 @@ class Approximate:
             return series(node, at, self, low, high)
         if any(contains(child, Bound) for child in children(node)):
             raise UndefinedError("a limit within a limit")
-        is_constant = not symbols(node)
-        if is_constant and node in self._limits:
-            return self._limits[node]
-        limit = self._limit(node.kind, lambda value: value_of(node.body, {**at, node.name: value}, self), low, high)
-        if is_constant and len(self._limits) < _MAX_LIMITS:
-            self._limits[node] = limit
+        if symbols(node):
+            return self._limit(node, at, low, high)
+        if node not in self._limits:
+            if len(self._limits) >= _MAX_LIMITS:
+                self._limits.clear()
+            try:
+                self._limits[node] = self._limit(node, at, low, high)
+            except UndefinedError as error:
+                self._limits[node] = error
+        limit = self._limits[node]
+        if isinstance(limit, UndefinedError):
+            raise limit
         return limit
 
-    def _limit(self, kind: str, term: Callable[[Value], Value], low: Value, high: Value) -> Value:
+    def _limit(self, node: Bound, at: Point, low: Value, high: Value) -> Value:
+        def term(value: Value) -> Value:
+            return value_of(node.body, {**at, node.name: value}, self)
+
         context = self.context
-        if kind == "lim":
-            return context.limit(term, context.mpf(low))
-        if kind == "int":
+        if node.kind == "lim":
+            return self._approached(term, context.mpf(low))
+        if node.kind == "int":
             return self._integral(term, low, high)
         if not math.isinf(high) or math.isinf(low):
             raise UndefinedError("a long sum")
-        return (context.nsum if kind == "sum" else context.nprod)(term, [low, context.inf])
+        unit, extrapolate = (0, context.nsum) if node.kind == "sum" else (1, context.nprod)
+        if abs(term(context.mpf(_FAR_OFF)) - unit) > _NEAR:  # else (-1)^n and 2^n would get the sums of Abel and Euler
+            raise UndefinedError("a series that does not converge")
+        return self._first_found(
+            partial(extrapolate, term, [low, context.inf], method=method, strict=True, maxterms=_MAX_TERMS)
+            for method in ("r+s", "e")
+        )
+
+    def _first_found(self, ways: Iterable[Callable[[], Value]]) -> Value:
+        """The first value that one of mpmath's extrapolations converges to."""
+        for way in ways:
+            try:
+                return way()
+            except (self.context.NoConvergence, UndefinedError):
+                continue
+        raise UndefinedError("a limit that is not found")
+
+    def _approached(self, term: Callable[[Value], Value], point: Value) -> Value:
+        """The limit at a point, from above: by halved distances, which hasten roots and logarithms, or by even ones."""
+        context = self.context
+        far = term(context.sign(point) * _FAR_OFF if math.isinf(point) else point + context.mpf(1) / _FAR_OFF)
+        limit = self._first_found(
+            partial(context.limit, term, point, exp=halved, strict=True, maxterms=_MAX_PLACES)
+            for halved in (True, False)
+        )
+        if abs(far - limit) > (1 + abs(limit)) * _NEAR:  # as 0, which is no limit of (-1)^n
+            raise UndefinedError("a limit that is none")
+        return limit
 
     def _integral(self, term: Callable[[Value], Value], low: Value, high: Value) -> Value:
         small = self.context.mpf(10) ** (-self.context.dps // 2)
