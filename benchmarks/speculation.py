@@ -4,10 +4,11 @@
 
 `results.jsonl` holds what the model wrote in real runs, with its tokens (any chat format). Samples are fixed by their
 seeds, so what a guess would have to hit is known: the tokens that were written. Where the last `--ngram` tokens stand
-earlier in prompt or sample, those that follow there are guessed, up to `--guesses`; a pass over a row then takes all of
-them, and yields those that are right and one more. So tokens a pass are exact, and what a pass costs is that of a
-decode step with as many rows as it has tokens, which is measured here (attention over long prompts is left out). The
-product says how many times the tokens a second the engine would make.
+earlier in prompt or sample, those that follow there are guessed, up to `--guesses`; a pass over a row yields those that
+are right and one more. All rows of a pass are as wide as its widest, so a pass takes `1 + guesses` tokens of every row
+where any of them has a guess, and one otherwise. What it costs is measured here, as a decode step with as many rows as
+it has tokens (attention over long prompts is left out). The product says how many times the tokens a second the engine
+would make.
 """
 
 from __future__ import annotations
@@ -21,14 +22,14 @@ from limits import step_seconds
 
 from mcts_math.engine.hf.engine import HFEngine
 from mcts_math.engine.tokenizer import Codec, load_codec
-from mcts_math.evaluate.table import render_table
+from mcts_math.evaluate.table import percent, render_table
 from mcts_math.files import read_records
 from mcts_math.run.record import record_to_tree
 from mcts_math.train.config import ExamplesConfig
 from mcts_math.train.examples import format_of
 
 Passes = tuple[float, float]
-"""Mean tokens that a pass over a row takes in, and that it yields."""
+"""The share of passes over a row that have a guess, and the mean tokens that a pass yields."""
 
 
 def conversations(path: str, codec: Codec) -> Iterator[tuple[list[int], list[int]]]:
@@ -47,8 +48,8 @@ def conversations(path: str, codec: Codec) -> Iterator[tuple[list[int], list[int
 
 
 def passes(prompt: Sequence[int], sampled: Sequence[int], ngram: int, guesses: int) -> tuple[int, int, int]:
-    """Passes over a row, and the tokens that they take in and yield, with guesses from all that stands before."""
-    written, done, count, taken = list(prompt), 0, 0, 0
+    """Passes over a row, those of them with guesses from what stands before, and the tokens that all yield."""
+    written, done, count, guessing = list(prompt), 0, 0, 0
     places: dict[tuple[int, ...], int] = {}
     known = ngram
     while done < len(sampled):
@@ -60,10 +61,10 @@ def passes(prompt: Sequence[int], sampled: Sequence[int], ngram: int, guesses: i
         right = 0
         while right < min(len(guessed), len(sampled) - done - 1) and guessed[right] == sampled[done + right]:
             right += 1
-        count, taken = count + 1, taken + 1 + len(guessed)
+        count, guessing = count + 1, guessing + bool(guessed)
         written += sampled[done : done + right + 1]
         done += right + 1
-    return count, taken, done
+    return count, guessing, done
 
 
 def mean_pass(found: Sequence[tuple[list[int], list[int]]], ngram: int, guesses: int) -> Passes:
@@ -90,16 +91,17 @@ def main() -> None:
     engine = HFEngine.load(given.model, dtype=given.dtype, num_threads=given.num_threads)
     rows = []
     for guesses in given.guesses:
-        taken, yielded = mean_pass(found, given.ngram, guesses)
+        share, yielded = mean_pass(found, given.ngram, guesses)
         for count in given.rows:
-            plain, guessing = (
-                step_seconds(engine, round(size), given.num_threads, given.repeats) for size in (count, count * taken)
+            plain, wide = (
+                step_seconds(engine, size, given.num_threads, given.repeats) for size in (count, count * (1 + guesses))
             )
+            wider = 1 - (1 - share) ** count  # the share of passes in which some row has a guess
+            cost = 1 + wider * (wide / plain - 1)
             rows.append([
-                f"{guesses}", f"{count}", f"{taken:.2f}", f"{yielded:.2f}", f"{guessing / plain:.2f}",
-                f"{yielded * plain / guessing:.2f}",
+                f"{guesses}", f"{count}", percent(wider), f"{yielded:.2f}", f"{cost:.2f}", f"{yielded / cost:.2f}",
             ])  # fmt: skip
-            print(render_table(("guesses", "rows", "taken", "yielded", "cost", "speed"), rows), flush=True)
+            print(render_table(("guesses", "rows", "wide", "yielded", "cost", "speed"), rows), flush=True)
     asyncio.run(engine.close())
 
 
