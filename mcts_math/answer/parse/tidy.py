@@ -7,7 +7,7 @@ about an integer or a domain goes where it belongs.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise, product
@@ -57,7 +57,7 @@ def tidy(node: Node) -> Node:
     if changed is None and isinstance(node, (Sum, Prod, Power)):
         changed = _tidy_formula(node)
     if changed is None and (changed := _systems(node)) is None:
-        if isinstance(node, SetOp) and node.op in ("and", "or") and not any(map(_is_condition, node.items)):
+        if isinstance(node, SetOp) and node.op in ("and", "or") and not _is_logic(node):
             node = Group("", "", node.items)
         changed = _tidy_group(node) if isinstance(node, Group) else _without_signs(node)
     return changed
@@ -130,10 +130,9 @@ def _tidy_group(node: Group) -> Node:
         if (within := _without_domain(node)) is not None:
             return tidy(within)
         if _share_signs(node):
-            systems = [[choose_sign(item, sign) for item in node.items] for sign in (1, -1)]
-            return tidy(SetOp("or", tuple(SetOp("and", tuple(system)) for system in systems)))
-    if node.left + node.right == "()" and (points := _signed_points(node)) is not None:
-        return points
+            return tidy(SetOp("or", tuple(SetOp("and", tree.children(system)) for system in _readings(node, True))))
+    if node.left + node.right == "()" and _count_signs(node):  # (±1, ±2) are four points
+        return Group("", "", tuple(map(tidy, _readings(node))))
     items: list[Node] = []
     for item in map(tidy, node.items):
         if not node.left and (named := named_point(item)) is not None:
@@ -146,12 +145,10 @@ def _tidy_group(node: Group) -> Node:
 
 
 def _without_signs(node: Node) -> Node:
-    signs = _count_signs(node)
-    if not signs:
+    if not _count_signs(node):
         return Relation(node.ops, tuple(map(tidy, node.items))) if isinstance(node, Relation) else node
-    if signs > _MAX_SIGNS:
-        raise UnreadableError("too many ± signs")
-    return _both(node)
+    values = _readings(node)
+    return _excluded(values) or Group("", "", values)
 
 
 def listed(items: list[Node]) -> tuple[Node, ...]:
@@ -175,18 +172,6 @@ def listed(items: list[Node]) -> tuple[Node, ...]:
 def _share_signs(node: Group) -> bool:
     """Whether the values of several names hold ±, which go together: `x = 2 ± a, y = 1 ∓ a`."""
     return sum(_count_signs(item) > 0 for item in node.items) > 1 and assignments(node) is not None
-
-
-def _signed_points(node: Group) -> Group | None:
-    """`(±1, ±2)` as four points, `(±1, 2)` and `(1±a, 1∓a)` as two; None where there are no signs."""
-    signs = [_count_signs(item) for item in node.items]
-    kinds = [part.name for part in tree.walk(node) if isinstance(part, tree.Call)]
-    if max(signs, default=0) != 1 or sum(signs) > _MAX_SIGNS:
-        return None
-    if "∓" in kinds:
-        return Group("", "", (choose_sign(node, 1), choose_sign(node, -1)))
-    choices = [_both(item).items if count else (item,) for item, count in zip(node.items, signs, strict=True)]
-    return Group("", "", tuple(Group("(", ")", point) for point in product(*choices)))
 
 
 def _systems(node: Node) -> Group | None:
@@ -256,6 +241,12 @@ def _is_condition(node: Node) -> bool:
     return stated or node in _PROPOSITIONS
 
 
+def _is_logic(node: SetOp) -> bool:
+    """Whether and, or join conditions, or equations of which one holds; values of one letter are a list."""
+    labels = {item.items[0] for item in node.items if isinstance(item, Relation)}
+    return any(map(_is_condition, node.items)) or (node.op == "or" and len(labels) > 1)
+
+
 def _compound(first: Quantity, second: Quantity) -> Quantity | None:
     """`3 hours 20 minutes` in the smaller unit (dollars and cents in the larger); None where units don't fit."""
     scale = same_dimension(first.unit, second.unit)
@@ -269,9 +260,14 @@ def _count_signs(node: Node) -> int:
     return own + sum(map(_count_signs, tree.children(node)))
 
 
-def _both(node: Node) -> Group | SetOp:
-    values = choose_sign(node, 1), choose_sign(node, -1)
-    return _excluded(values) or Group("", "", values)
+def _readings(node: Node, linked: bool = False) -> tuple[Node, ...]:
+    """`node` for each choice of its signs. Those of ± are free, unless they are linked or stand with a ∓."""
+    count = _count_signs(node)
+    if count > _MAX_SIGNS:
+        raise UnreadableError("too many ± signs")
+    linked = linked or any(isinstance(part, tree.Call) and part.name == "∓" for part in tree.walk(node))
+    choices = [(sign,) * count for sign in (1, -1)] if linked else product((1, -1), repeat=count)
+    return tuple(_choose_signs(node, iter(signs)) for signs in choices)
 
 
 def _excluded(items: Sequence[Node]) -> SetOp | None:
@@ -283,11 +279,12 @@ def _excluded(items: Sequence[Node]) -> SetOp | None:
     return None
 
 
-def choose_sign(node: Node, sign: int) -> Node:
-    """`node` with every ± read as + (`sign` 1) or − (`sign` -1), and every ∓ the other way."""
+def _choose_signs(node: Node, signs: Iterator[int]) -> Node:
+    """`node` with each ± read as + (the next of `signs` is 1) or − (it is -1), and each ∓ the other way."""
     match node:
         case tree.Call("±" | "∓" as name, (left, right)):
-            left, right = choose_sign(left, sign), choose_sign(right, sign)
+            sign = next(signs)
+            left, right = _choose_signs(left, signs), _choose_signs(right, signs)
             right = right if (name == "±") == (sign > 0) else tree.negate(right)
             return right if left == tree.ZERO else Sum((left, right))
-    return tree.rebuild(node, lambda child: choose_sign(child, sign))
+    return tree.rebuild(node, lambda child: _choose_signs(child, signs))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from mcts_math.answer.rules.compare import Decision, compare
-from mcts_math.answer.rules.real_sets import cells, point_or_set, real_set, sets_equal, variable
+from mcts_math.answer.rules.real_sets import cells, point_or_set, real_set, sets_equal
 from mcts_math.answer.text.units import is_known
 from mcts_math.answer.values import nodes as tree
 from mcts_math.answer.values.nodes import Const, Group, Matrix, Node, Relation, SetOp, Sym, Text
@@ -21,6 +21,8 @@ def compare_sets(left: Node, right: Node, policy: Policy) -> Decision:
     left, right = _as_set(left), _as_set(right)
     first, second = point_or_set(left), point_or_set(right)
     if first is not None and second is not None:
+        if len(tree.symbols(left) | tree.symbols(right)) > 1:
+            return Decision(False, "conditions on different variables")
         return Decision(sets_equal(first, second, policy), "sets of real numbers")
     if isinstance(left, SetOp) and isinstance(right, SetOp):
         in_order = _same_sequence if left.op == "minus" else same_items
@@ -38,9 +40,11 @@ def _as_set(node: Node) -> Node:
     if all(isinstance(item, Group) and _is_interval(item) for item in node.items):
         return SetOp("cup", node.items)
     both = SetOp("and", node.items)
-    where = real_set(both) if all(isinstance(item, Relation) for item in node.items) and variable(both) else None
-    if where is None:
+    if not all(isinstance(item, Relation) for item in node.items):
         return node
+    where = real_set(both)
+    if where is None:
+        return both if len(tree.symbols(both)) > 1 else node
     return both if any(where.holds(cell.sample) for cell in cells(where)) else SetOp("or", node.items)
 
 
@@ -48,6 +52,8 @@ def compare_collections(left: Node, right: Node, policy: Policy) -> Decision:
     named = assignments(left), assignments(right)
     if named[0] is not None and named[1] is not None:
         return compare_assignments(named[0], named[1], policy)
+    if any(map(_has_solutions, (left, right))) and any(len(_stems(values or {})) > 1 for values in named):
+        return Decision(False, "values of one variable against those of several")
     if named[0] is not None or named[1] is not None:
         values, other = (named[0], right) if named[0] is not None else (named[1], left)
         assert values is not None
@@ -59,6 +65,18 @@ def compare_collections(left: Node, right: Node, policy: Policy) -> Decision:
     if isinstance(left, Group) and isinstance(right, Group):
         return _compare_groups(left, right, policy)
     return Decision(False, "a list against a single value")
+
+
+def _stems(names: Iterable[str]) -> set[str]:
+    return {name.partition("_")[0] for name in names}
+
+
+def _has_solutions(node: Node) -> bool:
+    """Whether `node` gives several values of one variable."""
+    if not isinstance(node, Group) or not all(isinstance(item, Relation) for item in node.items):
+        return False
+    labels = [item.items[0] for item in node.items if isinstance(item, Relation)]
+    return len(labels) > 1 == len(set(labels))
 
 
 def compare_letters(capitals: Sequence[Node], group: Group, policy: Policy) -> Decision:
@@ -82,8 +100,7 @@ def compare_named_with_list(values: dict[str, Node], other: Node, policy: Policy
     items = tuple(values[name] for name in sorted(values))
     if not isinstance(other, (Group, Matrix)):
         return Decision(len(items) == 1 and compare(items[0], other, policy).equal, "value of the variable")
-    stems = {name.partition("_")[0] for name in values}
-    if len(stems) == 1 and isinstance(other, Group) and other.left != "(":
+    if len(_stems(values)) == 1 and isinstance(other, Group) and other.left != "(":
         return Decision(same_items(items, other.items, policy), "solutions")
     parts = other.items if isinstance(other, Group) else tuple(cell for row in other.rows for cell in row)
     if isinstance(other, Group) and other.left == "{":

@@ -57,7 +57,7 @@ def real_set(node: Node) -> RealSet | None:
     if isinstance(node, Group):
         return _points(node.items) if node.left == "{" else _interval(node)
     if isinstance(node, SetOp):
-        return _combined(node.op, [point_or_set(item) for item in node.items])
+        return _combined(node.op, [point_or_set(item) for item in node.items]) if len(symbols(node)) < 2 else None
     return _condition(node) if isinstance(node, Relation) else None
 
 
