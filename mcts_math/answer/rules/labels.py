@@ -10,6 +10,7 @@ from mcts_math.answer.values import nodes as tree
 from mcts_math.answer.values.approximate import numbers
 from mcts_math.answer.values.evaluate import UndefinedError, evaluate
 from mcts_math.answer.values.nodes import MINUS_ONE, Call, Const, Group, Node, Prod, Relation, Sum, Sym, Text, symbols
+from mcts_math.answer.values.shapes import letters_of
 
 _COORDINATES: Final = frozenset({"x", "y", "z", "t", "r", "theta"})
 _FUNCTIONS: Final = "fghFGH"
@@ -99,12 +100,24 @@ def same_label(left: Node, right: Node, value: Node) -> bool | None:
         if isinstance(value, Text):  # other people who are the same
             return left.words.lower() == right.words.lower()
         return same_things(left.words, right.words)
-    if left == right or isinstance(left, Text) or isinstance(right, Text):
+    if left == right:
         return True
+    if isinstance(left, Text) or isinstance(right, Text):
+        words, letters = (left, right) if isinstance(left, Text) else (right, left)
+        return _may_be_short(words, letters)
     if (isinstance(left, Group) and isinstance(right, Group)) or _same_function(left, right):
         return True
     functions = all(isinstance(name, Call) and name.free for name in (left, right))
     return False if functions else None  # other functions, or other arguments: f and f', f(2) and f(3)
+
+
+def _may_be_short(words: Node, letters: Node) -> bool:
+    """Whether a name in words may be one in letters: of two abbreviations, or words, only the same ones."""
+    name = letters_of(letters)
+    if not isinstance(words, Text) or not name or " " in words.words:
+        return True
+    is_short = sum(letter.isupper() for letter in words.words) > 1 or not name.isupper()  # else a segment's length AB
+    return not is_short or words.words.lower() == name.lower()
 
 
 def _same_function(left: Node, right: Node) -> bool:

@@ -10,6 +10,7 @@ from mcts_math.answer.rules.compare import Decision
 from mcts_math.answer.rules.scalars import scalars_equal
 from mcts_math.answer.text.units import UNITS, may_be_left_out, unit_name, unit_scale
 from mcts_math.answer.values import nodes as tree
+from mcts_math.answer.values.exact import exact
 from mcts_math.answer.values.nodes import PI, Call, Node, Num, Power, Prod, Quantity, Ratio, Time, children, symbols
 from mcts_math.answer.verdict import Policy
 
@@ -78,7 +79,9 @@ def _compare_angles(degrees: Quantity, radians: Node, policy: Policy) -> Decisio
 
 
 def _percent_equal(value: Node, other: Node, policy: Policy) -> bool:
-    if policy.percent != "fraction" and scalars_equal(value, other, policy):
+    number = exact(value)
+    is_share = policy.percent == "either" and number is not None and abs(number) < 1  # 0.5 is 50%, hardly 0.5%
+    if policy.percent != "fraction" and not is_share and scalars_equal(value, other, policy):
         return True
     if policy.percent == "number":
         return False

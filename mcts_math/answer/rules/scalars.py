@@ -11,11 +11,11 @@ from fractions import Fraction
 from typing import Final
 
 from mcts_math.answer.values import nodes as tree
-from mcts_math.answer.values.approximate import DIGITS, Approximate, numbers
+from mcts_math.answer.values.approximate import DIGITS, INFINITE, Approximate, numbers
 from mcts_math.answer.values.decimals import Written, noisy, rationals_equal, rounds_to, slack, written
 from mcts_math.answer.values.evaluate import UndefinedError, Value, evaluate
 from mcts_math.answer.values.exact import exact, same_residue
-from mcts_math.answer.values.nodes import Bound, Call, Const, Node, Prod, Sym, contains, substitute, symbols, walk
+from mcts_math.answer.values.nodes import Bound, Call, Const, Node, Prod, Sym, substitute, symbols, walk
 from mcts_math.answer.values.points import points
 from mcts_math.answer.verdict import Policy
 
@@ -130,8 +130,8 @@ def _vanishes(left: Node, right: Node, at: Mapping[str, Fraction] | None = None,
     """
     try:
         gap, size = _gap(left, right, at or {}, numbers(real=real))
-        if contains(left, Bound) or contains(right, Bound):  # reached by extrapolation
-            return bool(gap <= 1e-12 * max(size, 1))
+        if reached := _reached(left, right):
+            return bool(gap <= reached * max(size, 1))
         context = numbers().context
         if not context.isfinite(size):
             return False
@@ -144,6 +144,16 @@ def _vanishes(left: Node, right: Node, at: Mapping[str, Fraction] | None = None,
         return False
     shrunk = context.mpf(10) ** -(DIGITS + whole)
     return bool(smaller <= gap * shrunk or smaller <= size * shrunk**2)
+
+
+def _reached(*nodes: Node) -> float:
+    """How near to its value extrapolation comes, relatively: that of limits and series; 0 where there is none."""
+    kinds = {part.kind for node in nodes for part in walk(node) if isinstance(part, Bound) and not _is_finite(part)}
+    return 1e-14 if "int" in kinds else 1e-20 if kinds else 0.0
+
+
+def _is_finite(node: Bound) -> bool:
+    return node.kind in ("sum", "prod") and INFINITE.keys().isdisjoint((node.low, node.high))
 
 
 def _gap(left: Node, right: Node, at: Mapping[str, Fraction], using: Approximate) -> tuple[Value, Value]:

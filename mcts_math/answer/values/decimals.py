@@ -71,8 +71,8 @@ def _terminates(value: Fraction) -> bool:
 
 
 def rounds_to(decimal: Written, value: Fraction, policy: Policy) -> bool:
-    """Whether `decimal` is `value` rounded, or cut where it has four digits or more."""
-    if decimal.digits < policy.min_digits:
+    """Whether `decimal` is `value` rounded, or cut where it has four digits or more. 1.000 says one, and is no rounding."""
+    if decimal.digits < policy.min_digits or decimal.value.denominator == 1:
         return False
     error = abs(decimal.value - value)
     if decimal.digits < 4 and error * 1000 > abs(value) * Fraction(1001, 1000):

@@ -81,7 +81,7 @@ def assignments(node: Node) -> dict[str, Node] | None:
             values.update(dict.fromkeys(names, item.items[-1]))
             continue
         left, right = item.items
-        label = left.name if isinstance(left, Sym) else label_key(left.words) if isinstance(left, Text) else None
+        label = _label(left)
         if label is not None and label not in values:
             values[label] = right
         elif isinstance(left, Group) and isinstance(right, Group) and len(left.items) == len(right.items):
@@ -92,6 +92,21 @@ def assignments(node: Node) -> dict[str, Node] | None:
         else:
             return None
     return values or None
+
+
+def _label(node: Node) -> str | None:
+    """The name of a value: a letter, words, or capitals (TP, the length AB); None for anything else."""
+    name = node.words if isinstance(node, Text) else letters_of(node)
+    if name.isalpha() and name.isupper():
+        return "".join(sorted(name))
+    return node.name if isinstance(node, Sym) else label_key(node.words) if isinstance(node, Text) else None
+
+
+def letters_of(node: Node) -> str:
+    """The word that a product of letters may be: SSE, pOH; empty for anything else."""
+    parts = node.items if isinstance(node, Prod) else ()
+    names = [part.name for part in parts if isinstance(part, (Sym, tree.Const)) and len(part.name) == 1]
+    return "".join(names) if len(names) == len(parts) > 1 else ""
 
 
 def label_key(words: str) -> str:
