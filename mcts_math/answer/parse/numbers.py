@@ -43,7 +43,7 @@ def _endless(match: re.Match[str]) -> Fraction | None:
 def _based(match: re.Match[str]) -> Fraction | None:
     digits, base = match.groups()
     value = based_value(digits, _BASES.get(base) or int(base))
-    if value is None and match.group()[0] != "(" and base != "1":  # x^2_1 is a power
+    if value is None and match.group()[0] != "(" and base != "1":
         raise UnreadableError("a digit that its base does not have")
     return value
 
@@ -108,9 +108,10 @@ def scan_number(scanner: Scanner) -> None:
 
 def scan_form(scanner: Scanner) -> bool:
     """Takes what is no plain decimal, such as `0.(3)`, `52_8` and `(52)_8`; whether there is any."""
+    is_power = scanner.tokens[-1:] and scanner.tokens[-1].text == "^"
     for pattern, value_of in _FORMS:
         match = pattern.match(scanner.text, scanner.position)
-        if match is not None and (value := value_of(match)) is not None:
+        if match is not None and not (is_power and value_of is _based) and (value := value_of(match)) is not None:
             scanner.position = match.end()
             scanner.add("num", match.group(), value)
             return True

@@ -126,12 +126,16 @@ def _is_pair(cursor: Cursor) -> bool:
 
 
 def _mark(cursor: Cursor) -> str:
-    """Takes the primes, or the -1 of an inverse, between a function's name and its argument."""
+    """Takes what stands between a function's name and its argument: primes, the order of a derivative, or a -1."""
     texts = [token.text for token in cursor.tokens[cursor.index : cursor.index + 6]]
     for mark, written in _MARKS:
         if texts[: len(written) + 1] == [*written, "("]:
             cursor.index += len(written)
             return mark
+    match texts:
+        case ["^", "{", "(", order, ")", "}"] if cursor.peek(6).text == "(":  # f^{(4)}(0)
+            cursor.index += 6
+            return f"^({order})"
     return ""
 
 

@@ -20,10 +20,12 @@ from mcts_math.answer.values import nodes as tree
 from mcts_math.answer.values.matrices import length, matrix_value, transposed_list, vector_sum
 from mcts_math.answer.values.nodes import DOTS, Group, Node, Num, Power, Prod, Quantity, Relation, SetOp, Sum, Sym
 from mcts_math.answer.values.shapes import assignments, family, named_point
+from mcts_math.answer.values.show import show
 
 _MAX_SIGNS: Final = 4  # a ± may occur this often in one answer
 _PROPOSITIONS: Final = tuple(map(Sym, "pqrs"))
 _BARE: Final = ("%", "degree")  # units that stay with their numbers
+_COUNTERS: Final = ("k", "n", "m")
 _NUMBER_SETS: Final = (REALS, *map(Sym, "ZNQC"))
 
 
@@ -214,6 +216,10 @@ def _without_domain(node: Group) -> Node | None:
                     result = Relation(("=",), (label, family(body, name, domain)))
                 else:
                     result = family(result, name, domain)
+            case Relation(_, (Sym(name), domain)) if (
+                name in _COUNTERS
+            ):  # which would count integers if nothing was said
+                result = tree.rename(result, {name: f"{name} in {show(domain)}"})
             case Relation(_, (Sym(name), domain)) if domain == REALS and isinstance(result, Group):
                 if result.left == "(" and len(result.items) > 1:
                     result = tree.Bound("line", result, name, tree.ZERO, tree.ZERO)  # of points

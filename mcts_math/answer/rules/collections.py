@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import chain, repeat
 from typing import Final
 
 from mcts_math.answer.rules.compare import Decision, compare
+from mcts_math.answer.rules.families import same_family, share_constants
 from mcts_math.answer.rules.real_sets import cells, point_or_set, real_set, sets_equal
+from mcts_math.answer.rules.scalars import scalars_equal
 from mcts_math.answer.text.units import is_known
 from mcts_math.answer.values import nodes as tree
 from mcts_math.answer.values.nodes import Const, Group, Matrix, Node, Relation, SetOp, Sym, Text
@@ -86,7 +89,7 @@ def compare_letters(capitals: Sequence[Node], group: Group, policy: Policy) -> D
 
 
 def compare_assignments(left: dict[str, Node], right: dict[str, Node], policy: Policy) -> Decision:
-    same = left.keys() == right.keys() and all(compare(left[name], right[name], policy).equal for name in left)
+    same = left.keys() == right.keys() and _same_sequence([*left.values()], [right[name] for name in left], policy)
     return Decision(same, "values of the variables")
 
 
@@ -111,9 +114,7 @@ def compare_named_with_list(values: dict[str, Node], other: Node, policy: Policy
 def _compare_matrices(left: Node, right: Node, policy: Policy) -> Decision:
     first, second = as_rows(left), as_rows(right)
     if first is not None and second is not None:
-        same = len(first) == len(second) and all(
-            _same_sequence(a, b, policy) for a, b in zip(first, second, strict=True)
-        )
+        same = len(first) == len(second) and _same_sequence([*chain(*first)], [*chain(*second)], policy)
         return Decision(same, "entries of the matrices")
     matrix, other = (left, right) if isinstance(left, Matrix) else (right, left)
     assert isinstance(matrix, Matrix)
@@ -124,6 +125,8 @@ def _compare_matrices(left: Node, right: Node, policy: Policy) -> Decision:
 
 
 def _same_sequence(left: Sequence[Node], right: Sequence[Node], policy: Policy) -> bool:
+    if len(left) == len(right) and share_constants(left) and share_constants(right):
+        return all(map(scalars_equal, left, right, repeat(policy))) or same_family(left, right)
     return len(left) == len(right) and all(compare(a, b, policy).equal for a, b in zip(left, right, strict=True))
 
 

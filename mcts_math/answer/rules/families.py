@@ -23,13 +23,13 @@ _OF_EQUATIONS: Final = frozenset({"sin", "cos", "sinh", "cosh"})
 _NEAR: Final = (0, 1, 3, 4, 5, 6, 7, 8, 9)  # test points at which no exponential drowns another
 
 
-def same_family(left: Node, right: Node) -> bool:
-    """Whether `left` for all values of its constants of integration are the functions that `right` is.
+def same_family(left: Sequence[Node], right: Sequence[Node]) -> bool:
+    """Whether the vectors `left`, for all values of their constants of integration, are those that `right` are.
 
     A constant that is added absorbs numbers (`x + 2C`, `(x+1)^2/2 + C` and `x^2/2 + x + C`). One that is a factor or
     an exponent does so only with exponentials and waves: elsewhere it may be a given parameter.
     """
-    mine, theirs = sorted(symbols(left) & _CONSTANTS), sorted(symbols(right) & _CONSTANTS)
+    mine, theirs = _constants(left), _constants(right)
     if not mine or len(mine) != len(theirs):
         return False
     both = _sampled(left, mine, right, theirs)
@@ -43,10 +43,19 @@ def same_family(left: Node, right: Node) -> bool:
     return same_flat(*both, len(mine))
 
 
+def share_constants(items: Sequence[Node]) -> bool:
+    """Whether a constant of integration stands in several of them: it has one value in all."""
+    return len(_constants(items)) < sum(len(_constants((item,))) for item in items)
+
+
+def _constants(items: Sequence[Node]) -> list[str]:
+    return sorted(frozenset().union(*map(symbols, items)) & _CONSTANTS)
+
+
 def same_curves(left: Node, right: Node) -> bool:
     """Whether `left = 0` and `right = 0` are the same curves for all values of the constant added in each."""
     mine, theirs = sorted(symbols(left) & _ADDED), sorted(symbols(right) & _ADDED)
-    both = _sampled(left, mine, right, theirs) if len(mine) == len(theirs) == 1 else None
+    both = _sampled((left,), mine, (right,), theirs) if len(mine) == len(theirs) == 1 else None
     if both is None or not all(map(_is_added, both)):
         return False
     first, second, ones = both[0][0], both[1][0], [1.0] * len(both[0][0])
@@ -54,28 +63,30 @@ def same_curves(left: Node, right: Node) -> bool:
 
 
 def _sampled(
-    left: Node, mine: Sequence[str], right: Node, theirs: Sequence[str]
+    left: Sequence[Node], mine: Sequence[str], right: Sequence[Node], theirs: Sequence[str]
 ) -> tuple[list[list[Any]], list[list[Any]]] | None:
     """Functions of either family as their values at the test points at which all have one; None where too few do."""
-    names = (symbols(left) | symbols(right)) - {*mine, *theirs}
-    if not names or not names <= _VARIABLES:
+    nodes = (*left, *right)
+    names = frozenset().union(*map(symbols, nodes)) - {*mine, *theirs}
+    if not names or not names <= _VARIABLES or len(left) != len(right):
         return None
     choices = range(len(mine) + 2)
     columns: list[list[Any]] = []
-    bars = any(isinstance(part, Call) and part.name == "abs" for node in (left, right) for part in walk(node))
+    bars = any(isinstance(part, Call) and part.name == "abs" for node in nodes for part in walk(node))
     for index, scale in product(_NEAR, (1, 3) if bars else (1,)):  # |sin x| differs from sin x behind pi only
         at = {name: float(value * scale) for name, value in point(names, index).items()}
         try:
-            columns.append(
+            columns += [
                 [
                     evaluate(node, {**at, **_chosen(constants, choice)}, numbers())
-                    for node, constants in ((left, mine), (right, theirs))
+                    for node, constants in ((one, mine), (other, theirs))
                     for choice in choices
                 ]
-            )
+                for one, other in zip(left, right, strict=True)
+            ]
         except UndefinedError:
             continue
-    if len(columns) < len(mine) + 3:
+    if len(columns) < (len(mine) + 3) * len(left):
         return None
     functions = [list(row) for row in zip(*columns, strict=True)]
     return functions[: len(choices)], functions[len(choices) :]
@@ -91,12 +102,13 @@ def _is_added(functions: Sequence[Sequence[Any]]) -> bool:
     return rank([steps, [1.0] * len(steps)]) == 1
 
 
-def _is_of_equations(node: Node, constants: Sequence[str]) -> bool:
+def _is_of_equations(nodes: Sequence[Node], constants: Sequence[str]) -> bool:
     """Whether a constant stands beside a function that linear equations have as solutions."""
-    terms = [term for term in (node.items if isinstance(node, Sum) else (node,)) if symbols(term) & {*constants}]
+    terms = [term for node in nodes for term in (node.items if isinstance(node, Sum) else (node,))]
     return any(
         (isinstance(part, Power) and part.base == Const("e") and bool(symbols(part.exponent) - {*constants}))
         or (isinstance(part, Call) and part.name in _OF_EQUATIONS and bool(symbols(part) - {*constants}))
         for term in terms
+        if symbols(term) & {*constants}
         for part in walk(term)
     )

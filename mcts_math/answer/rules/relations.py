@@ -16,7 +16,7 @@ from mcts_math.answer.values.approximate import numbers
 from mcts_math.answer.values.evaluate import UndefinedError, evaluate
 from mcts_math.answer.values.nodes import Group, Node, Num, Power, Prod, Relation, Sum, Sym, Text, negate, symbols
 from mcts_math.answer.values.points import NUM_POINTS, point
-from mcts_math.answer.values.shapes import assignments, closed, over_integers
+from mcts_math.answer.values.shapes import assignments, closed, is_congruence, over_integers
 from mcts_math.answer.verdict import Policy
 
 _ANGLES: Final = frozenset({"x", "t", "z", "theta", "alpha", "phi"})
@@ -34,6 +34,8 @@ def compare_relations(relation: Relation, other: Node, policy: Policy) -> Decisi
         return compare_named_with_list(mine, other, policy)
     value = label_value(relation) if policy.equation_value else None
     if value is not None:
+        if is_congruence(other) and isinstance(relation.items[0], Sym) and isinstance(value, Num):
+            return Decision(False, "a number against all with its residue")
         point = isinstance(relation.items[0], Group) and isinstance(value, Group) and value.left in ("(", "[")
         if point and isinstance(other, Group) and closed(other):
             other = Group("(", ")", other.items)  # no interval

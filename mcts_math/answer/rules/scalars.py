@@ -115,10 +115,11 @@ def _constants_equal(left: Node, right: Node, tolerance: float, policy: Policy) 
 def _is_decimal_of(decimal: Written, other: Node, policy: Policy) -> bool:
     """Whether a decimal is the value of `other` printed as a float, rounded or cut."""
     value = evaluate(other, {}, numbers())
-    if abs(value.imag) > CLOSE * abs(value):
+    about = numbers().number(decimal.value)
+    if abs(value.imag) > CLOSE * abs(value) or not _near(about, value.real, 0.1):
         return False
     if decimal.is_float:
-        return _near(numbers().number(decimal.value), value.real, CLOSE)
+        return _near(about, value.real, CLOSE)
     return policy.rounding and rounds_to(decimal, Fraction(str(value.real)), policy)
 
 

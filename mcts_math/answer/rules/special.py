@@ -24,6 +24,7 @@ from mcts_math.answer.verdict import Policy
 
 _PARAMETERS: Final = frozenset({"s", "t", "u", "k", "lambda", "mu", "r", "a"})
 _COUNTERS: Final = frozenset({"k", "n", "m", "j", "t"})
+_REAL: Final = frozenset({"c", "C", "x", "y"})  # hardly integers where nothing is said
 _SHARES: Final = (0.0009, 0.0013, 0.0031, 0.017, 0.31, 0.77)  # of a long interval: near its ends too
 _OTHERWISE: Final = tree.Text("otherwise")
 _HUGE: Final = 1e300  # larger ones are left out
@@ -100,7 +101,8 @@ def families_equal(family: Bound, other: Node, policy: Policy) -> bool:
     """Whether two sets of values, one for each integer (or each point of a line), are the same."""
     if not isinstance(other, Bound) or not is_family(other):
         given = symbols(family.body) - {family.name}
-        letters = symbols(other) & (_PARAMETERS if family.kind == "line" else {"k", "n", "m", family.name} - given)
+        counters = {"k", "n", "m", family.name} - given - _REAL
+        letters = symbols(other) & (_PARAMETERS if family.kind == "line" else counters)
         if len(letters) != 1:
             return False
         other = Bound(family.kind, other, min(letters), family.low, family.low)

@@ -22,7 +22,7 @@ Rule: TypeAlias = Callable[[Any, Node, Policy], Decision]
 def _compare_scalars(left: Node, right: Node, policy: Policy) -> Decision:
     if scalars_equal(left, right, policy):
         return Decision(True, "values of the expressions")
-    return Decision(same_family(left, right), "values of the expressions, for all constants of integration")
+    return Decision(same_family((left,), (right,)), "values of the expressions, for all constants of integration")
 
 
 def _rule(equal: Callable[[Any, Node, Policy], bool], reason: str) -> Rule:

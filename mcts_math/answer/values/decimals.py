@@ -71,7 +71,7 @@ def _terminates(value: Fraction) -> bool:
 
 
 def rounds_to(decimal: Written, value: Fraction, policy: Policy) -> bool:
-    """Whether `decimal` is `value` rounded, or cut where it has four digits or more. 1.000 says one, and is no rounding."""
+    """Whether `decimal` is `value` rounded, or cut where it has four digits or more. 1.000 says one."""
     if decimal.digits < policy.min_digits or decimal.value.denominator == 1:
         return False
     error = abs(decimal.value - value)
