@@ -12,6 +12,7 @@ from mcts_math.answer.rules.quantities import in_common_units
 from mcts_math.answer.text.chemistry import same_formula
 from mcts_math.answer.text.phrases import conflict
 from mcts_math.answer.values.nodes import Group, Node
+from mcts_math.answer.values.noncommuting import as_matrices, tells_of_matrices
 from mcts_math.answer.values.shapes import letters
 from mcts_math.answer.values.show import show
 from mcts_math.answer.verdict import DEFAULT_POLICY, Policy, Status, Verdict
@@ -88,7 +89,10 @@ def _judge_one(gold: str, pred: str, policy: Policy) -> _Outcome:
         status = Status.EQUAL if ordered else Status.DIFFERENT
         return _Outcome(status, "points in order", first, second)
     try:
-        bounds = in_common_units(first.node, second.node)
+        both = first.node, second.node
+        if tells_of_matrices(first.text) or tells_of_matrices(second.text):
+            both = as_matrices(both[0]), as_matrices(both[1])
+        bounds = in_common_units(*both)
         if bounds is None:
             return _Outcome(Status.DIFFERENT, "bounds in units of different kinds", first, second)
         decision = compare(*bounds, policy)

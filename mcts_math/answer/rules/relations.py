@@ -70,7 +70,8 @@ def _relations_equal(left: Relation, right: Relation, policy: Policy) -> bool:
     first, second = label_value(left), label_value(right)
     if first is not None and second is not None:
         names = left.items[0], right.items[0]
-        if (named := same_label(*names, first)) is not None:
+        told = second if isinstance(second, Text) else first
+        if (named := same_label(*names, told)) is not None:
             return named and _values_equal(names, first, second, policy)
     if len(left.ops) == len(right.ops) == 1 and not any(isinstance(i, (Group, Text)) for i in left.items + right.items):
         return _same_equation(left, right)

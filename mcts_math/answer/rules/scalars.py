@@ -16,6 +16,7 @@ from mcts_math.answer.values.decimals import Written, noisy, rationals_equal, ro
 from mcts_math.answer.values.evaluate import UndefinedError, Value, evaluate
 from mcts_math.answer.values.exact import exact, same_residue
 from mcts_math.answer.values.nodes import Bound, Call, Const, Node, Prod, Sym, substitute, symbols, walk
+from mcts_math.answer.values.noncommuting import matrices_equal
 from mcts_math.answer.values.points import points
 from mcts_math.answer.verdict import Policy
 
@@ -33,6 +34,8 @@ def scalars_equal(left: Node, right: Node, policy: Policy) -> bool:
     """Whether the two expressions are equal; never true where that could not be established."""
     if left == right:
         return True
+    if (known := matrices_equal(left, right)) is not None:
+        return known
     special = _special(left), _special(right)
     if special != (None, None):
         return special[0] == special[1]
