@@ -27,6 +27,8 @@ _FIGURES: Final = re.compile(
 _FIGURE_NAMES: Final = meanings(
     "angle: measuredangle ∠; triangle: △; ray: vec overrightarrow; line: overleftrightarrow"
 )
+_VECTOR: Final = r"\\(?:vec|mathbf|boldsymbol|bm|overrightarrow|hat)\s*\{?[A-Za-z]{1,2}\}?"
+_PRODUCT: Final = re.compile(rf"{_VECTOR}\s*\\(times|cdot)\s*\(?{_VECTOR}")
 _PLAIN_NUMBER: Final = re.compile(r"\s*[-+]?(?:\d+(?:\.\d+)?|\.\d+)\s*")
 _UNTEXT: Final = re.compile(r"\\(?:text|mbox|textbf|textit|textrm|mathrm|mathbf|operatorname)\s*\{([^{}]*)\}")
 _PROSE: Final = re.compile(r"[A-Za-z][a-z]*(?:[ '-]+[A-Za-z][a-z]*)*")
@@ -60,7 +62,7 @@ class Reading:
     text: str  # normalised
     node: Node | None
     problem: str = ""  # why there is no node
-    figures: frozenset[str] = frozenset()  # what its letters are points of: angle, triangle, ray, line
+    figures: frozenset[str] = frozenset()  # of points: angle, triangle, ray, line; products of vectors: times, cdot
 
 
 def read(text: str) -> Reading:
@@ -76,7 +78,7 @@ def read(text: str) -> Reading:
 def _remembered(text: str) -> Reading:
     reading = _read(text)
     marks = [mark.lstrip("\\") for mark in _FIGURES.findall(text)]
-    figures = frozenset(_FIGURE_NAMES.get(mark, mark) for mark in marks)
+    figures = frozenset(_FIGURE_NAMES.get(mark, mark) for mark in (*marks, *_PRODUCT.findall(text)))
     if figures == {"angle"} and _CORNERS.fullmatch(reading.text) is not None:  # ABC is CBA, but not BAC
         return replace(reading, node=Text(min(reading.text, reading.text[::-1])), figures=figures)
     return replace(reading, figures=figures) if figures else reading

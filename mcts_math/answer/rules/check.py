@@ -11,7 +11,7 @@ from mcts_math.answer.rules.compare import compare
 from mcts_math.answer.rules.quantities import in_common_units
 from mcts_math.answer.text.chemistry import same_formula
 from mcts_math.answer.text.phrases import conflict
-from mcts_math.answer.values.nodes import Group, Node
+from mcts_math.answer.values.nodes import Group, Node, Sym, walk
 from mcts_math.answer.values.noncommuting import as_matrices, tells_of_matrices
 from mcts_math.answer.values.shapes import letters
 from mcts_math.answer.values.show import show
@@ -20,6 +20,7 @@ from mcts_math.answer.verdict import DEFAULT_POLICY, Policy, Status, Verdict
 Gold: TypeAlias = str | Sequence[str]
 
 _GROUPED: Final = re.compile(r"\d,\d{3}")
+_FIGURES: Final = (frozenset({"angle", "triangle", "ray", "line"}), frozenset({"times", "cdot"}))
 _FILLED: Final = re.compile(r"\d,0\d")  # 1,048,576: no item of a list starts with a zero
 
 
@@ -74,7 +75,7 @@ def _judge_one(gold: str, pred: str, policy: Policy) -> _Outcome:
     first, second = read(gold), read(pred)
     if gold == pred and gold.strip():
         return _Outcome(Status.EQUAL, "the same text", first, second)
-    if first.figures and second.figures and first.figures != second.figures:
+    if any(mine != theirs for kind in _FIGURES if (mine := first.figures & kind) and (theirs := second.figures & kind)):
         return _Outcome(Status.DIFFERENT, "different figures", first, second)
     if conflict(gold, pred):
         return _Outcome(Status.DIFFERENT, "what joins the words, or is said beside yes or no", first, second)
@@ -105,6 +106,8 @@ def _judge_one(gold: str, pred: str, policy: Policy) -> _Outcome:
 
 def _same_order(first: Node, second: Node, figures: frozenset[str]) -> bool | None:
     """Whether two vectors, angles or triangles have the same points; None for anything else (lengths commute)."""
+    if "times" in figures and _names(first) != _names(second):  # of vectors
+        return False
     if not figures & {"ray", "angle", "triangle"}:
         return None
     mine, theirs = letters(first), letters(second)
@@ -113,6 +116,10 @@ def _same_order(first: Node, second: Node, figures: frozenset[str]) -> bool | No
     if figures == {"triangle"}:
         return set(mine) == set(theirs)
     return theirs == mine or ("angle" in figures and theirs == mine[::-1])
+
+
+def _names(node: Node) -> list[str]:
+    return [part.name for part in walk(node) if isinstance(part, Sym)]
 
 
 def _as_lists_equal(first: Reading, second: Reading, policy: Policy) -> bool:

@@ -10,7 +10,7 @@ from typing import Final
 from mcts_math.answer.values.evaluate import Point, UndefinedError, Value, evaluate, noise
 from mcts_math.answer.values.nodes import Bound, Node, Num, Power, Sym, rename, symbols
 
-_MARK: Final = "matrix "
+_MARK: Final = " matrix"
 # An inverse of letters that are hardly units or quantities of physics, or a transpose.
 _TOLD: Final = re.compile(r"(?:[A-Z]|\([A-Z]{2,9}\))\^(?:\{T\}|T|\\top)(?![a-z])|[ABDEFGHPQSUXYZ]\)?\^\{-1\}")
 _POINTS: Final = 3
@@ -61,7 +61,7 @@ class Squares:
     def power(self, base: Value, node: Power, at: Point) -> Value:
         """Whole powers, and the transpose."""
         match node.exponent:
-            case Sym("T") | Sym("matrix T"):
+            case Sym("T") | Sym("T matrix"):
                 return base.transposed()
             case Num(exponent) if exponent.denominator == 1 and abs(exponent) <= _MAX_POWER:
                 value = self.number(Fraction(1))
@@ -90,13 +90,13 @@ def tells_of_matrices(text: str) -> bool:
 
 def as_matrices(node: Node) -> Node:
     """`node` with matrices for its capitals."""
-    return rename(node, {name: _MARK + name for name in symbols(node) if len(name) == 1 and name.isupper()})
+    return rename(node, {name: name + _MARK for name in symbols(node) if len(name) == 1 and name.isupper()})
 
 
 def matrices_equal(left: Node, right: Node) -> bool | None:
     """Whether two formulas of matrices are equal; None where there are none, or what is not known of them."""
     names = symbols(left) | symbols(right)
-    if not any(name.startswith(_MARK) for name in names):
+    if not any(name.endswith(_MARK) for name in names):
         return None
     try:
         return all(_at(left, names, index) == _at(right, names, index) for index in range(_POINTS))
@@ -108,6 +108,6 @@ def _at(node: Node, names: frozenset[str], index: int) -> Square:
     """The value at a test point, at which other letters are numbers."""
     using = Squares()
     entries = {name: [Fraction(noise(name, index, place) % 97 - 48) for place in range(4)] for name in names}
-    at = {name: Square(*four) if name.startswith(_MARK) else using.number(four[0]) for name, four in entries.items()}
+    at = {name: Square(*four) if name.endswith(_MARK) else using.number(four[0]) for name, four in entries.items()}
     value: Square = evaluate(node, at, using)
     return value
