@@ -17,6 +17,7 @@ _TEXTS: Final = frozenset(
         "mathcal mathbb operatorname operatorname* boldsymbol bm mathfrak hbox textup"
     )
 )
+_DIGITS: Final = re.compile(r"(?=\d*[a-z])[a-hkmnp-t\d]{2,6}")
 _ACCENTS: Final = frozenset(names("overline overrightarrow vec hat bar tilde underline widehat overleftrightarrow"))
 _OPERATORS: Final = {
     **{name: name for name in names("in notin parallel perp frac sqrt cbrt binom choose over lfloor rfloor lceil")},
@@ -105,6 +106,9 @@ def _scan_accent(scanner: Scanner, name: str) -> None:
         return
     if bar and (content in ("z", "w") or _CONJUGATED.fullmatch(content)):
         scanner.insert(f"conjugate({content})")
+    elif name == "overline" and _DIGITS.fullmatch(content):  # a number by its digits
+        places = (f"{10 ** (len(content) - 1 - i)}*{digit}" for i, digit in enumerate(content))
+        scanner.insert(f"({'+'.join(places)})")
     elif not re.fullmatch(r"[A-Za-z]{1,4}", content):
         raise UnreadableError("an accent on more than a name")
     elif bar and len(content) == 1:

@@ -93,7 +93,8 @@ def _congruence(node: Node) -> tuple[Node, Node] | None:
         return node.args[0], node.args[1]
     body = node.body if isinstance(node, Bound) and is_family(node) else node
     names = symbols(body)
-    linear = linear_function(body, min(names)) if len(names) == 1 and names <= _COUNTERS else None
+    counts = len(names) == 1 and names <= _COUNTERS and not tree.contains(body, tree.Quantity)
+    linear = linear_function(body, min(names)) if counts else None
     return (Num(linear[0]), Num(abs(linear[1]))) if linear is not None and linear[1] else None
 
 
