@@ -14,8 +14,10 @@ from mcts_math.answer.parse.cursor import LOGIC, POSTFIX, POWER, PRODUCT, RATIO,
 from mcts_math.answer.parse.operands import SIGNS, degrees, prefix, quantifies, unit
 from mcts_math.answer.parse.tidy import listed
 from mcts_math.answer.parse.tokens import Token, UnreadableError
+from mcts_math.answer.text.units import PERCENT
 from mcts_math.answer.text.vocabulary import names
 from mcts_math.answer.values import nodes as tree
+from mcts_math.answer.values.measures import is_measure
 from mcts_math.answer.values.nodes import Call, Node, Num, Power, Prod, Quantity, Ratio, Relation, SetOp, Sum, Sym
 from mcts_math.answer.values.show import show
 
@@ -144,9 +146,9 @@ def _product(cursor: Cursor, left: Node) -> Node:
         if not op and cursor.token.kind == cursor.previous.kind == "num" and isinstance(before, Num):
             raise UnreadableError("two numbers side by side")
         right = cursor.expression(PRODUCT + 1)
-        if op and cursor.token.kind == "word" and isinstance(right, Num) and any(map(_is_measured, factors)):
+        if op and cursor.token.kind == "word" and isinstance(right, Num) and any(map(is_measure, factors)):
             right = unit(cursor, right)  # 5 cm * 4 cm
-        if not op and _is_measured(before) and isinstance(right, Num) and cursor.token.kind != "word":
+        if not op and is_measure(before) and isinstance(right, Num) and cursor.token.kind != "word":
             raise UnreadableError("a number after words")
         if op in ("", "*", "/"):
             factors.append(reciprocal(right) if op == "/" else right)
@@ -157,10 +159,6 @@ def _product(cursor: Cursor, left: Node) -> Node:
         else:
             factors = [Call("binom" if op == "choose" else "mod", (_joined(Prod, factors), right))]
     return _number(factors) or _joined(Prod, factors)
-
-
-def _is_measured(node: Node) -> bool:
-    return isinstance(node, Quantity) and node.unit not in ("%", "degree")
 
 
 def _number(factors: list[Node]) -> Num | None:
@@ -200,7 +198,7 @@ def _postfix(cursor: Cursor, left: Node, op: str) -> Node:
     if op == "deg":
         return degrees(cursor, left)
     if op == "%":
-        return Quantity(left, "%")
+        return Quantity(left, PERCENT)
     if op == "!" and cursor.take("!"):  # every second factor
         last = Sum((Call("ceil", (Prod((left, tree.HALF)),)), tree.MINUS_ONE))
         return tree.Bound("prod", Sum((left, Prod((Num(Fraction(-2)), Sym("!!"))))), "!!", tree.ZERO, last)

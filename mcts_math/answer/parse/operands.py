@@ -12,9 +12,10 @@ from mcts_math.answer.parse.constructors import build
 from mcts_math.answer.parse.cursor import RATIO, SIGN, UNIT, Cursor
 from mcts_math.answer.parse.tokens import CLOSING, OPENING, Token, UnreadableError
 from mcts_math.answer.text.spelled import REALS, words_value
-from mcts_math.answer.text.units import UNITS, unit_name
+from mcts_math.answer.text.units import DEGREE, UNITS, unit_name
 from mcts_math.answer.text.vocabulary import PART_WORDS, PLACE_WORDS, SCALE_WORDS, names
 from mcts_math.answer.values import nodes as tree
+from mcts_math.answer.values.measures import measured
 from mcts_math.answer.values.nodes import EMPTY_SET, INFINITY, Call, Const, Node, Num, Prod, Quantity, Sym, negate
 
 _CLAUSES: Final = frozenset({"for", "where", "when", "if", "unless", "whenever"})
@@ -183,15 +184,6 @@ def _unit_parts(cursor: Cursor) -> list[str]:
             return parts
 
 
-def measured(value: Node, unit: str) -> Quantity:
-    """`value` with a unit, after which words of its own may follow (`% increase`, `dollar profit`)."""
-    if not isinstance(value, Quantity):
-        return Quantity(value, unit)
-    known = [part for part in (unit, value.unit) if part.partition(" ")[0].partition("^")[0] in UNITS]
-    other = value.unit if known[:1] == [unit] else unit
-    return Quantity(value.value, f"{known[0]} {other}" if known else f"{value.unit} {unit}")
-
-
 def _scale(words: list[str]) -> Fraction | None:
     """What `dozen`, `million`, and a closing `quarters` or `tenths` multiply the number before them with."""
     first = words[0].lower() if words else ""
@@ -210,5 +202,5 @@ def quantifies(token: Token) -> bool:
 def degrees(cursor: Cursor, left: Node) -> Node:
     """`left` in degrees."""
     if cursor.token.text in ("C", "F") and cursor.token.kind in ("sym", "word"):
-        return Quantity(left, "celsius" if cursor.advance().text == "C" else "fahrenheit")
-    return Quantity(left, "degree")
+        return Quantity(left, unit_name("celsius" if cursor.advance().text == "C" else "fahrenheit"))
+    return Quantity(left, DEGREE)

@@ -6,25 +6,22 @@ about an integer or a domain goes where it belongs.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from fractions import Fraction
 from itertools import pairwise, product
 from typing import Final
 
 from mcts_math.answer.parse.tokens import UnreadableError
 from mcts_math.answer.text.spelled import REALS
-from mcts_math.answer.text.units import same_dimension
 from mcts_math.answer.values import nodes as tree
 from mcts_math.answer.values.matrices import length, matrix_value, transposed_list, vector_sum
+from mcts_math.answer.values.measures import compound, is_measure, product_of_measures, sum_of_measures
 from mcts_math.answer.values.nodes import DOTS, Group, Node, Num, Power, Prod, Quantity, Relation, SetOp, Sum, Sym
 from mcts_math.answer.values.shapes import assignments, family, named_point
 from mcts_math.answer.values.show import show
 
 _MAX_SIGNS: Final = 4  # a ± may occur this often in one answer
 _PROPOSITIONS: Final = tuple(map(Sym, "pqrs"))
-_BARE: Final = ("%", "degree")  # units that stay with their numbers
 _COUNTERS: Final = ("k", "n", "m")
 _NUMBER_SETS: Final = (REALS, *map(Sym, "ZNQC"))
 
@@ -42,16 +39,16 @@ def tidy(node: Node) -> Node:
     changed: Node | None = None
     match node:
         case SetOp("and", (Quantity() as first, Quantity() as second)):
-            changed = _compound(first, second)
+            changed = compound(first, second)
         case Quantity(Prod((Quantity() as first, *rest)), unit):
             larger = tidy(first)  # of 5 hours 20 minutes 10 seconds
             if isinstance(larger, Quantity):
-                changed = _compound(larger, Quantity(rest[0] if len(rest) == 1 else Prod(tuple(rest)), unit))
-            if changed is None and first.unit not in _BARE:
+                changed = compound(larger, Quantity(rest[0] if len(rest) == 1 else Prod(tuple(rest)), unit))
+            if changed is None and is_measure(first):
                 raise UnreadableError("two measures side by side")
-        case Quantity(Sum((*items, last)), unit) if any(map(_measures, items)):
-            own = next(item.unit for item in items if isinstance(item, Quantity) and _measures(item))
-            changed = _sum_of_measures((*items, Quantity(last, unit)), own)
+        case Quantity(Sum((*items, last)), unit) if any(map(is_measure, items)):
+            own = next(item.unit for item in items if isinstance(item, Quantity) and is_measure(item))
+            changed = _possible(sum_of_measures((*items, Quantity(last, unit)), own))
         case SetOp("minus" | "cup" | "cap" as op, items):
             node = SetOp(op, tuple(map(tidy, items)))
         case tree.Call("abs"):
@@ -68,61 +65,18 @@ def tidy(node: Node) -> Node:
 def _tidy_formula(node: Sum | Prod | Power) -> Node | None:
     if any(isinstance(part, tree.Matrix) for part in tree.walk(node)):
         return matrix_value(node) or node
-    if isinstance(node, Power):
-        return _product_of_measures(node) if any(map(_measures, tree.walk(node))) else transposed_list(node)
-    if isinstance(node, Prod) and not _count_signs(node):
-        return _product_of_measures(node) if any(map(_measures, tree.walk(node))) else None
     if isinstance(node, Sum):
         return vector_sum(node)
-    return None
+    if any(map(is_measure, tree.walk(node))) and not (isinstance(node, Prod) and _count_signs(node)):
+        return _possible(product_of_measures(node))
+    return transposed_list(node) if isinstance(node, Power) else None
 
 
-def _measures(node: Node) -> bool:
-    return isinstance(node, Quantity) and node.unit not in _BARE
-
-
-def _sum_of_measures(items: Sequence[Node], unit: str) -> Quantity:
-    """`5 m + 3 cm` in that unit. Raises UnreadableError: `2 m + 3`."""
-    values: list[Node] = []
-    for item in items:
-        own = item.unit if isinstance(item, Quantity) else ""
-        scale = Fraction(1) if own == unit else same_dimension(own, unit)
-        if not isinstance(item, Quantity) or scale is None:
-            raise UnreadableError("a sum of measures of different kinds")
-        values.append(item.value if scale == 1 else Prod((Num(scale), item.value)))
-    return Quantity(Sum(tuple(values)), unit)
-
-
-def _product_of_measures(node: Node) -> Node:
-    """`60 km/(2 h)` as 30 km h^-1. Raises UnreadableError where a measure stands where it has no unit to give."""
-    value, powers = _taken_apart(node)
-    unit = " ".join(name + (f"^{power}" if power != 1 else "") for name, power in powers.items() if power)
-    return Quantity(value, unit) if unit else value
-
-
-def _taken_apart(node: Node) -> tuple[Node, Counter[str]]:
-    """A value without units, and the powers of its units."""
-    match node:
-        case Quantity(value, unit) if _measures(node):
-            inner, powers = _taken_apart(value)
-            for part in unit.split():
-                name, _, power = part.partition("^")
-                if power and not power.lstrip("-").isdecimal():
-                    raise UnreadableError("a unit with a power that is no number")
-                powers[name] += int(power or 1)
-            return inner, powers
-        case Prod(items):
-            parts = [_taken_apart(item) for item in items]
-            powers = Counter[str]()
-            for _, more in parts:
-                powers.update(more)
-            return Prod(tuple(part for part, _ in parts)), powers
-        case Power(base, Num(exponent)) if exponent.denominator == 1:
-            inner, powers = _taken_apart(base)
-            return Power(inner, node.exponent), Counter({name: int(exponent) * p for name, p in powers.items()})
-    if any(map(_measures, tree.walk(node))) or (isinstance(node, Quantity) and node.unit == "degree"):
-        raise UnreadableError("a measure within a formula")
-    return node, Counter()
+def _possible(result: Node | None) -> Node:
+    """`result`. Raises UnreadableError where there is none: `2 m + 3`, `sin(2 m)`."""
+    if result is None:
+        raise UnreadableError("measures that can't be added or multiplied")
+    return result
 
 
 def _tidy_group(node: Group) -> Node:
@@ -251,14 +205,6 @@ def _is_logic(node: SetOp) -> bool:
     """Whether and, or join conditions, or equations of which one holds; values of one letter are a list."""
     labels = {item.items[0] for item in node.items if isinstance(item, Relation)}
     return any(map(_is_condition, node.items)) or (node.op == "or" and len(labels) > 1)
-
-
-def _compound(first: Quantity, second: Quantity) -> Quantity | None:
-    """`3 hours 20 minutes` in the smaller unit (dollars and cents in the larger); None where units don't fit."""
-    scale = same_dimension(first.unit, second.unit)
-    if scale is None or scale <= 1:
-        return None
-    return _sum_of_measures((first, second), first.unit if scale == 100 else second.unit)
 
 
 def _count_signs(node: Node) -> int:

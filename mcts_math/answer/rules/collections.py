@@ -10,7 +10,6 @@ from mcts_math.answer.rules.compare import Decision, compare
 from mcts_math.answer.rules.families import same_family, share_constants
 from mcts_math.answer.rules.real_sets import cells, point_or_set, real_set, sets_equal
 from mcts_math.answer.rules.scalars import scalars_equal
-from mcts_math.answer.text.units import is_known
 from mcts_math.answer.values import nodes as tree
 from mcts_math.answer.values.nodes import Const, Group, Matrix, Node, Relation, SetOp, Sym, Text
 from mcts_math.answer.values.shapes import as_rows, assignments, by_unit, closed, letters
@@ -98,7 +97,9 @@ def compare_named_with_list(values: dict[str, Node], other: Node, policy: Policy
         counted = by_unit(other.items)
         if counted.keys() == values.keys():
             return compare_assignments(values, counted, policy)
-        if len(counted) == len(values) and not any(is_known(unit) for unit in counted):
+        if len(counted) == len(values) and not any(
+            isinstance(item, tree.Quantity) and item.unit.known for item in other.items
+        ):
             return Decision(False, "numbers of different things")
     items = tuple(values[name] for name in sorted(values))
     if not isinstance(other, (Group, Matrix)):

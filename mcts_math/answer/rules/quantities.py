@@ -8,12 +8,14 @@ from typing import Final
 
 from mcts_math.answer.rules.compare import Decision
 from mcts_math.answer.rules.scalars import scalars_equal
-from mcts_math.answer.text.units import UNITS, may_be_left_out, unit_name, unit_scale
+from mcts_math.answer.text.units import DEGREE, PERCENT, Unit, may_be_left_out, unit_name, unit_scale
 from mcts_math.answer.values import nodes as tree
 from mcts_math.answer.values.exact import exact
+from mcts_math.answer.values.measures import is_measure, value_in, with_unit_names
 from mcts_math.answer.values.nodes import PI, Call, Node, Num, Power, Prod, Quantity, Ratio, Time, children, symbols
 from mcts_math.answer.verdict import Policy
 
+_RADIAN: Final = unit_name("radian")
 _HUNDREDTH: Final = Num(Fraction(1, 100))
 _INVERSE: Final = frozenset({"asin", "acos", "atan", "acot", "asec", "acsc", "arg"})
 _DEGREE: Final = Prod((PI, Num(Fraction(1, 180))))
@@ -23,25 +25,24 @@ def compare_quantities(quantity: Quantity, other: Node, policy: Policy) -> Decis
     """A number with a unit against another one, or against a plain number."""
     value, unit = quantity.value, quantity.unit
     if isinstance(other, Quantity):
-        if {unit, other.unit} == {"degree", "radian"}:
-            degrees, radians = (quantity, other) if unit == "degree" else (other, quantity)
+        if {unit, other.unit} == {DEGREE, _RADIAN}:
+            degrees, radians = (quantity, other) if unit == DEGREE else (other, quantity)
             return _compare_angles(degrees, radians.value, policy)
-        scale = unit_scale(unit, other.unit)
-        if scale is None:
+        scaled = value_in(quantity, other.unit)
+        if scaled is None:
             return Decision(False, "units of different kinds")
-        scaled = value if scale == 1 else Prod((Num(scale), value))
         return Decision(scalars_equal(scaled, other.value, policy), "values in the same unit")
-    if unit.split()[:1] == ["%"]:
+    if unit.known[:1] == PERCENT.factors:
         return Decision(_percent_equal(value, other, policy), "a percentage against a number")
-    if not policy.units and unit != "degree":
+    if not policy.units and unit != DEGREE:
         return Decision(False, "a unit on one side only")
     if not may_be_left_out(unit, is_one=not isinstance(value, Num) or abs(value.value) <= 1):
         return Decision(False, "words on one side only that name nothing which is counted")
-    if unit == "degree" and _in_radians(other):
+    if unit == DEGREE and _in_radians(other):
         return _compare_angles(quantity, other, policy)
     same = scalars_equal(value, other, policy)
-    if not same and not symbols(value) and (measured := _with_unit_name(other)) is not None:
-        return compare_quantities(quantity, measured, policy)
+    if not same and not symbols(value) and isinstance(named := with_unit_names(other), Quantity):
+        return compare_quantities(quantity, named, policy)
     return Decision(same, "values, the unit being on one side only")
 
 
@@ -59,19 +60,16 @@ def in_common_units(left: Node, right: Node) -> tuple[Node, Node] | None:
     return _in_unit(left, unit), _in_unit(right, unit)
 
 
-def _bound_units(node: Node) -> set[str]:
+def _bound_units(node: Node) -> set[Unit]:
     """The units of numbers within a condition or a set; of a list each item is compared by itself."""
     is_condition = isinstance(node, tree.Relation) and node.ops[0] != "="
     is_set = isinstance(node, tree.SetOp) or (isinstance(node, tree.Group) and node.left != "")
-    if not (is_condition or is_set):
-        return set()
-    return {part.unit for part in tree.walk(node) if isinstance(part, Quantity) and part.unit not in ("%", "degree")}
+    parts = tree.walk(node) if is_condition or is_set else ()
+    return {part.unit for part in parts if isinstance(part, Quantity) and is_measure(part)}
 
 
-def _in_unit(node: Node, unit: str) -> Node:
-    if isinstance(node, Quantity) and node.unit != unit and (scale := unit_scale(node.unit, unit)) is not None:
-        return Quantity(Prod((Num(scale), node.value)), unit)
-    return tree.rebuild(node, lambda child: _in_unit(child, unit))
+def _in_unit(node: Node, unit: Unit) -> Node:
+    return value_in(node, unit) or tree.rebuild(node, lambda child: _in_unit(child, unit))
 
 
 def _compare_angles(degrees: Quantity, radians: Node, policy: Policy) -> Decision:
@@ -95,26 +93,6 @@ def _percent_equal(value: Node, other: Node, policy: Policy) -> bool:
 def _in_radians(node: Node) -> bool:
     """Whether a number without a unit is an angle in radians, by the pi or the inverse function in it."""
     return any(part == PI or (isinstance(part, Call) and part.name in _INVERSE) for part in tree.walk(node))
-
-
-def _with_unit_name(node: Node) -> Quantity | None:
-    """`5 m` and `5*kg*m/s**2` were read as products: a quantity, where all variables can be units; else None."""
-    if not isinstance(node, Prod):
-        return None
-    unit: list[str] = []
-    rest: list[Node] = []
-    for item in node.items:
-        name = item.base if isinstance(item, Power) else item
-        if not symbols(item):
-            rest.append(item)
-        elif isinstance(name, tree.Sym) and (name.name in UNITS or len(name.name) > 3):
-            exponent = item.exponent if isinstance(item, Power) else None
-            unit.append(name.name + (f"^{exponent.value}" if isinstance(exponent, Num) else ""))
-        else:
-            return None
-    if not unit or not rest:
-        return None
-    return Quantity(rest[0] if len(rest) == 1 else Prod(tuple(rest)), unit_name(" ".join(unit)))
 
 
 def ratios_equal(left: Node, right: Node, policy: Policy) -> bool:

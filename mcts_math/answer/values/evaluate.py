@@ -8,6 +8,7 @@ from fractions import Fraction
 from operator import add, mul
 from typing import Any, Final, Protocol
 
+from mcts_math.answer.text.units import DEGREE, PERCENT
 from mcts_math.answer.values import nodes as tree
 from mcts_math.answer.values.nodes import Bound, Call, Const, Matrix, Node, Num, Power, Prod, Quantity, Sum, Sym
 
@@ -84,9 +85,9 @@ def _joined(node: Sum | Prod, at: Point, using: Numbers) -> Value:
 
 def _quantity(node: Quantity, at: Point, using: Numbers) -> Value:
     value = value_of(node.value, at, using)
-    if node.unit == "degree":
+    if node.unit == DEGREE:
         return value * using.constant("pi") * using.number(Fraction(1, 180))
-    return value * using.number(Fraction(1, 100)) if node.unit == "%" else value
+    return value * using.number(Fraction(1, 100)) if node.unit == PERCENT else value
 
 
 def _call(node: Call, at: Point, using: Numbers) -> Value:

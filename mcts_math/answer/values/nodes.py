@@ -9,6 +9,8 @@ from functools import lru_cache
 from operator import attrgetter
 from typing import Any, Final, TypeAlias
 
+from mcts_math.answer.text.units import Unit
+
 
 @dataclass(frozen=True, slots=True)
 class Num:
@@ -94,7 +96,7 @@ class Quantity:
     """A value with a unit, `%` and degree among them."""
 
     value: Node
-    unit: str
+    unit: Unit
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mcts_math.answer.text.things import singular
+from mcts_math.answer.text.units import DEGREE
 from mcts_math.answer.values import nodes as tree
 from mcts_math.answer.values.nodes import ZERO, Bound, Call, Group, Matrix, Node, Prod, Quantity, Sym, Text, symbols
 
@@ -64,7 +65,7 @@ def closed(node: Group) -> bool:
 
 def by_unit(items: Sequence[Node]) -> dict[str, Node]:
     """Numbers by what they count."""
-    return {label_key(item.unit): item.value for item in items if isinstance(item, Quantity)}
+    return {label_key(str(item.unit)): item.value for item in items if isinstance(item, Quantity)}
 
 
 def assignments(node: Node) -> dict[str, Node] | None:
@@ -135,7 +136,7 @@ def over_integers(node: Node, letters: str) -> Node:
     if len(turning) != 1 or not isinstance(turning[0], Prod) or Sym(found[0]) not in turning[0].items:
         return node
     angle = any(
-        part == tree.PI or (isinstance(part, Quantity) and part.unit == "degree") for part in tree.walk(turning[0])
+        part == tree.PI or (isinstance(part, Quantity) and part.unit == DEGREE) for part in tree.walk(turning[0])
     )
     return family(node, found[0]) if angle else node
 
