@@ -134,9 +134,14 @@ def same_things(left: str, right: str) -> bool:
     """Whether two phrases name one kind of thing: one may say more about it (`red apples`), but nothing else."""
     mine, theirs = _content(left), _content(right)
     if mine == theirs:
-        return True
+        return _bearing(left) == _bearing(right)
     fewer, more = (mine, theirs) if len(mine) < len(theirs) else (theirs, mine)
     return fewer <= more and not (more - fewer) & _TELLING
+
+
+def _bearing(phrase: str) -> list[str]:
+    """Points of the compass in their order: north of east is not east of north."""
+    return [word for word in phrase.lower().split() if word in ("north", "east", "south", "west")]
 
 
 def _content(phrase: str) -> frozenset[str]:

@@ -90,7 +90,7 @@ euro: euro=1 EUR; sterling: gbp=1 GBP; yen: yen=1 JPY 円; yuan: yuan=1 CNY RMB;
 canada: CAD=1; australia: AUD=1
 angle: degree=1 deg; radian: radian=1 rad rads
 length,time-1: mph=1397/3125; kmh=5/18 kph; knot=463/900
-temperature: celsius=1 Celsius; temperature2: kelvin=1 Kelvin; fahrenheit: fahrenheit=1 Fahrenheit
+temperature: celsius=1 Celsius; temperature2: kelvin=1 Kelvin K; fahrenheit: fahrenheit=1 Fahrenheit
 mass,length2,time-2: kWh=3600000000
 mass,length-1,time-2: atm=101325000 atmosphere; mmHg=2533125/19 torr Torr; psi=3447378646584/500000
 length: Å=1/10000000000 angstrom
@@ -103,9 +103,10 @@ mass,length,time-2: N*=1000 newton; mass,length2,time-3: W*=1000 watt
 mass,length-1,time-2: Pa*=1000 pascal; bar*=100000000 bar bars
 current,time: C*=1 coulomb; current: A*=1 ampere amp amps; time-1: Hz*=1 hertz
 mass,length2,time-3,current-1: V*=1000 volt; mass,length2,time-3,current-2: ohm*=1000 ohm ohms
+mass-1,length-2,time3,current2: S*=1/1000 siemens; mass,length2,time-2,current-2: H*=1000 henry
 mass,length2,time-2,current-1: Wb*=1000 weber; mass,time-2,current-1: T*=1000 tesla
 mass-1,length-2,time4,current2: F*=1/1000 farad
-amount: mol*=1 mole; bit: bit*=1 bit bits; byte: B*=1 byte
+amount: mol*=1 mole; amount,length-3: M*=1000 molar; bit: bit*=1 bit bits; byte: B*=1 byte
 """
 _ALSO: Final = """
 g: gm gms г 克; kg: kilo kilos kgs кг 千克 公斤; km: kms км 千米 公里; m: м 米; cm: см 厘米; mm: мм 毫米
@@ -158,6 +159,7 @@ _PLAINER: Final = tuple(
     for pattern, meaning in (
         (r"^[ .]+|[ .]+$|[*·⋅]|\\cdot", " "),
         ("/", " per "),
+        (r"(\^\{-?\d\})(?=[A-Za-z])", r"\1 "),
         ("平方", "square "),
         ("立方", "cubic "),
         (r"\bper cent\b", "percent"),
@@ -174,10 +176,17 @@ _SAME_NAME: Final = tuple(map(frozenset, (("pound", "gbp"), ("degree", "celsius"
 
 @lru_cache(maxsize=1024)
 def known_unit(name: str) -> Named | None:
-    """The unit of that name, by its exact case or, where only one unit has these letters, by any."""
+    """The unit of that name, by its exact case or, where only one unit has these letters, by any.
+
+    Single letters and what they become with a prefix have one case: M is not m, mS is not ms.
+    """
     lower = name.lower()
-    if name in UNITS or lower in UNITS:
-        return UNITS.get(name) or UNITS[lower]
+    if name in UNITS:
+        return UNITS[name]
+    if len(name) == 1 and name.isascii():
+        return None
+    if lower in UNITS:
+        return UNITS[lower]
     same = {unit for other, unit in UNITS.items() if other.lower() == lower}
     return same.pop() if len(same) == 1 else None
 
@@ -214,7 +223,7 @@ def unit_name(words: str) -> Unit:
             match = _POWER.fullmatch(word)
             name, power = (match.group(1), int(match.group(2))) if match is not None else (word, power)
             known = known_unit(name)
-            named.append((known.name if known else name.lower(), sign * power))
+            named.append((known.name if known else name.lower() if len(name) > 1 else name, sign * power))
             sign = power = 1
     return Unit(tuple(named))
 
