@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from itertools import chain, repeat
+from itertools import chain, pairwise, repeat
 from typing import Final
 
 from mcts_math.answer.rules.compare import Decision, compare
@@ -101,7 +101,7 @@ def compare_named_with_list(values: dict[str, Node], other: Node, policy: Policy
             isinstance(item, tree.Quantity) and item.unit.known for item in other.items
         ):
             return Decision(False, "numbers of different things")
-    items = tuple(values[name] for name in sorted(values))
+    items = tuple(values[name] for name in _ordered(values))
     if not isinstance(other, (Group, Matrix)):
         return Decision(len(items) == 1 and compare(items[0], other, policy).equal, "value of the variable")
     if len(_stems(values)) == 1 and isinstance(other, Group) and other.left != "(":
@@ -109,7 +109,14 @@ def compare_named_with_list(values: dict[str, Node], other: Node, policy: Policy
     parts = other.items if isinstance(other, Group) else tuple(cell for row in other.rows for cell in row)
     if isinstance(other, Group) and other.left == "{":
         return Decision(False, "values of different variables against a set")
-    return Decision(_same_sequence(items, parts, policy), "values of the variables in alphabetical order")
+    return Decision(_same_sequence(items, parts, policy), "values of the variables in their order")
+
+
+def _ordered(names: Iterable[str]) -> list[str]:
+    """Neighbours in the alphabet by it (x, y; a, b, c; x_1, x_2), other names as they were written (m, b)."""
+    written, alphabetical = list(names), sorted(names)
+    steps = {ord(b[0]) - ord(a[0]) for a, b in pairwise(alphabetical)}
+    return alphabetical if steps <= {0, 1} else written
 
 
 def _compare_matrices(left: Node, right: Node, policy: Policy) -> Decision:
