@@ -12,19 +12,21 @@ import pytest
 from held import HELD
 from kinds import CROSSING, ONE, STATED, SUITES, Kind
 from problems import Ask
+from shared import SHARED
 from strangers import GROWN, STRANGERS, WITHOUT_EVIDENCE
 
 from mcts_math.errors import TaskError
 from mcts_math.judge import Case, Judge, JudgeLimits, Judgement, Problem
 from mcts_math.judge.worker.equal import same_output
-from mcts_math.judge.worker.held import is_held
+from mcts_math.judge.worker.held import held_arguments, is_held
+from mcts_math.judge.worker.parts import parts
 from mcts_math.tasks.task import states_problem
 
 BOTH = ("two_processes", "one_process")
 CASES = [
     pytest.param(kind, isolation, id=f"{isolation}-{kind[0]}")
     for kinds, isolations in (
-        (SUITES + STATED + CROSSING + STRANGERS + HELD, BOTH),
+        (SUITES + STATED + CROSSING + STRANGERS + HELD + SHARED, BOTH),
         (ONE, ("one_process",)),
     )
     for isolation in isolations
@@ -263,8 +265,28 @@ def test_printed_words(expected: str, found: str, tolerance: float | None, same:
     ],
 )
 def test_what_may_be_changed_and_is_small_is_held(value: object, held: bool) -> None:
-    assert is_held("get", value) is held
-    assert not is_held("__call__", value)
+    assert is_held(value, 3) is held
+    assert not is_held(value, 2)
+
+
+def test_an_argument_is_held_where_more_than_the_call_holds_it() -> None:
+    def held(args: tuple[object, ...], kwargs: dict[str, object], result: object = None) -> list[int | str]:
+        given, result = parts((*args, *kwargs.values())), args[0] if result else None
+        found = ask_in_between(args, kwargs, result)
+        assert len(given) == 2
+        return [place for place, _ in found]
+
+    def ask_in_between(
+        args: tuple[object, ...], kwargs: dict[str, object], result: object
+    ) -> list[tuple[int | str, Any]]:
+        return held_arguments(args, kwargs, result)
+
+    kept = [1]
+    assert held(([1],), {"x": {2}}) == []
+    assert held((kept,), {"x": {2}}) == [0]
+    assert held(([1],), {"x": kept}) == ["x"]
+    assert held(([1],), {"x": {2}}, result=True) == []
+    assert held((kept,), {"x": {2}}, result=True) == [0]
 
 
 def test_what_a_program_prints_is_no_value_of_the_tests(ask: Ask) -> None:

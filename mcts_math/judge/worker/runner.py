@@ -172,7 +172,7 @@ class Runner:
         wanted = [expected, *expected] if wrapped else [expected]
         if self._guard is not None:
             found = self._guard.fair(expected, found)[1]
-        if not any(equal.close(value, found, self._tolerance or 0.0) for value in wanted):
+        if not any(equal.close(value, found, self._tolerance or 0.0, nan_is_nan=True) for value in wanted):
             raise AssertionError(f"returned {_shown(found)}, expected {_shown(expected)}")
 
 
