@@ -198,4 +198,18 @@ def describe(error: BaseException) -> str:
     except Exception as other:
         text = f"(its text raised {type(other).__name__})"
     name = "" if isinstance(error, (RemoteError, OutOfTime)) else type(error).__name__
-    return ": ".join(part for part in (name, text.strip()) if part)
+    hint = _NO_PROCESSES if getattr(error, "__notes__", None) == [_NO_PROCESSES] else ""
+    return ": ".join(part for part in (name, text.strip(), hint) if part)
+
+
+_NO_PROCESSES = "no program may start processes here"
+_OF_PROCESSES = ("/multiprocessing/", "/concurrent/futures/process.py", "/subprocess.py")
+
+
+def note_refusal(error: BaseException) -> None:
+    """Notes what an error of the system means that came of starting a process."""
+    trace = error.__traceback__ if isinstance(error, OSError) else None
+    while trace is not None:
+        if any(part in trace.tb_frame.f_code.co_filename for part in _OF_PROCESSES):
+            error.__notes__ = [_NO_PROCESSES]  # type: ignore[attr-defined,unused-ignore]
+        trace = trace.tb_next

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from typing import Any
 
 from . import remote, values
-from .acts import REAL_TIMES, describe, limited
+from .acts import REAL_TIMES, describe, limited, note_refusal
 from .held import Copies, held_arguments, is_held
 from .objects import Objects, harmless
 from .parts import parts, renew
@@ -187,6 +187,7 @@ class Peer:
         except Broken:
             raise
         except BaseException as error:
+            note_refusal(error)
             if remote.is_settled(error):
                 self._missed = describe(error)
             if how == "step" and isinstance(value, asyncio.Task):
