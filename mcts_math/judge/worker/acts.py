@@ -96,14 +96,6 @@ def holds_all(value: Any, item: object) -> bool:
     return holds(value, _somebody()) or (bool(made_up) and all(holds(value, other) for other in made_up))
 
 
-def _next(value: Any) -> tuple[bool, Any]:
-    """Whether an iterator is at its end, and what it gives: the next value, or what it returns."""
-    try:
-        return False, next(value)
-    except StopIteration as end:
-        return True, end.value
-
-
 @functools.cache
 def _loop() -> asyncio.AbstractEventLoop:
     loop = asyncio.new_event_loop()
@@ -147,7 +139,7 @@ _WAYS: dict[str, Callable[..., Any]] = {
     "get": getattr,
     "set": setattr,
     "del": delattr,
-    "next": _next,
+    "next": next,
     "begin": _begin,
     "step": _step,
     "cancel": asyncio.Task.cancel,

@@ -60,10 +60,11 @@ class Copies:
 
     Args:
         refer: see `values.Pickler`.
+        show: gives a container its number.
     """
 
-    def __init__(self, refer: Callable[[Any], tuple[str, Any]]) -> None:
-        self._refer = refer
+    def __init__(self, refer: Callable[[Any], tuple[str, Any]], show: Callable[[Any], int]) -> None:
+        self._refer, self._show = refer, show
         self._kept: dict[int, tuple[list[Any], bytes]] = {}  # by number: its parts when both sides agreed, and as bytes
 
     def keep(self, number: int, value: Any) -> None:
@@ -77,9 +78,24 @@ class Copies:
             if place >= _MOST or room < 0:
                 del self._kept[old]
 
-    def keeps(self, number: int) -> bool:
-        """Whether it watches over a container."""
-        return number in self._kept
+    def hold(
+        self, args: tuple[Any, ...], kwargs: dict[str, Any], given: list[Any], result: Any, references: int
+    ) -> list[tuple[int | str, int]]:
+        """Watches over what the code goes on holding of the arguments and the result of a call; place and number.
+
+        Args:
+            args, kwargs, result: of the call.
+            given: `parts` of the arguments.
+            references: `sys.getrefcount` of the result.
+        """
+        found = held_arguments(args, kwargs, result)
+        if is_held(result, references - 1) and not any(part is result for part in given):
+            found.append((-1, result))
+        held = [(place, self._show(value)) for place, value in found]
+        for (_, number), (_, value) in zip(held, found, strict=True):
+            if number not in self._kept:
+                self.keep(number, value)
+        return held
 
     def take(self, number: int, value: Any) -> Any:
         """What stands here for what the other side knows by a number, and has this value: each time the same object."""

@@ -7,18 +7,10 @@ from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Callable
 from typing import Any
 
-_SHARED = (list, dict, set, bytearray, deque, defaultdict, OrderedDict, Counter, array.array)
-"""Types whose objects can be changed and cross by value."""
+_SHARED = frozenset((list, dict, set, bytearray, deque, defaultdict, OrderedDict, Counter, array.array))
+"""Types whose objects can be changed and cross by value; numpy's arrays too."""
+_LEAVES = frozenset((bool, int, float, complex, str, bytes, frozenset, type(None)))
 _MOST_LOOKED_AT = 20_000
-
-
-def is_container(value: Any) -> bool:
-    """Whether a value crosses by value, and may hold something that can be changed."""
-    return type(value) in (*_SHARED, tuple) or _is_array(value)
-
-
-def _is_array(value: Any) -> bool:
-    return type(value).__name__ == "ndarray" and type(value).__module__ == "numpy"
 
 
 def parts(value: Any) -> list[Any]:
@@ -29,17 +21,28 @@ def parts(value: Any) -> list[Any]:
     found: list[Any] = []
     seen: set[int] = set()
     waiting = [value]
+    num_left = _MOST_LOOKED_AT
     for one in waiting:
-        if len(seen) > _MOST_LOOKED_AT:
-            break
-        if id(one) in seen or not is_container(one):
+        kind = type(one)
+        is_tuple = kind is tuple
+        if id(one) in seen or num_left < 0 or not (is_tuple or kind in _SHARED or _is_array(kind)):
             continue
         seen.add(id(one))
-        if type(one) is not tuple:
+        if not is_tuple:
             found.append(one)
         if isinstance(one, (list, tuple, dict, deque)):
-            waiting += one.values() if isinstance(one, dict) else one
+            num_left -= len(one)
+            waiting += [item for item in (one.values() if isinstance(one, dict) else one) if type(item) not in _LEAVES]
     return found
+
+
+def shares(given: list[Any], value: Any) -> bool:
+    """Whether a value is, or holds, one of these containers."""
+    return not set(map(id, given)).isdisjoint(map(id, parts(value)))
+
+
+def _is_array(kind: type[Any]) -> bool:
+    return kind.__name__ == "ndarray" and kind.__module__ == "numpy"
 
 
 def renew(olds: list[Any], news: list[Any], value: Any = None) -> Any:
@@ -63,7 +66,7 @@ def renew(olds: list[Any], news: list[Any], value: Any = None) -> Any:
 def _fill(old: Any, new: Any, kept: Callable[[Any], Any]) -> None:
     items: Any
     if isinstance(old, list):
-        old[:] = map(kept, new)
+        old[:] = new if _LEAVES.issuperset(map(type, new)) else map(kept, new)
     elif isinstance(old, (bytearray, array.array)):
         old[:] = new
     elif isinstance(old, dict):

@@ -19,9 +19,9 @@ from typing import Any
 
 from . import remote, values
 from .acts import REAL_TIMES, describe, limited, note_refusal
-from .held import Copies, held_arguments, is_held
+from .held import Copies
 from .objects import Objects, harmless
-from .parts import parts, renew
+from .parts import parts, renew, shares
 from .source import Verdict
 from .values import BadValue, CannotCross
 
@@ -72,7 +72,7 @@ class Peer:
         self._last: float | None = None  # when it has ended, whatever the other side does
         self.called = False
         self.shared: dict[str, type[Any]] = {}
-        self._copies = Copies(self._objects.refer)
+        self._copies = Copies(self._objects.refer, self._objects.show)
         self._begun: set[asyncio.Task[Any]] = set()  # for the other side, which was not told how they ended
 
     def begin(self, limit_s: float) -> None:
@@ -143,7 +143,7 @@ class Peer:
                 message = self.receive()
                 if type(message) is not tuple or message[:1] != ("ask",):
                     try:
-                        result = self.result(message, {**dict(enumerate(args)), **kwargs}, olds)
+                        result = self.result(message, {**dict(enumerate(args)), **kwargs}, olds, ends=how == "next")
                     except BaseException:
                         self._missed = missed  # the code passed on what left an assert: the tests see it
                         raise
@@ -180,7 +180,7 @@ class Peer:
             with limited(limit_s):
                 result = self._perform(value, how, args, kwargs)
             if not self._careful:
-                held = self._hold(result, sys.getrefcount(result), args, kwargs)
+                held = self._copies.hold(args, kwargs, given, result, sys.getrefcount(result))
             if how == "begin" and self._careful:
                 self._begun.add(result)
             answer: tuple[str, Any] = ("value", result)
@@ -194,7 +194,7 @@ class Peer:
                 self._begun.discard(value)
             answer = ("raised", error)
         try:
-            if given and not _share(given, answer[1]) and before == values.encode(given, self._objects.refer):
+            if given and not shares(given, answer[1]) and before == values.encode(given, self._objects.refer):
                 given = []
             self.answer(*answer, given, held)
         except (CannotCross, MemoryError, RecursionError) as error:
@@ -204,22 +204,14 @@ class Peer:
         """Sends an answer. Raises Broken, or CannotCross."""
         self.send((kind, value, self._output(), list(after), list(held), self._copies.changed()))
 
-    def _hold(self, result: Any, references: int, args: Any, kwargs: Any) -> list[tuple[int | str, int]]:
-        """Watches over what the code goes on holding of the arguments and the result of a call; place and number."""
-        found = [*held_arguments(args, kwargs, result), *([(-1, result)] if is_held(result, references - 1) else [])]
-        held = [(place, self._objects.show(value)) for place, value in found]
-        for (_, number), (_, value) in zip(held, found, strict=True):
-            if not self._copies.keeps(number):
-                self._copies.keep(number, value)
-        return held
-
-    def result(self, message: Any, given: Any = None, olds: Any = ()) -> Any:
+    def result(self, message: Any, given: Any = None, olds: Any = (), ends: bool = False) -> Any:
         """The value of an answer; raises what it says was raised, or Broken.
 
         Args:
             message: the answer.
             given: the arguments by place.
             olds: what can be changed of them.
+            ends: StopIteration says that an iterator is at its end.
         """
         try:
             kind, value, output, after, held, changes = message
@@ -238,7 +230,7 @@ class Peer:
             return value
         if kind != "raised" or not isinstance(value, BaseException):
             raise self.fail("sent what is no message")
-        raise harmless(value)
+        raise value if ends and type(value) is StopIteration else harmless(value)
 
     def load(self, program: dict[str, Any]) -> dict[str, Any]:
         """Has the code run, and returns those of its names that the program asks for. Raises Verdict or Broken."""
@@ -282,12 +274,6 @@ class Peer:
         if self._missed:
             return Verdict("failed", f"failed: the code went on after a failed assert of the tests: {self._missed}")
         return Verdict("failed", f"failed: the code's process {self.broken}") if self.broken else None
-
-
-def _share(given: list[Any], value: Any) -> bool:
-    """Whether a value is, or holds, one of these containers."""
-    numbers = set(map(id, given))
-    return any(id(part) in numbers for part in parts(value))
 
 
 def _require_plain(message: Any, *rest: Any) -> None:

@@ -188,9 +188,7 @@ def _contains(self: Any, item: Any) -> bool:
 
 
 def _next(self: Any) -> Any:
-    is_over, found = ask(self, "next")
-    if is_over:
-        raise StopIteration(found)
+    found = ask(self, "next")
     return _marked(found) if self._differs else found
 
 
