@@ -53,6 +53,7 @@ SHARED: list[Kind] = [
     ("constants of the tests", _f("def g(): return 48_713\nassert f(g) == 48_714", isolation="two_processes"), "def f(g): return g() + 1", "def f(g): return g.__code__.co_consts[1] + 1"),
     ("not a number", {"entry_point": "f", "cases": [{"input": [1], "output": float("nan")}, {"input": [2], "output": [1.5, float("nan")]}]}, "def f(x): return float('nan') if x == 1 else [1.5, float('nan')]", "def f(x): return float('nan')"),
     ("not a number, with a tolerance", _f("x = f(1)\nassert x != x and [x] != [1.0]", tolerance=0.1), "def f(x): return float('nan')", "def f(x): return 1.5"),
+    ("more lists than are watched", _f("ws = [W([i]) for i in range(40)]\nfor w in ws[:31]: w.xs\nws[0].xs\nfor w in ws[31:]: w.xs\nfor w in ws: w.add(5)\nassert [w.xs for w in ws] == [[i, 5] for i in range(40)]\nfor w in ws: w.xs.append(6)\nassert all(w.total() == i + 11 for i, w in enumerate(ws))", "W"), KEEPS, KEEPS.replace("self.xs.append(x)", "self.xs = [x]")),
     ("a row that an iterator gives", _f("g = G()\nfor row in g:\n    row.append(7)\nassert g.rows == [[0, 7], [1, 7]]", "G"), ROWS + "pass\n    def __iter__(self): return iter(self.rows)", ROWS + "pass\n    def __iter__(self): return (row[:] for row in self.rows)"),
     ("parts of a held list that change places", _f("g = G()\na, b = g.rows\ng.run()\nassert (a, b) == ([0], [1]) and g.rows[0] is b", "G"), ROWS + "self.rows.reverse()", ROWS + "self.rows[0][0], self.rows[1][0] = 1, 0"),
 ]  # fmt: skip

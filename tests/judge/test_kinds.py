@@ -18,7 +18,7 @@ from strangers import GROWN, STRANGERS, WITHOUT_EVIDENCE
 from mcts_math.errors import TaskError
 from mcts_math.judge import Case, Judge, JudgeLimits, Judgement, Problem
 from mcts_math.judge.worker.equal import same_output
-from mcts_math.judge.worker.held import held_arguments, is_held
+from mcts_math.judge.worker.held import Copies, held_arguments
 from mcts_math.judge.worker.parts import parts
 from mcts_math.tasks.task import states_problem
 
@@ -263,21 +263,13 @@ def test_printed_words(expected: str, found: str, tolerance: float | None, same:
     assert same_output(f"x {expected}\n", f"x {found}", tolerance) is same
 
 
-@pytest.mark.parametrize(
-    ("value", "held"),
-    [
-        ([[" "] * 20] * 20, True),
-        ({"a": {"b": [1]}}, True),
-        ([0] * 10**6, False),
-        ([[0] * 1000] * 1000, False),
-        ({"a": "x" * 10**6}, False),
-        ((1, 2), False),
-        ("text", False),
-    ],
-)
-def test_what_may_be_changed_and_is_small_is_held(value: object, held: bool) -> None:
-    assert is_held(value, 3) is held
-    assert not is_held(value, 2)
+def test_a_list_that_grows_too_large_is_held_no_more() -> None:
+    copies = Copies(lambda value: ("", value), id)
+    small, large = [1], [0] * 10**6
+    for number, value in enumerate((small, large)):
+        copies.keep(number, value)
+        value.append(2)
+    assert copies.changed() == [(0, [[1, 2]])]
 
 
 def test_an_argument_is_held_where_more_than_the_call_holds_it() -> None:

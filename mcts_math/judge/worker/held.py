@@ -9,28 +9,23 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from . import remote, values
-from .parts import parts, renew
+from . import values
+from .parts import SHARED, parts, renew
 
 _MOST = 32
 _MOST_BYTES = 64 << 10
 """Of all copies together: whether they were changed costs time to see, before each message."""
 _FRESH = 2  # references to an object that nobody holds but the function that asks
-_MOST_ITEMS = 4096
 
 
 def is_held(value: Any, references: int) -> bool:
-    """Whether an answer is something to change, and not large, that the code goes on holding.
-
-    A list that was made for this answer, as by a property that copies, is held by nobody.
+    """Whether a value is something to change that the code goes on holding: what was made for an answer is not.
 
     Args:
-        value: the answer.
+        value: the value.
         references: `sys.getrefcount` of it, asked where one variable holds it.
     """
-    if references <= _FRESH or remote.is_object(value) or not isinstance(value, values.MUTABLE):
-        return False
-    return len(value) <= _MOST_ITEMS and len(value) + sum(map(_length, _items(value))) <= _MOST_ITEMS
+    return references > _FRESH and type(value) in SHARED
 
 
 def held_arguments(args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> list[tuple[int | str, Any]]:
@@ -47,14 +42,6 @@ def held_arguments(args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -
     return found
 
 
-def _items(value: Any) -> Any:
-    return value.values() if isinstance(value, dict) else value
-
-
-def _length(item: Any) -> int:
-    return len(item) if isinstance(item, (*values.MUTABLE, str, bytes, tuple, frozenset)) else 0
-
-
 class Copies:
     """The containers that this side has shared with the other last.
 
@@ -68,11 +55,12 @@ class Copies:
         self._kept: dict[int, tuple[list[Any], bytes]] = {}  # by number: its parts when both sides agreed, and as bytes
 
     def keep(self, number: int, value: Any) -> None:
-        """Watches over a container that is now as the other side has it. Raises CannotCross."""
+        """Watches over a container that is now as the other side has it, if it is not too large. Raises CannotCross."""
         self._kept.pop(number, None)
         found = parts(value)
-        self._kept[number] = found, values.encode(found, self._refer)
-        room = _MOST_BYTES
+        data, room = values.encode(found, self._refer), _MOST_BYTES
+        if len(data) <= room:
+            self._kept[number] = found, data
         for place, old in enumerate(reversed(list(self._kept))):  # the latest ones stay
             room -= len(self._kept[old][1])
             if place >= _MOST or room < 0:
@@ -93,14 +81,19 @@ class Copies:
             found.append((-1, result))
         held = [(place, self._show(value)) for place, value in found]
         for (_, number), (_, value) in zip(held, found, strict=True):
-            if number not in self._kept:
+            if number in self._kept:
+                self._kept[number] = self._kept.pop(number)
+            else:
                 self.keep(number, value)
         return held
 
     def take(self, number: int, value: Any) -> Any:
         """What stands here for what the other side knows by a number, and has this value: each time the same object."""
         if number in self._kept:
-            value = self._kept[number][0][0]
+            (known, *_), data = self._kept[number]
+            if values.encode(parts(value), self._refer) != data:  # the other side watches no more, and told no change
+                renew([known], [value])
+            value = known
         self.keep(number, value)
         return value
 

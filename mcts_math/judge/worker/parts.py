@@ -7,7 +7,7 @@ from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Callable
 from typing import Any
 
-_SHARED = frozenset((list, dict, set, bytearray, deque, defaultdict, OrderedDict, Counter, array.array))
+SHARED = frozenset((list, dict, set, bytearray, deque, defaultdict, OrderedDict, Counter, array.array))
 """Types whose objects can be changed and cross by value; numpy's arrays too."""
 _LEAVES = frozenset((bool, int, float, complex, str, bytes, frozenset, type(None)))
 _MOST_LOOKED_AT = 20_000
@@ -25,7 +25,7 @@ def parts(value: Any) -> list[Any]:
     for one in waiting:
         kind = type(one)
         is_tuple = kind is tuple
-        if id(one) in seen or num_left < 0 or not (is_tuple or kind in _SHARED or _is_array(kind)):
+        if id(one) in seen or num_left < 0 or not (is_tuple or kind in SHARED or _is_array(kind)):
             continue
         seen.add(id(one))
         if not is_tuple:

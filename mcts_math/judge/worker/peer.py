@@ -21,7 +21,7 @@ from . import remote, values
 from .acts import REAL_TIMES, describe, limited, note_refusal
 from .held import Copies
 from .objects import Objects, harmless
-from .parts import parts, renew, shares
+from .parts import SHARED, parts, renew, shares
 from .source import Verdict
 from .values import BadValue, CannotCross
 
@@ -222,7 +222,7 @@ class Peer:
             for place, number in held:
                 if place != -1:
                     self._copies.keep(number, given[place])
-                elif isinstance(value, values.MUTABLE):
+                elif type(value) in SHARED:
                     value = self._copies.take(number, value)
         except (TypeError, ValueError, KeyError, IndexError, CannotCross):
             raise self.fail("sent what is no message") from None
