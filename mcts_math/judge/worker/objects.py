@@ -78,7 +78,9 @@ class Objects:
         if kind == "known member":
             module, name, member = content
             found = getattr(sys.modules[module], name)
-            return found.__members__[member] if isinstance(found, enum.EnumMeta) and _is_known(found) else None
+            if not (isinstance(found, enum.EnumMeta) and _is_known(found)):
+                raise BadValue("a member of no class of the standard library")
+            return found.__members__[member]
         if kind == "late":
             return OutOfTime(*content)
         number, *facts = content
