@@ -282,15 +282,11 @@ def _read(path: str) -> bytes:
 
 def kill(pid: int, start_ticks: int) -> None:
     """Kills a process, known by when it started; not another one that got its number meanwhile."""
-    try:
+    with contextlib.suppress(ProcessLookupError):  # it went by itself
         handle = os.pidfd_open(pid)
-    except ProcessLookupError:
-        return
-    try:
-        facts = ProcessFacts.read(pid)
-        if facts is not None and facts.start_ticks == start_ticks:
-            signal.pidfd_send_signal(handle, signal.SIGKILL)
-    except ProcessLookupError:
-        pass  # it went by itself
-    finally:
-        os.close(handle)
+        try:
+            facts = ProcessFacts.read(pid)
+            if facts is not None and facts.start_ticks == start_ticks:
+                signal.pidfd_send_signal(handle, signal.SIGKILL)
+        finally:
+            os.close(handle)

@@ -244,6 +244,8 @@ class Parent:
             await asyncio.to_thread(self.group.close)
 
     def _last_words(self) -> str:
+        if self._errors.closed:
+            return "it was closed meanwhile"
         self._errors.seek(0)
         text = self._errors.read()[-2000:].decode(errors="replace").strip()
         return text or f"exit status {self._process.poll()}, no message"

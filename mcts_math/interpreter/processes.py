@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 from mcts_math.interpreter.cell_run import ProcessFacts
@@ -50,16 +51,12 @@ class StateProcess:
         within = facts.num_faults <= self.max_faults and facts.cpu_ticks <= self.max_cpu_ticks
         return within and facts.num_threads == 1 and not facts.has_ended
 
+    def use(self) -> ExitStack:
+        """Keeps it from being put away until the result is closed, which may happen more than once."""
+        self.num_users += 1
+        use = ExitStack()
+        use.callback(self._leave)
+        return use
 
-class Use:
-    """Keeps a state from being put away, until `end`."""
-
-    def __init__(self, process: StateProcess) -> None:
-        self._process: StateProcess | None = process
-        process.num_users += 1
-
-    def end(self) -> None:
-        """May be called more than once."""
-        if self._process is not None:
-            self._process.num_users -= 1
-            self._process = None
+    def _leave(self) -> None:
+        self.num_users -= 1

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import socket
 import time
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
 from mcts_math.interpreter.cell_run import (
@@ -21,7 +22,7 @@ from mcts_math.interpreter.cell_run import (
 )
 from mcts_math.interpreter.options import SandboxLimits
 from mcts_math.interpreter.parent import Connection
-from mcts_math.interpreter.processes import StateProcess, Use
+from mcts_math.interpreter.processes import StateProcess
 from mcts_math.interpreter.watch import Watch
 from mcts_math.interpreter.worker import wire
 from mcts_math.interpreter.worker.cell import truncate
@@ -116,9 +117,9 @@ class Sandbox:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         ours.setblocking(False)
         ours.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
-        users = Use(parent)
+        use = parent.use()
         message = wire.pack_cell(cell.code, cell.seed)
-        run = CellRun(ours, message, self._limits, lambda pid: self._admit(pid, users), rank)
+        run = CellRun(ours, message, self._limits, lambda pid: self._admit(pid, use), rank)
         ordered = False
         result: RunResult | None = None
         self._watch.add(run)
@@ -131,16 +132,16 @@ class Sandbox:
         finally:
             if ordered and run.pid < 0 and run.done.cancelled() and not self._closed:
                 self._unwanted.add(run)
-                run.give_up(lambda how: self._end_unwanted(run, users, how))
+                run.give_up(lambda how: self._end_unwanted(run, use, how))
             else:
                 if ordered and run.pid < 0:
                     self.close()  # no greeting will come: there may be a child that hides
-                users.end()
+                use.close()
                 self._end(run, result is not None and result.process is not None)
 
-    def _admit(self, pid: int, users: Use) -> None:
+    def _admit(self, pid: int, use: ExitStack) -> None:
         """Judges who greets: nobody may do so twice."""
-        users.end()
+        use.close()
         if pid in self._pids:
             self.close()  # a state that greets in its child's place has been tampered with, and may hide the child
             raise Tampered("a state greeted in its child's place")
@@ -191,9 +192,9 @@ class Sandbox:
         if not stays:
             run.sock.close()
 
-    def _end_unwanted(self, run: CellRun, users: Use, how: BaseException | None) -> None:
+    def _end_unwanted(self, run: CellRun, use: ExitStack, how: BaseException | None) -> None:
         """Ends a step that nobody waits for, once its child greeted. One that does not greet may hide."""
-        users.end()
+        use.close()
         self._unwanted.discard(run)
         self._end(run, stays=False)
         if not isinstance(how, TimeUp):

@@ -7,7 +7,7 @@ import struct
 import sys
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mcts_math.interpreter.worker import cell, kernel, seccomp, wire
@@ -189,6 +189,7 @@ _PIECES = (
 )
 
 
+@settings(deadline=None)  # a busy machine's pause is no fault
 @given(st.lists(st.sampled_from(_PIECES), min_size=1, max_size=6), st.sampled_from(["\n", "\r\n", "\r"]))
 def test_the_source_of_a_statement_is_what_ast_tells(pieces: list[str], newline: str) -> None:
     code = newline.join(pieces)

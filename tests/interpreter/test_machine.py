@@ -352,3 +352,19 @@ def test_a_clean_parent_that_can_not_be_started_is_an_error(monkeypatch: pytest.
             await SandboxInterpreter(LIMITS).start()
 
     run(check())
+
+
+def test_a_clean_parent_that_is_closed_while_it_is_asked_for_a_sandbox_says_so() -> None:
+    async def run() -> None:
+        level = await probe(LIMITS)
+        asked = await parent.Parent.start(LIMITS, level.layers, warm=False)
+
+        async def closed_meanwhile(*_: object) -> tuple[bytes, int]:
+            await asked.close()
+            return b"", -1
+
+        asked._receive = closed_meanwhile  # type: ignore[method-assign]
+        with pytest.raises(InterpreterError, match="closed meanwhile"):
+            await asked.new_sandbox()
+
+    asyncio.run(run())

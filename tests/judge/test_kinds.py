@@ -12,19 +12,21 @@ import pytest
 from held import HELD
 from kinds import CROSSING, ONE, STATED, SUITES, Kind
 from problems import Ask
+from shared import SHARED
 from strangers import GROWN, STRANGERS, WITHOUT_EVIDENCE
 
 from mcts_math.errors import TaskError
 from mcts_math.judge import Case, Judge, JudgeLimits, Judgement, Problem
 from mcts_math.judge.worker.equal import same_output
-from mcts_math.judge.worker.held import is_held
+from mcts_math.judge.worker.held import Copies, held_arguments
+from mcts_math.judge.worker.parts import parts
 from mcts_math.tasks.task import states_problem
 
 BOTH = ("two_processes", "one_process")
 CASES = [
     pytest.param(kind, isolation, id=f"{isolation}-{kind[0]}")
     for kinds, isolations in (
-        (SUITES + STATED + CROSSING + STRANGERS + HELD, BOTH),
+        (SUITES + STATED + CROSSING + STRANGERS + HELD + SHARED, BOTH),
         (ONE, ("one_process",)),
     )
     for isolation in isolations
@@ -124,6 +126,17 @@ def test_what_the_code_raises_is_the_code_s_fault(ask: Ask, code: str, isolation
     )
     for judgement in ask(*((Problem("", test, "f", isolation=isolation), code) for test in tests)):
         assert judgement.result.startswith("failed: ")
+
+
+@pytest.mark.parametrize("isolation", BOTH)
+def test_that_no_process_can_be_started_is_said(ask: Ask, isolation: str) -> None:
+    codes = (
+        "from multiprocessing import Pool\ndef f(x):\n    with Pool(2) as p: return p.map(abs, [x])[0]",
+        "from concurrent.futures import ProcessPoolExecutor\ndef f(x):\n    with ProcessPoolExecutor() as p: return p.submit(abs, x).result()",
+        "import subprocess\ndef f(x): return subprocess.run('true').returncode",
+    )
+    for judgement in ask(*((Problem("", "assert f(1) == 1", "f", isolation=isolation), code) for code in codes)):
+        assert "no program may start processes here" in judgement.result
 
 
 def test_every_test_gives_partial_credit(ask: Ask) -> None:
@@ -250,21 +263,33 @@ def test_printed_words(expected: str, found: str, tolerance: float | None, same:
     assert same_output(f"x {expected}\n", f"x {found}", tolerance) is same
 
 
-@pytest.mark.parametrize(
-    ("value", "held"),
-    [
-        ([[" "] * 20] * 20, True),
-        ({"a": {"b": [1]}}, True),
-        ([0] * 10**6, False),
-        ([[0] * 1000] * 1000, False),
-        ({"a": "x" * 10**6}, False),
-        ((1, 2), False),
-        ("text", False),
-    ],
-)
-def test_what_may_be_changed_and_is_small_is_held(value: object, held: bool) -> None:
-    assert is_held("get", value) is held
-    assert not is_held("__call__", value)
+def test_a_list_that_grows_too_large_is_held_no_more() -> None:
+    copies = Copies(lambda value: ("", value), id)
+    small, large = [1], [0] * 10**6
+    for number, value in enumerate((small, large)):
+        copies.keep(number, value)
+        value.append(2)
+    assert copies.changed() == [(0, [[1, 2]])]
+
+
+def test_an_argument_is_held_where_more_than_the_call_holds_it() -> None:
+    def held(args: tuple[object, ...], kwargs: dict[str, object], result: object = None) -> list[int | str]:
+        given, result = parts((*args, *kwargs.values())), args[0] if result else None
+        found = ask_in_between(args, kwargs, result)
+        assert len(given) == 2
+        return [place for place, _ in found]
+
+    def ask_in_between(
+        args: tuple[object, ...], kwargs: dict[str, object], result: object
+    ) -> list[tuple[int | str, Any]]:
+        return held_arguments(args, kwargs, result)
+
+    kept = [1]
+    assert held(([1],), {"x": {2}}) == []
+    assert held((kept,), {"x": {2}}) == [0]
+    assert held(([1],), {"x": kept}) == ["x"]
+    assert held(([1],), {"x": {2}}, result=True) == []
+    assert held((kept,), {"x": {2}}, result=True) == [0]
 
 
 def test_what_a_program_prints_is_no_value_of_the_tests(ask: Ask) -> None:

@@ -87,8 +87,7 @@ def _set_up(rules: confine.Rules) -> tuple[confine.Rules, supervisor.Owner]:
 
 def _libraries() -> list[str]:
     """Folders of the shared libraries that this process, and nothing but Python, uses; and a few data files."""
-    with open("/proc/self/maps", encoding="utf-8", errors="replace") as maps:
-        files = {line.split(maxsplit=5)[5].strip() for line in maps if ".so" in line}
+    files = {mapping.file for mapping in memory.ranges() if ".so" in mapping.file}
     return [*sorted({os.path.dirname(f) for f in files if f.startswith("/")}), *_SHARED_DATA]
 
 

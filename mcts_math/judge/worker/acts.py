@@ -8,6 +8,7 @@ import copy
 import functools
 import os
 import signal
+import types
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -26,15 +27,26 @@ def perform(value: Any, how: str, args: Any, kwargs: Any) -> Any:
     return getattr(type(value), how)(value, *args, **kwargs)
 
 
-_OPEN = ("__name__", "__qualname__", "__doc__")  # what `functools.wraps` reads of a function of the tests
+_OPEN = ("__name__", "__qualname__", "__doc__", "__module__", "__annotations__")
+"""What decorators read of a function of the tests."""
+_COUNTS = ("co_argcount", "co_posonlyargcount", "co_kwonlyargcount", "co_flags", "co_varnames", "co_name")
+
+
+def _shape(function: Any, name: str) -> Any:
+    """What `inspect` reads of a function's parameters; nothing of what it does, and no value of a default."""
+    if name == "__code__" and isinstance(function, types.FunctionType):
+        return types.SimpleNamespace(**{fact: getattr(function.__code__, fact) for fact in _COUNTS})
+    if name in ("__defaults__", "__kwdefaults__") and getattr(function, name, 0) is None:
+        return None
+    raise AttributeError(name)
 
 
 def allowed(value: Any, how: str, args: Any, kwargs: Any) -> Any:
     """What the judged code may do with an object of the tests: use it, and not look behind it."""
-    if how == "sync":
-        raise TypeError("the code holds no copy of what the tests have")
     if how in ("get", "set", "del"):
         is_text = type(args[0]) is str  # another kind of text may lie about itself
+        if is_text and how == "get" and args[0] in ("__code__", "__defaults__", "__kwdefaults__"):
+            return _shape(value, args[0])
         if not is_text or (args[0].startswith("_") and (how != "get" or args[0] not in _OPEN)):
             raise AttributeError(args[0])
         if how != "get" and callable(getattr(value, args[0], None)):
@@ -84,13 +96,6 @@ def holds_all(value: Any, item: object) -> bool:
     return holds(value, _somebody()) or (bool(made_up) and all(holds(value, other) for other in made_up))
 
 
-def _next(value: Any) -> list[Any]:
-    try:
-        return [next(value)]
-    except StopIteration:
-        return []
-
-
 @functools.cache
 def _loop() -> asyncio.AbstractEventLoop:
     loop = asyncio.new_event_loop()
@@ -134,11 +139,10 @@ _WAYS: dict[str, Callable[..., Any]] = {
     "get": getattr,
     "set": setattr,
     "del": delattr,
-    "next": _next,
+    "next": next,
     "begin": _begin,
     "step": _step,
     "cancel": asyncio.Task.cancel,
-    "sync": values.sync,
     "__iter__": iter,
     "copy": copy.copy,
     "deepcopy": copy.deepcopy,
@@ -186,4 +190,18 @@ def describe(error: BaseException) -> str:
     except Exception as other:
         text = f"(its text raised {type(other).__name__})"
     name = "" if isinstance(error, (RemoteError, OutOfTime)) else type(error).__name__
-    return ": ".join(part for part in (name, text.strip()) if part)
+    hint = _NO_PROCESSES if getattr(error, "__notes__", None) == [_NO_PROCESSES] else ""
+    return ": ".join(part for part in (name, text.strip(), hint) if part)
+
+
+_NO_PROCESSES = "no program may start processes here"
+_OF_PROCESSES = ("/multiprocessing/", "/concurrent/futures/process.py", "/subprocess.py")
+
+
+def note_refusal(error: BaseException) -> None:
+    """Notes what an error of the system means that came of starting a process."""
+    trace = error.__traceback__ if isinstance(error, OSError) else None
+    while trace is not None:
+        if any(part in trace.tb_frame.f_code.co_filename for part in _OF_PROCESSES):
+            error.__notes__ = [_NO_PROCESSES]  # type: ignore[attr-defined,unused-ignore]
+        trace = trace.tb_next

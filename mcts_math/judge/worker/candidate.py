@@ -182,6 +182,7 @@ def load(program: dict[str, Any]) -> dict[str, Any]:
     names = run_sources(new_module("solution", program["sources"]), program["sources"])
     roots = [entry["root"] for entry in program["entries"]]
     found = {name: names[name] for name in program["names"] if name in names}
+    found |= {f"{name}.seed": sys.modules[name].seed for name in program["seeded"] if name in sys.modules}
     # A class of the library would be the examiner's own there, and nobody would count its calls.
     return {n: functools.partial(v) if n in roots and isinstance(v, type) and pack(v) else v for n, v in found.items()}
 
@@ -200,12 +201,12 @@ def main(examiner: socket.socket) -> None:
                 found = {"": whole.run} if whole else load(program)
             names = vars(sys.modules["solution"]) if program["shared"] else {}
             peer.shared = {n: names[n] for n in program["shared"] if isinstance(names.get(n), type)}
-            answer: Any = ("value", found, text_of(output), None)
+            answer: Any = ("value", found)
         except Broken:
             raise
         except BaseException as error:
-            answer = ("raised", error, "")
-        peer.send(answer)
+            answer = ("raised", error)
+        peer.answer(*answer)
         while True:
             peer.serve(peer.receive())
             if whole:

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
+from abc import ABC
 from collections import abc
 from typing import TYPE_CHECKING, Any
 
 from .remote import SHOWN, SPECIALS, Remote, RemoteType, ask
-from .values import FROZEN, LIKE, MUTABLE
+from .values import CONTENT, FROZEN, LIKE, MUTABLE
 
 if TYPE_CHECKING:
     from .peer import Peer
 
 _OF_CLASS = ("__len__", "__bool__", "__str__", "__repr__", "__getitem__", "__iter__", "__reversed__", "__contains__")
 """What a class may be asked for as if it were an object, such as an enum. It is compared by what it is."""
+
+
+_ABSTRACT: dict[str, Any] = {"ABC": ABC, **{name: getattr(abc, name) for name in abc.__all__}}
 
 
 def describe_class(kind: Any) -> tuple[Any, ...]:
@@ -26,8 +30,9 @@ def describe_class(kind: Any) -> tuple[Any, ...]:
     bases = [] if like else [base for base in kind.__bases__ if base is not object]
     doc = kind.__doc__ if isinstance(kind.__doc__, str) else None
     fields = [(f.name, f.init) for f in dataclasses.fields(kind)] if dataclasses.is_dataclass(kind) else []
-    abstract = [name for name in abc.__all__ if issubclass(kind, getattr(abc, name))]
-    return kind.__name__, doc, like, bases, sorted(specials), sorted(of_class - {"__call__"}), fields, abstract
+    abstract = [name for name, known in _ABSTRACT.items() if issubclass(kind, known)]
+    missing = sorted(getattr(kind, "__abstractmethods__", ()))
+    return kind.__name__, doc, like, bases, sorted(specials), sorted(of_class - {"__call__"}), fields, abstract, missing
 
 
 def _read(name: str) -> property:
@@ -41,10 +46,10 @@ def local_class(peer: Peer, number: int | None, facts: Any, own: type[Any] | Non
         peer: the connection.
         number: of the class there; None where both sides have it.
         facts: name, doc, like (the known type that its objects are of, or None), bases, specials, specials of its
-            own class, fields of a dataclass, classes of `collections.abc` that it is one of.
+            own class, fields of a dataclass, classes of `collections.abc` that it is one of, abstract methods.
         own: the class of this side that its objects pass for.
     """
-    name, doc, known, bases, specials, of_class, fields, abstract = facts
+    name, doc, known, bases, specials, of_class, fields, abstract, missing = facts
     if not (isinstance(name, str) and all(isinstance(base, type) for base in bases)):
         raise TypeError("what describes a class is no description")
     frozen = next((base for base in bases if issubclass(base, FROZEN)), None)
@@ -62,12 +67,14 @@ def local_class(peer: Peer, number: int | None, facts: Any, own: type[Any] | Non
     if isinstance(known, str) and known in LIKE:  # a function's texts are its own, not its class's
         namespace |= {name: _read(name) for name in ("__doc__", "__annotations__")}
         namespace["__class__"] = property(lambda self: LIKE[known])
+        namespace |= {"_content": LIKE[known]} if LIKE[known] in CONTENT else {}
     if own is not None:
         namespace["__class__"] = property(lambda self: own)
     if fields:
         namespace["__dataclass_fields__"] = {name: _field(name, init) for name, init in fields}
     made = _made(name, bases, namespace, of_class)
-    for kind in [getattr(abc, name) for name in abstract if name in abc.__all__]:
+    made.__abstractmethods__ = frozenset(map(str, missing))
+    for kind in [_ABSTRACT[name] for name in abstract if name in _ABSTRACT]:
         if not issubclass(made, kind):
             kind.register(made)
     return made

@@ -8,6 +8,7 @@ import re
 import sys
 from collections.abc import Callable
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 PRINTED_TOLERANCE = 1e-6
@@ -17,28 +18,28 @@ _NO_TEXT = re.compile(r"\.|[eE][+-]")
 """What a number has that is no whole number, and no text such as `12E4`."""
 
 
-def close(expected: Any, found: Any, tolerance: float) -> bool:
+def close(expected: Any, found: Any, tolerance: float, nan_is_nan: bool = False) -> bool:
     """Whether two values are equal, numbers within a tolerance: relative above 1, absolute below.
 
-    A sequence is equal to one of its own kind alone. An array's numbers are compared one by one.
+    A sequence is equal to one of its own kind alone. An array's numbers are compared one by one. `nan_is_nan`: what is
+    not a number is equal to what is none.
     """
+    same = partial(close, tolerance=tolerance, nan_is_nan=nan_is_nan)
     if isinstance(expected, (float, complex)) or isinstance(found, (float, complex)):
         if not isinstance(expected, (int, float, complex)) or not isinstance(found, (int, float, complex)):
             return False
         if isinstance(expected, complex) or isinstance(found, complex):
             return abs(complex(expected) - complex(found)) <= tolerance * max(1.0, abs(expected))
+        if nan_is_nan and expected != expected:
+            return found != found
         return _close_numbers(expected, found, tolerance)
     if isinstance(expected, (list, tuple)) and isinstance(found, (list, tuple)):
         same_kind = isinstance(expected, list) == isinstance(found, list)
-        return (
-            same_kind
-            and len(expected) == len(found)
-            and all(close(e, f, tolerance) for e, f in zip(expected, found, strict=True))
-        )
+        return same_kind and len(expected) == len(found) and all(map(same, expected, found))
     if isinstance(expected, dict) and isinstance(found, dict):
-        return expected.keys() == found.keys() and all(close(v, found[k], tolerance) for k, v in expected.items())
+        return expected.keys() == found.keys() and all(same(v, found[k]) for k, v in expected.items())
     if type(expected).__module__ == "numpy" and type(found) is type(expected):
-        return expected.shape == found.shape and close(expected.tolist(), found.tolist(), tolerance)
+        return expected.shape == found.shape and same(expected.tolist(), found.tolist())
     return bool(expected == found)
 
 

@@ -31,6 +31,8 @@ _NONCE_BYTES = 16
 _MAX_RESULT = 1000
 _STAND_INS = ("solution", "main", "submission", "candidate")
 """Modules that tests import the code from."""
+_SEEDED = ("random", "numpy.random")
+"""Modules with a generator that tests may seed."""
 _WHOLE = {"root": "", "method": None}
 """The entry point of a program that reads standard input."""
 
@@ -154,7 +156,12 @@ class Examination:
             wanted |= {*shared}
         program = {"sources": sources, "names": [*roots, *sorted(wanted)], "entries": self._entries, "shared": shared}
         given = {key: self._problem[key] for key in ("whole", "greeting_bytes", "load_s")}
-        found = self._place.load(program | given | {"stand_ins": _STAND_INS})
+        seeded = [
+            n for n in _SEEDED if "seed(" in tests.source and n in sys.modules and not isinstance(self._place, Guard)
+        ]
+        found = self._place.load(program | given | {"stand_ins": _STAND_INS, "seeded": seeded})
+        for name in seeded:
+            _seed_too(sys.modules[name], found.pop(f"{name}.seed", None))
         names.update(found)
         for name in _STAND_INS:
             if name not in sys.modules:
@@ -173,6 +180,17 @@ class Examination:
             candidates.append(_method(value, entry["made"], entry["method"]) if entry["method"] else value)
         names.setdefault("candidate", candidates[0])
         return candidates[0]
+
+
+def _seed_too(module: Any, other: Any) -> None:
+    """Has what the tests seed be seeded where the code runs, too."""
+    own = module.seed
+
+    def seed(*args: Any, **kwargs: Any) -> None:
+        own(*args, **kwargs)
+        other(*args, **kwargs)
+
+    module.seed = seed
 
 
 def _found(entries: list[dict[str, Any]], bound: set[str]) -> list[dict[str, Any]]:

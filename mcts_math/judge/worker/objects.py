@@ -46,6 +46,8 @@ class Objects:
         shared = {kind: name for name, kind in self._peer.shared.items()}
         if isinstance(value, enum.Enum) and kind in shared:
             return "member", (shared[kind], value.value)
+        if isinstance(value, enum.Enum) and _is_known(kind) and value.name in kind.__members__:
+            return "known member", (kind.__module__, kind.__qualname__, value.name)
         if isinstance(value, type) and value in shared:
             return "shared", (shared[value],)
         if isinstance(value, type):
@@ -56,8 +58,8 @@ class Objects:
         if isinstance(value, OutOfTime):
             return "late", ("timed out",)
         if isinstance(value, BaseException):
-            attributes = {k: v for k, v in vars(value).items() if not k.startswith("_")}
-            return "error", (self.show(value), kind, _arguments(value), attributes, value.__cause__)
+            attributes = {k: v for k, v in vars(value).items() if not k.startswith("_") or k == "__notes__"}
+            return "error", (self.show(value), kind, _arguments(value), attributes, value.__cause__, value.__context__)
         if inspect.iscoroutine(value):
             return "coroutine", (self.show(value),)
         plain = [values.base_of(value)] if isinstance(value, values.FROZEN) else []
@@ -73,6 +75,12 @@ class Objects:
             return self._peer.shared[content[0]]
         if kind == "member" and isinstance(self._peer.shared[content[0]], enum.EnumMeta):
             return self._peer.shared[content[0]](content[1])
+        if kind == "known member":
+            module, name, member = content
+            found = getattr(sys.modules[module], name)
+            if not (isinstance(found, enum.EnumMeta) and _is_known(found)):
+                raise BadValue("a member of no class of the standard library")
+            return found.__members__[member]
         if kind == "late":
             return OutOfTime(*content)
         number, *facts = content
@@ -95,7 +103,7 @@ class Objects:
             raise BadValue(f"{kind!r}")
         return classes.instance(of, number, *plain)
 
-    def _error(self, number: Any, kind: Any, args: Any, attributes: Any, cause: Any) -> BaseException:
+    def _error(self, number: Any, kind: Any, args: Any, attributes: Any, cause: Any, context: Any) -> BaseException:
         if not (isinstance(kind, type) and issubclass(kind, BaseException)):
             raise BadValue("an error of no kind")
         if isinstance(kind, remote.RemoteType):
@@ -106,6 +114,7 @@ class Objects:
             except Exception:  # its arguments are not what it was made of
                 error = kind.__new__(kind, *args)
             vars(error).update(attributes)
+        object.__setattr__(error, "__context__", context)
         object.__setattr__(error, "__cause__", cause)
         return error
 
@@ -128,9 +137,13 @@ def _arguments(error: BaseException) -> tuple[Any, ...]:
 
 
 def _is_known_error(kind: type[Any]) -> bool:
+    return issubclass(kind, BaseException) and _is_known(kind)
+
+
+def _is_known(kind: type[Any]) -> bool:
+    """Whether a class is one of the standard library, where it says that it is."""
     return (
-        issubclass(kind, BaseException)
-        and "." not in kind.__qualname__
+        "." not in kind.__qualname__
         and kind.__module__.partition(".")[0] in (*sys.stdlib_module_names, "builtins")
         and getattr(sys.modules.get(kind.__module__), kind.__qualname__, None) is kind
     )

@@ -1,8 +1,10 @@
 """Calls between two processes over one socket: each side may call what the other has shown it.
 
-A frame is 8 bytes of length and a message (`values`): ("ask", number, how, args, kwargs, limit) is served and answered
-by ("value", result, output, args) or ("raised", error, output). `request` sends one and serves the other side's until
-the answer comes. What the other side says is data; who says what is no message has broken the connection for good.
+A frame is 8 bytes of length and a message (`values`): ("ask", number, how, args, kwargs, limit, changes) is served and
+answered by ("value", result, output, after, held, changes), or ("raised", error, …). `after` are the arguments' parts
+where the call changed or returned them; `held` numbers what both sides hold from now on: (place, number), -1 being the
+result's place; `changes` are of what both sides hold. `request` sends one and serves the other side's until the answer
+comes. What the other side says is data; who says what is no message has broken the connection for good.
 """
 
 from __future__ import annotations
@@ -16,9 +18,10 @@ from collections.abc import Callable
 from typing import Any
 
 from . import remote, values
-from .acts import REAL_TIMES, describe, limited
-from .held import Copies, is_fresh, is_held
+from .acts import REAL_TIMES, describe, limited, note_refusal
+from .held import Copies
 from .objects import Objects, harmless
+from .parts import SHARED, parts, renew, shares
 from .source import Verdict
 from .values import BadValue, CannotCross
 
@@ -69,7 +72,7 @@ class Peer:
         self._last: float | None = None  # when it has ended, whatever the other side does
         self.called = False
         self.shared: dict[str, type[Any]] = {}
-        self._copies = Copies(self._objects.refer)
+        self._copies = Copies(self._objects.refer, self._objects.show)
         self._begun: set[asyncio.Task[Any]] = set()  # for the other side, which was not told how they ended
 
     def begin(self, limit_s: float) -> None:
@@ -126,22 +129,21 @@ class Peer:
         with self._lock:
             if self.broken:
                 raise Broken(self.broken)
-            self._write_back(how)
             if number in self._watched and (
                 how == "__call__" or issubclass(type(self._objects.remotes.get(number)), type)
             ):
                 self.called = True
-            missed = self._missed
+            missed, olds = self._missed, parts((*args, *kwargs.values()))
             limit_s = None if self._deadline is None else max(self._deadline - time.monotonic(), 0.01)
             try:
-                self.send(("ask", number, how, args, kwargs, limit_s))
+                self.send(("ask", number, how, args, kwargs, limit_s, self._copies.changed()))
             except CannotCross as error:
                 raise self._refused(error) from None
             while True:
                 message = self.receive()
                 if type(message) is not tuple or message[:1] != ("ask",):
                     try:
-                        result = self.result(message, args)
+                        result = self.result(message, {**dict(enumerate(args)), **kwargs}, olds, ends=how == "next")
                     except BaseException:
                         self._missed = missed  # the code passed on what left an assert: the tests see it
                         raise
@@ -150,14 +152,10 @@ class Peer:
                     return result
                 self.serve(message)
 
-    def _write_back(self, how: str) -> None:
-        """Does to what the other side holds what was done to the copies of it, before anything else is asked."""
-        try:
-            changed = self._copies.changed() if how != "sync" else []
-        except CannotCross as error:
-            raise self._refused(error) from None
-        for number, value in changed:
-            self.request(number, "sync", (value,), {})
+    def _update(self, changes: list[tuple[int, Any]]) -> None:
+        """Does to what both sides hold what the other one did to it. Raises ValueError, TypeError or KeyError."""
+        for number, news in changes:
+            self._copies.update(number, [] if self._careful else parts(self._objects.shown[number]), news)
 
     def _refused(self, error: CannotCross) -> BaseException:
         """What is raised where the tests hand over what can't cross: the fault of the side that made it so large."""
@@ -169,50 +167,70 @@ class Peer:
     def serve(self, message: Any) -> None:
         """Does what the other side asks, and answers."""
         try:
-            _, number, how, args, kwargs, limit_s = message
-            _require_plain(message, number, how, args, kwargs)
+            _, number, how, args, kwargs, limit_s, changes = message
+            _require_plain(message, number, how, args, kwargs, changes)
             limit_s = None if limit_s is None else float.__float__(limit_s)
             value = self._objects.shown[number]
-        except (TypeError, ValueError, KeyError):
+            self._update(changes)
+        except (TypeError, ValueError, KeyError, CannotCross):
             raise self.fail("asked for an object that it was not shown") from None
+        given, held = parts((*args, *kwargs.values())), []
+        before = values.encode(given, self._objects.refer) if given else b""
         try:
             with limited(limit_s):
                 result = self._perform(value, how, args, kwargs)
-            after: Any = args if result is None and any(map(_may_have_changed, args)) else None
-            if not self._careful and not is_fresh(sys.getrefcount(result)) and is_held(how, result):
-                after = self._objects.show(result)
+            if not self._careful:
+                held = self._copies.hold(args, kwargs, given, result, sys.getrefcount(result))
             if how == "begin" and self._careful:
                 self._begun.add(result)
-            self._write_back(how)
-            answer: Any = ("value", result, self._output(), after)
+            answer: tuple[str, Any] = ("value", result)
         except Broken:
             raise
         except BaseException as error:
+            note_refusal(error)
             if remote.is_settled(error):
                 self._missed = describe(error)
             if how == "step" and isinstance(value, asyncio.Task):
                 self._begun.discard(value)
-            answer = ("raised", error, self._output())
+            answer = ("raised", error)
         try:
-            self.send(answer)
+            if given and not shares(given, answer[1]) and before == values.encode(given, self._objects.refer):
+                given = []
+            self.answer(*answer, given, held)
         except (CannotCross, MemoryError, RecursionError) as error:
-            self.send(("raised", ValueError(str(error)), ""))
+            self.answer("raised", ValueError(str(error)))
 
-    def result(self, message: Any, args: Any = ()) -> Any:
-        """The value of an answer; raises what it says was raised, or Broken."""
+    def answer(self, kind: str, value: Any, after: Any = (), held: Any = ()) -> None:
+        """Sends an answer. Raises Broken, or CannotCross."""
+        self.send((kind, value, self._output(), list(after), list(held), self._copies.changed()))
+
+    def result(self, message: Any, given: Any = None, olds: Any = (), ends: bool = False) -> Any:
+        """The value of an answer; raises what it says was raised, or Broken.
+
+        Args:
+            message: the answer.
+            given: the arguments by place.
+            olds: what can be changed of them.
+            ends: StopIteration says that an iterator is at its end.
+        """
         try:
-            kind, value, output, *after = message
-            _require_plain(message, kind, output)
+            kind, value, output, after, held, changes = message
+            _require_plain(message, kind, output, after, held, changes)
             sys.stdout.write(output)
-        except (TypeError, ValueError):
+            self._update(changes)
+            value = renew(olds, after, value) if after else value
+            for place, number in held:
+                if place != -1:
+                    self._copies.keep(number, given[place])
+                elif type(value) in SHARED:
+                    value = self._copies.take(number, value)
+        except (TypeError, ValueError, KeyError, IndexError, CannotCross):
             raise self.fail("sent what is no message") from None
-        if kind == "value" and len(after) == 1:
-            if type(after[0]) is tuple:
-                values.sync(args, after[0])
-            return self._copies.take(after[0], value) if type(after[0]) is int and is_held("get", value) else value
+        if kind == "value":
+            return value
         if kind != "raised" or not isinstance(value, BaseException):
             raise self.fail("sent what is no message")
-        raise harmless(value)
+        raise value if ends and type(value) is StopIteration else harmless(value)
 
     def load(self, program: dict[str, Any]) -> dict[str, Any]:
         """Has the code run, and returns those of its names that the program asks for. Raises Verdict or Broken."""
@@ -231,7 +249,8 @@ class Peer:
             raise Verdict("failed", f"failed: {describe(error)}") from None
         if not isinstance(found, dict):
             raise self.fail("sent what is no message")
-        return {name: found[name] for name in program["names"] if name in found}
+        seeds = [f"{name}.seed" for name in program["seeded"]]
+        return {name: found[name] for name in (*program["names"], *seeds) if name in found}
 
     def admit(self, entry: dict[str, Any], value: Any) -> bool:
         """Whether a value of the code is what an entry point asks for; its calls are noticed from now on."""
@@ -257,12 +276,10 @@ class Peer:
         return Verdict("failed", f"failed: the code's process {self.broken}") if self.broken else None
 
 
-def _require_plain(message: Any, *parts: Any) -> None:
+def _require_plain(message: Any, *rest: Any) -> None:
     """Raises TypeError unless each part is of the very type that `request` sends: another may lie about itself."""
-    for part in (message, *parts):
-        if type(part) not in (tuple, int, str, dict) or (type(part) is dict and any(type(k) is not str for k in part)):
+    for part in (message, *rest):
+        if type(part) not in (tuple, int, str, dict, list) or (
+            type(part) is dict and any(type(k) is not str for k in part)
+        ):
             raise TypeError(f"a {type(part).__name__}")
-
-
-def _may_have_changed(argument: Any) -> bool:
-    return isinstance(argument, values.MUTABLE) or type(argument).__name__ == "ndarray"

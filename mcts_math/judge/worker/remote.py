@@ -38,7 +38,7 @@ _HOLDERS = (str, bytes, bytearray, list, tuple, set, frozenset, dict)
 _ASKED = (
     *("neg", "pos", "abs", "invert", "int", "float", "complex", "index", "round", "trunc", "floor", "ceil"),
     *("len", "bool", "str", "repr", "bytes", "format", "reversed", "getitem", "setitem", "delitem", "missing"),
-    *("enter", "call", "length_hint", "fspath"),
+    *("enter", "call", "length_hint", "fspath", "dir", "get", "set", "delete", "set_name"),
 )
 _READABLE = frozenset(
     f"__{name}__"
@@ -82,6 +82,9 @@ class RemoteType(type):
         else:
             ask(cls, "set", name, value)
 
+    def __dir__(cls) -> Any:
+        return ask(cls, "__dir__")
+
 
 class Remote(metaclass=RemoteType):
     """An object of the other side."""
@@ -105,6 +108,9 @@ class Remote(metaclass=RemoteType):
 
     def __delattr__(self, name: str) -> None:
         ask(self, "del", name)
+
+    def __dir__(self) -> Any:
+        return ask(self, "__dir__")
 
     def __setstate__(self, state: Any) -> None:
         """Raises BadValue: what is read may change no object of this side, and no class."""
@@ -183,9 +189,7 @@ def _contains(self: Any, item: Any) -> bool:
 
 def _next(self: Any) -> Any:
     found = ask(self, "next")
-    if not found:
-        raise StopIteration
-    return _marked(found[0]) if self._differs else found[0]
+    return _marked(found) if self._differs else found
 
 
 AWAITED = ("await", "__anext__", "__aenter__", "__aexit__")

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 from . import equal, remote, units
-from .acts import OutOfTime, RemoteError, describe, limited
+from .acts import OutOfTime, RemoteError, describe, limited, note_refusal
 from .guard import Guard
 from .peer import BadArgument, Broken, Peer
 from .source import Verdict
@@ -89,6 +89,7 @@ class Runner:
     def explain(self, error: BaseException) -> str:
         """An exception, and the innermost line of the tests that it went through."""
         line = ""
+        note_refusal(error)
         trace = error.__traceback__
         while trace is not None:
             if trace.tb_frame.f_code.co_filename == "<tests>" and 0 < trace.tb_lineno <= len(self._lines):
@@ -172,7 +173,7 @@ class Runner:
         wanted = [expected, *expected] if wrapped else [expected]
         if self._guard is not None:
             found = self._guard.fair(expected, found)[1]
-        if not any(equal.close(value, found, self._tolerance or 0.0) for value in wanted):
+        if not any(equal.close(value, found, self._tolerance or 0.0, nan_is_nan=True) for value in wanted):
             raise AssertionError(f"returned {_shown(found)}, expected {_shown(expected)}")
 
 

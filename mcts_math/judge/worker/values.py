@@ -13,9 +13,10 @@ import array
 import io
 import itertools
 import pickle
+import re
 import sys
 import types
-from collections import Counter, OrderedDict, defaultdict, deque
+from collections import ChainMap, Counter, OrderedDict, UserDict, UserList, UserString, defaultdict, deque
 from collections.abc import Callable
 from datetime import date, datetime, time, timedelta, timezone, tzinfo
 from decimal import Decimal
@@ -23,7 +24,8 @@ from fractions import Fraction
 from functools import partial
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from pathlib import PosixPath, PurePosixPath, PureWindowsPath
-from typing import Any
+from statistics import NormalDist
+from typing import Any, NamedTuple
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -45,12 +47,31 @@ _PARTS: dict[type[Any], Callable[[Any], tuple[Any, ...]]] = {
     **dict.fromkeys((type(NotImplemented), type(Ellipsis)), lambda _: ()),
     **dict.fromkeys((type({}.keys()), type({}.values()), type({}.items())), lambda value: (list(value),)),
     complex: lambda value: (value.real, value.imag),
+    types.MappingProxyType: lambda value: (dict(value),),
+    memoryview: lambda value: (value.tobytes(), value.format, value.shape),
+    re.Pattern: lambda value: (value.pattern, value.flags),
+    NormalDist: lambda value: (value.mean, value.stdev),
     array.array: lambda value: (value.typecode, value.tolist()),
     timedelta: lambda value: (value.days, value.seconds, value.microseconds),
     deque: lambda value: (list(value), value.maxlen),
     defaultdict: lambda value: (value.default_factory, dict(value)),
 }
 """Value types that both sides know, and what the one side needs to make anew what the other side has."""
+
+
+CONTENT: dict[type[Any], Callable[[Any], tuple[Any, ...]]] = {
+    types.SimpleNamespace: lambda value: tuple(vars(value).items()),
+    ChainMap: lambda value: tuple(value.maps),
+    **dict.fromkeys((UserDict, UserList, UserString), lambda value: (value.data,)),
+}
+"""Types of the standard library whose objects stay where they are, and compare by this content."""
+
+
+class Content(NamedTuple):
+    """What an object of such a type is made anew of."""
+
+    kind: type[Any]
+    parts: tuple[Any, ...]
 
 
 def _zone(value: Any) -> tzinfo | None:
@@ -79,7 +100,7 @@ LIKE = {
         *(*PLAIN, *_PARTS, object, map, filter, zip, enumerate, reversed, types.FunctionType, types.MethodType),
         *(types.BuiltinFunctionType, types.GeneratorType, types.AsyncGeneratorType, type(_sample), type(iter([]))),
         *(type(iter({})), type(iter(())), type(iter(set())), type(iter("")), itertools.count, itertools.chain),
-        *(itertools.cycle, io.StringIO, io.BytesIO),
+        *(itertools.cycle, io.StringIO, io.BytesIO, re.Match, *CONTENT),
     )
 }
 """Types that an object of the other side may be said to be of (`__class__`): what `isinstance` then answers."""
@@ -198,6 +219,8 @@ def decode(data: bytes, resolve: Callable[[str, Any], Any], careful: bool) -> An
 def pack(value: Any) -> tuple[str, Any] | None:
     """(kind, content) of a value type that both sides know; None of anything else."""
     kind = type(value)
+    if kind is Content:
+        return value.kind.__name__, value.parts
     if kind in _PARTS:
         return kind.__name__, _PARTS[kind](value)
     if isinstance(value, type):
@@ -237,8 +260,11 @@ def _objects(shape: Any, items: Any) -> Any:
 
 
 _MAKERS: dict[str, Callable[..., Any]] = {
-    **{kind.__name__: kind for kind in _PARTS},
+    **{kind.__name__: kind for kind in (*_PARTS, *CONTENT)},
+    "SimpleNamespace": lambda *items: types.SimpleNamespace(**dict(items)),
     "date": date.fromisoformat,
+    "Pattern": re.compile,
+    "memoryview": lambda data, kind, shape: memoryview(data).cast(kind, list(shape)) if data else memoryview(data),
     **{kind.__name__: partial(_timed, kind) for kind in (time, datetime)},
     "dict_keys": lambda found: dict.fromkeys(found).keys(),
     "dict_values": lambda found: dict(enumerate(found)).values(),
@@ -252,6 +278,9 @@ _MAKERS: dict[str, Callable[..., Any]] = {
 
 def base_of(value: Any) -> Any:
     """The plain value of an object whose class derives from a plain type, by that type's own methods alone."""
+    if isinstance(value, tuple(CONTENT)):
+        kind = next(kind for kind in CONTENT if isinstance(value, kind))
+        return Content(kind, CONTENT[kind](value))
     kinds: tuple[Any, ...] = (*FROZEN, *MUTABLE)
     kind = next(kind for kind in kinds if isinstance(value, kind))
     if kind is dict:
@@ -260,30 +289,3 @@ def base_of(value: Any) -> Any:
         return complex(value.real, value.imag)
     methods = {int: "__int__", float: "__float__", str: "__str__"}
     return getattr(kind, methods[kind])(value) if kind in methods else kind(kind.__iter__(value))
-
-
-def sync(old: Any, new: Any) -> None:
-    """Gives a container the content that its copy has by now, and those within it."""
-    if type(old) is not type(new):
-        return
-    if isinstance(old, (list, tuple)) and len(old) == len(new):
-        for index, (was, item) in enumerate(zip(old, new, strict=True)):
-            if type(was) is type(item) and (isinstance(was, (*MUTABLE, tuple)) or type(was).__name__ == "ndarray"):
-                sync(was, item)
-            elif isinstance(old, list):
-                old[index] = item
-    elif isinstance(old, (list, bytearray)):
-        old[:] = new
-    elif isinstance(old, dict):
-        kept = {key: old[key] for key in new if key in old}
-        old.clear()
-        old.update(new)
-        for key, was in kept.items():
-            if isinstance(was, MUTABLE) and type(was) is type(new[key]):
-                sync(was, new[key])
-                old[key] = was
-    elif isinstance(old, (set, deque)):
-        old.clear()
-        (old.update if isinstance(old, set) else old.extend)(new)
-    elif type(old).__module__ == "numpy" and getattr(old, "shape", 0) == new.shape != ():
-        old[...] = new
