@@ -86,7 +86,7 @@ def ways(inputs: int, outputs: int, tokens: int, clock: Clock, rows: int = 32) -
     torch.manual_seed(0)
     factors = [Factors(torch.randn(tokens - i, inputs), torch.randn(tokens - i, outputs)) for i in range(rows)]
     is_small = tokens * (inputs + outputs) < inputs * outputs
-    changes = [Change(f.inputs, f.slopes) if is_small else Change(dense=f.inputs.T @ f.slopes) for f in factors]
+    changes = [Change((f.inputs.T, f.slopes) if is_small else (f.inputs.T @ f.slopes,)) for f in factors]
     dense = torch.stack([f.inputs.T @ f.slopes for f in factors])
     pad = torch.nn.utils.rnn.pad_sequence
     right = pad([f.inputs for f in factors], batch_first=True).transpose(1, 2).contiguous()

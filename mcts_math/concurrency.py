@@ -1,4 +1,4 @@
-"""Waiting for several coroutines at once, and having many of them."""
+"""Waiting for several coroutines at once, answering those that wait, and having many of them."""
 
 from __future__ import annotations
 
@@ -37,6 +37,17 @@ async def cancel(tasks: Iterable[asyncio.Future[Any]]) -> None:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def settle(futures: Iterable[asyncio.Future[T]], result: T | Exception) -> None:
+    """Gives those who still wait a result, or an error; to be called in their event loop."""
+    for future in futures:
+        if future.done():
+            continue  # cancelled meanwhile
+        if isinstance(result, Exception):
+            future.set_exception(result)
+        else:
+            future.set_result(result)
 
 
 @contextmanager

@@ -6,6 +6,11 @@ Every message says what is wrong, where, and what to do about it.
 
 from __future__ import annotations
 
+import importlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
 
 def how_to_install(extra: str) -> str:
     """The command that brings the packages of an extra, for messages that miss one."""
@@ -14,6 +19,29 @@ def how_to_install(extra: str) -> str:
 
 class MctsMathError(Exception):
     """Base of all errors that programs report in one line, without a traceback."""
+
+
+def require_package(module: str, needed_by: str, extra: str, error: type[MctsMathError], otherwise: str = "") -> Any:
+    """A module of a package that not everybody has.
+
+    Raises:
+        error: it can't be imported; the message says who needs it, how to install it, and what to do otherwise.
+    """
+    try:
+        return importlib.import_module(module)
+    except ImportError as reason:
+        package = module.partition(".")[0]
+        remedy = f"{how_to_install(extra)}{otherwise and '. '}{otherwise}"
+        raise error(f"{needed_by} needs the package {package} ({reason}): {remedy}") from reason
+
+
+@contextmanager
+def boundary(what: str, error: type[MctsMathError]) -> Iterator[None]:
+    """Where a package raises whatever its parts happen to raise: that becomes `error`, which says `what` and why."""
+    try:
+        yield
+    except Exception as reason:
+        raise error(f"{what}: {type(reason).__name__}: {reason}") from reason
 
 
 class ConfigError(MctsMathError):

@@ -154,6 +154,15 @@ def text_of(pieces: Iterable[Piece]) -> str:
     return "".join(piece.text for piece in pieces)
 
 
+def half_character(text: str) -> int | None:
+    """Position of the first half of a surrogate pair that stands alone: no encoding, so no tokenizer, has it."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        return error.start
+    return None
+
+
 def whole_text(text: str) -> str:
     """The same with U+FFFD for halves of surrogate pairs: JSON's escapes can spell one, which no tokenizer reads."""
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

@@ -30,7 +30,7 @@ from mcts_math.run.run import solve_file
 from mcts_math.tasks import load_tasks, parse_source
 from mcts_math.tasks.cases import write_cases
 from mcts_math.tasks.task import Task
-from mcts_math.train.feedback import FeedbackCounts, feedback_of, gold_only, gold_solution
+from mcts_math.train.feedback import FEEDBACK, FeedbackCounts, feedback_of, gold_only, gold_solution
 
 
 def parse(argv: list[str]) -> argparse.Namespace:
@@ -80,7 +80,7 @@ def main(argv: list[str]) -> int:
     if not lines:
         raise RecordError(f"{args.output}: no attempt that could be learned from.\n{counts.render()}")
     with writing(args.output):
-        replace_file(Path(args.output), b"".join(dump_line(line.to_json()) for line in lines))
+        replace_file(Path(args.output), b"".join(dump_line(FEEDBACK.dump(line)) for line in lines))
     print(counts.render())
     print(json.dumps({"lines": len(lines), "output": args.output}))
     return 0

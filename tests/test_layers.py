@@ -70,7 +70,8 @@ def imports(tree: ast.AST) -> Iterator[tuple[str, bool]]:
     for node in ast.walk(tree):
         names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
         if isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            names = [node.module]
+            in_room = node.module in {f"mcts_math.{room}" for room in ROOMS}  # whose names are modules
+            names = [f"{node.module}.{a.name}" for a in node.names] if in_room else [node.module]
         for name in names:
             yield name, id(node) in top
 

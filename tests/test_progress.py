@@ -141,6 +141,6 @@ def test_the_line() -> None:
     }  # fmt: skip
     assert describe(facts) == (
         "30/500 questions, acc 50.0% (33–67), 1,234 tok/s, 64 in flight, batch 42, cached 71%, 250 states, 1 failed, "
-        "2 h 03 min left"
+        "2:03:04 left"
     )
     assert describe(facts, short=True).startswith("acc 50.0%")

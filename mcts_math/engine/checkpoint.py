@@ -13,11 +13,12 @@ from __future__ import annotations
 
 import json
 import re
-import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from safetensors import SafetensorError, safe_open
 
 from mcts_math.errors import CheckpointError
 from mcts_math.files import replace_file
@@ -154,21 +155,13 @@ def find_weights(path: Path, prefix: str) -> dict[str, Path]:
             named = _weight_map(path / index)
             return {name: path / file for name, file in named.items() if name.startswith(prefix)}
     single = path / WEIGHT_FILES[0]
-    names = safetensors_names(single) if single.exists() else []
-    return {name: single for name in names if name.startswith(prefix)}
-
-
-def safetensors_names(file: Path) -> list[str]:
-    """Names of the tensors in a safetensors file, from its header alone (8 bytes of length, then JSON)."""
+    if not single.exists():
+        return {}
     try:
-        with file.open("rb") as stream:
-            (length,) = struct.unpack("<Q", stream.read(8))
-            if length > file.stat().st_size:
-                raise ValueError("the header is longer than the file")
-            header = json.loads(stream.read(length))
-    except (OSError, struct.error, ValueError) as error:
-        raise CheckpointError(f"{file} is not a readable safetensors file: {error}") from error
-    return [name for name in header if name != "__metadata__"]
+        with safe_open(single, framework="np") as opened:
+            return {name: single for name in opened.keys() if name.startswith(prefix)}  # noqa: SIM118 - no dictionary
+    except (OSError, SafetensorError) as error:
+        raise CheckpointError(f"{single} is not a readable safetensors file: {error}") from error
 
 
 def is_hub_name(name: str) -> bool:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from mcts_math.errors import CheckpointError, how_to_install
+from mcts_math.errors import CheckpointError, boundary, require_package
 from mcts_math.files import new_folder, writing
 
 _log: Final = logging.getLogger(__name__)
@@ -38,7 +38,8 @@ def convert(file: Path, out: Path, *, dtype: str = "bfloat16") -> Path:
     facts = read_facts(file)
     require_absent(out)
     with writing(out, "Make room, or choose another folder.", CheckpointError), new_folder(out) as part:
-        _save_model(file, part, dtype, _ids(facts, _ENDS))
+        ends = {facts.get(f"tokenizer.ggml.{name}_token_id") for name in _ENDS}
+        _save_model(file, part, dtype, sorted(int(token) for token in ends if token is not None))
         _load_tokenizer(file, facts).save_pretrained(part)
     return out
 
@@ -57,11 +58,9 @@ def read_facts(file: Path) -> dict[str, Any]:
     if magic != _MAGIC:
         raise CheckpointError(f"{file} is no GGUF file: it begins with {magic!r}, not {_MAGIC!r}")
     reader = require_reader()
-    try:
+    with boundary(f"{file} is broken or cut off", CheckpointError):
         fields = reader(file).fields
         facts = {name: field.contents() for name, field in fields.items() if len(field.data) == 1}
-    except Exception as error:  # a boundary: the reader meets broken files with whatever happens to go wrong
-        raise CheckpointError(f"{file} is broken or cut off: {type(error).__name__}: {error}") from error
     if facts.get("split.count", 1) > 1:
         raise CheckpointError(
             f"{file} is one part of {facts['split.count']}; unite them first (llama-gguf-split --merge)"
@@ -77,11 +76,7 @@ def require_absent(out: Path) -> None:
 
 def require_reader() -> Any:
     """The reader of the package `gguf`. Raises CheckpointError where it is not installed."""
-    try:
-        from gguf import GGUFReader
-    except ImportError as error:
-        raise CheckpointError(f"reading GGUF needs the package gguf: {how_to_install('gguf')}") from error
-    return GGUFReader
+    return require_package("gguf", "reading GGUF", "gguf", CheckpointError).GGUFReader
 
 
 def _save_model(file: Path, folder: Path, dtype: str, ends: list[int]) -> None:
@@ -92,14 +87,10 @@ def _save_model(file: Path, folder: Path, dtype: str, ends: list[int]) -> None:
 
     plain = getattr(quantization_config, "GgufConfig", None)  # before 5.19 weights were always turned into plain ones
     more = {"quantization_config": plain(dequantize=True)} if plain else {}
-    try:
+    with boundary(f"transformers can't read the model in {file}", CheckpointError):
         model, info = AutoModelForCausalLM.from_pretrained(
             file.parent, gguf_file=file.name, dtype=getattr(torch, dtype), output_loading_info=True, **more
         )
-    except Exception as error:  # a boundary: transformers raises whatever its loaders happen to raise
-        raise CheckpointError(
-            f"transformers can't read the model in {file}: {type(error).__name__}: {error}"
-        ) from error
     if missing := sorted(info["missing_keys"]):
         raise CheckpointError(
             f"{file} lacks {len(missing)} of the weights of {type(model).__name__}, {missing[0]} among them; another "
@@ -118,12 +109,8 @@ def _load_tokenizer(file: Path, facts: Mapping[str, Any]) -> Any:
 
     bos = facts.get("tokenizer.ggml.add_bos_token")
     more = {} if bos is None else {"add_bos_token": bool(bos)}
-    try:
+    with boundary(f"transformers can't read the tokenizer in {file}", CheckpointError):
         tokenizer = AutoTokenizer.from_pretrained(file.parent, gguf_file=file.name, **more)
-    except Exception as error:  # a boundary, as above
-        raise CheckpointError(
-            f"transformers can't read the tokenizer in {file}: {type(error).__name__}: {error}"
-        ) from error
     if facts.get("tokenizer.ggml.pre") in _DIGIT_BY_DIGIT:
         digits = pre_tokenizers.Digits(individual_digits=True)
         backend = tokenizer.backend_tokenizer
@@ -131,8 +118,3 @@ def _load_tokenizer(file: Path, facts: Mapping[str, Any]) -> Any:
     if not tokenizer.chat_template:
         _log.warning("%s has no chat template: conversations will need one", file)
     return tokenizer
-
-
-def _ids(facts: Mapping[str, Any], names: tuple[str, ...]) -> list[int]:
-    found = {facts.get(f"tokenizer.ggml.{name}_token_id") for name in names}
-    return sorted(int(token) for token in found if token is not None)

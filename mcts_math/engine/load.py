@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Sequence
 from typing import Any, Literal, Union, get_args, get_origin
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from mcts_math.engine.checkpoint import inspect, read_chat_template
-from mcts_math.engine.rule_settings import read_rule_settings
+from mcts_math.engine.part_settings import RULE, RuleSettings, read_settings
 from mcts_math.engine.spec import EngineOptions, EngineSpec, RuleOptions
 from mcts_math.engine.table import ENGINES, find_lack
 from mcts_math.errors import CheckpointError, ConfigError
@@ -46,7 +45,9 @@ def check_model(options: EngineOptions) -> None:
     if not options.model_dir:
         raise ConfigError("model_dir is not set. Give a checkpoint folder, e.g. model_dir=models/mini.")
     if isinstance(options.adapter, RuleOptions):
-        read_rule_settings(options.adapter.folder)
+        if not options.adapter.folder:
+            raise ConfigError("optune_dir is not set. Give the folder that scripts/train_optune.py has made.")
+        read_settings(options.adapter.folder, RULE, RuleSettings)
     if not spec.needs_weights:
         return
     folder = inspect(options.model_dir, need_value=options.need_value).path
@@ -120,7 +121,8 @@ def _check_type(name: str, value: Any, kind: Any) -> None:
         kind = Union[tuple(plain)]  # noqa: UP007 - made at run time
         TypeAdapter(kind, config=ConfigDict(strict=True)).validate_python(value)
     except ValidationError:
-        wanted = _or([name for member in plain for name in _describe(member)])
+        *others, last = [name for member in plain for name in _describe(member)]
+        wanted = f"{', '.join(others)} or {last}" if others else last
         raise ConfigError(f"engine_args: {name} must be {wanted}, not {value!r}.") from None
 
 
@@ -128,7 +130,3 @@ def _describe(kind: Any) -> list[str]:
     if get_origin(kind) is Literal:
         return [repr(choice) for choice in get_args(kind)]
     return [{"NoneType": "null"}.get(kind.__name__, kind.__name__)]
-
-
-def _or(names: Sequence[str]) -> str:
-    return names[-1] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Coroutine
+from concurrent.futures import Future
 from typing import Any, TypeAlias, TypeVar
 
 from mcts_math.concurrency import cancel
@@ -36,17 +37,11 @@ class LoopThread:
         Raises:
             EngineError: the thread is closed, or is closed meanwhile.
         """
-        with self._lock:
-            self._require_open()
-            future = asyncio.run_coroutine_threadsafe(self._guard(work), self._loop)
-        return await asyncio.wrap_future(future)
+        return await asyncio.wrap_future(self._start(work))
 
     def call(self, work: Work[T]) -> T:
         """Runs a coroutine there and blocks until it is done. Raises EngineError as `run`."""
-        with self._lock:
-            self._require_open()
-            future = asyncio.run_coroutine_threadsafe(self._guard(work), self._loop)
-        return future.result()
+        return self._start(work).result()
 
     def close(self, last: Work[None] | None = None) -> None:
         """Cancels what runs, runs `last`, ends the thread. May be called again, which does nothing."""
@@ -60,6 +55,11 @@ class LoopThread:
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join()
             self._loop.close()
+
+    def _start(self, work: Work[T]) -> Future[T]:
+        with self._lock:
+            self._require_open()
+            return asyncio.run_coroutine_threadsafe(self._guard(work), self._loop)
 
     def _require_open(self) -> None:
         if self._closed:

@@ -22,7 +22,7 @@ from typing import Any, TypeAlias
 
 from mcts_math.concurrency import cancel
 from mcts_math.engine.spec import EngineOptions
-from mcts_math.errors import EngineError, EngineLostError, MctsMathError, RefusedError, how_to_install
+from mcts_math.errors import EngineError, EngineLostError, MctsMathError, RefusedError, boundary, require_package
 from mcts_math.requests import Adapt, Adaptation, Evaluate, Evaluation, Generate, Generation
 
 _CLOSING_S = 60.0
@@ -89,18 +89,12 @@ class ReplicatedEngine:
         Raises:
             EngineError: Ray is not installed or not reachable, has too few GPUs, or a replica can't load its engine.
         """
-        try:
-            import ray
-        except ImportError as error:
-            raise EngineError(
-                f"num_replicas is {options.num_replicas}, which needs Ray ({error}): {how_to_install('ray')}"
-            ) from error
-        _quiet()
+        ray = require_package("ray", f"num_replicas: {options.num_replicas}", "ray", EngineError)
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+        os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # what Ray will do; it warns where it is unset
         if not ray.is_initialized():
-            try:
+            with boundary("Ray can't be started or reached (is RAY_ADDRESS right?)", EngineError):
                 ray.init(log_to_driver=False, include_dashboard=False)
-            except Exception as error:  # a boundary: Ray raises whatever its parts happen to raise
-                raise EngineError(f"Ray can't be started or reached: {error}. Is RAY_ADDRESS right?") from error
         _require_resources(ray.cluster_resources(), _resources(options), options.num_replicas)
         engine = cls(options)
         try:
@@ -134,7 +128,7 @@ class ReplicatedEngine:
         adapted = self._sessions.pop(session, None)
         if adapted is not None and adapted.actor is not None and not self._closed:
             with suppress(RayActorError, ActorUnavailableError):
-                await _result(adapted.actor.call.remote("release", session))
+                await adapted.actor.call.remote("release", session)
 
     async def close(self) -> None:
         """Ends all actors; later requests get an EngineError. May be called again."""
@@ -142,7 +136,7 @@ class ReplicatedEngine:
             return
         self._closed = True
         await cancel(self._restarting)
-        closing = [asyncio.ensure_future(_result(p.actor.call.remote("close"))) for p in self._slots if p.is_up]
+        closing = [asyncio.ensure_future(p.actor.call.remote("close")) for p in self._slots if p.is_up]
         if closing:
             await asyncio.wait(closing, timeout=_CLOSING_S)
         self._kill_all()  # one that hangs, too
@@ -150,7 +144,7 @@ class ReplicatedEngine:
 
     async def pids(self) -> list[int]:
         """Processes of the replicas that are up."""
-        return [await _result(slot.actor.pid.remote()) for slot in self._slots if slot.is_up]
+        return [await slot.actor.pid.remote() for slot in self._slots if slot.is_up]
 
     async def _ask(self, method: str, request: _Request) -> Any:
         """The reply of the question's replica; of another one where that is lost."""
@@ -167,7 +161,7 @@ class ReplicatedEngine:
             try:
                 await self._replay(_session(request), actor)
                 reference = actor.call.remote(method, request)
-                return await _result(reference)
+                return await reference
             except (RayActorError, ActorUnavailableError):
                 self._lose(slot, actor)
             except asyncio.CancelledError:
@@ -178,7 +172,7 @@ class ReplicatedEngine:
                 if not isinstance(getattr(error, "cause", None), EngineLostError):
                     raise _as_engine_error(error) from error
                 self._lose(slot, actor)  # the actor lives, but its engine does not
-                _kill(actor)
+                ray.kill(actor)
             finally:
                 slot.in_flight -= 1
 
@@ -189,9 +183,9 @@ class ReplicatedEngine:
             return
         async with session.lock:
             if session.actor is not actor:
-                await _result(actor.call.remote("release", name))  # what an interrupted attempt may have left
+                await actor.call.remote("release", name)  # what an interrupted attempt may have left
                 for step in session.log:
-                    await _result(actor.call.remote("adapt", step))
+                    await actor.call.remote("adapt", step)
                 session.actor = actor
 
     def _choose(self, question: str) -> _Slot:
@@ -228,7 +222,7 @@ class ReplicatedEngine:
 
         slot.actor = self._new_actor()
         try:
-            await _result(slot.actor.pid.remote())
+            await slot.actor.pid.remote()
         except RayError:  # the others go on; once none is left, that is said
             return
         slot.is_up = True
@@ -239,8 +233,10 @@ class ReplicatedEngine:
         return ray.remote(Replica).options(**_resources(self._options)).remote(self._options)
 
     def _kill_all(self) -> None:
+        import ray
+
         for slot in self._slots:
-            _kill(slot.actor)
+            ray.kill(slot.actor)
 
 
 def _session(request: _Request) -> str:
@@ -276,16 +272,6 @@ def _require_resources(cluster: dict[str, float], resources: dict[str, Any], num
             )
 
 
-async def _result(reference: Any) -> Any:
-    return await reference
-
-
-def _kill(actor: Any) -> None:
-    import ray
-
-    ray.kill(actor)
-
-
 def _as_engine_error(error: Exception) -> EngineError | FloatingPointError:
     """What an actor raised, without Ray's wrapping."""
     cause = getattr(error, "cause", None) or error
@@ -296,8 +282,3 @@ def _as_engine_error(error: Exception) -> EngineError | FloatingPointError:
     if isinstance(cause, MctsMathError):
         return EngineError(str(cause))
     return EngineError(f"a replica broke down: {type(cause).__name__}: {cause}")
-
-
-def _quiet() -> None:
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # what Ray will do; it warns where it is not set

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any, Final, get_type_hints
 
+from mcts_math.engine.hf.arguments import HFArguments
+from mcts_math.engine.openai.arguments import ServerArguments
 from mcts_math.engine.spec import EngineOptions, EngineSpec
 from mcts_math.requests import Checker, Interpreter, Policy
 
@@ -20,12 +22,6 @@ def _load_hf_lockstep(options: EngineOptions, interpreter: Interpreter, checker:
     from mcts_math.engine.hf.lockstep import Lockstep, load_model
 
     return Lockstep(load_model(options), interpreter, checker)
-
-
-def _hf_arguments() -> Mapping[str, Any]:
-    from mcts_math.engine.hf.arguments import HFArguments
-
-    return _field_types(HFArguments)
 
 
 def _load_vllm(options: EngineOptions) -> Policy:
@@ -45,12 +41,6 @@ def _connect_openai(options: EngineOptions) -> Policy:
     from mcts_math.engine.openai.engine import OpenAIEngine
 
     return OpenAIEngine.connect(options.model_dir, need_value=options.need_value, **options.arguments)
-
-
-def _openai_arguments() -> Mapping[str, Any]:
-    from mcts_math.engine.openai.arguments import ServerArguments
-
-    return _field_types(ServerArguments)
 
 
 def _field_types(arguments: type[Any]) -> dict[str, Any]:
@@ -77,7 +67,7 @@ ENGINES: Final[Mapping[str, EngineSpec]] = {
         token_beams=True,
         tells_certainty=True,
         needs_weights=True,
-        argument_types=_hf_arguments,
+        argument_types=lambda: _field_types(HFArguments),
         required_arguments={},
         neutral_arguments=frozenset(
             {"max_batch_size", "max_batch_tokens", "max_prefill_tokens", "prefix_cache_tokens", "num_threads"}
@@ -119,7 +109,7 @@ ENGINES: Final[Mapping[str, EngineSpec]] = {
         adapts=False,
         token_beams=False,
         needs_weights=False,
-        argument_types=_openai_arguments,
+        argument_types=lambda: _field_types(ServerArguments),
         required_arguments={"base_url": "http://HOST:8000/v1"},
         neutral_arguments=frozenset({"base_url", "api_key_env", "timeout_s", "retries", "pause_s", "max_connections"}),
     ),

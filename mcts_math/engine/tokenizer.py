@@ -13,8 +13,8 @@ from typing import Any
 
 from mcts_math.engine import checkpoint as checkpoints
 from mcts_math.engine.chat_template import ChatTemplate
-from mcts_math.errors import CheckpointError, RefusedError
-from mcts_math.messages import Prompt
+from mcts_math.errors import CheckpointError, RefusedError, boundary
+from mcts_math.messages import Prompt, half_character
 from mcts_math.requests import LossTerm
 
 _SEAM_TOKENS = 8  # of the prompt, decoded together with the sample: decoders treat the start of a text specially
@@ -165,13 +165,11 @@ def common_prefix(one: Sequence[int], other: Sequence[int]) -> int:
 
 def require_text(text: str) -> None:
     """Raises RefusedError where the text has half a surrogate pair."""
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError as error:
+    if (position := half_character(text)) is not None:
         raise RefusedError(
-            f"character {error.start} of the prompt is half of a surrogate pair ({text[error.start]!r}), "
-            "which is no text; remove it from the question"
-        ) from None
+            f"character {position} of the prompt is half of a surrogate pair ({text[position]!r}), which is no text; "
+            "remove it from the question"
+        )
 
 
 class StopMatcher:
@@ -209,12 +207,8 @@ def load_tokenizer(folder: Path) -> Any:
     """The checkpoint's tokenizer. Raises CheckpointError where transformers can't load it."""
     from transformers import AutoTokenizer
 
-    try:
+    with boundary(f"transformers can't load the tokenizer in {folder}", CheckpointError):
         return AutoTokenizer.from_pretrained(folder)
-    except Exception as error:  # a boundary: transformers raises whatever its loaders happen to raise
-        raise CheckpointError(
-            f"transformers can't load the tokenizer in {folder}: {type(error).__name__}: {error}"
-        ) from error
 
 
 def load_codec(folder: Path, num_embeddings: int | None = None) -> Codec:

@@ -16,7 +16,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from mcts_math.engine.checkpoint import HEAD_BIAS, HEAD_PTH, HEAD_SAFETENSORS, HEAD_WEIGHT, Checkpoint
-from mcts_math.errors import CheckpointError
+from mcts_math.errors import CheckpointError, boundary
 from mcts_math.files import new_file
 
 
@@ -130,13 +130,11 @@ def read_tensors(file: Path, wanted: Callable[[str], bool]) -> dict[str, Tensor]
     Raises:
         CheckpointError: the file can't be read, or holds something else.
     """
-    try:
+    with boundary(f"{file} can't be read (is it whole?)", CheckpointError):
         if file.suffix == ".safetensors":
             with safe_open(file, framework="pt") as opened:
                 return {name: opened.get_tensor(name) if wanted(name) else torch.empty(0) for name in opened.keys()}  # noqa: SIM118 - no dictionary
         content = torch.load(file, map_location="cpu", weights_only=True)
-    except Exception as error:  # a boundary: the unpickler raises whatever broken bytes lead it to
-        raise CheckpointError(f"{file} can't be read ({type(error).__name__}: {error}); is it whole?") from error
     if not isinstance(content, dict) or not all(isinstance(tensor, Tensor) for tensor in content.values()):
         raise CheckpointError(f"{file} must hold a dictionary of tensors")
     return content

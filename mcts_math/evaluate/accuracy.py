@@ -7,9 +7,10 @@ are voted over. The answer of a line is the first of its `solutions`, or with `r
 from __future__ import annotations
 
 import math
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import tee
 from pathlib import Path
 from typing import Any
 
@@ -127,20 +128,16 @@ def evaluate_file(
     """
     report = Report(str(path))
     if top_k > 1:
-        ids: deque[str] = deque()
-
-        def votes() -> Iterator[tuple[tuple[str, ...], tuple[str, ...]]]:
-            for line in read_lines(path, react=react):
-                if line.golds:
-                    ids.append(line.id)
-                    yield line.golds, line.voters[:top_k]
-
-        for correct in grader.votes(votes()):
+        ahead, again = tee(line for line in read_lines(path, react=react) if line.golds)
+        votes = grader.votes((line.golds, line.voters[:top_k]) for line in ahead)
+        for line, correct in zip(again, votes, strict=True):
             report.majority.add(correct)
             if keep:
-                report.majority_by_id[ids[0]] = correct
-            ids.popleft()
-    for line, verdict in grader.judged(read_lines(path, react=react), _to_judge):
+                report.majority_by_id[line.id] = correct
+    for line, verdict in grader.judged(
+        read_lines(path, react=react),
+        lambda line: (line.golds, line.answers[0]) if line.golds and line.answers else None,
+    ):
         correct = bool(verdict) if line.verdict is None else line.verdict
         _count(report, line, correct)
         if keep:
@@ -228,10 +225,6 @@ def _check_same_questions(ids: Mapping[str, Any], name: str, others: Mapping[str
             f"{other} and {name} hold different questions ({len(missing)} stand in one only, such as "
             f"{min(missing)!r}). Give runs over the same questions."
         )
-
-
-def _to_judge(line: Line) -> tuple[Sequence[str], str] | None:
-    return (line.golds, line.answers[0]) if line.golds and line.answers else None
 
 
 def _count(report: Report, line: Line, correct: bool) -> None:

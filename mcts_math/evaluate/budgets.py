@@ -7,21 +7,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, TypeAlias
 
+from mcts_math.evaluate import trials
 from mcts_math.evaluate.grading import Grader
 from mcts_math.evaluate.intervals import share_interval
 from mcts_math.evaluate.table import render_table
-from mcts_math.evaluate.trials import (
-    Axis,
-    Question,
-    can_estimate,
-    majority_share,
-    powers_of_two,
-    read_questions,
-    solved_share,
-)
 
-AXES: Final[tuple[Axis, ...]] = ("trials", "tokens", "seconds")
-LABELS: Final[Mapping[Axis, str]] = {
+AXES: Final[tuple[trials.Axis, ...]] = ("trials", "tokens", "seconds")
+LABELS: Final[Mapping[trials.Axis, str]] = {
     "trials": "attempts", "tokens": "generated tokens", "seconds": "machine seconds"
 }  # fmt: skip
 ANY, MAJORITY = ": any right", ": majority"
@@ -29,7 +21,7 @@ FIGURES: Final = {ANY: "pass@k", MAJORITY: "maj@k"}
 TITLES: Final = {True: "reads the verdict of the ground truth", False: "chooses by itself"}
 _STEPS: Final = 14  # budgets of tokens and of seconds
 
-Runs: TypeAlias = Sequence[Sequence[Question]]
+Runs: TypeAlias = Sequence[Sequence[trials.Question]]
 """The questions of each run of a method."""
 
 
@@ -47,7 +39,7 @@ class Curve:
         return self.method + self.what
 
 
-def curves_by_axis(results: Mapping[str, Runs], grader: Grader) -> dict[Axis, list[Curve]]:
+def curves_by_axis(results: Mapping[str, Runs], grader: Grader) -> dict[trials.Axis, list[Curve]]:
     """The curves of all methods against each kind of budget. `results`: name -> runs."""
     return {
         axis: [
@@ -61,7 +53,7 @@ def curves_by_axis(results: Mapping[str, Runs], grader: Grader) -> dict[Axis, li
 
 def attempt_curves(path: str | Path, grader: Grader) -> dict[str, dict[int, float]]:
     """`pass@k` and `maj@k` of one file at k = 1, 2, 4, …, each where it can be told; empty without attempts."""
-    questions = read_questions(path)
+    questions = trials.read_questions(path)
     if not questions:
         return {}
     budgets = _budgets_of("trials", {"": [questions]})
@@ -72,21 +64,21 @@ def attempt_curves(path: str | Path, grader: Grader) -> dict[str, dict[int, floa
     }
 
 
-def scores_within(runs: Runs, axis: Axis, budget: float, grader: Grader | None) -> list[float]:
+def scores_within(runs: Runs, axis: trials.Axis, budget: float, grader: Grader | None) -> list[float]:
     """For each question the mean over runs of whether it is solved within the budget; votes with a grader."""
     totals: dict[str, list[float]] = {}
     for run in runs:
-        unbiased = axis == "trials" and can_estimate(run)
+        unbiased = axis == "trials" and trials.can_estimate(run)
         if grader is None:
-            found = [solved_share(question, axis, budget, unbiased=unbiased) for question in run]
+            found = [trials.solved_share(question, axis, budget, unbiased=unbiased) for question in run]
         else:
-            found = majority_share(run, axis, budget, grader)
+            found = trials.majority_share(run, axis, budget, grader)
         for question, score in zip(run, found, strict=True):
             totals.setdefault(question.id, []).append(score)
     return [sum(values) / len(values) for values in totals.values()]
 
 
-def render_curves(curves: Mapping[Axis, Sequence[Curve]], results: Mapping[str, Runs]) -> str:
+def render_curves(curves: Mapping[trials.Axis, Sequence[Curve]], results: Mapping[str, Runs]) -> str:
     """A table an axis, methods that read verdicts apart, and the mean costs."""
     parts = []
     for axis, found in curves.items():
@@ -102,7 +94,7 @@ def render_curves(curves: Mapping[Axis, Sequence[Curve]], results: Mapping[str, 
     return "\n\n".join(parts)
 
 
-def _curves_of(name: str, runs: Runs, axis: Axis, budgets: Sequence[float], grader: Grader) -> Iterator[Curve]:
+def _curves_of(name: str, runs: Runs, axis: trials.Axis, budgets: Sequence[float], grader: Grader) -> Iterator[Curve]:
     """What can be told of a method: pass@k where its attempts were judged, else what it chose of them; Maj@k where they
     are independent, and no verdict decided when to stop."""
     first = next((question for run in runs for question in run if question.trials), runs[0][0])
@@ -115,18 +107,18 @@ def _curves_of(name: str, runs: Runs, axis: Axis, budgets: Sequence[float], grad
         chosen = [[replace(q, trials=(q.whole,) if q.whole is not None else ()) for q in run] for run in runs]
         points = {budget: _point(scores_within(chosen, axis, budget, None)) for budget in budgets}
         yield Curve(name, "", first.oracle, points)
-    all_made = not judged or all(map(can_estimate, runs))
+    all_made = not judged or all(map(trials.can_estimate, runs))
     if first.independent and all_made and all(q.golds for run in runs for q in run):
         points = {budget: _point(scores_within(runs, axis, budget, grader)) for budget in budgets}
         yield Curve(name, MAJORITY, False, points)
 
 
-def _budgets_of(axis: Axis, results: Mapping[str, Runs]) -> list[float]:
+def _budgets_of(axis: trials.Axis, results: Mapping[str, Runs]) -> list[float]:
     """Steps from little to what the most expensive question took."""
     spent = [getattr(one, axis) for runs in results.values() for run in runs for q in run if (one := q.whole)]
     most = max(spent, default=0)
     if axis == "trials":
-        return [float(k) for k in powers_of_two(int(most))]
+        return [float(k) for k in trials.powers_of_two(int(most))]
     least = min((value for value in spent if value), default=1) or 1
     between = (least * (most / least) ** (i / (_STEPS - 1)) for i in range(1, _STEPS - 1))
     return [float(least), *between, float(most)]  # the ends are not rounded: the dearest question counts at the last

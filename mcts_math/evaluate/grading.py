@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import tee
 from typing import TypeVar
 
 from mcts_math.answer import CheckerPool, majority
@@ -45,21 +46,10 @@ class Grader:
         Args:
             pair_of: accepted answers and prediction of an item; None, as then the verdict, where there are none.
         """
-        waiting: deque[tuple[T, bool]] = deque()
-
-        def pairs() -> Iterator[tuple[Sequence[str], str]]:
-            for item in items:
-                pair = pair_of(item)
-                waiting.append((item, pair is not None))
-                if pair is not None:
-                    yield pair
-
-        for verdict in self.verdicts(pairs()):
-            while not waiting[0][1]:
-                yield waiting.popleft()[0], None
-            yield waiting.popleft()[0], verdict
-        while waiting:
-            yield waiting.popleft()[0], None
+        ahead, again = tee((item, pair_of(item)) for item in items)
+        verdicts = self.verdicts(pair for _, pair in ahead if pair is not None)
+        for item, pair in again:
+            yield item, None if pair is None else next(verdicts)
 
     def votes(self, questions: Iterable[tuple[Sequence[str], Sequence[str]]]) -> Iterator[bool]:
         """Whether the majority of a question's answers is right; where there are none it is wrong.
@@ -67,17 +57,11 @@ class Grader:
         Args:
             questions: for each its accepted answers, and the answers that vote.
         """
-        golds: list[Sequence[str]] = []
-
-        def answers() -> Iterator[Sequence[str]]:
-            for accepted, votes in questions:
-                golds.append(accepted)
-                yield votes
-
-        winners = list(self.winners(answers()))
-        verdicts = self.verdicts((gold, one) for gold, one in zip(golds, winners, strict=True) if one is not None)
-        for winner in winners:
-            yield winner is not None and next(verdicts)
+        ahead, again = tee(questions)
+        winners = self.winners(votes for _, votes in ahead)
+        chosen = ((golds, winner) for (golds, _), winner in zip(again, winners, strict=True))
+        for _, verdict in self.judged(chosen, lambda pair: None if pair[1] is None else (pair[0], pair[1])):
+            yield bool(verdict)
 
     def winners(self, votes: Iterable[Sequence[str]]) -> Iterator[str | None]:
         """The majority of each list of answers, equal ones counted as one; None of an empty list."""

@@ -12,19 +12,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from mcts_math.errors import RecordError
+from mcts_math.run import record as records
 from mcts_math.run.nodes import answer_in
-from mcts_math.run.record import (
-    costs_of,
-    error_of,
-    has_solutions,
-    is_oracle,
-    known_verdict,
-    nodes_of,
-    read_results,
-    read_solutions,
-    record_to_task,
-    require_tree,
-)
 from mcts_math.step import Outcome
 from mcts_math.tasks import JsonObject, Task, is_ours
 
@@ -59,7 +48,7 @@ def read_lines(path: str | Path, *, react: bool = False) -> Iterator[Line]:
         RecordError: a broken line, one without a tree, or a question that stands twice in the file.
     """
     seen: set[str] = set()
-    for where, task_id, record in read_results(path):
+    for where, task_id, record in records.read_results(path):
         if task_id in seen:
             raise RecordError(f"{where}: question {task_id!r} stands twice in this file. Keep one of its lines.")
         seen.add(task_id)
@@ -72,21 +61,21 @@ def groups_of(record: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _read_line(record: JsonObject, task_id: str, where: str, react: bool) -> Line:
-    require_tree(record, where)
-    task, error = record_to_task(record, where), error_of(record)
+    records.require_tree(record, where)
+    task, error = records.record_to_task(record, where), records.error_of(record)
     found = _deepest(record, task) if react else _chosen(record, task, where, error)
-    oracle = is_oracle(record)
+    oracle = records.is_oracle(record)
     return Line(
         id=task_id,
         golds=task.answers,
         answers=_answers(found),
         found=len(found),
         steps=str(found[0].get("tag", "")).count(".") if found else 0,
-        costs=costs_of(record),
+        costs=records.costs_of(record),
         groups=groups_of(record),
         error=bool(error),
         stopped=is_ours(record) and bool(record.get("stopped")),
-        verdict=None if task.answers else known_verdict(record, task),
+        verdict=None if task.answers else records.known_verdict(record, task),
         oracle=oracle,
         voters=_answers(_as_made(record, found) if oracle and not react else found),
     )
@@ -94,7 +83,7 @@ def _read_line(record: JsonObject, task_id: str, where: str, react: bool) -> Lin
 
 def _deepest(record: JsonObject, task: Task) -> list[Mapping[str, Any]]:
     """The deepest node of a chain, where it ends with what can be judged."""
-    nodes = nodes_of(record)
+    nodes = records.nodes_of(record)
     tag = max(nodes, key=lambda tag: tag.count("."))
     node = nodes[tag] if isinstance(nodes[tag], dict) else {}
     is_program = task.is_code and node.get("outcome") == Outcome.REPLY.value
@@ -103,9 +92,9 @@ def _deepest(record: JsonObject, task: Task) -> list[Mapping[str, Any]]:
 
 def _chosen(record: JsonObject, task: Task, where: str, error: str) -> list[Mapping[str, Any]]:
     """The chosen solutions that can be judged, best first: those with an answer, of a problem of code all of them."""
-    if not has_solutions(record) and not error:
+    if not records.has_solutions(record) and not error:
         raise RecordError(f"{where}: no `solutions`. Choose them with offline_inference.py first, or add --react.")
-    return [one for one in read_solutions(record, where) if task.is_code or answer_in(one) is not None]
+    return [one for one in records.read_solutions(record, where) if task.is_code or answer_in(one) is not None]
 
 
 def _answers(solutions: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:

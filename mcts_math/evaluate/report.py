@@ -40,11 +40,13 @@ class Summary:
         """As tables for the terminal."""
         rows = [*self._rows(self.reports, self.votes), *self._rows(self.others, None)]
         if self.better is not None:
-            rows.append(_better_row(*self.better))
+            difference, bounds = self.better
+            low_high = " to ".join(f"{100 * value:+.1f}" for value in bounds)
+            rows.append(["difference, by question", f"{100 * difference:+.2f}", low_high])
         header = [*_HEADER, *(key.replace("_tokens", "") for key in _COSTS)]
         everything = [*self.reports, *self.others]
         if not any(report.costs["value_tokens"] for report in everything):  # the last column
-            header, rows = header[:-1], [row[:-1] for row in rows]
+            header, rows = header[:-1], [row[: len(header) - 1] for row in rows]
         parts = [render_table(header, rows), _NOTE]
         if any(report.oracle for report in everything):
             parts.append(_ORACLE)
@@ -70,7 +72,7 @@ class Summary:
                 yield _tally_row(f"  top-{self.top} + Maj@{self.top}", report.majority)
         if votes is not None or (self.better is not None and len(reports) > 1):
             mean, bounds = mean_over_files(reports)
-            yield _pad([f"mean of {len(reports)}", percent(mean), interval(bounds)])
+            yield [f"mean of {len(reports)}", percent(mean), interval(bounds)]
         if votes is not None:
             yield _tally_row(f"Maj@{len(reports)}", votes)
 
@@ -79,22 +81,13 @@ class Summary:
         return report.to_json() | majority | dict(self.curves.get(report.path, {}))
 
 
-def _pad(row: list[str]) -> list[str]:
-    return row + [""] * (len(_HEADER) + len(_COSTS) - len(row))
-
-
-def _better_row(difference: float, bounds: tuple[float, float]) -> list[str]:
-    points = [f"{100 * value:+.1f}" for value in bounds]
-    return _pad(["difference, by question", f"{100 * difference:+.2f}", " to ".join(points)])
-
-
 def _tally_row(name: str, tally: Tally) -> list[str]:
     low_high = interval(tally.interval) if tally.total else "-"
-    return _pad([name, percent(tally.accuracy), low_high, str(tally.correct), str(tally.total)])
+    return [name, percent(tally.accuracy), low_high, str(tally.correct), str(tally.total)]
 
 
 def _report_row(report: Report) -> list[str]:
-    row = _tally_row(marked(report.path, report.oracle), report.top1)[:5]
+    row = _tally_row(marked(report.path, report.oracle), report.top1)
     row += [str(report.answered), number(report.mean_solutions), number(report.mean_steps)]
     return row + [number(report.mean_cost(key), digits) for key, digits in _COSTS.items()]
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 
 def render_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Aligns columns; the first to the left, the others to the right."""
-    table = [list(header), *map(list, rows)]
+    """Aligns columns; the first to the left, the others to the right. What a row lacks at its end is empty."""
+    table = [[*row, *[""] * (len(header) - len(row))] for row in (header, *rows)]
     widths = [max(len(row[i]) for row in table) for i in range(len(header))]
 
     def line(row: Sequence[str]) -> str:

@@ -15,7 +15,7 @@ from typing import Final
 from mcts_math.formats.base import FormatOptions, Resumption
 from mcts_math.formats.chat import read_whole
 from mcts_math.formats.replies import open_thought, read_reply
-from mcts_math.formats.turns import ChatFormat, Thinking, message_of, read_turn, was_stopped
+from mcts_math.formats.turns import ChatFormat, message_of, read_turn, resume_thought, was_stopped
 from mcts_math.messages import Message, Piece, Sample, Sampling, text_of
 from mcts_math.step import TOOL, Action, Draft, Step
 
@@ -34,7 +34,8 @@ def _show(step: Step) -> tuple[Message, ...]:
     message = message_of(step)
     if not step.runs:
         return (message,)
-    shown = _closing(text_of(message.pieces)) + _output(step.runs[0].observation)
+    output = f"```output\n{step.runs[0].observation or ''}\n```\n"
+    shown = _closing(text_of(message.pieces)) + output
     return (replace(message, written=(*message.pieces, Piece(shown, given=True))),)
 
 
@@ -43,10 +44,6 @@ def _closing(text: str) -> str:
     if len(_FENCE.findall(read_reply(text).content)) % 2:  # a thought's fences close nothing
         return "```\n" if text.endswith("\n") else "\n```\n"
     return "" if text.endswith("\n") else "\n"
-
-
-def _output(observation: str | None) -> str:
-    return f"```output\n{observation or ''}\n```\n"
 
 
 def make_chat_code(options: FormatOptions) -> ChatFormat:
@@ -65,9 +62,9 @@ def _read(sample: Sample) -> Draft:
     return Draft(text, (Action(TOOL, block[1].rstrip()),), message=message)
 
 
-def _resume(thinking: Thinking, sample: Sample, sampling: Sampling) -> Resumption | None:
+def _resume(budget: int, sample: Sample, sampling: Sampling) -> Resumption | None:
     """A fence that closes no block of Python ends nothing."""
-    resumption = thinking.resume(sample, sampling)
+    resumption = resume_thought(budget, sample, sampling)
     left = sampling.max_tokens - sample.num_tokens
     if resumption is not None or not was_stopped(sample) or left <= 0:
         return resumption

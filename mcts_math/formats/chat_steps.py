@@ -17,7 +17,7 @@ from mcts_math.answer import extract_answer
 from mcts_math.errors import ConfigError
 from mcts_math.formats.base import FormatOptions, Resumption
 from mcts_math.formats.replies import open_thought, read_reply
-from mcts_math.formats.turns import ChatFormat, Thinking, read_turn, was_stopped
+from mcts_math.formats.turns import ChatFormat, read_turn, resume_thought, was_stopped
 from mcts_math.messages import Sample, Sampling, text_of
 from mcts_math.step import Draft
 
@@ -57,13 +57,13 @@ def _read(sample: Sample, *, search_thoughts: bool) -> Draft:
 
 
 def _resume(
-    thinking: Thinking, sample: Sample, sampling: Sampling, *, search_thoughts: bool, end: re.Pattern[str]
+    budget: int, sample: Sample, sampling: Sampling, *, search_thoughts: bool, end: re.Pattern[str]
 ) -> Resumption | None:
     """A step that is empty, or that does not end as the user wants, is none: what follows belongs to it."""
     whole = text_of(sample.written)
     in_thought = open_thought(whole, sample.opening) is not None
     if not (search_thoughts and in_thought):
-        resumption = thinking.resume(sample, sampling)
+        resumption = resume_thought(budget, sample, sampling)
         if resumption is not None or in_thought:
             return resumption
     left = sampling.max_tokens - sample.num_tokens

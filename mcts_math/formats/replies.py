@@ -11,7 +11,7 @@ import ast
 import json
 import re
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from json import JSONDecoder
 from typing import Any, Final
@@ -72,7 +72,9 @@ def read_reply(text: str, opening: str = "") -> Message:
         found = read(rest)
         if found is not None:
             content, calls = found
-            return Message("assistant", _clean(content), thought, tuple(_numbered(calls)))
+            # Ids of nine letters and digits, as Mistral asks.
+            numbered = (ToolCall(name.strip(), given, f"call{i:05d}") for i, (name, given) in enumerate(calls))
+            return Message("assistant", _clean(content), thought, tuple(numbered))
     return Message("assistant", _clean(rest), thought)
 
 
@@ -105,11 +107,6 @@ def _opened_by(text: str) -> ThoughtMarks | None:
 
 def _clean(text: str) -> str:
     return _END.sub("", _HEADER.sub("", text)).strip()  # what stood before a call has an end of its own
-
-
-def _numbered(calls: list[tuple[str, str]]) -> Iterator[ToolCall]:
-    for number, (name, arguments) in enumerate(calls):
-        yield ToolCall(name.strip(), arguments, f"call{number:05d}")  # nine letters and digits, as Mistral asks
 
 
 def _harmony(text: str) -> _Calls | None:

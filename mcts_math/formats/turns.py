@@ -23,51 +23,39 @@ ShowStep: TypeAlias = Callable[[Step], tuple[Message, ...]]
 
 ReadSample: TypeAlias = Callable[[Sample], Draft]
 
-Resume: TypeAlias = Callable[["Thinking", Sample, Sampling], Resumption | None]
-"""How a sample that ended before its step goes on."""
+Resume: TypeAlias = Callable[[int, Sample, Sampling], Resumption | None]
+"""How a sample that ended before its step goes on, with the most tokens of a thought (0: as many as a step has)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Thinking:
-    """What a thought is allowed."""
-
-    budget: int = 0  # most tokens of a thought; 0: as many as a step may have
-
-    def begin(self, sampling: Sampling) -> Sampling:
-        """How the first part of a step is sampled."""
-        if not self.budget or self.budget >= sampling.max_tokens:
-            return sampling
-        return replace(sampling, max_tokens=self.budget)
-
-    def resume(self, sample: Sample, sampling: Sampling) -> Resumption | None:
-        """How to go on after a part: a stop string within a thought ends nothing, and the budget ends a thought."""
-        left = sampling.max_tokens - sample.num_tokens
-        if left <= 0:
-            return None
-        if not sample.written:
-            if self.budget and sample.finish == "length":
-                raise RefusedError(
-                    "max_thinking_tokens has cut a reply that this server can't go on with. Give the model's folder as "
-                    "model_dir, or leave max_thinking_tokens out"
-                )
-            return None
-        text = text_of(sample.written)
-        thought = open_thought(text, sample.opening)
-        if sample.finish == "length":
-            if not self.budget or sample.num_tokens != self.budget:
-                return None
-            closing = () if thought is None else _closing(thought)
-            return Resumption(replace(sampling, max_tokens=left), closing)
-        if not was_stopped(sample):
-            return None
-        if thought is not None:
-            if self.budget and sample.num_tokens >= self.budget:
-                return Resumption(replace(sampling, max_tokens=left), _closing(thought))
-            allowed = self.budget - sample.num_tokens if self.budget else left
-            return Resumption(replace(sampling, max_tokens=min(left, allowed), stop=(thought.end,)))
-        if text.endswith(tuple(marks.end for marks in THOUGHTS)) and not text.endswith(sampling.stop):
-            return Resumption(replace(sampling, max_tokens=left))
+def resume_thought(budget: int, sample: Sample, sampling: Sampling) -> Resumption | None:
+    """How to go on after a part: a stop string within a thought ends nothing, and the budget ends a thought."""
+    left = sampling.max_tokens - sample.num_tokens
+    if left <= 0:
         return None
+    if not sample.written:
+        if budget and sample.finish == "length":
+            raise RefusedError(
+                "max_thinking_tokens has cut a reply that this server can't go on with. Give the model's folder as "
+                "model_dir, or leave max_thinking_tokens out"
+            )
+        return None
+    text = text_of(sample.written)
+    thought = open_thought(text, sample.opening)
+    if sample.finish == "length":
+        if not budget or sample.num_tokens != budget:
+            return None
+        closing = () if thought is None else _closing(thought)
+        return Resumption(replace(sampling, max_tokens=left), closing)
+    if not was_stopped(sample):
+        return None
+    if thought is not None:
+        if budget and sample.num_tokens >= budget:
+            return Resumption(replace(sampling, max_tokens=left), _closing(thought))
+        allowed = budget - sample.num_tokens if budget else left
+        return Resumption(replace(sampling, max_tokens=min(left, allowed), stop=(thought.end,)))
+    if text.endswith(tuple(marks.end for marks in THOUGHTS)) and not text.endswith(sampling.stop):
+        return Resumption(replace(sampling, max_tokens=left))
+    return None
 
 
 def _closing(thought: ThoughtMarks) -> tuple[Piece, ...]:
@@ -92,7 +80,7 @@ class ChatFormat:
     options: FormatOptions
     read: ReadSample
     show: ShowStep = _show
-    resumer: Resume = Thinking.resume  # goes on with samples; by default with thoughts alone
+    resumer: Resume = resume_thought  # goes on with samples; by default with thoughts alone
     own_stops: tuple[str, ...] = ()  # where the options name none, as also the delimiter
     own_delim: str = "\n"
     system: str = ""  # what the system message says; "" leaves it out
@@ -105,10 +93,6 @@ class ChatFormat:
     @property
     def step_delim(self) -> str:
         return self.options.step_delim or self.own_delim
-
-    @property
-    def thinking(self) -> Thinking:
-        return Thinking(self.options.max_thinking_tokens)
 
     @property
     def template(self) -> TemplateVariables:
@@ -126,10 +110,11 @@ class ChatFormat:
         return self.prompt(task, steps), text
 
     def begin(self, sampling: Sampling) -> Sampling:
-        return self.thinking.begin(sampling)
+        budget = self.options.max_thinking_tokens or sampling.max_tokens
+        return replace(sampling, max_tokens=min(budget, sampling.max_tokens))
 
     def resume(self, sample: Sample, sampling: Sampling) -> Resumption | None:
-        return self.resumer(self.thinking, sample, sampling)
+        return self.resumer(self.options.max_thinking_tokens, sample, sampling)
 
     def observed(self, draft: Draft, observations: Sequence[str]) -> str:
         return "\n".join([draft.text, *observations])

@@ -8,8 +8,8 @@ from __future__ import annotations
 import argparse
 import shlex
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
 
@@ -71,7 +71,10 @@ def solve_main(parser: argparse.ArgumentParser, argv: Sequence[str], mode: str |
     output = Path(args.output) if args.output else default_output(args.custom_cfg, args.qaf, config, args.shard)
     old = _identity(output) if args.overwrite else None
     try:
-        with terminable(), _watched(output, args.dashboard):
+        with terminable(), ExitStack() as watched:
+            if args.dashboard is not None:
+                url = watched.enter_context(dashboard(output, args.dashboard))
+                print(f"watch this run at {url}", file=sys.stderr, flush=True)
             totals = solve_file(
                 config,
                 args.qaf,
@@ -88,21 +91,16 @@ def solve_main(parser: argparse.ArgumentParser, argv: Sequence[str], mode: str |
         # A run that was refused has not begun: the same command would be refused again.
         refused = isinstance(error, (ConfigError, TaskError, RecordError, CheckpointError))
         if not refused and _identity(output) not in (None, old):
-            print(_how_to_go_on(output, argv), file=sys.stderr)
+            words = [
+                "python",
+                sys.argv[0],
+                *(word for word in argv if word not in ("--resume", "--overwrite")),
+                "--resume",
+            ]
+            print(f"Finished questions are in {output}. To go on:\n  {shlex.join(words)}", file=sys.stderr)
         return 130 if interrupted else 2
     print(summarise(totals, output))
     return SOME_FAILED if totals.errors else 0
-
-
-@contextmanager
-def _watched(output: Path, port: int | None) -> Iterator[None]:
-    """With a page of the run, where one is asked for. Raises RecordError where it can't be had."""
-    if port is None:
-        yield
-        return
-    with dashboard(output, port) as url:
-        print(f"watch this run at {url}", file=sys.stderr, flush=True)
-        yield
 
 
 def summarise(totals: Totals, output: Path) -> str:
@@ -125,9 +123,3 @@ def summarise(totals: Totals, output: Path) -> str:
 def _identity(output: Path) -> int | None:
     """Which file of results stands there; None where there is none. Results that are overwritten make another one."""
     return output.stat().st_ino if output.is_file() and output.stat().st_size else None
-
-
-def _how_to_go_on(output: Path, argv: Sequence[str]) -> str:
-    words = [word for word in argv if word not in ("--resume", "--overwrite")]
-    command = shlex.join(["python", sys.argv[0], *words, "--resume"])
-    return f"Finished questions are in {output}. To go on:\n  {command}"

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from mcts_math.errors import RecordError, how_to_install
+from mcts_math.errors import RecordError, require_package
 from mcts_math.files import dump_line, read_records
 from mcts_math.run.nodes import NO_VALUE, answer_in
 from mcts_math.run.record import costs_of, error_of, nodes_of, read_solutions, record_to_task, verdict_of
@@ -26,10 +26,7 @@ def to_dataset(path: str | Path) -> Any:
     Raises:
         RecordError: the file can't be read, or `datasets` is not installed.
     """
-    try:
-        import datasets
-    except ImportError as error:
-        raise RecordError(f"to_dataset needs the package `datasets`: {how_to_install('datasets')}") from error
+    datasets = require_package("datasets", "to_dataset", "datasets", RecordError)
     text, number = datasets.Value("string"), datasets.Value("int64")
     columns = {
         **dict.fromkeys(("id", "question", "solution", "final_answer", "stopped", "error", "tree"), text),

@@ -10,16 +10,8 @@ from mcts_math.config import Config
 from mcts_math.errors import ConfigError
 from mcts_math.files import read_records
 from mcts_math.methods import METHODS
+from mcts_math.run import record as records
 from mcts_math.run.nodes import answer_in
-from mcts_math.run.record import (
-    has_solutions,
-    is_backed_up,
-    read_solutions,
-    record_to_tree,
-    solution_of,
-    sorted_tags,
-    with_solutions,
-)
 from mcts_math.search.extract import extract
 from mcts_math.search.mcts import MctsOptions
 from mcts_math.tasks import JsonObject
@@ -55,10 +47,10 @@ def rescore_file(path: str | Path, config: Config) -> Iterator[Rescored]:
 
 
 def _rescore(record: JsonObject, where: str, options: MctsOptions) -> Rescored:
-    tree = record_to_tree(record, where)
-    has_qs = is_backed_up(record)
-    if (tree.task.is_code or not has_qs) and has_solutions(record):
-        answers = filter(None, map(answer_in, read_solutions(record, where)))
+    tree = records.record_to_tree(record, where)
+    has_qs = records.is_backed_up(record)
+    if (tree.task.is_code or not has_qs) and records.has_solutions(record):
+        answers = filter(None, map(answer_in, records.read_solutions(record, where)))
         return Rescored(tree.task.answers, next(answers, None), record)
     strategy = options.mcts_infer_strategy if has_qs else "value"
     tree.solutions = extract(
@@ -68,7 +60,7 @@ def _rescore(record: JsonObject, where: str, options: MctsOptions) -> Rescored:
         c_puct=options.c_puct,
         pruned=options.prune,
     )
-    tags, delim = sorted_tags(record), str(record.get("step_delim", "\n"))
-    chosen = [solution_of(tree, tree.nodes[i], tags[i], delim) for i in tree.solutions]
+    tags, delim = records.sorted_tags(record), str(record.get("step_delim", "\n"))
+    chosen = [records.solution_of(tree, tree.nodes[i], tags[i], delim) for i in tree.solutions]
     answer = tree.nodes[tree.solutions[0]].answer if tree.solutions else None
-    return Rescored(tree.task.answers, answer, with_solutions(record, chosen), strategy)
+    return Rescored(tree.task.answers, answer, records.with_solutions(record, chosen), strategy)

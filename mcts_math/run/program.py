@@ -111,7 +111,10 @@ def terminable() -> Iterator[None]:
 
 
 def ends_with_us() -> Callable[[], object]:
-    """A `preexec_fn` for a process that is told to end (SIGTERM) when this one ends, however that ends."""
+    """A `preexec_fn` for a process that is told to end (SIGTERM) when this one ends, however that ends.
+
+    A process that calls what is returned ends with the one that started it.
+    """
     prctl = ctypes.CDLL(None, use_errno=True).prctl  # found here: after a fork nothing may be looked up
     return lambda: prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 

@@ -91,11 +91,5 @@ def describe(facts: Mapping[str, Any], *, short: bool = False) -> str:
     if facts["errors"]:
         parts.append(f"{facts['errors']} failed")
     if facts["seconds_left"] is not None and not short:
-        parts.append(f"{_duration(facts['seconds_left'])} left")
+        parts.append(f"{tqdm.format_interval(facts['seconds_left'])} left")
     return ", ".join(parts)
-
-
-def _duration(seconds: float) -> str:
-    hours, rest = divmod(int(seconds), 3600)
-    minutes, rest = divmod(rest, 60)
-    return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {rest:02d} s"

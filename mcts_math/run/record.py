@@ -21,7 +21,8 @@ from mcts_math.files import read_records
 from mcts_math.formats import StepFormat
 from mcts_math.methods import Method
 from mcts_math.run.nodes import NO_VALUE, attempt_to_json, json_to_attempt, json_to_step, node_to_json, read_node
-from mcts_math.tasks import JsonObject, Task, derived_id, given_id, is_ours, result_columns, stated_task, user_columns
+from mcts_math.tasks import JsonObject, Task, is_ours
+from mcts_math.tasks.task import derived_id, given_id, result_columns, stated_task, user_columns
 from mcts_math.tree import Node, Tree, new_tree
 
 ROOT_TAG: Final = "0"
@@ -151,7 +152,7 @@ def record_to_tree(record: Mapping[str, Any], where: str = "record") -> Tree:
 
 def sorted_tags(record: Mapping[str, Any]) -> list[str]:
     """The tags of a line, by the id `record_to_tree` gives their nodes; a foreign file may number them otherwise."""
-    return sorted(nodes_of(record), key=_tag_key)
+    return sorted(nodes_of(record), key=lambda tag: (tag.count("."), [int(part) for part in tag.split(".")]))
 
 
 def read_solutions(record: Mapping[str, Any], where: str = "record") -> list[JsonObject]:
@@ -190,12 +191,9 @@ def _find_solutions(record: Mapping[str, Any]) -> Any:
     if inside is not None:
         return inside
     beside = record.get(SOLUTIONS)
-    return beside if is_ours(record) or _are_solutions(beside) else None
-
-
-def _are_solutions(items: Any) -> bool:
-    """Whether they have the form of solutions; else a published line's column of this name is the user's."""
-    return isinstance(items, list) and all(isinstance(item, dict) and "final_answer" in item for item in items)
+    # A published line's column of this name is the user's, unless it has the form of solutions.
+    has_form = isinstance(beside, list) and all(isinstance(one, dict) and "final_answer" in one for one in beside)
+    return beside if is_ours(record) or has_form else None
 
 
 def record_to_task(record: Mapping[str, Any], where: str = "record") -> Task:
@@ -229,8 +227,3 @@ def solution_of(tree: Tree, node: Node, tag: str, step_delim: str) -> JsonObject
         "solution": tree.text(node, step_delim),
         "tag": tag,
     }
-
-
-def _tag_key(tag: str) -> tuple[int, tuple[int, ...]]:
-    numbers = tuple(int(part) for part in tag.split("."))
-    return len(numbers), numbers

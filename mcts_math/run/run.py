@@ -6,7 +6,7 @@ What can be wrong is found out in the order of its cost: config, questions, outp
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import aclosing, closing
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -97,7 +97,8 @@ def solve_file(
         run = _Run(config, results, meta, report)
         totals = asyncio.run(run.solve(todo, provided)) if todo else Totals()
     if save_correct:
-        num_solved = write_cases(save_correct, questions, _solved_ids(output))
+        solved = (task_id for _, task_id, record in read_results(output) if verdict_of(record))
+        num_solved = write_cases(save_correct, questions, solved)
         report(f"{num_solved} of {len(questions)} questions are solved: {save_correct}")
     return totals
 
@@ -110,11 +111,6 @@ def _require_own_files(
     for path in (*inputs, output, ResultsFile(output).meta_path):
         if save_correct and path is not None and is_same_file(save_correct, path):
             raise RecordError(f"--save_correct {save_correct} is a file of this run ({path}). Choose another one.")
-
-
-def _solved_ids(output: str | Path) -> Iterator[str]:
-    """Ids of the questions that a results file has right."""
-    return (task_id for _, task_id, record in read_results(output) if verdict_of(record))
 
 
 @dataclass(slots=True)

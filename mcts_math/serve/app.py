@@ -6,7 +6,7 @@ import asyncio
 import time
 import uuid
 from collections.abc import AsyncIterator, Coroutine
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager, suppress
 from typing import Any, Final, TypeVar
 
 import uvicorn
@@ -120,7 +120,7 @@ class Chats:
                 order = self._gateway.order(read_request(await self._body(request)))
                 visit.model = order.model.name
                 held.enter_context(self._gateway.place(order.model))
-                writer = Writer.begin(f"chatcmpl-{uuid.uuid4().hex}", order)
+                writer = Writer(f"chatcmpl-{uuid.uuid4().hex}", order)
                 if order.request.stream:
                     visit.status = 200
                     return _Stream(self._events(order, writer), held.pop_all())
@@ -147,7 +147,9 @@ class Chats:
         try:
             yield event(writer.chunk({"role": "assistant", "content": ""}))
             while not solving.done():
-                if not await _within(_ALIVE_S, changed):
+                with suppress(asyncio.TimeoutError):
+                    await asyncio.wait_for(changed.wait(), _ALIVE_S)
+                if not changed.is_set():
                     yield b": searching\n\n"
                 changed.clear()
                 for delta in follower.news():
@@ -182,15 +184,6 @@ def _ending(solved: Solved, writer: Writer, follower: Follower) -> list[JsonObje
         parts += [writer.chunk(delta, index) for delta in other.rest(solved.tree, end)]
     parts += [writer.chunk({}, index, reason(solved)) for index in range(len(others) + 1)]
     return [*parts, writer.last_chunk(solved)]
-
-
-async def _within(seconds: float, event: asyncio.Event) -> bool:
-    """Whether it is set within a time."""
-    try:
-        await asyncio.wait_for(event.wait(), seconds)
-    except asyncio.TimeoutError:
-        return False
-    return True
 
 
 async def _unless_gone(request: Request, work: Coroutine[Any, Any, T]) -> T | None:

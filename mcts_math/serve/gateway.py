@@ -5,12 +5,11 @@ from __future__ import annotations
 import hmac
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AsyncExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from mcts_math.config import Config
 from mcts_math.errors import EngineLostError, MctsMathError
-from mcts_math.requests import Services
 from mcts_math.scheduler import MakeSearch, Solved
 from mcts_math.serve.backend import Backend, OpenServices
 from mcts_math.serve.metrics import Metrics
@@ -129,7 +128,4 @@ class Gateway:
 
 
 def _opener(config: Config, report: Callable[[str], None], provide: Callable[[], Provided]) -> OpenServices:
-    async def open_them(stack: AsyncExitStack) -> Services:
-        return await open_services(config, stack, provide(), report)
-
-    return open_them
+    return lambda stack: open_services(config, stack, provide(), report)

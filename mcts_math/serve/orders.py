@@ -16,8 +16,8 @@ from mcts_math.scheduler import MakeSearch, RunLimits
 from mcts_math.serve.models import ServedModel
 from mcts_math.settings import Settings, explain, suggest
 from mcts_math.solver import limits_of, searcher
-from mcts_math.tasks import JsonObject, Task, derived_id
-from mcts_math.tasks.task import make_task
+from mcts_math.tasks import JsonObject, Task
+from mcts_math.tasks.task import derived_id, make_task
 from mcts_math.web import Refused
 
 _NEUTRAL: Final[Mapping[str, tuple[Any, ...]]] = {

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import importlib.util
 import ipaddress
 import os
 import socket
@@ -15,7 +14,7 @@ from typing import Final
 
 from mcts_math.config import describe_config
 from mcts_math.engine.load import check_arguments, check_model
-from mcts_math.errors import ConfigError, how_to_install
+from mcts_math.errors import ConfigError, require_package
 from mcts_math.run.program import add_overrides, make_parser
 from mcts_math.serve.models import ServedModel, load_models
 from mcts_math.services import engine_options
@@ -28,8 +27,7 @@ def main(argv: Sequence[str]) -> int:
     """Serves until it is told to end. Raises MctsMathError."""
     args = parse(argv)
     for package in _NEEDED:
-        if importlib.util.find_spec(package) is None:
-            raise ConfigError(f"the service needs {package}: {how_to_install('serve')}")
+        require_package(package, "the service", "serve", ConfigError)
     overrides = [word for word in args.cfg if "=" in word] + args.overrides
     models = load_models([word for word in args.cfg if "=" not in word], overrides)
     for model in models:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from mcts_math.files import dump_line
@@ -25,11 +25,7 @@ class Writer:
 
     id: str
     order: Order
-    created: int  # when, seconds since 1970
-
-    @classmethod
-    def begin(cls, id: str, order: Order) -> Writer:
-        return cls(id, order, int(time.time()))
+    created: int = field(default_factory=lambda: int(time.time()))  # when, seconds since 1970
 
     def completion(self, solved: Solved) -> JsonObject:
         """The whole reply."""

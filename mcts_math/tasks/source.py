@@ -2,7 +2,8 @@
 
 A question source (`--qaf`) is one of
 
-    FILE                a question file, or a file of a published data set, known by the fields of its records
+    FILE                a question file: .json, .jsonl, or one of these and .gz; also a file of a published data set,
+                        known by the fields of its records
     NAME[/SPLIT]:FILE   a file of that published data set (names: `benchmarks.BENCHMARKS`)
     NAME[/SPLIT]        the same from the Hugging Face Hub, by the package `datasets`
     FOLDER              a split of a data set that `datasets` saved there (`save_to_disk`)
@@ -10,18 +11,19 @@ A question source (`--qaf`) is one of
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
+import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, time
 from pathlib import Path
 from typing import Any
 
-from mcts_math.errors import TaskError, how_to_install
+from mcts_math.errors import TaskError, require_package
 from mcts_math.files import short_digest
 from mcts_math.tasks.benchmarks import BENCHMARKS, Benchmark, Position
-from mcts_math.tasks.files import read_questions
 from mcts_math.tasks.task import JsonObject, Task, collect_tasks
 
 
@@ -136,13 +138,54 @@ def _range(benchmark: Benchmark, name: str, source: Source) -> tuple[float, floa
 def _records(source: Source) -> Iterator[tuple[str, Any]]:
     if source.path is None:
         return _from_hub(source)
-    return _from_folder(source.path) if source.path.is_dir() else read_questions(source.path)
+    return _from_folder(source.path) if source.path.is_dir() else _from_file(source.path)
+
+
+def _from_file(path: Path) -> Iterator[tuple[str, Any]]:
+    """(where, record) of a file; what a record holds is not looked at."""
+    suffix = Path(path.name.removesuffix(".gz")).suffix
+    if suffix not in (".json", ".jsonl"):
+        raise TaskError(f"{path}: the name of a question file must end in .json or .jsonl, or one of these and .gz.")
+    text = _read_text(path)
+    if suffix == ".jsonl":
+        # Only "\n" ends a line: JSON allows U+2028 and others in strings, at which str.splitlines() would break.
+        for number, line in enumerate(text.split("\n"), 1):
+            if line.strip():
+                yield f"{path}:{number}", _parse(line, f"{path}:{number}", "the line")
+        return
+    data = _parse(text, str(path), "the file") if text.strip() else []
+    if isinstance(data, dict):
+        data = data.get("example")
+    if not isinstance(data, list):
+        raise TaskError(f"{path}: expected a list of records, or an object whose `example` key holds the list.")
+    for index, record in enumerate(data):
+        yield f"{path}, record {index}", record
+
+
+def _read_text(path: Path) -> str:
+    try:
+        content = path.read_bytes()
+        text = (gzip.decompress(content) if path.suffix == ".gz" else content).decode("utf-8-sig")
+    except FileNotFoundError:
+        raise TaskError(f"{path}: no such file. Check the path given with --qaf.") from None
+    except UnicodeDecodeError as error:
+        raise TaskError(f"{path} is not UTF-8 text: {error}. Save it as UTF-8.") from error
+    except (OSError, EOFError, zlib.error) as error:
+        raise TaskError(f"{path} can't be read: {error}.") from error
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _parse(text: str, where: str, what: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise TaskError(f"{where}: not valid JSON: {error}. Mend {what}.") from error
 
 
 def _from_folder(folder: Path) -> Iterator[tuple[str, Any]]:
     if splits := sorted(path.parent.name for path in folder.glob("*/dataset_info.json")):
         raise TaskError(f"--qaf {folder} holds the splits {', '.join(splits)}. Name one: {folder / splits[0]}.")
-    datasets = _import_datasets(folder, "Or save it as a file: Dataset.to_json")
+    datasets = _datasets(folder, "Or save it as a file: Dataset.to_json")
     try:
         rows = datasets.load_from_disk(str(folder))
     except Exception as error:  # as below
@@ -172,14 +215,8 @@ def _time_as_text(value: Any) -> str:
     raise TypeError(f"{type(value).__name__} is no JSON")
 
 
-def _import_datasets(what: object, instead: str) -> Any:
-    try:
-        import datasets
-    except ImportError as error:
-        raise TaskError(
-            f"--qaf {what}: the package `datasets` is missing: {how_to_install('datasets')}. {instead}"
-        ) from error
-    return datasets
+def _datasets(what: object, instead: str) -> Any:
+    return require_package("datasets", f"--qaf {what}", "datasets", TaskError, instead)
 
 
 def _from_hub(source: Source) -> Iterator[tuple[str, Any]]:
@@ -187,7 +224,7 @@ def _from_hub(source: Source) -> Iterator[tuple[str, Any]]:
     repository, configuration = benchmark.hub
     split = source.split or "test"
     instead = f"Or download {benchmark.file} and pass --qaf {source.name}:/path/to/{benchmark.file}"
-    datasets = _import_datasets(source.name, instead)
+    datasets = _datasets(source.name, instead)
     try:
         rows = datasets.load_dataset(repository, configuration, split=split)
     except Exception as error:  # the package raises what its many parts raise: no list of these would be whole

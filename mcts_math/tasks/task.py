@@ -19,7 +19,7 @@ from typing import Any, Final, TypeAlias
 
 from mcts_math.errors import TaskError
 from mcts_math.files import finite, short_digest
-from mcts_math.messages import Message
+from mcts_math.messages import Message, half_character
 
 JsonObject: TypeAlias = dict[str, Any]
 
@@ -113,7 +113,7 @@ def make_task(record: Any, where: str, copies: Counter[str]) -> Task:
         raise TaskError(f"{where}: `question` must be a string, not {type(question).__name__}.")
     if not question.strip():
         raise TaskError(f"{where}: the question is empty. Remove the record or write its question.")
-    if (position := _half_character(question)) is not None:
+    if (position := half_character(question)) is not None:
         raise TaskError(f"{where}: character {position} of the question is half of a surrogate pair. Remove it.")
     return stated_task(_id_of(record, question, where, copies), record, where)
 
@@ -146,14 +146,9 @@ def is_ours(record: Mapping[str, Any]) -> bool:
     cost = record.get("cost")
     says_cost = isinstance(cost, Mapping) and isinstance(cost.get("tokens"), (int, float))  # earlier lines have no more
     says_format = all(isinstance(record.get(key), str) for key in ("format", "step_delim"))
-    return says_cost or says_format or _is_broken_off(record)
-
-
-def _is_broken_off(record: Mapping[str, Any]) -> bool:
-    """Whether a line is of a search that broke down: the reason, and a root alone."""
-    return (
-        isinstance(record.get("error"), str) and is_result(record) and not record["react"].keys() - {"0", "solutions"}
-    )
+    if says_cost or says_format or not (isinstance(record.get("error"), str) and is_result(record)):
+        return says_cost or says_format
+    return not record["react"].keys() - {"0", "solutions"}  # a search that broke down: the reason, and a root alone
 
 
 def user_columns(record: Mapping[str, Any]) -> JsonObject:
@@ -231,12 +226,3 @@ def _id_of(record: Mapping[str, Any], question: str, where: str, copies: Counter
     if given and (isinstance(record["id"], bool) or not isinstance(record["id"], (str, int))):
         raise TaskError(f"{where}: `id` must be a string or an integer, not {type(record['id']).__name__}.")
     return given or derived_id(question, copies)
-
-
-def _half_character(text: str) -> int | None:
-    """Position of the first lone surrogate, which no encoding and so no tokenizer has a form for."""
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        return error.start
-    return None

@@ -13,13 +13,13 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
+from mcts_math.evaluate.accuracy import none_if_nan
 from mcts_math.evaluate.grading import Grader
 from mcts_math.evaluate.table import markdown_table
 from mcts_math.files import read_records
 from mcts_math.run.record import error_of, record_to_tree
 from mcts_math.tasks import JsonObject
-from mcts_math.train.examples import example_from_json
-from mcts_math.train.reading import read_lines
+from mcts_math.train.examples import EXAMPLES
 from mcts_math.tree import Node, Tree
 
 
@@ -69,7 +69,7 @@ def q_points(examples: Iterable[str | Path]) -> list[ValuePoint]:
     """The inner steps of training examples, with their Q as value."""
     return [
         ValuePoint(step.q, example.correct, False, depth)
-        for example in read_lines(examples, example_from_json)
+        for example in EXAMPLES.read(examples)
         for depth, step in enumerate(example.steps[:-1], 1)
     ]
 
@@ -82,6 +82,10 @@ def area_under_curve(scores: Sequence[float], right: Sequence[bool]) -> float:
         return math.nan
     below = [np.searchsorted(negatives, positives, side).mean() for side in ("left", "right")]
     return float(sum(below) / (2 * len(negatives)))
+
+
+def _area(points: Sequence[ValuePoint]) -> float:
+    return area_under_curve([point.value for point in points], [point.right for point in points])
 
 
 def describe_values(points: Sequence[ValuePoint]) -> JsonObject:
@@ -99,14 +103,12 @@ def describe_values(points: Sequence[ValuePoint]) -> JsonObject:
     areas = {}
     for kind, final in (("auc_final", True), ("auc_inner", False)):
         some = [point for point in points if point.final == final]
-        area = area_under_curve([p.value for p in some], [p.right for p in some])
-        areas[kind] = None if math.isnan(area) else area
+        areas[kind] = none_if_nan(_area(some))
     finals: dict[int, list[ValuePoint]] = defaultdict(list)
     for point in points:
         if point.final:
             finals[point.question].append(point)
-    within = [area_under_curve([p.value for p in some], [p.right for p in some]) for some in finals.values()]
-    mixed = [area for area in within if not math.isnan(area)]
+    mixed = [area for area in map(_area, finals.values()) if not math.isnan(area)]
     return areas | {
         "auc_within": sum(mixed) / len(mixed) if mixed else None,
         "mixed_questions": len(mixed),

@@ -14,7 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from mcts_math.errors import ConfigError, RecordError, how_to_install
+from mcts_math.errors import ConfigError, RecordError, require_package
 from mcts_math.evaluate.grading import Grader
 from mcts_math.evaluate.table import number, percent, render_table
 from mcts_math.files import dump_line, find_twice, is_same_file, new_file, new_folder, writing
@@ -22,7 +22,7 @@ from mcts_math.formats import StepFormat
 from mcts_math.run.record import ROOT_TAG, error_of, nodes_of, read_results, record_to_tree
 from mcts_math.tasks import JsonObject, is_ours
 from mcts_math.train.config import ExamplesConfig
-from mcts_math.train.examples import Example, Solution, choose, format_of, solutions_of, to_example
+from mcts_math.train.examples import EXAMPLES, Example, Solution, choose, format_of, solutions_of, to_example
 from mcts_math.train.preference import Pair, pairs_of
 from mcts_math.tree import Tree
 
@@ -156,7 +156,7 @@ def write_examples(
         with ExitStack() as opened:
             files = [opened.enter_context(part.open("wb")) for part in parts]
             for examples, found in collect(trees, config, grader, statistics, pairs=pairs is not None):
-                files[0].writelines(dump_line(example.to_json()) for example in examples)
+                files[0].writelines(dump_line(EXAMPLES.dump(example)) for example in examples)
                 if pairs is not None:
                     files[1].writelines(dump_line(pair.to_json()) for pair in found)
         _require_examples(statistics, trees)
@@ -167,16 +167,12 @@ def write_examples(
 
 def export_dataset(examples: str | Path, folder: str | Path) -> None:
     """Saves an examples file for `datasets.load_from_disk`. Raises ConfigError where `datasets` is not installed."""
-    try:
-        from datasets import Dataset
-        from datasets.exceptions import DatasetsError
-    except ImportError:
-        raise ConfigError(f"--dataset needs the package datasets: {how_to_install('train')}") from None
+    datasets = require_package("datasets", "--dataset", "train", ConfigError)
     try:
         # A cache of its own: the shared one would give what another file of this name once held.
         with new_folder(Path(folder)) as part, TemporaryDirectory(prefix="mcts_math_") as cache:
-            Dataset.from_json(str(examples), cache_dir=cache).save_to_disk(str(part))
-    except DatasetsError as error:
+            datasets.Dataset.from_json(str(examples), cache_dir=cache).save_to_disk(str(part))
+    except datasets.exceptions.DatasetsError as error:
         raise RecordError(f"{folder} can't be written: {error.__cause__ or error}.") from error
 
 

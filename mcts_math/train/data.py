@@ -18,9 +18,8 @@ from numpy.typing import NDArray
 from mcts_math.engine.tokenizer import Codec, common_prefix
 from mcts_math.errors import RecordError
 from mcts_math.messages import Message, Prompt
-from mcts_math.train.examples import Example, ExampleStep, example_from_json
-from mcts_math.train.preference import Pair, pair_from_json
-from mcts_math.train.reading import read_lines
+from mcts_math.train.examples import EXAMPLES, Example, ExampleStep
+from mcts_math.train.preference import PAIRS, Pair
 
 IGNORED = -100  # label of a token that is not learned
 _CODE_END = "</code>"
@@ -204,8 +203,8 @@ def encode_files(
     items: list[Item] = []
     report = DataReport()
     for kind, stream in (
-        ("examples", map(encoder.example, read_lines(examples, example_from_json))),
-        ("pairs", map(encoder.pair, read_lines(pairs, pair_from_json))),
+        ("examples", map(encoder.example, EXAMPLES.read(examples))),
+        ("pairs", map(encoder.pair, PAIRS.read(pairs))),
     ):
         for item in stream:
             if item.length > max_length:

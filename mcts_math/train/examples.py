@@ -22,9 +22,8 @@ from pydantic import BeforeValidator, Field, PlainSerializer, StrictBool, TypeAd
 from mcts_math.errors import RecordError
 from mcts_math.formats import FORMATS, FormatOptions, StepFormat, make_format, recognise_format
 from mcts_math.messages import Conversation, Message, TemplateVariables
-from mcts_math.tasks import JsonObject
 from mcts_math.train.config import ExamplesConfig
-from mcts_math.train.reading import validated
+from mcts_math.train.reading import Lines
 from mcts_math.tree import Node, Tree
 
 POSITIVE, NEGATIVE = 1.0, -1.0
@@ -65,16 +64,8 @@ class Example:
     correct: StrictBool  # whether the final answer is right
     value_source: str = ""  # who scored its steps, as in results files; "" where nobody did, or tells
 
-    def to_json(self) -> JsonObject:
-        return _EXAMPLES.dump_python(self, mode="json", exclude_defaults=True)  # type: ignore[no-any-return]
 
-
-_EXAMPLES: Final = TypeAdapter(Example)
-
-
-def example_from_json(data: JsonObject, where: str) -> Example:
-    """Reads a line of an examples file. Raises RecordError, naming `where`."""
-    return validated(_EXAMPLES, data, where, "a training example", "Make it with make_examples.py.")
+EXAMPLES: Final = Lines(TypeAdapter(Example), "a training example", "Make it with make_examples.py.")
 
 
 def format_of(record: Mapping[str, Any], tree: Tree, config: ExamplesConfig, where: str) -> StepFormat:

@@ -58,8 +58,12 @@ def save_checkpoint(
     dtype = _save_dtype(source, config)
     if config.lora is not None:
         policy, state = _merge(state, source, config)
-    once = _without_tied(policy, state)
-    weights = {name: tensor.to(dtype) if tensor.is_floating_point() else tensor for name, tensor in once.items()}
+    sources: dict[str, str] = getattr(policy, "all_tied_weights_keys", None) or {}
+    weights = {
+        name: tensor.to(dtype) if tensor.is_floating_point() else tensor
+        for name, tensor in state.items()
+        if sources.get(name) not in state  # what the model takes from another weight would be stored twice
+    }
     with writing(folder, error=TrainingError), new_folder(folder) as scratch:
         with without_progress_bars():
             policy.save_pretrained(scratch, state_dict=weights)
@@ -77,17 +81,10 @@ def copy_companions(source: Checkpoint, folder: Path) -> None:
             shutil.copyfile(file, folder / file.name)
 
 
-def _without_tied(policy: Any, state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Leaves out weights that the model takes from another one: they would be stored twice."""
-    sources: dict[str, str] = getattr(policy, "all_tied_weights_keys", None) or {}
-    return {name: tensor for name, tensor in state.items() if sources.get(name) not in state}
-
-
 def _save_dtype(source: Checkpoint, config: TrainConfig) -> torch.dtype:
-    if config.save_dtype != "auto":
-        return torch.float32 if config.save_dtype == "float32" else torch.bfloat16
-    settings = read_config(source.folder)
-    name = str(settings.get("dtype") or settings.get("torch_dtype") or config.dtype)
+    name, settings = config.save_dtype, read_config(source.folder)
+    if name == "auto":
+        name = settings.get("dtype") or settings.get("torch_dtype") or config.dtype
     return {"bfloat16": torch.bfloat16, "float16": torch.float16}.get(name, torch.float32)
 
 

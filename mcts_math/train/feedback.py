@@ -25,10 +25,10 @@ from mcts_math.messages import Sample
 from mcts_math.run.record import error_of, record_to_tree
 from mcts_math.search.revision import INCORRECT
 from mcts_math.step import Verdict
-from mcts_math.tasks import JsonObject, Task
+from mcts_math.tasks import Task
 from mcts_math.tasks.task import marked_answer
 from mcts_math.train.examples import StoredPrompt
-from mcts_math.train.reading import validated
+from mcts_math.train.reading import Lines
 from mcts_math.tree import Attempt, Tree
 
 _CALCULATOR: Final = re.compile(r"<<[^<>]*>>")  # GSM8K's notes between the lines
@@ -51,11 +51,8 @@ class Feedback:
     feedback: str = ""  # the user's turn that follows it
     verdict: Verdict | None = None  # what the verifier said of the attempt
 
-    def to_json(self) -> JsonObject:
-        return _LINES.dump_python(self, mode="json", exclude_defaults=True)  # type: ignore[no-any-return]
 
-
-_LINES: Final = TypeAdapter(Feedback)
+FEEDBACK: Final = Lines(TypeAdapter(Feedback), "a line of feedback", "Make it with make_feedback.py.")
 
 
 @dataclass(slots=True)
@@ -149,11 +146,6 @@ def gold_solution(task: Task, form: StepFormat, where: str) -> str:
             + ("has no answer to put into it." if layout is not None else f"only {', '.join(_LAYOUTS)} are known here.")
         )
     return layout(_CALCULATOR.sub("", text.partition("\n#### ")[0]).strip(), answer)
-
-
-def feedback_from_json(data: JsonObject, where: str) -> Feedback:
-    """Reads a line of a feedback file. Raises RecordError, naming `where`."""
-    return validated(_LINES, data, where, "a line of feedback", "Make it with make_feedback.py.")
 
 
 def _has_ended(tree: Tree, attempt: Attempt, max_tokens: int) -> bool:

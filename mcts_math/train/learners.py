@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -13,14 +12,14 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from mcts_math.engine.checkpoint import Checkpoint, read_config, write_config
-from mcts_math.engine.hf.grafts import NAME, attach, base_fingerprint, make_grafts
+from mcts_math.engine.hf.grafts import attach, base_fingerprint, make_grafts
 from mcts_math.engine.hf.model import CausalModel, without_progress_bars
 from mcts_math.engine.hf.optune.artifact import describe_rule
 from mcts_math.engine.hf.optune.rule import Factors, UpdateRule
 from mcts_math.engine.hf.optune.sites import changed, find_sites, measure, shapes_of
 from mcts_math.engine.hf.parts import save_parts
-from mcts_math.engine.rule_settings import NAME as RULE
-from mcts_math.errors import ConfigError, EngineError, how_to_install
+from mcts_math.engine.part_settings import RULE, TUNED
+from mcts_math.errors import ConfigError, EngineError, require_package
 from mcts_math.settings import make_settings
 from mcts_math.tasks import JsonObject
 from mcts_math.train.config import RuleConfig, TuningConfig
@@ -139,15 +138,13 @@ class TunedLearner:
             if parameter.requires_grad and parameter.dtype in _HALF:
                 parameter.data = parameter.data.float()
         self.module.train()
-        self._computing: Callable[[], AbstractContextManager[Any]] = lambda: torch.autocast(
-            model.device.type, torch.bfloat16, enabled=config.dtype == "bfloat16"
-        )
+        self._is_half = config.dtype == "bfloat16"
         self.figures: dict[str, float] = {}
 
     def loss(self, example: Example | None) -> Tensor | None:
         if example is None:
             return None
-        with self._computing():
+        with torch.autocast(self._model.device.type, torch.bfloat16, enabled=self._is_half):
             return target_loss(self._model, self.module, example)
 
     def state(self) -> dict[str, Tensor]:
@@ -161,7 +158,7 @@ class TunedLearner:
         apart = self._grafts.state_dict() if self._grafts is not None else self._prefix()
         if apart:
             told = {"kind": self._kind, "options": self._options, "base_fingerprint": self._base}
-            save_parts(folder, NAME, apart, recipe | told)
+            save_parts(folder, TUNED, apart, recipe | told)
             return
         module: Any = self.module
         merged = module if self._kind == "full" else module.merge_and_unload()
@@ -214,10 +211,7 @@ def target_loss(model: CausalModel, module: Any, example: Example) -> Tensor:
 
 
 def _with_peft(raw: nn.Module, config: TuningConfig) -> nn.Module:
-    try:
-        import peft
-    except ImportError:
-        raise ConfigError(f"kind: {config.kind} needs the package peft: {how_to_install('train')}") from None
+    peft = require_package("peft", f"kind: {config.kind}", "train", ConfigError)
     try:
         settings = getattr(peft, _PEFT[config.kind])(task_type="CAUSAL_LM", **config.options)
         with warnings.catch_warnings():

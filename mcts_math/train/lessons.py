@@ -9,8 +9,7 @@ from pathlib import Path
 from mcts_math.engine.tokenizer import Codec
 from mcts_math.errors import RecordError
 from mcts_math.requests import LossTerm
-from mcts_math.train.feedback import Feedback, feedback_from_json
-from mcts_math.train.reading import read_lines
+from mcts_math.train.feedback import FEEDBACK, Feedback
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,26 +22,10 @@ class Example:
     start: int  # where in `target` the solution begins
 
 
-@dataclass(slots=True)
-class LessonReport:
-    """What became of the lines."""
-
-    taken: int = 0  # as examples
-    too_long: int = 0  # left out, since their conversation or solution is longer than allowed
-    first_too_long: str = ""  # id of one of these
-    tokens: int = 0  # of the taken ones
-
-    def __str__(self) -> str:
-        taken = f"{self.taken:,} examples of {self.tokens:,} tokens"
-        if not self.too_long:
-            return taken
-        return f"{taken}; {self.too_long:,} are too long and left out (such as {self.first_too_long})"
-
-
 def load_lessons(
     codec: Codec, paths: Sequence[str | Path], max_length: int, *, with_attempts: bool
-) -> tuple[list[Example], LessonReport]:
-    """The examples of feedback files.
+) -> tuple[list[Example], str]:
+    """The examples of feedback files, and in words what became of the lines.
 
     Args:
         max_length: most tokens of a conversation, and of a question with its solution.
@@ -51,10 +34,9 @@ def load_lessons(
     Raises:
         RecordError: a broken line, one without an attempt where one is needed, or nothing that fits.
     """
-    report = LessonReport()
-    examples: list[Example] = []
+    examples, too_long = list[Example](), list[str]()
     seen: set[tuple[str, str]] = set()
-    for line in read_lines(paths, feedback_from_json):
+    for line in FEEDBACK.read(paths):
         if with_attempts and line.attempt is None:
             raise RecordError(f"the line {line.id!r} holds no attempt, from which kind: rule learns.")
         key = (repr(line.question), line.solution)
@@ -63,12 +45,13 @@ def load_lessons(
         seen.add(key)
         example = encode(codec, line, with_attempts=with_attempts)
         if max(len(example.conversation), len(example.target)) > max_length:
-            report.too_long += 1
-            report.first_too_long = report.first_too_long or line.id
-            continue
-        examples.append(example)
-        report.taken += 1
-        report.tokens += len(example.conversation) + len(example.target)
+            too_long.append(line.id)
+        else:
+            examples.append(example)
+    tokens = sum(len(example.conversation) + len(example.target) for example in examples)
+    report = f"{len(examples):,} examples of {tokens:,} tokens"
+    if too_long:
+        report += f"; {len(too_long):,} are too long and left out (such as {too_long[0]})"
     if not examples:
         raise RecordError(f"{', '.join(map(str, paths))}: nothing to train on ({report}).")
     return examples, report

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from mcts_math.engine.checkpoint import HEAD_BIAS, HEAD_WEIGHT, Checkpoint
 from mcts_math.engine.hf.model import decoder_of, load_weights
 from mcts_math.engine.value_head import ValueHead, fresh_head_of, load_value_head, require_width
-from mcts_math.errors import ConfigError, how_to_install
+from mcts_math.errors import ConfigError, require_package
 from mcts_math.train.config import LoraConfig, TrainConfig
 from mcts_math.train.data import IGNORED
 from mcts_math.train.loss import pair_places, policy_loss, preference_loss, value_loss
@@ -33,9 +33,7 @@ class PolicyWithValue(nn.Module):
         super().__init__()
         self.policy = policy  # the causal language model, with adapters where asked for
         summary = nn.Linear(head.weight.shape[0], 1)
-        with torch.no_grad():
-            summary.weight.copy_(head.weight.reshape(1, -1))
-            summary.bias.copy_(head.bias.reshape(1))
+        summary.load_state_dict({"weight": head.weight.reshape(1, -1), "bias": head.bias.reshape(1)})
         self.v_head = nn.ModuleDict({"summary": summary})
         self.preference_scale = preference_scale  # see `loss`
         self._no_split_modules = getattr(policy, "_no_split_modules", None)  # where FSDP cuts
@@ -174,22 +172,13 @@ def load_model(checkpoint: Checkpoint, config: TrainConfig) -> PolicyWithValue:
     policy = load_weights(checkpoint.folder, getattr(torch, config.dtype), config.attn)
     if config.lora is not None:
         policy = add_adapters(policy, config.lora)
-    return PolicyWithValue(policy, make_head(checkpoint, config), config.preference_scale)
-
-
-def make_head(checkpoint: Checkpoint, config: TrainConfig) -> ValueHead:
-    """The checkpoint's value head, or a new one where it has none or a new one is asked for."""
-    if checkpoint.head_files and not config.fresh_value_head:
-        return load_value_head(checkpoint)
-    return fresh_head_of(checkpoint, config.seed)
+    has_head = checkpoint.head_files and not config.fresh_value_head
+    head = load_value_head(checkpoint) if has_head else fresh_head_of(checkpoint, config.seed)
+    return PolicyWithValue(policy, head, config.preference_scale)
 
 
 def add_adapters(policy: Any, lora: LoraConfig) -> Any:
     """The policy with LoRA adapters (peft); only they are trained. Raises ConfigError without peft."""
-    try:
-        from peft import LoraConfig as PeftConfig
-        from peft import get_peft_model
-    except ImportError:
-        raise ConfigError(f"lora needs the package peft: {how_to_install('train')}") from None
+    peft = require_package("peft", "lora", "train", ConfigError)
     given = {"r": lora.r, "lora_alpha": lora.alpha, "lora_dropout": lora.dropout, "target_modules": lora.target_modules}
-    return get_peft_model(policy, PeftConfig(**given, task_type="CAUSAL_LM"))
+    return peft.get_peft_model(policy, peft.LoraConfig(**given, task_type="CAUSAL_LM"))

@@ -132,7 +132,8 @@ class Plan:
                 and not (config.method.backs_up or config.method.makes_attempts)  # these score whole attempts alone
                 and config.value_source == "head"
             ):
-                scored.append((_option(config, "step_beam_width"), name, method.seeds[0]))
+                width = int(config.options.model_dump().get("step_beam_width", 1))
+                scored.append((width, name, method.seeds[0]))
         if not scored:
             return None
         _, name, seed = max(scored)
@@ -165,10 +166,6 @@ def title(number: int) -> str:
 def _entry(entries: Sequence[ConfigFile], number: int) -> ConfigFile:
     """The entry of a round; the last one serves further rounds."""
     return entries[min(number, len(entries)) - 1]
-
-
-def _option(config: Config, key: str) -> int:
-    return int(config.options.model_dump().get(key, 1))
 
 
 def _expected_cost(config: Config) -> float:

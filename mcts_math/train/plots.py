@@ -54,30 +54,35 @@ def draw_rounds(folder: Path, summaries: Mapping[int, JsonObject]) -> list[Path]
 
 def draw_q_training(groups: Mapping[str, Sequence[ValuePoint]], path: Path) -> Path:
     """Histograms of Q on training data. `groups`: name -> points."""
-    plt = pyplot()
-    figure, panels = plt.subplots(1, len(groups), figsize=(4.2 * len(groups), 3.2), squeeze=False, layout="constrained")
-    for panel, (name, points) in zip(panels[0], groups.items(), strict=True):
-        _histogram(panel, points)
-        panel.set_title(name)
-        panel.set_xlabel("Q of the step")
-    panels[0][0].set_ylabel("share of the steps, %")
-    figure.suptitle("Intermediate steps of the training examples")
-    return save(plt, figure, path)
+    return _draw_histograms([groups], "Q of the step", path, "Intermediate steps of the training examples")
 
 
 def draw_q_test(groups: Mapping[str, Sequence[ValuePoint]], path: Path) -> Path:
     """Histograms of values on test questions: inner steps above, final steps below."""
+    rows = [
+        {f"{name}, {kind} steps": [p for p in points if p.final == final] for name, points in groups.items()}
+        for kind, final in (("intermediate", False), ("final", True))
+    ]
+    return _draw_histograms(rows, "value of the step", path)
+
+
+def _draw_histograms(
+    rows: Sequence[Mapping[str, Sequence[ValuePoint]]], label: str, path: Path, title: str = ""
+) -> Path:
+    """A panel for each group of points. `rows`: of panels, each name -> points."""
     plt = pyplot()
-    shape = (2, len(groups))
-    figure, panels = plt.subplots(*shape, figsize=(4.0 * len(groups), 5.6), squeeze=False, layout="constrained")
-    for column, (name, points) in enumerate(groups.items()):
-        for row, final in enumerate((False, True)):
-            panel = panels[row][column]
-            _histogram(panel, [point for point in points if point.final == final])
-            panel.set_title(f"{name}, {'final' if final else 'intermediate'} steps")
-        panels[1][column].set_xlabel("value of the step")
-    for row in panels:
-        row[0].set_ylabel("share of the steps, %")
+    height, width = len(rows), len(rows[0])
+    figure, panels = plt.subplots(
+        height, width, figsize=(4.2 * width, 2.9 * height), squeeze=False, layout="constrained"
+    )
+    for line, groups in zip(panels, rows, strict=True):
+        for panel, (name, points) in zip(line, groups.items(), strict=True):
+            _histogram(panel, points)
+            panel.set_title(name)
+        line[0].set_ylabel("share of the steps, %")
+    for panel in panels[-1]:
+        panel.set_xlabel(label)
+    figure.suptitle(title)
     return save(plt, figure, path)
 
 

@@ -18,7 +18,7 @@ from mcts_math.messages import Message, Prompt
 from mcts_math.step import Outcome
 from mcts_math.tasks import JsonObject
 from mcts_math.train.examples import StoredPrompt
-from mcts_math.train.reading import validated
+from mcts_math.train.reading import Lines
 from mcts_math.tree import Node, Tree
 
 StoredStep: TypeAlias = Annotated[str | tuple[Message, ...], Field(min_length=1)]
@@ -43,16 +43,10 @@ class Pair:
 
     def to_json(self) -> JsonObject:
         """As TRL reads pairs: texts, or messages where the prompt is a conversation."""
-        data: JsonObject = _PAIRS.dump_python(self, mode="json", exclude_defaults=True)
-        return data | {"margin": self.margin}
+        return PAIRS.dump(self) | {"margin": self.margin}
 
 
-_PAIRS: Final = TypeAdapter(Pair)
-
-
-def pair_from_json(data: JsonObject, where: str) -> Pair:
-    """Reads a line of a pairs file; id and Qs are optional. Raises RecordError, naming `where`."""
-    return validated(_PAIRS, {"id": where} | data, where, "a preference pair")
+PAIRS: Final = Lines(TypeAdapter(Pair), "a preference pair")
 
 
 def pairs_of(tree: Tree, form: StepFormat, *, margin: float, most: int) -> list[Pair]:

@@ -1,10 +1,11 @@
-"""Files of training data: each line is one thing, of a known form."""
+"""Files of training data: each line is one thing, of a known type."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -16,17 +17,28 @@ from mcts_math.tasks import JsonObject
 T = TypeVar("T")
 
 
-def read_lines(paths: Iterable[str | Path], read: Callable[[JsonObject, str], T]) -> Iterator[T]:
-    """Streams what `read` makes of each line and of where it stands. Raises RecordError, naming file and line."""
-    for path in paths:
-        for where, record in read_records(path):
-            yield read(record, where)
+@dataclass(frozen=True, slots=True)
+class Lines(Generic[T]):
+    """How things of one type stand in a file."""
 
+    adapter: TypeAdapter[T]
+    what: str  # each line is, for messages
+    remedy: str = ""
 
-def validated(adapter: TypeAdapter[T], data: JsonObject, where: str, what: str, remedy: str = "") -> T:
-    """A line in the form of an adapter's type. Raises RecordError: `where` it is not `what`, and the remedy."""
-    try:
-        return adapter.validate_python(data)
-    except ValidationError as error:
-        problem = explain(error.errors()[0])
-        raise RecordError(f"{where}: not {what}: {problem}.{remedy and ' '}{remedy}") from None
+    def load(self, data: JsonObject, where: str) -> T:
+        """What a line holds; its place stands for an id that it lacks. Raises RecordError, naming `where`."""
+        try:
+            return self.adapter.validate_python({"id": where} | data)
+        except ValidationError as error:
+            problem = explain(error.errors()[0])
+            raise RecordError(f"{where}: not {self.what}: {problem}.{self.remedy and ' '}{self.remedy}") from None
+
+    def dump(self, one: T) -> JsonObject:
+        """The line of it, without what is at its default."""
+        return self.adapter.dump_python(one, mode="json", exclude_defaults=True)  # type: ignore[no-any-return]
+
+    def read(self, paths: Iterable[str | Path]) -> Iterator[T]:
+        """Streams what the lines of files hold. Raises RecordError, naming file and line."""
+        for path in paths:
+            for where, record in read_records(path):
+                yield self.load(record, where)

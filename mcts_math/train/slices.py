@@ -11,8 +11,6 @@ import asyncio
 import gc
 import json
 import multiprocessing
-import os
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -28,6 +26,7 @@ from mcts_math.files import dump_line, replace_file, writing
 from mcts_math.formats import make_format
 from mcts_math.monitor import Totals
 from mcts_math.run.description import describe_run, facts_of
+from mcts_math.run.program import ends_with_us
 from mcts_math.run.results import ResultsFile
 from mcts_math.run.run import to_record
 from mcts_math.scheduler import Solved
@@ -178,15 +177,8 @@ def _write(one: Slice, config: Config, solved: Sequence[Solved]) -> None:
 
 
 def _begin_process(threads: int) -> None:
+    """Ends this process when the one that started it is gone, even if that was killed."""
     import torch
 
     torch.set_num_threads(threads)
-    parent = multiprocessing.parent_process()
-
-    def watch() -> None:
-        """Ends this process when the one that started it is gone, even if that was killed."""
-        if parent is not None:
-            parent.join()
-            os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
+    ends_with_us()()

@@ -12,14 +12,7 @@ from mcts_math.evaluate.experiments import rows_of, run_path
 from mcts_math.evaluate.grading import Grader
 from mcts_math.files import write_text
 from mcts_math.tasks import JsonObject
-from mcts_math.train.analysis import (
-    answer_outcomes,
-    count_outcomes,
-    describe_values,
-    render_outcomes,
-    render_values,
-    value_points,
-)
+from mcts_math.train import analysis
 from mcts_math.train.plan import Plan, round_folder, title
 from mcts_math.train.stages import write_json
 
@@ -35,11 +28,11 @@ def summarise(plan: Plan, number: int) -> None:
         if scored is not None:
             path = run_path(folder / "eval", *scored)
             summary["value"] = {
-                "method": scored[0], "file": path.name, **describe_values(value_points(path, grader))
+                "method": scored[0], "file": path.name, **analysis.describe_values(analysis.value_points(path, grader))
             }  # fmt: skip
             if greedy is not None:
                 scores = next(row.scores for row in rows if row.name == greedy)
-                summary["outcomes"] = count_outcomes(answer_outcomes(path, grader), scores)
+                summary["outcomes"] = analysis.count_outcomes(analysis.answer_outcomes(path, grader), scores)
     if (folder / "examples.json").exists():
         summary["examples"] = json.loads((folder / "examples.json").read_text("utf-8"))
     write_json(folder / "summary.json", summary)
@@ -57,9 +50,9 @@ def show(folder: Path, last: int, report: Callable[[str], None]) -> None:
         table = (round_folder(folder, number) / "table.md").read_text("utf-8")
         tables.append(f"\n## {title(number).capitalize()}\n\n{table}")
         if value := summary.get("value"):
-            tables.append(render_values(value) + "\n")
+            tables.append(analysis.render_values(value) + "\n")
             if counts := summary.get("outcomes"):
-                tables.append(render_outcomes(value["method"], counts) + "\n")
+                tables.append(analysis.render_outcomes(value["method"], counts) + "\n")
     write_text(folder / "summary.md", "\n".join(tables))
     report(tables[0])
     try:

@@ -17,7 +17,7 @@ import torch
 from accelerate.data_loader import SeedableRandomSampler  # type: ignore[import-untyped]
 from torch import Tensor
 from torch.utils.data import Sampler
-from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
+from transformers import PrinterCallback, Trainer, TrainingArguments
 
 from mcts_math.errors import ConfigError, TrainingError
 from mcts_math.train.config import TrainConfig
@@ -60,7 +60,7 @@ class ValueTrainer(Trainer):  # type: ignore[misc]
         self._terms = torch.zeros(len(TERMS))
         self._tokens, self._since = 0, time.monotonic()
         self.remove_callback(PrinterCallback)
-        self.add_callback(_Report(report))
+        self._report = report
         if config.compile:
             model.policy.get_decoder().compile(dynamic=False)
 
@@ -108,7 +108,7 @@ class ValueTrainer(Trainer):  # type: ignore[misc]
         return (loss, sums) if return_outputs else loss
 
     def log(self, logs: dict[str, float], *args: Any, **kwargs: Any) -> None:
-        """Adds the single losses, and tokens (padding included) per second."""
+        """Adds the single losses, and tokens (padding included) per second; tells them in a line."""
         if "loss" in logs:
             terms = self._terms
             if self.args.world_size > 1:
@@ -120,6 +120,12 @@ class ValueTrainer(Trainer):  # type: ignore[misc]
             logs["tokens_per_second"] = round(self._tokens / max(time.monotonic() - self._since, 1e-9), 1)
             self._terms = torch.zeros(len(TERMS))
             self._tokens, self._since = 0, time.monotonic()
+            losses = " ".join(f"{name} {logs[f'{name}_loss']:.4f}" for name in TERMS if f"{name}_loss" in logs)
+            self._report(
+                f"step {self.state.global_step}/{self.state.max_steps}  loss {logs['loss']:.4f}  {losses}  "
+                f"gradient {logs.get('grad_norm', math.nan):.2f}  rate {logs.get('learning_rate', math.nan):.2e}  "
+                f"{logs['tokens_per_second']:,.0f} tokens/s"
+            )
         super().log(logs, *args, **kwargs)
 
     def _save(self, output_dir: str | None = None, state_dict: Mapping[str, Tensor] | None = None) -> None:
@@ -180,21 +186,4 @@ def set_learning_rate(optimizer: torch.optim.Optimizer, parameters: Sequence[Ten
         raise ConfigError(
             f"value_learning_rate: {type(optimizer).__name__} holds {found} of the value head's {len(wanted)} weights "
             "by themselves. Set it to 0, or choose another `optim` or way of sharding in `trainer`."
-        )
-
-
-class _Report(TrainerCallback):  # type: ignore[misc]
-    """One line of text a log entry."""
-
-    def __init__(self, report: Callable[[str], None]) -> None:
-        self._report = report
-
-    def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float] | None = None, **_: Any) -> None:
-        if not logs or "loss" not in logs:
-            return
-        losses = " ".join(f"{name} {logs[f'{name}_loss']:.4f}" for name in TERMS if f"{name}_loss" in logs)
-        self._report(
-            f"step {state.global_step}/{state.max_steps}  loss {logs['loss']:.4f}  {losses}  "
-            f"gradient {logs.get('grad_norm', math.nan):.2f}  rate {logs.get('learning_rate', math.nan):.2e}  "
-            f"{logs['tokens_per_second']:,.0f} tokens/s"
         )

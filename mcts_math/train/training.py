@@ -17,21 +17,12 @@ from mcts_math.engine.checkpoint import Checkpoint
 from mcts_math.engine.tokenizer import load_codec, load_tokenizer
 from mcts_math.errors import ConfigError, MctsMathError, TrainingError
 from mcts_math.tasks import JsonObject
+from mcts_math.train import resume
 from mcts_math.train.config import TrainConfig
 from mcts_math.train.data import DataReport, Encoder, encode_files
 from mcts_math.train.export import save_checkpoint
 from mcts_math.train.model import load_model
 from mcts_math.train.packing import Collator, Rows, make_rows
-from mcts_math.train.resume import (
-    STATE,
-    check_settings,
-    describe,
-    rank,
-    take_folder,
-    tell_all,
-    unwritten,
-    world,
-)
 from mcts_math.train.trainer import ValueTrainer
 
 _CHECKPOINTING = next(  # the name before transformers 5.24, else the one since then
@@ -59,18 +50,18 @@ def train(
         MctsMathError: bad config or data, a loss that is not finite, a disk that is full.
     """
     files = {"examples": config.examples, "pairs": config.pairs}
-    source, output = check_settings(config, "where to start from", "the new checkpoint", files, overwrite)
+    source, output = resume.check_settings(config, "where to start from", "the new checkpoint", files, overwrite)
     work = output.with_name(output.name + ".training")
-    tell = report if rank() == 0 else lambda text: None
+    tell = report if resume.rank() == 0 else lambda text: None
     if config.num_threads:
         torch.set_num_threads(config.num_threads)
-    facts = describe(config, [*config.examples, *config.pairs], ("torch", "transformers", "accelerate"))
+    facts = resume.describe(config, [*config.examples, *config.pairs], ("torch", "transformers", "accelerate"))
     with ExitStack() as stack:
-        found = take_folder(stack, work, facts, overwrite, restart_changed) if rank() == 0 else None
-        if isinstance(found, MctsMathError) and world() == 1:
+        found = resume.take_folder(stack, work, facts, overwrite, restart_changed) if resume.rank() == 0 else None
+        if isinstance(found, MctsMathError) and resume.world() == 1:
             raise found
         arguments = make_arguments(config, work)
-        state = tell_all(found, arguments.world_size)  # to ask for it makes the processes know each other
+        state = resume.tell_all(found, arguments.world_size)  # to ask for it makes the processes know each other
         source = checkpoints.download(source)
         trainer, data = _make_trainer(config, source, arguments, tell)
         if state is not None:
@@ -78,7 +69,7 @@ def train(
         _run(trainer, state)
         recipe = facts | {"bfloat16": arguments.bf16, "data": asdict(data), "log": trainer.state.log_history}
         _finish(trainer, source, config, recipe, output)
-    if rank() == 0:
+    if resume.rank() == 0:
         shutil.rmtree(work, ignore_errors=True)
     return output
 
@@ -118,7 +109,7 @@ def load_rows(config: TrainConfig, source: Checkpoint) -> tuple[Rows, Collator, 
 
 def make_arguments(config: TrainConfig, work: Path) -> TrainingArguments:
     """Our settings in Trainer's words. Raises ConfigError where they don't fit together."""
-    processes, on_cpu = world(), not torch.cuda.is_available()
+    processes, on_cpu = resume.world(), not torch.cuda.is_available()
     _require_processes(config, processes)
     schedule = "constant_with_warmup" if config.schedule == "constant" and config.warmup else config.schedule
     settings: dict[str, Any] = {
@@ -179,7 +170,7 @@ def lacks_bfloat16() -> bool:
 
 def _run(trainer: ValueTrainer, state: Path | None) -> None:
     if state is not None:
-        trainer.state = TrainerState.load_from_json(str(state / STATE))
+        trainer.state = TrainerState.load_from_json(str(state / resume.STATE))
         trainer.logged_at = trainer.state.global_step
         is_sharded = trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled
         if trainer.state.global_step >= trainer.state.max_steps and not is_sharded:
@@ -194,7 +185,7 @@ def _run(trainer: ValueTrainer, state: Path | None) -> None:
     except (OSError, RuntimeError) as error:
         if isinstance(error, RuntimeError) and "inline_container" not in str(error):
             raise
-        raise unwritten(trainer.args.output_dir, error) from error
+        raise resume.unwritten(trainer.args.output_dir, error) from error
 
 
 def _finish(trainer: ValueTrainer, source: Checkpoint, config: TrainConfig, recipe: JsonObject, output: Path) -> None:

@@ -22,24 +22,15 @@ import torch
 from mcts_math.engine import checkpoint as checkpoints
 from mcts_math.engine.checkpoint import Checkpoint
 from mcts_math.engine.hf.arguments import HFArguments
-from mcts_math.engine.hf.model import CausalModel, load_model
+from mcts_math.engine.hf.model import load_model
 from mcts_math.errors import ConfigError, TrainingError
 from mcts_math.files import new_folder, writing
 from mcts_math.tasks import JsonObject
+from mcts_math.train import resume
 from mcts_math.train.config import TuningConfig
 from mcts_math.train.learners import Learner, make_learner
 from mcts_math.train.lessons import Example, load_lessons
 from mcts_math.train.processes import add_up, gather_figures, own_device, processes
-from mcts_math.train.resume import (
-    STATE,
-    check_settings,
-    describe,
-    rank,
-    take_folder,
-    tell_all,
-    unwritten,
-    world,
-)
 from mcts_math.train.stages import RECIPE, write_json
 
 _WEIGHTS = "state.pt"
@@ -70,27 +61,29 @@ def tune(
     Raises:
         MctsMathError: bad config or data, a disk that is full.
     """
-    source, output = check_settings(config, "the base model", "the result", {"feedback": config.feedback}, overwrite)
-    if config.batch_size % world():
-        raise ConfigError(f"batch_size ({config.batch_size}) must be a multiple of the {world()} processes.")
+    source, output = resume.check_settings(
+        config, "the base model", "the result", {"feedback": config.feedback}, overwrite
+    )
+    if config.batch_size % resume.world():
+        raise ConfigError(f"batch_size ({config.batch_size}) must be a multiple of the {resume.world()} processes.")
     work = output.with_name(output.name + ".training")
-    tell = report if rank() == 0 else lambda text: None
+    tell = report if resume.rank() == 0 else lambda text: None
     if config.num_threads:
         torch.set_num_threads(config.num_threads)
-    facts = describe(config, config.feedback, ("torch", "transformers"))
+    facts = resume.describe(config, config.feedback, ("torch", "transformers"))
     with ExitStack() as stack:
         stack.enter_context(processes(config.device))
-        found = take_folder(stack, work, facts, overwrite, False) if rank() == 0 else None
-        state = tell_all(found, world())
+        found = resume.take_folder(stack, work, facts, overwrite, False) if resume.rank() == 0 else None
+        state = resume.tell_all(found, resume.world())
         source = checkpoints.download(source)
         training = _Training.begin(config, source, work, tell)
         if state is not None:
             training.load(state)
             tell(f"going on from {state}")
         training.run()
-        if rank() == 0:
+        if resume.rank() == 0:
             _finish(training, source, facts, output)
-    if rank() == 0:
+    if resume.rank() == 0:
         shutil.rmtree(work, ignore_errors=True)
     return output
 
@@ -115,10 +108,11 @@ class _Training:
     @classmethod
     def begin(cls, config: TuningConfig, source: Checkpoint, work: Path, tell: Callable[[str], None]) -> _Training:
         """Loads model and examples."""
-        model = _load_base(config, source)
+        arguments = HFArguments(dtype=config.dtype, device=own_device(config.device))
+        model = load_model(str(source.path), arguments, need_value=False)
         length = min(config.max_length, model.context_length)
         examples, report = load_lessons(model.codec, config.feedback, length, with_attempts=config.kind == "rule")
-        tell(str(report))
+        tell(report)
         training = cls(config, make_learner(model, config), examples, work, tell)
         tell(f"{sum(p.numel() for p in training._parameters):,} numbers learn, {training.num_steps:,} steps")
         return training
@@ -150,7 +144,7 @@ class _Training:
                 progress.epochs.append(_means(progress.sums))
                 progress.sums = {}
                 self._tell(f"epoch {len(progress.epochs)}  {_shown(progress.epochs[-1])}  dropped {progress.dropped}")
-            if progress.step % config.save_steps == 0 and rank() == 0:
+            if progress.step % config.save_steps == 0 and resume.rank() == 0:
                 self._save()
 
     def load(self, state: Path) -> None:
@@ -158,7 +152,7 @@ class _Training:
         content = torch.load(state / _WEIGHTS, map_location="cpu", weights_only=True)
         self.learner.load(content["learner"])
         self._optimizer.load_state_dict(content["optimizer"])
-        self.progress = Progress(**json.loads((state / STATE).read_text("utf-8"))["progress"])
+        self.progress = Progress(**json.loads((state / resume.STATE).read_text("utf-8"))["progress"])
 
     def _batch(self, step: int) -> list[int]:
         """Places of the examples of a step; each epoch has an order of its own."""
@@ -177,10 +171,10 @@ class _Training:
         config, sums = self.config, self.progress.sums
         scale = 1.0 if config.kind == "rule" else 1 / len(batch)
         is_finite, found = True, dict[str, float]()
-        for first in range(0, len(batch), world()):
-            place = first + rank()
+        for first in range(0, len(batch), resume.world()):
+            place = first + resume.rank()
             example = self.examples[batch[place]] if place < len(batch) else None
-            torch.manual_seed(_seed(config.seed, self.progress.step, place))
+            torch.manual_seed(random.Random(f"{config.seed} {self.progress.step} {place}").getrandbits(62))
             loss = self.learner.loss(example)
             if example is not None:
                 is_finite = is_finite and loss is not None and bool(torch.isfinite(loss))
@@ -215,8 +209,8 @@ class _Training:
             folder.mkdir(parents=True, exist_ok=True)
             torch.save(content, folder / _WEIGHTS)
         except (OSError, RuntimeError) as error:
-            raise unwritten(folder, error) from error
-        write_json(folder / STATE, {"global_step": self.progress.step, "progress": progress})
+            raise resume.unwritten(folder, error) from error
+        write_json(folder / resume.STATE, {"global_step": self.progress.step, "progress": progress})
         for old in self._work.glob("checkpoint-*"):
             if old != folder:
                 shutil.rmtree(old)
@@ -234,15 +228,6 @@ def _finish(training: _Training, source: Checkpoint, facts: JsonObject, output: 
     with writing(output, error=TrainingError), new_folder(output) as scratch:
         training.learner.save(scratch, source, recipe)
         write_json(scratch / RECIPE, recipe)
-
-
-def _load_base(config: TuningConfig, source: Checkpoint) -> CausalModel:
-    arguments = HFArguments(dtype=config.dtype, device=own_device(config.device))
-    return load_model(str(source.path), arguments, need_value=False)
-
-
-def _seed(seed: int, step: int, place: int) -> int:
-    return random.Random(f"{seed} {step} {place}").getrandbits(62)
 
 
 def _means(sums: dict[str, float]) -> dict[str, float]:

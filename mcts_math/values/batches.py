@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Hashable, Sequence
 from typing import Generic, TypeVar
 
-from mcts_math.concurrency import cancel
+from mcts_math.concurrency import cancel, settle
 from mcts_math.errors import EngineError
 
 Item = TypeVar("Item", bound=Hashable)
@@ -46,7 +46,7 @@ class Batches(Generic[Item, Result]):
         self._closed = True
         await cancel(self._workers)
         for futures in self._waiting.values():
-            _settle(futures, _closed())
+            settle(futures, _closed())
 
     async def _drain(self) -> None:
         try:
@@ -69,19 +69,8 @@ class Batches(Generic[Item, Result]):
             results = [error] * len(batch)
         finally:
             for futures, result in zip(batch.values(), results, strict=True):
-                _settle(futures, result)
+                settle(futures, result)
 
 
 def _closed() -> EngineError:
     return EngineError("the reward model is closed")
-
-
-def _settle(futures: Sequence[asyncio.Future[Result]], result: Result | Exception) -> None:
-    """Answers those who still wait."""
-    for future in futures:
-        if future.done():
-            continue
-        if isinstance(result, Exception):
-            future.set_exception(result)
-        else:
-            future.set_result(result)

@@ -6,29 +6,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from mcts_math.engine.checkpoint import (
-    HEAD_WEIGHT,
-    Checkpoint,
-    architecture_of,
-    download_tokenizer,
-    find_weights,
-    is_hub_name,
-    obtain,
-    read_config,
-)
+from mcts_math.engine import checkpoint as checkpoints
 from mcts_math.errors import CheckpointError, ConfigError
 from mcts_math.requests import ValueModel
+from mcts_math.values import spec
 from mcts_math.values.rewards import RewardModel
 from mcts_math.values.scores import Scorer
-from mcts_math.values.spec import (
-    GenrmOptions,
-    ModelOptions,
-    OrmOptions,
-    PrmOptions,
-    RewardSpec,
-    ScorerOptions,
-    ServerOptions,
-)
 
 if TYPE_CHECKING:
     from mcts_math.engine.openai.client import Client
@@ -39,28 +22,28 @@ _SERVED: Final = ("labels", "logit")  # kinds of heads that vLLM's /pooling tell
 _CLASSIFIERS: Final = ("ForProcessRewardModel", "ForTokenClassification")
 
 
-def check_model(options: PrmOptions | OrmOptions) -> None:
+def check_model(options: spec.PrmOptions | spec.OrmOptions) -> None:
     """Looks at a checkpoint's small files and its tokenizer. A model of the hub is looked at when it is loaded.
 
     Raises:
         CheckpointError: something is missing, or the tokenizer does not fit the layout.
         ConfigError: the layout can't be told, or can't be served so.
     """
-    if Path(options.model).expanduser().exists() or not is_hub_name(options.model):
+    if Path(options.model).expanduser().exists() or not checkpoints.is_hub_name(options.model):
         _layout(options, _find(options))
 
 
-def load_prm(options: PrmOptions) -> ValueModel:
+def load_prm(options: spec.PrmOptions) -> ValueModel:
     """A process reward model. Raises ConfigError, CheckpointError or EngineError."""
     return RewardModel(_load(options), options.aggregate, options.model)
 
 
-def load_orm(options: OrmOptions) -> ValueModel:
+def load_orm(options: spec.OrmOptions) -> ValueModel:
     """An outcome reward model. Raises ConfigError, CheckpointError or EngineError."""
     return RewardModel(_load(options), "last", options.model, whole=True)
 
 
-def load_scorer(options: ScorerOptions) -> ValueModel:
+def load_scorer(options: spec.ScorerOptions) -> ValueModel:
     """A scorer behind HTTP. Raises EngineError."""
     from mcts_math.values.servers import HttpScorer
 
@@ -68,7 +51,7 @@ def load_scorer(options: ScorerOptions) -> ValueModel:
     return RewardModel(scorer, options.aggregate, options.base_url)
 
 
-def load_genrm(options: GenrmOptions) -> ValueModel:
+def load_genrm(options: spec.GenrmOptions) -> ValueModel:
     """A generative verifier. Raises EngineError."""
     from mcts_math.values.generative import GenerativeScorer
 
@@ -81,7 +64,7 @@ def load_genrm(options: GenrmOptions) -> ValueModel:
     return RewardModel(scorer, "last", options.model or options.base_url, whole=True)
 
 
-def _load(options: PrmOptions | OrmOptions) -> Scorer:
+def _load(options: spec.PrmOptions | spec.OrmOptions) -> Scorer:
     checkpoint = _find(options)
     layout = _layout(options, checkpoint)
     if options.base_url is not None:
@@ -100,19 +83,21 @@ def _load(options: PrmOptions | OrmOptions) -> Scorer:
     )
 
 
-def _find(options: ModelOptions) -> Checkpoint:
+def _find(options: spec.ModelOptions) -> checkpoints.Checkpoint:
     """The checkpoint as a folder; of one that is served the config and the tokenizer are enough."""
     folder = Path(options.model).expanduser()
     try:
         if options.base_url is None:
-            return obtain(options.model)
+            return checkpoints.obtain(options.model)
         has_config = (folder / "config.json").exists()
-        return Checkpoint(options.model, folder if has_config else download_tokenizer(options.model))
+        return checkpoints.Checkpoint(
+            options.model, folder if has_config else checkpoints.download_tokenizer(options.model)
+        )
     except CheckpointError as error:
         raise CheckpointError(f"the model in {_KEY}: {error}") from error
 
 
-def _layout(options: PrmOptions | OrmOptions, checkpoint: Checkpoint) -> Layout:
+def _layout(options: spec.PrmOptions | spec.OrmOptions, checkpoint: checkpoints.Checkpoint) -> Layout:
     from mcts_math.engine.tokenizer import load_tokenizer
     from mcts_math.values.layouts import make_layout
 
@@ -129,11 +114,11 @@ def _layout(options: PrmOptions | OrmOptions, checkpoint: Checkpoint) -> Layout:
     return layout
 
 
-def _guess_layout(options: ModelOptions, folder: Path) -> str:
+def _guess_layout(options: spec.ModelOptions, folder: Path) -> str:
     """The layout that the weights, or the architecture, tell. Raises ConfigError where neither does."""
-    if find_weights(folder, HEAD_WEIGHT):
+    if checkpoints.find_weights(folder, checkpoints.HEAD_WEIGHT):
         return "skywork"
-    architecture = architecture_of(read_config(folder)) or "model of no name"
+    architecture = checkpoints.architecture_of(checkpoints.read_config(folder)) or "model of no name"
     if architecture.endswith(_CLASSIFIERS):
         return "qwen"
     raise ConfigError(
@@ -142,7 +127,7 @@ def _guess_layout(options: ModelOptions, folder: Path) -> str:
     )
 
 
-def _connect(options: ServerOptions, connect: Callable[[Client], Scorer], **more: Any) -> Scorer:
+def _connect(options: spec.ServerOptions, connect: Callable[[Client], Scorer], **more: Any) -> Scorer:
     """A scorer on a server; its connections are closed where that fails."""
     from mcts_math.engine.openai.arguments import ServerArguments
     from mcts_math.engine.openai.client import Client
@@ -156,10 +141,12 @@ def _connect(options: ServerOptions, connect: Callable[[Client], Scorer], **more
         raise
 
 
-REWARDS: Final[Mapping[str, RewardSpec]] = {
-    "prm": RewardSpec("a process reward model, in this process or on vLLM", PrmOptions, load_prm, check_model),
-    "orm": RewardSpec("an outcome reward model, likewise", OrmOptions, load_orm, check_model),
-    "scorer": RewardSpec("any scorer behind HTTP", ScorerOptions, load_scorer),
-    "genrm": RewardSpec("a chat model that is asked yes or no", GenrmOptions, load_genrm),
+REWARDS: Final[Mapping[str, spec.RewardSpec]] = {
+    "prm": spec.RewardSpec(
+        "a process reward model, in this process or on vLLM", spec.PrmOptions, load_prm, check_model
+    ),
+    "orm": spec.RewardSpec("an outcome reward model, likewise", spec.OrmOptions, load_orm, check_model),
+    "scorer": spec.RewardSpec("any scorer behind HTTP", spec.ScorerOptions, load_scorer),
+    "genrm": spec.RewardSpec("a chat model that is asked yes or no", spec.GenrmOptions, load_genrm),
 }
 """The reward models that a config can name as `value`. A new family is one file and one entry."""

@@ -88,7 +88,5 @@ def _get(tensors: dict[str, Tensor], name: str, folder: Path) -> Tensor:
 
 def _linear(weight: Tensor, bias: Tensor | None) -> nn.Linear:
     layer = nn.Linear(weight.shape[1], weight.shape[0], bias=bias is not None)
-    layer.weight = nn.Parameter(weight.float().clone(), requires_grad=False)
-    if bias is not None:
-        layer.bias = nn.Parameter(bias.float().clone(), requires_grad=False)
-    return layer
+    layer.load_state_dict({"weight": weight} | ({} if bias is None else {"bias": bias}))
+    return layer.requires_grad_(False)

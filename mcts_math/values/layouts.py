@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Literal, Protocol, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 from mcts_math.engine.tokenizer import require_text
-from mcts_math.errors import CheckpointError, RefusedError
+from mcts_math.errors import CheckpointError, RefusedError, boundary
 
 HeadKind: TypeAlias = Literal["labels", "value", "words", "logit"]
 """What makes a probability of the hidden state at a place: softmax over two labels, sigmoid of the weights `v_head`,
@@ -28,141 +28,115 @@ class Encoded:
     places: tuple[int, ...]
 
 
-class Layout(Protocol):
+@dataclass(frozen=True, slots=True)
+class Layout:
     """A family's way of reading."""
 
     head: HeadKind  # what scores a place
-    words: tuple[int, ...]  # the tokens for good and bad, in this order; () where the head needs none
-    mark: int | None  # the token that ends each step; None where there is no such token
+    # tokens and places of a solution, of a question and at least one step; raises RefusedError where it can't be read
+    encode: Callable[[str, Sequence[str]], Encoded]
+    words: tuple[int, ...] = ()  # the tokens for good and bad, in this order; () where the head needs none
+    mark: int | None = None  # the token that ends each step; None where there is no such token
 
-    def encode(self, question: str, steps: Sequence[str]) -> Encoded:
-        """Tokens and places of a solution of at least one step. Raises RefusedError where it can't be read."""
 
-
-class Marked:
+def _qwen(tokenizer: Any, separator: str) -> Layout:
     """Qwen2.5-Math-PRM (arXiv 2501.07301): the model's chat template, and `<extra_0>` behind each step of the reply.
 
     P(label 1) by softmax over two labels at each `<extra_0>`. Models for token classification that were trained in the
     same way may have another mark (`separator`).
     """
+    mark = _only_token(tokenizer, separator)
+    _require_template(tokenizer)
 
-    head: HeadKind = "labels"
-    words: tuple[int, ...] = ()
-
-    def __init__(self, tokenizer: Any, separator: str) -> None:
-        self._tokenizer, self._separator = tokenizer, separator
-        self.mark: int | None = _only_token(tokenizer, separator)
-        _require_template(tokenizer)
-
-    def encode(self, question: str, steps: Sequence[str]) -> Encoded:
+    def encode(question: str, steps: Sequence[str]) -> Encoded:
         reply, ends = "", list[int]()
         for step in steps:
-            reply += step.strip() + self._separator
+            reply += step.strip() + separator
             ends.append(len(reply))
         system = {"role": "system", "content": _SYSTEM}
-        text = _render(self._tokenizer, [system, _user(question), {"role": "assistant", "content": reply}])
+        text = _render(tokenizer, [system, _user(question), {"role": "assistant", "content": reply}])
         begin = text.rfind(reply)
         if begin < 0:
             raise RefusedError("the chat template of the reward model changes what a solution says; use another layout")
-        return _at(self._tokenizer, text, [begin + end - 1 for end in ends], self.mark)
+        return _at(tokenizer, text, [begin + end - 1 for end in ends], mark)
+
+    return Layout("labels", encode, mark=mark)
 
 
-class Headed:
+def _skywork(tokenizer: Any, separator: str) -> Layout:
     """Skywork-o1-Open-PRM: the question and a line break, then each step and a line break; no chat template.
 
     sigmoid(w·h + b) by the weights `v_head` at the last token of each step.
     """
+    mark = _only_token(tokenizer, separator)
 
-    head: HeadKind = "value"
-    words: tuple[int, ...] = ()
-
-    def __init__(self, tokenizer: Any, separator: str) -> None:
-        self._tokenizer, self._separator = tokenizer, separator
-        self.mark: int | None = _only_token(tokenizer, separator)
-
-    def encode(self, question: str, steps: Sequence[str]) -> Encoded:
-        ids, places = self._tokens((self._tokenizer.bos_token or "") + question + "\n"), list[int]()
-        assert self.mark is not None
+    def encode(question: str, steps: Sequence[str]) -> Encoded:
+        ids, places = list(_tokens(tokenizer, (tokenizer.bos_token or "") + question + "\n")), list[int]()
         for step in steps:
-            ids += [*self._tokens(step), self.mark]
+            ids += [*_tokens(tokenizer, step), mark]
             places.append(len(ids) - 1)
         return Encoded(tuple(ids), tuple(places))
 
-    def _tokens(self, text: str) -> list[int]:
-        require_text(text)
-        return list(self._tokenizer(text, add_special_tokens=False)["input_ids"])
+    return Layout("value", encode, mark=mark)
 
 
-class Tagged:
+def _shepherd(tokenizer: Any, separator: str) -> Layout:
     """Math-Shepherd (arXiv 2312.08935): the question, then the steps, each with the tag ` ки` behind it.
 
     At each tag the model says the next word: softmax over the logits of `+` and `-`.
     """
+    tag = " " + separator.strip()
+    mark = _last_token(tokenizer, "a" + tag, len(tag) - 1, "separator")
 
-    head: HeadKind = "words"
-
-    def __init__(self, tokenizer: Any, separator: str) -> None:
-        self._tokenizer, self._tag = tokenizer, " " + separator.strip()
-        self.mark: int | None = _last_token(tokenizer, "a" + self._tag, len(self._tag) - 1, "separator")
-        self.words = _good_and_bad(tokenizer)
-
-    def encode(self, question: str, steps: Sequence[str]) -> Encoded:
+    def encode(question: str, steps: Sequence[str]) -> Encoded:
         text, ends = question + " ", list[int]()
         for step in steps:
-            text += ("\n" if ends else "") + step.strip() + self._tag
+            text += ("\n" if ends else "") + step.strip() + tag
             ends.append(len(text) - 1)
-        return _at(self._tokenizer, text, ends, self.mark, as_prompt=True)
+        return _at(tokenizer, text, ends, mark, as_prompt=True)
+
+    return Layout("words", encode, _good_and_bad(tokenizer), mark)
 
 
-class Turns:
+def _rlhflow(tokenizer: Any, separator: str) -> Layout:
     """RLHFlow's reward models: a conversation in which the user says a step and the assistant answers `+` or `-`.
 
     The first step follows the question in one turn. Each place is the token before the answer, where it is predicted:
     softmax over the logits of `+` and `-`. Of an outcome reward model the whole solution is the one step.
     """
+    _require_template(tokenizer)
+    words = _good_and_bad(tokenizer)
 
-    head: HeadKind = "words"
-    mark: int | None = None
-
-    def __init__(self, tokenizer: Any, separator: str) -> None:
-        self._tokenizer = tokenizer
-        _require_template(tokenizer)
-        self.words = _good_and_bad(tokenizer)
-
-    def encode(self, question: str, steps: Sequence[str]) -> Encoded:
+    def encode(question: str, steps: Sequence[str]) -> Encoded:
         turns, ends = list[dict[str, str]](), list[int]()
         for step in steps:
             turns.append(_user(step if turns else f"{question} {step}"))
-            ends.append(len(_render(self._tokenizer, turns, answer=True)))
+            ends.append(len(_render(tokenizer, turns, answer=True)))
             turns.append({"role": "assistant", "content": "+"})
-        at = _at(self._tokenizer, _render(self._tokenizer, turns), ends, self.words[0])
+        at = _at(tokenizer, _render(tokenizer, turns), ends, words[0])
         return Encoded(at.ids, tuple(place - 1 for place in at.places))
 
+    return Layout("words", encode, words)
 
-class Ended:
+
+def _sequence(tokenizer: Any, separator: str) -> Layout:
     """A model for sequence classification with one logit: sigmoid of it at the last token of the conversation."""
+    _require_template(tokenizer)
 
-    head: HeadKind = "logit"
-    words: tuple[int, ...] = ()
-    mark: int | None = None
-
-    def __init__(self, tokenizer: Any, separator: str) -> None:
-        self._tokenizer = tokenizer
-        _require_template(tokenizer)
-
-    def encode(self, question: str, steps: Sequence[str]) -> Encoded:
-        text = _render(self._tokenizer, [_user(question), {"role": "assistant", "content": "\n".join(steps)}])
-        require_text(text)
-        ids = tuple(self._tokenizer(text, add_special_tokens=False)["input_ids"])
+    def encode(question: str, steps: Sequence[str]) -> Encoded:
+        reply = {"role": "assistant", "content": "\n".join(steps)}
+        ids = _tokens(tokenizer, _render(tokenizer, [_user(question), reply]))
         return Encoded(ids, (len(ids) - 1,))
+
+    return Layout("logit", encode)
 
 
 LAYOUTS: Final[Mapping[str, tuple[Callable[[Any, str], Layout], str]]] = {
-    "qwen": (Marked, "<extra_0>"),
-    "skywork": (Headed, "\n"),
-    "shepherd": (Tagged, "ки"),
-    "rlhflow": (Turns, ""),
-    "sequence": (Ended, ""),
+    "qwen": (_qwen, "<extra_0>"),
+    "skywork": (_skywork, "\n"),
+    "shepherd": (_shepherd, "ки"),
+    "rlhflow": (_rlhflow, ""),
+    "sequence": (_sequence, ""),
 }
 """By name: how it is made of a tokenizer and a separator, and its separator where none is given."""
 
@@ -182,16 +156,20 @@ def make_layout(name: str, tokenizer: Any, separator: str | None = None) -> Layo
     return layout
 
 
+def _tokens(tokenizer: Any, text: str) -> tuple[int, ...]:
+    """Tokens of a text without any that the tokenizer would add."""
+    require_text(text)
+    return tuple(tokenizer(text, add_special_tokens=False)["input_ids"])
+
+
 def _user(text: str) -> dict[str, str]:
     return {"role": "user", "content": text}
 
 
 def _render(tokenizer: Any, turns: list[dict[str, str]], *, answer: bool = False) -> str:
     """A conversation as text; with `answer` up to where the assistant's next turn begins."""
-    try:
+    with boundary("the chat template of the reward model refuses a solution", RefusedError):
         return str(tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=answer))
-    except Exception as error:  # a boundary: templates raise what they like
-        raise RefusedError(f"the chat template of the reward model refuses a solution: {error}") from error
 
 
 def _at(tokenizer: Any, text: str, ends: list[int], mark: int | None, *, as_prompt: bool = False) -> Encoded:

@@ -10,6 +10,7 @@ from typing import Any, Final, TypeAlias
 
 import torch
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 from transformers import AutoModel
 from transformers.utils import logging as transformers_logging
 
@@ -37,7 +38,9 @@ class LocalScorer:
     def __init__(self, backbone: Any, head: Head, layout: Layout, context_length: int, max_batch_tokens: int) -> None:
         self._backbone, self._head, self._layout = backbone, head, layout
         self._context_length, self._max_batch_tokens = context_length, max_batch_tokens
-        self._batches: Batches[_Solution, Scores] = Batches(self._score_apart, _MOST, at_once=1)
+        self._batches: Batches[_Solution, Scores] = Batches(
+            lambda some: asyncio.to_thread(self._score, some), _MOST, at_once=1
+        )
 
     async def score(self, question: str, steps: tuple[str, ...]) -> Scores:
         """Scores by the model. Raises RefusedError where it can't read the solution."""
@@ -46,9 +49,6 @@ class LocalScorer:
     async def close(self) -> None:
         """Gives up what waits."""
         await self._batches.close()
-
-    async def _score_apart(self, solutions: Sequence[_Solution]) -> list[Scores | Exception]:
-        return await asyncio.to_thread(self._score, solutions)
 
     def _score(self, solutions: Sequence[_Solution]) -> list[Scores | Exception]:
         """Scores of some solutions, in order; the errors of those that can't be read."""
@@ -79,12 +79,8 @@ class LocalScorer:
     @torch.inference_mode()
     def _run(self, batch: Sequence[Encoded]) -> list[tuple[float, ...]]:
         """One pass, padded on the right: no token attends to padding, which stands behind all of them."""
-        longest = max(len(one.ids) for one in batch)
-        ids = torch.zeros((len(batch), longest), dtype=torch.long)
-        mask = torch.zeros_like(ids)
-        for row, one in enumerate(batch):
-            ids[row, : len(one.ids)] = torch.tensor(one.ids)
-            mask[row, : len(one.ids)] = 1
+        ids = pad_sequence([torch.tensor(one.ids) for one in batch], batch_first=True)
+        mask = pad_sequence([torch.ones(len(one.ids), dtype=torch.long) for one in batch], batch_first=True)
         device = self._backbone.device
         try:
             output = self._backbone(input_ids=ids.to(device), attention_mask=mask.to(device), use_cache=False)

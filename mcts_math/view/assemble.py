@@ -37,7 +37,10 @@ def page(*, served: bool) -> tuple[str, str, str]:
     Args:
         served: the page asks a server for its data, so it may connect to where it came from; else to nothing at all.
     """
-    script, maths, style = _script(), _katex(), _style()
+    notice = (_MATHS / "LICENSE").read_text(encoding="utf-8").replace("*/", "")
+    maths = f"/*! KaTeX\n{notice}*/\n" + (_MATHS / "katex.min.js").read_text(encoding="utf-8").strip()
+    fonts = _FONT.sub(_font, (_MATHS / "katex.min.css").read_text(encoding="utf-8").strip())
+    script, style = _script(), fonts + "\n" + _read("style.css")
     policy = "; ".join(
         [
             "default-src 'none'",
@@ -65,21 +68,8 @@ def _module(name: str) -> str:
     """A module as a function with names of its own, which leaves what it exports in `modules`."""
     text = _read(f"{name}.js")
     exported = ", ".join(_EXPORT.findall(text))
-    body = _EXPORT.sub(_without_export, _IMPORT.sub(r"const {\1} = modules.\2;", text))
+    body = _EXPORT.sub(lambda found: found[0].removeprefix("export "), _IMPORT.sub(r"const {\1} = modules.\2;", text))
     return f"modules.{name} = (() => {{\n{body}return {{ {exported} }};\n}})();"
-
-
-def _without_export(found: re.Match[str]) -> str:
-    return found[0].removeprefix("export ")
-
-
-def _katex() -> str:
-    notice = (_MATHS / "LICENSE").read_text(encoding="utf-8").replace("*/", "")
-    return f"/*! KaTeX\n{notice}*/\n" + (_MATHS / "katex.min.js").read_text(encoding="utf-8").strip()
-
-
-def _style() -> str:
-    return _FONT.sub(_font, (_MATHS / "katex.min.css").read_text(encoding="utf-8").strip()) + "\n" + _read("style.css")
 
 
 def _font(rule: re.Match[str]) -> str:

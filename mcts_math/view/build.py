@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import base64
 import gzip
+import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, Final
@@ -131,12 +132,7 @@ def _write(output: Path, head: bytes, trees: IO[bytes]) -> int:
     """Puts the page together beside its place, then there; returns its size."""
     before, between, after = (part.encode() for part in page(served=False))
     with writing(output, "Choose another --output."), new_file(output) as temporary, temporary.open("wb") as file:
-        file.writelines(_parts(before, head, between, trees, after))
+        file.writelines((before, head, between))
+        shutil.copyfileobj(trees, file)
+        file.write(after)
         return file.tell()
-
-
-def _parts(before: bytes, head: bytes, between: bytes, trees: IO[bytes], after: bytes) -> Iterable[bytes]:
-    yield from (before, head, between)
-    while block := trees.read(1 << 20):
-        yield block
-    yield after

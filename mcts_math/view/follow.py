@@ -128,7 +128,7 @@ class Follower:
             if time.monotonic() > until:
                 break
         grade_questions(fresh, self._grader)
-        now.entries += [_placed(question.entry, len(now.entries) + i) for i, question in enumerate(fresh)]
+        now.entries += [one.entry | {"at": [0, place]} for place, one in enumerate(fresh, len(now.entries))]
 
     def _question(self, line: bytes) -> Question | None:
         where = f"{self.path.name}:{self._reading.lines}"
@@ -140,7 +140,3 @@ class Follower:
         except RecordError as error:
             self._reading.notices.append(str(error))
             return None
-
-
-def _placed(entry: JsonObject, place: int) -> JsonObject:
-    return entry | {"at": [0, place]}

@@ -46,7 +46,7 @@ def split_step(step: Step, form: str) -> list[Part]:
     known = [("code", run.input) for run in step.runs] + [("observation", run.observation or "") for run in step.runs]
     parts: list[Part] = []
     rest, kind = step.text, "thought"
-    start = _code_begins(rest) if step.runs else 0
+    start = max(0, *(rest.find(word) for word in _BEFORE_CODE)) if step.runs else 0  # the thought may quote the code
     for name, part in known:
         before, found, after = _cut(rest, part, start)
         if found:
@@ -55,11 +55,6 @@ def split_step(step: Step, form: str) -> list[Part]:
     if kind == "mark" and form not in _SECTIONED:
         kind = "thought"
     return _merged([*parts, *_by_marks(rest, marks, kind)])
-
-
-def _code_begins(text: str) -> int:
-    """Where code may stand at the earliest: the thought may quote it."""
-    return max(0, *(text.find(word) for word in _BEFORE_CODE))
 
 
 def _cut(text: str, part: str, start: int = 0) -> tuple[str, str, str]:

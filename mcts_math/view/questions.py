@@ -13,16 +13,7 @@ from typing import Any, Final
 from mcts_math.evaluate.grading import Grader
 from mcts_math.evaluate.lines import groups_of
 from mcts_math.formats import StepFormat
-from mcts_math.run.record import (
-    costs_of,
-    error_of,
-    has_solutions,
-    is_backed_up,
-    is_oracle,
-    known_verdict,
-    record_to_tree,
-    sorted_tags,
-)
+from mcts_math.run import record as records
 from mcts_math.search.extract import extract
 from mcts_math.step import CellStatus, Outcome, Step
 from mcts_math.tasks import JsonObject
@@ -60,12 +51,12 @@ def read_question(record: Mapping[str, Any], where: str, task_id: str) -> Questi
     Raises:
         RecordError: the line holds no whole tree.
     """
-    tree = record_to_tree(record, where)
-    error = error_of(record)
-    chosen_here = not has_solutions(record) and not error
+    tree = records.record_to_tree(record, where)
+    error = records.error_of(record)
+    chosen_here = not records.has_solutions(record) and not error
     if chosen_here:
-        tree.solutions = choose_solutions(tree, backs_up=is_backed_up(record))
-    golds, verdict = tree.task.answers, known_verdict(record, tree.task)
+        tree.solutions = choose_solutions(tree, backs_up=records.is_backed_up(record))
+    golds, verdict = tree.task.answers, records.known_verdict(record, tree.task)
     answer = next((tree.nodes[i].answer for i in tree.solutions if tree.nodes[i].answer), None)
     if verdict is None and golds and answer is None:
         verdict = False
@@ -100,7 +91,7 @@ def _state(verdict: bool | None, error: str) -> str:
 
 
 def _entry(tree: Tree, record: Mapping[str, Any], answer: str | None) -> JsonObject:
-    costs = costs_of(record)
+    costs = records.costs_of(record)
     best = tree.nodes[tree.solutions[0]] if tree.solutions else None
     return {
         "question": tree.task.question[:_SEARCHED],
@@ -112,14 +103,14 @@ def _entry(tree: Tree, record: Mapping[str, Any], answer: str | None) -> JsonObj
         "tokens": int(costs.get("tokens", sum(node.step.num_tokens for node in tree.nodes if node.step is not None))),
         "costs": {key: rounded(costs[key]) for key in _COSTS if key in costs},
         "groups": {key: kind[:_SHOWN] for key, kind in groups_of(record).items()},
-        "oracle": is_oracle(record),
+        "oracle": records.is_oracle(record),
     }
 
 
 def _tree(tree: Tree, record: Mapping[str, Any]) -> JsonObject:
     name, form = format_of(record, tree)
     before, has_examples = opening(tree.task, form)
-    backs_up, tags = is_backed_up(record), sorted_tags(record)
+    backs_up, tags = records.is_backed_up(record), records.sorted_tags(record)
     return {
         "question": tree.task.question,
         "golds": list(tree.task.answers),
@@ -134,7 +125,7 @@ def _tree(tree: Tree, record: Mapping[str, Any]) -> JsonObject:
         ],
         "solutions": tree.solutions,
         "stopped": tree.stopped,
-        "costs": {key: rounded(value) for key, value in costs_of(record).items()},
+        "costs": {key: rounded(value) for key, value in records.costs_of(record).items()},
         "attempts": [_attempt(attempt) for attempt in tree.attempts],
     }
 
@@ -173,17 +164,10 @@ def _status(step: Step) -> str | None:
 
 
 def _attempt(attempt: Attempt) -> JsonObject:
-    return _without_nothing(
-        {
-            "node": attempt.node,
-            "verdict": None if attempt.verdict is None else attempt.verdict.value,
-            "answer": attempt.answer,
-            "tokens": attempt.tokens,
-            "seconds": rounded(attempt.seconds),
-            "loss": rounded(attempt.loss),
-            "note": attempt.note,
-        }
-    )
+    verdict = None if attempt.verdict is None else attempt.verdict.value
+    shown = {"verdict": verdict, "seconds": rounded(attempt.seconds), "loss": rounded(attempt.loss)}
+    plain = {key: getattr(attempt, key) for key in ("node", "answer", "tokens", "note")}
+    return _without_nothing(plain | shown)
 
 
 def rounded(value: float | None) -> float | int | None:

@@ -17,7 +17,7 @@ from mcts_math.messages import Conversation, Prompt
 from mcts_math.requests import Evaluate, Evaluation, Generate, Generation
 from mcts_math.solver import solve
 from mcts_math.train.data import IGNORED, Encoder
-from mcts_math.train.examples import Solution, example_from_json, to_example
+from mcts_math.train.examples import EXAMPLES, Solution, to_example
 
 TURN = "{% for m in messages %}[{{ m.role[0] }}]{{ m.content }}</s>{% endfor %}"
 TEMPLATE = TURN + "{% if add_generation_prompt %}[a]{% endif %}"
@@ -127,7 +127,7 @@ def test_training_learns_the_tokens_that_were_sampled_and_values_where_the_searc
     assert leaf.depth > 1
     example = to_example(tree, Solution(leaf, True), "0", form)
     assert example is not None
-    assert example_from_json(json.loads(json.dumps(example.to_json())), "here") == example
+    assert EXAMPLES.load(json.loads(json.dumps(EXAMPLES.dump(example))), "here") == example
     (sequence,) = Encoder(engine.model.codec).example(example).sequences
     ids, steps = tuple(sequence.ids.tolist()), tree.steps(leaf)
     sampled = [piece.tokens for step in steps if step.message is not None for piece in step.message.written]

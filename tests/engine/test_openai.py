@@ -432,9 +432,10 @@ def test_the_model_must_be_there(server: FakeServer) -> None:
         ask(server)
     assert ask(server, Generate("x", 1, WARM, 0), served_name="b")
     assert server.asked[0][1]["model"] == "b"
-    server.cards = []
-    with pytest.raises(EngineError, match="lists no models"):
-        ask(server)
+    for cards, says in (({"data": []}, "lists no models"), ([], "another form"), ({"data": None}, "lists no models")):
+        server.cards = cards
+        with pytest.raises(EngineError, match=says):
+            ask(server)
 
 
 @pytest.mark.parametrize(("model", "is_told"), [("org/other", True), ("org/m", False), ("/here/m", False), ("", False)])

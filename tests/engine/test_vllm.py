@@ -75,7 +75,7 @@ def test_a_head_among_the_weights_is_served_until_the_engine_dies(tmp_path: Path
 def test_what_concerns_one_request_is_told_apart() -> None:
     from vllm.exceptions import VLLMValidationError
 
-    from mcts_math.engine.vllm.thread import VLLMThread
+    from mcts_math.engine.vllm.engine import VLLMThread
 
     thread = object.__new__(VLLMThread)
     for error, of_the_request in ((ValueError("no"), True), (VLLMValidationError("no"), True), (KeyError("no"), False)):

@@ -28,7 +28,7 @@ from mcts_math.requests import Evaluate
 from mcts_math.settings import make_settings
 from mcts_math.train.config import TrainConfig
 from mcts_math.train.data import IGNORED, Encoder, Item, encode_files
-from mcts_math.train.examples import Example, ExampleStep, example_from_json
+from mcts_math.train.examples import EXAMPLES, Example, ExampleStep
 from mcts_math.train.loss import pair_places, policy_loss, preference_loss, total, value_loss
 from mcts_math.train.model import PolicyWithValue, load_model
 from mcts_math.train.packing import Collator, counts, make_rows, pack
@@ -45,7 +45,7 @@ def encoder(folder: Path, **options: Any) -> Encoder:
 
 def items_of(folder: Path, records: Sequence[dict[str, Any]], **options: Any) -> list[Item]:
     encode = encoder(folder, **options)
-    return [encode.example(example_from_json(record, "here")) for record in records]
+    return [encode.example(EXAMPLES.load(record, "here")) for record in records]
 
 
 def settings(**values: Any) -> TrainConfig:
@@ -113,7 +113,7 @@ def test_step_ends_that_a_tokenizer_merges_are_counted(tiny: Path) -> None:
 
     merging = Merging(AutoTokenizer.from_pretrained(tiny))
     encode = Encoder(merging)
-    item = encode.example(example_from_json(example(1), "here"))
+    item = encode.example(EXAMPLES.load(example(1), "here"))
     assert encode.merged == 1
     end = item.sequences[0].value_at[0]
     assert chr(item.sequences[0].ids[end]) == ">"  # the last token before the merged one
@@ -313,7 +313,7 @@ def test_values_stand_where_the_engine_reads_them_whatever_names_the_end_of_a_tu
     (folder / "generation_config.json").write_text(json.dumps({"eos_token_id": ends}))
     prompt = Conversation((Message("user", "1?"),))
     made = Example("q/0.0", "1?", prompt, (ExampleStep("It is 1.", 1.0),), True)
-    (tmp_path / "examples.jsonl").write_text(json.dumps(made.to_json()) + "\n")
+    (tmp_path / "examples.jsonl").write_text(json.dumps(EXAMPLES.dump(made)) + "\n")
     files = {"examples": [str(tmp_path / "examples.jsonl")], "max_length": 512}
     rows, _, _ = load_rows(settings(model_dir=str(folder), **files), inspect(folder))
     (sequence,) = rows[0][0].sequences

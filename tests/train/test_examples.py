@@ -27,8 +27,8 @@ from mcts_math.settings import make_settings
 from mcts_math.tasks import Task
 from mcts_math.train.collect import export_dataset, write_examples
 from mcts_math.train.config import ExamplesConfig
-from mcts_math.train.examples import Example, Solution, choose, example_from_json, format_of, solutions_of, to_example
-from mcts_math.train.preference import pair_from_json, pairs_of
+from mcts_math.train.examples import EXAMPLES, Example, Solution, choose, format_of, solutions_of, to_example
+from mcts_math.train.preference import PAIRS, pairs_of
 from mcts_math.tree import Tree
 
 MCTS = {"mode": "mcts", "n_generate_sample": 3, "iterations": 12, "max_depth": 5, "is_sampling": True}
@@ -76,7 +76,7 @@ def test_an_example_in_full() -> None:
     assert (right.correct, wrong.correct, failed.correct) == (True, False, False)
     example = example_of(tree, right, "0.0.0")
     q = tree.nodes[1].q_value
-    assert example.to_json() == {
+    assert EXAMPLES.dump(example) == {
         "id": "t/0.0.0",
         "question": "Q",
         "prompt": ROOT,
@@ -88,7 +88,7 @@ def test_an_example_in_full() -> None:
     }
     assert example_of(tree, wrong, "0.0.1").steps[-1].q == -1.0
     assert -1 < q < 1
-    assert example_from_json(example.to_json(), "here") == example
+    assert EXAMPLES.load(EXAMPLES.dump(example), "here") == example
 
 
 def test_the_text_of_an_example_is_the_prompt_that_the_search_shows() -> None:
@@ -183,10 +183,10 @@ def test_examples_and_pairs_of_conversations(tmp_path: Path, write: Write, grade
     assert (step["text"], step["q"]) == (r"It is \boxed{1}.", 1.0)
     assert step["turns"] == [{"role": "assistant", "content": r"It is \boxed{1}."}]
     assert (wrong["correct"], wrong["steps"][0]["q"]) == (False, -1.0)
-    assert example_from_json(right, "here").prompt == Conversation((Message("user", "Q"),))
+    assert EXAMPLES.load(right, "here").prompt == Conversation((Message("user", "Q"),))
     (pair, *_) = (json.loads(line) for line in (tmp_path / "p.jsonl").read_text().splitlines())
     assert pair["chosen"] == [{"role": "assistant", "content": r"It is \boxed{1}."}]  # as TRL reads conversations
-    assert pair_from_json(pair, "here").to_json() == pair
+    assert PAIRS.load(pair, "here").to_json() == pair
 
 
 def test_pairs_are_siblings_with_a_margin() -> None:
@@ -197,7 +197,7 @@ def test_pairs_are_siblings_with_a_margin() -> None:
     assert pair.margin == 2.0
     line = pair.to_json()
     assert {"prompt", "chosen", "rejected"} <= line.keys()
-    assert pair_from_json(line, "here") == pair
+    assert PAIRS.load(line, "here") == pair
     assert pairs_of(tree, SftFormat(), margin=0.5, most=0) == []
     for seed in range(5):
         for pair in pairs_of(random_tree(seed), SftFormat(), margin=0.3, most=99):
@@ -211,7 +211,7 @@ def test_a_file_of_trees(tmp_path: Path, write: Write, grader: Grader) -> None:
     out, pairs = tmp_path / "new" / "examples.jsonl", tmp_path / "pairs.jsonl"
     statistics = write_examples([path], out, config(), grader, pairs=pairs)
     lines = [json.loads(line) for line in out.read_text().splitlines()]
-    assert [example_from_json(line, "here").to_json() for line in lines] == lines
+    assert [EXAMPLES.dump(EXAMPLES.load(line, "here")) for line in lines] == lines
     assert statistics.taken.total() == len(lines)
     assert statistics.pairs == len(pairs.read_text().splitlines()) > 0
     assert (statistics.trees, statistics.failed) == (5, 1)

@@ -25,7 +25,7 @@ from mcts_math.run.run import solve_file
 from mcts_math.step import Verdict
 from mcts_math.tasks import Task
 from mcts_math.tasks.source import make_tasks
-from mcts_math.train.feedback import FeedbackCounts, feedback_from_json, feedback_of, gold_only, gold_solution
+from mcts_math.train.feedback import FEEDBACK, FeedbackCounts, feedback_of, gold_only, gold_solution
 
 Write = Callable[[str, list[dict[str, Any]]], str]
 SFT = make_format("react_sft", FormatOptions())
@@ -73,7 +73,7 @@ def test_right_and_wrong_attempts_are_taken_and_unfinished_ones_are_not(write: W
     assert {line.solution for line in found} == {"<step>\n<p>\nOne.\n</p>\n<p>\nFinal Answer: 1\n</p>\n</step>"}
     assert (counts.questions, counts.unfinished) == (1, 2)
     assert "incorrect" in counts.render()
-    assert [feedback_from_json(json.loads(json.dumps(line.to_json())), "x") for line in found] == found
+    assert [FEEDBACK.load(json.loads(json.dumps(FEEDBACK.dump(line))), "x") for line in found] == found
 
 
 def test_a_question_without_gold_solution(write: Write, tmp_path: Path) -> None:

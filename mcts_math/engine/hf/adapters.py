@@ -166,7 +166,7 @@ class Adapters:
             layer.lora_dropout.train()
         total, num_tokens, first = 0.0, 0, lesson.sampled if kept else 0
         try:
-            devices = [self._model.device] if self._on_gpu else []
+            devices = [self._model.device] if self._model.device.type == "cuda" else []
             with _DROPOUT, torch.enable_grad(), torch.random.fork_rng(devices):
                 torch.manual_seed(lesson.seed)
                 for term in lesson.terms:
@@ -187,10 +187,6 @@ class Adapters:
         cache = cache_of(kept) if kept else None
         logits = self._model.logits(self._learner, ids, places, cache).to(self._model.adapter_dtype)
         return term.weight * cross_entropy(logits, ids[start:])
-
-    @property
-    def _on_gpu(self) -> bool:
-        return self._model.device.type == "cuda"
 
     def _open(self, name: str, seed: int) -> _Session:
         if not self._free:

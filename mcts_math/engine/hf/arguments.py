@@ -30,12 +30,11 @@ class HFArguments:
     tuned_dir: str | None = None
 
     def __post_init__(self) -> None:
-        for name in ("context_length", "max_batch_size", "max_batch_tokens", "max_prefill_tokens", "num_threads"):
+        counts = ("context_length", "max_batch_size", "max_batch_tokens", "max_prefill_tokens", "num_threads")
+        for name, least in (*((name, 1) for name in counts), ("prefix_cache_tokens", 0)):
             number = getattr(self, name)
-            if number is not None and number < 1:
-                raise EngineError(f"{name} must be at least 1, not {number}")
-        if self.prefix_cache_tokens is not None and self.prefix_cache_tokens < 0:
-            raise EngineError(f"prefix_cache_tokens must be at least 0, not {self.prefix_cache_tokens}")
+            if number is not None and number < least:
+                raise EngineError(f"{name} must be at least {least}, not {number}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,7 +96,11 @@ class HFEngine(JobEngine):
             max_prefill_tokens=arguments.max_prefill_tokens or (4096 if on_cpu else 16384),
             prefix_cache_tokens=_tokens(model, 0.2, 2 << 30) if cache_tokens is None else cache_tokens,
         )
-        adapters = None if adapter is None else _open_adapters(model, adapter)
+        adapters: SessionWeights | None = None
+        if isinstance(adapter, RuleOptions):
+            adapters = WeightChanges(model, adapter.folder)
+        elif adapter is not None:
+            adapters = Adapters(model, adapter)
         return cls(model, Batch(model, limits, adapters), adapters)
 
     @property
@@ -142,10 +146,6 @@ class HFEngine(JobEngine):
         if self.adapters is not None:
             self.adapters.select([])
         beam_search(self.model, job)
-
-
-def _open_adapters(model: CausalModel, options: AdapterOptions | RuleOptions) -> SessionWeights:
-    return WeightChanges(model, options.folder) if isinstance(options, RuleOptions) else Adapters(model, options)
 
 
 def _tokens(model: CausalModel, share: float, most_on_cpu: int) -> int:

@@ -11,7 +11,6 @@ prefix      keys and values in front of every sequence (2101.00190), as peft has
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -19,11 +18,10 @@ from typing import Any, Final
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import orthogonal
 
-from mcts_math.engine.hf.parts import fingerprint
+from mcts_math.engine.hf.parts import fingerprint, load_parts
+from mcts_math.engine.part_settings import TUNED, TunedSettings, read_settings
 from mcts_math.errors import CheckpointError, EngineError
 
-NAME: Final = "tuned"
-"""Of the two files in a folder, see `save_parts`."""
 _ATTENTION: Final = ("self_attn", "attention", "attn", "self_attention")
 _FEED_FORWARD: Final = ("mlp", "feed_forward", "ffn")
 
@@ -98,29 +96,17 @@ def load_grafts(folder: str | Path, model: Any) -> list[list[Tensor]]:
     Raises:
         CheckpointError: the folder is incomplete or broken, or for another base model.
     """
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    path = Path(folder).expanduser()
-    try:
-        settings = json.loads((path / f"{NAME}.json").read_text("utf-8"))
-        kind, options, base = settings["kind"], settings["options"], settings["base_fingerprint"]
-        state = load_file(path / f"{NAME}.safetensors")
-    except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
-        raise CheckpointError(f"tuned_dir: {path} is not a folder of scripts/train_optune.py: {error!r}") from error
-    if base_fingerprint(model) != base:
+    settings = read_settings(folder, TUNED, TunedSettings)
+    if base_fingerprint(model) != settings.base_fingerprint:
         raise CheckpointError(
-            f"tuned_dir: {path} was trained for another base model ({settings.get('model_dir', 'not told')}); give the "
-            "model_dir that it was trained on"
+            f"tuned_dir: {folder} was trained for another base model ({settings.model_dir}); give the model_dir that "
+            "it was trained on"
         )
-    if kind == "prefix":
-        tensors = {name: tensor.to(model.device, model.dtype) for name, tensor in state.items()}
+    if settings.kind == "prefix":
+        tensors = {name: tensor.to(model.device, model.dtype) for name, tensor in load_parts(folder, TUNED).items()}
         return [[tensors[f"{i}.keys"], tensors[f"{i}.values"]] for i in range(len(tensors) // 2)]
-    grafts = make_grafts(kind, model, options)
-    try:
-        grafts.load_state_dict(state)
-    except RuntimeError as error:
-        raise CheckpointError(f"tuned_dir: {path} does not hold the weights of its settings: {error}") from error
+    grafts = make_grafts(settings.kind, model, settings.options)
+    load_parts(folder, TUNED, grafts)
     attach(model, grafts.requires_grad_(False).eval().to(model.device))
     return []
 

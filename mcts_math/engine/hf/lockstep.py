@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import gc
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import lru_cache
 from inspect import isawaitable
 from pathlib import Path
@@ -22,6 +22,7 @@ from typing import Any, TypeVar, cast
 
 import torch
 
+from mcts_math.concurrency import settle
 from mcts_math.engine.hf.arguments import BatchLimits, HFArguments
 from mcts_math.engine.hf.batch import Batch
 from mcts_math.engine.hf.model import CausalModel
@@ -30,6 +31,7 @@ from mcts_math.engine.hf.sequence import Job
 from mcts_math.engine.hf.serving import JobEngine
 from mcts_math.engine.hf.token_beam import beam_search
 from mcts_math.engine.spec import EngineOptions
+from mcts_math.engine.table import ENGINES
 from mcts_math.errors import ConfigError, EngineError
 from mcts_math.requests import Checker, Interpreter, Prompt
 
@@ -37,7 +39,7 @@ T = TypeVar("T")
 
 _TURNS = 12  # of the event loop without a new request, after which all trees wait for the model
 _PROMPTS = 1 << 14  # whose tokens are kept: a search asks for the values and the steps below one prompt
-_ARGUMENTS = ("dtype", "device", "attn", "context_length", "tuned_dir")  # of the engine, those that are for the model
+_ARGUMENTS = {field.name for field in fields(HFArguments)} - ENGINES["hf"].neutral_arguments  # those for the model
 
 _models: dict[tuple[object, ...], CausalModel] = {}  # of this process: the last one that was used
 
@@ -49,7 +51,7 @@ def load_model(options: EngineOptions) -> CausalModel:
         ConfigError: an argument that is not for the model.
         EngineError, CheckpointError: it can't be loaded.
     """
-    if unknown := sorted(set(options.arguments) - set(_ARGUMENTS)):
+    if unknown := sorted(set(options.arguments) - _ARGUMENTS):
         raise ConfigError(f"engine_args: {unknown[0]!r} has no use here; it takes: {', '.join(sorted(_ARGUMENTS))}.")
     arguments = HFArguments(**options.arguments)
     folder = Path(options.model_dir).expanduser().resolve()
@@ -70,14 +72,6 @@ class _Waiter:
     job: Job
     task_id: str
     future: asyncio.Future[None]
-
-    def settle(self, error: EngineError | None) -> None:
-        if self.future.done():
-            return  # cancelled meanwhile
-        if error is None:
-            self.future.set_result(None)
-        else:
-            self.future.set_exception(error)
 
     @property
     def order(self) -> tuple[object, ...]:
@@ -152,11 +146,9 @@ class Lockstep(JobEngine):
                 refused = await asyncio.to_thread(self._compute, [one.job for one in waiting])
             except Exception as error:  # whatever it is, those who wait must hear of it
                 failure = f"the model broke down: {type(error).__name__}: {error}"
-                for one in waiting:
-                    one.settle(EngineError(failure))
-                return
+                refused = {one.job: EngineError(failure) for one in waiting}
             for one in waiting:
-                one.settle(refused.get(one.job))
+                settle([one.future], refused.get(one.job))
 
     async def _all_wait(self) -> bool:
         """Whether requests wait, once nothing is elsewhere and no tree is on its way to its next request."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from mcts_math.engine.hf.model import CausalModel
 from mcts_math.engine.spec import AdapterOptions
-from mcts_math.errors import EngineError, how_to_install
+from mcts_math.errors import EngineError, require_package
 
 SLOT = "session"
 """peft's name of the adapter in the model; its weights are those of the session that learns."""
@@ -22,24 +22,21 @@ def make_learner(model: CausalModel, options: AdapterOptions) -> Any:
     Raises:
         EngineError: peft is not installed, or the model has no such targets.
     """
-    try:
-        from peft import LoraConfig, inject_adapter_in_model
-    except ImportError as error:
-        raise EngineError(f"learning at test time needs peft: {how_to_install('ttt')} ({error})") from error
+    peft = require_package("peft", "learning at test time", "ttt", EngineError)
     _check_targets(model.raw, options.targets)
     shared: dict[int, Any] = {id(tensor): tensor for tensor in (*model.raw.parameters(), *model.raw.buffers())}
     shared[id(model)] = model  # hooks of the model belong to it
     learner = copy.deepcopy(model.raw, shared)
     for module in learner.modules():
         module._forward_hooks.clear()
-    config = LoraConfig(
+    config = peft.LoraConfig(
         r=options.rank,
         lora_alpha=options.alpha,
         lora_dropout=options.dropout,
         target_modules=list(options.targets),
     )
     try:
-        inject_adapter_in_model(config, learner, adapter_name=SLOT)
+        peft.inject_adapter_in_model(config, learner, adapter_name=SLOT)
     except ValueError as error:  # peft's word for a module type that it can't adapt
         raise EngineError(f"peft can't adapt {', '.join(options.targets)}: {error}") from error
     return learner.eval()

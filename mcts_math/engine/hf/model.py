@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
 from torch import Tensor
 from transformers import AutoModelForCausalLM
 from transformers.cache_utils import Cache, DynamicCache, DynamicLayer
@@ -24,7 +23,7 @@ from mcts_math.engine.hf.grafts import load_grafts
 from mcts_math.engine.hf.kv_cache import KVBlock, KVLayout, Segments
 from mcts_math.engine.tokenizer import Codec, load_codec
 from mcts_math.engine.value_head import ValueHead, load_value_head, require_width
-from mcts_math.errors import CheckpointError, EngineError
+from mcts_math.errors import CheckpointError, EngineError, boundary
 
 _DTYPES = {
     "float32": torch.float32,
@@ -222,12 +221,9 @@ def load_weights(
     """The model of a folder, on the CPU, by one of transformers' automatic classes. Raises CheckpointError where it
     can't be loaded whole."""
     more = {} if attn is None else {"attn_implementation": attn}
-    try:
-        with without_progress_bars():
-            model, info = kind.from_pretrained(folder, dtype=dtype, output_loading_info=True, **more)
-    except Exception as error:  # a boundary: transformers raises whatever its loaders happen to raise
-        whole = "; are its weights whole, and no pointers of git-lfs?" if isinstance(error, SafetensorError) else ""
-        raise CheckpointError(f"transformers can't load {folder}: {type(error).__name__}: {error}{whole}") from error
+    what = f"transformers can't load {folder} (are its weights whole, and no pointers of git-lfs?)"
+    with boundary(what, CheckpointError), without_progress_bars():
+        model, info = kind.from_pretrained(folder, dtype=dtype, output_loading_info=True, **more)
     # transformers only warns about weights that it did not find, and makes them up.
     if missing := sorted(info["missing_keys"]):
         raise CheckpointError(

@@ -9,8 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
+from torch import Tensor, nn
 
+from mcts_math.errors import CheckpointError
 from mcts_math.files import replace_file
 
 
@@ -20,11 +23,21 @@ def save_parts(folder: Path, name: str, state: Mapping[str, Tensor], settings: M
     Raises:
         OSError: a file can't be written.
     """
-    from safetensors.torch import save
-
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
     replace_file(folder / f"{name}.safetensors", save(tensors))
     replace_file(folder / f"{name}.json", json.dumps(dict(settings), indent=1, ensure_ascii=False) + "\n")
+
+
+def load_parts(folder: str | Path, name: str, module: nn.Module | None = None) -> dict[str, Tensor]:
+    """The weights in a folder, which a module gets that they are for. Raises CheckpointError where they are not its."""
+    file = Path(folder).expanduser() / f"{name}.safetensors"
+    try:
+        state: dict[str, Tensor] = load_file(file)
+        if module is not None:
+            module.load_state_dict(state)
+    except (OSError, RuntimeError, SafetensorError) as error:
+        raise CheckpointError(f"{file} does not hold the weights that its settings speak of: {error}") from error
+    return state
 
 
 def fingerprint(weights: Iterable[tuple[str, Tensor]]) -> str:

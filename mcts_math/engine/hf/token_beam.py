@@ -14,8 +14,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from mcts_math.engine.hf.kv_cache import KVBlock
+from mcts_math.engine.hf.kv_cache import KVBlock, Workspace
 from mcts_math.engine.hf.model import CausalModel
+from mcts_math.engine.hf.prefill import Prefill, compute, prepare
+from mcts_math.engine.hf.prefix_cache import PrefixCache
 from mcts_math.engine.hf.sequence import Job, find_end
 from mcts_math.errors import EngineError
 from mcts_math.messages import FinishReason, Piece, Sample
@@ -41,7 +43,7 @@ def beam_search(model: CausalModel, job: Job) -> None:
         raise EngineError("a beam search by an adapter is not to be had; leave out `adapter` or `beam_width`")
     if job.num_samples > width or job.sampling.temperature or job.want_value:
         raise EngineError("a beam search gives at most `beam_width` samples, at temperature 0 and without a value")
-    block, logits = _prefill(model, job.prompt, width)
+    block, logits = _prefill(model, job, width)
     beams, ended = [_Hypothesis((), 0.0)], list[Sample]()
     while beams:
         candidates = _best(logits[: len(beams)], [beam.logprob for beam in beams], 2 * width)
@@ -64,22 +66,16 @@ def beam_search(model: CausalModel, job: Job) -> None:
         job.samples[i] = ended[min(i, len(ended) - 1)]
 
 
-def _prefill(model: CausalModel, prompt: tuple[int, ...], width: int) -> tuple[KVBlock, Tensor]:
+def _prefill(model: CausalModel, job: Job, width: int) -> tuple[KVBlock, Tensor]:
     """A block with the prompt in each of `width` rows, and the logits [1, V] after it."""
-    length, device = len(prompt), model.device
-    first = KVBlock(model.layout, device, 1, length)
-    first.num_rows = 1
-    first.mask[0, :length] = 1
-    ids = torch.tensor([prompt], device=device)
-    positions = torch.arange(length, device=device).unsqueeze(0)
-    for a in range(0, length, _PREFILL):
-        part = slice(a, a + _PREFILL)
-        logits = model.forward(first, ids[:, part], positions[:, part]).logits
-    block = KVBlock(model.layout, device, 0, 0)
+    length, alone = len(job.prompt), Workspace(model.layout, 0)
+    first, ids, _ = prepare([Prefill(job, job.prompt, None)], length, model, PrefixCache(0), alone)
+    result = compute(model, first, ids, _PREFILL)
+    block = KVBlock(model.layout, model.device, 0, 0)
     block.reserve(width, length, 1)
     block.num_rows = width
     block.join(slice(0, width), first, 0, length)
-    return block, logits
+    return block, result.logits
 
 
 def _best(logits: Tensor, totals: list[float], count: int) -> list[tuple[int, int, float]]:

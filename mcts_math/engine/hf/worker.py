@@ -6,12 +6,12 @@ import asyncio
 import queue
 import threading
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from functools import partial
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 import torch
 
+from mcts_math.concurrency import settle
 from mcts_math.engine.hf.batch import Batch
 from mcts_math.engine.hf.kv_cache import KVBlock
 from mcts_math.engine.hf.lessons import Lesson, SessionWeights
@@ -22,12 +22,8 @@ from mcts_math.requests import Adaptation
 T = TypeVar("T")
 
 
-@dataclass(eq=False, slots=True)
-class _Waiter:
-    """A coroutine that waits for the thread."""
-
-    loop: asyncio.AbstractEventLoop
-    future: asyncio.Future[None]
+_Waiter: TypeAlias = "asyncio.Future[None]"
+"""What a coroutine waits for."""
 
 
 class EngineThread:
@@ -49,7 +45,7 @@ class EngineThread:
         waiter = self._register()
         self._inbox.put(partial(self._admit, job, waiter))
         try:
-            await waiter.future
+            await waiter
         except asyncio.CancelledError:
             self._inbox.put(partial(self._cancel, job))
             raise
@@ -58,7 +54,7 @@ class EngineThread:
         """Has work done that needs the model to itself, between two steps of the batch. Raises EngineError as `run`."""
         waiter, results = self._register(), list[T]()
         self._inbox.put(partial(self._do_exclusive, lambda: results.append(work()), waiter))
-        await waiter.future
+        await waiter
         return results[0]
 
     async def learn(self, session: str, lesson: Lesson) -> Adaptation:
@@ -75,8 +71,7 @@ class EngineThread:
         self._thread.join()
 
     def _register(self) -> _Waiter:
-        loop = asyncio.get_running_loop()
-        waiter = _Waiter(loop, loop.create_future())
+        waiter: _Waiter = asyncio.get_running_loop().create_future()
         with self._lock:
             if self._ended is not None:
                 raise EngineError(str(self._ended)) from self._ended
@@ -125,7 +120,7 @@ class EngineThread:
         """Lets coroutines go on, with an error where there is one."""
         by_loop: dict[asyncio.AbstractEventLoop, list[_Waiter]] = {}
         for waiter in waiters:
-            by_loop.setdefault(waiter.loop, []).append(waiter)
+            by_loop.setdefault(waiter.get_loop(), []).append(waiter)
             self._waiting.discard(waiter)
         for loop, mine in by_loop.items():
             try:
@@ -151,7 +146,7 @@ class EngineThread:
             self._batch.cancel(job)
 
     def _do_exclusive(self, work: Callable[[], None], waiter: _Waiter) -> None:
-        if not waiter.future.cancelled():
+        if not waiter.cancelled():
             try:
                 work()
             except EngineError as error:  # the request's own; the model is as it was
@@ -189,11 +184,7 @@ class EngineThread:
 def _resolve(waiters: list[_Waiter], error: EngineError | None) -> None:
     """Runs in the event loop of the coroutines that wait."""
     for waiter in waiters:
-        if waiter.future.done():
-            continue  # cancelled meanwhile
-        if error is None:
-            waiter.future.set_result(None)
-        else:
-            failure = type(error)(str(error))  # one each: a traceback grows on an exception that is raised twice
+        failure = None if error is None else type(error)(str(error))  # one each: to be raised adds to a traceback
+        if failure is not None:
             failure.__cause__ = error
-            waiter.future.set_exception(failure)
+        settle([waiter], failure)

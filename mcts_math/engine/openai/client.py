@@ -17,7 +17,7 @@ from mcts_math.engine.openai.arguments import ServerArguments
 from mcts_math.errors import EngineError, RefusedError
 from mcts_math.messages import whole_texts
 
-_AGAIN = frozenset({408, 409, 425})  # as all failures of the server's own, but these
+_AGAIN = frozenset({408, 409, 425, 429})  # as all failures of the server's own, but these
 _NEVER = frozenset({501, 505})  # it does not know the method, or the protocol
 _NO_MONEY = "insufficient_quota"  # as OpenAI calls a 429 that no waiting mends
 _SHORTEST_PAUSE_S = 0.01
@@ -129,15 +129,16 @@ class Client:
                     f"base_url in {self.key} is {self.base_url!r}, which is no address: {error}. Give e.g. "
                     "http://HOST:8000/v1"
                 ) from error
-            except _LimitedError as error:
-                waited += self._limit(error, waited)
             except (httpx2.TransportError, httpx2.DecodingError, _TryAgainError) as error:
+                if isinstance(error, _TryAgainError) and error.status == 429:
+                    waited += self._limit(error, waited)
+                    continue
                 if attempt == self.arguments.retries:
                     raise self._explain(error) from error
                 await asyncio.sleep(self._pause(attempt, error))
                 attempt += 1
 
-    def _limit(self, error: _LimitedError, waited: float) -> float:
+    def _limit(self, error: _TryAgainError, waited: float) -> float:
         """Holds all requests back until a rate limit is lifted; the seconds until then. They cost no retries.
 
         Raises:
@@ -187,21 +188,19 @@ class Client:
         return f"{base.removesuffix('/v1')}{path}" if path.startswith("/") else f"{base}/{path}"
 
     def _read(self, response: httpx2.Response) -> Any:
-        if response.status_code == 429:
-            if _NO_MONEY in response.text:
-                raise EngineError(f"{self.base_url} has no more to give to this API key: {_message(response)}")
-            raise _LimitedError(_message(response), _seconds(response.headers.get("Retry-After")))
-        if _may_pass(response.status_code):
-            raise _TryAgainError(
-                response.status_code, _message(response), _seconds(response.headers.get("Retry-After"))
-            )
-        if response.status_code in (401, 403):
+        if response.status_code == 429 and _NO_MONEY in response.text:
+            raise EngineError(f"{self.base_url} has no more to give to this API key: {_message(response)}")
+        status = response.status_code
+        # Failures that may pass have other numbers behind a gateway (Cloudflare's 52x).
+        if status in _AGAIN or (status >= 500 and status not in _NEVER):
+            raise _TryAgainError(status, _message(response), _seconds(response.headers.get("Retry-After")))
+        if status in (401, 403):
             raise EngineError(
                 f"{self.base_url} wants another API key ({_message(response)}); put it into the environment variable "
                 f"{self.arguments.api_key_env}, or name another one with api_key_env in {self.key}"
             )
         if response.is_error:
-            raise ServerRefusedError(response.status_code, _message(response))
+            raise ServerRefusedError(status, _message(response))
         try:
             reply = response.json()
         except (ValueError, RecursionError):
@@ -243,24 +242,11 @@ def _read_api_key(variable: str) -> str | None:
 
 
 class _TryAgainError(Exception):
-    """The server can't serve just now. `retry_after` in seconds, where it tells."""
+    """The server can't serve just now; 429: it takes no more for a while. `retry_after` in seconds, where it tells."""
 
     def __init__(self, status: int, message: str, retry_after: float | None) -> None:
         super().__init__(message)
         self.status, self.message, self.retry_after = status, message, retry_after
-
-
-class _LimitedError(Exception):
-    """The server takes no more requests for a while. `retry_after` in seconds, where it tells."""
-
-    def __init__(self, message: str, retry_after: float | None) -> None:
-        super().__init__(message)
-        self.message, self.retry_after = message, retry_after
-
-
-def _may_pass(status: int) -> bool:
-    """Whether the same request may be served later: failures have other numbers behind a gateway (Cloudflare's 52x)."""
-    return status in _AGAIN or (status >= 500 and status not in _NEVER)
 
 
 def _seconds(retry_after: str | None) -> float | None:

@@ -26,21 +26,12 @@ from typing import Any
 
 from mcts_math.concurrency import gather
 from mcts_math.engine.checks import check_request, encode_prompt, evaluate_by_generating, refuse_undeclared
+from mcts_math.engine.openai import replies as reader
 from mcts_math.engine.openai.abilities import Abilities, make_trial, try_out
 from mcts_math.engine.openai.arguments import ServerArguments
 from mcts_math.engine.openai.bodies import make_body, require_told_stops
 from mcts_math.engine.openai.client import Client, ServerRefusedError
 from mcts_math.engine.openai.dialects import to_standard
-from mcts_math.engine.openai.replies import (
-    Expected,
-    checked,
-    leaves_out_logprobs,
-    parse_samples,
-    parse_usage,
-    parse_value,
-    reading,
-    thought_key,
-)
 from mcts_math.engine.openai.server import ServedModel, discover
 from mcts_math.engine.tokenizer import require_text
 from mcts_math.errors import EngineError, RefusedError
@@ -108,15 +99,15 @@ class OpenAIEngine:
             if replies is None:
                 return Generation((), too_long=True, num_prompt_tokens=length)
             url = self._client.base_url
-            told = "logprobs" not in able.lacks and not any(leaves_out_logprobs(reply, url) for reply in replies)
-            expected = Expected(self.served, prompt, opening, request.sampling.stop, told)
-            samples = [sample for reply in replies for sample in parse_samples(reply, url, expected)]
+            told = "logprobs" not in able.lacks and not any(reader.leaves_out_logprobs(reply, url) for reply in replies)
+            expected = reader.Expected(self.served, prompt, opening, request.sampling.stop, told)
+            samples = [sample for reply in replies for sample in reader.parse_samples(reply, url, expected)]
             if len(samples) != different:
                 raise RefusedError(f"{url} gave {len(samples)} samples, not {different}")
-            self._thought_key = self._thought_key or thought_key(replies[0])
-            value = parse_value(replies[0]["choices"][0], self.served.value_token) if want_value else None
+            self._thought_key = self._thought_key or reader.thought_key(replies[0])
+            value = reader.parse_value(replies[0]["choices"][0], self.served.value_token) if want_value else None
             everyone = tuple(samples) * (request.num_samples // different)
-            return Generation(everyone, value, False, *parse_usage(replies[0]))
+            return Generation(everyone, value, False, *reader.parse_usage(replies[0]))
 
     async def evaluate(self, request: Evaluate) -> Evaluation:
         """The value of a prompt, for one token. Raises EngineError as `generate` does, and where there is no head."""
@@ -137,8 +128,8 @@ class OpenAIEngine:
             reply = self._client.post_now("completions", body)
         except ServerRefusedError as error:
             raise error.as_error(f"{self._client.base_url} refuses the request") from error
-        with reading(self._client.base_url):
-            parse_value(checked(reply, self._client.base_url)[0], self.served.value_token)
+        with reader.reading(self._client.base_url):
+            reader.parse_value(reader.checked(reply, self._client.base_url)[0], self.served.value_token)
 
     async def _encode(self, prompt: Prompt) -> tuple[tuple[int, ...] | str | Conversation | None, int]:
         """What the server is sent, and its number of tokens (0: not known); None in its place where it is too long.
@@ -218,7 +209,7 @@ class OpenAIEngine:
         alone = await self._try(able, path, body | {"max_tokens": 1, "n": 1}) if asked > 1 else refusal
         if isinstance(alone, ServerRefusedError):
             return None
-        length, _ = parse_usage(alone)
+        length, _ = reader.parse_usage(alone)
         limit = refusal.find_limit(length, asked) if length else None
         if limit is None:
             return asked // 2
@@ -234,7 +225,7 @@ class OpenAIEngine:
         self._in_flight += 1
         self._most_in_flight = max(self._most_in_flight, self._in_flight)
         try:
-            with reading(self._client.base_url):
+            with reader.reading(self._client.base_url):
                 yield
         except RefusedError as error:
             if not isinstance(error.__cause__, ServerRefusedError):

@@ -57,7 +57,15 @@ def find_card(client: Client, model: str) -> dict[str, Any]:
         EngineError: the server can't be reached, or does not have the model.
     """
     try:
-        return _choose(_cards(client), model, client)
+        reply = client.get("models")
+        if not reply["data"]:
+            raise EngineError(f"{client.base_url}/models lists no models: {str(reply)[:200]}")
+        return _choose(list(reply["data"]), model, client)
+    except ServerRefusedError as error:
+        raise EngineError(
+            f"{client.base_url}/models answers HTTP {error.status}, {error.message}; is base_url the address of an "
+            "OpenAI-compatible API, with /v1 at its end?"
+        ) from error
     except (LookupError, TypeError, AttributeError) as error:
         raise EngineError(f"{client.base_url}/models answers in another form than OpenAI's API: {error!r}") from error
 
@@ -93,20 +101,6 @@ def _context_length(card: dict[str, Any]) -> int | None:
         if isinstance(length, int) and not isinstance(length, bool) and length > 0:
             return length
     return None
-
-
-def _cards(client: Client) -> list[dict[str, Any]]:
-    try:
-        reply = client.get("models")
-    except ServerRefusedError as error:
-        raise EngineError(
-            f"{client.base_url}/models answers HTTP {error.status}, {error.message}; is base_url the address of an "
-            "OpenAI-compatible API, with /v1 at its end?"
-        ) from error
-    cards = reply.get("data") if isinstance(reply, dict) else None
-    if not isinstance(cards, list) or not cards:
-        raise EngineError(f"{client.base_url}/models lists no models: {str(reply)[:200]}")
-    return cards
 
 
 def _choose(cards: list[dict[str, Any]], model: str, client: Client) -> dict[str, Any]:

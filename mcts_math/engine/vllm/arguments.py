@@ -8,7 +8,7 @@ from typing import Any
 from mcts_math.engine.checkpoint import Checkpoint
 from mcts_math.engine.checks import free_bytes
 from mcts_math.engine.vllm.value_head import overrides
-from mcts_math.errors import EngineError, how_to_install
+from mcts_math.errors import EngineError, require_package
 
 
 def complete_args(checkpoint: Checkpoint, given: dict[str, Any], *, need_value: bool) -> dict[str, Any]:
@@ -17,17 +17,14 @@ def complete_args(checkpoint: Checkpoint, given: dict[str, Any], *, need_value: 
     Raises:
         EngineError: vLLM is not installed, or an argument that would break a run later.
     """
-    try:
-        from vllm.platforms import current_platform
-    except ImportError as error:
-        raise _not_installed(error) from error
+    platforms = _require("vllm.platforms")
     settings: dict[str, Any] = {"model": str(checkpoint.path), "enable_prefix_caching": True, "disable_log_stats": True}
     if need_value:
         settings |= {"logprobs_mode": "raw_logits", "model_class_overrides": overrides(checkpoint.architecture)}
         clash = sorted({"logprobs_mode", "model_class_overrides"} & set(given))
         if clash:
             raise EngineError(f"engine_args: {', '.join(clash)} is set by the value head; leave it out")
-    if current_platform.is_cpu():
+    if platforms.current_platform.is_cpu():
         if given.get("enable_chunked_prefill"):
             raise EngineError(
                 "engine_args: enable_chunked_prefill ends in a crash of vLLM on a CPU where requests have seeds; leave "
@@ -44,17 +41,11 @@ def complete_args(checkpoint: Checkpoint, given: dict[str, Any], *, need_value: 
 def engine_args_class() -> type[Any]:
     """vLLM's dataclass of arguments. Raises EngineError where vLLM is not installed."""
     quiet()
-    try:
-        from vllm.engine.arg_utils import AsyncEngineArgs
-    except ImportError as error:
-        raise _not_installed(error) from error
-    return AsyncEngineArgs  # type: ignore[no-any-return]
+    return _require("vllm.engine.arg_utils").AsyncEngineArgs  # type: ignore[no-any-return]
 
 
-def _not_installed(error: ImportError) -> EngineError:
-    return EngineError(
-        f"engine: vllm needs vLLM, which can't be imported ({error}): {how_to_install('vllm')}, or use engine: hf"
-    )
+def _require(module: str) -> Any:
+    return require_package(module, "engine: vllm", "vllm", EngineError, "Or use engine: hf")
 
 
 def quiet() -> None:

@@ -21,26 +21,21 @@ from collections.abc import Coroutine
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from mcts_math.concurrency import gather
+from mcts_math.engine import checks
 from mcts_math.engine.checkpoint import obtain
-from mcts_math.engine.checks import (
-    NO_HEAD,
-    check_request,
-    cut_sample,
-    encode_prompt,
-    evaluate_by_generating,
-    refuse_undeclared,
-)
+from mcts_math.engine.loop_thread import LoopThread, Work
 from mcts_math.engine.tokenizer import Codec, load_codec
 from mcts_math.engine.value_head import load_value_head
 from mcts_math.engine.value_token import decode_value, value_token
 from mcts_math.engine.vllm.arguments import complete_args, quiet
-from mcts_math.engine.vllm.thread import VLLMThread
-from mcts_math.errors import EngineError, RefusedError
+from mcts_math.errors import EngineError, EngineLostError, RefusedError, boundary
 from mcts_math.messages import Piece, Sample, Sampling
 from mcts_math.requests import SEED_MASK, Evaluate, Evaluation, Generate, Generation
+
+T = TypeVar("T")
 
 
 @dataclass(slots=True)
@@ -101,9 +96,9 @@ class VLLMEngine:
         Raises:
             EngineError: the request makes no sense, the engine is closed, or it broke down.
         """
-        check_request(request)
-        refuse_undeclared(request, "vllm")
-        prompt = await encode_prompt(self.codec, request.prompt, self.context_length)
+        checks.check_request(request)
+        checks.refuse_undeclared(request, "vllm")
+        prompt = await checks.encode_prompt(self.codec, request.prompt, self.context_length)
         if isinstance(prompt, int):
             return Generation((), too_long=True, num_prompt_tokens=prompt)
         opening = self.codec.opening(request.prompt)
@@ -120,8 +115,8 @@ class VLLMEngine:
     async def evaluate(self, request: Evaluate) -> Evaluation:
         """The value of a prompt, for one token. Raises EngineError as `generate` does, and where there is no head."""
         if self.value_token is None:
-            raise EngineError(NO_HEAD)
-        return await evaluate_by_generating(self, request)
+            raise EngineError(checks.NO_HEAD)
+        return await checks.evaluate_by_generating(self, request)
 
     async def forget(self) -> None:
         """Empties the prefix cache, for measurements."""
@@ -178,7 +173,9 @@ class VLLMEngine:
         if output.finish_reason == "length":
             text = written = self.codec.continuation(prompt, ids)
         else:
-            text = cut_sample(self.codec, prompt, ids, stopped_by=output.stop_reason, stop=stop, fallback=output.text)
+            text = checks.cut_sample(
+                self.codec, prompt, ids, stopped_by=output.stop_reason, stop=stop, fallback=output.text
+            )
             written = self.codec.continuation(prompt, ids) if isinstance(output.stop_reason, str) else text
         return Sample(text, logprob, len(ids), output.finish_reason, (Piece(written, tuple(ids)),), opening)
 
@@ -189,3 +186,73 @@ class VLLMEngine:
         if not math.isfinite(first):
             raise EngineError("the value head answered NaN: its weights, or the model's, are broken")
         return decode_value(first)
+
+
+class VLLMThread:
+    """Starts vLLM, runs coroutines on its loop, and ends it.
+
+    Attributes:
+        llm: the AsyncLLM, to be used on that loop only.
+    """
+
+    def __init__(self, settings: dict[str, Any]) -> None:
+        """Starts vLLM. Raises EngineError as `VLLMEngine.load`."""
+        self._thread = LoopThread("vllm-engine")
+        try:
+            self.llm: Any = self._thread.call(lambda: _start(settings))
+        except BaseException:
+            self._thread.close()
+            raise
+
+    async def run(self, work: Work[T]) -> T:
+        """Runs a coroutine on vLLM's loop and waits for it; being cancelled cancels it there.
+
+        Raises:
+            RefusedError: vLLM won't take this request; others may be fine.
+            EngineError: it is closed, or it died.
+        """
+        return await self._thread.run(lambda: self._translate(work))
+
+    def close(self) -> None:
+        """Ends vLLM's processes and the thread. May be called again."""
+        self._thread.close(self._shut_down)
+
+    async def _translate(self, work: Work[T]) -> T:
+        from vllm.exceptions import VLLMClientError
+        from vllm.v1.engine.exceptions import EngineDeadError
+
+        try:
+            return await work()
+        except EngineError:
+            raise
+        except EngineDeadError as error:
+            if self._thread.is_closed:
+                raise EngineError("the engine is closed") from None
+            raise EngineLostError(
+                "vLLM's engine process died; its own message is further up. If it was out of memory, lower "
+                "gpu_memory_utilization, max_num_seqs, max_num_batched_tokens or max_model_len (on a CPU: "
+                "kv_cache_memory_bytes) in engine_args, or raise tensor_parallel_size. Finished questions are safe: "
+                "go on with --resume"
+            ) from error
+        except (VLLMClientError, ValueError) as error:  # vLLM's words for a request that it won't take
+            raise RefusedError(f"vLLM refuses the request: {error}") from error
+        except Exception as error:  # a boundary: whatever it is, who waits must hear of it in one line
+            cause = error.__cause__ or error
+            raise EngineError(f"vLLM broke down: {type(cause).__name__}: {cause}") from error
+
+    async def _shut_down(self) -> None:
+        self.llm.shutdown()
+        del self.llm  # with the sockets that it holds
+
+
+async def _start(settings: dict[str, Any]) -> Any:
+    """Runs on the loop that vLLM will use."""
+    from vllm.engine.arg_utils import AsyncEngineArgs
+    from vllm.v1.engine.async_llm import AsyncLLM
+
+    remedy = (
+        "if its own message further up speaks of memory, lower gpu_memory_utilization or max_model_len in engine_args, "
+        "or raise tensor_parallel_size"
+    )
+    with boundary(f"vLLM did not start ({remedy})", EngineError):
+        return AsyncLLM.from_engine_args(AsyncEngineArgs(**settings))

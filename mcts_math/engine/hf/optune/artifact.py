@@ -7,18 +7,16 @@ from typing import Any
 
 from mcts_math.engine.hf.optune.rule import Shape, UpdateRule
 from mcts_math.engine.hf.optune.sites import Sites, base_fingerprint, shapes_of
-from mcts_math.engine.rule_settings import NAME, VERSION, read_rule_settings
+from mcts_math.engine.hf.parts import load_parts
+from mcts_math.engine.part_settings import RULE, Base, RuleSettings, read_settings
 from mcts_math.errors import CheckpointError
 
 
 def describe_rule(rule: UpdateRule, model: Any, sites: Sites, rank: int, name: str) -> dict[str, Any]:
     """What `optune.json` must hold for `load_rule`: the base model of that name, the changed layers, the rank."""
-    return {
-        "version": VERSION,
-        "base": {"architecture": type(model).__name__, "fingerprint": base_fingerprint(sites), "name": name},
-        "rank": rank,
-        "layers": {name: [shape.inputs, shape.outputs] for name, shape in rule.shapes.items()},
-    }
+    base = Base(architecture=type(model).__name__, fingerprint=base_fingerprint(sites), name=name)
+    layers = {name: (shape.inputs, shape.outputs) for name, shape in rule.shapes.items()}
+    return RuleSettings(version=1, base=base, rank=rank, layers=layers).model_dump()
 
 
 def load_rule(folder: str | Path, model: Any) -> tuple[UpdateRule, Sites]:
@@ -27,32 +25,20 @@ def load_rule(folder: str | Path, model: Any) -> tuple[UpdateRule, Sites]:
     Raises:
         CheckpointError: the folder is incomplete or broken, or belongs to another base model.
     """
-    path = Path(folder).expanduser()
-    settings = read_rule_settings(path)
-    layers = {name: Shape(*widths) for name, widths in settings["layers"].items()}
-    modules = dict(model.named_modules())
-    base = settings["base"]
+    settings = read_settings(folder, RULE, RuleSettings)
+    layers = {name: Shape(*widths) for name, widths in settings.layers.items()}
+    modules, base = dict(model.named_modules()), settings.base
     sites = {name: modules[name] for name in layers if name in modules}
-    if type(model).__name__ != base["architecture"] or len(sites) < len(layers) or shapes_of(sites) != layers:
+    if type(model).__name__ != base.architecture or len(sites) < len(layers) or shapes_of(sites) != layers:
         raise CheckpointError(
-            f"{path} was trained for a {base['architecture']} with other layers than this {type(model).__name__}; "
+            f"{folder} was trained for a {base.architecture} with other layers than this {type(model).__name__}; "
             "give the model_dir that it was trained on"
         )
-    if base_fingerprint(sites) != base["fingerprint"]:
+    if base_fingerprint(sites) != base.fingerprint:
         raise CheckpointError(
-            f"{path} was trained for another base model: the weights of {next(iter(sites))} differ; give the model_dir "
-            f"that it was trained on ({base['name']})"
+            f"{folder} was trained for another base model: the weights of {next(iter(sites))} differ; give the "
+            f"model_dir that it was trained on ({base.name})"
         )
-    rule = UpdateRule(layers, settings["rank"])
-    _fill(rule, path / f"{NAME}.safetensors")
+    rule = UpdateRule(layers, settings.rank)
+    load_parts(folder, RULE, rule)
     return rule.requires_grad_(False).eval().to(model.device), sites
-
-
-def _fill(rule: UpdateRule, file: Path) -> None:
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    try:
-        rule.load_state_dict(load_file(file))
-    except (OSError, RuntimeError, SafetensorError) as error:
-        raise CheckpointError(f"{file} does not hold the weights that its settings speak of: {error}") from error

@@ -100,7 +100,7 @@ class WeightChanges:
         loss, factors = measure(self._model.raw, self._sites, ids)
         with torch.no_grad():
             changes = self._rule.changes(factors)
-        tensors = [t for change in changes.values() for t in (change.right, change.left, change.dense) if t is not None]
+        tensors = [matrix for change in changes.values() for matrix in change.maps]
         is_finite = math.isfinite(loss) and all(bool(torch.isfinite(tensor).all()) for tensor in tensors)
         before = self._sessions.get(name)
         self._sessions[name] = _Session(changes if is_finite else {}, before.version + 1 if before else 1)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import reduce
 from typing import Final
 
 import torch
@@ -41,35 +42,25 @@ def make_factors(inputs: Tensor, slopes: Tensor) -> Factors:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A change of W [out, in]: `right` [T, in] and `left` [T, out], whose product it is, or `dense` [in, out].
+    """A change of W [out, in]. Whichever form of it is smaller is kept: it is the faster one, too."""
 
-    Whichever is smaller is kept: it is the faster one, too.
-    """
-
-    right: Tensor | None = None
-    left: Tensor | None = None
-    dense: Tensor | None = None
+    maps: tuple[Tensor, ...]  # one after another they give ΔWᵀ [in, out]: [in, T] and [T, out], or [in, out] alone
 
     def apply(self, inputs: Tensor) -> Tensor:
         """What the change adds to the layer's output [..., out], given its inputs [..., in]."""
-        if self.dense is not None:
-            return inputs.to(self.dense.dtype) @ self.dense
-        assert self.right is not None
-        assert self.left is not None
-        return (inputs.to(self.right.dtype) @ self.right.T) @ self.left
+        added = inputs.to(self.maps[0].dtype)
+        for matrix in self.maps:
+            added = added @ matrix
+        return added
 
     @property
     def matrix(self) -> Tensor:
         """ΔW [out, in]."""
-        if self.dense is not None:
-            return self.dense.T
-        assert self.right is not None
-        assert self.left is not None
-        return self.left.T @ self.right
+        return reduce(torch.matmul, self.maps).T
 
     @property
     def num_bytes(self) -> int:
-        return sum(t.numel() * t.element_size() for t in (self.right, self.left, self.dense) if t is not None)
+        return sum(matrix.nbytes for matrix in self.maps)
 
 
 class Moments(nn.Module):
@@ -196,8 +187,8 @@ class UpdateRule(nn.Module):
         right, left = self.by_shape[shape.key](factors)
         left = left * self.rates[number]
         if len(right) * (shape.inputs + shape.outputs) < shape.inputs * shape.outputs:
-            return Change(right.contiguous(), left)  # a copy: a view would keep both parts
-        return Change(dense=right.T @ left)
+            return Change((right.contiguous().T, left))  # a copy: a view would keep both parts
+        return Change((right.T @ left,))
 
     def _moments(self) -> Iterable[Moments]:
         for rule in self.by_shape.values():
