@@ -5,6 +5,7 @@ from __future__ import annotations
 import array
 from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Callable
+from operator import is_
 from typing import Any
 
 SHARED = frozenset((list, dict, set, bytearray, deque, defaultdict, OrderedDict, Counter, array.array))
@@ -34,6 +35,28 @@ def parts(value: Any) -> list[Any]:
             num_left -= len(one)
             waiting += [item for item in (one.values() if isinstance(one, dict) else one) if type(item) not in _LEAVES]
     return found
+
+
+def snapshot(containers: list[Any]) -> list[Any]:
+    """What each container holds now, for `is_unchanged`: the items themselves, so that none gives its place away."""
+    return [_held(one) for one in containers]
+
+
+def is_unchanged(containers: list[Any], before: list[Any]) -> bool:
+    """Whether each container still holds the very items of its snapshot."""
+    for one, was in zip(containers, before, strict=True):
+        now = _held(one)
+        if len(now) != len(was) or (now != was if isinstance(was, bytes) else not all(map(is_, now, was))):
+            return False
+    return True
+
+
+def _held(one: Any) -> Any:
+    if isinstance(one, (list, set, deque)):
+        return list(one)
+    if isinstance(one, dict):
+        return [*one, *one.values()]
+    return bytes(one) if isinstance(one, bytearray) else one.tobytes()
 
 
 def shares(given: list[Any], value: Any) -> bool:

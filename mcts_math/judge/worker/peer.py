@@ -21,7 +21,7 @@ from . import remote, values
 from .acts import REAL_TIMES, describe, limited, note_refusal
 from .held import Copies
 from .objects import Objects, harmless
-from .parts import SHARED, parts, renew, shares
+from .parts import SHARED, is_unchanged, parts, renew, shares, snapshot
 from .source import Verdict
 from .values import BadValue, CannotCross
 
@@ -175,7 +175,7 @@ class Peer:
         except (TypeError, ValueError, KeyError, CannotCross):
             raise self.fail("asked for an object that it was not shown") from None
         given, held = parts((*args, *kwargs.values())), []
-        before = values.encode(given, self._objects.refer) if given else b""
+        before = snapshot(given)
         try:
             with limited(limit_s):
                 result = self._perform(value, how, args, kwargs)
@@ -194,7 +194,7 @@ class Peer:
                 self._begun.discard(value)
             answer = ("raised", error)
         try:
-            if given and not shares(given, answer[1]) and before == values.encode(given, self._objects.refer):
+            if given and not shares(given, answer[1]) and is_unchanged(given, before):
                 given = []
             self.answer(*answer, given, held)
         except (CannotCross, MemoryError, RecursionError) as error:
