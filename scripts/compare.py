@@ -49,6 +49,8 @@ from mcts_math.run.cli import SOME_FAILED
 from mcts_math.run.description import read_description
 from mcts_math.run.results import ResultsFile
 from mcts_math.settings import describe_keys, load_settings, make_settings, read_settings
+from mcts_math.tasks import load_tasks
+from mcts_math.tasks.cases import without_cases
 
 ROOT = Path(__file__).parent.parent
 
@@ -123,7 +125,7 @@ def solve(run: Run, questions: str, *more: str) -> None:
 def is_whole(output: Path) -> bool:
     """Whether every question has its line. A program that broke off has the exit code of failed questions too."""
     to_solve = read_description(ResultsFile(output).meta_path).get("to_solve", 0)
-    return output.exists() and sum(1 for _ in read_records(output)) >= to_solve
+    return output.exists() and sum(1 for _ in read_records(output, may_be_empty=True)) >= to_solve
 
 
 def perform(experiment: ExperimentConfig, folder: Path, seed: int, overrides: Sequence[str]) -> None:
@@ -134,7 +136,9 @@ def perform(experiment: ExperimentConfig, folder: Path, seed: int, overrides: Se
         {"greedy": MethodConfig(config=experiment.greedy, overrides=common, seeds=[seed])} if experiment.greedy else {}
     )
     check_configs(first | experiment.methods)
-    excluded = experiment.exclude
+    excluded, tasks = experiment.exclude, load_tasks(experiment.questions)
+    if excluded:
+        without_cases(tasks, excluded)
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
     for greedy in runs_of(first, folder):

@@ -325,10 +325,10 @@ def test_cases_there_and_back(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("{}", "expected a JSON list"),
-        ("[true]", "expected a JSON list"),
-        ('["1"]', "expected a JSON list"),
-        ("[0", "can't be read as JSON"),
+        ("{}", "is no such list"),
+        ("[true]", "is no such list"),
+        ('["1"]', "is no such list"),
+        ("[0", "is not JSON"),
         ("[5]", r"names question 5, but there are 5 questions \(0 to 4\)"),
         ("[-1]", "names question -1"),
         (None, "no such file"),

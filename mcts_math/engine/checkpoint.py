@@ -1,7 +1,7 @@
 """What a checkpoint folder holds, found out without loading it.
 
 `inspect` reads a few small files and says early, and with a remedy, why a checkpoint can't be used; so a run fails
-before minutes are spent on loading weights. It does not judge the weights themselves (`value_head` and the engines do).
+before minutes are spent on loading weights. Of the weights it looks at the headers alone, and whether files are whole.
 torch is not imported here, transformers neither.
 
 The published layout of a policy with a value head: `config.json` says `"value_model": true`, and `value_head.pth` holds
@@ -159,16 +159,26 @@ def find_weights(path: Path, prefix: str) -> dict[str, Path]:
 
 
 def safetensors_names(file: Path) -> list[str]:
-    """Names of the tensors in a safetensors file, from its header alone (8 bytes of length, then JSON)."""
+    """Names of the tensors in a safetensors file, from its header alone (8 bytes of length, then JSON).
+
+    Raises:
+        CheckpointError: it can't be read, or is cut off.
+    """
     try:
         with file.open("rb") as stream:
             (length,) = struct.unpack("<Q", stream.read(8))
             if length > file.stat().st_size:
                 raise ValueError("the header is longer than the file")
-            header = json.loads(stream.read(length))
-    except (OSError, struct.error, ValueError) as error:
-        raise CheckpointError(f"{file} is not a readable safetensors file: {error}") from error
-    return [name for name in header if name != "__metadata__"]
+            header = {name: what for name, what in json.loads(stream.read(length)).items() if name != "__metadata__"}
+        size = 8 + length + max((what["data_offsets"][1] for what in header.values()), default=0)
+        if size != file.stat().st_size:
+            raise ValueError(f"it has {file.stat().st_size:,} bytes in place of {size:,}")
+    except (OSError, struct.error, ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
+        raise CheckpointError(
+            f"{file} is not a whole safetensors file: {error}; copy or download it again (a pointer of git-lfs is "
+            "replaced by `git lfs pull`)"
+        ) from error
+    return list(header)
 
 
 def is_hub_name(name: str) -> bool:
@@ -222,9 +232,14 @@ def _require_weights(path: Path) -> None:
                     f"{path}: {len(missing)} of {len(shards)} weight files named in {index} are missing or empty, "
                     f"{missing[0]} among them; copy or download the checkpoint again"
                 )
-            return
-    if not any(_is_filled(path / file) for file in WEIGHT_FILES):
+            break
+    else:
+        shards = [file for file in WEIGHT_FILES if _is_filled(path / file)][:1]
+    if not shards:
         raise CheckpointError(f"{path} has no weights: neither {', '.join(WEIGHT_FILES)} nor an index of shards")
+    for shard in shards:
+        if shard.endswith(".safetensors"):
+            safetensors_names(path / shard)
 
 
 def _weight_map(index: Path) -> dict[str, str]:

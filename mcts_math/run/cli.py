@@ -107,7 +107,7 @@ def _watched(output: Path, port: int | None) -> Iterator[None]:
 
 def summarise(totals: Totals, output: Path) -> str:
     """The lines that end a run."""
-    accuracy = "" if totals.accuracy is None else f", accuracy {totals.correct}/{totals.judged} = {totals.accuracy:.2%}"
+    accuracy = f", {totals.accuracy}" if totals.accuracy else ""
     speed = totals.tokens / totals.seconds
     count = "1 question" if totals.questions == 1 else f"{totals.questions} questions"
     lines = [f"{count} in {totals.seconds:.1f} s{accuracy}, {totals.tokens:,} tokens ({speed:,.0f}/s)"]

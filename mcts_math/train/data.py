@@ -205,7 +205,7 @@ def encode_files(
     report = DataReport()
     for kind, stream in (
         ("examples", map(encoder.example, read_lines(examples, example_from_json))),
-        ("pairs", map(encoder.pair, read_lines(pairs, pair_from_json))),
+        ("pairs", map(encoder.pair, read_lines(pairs, pair_from_json, may_be_empty=True))),
     ):
         for item in stream:
             if item.length > max_length:

@@ -16,10 +16,12 @@ from mcts_math.tasks import JsonObject
 T = TypeVar("T")
 
 
-def read_lines(paths: Iterable[str | Path], read: Callable[[JsonObject, str], T]) -> Iterator[T]:
+def read_lines(
+    paths: Iterable[str | Path], read: Callable[[JsonObject, str], T], *, may_be_empty: bool = False
+) -> Iterator[T]:
     """Streams what `read` makes of each line and of where it stands. Raises RecordError, naming file and line."""
     for path in paths:
-        for where, record in read_records(path):
+        for where, record in read_records(path, may_be_empty=may_be_empty):
             yield read(record, where)
 
 

@@ -32,7 +32,7 @@ from mcts_math.train.resume import (
     unwritten,
     world,
 )
-from mcts_math.train.trainer import ValueTrainer
+from mcts_math.train.trainer import NothingLeftError, ValueTrainer
 
 _CHECKPOINTING = next(  # the name before transformers 5.24, else the one since then
     field.name
@@ -181,12 +181,10 @@ def _run(trainer: ValueTrainer, state: Path | None) -> None:
     if state is not None:
         trainer.state = TrainerState.load_from_json(str(state / STATE))
         trainer.logged_at = trainer.state.global_step
-        is_sharded = trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled
-        if trainer.state.global_step >= trainer.state.max_steps and not is_sharded:
-            trainer._load_from_checkpoint(str(state))  # Trainer would make one step more
-            return
     try:
         trainer.train(resume_from_checkpoint=None if state is None else str(state))
+    except NothingLeftError:
+        return
     except torch.OutOfMemoryError as error:
         raise TrainingError(
             f"out of GPU memory: lower micro_batch_size or max_length, or set gradient_checkpointing: true ({error})"

@@ -131,7 +131,7 @@ def test_a_text_can_not_close_its_block(write: Write) -> None:
 @pytest.mark.parametrize(
     ("lines", "message"),
     [
-        (b"", "holds no results yet"),
+        (b"", "is empty"),
         (b'{"question": "Q"}\n', "trees.jsonl:1: no search tree"),
         (b"{broken\n", "trees.jsonl:1: not a JSON object"),
         (b'{"question": "Q"', "torn"),
