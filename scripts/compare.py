@@ -49,8 +49,6 @@ from mcts_math.run.cli import SOME_FAILED
 from mcts_math.run.description import read_description
 from mcts_math.run.results import ResultsFile
 from mcts_math.settings import describe_keys, load_settings, make_settings, read_settings
-from mcts_math.tasks import load_tasks
-from mcts_math.tasks.cases import without_cases
 
 ROOT = Path(__file__).parent.parent
 
@@ -136,9 +134,7 @@ def perform(experiment: ExperimentConfig, folder: Path, seed: int, overrides: Se
         {"greedy": MethodConfig(config=experiment.greedy, overrides=common, seeds=[seed])} if experiment.greedy else {}
     )
     check_configs(first | experiment.methods)
-    excluded, tasks = experiment.exclude, load_tasks(experiment.questions)
-    if excluded:
-        without_cases(tasks, excluded)
+    excluded = experiment.exclude
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
     for greedy in runs_of(first, folder):

@@ -354,6 +354,13 @@ def test_cases_on_a_full_disk_keep_what_was_there(tmp_path: Path) -> None:
     assert path.read_text() == "[0]\n"
 
 
+@pytest.mark.parametrize("source", ["gsm8kk:FILE", "gsm8kk", "GSM8kk/test"])
+def test_a_slip_in_the_name_of_a_data_set_is_told(tmp_path: Path, source: str) -> None:
+    path = write(tmp_path / "test.jsonl", GSM8K)
+    with pytest.raises(TaskError, match="Did you mean 'gsm8k'"):
+        load_tasks(source.replace("FILE", str(path)))
+
+
 def test_name_of_a_cases_file() -> None:
     assert str(cases_path("models/llama", "gsm8k:x/test.jsonl")) == "metadata/llama_GSM8K_correct_cases.json"
     assert str(cases_path("mini", "data/eval.json")) == "metadata/mini_eval_correct_cases.json"

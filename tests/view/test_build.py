@@ -173,6 +173,10 @@ def test_the_program(trees: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert program.main([str(trees), "--workers", "1"]) == 0
     assert "12 questions" in capsys.readouterr().out
     assert trees.with_suffix(".html").is_file()
+    other = trees.with_name("other.jsonl")
+    other.write_text(trees.read_text())
+    assert program.main([str(trees), "--than", str(other), "--workers", "1"]) == 0
+    assert "12 and 12 questions" in capsys.readouterr().out
     for wrong in (["--serve", "1", "-o", "x"], ["--workers", "-1"], ["--c_puct", "-1"]):
         with pytest.raises(SystemExit):
             program.main([str(trees), *wrong])
