@@ -32,6 +32,7 @@ from mcts_math.errors import MctsMathError
 from mcts_math.evaluate.intervals import wilson_interval
 from mcts_math.evaluate.table import interval, percent, render_table
 from mcts_math.requests import Generate, Generation, Policy, Sample
+from mcts_math.run.program import run_script
 from mcts_math.tasks import Task
 
 METHODS: Final[dict[str, dict[str, Any]]] = {
@@ -148,4 +149,4 @@ def _agreement(one: str, other: str) -> int:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

@@ -23,6 +23,7 @@ import time
 from pathlib import Path
 
 from mcts_math.evaluate.table import render_table
+from mcts_math.run.program import run_script
 
 ROOT = Path(__file__).resolve().parent.parent
 STAGES = ("imports", "services", "first token", "first cell")
@@ -120,4 +121,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_script(main)

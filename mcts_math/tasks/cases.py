@@ -7,11 +7,13 @@ The published form is a JSON list of positions in the data set, counted from 0, 
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from mcts_math.errors import TaskError
 from mcts_math.files import read_text, replace_file, writing
+from mcts_math.run.program import run_script
 from mcts_math.tasks.benchmarks import BENCHMARKS
 from mcts_math.tasks.source import Source, parse_source
 from mcts_math.tasks.task import Task
@@ -75,3 +77,7 @@ def _part(source: Source) -> str:
     whole = "all" if source.path is not None and source.name.startswith("mbpp") else ""
     part = source.split or (stem if stem in ("train", "validation", "prompt") else whole)
     return f"-{part}" if part not in ("", "test") else ""
+
+
+if __name__ == "__main__":  # for the scripts of the shell: MODEL DATASET
+    run_script(lambda: print(cases_path(*sys.argv[1:])))

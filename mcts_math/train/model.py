@@ -185,11 +185,14 @@ def make_head(checkpoint: Checkpoint, config: TrainConfig) -> ValueHead:
 
 
 def add_adapters(policy: Any, lora: LoraConfig) -> Any:
-    """The policy with LoRA adapters (peft); only they are trained. Raises ConfigError without peft."""
+    """The policy with LoRA adapters (peft); only they are trained. Raises ConfigError: no peft, or no such layers."""
     try:
         from peft import LoraConfig as PeftConfig
         from peft import get_peft_model
     except ImportError:
         raise ConfigError(f"lora needs the package peft: {how_to_install('train')}") from None
     given = {"r": lora.r, "lora_alpha": lora.alpha, "lora_dropout": lora.dropout, "target_modules": lora.target_modules}
-    return get_peft_model(policy, PeftConfig(**given, task_type="CAUSAL_LM"))
+    try:
+        return get_peft_model(policy, PeftConfig(**given, task_type="CAUSAL_LM"))
+    except ValueError as error:
+        raise ConfigError(f"lora: peft refuses it: {error}") from error

@@ -98,7 +98,14 @@ def _make_trainer(
             f"the sequences of a row would see each other in a {type(model.policy).__name__}. Set packing: false, "
             "and leave out pairs."
         )
-    return ValueTrainer(model, arguments, rows, collator, config, tell), data
+    try:
+        return ValueTrainer(model, arguments, rows, collator, config, tell), data
+    except (ValueError, ImportError) as error:
+        raise _refused(error) from error
+    except RuntimeError as error:  # a logger whose package is missing
+        if "report_to" not in config.trainer or isinstance(error, torch.OutOfMemoryError):
+            raise
+        raise _refused(error) from error
 
 
 def load_rows(config: TrainConfig, source: Checkpoint) -> tuple[Rows, Collator, DataReport]:
@@ -153,8 +160,12 @@ def make_arguments(config: TrainConfig, work: Path) -> TrainingArguments:
     }
     try:
         return TrainingArguments(**(settings | config.trainer))
-    except (TypeError, ValueError) as error:
-        raise ConfigError(f"trainer: transformers refuses the arguments: {error}.") from error
+    except (TypeError, ValueError, ImportError) as error:
+        raise _refused(error) from error
+
+
+def _refused(error: Exception) -> ConfigError:
+    return ConfigError(f"trainer: transformers refuses the arguments: {error}.")
 
 
 def _require_processes(config: TrainConfig, processes: int) -> None:

@@ -301,6 +301,7 @@ def test_what_is_refused_before_anything_is_loaded(settings: Callable[..., Train
     refused(ConfigError, "pairs teach nothing", pairs=[settings().examples[0]])
     refused(ConfigError, "the context of", max_length=1024)
     refused(ConfigError, "transformers refuses", trainer={"optimizer": "sgd"})
+    refused(ConfigError, "transformers refuses.*nonsense is not supported", trainer={"report_to": "nonsense"})
 
 
 def test_a_full_disk_says_so_and_loses_nothing(settings: Callable[..., TrainConfig], tmp_path: Path) -> None:
