@@ -83,6 +83,8 @@ def main() -> None:
     parser.add_argument("--engine", choices=("hf", "vllm"), default="hf")
     parser.add_argument("--engine-args", type=json.loads, default={}, metavar="JSON")
     given = parser.parse_args()
+    if unknown := [row for row in given.rows if row.partition(":")[0] not in METHODS]:
+        parser.error(f"--rows: no method in {unknown[0]!r}; methods: {', '.join(METHODS)}")
     tasks = load_tasks(given.questions)
     tasks = random.Random(0).sample(tasks, min(given.num, len(tasks)))
     rows: list[list[str]] = []

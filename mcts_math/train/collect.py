@@ -153,12 +153,12 @@ def write_examples(
     _require_own_files(trees, outputs, dataset)
     remedy = "Make room, or choose another output."
     with writing(output, remedy), ExitStack() as made:
-        parts = []
-        for path in outputs:
-            with writing(path, remedy):
-                parts.append(made.enter_context(new_file(path)))
+        parts, files = [], []
         with ExitStack() as opened:
-            files = [opened.enter_context(part.open("wb")) for part in parts]
+            for path in outputs:
+                with writing(path, remedy):
+                    parts.append(made.enter_context(new_file(path)))
+                    files.append(opened.enter_context(parts[-1].open("wb")))
             for examples, found in collect(trees, config, grader, statistics, pairs=pairs is not None):
                 files[0].writelines(dump_line(example.to_json()) for example in examples)
                 if pairs is not None:
