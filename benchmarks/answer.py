@@ -29,6 +29,7 @@ from suite_pairs import suite_pairs  # noqa: E402
 
 from mcts_math.answer import CheckerPool, is_equiv  # noqa: E402
 from mcts_math.answer.parse.read import forget  # noqa: E402
+from mcts_math.run.program import run_script  # noqa: E402
 
 Judge = Callable[[str, str], bool]
 
@@ -239,4 +240,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_script(main)

@@ -32,6 +32,7 @@ from mcts_math.errors import MctsMathError
 from mcts_math.evaluate.intervals import wilson_interval
 from mcts_math.evaluate.table import interval, percent, render_table
 from mcts_math.requests import Generate, Generation, Policy, Sample
+from mcts_math.run.program import run_script
 from mcts_math.tasks import Task
 
 METHODS: Final[dict[str, dict[str, Any]]] = {
@@ -82,6 +83,8 @@ def main() -> None:
     parser.add_argument("--engine", choices=("hf", "vllm"), default="hf")
     parser.add_argument("--engine-args", type=json.loads, default={}, metavar="JSON")
     given = parser.parse_args()
+    if unknown := [row for row in given.rows if row.partition(":")[0] not in METHODS]:
+        parser.error(f"--rows: no method in {unknown[0]!r}; methods: {', '.join(METHODS)}")
     tasks = load_tasks(given.questions)
     tasks = random.Random(0).sample(tasks, min(given.num, len(tasks)))
     rows: list[list[str]] = []
@@ -148,4 +151,4 @@ def _agreement(one: str, other: str) -> int:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

@@ -30,6 +30,7 @@ from sides import CLOCKS, Clock
 from mcts_math.engine.checkpoint import HEAD_FILES
 from mcts_math.engine.hf.engine import HFEngine
 from mcts_math.requests import Evaluate, Generate, Sampling
+from mcts_math.run.program import run_script
 
 # Prompts, samples of each, tokens of a prompt, tokens of a sample.
 SHAPES = ((1, 1, 100, 64), (4, 5, 100, 64), (25, 5, 100, 64), (8, 5, 400, 64))
@@ -248,4 +249,4 @@ def print_shape(row: dict[str, Any], *, first: bool) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

@@ -22,7 +22,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -44,6 +43,7 @@ from mcts_math.engine.load import load_policy
 from mcts_math.engine.spec import AdapterOptions
 from mcts_math.evaluate.table import render_table
 from mcts_math.requests import Adapt, Generate, LossTerm, Sampling
+from mcts_math.run.program import run_script
 from mcts_math.services import engine_options
 
 ROOT = Path(__file__).parent.parent
@@ -299,4 +299,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_script(main)

@@ -26,6 +26,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from mcts_math.evaluate.table import render_table
+from mcts_math.run.program import run_script
 
 ROOT = Path(__file__).resolve().parent.parent
 # Each prints the CPU seconds of its work, loading left out. They use what both versions have, and nothing newer.
@@ -215,4 +216,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_script(main)

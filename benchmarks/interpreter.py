@@ -26,6 +26,7 @@ import psutil
 from mcts_math.interpreter import SandboxInterpreter, SandboxLimits
 from mcts_math.interpreter.worker import cell
 from mcts_math.requests import Cell, Execute
+from mcts_math.run.program import run_script
 
 NUM_CHILDREN, DEPTH = 3, 8  # of the comparison with replay
 EXPENSIVE = (
@@ -239,4 +240,4 @@ def main(printer: Callable[[str], None] = print) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from mcts_math.judge import Judge, Judgement, Problem, judge_all
+from mcts_math.run.program import run_script
 from mcts_math.tasks import load_tasks
 
 FILES = {
@@ -133,7 +134,7 @@ async def print_costs(judge: Judge) -> None:
     )
 
 
-async def main(data: Path) -> int:
+async def judge_all_sets(data: Path) -> int:
     """Prints what came of each set, and what is not as it must be.
 
     Returns:
@@ -168,7 +169,11 @@ async def print_set(judge: Judge, name: str, cases: list[tuple[str, Problem, str
     return len(wrong) + len(reasons.get("", ()))
 
 
-if __name__ == "__main__":
+def main() -> int:
     warnings.simplefilter("ignore", SyntaxWarning)  # of the references' own
     folder = sys.argv[1] if len(sys.argv) > 1 else os.environ.get("MCTS_MATH_DATA", "")
-    sys.exit(min(asyncio.run(main(Path(folder))), 1))
+    return min(asyncio.run(judge_all_sets(Path(folder))), 1)
+
+
+if __name__ == "__main__":
+    run_script(main)

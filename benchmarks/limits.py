@@ -25,6 +25,7 @@ from mcts_math.engine.hf.engine import HFEngine
 from mcts_math.engine.hf.packing import PackedLinear
 from mcts_math.evaluate.table import percent, render_table
 from mcts_math.requests import Generate, Sampling
+from mcts_math.run.program import run_script
 
 SHORT, LONG = 4, 16  # tokens of a sample
 HEADER = ("rows", "ms a step", "tokens/s", "GB/s", "% of reading", "% of a copy", "GFLOP/s", "% of products")
@@ -133,4 +134,4 @@ def step_seconds(
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

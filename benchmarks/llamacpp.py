@@ -32,6 +32,7 @@ from mcts_math.engine.hf.engine import HFEngine
 from mcts_math.engine.openai.engine import OpenAIEngine
 from mcts_math.evaluate.table import render_table
 from mcts_math.requests import Generate, Policy, Sampling
+from mcts_math.run.program import run_script
 
 
 def main() -> None:
@@ -134,4 +135,4 @@ def _serve(file: str, port: int, slots: int, context: int, threads: int) -> None
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

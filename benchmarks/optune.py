@@ -35,6 +35,7 @@ from mcts_math.engine.hf.parts import save_parts
 from mcts_math.engine.spec import RuleOptions
 from mcts_math.evaluate.table import render_table
 from mcts_math.requests import Adapt, Generate, LossTerm, Sampling
+from mcts_math.run.program import run_script
 
 ROOT = Path(__file__).parent.parent
 
@@ -151,4 +152,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    run_script(main)

@@ -41,6 +41,7 @@ from mcts_math import load_tasks, solve
 from mcts_math.answer import extract_answer
 from mcts_math.evaluate.table import render_table
 from mcts_math.requests import Evaluate, Evaluation, PartialSolution
+from mcts_math.run.program import run_script
 from mcts_math.tasks import Task
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests" / "engine"))
@@ -281,4 +282,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

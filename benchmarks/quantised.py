@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from mcts_math.engine.hf.packing import PackedLinear
 from mcts_math.evaluate.table import render_table
+from mcts_math.run.program import run_script
 
 BYTES = 200_000_000  # of all copies of the matrix in bfloat16
 GROUP = 32  # weights that share a scale in 4 bits
@@ -82,4 +83,4 @@ def best(products: Sequence[Product], rows: Tensor) -> float:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

@@ -28,6 +28,7 @@ from stand_ins import EchoInterpreter, EqualChecker
 
 from mcts_math.evaluate.table import render_table
 from mcts_math.requests import Execute, Generate, Observation, Sampling
+from mcts_math.run.program import run_script
 from mcts_math.solver import solve, solve_stream
 from mcts_math.tasks import make_tasks
 
@@ -154,4 +155,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

@@ -24,6 +24,7 @@ from mcts_math.evaluate.table import render_table
 from mcts_math.formats import FormatOptions, make_format
 from mcts_math.messages import Sample, Sampling
 from mcts_math.requests import Evaluate, Evaluation, Generate, Generation, Reply, Request, Spent
+from mcts_math.run.program import run_script
 from mcts_math.search.ab_mcts import AbMctsOptions, ab_mcts
 from mcts_math.search.expansion import Expansion
 from mcts_math.search.thompson import BELIEFS, Chooser
@@ -115,4 +116,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

@@ -25,6 +25,7 @@ from service import BEAM, served, serving
 from stand_ins import EchoInterpreter, EqualChecker
 
 from mcts_math.evaluate.table import render_table
+from mcts_math.run.program import run_script
 from mcts_math.solver import solve
 
 CONFIG = BEAM | {"seed": 1}
@@ -108,4 +109,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

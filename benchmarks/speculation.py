@@ -24,6 +24,7 @@ from mcts_math.engine.hf.engine import HFEngine
 from mcts_math.engine.tokenizer import Codec, load_codec
 from mcts_math.evaluate.table import percent, render_table
 from mcts_math.files import read_records
+from mcts_math.run.program import run_script
 from mcts_math.run.record import record_to_tree
 from mcts_math.train.config import ExamplesConfig
 from mcts_math.train.examples import format_of
@@ -106,4 +107,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

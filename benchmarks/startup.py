@@ -22,7 +22,9 @@ import tempfile
 import time
 from pathlib import Path
 
+from mcts_math.errors import MctsMathError
 from mcts_math.evaluate.table import render_table
+from mcts_math.run.program import run_script
 
 ROOT = Path(__file__).resolve().parent.parent
 STAGES = ("imports", "services", "first token", "first cell")
@@ -62,7 +64,8 @@ def run(command: list[str]) -> subprocess.CompletedProcess[str]:
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
     if done.returncode:
-        raise SystemExit(f"{' '.join(command)[:200]} failed:\n{done.stderr[-3000:]}")
+        told = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
+        raise MctsMathError(f"{' '.join(command)[:200]} failed: {told}")
     return done
 
 
@@ -120,4 +123,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_script(main)

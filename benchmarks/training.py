@@ -28,6 +28,7 @@ from transformers.utils import logging as transformers_logging
 
 from mcts_math.engine.checkpoint import inspect
 from mcts_math.engine.hf.model import load_weights
+from mcts_math.run.program import run_script
 from mcts_math.settings import make_settings
 from mcts_math.train.config import TrainConfig
 from mcts_math.train.model import PolicyWithValue, load_model
@@ -145,4 +146,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

@@ -23,6 +23,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "tests" / "view"))
 
 from browser import chromium_path
 
+from mcts_math.run.program import run_script
 from mcts_math.view.build import build_page
 
 _RANDOM = random.Random(1)
@@ -193,4 +194,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

@@ -49,6 +49,7 @@ from mcts_math.config import Config, load_config
 from mcts_math.engine.vllm.engine import VLLMEngine
 from mcts_math.evaluate.table import render_table
 from mcts_math.requests import Evaluate, Generate, Generation, Prompt, Sample, Sampling
+from mcts_math.run.program import run_script
 from mcts_math.solver import search_maker
 from mcts_math.tasks import Task, load_tasks
 from mcts_math.tree import new_tree
@@ -324,4 +325,4 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

@@ -25,6 +25,7 @@ from mcts_math.loggers import LOG_TO, LoggerName
 from mcts_math.methods import METHODS, Method, methods_that_know
 from mcts_math.search.mcts import PublishedOptions
 from mcts_math.settings import (
+    OBSOLETE,
     Integer,
     Real,
     Settings,
@@ -114,11 +115,11 @@ class Common(Settings):
     verbose: bool = Field(False, description="print every step")
     log_to: LoggerName = Field("none", description=LOG_TO)
     # Obsolete: accepted whatever they are, reported, not obeyed.
-    create_local_llm: Any = Field(False, description="obsolete")
-    swap_space: Any = Field(8, description="obsolete")
-    use_beam_search: Any = Field(False, description="obsolete")
-    best_of: Any = Field(1, description="obsolete")
-    reward_weight: Any = Field(0.5, description="obsolete")
+    create_local_llm: Any = Field(False, description=OBSOLETE)
+    swap_space: Any = Field(8, description=OBSOLETE)
+    use_beam_search: Any = Field(False, description=OBSOLETE)
+    best_of: Any = Field(1, description=OBSOLETE)
+    reward_weight: Any = Field(0.5, description=OBSOLETE)
     # Ours.
     engine: str = Field(
         "hf", description="what runs the model: " + ", ".join(f"{n} ({e.summary})" for n, e in ENGINES.items())
@@ -182,7 +183,7 @@ class Common(Settings):
         return self
 
 
-OBSOLETE_KEYS: Final = tuple(key for key, info in Common.model_fields.items() if info.description == "obsolete")
+OBSOLETE_KEYS: Final = tuple(key for key, info in Common.model_fields.items() if info.description == OBSOLETE)
 
 
 class Config(Common):

@@ -30,13 +30,39 @@ def writing(path: str | Path, remedy: str = ROOM, error: type[MctsMathError] = R
         raise error(f"{path} can't be written: {reason}. {remedy}") from reason
 
 
+def require_writable(path: str | Path, remedy: str, error: type[MctsMathError] = RecordError) -> None:
+    """Makes the folder of a file. Raises `error` where the file could not be written: to be asked before long work."""
+    path = Path(path)
+    with writing(path, remedy, error):
+        if path.exists() and not path.is_file():
+            raise OSError("it is no ordinary file")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not os.access(path.parent, os.W_OK):
+            raise PermissionError(f"{path.parent} is not ours to write in")
+
+
+def read_text(path: str | Path, remedy: str, error: type[MctsMathError] = RecordError) -> str:
+    """A file of UTF-8 text, with or without a mark of its order of bytes. Raises `error`, naming file and remedy."""
+    try:
+        return Path(path).read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise error(f"{path}: no such file. {remedy}") from None
+    except UnicodeDecodeError as reason:
+        raise error(f"{path} is not UTF-8 text: {reason}. {remedy}") from reason
+    except OSError as reason:
+        raise error(f"{path} can't be read: {reason}. {remedy}") from reason
+
+
 @contextmanager
 def new_file(path: Path) -> Iterator[Path]:
     """A path beside, to be written, whose file takes the place of `path` at once; folders are made.
 
     Raises:
-        OSError: it can't be written. After this or any other error `path` is what it was before.
+        OSError: it can't be written, or is no ordinary file, such as a folder or a device. After this or any other
+            error `path` is what it was before.
     """
+    if path.exists() and not path.is_file():
+        raise OSError("it is no ordinary file")
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f"{path.name}.tmp{os.getpid()}")
     try:
@@ -117,28 +143,31 @@ def try_lock(descriptor: int) -> bool:
     return True
 
 
-def read_records(path: str | Path) -> Iterator[tuple[str, dict[str, Any]]]:
+def read_records(path: str | Path, *, may_be_empty: bool = False) -> Iterator[tuple[str, dict[str, Any]]]:
     """Streams (where, record) of a file of JSON lines, in constant memory.
 
     Raises:
         RecordError: naming file, line and remedy.
     """
-    path = Path(path)
+    path, is_empty = Path(path), not may_be_empty
     try:
         with path.open("rb") as file:
             for number, line in enumerate(file, 1):
                 record = parse_line(line)
                 if record is not None:
+                    is_empty = False
                     yield f"{path}:{number}", record
                 elif line.strip():
-                    what = "not a JSON object. Remove the line, or solve its question again."
-                    if not line.endswith(b"\n"):
+                    what = "not a JSON object. Remove the line, or give a file of JSON lines."
+                    if (number > 1 or line.startswith(b"{")) and not line.endswith(b"\n"):
                         what = "the last line is torn. Resume the run that wrote it with --resume."
                     raise RecordError(f"{path}:{number}: {what}")
     except FileNotFoundError:
         raise RecordError(f"{path}: no such file.") from None
     except OSError as error:
         raise RecordError(f"{path} can't be read: {error}.") from error
+    if is_empty:
+        raise RecordError(f"{path} is empty. Wait for the first line of what writes it, or give another file.")
 
 
 def parse_line(line: bytes) -> dict[str, Any] | None:

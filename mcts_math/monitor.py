@@ -41,8 +41,9 @@ class Totals:
             self.first_error = self.first_error or f"question {solved.tree.task.id!r}: {solved.error}"
 
     @property
-    def accuracy(self) -> float | None:
-        return self.correct / self.judged if self.judged else None
+    def accuracy(self) -> str:
+        """Right among judged ones; "" where none could be judged."""
+        return f"accuracy {self.correct}/{self.judged} = {self.correct / self.judged:.2%}" if self.judged else ""
 
     @property
     def seconds(self) -> float:

@@ -7,6 +7,7 @@ wrong type are errors that name file and key.
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from shutil import get_terminal_size
@@ -47,6 +48,8 @@ class Settings(BaseModel):
 Model = TypeVar("Model", bound=BaseModel)
 
 _OVERRIDE: Final = "override"
+OBSOLETE: Final = "obsolete"
+"""Description of a key that is accepted and not obeyed."""
 _COLUMN: Final = 35  # where the meaning of a key begins in a help text
 
 
@@ -108,15 +111,18 @@ def suggest(name: str, known: Iterable[str], otherwise: str = "Run with --help f
 
 
 def describe_keys(model: type[BaseModel], title: str = "config keys and their defaults:") -> str:
-    """A title, and each key with its default and its meaning, as wide as the terminal at most."""
+    """A title, and each key with its default and its meaning, as wide as the terminal at most; obsolete keys last."""
     lines = wrap(title, _width(), subsequent_indent="  ")
     for name, info in model.model_fields.items():
-        if info.description is None:
+        if info.description in (None, OBSOLETE):
             continue
         default = info.get_default(call_default_factory=True)
         key = f"{name} (must be given)" if info.is_required() else f"{name} = {_show(default)}"
         line = f"  {key:<{_COLUMN - 3}} {info.description}"
         lines += wrap(line, _width(), subsequent_indent=" " * _COLUMN, break_on_hyphens=False)
+    if obsolete := [name for name, info in model.model_fields.items() if info.description == OBSOLETE]:
+        text = f"  obsolete keys of published files, accepted and not obeyed: {', '.join(obsolete)}"
+        lines += wrap(text, _width(), subsequent_indent="    ")
     return "\n".join(lines)
 
 
@@ -141,8 +147,12 @@ def explain(item: Any) -> str:
 
 
 def _explain(item: Any, where: Mapping[str, str]) -> str:
-    sources = where.get(str(item["loc"][0]), "config") if item["loc"] else " and ".join(sorted(set(where.values())))
-    return f"{sources or 'config'}: {explain(item)}."
+    """A problem, and where its keys stand: those that it names, where it is of several."""
+    problem = explain(item)
+    if item["loc"]:
+        return f"{where.get(str(item['loc'][0]), 'config')}: {problem}."
+    named = {source for key, source in where.items() if re.search(rf"\b{re.escape(str(key))}\b", problem)}
+    return f"{' and '.join(sorted(named or where.values())) or 'config'}: {problem}."
 
 
 class _UniqueKeyLoader(yaml.SafeLoader):

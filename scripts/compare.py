@@ -123,7 +123,7 @@ def solve(run: Run, questions: str, *more: str) -> None:
 def is_whole(output: Path) -> bool:
     """Whether every question has its line. A program that broke off has the exit code of failed questions too."""
     to_solve = read_description(ResultsFile(output).meta_path).get("to_solve", 0)
-    return output.exists() and sum(1 for _ in read_records(output)) >= to_solve
+    return output.exists() and sum(1 for _ in read_records(output, may_be_empty=True)) >= to_solve
 
 
 def perform(experiment: ExperimentConfig, folder: Path, seed: int, overrides: Sequence[str]) -> None:

@@ -23,7 +23,7 @@ from mcts_math.run.program import add_overrides, make_parser, run_program
 # isort: split
 from mcts_math.config import Config, load_config
 from mcts_math.errors import RecordError
-from mcts_math.files import dump_line, replace_file, writing
+from mcts_math.files import dump_line, replace_file, require_writable, writing
 from mcts_math.formats import make_format
 from mcts_math.run.results import require_other_file
 from mcts_math.run.run import solve_file
@@ -65,6 +65,7 @@ def main(argv: list[str]) -> int:
     if not config.method.makes_attempts:
         raise RecordError(f"{args.cfg}: mode {config.mode} makes no attempts. Use best_of_n.")
     require_other_file(args.output, parse_source(args.qaf).path)
+    require_writable(args.output, "Choose another --output.")
     tasks = load_tasks(args.qaf)
     chosen = random.Random(config.run_seed).sample(tasks, min(args.questions, len(tasks)))
     form = make_format(config.prompt_wrap, config.format_options)
@@ -78,7 +79,10 @@ def main(argv: list[str]) -> int:
         trees = make_attempts(config, args, tasks, {task.id for task in chosen})
         lines = list(feedback_of(trees, form, config.max_tokens, counts, own=args.own_solutions))
     if not lines:
-        raise RecordError(f"{args.output}: no attempt that could be learned from.\n{counts.render()}")
+        print(counts.render(), file=sys.stderr)
+        raise RecordError(
+            f"{args.output} is not written: no attempt could be learned from. Raise max_tokens or trials."
+        )
     with writing(args.output):
         replace_file(Path(args.output), b"".join(dump_line(FEEDBACK.dump(line)) for line in lines))
     print(counts.render())

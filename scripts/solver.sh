@@ -17,7 +17,7 @@ shift $(($# < 4 ? $# : 4))
 case "$config" in fttt* | optune) extras=datasets,ttt ;; *) extras=datasets ;; esac
 source "$here/env.sh" "$extras"
 
-cases="$("$PYTHON" -c 'import sys; from mcts_math.tasks.cases import cases_path; print(cases_path(*sys.argv[1:]))' "$model" "$dataset")"
+cases="$("$PYTHON" -m mcts_math.tasks.cases "$model" "$dataset")"
 output="outputs/$(basename "${cases%_correct_cases.json}").$config.seed$seed.jsonl"
 more=()
 if [ "$config" = greedy ]; then more+=(--save_correct "$cases"); elif [ -e "$cases" ]; then more+=(--exclude "$cases"); fi

@@ -16,6 +16,7 @@ import sys
 from mcts_math.run.program import add_overrides, make_parser, run_program
 
 # isort: split
+from mcts_math.evaluate.plots import require_picture
 from mcts_math.settings import describe_keys, load_settings
 from mcts_math.train.config import TuningConfig
 
@@ -29,6 +30,8 @@ def main(argv: list[str]) -> int:
     add_overrides(parser)
     args = parser.parse_intermixed_args(argv)
     config = load_settings(TuningConfig, args.cfg, args.overrides)
+    if args.plot:
+        require_picture(args.plot)
     from mcts_math.train.tuning import tune  # late: --help and bad settings need no torch
 
     output = tune(config, overwrite=args.overwrite, report=lambda text: print(text, flush=True))

@@ -127,6 +127,34 @@ def test_an_interrupt_while_a_program_is_imported_is_one_line(tmp_path: Path, pr
         assert done.returncode in (130, -signal.SIGINT)
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        "eval_output_jsonl.py --res_file EMPTY",
+        "offline_inference.py --cfg configs/offline_inference.yaml --tree_jsonl EMPTY",
+        "view_trees.py EMPTY",
+        "scripts/merge.py OUT EMPTY EMPTY",
+        "scripts/make_examples.py EMPTY --output OUT",
+        "solver_demo.py --cfg configs/mini/sbs.yaml --qaf EMPTY --output OUT",
+        "-m mcts_math.judge EMPTY EMPTY",
+        "-m mcts_math.interpreter NONE",
+        "-m mcts_math.engine.serve NONE",
+        "-m mcts_math.engine.serve --port",
+    ],
+)
+def test_wrong_input_is_one_line_and_2(repo: Path, tmp_path: Path, command: str) -> None:
+    (tmp_path / "empty.jsonl").write_text("\n")
+    names = {"EMPTY": "empty.jsonl", "OUT": "out.jsonl", "NONE": "none"}
+    words = [str(tmp_path / names[word]) if word in names else word for word in command.split()]
+    path = os.environ | {"PYTHONPATH": str(repo)}
+    done = subprocess.run([sys.executable, *words], cwd=repo, env=path, capture_output=True, text=True)
+    assert done.returncode == 2
+    (told,) = done.stderr.splitlines()
+    assert told.startswith("error: ")
+    assert "--port" in command or str(tmp_path) in told
+    assert [file.name for file in tmp_path.iterdir()] == ["empty.jsonl"]
+
+
 @pytest.mark.parametrize("program", ["eval_output_jsonl.py", "offline_inference.py"])
 def test_file_names_and_texts_of_any_language_in_any_locale(repo: Path, tmp_path: Path, program: str) -> None:
     folder = tmp_path / "größe 数学"

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from mcts_math.config import Common, Config, describe_config, load_config, make_config
+from mcts_math.config import OBSOLETE_KEYS, Common, Config, describe_config, load_config, make_config
 from mcts_math.errors import ConfigError
 from mcts_math.formats import StepFormat, make_format
 from mcts_math.methods import METHODS
 from mcts_math.search.mcts import PublishedOptions
-from mcts_math.settings import describe_keys
-from mcts_math.train.config import RoundsConfig
+from mcts_math.settings import describe_keys, load_settings
+from mcts_math.train.config import RoundsConfig, TrainConfig
 
 PUBLISHED = {
     "react_demo": {"mode": "react", "prompt_wrap": "react"},
@@ -245,8 +245,17 @@ def test_every_key_is_explained() -> None:
     text = describe_config()
     for model in (Common, *(method.options for method in METHODS.values())):
         for name, info in model.model_fields.items():
-            assert f"  {name} = " in text
+            assert name in OBSOLETE_KEYS or f"  {name} = " in text
             assert info.description
+    wrapped = " ".join(text.split())
+    assert f"obsolete keys of published files, accepted and not obeyed: {', '.join(OBSOLETE_KEYS)}" in wrapped
+
+
+def test_keys_that_contradict_are_named_where_they_stand() -> None:
+    words = ["epochs=2", "batch_size=3", "micro_batch_size=2"]
+    with pytest.raises(ConfigError) as refused:
+        load_settings(TrainConfig, None, words)
+    assert str(refused.value).startswith("override batch_size=3 and override micro_batch_size=2: batch_size (3) must")
 
 
 @pytest.mark.parametrize("columns", [80, 160])

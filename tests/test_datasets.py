@@ -325,10 +325,10 @@ def test_cases_there_and_back(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("{}", "expected a JSON list"),
-        ("[true]", "expected a JSON list"),
-        ('["1"]', "expected a JSON list"),
-        ("[0", "can't be read as JSON"),
+        ("{}", "is no such list"),
+        ("[true]", "is no such list"),
+        ('["1"]', "is no such list"),
+        ("[0", "is not JSON"),
         ("[5]", r"names question 5, but there are 5 questions \(0 to 4\)"),
         ("[-1]", "names question -1"),
         (None, "no such file"),
@@ -352,6 +352,13 @@ def test_cases_on_a_full_disk_keep_what_was_there(tmp_path: Path) -> None:
     with pytest.raises(TaskError, match="can't be written"):
         write_cases(path, tasks, [])
     assert path.read_text() == "[0]\n"
+
+
+@pytest.mark.parametrize("source", ["gsm8kk:FILE", "gsm8kk", "GSM8kk/test"])
+def test_a_slip_in_the_name_of_a_data_set_is_told(tmp_path: Path, source: str) -> None:
+    path = write(tmp_path / "test.jsonl", GSM8K)
+    with pytest.raises(TaskError, match="Did you mean 'gsm8k'"):
+        load_tasks(source.replace("FILE", str(path)))
 
 
 def test_name_of_a_cases_file() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -53,6 +54,10 @@ def test_solve_resume_rescore_evaluate(repo: Path, tmp_path: Path, questions: Pa
     assert "6 questions in" in first.stdout
     assert "interpreter isolation:" in first.stdout
     assert first.stderr == ""  # no progress bar where nobody looks
+    finished = python(repo, *words, "--resume")
+    assert finished.returncode == 0, finished.stderr
+    (accuracy,) = re.findall(r"accuracy .*?%", first.stdout)
+    assert f"all 6 results: {accuracy}\n" in finished.stdout
     if solver == "sbs":  # the others go through the same code
         _resume(repo, words, out)
 

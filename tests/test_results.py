@@ -7,6 +7,7 @@ import os
 import random
 import resource
 import signal
+import stat
 import subprocess
 import sys
 import time
@@ -19,7 +20,7 @@ from stand_ins import EchoInterpreter, EqualChecker, code, final, run_scripted
 
 from mcts_math.config import make_config
 from mcts_math.errors import MctsMathError, RecordError, TaskError
-from mcts_math.files import dump_line, read_records
+from mcts_math.files import dump_line, read_records, replace_file, require_writable
 from mcts_math.requests import Evaluate, Evaluation
 from mcts_math.run.description import compare_descriptions, describe_run
 from mcts_math.run.merge import merge_files
@@ -370,6 +371,18 @@ def test_only_an_ordinary_file_can_be_an_output(tmp_path: Path) -> None:
     for path in (tmp_path / "pipe.jsonl", Path("/dev/full"), Path("/dev/null")):
         with pytest.raises(RecordError, match="is no ordinary file"):
             results(path)
+
+
+def test_nothing_takes_the_place_of_what_is_no_ordinary_file(tmp_path: Path) -> None:
+    """A device, for who may: a file in the place of /dev/null is the machine's end."""
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "folder").mkdir()
+    for name in ("pipe", "folder"):
+        with pytest.raises(OSError, match="no ordinary file"):
+            replace_file(tmp_path / name, "x")
+        with pytest.raises(RecordError, match=f"{name} can't be written: it is no ordinary file. Mend it"):
+            require_writable(tmp_path / name, "Mend it.")
+    assert stat.S_ISFIFO((tmp_path / "pipe").stat().st_mode)
 
 
 @pytest.mark.parametrize("name", ["dir", "file/out.jsonl"])

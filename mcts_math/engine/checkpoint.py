@@ -1,7 +1,7 @@
 """What a checkpoint folder holds, found out without loading it.
 
 `inspect` reads a few small files and says early, and with a remedy, why a checkpoint can't be used; so a run fails
-before minutes are spent on loading weights. It does not judge the weights themselves (`value_head` and the engines do).
+before minutes are spent on loading weights. Of the weights it looks at the headers alone, and whether files are whole.
 torch is not imported here, transformers neither.
 
 The published layout of a policy with a value head: `config.json` says `"value_model": true`, and `value_head.pth` holds
@@ -155,13 +155,20 @@ def find_weights(path: Path, prefix: str) -> dict[str, Path]:
             named = _weight_map(path / index)
             return {name: path / file for name, file in named.items() if name.startswith(prefix)}
     single = path / WEIGHT_FILES[0]
-    if not single.exists():
-        return {}
+    names = tensor_names(single) if single.exists() else []
+    return {name: single for name in names if name.startswith(prefix)}
+
+
+def tensor_names(file: Path) -> list[str]:
+    """Names of the tensors in a safetensors file. Raises CheckpointError: it can't be read, or is cut off."""
     try:
-        with safe_open(single, framework="np") as opened:
-            return {name: single for name in opened.keys() if name.startswith(prefix)}  # noqa: SIM118 - no dictionary
+        with safe_open(file, framework="np") as opened:
+            return list(opened.keys())
     except (OSError, SafetensorError) as error:
-        raise CheckpointError(f"{single} is not a readable safetensors file: {error}") from error
+        raise CheckpointError(
+            f"{file} is not a whole safetensors file: {error}; copy or download it again (a pointer of git-lfs is "
+            "replaced by `git lfs pull`)"
+        ) from error
 
 
 def is_hub_name(name: str) -> bool:
@@ -215,9 +222,14 @@ def _require_weights(path: Path) -> None:
                     f"{path}: {len(missing)} of {len(shards)} weight files named in {index} are missing or empty, "
                     f"{missing[0]} among them; copy or download the checkpoint again"
                 )
-            return
-    if not any(_is_filled(path / file) for file in WEIGHT_FILES):
+            break
+    else:
+        shards = [file for file in WEIGHT_FILES if _is_filled(path / file)][:1]
+    if not shards:
         raise CheckpointError(f"{path} has no weights: neither {', '.join(WEIGHT_FILES)} nor an index of shards")
+    for shard in shards:
+        if shard.endswith(".safetensors"):
+            tensor_names(path / shard)
 
 
 def _weight_map(index: Path) -> dict[str, str]:

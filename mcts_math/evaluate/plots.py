@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from mcts_math.errors import RecordError
 from mcts_math.evaluate.budgets import LABELS, Curve
 from mcts_math.evaluate.table import marked
 from mcts_math.evaluate.trials import Axis
-from mcts_math.files import new_file, writing
+from mcts_math.files import new_file, require_writable, writing
 from mcts_math.tasks import JsonObject
 
 COLOURS: Final = (
@@ -18,6 +19,7 @@ COLOURS: Final = (
 )  # fmt: skip
 """Told apart by colour-blind readers too: after Okabe and Ito, "Color Universal Design", darker where text needs it."""
 MARKERS: Final = "os^Dv"
+_PICTURES: Final = (".png", ".pdf", ".svg")
 COSTS: Final = {
     "tokens": LABELS["tokens"],
     "prompt_tokens": "tokens of prompts",
@@ -106,6 +108,13 @@ def pyplot() -> Any:
 
     plt.rcParams.update({"font.size": 10, "axes.spines.top": False, "axes.spines.right": False})
     return plt
+
+
+def require_picture(path: str | Path) -> None:
+    """Raises RecordError where a picture could not be written: to be asked before long work."""
+    if Path(path).suffix not in _PICTURES:
+        raise RecordError(f"{path}: the name of a picture must end in {' or '.join(_PICTURES)}.")
+    require_writable(path, "Choose another file for the picture.")
 
 
 def save(plt: Any, figure: Any, path: Path) -> Path:

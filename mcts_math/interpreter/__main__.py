@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from mcts_math.errors import InterpreterError
+from mcts_math.files import read_text
 from mcts_math.interpreter import SandboxInterpreter, SandboxLimits, probe
 from mcts_math.interpreter.cgroup import Cgroup
 from mcts_math.requests import Cell, Execute
@@ -65,8 +66,9 @@ def _visible(text: str) -> str:
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command.
 
-    Returns:
-        0, or 2 where code can't be run here.
+    Raises:
+        InterpreterError: code can't be run here.
+        RecordError: a file can't be read.
     """
     parser = argparse.ArgumentParser("python -m mcts_math.interpreter", description=__doc__.split("\n")[0])
     parser.add_argument("files", nargs="*", type=Path, help="one cell each; standard input if none is given")
@@ -81,11 +83,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             print(asyncio.run(probe(limits)))
             print(_net(limits))
             return 0
-        cells = (path.read_text(encoding="utf-8") for path in args.files) if args.files else cells_of(sys.stdin)
-        asyncio.run(run(cells, limits, args.seed))
-    except (InterpreterError, OSError, ValueError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+        texts = [read_text(path, "Give files of Python.") for path in args.files]
+        asyncio.run(run(iter(texts) if args.files else cells_of(sys.stdin), limits, args.seed))
+    except ValueError as error:
+        raise InterpreterError(str(error)) from error
     return 0
 
 

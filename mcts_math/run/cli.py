@@ -105,7 +105,7 @@ def solve_main(parser: argparse.ArgumentParser, argv: Sequence[str], mode: str |
 
 def summarise(totals: Totals, output: Path) -> str:
     """The lines that end a run."""
-    accuracy = "" if totals.accuracy is None else f", accuracy {totals.correct}/{totals.judged} = {totals.accuracy:.2%}"
+    accuracy = f", {totals.accuracy}" if totals.accuracy else ""
     speed = totals.tokens / totals.seconds
     count = "1 question" if totals.questions == 1 else f"{totals.questions} questions"
     lines = [f"{count} in {totals.seconds:.1f} s{accuracy}, {totals.tokens:,} tokens ({speed:,.0f}/s)"]

@@ -19,15 +19,17 @@ def merge_files(inputs: Sequence[str | Path], output: str | Path, *, overwrite: 
     The description of the first input that has one stands beside the output, so that a merged run can be resumed.
 
     Raises:
-        RecordError: a broken line, one without a tree, a question solved twice, inputs of different settings, or an
-            output that exists or is one of the inputs.
+        RecordError: a broken line, one without a tree, no line at all, a question solved twice, inputs of different
+            settings, or an output that exists or is one of the inputs.
     """
     require_other_file(output, *inputs)
     best = _best_lines(inputs)
+    if not best:
+        raise RecordError(f"{', '.join(map(str, inputs))}: no line to merge. Give results files.")
     meta = _common_meta(inputs) | {"merged": [str(path) for path in inputs]}
     meta.pop("to_solve", None)  # which was a part's
     with ResultsFile(output).open(meta, resume=None, overwrite=overwrite) as out:
-        out.begin(meta, (record for where, _, record in read_results(*inputs) if where in best))
+        out.begin(meta, (record for where, _, record in read_results(*inputs, may_be_empty=True) if where in best))
     return len(best)
 
 
@@ -46,7 +48,7 @@ def _best_lines(inputs: Sequence[str | Path]) -> set[str]:
     """Where each question's line stands: the solved one, else the first failed one."""
     solved: dict[str, str] = {}
     failed: dict[str, str] = {}
-    for where, task_id, record in read_results(*inputs):
+    for where, task_id, record in read_results(*inputs, may_be_empty=True):
         require_tree(record, where)
         if error_of(record):
             failed.setdefault(task_id, where)

@@ -15,6 +15,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
+from typing import NoReturn
 
 from mcts_math.errors import MctsMathError
 
@@ -80,10 +81,18 @@ def run_program(main: Callable[[list[str]], int], interrupted: str = "") -> int:
         return 0
     except OSError as error:
         if error.errno != errno.ENOSPC:
-            raise
+            if error.filename is None:
+                raise
+            print(f"error: {error}. Check that path.", file=sys.stderr)
+            return 2
         print(f"error: the output can't be written: {error}. Make room.", file=sys.stderr)
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # Python's own end would try once more to write what is left
         return 2
+
+
+def run_script(main: Callable[[], int | None]) -> NoReturn:
+    """Runs a program that reads its words by itself, as `run_program` does, and ends the process."""
+    sys.exit(run_program(lambda _: main() or 0))
 
 
 @contextmanager

@@ -204,11 +204,11 @@ def record_to_task(record: Mapping[str, Any], where: str = "record") -> Task:
         raise RecordError(str(error)) from error
 
 
-def read_results(*paths: str | Path) -> Iterator[tuple[str, str, JsonObject]]:
+def read_results(*paths: str | Path, may_be_empty: bool = False) -> Iterator[tuple[str, str, JsonObject]]:
     """Streams (where, id of the question, line) of results files. Raises RecordError as `read_records`."""
     copies: Counter[str] = Counter()
     for path in paths:
-        for where, record in read_records(path):
+        for where, record in read_records(path, may_be_empty=may_be_empty):
             yield where, id_of(record, copies), record
 
 

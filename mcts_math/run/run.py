@@ -16,20 +16,20 @@ from typing_extensions import Unpack
 
 from mcts_math.config import Config
 from mcts_math.errors import RecordError, TaskError
-from mcts_math.files import is_same_file
+from mcts_math.files import is_same_file, require_writable
 from mcts_math.formats import StepFormat, make_format
 from mcts_math.loggers import check_logger, open_logger
 from mcts_math.monitor import Monitor, Totals
 from mcts_math.requests import Services
 from mcts_math.run.description import describe_run
 from mcts_math.run.progress import Progress
-from mcts_math.run.record import error_to_record, read_results, tree_to_record, verdict_of
+from mcts_math.run.record import error_to_record, read_results, record_to_task, tree_to_record, verdict_of
 from mcts_math.run.results import ResultsFile, require_other_file
 from mcts_math.scheduler import Scheduler, Solved
 from mcts_math.services import Provided, has_values, value_source
 from mcts_math.solver import check_tasks, search_maker, solve_stream
 from mcts_math.tasks import JsonObject, Task, digest_of, load_tasks, parse_source, take_shard
-from mcts_math.tasks.cases import require_cases_file, without_cases, write_cases
+from mcts_math.tasks.cases import without_cases, write_cases
 
 
 def default_output(config_path: str | Path, qaf: str | Path, config: Config, shard: str = "") -> Path:
@@ -77,7 +77,7 @@ def solve_file(
         output, save_correct, (parse_source(qaf).path, exclude, config.few_shot_path, config.prompt_path)
     )
     if save_correct:
-        require_cases_file(save_correct)
+        require_writable(save_correct, "Choose another --save_correct.", TaskError)
     questions = load_tasks(qaf)
     tasks = without_cases(questions, exclude) if exclude else questions
     if not tasks:
@@ -96,8 +96,10 @@ def solve_file(
             report(f"resuming {output}: {len(tasks) - len(todo)} of {len(tasks)} questions are done")
         run = _Run(config, results, meta, report)
         totals = asyncio.run(run.solve(todo, provided)) if todo else Totals()
+    if len(todo) < len(tasks) and (whole := _totals_of(output)).accuracy:
+        report(f"all {whole.questions} results: {whole.accuracy}")
     if save_correct:
-        solved = (task_id for _, task_id, record in read_results(output) if verdict_of(record))
+        solved = (task_id for _, task_id, record in read_results(output, may_be_empty=True) if verdict_of(record))
         num_solved = write_cases(save_correct, questions, solved)
         report(f"{num_solved} of {len(questions)} questions are solved: {save_correct}")
     return totals
@@ -111,6 +113,17 @@ def _require_own_files(
     for path in (*inputs, output, ResultsFile(output).meta_path):
         if save_correct and path is not None and is_same_file(save_correct, path):
             raise RecordError(f"--save_correct {save_correct} is a file of this run ({path}). Choose another one.")
+
+
+def _totals_of(output: str | Path) -> Totals:
+    """Questions and verdicts of a results file, as a run that solves them all counts them."""
+    totals = Totals()
+    for where, _, record in read_results(output, may_be_empty=True):
+        verdict = verdict_of(record)
+        totals.questions += 1
+        totals.judged += verdict is not None or record_to_task(record, where).can_be_judged
+        totals.correct += verdict is True
+    return totals
 
 
 @dataclass(slots=True)

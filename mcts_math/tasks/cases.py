@@ -7,12 +7,13 @@ The published form is a JSON list of positions in the data set, counted from 0, 
 from __future__ import annotations
 
 import json
-import os
+import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from mcts_math.errors import TaskError
-from mcts_math.files import replace_file, writing
+from mcts_math.files import read_text, replace_file, writing
+from mcts_math.run.program import run_script
 from mcts_math.tasks.benchmarks import BENCHMARKS
 from mcts_math.tasks.source import Source, parse_source
 from mcts_math.tasks.task import Task
@@ -28,14 +29,13 @@ def without_cases(tasks: Sequence[Task], path: str | Path) -> list[Task]:
     Raises:
         TaskError: the file can't be read, is no such list, or was made for other questions.
     """
+    remedy = "Give --exclude a JSON list of the positions of solved questions, such as [0, 3, 17]."
     try:
-        data = json.loads(Path(path).read_text(encoding="utf-8-sig"))
-    except FileNotFoundError:
-        raise TaskError(f"{path}: no such file. Check the path given with --exclude.") from None
-    except (OSError, ValueError, RecursionError) as error:
-        raise TaskError(f"{path} can't be read as JSON: {error}.") from error
+        data = json.loads(read_text(path, remedy, TaskError))
+    except (ValueError, RecursionError) as error:
+        raise TaskError(f"{path} is not JSON: {error}. {remedy}") from error
     if not isinstance(data, list) or any(isinstance(item, bool) or not isinstance(item, int) for item in data):
-        raise TaskError(f"{path}: expected a JSON list of the positions of solved questions, such as [0, 3, 17].")
+        raise TaskError(f"{path} is no such list. {remedy}")
     wrong = [item for item in data if not 0 <= item < len(tasks)]
     if wrong:
         raise TaskError(
@@ -44,17 +44,6 @@ def without_cases(tasks: Sequence[Task], path: str | Path) -> list[Task]:
         )
     solved = set(data)
     return [task for index, task in enumerate(tasks) if index not in solved]
-
-
-def require_cases_file(path: str | Path) -> None:
-    """Makes the folder of a file of cases. Raises TaskError where `write_cases` could not write it, before a run."""
-    path = Path(path)
-    with writing(path, "Choose another --save_correct.", TaskError):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if path.is_dir():
-            raise IsADirectoryError("it is a folder")
-        if not os.access(path.parent, os.W_OK):
-            raise PermissionError(f"{path.parent} is not ours to write in")
 
 
 def write_cases(path: str | Path, tasks: Sequence[Task], solved: Iterable[str]) -> int:
@@ -88,3 +77,7 @@ def _part(source: Source) -> str:
     whole = "all" if source.path is not None and source.name.startswith("mbpp") else ""
     part = source.split or (stem if stem in ("train", "validation", "prompt") else whole)
     return f"-{part}" if part not in ("", "test") else ""
+
+
+if __name__ == "__main__":  # for the scripts of the shell: MODEL DATASET
+    run_script(lambda: print(cases_path(*sys.argv[1:])))

@@ -11,6 +11,7 @@ A question source (`--qaf`) is one of
 
 from __future__ import annotations
 
+import difflib
 import gzip
 import json
 import re
@@ -45,15 +46,24 @@ class Source:
 
 
 def parse_source(source: str | Path) -> Source:
-    """Reads a question source. Anything that names no data set is a file."""
+    """Reads a question source. Anything that names no data set is a file. Raises TaskError for a misspelt name."""
     text = str(source)
     head, colon, rest = text.partition(":")
     name, _, split = head.partition("/")
     if name.lower() not in BENCHMARKS or (not colon and Path(text).exists()):
+        _require_no_slip(text, name)
         return Source("", "", Path(text))
     if colon and not rest:
         raise TaskError(f"--qaf {text}: no file after the colon. Leave the colon out to ask the Hugging Face Hub.")
     return Source(name.lower(), split, Path(rest) if colon else None)
+
+
+def _require_no_slip(text: str, name: str) -> None:
+    """Raises TaskError where what is no file reads like the name of a data set."""
+    is_name = ":" in text or not Path(text).suffix
+    near = difflib.get_close_matches(name.lower(), BENCHMARKS, 1, 0.7) if is_name and not Path(text).exists() else []
+    if near:
+        raise TaskError(f"--qaf {text}: no such file, and no data set {name!r}. Did you mean {near[0]!r}?")
 
 
 def load_tasks(source: str | Path) -> list[Task]:

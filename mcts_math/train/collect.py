@@ -151,17 +151,22 @@ def write_examples(
     statistics = Statistics()
     outputs = [Path(output), *([Path(pairs)] if pairs else [])]
     _require_own_files(trees, outputs, dataset)
-    with writing(output, "Make room, or choose another output."), ExitStack() as made:
-        parts = [made.enter_context(new_file(path)) for path in outputs]
+    remedy = "Make room, or choose another output."
+    with writing(output, remedy), ExitStack() as made:
+        parts, files = [], []
         with ExitStack() as opened:
-            files = [opened.enter_context(part.open("wb")) for part in parts]
+            for path in outputs:
+                with writing(path, remedy):
+                    parts.append(made.enter_context(new_file(path)))
+                    files.append(opened.enter_context(parts[-1].open("wb")))
             for examples, found in collect(trees, config, grader, statistics, pairs=pairs is not None):
                 files[0].writelines(dump_line(EXAMPLES.dump(example)) for example in examples)
                 if pairs is not None:
                     files[1].writelines(dump_line(pair.to_json()) for pair in found)
         _require_examples(statistics, trees)
         if dataset is not None:
-            export_dataset(parts[0], dataset)
+            with writing(dataset, remedy):
+                export_dataset(parts[0], dataset)
     return statistics
 
 

@@ -204,7 +204,7 @@ def encode_files(
     report = DataReport()
     for kind, stream in (
         ("examples", map(encoder.example, EXAMPLES.read(examples))),
-        ("pairs", map(encoder.pair, PAIRS.read(pairs))),
+        ("pairs", map(encoder.pair, PAIRS.read(pairs, may_be_empty=True))),
     ):
         for item in stream:
             if item.length > max_length:

@@ -178,7 +178,10 @@ def load_model(checkpoint: Checkpoint, config: TrainConfig) -> PolicyWithValue:
 
 
 def add_adapters(policy: Any, lora: LoraConfig) -> Any:
-    """The policy with LoRA adapters (peft); only they are trained. Raises ConfigError without peft."""
+    """The policy with LoRA adapters (peft); only they are trained. Raises ConfigError: no peft, or no such layers."""
     peft = require_package("peft", "lora", "train", ConfigError)
     given = {"r": lora.r, "lora_alpha": lora.alpha, "lora_dropout": lora.dropout, "target_modules": lora.target_modules}
-    return peft.get_peft_model(policy, peft.LoraConfig(**given, task_type="CAUSAL_LM"))
+    try:
+        return peft.get_peft_model(policy, peft.LoraConfig(**given, task_type="CAUSAL_LM"))
+    except ValueError as error:
+        raise ConfigError(f"lora: peft refuses it: {error}") from error

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -31,6 +33,8 @@ class Plan:
         if not config.search or not config.train or not config.methods:
             raise ConfigError("search, train and methods must each have an entry.")
         checkpoints.inspect(config.base_model)
+        if config.launch and shutil.which(program := shlex.split(config.launch)[0]) is None:
+            raise ConfigError(f"launch: no program {program!r} is found. Install it, or give its whole path.")
         for questions in (config.train_questions, config.test_questions):
             unanswered = [task.id for task in load_tasks(questions) if not task.answers]
             if unanswered:

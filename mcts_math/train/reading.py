@@ -37,8 +37,8 @@ class Lines(Generic[T]):
         """The line of it, without what is at its default."""
         return self.adapter.dump_python(one, mode="json", exclude_defaults=True)  # type: ignore[no-any-return]
 
-    def read(self, paths: Iterable[str | Path]) -> Iterator[T]:
+    def read(self, paths: Iterable[str | Path], *, may_be_empty: bool = False) -> Iterator[T]:
         """Streams what the lines of files hold. Raises RecordError, naming file and line."""
         for path in paths:
-            for where, record in read_records(path):
+            for where, record in read_records(path, may_be_empty=may_be_empty):
                 yield self.load(record, where)

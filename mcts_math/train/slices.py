@@ -140,12 +140,16 @@ def solve_slice(one: Slice) -> Totals:
 
 
 async def _solve(config: Config, one: Slice) -> list[Solved]:
-    """The results, in the order of the questions."""
+    """The results, in the order of the questions; what failed is tried once more."""
     tasks = load_tasks(one.questions)[one.first : one.first + one.count]
     async with AsyncExitStack() as stack:
         provided = await _open_lockstep(config, stack)
-        stream = await stack.enter_async_context(aclosing(solve_stream(config, tasks, **provided)))
-        found = {solved.tree.task.id: solved async for solved in stream}
+        found: dict[str, Solved] = {}
+        for _ in range(2):
+            todo = [task for task in tasks if task.id not in found or found[task.id].error]
+            if todo:
+                async with aclosing(solve_stream(config, todo, **provided)) as stream:
+                    found |= {solved.tree.task.id: solved async for solved in stream}
     return [found[task.id] for task in tasks]
 
 

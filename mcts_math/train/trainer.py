@@ -15,9 +15,10 @@ from typing import Any
 
 import torch
 from accelerate.data_loader import SeedableRandomSampler  # type: ignore[import-untyped]
+from accelerate.utils import gather_object  # type: ignore[import-untyped]
 from torch import Tensor
 from torch.utils.data import Sampler
-from transformers import PrinterCallback, Trainer, TrainingArguments
+from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 
 from mcts_math.errors import ConfigError, TrainingError
 from mcts_math.train.config import TrainConfig
@@ -61,6 +62,7 @@ class ValueTrainer(Trainer):  # type: ignore[misc]
         self._tokens, self._since = 0, time.monotonic()
         self.remove_callback(PrinterCallback)
         self._report = report
+        self.add_callback(_NoStepMore())
         if config.compile:
             model.policy.get_decoder().compile(dynamic=False)
 
@@ -98,14 +100,21 @@ class ValueTrainer(Trainer):  # type: ignore[misc]
         sums = model(**inputs)
         counted = counts(inputs) if num_items_in_batch is None else num_items_in_batch
         loss = total(sums, counted, self._weights.to(sums.device))
-        if not bool(torch.isfinite(loss)):
-            raise TrainingError(
-                f"the loss is {loss.item()} at step {self.state.global_step + 1} (losses {sums.tolist()}), in the "
-                f"batch of {', '.join(ids)}. Look at these examples; else lower learning_rate, or set bf16: false."
-            )
+        self._require_finite(loss, sums, ids)
         self._terms = self._terms.to(sums.device) + (sums.detach() / counted.clamp(min=1)).float()
         loss = loss * self.args.world_size  # the mean over processes that follows makes a sum of it
         return (loss, sums) if return_outputs else loss
+
+    def _require_finite(self, loss: Tensor, sums: Tensor, ids: Sequence[str]) -> None:
+        """Raises TrainingError, on all processes, where the loss of one is not finite: the others would wait for it."""
+        is_bad = ~torch.isfinite(loss.detach())
+        if not bool(self.accelerator.reduce(is_bad.float(), "sum") if self.args.world_size > 1 else is_bad):
+            return
+        told = (
+            f"the loss is {loss.item()} at step {self.state.global_step + 1} (losses {sums.tolist()}), in the "
+            f"batch of {', '.join(ids)}. Look at these examples; else lower learning_rate, or set bf16: false."
+        )
+        raise TrainingError(next(text for text in gather_object([told if is_bad else ""]) if text))
 
     def log(self, logs: dict[str, float], *args: Any, **kwargs: Any) -> None:
         """Adds the single losses, and tokens (padding included) per second; tells them in a line."""
@@ -187,3 +196,15 @@ def set_learning_rate(optimizer: torch.optim.Optimizer, parameters: Sequence[Ten
             f"value_learning_rate: {type(optimizer).__name__} holds {found} of the value head's {len(wanted)} weights "
             "by themselves. Set it to 0, or choose another `optim` or way of sharding in `trainer`."
         )
+
+
+class NothingLeftError(Exception):
+    """All steps of a training that goes on were made before. Its state is loaded."""
+
+
+class _NoStepMore(TrainerCallback):  # type: ignore[misc]
+    """Trainer makes a step before it looks how many there are to be."""
+
+    def on_epoch_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        if state.global_step >= state.max_steps:
+            raise NothingLeftError

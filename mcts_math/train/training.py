@@ -23,7 +23,7 @@ from mcts_math.train.data import DataReport, Encoder, encode_files
 from mcts_math.train.export import save_checkpoint
 from mcts_math.train.model import load_model
 from mcts_math.train.packing import Collator, Rows, make_rows
-from mcts_math.train.trainer import ValueTrainer
+from mcts_math.train.trainer import NothingLeftError, ValueTrainer
 
 _CHECKPOINTING = next(  # the name before transformers 5.24, else the one since then
     field.name
@@ -89,7 +89,14 @@ def _make_trainer(
             f"the sequences of a row would see each other in a {type(model.policy).__name__}. Set packing: false, "
             "and leave out pairs."
         )
-    return ValueTrainer(model, arguments, rows, collator, config, tell), data
+    try:
+        return ValueTrainer(model, arguments, rows, collator, config, tell), data
+    except (ValueError, ImportError) as error:
+        raise _refused(error) from error
+    except RuntimeError as error:  # a logger whose package is missing
+        if "report_to" not in config.trainer or isinstance(error, torch.OutOfMemoryError):
+            raise
+        raise _refused(error) from error
 
 
 def load_rows(config: TrainConfig, source: Checkpoint) -> tuple[Rows, Collator, DataReport]:
@@ -144,8 +151,12 @@ def make_arguments(config: TrainConfig, work: Path) -> TrainingArguments:
     }
     try:
         return TrainingArguments(**(settings | config.trainer))
-    except (TypeError, ValueError) as error:
-        raise ConfigError(f"trainer: transformers refuses the arguments: {error}.") from error
+    except (TypeError, ValueError, ImportError) as error:
+        raise _refused(error) from error
+
+
+def _refused(error: Exception) -> ConfigError:
+    return ConfigError(f"trainer: transformers refuses the arguments: {error}.")
 
 
 def _require_processes(config: TrainConfig, processes: int) -> None:
@@ -172,12 +183,10 @@ def _run(trainer: ValueTrainer, state: Path | None) -> None:
     if state is not None:
         trainer.state = TrainerState.load_from_json(str(state / resume.STATE))
         trainer.logged_at = trainer.state.global_step
-        is_sharded = trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled
-        if trainer.state.global_step >= trainer.state.max_steps and not is_sharded:
-            trainer._load_from_checkpoint(str(state))  # Trainer would make one step more
-            return
     try:
         trainer.train(resume_from_checkpoint=None if state is None else str(state))
+    except NothingLeftError:
+        return
     except torch.OutOfMemoryError as error:
         raise TrainingError(
             f"out of GPU memory: lower micro_batch_size or max_length, or set gradient_checkpointing: true ({error})"

@@ -40,7 +40,7 @@ def build_page(
         workers: processes that judge answers of lines without a verdict; 0: one a core.
 
     Returns:
-        What was written: `questions`, `nodes` and `bytes`.
+        What was written: `questions` (a list, of each file), `nodes` and `bytes`.
 
     Raises:
         RecordError: a line that can't be read, or an output that can't be written.
@@ -59,7 +59,8 @@ def build_page(
         spool.seek(0)
         size = _write(Path(output), head_of(sources), spool)
     entries = [entry for source in sources for entry in source["entries"]]
-    return {"questions": len(entries), "nodes": sum(entry["nodes"] for entry in entries), "bytes": size}
+    counts = [len(source["entries"]) for source in sources]
+    return {"questions": counts, "nodes": sum(entry["nodes"] for entry in entries), "bytes": size}
 
 
 def head_of(sources: Sequence[JsonObject] | None) -> bytes:
@@ -105,8 +106,6 @@ def _pack(path: Path, packer: _Packer, grader: Grader, c_puct: float | None) -> 
     """Packs the trees of a file; returns its part of the head."""
     lines = read_results(path)
     questions = [_without_tree(read_question(record, where, task_id), packer) for where, task_id, record in lines]
-    if not questions:
-        raise RecordError(f"{path} holds no results yet. Wait for its first question, or use --serve.")
     grade_questions(questions, grader)
     entries = [question.entry for question in questions]
     return {"name": path.name, "entries": entries, "summary": summarise(entries, path)} | run_facts(path, c_puct)

@@ -47,7 +47,8 @@ def main(argv: Sequence[str]) -> int:
         return _serve(args)
     output = Path(args.output or Path(args.results).with_suffix(".html"))
     made = build_page(args.results, args.than, output, c_puct=args.c_puct, workers=args.workers)
-    print(f"{output}: {made['questions']:,} questions, {made['nodes']:,} nodes, {made['bytes'] / 1e6:.1f} MB")
+    questions = " and ".join(f"{count:,}" for count in made["questions"])
+    print(f"{output}: {questions} questions, {made['nodes']:,} nodes, {made['bytes'] / 1e6:.1f} MB")
     return 0
 
 

@@ -19,7 +19,7 @@ import psutil
 import pytest
 from processes import children, num_living
 
-from mcts_math.errors import InterpreterError
+from mcts_math.errors import InterpreterError, RecordError
 from mcts_math.interpreter import BlockingInterpreter, Isolation, Level, SandboxInterpreter, SandboxLimits, probe
 from mcts_math.interpreter.cell_run import ProcessFacts
 from mcts_math.interpreter.levels import require
@@ -573,8 +573,8 @@ def test_command_line(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Non
     assert out == "\n42\n"
     assert "interpreter isolation" in err
     assert "[2] ok" in err
-    assert main([str(tmp_path / "missing")]) == 2
-    assert "missing" in capsys.readouterr().err
+    with pytest.raises(RecordError, match="missing: no such file"):
+        main([str(tmp_path / "missing")])
     lines = iter("a\nb\n\n```python\nc\n\nd\n```\n\n\ne\n".splitlines(keepends=True))
     assert list(cells_of(lines)) == ["a\nb\n", "```python\nc\n\nd\n```\n", "e\n"]
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import json
 import os
 import signal
 from pathlib import Path
@@ -14,10 +15,11 @@ import pytest
 from forgeries import FRAMES
 from problems import ADD, GOOD, Ask
 
-from mcts_math.errors import InterpreterError, JudgeError, TaskError
+from mcts_math.errors import InterpreterError, JudgeError, RecordError, TaskError
 from mcts_math.interpreter.levels import Isolation, Level
 from mcts_math.interpreter.parent import Layers
 from mcts_math.judge import NO_CODE, Judge, JudgeLimits, Problem
+from mcts_math.judge.__main__ import main
 
 HUMANEVAL = Problem(
     prompt="import math\n\ndef poly(xs, x):\n    return sum(c * math.pow(x, i) for i, c in enumerate(xs))\n\n\n"
@@ -32,6 +34,28 @@ def passes(ask: Ask, test: str, code: str, entry_point: str = "f", prompt: str =
     """Whether code passes a test, by what a test may tell: the same test turned round must fail."""
     (judgement,) = ask((Problem(prompt, test, entry_point), f"```python\n{code}\n```"))
     return judgement.passed
+
+
+def test_the_program_tells_what_came_of_each_test(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    problems, completions, alone = (tmp_path / name for name in ("p.jsonl", "c.jsonl", "sum.py"))
+    cases = [{"input": "1 2\n", "output": "3"}, {"input": "1 4\n", "output": "5"}]
+    stated = [{"id": "add", "question": "?"} | ADD.to_record(), {"id": "sum", "question": "?", "cases": cases}]
+    problems.write_text("".join(json.dumps(record) + "\n" for record in stated))
+    lines = [{"id": "add", "completion": GOOD}, {"task_id": "sum", "completion": "print(3)"}]
+    completions.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    assert main([str(problems), str(completions)]) == 1
+    told = capsys.readouterr().out
+    assert told.startswith("add: passed\n")
+    assert told.endswith("  passed  case 0\n  FAILED  case 1: AssertionError: printed '3\\n', expected '5'\n"
+                         "1 of 2 programs passed\n")  # fmt: skip
+    alone.write_text("print(sum(map(int, input().split())))")
+    assert main([str(problems), str(alone), "--id", "sum", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["num_passed"] == 2
+    for words, match in (([str(alone)], "Give one of add, sum"), ([str(problems)], "under the key `completion`")):
+        with pytest.raises(TaskError, match=match):
+            main([str(problems), *words])
+    with pytest.raises(RecordError, match="no such file"):
+        main([str(problems), str(tmp_path / "none.jsonl")])
 
 
 def test_a_right_solution_passes_and_a_wrong_one_says_where(ask: Ask) -> None:

@@ -248,7 +248,7 @@ def test_trees_that_can_not_be_used(tmp_path: Path, write: Write, grader: Grader
         assert not out.exists()
 
     refused("a.jsonl", [no_answer], r"1 of 1 questions have no accepted `answer`")
-    refused("b.jsonl", [], "no example")
+    refused("b.jsonl", [], "is empty")
     beam = {k: {a: b for a, b in n.items() if a != "q_value"} for k, n in nodes_of(record).items()}
     refused("c.jsonl", [{**record, "react": beam}], r"c.jsonl:1: node '0.0' has no q_value")
     bare = {k: {a: b for a, b in n.items() if a != "visit_count"} for k, n in nodes_of(record).items()}

@@ -13,7 +13,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from stand_ins import EchoInterpreter, EqualChecker
 from tiny_models import make_checkpoint
 
 from mcts_math.config import Config, make_config
+from mcts_math.cost import Cost
 from mcts_math.engine.hf import lockstep
 from mcts_math.engine.hf import prefix_cache as prefix
 from mcts_math.engine.hf.arguments import BatchLimits, HFArguments
@@ -36,8 +37,10 @@ from mcts_math.evaluate.grading import Grader
 from mcts_math.files import read_records
 from mcts_math.requests import Evaluate, Generate
 from mcts_math.run.record import nodes_of
+from mcts_math.scheduler import Solved
 from mcts_math.settings import load_settings, make_settings
 from mcts_math.solver import solve_async
+from mcts_math.tasks import Task
 from mcts_math.train.analysis import (
     ValuePoint,
     answer_outcomes,
@@ -53,6 +56,7 @@ from mcts_math.train.rounds import Rounds
 from mcts_math.train.slices import Slice, solve_slice
 from mcts_math.train.stages import finished, run_stage
 from mcts_math.train.summary import show
+from mcts_math.tree import new_tree
 
 QUESTIONS = [{"id": f"q{n}", "question": f"{n}+{n}?", "answer": str(2 * n)} for n in range(12)]
 
@@ -419,6 +423,28 @@ def test_rounds_whose_methods_all_need_values_begin(settings: Callable[..., Roun
     assert "SBS" in lines[-1]
 
 
+def test_a_question_of_a_slice_that_failed_is_tried_once_more(
+    settings: Callable[..., RoundsConfig], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[list[str]] = []
+
+    async def failing(config: Config, tasks: Sequence[Task], **_: Any) -> AsyncIterator[Solved]:
+        asked.append([task.id for task in tasks])
+        for task in reversed(tasks):
+            fails = task.id == "q2" or (task.id == "q1" and len(asked) == 1)
+            yield Solved(new_tree(task), Cost(), error="lost" if fails else "")
+
+    monkeypatch.setattr("mcts_math.train.slices.solve_stream", failing)
+    questions = tmp_path / "q.jsonl"
+    questions.write_text("".join(json.dumps(question) + "\n" for question in QUESTIONS[:4]))
+    config = make_config({"mode": "mcts", "engine": "openai"})
+    one = Slice.make("", config, str(questions), (0, 4), tmp_path / "part.jsonl", "")
+    totals = solve_slice(one)
+    assert asked == [["q0", "q1", "q2", "q3"], ["q1", "q2"]]
+    assert (totals.questions, totals.errors) == (4, 1)
+    assert [record["id"] for _, record in read_records(one.output)] == ["q0", "q1", "q2", "q3"]
+
+
 def test_what_rounds_refuse(settings: Callable[..., RoundsConfig], tmp_path: Path) -> None:
     def refused(error: type[Exception], match: str, **changes: Any) -> None:
         with pytest.raises(error, match=match):
@@ -429,6 +455,7 @@ def test_what_rounds_refuse(settings: Callable[..., RoundsConfig], tmp_path: Pat
     refused(ConfigError, "question 'open' has no `answer`", train_questions=str(questions))
     refused(CheckpointError, "does not exist", base_model=str(tmp_path / "none"))
     refused(ConfigError, "output_dir is not set", output_dir="")
+    refused(ConfigError, "launch: no program 'torchrum' is found", launch="torchrum --nproc-per-node 8")
     refused(ConfigError, "methods must each have an entry", methods={})
     refused(
         ConfigError, "there is no row 'SBS\\(9,5\\)' to compare. There are greedy,", contrasts=[["SBS(9,5)", "greedy"]]

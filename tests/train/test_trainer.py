@@ -255,13 +255,7 @@ def test_changed_settings_do_not_go_on(settings: Callable[..., TrainConfig], wri
 def test_a_loss_that_is_not_finite_names_the_batch(
     settings: Callable[..., TrainConfig], tiny: Path, tmp_path: Path, write: Write
 ) -> None:
-    broken = tmp_path / "broken"
-    broken.mkdir()
-    for file in tiny.iterdir():
-        (broken / file.name).write_bytes(file.read_bytes())
-    state = load_file(broken / "model.safetensors")
-    state["model.embed_tokens.weight"][3 + 1 + ord("@") - 32] = torch.nan  # a character of one example only
-    save_file(state, broken / "model.safetensors", metadata={"format": "pt"})
+    broken = unreadable(tiny, tmp_path / "broken")  # the character is in one example only
     examples = write("bad.jsonl", [example(n) for n in range(3)] + [example(77, filling="@")])
     config = settings(model_dir=str(broken), examples=[examples], batch_size=1, micro_batch_size=1)
     with pytest.raises(TrainingError, match=r"the loss is nan at step \d.*in the batch of q77/0.1.0"):
@@ -307,6 +301,7 @@ def test_what_is_refused_before_anything_is_loaded(settings: Callable[..., Train
     refused(ConfigError, "pairs teach nothing", pairs=[settings().examples[0]])
     refused(ConfigError, "the context of", max_length=1024)
     refused(ConfigError, "transformers refuses", trainer={"optimizer": "sgd"})
+    refused(ConfigError, "transformers refuses.*nonsense is not supported", trainer={"report_to": "nonsense"})
 
 
 def test_a_full_disk_says_so_and_loses_nothing(settings: Callable[..., TrainConfig], tmp_path: Path) -> None:
@@ -419,13 +414,17 @@ def test_bfloat16_is_left_to_cpus_that_have_it(
         assert json.loads((folder / "training.json").read_text())["bfloat16"] is used
 
 
+def free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
 def torchrun(repo: Path, processes: int, file: Path, config: TrainConfig) -> subprocess.CompletedProcess[str]:
     """A training by several processes (gloo on a CPU)."""
     file.write_text(config.model_dump_json(exclude_unset=True))  # YAML reads JSON
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    launcher = [sys.executable, "-m", "torch.distributed.run", f"--nproc-per-node={processes}", f"--master-port={port}"]
+    launcher = [sys.executable, "-m", "torch.distributed.run", f"--nproc-per-node={processes}"]
+    launcher.append(f"--master-port={free_port()}")
     return subprocess.run(
         [*launcher, "-m", "mcts_math.train", "--cfg", str(file)],
         cwd=repo,
@@ -434,6 +433,64 @@ def torchrun(repo: Path, processes: int, file: Path, config: TrainConfig) -> sub
         text=True,
         timeout=900,
     )
+
+
+def unreadable(tiny: Path, folder: Path) -> Path:
+    """A model that has no number for the character `@`."""
+    shutil.copytree(tiny, folder)
+    state = load_file(folder / "model.safetensors")
+    state["model.embed_tokens.weight"][3 + 1 + ord("@") - 32] = torch.nan
+    save_file(state, folder / "model.safetensors", metadata={"format": "pt"})
+    return folder
+
+
+@pytest.mark.slow
+def test_a_loss_that_is_not_finite_in_one_process_ends_all(
+    settings: Callable[..., TrainConfig], tiny: Path, tmp_path: Path, write: Write, repo: Path
+) -> None:
+    """Without a launcher that ends the others, these would wait for it."""
+    base = unreadable(tiny, tmp_path / "broken")
+    examples = write("bad.jsonl", [example(0), example(77, filling="@")])
+    config = settings(model_dir=str(base), examples=[examples], batch_size=2, micro_batch_size=1, packing=False)
+    file = tmp_path / "config.json"
+    file.write_text(config.model_dump_json(exclude_unset=True))
+    command = [sys.executable, "-m", "mcts_math.train", "--cfg", str(file)]
+    common = os.environ | {"OMP_NUM_THREADS": "1", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
+    running = [
+        subprocess.Popen(
+            command,
+            env=common | {"WORLD_SIZE": "2", "RANK": str(rank), "LOCAL_RANK": str(rank)},
+            cwd=repo,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for rank in range(2)
+    ]
+    for process in running:
+        told = process.communicate(timeout=300)[1]
+        assert process.returncode == 2
+        assert "in the batch of q77/0.1.0" in told
+        assert "Traceback" not in told
+
+
+@pytest.mark.slow
+def test_a_sharded_training_that_was_stopped_after_its_last_step_makes_no_other(
+    settings: Callable[..., TrainConfig], tmp_path: Path, repo: Path
+) -> None:
+    changes: dict[str, Any] = {"batch_size": 4, "micro_batch_size": 2, "max_steps": 3, "trainer": {"fsdp": True}}
+    in_the_way = tmp_path / ".out.part"
+    in_the_way.touch()
+    first = torchrun(repo, 2, tmp_path / "config.json", settings(**changes))
+    assert first.returncode != 0
+    assert "can't be written" in first.stderr
+    in_the_way.unlink()
+    done = torchrun(repo, 2, tmp_path / "config.json", settings(**changes))
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert "going on from" in done.stdout
+    assert "step" not in done.stdout.partition("going on from")[2].partition("checkpoint:")[0].replace(
+        "checkpoint-3", ""
+    )
+    assert len(curve(tmp_path / "out")) == 3
 
 
 @pytest.mark.slow

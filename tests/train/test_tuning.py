@@ -21,6 +21,7 @@ from transformers import AutoConfig, AutoModelForCausalLM
 from mcts_math.engine.hf.engine import HFEngine
 from mcts_math.engine.spec import RuleOptions
 from mcts_math.errors import CheckpointError, ConfigError, EngineError, MctsMathError, RecordError
+from mcts_math.evaluate.plots import require_picture
 from mcts_math.requests import Adapt, Generate, LossTerm, Sampling
 from mcts_math.settings import make_settings
 from mcts_math.train.config import TuningConfig
@@ -88,6 +89,9 @@ def test_a_rule_is_trained_saved_and_sampled_with(settings: Settings, tiny: Path
     assert all(float(tensor) > 1000 for name, tensor in state.items() if name.endswith("count"))
     assert all(bool(tensor.any()) for name, tensor in state.items() if "network.up" in name)
     assert draw_training(folder, tmp_path / "epochs.png").read_bytes().startswith(b"\x89PNG")
+    for name, match in (("epochs.bmp", "must end in .png or"), ("epochs.png/x.png", "can't be written")):
+        with pytest.raises(RecordError, match=match):
+            require_picture(tmp_path / name)
     engine = HFEngine.load(tiny, device="cpu", adapter=RuleOptions(str(folder)))
     asyncio.run(engine.adapt(Adapt("t", (LossTerm("3+1=21. ", "No.\n"),), 0, "3+1=21. ")))
     sample = Generate("3+1=", 4, Sampling(1.0, max_tokens=8), 0, adapter="t")

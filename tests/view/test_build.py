@@ -131,7 +131,7 @@ def test_a_text_can_not_close_its_block(write: Write) -> None:
 @pytest.mark.parametrize(
     ("lines", "message"),
     [
-        (b"", "holds no results yet"),
+        (b"", "is empty"),
         (b'{"question": "Q"}\n', "trees.jsonl:1: no search tree"),
         (b"{broken\n", "trees.jsonl:1: not a JSON object"),
         (b'{"question": "Q"', "torn"),
@@ -173,6 +173,10 @@ def test_the_program(trees: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert program.main([str(trees), "--workers", "1"]) == 0
     assert "12 questions" in capsys.readouterr().out
     assert trees.with_suffix(".html").is_file()
+    other = trees.with_name("other.jsonl")
+    other.write_text(trees.read_text())
+    assert program.main([str(trees), "--than", str(other), "--workers", "1"]) == 0
+    assert "12 and 12 questions" in capsys.readouterr().out
     for wrong in (["--serve", "1", "-o", "x"], ["--workers", "-1"], ["--c_puct", "-1"]):
         with pytest.raises(SystemExit):
             program.main([str(trees), *wrong])

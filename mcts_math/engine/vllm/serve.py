@@ -13,7 +13,7 @@ import sys
 from mcts_math.engine.checkpoint import obtain
 from mcts_math.engine.value_head import load_value_head
 from mcts_math.engine.vllm.arguments import complete_args
-from mcts_math.errors import MctsMathError
+from mcts_math.errors import ConfigError
 
 
 def server_arguments(model_dir: str) -> list[str]:
@@ -37,18 +37,15 @@ def server_arguments(model_dir: str) -> list[str]:
     return arguments
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Runs the program; returns its exit code."""
-    given = sys.argv[1:] if arguments is None else arguments
+def main(given: list[str]) -> int:
+    """Runs the program; returns its exit code. Raises MctsMathError as `server_arguments`."""
+    if given[:1] in (["-h"], ["--help"]):
+        print(__doc__)
+        return 0
     if not given or given[0].startswith("-"):
-        print(__doc__, file=sys.stderr)
-        return 0 if given[:1] in (["-h"], ["--help"]) else 2
+        raise ConfigError("the first word must be a model: python -m mcts_math.engine.serve MODEL [ARGUMENTS].")
     os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
-    try:
-        complete = [*server_arguments(given[0]), *(argument for argument in given[1:] if argument != "--print")]
-    except MctsMathError as error:
-        print(f"serve: {error}", file=sys.stderr)
-        return 1
+    complete = [*server_arguments(given[0]), *(argument for argument in given[1:] if argument != "--print")]
     if "--print" in given:
         print(" ".join(complete))
         return 0
