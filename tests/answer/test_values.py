@@ -6,6 +6,7 @@ from fractions import Fraction
 
 import pytest
 
+from mcts_math.answer import check
 from mcts_math.answer.parse.read import read
 from mcts_math.answer.rules.real_sets import real_set, sets_equal
 from mcts_math.answer.values.approximate import numbers
@@ -107,3 +108,10 @@ def test_a_remainder_of_complex_numbers_has_no_value() -> None:
 
 def test_words_with_an_odd_power_are_no_unit() -> None:
     assert read(r"(0,0)\text{ an\sqrt{b^{2}-4ac}}{2a}").node is None
+
+
+@pytest.mark.parametrize("power", ["100000000", "9" * 5000])
+@pytest.mark.parametrize("written", [r"(5\text{ cm})^{%s}", "5*cm**%s", r"5\text{ cm}^{%s}"])
+def test_units_with_huge_powers_are_bounded(written: str, power: str) -> None:
+    assert not check("5 m", written % power).equal
+    assert not check(written % power, r"5\text{ cm}").equal

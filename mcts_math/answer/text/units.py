@@ -17,6 +17,8 @@ from typing import Final, NamedTuple
 from mcts_math.answer.text.things import is_counted, rejects, same_things
 from mcts_math.answer.text.vocabulary import meanings
 
+MAX_POWER: Final = 100  # of a unit
+
 
 class Named(NamedTuple):
     """A unit that is known: its short name, its size in base units, and the powers of its dimensions."""
@@ -49,8 +51,8 @@ class Unit:
 
     @property
     def known(self) -> tuple[tuple[str, int], ...]:
-        """The known units that it begins with."""
-        return tuple(takewhile(lambda factor: factor[0] in UNITS, self.factors))
+        """The known units that it begins with; one with a huge power is none."""
+        return tuple(takewhile(lambda factor: factor[0] in UNITS and abs(factor[1]) < MAX_POWER, self.factors))
 
     @property
     def words(self) -> str:
