@@ -158,15 +158,14 @@ _FACTOR: Final = re.compile(r"[^\s*·]+")
 _PLAINER: Final = tuple(
     (re.compile(pattern), meaning)
     for pattern, meaning in (
-        (r"^[ .]+|[ .]+$|[*·⋅]|\\cdot", " "),
+        (r"[*·⋅]|\\cdot", " "),
         ("/", " per "),
         ("平方", "square "),
         ("立方", "cubic "),
         (r"\bper cent\b", "percent"),
-        (r"(?i)^ *degrees? (celsius|fahrenheit|kelvin) *$", r"\1"),
-        (r"(?i)^ *degrees? c *$", "celsius"),
-        (r"(?i)^ *degrees? f *$", "fahrenheit"),
-        (r"(?i)^ *degrees? k *$", "kelvin"),
+        (r"(?i)^degrees? c(?:elsius)?$", "celsius"),
+        (r"(?i)^degrees? f(?:ahrenheit)?$", "fahrenheit"),
+        (r"(?i)^degrees? k(?:elvin)?$", "kelvin"),
     )
 )
 _POWER: Final = re.compile(r"(.+?)\^\{?(-?\d{1,2})\}?")
@@ -200,6 +199,7 @@ def may_be_left_out(unit: Unit, is_one: bool) -> bool:
 def unit_name(words: str) -> Unit:
     """The unit that words name (`kilometers per hour`); what is not known is a name in lower case."""
     words = _BELOW.sub(lambda found: "".join(f" per {part}" for part in _FACTOR.findall(found.group(1))), words)
+    words = words.strip(" .")
     for pattern, meaning in _PLAINER:
         words = pattern.sub(meaning, words)
     named: list[tuple[str, int]] = []
