@@ -113,3 +113,10 @@ def test_words_with_an_odd_power_are_no_unit() -> None:
 @pytest.mark.parametrize("name", ["f", "et", "C", r"\sin", r"\min", r"\gcd", r"\phi"])
 def test_a_function_of_nothing_is_not_read(name: str) -> None:
     assert read(f"{name}()").node is None
+
+
+@pytest.mark.parametrize("power", ["100000000", "9" * 5000])
+@pytest.mark.parametrize("written", [r"(5\text{ cm})^{%s}", "5*cm**%s", r"5\text{ cm}^{%s}"])
+def test_units_with_huge_powers_are_bounded(written: str, power: str) -> None:
+    assert not check("5 m", written % power).equal
+    assert not check(written % power, r"5\text{ cm}").equal

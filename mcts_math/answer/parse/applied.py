@@ -9,7 +9,7 @@ from mcts_math.answer.parse.cursor import POWER, PRODUCT, SIGN, SUM, Cursor
 from mcts_math.answer.parse.tokens import Token, UnreadableError
 from mcts_math.answer.text.vocabulary import CIRCULAR
 from mcts_math.answer.values import nodes as tree
-from mcts_math.answer.values.nodes import HALF, MINUS_ONE, ONE, Bound, Call, Const, Node, Num, Power, Prod, Sym
+from mcts_math.answer.values.nodes import MINUS_ONE, ONE, Bound, Call, Const, Node, Num, Power, Prod, Sym
 
 
 def command(cursor: Cursor, text: str) -> Node:
@@ -92,16 +92,15 @@ def _arguments(cursor: Cursor, name: str) -> list[Node]:
         if cursor.sees("(") and not isinstance(factors[-1], Num):
             break
         factors.append(cursor.expression(POWER))
-    return factors if len(factors) == 1 else [Prod(tuple(factors))]
+    return [tree.joined(Prod, factors)]
 
 
 def _call(name: str, args: list[Node], base: Node | None) -> Node:
     if base is not None and name != "log":
         raise UnreadableError(f"{name} with a subscript")
-    if name == "sqrt":
-        return Power(args[0], HALF)
-    if name == "cbrt" or (name == "root" and len(args) == 2):
-        return _root(args[0], args[1] if name == "root" else Num(Fraction(3)))
+    if name in ("sqrt", "cbrt") or (name == "root" and len(args) == 2):
+        index = args[1] if name == "root" else Num(Fraction(2 if name == "sqrt" else 3))
+        return _root(args[0], index, real=name != "sqrt")
     if name == "exp" and len(args) == 1:
         return Power(Const("e"), args[0])
     if name == "cis" and len(args) == 1:

@@ -18,7 +18,21 @@ from mcts_math.answer.text.units import PERCENT
 from mcts_math.answer.text.vocabulary import names
 from mcts_math.answer.values import nodes as tree
 from mcts_math.answer.values.measures import is_measure
-from mcts_math.answer.values.nodes import Call, Node, Num, Power, Prod, Quantity, Ratio, Relation, SetOp, Sum, Sym
+from mcts_math.answer.values.nodes import (
+    Call,
+    Node,
+    Num,
+    Power,
+    Prod,
+    Quantity,
+    Ratio,
+    Relation,
+    SetOp,
+    Sum,
+    Sym,
+    joined,
+    listing,
+)
 from mcts_math.answer.values.show import show
 
 _RELATIONS: Final = names("= != < <= > >= ~ in notin parallel perp")
@@ -53,7 +67,7 @@ def parse_tokens(tokens: list[Token], spaced: bool = False) -> Node:
     parts = cursor.comma_list()
     if cursor.token.kind != "end":
         raise UnreadableError(f"{cursor.token.text!r} in an unexpected place")
-    return parts[0] if len(parts) == 1 else tree.Group("", "", tuple(parts))
+    return listing(parts)
 
 
 def expression(cursor: Cursor, minimum: int) -> Node:
@@ -119,16 +133,12 @@ def _sum(cursor: Cursor, left: Node) -> Node:
         op, of_set = cursor.previous.text, cursor.sees("{{")
         right = cursor.expression(SUM + 1)
         if op == "-" and of_set:  # R - {1}
-            terms = [SetOp("minus", (_joined(Sum, terms), right))]
+            terms = [SetOp("minus", (joined(Sum, terms), right))]
         elif op in SIGNS:
-            terms = [Call(SIGNS[op], (_joined(Sum, terms), right))]
+            terms = [Call(SIGNS[op], (joined(Sum, terms), right))]
         else:
             terms.append(right if op == "+" else tree.negate(right))
-    return _joined(Sum, list(listed(terms)) if tree.DOTS in terms else terms)
-
-
-def _joined(kind: type[Sum] | type[Prod], items: list[Node]) -> Node:
-    return items[0] if len(items) == 1 else kind(tuple(items))
+    return joined(Sum, list(listed(terms)) if tree.DOTS in terms else terms)
 
 
 def _product(cursor: Cursor, left: Node) -> Node:
@@ -153,12 +163,12 @@ def _product(cursor: Cursor, left: Node) -> Node:
         if op in ("", "*", "/"):
             factors.append(reciprocal(right) if op == "/" else right)
         elif op == "over":
-            factors = [Prod((_joined(Prod, factors), reciprocal(right)))]
+            factors = [Prod((joined(Prod, factors), reciprocal(right)))]
         elif op == "//":
             factors = [Call("floor", (Prod((*factors, reciprocal(right))),))]
         else:
-            factors = [Call("binom" if op == "choose" else "mod", (_joined(Prod, factors), right))]
-    return _number(factors) or _joined(Prod, factors)
+            factors = [Call("binom" if op == "choose" else "mod", (joined(Prod, factors), right))]
+    return _number(factors) or joined(Prod, factors)
 
 
 def _number(factors: list[Node]) -> Num | None:

@@ -12,7 +12,7 @@ from mcts_math.answer.parse.constructors import build
 from mcts_math.answer.parse.cursor import RATIO, SIGN, UNIT, Cursor
 from mcts_math.answer.parse.tokens import CLOSING, OPENING, Token, UnreadableError
 from mcts_math.answer.text.spelled import REALS, words_value
-from mcts_math.answer.text.units import DEGREE, UNITS, unit_name
+from mcts_math.answer.text.units import DEGREE, MAX_POWER, UNITS, unit_name
 from mcts_math.answer.text.vocabulary import PART_WORDS, PLACE_WORDS, SCALE_WORDS, names
 from mcts_math.answer.values import nodes as tree
 from mcts_math.answer.values.measures import measured
@@ -173,8 +173,8 @@ def _unit_parts(cursor: Cursor) -> list[str]:
             parts.append(cursor.advance().text)
         elif parts and cursor.take("^"):
             power = argument(cursor)
-            if not isinstance(power, Num):
-                raise UnreadableError("a unit with a power that is no number")
+            if not isinstance(power, Num) or abs(power.value) >= MAX_POWER:
+                raise UnreadableError("a unit with a power that is no number, or a huge one")
             parts[-1] += f"^{power.value}"
         elif parts and cursor.peek().kind != "num" and cursor.take("/"):
             parts += ["per", cursor.advance().text]

@@ -43,7 +43,7 @@ def tidy(node: Node) -> Node:
         case Quantity(Prod((Quantity() as first, *rest)), unit):
             larger = tidy(first)  # of 5 hours 20 minutes 10 seconds
             if isinstance(larger, Quantity):
-                changed = compound(larger, Quantity(rest[0] if len(rest) == 1 else Prod(tuple(rest)), unit))
+                changed = compound(larger, Quantity(tree.joined(Prod, rest), unit))
             if changed is None and is_measure(first):
                 raise UnreadableError("two measures side by side")
         case Quantity(Sum((*items, last)), unit) if any(map(is_measure, items)):

@@ -18,7 +18,6 @@ from mcts_math.answer.verdict import Policy
 _RADIAN: Final = unit_name("radian")
 _HUNDREDTH: Final = Num(Fraction(1, 100))
 _INVERSE: Final = frozenset({"asin", "acos", "atan", "acot", "asec", "acsc", "arg"})
-_DEGREE: Final = Prod((PI, Num(Fraction(1, 180))))
 
 
 def compare_quantities(quantity: Quantity, other: Node, policy: Policy) -> Decision:
@@ -27,7 +26,7 @@ def compare_quantities(quantity: Quantity, other: Node, policy: Policy) -> Decis
     if isinstance(other, Quantity):
         if {unit, other.unit} == {DEGREE, _RADIAN}:
             degrees, radians = (quantity, other) if unit == DEGREE else (other, quantity)
-            return _compare_angles(degrees, radians.value, policy)
+            return Decision(scalars_equal(degrees, radians.value, policy), "degrees against radians")
         scaled = value_in(quantity, other.unit)
         if scaled is None:
             return Decision(False, "units of different kinds")
@@ -39,7 +38,7 @@ def compare_quantities(quantity: Quantity, other: Node, policy: Policy) -> Decis
     if not may_be_left_out(unit, is_one=not isinstance(value, Num) or abs(value.value) <= 1):
         return Decision(False, "words on one side only that name nothing which is counted")
     if unit == DEGREE and _in_radians(other):
-        return _compare_angles(quantity, other, policy)
+        return Decision(scalars_equal(quantity, other, policy), "degrees against radians")
     same = scalars_equal(value, other, policy)
     if not same and not symbols(value) and isinstance(named := with_unit_names(other), Quantity):
         return compare_quantities(quantity, named, policy)
@@ -70,10 +69,6 @@ def _bound_units(node: Node) -> set[Unit]:
 
 def _in_unit(node: Node, unit: Unit) -> Node:
     return value_in(node, unit) or tree.rebuild(node, lambda child: _in_unit(child, unit))
-
-
-def _compare_angles(degrees: Quantity, radians: Node, policy: Policy) -> Decision:
-    return Decision(scalars_equal(Prod((degrees.value, _DEGREE)), radians, policy), "degrees against radians")
 
 
 def _percent_equal(value: Node, other: Node, policy: Policy) -> bool:

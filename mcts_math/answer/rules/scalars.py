@@ -36,9 +36,6 @@ def scalars_equal(left: Node, right: Node, policy: Policy) -> bool:
         return True
     if (known := matrices_equal(left, right)) is not None:
         return known
-    special = _special(left), _special(right)
-    if special != (None, None):
-        return special[0] == special[1]
     first, second = exact(left), exact(right)
     if first is not None and second is not None:
         return rationals_equal(left, right, first, second, policy)
@@ -54,16 +51,6 @@ def scalars_equal(left: Node, right: Node, policy: Policy) -> bool:
     if symbols(left) or symbols(right):
         return _functions_equal(left, right, tolerance)
     return _constants_equal(left, right, tolerance, policy)
-
-
-def _special(node: Node) -> str | None:
-    """`oo`, `-oo`, `nan`, `true`, `false`, or None for a number."""
-    match node:
-        case Const("oo" | "nan" | "true" | "false" as name):
-            return name
-        case Prod((tree.Num(factor), tree.INFINITY)) if factor:
-            return "oo" if factor > 0 else "-oo"
-    return None
 
 
 def _one_notation(left: Node, right: Node) -> tuple[Node, Node]:
@@ -123,7 +110,7 @@ def _is_decimal_of(decimal: Written, other: Node, policy: Policy) -> bool:
         return False
     if decimal.is_float:
         return _near(about, value.real, CLOSE)
-    return policy.rounding and rounds_to(decimal, Fraction(str(value.real)), policy)
+    return rounds_to(decimal, Fraction(str(value.real)), policy)
 
 
 def _vanishes(left: Node, right: Node, at: Mapping[str, Fraction] | None = None, real: bool = False) -> bool:

@@ -19,22 +19,9 @@ _VULGAR: Final = re.compile("[¼½¾⅐⅑⅒⅓⅔⅕⅖⅗⅘⅙⅚⅛⅜⅝�
 _MICRO: Final = re.compile(r"(?<=\d) ?[μµ]([mgsLlFAVWCJN])\b")  # 5 μm, but not μm without a number
 _CIRCLED: Final = re.compile("([①-⑳])(?=[①-⑳])")
 _DOTTED: Final = re.compile("(\\d)\u0307")
-_PLAIN: Final = (
-    ("-", "−–—‐‑‒﹣"),
-    ("*", "∗\u2062"),
-    (",", "\u2063"),
-    ("+", "\u2064"),
-    ("|", "∣"),
-    ("%", "٪"),
-    ("/", "⁄∕"),
-    ("'", "′’‘"),
-    ('"', "“”"),
-    (".", "。"),
-    ("i", "ⅈ"),
-    ("e", "ⅇ"),
-)
-# Each symbol, or symbols, with the command that it stands for.
-_COMMANDS: Final = names(
+# Each symbol, or symbols, with what it stands for: a plain character, or a command.
+_MEANINGS: Final = names(
+    "−–—‐‑‒﹣ -  ∗\u2062 *  \u2063 ,  \u2064 +  ∣ |  ٪ %  ⁄∕ /  ′’‘ '  “” \"  。 .  ⅈ i  ⅇ e  "
     r"×✕ \times  ·⋅∙ \cdot  ÷ \div  √ \sqrt  ∛ \cbrt  ± \pm  ∓ \mp  °º˚ ^\circ  ∞ \infty  ∫ \int  ∑ \sum  ∏ \prod  "
     r"≤⩽ \le  ≥⩾ \ge  ≠ \ne  ≈≃ \approx  ≡ \equiv  ∈ \in  ∉ \notin  ∪⋃ \cup  ∩ \cap  ∖ \setminus  ∅øØ \emptyset  "
     r"∧ \land  ∨ \lor  → \to  … \dots  ∠ \angle  △ \triangle  ∥ \parallel  ⊥ \perp  ℤ \mathbb{Z}  ℕ \mathbb{N}  "
@@ -44,8 +31,11 @@ _COMMANDS: Final = names(
     r"Δ \Delta  Ω \Omega  ∘ \circ"
 )
 _SYMBOLS: Final = str.maketrans(
-    {char: plain for plain, chars in _PLAIN for char in chars}
-    | {char: command + " " for chars, command in zip(_COMMANDS[::2], _COMMANDS[1::2], strict=True) for char in chars}
+    {
+        char: meaning + " " * ("\\" in meaning)
+        for chars, meaning in zip(_MEANINGS[::2], _MEANINGS[1::2], strict=True)
+        for char in chars
+    }
 )
 
 

@@ -17,6 +17,8 @@ from typing import Final, NamedTuple
 from mcts_math.answer.text.things import is_counted, rejects, same_things
 from mcts_math.answer.text.vocabulary import meanings
 
+MAX_POWER: Final = 100  # of a unit
+
 
 class Named(NamedTuple):
     """A unit that is known: its short name, its size in base units, and the powers of its dimensions."""
@@ -49,8 +51,8 @@ class Unit:
 
     @property
     def known(self) -> tuple[tuple[str, int], ...]:
-        """The known units that it begins with."""
-        return tuple(takewhile(lambda factor: factor[0] in UNITS, self.factors))
+        """The known units that it begins with; one with a huge power is none."""
+        return tuple(takewhile(lambda factor: factor[0] in UNITS and abs(factor[1]) < MAX_POWER, self.factors))
 
     @property
     def words(self) -> str:
@@ -157,16 +159,15 @@ _FACTOR: Final = re.compile(r"[^\s*·]+")
 _PLAINER: Final = tuple(
     (re.compile(pattern), meaning)
     for pattern, meaning in (
-        (r"^[ .]+|[ .]+$|[*·⋅]|\\cdot", " "),
+        (r"[*·⋅]|\\cdot", " "),
         ("/", " per "),
         (r"(\^\{-?\d\})(?=[A-Za-z])", r"\1 "),
         ("平方", "square "),
         ("立方", "cubic "),
         (r"\bper cent\b", "percent"),
-        (r"(?i)^ *degrees? (celsius|fahrenheit|kelvin) *$", r"\1"),
-        (r"(?i)^ *degrees? c *$", "celsius"),
-        (r"(?i)^ *degrees? f *$", "fahrenheit"),
-        (r"(?i)^ *degrees? k *$", "kelvin"),
+        (r"(?i)^degrees? c(?:elsius)?$", "celsius"),
+        (r"(?i)^degrees? f(?:ahrenheit)?$", "fahrenheit"),
+        (r"(?i)^degrees? k(?:elvin)?$", "kelvin"),
     )
 )
 _POWER: Final = re.compile(r"(.+?)\^\{?(-?\d{1,2})\}?")
@@ -207,6 +208,7 @@ def may_be_left_out(unit: Unit, is_one: bool) -> bool:
 def unit_name(words: str) -> Unit:
     """The unit that words name (`kilometers per hour`); what is not known is a name in lower case."""
     words = _BELOW.sub(lambda found: "".join(f" per {part}" for part in _FACTOR.findall(found.group(1))), words)
+    words = words.strip(" .")
     for pattern, meaning in _PLAINER:
         words = pattern.sub(meaning, words)
     named: list[tuple[str, int]] = []

@@ -46,16 +46,11 @@ def rationals_equal(left: Node, right: Node, first: Fraction, second: Fraction, 
         return noisy(left, right) and close
     if any(decimal is not None and decimal.is_float for decimal in (a, b)) and (close or gap == size < _TINY):
         return True
-    if a is not None and b is not None and _expansion(*((a, b) if a.digits <= b.digits else (b, a))):
-        return True
-    if not policy.rounding:
-        return False
     if a is not None and b is not None:
         short, long = (a, b) if a.digits <= b.digits else (b, a)
-        return long.digits >= 8 and rounds_to(short, long.value, policy)
+        return _expansion(short, long) or (long.digits >= 8 and rounds_to(short, long.value, policy))
     decimal, other = (a, second) if a is not None else (b, first)
-    assert decimal is not None
-    return not _terminates(other) and rounds_to(decimal, other, policy)
+    return decimal is not None and not _terminates(other) and rounds_to(decimal, other, policy)
 
 
 def _expansion(short: Written, long: Written) -> bool:
@@ -72,7 +67,7 @@ def _terminates(value: Fraction) -> bool:
 
 def rounds_to(decimal: Written, value: Fraction, policy: Policy) -> bool:
     """Whether `decimal` is `value` rounded, or cut where it has four digits or more. 1.000 says one."""
-    if decimal.digits < policy.min_digits or decimal.value.denominator == 1:
+    if not policy.rounding or decimal.digits < policy.min_digits or decimal.value.denominator == 1:
         return False
     error = abs(decimal.value - value)
     if decimal.digits < 4 and error * 1000 > abs(value) * Fraction(1001, 1000):

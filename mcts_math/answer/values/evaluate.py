@@ -64,10 +64,7 @@ def evaluate(node: Node, at: Point, using: Numbers) -> Value:
 
 def value_of(node: Node, at: Point, using: Numbers) -> Value:
     """As `evaluate`, for a part of a tree; errors are those of the numbers."""
-    rule = _RULES.get(type(node))
-    if rule is None:
-        raise UndefinedError("no number")
-    return rule(node, at, using)
+    return _RULES[type(node)](node, at, using)
 
 
 def noise(*parts: object) -> int:

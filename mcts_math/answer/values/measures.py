@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mcts_math.answer.text.units import DEGREE, PERCENT, UNITS, Unit, unit_name, unit_scale
+from mcts_math.answer.text.units import DEGREE, MAX_POWER, PERCENT, UNITS, Unit, unit_name, unit_scale
 from mcts_math.answer.values.nodes import ONE, Node, Num, Power, Prod, Quantity, Sum, substitute, symbols, walk
 
 
@@ -52,7 +52,7 @@ def _taken_apart(node: Node) -> tuple[Node, Unit] | None:
     """A value without units, and its unit."""
     match node:
         case Quantity(value, unit) if is_measure(node):
-            inner = _taken_apart(value)
+            inner = None if any("^" in name for name, _ in unit.factors) else _taken_apart(value)
             return None if inner is None else (inner[0], inner[1] * unit)
         case Prod(items):
             parts = [part for item in items if (part := _taken_apart(item)) is not None]
@@ -60,7 +60,7 @@ def _taken_apart(node: Node) -> tuple[Node, Unit] | None:
             for _, unit in parts:
                 product *= unit
             return (Prod(tuple(value for value, _ in parts)), product) if len(parts) == len(items) else None
-        case Power(base, Num(exponent)) if exponent.denominator == 1:
+        case Power(base, Num(exponent)) if exponent.denominator == 1 and abs(exponent) < MAX_POWER:
             inner = _taken_apart(base)
             return None if inner is None else (Power(inner[0], node.exponent), inner[1] ** int(exponent))
     within = any(map(is_measure, walk(node))) or (isinstance(node, Quantity) and node.unit == DEGREE)

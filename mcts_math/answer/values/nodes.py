@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import lru_cache
@@ -190,6 +190,16 @@ INFINITY = Const("oo")
 EMPTY_SET = Group("{", "}", ())
 UNDEFINED = Const("nan")
 DOTS = Sym("…")
+
+
+def joined(kind: type[Sum] | type[Prod], items: Sequence[Node]) -> Node:
+    """The sum or product of `items`; a single one is that one."""
+    return items[0] if len(items) == 1 else kind(tuple(items))
+
+
+def listing(items: Sequence[Node]) -> Node:
+    """A list without brackets; a single item is that one."""
+    return items[0] if len(items) == 1 else Group("", "", tuple(items))
 
 
 def negate(node: Node) -> Node:

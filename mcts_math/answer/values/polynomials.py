@@ -121,10 +121,7 @@ def real_roots(polynomial: Polynomial) -> tuple[Root, ...] | None:
 
 
 def _value_at(polynomial: Polynomial, at: Fraction) -> Fraction:
-    total = Fraction(0)
-    for coefficient in reversed(polynomial):
-        total = total * at + coefficient
-    return total
+    return sum((coefficient * at**power for power, coefficient in enumerate(polynomial)), Fraction(0))
 
 
 def _trimmed(polynomial: Polynomial) -> Polynomial:
@@ -139,13 +136,11 @@ def _plus(left: Polynomial, right: Polynomial) -> Polynomial:
 
 
 def _times(left: Polynomial, right: Polynomial) -> Polynomial:
-    if not left or not right:
-        return ()
-    product = [Fraction(0)] * (len(left) + len(right) - 1)
+    product = [Fraction(0)] * (len(left) + len(right))
     for i, a in enumerate(left):
         for j, b in enumerate(right):
             product[i + j] += a * b
-    return tuple(product)
+    return _trimmed(tuple(product))
 
 
 def _derivative(polynomial: Polynomial) -> Polynomial:
