@@ -19,6 +19,7 @@ from mcts_math.answer.text.units import same_dimension
 from mcts_math.answer.values import nodes as tree
 from mcts_math.answer.values.matrices import length, matrix_value, transposed_list, vector_sum
 from mcts_math.answer.values.nodes import DOTS, Group, Node, Num, Power, Prod, Quantity, Relation, SetOp, Sum, Sym
+from mcts_math.answer.values.propositions import CONNECTIVES
 from mcts_math.answer.values.shapes import assignments, family, named_point
 
 _MAX_SIGNS: Final = 4  # a ± may occur this often in one answer
@@ -32,6 +33,8 @@ def reject_prose(node: Node) -> None:
     for child in tree.children(node):
         if isinstance(node, (Sum, Prod, Power, tree.Call)) and (isinstance(child, tree.Text) or child == DOTS):
             raise UnreadableError("words or dots in a formula")
+        if child == tree.PARTIAL:
+            raise UnreadableError("a derivative that is not worked out")
         reject_prose(child)
 
 
@@ -253,7 +256,7 @@ def _restrictions(node: Group) -> bool:
 
 def _is_condition(node: Node) -> bool:
     stated = isinstance(node, SetOp) or (isinstance(node, Relation) and node.ops[0] not in ("=", "~"))
-    return stated or node in _PROPOSITIONS
+    return stated or node in _PROPOSITIONS or (isinstance(node, tree.Call) and node.name in CONNECTIVES)
 
 
 def _compound(first: Quantity, second: Quantity) -> Quantity | None:

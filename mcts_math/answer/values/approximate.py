@@ -14,11 +14,28 @@ from itertools import pairwise
 from operator import mod
 from typing import Any, Final
 
-from mcts_math.answer.values.evaluate import OutOfRangeError, Point, UndefinedError, Value, noise, series, value_of
+from mcts_math.answer.values.evaluate import (
+    OutOfRangeError,
+    Point,
+    UndefinedError,
+    Value,
+    noise,
+    polynomial_integral,
+    series,
+    value_of,
+)
 from mcts_math.answer.values.nodes import INFINITY, Bound, Node, Num, Power, children, contains, negate, symbols
 
 _NAMES: Final = {"binom": "binomial", "rad": "radians", "conjugate": "conj"}
-_OF_PYTHON: Final[dict[str, Callable[..., Value]]] = {"min": min, "max": max, "abs": abs, "mod": mod}
+
+
+def _gcd(*args: Value) -> int:
+    if any(arg != int(arg) for arg in args):
+        raise UndefinedError("a divisor of what is no integer")
+    return math.gcd(*map(int, args))
+
+
+_OF_PYTHON: Final[dict[str, Callable[..., Value]]] = {"min": min, "max": max, "abs": abs, "mod": mod, "gcd": _gcd}
 DIGITS: Final = 30
 INFINITE: Final[dict[Node, float]] = {INFINITY: math.inf, negate(INFINITY): -math.inf}
 _MAX_LIMITS: Final = 1000  # remembered
@@ -120,6 +137,10 @@ class Approximate:
         low, high = (INFINITE[end] if end in INFINITE else value_of(end, at, self) for end in (node.low, node.high))
         if node.kind in ("sum", "prod") and not math.isinf(low) and not math.isinf(high):
             return series(node, at, self, low, high)
+        if node.kind == "int" and not math.isinf(low) and not math.isinf(high):
+            value = polynomial_integral(node, at, self, low, high)
+            if value is not None:
+                return value
         if any(contains(child, Bound) for child in children(node)):
             raise UndefinedError("a limit within a limit")
         if symbols(node):

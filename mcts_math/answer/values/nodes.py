@@ -188,6 +188,7 @@ INFINITY = Const("oo")
 EMPTY_SET = Group("{", "}", ())
 UNDEFINED = Const("nan")
 DOTS = Sym("…")
+PARTIAL = Sym("∂")  # the sign of a derivative by one of several variables
 
 
 def negate(node: Node) -> Node:
