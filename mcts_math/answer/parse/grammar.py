@@ -24,8 +24,8 @@ from mcts_math.answer.parse.cursor import (
     UNIT,
     Cursor,
 )
+from mcts_math.answer.parse.dots import summed
 from mcts_math.answer.parse.operands import SIGNS, degrees, prefix, quantifies, unit
-from mcts_math.answer.parse.tidy import listed
 from mcts_math.answer.parse.tokens import Token, UnreadableError
 from mcts_math.answer.text.vocabulary import names
 from mcts_math.answer.values import nodes as tree
@@ -144,7 +144,7 @@ def _sum(cursor: Cursor, left: Node) -> Node:
             terms = [Call(SIGNS[op], (_joined(Sum, terms), right))]
         else:
             terms.append(right if op == "+" else tree.negate(right))
-    return _joined(Sum, list(listed(terms)) if tree.DOTS in terms else terms)
+    return _joined(Sum, list(summed(terms)) if {tree.DOTS, tree.negate(tree.DOTS)} & set(terms) else terms)
 
 
 def _joined(kind: type[Sum] | type[Prod], items: list[Node]) -> Node:

@@ -10,9 +10,10 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
-from itertools import pairwise, product
+from itertools import product
 from typing import Final
 
+from mcts_math.answer.parse.dots import listed
 from mcts_math.answer.parse.tokens import UnreadableError
 from mcts_math.answer.text.spelled import REALS
 from mcts_math.answer.text.units import same_dimension
@@ -20,7 +21,7 @@ from mcts_math.answer.values import nodes as tree
 from mcts_math.answer.values.matrices import length, matrix_value, transposed_list, vector_sum
 from mcts_math.answer.values.nodes import DOTS, Group, Node, Num, Power, Prod, Quantity, Relation, SetOp, Sum, Sym
 from mcts_math.answer.values.propositions import CONNECTIVES
-from mcts_math.answer.values.shapes import assignments, family, named_point
+from mcts_math.answer.values.shapes import assignments, family, integers, named_point
 
 _MAX_SIGNS: Final = 4  # a ± may occur this often in one answer
 _PROPOSITIONS: Final = tuple(map(Sym, "pqrs"))
@@ -31,7 +32,8 @@ _NUMBER_SETS: Final = (REALS, *map(Sym, "ZNQC"))
 def reject_prose(node: Node) -> None:
     """Words inside a sum or product mean that the text was prose."""
     for child in tree.children(node):
-        if isinstance(node, (Sum, Prod, Power, tree.Call)) and (isinstance(child, tree.Text) or child == DOTS):
+        dots = child == DOTS and not (isinstance(node, Sum) and len(node.items) > 2)
+        if isinstance(node, (Sum, Prod, Power, tree.Call)) and (isinstance(child, tree.Text) or dots):
             raise UnreadableError("words or dots in a formula")
         if child == tree.PARTIAL:
             raise UnreadableError("a derivative that is not worked out")
@@ -149,30 +151,15 @@ def _tidy_group(node: Group) -> Node:
 
 
 def _without_signs(node: Node) -> Node:
+    if isinstance(node, Relation):  # each sign of a set makes two elements
+        items = (tidy(item) if isinstance(item, Group) and item.left == "{" else item for item in node.items)
+        node = Relation(node.ops, tuple(items))
     signs = _count_signs(node)
     if not signs:
         return Relation(node.ops, tuple(map(tidy, node.items))) if isinstance(node, Relation) else node
     if signs > _MAX_SIGNS:
         raise UnreadableError("too many ± signs")
     return _both(node)
-
-
-def listed(items: list[Node]) -> tuple[Node, ...]:
-    """`1, 2, …, 9` written out; `1, 2, 3, …, n` with as few terms as show the step. Other lists as they are."""
-    place = items.index(DOTS)
-    known = [item.value for item in items[:place] if isinstance(item, Num)]
-    if not 2 <= len(known) == place or DOTS in items[place + 1 :] or len(items) > place + 2:
-        return tuple(items)
-    step = known[1] - known[0]
-    if not step or any(b - a != step for a, b in pairwise(known)):
-        return tuple(items)
-    last = items[-1]
-    if not isinstance(last, Num):  # of no known length
-        return (*items[:2], *items[place:])
-    count = (last.value - known[0]) / step
-    if count.denominator != 1 or not len(known) <= count < 1000:
-        return tuple(items)
-    return tuple(Num(known[0] + step * index) for index in range(int(count) + 1))
 
 
 def _share_signs(node: Group) -> bool:
@@ -227,6 +214,8 @@ def _without_domain(node: Group) -> Node | None:
     for item in rest:
         match item:
             case Relation(_, (Sym(name), Sym("Z" | "N" as domain))):
+                if isinstance(result, Relation) and len(result.ops) > 1 and Sym(name) in result.items:
+                    return integers([result], name, domain)
                 if isinstance(result, Relation) and result.ops == ("=",):
                     label, body = result.items
                     result = Relation(("=",), (label, family(body, name, domain)))

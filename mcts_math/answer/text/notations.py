@@ -116,7 +116,17 @@ _RULES: Final[tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]
         (r"^\\(?:mathbf|vec) ?\{? ?[a-eg-wA-Z] ?\}? ?\(([a-z])\) ?=", r"f(\1) ="),
         (r"(?<![\w\\)}])([xyz])\([a-z]\)(?= ?=)|(?<=Eq\()([xyz])\([a-z]\)(?=, )", r"\1\2"),
         (r"\+ ?(?:\\text ?\{ ?)?(?:an? )?(?:arbitrary )?const(?:ant)?\.?(?: ?\})?$", "+ C"),
-        (r",? ?(?:\\text ?\{ ?)?,? ?for (?:some|any|every) (?:real )?(?:constant|number) ?\}? ?[a-zA-Z]$", ""),
+        (
+            r",? ?(?:\\text ?\{ ?)?,? ?for (?:some|any|every|a)? ?"
+            r"(?:real |arbitrary )?(?:constant|number) ?\}? ?[a-zA-Z]$",
+            "",
+        ),
+        (
+            r"(?:,? ?\(?\\text ?\{ ?,? ?(?:where|with|and) ?\} ?|,? (?:where|with|and) |,? ?\(|, )"
+            r"[a-zA-Z](?:_\{?\d\}?)? ?(?:\\text ?\{ ?)?(?:is |being )?(?:an? )?(?:arbitrary |any |real )*constant"
+            r"(?: of integration)?(?: ?\})?\)?$",
+            "",
+        ),
         (r"^([fgh](?:\([a-z]\))?) ?\\equiv(?!.*mod)", r"\1 ="),
         (r"^[a-zA-Z] ?: ?([a-z]) ?\\(?:mapsto|to)(?![a-z])", r"f(\1) ="),
         # numbers of combinations and permutations
