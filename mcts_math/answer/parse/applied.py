@@ -48,7 +48,7 @@ def _derived(cursor: Cursor, above: Node, below: Node) -> Node | None:
     order, *function = above.items if isinstance(above, Prod) else (above,)
     if mark not in _DIFFERENTIALS or not under or mark not in (order, getattr(order, "base", None)):
         return None
-    names = [item for part in under if part != mark for item in _repeated(part)]
+    names = [item for part in under if part != mark for item in repeated(part)]
     match function:
         case [Sym("f" | "g" | "h" | "F" | "G" | "H" as name)] if len(names) == 1 and mark != tree.PARTIAL:
             return Call(name + "'", tuple(names), free=True)
@@ -63,7 +63,7 @@ def _derived(cursor: Cursor, above: Node, below: Node) -> Node | None:
     return None
 
 
-def _repeated(node: Node) -> list[Node]:
+def repeated(node: Node) -> list[Node]:
     """`x^2` as x twice."""
     if isinstance(node, Power) and isinstance(node.exponent, Num) and node.exponent.value in range(1, _MAX_ORDER):
         return [node.base] * int(node.exponent.value)

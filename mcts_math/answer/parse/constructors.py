@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import Final
 
-from mcts_math.answer.parse.applied import differentiated
+from mcts_math.answer.parse.applied import differentiated, repeated
 from mcts_math.answer.parse.tokens import UnreadableError
 from mcts_math.answer.text.vocabulary import CONSTRUCTORS
 from mcts_math.answer.values import nodes as tree
@@ -27,25 +27,11 @@ def build(name: str, args: list[Node]) -> Node:
     name, _, ends = name.partition(".")
     kind = CONSTRUCTORS[name]
     node = _interval(ends, args) if kind == "Interval" else _collection(kind, args) or _formula(kind, args)
-    if kind == "diff" and args:
-        node = _derivative(args[0], args[1:])
     if node is None and args:
         node = _matrix(kind, args)
     if node is None:
         raise UnreadableError(f"{name} with such arguments")
     return node
-
-
-def _derivative(body: Node, by: list[Node]) -> Node:
-    """`Derivative(f, x, (y, 2))` and `diff(f, x, 2)`."""
-    names: list[Node] = []
-    for item in by:
-        name, count = item.items if isinstance(item, Group) and len(item.items) == 2 else (item, ONE)
-        name, count = (names[-1], Num(item.value - 1)) if isinstance(item, Num) and names else (name, count)
-        if not isinstance(count, Num) or count.value not in range(7):
-            raise UnreadableError("a derivative of no such order")
-        names += [name] * int(count.value)
-    return differentiated(body, names)
 
 
 def _collection(kind: str, args: list[Node]) -> Node | None:
@@ -65,6 +51,11 @@ def _collection(kind: str, args: list[Node]) -> Node | None:
 def _formula(kind: str, args: list[Node]) -> Node | None:
     """Numbers, relations, polynomials, functions and what binds a variable."""
     match kind, args:
+        case "diff", [body, *by]:  # by x, or (x, 2)
+            powers = (
+                Power(item.items[0], item.items[-1]) if isinstance(item, Group) and item.items else item for item in by
+            )
+            return differentiated(body, [name for power in powers for name in repeated(power)])
         case "first", [first, *_]:  # what follows tells the precision or the generators
             return first
         case "whole", [Num(value)]:

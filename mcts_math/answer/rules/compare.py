@@ -4,24 +4,8 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from mcts_math.answer.values.nodes import (
-    MINUS_ONE,
-    Call,
-    Cases,
-    Group,
-    Matrix,
-    Node,
-    Num,
-    Power,
-    Prod,
-    Quantity,
-    Ratio,
-    Relation,
-    Text,
-    Time,
-    rename,
-    symbols,
-)
+from mcts_math.answer.values import nodes as tree
+from mcts_math.answer.values.nodes import Call, Group, Node, Num, Power, Prod, rename, symbols
 from mcts_math.answer.values.propositions import is_compound
 from mcts_math.answer.values.shapes import (
     assignments,
@@ -35,14 +19,14 @@ from mcts_math.answer.values.shapes import (
 from mcts_math.answer.verdict import Policy
 
 _KIND_OF: Final[dict[type, str]] = {
-    Text: "text",
-    Relation: "relation",
-    Cases: "cases",
+    tree.Text: "text",
+    tree.Relation: "relation",
+    tree.Cases: "cases",
     Group: "collection",
-    Matrix: "collection",
-    Time: "time",
-    Ratio: "ratio",
-    Quantity: "quantity",
+    tree.Matrix: "collection",
+    tree.Time: "time",
+    tree.Ratio: "ratio",
+    tree.Quantity: "quantity",
 }
 
 
@@ -97,7 +81,7 @@ def _as_number(node: Node, other: Node) -> Node:
         case Call("P", (Num(all_of), Num(chosen)), True) if kind(other) == "scalar" and not symbols(other):
             if all_of.denominator == chosen.denominator == 1 and 0 < chosen <= all_of and other != node:
                 below = Call("factorial", (Num(all_of - chosen),))
-                return Prod((Call("factorial", (Num(all_of),)), Power(below, MINUS_ONE)))
+                return Prod((Call("factorial", (Num(all_of),)), Power(below, tree.MINUS_ONE)))
     return node
 
 

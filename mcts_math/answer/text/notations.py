@@ -89,6 +89,7 @@ _RULES: Final[tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]
         (r"\\[dtc]frac(?![a-zA-Z])", r"\\frac"),
         # commands that lost their backslash, have other names, or say nothing
         (r"(?<![A-Za-z\\])(?:[dt]?(frac(?= ?\{))|(sqrt(?= ?(?:\[\d\] ?)?\{)))", r"\\\1\2"),
+        (r"(?<![A-Za-z\\])(d[r-z])(?=d[r-z](?![a-z]))", r"\1 "),  # dx dy
         (r"(?<=\d) root (?=\d)", r"\\sqrt "),
         (
             rf"\\(?:operatorname|mathrm|text) ?\{{ ?({'|'.join(_FOREIGN)}) ?\}}|\\({'|'.join(_FOREIGN)})(?![a-z])",

@@ -2,66 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from fractions import Fraction
 from typing import Final
 
+from mcts_math.answer.text.vocabulary import meanings
+from mcts_math.answer.values import nodes as tree
 from mcts_math.answer.values.evaluate import UndefinedError
-from mcts_math.answer.values.nodes import (
-    HALF,
-    MINUS_ONE,
-    ONE,
-    ZERO,
-    Bound,
-    Call,
-    Const,
-    Node,
-    Num,
-    Power,
-    Prod,
-    Sum,
-    Sym,
-    negate,
-    substitute,
-    symbols,
+from mcts_math.answer.values.nodes import MINUS_ONE, ONE, Bound, Call, Node, Num, Power, Prod, Sum, Sym, symbols
+
+_PRODUCTS: Final = meanings(  # of functions and, first, -1
+    "cos: sin; -sin: cos; sec·sec: tan; -csc·csc: cot; sec·tan: sec; -csc·cot: csc; cosh: sinh; "
+    "sinh: cosh; sech·sech: tanh"
+)
+_POWERS: Final = meanings(  # a, b, c, p: c (a + b u^2)^p
+    "1,-1,1,-1/2: asin; 1,-1,-1,-1/2: acos; 1,1,1,-1: atan; 1,1,-1,-1: acot; 1,1,1,-1/2: asinh; -1,1,1,-1/2: acosh; "
+    "1,-1,1,-1: atanh"
 )
 
-_E: Final = Const("e")
-_TWO: Final = Num(Fraction(2))
 
-
-def _one_over_root(start: Node, sign: int) -> Callable[[Node], Node]:
-    """1 over the square root of `start` and plus or minus a square."""
-    return lambda u: Power(Power(_with_square(start, sign, u), HALF), MINUS_ONE)
-
-
-def _with_square(start: Node, sign: int, u: Node) -> Node:
-    return Sum((start, Prod((Num(Fraction(sign)), u, u))))
-
-
-def _times(name: str, other: str, sign: int = 1) -> Callable[[Node], Node]:
-    return lambda u: Prod((Num(Fraction(sign)), Call(name, (u,)), Call(other, (u,))))
-
-
-_OF_FUNCTIONS: Final[dict[str, Callable[[Node], Node]]] = {
-    "sin": lambda u: Call("cos", (u,)),
-    "cos": lambda u: negate(Call("sin", (u,))),
-    "tan": _times("sec", "sec"),
-    "cot": _times("csc", "csc", -1),
-    "sec": _times("sec", "tan"),
-    "csc": _times("csc", "cot", -1),
-    "sinh": lambda u: Call("cosh", (u,)),
-    "cosh": lambda u: Call("sinh", (u,)),
-    "tanh": _times("sech", "sech"),
-    "asin": _one_over_root(ONE, -1),
-    "acos": lambda u: negate(_one_over_root(ONE, -1)(u)),
-    "atan": lambda u: Power(_with_square(ONE, 1, u), MINUS_ONE),
-    "acot": lambda u: negate(Power(_with_square(ONE, 1, u), MINUS_ONE)),
-    "asinh": _one_over_root(ONE, 1),
-    "acosh": _one_over_root(MINUS_ONE, 1),
-    "atanh": lambda u: Power(_with_square(ONE, -1, u), MINUS_ONE),
-    "log": lambda u: Power(u, MINUS_ONE),
-}
+def _of_function(name: str, u: Node) -> Node:
+    if name == "log":
+        return Power(u, MINUS_ONE)
+    if name in _PRODUCTS:
+        factors = tuple(Call(part, (u,)) for part in _PRODUCTS[name].lstrip("-").split("·"))
+        return Prod((MINUS_ONE, *factors) if _PRODUCTS[name][0] == "-" else factors)
+    if name not in _POWERS:
+        raise UndefinedError("a derivative that is not known")
+    start, squares, scale, power = (Num(Fraction(value)) for value in _POWERS[name].split(","))
+    return Prod((scale, Power(Sum((start, Prod((squares, u, u)))), power)))
 
 
 def derivative(node: Node, name: str) -> Node:
@@ -73,7 +41,7 @@ def derivative(node: Node, name: str) -> Node:
     if node == Sym(name):
         return ONE
     if name not in symbols(node):
-        return ZERO
+        return tree.ZERO
     match node:
         case Sum(items):
             return Sum(tuple(derivative(item, name) for item in items))
@@ -83,17 +51,17 @@ def derivative(node: Node, name: str) -> Node:
             )
         case Power(base, exponent):
             below = Prod((exponent, Power(base, Sum((exponent, MINUS_ONE))), derivative(base, name)))
-            scale = ONE if base == _E else Call("log", (base,))
+            scale = ONE if base == tree.Const("e") else Call("log", (base,))
             within = Prod((node, scale, derivative(exponent, name)))
             if name not in symbols(exponent):
                 return below
             return within if name not in symbols(base) else Sum((below, within))
         case Call("log", (inner, base)):
             return derivative(Prod((Call("log", (inner,)), Power(Call("log", (base,)), MINUS_ONE))), name)
-        case Call(function, (inner,), free) if free or function in _OF_FUNCTIONS:
-            outer = Call(function + "'", (inner,), free=True) if free else _OF_FUNCTIONS[function](inner)
+        case Call(function, (inner,), free):
+            outer = Call(function + "'", (inner,), free=True) if free else _of_function(function, inner)
             return outer if inner == Sym(name) else Prod((outer, derivative(inner, name)))
         case Bound("int", body, bound, low, high) if name not in symbols(body):
-            ends = (Prod((substitute(body, {bound: end}), derivative(end, name))) for end in (high, low))
-            return Sum((next(ends), negate(next(ends))))
+            ends = (Prod((tree.substitute(body, {bound: end}), derivative(end, name))) for end in (high, low))
+            return Sum((next(ends), tree.negate(next(ends))))
     raise UndefinedError("a derivative that is not known")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping
 from fractions import Fraction
-from functools import lru_cache
 from operator import add, mul
 from typing import Any, Final, Protocol
 
@@ -15,7 +14,6 @@ from mcts_math.answer.values.nodes import Bound, Call, Const, Matrix, Node, Num,
 Value = Any  # whatever a kind of numbers computes with: fractions, integers, floats, mpmath's numbers (without types)
 Point = Mapping[str, Value]
 MAX_TERMS: Final = 10_000
-_MAX_DEGREE: Final = 16  # of a polynomial that is integrated
 
 
 class UndefinedError(Exception):
@@ -123,57 +121,6 @@ def series(node: Bound, at: Point, using: Numbers, low: Value, high: Value) -> V
         term = value_of(node.body, {**at, node.name: using.number(Fraction(index))}, using)
         total = using.checked(total + term if node.kind == "sum" else total * term)
     return total
-
-
-def polynomial_integral(node: Bound, at: Point, using: Numbers, low: Value, high: Value) -> Value:
-    """An integral of a polynomial, by a quadrature that is exact for it; None where the integrand is none."""
-    degree = _degree(node.body, node.name)
-    if degree is None or degree > _MAX_DEGREE:
-        return None
-    length = using.checked(high - low)
-    total = using.number(Fraction(0))
-    for index, weight in enumerate(_weights(degree)):
-        place = using.checked(low + length * using.number(Fraction(index, max(degree, 1))))
-        total = using.checked(
-            total + using.number(weight) * value_of(node.body, {**at, node.name: place}, using) * length
-        )
-    return total
-
-
-def _degree(node: Node, name: str) -> int | None:
-    """A bound on the degree of a polynomial in the variable `name`; None for other functions."""
-    if name not in tree.symbols(node):
-        return 0
-    parts = [_degree(child, name) for child in tree.children(node)]
-    known = [part for part in parts if part is not None]
-    match node:
-        case Sym():
-            return 1
-        case Sum() | Prod() if len(known) == len(parts):
-            return max(known) if isinstance(node, Sum) else sum(known)
-        case Power(_, Num(power)) if power.denominator == 1 and power >= 0 and known[:1]:
-            return known[0] * int(power)
-        case Bound("int", body, inner) if len(known) == len(parts):
-            across = _degree(body, inner)
-            return None if across is None else known[0] + (across + 1) * max(known[1:])
-    return None
-
-
-@lru_cache(maxsize=_MAX_DEGREE + 1)
-def _weights(degree: int) -> tuple[Fraction, ...]:
-    """How much the values at `degree` + 1 even places from 0 to 1 count for the mean of a polynomial of that degree."""
-    weights = []
-    for place in range(degree + 1):
-        basis: list[Fraction] = [
-            Fraction(1)
-        ]  # the polynomial that is 1 at this place and 0 at the others, constant term first
-        for other in set(range(degree + 1)) - {place}:
-            shifted, scale = [Fraction(0), *basis], Fraction(degree, place - other)
-            basis = [
-                scale * (a - b * Fraction(other, degree)) for a, b in zip(shifted, [*basis, Fraction(0)], strict=True)
-            ]
-        weights.append(sum((c / (power + 1) for power, c in enumerate(basis)), Fraction(0)))
-    return tuple(weights)
 
 
 def _levels(node: Node) -> int:

@@ -20,7 +20,6 @@ from mcts_math.answer.values.evaluate import (
     Value,
     evaluate,
     noise,
-    polynomial_integral,
     series,
     value_of,
 )
@@ -92,13 +91,9 @@ class _Fractions:
         return Fraction(_OF_INTEGERS[name](*(arg.numerator for arg in args)))
 
     def bound(self, node: Bound, at: Point) -> Value:
-        if node.kind not in ("sum", "prod", "int"):
+        if node.kind not in ("sum", "prod"):
             raise UndefinedError(node.kind)
-        ends = value_of(node.low, at, self), value_of(node.high, at, self)
-        value = (polynomial_integral if node.kind == "int" else series)(node, at, self, *ends)
-        if value is None:
-            raise UndefinedError("an integral of no polynomial")
-        return value
+        return series(node, at, self, value_of(node.low, at, self), value_of(node.high, at, self))
 
 
 def _factorial(number: int) -> int:
@@ -187,10 +182,6 @@ class _Residues:
         ends = [
             _random(repr(end)) if end in ENDLESS else value_of(end, at, self) % _PRIME for end in (node.low, node.high)
         ]
-        if node.kind == "int" and not {node.low, node.high} & set(ENDLESS):
-            value: int | None = polynomial_integral(node, _Residues.Names(at), self, *ends)
-            if value is not None:
-                return value
         self._bound += 1  # a variable's name says nothing, its place does
         within = _Residues.Names({**at, node.name: _random("bound", self._bound)})
         value = value_of(node.body, within, self) % _PRIME

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from itertools import product
 from typing import Final
 
-from mcts_math.answer.values.nodes import Call, Node, Power, SetOp, Sym
+from mcts_math.answer.values.nodes import Call, Node, Power, SetOp, Sym, symbols
 
 CONNECTIVES: Final = frozenset({"not", "implies", "iff"})
 _OF_SETS: Final = frozenset({"cup", "cap", "minus"})
@@ -43,20 +42,9 @@ def same_truth(left: Node, right: Node) -> bool:
     """Whether both are propositions, or both sets, that hold for the same choices of their letters."""
     if not any(kind(left) and kind(right) for kind in (is_proposition, is_of_sets)):
         return False
-    names = sorted({*_letters(left), *_letters(right)})
+    names = sorted({name.removesuffix(" bar") for name in symbols(left) | symbols(right)})
     choices = (dict(zip(names, values, strict=True)) for values in product((False, True), repeat=len(names)))
     return len(names) <= _MAX_LETTERS and all(_holds(left, at) == _holds(right, at) for at in choices)
-
-
-def _letters(node: Node) -> Iterator[str]:
-    match node:
-        case Sym(name):
-            yield name.removesuffix(" bar")
-        case Power(base, _):
-            yield from _letters(base)
-        case Call(_, parts) | SetOp(_, parts):
-            for part in parts:
-                yield from _letters(part)
 
 
 def _holds(node: Node, at: dict[str, bool]) -> bool:
