@@ -13,20 +13,19 @@ from fractions import Fraction
 from itertools import product
 from typing import Final
 
+from mcts_math.answer.parse.domains import line, without_domain
 from mcts_math.answer.parse.dots import listed
 from mcts_math.answer.parse.tokens import UnreadableError
-from mcts_math.answer.text.spelled import REALS
 from mcts_math.answer.text.units import same_dimension
 from mcts_math.answer.values import nodes as tree
 from mcts_math.answer.values.matrices import length, matrix_value, transposed_list, vector_sum
 from mcts_math.answer.values.nodes import DOTS, Group, Node, Num, Power, Prod, Quantity, Relation, SetOp, Sum, Sym
 from mcts_math.answer.values.propositions import CONNECTIVES
-from mcts_math.answer.values.shapes import assignments, family, integers, named_point
+from mcts_math.answer.values.shapes import assignments, named_point
 
 _MAX_SIGNS: Final = 4  # a ± may occur this often in one answer
 _PROPOSITIONS: Final = tuple(map(Sym, "pqrs"))
 _BARE: Final = ("%", "degree")  # units that stay with their numbers
-_NUMBER_SETS: Final = (REALS, *map(Sym, "ZNQC"))
 
 
 def reject_prose(node: Node) -> None:
@@ -132,7 +131,7 @@ def _tidy_group(node: Group) -> Node:
     if not node.left:
         if _restrictions(node):
             return SetOp("and", node.items)
-        if (within := _without_domain(node)) is not None:
+        if (within := without_domain(node)) is not None:
             return tidy(within)
         if _share_signs(node):
             systems = [[choose_sign(item, sign) for item in node.items] for sign in (1, -1)]
@@ -154,6 +153,8 @@ def _without_signs(node: Node) -> Node:
     if isinstance(node, Relation):  # each sign of a set makes two elements
         items = (tidy(item) if isinstance(item, Group) and item.left == "{" else item for item in node.items)
         node = Relation(node.ops, tuple(items))
+        if len(node.ops) > 1 and (same := line(node)) is not None:
+            return same
     signs = _count_signs(node)
     if not signs:
         return Relation(node.ops, tuple(map(tidy, node.items))) if isinstance(node, Relation) else node
@@ -203,35 +204,6 @@ def _alternatives(node: Node) -> list[tuple[Node, ...]]:
             systems = [*systems[:-1], systems[-1] + first, *others]
         return systems
     return [(node,)]
-
-
-def _without_domain(node: Group) -> Node | None:
-    """`2k, k in Z` as a family over the integers; `f(x) = x^2, x in R` without what goes without saying; else None."""
-    result, *rest = node.items or (node,)
-    known = tree.symbols(result)
-    if not rest or not all(_is_domain(item) and tree.symbols(item) & known for item in rest):
-        return None
-    for item in rest:
-        match item:
-            case Relation(_, (Sym(name), Sym("Z" | "N" as domain))):
-                if isinstance(result, Relation) and len(result.ops) > 1 and Sym(name) in result.items:
-                    return integers([result], name, domain)
-                if isinstance(result, Relation) and result.ops == ("=",):
-                    label, body = result.items
-                    result = Relation(("=",), (label, family(body, name, domain)))
-                else:
-                    result = family(result, name, domain)
-            case Relation(_, (Sym(name), domain)) if domain == REALS and isinstance(result, Group):
-                if result.left == "(" and len(result.items) > 1:
-                    result = tree.Bound("line", result, name, tree.ZERO, tree.ZERO)  # of points
-    return result
-
-
-def _is_domain(node: Node) -> bool:
-    match node:
-        case Relation(("in",), (Sym(), domain)):
-            return domain in _NUMBER_SETS
-    return False
 
 
 def _restrictions(node: Group) -> bool:

@@ -121,7 +121,10 @@ _WRITTEN: Final = (
     (r"(?:for )?all real (?:values of )?[a-z]", "all real numbers"),
     (r"(?:for )?all integers ([nmk] ?(?:[<>]=?|\\[gl](?:eq?|t)(?![a-z])) ?N)", r"\1"),
     (r"(?:the )?colou?r ([a-z]+)", r"\1"),
-    (r"((?-i:[TF])(?:,? and |, ?| )(?:(?-i:[TF])(?:,? and |, ?| ))*(?-i:[TF]))", lambda m: _truths(m[1])),
+    (
+        r"((?-i:[TF])(?:,? and |, ?| )(?:(?-i:[TF])(?:,? and |, ?| ))*(?-i:[TF]))",
+        lambda m: m[1].translate({84: "true", 70: "false"}),
+    ),
     (r"(.{0,60}[^,]) only", r"\1"),
     (r"(?:only|exactly|just) (.{1,60}=.*)", r"\1"),
     (
@@ -279,10 +282,6 @@ def notation(words: str) -> str:
 
 def _half_line(at_zero: bool, upwards: bool) -> str:
     return f"{'[' if at_zero else '('}0,\\infty)" if upwards else f"(-\\infty,0{']' if at_zero else ')'}"
-
-
-def _truths(letters: str) -> str:
-    return letters.replace("T", "true").replace("F", "false")
 
 
 def _quadrant(which: str) -> str:
