@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
+from itertools import islice
 from typing import Final
 
 from mcts_math.answer.parse.brackets import brackets
@@ -18,6 +19,7 @@ from mcts_math.answer.values.show import show
 
 _DIFFERENTIALS: Final = (Sym("d"), tree.PARTIAL)
 _MAX_ORDER: Final = 7
+_MAX_SIZE: Final = 2000  # nodes of a derivative
 _DEPENDENT: Final = frozenset("uvwyz")  # what may be a function of another variable
 
 
@@ -82,6 +84,8 @@ def differentiated(node: Node, names: Sequence[Node]) -> Node:
             if not isinstance(name, Sym):
                 raise UnreadableError("a derivative by what is no variable")
             node = derivative(node, name.name)
+            if any(islice(tree.walk(node), _MAX_SIZE, None)):
+                raise UnreadableError("a derivative that is too long")
     except UndefinedError as error:
         raise UnreadableError(str(error)) from error
     return node

@@ -154,12 +154,14 @@ def family(body: Node, name: str, domain: str = "Z") -> Bound:
 
 def integers(conditions: Sequence[Node], name: str, domain: str) -> Group | None:
     """The integers (Z), or the positive ones (N), for which inequalities hold; None where they are not few."""
-    numbers = range(1 if domain == "N" else -_LARGEST, _LARGEST)
-    held = [[_holds(condition, {name: Fraction(number)}) for condition in conditions] for number in numbers]
-    found = [number for number, row in zip(numbers, held, strict=True) if all(row)]
-    if any(None in row for row in held) or not 0 < len(found) <= _FEW or max(map(abs, found)) > _LARGEST // 2:
-        return None
-    return Group("{", "}", tuple(Num(Fraction(number)) for number in found))
+    found: list[int] = []
+    for number in range(1 if domain == "N" else -_LARGEST, _LARGEST):
+        held = [_holds(condition, {name: Fraction(number)}) for condition in conditions]
+        if None in held:
+            return None
+        found += [number] * all(held)
+    few = 0 < len(found) <= _FEW and max(map(abs, found)) <= _LARGEST // 2
+    return Group("{", "}", tuple(Num(Fraction(number)) for number in found)) if few else None
 
 
 def _holds(node: Node, at: Mapping[str, Fraction]) -> bool | None:
