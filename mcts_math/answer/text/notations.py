@@ -164,7 +164,7 @@ _RULES: Final[tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]
             lambda m: m[0].replace("\\cup", " or ").replace("\\cap", " and "),
         ),
         (r"^([a-zA-Z]_\{?n\}? ?=.+?),? ?(?:\\q?quad ?)?\(?n ?(?:\\geq?|\\geqslant|>=) ?1\)?$", r"\1"),
-        (r"\\lnot(?![a-z])|¬", r"\\neg "),
+        (r"\\lnot(?![a-z])", r"\\neg "),
         (r"\\(?:under|over)brace ?\{([^{}]*)\}(?: ?[_^] ?\{(?:[^{}]|\{[^{}]*\}){0,80}\})?", r"\1"),
         # measures
         (
@@ -216,6 +216,13 @@ _RULES: Final[tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]
 )
 
 
+_COMMAND: Final = re.compile(r"\^?(\\)\\([a-z]*)(?![?*{])")
+_BEGINNINGS: Final = tuple(
+    "".join(found.groups()) if (found := _COMMAND.match(pattern.pattern)) else "" for pattern, _ in _RULES
+)
+"""The command that what each rule looks for begins with, if it does."""
+
+
 def rewrite_spaced(text: str) -> str:
     """The habits in which spacing commands count: `R \\ {0}` is a difference of sets, `m\\angle A` an angle."""
     if len(text) > MAX_REWRITTEN:
@@ -227,7 +234,7 @@ def rewrite(text: str) -> str:
     """`text` with every habit rewritten; a long text as it is."""
     if len(text) > MAX_REWRITTEN:
         return text
-    for pattern, replacement in _RULES:
-        if pattern.search(text) is not None:  # most don't occur, and looking is cheaper than rewriting
+    for (pattern, replacement), begin in zip(_RULES, _BEGINNINGS, strict=True):
+        if begin in text and pattern.search(text) is not None:  # most don't occur: looking is cheaper than rewriting
             text = pattern.sub(replacement, text)
     return text
