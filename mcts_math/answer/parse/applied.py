@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fractions import Fraction
+from itertools import islice
+from typing import Final
 
 from mcts_math.answer.parse.brackets import brackets
 from mcts_math.answer.parse.cursor import POWER, PRODUCT, SIGN, SUM, Cursor
 from mcts_math.answer.parse.tokens import Token, UnreadableError
 from mcts_math.answer.text.vocabulary import CIRCULAR
 from mcts_math.answer.values import nodes as tree
-from mcts_math.answer.values.nodes import MINUS_ONE, ONE, Bound, Call, Const, Node, Num, Power, Prod, Sym
+from mcts_math.answer.values.derivatives import derivative
+from mcts_math.answer.values.evaluate import UndefinedError
+from mcts_math.answer.values.nodes import MINUS_ONE, ONE, Bound, Call, Const, Group, Node, Num, Power, Prod, Sym
+from mcts_math.answer.values.show import show
+
+_DIFFERENTIALS: Final = (Sym("d"), tree.PARTIAL)
+_MAX_ORDER: Final = 7
+_MAX_SIZE: Final = 2000  # nodes of a derivative
+_DEPENDENT: Final = frozenset("uvwyz")  # what may be a function of another variable
 
 
 def command(cursor: Cursor, text: str) -> Node:
     """The value of the LaTeX command `text`, just taken, with its arguments."""
     if text == "frac":
         above, below = argument(cursor), argument(cursor)
-        if above == Sym("d") and isinstance(below, Prod) and below.items[0] == above:
-            raise UnreadableError("a derivative that is not worked out")
+        if (derived := _derived(cursor, above, below)) is not None:
+            return derived
         if isinstance(above, Num) and isinstance(below, Num) and below.value and not above.digits + below.digits:
             return Num(above.value / below.value)
         return Prod((above, Power(below, MINUS_ONE)))
@@ -31,6 +42,53 @@ def command(cursor: Cursor, text: str) -> Node:
     if text == "cbrt":
         return _root(argument(cursor), Num(Fraction(3)))
     raise UnreadableError(f"{text!r} in an unexpected place")
+
+
+def _derived(cursor: Cursor, above: Node, below: Node) -> Node | None:
+    """What follows `\\frac{d^2}{dx^2}`, just taken, differentiated; `\\frac{∂f}{∂x}` as it is; else None."""
+    mark, *under = below.items if isinstance(below, Prod) else (below,)
+    order, *function = above.items if isinstance(above, Prod) else (above,)
+    if mark not in _DIFFERENTIALS or not under or mark not in (order, getattr(order, "base", None)):
+        return None
+    names = [item for part in under if part != mark for item in repeated(part)]
+    match function:
+        case [Sym("f" | "g" | "h" | "F" | "G" | "H" as name)] if len(names) == 1 and mark != tree.PARTIAL:
+            return Call(name + "'", tuple(names), free=True)
+        case [Sym() | Call() as of]:
+            return Call("derivative", (of, *sorted(names, key=show)), free=True)
+        case []:
+            body = cursor.expression(PRODUCT)
+            given = frozenset[str]().union(*map(tree.symbols, names))
+            if mark != tree.PARTIAL and tree.symbols(body) & _DEPENDENT - given:
+                raise UnreadableError("a derivative of what may depend on the variable")
+            return differentiated(body, names)
+    return None
+
+
+def repeated(node: Node) -> list[Node]:
+    """`x^2` as x twice."""
+    if isinstance(node, Power) and isinstance(node.exponent, Num) and node.exponent.value in range(1, _MAX_ORDER):
+        return [node.base] * int(node.exponent.value)
+    return [node]
+
+
+def differentiated(node: Node, names: Sequence[Node]) -> Node:
+    """The derivative of `node` by each of the variables, one after the other.
+
+    Raises:
+        UnreadableError: they are no variables, or the derivative is not known.
+    """
+    node = node.items[0] if isinstance(node, Group) and len(node.items) == 1 else node
+    try:
+        for name in names:
+            if not isinstance(name, Sym):
+                raise UnreadableError("a derivative by what is no variable")
+            node = derivative(node, name.name)
+            if any(islice(tree.walk(node), _MAX_SIZE, None)):
+                raise UnreadableError("a derivative that is too long")
+    except UndefinedError as error:
+        raise UnreadableError(str(error)) from error
+    return node
 
 
 def _root(inner: Node, index: Node, real: bool = True) -> Node:
@@ -101,6 +159,8 @@ def _call(name: str, args: list[Node], base: Node | None) -> Node:
     if name in ("sqrt", "cbrt") or (name == "root" and len(args) == 2):
         index = args[1] if name == "root" else Num(Fraction(2 if name == "sqrt" else 3))
         return _root(args[0], index, real=name != "sqrt")
+    if name == "pow" and len(args) == 2:
+        return Power(args[0], args[1])
     if name == "exp" and len(args) == 1:
         return Power(Const("e"), args[0])
     if name == "cis" and len(args) == 1:
@@ -124,7 +184,10 @@ def bound(cursor: Cursor, kind: str) -> Node:
         return _integral(cursor, low, high)
     if not isinstance(low, tree.Relation) or low.ops != ("=",) or not isinstance(low.items[0], Sym):
         raise UnreadableError(f"a {kind} without the start of its index")
-    return Bound(kind, cursor.expression(PRODUCT), low.items[0].name, low.items[1], high)
+    index = low.items[0].name
+    body = cursor.expression(PRODUCT)
+    indexed = {name: Call(name[:2], (Sym(index),), free=True) for name in tree.symbols(body) if name[1:] == f"_{index}"}
+    return Bound(kind, tree.substitute(body, indexed), index, low.items[1], high)
 
 
 def _free_index(cursor: Cursor) -> None:
@@ -166,10 +229,13 @@ def _integral(cursor: Cursor, low: Node, high: Node) -> Node:
 
 def _differential(cursor: Cursor) -> tuple[int, int]:
     """Where the `d` of the next `dx` is, and how many braces are open there."""
-    depth = 0
+    depth = within = 0
     for index in range(cursor.index, len(cursor.tokens) - 1):
         token, following = cursor.tokens[index], cursor.tokens[index + 1]
         depth += (token.text in ("{", "(")) - (token.text in ("}", ")"))
+        within += token.kind == "op" and token.text == "int"
         if token.kind == "sym" and token.text == "d" and following.kind == "sym":
-            return index, depth
+            if not within:
+                return index, depth
+            within -= 1
     raise UnreadableError("an integral without its variable")

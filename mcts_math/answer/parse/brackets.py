@@ -8,12 +8,13 @@ from typing import Final
 from mcts_math.answer.parse.cursor import CELL, LOGIC, PRODUCT, Cursor
 from mcts_math.answer.parse.tokens import UnreadableError
 from mcts_math.answer.values import nodes as tree
-from mcts_math.answer.values.nodes import EMPTY_SET, ONE, Group, Node, Relation, Sym
-from mcts_math.answer.values.shapes import family
+from mcts_math.answer.values.nodes import EMPTY_SET, ONE, Group, Node, Relation, SetOp, Sym
+from mcts_math.answer.values.shapes import family, integers
 
 _MATRICES: Final = frozenset({"matrix", "pmatrix", "bmatrix", "Bmatrix", "vmatrix", "smallmatrix", "array"})
 _AROUND: Final = frozenset({"^", "*", "/", "+", "-", "!"})
 _CONDITIONS: Final = frozenset({"<", "<=", ">", ">=", "!=", "in"})
+_BOUNDS: Final = _CONDITIONS - {"in"}
 _IF: Final = frozenset({"if", "for", "when", "where", "while", "if and only if"})
 _OTHERWISE: Final = frozenset({"otherwise", "else"})
 _OPENING: Final = {"]": "(", "{{": "{"}
@@ -23,8 +24,10 @@ _CLOSING: Final = {"[": ")", "}}": "}"}
 def brackets(cursor: Cursor, left: str) -> Node:
     """What the bracket `left`, just taken, encloses: a value, tuple, list, set, interval or a set's condition."""
     start = cursor.index
+    of = None
     if left == "{{":
-        cursor.index += _set_builder(cursor)
+        of = _of_integers(cursor)
+        cursor.index += _set_builder(cursor) if of is None else 4
     items = cursor.comma_list(")", "]", "}}", "}")
     trailing = cursor.previous.text == ","
     if left == "{":
@@ -37,6 +40,9 @@ def brackets(cursor: Cursor, left: str) -> Node:
         raise UnreadableError("a bracket that is not closed")
     if (left == "{{") != (right == "}}") or (not items and left == "("):
         raise UnreadableError("brackets that do not match, or hold nothing")
+    if of is not None:
+        name, domain = of
+        return integers(items, name, domain) or SetOp("and", (Relation(("in",), (Sym(name), Sym(domain))), *items))
     if left == "{{":
         items = list(map(_entry, items))
     if len(items) == 1 and not trailing:
@@ -54,7 +60,7 @@ def _in_formula(cursor: Cursor, start: int) -> bool:
     """Whether square brackets, just closed, group a part of a formula: a power, factor or term."""
     before = cursor.tokens[start - 2] if start > 1 else None
     return cursor.token.text in _AROUND or (
-        before is not None and (before.text in _AROUND or before.kind in ("num", "sym"))
+        before is not None and (before.text in {*_AROUND, "}", ")"} or before.kind in ("num", "sym"))
     )
 
 
@@ -70,6 +76,14 @@ def _entry(node: Node) -> Node:
         case tree.Ratio((key, value)):
             return Relation(("=",), (key, value))
     return node
+
+
+def _of_integers(cursor: Cursor) -> tuple[str, str] | None:
+    """Name and domain of `x in Z |`, where a condition follows."""
+    name, op, domain, bar = (cursor.peek(distance) for distance in range(4))
+    if name.kind != "sym" or op.text != "in" or domain.text not in ("Z", "N") or bar.text not in ("|", ":"):
+        return None
+    return (name.text, domain.text) if any(token.text in _BOUNDS for token in cursor.tokens[cursor.index :]) else None
 
 
 def _set_builder(cursor: Cursor) -> int:

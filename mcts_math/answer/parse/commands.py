@@ -21,20 +21,23 @@ _DIGITS: Final = re.compile(r"(?=\d*[a-z])[a-hkmnp-t\d]{2,6}")
 _ACCENTS: Final = frozenset(names("overline overrightarrow vec hat bar tilde underline widehat overleftrightarrow"))
 _OPERATORS: Final = {
     **{name: name for name in names("in notin parallel perp frac sqrt cbrt binom choose over lfloor rfloor lceil")},
-    **{name: name for name in names("rceil to implies Rightarrow bmod mod pmod equiv sum int lim prod pm mp %")},
+    **{name: name for name in names("rceil to bmod mod pmod equiv sum int lim prod pm mp %")},
     **meanings(
         "*: cdot times ast bullet; /: div; <=: le leq leqslant leqq; >=: ge geq geqslant geqq; <: lt; >: gt; "
         "!=: ne neq; ~: approx simeq doteq; cup: cup bigcup sqcup; cap: cap bigcap; and: land wedge; or: lor vee; "
         "setminus: setminus backslash smallsetminus; |: mid vert lvert rvert Vert lVert rVert |; lceil: ulcorner; "
         "rceil: urcorner; lfloor: llcorner; rfloor: lrcorner; (: langle; ): rangle; {{: lbrace {; }}: rbrace }; "
         "[: lbrack; ]: rbrack; deg: circ degree degrees deg; ': prime; dots: dots ldots cdots dotsc dotsb; "
-        ":: colon; to: rightarrow; newline: \\ cr; ^: ^; frac: dfrac tfrac cfrac nicefrac sfrac; binom: dbinom tbinom"
+        ":: colon; to: rightarrow; "
+        "implies: implies Rightarrow Longrightarrow; iff: iff Leftrightarrow "
+        "leftrightarrow Longleftrightarrow; not: neg lnot; "
+        "newline: \\ cr; ^: ^; frac: dfrac tfrac cfrac nicefrac sfrac; binom: dbinom tbinom"
     ),
 }
 _OTHERS: Final = {
     name: (kind, text)
     for kind, table in (
-        ("sym", meanings("T: top intercal")),
+        ("sym", meanings("T: top intercal; ∂: partial; l: ell")),
         ("money", meanings("EUR: euro; GBP: pounds; JPY: yen; INR: rupee; dollar: $")),
         ("word", {"forall": "for all"}),
         ("op", _OPERATORS),
@@ -51,6 +54,9 @@ _AMOUNT: Final = re.compile(
     r"(?:\\?\$)?(?=[-.,/:;]*\d)[-\d.,/:;]+(?:\\?%)?|(?=[A-Z]*\d)[A-Z\d]+"
 )  # 12, and 4A7 in a base
 _CONJUGATED: Final = re.compile(r"(?=.*(?<![a-z\\])[a-y]?i(?![a-z]))(?=.*[-+\d])[^zw{}]{1,100}")
+_OF_SETS: Final = re.compile(r"\\c[au]p(?![a-z])")
+_FORMULA: Final = re.compile(r"-?\d{0,9}\\(?:frac|sqrt|pi)(?![a-z])")
+_WORD: Final = re.compile(r"(?<![a-zA-Z\\])[a-zA-Z]{2,}")
 _VALUE_ENDS: Final = frozenset({")", "}"})
 
 
@@ -104,7 +110,9 @@ def _scan_accent(scanner: Scanner, name: str) -> None:
     bar = name in ("overline", "bar")
     if name in ("hat", "vec", "widehat") and _scan_unit_vector(scanner, content):
         return
-    if bar and (content in ("z", "w") or _CONJUGATED.fullmatch(content)):
+    if content == "0" or _OF_SETS.search(content):
+        scanner.insert(f"({content})^c" if bar and content != "0" else content)
+    elif bar and (content in ("z", "w") or _CONJUGATED.fullmatch(content)):
         scanner.insert(f"conjugate({content})")
     elif name == "overline" and _DIGITS.fullmatch(content):  # a number by its digits
         places = (f"{10 ** (len(content) - 1 - i)}*{digit}" for i, digit in enumerate(content))
@@ -140,13 +148,17 @@ def _scan_text(scanner: Scanner, name: str) -> None:
         scanner.add("ctor", content)
     elif name == "mathbb" and content == "R":
         scanner.add("const", "reals")
-    elif not any(map(str.isalnum, _COMMAND.sub("", content))) or _AMOUNT.fullmatch(content):
+    elif not any(map(str.isalnum, _COMMAND.sub("", content))) or _is_formula(content):
         scanner.insert(content.strip(".") + " ")  # read as if it were not in text font; a full stop is decoration
         scanner.space = True
     elif not scan_operator_word(scanner, content.lower().strip(" ,")) and not (
         _is_name(scanner, name, content) and scan_known(scanner, content)
     ):
         scanner.add("word", content)
+
+
+def _is_formula(content: str) -> bool:
+    return bool(_AMOUNT.fullmatch(content) or (_FORMULA.match(content) and not _WORD.search(content)))
 
 
 def _is_name(scanner: Scanner, font: str, content: str) -> bool:

@@ -12,7 +12,7 @@ from mcts_math.answer.values.nodes import Node, Relation, Sym
 MAX_DEPTH: Final = 120
 
 # Binding powers, loosest first. A sign binds tighter than a product and looser than a power.
-LOGIC, CELL, RELATION, UNIT, RATIO, UNION, SUM, PRODUCT, SIGN, POWER, POSTFIX = range(1, 12)
+IMPLIES, LOGIC, BOTH, CELL, RELATION, UNIT, RATIO, UNION, SUM, PRODUCT, SIGN, POWER, POSTFIX = range(1, 14)
 
 _EVERY: Final = re.compile(
     r"(?:(?:for|whenever|where|with) )?(?:(?:all|any|every|each)"

@@ -10,9 +10,22 @@ from typing import Final
 
 from mcts_math.answer.parse.applied import argument
 from mcts_math.answer.parse.brackets import bar_power
-from mcts_math.answer.parse.cursor import LOGIC, POSTFIX, POWER, PRODUCT, RATIO, RELATION, SUM, UNION, UNIT, Cursor
+from mcts_math.answer.parse.cursor import (
+    BOTH,
+    IMPLIES,
+    LOGIC,
+    POSTFIX,
+    POWER,
+    PRODUCT,
+    RATIO,
+    RELATION,
+    SUM,
+    UNION,
+    UNIT,
+    Cursor,
+)
+from mcts_math.answer.parse.dots import summed
 from mcts_math.answer.parse.operands import SIGNS, degrees, prefix, quantifies, unit
-from mcts_math.answer.parse.tidy import listed
 from mcts_math.answer.parse.tokens import Token, UnreadableError
 from mcts_math.answer.text.units import PERCENT
 from mcts_math.answer.text.vocabulary import names
@@ -33,6 +46,7 @@ from mcts_math.answer.values.nodes import (
     joined,
     listing,
 )
+from mcts_math.answer.values.propositions import is_proposition
 from mcts_math.answer.values.show import show
 
 _RELATIONS: Final = names("= != < <= > >= ~ in notin parallel perp")
@@ -44,7 +58,9 @@ _POWERS: Final = {
     **dict.fromkeys(_FACTORS, PRODUCT),
     **dict.fromkeys(names("+ - pm mp"), SUM),
     **dict.fromkeys(names("! % deg '"), POSTFIX),
-    **dict.fromkeys(names("or and &"), LOGIC),
+    **dict.fromkeys(names("implies iff to"), IMPLIES),
+    "or": LOGIC,
+    **dict.fromkeys(names("and &"), BOTH),
     "^": POWER,
     ":": RATIO,
 }
@@ -96,11 +112,13 @@ def _power(cursor: Cursor) -> int:
 
 def _groups(cursor: Cursor) -> bool:
     """Whether square brackets follow a factor and hold one more: `2[x + 1]`, but not `]0, 2[`."""
-    if cursor.token.space or cursor.previous.kind not in ("num", "sym"):
+    last = cursor.previous
+    if last.kind not in ("num", "sym") and last.text not in ("}", ")"):
         return False
     texts = [token.text for token in cursor.tokens[cursor.index :]]
     within = texts[: texts.index("]")] if "]" in texts else [","]
-    return not {",", "cup", "cap", ";"} & set(within)
+    terms = bool({"+", "-"} & set(within[2:])) or not (cursor.token.space or last.text in ("}", ")"))
+    return terms and not {",", "cup", "cap", ";"} & set(within)
 
 
 def _extend(cursor: Cursor, left: Node, power: int) -> Node:
@@ -117,9 +135,13 @@ def _extend(cursor: Cursor, left: Node, power: int) -> Node:
         return _raised(cursor, left)
     if power == POSTFIX:
         return _postfix(cursor, left, op)
-    right = cursor.expression(power + 1)
+    right = cursor.expression(power if power == IMPLIES else power + 1)
     if power == RATIO:
         return _ratio(cursor, left, right)
+    if power == IMPLIES:
+        if not is_proposition(left) or not is_proposition(right):
+            raise UnreadableError("an arrow between what are no propositions")
+        return Call("iff" if op == "iff" else "implies", (left, right))
     op = _SET_OPS.get(op, op)
     if isinstance(left, SetOp) and left.op == op:
         return SetOp(op, (*left.items, right))
@@ -138,7 +160,7 @@ def _sum(cursor: Cursor, left: Node) -> Node:
             terms = [Call(SIGNS[op], (joined(Sum, terms), right))]
         else:
             terms.append(right if op == "+" else tree.negate(right))
-    return joined(Sum, list(listed(terms)) if tree.DOTS in terms else terms)
+    return joined(Sum, list(summed(terms)) if {tree.DOTS, tree.negate(tree.DOTS)} & set(terms) else terms)
 
 
 def _product(cursor: Cursor, left: Node) -> Node:

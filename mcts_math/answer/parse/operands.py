@@ -59,6 +59,8 @@ def _operator(cursor: Cursor, text: str) -> Node:
         return negate(operand) if text == "-" else operand
     if text in SIGNS:
         return Call(SIGNS[text], (tree.ZERO, cursor.expression(SIGN)))
+    if text == "not":
+        return Call("not", (cursor.expression(SIGN),))
     if text == "dots":
         return tree.DOTS
     if text == "~":

@@ -153,9 +153,11 @@ def _capitals(words: str) -> Node | None:
 def _enumerated(words: str) -> Node | None:
     """`(a) 3 (b) 4` and `1. True 2. False` as a tuple; None for anything else."""
     first, *rest = _PART.split(words) if len(words) < 400 else [words]
-    marks, parts = " ".join(rest[::2]).lower(), rest[1::2]
-    if first or len(parts) < 2 or not all(parts) or not any(row.startswith(marks) for row in _MARKS):
+    marks, parts = [mark.lower() for mark in rest[::2]], rest[1::2]
+    row = next((row.split()[: len(marks)] for row in _MARKS if {*row.split()[: len(marks)]} == {*marks}), [])
+    if first or len(parts) < 2 or not all(parts) or len(row) < len(marks):
         return None
+    parts = [parts[marks.index(mark)] for mark in row]
     return Group("(", ")", tuple(read(part).node or Text(plain_words(part)) for part in parts))
 
 

@@ -8,29 +8,31 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from itertools import pairwise, product
+from itertools import product
 from typing import Final
 
+from mcts_math.answer.parse.domains import line, without_domain
+from mcts_math.answer.parse.dots import listed
 from mcts_math.answer.parse.tokens import UnreadableError
-from mcts_math.answer.text.spelled import REALS
 from mcts_math.answer.values import nodes as tree
 from mcts_math.answer.values.matrices import length, matrix_value, transposed_list, vector_sum
 from mcts_math.answer.values.measures import compound, is_measure, product_of_measures, sum_of_measures
-from mcts_math.answer.values.nodes import DOTS, Group, Node, Num, Power, Prod, Quantity, Relation, SetOp, Sum, Sym
-from mcts_math.answer.values.shapes import assignments, family, named_point
-from mcts_math.answer.values.show import show
+from mcts_math.answer.values.nodes import DOTS, Group, Node, Power, Prod, Quantity, Relation, SetOp, Sum, Sym
+from mcts_math.answer.values.propositions import CONNECTIVES
+from mcts_math.answer.values.shapes import assignments, named_point
 
 _MAX_SIGNS: Final = 4  # a ± may occur this often in one answer
 _PROPOSITIONS: Final = tuple(map(Sym, "pqrs"))
-_COUNTERS: Final = ("k", "n", "m")
-_NUMBER_SETS: Final = (REALS, *map(Sym, "ZNQC"))
 
 
 def reject_prose(node: Node) -> None:
     """Words inside a sum or product mean that the text was prose."""
     for child in tree.children(node):
-        if isinstance(node, (Sum, Prod, Power, tree.Call)) and (isinstance(child, tree.Text) or child == DOTS):
+        dots = child == DOTS and not (isinstance(node, Sum) and len(node.items) > 2)
+        if isinstance(node, (Sum, Prod, Power, tree.Call)) and (isinstance(child, tree.Text) or dots):
             raise UnreadableError("words or dots in a formula")
+        if child == tree.PARTIAL:
+            raise UnreadableError("a derivative that is not worked out")
         reject_prose(child)
 
 
@@ -83,7 +85,7 @@ def _tidy_group(node: Group) -> Node:
     if not node.left:
         if _restrictions(node):
             return SetOp("and", node.items)
-        if (within := _without_domain(node)) is not None:
+        if (within := without_domain(node)) is not None:
             return tidy(within)
         if _share_signs(node):
             return tidy(SetOp("or", tuple(SetOp("and", tree.children(system)) for system in _readings(node, True))))
@@ -101,28 +103,15 @@ def _tidy_group(node: Group) -> Node:
 
 
 def _without_signs(node: Node) -> Node:
+    if isinstance(node, Relation):  # each sign of a set makes two elements
+        items = (tidy(item) if isinstance(item, Group) and item.left == "{" else item for item in node.items)
+        node = Relation(node.ops, tuple(items))
+        if len(node.ops) > 1 and (same := line(node)) is not None:
+            return same
     if not _count_signs(node):
         return Relation(node.ops, tuple(map(tidy, node.items))) if isinstance(node, Relation) else node
     values = _readings(node)
     return _excluded(values) or Group("", "", values)
-
-
-def listed(items: list[Node]) -> tuple[Node, ...]:
-    """`1, 2, …, 9` written out; `1, 2, 3, …, n` with as few terms as show the step. Other lists as they are."""
-    place = items.index(DOTS)
-    known = [item.value for item in items[:place] if isinstance(item, Num)]
-    if not 2 <= len(known) == place or DOTS in items[place + 1 :] or len(items) > place + 2:
-        return tuple(items)
-    step = known[1] - known[0]
-    if not step or any(b - a != step for a, b in pairwise(known)):
-        return tuple(items)
-    last = items[-1]
-    if not isinstance(last, Num):  # of no known length
-        return (*items[:2], *items[place:])
-    count = (last.value - known[0]) / step
-    if count.denominator != 1 or not len(known) <= count < 1000:
-        return tuple(items)
-    return tuple(Num(known[0] + step * index) for index in range(int(count) + 1))
 
 
 def _share_signs(node: Group) -> bool:
@@ -156,37 +145,6 @@ def _alternatives(node: Node) -> list[tuple[Node, ...]]:
     return [(node,)]
 
 
-def _without_domain(node: Group) -> Node | None:
-    """`2k, k in Z` as a family over the integers; `f(x) = x^2, x in R` without what goes without saying; else None."""
-    result, *rest = node.items or (node,)
-    known = tree.symbols(result)
-    if not rest or not all(_is_domain(item) and tree.symbols(item) & known for item in rest):
-        return None
-    for item in rest:
-        match item:
-            case Relation(_, (Sym(name), Sym("Z" | "N" as domain))):
-                if isinstance(result, Relation) and result.ops == ("=",):
-                    label, body = result.items
-                    result = Relation(("=",), (label, family(body, name, domain)))
-                else:
-                    result = family(result, name, domain)
-            case Relation(_, (Sym(name), domain)) if (
-                name in _COUNTERS
-            ):  # which would count integers if nothing was said
-                result = tree.rename(result, {name: f"{name} in {show(domain)}"})
-            case Relation(_, (Sym(name), domain)) if domain == REALS and isinstance(result, Group):
-                if result.left == "(" and len(result.items) > 1:
-                    result = tree.Bound("line", result, name, tree.ZERO, tree.ZERO)  # of points
-    return result
-
-
-def _is_domain(node: Node) -> bool:
-    match node:
-        case Relation(("in",), (Sym(), domain)):
-            return domain in _NUMBER_SETS
-    return False
-
-
 def _restrictions(node: Group) -> bool:
     """Whether the items are conditions on one variable that hold together: `x in R, x != 2`."""
     ops = {op for item in node.items if isinstance(item, Relation) for op in item.ops}
@@ -198,7 +156,7 @@ def _restrictions(node: Group) -> bool:
 
 def _is_condition(node: Node) -> bool:
     stated = isinstance(node, SetOp) or (isinstance(node, Relation) and node.ops[0] not in ("=", "~"))
-    return stated or node in _PROPOSITIONS
+    return stated or node in _PROPOSITIONS or (isinstance(node, tree.Call) and node.name in CONNECTIVES)
 
 
 def _is_logic(node: SetOp) -> bool:

@@ -4,20 +4,11 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from mcts_math.answer.values.nodes import (
-    Cases,
-    Group,
-    Matrix,
-    Node,
-    Quantity,
-    Ratio,
-    Relation,
-    Text,
-    Time,
-    rename,
-    symbols,
-)
+from mcts_math.answer.values import nodes as tree
+from mcts_math.answer.values.nodes import Call, Group, Node, Num, Power, Prod, rename, symbols
+from mcts_math.answer.values.propositions import is_compound
 from mcts_math.answer.values.shapes import (
+    assignments,
     definite_set,
     is_congruence,
     is_family,
@@ -28,18 +19,18 @@ from mcts_math.answer.values.shapes import (
 from mcts_math.answer.verdict import Policy
 
 _KIND_OF: Final[dict[type, str]] = {
-    Text: "text",
-    Relation: "relation",
-    Cases: "cases",
+    tree.Text: "text",
+    tree.Relation: "relation",
+    tree.Cases: "cases",
     Group: "collection",
-    Matrix: "collection",
-    Time: "time",
-    Ratio: "ratio",
-    Quantity: "quantity",
+    tree.Matrix: "collection",
+    tree.Time: "time",
+    tree.Ratio: "ratio",
+    tree.Quantity: "quantity",
 }
 
 
-_PARAMETERS: Final = frozenset({"t", "s", "u", "lambda", "mu"})
+_PARAMETERS: Final = frozenset({"t", "s", "u", "lambda", "mu", "theta", "phi", "k", "n", "m"})
 
 
 class Decision(NamedTuple):
@@ -53,6 +44,7 @@ def compare(left: Node, right: Node, policy: Policy) -> Decision:
     """Compares two values, by the rule of the kind that comes first in the table. Symmetric in them."""
     from mcts_math.answer.rules.table import KINDS, RULES  # here: the rules of wholes compare their parts
 
+    left, right = _as_number(left, right), _as_number(right, left)
     names = {named[0] for node in (left, right) if (named := named_point(node)) is not None}
     if len(names) > 1:
         return Decision(False, "different points or distributions")
@@ -65,20 +57,32 @@ def compare(left: Node, right: Node, policy: Policy) -> Decision:
 
 
 def _of_same_parameter(left: Node, right: Node) -> Node:
-    """The tuple `right` with the parameter of `left`: `(1+t, 2t)` and `(1+s, 2s)` are one line."""
-    mine, theirs = symbols(left), symbols(right)
-    lines = all(isinstance(node, Group) and node.left + node.right == "()" for node in (left, right))
-    moving = [item for node in (left, right) if isinstance(node, Group) for item in node.items if symbols(item)]
-    if (
-        not lines
-        or len(moving) < 4
-        or len(mine) != 1
-        or len(theirs) != 1
-        or mine == theirs
-        or not mine | theirs <= _PARAMETERS
-    ):
+    """The point `right` with the parameter of `left`: `(1+t, 2t)` and `(1+s, 2s)` are one line."""
+    if not isinstance(left, Group) or not isinstance(right, Group) or len(left.items) != len(right.items):
         return right
-    return rename(right, {next(iter(theirs)): next(iter(mine))})
+    named = assignments(left), assignments(right)
+    if named[0] is not None and named[1] is not None and named[0].keys() == named[1].keys():
+        items = [*named[0].values(), *named[1].values()]
+    elif left.left + left.right == right.left + right.right == "()":
+        items = [*left.items, *right.items]
+    else:
+        return right
+    halves = items[: len(items) // 2], items[len(items) // 2 :]
+    mine, theirs = (frozenset[str]().union(*map(symbols, half)) for half in halves)
+    if len(mine) != 1 or len(theirs) != 1 or mine == theirs or not mine | theirs <= _PARAMETERS:
+        return right
+    moving = sum(bool(symbols(item)) for item in items)
+    return rename(right, {next(iter(theirs)): next(iter(mine))}) if moving > 3 else right
+
+
+def _as_number(node: Node, other: Node) -> Node:
+    """`P(5, 2)`, against a number, as how many ways there are to choose 2 of 5 in order."""
+    match node:
+        case Call("P", (Num(all_of), Num(chosen)), True) if kind(other) == "scalar" and not symbols(other):
+            if all_of.denominator == chosen.denominator == 1 and 0 < chosen <= all_of and other != node:
+                below = Call("factorial", (Num(all_of - chosen),))
+                return Prod((Call("factorial", (Num(all_of),)), Power(below, tree.MINUS_ONE)))
+    return node
 
 
 def kind(node: Node) -> str:
@@ -87,4 +91,6 @@ def kind(node: Node) -> str:
         return "congruence"
     if is_family(node):
         return "family"
+    if is_compound(node):
+        return "proposition"
     return "set" if definite_set(node) else _KIND_OF.get(type(node), "scalar")

@@ -10,14 +10,17 @@ from collections.abc import Sequence
 from itertools import product
 from typing import Any, Final
 
+from mcts_math.answer.rules.scalars import EXACTLY, scalars_equal
 from mcts_math.answer.values.approximate import numbers
 from mcts_math.answer.values.evaluate import UndefinedError, evaluate
-from mcts_math.answer.values.nodes import Call, Const, Node, Power, Sum, symbols, walk
+from mcts_math.answer.values.nodes import Call, Const, Node, Power, Sum, rename, symbols, walk
 from mcts_math.answer.values.points import point
 from mcts_math.answer.values.spans import rank, same_flat
 
 _ADDED: Final = frozenset({"C", "K", "c", "C_1", "c_1", "C_0", "c_0"})
-_CONSTANTS: Final = _ADDED | {"A", "B", "D", "C_2", "C_3", "c_2", "c_3"}
+_NUMBERED: Final = frozenset(f"{letter}_{index}" for letter in "CcKk" for index in range(5))
+_CONSTANTS: Final = _ADDED | _NUMBERED | {"A", "B", "D"}
+_LETTERS: Final = _CONSTANTS | frozenset("abdkmpqPQ") | {"alpha", "beta", "lambda", "mu"}  # of constants, beside such
 _VARIABLES: Final = frozenset({"x", "t", "u", "s", "y", "z", "theta"})
 _OF_EQUATIONS: Final = frozenset({"sin", "cos", "sinh", "cosh"})
 _NEAR: Final = (0, 1, 3, 4, 5, 6, 7, 8, 9)  # test points at which no exponential drowns another
@@ -30,6 +33,9 @@ def same_family(left: Sequence[Node], right: Sequence[Node]) -> bool:
     an exponent does so only with exponentials and waves: elsewhere it may be a given parameter.
     """
     mine, theirs = _constants(left), _constants(right)
+    if len(mine) > 1 or len(theirs) > 1:  # other letters stand for constants if the other side has as many
+        mine = mine if len(mine) > 1 else sorted((_names(left) & _LETTERS) - _names(right))
+        theirs = theirs if len(theirs) > 1 else sorted((_names(right) & _LETTERS) - _names(left))
     if not mine or len(mine) != len(theirs):
         return False
     both = _sampled(left, mine, right, theirs)
@@ -38,6 +44,8 @@ def same_family(left: Sequence[Node], right: Sequence[Node]) -> bool:
     if all(len(mine) == 1 and _is_added(functions) for functions in both):
         if not {*mine, *theirs} <= _ADDED:
             return False
+    elif len(mine) > 1 and {*mine, *theirs} <= _NUMBERED:
+        pass
     elif not _is_of_equations(left, mine) or not _is_of_equations(right, theirs):
         return False
     return same_flat(*both, len(mine))
@@ -49,7 +57,29 @@ def share_constants(items: Sequence[Node]) -> bool:
 
 
 def _constants(items: Sequence[Node]) -> list[str]:
-    return sorted(frozenset().union(*map(symbols, items)) & _CONSTANTS)
+    return sorted(_names(items) & _CONSTANTS)
+
+
+def _names(items: Sequence[Node]) -> frozenset[str]:
+    return frozenset().union(*map(symbols, items))
+
+
+def same_unknowns(left: Node, right: Node) -> bool:
+    """Whether two formulas of a function are the same but for their letters: all `a x + b` are all `m x + c`."""
+    mine, theirs = (sorted(symbols(node) - _VARIABLES) for node in (left, right))
+    if not mine or len(mine) != len(theirs) or {*mine} & {*theirs} or not {*mine, *theirs} <= _LETTERS:
+        return False
+    if len(mine) == 1:
+        return scalars_equal(left, rename(right, {theirs[0]: mine[0]}), EXACTLY)
+    both = _sampled((left,), mine, (right,), theirs)
+    return both is not None and same_flat(*both, len(mine))
+
+
+def with_constant_of(left: Node, right: Node) -> Node:
+    """`right` with the constant of `left`, where both have a single one beside variables: `xy = C` and `xy = k`."""
+    mine, theirs = symbols(left) - _VARIABLES, symbols(right) - _VARIABLES
+    constants = len(mine) == len(theirs) == 1 and mine | theirs <= _ADDED | {"k"} and symbols(left) - mine
+    return rename(right, {min(theirs): min(mine)}) if constants else right
 
 
 def same_curves(left: Node, right: Node) -> bool:

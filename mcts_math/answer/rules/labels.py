@@ -10,7 +10,7 @@ from mcts_math.answer.values import nodes as tree
 from mcts_math.answer.values.approximate import numbers
 from mcts_math.answer.values.evaluate import UndefinedError, evaluate
 from mcts_math.answer.values.nodes import MINUS_ONE, Call, Const, Group, Node, Prod, Relation, Sum, Sym, Text, symbols
-from mcts_math.answer.values.shapes import letters_of
+from mcts_math.answer.values.shapes import letters, letters_of
 
 _COORDINATES: Final = frozenset({"x", "y", "z", "t", "r", "theta"})
 _FUNCTIONS: Final = "fghFGH"
@@ -76,7 +76,7 @@ def _is_label(left: Node, right: Node) -> bool:
     if isinstance(left, Sym) or (isinstance(left, Call) and left.free):
         return not (isinstance(left, Sym) and left.name in symbols(right))
     if isinstance(left, (Group, tree.Ratio)):
-        return all(isinstance(item, (Sym, Const)) for item in left.items)
+        return all(isinstance(item, (Sym, Const)) or letters(item) for item in left.items)
     names = symbols(left)
     if not names or symbols(right):
         return False

@@ -18,7 +18,7 @@ from mcts_math.answer.values.exact import exact
 from mcts_math.answer.values.nodes import MINUS_ONE, ONE, Bound, Call, Cases, Group, Node, Num, substitute, symbols
 from mcts_math.answer.values.points import point
 from mcts_math.answer.values.polynomials import linear_function
-from mcts_math.answer.values.shapes import is_congruence, is_family
+from mcts_math.answer.values.shapes import assignments, is_congruence, is_family
 from mcts_math.answer.values.spans import same_flat
 from mcts_math.answer.verdict import Policy
 
@@ -100,6 +100,8 @@ def _congruence(node: Node) -> tuple[Node, Node] | None:
 
 def families_equal(family: Bound, other: Node, policy: Policy) -> bool:
     """Whether two sets of values, one for each integer (or each point of a line), are the same."""
+    if (named := assignments(other)) is not None and len(named) > 1:
+        other = Group("(", ")", tuple(named[name] for name in sorted(named)))
     if not isinstance(other, Bound) or not is_family(other):
         given = symbols(family.body) - {family.name}
         counters = {"k", "n", "m", family.name} - given - _REAL

@@ -14,6 +14,7 @@ from mcts_math.answer.rules.scalars import scalars_equal
 from mcts_math.answer.rules.special import cases_equal, congruences_equal, families_equal
 from mcts_math.answer.rules.texts import compare_texts
 from mcts_math.answer.values.nodes import Node
+from mcts_math.answer.values.propositions import same_truth
 from mcts_math.answer.verdict import Policy
 
 Rule: TypeAlias = Callable[[Any, Node, Policy], Decision]
@@ -36,6 +37,7 @@ RULES: Final[dict[str, Rule]] = {
     "cases": _rule(cases_equal, "values and conditions of the cases"),
     "congruence": _rule(congruences_equal, "residues"),
     "family": _rule(families_equal, "families over the integers"),
+    "proposition": _rule(lambda own, other, policy: same_truth(own, other), "truth tables"),
     "set": compare_sets,
     "collection": compare_collections,
     "time": _rule(clocks_equal, "times of day"),

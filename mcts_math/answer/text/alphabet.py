@@ -28,7 +28,8 @@ _MEANINGS: Final = names(
     r"ℝ \mathbb{R}  ⌊⌞ \lfloor  ⌋⌟ \rfloor  ⌈⌜ \lceil  ⌉⌝ \rceil  ⟨ \langle  ⟩ \rangle  ¢ \text{cents}  "
     r"€ \euro  £ \pounds  ¥ \yen  ₹ \rupee  π \pi  α \alpha  β \beta  γ \gamma  δ \delta  ε \epsilon  ζ \zeta  η \eta  "
     r"θ \theta  κ \kappa  λ \lambda  μ \mu  ν \nu  ξ \xi  ρ \rho  σ \sigma  τ \tau  φϕ \phi  χ \chi  ψ \psi  ω \omega  "
-    r"Δ \Delta  Ω \Omega  ∘ \circ"
+    r"Δ \Delta  Ω \Omega  Θ \Theta  Λ \Lambda  Φ \Phi  Ψ \Psi  Γ \Gamma  ∘ \circ  ∴ \therefore  ⇒⟹ \implies  ⇔↔⟺ \iff  "
+    r"¬ \neg  ⋯ \cdots  ≅ \cong  ∼ \sim  ∀ \forall  ∃ \exists  ∂ \partial  ∎■ \blacksquare  ✓✔ \checkmark"
 )
 _SYMBOLS: Final = str.maketrans(
     {

@@ -25,6 +25,7 @@ _SPACING: Final = re.compile(
     r"(?<!\\)\\(?:[,;:>]|quad(?![a-zA-Z])|qquad(?![a-zA-Z])|hspace\*?\{[^{}]*\}|enspace|thinspace)|~|(?<!\\)\\(?=\s)"
 )
 _NO_EFFECT: Final = re.compile(
+    r"(?<=\\\\) ?\[-?[\d.]+ ?(?:pt|em|ex|mm|cm|in)\]|\\(?:left|right) ?\.(?!\d)|"
     r"\\(?:left|right|middle|[bB]igg?[lr]?|displaystyle|textstyle|scriptstyle|limits|nolimits|mathstrut|strut|hfill?|"
     r"noindent|centering|rm|it|bf|tiny|small|normalsize|large|Large|LARGE|huge|Huge|angle|triangle|measuredangle|[hv]?phantom\{[^{}]*\}|label\{[^{}]*\}|tag\{[^{}]*\})"
     r"(?![a-zA-Z])"

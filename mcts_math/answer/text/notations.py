@@ -12,6 +12,7 @@ from typing import Final
 
 from mcts_math.answer.text.spelled import spelled_number
 from mcts_math.answer.text.units import UNITS
+from mcts_math.answer.text.vocabulary import meanings
 
 MAX_REWRITTEN: Final = 1000  # characters; the patterns take time with the square of the length
 
@@ -21,6 +22,9 @@ _POWER: Final = r" ?(?:\^ ?\{?(\d)\}?)?"
 _FACTOR: Final = re.compile(r"\{ ?([A-Za-z]{1,4}) ?\}(?: ?\^ ?\{?(-?\d)\}?)?")
 _PLAIN: Final = r"(-?\d{1,15}(?:\.\d{1,15}|/[1-9]\d{0,14})?)( ?\\?%|)"
 _MEASURE: Final = re.compile(r"(?<![a-zA-Z\\])m ?\\angle(?![a-z])")
+_FOREIGN: Final = meanings(
+    "tan: tg; cot: ctg cotg; sin: sen; csc: cosec; arctan: arctg; arccot: arcctg; arcsin: arcsen"
+)
 _SET_NAME: Final = re.compile(r"(\\mathbb ?\{?[RZQNC]\}?|\bReals) ?(?:\\ |- ?)\\?\{([^{}]*?)\\?\}")
 
 
@@ -83,6 +87,18 @@ _RULES: Final[tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]
     (re.compile(pattern, re.DOTALL), replacement)
     for pattern, replacement in (
         (r"\\[dtc]frac(?![a-zA-Z])", r"\\frac"),
+        # commands that lost their backslash, have other names, or say nothing
+        (r"(?<![A-Za-z\\])(?:[dt]?(frac(?= ?\{))|(sqrt(?= ?(?:\[\d\] ?)?\{)))", r"\\\1\2"),
+        (r"(?<![A-Za-z\\])(d[r-z])(?=d[r-z](?![a-z]))", r"\1 "),  # dx dy
+        (r"(?<=\d) root (?=\d)", r"\\sqrt "),
+        (
+            rf"\\(?:operatorname|mathrm|text) ?\{{ ?({'|'.join(_FOREIGN)}) ?\}}|\\({'|'.join(_FOREIGN)})(?![a-z])",
+            lambda m: rf"\{_FOREIGN[m[1] or m[2]]} ",
+        ),
+        (r"^(?:\\(?:therefore|implies|Rightarrow|Longrightarrow)(?![a-z])|=>) ?(?=\S)", ""),
+        (r"(?<=\S) ?\\(?:blacksquare|checkmark|square|Box|qed)$", ""),
+        (r"(?<=\d)_ ?\{ ?\((\d{1,2})\) ?\}", r"_{\1}"),
+        (r"\\(?:mathrm|text) ?\{? ?([CP])\b ?\}?(?= ?[_^])", r"\1"),
         (r"(?<=[\w}]) ?\((?:since|because|as|where|note|after|double|repeated|rounded) [^()]{0,200}\)$", ""),
         # derivatives, functions and sequences as labels
         (
@@ -91,13 +107,27 @@ _RULES: Final[tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]
         ),
         (rf"^d{_POWER}([a-zA-Z]) ?/ ?d[a-zA-Z]{_POWER} ?=", _derivative),
         (r"^\\frac ?\{ ?\\partial ?([a-zA-Z]) ?\} ?\{ ?\\partial ?([a-zA-Z]) ?\} ?=", r"\1_\2 ="),
+        (
+            r"(?<![A-Za-z\\])d(?:\^(\d))? ?/ ?d([a-z])(?:\^\d)?(?=[(\[ ])",
+            lambda m: rf"\frac{{d^{m[1] or 1}}}{{d{m[2]}^{m[1] or 1}}}",
+        ),
         (r"^\\partial ?_ ?\{?([a-zA-Z])\}? ?([a-zA-Z]) ?=", r"\2_\1 ="),
         (r"^([abcstuAST])\(([nkm])\) ?=", r"\1_\2 ="),
         (r"^[a-eg-wA-Z]\(([a-z])\) ?=", r"f(\1) ="),
         (r"^\\(?:mathbf|vec) ?\{? ?[a-eg-wA-Z] ?\}? ?\(([a-z])\) ?=", r"f(\1) ="),
         (r"(?<![\w\\)}])([xyz])\([a-z]\)(?= ?=)|(?<=Eq\()([xyz])\([a-z]\)(?=, )", r"\1\2"),
         (r"\+ ?(?:\\text ?\{ ?)?(?:an? )?(?:arbitrary )?const(?:ant)?\.?(?: ?\})?$", "+ C"),
-        (r",? ?(?:\\text ?\{ ?)?,? ?for (?:some|any|every) (?:real )?(?:constant|number) ?\}? ?[a-zA-Z]$", ""),
+        (
+            r",? ?(?:\\text ?\{ ?)?,? ?for (?:some|any|every|a)? ?"
+            r"(?:real |arbitrary )?(?:constant|number) ?\}? ?[a-zA-Z]$",
+            "",
+        ),
+        (
+            r"(?:,? ?\(?\\text ?\{ ?,? ?(?:where|with|and) ?\} ?|,? (?:where|with|and) |,? ?\(|, )"
+            r"[a-zA-Z](?:_\{?\d\}?)? ?(?:\\text ?\{ ?)?(?:is |being )?(?:an? )?(?:arbitrary |any |real )*constant"
+            r"(?: of integration)?(?: ?\})?\)?$",
+            "",
+        ),
         (r"^([fgh](?:\([a-z]\))?) ?\\equiv(?!.*mod)", r"\1 ="),
         (r"^[a-zA-Z] ?: ?([a-z]) ?\\(?:mapsto|to)(?![a-z])", r"f(\1) ="),
         # numbers of combinations and permutations
@@ -125,20 +155,26 @@ _RULES: Final[tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]
         (r" ?\( ?([a-z] ?\\in ?\\mathbb ?\{?[ZN]\}?) ?\)$", r", \1"),
         (r"(\\\{[^|:]*?)\\mid(?= ?[a-z] ?\\in ?\\mathbb ?\{?[ZN])", r"\1:"),
         (r"\\mathbb ?\{?R\}? ?_ ?\{? ?(?:\\geq?|\\geqslant) ?0 ?\}?", r"[0,\\infty)"),
+        (r"\\mathbb ?\{?[ZN]\}? ?(?:_ ?\{? ?(?:> ?0|\+) ?\}?|\^ ?\{?\+\}?)", r"\\mathbb{N}"),
+        (r"\\mathbb ?\{?Q\}? ?\^ ?\{?\+\}?", r"\\mathbb{Q}_{+}"),
+        (r"\\mathbb ?\{?Z\}? ?/ ?\(? ?(\w{1,4}) ?\\mathbb ?\{?Z\}? ?\)?", r"\\mathbb{Z}_{\1}"),
         (r"\\mathbb ?\{?R\}? ?(?:_ ?\{? ?> ?0 ?\}?|[_^] ?\{?\+\}?)", r"(0,\\infty)"),
         (  # a union of conditions, not of sets
             r"^[^()\[\]{}]*(?:[<>]|\\[lg][et])[^()\[\]{}]*$",
             lambda m: m[0].replace("\\cup", " or ").replace("\\cap", " and "),
         ),
         (r"^([a-zA-Z]_\{?n\}? ?=.+?),? ?(?:\\q?quad ?)?\(?n ?(?:\\geq?|\\geqslant|>=) ?1\)?$", r"\1"),
-        (r"\\lnot(?![a-z])|¬", r"\\neg "),
+        (r"\\lnot(?![a-z])", r"\\neg "),
         (r"\\(?:under|over)brace ?\{([^{}]*)\}(?: ?[_^] ?\{(?:[^{}]|\{[^{}]*\}){0,80}\})?", r"\1"),
         # measures
         (
             r"(?<!\d)(\d{1,3}) ?\^ ?\{? ?\\circ ?\}? ?(\d{1,2}) ?(?:'|\^ ?\{?\\prime\}?)(?: ?(\d{1,2}) ?(?:''|\"))?$",
             lambda m: rf"({m[1]}+\frac{{{m[2]}}}{{60}}+\frac{{{m[3] or 0}}}{{3600}})^\circ",
         ),
-        (r"(?<=[\d}]) ?\\mu ?(?:\\(?:text|mathrm) ?\{ ?)?([msgLFAVWCJ])(?: ?\})?$", r"\\text{ μ\1}"),
+        (
+            r"(?<=[\d}]) ?(?:\\(?:text|mathrm) ?\{ ?)?\\mu ?(?:\\(?:text|mathrm) ?\{ ?)?([msgLFAVWCJ])(?: ?\}){0,2}$",
+            r"\\text{ μ\1}",
+        ),
         (
             r"(?<=[\d}])((?: ?(?:\\cdot ?)?\\(?:text|mathrm) ?\{ ?[A-Za-z]{1,4} ?\}(?: ?\^ ?\{?-?\d\}?)?){2,4})$",
             _units_joined,
@@ -150,7 +186,10 @@ _RULES: Final[tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]
         (r"\+/-|^\+-(?=[\d\\])", r"\\pm "),
         (r"^(\\\$ ?[\d.,]+) ?/ ?(?=[a-z]+$)", r"\1 per "),
         (r"^(\d{1,2}) ?o ?'? ?clock", r"\1:00"),
-        (r"(?<=[\d }])(?:\\(?:text|mathrm) ?\{ ?)?([kMGmμ])(?: ?\})? ?\\Omega(?![a-zA-Z])", r"\\text{ \1ohm}"),
+        (
+            r"(?<=[\d }])(?:\\(?:text|mathrm) ?\{ ?)?([kMGmμ])(?: ?\})? ?\\Omega(?![a-zA-Z])(?: ?\})?",
+            r"\\text{ \1ohm}",
+        ),
         (
             rf"(?<=[\d\s}}])\\frac ?\{{ ?{_NAME}() ?\}}? ?\}} ?\{{ ?{_NAME}{_POWER} ?\}}?{_POWER} ?\}}",
             _unit_quotient,
@@ -163,7 +202,7 @@ _RULES: Final[tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]
         (r"(?<=\d) ?[xX] ?10 ?(?=\^)", r"\\times 10"),
         (r"^(-?[\d.,/]+) ?\(([a-z -]+)\)$", _said_twice),
         (rf"^{_PLAIN} \((?:or |= ?)?{_PLAIN}\)$", _in_two_ways),
-        (r"^\\?# ?(?=\d+$)", ""),
+        (r"^(?:\\?# ?){1,6}(?=[\d\\-])", ""),
         (r"^(?:triangle|angle) (?=[A-Z]{2,4}$)", ""),
         (r"^\\(?:text|mbox|textbf|textrm|mathrm) ?\{([^{}\\$\d]*\d[^{}\\$]*)\}$", r"\1"),
         # what Python prints
@@ -177,6 +216,13 @@ _RULES: Final[tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]
 )
 
 
+_COMMAND: Final = re.compile(r"\^?(\\)\\([a-z]*)(?![?*{])")
+_BEGINNINGS: Final = tuple(
+    "".join(found.groups()) if (found := _COMMAND.match(pattern.pattern)) else "" for pattern, _ in _RULES
+)
+"""The command that what each rule looks for begins with, if it does."""
+
+
 def rewrite_spaced(text: str) -> str:
     """The habits in which spacing commands count: `R \\ {0}` is a difference of sets, `m\\angle A` an angle."""
     if len(text) > MAX_REWRITTEN:
@@ -188,7 +234,7 @@ def rewrite(text: str) -> str:
     """`text` with every habit rewritten; a long text as it is."""
     if len(text) > MAX_REWRITTEN:
         return text
-    for pattern, replacement in _RULES:
-        if pattern.search(text) is not None:  # most don't occur, and looking is cheaper than rewriting
+    for (pattern, replacement), begin in zip(_RULES, _BEGINNINGS, strict=True):
+        if begin in text and pattern.search(text) is not None:  # most don't occur: looking is cheaper than rewriting
             text = pattern.sub(replacement, text)
     return text

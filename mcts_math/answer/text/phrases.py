@@ -85,7 +85,7 @@ _WRITTEN: Final = (
     (rf"X({'|'.join(_COMPARED)}) V", lambda m: f"{m[1] or 'x'}{_COMPARED[m[2].lower()]}{m[3]}"),
     (r"N or (?:(more|greater|above|higher)|less|fewer|below|lower)", lambda m: f"x{'>=' if m[2] else '<='}{m[1]}"),
     (
-        r"(?:all |the )?(non-?)?(?:positive|(negative)) (?:real numbers|reals)",
+        r"(?:all |the )?(non-?)?(?:positive|(negative)) (?:real numbers|reals|numbers)",
         lambda m: _half_line(at_zero=bool(m[1]), upwards=bool(m[1]) == bool(m[2])),
     ),
     (
@@ -113,11 +113,19 @@ _WRITTEN: Final = (
         r"\2 \1",
     ),
     (
-        r"(?:all )?(odd|even) ([a-z])|([a-z]) (?:is )?(?:an )?(odd|even)(?: number| integer)?",
+        r"(?:all )?(odd|even)(?: integers| numbers)? ([a-z])|([a-z]) (?:is )?(?:an )?(odd|even)(?: number| integer)?",
         lambda m: _parity(m[1] or m[4], m[2] or m[3]),
     ),
     (r"(?:all )?(?:the )?(odd|even) (?:integers|numbers)", lambda m: _parity(m[1])),
+    (r"(?:all )?(?:the )?(?:integer )?multiples of ([1-9]\d{0,8})", r"\1k, k\\in\\mathbb{Z}"),
+    (r"(?:all )?non-?zero (?:real numbers|reals|numbers)", r"x\\ne0"),
+    (r"(?:for )?all real (?:values of )?[a-z]", "all real numbers"),
+    (r"(?:for )?all integers ([nmk] ?(?:[<>]=?|\\[gl](?:eq?|t)(?![a-z])) ?N)", r"\1"),
     (r"(?:the )?colou?r ([a-z]+)", r"\1"),
+    (
+        r"((?-i:[TF])(?:,? and |, ?| )(?:(?-i:[TF])(?:,? and |, ?| ))*(?-i:[TF]))",
+        lambda m: m[1].translate({84: "true", 70: "false"}),
+    ),
     (r"(.{0,60}[^,]) only", r"\1"),
     (r"(?:only|exactly|just) (.{1,60}=.*)", r"\1"),
     (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from mcts_math.answer.text.units import UNITS
 from mcts_math.answer.text.vocabulary import CONSTRUCTORS, FUNCTIONS, GREEK, NAMES, SHORT_WORDS
 
-_PIECES = (FUNCTIONS.keys() | GREEK | {"pi"}) - {"re", "im", "Re", "Im"}  # these are parts of words: area, time
+_PIECES = (FUNCTIONS.keys() | GREEK | {"pi"}) - {"re", "im", "Re", "Im", "pow"}  # these are parts of words: area, time
 
 
 def is_word(run: str) -> bool:

@@ -33,7 +33,8 @@ FUNCTIONS: Final = {
     **{prefix + name: "a" + name for name in CIRCULAR for prefix in ("a", "arc", "ar")},
     **meanings(
         "log: ln; log10: lg log10; log2: log2; abs: abs Abs fabs; ceil: ceil ceiling; binom: binomial binom comb nCr; "
-        "min: min Min; max: max Max; sign: sgn sign; re: re Re; im: im Im; rad: deg2rad; mod: Mod"
+        "min: min Min; max: max Max; sign: sgn sign; re: re Re; im: im Im; rad: deg2rad; mod: Mod; "
+        "pow: pow"
     ),
 }
 CONSTANTS: Final = meanings(
@@ -62,7 +63,8 @@ CONSTRUCTORS: Final = meanings(
     "of []: list List; of (): tuple; of {}: set frozenset Set dict OrderedDict; "
     "matrix: Matrix ImmutableDenseMatrix ImmutableMatrix MutableDenseMatrix SparseMatrix matrix; array: array tensor; "
     "range: Range range; diag: diag; eye: eye; zeros: zeros; ones: ones; "
-    "sum: Sum; prod: Product; int: Integral; lim: Limit; Piecewise: Piecewise; ImageSet: ImageSet; Lambda: Lambda"
+    "sum: Sum; prod: Product; int: Integral; lim: Limit; Piecewise: Piecewise; ImageSet: ImageSet; Lambda: Lambda; "
+    "diff: Derivative diff"
 )
 """What Python, sympy and numpy print before a bracket, with the kind of value that it makes."""
 SHORT_WORDS: Final = frozenset(

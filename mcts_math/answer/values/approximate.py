@@ -15,7 +15,7 @@ from operator import mod
 from typing import Any, Final
 
 from mcts_math.answer.values.evaluate import OutOfRangeError, Point, UndefinedError, Value, noise, series, value_of
-from mcts_math.answer.values.nodes import INFINITY, Bound, Node, Num, Power, children, contains, negate, symbols
+from mcts_math.answer.values.nodes import INFINITY, Bound, Node, Num, Power, children, negate, symbols, walk
 
 _NAMES: Final = {"binom": "binomial", "rad": "radians", "conjugate": "conj"}
 _OF_PYTHON: Final[dict[str, Callable[..., Value]]] = {"min": min, "max": max, "abs": abs, "mod": mod}
@@ -26,6 +26,7 @@ _FAR: Final = (-1024, -256, -64, -16, -4, -1, 0, 1, 4, 16, 64, 256, 1024)  # an 
 _FAR_OFF: Final = 3 << 13  # where a function or a term must be near its limit
 _NEAR: Final = 0.05
 _MAX_PLACES: Final = 80  # of a limit; those that mpmath's extrapolation helps need fewer
+_FEW_PLACES: Final = {"method": "gauss-legendre", "maxdegree": 5}  # for an integral of integrals
 _MAX_TERMS: Final = 220  # of a series
 _OF_ANY_SIZE: Final = ("log", "abs", "re", "im", "sign")
 _own: Final = threading.local()  # an mpmath context changes its precision while it works: one for each thread
@@ -53,6 +54,7 @@ class Approximate:
         self.real = real
         self.context: Any = mpmath.mp.clone()
         self.context.dps = digits
+        self._double = 0  # how many integrals of integrals are being worked out
         self._limits: dict[Node, Value | UndefinedError] = {}  # of constants: a gold meets many points and answers
 
     def number(self, value: Fraction) -> Value:
@@ -120,7 +122,8 @@ class Approximate:
         low, high = (INFINITE[end] if end in INFINITE else value_of(end, at, self) for end in (node.low, node.high))
         if node.kind in ("sum", "prod") and not math.isinf(low) and not math.isinf(high):
             return series(node, at, self, low, high)
-        if any(contains(child, Bound) for child in children(node)):
+        within = [part for child in children(node) for part in walk(child) if isinstance(part, Bound)]
+        if within and (symbols(node) or len(within) > 1 or {node.kind, within[0].kind} != {"int"}):
             raise UndefinedError("a limit within a limit")
         if symbols(node):
             return self._limit(node, at, low, high)
@@ -144,7 +147,12 @@ class Approximate:
         if node.kind == "lim":
             return self._approached(term, context.mpf(low))
         if node.kind == "int":
-            return self._integral(term, low, high)
+            double = any(isinstance(part, Bound) for part in walk(node.body))
+            self._double += double
+            try:
+                return self._integral(term, low, high)
+            finally:
+                self._double -= double
         if not math.isinf(high) or math.isinf(low):
             raise UndefinedError("a long sum")
         unit, extrapolate = (0, context.nsum) if node.kind == "sum" else (1, context.nprod)
@@ -179,7 +187,7 @@ class Approximate:
     def _integral(self, term: Callable[[Value], Value], low: Value, high: Value) -> Value:
         small = self.context.mpf(10) ** (-self.context.dps // 2)
         try:
-            value, error = self.context.quad(term, [low, high], error=True)
+            value, error = self.context.quad(term, [low, high], error=True, **(_FEW_PLACES if self._double else {}))
         except OutOfRangeError:  # an exponential far out, which may be left out where it has died away before
             places = [place for place in _FAR if low < place < high]
             if not places or any(

@@ -29,6 +29,7 @@ MAX_BITS: Final = 200_000
 _MAX_WORK: Final = 5_000_000  # bits of all values on the way
 _MAX_FACTORIAL: Final = 100_000
 _PRIME: Final = 2**255 - 19
+_SYMMETRIC: Final = frozenset({"gcd", "lcm", "min", "max"})
 ENDLESS: Final = (INFINITY, negate(INFINITY))
 _ROOT_OF_MINUS_ONE: Final = pow(2, (_PRIME - 1) // 4, _PRIME)
 
@@ -147,6 +148,7 @@ class _Residues:
 
     def __init__(self) -> None:
         self.opaque = False  # whether something that is not rational was met
+        self._bound = 0  # how many variables are bound here
 
     def number(self, value: Fraction) -> int:
         return value.numerator * pow(value.denominator, -1, _PRIME)
@@ -173,14 +175,18 @@ class _Residues:
             for factor in range(2, args[0] + 1):
                 product = product * factor % _PRIME
             return product
-        return self._unknown(name, *(arg % _PRIME for arg in args))
+        values = [arg % _PRIME for arg in args]
+        return self._unknown(name, *(sorted(values) if name in _SYMMETRIC else values))
 
     def bound(self, node: Bound, at: Point) -> int:
-        within = _Residues.Names({node.name: _random(node.name)})
-        ends = (
+        ends = [
             _random(repr(end)) if end in ENDLESS else value_of(end, at, self) % _PRIME for end in (node.low, node.high)
-        )
-        return self._unknown(node.kind, value_of(node.body, within, self) % _PRIME, *ends)
+        ]
+        self._bound += 1  # a variable's name says nothing, its place does
+        within = _Residues.Names({**at, node.name: _random("bound", self._bound)})
+        value = value_of(node.body, within, self) % _PRIME
+        self._bound -= 1
+        return self._unknown(node.kind, value, *ends)
 
     def _unknown(self, name: str, *parts: int) -> int:
         self.opaque = True

@@ -190,6 +190,7 @@ INFINITY = Const("oo")
 EMPTY_SET = Group("{", "}", ())
 UNDEFINED = Const("nan")
 DOTS = Sym("…")
+PARTIAL = Sym("∂")  # the sign of a derivative by one of several variables
 
 
 def joined(kind: type[Sum] | type[Prod], items: Sequence[Node]) -> Node:

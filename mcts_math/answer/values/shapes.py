@@ -2,12 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from fractions import Fraction
+from operator import eq, ge, gt, le, lt, ne
+from typing import Any, Final
 
 from mcts_math.answer.text.things import singular
 from mcts_math.answer.text.units import DEGREE
 from mcts_math.answer.values import nodes as tree
-from mcts_math.answer.values.nodes import ZERO, Bound, Call, Group, Matrix, Node, Prod, Quantity, Sym, Text, symbols
+from mcts_math.answer.values.exact import exact
+from mcts_math.answer.values.nodes import (
+    ZERO,
+    Bound,
+    Call,
+    Group,
+    Matrix,
+    Node,
+    Num,
+    Prod,
+    Quantity,
+    Sym,
+    Text,
+    symbols,
+)
+
+_HOLDS: Final[dict[str, Callable[[Any, Any], bool]]] = {"<": lt, "<=": le, ">": gt, ">=": ge, "=": eq, "!=": ne}
+_LARGEST: Final = 200  # of the integers that are tried
+_FEW: Final = 60
 
 
 def unwrap(node: Node) -> Node:
@@ -145,3 +166,25 @@ def family(body: Node, name: str, domain: str = "Z") -> Bound:
     """The values of `body` for every integer `name` (Z), or every positive one (N)."""
     start = tree.ONE if domain == "N" else ZERO
     return Bound("family", body, name, start, start)
+
+
+def integers(conditions: Sequence[Node], name: str, domain: str) -> Group | None:
+    """The integers (Z), or the positive ones (N), for which inequalities hold; None where they are not few."""
+    found: list[int] = []
+    for number in range(1 if domain == "N" else -_LARGEST, _LARGEST):
+        held = [_holds(condition, {name: Fraction(number)}) for condition in conditions]
+        if None in held:
+            return None
+        found += [number] * all(held)
+    few = 0 < len(found) <= _FEW and max(map(abs, found)) <= _LARGEST // 2
+    return Group("{", "}", tuple(Num(Fraction(number)) for number in found)) if few else None
+
+
+def _holds(node: Node, at: Mapping[str, Fraction]) -> bool | None:
+    """Whether an inequality holds at a point; None where that is not known."""
+    if not isinstance(node, tree.Relation) or not set(node.ops) <= _HOLDS.keys():
+        return None
+    values = [exact(item, at) for item in node.items]
+    known = [value for value in values if value is not None]
+    steps = zip(known, node.ops, known[1:], strict=False)
+    return all(_HOLDS[op](a, b) for a, op, b in steps) if len(known) == len(values) else None

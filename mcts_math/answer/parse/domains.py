@@ -1,0 +1,81 @@
+"""What is said of a letter beside a value: that it is an integer, or a real number, which makes a family or a line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from mcts_math.answer.text.spelled import REALS
+from mcts_math.answer.values import nodes as tree
+from mcts_math.answer.values.matrices import vector_sum
+from mcts_math.answer.values.nodes import Group, Node, Num, Prod, Relation, Sum, Sym
+from mcts_math.answer.values.polynomials import linear_function
+from mcts_math.answer.values.shapes import assignments, family, integers
+from mcts_math.answer.values.show import show
+
+_COUNTERS: Final = ("k", "n", "m")  # integers if nothing is said
+_NUMBER_SETS: Final = (REALS, *map(Sym, "ZNQC"))
+
+
+def without_domain(node: Group) -> Node | None:
+    """`2k, k in Z` as a family over the integers; `f(x) = x^2, x in R` without what goes without saying; else None."""
+    result, *rest = node.items or (node,)
+    known = tree.symbols(result)
+    equations = tuple(item for item in node.items if not _is_domain(item))
+    if len(equations) > 1 and (named := assignments(Group("", "", equations))) is not None:  # x = 2k, y = 3k, k in Z
+        names = sorted(named)
+        values = _point(named[name] for name in names)
+        result, known = Relation(("=",), (_point(map(Sym, names)), values)), tree.symbols(values)
+        rest = [item for item in node.items if _is_domain(item)]
+    elif isinstance(result, Prod):
+        result = vector_sum(Sum((result,))) or result
+    if not rest or not all(_is_domain(item) and tree.symbols(item) & known for item in rest):
+        return None
+    for item in rest:
+        match item:
+            case Relation(_, (Sym(name), Sym("Z" | "N" as domain))):
+                if isinstance(result, Relation) and len(result.ops) > 1 and Sym(name) in result.items:
+                    return integers([result], name, domain)
+                if isinstance(result, Relation) and result.ops == ("=",):
+                    label, body = result.items
+                    result = Relation(("=",), (label, family(body, name, domain)))
+                else:
+                    result = family(result, name, domain)
+            case Relation(_, (Sym(name), domain)) if name in _COUNTERS and domain in (*map(Sym, "QC"), REALS):
+                result = tree.rename(result, {name: f"{name} in {show(domain)}"})  # no integer
+            case Relation(_, (Sym(name), domain)) if domain == REALS:
+                labels = result.items[:-1] if isinstance(result, Relation) and result.ops == ("=",) else ()
+                body = result.items[-1] if labels and isinstance(result, Relation) else result
+                if isinstance(body, Group) and body.left == "(" and len(body.items) > 1:
+                    points = tree.Bound("line", body, name, tree.ZERO, tree.ZERO)
+                    result = Relation(("=",), (*labels, points)) if labels else points
+    return result
+
+
+def _point(items: Iterable[Node]) -> Group:
+    return Group("(", ")", tuple(items))
+
+
+def line(node: Relation) -> Relation | None:
+    """`(x-1)/2 = y/3 = (z+1)/4` as the line that it is; None for anything else."""
+    if set(node.ops) != {"="} or sorted(map(tree.symbols, node.items), key=sorted) != [{"x"}, {"y"}, {"z"}]:
+        return None
+    sides = sorted((min(tree.symbols(item)), item) for item in node.items)
+    linear = [(name, linear_function(item, name)) for name, item in sides]
+    places = [
+        Prod((Sum((Sym("t"), Num(-start))), Num(1 / slope)))
+        for _, found in linear
+        if found and found[1]
+        for start, slope in [found]
+    ]
+    if len(places) < 3:
+        return None
+    points = tree.Bound("line", _point(places), "t", tree.ZERO, tree.ZERO)
+    return Relation(("=",), (_point(Sym(name) for name, _ in linear), points))
+
+
+def _is_domain(node: Node) -> bool:
+    match node:
+        case Relation(("in",), (Sym(), domain)):
+            return domain in _NUMBER_SETS
+    return False
