@@ -96,7 +96,9 @@ class CheckerPool:
         """
         golds = gold if isinstance(gold, str) else tuple(gold)
         job = _Job(Future(), golds, pred)
-        verdict = easy_verdict(golds, pred, self.policy) or self._known((golds, pred))
+        verdict = easy_verdict(golds, pred, self.policy)
+        if verdict is None:
+            verdict = self._known((golds, pred))
         if verdict is not None:
             job.future.set_result(verdict)
             return job.future
