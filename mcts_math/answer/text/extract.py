@@ -99,8 +99,8 @@ _DENIED: Final = re.compile(
 _LAST_WORD: Final = re.compile(r"\*\*([^*\n]+)\*\*\.?\s*$")
 _BULLET: Final = re.compile(r"\A[-*] (?=\S)")
 _ADVERB: Final = re.compile(
-    r"(?:therefore|thus|hence|then|clearly|simply|indeed|just|donc|also|somit|entonces|quindi|dunque|portanto),? (?=\S)"
-    r"|given by (?=[$\\\d])|either (?=\S)|(?:一共|总共|共)有? ?(?=\d)",
+    r"\A(?:(?:therefore|thus|hence|then|clearly|simply|indeed|just|donc|also|somit|entonces|quindi|dunque|portanto),? (?=\S)"
+    r"|given by (?=[$\\\d])|(?:一共|总共|共)有? ?(?=\d))",
     re.IGNORECASE,
 )
 _OTHER_CHOICE: Final = re.compile(r"\(?\b[A-Z]\)(?=\W|$)|^\s*[<>=+*/^-]")  # (B) or (C), (A) < 5
