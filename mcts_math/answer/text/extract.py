@@ -41,8 +41,8 @@ _FENCED: Final = re.compile(r"```[a-z]{0,12}\n?([^`]{1,300})```")
 _LIST: Final = re.compile(r"(?:(?:[-*]|\d[.)]) [^\n=]{1,80}=[^\n]{1,80}(?:\n|\Z)){2,50}")
 _LIST_MARK: Final = re.compile(r"^(?:[-*]|\d[.)]) ", re.MULTILINE)
 _CHOSEN: Final = re.compile(  # what is called the answer by its sentence
-    r"(?:^|[.,;:] |\b(?:[Ss]o|[Tt]hus|[Hh]ence|[Tt]herefore|that),? )(?:[Tt]he )?(?:[Oo]ption |[Cc]hoice |[Aa]nswer )?"
-    r"\(?([A-Z])\)? is (?:the )?(?:correct|right)\b"
+    r"(?:^|[.,;:!?] |\b(?:[Ss]o|[Tt]hus|[Hh]ence|[Tt]herefore|that),? )(?:[Tt]he )?"
+    r"(?:[Oo]ption |[Cc]hoice |[Aa]nswer )?\(?([A-Z])\)? is (?:the )?(?:correct|right)\b"
     r"|(?:\b(?:choose|pick|select|go with)\s(?:option |choice |answer )?|选\s?[:：]?\s?)\(?([A-Z])\)?(?=[.,。]|\s*$)"
     r"|(?<![\w.$-])(-?[\d.,/]{1,30}|\$[^$\n]{1,80}\$) is the (?:final |correct )?answer\b"
     r"|\banswer ((?:cannot|can't) be determined|does not exist|doesn't exist)\b",
@@ -99,8 +99,8 @@ _DENIED: Final = re.compile(
 _LAST_WORD: Final = re.compile(r"\*\*([^*\n]+)\*\*\.?\s*$")
 _BULLET: Final = re.compile(r"\A[-*] (?=\S)")
 _ADVERB: Final = re.compile(
-    r"\A(?:(?:therefore|thus|hence|then|clearly|simply|indeed|just|donc|also|somit|entonces|quindi|dunque|portanto),? (?=\S)"
-    r"|given by (?=[$\\\d])|(?:一共|总共|共)有? ?(?=\d))",
+    r"\A(?:(?:therefore|thus|hence|then|clearly|simply|indeed|just|donc|also|somit|entonces|quindi|dunque|portanto),?"
+    r" (?=\S)|given by (?=[$\\\d])|(?:一共|总共|共)有? ?(?=\d))",
     re.IGNORECASE,
 )
 _OTHER_CHOICE: Final = re.compile(r"\(?\b[A-Z]\)(?=\W|$)|^\s*[<>=+*/^-]")  # (B) or (C), (A) < 5
@@ -112,7 +112,7 @@ _SENTENCE: Final = re.compile(r"[.!]\s+(?=[A-Z]|\([A-Z][a-z]+ )|[.!]$|。")
 _ABBREVIATED: Final = re.compile(r"\b(?:[ap]\.m|[AP]\.M|St|Mt|Dr|Mr|Mrs|Ms)\.?$")
 _AFTERTHOUGHT: Final = re.compile(
     r",?\s+(?:which|because|since|assuming|rather than|instead of|as\s+(?:required|desired|expected))\b"
-    r"|,?\s+(?:i\.e\.|that is,|namely\b|or (?:about|approximately|roughly)\b)|,? approximately\b"
+    r"|,?\s+(?:i\.e\.|that is,|or (?:about|approximately|roughly)\b)|,? approximately\b"
     rf"|,\s+(?:and\s+)?so\s+(?=[a-z]{{2}})|\s\((?:(?:not|i\.e\.,?|that is,?|namely) |{REMARK})[^()\n]{{0,80}}\)"
     r"|\s[–—]\s+(?=[a-z']{2,} [a-z']{2,})|(?<=\$) of (?:the|an?|her|his|its|their|all)\b"
     r"|(?<=[\d$)}]):\s+(?=[a-z]{2,} )|\s\|\s+(?=[A-Z][a-z]+:)"

@@ -9,7 +9,7 @@ _BOUNDARY: Final = re.compile(r"[.!?。;]\s|\n")
 _ASIDE: Final = re.compile(
     r"\A\W{0,6}(?:as an? )?(?:sanity )?(?:check(?:ing)?|remark|verification|verify(?:ing)?|example|e\.g\.)\b"
     r"|\b(?:if|were|had|instead)\b[^\n]{0,150}\bwould\b"
-    r"|\b(?:tempting|wrong|incorrect|mistaken(?:ly)?|naive(?:ly)?|common (?:mistake|error))\b"
+    r"|\b(?:tempting|wrong|incorrect|mistaken(?:ly)?|naive(?:ly)?|might think|common (?:mistake|error))\b"
     r"(?![^\n]{0,150}\b(?:correct|right|actual|true|so|but|hence|thus|therefore)\b)",
     re.IGNORECASE,
 )
@@ -39,6 +39,7 @@ _VALUE: Final = (
 )
 _ONE: Final = re.compile(rf"(?<![\w.=+*/^-]){_VALUE}")
 _SEVERAL: Final = rf"{_VALUE}(?:(?:,| and|, and| or) {_VALUE}){{0,9}}"
+_LIMITED: Final = re.compile(rf"{_VALUE},? (?:when|where|at|if|attained|since|because)\b")
 _SUBJECT: Final = re.compile(rf"{_VALUE} (?:is|are|was|has|have|divides?|holds?|must|can|does|lies?|\w+verges)\b")
 _CONCLUDES: Final = (
     r"(?:(?:therefore|thus|so|hence|consequently|in conclusion|finally|overall|altogether|in total|it follows that)\b"
@@ -52,8 +53,8 @@ _LED: Final = re.compile(
 _CLAUSE: Final = re.compile(r"(?:,| and)? (?:so|therefore|hence|thus|consequently)\b[,:]? ")
 _STATES: Final = re.compile(r"(?:the|its|our|adding|dividing|multiplying)\b|[\w ]{1,40} gives\b", re.IGNORECASE)
 _ENDS: Final = re.compile(
-    r"(?:\A(?![^ ]{1,300} (?!and |or )[a-z])|\b(?:is|are|be|equals|at|get|gives?|yield|find|obtain)\b:?|(?<![<>!])=) ?"
-    rf"({_SEVERAL})(?: [a-z]{{1,20}}){{0,4}}\Z"
+    r"(?:\A(?![^ ]{1,300} (?!and |or )[a-z])|\b(?:(?:is|are|be)(?: at)?|equals|get|gives?|yield|find|obtain)\b:?"
+    rf"|(?<![<>!])=) ?({_SEVERAL})(?: [a-z]{{1,20}}){{0,4}}\Z"
 )
 _DISPLAY: Final = re.compile(
     r"(?:\\\[|\$\$|\\begin\{(?:align|gather)\*?\})((?:(?!\\\[|\$\$|\\begin\{(?:align|gather)\*?\}).){1,600})"
@@ -67,7 +68,7 @@ _NAME: Final = re.compile(  # of what is computed, an operator's value, or numbe
 )
 _INDEX: Final = re.compile(r"_(?:\{[^{}]{0,30}\}|\w)")
 _ROWS: Final = re.compile(r"\\(?:begin|end)\{(?:aligned|split|gathered)\}|&")
-_SENTENCES: Final = re.compile(r"(?<=[.!?])\s+(?=\S)|\n")
+_SENTENCES: Final = re.compile(r"(?<=[.?])\s+(?=\S)|(?<=[a-z]!)\s+(?=\S)|\n")
 _BRACKET: Final = re.compile(r"\s\([^()]{1,200}\)\Z")
 
 
@@ -107,8 +108,11 @@ def conclusion(reply: str) -> str | None:
     clauses = _CLAUSE.split(_BRACKET.sub("", sentence[start.end() if start is not None else 0 :].rstrip(".!。 ")))
     concluded = len(clauses) > 1 or start is not None
     ended = _ENDS.search(clauses[-1]) if concluded or _STATES.match(clauses[-1]) is not None else None
+    if _LIMITED.search(clauses[-1]) is not None:
+        return None
     if ended is not None:
-        return ", ".join(map(_right_side, _ONE.findall(ended.group(1))))
+        sides = list(map(_right_side, _ONE.findall(ended.group(1))))
+        return ", ".join(sides if "=" not in "".join(sides) else sides[-1:])
     values = _ONE.findall(clauses[-1]) if concluded and _SUBJECT.search(clauses[-1]) is None else []
     if len(values) == 1 and re.search(r"\d", _INDEX.sub("", values[0])) is not None:
         return _right_side(values[0])
