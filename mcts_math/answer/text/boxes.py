@@ -17,14 +17,13 @@ _BOX: Final = re.compile(
     re.IGNORECASE,
 )
 _END_TAG: Final = re.compile(r"</(?:final[_ ]?)?answer>|\[/answer\]", re.IGNORECASE)
-_GAP: Final = r"(?:[\s$]|\\[()\[\],;]|\\q?quad)*"
-_NEAR: Final = r"(?:[\s$]|\\[()\[\],;]|\\q?quad){0,9}"
+_GAP: Final = r"(?:[\s$]|\\[()\[\],;]|\\q?quad){0,20}"
 _JOINED: Final = re.compile(
     rf"{_GAP}(?:,|;|(?:,\s*)?(?:and|or)(?:\s+also)?|(?:,\s*)?\\text\s?\{{\s?,?\s?(?:and|or)\s?\}})"
     rf"{_GAP}(?:[a-z]\s*=\s*)?"
 )
 _NEARLY: Final = re.compile(  # the decimal of the box in front
-    rf"{_NEAR}[.,]?{_NEAR}(?:(?:which|that) is |or |i\.e\.,? )?(?:\\approx|≈|approximately|about|roughly|around){_NEAR}"
+    rf"{_GAP}[.,]?{_GAP}(?:(?:which|that) is |or |i\.e\.,? )?(?:\\approx|≈|approximately|about|roughly|around){_GAP}"
 )
 _FORMATTING: Final = re.compile(r"[$*#]|\\[()\[\]]|\\q?quad")
 _PART: Final = re.compile(
