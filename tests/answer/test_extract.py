@@ -136,7 +136,7 @@ def test_extract(text: str, answer: str | None) -> None:
         # displays on lines of their own
         ("The result:\n\\[5\\]", "5"),
         ("The solution is\n\n\\[\n5\n\\]", "5"),
-        ("Thus we have\n\\[5\\]", None),
+        ("Thus we have\n\\[5\\]", "5"),
         ("We solve\n\\[x+1=5\\]\nfor x.", None),
         ("**Final Answer**\n\n\\[\n\\begin{pmatrix}1\\\\2\\end{pmatrix}\n\\]", "\\begin{pmatrix}1\\\\2\\end{pmatrix}"),
         # headings and markdown
@@ -330,3 +330,144 @@ def test_marks_of_other_languages_and_forms(text: str) -> None:
 )
 def test_ends_of_replies(text: str, answer: str | None) -> None:
     assert extract_answer(text) == answer
+
+
+@pytest.mark.parametrize(
+    ("text", "answer"),
+    [
+        # taken back
+        ("Answer: $x=5$.\n\nCorrection: I dropped a sign. The right answer is $x=-5$.", "x=-5"),
+        (r"\boxed{5}" + "\n\nWait, that's wrong. It should be 6.", "6"),
+        ("The answer is 5. Sorry, I meant 6.", "6"),
+        ("The answer is 8. Wait, no: it is 4.", "4"),
+        ("Answer: 5\n\nCorrected answer: 6", "6"),
+        # not taken back
+        (r"\boxed{12}" + "\n\nWait, for $n=2$ we get 2. Is it consistent? Yes.", "12"),
+        (r"\boxed{12}" + "\n\nBut wait, if n is even the answer is 6. However, n is odd.", "12"),
+        (r"\boxed{5}" + "\n\nActually, 7 is also a candidate, but it is ruled out.", "5"),
+        (r"\boxed{5}" + "\n\nSorry, it should be noted that 7 is prime.", "5"),
+        # by the way
+        (r"Is the answer \boxed{12}? No, because 12 is not prime. The answer is 13.", "13"),
+        (r"\boxed{7} is what most people get, but the right answer is 8.", "8"),
+        (r"\boxed{12}." + "\n\n" + r"Common wrong answer: \boxed{13}", "12"),
+        (r"$\boxed{12}$. Check: for $n=1$ we get $\boxed{1}$.", "12"),
+        (r"\boxed{12} rather than \boxed{13}", "12"),
+        (r"If we include 1, the count is $\boxed{5}$.", "5"),
+        (r"$\boxed{\sqrt2}$, which is approximately $\boxed{1.41}$", r"\sqrt2"),
+        # another turn
+        ("\\boxed{5}<|im_end|>\n<|im_start|>user\nNext?<|im_end|>\n<|im_start|>assistant\n\\boxed{9}", "5"),
+    ],
+)
+def test_what_is_taken_back_or_said_by_the_way(text: str, answer: str) -> None:
+    assert extract_answer(text) == answer
+
+
+@pytest.mark.parametrize(
+    ("text", "answer"),
+    [
+        (r"(a) The slope is $\boxed{2}$." + "\n\n" + r"(b) The intercept is $\boxed{-3}$.", "2, -3"),
+        ("**Part 1:** The area is $\\boxed{5}$.\n\n**Part 2:** The side is $\\boxed{5}$.", "5, 5"),
+        (r"1. $\boxed{3}$" + "\n" + r"2. $\boxed{4}$", "3, 4"),
+        ("Minimum: $\\boxed{2}$\n\nMaximum: $\\boxed{8}$", "2, 8"),
+        (r"The mean is $\boxed{5}$ and the deviation is $\boxed{2}$.", "5, 2"),
+        ("x = \\boxed{1}\n\ny = \\boxed{2}", "1, 2"),
+        (r"Slope $m=\boxed2$, intercept $b=\boxed3$", "2, 3"),
+        (r"The first root is $\boxed{1}$. The second root is $\boxed{-1}$.", "1, -1"),
+        # steps to one answer
+        ("1. The radius is $\\boxed{3}$\n2. The area is $\\boxed{9\\pi}$", "9\\pi"),
+        ("(a) We get $\\boxed{3}$.\n(b) This gives $\\boxed{4}$. The total is $\\boxed{7}$.", "7"),
+        (r"The radius is $\boxed{3}$. The area is $\boxed{9\pi}$.", r"9\pi"),
+        (r"Case 1 gives $\boxed{1}$, so the count in Case 2 is 4. The total is $1+4=\boxed{5}$.", "5"),
+    ],
+)
+def test_boxes_of_parts(text: str, answer: str) -> None:
+    assert extract_answer(text) == answer
+
+
+@pytest.mark.parametrize(
+    ("text", "answer"),
+    [
+        ("The answer is **8**. (If reflections counted, it would be 16.)", "8"),
+        ("The answer is 3/4, i.e. 75%.", "3/4"),
+        ("Answer: $\\frac12$ of the cake", "\\frac12"),
+        ("Answer: 12.3 cm (3 s.f.)", "12.3 cm"),
+        ("The answer is B, not C.", "B"),
+        ("Answer: C ($\\frac34$)", "C"),
+        ("The answer is **8**: there are four pairs.", "8"),
+        ("La réponse est donc $7$.", "7"),
+        ("The answer isn't 5; it's 6.", "6"),
+        ("The answer is as follows.\n\nIt is shown below", None),
+        ("**Final Answer**\n\n", None),
+        (r"\boxed{\text{answer}}", None),
+        (r"\textbf{Answer: } $\frac34$", r"\frac34"),
+        ("\\section*{Answer}\n12", "12"),
+        ("*Answer*: 12", "12"),
+        ("Answer\n======\n\n12", "12"),
+        ("Final answer → 16", "16"),
+        ("Svar: 5", "5"),
+        ("उत्तर है 18", "18"),
+        ("I would choose option (C).", "C"),
+        ("因此选 A", "A"),
+        ("Therefore, (B) is correct.", "B"),
+        ("12 is the answer.", "12"),
+        ('{"answer": [1, 2]}', "1, 2"),
+        ("[ANSWER]12[/ANSWER]", "12"),
+        ("```python\nprint(3+4)\n```\n```output\n7\n```", "7"),
+        ("```output\nNameError: name 'x' is not defined\n```", None),
+        ("**False.** Take $x=-1$.", "False"),
+    ],
+)
+def test_marks_and_what_follows_the_answer(text: str, answer: str | None) -> None:
+    assert extract_answer(text) == answer
+
+
+@pytest.mark.parametrize(
+    ("text", "answer"),
+    [
+        ("Adding.\n\nTherefore, $x = 12$.", "12"),
+        ("The value is $\\frac37$.", "\\frac37"),
+        ("So the sum is 3 + 4 = 7.", "7"),
+        ("The solutions are $x=-2$ and $x=2$.", "-2, 2"),
+        ("But he gave 2 away, so he is left with 10 marbles.", "10"),
+        ("So she paid $18.90 in total.", "18.90"),
+        ("Thus, $x^2+y^2=25$.", "x^2+y^2=25"),
+        ("Thus,\n\\begin{align*}S &= 3+4\\\\&= 7.\\end{align*}", "7"),
+        ("TL;DR: 4", "4"),
+        ("Let $2x+3=11$, so $2x=8$ and $x=4$.", "4"),
+        ("The eigenvalues are therefore $1$ and $3$.", "1, 3"),
+        # no conclusions
+        ("We know that 3 apples cost 5 dollars.", None),
+        ("So we need to find the value of $x$.", None),
+        ("Thus 3 of the 5 balls are red.", None),
+        ("Hence $f$ is injective.", None),
+        ("Therefore, the minimum is $-4$, attained at $x=2$.", None),
+        ("Therefore, $n^2+1$ is prime.", None),
+        ("The number of apples is", None),
+    ],
+)
+def test_conclusions_without_a_mark(text: str, answer: str | None) -> None:
+    assert extract_answer(text) == answer
+
+
+@pytest.mark.parametrize(
+    ("gold", "pred", "equal"),
+    [
+        ("\\sqrt2", "\\sqrt2\\ (\\approx 1.414)", True),
+        ("n=12", "n=12\\text{ (since }12>11)", True),
+        ("\\text{False}", "\\text{False (take x=-1)}", True),
+        ("y=Ce^{2x}", "$y=Ce^{2x}$, where $C$ is an arbitrary constant", True),
+        ("12\\text{ cm}", "12\\text{ (in cm)}", True),
+        ("\\frac12", "\\frac12\\text{ or }0.5", True),
+        ("18", "18 (that is, 2·9)", True),
+        ("30 minutes", "30 minutes, or half an hour", True),
+        ("4", "\\therefore x=4", True),
+        ("5", "5 or 6", False),
+        ("5", "5, i.e. 6", False),
+        ("10\\%", "0.1 or 10", False),
+        ("12 (in cm)", "12 (in m)", False),
+        ("90^\\circ\\text{ (about the origin)}", "90^\\circ\\text{ (about }(1,2))", False),
+        ("\\text{all reals (not 0)}", "\\text{all reals}", False),
+    ],
+)
+def test_remarks_and_answers_said_twice(gold: str, pred: str, equal: bool) -> None:
+    assert is_equiv(gold, pred) is is_equiv(pred, gold) is equal

@@ -123,7 +123,7 @@ def test_heavy_pairs_cost_their_neighbours_nothing() -> None:
         for i in range(20):
             assert pool.check(f"{i}x+y", f"y+{i}x").equal
         assert not heavy.done()  # they did not wait for it
-        assert heavy.result().status is Status.TIMEOUT
+        assert not heavy.result().equal
 
 
 def test_hostile_texts_from_threads(pool: CheckerPool, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from mcts_math.answer.rules.compare import compare
 from mcts_math.answer.rules.quantities import in_common_units
 from mcts_math.answer.text.chemistry import same_formula
 from mcts_math.answer.text.phrases import conflict
+from mcts_math.answer.text.remarks import said_twice
 from mcts_math.answer.values.nodes import Group, Node, Sym, walk
 from mcts_math.answer.values.noncommuting import as_matrices, tells_of_matrices
 from mcts_math.answer.values.shapes import letters
@@ -72,6 +73,18 @@ def _judge(gold: Gold, pred: str, policy: Policy) -> _Outcome:
 
 
 def _judge_one(gold: str, pred: str, policy: Policy) -> _Outcome:
+    outcome = _judge_once(gold, pred, policy)
+    if outcome.status is Status.EQUAL:
+        return outcome
+    for reading, other in ((outcome.gold, pred), (outcome.pred, gold)):
+        sayings = said_twice(reading.text)
+        pairs = ((sayings[0], other), (sayings[1], other), sayings) if sayings is not None else ()
+        if pairs and all(_judge_once(*pair, policy).status is Status.EQUAL for pair in pairs):
+            return outcome._replace(status=Status.EQUAL, reason="one value, said twice")
+    return outcome
+
+
+def _judge_once(gold: str, pred: str, policy: Policy) -> _Outcome:
     first, second = read(gold), read(pred)
     if gold == pred and gold.strip():
         return _Outcome(Status.EQUAL, "the same text", first, second)

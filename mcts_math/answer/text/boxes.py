@@ -9,19 +9,44 @@ from typing import Final, NamedTuple
 
 from mcts_math.answer.text.braces import closing_braces
 from mcts_math.answer.text.normalise import without_colour
+from mcts_math.answer.text.sentences import is_aside
 
 _BOX: Final = re.compile(
-    r"\\(?:boxed|fbox|framebox)\s*(?=\{)|(?<![\\a-z])boxed(?=\{)|\\boxed(?:\s+|(?=\d))(\S+)|<(?:final[_ ]?)?answer>",
+    r"\\(?:boxed|fbox|framebox)\s*(?=\{)|(?<![\\a-z])boxed(?=\{)|\\boxed(?:\s+|(?=\d))([^\s$]+)|<(?:final[_ ]?)?answer>"
+    r"|\[answer\](?=[^\[\]]{0,300}\[/answer\])",
     re.IGNORECASE,
 )
-_END_TAG: Final = re.compile(r"</(?:final[_ ]?)?answer>", re.IGNORECASE)
-_GAP: Final = r"(?:[\s$]|\\[()\[\],;]|\\q?quad)*"
+_END_TAG: Final = re.compile(r"</(?:final[_ ]?)?answer>|\[/answer\]", re.IGNORECASE)
+_GAP: Final = r"(?:[\s$]|\\[()\[\],;]|\\q?quad){0,20}"
 _JOINED: Final = re.compile(
-    rf"{_GAP}(?:,|;|(?:,\s*)?(?:and|or)(?:\s+also)?|(?:,\s*)?\\text\s?\{{\s?,?\s?(?:and|or)\s?\}}|\.?\s?\n\s*\([b-h]\))"
+    rf"{_GAP}(?:,|;|(?:,\s*)?(?:and|or)(?:\s+also)?|(?:,\s*)?\\text\s?\{{\s?,?\s?(?:and|or)\s?\}})"
     rf"{_GAP}(?:[a-z]\s*=\s*)?"
 )
-_DENIED: Final = re.compile(r"\b(?:not|isn't)(?: (?:be|equal(?: to)?|simply|just))?[\s$]{0,3}(?:\\[(\[]\s?)?\Z")
-_PLACEHOLDER: Final = re.compile(r"(?:your[ _]|the[ _]|final[ _]){0,3}answer|\.{3}|\\l?dots", re.IGNORECASE)
+_NEARLY: Final = re.compile(  # the decimal of the box in front
+    rf"{_GAP}[.,]?{_GAP}(?:(?:which|that) is |or |i\.e\.,? )?(?:\\approx|≈|approximately|about|roughly|around){_GAP}"
+)
+_FORMATTING: Final = re.compile(r"[$*#]|\\[()\[\]]|\\q?quad")
+_PART: Final = re.compile(
+    r"(?:\A|\n|[.;,!?:] )\s{0,3}(part |case |question |problem )?\(?([a-h]|[iv]{1,3}|\d)(?:[).:]|(?= ))", re.IGNORECASE
+)
+_ROWS: Final = ("a b c d e f g h", "i ii iii iv v vi", "1 2 3 4 5 6 7 8 9")
+_LABEL: Final = re.compile(
+    r"(?:\A|\n|[.:;,!?]\s|\b(?:and|while) )\s{0,3}(?:and |while |but )?(?:the |its )?"
+    r"([a-z](?:[\w'-]| (?=\w)){0,40}(?:\(\w\))?)\s?(is|=|:|are|equals)\s{0,3}\Z",
+    re.IGNORECASE,
+)
+_NO_PART: Final = re.compile(
+    r"\b(?:answer|result|final|total|altogether|in all|case|so|hence|thus|therefore|then|we|this|it|that)\b",
+    re.IGNORECASE,
+)
+_KIND: Final = re.compile(r"\b(?:first|second|third|fourth|other|min\w+|max\w+|least|greatest)\b", re.IGNORECASE)
+_DENIED: Final = re.compile(
+    r"\b(?:not|isn't|rather than|instead of)(?: (?:be|equal(?: to)?|simply|just))?[\s$]{0,3}(?:\\[(\[]\s?)?\Z"
+)
+_PLACEHOLDER: Final = re.compile(
+    r"(?:\\text ?\{ ?)?(?:your[ _]|the[ _]|final[ _]){0,3}answer(?: here)?(?: ?\})?|\?{1,3}|\.{3}|\\l?dots",
+    re.IGNORECASE,
+)
 # What belongs to the value though it stands beside the box. Anything else may be a formula whose gap the box fills.
 _ORDER: Final = r"(?:[<>]|\\[lg]e(?:q|qslant)?(?![a-z])|\\[lg]t(?![a-z]))"
 _SIGN: Final = re.compile(
@@ -38,11 +63,12 @@ _UNBOXED: Final = re.compile(r"\\boxed\{([^{}]*)\}")
 _SINGLE: Final = re.compile(r"[\w.]+|\\[dt]?frac\{\w+\}\{\w+\}|\\frac\d\d")
 
 
-class Boxed(NamedTuple):
-    """Where the last box stands, and its answer (None: it does not end)."""
+class Found(NamedTuple):
+    """An answer (None: one that does not end), where it starts, and how it is marked: 2 beyond doubt, 0 by the way."""
 
     start: int
     answer: str | None
+    rank: int = 2
 
 
 class _Extent(NamedTuple):
@@ -53,7 +79,7 @@ class _Extent(NamedTuple):
     content: str
 
 
-def last_box(text: str, read_tag: Callable[[str], str]) -> Boxed | None:
+def last_box(text: str, read_tag: Callable[[str], str]) -> Found | None:
     """The last box and those that are joined to it; one that is empty, or denied ("not \\boxed{5}"), is none.
 
     Args:
@@ -64,26 +90,52 @@ def last_box(text: str, read_tag: Callable[[str], str]) -> Boxed | None:
     closed = closing_braces(text) if boxes else {}
     tags = [match.span() for match in _END_TAG.finditer(text)] if boxes else []
     found: list[_Extent] = []
-    following = -1
-    for match in reversed(boxes):
+    following, aside, parts = -1, None, False
+    for index, match in reversed(list(enumerate(boxes))):
         place = _extent(match, closed, tags)
         if place is None:
             if not found:
-                return Boxed(match.start(), None)
+                return Found(match.start(), None)
             break
         first, last, end = place
         if found and not _JOINED.fullmatch(text, end, following):
             if end > following:  # this box holds the one found
                 following = match.start()
                 continue
-            break
+            previous = _extent(boxes[index - 1], closed, tags) if index else None
+            before = text[max(match.start() - 600, previous[2] if previous is not None else 0) : match.start()]
+            if _NEARLY.fullmatch(text, end, following):
+                found.clear()
+            elif not (parts := _is_next_part(before, text[end:following])):
+                break
         content = _content(match, text[first:last], read_tag)
-        if content and not _DENIED.search(text[max(match.start() - 30, 0) : match.start()]):
-            found.append(_Extent(match.start(), end, content))
-            following = match.start()
+        if not content or _DENIED.search(text[max(match.start() - 30, 0) : match.start()]):
+            continue
+        box = _Extent(match.start(), end, content)
+        if not found and is_aside(text, match.start(), end):
+            aside = aside or Found(match.start(), _with_signs(text, box), 0)
+            continue
+        found.append(box)
+        following = match.start()
     if len(found) == 1:
-        return Boxed(following, _with_signs(text, found[0]))
-    return Boxed(following, ", ".join(dict.fromkeys(box.content for box in reversed(found)))) if found else None
+        return Found(following, _with_signs(text, found[0]))
+    contents = [box.content for box in reversed(found)]
+    return Found(following, ", ".join(contents if parts else dict.fromkeys(contents))) if found else aside
+
+
+def _is_next_part(before: str, between: str) -> bool:
+    """Whether two boxes answer parts of one question, by the texts before the first and between the two."""
+    before, between = (_FORMATTING.sub("", text) for text in (before, between))
+    earlier, later = list(_PART.finditer(before)), list(_PART.finditer(between))
+    if earlier and len(later) == 1 and any(f"{earlier[-1][2]} {later[0][2]}".lower() in row for row in _ROWS):
+        said = between[later[0].end() :]
+        return not said.strip() or (not (later[0][2].isdigit() and not later[0][1]) and not _NO_PART.search(said))
+    first, second = _LABEL.search(before[-100:]), _LABEL.search(between)
+    if first is None or second is None or len(between) > 100 or first[2] != second[2] or _NO_PART.search(second[1]):
+        return False
+    if re.search(r"[.!?]\s|\n", between[: second.start(1)]) is None or first[2] == ":":
+        return first[1] != second[1]
+    return len(first[1]) == len(second[1]) == 1 or _KIND.sub("", first[1]) == _KIND.sub("", second[1]) != first[1]
 
 
 def is_empty_box(text: str) -> bool:
@@ -96,7 +148,7 @@ def _extent(box: re.Match[str], closed: dict[int, int], tags: list[tuple[int, in
     """Where what a box holds starts and ends, and where the box ends; None where it does not."""
     if box.group(1) is not None:
         return box.start(1), box.end(1), box.end()
-    if box.group().startswith("<"):
+    if box.group().startswith(("<", "[")):
         place = bisect_left(tags, (box.end(), 0))
         return None if place == len(tags) else (box.end(), *tags[place])
     end = closed.get(box.end())
@@ -104,10 +156,10 @@ def _extent(box: re.Match[str], closed: dict[int, int], tags: list[tuple[int, in
 
 
 def _content(box: re.Match[str], inside: str, read_tag: Callable[[str], str]) -> str:
-    if box.group().startswith("<"):
+    if box.group().startswith(("<", "[")):
         content = read_tag(inside)
     else:
-        content = inside.strip("$.") if box.group(1) is not None else without_colour(inside).strip()
+        content = inside.strip(".,;") if box.group(1) is not None else without_colour(inside).strip()
     return "" if _PLACEHOLDER.fullmatch(content) else content
 
 

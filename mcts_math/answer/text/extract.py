@@ -4,39 +4,67 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Final, NamedTuple
+from typing import Final
 
-from mcts_math.answer.text.boxes import is_empty_box, last_box
+from mcts_math.answer.text.boxes import Found, is_empty_box, last_box
 from mcts_math.answer.text.normalise import without_colour
+from mcts_math.answer.text.remarks import REMARK
+from mcts_math.answer.text.sentences import conclusion, is_supposed, set_right, taken_back
 
-_BOLD_MARK: Final = r"\s{0,9}(?:(?:\*\*|__)\s{0,9})?"
+_BOLD_MARK: Final = r"\s{0,9}(?:(?:\*{1,2}|__)\s{0,9})?"
 _HEADINGS: Final = (  # what a heading of fourth level is about, where it marks no answer
     r"step|part|case|verif\w*|check\w*|(?:final )?answer|solution|conclusion|explanation|summary|calculat\w*|approach"
     r"|method|result|note|given|find|problem|question|proof|analysis|reasoning"
 )
 _ANSWER: Final = (  # in other languages
     r"ответ|réponse|antwort|antwoord|respuesta|resposta|risposta|cevap|jawaban|đáp (?:án|số)|odpowiedź|정답|답|答え|答"
-    r"|解答|الجواب|الإجابة|उत्तर"
+    r"|解答|svar|vastaus|відповідь|απάντηση|الجواب|الإجابة|उत्तर"
 )
 _MARK: Final = re.compile(
-    r"(?:final|correct)\s+(?:answer|choice|option|result)(?: ?\([^()\n]{1,40}\))?"
-    rf"{_BOLD_MARK}(?:is|:|=)+{_BOLD_MARK}:?"
-    rf"|\banswers?(?: to (?:the|this) (?:question|problem))?(?:, then,)?{_BOLD_MARK}"
-    r"(?:(?:is|are|(?:must|should|would|will) be)\b(?:\s*:)?|:)\s*(?:\*\*|__)?"
+    r"(?:final|correct(?:ed)?|right)\s+(?:answer|choice|option|result|value)(?: ?\([^()\n]{1,40}\))?"
+    rf"{_BOLD_MARK}(?:(?:is|:|=|→|[-=]>)+|[-–—] ){_BOLD_MARK}:?"
+    r"|\banswer (?:is not|isn't) [^.;\n]{1,60}[;.,—–-]{1,2} ?(?:it is|it's|but)\b|答案不是[^，。\n]{1,20}，?而?是"
+    rf"|(?<![^\W_])answers?(?: to (?:the|this) (?:question|problem))?(?:, then,)?{_BOLD_MARK}"
+    r"(?:(?:is|are|equals|(?:must|should|would|will) be)\b(?:\s*:)?|:)\s*(?:\*\*|__)?|(?<![^\W_])ans[.:]"
     r"|^[ #*_]{0,9}(?:result[*_ ]{0,3}:(?:\*\*)?|answer[*_ ]{0,3}=(?!=))"
     r"|(?:最终)?答案\s?(?:是(?!不)|为|：|:)+|故选\s?[:：]?"
-    rf"|(?<!\w)(?:{_ANSWER})(?: \w{{4,9}})?{_BOLD_MARK}(?:[:：]|[은는は]| (?:es|est|ist|lautet|è|é)\b ?:?)(?:\s?\*\*)?"
+    rf"|(?<!\w)(?:{_ANSWER})(?: \w{{4,9}})?{_BOLD_MARK}"
+    r"(?:[:：]|[은는は]| (?:(?:es|est|ist|lautet|è|é|är|هي|هو)\b|है) ?:?)(?:\s?\*\*)?"
     rf"|(?<!#)####(?!#)(?!\s{{0,9}}(?:{_HEADINGS})\b|[^\n]{{0,80}}[:：][ *_]{{0,9}}(?:\n|$))"
-    r"|^[ #*_]{0,9}final answer[ #*_]{0,9}$|^ {0,3}(?:#|\*\*|__)[ #*_]{0,6}answer[ #*_]{0,9}$",
+    r"|^[ #*_✅✔🎯]{0,9}final answer[ #*_✅✔🎯]{0,9}$|^ {0,3}answer {0,3}\n[=-]{3,90}$"
+    r"|^ {0,3}(?:#|\*\*|__)[ #*_]{0,6}answer[ #*_]{0,9}$",
     re.IGNORECASE | re.MULTILINE,
 )
-_VERB: Final = re.compile(r" (?:is|are|be|es|est|ist|lautet|è|é)\b|[은는は]|=")
+_VERB: Final = re.compile(r" (?:(?:is|are|be|equals|isn't|es|est|ist|lautet|è|é|är|هي|هو)\b|है)|[은는は]|=")
 _SUPPOSED: Final = re.compile(r"\b(?:if|suppose|assume|assuming|unless|whether)(?: that)?(?: the)? ?\Z", re.IGNORECASE)
 _FENCED: Final = re.compile(r"```[a-z]{0,12}\n?([^`]{1,300})```")
 _LIST: Final = re.compile(r"(?:(?:[-*]|\d[.)]) [^\n=]{1,80}=[^\n]{1,80}(?:\n|\Z)){2,50}")
 _LIST_MARK: Final = re.compile(r"^(?:[-*]|\d[.)]) ", re.MULTILINE)
-_CORRECT: Final = re.compile(r"\b(?:option|choice|answer) \(?([A-Z])\)? is (?:the )?(?:correct|right)\b")
-_END_MARK: Final = re.compile(r"\s{0,3}\.?\s?(?:[✓✔✅∎■□]|\$?\\(?:square|blacksquare|checkmark|qed)\$?)\s{0,9}\Z")
+_CHOSEN: Final = re.compile(  # what is called the answer by its sentence
+    r"(?:^|[.,;:!?] |\b(?:[Ss]o|[Tt]hus|[Hh]ence|[Tt]herefore|that),? )(?:[Tt]he )?"
+    r"(?:[Oo]ption |[Cc]hoice |[Aa]nswer )?\(?([A-Z])\)? is (?:the )?(?:correct|right)\b"
+    r"|(?:\b(?:choose|pick|select|go with)\s(?:option |choice |answer )?|选\s?[:：]?\s?)\(?([A-Z])\)?(?=[.,。]|\s*$)"
+    r"|(?<![\w.$-])(-?[\d.,/]{1,30}|\$[^$\n]{1,80}\$) is the (?:final |correct )?answer\b"
+    r"|\banswer ((?:cannot|can't) be determined|does not exist|doesn't exist)\b",
+    re.MULTILINE,
+)
+_HEADING: Final = re.compile(  # of LaTeX
+    r"(\$?)(?<!\{)\\(?:text(?:bf|it)?|emph|(?P<section>(?:sub){0,2}section\*?))\s?\{\s{0,3}((?:final )?answer)"
+    r"\s{0,3}(?::\s{0,3}\}|\}(?(section)|(?=:))) ?:?",
+    re.IGNORECASE,
+)
+_OUTPUT: Final = re.compile(  # of a program, at the very end
+    r"(?:\A|\n)(?:```(?:output|text|plaintext)?\n([^\n`]{1,300})\n```|output: ?([^\n]{1,300}))\s*\Z", re.IGNORECASE
+)
+_VERDICT: Final = re.compile(r"\**(yes|no|true|false)(?:\**\.|\.?\*\*|, (?:because|since)\b)", re.IGNORECASE)
+_NOTHING: Final = re.compile(  # said where the answer might stand
+    r"(?:the |your )?(?:final )?answer|as follows|below|above|(?:easy|hard|simple) to \w+|\?+"
+    r"|(?:obtained|given|found|shown|computed) (?:by|from|in|as|below)\b.*",
+    re.IGNORECASE | re.DOTALL,
+)
+_END_MARK: Final = re.compile(
+    r"\s{0,3}\.?\s?(?:[✓✔✅∎■□✨\U0001f300-\U0001faff]|\$?\\(?:square|blacksquare|checkmark|qed)\$?)\s{0,9}\Z"
+)
 _BOLD: Final = re.compile(r"(?<![\w)*])\*\*([^*\n]{1,80})\*\*(?![\w(*])")
 _ONE_WORD: Final = re.compile(rf"answer|{_ANSWER}")
 _LINE_START: Final = re.compile(r"(?:^|\n)[ #*_>-]{0,9}(?:the )?\Z", re.IGNORECASE)
@@ -52,32 +80,42 @@ _THOUGHT: Final = re.compile(
 )
 _CHANNEL: Final = re.compile(r"<\|channel\|>(\w+)(?:[^<]{0,80})<\|message\|>")
 _FIELD: Final = re.compile(
-    r'"(?:final[_ ]?)?answer" ?: ?("(?:[^"\\]|\\.){1,500}"|-?\d[\d.eE+-]{0,30})(?=\s*(?:\}|,\s*["\n]|$))'
+    r'"(?:final[_ ]?)?answer" ?: ?("(?:[^"\\]|\\.){1,500}"|\[[^\[\]{}]{1,300}\]|-?\d[\d.eE+-]{0,30})'
+    r'(?=\s*(?:\}|,\s*["\n]|$))'
 )  # of JSON
 _CODE: Final = re.compile(r"```(?:python|py|c|cpp|java)\b.*?(?:```|\Z)", re.DOTALL)
-_NEXT_TURN: Final = re.compile(r"(?<=\S)\n\s?\n(?:Human|User):")
+_NEXT_TURN: Final = re.compile(
+    r"(?<=\S)(?:\n\s?\n(?:(?:Human|User):|### Instruction)"
+    r"|(?:<\|(?:im_end|eot_id|end)\|>|</s>)\s{0,3}(?=<\||<s>|\[INST))"
+)
 _BARE: Final = re.compile(
     r"(?=.*[A-Za-z\d])(?:[^\w\n#]|[_\d]|\\[a-zA-Z]{1,20}|(?<![A-Za-z])[A-Za-z](?![A-Za-z])){1,60}"
 )
 _TAG: Final = re.compile(r"</?(?:b|strong|i|em|p|u|span|div)>")
 _COPULA: Final = re.compile(r" ?(?:입니다|이다|이에요|です|である|になる)[.。]?$")
-_DENIED: Final = re.compile(r"\Anot [^,\n]{1,40}, but (?=\S)|, not (?=[$\\\d-]).*\Z|\Anot (?=[$\\\d-]).*\Z", re.DOTALL)
-_LAST_WORD: Final = re.compile(  # bold, or a display below the line that announces it
-    r"\*\*([^*\n]+)\*\*\.?\s*$"
-    r"|\b(?:answer|result|solutions? (?:is|are)):?\n\s{0,9}\\\[([^\n]+|\n[^\n]+\n)\\\]\.?\s*$",
+_DENIED: Final = re.compile(
+    r"\Anot [^,\n]{1,40},? but (?=\S)|, not (?=[$\\\d-]|\(?[A-Z]\)?\W{0,3}\Z).*\Z|\Anot (?=[$\\\d-]).*\Z", re.DOTALL
+)
+_LAST_WORD: Final = re.compile(r"\*\*([^*\n]+)\*\*\.?\s*$")
+_BULLET: Final = re.compile(r"\A[-*] (?=\S)")
+_ADVERB: Final = re.compile(
+    r"\A(?:(?:therefore|thus|hence|then|clearly|simply|indeed|just|donc|also|somit|entonces|quindi|dunque|portanto),?"
+    r" (?=\S)|given by (?=[$\\\d])|(?:一共|总共|共)有? ?(?=\d))",
     re.IGNORECASE,
 )
-_BULLET: Final = re.compile(r"\A[-*] (?=\S)")
-_ADVERB: Final = re.compile(r"(?:therefore|thus|hence|then|clearly|simply|indeed|just),? (?=\S)", re.IGNORECASE)
 _OTHER_CHOICE: Final = re.compile(r"\(?\b[A-Z]\)(?=\W|$)|^\s*[<>=+*/^-]")  # (B) or (C), (A) < 5
 _CHOICE: Final = re.compile(
-    r"\$?(?:\\(?:text|textbf|mathrm|mathbf)\{\(([A-Z])\)\.?\}|\(?([A-Z])\)(?=\s|$|[.:])|\(?([A-Z])\)?[.:]?$)"
+    r"\$?(?:([A-Z]) (?=\(\$)"
+    r"|\\(?:text|textbf|mathrm|mathbf)\{\(([A-Z])\)\.?\}|\(?([A-Z])\)(?=\s|$|[.:])|\(?([A-Z])\)?[.:]?$)"
 )
-_SENTENCE: Final = re.compile(r"[.!]\s+(?=[A-Z])|[.!]$|。")
+_SENTENCE: Final = re.compile(r"[.!]\s+(?=[A-Z]|\([A-Z][a-z]+ )|[.!]$|。")
 _ABBREVIATED: Final = re.compile(r"\b(?:[ap]\.m|[AP]\.M|St|Mt|Dr|Mr|Mrs|Ms)\.?$")
 _AFTERTHOUGHT: Final = re.compile(
-    r",?\s+(?:which|because|since|as\s+(?:required|desired|expected))\b|,\s+(?:and\s+)?so\s+(?=[a-z]{2})"
-    r"|\s[–—]\s+(?=[a-z']{2,} [a-z']{2,})|\s\(not [^()\n]{1,40}\)"
+    r",?\s+(?:which|because|since|assuming|rather than|instead of|as\s+(?:required|desired|expected))\b"
+    r"|,?\s+(?:i\.e\.|that is,|or (?:about|approximately|roughly)\b)|,? approximately\b"
+    rf"|,\s+(?:and\s+)?so\s+(?=[a-z]{{2}})|\s\((?:(?:not|i\.e\.,?|that is,?|namely) |{REMARK})[^()\n]{{0,80}}\)"
+    r"|\s[–—]\s+(?=[a-z']{2,} [a-z']{2,})|(?<=\$) of (?:the|an?|her|his|its|their|all)\b"
+    r"|(?<=[\d$)}]):\s+(?=[a-z]{2,} )|\s\|\s+(?=[A-Z][a-z]+:)"
 )
 _DISPLAY: Final = re.compile(  # what follows is the end of a sentence, or a clause about it
     r"(?:\\\[((?:(?!(?<!\\)\\\]).)*)\\\]|\$\$((?:(?!\$\$).)*)\$\$|\\\(((?:(?!(?<!\\)\\\)).)*)\\\))"
@@ -85,48 +123,69 @@ _DISPLAY: Final = re.compile(  # what follows is the end of a sentence, or a cla
     re.DOTALL,
 )
 _DOLLARS: Final = re.compile(r"\$+([^$]+)\$+\s*(?:[.!]|,(?=[^$\d]*$)|$)")
+_PLAIN: Final = re.compile(
+    r"\W{0,9}(?:\d|[$\\({\[<>=]|[a-z](?:\W{0,2}\Z| ?=)|(?:yes|no|true|false)\W{0,2}\Z)", re.IGNORECASE
+)
 _MAX_MARKED: Final = 5000  # characters behind a mark
-
-
-class _Found(NamedTuple):
-    """An answer (None: one that does not end), where it starts, and whether it is marked beyond doubt."""
-
-    start: int
-    answer: str | None
-    strong: bool = True
 
 
 def extract_answer(text: str) -> str | None:
     """The answer that `text` marks as final, or None where it marks none.
 
     Marks are a box (`\\boxed{…}`, `<answer>…</answer>`), `Final Answer: …` or that heading, `#### …`; the last of these
-    in the text counts. Boxes that `and`, `or` or a comma joins are a list; a sign or factor beside a box in its formula
-    belongs to it. A JSON field `answer` marks one too, and so does "answer:" in other languages. Failing these, the
-    last `the answer is …`, then bold text at the very end, a display below "the result:", or all of a reply that has no
-    words. A choice letter in front (`(B) 12`) is the answer. A thought (`<think>`) marks nothing, and a last box that
-    does not end gives no answer.
+    in the text counts. Boxes that `and`, `or` or a comma joins, and those of parts, are a list; a sign or factor beside
+    a box in its formula belongs to it, and one in a check, a remark or a question gives way to any other. A JSON field
+    `answer` marks one too, and so does "answer:" in other languages. Failing these, the last `the answer is …`, then
+    bold text at the very end, a choice called correct, all of a reply that has no words, or the number or formula of a
+    last sentence or display that concludes. What takes an answer back (`Wait, …: the answer is 6`) counts instead. A
+    choice letter in front (`(B) 12`) is the answer. A thought (`<think>`) marks nothing, and a last box that does not
+    end gives no answer.
     """
     reply = _without_thoughts(text)
-    reply = _NEXT_TURN.split(reply)[0] or reply
-    found = _marked(_CODE.sub("", reply)) or _marked(reply)
-    if found:
-        return max(found, key=lambda item: (item.strong, item.start)).answer
+    head = _NEXT_TURN.split(reply, maxsplit=1)[0]
+    return (_answer(head) if len(head) < len(reply) else None) or _answer(reply)
+
+
+def _answer(reply: str) -> str | None:
+    """The answer of one turn."""
+    reply = _HEADING.sub(r"\3: \1", reply)
+    for body in (_CODE.sub("", reply), reply):
+        if found := _marked(body):
+            best = max(found, key=lambda item: (item.rank, item.start))
+            return best.answer and (_corrected(body, best.start) or best.answer)
     last = _LAST_WORD.search(reply.rstrip())
-    if last is not None:
-        return _clean(last.group(1) or last.group(2))
-    chosen = [match for match in _CORRECT.finditer(reply) if not _SUPPOSED.search(reply[: match.start()][-30:])]
+    if last is not None and (answer := _clean(last.group(1))) and not _NOTHING.fullmatch(answer):
+        return answer
+    chosen = [match for match in _CHOSEN.finditer(reply) if not _SUPPOSED.search(reply[: match.start()][-30:])]
     if chosen:
-        return chosen[-1].group(1)
+        return "".join(chosen[-1].groups("")).strip("$")
     bare = reply.strip()
-    return _clean(bare) if "\\boxed" not in bare and _BARE.fullmatch(bare) else None
+    if "\\boxed" in bare:
+        return None
+    output = _OUTPUT.search(bare)
+    said = bare if output is None else output.group(1) or output.group(2)
+    if _BARE.fullmatch(said):
+        return _clean(said)
+    verdict = _VERDICT.match(bare)
+    return conclusion(_CODE.sub("", bare)) or (verdict.group(1) if verdict is not None else None)
 
 
-def _marked(reply: str) -> list[_Found]:
+def _corrected(reply: str, start: int) -> str | None:
+    """The plain answer that a correction behind the answer at `start` says instead."""
+    for rest in taken_back(reply, start):
+        said = [item for item in _marked(rest) if item.rank and not is_supposed(rest, item.start)]
+        answer = max(said, key=lambda item: (item.rank, item.start)).answer if said else _clean(set_right(rest))
+        if answer is not None and _PLAIN.match(answer) is not None:
+            return answer
+    return None
+
+
+def _marked(reply: str) -> list[Found]:
     """What the last box, the last mark and the last JSON field say, as far as there are any."""
-    box = last_box(reply, lambda inside: (_last_mark(inside) or _Found(0, _clean(inside))).answer or "")
+    box = last_box(reply, lambda inside: (_last_mark(inside) or Found(0, _clean(inside))).answer or "")
     fields = list(_FIELD.finditer(reply))
-    found = [_last_mark(reply), _Found(*box) if box is not None else None]
-    found += [_Found(field.start(), _decoded(field.group(1)), _ends(reply, field)) for field in fields[-1:]]
+    found = [_last_mark(reply), box]
+    found += [Found(field.start(), _decoded(field.group(1)), 1 + _ends(reply, field)) for field in fields[-1:]]
     return [item for item in found if item is not None]
 
 
@@ -137,7 +196,8 @@ def _ends(reply: str, field: re.Match[str]) -> bool:
 
 def _decoded(value: str) -> str:
     try:
-        return str(json.loads(value))
+        decoded = json.loads(value)
+        return ", ".join(map(str, decoded)) if isinstance(decoded, list) else str(decoded)
     except ValueError:  # backslashes of LaTeX that are not escaped
         return value.strip('"')
 
@@ -163,7 +223,7 @@ def _without_thoughts(text: str) -> str:
     return "".join([*kept, text[start:] if not depth else ""])
 
 
-def _last_mark(text: str) -> _Found | None:
+def _last_mark(text: str) -> Found | None:
     marks = [match for match in _MARK.finditer(text) if not _SUPPOSED.search(text[: match.start()][-30:])]
     strong = {match.start() for match in marks if _is_strong(text, match)}
     for match in sorted(marks, key=lambda match: (match.start() in strong, match.start()), reverse=True):
@@ -180,8 +240,8 @@ def _last_mark(text: str) -> _Found | None:
         rest = rest[: stop.start()] if stop is not None else rest.rstrip()
         inner = _MARK.match(rest[4:] if rest[:4].lower() == "the " else rest)
         answer = _clean(rest if inner is None else rest[rest.index(inner.group()) + len(inner.group()) :])
-        if answer and not is_empty_box(answer):
-            return _Found(match.start(), answer, match.start() in strong)
+        if answer and not is_empty_box(answer) and not _NOTHING.fullmatch(answer):
+            return Found(match.start(), answer, 1 + (match.start() in strong))
     return None
 
 
@@ -208,12 +268,13 @@ def _clean(text: str) -> str | None:
             return "".join(enclosed.groups("")).strip(" \n.") or None
     if "\\begin" not in text:
         text = text if text.startswith(("[[", "Matrix")) else text.split("\n", 1)[0].strip()
+    text = _AFTERTHOUGHT.split(text, maxsplit=1)[0].strip()
     for sentence in _SENTENCE.finditer(text):
         before = max(sentence.start() - 6, 0)
         if not any(_ABBREVIATED.search(text[before:end]) for end in (sentence.start(), sentence.end())):
             text = text[: sentence.start()]
             break
-    text = _AFTERTHOUGHT.split(text, maxsplit=1)[0].strip().strip("*_").strip()
+    text = text.strip().strip("*_").strip()
     if (whole := _DOLLARS.fullmatch(text)) is not None:
         return whole.group(1).strip() or None
     choice = _CHOICE.match(text)

@@ -43,7 +43,8 @@ _BOX: Final = re.compile(r"\\(?:boxed|fbox|ensuremath)\s*\{")
 _LEAD: Final = re.compile(
     r"^(?:so|thus|hence|therefore),?\s+(?=[a-z]\s?[=<>\\]|[-\d\\$])"
     r"|^(?:(?:so|thus|hence|therefore|and|the),?\s+)*(?:final\s+)?(?:answer|result|solution|value)s?"
-    r"(?:\s+(?:is|are)(?:\s*:)?|\s*[:=])\s*|^(?:所以)?(?:最终)?答案(?:是|为|：|:)\s*",
+    r"(?:\s+(?:is|are)(?:\s*:)?|\s*[:=])\s*"
+    r"|^(?:\\(?:therefore|implies|Rightarrow|Longrightarrow|to)(?![a-zA-Z])|[∴⇒⟹]|=>)\s*(?=\S)|^(?:所以)?(?:最终)?答案(?:是|为|：|:)\s*",
     re.IGNORECASE,
 )
 _WRAPPING: Final = re.compile(

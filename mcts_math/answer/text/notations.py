@@ -10,6 +10,7 @@ from collections.abc import Callable
 from fractions import Fraction
 from typing import Final
 
+from mcts_math.answer.text.remarks import REMARK
 from mcts_math.answer.text.spelled import spelled_number
 from mcts_math.answer.text.units import UNITS
 from mcts_math.answer.text.vocabulary import meanings
@@ -21,6 +22,7 @@ _NAME: Final = r"(?:\\(?:text|mathrm) ?\{)? ?([A-Za-z]+)"
 _POWER: Final = r" ?(?:\^ ?\{?(\d)\}?)?"
 _FACTOR: Final = re.compile(r"\{ ?([A-Za-z]{1,4}) ?\}(?: ?\^ ?\{?(-?\d)\}?)?")
 _PLAIN: Final = r"(-?\d{1,15}(?:\.\d{1,15}|/[1-9]\d{0,14})?)( ?\\?%|)"
+_LETTER: Final = r"[A-Za-z](?:_\{?\d\}?)?"
 _MEASURE: Final = re.compile(r"(?<![a-zA-Z\\])m ?\\angle(?![a-z])")
 _FOREIGN: Final = meanings(
     "tan: tg; cot: ctg cotg; sin: sen; csc: cosec; arctan: arctg; arccot: arcctg; arcsin: arcsen"
@@ -95,11 +97,18 @@ _RULES: Final[tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]
             rf"\\(?:operatorname|mathrm|text) ?\{{ ?({'|'.join(_FOREIGN)}) ?\}}|\\({'|'.join(_FOREIGN)})(?![a-z])",
             lambda m: rf"\{_FOREIGN[m[1] or m[2]]} ",
         ),
-        (r"^(?:\\(?:therefore|implies|Rightarrow|Longrightarrow)(?![a-z])|=>) ?(?=\S)", ""),
         (r"(?<=\S) ?\\(?:blacksquare|checkmark|square|Box|qed)$", ""),
         (r"(?<=\d)_ ?\{ ?\((\d{1,2})\) ?\}", r"_{\1}"),
         (r"\\(?:mathrm|text) ?\{? ?([CP])\b ?\}?(?= ?[_^])", r"\1"),
-        (r"(?<=[\w}]) ?\((?:since|because|as|where|note|after|double|repeated|rounded) [^()]{0,200}\)$", ""),
+        (rf" ?\\(?:text|mbox|textrm|mathrm) ?\{{ ?\( ?{REMARK}[^()]*(?:\([^()]*\)[^()]*)?\)[ }}]*$", ""),
+        (rf"(?<=.) ?\( ?{REMARK}[^()]*(?:\([^()]*\)[^()]*)?\)(?=[ }}]*$)", ""),
+        (r" ?(?:\\text ?\{ ?)?\((?:in )([A-Za-z]{1,20})\) ?\}?$", r"\\text{ \1}"),
+        (r"(?<=\d) ?\((\\text ?\{[^{}]{1,40}\}(?: ?\^ ?\{?\d\}?)?)\)$", r" \1"),
+        (
+            rf",? ?(?:\\text ?\{{ ?)?,? ?(?:where|with|for) ?\}}? ?{_LETTER}(?:(?:,| and) ?{_LETTER})*"
+            r" ?(?:\\text ?\{ ?)?(?:is|are|being)?(?: an?| any)?(?: arbitrary| real)* ?constants?(?: of \w+)? ?}?$",
+            "",
+        ),
         # derivatives, functions and sequences as labels
         (
             rf"^\\frac ?\{{ ?{_D}{_POWER} ?([a-zA-Z])(?: ?\([a-z]\))? ?\}} ?\{{ ?{_D} ?[a-z]{_POWER} ?\}} ?=",
@@ -120,12 +129,6 @@ _RULES: Final[tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]
         (
             r",? ?(?:\\text ?\{ ?)?,? ?for (?:some|any|every|a)? ?"
             r"(?:real |arbitrary )?(?:constant|number) ?\}? ?[a-zA-Z]$",
-            "",
-        ),
-        (
-            r"(?:,? ?\(?\\text ?\{ ?,? ?(?:where|with|and) ?\} ?|,? (?:where|with|and) |,? ?\(|, )"
-            r"[a-zA-Z](?:_\{?\d\}?)? ?(?:\\text ?\{ ?)?(?:is |being )?(?:an? )?(?:arbitrary |any |real )*constant"
-            r"(?: of integration)?(?: ?\})?\)?$",
             "",
         ),
         (r"^([fgh](?:\([a-z]\))?) ?\\equiv(?!.*mod)", r"\1 ="),
