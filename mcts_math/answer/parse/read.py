@@ -14,6 +14,7 @@ from mcts_math.answer.parse.tokenise import tokenise
 from mcts_math.answer.parse.tokens import UnreadableError
 from mcts_math.answer.text.normalise import MAX_LENGTH, normalise
 from mcts_math.answer.text.phrases import Sentence, labelled, listed, notation, sentence
+from mcts_math.answer.text.remarks import replied
 from mcts_math.answer.text.runs import is_word
 from mcts_math.answer.text.spelled import plain_words, words_value
 from mcts_math.answer.text.vocabulary import meanings
@@ -61,6 +62,7 @@ class Reading:
     node: Node | None
     problem: str = ""  # why there is no node
     figures: frozenset[str] = frozenset()  # what its letters are points of: angle, triangle, ray, line
+    beside: str = ""  # what is said beside yes or no
 
 
 def read(text: str) -> Reading:
@@ -98,11 +100,12 @@ def _read(text: str) -> Reading:
     if not clean:
         return Reading("", None, "empty")
     words = " ".join(_UNTEXT.sub(r" \1 ", clean).split())
-    if (short := notation(words)) != words:
+    short, beside = replied(notation(words))
+    if short != words:
         clean = words = short
     try:
         marked = _FIGURES.search(text) is not None
-        return Reading(clean, (None if marked else _capitals(words)) or _said(words) or parse(clean))
+        return Reading(clean, (None if marked else _capitals(words)) or _said(words) or parse(clean), beside=beside)
     except UnreadableError as error:
         problem = str(error)
     except RecursionError:

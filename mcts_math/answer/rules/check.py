@@ -10,7 +10,7 @@ from mcts_math.answer.parse.read import Reading, read, read_as_list
 from mcts_math.answer.rules.compare import compare
 from mcts_math.answer.rules.quantities import in_common_units
 from mcts_math.answer.text.chemistry import same_formula
-from mcts_math.answer.text.phrases import conflict
+from mcts_math.answer.text.remarks import conflict, same_remark
 from mcts_math.answer.values.nodes import Group, Node
 from mcts_math.answer.values.shapes import letters
 from mcts_math.answer.values.show import show
@@ -76,7 +76,9 @@ def _judge_one(gold: str, pred: str, policy: Policy) -> _Outcome:
     if first.figures and second.figures and first.figures != second.figures:
         return _Outcome(Status.DIFFERENT, "different figures", first, second)
     if conflict(gold, pred):
-        return _Outcome(Status.DIFFERENT, "what joins the words, or is said beside yes or no", first, second)
+        return _Outcome(Status.DIFFERENT, "what joins the words", first, second)
+    if first.beside and second.beside and not _same_remark(first.beside, second.beside, policy):
+        return _Outcome(Status.DIFFERENT, "what is said beside yes or no", first, second)
     if first.text == second.text and first.text:
         return _Outcome(Status.EQUAL, "the same text but for decoration", first, second)
     if first.node is None or second.node is None:
@@ -97,6 +99,10 @@ def _judge_one(gold: str, pred: str, policy: Policy) -> _Outcome:
     except RecursionError:
         return _Outcome(Status.UNPARSED, "nested too deeply for the caller's stack", first, second)
     return _Outcome(Status.EQUAL if decision.equal else Status.DIFFERENT, decision.reason, first, second)
+
+
+def _same_remark(left: str, right: str, policy: Policy) -> bool:
+    return same_remark(left, right) or _judge_one(left, right, policy).status is Status.EQUAL
 
 
 def _same_order(first: Node, second: Node, figures: frozenset[str]) -> bool | None:

@@ -140,11 +140,6 @@ _WRITTEN: Final = (
     (r"([a-z]) is (?:a multiple of|divisible by) (\d{1,9})(?: number| integer)?", r"\1\\equiv0\\pmod{\2}"),
     (r"(?:(?:the )?limit\b|\\lim)[^,:;]* does not exist", "undefined"),
     (r"(?!.*\b(?:and|m[ai][xn]\w*|left|right)\b)[^\d,:;=]{0,60} does not exist", "undefined"),
-    (
-        r"(yes|no|true|false) ?[,;:] ?(?!(?:but|unless|if|only if|except|never|not)\b)("
-        r"?!(?:.*(?:[,;] ?|and ))?(?:yes|no|true|false)(?: ?[,;]| and |$))[a-z].*",
-        r"\1",
-    ),
     (r"(?:converges to|equals?|equal to|on|at) (.+)", r"\1"),
     (r"([a-z][a-z -]{2,60}) \(N\)", lambda m: m[2] if spelled_number(m[1]) == Fraction(m[2]) else m[0]),
     (
@@ -162,43 +157,6 @@ def _turns() -> Iterator[tuple[re.Pattern[str], str | Callable[[re.Match[str]], 
 
 
 _TURNS: Final = tuple(_turns())
-_REPLY: Final = re.compile(r"(?:yes|no|true|false) ?[,;:] ?(.+)", re.IGNORECASE | re.DOTALL)
-_STATED: Final = re.compile(r"\d+(?:\.\d+)?|[<>=]|\\(?:[gl]e|neq?|[gl]eq)\b")
-
-
-_SPOKEN: Final = re.compile(r"\bor\b|∨|\\(?:lor|vee)|yes|no|true|false", re.IGNORECASE)
-_JOINTS: Final = {
-    "and": re.compile(r"\band\b|∧|\\(?:land|wedge)(?![a-z])"),
-    "or": re.compile(r"\bor\b|∨|\\(?:lor|vee)(?![a-z])"),
-}
-_NUMERIC: Final = re.compile(
-    rf"[-+\d<>=¬]|\\(?!text|mathrm|land|lor|wedge|vee)[a-z]|(?<![A-Za-z\\])(?-i:[a-z])(?![A-Za-z])"
-    rf"|\b(?:{'|'.join(NUMBER_WORDS)})\b",
-    re.IGNORECASE,
-)
-
-
-def conflict(words: str, other: str) -> bool:
-    """Whether two answers can't be the same: `A and B`, but `A or B`; `yes, x = 5`, but `yes, x = 6`.
-
-    Values of a variable may be joined by either word, and "and" goes without saying.
-    """
-    if not _SPOKEN.search(words) and not _SPOKEN.search(other):
-        return False
-    (mine, stated), (theirs, stated_too) = beside(words), beside(other)
-    either = mine is not None and theirs is not None and ("or" in mine) != ("or" in theirs)
-    return either or bool(stated and stated_too and stated != stated_too)
-
-
-def beside(words: str) -> tuple[tuple[str, ...] | None, tuple[str, ...]]:
-    """What an answer says beside its value: which of "and" and "or" join its words (None: it has numbers, or is logic),
-    and what a reply states too."""
-    if len(words) > _MAX_TURN:
-        return None, ()
-    joints = [joint for joint, pattern in _JOINTS.items() if pattern.search(words)]
-    reply = _REPLY.fullmatch(words.strip().strip("$."))
-    stated = () if reply is None else tuple(sorted(_STATED.findall(reply.group(1))))
-    return None if _NUMERIC.search(words) else tuple(joints), stated
 
 
 class Sentence(NamedTuple):
