@@ -19,14 +19,16 @@ from mcts_math.answer.text.runs import is_word
 from mcts_math.answer.text.spelled import plain_words, words_value
 from mcts_math.answer.text.vocabulary import meanings
 from mcts_math.answer.values.matrices import components
+from mcts_math.answer.values.shapes import with_words
 from mcts_math.answer.values.nodes import Call, Group, Node, Num, Relation, Text
 
 _MAX_REMEMBERED: Final = 2000  # characters
 _FIGURES: Final = re.compile(
     r"(?:\\|\b)(?:angle|measuredangle|triangle|vec|overrightarrow|overleftrightarrow)(?![a-z])|[∠△]"
+    r"|\\overline(?= ?\{ ?[A-Z] ?[A-Z] ?\})"
 )
 _FIGURE_NAMES: Final = meanings(
-    "angle: measuredangle ∠; triangle: △; ray: vec overrightarrow; line: overleftrightarrow"
+    "angle: measuredangle ∠; triangle: △; ray: vec overrightarrow; line: overleftrightarrow; segment: overline"
 )
 _PLAIN_NUMBER: Final = re.compile(r"\s*[-+]?(?:\d+(?:\.\d+)?|\.\d+)\s*")
 _UNTEXT: Final = re.compile(r"\\(?:text|mbox|textbf|textit|textrm|mathrm|mathbf|operatorname)\s*\{([^{}]*)\}")
@@ -190,7 +192,7 @@ def parse(clean: str, thousands: bool = True) -> Node:
             raise
         node = Group("", "", tuple(number for text in numbers if (number := read(text).node) is not None))
     reject_prose(node)
-    return components(tidy(node))
+    return components(tidy(with_words(node)))
 
 
 @lru_cache(maxsize=1024)
