@@ -54,7 +54,7 @@ def _in_formula(cursor: Cursor, start: int) -> bool:
     """Whether square brackets, just closed, group a part of a formula: a power, factor or term."""
     before = cursor.tokens[start - 2] if start > 1 else None
     return cursor.token.text in _AROUND or (
-        before is not None and (before.text in _AROUND or before.kind in ("num", "sym"))
+        before is not None and (before.text in _AROUND or before.text in ("}", ")") or before.kind in ("num", "sym"))
     )
 
 

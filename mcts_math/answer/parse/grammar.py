@@ -79,12 +79,13 @@ def _power(cursor: Cursor) -> int:
 
 
 def _groups(cursor: Cursor) -> bool:
-    """Whether square brackets follow a factor and hold one more: `2[x + 1]`, but not `]0, 2[`."""
-    if cursor.token.space or cursor.previous.kind not in ("num", "sym"):
+    """Whether square brackets follow a factor and hold one more: `2[x + 1]`, but not `]0, 2[` or `5 [m]`."""
+    if cursor.previous.kind not in ("num", "sym") and cursor.previous.text not in ("}", ")"):
         return False
     texts = [token.text for token in cursor.tokens[cursor.index :]]
-    within = texts[: texts.index("]")] if "]" in texts else [","]
-    return not {",", "cup", "cap", ";"} & set(within)
+    within = set(texts[: texts.index("]")] if "]" in texts else [","])
+    plain = not cursor.token.space and cursor.previous.kind in ("num", "sym")
+    return not {",", "cup", "cap", ";"} & within and (plain or bool({"+", "-"} & within))
 
 
 def _extend(cursor: Cursor, left: Node, power: int) -> Node:
@@ -121,8 +122,15 @@ def _sum(cursor: Cursor, left: Node) -> Node:
         elif op in SIGNS:
             terms = [Call(SIGNS[op], (_joined(Sum, terms), right))]
         else:
-            terms.append(right if op == "+" else tree.negate(right))
-    return _joined(Sum, list(listed(terms)) if tree.DOTS in terms else terms)
+            terms.append(right if op == "+" or right == tree.DOTS else tree.negate(right))
+    return _series(list(listed(terms))) if tree.DOTS in terms else _joined(Sum, terms)
+
+
+def _series(terms: list[Node]) -> Node:
+    """A sum with dots, of which the terms that are written tell, one by one; without dots the sum."""
+    if terms.count(tree.DOTS) != 1 or (place := terms.index(tree.DOTS)) < 2:
+        return _joined(Sum, terms)
+    return Call(f"…{place}", tuple(term for term in terms if term != tree.DOTS), free=True)
 
 
 def _joined(kind: type[Sum] | type[Prod], items: list[Node]) -> Node:
