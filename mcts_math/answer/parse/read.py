@@ -12,6 +12,7 @@ from mcts_math.answer.parse.numbers import decimal_value
 from mcts_math.answer.parse.tidy import reject_prose, tidy
 from mcts_math.answer.parse.tokenise import tokenise
 from mcts_math.answer.parse.tokens import UnreadableError
+from mcts_math.answer.text.clauses import conditioned
 from mcts_math.answer.text.normalise import MAX_LENGTH, normalise
 from mcts_math.answer.text.phrases import Sentence, labelled, listed, notation, sentence
 from mcts_math.answer.text.remarks import replied
@@ -19,8 +20,8 @@ from mcts_math.answer.text.runs import is_word
 from mcts_math.answer.text.spelled import plain_words, words_value
 from mcts_math.answer.text.vocabulary import meanings
 from mcts_math.answer.values.matrices import components
-from mcts_math.answer.values.shapes import with_words
 from mcts_math.answer.values.nodes import Call, Group, Node, Num, Relation, Text
+from mcts_math.answer.values.shapes import with_words
 
 _MAX_REMEMBERED: Final = 2000  # characters
 _FIGURES: Final = re.compile(
@@ -102,7 +103,7 @@ def _read(text: str) -> Reading:
     if not clean:
         return Reading("", None, "empty")
     words = " ".join(_UNTEXT.sub(r" \1 ", clean).split())
-    short, beside = replied(notation(words))
+    short, beside = replied(notation(conditioned(words)))
     if short != words:
         clean = words = short
     try:
