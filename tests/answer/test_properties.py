@@ -35,7 +35,9 @@ garbage = st.one_of(
     st.text(LETTERS, max_size=40),
     st.lists(st.one_of(st.sampled_from(PIECES), st.text(LETTERS, max_size=4)), max_size=15).map("".join),
 )
-spliced = st.lists(st.sampled_from([*SPELLINGS, *PIECES, " or ", " = ", ", ", "^{", "~~", "```"]), max_size=5).map("".join)
+spliced = st.lists(st.sampled_from([*SPELLINGS, *PIECES, " or ", " = ", ", ", "^{", "~~", "```"]), max_size=5).map(
+    "".join
+)
 answers = st.one_of(st.sampled_from(SPELLINGS), garbage, spliced)
 numbers = st.fractions(max_denominator=999).filter(lambda value: abs(value) < 10**9)
 

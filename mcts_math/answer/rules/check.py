@@ -11,7 +11,8 @@ from mcts_math.answer.rules.compare import compare
 from mcts_math.answer.rules.quantities import in_common_units
 from mcts_math.answer.text.chemistry import same_formula
 from mcts_math.answer.text.remarks import conflict, same_remark
-from mcts_math.answer.values.nodes import Group, Node
+from mcts_math.answer.text.verdicts import phrase
+from mcts_math.answer.values.nodes import Group, Node, Relation, Text
 from mcts_math.answer.values.shapes import letters
 from mcts_math.answer.values.show import show
 from mcts_math.answer.verdict import DEFAULT_POLICY, Policy, Status, Verdict
@@ -84,6 +85,8 @@ def _judge_one(gold: str, pred: str, policy: Policy) -> _Outcome:
     if first.node is None or second.node is None:
         if same_formula(gold, pred) or "".join(first.text.split()) == "".join(second.text.split()) != "":
             return _Outcome(Status.EQUAL, "the same formula but for spaces", first, second)
+        if _same_phrase(first, second, policy):
+            return _Outcome(Status.EQUAL, "the same words, with equal formulas", first, second)
         problem = f"gold: {first.problem}" if first.node is None else f"answer: {second.problem}"
         return _Outcome(Status.UNPARSED, problem, first, second)
     if (ordered := _same_order(first.node, second.node, first.figures | second.figures)) is not None:
@@ -96,6 +99,8 @@ def _judge_one(gold: str, pred: str, policy: Policy) -> _Outcome:
         decision = compare(*bounds, policy)
         if not decision.equal and _as_lists_equal(first, second, policy):
             return _Outcome(Status.EQUAL, "items, commas being separators", first, second)
+        if not decision.equal and _same_phrase(first, second, policy):
+            return _Outcome(Status.EQUAL, "the same words, with equal formulas", first, second)
     except RecursionError:
         return _Outcome(Status.UNPARSED, "nested too deeply for the caller's stack", first, second)
     return _Outcome(Status.EQUAL if decision.equal else Status.DIFFERENT, decision.reason, first, second)
@@ -103,6 +108,22 @@ def _judge_one(gold: str, pred: str, policy: Policy) -> _Outcome:
 
 def _same_remark(left: str, right: str, policy: Policy) -> bool:
     return same_remark(left, right) or _judge_one(left, right, policy).status is Status.EQUAL
+
+
+def _same_phrase(first: Reading, second: Reading, policy: Policy) -> bool:
+    """Whether two texts that are no formulas are the same words, with formulas in between that are equal."""
+    if policy.letter_case or not _is_phrase(first.node) or not _is_phrase(second.node):
+        return False
+    mine, theirs = phrase(first.text), phrase(second.text)
+    if mine is None or theirs is None or mine.words != theirs.words or len(mine.formulas) != len(theirs.formulas):
+        return False
+    pairs = zip(mine.formulas, theirs.formulas, strict=True)
+    return all(_judge_one(own, other, policy).status is Status.EQUAL for own, other in pairs)
+
+
+def _is_phrase(node: Node | None) -> bool:
+    said = node.items[0] if isinstance(node, Relation) else node
+    return said is None or isinstance(said, Text)
 
 
 def _same_order(first: Node, second: Node, figures: frozenset[str]) -> bool | None:

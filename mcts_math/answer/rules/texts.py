@@ -8,6 +8,7 @@ from typing import Final
 from mcts_math.answer.rules.collections import compare_letters
 from mcts_math.answer.rules.compare import Decision
 from mcts_math.answer.text.spelled import plain_words
+from mcts_math.answer.text.verdicts import verdict
 from mcts_math.answer.values.nodes import Const, Group, Node, Prod, Sym, Text
 from mcts_math.answer.values.shapes import letters
 from mcts_math.answer.verdict import Policy
@@ -44,12 +45,14 @@ def texts_equal(left: Text, right: Text, policy: Policy) -> bool:
     a, b = plain_words(left.words), plain_words(right.words)
     if not policy.letter_case and not _case_tells(a, b):
         a, b = a.lower(), b.lower()
-    if a == b:
+    if a == b or (len(a) > 1 and len(b) > 1 and _JOINTS.sub("", a) == _JOINTS.sub("", b)):
         return True
+    if a.islower() and b.islower():
+        a, b = verdict(a), verdict(b)
     fewer, more = sorted((a.split(), b.split()), key=len)
-    if fewer and len(more) > len(fewer) and [word for word in more if word not in _HEADS] == fewer:
+    if fewer == ["neither"] == more[:1] and "nor" in more:
         return True
-    return len(a) > 1 and len(b) > 1 and _JOINTS.sub("", a) == _JOINTS.sub("", b)
+    return a == b or (len(more) > len(fewer) > 0 and [word for word in more if word not in _HEADS] == fewer)
 
 
 def _case_tells(left: str, right: str) -> bool:

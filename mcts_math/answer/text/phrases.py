@@ -140,6 +140,8 @@ _WRITTEN: Final = (
     (r"([a-z]) is (?:a multiple of|divisible by) (\d{1,9})(?: number| integer)?", r"\1\\equiv0\\pmod{\2}"),
     (r"(?:(?:the )?limit\b|\\lim)[^,:;]* does not exist", "undefined"),
     (r"(?!.*\b(?:and|m[ai][xn]\w*|left|right)\b)[^\d,:;=]{0,60} does not exist", "undefined"),
+    (r"(.{1,60}) (?:has|have) (?:a |the )?winning strategy", r"\1 wins"),
+    (r"(?:diverges|tends|goes) to (.{0,9}\\?infty|.{0,9}infinity)", r"\1"),
     (r"(?:converges to|equals?|equal to|on|at) (.+)", r"\1"),
     (r"([a-z][a-z -]{2,60}) \(N\)", lambda m: m[2] if spelled_number(m[1]) == Fraction(m[2]) else m[0]),
     (
