@@ -15,7 +15,7 @@ _FREE: Final = (  # what is said of a constant that may be any number
     rf"{_LETTERS} (?:(?:is|are|being) )?(?:(?:an?|any|some|arbitrary|real) )*constants?(?: of integration)?"
 )
 _CONSTANTS: Final = re.compile(
-    rf"(.*?[\w}})\]])(?:,? (?:where|with|and|for) {_FREE}|,? ?\((?:where |with )?{_FREE}\)"
+    rf"(.*?[\w}})\]])(?:(?:,? (?:where|with|and|for)|,) {_FREE}|,? ?\((?:where |with )?{_FREE}\)"
     rf"|,? (?:where|with|for) (?:(?:an?|any|some|every|all|arbitrary|real) )*constants? {_LETTERS})"
 )
 _REJECTED: Final = re.compile(r"(.*[\w})\]]) \([^()]* (?:is|are) (?:extraneous|rejected|discarded|invalid|not valid)\)")

@@ -118,7 +118,16 @@ _WRITTEN: Final = (
     (r"(?:all )?(?:the )?(odd|even) (?:integers|numbers)", lambda m: _parity(m[1])),
     (r"(?:the )?colou?r ([a-z]+)", r"\1"),
     (r"(.{0,60}[^,]) only", r"\1"),
-    (r"(?:only|exactly|just) (.{1,60}=.*)", r"\1"),
+    (r"(?:only|exactly|just) (?:(?:for|when|if|at) )?(.{1,60}=.*)", r"\1"),
+    (r"(.{1,60}=.{1,60}) is the only (?:solution|answer|possibility|one)", r"\1"),
+    (r"([a-z]) (?:must|has to) be V", r"\1=\2"),
+    (r"(?:[a-z] is an? |all )?perfect (square|cube)s?", r"perfect \1"),
+    (r"all (?:real |positive |natural )?(?:integers|numbers|values of) ([a-z] ?(?:[<>]|\\[gl]e).*)", r"\1"),
+    (
+        r"(?:(?:all |any )?(?:multiples of|[a-z] divisible by|(?:integers|numbers) divisible by)"
+        r"|[a-z] is (?:a multiple of|divisible by)) (\d{1,9})(?: number| integer)?",
+        r"\1k, k\\in\\mathbb{Z}",
+    ),
     (
         r"(?:approximately|about|roughly|exactly|around|an? (?:total|probability) of) ([-\d$\\].*)",
         r"\1",
@@ -137,7 +146,6 @@ _WRITTEN: Final = (
     ),
     (r"N ((?:[a-z]+ )?[a-z]{3,20}s) (?:an?|each|every) ([a-z]{3,10})", r"\1\\text{ \2 per \3}"),
     (r"(?:the )?(?:line|curve|plane) ([\w(].*=.*)", r"\1"),
-    (r"([a-z]) is (?:a multiple of|divisible by) (\d{1,9})(?: number| integer)?", r"\1\\equiv0\\pmod{\2}"),
     (r"(?:(?:the )?limit\b|\\lim)[^,:;]* does not exist", "undefined"),
     (r"(?!.*\b(?:and|m[ai][xn]\w*|left|right)\b)[^\d,:;=]{0,60} does not exist", "undefined"),
     (r"(.{1,60}) (?:has|have) (?:a |the )?winning strategy", r"\1 wins"),

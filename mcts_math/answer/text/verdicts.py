@@ -13,7 +13,8 @@ _MAX_LENGTH: Final = 300  # characters
 _OPPOSITES: Final = meanings(
     "independent: dependent; bounded: unbounded; continuous: discontinuous; invertible: singular; "
     "rational: irrational; true: false; countable: uncountable; connected: disconnected; consistent: inconsistent; "
-    "biased: unbiased; stable: unstable; correlated: uncorrelated; solvable: unsolvable; finite: infinite; possible: impossible"
+    "biased: unbiased; stable: unstable; correlated: uncorrelated; solvable: unsolvable; "
+    "possible: impossible"
 )
 _OTHER_WORDS: Final = {
     **meanings(
@@ -39,6 +40,7 @@ _TURNS: Final = tuple(
         (r"\brelative (?=m[ai][xn]|extrem)", "local "),
         (r"\bsimple (pole|root|zero)\b", r"\1 of order 1"),
         (r"\bdouble (pole|root|zero)\b", r"\1 of order 2"),
+        (r"\bif and only if\b|\b(?:exactly|precisely) (?:when|if)\b", "iff"),
         (r"\bright isosceles\b", "isosceles right"),
         (r"\b(?:first|1st) player\b|\bplayer one\b", "player 1"),
         (r"\b(?:second|2nd) player\b|\bplayer two\b", "player 2"),
