@@ -122,7 +122,7 @@ _WRITTEN: Final = (
     (r"(.{1,60}=.{1,60}) is the only (?:solution|answer|possibility|one)", r"\1"),
     (r"([a-z]) (?:must|has to) be V", r"\1=\2"),
     (r"(?:[a-z] is an? |all )?perfect (square|cube)s?", r"perfect \1"),
-    (r"all (?:real |positive |natural )?(?:integers|numbers|values of) ([a-z] ?(?:[<>]|\\[gl]e).*)", r"\1"),
+    (r"all (?:real )?(?:numbers|values of) ([a-z] ?(?:[<>]|\\[gl]e).*)", r"\1"),
     (
         r"(?:(?:all |any )?(?:multiples of|[a-z] divisible by|(?:integers|numbers) divisible by)"
         r"|[a-z] is (?:a multiple of|divisible by)) (\d{1,9})(?: number| integer)?",

@@ -14,6 +14,10 @@ _REPLY: Final = re.compile(
     r"?!(?:.*(?:[,;] ?|and ))?(?:yes|no|true|false)(?: ?[,;]| and |$))(?:with |namely )?([a-z].*)",
     re.IGNORECASE | re.DOTALL,
 )
+_ECHO: Final = re.compile(  # of the reply
+    r"(?:it|this|that|they|there|we|you) (?:is|are|does|do|can|will)(?: ?not|n't)?(?: (?:possible|true|so))?[.!]?",
+    re.IGNORECASE,
+)
 _REASON: Final = re.compile(r"(?:because|since|as|by|due to)\b", re.IGNORECASE)
 _STATED: Final = re.compile(r"\d+(?:\.\d+)?|[<>=]|\\(?:[gl]e|neq?|[gl]eq)\b")
 _SPOKEN: Final = re.compile(r"\bor\b|∨|\\(?:lor|vee)", re.IGNORECASE)
@@ -49,7 +53,9 @@ def joints(words: str) -> tuple[str, ...] | None:
 def replied(words: str) -> tuple[str, str]:
     """`Yes, it converges` as the reply and what it says beside; other words as they are, with nothing beside."""
     reply = _REPLY.fullmatch(words) if len(words) <= _MAX_LENGTH else None
-    return (words, "") if reply is None else (reply[1], reply[2])
+    if reply is None:
+        return words, ""
+    return reply[1], "" if _ECHO.fullmatch(reply[2]) else reply[2]
 
 
 def same_remark(left: str, right: str) -> bool:
