@@ -25,7 +25,14 @@ else:
 LENGTH = 24_000
 SECONDS = 0.5
 # These modules look only at texts of bounded length, with single spaces.
-BOUNDED = {"text.notations": MAX_REWRITTEN, "text.phrases": 400, "text.spelled": 400}
+BOUNDED = {
+    "text.notations": MAX_REWRITTEN,
+    "text.phrases": 400,
+    "text.clauses": 400,
+    "text.remarks": 300,
+    "text.verdicts": 300,
+    "text.spelled": 400,
+}
 SEARCHES = ("search", "sub", "findall", "finditer")
 CANDIDATES = " a1A(,.-$}]\n"
 

@@ -13,6 +13,7 @@ from mcts_math.answer.values.nodes import (
     MINUS_ONE,
     ONE,
     Bound,
+    Call,
     Node,
     Num,
     Power,
@@ -61,20 +62,20 @@ def _progression(known: Sequence[Fraction], last: Fraction) -> list[Fraction]:
     return []
 
 
-def summed(terms: Sequence[Node]) -> tuple[Node, ...]:
-    """The terms of a sum with dots: as `listed`, as a sum with its index, or as the limit of a geometric series.
+def summed(terms: Sequence[Node]) -> Node:
+    """A sum with dots: of its terms as `listed`, over its index, or the limit of a geometric series.
 
-    A sum of no known rule keeps its dots as a term, whatever their sign.
+    A sum of no known rule is a function of the terms that are written, in their order; whatever the sign of its dots.
     """
     terms = tuple(DOTS if term == negate(DOTS) else term for term in terms)
     place = terms.index(DOTS)
     known, after = terms[:place], terms[place + 1 :]
     if (short := listed(terms)) != terms and DOTS not in short:
-        return short
-    if len(known) < 2 or len(after) > 1 or DOTS in after:
-        return terms
-    closed = _indexed(known, after[0]) if after else _geometric(known)
-    return terms if closed is None else (closed,)
+        return Sum(short)
+    if len(known) < 2 or DOTS in after:
+        return Sum(terms)
+    closed = _indexed(known, after[0]) if len(after) == 1 else None if after else _geometric(known)
+    return closed or Call(f"…{place}", known + after, free=True)
 
 
 def _indexed(known: Sequence[Node], last: Node) -> Node | None:

@@ -111,14 +111,13 @@ def _power(cursor: Cursor) -> int:
 
 
 def _groups(cursor: Cursor) -> bool:
-    """Whether square brackets follow a factor and hold one more: `2[x + 1]`, but not `]0, 2[`."""
-    last = cursor.previous
-    if last.kind not in ("num", "sym") and last.text not in ("}", ")"):
+    """Whether square brackets follow a factor and hold one more: `2[x + 1]`, but not `]0, 2[` or `5 [m]`."""
+    if cursor.previous.kind not in ("num", "sym") and cursor.previous.text not in ("}", ")"):
         return False
     texts = [token.text for token in cursor.tokens[cursor.index :]]
-    within = texts[: texts.index("]")] if "]" in texts else [","]
-    terms = bool({"+", "-"} & set(within[2:])) or not (cursor.token.space or last.text in ("}", ")"))
-    return terms and not {",", "cup", "cap", ";"} & set(within)
+    within = set(texts[: texts.index("]")] if "]" in texts else [","])
+    plain = not cursor.token.space and cursor.previous.kind in ("num", "sym")
+    return not {",", "cup", "cap", ";"} & within and (plain or bool({"+", "-"} & within))
 
 
 def _extend(cursor: Cursor, left: Node, power: int) -> Node:
@@ -160,7 +159,7 @@ def _sum(cursor: Cursor, left: Node) -> Node:
             terms = [Call(SIGNS[op], (joined(Sum, terms), right))]
         else:
             terms.append(right if op == "+" else tree.negate(right))
-    return joined(Sum, list(summed(terms)) if {tree.DOTS, tree.negate(tree.DOTS)} & set(terms) else terms)
+    return summed(terms) if {tree.DOTS, tree.negate(tree.DOTS)} & set(terms) else joined(Sum, terms)
 
 
 def _product(cursor: Cursor, left: Node) -> Node:

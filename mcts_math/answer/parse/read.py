@@ -12,20 +12,24 @@ from mcts_math.answer.parse.numbers import decimal_value
 from mcts_math.answer.parse.tidy import reject_prose, tidy
 from mcts_math.answer.parse.tokenise import tokenise
 from mcts_math.answer.parse.tokens import UnreadableError
+from mcts_math.answer.text.clauses import conditioned
 from mcts_math.answer.text.normalise import MAX_LENGTH, normalise
 from mcts_math.answer.text.phrases import Sentence, labelled, listed, notation, sentence
+from mcts_math.answer.text.remarks import replied
 from mcts_math.answer.text.runs import is_word
 from mcts_math.answer.text.spelled import plain_words, words_value
 from mcts_math.answer.text.vocabulary import meanings
 from mcts_math.answer.values.matrices import components
 from mcts_math.answer.values.nodes import Call, Group, Node, Num, Relation, Text
+from mcts_math.answer.values.shapes import with_words
 
 _MAX_REMEMBERED: Final = 2000  # characters
 _FIGURES: Final = re.compile(
     r"(?:\\|\b)(?:angle|measuredangle|triangle|vec|overrightarrow|overleftrightarrow)(?![a-z])|[∠△]"
+    r"|\\overline(?= ?\{ ?[A-Z] ?[A-Z] ?\})"
 )
 _FIGURE_NAMES: Final = meanings(
-    "angle: measuredangle ∠; triangle: △; ray: vec overrightarrow; line: overleftrightarrow"
+    "angle: measuredangle ∠; triangle: △; ray: vec overrightarrow; line: overleftrightarrow; segment: overline"
 )
 _VECTOR: Final = r"\\(?:vec|mathbf|boldsymbol|bm|overrightarrow|hat)\s*\{?[A-Za-z]{1,2}\}?"
 _PRODUCT: Final = re.compile(rf"{_VECTOR}\s*\\(times|cdot)\s*\(?{_VECTOR}")
@@ -63,6 +67,7 @@ class Reading:
     node: Node | None
     problem: str = ""  # why there is no node
     figures: frozenset[str] = frozenset()  # of points: angle, triangle, ray, line; products of vectors: times, cdot
+    beside: str = ""  # what is said beside yes or no
 
 
 def read(text: str) -> Reading:
@@ -100,11 +105,12 @@ def _read(text: str) -> Reading:
     if not clean:
         return Reading("", None, "empty")
     words = " ".join(_UNTEXT.sub(r" \1 ", clean).split())
-    if (short := notation(words)) != words:
+    short, beside = replied(notation(conditioned(words)))
+    if short != words:
         clean = words = short
     try:
         marked = _FIGURES.search(text) is not None
-        return Reading(clean, (None if marked else _capitals(words)) or _said(words) or parse(clean))
+        return Reading(clean, (None if marked else _capitals(words)) or _said(words) or parse(clean), beside=beside)
     except UnreadableError as error:
         problem = str(error)
     except RecursionError:
@@ -191,7 +197,7 @@ def parse(clean: str, thousands: bool = True) -> Node:
             raise
         node = Group("", "", tuple(number for text in numbers if (number := read(text).node) is not None))
     reject_prose(node)
-    return components(tidy(node))
+    return components(tidy(with_words(node)))
 
 
 @lru_cache(maxsize=1024)

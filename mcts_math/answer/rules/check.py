@@ -10,9 +10,9 @@ from mcts_math.answer.parse.read import Reading, read, read_as_list
 from mcts_math.answer.rules.compare import compare
 from mcts_math.answer.rules.quantities import in_common_units
 from mcts_math.answer.text.chemistry import same_formula
-from mcts_math.answer.text.phrases import conflict
-from mcts_math.answer.text.remarks import said_twice
-from mcts_math.answer.values.nodes import Group, Node, Sym, walk
+from mcts_math.answer.text.remarks import conflict, said_twice, same_remark
+from mcts_math.answer.text.verdicts import phrase
+from mcts_math.answer.values.nodes import Group, Node, Relation, Sym, Text, walk
 from mcts_math.answer.values.noncommuting import as_matrices, tells_of_matrices
 from mcts_math.answer.values.shapes import letters
 from mcts_math.answer.values.show import show
@@ -21,7 +21,7 @@ from mcts_math.answer.verdict import DEFAULT_POLICY, Policy, Status, Verdict
 Gold: TypeAlias = str | Sequence[str]
 
 _GROUPED: Final = re.compile(r"\d,\d{3}")
-_FIGURES: Final = (frozenset({"angle", "triangle", "ray", "line"}), frozenset({"times", "cdot"}))
+_FIGURES: Final = (frozenset({"angle", "triangle", "ray", "line", "segment"}), frozenset({"times", "cdot"}))
 _FILLED: Final = re.compile(r"\d,0\d")  # 1,048,576: no item of a list starts with a zero
 
 
@@ -91,10 +91,14 @@ def _judge_once(gold: str, pred: str, policy: Policy) -> _Outcome:
     if any(mine != theirs for kind in _FIGURES if (mine := first.figures & kind) and (theirs := second.figures & kind)):
         return _Outcome(Status.DIFFERENT, "different figures", first, second)
     if conflict(gold, pred):
-        return _Outcome(Status.DIFFERENT, "what joins the words, or is said beside yes or no", first, second)
+        return _Outcome(Status.DIFFERENT, "what joins the words", first, second)
+    if first.beside and second.beside and not _same_remark(first.beside, second.beside, policy):
+        return _Outcome(Status.DIFFERENT, "what is said beside yes or no", first, second)
     if first.node is None or second.node is None:
         if same_formula(gold, pred) or "".join(first.text.split()) == "".join(second.text.split()) != "":
             return _Outcome(Status.EQUAL, "the same formula but for spaces", first, second)
+        if _same_phrase(first, second, policy):
+            return _Outcome(Status.EQUAL, "the same words, with equal formulas", first, second)
         problem = f"gold: {first.problem}" if first.node is None else f"answer: {second.problem}"
         return _Outcome(Status.UNPARSED, problem, first, second)
     if (ordered := _same_order(first.node, second.node, first.figures | second.figures)) is not None:
@@ -110,9 +114,31 @@ def _judge_once(gold: str, pred: str, policy: Policy) -> _Outcome:
         decision = compare(*bounds, policy)
         if not decision.equal and _as_lists_equal(first, second, policy):
             return _Outcome(Status.EQUAL, "items, commas being separators", first, second)
+        if not decision.equal and _same_phrase(first, second, policy):
+            return _Outcome(Status.EQUAL, "the same words, with equal formulas", first, second)
     except RecursionError:
         return _Outcome(Status.UNPARSED, "nested too deeply for the caller's stack", first, second)
     return _Outcome(Status.EQUAL if decision.equal else Status.DIFFERENT, decision.reason, first, second)
+
+
+def _same_remark(left: str, right: str, policy: Policy) -> bool:
+    return same_remark(left, right) or _judge_one(left, right, policy).status is Status.EQUAL
+
+
+def _same_phrase(first: Reading, second: Reading, policy: Policy) -> bool:
+    """Whether two texts that are no formulas are the same words, with formulas in between that are equal."""
+    if policy.letter_case or not _is_phrase(first.node) or not _is_phrase(second.node):
+        return False
+    mine, theirs = phrase(first.text), phrase(second.text)
+    if mine is None or theirs is None or mine.words != theirs.words or len(mine.formulas) != len(theirs.formulas):
+        return False
+    pairs = zip(mine.formulas, theirs.formulas, strict=True)
+    return all(_judge_one(own, other, policy).status is Status.EQUAL for own, other in pairs)
+
+
+def _is_phrase(node: Node | None) -> bool:
+    said = node.items[0] if isinstance(node, Relation) else node
+    return said is None or isinstance(said, Text)
 
 
 def _same_order(first: Node, second: Node, figures: frozenset[str]) -> bool | None:

@@ -8,13 +8,15 @@ from typing import Final
 from mcts_math.answer.rules.collections import compare_letters
 from mcts_math.answer.rules.compare import Decision
 from mcts_math.answer.text.spelled import plain_words
+from mcts_math.answer.text.verdicts import verdict
 from mcts_math.answer.values.nodes import Const, Group, Node, Prod, Sym, Text
 from mcts_math.answer.values.shapes import letters
 from mcts_math.answer.verdict import Policy
 
 _JOINTS: Final = re.compile(r"[\s_]+|(?<=[^\W\d])-(?=[^\W\d])")  # white space, and a hyphen between letters
 
-_GENOTYPE: Final = re.compile(r"(?:([A-Za-z])(?i:\1)){2,}")  # AaBb: the case tells the alleles
+_GENOTYPE: Final = re.compile(r"(?![IVXivx]+$)(?:([A-Za-z])(?i:\1))+")  # AaBb: the case tells the alleles
+_ELEMENT: Final = re.compile(r"[A-Z][a-z]")  # Co is no CO
 
 # What a property is said of: `odd function` is odd.
 _HEADS: Final = frozenset({"function", "triangle", "number", "series", "sequence", "integral", "wins"})
@@ -41,11 +43,21 @@ def is_choice(node: Node, letter: Text, policy: Policy) -> bool:
 def texts_equal(left: Text, right: Text, policy: Policy) -> bool:
     """Whether two phrases are the same words; a choice letter may be followed by its text."""
     a, b = plain_words(left.words), plain_words(right.words)
-    if not policy.letter_case and not (_GENOTYPE.fullmatch(a) and _GENOTYPE.fullmatch(b)):
+    if not policy.letter_case and not _case_tells(a, b):
         a, b = a.lower(), b.lower()
-    if a == b:
+    if a == b or (len(a) > 1 and len(b) > 1 and _JOINTS.sub("", a) == _JOINTS.sub("", b)):
         return True
+    if a.islower() and b.islower():
+        a, b = verdict(a), verdict(b)
     fewer, more = sorted((a.split(), b.split()), key=len)
-    if fewer and len(more) > len(fewer) and [word for word in more if word not in _HEADS] == fewer:
+    if fewer == ["neither"] == more[:1] and "nor" in more:
         return True
-    return len(a) > 1 and len(b) > 1 and _JOINTS.sub("", a) == _JOINTS.sub("", b)
+    return a == b or (len(more) > len(fewer) > 0 and [word for word in more if word not in _HEADS] == fewer)
+
+
+def _case_tells(left: str, right: str) -> bool:
+    """Whether two words are of a kind in which the case of the letters tells: alleles, and names of elements."""
+    if _GENOTYPE.fullmatch(left) and _GENOTYPE.fullmatch(right):
+        return True
+    names = sorted((left, right))
+    return len(left) == len(right) == 2 and names[0].isupper() and _ELEMENT.fullmatch(names[1]) is not None

@@ -24,7 +24,7 @@ _MEANINGS: Final = names(
     "−–—‐‑‒﹣ -  ∗\u2062 *  \u2063 ,  \u2064 +  ∣ |  ٪ %  ⁄∕ /  ′’‘ '  “” \"  。 .  ⅈ i  ⅇ e  "
     r"×✕ \times  ·⋅∙ \cdot  ÷ \div  √ \sqrt  ∛ \cbrt  ± \pm  ∓ \mp  °º˚ ^\circ  ∞ \infty  ∫ \int  ∑ \sum  ∏ \prod  "
     r"≤⩽ \le  ≥⩾ \ge  ≠ \ne  ≈≃ \approx  ≡ \equiv  ∈ \in  ∉ \notin  ∪⋃ \cup  ∩ \cap  ∖ \setminus  ∅øØ \emptyset  "
-    r"∧ \land  ∨ \lor  → \to  … \dots  ∠ \angle  △ \triangle  ∥ \parallel  ⊥ \perp  ℤ \mathbb{Z}  ℕ \mathbb{N}  "
+    r"∧ \land  ∨ \lor  → \to  …⋯ \dots  ∠ \angle  △ \triangle  ∥ \parallel  ⊥ \perp  ℤ \mathbb{Z}  ℕ \mathbb{N}  "
     r"ℝ \mathbb{R}  ⌊⌞ \lfloor  ⌋⌟ \rfloor  ⌈⌜ \lceil  ⌉⌝ \rceil  ⟨ \langle  ⟩ \rangle  ¢ \text{cents}  "
     r"€ \euro  £ \pounds  ¥ \yen  ₹ \rupee  π \pi  α \alpha  β \beta  γ \gamma  δ \delta  ε \epsilon  ζ \zeta  η \eta  "
     r"θ \theta  κ \kappa  λ \lambda  μ \mu  ν \nu  ξ \xi  ρ \rho  σ \sigma  τ \tau  φϕ \phi  χ \chi  ψ \psi  ω \omega  "

@@ -120,14 +120,22 @@ _WRITTEN: Final = (
     (r"(?:all )?(?:the )?(?:integer )?multiples of ([1-9]\d{0,8})", r"\1k, k\\in\\mathbb{Z}"),
     (r"(?:all )?non-?zero (?:real numbers|reals|numbers)", r"x\\ne0"),
     (r"(?:for )?all real (?:values of )?[a-z]", "all real numbers"),
-    (r"(?:for )?all integers ([nmk] ?(?:[<>]=?|\\[gl](?:eq?|t)(?![a-z])) ?N)", r"\1"),
     (r"(?:the )?colou?r ([a-z]+)", r"\1"),
     (
         r"((?-i:[TF])(?:,? and |, ?| )(?:(?-i:[TF])(?:,? and |, ?| ))*(?-i:[TF]))",
         lambda m: m[1].translate({84: "true", 70: "false"}),
     ),
     (r"(.{0,60}[^,]) only", r"\1"),
-    (r"(?:only|exactly|just) (.{1,60}=.*)", r"\1"),
+    (r"(?:only|exactly|just) (?:(?:for|when|if|at) )?(.{1,60}=.*)", r"\1"),
+    (r"(.{1,60}=.{1,60}) is the only (?:solution|answer|possibility|one)", r"\1"),
+    (r"([a-z]) (?:must|has to) be V", r"\1=\2"),
+    (r"(?:[a-z] is an? |all )?perfect (square|cube)s?", r"perfect \1"),
+    (r"all (?:real )?(?:numbers|values of) ([a-z] ?(?:[<>]|\\[gl]e).*)", r"\1"),
+    (
+        r"(?:(?:all |any )?(?:multiples of|[a-z] divisible by|(?:integers|numbers) divisible by)"
+        r"|[a-z] is (?:a multiple of|divisible by)) (\d{1,9})(?: number| integer)?",
+        r"\1k, k\\in\\mathbb{Z}",
+    ),
     (
         r"(?:approximately|about|roughly|exactly|around|an? (?:total|probability) of) ([-\d$\\].*)",
         r"\1",
@@ -146,14 +154,10 @@ _WRITTEN: Final = (
     ),
     (r"N ((?:[a-z]+ )?[a-z]{3,20}s) (?:an?|each|every) ([a-z]{3,10})", r"\1\\text{ \2 per \3}"),
     (r"(?:the )?(?:line|curve|plane) ([\w(].*=.*)", r"\1"),
-    (r"([a-z]) is (?:a multiple of|divisible by) (\d{1,9})(?: number| integer)?", r"\1\\equiv0\\pmod{\2}"),
     (r"(?:(?:the )?limit\b|\\lim)[^,:;]* does not exist", "undefined"),
     (r"(?!.*\b(?:and|m[ai][xn]\w*|left|right)\b)[^\d,:;=]{0,60} does not exist", "undefined"),
-    (
-        r"(yes|no|true|false) ?[,;:] ?(?!(?:but|unless|if|only if|except|never|not)\b)("
-        r"?!(?:.*(?:[,;] ?|and ))?(?:yes|no|true|false)(?: ?[,;]| and |$))[a-z].*",
-        r"\1",
-    ),
+    (r"(.{1,60}) (?:has|have) (?:a |the )?winning strategy", r"\1 wins"),
+    (r"(?:diverges|tends|goes) to (.{0,9}\\?infty|.{0,9}infinity)", r"\1"),
     (r"(?:converges to|equals?|equal to|on|at) (.+)", r"\1"),
     (r"([a-z][a-z -]{2,60}) \(N\)", lambda m: m[2] if spelled_number(m[1]) == Fraction(m[2]) else m[0]),
     (
@@ -171,43 +175,6 @@ def _turns() -> Iterator[tuple[re.Pattern[str], str | Callable[[re.Match[str]], 
 
 
 _TURNS: Final = tuple(_turns())
-_REPLY: Final = re.compile(r"(?:yes|no|true|false) ?[,;:] ?(.+)", re.IGNORECASE | re.DOTALL)
-_STATED: Final = re.compile(r"\d+(?:\.\d+)?|[<>=]|\\(?:[gl]e|neq?|[gl]eq)\b")
-
-
-_SPOKEN: Final = re.compile(r"\bor\b|∨|\\(?:lor|vee)|yes|no|true|false", re.IGNORECASE)
-_JOINTS: Final = {
-    "and": re.compile(r"\band\b|∧|\\(?:land|wedge)(?![a-z])"),
-    "or": re.compile(r"\bor\b|∨|\\(?:lor|vee)(?![a-z])"),
-}
-_NUMERIC: Final = re.compile(
-    rf"[-+\d<>=¬]|\\(?!text|mathrm|land|lor|wedge|vee)[a-z]|(?<![A-Za-z\\])(?-i:[a-z])(?![A-Za-z])"
-    rf"|\b(?:{'|'.join(NUMBER_WORDS)})\b",
-    re.IGNORECASE,
-)
-
-
-def conflict(words: str, other: str) -> bool:
-    """Whether two answers can't be the same: `A and B`, but `A or B`; `yes, x = 5`, but `yes, x = 6`.
-
-    Values of a variable may be joined by either word, and "and" goes without saying.
-    """
-    if not _SPOKEN.search(words) and not _SPOKEN.search(other):
-        return False
-    (mine, stated), (theirs, stated_too) = beside(words), beside(other)
-    either = mine is not None and theirs is not None and ("or" in mine) != ("or" in theirs)
-    return either or bool(stated and stated_too and stated != stated_too)
-
-
-def beside(words: str) -> tuple[tuple[str, ...] | None, tuple[str, ...]]:
-    """What an answer says beside its value: which of "and" and "or" join its words (None: it has numbers, or is logic),
-    and what a reply states too."""
-    if len(words) > _MAX_TURN:
-        return None, ()
-    joints = [joint for joint, pattern in _JOINTS.items() if pattern.search(words)]
-    reply = _REPLY.fullmatch(words.strip().strip("$."))
-    stated = () if reply is None else tuple(sorted(_STATED.findall(reply.group(1))))
-    return None if _NUMERIC.search(words) else tuple(joints), stated
 
 
 class Sentence(NamedTuple):

@@ -122,6 +122,7 @@ no solution, no solutions, none, no real solution, no real solutions, empty set,
  no hay solución, sem solução, nessuna soluzione
 impossible, not possible, it is impossible, it is not possible
 cannot be determined, can't be determined, can not be determined, it cannot be determined, it can't be determined,
+ cannot be determined from the information given, cannot be determined from the given information,
  not enough information, insufficient information, not enough information given, impossible to determine
 counterclockwise, anticlockwise, counter clockwise, anti clockwise
 undefined, does not exist, dne, not defined, doesn't exist, limit does not exist, indeterminate, 不存在, 无定义,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from operator import eq, ge, gt, le, lt, ne
 from typing import Any, Final
@@ -78,6 +79,25 @@ def letters(node: Node) -> tuple[Node, ...]:
     name = "".join(part.name for part in parts if isinstance(part, Sym))
     whole = len(name) >= len(parts) and name.isalpha() and name.isupper() and len(name) < 9
     return tuple(map(Text, name)) if whole else ()
+
+
+def with_words(node: Node) -> Node:
+    """`{HT, TH}` with words as its items, which as products would be equal; other nodes as they are."""
+    if isinstance(node, tree.Relation):
+        return tree.rebuild(node, with_words)
+    if isinstance(node, tree.SetOp) or (isinstance(node, Group) and node.left in ("", "{")):
+        runs = set(filter(None, map(_run, node.items)))
+        if len(runs) > len({"".join(sorted(run)) for run in runs}):
+            return replace(node, items=tuple(Text(_run(item)) if _run(item) else item for item in node.items))
+        return tree.rebuild(node, with_words)
+    return node
+
+
+def _run(node: Node) -> str:
+    """The letters of a product of them; empty for anything else."""
+    parts = node.items if isinstance(node, Prod) else ()
+    run = "".join(part.name for part in parts if isinstance(part, (Sym, tree.Const)))
+    return run if len(run) == len(parts) else ""
 
 
 def closed(node: Group) -> bool:
