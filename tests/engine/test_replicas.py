@@ -193,6 +193,6 @@ def test_a_replica_that_hangs_is_killed_in_the_end(monkeypatch: pytest.MonkeyPat
 
     futures: list[asyncio.Future[None]] = []
     monkeypatch.setattr(replicas, "_CLOSING_S", 0.05)
-    monkeypatch.setattr(replicas, "_kill", lambda actor: futures[0].cancel())
+    monkeypatch.setattr("ray.kill", lambda actor: futures[0].cancel())
     asyncio.run(scene())
     assert futures[0].cancelled()
