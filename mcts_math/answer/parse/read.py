@@ -104,6 +104,8 @@ def _read(text: str) -> Reading:
     clean = normalise(text)
     if not clean:
         return Reading("", None, "empty")
+    if clean == "E":  # a choice, hardly the constant that Python prints so
+        return Reading(clean, Text(clean, choice=True))
     words = " ".join(_UNTEXT.sub(r" \1 ", clean).split())
     short, beside = replied(notation(conditioned(words)))
     if short != words:

@@ -15,7 +15,7 @@ from mcts_math.answer.values.approximate import DIGITS, INFINITE, Approximate, n
 from mcts_math.answer.values.decimals import Written, noisy, rationals_equal, rounds_to, slack, written
 from mcts_math.answer.values.evaluate import UndefinedError, Value, evaluate
 from mcts_math.answer.values.exact import exact, same_residue
-from mcts_math.answer.values.nodes import Bound, Call, Const, Node, Prod, Sym, substitute, symbols, walk
+from mcts_math.answer.values.nodes import Bound, Call, Const, Node, Power, Prod, Sym, substitute, symbols, walk
 from mcts_math.answer.values.noncommuting import matrices_equal
 from mcts_math.answer.values.points import points
 from mcts_math.answer.verdict import Policy
@@ -56,8 +56,9 @@ def scalars_equal(left: Node, right: Node, policy: Policy) -> bool:
 def _one_notation(left: Node, right: Node) -> tuple[Node, Node]:
     """Both with one name for the constant of integration; f(x) is f times x where only one of them has a function f."""
     mine, other = symbols(left) - symbols(right), symbols(right) - symbols(left)
-    if len(mine) == len(other) == 1 and mine | other <= _CONSTANTS_OF_INTEGRATION and len(symbols(left)) > 1:
-        right = tree.rename(right, {next(iter(other)): next(iter(mine))})
+    constants = len(mine) == len(other) == 1 and mine | other <= _CONSTANTS_OF_INTEGRATION and len(symbols(left)) > 1
+    if constants and not any(isinstance(part, Power) and part.base == Sym(min(mine)) for part in walk(left)):  # m c^2
+        right = tree.rename(right, {min(other): min(mine)})
     if _functions(left) != _functions(right):
         return _products(left), _products(right)
     return left, right
