@@ -19,7 +19,7 @@ _FOREIGN_WORD: Final = re.compile(r"[a-zA-Z]{0,40}[^\W\d_a-zA-Z][^\W\d_]{0,80}")
 _RUN: Final = re.compile(r"[A-Za-z]+")
 _SHORTENED: Final = re.compile(r"(sq|cu)(?:\. ?| )(?=[a-z])")
 _DIGITS: Final = re.compile(r"\d+")
-_SUBSCRIPT: Final = re.compile(r"_([A-Za-z]+|\d+|\\[a-zA-Z]+)|(\d+)(?![.\d])")
+_SUBSCRIPT: Final = re.compile(r"_([A-Za-z]+|\d+|\\[a-zA-Z]+)|(\d+)(?![.\d]|\^\{)")
 _MAX_SUBSCRIPT: Final = 80
 _STYLE: Final = re.compile(r"\\(?:text|mathrm|mathit|rm)(?![a-z])|[ {}\\]")
 _ARGUMENT: Final = re.compile(r"\s*[(\w^{\\]")

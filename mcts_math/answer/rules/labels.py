@@ -85,7 +85,7 @@ def _is_label(left: Node, right: Node) -> bool:
     if names & _COORDINATES:
         return False
     quotient = isinstance(left, Prod) and all(map(_is_name, left.items))  # p/q = 3/7
-    return quotient or isinstance(left, Sum) or all(name[0].isupper() for name in names)
+    return quotient or (isinstance(left, Sum) and len(names) > 1) or all(name[0].isupper() for name in names)
 
 
 def _is_name(node: Node) -> bool:

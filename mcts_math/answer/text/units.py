@@ -101,7 +101,7 @@ time-1: rpm=1/60
 ratio: %=1 percent pct
 length: m*=1 meter metre; mass: g*=1 gram; time: s*=1 second; length3: L*=1/1000 liter litre
 mass,length2,time-2: J*=1000 joule; cal*=4184 calorie; eV*=801088317/5000000000000000000000000000 electronvolt
-mass,length,time-2: N*=1000 newton; mass,length2,time-3: W*=1000 watt
+mass,length,time-2: N*=1000 newton; mass,length2,time-2: Nm=1000; mass,length2,time-3: W*=1000 watt
 mass,length-1,time-2: Pa*=1000 pascal; bar*=100000000 bar bars
 current,time: C*=1 coulomb; current: A*=1 ampere amp amps; time-1: Hz*=1 hertz
 mass,length2,time-3,current-1: V*=1000 volt; mass,length2,time-3,current-2: ohm*=1000 ohm ohms
@@ -225,9 +225,15 @@ def unit_name(words: str) -> Unit:
             match = _POWER.fullmatch(word)
             name, power = (match.group(1), int(match.group(2))) if match is not None else (word, power)
             known = known_unit(name)
-            named.append((known.name if known else name.lower() if len(name) > 1 else name, sign * power))
+            named.append((known.name if known else _plain(name), sign * power))
             sign = power = 1
     return Unit(tuple(named))
+
+
+def _plain(name: str) -> str:
+    """A word in lower case; what may be a symbol of a unit keeps its case (mSv, MSv, Nm)."""
+    is_word = len(name) > 2 and (name.istitle() or (name.isupper() and len(name) > 3))
+    return name.lower() if is_word else name
 
 
 @lru_cache(maxsize=1024)
@@ -236,8 +242,8 @@ def unit_scale(left: Unit, right: Unit) -> Fraction | None:
     if left == right or {str(left), str(right)} in _SAME_NAME:
         return Fraction(1)
     mine, theirs = left.words, right.words
-    if mine and theirs and not same_things(mine, theirs):
-        return None
+    if mine and theirs and (not same_things(mine, theirs) or (mine != theirs and mine.lower() == theirs.lower())):
+        return None  # symbols in another case
     if bool(left.known) != bool(right.known):
         some, unit = (right, left) if left.known else (left, right)  # perhaps `square units`
         words, power = some.factors[0] if len(some.factors) == 1 else ("", 0)
