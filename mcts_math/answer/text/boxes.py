@@ -141,7 +141,8 @@ def _is_next_part(before: str, between: str) -> bool:
 def is_empty_box(text: str) -> bool:
     """Whether a box with nothing in it is all that the text is."""
     box = _BOX.match(text)
-    return box is not None and text[box.end() :].strip(" {}$.") == "" and not box.group(1)
+    inside = text[box.end() :].strip(" {}$.") if box is not None and not box.group(1) else "."
+    return not inside or _PLACEHOLDER.fullmatch(inside) is not None
 
 
 def _extent(box: re.Match[str], closed: dict[int, int], tags: list[tuple[int, int]]) -> tuple[int, int, int] | None:

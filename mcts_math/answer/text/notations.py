@@ -102,7 +102,10 @@ _RULES: Final[tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]
         (r"\\(?:mathrm|text) ?\{? ?([CP])\b ?\}?(?= ?[_^])", r"\1"),
         (rf" ?\\(?:text|mbox|textrm|mathrm) ?\{{ ?\( ?{REMARK}[^()]*(?:\([^()]*\)[^()]*)?\)[ }}]*$", ""),
         (rf"(?<=.) ?\( ?{REMARK}[^()]*(?:\([^()]*\)[^()]*)?\)(?=[ }}]*$)", ""),
-        (r" ?(?:\\text ?\{ ?)?\((?:in )([A-Za-z]{1,20})\) ?\}?$", r"\\text{ \1}"),
+        (
+            r" ?(?:\\text ?\{ ?)?\(in ([A-Za-z]{1,20})\) ?\}?$",
+            lambda m: rf"\text{{ {m[1]}}}" if m[1] in UNITS else m[0],
+        ),
         (r"(?<=\d) ?\((\\text ?\{[^{}]{1,40}\}(?: ?\^ ?\{?\d\}?)?)\)$", r" \1"),
         (
             rf",? ?(?:\\text ?\{{ ?)?,? ?(?:where|with|for) ?\}}? ?{_LETTER}(?:(?:,| and) ?{_LETTER})*"
