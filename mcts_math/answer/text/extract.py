@@ -113,7 +113,8 @@ _ABBREVIATED: Final = re.compile(r"\b(?:[ap]\.m|[AP]\.M|St|Mt|Dr|Mr|Mrs|Ms)\.?$"
 _AFTERTHOUGHT: Final = re.compile(
     r",?\s+(?:which|because|since|assuming|rather than|instead of|as\s+(?:required|desired|expected))\b"
     r"|,?\s+(?:i\.e\.|that is,|or (?:about|approximately|roughly)\b)|,? approximately\b"
-    rf"|,\s+(?:and\s+)?so\s+(?=[a-z]{{2}})|\s\((?:(?:not|i\.e\.,?|that is,?|namely) |{REMARK}|{NEARLY})[^()\n]{{0,80}}\)"
+    rf"|,\s+(?:and\s+)?so\s+(?=[a-z]{{2}})|\s\((?:(?:not|i\.e\.,?|that is,?|namely) |{REMARK}|{NEARLY})"
+    r"[^()\n]{0,80}\)"
     r"|\s[–—]\s+(?=[a-z']{2,} [a-z']{2,})|(?<=\$) of (?:the|an?|her|his|its|their|all)\b"
     r"|(?<=[\d$)}]):\s+(?=[a-z]{2,} )|\s\|\s+(?=[A-Z][a-z]+:)"
 )
