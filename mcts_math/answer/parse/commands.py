@@ -37,7 +37,7 @@ _OPERATORS: Final = {
 _OTHERS: Final = {
     name: (kind, text)
     for kind, table in (
-        ("sym", meanings("T: top intercal; ∂: partial; l: ell")),
+        ("sym", meanings("T: top intercal; ∂: partial; l: ell; Pi: Pi")),
         ("money", meanings("EUR: euro; GBP: pounds; JPY: yen; INR: rupee; dollar: $")),
         ("word", {"forall": "for all"}),
         ("op", _OPERATORS),

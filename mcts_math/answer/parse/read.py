@@ -18,7 +18,7 @@ from mcts_math.answer.text.phrases import Sentence, labelled, listed, notation, 
 from mcts_math.answer.text.remarks import replied
 from mcts_math.answer.text.runs import is_word
 from mcts_math.answer.text.spelled import plain_words, words_value
-from mcts_math.answer.text.vocabulary import meanings
+from mcts_math.answer.text.vocabulary import MARKS, meanings
 from mcts_math.answer.values.matrices import components
 from mcts_math.answer.values.nodes import Call, Group, Node, Num, Relation, Text
 from mcts_math.answer.values.shapes import with_words
@@ -49,7 +49,6 @@ _PART: Final = re.compile(
     r"(?:^|[ ,;]+)\(?(?:part )?([a-hA-H]|[iv]{1,3}|\d)"
     r"(?:\)(?: |$)|[.:](?: |(?=[A-Z](?!\d)|[a-z]{2}))|(?<=\d)(?=[A-Z](?:[ ,;]+\d|$)))"
 )
-_MARKS: Final = ("a b c d e f g h", "i ii iii iv v vi", "1 2 3 4 5 6 7 8 9")
 _NOTATION: Final = re.compile(r"[\\{}^_]|\w\(")  # of what was meant to be a formula
 _QUOTED: Final = re.compile(r"""(['"])([A-Za-z]{2,60})\1""")  # a string of Python, no product of letters
 _WORDLIKE: Final = re.compile(r"[^\W\d_]{2,}|[^\W\d_a-zA-Z]")
@@ -162,7 +161,7 @@ def _enumerated(words: str) -> Node | None:
     """`(a) 3 (b) 4` and `1. True 2. False` as a tuple; None for anything else."""
     first, *rest = _PART.split(words) if len(words) < 400 else [words]
     marks, parts = [mark.lower() for mark in rest[::2]], rest[1::2]
-    row = next((row.split()[: len(marks)] for row in _MARKS if {*row.split()[: len(marks)]} == {*marks}), [])
+    row = next((row.split()[: len(marks)] for row in MARKS if {*row.split()[: len(marks)]} == {*marks}), [])
     if first or len(parts) < 2 or not all(parts) or len(row) < len(marks):
         return None
     parts = [parts[marks.index(mark)] for mark in row]

@@ -132,7 +132,9 @@ def _same_phrase(first: Reading, second: Reading, policy: Policy) -> bool:
     mine, theirs = phrase(first.text), phrase(second.text)
     if mine is None or theirs is None or mine.words != theirs.words or len(mine.formulas) != len(theirs.formulas):
         return False
-    pairs = zip(mine.formulas, theirs.formulas, strict=True)
+    pairs = list(zip(mine.formulas, theirs.formulas, strict=True))
+    if mine.level and theirs.level:
+        pairs.append((mine.level, theirs.level))
     return all(_judge_one(own, other, policy).status is Status.EQUAL for own, other in pairs)
 
 

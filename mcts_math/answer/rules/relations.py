@@ -30,6 +30,8 @@ def compare_relations(relation: Relation, other: Node, policy: Policy) -> Decisi
     if isinstance(letter, Text) and is_choice(relation.items[0], letter, policy):
         return Decision(True, "the letter of the choice")
     mine, named = assignments(relation), assignments(other)
+    if named is not None and mine is not None and len(mine) > 1 and named.keys() == mine.keys():
+        return compare_assignments(mine, named, policy)
     if isinstance(other, (Group, tree.Matrix)) and len(relation.ops) > 1 and mine is not None:
         return compare_named_with_list(mine, other, policy)
     value = label_value(relation) if policy.equation_value else None

@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 from mcts_math.answer.text.braces import closing_braces
 from mcts_math.answer.text.normalise import without_colour
 from mcts_math.answer.text.sentences import is_aside
+from mcts_math.answer.text.vocabulary import MARKS
 
 _BOX: Final = re.compile(
     r"\\(?:boxed|fbox|framebox)\s*(?=\{)|(?<![\\a-z])boxed(?=\{)|\\boxed(?:\s+|(?=\d))([^\s$]+)|<(?:final[_ ]?)?answer>"
@@ -29,7 +30,6 @@ _FORMATTING: Final = re.compile(r"[$*#]|\\[()\[\]]|\\q?quad")
 _PART: Final = re.compile(
     r"(?:\A|\n|[.;,!?:] )\s{0,3}(part |case |question |problem )?\(?([a-h]|[iv]{1,3}|\d)(?:[).:]|(?= ))", re.IGNORECASE
 )
-_ROWS: Final = ("a b c d e f g h", "i ii iii iv v vi", "1 2 3 4 5 6 7 8 9")
 _LABEL: Final = re.compile(
     r"(?:\A|\n|[.:;,!?]\s|\b(?:and|while) )\s{0,3}(?:and |while |but )?(?:the |its )?"
     r"([a-z](?:[\w'-]| (?=\w)){0,40}(?:\(\w\))?)\s?(is|=|:|are|equals)\s{0,3}\Z",
@@ -127,7 +127,7 @@ def _is_next_part(before: str, between: str) -> bool:
     """Whether two boxes answer parts of one question, by the texts before the first and between the two."""
     before, between = (_FORMATTING.sub("", text) for text in (before, between))
     earlier, later = list(_PART.finditer(before)), list(_PART.finditer(between))
-    if earlier and len(later) == 1 and any(f"{earlier[-1][2]} {later[0][2]}".lower() in row for row in _ROWS):
+    if earlier and len(later) == 1 and any(f"{earlier[-1][2]} {later[0][2]}".lower() in row for row in MARKS):
         said = between[later[0].end() :]
         return not said.strip() or (not (later[0][2].isdigit() and not later[0][1]) and not _NO_PART.search(said))
     first, second = _LABEL.search(before[-100:]), _LABEL.search(between)
@@ -141,7 +141,8 @@ def _is_next_part(before: str, between: str) -> bool:
 def is_empty_box(text: str) -> bool:
     """Whether a box with nothing in it is all that the text is."""
     box = _BOX.match(text)
-    return box is not None and text[box.end() :].strip(" {}$.") == "" and not box.group(1)
+    inside = text[box.end() :].strip(" {}$.") if box is not None and not box.group(1) else "."
+    return not inside or _PLACEHOLDER.fullmatch(inside) is not None
 
 
 def _extent(box: re.Match[str], closed: dict[int, int], tags: list[tuple[int, int]]) -> tuple[int, int, int] | None:

@@ -23,7 +23,9 @@ _IF: Final = (
     r"(?:if|for|when|where|with|whenever|provided(?: that)?|assuming|valid for)"
     r"(?: (?:all|any|every|each|real|integers?))*"
 )
-_ATTACHED: Final = re.compile(rf"(?P<value>.*?[\w}})\]])(?:,? {_IF} (?P<at>\S.*)|(?<! P)(?<!Pr) \((?P<in>[^()]*)\))")
+_ATTACHED: Final = re.compile(
+    rf"(?P<value>.*?[\w}})\]])(?:,? {_IF} (?P<at>\S.*)|(?<! P)(?<!Pr) \((?:{_IF} )?(?P<in>[^()]*)\))"
+)
 _SIGN: Final = r"(?:[<>]=?|!=|\\(?:leq?|geq?|lt|gt|neq?|[lg]eqslant)(?![a-z]))"
 _SIDE: Final = r"[\w\\{}|.^()*/+ -]{1,40}?"
 _BOUND: Final = re.compile(rf"{_SIDE}(?: ?{_SIGN} ?{_SIDE}){{1,2}}")

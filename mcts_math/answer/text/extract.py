@@ -8,7 +8,7 @@ from typing import Final
 
 from mcts_math.answer.text.boxes import Found, is_empty_box, last_box
 from mcts_math.answer.text.normalise import without_colour
-from mcts_math.answer.text.remarks import REMARK
+from mcts_math.answer.text.remarks import NEARLY, REMARK
 from mcts_math.answer.text.sentences import conclusion, is_supposed, set_right, taken_back
 
 _BOLD_MARK: Final = r"\s{0,9}(?:(?:\*{1,2}|__)\s{0,9})?"
@@ -113,7 +113,8 @@ _ABBREVIATED: Final = re.compile(r"\b(?:[ap]\.m|[AP]\.M|St|Mt|Dr|Mr|Mrs|Ms)\.?$"
 _AFTERTHOUGHT: Final = re.compile(
     r",?\s+(?:which|because|since|assuming|rather than|instead of|as\s+(?:required|desired|expected))\b"
     r"|,?\s+(?:i\.e\.|that is,|or (?:about|approximately|roughly)\b)|,? approximately\b"
-    rf"|,\s+(?:and\s+)?so\s+(?=[a-z]{{2}})|\s\((?:(?:not|i\.e\.,?|that is,?|namely) |{REMARK})[^()\n]{{0,80}}\)"
+    rf"|,\s+(?:and\s+)?so\s+(?=[a-z]{{2}})|\s\((?:(?:not|i\.e\.,?|that is,?|namely) |{REMARK}|{NEARLY})"
+    r"[^()\n]{0,80}\)"
     r"|\s[–—]\s+(?=[a-z']{2,} [a-z']{2,})|(?<=\$) of (?:the|an?|her|his|its|their|all)\b"
     r"|(?<=[\d$)}]):\s+(?=[a-z]{2,} )|\s\|\s+(?=[A-Z][a-z]+:)"
 )

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from fractions import Fraction
 from typing import Final
 
-from mcts_math.answer.text.remarks import REMARK
+from mcts_math.answer.text.remarks import NEARLY, REMARK
 from mcts_math.answer.text.spelled import spelled_number
 from mcts_math.answer.text.units import UNITS
 from mcts_math.answer.text.vocabulary import meanings
@@ -101,9 +101,13 @@ _RULES: Final[tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]
         (r"(?<=\d)_ ?\{ ?\((\d{1,2})\) ?\}", r"_{\1}"),
         (r"\\(?:mathrm|text) ?\{? ?([CP])\b ?\}?(?= ?[_^])", r"\1"),
         (rf" ?\\(?:text|mbox|textrm|mathrm) ?\{{ ?\( ?{REMARK}[^()]*(?:\([^()]*\)[^()]*)?\)[ }}]*$", ""),
+        # of a formula; 5 (about 6) says two things
+        (rf"^(?=[^(]{{0,200}}[\\/A-Za-z])(.*?) ?\( ?{NEARLY}[^()]*\)(?=[ }}]*$)", r"\1"),
         (rf"(?<=.) ?\( ?{REMARK}[^()]*(?:\([^()]*\)[^()]*)?\)(?=[ }}]*$)", ""),
-        (r" ?(?:\\text ?\{ ?)?\((?:in )([A-Za-z]{1,20})\) ?\}?$", r"\\text{ \1}"),
-        (r"(?<=\d) ?\((\\text ?\{[^{}]{1,40}\}(?: ?\^ ?\{?\d\}?)?)\)$", r" \1"),
+        (
+            r" ?(?:\\text ?\{ ?)?\(in ([A-Za-z]{1,20})\) ?\}?$",
+            lambda m: rf"\text{{ {m[1]}}}" if m[1] in UNITS else m[0],
+        ),
         (
             rf",? ?(?:\\text ?\{{ ?)?,? ?(?:where|with|for) ?\}}? ?{_LETTER}(?:(?:,| and) ?{_LETTER})*"
             r" ?(?:\\text ?\{ ?)?(?:is|are|being)?(?: an?| any)?(?: arbitrary| real)* ?constants?(?: of \w+)? ?}?$",
@@ -126,11 +130,6 @@ _RULES: Final[tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]
         (r"^\\(?:mathbf|vec) ?\{? ?[a-eg-wA-Z] ?\}? ?\(([a-z])\) ?=", r"f(\1) ="),
         (r"(?<![\w\\)}])([xyz])\([a-z]\)(?= ?=)|(?<=Eq\()([xyz])\([a-z]\)(?=, )", r"\1\2"),
         (r"\+ ?(?:\\text ?\{ ?)?(?:an? )?(?:arbitrary )?const(?:ant)?\.?(?: ?\})?$", "+ C"),
-        (
-            r",? ?(?:\\text ?\{ ?)?,? ?for (?:some|any|every|a)? ?"
-            r"(?:real |arbitrary )?(?:constant|number) ?\}? ?[a-zA-Z]$",
-            "",
-        ),
         (r"^([fgh](?:\([a-z]\))?) ?\\equiv(?!.*mod)", r"\1 ="),
         (r"^[a-zA-Z] ?: ?([a-z]) ?\\(?:mapsto|to)(?![a-z])", r"f(\1) ="),
         # numbers of combinations and permutations
@@ -167,7 +166,6 @@ _RULES: Final[tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]
             lambda m: m[0].replace("\\cup", " or ").replace("\\cap", " and "),
         ),
         (r"^([a-zA-Z]_\{?n\}? ?=.+?),? ?(?:\\q?quad ?)?\(?n ?(?:\\geq?|\\geqslant|>=) ?1\)?$", r"\1"),
-        (r"\\lnot(?![a-z])", r"\\neg "),
         (r"\\(?:under|over)brace ?\{([^{}]*)\}(?: ?[_^] ?\{(?:[^{}]|\{[^{}]*\}){0,80}\})?", r"\1"),
         # measures
         (

@@ -47,7 +47,7 @@ _PLACED: Final = frozenset(  # before brackets
 _MAX_TURN: Final = 300  # characters
 _PRONOUNS: Final = frozenset({"it", "this", "that", "there", "they", "he", "she", "we"})
 _MOMENT: Final = re.compile(  # E[X] = 5
-    r"\\?(?:mathbb ?\{?)?(?P<name>E|Pr|Var|[VD](?= ?[\[(][A-Z][\])])|Cov)\}? ?[\[(](?P<of>[^\[\]()]{1,40})[\])] ?= ?"
+    r"\\?(?:mathbb ?\{?)?(?P<name>E|Pr|Var|SD|[VD](?= ?[\[(][A-Z][\])])|Cov)\}? ?[\[(](?P<of>[^\[\]()]{1,40})[\])] ?= ?"
     r"(?P<value>[^=]+)"
 )
 _LISTED: Final = re.compile(r"[A-Za-z]{3,20}(?:(?:, and |, | and )[A-Za-z]{3,20}){1,9}[.!]?")

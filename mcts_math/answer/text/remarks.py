@@ -8,12 +8,18 @@ from typing import Final
 from mcts_math.answer.text.things import same_things
 from mcts_math.answer.text.vocabulary import NUMBER_WORDS
 
-# how a remark begins that is no part of the answer, after its bracket
+# how a remark begins that is no part of the answer, after its bracket; and what may be the value, rounded
 REMARK: Final = (
-    r"(?:[\s$]|\\[ ,;(]){0,4}(?:(?:\\approx|≈|\\sim|(?:(?:or|that is|i\.e\.,?) )?(?:approx[a-z.]{0,8}|about|roughly)"
-    r"\W)(?=\W{0,6}\d)|(?:since|because|as|where|note|after|double|repeated|rounded|assuming|reject\w{1,3}|using|e\.g\."
+    r"(?:[\s$]|\\[ ,;(]){0,4}(?:(?:since|because|as|note|after|double|repeated|rounded|using|e\.g\."
+    r"|reject\w{0,3}(?= \W{0,3}(?:[a-z]\W{0,3}=|\d|the\b))"
+    r"|(?:where|assuming)(?![^()]{0,100}(?:[<>]|\\(?:[gl]e|ne|[gl]t|in)(?:q|qslant)?(?![a-z])))"
     r"|correct to|take|one checks|exact(?:ly)?|the only|by (?:the|[A-Z]|\w{1,20}'s)|to the nearest|the \w{1,20} are"
-    r"|(?:to )?(?:\d|one|two|three|four) [sd]\w{3,9})\b|(?:to )?\d [sd]\.?[fp]\b|the answer(?=\)))"
+    r"|(?:to )?(?:\d|one|two|three|four) (?:sig\w{1,9}|deci\w{1,6}|digits?|solutions?))\b|(?:to )?\d [sd]\.?[fp]\b"
+    r"|the answer(?=\)))"
+)
+NEARLY: Final = (
+    r"(?:[\s$]|\\[ ,;(]){0,4}(?:\\approx|≈|\\sim|(?:(?:or|that is|i\.e\.,?) )?(?:approx[a-z.]{0,8}|about|roughly)\W)"
+    r"(?=\W{0,6}\d)"
 )
 _BRACKET: Final = re.compile(  # with a percentage, an equals sign or a word in it: no factor
     r"(.{1,200}?)(?:[ ~]|\\ |(?<=\}))(?:\\text ?\{ ?)?"
@@ -26,8 +32,10 @@ _AGAIN: Final = re.compile(
 )
 _MAX_LENGTH: Final = 300  # characters
 _REPLY: Final = re.compile(
-    r"(yes|no|true|false) ?[,;:] ?(?!(?:but|unless|if|only if|except|never|not)\b)("
-    r"?!(?:.*(?:[,;] ?|and ))?(?:yes|no|true|false)(?: ?[,;]| and |$))(?:with |namely )?([a-z].*)",
+    r"(yes|no|true|false) ?[,;:] ?(?!(?:but|unless|if|only|except|never|not|when|whenever|where|provided|assuming"
+    r"|exactly|precisely|sometimes|partly|partially|in (?:some|most|certain|theory|principle)"
+    r"|for (?!(?:all|any|every|each)\b))\b)"
+    r"(?!(?:.*(?:[,;] ?|and ))?(?:yes|no|true|false)(?: ?[,;]| and |$))(?:with |namely )?([a-z].*)",
     re.IGNORECASE | re.DOTALL,
 )
 _ECHO: Final = re.compile(  # of the reply

@@ -51,7 +51,7 @@ _TURNS: Final = tuple(
 )
 _STYLE: Final = re.compile(r"\\(?:text|mbox|textbf|textit|textrm|mathrm|operatorname\*?) ?\{([^{}]*)\}|\$")
 _NULL: Final = re.compile(r"(?:the )?null hypothesis(?: H_?\{?0\}?)?", re.IGNORECASE)
-_LEVEL: Final = re.compile(r" at (?:the |a )?(?:\d{1,2}\\?%|0\.\d{1,3}) (?:significance )?level(?: of significance)?$")
+_LEVEL: Final = re.compile(r" at (?:the |a )?(\d{1,2}\\?%|0\.\d{1,3}) (?:significance )?level(?: of significance)?$")
 _ARTICLE: Final = re.compile(r"(?<![\w\\])(?:a|an|the|A|An|The) (?=[A-Za-z]{2})")
 _COUNT: Final = re.compile(r"\d{1,2}")
 _RUN: Final = re.compile(r"(?<![\\\w{^])[A-Za-z]{2,30}(?:-[A-Za-z]{2,30})*(?![\w(])")
@@ -61,10 +61,11 @@ _SMALL: Final = frozenset(
 
 
 class Phrase(NamedTuple):
-    """A sentence: its words, with `@` for each formula, and the formulas in order."""
+    """A sentence: its words, with `@` for each formula, the formulas in order, and the level of a test (or "")."""
 
     words: str
     formulas: tuple[str, ...]
+    level: str = ""
 
 
 def verdict(words: str) -> str:
@@ -83,7 +84,8 @@ def phrase(text: str) -> Phrase | None:
     if len(text) > _MAX_LENGTH:
         return None
     text = _NULL.sub(" H_0 ", _STYLE.sub(r" \1 ", text))
-    text = _ARTICLE.sub("", _LEVEL.sub("", " ".join(text.split())))
+    text, *levels = _LEVEL.split(" ".join(text.split()), maxsplit=1)
+    text = _ARTICLE.sub("", text)
     words: list[str] = []
     formulas: list[str] = []
     start = 0
@@ -104,4 +106,4 @@ def phrase(text: str) -> Phrase | None:
         return None
     said = verdict(" ".join(words))
     order = [int(place[1]) for place in re.findall(r"@\d", said)]
-    return Phrase(re.sub(r"@\d", "@", said), tuple(formulas[place] for place in order))
+    return Phrase(re.sub(r"@\d", "@", said), tuple(formulas[place] for place in order), *levels[:1])

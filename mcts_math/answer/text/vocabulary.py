@@ -51,6 +51,7 @@ NAMES: Final = {
 }
 """Kind and text of the token that a name is read as."""
 
+MARKS: Final = ("a b c d e f g h", "i ii iii iv v vi", "1 2 3 4 5 6 7 8 9")  # of parts
 CURRENCIES: Final = "USD|EUR|GBP|JPY|INR|CNY|CAD|AUD"
 CONSTRUCTORS: Final = meanings(
     "first: Integer Float Decimal mpf float float64 float32 float16 complex128 Symbol; "
