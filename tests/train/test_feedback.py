@@ -130,6 +130,6 @@ def test_the_program_makes_attempts_once(repo: Path, write: Write, tmp_path: Pat
     assert (tmp_path / "feedback.attempts.jsonl").read_bytes() == made  # seconds and all
     output.unlink()
     output.mkdir()
-    with pytest.raises(RecordError, match="it is no ordinary file. Choose another --output"):
+    with pytest.raises(RecordError, match=r"it is no ordinary file\. Choose another --output"):
         make_feedback.main([*argv, "--own_solutions"])
     assert "3 of 3 questions are done" in capsys.readouterr().out
