@@ -16,7 +16,8 @@ from .values import CannotCross
 _MOST = 32
 _MOST_BYTES = 64 << 10
 """Of all copies together: whether they were changed costs time to see, before each message."""
-_MOST_TOLD = 1 << 20
+_MOST_TOLD = 4 << 20
+"""Bytes of one container that the code changes again and again, until it is asked for anew."""
 _FRESH = 2  # references to an object that nobody holds but the function that asks
 
 
@@ -50,7 +51,7 @@ class Copies:
     Args:
         refer: see `values.Pickler`.
         show: gives a container its number.
-        tells_all: what this side did to a container must be told; else not where it is too large to cross.
+        tells_all: what this side did to a container must be told; else up to 4 MiB of it.
     """
 
     def __init__(
@@ -58,10 +59,12 @@ class Copies:
     ) -> None:
         self._refer, self._show, self._tells_all = refer, show, tells_all
         self._kept: dict[int, tuple[list[Any], bytes]] = {}  # by number: its parts when both sides agreed, and as bytes
+        self._told: dict[int, int] = {}  # by number: bytes of its changes
 
     def keep(self, number: int, value: Any) -> None:
         """Watches over a container that is now as the other side has it, if it is not too large. Raises CannotCross."""
         self._kept.pop(number, None)
+        self._told.pop(number, None)
         found = parts(value)
         self._kept[number] = found, values.encode(found, self._refer)
         self._make_room()
@@ -123,7 +126,7 @@ class Copies:
     def changed(self) -> list[tuple[int, list[Any]]]:
         """Numbers and parts of those that were changed since this was asked last. Raises CannotCross.
 
-        What has grown too large is told once, and watched no more.
+        What has grown too large is told once, and watched no more; neither is what the code changes all the time.
         """
         found = []
         for number, (kept, before) in list(self._kept.items()):
@@ -136,9 +139,12 @@ class Copies:
             except CannotCross:
                 if self._tells_all:
                     raise
-                data = b""
                 del self._kept[number]
-            if data and (self._tells_all or len(data) <= _MOST_TOLD):
+                continue
+            self._told[number] = self._told.get(number, 0) + len(data)
+            if self._tells_all or len(data) <= _MOST_TOLD:
                 found.append((number, kept))
+            if not self._tells_all and self._told[number] > _MOST_TOLD:
+                del self._kept[number]
         self._make_room()
         return found

@@ -34,27 +34,30 @@ def parts(value: Any, most: float = _MOST_LOOKED_AT) -> list[Any]:
             found.append(one)
         if isinstance(one, (list, tuple, dict, deque)):
             num_left -= len(one)
-            waiting += [item for item in (one.values() if isinstance(one, dict) else one) if type(item) not in _LEAVES]
+            items = one.values() if isinstance(one, dict) else one
+            if not _LEAVES.issuperset(map(type, items)):
+                waiting += [item for item in items if type(item) not in _LEAVES]
     return found
 
 
-def snapshot(value: Any) -> list[tuple[Any, Any]]:
-    """All that can be changed within a value, each with what it holds now: the very items, which so keep their places.
+def snapshot(value: Any) -> list[Any]:
+    """What all that can be changed within a value holds now: the very items, so that none gives its place away.
 
     An array of objects holds None: nobody looks into its objects.
     """
-    return [(one, _held(one)) for one in parts(value, math.inf)]
+    return [_held(one) for one in parts(value, math.inf)]
 
 
-def is_unchanged(before: list[tuple[Any, Any]]) -> bool:
-    """Whether all of a snapshot holds the very items that it held; not, where nobody can tell."""
-    for one, was in before:
-        if was is None:
-            return False
-        now = _held(one)
-        if len(now) != len(was) or (now != was if isinstance(was, bytes) else not all(map(is_, now, was))):
-            return False
-    return True
+def is_unchanged(value: Any, before: list[Any]) -> bool:
+    """Whether a value holds the very items of its snapshot; not, where nobody can tell."""
+    now = snapshot(value)
+    return len(now) == len(before) and all(map(_are_same, now, before))
+
+
+def _are_same(now: Any, was: Any) -> bool:
+    if now is None or was is None or len(now) != len(was):
+        return False
+    return bool(now == was) if isinstance(was, bytes) else all(map(is_, now, was))
 
 
 def _held(one: Any) -> Any:

@@ -194,7 +194,7 @@ class Peer:
                 self._begun.discard(value)
             answer = ("raised", error)
         try:
-            if given and not shares(given, answer[1]) and is_unchanged(before):
+            if given and not shares(given, answer[1]) and is_unchanged((*args, *kwargs.values()), before):
                 given = []
             self.answer(*answer, given, held)
         except (CannotCross, MemoryError, RecursionError) as error:
