@@ -467,6 +467,7 @@ def test_what_rounds_refuse(settings: Callable[..., RoundsConfig], tmp_path: Pat
     refused(CheckpointError, "does not exist", base_model=str(tmp_path / "none"))
     refused(ConfigError, "output_dir is not set", output_dir="")
     refused(ConfigError, "launch: no program 'torchrum' is found", launch="torchrum --nproc-per-node 8")
+    refused(ConfigError, "is no command: No closing quotation", launch="torchrun '")
     refused(ConfigError, "methods must each have an entry", methods={})
     refused(
         ConfigError, "there is no row 'SBS\\(9,5\\)' to compare. There are greedy,", contrasts=[["SBS(9,5)", "greedy"]]
