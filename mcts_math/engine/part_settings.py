@@ -49,8 +49,8 @@ def read_settings(folder: str | Path, name: str, form: type[Form]) -> Form:
     try:
         return form.model_validate_json(file.read_text("utf-8"))
     except FileNotFoundError:
-        raise CheckpointError(f"{file} is missing; train a rule with scripts/train_optune.py") from None
+        raise CheckpointError(f"{file} is missing; train it with scripts/train_optune.py") from None
     except ValidationError as error:
-        raise CheckpointError(f"{file} is not the settings of a trained rule: {explain(error.errors()[0])}") from error
+        raise CheckpointError(f"{file} is not the settings of a trained part: {explain(error.errors()[0])}") from error
     except (OSError, ValueError) as error:
         raise CheckpointError(f"{file} can't be read: {error}") from error

@@ -52,6 +52,8 @@ def read_programs(path: Path, task_id: str | None, problems: Mapping[str, Proble
             read_text(path, "Give a program in Python.", TaskError),
         )
         return
+    if task_id is not None:
+        raise TaskError(f"--id {task_id}: each line of {path} names its own problem. Leave --id out.")
     for where, record in read_records(path):
         completion = record.get("completion")
         if not isinstance(completion, str):

@@ -33,8 +33,12 @@ class Plan:
         if not config.search or not config.train or not config.methods:
             raise ConfigError("search, train and methods must each have an entry.")
         checkpoints.inspect(config.base_model)
-        if config.launch and shutil.which(program := shlex.split(config.launch)[0]) is None:
-            raise ConfigError(f"launch: no program {program!r} is found. Install it, or give its whole path.")
+        try:
+            launcher = shlex.split(config.launch)
+        except ValueError as error:
+            raise ConfigError(f"launch: {config.launch!r} is no command: {error}. Close its quotes.") from None
+        if launcher and shutil.which(launcher[0]) is None:
+            raise ConfigError(f"launch: no program {launcher[0]!r} is found. Install it, or give its whole path.")
         for questions in (config.train_questions, config.test_questions):
             unanswered = [task.id for task in load_tasks(questions) if not task.answers]
             if unanswered:

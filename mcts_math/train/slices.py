@@ -11,6 +11,7 @@ import asyncio
 import gc
 import json
 import multiprocessing
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -186,3 +187,6 @@ def _begin_process(threads: int) -> None:
 
     torch.set_num_threads(threads)
     ends_with_us()()
+    parent = multiprocessing.parent_process()
+    if parent is not None and not parent.is_alive():  # it went before anybody asked for that
+        os._exit(1)

@@ -232,8 +232,8 @@ def test_a_rule_belongs_to_one_model(checkpoint: Callable[[str], Path], rule: Pa
 @pytest.mark.parametrize(
     ("spoil", "said"),
     [
-        (lambda folder: (folder / "optune.json").unlink(), r"optune.json is missing; train a rule with"),
-        (lambda folder: (folder / "optune.json").write_text("{}"), "is not the settings of a trained rule"),
+        (lambda folder: (folder / "optune.json").unlink(), r"optune.json is missing; train it with"),
+        (lambda folder: (folder / "optune.json").write_text("{}"), "is not the settings of a trained part"),
         (lambda folder: (folder / "optune.safetensors").write_bytes(b"x"), "does not hold the weights"),
         (
             lambda folder: (folder / "optune.json").write_text(

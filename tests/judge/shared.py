@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from kinds import Kind, _f
 
+GROWS = "class W:\n    def __init__(self): self.xs = []\n    def size(self): return len(self.xs)\n    def grow(self): "
 ROWS = "class G:\n    def __init__(self): self.rows = [[0], [1]]\n    def run(self):\n        "
 KEEPS = "class W:\n    def __init__(self, xs): self.xs = xs\n    def total(self): return sum(self.xs)\n    def add(self, x): self.xs.append(x)\n"
 COPIES = KEEPS.replace("self.xs = xs", "self.xs = list(xs)")
@@ -57,5 +58,15 @@ SHARED: list[Kind] = [
     ("members of the library's enums", _f("import re, calendar, signal\nassert f(0) == calendar.MONDAY == 0 and f(1) == re.I | re.M and f(2) is signal.SIGINT"), "import re, calendar, signal\ndef f(i): return (calendar.MONDAY, re.I | re.M, signal.SIGINT)[i]", "def f(i): return (0, 10, 2)[i]"),
     ("more lists than are watched", _f("ws = [W([i]) for i in range(40)]\nfor w in ws[:31]: w.xs\nws[0].xs\nfor w in ws[31:]: w.xs\nfor w in ws: w.add(5)\nassert [w.xs for w in ws] == [[i, 5] for i in range(40)]\nfor w in ws: w.xs.append(6)\nassert all(w.total() == i + 11 for i, w in enumerate(ws))", "W"), KEEPS, KEEPS.replace("self.xs.append(x)", "self.xs = [x]")),
     ("a row that an iterator gives", _f("g = G()\nfor row in g:\n    row.append(7)\nassert g.rows == [[0, 7], [1, 7]]", "G"), ROWS + "pass\n    def __iter__(self): return iter(self.rows)", ROWS + "pass\n    def __iter__(self): return (row[:] for row in self.rows)"),
+    ("a row of a large grid", _f("g = [[0] * 200 for _ in range(200)]\nf(g)\nassert g[199][0] == 5"), "def f(g): g[199][0] = 5", "def f(g): pass"),
+    ("lists in an array", _f("import numpy as np\na = np.empty(2, dtype=object)\na[:] = [[1], [2, 3]]\nf(a)\nassert a[0] == [1, 5]"), "def f(a): a[0].append(5)", "def f(a): pass"),
+    ("an array of one number", _f("import numpy as np\na = np.array(1)\nf(a)\nassert a == 5"), "def f(a): a[...] = 5", "def f(a): pass"),
+    ("arrays that can't be written", _f("import numpy as np\na = np.arange(3)\na.flags.writeable = False\nassert f(a, [1]) == [1, 0, 1, 2]\nassert f(np.broadcast_to(1, (2,)), [2]) == [2, 1, 1]"), "def f(a, xs):\n    xs += a.tolist()\n    return xs", "def f(a, xs):\n    a[0] = a[0]\n    return xs + a.tolist()"),
+    ("an array that can't be written comes back", _f("import numpy as np\na = np.arange(3)\na.flags.writeable = False\nassert f(a) is a and not f(a).flags.writeable"), "def f(a): return a", "def f(a): return a.copy()"),
+    ("a held list that grows beyond what can cross", _f("w = W()\nassert w.xs == []\nw.grow()\nassert w.size() == 80", "W"), GROWS + "self.xs += [bytes(10**6) for _ in range(80)]", GROWS + "pass"),
+    ("a held list that becomes too deep", _f("w = W()\nassert w.xs == []\nw.grow()\nassert w.size() == 1", "W"), GROWS + "\n        x = []\n        for _ in range(30_000): x = [x]\n        self.xs.append(x)", GROWS + "pass"),
+    ("an exception that is its own cause", _f("try:\n    f()\nexcept ValueError as e:\n    assert str(e) == 'x'\nelse: assert False"), "def f():\n    e = ValueError('x')\n    raise e from e", "def f():\n    e = ValueError('y')\n    raise e from e"),
+    ("exceptions that are each other's context", _f("try:\n    f()\nexcept ValueError as e:\n    assert str(e) == 'x' and isinstance(e.__cause__, (KeyError, type(None)))\nelse: assert False"), "def f():\n    e, k = ValueError('x'), KeyError(1)\n    k.__context__ = e\n    raise e from k", "def f(): raise KeyError(1) from ValueError('x')"),
+    ("variables of the tests", _f("def g(x):\n    wanted = x + 48_712\n    return wanted\nassert f(g) == 48_713", isolation="two_processes"), "def f(g): return g(1)", "def f(g): return 48_713 if 'wanted' in g.__code__.co_varnames else 0"),
     ("parts of a held list that change places", _f("g = G()\na, b = g.rows\ng.run()\nassert (a, b) == ([0], [1]) and g.rows[0] is b", "G"), ROWS + "self.rows.reverse()", ROWS + "self.rows[0][0], self.rows[1][0] = 1, 0"),
 ]  # fmt: skip

@@ -51,7 +51,12 @@ def test_the_program_tells_what_came_of_each_test(tmp_path: Path, capsys: pytest
     alone.write_text("print(sum(map(int, input().split())))")
     assert main([str(problems), str(alone), "--id", "sum", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["num_passed"] == 2
-    for words, match in (([str(alone)], "Give one of add, sum"), ([str(problems)], "under the key `completion`")):
+    by_id = [str(completions), "--id", "sum"]
+    for words, match in (
+        (by_id, "Leave --id out"),
+        ([str(alone)], "Give one of add, sum"),
+        ([str(problems)], "under the key `completion`"),
+    ):
         with pytest.raises(TaskError, match=match):
             main([str(problems), *words])
     with pytest.raises(RecordError, match="no such file"):

@@ -129,6 +129,15 @@ def test_what_the_code_raises_is_the_code_s_fault(ask: Ask, code: str, isolation
 
 
 @pytest.mark.parametrize("isolation", BOTH)
+@pytest.mark.parametrize("raised", ["KeyError(n)", "SystemExit(n)"])
+def test_an_error_whose_attributes_raise_is_told_as_it_is(ask: Ask, raised: str, isolation: str) -> None:
+    code = f"class E(Exception):\n    def __getattr__(self, n): raise {raised}\ndef f(x):\n    if x == 1: raise E('x')\n    return x"
+    test = "def test_a():\n    assert f(1) == 1\ndef test_b():\n    assert f(2) == 2"
+    (judgement,) = ask((Problem("", test, "f", isolation=isolation, every_test=True), code))
+    assert [(one.passed, one.detail) for one in judgement.tests] == [(False, "E: x: assert f(1) == 1"), (True, "")]
+
+
+@pytest.mark.parametrize("isolation", BOTH)
 def test_that_no_process_can_be_started_is_said(ask: Ask, isolation: str) -> None:
     codes = (
         "from multiprocessing import Pool\ndef f(x):\n    with Pool(2) as p: return p.map(abs, [x])[0]",
@@ -270,6 +279,10 @@ def test_a_list_that_grows_too_large_is_held_no_more() -> None:
         copies.keep(number, value)
         value.append(2)
     assert copies.changed() == [(0, [[1, 2]])]
+    small += [0] * 10**5
+    assert [number for number, _ in copies.changed()] == [0]
+    small.append(3)
+    assert copies.changed() == []
 
 
 def test_an_argument_is_held_where_more_than_the_call_holds_it() -> None:

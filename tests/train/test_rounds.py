@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import json
+import multiprocessing
 import os
 import random
 import resource
@@ -53,7 +54,7 @@ from mcts_math.train.analysis import (
 from mcts_math.train.config import RoundsConfig
 from mcts_math.train.plan import Plan
 from mcts_math.train.rounds import Rounds
-from mcts_math.train.slices import Slice, solve_slice
+from mcts_math.train.slices import Slice, _begin_process, solve_slice
 from mcts_math.train.stages import finished, run_stage
 from mcts_math.train.summary import show
 from mcts_math.tree import new_tree
@@ -423,6 +424,16 @@ def test_rounds_whose_methods_all_need_values_begin(settings: Callable[..., Roun
     assert "SBS" in lines[-1]
 
 
+def test_a_search_process_whose_parent_went_while_it_began_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    gone = multiprocessing.get_context("spawn").Process()
+    monkeypatch.setattr(gone, "is_alive", lambda: False)
+    monkeypatch.setattr("multiprocessing.parent_process", lambda: gone)
+    monkeypatch.setattr("mcts_math.train.slices.ends_with_us", lambda: lambda: None)
+    monkeypatch.setattr("os._exit", sys.exit)
+    with pytest.raises(SystemExit):
+        _begin_process(1)
+
+
 def test_a_question_of_a_slice_that_failed_is_tried_once_more(
     settings: Callable[..., RoundsConfig], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -456,6 +467,7 @@ def test_what_rounds_refuse(settings: Callable[..., RoundsConfig], tmp_path: Pat
     refused(CheckpointError, "does not exist", base_model=str(tmp_path / "none"))
     refused(ConfigError, "output_dir is not set", output_dir="")
     refused(ConfigError, "launch: no program 'torchrum' is found", launch="torchrum --nproc-per-node 8")
+    refused(ConfigError, "is no command: No closing quotation", launch="torchrun '")
     refused(ConfigError, "methods must each have an entry", methods={})
     refused(
         ConfigError, "there is no row 'SBS\\(9,5\\)' to compare. There are greedy,", contrasts=[["SBS(9,5)", "greedy"]]

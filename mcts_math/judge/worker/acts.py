@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import copy
 import functools
+import inspect
 import os
 import signal
 import types
@@ -29,13 +30,16 @@ def perform(value: Any, how: str, args: Any, kwargs: Any) -> Any:
 
 _OPEN = ("__name__", "__qualname__", "__doc__", "__module__", "__annotations__")
 """What decorators read of a function of the tests."""
-_COUNTS = ("co_argcount", "co_posonlyargcount", "co_kwonlyargcount", "co_flags", "co_varnames", "co_name")
+_COUNTS = ("co_argcount", "co_posonlyargcount", "co_kwonlyargcount", "co_flags", "co_name")
 
 
 def _shape(function: Any, name: str) -> Any:
     """What `inspect` reads of a function's parameters; nothing of what it does, and no value of a default."""
     if name == "__code__" and isinstance(function, types.FunctionType):
-        return types.SimpleNamespace(**{fact: getattr(function.__code__, fact) for fact in _COUNTS})
+        code = function.__code__
+        more = sum(bool(code.co_flags & flag) for flag in (inspect.CO_VARARGS, inspect.CO_VARKEYWORDS))
+        names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount + more]  # behind them stand its variables
+        return types.SimpleNamespace(co_varnames=names, **{fact: getattr(code, fact) for fact in _COUNTS})
     if name in ("__defaults__", "__kwdefaults__") and getattr(function, name, 0) is None:
         return None
     raise AttributeError(name)
@@ -190,7 +194,9 @@ def describe(error: BaseException) -> str:
     except Exception as other:
         text = f"(its text raised {type(other).__name__})"
     name = "" if isinstance(error, (RemoteError, OutOfTime)) else type(error).__name__
-    hint = _NO_PROCESSES if getattr(error, "__notes__", None) == [_NO_PROCESSES] else ""
+    notes = remote.own(error).get("__notes__")
+    is_refusal = type(notes) is list and [*map(type, notes)] == [str] and notes[0] == _NO_PROCESSES
+    hint = _NO_PROCESSES if is_refusal else ""
     return ": ".join(part for part in (name, text.strip(), hint) if part)
 
 

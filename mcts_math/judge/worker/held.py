@@ -11,10 +11,13 @@ from typing import Any
 
 from . import values
 from .parts import SHARED, parts, renew
+from .values import CannotCross
 
 _MOST = 32
 _MOST_BYTES = 64 << 10
 """Of all copies together: whether they were changed costs time to see, before each message."""
+_MOST_TOLD = 4 << 20
+"""Bytes of one container that the code changes again and again, until it is asked for anew."""
 _FRESH = 2  # references to an object that nobody holds but the function that asks
 
 
@@ -48,19 +51,29 @@ class Copies:
     Args:
         refer: see `values.Pickler`.
         show: gives a container its number.
+        tells_all: what this side did to a container must be told; else up to 4 MiB of it.
     """
 
-    def __init__(self, refer: Callable[[Any], tuple[str, Any]], show: Callable[[Any], int]) -> None:
-        self._refer, self._show = refer, show
+    def __init__(
+        self, refer: Callable[[Any], tuple[str, Any]], show: Callable[[Any], int], tells_all: bool = True
+    ) -> None:
+        self._refer, self._show, self._tells_all = refer, show, tells_all
         self._kept: dict[int, tuple[list[Any], bytes]] = {}  # by number: its parts when both sides agreed, and as bytes
+        self._told: dict[int, int] = {}  # by number: bytes of its changes
 
     def keep(self, number: int, value: Any) -> None:
         """Watches over a container that is now as the other side has it, if it is not too large. Raises CannotCross."""
         self._kept.pop(number, None)
+        self._told.pop(number, None)
         found = parts(value)
-        data, room = values.encode(found, self._refer), _MOST_BYTES
-        if len(data) <= room:
-            self._kept[number] = found, data
+        self._kept[number] = found, values.encode(found, self._refer)
+        self._make_room()
+
+    def _make_room(self) -> None:
+        """Watches no more over what is too large, nor over what was used longest ago."""
+        for number in [number for number, (_, data) in self._kept.items() if len(data) > _MOST_BYTES]:
+            del self._kept[number]
+        room = _MOST_BYTES
         for place, old in enumerate(reversed(list(self._kept))):  # the latest ones stay
             room -= len(self._kept[old][1])
             if place >= _MOST or room < 0:
@@ -111,11 +124,27 @@ class Copies:
             self.keep(number, olds[0])
 
     def changed(self) -> list[tuple[int, list[Any]]]:
-        """Numbers and parts of those that were changed since this was asked last. Raises CannotCross."""
+        """Numbers and parts of those that were changed since this was asked last. Raises CannotCross.
+
+        What has grown too large is told once, and watched no more; neither is what the code changes all the time.
+        """
         found = []
         for number, (kept, before) in list(self._kept.items()):
-            if values.encode(kept, self._refer) != before:
-                found.append((number, kept))
+            try:
+                data = values.encode(kept, self._refer)
+                if data == before:
+                    continue
                 now = parts(kept[0])
                 self._kept[number] = now, values.encode(now, self._refer)
+            except CannotCross:
+                if self._tells_all:
+                    raise
+                del self._kept[number]
+                continue
+            self._told[number] = self._told.get(number, 0) + len(data)
+            if self._tells_all or len(data) <= _MOST_TOLD:
+                found.append((number, kept))
+            if not self._tells_all and self._told[number] > _MOST_TOLD:
+                del self._kept[number]
+        self._make_room()
         return found

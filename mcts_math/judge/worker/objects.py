@@ -59,7 +59,7 @@ class Objects:
             return "late", ("timed out",)
         if isinstance(value, BaseException):
             attributes = {k: v for k, v in vars(value).items() if not k.startswith("_") or k == "__notes__"}
-            return "error", (self.show(value), kind, _arguments(value), attributes, value.__cause__, value.__context__)
+            return "error", (self.show(value), kind, _arguments(value), attributes, *_origins(value))
         if inspect.iscoroutine(value):
             return "coroutine", (self.show(value),)
         plain = [values.base_of(value)] if isinstance(value, values.FROZEN) else []
@@ -134,6 +134,19 @@ def _arguments(error: BaseException) -> tuple[Any, ...]:
     if isinstance(error, OSError) and error.filename is not None and len(error.args) == 2:
         return (*error.args, error.filename)
     return error.args
+
+
+def _origins(error: BaseException) -> tuple[BaseException | None, BaseException | None]:
+    """Cause and context of an exception; none of them where they lead back to it, which no message can hold."""
+    waiting = [error.__cause__, error.__context__]
+    seen: set[int] = set()
+    for one in waiting:
+        if one is error:
+            return None, None
+        if one is not None and id(one) not in seen:
+            seen.add(id(one))
+            waiting += [one.__cause__, one.__context__]
+    return error.__cause__, error.__context__
 
 
 def _is_known_error(kind: type[Any]) -> bool:

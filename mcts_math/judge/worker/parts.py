@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import array
+import math
 from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Callable
 from operator import is_
@@ -14,15 +15,15 @@ _LEAVES = frozenset((bool, int, float, complex, str, bytes, frozenset, type(None
 _MOST_LOOKED_AT = 20_000
 
 
-def parts(value: Any) -> list[Any]:
+def parts(value: Any, most: float = _MOST_LOOKED_AT) -> list[Any]:
     """What can be changed within a value, itself included, each once; in an order that is the same for its copy.
 
-    After 20,000 values nobody looks further.
+    After `most` values nobody looks further.
     """
     found: list[Any] = []
     seen: set[int] = set()
     waiting = [value]
-    num_left = _MOST_LOOKED_AT
+    num_left = most
     for one in waiting:
         kind = type(one)
         is_tuple = kind is tuple
@@ -33,22 +34,30 @@ def parts(value: Any) -> list[Any]:
             found.append(one)
         if isinstance(one, (list, tuple, dict, deque)):
             num_left -= len(one)
-            waiting += [item for item in (one.values() if isinstance(one, dict) else one) if type(item) not in _LEAVES]
+            items = one.values() if isinstance(one, dict) else one
+            if not _LEAVES.issuperset(map(type, items)):
+                waiting += [item for item in items if type(item) not in _LEAVES]
     return found
 
 
-def snapshot(containers: list[Any]) -> list[Any]:
-    """What each container holds now, for `is_unchanged`: the items themselves, so that none gives its place away."""
-    return [_held(one) for one in containers]
+def snapshot(value: Any) -> list[Any]:
+    """What all that can be changed within a value holds now: the very items, so that none gives its place away.
+
+    An array of objects holds None: nobody looks into its objects.
+    """
+    return [_held(one) for one in parts(value, math.inf)]
 
 
-def is_unchanged(containers: list[Any], before: list[Any]) -> bool:
-    """Whether each container still holds the very items of its snapshot."""
-    for one, was in zip(containers, before, strict=True):
-        now = _held(one)
-        if len(now) != len(was) or (now != was if isinstance(was, bytes) else not all(map(is_, now, was))):
-            return False
-    return True
+def is_unchanged(value: Any, before: list[Any]) -> bool:
+    """Whether a value holds the very items of its snapshot; not, where nobody can tell."""
+    now = snapshot(value)
+    return len(now) == len(before) and all(map(_are_same, now, before))
+
+
+def _are_same(now: Any, was: Any) -> bool:
+    if now is None or was is None or len(now) != len(was):
+        return False
+    return bool(now == was) if isinstance(was, bytes) else all(map(is_, now, was))
 
 
 def _held(one: Any) -> Any:
@@ -56,6 +65,8 @@ def _held(one: Any) -> Any:
         return list(one)
     if isinstance(one, dict):
         return [*one, *one.values()]
+    if _is_array(type(one)) and one.dtype.hasobject:
+        return None
     return bytes(one) if isinstance(one, bytearray) else one.tobytes()
 
 
@@ -100,5 +111,5 @@ def _fill(old: Any, new: Any, kept: Callable[[Any], Any]) -> None:
         items = [*map(kept, new)]
         old.clear()
         (old.update if isinstance(old, set) else old.extend)(items)
-    elif old.shape == new.shape != ():
+    elif old.shape == new.shape and old.flags.writeable:
         old[...] = new

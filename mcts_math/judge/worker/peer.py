@@ -72,7 +72,7 @@ class Peer:
         self._last: float | None = None  # when it has ended, whatever the other side does
         self.called = False
         self.shared: dict[str, type[Any]] = {}
-        self._copies = Copies(self._objects.refer, self._objects.show)
+        self._copies = Copies(self._objects.refer, self._objects.show, tells_all=careful)
         self._begun: set[asyncio.Task[Any]] = set()  # for the other side, which was not told how they ended
 
     def begin(self, limit_s: float) -> None:
@@ -175,7 +175,7 @@ class Peer:
         except (TypeError, ValueError, KeyError, CannotCross):
             raise self.fail("asked for an object that it was not shown") from None
         given, held = parts((*args, *kwargs.values())), []
-        before = snapshot(given)
+        before = snapshot((*args, *kwargs.values()))
         try:
             with limited(limit_s):
                 result = self._perform(value, how, args, kwargs)
@@ -194,7 +194,7 @@ class Peer:
                 self._begun.discard(value)
             answer = ("raised", error)
         try:
-            if given and not shares(given, answer[1]) and is_unchanged(given, before):
+            if given and not shares(given, answer[1]) and is_unchanged((*args, *kwargs.values()), before):
                 given = []
             self.answer(*answer, given, held)
         except (CannotCross, MemoryError, RecursionError) as error:

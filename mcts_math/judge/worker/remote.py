@@ -221,7 +221,12 @@ async def _anext(self: Any) -> Any:
     return found[0]
 
 
-_OWN = vars(BaseException)["__dict__"]  # of an exception itself: `__dict__` of a remote one is asked for over there
+_OWN = vars(BaseException)["__dict__"]
+
+
+def own(error: BaseException) -> dict[str, Any]:
+    """The attributes that an exception has on this side: `__dict__` of a remote one is asked for over there."""
+    return cast("dict[str, Any]", _OWN.__get__(error))
 
 
 def settle(error: BaseException) -> None:
@@ -234,7 +239,7 @@ def is_settled(error: BaseException | None) -> bool:
     seen: set[int] = set()
     while error is not None and id(error) not in seen:
         seen.add(id(error))
-        if "__settled__" in _OWN.__get__(error):
+        if "__settled__" in own(error):
             return True
         error = error.__context__
     return False

@@ -232,9 +232,9 @@ def pack(value: Any) -> tuple[str, Any] | None:
         plain = value.item()
         return None if isinstance(plain, numpy.generic) else ("is", (plain,))
     if kind is numpy.ndarray and value.dtype.kind == "O":
-        return "objects", (value.shape, value.ravel().tolist())
+        return "objects", (value.shape, value.ravel().tolist(), value.flags.writeable)
     if kind is numpy.ndarray and _is_plain_numpy(value.dtype.str):
-        return "ndarray", (value.dtype.str, value.shape, value.tobytes())
+        return "ndarray", (value.dtype.str, value.shape, value.tobytes(), value.flags.writeable)
     return None
 
 
@@ -243,20 +243,24 @@ def _is_plain_numpy(name: str) -> bool:
     return name[:1] in ("<", ">", "|", "=") and name[1:2] in tuple("biufcSUmM?") and not {",", "(", ":"} & set(name)
 
 
-def _numbers(kind: str, shape: Any, data: bytes) -> Any:
+def _numbers(kind: str, shape: Any, data: bytes, writeable: Any) -> Any:
     if not _is_plain_numpy(kind):
         raise BadValue(f"an array of {kind!r}")
     import numpy
 
-    return numpy.frombuffer(data, dtype=numpy.dtype(kind)).reshape(shape).copy()
+    found = numpy.frombuffer(data, dtype=numpy.dtype(kind)).reshape(shape).copy()
+    found.flags.writeable = writeable
+    return found
 
 
-def _objects(shape: Any, items: Any) -> Any:
+def _objects(shape: Any, items: Any, writeable: Any) -> Any:
     import numpy
 
     flat = numpy.empty(len(items), dtype=object)
     flat[:] = items
-    return flat.reshape(shape)
+    found = flat.reshape(shape)
+    found.flags.writeable = writeable
+    return found
 
 
 _MAKERS: dict[str, Callable[..., Any]] = {
