@@ -156,11 +156,12 @@ class Approximate:
         if not math.isinf(high) or math.isinf(low):
             raise UndefinedError("a long sum")
         unit, extrapolate = (0, context.nsum) if node.kind == "sum" else (1, context.nprod)
-        if abs(term(context.mpf(_FAR_OFF)) - unit) > _NEAR:  # else (-1)^n and 2^n would get the sums of Abel and Euler
+        far, farther = (abs(term(context.mpf(place)) - unit) for place in (_FAR_OFF, 2 * _FAR_OFF))
+        if far > _NEAR:  # else (-1)^n and 2^n would get the sums of Abel and Euler
             raise UndefinedError("a series that does not converge")
         return self._first_found(
             partial(extrapolate, term, [low, context.inf], method=method, strict=True, maxterms=_MAX_TERMS)
-            for method in ("r+s", "e")
+            for method in ("r+s", "e")[: 1 if 2 * farther > 0.98 * far else 2]  # 1/n and larger terms have no sum
         )
 
     def _first_found(self, ways: Iterable[Callable[[], Value]]) -> Value:
