@@ -221,8 +221,7 @@ def load_weights(
     """The model of a folder, on the CPU, by one of transformers' automatic classes. Raises CheckpointError where it
     can't be loaded whole."""
     more = {} if attn is None else {"attn_implementation": attn}
-    what = f"transformers can't load {folder} (are its weights whole, and no pointers of git-lfs?)"
-    with boundary(what, CheckpointError), without_progress_bars():
+    with boundary(f"transformers can't load {folder}", CheckpointError), without_progress_bars():
         model, info = kind.from_pretrained(folder, dtype=dtype, output_loading_info=True, **more)
     # transformers only warns about weights that it did not find, and makes them up.
     if missing := sorted(info["missing_keys"]):
