@@ -85,143 +85,154 @@ def _in_two_ways(match: re.Match[str]) -> str:
     return match[0] if first != second or match[1] == match[3] else match[1] + match[2]
 
 
-_RULES: Final[tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...]] = tuple(
-    (re.compile(pattern, re.DOTALL), replacement)
-    for pattern, replacement in (
-        (r"\\[dtc]frac(?![a-zA-Z])", r"\\frac"),
+_RULES: Final[tuple[tuple[str, re.Pattern[str], str | Callable[[re.Match[str]], str]], ...]] = tuple(
+    (needed, re.compile(pattern, re.DOTALL), replacement)
+    for needed, pattern, replacement in (  # a rule applies to texts with what it needs, which is quick to see
+        ("frac", r"\\[dtc]frac(?![a-zA-Z])", r"\\frac"),
         # commands that lost their backslash, have other names, or say nothing
-        (r"(?<![A-Za-z\\])(?:[dt]?(frac(?= ?\{))|(sqrt(?= ?(?:\[\d\] ?)?\{)))", r"\\\1\2"),
-        (r"(?<![A-Za-z\\])(d[r-z])(?=d[r-z](?![a-z]))", r"\1 "),  # dx dy
-        (r"(?<=\d) root (?=\d)", r"\\sqrt "),
+        ("{", r"(?<![A-Za-z\\])(?:[dt]?(frac(?= ?\{))|(sqrt(?= ?(?:\[\d\] ?)?\{)))", r"\\\1\2"),
+        ("d", r"(?<![A-Za-z\\])(d[r-z])(?=d[r-z](?![a-z]))", r"\1 "),  # dx dy
+        ("root", r"(?<=\d) root (?=\d)", r"\\sqrt "),
         (
+            "\\",
             rf"\\(?:operatorname|mathrm|text) ?\{{ ?({'|'.join(_FOREIGN)}) ?\}}|\\({'|'.join(_FOREIGN)})(?![a-z])",
             lambda m: rf"\{_FOREIGN[m[1] or m[2]]} ",
         ),
-        (r"(?<=\S) ?\\(?:blacksquare|checkmark|square|Box|qed)$", ""),
-        (r"(?<=\d)_ ?\{ ?\((\d{1,2})\) ?\}", r"_{\1}"),
-        (r"\\(?:mathrm|text) ?\{? ?([CP])\b ?\}?(?= ?[_^])", r"\1"),
-        (rf" ?\\(?:text|mbox|textrm|mathrm) ?\{{ ?\( ?{REMARK}[^()]*(?:\([^()]*\)[^()]*)?\)[ }}]*$", ""),
+        ("\\", r"(?<=\S) ?\\(?:blacksquare|checkmark|square|Box|qed)$", ""),
+        ("_", r"(?<=\d)_ ?\{ ?\((\d{1,2})\) ?\}", r"_{\1}"),
+        ("\\", r"\\(?:mathrm|text) ?\{? ?([CP])\b ?\}?(?= ?[_^])", r"\1"),
+        ("\\", rf" ?\\(?:text|mbox|textrm|mathrm) ?\{{ ?\( ?{REMARK}[^()]*(?:\([^()]*\)[^()]*)?\)[ }}]*$", ""),
         # of a formula; 5 (about 6) says two things
-        (rf"^(?=[^(]{{0,200}}[\\/A-Za-z])(.*?) ?\( ?{NEARLY}[^()]*\)(?=[ }}]*$)", r"\1"),
-        (rf"(?<=.) ?\( ?{REMARK}[^()]*(?:\([^()]*\)[^()]*)?\)(?=[ }}]*$)", ""),
+        ("(", rf"^(?=[^(]{{0,200}}[\\/A-Za-z])(.*?) ?\( ?{NEARLY}[^()]*\)(?=[ }}]*$)", r"\1"),
+        ("(", rf"(?<=.) ?\( ?{REMARK}[^()]*(?:\([^()]*\)[^()]*)?\)(?=[ }}]*$)", ""),
         (
+            "(in",
             r" ?(?:\\text ?\{ ?)?\(in ([A-Za-z]{1,20})\) ?\}?$",
             lambda m: rf"\text{{ {m[1]}}}" if m[1] in UNITS else m[0],
         ),
         (
+            "constant",
             rf",? ?(?:\\text ?\{{ ?)?,? ?(?:where|with|for) ?\}}? ?{_LETTER}(?:(?:,| and) ?{_LETTER})*"
             r" ?(?:\\text ?\{ ?)?(?:is|are|being)?(?: an?| any)?(?: arbitrary| real)* ?constants?(?: of \w+)? ?}?$",
             "",
         ),
         # derivatives, functions and sequences as labels
         (
+            r"\frac",
             rf"^\\frac ?\{{ ?{_D}{_POWER} ?([a-zA-Z])(?: ?\([a-z]\))? ?\}} ?\{{ ?{_D} ?[a-z]{_POWER} ?\}} ?=",
             _derivative,
         ),
-        (rf"^d{_POWER}([a-zA-Z]) ?/ ?d[a-zA-Z]{_POWER} ?=", _derivative),
-        (r"^\\frac ?\{ ?\\partial ?([a-zA-Z]) ?\} ?\{ ?\\partial ?([a-zA-Z]) ?\} ?=", r"\1_\2 ="),
+        ("/", rf"^d{_POWER}([a-zA-Z]) ?/ ?d[a-zA-Z]{_POWER} ?=", _derivative),
+        (r"\partial", r"^\\frac ?\{ ?\\partial ?([a-zA-Z]) ?\} ?\{ ?\\partial ?([a-zA-Z]) ?\} ?=", r"\1_\2 ="),
         (
+            "/",
             r"(?<![A-Za-z\\])d(?:\^(\d))? ?/ ?d([a-z])(?:\^\d)?(?=[(\[ ])",
             lambda m: rf"\frac{{d^{m[1] or 1}}}{{d{m[2]}^{m[1] or 1}}}",
         ),
-        (r"^\\partial ?_ ?\{?([a-zA-Z])\}? ?([a-zA-Z]) ?=", r"\2_\1 ="),
-        (r"^([abcstuAST])\(([nkm])\) ?=", r"\1_\2 ="),
-        (r"^[a-eg-wA-Z]\(([a-z])\) ?=", r"f(\1) ="),
-        (r"^\\(?:mathbf|vec) ?\{? ?[a-eg-wA-Z] ?\}? ?\(([a-z])\) ?=", r"f(\1) ="),
-        (r"(?<![\w\\)}])([xyz])\([a-z]\)(?= ?=)|(?<=Eq\()([xyz])\([a-z]\)(?=, )", r"\1\2"),
-        (r"\+ ?(?:\\text ?\{ ?)?(?:an? )?(?:arbitrary )?const(?:ant)?\.?(?: ?\})?$", "+ C"),
-        (r"^([fgh](?:\([a-z]\))?) ?\\equiv(?!.*mod)", r"\1 ="),
-        (r"^[a-zA-Z] ?: ?([a-z]) ?\\(?:mapsto|to)(?![a-z])", r"f(\1) ="),
+        (r"\partial", r"^\\partial ?_ ?\{?([a-zA-Z])\}? ?([a-zA-Z]) ?=", r"\2_\1 ="),
+        ("(", r"^([abcstuAST])\(([nkm])\) ?=", r"\1_\2 ="),
+        ("(", r"^[a-eg-wA-Z]\(([a-z])\) ?=", r"f(\1) ="),
+        ("\\", r"^\\(?:mathbf|vec) ?\{? ?[a-eg-wA-Z] ?\}? ?\(([a-z])\) ?=", r"f(\1) ="),
+        ("(", r"(?<![\w\\)}])([xyz])\([a-z]\)(?= ?=)|(?<=Eq\()([xyz])\([a-z]\)(?=, )", r"\1\2"),
+        ("const", r"\+ ?(?:\\text ?\{ ?)?(?:an? )?(?:arbitrary )?const(?:ant)?\.?(?: ?\})?$", "+ C"),
+        (r"\equiv", r"^([fgh](?:\([a-z]\))?) ?\\equiv(?!.*mod)", r"\1 ="),
+        ("\\", r"^[a-zA-Z] ?: ?([a-z]) ?\\(?:mapsto|to)(?![a-z])", r"f(\1) ="),
         # numbers of combinations and permutations
-        (r"(?:\{ ?\})?[\^_] ?\{?(\w+)\}? ?([CP]) ?_ ?\{?(\w+)\}?(?!\w)", lambda m: _combination(m[1], m[2], m[3])),
+        ("_", r"(?:\{ ?\})?[\^_] ?\{?(\w+)\}? ?([CP]) ?_ ?\{?(\w+)\}?(?!\w)", lambda m: _combination(m[1], m[2], m[3])),
         (
+            "_",
             r"(?<![A-Za-z\d)}])([CP])_ ?\{?(\d+)\}? ?\^ ?\{?(\d+)\}?",
             lambda m: _combination(m[2], m[1], m[3]) if int(m[2]) >= int(m[3]) else m[0],
         ),
-        (r"^(\d{1,4}) ?([CP]) ?(\d{1,4})$", lambda m: _combination(m[1], m[2], m[3])),
+        ("", r"^(\d{1,4}) ?([CP]) ?(\d{1,4})$", lambda m: _combination(m[1], m[2], m[3])),
         # systems, sets and families
-        (r"^(\\[gl]e(?:q|qslant)? ?|[<>]=? ?)(?=[-\d\\])", r"x \1"),
-        (r"^(?:\\text ?\{ ?)?(?:[Ff]or )?[Aa]ll ?(?:real )?\}? ?(?=[a-z] ?(?:[<>]|\\[gln]e|\\in))", ""),
-        (r",? ?\\text ?\{ ?,? ?(?:for|where|with) ?(?:all|any|every|some|each)? ?(?:real )?\} ?(?=[a-z] ?\\in)", ", "),
+        ("", r"^(\\[gl]e(?:q|qslant)? ?|[<>]=? ?)(?=[-\d\\])", r"x \1"),
+        ("ll", r"^(?:\\text ?\{ ?)?(?:[Ff]or )?[Aa]ll ?(?:real )?\}? ?(?=[a-z] ?(?:[<>]|\\[gln]e|\\in))", ""),
         (
+            r"\in",
+            r",? ?\\text ?\{ ?,? ?(?:for|where|with) ?(?:all|any|every|some|each)? ?(?:real )?\} ?(?=[a-z] ?\\in)",
+            ", ",
+        ),
+        (
+            "integer",
             r",? ?(?:\\text ?\{ ?)?,? ?(?:(?:where|with|for) ?)?(?:\} ?)?(?<![A-Za-z\\])([b-z]) ?(?:\\text ?\{ ?)?,? ?"
             r"(?:is )?(?:an |any )?integer(?: ?\})?$",
             r", \1 \\in \\mathbb{Z}",
         ),
         (
+            r"\begin",
             r"\\\{ ?\\begin\{(?:array|aligned|matrix)\}(?:\{[^{}]*\})?(.*?)\\end\{(?:array|aligned|matrix)\} ?"
             r"(?! ?\\\})\.?",
             r"\\begin{cases}\1\\end{cases}",
         ),
-        (r"\\begin\{(aligned|align\*?|gathered|split)\}(.*?)\\end\{\1\}", _rows),
-        (r" ?\( ?([a-z] ?\\in ?\\mathbb ?\{?[ZN]\}?) ?\)$", r", \1"),
-        (r"(\\\{[^|:]*?)\\mid(?= ?[a-z] ?\\in ?\\mathbb ?\{?[ZN])", r"\1:"),
-        (r"\\mathbb ?\{?R\}? ?_ ?\{? ?(?:\\geq?|\\geqslant) ?0 ?\}?", r"[0,\\infty)"),
-        (r"\\mathbb ?\{?[ZN]\}? ?(?:_ ?\{? ?(?:> ?0|\+) ?\}?|\^ ?\{?\+\}?)", r"\\mathbb{N}"),
-        (r"\\mathbb ?\{?Q\}? ?\^ ?\{?\+\}?", r"\\mathbb{Q}_{+}"),
-        (r"\\mathbb ?\{?Z\}? ?/ ?\(? ?(\w{1,4}) ?\\mathbb ?\{?Z\}? ?\)?", r"\\mathbb{Z}_{\1}"),
-        (r"\\mathbb ?\{?R\}? ?(?:_ ?\{? ?> ?0 ?\}?|[_^] ?\{?\+\}?)", r"(0,\\infty)"),
+        (r"\begin", r"\\begin\{(aligned|align\*?|gathered|split)\}(.*?)\\end\{\1\}", _rows),
+        (r"\in", r" ?\( ?([a-z] ?\\in ?\\mathbb ?\{?[ZN]\}?) ?\)$", r", \1"),
+        (r"\mid", r"(\\\{[^|:]*?)\\mid(?= ?[a-z] ?\\in ?\\mathbb ?\{?[ZN])", r"\1:"),
+        (r"\mathbb", r"\\mathbb ?\{?R\}? ?_ ?\{? ?(?:\\geq?|\\geqslant) ?0 ?\}?", r"[0,\\infty)"),
+        (r"\mathbb", r"\\mathbb ?\{?[ZN]\}? ?(?:_ ?\{? ?(?:> ?0|\+) ?\}?|\^ ?\{?\+\}?)", r"\\mathbb{N}"),
+        (r"\mathbb", r"\\mathbb ?\{?Q\}? ?\^ ?\{?\+\}?", r"\\mathbb{Q}_{+}"),
+        (r"\mathbb", r"\\mathbb ?\{?Z\}? ?/ ?\(? ?(\w{1,4}) ?\\mathbb ?\{?Z\}? ?\)?", r"\\mathbb{Z}_{\1}"),
+        (r"\mathbb", r"\\mathbb ?\{?R\}? ?(?:_ ?\{? ?> ?0 ?\}?|[_^] ?\{?\+\}?)", r"(0,\\infty)"),
         (  # a union of conditions, not of sets
+            "",
             r"^[^()\[\]{}]*(?:[<>]|\\[lg][et])[^()\[\]{}]*$",
             lambda m: m[0].replace("\\cup", " or ").replace("\\cap", " and "),
         ),
-        (r"^([a-zA-Z]_\{?n\}? ?=.+?),? ?(?:\\q?quad ?)?\(?n ?(?:\\geq?|\\geqslant|>=) ?1\)?$", r"\1"),
-        (r"\\(?:under|over)brace ?\{([^{}]*)\}(?: ?[_^] ?\{(?:[^{}]|\{[^{}]*\}){0,80}\})?", r"\1"),
+        ("=", r"^([a-zA-Z]_\{?n\}? ?=.+?),? ?(?:\\q?quad ?)?\(?n ?(?:\\geq?|\\geqslant|>=) ?1\)?$", r"\1"),
+        ("brace", r"\\(?:under|over)brace ?\{([^{}]*)\}(?: ?[_^] ?\{(?:[^{}]|\{[^{}]*\}){0,80}\})?", r"\1"),
         # measures
         (
+            r"\circ",
             r"(?<!\d)(\d{1,3}) ?\^ ?\{? ?\\circ ?\}? ?(\d{1,2}) ?(?:'|\^ ?\{?\\prime\}?)(?: ?(\d{1,2}) ?(?:''|\"))?$",
             lambda m: rf"({m[1]}+\frac{{{m[2]}}}{{60}}+\frac{{{m[3] or 0}}}{{3600}})^\circ",
         ),
         (
+            r"\mu",
             r"(?<=[\d}]) ?(?:\\(?:text|mathrm) ?\{ ?)?\\mu ?(?:\\(?:text|mathrm) ?\{ ?)?([msgLFAVWCJ])(?: ?\}){0,2}$",
             r"\\text{ μ\1}",
         ),
         (
+            "\\",
             r"(?<=[\d}])((?: ?(?:\\cdot ?)?\\(?:text|mathrm) ?\{ ?[A-Za-z]{1,4} ?\}(?: ?\^ ?\{?-?\d\}?)?){2,4})$",
             _units_joined,
         ),
-        (r"^选项? ?择? ?([A-Z])$", r"\1"),
-        (r"^\d{1,2}(?:\.\d)? ?\\?% ?(?:CI|confidence interval)(?: is)? ?[:=]? ?(?=[\[(\\])", ""),
-        (r"(\\rupee|\bRs\.?) ?(\d{1,2}(?:,\d\d){1,4},\d{3})\b", lambda m: f"{m[1]} {m[2].replace(',', '')}"),
-        (r"^print\((.{1,100})\)$", r"\1"),
-        (r"\+/-|^\+-(?=[\d\\])", r"\\pm "),
-        (r"^(\\\$ ?[\d.,]+) ?/ ?(?=[a-z]+$)", r"\1 per "),
-        (r"^(\d{1,2}) ?o ?'? ?clock", r"\1:00"),
+        ("选", r"^选项? ?择? ?([A-Z])$", r"\1"),
+        ("%", r"^\d{1,2}(?:\.\d)? ?\\?% ?(?:CI|confidence interval)(?: is)? ?[:=]? ?(?=[\[(\\])", ""),
+        ("", r"(\\rupee|\bRs\.?) ?(\d{1,2}(?:,\d\d){1,4},\d{3})\b", lambda m: f"{m[1]} {m[2].replace(',', '')}"),
+        ("print", r"^print\((.{1,100})\)$", r"\1"),
+        ("+", r"\+/-|^\+-(?=[\d\\])", r"\\pm "),
+        (r"\$", r"^(\\\$ ?[\d.,]+) ?/ ?(?=[a-z]+$)", r"\1 per "),
+        ("clock", r"^(\d{1,2}) ?o ?'? ?clock", r"\1:00"),
         (
+            r"\Omega",
             r"(?<=[\d }])(?:\\(?:text|mathrm) ?\{ ?)?([kMGmμ])(?: ?\})? ?\\Omega(?![a-zA-Z])(?: ?\})?",
             r"\\text{ \1ohm}",
         ),
         (
+            r"\frac",
             rf"(?<=[\d\s}}])\\frac ?\{{ ?{_NAME}() ?\}}? ?\}} ?\{{ ?{_NAME}{_POWER} ?\}}?{_POWER} ?\}}",
             _unit_quotient,
         ),
-        (rf"(?<=\d) ?\(? ?([A-Za-z]+){_POWER} ?/ ?\(? ?([A-Za-z]+){_POWER} ?\)?$", _unit_quotient),
-        (r"^(\d+) ?h(?:rs?|ours?)? ?(\d+) ?m(?:ins?|inutes?)?$", r"\1 hours \2 minutes"),
-        (r"^(\d[\d.]*) ?([a-z]+) (\d[\d.]*) ?([a-z]+)$", _two_units),
-        (r"^(\d+) ?'(?=(?: ?\d+ ?(?:\"|''))?$)", r"\1 ft "),
-        (r"(?<=\d) ?(?:\"|'')$", " in"),
-        (r"(?<=\d) ?[xX] ?10 ?(?=\^)", r"\\times 10"),
-        (r"^(-?[\d.,/]+) ?\(([a-z -]+)\)$", _said_twice),
-        (rf"^{_PLAIN} \((?:or |= ?)?{_PLAIN}\)$", _in_two_ways),
-        (r"^(?:\\?# ?){1,6}(?=[\d\\-])", ""),
-        (r"^(?:triangle|angle) (?=[A-Z]{2,4}$)", ""),
-        (r"^\\(?:text|mbox|textbf|textrm|mathrm) ?\{([^{}\\$\d]*\d[^{}\\$]*)\}$", r"\1"),
+        ("/", rf"(?<=\d) ?\(? ?([A-Za-z]+){_POWER} ?/ ?\(? ?([A-Za-z]+){_POWER} ?\)?$", _unit_quotient),
+        ("h", r"^(\d+) ?h(?:rs?|ours?)? ?(\d+) ?m(?:ins?|inutes?)?$", r"\1 hours \2 minutes"),
+        (" ", r"^(\d[\d.]*) ?([a-z]+) (\d[\d.]*) ?([a-z]+)$", _two_units),
+        ("'", r"^(\d+) ?'(?=(?: ?\d+ ?(?:\"|''))?$)", r"\1 ft "),
+        ("", r"(?<=\d) ?(?:\"|'')$", " in"),
+        ("10", r"(?<=\d) ?[xX] ?10 ?(?=\^)", r"\\times 10"),
+        ("(", r"^(-?[\d.,/]+) ?\(([a-z -]+)\)$", _said_twice),
+        (" (", rf"^{_PLAIN} \((?:or |= ?)?{_PLAIN}\)$", _in_two_ways),
+        ("#", r"^(?:\\?# ?){1,6}(?=[\d\\-])", ""),
+        ("le ", r"^(?:triangle|angle) (?=[A-Z]{2,4}$)", ""),
+        ("\\", r"^\\(?:text|mbox|textbf|textrm|mathrm) ?\{([^{}\\$\d]*\d[^{}\\$]*)\}$", r"\1"),
         # what Python prints
-        (r"\bdatetime\.time\((\d+), (\d+)(?:, 0)*\)", lambda m: f"{m[1]}:{int(m[2]):02d}"),
-        (r"^(\d{1,2}:\d\d):00$", r"\1"),
-        (r"\b(?:np|numpy)\.(True|False)_", r"\1"),
-        (r"\b(?:math|np|numpy)\.tau\b", "(2*pi)"),
-        (r"\bS\((-?\d+)\)", r"\1"),
-        (r"(?<![A-Za-z\d)}\]])_(?=[a-z]\b)", ""),
+        ("datetime", r"\bdatetime\.time\((\d+), (\d+)(?:, 0)*\)", lambda m: f"{m[1]}:{int(m[2]):02d}"),
+        (":00", r"^(\d{1,2}:\d\d):00$", r"\1"),
+        ("_", r"\b(?:np|numpy)\.(True|False)_", r"\1"),
+        (".tau", r"\b(?:math|np|numpy)\.tau\b", "(2*pi)"),
+        ("S(", r"\bS\((-?\d+)\)", r"\1"),
+        ("_", r"(?<![A-Za-z\d)}\]])_(?=[a-z]\b)", ""),
     )
 )
-
-
-_COMMAND: Final = re.compile(r"\^?(\\)\\([a-z]*)(?![?*{])")
-_BEGINNINGS: Final = tuple(
-    "".join(found.groups()) if (found := _COMMAND.match(pattern.pattern)) else "" for pattern, _ in _RULES
-)
-"""The command that what each rule looks for begins with, if it does."""
 
 
 def rewrite_spaced(text: str) -> str:
@@ -235,7 +246,7 @@ def rewrite(text: str) -> str:
     """`text` with every habit rewritten; a long text as it is."""
     if len(text) > MAX_REWRITTEN:
         return text
-    for (pattern, replacement), begin in zip(_RULES, _BEGINNINGS, strict=True):
-        if begin in text and pattern.search(text) is not None:  # most don't occur: looking is cheaper than rewriting
+    for needed, pattern, replacement in _RULES:
+        if needed in text and pattern.search(text) is not None:  # looking is cheaper than rewriting
             text = pattern.sub(replacement, text)
     return text
