@@ -94,8 +94,8 @@ def normalise(text: str) -> str:
     text = without_colour(text.strip())
     if not text.isascii():
         text = _SCALED.sub(r" \1 ", plain_alphabet(_foreign_amounts(text)))
-    text = _FOREIGN_TEXT.sub(r" \1 ", text)
-    for pattern, meaning in _FOREIGN:
+    text = _FOREIGN_TEXT.sub(r" \1 ", text) if "\\text" in text else text
+    for pattern, meaning in _FOREIGN if " " in text or not text.isascii() else ():
         text = pattern.sub(meaning, text)
     if "\\\\" in text and ("\\\\begin" in text or "\\begin" not in text):
         if "\\\\{" not in text:  # a line's end in a box

@@ -43,6 +43,8 @@ _FIXED: Final[dict[str, Node]] = {
 
 def words_value(text: str) -> Node | None:
     """What a phrase stands for: a number, a time, a choice letter, a set; None where it is none of these."""
+    if "\\" in text:  # a formula
+        return None
     if text.startswith("-"):
         value = words_value(text[1:].lstrip())
         return tree.negate(value) if isinstance(value, (Num, Quantity)) or value == tree.INFINITY else None
