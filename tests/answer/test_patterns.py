@@ -15,7 +15,7 @@ import pytest
 
 import mcts_math.answer
 from mcts_math.answer import check, extract_answer
-from mcts_math.answer.text.notations import MAX_REWRITTEN
+from mcts_math.answer.text.notations import _RULES, MAX_REWRITTEN
 
 if sys.version_info >= (3, 11):
     compiler, code, parser = (importlib.import_module(f"re._{part}") for part in ("compiler", "constants", "parser"))
@@ -148,3 +148,26 @@ def test_nested_tags_are_about_linear() -> None:
     start = time.process_time()
     assert extract_answer("<answer>" * 3000 + "5" + "</answer>" * 3000) == "5"
     assert time.process_time() - start < 2 * SECONDS
+
+
+def needs(tree: Any, text: str) -> bool:
+    """Whether whatever matches the parsed pattern, or stands around a match, holds `text`."""
+    run = ""
+    for kind, value in tree:
+        run = run + chr(value) if kind is code.LITERAL else ""
+        if kind is code.SUBPATTERN:
+            parts = [value[3]]
+        elif kind in (code.MAX_REPEAT, code.MIN_REPEAT):
+            parts = [value[2]] if value[0] else []
+        elif kind is code.ASSERT:
+            parts = [value[1]]
+        else:
+            parts = value[1] if kind is code.BRANCH else []
+        if text in run or (parts and all(needs(part, text) for part in parts)):
+            return True
+    return text == ""
+
+
+@pytest.mark.parametrize(("needed", "pattern"), [rule[:2] for rule in _RULES], ids=str)
+def test_a_rule_matches_no_text_without_what_it_says_it_needs(needed: str, pattern: re.Pattern[str]) -> None:
+    assert needs(parser.parse(pattern.pattern, pattern.flags), needed)

@@ -222,7 +222,7 @@ _RULES: Final[tuple[tuple[str, re.Pattern[str], str | Callable[[re.Match[str]], 
         ("(", r"^(-?[\d.,/]+) ?\(([a-z -]+)\)$", _said_twice),
         (" (", rf"^{_PLAIN} \((?:or |= ?)?{_PLAIN}\)$", _in_two_ways),
         ("#", r"^(?:\\?# ?){1,6}(?=[\d\\-])", ""),
-        ("le ", r"^(?:triangle|angle) (?=[A-Z]{2,4}$)", ""),
+        ("angle", r"^(?:triangle|angle) (?=[A-Z]{2,4}$)", ""),
         ("\\", r"^\\(?:text|mbox|textbf|textrm|mathrm) ?\{([^{}\\$\d]*\d[^{}\\$]*)\}$", r"\1"),
         # what Python prints
         ("datetime", r"\bdatetime\.time\((\d+), (\d+)(?:, 0)*\)", lambda m: f"{m[1]}:{int(m[2]):02d}"),
