@@ -7,9 +7,10 @@ import re
 from typing import Final
 
 from mcts_math.answer.text.boxes import Found, is_empty_box, last_box
+from mcts_math.answer.text.conclusions import conclusion
 from mcts_math.answer.text.normalise import without_colour
 from mcts_math.answer.text.remarks import NEARLY, REMARK
-from mcts_math.answer.text.sentences import conclusion, is_supposed, set_right, taken_back
+from mcts_math.answer.text.sentences import is_supposed, set_right, taken_back
 
 _BOLD_MARK: Final = r"\s{0,9}(?:(?:\*{1,2}|__)\s{0,9})?"
 _HEADINGS: Final = (  # what a heading of fourth level is about, where it marks no answer
@@ -144,7 +145,7 @@ def extract_answer(text: str) -> str | None:
     """
     reply = _without_thoughts(text)
     head = _NEXT_TURN.split(reply, maxsplit=1)[0]
-    return (_answer(head) if len(head) < len(reply) else None) or _answer(reply)
+    return _answer(head if len(head) < len(reply) and _marked(head) else reply)
 
 
 def _answer(reply: str) -> str | None:
@@ -168,7 +169,7 @@ def _answer(reply: str) -> str | None:
     if _BARE.fullmatch(said):
         return _clean(said)
     verdict = _VERDICT.match(bare)
-    return conclusion(_CODE.sub("", bare)) or (verdict.group(1) if verdict is not None else None)
+    return verdict.group(1) if verdict is not None else conclusion(_CODE.sub("", bare))
 
 
 def _corrected(reply: str, start: int) -> str | None:

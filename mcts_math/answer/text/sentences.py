@@ -1,4 +1,4 @@
-"""What a sentence of a reply does: it says something by the way, takes back what was said, or concludes."""
+"""What a sentence of a reply does: it says something by the way, or takes back what was said."""
 
 from __future__ import annotations
 
@@ -32,44 +32,6 @@ _RIGHT: Final = re.compile(
     r"(?=(?:[$\d\\-]|\(?[A-Z]\)?\W)\S{0,80}(?:\s*\Z|\n|(?<=[.;!])\s|(?<=,) not))",
     re.IGNORECASE,
 )
-_AMOUNT: Final = r"[-−]?[$€£]?\d{1,30}(?:,\d{3}){0,9}(?:\.\d{1,30})?(?:/\d{1,30})?%?"
-_VALUE: Final = (
-    r"(?:[a-zA-Z] ?= ?)?"
-    rf"(?:\$\$?[^$\n]{{1,300}}\$\$?|\\\((?:(?!\\\))[^\n]){{1,300}}\\\)|{_AMOUNT}(?![\w.]))"
-)
-_ONE: Final = re.compile(rf"(?<![\w.=+*/^-]){_VALUE}")
-_SEVERAL: Final = rf"{_VALUE}(?:(?:,| and|, and| or) {_VALUE}){{0,9}}"
-_LIMITED: Final = re.compile(rf"{_VALUE},? (?:when|where|at|if|attained|since|because)\b")
-_SUBJECT: Final = re.compile(rf"{_VALUE} (?:is|are|was|has|have|divides?|holds?|must|can|does|lies?|\w+verges)\b")
-_CONCLUDES: Final = (
-    r"(?:(?:therefore|thus|so|hence|consequently|in conclusion|finally|overall|altogether|in total|it follows that)\b"
-    r"|(?:decision|conclusion|verdict|solution|final|tl;dr|result)(?=:)|this (?:gives|means)\b"
-    r"|we (?:get|find|obtain|have|conclude)\b)"
-)
-_START: Final = re.compile(rf"\W{{0,4}}(?:{_CONCLUDES}[,:]{{0,2}}\s*){{1,2}}", re.IGNORECASE)
-_LED: Final = re.compile(
-    rf"(?:\A|[.!?:\n])\W{{0,5}}{_CONCLUDES}[^.!?\n]{{0,60}}\Z|\b(?:answer|result|solutions? (?:is|are))\Z", re.I
-)
-_CLAUSE: Final = re.compile(r"(?:,| and)? (?:so|therefore|hence|thus|consequently)\b[,:]? ")
-_STATES: Final = re.compile(r"(?:the|its|our|adding|dividing|multiplying)\b|[\w ]{1,40} gives\b", re.IGNORECASE)
-_ENDS: Final = re.compile(
-    r"(?:\A(?![^ ]{1,300} (?!and |or )[a-z])|\b(?:(?:is|are|be)(?: at)?|equals|get|gives?|yield|find|obtain)\b:?"
-    rf"|(?<![<>!])=) ?({_SEVERAL})(?: [a-z]{{1,20}}){{0,4}}\Z"
-)
-_DISPLAY: Final = re.compile(
-    r"(?:\\\[|\$\$|\\begin\{(?:align|gather)\*?\})((?:(?!\\\[|\$\$|\\begin\{(?:align|gather)\*?\}).){1,600})"
-    r"(?:\\\]|\$\$|\\end\{(?:align|gather)\*?\})[. ]{0,3}\Z",
-    re.DOTALL,
-)
-_NAME: Final = re.compile(  # of what is computed, an operator's value, or numbers alone
-    r"\s*(?:\([\w, ]{1,20}\)|\\angle ?\w{1,3}|(?:\\[a-z]{2,10} ?|[A-Za-z]|[A-Z]{2,3})(?:_\{?\w{1,5}\}?|\^\{-1\}|')?"
-    r"(?:\([^()=]{1,30}\))?|[^A-Za-z]*|\\(?:int|sum|lim|prod|frac\{d)\b.*)\s*",
-    re.DOTALL,
-)
-_INDEX: Final = re.compile(r"_(?:\{[^{}]{0,30}\}|\w)")
-_ROWS: Final = re.compile(r"\\(?:begin|end)\{(?:aligned|split|gathered)\}|&")
-_SENTENCES: Final = re.compile(r"(?<=[.?])\s+(?=\S)|(?<=[a-z]!)\s+(?=\S)|\n")
-_BRACKET: Final = re.compile(r"\s\([^()]{1,200}\)\Z")
 
 
 def is_aside(text: str, start: int, end: int) -> bool:
@@ -92,42 +54,3 @@ def set_right(text: str) -> str:
     """What a correction says instead: what follows `it should be`; nothing where it says nothing."""
     said = [text[match.end() :][:200] for match in _RIGHT.finditer(text) if not is_supposed(text, match.start())]
     return said[-1] if said else ""
-
-
-def conclusion(reply: str) -> str | None:
-    """The number or formula that a reply without any mark plainly ends with; None where it ends otherwise."""
-    text = reply.rstrip()[-2000:].replace("**", "")
-    if (display := _DISPLAY.search(text)) is not None:
-        before = text[: display.start()].rstrip(" ,:\n")
-        return _right_side(display.group(1)) if not before or _LED.search(before[-200:]) is not None else None
-    sentence = _SENTENCES.split(text)[-1]
-    start = _START.match(sentence)
-    headed = start is not None and ":" in start.group()
-    if not headed and not sentence.endswith((".", "!", "。", "$", r"\)")):
-        return None
-    clauses = _CLAUSE.split(_BRACKET.sub("", sentence[start.end() if start is not None else 0 :].rstrip(".!。 ")))
-    concluded = len(clauses) > 1 or start is not None
-    ended = _ENDS.search(clauses[-1]) if concluded or _STATES.match(clauses[-1]) is not None else None
-    if _LIMITED.search(clauses[-1]) is not None:
-        return None
-    if ended is not None:
-        sides = list(map(_right_side, _ONE.findall(ended.group(1))))
-        return ", ".join(sides if "=" not in "".join(sides) else sides[-1:])
-    values = _ONE.findall(clauses[-1]) if concluded and _SUBJECT.search(clauses[-1]) is None else []
-    if len(values) == 1 and re.search(r"\d", _INDEX.sub("", values[0])) is not None:
-        return _right_side(values[0])
-    return clauses[-1] if headed and len(clauses[-1].split()) < 6 else None
-
-
-def _right_side(formula: str) -> str:
-    """What a chain of equations ends with; an equation itself where its left side is no name of the right one."""
-    formula = formula.strip("$").removeprefix(r"\(").removesuffix(r"\)")
-    formula = formula if r"matrix}" in formula else _ROWS.sub("", formula)
-    ends, depth = [], 0
-    for place, char in enumerate(formula):
-        depth += (char in "([{") - (char in ")]}")
-        if char == "=" and not depth and formula[place - 1 : place] not in ("<", ">", "!"):
-            ends.append(place)
-    if not ends or (len(ends) == 1 and _NAME.fullmatch(formula[: ends[0]]) is None):
-        return formula.strip(" \n.,")
-    return formula[ends[-1] + 1 :].strip(" \n.,")

@@ -1,0 +1,200 @@
+"""The answer that a reply without any mark ends with: what its last list, display, bold words or sentence states."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from typing import Final
+
+# What follows an answer without being a part of it.
+_FAREWELL: Final = re.compile(  # to the user
+    r"(?:\A|(?<=\S)\s+)[*_(]{0,3}(?:would you|let me know|do you|feel free|(?:i )?hope|if you|is there anything"
+    r"|(?:i'm |i am )?happy to|that(?:'s| is) (?:the|our) (?:final )?(?:solution|answer)\b|this completes|q\.?e\.?d\b"
+    r"|as (?:desired|required|claimed)\b)[^\n]{0,200}\Z",
+    re.IGNORECASE,
+)
+_NOTES: Final = re.compile(  # under a heading of their own
+    r"\n\W{0,9}(?:here(?:'s| is) (?:the|a) )?(?:check(?:ing)?|verif\w+|explanation|key (?:points?|ideas?)|remarks?"
+    r"|breakdown|takeaways?)"
+    r"(?:\*\*|:|[^\n]{0,40}\n).*\Z|(?<=[.$]) {1,3}(?:check|verif\w+): [^\n]*\Z",
+    re.IGNORECASE | re.DOTALL,
+)
+_ASIDE: Final = re.compile(
+    r"(?<=[.!$])\s+\([^()]{1,300}\)\Z|\s\((?:[\d.]+\\?%|[^()]{0,80}(?<![\\a-z])[a-z]{2,}[^()]{0,80})\)(?=\W{0,3}\Z)"
+)
+_ORNAMENT: Final = re.compile(
+    r"\s{0,3}(?:[✓✔✅☑∎■□✨☺❤️\U0001f300-\U0001faff]|\$?\\(?:square|blacksquare|checkmark|qed)\$?)+\s{0,9}\Z"
+)
+_REASON: Final = re.compile(r",? (?:because|since|of which|for which|which occurs) .*\Z", re.DOTALL)
+
+# What may be an answer.
+_AMOUNT: Final = r"[-−]?(?:\\?\$|[€£¥])?\d{1,30}(?:,\d{3}){0,9}(?:\.\d{1,30})?(?:/\d{1,30})?\\?%?"
+_VALUE: Final = (
+    r"(?:[a-zA-Z] ?= ?)?"
+    rf"(?:(?<!\\)\$\$?[^$\n]{{1,300}}\$\$?|\\\((?:(?!\\\))[^\n]){{1,300}}\\\)|{_AMOUNT}(?![A-Za-z0-9_.]))"
+)
+_ONE: Final = re.compile(rf"(?<![\w.=+*/^×·÷-]){_VALUE}")
+_SEVERAL: Final = rf"{_VALUE}(?:(?:, and|,| and| or) {_VALUE}){{0,9}}"
+_BOLD: Final = re.compile(r"\*\*(?=\S)((?=[^*\n]*(?:\d|[$\\]))[^*\n]{1,120}|\(?[A-Z]\)?)(?<=\S)\*\*")
+_BESIDE: Final = re.compile(r"[,;(]| (?:since|because|out of|for|when|if|as)\b")
+_JOINT: Final = re.compile(r"(?:,|, and|, or| and| or|、|和|) ?")
+_ITEM: Final = re.compile(
+    r"\s{0,5}(?:[-*•] )?"
+    r"(?:\**\(?(?:part )?(?:[a-h]|[ivx]{1,3}|\d{1,2})[).:]{1,2}\**|(?<=[-*•] )|(?=\$?[a-z]\$? ?=))\s*(.*)",
+    re.IGNORECASE,
+)
+_UNIT: Final = re.compile(r"(?: ?[^\W\d]{1,20}| ?[%°/^\d]){0,4}")
+_LABELLED: Final = re.compile(r"\**[^\W\d][^:=\d$\\]{0,60}(?:: ?\**|=) ?")
+
+# What a sentence does.
+_CONCLUDES: Final = (
+    r"(?:(?:therefore|thus|so|hence|consequently|in conclusion|finally|overall|altogether|in total|it follows that)\b"
+    r"|(?:decision|conclusion|verdict|solution|final|tl;dr|result)(?=:)|this (?:gives|means)\b"
+    r"|we (?:get|find|obtain|have|conclude)\b|(?:donc|also|somit|por (?:lo )?tanto|portanto|quindi|dus)\b"
+    r"|因此|所以|故|综上)"
+)
+_START: Final = re.compile(rf"\W{{0,4}}(?:{_CONCLUDES}[,:，]{{0,2}}\s*(?:that )?){{1,2}}", re.IGNORECASE)
+_LED: Final = re.compile(
+    rf"(?:\A|[.!?:\n])\W{{0,5}}{_CONCLUDES}[^.!?\n]{{0,60}}\Z"
+    r"|(?:\b(?:answer|result|is|are|gives?|yields?|get|obtain|so|equals|becomes|have)|:\**|\A|\.)\Z",
+    re.IGNORECASE,
+)
+_CLAUSE: Final = re.compile(r"(?:,| and)? (?:so|therefore|hence|thus|consequently)\b[,:]? ")
+_STATES: Final = re.compile(r"(?:the|its|our|adding|dividing|multiplying)\b|[\w ]{1,40} gives\b", re.IGNORECASE)
+_UNSETTLED: Final = re.compile(  # no claim, or one on a condition
+    r"\b(?:let|consider|suppose|assum\w+|need|want|must|if|would|could|might|may|maybe|perhaps|try|next|first|not"
+    r"|never|cannot|can't|isn't|don't|cases?|steps?|known?|knew|given|where|when|unless|except|least|most|more|less"
+    r"|fewer|greater|smaller|larger than|between|attained|remainder when|using|formula|example)\b|\?",
+    re.IGNORECASE,
+)
+_LIMITED: Final = re.compile(rf"{_VALUE},? (?:when|where|at|if|attained)\b")
+_SUBJECT: Final = re.compile(
+    rf"{_VALUE} (?:is|are|was|has|have|divides?|holds?|must|can|does|lies?|\w+verges)\b(?! the only)"
+)
+_ENDS: Final = re.compile(
+    r"(?:\A(?![^ ]{1,300} (?!and |or )[a-z])|\b(?:(?:is|are|be)(?: at)?|equals|get|gives?|yield|find|obtain)\b:?"
+    rf"|(?<![<>!])=) ?({_SEVERAL})(?: [a-z]{{1,20}}){{0,4}}\Z"
+)
+
+_DISPLAY: Final = re.compile(
+    r"(?:\\\[|\$\$|\\begin\{(?:align|gather|equation|aligned)\*?\})"
+    r"((?:(?!\\\[|\$\$|\\begin\{(?:align|gather|equation)\*?\}).){1,600})"
+    r"(?:\\\]|\$\$|\\end\{(?:align|gather|equation|aligned)\*?\})[.,]?(?:\s+where [^.\d]{1,150})?[. ]{0,3}\Z",
+    re.DOTALL,
+)
+_NAME: Final = re.compile(  # of what is computed, an operator's value, or numbers alone
+    r"\s*(?:\([\w, ]{1,20}\)|\\angle ?\w{1,3}|(?:\\[a-z]{2,10} ?|[A-Za-z]|[A-Z]{2,3})(?:_\{?\w{1,5}\}?|\^\{-1\}|')?"
+    r"(?:\([^()=]{1,30}\))?|[^A-Za-z]*|\\(?:int|sum|lim|prod|frac\{d)\b.*)\s*",
+    re.DOTALL,
+)
+_INDEX: Final = re.compile(r"_(?:\{[^{}]{0,30}\}|\w)")
+_ROWS: Final = re.compile(r"\\(?:begin|end)\{(?:aligned|split|gathered)\}|&")
+_SENTENCES: Final = re.compile(r"(?<=[.?])\s+(?=\S)|(?<=[a-z]!)\s+(?=\S)|\n|(?<=。)(?=.)")
+_COMPLETE: Final = (".", "!", "。", "$", r"\)", "**")
+
+
+def conclusion(reply: str) -> str | None:
+    """What a reply without any mark plainly ends with; None where it ends otherwise.
+
+    That is a list of values, a display, what is bold in the last sentence, or the number or formula that this states.
+    """
+    text = _closed(reply.rstrip()[-2000:])
+    return listed_values(text) or _displayed(text) or stated(_SENTENCES.split(text)[-1])
+
+
+def _closed(text: str) -> str:
+    """`text` without what only takes leave, checks, remarks or decorates."""
+    for _ in range(4):
+        before = text
+        for pattern in (_ORNAMENT, _FAREWELL, _NOTES, _ASIDE):
+            text = pattern.sub("", text).rstrip()
+        if not text or text == before:
+            break
+    return text
+
+
+def listed_values(text: str) -> str | None:
+    """The values of the items that `text` ends with, at least two; None where it ends with no list of such."""
+    values: list[str] = []
+    for line in reversed(text.split("\n")):
+        if not line.strip():
+            continue
+        item = _ITEM.fullmatch(line)
+        value = _item_value(item[1]) if item is not None else None
+        if value is None:
+            break
+        values.append(value)
+    return ", ".join(reversed(values)) if len(values) > 1 else None
+
+
+def _item_value(item: str) -> str | None:
+    """`5` of `Apples: **5**`; None of an item that says more."""
+    value = _LABELLED.sub("", item, count=1).strip("* .;,")
+    found = _ONE.match(value)
+    if found is None or _UNIT.fullmatch(value, found.end()) is None:
+        return None
+    return _right_side(found[0]) + value[found.end() :]
+
+
+def _displayed(text: str) -> str | None:
+    """What the display says that `text` ends with, where words lead to it; None where there is no such."""
+    display = _DISPLAY.search(text) if text.count("$$") % 2 == 0 else None
+    if display is None:
+        return None
+    before = text[: display.start()].rstrip(" ,*\n")
+    unsettled = _UNSETTLED.search(_SENTENCES.split(before)[-1]) is not None
+    return None if unsettled or _LED.search(before[-200:]) is None else _right_side(display[1])
+
+
+def stated(sentence: str) -> str | None:
+    """What a sentence comes to: its bold values, or the one number or formula that it states; None without such."""
+    if (bold := _bold_values(sentence)) is not None:
+        return bold
+    complete = sentence.endswith(_COMPLETE)
+    sentence = sentence.replace("**", "")
+    start = _START.match(sentence)
+    headed = start is not None and ":" in start[0]
+    if not headed and not complete:
+        return None
+    *reasons, claim = _CLAUSE.split(
+        _REASON.sub("", sentence[start.end() if start is not None else 0 :].rstrip(".!。 "))
+    )
+    if _LIMITED.search(claim) is not None:
+        return None
+    plain = bool(reasons) or start is not None or _UNSETTLED.search(claim) is None
+    ended = _ENDS.search(claim) if plain or _STATES.match(claim) is not None else None
+    if ended is not None:
+        sides = list(map(_right_side, _ONE.findall(ended[1])))
+        if " or " in ended[1]:
+            return " or ".join(sides)
+        return ", ".join(sides if "=" not in "".join(sides) else sides[-1:])
+    values = _ONE.findall(claim) if plain and _SUBJECT.search(claim) is None else []
+    if len(values) == 1 and re.search(r"\d", _INDEX.sub("", values[0])) is not None:
+        return _right_side(values[0])
+    return claim if headed and len(claim.split()) < 6 else None
+
+
+def _bold_values(sentence: str) -> str | None:
+    """The values that a sentence sets in bold, where it has no other beside them."""
+    bold = list(_BOLD.finditer(sentence))
+    if not bold or _UNSETTLED.search(sentence[: bold[0].start()]) is not None:
+        return None
+    gaps = [sentence[one.end() : other.start()] for one, other in itertools.pairwise(bold)]
+    after = _BESIDE.split(sentence[bold[-1].end() :], maxsplit=1)[0]
+    if not all(map(_JOINT.fullmatch, gaps)) or _ONE.search(after) is not None:
+        return None
+    return ", ".join(_right_side(run[1]) for run in bold)
+
+
+def _right_side(formula: str) -> str:
+    """What a chain of equations ends with; an equation itself where its left side is no name of the right one."""
+    formula = formula.removeprefix(r"\(").removesuffix(r"\)").strip("$")
+    formula = formula if r"matrix}" in formula else _ROWS.sub("", formula)
+    ends, depth = [], 0
+    for place, char in enumerate(formula):
+        depth += (char in "([{") - (char in ")]}")
+        if char == "=" and not depth and formula[place - 1 : place] not in ("<", ">", "!"):
+            ends.append(place)
+    if not ends or (len(ends) == 1 and _NAME.fullmatch(formula[: ends[0]]) is None):
+        return formula.strip(" \n.,")
+    return formula[ends[-1] + 1 :].strip(" \n.,")
