@@ -98,7 +98,7 @@ def test_extract(text: str, answer: str | None) -> None:
         ("The answer is 5 apples.", "5 apples"),
         ("So the answer is x = 3, y = 4.", "x = 3, y = 4"),
         ("The answer is 1,200.", "1,200"),
-        ("The correct answer is option C.", "option C"),
+        ("The correct answer is option C.", "C"),
         ("Final answer: 7<|im_end|>", "7"),
         ("The answer is 5<eos>", "5"),
         ("\\boxed{2} or \\boxed{3}", "2, 3"),

@@ -14,21 +14,23 @@ from mcts_math.answer.text.vocabulary import MARKS
 
 _BOX: Final = re.compile(
     r"\\(?:boxed|fbox|framebox)\s*(?=\{)|(?<![\\a-z])boxed(?=\{)|\\boxed(?:\s+|(?=\d))([^\s$]+)|<(?:final[_ ]?)?answer>"
-    r"|\[answer\](?=[^\[\]]{0,300}\[/answer\])",
+    r"|\[answer\](?=[^\[\]]{0,300}\[/answer\])|<solution>(?=[^<\n]{1,80}</solution>)",
     re.IGNORECASE,
 )
-_END_TAG: Final = re.compile(r"</(?:final[_ ]?)?answer>|\[/answer\]", re.IGNORECASE)
+_END_TAG: Final = re.compile(r"</(?:(?:final[_ ]?)?answer|solution)>|\[/answer\]", re.IGNORECASE)
 _GAP: Final = r"(?:[\s$]|\\[()\[\],;]|\\q?quad){0,20}"
 _JOINED: Final = re.compile(
     rf"{_GAP}(?:,|;|(?:,\s*)?(?:and|or)(?:\s+also)?|(?:,\s*)?\\text\s?\{{\s?,?\s?(?:and|or)\s?\}})"
     rf"{_GAP}(?:[a-z]\s*=\s*)?"
 )
 _NEARLY: Final = re.compile(  # the decimal of the box in front
-    rf"{_GAP}[.,]?{_GAP}(?:(?:which|that) is |or |i\.e\.,? )?(?:\\approx|≈|approximately|about|roughly|around){_GAP}"
+    rf"{_GAP}[.,]?{_GAP}(?:(?:(?:which|that) is |or |i\.e\.,? )?(?:\\approx|≈|approximately|about|roughly|around)"
+    rf"|\((?:or )?equivalently,?){_GAP}"
 )
 _FORMATTING: Final = re.compile(r"[$*#]|\\[()\[\]]|\\q?quad")
 _PART: Final = re.compile(
-    r"(?:\A|\n|[.;,!?:] )\s{0,3}(part |case |question |problem )?\(?([a-h]|[iv]{1,3}|\d)(?:[).:]|(?= ))", re.IGNORECASE
+    r"(?:\A|\n|[.;,!?:] )\s{0,3}(?:[-•] )?(part |case |question |problem )?\(?([a-h]|[iv]{1,3}|\d)(?:[).:]|(?=\s))",
+    re.IGNORECASE,
 )
 _LABEL: Final = re.compile(
     r"(?:\A|\n|[.:;,!?]\s|\b(?:and|while) )\s{0,3}(?:and |while |but )?(?:the |its )?"
@@ -39,6 +41,7 @@ _NO_PART: Final = re.compile(
     r"\b(?:answer|result|final|total|altogether|in all|case|so|hence|thus|therefore|then|we|this|it|that)\b",
     re.IGNORECASE,
 )
+_WHOLE: Final = re.compile(r"\b(?:answer|result|final|total|altogether|in all)\b", re.IGNORECASE)
 _KIND: Final = re.compile(r"\b(?:first|second|third|fourth|other|min\w+|max\w+|least|greatest)\b", re.IGNORECASE)
 _DENIED: Final = re.compile(
     r"\b(?:not|isn't|rather than|instead of)(?: (?:be|equal(?: to)?|simply|just))?[\s$]{0,3}(?:\\[(\[]\s?)?\Z"
@@ -128,8 +131,10 @@ def _is_next_part(before: str, between: str) -> bool:
     before, between = (_FORMATTING.sub("", text) for text in (before, between))
     earlier, later = list(_PART.finditer(before)), list(_PART.finditer(between))
     if earlier and len(later) == 1 and any(f"{earlier[-1][2]} {later[0][2]}".lower() in row for row in MARKS):
-        said = between[later[0].end() :]
-        return not said.strip() or (not (later[0][2].isdigit() and not later[0][1]) and not _NO_PART.search(said))
+        said = between[later[0].end() :].strip()
+        if later[0][2].isdigit() and not later[0][1]:  # perhaps steps
+            return not said or (said.endswith(":") and len(said) < 60 and not _NO_PART.search(said))
+        return (_NO_PART if later[0][1] is None and earlier[-1][1] is None else _WHOLE).search(said) is None
     first, second = _LABEL.search(before[-100:]), _LABEL.search(between)
     if first is None or second is None or len(between) > 100 or first[2] != second[2] or _NO_PART.search(second[1]):
         return False

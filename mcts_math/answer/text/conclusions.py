@@ -1,9 +1,10 @@
-"""The answer that a reply without any mark ends with: what its last list, display, bold words or sentence states."""
+"""What a reply ends with that marks no answer: a list of values, a display, bold words, a sentence that states one."""
 
 from __future__ import annotations
 
 import itertools
 import re
+from collections.abc import Iterable
 from typing import Final
 
 # What follows an answer without being a part of it.
@@ -33,7 +34,7 @@ _VALUE: Final = (
     r"(?:[a-zA-Z] ?= ?)?"
     rf"(?:(?<!\\)\$\$?[^$\n]{{1,300}}\$\$?|\\\((?:(?!\\\))[^\n]){{1,300}}\\\)|{_AMOUNT}(?![A-Za-z0-9_.]))"
 )
-_ONE: Final = re.compile(rf"(?<![\w.=+*/^×·÷-]){_VALUE}")
+_ONE: Final = re.compile(rf"(?<![A-Za-z0-9_.=+*/^×·÷-]){_VALUE}")
 _SEVERAL: Final = rf"{_VALUE}(?:(?:, and|,| and| or) {_VALUE}){{0,9}}"
 _BOLD: Final = re.compile(r"\*\*(?=\S)((?=[^*\n]*(?:\d|[$\\]))[^*\n]{1,120}|\(?[A-Z]\)?)(?<=\S)\*\*")
 _BESIDE: Final = re.compile(r"[,;(]| (?:since|because|out of|for|when|if|as)\b")
@@ -44,7 +45,7 @@ _ITEM: Final = re.compile(
     re.IGNORECASE,
 )
 _UNIT: Final = re.compile(r"(?: ?[^\W\d]{1,20}| ?[%°/^\d]){0,4}")
-_LABELLED: Final = re.compile(r"\**[^\W\d][^:=\d$\\]{0,60}(?:: ?\**|=) ?")
+_LABELLED: Final = re.compile(r"\A\**[^\W\d]{2}[^:=\d$\\]{0,60}(?:: ?\**|= ?)")
 
 # What a sentence does.
 _CONCLUDES: Final = (
@@ -63,8 +64,8 @@ _CLAUSE: Final = re.compile(r"(?:,| and)? (?:so|therefore|hence|thus|consequentl
 _STATES: Final = re.compile(r"(?:the|its|our|adding|dividing|multiplying)\b|[\w ]{1,40} gives\b", re.IGNORECASE)
 _UNSETTLED: Final = re.compile(  # no claim, or one on a condition
     r"\b(?:let|consider|suppose|assum\w+|need|want|must|if|would|could|might|may|maybe|perhaps|try|next|first|not"
-    r"|never|cannot|can't|isn't|don't|cases?|steps?|known?|knew|given|where|when|unless|except|least|most|more|less"
-    r"|fewer|greater|smaller|larger than|between|attained|remainder when|using|formula|example)\b|\?",
+    r"|never|cannot|can't|isn't|don't|cases?|steps?|known?|knew|given(?! by)|where|when|unless|except|least|most"
+    r"|more|less|fewer|greater|smaller|larger than|between|attained|remainder when|using|formula|example)\b|\?",
     re.IGNORECASE,
 )
 _LIMITED: Final = re.compile(rf"{_VALUE},? (?:when|where|at|if|attained)\b")
@@ -72,14 +73,15 @@ _SUBJECT: Final = re.compile(
     rf"{_VALUE} (?:is|are|was|has|have|divides?|holds?|must|can|does|lies?|\w+verges)\b(?! the only)"
 )
 _ENDS: Final = re.compile(
-    r"(?:\A(?![^ ]{1,300} (?!and |or )[a-z])|\b(?:(?:is|are|be)(?: at)?|equals|get|gives?|yield|find|obtain)\b:?"
+    r"(?:\A(?![^ ]{1,300} (?!and |or )[a-z])"
+    r"|\b(?:(?:is|are|be)(?: at| given by)?|equals|get|gives?|yield|find|obtain)\b:?"
     rf"|(?<![<>!])=) ?({_SEVERAL})(?: [a-z]{{1,20}}){{0,4}}\Z"
 )
 
 _DISPLAY: Final = re.compile(
     r"(?:\\\[|\$\$|\\begin\{(?:align|gather|equation|aligned)\*?\})"
     r"((?:(?!\\\[|\$\$|\\begin\{(?:align|gather|equation)\*?\}).){1,600})"
-    r"(?:\\\]|\$\$|\\end\{(?:align|gather|equation|aligned)\*?\})[.,]?(?:\s+where [^.\d]{1,150})?[. ]{0,3}\Z",
+    r"(?:\\\]|\$\$|\\end\{(?:align|gather|equation|aligned)\*?\})[.,]?(?:\s+where [^.=\n]{1,150})?[. ]{0,3}\Z",
     re.DOTALL,
 )
 _NAME: Final = re.compile(  # of what is computed, an operator's value, or numbers alone
@@ -93,13 +95,22 @@ _SENTENCES: Final = re.compile(r"(?<=[.?])\s+(?=\S)|(?<=[a-z]!)\s+(?=\S)|\n|(?<=
 _COMPLETE: Final = (".", "!", "。", "$", r"\)", "**")
 
 
-def conclusion(reply: str) -> str | None:
-    """What a reply without any mark plainly ends with; None where it ends otherwise.
-
-    That is a list of values, a display, what is bold in the last sentence, or the number or formula that this states.
-    """
+def set_apart(reply: str) -> str | None:
+    """The values of the list that a reply ends with, or those in bold in its last sentence; None without such."""
     text = _closed(reply.rstrip()[-2000:])
-    return listed_values(text) or _displayed(text) or stated(_SENTENCES.split(text)[-1])
+    rows = _rows(reversed(text.split("\n")))[::-1]
+    return _joined(rows) or _bold_values(_SENTENCES.split(text)[-1])
+
+
+def first_list(text: str) -> str | None:
+    """The values of the list that a text begins with; None where it begins otherwise."""
+    return _joined(_rows(text.split("\n")))
+
+
+def conclusion(reply: str) -> str | None:
+    """The number or formula that a reply's last display or sentence states; None where it ends otherwise."""
+    text = _closed(reply.rstrip()[-2000:])
+    return _displayed(text) or stated(_SENTENCES.split(text)[-1])
 
 
 def _closed(text: str) -> str:
@@ -113,18 +124,21 @@ def _closed(text: str) -> str:
     return text
 
 
-def listed_values(text: str) -> str | None:
-    """The values of the items that `text` ends with, at least two; None where it ends with no list of such."""
-    values: list[str] = []
-    for line in reversed(text.split("\n")):
-        if not line.strip():
-            continue
+def _rows(lines: Iterable[str]) -> list[tuple[str, str]]:
+    """Items with their values, up to the first line that is none; blank lines do not count."""
+    rows: list[tuple[str, str]] = []
+    for line in filter(str.strip, lines):
         item = _ITEM.fullmatch(line)
-        value = _item_value(item[1]) if item is not None else None
-        if value is None:
+        if item is None or (value := _item_value(item[1])) is None:
             break
-        values.append(value)
-    return ", ".join(reversed(values)) if len(values) > 1 else None
+        rows.append((line.strip("-*• "), value))
+    return rows
+
+
+def _joined(rows: list[tuple[str, str]]) -> str | None:
+    """At least two items as one answer; with their marks where an item is a list of its own."""
+    several = any("," in value for _, value in rows)
+    return ", ".join(item if several else value for item, value in rows) if len(rows) > 1 else None
 
 
 def _item_value(item: str) -> str | None:
@@ -133,7 +147,7 @@ def _item_value(item: str) -> str | None:
     found = _ONE.match(value)
     if found is None or _UNIT.fullmatch(value, found.end()) is None:
         return None
-    return _right_side(found[0]) + value[found.end() :]
+    return found[0].strip("$") + value[found.end() :]
 
 
 def _displayed(text: str) -> str | None:
@@ -148,6 +162,7 @@ def _displayed(text: str) -> str | None:
 
 def stated(sentence: str) -> str | None:
     """What a sentence comes to: its bold values, or the one number or formula that it states; None without such."""
+    sentence = _ASIDE.sub("", sentence)
     if (bold := _bold_values(sentence)) is not None:
         return bold
     complete = sentence.endswith(_COMPLETE)
@@ -183,12 +198,15 @@ def _bold_values(sentence: str) -> str | None:
     after = _BESIDE.split(sentence[bold[-1].end() :], maxsplit=1)[0]
     if not all(map(_JOINT.fullmatch, gaps)) or _ONE.search(after) is not None:
         return None
-    return ", ".join(_right_side(run[1]) for run in bold)
+    said = [(stated(f"{run[1]}.") if len(run[1].split()) > 5 else None) or _right_side(run[1]) for run in bold]
+    return ", ".join(said)
 
 
 def _right_side(formula: str) -> str:
     """What a chain of equations ends with; an equation itself where its left side is no name of the right one."""
-    formula = formula.removeprefix(r"\(").removesuffix(r"\)").strip("$")
+    formula = formula.removeprefix(r"\(").removesuffix(r"\)")
+    if formula.count("$") == 1 or "$" not in formula.strip("$"):  # money, or a formula alone
+        formula = formula.strip("$")
     formula = formula if r"matrix}" in formula else _ROWS.sub("", formula)
     ends, depth = [], 0
     for place, char in enumerate(formula):

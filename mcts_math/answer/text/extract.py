@@ -7,10 +7,10 @@ import re
 from typing import Final
 
 from mcts_math.answer.text.boxes import Found, is_empty_box, last_box
-from mcts_math.answer.text.conclusions import conclusion
+from mcts_math.answer.text.conclusions import conclusion, first_list, set_apart, stated
 from mcts_math.answer.text.normalise import without_colour
 from mcts_math.answer.text.remarks import NEARLY, REMARK
-from mcts_math.answer.text.sentences import is_supposed, set_right, taken_back
+from mcts_math.answer.text.sentences import is_aside, is_supposed, set_right, taken_back
 
 _BOLD_MARK: Final = r"\s{0,9}(?:(?:\*{1,2}|__)\s{0,9})?"
 _HEADINGS: Final = (  # what a heading of fourth level is about, where it marks no answer
@@ -19,16 +19,17 @@ _HEADINGS: Final = (  # what a heading of fourth level is about, where it marks 
 )
 _ANSWER: Final = (  # in other languages
     r"ответ|réponse|antwort|antwoord|respuesta|resposta|risposta|cevap|jawaban|đáp (?:án|số)|odpowiedź|정답|답|答え|答"
-    r"|解答|svar|vastaus|відповідь|απάντηση|الجواب|الإجابة|उत्तर"
+    r"|解答(?!\W{1,5}\n)|endergebnis|ergebnis|resultado|resultaat|svar|vastaus|відповідь|απάντηση|الجواب|الإجابة|उत्तर"
 )
 _MARK: Final = re.compile(
     r"(?:final|correct(?:ed)?|right)\s+(?:answer|choice|option|result|value)(?: ?\([^()\n]{1,40}\))?"
     rf"{_BOLD_MARK}(?:(?:is|:|=|→|[-=]>)+|[-–—] ){_BOLD_MARK}:?"
     r"|\banswer (?:is not|isn't) [^.;\n]{1,60}[;.,—–-]{1,2} ?(?:it is|it's|but)\b|答案不是[^，。\n]{1,20}，?而?是"
-    rf"|(?<![^\W_])answers?(?: to (?:the|this) (?:question|problem))?(?:, then,)?{_BOLD_MARK}"
+    rf"|(?<![^\W_])answers?(?: to (?:the|this) (?:question|problem)(?: [\"“][^\"”\n]{{1,80}}[\"”])?)?"
+    rf"(?:, then,)?{_BOLD_MARK}"
     r"(?:(?:is|are|equals|(?:must|should|would|will) be)\b(?:\s*:)?|:)\s*(?:\*\*|__)?|(?<![^\W_])ans[.:]"
-    r"|^[ #*_]{0,9}(?:result[*_ ]{0,3}:(?:\*\*)?|answer[*_ ]{0,3}=(?!=))"
-    r"|(?:最终)?答案\s?(?:是(?!不)|为|：|:)+|故选\s?[:：]?"
+    r"|(?:^[ #*_]{0,9}|(?<=\d: ))(?:result[*_ ]{0,3}:(?:\*\*)?|answer[*_ ]{0,3}(?:=(?!=)|[-–—] ))"
+    r"|(?:最终)?答案(?:选择)?\s?(?:\*\*)?(?:是(?!不)|为|：|:)+|故选\s?[:：]?"
     rf"|(?<!\w)(?:{_ANSWER})(?: \w{{4,9}})?{_BOLD_MARK}"
     r"(?:[:：]|[은는は]| (?:(?:es|est|ist|lautet|è|é|är|هي|هو)\b|है) ?:?)(?:\s?\*\*)?"
     rf"|(?<!#)####(?!#)(?!\s{{0,9}}(?:{_HEADINGS})\b|[^\n]{{0,80}}[:：][ *_]{{0,9}}(?:\n|$))"
@@ -36,18 +37,23 @@ _MARK: Final = re.compile(
     r"|^ {0,3}(?:#|\*\*|__)[ #*_]{0,6}answer[ #*_]{0,9}$",
     re.IGNORECASE | re.MULTILINE,
 )
+_FOREIGN: Final = re.compile(_ANSWER, re.IGNORECASE)
+_SAID: Final = re.compile(r"\w{1,30} \w{1,30} \w|[\u4e00-\u9fff]{2}")  # a sentence
 _VERB: Final = re.compile(r" (?:(?:is|are|be|equals|isn't|es|est|ist|lautet|è|é|är|هي|هو)\b|है)|[은는は]|=")
 _SUPPOSED: Final = re.compile(r"\b(?:if|suppose|assume|assuming|unless|whether)(?: that)?(?: the)? ?\Z", re.IGNORECASE)
 _FENCED: Final = re.compile(r"```[a-z]{0,12}\n?([^`]{1,300})```")
-_LIST: Final = re.compile(r"(?:(?:[-*]|\d[.)]) [^\n=]{1,80}=[^\n]{1,80}(?:\n|\Z)){2,50}")
-_LIST_MARK: Final = re.compile(r"^(?:[-*]|\d[.)]) ", re.MULTILINE)
 _CHOSEN: Final = re.compile(  # what is called the answer by its sentence
     r"(?:^|[.,;:!?] |\b(?:[Ss]o|[Tt]hus|[Hh]ence|[Tt]herefore|that),? )(?:[Tt]he )?"
     r"(?:[Oo]ption |[Cc]hoice |[Aa]nswer )?\(?([A-Z])\)? is (?:the )?(?:correct|right)\b"
-    r"|(?:\b(?:choose|pick|select|go with)\s(?:option |choice |answer )?|选\s?[:：]?\s?)\(?([A-Z])\)?(?=[.,。]|\s*$)"
-    r"|(?<![\w.$-])(-?[\d.,/]{1,30}|\$[^$\n]{1,80}\$) is the (?:final |correct )?answer\b"
-    r"|\banswer ((?:cannot|can't) be determined|does not exist|doesn't exist)\b",
-    re.MULTILINE,
+    r"|(?:\b(?:choose|pick|select|go with)\s(?:option |choice |answer )?|选(?:择)?\s?[:：]?\s?)\(?([A-Z])\)?"
+    r"(?=[.,。]| (?:because|since|as|选项)\b|\s*$)"
+    r"|(?:\b[Oo]nly |\b(?:[Tt]herefore|[Ss]o|[Tt]hus|[Hh]ence),? (?:it (?:is|must be) )?|\bit (?:is|must be) )"
+    r"(?:option |choice )?\(?([A-Z])\)?(?=(?: (?:matches|works|is true))?\.?\s*\Z)"
+    r"|^(?:[Cc]hoice|[Oo]ption): \(?([A-Z])\b"
+    r"|(?<![\w.$-])(-?[\d.,/]{1,30}|\$[^$\n]{1,80}\$) (?:is the|as (?:the|my|our)) (?:final |correct )?answer\b"
+    r"|\banswer ((?:cannot|can't) be determined|does not exist|doesn't exist)\b"
+    r"|\A\s*\(?([A-Z])[.)](?: [^\n]{1,100})?(?=\n\s*\n|\s*\Z)(?!.*^\(?[A-Z][.)] )",
+    re.MULTILINE | re.DOTALL,
 )
 _HEADING: Final = re.compile(  # of LaTeX
     r"(\$?)(?<!\{)\\(?:text(?:bf|it)?|emph|(?P<section>(?:sub){0,2}section\*?))\s?\{\s{0,3}((?:final )?answer)"
@@ -101,7 +107,9 @@ _LAST_WORD: Final = re.compile(r"\*\*([^*\n]+)\*\*\.?\s*$")
 _BULLET: Final = re.compile(r"\A[-*] (?=\S)")
 _ADVERB: Final = re.compile(
     r"\A(?:(?:therefore|thus|hence|then|clearly|simply|indeed|just|donc|also|somit|entonces|quindi|dunque|portanto),?"
-    r" (?=\S)|given by (?=[$\\\d])|(?:一共|总共|共)有? ?(?=\d))",
+    r" (?=\S)|given by (?=[$\\\d])|(?:一共|总共|共)有? ?(?=\d)"
+    r"|(?:(?:the|la|el|die|das|le|de|a|o) )?(?:(?:option|opción|opzione|opção|choice|antwort) )?"
+    r"(?=\(?(?-i:[A-Z])\)?(?:\W|\Z)))",
     re.IGNORECASE,
 )
 _OTHER_CHOICE: Final = re.compile(r"\(?\b[A-Z]\)(?=\W|$)|^\s*[<>=+*/^-]")  # (B) or (C), (A) < 5
@@ -109,13 +117,14 @@ _CHOICE: Final = re.compile(
     r"\$?(?:([A-Z]) (?=\(\$)"
     r"|\\(?:text|textbf|mathrm|mathbf)\{\(([A-Z])\)\.?\}|\(?([A-Z])\)(?=\s|$|[.:])|\(?([A-Z])\)?[.:]?$)"
 )
+_STRAY: Final = re.compile(r"[^()\[\]]*[)\]]")
 _SENTENCE: Final = re.compile(r"[.!]\s+(?=[A-Z]|\([A-Z][a-z]+ )|[.!]$|。")
 _ABBREVIATED: Final = re.compile(r"\b(?:[ap]\.m|[AP]\.M|St|Mt|Dr|Mr|Mrs|Ms)\.?$")
 _AFTERTHOUGHT: Final = re.compile(
     r",?\s+(?:which|because|since|assuming|rather than|instead of|as\s+(?:required|desired|expected))\b"
     r"|,?\s+(?:i\.e\.|that is,|or (?:about|approximately|roughly)\b)|,? approximately\b"
-    rf"|,\s+(?:and\s+)?so\s+(?=[a-z]{{2}})|\s\((?:(?:not|i\.e\.,?|that is,?|namely) |{REMARK}|{NEARLY})"
-    r"[^()\n]{0,80}\)"
+    r"|,\s+(?:and\s+)?so\s+(?=[a-z]{2})"
+    rf"|\s\((?:(?:not|i\.e\.,?|that is,?|namely|the|to the|it|this) |{REMARK}|{NEARLY})[^()\n]{{0,80}}\)"
     r"|\s[–—]\s+(?=[a-z']{2,} [a-z']{2,})|(?<=\$) of (?:the|an?|her|his|its|their|all)\b"
     r"|(?<=[\d$)}]):\s+(?=[a-z]{2,} )|\s\|\s+(?=[A-Z][a-z]+:)"
 )
@@ -155,10 +164,13 @@ def _answer(reply: str) -> str | None:
         if found := _marked(body):
             best = max(found, key=lambda item: (item.rank, item.start))
             return best.answer and (_corrected(body, best.start) or best.answer)
+    if "\\boxed" not in reply and (apart := set_apart(_CODE.sub("", reply))) is not None:
+        return _clean(apart)
     last = _LAST_WORD.search(reply.rstrip())
     if last is not None and (answer := _clean(last.group(1))) and not _NOTHING.fullmatch(answer):
         return answer
-    chosen = [match for match in _CHOSEN.finditer(reply) if not _SUPPOSED.search(reply[: match.start()][-30:])]
+    plain = reply.replace("**", "")
+    chosen = [match for match in _CHOSEN.finditer(plain) if not _SUPPOSED.search(plain[: match.start()][-30:])]
     if chosen:
         return "".join(chosen[-1].groups("")).strip("$")
     bare = reply.strip()
@@ -227,6 +239,7 @@ def _without_thoughts(text: str) -> str:
 
 def _last_mark(text: str) -> Found | None:
     marks = [match for match in _MARK.finditer(text) if not _SUPPOSED.search(text[: match.start()][-30:])]
+    marks = [match for match in marks if not is_aside(text, match.end(), match.end())] or marks
     strong = {match.start() for match in marks if _is_strong(text, match)}
     for match in sorted(marks, key=lambda match: (match.start() in strong, match.start()), reverse=True):
         rest = text[match.end() : match.end() + _MAX_MARKED]
@@ -236,12 +249,14 @@ def _last_mark(text: str) -> Found | None:
         rest = bare
         if (fenced := _FENCED.match(rest)) is not None:
             rest = fenced.group(1)
-        elif (listed := _LIST.match(text[match.end() :].lstrip("\n"))) is not None:
-            rest = ", ".join(line.strip(" ,;.") for line in _LIST_MARK.sub("", listed.group()).split("\n") if line)
+        elif (listed := first_list(text[match.end() :][:_MAX_MARKED])) is not None:
+            rest = listed
         stop = _STOP.search(rest)
         rest = rest[: stop.start()] if stop is not None else rest.rstrip()
         inner = _MARK.match(rest[4:] if rest[:4].lower() == "the " else rest)
         answer = _clean(rest if inner is None else rest[rest.index(inner.group()) + len(inner.group()) :])
+        if answer and _FOREIGN.match(match.group()) and _SAID.search(answer) is not None:
+            answer = stated(f"{answer}.") or answer
         if answer and not is_empty_box(answer) and not _NOTHING.fullmatch(answer):
             return Found(match.start(), answer, 1 + (match.start() in strong))
     return None
@@ -262,7 +277,8 @@ def _is_strong(text: str, match: re.Match[str]) -> bool:
 def _clean(text: str) -> str | None:
     """The answer in the rest of a marked line: without what follows its sentence, bold marks and enclosing dollars."""
     text = _END_MARK.sub("", _BOLD.sub(r"\1", without_colour(_TAG.sub("", text)).strip()))
-    text = text.replace("**", "") if text.count("**") == 1 else text  # the other one was part of the mark
+    if text.count("**") == 1:  # the other one was part of the mark
+        text = re.sub(r"\*\*(?: \(.*)?", "", text, flags=re.DOTALL)
     text = _ADVERB.sub("", text.strip("*_").strip(), count=1)
     text = _COPULA.sub("", _DENIED.sub("", text, count=1))
     for enclosed in (_DISPLAY.match(text), _DOLLARS.match(text)):
@@ -277,6 +293,8 @@ def _clean(text: str) -> str | None:
             text = text[: sentence.start()]
             break
     text = text.strip().strip("*_").strip()
+    if _STRAY.fullmatch(text) is not None:  # [Answer: 60]
+        text = text[:-1]
     if (whole := _DOLLARS.fullmatch(text)) is not None:
         return whole.group(1).strip() or None
     choice = _CHOICE.match(text)
