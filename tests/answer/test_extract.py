@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 
 from mcts_math.answer import answer_classes, extract_answer, is_equiv, majority
@@ -471,3 +474,43 @@ def test_conclusions_without_a_mark(text: str, answer: str | None) -> None:
 )
 def test_remarks_and_answers_said_twice(gold: str, pred: str, equal: bool) -> None:
     assert is_equiv(gold, pred) is is_equiv(pred, gold) is equal
+
+
+@pytest.mark.parametrize("line", (Path(__file__).parent / "replies.jsonl").read_text(encoding="utf-8").splitlines())
+def test_replies_of_strangers(line: str) -> None:
+    """Replies whose answer was once missed."""
+    said = json.loads(line)
+    assert extract_answer(said["reply"]) == said["answer"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Let $x$ be the number of apples. Then 3x + 5 = 20 would give us",
+        "If each box held 5, there would be 10.",
+        "There are at least 5 such numbers.",
+        "First we get 12.",
+        "Consider the sum\n$$S = 1 + 2 = 3$$",
+        "Let $AB = c$. By the law of cosines,\n$$a^2 = b^2.$$\nWe substitute this and obtain\n$$",
+        "The numbers 3 and 4 are in bold: **3** and 4 here.",
+        "Is it **5**?",
+        "A is wrong. B is wrong. So is C, I fear.",
+    ],
+)
+def test_nothing_is_concluded(text: str) -> None:
+    assert extract_answer(text) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "answer"),
+    [
+        ("The answer is **24**.\n\n(If rotations counted, the answer would be 6.)", "24"),
+        ("The work is **450 J**.\n\n### Key points\n1. The angle was 0, so it is 1.", "450 J"),
+        ("[Answer: 60]", "60"),
+        ("The interval is (0, 1].", "(0, 1]"),
+        ("Answer: (0, 1]", "(0, 1]"),
+        ("(a) $\\boxed{3}$, so the final answer is $\\boxed{7}$.", "7"),
+    ],
+)
+def test_what_stands_around_an_answer(text: str, answer: str) -> None:
+    assert extract_answer(text) == answer

@@ -30,6 +30,7 @@ _KIND_OF: Final[dict[type, str]] = {
 }
 
 
+_TRUTH: Final = {"T": "true", "F": "false"}
 _PARAMETERS: Final = frozenset({"t", "s", "u", "lambda", "mu", "theta", "phi", "k", "n", "m"})
 
 
@@ -44,7 +45,7 @@ def compare(left: Node, right: Node, policy: Policy) -> Decision:
     """Compares two values, by the rule of the kind that comes first in the table. Symmetric in them."""
     from mcts_math.answer.rules.table import KINDS, RULES  # here: the rules of wholes compare their parts
 
-    left, right = _as_number(left, right), _as_number(right, left)
+    left, right = _as_meant(left, right), _as_meant(right, left)
     names = {named[0] for node in (left, right) if (named := named_point(node)) is not None}
     if len(names) > 1:
         return Decision(False, "different points or distributions")
@@ -75,9 +76,11 @@ def _of_same_parameter(left: Node, right: Node) -> Node:
     return rename(right, {next(iter(theirs)): next(iter(mine))}) if moving > 3 else right
 
 
-def _as_number(node: Node, other: Node) -> Node:
-    """`P(5, 2)`, against a number, as how many ways there are to choose 2 of 5 in order."""
+def _as_meant(node: Node, other: Node) -> Node:
+    """`P(5, 2)`, against a number, as how many ways there are to choose 2 of 5 in order; T, against true, as true."""
     match node:
+        case tree.Sym("T" | "F" as letter) if isinstance(other, tree.Const) and other.name in _TRUTH.values():
+            return tree.Const(_TRUTH[letter])
         case Call("P", (Num(all_of), Num(chosen)), True) if kind(other) == "scalar" and not symbols(other):
             if all_of.denominator == chosen.denominator == 1 and 0 < chosen <= all_of and other != node:
                 below = Call("factorial", (Num(all_of - chosen),))

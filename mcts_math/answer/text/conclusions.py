@@ -32,7 +32,7 @@ _REASON: Final = re.compile(r",? (?:because|since|of which|for which|which occur
 _AMOUNT: Final = r"[-−]?(?:\\?\$|[€£¥])?\d{1,30}(?:,\d{3}){0,9}(?:\.\d{1,30})?(?:/\d{1,30})?\\?%?"
 _VALUE: Final = (
     r"(?:[a-zA-Z] ?= ?)?"
-    rf"(?:(?<!\\)\$\$?[^$\n]{{1,300}}\$\$?|\\\((?:(?!\\\))[^\n]){{1,300}}\\\)|{_AMOUNT}(?![A-Za-z0-9_.]))"
+    rf"(?:[(\[]{_AMOUNT}(?:, ?{_AMOUNT}){{1,3}}[)\]]|(?<!\\)\$\$?[^$\n]{{1,300}}\$\$?|\\\((?:(?!\\\))[^\n]){{1,300}}\\\)|{_AMOUNT}(?![A-Za-z0-9_.]))"
 )
 _ONE: Final = re.compile(rf"(?<![A-Za-z0-9_.=+*/^×·÷-]){_VALUE}")
 _SEVERAL: Final = rf"{_VALUE}(?:(?:, and|,| and| or) {_VALUE}){{0,9}}"
@@ -110,7 +110,9 @@ def first_list(text: str) -> str | None:
 def conclusion(reply: str) -> str | None:
     """The number or formula that a reply's last display or sentence states; None where it ends otherwise."""
     text = _closed(reply.rstrip()[-2000:])
-    return _displayed(text) or stated(_SENTENCES.split(text)[-1])
+    if text.endswith(("$$", r"\]")) or _DISPLAY.search(text) is not None:
+        return _displayed(text)
+    return stated(_SENTENCES.split(text)[-1])
 
 
 def _closed(text: str) -> str:
@@ -192,7 +194,7 @@ def stated(sentence: str) -> str | None:
 def _bold_values(sentence: str) -> str | None:
     """The values that a sentence sets in bold, where it has no other beside them."""
     bold = list(_BOLD.finditer(sentence))
-    if not bold or _UNSETTLED.search(sentence[: bold[0].start()]) is not None:
+    if not bold or sentence.endswith("?") or _UNSETTLED.search(sentence[: bold[0].start()]) is not None:
         return None
     gaps = [sentence[one.end() : other.start()] for one, other in itertools.pairwise(bold)]
     after = _BESIDE.split(sentence[bold[-1].end() :], maxsplit=1)[0]

@@ -39,7 +39,7 @@ _COLOURED: Final = re.compile(
 _DOLLAR: Final = re.compile(r"(?<!\\)\$")
 _ENCLOSED: Final = re.compile(r"(\$\$?|\*{1,3}|`)(.+)\1|\\\((.+)\\\)|\\\[(.+)\\\]", re.DOTALL)
 _DELIMITER: Final = re.compile(r"(?<!\\)\\[()\[\]]")  # of a formula among others: \\(5\\) or \\(6\\)
-_BOX: Final = re.compile(r"\\(?:boxed|fbox|ensuremath)\s*\{")
+_BOX: Final = re.compile(r"\\(?:boxed|fbox|ensuremath|underline)\s*\{")
 _LEAD: Final = re.compile(
     r"^(?:so|thus|hence|therefore),?\s+(?=[a-z]\s?[=<>\\]|[-\d\\$])"
     r"|^(?:(?:so|thus|hence|therefore|and|the),?\s+)*(?:final\s+)?(?:answer|result|solution|value)s?"
@@ -48,7 +48,7 @@ _LEAD: Final = re.compile(
     re.IGNORECASE,
 )
 _WRAPPING: Final = re.compile(
-    r"^\s{0,9}#{1,6}\s{1,3}|</?answer>|\\underline(?=\s?\{)|^\s{0,9}\*\*(?=[A-Za-z ]{3,20}:\*\*)|(?<=[a-z]:)\*\*"
+    r"^\s{0,9}#{1,6}\s{1,3}|</?(?:answer|b|i|em|strong|span|p)>|^\s{0,9}\*\*(?=[A-Za-z ]{3,20}:\*\*)|(?<=[a-z]:)\*\*"
 )
 _FOREIGN: Final = tuple(
     (re.compile(rf"(?<=[A-Za-z0-9)}}\]$])\s*(?:{words})\s*(?=[-A-Za-z0-9(\\{{\[$])"), meaning)
@@ -59,7 +59,7 @@ _FOREIGN: Final = tuple(
     )
 )
 _FOREIGN_TEXT: Final = re.compile(r"\\text ?\{\s?(并且|且|及|和|与|或者|或|或是|и|или|und|oder|et|ou|또는|그리고)\s?\}")
-_BOLD_NUMBER: Final = re.compile(r"(?<![\w)*])\*\*(-?[\d.,]{1,20})\*\*(?![\w(*])")
+_BOLD_NUMBER: Final = re.compile(r"(?<![\w)*])(\*\*|__)(-?[\d.,]{1,20})\1(?![\w(*])")
 _STRUCK: Final = re.compile(r"(?<![\w\\$~])~~(?=\S)[^~\\$]{1,200}?(?<=\S)~~(?![\w~])")
 _AMOUNT: Final = r"(?<![\d.])-?\d{1,15}(?:\.\d{1,15})?"
 _BOUNDED: Final = tuple(
@@ -118,7 +118,7 @@ def normalise(text: str) -> str:
 def _without_markdown(text: str) -> str:
     """`text` without what is struck out, and without stars around a number."""
     text = _STRUCK.sub("", text) if "~~" in text else text
-    return _BOLD_NUMBER.sub(r"\1", text) if "**" in text else text
+    return _BOLD_NUMBER.sub(r"\2", text) if "**" in text or "__" in text else text
 
 
 def _foreign_amounts(text: str) -> str:

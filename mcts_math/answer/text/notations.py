@@ -13,15 +13,18 @@ from typing import Final
 from mcts_math.answer.text.remarks import NEARLY, REMARK
 from mcts_math.answer.text.spelled import spelled_number
 from mcts_math.answer.text.units import UNITS
-from mcts_math.answer.text.vocabulary import meanings
+from mcts_math.answer.text.vocabulary import meanings, names
 
 MAX_REWRITTEN: Final = 1000  # characters; the patterns take time with the square of the length
 
-_D: Final = r"(?:\\mathrm ?\{? ?)?d\}?"
+_D: Final = r"(?:\\(?:mathrm|text) ?\{? ?)?d ?\}?"
 _NAME: Final = r"(?:\\(?:text|mathrm) ?\{)? ?([A-Za-z]+)"
 _POWER: Final = r" ?(?:\^ ?\{?(\d)\}?)?"
 _FACTOR: Final = re.compile(r"\{ ?([A-Za-z]{1,4}) ?\}(?: ?\^ ?\{?(-?\d)\}?)?")
 _PLAIN: Final = r"(-?\d{1,15}(?:\.\d{1,15}|/[1-9]\d{0,14})?)( ?\\?%|)"
+_SYMBOL: Final = r"(?:\\Omega|[A-Za-zμ]{1,4})(?: ?\^ ?\{?-?\d\}?)?"  # of a unit
+_BARE: Final = frozenset(names("m g s h L J N W C A V K T ohm dB ppm"))  # what may stand behind a number without more
+_SCALES: Final = {"K": "thousand", "k": "thousand", "M": "million", "B": "billion"}
 _LETTER: Final = r"[A-Za-z](?:_\{?\d\}?)?"
 _MEASURE: Final = re.compile(r"(?<![a-zA-Z\\])m ?\\angle(?![a-z])")
 _FOREIGN: Final = meanings(
@@ -48,6 +51,14 @@ def _units_joined(match: re.Match[str]) -> str:
     if not all(name in UNITS for name, _ in factors):
         return match[0]
     return r"\text{ " + " ".join(name + (f"^{power}" if power else "") for name, power in factors) + "}"
+
+
+def _bare_units(match: re.Match[str]) -> str:
+    """`15 N` and `20 N m`: names of units behind a number that is all else, and no variables."""
+    unit = match[2].replace(r"\cdot", " ").replace(r"\Omega", "ohm")
+    names = re.findall(r"[A-Za-zμ]+", unit)
+    known = all(name in UNITS for name in names) and (len(names) > 1 or names[0] in _BARE)
+    return rf"{match[1]}\text{{ {unit}}}" if known else match[0]
 
 
 def _two_units(match: re.Match[str]) -> str:
@@ -214,10 +225,23 @@ _RULES: Final[tuple[tuple[str, re.Pattern[str], str | Callable[[re.Match[str]], 
             _unit_quotient,
         ),
         ("/", rf"(?<=\d) ?\(? ?([A-Za-z]+){_POWER} ?/ ?\(? ?([A-Za-z]+){_POWER} ?\)?$", _unit_quotient),
+        (
+            " ",
+            r"^((?:[a-zA-Z] ?= ?)?-?[\d.,/]+(?: ?\\times ?10 ?\^ ?\{?-?\d{1,3}\}?)?) "
+            rf"({_SYMBOL}(?:(?: ?\\cdot ?| ?/ ?\(?| ){_SYMBOL}){{0,3}}\)?)$",
+            _bare_units,
+        ),
+        (r"\$", r"^(\\\$ ?-?[\d.,]+) ?([KkMB])$", lambda m: f"{m[1]} {_SCALES[m[2]]}"),
         ("h", r"^(\d+) ?h(?:rs?|ours?)? ?(\d+) ?m(?:ins?|inutes?)?$", r"\1 hours \2 minutes"),
         (" ", r"^(\d[\d.]*) ?([a-z]+) (\d[\d.]*) ?([a-z]+)$", _two_units),
         ("'", r"^(\d+) ?'(?=(?: ?\d+ ?(?:\"|''))?$)", r"\1 ft "),
         ("", r"(?<=\d) ?(?:\"|'')$", " in"),
+        (" x ", r"(?<=\d) x (?=\d)", r" \\times "),
+        (
+            "base",
+            r"^(\d[\dA-F]*) ?(?:\\text ?\{ ?)?\(? ?(?:in )?base[ }]*(\d{1,2})[ )}]*$",
+            r"\1_{\2}",
+        ),
         ("10", r"(?<=\d) ?[xX] ?10 ?(?=\^)", r"\\times 10"),
         ("(", r"^(-?[\d.,/]+) ?\(([a-z -]+)\)$", _said_twice),
         (" (", rf"^{_PLAIN} \((?:or |= ?)?{_PLAIN}\)$", _in_two_ways),

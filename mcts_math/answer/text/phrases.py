@@ -28,7 +28,7 @@ _SENTENCE: Final = re.compile(
     re.DOTALL,
 )
 _LABEL: Final = re.compile(
-    r"(?P<subject>[A-Za-z][A-Za-z ]{2,60}?)(?P<sign>\s*[:=]\s*|\s+(?=\())(?P<value>[-\d(\[\\].*)", re.DOTALL
+    r"(?P<subject>(?:[xyz]-)?[A-Za-z][A-Za-z ]{2,60}?)(?P<sign>\s*[:=]\s*|\s+(?=\())(?P<value>[-\d(\[\\].*)", re.DOTALL
 )
 _CLAUSE: Final = re.compile(r"\b(?:that|which|who|whose|whom|where|when|with|of|for|if)\b|\(", re.IGNORECASE)
 _DENIAL: Final = re.compile(
@@ -108,7 +108,7 @@ _WRITTEN: Final = (
     (r"(?:the )?square root of ([\w.]{1,12})", r"\\sqrt{\1}"),
     (r"(?:the )?cube root of ([\w.]{1,12})", r"\\sqrt[3]{\1}"),
     (
-        r"(?:an? |the )?(increase|decrease|rise|drop|reduction|profit|loss|gain|discount|total|tip|tax) of "
+        r"(?:an? |the )?(increase|decrease|rise|drop|reduction|profit|loss|gain|discount|total|tip|tax)[sd]? (?:of|by) "
         r"(\\?\$?-?\d[\d.,]{0,20}(?: ?(?:\\?%|percent))?)",
         r"\2 \1",
     ),
@@ -210,7 +210,7 @@ def listed(words: str) -> list[str] | None:
 
 def _names_value(subject: str, sign: str) -> bool:
     """Whether words before a colon, or before brackets, are a label: `the vertex (1, 2)`, but not `span (1, 2)`."""
-    last = subject.split()[-1]
+    last = re.split("[ -]", subject)[-1]
     return is_word(last) if sign.strip() else singular(last) in _PLACED
 
 

@@ -97,8 +97,8 @@ mass,length2,time-2: kWh=3600000000
 mass,length-1,time-2: atm=101325000 atmosphere; mmHg=2533125/19 torr Torr; psi=3447378646584/500000
 length: Å=1/10000000000 angstrom
 mass,length2,time-3: hp=745700 horsepower
-time-1: rpm=1/60
-ratio: %=1 percent pct
+time-1: rpm=1/60; level: dB=1 decibel
+ratio: %=1 percent pct; ppm=1/10000
 length: m*=1 meter metre; mass: g*=1 gram; time: s*=1 second; length3: L*=1/1000 liter litre
 mass,length2,time-2: J*=1000 joule; cal*=4184 calorie; eV*=801088317/5000000000000000000000000000 electronvolt
 mass,length,time-2: N*=1000 newton; mass,length2,time-2: Nm=1000; mass,length2,time-3: W*=1000 watt
@@ -160,6 +160,7 @@ _PLAINER: Final = tuple(
     (re.compile(pattern), meaning)
     for pattern, meaning in (
         (r"[*·⋅]|\\cdot", " "),
+        (r"\bms(?=\^\{?-)", "m s"),  # hardly a number of times in a millisecond
         ("/", " per "),
         (r"(\^\{-?\d\})(?=[A-Za-z])", r"\1 "),
         ("平方", "square "),
