@@ -31,8 +31,8 @@ _REASON: Final = re.compile(r",? (?:because|since|of which|for which|which occur
 # What may be an answer.
 _AMOUNT: Final = r"[-−]?(?:\\?\$|[€£¥])?\d{1,30}(?:,\d{3}){0,9}(?:\.\d{1,30})?(?:/\d{1,30})?\\?%?"
 _VALUE: Final = (
-    r"(?:[a-zA-Z] ?= ?)?"
-    rf"(?:[(\[]{_AMOUNT}(?:, ?{_AMOUNT}){{1,3}}[)\]]|(?<!\\)\$\$?[^$\n]{{1,300}}\$\$?|\\\((?:(?!\\\))[^\n]){{1,300}}\\\)|{_AMOUNT}(?![A-Za-z0-9_.]))"
+    rf"(?:[a-zA-Z] ?= ?)?(?:[(\[]{_AMOUNT}(?:, ?{_AMOUNT}){{1,3}}[)\]]|(?<!\\)\$\$?[^$\n]{{1,300}}\$\$?"
+    rf"|\\\((?:(?!\\\))[^\n]){{1,300}}\\\)|{_AMOUNT}(?![A-Za-z0-9_.]))"
 )
 _ONE: Final = re.compile(rf"(?<![A-Za-z0-9_.=+*/^×·÷-]){_VALUE}")
 _SEVERAL: Final = rf"{_VALUE}(?:(?:, and|,| and| or) {_VALUE}){{0,9}}"
