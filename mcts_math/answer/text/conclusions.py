@@ -11,7 +11,7 @@ from typing import Final
 _FAREWELL: Final = re.compile(  # to the user
     r"(?:\A|(?<=\S)\s+)[*_(]{0,3}(?:would you|let me know|do you|feel free|(?:i )?hope|if you|is there anything"
     r"|(?:i'm |i am )?happy to|that(?:'s| is) (?:the|our) (?:final )?(?:solution|answer)\b|this completes|q\.?e\.?d\b"
-    r"|as (?:desired|required|claimed)\b)[^\n]{0,200}\Z",
+    r"|as (?:desired|required|claimed|before|above|needed|expected)\b)[^\n]{0,200}\Z",
     re.IGNORECASE,
 )
 _NOTES: Final = re.compile(  # under a heading of their own
@@ -26,13 +26,16 @@ _ASIDE: Final = re.compile(
 _ORNAMENT: Final = re.compile(
     r"\s{0,3}(?:[✓✔✅☑∎■□✨☺❤️\U0001f300-\U0001faff]|\$?\\(?:square|blacksquare|checkmark|qed)\$?)+\s{0,9}\Z"
 )
-_REASON: Final = re.compile(r",? (?:because|since|of which|for which|which occurs) .*\Z", re.DOTALL)
+_REASON: Final = re.compile(
+    r",? (?:because|since|of which|which (?:occurs|happens|is (?:attained|achieved|obtained))) .*\Z|, for which .*\Z",
+    re.DOTALL,
+)
 
 # What may be an answer.
 _AMOUNT: Final = r"[-−]?(?:\\?\$|[€£¥])?\d{1,30}(?:,\d{3}){0,9}(?:\.\d{1,30})?(?:/\d{1,30})?\\?%?"
 _VALUE: Final = (
     rf"(?:[a-zA-Z] ?= ?)?(?:[(\[]{_AMOUNT}(?:, ?{_AMOUNT}){{1,3}}[)\]]|(?<!\\)\$\$?[^$\n]{{1,300}}\$\$?"
-    rf"|\\\((?:(?!\\\))[^\n]){{1,300}}\\\)|{_AMOUNT}(?![A-Za-z0-9_.]))"
+    rf"|\\\((?:(?!\\\))[^\n]){{1,300}}\\\)|(?:[\d(.$][\d ()+*/×·÷$%,.x-]{{0,80}}= ?){{0,3}}{_AMOUNT}(?![A-Za-z0-9_.]))"
 )
 _ONE: Final = re.compile(rf"(?<![A-Za-z0-9_.=+*/^×·÷-]){_VALUE}")
 _SEVERAL: Final = rf"{_VALUE}(?:(?:, and|,| and| or) {_VALUE}){{0,9}}"
@@ -49,7 +52,7 @@ _LABELLED: Final = re.compile(r"\A\**[^\W\d]{2}[^:=\d$\\]{0,60}(?:: ?\**|= ?)")
 
 # What a sentence does.
 _CONCLUDES: Final = (
-    r"(?:(?:therefore|thus|so|hence|consequently|in conclusion|finally|overall|altogether|in total|it follows that)\b"
+    r"(?:(?:therefore|thus|so|hence|then|consequently|in conclusion|finally|overall|altogether|in total|it follows that)\b"
     r"|(?:decision|conclusion|verdict|solution|final|tl;dr|result)(?=:)|this (?:gives|means)\b"
     r"|we (?:get|find|obtain|have|conclude)\b|(?:donc|also|somit|por (?:lo )?tanto|portanto|quindi|dus)\b"
     r"|因此|所以|故|综上)"
@@ -57,10 +60,10 @@ _CONCLUDES: Final = (
 _START: Final = re.compile(rf"\W{{0,4}}(?:{_CONCLUDES}[,:，]{{0,2}}\s*(?:that )?){{1,2}}", re.IGNORECASE)
 _LED: Final = re.compile(
     rf"(?:\A|[.!?:\n])\W{{0,5}}{_CONCLUDES}[^.!?\n]{{0,60}}\Z"
-    r"|(?:\b(?:answer|result|is|are|gives?|yields?|get|obtain|so|equals|becomes|have)|:\**|\A|\.)\Z",
+    r"|(?:\b(?:answer|result|is|are|gives?|yields?|get|obtain|so|equals|becomes|have|that|then)|:\**|\A|\.)\Z",
     re.IGNORECASE,
 )
-_CLAUSE: Final = re.compile(r"(?:,| and)? (?:so|therefore|hence|thus|consequently)\b[,:]? ")
+_CLAUSE: Final = re.compile(r"(?:,| and)? (?:so|therefore|hence|thus|consequently|then)\b[,:]? ")
 _STATES: Final = re.compile(r"(?:the|its|our|adding|dividing|multiplying)\b|[\w ]{1,40} gives\b", re.IGNORECASE)
 _UNSETTLED: Final = re.compile(  # no claim, or one on a condition
     r"\b(?:let|consider|suppose|assum\w+|need|want|must|if|would|could|might|may|maybe|perhaps|try|next|first|not"
@@ -68,6 +71,7 @@ _UNSETTLED: Final = re.compile(  # no claim, or one on a condition
     r"|more|less|fewer|greater|smaller|larger than|between|attained|remainder when|using|formula|example)\b|\?",
     re.IGNORECASE,
 )
+_UNREAL: Final = re.compile(r"\b(?:would|could|might|may)\b(?! be left)")
 _LIMITED: Final = re.compile(rf"{_VALUE},? (?:when|where|at|if|attained)\b")
 _SUBJECT: Final = re.compile(
     rf"{_VALUE} (?:is|are|was|has|have|divides?|holds?|must|can|does|lies?|\w+verges)\b(?! the only)"
@@ -75,7 +79,7 @@ _SUBJECT: Final = re.compile(
 _ENDS: Final = re.compile(
     r"(?:\A(?![^ ]{1,300} (?!and |or )[a-z])"
     r"|\b(?:(?:is|are|be)(?: at| given by)?|equals|get|gives?|yield|find|obtain)\b:?"
-    rf"|(?<![<>!])=) ?({_SEVERAL})(?: [a-z]{{1,20}}){{0,4}}\Z"
+    rf"(?: that)?|(?<![<>!])=) ?({_SEVERAL})(?: [a-z]{{1,20}}){{0,4}}\Z|(?<!\$)(\$[^$\n=]{{1,200}}=[^$\n]{{1,300}}\$)\Z"
 )
 
 _DISPLAY: Final = re.compile(
@@ -89,9 +93,12 @@ _NAME: Final = re.compile(  # of what is computed, an operator's value, or numbe
     r"(?:\([^()=]{1,30}\))?|[^A-Za-z]*|\\(?:int|sum|lim|prod|frac\{d)\b.*)\s*",
     re.DOTALL,
 )
+_LETTER: Final = re.compile(r"\$?[A-Za-z](?:_\w)? ?=")
 _INDEX: Final = re.compile(r"_(?:\{[^{}]{0,30}\}|\w)")
 _ROWS: Final = re.compile(r"\\(?:begin|end)\{(?:aligned|split|gathered)\}|&")
-_SENTENCES: Final = re.compile(r"(?<=[.?])\s+(?=\S)|(?<=[a-z]!)\s+(?=\S)|\n|(?<=。)(?=.)")
+_SENTENCES: Final = re.compile(
+    r"(?<=[.?])\s+(?=\S)|(?<=[a-z]!)\s+(?=\S)|\n|(?<=。)(?=.)|(?<=\.\$)\s+(?=[A-Z])|(?:(?<=\$\$)|(?<=\\\]))\s*(?=[A-Z])"
+)
 _COMPLETE: Final = (".", "!", "。", "$", r"\)", "**")
 
 
@@ -178,17 +185,25 @@ def stated(sentence: str) -> str | None:
     )
     if _LIMITED.search(claim) is not None:
         return None
+    if _UNREAL.search(claim) is not None:
+        return None
     plain = bool(reasons) or start is not None or _UNSETTLED.search(claim) is None
     ended = _ENDS.search(claim) if plain or _STATES.match(claim) is not None else None
     if ended is not None:
-        sides = list(map(_right_side, _ONE.findall(ended[1])))
-        if " or " in ended[1]:
-            return " or ".join(sides)
-        return ", ".join(sides if "=" not in "".join(sides) else sides[-1:])
+        return _several(ended[1]) if ended[1] is not None else _right_side(ended[2])
     values = _ONE.findall(claim) if plain and _SUBJECT.search(claim) is None else []
     if len(values) == 1 and re.search(r"\d", _INDEX.sub("", values[0])) is not None:
         return _right_side(values[0])
     return claim if headed and len(claim.split()) < 6 else None
+
+
+def _several(said: str) -> str:
+    """Values in a row: all of them where all are equations for letters, or none is an equation; else the last."""
+    values = _ONE.findall(said)
+    labelled = [_LETTER.match(value) is not None for value in values]
+    if any("=" in value for value in values) and not all(labelled):
+        values = values[-1:]
+    return (" or " if " or " in said else ", ").join(map(_right_side, values))
 
 
 def _bold_values(sentence: str) -> str | None:
@@ -215,6 +230,6 @@ def _right_side(formula: str) -> str:
         depth += (char in "([{") - (char in ")]}")
         if char == "=" and not depth and formula[place - 1 : place] not in ("<", ">", "!"):
             ends.append(place)
-    if not ends or (len(ends) == 1 and _NAME.fullmatch(formula[: ends[0]]) is None):
-        return formula.strip(" \n.,")
-    return formula[ends[-1] + 1 :].strip(" \n.,")
+    if len(ends) > 1 or (ends and _NAME.fullmatch(formula[: ends[0]]) is not None):
+        formula = formula[ends[-1] + 1 :]
+    return formula.strip().rstrip(" \n.,")
