@@ -71,7 +71,7 @@ _UNSETTLED: Final = re.compile(  # no claim, or one on a condition
     r"|more|less|fewer|greater|smaller|larger than|between|attained|remainder when|using|formula|example)\b|\?",
     re.IGNORECASE,
 )
-_UNREAL: Final = re.compile(r"\b(?:would|could|might|may)\b(?! be left)")
+_UNREAL: Final = re.compile(r"\b(?:would|could|might|may|contradiction|impossible)\b(?! be left)")
 _LIMITED: Final = re.compile(rf"{_VALUE},? (?:when|where|at|if|attained)\b")
 _SUBJECT: Final = re.compile(
     rf"{_VALUE} (?:is|are|was|has|have|divides?|holds?|must|can|does|lies?|\w+verges)\b(?! the only)"
@@ -79,7 +79,7 @@ _SUBJECT: Final = re.compile(
 _ENDS: Final = re.compile(
     r"(?:\A(?![^ ]{1,300} (?!and |or )[a-z])"
     r"|\b(?:(?:is|are|be)(?: at| given by)?|equals|get|gives?|yield|find|obtain)\b:?"
-    rf"(?: that)?|(?<![<>!])=) ?({_SEVERAL})(?: [a-z]{{1,20}}){{0,4}}\Z|(?<!\$)(\$[^$\n=]{{1,200}}=[^$\n]{{1,300}}\$)\Z"
+    rf"(?: that)?|(?<![<>!])=) ?({_SEVERAL})(?: [a-z]{{1,20}}){{0,4}}\Z"
 )
 
 _DISPLAY: Final = re.compile(
@@ -93,7 +93,14 @@ _NAME: Final = re.compile(  # of what is computed, an operator's value, or numbe
     r"(?:\([^()=]{1,30}\))?|[^A-Za-z]*|\\(?:int|sum|lim|prod|frac\{d)\b.*)\s*",
     re.DOTALL,
 )
-_LETTER: Final = re.compile(r"\$?[A-Za-z](?:_\w)? ?=")
+_FORMULA: Final = re.compile(r"(?<!\$)(\$[^$\n=]{1,200}=[^$\n]{1,300}\$)(?: [a-z]{1,20}){0,4}\Z")
+_LETTER: Final = re.compile(r"\$?(?:\\[a-z]{2,9}|[A-Za-z]|\([a-z, ]{3,9}\))(?:_\{?\w{1,5}\}?)?(?:\([a-z]\))? ?=")
+_EQUATION: Final = re.compile(
+    r"\b(?:equations?|lines?|planes?|circles?|curves?|ellipses?|parabolas?|hyperbolas?|relation)\b", re.I
+)
+_NUMBER: Final = re.compile(
+    r"(?!\s*0\s*\Z)(?:[^A-Za-z<>]|\\(?:[dt]?frac|sqrt|pi|cdot|times|text ?\{[^{}]*\}|circ|%)(?![a-z])){1,60}"
+)
 _INDEX: Final = re.compile(r"_(?:\{[^{}]{0,30}\}|\w)")
 _ROWS: Final = re.compile(r"\\(?:begin|end)\{(?:aligned|split|gathered)\}|&")
 _SENTENCES: Final = re.compile(
@@ -166,7 +173,7 @@ def _displayed(text: str) -> str | None:
         return None
     before = text[: display.start()].rstrip(" ,*\n")
     unsettled = _UNSETTLED.search(_SENTENCES.split(before)[-1]) is not None
-    return None if unsettled or _LED.search(before[-200:]) is None else _right_side(display[1])
+    return None if unsettled or _LED.search(before[-200:]) is None else _right_side(display[1], before[-200:])
 
 
 def stated(sentence: str) -> str | None:
@@ -180,30 +187,30 @@ def stated(sentence: str) -> str | None:
     headed = start is not None and ":" in start[0]
     if not headed and not complete:
         return None
-    *reasons, claim = _CLAUSE.split(
-        _REASON.sub("", sentence[start.end() if start is not None else 0 :].rstrip(".!。 "))
-    )
-    if _LIMITED.search(claim) is not None:
-        return None
-    if _UNREAL.search(claim) is not None:
+    said = sentence[start.end() if start is not None else 0 :].rstrip(".!。 ")
+    *reasons, claim = _CLAUSE.split(_REASON.sub("", said))
+    if _LIMITED.search(claim) is not None or _UNREAL.search(claim) is not None:
         return None
     plain = bool(reasons) or start is not None or _UNSETTLED.search(claim) is None
     ended = _ENDS.search(claim) if plain or _STATES.match(claim) is not None else None
     if ended is not None:
-        return _several(ended[1]) if ended[1] is not None else _right_side(ended[2])
+        return _several(ended[1], sentence)
+    if (formula := _FORMULA.search(claim)) is not None:  # whatever its sentence says before the last comma
+        clause = claim[: formula.start()].rsplit(", ", 1)[-1]
+        return _right_side(formula[1], sentence) if plain or _UNSETTLED.search(clause) is None else None
     values = _ONE.findall(claim) if plain and _SUBJECT.search(claim) is None else []
     if len(values) == 1 and re.search(r"\d", _INDEX.sub("", values[0])) is not None:
-        return _right_side(values[0])
+        return _right_side(values[0], sentence)
     return claim if headed and len(claim.split()) < 6 else None
 
 
-def _several(said: str) -> str:
+def _several(said: str, sentence: str) -> str:
     """Values in a row: all of them where all are equations for letters, or none is an equation; else the last."""
     values = _ONE.findall(said)
     labelled = [_LETTER.match(value) is not None for value in values]
     if any("=" in value for value in values) and not all(labelled):
         values = values[-1:]
-    return (" or " if " or " in said else ", ").join(map(_right_side, values))
+    return (" or " if " or " in said else ", ").join(_right_side(value, sentence) for value in values)
 
 
 def _bold_values(sentence: str) -> str | None:
@@ -215,12 +222,17 @@ def _bold_values(sentence: str) -> str | None:
     after = _BESIDE.split(sentence[bold[-1].end() :], maxsplit=1)[0]
     if not all(map(_JOINT.fullmatch, gaps)) or _ONE.search(after) is not None:
         return None
-    said = [(stated(f"{run[1]}.") if len(run[1].split()) > 5 else None) or _right_side(run[1]) for run in bold]
+    said = [
+        (stated(f"{run[1]}.") if len(run[1].split()) > 5 else None) or _right_side(run[1], sentence) for run in bold
+    ]
     return ", ".join(said)
 
 
-def _right_side(formula: str) -> str:
-    """What a chain of equations ends with; an equation itself where its left side is no name of the right one."""
+def _right_side(formula: str, context: str) -> str:
+    """What a chain of equations ends with; an equation itself where its left side is no name of the right one.
+
+    A left side names a number unless the words around it speak of an equation: `x + y = 2` is 2.
+    """
     formula = formula.removeprefix(r"\(").removesuffix(r"\)")
     if formula.count("$") == 1 or "$" not in formula.strip("$"):  # money, or a formula alone
         formula = formula.strip("$")
@@ -230,6 +242,7 @@ def _right_side(formula: str) -> str:
         depth += (char in "([{") - (char in ")]}")
         if char == "=" and not depth and formula[place - 1 : place] not in ("<", ">", "!"):
             ends.append(place)
-    if len(ends) > 1 or (ends and _NAME.fullmatch(formula[: ends[0]]) is not None):
-        formula = formula[ends[-1] + 1 :]
-    return formula.strip().rstrip(" \n.,")
+    left, right = (formula[: ends[-1]], formula[ends[-1] + 1 :]) if ends else ("", formula)
+    named = len(ends) != 1 or _NAME.fullmatch(left) is not None
+    named = named or (_NUMBER.fullmatch(right) is not None and _EQUATION.search(context) is None)
+    return (right if named else formula).strip().rstrip(" \n.,")
