@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
+_MAX_LENGTH: Final = 2000  # characters that are looked at
+
 # What follows an answer without being a part of it.
 _FAREWELL: Final = re.compile(  # to the user
     r"(?:\A|(?<=\S)\s+)[*_(]{0,3}(?:would you|let me know|do you|feel free|(?:i )?hope|if you|is there anything"
@@ -52,8 +54,8 @@ _LABELLED: Final = re.compile(r"\A\**[^\W\d]{2}[^:=\d$\\]{0,60}(?:: ?\**|= ?)")
 
 # What a sentence does.
 _CONCLUDES: Final = (
-    r"(?:(?:therefore|thus|so|hence|then|consequently|in conclusion|finally|overall|altogether|in total|it follows that)\b"
-    r"|(?:decision|conclusion|verdict|solution|final|tl;dr|result)(?=:)|this (?:gives|means)\b"
+    r"(?:(?:therefore|thus|so|hence|then|consequently|in conclusion|finally|overall|altogether|in total)\b"
+    r"|it follows that\b|(?:decision|conclusion|verdict|solution|final|tl;dr|result)(?=:)|this (?:gives|means)\b"
     r"|we (?:get|find|obtain|have|conclude)\b|(?:donc|also|somit|por (?:lo )?tanto|portanto|quindi|dus)\b"
     r"|因此|所以|故|综上)"
 )
@@ -93,6 +95,12 @@ _NAME: Final = re.compile(  # of what is computed, an operator's value, or numbe
     r"(?:\([^()=]{1,30}\))?|[^A-Za-z]*|\\(?:int|sum|lim|prod|frac\{d)\b.*)\s*",
     re.DOTALL,
 )
+_COMPUTED: Final = re.compile(  # 240/60 = 4 hours
+    rf"= ?({_AMOUNT})(?![A-Za-z0-9_.=])(?: of)?(?:[ -][A-Za-z'’]{{1,20}}){{0,12}}"
+    r"(?<! to)(?<! the)(?<! a)(?<! of)(?<! and)(?<! is)[.!]?\Z"
+)
+_OPERATION: Final = re.compile(r"\d[^=\n]{0,60}?[-+*/×·÷x–−] ?[($]{0,2}\.?\d[^=\n]*\Z")
+_UNKNOWN: Final = re.compile(r"(?<![A-Za-z'’])[a-wyzA-Z](?![A-Za-z'’])|\dx|\bx(?! ?[\d$(])|\$[^$]*[a-zA-Z\\]|\?")
 _FORMULA: Final = re.compile(r"(?<!\$)(\$[^$\n=]{1,200}=[^$\n]{1,300}\$)(?: [a-z]{1,20}){0,4}\Z")
 _LETTER: Final = re.compile(r"\$?(?:\\[a-z]{2,9}|[A-Za-z]|\([a-z, ]{3,9}\))(?:_\{?\w{1,5}\}?)?(?:\([a-z]\))? ?=")
 _EQUATION: Final = re.compile(
@@ -111,19 +119,19 @@ _COMPLETE: Final = (".", "!", "。", "$", r"\)", "**")
 
 def set_apart(reply: str) -> str | None:
     """The values of the list that a reply ends with, or those in bold in its last sentence; None without such."""
-    text = _closed(reply.rstrip()[-2000:])
+    text = _closed(reply.rstrip()[-_MAX_LENGTH:])
     rows = _rows(reversed(text.split("\n")))[::-1]
     return _joined(rows) or _bold_values(_SENTENCES.split(text)[-1])
 
 
 def first_list(text: str) -> str | None:
     """The values of the list that a text begins with; None where it begins otherwise."""
-    return _joined(_rows(text.split("\n")))
+    return _joined(_rows(text[:_MAX_LENGTH].split("\n")))
 
 
 def conclusion(reply: str) -> str | None:
     """The number or formula that a reply's last display or sentence states; None where it ends otherwise."""
-    text = _closed(reply.rstrip()[-2000:])
+    text = _closed(reply.rstrip()[-_MAX_LENGTH:])
     if text.endswith(("$$", r"\]")) or _DISPLAY.search(text) is not None:
         return _displayed(text)
     return stated(_SENTENCES.split(text)[-1])
@@ -183,6 +191,10 @@ def stated(sentence: str) -> str | None:
         return bold
     complete = sentence.endswith(_COMPLETE)
     sentence = sentence.replace("**", "")
+    if (computed := _COMPUTED.search(sentence)) is not None:
+        operation = _OPERATION.search(sentence[max(computed.start() - 120, 0) : computed.start()])
+        if operation is not None and _UNKNOWN.search(operation[0]) is None:
+            return computed[1].strip("$")
     start = _START.match(sentence)
     headed = start is not None and ":" in start[0]
     if not headed and not complete:
@@ -208,7 +220,7 @@ def _several(said: str, sentence: str) -> str:
     """Values in a row: all of them where all are equations for letters, or none is an equation; else the last."""
     values = _ONE.findall(said)
     labelled = [_LETTER.match(value) is not None for value in values]
-    if any("=" in value for value in values) and not all(labelled):
+    if any("=" in value for value in values) and not all(labelled) and " or " not in said:
         values = values[-1:]
     return (" or " if " or " in said else ", ").join(_right_side(value, sentence) for value in values)
 
