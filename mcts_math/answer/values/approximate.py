@@ -105,7 +105,7 @@ class Approximate:
         value = function(*args)
         if self.real and context.im(value) != 0:
             raise UndefinedError("not real")
-        return value
+        return context.re(value) if self.real else value  # of log(n, 0), a complex number without imaginary part
 
     def real_roots(self, coefficients: Sequence[Value]) -> list[Value]:
         """The real roots of a polynomial without multiple roots, the constant term first, in ascending order."""
