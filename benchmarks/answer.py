@@ -2,7 +2,8 @@
 
     python benchmarks/answer.py [--data DIR] [--every N]
 
-Without --data only the labelled suite and the hostile texts are run. DIR holds `math/math_testset_annotation.json`.
+Without --data only the labelled suite and the hostile texts are run. DIR holds `math/math_testset_annotation.json`, and
+`gsm8k/test.jsonl` and `math/train.jsonl`, whose solutions are read without their marks.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "answer")]
 from hostile import HOSTILE  # noqa: E402  (tests/answer)
 from suite_pairs import suite_pairs  # noqa: E402
 
-from mcts_math.answer import CheckerPool, is_equiv  # noqa: E402
+from mcts_math.answer import CheckerPool, extract_answer, is_equiv  # noqa: E402
 from mcts_math.answer.parse.read import forget  # noqa: E402
 from mcts_math.run.program import run_script  # noqa: E402
 
@@ -185,6 +186,23 @@ def by_kind() -> None:
         )
 
 
+def unmarked(data: Path, every: int) -> None:
+    """Worked solutions of the data sets without `####` and boxes: answers that are found, and those that are wrong."""
+    solutions: dict[str, list[tuple[str, str]]] = {"GSM8K": [], "MATH": []}
+    for record in map(json.loads, (data / "gsm8k" / "test.jsonl").read_text(encoding="utf-8").splitlines()):
+        text, _, gold = re.sub(r"<<.*?>>", "", record["answer"]).partition("####")
+        solutions["GSM8K"].append((text.strip(), gold.strip()))
+    for record in map(json.loads, (data / "math" / "train.jsonl").read_text(encoding="utf-8").splitlines()):
+        solution = record["solution"]
+        text, boxes = re.subn(r"\\boxed\{((?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*)\}", r"\1", solution)
+        if boxes == 1:
+            solutions["MATH"].append((text, extract_answer(solution) or ""))
+    for name, pairs in solutions.items():
+        found = [(gold, answer) for text, gold in pairs[::every] if (answer := extract_answer(text)) is not None]
+        right = sum(is_equiv(gold, answer) for gold, answer in found)
+        print(f"{name}, {len(pairs[::every])} solutions without marks: {right} right, {len(found) - right} wrong")
+
+
 def hostile() -> None:
     """Hostile texts in the pool: time of each, memory of this process before and after."""
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -235,6 +253,7 @@ def main() -> int:
             compare(f"MATH, {name}", pairs[::step], rival, arguments.verbose)
             everything += pairs[::step]
         throughput(everything)
+        unmarked(arguments.data, step)
     hostile()
     return 0
 
