@@ -17,5 +17,5 @@ def make_chat(options: FormatOptions) -> ChatFormat:
 def read_whole(sample: Sample) -> Draft:
     """A sample that is a whole reply. One of thoughts alone is none."""
     message = read_turn(sample)
-    answer = extract_answer(message.content)
+    answer = extract_answer(message.content, cut=sample.finish == "length")
     return Draft(message.content, answer=answer, whole=bool(message.content), message=message)

@@ -52,7 +52,8 @@ def _read(sample: Sample, *, search_thoughts: bool) -> Draft:
     if answer is None:
         if was_stopped(sample):
             return Draft(message.content, goes_on=True, message=message)
-        answer = extract_answer(read_reply(sample.opening + sample.text).content)  # at its end it may stand in any step
+        reply = read_reply(sample.opening + sample.text).content  # at its end the answer may stand in any step
+        answer = extract_answer(reply, cut=sample.finish == "length")
     return Draft(message.content, answer=answer, whole=True, message=message)
 
 

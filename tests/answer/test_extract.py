@@ -515,3 +515,18 @@ def test_nothing_is_concluded(text: str) -> None:
 )
 def test_what_stands_around_an_answer(text: str, answer: str) -> None:
     assert extract_answer(text) == answer
+
+
+@pytest.mark.parametrize(
+    ("text", "answer"),
+    [
+        ("So he needs 24/12 = 2 boxes", None),
+        ("**5**", None),
+        ("42", None),
+        ("The answer is 5. Then", "5"),
+        (r"\boxed{5}. No", "5"),
+    ],
+)
+def test_a_reply_that_was_cut_has_the_answer_that_it_marks(text: str, answer: str | None) -> None:
+    assert extract_answer(text, cut=True) == answer
+    assert extract_answer(text) is not None

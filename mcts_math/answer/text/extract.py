@@ -140,30 +140,36 @@ _PLAIN: Final = re.compile(
 _MAX_MARKED: Final = 5000  # characters behind a mark
 
 
-def extract_answer(text: str) -> str | None:
-    """The answer that `text` marks as final, or None where it marks none.
+def extract_answer(text: str, *, cut: bool = False) -> str | None:
+    """The answer that `text` marks as final or ends with, or None where it does neither.
 
     Marks are a box (`\\boxed{…}`, `<answer>…</answer>`), `Final Answer: …` or that heading, `#### …`; the last of these
     in the text counts. Boxes that `and`, `or` or a comma joins, and those of parts, are a list; a sign or factor beside
     a box in its formula belongs to it, and one in a check, a remark or a question gives way to any other. A JSON field
     `answer` marks one too, and so does "answer:" in other languages. Failing these, the last `the answer is …`, then
-    bold text at the very end, a choice called correct, all of a reply that has no words, or the number or formula of a
-    last sentence or display that concludes. What takes an answer back (`Wait, …: the answer is 6`) counts instead. A
-    choice letter in front (`(B) 12`) is the answer. A thought (`<think>`) marks nothing, and a last box that does not
-    end gives no answer.
+    what the reply ends with: a list of values, bold text, a choice called correct, a display that concludes, a sentence
+    that computes or states one value; or all of a reply that has no words. What takes an answer back (`Wait, …: the
+    answer is 6`) counts instead. A choice letter in front (`(B) 12`) is the answer. A thought (`<think>`) marks
+    nothing, and a last box that does not end gives no answer.
+
+    Args:
+        text: a reply.
+        cut: it was cut at a limit, so that only what is marked is an answer, and not what it ends with.
     """
     reply = _without_thoughts(text)
     head = _NEXT_TURN.split(reply, maxsplit=1)[0]
-    return _answer(head if len(head) < len(reply) and _marked(head) else reply)
+    return _answer(head if len(head) < len(reply) and _marked(head) else reply, cut)
 
 
-def _answer(reply: str) -> str | None:
+def _answer(reply: str, cut: bool) -> str | None:
     """The answer of one turn."""
     reply = _HEADING.sub(r"\3: \1", reply)
     for body in (_CODE.sub("", reply), reply):
         if found := _marked(body):
             best = max(found, key=lambda item: (item.rank, item.start))
             return best.answer and (_corrected(body, best.start) or best.answer)
+    if cut:
+        return None
     if "\\boxed" not in reply and (apart := set_apart(_CODE.sub("", reply))) is not None:
         return _clean(apart)
     last = _LAST_WORD.search(reply.rstrip())
