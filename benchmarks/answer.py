@@ -186,8 +186,12 @@ def by_kind() -> None:
         )
 
 
-def unmarked(data: Path, every: int) -> None:
-    """Worked solutions of the data sets without `####` and boxes: answers that are found, and those that are wrong."""
+def unmarked(data: Path, every: int, beside: bool) -> None:
+    """Worked solutions of the data sets without `####` and boxes: answers that are found, and those that are wrong.
+
+    Args:
+        beside: math-verify reads the same texts.
+    """
     solutions: dict[str, list[tuple[str, str]]] = {"GSM8K": [], "MATH": []}
     for record in map(json.loads, (data / "gsm8k" / "test.jsonl").read_text(encoding="utf-8").splitlines()):
         text, _, gold = re.sub(r"<<.*?>>", "", record["answer"]).partition("####")
@@ -201,6 +205,11 @@ def unmarked(data: Path, every: int) -> None:
         found = [(gold, answer) for text, gold in pairs[::every] if (answer := extract_answer(text)) is not None]
         right = sum(is_equiv(gold, answer) for gold, answer in found)
         print(f"{name}, {len(pairs[::every])} solutions without marks: {right} right, {len(found) - right} wrong")
+        if beside:
+            from math_verify import parse, verify
+
+            verdicts = [verify(parse(f"${gold}$"), read) for text, gold in pairs[::every] if (read := parse(text))]
+            print(f"  math-verify: {sum(verdicts)} right, {len(verdicts) - sum(verdicts)} wrong")
 
 
 def hostile() -> None:
@@ -253,7 +262,7 @@ def main() -> int:
             compare(f"MATH, {name}", pairs[::step], rival, arguments.verbose)
             everything += pairs[::step]
         throughput(everything)
-        unmarked(arguments.data, step)
+        unmarked(arguments.data, step, rival is not None)
     hostile()
     return 0
 
