@@ -19,6 +19,7 @@ from mcts_math.answer.values.points import NUM_POINTS, point
 from mcts_math.answer.values.shapes import assignments, closed, is_congruence, over_integers
 from mcts_math.answer.verdict import Policy
 
+_MAX_SIDES: Final = 8
 _ANGLES: Final = frozenset({"x", "t", "z", "theta", "alpha", "phi"})
 
 
@@ -47,7 +48,16 @@ def compare_relations(relation: Relation, other: Node, policy: Policy) -> Decisi
         return compare_sets(relation, other, policy)
     if named is not None and mine is not None:
         return compare_assignments(mine, named, policy)
+    if policy.equation_value and _holds_always(relation):
+        return Decision(compare(relation.items[-1], other, policy).equal, "what a chain of equal values ends with")
     return Decision(False, "an equation against something else")
+
+
+def _holds_always(relation: Relation) -> bool:
+    """Whether all sides of an equation are one value, so that it says no more than that: `2x + 3x = 5x`."""
+    if set(relation.ops) != {"="} or len(relation.items) > _MAX_SIDES:
+        return False
+    return all(compare(a, b, EXACTLY).equal for a, b in zip(relation.items, relation.items[1:], strict=False))
 
 
 def _compare_both(left: Relation, right: Relation, policy: Policy) -> Decision:
