@@ -110,6 +110,7 @@ _NUMBER: Final = re.compile(
     r"(?!\s*0\s*\Z)(?:[^A-Za-z<>]|\\(?:[dt]?frac|sqrt|pi|cdot|times|text ?\{[^{}]*\}|circ|%)(?![a-z])){1,60}"
 )
 _INDEX: Final = re.compile(r"_(?:\{[^{}]{0,30}\}|\w)")
+_ARROW: Final = re.compile(r"\\(?:Long)?[Rr]ightarrow(?![a-z])|\\implies(?![a-z])")
 _ROWS: Final = re.compile(r"\\(?:begin|end)\{(?:aligned|split|gathered)\}|&")
 _SENTENCES: Final = re.compile(
     r"(?<=[.?])\s+(?=\S)|(?<=[a-z]!)\s+(?=\S)|\n|(?<=。)(?=.)|(?<=\.\$)\s+(?=[A-Z])|(?:(?<=\$\$)|(?<=\\\]))\s*(?=[A-Z])"
@@ -248,7 +249,7 @@ def _right_side(formula: str, context: str) -> str:
     formula = formula.removeprefix(r"\(").removesuffix(r"\)")
     if formula.count("$") == 1 or "$" not in formula.strip("$"):  # money, or a formula alone
         formula = formula.strip("$")
-    formula = formula if r"matrix}" in formula else _ROWS.sub("", formula)
+    formula = _ARROW.split(formula if r"matrix}" in formula else _ROWS.sub("", formula))[-1]
     ends, depth = [], 0
     for place, char in enumerate(formula):
         depth += (char in "([{") - (char in ")]}")
