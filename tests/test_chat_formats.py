@@ -361,14 +361,16 @@ def test_a_thought_that_a_stop_string_cut_goes_on_and_the_step_is_one() -> None:
 
 
 class CutInThoughts(Chat):
-    """Every attempt is cut in its thought, and says 4 where it goes on."""
+    """Every step is cut in its thought; the first asks for code where it goes on, the second says 4."""
 
     async def generate(self, request: Generate) -> Generation:
         assert isinstance(request.prompt, Conversation)
-        self._replies = (
-            "hm\n</think>\n\\boxed{4}" if request.prompt.messages[-1].role == "assistant" else "<think>\nas ```python",
-        )
-        SAMPLED.append(request)
+        _, output, step = text_of(request.prompt.messages[-1].pieces).rpartition("```output")
+        if "<think>" in step:
+            SAMPLED.append(request)
+            self._replies = ("hm\n</think>\n" + ("\\boxed{4}" if output else "```python\nprint(4)\n```"),)
+        else:
+            self._replies = ("<think>\nas ```python",)
         return await super().generate(request)
 
 
@@ -379,8 +381,8 @@ SAMPLED: list[Generate] = []
 def test_the_parts_of_attempts_draw_other_numbers_the_same_beside_others_and_alone(width: int) -> None:
     SAMPLED.clear()
     search("self_consistency", "chat_code", "", stop="```\n", policy=CutInThoughts, trials=4, n_generate_sample=width)
-    parts = [request.seed for request in SAMPLED if request.prompt.messages[-1].role == "assistant"]  # type: ignore[union-attr]
-    assert parts == [derive_seed(0, "t", f"0 sample {attempt} part 0") for attempt in range(4)]
+    places = [f"attempt {attempt} step {step}" for attempt in range(4) for step in ("0", "1 code")]
+    assert sorted(request.seed for request in SAMPLED) == sorted(derive_seed(0, "t", f"{p} part 0") for p in places)
 
 
 def test_a_tree_of_turns_reads_back_from_its_record() -> None:
