@@ -319,18 +319,32 @@ def test_the_record_reads_back() -> None:
     )
 
 
-def test_seconds_add_up_to_the_question() -> None:
+def test_costs_add_up_to_the_question() -> None:
+    keys = {"prompt_wrap": "react_sft", **config("best_of_n", trials=8, n_generate_sample=3, stop_at_success=False)}
+    behaviour = Behaviour(min_delay_s=0.01, max_delay_s=0.02, final_rate=0.3)
     (solved,) = solve(
-        {"prompt_wrap": "react_sft", **config("best_of_n", trials=4, n_generate_sample=2)},
-        [{"id": "t", "question": "Q", "answer": "1"}],
-        policy=RandomPolicy(1, Behaviour(min_delay_s=0.01, max_delay_s=0.02, final_rate=1.0)),
-        interpreter=EchoInterpreter(),
-        checker=EqualChecker(),
-        verifier=EqualVerifier(),
-    )
-    seconds = [attempt.seconds for attempt in solved.tree.attempts]
-    assert all(second > 0 for second in seconds)
-    assert sum(seconds) == pytest.approx(solved.cost.seconds, abs=1e-3)
+        keys, [{"id": "t", "question": "Q", "answer": "1"}], policy=RandomPolicy(1, behaviour),
+        interpreter=EchoInterpreter(), checker=EqualChecker(), verifier=EqualVerifier(),
+    )  # fmt: skip
+    attempts = solved.tree.attempts
+    assert all(attempt.seconds > 0 for attempt in attempts)
+    assert sum(attempt.seconds for attempt in attempts) == pytest.approx(solved.cost.seconds, abs=1e-3)
+    assert sum(attempt.tokens for attempt in attempts) == solved.cost.tokens
+
+
+def test_a_step_that_beams_share_costs_once() -> None:
+    def write(request: Generate) -> Generation:
+        if request.prompt == ROOT:
+            return scripted(code("A" * 400), WRONG, final("3"), logprobs=(-0.2, -0.1, -0.9))
+        return scripted(RIGHT, WRONG, "?", logprobs=(-0.1, -0.2, -0.9))
+
+    tree = grow_tree(config("token_beam", trials=3, temperature=0.0), ScriptedPolicy(write))
+    assert [tree.nodes[attempt.node].depth for attempt in tree.attempts] == [1, 2, 2]
+    short, first, second = (attempt.tokens for attempt in tree.attempts)
+    assert first > 100 > max(short, second)
+    assert min(short, second) > 0
+    spent = sum(node.step.num_tokens for node in tree.nodes if node.step is not None)
+    assert spent - 3 < short + first + second <= spent
 
 
 @pytest.mark.parametrize(
@@ -403,6 +417,12 @@ def test_programs_need_no_answer(mode: str) -> None:
     assert verdicts(tree) == ["incorrect", "no_answer", "correct"]
     assert tree.correct is True
     assert tree.solutions == [tree.attempts[2].node, tree.attempts[0].node]  # a wrong program is a solution too
+
+
+def test_a_critique_is_no_program() -> None:
+    solved = solve_program("self_refine", *["Sorry."] * 5, trials=4, max_question_samples=5)
+    assert verdicts(solved.tree) == ["no_answer"] * 3
+    assert (solved.tree.stopped, solved.tree.solutions, solved.tree.correct) == ("max_question_samples", [], False)
 
 
 def test_greedy_decoding_of_programs_is_judged_by_their_tests() -> None:
