@@ -8,6 +8,7 @@ import json
 import os
 import signal
 import socket
+import struct
 import sys
 import threading
 import time
@@ -158,6 +159,9 @@ def test_the_server_answers_what_the_page_asks(server: PageServer, follower: Fol
         ("/news", 400, "not a request of the page"),
         ("/news?seen=[]", 400, "not a request of the page"),
         ("/news?seen=3", 400, "not a request of the page"),
+        ("/news?seen=[[1e400,0]]", 400, "not a request of the page"),
+        ("/news?seen=" + "[" * 10_000, 400, "not a request of the page"),
+        ("ftp://[", 400, "not a request of the page"),
         ("/tree?source=x&number=0&place=0", 400, "not a request of the page"),
         ("/tree?source=4&number=0&place=0", 400, "not a request of the page"),
         ("/tree?source=0&number=0&place=9", 409, "was replaced"),
@@ -170,6 +174,20 @@ def test_other_requests_are_refused(
     append(follower.path, as_line(answer_line(1, "1")))
     found, _, body = ask(server, target)
     assert (found, message in body.decode()) == (status, True)
+
+
+def test_a_browser_that_goes_away_is_not_told_of(server: PageServer, capfd: pytest.CaptureFixture[str]) -> None:
+    """A run with `--dashboard` would show a traceback for each page that was closed too soon."""
+    for asks in (b"", b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"):
+        with socket.create_connection(("127.0.0.1", int(server.url.rsplit(":", 1)[1].strip("/")))) as connection:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            connection.sendall(asks)
+            connection.recv(len(asks) // 2)
+    assert ask(server, "/other")[0] == 404
+    for thread in threading.enumerate():
+        if "process_request" in thread.name:
+            thread.join(20)
+    assert capfd.readouterr().err == ""
 
 
 @pytest.mark.parametrize("host", ["evil.example:80", "evil.example", "", "127.0.0.1.evil.example:8600"])
