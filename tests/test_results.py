@@ -125,6 +125,16 @@ def test_descriptions_of_names_with_dots_are_apart(tmp_path: Path) -> None:
     assert paths["a.seed1.jsonl"] != paths["a.seed2.jsonl"]
 
 
+@pytest.mark.parametrize(("first", "second"), [("a", "a.jsonl"), ("a.jsonl", "a")])
+def test_no_two_files_share_a_description(tmp_path: Path, first: str, second: str) -> None:
+    """Else a resumed run would be held against the other one's settings."""
+    with ResultsFile(tmp_path / first).open({}) as results:
+        results.begin({"config": {"mode": "mcts"}}, [{"id": "1"}])
+    with pytest.raises(RecordError, match=r"would share .*a\.meta\.json\. Choose another --output"):
+        ResultsFile(tmp_path / second).open({})
+    assert {path.name for path in tmp_path.iterdir()} == {first, "a.meta.json"}
+
+
 def test_default_outputs_of_other_questions_or_configs_are_other_files(tmp_path: Path) -> None:
     paths = set()
     for folder, question in (("a", "1?"), ("b", "2?")):
