@@ -385,6 +385,14 @@ def test_the_parts_of_attempts_draw_other_numbers_the_same_beside_others_and_alo
     assert sorted(request.seed for request in SAMPLED) == sorted(derive_seed(0, "t", f"{p} part 0") for p in places)
 
 
+def test_a_sample_that_goes_on_is_one_and_comes_to_its_end() -> None:
+    keys: dict[str, Any] = {"stop": "```\n", "policy": CutInThoughts, "trials": 4, "max_question_samples": 3}
+    (solved,) = search("self_consistency", "chat_code", "", **keys)
+    assert (solved.tree.stopped, solved.cost.samples) == ("max_question_samples", 3)
+    assert len(solved.tree.nodes) == 4  # an attempt of two steps, and the first one of another
+    assert len(solved.tree.attempts) == 1
+
+
 def test_a_tree_of_turns_reads_back_from_its_record() -> None:
     asks = "<think>hm</think>" + call_text(TOOL, GIVEN) + call_text("search", "{}")
     (solved,) = search("react", "chat_tools", asks, "It is \\boxed{4}.")

@@ -90,6 +90,7 @@ def complete(
                 expansion.seed(tree, f"{places[i]} part {number}"),
                 task_id=tree.task.id,
                 adapter=adapter,
+                more=True,
             )
             for i, resumption in resumed
         ]
