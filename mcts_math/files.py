@@ -53,6 +53,14 @@ def read_text(path: str | Path, remedy: str, error: type[MctsMathError] = Record
         raise error(f"{path} can't be read: {reason}. {remedy}") from reason
 
 
+def read_json(path: str | Path, remedy: str, error: type[MctsMathError] = RecordError) -> Any:
+    """What a file of JSON holds. Raises `error`, naming file and remedy."""
+    try:
+        return json.loads(read_text(path, remedy, error))
+    except (ValueError, RecursionError) as reason:
+        raise error(f"{path} is not JSON: {reason}. {remedy}") from reason
+
+
 @contextmanager
 def new_file(path: Path) -> Iterator[Path]:
     """A path beside, to be written, whose file takes the place of `path` at once; folders are made.

@@ -18,6 +18,7 @@ import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
 from mcts_math.errors import ConfigError
+from mcts_math.files import read_text
 
 
 def _number(value: Any) -> Any:
@@ -191,15 +192,7 @@ def _problem(error: Exception) -> str:
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise ConfigError(f"{path}: no such file. Published configs are in configs/.") from None
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{path} is not UTF-8 text: {error}. Save it as UTF-8.") from error
-    except OSError as error:
-        raise ConfigError(f"{path} can't be read: {error}.") from error
-    data = _parse(text, str(path))
+    data = _parse(read_text(path, "Give YAML in UTF-8, as the configs in configs/.", ConfigError), str(path))
     if data is None:
         return {}
     if not isinstance(data, dict):

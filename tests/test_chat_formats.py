@@ -138,9 +138,11 @@ def test_an_unfinished_thought_is_no_answer(form: Any) -> None:
 
 def test_a_block_of_python_ends_a_step_and_other_fences_do_not() -> None:
     stopped = sample("Let me.\n```python\nprint(2+2)\n", "```\n")
-    assert CODE.read(stopped).code == "print(2+2)"
+    assert CODE.read(stopped).actions[0].code == "print(2+2)"
     assert CODE.resume(stopped, Sampling(max_tokens=100)) is None
-    assert CODE.read(sample("```python\nprint(2+2)\n```")).code == "print(2+2)"  # the model ended its turn behind it
+    assert (
+        CODE.read(sample("```python\nprint(2+2)\n```")).actions[0].code == "print(2+2)"
+    )  # the model ended its turn behind it
     for text in ("As a table:\n", "As a table:\n```\n1 2\n", "```json\n1\n"):
         resumption = CODE.resume(sample(text, "```\n"), Sampling(max_tokens=100))
         assert resumption is not None
