@@ -174,8 +174,10 @@ def read_records(path: str | Path, *, may_be_empty: bool = False) -> Iterator[tu
         raise RecordError(f"{path}: no such file.") from None
     except OSError as error:
         raise RecordError(f"{path} can't be read: {error}.") from error
-    if is_empty:
+    if is_empty and path.is_file():
         raise RecordError(f"{path} is empty. Wait for the first line of what writes it, or give another file.")
+    if is_empty:
+        raise RecordError(f"{path} is no ordinary file, and can't be read (again). Put its lines into one.")
 
 
 def parse_line(line: bytes) -> dict[str, Any] | None:

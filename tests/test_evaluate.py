@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -285,6 +286,17 @@ def test_bad_files(tmp_path: Path, grader: Grader, text: str, message: str) -> N
     path.write_text(text)
     with pytest.raises(RecordError, match=message):
         evaluate_file(path, grader)
+
+
+def test_a_file_that_can_be_read_once_only_is_refused(tmp_path: Path, grader: Grader) -> None:
+    """As of `--res_file <(zcat FILE)`: it is read for accuracy, then for attempts."""
+    reader, writer = os.pipe()
+    os.write(writer, write(tmp_path / "a.jsonl", line(1, "5", "5")).read_bytes())
+    os.close(writer)
+    assert evaluate_file(f"/dev/fd/{reader}", grader).top1.correct == 1
+    with pytest.raises(RecordError, match=f"/dev/fd/{reader} is no ordinary file"):
+        read_questions(f"/dev/fd/{reader}")
+    os.close(reader)
 
 
 def test_a_key_with_many_values_is_no_kind(tmp_path: Path, grader: Grader) -> None:

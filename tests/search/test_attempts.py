@@ -453,6 +453,12 @@ def test_searches_over_steps_find_programs() -> None:
     assert tree.correct is True
 
 
+def test_a_conversation_that_the_format_can_not_show_is_refused_before_the_run() -> None:
+    record = {"id": "t", "question": "Q", "answer": "1", "chat_before": [{"role": "system", "content": "Be brief."}]}
+    with pytest.raises(TaskError, match="question 't': `chat_before`: a format of text shows"):
+        solve(config("best_of_n", prompt_wrap="react_sft"), [record], policy=Texts())
+
+
 def test_questions_that_nothing_can_judge_are_refused_before_the_run() -> None:
     for mode in ("best_of_n", "fttt", "token_beam"):
         with pytest.raises(TaskError, match="neither `answer` nor tests"):
