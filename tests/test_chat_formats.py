@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from stand_ins import EchoInterpreter, EqualChecker, EqualVerifier
+from stand_ins import solve_one
 
 from mcts_math.errors import ConfigError, RefusedError
 from mcts_math.files import dump_line, parse_line
@@ -20,7 +20,6 @@ from mcts_math.requests import Evaluate, Evaluation, Generate, Generation
 from mcts_math.run.record import record_to_tree, tree_to_record
 from mcts_math.search.expansion import derive_seed
 from mcts_math.settings import make_settings
-from mcts_math.solver import solve
 from mcts_math.step import TOOL, Outcome
 from mcts_math.tasks import Task
 from mcts_math.train.config import ExamplesConfig
@@ -309,11 +308,7 @@ class Chat:
 
 def search(mode: str, form: str, *replies: str, stop: str = "", policy: type[Chat] = Chat, **keys: Any) -> list[Any]:
     options = {"mode": mode, "prompt_wrap": form, "max_depth": 4, **keys}
-    record = {"id": "t", "question": TASK.question, "answer": "4"}
-    return solve(
-        options, [record], policy=policy(*replies, stop=stop),
-        interpreter=EchoInterpreter(), checker=EqualChecker(), verifier=EqualVerifier(),
-    )  # fmt: skip
+    return [solve_one(options, policy(*replies, stop=stop), {"id": "t", "question": TASK.question, "answer": "4"})]
 
 
 def test_tools_are_answered_by_messages_of_the_tool_and_the_turn_stays_as_sampled() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from scripted import Behaviour, RandomPolicy, ScriptedPolicy, scripted
-from stand_ins import EchoInterpreter, EqualChecker, EqualVerifier, code, final, grow_tree, line_of
+from stand_ins import QUESTION, EqualChecker, EqualVerifier, code, final, grow_tree, line_of, solve_one
 
 from mcts_math.errors import ConfigError, TaskError
 from mcts_math.formats import make_format
@@ -120,15 +120,8 @@ def test_one_request_asks_for_the_samples_of_a_wave() -> None:
 
 def test_self_consistency_never_asks_the_verifier() -> None:
     verifier = EqualVerifier()
-    (solved,) = solve(
-        {"prompt_wrap": "react_sft", **config("self_consistency", trials=5)},
-        [{"id": "t", "question": "Q", "answer": "1"}],
-        policy=Texts(WRONG, RIGHT, "?", final("3"), WRONG, RIGHT),
-        interpreter=EchoInterpreter(),
-        checker=EqualChecker(),
-        verifier=verifier,
-    )
-    tree = solved.tree
+    engine = Texts(WRONG, RIGHT, "?", final("3"), WRONG, RIGHT)
+    tree = solve_one(config("self_consistency", trials=5), engine, verifier=verifier).tree
     assert verifier.requests == []
     assert verdicts(tree) == [None, None, "no_answer", None, None, None]
     assert [tree.nodes[i].answer for i in tree.solutions] == ["2", "2", "1", "3", "1"]  # the tie's first
@@ -292,12 +285,8 @@ def test_token_beam_shares_its_width_among_open_solutions() -> None:
 
 def test_a_whole_reply_is_one_step_in_chat() -> None:
     engine = Texts("Let me see. The answer is 2.", "def f(): pass", r"So \boxed{1}.")
-    record = {"id": "t", "question": "Q", "answer": "1"}
-    (solved,) = solve(
-        config("revision", prompt_wrap="chat"), [record], policy=engine, interpreter=EchoInterpreter(),
-        checker=EqualChecker(), verifier=EqualVerifier(),
-    )  # fmt: skip
-    assert verdicts(solved.tree) == ["incorrect", "no_answer", "correct"]
+    tree = solve_one(config("revision", prompt_wrap="chat"), engine).tree
+    assert verdicts(tree) == ["incorrect", "no_answer", "correct"]
     roles = [[message.role for message in prompt.messages] for prompt in engine.prompts]
     assert roles == [["user"], ["user", "assistant", "user"], ["user", "assistant"] * 2 + ["user"]]
     assert engine.prompts[2].messages[-1].content == NO_ANSWER
@@ -320,12 +309,8 @@ def test_the_record_reads_back() -> None:
 
 
 def test_costs_add_up_to_the_question() -> None:
-    keys = {"prompt_wrap": "react_sft", **config("best_of_n", trials=8, n_generate_sample=3, stop_at_success=False)}
-    behaviour = Behaviour(min_delay_s=0.01, max_delay_s=0.02, final_rate=0.3)
-    (solved,) = solve(
-        keys, [{"id": "t", "question": "Q", "answer": "1"}], policy=RandomPolicy(1, behaviour),
-        interpreter=EchoInterpreter(), checker=EqualChecker(), verifier=EqualVerifier(),
-    )  # fmt: skip
+    keys = config("best_of_n", trials=8, n_generate_sample=3, stop_at_success=False)
+    solved = solve_one(keys, RandomPolicy(1, Behaviour(min_delay_s=0.01, max_delay_s=0.02, final_rate=0.3)))
     attempts = solved.tree.attempts
     assert all(attempt.seconds > 0 for attempt in attempts)
     assert sum(attempt.seconds for attempt in attempts) == pytest.approx(solved.cost.seconds, abs=1e-3)
@@ -377,14 +362,7 @@ def test_seeds_differ_between_questions_and_runs() -> None:
     for seed in (1, 2):
         for name in ("a", "b"):
             engine = Texts(RIGHT)
-            solve(
-                {"prompt_wrap": "react_sft", **config("best_of_n", seed=seed)},
-                [{"id": name, "question": "Q", "answer": "1"}],
-                policy=engine,
-                interpreter=EchoInterpreter(),
-                checker=EqualChecker(),
-                verifier=EqualVerifier(),
-            )
+            solve_one(config("best_of_n", seed=seed), engine, QUESTION | {"id": name})
             seeds.add(replace(engine.requests[0]).seed)  # type: ignore[union-attr]
     assert len(seeds) == 4
 
@@ -404,11 +382,8 @@ class ProgramVerifier:
 
 
 def solve_program(mode: str, *texts: str, **more: Any) -> Solved:
-    (solved,) = solve(
-        {"mode": mode, "prompt_wrap": "chat", **more}, [PROGRAM], policy=Texts(*texts),
-        interpreter=EchoInterpreter(), checker=EqualChecker(), verifier=ProgramVerifier(),
-    )  # fmt: skip
-    return solved
+    keys = {"mode": mode, "prompt_wrap": "chat", **more}
+    return solve_one(keys, Texts(*texts), PROGRAM, verifier=ProgramVerifier())
 
 
 @pytest.mark.parametrize("mode", ["best_of_n", "revision", "fttt"])
@@ -484,14 +459,8 @@ def test_a_vote_compares_representatives(answers: list[str], most: int) -> None:
             asked.append(request)
             return await super().check(request)
 
-    (solved,) = solve(
-        {"mode": "self_consistency", "prompt_wrap": "react_sft", "trials": len(answers), "n_generate_sample": 16},
-        [{"id": "t", "question": "Q"}],
-        policy=Texts(*map(final, answers)),
-        interpreter=EchoInterpreter(),
-        checker=Counting(),
-        verifier=EqualVerifier(),
-    )
+    keys = {"mode": "self_consistency", "trials": len(answers), "n_generate_sample": 16}
+    solved = solve_one(keys, Texts(*map(final, answers)), {"id": "t", "question": "Q"}, checker=Counting())
     assert len(asked) <= most
     winner = max(dict.fromkeys(answers), key=answers.count)
     assert solved.tree.nodes[solved.tree.solutions[0]].answer == winner
@@ -504,12 +473,8 @@ def test_equal_answers_of_other_spelling_vote_together() -> None:
             halves = {"1/2", "0.5", "\\frac12"}
             return {request.answer, *request.golds} <= halves
 
-    (solved,) = solve(
-        {"mode": "self_consistency", "prompt_wrap": "react_sft", "trials": 5},
-        [{"id": "t", "question": "Q"}],
-        policy=Texts(*map(final, ["3", "1/2", "3", "0.5", "\\frac12"])),
-        interpreter=EchoInterpreter(),
-        checker=Halves(),
-        verifier=EqualVerifier(),
+    engine = Texts(*map(final, ["3", "1/2", "3", "0.5", "\\frac12"]))
+    solved = solve_one(
+        {"mode": "self_consistency", "trials": 5}, engine, {"id": "t", "question": "Q"}, checker=Halves()
     )
     assert [solved.tree.nodes[i].answer for i in solved.tree.solutions] == ["1/2", "0.5", "\\frac12", "3", "3"]
