@@ -117,6 +117,18 @@ def test_the_output_may_not_be_the_question_file(tmp_path: Path, monkeypatch: py
     assert json.loads(qaf.read_text())["question"] == "Q"
 
 
+def test_an_output_that_is_removed_ends_the_run(tmp_path: Path) -> None:
+    """What it writes from then on could never be read; one that was moved goes on."""
+    path = tmp_path / "a.jsonl"
+    with ResultsFile(path).open({}) as results:
+        results.begin({})
+        path.rename(tmp_path / "b.jsonl")
+        results.append({"id": "1"})
+        (tmp_path / "b.jsonl").unlink()
+        with pytest.raises(RecordError, match=r"a\.jsonl was removed while the run wrote it"):
+            results.append({"id": "2"})
+
+
 def test_descriptions_of_names_with_dots_are_apart(tmp_path: Path) -> None:
     names = ["run_t0.1", "run_t0.2", "run_t0.1.jsonl", "a.seed1.jsonl", "a.seed2.jsonl"]
     paths = {name: ResultsFile(tmp_path / name).meta_path.name for name in names}

@@ -106,17 +106,19 @@ class ResultsFile:
         """Appends one line.
 
         Raises:
-            RecordError: the disk is full or the file can't be written; the file then ends with the line before.
+            RecordError: the disk is full or the file can't be written; the file then ends with the line before. Or the
+                file was removed: what stood there is lost, and so would be what comes.
         """
-        data = dump_line(record)
-        size = os.fstat(self._fd).st_size
+        data, status = dump_line(record), os.fstat(self._fd)
+        if not status.st_nlink:
+            raise RecordError(f"{self.path} was removed while the run wrote it, with all results. Start it again.")
         with writing(self.path, "Make room and add --resume to go on."):
             try:
                 written = 0
                 while written < len(data):
                     written += os.write(self._fd, data[written:])
             except OSError:
-                os.ftruncate(self._fd, size)
+                os.ftruncate(self._fd, status.st_size)
                 raise
         if "id" in record:
             self.done.add(str(record["id"]))
