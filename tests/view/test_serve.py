@@ -16,12 +16,13 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from lines import answer_line, mcts_line, published_line
 from stand_ins import started
 
-from mcts_math.errors import RecordError
+from mcts_math.errors import CheckerError, RecordError
 from mcts_math.evaluate.grading import Grader
 from mcts_math.monitor import Totals
 from mcts_math.run import cli
@@ -117,6 +118,20 @@ def test_what_a_run_tells_of_itself_is_shown_while_it_runs(follower: Follower) -
     assert (summary["total"], summary["live"]["trees"]) == (8, 3)  # this run is to solve seven more
     live.write_text(json.dumps({"time": time.time() - 3600, "total": 7, "done": 0}))
     assert follower.news(-1, 0)["summary"]["live"] is None
+
+
+def test_lines_that_the_checker_could_not_judge_come_later(follower: Follower, monkeypatch: pytest.MonkeyPatch) -> None:
+    append(follower.path, as_line(published_line(1)))
+    with monkeypatch.context() as patched:
+        patched.setattr(Grader, "verdicts", Mock(side_effect=CheckerError("no process")))
+        with pytest.raises(CheckerError, match="no process"):
+            follower.news(-1, 0)
+    append(follower.path, as_line(mcts_line(2)))
+    news = follower.news(-1, 0)
+    assert [follower.tree(news["number"], one["at"][1])["id"] for one in news["entries"]] == [
+        one["id"] for one in news["entries"]
+    ]
+    assert news["summary"]["done"] == 2
 
 
 @pytest.fixture
