@@ -311,15 +311,11 @@ def make_config(settings: Mapping[str, Any], where: Mapping[str, str] | None = N
     options = make_settings(method.options, own, where)
     _check_method(common, options, where)
     if (reward := REWARDS.get(common.value_source)) is not None:
-        _check_reward(reward, common.value_args, where.get("value_args", "config"))
+        source = f"{where.get('value_args', 'config')}: value_args"
+        make_settings(
+            reward.options, common.value_args, dict.fromkeys((*reward.options.model_fields, *common.value_args), source)
+        )
     return Config(**common.model_dump(exclude_unset=True), options=options)
-
-
-def _check_reward(spec: RewardSpec, arguments: Mapping[str, Any], source: str) -> None:
-    """Raises ConfigError where the keys of a reward model are not as they must be."""
-    make_settings(
-        spec.options, arguments, dict.fromkeys((*spec.options.model_fields, *arguments), f"{source}: value_args")
-    )
 
 
 def describe_config() -> str:

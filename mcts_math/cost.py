@@ -41,7 +41,7 @@ class Cost:
     prompt_tokens: int = 0  # of all prompts
     cached_tokens: int = 0  # those of `prompt_tokens` that a prefix cache held
     requests: int = 0  # requests of all kinds
-    samples: int = 0  # samples generated
+    samples: int = 0  # samples generated; one that was cut and went on is one
     evaluations: int = 0  # values asked for by themselves
     value_tokens: int = 0  # read for values by another model than the policy
     cells: int = 0  # runs of the interpreter
@@ -63,7 +63,7 @@ class Cost:
                 self._charge_prompt(reply)
                 tokens = sum(sample.num_tokens for sample in reply.samples)
                 self.tokens += tokens
-                self.samples += len(reply.samples)
+                self.samples += 0 if request.more else len(reply.samples)
                 return tokens
             case Evaluate(), Evaluation():
                 if reply.value is None and not reply.too_long:

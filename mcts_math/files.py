@@ -53,6 +53,14 @@ def read_text(path: str | Path, remedy: str, error: type[MctsMathError] = Record
         raise error(f"{path} can't be read: {reason}. {remedy}") from reason
 
 
+def read_json(path: str | Path, remedy: str, error: type[MctsMathError] = RecordError) -> Any:
+    """What a file of JSON holds. Raises `error`, naming file and remedy."""
+    try:
+        return json.loads(read_text(path, remedy, error))
+    except (ValueError, RecursionError) as reason:
+        raise error(f"{path} is not JSON: {reason}. {remedy}") from reason
+
+
 @contextmanager
 def new_file(path: Path) -> Iterator[Path]:
     """A path beside, to be written, whose file takes the place of `path` at once; folders are made.
@@ -166,8 +174,10 @@ def read_records(path: str | Path, *, may_be_empty: bool = False) -> Iterator[tu
         raise RecordError(f"{path}: no such file.") from None
     except OSError as error:
         raise RecordError(f"{path} can't be read: {error}.") from error
-    if is_empty:
+    if is_empty and path.is_file():
         raise RecordError(f"{path} is empty. Wait for the first line of what writes it, or give another file.")
+    if is_empty:
+        raise RecordError(f"{path} is no ordinary file, and can't be read (again). Put its lines into one.")
 
 
 def parse_line(line: bytes) -> dict[str, Any] | None:

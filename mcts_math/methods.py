@@ -42,12 +42,8 @@ def _always(options: Any) -> bool:
     return True
 
 
-def _chooses_by(what: str) -> Callable[[SelectionOptions], bool]:
-    return lambda options: options.choose == what
-
-
-def _votes_by(what: str) -> Callable[[SelfConsistencyOptions], bool]:
-    return lambda options: options.vote_weight == what
+def _where(key: str, value: object) -> Callable[[Any], bool]:
+    return lambda options: bool(getattr(options, key) == value)
 
 
 def _fttt_adapter(options: FtttOptions) -> AdapterOptions:
@@ -137,9 +133,9 @@ METHODS: Final[Mapping[str, Method]] = {
         summary="simulations with PUCT; `is_sampling: true` makes training data, rewarded by the ground truth",
         options=MctsOptions,
         search=mcts,
-        reads_verdicts=lambda options: bool(options.is_sampling),
+        reads_verdicts=_where("is_sampling", True),
         uses_values=_always,
-        needs_values=lambda options: bool(options.update_leaf_value),
+        needs_values=_where("update_leaf_value", True),
         backs_up=True,
     ),
     "ab_mcts": Method(
@@ -173,9 +169,9 @@ METHODS: Final[Mapping[str, Method]] = {
         summary="best-of-n without the ground truth: values, the model's certainty, or the model by comparing, choose",
         options=SelectionOptions,
         search=selection,
-        uses_values=_chooses_by("value"),
-        needs_values=_chooses_by("value"),
-        needs_certainty=_chooses_by("certainty"),
+        uses_values=_where("choose", "value"),
+        needs_values=_where("choose", "value"),
+        needs_certainty=_where("choose", "certainty"),
         makes_attempts=True,
         independent=True,
     ),
@@ -184,9 +180,9 @@ METHODS: Final[Mapping[str, Method]] = {
         summary="majority over independent attempts; weights and an early end on request",
         options=SelfConsistencyOptions,
         search=self_consistency,
-        uses_values=_votes_by("value"),
-        needs_values=_votes_by("value"),
-        needs_certainty=_votes_by("certainty"),
+        uses_values=_where("vote_weight", "value"),
+        needs_values=_where("vote_weight", "value"),
+        needs_certainty=_where("vote_weight", "certainty"),
         makes_attempts=True,
         independent=True,
         ranks_answers=True,

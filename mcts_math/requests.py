@@ -45,6 +45,7 @@ class Generate:
     task_id: str = ""  # the question the request belongs to (for logs and for cancelling); it must not change the reply
     adapter: str = ""  # the session of `Adapt` whose weights sample; "" is the model as it was loaded
     partial: PartialSolution | None = None  # what the prompt shows, for a reward model; where a search wants a value
+    more: bool = False  # it goes on with a sample that was cut, and is none of its own where samples are counted
 
 
 @dataclass(frozen=True, slots=True)

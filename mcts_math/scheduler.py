@@ -218,13 +218,13 @@ class Scheduler:
     async def _drive(self, job: _Job, search: Search) -> None:
         """Passes the search's requests on and sends it the replies, until it is done or over its budget.
 
-        What was generated is used: over the budget, a search ends where it asks for more.
+        What was generated is used: over the budget, a search ends where it asks for more than the rest of samples.
         """
         try:
             requests = next(search)
             while True:
                 used_up = job.used_up or ("max_run_tokens" if self._is_spent else "")
-                if used_up and any(isinstance(r, (Generate, Adapt)) for r in requests):
+                if used_up and any(isinstance(r, Adapt) or (isinstance(r, Generate) and not r.more) for r in requests):
                     job.tree.stopped = used_up
                     return
                 if len(requests) == 1:

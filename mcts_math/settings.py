@@ -18,6 +18,7 @@ import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
 from mcts_math.errors import ConfigError
+from mcts_math.files import read_text
 
 
 def _number(value: Any) -> Any:
@@ -50,6 +51,7 @@ Model = TypeVar("Model", bound=BaseModel)
 _OVERRIDE: Final = "override"
 OBSOLETE: Final = "obsolete"
 """Description of a key that is accepted and not obeyed."""
+_MERGE: Final = "tag:yaml.org,2002:merge"
 _COLUMN: Final = 35  # where the meaning of a key begins in a help text
 
 
@@ -160,14 +162,13 @@ class _UniqueKeyLoader(yaml.SafeLoader):
 
 
 def _unique_mapping(loader: _UniqueKeyLoader, node: yaml.MappingNode) -> dict[Any, Any]:
-    loader.flatten_mapping(node)
-    mapping: dict[Any, Any] = {}
-    for key_node, value_node in node.value:
-        key = loader.construct_object(key_node)
-        if key in mapping:
+    written = set[Any]()
+    for key_node, _ in node.value:  # what a merge key (`<<`) brings is not written here, and may be changed
+        key = key_node.value if key_node.tag == _MERGE else loader.construct_object(key_node)
+        if key in written:
             raise yaml.MarkedYAMLError(None, None, f"the key {key!r} stands twice", key_node.start_mark)
-        mapping[key] = loader.construct_object(value_node, deep=True)
-    return mapping
+        written.add(key)
+    return loader.construct_mapping(node, deep=True)
 
 
 _UniqueKeyLoader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _unique_mapping)
@@ -191,15 +192,7 @@ def _problem(error: Exception) -> str:
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise ConfigError(f"{path}: no such file. Published configs are in configs/.") from None
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{path} is not UTF-8 text: {error}. Save it as UTF-8.") from error
-    except OSError as error:
-        raise ConfigError(f"{path} can't be read: {error}.") from error
-    data = _parse(text, str(path))
+    data = _parse(read_text(path, "Give YAML in UTF-8, as the configs in configs/.", ConfigError), str(path))
     if data is None:
         return {}
     if not isinstance(data, dict):

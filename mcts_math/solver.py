@@ -166,8 +166,15 @@ def limits_of(config: Config) -> RunLimits:
 
 
 def check_tasks(config: Config, tasks: Sequence[Task]) -> None:
-    """Raises TaskError where the config asks for what the tasks don't have."""
+    """Raises TaskError where the config asks for what the tasks don't have. Reads the prompt files."""
     check_problems(tasks)
+    form = make_format(config.prompt_wrap, config.format_options)
+    for task in tasks:
+        if task.before:
+            try:
+                form.prompt(task, ())
+            except TaskError as error:
+                raise TaskError(f"question {task.id!r}: `chat_before`: {error}.") from None
     method, mode = config.method, config.mode
     programs = [task.id for task in tasks if task.is_code]
     if programs and method.ranks_answers:

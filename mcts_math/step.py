@@ -71,11 +71,6 @@ class Draft:
     goes_on: bool = False  # a step of thought alone: the solution goes on after it
     message: Message | None = None  # the turn as a conversation shows it; None in formats of text
 
-    @property
-    def code(self) -> str | None:
-        """The first cell to run; None where nothing is to be run."""
-        return next((action.code for action in self.actions if action.code is not None), None)
-
 
 @dataclass(frozen=True, slots=True)
 class Run:

@@ -23,6 +23,7 @@ import argparse
 import json
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -83,9 +84,10 @@ def parse(argv: list[str]) -> argparse.Namespace:
 def read_experiment(args: argparse.Namespace) -> ExperimentConfig:
     """The experiment of --cfg, with what the command line says of it, or the one of --cfgs."""
     if args.cfgs:
-        methods = dict(parse_method(text, args.seeds, args.overrides) for text in args.cfgs)
-        if len(methods) < len(args.cfgs):
-            raise ConfigError("--cfgs names a config twice. Give variants as CFG@key=value.")
+        parsed = [parse_method(text, args.seeds, args.overrides) for text in args.cfgs]
+        methods = dict(parsed)
+        if twice := [name for name, count in Counter(name for name, _ in parsed).items() if count > 1]:
+            raise ConfigError(f"two of --cfgs are called {twice[0]!r}: write NAME=CFG, or a variant as CFG@key=value.")
         keys = {"questions": args.qaf, "exclude": args.exclude, "greedy": args.greedy, "methods": methods}
         return make_settings(ExperimentConfig, keys)
     experiment = load_settings(ExperimentConfig, args.cfg, [f"questions={args.qaf}"] if args.qaf else [])

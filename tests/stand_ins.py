@@ -20,8 +20,11 @@ from mcts_math.monitor import Totals
 from mcts_math.requests import CellStatus, Check, Execute, Observation, Policy, Verdict, Verification, Verify
 from mcts_math.run.record import tree_to_record
 from mcts_math.run.run import solve_file
+from mcts_math.scheduler import Solved
 from mcts_math.solver import solve
 from mcts_math.tree import Tree
+
+QUESTION = {"id": "t", "question": "Q", "answer": "1"}
 
 
 @contextmanager
@@ -101,17 +104,17 @@ def final(answer: str) -> str:
     return f"<step>\n<p>\nDone.\n</p>\n<p>\nFinal Answer: {answer}\n</p>"
 
 
+def solve_one(config: dict[str, Any], policy: Any, record: dict[str, Any] = QUESTION, **services: Any) -> Solved:
+    """Solves one question with scripted services, or with those that are given."""
+    scripted = {"interpreter": EchoInterpreter(), "checker": EqualChecker(), "verifier": EqualVerifier()}
+    (solved,) = solve({"prompt_wrap": "react_sft", **config}, [record], policy=policy, **(scripted | services))
+    return solved
+
+
 def grow_tree(config: dict[str, Any], policy: Policy, *, question: str = "Q", answer: str | None = "1") -> Tree:
-    """Solves one question with scripted services."""
+    """The tree of one question that scripted services solve."""
     record = {"id": "t", "question": question} | ({} if answer is None else {"answer": answer})
-    (solved,) = solve(
-        {"prompt_wrap": "react_sft", **config},
-        [record],
-        policy=policy,
-        interpreter=EchoInterpreter(),
-        checker=EqualChecker(),
-        verifier=EqualVerifier(),
-    )
+    solved = solve_one(config, policy, record)
     assert not solved.error, solved.error
     return solved.tree
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from stand_ins import EchoInterpreter, EqualChecker, EqualVerifier
+from stand_ins import solve_one
 
 from mcts_math.errors import ConfigError, RefusedError
 from mcts_math.files import dump_line, parse_line
@@ -20,7 +20,6 @@ from mcts_math.requests import Evaluate, Evaluation, Generate, Generation
 from mcts_math.run.record import record_to_tree, tree_to_record
 from mcts_math.search.expansion import derive_seed
 from mcts_math.settings import make_settings
-from mcts_math.solver import solve
 from mcts_math.step import TOOL, Outcome
 from mcts_math.tasks import Task
 from mcts_math.train.config import ExamplesConfig
@@ -138,9 +137,11 @@ def test_an_unfinished_thought_is_no_answer(form: Any) -> None:
 
 def test_a_block_of_python_ends_a_step_and_other_fences_do_not() -> None:
     stopped = sample("Let me.\n```python\nprint(2+2)\n", "```\n")
-    assert CODE.read(stopped).code == "print(2+2)"
+    assert CODE.read(stopped).actions[0].code == "print(2+2)"
     assert CODE.resume(stopped, Sampling(max_tokens=100)) is None
-    assert CODE.read(sample("```python\nprint(2+2)\n```")).code == "print(2+2)"  # the model ended its turn behind it
+    assert (
+        CODE.read(sample("```python\nprint(2+2)\n```")).actions[0].code == "print(2+2)"
+    )  # the model ended its turn behind it
     for text in ("As a table:\n", "As a table:\n```\n1 2\n", "```json\n1\n"):
         resumption = CODE.resume(sample(text, "```\n"), Sampling(max_tokens=100))
         assert resumption is not None
@@ -307,11 +308,7 @@ class Chat:
 
 def search(mode: str, form: str, *replies: str, stop: str = "", policy: type[Chat] = Chat, **keys: Any) -> list[Any]:
     options = {"mode": mode, "prompt_wrap": form, "max_depth": 4, **keys}
-    record = {"id": "t", "question": TASK.question, "answer": "4"}
-    return solve(
-        options, [record], policy=policy(*replies, stop=stop),
-        interpreter=EchoInterpreter(), checker=EqualChecker(), verifier=EqualVerifier(),
-    )  # fmt: skip
+    return [solve_one(options, policy(*replies, stop=stop), {"id": "t", "question": TASK.question, "answer": "4"})]
 
 
 def test_tools_are_answered_by_messages_of_the_tool_and_the_turn_stays_as_sampled() -> None:
@@ -361,14 +358,16 @@ def test_a_thought_that_a_stop_string_cut_goes_on_and_the_step_is_one() -> None:
 
 
 class CutInThoughts(Chat):
-    """Every attempt is cut in its thought, and says 4 where it goes on."""
+    """Every step is cut in its thought; the first asks for code where it goes on, the second says 4."""
 
     async def generate(self, request: Generate) -> Generation:
         assert isinstance(request.prompt, Conversation)
-        self._replies = (
-            "hm\n</think>\n\\boxed{4}" if request.prompt.messages[-1].role == "assistant" else "<think>\nas ```python",
-        )
-        SAMPLED.append(request)
+        _, output, step = text_of(request.prompt.messages[-1].pieces).rpartition("```output")
+        if "<think>" in step:
+            SAMPLED.append(request)
+            self._replies = ("hm\n</think>\n" + ("\\boxed{4}" if output else "```python\nprint(4)\n```"),)
+        else:
+            self._replies = ("<think>\nas ```python",)
         return await super().generate(request)
 
 
@@ -379,8 +378,16 @@ SAMPLED: list[Generate] = []
 def test_the_parts_of_attempts_draw_other_numbers_the_same_beside_others_and_alone(width: int) -> None:
     SAMPLED.clear()
     search("self_consistency", "chat_code", "", stop="```\n", policy=CutInThoughts, trials=4, n_generate_sample=width)
-    parts = [request.seed for request in SAMPLED if request.prompt.messages[-1].role == "assistant"]  # type: ignore[union-attr]
-    assert parts == [derive_seed(0, "t", f"0 sample {attempt} part 0") for attempt in range(4)]
+    places = [f"attempt {attempt} step {step}" for attempt in range(4) for step in ("0", "1 code")]
+    assert sorted(request.seed for request in SAMPLED) == sorted(derive_seed(0, "t", f"{p} part 0") for p in places)
+
+
+def test_a_sample_that_goes_on_is_one_and_comes_to_its_end() -> None:
+    keys: dict[str, Any] = {"stop": "```\n", "policy": CutInThoughts, "trials": 4, "max_question_samples": 3}
+    (solved,) = search("self_consistency", "chat_code", "", **keys)
+    assert (solved.tree.stopped, solved.cost.samples) == ("max_question_samples", 3)
+    assert len(solved.tree.nodes) == 4  # an attempt of two steps, and the first one of another
+    assert len(solved.tree.attempts) == 1
 
 
 def test_a_tree_of_turns_reads_back_from_its_record() -> None:

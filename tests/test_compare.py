@@ -207,7 +207,7 @@ def test_names_and_variants(compare: ModuleType, repo: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--cfgs", "PATH", "PATH"], "names a config twice"),
+        (["--cfgs", "PATH", "PATH"], "two of --cfgs are called 'best_of_n': write NAME=CFG"),
         (["--greedy", "PATH", "--cfgs", "greedy=PATH"], "a method is called greedy"),
         (["--greedy", "PATH", "--exclude", "e.json", "--cfgs", "PATH"], "leave out exclude"),
         (["--seeds", "1", "1", "--cfgs", "PATH"], "seeds must differ"),

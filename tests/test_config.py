@@ -11,7 +11,7 @@ from mcts_math.errors import ConfigError
 from mcts_math.formats import StepFormat, make_format
 from mcts_math.methods import METHODS
 from mcts_math.search.mcts import PublishedOptions
-from mcts_math.settings import describe_keys, load_settings
+from mcts_math.settings import describe_keys, load_settings, read_settings
 from mcts_math.train.config import RoundsConfig, TrainConfig
 
 PUBLISHED = {
@@ -125,7 +125,7 @@ def test_a_method_that_replaces_the_files_own_takes_over_no_key_of_it(repo: Path
     ("content", "words"),
     [
         (b"mode: [", r"c\.yaml is not valid YAML: .* \(line 1, column 8\)\.$"),
-        ("mode: sbs".encode("utf-16"), r"c\.yaml is not UTF-8 text: .*\. Save it as UTF-8\.$"),
+        ("mode: sbs".encode("utf-16"), r"c\.yaml is not UTF-8 text: .*\. Give YAML in UTF-8, .*/\.$"),
     ],
 )
 def test_a_file_that_is_no_yaml_is_told_in_one_line(tmp_path: Path, content: bytes, words: str) -> None:
@@ -141,6 +141,17 @@ def test_a_key_that_stands_twice_is_an_error(tmp_path: Path) -> None:
         load_config(path)
     with pytest.raises(ConfigError, match="'dtype' stands twice"):
         load_config(None, ["engine_args={dtype: float32, dtype: bfloat16}"])
+
+
+def test_what_a_merge_key_of_yaml_brings_may_be_changed(tmp_path: Path) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_text("overrides: &o {a: 1, b: {c: 2}}\nconfig:\n  <<: *o\n  a: 3\n")
+    assert read_settings(path)[0]["config"] == {"a": 3, "b": {"c": 2}}
+    path.write_text("x: &x {a: 1}\ny: &y {a: 2}\nz: {<<: [*y, *x], b: 3}\n")
+    assert read_settings(path)[0]["z"] == {"a": 2, "b": 3}
+    path.write_text("x: &x {a: 1}\nz: {<<: *x, <<: *x}\n")
+    with pytest.raises(ConfigError, match="the key '<<' stands twice"):
+        read_settings(path)
 
 
 def test_a_forced_mode_leaves_the_keys_of_the_files_own_method(repo: Path) -> None:

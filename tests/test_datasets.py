@@ -24,7 +24,7 @@ from mcts_math import to_dataset
 from mcts_math.errors import RecordError, TaskError
 from mcts_math.files import dump_line
 from mcts_math.judge import Judge, Judgement, Problem
-from mcts_math.run.record import record_to_task
+from mcts_math.run.record import read_results, record_to_task
 from mcts_math.tasks import digest_of, load_tasks, parse_source
 from mcts_math.tasks.cases import cases_path, without_cases, write_cases
 from mcts_math.tasks.source import plain_rows
@@ -444,6 +444,7 @@ def test_results_as_a_data_set(tmp_path: Path) -> None:
     write(questions, {"question": "?", "react": {"0": {}}, "correct": True, "stopped": "early", "cost": {"seconds": 1}})
     (row,) = to_dataset(questions)  # a published line: these columns are the user's
     assert (row["correct"], row["stopped"], row["seconds"]) == (None, None, None)
+    assert [row["id"]] == [task_id for _, task_id, _ in read_results(questions)]  # it has one from its question
     write(questions, {"question": "?", "react": {"0": {}, "solutions": "none"}})
     with pytest.raises(RecordError, match=r"q.jsonl:1: .solutions. is not a list"):
         to_dataset(questions)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -83,27 +84,15 @@ def test_programs_are_solutions_too(tmp_path: Path, grader: Grader, react: bool)
     problem = {"task": "mbpp", "entry_point": "f", "test": "assert f(1) == 2", "format": "chat", "step_delim": "\n"}
     root, program = {"final_answer": ""}, {"final_answer": "", "outcome": "reply"}
     failed = {"final_answer": "Fail to generate parsable text for next step."}
-    chosen = [{"final_answer": None, "value": 0.5, "tag": "0.0"}]
+    chosen = {"react": {"0": root, "0.0": program}, "solutions": [{"final_answer": None, "value": 0.5, "tag": "0.0"}]}
+    found = (
+        chosen | {"correct": True},
+        {"react": {"0": root, "0.0": failed}, "solutions": [], "correct": False},
+        chosen | {"correct": False},
+        {"react": {"0": root}, "error": "the engine died"},
+    )
     path = write(
-        tmp_path / "a.jsonl",
-        {
-            "id": "1",
-            "question": "a",
-            **problem,
-            "react": {"0": root, "0.0": program},
-            "solutions": chosen,
-            "correct": True,
-        },
-        {"id": "2", "question": "b", **problem, "react": {"0": root, "0.0": failed}, "solutions": [], "correct": False},
-        {
-            "id": "3",
-            "question": "c",
-            **problem,
-            "react": {"0": root, "0.0": program},
-            "solutions": chosen,
-            "correct": False,
-        },
-        {"id": "4", "question": "d", **problem, "react": {"0": root}, "error": "the engine died"},
+        tmp_path / "a.jsonl", *({"id": str(i), "question": f"q{i}", **problem, **one} for i, one in enumerate(found))
     )
     report = evaluate_file(path, grader, react=react)
     assert (report.top1.correct, report.top1.total, report.answered, report.solutions) == (1, 4, 2, 2)
@@ -274,9 +263,6 @@ def test_several_files_are_matched_by_id(tmp_path: Path, grader: Grader) -> None
     mean, (low, high) = mean_over_files(reports)
     assert mean == pytest.approx(4 / 9)
     assert low < mean < high
-    other = write(tmp_path / "d.jsonl", line(1, "5", "5"))
-    with pytest.raises(RecordError, match="different questions"):
-        votes_by_id([reports[0], evaluate_file(other, grader, keep=True)], grader)
     with pytest.raises(RecordError, match="'1' stands twice in this file"):
         evaluate_file(write(tmp_path / "e.jsonl", line(1, "5", "5"), line(1, "5", "5")), grader)
 
@@ -302,6 +288,17 @@ def test_bad_files(tmp_path: Path, grader: Grader, text: str, message: str) -> N
         evaluate_file(path, grader)
 
 
+def test_a_file_that_can_be_read_once_only_is_refused(tmp_path: Path, grader: Grader) -> None:
+    """As of `--res_file <(zcat FILE)`: it is read for accuracy, then for attempts."""
+    reader, writer = os.pipe()
+    os.write(writer, write(tmp_path / "a.jsonl", line(1, "5", "5")).read_bytes())
+    os.close(writer)
+    assert evaluate_file(f"/dev/fd/{reader}", grader).top1.correct == 1
+    with pytest.raises(RecordError, match=f"/dev/fd/{reader} is no ordinary file"):
+        read_questions(f"/dev/fd/{reader}")
+    os.close(reader)
+
+
 def test_a_key_with_many_values_is_no_kind(tmp_path: Path, grader: Grader) -> None:
     path = write(tmp_path / "a.jsonl", *[line(i, "1", "1", type=i, level="one") for i in range(100)])
     report = evaluate_file(path, grader)
@@ -318,12 +315,6 @@ def test_wilson_interval() -> None:
             low, high = wilson_interval(correct, total)
             assert 0 <= low <= correct / total <= high <= 1  # to the last bit: pictures refuse bars of negative length
     assert wilson_interval(0, 0) == (0.0, 1.0)
-
-
-def test_a_vote_needs_known_answers(tmp_path: Path, grader: Grader) -> None:
-    report = evaluate_file(write(tmp_path / "a.jsonl", line(1, None, "5")), grader, keep=True)
-    with pytest.raises(RecordError, match=r"a\.jsonl: no question with a known answer"):
-        votes_by_id([report, report], grader)
 
 
 def test_differences_are_paired_by_question() -> None:
@@ -369,23 +360,21 @@ def test_methods_are_compared(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert "-50.00" in next(row for row in shown.splitlines() if row.startswith("difference, by question"))
 
 
-def test_a_file_that_is_given_twice_has_no_two_votes(tmp_path: Path, grader: Grader) -> None:
-    a = write(tmp_path / "a.jsonl", line(1, "5", "5"))
+def test_only_different_runs_over_the_same_questions_are_put_together(tmp_path: Path, grader: Grader) -> None:
+    a = write(tmp_path / "a.jsonl", line(1, "5", "5"), line(2, "7", "7"))
+    b = write(tmp_path / "b.jsonl", line(1, "5", "5"))
+    c = write(tmp_path / "c.jsonl", line(1, None, "5"))
     (tmp_path / "link.jsonl").symlink_to(a)
-    reports = [evaluate_file(path, grader, keep=True) for path in (a, tmp_path / "link.jsonl")]
-    for mean in (scores_by_id, mean_over_files, lambda reports: votes_by_id(reports, grader)):
-        with pytest.raises(RecordError, match=r"link\.jsonl is given twice"):
-            mean(reports)
-
-
-def test_only_the_same_questions_are_compared(tmp_path: Path, grader: Grader) -> None:
-    a = evaluate_file(write(tmp_path / "a.jsonl", line(1, "5", "5"), line(2, "7", "7")), grader, keep=True)
-    b = evaluate_file(write(tmp_path / "b.jsonl", line(1, "5", "5")), grader, keep=True)
-    with pytest.raises(RecordError, match=r"b\.jsonl and .*a\.jsonl hold different questions"):
-        scores_by_id([a, b])
-    c = evaluate_file(write(tmp_path / "c.jsonl", line(1, None, "5")), grader, keep=True)
-    with pytest.raises(RecordError, match=r"c\.jsonl: no question with a known answer, so there is nothing to compare"):
-        scores_by_id([c])
+    for paths, said in (
+        ([a, tmp_path / "link.jsonl"], r"link\.jsonl is given twice"),
+        ([a, b], r"b\.jsonl and .*a\.jsonl hold different questions"),
+        ([c], r"c\.jsonl: no question with a known answer, so there is nothing to compare"),
+        ([c, c], r"c\.jsonl: no question with a known answer"),
+    ):
+        reports = [evaluate_file(path, grader, keep=True) for path in paths]
+        for mean in (scores_by_id, mean_over_files, lambda reports: votes_by_id(reports, grader)):
+            with pytest.raises(RecordError, match=said):
+                mean(reports)
 
 
 def test_nothing_to_judge_is_not_zero_percent(tmp_path: Path, grader: Grader) -> None:

@@ -12,8 +12,8 @@ import pytest
 
 LAYERS = [
     ["errors", "concurrency", "messages", "evaluate/intervals", "evaluate/table", "train/loss"],
-    ["files", "loggers", "settings", "run/program", "step"],
-    ["tasks", "web"],
+    ["files", "loggers", "run/program", "step"],
+    ["settings", "tasks", "web"],
     ["requests", "tree", "train/stages"],
     ["answer", "cost", "engine", "interpreter"],
     ["values", "formats", "judge", "evaluate/grading", "run/nodes"],

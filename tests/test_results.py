@@ -117,12 +117,34 @@ def test_the_output_may_not_be_the_question_file(tmp_path: Path, monkeypatch: py
     assert json.loads(qaf.read_text())["question"] == "Q"
 
 
+def test_an_output_that_is_removed_ends_the_run(tmp_path: Path) -> None:
+    """What it writes from then on could never be read; one that was moved goes on."""
+    path = tmp_path / "a.jsonl"
+    with ResultsFile(path).open({}) as results:
+        results.begin({})
+        path.rename(tmp_path / "b.jsonl")
+        results.append({"id": "1"})
+        (tmp_path / "b.jsonl").unlink()
+        with pytest.raises(RecordError, match=r"a\.jsonl was removed while the run wrote it"):
+            results.append({"id": "2"})
+
+
 def test_descriptions_of_names_with_dots_are_apart(tmp_path: Path) -> None:
     names = ["run_t0.1", "run_t0.2", "run_t0.1.jsonl", "a.seed1.jsonl", "a.seed2.jsonl"]
     paths = {name: ResultsFile(tmp_path / name).meta_path.name for name in names}
     assert paths["run_t0.1"] != paths["run_t0.2"]
     assert paths["run_t0.1.jsonl"] == "run_t0.1.meta.json"
     assert paths["a.seed1.jsonl"] != paths["a.seed2.jsonl"]
+
+
+@pytest.mark.parametrize(("first", "second"), [("a", "a.jsonl"), ("a.jsonl", "a")])
+def test_no_two_files_share_a_description(tmp_path: Path, first: str, second: str) -> None:
+    """Else a resumed run would be held against the other one's settings."""
+    with ResultsFile(tmp_path / first).open({}) as results:
+        results.begin({"config": {"mode": "mcts"}}, [{"id": "1"}])
+    with pytest.raises(RecordError, match=r"would share .*a\.meta\.json\. Choose another --output"):
+        ResultsFile(tmp_path / second).open({})
+    assert {path.name for path in tmp_path.iterdir()} == {first, "a.meta.json"}
 
 
 def test_default_outputs_of_other_questions_or_configs_are_other_files(tmp_path: Path) -> None:
@@ -206,7 +228,7 @@ def test_another_config_is_refused_but_for_keys_that_change_no_tree(tmp_path: Pa
     with pytest.raises(RecordError, match=r"c_puct: 1.5 -> 1.25"):
         results(path, resume=True, meta={"config": same | {"c_puct": 1.25}})
     path.with_suffix(".meta.json").write_text("{")
-    with pytest.raises(RecordError, match=r"meta.json is broken"):
+    with pytest.raises(RecordError, match=r"meta.json is (broken|not JSON)"):
         results(path, resume=True)
 
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from mcts_math.errors import ConfigError
-from mcts_math.files import short_digest
+from mcts_math.files import read_json, read_text, short_digest
 from mcts_math.formats.base import FINAL_ANSWER, FormatOptions, StepFormat, opening, read_answer
 from mcts_math.formats.react_sft import SftFormat
 from mcts_math.messages import Sample
@@ -149,20 +149,13 @@ def _in_tags(step: Step, thoughts: Sequence[str]) -> str:
     return f"<step>\n<p>\n{thought}\n</p>\n<code>\n{fenced}\n</code>\n<output>\n{shown}\n</output>\n</step>"
 
 
-def _read_text(path: Path, key: str) -> str:
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{key}: {path} can't be read: {error}. Leave {key} out for the bundled text.") from error
-
-
 def _read_prompt(given: str | None) -> tuple[str, str]:
     """Instructions and suffix."""
     path = _BUNDLED / "instructions.txt" if given is None else Path(given)
-    text = _read_text(path, "prompt_path")
+    remedy = "Leave prompt_path out for the bundled text."
     if path.suffix != ".json":
-        return text, _SUFFIX
-    data = _parse(text, path, "prompt_path")
+        return read_text(path, remedy, ConfigError), _SUFFIX
+    data = read_json(path, remedy, ConfigError)
     keys = ("react_format_instructions", "react_suffix")
     if not isinstance(data, dict) or not all(isinstance(data.get(key), str) for key in keys):
         raise ConfigError(f"prompt_path: {path}: expected a JSON object with the texts {' and '.join(keys)}.")
@@ -174,7 +167,7 @@ def _read_prompt(given: str | None) -> tuple[str, str]:
 
 def _read_examples(given: str | None) -> list[str]:
     path = _BUNDLED / "examples.json" if given is None else Path(given)
-    data = _parse(_read_text(path, "few_shot_path"), path, "few_shot_path")
+    data = read_json(path, "Leave few_shot_path out for the bundled text.", ConfigError)
     if not isinstance(data, list):
         raise ConfigError(f"few_shot_path: {path}: expected a JSON list of examples, found {type(data).__name__}.")
     return [_example(item, f"few_shot_path: {path}, example {index}") for index, item in enumerate(data)]
@@ -186,10 +179,3 @@ def _example(item: Any, where: str) -> str:
     if isinstance(item, dict) and all(isinstance(item.get(key), str) for key in ("question", "solution")):
         return f"Question: {item['question']}\n\n{item['solution'].strip()}"
     raise ConfigError(f"{where}: expected a whole example as text, or an object with `question` and `solution`.")
-
-
-def _parse(text: str, path: Path, key: str) -> Any:
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise ConfigError(f"{key}: {path} is not valid JSON: {error}.") from error

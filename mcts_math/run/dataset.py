@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from mcts_math.errors import RecordError, require_package
-from mcts_math.files import dump_line, read_records
+from mcts_math.files import dump_line
 from mcts_math.run.nodes import NO_VALUE, answer_in
-from mcts_math.run.record import costs_of, error_of, nodes_of, read_solutions, record_to_task, verdict_of
+from mcts_math.run.record import costs_of, error_of, nodes_of, read_results, read_solutions, record_to_task, verdict_of
 from mcts_math.tasks import JsonObject, is_ours
 
 
@@ -39,12 +39,12 @@ def to_dataset(path: str | Path) -> Any:
 
 
 def _rows(path: Path) -> Iterator[JsonObject]:
-    for where, record in read_records(path):
+    for where, task_id, record in read_results(path):
         task, solutions, cost = record_to_task(record, where), read_solutions(record, where), costs_of(record)
         best: Mapping[str, Any] = solutions[0] if solutions else {}
         value = best.get("value")
         yield {
-            "id": task.id,
+            "id": task_id,
             "question": task.question,
             "answers": list(task.answers),
             "solution": _text(best, "solution"),

@@ -21,7 +21,7 @@ from typing import Any, Final
 from mcts_math.config import OBSOLETE_KEYS, Common, Config
 from mcts_math.engine.table import ENGINES
 from mcts_math.errors import RecordError
-from mcts_math.files import short_digest
+from mcts_math.files import read_json, short_digest
 from mcts_math.formats import make_format
 from mcts_math.methods import METHODS
 from mcts_math.tasks import JsonObject, Task, digest_of
@@ -98,16 +98,13 @@ def read_description(path: Path) -> JsonObject:
     Raises:
         RecordError: it is no description.
     """
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-        if isinstance(found, dict) and isinstance(found.get("config", {}), dict):
-            return found
-        broken = "it holds no object with a `config`"
-    except FileNotFoundError:
+    if not path.exists():
         return {}
-    except (OSError, ValueError) as error:
-        broken = str(error)
-    raise RecordError(f"{path} is broken: {broken}. Remove it to go on without a check.")
+    remedy = "Remove it to go on without a check."
+    found = read_json(path, remedy)
+    if not isinstance(found, dict) or not isinstance(found.get("config", {}), dict):
+        raise RecordError(f"{path} is broken: it holds no object with a `config`. {remedy}")
+    return found
 
 
 def compare_descriptions(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:

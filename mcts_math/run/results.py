@@ -65,11 +65,13 @@ class ResultsFile:
 
         Raises:
             RecordError: it exists and neither flag is set, it can't be written, another run holds it, it was made from
-                other settings or questions, or a line other than the last is broken.
+                other settings or questions, or a line other than the last is broken; or a file stands beside whose
+                description would be this one's.
         """
         try:
             with writing(self.path, "Choose another --output."):
                 self.path.parent.mkdir(parents=True, exist_ok=True)
+                self._require_own_description()
                 self._take()
                 if os.fstat(self._fd).st_size and not overwrite:
                     self._take_up(meta, resume, tasks)
@@ -104,17 +106,19 @@ class ResultsFile:
         """Appends one line.
 
         Raises:
-            RecordError: the disk is full or the file can't be written; the file then ends with the line before.
+            RecordError: the disk is full or the file can't be written; the file then ends with the line before. Or the
+                file was removed: what stood there is lost, and so would be what comes.
         """
-        data = dump_line(record)
-        size = os.fstat(self._fd).st_size
+        data, status = dump_line(record), os.fstat(self._fd)
+        if not status.st_nlink:
+            raise RecordError(f"{self.path} was removed while the run wrote it, with all results. Start it again.")
         with writing(self.path, "Make room and add --resume to go on."):
             try:
                 written = 0
                 while written < len(data):
                     written += os.write(self._fd, data[written:])
             except OSError:
-                os.ftruncate(self._fd, size)
+                os.ftruncate(self._fd, status.st_size)
                 raise
         if "id" in record:
             self.done.add(str(record["id"]))
@@ -137,6 +141,12 @@ class ResultsFile:
     def _target(self) -> Path:
         """The file itself, where the path is a link to it."""
         return Path(os.path.realpath(self.path))
+
+    def _require_own_description(self) -> None:
+        name = self.path.name
+        twin = self.path.parent / (name.removesuffix(_ENDING) if name.endswith(_ENDING) else name + _ENDING)
+        if not self.path.exists() and twin.is_file() and self.meta_path.exists():
+            raise RecordError(f"{self.path} and {twin} would share {self.meta_path}. Choose another --output.")
 
     def _take(self) -> None:
         """Opens and locks the file. Another run may take it away or replace it in between: then once more."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import aclosing, closing
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
 
 from tqdm import tqdm
@@ -94,8 +94,7 @@ def solve_file(
         todo = [task for task in tasks if task.id not in results.done]
         if resume:
             report(f"resuming {output}: {len(tasks) - len(todo)} of {len(tasks)} questions are done")
-        run = _Run(config, results, meta, report)
-        totals = asyncio.run(run.solve(todo, provided)) if todo else Totals()
+        totals = asyncio.run(_solve(config, todo, results, meta, provided, report)) if todo else Totals()
     if len(todo) < len(tasks) and (whole := _totals_of(output)).accuracy:
         report(f"all {whole.questions} results: {whole.accuracy}")
     if save_correct:
@@ -126,48 +125,44 @@ def _totals_of(output: str | Path) -> Totals:
     return totals
 
 
-@dataclass(slots=True)
-class _Run:
-    """A run into an open results file."""
+async def _solve(
+    config: Config,
+    tasks: Sequence[Task],
+    results: ResultsFile,
+    meta: JsonObject,
+    provided: Provided,
+    report: Callable[[str], None],
+) -> Totals:
+    """Solves tasks into an open results file."""
+    form = make_format(config.prompt_wrap, config.format_options)
+    source = value_source(provided.get("value_model"))
+    totals = Totals()
+    log = open_logger(config.log_to, results.path.stem, results.path.parent, meta, report)
+    progress = Progress(Monitor(len(tasks), totals, log), results.live_path, report)
 
-    config: Config
-    results: ResultsFile
-    meta: JsonObject
-    report: Callable[[str], None]
-    totals: Totals = field(default_factory=Totals)
-    progress: Progress | None = None
-
-    async def solve(self, tasks: Sequence[Task], provided: Provided) -> Totals:
-        form = make_format(self.config.prompt_wrap, self.config.format_options)
-        source = value_source(provided.get("value_model"))
-        stream = solve_stream(self.config, tasks, on_open=self._begin, report=self.report, **provided)
-        path = self.results.path
-        log = open_logger(self.config.log_to, path.stem, path.parent, self.meta, self.report)
-        monitor = Monitor(len(tasks), self.totals, log)
-        self.progress = Progress(monitor, self.results.live_path, self.report)
-        with (
-            closing(self.progress),
-            tqdm(total=len(tasks), unit="q", disable=None, dynamic_ncols=True, smoothing=0.1) as bar,
-        ):
-            ticker = asyncio.create_task(self.progress.run(bar))
-            try:
-                async with aclosing(stream):
-                    async for solved in stream:
-                        self.results.append(to_record(solved, self.config, form, source))
-                        self.totals.add(solved)
-                        if self.config.verbose:
-                            bar.write(_show(solved))
-                        bar.update()
-            finally:
-                ticker.cancel()
-        return self.totals
-
-    def _begin(self, scheduler: Scheduler, services: Services) -> None:
+    def begin(scheduler: Scheduler, services: Services) -> None:
         """All services are there: from now on the output is this run's."""
         level = getattr(services.interpreter, "level", None)
-        self.results.begin(self.meta | {"interpreter": str(level or type(services.interpreter).__name__)})
-        if self.progress is not None:
-            self.progress.watch(scheduler, services)
+        results.begin(meta | {"interpreter": str(level or type(services.interpreter).__name__)})
+        progress.watch(scheduler, services)
+
+    stream = solve_stream(config, tasks, on_open=begin, report=report, **provided)
+    with (
+        closing(progress),
+        tqdm(total=len(tasks), unit="q", disable=None, dynamic_ncols=True, smoothing=0.1) as bar,
+    ):
+        ticker = asyncio.create_task(progress.run(bar))
+        try:
+            async with aclosing(stream):
+                async for solved in stream:
+                    results.append(to_record(solved, config, form, source))
+                    totals.add(solved)
+                    if config.verbose:
+                        bar.write(_show(solved))
+                    bar.update()
+        finally:
+            ticker.cancel()
+    return totals
 
 
 def to_record(solved: Solved, config: Config, form: StepFormat, source: str = "") -> JsonObject:

@@ -135,7 +135,8 @@ def read_meter() -> Asking[Spent]:
 def record(tree: Tree, ends: Sequence[Node], before: Spent, *, judged: bool = True) -> Asking[Spent]:
     """Has attempts judged that were made side by side, notes them, and returns what was spent until after them.
 
-    Generated tokens are each attempt's own; whatever else was spent since `before` is shared evenly.
+    Generated tokens are each attempt's own, those of a step that several share the first one's; whatever else was spent
+    since `before` is shared evenly.
 
     Args:
         tree: `tree.attempts`, `solutions` and `correct` are brought up to date, so that a search that is cut short
@@ -144,9 +145,13 @@ def record(tree: Tree, ends: Sequence[Node], before: Spent, *, judged: bool = Tr
         before: what was spent until the last attempts had been noted.
         judged: False leaves the ground truth alone: nothing but a missing answer is noted, and no solution chosen.
     """
-    found = (yield from _judge(tree, ends)) if judged else [_unjudged(tree, node) for node in ends]
+    if judged:
+        found = yield from _judge(tree, ends)
+    else:
+        found = [(None if tree.is_solution(node) else Verdict.NO_ANSWER, node.answer) for node in ends]
     after = yield from read_meter()
-    own = [num_tokens(tree.turn(node)) for node in ends]
+    first_of = {id(step): i for i in reversed(range(len(ends))) for step in tree.turn(ends[i])}
+    own = [sum(step.num_tokens for step in tree.turn(node) if first_of[id(step)] == i) for i, node in enumerate(ends)]
     others = after.tokens - before.tokens - sum(own)
     for node, (verdict, answer), tokens in zip(ends, found, own, strict=True):
         tree.attempts.append(
@@ -175,10 +180,6 @@ def _judge(tree: Tree, ends: Sequence[Node]) -> Asking[list[tuple[Verdict | None
         assert isinstance(reply, Verification)
         found.append((reply.verdict, reply.answer))
     return found
-
-
-def _unjudged(tree: Tree, node: Node) -> tuple[Verdict | None, str | None]:
-    return None if tree.is_solution(node) else Verdict.NO_ANSWER, node.answer
 
 
 def _choose(tree: Tree) -> None:

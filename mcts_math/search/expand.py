@@ -39,10 +39,10 @@ def grow(
 
     Args:
         generation: the samples.
-        places: for every sample a name that seeds its code; None: the ids of the new nodes.
+        places: for every sample a name that seeds its code, and what is put to it; None: by ids of nodes.
         adapter: whose weights sampled.
     """
-    samples = yield from complete(expansion, tree, node, generation.samples, adapter)
+    samples = yield from complete(expansion, tree, node, generation.samples, adapter, places)
     read = [(sample, expansion.format.read(sample)) for sample in samples]
     read = _distinct(read) if expansion.remove_duplicate else read
     samples, drafts = [sample for sample, _ in read], [draft for _, draft in read]
@@ -60,11 +60,20 @@ def grow(
 
 
 def complete(
-    expansion: Expansion, tree: Tree, node: Node, samples: Sequence[Sample], adapter: str = ""
+    expansion: Expansion,
+    tree: Tree,
+    node: Node,
+    samples: Sequence[Sample],
+    adapter: str = "",
+    places: Sequence[str] | None = None,
 ) -> Asking[list[Sample]]:
-    """Goes on with samples that ended before their step did, as the format says: in a thought, at its budget."""
+    """Goes on with samples that ended before their step did, as the format says: in a thought, at its budget.
+
+    `adapter` and `places` as in `grow`.
+    """
     done, full, number = list(samples), set[int](), 0
-    before = len(node.children)  # of earlier requests, whose samples went on with other numbers
+    if places is None:  # samples of earlier requests went on with other numbers
+        places = [f"{node.id} sample {i}" for i in range(len(node.children), len(node.children) + len(samples))]
     sampling = expansion.sampling_at(tree, node)
     while True:
         wanted = [(i, expansion.format.resume(done[i], sampling)) for i in range(len(done)) if i not in full]
@@ -78,9 +87,10 @@ def complete(
                 prompt.going_on(done[i].written + resumption.pieces),
                 1,
                 resumption.sampling,
-                expansion.seed(tree, f"{node.id} sample {before + i} part {number}"),
+                expansion.seed(tree, f"{places[i]} part {number}"),
                 task_id=tree.task.id,
                 adapter=adapter,
+                more=True,
             )
             for i, resumption in resumed
         ]

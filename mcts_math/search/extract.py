@@ -49,13 +49,10 @@ def extract(
 
 
 def _ranking(tree: Tree, strategy: Strategy, c_puct: float) -> Callable[[Node], float]:
-    def puct_score(node: Node) -> float:
-        return puct(node, tree.nodes[node.parent].visit_count, c_puct)
-
     rankings: dict[Strategy, Callable[[Node], float]] = {
         "value": by_value,
         "q_value": lambda node: node.q_value,
         "visit_count": lambda node: node.visit_count,
-        "puct": puct_score,
+        "puct": lambda node: puct(node, tree.nodes[node.parent].visit_count, c_puct),
     }
     return rankings[strategy]

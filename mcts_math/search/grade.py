@@ -14,7 +14,9 @@ def grade(tree: Tree) -> Search:
     """
     task = tree.task
     if tree.stopped and not tree.solutions:
-        tree.solutions = tree.solutions_in(tree.nodes)
+        judged = {attempt.node for attempt in tree.attempts}  # and found to hold nothing
+        ends = [node for node in tree.nodes if not node.children and node.id not in judged]  # what goes on is no end
+        tree.solutions = tree.solutions_in(ends)
         rank_solutions(tree)
     if tree.correct is not None or not task.can_be_judged:
         return

@@ -48,7 +48,7 @@ def write(tree: Tree, expansion: Expansion, node: Node, place: str) -> Asking[No
     generation = yield from ask_samples(asked)
     if generation.too_long:
         return None
-    (sample,) = yield from complete(expansion, tree, node, generation.samples)
+    (sample,) = yield from complete(expansion, tree, node, generation.samples, places=[place])
     draft = expansion.format.read(sample)
     text = expansion.format.finished(draft)
     step = Step(text, Outcome.REPLY, logprob=sample.logprob, num_tokens=sample.num_tokens, message=draft.message)

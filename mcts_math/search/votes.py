@@ -33,14 +33,10 @@ def group(equal: dict[str, str], texts: Sequence[str]) -> Asking[None]:
             pivots.append(left.pop(0))
             equal[pivots[0]] = pivots[0]
         pivot = pivots.pop(0)
-        asked = [text for text in left if not _are_integers(pivot, text)]
+        asked = [text for text in left if not (_INTEGER.fullmatch(pivot) and _INTEGER.fullmatch(text))]
         replies = (yield [Check(text, (pivot,)) for text in asked]) if asked else ()
         equal |= {text: pivot for text, same in zip(asked, replies, strict=True) if same is True}
         left = [text for text in left if text not in equal]
-
-
-def _are_integers(first: str, second: str) -> bool:
-    return bool(_INTEGER.fullmatch(first) and _INTEGER.fullmatch(second))
 
 
 def totals(votes: Sequence[tuple[K, float]], how: Total) -> dict[K, float]:

@@ -37,6 +37,8 @@ class ServedModel:
             raise ConfigError(
                 f"{name}: max_run_tokens bounds a run, and a service has no end. Use max_question_tokens."
             )
+        if config.log_to != "none":
+            raise ConfigError(f"{name}: log_to is for runs. A service tells its numbers at /metrics: leave log_to out.")
         return cls(name, config, make_expansion(config, use_values=has_values(config, None)))
 
     @property

@@ -31,6 +31,8 @@ def main(argv: Sequence[str]) -> int:
     overrides = [word for word in args.cfg if "=" in word] + args.overrides
     models = load_models([word for word in args.cfg if "=" not in word], overrides)
     for model in models:
+        if obsolete := model.config.obsolete_given():
+            _tell(f"note: {model.name}: obsolete keys are ignored: {', '.join(obsolete)}")
         check_arguments(engine_options(model.config))
         check_model(engine_options(model.config))
     with listen(args.host, args.port, bool(os.environ.get(KEY_VARIABLE))) as bound:
@@ -77,7 +79,7 @@ def listen(host: str, port: int, has_key: bool) -> socket.socket:
             bound.bind(address)
             on_failure.pop_all()
             return bound
-    except OSError as error:
+    except (OSError, UnicodeError) as error:  # a name that DNS can't spell is a UnicodeError
         raise ConfigError(f"{host}:{port} can't be used: {error}. Choose another --port or --host.") from error
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from mcts_math.errors import TaskError
-from mcts_math.files import read_text, replace_file, writing
+from mcts_math.files import read_json, replace_file, writing
 from mcts_math.run.program import run_script
 from mcts_math.tasks.benchmarks import BENCHMARKS
 from mcts_math.tasks.source import Source, parse_source
@@ -30,10 +30,7 @@ def without_cases(tasks: Sequence[Task], path: str | Path) -> list[Task]:
         TaskError: the file can't be read, is no such list, or was made for other questions.
     """
     remedy = "Give --exclude a JSON list of the positions of solved questions, such as [0, 3, 17]."
-    try:
-        data = json.loads(read_text(path, remedy, TaskError))
-    except (ValueError, RecursionError) as error:
-        raise TaskError(f"{path} is not JSON: {error}. {remedy}") from error
+    data = read_json(path, remedy, TaskError)
     if not isinstance(data, list) or any(isinstance(item, bool) or not isinstance(item, int) for item in data):
         raise TaskError(f"{path} is no such list. {remedy}")
     wrong = [item for item in data if not 0 <= item < len(tasks)]

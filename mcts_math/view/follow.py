@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, Final
 
-from mcts_math.errors import RecordError
+from mcts_math.errors import MctsMathError, RecordError
 from mcts_math.evaluate.grading import Grader
 from mcts_math.files import parse_line
 from mcts_math.run.record import id_of
@@ -127,7 +127,11 @@ class Follower:
             now.offset += len(line)
             if time.monotonic() > until:
                 break
-        grade_questions(fresh, self._grader)
+        try:
+            grade_questions(fresh, self._grader)
+        except MctsMathError:  # the next request reads the file anew
+            self._reading = _Reading(now.number + 1)
+            raise
         now.entries += [one.entry | {"at": [0, place]} for place, one in enumerate(fresh, len(now.entries))]
 
     def _question(self, line: bytes) -> Question | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -80,13 +80,13 @@ class PageServer:
         self._server.shutdown()
 
     def _answer(self, target: str) -> Answer:
-        address = urlsplit(target)
         try:
+            address = urlsplit(target)
             with self._reading:
                 return self._found(address.path, parse_qs(address.query))
         except MctsMathError as error:
             return HTTPStatus.CONFLICT, _TEXT, str(error).encode()
-        except (ValueError, KeyError, IndexError, TypeError) as error:
+        except (ValueError, KeyError, IndexError, TypeError, OverflowError, RecursionError) as error:
             return HTTPStatus.BAD_REQUEST, _TEXT, f"not a request of the page: {error!r}".encode()
 
     def _found(self, path: str, query: Mapping[str, list[str]]) -> Answer:
@@ -109,6 +109,10 @@ class _Handler(BaseHTTPRequestHandler):
     def __init__(self, answer: Callable[[str], Answer], *args: Any) -> None:
         self._answer = answer
         super().__init__(*args)
+
+    def handle(self) -> None:
+        with suppress(ConnectionError):  # a browser went away: nobody is there to be told
+            super().handle()
 
     def do_GET(self) -> None:
         is_ours = self.headers.get("Host", "").removesuffix(f":{self.server.server_port}") in _NAMES  # type: ignore[attr-defined]

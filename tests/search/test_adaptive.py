@@ -9,13 +9,12 @@ from typing import Any
 
 import pytest
 from scripted import Behaviour, RandomPolicy, ScriptedPolicy, scripted
-from stand_ins import EchoInterpreter, EqualChecker, EqualVerifier, code, final, grow_tree
+from stand_ins import EqualVerifier, code, final, grow_tree, solve_one
 
 from mcts_math.requests import Evaluate, Evaluation, Generate, Generation, Verdict, Verification, Verify
 from mcts_math.search.ab_mcts import IMPROVE
 from mcts_math.search.expansion import CONTEXT_LENGTH
 from mcts_math.search.thompson import Beta, Chooser, Gaussian
-from mcts_math.solver import solve
 from mcts_math.step import Outcome
 from mcts_math.tree import Node, Tree
 
@@ -198,12 +197,12 @@ def test_programs_are_chosen_by_value_and_the_choice_alone_is_tested(mode: str) 
             )
 
     texts = iter(["def bad", "def good", "def bad"])
-    (solved,) = solve(
+    solved = solve_one(
         {"mode": mode, "prompt_wrap": "chat", "trials": 3, "value": "head", "n_generate_sample": 3},
-        [{"id": "p", "question": "Write f.", "prompt": "", "test": "assert f() == 1", "entry_point": "f"}],
-        policy=Programs(lambda request: scripted(*[next(texts) for _ in range(request.num_samples)])),
-        interpreter=EchoInterpreter(), checker=EqualChecker(), verifier=(tests := Tests()),
-    )  # fmt: skip
+        Programs(lambda request: scripted(*[next(texts) for _ in range(request.num_samples)])),
+        {"id": "p", "question": "Write f.", "prompt": "", "test": "assert f() == 1", "entry_point": "f"},
+        verifier=(tests := Tests()),
+    )
     assert solved.error == ""
     assert solved.tree.correct is True
     assert len(tests.requests) == 1

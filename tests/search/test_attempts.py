@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from scripted import Behaviour, RandomPolicy, ScriptedPolicy, scripted
-from stand_ins import EchoInterpreter, EqualChecker, EqualVerifier, code, final, grow_tree, line_of
+from stand_ins import QUESTION, EqualChecker, EqualVerifier, code, final, grow_tree, line_of, solve_one
 
 from mcts_math.errors import ConfigError, TaskError
 from mcts_math.formats import make_format
@@ -120,15 +120,8 @@ def test_one_request_asks_for_the_samples_of_a_wave() -> None:
 
 def test_self_consistency_never_asks_the_verifier() -> None:
     verifier = EqualVerifier()
-    (solved,) = solve(
-        {"prompt_wrap": "react_sft", **config("self_consistency", trials=5)},
-        [{"id": "t", "question": "Q", "answer": "1"}],
-        policy=Texts(WRONG, RIGHT, "?", final("3"), WRONG, RIGHT),
-        interpreter=EchoInterpreter(),
-        checker=EqualChecker(),
-        verifier=verifier,
-    )
-    tree = solved.tree
+    engine = Texts(WRONG, RIGHT, "?", final("3"), WRONG, RIGHT)
+    tree = solve_one(config("self_consistency", trials=5), engine, verifier=verifier).tree
     assert verifier.requests == []
     assert verdicts(tree) == [None, None, "no_answer", None, None, None]
     assert [tree.nodes[i].answer for i in tree.solutions] == ["2", "2", "1", "3", "1"]  # the tie's first
@@ -292,12 +285,8 @@ def test_token_beam_shares_its_width_among_open_solutions() -> None:
 
 def test_a_whole_reply_is_one_step_in_chat() -> None:
     engine = Texts("Let me see. The answer is 2.", "def f(): pass", r"So \boxed{1}.")
-    record = {"id": "t", "question": "Q", "answer": "1"}
-    (solved,) = solve(
-        config("revision", prompt_wrap="chat"), [record], policy=engine, interpreter=EchoInterpreter(),
-        checker=EqualChecker(), verifier=EqualVerifier(),
-    )  # fmt: skip
-    assert verdicts(solved.tree) == ["incorrect", "no_answer", "correct"]
+    tree = solve_one(config("revision", prompt_wrap="chat"), engine).tree
+    assert verdicts(tree) == ["incorrect", "no_answer", "correct"]
     roles = [[message.role for message in prompt.messages] for prompt in engine.prompts]
     assert roles == [["user"], ["user", "assistant", "user"], ["user", "assistant"] * 2 + ["user"]]
     assert engine.prompts[2].messages[-1].content == NO_ANSWER
@@ -319,18 +308,28 @@ def test_the_record_reads_back() -> None:
     )
 
 
-def test_seconds_add_up_to_the_question() -> None:
-    (solved,) = solve(
-        {"prompt_wrap": "react_sft", **config("best_of_n", trials=4, n_generate_sample=2)},
-        [{"id": "t", "question": "Q", "answer": "1"}],
-        policy=RandomPolicy(1, Behaviour(min_delay_s=0.01, max_delay_s=0.02, final_rate=1.0)),
-        interpreter=EchoInterpreter(),
-        checker=EqualChecker(),
-        verifier=EqualVerifier(),
-    )
-    seconds = [attempt.seconds for attempt in solved.tree.attempts]
-    assert all(second > 0 for second in seconds)
-    assert sum(seconds) == pytest.approx(solved.cost.seconds, abs=1e-3)
+def test_costs_add_up_to_the_question() -> None:
+    keys = config("best_of_n", trials=8, n_generate_sample=3, stop_at_success=False)
+    solved = solve_one(keys, RandomPolicy(1, Behaviour(min_delay_s=0.01, max_delay_s=0.02, final_rate=0.3)))
+    attempts = solved.tree.attempts
+    assert all(attempt.seconds > 0 for attempt in attempts)
+    assert sum(attempt.seconds for attempt in attempts) == pytest.approx(solved.cost.seconds, abs=1e-3)
+    assert sum(attempt.tokens for attempt in attempts) == solved.cost.tokens
+
+
+def test_a_step_that_beams_share_costs_once() -> None:
+    def write(request: Generate) -> Generation:
+        if request.prompt == ROOT:
+            return scripted(code("A" * 400), WRONG, final("3"), logprobs=(-0.2, -0.1, -0.9))
+        return scripted(RIGHT, WRONG, "?", logprobs=(-0.1, -0.2, -0.9))
+
+    tree = grow_tree(config("token_beam", trials=3, temperature=0.0), ScriptedPolicy(write))
+    assert [tree.nodes[attempt.node].depth for attempt in tree.attempts] == [1, 2, 2]
+    short, first, second = (attempt.tokens for attempt in tree.attempts)
+    assert first > 100 > max(short, second)
+    assert min(short, second) > 0
+    spent = sum(node.step.num_tokens for node in tree.nodes if node.step is not None)
+    assert spent - 3 < short + first + second <= spent
 
 
 @pytest.mark.parametrize(
@@ -363,14 +362,7 @@ def test_seeds_differ_between_questions_and_runs() -> None:
     for seed in (1, 2):
         for name in ("a", "b"):
             engine = Texts(RIGHT)
-            solve(
-                {"prompt_wrap": "react_sft", **config("best_of_n", seed=seed)},
-                [{"id": name, "question": "Q", "answer": "1"}],
-                policy=engine,
-                interpreter=EchoInterpreter(),
-                checker=EqualChecker(),
-                verifier=EqualVerifier(),
-            )
+            solve_one(config("best_of_n", seed=seed), engine, QUESTION | {"id": name})
             seeds.add(replace(engine.requests[0]).seed)  # type: ignore[union-attr]
     assert len(seeds) == 4
 
@@ -390,11 +382,8 @@ class ProgramVerifier:
 
 
 def solve_program(mode: str, *texts: str, **more: Any) -> Solved:
-    (solved,) = solve(
-        {"mode": mode, "prompt_wrap": "chat", **more}, [PROGRAM], policy=Texts(*texts),
-        interpreter=EchoInterpreter(), checker=EqualChecker(), verifier=ProgramVerifier(),
-    )  # fmt: skip
-    return solved
+    keys = {"mode": mode, "prompt_wrap": "chat", **more}
+    return solve_one(keys, Texts(*texts), PROGRAM, verifier=ProgramVerifier())
 
 
 @pytest.mark.parametrize("mode", ["best_of_n", "revision", "fttt"])
@@ -403,6 +392,12 @@ def test_programs_need_no_answer(mode: str) -> None:
     assert verdicts(tree) == ["incorrect", "no_answer", "correct"]
     assert tree.correct is True
     assert tree.solutions == [tree.attempts[2].node, tree.attempts[0].node]  # a wrong program is a solution too
+
+
+def test_a_critique_is_no_program() -> None:
+    solved = solve_program("self_refine", *["Sorry."] * 5, trials=4, max_question_samples=5)
+    assert verdicts(solved.tree) == ["no_answer"] * 3
+    assert (solved.tree.stopped, solved.tree.solutions, solved.tree.correct) == ("max_question_samples", [], False)
 
 
 def test_greedy_decoding_of_programs_is_judged_by_their_tests() -> None:
@@ -433,6 +428,12 @@ def test_searches_over_steps_find_programs() -> None:
     assert tree.correct is True
 
 
+def test_a_conversation_that_the_format_can_not_show_is_refused_before_the_run() -> None:
+    record = {"id": "t", "question": "Q", "answer": "1", "chat_before": [{"role": "system", "content": "Be brief."}]}
+    with pytest.raises(TaskError, match="question 't': `chat_before`: a format of text shows"):
+        solve(config("best_of_n", prompt_wrap="react_sft"), [record], policy=Texts())
+
+
 def test_questions_that_nothing_can_judge_are_refused_before_the_run() -> None:
     for mode in ("best_of_n", "fttt", "token_beam"):
         with pytest.raises(TaskError, match="neither `answer` nor tests"):
@@ -458,14 +459,8 @@ def test_a_vote_compares_representatives(answers: list[str], most: int) -> None:
             asked.append(request)
             return await super().check(request)
 
-    (solved,) = solve(
-        {"mode": "self_consistency", "prompt_wrap": "react_sft", "trials": len(answers), "n_generate_sample": 16},
-        [{"id": "t", "question": "Q"}],
-        policy=Texts(*map(final, answers)),
-        interpreter=EchoInterpreter(),
-        checker=Counting(),
-        verifier=EqualVerifier(),
-    )
+    keys = {"mode": "self_consistency", "trials": len(answers), "n_generate_sample": 16}
+    solved = solve_one(keys, Texts(*map(final, answers)), {"id": "t", "question": "Q"}, checker=Counting())
     assert len(asked) <= most
     winner = max(dict.fromkeys(answers), key=answers.count)
     assert solved.tree.nodes[solved.tree.solutions[0]].answer == winner
@@ -478,12 +473,8 @@ def test_equal_answers_of_other_spelling_vote_together() -> None:
             halves = {"1/2", "0.5", "\\frac12"}
             return {request.answer, *request.golds} <= halves
 
-    (solved,) = solve(
-        {"mode": "self_consistency", "prompt_wrap": "react_sft", "trials": 5},
-        [{"id": "t", "question": "Q"}],
-        policy=Texts(*map(final, ["3", "1/2", "3", "0.5", "\\frac12"])),
-        interpreter=EchoInterpreter(),
-        checker=Halves(),
-        verifier=EqualVerifier(),
+    engine = Texts(*map(final, ["3", "1/2", "3", "0.5", "\\frac12"]))
+    solved = solve_one(
+        {"mode": "self_consistency", "trials": 5}, engine, {"id": "t", "question": "Q"}, checker=Halves()
     )
     assert [solved.tree.nodes[i].answer for i in solved.tree.solutions] == ["1/2", "0.5", "\\frac12", "3", "3"]

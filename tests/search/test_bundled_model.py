@@ -7,14 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from stand_ins import EchoInterpreter, EqualChecker, EqualVerifier
+from stand_ins import solve_one
 
 from mcts_math.config import make_config
 from mcts_math.engine.load import load_policy
 from mcts_math.engine.spec import EngineOptions
 from mcts_math.methods import METHODS
 from mcts_math.services import engine_options
-from mcts_math.solver import solve
 
 pytestmark = pytest.mark.slow
 
@@ -39,10 +38,7 @@ def test_they_run_on_its_own_values(repo: Path) -> None:
     policy = load_policy(options)
     task = {"id": "t", "question": "Find the Greatest Common Divisor (GCD) of these numbers: 295, 296.", "answer": "1"}
     for mode in MODES:
-        (solved,) = solve(
-            {"mode": mode} | shared | MORE.get(mode, {}), [task], policy=policy,
-            interpreter=EchoInterpreter(), checker=EqualChecker(), verifier=EqualVerifier(),
-        )  # fmt: skip
+        solved = solve_one({"mode": mode} | shared | MORE.get(mode, {}), policy, task)
         assert solved.error == "", mode
         assert solved.cost.samples >= 4, mode
         values = [node.value for node in solved.tree.nodes if node.value is not None]

@@ -7,13 +7,12 @@ from typing import Any
 
 import pytest
 from scripted import scripted
-from stand_ins import EchoInterpreter, EqualChecker, EqualVerifier, final
+from stand_ins import QUESTION, EqualVerifier, final, solve_one
 
 from mcts_math.config import Common
 from mcts_math.methods import METHODS
 from mcts_math.requests import Adapt, Adaptation, Evaluate, Evaluation, Generate, Generation, Verification, Verify
 from mcts_math.scheduler import Solved
-from mcts_math.solver import solve
 
 MANY: dict[str, Any] = {"n_generate_sample": 4, "step_beam_width": 4, "trials": 8, "iterations": 8, "max_depth": 3}
 MODES = [name for name in METHODS if name != "react"]  # a chain has found nothing before it ends
@@ -61,12 +60,8 @@ def cut(mode: str, policy: Any, **limits: Any) -> Solved:
     given = MANY | {"temperature": 0.0 if method.needs_token_beams else 1.0} | limits
     keys = {key: value for key, value in given.items() if key in {*Common.model_fields, *method.options.model_fields}}
     value = "head" if method.uses_values(method.options()) else "none"
-    verifier = Slow() if policy.stalls else EqualVerifier()
-    (solved,) = solve(
-        {"mode": mode, "prompt_wrap": "react_sft", "value": value, **keys},
-        [{"id": "t", "question": "Q", "answer": "7"}],
-        policy=policy, interpreter=EchoInterpreter(), checker=EqualChecker(), verifier=verifier,
-    )  # fmt: skip
+    slow = {"verifier": Slow()} if policy.stalls else {}
+    solved = solve_one({"mode": mode, "value": value, **keys}, policy, QUESTION | {"answer": "7"}, **slow)
     assert solved.error == ""
     return solved
 

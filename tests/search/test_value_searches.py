@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from scripted import Behaviour, RandomPolicy, scripted
-from stand_ins import EchoInterpreter, EqualChecker, code, final
+from stand_ins import code, final, solve_one
 
 from mcts_math.errors import ConfigError
 from mcts_math.requests import Evaluate, Evaluation, Generate, Generation
@@ -50,8 +50,8 @@ class Guide:
 
 
 def grow(mode: str, guide: Any, **keys: Any) -> Tree:
-    config = {"mode": mode, "prompt_wrap": "react_sft", "max_depth": 4, "value": "head", **GUIDED.get(mode, {}), **keys}
-    (solved,) = solve(config, [TASK], policy=guide, interpreter=EchoInterpreter(), checker=EqualChecker())
+    config = {"mode": mode, "max_depth": 4, "value": "head", **GUIDED.get(mode, {}), **keys}
+    solved = solve_one(config, guide, TASK)
     assert solved.error == ""
     return solved.tree
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from scripted import ScriptedPolicy, scripted
-from stand_ins import EchoInterpreter, EqualChecker, code, final, grow_tree
+from stand_ins import EchoInterpreter, EqualChecker, code, final, grow_tree, solve_one
 
 from mcts_math.config import load_config, make_config
 from mcts_math.errors import ConfigError, EngineError
@@ -159,12 +159,11 @@ def test_equal_answers_count_together_before_the_end() -> None:
         async def check(self, request: Check) -> bool:
             return {request.answer, *request.golds} <= {"1/2", "0.5"}
 
-    (solved,) = solve(
-        {"mode": "self_consistency", "prompt_wrap": "react_sft", "trials": 9, "vote_stop": "beta"},
-        [{"id": "t", "question": "Q"}],
-        policy=Texts(*map(final, ["1/2", "0.5"] * 5)),
+    solved = solve_one(
+        {"mode": "self_consistency", "trials": 9, "vote_stop": "beta"},
+        Texts(*map(final, ["1/2", "0.5"] * 5)),
+        {"id": "t", "question": "Q"},
         checker=Halves(),
-        interpreter=EchoInterpreter(),
     )
     assert len(solved.tree.attempts) == 4
 

@@ -91,6 +91,8 @@ WRONG = [
     (["--cfg", "configs/mini/sbs.yaml", "model_dir=nowhere"], "nowhere"),
     (["--cfg", "configs/mini/sbs.yaml", "--host", "0.0.0.0"], f"set {KEY_VARIABLE} to a key"),
     (["--cfg", "configs/mini/sbs.yaml", "--host", "no.such.host.invalid"], "can't be used"),
+    (["--cfg", "configs/mini/sbs.yaml", "--host", "no..such.host"], "can't be used"),
+    (["--cfg", "configs/mini/sbs.yaml", "log_to=tensorboard"], "sbs: log_to is for runs"),
 ]
 
 
@@ -112,10 +114,13 @@ def test_numbers_out_of_range_are_refused(argument: str, capsys: pytest.CaptureF
     assert "--port from 0 to 65535" in capsys.readouterr().err
 
 
-def test_a_taken_port_is_said_to_be_taken(repo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_taken_port_is_said_to_be_taken_and_obsolete_keys_to_be_ignored(
+    repo: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.chdir(repo)
     with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(ConfigError, match="in use"):
-        main(["--cfg", "configs/mini/sbs.yaml", "--port", str(taken.getsockname()[1])])
+        main(["--cfg", "configs/mini/sbs.yaml", "swap_space=3", "--port", str(taken.getsockname()[1])])
+    assert capsys.readouterr().err == "note: sbs: obsolete keys are ignored: swap_space\n"
 
 
 def test_models_that_share_services_ask_for_values_where_any_does() -> None:

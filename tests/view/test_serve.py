@@ -8,6 +8,7 @@ import json
 import os
 import signal
 import socket
+import struct
 import sys
 import threading
 import time
@@ -15,12 +16,13 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from lines import answer_line, mcts_line, published_line
 from stand_ins import started
 
-from mcts_math.errors import RecordError
+from mcts_math.errors import CheckerError, RecordError
 from mcts_math.evaluate.grading import Grader
 from mcts_math.monitor import Totals
 from mcts_math.run import cli
@@ -118,6 +120,20 @@ def test_what_a_run_tells_of_itself_is_shown_while_it_runs(follower: Follower) -
     assert follower.news(-1, 0)["summary"]["live"] is None
 
 
+def test_lines_that_the_checker_could_not_judge_come_later(follower: Follower, monkeypatch: pytest.MonkeyPatch) -> None:
+    append(follower.path, as_line(published_line(1)))
+    with monkeypatch.context() as patched:
+        patched.setattr(Grader, "verdicts", Mock(side_effect=CheckerError("no process")))
+        with pytest.raises(CheckerError, match="no process"):
+            follower.news(-1, 0)
+    append(follower.path, as_line(mcts_line(2)))
+    news = follower.news(-1, 0)
+    assert [follower.tree(news["number"], one["at"][1])["id"] for one in news["entries"]] == [
+        one["id"] for one in news["entries"]
+    ]
+    assert news["summary"]["done"] == 2
+
+
 @pytest.fixture
 def server(follower: Follower) -> Iterator[PageServer]:
     with PageServer([follower], 0) as server:
@@ -158,6 +174,9 @@ def test_the_server_answers_what_the_page_asks(server: PageServer, follower: Fol
         ("/news", 400, "not a request of the page"),
         ("/news?seen=[]", 400, "not a request of the page"),
         ("/news?seen=3", 400, "not a request of the page"),
+        ("/news?seen=[[1e400,0]]", 400, "not a request of the page"),
+        ("/news?seen=" + "[" * 10_000, 400, "not a request of the page"),
+        ("ftp://[", 400, "not a request of the page"),
         ("/tree?source=x&number=0&place=0", 400, "not a request of the page"),
         ("/tree?source=4&number=0&place=0", 400, "not a request of the page"),
         ("/tree?source=0&number=0&place=9", 409, "was replaced"),
@@ -170,6 +189,20 @@ def test_other_requests_are_refused(
     append(follower.path, as_line(answer_line(1, "1")))
     found, _, body = ask(server, target)
     assert (found, message in body.decode()) == (status, True)
+
+
+def test_a_browser_that_goes_away_is_not_told_of(server: PageServer, capfd: pytest.CaptureFixture[str]) -> None:
+    """A run with `--dashboard` would show a traceback for each page that was closed too soon."""
+    for asks in (b"", b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"):
+        with socket.create_connection(("127.0.0.1", int(server.url.rsplit(":", 1)[1].strip("/")))) as connection:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            connection.sendall(asks)
+            connection.recv(len(asks) // 2)
+    assert ask(server, "/other")[0] == 404
+    for thread in threading.enumerate():
+        if "process_request" in thread.name:
+            thread.join(20)
+    assert capfd.readouterr().err == ""
 
 
 @pytest.mark.parametrize("host", ["evil.example:80", "evil.example", "", "127.0.0.1.evil.example:8600"])
