@@ -187,6 +187,21 @@ def test_a_limit_of_one_test_can_t_be_switched_off(ask: Ask) -> None:
         assert judgement.result == "failed: the code's process goes on after the time limit of a test"
 
 
+def test_the_limit_of_a_test_goes_on_after_a_part_of_it_with_a_limit_of_its_own(ask: Ask) -> None:
+    between = "def check(candidate):\n    assert candidate(0) == 0\n    x = candidate(1)\n    assert x == 1"
+    calls_back = "def g(x): return f(lambda y: y, x)\ndef test_0():\n    assert f(g, 0) == 0\ndef test_1():\n    assert f(g, 1) == 1"
+    hangs = "def f(x):\n    while x: pass\n    return x"
+    asks = "def f(h, x):\n    r = h(x)\n    while x and h.__name__ == 'g': pass\n    return r"
+    problems = [Problem("", between, "f", timeout_s=0.3, every_test=True, isolation=i) for i in BOTH]
+    back = Problem("", calls_back, "f", timeout_s=0.3, every_test=True)
+    for judgement in ask(*((problem, hangs) for problem in problems), (back, asks)):
+        assert [test.passed for test in judgement.tests] == [True, False]
+        assert judgement.result.startswith("failed: timed out")
+    asks_on = asks.replace("while x and h.__name__ == 'g': pass", "while x:\n        try: h.__name__\n        except BaseException: pass")
+    (judgement,) = ask((back, asks_on))
+    assert judgement.result == "failed: the code's process goes on after the time limit of a test"
+
+
 def test_cases_that_did_not_run_count(ask: Ask) -> None:
     problem = Problem("", "", "f", tuple(Case((x,), x) for x in range(5)))
     (judgement,) = ask((problem, "def f(x): return 0"))

@@ -159,20 +159,32 @@ REAL_TIMES = 3  # a second of CPU time may take so many by the clock
 _TIMERS = ((signal.SIGPROF, signal.ITIMER_PROF, 1), (signal.SIGALRM, signal.ITIMER_REAL, REAL_TIMES))
 
 
+_limits: list[float] = []  # of what runs now, the outermost first
+
+
 @contextlib.contextmanager
 def limited(seconds: float | None) -> Iterator[None]:
-    """Ends what runs within by OutOfTime: after so much CPU time, or three times as long by the clock."""
+    """Ends what runs within by OutOfTime: after so much CPU time, or three times as long by the clock.
+
+    What it stands within has its own time anew afterwards.
+    """
     if seconds is None:
         yield
         return
-    for number, timer, times in _TIMERS:
+    for number, _, _ in _TIMERS:
         signal.signal(number, _out_of_time)
-        signal.setitimer(timer, seconds * times)
+    _limits.append(seconds)
+    _set_timers()
     try:
         yield
     finally:
-        for _, timer, _ in _TIMERS:
-            signal.setitimer(timer, 0)
+        _limits.pop()
+        _set_timers()
+
+
+def _set_timers() -> None:
+    for _, timer, times in _TIMERS:
+        signal.setitimer(timer, times * _limits[-1] if _limits else 0)
 
 
 def _out_of_time(*_: object) -> None:
