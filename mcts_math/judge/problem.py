@@ -6,6 +6,7 @@ import json
 import keyword
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, astuple, dataclass
 from typing import Any, ClassVar, Final, Protocol
 
@@ -125,6 +126,17 @@ class Problem:
             if getattr(self, name) != getattr(usual, name):
                 record[name] = getattr(self, name)
         return record
+
+
+@contextmanager
+def written_as_json() -> Iterator[None]:
+    """Raises TaskError where what is written within is no JSON: cases may hold any value."""
+    try:
+        yield
+    except RecursionError:
+        raise TaskError("the problem's cases hold lists within lists, too deep to be handed over") from None
+    except (TypeError, ValueError) as error:
+        raise TaskError(f"the problem's cases can't be handed over as JSON: {error}") from None
 
 
 def _text(record: Mapping[str, Any], field: str, where: str, default: str | None = None) -> str:
@@ -267,9 +279,12 @@ class Judgement:
         if not isinstance(record["passed"], bool):
             raise ValueError("`passed` is neither true nor false")
         tests = tuple(TestResult(str(name), bool(passed), str(why)) for name, passed, why in record.get("tests", ()))
-        code, *counts = (record.get(key) for key in ("code", "num_passed", "num_tests"))
+        code = record.get("code")
+        num_passed, num_tests = (record.get(key) or 0 for key in ("num_passed", "num_tests"))
+        if not (isinstance(num_passed, int) and isinstance(num_tests, int) and 0 <= num_passed <= num_tests):
+            raise ValueError(f"{num_passed!r} of {num_tests!r} tests can't have passed")
         code = None if code is None else str(code)
-        return cls(record["passed"], str(record["result"]), code, tests, *(int(count or 0) for count in counts))
+        return cls(record["passed"], str(record["result"]), code, tests, num_passed, num_tests)
 
     def to_record(self, details: bool) -> dict[str, Any]:
         """What `from_record` reads: the published two fields, or with `details` all of them."""

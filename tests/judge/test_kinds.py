@@ -197,7 +197,9 @@ def test_the_limit_of_a_test_goes_on_after_a_part_of_it_with_a_limit_of_its_own(
     for judgement in ask(*((problem, hangs) for problem in problems), (back, asks)):
         assert [test.passed for test in judgement.tests] == [True, False]
         assert judgement.result.startswith("failed: timed out")
-    asks_on = asks.replace("while x and h.__name__ == 'g': pass", "while x:\n        try: h.__name__\n        except BaseException: pass")
+    asks_on = asks.replace(
+        "while x and h.__name__ == 'g': pass", "while x:\n        try: h.__name__\n        except BaseException: pass"
+    )
     (judgement,) = ask((back, asks_on))
     assert judgement.result == "failed: the code's process goes on after the time limit of a test"
 

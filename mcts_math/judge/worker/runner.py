@@ -57,7 +57,7 @@ class Runner:
         self.num_passed += error is None
         detail = "" if error is None else self.explain(error)
         if len(self.tests) < _MAX_KEPT:
-            self.tests.append((name[:_MAX_TEXT], error is None, detail[:_MAX_TEXT]))
+            self.tests.append((_told(name), error is None, _told(detail)))
         if error is not None:
             self.failure = self.failure or f"failed: {detail}"
             if not self._every:
@@ -175,6 +175,11 @@ class Runner:
             found = self._guard.fair(expected, found)[1]
         if not any(equal.close(value, found, self._tolerance or 0.0, nan_is_nan=True) for value in wanted):
             raise AssertionError(f"returned {_shown(found)}, expected {_shown(expected)}")
+
+
+def _told(text: str) -> str:
+    """A text as it may be written anywhere: of limited length, without halves of surrogate pairs."""
+    return text[:_MAX_TEXT].encode("utf-8", "replace").decode()
 
 
 def _innermost(error: BaseException) -> str:
