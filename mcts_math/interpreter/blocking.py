@@ -32,7 +32,11 @@ class BlockingInterpreter:
 
     def __enter__(self) -> BlockingInterpreter:
         """Starts."""
-        self.start()
+        try:
+            self.start()
+        except BaseException:
+            self.close()
+            raise
         return self
 
     def __exit__(self, *exc: object) -> None:

@@ -32,6 +32,10 @@ class StateLost(Exception):  # noqa: N818 - an event, not an error
     """The state that a step should start from is gone; nothing was run, or its sandbox died under it."""
 
 
+class NotRebuilt(StateLost):
+    """The state was put away, and could not be made again: one of its cells was cut this time."""
+
+
 class Tampered(StateLost):
     """A state pretended to be its own child: only code that means harm does that. Its sandbox has been closed."""
 

@@ -10,7 +10,7 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 
 from mcts_math.errors import InterpreterError
-from mcts_math.interpreter.cell_run import Preempted, StateLost
+from mcts_math.interpreter.cell_run import NotRebuilt, Preempted, StateLost
 from mcts_math.interpreter.levels import Level, probe, require
 from mcts_math.interpreter.options import SandboxLimits
 from mcts_math.interpreter.parent import Parent
@@ -66,7 +66,11 @@ class SandboxInterpreter:
 
     async def __aenter__(self) -> SandboxInterpreter:
         """Starts."""
-        await self.start()
+        try:
+            await self.start()
+        except BaseException:
+            await self.close()
+            raise
         return self
 
     async def __aexit__(self, *exc: object) -> None:
@@ -101,7 +105,10 @@ class SandboxInterpreter:
         """
         async with self._starting:
             level = await self._prepare()
-            await asyncio.gather(*(self._start_parent(i, level) for i in range(len(self._parents))))
+            starts = (self._start_parent(i, level) for i in range(len(self._parents)))
+            ends = await asyncio.gather(*starts, return_exceptions=True)  # none goes on when this returns
+            if fault := next((end for end in ends if end is not None), None):
+                raise fault
         return level
 
     async def _prepare(self) -> Level:
@@ -260,15 +267,17 @@ class SandboxInterpreter:
             await self._run(session, sandbox, at, process, above.cell, rank)
             if above.process is not None:
                 at, process = above, above.process
+            elif above.made:
+                raise NotRebuilt("a cell that ran to its end was stopped when it was run again")
         return process, state.parent is not None and len(missing) > 0
 
     def _keep(self, session: _Session, sandbox: Sandbox, state: State, result: RunResult) -> None:
         if session.sandbox is not sandbox:  # put away or released meanwhile, and its processes with it
             return
         if result.process is None:
-            state.void = state.process is None
+            state.void = not state.made
         else:
-            state.void = False
+            state.made, state.void = True, False
             self._store.add(state, result.process, sandbox)
             self._plan_audit(_AUDIT_S)
 

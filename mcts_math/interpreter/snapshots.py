@@ -20,6 +20,7 @@ class State:
         parent: the state before, None at the root.
         cell: what led here.
         process: its process; None at the root (whose process is its sandbox's), and where it was evicted or never made.
+        made: it has had a process: its cell can be run to its end.
         void: the cell was cut by a limit; the state is the parent's.
         children: the states after one more cell.
         num_bytes: what its process holds, or held when it went and still has forks.
@@ -29,6 +30,7 @@ class State:
     parent: State | None
     cell: Cell
     process: StateProcess | None = None
+    made: bool = False
     void: bool = False
     children: dict[Cell, State] = field(default_factory=dict)
     num_bytes: int = 0

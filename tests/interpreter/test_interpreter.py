@@ -199,6 +199,22 @@ def test_replay_leaves_out_cells_that_were_cut() -> None:
     run(check())
 
 
+def test_a_state_that_can_not_be_made_again_is_not_another_one() -> None:
+    async def check() -> None:
+        async with SandboxInterpreter(replace(LIMITS, step_timeout_s=0.5, max_snapshots=1)) as interpreter:
+            cell = f"import time\nwhile time.time() > {time.time() + 2}: pass\nx = 1"  # another time it takes too long
+            assert (await show(interpreter, (), cell)).status is CellStatus.OK
+            assert (await show(interpreter, cells(cell), "x")).text == "1"
+            await show(interpreter, (), "1", "other")
+            await asyncio.sleep(2)
+            for _ in range(2):
+                seen = await show(interpreter, cells(cell), "x")
+                assert (seen.status, seen.text.split(":")[0]) == (CellStatus.KILLED, "KilledError")
+                assert "stopped when they had to be run again" in seen.text
+
+    run(check())
+
+
 def test_memory_of_all_states_is_bounded() -> None:
     budget = 100 << 20
 

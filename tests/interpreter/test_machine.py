@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+import threading
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +16,17 @@ import pytest
 from processes import children
 
 from mcts_math.errors import InterpreterError
-from mcts_math.interpreter import Level, SandboxInterpreter, SandboxLimits, cell_run, parent, probe, tries
+from mcts_math.interpreter import (
+    BlockingInterpreter,
+    Level,
+    SandboxInterpreter,
+    SandboxLimits,
+    cell_run,
+    parent,
+    probe,
+    tries,
+)
+from mcts_math.judge import Judge
 from mcts_math.requests import Cell, CellStatus, Execute, Observation
 
 LIMITS = SandboxLimits(step_timeout_s=20.0, num_parents=1, modules=())
@@ -352,6 +363,42 @@ def test_a_clean_parent_that_can_not_be_started_is_an_error(monkeypatch: pytest.
             await SandboxInterpreter(LIMITS).start()
 
     run(check())
+
+
+@pytest.mark.parametrize("kind", [SandboxInterpreter, Judge])
+def test_what_did_not_start_leaves_no_process(kind: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def check() -> None:
+        level, real = await probe(LIMITS), parent.Parent.start
+        begun: list[int] = []
+
+        async def start(*args: Any, **kwargs: Any) -> parent.Parent:
+            begun.append(0)
+            if len(begun) == number:
+                raise InterpreterError("no room")
+            await asyncio.sleep(0.2)
+            return await real(*args, **kwargs)
+
+        monkeypatch.setattr(parent.Parent, "start", start)
+        for number in (1, 2):
+            begun.clear()
+            before = len(children())
+            with pytest.raises(InterpreterError, match="no room"):
+                async with kind(level=level):
+                    pass
+            await asyncio.sleep(0.4)
+            assert len(children()) == before
+
+    run(check())
+
+
+def test_a_blocking_interpreter_that_did_not_start_leaves_no_thread() -> None:
+    before = threading.active_count()
+    with (
+        pytest.raises(InterpreterError, match="no_such_module"),
+        BlockingInterpreter(replace(LIMITS, modules=("no_such_module",))),
+    ):
+        pass
+    assert threading.active_count() == before
 
 
 def test_a_clean_parent_that_is_closed_while_it_is_asked_for_a_sandbox_says_so() -> None:
