@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from mcts_math.errors import InterpreterError
 from mcts_math.interpreter.options import SandboxLimits
 from mcts_math.interpreter.parent import receive_with_pid
 from mcts_math.interpreter.worker import wire
@@ -56,6 +57,11 @@ class TimeUp(Exception):  # noqa: N818
     """A cell's time is used up."""
 
 
+def no_room(error: OSError) -> InterpreterError:
+    """What is raised where the machine gives this process no descriptor for a cell."""
+    return InterpreterError(f"a cell can't be run or looked after: {error}. Allow more open files (ulimit -n)")
+
+
 @dataclass(slots=True)
 class ProcessFacts:
     """What the kernel tells about a process.
@@ -73,7 +79,11 @@ class ProcessFacts:
 
     @classmethod
     def read(cls, pid: int) -> ProcessFacts | None:
-        """Reads /proc; None if there is no such process, or it is hidden."""
+        """Reads /proc; None if there is no such process, or it is hidden.
+
+        Raises:
+            InterpreterError: this process may open no more files.
+        """
         try:
             stat = _read(f"/proc/{pid}/stat")
             fields = stat[stat.rindex(b")") + 2 :].split()
@@ -83,6 +93,8 @@ class ProcessFacts:
                 num_pages = int(resident) - int(shared)
         except (FileNotFoundError, ProcessLookupError, PermissionError):
             return None
+        except OSError as error:
+            raise no_room(error) from error
         return cls(
             has_ended=fields[0] in (b"Z", b"X"),
             num_faults=num_faults,
@@ -167,7 +179,11 @@ class CellRun:
             if time.monotonic() - self.started >= HELLO_TIMEOUT_S:
                 self.stop(NoGreeting("a state does not fork"))
             return
-        facts = ProcessFacts.read(self.pid)
+        try:
+            facts = ProcessFacts.read(self.pid)
+        except InterpreterError as error:
+            self.stop(error)
+            return
         if facts is None:
             return  # it is gone: the stream will tell
         if facts.has_ended:
@@ -241,12 +257,16 @@ class CellRun:
             return
         try:
             self._on_hello(pid)
+            self._handle = os.pidfd_open(pid)
         except StateLost as refusal:
             self.stop(refusal)
             return
+        except ProcessLookupError:
+            pass  # it is gone already: the stream will end
+        except OSError as error:
+            self.stop(no_room(error))
+            return
         self.pid = pid
-        with contextlib.suppress(ProcessLookupError):  # it is gone already: the stream will end
-            self._handle = os.pidfd_open(pid)
         if self._unwanted:
             self.stop(TimeUp())
             return

@@ -6,6 +6,7 @@ import asyncio
 import gc
 import os
 import platform
+import re
 import resource
 import signal
 import sys
@@ -436,9 +437,17 @@ def test_blocking_interpreter() -> None:
 
 
 def test_limits_are_checked() -> None:
-    for wrong in ({"step_timeout_s": 0}, {"max_snapshots": 0}, {"max_running": 0}, {"memory_bytes": 1}):
-        with pytest.raises(ValueError, match=next(iter(wrong))):
-            SandboxLimits(**wrong)
+    infinite, huge = float("inf"), 10**30
+    for name, values in {
+        "step_timeout_s": (0, infinite, float("nan"), 1e300),
+        "cpu_s": (0, -1, huge),
+        "memory_bytes": (1, huge),
+        "max_snapshots": (0,),
+        "max_running": (0,),
+    }.items():
+        for value in values:
+            with pytest.raises(ValueError, match=re.escape(f" is {value}; it must be at least")):
+                SandboxLimits(**{name: value})  # type: ignore[arg-type]
 
 
 def test_all_questions_of_a_big_run_keep_their_states() -> None:

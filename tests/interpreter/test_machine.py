@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import os
+import resource
 import threading
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
@@ -379,7 +381,7 @@ def test_what_did_not_start_leaves_no_process(kind: Any, monkeypatch: pytest.Mon
             return await real(*args, **kwargs)
 
         monkeypatch.setattr(parent.Parent, "start", start)
-        for number in (1, 2):
+        for number in (1, 2):  # noqa: B007 - `start` reads it
             begun.clear()
             before = len(children())
             with pytest.raises(InterpreterError, match="no room"):
@@ -387,6 +389,33 @@ def test_what_did_not_start_leaves_no_process(kind: Any, monkeypatch: pytest.Mon
                     pass
             await asyncio.sleep(0.4)
             assert len(children()) == before
+
+    run(check())
+
+
+@pytest.mark.parametrize("num_free", [0, 2])
+def test_a_host_without_descriptors_is_told(num_free: int) -> None:
+    """With none a cell can't be ordered; with two it runs, and can't be looked after."""
+
+    async def check() -> None:
+        async with SandboxInterpreter(replace(LIMITS, max_sandboxes=4, max_snapshots=8)) as interpreter:
+            assert (await show(interpreter, "x = 1")).status is CellStatus.OK
+            limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (len([*Path("/proc/self/fd").iterdir()]) + 64, limits[1]))
+            held: list[int] = []
+            try:
+                with contextlib.suppress(OSError):
+                    while True:
+                        held.append(os.dup(0))
+                for descriptor in held[len(held) - num_free :]:
+                    os.close(descriptor)
+                with pytest.raises(InterpreterError, match="Allow more open files"):
+                    await show(interpreter, "while True: pass", "x = 1")
+            finally:
+                for descriptor in held[: len(held) - num_free]:
+                    os.close(descriptor)
+                resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+            assert (await show(interpreter, "x", "x = 1")).text == "1"
 
     run(check())
 
