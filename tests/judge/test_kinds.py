@@ -138,6 +138,22 @@ def test_an_error_whose_attributes_raise_is_told_as_it_is(ask: Ask, raised: str,
 
 
 @pytest.mark.parametrize("isolation", BOTH)
+@pytest.mark.parametrize(
+    "does", ["while True: pass", "raise SystemExit(0)", "raise KeyboardInterrupt", "raise GeneratorExit"]
+)
+def test_an_error_whose_text_can_not_be_had_fails_its_test_alone(ask: Ask, does: str, isolation: str) -> None:
+    code = (
+        f"class E(Exception):\n    def __str__(self):\n        {does}\ndef f(x):\n    if x == 1: raise E\n    return x"
+    )
+    problem = Problem(
+        "", "", "f", tuple(Case((x,), x) for x in range(3)), timeout_s=0.3, every_test=True, isolation=isolation
+    )
+    (judgement,) = ask((problem, code))
+    assert [test.passed for test in judgement.tests] == [True, False, True]
+    assert "its text raised" in judgement.result
+
+
+@pytest.mark.parametrize("isolation", BOTH)
 def test_that_no_process_can_be_started_is_said(ask: Ask, isolation: str) -> None:
     codes = (
         "from multiprocessing import Pool\ndef f(x):\n    with Pool(2) as p: return p.map(abs, [x])[0]",

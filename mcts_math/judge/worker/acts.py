@@ -200,10 +200,10 @@ class OutOfTime(BaseException):
 
 
 def describe(error: BaseException) -> str:
-    """Name and text of an exception."""
+    """Name and text of an exception; of the text, whatever asking for it raises."""
     try:
         text = str(error)[:_MAX_TEXT]
-    except Exception as other:
+    except BaseException as other:  # it ends the process, takes too long, breaks the connection: the test failed before
         text = f"(its text raised {type(other).__name__})"
     name = "" if isinstance(error, (RemoteError, OutOfTime)) else type(error).__name__
     notes = remote.own(error).get("__notes__")

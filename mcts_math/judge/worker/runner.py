@@ -55,7 +55,10 @@ class Runner:
             raise Verdict("bad_problem", f"`test` can't be run: {error}")
         self.num_tests += 1
         self.num_passed += error is None
-        detail = "" if error is None else self.explain(error)
+        detail = ""
+        if error is not None:
+            with self.begin():  # the code may have a word in it
+                detail = self.explain(error)
         if len(self.tests) < _MAX_KEPT:
             self.tests.append((_told(name), error is None, _told(detail)))
         if error is not None:
