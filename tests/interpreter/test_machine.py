@@ -7,6 +7,7 @@ import contextlib
 import errno
 import os
 import resource
+import socket
 import threading
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
@@ -428,6 +429,24 @@ def test_a_blocking_interpreter_that_did_not_start_leaves_no_thread() -> None:
     ):
         pass
     assert threading.active_count() == before
+
+
+def test_who_is_cancelled_while_a_message_arrives_goes_no_further() -> None:
+    async def check() -> None:
+        for num_turns in range(6):
+            ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            with ours, theirs:
+                ours.setblocking(False)
+                asked = asyncio.create_task(parent.Parent._receive(ours, 10.0))
+                await asyncio.sleep(0.01)
+                theirs.send(b"R")
+                for _ in range(num_turns):
+                    await asyncio.sleep(0)
+                if asked.cancel():
+                    with pytest.raises(asyncio.CancelledError):
+                        await asked
+
+    run(check())
 
 
 def test_a_clean_parent_that_is_closed_while_it_is_asked_for_a_sandbox_says_so() -> None:

@@ -9,6 +9,7 @@ import functools
 import inspect
 import os
 import signal
+import traceback
 import types
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -199,13 +200,24 @@ class OutOfTime(BaseException):
     """A test took longer than its problem allows."""
 
 
+def of_class(kind: type[Any], name: str) -> Any:
+    """`__name__` or `__module__` of a class, whatever its own class says."""
+    return vars(type)[name].__get__(kind)
+
+
+def calls_of(error: BaseException) -> list[tuple[str, int]]:
+    """File and line of each call that an exception went through, the innermost last; whatever the exception says."""
+    trace = vars(BaseException)["__traceback__"].__get__(error)
+    return [(frame.f_code.co_filename, line) for frame, line in traceback.walk_tb(trace)]
+
+
 def describe(error: BaseException) -> str:
     """Name and text of an exception; of the text, whatever asking for it raises."""
     try:
         text = str(error)[:_MAX_TEXT]
     except BaseException as other:  # it ends the process, takes too long, breaks the connection: the test failed before
-        text = f"(its text raised {type(other).__name__})"
-    name = "" if isinstance(error, (RemoteError, OutOfTime)) else type(error).__name__
+        text = f"(its text raised {of_class(type(other), '__name__')})"
+    name = "" if issubclass(type(error), (RemoteError, OutOfTime)) else of_class(type(error), "__name__")
     notes = remote.own(error).get("__notes__")
     is_refusal = type(notes) is list and [*map(type, notes)] == [str] and notes[0] == _NO_PROCESSES
     hint = _NO_PROCESSES if is_refusal else ""
@@ -218,8 +230,5 @@ _OF_PROCESSES = ("/multiprocessing/", "/concurrent/futures/process.py", "/subpro
 
 def note_refusal(error: BaseException) -> None:
     """Notes what an error of the system means that came of starting a process."""
-    trace = error.__traceback__ if isinstance(error, OSError) else None
-    while trace is not None:
-        if any(part in trace.tb_frame.f_code.co_filename for part in _OF_PROCESSES):
-            error.__notes__ = [_NO_PROCESSES]  # type: ignore[attr-defined,unused-ignore]
-        trace = trace.tb_next
+    if issubclass(type(error), OSError) and any(part in file for file, _ in calls_of(error) for part in _OF_PROCESSES):
+        error.__notes__ = [_NO_PROCESSES]  # type: ignore[attr-defined,unused-ignore]
