@@ -31,7 +31,6 @@ class BlockingInterpreter:
         self._interpreter = SandboxInterpreter(limits)
 
     def __enter__(self) -> BlockingInterpreter:
-        """Starts."""
         try:
             self.start()
         except BaseException:
@@ -40,7 +39,6 @@ class BlockingInterpreter:
         return self
 
     def __exit__(self, *exc: object) -> None:
-        """Closes."""
         self.close()
 
     def _wait(self, call: Coroutine[Any, Any, _T]) -> _T:

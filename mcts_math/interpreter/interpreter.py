@@ -65,7 +65,6 @@ class SandboxInterpreter:
         self._audit_due = False
 
     async def __aenter__(self) -> SandboxInterpreter:
-        """Starts."""
         try:
             await self.start()
         except BaseException:
@@ -74,7 +73,6 @@ class SandboxInterpreter:
         return self
 
     async def __aexit__(self, *exc: object) -> None:
-        """Closes."""
         await self.close()
 
     @property

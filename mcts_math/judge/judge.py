@@ -20,7 +20,7 @@ from mcts_math.interpreter.levels import require
 from mcts_math.interpreter.parent import Parent
 from mcts_math.interpreter.worker import wire
 from mcts_math.judge.code import readings
-from mcts_math.judge.problem import MOST_S, NO_CODE, ONE_PROCESS, Judgement, Problem, written_as_json
+from mcts_math.judge.problem import NO_CODE, ONE_PROCESS, Judgement, Problem, written_as_json
 from mcts_math.judge.sandbox import WARM_UP, Examined, Lost
 
 _MAX_TRIES = 3
@@ -49,7 +49,7 @@ class JudgeLimits:
 
     timeout_s: float = 3.0
     total_timeout_s: float = 60.0
-    max_total_timeout_s: float = MOST_S
+    max_total_timeout_s: float = 900.0
     memory_bytes: int = 512 << 20
     max_code_chars: int = 256 << 10
     max_threads: int = 64
@@ -98,7 +98,6 @@ class Judge:
         self._closed = False
 
     async def __aenter__(self) -> Judge:
-        """Starts."""
         try:
             await self.start()
         except BaseException:
@@ -107,7 +106,6 @@ class Judge:
         return self
 
     async def __aexit__(self, *exc: object) -> None:
-        """Closes."""
         await self.close()
 
     async def start(self) -> Level:

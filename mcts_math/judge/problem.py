@@ -14,8 +14,6 @@ from mcts_math.errors import TaskError
 
 _NAME: Final = re.compile(r"(?P<root>[^\W\d]\w*)(?:(?P<made>\(\))?\.(?P<method>[^\W\d]\w*))?")
 _NUMBERS: Final = {"timeout_s": 0.01, "tolerance": 0.0}
-MOST_S: Final = 900.0
-"""Most that the cases of one problem get together, where nobody says otherwise."""
 TWO_PROCESSES, ONE_PROCESS = "two_processes", "one_process"
 
 

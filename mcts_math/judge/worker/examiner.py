@@ -217,18 +217,13 @@ def _method(kind: Any, made: bool, name: str) -> Callable[..., Any]:
     return candidate
 
 
-def receive_problem(host: socket.socket) -> tuple[dict[str, Any], socket.socket | None]:
-    """The problem, and the connection to the judged code, if there is one."""
-    size, fds, _, _ = socket.recv_fds(host, 4, 1)
-    text = host.recv(int.from_bytes(size, "big"), socket.MSG_WAITALL)
-    return json.loads(text), socket.socket(fileno=fds[0]) if fds else None
-
-
 def main(host: socket.socket) -> None:
     """Examines, tells the host, and ends; never returns."""
     leave, dumps = os._exit, json.dumps
-    problem, channel = receive_problem(host)
-    examination = Examination(problem, Guard() if channel is None else Peer(channel, allowed))
+    size, fds, _, _ = socket.recv_fds(host, 4, 1)  # with the connection to the judged code, if there is one
+    problem = json.loads(host.recv(int.from_bytes(size, "big"), socket.MSG_WAITALL))
+    place = Peer(socket.socket(fileno=fds[0]), allowed) if fds else Guard()
+    examination = Examination(problem, place)
     verdict = examination.verdict()
     runner = examination.runner
     reply = {
