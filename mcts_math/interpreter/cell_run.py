@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from mcts_math.errors import InterpreterError
 from mcts_math.interpreter.options import SandboxLimits
-from mcts_math.interpreter.parent import receive_with_pid
+from mcts_math.interpreter.parent import no_room, receive_with_pid
 from mcts_math.interpreter.worker import wire
 
 HELLO_TIMEOUT_S = 10.0
@@ -55,11 +55,6 @@ class Preempted(StateLost):
 
 class TimeUp(Exception):  # noqa: N818
     """A cell's time is used up."""
-
-
-def no_room(error: OSError) -> InterpreterError:
-    """What is raised where the machine gives this process no descriptor for a cell."""
-    return InterpreterError(f"a cell can't be run or looked after: {error}. Allow more open files (ulimit -n)")
 
 
 @dataclass(slots=True)
@@ -302,15 +297,3 @@ def _read(path: str) -> bytes:
         return os.read(file, 4096)
     finally:
         os.close(file)
-
-
-def kill(pid: int, start_ticks: int) -> None:
-    """Kills a process, known by when it started; not another one that got its number meanwhile."""
-    with contextlib.suppress(ProcessLookupError):  # it went by itself
-        handle = os.pidfd_open(pid)
-        try:
-            facts = ProcessFacts.read(pid)
-            if facts is not None and facts.start_ticks == start_ticks:
-                signal.pidfd_send_signal(handle, signal.SIGKILL)
-        finally:
-            os.close(handle)

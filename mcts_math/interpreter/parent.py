@@ -34,6 +34,11 @@ class MachineBusyError(InterpreterError):
     """The machine has no room for another process just now."""
 
 
+def no_room(error: OSError) -> InterpreterError:
+    """What is raised where the machine gives this process no descriptor for a cell."""
+    return InterpreterError(f"a cell can't be run or looked after: {error}. Allow more open files (ulimit -n)")
+
+
 def require_platform() -> None:
     """Refuses machines whose system calls are not known here, before anything is started.
 

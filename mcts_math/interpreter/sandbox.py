@@ -18,12 +18,10 @@ from mcts_math.interpreter.cell_run import (
     StateLost,
     Tampered,
     TimeUp,
-    kill,
-    no_room,
 )
 from mcts_math.interpreter.options import SandboxLimits
-from mcts_math.interpreter.parent import Connection
-from mcts_math.interpreter.processes import StateProcess
+from mcts_math.interpreter.parent import Connection, no_room
+from mcts_math.interpreter.processes import StateProcess, kill
 from mcts_math.interpreter.watch import Watch
 from mcts_math.interpreter.worker import wire
 from mcts_math.interpreter.worker.cell import truncate

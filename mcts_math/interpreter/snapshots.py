@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -57,6 +58,17 @@ class State:
         while state is not None:
             yield state
             state = state.parent
+
+
+@dataclass(slots=True, eq=False)
+class Session:
+    """One question."""
+
+    root: State = field(default_factory=lambda: State(None, Cell("")))
+    sandbox: Sandbox | None = None
+    num_running: int = 0
+    released: bool = False
+    rebuilding: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
 class SnapshotStore:

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from mcts_math.errors import ConfigError, JudgeError, TaskError
 from mcts_math.judge.code import extract_code
-from mcts_math.judge.judge import JudgeLimits
-from mcts_math.judge.problem import NO_CODE, Judgement, Problem, written_as_json
+from mcts_math.judge.judge import JudgeLimits, written_as_json
+from mcts_math.judge.problem import NO_CODE, Judgement, Problem
 
 if TYPE_CHECKING:
     import httpx2

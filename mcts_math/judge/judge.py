@@ -11,7 +11,8 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 
 from mcts_math.errors import InterpreterError, JudgeError, TaskError
@@ -20,7 +21,7 @@ from mcts_math.interpreter.levels import require
 from mcts_math.interpreter.parent import Parent
 from mcts_math.interpreter.worker import wire
 from mcts_math.judge.code import readings
-from mcts_math.judge.problem import NO_CODE, ONE_PROCESS, Judgement, Problem, written_as_json
+from mcts_math.judge.problem import NO_CODE, ONE_PROCESS, Judgement, Problem
 from mcts_math.judge.sandbox import WARM_UP, Examined, Lost
 
 _MAX_TRIES = 3
@@ -76,6 +77,17 @@ class JudgeLimits:
             modules=self.modules,
             allow_unsafe_exec=self.allow_unsafe_exec,
         )
+
+
+@contextmanager
+def written_as_json() -> Iterator[None]:
+    """Raises TaskError where what is written within is no JSON: cases may hold any value."""
+    try:
+        yield
+    except RecursionError:
+        raise TaskError("the problem's cases hold lists within lists, too deep to be handed over") from None
+    except (TypeError, ValueError) as error:
+        raise TaskError(f"the problem's cases can't be handed over as JSON: {error}") from None
 
 
 class Judge:

@@ -6,7 +6,6 @@ import json
 import keyword
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import asdict, astuple, dataclass
 from typing import Any, ClassVar, Final, Protocol
 
@@ -124,17 +123,6 @@ class Problem:
             if getattr(self, name) != getattr(usual, name):
                 record[name] = getattr(self, name)
         return record
-
-
-@contextmanager
-def written_as_json() -> Iterator[None]:
-    """Raises TaskError where what is written within is no JSON: cases may hold any value."""
-    try:
-        yield
-    except RecursionError:
-        raise TaskError("the problem's cases hold lists within lists, too deep to be handed over") from None
-    except (TypeError, ValueError) as error:
-        raise TaskError(f"the problem's cases can't be handed over as JSON: {error}") from None
 
 
 def _text(record: Mapping[str, Any], field: str, where: str, default: str | None = None) -> str:
