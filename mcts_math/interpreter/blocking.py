@@ -31,12 +31,14 @@ class BlockingInterpreter:
         self._interpreter = SandboxInterpreter(limits)
 
     def __enter__(self) -> BlockingInterpreter:
-        """Starts."""
-        self.start()
+        try:
+            self.start()
+        except BaseException:
+            self.close()
+            raise
         return self
 
     def __exit__(self, *exc: object) -> None:
-        """Closes."""
         self.close()
 
     def _wait(self, call: Coroutine[Any, Any, _T]) -> _T:

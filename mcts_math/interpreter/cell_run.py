@@ -13,8 +13,9 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from mcts_math.errors import InterpreterError
 from mcts_math.interpreter.options import SandboxLimits
-from mcts_math.interpreter.parent import receive_with_pid
+from mcts_math.interpreter.parent import no_room, receive_with_pid
 from mcts_math.interpreter.worker import wire
 
 HELLO_TIMEOUT_S = 10.0
@@ -30,6 +31,10 @@ _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 class StateLost(Exception):  # noqa: N818 - an event, not an error
     """The state that a step should start from is gone; nothing was run, or its sandbox died under it."""
+
+
+class NotRebuilt(StateLost):
+    """The state was put away, and could not be made again: one of its cells was cut this time."""
 
 
 class Tampered(StateLost):
@@ -69,7 +74,11 @@ class ProcessFacts:
 
     @classmethod
     def read(cls, pid: int) -> ProcessFacts | None:
-        """Reads /proc; None if there is no such process, or it is hidden."""
+        """Reads /proc; None if there is no such process, or it is hidden.
+
+        Raises:
+            InterpreterError: this process may open no more files.
+        """
         try:
             stat = _read(f"/proc/{pid}/stat")
             fields = stat[stat.rindex(b")") + 2 :].split()
@@ -79,6 +88,8 @@ class ProcessFacts:
                 num_pages = int(resident) - int(shared)
         except (FileNotFoundError, ProcessLookupError, PermissionError):
             return None
+        except OSError as error:
+            raise no_room(error) from error
         return cls(
             has_ended=fields[0] in (b"Z", b"X"),
             num_faults=num_faults,
@@ -163,7 +174,11 @@ class CellRun:
             if time.monotonic() - self.started >= HELLO_TIMEOUT_S:
                 self.stop(NoGreeting("a state does not fork"))
             return
-        facts = ProcessFacts.read(self.pid)
+        try:
+            facts = ProcessFacts.read(self.pid)
+        except InterpreterError as error:
+            self.stop(error)
+            return
         if facts is None:
             return  # it is gone: the stream will tell
         if facts.has_ended:
@@ -237,12 +252,16 @@ class CellRun:
             return
         try:
             self._on_hello(pid)
+            self._handle = os.pidfd_open(pid)
         except StateLost as refusal:
             self.stop(refusal)
             return
+        except ProcessLookupError:
+            pass  # it is gone already: the stream will end
+        except OSError as error:
+            self.stop(no_room(error))
+            return
         self.pid = pid
-        with contextlib.suppress(ProcessLookupError):  # it is gone already: the stream will end
-            self._handle = os.pidfd_open(pid)
         if self._unwanted:
             self.stop(TimeUp())
             return
@@ -278,15 +297,3 @@ def _read(path: str) -> bytes:
         return os.read(file, 4096)
     finally:
         os.close(file)
-
-
-def kill(pid: int, start_ticks: int) -> None:
-    """Kills a process, known by when it started; not another one that got its number meanwhile."""
-    with contextlib.suppress(ProcessLookupError):  # it went by itself
-        handle = os.pidfd_open(pid)
-        try:
-            facts = ProcessFacts.read(pid)
-            if facts is not None and facts.start_ticks == start_ticks:
-                signal.pidfd_send_signal(handle, signal.SIGKILL)
-        finally:
-            os.close(handle)

@@ -7,16 +7,15 @@ import contextlib
 import itertools
 import time
 from collections import OrderedDict
-from dataclasses import dataclass, field
 
 from mcts_math.errors import InterpreterError
-from mcts_math.interpreter.cell_run import Preempted, StateLost
+from mcts_math.interpreter.cell_run import NotRebuilt, Preempted, StateLost
 from mcts_math.interpreter.levels import Level, probe, require
 from mcts_math.interpreter.options import SandboxLimits
 from mcts_math.interpreter.parent import Parent
 from mcts_math.interpreter.processes import StateProcess
 from mcts_math.interpreter.sandbox import RunResult, Sandbox
-from mcts_math.interpreter.snapshots import SnapshotStore, State
+from mcts_math.interpreter.snapshots import Session, SnapshotStore, State
 from mcts_math.interpreter.tries import Tries
 from mcts_math.interpreter.watch import Watch
 from mcts_math.interpreter.worker import wire
@@ -24,17 +23,6 @@ from mcts_math.requests import Cell, CellStatus, Execute, Observation
 
 _AUDIT_S, _AUDITED = 0.5, 512  # how often, and how many states: 30 to 60 µs each
 _AUDIT_SHARE = 0.02  # of the time is spent on it at most; thousands of states must wait for their turn
-
-
-@dataclass(slots=True, eq=False)
-class _Session:
-    """One question."""
-
-    root: State = field(default_factory=lambda: State(None, Cell("")))
-    sandbox: Sandbox | None = None
-    num_running: int = 0
-    released: bool = False
-    rebuilding: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
 class SandboxInterpreter:
@@ -53,8 +41,8 @@ class SandboxInterpreter:
         self.level = level
         self._parents: list[Parent | None] = [None] * self.limits.num_parents
         self._turns = itertools.count()
-        self._sessions: dict[str, _Session] = {}
-        self._with_sandbox: OrderedDict[_Session, None] = OrderedDict()  # least recently used first
+        self._sessions: dict[str, Session] = {}
+        self._with_sandbox: OrderedDict[Session, None] = OrderedDict()  # least recently used first
         self._store = SnapshotStore(self.limits)
         self._watch = Watch(self.limits, self._store.make_room)
         self._running = asyncio.Semaphore(self.limits.max_running)
@@ -65,12 +53,14 @@ class SandboxInterpreter:
         self._audit_due = False
 
     async def __aenter__(self) -> SandboxInterpreter:
-        """Starts."""
-        await self.start()
+        try:
+            await self.start()
+        except BaseException:
+            await self.close()
+            raise
         return self
 
     async def __aexit__(self, *exc: object) -> None:
-        """Closes."""
         await self.close()
 
     @property
@@ -101,7 +91,10 @@ class SandboxInterpreter:
         """
         async with self._starting:
             level = await self._prepare()
-            await asyncio.gather(*(self._start_parent(i, level) for i in range(len(self._parents))))
+            starts = (self._start_parent(i, level) for i in range(len(self._parents)))
+            ends = await asyncio.gather(*starts, return_exceptions=True)  # none goes on when this returns
+            if fault := next((end for end in ends if end is not None), None):
+                raise fault
         return level
 
     async def _prepare(self) -> Level:
@@ -131,7 +124,7 @@ class SandboxInterpreter:
         """
         if len(request.cell.code) > wire.MAX_CODE_BYTES // 4:
             return Observation("MemoryError: the code is too long", CellStatus.ERROR)
-        session = self._sessions.setdefault(request.session, _Session())  # now: it may be released while this waits
+        session = self._sessions.setdefault(request.session, Session())  # now: it may be released while this waits
         tries, rank = Tries(), next(self._ranks)
         try:
             while not session.released and tries.left:
@@ -152,7 +145,7 @@ class SandboxInterpreter:
                 self._preempted.release()
         return Observation(tries.last_text, CellStatus.KILLED)
 
-    async def _attempt(self, session: _Session, request: Execute, rank: int) -> tuple[RunResult, bool]:
+    async def _attempt(self, session: Session, request: Execute, rank: int) -> tuple[RunResult, bool]:
         """Runs a cell, after those that led to its state where the state has no process; and whether that was so.
 
         Only who can go on takes a running slot: who has something to rebuild waits for its session's lock first.
@@ -169,7 +162,7 @@ class SandboxInterpreter:
                 process, rebuilt = await self._rebuild(session, sandbox, state, rank)
             return await self._run(session, sandbox, state, process, request.cell, rank), rebuilt
 
-    def _find(self, session: _Session, request: Execute) -> tuple[Sandbox, State, StateProcess] | None:
+    def _find(self, session: Session, request: Execute) -> tuple[Sandbox, State, StateProcess] | None:
         """The process to fork, if there is one."""
         sandbox = session.sandbox
         if sandbox is None or not sandbox.alive:
@@ -182,7 +175,7 @@ class SandboxInterpreter:
         return (sandbox, state, process) if process is not None else None
 
     async def _run(
-        self, session: _Session, sandbox: Sandbox, state: State, process: StateProcess, cell: Cell, rank: int
+        self, session: Session, sandbox: Sandbox, state: State, process: StateProcess, cell: Cell, rank: int
     ) -> RunResult:
         """Runs a cell in a fork of a state's process, and keeps the state that it leaves."""
         session.num_running += 1
@@ -217,7 +210,7 @@ class SandboxInterpreter:
             parents, self._parents = self._parents, [None] * len(self._parents)
             await asyncio.gather(*(parent.close() for parent in parents if parent is not None))
 
-    async def _sandbox(self, session: _Session) -> Sandbox:
+    async def _sandbox(self, session: Session) -> Sandbox:
         """The session's live sandbox, a new one if need be."""
         if session.released:
             raise StateLost("the session was released")
@@ -245,7 +238,7 @@ class SandboxInterpreter:
             raise StateLost(str(error)) from error
         return Sandbox(connection, self.limits, self._watch)
 
-    async def _rebuild(self, session: _Session, sandbox: Sandbox, state: State, rank: int) -> tuple[StateProcess, bool]:
+    async def _rebuild(self, session: Session, sandbox: Sandbox, state: State, rank: int) -> tuple[StateProcess, bool]:
         """The process of a state, and whether cells had to be run again for it."""
         missing = []
         at, process = session.root, sandbox.root
@@ -260,15 +253,17 @@ class SandboxInterpreter:
             await self._run(session, sandbox, at, process, above.cell, rank)
             if above.process is not None:
                 at, process = above, above.process
+            elif above.made:
+                raise NotRebuilt("a cell that ran to its end was stopped when it was run again")
         return process, state.parent is not None and len(missing) > 0
 
-    def _keep(self, session: _Session, sandbox: Sandbox, state: State, result: RunResult) -> None:
+    def _keep(self, session: Session, sandbox: Sandbox, state: State, result: RunResult) -> None:
         if session.sandbox is not sandbox:  # put away or released meanwhile, and its processes with it
             return
         if result.process is None:
-            state.void = state.process is None
+            state.void = not state.made
         else:
-            state.void = False
+            state.made, state.void = True, False
             self._store.add(state, result.process, sandbox)
             self._plan_audit(_AUDIT_S)
 
@@ -284,7 +279,7 @@ class SandboxInterpreter:
         if len(self._store):
             self._plan_audit(max(_AUDIT_S, (time.thread_time() - begun) / _AUDIT_SHARE))
 
-    def _put_away(self, session: _Session) -> None:
+    def _put_away(self, session: Session) -> None:
         sandbox, session.sandbox = session.sandbox, None
         self._with_sandbox.pop(session, None)
         if sandbox is not None:

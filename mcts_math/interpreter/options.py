@@ -12,6 +12,7 @@ from typing import Literal
 from mcts_math.errors import InterpreterError
 
 _OTHER_FILES = 512  # of the host program, at most
+_MOST = 1 << 58  # of any limit: the kernel's own numbers are larger
 _FILES_PER_SANDBOX = 8  # its own two and those of four states and steps
 
 
@@ -79,6 +80,7 @@ class SandboxLimits:
         """Refuses values that could not work."""
         low = {
             "step_timeout_s": 0.001,
+            "cpu_seconds": 1,
             "memory_bytes": 16 << 20,
             "snapshot_bytes": 0,
             "max_snapshots": 1,
@@ -91,8 +93,10 @@ class SandboxLimits:
             "temp_bytes": 0,
         }
         for name, least in low.items():
-            if not getattr(self, name) >= least:
-                raise ValueError(f"SandboxLimits.{name} is {getattr(self, name)!r}; it must be at least {least}")
+            if not least <= getattr(self, name) <= _MOST:
+                raise ValueError(
+                    f"SandboxLimits.{name} is {getattr(self, name)!r}; it must be at least {least} and at most 2**58"
+                )
         if self.observations not in ("published", "exact"):
             raise ValueError(f"SandboxLimits.observations is {self.observations!r}; it must be published or exact")
         for path in self.input_files:

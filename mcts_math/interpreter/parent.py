@@ -34,6 +34,11 @@ class MachineBusyError(InterpreterError):
     """The machine has no room for another process just now."""
 
 
+def no_room(error: OSError) -> InterpreterError:
+    """What is raised where the machine gives this process no descriptor for a cell."""
+    return InterpreterError(f"a cell can't be run or looked after: {error}. Allow more open files (ulimit -n)")
+
+
 def require_platform() -> None:
     """Refuses machines whose system calls are not known here, before anything is started.
 
@@ -254,14 +259,14 @@ class Parent:
     async def _receive(sock: socket.socket, timeout_s: float) -> tuple[bytes, int]:
         """A message, and who sent it; see `receive_with_pid`."""
         loop = asyncio.get_running_loop()
-        readable = asyncio.Event()
-        loop.add_reader(sock, readable.set)
+        readable: asyncio.Future[None] = loop.create_future()
+        loop.add_reader(sock, lambda: None if readable.done() else readable.set_result(None))
         try:
-            await asyncio.wait_for(readable.wait(), timeout_s)
-        except asyncio.TimeoutError:
-            return wire.BROKEN + f"no answer for {timeout_s:.0f} s".encode(), -1
+            await asyncio.wait({readable}, timeout=timeout_s)  # `wait_for` loses a cancellation at the same moment
         finally:
             loop.remove_reader(sock)
+        if not readable.done():
+            return wire.BROKEN + f"no answer for {timeout_s:.0f} s".encode(), -1
         return receive_with_pid(sock, 8192)
 
 

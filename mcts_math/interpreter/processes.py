@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import signal
 import socket
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -60,3 +63,15 @@ class StateProcess:
 
     def _leave(self) -> None:
         self.num_users -= 1
+
+
+def kill(pid: int, start_ticks: int) -> None:
+    """Kills a process, known by when it started; not another one that got its number meanwhile."""
+    with contextlib.suppress(ProcessLookupError):  # it went by itself
+        handle = os.pidfd_open(pid)
+        try:
+            facts = ProcessFacts.read(pid)
+            if facts is not None and facts.start_ticks == start_ticks:
+                signal.pidfd_send_signal(handle, signal.SIGKILL)
+        finally:
+            os.close(handle)

@@ -18,11 +18,10 @@ from mcts_math.interpreter.cell_run import (
     StateLost,
     Tampered,
     TimeUp,
-    kill,
 )
 from mcts_math.interpreter.options import SandboxLimits
-from mcts_math.interpreter.parent import Connection
-from mcts_math.interpreter.processes import StateProcess
+from mcts_math.interpreter.parent import Connection, no_room
+from mcts_math.interpreter.processes import StateProcess, kill
 from mcts_math.interpreter.watch import Watch
 from mcts_math.interpreter.worker import wire
 from mcts_math.interpreter.worker.cell import truncate
@@ -85,6 +84,7 @@ class Sandbox:
 
         Raises:
             StateLost: `parent` is gone or can't fork, or the cell was stopped for want of memory (`Preempted`).
+            InterpreterError: this process may open no more files.
         """
         result = await self._step(parent, cell, rank)
         busy = result.process
@@ -114,7 +114,10 @@ class Sandbox:
         return replace(result, process=process)
 
     async def _step(self, parent: StateProcess, cell: Cell, rank: int) -> RunResult:
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        except OSError as error:
+            raise no_room(error) from error
         ours.setblocking(False)
         ours.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
         use = parent.use()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ class State:
         parent: the state before, None at the root.
         cell: what led here.
         process: its process; None at the root (whose process is its sandbox's), and where it was evicted or never made.
+        made: it has had a process: its cell can be run to its end.
         void: the cell was cut by a limit; the state is the parent's.
         children: the states after one more cell.
         num_bytes: what its process holds, or held when it went and still has forks.
@@ -29,6 +31,7 @@ class State:
     parent: State | None
     cell: Cell
     process: StateProcess | None = None
+    made: bool = False
     void: bool = False
     children: dict[Cell, State] = field(default_factory=dict)
     num_bytes: int = 0
@@ -55,6 +58,17 @@ class State:
         while state is not None:
             yield state
             state = state.parent
+
+
+@dataclass(slots=True, eq=False)
+class Session:
+    """One question."""
+
+    root: State = field(default_factory=lambda: State(None, Cell("")))
+    sandbox: Sandbox | None = None
+    num_running: int = 0
+    released: bool = False
+    rebuilding: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
 class SnapshotStore:

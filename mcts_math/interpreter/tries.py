@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mcts_math.errors import InterpreterError
-from mcts_math.interpreter.cell_run import NoGreeting, Refused, StateLost, Tampered
+from mcts_math.interpreter.cell_run import NoGreeting, NotRebuilt, Refused, StateLost, Tampered
 from mcts_math.interpreter.sandbox import KILLED_TEXT, Sandbox
 
 MAX_LOSSES, MAX_DEATHS, MAX_FAILURES, MAX_REFUSALS = 2, 10, 10, 5
 _REFUSED_PAUSE_S = 0.1
+_NOT_REBUILT_TEXT = "KilledError: the cells before this one ran, and were stopped when they had to be run again."
 _REFUSED_TEXT = "KilledError: the machine had no room for another process, though the cell was tried again."
 
 
@@ -23,6 +24,7 @@ class Tries:
         num_failures: to have a sandbox at all.
         num_refusals: times that a state said that the machine is busy. Whether that is true, the next sandbox shows.
         preempted: it was stopped for want of memory.
+        not_rebuilt: the last loss was that its state could not be made again.
     """
 
     num_losses: int = 0
@@ -30,6 +32,7 @@ class Tries:
     num_failures: int = 0
     num_refusals: int = 0
     preempted: bool = False
+    not_rebuilt: bool = False
 
     @property
     def left(self) -> bool:
@@ -42,6 +45,7 @@ class Tries:
         Raises:
             InterpreterError: it keeps being that of the machine.
         """
+        self.not_rebuilt = isinstance(lost, NotRebuilt)
         if isinstance(lost, Tampered):
             self.num_losses = MAX_LOSSES
         elif sandbox is None or not sandbox.owner_alive:
@@ -63,4 +67,6 @@ class Tries:
     @property
     def last_text(self) -> str:
         """What a cell shows that will not be tried again. The machine is well: it is this branch that is not."""
+        if self.not_rebuilt:
+            return _NOT_REBUILT_TEXT
         return _REFUSED_TEXT if self.num_refusals >= MAX_REFUSALS else KILLED_TEXT

@@ -17,13 +17,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from mcts_math.errors import ConfigError, JudgeError, TaskError
 from mcts_math.judge.code import extract_code
-from mcts_math.judge.problem import MOST_S, NO_CODE, Judgement, Problem
+from mcts_math.judge.judge import JudgeLimits, written_as_json
+from mcts_math.judge.problem import NO_CODE, Judgement, Problem
 
 if TYPE_CHECKING:
     import httpx2
 
 _MAX_PAUSE_S: Final = 10.0
-_MAX_REPLY_BYTES: Final = 1 << 20
+_MAX_REPLY_BYTES: Final = 16 << 20  # as much as a judge's own sandbox may say
 _SHOWN: Final = 200
 _JSON: Final = {"Content-Type": "application/json"}
 
@@ -48,7 +49,8 @@ class JudgeClient:
         address: of the service, as in `OJ_API`; "http://" is added where it names no scheme.
         num_tries: of one request, >= 1; tries that found it busy do not count.
         pause_s: before the second try; doubles with each, up to 10 s.
-        timeout_s: of one try, from the first byte sent to the last one received; and what the problem's cases may take.
+        timeout_s: of one try, from the first byte sent to the last one received; and, for a problem with a limit for
+            each test, all that a service gives it by default (`JudgeLimits.time_for`).
         patience_s: longest wait for a service that says it is busy.
         max_in_flight: requests at a time; more wait here.
 
@@ -87,12 +89,13 @@ class JudgeClient:
         """Has the code in a completion judged.
 
         Raises:
-            TaskError: the service refuses the problem.
+            TaskError: the service refuses the problem, or its cases are no JSON.
             JudgeError: the service can't be reached, or answers rubbish, again and again.
         """
+        more_s = 0.0 if problem.timeout_s is None else JudgeLimits().time_for(problem)
         content = {"problem": problem.to_record(), "completion": completion, "details": True}
         async with self._in_flight:
-            data = await self._ask(content, self._timeout_s + min(problem.needed_s, MOST_S))
+            data = await self._ask(content, self._timeout_s + more_s)
         if "code" not in data:  # only our own service says what it judged
             data["code"] = None if data["result"] == NO_CODE else extract_code(completion, problem.names)
         return Judgement.from_record(data)
@@ -120,9 +123,11 @@ class JudgeClient:
     async def _try(self, content: dict[str, Any], timeout_s: float) -> dict[str, Any]:
         import httpx2
 
+        with written_as_json():
+            text = json.dumps(content)
         try:
             # httpx bounds each read by itself: a service that drips would never be too slow.
-            response, body = await asyncio.wait_for(self._send(json.dumps(content), timeout_s), timeout_s)
+            response, body = await asyncio.wait_for(self._send(text, timeout_s), timeout_s)
         except (httpx2.TimeoutException, asyncio.TimeoutError) as error:
             raise _Failed("no answer in time") from error
         except (httpx2.HTTPError, httpx2.StreamError) as error:

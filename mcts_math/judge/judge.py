@@ -9,10 +9,11 @@ sandbox, and less protection. See `docs/judge.md`.
 from __future__ import annotations
 
 import asyncio
+import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from typing import Any
 
 from mcts_math.errors import InterpreterError, JudgeError, TaskError
 from mcts_math.interpreter import Level, SandboxLimits, probe
@@ -20,7 +21,7 @@ from mcts_math.interpreter.levels import require
 from mcts_math.interpreter.parent import Parent
 from mcts_math.interpreter.worker import wire
 from mcts_math.judge.code import readings
-from mcts_math.judge.problem import MOST_S, NO_CODE, ONE_PROCESS, Judgement, Problem
+from mcts_math.judge.problem import NO_CODE, ONE_PROCESS, Judgement, Problem
 from mcts_math.judge.sandbox import WARM_UP, Examined, Lost
 
 _MAX_TRIES = 3
@@ -49,7 +50,7 @@ class JudgeLimits:
 
     timeout_s: float = 3.0
     total_timeout_s: float = 60.0
-    max_total_timeout_s: float = MOST_S
+    max_total_timeout_s: float = 900.0
     memory_bytes: int = 512 << 20
     max_code_chars: int = 256 << 10
     max_threads: int = 64
@@ -65,6 +66,9 @@ class JudgeLimits:
 
     def sandbox_limits(self) -> SandboxLimits:
         """The same for one sandbox. Raises ValueError where a limit could not work."""
+        for name in ("timeout_s", "total_timeout_s", "max_total_timeout_s"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"JudgeLimits.{name} is {getattr(self, name)!r}; it must be above 0")
         return SandboxLimits(
             step_timeout_s=max(self.timeout_s, self.total_timeout_s, self.max_total_timeout_s),
             memory_bytes=self.memory_bytes,
@@ -73,6 +77,17 @@ class JudgeLimits:
             modules=self.modules,
             allow_unsafe_exec=self.allow_unsafe_exec,
         )
+
+
+@contextmanager
+def written_as_json() -> Iterator[None]:
+    """Raises TaskError where what is written within is no JSON: cases may hold any value."""
+    try:
+        yield
+    except RecursionError:
+        raise TaskError("the problem's cases hold lists within lists, too deep to be handed over") from None
+    except (TypeError, ValueError) as error:
+        raise TaskError(f"the problem's cases can't be handed over as JSON: {error}") from None
 
 
 class Judge:
@@ -95,12 +110,14 @@ class Judge:
         self._closed = False
 
     async def __aenter__(self) -> Judge:
-        """Starts."""
-        await self.start()
+        try:
+            await self.start()
+        except BaseException:
+            await self.close()
+            raise
         return self
 
     async def __aexit__(self, *exc: object) -> None:
-        """Closes."""
         await self.close()
 
     async def start(self) -> Level:
@@ -129,7 +146,7 @@ class Judge:
         """Runs the tests of a problem on the code in a completion.
 
         Raises:
-            TaskError: the problem's own prompt or tests can't be run.
+            TaskError: the problem's own prompt or tests can't be run, or its cases are no JSON.
             InterpreterError: this machine can't lock code in.
             JudgeError: the sandbox keeps breaking down, through no fault of the completion; or the judge was closed.
         """
@@ -138,21 +155,19 @@ class Judge:
         found = readings(completion, problem.names)
         if not found:
             return Judgement(False, NO_CODE)
-        try:
-            stated = asdict(problem)
-        except RecursionError:
-            raise TaskError("the problem's cases hold lists within lists, too deep to be handed over") from None
-        request = stated | {
+        more = {
             "entries": problem.entries,
             "whole": not problem.entry_point,
             "readings": [asdict(reading) for reading in found],
             "greeting_bytes": wire.REPLY.size,
             "load_s": None if problem.timeout_s is None else max(problem.timeout_s, self.limits.timeout_s),
         }
+        with written_as_json():
+            request = json.dumps(asdict(problem) | more).encode()
         async with self._running:
             return await self._judge(problem, request)
 
-    async def _judge(self, problem: Problem, request: dict[str, Any]) -> Judgement:
+    async def _judge(self, problem: Problem, request: bytes) -> Judgement:
         num_sandboxes = 1 if problem.isolation == ONE_PROCESS else 2
         for attempt in range(1, _MAX_TRIES + 1):
             await self.start()

@@ -13,8 +13,6 @@ from mcts_math.errors import TaskError
 
 _NAME: Final = re.compile(r"(?P<root>[^\W\d]\w*)(?:(?P<made>\(\))?\.(?P<method>[^\W\d]\w*))?")
 _NUMBERS: Final = {"timeout_s": 0.01, "tolerance": 0.0}
-MOST_S: Final = 900.0
-"""Most that the cases of one problem get together, where nobody says otherwise."""
 TWO_PROCESSES, ONE_PROCESS = "two_processes", "one_process"
 
 
@@ -267,9 +265,12 @@ class Judgement:
         if not isinstance(record["passed"], bool):
             raise ValueError("`passed` is neither true nor false")
         tests = tuple(TestResult(str(name), bool(passed), str(why)) for name, passed, why in record.get("tests", ()))
-        code, *counts = (record.get(key) for key in ("code", "num_passed", "num_tests"))
+        code = record.get("code")
+        num_passed, num_tests = (record.get(key) or 0 for key in ("num_passed", "num_tests"))
+        if not (isinstance(num_passed, int) and isinstance(num_tests, int) and 0 <= num_passed <= num_tests):
+            raise ValueError(f"{num_passed!r} of {num_tests!r} tests can't have passed")
         code = None if code is None else str(code)
-        return cls(record["passed"], str(record["result"]), code, tests, *(int(count or 0) for count in counts))
+        return cls(record["passed"], str(record["result"]), code, tests, num_passed, num_tests)
 
     def to_record(self, details: bool) -> dict[str, Any]:
         """What `from_record` reads: the published two fields, or with `details` all of them."""

@@ -10,7 +10,7 @@ import socket
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from mcts_math.interpreter.cell_run import MAX_STRETCH, starved_seconds
 from mcts_math.interpreter.parent import Connection, Parent
@@ -18,7 +18,7 @@ from mcts_math.interpreter.worker import wire
 from mcts_math.interpreter.worker.fork import SOCKET_FD
 from mcts_math.judge.problem import Judgement
 
-_MAX_REPLY_BYTES = 4 << 20
+_MAX_REPLY_BYTES = 16 << 20  # more than all code and 1,000 tests, each character in twelve bytes
 _LEAST_S = 0.01
 _LAST_WORDS_S = 1.0
 _NONCE_BYTES = 16
@@ -81,13 +81,13 @@ class Examined:
         self._sockets: list[socket.socket] = []
         self._is_over = False  # the time is up
 
-    async def run(self, request: dict[str, Any], timeout_s: float) -> Said | None:
+    async def run(self, request: bytes, timeout_s: float) -> Said | None:
         """Judges, and returns what the examiner says; None if it says nothing in time.
 
         Where the time is up, the code's sandbox is ended, and the examiner says how far it came.
 
         Args:
-            request: what the examiner is sent.
+            request: JSON that the examiner is sent.
             timeout_s: for all of it, not counting the time in which the machine is too busy to run it.
 
         Raises:
@@ -98,7 +98,7 @@ class Examined:
             self._connections.append(await parent.new_sandbox())
         try:
             ours = [self._order(*pair) for pair in zip(self._connections, _CELLS, strict=False)]
-            talk = asyncio.ensure_future(self._converse(ours, json.dumps(request).encode()))
+            talk = asyncio.ensure_future(self._converse(ours, request))
             try:
                 return await self._in_time(talk, timeout_s) or await self._last_words(talk)
             finally:

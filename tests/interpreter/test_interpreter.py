@@ -6,6 +6,7 @@ import asyncio
 import gc
 import os
 import platform
+import re
 import resource
 import signal
 import sys
@@ -195,6 +196,22 @@ def test_replay_leaves_out_cells_that_were_cut() -> None:
             seen = await show(interpreter, history, "x")
             assert (seen.text, seen.rebuilt) == ("2", True)
             assert time.monotonic() - started < 1.0 or seen.seconds < 1.0
+
+    run(check())
+
+
+def test_a_state_that_can_not_be_made_again_is_not_another_one() -> None:
+    async def check() -> None:
+        async with SandboxInterpreter(replace(LIMITS, step_timeout_s=0.5, max_snapshots=1)) as interpreter:
+            cell = f"import time\nwhile time.time() > {time.time() + 2}: pass\nx = 1"  # another time it takes too long
+            assert (await show(interpreter, (), cell)).status is CellStatus.OK
+            assert (await show(interpreter, cells(cell), "x")).text == "1"
+            await show(interpreter, (), "1", "other")
+            await asyncio.sleep(2)
+            for _ in range(2):
+                seen = await show(interpreter, cells(cell), "x")
+                assert (seen.status, seen.text.split(":")[0]) == (CellStatus.KILLED, "KilledError")
+                assert "stopped when they had to be run again" in seen.text
 
     run(check())
 
@@ -420,9 +437,17 @@ def test_blocking_interpreter() -> None:
 
 
 def test_limits_are_checked() -> None:
-    for wrong in ({"step_timeout_s": 0}, {"max_snapshots": 0}, {"max_running": 0}, {"memory_bytes": 1}):
-        with pytest.raises(ValueError, match=next(iter(wrong))):
-            SandboxLimits(**wrong)
+    infinite, huge = float("inf"), 10**30
+    for name, values in {
+        "step_timeout_s": (0, infinite, float("nan"), 1e300),
+        "cpu_s": (0, -1, huge),
+        "memory_bytes": (1, huge),
+        "max_snapshots": (0,),
+        "max_running": (0,),
+    }.items():
+        for value in values:
+            with pytest.raises(ValueError, match=re.escape(f" is {value}; it must be at least")):
+                SandboxLimits(**{name: value})  # type: ignore[arg-type]
 
 
 def test_all_questions_of_a_big_run_keep_their_states() -> None:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import os
+import resource
+import socket
+import threading
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +19,17 @@ import pytest
 from processes import children
 
 from mcts_math.errors import InterpreterError
-from mcts_math.interpreter import Level, SandboxInterpreter, SandboxLimits, cell_run, parent, probe, tries
+from mcts_math.interpreter import (
+    BlockingInterpreter,
+    Level,
+    SandboxInterpreter,
+    SandboxLimits,
+    cell_run,
+    parent,
+    probe,
+    tries,
+)
+from mcts_math.judge import Judge
 from mcts_math.requests import Cell, CellStatus, Execute, Observation
 
 LIMITS = SandboxLimits(step_timeout_s=20.0, num_parents=1, modules=())
@@ -350,6 +364,87 @@ def test_a_clean_parent_that_can_not_be_started_is_an_error(monkeypatch: pytest.
     async def check() -> None:
         with pytest.raises(InterpreterError, match=r"did not start.*/nowhere/python"):
             await SandboxInterpreter(LIMITS).start()
+
+    run(check())
+
+
+@pytest.mark.parametrize("kind", [SandboxInterpreter, Judge])
+def test_what_did_not_start_leaves_no_process(kind: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def check() -> None:
+        level, real = await probe(LIMITS), parent.Parent.start
+        begun: list[int] = []
+
+        async def start(*args: Any, **kwargs: Any) -> parent.Parent:
+            begun.append(0)
+            if len(begun) == number:
+                raise InterpreterError("no room")
+            await asyncio.sleep(0.2)
+            return await real(*args, **kwargs)
+
+        monkeypatch.setattr(parent.Parent, "start", start)
+        for number in (1, 2):  # noqa: B007 - `start` reads it
+            begun.clear()
+            before = len(children())
+            with pytest.raises(InterpreterError, match="no room"):
+                async with kind(level=level):
+                    pass
+            await asyncio.sleep(0.4)
+            assert len(children()) == before
+
+    run(check())
+
+
+@pytest.mark.parametrize("num_free", [0, 2])
+def test_a_host_without_descriptors_is_told(num_free: int) -> None:
+    """With none a cell can't be ordered; with two it runs, and can't be looked after."""
+
+    async def check() -> None:
+        async with SandboxInterpreter(replace(LIMITS, max_sandboxes=4, max_snapshots=8)) as interpreter:
+            assert (await show(interpreter, "x = 1")).status is CellStatus.OK
+            limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (len([*Path("/proc/self/fd").iterdir()]) + 64, limits[1]))
+            held: list[int] = []
+            try:
+                with contextlib.suppress(OSError):
+                    while True:
+                        held.append(os.dup(0))
+                for descriptor in held[len(held) - num_free :]:
+                    os.close(descriptor)
+                with pytest.raises(InterpreterError, match="Allow more open files"):
+                    await show(interpreter, "while True: pass", "x = 1")
+            finally:
+                for descriptor in held[: len(held) - num_free]:
+                    os.close(descriptor)
+                resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+            assert (await show(interpreter, "x", "x = 1")).text == "1"
+
+    run(check())
+
+
+def test_a_blocking_interpreter_that_did_not_start_leaves_no_thread() -> None:
+    before = threading.active_count()
+    with (
+        pytest.raises(InterpreterError, match="no_such_module"),
+        BlockingInterpreter(replace(LIMITS, modules=("no_such_module",))),
+    ):
+        pass
+    assert threading.active_count() == before
+
+
+def test_who_is_cancelled_while_a_message_arrives_goes_no_further() -> None:
+    async def check() -> None:
+        for num_turns in range(6):
+            ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            with ours, theirs:
+                ours.setblocking(False)
+                asked = asyncio.create_task(parent.Parent._receive(ours, 10.0))
+                await asyncio.sleep(0.01)
+                theirs.send(b"R")
+                for _ in range(num_turns):
+                    await asyncio.sleep(0)
+                if asked.cancel():
+                    with pytest.raises(asyncio.CancelledError):
+                        await asked
 
     run(check())
 

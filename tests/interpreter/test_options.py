@@ -144,6 +144,28 @@ def test_what_a_stopped_cell_leaves_takes_no_room() -> None:
     run(check())
 
 
+@pytest.mark.parametrize(
+    "leave",
+    [
+        "os.umask(0o777)\nopen('x', 'w').close()",
+        "os.mkdir('x', 0)",
+        "for _ in range(300): os.mkdir('d' * 20); os.chdir('d' * 20)",
+    ],
+)
+def test_files_that_can_not_be_kept_are_told(leave: str) -> None:
+    async def check() -> None:
+        async with SandboxInterpreter(LIMITS) as interpreter:
+            await full(interpreter)
+            first = "import os\nopen('y', 'w').close()"
+            seen = await show(interpreter, f"{leave}\nz = 1", first)
+            assert seen.status is CellStatus.ERROR
+            assert "Error: [Errno " in seen.text
+            assert seen.text.endswith("The files of this cell are not kept.")
+            assert (await show(interpreter, "z, os.listdir('.')", first, f"{leave}\nz = 1")).text == "(1, ['y'])"
+
+    run(check())
+
+
 def test_temporary_files_can_be_forbidden() -> None:
     async def check() -> None:
         for limits, level in ((replace(LIMITS, temp_bytes=0), None), (LIMITS, NO_NAMESPACES)):

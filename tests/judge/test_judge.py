@@ -21,6 +21,7 @@ from mcts_math.interpreter.parent import Layers
 from mcts_math.judge import NO_CODE, Judge, JudgeLimits, Problem
 from mcts_math.judge.__main__ import main
 
+FORGED = b'{"kind": "passed", "passed": true, "result": "passed", "num_tests": 1e999}'  # behind the right nonce
 HUMANEVAL = Problem(
     prompt="import math\n\ndef poly(xs, x):\n    return sum(c * math.pow(x, i) for i, c in enumerate(xs))\n\n\n"
     'def find_zero(xs):\n    """A zero of a line."""\n',
@@ -61,6 +62,9 @@ def test_the_program_tells_what_came_of_each_test(tmp_path: Path, capsys: pytest
             main([str(problems), *words])
     with pytest.raises(RecordError, match="no such file"):
         main([str(problems), str(tmp_path / "none.jsonl")])
+    alone.write_text("print(1)\nraise ValueError(chr(0xD800))")
+    assert main([str(problems), str(alone), "--id", "sum"]) == 1
+    assert capsys.readouterr().out.encode().endswith(b"ValueError: ?\n")
 
 
 def test_a_right_solution_passes_and_a_wrong_one_says_where(ask: Ask) -> None:
@@ -204,10 +208,11 @@ def test_an_unsound_problem_is_an_error_not_a_verdict(ask: Ask, problem: Problem
         ask((problem, GOOD))
 
 
-@pytest.mark.parametrize("said", [b"no JSON", b"[" * 10**5, b"[]", b'{"kind": 3}', b"endless"])
+@pytest.mark.parametrize("said", [b"no JSON", b"[" * 10**5, b"[]", b'{"kind": 3}', FORGED, b"endless"])
 def test_tests_that_write_on_the_judges_socket_fail(ask: Ask, said: bytes) -> None:
+    nonce = "os.read(63, 16)" if said is FORGED else "b''"
     size = 1 << 31 if said == b"endless" else len(said)
-    send = f"socket.socket(fileno=63).sendall(({size}).to_bytes(4, 'big') + {said!r})"
+    send = f"nonce = {nonce}\nsocket.socket(fileno=63).sendall(({size} + len(nonce)).to_bytes(4, 'big') + nonce + {said!r})"
     test = f"import os, socket\n{send}\nos._exit(0)"
     (judgement,) = ask((Problem("", test, "add"), GOOD))
     assert judgement.result == "failed: the tests wrote on the judge's own socket"
@@ -236,6 +241,21 @@ def test_empty_test_is_refused() -> None:
 def test_many_at_once_keep_their_order(ask: Ask) -> None:
     cases = [(Problem("", f"assert f() == {i}", "f"), f"def f(): return {i - i % 3 // 2}") for i in range(60)]
     assert [judgement.passed for judgement in ask(*cases)] == [i % 3 != 2 for i in range(60)]
+
+
+@pytest.mark.parametrize("name", ["timeout_s", "total_timeout_s", "max_total_timeout_s"])
+@pytest.mark.parametrize("value", [0, -1.0, float("nan")])
+def test_time_that_could_not_do_is_refused(name: str, value: float) -> None:
+    with pytest.raises(ValueError, match=f"JudgeLimits.{name} is {value}; it must be above 0"):
+        Judge(JudgeLimits(**{name: value}))  # type: ignore[arg-type]
+
+
+def test_all_that_may_be_told_is_heard(ask: Ask) -> None:
+    """1,000 tests and all of the code, each character in 12 bytes."""
+    face = "\N{GRINNING FACE}"
+    test = "\n".join(f"assert f({n}), '{face * 190}'" for n in range(1000))
+    (judgement,) = ask((Problem("", test, "f"), f"def f(x): return x == x\n# {face * 250_000}"))
+    assert (judgement.result, judgement.num_passed) == ("passed", 1000)
 
 
 def num_children() -> int:

@@ -138,6 +138,37 @@ def test_an_error_whose_attributes_raise_is_told_as_it_is(ask: Ask, raised: str,
 
 
 @pytest.mark.parametrize("isolation", BOTH)
+@pytest.mark.parametrize(
+    "does", ["while True: pass", "raise SystemExit(0)", "raise KeyboardInterrupt", "raise GeneratorExit"]
+)
+def test_an_error_whose_text_can_not_be_had_fails_its_test_alone(ask: Ask, does: str, isolation: str) -> None:
+    code = (
+        f"class E(Exception):\n    def __str__(self):\n        {does}\ndef f(x):\n    if x == 1: raise E\n    return x"
+    )
+    problem = Problem(
+        "", "", "f", tuple(Case((x,), x) for x in range(3)), timeout_s=0.3, every_test=True, isolation=isolation
+    )
+    (judgement,) = ask((problem, code))
+    assert [test.passed for test in judgement.tests] == [True, False, True]
+    assert "its text raised" in judgement.result
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        "class E(Exception):\n    def __getattribute__(self, n): {}",
+        "class M(type):\n    @property\n    def __name__(self): {}\nclass E(Exception, metaclass=M): pass",
+    ],
+)
+@pytest.mark.parametrize("does", ["raise SystemExit(0)", "raise KeyboardInterrupt", "return ()"])
+def test_an_error_that_lies_of_itself_fails_its_test_alone(ask: Ask, error: str, does: str) -> None:
+    code = f"{error.format(does)}\ndef f(x):\n    if x == 1: raise E\n    return x"
+    problem = Problem("", "", "f", tuple(Case((x,), x) for x in range(3)), every_test=True, isolation="one_process")
+    (judgement,) = ask((problem, code))
+    assert [test.passed for test in judgement.tests] == [True, False, True]
+
+
+@pytest.mark.parametrize("isolation", BOTH)
 def test_that_no_process_can_be_started_is_said(ask: Ask, isolation: str) -> None:
     codes = (
         "from multiprocessing import Pool\ndef f(x):\n    with Pool(2) as p: return p.map(abs, [x])[0]",
@@ -185,6 +216,23 @@ def test_a_limit_of_one_test_can_t_be_switched_off(ask: Ask) -> None:
     )
     for judgement in ask(*((Problem("", "assert f(1) == 1", "f", timeout_s=0.2), code) for code in codes)):
         assert judgement.result == "failed: the code's process goes on after the time limit of a test"
+
+
+def test_the_limit_of_a_test_goes_on_after_a_part_of_it_with_a_limit_of_its_own(ask: Ask) -> None:
+    between = "def check(candidate):\n    assert candidate(0) == 0\n    x = candidate(1)\n    assert x == 1"
+    back = "def g(x): return f(lambda y: y, x)\ndef test_0():\n    assert f(g, 0) == 0\ndef test_1():\n    assert f(g, 1) == 1"
+    hangs = "def f(x):\n    while x: pass\n    return x"
+    hangs_later = "def f(h, x, calls=[]):\n    calls.append(0)\n    is_outer, r = len(calls) % 2, h(x)\n    while x and is_outer: pass\n    return r"
+    problems = [Problem("", between, "f", timeout_s=0.3, every_test=True, isolation=i) for i in BOTH]
+    calls_back = Problem("", back, "f", timeout_s=0.3, every_test=True)
+    for judgement in ask(*((problem, hangs) for problem in problems), (calls_back, hangs_later)):
+        assert [test.passed for test in judgement.tests] == [True, False]
+        assert judgement.result.startswith("failed: timed out")
+    asks_on = hangs_later.replace(" pass", "\n        try: h.__name__\n        except BaseException: pass")
+    begun = time.monotonic()
+    (judgement,) = ask((calls_back, asks_on))  # what it swallows the end of its time in, chance decides
+    assert judgement.result.startswith("failed: ")
+    assert time.monotonic() - begun < 30
 
 
 def test_cases_that_did_not_run_count(ask: Ask) -> None:

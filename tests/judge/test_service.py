@@ -16,7 +16,7 @@ import threading
 import time
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, TypeVar
@@ -351,13 +351,21 @@ RUBBISH: dict[str, tuple[Callable[[BaseHTTPRequestHandler], object], str]] = {
     "no result": (lambda h: reply(h, b'{"passed": true}'), "not {passed, result}"),
     "passed is text": (lambda h: reply(h, b'{"passed": "yes", "result": ""}'), "neither true nor false"),
     "deep": (lambda h: reply(h, b"[" * 10**5), "it answered"),
-    "endless": (lambda h: reply(h, b"x" * (2 << 20)), "more than 1048576 bytes"),
+    "endless": (lambda h: reply(h, b"x" * (17 << 20)), "more than 16777216 bytes"),
     "status 500": (lambda h: reply(h, b"oops", 500), "status 500: 'oops'"),
     "status 404": (lambda h: reply(h, b"", 404), "status 404"),
     "hangs up": (lambda h: h.connection.shutdown(socket.SHUT_RDWR), "RemoteProtocolError"),
     "no details": (
         lambda h: reply(h, b'{"passed": true, "result": "", "tests": 3}'),
         "not {passed, result}",
+    ),
+    "endless tests": (
+        lambda h: reply(h, b'{"passed": true, "result": "", "num_tests": 1e999}'),
+        "0 of inf tests can't have passed",
+    ),
+    "more than all": (
+        lambda h: reply(h, b'{"passed": true, "result": "", "num_passed": 2, "num_tests": 1}'),
+        "2 of 1 tests can't have passed",
     ),
     "no HTTP": (lambda h: h.wfile.write(b"\0\1\2\3 what?\r\n\r\n"), "RemoteProtocolError"),
     "slow": (lambda h: time.sleep(1.6), "no answer in time"),
@@ -392,8 +400,9 @@ def test_rubbish_is_retried_then_named(name: str) -> None:
     assert words in str(caught.value)
 
 
-def test_a_problem_with_many_cases_is_waited_for() -> None:
-    problem = Problem("", "", "", (Case("", ""),) * 2, timeout_s=1.0)
+@pytest.mark.parametrize("given", [{"cases": (Case("", ""),) * 2}, {"test": "assert f()", "entry_point": "f"}])
+def test_a_problem_with_a_limit_of_its_own_is_waited_for(given: dict[str, Any]) -> None:
+    problem = replace(Problem("", "", ""), timeout_s=1.0, **given)
 
     def answer(handler: BaseHTTPRequestHandler, _: int) -> None:
         time.sleep(1.6)
@@ -402,6 +411,27 @@ def test_a_problem_with_many_cases_is_waited_for() -> None:
     with server(answer) as (address, seen):
         assert with_client(address, lambda client: client.judge(problem, "print()"), timeout_s=1.0).passed
         assert len(seen) == 1
+
+
+def test_much_that_is_told_of_the_tests_arrives(repo: Path) -> None:
+    problem = Problem("", "", "f", (Case((1,), 1),) * 999, every_test=True)
+    code = f"def f(x): raise ValueError('\N{GRINNING FACE}' * 300)\n# {'x' * 260_000}"
+    with service(repo) as address:
+        judgement = with_client(address, lambda client: client.judge(problem, code), timeout_s=30.0)
+    assert (judgement.num_passed, judgement.num_tests, judgement.code) == (0, 999, code)
+
+
+def test_cases_that_are_no_json_are_the_problem_s_fault() -> None:
+    async def here(problem: Problem) -> None:
+        async with Judge() as judge:
+            await judge.judge(problem, GOOD)
+
+    for output, words in (({1}, "type set is not JSON"), (7**9999, "Exceeds the limit")):
+        problem = Problem("", "", "add", (Case((1, 2), output),))
+        with pytest.raises(TaskError, match=words):
+            with_client("127.0.0.1:9", lambda client, problem=problem: client.judge(problem, GOOD))
+        with pytest.raises(TaskError, match=words):
+            asyncio.run(here(problem))
 
 
 def test_a_service_that_recovers_is_forgiven() -> None:

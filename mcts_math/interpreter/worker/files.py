@@ -19,7 +19,7 @@ from . import kernel, wire
 _MAX_FILES = 512
 _NOSUID, _NODEV, _NOEXEC = 2, 4, 8
 _chdir, _listdir, _mkdir, _rmdir, _unlink, _open = os.chdir, os.listdir, os.mkdir, os.rmdir, os.unlink, open
-_isdir, _join = os.path.isdir, os.path.join
+_isdir, _join, _umask = os.path.isdir, os.path.join, os.umask
 
 
 def mount(proc_fd: int, uid: int, gid: int, num_bytes: int) -> None:
@@ -73,31 +73,38 @@ class Kept:
         self._files: list[tuple[str, bytes | None]] = []  # relative path and content; None for a folder
 
     def put(self) -> None:
-        """Puts what the cells before left into the current folder."""
+        """Puts what the cells before left into the current folder, as its owner may use it."""
+        mask = _umask(0o022)
         for name, content in self._files:
             if content is None:
                 _mkdir(name)
                 continue
             with _open(name, "wb") as file:
                 file.write(content)
+        _umask(mask)
 
     def take(self, folder: str) -> None:
-        """Takes the files of a cell's folder into memory and leaves the folder empty."""
+        """Takes the files of a cell's folder into memory and leaves the folder empty.
+
+        Raises:
+            OSError, MemoryError: they can't be had; what the cells before left stays as it was.
+        """
         if _listdir(folder) or self._files:
             _chdir(folder)
-            self._files = []
-            self._take("")
+            self._files = _taken("")
         if getattr(sys.modules.get("tempfile"), "tempdir", None) is not None:
             sys.modules["tempfile"].tempdir = None  # type: ignore[attr-defined]  # the next cell has another folder
 
-    def _take(self, folder: str) -> None:
-        for name in _listdir(folder or "."):
-            path = _join(folder, name)
-            if _isdir(path):
-                self._files.append((path, None))
-                self._take(path)
-                _rmdir(path)
-                continue
-            with _open(path, "rb") as file:
-                self._files.append((path, file.read()))
-            _unlink(path)
+
+def _taken(folder: str) -> list[tuple[str, bytes | None]]:
+    found: list[tuple[str, bytes | None]] = []
+    for name in _listdir(folder or "."):
+        path = _join(folder, name)
+        if _isdir(path):
+            found += [(path, None), *_taken(path)]
+            _rmdir(path)
+            continue
+        with _open(path, "rb") as file:
+            found.append((path, file.read()))
+        _unlink(path)
+    return found

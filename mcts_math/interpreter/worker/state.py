@@ -60,7 +60,11 @@ def serve(socket_fd: int, rules: confine.Rules) -> None:
         shown = cell.run(code, variables, style)
         _stop()
         if rules.temp_bytes:
-            kept.take(folder)
+            try:
+                kept.take(folder)
+            except (OSError, MemoryError) as error:  # a file that its owner may not read, say
+                reason = cell.truncate(f"{type(error).__name__}: {error}", style.chars)
+                shown = cell.Shown(f"{reason}\nThe files of this cell are not kept.", failed=True)
         payload = (wire.FAILED if shown.failed else wire.OK) + shown.text.encode("utf-8", "replace")
         sock.sendall(wire.REPLY.pack(wire.DONE, len(payload)) + payload)
 

@@ -9,6 +9,7 @@ import functools
 import inspect
 import os
 import signal
+import traceback
 import types
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -159,20 +160,32 @@ REAL_TIMES = 3  # a second of CPU time may take so many by the clock
 _TIMERS = ((signal.SIGPROF, signal.ITIMER_PROF, 1), (signal.SIGALRM, signal.ITIMER_REAL, REAL_TIMES))
 
 
+_limits: list[float] = []  # of what runs now, the outermost first
+
+
 @contextlib.contextmanager
 def limited(seconds: float | None) -> Iterator[None]:
-    """Ends what runs within by OutOfTime: after so much CPU time, or three times as long by the clock."""
+    """Ends what runs within by OutOfTime: after so much CPU time, or three times as long by the clock.
+
+    What it stands within has its own time anew afterwards.
+    """
     if seconds is None:
         yield
         return
-    for number, timer, times in _TIMERS:
+    for number, _, _ in _TIMERS:
         signal.signal(number, _out_of_time)
-        signal.setitimer(timer, seconds * times)
+    _limits.append(seconds)
+    _set_timers()
     try:
         yield
     finally:
-        for _, timer, _ in _TIMERS:
-            signal.setitimer(timer, 0)
+        _limits.pop()
+        _set_timers()
+
+
+def _set_timers() -> None:
+    for _, timer, times in _TIMERS:
+        signal.setitimer(timer, times * _limits[-1] if _limits else 0)
 
 
 def _out_of_time(*_: object) -> None:
@@ -187,13 +200,24 @@ class OutOfTime(BaseException):
     """A test took longer than its problem allows."""
 
 
+def of_class(kind: type[Any], name: str) -> Any:
+    """`__name__` or `__module__` of a class, whatever its own class says."""
+    return vars(type)[name].__get__(kind)
+
+
+def calls_of(error: BaseException) -> list[tuple[str, int]]:
+    """File and line of each call that an exception went through, the innermost last; whatever the exception says."""
+    trace = vars(BaseException)["__traceback__"].__get__(error)
+    return [(frame.f_code.co_filename, line) for frame, line in traceback.walk_tb(trace)]
+
+
 def describe(error: BaseException) -> str:
-    """Name and text of an exception."""
+    """Name and text of an exception; of the text, whatever asking for it raises."""
     try:
         text = str(error)[:_MAX_TEXT]
-    except Exception as other:
-        text = f"(its text raised {type(other).__name__})"
-    name = "" if isinstance(error, (RemoteError, OutOfTime)) else type(error).__name__
+    except BaseException as other:  # it ends the process, takes too long, breaks the connection: the test failed before
+        text = f"(its text raised {of_class(type(other), '__name__')})"
+    name = "" if issubclass(type(error), (RemoteError, OutOfTime)) else of_class(type(error), "__name__")
     notes = remote.own(error).get("__notes__")
     is_refusal = type(notes) is list and [*map(type, notes)] == [str] and notes[0] == _NO_PROCESSES
     hint = _NO_PROCESSES if is_refusal else ""
@@ -206,8 +230,5 @@ _OF_PROCESSES = ("/multiprocessing/", "/concurrent/futures/process.py", "/subpro
 
 def note_refusal(error: BaseException) -> None:
     """Notes what an error of the system means that came of starting a process."""
-    trace = error.__traceback__ if isinstance(error, OSError) else None
-    while trace is not None:
-        if any(part in trace.tb_frame.f_code.co_filename for part in _OF_PROCESSES):
-            error.__notes__ = [_NO_PROCESSES]  # type: ignore[attr-defined,unused-ignore]
-        trace = trace.tb_next
+    if issubclass(type(error), OSError) and any(part in file for file, _ in calls_of(error) for part in _OF_PROCESSES):
+        error.__notes__ = [_NO_PROCESSES]  # type: ignore[attr-defined,unused-ignore]

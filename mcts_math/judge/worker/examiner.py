@@ -17,10 +17,10 @@ import sys
 from collections.abc import Callable
 from functools import partial
 from types import ModuleType
-from typing import Any
+from typing import Any, NoReturn
 
 from . import equal, source, suite, units
-from .acts import allowed
+from .acts import allowed, describe
 from .candidate import new_module
 from .guard import Guard
 from .peer import BadArgument, Broken, Peer
@@ -52,8 +52,17 @@ class Examination:
         self.runner: Runner | None = None
         self._skipped = False
 
-    def run(self) -> None:
-        """Never returns. Raises Verdict."""
+    def verdict(self) -> Verdict:
+        """What came of it. Whatever else leaves the tests, nothing has passed."""
+        try:
+            self._examine()
+        except Verdict as verdict:
+            return verdict
+        except BaseException as error:
+            return Verdict("failed", f"failed: the tests broke off: {describe(error)}")
+
+    def _examine(self) -> NoReturn:
+        """Raises Verdict."""
         guarded = (
             {entry["root"] for entry in self._entries} | {"candidate"} if isinstance(self._place, Guard) else set()
         )
@@ -92,7 +101,7 @@ class Examination:
             if not self._skipped:
                 self.runner.record("the tests", error)
 
-    def _conclude(self, tests: suite.Suite) -> None:
+    def _conclude(self, tests: suite.Suite) -> NoReturn:
         fault = self._place.fault()
         if fault is not None:
             raise fault
@@ -208,32 +217,25 @@ def _method(kind: Any, made: bool, name: str) -> Callable[..., Any]:
     return candidate
 
 
-def receive_problem(host: socket.socket) -> tuple[dict[str, Any], socket.socket | None]:
-    """The problem, and the connection to the judged code, if there is one."""
-    size, fds, _, _ = socket.recv_fds(host, 4, 1)
-    text = host.recv(int.from_bytes(size, "big"), socket.MSG_WAITALL)
-    return json.loads(text), socket.socket(fileno=fds[0]) if fds else None
-
-
 def main(host: socket.socket) -> None:
     """Examines, tells the host, and ends; never returns."""
     leave, dumps = os._exit, json.dumps
-    problem, channel = receive_problem(host)
-    examination = Examination(problem, Guard() if channel is None else Peer(channel, allowed))
-    try:
-        examination.run()
-    except Verdict as verdict:
-        runner = examination.runner
-        reply = {
-            "kind": verdict.kind,
-            "passed": verdict.kind == "passed",
-            "result": verdict.result.encode("utf-8", "replace").decode()[:_MAX_RESULT],
-            "code": examination.code or None,
-            "tests": runner.tests if runner else [],
-            "num_passed": runner.num_passed if runner else 0,
-            "num_tests": max(runner.num_tests if runner else 0, len(problem["cases"])),
-        }
-        # The nonce lay unread till now: code of the tests' process has not seen it.
-        data = host.recv(_NONCE_BYTES) + dumps(reply).encode()
-        host.sendall(len(data).to_bytes(4, "big") + data)
+    size, fds, _, _ = socket.recv_fds(host, 4, 1)  # with the connection to the judged code, if there is one
+    problem = json.loads(host.recv(int.from_bytes(size, "big"), socket.MSG_WAITALL))
+    place = Peer(socket.socket(fileno=fds[0]), allowed) if fds else Guard()
+    examination = Examination(problem, place)
+    verdict = examination.verdict()
+    runner = examination.runner
+    reply = {
+        "kind": verdict.kind,
+        "passed": verdict.kind == "passed",
+        "result": verdict.result.encode("utf-8", "replace").decode()[:_MAX_RESULT],
+        "code": examination.code or None,
+        "tests": runner.tests if runner else [],
+        "num_passed": runner.num_passed if runner else 0,
+        "num_tests": max(runner.num_tests if runner else 0, len(problem["cases"])),
+    }
+    # The nonce lay unread till now: code of the tests' process has not seen it.
+    data = host.recv(_NONCE_BYTES) + dumps(reply).encode()
+    host.sendall(len(data).to_bytes(4, "big") + data)
     leave(0)

@@ -76,9 +76,12 @@ class Guard:
         return callable(value) and (isinstance(value, type) or not entry["method"])
 
     def fault(self) -> Verdict | None:
-        """What the code was found to have replaced."""
-        reason = self._tampered()
-        return Verdict("failed", f"failed: the code replaced {reason}") if reason else None
+        """What the code is found to have replaced."""
+        for where, owner, members in self._kept:
+            for name, value in members.items():
+                if name != "_" and vars(owner).get(name) is not value:
+                    return Verdict("failed", f"failed: the code replaced {where}{name}")
+        return None
 
     def _arm(self, names: dict[str, Any], entries: list[dict[str, Any]]) -> None:
         """Puts back what the code replaced when it was loaded, and waits for the first call of an entry point."""
@@ -115,14 +118,6 @@ class Guard:
             return method(case, *self.fair(first, second), *args, **kwargs)
 
         return check
-
-    def _tampered(self) -> str:
-        """Name of what is found replaced; "" where nothing is."""
-        for where, owner, members in self._kept:
-            for name, value in members.items():
-                if name != "_" and vars(owner).get(name) is not value:
-                    return where + name
-        return ""
 
     def fair(self, left: Any, right: Any) -> tuple[Any, Any]:
         """Two sides of a comparison, without what would let the code decide it."""

@@ -134,7 +134,8 @@ class Peer:
             ):
                 self.called = True
             missed, olds = self._missed, parts((*args, *kwargs.values()))
-            limit_s = None if self._deadline is None else max(self._deadline - time.monotonic(), 0.01)
+            now = time.monotonic()
+            limit_s = None if self._deadline is None else max(self._deadline - now, 0.01)
             try:
                 self.send(("ask", number, how, args, kwargs, limit_s, self._copies.changed()))
             except CannotCross as error:
@@ -151,6 +152,8 @@ class Peer:
                         self._watched.add(remote.number_of(result))
                     return result
                 self.serve(message)
+                if self._last is not None and time.monotonic() > max(self._last, now + _GRACE_S):
+                    raise self.fail("goes on after the time limit of a test")
 
     def _update(self, changes: list[tuple[int, Any]]) -> None:
         """Does to what both sides hold what the other one did to it. Raises ValueError, TypeError or KeyError."""

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 from . import equal, remote, units
-from .acts import OutOfTime, RemoteError, describe, limited, note_refusal
+from .acts import OutOfTime, RemoteError, calls_of, describe, limited, note_refusal
 from .guard import Guard
 from .peer import BadArgument, Broken, Peer
 from .source import Verdict
@@ -51,13 +51,17 @@ class Runner:
 
     def record(self, name: str, error: BaseException | None) -> None:
         """Keeps what came of a test. Raises Failed where it is the last one."""
-        if isinstance(error, ModuleNotFoundError) and _innermost(error) == "<tests>":
-            raise Verdict("bad_problem", f"`test` can't be run: {error}")
+        detail = ""
+        if error is not None:
+            is_missing = issubclass(type(error), ModuleNotFoundError)
+            if is_missing and [file for file, _ in calls_of(error)][-1:] == ["<tests>"]:
+                raise Verdict("bad_problem", f"`test` can't be run: {error}")
+            with self.begin():  # the code may have a word in it
+                detail = self.explain(error)
         self.num_tests += 1
         self.num_passed += error is None
-        detail = "" if error is None else self.explain(error)
         if len(self.tests) < _MAX_KEPT:
-            self.tests.append((name[:_MAX_TEXT], error is None, detail[:_MAX_TEXT]))
+            self.tests.append((_told(name), error is None, _told(detail)))
         if error is not None:
             self.failure = self.failure or f"failed: {detail}"
             if not self._every:
@@ -88,14 +92,11 @@ class Runner:
 
     def explain(self, error: BaseException) -> str:
         """An exception, and the innermost line of the tests that it went through."""
-        line = ""
         note_refusal(error)
-        trace = error.__traceback__
-        while trace is not None:
-            if trace.tb_frame.f_code.co_filename == "<tests>" and 0 < trace.tb_lineno <= len(self._lines):
-                line = self._lines[trace.tb_lineno - 1].strip()
-            trace = trace.tb_next
-        return ": ".join(part for part in (describe(error), line) if part)
+        lines = [
+            self._lines[n - 1].strip() for file, n in calls_of(error) if file == "<tests>" and 0 < n <= len(self._lines)
+        ]
+        return ": ".join(part for part in (describe(error), *lines[-1:]) if part)
 
     @contextmanager
     def case(self, line: int, is_test: bool) -> Iterator[None]:
@@ -177,12 +178,9 @@ class Runner:
             raise AssertionError(f"returned {_shown(found)}, expected {_shown(expected)}")
 
 
-def _innermost(error: BaseException) -> str:
-    """File of the code that raised an exception."""
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    return "" if trace is None else trace.tb_frame.f_code.co_filename
+def _told(text: str) -> str:
+    """A text as it may be written anywhere: of limited length, without halves of surrogate pairs."""
+    return text[:_MAX_TEXT].encode("utf-8", "replace").decode()
 
 
 def _shown(value: Any) -> str:

@@ -19,10 +19,9 @@ import unittest
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from .acts import calls_of, of_class
 from .source import Verdict
 from .suite import Suite
-
-_PYTEST_MODULES = ("_pytest", "pytest")
 
 
 def calls(module: ast.Module, name: str) -> bool:
@@ -221,14 +220,10 @@ def _run_after(begin: Callable[[], None], setup: Any, function: Any, run: Callab
 
 def is_skip(error: BaseException) -> bool:
     """Whether an exception of the tests, and not of the code, says that a test does not count here."""
-    trace = error.__traceback__
-    while trace is not None:
-        if trace.tb_frame.f_code.co_filename == "<solution>":
-            return False
-        trace = trace.tb_next
-    return type(error).__name__ in ("SkipTest", "Skipped") and type(error).__module__.startswith(
-        ("unittest", *_PYTEST_MODULES)
-    )
+    if "<solution>" in (file for file, _ in calls_of(error)):
+        return False
+    name, module = (of_class(type(error), what) for what in ("__name__", "__module__"))
+    return name in ("SkipTest", "Skipped") and module.startswith(("unittest", "_pytest", "pytest"))
 
 
 def finish(value: Any) -> None:
