@@ -12,7 +12,7 @@ from typing import Final
 
 from mcts_math.answer.values import nodes as tree
 from mcts_math.answer.values.approximate import DIGITS, INFINITE, Approximate, numbers
-from mcts_math.answer.values.decimals import Written, noisy, rationals_equal, rounds_to, slack, written
+from mcts_math.answer.values.decimals import Written, noisy, rationals_equal, rounds_to, slack, terminates, written
 from mcts_math.answer.values.evaluate import UndefinedError, Value, evaluate
 from mcts_math.answer.values.exact import exact, same_residue
 from mcts_math.answer.values.nodes import Bound, Call, Const, Node, Power, Prod, Sym, substitute, symbols, walk
@@ -81,7 +81,9 @@ def _tolerance(left: Node, right: Node, policy: Policy) -> float:
     """
     slacks = slack(left), slack(right)
     if policy.rounding and (not slacks[0]) != (not slacks[1]):
-        return max(CLOSE, *slacks)
+        value = exact(right if slacks[0] else left)
+        if value is None or not terminates(value):  # a decimal that ends is no rounding
+            return max(CLOSE, *slacks)
     return CLOSE if noisy(left, right) else 0.0
 
 

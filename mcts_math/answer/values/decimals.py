@@ -50,7 +50,7 @@ def rationals_equal(left: Node, right: Node, first: Fraction, second: Fraction, 
         short, long = (a, b) if a.digits <= b.digits else (b, a)
         return _expansion(short, long) or (long.digits >= 8 and rounds_to(short, long.value, policy))
     decimal, other = (a, second) if a is not None else (b, first)
-    return decimal is not None and not _terminates(other) and rounds_to(decimal, other, policy)
+    return decimal is not None and not terminates(other) and rounds_to(decimal, other, policy)
 
 
 def _expansion(short: Written, long: Written) -> bool:
@@ -60,7 +60,7 @@ def _expansion(short: Written, long: Written) -> bool:
     return abs(Fraction(float(short.value)) - long.value) <= long.unit
 
 
-def _terminates(value: Fraction) -> bool:
+def terminates(value: Fraction) -> bool:
     """Whether the decimal expansion ends (within ten places)."""
     return 10**10 % value.denominator == 0
 
