@@ -29,15 +29,20 @@ _ORNAMENT: Final = re.compile(
     r"\s{0,3}(?:[✓✔✅☑∎■□✨☺❤️\U0001f300-\U0001faff]|\$?\\(?:square|blacksquare|checkmark|qed)\$?)+\s{0,9}\Z"
 )
 _REASON: Final = re.compile(
-    r",? (?:because|since|of which|which (?:occurs|happens|is (?:attained|achieved|obtained))) .*\Z|, for which .*\Z",
+    r",? (?:because|since|of which|which (?:occurs|happens|is (?:attained|achieved|obtained))) .*\Z|, for which .*\Z"
+    r"|, (?:attained|achieved|reached|occurring) (?:at|when|for|by) .*\Z|, as (?=[\d$(]).*\Z|, with [^=]*\\ne.*\Z"
+    r"|,? and not (?=[$\d-])[^,]*\Z",
     re.DOTALL,
 )
 
 # What may be an answer.
-_AMOUNT: Final = r"[-−]?(?:\\?\$|[€£¥])?\d{1,30}(?:,\d{3}){0,9}(?:\.\d{1,30})?(?:/\d{1,30})?\\?%?"
+_AMOUNT: Final = (
+    r"[-−]?(?:\\?\$|[€£¥])?(?:\d{1,9} (?=\d{1,9}/\d))?\d{1,30}(?:,\d{3}){0,9}(?:\.\d{1,30})?"
+    r"(?:/\d{1,30}|(?::\d{1,6}){1,3}(?: [AaPp]\.?[Mm])?| ?[×x] ?10\^\{?-?\d{1,3}\}?)?\\?%?"
+)
 _VALUE: Final = (
     rf"(?:[a-zA-Z] ?= ?)?(?:[(\[]{_AMOUNT}(?:, ?{_AMOUNT}){{1,3}}[)\]]|(?<!\\)\$\$?[^$\n]{{1,300}}\$\$?"
-    rf"|\\\((?:(?!\\\))[^\n]){{1,300}}\\\)|(?:[\d(.$][\d ()+*/×·÷$%,.x-]{{0,80}}= ?){{0,3}}{_AMOUNT}(?![A-Za-z0-9_.]))"
+    rf"|\\\((?:(?!\\\))[^\n]){{1,300}}\\\)|(?:[\d(.$][\d ()+*/×·÷$%,.x-]{{0,80}}= ?){{0,3}}{_AMOUNT}(?![A-Za-z0-9_.!]))"
 )
 _ONE: Final = re.compile(rf"(?<![A-Za-z0-9_.=+*/^×·÷-]){_VALUE}")
 _SEVERAL: Final = rf"{_VALUE}(?:(?:, and|,| and| or) {_VALUE}){{0,9}}"
@@ -46,7 +51,7 @@ _BESIDE: Final = re.compile(r"[,;(]| (?:since|because|out of|for|when|if|as)\b")
 _JOINT: Final = re.compile(r"(?:,|, and|, or| and| or|、|和|) ?")
 _ITEM: Final = re.compile(
     r"\s{0,5}(?:[-*•] )?"
-    r"(?:\**\(?(?:part )?(?:[a-h]|[ivx]{1,3}|\d{1,2})[).:]{1,2}\**|(?<=[-*•] )|(?=\$?[a-z]\$? ?=))\s*(.*)",
+    r"(?:\**\(?(?:part )?(?:(?-i:[a-h])|[ivx]{1,3}|\d{1,2})[).:]{1,2}\**|(?=\*\*[^*\n:]{1,40}(?::\*\*|\*\*:))|(?<=[-*•] )|(?=\$?[a-z]\$? ?=))\s*(.*)",
     re.IGNORECASE,
 )
 _UNIT: Final = re.compile(r"(?: ?[^\W\d]{1,20}| ?[%°/^\d]){0,4}")
@@ -68,7 +73,7 @@ _LED: Final = re.compile(
 _CLAUSE: Final = re.compile(r"(?:,| and)? (?:so|therefore|hence|thus|consequently|then)\b[,:]? ")
 _STATES: Final = re.compile(r"(?:the|its|our|adding|dividing|multiplying)\b|[\w ]{1,40} gives\b", re.IGNORECASE)
 _UNSETTLED: Final = re.compile(  # no claim, or one on a condition
-    r"\b(?:let|consider|suppose|assum\w+|need|want|must|if|would|could|might|may|maybe|perhaps|try|next|first|not"
+    r"\b(?:let|consider|suppose|assum\w+|(?:we|you) need|need to|want|must|if|would|maybe|perhaps|try|next|first|not"
     r"|never|cannot|can't|isn't|don't|cases?|steps?|known?|knew|given(?! by)|where|when|unless|except|least|most"
     r"|more|less|fewer|greater|smaller|larger than|between|attained|remainder when|using|formula|example)\b|\?",
     re.IGNORECASE,
@@ -96,7 +101,7 @@ _NAME: Final = re.compile(  # of what is computed, an operator's value, or numbe
     re.DOTALL,
 )
 _COMPUTED: Final = re.compile(  # 240/60 = 4 hours
-    rf"= ?({_AMOUNT})(?![A-Za-z0-9_.=])(?: of)?(?:[ -][A-Za-z'’]{{1,20}}){{0,12}}"
+    rf"[=≈] ?({_AMOUNT})(?![A-Za-z0-9_.=])(?: of)?(?:[ -][A-Za-z'’]{{1,20}}){{0,12}}"
     r"(?<! to)(?<! the)(?<! a)(?<! of)(?<! and)(?<! is)[.!]?\Z"
 )
 _OPERATION: Final = re.compile(r"\d[^=\n]{0,60}?[-+*/×·÷x–−] ?[($]{0,2}\.?\d[^=\n]*\Z")

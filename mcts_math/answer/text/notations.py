@@ -22,7 +22,7 @@ _NAME: Final = r"(?:\\(?:text|mathrm) ?\{)? ?([A-Za-z]+)"
 _POWER: Final = r" ?(?:\^ ?\{?(\d)\}?)?"
 _FACTOR: Final = re.compile(r"\{ ?([A-Za-z]{1,4}) ?\}(?: ?\^ ?\{?(-?\d)\}?)?")
 _PLAIN: Final = r"(-?\d{1,15}(?:\.\d{1,15}|/[1-9]\d{0,14})?)( ?\\?%|)"
-_SYMBOL: Final = r"(?:\\Omega|[A-Za-zμ]{1,4})(?: ?\^ ?\{?-?\d\}?)?"  # of a unit
+_SYMBOL: Final = r"(?:\\Omega|\^ ?\{?\\circ ?\}? ?C|[A-Za-zμ]{1,4})(?: ?\^ ?\{?-?\d\}?)?"  # of a unit
 _BARE: Final = frozenset(names("m g s h L J N W C A V K T ohm dB ppm"))  # what may stand behind a number without more
 _SCALES: Final = {"K": "thousand", "k": "thousand", "M": "million", "B": "billion"}
 _LETTER: Final = r"[A-Za-z](?:_\{?\d\}?)?"
@@ -55,7 +55,7 @@ def _units_joined(match: re.Match[str]) -> str:
 
 def _bare_units(match: re.Match[str]) -> str:
     """`15 N` and `20 N m`: names of units behind a number that is all else, and no variables."""
-    unit = match[2].replace(r"\cdot", " ").replace(r"\Omega", "ohm")
+    unit = re.sub(r"\^ ?\{?\\circ ?\}? ?C", "celsius", match[2]).replace(r"\cdot", " ").replace(r"\Omega", "ohm")
     names = re.findall(r"[A-Za-zμ]+", unit)
     known = all(name in UNITS for name in names) and (len(names) > 1 or names[0] in _BARE)
     return rf"{match[1]}\text{{ {unit}}}" if known else match[0]
@@ -227,7 +227,7 @@ _RULES: Final[tuple[tuple[str, re.Pattern[str], str | Callable[[re.Match[str]], 
         ("/", rf"(?<=\d) ?\(? ?([A-Za-z]+){_POWER} ?/ ?\(? ?([A-Za-z]+){_POWER} ?\)?$", _unit_quotient),
         (
             " ",
-            r"^((?:[a-zA-Z] ?= ?)?-?[\d.,/]+(?: ?\\times ?10 ?\^ ?\{?-?\d{1,3}\}?)?) "
+            r"^((?:[a-zA-Z] ?= ?)?-?[\d.,/]+(?:[eE]-?\d{1,3})?(?: ?\\times ?10 ?\^ ?\{?-?\d{1,3}\}?)?) "
             rf"({_SYMBOL}(?:(?: ?\\cdot ?| ?/ ?\(?| ){_SYMBOL}){{0,3}}\)?)$",
             _bare_units,
         ),
