@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
+from mcts_math.concurrency import within
 from mcts_math.errors import InterpreterError
 from mcts_math.interpreter.cgroup import Cgroup
 from mcts_math.interpreter.options import SandboxLimits
@@ -257,7 +258,7 @@ class Parent:
         readable = asyncio.Event()
         loop.add_reader(sock, readable.set)
         try:
-            await asyncio.wait_for(readable.wait(), timeout_s)
+            await within(timeout_s, readable.wait())
         except asyncio.TimeoutError:
             return wire.BROKEN + f"no answer for {timeout_s:.0f} s".encode(), -1
         finally:

@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx2
 
+from mcts_math.concurrency import within
 from mcts_math.engine.loop_thread import LoopThread, T, Work
 from mcts_math.engine.openai.arguments import ServerArguments
 from mcts_math.errors import EngineError, RefusedError
@@ -163,9 +164,7 @@ class Client:
             while (pause := self._limited_until - time.monotonic()) > 0:
                 await asyncio.sleep(pause * random.uniform(1.0, 1.1))  # not all at once
             try:
-                return await asyncio.wait_for(
-                    client.request(method, self._url(path), json=body), self.arguments.timeout_s
-                )
+                return await within(self.arguments.timeout_s, client.request(method, self._url(path), json=body))
             except asyncio.TimeoutError:
                 raise httpx2.ReadTimeout("no reply in time") from None
 
