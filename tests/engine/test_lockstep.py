@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -88,6 +89,29 @@ def test_beams_are_those_of_the_other_engine(checkpoint: Callable[[str], Path]) 
         assert "beam search" in str(senseless)
         await lockstep.close()
         await engine.close()
+
+    asyncio.run(scene())
+
+
+def test_closing_ends_the_round_that_is_under_way(checkpoint: Callable[[str], Path]) -> None:
+    """Else a thread would go on with the model, which the next engine of the process uses too."""
+
+    async def scene() -> None:
+        service: Any = Service()
+        engine = Lockstep(load(checkpoint("llama")), service, service)
+        begun, step = threading.Event(), engine._batch.step
+        engine._batch.step = lambda: (begun.set(), step())[1]  # type: ignore[method-assign]
+        many = [
+            asyncio.ensure_future(engine.generate(Generate("x", 9, Sampling(1.0, max_tokens=99), seed)))
+            for seed in range(30)
+        ]
+        await asyncio.to_thread(begun.wait)
+        await engine.close()
+        steps = engine._batch.counters.num_decode_steps
+        replies = await asyncio.gather(*many, engine.evaluate(Evaluate("y")), return_exceptions=True)
+        assert {str(reply) for reply in replies if not isinstance(reply, Generation)} == {"the engine is closed"}
+        assert not engine._batch.is_idle
+        assert engine._batch.counters.num_decode_steps == steps
 
     asyncio.run(scene())
 
