@@ -192,6 +192,21 @@ def test_a_failure_of_the_server_is_tried_again_and_costs_its_question_alone(ser
     assert len(server.asked) == 3 + 3
 
 
+def test_a_server_that_was_not_ready_for_a_trial_is_tried_out_anew(server: FakeServer) -> None:
+    good = server.trial
+    server.trial = lambda path, body: (503, {"error": "loading"})
+
+    async def scene() -> None:
+        engine = OpenAIEngine.connect("m", base_url=server.url, pause_s=0.001, retries=0)
+        with pytest.raises(EngineError, match="HTTP 503, loading"):
+            await engine.generate(Generate("x", 1, WARM, 0))
+        server.trial = good
+        assert (await engine.generate(Generate("x", 1, WARM, 0))).samples
+        await engine.close()
+
+    asyncio.run(scene())
+
+
 @pytest.mark.parametrize("status", [401, 402, 403, 404, 405, 501, 505])
 def test_what_no_further_try_mends_ends_the_run_at_once(server: FakeServer, status: int) -> None:
     server.answer = lambda path, body: (status, {"message": "no"})

@@ -8,6 +8,7 @@ import random
 import re
 import time
 from email.utils import parsedate_to_datetime
+from functools import partial
 from typing import Any
 
 import httpx2
@@ -104,15 +105,22 @@ class Client:
         return self._thread.call(lambda: self._send("POST", path, body))
 
     async def once(self, key: str, work: Work[T]) -> T:
-        """What `work` returns or raises; of several calls with one key, the first one's work is done for all."""
+        """What `work` returns or raises. Of several calls with one key, the first one's work is done for all.
+
+        Only what it returns is kept: where it raises, a later call tries anew.
+        """
         return await self._thread.run(lambda: self._shared(key, work))
 
     async def _shared(self, key: str, work: Work[T]) -> T:
         if key not in self._works:
             self._works[key] = asyncio.ensure_future(work())
-            self._works[key].add_done_callback(lambda done: done.cancelled() or done.exception())  # seen, if by nobody
+            self._works[key].add_done_callback(partial(self._forget_failed, key))
         result: T = await asyncio.shield(self._works[key])
         return result
+
+    def _forget_failed(self, key: str, done: asyncio.Future[Any]) -> None:
+        if done.cancelled() or done.exception() is not None:
+            del self._works[key]
 
     def close(self) -> None:
         """Closes the connections; whoever still waits gets an EngineError. May be called again."""
