@@ -12,6 +12,7 @@ names, and a head that sits among the model's own weights.
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ from typing import Any
 
 from safetensors import SafetensorError, safe_open
 
-from mcts_math.errors import CheckpointError
+from mcts_math.errors import CheckpointError, boundary
 from mcts_math.files import replace_file
 
 HEAD_WEIGHT = "v_head.summary.weight"
@@ -88,7 +89,7 @@ def inspect(model_dir: str | Path, *, need_value: bool = False) -> Checkpoint:
         architecture=architecture_of(config),
         context_length=_positive_int(path, config, text_config, _CONTEXT_KEYS),
         hidden_size=_positive_int(path, config, text_config, _HIDDEN_KEYS),
-        initializer_range=float(config.get("initializer_range") or text_config.get("initializer_range") or 0.02),
+        initializer_range=_initializer_range(path, config, text_config),
         value_model=config.get("value_model") is True,
         head_files=_find_head(path, config.get("value_model") is True),
     )
@@ -115,18 +116,23 @@ def obtain(model_dir: str | Path, *, need_value: bool = False) -> Checkpoint:
 
 
 def read_chat_template(path: Path) -> str:
-    """The chat template of a model folder; "" where it has none, several after each other where it has several."""
-    file = path / "chat_template.jinja"
-    if file.exists():
-        return file.read_text(encoding="utf-8")
-    for name in ("chat_template.json", "tokenizer_config.json"):
-        if (path / name).exists():
-            template = read_object(path / name).get("chat_template")
-            if isinstance(template, list):
-                template = "\n".join(str(one.get("template")) for one in template)
-            if template:
-                return str(template)
-    return ""
+    """The chat template of a model folder; "" where it has none, several after each other where it has several.
+
+    Raises:
+        CheckpointError: it can't be read.
+    """
+    with boundary(f"the chat template in {path} can't be read", CheckpointError):
+        file = path / "chat_template.jinja"
+        if file.exists():
+            return file.read_text(encoding="utf-8")
+        for name in ("chat_template.json", "tokenizer_config.json"):
+            if (path / name).exists():
+                template = read_object(path / name).get("chat_template")
+                if isinstance(template, list):
+                    template = "\n".join(str(one["template"]) for one in template)
+                if template:
+                    return str(template)
+        return ""
 
 
 def download_tokenizer(name: str) -> Path:
@@ -268,6 +274,13 @@ def _positive_int(
                 raise CheckpointError(f"{path / 'config.json'}: {key} must be a positive integer, not {value!r}")
             return value
     return None
+
+
+def _initializer_range(path: Path, config: Mapping[str, Any], text_config: Mapping[str, Any]) -> float:
+    value = config.get("initializer_range") or text_config.get("initializer_range") or 0.02
+    if not isinstance(value, (int, float)) or not 0 < value < math.inf:
+        raise CheckpointError(f"{path / 'config.json'}: initializer_range must be a positive number, not {value!r}")
+    return float(value)
 
 
 def _find_head(path: Path, value_model: bool) -> tuple[Path, ...]:
