@@ -54,9 +54,10 @@ def load_model(options: EngineOptions) -> CausalModel:
     if unknown := sorted(set(options.arguments) - _ARGUMENTS):
         raise ConfigError(f"engine_args: {unknown[0]!r} has no use here; it takes: {', '.join(sorted(_ARGUMENTS))}.")
     arguments = HFArguments(**options.arguments)
-    folder = Path(options.model_dir).expanduser().resolve()
-    files = [(file.name, (state := file.stat()).st_size, state.st_mtime_ns) for file in sorted(folder.glob("*"))]
-    key = (options.model_dir, str(folder), arguments, options.need_value, tuple(files))
+    folders = [Path(name).expanduser().resolve() for name in (options.model_dir, arguments.tuned_dir) if name]
+    files = [file for folder in folders for file in sorted(folder.glob("*"))]
+    states = [(str(file), (state := file.stat()).st_size, state.st_mtime_ns) for file in files]
+    key = (options.model_dir, arguments, options.need_value, *map(str, folders), *states)
     if key not in _models:
         _models.clear()
         gc.collect()
