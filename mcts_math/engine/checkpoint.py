@@ -12,7 +12,6 @@ names, and a head that sits among the model's own weights.
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -83,13 +82,15 @@ def inspect(model_dir: str | Path, *, need_value: bool = False) -> Checkpoint:
     text_config = config.get("text_config") or {}
     if not isinstance(text_config, Mapping):
         raise CheckpointError(f"{path / 'config.json'}: text_config must be an object")
+    with boundary(f"{path / 'config.json'}: initializer_range must be a number", CheckpointError):
+        initializer_range = float(config.get("initializer_range") or text_config.get("initializer_range") or 0.02)
     checkpoint = Checkpoint(
         name=name,
         path=path,
         architecture=architecture_of(config),
         context_length=_positive_int(path, config, text_config, _CONTEXT_KEYS),
         hidden_size=_positive_int(path, config, text_config, _HIDDEN_KEYS),
-        initializer_range=_initializer_range(path, config, text_config),
+        initializer_range=initializer_range,
         value_model=config.get("value_model") is True,
         head_files=_find_head(path, config.get("value_model") is True),
     )
@@ -116,11 +117,7 @@ def obtain(model_dir: str | Path, *, need_value: bool = False) -> Checkpoint:
 
 
 def read_chat_template(path: Path) -> str:
-    """The chat template of a model folder; "" where it has none, several after each other where it has several.
-
-    Raises:
-        CheckpointError: it can't be read.
-    """
+    """The chat template of a model folder, "" where it has none, or all that it has. Raises CheckpointError."""
     with boundary(f"the chat template in {path} can't be read", CheckpointError):
         file = path / "chat_template.jinja"
         if file.exists():
@@ -274,13 +271,6 @@ def _positive_int(
                 raise CheckpointError(f"{path / 'config.json'}: {key} must be a positive integer, not {value!r}")
             return value
     return None
-
-
-def _initializer_range(path: Path, config: Mapping[str, Any], text_config: Mapping[str, Any]) -> float:
-    value = config.get("initializer_range") or text_config.get("initializer_range") or 0.02
-    if not isinstance(value, (int, float)) or not 0 < value < math.inf:
-        raise CheckpointError(f"{path / 'config.json'}: initializer_range must be a positive number, not {value!r}")
-    return float(value)
 
 
 def _find_head(path: Path, value_model: bool) -> tuple[Path, ...]:

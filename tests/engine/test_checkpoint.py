@@ -107,7 +107,7 @@ def test_a_model_on_the_hub_is_used_as_a_folder(folder: Path, monkeypatch: pytes
         ("config.json", "{", "can't be read as JSON"),
         ("config.json", "[]", "must hold a JSON object"),
         ("config.json", '{"max_position_embeddings": "many"}', "max_position_embeddings must be a positive integer"),
-        ("config.json", '{"initializer_range": "wide"}', "initializer_range must be a positive number, not 'wide'"),
+        ("config.json", '{"initializer_range": "wide"}', "initializer_range must be a number: ValueError: .*'wide'"),
         ("model.safetensors", None, "no weights"),
         ("model.safetensors", "", "no weights"),
         ("tokenizer.json", None, "no tokenizer"),
