@@ -144,7 +144,7 @@ class Scheduler:
         growing: set[asyncio.Task[Solved]] = set()
         try:
             while True:
-                while len(growing) < self._limits.in_flight and not self._is_spent:
+                while not (0 < self._limits.in_flight <= len(growing) or self._is_spent):
                     if (task := next(waiting, None)) is None:
                         break
                     growing.add(started := self._start(task, make_search, grade))

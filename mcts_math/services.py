@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
-from typing import cast
+from typing import TypeVar, cast
 
 from typing_extensions import TypedDict
 
@@ -22,6 +22,8 @@ from mcts_math.requests import Adapter, Checker, Interpreter, Policy, Services, 
 from mcts_math.tasks import Task
 from mcts_math.values import ValuedPolicy
 from mcts_math.verifiers import make_verifier
+
+Loaded = TypeVar("Loaded", Policy, ValueModel)
 
 
 class Provided(TypedDict, total=False):
@@ -94,11 +96,12 @@ async def open_services(
     reward = config.reward if value_model is None else None
     if reward is not None:
         reward.check(config.reward_options)
-    interpreter = provided.get("interpreter") or await open_interpreter(config, stack, report)
+    interpreter = provided.get("interpreter")
+    if interpreter is None:
+        interpreter = await open_interpreter(config, stack, report)
     checker, verifier = open_judges(config, stack, provided)
     if reward is not None:
-        value_model = await asyncio.to_thread(reward.load, config.reward_options)
-        stack.push_async_callback(value_model.close)
+        value_model = await _load(stack, lambda: reward.load(config.reward_options))
     start = interpreter.start() if isinstance(interpreter, SandboxInterpreter) else asyncio.sleep(0)
     if policy is None:
         policy = await _load_beside(start, config, stack, report)
@@ -121,17 +124,29 @@ async def _load_beside(
 
     Loading can't be cut short, so an error of the sandbox waits for its end. Where both fail, the model's is raised.
     """
-    loading = asyncio.to_thread(load_policy, engine_options(config))
+    loading = _load(stack, lambda: load_policy(engine_options(config)))
     policy, started = await asyncio.gather(loading, start, return_exceptions=True)
     failure = started if isinstance(started, BaseException) else None
     if isinstance(policy, BaseException):
         if failure is not None:
             report(f"note: besides, the interpreter does not start: {failure}")
         raise policy
-    stack.push_async_callback(policy.close)
     if failure is not None:
         raise failure
     return policy
+
+
+async def _load(stack: AsyncExitStack, load: Callable[[], Loaded]) -> Loaded:
+    """Loads something in a thread. `stack` closes it, also where the caller is cancelled before it is there."""
+    loading = asyncio.create_task(asyncio.to_thread(load))
+
+    async def close() -> None:
+        await asyncio.wait([loading])
+        if loading.exception() is None:
+            await loading.result().close()
+
+    stack.push_async_callback(close)
+    return await asyncio.shield(loading)
 
 
 async def open_interpreter(

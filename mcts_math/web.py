@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from mcts_math.concurrency import within
 from mcts_math.files import dump_line
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ async def read_body(request: Request, max_bytes: int) -> bytes:
         return bytes(body)
 
     try:
-        return await asyncio.wait_for(read(), BODY_TIMEOUT_S)
+        return await within(BODY_TIMEOUT_S, read())
     except asyncio.TimeoutError:
         raise Refused(408, f"the request did not arrive within {BODY_TIMEOUT_S:g} s") from None
     except ClientDisconnect:

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from mcts_math.concurrency import gather
+from mcts_math.concurrency import gather, within
 
 
 def test_results_come_in_order() -> None:
@@ -42,3 +42,43 @@ def test_nothing_is_left_running(how: str) -> None:
 
     asyncio.run(scene())
     assert sorted(ended) == ["a", "b"]
+
+
+async def endless(ended: list[str]) -> None:
+    try:
+        await asyncio.Event().wait()
+    finally:
+        ended.append("endless")
+
+
+def test_what_takes_too_long_is_ended() -> None:
+    async def quick() -> str:
+        return "done"
+
+    async def scene() -> None:
+        ended: list[str] = []
+        assert await within(9.0, quick()) == "done"
+        with pytest.raises(asyncio.TimeoutError):
+            await within(0.01, endless(ended))
+        assert ended == ["endless"]
+
+    asyncio.run(scene())
+
+
+@pytest.mark.parametrize("answered", [False, True])
+def test_a_cancellation_is_not_lost_to_a_result_that_comes_with_it(answered: bool) -> None:
+    """As on a busy machine, where both wait for the same turn of the event loop."""
+    ended: list[str] = []
+
+    async def scene() -> None:
+        answer = asyncio.get_running_loop().create_future()
+        task = asyncio.ensure_future(within(9.0, asyncio.shield(answer) if answered else endless(ended)))
+        await asyncio.sleep(0.01)
+        answer.set_result("done")
+        await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(scene())
+    assert ended == ([] if answered else ["endless"])

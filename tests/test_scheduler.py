@@ -100,6 +100,18 @@ def test_in_flight_is_bounded_and_filled() -> None:
     assert peak == 7
 
 
+def test_no_bound_of_trees_is_no_bound() -> None:
+    policy = RandomPolicy(1)
+    scheduler = Scheduler(Services(policy, policy, EchoInterpreter(), EqualChecker()), RunLimits(in_flight=0))
+
+    search = search_maker(make_config(MCTS), use_values=True)
+
+    async def drive() -> int:
+        return len([one async for one in scheduler.run(make_tasks(questions(9)), search)])
+
+    assert asyncio.run(drive()) == 9
+
+
 def test_every_session_is_released() -> None:
     interpreter = EchoInterpreter()
     run(MCTS, questions(10), RandomPolicy(1), interpreter=interpreter)

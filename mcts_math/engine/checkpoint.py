@@ -20,7 +20,7 @@ from typing import Any
 
 from safetensors import SafetensorError, safe_open
 
-from mcts_math.errors import CheckpointError
+from mcts_math.errors import CheckpointError, boundary
 from mcts_math.files import replace_file
 
 HEAD_WEIGHT = "v_head.summary.weight"
@@ -82,13 +82,15 @@ def inspect(model_dir: str | Path, *, need_value: bool = False) -> Checkpoint:
     text_config = config.get("text_config") or {}
     if not isinstance(text_config, Mapping):
         raise CheckpointError(f"{path / 'config.json'}: text_config must be an object")
+    with boundary(f"{path / 'config.json'}: initializer_range must be a number", CheckpointError):
+        initializer_range = float(config.get("initializer_range") or text_config.get("initializer_range") or 0.02)
     checkpoint = Checkpoint(
         name=name,
         path=path,
         architecture=architecture_of(config),
         context_length=_positive_int(path, config, text_config, _CONTEXT_KEYS),
         hidden_size=_positive_int(path, config, text_config, _HIDDEN_KEYS),
-        initializer_range=float(config.get("initializer_range") or text_config.get("initializer_range") or 0.02),
+        initializer_range=initializer_range,
         value_model=config.get("value_model") is True,
         head_files=_find_head(path, config.get("value_model") is True),
     )
@@ -115,18 +117,19 @@ def obtain(model_dir: str | Path, *, need_value: bool = False) -> Checkpoint:
 
 
 def read_chat_template(path: Path) -> str:
-    """The chat template of a model folder; "" where it has none, several after each other where it has several."""
-    file = path / "chat_template.jinja"
-    if file.exists():
-        return file.read_text(encoding="utf-8")
-    for name in ("chat_template.json", "tokenizer_config.json"):
-        if (path / name).exists():
-            template = read_object(path / name).get("chat_template")
-            if isinstance(template, list):
-                template = "\n".join(str(one.get("template")) for one in template)
-            if template:
-                return str(template)
-    return ""
+    """The chat template of a model folder, "" where it has none, or all that it has. Raises CheckpointError."""
+    with boundary(f"the chat template in {path} can't be read", CheckpointError):
+        file = path / "chat_template.jinja"
+        if file.exists():
+            return file.read_text(encoding="utf-8")
+        for name in ("chat_template.json", "tokenizer_config.json"):
+            if (path / name).exists():
+                template = read_object(path / name).get("chat_template")
+                if isinstance(template, list):
+                    template = "\n".join(str(one["template"]) for one in template)
+                if template:
+                    return str(template)
+        return ""
 
 
 def download_tokenizer(name: str) -> Path:

@@ -15,6 +15,7 @@ import random
 import time
 from typing import TYPE_CHECKING, Any, Final
 
+from mcts_math.concurrency import within
 from mcts_math.errors import ConfigError, JudgeError, TaskError
 from mcts_math.judge.code import extract_code
 from mcts_math.judge.judge import JudgeLimits, written_as_json
@@ -127,7 +128,7 @@ class JudgeClient:
             text = json.dumps(content)
         try:
             # httpx bounds each read by itself: a service that drips would never be too slow.
-            response, body = await asyncio.wait_for(self._send(text, timeout_s), timeout_s)
+            response, body = await within(timeout_s, self._send(text, timeout_s))
         except (httpx2.TimeoutException, asyncio.TimeoutError) as error:
             raise _Failed("no answer in time") from error
         except (httpx2.HTTPError, httpx2.StreamError) as error:

@@ -15,7 +15,7 @@ from fastapi.responses import Response, StreamingResponse
 from starlette.exceptions import HTTPException
 from starlette.types import Receive, Scope, Send
 
-from mcts_math.concurrency import cancel
+from mcts_math.concurrency import cancel, within
 from mcts_math.scheduler import Solved
 from mcts_math.serve.follow import Follower
 from mcts_math.serve.gateway import Access, Gateway
@@ -148,7 +148,7 @@ class Chats:
             yield event(writer.chunk({"role": "assistant", "content": ""}))
             while not solving.done():
                 with suppress(asyncio.TimeoutError):
-                    await asyncio.wait_for(changed.wait(), _ALIVE_S)
+                    await within(_ALIVE_S, changed.wait())
                 if not changed.is_set():
                     yield b": searching\n\n"
                 changed.clear()

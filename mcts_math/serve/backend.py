@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from typing import Final, TypeAlias
 
-from mcts_math.concurrency import cancel
+from mcts_math.concurrency import cancel, within
 from mcts_math.errors import EngineError, EngineLostError, MctsMathError
 from mcts_math.requests import Generate, Prompt, Sampling, Services
 from mcts_math.scheduler import MakeSearch, RunLimits, Scheduler, Solved
@@ -103,7 +103,7 @@ class Backend:
         assert self._services is not None
         request = Generate(self._probe, 1, Sampling(0.0, max_tokens=1), 0)
         try:
-            await asyncio.wait_for(self._services.policy.generate(request), _PROBE_S)
+            await within(_PROBE_S, self._services.policy.generate(request))
         except (MctsMathError, asyncio.TimeoutError) as error:
             _log.error("the engine does not answer: %r", error)
             return False

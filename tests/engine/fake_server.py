@@ -77,12 +77,21 @@ class Handler(BaseHTTPRequestHandler):
 
 def ask(server: FakeServer, *requests: Generate, model: str = "m", **settings: Any) -> list[Generation]:
     """The replies to some requests, by a client that was just connected."""
+    replies = try_asking(server, *requests, model=model, **settings)
+    for reply in replies:
+        if isinstance(reply, BaseException):
+            raise reply
+    return replies
 
-    async def scene() -> list[Generation]:
+
+def try_asking(server: FakeServer, *requests: Generate, model: str = "m", **settings: Any) -> list[Any]:
+    """The same, with what was raised in the place of a reply."""
+
+    async def scene() -> list[Any]:
         chosen = {"pause_s": 0.01, "retries": 2} | settings
         engine = await asyncio.to_thread(lambda: OpenAIEngine.connect(model, base_url=server.url, **chosen))
         try:
-            return list(await asyncio.gather(*map(engine.generate, requests)))
+            return await asyncio.gather(*map(engine.generate, requests), return_exceptions=True)
         finally:
             await engine.close()
 

@@ -22,12 +22,13 @@ class Grouped(torch.nn.Module):
     is_causal = True
 
 
+@pytest.mark.parametrize("value_width", [16, 10])
 @pytest.mark.parametrize("num_new", [1, 5])
-def test_it_is_what_transformers_computes(num_new: int) -> None:
+def test_it_is_what_transformers_computes(num_new: int, value_width: int) -> None:
     torch.manual_seed(0)
     query = torch.randn(4, num_new, 6, 16).transpose(1, 2)
     buffer = torch.randn(4, 8, 40, 16)  # keys and values are a window of it
-    keys, values = buffer[:, 2:4, 3:33], buffer[:, 4:6, 3:33]
+    keys, values = buffer[:, 2:4, 3:33], buffer[:, 4:6, 3:33, :value_width]
     mask = torch.rand(4, 1, num_new, 30) < 0.7
     mask[..., -1] = True
     arguments = (query, keys, values, mask)

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 from tiny_models import FAMILIES, Reference
+from transformers import AutoConfig, AutoModelForCausalLM
 
 from mcts_math.engine.hf.arguments import BatchLimits, HFArguments
 from mcts_math.engine.hf.batch import Batch
@@ -19,7 +20,7 @@ from mcts_math.engine.hf.engine import HFEngine
 from mcts_math.engine.hf.kv_cache import KVBlock, Workspace
 from mcts_math.engine.hf.model import CausalModel, load_model
 from mcts_math.engine.hf.sequence import Job
-from mcts_math.errors import EngineError
+from mcts_math.errors import CheckpointError, EngineError
 from mcts_math.requests import Evaluate, Generate, Sampling
 
 WIDE = BatchLimits(max_batch_size=64, max_batch_tokens=1 << 20, max_prefill_tokens=4096, prefix_cache_tokens=0)
@@ -270,9 +271,16 @@ def test_an_engine_outlives_an_event_loop_that_did_not_wait(checkpoint: Callable
     asyncio.run(engine.close())
 
 
-def test_recurrent_models_are_refused(tmp_path: Path) -> None:
-    from transformers import MambaConfig, MambaForCausalLM
-
-    model = MambaForCausalLM(MambaConfig(vocab_size=20, hidden_size=16, num_hidden_layers=1, state_size=4))
-    with pytest.raises(EngineError, match="recurrent state"):
+@pytest.mark.parametrize(
+    ("family", "settings"),
+    [
+        ("mamba", {"hidden_size": 16, "state_size": 4}),  # a recurrent state
+        ("deepseek_v32", {"num_attention_heads": 2, "kv_lora_rank": 8, "q_lora_rank": 8}),  # keys of an index
+    ],
+)
+def test_models_that_keep_other_things_than_keys_and_values_are_refused(family: str, settings: dict[str, int]) -> None:
+    config = AutoConfig.for_model(family, vocab_size=20, num_hidden_layers=1, **settings)
+    with torch.device("meta"):
+        model = AutoModelForCausalLM.from_config(config)
+    with pytest.raises(CheckpointError, match="keeps other things than keys and values"):
         CausalModel(model.eval(), None, 10, None)  # type: ignore[arg-type]

@@ -19,8 +19,11 @@ from tiny_models import make_checkpoint
 
 from mcts_math.engine.checkpoint import HEAD_BIAS, HEAD_WEIGHT, download, download_tokenizer, inspect
 from mcts_math.engine.hf.engine import HFEngine
+from mcts_math.engine.load import check_model
+from mcts_math.engine.spec import EngineOptions
 from mcts_math.engine.value_head import fresh_value_head, load_value_head, save_value_head
 from mcts_math.errors import CheckpointError, EngineError
+from mcts_math.messages import Conversation, Message
 
 
 @pytest.fixture
@@ -104,6 +107,7 @@ def test_a_model_on_the_hub_is_used_as_a_folder(folder: Path, monkeypatch: pytes
         ("config.json", "{", "can't be read as JSON"),
         ("config.json", "[]", "must hold a JSON object"),
         ("config.json", '{"max_position_embeddings": "many"}', "max_position_embeddings must be a positive integer"),
+        ("config.json", '{"initializer_range": "wide"}', "initializer_range must be a number: ValueError: .*'wide'"),
         ("model.safetensors", None, "no weights"),
         ("model.safetensors", "", "no weights"),
         ("tokenizer.json", None, "no tokenizer"),
@@ -117,6 +121,13 @@ def test_what_is_missing_is_named(folder: Path, file: str, content: str | None, 
         (folder / file).write_text(content)
     with pytest.raises(CheckpointError, match=says):
         inspect(folder, need_value=True)
+
+
+def test_a_chat_template_that_is_no_text(folder: Path) -> None:
+    (folder / "chat_template.jinja").write_bytes("é".encode("latin-1"))
+    example = Conversation((Message("user", "?"),))
+    with pytest.raises(CheckpointError, match=r"the chat template in .* can't be read: UnicodeDecodeError"):
+        check_model(EngineOptions("hf", str(folder), example=example))
 
 
 def test_a_missing_shard_is_named(folder: Path) -> None:

@@ -10,8 +10,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
+from mcts_math.engine.checks import free_bytes
 from mcts_math.engine.hf.engine import HFEngine
 from mcts_math.engine.load import check_arguments, check_model, load_policy, require
 from mcts_math.engine.openai.arguments import ServerArguments
@@ -125,6 +127,11 @@ def test_a_head_is_loaded_where_values_are_wanted_and_nowhere_else(checkpoint: C
         options = EngineOptions("hf", str(checkpoint("llama")), {"device": "cpu"}, need_value=need_value)
         engine: Any = load_policy(options)
         assert (engine.model.head is not None) == need_value
+
+
+def test_copies_of_files_count_as_free_memory() -> None:
+    """What a system keeps of files that were read, as checkpoints are, it gives back at once."""
+    assert free_bytes() == pytest.approx(psutil.virtual_memory().available, abs=1 << 30)
 
 
 def test_which_arguments_may_change_results() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -13,9 +14,12 @@ import pytest
 
 from mcts_math.engine.hf.arguments import HFArguments
 from mcts_math.engine.hf.engine import HFEngine
+from mcts_math.engine.hf.grafts import base_fingerprint, make_grafts
 from mcts_math.engine.hf.lockstep import Lockstep, load_model
 from mcts_math.engine.hf.model import CausalModel
 from mcts_math.engine.hf.model import load_model as load_uncached
+from mcts_math.engine.hf.parts import save_parts
+from mcts_math.engine.part_settings import TUNED, TunedSettings
 from mcts_math.engine.spec import EngineOptions
 from mcts_math.errors import ConfigError, EngineError, RefusedError
 from mcts_math.requests import Evaluate, Generate, Generation, Sampling
@@ -92,6 +96,29 @@ def test_beams_are_those_of_the_other_engine(checkpoint: Callable[[str], Path]) 
     asyncio.run(scene())
 
 
+def test_closing_ends_the_round_that_is_under_way(checkpoint: Callable[[str], Path]) -> None:
+    """Else a thread would go on with the model, which the next engine of the process uses too."""
+
+    async def scene() -> None:
+        service: Any = Service()
+        engine = Lockstep(load(checkpoint("llama")), service, service)
+        begun, step = threading.Event(), engine._batch.step
+        engine._batch.step = lambda: (begun.set(), step())[1]  # type: ignore[method-assign]
+        many = [
+            asyncio.ensure_future(engine.generate(Generate("x", 9, Sampling(1.0, max_tokens=99), seed)))
+            for seed in range(30)
+        ]
+        await asyncio.to_thread(begun.wait)
+        await engine.close()
+        steps = engine._batch.counters.num_decode_steps
+        replies = await asyncio.gather(*many, engine.evaluate(Evaluate("y")), return_exceptions=True)
+        assert {str(reply) for reply in replies if not isinstance(reply, Generation)} == {"the engine is closed"}
+        assert not engine._batch.is_idle
+        assert engine._batch.counters.num_decode_steps == steps
+
+    asyncio.run(scene())
+
+
 def test_what_it_can_not_serve_is_refused(checkpoint: Callable[[str], Path]) -> None:
     service: Any = Service()
     engine = Lockstep(load(checkpoint("llama")), service, service)
@@ -123,6 +150,19 @@ def test_a_model_is_kept_by_all_that_matters(checkpoint: Callable[[str], Path], 
     assert load_model(options) is not before
     with pytest.raises(ConfigError, match="'max_batch_size' has no use here"):
         load_model(replace(options, arguments={"max_batch_size": 3}))
+
+
+def test_a_model_is_loaded_anew_where_what_is_put_on_it_was_trained_anew(
+    checkpoint: Callable[[str], Path], tmp_path: Path
+) -> None:
+    base = load(checkpoint("llama")).raw
+    settings = TunedSettings(kind="bottleneck", options={}, base_fingerprint=base_fingerprint(base))
+    options = EngineOptions("hf", str(checkpoint("llama")), {"device": "cpu", "tuned_dir": str(tmp_path)})
+    loaded = []
+    for _ in range(2):
+        save_parts(tmp_path, TUNED, make_grafts("bottleneck", base, {}).state_dict(), settings.model_dump())
+        loaded += [load_model(options), load_model(options)]
+    assert loaded[0] is loaded[1] is not loaded[2] is loaded[3]
 
 
 def test_an_evaluation_and_a_sample_of_one_prompt_agree(checkpoint: Callable[[str], Path]) -> None:

@@ -30,6 +30,7 @@ def test_large_layers_are_packed_and_compute_the_same(bias: bool, dtype: torch.d
         before = [model(some) for some in inputs]
         pack(model)
         assert [type(layer) for layer in model] == [PackedLinear, nn.Linear]
+        assert model[0].weight.dtype == dtype  # which models look at before they compute
         for some, expected in zip(inputs, before, strict=True):
             torch.testing.assert_close(model(some), expected)
 

@@ -44,6 +44,17 @@ def test_top_p_keeps_the_smallest_set_of_that_mass() -> None:
     assert frequencies(Sampling(1.0, top_p=1e-6), 50)[0] == 1
 
 
+@pytest.mark.parametrize(
+    "sampling", [Sampling(1e-30), Sampling(1e-40), Sampling(1e-300, top_p=0.5), Sampling(1e-40, top_k=3)]
+)
+def test_a_temperature_near_0_is_greedy(sampling: Sampling) -> None:
+    assert frequencies(sampling, 50)[0] == 1
+
+
+def test_more_than_all_tokens_are_all_tokens() -> None:
+    assert torch.equal(frequencies(Sampling(1.0, top_k=10**20), 50), frequencies(Sampling(1.0, top_k=8), 50))
+
+
 def test_rows_of_a_batch_are_sampled_each_in_its_way() -> None:
     ways = [Sampling(0.0), Sampling(1.0), Sampling(0.3, top_k=2), Sampling(2.0, top_p=0.5), Sampling(0.0, top_k=1)]
     numbers = [[0.999, 0.1]] * len(ways)

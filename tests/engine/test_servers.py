@@ -34,71 +34,28 @@ WARM = Sampling(0.7, max_tokens=50)
 PYTHON = Tool("python", "Runs code.", "code", "The code.")
 TALK = Conversation((Message("user", "2 + 2?"),), (PYTHON,))
 CALL = {"id": "c1", "type": "function", "function": {"name": "python", "arguments": '{"code": "2+2"}'}}
+TOLD = {"content": [{"token": "a", "logprob": -0.5, "bytes": [97], "top_logprobs": []}]}
+
+
+def calling(message: dict[str, Any], usage: dict[str, Any], **more: Any) -> dict[str, Any]:
+    """A reply whose only choice thinks and calls a tool."""
+    message = {"role": "assistant", "content": "", "tool_calls": [CALL]} | message
+    choice = {"index": 0, "message": message, "logprobs": TOLD, "finish_reason": "tool_calls"} | more
+    return {"choices": [choice], "usage": {"prompt_tokens": 30, "completion_tokens": 9} | usage}
+
+
+CACHED = {"prompt_tokens_details": {"cached_tokens": 16}}
 ANSWERS = {
     # No log-probabilities without being asked for; the thought under `reasoning`; whole usage.
-    "vllm": {
-        "choices": [
-            {
-                "index": 0,
-                "message": {"role": "assistant", "content": None, "reasoning": "hm", "tool_calls": [CALL]},
-                "logprobs": {"content": [{"token": "a", "logprob": -0.5, "bytes": [97], "top_logprobs": []}]},
-                "finish_reason": "tool_calls",
-                "stop_reason": None,
-                "token_ids": [97],
-            }
-        ],
-        "usage": {"prompt_tokens": 30, "completion_tokens": 9, "prompt_tokens_details": {"cached_tokens": 16}},
-    },
-    "sglang": {
-        "choices": [
-            {
-                "index": 0,
-                "message": {"role": "assistant", "content": "", "reasoning_content": "hm", "tool_calls": [CALL]},
-                "logprobs": {"content": [{"token": "a", "logprob": -0.5, "bytes": [97], "top_logprobs": []}]},
-                "finish_reason": "tool_calls",
-                "matched_stop": None,
-            }
-        ],
-        "usage": {"prompt_tokens": 30, "completion_tokens": 9, "prompt_tokens_details": {"cached_tokens": 16}},
-    },
-    "ollama": {
-        "choices": [
-            {
-                "index": 0,
-                "message": {
-                    "role": "assistant",
-                    "content": "",
-                    "reasoning": "hm",
-                    "tool_calls": [{**CALL, "index": 0}],
-                },
-                "logprobs": {"content": [{"token": "a", "logprob": -0.5, "bytes": [97], "top_logprobs": []}]},
-                "finish_reason": "tool_calls",
-            }
-        ],
-        "usage": {"prompt_tokens": 30, "completion_tokens": 9, "total_tokens": 39},
-    },
-    "deepseek": {
-        "choices": [
-            {
-                "index": 0,
-                "message": {"role": "assistant", "content": "", "reasoning_content": "hm", "tool_calls": [CALL]},
-                "logprobs": {"content": [{"token": "a", "logprob": -0.5, "bytes": [97]}], "reasoning_content": []},
-                "finish_reason": "tool_calls",
-            }
-        ],
-        "usage": {"prompt_tokens": 30, "completion_tokens": 9, "prompt_cache_hit_tokens": 16},
-    },
-    "lmstudio": {
-        "choices": [
-            {
-                "index": 0,
-                "message": {"role": "assistant", "content": "", "reasoning_content": "hm", "tool_calls": [CALL]},
-                "logprobs": None,
-                "finish_reason": "tool_calls",
-            }
-        ],
-        "usage": {"prompt_tokens": 30, "completion_tokens": 9, "total_tokens": 39},
-    },
+    "vllm": calling({"content": None, "reasoning": "hm"}, CACHED, stop_reason=None, token_ids=[97]),
+    "sglang": calling({"reasoning_content": "hm"}, CACHED, matched_stop=None),
+    "ollama": calling({"reasoning": "hm", "tool_calls": [{**CALL, "index": 0}]}, {"total_tokens": 39}),
+    "deepseek": calling(
+        {"reasoning_content": "hm"},
+        {"prompt_cache_hit_tokens": 16},
+        logprobs={"content": [{"token": "a", "logprob": -0.5, "bytes": [97]}], "reasoning_content": []},
+    ),
+    "lmstudio": calling({"reasoning_content": "hm"}, {"total_tokens": 39}, logprobs=None),
 }
 OWNERS = {"vllm": "vllm", "sglang": "sglang", "ollama": "library", "lmstudio": "organization_owner"}
 

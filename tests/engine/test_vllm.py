@@ -6,6 +6,7 @@ import asyncio
 import importlib.util
 import json
 import os
+import shlex
 import signal
 from dataclasses import replace
 from pathlib import Path
@@ -23,6 +24,7 @@ from mcts_math.engine.load import load_policy
 from mcts_math.engine.spec import EngineOptions
 from mcts_math.engine.value_head import load_value_head
 from mcts_math.engine.value_token import decode_value, encode_value, value_token
+from mcts_math.engine.vllm import serve
 from mcts_math.errors import CheckpointError, ConfigError, EngineError, EngineLostError, RefusedError
 from mcts_math.requests import Evaluate, Generate, Generation, Sampling
 
@@ -142,6 +144,15 @@ def test_the_token_that_carries_values(tmp_path: Path) -> None:
     assert chosen(size, eos=[0, 1]) == 2
     with pytest.raises(CheckpointError, match="none: no unused row"):
         chosen(size, eos=[0, 1, 2])
+
+
+def test_arguments_of_a_server_are_shown_as_a_shell_takes_them(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["--model", "my model", "--model-class-overrides", '{"A": "b:c"}']
+    monkeypatch.setattr(serve, "server_arguments", lambda model_dir: arguments)
+    assert serve.main(["my model", "--print", "--port", "9"]) == 0
+    assert shlex.split(capsys.readouterr().out) == [*arguments, "--port", "9"]
 
 
 def test_values_survive_their_disguise() -> None:

@@ -40,10 +40,11 @@ def attend(
 
     Args:
         query: [B, query heads, T, D].
-        key, value: [B, heads, S, D].
+        key: [B, heads, S, D].
+        value: [B, heads, S, E].
 
     Returns:
-        [B, T, query heads, D], and no weights.
+        [B, T, query heads, E], and no weights.
     """
     special = any(kwargs.get(name) is not None for name in ("position_bias", "softcap"))
     is_plain = dropout == 0.0 and not special and not query.requires_grad
@@ -57,6 +58,6 @@ def attend(
         query = query.view(rows, key.shape[1], heads // key.shape[1], size)
         attention_mask = attention_mask.expand(-1, -1, query.shape[2], -1)
         output = scaled_dot_product_attention(query, key, value, attn_mask=attention_mask, scale=scaling)
-        return output.reshape(rows, 1, heads, size), None
+        return output.reshape(rows, 1, heads, value.shape[-1]), None
     output = scaled_dot_product_attention(query, key, value, attn_mask=attention_mask, scale=scaling, enable_gqa=True)
     return output.transpose(1, 2).contiguous(), None

@@ -145,7 +145,6 @@ class Batch:
         self, group: Sequence[Prefill], reused: list[int], values: list[float], block: KVBlock, done: list[Job]
     ) -> None:
         """Notes values and counts of computed prompts, and leaves their keys and values in the prefix cache."""
-        self.counters.num_prefills += 1
         for i, unit in enumerate(group):
             job, length = unit.job, len(unit.tokens)
             if unit.row is not None and unit.row.ids:

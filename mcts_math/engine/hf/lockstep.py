@@ -54,9 +54,10 @@ def load_model(options: EngineOptions) -> CausalModel:
     if unknown := sorted(set(options.arguments) - _ARGUMENTS):
         raise ConfigError(f"engine_args: {unknown[0]!r} has no use here; it takes: {', '.join(sorted(_ARGUMENTS))}.")
     arguments = HFArguments(**options.arguments)
-    folder = Path(options.model_dir).expanduser().resolve()
-    files = [(file.name, (state := file.stat()).st_size, state.st_mtime_ns) for file in sorted(folder.glob("*"))]
-    key = (options.model_dir, str(folder), arguments, options.need_value, tuple(files))
+    folders = [Path(name).expanduser().resolve() for name in (options.model_dir, arguments.tuned_dir) if name]
+    files = [file for folder in folders for file in sorted(folder.glob("*"))]
+    states = [(str(file), (state := file.stat()).st_size, state.st_mtime_ns) for file in files]
+    key = (options.model_dir, arguments, options.need_value, *map(str, folders), *states)
     if key not in _models:
         _models.clear()
         gc.collect()
@@ -95,6 +96,7 @@ class Lockstep(JobEngine):
         self._elsewhere = 0  # requests that counted services are busy with
         self._arrivals = 0
         self._round: asyncio.Task[None] | None = None
+        self._closed = False
         # those that were given, counted; use them in place of the given ones. Any other service that takes time (a
         # verifier, a value model of its own) is to be counted too, by `counted`.
         self.interpreter = self.counted(interpreter)
@@ -105,10 +107,10 @@ class Lockstep(JobEngine):
         return cast(T, _Counted(service, self._count))
 
     async def close(self) -> None:
-        """Ends the round that is under way, if any; the model stays loaded."""
+        """Ends the round that is under way; whoever waits gets an EngineError. The model stays loaded."""
+        self._closed = True
         if self._round is not None:
-            self._round.cancel()
-            await asyncio.gather(self._round, return_exceptions=True)
+            await asyncio.wait([self._round])
 
     async def _encode(self, prompt: Prompt) -> tuple[int, ...] | int:
         """On the event loop, however long the text is: a thread's time must not decide on what is in a batch."""
@@ -118,6 +120,8 @@ class Lockstep(JobEngine):
     async def _run(self, job: Job, task_id: str) -> None:
         if job.adapter:
             raise EngineError("this engine keeps no adapters; leave out `adapter`")
+        if self._closed:
+            raise EngineError("the engine is closed")
         waiter = _Waiter(job, task_id, asyncio.get_running_loop().create_future())
         self._waiting.append(waiter)
         self._wake()
@@ -163,9 +167,11 @@ class Lockstep(JobEngine):
 
     @torch.inference_mode()
     def _compute(self, jobs: list[Job]) -> dict[Job, EngineError]:
-        """Does all jobs; returns those that make no sense."""
+        """Does all jobs; returns those that make no sense, or that closing has cut off."""
         refused: dict[Job, EngineError] = {}
         for job in jobs:
+            if self._closed:
+                break
             if job.sampling.beam_width == 1:
                 self._batch.add(job)
                 continue
@@ -173,9 +179,9 @@ class Lockstep(JobEngine):
                 beam_search(self.model, job)
             except EngineError as error:
                 refused[job] = error
-        while not self._batch.is_idle:
+        while not (self._closed or self._batch.is_idle):
             self._batch.step()
-        return refused
+        return {job: EngineError("the engine is closed") for job in jobs if not job.is_done} | refused
 
 
 class _Counted:

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 from transformers import AutoModelForCausalLM
-from transformers.cache_utils import Cache, DynamicCache, DynamicLayer
+from transformers.cache_utils import Cache, DynamicCache
 from transformers.utils import logging as transformers_logging
 
 from mcts_math.engine.checkpoint import obtain
@@ -31,6 +31,8 @@ _DTYPES = {
     "float16": torch.float16,
     "float64": torch.float64,  # rounds so finely that no sample depends on what else is in the batch
 }
+# What transformers calls the caches of layers that `kv_cache` can stand in for.
+_KEPT = {"DynamicLayer", "DynamicSlidingWindowLayer"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,9 +132,10 @@ class CausalModel:
         ids = torch.zeros((1, 1), dtype=torch.long, device=self.device)
         name = type(self._model).__name__
         planned = DynamicCache(config=self._model.config).layers
-        if any(not isinstance(layer, DynamicLayer) or hasattr(layer, "recurrent_states") for layer in planned):
+        if others := {type(layer).__name__ for layer in planned} - _KEPT:
             raise CheckpointError(
-                f"{name} keeps a recurrent state, which this engine can't share among samples; use engine: vllm"
+                f"{name} keeps other things than keys and values ({', '.join(sorted(others))}), such as a recurrent "
+                "state, which this engine can't share among samples; use engine: vllm"
             )
         if prefix and any(layer.is_sliding for layer in planned):
             raise CheckpointError(f"tuned_dir: {name} slides its window, which a prefix would fall out of")

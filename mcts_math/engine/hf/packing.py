@@ -27,6 +27,7 @@ class PackedLinear(nn.Module):
         super().__init__()
         self.in_features, self.out_features = linear.in_features, linear.out_features
         self._bias = linear.bias
+        self.weight = linear.weight.detach().to("meta")  # some models look at its dtype
         self._packed = torch.ops.mkldnn._reorder_linear_weight(linear.weight.detach(), _ROWS)
 
     def forward(self, inputs: Tensor) -> Tensor:
@@ -50,7 +51,7 @@ def _has_bfloat16() -> bool:
 
 @torch.inference_mode()
 def pack(model: nn.Module) -> None:
-    """Replaces the large linear layers of a model. Nobody may ask for their `weight`, or learn, afterwards."""
+    """Replaces the large linear layers of a model. Nobody may compute with their `weight`, or learn, afterwards."""
     for parent in list(model.modules()):
         for name, child in list(parent.named_children()):
             if type(child) is nn.Linear and child.weight.nbytes >= _SMALLEST.get(child.weight.dtype, math.inf):

@@ -43,8 +43,7 @@ class PrefixCache:
 
     def match(self, tokens: tuple[int, ...], namespace: str = "") -> int:
         """How many of the first tokens are held."""
-        path, common = self._descend(tokens, namespace)
-        return sum(len(node.tokens) for node in path[:-1]) + common if path else 0
+        return self._descend(tokens, namespace)[1]
 
     def fetch(self, tokens: tuple[int, ...], count: int, namespace: str = "") -> list[tuple[int, int, Segments]]:
         """Keys and values of the first `count` tokens, which must be held (see `match`).
@@ -72,11 +71,11 @@ class PrefixCache:
         """
         if not tokens or len(tokens) > self._max_tokens:
             return
-        path, common = self._descend(tokens, namespace)
-        held = sum(len(node.tokens) for node in path[:-1]) + common if path else 0
-        if path and common < len(path[-1].tokens) and held < len(tokens):
-            path[-1] = self._split(path[-1], common)
+        path, held = self._descend(tokens, namespace)
         if held < len(tokens):
+            beyond = sum(len(node.tokens) for node in path) - held  # tokens of the last edge that are not shared
+            if beyond:
+                path[-1] = self._split(path[-1], len(path[-1].tokens) - beyond)
             parent = path[-1] if path else self._roots.setdefault(namespace, _Node((), [], None))
             node = _Node(tokens[held:], read(held, len(tokens)), parent)
             parent.children[tokens[held]] = node
@@ -99,7 +98,7 @@ class PrefixCache:
                 self.num_tokens -= len(node.tokens)
 
     def _descend(self, tokens: Sequence[int], namespace: str) -> tuple[list[_Node], int]:
-        """The nodes along a sequence, and how many tokens of the last one it shares (at least one)."""
+        """The nodes along a sequence, and how many of its tokens they hold (of each node one at least)."""
         path: list[_Node] = []
         node, position = self._roots.get(namespace), 0
         while node is not None and position < len(tokens):
@@ -109,9 +108,9 @@ class PrefixCache:
             path.append(child)
             edge = child.tokens
             if tokens[position : position + len(edge)] != edge:
-                return path, common_prefix(edge, tokens[position : position + len(edge)])
+                return path, position + common_prefix(edge, tokens[position : position + len(edge)])
             node, position = child, position + len(edge)
-        return path, len(path[-1].tokens) if path else 0
+        return path, position
 
     def _split(self, node: _Node, at: int) -> _Node:
         """Cuts an edge in two and returns the upper part. Both get copies, so that dropping one frees its memory."""

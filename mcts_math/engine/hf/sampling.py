@@ -25,6 +25,8 @@ _MASK = (1 << 64) - 1
 _STRIDE = np.uint64(0x9E3779B97F4A7C15)  # 2^64 over the golden ratio
 _BLOCK = 64
 _NUCLEUS = 64  # tokens that nearly every nucleus fits into
+_COLDEST = 1e-30  # the least temperature that is divided by: a float32 ends at 1e-38
+_MOST = 1 << 31  # more tokens than any vocabulary has
 _CACHED = 1 << 18  # logits: with what is made of them this stays near the cache of one core
 
 
@@ -70,9 +72,9 @@ class BatchSampling:
             kinds.setdefault(_way(row), []).append(i)
         self._kinds = [(pick, torch.tensor(indices, device=device)) for pick, indices in kinds.items()]
         self.wants_certainty = any(row.want_certainty for row in rows)
-        self._temperature = torch.tensor([[row.temperature or 1.0] for row in rows], device=device)
+        self._temperature = torch.tensor([[max(row.temperature, _COLDEST)] for row in rows], device=device)
         self._top_p = torch.tensor([[row.top_p] for row in rows], device=device)
-        self._top_k = torch.tensor([[row.top_k] for row in rows], device=device)
+        self._top_k = torch.tensor([[min(row.top_k, _MOST)] for row in rows], device=device)
 
     def sample(self, logits: Tensor, uniforms: Sequence[Sequence[float]]) -> tuple[Tensor, Tensor]:
         """Samples K tokens a row, each by a number of its own.

@@ -64,7 +64,6 @@ class BatchCounters:
     num_cached_tokens: int = 0  # prompt tokens found in the prefix cache
     num_decode_steps: int = 0  # forward passes for running rows
     num_decoded_rows: int = 0  # rows of all those passes; fewer than the tokens that they gave where samples were alike
-    num_prefills: int = 0  # groups of prompts that were computed
     num_preempted: int = 0  # rows that had to wait half-way because the batch outgrew its tokens
 
 

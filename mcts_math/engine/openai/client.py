@@ -8,10 +8,12 @@ import random
 import re
 import time
 from email.utils import parsedate_to_datetime
+from functools import partial
 from typing import Any
 
 import httpx2
 
+from mcts_math.concurrency import within
 from mcts_math.engine.loop_thread import LoopThread, T, Work
 from mcts_math.engine.openai.arguments import ServerArguments
 from mcts_math.errors import EngineError, RefusedError
@@ -103,15 +105,22 @@ class Client:
         return self._thread.call(lambda: self._send("POST", path, body))
 
     async def once(self, key: str, work: Work[T]) -> T:
-        """What `work` returns or raises; of several calls with one key, the first one's work is done for all."""
+        """What `work` returns or raises. Of several calls with one key, the first one's work is done for all.
+
+        Only what it returns is kept: where it raises, a later call tries anew.
+        """
         return await self._thread.run(lambda: self._shared(key, work))
 
     async def _shared(self, key: str, work: Work[T]) -> T:
         if key not in self._works:
             self._works[key] = asyncio.ensure_future(work())
-            self._works[key].add_done_callback(lambda done: done.cancelled() or done.exception())  # seen, if by nobody
+            self._works[key].add_done_callback(partial(self._forget_failed, key))
         result: T = await asyncio.shield(self._works[key])
         return result
+
+    def _forget_failed(self, key: str, done: asyncio.Future[Any]) -> None:
+        if done.cancelled() or done.exception() is not None:
+            del self._works[key]
 
     def close(self) -> None:
         """Closes the connections; whoever still waits gets an EngineError. May be called again."""
@@ -163,9 +172,7 @@ class Client:
             while (pause := self._limited_until - time.monotonic()) > 0:
                 await asyncio.sleep(pause * random.uniform(1.0, 1.1))  # not all at once
             try:
-                return await asyncio.wait_for(
-                    client.request(method, self._url(path), json=body), self.arguments.timeout_s
-                )
+                return await within(self.arguments.timeout_s, client.request(method, self._url(path), json=body))
             except asyncio.TimeoutError:
                 raise httpx2.ReadTimeout("no reply in time") from None
 

