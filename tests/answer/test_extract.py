@@ -444,7 +444,7 @@ def test_marks_and_what_follows_the_answer(text: str, answer: str | None) -> Non
         ("So we need to find the value of $x$.", None),
         ("Thus 3 of the 5 balls are red.", None),
         ("Hence $f$ is injective.", None),
-        ("Therefore, the minimum is $-4$, attained at $x=2$.", None),
+        ("Therefore, the minimum is $-4$, attained at $x=2$.", "-4"),
         ("Therefore, $n^2+1$ is prime.", None),
         ("The number of apples is", None),
     ],

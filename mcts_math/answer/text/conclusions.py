@@ -50,8 +50,8 @@ _BOLD: Final = re.compile(r"\*\*(?=\S)((?=[^*\n]*(?:\d|[$\\]))[^*\n]{1,120}|\(?[
 _BESIDE: Final = re.compile(r"[,;(]| (?:since|because|out of|for|when|if|as)\b")
 _JOINT: Final = re.compile(r"(?:,|, and|, or| and| or|、|和|) ?")
 _ITEM: Final = re.compile(
-    r"\s{0,5}(?:[-*•] )?"
-    r"(?:\**\(?(?:part )?(?:(?-i:[a-h])|[ivx]{1,3}|\d{1,2})[).:]{1,2}\**|(?=\*\*[^*\n:]{1,40}(?::\*\*|\*\*:))|(?<=[-*•] )|(?=\$?[a-z]\$? ?=))\s*(.*)",
+    r"\s{0,5}(?:[-*•] )?(?:(?P<part>\**\(?(?:part )?\(?(?:(?-i:[a-h])|[ivx]{1,3}|\d{1,2})[).:]{1,2}\**)|(?<=[-*•] )"
+    r"|(?=\*\*[^*\n:]{1,40}(?::\*\*|\*\*:))|(?=\$?[a-z]\$? ?=))\s*(?P<said>.*)",
     re.IGNORECASE,
 )
 _UNIT: Final = re.compile(r"(?: ?[^\W\d]{1,20}| ?[%°/^\d]){0,4}")
@@ -75,18 +75,21 @@ _STATES: Final = re.compile(r"(?:the|its|our|adding|dividing|multiplying)\b|[\w 
 _UNSETTLED: Final = re.compile(  # no claim, or one on a condition
     r"\b(?:let|consider|suppose|assum\w+|(?:we|you) need|need to|want|must|if|would|maybe|perhaps|try|next|first|not"
     r"|never|cannot|can't|isn't|don't|cases?|steps?|known?|knew|given(?! by)|where|when|unless|except|least|most"
-    r"|more|less|fewer|greater|smaller|larger than|between|attained|remainder when|using|formula|example)\b|\?",
+    r"|more|less|fewer|greater|smaller|larger than|between|attained|remainder when|using|formula|example)\b|\?"
+    r"|\A(?:plug|use|write|apply|integrate|substitute)\b",
     re.IGNORECASE,
 )
 _UNREAL: Final = re.compile(r"\b(?:would|could|might|may|contradiction|impossible)\b(?! be left)")
 _LIMITED: Final = re.compile(rf"{_VALUE},? (?:when|where|at|if|attained)\b")
 _SUBJECT: Final = re.compile(
     rf"{_VALUE} (?:is|are|was|has|have|divides?|holds?|must|can|does|lies?|\w+verges)\b(?! the only)"
+    rf"|{_VALUE}(?: \w+){{1,4}} is [A-Z]"
 )
+_ADVERBS: Final = r"(?: that| worth| approximately| about| roughly| exactly| only| therefore| then)*"
 _ENDS: Final = re.compile(
     r"(?:\A(?![^ ]{1,300} (?!and |or )[a-z])"
     r"|\b(?:(?:is|are|be)(?: at| given by)?|equals|get|gives?|yield|find|obtain)\b:?"
-    rf"(?: that)?|(?<![<>!])=) ?({_SEVERAL})(?: [a-z]{{1,20}}){{0,4}}\Z"
+    rf"{_ADVERBS}|(?<![<>!])=) ?({_SEVERAL})(?: [a-z]{{1,20}}){{0,4}}\Z"
 )
 
 _DISPLAY: Final = re.compile(
@@ -155,20 +158,26 @@ def _closed(text: str) -> str:
 
 
 def _rows(lines: Iterable[str]) -> list[tuple[str, str]]:
-    """Items with their values, up to the first line that is none; blank lines do not count."""
+    """Items with their values, up to the first line that is none; blank lines do not count.
+
+    One in bold among others is no row of them, and a part of a question may be a sentence.
+    """
     rows: list[tuple[str, str]] = []
     for line in filter(str.strip, lines):
         item = _ITEM.fullmatch(line)
-        if item is None or (value := _item_value(item[1])) is None:
+        if item is None or (rows and ("**" in line) != ("**" in rows[0][0])):
             break
-        rows.append((line.strip("-*• "), value))
+        value = _item_value(item["said"]) or (stated(item["said"]) if item["part"] and "(" in item["part"] else None)
+        if value is None:
+            break
+        rows.append((line.strip("- •"), value))
     return rows
 
 
 def _joined(rows: list[tuple[str, str]]) -> str | None:
     """At least two items as one answer; with their marks where an item is a list of its own."""
     several = any("," in value for _, value in rows)
-    return ", ".join(item if several else value for item, value in rows) if len(rows) > 1 else None
+    return ", ".join(item.strip("*") if several else value for item, value in rows) if len(rows) > 1 else None
 
 
 def _item_value(item: str) -> str | None:

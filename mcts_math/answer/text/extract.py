@@ -49,10 +49,13 @@ _CHOSEN: Final = re.compile(  # what is called the answer by its sentence
     r"(?=[.,。]| (?:because|since|as|选项)\b|\s*$)"
     r"|(?:\b[Oo]nly |\b(?:[Tt]herefore|[Ss]o|[Tt]hus|[Hh]ence),? (?:it (?:is|must be) )?|\bit (?:is|must be) )"
     r"(?:option |choice )?\(?([A-Z])\)?(?=(?: (?:matches|works|is true))?\.?\s*\Z)"
-    r"|^(?:[Cc]hoice|[Oo]ption): \(?([A-Z])\b"
-    r"|(?<![\w.$-])(-?[\d.,/]{1,30}|\$[^$\n]{1,80}\$) (?:is the|as (?:the|my|our)) (?:final |correct )?answer\b"
+    r"|^(?:[Cc]hoice|[Oo]ption):? \(?([A-Z])\)?(?=\W{0,2}\Z|,)"
+    r"|\A([A-Z]), (?:since|because|as)\b|选项 ?([A-Z]) ?是?正确"
+    r"|\b(?:leaves|[Ii]t is|[Ii]t must be) (?:option )?\(?([A-Z])\)?(?=\.?\s*\Z|, not\b)"
+    r"|(?<![\w.$-])(-?[\d.,/]{1,30}|\$[^$\n]{1,80}\$|\([A-Z]\)) (?:is the|as (?:the|my|our))"
+    r" (?:final |correct )?answer\b"
     r"|\banswer ((?:cannot|can't) be determined|does not exist|doesn't exist)\b"
-    r"|\A\s*\(?([A-Z])[.)](?: [^\n]{1,100})?(?=\n\s*\n|\s*\Z)(?!.*^\(?[A-Z][.)] )",
+    r"|\A\s*\(?([A-Z])[.)](?: [^\n]{1,100})?(?=\n\s*\n|\s*\Z)(?!.*(?:^|\. )\(?[A-Z][.)])",
     re.MULTILINE | re.DOTALL,
 )
 _HEADING: Final = re.compile(  # of LaTeX
@@ -63,7 +66,10 @@ _HEADING: Final = re.compile(  # of LaTeX
 _OUTPUT: Final = re.compile(  # of a program, at the very end
     r"(?:\A|\n)(?:```(?:output|text|plaintext)?\n([^\n`]{1,300})\n```|output: ?([^\n]{1,300}))\s*\Z", re.IGNORECASE
 )
-_VERDICT: Final = re.compile(r"\**(yes|no|true|false)(?:\**\.|\.?\*\*|, (?:because|since)\b)", re.IGNORECASE)
+_VERDICT: Final = re.compile(
+    r"\**(yes|no|true|false)(?:\**\.|\.?\*\*|, (?:because|since)\b|, (?:the|it|this|they|there|[a-z]\b|\$)[^\n]*\Z)",
+    re.IGNORECASE,
+)
 _NOTHING: Final = re.compile(  # said where the answer might stand
     r"(?:the |your )?(?:final )?answer|as follows|below|above|(?:easy|hard|simple) to \w+|\?+"
     r"|(?:obtained|given|found|shown|computed) (?:by|from|in|as|below)\b.*",
@@ -87,7 +93,7 @@ _THOUGHT: Final = re.compile(
 )
 _CHANNEL: Final = re.compile(r"<\|channel\|>(\w+)(?:[^<]{0,80})<\|message\|>")
 _FIELD: Final = re.compile(
-    r'"(?:final[_ ]?)?answer" ?: ?("(?:[^"\\]|\\.){1,500}"|\[[^\[\]{}]{1,300}\]|-?\d[\d.eE+-]{0,30})'
+    r'"(?:(?:final[_ ]?)?answer|result|choice)" ?: ?("(?:[^"\\]|\\.){1,500}"|\[[^\[\]{}]{1,300}\]|-?\d[\d.eE+-]{0,30})'
     r'(?=\s*(?:\}|,\s*["\n]|$))'
 )  # of JSON
 _CODE: Final = re.compile(r"```(?:python|py|c|cpp|java)\b.*?(?:```|\Z)", re.DOTALL)
@@ -103,12 +109,12 @@ _COPULA: Final = re.compile(r" ?(?:입니다|이다|이에요|です|である|�
 _DENIED: Final = re.compile(
     r"\Anot [^,\n]{1,40},? but (?=\S)|, not (?=[$\\\d-]|\(?[A-Z]\)?\W{0,3}\Z).*\Z|\Anot (?=[$\\\d-]).*\Z", re.DOTALL
 )
-_LAST_WORD: Final = re.compile(r"\*\*([^*\n]+)\*\*\.?\s*$")
+_LAST_WORD: Final = re.compile(r"\*\*([^*\n]*[^*\n:])\*\*\.?\s*$")
 _BULLET: Final = re.compile(r"\A[-*] (?=\S)")
 _ADVERB: Final = re.compile(
     r"\A(?:(?:therefore|thus|hence|then|clearly|simply|indeed|just|donc|also|somit|entonces|quindi|dunque|portanto),?"
     r" (?=\S)|given by (?=[$\\\d])|(?:一共|总共|共)有? ?(?=\d)"
-    r"|(?:(?:the|la|el|die|das|le|de|a|o) )?(?:(?:option|opción|opzione|opção|choice|antwort) )?"
+    r"|(?:(?:the|la|el|die|das|le|de|a|o) )?(?:(?:option|opción|opzione|opção|choice|antwort|réponse) )?"
     r"(?=\(?(?-i:[A-Z])\)?(?:\W|\Z)))",
     re.IGNORECASE,
 )

@@ -7,7 +7,8 @@ from typing import Final
 
 _BOUNDARY: Final = re.compile(r"[.!?。;]\s|\n")
 _ASIDE: Final = re.compile(
-    r"\A\W{0,6}(?:as an? )?(?:sanity )?(?:check(?:ing)?|remark|verification|verify(?:ing)?|example|e\.g\.)\b"
+    r"\A\W{0,6}(?:as an? )?(?:sanity |let me |let's |now )?"
+    r"(?:check(?:ing)?|remark|verification|verify(?:ing)?|example|e\.g\.)\b"
     r"|\b(?:if|were|had|instead)\b[^\n]{0,150}\bwould\b"
     r"|\b(?:tempting|wrong|incorrect|mistaken(?:ly)?|naive(?:ly)?|might think|common (?:mistake|error))\b"
     r"(?![^\n]{0,150}\b(?:correct|right|actual|true|so|but|hence|thus|therefore)\b)",
