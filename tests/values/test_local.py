@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -110,6 +111,43 @@ def test_a_solution_is_scored_once_however_often_it_waits(reward_checkpoint: Cal
     found = evaluate(model, (QUESTION, STEPS), (QUESTION, STEPS), (QUESTION, STEPS[:1]), (QUESTION, STEPS))
     assert passes == [1, 1]
     assert found[0].value == found[1].value == found[3].value
+    assert [one.num_prompt_tokens > 0 for one in found] == [True, False, True, False]  # as often as they were read
+
+
+def test_a_solution_that_is_being_scored_is_waited_for(reward_checkpoint: Callable[[str], Path]) -> None:
+    """Whether it comes while the first is computed or before makes no difference; nor does whether that is given up."""
+    model = load(reward_checkpoint("qwen"))
+    scorer = model._scorer  # type: ignore[attr-defined]
+    begun, go_on, passes, run = threading.Event(), threading.Event(), list[int](), scorer._run
+
+    def slow(batch: Any) -> Any:
+        passes.append(len(batch))
+        begun.set()
+        assert go_on.wait(30)
+        return run(batch)
+
+    scorer._run = slow
+
+    async def scene() -> list[Evaluation]:
+        request = Evaluate("", "", PartialSolution(QUESTION, STEPS))
+        first = asyncio.create_task(model.evaluate(request))
+        await asyncio.to_thread(begun.wait, 30)
+        late = [asyncio.create_task(model.evaluate(request)) for _ in range(2)]
+        await asyncio.sleep(0.01)
+        go_on.set()
+        found = [await first, *[await one for one in late]]
+        given_up = asyncio.create_task(model.evaluate(Evaluate("", "", PartialSolution("Another?", STEPS))))
+        await asyncio.sleep(0)
+        again = asyncio.create_task(model.evaluate(Evaluate("", "", PartialSolution("Another?", STEPS))))
+        await asyncio.sleep(0)
+        given_up.cancel()
+        return [*found, await again]
+
+    first, *late, again = asyncio.run(scene())
+    assert passes[0] == 1
+    assert [one.num_prompt_tokens for one in late] == [0, 0]
+    assert {one.value for one in late} == {first.value}
+    assert again.num_prompt_tokens > 0
 
 
 def test_too_long_solutions_are_told_from_others(reward_checkpoint: Callable[[str], Path]) -> None:
