@@ -151,6 +151,8 @@ def test_area_under_the_curve() -> None:
     shown = render_values({"method": "SBS", **found})
     assert "compete for 2, and within these the area is 0.750" in shown
     assert shown.endswith("by depth: 1.37 at 2.")
+    all_right = describe_values([ValuePoint(0.5, True, True, 1)])
+    assert "area under the curve –; on inner steps –." in render_values({"method": "SBS", **all_right})
 
 
 def test_what_became_of_right_answers(tmp_path: Path) -> None:
