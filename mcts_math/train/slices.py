@@ -12,10 +12,11 @@ import gc
 import json
 import multiprocessing
 import os
+import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import AsyncExitStack, aclosing
+from contextlib import AsyncExitStack, aclosing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -95,6 +96,7 @@ def solve_slices(slices: Sequence[Slice], *, processes: int, threads: int, repor
 
     Raises:
         MctsMathError: a slice failed, or a process died; finished slices stand.
+        KeyboardInterrupt: at once; the slices under way are given up.
     """
     todo = [one for one in slices if not one.is_done]
     if len(todo) < len(slices):
@@ -109,9 +111,10 @@ def solve_slices(slices: Sequence[Slice], *, processes: int, threads: int, repor
 def _outcomes(slices: Sequence[Slice], processes: int, threads: int) -> Iterator[tuple[Slice, Totals]]:
     if not slices:
         return
-    context = multiprocessing.get_context("spawn")
+    context, before = multiprocessing.get_context("spawn"), multiprocessing.active_children()
     with ProcessPoolExecutor(processes, context, _begin_process, (threads,)) as pool:
-        submitted = {pool.submit(solve_slice, one): one for one in slices}
+        with _without_interrupts():
+            submitted = {pool.submit(solve_slice, one): one for one in slices}
         try:
             for future in as_completed(submitted):
                 yield submitted[future], future.result()
@@ -120,8 +123,22 @@ def _outcomes(slices: Sequence[Slice], processes: int, threads: int) -> Iterator
                 "a search process died (killed, or out of memory). Run the same command again to go on; lower "
                 f"`processes` if memory is short ({error})."
             ) from error
+        except (KeyboardInterrupt, GeneratorExit):
+            for process in set(multiprocessing.active_children()) - set(before):
+                process.terminate()
+            raise
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
+
+
+@contextmanager
+def _without_interrupts() -> Iterator[None]:
+    """Processes that begin meanwhile are never interrupted by Ctrl-C, which is for the one that began them to hear."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def solve_slice(one: Slice) -> Totals:

@@ -436,6 +436,32 @@ def test_a_search_process_whose_parent_went_while_it_began_ends(monkeypatch: pyt
         _begin_process(1)
 
 
+def test_ctrl_c_waits_for_no_search(tmp_path: Path, repo: Path) -> None:
+    """A terminal interrupts the search processes, too. Before, they took the next part then, and were waited for."""
+    questions = tmp_path / "never.jsonl"
+    os.mkfifo(questions)  # who reads it waits
+    code = (
+        "from mcts_math.run.program import run_script; from mcts_math.train.slices import Slice, solve_slices; "
+        f"slices = [Slice('s', {{'mode': 'mcts'}}, {str(questions)!r}, 0, 1, f'/none/{{n}}', '') for n in range(3)]; "
+        "run_script(lambda: solve_slices(slices, processes=1, threads=1, report=print))"
+    )
+    command, deadline = [sys.executable, "-c", code], time.monotonic() + 120
+    with subprocess.Popen(command, cwd=repo, stderr=subprocess.PIPE, text=True, start_new_session=True) as run:
+        while True:
+            try:
+                os.close(os.open(questions, os.O_WRONLY | os.O_NONBLOCK))
+                break
+            except OSError:  # nobody reads yet
+                assert time.monotonic() < deadline
+                time.sleep(0.1)
+        os.killpg(run.pid, signal.SIGINT)
+        try:
+            told = run.communicate(timeout=60)[1]
+        finally:
+            run.kill()
+    assert (run.returncode, told) == (130, "\ninterrupted\n")
+
+
 def test_a_question_of_a_slice_that_failed_is_tried_once_more(
     settings: Callable[..., RoundsConfig], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
