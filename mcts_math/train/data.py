@@ -43,6 +43,7 @@ class Item:
 
     id: str
     sequences: tuple[TokenSequence, ...]
+    question: str = ""  # of an example
 
     @property
     def length(self) -> int:
@@ -98,7 +99,7 @@ class Encoder:
             for first, last in self._learned(example, stages, ids):
                 labels[first:last] = ids[first:last]
         targets = tuple(step.q for step in example.steps)
-        return Item(example.id, (TokenSequence(np.array(ids, np.int32), labels, value_at, targets),))
+        return Item(example.id, (TokenSequence(np.array(ids, np.int32), labels, value_at, targets),), example.question)
 
     def pair(self, pair: Pair) -> Item:
         """The two sequences of a preference pair."""
