@@ -25,7 +25,7 @@ from solutions import example
 from tiny_models import Reference, make_checkpoint
 
 from mcts_math.engine.hf.engine import HFEngine
-from mcts_math.errors import CheckpointError, ConfigError, MctsMathError, TrainingError
+from mcts_math.errors import CheckpointError, ConfigError, MctsMathError, RecordError, TrainingError
 from mcts_math.requests import Evaluate, Generate, Sampling
 from mcts_math.settings import make_settings
 from mcts_math.train.config import TrainConfig
@@ -302,6 +302,39 @@ def test_what_is_refused_before_anything_is_loaded(settings: Callable[..., Train
     refused(ConfigError, "the context of", max_length=1024)
     refused(ConfigError, "transformers refuses", trainer={"optimizer": "sgd"})
     refused(ConfigError, "transformers refuses.*nonsense is not supported", trainer={"report_to": "nonsense"})
+    refused(ConfigError, "refuses.* 'input_ids' key", trainer={"train_sampling_strategy": "group_by_length"})
+    refused(ConfigError, "refuses.* min_lr_rate should be", trainer={"lr_scheduler_type": "cosine_with_min_lr"})
+    refused(ConfigError, "trainer: output_dir: states stand beside", trainer={"output_dir": str(tmp_path / "other")})
+    refused(ConfigError, "trainer: label_smoothing_factor: the losses", trainer={"label_smoothing_factor": 0.1})
+    refused(ConfigError, "trainer: save_only_model: a stopped training", trainer={"save_only_model": True})
+    refused(ConfigError, "trainer: neftune_noise_alpha: the model", trainer={"neftune_noise_alpha": 5})
+    wide: dict[str, Any] = {"batch_size": 64, "micro_batch_size": 64, "trainer": {"dataloader_drop_last": True}}
+    refused(TrainingError, "ended after 0 of 6 steps: its rows fill no batch", **wide)
+
+
+@pytest.mark.parametrize("lora", [None, {"r": 4}])
+def test_what_transformers_reads_but_does_not_write_is_kept(
+    settings: Callable[..., TrainConfig], tiny: Path, tmp_path: Path, lora: dict[str, Any] | None
+) -> None:
+    base = shutil.copytree(tiny, tmp_path / "base")
+    (base / "tokenizer.old").mkdir()
+    odd = json.dumps({"do_sample": False, "temperature": 0.6, "eos_token_id": 7})  # as of Llama 2, Vicuna, …
+    (base / "generation_config.json").write_text(odd)
+    folder = train(settings(model_dir=str(base), max_steps=1, lora=lora), report=quiet)
+    assert (folder / "generation_config.json").read_text() == odd
+
+
+def test_an_example_that_the_template_refuses_is_named(
+    settings: Callable[..., TrainConfig], tiny: Path, tmp_path: Path, write: Write
+) -> None:
+    base = shutil.copytree(tiny, tmp_path / "base")
+    refusing = "{% if '@' in m.content %}{{ raise_exception('no @') }}{% endif %}"
+    template = "{% for m in messages %}" + refusing + "{{ m.content }}\n{% endfor %}"
+    (base / "chat_template.jinja").write_text(template)
+    talk = [{"role": "user", "content": "1?"}]
+    records = [{**example(0), "id": f"q{text}", "prompt": talk, "steps": [{"text": text, "q": 1.0}]} for text in "1@"]
+    with pytest.raises(RecordError, match=r"'q@' can't be trained on: .*no @"):
+        train(settings(model_dir=str(base), examples=[write("talks.jsonl", records)]), report=quiet)
 
 
 def test_a_full_disk_says_so_and_loses_nothing(settings: Callable[..., TrainConfig], tmp_path: Path) -> None:
