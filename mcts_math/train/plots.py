@@ -48,15 +48,11 @@ def draw_rounds(folder: Path, summaries: Mapping[int, JsonObject]) -> list[Path]
     rows = {title(n): summary["rows"] for n, summary in summaries.items()}
     drawn = [draw_accuracy(rows, folder / "accuracy.png"), draw_cost(rows, folder / "cost.png")]
     if training:
-        drawn.append(draw_q_training(training, folder / "q_training.png"))
+        above = "Intermediate steps of the training examples"
+        drawn.append(_draw_histograms([training], "Q of the step", folder / "q_training.png", above))
     if test:
         drawn.append(draw_q_test(test, folder / "q_test.png"))
     return drawn
-
-
-def draw_q_training(groups: Mapping[str, Sequence[ValuePoint]], path: Path) -> Path:
-    """Histograms of Q on training data. `groups`: name -> points."""
-    return _draw_histograms([groups], "Q of the step", path, "Intermediate steps of the training examples")
 
 
 def draw_q_test(groups: Mapping[str, Sequence[ValuePoint]], path: Path) -> Path:
