@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -14,6 +13,7 @@ from typing import Any
 
 import pytest
 import torch
+from engines import free_port
 from safetensors.torch import load_file
 from tiny_models import CHARACTERS, character_tokenizer
 from transformers import AutoConfig, AutoModelForCausalLM
@@ -190,12 +190,6 @@ def test_gradients_that_are_not_finite_do_not_reach_the_moments(
     folder = tune(settings(epochs=1), report=quiet)
     assert recipe(folder)["dropped"] == 1
     assert all(bool(torch.isfinite(tensor).all()) for tensor in load_file(folder / "optune.safetensors").values())
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
 
 
 def run_processes(count: int, config: TuningConfig, repo: Path) -> Path:
