@@ -25,6 +25,7 @@ from mcts_math.tasks import JsonObject
 from mcts_math.train.config import RuleConfig, TuningConfig
 from mcts_math.train.export import save_policy
 from mcts_math.train.lessons import Example
+from mcts_math.train.model import require_own_weights
 from mcts_math.train.processes import gather
 from mcts_math.train.resume import rank
 
@@ -217,6 +218,7 @@ def _with_peft(raw: nn.Module, config: TuningConfig) -> nn.Module:
             made: nn.Module = peft.get_peft_model(raw, settings)
     except (TypeError, ValueError) as error:  # peft's words for arguments and targets that it can't take
         raise ConfigError(f"options: peft refuses them for kind: {config.kind}: {error}.") from error
+    require_own_weights(made, "options")
     if not any(parameter.requires_grad for parameter in made.parameters()):
         raise EngineError(f"kind: {config.kind} found nothing to train in a {type(raw).__name__}; set target_modules")
     return made

@@ -129,6 +129,20 @@ def test_tied_weights_are_stored_once(settings: Callable[..., TrainConfig], tmp_
     assert Reference(folder).value("1 + 1 = ") is not None
 
 
+@pytest.mark.filterwarnings("ignore:.*tie_word_embeddings.*")
+@pytest.mark.parametrize("layer", ["lm_head", "embed_tokens"])
+def test_adapters_on_a_tied_weight_are_refused(
+    settings: Callable[..., TrainConfig], tmp_path: Path, layer: str
+) -> None:
+    """Merged, they would change the layer that it is tied to as well: the checkpoint would be another model."""
+    pytest.importorskip("peft")
+    source = make_checkpoint(tmp_path / "tied", "qwen3", max_position_embeddings=512)
+    lora = {"r": 4, "target_modules": ["q_proj", layer]}
+    with pytest.raises(ConfigError, match=f"lora: {layer} shares its weight with another layer"):
+        train(settings(model_dir=str(source), lora=lora), report=quiet)
+    assert train(settings(lora=lora, max_steps=1), report=quiet)  # a model whose weights are not tied
+
+
 @pytest.mark.slow
 def test_a_launched_training_is_the_same(
     settings: Callable[..., TrainConfig], tmp_path: Path, monkeypatch: pytest.MonkeyPatch

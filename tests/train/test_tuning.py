@@ -15,7 +15,7 @@ import pytest
 import torch
 from engines import free_port
 from safetensors.torch import load_file
-from tiny_models import CHARACTERS, character_tokenizer
+from tiny_models import CHARACTERS, character_tokenizer, make_checkpoint
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from mcts_math.engine.hf.engine import HFEngine
@@ -323,6 +323,24 @@ def test_a_baseline_learns_the_gold_solutions_and_is_served(
     assert plain != mine
     for engine in engines:
         asyncio.run(engine.close())
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [
+        ("lora", {"target_modules": ["lm_head"]}),
+        ("lora", {"target_modules": ["embed_tokens"]}),
+        ("ia3", {"target_modules": ["lm_head"], "feedforward_modules": []}),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:.*tie_word_embeddings.*")
+def test_a_tied_weight_can_not_be_tuned_alone(
+    kind: str, options: dict[str, Any], settings: Settings, tmp_path: Path
+) -> None:
+    pytest.importorskip("peft", reason="baselines need peft")
+    base = make_checkpoint(tmp_path / "tied", "qwen3", max_position_embeddings=512)
+    with pytest.raises(ConfigError, match=r"options: .* shares its weight with another layer"):
+        tune(settings(kind=kind, options=options, model_dir=str(base)), report=quiet)
 
 
 @pytest.mark.parametrize("kind", ["prefix", "bottleneck", "reft"])
