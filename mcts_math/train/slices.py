@@ -12,11 +12,10 @@ import gc
 import json
 import multiprocessing
 import os
-import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import AsyncExitStack, aclosing, contextmanager
+from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,7 +27,7 @@ from mcts_math.files import dump_line, replace_file, writing
 from mcts_math.formats import make_format
 from mcts_math.monitor import Totals
 from mcts_math.run.description import describe_run, facts_of
-from mcts_math.run.program import ends_with_us
+from mcts_math.run.program import ends_with_us, without_interrupts
 from mcts_math.run.results import ResultsFile
 from mcts_math.run.run import to_record
 from mcts_math.scheduler import Solved
@@ -113,7 +112,7 @@ def _outcomes(slices: Sequence[Slice], processes: int, threads: int) -> Iterator
         return
     context, before = multiprocessing.get_context("spawn"), multiprocessing.active_children()
     with ProcessPoolExecutor(processes, context, _begin_process, (threads,)) as pool:
-        with _without_interrupts():
+        with without_interrupts():
             submitted = {pool.submit(solve_slice, one): one for one in slices}
         try:
             for future in as_completed(submitted):
@@ -129,16 +128,6 @@ def _outcomes(slices: Sequence[Slice], processes: int, threads: int) -> Iterator
             raise
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
-
-
-@contextmanager
-def _without_interrupts() -> Iterator[None]:
-    """Processes that begin meanwhile are never interrupted by Ctrl-C, which is for the one that began them to hear."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def solve_slice(one: Slice) -> Totals:
