@@ -22,7 +22,7 @@ from mcts_math.train.config import TrainConfig
 from mcts_math.train.data import DataReport, Encoder, encode_files
 from mcts_math.train.export import save_checkpoint
 from mcts_math.train.model import load_model
-from mcts_math.train.packing import Collator, Rows, make_rows
+from mcts_math.train.packing import Collator, Rows, pack
 from mcts_math.train.trainer import NothingLeftError, ValueTrainer
 
 _CHECKPOINTING = next(  # the name before transformers 5.24, else the one since then
@@ -116,7 +116,7 @@ def load_rows(config: TrainConfig, source: Checkpoint) -> tuple[Rows, Collator, 
         )
     encoder = Encoder(load_codec(source.folder), observation_loss=config.observation_loss)
     items, data = encode_files(encoder, config.examples, config.pairs, config.max_length)
-    rows = make_rows(items, packing=config.packing, max_length=config.max_length, seed=config.seed)
+    rows = pack(items, config.max_length, config.seed) if config.packing else [[item] for item in items]
     pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
     fixed = config.max_length if config.compile else 0
     return rows, Collator(pad or 0, config.pad_multiple, fixed), data

@@ -33,13 +33,13 @@ def load(folder: Path, value: str = "prm", **arguments: Any) -> ValueModel:
     return config.reward.load(config.reward_options)
 
 
-def evaluate(model: ValueModel, *solutions: tuple[str, tuple[str, ...]]) -> list[Evaluation]:
-    """Values of some solutions that are asked for at the same time."""
+def evaluate(model: ValueModel, *solutions: tuple[str, tuple[str, ...]], errors: bool = False) -> list[Any]:
+    """Values of some solutions that are asked for at the same time; with `errors` those in their places."""
 
-    async def scene() -> list[Evaluation]:
+    async def scene() -> list[Any]:
         asked = [model.evaluate(Evaluate("", "", PartialSolution(*solution))) for solution in solutions]
         try:
-            return list(await asyncio.gather(*asked))
+            return list(await asyncio.gather(*asked, return_exceptions=errors))
         finally:
             await model.close()
 
@@ -174,14 +174,7 @@ def test_marks_in_a_text_move_no_place(reward_checkpoint: Callable[[str], Path],
 
 
 def test_half_a_surrogate_pair_ends_its_own_question_alone(reward_checkpoint: Callable[[str], Path]) -> None:
-    model = load(reward_checkpoint("qwen"))
-
-    async def scene() -> list[Any]:
-        texts = ("\ud800", "right")
-        asked = [model.evaluate(Evaluate("", "", PartialSolution(QUESTION, (text,)))) for text in texts]
-        return list(await asyncio.gather(*asked, return_exceptions=True))
-
-    bad, good = asyncio.run(scene())
+    bad, good = evaluate(load(reward_checkpoint("qwen")), (QUESTION, ("\ud800",)), (QUESTION, ("right",)), errors=True)
     assert "surrogate" in str(bad)
     assert good.value is not None
 
