@@ -76,8 +76,9 @@ def main(argv: list[str]) -> int:
         if not args.own_solutions:  # before hours are spent on attempts
             for task in chosen:
                 gold_solution(task, form, args.qaf)
-        trees = make_attempts(config, args, tasks, {task.id for task in chosen})
-        lines = list(feedback_of(trees, form, config.max_tokens, counts, own=args.own_solutions))
+        ids = {task.id for task in chosen}
+        trees = make_attempts(config, args, tasks, ids)
+        lines = list(feedback_of(trees, form, config.max_tokens, counts, own=args.own_solutions, chosen=ids))
     if not lines:
         print(counts.render(), file=sys.stderr)
         raise RecordError(

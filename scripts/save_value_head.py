@@ -92,8 +92,6 @@ def fitted(checkpoint: Checkpoint, options: argparse.Namespace) -> ValueHead:
 
     from mcts_math.train.probe import fit_head, read_features
 
-    if options.num_threads:
-        torch.set_num_threads(options.num_threads)
     config = make_settings(
         TrainConfig,
         {
@@ -102,9 +100,12 @@ def fitted(checkpoint: Checkpoint, options: argparse.Namespace) -> ValueHead:
             "pad_multiple": 1,
             "dtype": options.dtype,
             "seed": options.seed,
+            "num_threads": options.num_threads,
             "fresh_value_head": True,
         },
     )
+    if config.num_threads:
+        torch.set_num_threads(config.num_threads)
     fit = fit_head(read_features(checkpoint, config, print), options.seed)
     print(fit)
     return fit.head

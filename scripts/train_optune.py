@@ -44,4 +44,4 @@ def main(argv: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(run_program(main, "The same command goes on from the last state."))
+    sys.exit(run_program(main, "The same command goes on from the last state; with --overwrite it starts anew."))

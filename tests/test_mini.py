@@ -222,12 +222,14 @@ def test_the_shipped_model_is_a_stock_llama_with_a_value_head() -> None:
 
 
 def test_the_sampler_computes_what_transformers_computes(tokenizer: Any) -> None:
-    import network
     import sampler
     import transformers
 
+    from mcts_math.engine.checkpoint import inspect
+    from mcts_math.engine.value_head import load_value_head
+
     model = transformers.LlamaForCausalLM.from_pretrained(MODEL, dtype=torch.float32).eval()
-    head = network.load_head(MODEL)
+    head = load_value_head(inspect(MODEL))
     prompts = [
         tokenizer(formats.head(text))["input_ids"] for text in ("Calculate 2 + 3.", "Solve for x: 12*x + 5 = 29")
     ]

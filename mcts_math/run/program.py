@@ -96,6 +96,16 @@ def run_script(main: Callable[[], int | None]) -> NoReturn:
 
 
 @contextmanager
+def without_interrupts() -> Iterator[None]:
+    """Processes that begin meanwhile are never interrupted by Ctrl-C, which is for the one that began them to hear."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
 def terminable() -> Iterator[None]:
     """SIGTERM, as job schedulers send it before they kill, ends the run as Ctrl-C does: what is finished is told.
 

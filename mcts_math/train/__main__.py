@@ -17,7 +17,7 @@ from mcts_math.run.program import add_overrides, make_parser, run_program
 from mcts_math.settings import describe_keys, load_settings
 from mcts_math.train.config import TrainConfig
 
-INTERRUPTED = "The same command goes on from the last state."
+INTERRUPTED = "The same command goes on from the last state; with --overwrite it starts anew."
 
 
 def main(argv: list[str]) -> int:

@@ -121,12 +121,15 @@ def describe_values(points: Sequence[ValuePoint]) -> JsonObject:
 def render_values(found: JsonObject) -> str:
     """What `describe_values` found for a `method`, in a few sentences."""
     errors = ", ".join(f"{error:.2f} at {depth}" for depth, error in found["error_by_depth"].items())
+    final, inner, within = (
+        "–" if found[kind] is None else f"{found[kind]:.3f}" for kind in ("auc_final", "auc_inner", "auc_within")
+    )
     return (
         f"Value head on {found['final_steps']:,} final steps of {found['method']}: area under the curve "
-        f"{found['auc_final'] or 0:.3f}; on inner steps {found['auc_inner'] or 0:.3f}. "
+        f"{final}; on inner steps {inner}. "
         f"Some answer in the tree is right for {found['questions_with_right']} questions; "
         f"right and wrong ones compete for {found['mixed_questions']}, and within these the area is "
-        f"{found['auc_within'] or 0:.3f} on average. Mean squared error against ±1 by depth: {errors}."
+        f"{within} on average. Mean squared error against ±1 by depth: {errors}."
     )
 
 

@@ -8,9 +8,10 @@ is taken, and counted. A conversation is shown by the model's own chat template;
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,7 @@ from mcts_math.errors import RecordError
 from mcts_math.messages import Message, Prompt
 from mcts_math.train.examples import EXAMPLES, Example, ExampleStep
 from mcts_math.train.preference import PAIRS, Pair
+from mcts_math.train.reading import showing
 
 IGNORED = -100  # label of a token that is not learned
 _CODE_END = "</code>"
@@ -43,6 +45,7 @@ class Item:
 
     id: str
     sequences: tuple[TokenSequence, ...]
+    question: str = ""  # of an example
 
     @property
     def length(self) -> int:
@@ -98,7 +101,7 @@ class Encoder:
             for first, last in self._learned(example, stages, ids):
                 labels[first:last] = ids[first:last]
         targets = tuple(step.q for step in example.steps)
-        return Item(example.id, (TokenSequence(np.array(ids, np.int32), labels, value_at, targets),))
+        return Item(example.id, (TokenSequence(np.array(ids, np.int32), labels, value_at, targets),), example.question)
 
     def pair(self, pair: Pair) -> Item:
         """The two sequences of a preference pair."""
@@ -198,15 +201,18 @@ def encode_files(
     """All items that fit a row, and what became of the rest.
 
     Raises:
-        RecordError: a broken line, or nothing that fits.
+        RecordError: a broken line, one that the model's tokenizer or template can't show, or nothing that fits.
     """
     items: list[Item] = []
     report = DataReport()
-    for kind, stream in (
-        ("examples", map(encoder.example, EXAMPLES.read(examples))),
-        ("pairs", map(encoder.pair, PAIRS.read(pairs, may_be_empty=True))),
-    ):
-        for item in stream:
+    streams: tuple[tuple[str, Callable[[Any], Item], Iterator[Any]], ...] = (
+        ("examples", encoder.example, EXAMPLES.read(examples)),
+        ("pairs", encoder.pair, PAIRS.read(pairs, may_be_empty=True)),
+    )
+    for kind, encode, stream in streams:
+        for one in stream:
+            with showing(one.id):
+                item = encode(one)
             if item.length > max_length:
                 report.too_long += 1
                 report.first_too_long = report.first_too_long or item.id

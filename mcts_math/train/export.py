@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from transformers import GenerationConfig
 
 from mcts_math.engine.checkpoint import Checkpoint, read_config, write_config
 from mcts_math.engine.hf.model import load_weights, without_progress_bars
@@ -65,20 +66,28 @@ def save_checkpoint(
         if sources.get(name) not in state  # what the model takes from another weight would be stored twice
     }
     with writing(folder, error=TrainingError), new_folder(folder) as scratch:
-        with without_progress_bars():
-            policy.save_pretrained(scratch, state_dict=weights)
-        copy_companions(source, scratch)
+        save_policy(policy, source, scratch, weights)
         save_value_head(head, scratch)
         told = {"value_model": True, "dtype": str(dtype).removeprefix("torch.")}
         write_config(scratch, read_config(scratch) | told)
         (scratch / RECIPE).write_text(json.dumps(recipe, indent=2, ensure_ascii=False) + "\n", "utf-8")
 
 
-def copy_companions(source: Checkpoint, folder: Path) -> None:
-    """Copies what training does not change: tokenizer, chat template, code of the model's own."""
+def save_policy(policy: Any, source: Checkpoint, folder: Path, weights: dict[str, Tensor] | None = None) -> None:
+    """Writes a policy, with what training does not change: tokenizer, chat template, code of the model's own.
+
+    Args:
+        source: the checkpoint that has these.
+        weights: in place of the policy's own.
+    """
+    if (source.folder / "generation_config.json").exists():  # it is copied: transformers refuses to write some it reads
+        policy.generation_config = GenerationConfig()
+    with without_progress_bars():
+        policy.save_pretrained(folder, state_dict=weights)
     for pattern in _KEPT:
         for file in source.folder.glob(pattern):
-            shutil.copyfile(file, folder / file.name)
+            if file.is_file():
+                shutil.copyfile(file, folder / file.name)
 
 
 def _save_dtype(source: Checkpoint, config: TrainConfig) -> torch.dtype:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Final
@@ -76,7 +76,13 @@ class FeedbackCounts:
 
 
 def feedback_of(
-    trees: str | Path, form: StepFormat, max_tokens: int, counts: FeedbackCounts, *, own: bool = False
+    trees: str | Path,
+    form: StepFormat,
+    max_tokens: int,
+    counts: FeedbackCounts,
+    *,
+    own: bool = False,
+    chosen: Container[str] | None = None,
 ) -> Iterator[Feedback]:
     """The attempts in a results file.
 
@@ -85,11 +91,14 @@ def feedback_of(
         max_tokens: of a step: one that is as long did not end by itself.
         counts: are added to.
         own: where the data set has no solution, the first right attempt stands for it.
+        chosen: ids of the questions that are asked for; None: all.
 
     Raises:
         RecordError: a broken line, or a question without gold solution.
     """
     for where, record in read_records(trees):
+        if chosen is not None and record.get("id") not in chosen:
+            continue
         counts.questions += 1
         if error_of(record):
             counts.broken += 1

@@ -13,7 +13,7 @@ from torch.nn.functional import cross_entropy
 
 from mcts_math.engine.checkpoint import Checkpoint, read_config, write_config
 from mcts_math.engine.hf.grafts import attach, base_fingerprint, make_grafts
-from mcts_math.engine.hf.model import CausalModel, without_progress_bars
+from mcts_math.engine.hf.model import CausalModel
 from mcts_math.engine.hf.optune.artifact import describe_rule
 from mcts_math.engine.hf.optune.rule import Factors, UpdateRule
 from mcts_math.engine.hf.optune.sites import changed, find_sites, measure, shapes_of
@@ -23,8 +23,9 @@ from mcts_math.errors import ConfigError, EngineError, require_package
 from mcts_math.settings import make_settings
 from mcts_math.tasks import JsonObject
 from mcts_math.train.config import RuleConfig, TuningConfig
-from mcts_math.train.export import copy_companions
+from mcts_math.train.export import save_policy
 from mcts_math.train.lessons import Example
+from mcts_math.train.model import require_own_weights
 from mcts_math.train.processes import gather
 from mcts_math.train.resume import rank
 
@@ -162,9 +163,7 @@ class TunedLearner:
             return
         module: Any = self.module
         merged = module if self._kind == "full" else module.merge_and_unload()
-        with without_progress_bars():
-            merged.to(self._dtype).save_pretrained(folder)
-        copy_companions(source, folder)
+        save_policy(merged.to(self._dtype), source, folder)
         config = read_config(folder)
         if config.pop("value_model", None):  # its head is not here, and was fitted to other features
             write_config(folder, config)
@@ -219,6 +218,7 @@ def _with_peft(raw: nn.Module, config: TuningConfig) -> nn.Module:
             made: nn.Module = peft.get_peft_model(raw, settings)
     except (TypeError, ValueError) as error:  # peft's words for arguments and targets that it can't take
         raise ConfigError(f"options: peft refuses them for kind: {config.kind}: {error}.") from error
+    require_own_weights(made, "options")
     if not any(parameter.requires_grad for parameter in made.parameters()):
         raise EngineError(f"kind: {config.kind} found nothing to train in a {type(raw).__name__}; set target_modules")
     return made

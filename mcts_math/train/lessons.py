@@ -10,6 +10,7 @@ from mcts_math.engine.tokenizer import Codec
 from mcts_math.errors import RecordError
 from mcts_math.requests import LossTerm
 from mcts_math.train.feedback import FEEDBACK, Feedback
+from mcts_math.train.reading import showing
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,8 @@ def load_lessons(
         if not with_attempts and key in seen:
             continue
         seen.add(key)
-        example = encode(codec, line, with_attempts=with_attempts)
+        with showing(line.id):
+            example = encode(codec, line, with_attempts=with_attempts)
         if max(len(example.conversation), len(example.target)) > max_length:
             too_long.append(line.id)
         else:

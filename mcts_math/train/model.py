@@ -6,6 +6,7 @@ scale or cap their logits afterwards; whether this one does is tried once, and t
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -178,10 +179,24 @@ def load_model(checkpoint: Checkpoint, config: TrainConfig) -> PolicyWithValue:
 
 
 def add_adapters(policy: Any, lora: LoraConfig) -> Any:
-    """The policy with LoRA adapters (peft); only they are trained. Raises ConfigError: no peft, or no such layers."""
+    """The policy with LoRA adapters (peft); only they are trained. Raises ConfigError: no peft, or no fit layers."""
     peft = require_package("peft", "lora", "train", ConfigError)
     given = {"r": lora.r, "lora_alpha": lora.alpha, "lora_dropout": lora.dropout, "target_modules": lora.target_modules}
     try:
-        return peft.get_peft_model(policy, peft.LoraConfig(**given, task_type="CAUSAL_LM"))
+        adapted = peft.get_peft_model(policy, peft.LoraConfig(**given, task_type="CAUSAL_LM"))
     except ValueError as error:
         raise ConfigError(f"lora: peft refuses it: {error}") from error
+    require_own_weights(adapted, "lora")
+    return adapted
+
+
+def require_own_weights(adapted: Any, key: str) -> None:
+    """Raises ConfigError where an adapter is on a weight that two layers share: merging it would change both."""
+    uses = Counter(id(weight) for _, weight in adapted.named_parameters(remove_duplicate=False))
+    for name, module in adapted.named_modules():
+        weight = getattr(getattr(module, "base_layer", None), "weight", None)
+        if weight is not None and uses[id(weight)] > 1:
+            raise ConfigError(
+                f"{key}: {name.rpartition('.')[2]} shares its weight with another layer (tie_word_embeddings), which "
+                "merged adapters would change too. Leave it out of target_modules."
+            )

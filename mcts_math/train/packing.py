@@ -45,11 +45,6 @@ def pack(items: Sequence[Item], max_length: int, seed: int) -> Rows:
     return rows
 
 
-def make_rows(items: Sequence[Item], *, packing: bool, max_length: int, seed: int) -> Rows:
-    """Packed rows, or one item a row."""
-    return pack(items, max_length, seed) if packing else [[item] for item in items]
-
-
 @dataclass(slots=True)
 class Collator:
     """Rows -> a batch of tensors [B, T], T a multiple of `pad_multiple`, and the ids of the examples in it.

@@ -9,12 +9,14 @@ cost.png         accuracy against generated tokens and against seconds, for ever
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
+from mcts_math.errors import RecordError
 from mcts_math.evaluate.grading import Grader
 from mcts_math.evaluate.plots import COLOURS, colour, draw_cost, error_bar, label_ends, pyplot, save
 from mcts_math.tasks import JsonObject
@@ -46,15 +48,11 @@ def draw_rounds(folder: Path, summaries: Mapping[int, JsonObject]) -> list[Path]
     rows = {title(n): summary["rows"] for n, summary in summaries.items()}
     drawn = [draw_accuracy(rows, folder / "accuracy.png"), draw_cost(rows, folder / "cost.png")]
     if training:
-        drawn.append(draw_q_training(training, folder / "q_training.png"))
+        above = "Intermediate steps of the training examples"
+        drawn.append(_draw_histograms([training], "Q of the step", folder / "q_training.png", above))
     if test:
         drawn.append(draw_q_test(test, folder / "q_test.png"))
     return drawn
-
-
-def draw_q_training(groups: Mapping[str, Sequence[ValuePoint]], path: Path) -> Path:
-    """Histograms of Q on training data. `groups`: name -> points."""
-    return _draw_histograms([groups], "Q of the step", path, "Intermediate steps of the training examples")
 
 
 def draw_q_test(groups: Mapping[str, Sequence[ValuePoint]], path: Path) -> Path:
@@ -108,13 +106,20 @@ def draw_accuracy(rows: Mapping[str, Sequence[JsonObject]], path: Path) -> Path:
 
 
 def draw_training(folder: str | Path, path: str | Path) -> Path:
-    """Outer and inner loss, and the norm of the learned change, by epoch; from the recipe in the folder of a result."""
+    """Outer and inner loss, and the norm of the learned change, by epoch; from the recipe in the folder of a result.
+
+    An epoch whose steps were all dropped is a gap. Raises RecordError where all are.
+    """
     epochs = json.loads((Path(folder) / RECIPE).read_text("utf-8"))["epochs"]
-    names = list(epochs[0])
+    names = list(dict.fromkeys(name for epoch in epochs for name in epoch))
+    if not names:
+        raise RecordError(f"{folder}: every step was dropped, so there is nothing to draw.")
     plt = pyplot()
     figure, panels = plt.subplots(1, len(names), figsize=(3.6 * len(names), 2.8), squeeze=False, layout="constrained")
     for number, (panel, name) in enumerate(zip(panels[0], names, strict=True)):
-        panel.plot(range(1, len(epochs) + 1), [epoch[name] for epoch in epochs], "o-", color=colour(number))
+        panel.plot(
+            range(1, len(epochs) + 1), [epoch.get(name, math.nan) for epoch in epochs], "o-", color=colour(number)
+        )
         panel.set_title(_TITLES.get(name, name.replace("_", " ")), fontsize=10)
         panel.set_xlabel("epoch")
         panel.xaxis.get_major_locator().set_params(integer=True)

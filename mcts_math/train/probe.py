@@ -35,7 +35,7 @@ class Features:
 
     hidden: Tensor  # [N, H] last hidden states, float32
     targets: Tensor  # [N] Q of each, in [-1, 1]
-    questions: Sequence[str]  # [N] ids
+    questions: Sequence[str]  # [N]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +82,7 @@ def read_features(checkpoint: Checkpoint, config: TrainConfig, tell: Callable[[s
         hidden.append(states[mask.to(device)].float().cpu())
         targets.append(batch["value_targets"].flatten()[mask])
         for item in row:
-            question = item.id.rpartition("/")[0]
-            questions += [question for sequence in item.sequences for _ in sequence.value_at]
+            questions += [item.question for sequence in item.sequences for _ in sequence.value_at]
         if number % _TOLD_EVERY == 0:
             tell(f"{number} of {len(rows)} rows read")
     return Features(torch.cat(hidden), torch.cat(targets), questions)

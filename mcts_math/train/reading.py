@@ -1,20 +1,30 @@
-"""Files of training data: each line is one thing, of a known type."""
+"""Files of training data: each line is one thing, of a known type, and has an id."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from mcts_math.errors import RecordError
+from mcts_math.errors import RecordError, RefusedError
 from mcts_math.files import read_records
 from mcts_math.settings import explain
 from mcts_math.tasks import JsonObject
 
 T = TypeVar("T")
+
+
+@contextmanager
+def showing(name: str) -> Iterator[None]:
+    """Raises RecordError, which names a line by its id, where the model's tokenizer or template can't show it."""
+    try:
+        yield
+    except RefusedError as error:
+        raise RecordError(f"{name!r} can't be trained on: {error}. Leave it out.") from error
 
 
 @dataclass(frozen=True, slots=True)

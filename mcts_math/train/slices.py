@@ -27,7 +27,7 @@ from mcts_math.files import dump_line, replace_file, writing
 from mcts_math.formats import make_format
 from mcts_math.monitor import Totals
 from mcts_math.run.description import describe_run, facts_of
-from mcts_math.run.program import ends_with_us
+from mcts_math.run.program import ends_with_us, without_interrupts
 from mcts_math.run.results import ResultsFile
 from mcts_math.run.run import to_record
 from mcts_math.scheduler import Solved
@@ -95,6 +95,7 @@ def solve_slices(slices: Sequence[Slice], *, processes: int, threads: int, repor
 
     Raises:
         MctsMathError: a slice failed, or a process died; finished slices stand.
+        KeyboardInterrupt: at once; the slices under way are given up.
     """
     todo = [one for one in slices if not one.is_done]
     if len(todo) < len(slices):
@@ -109,9 +110,10 @@ def solve_slices(slices: Sequence[Slice], *, processes: int, threads: int, repor
 def _outcomes(slices: Sequence[Slice], processes: int, threads: int) -> Iterator[tuple[Slice, Totals]]:
     if not slices:
         return
-    context = multiprocessing.get_context("spawn")
+    context, before = multiprocessing.get_context("spawn"), multiprocessing.active_children()
     with ProcessPoolExecutor(processes, context, _begin_process, (threads,)) as pool:
-        submitted = {pool.submit(solve_slice, one): one for one in slices}
+        with without_interrupts():
+            submitted = {pool.submit(solve_slice, one): one for one in slices}
         try:
             for future in as_completed(submitted):
                 yield submitted[future], future.result()
@@ -120,6 +122,10 @@ def _outcomes(slices: Sequence[Slice], processes: int, threads: int) -> Iterator
                 "a search process died (killed, or out of memory). Run the same command again to go on; lower "
                 f"`processes` if memory is short ({error})."
             ) from error
+        except (KeyboardInterrupt, GeneratorExit):
+            for process in set(multiprocessing.active_children()) - set(before):
+                process.terminate()
+            raise
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
 

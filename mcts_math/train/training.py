@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import asdict, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import torch
 from transformers import TrainerState, TrainingArguments, set_seed
@@ -22,7 +22,7 @@ from mcts_math.train.config import TrainConfig
 from mcts_math.train.data import DataReport, Encoder, encode_files
 from mcts_math.train.export import save_checkpoint
 from mcts_math.train.model import load_model
-from mcts_math.train.packing import Collator, Rows, make_rows
+from mcts_math.train.packing import Collator, Rows, pack
 from mcts_math.train.trainer import NothingLeftError, ValueTrainer
 
 _CHECKPOINTING = next(  # the name before transformers 5.24, else the one since then
@@ -30,6 +30,14 @@ _CHECKPOINTING = next(  # the name before transformers 5.24, else the one since 
     for field in sorted(fields(TrainingArguments), key=lambda field: field.name)
     if field.name in ("activation_checkpointing", "gradient_checkpointing")
 )
+
+_REFUSED: Final = {
+    "output_dir": "states stand beside the key output_dir, where a stopped training looks for them",
+    "save_only_model": "a stopped training could not go on from such a state",
+    "label_smoothing_factor": "the losses here don't know it",
+    "neftune_noise_alpha": "the model here does not take it",
+}
+"""Arguments of transformers that would be taken without effect, or would break what is promised: why."""
 
 
 def train(
@@ -66,7 +74,7 @@ def train(
         trainer, data = _make_trainer(config, source, arguments, tell)
         if state is not None:
             tell(f"going on from {state}")
-        _run(trainer, state)
+        _run(trainer, state, config)
         recipe = facts | {"bfloat16": arguments.bf16, "data": asdict(data), "log": trainer.state.log_history}
         _finish(trainer, source, config, recipe, output)
     if resume.rank() == 0:
@@ -108,7 +116,7 @@ def load_rows(config: TrainConfig, source: Checkpoint) -> tuple[Rows, Collator, 
         )
     encoder = Encoder(load_codec(source.folder), observation_loss=config.observation_loss)
     items, data = encode_files(encoder, config.examples, config.pairs, config.max_length)
-    rows = make_rows(items, packing=config.packing, max_length=config.max_length, seed=config.seed)
+    rows = pack(items, config.max_length, config.seed) if config.packing else [[item] for item in items]
     pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
     fixed = config.max_length if config.compile else 0
     return rows, Collator(pad or 0, config.pad_multiple, fixed), data
@@ -118,6 +126,8 @@ def make_arguments(config: TrainConfig, work: Path) -> TrainingArguments:
     """Our settings in Trainer's words. Raises ConfigError where they don't fit together."""
     processes, on_cpu = resume.world(), not torch.cuda.is_available()
     _require_processes(config, processes)
+    for key in _REFUSED.keys() & config.trainer.keys():
+        raise ConfigError(f"trainer: {key}: {_REFUSED[key]}. Leave it out.")
     schedule = "constant_with_warmup" if config.schedule == "constant" and config.warmup else config.schedule
     settings: dict[str, Any] = {
         "output_dir": str(work),
@@ -179,10 +189,11 @@ def lacks_bfloat16() -> bool:
     return able["architecture"] == "x86_64" and not (able["avx512_bf16"] or able["amx_bf16"])
 
 
-def _run(trainer: ValueTrainer, state: Path | None) -> None:
+def _run(trainer: ValueTrainer, state: Path | None, config: TrainConfig) -> None:
     if state is not None:
         trainer.state = TrainerState.load_from_json(str(state / resume.STATE))
         trainer.logged_at = trainer.state.global_step
+    begun = trainer.state.global_step
     try:
         trainer.train(resume_from_checkpoint=None if state is None else str(state))
     except NothingLeftError:
@@ -191,10 +202,19 @@ def _run(trainer: ValueTrainer, state: Path | None) -> None:
         raise TrainingError(
             f"out of GPU memory: lower micro_batch_size or max_length, or set gradient_checkpointing: true ({error})"
         ) from error
+    except (ValueError, ImportError) as error:  # of what Trainer looks at late
+        if trainer.state.global_step > begun or not config.trainer:
+            raise
+        raise _refused(error) from error
     except (OSError, RuntimeError) as error:
         if isinstance(error, RuntimeError) and "inline_container" not in str(error):
             raise
         raise resume.unwritten(trainer.args.output_dir, error) from error
+    if trainer.state.global_step < trainer.state.max_steps:
+        raise TrainingError(
+            f"the training ended after {trainer.state.global_step} of {trainer.state.max_steps} steps: its rows fill "
+            "no batch. Take dataloader_drop_last out of trainer, or lower batch_size and micro_batch_size."
+        )
 
 
 def _finish(trainer: ValueTrainer, source: Checkpoint, config: TrainConfig, recipe: JsonObject, output: Path) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import OrderedDict
 from typing import Final
+from weakref import WeakValueDictionary
 
 from mcts_math.errors import EngineError
 from mcts_math.requests import Evaluate, Evaluation, PartialSolution
@@ -17,7 +19,8 @@ class RewardModel:
     """Values of partial solutions by a scorer: v = 2p - 1, where p aggregates the scores of the steps.
 
     A step's score depends on what stands before it alone. So it is kept, and a partial solution whose steps have all
-    been scored costs nothing. A question without steps has p = 1/2, which is v = 0: there is nothing to score.
+    been scored costs nothing; one that is being scored is waited for. A question without steps has p = 1/2, which is
+    v = 0: there is nothing to score.
 
     Args:
         scorer: scores steps; closed with this.
@@ -27,6 +30,7 @@ class RewardModel:
     def __init__(self, scorer: Scorer, how: Aggregate, name: str, *, whole: bool = False) -> None:
         self._scorer, self._how, self._name, self._whole = scorer, how, name, whole
         self._kept: OrderedDict[_Key, float] = OrderedDict()
+        self._turns: WeakValueDictionary[PartialSolution, asyncio.Lock] = WeakValueDictionary()
 
     async def evaluate(self, request: Evaluate) -> Evaluation:
         """The value of the partial solution that a request tells; None where it is too long for the scorer.
@@ -40,13 +44,14 @@ class RewardModel:
         partial = self._as_read(request.partial)
         if not partial.steps:
             return Evaluation(0.0)
-        scores, num_tokens = self._find(partial), 0
-        if scores is None:
-            found = await self._scorer.score(partial.question, partial.steps)
-            num_tokens = found.num_tokens
-            if found.steps is None:
-                return Evaluation(None, too_long=True, num_prompt_tokens=num_tokens)
-            scores = self._keep(partial, check_scores(found.steps, len(partial.steps), self._name))
+        async with self._turns.setdefault(partial, asyncio.Lock()):
+            scores, num_tokens = self._find(partial), 0
+            if scores is None:
+                found = await self._scorer.score(partial.question, partial.steps)
+                num_tokens = found.num_tokens
+                if found.steps is None:
+                    return Evaluation(None, too_long=True, num_prompt_tokens=num_tokens)
+                scores = self._keep(partial, check_scores(found.steps, len(partial.steps), self._name))
         return Evaluation(to_value(aggregate(scores, self._how)), num_prompt_tokens=num_tokens)
 
     async def close(self) -> None:

@@ -33,7 +33,14 @@ class ValuedPolicy:
         """
         if not request.want_value:
             return await self._policy.generate(request)
-        generation, evaluation = await self._both(replace(request, want_value=False))
+        samples = self._policy.generate(replace(request, want_value=False))
+        value = self.evaluate(Evaluate(request.prompt, request.task_id, request.partial))
+        generation, evaluation = await gather([samples, value])
+        if not isinstance(generation, Generation):
+            raise EngineError(f"the policy answered a {type(generation).__name__}, not a Generation: see requests.py.")
+        assert isinstance(evaluation, Evaluation)
+        if evaluation.value is None and not evaluation.too_long:
+            raise EngineError("the value model answered no value, and not that the prompt is too long either.")
         return replace(
             generation,
             value=evaluation.value,
@@ -51,13 +58,3 @@ class ValuedPolicy:
 
     async def close(self) -> None:
         """Nothing of its own to close."""
-
-    async def _both(self, request: Generate) -> tuple[Generation, Evaluation]:
-        evaluate = Evaluate(request.prompt, request.task_id, request.partial)
-        generation, evaluation = await gather([self._policy.generate(request), self.evaluate(evaluate)])
-        if not isinstance(generation, Generation):
-            raise EngineError(f"the policy answered a {type(generation).__name__}, not a Generation: see requests.py.")
-        assert isinstance(evaluation, Evaluation)
-        if evaluation.value is None and not evaluation.too_long:
-            raise EngineError("the value model answered no value, and not that the prompt is too long either.")
-        return generation, evaluation

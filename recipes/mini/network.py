@@ -76,11 +76,3 @@ def _plain_tokenizer_config(path: Path) -> None:
         config.pop(key, None)
     config["tokenizer_class"] = "PreTrainedTokenizerFast"
     path.write_text(json.dumps(config, indent=2) + "\n")
-
-
-def load_head(folder: Path) -> ValueHead:
-    """The value head of a saved checkpoint."""
-    head = ValueHead()
-    state = torch.load(folder / "value_head.pth")
-    head.load_state_dict({name.removeprefix("v_head."): tensor for name, tensor in state.items()})
-    return head

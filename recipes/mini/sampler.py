@@ -1,4 +1,4 @@
-"""A small batched sampler in plain torch: what makes the outcomes and the quick evaluations.
+"""A small batched sampler in plain torch: what makes the outcomes.
 
 What it is not: the project's engine. It knows this one architecture, stops at token ids rather than at strings, and
 keeps no queue. Its model is a copy of the trained one with the same mathematics (a test compares the two).
@@ -157,12 +157,10 @@ class Sampler:
             going = [place for place, row in enumerate(live) if rows[row][-1] not in stops]
             if not going:
                 break
-            if len(going) < 0.75 * len(live):  # give the finished rows' room back
+            if len(going) < 0.75 * len(live):  # else finished rows run on, and what they write is cut off below
                 live = [live[place] for place in going]
                 chosen, padding = chosen[going], padding[going]
                 cache = [kept[:, going] for kept in cache]
-            elif len(going) < len(live):
-                pass  # finished rows run on; what they write is cut off below
             columns = torch.arange(column + 1)
             mask = (columns[None, :] >= padding[:, None])[:, None, None]
             hidden = self._forward(chosen[:, None], (column - padding)[:, None], cache, column, mask)[:, -1]

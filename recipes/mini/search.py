@@ -1,11 +1,7 @@
-"""Greedy decoding, independent samples and step-level beam search on many questions at once, for steering the recipe.
-
-The official numbers come from the project's own solver; this is a quick stand-in with the same semantics.
-"""
+"""Independent samples of many questions at once, for the outcomes: a quick stand-in for the project's own solver."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -29,7 +25,6 @@ class Chain:
         cells: the code so far.
         answer: the final answer, None while it goes on or where it failed.
         ended: it has an answer or cannot go on.
-        values: v after each step, where asked for.
     """
 
     question: int
@@ -37,7 +32,6 @@ class Chain:
     cells: tuple[str, ...] = ()
     answer: str | None = None
     ended: bool = False
-    values: tuple[float, ...] = ()
 
 
 class Searcher:
@@ -83,11 +77,6 @@ class Searcher:
             return replace(chain, texts=(*chain.texts, text), answer=answer, ended=True)
         return replace(chain, texts=(*chain.texts, text), cells=(*chain.cells, code))
 
-    def valued(self, chains: Sequence[Chain]) -> list[Chain]:
-        """The chains with v of their present end added."""
-        values = self.sampler.values([self.prompt(chain) for chain in chains])
-        return [replace(chain, values=(*chain.values, v)) for chain, v in zip(chains, values, strict=True)]
-
     def right(self, chain: Chain) -> bool:
         """Whether the chain's answer is the reference answer."""
         return chain.answer is not None and formats.same_answer(chain.answer, self.questions[chain.question].answer)
@@ -105,38 +94,3 @@ class Searcher:
             live = [chain for chain in live if not chain.ended]
             live = [some[0] for some in self.extend(live, 1, temperature)] if live else []
         return done
-
-    def beam(self, width: int, copies: int, temperature: float) -> list[list[Chain]]:
-        """SBS(width, copies): the solutions of every question, best value first."""
-        widths = [width] * len(self.questions)
-        solutions: list[list[Chain]] = [[] for _ in self.questions]
-        beams = [Chain(q) for q in range(len(self.questions))]
-        for depth in range(MAX_DEPTH):
-            if not beams:
-                break
-            children = self.extend(beams, copies * (width if depth == 0 else 1), temperature)
-            pools: dict[int, dict[str, Chain]] = {}
-            for child in (child for some in children for child in some):
-                pools.setdefault(child.question, {}).setdefault("\n".join(child.texts), child)
-            flat = self.valued([child for pool in pools.values() for child in pool.values()])
-            beams = []
-            for question in pools:
-                best = sorted((c for c in flat if c.question == question), key=lambda c: -c.values[-1])
-                for chain in best[: widths[question]]:
-                    if not chain.ended:
-                        beams.append(chain)
-                        continue
-                    widths[question] -= 1
-                    if chain.answer is not None:
-                        solutions[question].append(chain)
-        return [sorted(some, key=lambda c: -c.values[-1]) for some in solutions]
-
-
-def majority(chains: Sequence[Chain]) -> str | None:
-    """The commonest answer, the earliest among equals."""
-    answers = [chain.answer for chain in chains if chain.answer is not None]
-    groups: Counter[str] = Counter()
-    for answer in answers:
-        known = next((other for other in groups if formats.same_answer(answer, other)), answer)
-        groups[known] += 1
-    return groups.most_common(1)[0][0] if groups else None

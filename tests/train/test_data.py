@@ -31,7 +31,7 @@ from mcts_math.train.data import IGNORED, Encoder, Item, encode_files
 from mcts_math.train.examples import EXAMPLES, Example, ExampleStep
 from mcts_math.train.loss import pair_places, policy_loss, preference_loss, total, value_loss
 from mcts_math.train.model import PolicyWithValue, load_model
-from mcts_math.train.packing import Collator, counts, make_rows, pack
+from mcts_math.train.packing import Collator, counts, pack
 from mcts_math.train.preference import Pair
 from mcts_math.train.training import load_rows
 
@@ -76,7 +76,7 @@ def test_values_are_read_where_the_engine_reads_them(model_dir: Path) -> None:
 
     expected = asyncio.run(ask())
     model = load_model(inspect(model_dir), settings()).eval()
-    rows = make_rows(items_of(model_dir, records), packing=True, max_length=512, seed=0)
+    rows = pack(items_of(model_dir, records), 512, seed=0)
     batch = Collator(0, 64)([rows[i] for i in range(len(rows))])
     order = {id_: n for n, id_ in enumerate(record["id"] for record in records)}
     with torch.no_grad():
@@ -200,7 +200,7 @@ def test_packed_examples_do_not_see_each_other(family: str, tmp_path: Path) -> N
     results = []
     for packing in (True, False):
         model = load_model(inspect(folder), settings())
-        rows = make_rows(items, packing=packing, max_length=512, seed=0)
+        rows = pack(items, 512, seed=0) if packing else [[item] for item in items]
         sums = torch.zeros(3)
         for row in (rows[i] for i in range(len(rows))):
             batch = Collator(1, 16)([row])

@@ -76,6 +76,15 @@ def test_right_and_wrong_attempts_are_taken_and_unfinished_ones_are_not(write: W
     assert [FEEDBACK.load(json.loads(json.dumps(FEEDBACK.dump(line))), "x") for line in found] == found
 
 
+def test_attempts_of_an_earlier_run_at_questions_that_are_not_asked_for_do_not_count(
+    write: Write, tmp_path: Path
+) -> None:
+    trees, counts = attempts(write, tmp_path, final("2"), solution="One."), FeedbackCounts()
+    assert not list(feedback_of(trees, SFT, 50, counts, chosen={"other"}))
+    assert counts == FeedbackCounts()
+    assert len(list(feedback_of(trees, SFT, 50, counts, chosen={"other", "q"}))) == 1
+
+
 def test_a_question_without_gold_solution(write: Write, tmp_path: Path) -> None:
     """Is an error; or a right attempt stands for it, and a question without one is left out."""
     with pytest.raises(RecordError, match=r"attempts.jsonl:1.*'q' has no gold solution.*--own_solutions"):

@@ -71,9 +71,9 @@ def test_too_little_to_learn_from_is_said() -> None:
 
 
 def write_examples(path: Path) -> Path:
+    """Two steps of each of twelve questions. Their lines have no ids: a place in a file tells no question."""
     records = [
         {
-            "id": f"{i}/0.0.0",
             "question": f"What is {i} + 1?",
             "prompt": f"{i} + 1 = ",
             "steps": [{"text": f"{i} and one\n", "q": 1.0 if i % 2 else -1.0}, {"text": f"is {i + 1}\n", "q": 0.5}],
@@ -94,6 +94,7 @@ def test_the_program_gives_the_engine_what_was_fitted(script: ModuleType, tmp_pa
     features = read_features(
         inspect(folder), TrainConfig(examples=[str(examples)], max_length=64, fresh_value_head=True), lambda text: None
     )
+    assert len(set(features.questions)) == 12
     engine = HFEngine.load(out, need_value=True, device="cpu")
     ends = {f"{i} + 1 = {i} and one\n": 1.0 if i % 2 else -1.0 for i in range(12)}
     told = [asyncio.run(engine.evaluate(Evaluate(prompt))).value for prompt in ends]

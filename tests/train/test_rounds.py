@@ -151,6 +151,8 @@ def test_area_under_the_curve() -> None:
     shown = render_values({"method": "SBS", **found})
     assert "compete for 2, and within these the area is 0.750" in shown
     assert shown.endswith("by depth: 1.37 at 2.")
+    all_right = describe_values([ValuePoint(0.5, True, True, 1)])
+    assert "area under the curve –; on inner steps –." in render_values({"method": "SBS", **all_right})
 
 
 def test_what_became_of_right_answers(tmp_path: Path) -> None:
@@ -432,6 +434,32 @@ def test_a_search_process_whose_parent_went_while_it_began_ends(monkeypatch: pyt
     monkeypatch.setattr("os._exit", sys.exit)
     with pytest.raises(SystemExit):
         _begin_process(1)
+
+
+def test_ctrl_c_waits_for_no_search(tmp_path: Path, repo: Path) -> None:
+    """A terminal interrupts the search processes, too. Before, they took the next part then, and were waited for."""
+    questions = tmp_path / "never.jsonl"
+    os.mkfifo(questions)  # who reads it waits
+    code = (
+        "from mcts_math.run.program import run_script; from mcts_math.train.slices import Slice, solve_slices; "
+        f"slices = [Slice('s', {{'mode': 'mcts'}}, {str(questions)!r}, 0, 1, f'/none/{{n}}', '') for n in range(3)]; "
+        "run_script(lambda: solve_slices(slices, processes=1, threads=1, report=print))"
+    )
+    command, deadline = [sys.executable, "-c", code], time.monotonic() + 120
+    with subprocess.Popen(command, cwd=repo, stderr=subprocess.PIPE, text=True, start_new_session=True) as run:
+        while True:
+            try:
+                os.close(os.open(questions, os.O_WRONLY | os.O_NONBLOCK))
+                break
+            except OSError:  # nobody reads yet
+                assert time.monotonic() < deadline
+                time.sleep(0.1)
+        os.killpg(run.pid, signal.SIGINT)
+        try:
+            told = run.communicate(timeout=60)[1]
+        finally:
+            run.kill()
+    assert (run.returncode, told) == (130, "\ninterrupted\n")
 
 
 def test_a_question_of_a_slice_that_failed_is_tried_once_more(

@@ -8,7 +8,6 @@ import os
 import resource
 import shlex
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -20,12 +19,13 @@ from unittest.mock import Mock
 
 import pytest
 import torch
+from engines import free_port
 from safetensors.torch import load_file, save_file
 from solutions import example
 from tiny_models import Reference, make_checkpoint
 
 from mcts_math.engine.hf.engine import HFEngine
-from mcts_math.errors import CheckpointError, ConfigError, MctsMathError, TrainingError
+from mcts_math.errors import CheckpointError, ConfigError, MctsMathError, RecordError, TrainingError
 from mcts_math.requests import Evaluate, Generate, Sampling
 from mcts_math.settings import make_settings
 from mcts_math.train.config import TrainConfig
@@ -73,6 +73,17 @@ def quiet(text: str) -> None:
     """Takes the lines of a training."""
 
 
+def stop(config: TrainConfig, *, at: int) -> None:
+    """A training that Ctrl-C ends after a step."""
+
+    def interrupt(text: str) -> None:
+        if text.startswith(f"step {at}/"):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(config, report=interrupt)
+
+
 def curve(folder: Path) -> list[float]:
     recipe = json.loads((folder / "training.json").read_text())
     return [entry["loss"] for entry in recipe["log"] if "loss" in entry]
@@ -116,6 +127,20 @@ def test_tied_weights_are_stored_once(settings: Callable[..., TrainConfig], tmp_
     assert after.keys() == before.keys()
     assert "lm_head.weight" not in after
     assert Reference(folder).value("1 + 1 = ") is not None
+
+
+@pytest.mark.filterwarnings("ignore:.*tie_word_embeddings.*")
+@pytest.mark.parametrize("layer", ["lm_head", "embed_tokens"])
+def test_adapters_on_a_tied_weight_are_refused(
+    settings: Callable[..., TrainConfig], tmp_path: Path, layer: str
+) -> None:
+    """Merged, they would change the layer that it is tied to as well: the checkpoint would be another model."""
+    pytest.importorskip("peft")
+    source = make_checkpoint(tmp_path / "tied", "qwen3", max_position_embeddings=512)
+    lora = {"r": 4, "target_modules": ["q_proj", layer]}
+    with pytest.raises(ConfigError, match=f"lora: {layer} shares its weight with another layer"):
+        train(settings(model_dir=str(source), lora=lora), report=quiet)
+    assert train(settings(lora=lora, max_steps=1), report=quiet)  # a model whose weights are not tied
 
 
 @pytest.mark.slow
@@ -179,13 +204,8 @@ def test_accumulation_does_not_change_the_curve(settings: Callable[..., TrainCon
 def test_a_stopped_training_goes_on_to_the_same_weights(settings: Callable[..., TrainConfig], tmp_path: Path) -> None:
     whole = train(settings(output_dir=str(tmp_path / "whole"), packing=True), report=quiet)
 
-    def stop(text: str) -> None:
-        if text.startswith("step 5/"):
-            raise KeyboardInterrupt
-
     config = settings(packing=True)
-    with pytest.raises(KeyboardInterrupt):
-        train(config, report=stop)
+    stop(config, at=5)
     work = tmp_path / "out.training"
     assert last_state(work) == work / "checkpoint-4"
     torn = work / "checkpoint-5"  # what kill -9 leaves
@@ -219,13 +239,8 @@ def test_a_training_that_was_stopped_after_its_last_step_makes_no_other(
 def test_another_base_under_the_same_name_does_not_go_on(
     settings: Callable[..., TrainConfig], tiny: Path, tmp_path: Path
 ) -> None:
-    def stop(text: str) -> None:
-        if text.startswith("step 3/"):
-            raise KeyboardInterrupt
-
     base = shutil.copytree(tiny, tmp_path / "base")
-    with pytest.raises(KeyboardInterrupt):
-        train(settings(model_dir=str(base)), report=stop)
+    stop(settings(model_dir=str(base)), at=3)
     other = make_checkpoint(tmp_path / "other", "llama", max_position_embeddings=512, initializer_range=0.5)
     shutil.copyfile(other / "model.safetensors", base / "model.safetensors")
     with pytest.raises(ConfigError, match=r"the weights of .*base have changed"):
@@ -233,12 +248,7 @@ def test_another_base_under_the_same_name_does_not_go_on(
 
 
 def test_changed_settings_do_not_go_on(settings: Callable[..., TrainConfig], write: Write) -> None:
-    def stop(text: str) -> None:
-        if text.startswith("step 3/"):
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        train(settings(), report=stop)
+    stop(settings(), at=3)
     with pytest.raises(ConfigError, match=r"learning_rate: 0.001 -> 0.002"):
         train(settings(learning_rate=2e-3), report=quiet)
     write("examples.jsonl", [example(n) for n in range(4)])
@@ -302,6 +312,39 @@ def test_what_is_refused_before_anything_is_loaded(settings: Callable[..., Train
     refused(ConfigError, "the context of", max_length=1024)
     refused(ConfigError, "transformers refuses", trainer={"optimizer": "sgd"})
     refused(ConfigError, "transformers refuses.*nonsense is not supported", trainer={"report_to": "nonsense"})
+    refused(ConfigError, "refuses.* 'input_ids' key", trainer={"train_sampling_strategy": "group_by_length"})
+    refused(ConfigError, "refuses.* min_lr_rate should be", trainer={"lr_scheduler_type": "cosine_with_min_lr"})
+    refused(ConfigError, "trainer: output_dir: states stand beside", trainer={"output_dir": str(tmp_path / "other")})
+    refused(ConfigError, "trainer: label_smoothing_factor: the losses", trainer={"label_smoothing_factor": 0.1})
+    refused(ConfigError, "trainer: save_only_model: a stopped training", trainer={"save_only_model": True})
+    refused(ConfigError, "trainer: neftune_noise_alpha: the model", trainer={"neftune_noise_alpha": 5})
+    wide: dict[str, Any] = {"batch_size": 64, "micro_batch_size": 64, "trainer": {"dataloader_drop_last": True}}
+    refused(TrainingError, "ended after 0 of 6 steps: its rows fill no batch", **wide)
+
+
+@pytest.mark.parametrize("lora", [None, {"r": 4}])
+def test_what_transformers_reads_but_does_not_write_is_kept(
+    settings: Callable[..., TrainConfig], tiny: Path, tmp_path: Path, lora: dict[str, Any] | None
+) -> None:
+    base = shutil.copytree(tiny, tmp_path / "base")
+    (base / "tokenizer.old").mkdir()
+    odd = json.dumps({"do_sample": False, "temperature": 0.6, "eos_token_id": 7})  # as of Llama 2, Vicuna, …
+    (base / "generation_config.json").write_text(odd)
+    folder = train(settings(model_dir=str(base), max_steps=1, lora=lora), report=quiet)
+    assert (folder / "generation_config.json").read_text() == odd
+
+
+def test_an_example_that_the_template_refuses_is_named(
+    settings: Callable[..., TrainConfig], tiny: Path, tmp_path: Path, write: Write
+) -> None:
+    base = shutil.copytree(tiny, tmp_path / "base")
+    refusing = "{% if '@' in m.content %}{{ raise_exception('no @') }}{% endif %}"
+    template = "{% for m in messages %}" + refusing + "{{ m.content }}\n{% endfor %}"
+    (base / "chat_template.jinja").write_text(template)
+    talk = [{"role": "user", "content": "1?"}]
+    records = [{**example(0), "id": f"q{text}", "prompt": talk, "steps": [{"text": text, "q": 1.0}]} for text in "1@"]
+    with pytest.raises(RecordError, match=r"'q@' can't be trained on: .*no @"):
+        train(settings(model_dir=str(base), examples=[write("talks.jsonl", records)]), report=quiet)
 
 
 def test_a_full_disk_says_so_and_loses_nothing(settings: Callable[..., TrainConfig], tmp_path: Path) -> None:
@@ -322,13 +365,8 @@ def test_adapters_are_merged(settings: Callable[..., TrainConfig], tiny: Path, t
     lora = {"r": 4, "alpha": 8, "dropout": 0.0, "target_modules": ["q_proj", "v_proj"]}
     whole = train(settings(lora=lora, output_dir=str(tmp_path / "whole"), max_steps=8), report=quiet)
 
-    def stop(text: str) -> None:
-        if text.startswith("step 5/"):
-            raise KeyboardInterrupt
-
     config = settings(lora=lora, max_steps=8)
-    with pytest.raises(KeyboardInterrupt):
-        train(config, report=stop)
+    stop(config, at=5)
     state = torch.load(tmp_path / "out.training/checkpoint-4/pytorch_model.bin", weights_only=True)
     assert all("lora_" in name or name.startswith("v_head") for name in state)  # the base is not stored again
     assert equal(whole, train(config, report=quiet))
@@ -391,12 +429,7 @@ def test_a_rate_of_its_own_goes_on_after_a_stop(settings: Callable[..., TrainCon
     changes = {"value_learning_rate": 1e-2, "schedule": "cosine"}
     whole = train(settings(**changes, output_dir=str(tmp_path / "whole")), report=quiet)
 
-    def stop(text: str) -> None:
-        if text.startswith("step 5/"):
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        train(settings(**changes), report=stop)
+    stop(settings(**changes), at=5)
     assert equal(whole, train(settings(**changes), report=quiet))
 
 
@@ -412,12 +445,6 @@ def test_bfloat16_is_left_to_cpus_that_have_it(
         folder = train(settings(bf16=True, max_steps=1), overwrite=True, report=lines.append)
         assert any("no instructions for bfloat16" in line for line in lines) is not used
         assert json.loads((folder / "training.json").read_text())["bfloat16"] is used
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
 
 
 def torchrun(repo: Path, processes: int, file: Path, config: TrainConfig) -> subprocess.CompletedProcess[str]:
@@ -497,15 +524,10 @@ def test_a_sharded_training_that_was_stopped_after_its_last_step_makes_no_other(
 def test_two_processes_go_on_from_one_state(settings: Callable[..., TrainConfig], tmp_path: Path, repo: Path) -> None:
     """One of them looks and tidies up; before, each did, and removed states under the other."""
 
-    def stop(text: str) -> None:
-        if text.startswith("step 3/"):
-            raise KeyboardInterrupt
-
     changes: dict[str, Any] = {"batch_size": 4, "micro_batch_size": 2, "max_steps": 4, "num_threads": 1}
     whole = train(settings(**changes, output_dir=str(tmp_path / "whole")), report=quiet)
     config = settings(**changes)
-    with pytest.raises(KeyboardInterrupt):
-        train(config, report=stop)
+    stop(config, at=3)
     work = tmp_path / "out.training"
     (work / "checkpoint-3").mkdir()  # what kill -9 leaves
     done = torchrun(repo, 2, tmp_path / "config.json", config)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -14,8 +13,9 @@ from typing import Any
 
 import pytest
 import torch
+from engines import free_port
 from safetensors.torch import load_file
-from tiny_models import CHARACTERS, character_tokenizer
+from tiny_models import CHARACTERS, character_tokenizer, make_checkpoint
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from mcts_math.engine.hf.engine import HFEngine
@@ -154,6 +154,24 @@ def test_numbers_that_are_not_finite_drop_their_step(
     assert all(bool(torch.isfinite(tensor).all()) for tensor in load_file(folder / "optune.safetensors").values())
 
 
+def test_an_epoch_without_a_step_is_a_gap_in_the_picture(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+
+    def draw(*epochs: dict[str, float]) -> Path:
+        (tmp_path / "training.json").write_text(json.dumps({"epochs": epochs}))
+        return draw_training(tmp_path, tmp_path / "epochs.png")
+
+    assert draw({"loss": 1.0}, {}, {"loss": 0.5, "inner": 1.0}).exists()
+    with pytest.raises(RecordError, match="every step was dropped"):
+        draw({}, {})
+
+
+def test_a_line_that_the_model_can_not_be_shown_is_named(settings: Settings, write: Write) -> None:
+    path = write("torn.jsonl", [line(0), line(1, attempt="1+1=\ud800")])
+    with pytest.raises(RecordError, match=r"'q1/0' can't be trained on: .*surrogate"):
+        tune(settings(feedback=[path]), report=quiet)
+
+
 def test_gradients_that_are_not_finite_do_not_reach_the_moments(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -172,12 +190,6 @@ def test_gradients_that_are_not_finite_do_not_reach_the_moments(
     folder = tune(settings(epochs=1), report=quiet)
     assert recipe(folder)["dropped"] == 1
     assert all(bool(torch.isfinite(tensor).all()) for tensor in load_file(folder / "optune.safetensors").values())
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
 
 
 def run_processes(count: int, config: TuningConfig, repo: Path) -> Path:
@@ -289,6 +301,8 @@ def test_a_baseline_learns_the_gold_solutions_and_is_served(
     if (kind, family) == ("layernorm", "gpt_neox"):
         BASELINES[kind]["options"] = {"target_modules": ["input_layernorm", "post_attention_layernorm"]}
     base = make_base(tmp_path / "base", family)
+    odd = '{"do_sample": false, "temperature": 0.6}'  # transformers reads it, and would not write it
+    (base / "generation_config.json").write_text(odd)
     chosen = {"kind": kind, "model_dir": str(base), "schedule": "cosine", "epochs": 8, "dtype": "float32"}
     folder = tune(settings(**(chosen | BASELINES[kind])), report=quiet)
     BASELINES["layernorm"].pop("options", None)
@@ -296,6 +310,7 @@ def test_a_baseline_learns_the_gold_solutions_and_is_served(
     assert epochs[-1]["loss"] < epochs[0]["loss"]
     is_apart = (folder / "tuned.json").exists()
     assert is_apart == (kind in ("prefix", "bottleneck", "reft"))
+    assert is_apart or (folder / "generation_config.json").read_text() == odd
     tuned = {"tuned_dir": str(folder)} if is_apart else {}
     engines = [HFEngine.load(base, device="cpu"), HFEngine.load(base if is_apart else folder, device="cpu", **tuned)]
 
@@ -308,6 +323,24 @@ def test_a_baseline_learns_the_gold_solutions_and_is_served(
     assert plain != mine
     for engine in engines:
         asyncio.run(engine.close())
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [
+        ("lora", {"target_modules": ["lm_head"]}),
+        ("lora", {"target_modules": ["embed_tokens"]}),
+        ("ia3", {"target_modules": ["lm_head"], "feedforward_modules": []}),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:.*tie_word_embeddings.*")
+def test_a_tied_weight_can_not_be_tuned_alone(
+    kind: str, options: dict[str, Any], settings: Settings, tmp_path: Path
+) -> None:
+    pytest.importorskip("peft", reason="baselines need peft")
+    base = make_checkpoint(tmp_path / "tied", "qwen3", max_position_embeddings=512)
+    with pytest.raises(ConfigError, match=r"options: .* shares its weight with another layer"):
+        tune(settings(kind=kind, options=options, model_dir=str(base)), report=quiet)
 
 
 @pytest.mark.parametrize("kind", ["prefix", "bottleneck", "reft"])

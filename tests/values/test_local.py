@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -32,13 +33,13 @@ def load(folder: Path, value: str = "prm", **arguments: Any) -> ValueModel:
     return config.reward.load(config.reward_options)
 
 
-def evaluate(model: ValueModel, *solutions: tuple[str, tuple[str, ...]]) -> list[Evaluation]:
-    """Values of some solutions that are asked for at the same time."""
+def evaluate(model: ValueModel, *solutions: tuple[str, tuple[str, ...]], errors: bool = False) -> list[Any]:
+    """Values of some solutions that are asked for at the same time; with `errors` those in their places."""
 
-    async def scene() -> list[Evaluation]:
+    async def scene() -> list[Any]:
         asked = [model.evaluate(Evaluate("", "", PartialSolution(*solution))) for solution in solutions]
         try:
-            return list(await asyncio.gather(*asked))
+            return list(await asyncio.gather(*asked, return_exceptions=errors))
         finally:
             await model.close()
 
@@ -110,6 +111,43 @@ def test_a_solution_is_scored_once_however_often_it_waits(reward_checkpoint: Cal
     found = evaluate(model, (QUESTION, STEPS), (QUESTION, STEPS), (QUESTION, STEPS[:1]), (QUESTION, STEPS))
     assert passes == [1, 1]
     assert found[0].value == found[1].value == found[3].value
+    assert [one.num_prompt_tokens > 0 for one in found] == [True, False, True, False]  # as often as they were read
+
+
+def test_a_solution_that_is_being_scored_is_waited_for(reward_checkpoint: Callable[[str], Path]) -> None:
+    """Whether it comes while the first is computed or before makes no difference; nor does whether that is given up."""
+    model = load(reward_checkpoint("qwen"))
+    scorer = model._scorer  # type: ignore[attr-defined]
+    begun, go_on, passes, run = threading.Event(), threading.Event(), list[int](), scorer._run
+
+    def slow(batch: Any) -> Any:
+        passes.append(len(batch))
+        begun.set()
+        assert go_on.wait(30)
+        return run(batch)
+
+    scorer._run = slow
+
+    async def scene() -> list[Evaluation]:
+        request = Evaluate("", "", PartialSolution(QUESTION, STEPS))
+        first = asyncio.create_task(model.evaluate(request))
+        await asyncio.to_thread(begun.wait, 30)
+        late = [asyncio.create_task(model.evaluate(request)) for _ in range(2)]
+        await asyncio.sleep(0.01)
+        go_on.set()
+        found = [await first, *[await one for one in late]]
+        given_up = asyncio.create_task(model.evaluate(Evaluate("", "", PartialSolution("Another?", STEPS))))
+        await asyncio.sleep(0)
+        again = asyncio.create_task(model.evaluate(Evaluate("", "", PartialSolution("Another?", STEPS))))
+        await asyncio.sleep(0)
+        given_up.cancel()
+        return [*found, await again]
+
+    first, *late, again = asyncio.run(scene())
+    assert passes[0] == 1
+    assert [one.num_prompt_tokens for one in late] == [0, 0]
+    assert {one.value for one in late} == {first.value}
+    assert again.num_prompt_tokens > 0
 
 
 def test_too_long_solutions_are_told_from_others(reward_checkpoint: Callable[[str], Path]) -> None:
@@ -136,14 +174,7 @@ def test_marks_in_a_text_move_no_place(reward_checkpoint: Callable[[str], Path],
 
 
 def test_half_a_surrogate_pair_ends_its_own_question_alone(reward_checkpoint: Callable[[str], Path]) -> None:
-    model = load(reward_checkpoint("qwen"))
-
-    async def scene() -> list[Any]:
-        texts = ("\ud800", "right")
-        asked = [model.evaluate(Evaluate("", "", PartialSolution(QUESTION, (text,)))) for text in texts]
-        return list(await asyncio.gather(*asked, return_exceptions=True))
-
-    bad, good = asyncio.run(scene())
+    bad, good = evaluate(load(reward_checkpoint("qwen")), (QUESTION, ("\ud800",)), (QUESTION, ("right",)), errors=True)
     assert "surrogate" in str(bad)
     assert good.value is not None
 

@@ -71,15 +71,8 @@ def test_one_refused_solution_ends_its_own_question_alone(server: FakeServer) ->
         return length_scores(path, body)
 
     server.answer = answer
-    model = connect("scorer", base_url=server.url)
-
-    async def scene() -> list[Any]:
-        asked = [model.evaluate(Evaluate("", "", PartialSolution(q, ("x" * 50,)))) for q in ("bad", "good", "long")]
-        found = list(await asyncio.gather(*asked, return_exceptions=True))
-        await model.close()
-        return found
-
-    bad, good, long = asyncio.run(scene())
+    asked = [(question, ("x" * 50,)) for question in ("bad", "good", "long")]
+    bad, good, long = evaluate(connect("scorer", base_url=server.url), *asked, errors=True)
     assert isinstance(bad, RefusedError)
     assert "refuses to score: HTTP 422, I can't read that" in str(bad)
     assert (good.value, long) == (0.0, Evaluation(None, too_long=True))
@@ -90,14 +83,7 @@ def test_a_scorer_that_is_busy_is_not_asked_for_each_solution_by_itself(server: 
     model = connect("scorer", base_url=server.url)
     server.asked.clear()
     server.more_headers, server.answer = {"Retry-After": "0"}, lambda path, body: (503, {"error": "busy"})
-
-    async def scene() -> list[Any]:
-        asked = [model.evaluate(Evaluate("", "", PartialSolution(f"{i}?", ("x",)))) for i in range(9)]
-        found = list(await asyncio.gather(*asked, return_exceptions=True))
-        await model.close()
-        return found
-
-    found = asyncio.run(scene())
+    found = evaluate(model, *((f"{i}?", ("x",)) for i in range(9)), errors=True)
     assert all(isinstance(one, RefusedError) and "HTTP 503" in str(one) for one in found)
     assert [len(body["items"]) for _, body in server.asked] == [9, 9]  # with one retry
 
