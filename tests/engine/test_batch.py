@@ -284,3 +284,14 @@ def test_models_that_keep_other_things_than_keys_and_values_are_refused(family: 
         model = AutoModelForCausalLM.from_config(config)
     with pytest.raises(CheckpointError, match="keeps other things than keys and values"):
         CausalModel(model.eval(), None, 10, None)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("family", ["bert", "electra"])
+def test_models_that_read_in_both_directions_are_refused(family: str) -> None:
+    size = {"hidden_size": 16, "num_attention_heads": 2, "intermediate_size": 16, "embedding_size": 16}
+    config = AutoConfig.for_model(family, vocab_size=20, num_hidden_layers=1, **size)
+    model = AutoModelForCausalLM.from_config(config).eval()
+    with pytest.raises(CheckpointError, match="both directions"):
+        CausalModel(model, None, 10, None)  # type: ignore[arg-type]
+    config.is_decoder = True
+    CausalModel(AutoModelForCausalLM.from_config(config).eval(), None, 10, None)  # type: ignore[arg-type]

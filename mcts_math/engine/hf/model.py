@@ -139,12 +139,24 @@ class CausalModel:
             )
         if prefix and any(layer.is_sliding for layer in planned):
             raise CheckpointError(f"tuned_dir: {name} slides its window, which a prefix would fall out of")
+        self._require_causal(name)
         self._model(input_ids=ids, use_cache=True, **{self._cache_argument: cache})
         self._check_head(name)
         layout = KVLayout(cache, prefix)
         if not layout.shapes:
             raise CheckpointError(f"{name} keeps no keys and values in a transformers cache; use engine: vllm")
         return layout
+
+    def _require_causal(self, name: str) -> None:
+        """Raises CheckpointError where a token sees those behind it, as in BERT: what is kept would be wrong."""
+        if getattr(self._model.config, "is_decoder", True):
+            return
+        logits = self._model(input_ids=torch.tensor([[0, 0], [0, 1]], device=self.device)).logits[:, 0]
+        if not torch.allclose(logits[0], logits[1], atol=1e-4):
+            raise CheckpointError(
+                f"{name} reads texts in both directions, so it can't write one token after another; if it was trained "
+                "to, set is_decoder to true in its config.json"
+            )
 
 
 def load_model(model_dir: str | Path, arguments: HFArguments, *, need_value: bool) -> CausalModel:
