@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -10,6 +11,9 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 ROOT = Path(__file__).parent.parent
+
+# In what tests start, too: tiny models gain nothing from threads, and on a busy machine lose much by their waiting.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # Files that take a minute or more. Begun first, so that in the end no process waits for another's.
 LONG = ("engine/test_conformance.py", "test_programs.py", "interpreter/test_attacks.py", "engine/test_replicas.py",
