@@ -117,12 +117,15 @@ def worker_pids() -> list[int]:
 
 
 def test_heavy_pairs_cost_their_neighbours_nothing() -> None:
-    with CheckerPool(num_workers=2, limit_s=8) as pool:
+    others = set(worker_pids())
+    with CheckerPool(num_workers=2, limit_s=60) as pool:
         pool.check("x+y", "y+x")
+        (worker,) = set(worker_pids()) - others
         heavy = pool.submit(ENDLESS, ENDLESS + "+1")
         for i in range(20):
             assert pool.check(f"{i}x+y", f"y+{i}x").equal
         assert not heavy.done()  # they did not wait for it
+        os.kill(worker, signal.SIGKILL)  # nobody waits for its limit
         assert not heavy.result().equal
 
 
@@ -157,13 +160,14 @@ def _children() -> set[int]:
 def test_a_heavy_pair_costs_its_neighbours_nothing() -> None:
     light = [(f"x+{i}", f"{i}+x") for i in range(60)]
     known = _children()
-    with CheckerPool(num_workers=1, limit_s=12) as pool:  # another worker starts in less, whatever runs beside
+    with CheckerPool(num_workers=1, limit_s=60) as pool:  # another worker starts in less, whatever runs beside
         assert pool.check("x+y", "y+x").equal  # the worker has started
         (worker,) = _children() - known
         os.kill(worker, signal.SIGSTOP)  # whatever it gets now takes for ever
         heavy = pool.submit("x+z", "z+x")
         assert all(verdict.equal for verdict in pool.check_many(light))
         assert not heavy.done()  # they did not wait for it, though the pool has but one worker
+        os.kill(worker, signal.SIGKILL)  # nobody waits for its limit
         assert heavy.result().status is Status.TIMEOUT
 
 

@@ -24,6 +24,8 @@ from mcts_math.requests import Evaluate, Generate, Generation, Sampling
 VLLM_ENVIRONMENT = {
     "VLLM_CPU_OMP_THREADS_BIND": "nobind",
     "VLLM_WORKER_SHUTDOWN_TIMEOUT_SECONDS": "1",
+    "VLLM_ENABLE_V1_MULTIPROCESSING": "0",  # the engine computes itself: no worker that spins
+    "VLLM_CPU_CI_ENV": "1",  # no warm-up
     "TORCHDYNAMO_DISABLE": "1",  # else a kernel that ranks log-probabilities is compiled, which takes half a minute
 }
 

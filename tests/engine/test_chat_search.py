@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from stand_ins import EchoInterpreter
 from tiny_models import make_checkpoint
 
 from mcts_math.engine.hf.engine import HFEngine
@@ -76,7 +77,7 @@ def test_each_prompt_is_an_earlier_one_and_the_tokens_that_were_sampled(
         "mode": mode, "prompt_wrap": "chat_steps", "step_delim": "e", "value": "head", "n_generate_sample": 3,
         "max_depth": 5, "max_tokens": 90, "temperature": 1.0, **keys,
     }  # fmt: skip
-    solved = solve(config, TASKS, policy=recorder)
+    solved = solve(config, TASKS, policy=recorder, interpreter=EchoInterpreter())
     assert [one.error for one in solved] == ["", "", ""]
     eos = engine.model.codec.eos_ids
     written = {ids[:-1] if ids[-1] in eos else ids for ids in recorder.written}
@@ -121,7 +122,7 @@ def test_training_learns_the_tokens_that_were_sampled_and_values_where_the_searc
         "mode": "mcts", "prompt_wrap": "chat_steps", "step_delim": "e", "value": "head", "n_generate_sample": 4,
         "iterations": 6, "max_depth": 5, "max_tokens": 90, "temperature": 1.0,
     }  # fmt: skip
-    trees = [solved.tree for solved in solve(config, TASKS, policy=recorder)]
+    trees = [solved.tree for solved in solve(config, TASKS, policy=recorder, interpreter=EchoInterpreter())]
     form = make_format("chat_steps", FormatOptions(step_delim="e"))
     tree, leaf = max(((tree, node) for tree in trees for node in tree.nodes), key=lambda pair: pair[1].depth)
     assert leaf.depth > 1

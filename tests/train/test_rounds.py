@@ -71,6 +71,16 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Any:
     return load_model(folder, HFArguments(dtype="float32", device="cpu"), need_value=True)
 
 
+@pytest.fixture
+def no_sandbox(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Slices run no code: a sandbox takes longer to start than all that is looked at here."""
+
+    async def echo(*_: object) -> EchoInterpreter:
+        return EchoInterpreter()
+
+    monkeypatch.setattr("mcts_math.train.slices.open_interpreter", echo)
+
+
 def grow(
     model: Any, *, delay_s: float, shuffle: int, interpreter: Any = None, in_flight: int = 1024
 ) -> list[tuple[Any, ...]]:
@@ -240,6 +250,7 @@ def test_a_slice_is_done_only_with_its_own_inputs(tmp_path: Path, repo: Path, mo
     assert not one.is_done
 
 
+@pytest.mark.usefixtures("no_sandbox")
 def test_a_slice_gives_its_memory_back_before_the_next(
     tmp_path: Path, repo: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -267,6 +278,7 @@ def test_a_slice_gives_its_memory_back_before_the_next(
     assert seen == [0, 0]
 
 
+@pytest.mark.usefixtures("no_sandbox")
 def test_round_1_asks_a_fresh_head_nothing_unless_it_is_told_to(
     settings: Callable[..., RoundsConfig], tmp_path: Path
 ) -> None:
