@@ -97,12 +97,13 @@ async def open_services(
     if reward is not None:
         reward.check(config.reward_options)
     interpreter = provided.get("interpreter")
+    runs_code = make_format(config.prompt_wrap, config.format_options).runs_code
     if interpreter is None:
-        interpreter = await open_interpreter(config, stack, report)
+        interpreter = await open_interpreter(config, stack, report, needed=runs_code)
     checker, verifier = open_judges(config, stack, provided)
     if reward is not None:
         value_model = await _load(stack, lambda: reward.load(config.reward_options))
-    start = interpreter.start() if isinstance(interpreter, SandboxInterpreter) else asyncio.sleep(0)
+    start = interpreter.start() if runs_code and isinstance(interpreter, SandboxInterpreter) else asyncio.sleep(0)
     if policy is None:
         policy = await _load_beside(start, config, stack, report)
     else:
@@ -150,9 +151,12 @@ async def _load(stack: AsyncExitStack, load: Callable[[], Loaded]) -> Loaded:
 
 
 async def open_interpreter(
-    config: Config, stack: AsyncExitStack, report: Callable[[str], None] = lambda text: None
+    config: Config, stack: AsyncExitStack, report: Callable[[str], None] = lambda text: None, *, needed: bool = True
 ) -> SandboxInterpreter:
-    """The sandbox under the config's limits, not started yet; `stack` closes it.
+    """The sandbox under the config's limits, not started yet: its first cell would. `stack` closes it.
+
+    Args:
+        needed: whether there may be cells: then the machine must have one.
 
     Raises:
         ConfigError: a limit that could not work.
@@ -173,7 +177,8 @@ async def open_interpreter(
         raise ConfigError(f"interpreter: {error}.") from error
     interpreter = SandboxInterpreter(limits)
     stack.push_async_callback(interpreter.close)
-    report(str(await interpreter.prepare()))
+    if needed:
+        report(str(await interpreter.prepare()))
     return interpreter
 
 

@@ -13,6 +13,8 @@ from stand_ins import EchoInterpreter
 from mcts_math import services
 from mcts_math.config import make_config
 from mcts_math.engine.spec import EngineOptions
+from mcts_math.errors import InterpreterError
+from mcts_math.interpreter import SandboxInterpreter
 from mcts_math.services import open_services
 
 CONFIG = make_config({"mode": "react", "prompt_wrap": "react_sft", "model_dir": "models/mini"})
@@ -63,3 +65,22 @@ def test_a_model_that_is_there_after_a_cancellation_is_closed(monkeypatch: pytes
 
     asyncio.run(scene())
     assert closed == ["model"]
+
+
+@pytest.mark.parametrize("prompt_wrap", ["chat", "chat_steps"])
+def test_where_no_code_is_run_no_sandbox_is_needed(prompt_wrap: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def refuse(limits: object) -> None:
+        raise InterpreterError("no sandbox here")
+
+    monkeypatch.setattr("mcts_math.interpreter.interpreter.probe", refuse)
+    config = make_config({"mode": "best_of_n", "prompt_wrap": prompt_wrap, "model_dir": "models/mini"})
+
+    async def scene() -> None:
+        async with AsyncExitStack() as stack:
+            opened = await open_services(config, stack, {"policy": RandomPolicy(1)})
+            assert isinstance(opened.interpreter, SandboxInterpreter)
+            assert opened.interpreter.level is None
+            with pytest.raises(InterpreterError, match="no sandbox here"):
+                await open_services(CONFIG, stack, {"policy": RandomPolicy(1)})
+
+    asyncio.run(scene())

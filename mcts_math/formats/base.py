@@ -65,6 +65,11 @@ class StepFormat(Protocol):
     def stops(self) -> tuple[str, ...]:
         """Strings that end a sample."""
 
+    @property
+    def runs_code(self) -> bool:
+        """Whether any step may be run; else no sandbox is started, and a machine needs none."""
+        return True
+
     def prompt(self, task: Task, steps: Sequence[Step]) -> Prompt:
         """The prompt that asks for the step after `steps`; ends with the step delimiter where there are steps.
 

@@ -11,7 +11,7 @@ from mcts_math.step import Draft
 
 def make_chat(options: FormatOptions) -> ChatFormat:
     """The format under some options."""
-    return ChatFormat("chat", options, read_whole)
+    return ChatFormat("chat", options, read_whole, runs_code=False)
 
 
 def read_whole(sample: Sample) -> Draft:

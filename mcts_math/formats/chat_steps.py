@@ -33,6 +33,7 @@ def make_chat_steps(options: FormatOptions) -> ChatFormat:
         resumer=partial(_resume, search_thoughts=search_thoughts, end=_compile(options.step_pattern)),
         own_stops=(delim,),
         own_delim=delim,
+        runs_code=False,
     )
 
 

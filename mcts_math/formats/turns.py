@@ -85,6 +85,7 @@ class ChatFormat:
     own_delim: str = "\n"
     system: str = ""  # what the system message says; "" leaves it out
     tools: tuple[Tool, ...] = ()
+    runs_code: bool = True
 
     @property
     def stops(self) -> tuple[str, ...]:

@@ -142,8 +142,8 @@ async def _solve(
 
     def begin(scheduler: Scheduler, services: Services) -> None:
         """All services are there: from now on the output is this run's."""
-        level = getattr(services.interpreter, "level", None)
-        results.begin(meta | {"interpreter": str(level or type(services.interpreter).__name__)})
+        level = getattr(services.interpreter, "level", type(services.interpreter).__name__)
+        results.begin(meta | {"interpreter": str(level or "not started")})
         progress.watch(scheduler, services)
 
     stream = solve_stream(config, tasks, on_open=begin, report=report, **provided)

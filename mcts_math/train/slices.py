@@ -168,7 +168,8 @@ async def _open_lockstep(config: Config, stack: AsyncExitStack) -> Provided:
     load = find_engine(config.engine).load_lockstep
     if load is None:
         return Provided()
-    interpreter = await open_interpreter(config, stack)
+    needed = make_format(config.prompt_wrap, config.format_options).runs_code
+    interpreter = await open_interpreter(config, stack, needed=needed)
     checker, verifier = open_judges(config, stack, Provided())
     engine = load(engine_options(config), interpreter, checker)
     stack.push_async_callback(engine.close)

@@ -75,7 +75,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Any:
 def no_sandbox(monkeypatch: pytest.MonkeyPatch) -> None:
     """Slices run no code: a sandbox takes longer to start than all that is looked at here."""
 
-    async def echo(*_: object) -> EchoInterpreter:
+    async def echo(*_: object, needed: bool) -> EchoInterpreter:
         return EchoInterpreter()
 
     monkeypatch.setattr("mcts_math.train.slices.open_interpreter", echo)
