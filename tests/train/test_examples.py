@@ -146,7 +146,7 @@ def test_few_shot_steps_become_tagged_ones() -> None:
     example = example_of(tree, solution, form=form)
     assert example.prompt == ROOT
     first, last = (SftFormat().read(Sample(step.text.split("</code>")[0], 0.0, 1)) for step in example.steps)
-    assert (first.code, last.answer) == ("```python\nprint(1)\n```", "1")
+    assert (first.actions[0].code, last.answer) == ("```python\nprint(1)\n```", "1")
     assert "First, think.\nAdd." in example.steps[0].text
     assert example.steps[0].text.endswith("</code>\n<output>\nok after 0\n</output>\n</step>\n")
     assert [step.q for step in example.steps] == [path[1].q_value, 1.0]

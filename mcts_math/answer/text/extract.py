@@ -64,7 +64,7 @@ _HEADING: Final = re.compile(  # of LaTeX
     re.IGNORECASE,
 )
 _OUTPUT: Final = re.compile(  # of a program, at the very end
-    r"(?:\A|\n)(?:```(?:output|text|plaintext)?\n([^\n`]{1,300})\n```|output: ?([^\n]{1,300}))\s*\Z", re.IGNORECASE
+    r"(?:\A|\n)(?:```(?:output|text|plaintext)?\n([^\n`]{1,300})\n```|output: ?([^\n]{1,300}))\Z", re.IGNORECASE
 )
 _VERDICT: Final = re.compile(
     r"\**(yes|no|true|false)(?:\**\.|\.?\*\*|, (?:because|since)\b|, (?:the|it|this|they|there|[a-z]\b|\$)[^\n]*\Z)",
