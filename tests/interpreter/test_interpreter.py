@@ -442,12 +442,15 @@ def test_limits_are_checked() -> None:
         "step_timeout_s": (0, infinite, float("nan"), 1e300),
         "cpu_s": (0, -1, huge),
         "memory_bytes": (1, huge),
+        "temp_bytes": (-1, huge),
         "max_snapshots": (0,),
         "max_running": (0,),
     }.items():
         for value in values:
             with pytest.raises(ValueError, match=re.escape(f" is {value}; it must be at least")):
                 SandboxLimits(**{name: value})  # type: ignore[arg-type]
+    for name in ("snapshot_bytes", "max_snapshots", "max_sandboxes", "max_running", "truncate", "output_chars"):
+        assert getattr(SandboxLimits(**{name: sys.maxsize}), name) == sys.maxsize  # type: ignore[arg-type]
 
 
 def test_all_questions_of_a_big_run_keep_their_states() -> None:
