@@ -469,6 +469,16 @@ def test_all_questions_of_a_big_run_keep_their_states() -> None:
     run(check())
 
 
+def test_more_questions_may_run_than_keep_processes() -> None:
+    async def check() -> None:
+        async with SandboxInterpreter(replace(LIMITS, max_sandboxes=1, max_running=4)) as interpreter:
+            code = "import time\ntime.sleep(0.3)\n7"
+            seen = await asyncio.gather(*(show(interpreter, (), code, f"q{i}") for i in range(4)))
+            assert [s.text for s in seen] == ["7"] * 4
+
+    run(check())
+
+
 def test_states_that_were_forked_make_room_for_those_that_wait() -> None:
     """Chains taken in turn, twice as many states as are kept: the heads stay, and no step is made twice."""
 
