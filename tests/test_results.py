@@ -129,6 +129,21 @@ def test_an_output_that_is_removed_ends_the_run(tmp_path: Path) -> None:
             results.append({"id": "2"})
 
 
+def test_a_file_system_that_counts_no_names_is_no_removal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fstat(descriptor: int, real: Any = os.fstat) -> os.stat_result:
+        status = real(descriptor)
+        return os.stat_result([*status[:3], 0, *status[4:]])
+
+    path = tmp_path / "a.jsonl"
+    with ResultsFile(path).open({}) as results:
+        results.begin({})
+        monkeypatch.setattr(os, "fstat", fstat)
+        results.append({"id": "1"})
+        path.unlink()
+        with pytest.raises(RecordError, match=r"a\.jsonl was removed"):
+            results.append({"id": "2"})
+
+
 def test_descriptions_of_names_with_dots_are_apart(tmp_path: Path) -> None:
     names = ["run_t0.1", "run_t0.2", "run_t0.1.jsonl", "a.seed1.jsonl", "a.seed2.jsonl"]
     paths = {name: ResultsFile(tmp_path / name).meta_path.name for name in names}

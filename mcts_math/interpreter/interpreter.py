@@ -221,7 +221,7 @@ class SandboxInterpreter:
                 self._put_away(session)
                 raise StateLost("the session was released")
             self._with_sandbox[session] = None
-            self._trim_sandboxes()
+            self._trim_sandboxes(session)
         self._with_sandbox.move_to_end(session)
         return session.sandbox
 
@@ -286,9 +286,9 @@ class SandboxInterpreter:
             sandbox.close()  # first: that ends them all at once, and what is dropped then need not be killed one by one
             self._store.drop_all(session.root)
 
-    def _trim_sandboxes(self) -> None:
+    def _trim_sandboxes(self, newest: Session) -> None:
         for session in list(self._with_sandbox):
             if len(self._with_sandbox) <= self.limits.max_sandboxes:
                 return
-            if session.num_running == 0:
+            if session.num_running == 0 and session is not newest:
                 self._put_away(session)

@@ -12,7 +12,8 @@ from typing import Literal
 from mcts_math.errors import InterpreterError
 
 _OTHER_FILES = 512  # of the host program, at most
-_MOST = 1 << 58  # of any limit: the kernel's own numbers are larger
+_TOLD = ("step_timeout_s", "cpu_seconds", "memory_bytes", "temp_bytes")  # to the kernel
+_MOST = 1 << 58  # of these: the kernel's own numbers are larger
 _FILES_PER_SANDBOX = 8  # its own two and those of four states and steps
 
 
@@ -93,10 +94,9 @@ class SandboxLimits:
             "temp_bytes": 0,
         }
         for name, least in low.items():
-            if not least <= getattr(self, name) <= _MOST:
-                raise ValueError(
-                    f"SandboxLimits.{name} is {getattr(self, name)!r}; it must be at least {least} and at most 2**58"
-                )
+            value, most = getattr(self, name), " and at most 2**58" if name in _TOLD else ""
+            if not value >= least or (most and value > _MOST):
+                raise ValueError(f"SandboxLimits.{name} is {value!r}; it must be at least {least}{most}")
         if self.observations not in ("published", "exact"):
             raise ValueError(f"SandboxLimits.observations is {self.observations!r}; it must be published or exact")
         for path in self.input_files:

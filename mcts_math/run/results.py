@@ -110,7 +110,7 @@ class ResultsFile:
                 file was removed: what stood there is lost, and so would be what comes.
         """
         data, status = dump_line(record), os.fstat(self._fd)
-        if not status.st_nlink:
+        if not (status.st_nlink or self._is_in_place()):  # some file systems count no names
             raise RecordError(f"{self.path} was removed while the run wrote it, with all results. Start it again.")
         with writing(self.path, "Make room and add --resume to go on."):
             try:

@@ -112,9 +112,9 @@ def _outcomes(slices: Sequence[Slice], processes: int, threads: int) -> Iterator
         return
     context, before = multiprocessing.get_context("spawn"), multiprocessing.active_children()
     with ProcessPoolExecutor(processes, context, _begin_process, (threads,)) as pool:
-        with without_interrupts():
-            submitted = {pool.submit(solve_slice, one): one for one in slices}
         try:
+            with without_interrupts():
+                submitted = {pool.submit(solve_slice, one): one for one in slices}
             for future in as_completed(submitted):
                 yield submitted[future], future.result()
         except BrokenProcessPool as error:

@@ -126,8 +126,9 @@ def make_arguments(config: TrainConfig, work: Path) -> TrainingArguments:
     """Our settings in Trainer's words. Raises ConfigError where they don't fit together."""
     processes, on_cpu = resume.world(), not torch.cuda.is_available()
     _require_processes(config, processes)
-    for key in _REFUSED.keys() & config.trainer.keys():
-        raise ConfigError(f"trainer: {key}: {_REFUSED[key]}. Leave it out.")
+    for key, why in _REFUSED.items():
+        if key in config.trainer and (key == "output_dir" or config.trainer[key]):  # the others may be said to be off
+            raise ConfigError(f"trainer: {key}: {why}. Leave it out.")
     schedule = "constant_with_warmup" if config.schedule == "constant" and config.warmup else config.schedule
     settings: dict[str, Any] = {
         "output_dir": str(work),

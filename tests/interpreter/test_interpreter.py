@@ -442,12 +442,15 @@ def test_limits_are_checked() -> None:
         "step_timeout_s": (0, infinite, float("nan"), 1e300),
         "cpu_s": (0, -1, huge),
         "memory_bytes": (1, huge),
+        "temp_bytes": (-1, huge),
         "max_snapshots": (0,),
         "max_running": (0,),
     }.items():
         for value in values:
             with pytest.raises(ValueError, match=re.escape(f" is {value}; it must be at least")):
                 SandboxLimits(**{name: value})  # type: ignore[arg-type]
+    for name in ("snapshot_bytes", "max_snapshots", "max_sandboxes", "max_running", "truncate", "output_chars"):
+        assert getattr(SandboxLimits(**{name: sys.maxsize}), name) == sys.maxsize  # type: ignore[arg-type]
 
 
 def test_all_questions_of_a_big_run_keep_their_states() -> None:
@@ -462,6 +465,16 @@ def test_all_questions_of_a_big_run_keep_their_states() -> None:
                 assert {s.text for s in seen} == {str(depth)}
                 assert not any(s.rebuilt for s in seen)
                 history += made
+
+    run(check())
+
+
+def test_more_questions_may_run_than_keep_processes() -> None:
+    async def check() -> None:
+        async with SandboxInterpreter(replace(LIMITS, max_sandboxes=1, max_running=4)) as interpreter:
+            code = "import time\ntime.sleep(0.3)\n7"
+            seen = await asyncio.gather(*(show(interpreter, (), code, f"q{i}") for i in range(4)))
+            assert [s.text for s in seen] == ["7"] * 4
 
     run(check())
 

@@ -474,6 +474,30 @@ def test_ctrl_c_waits_for_no_search(tmp_path: Path, repo: Path) -> None:
     assert (run.returncode, told) == (130, "\ninterrupted\n")
 
 
+def test_ctrl_c_while_the_searches_are_handed_over_waits_for_none(tmp_path: Path, repo: Path) -> None:
+    questions = tmp_path / "never.jsonl"
+    os.mkfifo(questions)
+    code = f"""
+import contextlib, os, signal
+from mcts_math.run.program import run_script
+from mcts_math.train import slices
+
+real = slices.without_interrupts
+
+@contextlib.contextmanager
+def interrupted():
+    with real():
+        yield
+        os.kill(os.getpid(), signal.SIGINT)
+
+slices.without_interrupts = interrupted
+some = [slices.Slice("s", {{"mode": "mcts"}}, {str(questions)!r}, 0, 1, f"/none/{{n}}", "") for n in range(3)]
+run_script(lambda: slices.solve_slices(some, processes=1, threads=1, report=print))
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=repo, capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stderr) == (130, "\ninterrupted\n")
+
+
 def test_a_question_of_a_slice_that_failed_is_tried_once_more(
     settings: Callable[..., RoundsConfig], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

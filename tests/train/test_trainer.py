@@ -33,7 +33,7 @@ from mcts_math.train.launch import launch_training
 from mcts_math.train.resume import last_state
 from mcts_math.train.stages import locked
 from mcts_math.train.trainer import ValueTrainer, set_learning_rate
-from mcts_math.train.training import train
+from mcts_math.train.training import make_arguments, train
 
 Write = Callable[[str, list[dict[str, Any]]], str]
 pytestmark = pytest.mark.filterwarnings("ignore:.*pin_memory.*", "ignore:.*lr_scheduler.step.*")
@@ -318,6 +318,8 @@ def test_what_is_refused_before_anything_is_loaded(settings: Callable[..., Train
     refused(ConfigError, "trainer: label_smoothing_factor: the losses", trainer={"label_smoothing_factor": 0.1})
     refused(ConfigError, "trainer: save_only_model: a stopped training", trainer={"save_only_model": True})
     refused(ConfigError, "trainer: neftune_noise_alpha: the model", trainer={"neftune_noise_alpha": 5})
+    off = {"label_smoothing_factor": 0.0, "save_only_model": False, "neftune_noise_alpha": None}  # as it is anyway
+    assert make_arguments(settings(trainer=off), tmp_path).save_only_model is False
     wide: dict[str, Any] = {"batch_size": 64, "micro_batch_size": 64, "trainer": {"dataloader_drop_last": True}}
     refused(TrainingError, "ended after 0 of 6 steps: its rows fill no batch", **wide)
 
