@@ -19,7 +19,9 @@ _FAREWELL: Final = re.compile(  # to the user
 _NOTES: Final = re.compile(  # under a heading of their own
     r"\n\W{0,9}(?:here(?:'s| is) (?:the|a) )?(?:check(?:ing)?|verif\w+|explanation|key (?:points?|ideas?)|remarks?"
     r"|breakdown|takeaways?)"
-    r"(?:\*\*|:|[^\n]{0,40}\n).*\Z|(?<=[.$]) {1,3}(?:check|verif\w+): [^\n]*\Z",
+    r"(?:\*\*|:|[^\n]{0,40}\n).*\Z|(?<=[.$]) {1,3}(?:check|verif\w+): [^\n]*\Z"
+    r"|(?<=[.$!])\s{1,3}(?:check(?:ing)?,|indeed,|(?:we|you) can (?:check|verify) that )"
+    r"(?:[^\n.!?]|\.(?=\d)){1,200}[.!]?\Z",
     re.IGNORECASE | re.DOTALL,
 )
 _ASIDE: Final = re.compile(
@@ -31,7 +33,7 @@ _ORNAMENT: Final = re.compile(
 _REASON: Final = re.compile(
     r",? (?:because|since|of which|which (?:occurs|happens|is (?:attained|achieved|obtained))) .*\Z|, for which .*\Z"
     r"|, (?:attained|achieved|reached|occurring) (?:at|when|for|by) .*\Z|, as (?=[\d$(]).*\Z|, with [^=]*\\ne.*\Z"
-    r"|,? and not (?=[$\d-])[^,]*\Z",
+    r"|(?:,? and|,) not (?=[$\d-])[^,]*\Z",
     re.DOTALL,
 )
 
@@ -53,6 +55,9 @@ _ITEM: Final = re.compile(
     r"\s{0,5}(?:[-*•] )?(?:(?P<part>\**\(?(?:part )?\(?(?:(?-i:[a-h])|[ivx]{1,3}|\d{1,2})[).:]{1,2}\**)|(?<=[-*•] )"
     r"|(?=\*\*[^*\n:]{1,40}(?::\*\*|\*\*:))|(?=\$?[a-z]\$? ?=))\s*(?P<said>.*)",
     re.IGNORECASE,
+)
+_PREMISE: Final = re.compile(
+    r"\b(?:given(?! by)|known|let|steps|plan|suppose|assume|define)\b(?!')[^:,]{0,30}:\W*\Z", re.I
 )
 _UNIT: Final = re.compile(r"(?: ?[^\W\d]{1,20}| ?[%°/^\d]){0,4}")
 _LABELLED: Final = re.compile(r"\A\**[^\W\d]{2}[^:=\d$\\]{0,60}(?:: ?\**|= ?)")
@@ -76,11 +81,14 @@ _UNSETTLED: Final = re.compile(  # no claim, or one on a condition
     r"\b(?:let|consider|suppose|assum\w+|(?:we|you) need|need to|want|must|if|would|maybe|perhaps|try|next|first|not"
     r"|never|cannot|can't|isn't|don't|cases?|steps?|known?|knew|given(?! by)|where|when|unless|except|least|most"
     r"|more|less|fewer|greater|smaller|larger than|between|attained|remainder when|using|formula|example)\b|\?"
-    r"|\A(?:plug|use|write|apply|integrate|substitute)\b",
+    r"|\b(?:i|we)(?:'ll| will)\b|\bsuffices\b|设|如果|若|\A(?:plug|use|write|apply|integrate|substitute)\b",
     re.IGNORECASE,
 )
 _UNREAL: Final = re.compile(r"\b(?:would|could|might|may|contradiction|impossible)\b(?! be left)")
-_LIMITED: Final = re.compile(rf"{_VALUE},? (?:when|where|at|if|attained)\b")
+_LIMITED: Final = re.compile(
+    rf"{_VALUE},? (?:when|where|at|if|attained)\b"
+    rf"|(?<!,)(?<!but) (?:not|cannot|can't|isn't)(?: (?:be|equal(?: to)?))? {_VALUE}\Z"
+)
 _SUBJECT: Final = re.compile(
     rf"{_VALUE} (?:is|are|was|has|have|divides?|holds?|must|can|does|lies?|\w+verges)\b(?! the only)"
     rf"|{_VALUE}(?: \w+){{1,4}} is [A-Z]"
@@ -160,10 +168,13 @@ def _closed(text: str) -> str:
 def _rows(lines: Iterable[str]) -> list[tuple[str, str]]:
     """Items with their values, up to the first line that is none; blank lines do not count.
 
-    One in bold among others is no row of them, and a part of a question may be a sentence.
+    One in bold among others is no row of them, and a part of a question may be a sentence. What is given or planned is
+    no answer.
     """
     rows: list[tuple[str, str]] = []
     for line in filter(str.strip, lines):
+        if _PREMISE.search(line) is not None:
+            return []
         item = _ITEM.fullmatch(line)
         if item is None or (rows and ("**" in line) != ("**" in rows[0][0])):
             break

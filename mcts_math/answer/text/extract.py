@@ -64,14 +64,16 @@ _HEADING: Final = re.compile(  # of LaTeX
     re.IGNORECASE,
 )
 _OUTPUT: Final = re.compile(  # of a program, at the very end
-    r"(?:\A|\n)(?:```(?:output|text|plaintext)?\n([^\n`]{1,300})\n```|output: ?([^\n]{1,300}))\s*\Z", re.IGNORECASE
+    r"(?:\A|\n)(?:```(?:output|text|plaintext)?\n([^\n`]{1,300})\n```|output: ?([^\n]{1,300}))\Z", re.IGNORECASE
 )
 _VERDICT: Final = re.compile(
-    r"\**(yes|no|true|false)(?:\**\.|\.?\*\*|, (?:because|since)\b|, (?:the|it|this|they|there|[a-z]\b|\$)[^\n]*\Z)",
+    r"\**(yes|no|true|false)(?:\**\.|\.?\*\*|, (?:because|since)\b"
+    r"|, (?:the|it|this|they|there|(?!i\b)[a-z]\b|\$)[^\n]*\Z)",
     re.IGNORECASE,
 )
 _NOTHING: Final = re.compile(  # said where the answer might stand
     r"(?:the |your )?(?:final )?answer|as follows|below|above|(?:easy|hard|simple) to \w+|\?+"
+    r"|(?:step|problem|question|theorem|part|case|example) \d[^ ]{0,3}"
     r"|(?:obtained|given|found|shown|computed) (?:by|from|in|as|below)\b.*",
     re.IGNORECASE | re.DOTALL,
 )
@@ -93,7 +95,8 @@ _THOUGHT: Final = re.compile(
 )
 _CHANNEL: Final = re.compile(r"<\|channel\|>(\w+)(?:[^<]{0,80})<\|message\|>")
 _FIELD: Final = re.compile(
-    r'"(?:(?:final[_ ]?)?answer|result|choice)" ?: ?("(?:[^"\\]|\\.){1,500}"|\[[^\[\]{}]{1,300}\]|-?\d[\d.eE+-]{0,30})'
+    r'"(?:(?:final[_ ]?)?answer|choice|result(?=[^{}]{1,500}\}[\s`]{0,9}\Z))" ?: ?'
+    r'("(?:[^"\\]|\\.){1,500}"|\[[^\[\]{}]{1,300}\]|-?\d[\d.eE+-]{0,30})'
     r'(?=\s*(?:\}|,\s*["\n]|$))'
 )  # of JSON
 _CODE: Final = re.compile(r"```(?:python|py|c|cpp|java)\b.*?(?:```|\Z)", re.DOTALL)
@@ -144,6 +147,7 @@ _PLAIN: Final = re.compile(
     r"\W{0,9}(?:\d|[$\\({\[<>=]|[a-z](?:\W{0,2}\Z| ?=)|(?:yes|no|true|false)\W{0,2}\Z)", re.IGNORECASE
 )
 _MAX_MARKED: Final = 5000  # characters behind a mark
+_MAX_TRIED: Final = 100  # marks that nothing follows
 
 
 def extract_answer(text: str, *, cut: bool = False) -> str | None:
@@ -177,7 +181,7 @@ def _answer(reply: str, cut: bool) -> str | None:
     if cut:
         return None
     if "\\boxed" not in reply and (apart := set_apart(_CODE.sub("", reply))) is not None:
-        return _clean(apart)
+        return None if _NOTHING.fullmatch(apart) else _clean(apart)
     last = _LAST_WORD.search(reply.rstrip())
     if last is not None and (answer := _clean(last.group(1))) and not _NOTHING.fullmatch(answer):
         return answer
@@ -253,7 +257,8 @@ def _last_mark(text: str) -> Found | None:
     marks = [match for match in _MARK.finditer(text) if not _SUPPOSED.search(text[: match.start()][-30:])]
     marks = [match for match in marks if not is_aside(text, match.end(), match.end())] or marks
     strong = {match.start() for match in marks if _is_strong(text, match)}
-    for match in sorted(marks, key=lambda match: (match.start() in strong, match.start()), reverse=True):
+    marks.sort(key=lambda match: (match.start() in strong, match.start()), reverse=True)
+    for match in marks[:_MAX_TRIED]:
         rest = text[match.end() : match.end() + _MAX_MARKED]
         bare = rest.lstrip()
         if "\n" in match.group() + rest[: len(rest) - len(bare)]:  # on a line of its own, perhaps as a list's item
