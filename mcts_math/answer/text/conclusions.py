@@ -27,6 +27,7 @@ _NOTES: Final = re.compile(  # under a heading of their own
 _ASIDE: Final = re.compile(
     r"(?<=[.!$])\s+\([^()]{1,300}\)\Z|\s\((?:[\d.]+\\?%|[^()]{0,80}(?<![\\a-z])[a-z]{2,}[^()]{0,80})\)(?=\W{0,3}\Z)"
 )
+_DENIED: Final = re.compile(r", (?:and )?not \*\*[^*\n]{1,80}\*\*(?=[.!]?\Z)")
 _ORNAMENT: Final = re.compile(
     r"\s{0,3}(?:[✓✔✅☑∎■□✨☺❤️\U0001f300-\U0001faff]|\$?\\(?:square|blacksquare|checkmark|qed)\$?)+\s{0,9}\Z"
 )
@@ -40,7 +41,8 @@ _REASON: Final = re.compile(
 # What may be an answer.
 _AMOUNT: Final = (
     r"[-−]?(?:\\?\$|[€£¥])?(?:\d{1,9} (?=\d{1,9}/\d))?\d{1,30}(?:,\d{3}){0,9}(?:\.\d{1,30})?"
-    r"(?:/\d{1,30}|(?::\d{1,6}){1,3}(?: [AaPp]\.?[Mm])?| ?[×x] ?10\^\{?-?\d{1,3}\}?)?\\?%?"
+    r"(?:/\d{1,30}|(?::\d{1,6}){1,3}(?: [AaPp]\.?[Mm])?| ?[×x] ?10\^\{?-?\d{1,3}\}?)?"
+    r"(?:\\?%| (?:percent|thousand|million|billion|trillion)(?![a-z]))?"
 )
 _VALUE: Final = (
     rf"(?:[a-zA-Z] ?= ?)?(?:[(\[]{_AMOUNT}(?:, ?{_AMOUNT}){{1,3}}[)\]]|(?<!\\)\$\$?[^$\n]{{1,300}}\$\$?"
@@ -56,6 +58,7 @@ _ITEM: Final = re.compile(
     r"|(?=\*\*[^*\n:]{1,40}(?::\*\*|\*\*:))|(?=\$?[a-z]\$? ?=))\s*(?P<said>.*)",
     re.IGNORECASE,
 )
+_TOTAL: Final = re.compile(r"\W*(?:grand |final )?(?:total|answer|result)\b", re.IGNORECASE)
 _PREMISE: Final = re.compile(
     r"\b(?:given(?! by)|known|let|steps|plan|suppose|assume|define)\b(?!')[^:,]{0,30}:\W*\Z", re.I
 )
@@ -84,7 +87,11 @@ _UNSETTLED: Final = re.compile(  # no claim, or one on a condition
     r"|\b(?:i|we)(?:'ll| will)\b|\bsuffices\b|设|如果|若|\A(?:plug|use|write|apply|integrate|substitute)\b",
     re.IGNORECASE,
 )
-_UNREAL: Final = re.compile(r"\b(?:would|could|might|may|contradiction|impossible)\b(?! be left)")
+_UNREAL: Final = re.compile(
+    r"\b(?:[Ww]ould|[Cc]ould|[Mm]ight|may|contradiction|impossible)\b(?! be left)"
+    r"|\A(?:we )?(?:add|subtract|multiply|divide|plug|substitute|compute|solve|take|square)\b"
+    r"(?!.*(?:=|\b(?:get|gives?|giving|obtain|is|yields?)\b))"
+)
 _LIMITED: Final = re.compile(
     rf"{_VALUE},? (?:when|where|at|if|attained)\b"
     rf"|(?<!,)(?<!but) (?:not|cannot|can't|isn't)(?: (?:be|equal(?: to)?))? {_VALUE}\Z"
@@ -118,7 +125,7 @@ _COMPUTED: Final = re.compile(  # 240/60 = 4 hours
 _OPERATION: Final = re.compile(r"\d[^=\n]{0,60}?[-+*/×·÷x–−] ?[($]{0,2}\.?\d[^=\n]*\Z")
 _UNKNOWN: Final = re.compile(r"(?<![A-Za-z'’])[a-wyzA-Z](?![A-Za-z'’])|\dx|\bx(?! ?[\d$(])|\$[^$]*[a-zA-Z\\]|\?")
 _FORMULA: Final = re.compile(r"(?<!\$)(\$[^$\n=]{1,200}=[^$\n]{1,300}\$)(?: [a-z]{1,20}){0,4}\Z")
-_LETTER: Final = re.compile(r"\$?(?:\\[a-z]{2,9}|[A-Za-z]|\([a-z, ]{3,9}\))(?:_\{?\w{1,5}\}?)?(?:\([a-z]\))? ?=")
+_LETTER: Final = re.compile(r"\$?(?:\\[a-z]{2,9}|[A-Za-z]|\([a-z, ]{3,9}\))(?:_\{?\w{1,5}\}?)?(?:\([A-Za-z]\))? ?=")
 _EQUATION: Final = re.compile(
     r"\b(?:equations?|lines?|planes?|circles?|curves?|ellipses?|parabolas?|hyperbolas?|relation)\b", re.I
 )
@@ -158,7 +165,7 @@ def _closed(text: str) -> str:
     """`text` without what only takes leave, checks, remarks or decorates."""
     for _ in range(4):
         before = text
-        for pattern in (_ORNAMENT, _FAREWELL, _NOTES, _ASIDE):
+        for pattern in (_ORNAMENT, _FAREWELL, _NOTES, _ASIDE, _DENIED):
             text = pattern.sub("", text).rstrip()
         if not text or text == before:
             break
@@ -186,7 +193,9 @@ def _rows(lines: Iterable[str]) -> list[tuple[str, str]]:
 
 
 def _joined(rows: list[tuple[str, str]]) -> str | None:
-    """At least two items as one answer; with their marks where an item is a list of its own."""
+    """At least two items as one answer, the last alone if it is their total; with marks where one is a list itself."""
+    if len(rows) > 1 and _TOTAL.match(rows[-1][0]) is not None and _TOTAL.match(rows[0][0]) is None:
+        return rows[-1][1]
     several = any("," in value for _, value in rows)
     return ", ".join(item.strip("*") if several else value for item, value in rows) if len(rows) > 1 else None
 
