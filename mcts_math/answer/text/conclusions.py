@@ -28,8 +28,8 @@ _ASIDE: Final = re.compile(
     r"(?<=[.!$])\s+\([^()]{1,300}\)\Z|\s\((?:[\d.]+\\?%|[^()]{0,80}(?<![\\a-z])[a-z]{2,}[^()]{0,80})\)(?=\W{0,3}\Z)"
 )
 _DENIED: Final = re.compile(r", (?:and )?not \*\*[^*\n]{1,80}\*\*(?=[.!]?\Z)")
-_ORNAMENT: Final = re.compile(
-    r"\s{0,3}(?:[✓✔✅☑∎■□✨☺❤️\U0001f300-\U0001faff]|\$?\\(?:square|blacksquare|checkmark|qed)\$?)+\s{0,9}\Z"
+ORNAMENT: Final = re.compile(
+    r"\s{0,3}(?:[✓✔✅☑∎■□✨☺❤️\U0001f300-\U0001faff]|\$?\\(?:square|blacksquare|checkmark|qed)\$?){1,5}\s{0,9}\Z"
 )
 _REASON: Final = re.compile(
     r",? (?:because|since|of which|which (?:occurs|happens|is (?:attained|achieved|obtained))) .*\Z|, for which .*\Z"
@@ -165,7 +165,7 @@ def _closed(text: str) -> str:
     """`text` without what only takes leave, checks, remarks or decorates."""
     for _ in range(4):
         before = text
-        for pattern in (_ORNAMENT, _FAREWELL, _NOTES, _ASIDE, _DENIED):
+        for pattern in (ORNAMENT, _FAREWELL, _NOTES, _ASIDE, _DENIED):
             text = pattern.sub("", text).rstrip()
         if not text or text == before:
             break

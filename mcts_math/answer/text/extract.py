@@ -7,7 +7,7 @@ import re
 from typing import Final
 
 from mcts_math.answer.text.boxes import Found, is_empty_box, last_box
-from mcts_math.answer.text.conclusions import conclusion, first_list, set_apart, stated
+from mcts_math.answer.text.conclusions import ORNAMENT, conclusion, first_list, set_apart, stated
 from mcts_math.answer.text.normalise import without_colour
 from mcts_math.answer.text.remarks import NEARLY, REMARK
 from mcts_math.answer.text.sentences import is_aside, is_supposed, set_right, taken_back
@@ -76,9 +76,6 @@ _NOTHING: Final = re.compile(  # said where the answer might stand
     r"|(?:step|problem|question|theorem|part|case|example) \d[^ ]{0,3}"
     r"|(?:obtained|given|found|shown|computed) (?:by|from|in|as|below)\b.*",
     re.IGNORECASE | re.DOTALL,
-)
-_END_MARK: Final = re.compile(
-    r"\s{0,3}\.?\s?(?:[✓✔✅∎■□✨\U0001f300-\U0001faff]|\$?\\(?:square|blacksquare|checkmark|qed)\$?)\s{0,9}\Z"
 )
 _BOLD: Final = re.compile(r"(?<![\w)*])\*\*([^*\n]{1,80})\*\*(?![\w(*])")
 _ONE_WORD: Final = re.compile(rf"answer|{_ANSWER}")
@@ -259,14 +256,13 @@ def _last_mark(text: str) -> Found | None:
     strong = {match.start() for match in marks if _is_strong(text, match)}
     marks.sort(key=lambda match: (match.start() in strong, match.start()), reverse=True)
     for match in marks[:_MAX_TRIED]:
-        rest = text[match.end() : match.end() + _MAX_MARKED]
-        bare = rest.lstrip()
-        if "\n" in match.group() + rest[: len(rest) - len(bare)]:  # on a line of its own, perhaps as a list's item
-            bare = _BULLET.sub("", bare)
-        rest = bare
+        after = text[match.end() : match.end() + _MAX_MARKED]
+        rest = after.lstrip()
+        if "\n" in match.group() + after[: len(after) - len(rest)]:  # on a line of its own, perhaps as a list's item
+            rest = _BULLET.sub("", rest)
         if (fenced := _FENCED.match(rest)) is not None:
             rest = fenced.group(1)
-        elif (listed := first_list(text[match.end() :][:_MAX_MARKED])) is not None:
+        elif (listed := first_list(after)) is not None:
             rest = listed
         stop = _STOP.search(rest)
         rest = rest[: stop.start()] if stop is not None else rest.rstrip()
@@ -293,7 +289,7 @@ def _is_strong(text: str, match: re.Match[str]) -> bool:
 
 def _clean(text: str) -> str | None:
     """The answer in the rest of a marked line: without what follows its sentence, bold marks and enclosing dollars."""
-    text = _END_MARK.sub("", _BOLD.sub(r"\1", without_colour(_TAG.sub("", text)).strip()))
+    text = ORNAMENT.sub("", _BOLD.sub(r"\1", without_colour(_TAG.sub("", text)).strip()))
     if text.count("**") == 1:  # the other one was part of the mark
         text = re.sub(r"\*\*(?: \(.*)?", "", text, flags=re.DOTALL)
     text = _ADVERB.sub("", text.strip("*_").strip(), count=1)
