@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Final
 
 from mcts_math.answer.rules.collections import compare_assignments, compare_named_with_list, compare_sets, same_items
@@ -57,7 +58,7 @@ def _holds_always(relation: Relation) -> bool:
     """Whether all sides of an equation are one value, so that it says no more than that: `2x + 3x = 5x`."""
     if set(relation.ops) != {"="} or len(relation.items) > _MAX_SIDES:
         return False
-    return all(compare(a, b, EXACTLY).equal for a, b in zip(relation.items, relation.items[1:], strict=False))
+    return all(compare(a, b, EXACTLY).equal for a, b in itertools.pairwise(relation.items))
 
 
 def _compare_both(left: Relation, right: Relation, policy: Policy) -> Decision:

@@ -19,26 +19,30 @@ _FAREWELL: Final = re.compile(  # to the user
 _NOTES: Final = re.compile(  # under a heading of their own
     r"\n\W{0,9}(?:here(?:'s| is) (?:the|a) )?(?:check(?:ing)?|verif\w+|explanation|key (?:points?|ideas?)|remarks?"
     r"|breakdown|takeaways?)"
-    r"(?:\*\*|:|[^\n]{0,40}\n).*\Z|(?<=[.$]) {1,3}(?:check|verif\w+): [^\n]*\Z",
+    r"(?:\*\*|:|[^\n]{0,40}\n).*\Z|(?<=[.$]) {1,3}(?:check|verif\w+): [^\n]*\Z"
+    r"|(?<=[.$!])\s{1,3}(?:check(?:ing)?,|indeed,|(?:we|you) can (?:check|verify) that )"
+    r"(?:[^\n.!?]|\.(?=\d)){1,200}[.!]?\Z",
     re.IGNORECASE | re.DOTALL,
 )
 _ASIDE: Final = re.compile(
     r"(?<=[.!$])\s+\([^()]{1,300}\)\Z|\s\((?:[\d.]+\\?%|[^()]{0,80}(?<![\\a-z])[a-z]{2,}[^()]{0,80})\)(?=\W{0,3}\Z)"
 )
-_ORNAMENT: Final = re.compile(
-    r"\s{0,3}(?:[✓✔✅☑∎■□✨☺❤️\U0001f300-\U0001faff]|\$?\\(?:square|blacksquare|checkmark|qed)\$?)+\s{0,9}\Z"
+_DENIED: Final = re.compile(r", (?:and )?not \*\*[^*\n]{1,80}\*\*(?=[.!]?\Z)")
+ORNAMENT: Final = re.compile(
+    r"\s{0,3}(?:[✓✔✅☑∎■□✨☺❤️\U0001f300-\U0001faff]|\$?\\(?:square|blacksquare|checkmark|qed)\$?){1,5}\s{0,9}\Z"
 )
 _REASON: Final = re.compile(
     r",? (?:because|since|of which|which (?:occurs|happens|is (?:attained|achieved|obtained))) .*\Z|, for which .*\Z"
     r"|, (?:attained|achieved|reached|occurring) (?:at|when|for|by) .*\Z|, as (?=[\d$(]).*\Z|, with [^=]*\\ne.*\Z"
-    r"|,? and not (?=[$\d-])[^,]*\Z",
+    r"|(?:,? and|,) not (?=[$\d-])[^,]*\Z",
     re.DOTALL,
 )
 
 # What may be an answer.
 _AMOUNT: Final = (
     r"[-−]?(?:\\?\$|[€£¥])?(?:\d{1,9} (?=\d{1,9}/\d))?\d{1,30}(?:,\d{3}){0,9}(?:\.\d{1,30})?"
-    r"(?:/\d{1,30}|(?::\d{1,6}){1,3}(?: [AaPp]\.?[Mm])?| ?[×x] ?10\^\{?-?\d{1,3}\}?)?\\?%?"
+    r"(?:/\d{1,30}|(?::\d{1,6}){1,3}(?: [AaPp]\.?[Mm])?| ?[×x] ?10\^\{?-?\d{1,3}\}?)?"
+    r"(?:\\?%| (?:percent|thousand|million|billion|trillion)(?![a-z]))?"
 )
 _VALUE: Final = (
     rf"(?:[a-zA-Z] ?= ?)?(?:[(\[]{_AMOUNT}(?:, ?{_AMOUNT}){{1,3}}[)\]]|(?<!\\)\$\$?[^$\n]{{1,300}}\$\$?"
@@ -53,6 +57,10 @@ _ITEM: Final = re.compile(
     r"\s{0,5}(?:[-*•] )?(?:(?P<part>\**\(?(?:part )?\(?(?:(?-i:[a-h])|[ivx]{1,3}|\d{1,2})[).:]{1,2}\**)|(?<=[-*•] )"
     r"|(?=\*\*[^*\n:]{1,40}(?::\*\*|\*\*:))|(?=\$?[a-z]\$? ?=))\s*(?P<said>.*)",
     re.IGNORECASE,
+)
+_TOTAL: Final = re.compile(r"\W*(?:grand |final )?(?:total|answer|result)\b", re.IGNORECASE)
+_PREMISE: Final = re.compile(
+    r"\b(?:given(?! by)|known|let|steps|plan|suppose|assume|define)\b(?!')[^:,]{0,30}:\W*\Z", re.I
 )
 _UNIT: Final = re.compile(r"(?: ?[^\W\d]{1,20}| ?[%°/^\d]){0,4}")
 _LABELLED: Final = re.compile(r"\A\**[^\W\d]{2}[^:=\d$\\]{0,60}(?:: ?\**|= ?)")
@@ -76,11 +84,18 @@ _UNSETTLED: Final = re.compile(  # no claim, or one on a condition
     r"\b(?:let|consider|suppose|assum\w+|(?:we|you) need|need to|want|must|if|would|maybe|perhaps|try|next|first|not"
     r"|never|cannot|can't|isn't|don't|cases?|steps?|known?|knew|given(?! by)|where|when|unless|except|least|most"
     r"|more|less|fewer|greater|smaller|larger than|between|attained|remainder when|using|formula|example)\b|\?"
-    r"|\A(?:plug|use|write|apply|integrate|substitute)\b",
+    r"|\b(?:i|we)(?:'ll| will)\b|\bsuffices\b|设|如果|若|\A(?:plug|use|write|apply|integrate|substitute)\b",
     re.IGNORECASE,
 )
-_UNREAL: Final = re.compile(r"\b(?:would|could|might|may|contradiction|impossible)\b(?! be left)")
-_LIMITED: Final = re.compile(rf"{_VALUE},? (?:when|where|at|if|attained)\b")
+_UNREAL: Final = re.compile(
+    r"\b(?:[Ww]ould|[Cc]ould|[Mm]ight|may|contradiction|impossible)\b(?! be left)"
+    r"|\A(?:we )?(?:add|subtract|multiply|divide|plug|substitute|compute|solve|take|square)\b"
+    r"(?!.*(?:=|\b(?:get|gives?|giving|obtain|is|yields?)\b))"
+)
+_LIMITED: Final = re.compile(
+    rf"{_VALUE},? (?:when|where|at|if|attained)\b"
+    rf"|(?<!,)(?<!but) (?:not|cannot|can't|isn't)(?: (?:be|equal(?: to)?))? {_VALUE}\Z"
+)
 _SUBJECT: Final = re.compile(
     rf"{_VALUE} (?:is|are|was|has|have|divides?|holds?|must|can|does|lies?|\w+verges)\b(?! the only)"
     rf"|{_VALUE}(?: \w+){{1,4}} is [A-Z]"
@@ -110,7 +125,7 @@ _COMPUTED: Final = re.compile(  # 240/60 = 4 hours
 _OPERATION: Final = re.compile(r"\d[^=\n]{0,60}?[-+*/×·÷x–−] ?[($]{0,2}\.?\d[^=\n]*\Z")
 _UNKNOWN: Final = re.compile(r"(?<![A-Za-z'’])[a-wyzA-Z](?![A-Za-z'’])|\dx|\bx(?! ?[\d$(])|\$[^$]*[a-zA-Z\\]|\?")
 _FORMULA: Final = re.compile(r"(?<!\$)(\$[^$\n=]{1,200}=[^$\n]{1,300}\$)(?: [a-z]{1,20}){0,4}\Z")
-_LETTER: Final = re.compile(r"\$?(?:\\[a-z]{2,9}|[A-Za-z]|\([a-z, ]{3,9}\))(?:_\{?\w{1,5}\}?)?(?:\([a-z]\))? ?=")
+_LETTER: Final = re.compile(r"\$?(?:\\[a-z]{2,9}|[A-Za-z]|\([a-z, ]{3,9}\))(?:_\{?\w{1,5}\}?)?(?:\([A-Za-z]\))? ?=")
 _EQUATION: Final = re.compile(
     r"\b(?:equations?|lines?|planes?|circles?|curves?|ellipses?|parabolas?|hyperbolas?|relation)\b", re.I
 )
@@ -150,7 +165,7 @@ def _closed(text: str) -> str:
     """`text` without what only takes leave, checks, remarks or decorates."""
     for _ in range(4):
         before = text
-        for pattern in (_ORNAMENT, _FAREWELL, _NOTES, _ASIDE):
+        for pattern in (ORNAMENT, _FAREWELL, _NOTES, _ASIDE, _DENIED):
             text = pattern.sub("", text).rstrip()
         if not text or text == before:
             break
@@ -160,10 +175,13 @@ def _closed(text: str) -> str:
 def _rows(lines: Iterable[str]) -> list[tuple[str, str]]:
     """Items with their values, up to the first line that is none; blank lines do not count.
 
-    One in bold among others is no row of them, and a part of a question may be a sentence.
+    One in bold among others is no row of them, and a part of a question may be a sentence. What is given or planned is
+    no answer.
     """
     rows: list[tuple[str, str]] = []
     for line in filter(str.strip, lines):
+        if _PREMISE.search(line) is not None:
+            return []
         item = _ITEM.fullmatch(line)
         if item is None or (rows and ("**" in line) != ("**" in rows[0][0])):
             break
@@ -175,7 +193,9 @@ def _rows(lines: Iterable[str]) -> list[tuple[str, str]]:
 
 
 def _joined(rows: list[tuple[str, str]]) -> str | None:
-    """At least two items as one answer; with their marks where an item is a list of its own."""
+    """At least two items as one answer, the last alone if it is their total; with marks where one is a list itself."""
+    if len(rows) > 1 and _TOTAL.match(rows[-1][0]) is not None and _TOTAL.match(rows[0][0]) is None:
+        return rows[-1][1]
     several = any("," in value for _, value in rows)
     return ", ".join(item.strip("*") if several else value for item, value in rows) if len(rows) > 1 else None
 

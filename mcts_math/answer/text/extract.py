@@ -7,7 +7,7 @@ import re
 from typing import Final
 
 from mcts_math.answer.text.boxes import Found, is_empty_box, last_box
-from mcts_math.answer.text.conclusions import conclusion, first_list, set_apart, stated
+from mcts_math.answer.text.conclusions import ORNAMENT, conclusion, first_list, set_apart, stated
 from mcts_math.answer.text.normalise import without_colour
 from mcts_math.answer.text.remarks import NEARLY, REMARK
 from mcts_math.answer.text.sentences import is_aside, is_supposed, set_right, taken_back
@@ -67,16 +67,15 @@ _OUTPUT: Final = re.compile(  # of a program, at the very end
     r"(?:\A|\n)(?:```(?:output|text|plaintext)?\n([^\n`]{1,300})\n```|output: ?([^\n]{1,300}))\Z", re.IGNORECASE
 )
 _VERDICT: Final = re.compile(
-    r"\**(yes|no|true|false)(?:\**\.|\.?\*\*|, (?:because|since)\b|, (?:the|it|this|they|there|[a-z]\b|\$)[^\n]*\Z)",
+    r"\**(yes|no|true|false)(?:\**\.|\.?\*\*|, (?:because|since)\b"
+    r"|, (?:the|it|this|they|there|(?!i\b)[a-z]\b|\$)[^\n]*\Z)",
     re.IGNORECASE,
 )
 _NOTHING: Final = re.compile(  # said where the answer might stand
     r"(?:the |your )?(?:final )?answer|as follows|below|above|(?:easy|hard|simple) to \w+|\?+"
+    r"|(?:step|problem|question|theorem|part|case|example) \d[^ ]{0,3}"
     r"|(?:obtained|given|found|shown|computed) (?:by|from|in|as|below)\b.*",
     re.IGNORECASE | re.DOTALL,
-)
-_END_MARK: Final = re.compile(
-    r"\s{0,3}\.?\s?(?:[✓✔✅∎■□✨\U0001f300-\U0001faff]|\$?\\(?:square|blacksquare|checkmark|qed)\$?)\s{0,9}\Z"
 )
 _BOLD: Final = re.compile(r"(?<![\w)*])\*\*([^*\n]{1,80})\*\*(?![\w(*])")
 _ONE_WORD: Final = re.compile(rf"answer|{_ANSWER}")
@@ -93,7 +92,8 @@ _THOUGHT: Final = re.compile(
 )
 _CHANNEL: Final = re.compile(r"<\|channel\|>(\w+)(?:[^<]{0,80})<\|message\|>")
 _FIELD: Final = re.compile(
-    r'"(?:(?:final[_ ]?)?answer|result|choice)" ?: ?("(?:[^"\\]|\\.){1,500}"|\[[^\[\]{}]{1,300}\]|-?\d[\d.eE+-]{0,30})'
+    r'"(?:(?:final[_ ]?)?answer|choice|result(?=[^{}]{1,500}\}[\s`]{0,9}\Z))" ?: ?'
+    r'("(?:[^"\\]|\\.){1,500}"|\[[^\[\]{}]{1,300}\]|-?\d[\d.eE+-]{0,30})'
     r'(?=\s*(?:\}|,\s*["\n]|$))'
 )  # of JSON
 _CODE: Final = re.compile(r"```(?:python|py|c|cpp|java)\b.*?(?:```|\Z)", re.DOTALL)
@@ -144,6 +144,7 @@ _PLAIN: Final = re.compile(
     r"\W{0,9}(?:\d|[$\\({\[<>=]|[a-z](?:\W{0,2}\Z| ?=)|(?:yes|no|true|false)\W{0,2}\Z)", re.IGNORECASE
 )
 _MAX_MARKED: Final = 5000  # characters behind a mark
+_MAX_TRIED: Final = 100  # marks that nothing follows
 
 
 def extract_answer(text: str, *, cut: bool = False) -> str | None:
@@ -177,7 +178,7 @@ def _answer(reply: str, cut: bool) -> str | None:
     if cut:
         return None
     if "\\boxed" not in reply and (apart := set_apart(_CODE.sub("", reply))) is not None:
-        return _clean(apart)
+        return None if _NOTHING.fullmatch(apart) else _clean(apart)
     last = _LAST_WORD.search(reply.rstrip())
     if last is not None and (answer := _clean(last.group(1))) and not _NOTHING.fullmatch(answer):
         return answer
@@ -253,15 +254,15 @@ def _last_mark(text: str) -> Found | None:
     marks = [match for match in _MARK.finditer(text) if not _SUPPOSED.search(text[: match.start()][-30:])]
     marks = [match for match in marks if not is_aside(text, match.end(), match.end())] or marks
     strong = {match.start() for match in marks if _is_strong(text, match)}
-    for match in sorted(marks, key=lambda match: (match.start() in strong, match.start()), reverse=True):
-        rest = text[match.end() : match.end() + _MAX_MARKED]
-        bare = rest.lstrip()
-        if "\n" in match.group() + rest[: len(rest) - len(bare)]:  # on a line of its own, perhaps as a list's item
-            bare = _BULLET.sub("", bare)
-        rest = bare
+    marks.sort(key=lambda match: (match.start() in strong, match.start()), reverse=True)
+    for match in marks[:_MAX_TRIED]:
+        after = text[match.end() : match.end() + _MAX_MARKED]
+        rest = after.lstrip()
+        if "\n" in match.group() + after[: len(after) - len(rest)]:  # on a line of its own, perhaps as a list's item
+            rest = _BULLET.sub("", rest)
         if (fenced := _FENCED.match(rest)) is not None:
             rest = fenced.group(1)
-        elif (listed := first_list(text[match.end() :][:_MAX_MARKED])) is not None:
+        elif (listed := first_list(after)) is not None:
             rest = listed
         stop = _STOP.search(rest)
         rest = rest[: stop.start()] if stop is not None else rest.rstrip()
@@ -288,7 +289,7 @@ def _is_strong(text: str, match: re.Match[str]) -> bool:
 
 def _clean(text: str) -> str | None:
     """The answer in the rest of a marked line: without what follows its sentence, bold marks and enclosing dollars."""
-    text = _END_MARK.sub("", _BOLD.sub(r"\1", without_colour(_TAG.sub("", text)).strip()))
+    text = ORNAMENT.sub("", _BOLD.sub(r"\1", without_colour(_TAG.sub("", text)).strip()))
     if text.count("**") == 1:  # the other one was part of the mark
         text = re.sub(r"\*\*(?: \(.*)?", "", text, flags=re.DOTALL)
     text = _ADVERB.sub("", text.strip("*_").strip(), count=1)

@@ -48,7 +48,8 @@ _LEAD: Final = re.compile(
     re.IGNORECASE,
 )
 _WRAPPING: Final = re.compile(
-    r"^\s{0,9}#{1,6}\s{1,3}|</?(?:answer|b|i|em|strong|span|p)>|^\s{0,9}\*\*(?=[A-Za-z ]{3,20}:\*\*)|(?<=[a-z]:)\*\*"
+    r"^\s{0,9}#{1,6}\s{1,3}|<(?:b|i|em|strong|span|p)>(?=(?:[^<]|<[a-z]{1,6}>){0,99}</)|<answer>"
+    r"|</(?:answer|b|i|em|strong|span|p)>|^\s{0,9}\*\*(?=[A-Za-z ]{3,20}:\*\*)|(?<=[a-z]:)\*\*"
 )
 _FOREIGN: Final = tuple(
     (re.compile(rf"(?<=[A-Za-z0-9)}}\]$])\s*(?:{words})\s*(?=[-A-Za-z0-9(\\{{\[$])"), meaning)

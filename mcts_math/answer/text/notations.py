@@ -24,6 +24,10 @@ _FACTOR: Final = re.compile(r"\{ ?([A-Za-z]{1,4}) ?\}(?: ?\^ ?\{?(-?\d)\}?)?")
 _PLAIN: Final = r"(-?\d{1,15}(?:\.\d{1,15}|/[1-9]\d{0,14})?)( ?\\?%|)"
 _SYMBOL: Final = r"(?:\\Omega|\^ ?\{?\\circ ?\}? ?C|[A-Za-zμ]{1,4})(?: ?\^ ?\{?-?\d\}?)?"  # of a unit
 _BARE: Final = frozenset(names("m g s h L J N W C A V K T ohm dB ppm"))  # what may stand behind a number without more
+_TOGETHER: Final = re.compile(  # units, where `m g h` are variables
+    r"(?:[kMGmμ]?(?:N m(?:\^2)?|N s|J s|[AW] h|V A|V s)|m?Pa s|C m|kg m(?:\^2)?|[kcmd]?m\^-?[1-3]|s\^-[12]|[A-Za-zμ]+)"
+    r"(?: [A-Za-zμ]+\^-\d)*(?:/.*)?"
+)
 _SCALES: Final = {"K": "thousand", "k": "thousand", "M": "million", "B": "billion"}
 _LETTER: Final = r"[A-Za-z](?:_\{?\d\}?)?"
 _MEASURE: Final = re.compile(r"(?<![a-zA-Z\\])m ?\\angle(?![a-z])")
@@ -58,6 +62,8 @@ def _bare_units(match: re.Match[str]) -> str:
     unit = re.sub(r"\^ ?\{?\\circ ?\}? ?C", "celsius", match[2]).replace(r"\cdot", " ").replace(r"\Omega", "ohm")
     names = re.findall(r"[A-Za-zμ]+", unit)
     known = all(name in UNITS for name in names) and (len(names) > 1 or names[0] in _BARE)
+    plain = re.sub(r" ?/ ?", "/", re.sub(r"\^ ?\{?(-?\d)\}?", r"^\1", " ".join(unit.split())))
+    known = known and _TOGETHER.fullmatch(plain) is not None
     return rf"{match[1]}\text{{ {unit}}}" if known else match[0]
 
 
@@ -236,7 +242,7 @@ _RULES: Final[tuple[tuple[str, re.Pattern[str], str | Callable[[re.Match[str]], 
         (" ", r"^(\d[\d.]*) ?([a-z]+) (\d[\d.]*) ?([a-z]+)$", _two_units),
         ("'", r"^(\d+) ?'(?=(?: ?\d+ ?(?:\"|''))?$)", r"\1 ft "),
         ("", r"(?<=\d) ?(?:\"|'')$", " in"),
-        (" x ", r"(?<=\d) x (?=\d)", r" \\times "),
+        (" x ", r"(?<=\d) x (?=\d[\d.,]*(?![\d.,]| ?(?:\\text ?\{ ?)?[A-Za-z]{2}))", r" \\times "),
         (
             "base",
             r"^(\d[\dA-F]*) ?(?:\\text ?\{ ?)?\(? ?(?:in )?base[ }]*(\d{1,2})[ )}]*$",
