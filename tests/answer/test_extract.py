@@ -510,6 +510,7 @@ def test_nothing_is_concluded(text: str) -> None:
         ("[Answer: 60]", "60"),
         ("The interval is (0, 1].", "(0, 1]"),
         ("Answer: (0, 1]", "(0, 1]"),
+        ("1. 5×3=15\n2. 15+2=17", "17"),
         ("(a) $\\boxed{3}$, so the final answer is $\\boxed{7}$.", "7"),
     ],
 )

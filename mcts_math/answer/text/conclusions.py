@@ -62,6 +62,7 @@ _TOTAL: Final = re.compile(r"\W*(?:grand |final )?(?:total|answer|result)\b", re
 _PREMISE: Final = re.compile(
     r"\b(?:given(?! by)|known|let|steps|plan|suppose|assume|define)\b(?!')[^:,]{0,30}:\W*\Z", re.I
 )
+_STEP: Final = re.compile(r"\d ?[-+*/×·÷−] ?\d[^=]{0,40}=")
 _UNIT: Final = re.compile(r"(?: ?[^\W\d]{1,20}| ?[%°/^\d]){0,4}")
 _LABELLED: Final = re.compile(r"\A\**[^\W\d]{2}[^:=\d$\\]{0,60}(?:: ?\**|= ?)")
 
@@ -175,8 +176,8 @@ def _closed(text: str) -> str:
 def _rows(lines: Iterable[str]) -> list[tuple[str, str]]:
     """Items with their values, up to the first line that is none; blank lines do not count.
 
-    One in bold among others is no row of them, and a part of a question may be a sentence. What is given or planned is
-    no answer.
+    One in bold among others is no row of them, a numbered step is none, and a part of a question may be a sentence.
+    What is given or planned is no answer.
     """
     rows: list[tuple[str, str]] = []
     for line in filter(str.strip, lines):
@@ -184,6 +185,8 @@ def _rows(lines: Iterable[str]) -> list[tuple[str, str]]:
             return []
         item = _ITEM.fullmatch(line)
         if item is None or (rows and ("**" in line) != ("**" in rows[0][0])):
+            break
+        if (item["part"] or "").strip("*. ").isdigit() and _STEP.search(item["said"]) is not None:
             break
         value = _item_value(item["said"]) or (stated(item["said"]) if item["part"] and "(" in item["part"] else None)
         if value is None:
