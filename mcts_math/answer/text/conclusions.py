@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
+from mcts_math.answer.text.equations import right_side
+
 _MAX_LENGTH: Final = 2000  # characters that are looked at
 
 # What follows an answer without being a part of it.
@@ -48,7 +50,7 @@ _VALUE: Final = (
     rf"(?:[a-zA-Z] ?= ?)?(?:[(\[]{_AMOUNT}(?:, ?{_AMOUNT}){{1,3}}[)\]]|(?<!\\)\$\$?[^$\n]{{1,300}}\$\$?"
     rf"|\\\((?:(?!\\\))[^\n]){{1,300}}\\\)|(?:[\d(.$][\d ()+*/×·÷$%,.x-]{{0,80}}= ?){{0,3}}{_AMOUNT}(?![A-Za-z0-9_.!]))"
 )
-_ONE: Final = re.compile(rf"(?<![A-Za-z0-9_.=+*/^×·÷-]){_VALUE}")
+_ONE: Final = re.compile(rf"(?<![A-Za-z0-9_.=+*/^×·÷<>≤≥≠-])(?<![<>≤≥≠] )(?<![<>!]= ){_VALUE}")
 _SEVERAL: Final = rf"{_VALUE}(?:(?:, and|,| and| or) {_VALUE}){{0,9}}"
 _BOLD: Final = re.compile(r"\*\*(?=\S)((?=[^*\n]*(?:\d|[$\\]))[^*\n]{1,120}|\(?[A-Z]\)?)(?<=\S)\*\*")
 _BESIDE: Final = re.compile(r"[,;(]| (?:since|because|out of|for|when|if|as)\b")
@@ -105,18 +107,13 @@ _ADVERBS: Final = r"(?: that| worth| approximately| about| roughly| exactly| onl
 _ENDS: Final = re.compile(
     r"(?:\A(?![^ ]{1,300} (?!and |or )[a-z])"
     r"|\b(?:(?:is|are|be)(?: at| given by)?|equals|get|gives?|yield|find|obtain)\b:?"
-    rf"{_ADVERBS}|(?<![<>!])=) ?({_SEVERAL})(?: [a-z]{{1,20}}){{0,4}}\Z"
+    rf"{_ADVERBS}|(?<![<>!])=) ?({_SEVERAL})(?: [a-z/]{{1,20}}){{0,4}}\Z"
 )
 
 _DISPLAY: Final = re.compile(
     r"(?:\\\[|\$\$|\\begin\{(?:align|gather|equation|aligned)\*?\})"
     r"((?:(?!\\\[|\$\$|\\begin\{(?:align|gather|equation)\*?\}).){1,600})"
     r"(?:\\\]|\$\$|\\end\{(?:align|gather|equation|aligned)\*?\})[.,]?(?:\s+where [^.=\n]{1,150})?[. ]{0,3}\Z",
-    re.DOTALL,
-)
-_NAME: Final = re.compile(  # of what is computed, an operator's value, or numbers alone
-    r"\s*(?:\([\w, ]{1,20}\)|\\angle ?\w{1,3}|(?:\\[a-z]{2,10} ?|[A-Za-z]|[A-Z]{2,3})(?:_\{?\w{1,5}\}?|\^\{-1\}|')?"
-    r"(?:\([^()=]{1,30}\))?|[^A-Za-z]*|\\(?:int|sum|lim|prod|frac\{d)\b.*)\s*",
     re.DOTALL,
 )
 _COMPUTED: Final = re.compile(  # 240/60 = 4 hours
@@ -127,15 +124,7 @@ _OPERATION: Final = re.compile(r"\d[^=\n]{0,60}?[-+*/×·÷x–−] ?[($]{0,2}\.
 _UNKNOWN: Final = re.compile(r"(?<![A-Za-z'’])[a-wyzA-Z](?![A-Za-z'’])|\dx|\bx(?! ?[\d$(])|\$[^$]*[a-zA-Z\\]|\?")
 _FORMULA: Final = re.compile(r"(?<!\$)(\$[^$\n=]{1,200}=[^$\n]{1,300}\$)(?: [a-z]{1,20}){0,4}\Z")
 _LETTER: Final = re.compile(r"\$?(?:\\[a-z]{2,9}|[A-Za-z]|\([a-z, ]{3,9}\))(?:_\{?\w{1,5}\}?)?(?:\([A-Za-z]\))? ?=")
-_EQUATION: Final = re.compile(
-    r"\b(?:equations?|lines?|planes?|circles?|curves?|ellipses?|parabolas?|hyperbolas?|relation)\b", re.I
-)
-_NUMBER: Final = re.compile(
-    r"(?!\s*0\s*\Z)(?:[^A-Za-z<>]|\\(?:[dt]?frac|sqrt|pi|cdot|times|text ?\{[^{}]*\}|circ|%)(?![a-z])){1,60}"
-)
 _INDEX: Final = re.compile(r"_(?:\{[^{}]{0,30}\}|\w)")
-_ARROW: Final = re.compile(r"\\(?:Long)?[Rr]ightarrow(?![a-z])|\\implies(?![a-z])")
-_ROWS: Final = re.compile(r"\\(?:begin|end)\{(?:aligned|split|gathered)\}|&")
 _SENTENCES: Final = re.compile(
     r"(?<=[.?])\s+(?=\S)|(?<=[a-z]!)\s+(?=\S)|\n|(?<=。)(?=.)|(?<=\.\$)\s+(?=[A-Z])|(?:(?<=\$\$)|(?<=\\\]))\s*(?=[A-Z])"
 )
@@ -219,7 +208,7 @@ def _displayed(text: str) -> str | None:
         return None
     before = text[: display.start()].rstrip(" ,*\n")
     unsettled = _UNSETTLED.search(_SENTENCES.split(before)[-1]) is not None
-    return None if unsettled or _LED.search(before[-200:]) is None else _right_side(display[1], before[-200:])
+    return None if unsettled or _LED.search(before[-200:]) is None else right_side(display[1], before[-200:])
 
 
 def stated(sentence: str) -> str | None:
@@ -247,10 +236,10 @@ def stated(sentence: str) -> str | None:
         return _several(ended[1], sentence)
     if (formula := _FORMULA.search(claim)) is not None:  # whatever its sentence says before the last comma
         clause = claim[: formula.start()].rsplit(", ", 1)[-1]
-        return _right_side(formula[1], sentence) if plain or _UNSETTLED.search(clause) is None else None
+        return right_side(formula[1], sentence) if plain or _UNSETTLED.search(clause) is None else None
     values = _ONE.findall(claim) if plain and _SUBJECT.search(claim) is None else []
     if len(values) == 1 and re.search(r"\d", _INDEX.sub("", values[0])) is not None:
-        return _right_side(values[0], sentence)
+        return right_side(values[0], sentence)
     return claim if headed and len(claim.split()) < 6 else None
 
 
@@ -260,7 +249,7 @@ def _several(said: str, sentence: str) -> str:
     labelled = [_LETTER.match(value) is not None for value in values]
     if any("=" in value for value in values) and not all(labelled) and " or " not in said:
         values = values[-1:]
-    return (" or " if " or " in said else ", ").join(_right_side(value, sentence) for value in values)
+    return (" or " if " or " in said else ", ").join(right_side(value, sentence) for value in values)
 
 
 def _bold_values(sentence: str) -> str | None:
@@ -272,27 +261,5 @@ def _bold_values(sentence: str) -> str | None:
     after = _BESIDE.split(sentence[bold[-1].end() :], maxsplit=1)[0]
     if not all(map(_JOINT.fullmatch, gaps)) or _ONE.search(after) is not None:
         return None
-    said = [
-        (stated(f"{run[1]}.") if len(run[1].split()) > 5 else None) or _right_side(run[1], sentence) for run in bold
-    ]
+    said = [(stated(f"{run[1]}.") if len(run[1].split()) > 5 else None) or right_side(run[1], sentence) for run in bold]
     return ", ".join(said)
-
-
-def _right_side(formula: str, context: str) -> str:
-    """What a chain of equations ends with; an equation itself where its left side is no name of the right one.
-
-    A left side names a number unless the words around it speak of an equation: `x + y = 2` is 2.
-    """
-    formula = formula.removeprefix(r"\(").removesuffix(r"\)")
-    if formula.count("$") == 1 or "$" not in formula.strip("$"):  # money, or a formula alone
-        formula = formula.strip("$")
-    formula = _ARROW.split(formula if r"matrix}" in formula else _ROWS.sub("", formula))[-1]
-    ends, depth = [], 0
-    for place, char in enumerate(formula):
-        depth += (char in "([{") - (char in ")]}")
-        if char == "=" and not depth and formula[place - 1 : place] not in ("<", ">", "!"):
-            ends.append(place)
-    left, right = (formula[: ends[-1]], formula[ends[-1] + 1 :]) if ends else ("", formula)
-    named = len(ends) != 1 or _NAME.fullmatch(left) is not None
-    named = named or (_NUMBER.fullmatch(right) is not None and _EQUATION.search(context) is None)
-    return (right if named else formula).strip().rstrip(" \n.,")

@@ -1,0 +1,40 @@
+"""What a chain of equations comes to."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+_NAME: Final = re.compile(  # of what is computed, an operator's value, or numbers alone
+    r"\s*(?:\([\w, ]{1,20}\)|\\angle ?\w{1,3}|(?:\\[a-z]{2,10} ?|[A-Za-z]|[A-Z]{2,3})(?:_\{?\w{1,5}\}?|\^\{-1\}|')?"
+    r"(?:\([^()=]{1,30}\))?|[^A-Za-z]*|\\(?:int|sum|lim|prod|frac\{d)\b.*)\s*",
+    re.DOTALL,
+)
+_EQUATION: Final = re.compile(
+    r"\b(?:equations?|lines?|planes?|circles?|curves?|ellipses?|parabolas?|hyperbolas?|relation)\b", re.I
+)
+_NUMBER: Final = re.compile(
+    r"(?!\s*0\s*\Z)(?:[^A-Za-z<>]|\\(?:[dt]?frac|sqrt|pi|cdot|times|text ?\{[^{}]*\}|circ|%)(?![a-z])){1,60}"
+)
+_ARROW: Final = re.compile(r"\\(?:Long)?[Rr]ightarrow(?![a-z])|\\implies(?![a-z])")
+_ROWS: Final = re.compile(r"\\(?:begin|end)\{(?:aligned|split|gathered)\}|&")
+
+
+def right_side(formula: str, context: str) -> str:
+    """What a chain of equations ends with; an equation itself where its left side is no name of the right one.
+
+    A left side names a number unless the words around it speak of an equation: `x + y = 2` is 2.
+    """
+    formula = formula.removeprefix(r"\(").removesuffix(r"\)")
+    if formula.count("$") == 1 or "$" not in formula.strip("$"):  # money, or a formula alone
+        formula = formula.strip("$")
+    formula = _ARROW.split(formula if r"matrix}" in formula else _ROWS.sub("", formula))[-1]
+    ends, depth = [], 0
+    for place, char in enumerate(formula):
+        depth += (char in "([{") - (char in ")]}")
+        if char == "=" and not depth and formula[place - 1 : place] not in ("<", ">", "!"):
+            ends.append(place)
+    left, right = (formula[: ends[-1]], formula[ends[-1] + 1 :]) if ends else ("", formula)
+    named = len(ends) != 1 or _NAME.fullmatch(left) is not None
+    named = named or (_NUMBER.fullmatch(right) is not None and _EQUATION.search(context) is None)
+    return (right if named else formula).strip().rstrip(" \n.,")
