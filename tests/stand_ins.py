@@ -28,14 +28,16 @@ QUESTION = {"id": "t", "question": "Q", "answer": "1"}
 
 
 @contextmanager
-def started(command: Sequence[str], folder: Path) -> Iterator[subprocess.Popen[str]]:
-    """A program that hears interrupts, and is killed at the end if it still runs.
+def started(command: Sequence[str], folder: Path, *, alone: bool = False) -> Iterator[subprocess.Popen[str]]:
+    """A program that hears interrupts (`alone`: with all that it starts, and nobody else), and is killed at the end.
 
     A job that a shell has put into the background is born deaf to SIGINT, and so would be whatever it starts.
     """
     deaf = signal.signal(signal.SIGINT, signal.default_int_handler)
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    with subprocess.Popen(command, cwd=folder, text=True, **pipes) as process:  # type: ignore[call-overload]
+    with subprocess.Popen(  # type: ignore[call-overload]
+        command, cwd=folder, text=True, start_new_session=alone, **pipes
+    ) as process:
         signal.signal(signal.SIGINT, deaf)
         try:
             yield process

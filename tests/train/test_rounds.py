@@ -21,7 +21,7 @@ from typing import Any
 from unittest.mock import Mock
 
 import pytest
-from stand_ins import EchoInterpreter, EqualChecker
+from stand_ins import EchoInterpreter, EqualChecker, started
 from tiny_models import make_checkpoint
 
 from mcts_math.config import Config, make_config
@@ -458,7 +458,7 @@ def test_ctrl_c_waits_for_no_search(tmp_path: Path, repo: Path) -> None:
         "run_script(lambda: solve_slices(slices, processes=1, threads=1, report=print))"
     )
     command, deadline = [sys.executable, "-c", code], time.monotonic() + 120
-    with subprocess.Popen(command, cwd=repo, stderr=subprocess.PIPE, text=True, start_new_session=True) as run:
+    with started(command, repo, alone=True) as run:
         while True:
             try:
                 os.close(os.open(questions, os.O_WRONLY | os.O_NONBLOCK))
@@ -467,10 +467,7 @@ def test_ctrl_c_waits_for_no_search(tmp_path: Path, repo: Path) -> None:
                 assert time.monotonic() < deadline
                 time.sleep(0.1)
         os.killpg(run.pid, signal.SIGINT)
-        try:
-            told = run.communicate(timeout=60)[1]
-        finally:
-            run.kill()
+        told = run.communicate(timeout=60)[1]
     assert (run.returncode, told) == (130, "\ninterrupted\n")
 
 
@@ -494,8 +491,9 @@ slices.without_interrupts = interrupted
 some = [slices.Slice("s", {{"mode": "mcts"}}, {str(questions)!r}, 0, 1, f"/none/{{n}}", "") for n in range(3)]
 run_script(lambda: slices.solve_slices(some, processes=1, threads=1, report=print))
 """
-    done = subprocess.run([sys.executable, "-c", code], cwd=repo, capture_output=True, text=True, timeout=120)
-    assert (done.returncode, done.stderr) == (130, "\ninterrupted\n")
+    with started([sys.executable, "-c", code], repo) as run:
+        told = run.communicate(timeout=120)[1]
+    assert (run.returncode, told) == (130, "\ninterrupted\n")
 
 
 def test_a_question_of_a_slice_that_failed_is_tried_once_more(
