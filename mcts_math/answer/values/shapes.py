@@ -141,7 +141,8 @@ def _label(node: Node) -> str | None:
     name = node.words if isinstance(node, Text) else letters_of(node)
     if name.isalpha() and name.isupper():
         return "".join(sorted(name))
-    return node.name if isinstance(node, Sym) else label_key(node.words) if isinstance(node, Text) else None
+    said = node.name if isinstance(node, Sym) else label_key(node.words) if isinstance(node, Text) else ""
+    return said or None  # words that say nothing are no name
 
 
 def letters_of(node: Node) -> str:
