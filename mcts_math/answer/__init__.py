@@ -11,10 +11,10 @@ from mcts_math.errors import CheckerError
 if find_spec("mpmath") is None:
     raise CheckerError("the answer checker needs mpmath >= 1.3: pip install mpmath")
 
+from mcts_math.answer.reply.extract import extract_answer
 from mcts_math.answer.rules.check import check, is_equiv, math_is_equiv
 from mcts_math.answer.rules.classes import AnswerClass, answer_classes, canonical_key, majority
 from mcts_math.answer.service.pool import CheckerPool, PoolChecker
-from mcts_math.answer.text.extract import extract_answer
 from mcts_math.answer.verdict import DEFAULT_POLICY, Policy, Status, Verdict
 
 __all__ = [

@@ -11,9 +11,9 @@ import sys
 from collections.abc import Sequence
 from dataclasses import fields
 
+from mcts_math.answer.reply.extract import extract_answer
 from mcts_math.answer.rules.check import Gold
 from mcts_math.answer.service.pool import CheckerPool
-from mcts_math.answer.text.extract import extract_answer
 from mcts_math.answer.verdict import Policy, Status, Verdict
 from mcts_math.errors import CheckerError
 from mcts_math.run.program import run_program

@@ -48,7 +48,7 @@ class JudgeLimits:
         allow_unsafe_exec: judge even where the kernel gives neither seccomp nor a file system fence.
     """
 
-    timeout_s: float = 3.0
+    timeout_s: float = 5.0
     total_timeout_s: float = 60.0
     max_total_timeout_s: float = 900.0
     memory_bytes: int = 512 << 20

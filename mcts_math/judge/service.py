@@ -33,7 +33,7 @@ class Settings:
     """What one worker process of the service allows.
 
     Attributes:
-        limits: of one judgement. JUDGE_TIMEOUT_S (3), JUDGE_TOTAL_TIMEOUT_S (60), JUDGE_MAX_TOTAL_TIMEOUT_S (900),
+        limits: of one judgement. JUDGE_TIMEOUT_S (5), JUDGE_TOTAL_TIMEOUT_S (60), JUDGE_MAX_TOTAL_TIMEOUT_S (900),
             JUDGE_MEMORY_MB (512), JUDGE_MAX_RUNNING (two a core) and JUDGE_ALLOW_UNSAFE_EXEC (0 or 1).
         max_in_flight: requests at a time; more get 503 with Retry-After. JUDGE_MAX_IN_FLIGHT (64).
         max_body_bytes: of one request. JUDGE_MAX_BODY_KB (1024).

@@ -27,7 +27,7 @@ SECONDS = 0.5
 # These modules look only at texts of bounded length, with single spaces.
 BOUNDED = {
     "text.notations": MAX_REWRITTEN,
-    "text.conclusions": 2000,
+    "reply.conclusions": 2000,
     "text.phrases": 400,
     "text.clauses": 400,
     "text.remarks": 300,

@@ -15,12 +15,12 @@ from mcts_math.answer.values import nodes as tree
 from mcts_math.answer.values.derivatives import derivative
 from mcts_math.answer.values.evaluate import UndefinedError
 from mcts_math.answer.values.nodes import MINUS_ONE, ONE, Bound, Call, Const, Group, Node, Num, Power, Prod, Sym
+from mcts_math.answer.values.roles import DEPENDENT
 from mcts_math.answer.values.show import show
 
 _DIFFERENTIALS: Final = (Sym("d"), tree.PARTIAL)
 _MAX_ORDER: Final = 7
 _MAX_SIZE: Final = 2000  # nodes of a derivative
-_DEPENDENT: Final = frozenset("uvwyz")  # what may be a function of another variable
 
 
 def command(cursor: Cursor, text: str) -> Node:
@@ -59,7 +59,7 @@ def _derived(cursor: Cursor, above: Node, below: Node) -> Node | None:
         case []:
             body = cursor.expression(PRODUCT)
             given = frozenset[str]().union(*map(tree.symbols, names))
-            if mark != tree.PARTIAL and tree.symbols(body) & _DEPENDENT - given:
+            if mark != tree.PARTIAL and tree.symbols(body) & DEPENDENT - given:
                 raise UnreadableError("a derivative of what may depend on the variable")
             return differentiated(body, names)
     return None

@@ -10,10 +10,10 @@ from mcts_math.answer.values import nodes as tree
 from mcts_math.answer.values.matrices import vector_sum
 from mcts_math.answer.values.nodes import Group, Node, Num, Prod, Relation, Sum, Sym
 from mcts_math.answer.values.polynomials import linear_function
+from mcts_math.answer.values.roles import COUNTERS
 from mcts_math.answer.values.shapes import assignments, family, integers
 from mcts_math.answer.values.show import show
 
-_COUNTERS: Final = ("k", "n", "m")  # integers if nothing is said
 _NUMBER_SETS: Final = (REALS, *map(Sym, "ZNQC"))
 
 
@@ -41,7 +41,7 @@ def without_domain(node: Group) -> Node | None:
                     result = Relation(("=",), (label, family(body, name, domain)))
                 else:
                     result = family(result, name, domain)
-            case Relation(_, (Sym(name), domain)) if name in _COUNTERS and domain in (*map(Sym, "QC"), REALS):
+            case Relation(_, (Sym(name), domain)) if name in COUNTERS and domain in (*map(Sym, "QC"), REALS):
                 result = tree.rename(result, {name: f"{name} in {show(domain)}"})  # no integer
             case Relation(_, (Sym(name), domain)) if domain == REALS:
                 labels = result.items[:-1] if isinstance(result, Relation) and result.ops == ("=",) else ()

@@ -24,8 +24,8 @@ from mcts_math.answer.values.nodes import (
     substitute,
     symbols,
 )
+from mcts_math.answer.values.roles import COUNTERS
 
-_COUNTERS: Final = ("n", "N", "m", "k")
 _STARTS: Final = range(4)  # of the counter
 _MOST: Final = 1000  # terms that are written out
 
@@ -80,7 +80,7 @@ def summed(terms: Sequence[Node]) -> Node:
 
 def _indexed(known: Sequence[Node], last: Node) -> Node | None:
     """`1 + 3 + … + (2n-1)` as a sum over n, if the last term gives the first ones too."""
-    for name in _COUNTERS:
+    for name in COUNTERS:
         if name not in symbols(last) or any(name in symbols(term) for term in known):
             continue
         for start in _STARTS:

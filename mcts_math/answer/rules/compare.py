@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 from mcts_math.answer.values import nodes as tree
 from mcts_math.answer.values.nodes import Call, Group, Node, Num, Power, Prod, rename, symbols
 from mcts_math.answer.values.propositions import is_compound
+from mcts_math.answer.values.roles import PARAMETERS
 from mcts_math.answer.values.shapes import (
     assignments,
     definite_set,
@@ -31,7 +32,6 @@ _KIND_OF: Final[dict[type, str]] = {
 
 
 _TRUTH: Final = {"T": "true", "F": "false"}
-_PARAMETERS: Final = frozenset({"t", "s", "u", "lambda", "mu", "theta", "phi", "k", "n", "m"})
 
 
 class Decision(NamedTuple):
@@ -70,7 +70,7 @@ def _of_same_parameter(left: Node, right: Node) -> Node:
         return right
     halves = items[: len(items) // 2], items[len(items) // 2 :]
     mine, theirs = (frozenset[str]().union(*map(symbols, half)) for half in halves)
-    if len(mine) != 1 or len(theirs) != 1 or mine == theirs or not mine | theirs <= _PARAMETERS:
+    if len(mine) != 1 or len(theirs) != 1 or mine == theirs or not mine | theirs <= PARAMETERS:
         return right
     moving = sum(bool(symbols(item)) for item in items)
     return rename(right, {next(iter(theirs)): next(iter(mine))}) if moving > 3 else right

@@ -15,13 +15,9 @@ from mcts_math.answer.values.approximate import numbers
 from mcts_math.answer.values.evaluate import UndefinedError, evaluate
 from mcts_math.answer.values.nodes import Call, Const, Node, Power, Sum, rename, symbols, walk
 from mcts_math.answer.values.points import point
+from mcts_math.answer.values.roles import ADDED, CONSTANTS, FREE, NUMBERED, VARIABLES
 from mcts_math.answer.values.spans import rank, same_flat
 
-_ADDED: Final = frozenset({"C", "K", "c", "C_1", "c_1", "C_0", "c_0"})
-_NUMBERED: Final = frozenset(f"{letter}_{index}" for letter in "CcKk" for index in range(5))
-_CONSTANTS: Final = _ADDED | _NUMBERED | {"A", "B", "D"}
-_LETTERS: Final = _CONSTANTS | frozenset("abdkmpqPQ") | {"alpha", "beta", "lambda", "mu"}  # of constants, beside such
-_VARIABLES: Final = frozenset({"x", "t", "u", "s", "y", "z", "theta"})
 _OF_EQUATIONS: Final = frozenset({"sin", "cos", "sinh", "cosh"})
 _NEAR: Final = (0, 1, 3, 4, 5, 6, 7, 8, 9)  # test points at which no exponential drowns another
 
@@ -34,17 +30,17 @@ def same_family(left: Sequence[Node], right: Sequence[Node]) -> bool:
     """
     mine, theirs = _constants(left), _constants(right)
     if len(mine) > 1 or len(theirs) > 1:  # other letters stand for constants if the other side has as many
-        mine = mine if len(mine) > 1 else sorted((_names(left) & _LETTERS) - _names(right))
-        theirs = theirs if len(theirs) > 1 else sorted((_names(right) & _LETTERS) - _names(left))
+        mine = mine if len(mine) > 1 else sorted((_names(left) & FREE) - _names(right))
+        theirs = theirs if len(theirs) > 1 else sorted((_names(right) & FREE) - _names(left))
     if not mine or len(mine) != len(theirs):
         return False
     both = _sampled(left, mine, right, theirs)
     if both is None:
         return False
     if all(len(mine) == 1 and _is_added(functions) for functions in both):
-        if not {*mine, *theirs} <= _ADDED:
+        if not {*mine, *theirs} <= ADDED:
             return False
-    elif len(mine) > 1 and {*mine, *theirs} <= _NUMBERED:
+    elif len(mine) > 1 and {*mine, *theirs} <= NUMBERED:
         pass
     elif not _is_of_equations(left, mine) or not _is_of_equations(right, theirs):
         return False
@@ -57,7 +53,7 @@ def share_constants(items: Sequence[Node]) -> bool:
 
 
 def _constants(items: Sequence[Node]) -> list[str]:
-    return sorted(_names(items) & _CONSTANTS)
+    return sorted(_names(items) & CONSTANTS)
 
 
 def _names(items: Sequence[Node]) -> frozenset[str]:
@@ -66,8 +62,8 @@ def _names(items: Sequence[Node]) -> frozenset[str]:
 
 def same_unknowns(left: Node, right: Node) -> bool:
     """Whether two formulas of a function are the same but for their letters: all `a x + b` are all `m x + c`."""
-    mine, theirs = (sorted(symbols(node) - _VARIABLES) for node in (left, right))
-    if not mine or len(mine) != len(theirs) or {*mine} & {*theirs} or not {*mine, *theirs} <= _LETTERS:
+    mine, theirs = (sorted(symbols(node) - VARIABLES) for node in (left, right))
+    if not mine or len(mine) != len(theirs) or {*mine} & {*theirs} or not {*mine, *theirs} <= FREE:
         return False
     if len(mine) == 1:
         return scalars_equal(left, rename(right, {theirs[0]: mine[0]}), EXACTLY)
@@ -77,14 +73,14 @@ def same_unknowns(left: Node, right: Node) -> bool:
 
 def with_constant_of(left: Node, right: Node) -> Node:
     """`right` with the constant of `left`, where both have a single one beside variables: `xy = C` and `xy = k`."""
-    mine, theirs = symbols(left) - _VARIABLES, symbols(right) - _VARIABLES
-    constants = len(mine) == len(theirs) == 1 and mine | theirs <= _ADDED | {"k"} and symbols(left) - mine
+    mine, theirs = symbols(left) - VARIABLES, symbols(right) - VARIABLES
+    constants = len(mine) == len(theirs) == 1 and mine | theirs <= ADDED | {"k"} and symbols(left) - mine
     return rename(right, {min(theirs): min(mine)}) if constants else right
 
 
 def same_curves(left: Node, right: Node) -> bool:
     """Whether `left = 0` and `right = 0` are the same curves for all values of the constant added in each."""
-    mine, theirs = sorted(symbols(left) & _ADDED), sorted(symbols(right) & _ADDED)
+    mine, theirs = sorted(symbols(left) & ADDED), sorted(symbols(right) & ADDED)
     both = _sampled((left,), mine, (right,), theirs) if len(mine) == len(theirs) == 1 else None
     if both is None or not all(map(_is_added, both)):
         return False
@@ -98,7 +94,7 @@ def _sampled(
     """Functions of either family as their values at the test points at which all have one; None where too few do."""
     nodes = (*left, *right)
     names = frozenset().union(*map(symbols, nodes)) - {*mine, *theirs}
-    if not names or not names <= _VARIABLES or len(left) != len(right):
+    if not names or not names <= VARIABLES or len(left) != len(right):
         return None
     choices = range(len(mine) + 2)
     columns: list[list[Any]] = []

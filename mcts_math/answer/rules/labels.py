@@ -10,9 +10,9 @@ from mcts_math.answer.values import nodes as tree
 from mcts_math.answer.values.approximate import numbers
 from mcts_math.answer.values.evaluate import UndefinedError, evaluate
 from mcts_math.answer.values.nodes import MINUS_ONE, Call, Const, Group, Node, Prod, Relation, Sum, Sym, Text, symbols
+from mcts_math.answer.values.roles import COORDINATES
 from mcts_math.answer.values.shapes import letters, letters_of
 
-_COORDINATES: Final = frozenset({"x", "y", "z", "t", "r", "theta"})
 _FUNCTIONS: Final = "fghFGH"
 _ROUNDED: Final = 0.01  # of a value: how far it is rounded in a chain such as r = sqrt(3) = 1.73
 _INDICES: Final = "nkmij"
@@ -82,7 +82,7 @@ def _is_label(left: Node, right: Node) -> bool:
         return False
     if isinstance(left, Call):
         return left.name != "abs" or not names & {"x", "y"}  # |z| may be asked for, |x| = 8 is to be solved
-    if names & _COORDINATES:
+    if names & COORDINATES:
         return False
     quotient = isinstance(left, Prod) and all(map(_is_name, left.items))  # p/q = 3/7
     return quotient or (isinstance(left, Sum) and len(names) > 1) or all(name[0].isupper() for name in names)

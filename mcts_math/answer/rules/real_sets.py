@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from operator import eq, ge, gt, le, lt, ne
 from typing import Final, NamedTuple
 
 from mcts_math.answer.rules.scalars import scalars_equal
@@ -18,10 +17,10 @@ from mcts_math.answer.values.approximate import INFINITE, numbers
 from mcts_math.answer.values.evaluate import UndefinedError, evaluate
 from mcts_math.answer.values.nodes import ONE, Call, Group, Node, Relation, SetOp, Sum, Sym, negate, symbols
 from mcts_math.answer.values.polynomials import Root, rational_function, real_roots
+from mcts_math.answer.values.shapes import HOLDS
 from mcts_math.answer.verdict import Policy
 
 FLIPPED: Final = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "=": "=", "!=": "!="}
-_HOLDS: Final[dict[str, Callable[[float, float], bool]]] = {"<": lt, "<=": le, ">": gt, ">=": ge, "=": eq, "!=": ne}
 _MAX_BARS: Final = 4
 _PLACES: Final = (0.0, 1.0, 2.7, -3.1)  # where a function may show that it is linear
 
@@ -166,7 +165,7 @@ def _inequality(left: Node, op: str, right: Node, name: str) -> RealSet | None:
         if a is None or b is None:
             return False
         equal = any(_same(x, end.at) for end in ends) and abs(a - b) <= 1e-9 * (1 + abs(a) + abs(b))
-        return _HOLDS[op](a, a if equal else b)
+        return HOLDS[op](a, a if equal else b)
 
     return RealSet(ends, holds)
 

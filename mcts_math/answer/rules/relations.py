@@ -17,11 +17,11 @@ from mcts_math.answer.values.approximate import numbers
 from mcts_math.answer.values.evaluate import UndefinedError, evaluate
 from mcts_math.answer.values.nodes import Group, Node, Num, Power, Prod, Relation, Sum, Sym, Text, negate, symbols
 from mcts_math.answer.values.points import NUM_POINTS, point
+from mcts_math.answer.values.roles import ANGLES
 from mcts_math.answer.values.shapes import assignments, closed, is_congruence, over_integers
 from mcts_math.answer.verdict import Policy
 
 _MAX_SIDES: Final = 8
-_ANGLES: Final = frozenset({"x", "t", "z", "theta", "alpha", "phi"})
 
 
 def compare_relations(relation: Relation, other: Node, policy: Policy) -> Decision:
@@ -96,7 +96,7 @@ def _values_equal(names: tuple[Node, Node], first: Node, second: Node, policy: P
     second = of_same_variable(second, names[1], names[0])
     if any("k" in symbol for name in names for symbol in symbols(name)):
         first, second = tree.rename(first, {"k": "k given"}), tree.rename(second, {"k": "k given"})  # f(k), a_k
-    if names[0] == names[1] and isinstance(names[0], Sym) and names[0].name in _ANGLES:
+    if names[0] == names[1] and isinstance(names[0], Sym) and names[0].name in ANGLES:
         first, second = over_integers(first, "kn"), over_integers(second, "kn")
     of_functions = all(isinstance(name, tree.Call) and name.free and symbols(name) for name in names)
     return compare(first, second, policy).equal or (of_functions and same_unknowns(first, second))

@@ -18,13 +18,12 @@ from mcts_math.answer.values.exact import exact, same_residue
 from mcts_math.answer.values.nodes import Bound, Call, Const, Node, Power, Prod, Sym, substitute, symbols, walk
 from mcts_math.answer.values.noncommuting import matrices_equal
 from mcts_math.answer.values.points import points
+from mcts_math.answer.values.roles import ADDED, COMPLEX
 from mcts_math.answer.verdict import Policy
 
 CLOSE: Final = 1e-9
 EXACTLY: Final = Policy(rounding=False)
-_CONSTANTS_OF_INTEGRATION: Final = frozenset({"C", "c", "K", "k", "C_1", "c_1", "C_0", "c_0"})
 _OF_COMPLEX: Final = frozenset({"re", "im", "conjugate", "arg", "abs"})
-_COMPLEX: Final = frozenset({"z", "w"})  # variables that may be complex where such a function occurs
 _ENOUGH: Final = 3
 _MOST_DIGITS: Final = 3000
 _FEW_BITS: Final = 60
@@ -56,7 +55,7 @@ def scalars_equal(left: Node, right: Node, policy: Policy) -> bool:
 def _one_notation(left: Node, right: Node) -> tuple[Node, Node]:
     """Both with one name for the constant of integration; f(x) is f times x where only one of them has a function f."""
     mine, other = symbols(left) - symbols(right), symbols(right) - symbols(left)
-    constants = len(mine) == len(other) == 1 and mine | other <= _CONSTANTS_OF_INTEGRATION and len(symbols(left)) > 1
+    constants = len(mine) == len(other) == 1 and mine | other <= ADDED | {"k"} and len(symbols(left)) > 1
     if constants and not any(isinstance(part, Power) and part.base == Sym(min(mine)) for part in walk(left)):  # m c^2
         right = tree.rename(right, {min(other): min(mine)})
     if _functions(left) != _functions(right):
@@ -165,7 +164,7 @@ def _functions_equal(left: Node, right: Node, tolerance: float) -> bool:
     """
     left, right = _over_complex(left, right)
     where, few = points(left, right, symbols(left) | symbols(right))
-    same_domain = _has_bars(left) != _has_bars(right) and not symbols(left) & _CONSTANTS_OF_INTEGRATION
+    same_domain = _has_bars(left) != _has_bars(right) and not symbols(left) & ADDED
     imaginary = any(Const("i") in walk(node) for node in (left, right))
     for real in (False,) if imaginary else (True, False):
         agreed = 0
@@ -192,7 +191,7 @@ def _over_complex(left: Node, right: Node) -> tuple[Node, Node]:
     """Both with complex numbers for z and w, where one asks for the parts of a number: Re z is not z."""
     if not any(isinstance(part, Call) and part.name in _OF_COMPLEX for node in (left, right) for part in walk(node)):
         return left, right
-    names = (symbols(left) | symbols(right)) & _COMPLEX
+    names = (symbols(left) | symbols(right)) & COMPLEX
     values = {name: tree.Sum((Sym(name), Prod((tree.IMAGINARY, Sym(f"{name} imaginary"))))) for name in names}
     return substitute(left, values), substitute(right, values)
 

@@ -18,13 +18,11 @@ from mcts_math.answer.values.exact import exact
 from mcts_math.answer.values.nodes import MINUS_ONE, ONE, Bound, Call, Cases, Group, Node, Num, substitute, symbols
 from mcts_math.answer.values.points import point
 from mcts_math.answer.values.polynomials import linear_function
+from mcts_math.answer.values.roles import COUNTERS, INTEGERS, PARAMETERS, UNKNOWNS
 from mcts_math.answer.values.shapes import assignments, is_congruence, is_family
 from mcts_math.answer.values.spans import same_flat
 from mcts_math.answer.verdict import Policy
 
-_PARAMETERS: Final = frozenset({"s", "t", "u", "k", "lambda", "mu", "r", "a"})
-_COUNTERS: Final = frozenset({"k", "n", "m", "j", "t"})
-_REAL: Final = frozenset({"c", "C", "x", "y"})  # hardly integers where nothing is said
 _SHARES: Final = (0.0009, 0.0013, 0.0031, 0.017, 0.31, 0.77)  # of a long interval: near its ends too
 _OTHERWISE: Final = tree.Text("otherwise")
 _HUGE: Final = 1e300  # larger ones are left out
@@ -93,7 +91,7 @@ def _congruence(node: Node) -> tuple[Node, Node] | None:
         return node.args[0], node.args[1]
     body = node.body if isinstance(node, Bound) and is_family(node) else node
     names = symbols(body)
-    counts = len(names) == 1 and names <= _COUNTERS and not tree.contains(body, tree.Quantity)
+    counts = len(names) == 1 and names <= INTEGERS | {"t"} and not tree.contains(body, tree.Quantity)
     linear = linear_function(body, min(names)) if counts else None
     return (Num(linear[0]), Num(abs(linear[1]))) if linear is not None and linear[1] else None
 
@@ -104,8 +102,8 @@ def families_equal(family: Bound, other: Node, policy: Policy) -> bool:
         other = Group("(", ")", tuple(named[name] for name in sorted(named)))
     if not isinstance(other, Bound) or not is_family(other):
         given = symbols(family.body) - {family.name}
-        counters = {"k", "n", "m", family.name} - given - _REAL
-        letters = symbols(other) & (_PARAMETERS if family.kind == "line" else counters)
+        counters = {*COUNTERS, family.name} - given - UNKNOWNS
+        letters = symbols(other) & (PARAMETERS if family.kind == "line" else counters)
         if len(letters) != 1:
             return False
         other = Bound(family.kind, other, min(letters), family.low, family.low)

@@ -1,1 +1,1 @@
-"""From an answer's text to one notation: what is marked as final, decoration, habits, words, units."""
+"""From an answer's text to one notation: decoration, habits, words, units."""

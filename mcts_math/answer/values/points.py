@@ -15,9 +15,9 @@ from mcts_math.answer.values import nodes as tree
 from mcts_math.answer.values.evaluate import noise
 from mcts_math.answer.values.nodes import MINUS_ONE, PI, Bound, Call, Const, Node, Num, Power, Prod, symbols, walk
 from mcts_math.answer.values.polynomials import rational_function, real_roots
+from mcts_math.answer.values.roles import INTEGERS
 
 NUM_POINTS: Final = 12
-_INTEGER_NAMES: Final = frozenset({"n", "m", "k", "i", "j", "l", "N", "M", "K"})
 _INTEGERS: Final = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 17, 24, 30, 41, -1, -2, -3, -6)
 _NUM_SMALL: Final = 15  # of the integers above: enough for series, which take long
 _WIDE: Final = 3
@@ -45,7 +45,7 @@ def point(names: frozenset[str], index: int) -> dict[str, Fraction]:
 def points(left: Node, right: Node, names: frozenset[str]) -> tuple[list[dict[str, Fraction]], bool]:
     """Where to compare two functions of `names`; and whether a few of the points are as good as all of them."""
     parts = [*walk(left), *walk(right)]
-    whole = names & _INTEGER_NAMES & frozenset(name for part in parts for name in _counted(part))
+    whole = names & INTEGERS & frozenset(name for part in parts for name in _counted(part))
     found = [point(names, index) for index in range(NUM_POINTS)]
     if whole:
         size = _NUM_SMALL if any(isinstance(part, Bound) for part in parts) else len(_INTEGERS)

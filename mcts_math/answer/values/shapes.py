@@ -27,7 +27,7 @@ from mcts_math.answer.values.nodes import (
     symbols,
 )
 
-_HOLDS: Final[dict[str, Callable[[Any, Any], bool]]] = {"<": lt, "<=": le, ">": gt, ">=": ge, "=": eq, "!=": ne}
+HOLDS: Final[dict[str, Callable[[Any, Any], bool]]] = {"<": lt, "<=": le, ">": gt, ">=": ge, "=": eq, "!=": ne}
 _LARGEST: Final = 200  # of the integers that are tried
 _FEW: Final = 60
 
@@ -203,9 +203,9 @@ def integers(conditions: Sequence[Node], name: str, domain: str) -> Group | None
 
 def _holds(node: Node, at: Mapping[str, Fraction]) -> bool | None:
     """Whether an inequality holds at a point; None where that is not known."""
-    if not isinstance(node, tree.Relation) or not set(node.ops) <= _HOLDS.keys():
+    if not isinstance(node, tree.Relation) or not set(node.ops) <= HOLDS.keys():
         return None
     values = [exact(item, at) for item in node.items]
     known = [value for value in values if value is not None]
     steps = zip(known, node.ops, known[1:], strict=False)
-    return all(_HOLDS[op](a, b) for a, op, b in steps) if len(known) == len(values) else None
+    return all(HOLDS[op](a, b) for a, op, b in steps) if len(known) == len(values) else None

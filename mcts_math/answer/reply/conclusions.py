@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
-from mcts_math.answer.text.equations import right_side
+from mcts_math.answer.reply.equations import right_side
 
 _MAX_LENGTH: Final = 2000  # characters that are looked at
 

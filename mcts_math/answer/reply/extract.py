@@ -6,10 +6,10 @@ import json
 import re
 from typing import Final
 
-from mcts_math.answer.text.boxes import Found, last_box
-from mcts_math.answer.text.conclusions import conclusion, set_apart
-from mcts_math.answer.text.marks import MARK, NOTHING, SUPPOSED, clean, last_mark
-from mcts_math.answer.text.sentences import is_supposed, set_right, taken_back
+from mcts_math.answer.reply.boxes import Found, last_box
+from mcts_math.answer.reply.conclusions import conclusion, set_apart
+from mcts_math.answer.reply.marks import MARK, NOTHING, SUPPOSED, clean, last_mark
+from mcts_math.answer.reply.sentences import is_supposed, set_right, taken_back
 
 _CHOSEN: Final = re.compile(  # what is called the answer by its sentence
     r"(?:^|[.,;:!?] |\b(?:[Ss]o|[Tt]hus|[Hh]ence|[Tt]herefore|that),? )(?:[Tt]he )?"

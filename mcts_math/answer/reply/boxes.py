@@ -7,9 +7,9 @@ from bisect import bisect_left
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
+from mcts_math.answer.reply.sentences import is_aside
 from mcts_math.answer.text.braces import closing_braces
 from mcts_math.answer.text.normalise import without_colour
-from mcts_math.answer.text.sentences import is_aside
 from mcts_math.answer.text.vocabulary import MARKS
 
 _BOX: Final = re.compile(

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from mcts_math.answer.text.boxes import Found, is_empty_box
-from mcts_math.answer.text.conclusions import ORNAMENT, first_list, stated
+from mcts_math.answer.reply.boxes import Found, is_empty_box
+from mcts_math.answer.reply.conclusions import ORNAMENT, first_list, stated
+from mcts_math.answer.reply.sentences import is_aside
 from mcts_math.answer.text.normalise import without_colour
 from mcts_math.answer.text.remarks import NEARLY, REMARK
-from mcts_math.answer.text.sentences import is_aside
 
 _BOLD_MARK: Final = r"\s{0,9}(?:(?:\*{1,2}|__)\s{0,9})?"
 _HEADINGS: Final = (  # what a heading of fourth level is about, where it marks no answer

@@ -1,0 +1,1 @@
+"""What a model wrote: where in it the final answer stands."""
