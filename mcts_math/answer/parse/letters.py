@@ -13,7 +13,7 @@ from mcts_math.answer.text.units import UNITS, known_unit
 from mcts_math.answer.text.vocabulary import CONSTRUCTORS, CURRENCIES, FUNCTIONS, NAMES, SHORT_WORDS, names
 
 _MODULES: Final = re.compile(r"(?:np|numpy|sp|sympy|math|cmath|mpmath|S|fractions|decimal|torch)\.(?=[A-Za-z])")
-_CONSTRUCTOR: Final = re.compile(r"([A-Za-z]\w*)(?:\.(?:open|Lopen|Ropen))?(?=\()")
+_CONSTRUCTOR: Final = re.compile(r"([A-Za-z]\w{0,30})(?:\.(?:open|Lopen|Ropen))?(?=\()")
 _CURRENCY: Final = re.compile(rf"(?:({CURRENCIES})\b|(US)\\?\$|(Rs)\b\.?)")
 _FOREIGN_WORD: Final = re.compile(r"[a-zA-Z]{0,40}[^\W\d_a-zA-Z][^\W\d_]{0,80}")
 _RUN: Final = re.compile(r"[A-Za-z]+")

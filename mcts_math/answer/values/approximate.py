@@ -97,6 +97,8 @@ class Approximate:
             return self.real_roots(args[1:])[int(first)]
         if name == "mod" and any(isinstance(arg, context.mpc) for arg in args):
             raise UndefinedError("a remainder of complex numbers")
+        if name == "log" and args[1:] and args[1] in (0, 1):
+            raise UndefinedError("a logarithm to the base 0 or 1")
         for arg in args:
             self._reachable(arg, 1 << 20 if name in _OF_ANY_SIZE else 256)
         function = _OF_PYTHON.get(name) or getattr(context, _NAMES.get(name, name), None)
@@ -105,7 +107,7 @@ class Approximate:
         value = function(*args)
         if self.real and context.im(value) != 0:
             raise UndefinedError("not real")
-        return context.re(value) if self.real else value  # of log(n, 0), a complex number without imaginary part
+        return context.re(value) if self.real else value
 
     def real_roots(self, coefficients: Sequence[Value]) -> list[Value]:
         """The real roots of a polynomial without multiple roots, the constant term first, in ascending order."""
