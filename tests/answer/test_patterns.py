@@ -28,6 +28,7 @@ SECONDS = 0.5
 BOUNDED = {
     "text.notations": MAX_REWRITTEN,
     "reply.conclusions": 2000,
+    "reply.claims": 2000,
     "text.phrases": 400,
     "text.clauses": 400,
     "text.remarks": 300,

@@ -21,6 +21,9 @@ _ORDINAL: Final = re.compile(
     rf"\s*(?:(?:\^\{{?|\{{)(?:\\(?:text|mathrm)\s*\{{)?\s*|\\(?:text|mathrm)\s*\{{\s*)?{_SUFFIX}\s*\}}?\}}?"
 )
 _CURRENCY: Final = rf"\s*(?:\\(?:euro|pounds|yen|rupee)|US\\?\$|Rs|\b(?:{CURRENCIES})\b)"
+_MEASURED: Final = (  # a unit that makes a single decimal comma plain
+    r"\s*(?:\\(?:text|mathrm)\s*\{\s*)?(?:(?:[kcdmμn]?m|[kmμ]?g|[km]?[JWNVA]|[mcd]?[lL]|km/h|h|min|s)(?![a-zA-Z])|\\?%|°)"
+)
 _DOTS: Final = r"\s*(?:\.{3}|\\[lc]?dots\b)"
 _ELLIPSIS: Final = re.compile(_DOTS)
 _BASES: Final = {word: value for word, value in NUMBER_WORDS.items() if 2 <= value <= 16}
@@ -80,7 +83,8 @@ _FORMS: Final[tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], Fraction | 
 # Decimals of other countries, where they can't be anything else: separators to drop, then the decimal comma.
 _FOREIGN: Final = re.compile(
     r"(?<![\d.,'])(?:\d{1,3}(?:\.\d{3})+,\d+(?![\d.,])|\d{1,3}(?:\.\d{3}){2,}(?![\d.,])|\d{1,3}(?:'\d{3})+(?![\d,'])"
-    rf"|\d+(?:_\d{{3}})+(?![\d_])|\d{{1,3}}(?: \d{{3}}){{1,3}}(?!\d| ?[/^]| \d|[.,]\d)|\d+,\d\d(?={_CURRENCY}))"
+    rf"|\d+(?:_\d{{3}})+(?![\d_])|\d{{1,3}}(?: \d{{3}}){{1,3}}(?!\d| ?[/^]| \d|[.,]\d)|\d+,\d\d(?={_CURRENCY})"
+    rf"|\d+,\d{{1,2}}(?={_MEASURED}))"
 )
 
 _DROPPED: Final = str.maketrans("", "", "'_ ")

@@ -16,7 +16,10 @@ _EQUATION: Final = re.compile(
 _NUMBER: Final = re.compile(
     r"(?!\s*0\s*\Z)(?:[^A-Za-z<>]|\\(?:[dt]?frac|sqrt|pi|cdot|times|text ?\{[^{}]*\}|circ|%)(?![a-z])){1,60}"
 )
-_ARROW: Final = re.compile(r"\\(?:Long)?[Rr]ightarrow(?![a-z])|\\implies(?![a-z])")
+_ARROW: Final = re.compile(r"\\(?:(?:Longr|R)ightarrow|implies)(?![a-z])")
+_SHORT_ARROW: Final = re.compile(r"\\(?:longr|r)ightarrow(?![a-z])")
+_EQUAL: Final = r"[a-zA-Z](?:_\{?\w\}?)? ?=[^=,]+"
+_EQUATIONS: Final = re.compile(rf"{_EQUAL}(?:,(?:\s|\\[,;: ]|\\q?quad)*{_EQUAL})+")  # x = 1, y = 2
 _ROWS: Final = re.compile(r"\\(?:begin|end)\{(?:aligned|split|gathered)\}|&")
 
 
@@ -29,6 +32,11 @@ def right_side(formula: str, context: str) -> str:
     if formula.count("$") == 1 or "$" not in formula.strip("$"):  # money, or a formula alone
         formula = formula.strip("$")
     formula = _ARROW.split(formula if r"matrix}" in formula else _ROWS.sub("", formula))[-1]
+    *before, after = _SHORT_ARROW.split(formula)
+    if any("=" in part for part in before) or _NUMBER.fullmatch(after) is not None:  # else of a reaction, or of a map
+        formula = after
+    if _EQUATIONS.fullmatch(formula.strip()) is not None:
+        return formula.strip()
     ends, depth = [], 0
     for place, char in enumerate(formula):
         depth += (char in "([{") - (char in ")]}")
@@ -36,5 +44,6 @@ def right_side(formula: str, context: str) -> str:
             ends.append(place)
     left, right = (formula[: ends[-1]], formula[ends[-1] + 1 :]) if ends else ("", formula)
     named = len(ends) != 1 or _NAME.fullmatch(left) is not None
+    named = named or (r"matrix}" in right and r"matrix}" not in left)  # A x, multiplied out
     named = named or (_NUMBER.fullmatch(right) is not None and _EQUATION.search(context) is None)
     return (right if named else formula).strip().rstrip(" \n.,")

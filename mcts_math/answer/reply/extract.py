@@ -22,9 +22,11 @@ _CHOSEN: Final = re.compile(  # what is called the answer by its sentence
     r"|\A([A-Z]), (?:since|because|as)\b|选项 ?([A-Z]) ?是?正确"
     r"|\b(?:leaves|[Ii]t is|[Ii]t must be) (?:option )?\(?([A-Z])\)?(?=\.?\s*\Z|, not\b)"
     r"|(?<![\w.$-])(-?[\d.,/]{1,30}|\$[^$\n]{1,80}\$|\([A-Z]\)) (?:is the|as (?:the|my|our))"
-    r" (?:final |correct )?answer\b"
+    r" (?:final |correct |best )?answer\b"
+    r"|\b(?:is|matches|be) (?:option|choice|answer) \(?([A-Z])\)?(?=\.?\s*\Z)"
+    r"|\b(?:[Oo]ption|[Cc]hoice) \(?([A-Z])\)? is the (?:best|correct|right)\b"
     r"|\banswer ((?:cannot|can't) be determined|does not exist|doesn't exist)\b"
-    r"|\A\s*\(?([A-Z])[.)](?: [^\n]{1,100})?(?=\n\s*\n|\s*\Z)(?!.*(?:^|\. )\(?[A-Z][.)])",
+    r"|\A\s*\(?([A-Z])[.)](?: (?:(?!\([A-Z]\))[^\n]){1,100})?(?=\n\s*\n|\s*\Z)(?!.*(?:^|\. )\(?[A-Z][.)])",
     re.MULTILINE | re.DOTALL,
 )
 _HEADING: Final = re.compile(  # of LaTeX
@@ -55,6 +57,9 @@ _CODE: Final = re.compile(r"```(?:python|py|c|cpp|java)\b.*?(?:```|\Z)", re.DOTA
 _NEXT_TURN: Final = re.compile(
     r"(?<=\S)(?:\n\s?\n(?:(?:Human|User):|### Instruction)"
     r"|(?:<\|(?:im_end|eot_id|end)\|>|</s>)\s{0,3}(?=<\||<s>|\[INST))"
+)
+_END_OF_TEXT: Final = re.compile(
+    r"(?:\s{0,3}(?:<\|(?:im_end|eot_id|end|endoftext)\|>|</s>|<(?:eos|end_of_turn)>)){1,4}\s{0,9}\Z", re.IGNORECASE
 )
 _BARE: Final = re.compile(
     r"(?=.*[A-Za-z\d])(?:[^\w\n#]|[_\d]|\\[a-zA-Z]{1,20}|(?<![A-Za-z])[A-Za-z](?![A-Za-z])){1,60}"
@@ -88,7 +93,7 @@ def extract_answer(text: str, *, cut: bool = False) -> str | None:
 
 def _answer(reply: str, cut: bool) -> str | None:
     """The answer of one turn."""
-    reply = _HEADING.sub(r"\3: \1", reply)
+    reply = _END_OF_TEXT.sub("", _HEADING.sub(r"\3: \1", reply))
     for body in (_CODE.sub("", reply), reply):
         if found := _marked(body):
             best = max(found, key=lambda item: (item.rank, item.start))

@@ -6,7 +6,8 @@ import re
 from typing import Final
 
 from mcts_math.answer.reply.boxes import Found, is_empty_box
-from mcts_math.answer.reply.conclusions import ORNAMENT, first_list, stated
+from mcts_math.answer.reply.claims import stated
+from mcts_math.answer.reply.conclusions import ORNAMENT, first_list
 from mcts_math.answer.reply.sentences import is_aside
 from mcts_math.answer.text.normalise import without_colour
 from mcts_math.answer.text.remarks import NEARLY, REMARK
@@ -28,12 +29,12 @@ MARK: Final = re.compile(
     rf"(?:, then,)?{_BOLD_MARK}"
     r"(?:(?:is|are|equals|(?:must|should|would|will) be)\b(?:\s*:)?|:)\s*(?:\*\*|__)?|(?<![^\W_])ans[.:]"
     r"|(?:^[ #*_]{0,9}|(?<=\d: ))(?:result[*_ ]{0,3}:(?:\*\*)?|answer[*_ ]{0,3}(?:=(?!=)|[-–—] ))"
-    r"|(?:最终)?答案(?:选择)?\s?(?:\*\*)?(?:是(?!不)|为|：|:)+|故选\s?[:：]?"
+    r"|[【〖\[]答案[】〗\]][:：]?|(?:最终)?答案(?:选择)?\s?(?:\*\*)?(?:是(?!不)|为|：|:)+|故选\s?[:：]?"
     rf"|(?<!\w)(?:{_ANSWER})(?: \w{{4,9}})?{_BOLD_MARK}"
     r"(?:[:：]|[은는は]| (?:(?:es|est|ist|lautet|è|é|är|هي|هو)\b|है) ?:?)(?:\s?\*\*)?"
     rf"|(?<!#)####(?!#)(?!\s{{0,9}}(?:{_HEADINGS})\b|[^\n]{{0,80}}[:：][ *_]{{0,9}}(?:\n|$))"
     r"|^[ #*_✅✔🎯]{0,9}final answer[ #*_✅✔🎯]{0,9}$|^ {0,3}answer {0,3}\n[=-]{3,90}$"
-    r"|^ {0,3}(?:#|\*\*|__)[ #*_]{0,6}answer[ #*_]{0,9}$",
+    r"|^ {0,3}(?:#|\*\*|__)[ #*_]{0,6}answer[ #*_]{0,9}$|^ {0,3}answer\.? {0,3}$",
     re.IGNORECASE | re.MULTILINE,
 )
 _FOREIGN: Final = re.compile(_ANSWER, re.IGNORECASE)
@@ -90,6 +91,7 @@ _DISPLAY: Final = re.compile(  # what follows is the end of a sentence, or a cla
     re.DOTALL,
 )
 _DOLLARS: Final = re.compile(r"\$+([^$]+)\$+\s*(?:[.!]|,(?=[^$\d]*$)|$)")
+_UNFINISHED: Final = re.compile(r"\A\$[^$]*\\[a-z]{1,9}\{[^{}$]*\Z| (?:multiplied|divided) by\Z")  # cut in a formula
 _MAX_MARKED: Final = 5000  # characters behind a mark
 _MAX_TRIED: Final = 100  # marks that nothing follows
 
@@ -116,7 +118,8 @@ def last_mark(text: str) -> Found | None:
         if answer and _FOREIGN.match(match.group()) and _SAID.search(answer) is not None:
             answer = stated(f"{answer}.") or answer
         if answer and not is_empty_box(answer) and not NOTHING.fullmatch(answer):
-            return Found(match.start(), answer, 1 + (match.start() in strong))
+            whole = _UNFINISHED.search(answer) is None
+            return Found(match.start(), answer if whole else None, 1 + (match.start() in strong))
     return None
 
 

@@ -166,7 +166,9 @@ def _functions_equal(left: Node, right: Node, tolerance: float) -> bool:
     where, few = points(left, right, symbols(left) | symbols(right))
     same_domain = _has_bars(left) != _has_bars(right) and not symbols(left) & ADDED
     parts = [part for node in (left, right) for part in walk(node)]
-    costly = any(isinstance(part, Bound) and part.kind == "lim" for part in parts)  # one that is not found takes longest
+    costly = any(
+        isinstance(part, Bound) and part.kind == "lim" for part in parts
+    )  # one that is not found takes longest
     for real in (False,) if Const("i") in parts else (True, False):
         agreed = missed = 0
         for at in where:

@@ -11,6 +11,7 @@ from typing import Final
 from mcts_math.answer.text.alphabet import plain_alphabet
 from mcts_math.answer.text.braces import matching
 from mcts_math.answer.text.notations import rewrite, rewrite_spaced
+from mcts_math.answer.text.units import UNITS
 
 MAX_LENGTH: Final = 50_000  # longer answers are compared as text only
 
@@ -60,6 +61,7 @@ _FOREIGN: Final = tuple(
     )
 )
 _FOREIGN_TEXT: Final = re.compile(r"\\text ?\{\s?(并且|且|及|和|与|或者|或|或是|и|или|und|oder|et|ou|또는|그리고)\s?\}")
+_BEHIND_FORMULA: Final = re.compile(r"(\$[^$]+\$) ?([A-Za-z]{1,3})(\^?[23])?[. ]{0,2}")  # a unit: `$\frac12$ m`
 _BOLD_NUMBER: Final = re.compile(r"(?<![\w)*])(\*\*|__)(-?[\d.,]{1,20})\1(?![\w(*])")
 _STRUCK: Final = re.compile(r"(?<![\w\\$~])~~(?=\S)[^~\\$]{1,200}?(?<=\S)~~(?![\w~])")
 _AMOUNT: Final = r"(?<![\d.])-?\d{1,15}(?:\.\d{1,15})?"
@@ -89,6 +91,8 @@ _NUMPY: Final = re.compile(r"^\[[\[\]\s\d.eE+\-]*\]$")
 def normalise(text: str) -> str:
     """`text` in one alphabet and without decoration (dollar signs, boxes, spacing, markdown, a final full stop)."""
     text = _without_markdown(text)
+    if (behind := _BEHIND_FORMULA.fullmatch(text)) is not None and behind[2] in UNITS:
+        text = rf"{behind[1]}\text{{ {behind[2]}{behind[3] or ''}}}"
     text = _LOST_ESCAPE.sub(lambda match: _ESCAPES[match.group()], text)  # before white space is taken off
     if not text.isascii() and "\\" not in (text := _unwrap(text)):
         text = _PLAIN_SET.sub(r"\{\1\}", text)  # its symbols become LaTeX, its braces are a set's

@@ -43,7 +43,7 @@ def _derivative(match: re.Match[str]) -> str:
 
 def _unit_quotient(match: re.Match[str]) -> str:
     above, power, below, *powers = match.groups("")
-    if above not in UNITS or below not in UNITS:
+    if above not in UNITS or below not in UNITS or match[0].count("(") != match[0].count(")"):
         return match[0]
     lower = "".join(powers)
     return rf"\text{{ {above}{'^' * bool(power)}{power}/{below}{'^' * bool(lower)}{lower}}}"
@@ -220,6 +220,11 @@ _RULES: Final[tuple[tuple[str, re.Pattern[str], str | Callable[[re.Match[str]], 
         ("+", r"\+/-|^\+-(?=[\d\\])", r"\\pm "),
         (r"\$", r"^(\\\$ ?[\d.,]+) ?/ ?(?=[a-z]+$)", r"\1 per "),
         ("clock", r"^(\d{1,2}) ?o ?'? ?clock", r"\1:00"),
+        (
+            r"\circ",
+            r"\\text ?\{ ?([^{}]{1,20}/[A-Za-z]{1,3}) ?\} ?\^ ?\{?\\circ ?\}? ?\\(?:text|mathrm) ?\{ ?C ?\}$",
+            r"\\text{ \1 celsius}",
+        ),
         (
             r"\Omega",
             r"(?<=[\d }])(?:\\(?:text|mathrm) ?\{ ?)?([kMGmμ])(?: ?\})? ?\\Omega(?![a-zA-Z])(?: ?\})?",

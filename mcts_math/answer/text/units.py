@@ -154,6 +154,7 @@ DEGREE: Final = Unit((("degree", 1),))
 PERCENT: Final = Unit((("%", 1),))
 _RAISING: Final = {"square": 2, "sq": 2, "sq.": 2, "cubic": 3, "cu": 3, "cu.": 3}
 _RAISED: Final = {"squared": 2, "cubed": 3}
+_TEMPERATURES: Final = ("kelvin", "celsius")
 _BELOW: Final = re.compile(r"/ ?\(([^()]{1,40})\)")  # J/(kg·K)
 _FACTOR: Final = re.compile(r"[^\s*·]+")
 _PLAINER: Final = tuple(
@@ -214,10 +215,11 @@ def unit_name(words: str) -> Unit:
         words = pattern.sub(meaning, words)
     named: list[tuple[str, int]] = []
     sign = power = 1
+    below = False
     parts = words.split()
     for word, following in zip(parts, [*parts[1:], ""], strict=True):
         if word.lower() == "per":
-            sign = -1
+            sign, below = -1, True
         elif word in _RAISING and following:
             power = _RAISING[word]
         elif word in _RAISED and named:
@@ -226,6 +228,8 @@ def unit_name(words: str) -> Unit:
             match = _POWER.fullmatch(word)
             name, power = (match.group(1), int(match.group(2))) if match is not None else (word, power)
             known = known_unit(name)
+            if below and known is not None and known.name in _TEMPERATURES:  # J/mol K
+                sign = -1
             named.append((known.name if known else _plain(name), sign * power))
             sign = power = 1
     return Unit(tuple(named))

@@ -1,0 +1,24 @@
+"""Patterns of what may be an answer in a sentence: an amount, a formula, several of them."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+AMOUNT: Final = (
+    r"[-−]?(?:\\?\$|[€£¥])?(?:\d{1,9} (?=\d{1,9}/\d))?\d{1,30}(?:,\d{3}){0,9}(?:\.\d{1,30})?"
+    r"(?:/\d{1,30}|(?::\d{1,6}){1,3}(?: [AaPp]\.?[Mm])?| ?[×x] ?10\^\{?-?\d{1,3}\}?)?"
+    r"(?:\\?%| (?:percent|thousand|million|billion|trillion)(?![a-z]))?"
+)
+_TERM: Final = r"(?:\d{1,9}(?:\.\d{1,9}|/\d{1,9})?(?:[a-z]|(?![\w.]))|[a-z])(?:\^\d|[²³])?(?![A-Za-z])"
+_SPELT: Final = (  # y = 2x + 5, x > 3
+    rf"[a-zA-Z](?:\([a-z]\))? ?= ?[-−]?{_TERM}(?: ?[-+−] ?{_TERM}){{1,6}}"
+    rf"|[a-z] ?(?:[<>]=?|[≤≥≠]) ?{AMOUNT}(?![A-Za-z0-9_.!^*/])"
+)
+VALUE: Final = (
+    rf"(?:{_SPELT}|(?:[a-zA-Z] ?= ?)?(?:[(\[]{AMOUNT}(?:, ?{AMOUNT}){{1,3}}[)\]]"
+    r"|(?<!\\)\$\$?[^$\n]{1,300}\$\$?|\\\((?:(?!\\\))[^\n]){1,300}\\\)"
+    rf"|(?:[\d(.$][\d ()+*/×·÷$%,.x-]{{0,80}}= ?){{0,3}}{AMOUNT}(?![A-Za-z0-9_.!])))"
+)
+ONE: Final = re.compile(rf"(?<![A-Za-z0-9_.=+*/^×·÷<>≤≥≠-])(?<![<>≤≥≠] )(?<![<>!]= ){VALUE}")
+SEVERAL: Final = rf"{VALUE}(?:(?:, and|,| and| or) {VALUE}){{0,9}}(?:, or {VALUE})?"

@@ -1,0 +1,144 @@
+"""What a sentence states: one value, those that it sets in bold, or an outcome in words."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from typing import Final
+
+from mcts_math.answer.reply.amounts import AMOUNT, ONE, SEVERAL, VALUE
+from mcts_math.answer.reply.equations import right_side
+from mcts_math.answer.text.vocabulary import NUMBER_WORDS
+
+ASIDE: Final = re.compile(
+    r"(?<=[.!$])\s+\([^()]{1,300}\)\Z|\s\((?:[\d.]+\\?%|[^()]{0,80}(?<![\\a-z])[a-z]{2,}[^()]{0,80})\)(?=\W{0,3}\Z)"
+)
+_REASON: Final = re.compile(
+    r",? (?:because|since|of which|which (?:occurs|happens|is (?:attained|achieved|obtained))) .*\Z|, for which .*\Z"
+    r"|, (?:attained|achieved|reached|occurring) (?:at|when|for|by) .*\Z|, as (?=[\d$(]).*\Z|, with [^=]*\\ne.*\Z"
+    r"|(?:,? and|,) not (?=[$\d-])[^,]*\Z",
+    re.DOTALL,
+)
+_BOLD: Final = re.compile(r"\*\*(?=\S)((?=[^*\n]*(?:\d|[$\\]))[^*\n]{1,120}|\(?[A-Z]\)?)(?<=\S)\*\*")
+_BESIDE: Final = re.compile(r"[,;(]| (?:since|because|out of|for|when|if|as)\b")
+_JOINT: Final = re.compile(r"(?:,|, and|, or| and| or|、|和|) ?")
+CONCLUDES: Final = (
+    r"(?:(?:therefore|thus|so|hence|then|consequently|in conclusion|finally|overall|altogether|in total)\b"
+    r"|it follows that\b|(?:decision|conclusion|verdict|solution|final|tl;dr|result)(?=:)|this (?:gives|means)\b"
+    r"|we (?:get|find|obtain|have|conclude)\b|(?:donc|also|somit|por (?:lo )?tanto|portanto|quindi|dus)\b"
+    r"|因此|所以|故|综上)"
+)
+_START: Final = re.compile(rf"\W{{0,4}}(?:{CONCLUDES}[,:，]{{0,2}}\s*(?:that )?){{1,2}}", re.IGNORECASE)
+_SETS_OUT: Final = re.compile(r"\W*(?:let|given|suppose|hint|plan|consider|assume|next|recall|step \d+)\b(?! by)", re.I)
+_CLAUSE: Final = re.compile(r"(?:,| and)? (?:so|therefore|hence|thus|consequently|then)\b[,:]? ")
+_STATES: Final = re.compile(r"(?:the|its|our|adding|dividing|multiplying)\b|[\w ]{1,40} gives\b", re.IGNORECASE)
+UNSETTLED: Final = re.compile(  # no claim, or one on a condition
+    r"\b(?:let|consider|suppose|assum\w+|(?:we|you) need|need to|want|must|if|would|maybe|perhaps|try|next|first|not"
+    r"|never|cannot|can't|isn't|don't|cases?|steps?|known?|knew|given(?! by)|where|when|unless|except|least|most"
+    r"|more|less|fewer|greater|smaller|larger than|between|attained|remainder when|using|formula|example)\b|\?"
+    r"|\b(?:i|we)(?:'ll| will)\b|\bsuffices\b|设|如果|若|\A(?:plug|use|write|apply|integrate|substitute)\b",
+    re.IGNORECASE,
+)
+_UNREAL: Final = re.compile(
+    r"\b(?:[Ww]ould|[Cc]ould|[Mm]ight|may|contradiction|impossible)\b(?! be left)"
+    r"|\A(?:we )?(?:add|subtract|multiply|divide|plug|substitute|compute|solve|take|square)\b"
+    r"(?!.*(?:=|\b(?:get|gives?|giving|obtain|is|yields?)\b))"
+)
+_LIMITED: Final = re.compile(
+    rf"{VALUE},? (?:when|where|at|if|attained)\b"
+    rf"|(?<!,)(?<!but) (?:not|cannot|can't|isn't)(?: (?:be|equal(?: to)?))? {VALUE}\Z"
+)
+_SUBJECT: Final = re.compile(
+    rf"{VALUE} (?:is|are|was|has|have|divides?|holds?|must|can|does|lies?|\w+verges)\b(?! the only)"
+    rf"|{VALUE}(?: \w+){{1,4}} is [A-Z]"
+)
+_ADVERBS: Final = r"(?: that| worth| approximately| about| roughly| exactly| only| therefore| then)*"
+_ENDS: Final = re.compile(
+    r"(?:\A(?![^ ]{1,300} (?!and |or )[a-z])"
+    r"|\b(?:(?:is|are|be)(?: at| given by)?|equals|get|gives?|yield|find|obtain|(?:written|expressed) as"
+    r"|(?:tend|diverge|converge)s? to|(?:es|est|ist|è|é|beträgt|vale)(?: donc| also)?(?: de)?)\b:?"
+    rf"{_ADVERBS}|(?<![<>!])[=≈]|是|为|等于) ?({SEVERAL})(?: [a-z/]{{1,20}}){{0,4}}\Z"
+)
+_COMPUTED: Final = re.compile(  # 240/60 = 4 hours
+    rf"[=≈] ?({AMOUNT})(?![A-Za-z0-9_.=])(?: of)?(?: [a-z]{{1,3}}/[a-z]{{1,4}})?(?:[ -][A-Za-z'’]{{1,20}}){{0,12}}"
+    r"(?<! to)(?<! the)(?<! a)(?<! of)(?<! and)(?<! is)[.!]?\Z"
+)
+_OPERATION: Final = re.compile(r"\d[^=\n]{0,60}?[-+*/×·÷x–−] ?[($]{0,2}\.?\d[^=\n]*\Z")
+_UNKNOWN: Final = re.compile(r"(?<![A-Za-z'’])[a-wyzA-Z](?![A-Za-z'’])|\dx|\bx(?! ?[\d$(])|\$[^$]*[a-zA-Z\\]|\?")
+_OUTCOME: Final = re.compile(  # in words
+    r"\b(?:((?:does|do) not exist|doesn't exist)|(?:has|have|there (?:is|are)) "
+    r"(no (?:real |such )?(?:solutions?|roots?))|(?:has|have|there are) (infinitely many(?: solutions)?))\Z"
+)
+_SPELLED: Final = re.compile(rf"\b(?:is|are|equals) (?:exactly |only )?({'|'.join(NUMBER_WORDS)})\Z", re.IGNORECASE)
+_WHERE: Final = re.compile(
+    r",? where \$?[a-z]\$?(?: ?\\in[^.=]{1,40}| is (?:an|any) (?:[a-z]{1,20} )?(?:integer|number|constant))\.?\Z"
+)
+_MAIN: Final = re.compile(r", (?:the|it|he|she|they|we|there|each|his|her|their|our|its)\b[^,]*\Z")
+_FORMULA: Final = re.compile(r"(?<!\$)(\$[^$\n=]{1,200}=[^$\n]{1,300}\$)(?: [a-z]{1,20}){0,4}\Z")
+_LETTER: Final = re.compile(r"\$?(?:\\[a-z]{2,9}|[A-Za-z]|\([a-z, ]{3,9}\))(?:_\{?\w{1,5}\}?)?(?:\([A-Za-z]\))? ?=")
+_INDEX: Final = re.compile(r"_(?:\{[^{}]{0,30}\}|\w)")
+_COMPLETE: Final = (".", "!", "。", "$", r"\)", "**")
+
+
+def stated(sentence: str) -> str | None:
+    """What a sentence comes to: its bold values, or the one number or formula that it states; None without such."""
+    sentence = _WHERE.sub(".", ASIDE.sub("", sentence))
+    if (bold := bold_values(sentence)) is not None:
+        return bold
+    complete = sentence.endswith(_COMPLETE)
+    sentence = sentence.replace("**", "")
+    if (computed := _COMPUTED.search(sentence)) is not None:
+        operation = _OPERATION.search(sentence[max(computed.start() - 120, 0) : computed.start()])
+        if operation is not None and _UNKNOWN.search(operation[0]) is None:
+            return computed[1].strip("$")
+    start = _START.match(sentence)
+    headed = start is not None and ":" in start[0]
+    if not headed and not complete:
+        return None
+    said = sentence[start.end() if start is not None else 0 :].rstrip(".!。 ")
+    *reasons, claim = _CLAUSE.split(_REASON.sub("", said))
+    if _LIMITED.search(claim) is not None or _UNREAL.search(claim) is not None:
+        return None
+    outcome = _OUTCOME.search(claim)
+    if outcome is not None and UNSETTLED.search(claim[: outcome.start()]) is None:
+        return "".join(outcome.groups(""))
+    plain = bool(reasons) or start is not None or UNSETTLED.search(claim) is None
+    ended = _ENDS.search(claim) if plain or _STATES.match(claim) is not None else None
+    if ended is not None:
+        return _several(ended[1], sentence)
+    if plain and (spelled := _SPELLED.search(claim)) is not None:
+        return spelled[1]
+    if _SETS_OUT.match(claim) is not None:
+        return None
+    if (formula := _FORMULA.search(claim)) is not None:  # whatever its sentence says before the last comma
+        clause = claim[: formula.start()].rsplit(", ", 1)[-1]
+        return right_side(formula[1], sentence) if plain or UNSETTLED.search(clause) is None else None
+    main = _MAIN.search(claim)
+    if main is not None and ONE.search(main[0]) is not None:
+        claim = main[0]
+    values = ONE.findall(claim) if plain and _SUBJECT.search(claim) is None else []
+    if len(values) == 1 and re.search(r"\d", _INDEX.sub("", values[0])) is not None:
+        return right_side(values[0], sentence)
+    return claim if headed and len(claim.split()) < 6 else None
+
+
+def _several(said: str, sentence: str) -> str:
+    """Values in a row: all of them where all are equations for letters, or none is an equation; else the last."""
+    values = ONE.findall(said)
+    labelled = [_LETTER.match(value) is not None for value in values]
+    if any("=" in value for value in values) and not all(labelled) and (" or " not in said or ", or " in said):
+        values = values[-1:]
+    return (" or " if " or " in said else ", ").join(right_side(value, sentence) for value in values)
+
+
+def bold_values(sentence: str) -> str | None:
+    """The values that a sentence sets in bold, where it has no other beside them."""
+    bold = list(_BOLD.finditer(sentence))
+    if not bold or sentence.endswith("?") or UNSETTLED.search(sentence[: bold[0].start()]) is not None:
+        return None
+    gaps = [sentence[one.end() : other.start()] for one, other in itertools.pairwise(bold)]
+    after = _BESIDE.split(sentence[bold[-1].end() :], maxsplit=1)[0]
+    if not all(map(_JOINT.fullmatch, gaps)) or ONE.search(after) is not None:
+        return None
+    said = [(stated(f"{run[1]}.") if len(run[1].split()) > 5 else None) or right_side(run[1], sentence) for run in bold]
+    return ", ".join(said)
