@@ -8,6 +8,7 @@ from fractions import Fraction
 from typing import Final
 
 from mcts_math.answer.parse.tokens import Scanner, UnreadableError
+from mcts_math.answer.text.units import MEASURED
 from mcts_math.answer.text.vocabulary import CURRENCIES, NUMBER_WORDS
 
 _MAX_EXPONENT: Final = 20_000
@@ -21,9 +22,6 @@ _ORDINAL: Final = re.compile(
     rf"\s*(?:(?:\^\{{?|\{{)(?:\\(?:text|mathrm)\s*\{{)?\s*|\\(?:text|mathrm)\s*\{{\s*)?{_SUFFIX}\s*\}}?\}}?"
 )
 _CURRENCY: Final = rf"\s*(?:\\(?:euro|pounds|yen|rupee)|US\\?\$|Rs|\b(?:{CURRENCIES})\b)"
-_MEASURED: Final = (  # a unit that makes a single decimal comma plain
-    r"\s*(?:\\(?:text|mathrm)\s*\{\s*)?(?:(?:[kcdmμn]?m|[kmμ]?g|[km]?[JWNVA]|[mcd]?[lL]|km/h|h|min|s)(?![a-zA-Z])|\\?%|°)"
-)
 _DOTS: Final = r"\s*(?:\.{3}|\\[lc]?dots\b)"
 _ELLIPSIS: Final = re.compile(_DOTS)
 _BASES: Final = {word: value for word, value in NUMBER_WORDS.items() if 2 <= value <= 16}
@@ -84,7 +82,7 @@ _FORMS: Final[tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], Fraction | 
 _FOREIGN: Final = re.compile(
     r"(?<![\d.,'])(?:\d{1,3}(?:\.\d{3})+,\d+(?![\d.,])|\d{1,3}(?:\.\d{3}){2,}(?![\d.,])|\d{1,3}(?:'\d{3})+(?![\d,'])"
     rf"|\d+(?:_\d{{3}})+(?![\d_])|\d{{1,3}}(?: \d{{3}}){{1,3}}(?!\d| ?[/^]| \d|[.,]\d)|\d+,\d\d(?={_CURRENCY})"
-    rf"|\d+,\d{{1,2}}(?={_MEASURED}))"
+    rf"|\d+,\d{{1,2}}(?=\s*(?:\\(?:text|mathrm)\s*\{{\s*)?{MEASURED}))"
 )
 
 _DROPPED: Final = str.maketrans("", "", "'_ ")

@@ -6,17 +6,27 @@ import re
 from typing import Final
 
 AMOUNT: Final = (
-    r"[-−]?(?:\\?\$|[€£¥])?(?:\d{1,9} (?=\d{1,9}/\d))?\d{1,30}(?:,\d{3}){0,9}(?:\.\d{1,30})?"
+    r"[-−]?(?:\\?\$|[€£¥])?(?:\d{1,9} (?=\d{1,9}/\d))?(?:\d{1,30}(?:,\d{3}){0,9}(?:\.\d{1,30})?[½⅓⅔¼¾⅛⅜⅝⅞]?"
+    r"|[½⅓⅔¼¾⅛⅜⅝⅞])"
     r"(?:/\d{1,30}|(?::\d{1,6}){1,3}(?: [AaPp]\.?[Mm])?| ?[×x] ?10\^\{?-?\d{1,3}\}?)?"
     r"(?:\\?%| (?:percent|thousand|million|billion|trillion)(?![a-z]))?"
 )
 _TERM: Final = r"(?:\d{1,9}(?:\.\d{1,9}|/\d{1,9})?(?:[a-z]|(?![\w.]))|[a-z])(?:\^\d|[²³])?(?![A-Za-z])"
-_SPELT: Final = (  # y = 2x + 5, x > 3
-    rf"[a-zA-Z](?:\([a-z]\))? ?= ?[-−]?{_TERM}(?: ?[-+−] ?{_TERM}){{1,6}}"
+_MEASURED: Final = (  # 2 hours and 15 minutes
+    r"\d{1,4} (?:hours?|minutes?|feet|foot|pounds?|dollars?|years?|weeks?|days?|meters?)(?:,| and|, and)? \d{1,4}"
+    r" (?:minutes?|seconds?|inch(?:es)?|ounces?|cents?|months?|days?|hours?|centimeters?)"
+)
+_SPELT: Final = (  # y = 2x + 5, 3n - 1, a⁵b³, x > 3, 2 < x < 7
+    rf"(?:[a-zA-Z](?:\([a-z]\))? ?= ?)?(?=[-−]?[\d.]*(?:[a-z]"
+    rf"| ?[-+−] ?[\d.]*[a-z]))[-−]?{_TERM}(?: ?[-+−] ?{_TERM}){{1,6}}"
+    r"|(?=[a-z\d]{1,9}[²³⁰¹⁴-⁹])(?!\d{0,9}(?:[cdkm]?m|in|ft|yd|mi"
+    r"|s)[²³])\d{0,9}(?:[a-z][²³⁰¹⁴-⁹]{0,3}){1,6}(?![A-Za-z])"
+    rf"|{AMOUNT} ?[<≤]=? ?[a-z] ?[<≤]=? ?{AMOUNT}|{_MEASURED}"
     rf"|[a-z] ?(?:[<>]=?|[≤≥≠]) ?{AMOUNT}(?![A-Za-z0-9_.!^*/])"
 )
 VALUE: Final = (
-    rf"(?:{_SPELT}|(?:[a-zA-Z] ?= ?)?(?:[(\[]{AMOUNT}(?:, ?{AMOUNT}){{1,3}}[)\]]"
+    rf"(?:{_SPELT}|(?:[a-zA-Z] ?= ?)?(?:(?:[(\[]{AMOUNT}(?:, ?{AMOUNT}){{1,3}}[)\]]"
+    rf"|{{{AMOUNT}(?:, ?{AMOUNT}){{0,30}}}})"
     r"|(?<!\\)\$\$?[^$\n]{1,300}\$\$?|\\\((?:(?!\\\))[^\n]){1,300}\\\)"
     rf"|(?:[\d(.$][\d ()+*/×·÷$%,.x-]{{0,80}}= ?){{0,3}}{AMOUNT}(?![A-Za-z0-9_.!])))"
 )

@@ -33,7 +33,7 @@ _PART: Final = re.compile(
     re.IGNORECASE,
 )
 _LABEL: Final = re.compile(
-    r"(?:\A|\n|[.:;,!?]\s|\b(?:and|while) )\s{0,3}(?:and |while |but )?(?:the |its )?"
+    r"(?:\A|\n|[.:;,!?]\s|\b(?:and|while) )\s{0,3}(?:[-•] )?(?:and |while |but )?(?:the |its )?"
     r"([a-z](?:[\w'-]| (?=\w)){0,40}(?:\(\w\))?)\s?(is|=|:|are|equals)\s{0,3}\Z",
     re.IGNORECASE,
 )

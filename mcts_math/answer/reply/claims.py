@@ -8,15 +8,20 @@ from typing import Final
 
 from mcts_math.answer.reply.amounts import AMOUNT, ONE, SEVERAL, VALUE
 from mcts_math.answer.reply.equations import right_side
+from mcts_math.answer.text.units import MEASURED
 from mcts_math.answer.text.vocabulary import NUMBER_WORDS
 
 ASIDE: Final = re.compile(
     r"(?<=[.!$])\s+\([^()]{1,300}\)\Z|\s\((?:[\d.]+\\?%|[^()]{0,80}(?<![\\a-z])[a-z]{2,}[^()]{0,80})\)(?=\W{0,3}\Z)"
 )
 _REASON: Final = re.compile(
-    r",? (?:because|since|of which|which (?:occurs|happens|is (?:attained|achieved|obtained))) .*\Z|, for which .*\Z"
+    r",? (?:(?:because|since)(?!.*, \$?[a-z]\$? ?=)|of which|which (?:occurs|happens|is (?:attained|achieved"
+    r"|obtained))) .*\Z|, for which .*\Z"
     r"|, (?:attained|achieved|reached|occurring) (?:at|when|for|by) .*\Z|, as (?=[\d$(]).*\Z|, with [^=]*\\ne.*\Z"
-    r"|(?:,? and|,) not (?=[$\d-])[^,]*\Z",
+    r"|(?:,? and|,) not (?=[$\d-])[^,]*\Z"
+    r"|,? for (?:every|all|any|each) (?:(?:positive|natural|non-?negative|real|odd|even|integer) )*(?:integers?"
+    r"|numbers?|\$?[a-z]\$?)"
+    r"(?: \$?[a-z]\$?)?\Z",
     re.DOTALL,
 )
 _BOLD: Final = re.compile(r"\*\*(?=\S)((?=[^*\n]*(?:\d|[$\\]))[^*\n]{1,120}|\(?[A-Z]\)?)(?<=\S)\*\*")
@@ -29,13 +34,18 @@ CONCLUDES: Final = (
     r"|因此|所以|故|综上)"
 )
 _START: Final = re.compile(rf"\W{{0,4}}(?:{CONCLUDES}[,:，]{{0,2}}\s*(?:that )?){{1,2}}", re.IGNORECASE)
-_SETS_OUT: Final = re.compile(r"\W*(?:let|given|suppose|hint|plan|consider|assume|next|recall|step \d+)\b(?! by)", re.I)
-_CLAUSE: Final = re.compile(r"(?:,| and)? (?:so|therefore|hence|thus|consequently|then)\b[,:]? ")
+_SETS_OUT: Final = re.compile(
+    r"\W*(?:let|given|suppose|hint|plan|consider|assume|next|recall|where|step \d+)\b(?! by)", re.I
+)
+_CLAUSE: Final = re.compile(
+    r"(?:,| and)? (?:so|therefore|hence|thus|consequently|then)\b[,:]? |(?<!\\); |，(?:所以|因此|故|则)"
+)
 _STATES: Final = re.compile(r"(?:the|its|our|adding|dividing|multiplying)\b|[\w ]{1,40} gives\b", re.IGNORECASE)
 UNSETTLED: Final = re.compile(  # no claim, or one on a condition
-    r"\b(?:let|consider|suppose|assum\w+|(?:we|you) need|need to|want|must|if|would|maybe|perhaps|try|next|first|not"
+    r"\b(?:let|consider|suppose|assum\w+|(?<!all )(?:we|i|you) (?:still )?(?:need|have to)(?! [\d$])|need to|want"
+    r"|must|if|would|maybe|perhaps|try|next|first|not"
     r"|never|cannot|can't|isn't|don't|cases?|steps?|known?|knew|given(?! by)|where|when|unless|except|least|most"
-    r"|more|less|fewer|greater|smaller|larger than|between|attained|remainder when|using|formula|example)\b|\?"
+    r"|(?<!\d )more|less|fewer|greater|smaller|larger than|between|attained|remainder when|using|formula|example)\b|\?"
     r"|\b(?:i|we)(?:'ll| will)\b|\bsuffices\b|设|如果|若|\A(?:plug|use|write|apply|integrate|substitute)\b",
     re.IGNORECASE,
 )
@@ -55,36 +65,52 @@ _SUBJECT: Final = re.compile(
 _ADVERBS: Final = r"(?: that| worth| approximately| about| roughly| exactly| only| therefore| then)*"
 _ENDS: Final = re.compile(
     r"(?:\A(?![^ ]{1,300} (?!and |or )[a-z])"
-    r"|\b(?:(?:is|are|be)(?: at| given by)?|equals|get|gives?|yield|find|obtain|(?:written|expressed) as"
+    r"|\b(?:(?:is|are|be)(?: at| given by| equal to)?|leaving(?: \w{2,5})?(?: with)?|equals|get|gives?|yield|find"
+    r"|obtain|(?:written|expressed) as"
     r"|(?:tend|diverge|converge)s? to|(?:es|est|ist|è|é|beträgt|vale)(?: donc| also)?(?: de)?)\b:?"
-    rf"{_ADVERBS}|(?<![<>!])[=≈]|是|为|等于) ?({SEVERAL})(?: [a-z/]{{1,20}}){{0,4}}\Z"
+    rf"{_ADVERBS}|(?<![<>!])[=≈]|是|为|等于) ?({SEVERAL})(?: [A-Za-z/][A-Za-z/²³]{{0,19}}){{0,4}}\Z"
 )
 _COMPUTED: Final = re.compile(  # 240/60 = 4 hours
-    rf"[=≈] ?({AMOUNT})(?![A-Za-z0-9_.=])(?: of)?(?: [a-z]{{1,3}}/[a-z]{{1,4}})?(?:[ -][A-Za-z'’]{{1,20}}){{0,12}}"
+    rf"[=≈] ?({AMOUNT})(?![A-Za-z0-9_.=])(?: of)?(?: [a-z]{{1,3}}(?:/[a-z]{{1,4}}"
+    rf"|[²³]))?(?:[ -](?:[A-Za-z'’]{{1,20}}|\d{{1,3}}(?= [a-z]))){{0,12}}"
     r"(?<! to)(?<! the)(?<! a)(?<! of)(?<! and)(?<! is)[.!]?\Z"
 )
 _OPERATION: Final = re.compile(r"\d[^=\n]{0,60}?[-+*/×·÷x–−] ?[($]{0,2}\.?\d[^=\n]*\Z")
 _UNKNOWN: Final = re.compile(r"(?<![A-Za-z'’])[a-wyzA-Z](?![A-Za-z'’])|\dx|\bx(?! ?[\d$(])|\$[^$]*[a-zA-Z\\]|\?")
 _OUTCOME: Final = re.compile(  # in words
     r"\b(?:((?:does|do) not exist|doesn't exist)|(?:has|have|there (?:is|are)) "
-    r"(no (?:real |such )?(?:solutions?|roots?))|(?:has|have|there are) (infinitely many(?: solutions)?))\Z"
+    r"(no (?:real |such )?(?:solutions?|roots?))|(?:has|have|there are) (infinitely many(?: solutions)?)"
+    r"|(?:statement|claim|assertion|proposition) is (?:therefore )?(true|false)|(?:function|number|it) is (even|odd"
+    r"|prime|irrational|rational))\Z"
+    r"|\A(yes|no),"
 )
-_SPELLED: Final = re.compile(rf"\b(?:is|are|equals) (?:exactly |only )?({'|'.join(NUMBER_WORDS)})\Z", re.IGNORECASE)
+_SPELLED: Final = re.compile(
+    rf"(?:\b(?:is|are|equals) (?:exactly |only )?|\A)(?!one )({'|'.join(NUMBER_WORDS)})(?: (?!of\b)[a-z][^$\d]*)?\Z",
+    re.IGNORECASE,
+)
+_COMMA: Final = re.compile(rf"(?<![\d,])(\d{{1,9}}),(\d{{1,2}})(?= ?{MEASURED})")  # of a decimal
 _WHERE: Final = re.compile(
     r",? where \$?[a-z]\$?(?: ?\\in[^.=]{1,40}| is (?:an|any) (?:[a-z]{1,20} )?(?:integer|number|constant))\.?\Z"
 )
 _MAIN: Final = re.compile(r", (?:the|it|he|she|they|we|there|each|his|her|their|our|its)\b[^,]*\Z")
+_DURING: Final = re.compile(  # when it holds, which is no answer beside another value
+    r",? ?\b(?:[Aa]fter|(?:at|by) the end of|[Ii]n|during|over|within|for|every|each|per) (?:the |all |these |those "
+    r"|first |last )*"
+    r"\d{1,4} (?:seconds?|minutes?|hours?|days?|weeks?|months?|years?)\b"
+)
 _FORMULA: Final = re.compile(r"(?<!\$)(\$[^$\n=]{1,200}=[^$\n]{1,300}\$)(?: [a-z]{1,20}){0,4}\Z")
 _LETTER: Final = re.compile(r"\$?(?:\\[a-z]{2,9}|[A-Za-z]|\([a-z, ]{3,9}\))(?:_\{?\w{1,5}\}?)?(?:\([A-Za-z]\))? ?=")
+_ITALIC: Final = re.compile(r"([*_])(?=[^\s*_])((?:(?!\1).)*)\1")
 _INDEX: Final = re.compile(r"_(?:\{[^{}]{0,30}\}|\w)")
 _COMPLETE: Final = (".", "!", "。", "$", r"\)", "**")
 
 
 def stated(sentence: str) -> str | None:
     """What a sentence comes to: its bold values, or the one number or formula that it states; None without such."""
-    sentence = _WHERE.sub(".", ASIDE.sub("", sentence))
+    sentence = _COMMA.sub(r"\1.\2", _WHERE.sub(".", ASIDE.sub("", sentence)))
     if (bold := bold_values(sentence)) is not None:
         return bold
+    sentence = _ITALIC.sub(r"\2", sentence) if _ITALIC.fullmatch(sentence) is not None else sentence
     complete = sentence.endswith(_COMPLETE)
     sentence = sentence.replace("**", "")
     if (computed := _COMPUTED.search(sentence)) is not None:
@@ -97,27 +123,29 @@ def stated(sentence: str) -> str | None:
         return None
     said = sentence[start.end() if start is not None else 0 :].rstrip(".!。 ")
     *reasons, claim = _CLAUSE.split(_REASON.sub("", said))
-    if _LIMITED.search(claim) is not None or _UNREAL.search(claim) is not None:
-        return None
     outcome = _OUTCOME.search(claim)
     if outcome is not None and UNSETTLED.search(claim[: outcome.start()]) is None:
         return "".join(outcome.groups(""))
+    if _LIMITED.search(claim) is not None or _UNREAL.search(claim) is not None:
+        return None
+    if start is None and not reasons and _SETS_OUT.match(said) is not None:
+        return None
     plain = bool(reasons) or start is not None or UNSETTLED.search(claim) is None
     ended = _ENDS.search(claim) if plain or _STATES.match(claim) is not None else None
     if ended is not None:
         return _several(ended[1], sentence)
-    if plain and (spelled := _SPELLED.search(claim)) is not None:
+    if plain and ONE.search(claim) is None and (spelled := _SPELLED.search(claim)) is not None:
         return spelled[1]
-    if _SETS_OUT.match(claim) is not None:
-        return None
     if (formula := _FORMULA.search(claim)) is not None:  # whatever its sentence says before the last comma
         clause = claim[: formula.start()].rsplit(", ", 1)[-1]
         return right_side(formula[1], sentence) if plain or UNSETTLED.search(clause) is None else None
     main = _MAIN.search(claim)
     if main is not None and ONE.search(main[0]) is not None:
         claim = main[0]
+    if ONE.search(rest := _DURING.sub("", claim)) is not None:
+        claim = rest
     values = ONE.findall(claim) if plain and _SUBJECT.search(claim) is None else []
-    if len(values) == 1 and re.search(r"\d", _INDEX.sub("", values[0])) is not None:
+    if len(values) == 1 and re.search(r"[\d½-⅞]", _INDEX.sub("", values[0])) is not None:
         return right_side(values[0], sentence)
     return claim if headed and len(claim.split()) < 6 else None
 

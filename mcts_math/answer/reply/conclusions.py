@@ -6,14 +6,15 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
-from mcts_math.answer.reply.amounts import ONE
+from mcts_math.answer.reply.amounts import ONE, VALUE
 from mcts_math.answer.reply.claims import ASIDE, CONCLUDES, UNSETTLED, bold_values, stated
 from mcts_math.answer.reply.equations import right_side
 
 _MAX_LENGTH: Final = 2000  # characters that are looked at
 _FAREWELL: Final = re.compile(  # to the user
     r"(?:\A|(?<=\S)\s+)[*_(]{0,3}(?:would you|let me know|do you|feel free|(?:i )?hope|if you|is there anything"
-    r"|(?:i'm |i am )?happy to|that(?:'s| is) (?:the|our) (?:final )?(?:solution|answer)\b|this completes|q\.?e\.?d\b"
+    r"|(?:i'm |i am )?happy to|(?:that|this)(?:'s| is) (?:the|our) (?:final )?(?:solution|answer|result)\b"
+    r"|(?:that|this) completes|this is because|great job|well done|good luck|q\.?e\.?d\b"
     r"|as (?:desired|required|claimed|before|above|needed|expected)\b)[^\n]{0,200}\Z",
     re.IGNORECASE,
 )
@@ -26,13 +27,18 @@ _NOTES: Final = re.compile(  # under a heading of their own
     re.IGNORECASE | re.DOTALL,
 )
 _DENIED: Final = re.compile(r", (?:and )?not \*\*[^*\n]{1,80}\*\*(?=[.!]?\Z)")
+_UNDERLINED: Final = re.compile(r"(?<!\w)__(?=\S)([^_\n]{1,80}?)(?<=\S)__(?!\w)")
 ORNAMENT: Final = re.compile(
-    r"\s{0,3}(?:[✓✔✅☑∎■□✨☺❤️\U0001f300-\U0001faff]|\$?\\(?:square|blacksquare|checkmark|qed)\$?|</solution>){1,5}\s{0,9}\Z"
+    r"\s{0,3}(?:[✓✔✅☑∎■□✨☺❤️\U0001f300-\U0001faff]|\$?\\(?:square|blacksquare|checkmark|qed)\$?|</solution>"
+    r"|\n-{3,9}){1,5}\s{0,9}\Z"
 )
 _ITEM: Final = re.compile(
     r"\s{0,5}(?:[-*•] )?(?:(?P<part>\**\(?(?:part )?\(?(?:(?-i:[a-h])|[ivx]{1,3}|\d{1,2})[).:]{1,2}\**)|(?<=[-*•] )"
     r"|(?=\*\*[^*\n:]{1,40}(?::\*\*|\*\*:))|(?=\$?[a-z]\$? ?=))\s*(?P<said>.*)",
     re.IGNORECASE,
+)
+_HEADED: Final = re.compile(
+    r"\*\*(?!(?:given|known|note|step|hint|plan|let)\b)[^*\n:]{3,40}(?::\*\*|\*\*:)", re.IGNORECASE
 )
 _TOTAL: Final = re.compile(r"\W*(?:grand |final )?(?:total|answer|result)\b", re.IGNORECASE)
 _PREMISE: Final = re.compile(
@@ -54,6 +60,12 @@ _DISPLAY: Final = re.compile(
     r"(?:\\\]|\$\$|\\end\{(?:align|gather|equation|aligned)\*?\})[.,]?(?:\s+where [^.=\n]{1,150})?[. ]{0,3}\Z",
     re.DOTALL,
 )
+_LINE: Final = re.compile(  # of working, which is no sentence
+    rf"(?:\W{{0,3}}(?:the )?(?:grand |final )?(?:total|result|sum|answer)(?: is)?: "
+    rf"|(?:[a-zA-Z]|[A-Z]{{2,4}}(?:\([\d, ]{{1,20}}\)))? ?= ?)({VALUE})(?: [a-z]{{1,20}}){{0,2}}(?: \(ans\.?\))?",
+    re.IGNORECASE,
+)
+_MEANS: Final = re.compile(r"(?:\A|(?<=[.\n]))\W*using [^.\n]{1,120}\Z", re.IGNORECASE)  # of a computation
 _SENTENCES: Final = re.compile(
     r"(?<=[.?])\s+(?=\S)|(?<=[a-z]!)\s+(?=\S)|\n|(?<=。)(?=.)|(?<=\.\$)\s+(?=[A-Z])|(?:(?<=\$\$)|(?<=\\\]))\s*(?=[A-Z])"
 )
@@ -61,8 +73,10 @@ _SENTENCES: Final = re.compile(
 
 def set_apart(reply: str) -> str | None:
     """The values of the list that a reply ends with, or those in bold in its last sentence; None without such."""
-    text = _closed(reply.rstrip()[-_MAX_LENGTH:])
+    text = _UNDERLINED.sub(r"**\1**", _closed(reply.rstrip()[-_MAX_LENGTH:]))
     rows = _rows(reversed(text.split("\n")))[::-1]
+    if len(rows) == 1 and _HEADED.match(rows[0][0]) is not None:
+        return right_side(rows[0][1], rows[0][0])
     return _joined(rows) or bold_values(_SENTENCES.split(text)[-1])
 
 
@@ -76,6 +90,8 @@ def conclusion(reply: str) -> str | None:
     text = _closed(reply.rstrip()[-_MAX_LENGTH:])
     if text.endswith(("$$", r"\]")) or _DISPLAY.search(text) is not None:
         return _displayed(text)
+    if (line := _LINE.fullmatch(text.rsplit("\n", 1)[-1])) is not None:
+        return right_side(line[1], text)
     return stated(_SENTENCES.split(text)[-1])
 
 
@@ -135,5 +151,6 @@ def _displayed(text: str) -> str | None:
     if display is None:
         return None
     before = text[: display.start()].rstrip(" ,*\n")
+    before = _MEANS.sub("", before)
     unsettled = UNSETTLED.search(_SENTENCES.split(before)[-1]) is not None
     return None if unsettled or _LED.search(before[-200:]) is None else right_side(display[1], before[-200:])

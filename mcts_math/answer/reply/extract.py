@@ -13,7 +13,7 @@ from mcts_math.answer.reply.sentences import is_supposed, set_right, taken_back
 
 _CHOSEN: Final = re.compile(  # what is called the answer by its sentence
     r"(?:^|[.,;:!?] |\b(?:[Ss]o|[Tt]hus|[Hh]ence|[Tt]herefore|that),? )(?:[Tt]he )?"
-    r"(?:[Oo]ption |[Cc]hoice |[Aa]nswer )?\(?([A-Z])\)? is (?:the )?(?:correct|right)\b"
+    r"(?:[Oo]ption |[Cc]hoice |[Aa]nswer )?\(?([A-Z])\)? is (?:the )?(?:correct|right|(?:final |best )?answer)\b"
     r"|(?:\b(?:choose|pick|select|go with)\s(?:option |choice |answer )?|选(?:择)?\s?[:：]?\s?)\(?([A-Z])\)?"
     r"(?=[.,。]| (?:because|since|as|选项)\b|\s*$)"
     r"|(?:\b[Oo]nly |\b(?:[Tt]herefore|[Ss]o|[Tt]hus|[Hh]ence),? (?:it (?:is|must be) )?|\bit (?:is|must be) )"
@@ -23,7 +23,11 @@ _CHOSEN: Final = re.compile(  # what is called the answer by its sentence
     r"|\b(?:leaves|[Ii]t is|[Ii]t must be) (?:option )?\(?([A-Z])\)?(?=\.?\s*\Z|, not\b)"
     r"|(?<![\w.$-])(-?[\d.,/]{1,30}|\$[^$\n]{1,80}\$|\([A-Z]\)) (?:is the|as (?:the|my|our))"
     r" (?:final |correct |best )?answer\b"
-    r"|\b(?:is|matches|be) (?:option|choice|answer) \(?([A-Z])\)?(?=\.?\s*\Z)"
+    r"|\b(?:is|be|match(?:es)?|corresponds? to) (?:option|choice|answer) \(?([A-Z])\b\)?(?=\.?\s*\Z"
+    r"|\) [^.\n]{1,60}\.?\s*\Z)"
+    r"|\b(?:only|left with|I think it(?:'s| is)) (?:option |choice )?\(?([A-Z])\b\)?(?=[.,]|\s*\Z| (?:satisfies"
+    r"|works|fits|matches|is)\b)"
+    r"|\b[Aa]nswer:? \(([A-Z])\)\.?(?=\s*\Z)|\A\s{0,9}\(?([A-Z])\)? {0,3}\n\s{0,3}\n(?=[A-Z][a-z])"
     r"|\b(?:[Oo]ption|[Cc]hoice) \(?([A-Z])\)? is the (?:best|correct|right)\b"
     r"|\banswer ((?:cannot|can't) be determined|does not exist|doesn't exist)\b"
     r"|\A\s*\(?([A-Z])[.)](?: (?:(?!\([A-Z]\))[^\n]){1,100})?(?=\n\s*\n|\s*\Z)(?!.*(?:^|\. )\(?[A-Z][.)])",
@@ -55,7 +59,7 @@ _FIELD: Final = re.compile(
 )  # of JSON
 _CODE: Final = re.compile(r"```(?:python|py|c|cpp|java)\b.*?(?:```|\Z)", re.DOTALL)
 _NEXT_TURN: Final = re.compile(
-    r"(?<=\S)(?:\n\s?\n(?:(?:Human|User):|### Instruction)"
+    r"(?<=\S)(?:\n\s?\n(?:(?:Human|User|Question|Q|Problem):|### Instruction)"
     r"|(?:<\|(?:im_end|eot_id|end)\|>|</s>)\s{0,3}(?=<\||<s>|\[INST))"
 )
 _END_OF_TEXT: Final = re.compile(

@@ -29,7 +29,8 @@ MARK: Final = re.compile(
     rf"(?:, then,)?{_BOLD_MARK}"
     r"(?:(?:is|are|equals|(?:must|should|would|will) be)\b(?:\s*:)?|:)\s*(?:\*\*|__)?|(?<![^\W_])ans[.:]"
     r"|(?:^[ #*_]{0,9}|(?<=\d: ))(?:result[*_ ]{0,3}:(?:\*\*)?|answer[*_ ]{0,3}(?:=(?!=)|[-–—] ))"
-    r"|[【〖\[]答案[】〗\]][:：]?|(?:最终)?答案(?:选择)?\s?(?:\*\*)?(?:是(?!不)|为|：|:)+|故选\s?[:：]?"
+    r"|คำตอบ(?:คือ|:)|উত্তর(?:টি)?(?: হল| হলো|:)|\bjibu(?: ni|:)|[【〖\[]答案[】〗\]][:：]?"
+    r"|(?:最终)?答案(?:选择)?\s?(?:\*\*)?(?:是(?!不)|为|：|:)+|故选\s?[:：]?"
     rf"|(?<!\w)(?:{_ANSWER})(?: \w{{4,9}})?{_BOLD_MARK}"
     r"(?:[:：]|[은는は]| (?:(?:es|est|ist|lautet|è|é|är|هي|هو)\b|है) ?:?)(?:\s?\*\*)?"
     rf"|(?<!#)####(?!#)(?!\s{{0,9}}(?:{_HEADINGS})\b|[^\n]{{0,80}}[:：][ *_]{{0,9}}(?:\n|$))"
@@ -45,7 +46,7 @@ _FENCED: Final = re.compile(r"```[a-z]{0,12}\n?([^`]{1,300})```")
 NOTHING: Final = re.compile(  # said where the answer might stand
     r"(?:the |your )?(?:final )?answer|as follows|below|above|(?:easy|hard|simple) to \w+|\?+"
     r"|(?:step|problem|question|theorem|part|case|example) \d[^ ]{0,3}"
-    r"|(?:obtained|given|found|shown|computed) (?:by|from|in|as|below)\b.*",
+    r"|(?:obtained|given|found|shown|computed) (?:by|from|in|as|below|after|once|when)\b.*",
     re.IGNORECASE | re.DOTALL,
 )
 _BOLD: Final = re.compile(r"(?<![\w)*])\*\*([^*\n]{1,80})\*\*(?![\w(*])")
@@ -61,7 +62,7 @@ _COPULA: Final = re.compile(r" ?(?:입니다|이다|이에요|です|である|�
 _DENIED: Final = re.compile(
     r"\Anot [^,\n]{1,40},? but (?=\S)|, not (?=[$\\\d-]|\(?[A-Z]\)?\W{0,3}\Z).*\Z|\Anot (?=[$\\\d-]).*\Z", re.DOTALL
 )
-_BULLET: Final = re.compile(r"\A[-*] (?=\S)")
+_BULLET: Final = re.compile(r"\A[-*>] (?=\S)")
 _ADVERB: Final = re.compile(
     r"\A(?:(?:therefore|thus|hence|then|clearly|simply|indeed|just|donc|also|somit|entonces|quindi|dunque|portanto),?"
     r" (?=\S)|given by (?=[$\\\d])|(?:一共|总共|共)有? ?(?=\d)"
@@ -75,7 +76,7 @@ _CHOICE: Final = re.compile(
     r"|\\(?:text|textbf|mathrm|mathbf)\{\(([A-Z])\)\.?\}|\(?([A-Z])\)(?=\s|$|[.:])|\(?([A-Z])\)?[.:]?$)"
 )
 _STRAY: Final = re.compile(r"[^()\[\]]*[)\]]")
-_SENTENCE: Final = re.compile(r"[.!]\s+(?=[A-Z]|\([A-Z][a-z]+ )|[.!]$|。")
+_SENTENCE: Final = re.compile(r"[.!]\s+(?=[A-Z]|\([A-Z][a-z]+ )|[.!]$|[。।]")
 _ABBREVIATED: Final = re.compile(r"\b(?:[ap]\.m|[AP]\.M|St|Mt|Dr|Mr|Mrs|Ms)\.?$")
 _AFTERTHOUGHT: Final = re.compile(
     r",?\s+(?:which|because|since|assuming|rather than|instead of|as\s+(?:required|desired|expected))\b"
@@ -91,6 +92,9 @@ _DISPLAY: Final = re.compile(  # what follows is the end of a sentence, or a cla
     re.DOTALL,
 )
 _DOLLARS: Final = re.compile(r"\$+([^$]+)\$+\s*(?:[.!]|,(?=[^$\d]*$)|$)")
+_PREDICATE: Final = re.compile(
+    r"(?<=\d)((?: [a-z]{2,20}){1,2}) (?:were|was|are|is|will|have|has|remain)(?: [a-z]{1,20}){1,3}\.?\Z"
+)
 _UNFINISHED: Final = re.compile(r"\A\$[^$]*\\[a-z]{1,9}\{[^{}$]*\Z| (?:multiplied|divided) by\Z")  # cut in a formula
 _MAX_MARKED: Final = 5000  # characters behind a mark
 _MAX_TRIED: Final = 100  # marks that nothing follows
@@ -156,6 +160,7 @@ def clean(text: str) -> str | None:
     text = text.strip().strip("*_").strip()
     if _STRAY.fullmatch(text) is not None:  # [Answer: 60]
         text = text[:-1]
+    text = _PREDICATE.sub(r"\1", text)
     if (whole := _DOLLARS.fullmatch(text)) is not None:
         return whole.group(1).strip() or None
     choice = _CHOICE.match(text)

@@ -155,6 +155,11 @@ PERCENT: Final = Unit((("%", 1),))
 _RAISING: Final = {"square": 2, "sq": 2, "sq.": 2, "cubic": 3, "cu": 3, "cu.": 3}
 _RAISED: Final = {"squared": 2, "cubed": 3}
 _TEMPERATURES: Final = ("kelvin", "celsius")
+MEASURED: Final = (
+    r"(?:(?:[kcdmμn]?m|[kmμ]?g|[km]?[JWNVA]|[mcd]?[lL]|km/h|h|min|s|(?:Kilo|Zenti)?[Mm]etern?|Litern?|Kilogramm|Stunden?"
+    r"|Minuten?|[Ee]uros?|litres?|mètres?|heures?|litros?|metros?|horas?)(?![a-zA-Z])|\\?%|°|€)"
+)
+"""A unit behind a number, which makes a single comma in it a decimal comma."""
 _BELOW: Final = re.compile(r"/ ?\(([^()]{1,40})\)")  # J/(kg·K)
 _FACTOR: Final = re.compile(r"[^\s*·]+")
 _PLAINER: Final = tuple(
