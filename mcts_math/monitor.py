@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -22,19 +23,22 @@ class Totals:
     """Sums over the questions of this run."""
 
     questions: int = 0
+    answered: int = 0
     judged: int = 0
     correct: int = 0
     errors: int = 0
-    stopped: int = 0
+    stopped: Counter[str] = field(default_factory=Counter)  # by what cut them short
     tokens: int = 0
     first_error: str = ""
     begun: float = field(default_factory=time.monotonic)
 
     def add(self, solved: Solved) -> None:
         self.questions += 1
+        self.answered += bool(solved.tree.solutions)
         self.judged += solved.tree.task.can_be_judged or solved.tree.correct is not None
         self.correct += solved.tree.correct is True
-        self.stopped += bool(solved.tree.stopped)
+        if solved.tree.stopped:
+            self.stopped[solved.tree.stopped] += 1
         self.tokens += solved.cost.tokens
         if solved.error:
             self.errors += 1

@@ -55,8 +55,13 @@ def solve(
 
     Raises:
         MctsMathError: bad config or tasks, or a service that broke down before any question was done.
+        RuntimeError: called inside a running event loop.
     """
-    return asyncio.run(solve_async(config, tasks, on_solved=on_solved, **provided))
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(solve_async(config, tasks, on_solved=on_solved, **provided))
+    raise RuntimeError("An event loop runs here already: use `await solve_async(…)` in place of `solve(…)`.")
 
 
 async def solve_async(

@@ -17,6 +17,7 @@ from mcts_math.cost import Cost
 from mcts_math.errors import RecordError
 from mcts_math.monitor import Monitor, Totals
 from mcts_math.run import progress
+from mcts_math.run.cli import summarise
 from mcts_math.run.progress import Progress, describe
 from mcts_math.run.results import require_other_file
 from mcts_math.run.run import solve_file
@@ -36,6 +37,17 @@ def test_a_question_that_broke_down_counts_as_not_solved(task: Task) -> None:
     totals = Totals()
     totals.add(Solved(new_tree(task), Cost(), "the engine died"))
     assert (totals.judged, totals.accuracy, totals.errors) == (1, "accuracy 0/1 = 0.00%", 1)
+
+
+def test_the_last_lines_tell_what_has_no_answer_and_what_was_cut_by_what(tmp_path: Path) -> None:
+    totals = Totals()
+    for number, (stopped, error) in enumerate((("max_run_tokens", ""), ("max_run_tokens", ""), ("", ""), ("", "lost"))):
+        tree = new_tree(Task(str(number), "Q", ("7",)))
+        tree.stopped = stopped
+        tree.solutions = [0] if number == 2 else []
+        totals.add(Solved(tree, Cost(), error))
+    told = summarise(totals, tmp_path / "x.jsonl")
+    assert "\n2 have no answer\ncut short: 2 by max_run_tokens (" in told
 
 
 def test_a_log_shows_life_before_the_first_question_is_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -609,7 +609,7 @@ def test_the_answer_of_a_question_cut_short_is_judged(tmp_path: Path) -> None:
     totals = solve_file(config, qaf, out, report=lambda text: None, **services)  # type: ignore[arg-type]
     ((_, record),) = read_records(out)
     assert (record["stopped"], record["correct"]) == ("max_question_tokens", True)
-    assert (totals.stopped, totals.correct, totals.judged) == (1, 1, 1)
+    assert (totals.stopped.total(), totals.correct, totals.judged) == (1, 1, 1)
 
 
 def test_a_value_model_goes_through_a_program_too(tmp_path: Path) -> None:

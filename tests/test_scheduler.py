@@ -513,6 +513,14 @@ def test_an_error_of_all_trees_at_once_is_told_once(caplog: pytest.LogCaptureFix
     assert caplog.text == ""  # asyncio would tell of each exception that nobody looked at
 
 
+def test_inside_an_event_loop_solve_says_what_to_use() -> None:
+    async def cell() -> None:
+        solve(MCTS, [])
+
+    with pytest.raises(RuntimeError, match="await solve_async"):
+        asyncio.run(cell())
+
+
 def test_single_questions_come_and_go_each_with_bounds_and_a_session_of_its_own() -> None:
     """What a service asks of a scheduler: trees beside each other, one cancelled, one cut short, two of one id."""
     interpreter, tasks = EchoInterpreter(), make_tasks(questions(3))

@@ -196,6 +196,8 @@ def test_steps_of_a_budget_and_intervals() -> None:
     assert powers_of_two(32) == [1, 2, 4, 8, 16, 32]
     assert powers_of_two(20) == [1, 2, 4, 8, 16, 20]
     mean, (low, high) = share_interval([1.0, 0.0, 1.0, 0.0])
+    assert (mean, (low, high)) == (0.5, wilson_interval(2, 4))  # of one run
+    mean, (low, high) = share_interval([1.0, 0.5, 0.0, 0.5])
     assert (mean, low < 0.5 < high) == (0.5, True)
     assert share_interval([1.0] * 3) == (1.0, wilson_interval(3, 3))  # three questions prove no 100 %
     assert share_interval([0.0] * 3) == (0.0, wilson_interval(0, 3))

@@ -33,10 +33,11 @@ def normal_interval(scores: Sequence[float]) -> tuple[float, tuple[float, float]
 def share_interval(scores: Sequence[float]) -> tuple[float, tuple[float, float]]:
     """The same for scores in [0, 1], within which their interval lies; all of it without scores.
 
-    Where all questions score the same there is no spread to go by: the interval is then that of a proportion.
+    Of one run, whose questions are right or wrong, it is that of a proportion, and so it is where all questions score
+    the same, as there is no spread to go by.
     """
     mean, (low, high) = normal_interval(scores)
-    if _all_same(scores):
+    if scores and (set(scores) <= {0, 1} or _all_same(scores)):
         return mean, wilson_interval(mean * len(scores), len(scores))
     return (mean, (max(0.0, low), min(1.0, high))) if scores else (mean, (0.0, 1.0))
 

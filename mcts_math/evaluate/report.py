@@ -132,7 +132,7 @@ def _warnings(reports: Sequence[Report]) -> list[str]:
         if report.errors:
             lines.append(f"\n{report.path}: {report.errors} questions failed; run it again with --resume")
         if report.stopped:
-            lines.append(f"\n{report.path}: {report.stopped} questions were cut short, see `stopped`")
+            lines.append(f"\n{report.path}: questions that were cut short: {report.stopped} (see `stopped`)")
         if report.questions > report.top1.total:
-            lines.append(f"\n{report.path}: {report.questions - report.top1.total} questions have no known answer")
+            lines.append(f"\n{report.path}: questions without a known answer: {report.questions - report.top1.total}")
     return lines

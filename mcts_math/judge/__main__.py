@@ -64,7 +64,8 @@ def read_programs(path: Path, task_id: str | None, problems: Mapping[str, Proble
 def _known(task_id: str, problems: Mapping[str, Problem], where: str) -> str:
     if task_id not in problems:
         known = ", ".join(list(problems)[:5]) + ", …" * (len(problems) > 5)
-        raise TaskError(f"{where}: no problem {task_id!r}. Give one of {known}.")
+        missing = f"no problem {task_id!r}" if task_id else "no problem is named"
+        raise TaskError(f"{where}: {missing}. Give one of {known}.")
     return task_id
 
 

@@ -109,12 +109,11 @@ def summarise(totals: Totals, output: Path) -> str:
     speed = totals.tokens / totals.seconds
     count = "1 question" if totals.questions == 1 else f"{totals.questions} questions"
     lines = [f"{count} in {totals.seconds:.1f} s{accuracy}, {totals.tokens:,} tokens ({speed:,.0f}/s)"]
+    if totals.answered + totals.errors < totals.questions:
+        lines.append(f"{totals.questions - totals.errors - totals.answered} have no answer")
     if totals.stopped:
-        were = "was" if totals.stopped == 1 else "were"
-        lines.append(
-            f"{totals.stopped} {were} cut short: by max_total_time, max_question_tokens, max_question_samples or "
-            "max_run_tokens (raise it, 0 for no limit) or by the model's context; `stopped` in the results says which"
-        )
+        reasons = ", ".join(f"{number} by {reason}" for reason, number in totals.stopped.most_common())
+        lines.append(f"cut short: {reasons} (raise a limit of the config, 0 for none; see `stopped` in the results)")
     if totals.errors:
         lines.append(f"{totals.errors} failed and will be tried again with --resume; the first: {totals.first_error}")
     return "\n".join([*lines, f"results: {output}"])

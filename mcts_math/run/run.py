@@ -6,9 +6,11 @@ What can be wrong is found out in the order of its cost: config, questions, outp
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Callable, Sequence
 from contextlib import aclosing, closing
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 from tqdm import tqdm
@@ -146,14 +148,14 @@ async def _solve(
         results.begin(meta | {"interpreter": str(level or "not started")})
         progress.watch(scheduler, services)
 
-    stream = solve_stream(config, tasks, on_open=begin, report=report, **provided)
     with (
         closing(progress),
         tqdm(total=len(tasks), unit="q", disable=None, dynamic_ncols=True, smoothing=0.1) as bar,
     ):
         ticker = asyncio.create_task(progress.run(bar))
+        tell = report if bar.disable else partial(bar.write, file=sys.stderr)  # above the bar
         try:
-            async with aclosing(stream):
+            async with aclosing(solve_stream(config, tasks, on_open=begin, report=tell, **provided)) as stream:
                 async for solved in stream:
                     results.append(to_record(solved, config, form, source))
                     totals.add(solved)
@@ -162,6 +164,7 @@ async def _solve(
                     bar.update()
         finally:
             ticker.cancel()
+            progress.tell(bar)
     return totals
 
 

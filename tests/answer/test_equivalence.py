@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
@@ -137,3 +138,10 @@ def test_commands_that_lost_their_backslash_to_an_escape(text: str) -> None:
 def test_malformed_prints_differ(text: str) -> None:
     for gold in ("x=1,y=2", "(1,2),(3,4)", "144", "12\\text{ km/h}"):
         assert not is_equiv(gold, text)
+
+
+def test_numbers_are_answers_too() -> None:
+    assert is_equiv(5, "5.0")
+    assert is_equiv([1, 2.5], "5/2")
+    assert is_equiv("1/2", Fraction(1, 2))
+    assert not is_equiv(5, 6)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from fractions import Fraction
 from typing import Final, NamedTuple, TypeAlias
 
 from mcts_math.answer.parse.read import Reading, read, read_as_list
@@ -19,6 +20,8 @@ from mcts_math.answer.values.show import show
 from mcts_math.answer.verdict import DEFAULT_POLICY, Policy, Status, Verdict
 
 Gold: TypeAlias = str | Sequence[str]
+Answer: TypeAlias = str | float | Fraction
+Answers: TypeAlias = Answer | Sequence[Answer]
 
 _GROUPED: Final = re.compile(r"\d,\d{3}")
 _FIGURES: Final = (frozenset({"angle", "triangle", "ray", "line", "segment"}), frozenset({"times", "cdot"}))
@@ -34,11 +37,11 @@ class _Outcome(NamedTuple):
     pred: Reading
 
 
-def check(gold: Gold, pred: str, policy: Policy = DEFAULT_POLICY) -> Verdict:
+def check(gold: Answers, pred: Answer, policy: Policy = DEFAULT_POLICY) -> Verdict:
     """Compares an answer with the accepted one, or with each of several.
 
     Args:
-        gold: the accepted answer, or a list of accepted answers, any of which is right.
+        gold: the accepted answer (a text, or a number), or a list of accepted answers, any of which is right.
         pred: the answer to judge.
         policy: the rules where checkers disagree.
 
@@ -50,21 +53,22 @@ def check(gold: Gold, pred: str, policy: Policy = DEFAULT_POLICY) -> Verdict:
     return Verdict(outcome.status, outcome.reason, _shown(outcome.gold), _shown(outcome.pred))
 
 
-def is_equiv(gold: Gold, pred: str, policy: Policy = DEFAULT_POLICY) -> bool:
+def is_equiv(gold: Answers, pred: Answer, policy: Policy = DEFAULT_POLICY) -> bool:
     """Whether `check` says EQUAL."""
     return _judge(gold, pred, policy).status is Status.EQUAL
 
 
-def math_is_equiv(gold: Gold, pred: str) -> bool:
+def math_is_equiv(gold: Answers, pred: Answer) -> bool:
     """The name and semantics of the published evaluator: `gold` may be a list of accepted strings."""
     return is_equiv(gold, pred)
 
 
-def _judge(gold: Gold, pred: str, policy: Policy) -> _Outcome:
-    golds = (gold,) if isinstance(gold, str) else gold
+def _judge(gold: Answers, pred: Answer, policy: Policy) -> _Outcome:
+    golds = (gold,) if isinstance(gold, str) or not isinstance(gold, Sequence) else gold
+    pred = str(pred)
     best = _Outcome(Status.UNPARSED, "no accepted answer was given", read(""), read(pred))
     for accepted in golds:
-        outcome = _judge_one(accepted, pred, policy)
+        outcome = _judge_one(str(accepted), pred, policy)
         if outcome.status is Status.EQUAL:
             return outcome
         if best.status is Status.UNPARSED:
