@@ -8,7 +8,7 @@ from typing import Final
 AMOUNT: Final = (
     r"[-−]?(?:\\?\$|[€£¥])?(?:\d{1,9} (?=\d{1,9}/\d))?(?:\d{1,30}(?:,\d{3}){0,9}(?:\.\d{1,30})?[½⅓⅔¼¾⅛⅜⅝⅞]?"
     r"|[½⅓⅔¼¾⅛⅜⅝⅞])"
-    r"(?:/\d{1,30}|(?::\d{1,6}){1,3}(?: [AaPp]\.?[Mm])?| ?[×x] ?10\^\{?-?\d{1,3}\}?)?"
+    r"(?:/\d{1,30}|(?: ?: ?\d{1,6}){1,3}(?: [AaPp]\.?[Mm])?| ?[×x] ?10\^\{?-?\d{1,3}\}?)?"
     r"(?:\\?%| (?:percent|thousand|million|billion|trillion)(?![a-z]))?"
 )
 _TERM: Final = r"(?:\d{1,9}(?:\.\d{1,9}|/\d{1,9})?(?:[a-z]|(?![\w.]))|[a-z])(?:\^\d|[²³])?(?![A-Za-z])"
@@ -22,6 +22,8 @@ _SPELT: Final = (  # y = 2x + 5, 3n - 1, a⁵b³, x > 3, 2 < x < 7
     r"|(?=[a-z\d]{1,9}[²³⁰¹⁴-⁹])(?!\d{0,9}(?:[cdkm]?m|in|ft|yd|mi"
     r"|s)[²³])\d{0,9}(?:[a-z][²³⁰¹⁴-⁹]{0,3}){1,6}(?![A-Za-z])"
     rf"|{AMOUNT} ?[<≤]=? ?[a-z] ?[<≤]=? ?{AMOUNT}|{_MEASURED}"
+    r"|[-−]?\d{0,9}(?:√\(?\d{1,9}\)?|π)(?:/\d{1,9})?(?!\w)"
+    r"|(?:January|February|March|April|May|June|July|August|September|October|November|December) \d{1,2}(?:, \d{4})?"
     rf"|[a-z] ?(?:[<>]=?|[≤≥≠]) ?{AMOUNT}(?![A-Za-z0-9_.!^*/])"
 )
 VALUE: Final = (

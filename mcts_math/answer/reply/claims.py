@@ -18,27 +18,32 @@ _REASON: Final = re.compile(
     r",? (?:(?:because|since)(?!.*, \$?[a-z]\$? ?=)|of which|which (?:occurs|happens|is (?:attained|achieved"
     r"|obtained))) .*\Z|, for which .*\Z"
     r"|, (?:attained|achieved|reached|occurring) (?:at|when|for|by) .*\Z|, as (?=[\d$(]).*\Z|, with [^=]*\\ne.*\Z"
-    r"|(?:,? and|,) not (?=[$\d-])[^,]*\Z"
+    r"|(?:,? and|,) not (?:by )?(?=[$\d-])[^,]*\Z|,? (?:or|which is|that is,?) (?:approximately|about|roughly) .*\Z"
+    r"|, with (?:cent(?:er|re)|radius|dimensions)\b(?!.*, so\b).*\Z| with \d+ degrees of freedom\Z"
     r"|,? for (?:every|all|any|each) (?:(?:positive|natural|non-?negative|real|odd|even|integer) )*(?:integers?"
     r"|numbers?|\$?[a-z]\$?)"
     r"(?: \$?[a-z]\$?)?\Z",
     re.DOTALL,
 )
 _BOLD: Final = re.compile(r"\*\*(?=\S)((?=[^*\n]*(?:\d|[$\\]))[^*\n]{1,120}|\(?[A-Z]\)?)(?<=\S)\*\*")
-_BESIDE: Final = re.compile(r"[,;(]| (?:since|because|out of|for|when|if|as)\b")
+_BESIDE: Final = re.compile(r"[,;(]| (?:since|because|out of|for|when|if|as|to)\b")
 _JOINT: Final = re.compile(r"(?:,|, and|, or| and| or|、|和|) ?")
 CONCLUDES: Final = (
     r"(?:(?:therefore|thus|so|hence|then|consequently|in conclusion|finally|overall|altogether|in total)\b"
-    r"|it follows that\b|(?:decision|conclusion|verdict|solution|final|tl;dr|result)(?=:)|this (?:gives|means)\b"
+    r"|it follows that\b|(?:decision|conclusion|verdict|solutions?|roots|final|tl;dr|results?)(?=:)|this (?:gives"
+    r"|means)\b"
     r"|we (?:get|find|obtain|have|conclude)\b|(?:donc|also|somit|por (?:lo )?tanto|portanto|quindi|dus)\b"
     r"|因此|所以|故|综上)"
 )
 _START: Final = re.compile(rf"\W{{0,4}}(?:{CONCLUDES}[,:，]{{0,2}}\s*(?:that )?){{1,2}}", re.IGNORECASE)
 _SETS_OUT: Final = re.compile(
-    r"\W*(?:let|given|suppose|hint|plan|consider|assume|next|recall|where|step \d+)\b(?! by)", re.I
+    r"\W*(?:let|given|suppose|hint|plan|consider|assume|next|recall|where|(?:i|we)(?:'ll| will)"
+    r"|step \d+)\b(?! by)",
+    re.I,
 )
 _CLAUSE: Final = re.compile(
-    r"(?:,| and)? (?:so|therefore|hence|thus|consequently|then)\b[,:]? |(?<!\\); |，(?:所以|因此|故|则)"
+    r"(?:,| and)? (?:so|therefore|hence|thus|consequently|then(?! (?:compute|find|calculate|evaluate|solve"
+    r"|use)))\b[,:]? |(?<!\\); |，(?:所以|因此|故|则)"
 )
 _STATES: Final = re.compile(r"(?:the|its|our|adding|dividing|multiplying)\b|[\w ]{1,40} gives\b", re.IGNORECASE)
 UNSETTLED: Final = re.compile(  # no claim, or one on a condition
@@ -46,7 +51,8 @@ UNSETTLED: Final = re.compile(  # no claim, or one on a condition
     r"|must|if|would|maybe|perhaps|try|next|first|not"
     r"|never|cannot|can't|isn't|don't|cases?|steps?|known?|knew|given(?! by)|where|when|unless|except|least|most"
     r"|(?<!\d )more|less|fewer|greater|smaller|larger than|between|attained|remainder when|using|formula|example)\b|\?"
-    r"|\b(?:i|we)(?:'ll| will)\b|\bsuffices\b|设|如果|若|\A(?:plug|use|write|apply|integrate|substitute)\b",
+    r"|\b(?:i|we)(?:'ll| will)\b|\bsuffices\b|\bremains? to\b|设|如果|若"
+    r"|\A(?:plug|use|write|apply|integrate|substitute)\b",
     re.IGNORECASE,
 )
 _UNREAL: Final = re.compile(
@@ -59,7 +65,8 @@ _LIMITED: Final = re.compile(
     rf"|(?<!,)(?<!but) (?:not|cannot|can't|isn't)(?: (?:be|equal(?: to)?))? {VALUE}\Z"
 )
 _SUBJECT: Final = re.compile(
-    rf"{VALUE} (?:is|are|was|has|have|divides?|holds?|must|can|does|lies?|\w+verges)\b(?! the only)"
+    rf"{VALUE} (?:is|are|was|has|have|divides?|holds?|must|can|does|lies?|\w+verges)\b(?! the (?:only|number|value"
+    rf"|smallest|largest|least|greatest|one|answer))"
     rf"|{VALUE}(?: \w+){{1,4}} is [A-Z]"
 )
 _ADVERBS: Final = r"(?: that| worth| approximately| about| roughly| exactly| only| therefore| then)*"
@@ -82,15 +89,26 @@ _OUTCOME: Final = re.compile(  # in words
     r"(no (?:real |such )?(?:solutions?|roots?))|(?:has|have|there are) (infinitely many(?: solutions)?)"
     r"|(?:statement|claim|assertion|proposition) is (?:therefore )?(true|false)|(?:function|number|it) is (even|odd"
     r"|prime|irrational|rational))\Z"
-    r"|\A(yes|no),"
+    r"|\A(yes|no),|\b(converges|diverges|(?:does not|doesn't) converge)\Z|\bis (all real numbers|the empty set)\Z"
+    r"|\b((?:fail to |do not |don't |cannot )?reject (?:the null hypothesis|H_?0))\Z"
+    r"|\bformula is ([A-Z][A-Za-z0-9₀-₉]*)\Z"
+    r"|\b(?:is|be|on a) ((?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day)\Z"
 )
+_NUMBER: Final = "|".join(NUMBER_WORDS)
 _SPELLED: Final = re.compile(
-    rf"(?:\b(?:is|are|equals) (?:exactly |only )?|\A)(?!one )({'|'.join(NUMBER_WORDS)})(?: (?!of\b)[a-z][^$\d]*)?\Z",
+    r"(?:\b(?:is|are|equals|has|have|receives?|gets?|needs?) (?:exactly |only )?|\A)"
+    rf"(?!one )({_NUMBER})(?: (?!of\b)[a-z][^$\d]*)?\Z",
     re.IGNORECASE,
 )
 _COMMA: Final = re.compile(rf"(?<![\d,])(\d{{1,9}}),(\d{{1,2}})(?= ?{MEASURED})")  # of a decimal
 _WHERE: Final = re.compile(
     r",? where \$?[a-z]\$?(?: ?\\in[^.=]{1,40}| is (?:an|any) (?:[a-z]{1,20} )?(?:integer|number|constant))\.?\Z"
+)
+_HAS: Final = re.compile(rf"{VALUE} has (?:exactly |only )?({VALUE})(?: [a-z]{{1,20}}){{1,4}}")
+_INTRO: Final = re.compile(
+    r"\A(?:using|by|with|from|applying|substituting) [^,]{1,100}, (?=(?:the|it|we|this|there|its|our|so)\b"
+    r"|P\()",
+    re.IGNORECASE,
 )
 _MAIN: Final = re.compile(r", (?:the|it|he|she|they|we|there|each|his|her|their|our|its)\b[^,]*\Z")
 _DURING: Final = re.compile(  # when it holds, which is no answer beside another value
@@ -121,7 +139,7 @@ def stated(sentence: str) -> str | None:
     headed = start is not None and ":" in start[0]
     if not headed and not complete:
         return None
-    said = sentence[start.end() if start is not None else 0 :].rstrip(".!。 ")
+    said = _INTRO.sub("", sentence[start.end() if start is not None else 0 :].rstrip(".!。 "))
     *reasons, claim = _CLAUSE.split(_REASON.sub("", said))
     outcome = _OUTCOME.search(claim)
     if outcome is not None and UNSETTLED.search(claim[: outcome.start()]) is None:
@@ -134,6 +152,8 @@ def stated(sentence: str) -> str | None:
     ended = _ENDS.search(claim) if plain or _STATES.match(claim) is not None else None
     if ended is not None:
         return _several(ended[1], sentence)
+    if plain and (owned := _HAS.fullmatch(claim)) is not None:
+        return right_side(owned[1], sentence)
     if plain and ONE.search(claim) is None and (spelled := _SPELLED.search(claim)) is not None:
         return spelled[1]
     if (formula := _FORMULA.search(claim)) is not None:  # whatever its sentence says before the last comma

@@ -14,15 +14,18 @@ _MAX_LENGTH: Final = 2000  # characters that are looked at
 _FAREWELL: Final = re.compile(  # to the user
     r"(?:\A|(?<=\S)\s+)[*_(]{0,3}(?:would you|let me know|do you|feel free|(?:i )?hope|if you|is there anything"
     r"|(?:i'm |i am )?happy to|(?:that|this)(?:'s| is) (?:the|our) (?:final )?(?:solution|answer|result)\b"
-    r"|(?:that|this) completes|this is because|great job|well done|good luck|q\.?e\.?d\b"
+    r"|(?:that|this) (?:completes|finishes|concludes)|this is because|great job|well done|good luck|q\.?e\.?d\b"
     r"|as (?:desired|required|claimed|before|above|needed|expected)\b)[^\n]{0,200}\Z",
     re.IGNORECASE,
 )
 _NOTES: Final = re.compile(  # under a heading of their own
-    r"\n\W{0,9}(?:here(?:'s| is) (?:the|a) )?(?:check(?:ing)?|verif\w+|explanation|key (?:points?|ideas?)|remarks?"
-    r"|breakdown|takeaways?|sources?|references?)"
-    r"(?:\*\*|:|[^\n]{0,40}\n).*\Z|(?<=[.$]) {1,3}(?:check|verif\w+): [^\n]*\Z"
-    r"|(?<=[.$!])\s{1,3}(?:check(?:ing)?,|indeed,|(?:we|you) can (?:check|verify) that )"
+    r"\n\W{0,9}(?:sanity )?(?:here(?:'s| is) (?:the|a) )?(?:check(?:ing)?|verif\w+|explanation|key (?:points?"
+    r"|ideas?)|remarks?"
+    r"|breakdown|takeaways?|sources?|references?|tips?|notes?(?=:)|fun fact)"
+    r"(?:\*\*|:|[^\n]{0,40}\n)(?:(?!\n\W{0,4}(?:hence|so|thus|therefore|final)\b).)*\Z|(?<=[.$]) {1,3}(?:check"
+    r"|verif\w+): [^\n]*\Z"
+    r"|(?<=[.$!])\s{1,3}(?:check(?:ing)?,|indeed,|(?:this|it) holds (?:for|when|where)|(?:we|you) can (?:check"
+    r"|verify) that )"
     r"(?:[^\n.!?]|\.(?=\d)){1,200}[.!]?\Z",
     re.IGNORECASE | re.DOTALL,
 )
@@ -62,10 +65,11 @@ _DISPLAY: Final = re.compile(
 )
 _LINE: Final = re.compile(  # of working, which is no sentence
     rf"(?:\W{{0,3}}(?:the )?(?:grand |final )?(?:total|result|sum|answer)(?: is)?: "
-    rf"|(?:[a-zA-Z]|[A-Z]{{2,4}}(?:\([\d, ]{{1,20}}\)))? ?= ?)({VALUE})(?: [a-z]{{1,20}}){{0,2}}(?: \(ans\.?\))?",
+    rf"|(?:[a-zA-Z]|[A-Z]{{2,4}}(?:\([\d, ]{{1,20}}\))"
+    rf"|[A-Za-z][^=\n+*/<>$\d]{{1,24}})? ?= ?)({VALUE})(?: [a-z]{{1,20}}){{0,2}}(?: \(ans\.?\))?",
     re.IGNORECASE,
 )
-_MEANS: Final = re.compile(r"(?:\A|(?<=[.\n]))\W*using [^.\n]{1,120}\Z", re.IGNORECASE)  # of a computation
+_GOES_ON: Final = re.compile(r"\A\s*(?:=|\\therefore(?![a-z]))")
 _SENTENCES: Final = re.compile(
     r"(?<=[.?])\s+(?=\S)|(?<=[a-z]!)\s+(?=\S)|\n|(?<=。)(?=.)|(?<=\.\$)\s+(?=[A-Z])|(?:(?<=\$\$)|(?<=\\\]))\s*(?=[A-Z])"
 )
@@ -151,6 +155,9 @@ def _displayed(text: str) -> str | None:
     if display is None:
         return None
     before = text[: display.start()].rstrip(" ,*\n")
-    before = _MEANS.sub("", before)
-    unsettled = UNSETTLED.search(_SENTENCES.split(before)[-1]) is not None
-    return None if unsettled or _LED.search(before[-200:]) is None else right_side(display[1], before[-200:])
+    sentence = re.sub(
+        r"\b[Uu]sing\b(?: the [\w ]{1,30}(?:formula|rule))?", "", _SENTENCES.split(before)[-1]
+    )  # a rule, whose result is claimed all the same
+    goes_on = _GOES_ON.match(display[1]) is not None or text[: display.start()].rstrip().endswith((",", "$$", r"\]"))
+    led = goes_on or (UNSETTLED.search(sentence) is None and _LED.search(before[-200:]) is not None)
+    return right_side(_GOES_ON.sub("", display[1]), before[-200:]) if led else None

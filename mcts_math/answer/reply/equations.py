@@ -20,6 +20,7 @@ _ARROW: Final = re.compile(r"\\(?:(?:Longr|R)ightarrow|implies)(?![a-z])")
 _SHORT_ARROW: Final = re.compile(r"\\(?:longr|r)ightarrow(?![a-z])")
 _EQUAL: Final = r"[a-zA-Z](?:_\{?\w\}?)? ?=[^=,]+"
 _EQUATIONS: Final = re.compile(rf"{_EQUAL}(?:,(?:\s|\\[,;: ]|\\q?quad)*{_EQUAL})+")  # x = 1, y = 2
+_LINEAR: Final = re.compile(r"-?\d{1,4}[a-z] ?[-+] ?\d{0,4}[a-z]|-?[a-z] ?[-+] ?\d{1,4}[a-z]")  # 2x + 3y, of a line
 _ROWS: Final = re.compile(r"\\(?:begin|end)\{(?:aligned|split|gathered)\}|&")
 
 
@@ -45,5 +46,6 @@ def right_side(formula: str, context: str) -> str:
     left, right = (formula[: ends[-1]], formula[ends[-1] + 1 :]) if ends else ("", formula)
     named = len(ends) != 1 or _NAME.fullmatch(left) is not None
     named = named or (r"matrix}" in right and r"matrix}" not in left)  # A x, multiplied out
-    named = named or (_NUMBER.fullmatch(right) is not None and _EQUATION.search(context) is None)
+    number = _NUMBER.fullmatch(right) is not None and _LINEAR.fullmatch(left.strip()) is None
+    named = named or (number and _EQUATION.search(context) is None)
     return (right if named else formula).strip().rstrip(" \n.,")

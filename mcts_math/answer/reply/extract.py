@@ -27,6 +27,8 @@ _CHOSEN: Final = re.compile(  # what is called the answer by its sentence
     r"|\) [^.\n]{1,60}\.?\s*\Z)"
     r"|\b(?:only|left with|I think it(?:'s| is)) (?:option |choice )?\(?([A-Z])\b\)?(?=[.,]|\s*\Z| (?:satisfies"
     r"|works|fits|matches|is)\b)"
+    r"|\b(?:statements?|options?|choices?)(?: that are (?:true"
+    r"|correct))? are ((?:[A-E], ){0,4}[A-E],? and [A-E])(?=\.?\s*\Z)"
     r"|\b[Aa]nswer:? \(([A-Z])\)\.?(?=\s*\Z)|\A\s{0,9}\(?([A-Z])\)? {0,3}\n\s{0,3}\n(?=[A-Z][a-z])"
     r"|\b(?:[Oo]ption|[Cc]hoice) \(?([A-Z])\)? is the (?:best|correct|right)\b"
     r"|\banswer ((?:cannot|can't) be determined|does not exist|doesn't exist)\b"

@@ -22,7 +22,7 @@ _ANSWER: Final = (  # in other languages
     r"|解答(?!\W{1,5}\n)|endergebnis|ergebnis|resultado|resultaat|svar|vastaus|відповідь|απάντηση|الجواب|الإجابة|उत्तर"
 )
 MARK: Final = re.compile(
-    r"(?:final|correct(?:ed)?|right)\s+(?:answer|choice|option|result|value)(?: ?\([^()\n]{1,40}\))?"
+    r"(?:final|correct(?:ed)?|right)\s+(?:answer choice|answer|choice|option|result|value)(?: ?\([^()\n]{1,40}\))?"
     rf"{_BOLD_MARK}(?:(?:is|:|=|→|[-=]>)+|[-–—] ){_BOLD_MARK}:?"
     r"|\banswer (?:is not|isn't) [^.;\n]{1,60}[;.,—–-]{1,2} ?(?:it is|it's|but)\b|答案不是[^，。\n]{1,20}，?而?是"
     rf"|(?<![^\W_])answers?(?: to (?:the|this) (?:question|problem)(?: [\"“][^\"”\n]{{1,80}}[\"”])?)?"
@@ -45,7 +45,9 @@ SUPPOSED: Final = re.compile(r"\b(?:if|suppose|assume|assuming|unless|whether)(?
 _FENCED: Final = re.compile(r"```[a-z]{0,12}\n?([^`]{1,300})```")
 NOTHING: Final = re.compile(  # said where the answer might stand
     r"(?:the |your )?(?:final )?answer|as follows|below|above|(?:easy|hard|simple) to \w+|\?+"
-    r"|(?:step|problem|question|theorem|part|case|example) \d[^ ]{0,3}"
+    r"|(?:step|problem|question|theorem|part|case|example) \d[^ ]{0,3}|step \d+[:.].*"
+    r"|(?:computation|calculation|solution|key facts|setup|approach|next steps?|verification|proof|analysis"
+    r"|explanation)s?"
     r"|(?:obtained|given|found|shown|computed) (?:by|from|in|as|below|after|once|when)\b.*",
     re.IGNORECASE | re.DOTALL,
 )
@@ -93,7 +95,8 @@ _DISPLAY: Final = re.compile(  # what follows is the end of a sentence, or a cla
 )
 _DOLLARS: Final = re.compile(r"\$+([^$]+)\$+\s*(?:[.!]|,(?=[^$\d]*$)|$)")
 _PREDICATE: Final = re.compile(
-    r"(?<=\d)((?: [a-z]{2,20}){1,2}) (?:were|was|are|is|will|have|has|remain)(?: [a-z]{1,20}){1,3}\.?\Z"
+    r"(?<=\d)( [a-z]{2,20}(?: of \S{1,12}| [a-z]{2,20})?) (?:were|was|are|is|will|have|has"
+    r"|remain)(?: [a-z]{1,20}){1,3}\.?\Z"
 )
 _UNFINISHED: Final = re.compile(r"\A\$[^$]*\\[a-z]{1,9}\{[^{}$]*\Z| (?:multiplied|divided) by\Z")  # cut in a formula
 _MAX_MARKED: Final = 5000  # characters behind a mark

@@ -169,7 +169,8 @@ def _unwrap(text: str) -> str:
             left, inner = enclosed.group(1) or text[:2], next(filter(None, enclosed.groups()[1:]))
             text = inner if left not in inner and not inner.endswith("\\") else text
         if (box := _BOX.search(text)) is not None and (end := matching(text, box.end() - 1)) > 0:
-            text = text[: box.start()] + text[box.end() : end] + text[end + 1 :]
+            beside = ", " if _BOX.match(text, end + 1) else ""  # of two boxes, whose digits are no number
+            text = text[: box.start()] + text[box.end() : end] + beside + text[end + 1 :]
         if text == before:
             break
     text = _DELIMITER.sub(" ", text)
