@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from mcts_math.interpreter.cell_run import (
     CellRun,
     NoGreeting,
+    Preempted,
     ProcessFacts,
     StateLost,
     Tampered,
@@ -44,6 +45,11 @@ def timeout_text(seconds: float) -> str:
 
 
 KILLED_TEXT = "KilledError: the code was stopped: out of memory, a crash, or an exit that no program may make here."
+_UNKEPT_TEXT = (
+    "KilledError: the code left threads at work, and what it made can't be kept without them (one has a lock that is "
+    "needed, or ended the program). Wait for threads to end."
+)
+_KEEP_TRIES, _KEEP_S = 3, 2.0  # to have a state without its threads; where in their work it is forked is chance
 
 
 class Sandbox:
@@ -97,23 +103,34 @@ class Sandbox:
         busy.note(facts)
         if facts.num_threads == 1:
             return result
-        # Threads would go on in a state that should stand still; a fork takes none along.
+        return await self._without_threads(result, busy, rank)
+
+    async def _without_threads(self, result: RunResult, busy: StateProcess, rank: int) -> RunResult:
+        """A step whose state is a fork of the one that it left, for threads would go on in that; a fork has none."""
+        limits = replace(self._limits, step_timeout_s=min(self._limits.step_timeout_s, _KEEP_S))
+        process = None
         try:
-            process = (await self._step(busy, Cell(""), rank)).process
+            for _ in range(_KEEP_TRIES):
+                process = process or (await self._step(busy, Cell(""), rank, limits)).process
+        except Preempted:
+            raise  # as the cell itself might have been: it runs again
         except StateLost:
             if not self.alive:
                 raise
-            process = None
         finally:
             self.discard(busy)
-        if process is not None:
-            new_facts = ProcessFacts.read(process.pid)
-            if new_facts is not None:
-                process.note(new_facts)
-            process.num_bytes = max(process.num_bytes, busy.num_bytes)
+        if process is None:
+            text = truncate(f"{result.text}\n{_UNKEPT_TEXT}".lstrip(), self._limits.output_chars)
+            return replace(result, text=text, status=CellStatus.KILLED, process=None)
+        new_facts = ProcessFacts.read(process.pid)
+        if new_facts is not None:
+            process.note(new_facts)
+        process.num_bytes = max(process.num_bytes, busy.num_bytes)
         return replace(result, process=process)
 
-    async def _step(self, parent: StateProcess, cell: Cell, rank: int) -> RunResult:
+    async def _step(
+        self, parent: StateProcess, cell: Cell, rank: int, limits: SandboxLimits | None = None
+    ) -> RunResult:
         try:
             ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         except OSError as error:
@@ -122,7 +139,7 @@ class Sandbox:
         ours.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
         use = parent.use()
         message = wire.pack_cell(cell.code, cell.seed)
-        run = CellRun(ours, message, self._limits, lambda pid: self._admit(pid, use), rank)
+        run = CellRun(ours, message, limits or self._limits, lambda pid: self._admit(pid, use), rank)
         ordered = False
         result: RunResult | None = None
         self._watch.add(run)

@@ -14,7 +14,7 @@ import os
 import signal
 import socket
 import struct
-from _thread import _count as _num_other_threads
+from _thread import _count as num_other_threads
 from collections.abc import Callable
 
 from . import kernel, wire
@@ -143,7 +143,7 @@ def await_order() -> str:
     if _serve is None or _page is None:
         return _await_by_python()
     hook = None
-    if _num_other_threads():  # which wait for ever: none is in the child
+    if num_other_threads():  # which wait for ever: none is in the child
         _before_fork()
         hook = _child_hook
     _serve(hook)

@@ -50,9 +50,8 @@ def serve(socket_fd: int, rules: confine.Rules) -> None:
     while True:
         folder = fork.await_order()
         code, seed = _read_cell(sock)
-        if len(threading._active) > 1:  # type: ignore[attr-defined]
-            # The hook that the zygote left out (`worker/__main__.py`): threads do not survive a fork.
-            threading._after_fork()  # type: ignore[attr-defined]
+        if len(threading._active) > 1 or fork.num_other_threads():  # type: ignore[attr-defined]
+            _forget_threads()
         for set_seed in seeds:
             set_seed(seed)
         if rules.temp_bytes:
@@ -67,6 +66,14 @@ def serve(socket_fd: int, rules: confine.Rules) -> None:
                 shown = cell.Shown(f"{reason}\nThe files of this cell are not kept.", failed=True)
         payload = (wire.FAILED if shown.failed else wire.OK) + shown.text.encode("utf-8", "replace")
         sock.sendall(wire.REPLY.pack(wire.DONE, len(payload)) + payload)
+
+
+def _forget_threads() -> None:
+    """Frees what threads held that did not survive the fork, of what every cell needs."""
+    threading._after_fork()  # type: ignore[attr-defined]  # the hook that `worker/__main__.py` left out
+    numpy_random = sys.modules.get("numpy.random.mtrand")
+    if numpy_random is not None:
+        numpy_random._rand._bit_generator.lock._at_fork_reinit()
 
 
 def _read_cell(sock: socket.socket) -> tuple[str, int]:

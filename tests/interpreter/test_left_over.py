@@ -1,0 +1,58 @@
+"""What a cell leaves behind that the next cell must not suffer from: threads, their locks, open files."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from mcts_math.interpreter import SandboxInterpreter, SandboxLimits
+from mcts_math.requests import Cell, CellStatus, Execute, Observation
+
+LIMITS = SandboxLimits(step_timeout_s=20.0, num_parents=1, modules=())
+
+
+def run(test: Coroutine[Any, Any, None]) -> None:
+    asyncio.run(asyncio.wait_for(test, 60))
+
+
+async def show(interpreter: SandboxInterpreter, code: str, *history: str, session: str = "q") -> Observation:
+    return await interpreter.execute(Execute(session, tuple(map(Cell, history)), Cell(code)))
+
+
+def beside(work: str) -> str:
+    """A cell with the value 5 that leaves a thread at work."""
+    return f"import threading, time\nx = 5\ndef f():\n    {work}\nthreading.Thread(target=f, daemon=True).start()\nx"
+
+
+def test_a_thread_in_numpy_s_generator_costs_no_state() -> None:
+    cell = "import numpy as np\n" + beside("while True: np.random.rand(5000)")
+
+    async def check() -> None:
+        async with SandboxInterpreter(replace(LIMITS, modules=("numpy",))) as interpreter:
+            for session in "abc":
+                assert (await show(interpreter, cell, session=session)).text == "5"
+                seen = await show(interpreter, "x, len(np.random.rand(3))", cell, session=session)
+                assert (seen.text, seen.rebuilt) == ("(5, 3)", False)
+
+    run(check())
+
+
+@pytest.mark.parametrize("spoil", ["time.sleep(99)", "os._exit(0)"])
+def test_a_state_that_can_not_be_kept_is_told(spoil: str) -> None:
+    """Once, the cell was ok and its state was gone."""
+    cell = f"import os\nos.register_at_fork(after_in_child=lambda: {spoil})\n" + beside("time.sleep(99)")
+
+    async def check() -> None:
+        async with SandboxInterpreter(replace(LIMITS, step_timeout_s=0.5)) as interpreter:
+            await show(interpreter, "x = 1")
+            seen = await show(interpreter, cell, "x = 1")
+            assert seen.status is CellStatus.KILLED
+            assert seen.text.startswith("5\n")
+            assert "threads" in seen.text
+            assert (await show(interpreter, "x", "x = 1", cell)).text == "1"
+
+    run(check())
