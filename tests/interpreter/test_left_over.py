@@ -56,3 +56,30 @@ def test_a_state_that_can_not_be_kept_is_told(spoil: str) -> None:
             assert (await show(interpreter, "x", "x = 1", cell)).text == "1"
 
     run(check())
+
+
+@pytest.mark.parametrize(
+    ("first", "between", "then", "expected"),
+    [
+        ("f = open('a.txt', 'rb')\nf.read(3)", "1", "g = open('b.txt', 'rb')\nf.read()", "Bad file descriptor"),
+        ("f = open('c.txt', 'w')", "1", "g = open('d.txt', 'w')\nf.write('x')\nf.flush()", "Bad file descriptor"),
+        ("f = open('c.txt', 'w')\nf.write('x')", "2", "f = open('d.txt', 'w')\nf.write('second')\nf.flush()\n"
+         "open('d.txt').read()", "second"),
+        ("f = open('a.txt', 'rb')", "f = None", "open('b.txt').fileno()", "3"),
+        ("import os\na, b = os.pipe()", "1", "c, d = os.pipe()\nos.write(b, b'x')", "Bad file descriptor"),
+        ("import os\nfds = [os.open('a.txt', 0) for _ in range(30)]", "for fd in fds: os.close(fd)",
+         "len([os.open('a.txt', 0) for _ in range(50)])", "50"),
+    ],
+)  # fmt: skip
+def test_an_open_file_acts_on_no_other_file_later(first: str, between: str, then: str, expected: str) -> None:
+    """A cell may come between: the numbers stay taken until the objects go."""
+    make = "for name in 'ab':\n    with open(name + '.txt', 'w') as f: _ = f.write(name * 30000)"
+
+    async def check() -> None:
+        async with SandboxInterpreter(LIMITS) as interpreter:
+            history = (make, first, between)
+            for i in range(len(history)):
+                assert (await show(interpreter, history[i], *history[:i])).status is CellStatus.OK
+            assert expected in (await show(interpreter, then, *history)).text
+
+    run(check())

@@ -11,11 +11,12 @@ import array
 import ctypes
 import mmap
 import os
+import select
 import signal
 import socket
 import struct
 from _thread import _count as num_other_threads
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from . import kernel, wire
 
@@ -33,7 +34,11 @@ _child_hook = ctypes.cast(_after_fork_in_child, ctypes.c_void_p)
 _syscall = ctypes.PyDLL(None, use_errno=True).syscall  # keeps the GIL
 _syscall.restype = ctypes.c_long
 _close_range, _dup, _open = os.closerange, os.dup2, os.open  # a snippet may replace those of `os`
-_close, _write, _exit, _chdir = os.close, os.write, os._exit, os.chdir
+_close, _write, _exit, _chdir, _get_flag = os.close, os.write, os._exit, os.chdir, os.get_inheritable
+_FILES = range(3, SOCKET_FD)
+_poll = select.poll()
+for _fd in _FILES:
+    _poll.register(_fd, 0)
 
 
 def clone(flags: int, token: int = 0) -> int:
@@ -194,3 +199,32 @@ def take_socket(socket_fd: int) -> None:
     _open("/dev/null", os.O_RDWR)  # as 0: the lowest that is free
     _dup(0, 1)
     _dup(0, 2)
+
+
+def open_files(held: Sequence[int]) -> list[int]:
+    """The descriptors that a cell has left open, and those of `held` that it has not closed; see `occupy`."""
+    closed = [fd for fd, event in _poll.poll(0) if event == select.POLLNVAL]
+    if len(closed) == len(_FILES) and not held:
+        return []
+    return [fd for fd in _FILES if fd not in closed or (fd in held and _is_open(fd))]
+
+
+def _is_open(fd: int) -> bool:
+    try:
+        _get_flag(fd)
+    except OSError:
+        return False
+    return True
+
+
+def occupy(numbers: Sequence[int]) -> None:
+    """Puts dead ends, which can't be read or written, in the place of files that do not survive a fork.
+
+    Python's objects for them do: were a number given out again, they would read and write another file.
+    """
+    dead = _open("/dev/null", os.O_PATH)
+    for number in numbers:
+        if number != dead:
+            _dup(dead, number)
+    if dead not in numbers:
+        _close(dead)

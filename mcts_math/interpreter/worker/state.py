@@ -47,8 +47,12 @@ def serve(socket_fd: int, rules: confine.Rules) -> None:
         seeds.append(_short_seeds(sys.modules["numpy"].random.seed))
     style = cell.Style(rules.show_chars, rules.output_chars, rules.exact, _tell if rules.tells else None)
     kept = files.Kept()
+    held: list[int] = []
     while True:
+        held = fork.open_files(held)
         folder = fork.await_order()
+        if held:
+            fork.occupy(held)
         code, seed = _read_cell(sock)
         if len(threading._active) > 1 or fork.num_other_threads():  # type: ignore[attr-defined]
             _forget_threads()
