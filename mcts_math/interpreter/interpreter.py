@@ -9,8 +9,8 @@ import time
 from collections import OrderedDict
 
 from mcts_math.errors import InterpreterError
-from mcts_math.interpreter.cell_run import NotRebuilt, Preempted, StateLost
 from mcts_math.interpreter.levels import Level, probe, require
+from mcts_math.interpreter.losses import Crowded, NotRebuilt, Preempted, StateLost
 from mcts_math.interpreter.options import SandboxLimits
 from mcts_math.interpreter.parent import Parent
 from mcts_math.interpreter.processes import StateProcess
@@ -183,7 +183,7 @@ class SandboxInterpreter:
         try:
             result = await sandbox.step(process, cell, rank)
             self._keep(session, sandbox, state.child(cell), result)
-        except Preempted:
+        except (Crowded, Preempted):
             raise
         except StateLost:
             if state.process is process:

@@ -6,20 +6,15 @@ how many threads it has, the kernel tells.
 
 from __future__ import annotations
 
+import asyncio
+import os
 import socket
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
-from mcts_math.interpreter.cell_run import (
-    CellRun,
-    NoGreeting,
-    Preempted,
-    ProcessFacts,
-    StateLost,
-    Tampered,
-    TimeUp,
-)
+from mcts_math.interpreter.cell_run import CellRun, ProcessFacts
+from mcts_math.interpreter.losses import Crowded, NoGreeting, Preempted, StateLost, Tampered, TimeUp
 from mcts_math.interpreter.options import SandboxLimits
 from mcts_math.interpreter.parent import Connection, no_room
 from mcts_math.interpreter.processes import StateProcess, kill
@@ -49,6 +44,7 @@ _UNKEPT_TEXT = (
     "KilledError: the code left threads at work, and what it made can't be kept without them (one has a lock that is "
     "needed, or ended the program). Wait for threads to end."
 )
+_DEATH_S = 2.0  # for a process that was killed to be gone
 _KEEP_TRIES, _KEEP_S = 3, 2.0  # to have a state without its threads; where in their work it is forked is chance
 
 
@@ -68,6 +64,7 @@ class Sandbox:
         self._pids = {connection.supervisor_pid}  # of all that are known: states, and cells that greeted
         self._processes: dict[int, StateProcess] = {}
         self._unwanted: set[CellRun] = set()  # ordered, given up, and yet to greet
+        self._dying: dict[int, asyncio.Future[None]] = {}  # cells that were killed, by pidfd, until they are gone
         self._closed = False
 
     @property
@@ -95,6 +92,8 @@ class Sandbox:
         result = await self._step(parent, cell, rank)
         busy = result.process
         facts = ProcessFacts.read(busy.pid) if busy else None
+        if busy is None and self._dying:  # who runs next shall not find its files in the way
+            await asyncio.wait(self._dying.values(), timeout=_DEATH_S)
         if busy is None or facts is None:
             return result
         if facts.has_ended:  # a thread of it has answered, and would be kept, and charged for nothing
@@ -112,7 +111,7 @@ class Sandbox:
         try:
             for _ in range(_KEEP_TRIES):
                 process = process or (await self._step(busy, Cell(""), rank, limits)).process
-        except Preempted:
+        except (Crowded, Preempted):
             raise  # as the cell itself might have been: it runs again
         except StateLost:
             if not self.alive:
@@ -204,13 +203,27 @@ class Sandbox:
     def _end(self, run: CellRun, stays: bool) -> None:
         """Ends a step; where it leaves no state, whatever it is doing."""
         self._watch.remove(run)
-        self._connection.ended.append(run.token)
         if not stays:
             run.kill()
             self._pids.discard(run.pid)
+        handle = -1 if stays or self._closed else run.take_handle()
+        if handle < 0:
+            self._connection.ended.append(run.token)
+        else:  # its folder goes when it has let go of its files: till then they take room, and it may make others
+            self._dying[handle] = asyncio.get_running_loop().create_future()
+            asyncio.get_running_loop().add_reader(handle, self._bury, handle, run.token)
         run.close()
         if not stays:
             run.sock.close()
+
+    def _bury(self, handle: int, token: int) -> None:
+        self._forget(handle)
+        self._connection.ended.append(token)
+
+    def _forget(self, handle: int) -> None:
+        asyncio.get_running_loop().remove_reader(handle)
+        os.close(handle)
+        self._dying.pop(handle).set_result(None)
 
     def _end_unwanted(self, run: CellRun, use: ExitStack, how: BaseException | None) -> None:
         """Ends a step that nobody waits for, once its child greeted. One that does not greet may hide."""
@@ -237,6 +250,8 @@ class Sandbox:
             self._watch.remove(run)
             run.close()
             run.sock.close()
+        for handle in list(self._dying):
+            self._forget(handle)
         for process in self._processes.values():
             process.sock.close()
         self._unwanted.clear()

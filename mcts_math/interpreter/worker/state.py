@@ -18,6 +18,7 @@ import sys
 import threading
 from collections.abc import Callable
 from types import ModuleType
+from typing import NoReturn
 
 from . import cell, confine, files, fork, wire
 
@@ -46,7 +47,7 @@ def serve(socket_fd: int, rules: confine.Rules) -> None:
     if "numpy" in sys.modules:
         seeds.append(_short_seeds(sys.modules["numpy"].random.seed))
     style = cell.Style(rules.show_chars, rules.output_chars, rules.exact, _tell if rules.tells else None)
-    kept = files.Kept()
+    kept = files.Kept(rules.temp_bytes)
     held: list[int] = []
     while True:
         held = fork.open_files(held)
@@ -59,7 +60,10 @@ def serve(socket_fd: int, rules: confine.Rules) -> None:
         for set_seed in seeds:
             set_seed(seed)
         if rules.temp_bytes:
-            kept.put()
+            try:
+                kept.put()
+            except OSError as error:
+                _refuse(error)
         shown = cell.run(code, variables, style)
         _stop()
         if rules.temp_bytes:
@@ -97,6 +101,12 @@ def _read_cell(sock: socket.socket) -> tuple[str, int]:
 def _tell(text: str) -> None:
     data = text.encode("utf-8", "replace")
     _write(fork.SOCKET_FD, wire.REPLY.pack(wire.PRINTED, len(data)) + data)
+
+
+def _refuse(error: OSError) -> NoReturn:
+    """Ends this process before its cell has begun."""
+    _write(fork.SOCKET_FD, wire.REPLY.pack(wire.REFUSED, error.errno or 0))
+    os._exit(0)
 
 
 def _seed_random(seed: int) -> None:
