@@ -2,6 +2,23 @@
 
 from __future__ import annotations
 
+from mcts_math.errors import InterpreterError
+
+
+class MachineBusyError(InterpreterError):
+    """The machine has no room for another process just now.
+
+    Args:
+        what: was to be forked.
+        reason: what the kernel said.
+    """
+
+    def __init__(self, what: str, reason: object) -> None:
+        super().__init__(
+            f"the machine refuses to fork {what}: {reason}. Allow more processes (ulimit -u, pids.max of the cgroup) "
+            "or memory, or lower max_sandboxes and max_snapshots"
+        )
+
 
 class StateLost(Exception):  # noqa: N818 - an event, not an error
     """The state that a step should start from is gone; nothing was run, or its sandbox died under it."""
@@ -21,6 +38,10 @@ class NoGreeting(StateLost):
 
 class Refused(NoGreeting):
     """The machine had no room for the fork, or so a state says."""
+
+
+class RefusedAtRoot(Refused):
+    """So says a state that has run no code: that is believed."""
 
 
 class Crowded(StateLost):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
+import math
 import os
 import platform
 import select
@@ -12,12 +14,14 @@ import struct
 import subprocess
 import sys
 import tempfile
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
 from mcts_math.errors import InterpreterError
 from mcts_math.interpreter.cgroup import Cgroup
+from mcts_math.interpreter.losses import MachineBusyError
 from mcts_math.interpreter.options import SandboxLimits
 from mcts_math.interpreter.orders import ENVIRONMENT, Layers, has_folders, require_inputs, rules_json
 from mcts_math.interpreter.worker import wire
@@ -28,10 +32,6 @@ _START_TIMEOUT_S = 120.0
 _SANDBOX_TIMEOUT_S = 30.0
 _MAX_ASKING = 16  # one process forks them all: more would wait in its socket, each with two descriptors
 _BUSY_PAUSES_S = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
-
-
-class MachineBusyError(InterpreterError):
-    """The machine has no room for another process just now."""
 
 
 def no_room(error: OSError) -> InterpreterError:
@@ -168,6 +168,8 @@ class Parent:
             except OSError as error:
                 ours.close()
                 errors.close()
+                if error.errno in (errno.EAGAIN, errno.ENOMEM):
+                    raise MachineBusyError("the interpreter's clean process", error) from error
                 raise InterpreterError(f"the interpreter's clean process did not start: {error}") from error
         return cls(process, ours, errors)
 
@@ -218,11 +220,7 @@ class Parent:
             except OSError as error:
                 raise InterpreterError(f"a sandbox could not be set up: {error}") from error
             if message[:1] == wire.BUSY:
-                reason = message[1:].decode(errors="replace")
-                raise MachineBusyError(
-                    f"the machine refuses to fork a sandbox: {reason}. Allow more processes (ulimit -u, pids.max of "
-                    "the cgroup) or memory, or lower max_sandboxes and max_snapshots"
-                )
+                raise MachineBusyError("a sandbox", message[1:].decode(errors="replace"))
             if message != wire.READY:
                 reason = message[1:].decode(errors="replace") or "it died; " + self._last_words()
                 raise InterpreterError(f"a sandbox could not be set up: {reason}")
@@ -239,14 +237,21 @@ class Parent:
     async def close(self) -> None:
         """Ends the process, and with it all its sandboxes."""
         self._control.close()
-        try:
-            await asyncio.to_thread(self._process.wait, 10)
-        except subprocess.TimeoutExpired:
+        if not await self._ends(10.0):
             self._process.kill()
-            await asyncio.to_thread(self._process.wait)
+            await self._ends(math.inf)
         self._errors.close()
         if self.group is not None:
             await asyncio.to_thread(self.group.close)
+
+    async def _ends(self, seconds: float) -> bool:
+        """Waits for the end of the process; by no thread, which the machine may refuse as well."""
+        end = time.monotonic() + seconds
+        while self._process.poll() is None:
+            if time.monotonic() >= end:
+                return False
+            await asyncio.sleep(0.005)
+        return True
 
     def _last_words(self) -> str:
         if self._errors.closed:

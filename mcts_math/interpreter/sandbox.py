@@ -14,7 +14,16 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
 from mcts_math.interpreter.cell_run import CellRun, ProcessFacts
-from mcts_math.interpreter.losses import Crowded, NoGreeting, Preempted, StateLost, Tampered, TimeUp
+from mcts_math.interpreter.losses import (
+    Crowded,
+    NoGreeting,
+    Preempted,
+    Refused,
+    RefusedAtRoot,
+    StateLost,
+    Tampered,
+    TimeUp,
+)
 from mcts_math.interpreter.options import SandboxLimits
 from mcts_math.interpreter.parent import Connection, no_room
 from mcts_math.interpreter.processes import StateProcess, kill
@@ -146,7 +155,7 @@ class Sandbox:
             with theirs:
                 self._order(parent, run.token, theirs)
             ordered = True
-            result = await self._result(run)
+            result = await self._result(run, parent is self.root)
             return result
         finally:
             if ordered and run.pid < 0 and run.done.cancelled() and not self._closed:
@@ -174,12 +183,14 @@ class Sandbox:
         except OSError as error:
             raise StateLost(f"the parent state does not listen: {error}") from error
 
-    async def _result(self, run: CellRun) -> RunResult:
+    async def _result(self, run: CellRun, at_root: bool) -> RunResult:
         limits = self._limits
         try:
             payload = await run.done
         except TimeUp:
             return self._cut(run, CellStatus.TIMEOUT)
+        except Refused as refusal:
+            raise (RefusedAtRoot(*refusal.args) if at_root else refusal) from None
         except NoGreeting:
             if not self.alive:
                 raise StateLost("the sandbox died") from None

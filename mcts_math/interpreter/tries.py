@@ -5,7 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mcts_math.errors import InterpreterError
-from mcts_math.interpreter.losses import Crowded, NoGreeting, NotRebuilt, Refused, StateLost, Tampered
+from mcts_math.interpreter.losses import (
+    Crowded,
+    MachineBusyError,
+    NoGreeting,
+    NotRebuilt,
+    Refused,
+    RefusedAtRoot,
+    StateLost,
+    Tampered,
+)
 from mcts_math.interpreter.sandbox import KILLED_TEXT, Sandbox
 
 MAX_LOSSES, MAX_DEATHS, MAX_FAILURES, MAX_REFUSALS = 2, 10, 10, 5
@@ -60,6 +69,8 @@ class Tries:
                 raise InterpreterError(f"the interpreter keeps breaking down: {lost}") from lost
         elif isinstance(lost, (Crowded, Refused)):
             self.num_refusals += 1
+            if isinstance(lost, RefusedAtRoot) and not self.left:
+                raise MachineBusyError("a cell", lost)
         elif isinstance(lost, NoGreeting) or sandbox.alive:
             self.num_losses += 1
         else:

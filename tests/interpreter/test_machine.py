@@ -215,7 +215,7 @@ def test_cpu_seconds_of_all_threads_are_bounded() -> None:
     run(check())
 
 
-# A clean parent whose machine refuses the first forks of sandboxes.
+# A clean parent whose machine refuses the first forks of sandboxes, or always those of cells.
 REFUSING_PARENT = """\
 import importlib.util, os, sys
 spec = importlib.util.spec_from_file_location("entry", {worker!r})
@@ -226,11 +226,12 @@ zygote = entry.load(os.path.dirname({worker!r}))
 fork = sys.modules["_sandbox.fork"]
 real, left = fork.clone, [{number}]
 def clone(flags, token=0):
-    if flags and left[0]:
+    if flags == 0x8000 if left[0] < 0 else flags and left[0]:
         left[0] -= 1
         raise BlockingIOError(11, "Resource temporarily unavailable")
     return real(flags, token)
 fork.clone = clone
+if left[0] < 0: fork._serve = None
 zygote.main(sys.argv[1], entry._register_at_fork)
 """
 
@@ -267,6 +268,38 @@ def test_a_machine_that_keeps_refusing_is_told_and_ends_no_clean_parent(refuse: 
             assert (await show(interpreter, "6 * 7")).text == "42"  # by the same clean parent: another would refuse
 
     run(check())
+
+
+def test_a_machine_that_refuses_a_cell_its_process_is_told(
+    refuse: Callable[[int], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once, the cell was KILLED: the state ended, its sandbox with it, and that was all that was seen."""
+    monkeypatch.setattr(tries, "_REFUSED_PAUSE_S", 0.01)
+
+    async def check() -> None:
+        level = await probe_by(refuse)
+        refuse(-1)
+        async with SandboxInterpreter(LIMITS, level) as interpreter:
+            with pytest.raises(InterpreterError, match=r"refuses to fork a cell.*temporarily unavailable.*ulimit -u"):
+                await show(interpreter, "6 * 7")
+
+    run(check())
+
+
+def test_no_thread_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where there is no room for one, Python's error is no InterpreterError."""
+
+    def refuse(*args: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    async def check() -> None:
+        monkeypatch.setattr(parent.Cgroup, "make", lambda limits: None)
+        monkeypatch.setattr(threading.Thread, "start", refuse)
+        async with SandboxInterpreter(LIMITS) as interpreter:
+            assert (await show(interpreter, "6 * 7")).text == "42"
+
+    run(check())
+    assert children() == []
 
 
 async def probe_by(refuse: Callable[[int], None]) -> Level:
