@@ -18,6 +18,7 @@ from mcts_math.interpreter.losses import (
 from mcts_math.interpreter.sandbox import KILLED_TEXT, Sandbox
 
 MAX_LOSSES, MAX_DEATHS, MAX_FAILURES, MAX_REFUSALS = 2, 10, 10, 5
+_PATIENCE = 3  # deaths of its sandbox that a cell bears beside its siblings
 _REFUSED_PAUSE_S = 0.1
 _NOT_REBUILT_TEXT = "KilledError: the cells before this one ran, and were stopped when they had to be run again."
 _REFUSED_TEXT = "KilledError: the machine had no room for another process, though the cell was tried again."
@@ -36,6 +37,7 @@ class Tries:
         num_failures: to have a sandbox at all.
         num_refusals: times that a state said that the machine is busy (whether it is, the next sandbox shows), or
             had no room for the files of its branch.
+        sandbox: in which it was tried last, None where none could be had. Its question may have another meanwhile.
         preempted: it was stopped for want of memory.
         crowded: the last loss was that there was no room for its files.
         not_rebuilt: the last loss was that its state could not be made again.
@@ -45,6 +47,7 @@ class Tries:
     num_deaths: int = 0
     num_failures: int = 0
     num_refusals: int = 0
+    sandbox: Sandbox | None = None
     preempted: bool = False
     not_rebuilt: bool = False
     crowded: bool = False
@@ -75,6 +78,11 @@ class Tries:
             self.num_losses += 1
         else:
             self.num_deaths += 1
+
+    @property
+    def wants_to_be_alone(self) -> bool:
+        """Whether its siblings have cost it so much that it should run without them."""
+        return self.num_deaths >= _PATIENCE
 
     @property
     def pause_s(self) -> float:

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 from mcts_math.interpreter import SandboxInterpreter, SandboxLimits, tries
+from mcts_math.interpreter.gate import Gate
+from mcts_math.interpreter.tries import MAX_DEATHS, Tries
 from mcts_math.interpreter.worker import wire
 from mcts_math.requests import Cell, CellStatus, Execute, Observation
 
@@ -75,6 +77,57 @@ def test_the_bound_on_files_is_a_cell_s_own() -> None:
             assert (
                 await show(interpreter, "import os\nos.listdir()", LEAVE, LEAVE.replace("'a',", "'b',"))
             ).text == "['a']"
+
+    run(check())
+
+
+def test_a_branch_that_ends_its_sandbox_time_and_again_costs_its_siblings_time_alone() -> None:
+    harm = (
+        "import os, sys\nf = sys._getframe()\nwhile 'fork' not in f.f_globals: f = f.f_back\n"
+        "fork = f.f_globals['fork']\nfork.await_order = lambda: (fork.receive_order(), os._exit(0))"
+    )
+
+    async def check() -> None:
+        async with SandboxInterpreter(replace(LIMITS, temp_bytes=0)) as interpreter:
+            work = "import time\nend = time.monotonic() + 0.3\nwhile time.monotonic() < end: pass\n"
+            innocent = [asyncio.ensure_future(show(interpreter, f"{work}{i}")) for i in range(2)]
+            for i in range(MAX_DEATHS):
+                await show(interpreter, harm)
+                assert (await show(interpreter, f"{i}", harm)).status is CellStatus.KILLED
+            assert [seen.text for seen in await asyncio.gather(*innocent)] == ["0", "1"]
+
+    run(check())
+
+
+def test_who_waits_to_be_alone_may_be_cancelled() -> None:
+    async def check() -> None:
+        gate, alone, other = Gate(), Tries(num_deaths=MAX_DEATHS), Tries()
+
+        async def enter(tries: Tries) -> None:
+            try:
+                async with gate.inside(tries):
+                    await asyncio.sleep(0.05)
+            finally:
+                gate.leave(tries)
+
+        first = asyncio.ensure_future(enter(other))
+        await asyncio.sleep(0)
+        waiting = asyncio.ensure_future(enter(alone))
+        await asyncio.sleep(0)
+        waiting.cancel()
+        await asyncio.gather(first, waiting, return_exceptions=True)
+        await asyncio.wait_for(enter(other), 5)
+        order: list[str] = []
+        held = gate.inside(alone)
+        async with held:
+            late = asyncio.ensure_future(enter(other))
+            late.add_done_callback(lambda _: order.append("other"))
+            await asyncio.sleep(0.1)
+            order.append("alone")
+        gate.leave(alone)
+        await late
+        await asyncio.sleep(0)
+        assert order == ["alone", "other"]
 
     run(check())
 
