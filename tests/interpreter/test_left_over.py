@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Coroutine
 from dataclasses import replace
 from typing import Any
@@ -37,6 +38,34 @@ def test_a_thread_in_numpy_s_generator_costs_no_state() -> None:
                 assert (await show(interpreter, cell, session=session)).text == "5"
                 seen = await show(interpreter, "x, len(np.random.rand(3))", cell, session=session)
                 assert (seen.text, seen.rebuilt) == ("(5, 3)", False)
+
+    run(check())
+
+
+@pytest.mark.skipif(sys.version_info[:3] == (3, 13, 0), reason="its forks end by an import lock of a thread's")
+@pytest.mark.parametrize(
+    "hold",
+    [
+        "import _imp; _imp.acquire_lock()",
+        "import _imp; _imp.acquire_lock(); _imp.acquire_lock()",
+        "import logging; logging._lock.acquire()",
+        "import os; os.register_at_fork(before=threading.Event().wait)",
+    ],
+)
+def test_a_thread_that_holds_what_a_fork_needs_costs_no_state(hold: str) -> None:
+    """Once, the cell waited for it, and was KILLED after 20 seconds."""
+    cell = "import logging\n" + beside(f"{hold}; time.sleep(99)").replace("\nx", "\ntime.sleep(0.1)\nx")
+    then = (
+        "import threading, colorsys, logging\nlogging.getLogger('new')\nt = threading.Thread(target=lambda: "
+        "__import__('graphlib'))\nt.start()\nt.join()\nx"
+    )
+
+    async def check() -> None:
+        async with SandboxInterpreter(replace(LIMITS, step_timeout_s=4.0)) as interpreter:
+            assert (await show(interpreter, cell)).text == "5"
+            for history in ((cell,), (cell, then)):
+                seen = await show(interpreter, then, *history)
+                assert (seen.text, seen.rebuilt) == ("5", False)
 
     run(check())
 

@@ -7,6 +7,7 @@ Python while it waits; only the child returns to it.
 
 from __future__ import annotations
 
+import _imp
 import array
 import ctypes
 import mmap
@@ -149,10 +150,22 @@ def await_order() -> str:
         return _await_by_python()
     hook = None
     if num_other_threads():  # which wait for ever: none is in the child
-        _before_fork()
+        _take_import_lock()
         hook = _child_hook
     _serve(hook)
+    while hook is not None and _imp.lock_held():
+        _imp.release_lock()
     return _page[_ORDER_AT + 8 : _ORDER_AT + wire.ORDER.size].rstrip(b"\0").decode()
+
+
+def _take_import_lock() -> None:
+    """What `PyOS_BeforeFork` does, but for waiting: a thread that has the lock might keep it, and the child resets it.
+
+    The hooks that programs register for the time before a fork are left out, too: they wait for locks of theirs, which
+    the hooks in the child reset.
+    """
+    if not _imp.lock_held():
+        _imp.acquire_lock()
 
 
 def _await_by_python() -> str:
