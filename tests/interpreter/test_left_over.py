@@ -112,3 +112,14 @@ def test_an_open_file_acts_on_no_other_file_later(first: str, between: str, then
             assert expected in (await show(interpreter, then, *history)).text
 
     run(check())
+
+
+def test_a_state_waits_whatever_was_made_of_its_socket() -> None:
+    async def check() -> None:
+        async with SandboxInterpreter(LIMITS) as interpreter:
+            assert (await show(interpreter, "import os\nos.set_blocking(63, False)\n5")).text == "5"
+            await asyncio.sleep(0.1)
+            seen = await show(interpreter, "6", "import os\nos.set_blocking(63, False)\n5")
+            assert (seen.text, seen.rebuilt) == ("6", False)
+
+    run(check())

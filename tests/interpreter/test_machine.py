@@ -29,6 +29,7 @@ from mcts_math.interpreter import (
     probe,
     tries,
 )
+from mcts_math.interpreter.levels import Isolation
 from mcts_math.judge import Judge
 from mcts_math.requests import Cell, CellStatus, Execute, Observation
 
@@ -397,6 +398,48 @@ def test_a_clean_parent_that_can_not_be_started_is_an_error(monkeypatch: pytest.
     async def check() -> None:
         with pytest.raises(InterpreterError, match=r"did not start.*/nowhere/python"):
             await SandboxInterpreter(LIMITS).start()
+
+    run(check())
+
+
+@pytest.mark.parametrize("maker", ["TemporaryDirectory", "TemporaryFile"])
+def test_a_clean_parent_that_finds_no_space_is_an_error(maker: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Though the first start went well: it is started anew when it has died."""
+
+    def refuse() -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/full")
+
+    async def check() -> None:
+        async with SandboxInterpreter(LIMITS) as interpreter:
+            assert (await show(interpreter, "1")).text == "1"
+            children(recursive=False)[0].kill()
+            await asyncio.sleep(0.2)
+            with monkeypatch.context() as patch:
+                patch.setattr(parent.tempfile, maker, refuse)
+                with pytest.raises(InterpreterError, match=r"did not start.*No space left on device: '/full'"):
+                    await show(interpreter, "2")
+            assert (await show(interpreter, "2")).text == "2"
+
+    run(check())
+
+
+@pytest.mark.parametrize("most", [20, 40, 80])
+def test_too_few_open_files_are_told(most: int) -> None:
+    async def check() -> None:
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        interpreter = SandboxInterpreter(LIMITS, Level(Isolation.FULL, parent.Layers(True, True, True)))
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+        try:
+            cells = (show(interpreter, "1", session=str(i)) for i in range(most))
+            seen = await asyncio.gather(*cells, return_exceptions=True)
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+            await interpreter.close()
+        errors = [end for end in seen if isinstance(end, BaseException)]
+        assert errors
+        for error in errors:
+            assert isinstance(error, InterpreterError)
+            assert "ulimit -n" in str(error)
 
     run(check())
 

@@ -18,6 +18,7 @@ import socket
 import struct
 from _thread import _count as num_other_threads
 from collections.abc import Callable, Sequence
+from fcntl import F_SETFL
 
 from . import kernel, wire
 
@@ -73,14 +74,15 @@ def clone(flags: int, token: int = 0) -> int:
 # All in one call from Python, for between two calls the bytecode interpreter may hand the GIL to a waiting thread; in
 # the child there is none, and it would wait for ever.
 _ORDER_AT, _REPLY_AT, _HELLO_AT, _ZEROS_AT, _NULL_AT, _ROOT_AT = 96, 136, 144, 160, 192, 208
-_BEFORE_AT, _CHILD_AT, _REFUSED_AT, _CODE_AT = 0xE0, 0x200, 0x2C0, 0x400
+_BEFORE_AT, _CHILD_AT, _REFUSED_AT, _CODE_AT = 0xE0, 0x220, 0x2E0, 0x400
 _SOCKET, _TOP = 3, SOCKET_FD  # the lowest that is free when an order comes
 _ROW = struct.Struct("=4Q")  # number of a system call, three arguments
 
 
 def _rows(page: int) -> dict[int, list[tuple[int, ...]]]:
     """The system calls that `serve` makes, by their place."""
-    setitimer, close_range, open_, dup2, close, write, prctl, dup3, chdir = 38, 436, 2, 33, 3, 1, 157, 292, 80
+    setitimer, close_range, open_, dup2, close, write = 38, 436, 2, 33, 3, 1
+    prctl, dup3, chdir, fcntl = 157, 292, 80, 72
     return {
         # A state must not change while it waits. What it opened its forks don't get: siblings could talk by it.
         _BEFORE_AT: [
@@ -89,6 +91,7 @@ def _rows(page: int) -> dict[int, list[tuple[int, ...]]]:
             (open_, page + _NULL_AT, os.O_RDWR, 0),
             (dup2, 0, 1, 0),
             (dup2, 0, 2, 0),
+            (fcntl, _TOP, F_SETFL, os.O_RDWR),  # it must wait for orders, whatever a cell has made of its socket
             (chdir, page + _ROOT_AT, 0, 0),  # the folder of the cell goes: it counts until nobody is in it
         ],
         _CHILD_AT: [
@@ -111,7 +114,7 @@ _CODE = bytes.fromhex(
     "83f828 7551"  # not a whole order: die
     "48837b2818 754a"  # no descriptor: die
     "bf11800000 31f6 31d2 4c8b5360 4d89d0 b838000000 0f05"  # clone(CLONE_PARENT | SIGCHLD, 0, 0, token, token)
-    "898389000000 4c8dab00020000"  # the number in the reply = what clone says; r13 = page + _CHILD_AT
+    "898389000000 4c8dab20020000"  # the number in the reply = what clone says; r13 = page + _CHILD_AT
     "85c0 744c 780e"  # 0: child; an error: refused
     "bf03000000 b803000000 0f05 eb9e"  # close(3); wait
     "f79b89000000 4981c5c0000000 e809000000"  # refused: negate the number; r13 = page + _REFUSED_AT; call rows

@@ -26,6 +26,7 @@ NEW, PERMIT = b"N", b"P"  # host's messages on the control sockets
 """`NEW` (to the zygote, with two descriptors) makes a sandbox. `PERMIT` and tokens (to a supervisor): one fork with
 the first is allowed; the folders of the others may go, because their cells are done."""
 MAX_TOKENS = 100  # in one `PERMIT`
+NUM_FILES = 64  # that a cell may have open
 SCRATCH = "/scratch"
 SHARES = 8
 """The cells of one question for whose temporary files there is room at a time, so that none takes that of another."""
