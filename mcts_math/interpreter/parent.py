@@ -245,11 +245,15 @@ class Parent:
     async def _ends(self, seconds: float) -> bool:
         """Waits for the end of the process; by no thread, which the machine may refuse as well."""
         end = time.monotonic() + seconds
-        while self._process.poll() is None:
-            if time.monotonic() >= end:
-                return False
-            await asyncio.sleep(0.005)
-        return True
+        while True:
+            try:
+                self._process.wait(0)
+            except subprocess.TimeoutExpired:
+                if time.monotonic() >= end:
+                    return False
+                await asyncio.sleep(0.005)
+            else:
+                return True
 
     def _last_words(self) -> str:
         if self._errors.closed:
