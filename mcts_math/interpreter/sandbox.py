@@ -213,6 +213,7 @@ class Sandbox:
 
     def _end(self, run: CellRun, stays: bool) -> None:
         """Ends a step; where it leaves no state, whatever it is doing."""
+        stays = stays and not self._closed  # what a sandbox made that was closed meanwhile is nobody's
         self._watch.remove(run)
         if not stays:
             run.kill()
