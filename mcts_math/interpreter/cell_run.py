@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from mcts_math.errors import InterpreterError
+from mcts_math.interpreter.losses import Crowded, NoGreeting, Refused, StateLost, TimeUp
 from mcts_math.interpreter.options import SandboxLimits
 from mcts_math.interpreter.parent import no_room, receive_with_pid
 from mcts_math.interpreter.worker import wire
@@ -27,34 +28,6 @@ _MANY_PAGES = 4096
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 _HELLO = wire.REPLY.pack(wire.HELLO, 0)
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
-
-
-class StateLost(Exception):  # noqa: N818 - an event, not an error
-    """The state that a step should start from is gone; nothing was run, or its sandbox died under it."""
-
-
-class NotRebuilt(StateLost):
-    """The state was put away, and could not be made again: one of its cells was cut this time."""
-
-
-class Tampered(StateLost):
-    """A state pretended to be its own child: only code that means harm does that. Its sandbox has been closed."""
-
-
-class NoGreeting(StateLost):
-    """A state took an order and no child said hello. What it forked nobody knows, so its sandbox has been closed."""
-
-
-class Refused(NoGreeting):
-    """The machine had no room for the fork, or so a state says."""
-
-
-class Preempted(StateLost):
-    """A cell was stopped to make room for those that came before it; it may run again."""
-
-
-class TimeUp(Exception):  # noqa: N818
-    """A cell's time is used up."""
 
 
 @dataclass(slots=True)
@@ -212,6 +185,11 @@ class CellRun:
         self.done = self._loop.create_future()  # the old one was cancelled with whoever waited
         self.done.add_done_callback(lambda done: then(done.exception()))
 
+    def take_handle(self) -> int:
+        """A pidfd of the process that greeted, which is the caller's now; -1 where none greeted."""
+        handle, self._handle = self._handle, -1
+        return handle
+
     def close(self) -> None:
         """Stops listening; the socket stays open."""
         self._loop.remove_reader(self._fd)
@@ -273,6 +251,9 @@ class CellRun:
         self._buffer += data
         while len(self._buffer) >= wire.REPLY.size:
             kind, size = wire.REPLY.unpack_from(self._buffer)
+            if (kind, size) == (wire.REFUSED, errno.ENOSPC):
+                self.stop(Crowded("the question's other cells leave no room for temporary files"))
+                return
             most = {wire.DONE: self._max_payload, wire.PRINTED: self._max_printed - len(self.printed)}.get(kind, 0)
             if not 1 <= size <= most:  # of nothing there could be endless many
                 self.done.set_result(None)

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from mcts_math.interpreter.options import SandboxLimits
+from mcts_math.interpreter.worker import wire
 
 CONTROLLERS: Final = ("memory", "pids")
 _PROC: Final = Path("/proc/self")
@@ -65,7 +66,7 @@ class Cgroup:
     def _bound(self, limits: SandboxLimits) -> None:
         most = {
             "memory": limits.snapshot_bytes + limits.max_running * limits.memory_bytes + _IMPORTS_BYTES
-            + limits.max_sandboxes * limits.temp_bytes + limits.max_snapshots * _TABLES_BYTES,
+            + wire.SHARES * limits.max_sandboxes * limits.temp_bytes + limits.max_snapshots * _TABLES_BYTES,
             "pids": limits.max_snapshots + 2 * limits.max_sandboxes + limits.max_running * limits.max_threads
             + _OTHER_TASKS,
         }  # fmt: skip

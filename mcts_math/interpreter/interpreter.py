@@ -9,8 +9,8 @@ import time
 from collections import OrderedDict
 
 from mcts_math.errors import InterpreterError
-from mcts_math.interpreter.cell_run import NotRebuilt, Preempted, StateLost
 from mcts_math.interpreter.levels import Level, probe, require
+from mcts_math.interpreter.losses import Crowded, NotRebuilt, Preempted, StateLost
 from mcts_math.interpreter.options import SandboxLimits
 from mcts_math.interpreter.parent import Parent
 from mcts_math.interpreter.processes import StateProcess
@@ -129,23 +129,25 @@ class SandboxInterpreter:
         try:
             while not session.released and tries.left:
                 try:
-                    result, rebuilt = await self._attempt(session, request, rank)
+                    async with session.gate.inside(tries):
+                        result, rebuilt = await self._attempt(session, request, rank, tries)
                 except Preempted:
                     if not tries.preempted:
                         await self._preempted.acquire()
                         tries.preempted = True
                 except StateLost as lost:
                     if not session.released:
-                        tries.note(lost, session.sandbox)
+                        tries.note(lost, tries.sandbox)
                         await asyncio.sleep(tries.pause_s)
                 else:
                     return Observation(result.text, result.status, result.seconds, rebuilt)
         finally:
+            session.gate.leave(tries)
             if tries.preempted:
                 self._preempted.release()
         return Observation(tries.last_text, CellStatus.KILLED)
 
-    async def _attempt(self, session: Session, request: Execute, rank: int) -> tuple[RunResult, bool]:
+    async def _attempt(self, session: Session, request: Execute, rank: int, tries: Tries) -> tuple[RunResult, bool]:
         """Runs a cell, after those that led to its state where the state has no process; and whether that was so.
 
         Only who can go on takes a running slot: who has something to rebuild waits for its session's lock first.
@@ -153,11 +155,13 @@ class SandboxInterpreter:
         if session.sandbox is not None:
             async with self._running:
                 if (found := self._find(session, request)) is not None:
+                    tries.sandbox = found[0]
                     return await self._run(session, *found, request.cell, rank), False
         async with contextlib.AsyncExitStack() as slot:
             async with session.rebuilding:
                 await slot.enter_async_context(self._running)
-                sandbox = await self._sandbox(session)
+                tries.sandbox = None
+                tries.sandbox = sandbox = await self._sandbox(session)
                 state = session.root.follow(request.history)
                 process, rebuilt = await self._rebuild(session, sandbox, state, rank)
             return await self._run(session, sandbox, state, process, request.cell, rank), rebuilt
@@ -183,7 +187,7 @@ class SandboxInterpreter:
         try:
             result = await sandbox.step(process, cell, rank)
             self._keep(session, sandbox, state.child(cell), result)
-        except Preempted:
+        except (Crowded, Preempted):
             raise
         except StateLost:
             if state.process is process:

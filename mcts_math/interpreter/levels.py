@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, replace
 from enum import Enum
 
 from mcts_math.errors import InterpreterError
-from mcts_math.interpreter.cell_run import StateLost
+from mcts_math.interpreter.losses import StateLost
 from mcts_math.interpreter.options import SandboxLimits
 from mcts_math.interpreter.orders import Layers
 from mcts_math.interpreter.parent import Parent, require_platform

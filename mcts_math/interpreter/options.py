@@ -56,7 +56,8 @@ class SandboxLimits:
         num_parents: clean parent processes; forks of one parent hinder each other, so two or more use more cores.
         modules: packages that are imported once, before any question.
         input_files: absolute paths of files and folders that cells may read, in the same places.
-        temp_bytes: size of a question's temporary files; 0 for none. Needs namespaces.
+        temp_bytes: size of one cell's temporary files, with those that its branch has left; 0 for none. Needs
+            namespaces. Cells of a question that run at a time have room for eight times as much together.
         allow_unsafe_exec: run even where the kernel gives neither seccomp nor a file system fence.
     """
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import site
 import sys
 import sysconfig
@@ -13,6 +14,7 @@ from pathlib import Path
 
 from mcts_math.errors import InterpreterError
 from mcts_math.interpreter.options import SandboxLimits
+from mcts_math.interpreter.worker import wire
 
 _NOBODY = 65534
 ENVIRONMENT = {
@@ -85,6 +87,13 @@ def _open_to_all(path: str) -> bool:
     return all(part.stat().st_mode & 0o5 == 0o5 or (part != parts[0] and part.stat().st_mode & 1) for part in parts)
 
 
+def require_files() -> None:
+    """Raises InterpreterError where this process may open fewer files than a cell, for which its limit holds, too."""
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    if most != resource.RLIM_INFINITY and most < wire.NUM_FILES:
+        raise InterpreterError(f"cells need {wire.NUM_FILES} open files, {most} are allowed. Allow more (ulimit -n)")
+
+
 def require_inputs(paths: Iterable[str]) -> None:
     """Refuses input files that a cell could not read.
 
@@ -92,6 +101,8 @@ def require_inputs(paths: Iterable[str]) -> None:
         InterpreterError: with the file and what to do.
     """
     for path in map(Path, paths):
+        if path.resolve().is_relative_to("/proc"):
+            raise InterpreterError(f"input_files names {path}: what is below /proc is not shown to cells; give a copy")
         if not path.exists():
             raise InterpreterError(f"input_files names {path}, which does not exist")
         needed = 0o5 if path.is_dir() else 0o4  # root's cells run as a user who owns nothing

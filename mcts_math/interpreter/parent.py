@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
+import math
 import os
 import platform
 import select
@@ -12,14 +14,16 @@ import struct
 import subprocess
 import sys
 import tempfile
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
 from mcts_math.errors import InterpreterError
 from mcts_math.interpreter.cgroup import Cgroup
+from mcts_math.interpreter.losses import MachineBusyError
 from mcts_math.interpreter.options import SandboxLimits
-from mcts_math.interpreter.orders import ENVIRONMENT, Layers, has_folders, require_inputs, rules_json
+from mcts_math.interpreter.orders import ENVIRONMENT, Layers, has_folders, require_files, require_inputs, rules_json
 from mcts_math.interpreter.worker import wire
 
 _WORKER = Path(__file__).parent / "worker" / "__main__.py"
@@ -30,13 +34,10 @@ _MAX_ASKING = 16  # one process forks them all: more would wait in its socket, e
 _BUSY_PAUSES_S = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
 
 
-class MachineBusyError(InterpreterError):
-    """The machine has no room for another process just now."""
-
-
-def no_room(error: OSError) -> InterpreterError:
-    """What is raised where the machine gives this process no descriptor for a cell."""
-    return InterpreterError(f"a cell can't be run or looked after: {error}. Allow more open files (ulimit -n)")
+def no_room(error: OSError, what: str = "a cell can't be run or looked after") -> InterpreterError:
+    """What is raised where the machine refuses this process a descriptor, or something else that `what` needs."""
+    is_short = error.errno in (errno.EMFILE, errno.ENFILE)
+    return InterpreterError(f"{what}: {error}{'. Allow more open files (ulimit -n)' if is_short else ''}")
 
 
 def require_platform() -> None:
@@ -124,9 +125,16 @@ class Parent:
         """
         require_platform()
         require_inputs(limits.input_files)
-        with tempfile.TemporaryDirectory() as scratch:  # some packages write files when they are imported
-            rules = rules_json(limits, layers, warm, tells, warm_up)
-            parent = cls._launch(rules, {"MPLCONFIGDIR": scratch, "TMPDIR": scratch})
+        require_files()
+        rules = rules_json(limits, layers, warm, tells, warm_up)
+        with contextlib.ExitStack() as stack:
+            try:
+                scratch = stack.enter_context(tempfile.TemporaryDirectory())  # packages may write at their import
+                parent = cls._launch(rules, {"MPLCONFIGDIR": scratch, "TMPDIR": scratch})
+            except OSError as error:
+                if error.errno in (errno.EAGAIN, errno.ENOMEM):
+                    raise MachineBusyError("the interpreter's clean process", error) from error
+                raise no_room(error, "the interpreter's clean process did not start") from error
             parent.judges_forks, parent.has_folders = layers.seccomp, has_folders(limits, layers)
             try:
                 parent._join_group(limits)  # it forks nobody before it is told to
@@ -142,22 +150,16 @@ class Parent:
 
     @classmethod
     def _launch(cls, rules: str, environment: dict[str, str]) -> Parent:
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        ours.setblocking(False)
-        errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process
-        with theirs:
-            try:
+        """Raises OSError where the machine refuses what it takes."""
+        start = [_START.format(worker=str(_WORKER)), rules, str(_WORKER.parent)]
+        with contextlib.ExitStack() as opened:
+            errors = opened.enter_context(tempfile.TemporaryFile())
+            ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            opened.enter_context(ours)
+            ours.setblocking(False)
+            with theirs:
                 process = subprocess.Popen(
-                    [
-                        sys.executable,
-                        "-S",
-                        "-s",
-                        "-B",
-                        "-c",
-                        _START.format(worker=str(_WORKER)),
-                        rules,
-                        str(_WORKER.parent),
-                    ],
+                    [sys.executable, "-S", "-s", "-B", "-c", *start],
                     stdin=theirs.fileno(),
                     stdout=subprocess.DEVNULL,
                     stderr=errors,
@@ -165,10 +167,7 @@ class Parent:
                     cwd="/",
                     start_new_session=True,
                 )
-            except OSError as error:
-                ours.close()
-                errors.close()
-                raise InterpreterError(f"the interpreter's clean process did not start: {error}") from error
+            opened.pop_all()  # they are closed with the process
         return cls(process, ours, errors)
 
     def _join_group(self, limits: SandboxLimits) -> None:
@@ -206,23 +205,20 @@ class Parent:
         with contextlib.ExitStack() as opened:
             try:
                 control, their_control = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-                root, their_root = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
                 opened.callback(control.close)
-                opened.callback(root.close)
-                control.setblocking(False)
-                control.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
-                root.setblocking(False)
-                with their_control, their_root:
-                    socket.send_fds(self._control, [wire.NEW], [their_control.fileno(), their_root.fileno()])
+                with their_control:
+                    root, their_root = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+                    opened.callback(root.close)
+                    control.setblocking(False)
+                    control.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+                    root.setblocking(False)
+                    with their_root:
+                        socket.send_fds(self._control, [wire.NEW], [their_control.fileno(), their_root.fileno()])
                 message, pid = await self._receive(control, _SANDBOX_TIMEOUT_S)
             except OSError as error:
-                raise InterpreterError(f"a sandbox could not be set up: {error}") from error
+                raise no_room(error, "a sandbox could not be set up") from error
             if message[:1] == wire.BUSY:
-                reason = message[1:].decode(errors="replace")
-                raise MachineBusyError(
-                    f"the machine refuses to fork a sandbox: {reason}. Allow more processes (ulimit -u, pids.max of "
-                    "the cgroup) or memory, or lower max_sandboxes and max_snapshots"
-                )
+                raise MachineBusyError("a sandbox", message[1:].decode(errors="replace"))
             if message != wire.READY:
                 reason = message[1:].decode(errors="replace") or "it died; " + self._last_words()
                 raise InterpreterError(f"a sandbox could not be set up: {reason}")
@@ -239,14 +235,25 @@ class Parent:
     async def close(self) -> None:
         """Ends the process, and with it all its sandboxes."""
         self._control.close()
-        try:
-            await asyncio.to_thread(self._process.wait, 10)
-        except subprocess.TimeoutExpired:
+        if not await self._ends(10.0):
             self._process.kill()
-            await asyncio.to_thread(self._process.wait)
+            await self._ends(math.inf)
         self._errors.close()
         if self.group is not None:
             await asyncio.to_thread(self.group.close)
+
+    async def _ends(self, seconds: float) -> bool:
+        """Waits for the end of the process; by no thread, which the machine may refuse as well."""
+        end = time.monotonic() + seconds
+        while True:
+            try:
+                self._process.wait(0)
+            except subprocess.TimeoutExpired:
+                if time.monotonic() >= end:
+                    return False
+                await asyncio.sleep(0.005)
+            else:
+                return True
 
     def _last_words(self) -> str:
         if self._errors.closed:

@@ -6,15 +6,20 @@ how many threads it has, the kernel tells.
 
 from __future__ import annotations
 
+import asyncio
+import os
 import socket
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
-from mcts_math.interpreter.cell_run import (
-    CellRun,
+from mcts_math.interpreter.cell_run import CellRun, ProcessFacts
+from mcts_math.interpreter.losses import (
+    Crowded,
     NoGreeting,
-    ProcessFacts,
+    Preempted,
+    Refused,
+    RefusedAtRoot,
     StateLost,
     Tampered,
     TimeUp,
@@ -44,6 +49,12 @@ def timeout_text(seconds: float) -> str:
 
 
 KILLED_TEXT = "KilledError: the code was stopped: out of memory, a crash, or an exit that no program may make here."
+_UNKEPT_TEXT = (
+    "KilledError: the code left threads at work, and what it made can't be kept without them (one has a lock that is "
+    "needed, or ended the program). Wait for threads to end."
+)
+_DEATH_S = 2.0  # for a process that was killed to be gone
+_KEEP_TRIES, _KEEP_S = 3, 2.0  # to have a state without its threads; where in their work it is forked is chance
 
 
 class Sandbox:
@@ -62,6 +73,7 @@ class Sandbox:
         self._pids = {connection.supervisor_pid}  # of all that are known: states, and cells that greeted
         self._processes: dict[int, StateProcess] = {}
         self._unwanted: set[CellRun] = set()  # ordered, given up, and yet to greet
+        self._dying: dict[int, asyncio.Future[None]] = {}  # cells that were killed, by pidfd, until they are gone
         self._closed = False
 
     @property
@@ -89,6 +101,8 @@ class Sandbox:
         result = await self._step(parent, cell, rank)
         busy = result.process
         facts = ProcessFacts.read(busy.pid) if busy else None
+        if busy is None and self._dying:  # who runs next shall not find its files in the way
+            await asyncio.wait(self._dying.values(), timeout=_DEATH_S)
         if busy is None or facts is None:
             return result
         if facts.has_ended:  # a thread of it has answered, and would be kept, and charged for nothing
@@ -97,23 +111,34 @@ class Sandbox:
         busy.note(facts)
         if facts.num_threads == 1:
             return result
-        # Threads would go on in a state that should stand still; a fork takes none along.
+        return await self._without_threads(result, busy, rank)
+
+    async def _without_threads(self, result: RunResult, busy: StateProcess, rank: int) -> RunResult:
+        """A step whose state is a fork of the one that it left, for threads would go on in that; a fork has none."""
+        limits = replace(self._limits, step_timeout_s=min(self._limits.step_timeout_s, _KEEP_S))
+        process = None
         try:
-            process = (await self._step(busy, Cell(""), rank)).process
+            for _ in range(_KEEP_TRIES):
+                process = process or (await self._step(busy, Cell(""), rank, limits)).process
+        except (Crowded, Preempted):
+            raise  # as the cell itself might have been: it runs again
         except StateLost:
             if not self.alive:
                 raise
-            process = None
         finally:
             self.discard(busy)
-        if process is not None:
-            new_facts = ProcessFacts.read(process.pid)
-            if new_facts is not None:
-                process.note(new_facts)
-            process.num_bytes = max(process.num_bytes, busy.num_bytes)
+        if process is None:
+            text = truncate(f"{result.text}\n{_UNKEPT_TEXT}".lstrip(), self._limits.output_chars)
+            return replace(result, text=text, status=CellStatus.KILLED, process=None)
+        new_facts = ProcessFacts.read(process.pid)
+        if new_facts is not None:
+            process.note(new_facts)
+        process.num_bytes = max(process.num_bytes, busy.num_bytes)
         return replace(result, process=process)
 
-    async def _step(self, parent: StateProcess, cell: Cell, rank: int) -> RunResult:
+    async def _step(
+        self, parent: StateProcess, cell: Cell, rank: int, limits: SandboxLimits | None = None
+    ) -> RunResult:
         try:
             ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         except OSError as error:
@@ -122,7 +147,7 @@ class Sandbox:
         ours.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
         use = parent.use()
         message = wire.pack_cell(cell.code, cell.seed)
-        run = CellRun(ours, message, self._limits, lambda pid: self._admit(pid, use), rank)
+        run = CellRun(ours, message, limits or self._limits, lambda pid: self._admit(pid, use), rank)
         ordered = False
         result: RunResult | None = None
         self._watch.add(run)
@@ -130,7 +155,7 @@ class Sandbox:
             with theirs:
                 self._order(parent, run.token, theirs)
             ordered = True
-            result = await self._result(run)
+            result = await self._result(run, parent is self.root)
             return result
         finally:
             if ordered and run.pid < 0 and run.done.cancelled() and not self._closed:
@@ -158,12 +183,14 @@ class Sandbox:
         except OSError as error:
             raise StateLost(f"the parent state does not listen: {error}") from error
 
-    async def _result(self, run: CellRun) -> RunResult:
+    async def _result(self, run: CellRun, at_root: bool) -> RunResult:
         limits = self._limits
         try:
             payload = await run.done
         except TimeUp:
             return self._cut(run, CellStatus.TIMEOUT)
+        except Refused as refusal:
+            raise (RefusedAtRoot(*refusal.args) if at_root else refusal) from None
         except NoGreeting:
             if not self.alive:
                 raise StateLost("the sandbox died") from None
@@ -186,14 +213,29 @@ class Sandbox:
 
     def _end(self, run: CellRun, stays: bool) -> None:
         """Ends a step; where it leaves no state, whatever it is doing."""
+        stays = stays and not self._closed  # what a sandbox made that was closed meanwhile is nobody's
         self._watch.remove(run)
-        self._connection.ended.append(run.token)
         if not stays:
             run.kill()
             self._pids.discard(run.pid)
+        handle = -1 if stays or self._closed else run.take_handle()
+        if handle < 0:
+            self._connection.ended.append(run.token)
+        else:  # its folder goes when it has let go of its files: till then they take room, and it may make others
+            self._dying[handle] = asyncio.get_running_loop().create_future()
+            asyncio.get_running_loop().add_reader(handle, self._bury, handle, run.token)
         run.close()
         if not stays:
             run.sock.close()
+
+    def _bury(self, handle: int, token: int) -> None:
+        self._forget(handle)
+        self._connection.ended.append(token)
+
+    def _forget(self, handle: int) -> None:
+        asyncio.get_running_loop().remove_reader(handle)
+        os.close(handle)
+        self._dying.pop(handle).set_result(None)
 
     def _end_unwanted(self, run: CellRun, use: ExitStack, how: BaseException | None) -> None:
         """Ends a step that nobody waits for, once its child greeted. One that does not greet may hide."""
@@ -220,6 +262,8 @@ class Sandbox:
             self._watch.remove(run)
             run.close()
             run.sock.close()
+        for handle in list(self._dying):
+            self._forget(handle)
         for process in self._processes.values():
             process.sock.close()
         self._unwanted.clear()

@@ -7,6 +7,7 @@ from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from mcts_math.interpreter.gate import Gate
 from mcts_math.interpreter.options import SandboxLimits
 from mcts_math.interpreter.processes import StateProcess
 from mcts_math.interpreter.sandbox import Sandbox
@@ -69,6 +70,7 @@ class Session:
     num_running: int = 0
     released: bool = False
     rebuilding: asyncio.Lock = field(default_factory=asyncio.Lock)
+    gate: Gate = field(default_factory=Gate)
 
 
 class SnapshotStore:

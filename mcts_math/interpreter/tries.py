@@ -5,13 +5,26 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mcts_math.errors import InterpreterError
-from mcts_math.interpreter.cell_run import NoGreeting, NotRebuilt, Refused, StateLost, Tampered
+from mcts_math.interpreter.losses import (
+    Crowded,
+    MachineBusyError,
+    NoGreeting,
+    NotRebuilt,
+    Refused,
+    RefusedAtRoot,
+    StateLost,
+    Tampered,
+)
 from mcts_math.interpreter.sandbox import KILLED_TEXT, Sandbox
 
 MAX_LOSSES, MAX_DEATHS, MAX_FAILURES, MAX_REFUSALS = 2, 10, 10, 5
+_PATIENCE = 3  # deaths of its sandbox that a cell bears beside its siblings
 _REFUSED_PAUSE_S = 0.1
 _NOT_REBUILT_TEXT = "KilledError: the cells before this one ran, and were stopped when they had to be run again."
 _REFUSED_TEXT = "KilledError: the machine had no room for another process, though the cell was tried again."
+_CROWDED_TEXT = (
+    "KilledError: other cells left no room for the files of those before this one, though it was tried again."
+)
 
 
 @dataclass(slots=True)
@@ -22,8 +35,11 @@ class Tries:
         num_losses: of its state, by the state's own doing.
         num_deaths: of its sandbox; a sibling that means harm may have to do with it.
         num_failures: to have a sandbox at all.
-        num_refusals: times that a state said that the machine is busy. Whether that is true, the next sandbox shows.
+        num_refusals: times that a state said that the machine is busy (whether it is, the next sandbox shows), or
+            had no room for the files of its branch.
+        sandbox: in which it was tried last, None where none could be had. Its question may have another meanwhile.
         preempted: it was stopped for want of memory.
+        crowded: the last loss was that there was no room for its files.
         not_rebuilt: the last loss was that its state could not be made again.
     """
 
@@ -31,8 +47,10 @@ class Tries:
     num_deaths: int = 0
     num_failures: int = 0
     num_refusals: int = 0
+    sandbox: Sandbox | None = None
     preempted: bool = False
     not_rebuilt: bool = False
+    crowded: bool = False
 
     @property
     def left(self) -> bool:
@@ -45,19 +63,26 @@ class Tries:
         Raises:
             InterpreterError: it keeps being that of the machine.
         """
-        self.not_rebuilt = isinstance(lost, NotRebuilt)
+        self.not_rebuilt, self.crowded = isinstance(lost, NotRebuilt), isinstance(lost, Crowded)
         if isinstance(lost, Tampered):
             self.num_losses = MAX_LOSSES
         elif sandbox is None or not sandbox.owner_alive:
             self.num_failures += 1
             if self.num_failures == MAX_FAILURES:
                 raise InterpreterError(f"the interpreter keeps breaking down: {lost}") from lost
-        elif isinstance(lost, Refused):
+        elif isinstance(lost, (Crowded, Refused)):
             self.num_refusals += 1
+            if isinstance(lost, RefusedAtRoot) and not self.left:
+                raise MachineBusyError("a cell", lost)
         elif isinstance(lost, NoGreeting) or sandbox.alive:
             self.num_losses += 1
         else:
             self.num_deaths += 1
+
+    @property
+    def wants_to_be_alone(self) -> bool:
+        """Whether its siblings have cost it so much that it should run without them."""
+        return self.num_deaths >= _PATIENCE
 
     @property
     def pause_s(self) -> float:
@@ -69,4 +94,6 @@ class Tries:
         """What a cell shows that will not be tried again. The machine is well: it is this branch that is not."""
         if self.not_rebuilt:
             return _NOT_REBUILT_TEXT
+        if self.crowded:
+            return _CROWDED_TEXT
         return _REFUSED_TEXT if self.num_refusals >= MAX_REFUSALS else KILLED_TEXT

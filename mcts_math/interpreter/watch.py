@@ -10,7 +10,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from mcts_math.interpreter.cell_run import CellRun, Preempted
+from mcts_math.interpreter.cell_run import CellRun
+from mcts_math.interpreter.losses import Preempted
 from mcts_math.interpreter.options import SandboxLimits
 
 _LOOK_S = 0.04  # a core fills some 50 MB meanwhile; a look takes 50 µs for each cell

@@ -29,6 +29,7 @@ from mcts_math.interpreter import (
     probe,
     tries,
 )
+from mcts_math.interpreter.levels import Isolation
 from mcts_math.judge import Judge
 from mcts_math.requests import Cell, CellStatus, Execute, Observation
 
@@ -215,7 +216,7 @@ def test_cpu_seconds_of_all_threads_are_bounded() -> None:
     run(check())
 
 
-# A clean parent whose machine refuses the first forks of sandboxes.
+# A clean parent whose machine refuses the first forks of sandboxes, or always those of cells.
 REFUSING_PARENT = """\
 import importlib.util, os, sys
 spec = importlib.util.spec_from_file_location("entry", {worker!r})
@@ -226,11 +227,12 @@ zygote = entry.load(os.path.dirname({worker!r}))
 fork = sys.modules["_sandbox.fork"]
 real, left = fork.clone, [{number}]
 def clone(flags, token=0):
-    if flags and left[0]:
+    if flags == 0x8000 if left[0] < 0 else flags and left[0]:
         left[0] -= 1
         raise BlockingIOError(11, "Resource temporarily unavailable")
     return real(flags, token)
 fork.clone = clone
+if left[0] < 0: fork._serve = None
 zygote.main(sys.argv[1], entry._register_at_fork)
 """
 
@@ -267,6 +269,38 @@ def test_a_machine_that_keeps_refusing_is_told_and_ends_no_clean_parent(refuse: 
             assert (await show(interpreter, "6 * 7")).text == "42"  # by the same clean parent: another would refuse
 
     run(check())
+
+
+def test_a_machine_that_refuses_a_cell_its_process_is_told(
+    refuse: Callable[[int], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once, the cell was KILLED: the state ended, its sandbox with it, and that was all that was seen."""
+    monkeypatch.setattr(tries, "_REFUSED_PAUSE_S", 0.01)
+
+    async def check() -> None:
+        level = await probe_by(refuse)
+        refuse(-1)
+        async with SandboxInterpreter(LIMITS, level) as interpreter:
+            with pytest.raises(InterpreterError, match=r"refuses to fork a cell.*temporarily unavailable.*ulimit -u"):
+                await show(interpreter, "6 * 7")
+
+    run(check())
+
+
+def test_no_thread_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where there is no room for one, Python's error is no InterpreterError."""
+
+    def refuse(*args: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    async def check() -> None:
+        monkeypatch.setattr(parent.Cgroup, "make", lambda limits: None)
+        monkeypatch.setattr(threading.Thread, "start", refuse)
+        async with SandboxInterpreter(LIMITS) as interpreter:
+            assert (await show(interpreter, "6 * 7")).text == "42"
+
+    run(check())
+    assert children() == []
 
 
 async def probe_by(refuse: Callable[[int], None]) -> Level:
@@ -364,6 +398,48 @@ def test_a_clean_parent_that_can_not_be_started_is_an_error(monkeypatch: pytest.
     async def check() -> None:
         with pytest.raises(InterpreterError, match=r"did not start.*/nowhere/python"):
             await SandboxInterpreter(LIMITS).start()
+
+    run(check())
+
+
+@pytest.mark.parametrize("maker", ["TemporaryDirectory", "TemporaryFile"])
+def test_a_clean_parent_that_finds_no_space_is_an_error(maker: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Though the first start went well: it is started anew when it has died."""
+
+    def refuse() -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/full")
+
+    async def check() -> None:
+        async with SandboxInterpreter(LIMITS) as interpreter:
+            assert (await show(interpreter, "1")).text == "1"
+            children(recursive=False)[0].kill()
+            await asyncio.sleep(0.2)
+            with monkeypatch.context() as patch:
+                patch.setattr(parent.tempfile, maker, refuse)
+                with pytest.raises(InterpreterError, match=r"did not start.*No space left on device: '/full'"):
+                    await show(interpreter, "2")
+            assert (await show(interpreter, "2")).text == "2"
+
+    run(check())
+
+
+@pytest.mark.parametrize("most", [20, 40, 80])
+def test_too_few_open_files_are_told(most: int) -> None:
+    async def check() -> None:
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        interpreter = SandboxInterpreter(LIMITS, Level(Isolation.FULL, parent.Layers(True, True, True)))
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+        try:
+            cells = (show(interpreter, "1", session=str(i)) for i in range(most))
+            seen = await asyncio.gather(*cells, return_exceptions=True)
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+            await interpreter.close()
+        errors = [end for end in seen if isinstance(end, BaseException)]
+        assert errors
+        for error in errors:
+            assert isinstance(error, InterpreterError)
+            assert "ulimit -n" in str(error)
 
     run(check())
 

@@ -215,7 +215,12 @@ def test_input_files_that_can_not_be_read_are_an_error(tmp_path: Path) -> None:
     closed.chmod(0)
 
     async def check() -> None:
-        for path, complaint in ((tmp_path / "missing", "does not exist"), (closed, "may not read; run: chmod")):
+        complaints = {
+            tmp_path / "missing": "does not exist",
+            closed: "may not read; run: chmod",
+            Path("/proc/meminfo"): "give a copy",
+        }
+        for path, complaint in complaints.items():
             with pytest.raises(InterpreterError, match=complaint):
                 await SandboxInterpreter(replace(LIMITS, input_files=(str(path),))).start()
 

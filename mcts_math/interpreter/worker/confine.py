@@ -11,8 +11,6 @@ from typing import NamedTuple
 
 from . import kernel, landlock, mounts, seccomp, wire
 
-NUM_FILES = 64
-
 
 class Rules(NamedTuple):
     """What the host orders; plain data, see `mcts_math.interpreter.options.SandboxLimits` for the meaning.
@@ -114,7 +112,7 @@ def set_limits(rules: Rules) -> None:
         resource.RLIMIT_FSIZE: (rules.temp_bytes,) * 2,
         resource.RLIMIT_MEMLOCK: (0, 0),
         resource.RLIMIT_MSGQUEUE: (0, 0),
-        resource.RLIMIT_NOFILE: (NUM_FILES, NUM_FILES),
+        resource.RLIMIT_NOFILE: (wire.NUM_FILES, wire.NUM_FILES),
         resource.RLIMIT_RTPRIO: (0, 0),
         resource.RLIMIT_SIGPENDING: (256, 256),
         resource.RLIMIT_STACK: (8 << 20, 8 << 20),

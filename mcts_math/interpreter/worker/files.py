@@ -13,13 +13,16 @@ import errno
 import os
 import shutil
 import sys
+import time
+from collections.abc import Iterator
 
 from . import kernel, wire
 
-_MAX_FILES = 512
+_MAX_FILES = 512  # of a cell, folders included
+_WAIT_S, _PAUSE_S = 1.0, 0.02  # for room that other cells have
 _NOSUID, _NODEV, _NOEXEC = 2, 4, 8
 _chdir, _listdir, _mkdir, _rmdir, _unlink, _open = os.chdir, os.listdir, os.mkdir, os.rmdir, os.unlink, open
-_isdir, _join, _umask = os.path.isdir, os.path.join, os.umask
+_isdir, _join, _umask, _sleep, _now = os.path.isdir, os.path.join, os.umask, time.sleep, time.monotonic
 
 
 def mount(proc_fd: int, uid: int, gid: int, num_bytes: int) -> None:
@@ -28,7 +31,7 @@ def mount(proc_fd: int, uid: int, gid: int, num_bytes: int) -> None:
     Args:
         proc_fd: the machine's /proc, which is not shown here.
         uid, gid: this process's, as they were before it had a user namespace of its own.
-        num_bytes: the size.
+        num_bytes: of each cell. There is room for several, so that none takes that of another.
     """
     kernel.prctl(kernel.PR_SET_DUMPABLE, 1)  # else these files are root's
     for name, text in (("uid_map", f"{uid} {uid} 1"), ("setgroups", "deny"), ("gid_map", f"{gid} {gid} 1")):
@@ -37,7 +40,7 @@ def mount(proc_fd: int, uid: int, gid: int, num_bytes: int) -> None:
         os.close(file)
     os.close(proc_fd)
     kernel.prctl(kernel.PR_SET_DUMPABLE, 0)
-    options = f"size={num_bytes},nr_inodes={_MAX_FILES},mode=111"
+    options = f"size={wire.SHARES * num_bytes},nr_inodes={wire.SHARES * _MAX_FILES},mode=111"
     kernel.mount("none", wire.SCRATCH, "tmpfs", _NOSUID | _NODEV | _NOEXEC, options)
 
 
@@ -67,44 +70,83 @@ def remove(token: int) -> None:
 
 
 class Kept:
-    """The temporary files of a state's branch, in its memory."""
+    """The temporary files of a state's branch, in its memory.
 
-    def __init__(self) -> None:
+    Args:
+        max_bytes: of all of them.
+    """
+
+    def __init__(self, max_bytes: int) -> None:
+        self._max_bytes = max_bytes
         self._files: list[tuple[str, bytes | None]] = []  # relative path and content; None for a folder
 
     def put(self) -> None:
-        """Puts what the cells before left into the current folder, as its owner may use it."""
-        mask = _umask(0o022)
+        """Puts what the cells before left into the current folder, as its owner may use it.
+
+        Raises:
+            OSError: ENOSPC, where other cells of the question leave no room for a second.
+        """
+        if not self._files:
+            return
+        mask, end = _umask(0o022), _now() + _WAIT_S
+        while True:
+            try:
+                self._put()
+                break
+            except OSError as error:
+                if error.errno != errno.ENOSPC or _now() >= end:
+                    raise
+            self._take_back()  # else those that wait would keep each other waiting
+            _sleep(_PAUSE_S)
+        _umask(mask)
+
+    def _put(self) -> None:
         for name, content in self._files:
             if content is None:
                 _mkdir(name)
                 continue
             with _open(name, "wb") as file:
                 file.write(content)
-        _umask(mask)
+
+    def _take_back(self) -> None:
+        for name, content in reversed(self._files):
+            with contextlib.suppress(FileNotFoundError):
+                (_rmdir if content is None else _unlink)(name)
 
     def take(self, folder: str) -> None:
         """Takes the files of a cell's folder into memory and leaves the folder empty.
 
         Raises:
-            OSError, MemoryError: they can't be had; what the cells before left stays as it was.
+            OSError, MemoryError: they can't be had, or are too many; what the cells before left stays as it was.
         """
         if _listdir(folder) or self._files:
             _chdir(folder)
-            self._files = _taken("")
+            self._files = self._taken()
         if getattr(sys.modules.get("tempfile"), "tempdir", None) is not None:
             sys.modules["tempfile"].tempdir = None  # type: ignore[attr-defined]  # the next cell has another folder
 
+    def _taken(self) -> list[tuple[str, bytes | None]]:
+        taken: list[tuple[str, bytes | None]] = []
+        num_bytes = 0
+        for name, content in _moved(""):
+            taken.append((name, content))
+            num_bytes += len(content or b"")
+            if num_bytes > self._max_bytes or len(taken) > _MAX_FILES:
+                most = f"{self._max_bytes} bytes or {_MAX_FILES} temporary files"
+                raise OSError(errno.ENOSPC, f"more than {most}, those of the cells before included")
+        return taken
 
-def _taken(folder: str) -> list[tuple[str, bytes | None]]:
-    found: list[tuple[str, bytes | None]] = []
+
+def _moved(folder: str) -> Iterator[tuple[str, bytes | None]]:
+    """What is in a folder, each folder before what is in it; it is removed meanwhile."""
     for name in _listdir(folder or "."):
         path = _join(folder, name)
         if _isdir(path):
-            found += [(path, None), *_taken(path)]
+            yield path, None
+            yield from _moved(path)
             _rmdir(path)
             continue
         with _open(path, "rb") as file:
-            found.append((path, file.read()))
+            content = file.read()
         _unlink(path)
-    return found
+        yield path, content

@@ -7,15 +7,18 @@ Python while it waits; only the child returns to it.
 
 from __future__ import annotations
 
+import _imp
 import array
 import ctypes
 import mmap
 import os
+import select
 import signal
 import socket
 import struct
-from _thread import _count as _num_other_threads
-from collections.abc import Callable
+from _thread import _count as num_other_threads
+from collections.abc import Callable, Sequence
+from fcntl import F_SETFL
 
 from . import kernel, wire
 
@@ -33,7 +36,11 @@ _child_hook = ctypes.cast(_after_fork_in_child, ctypes.c_void_p)
 _syscall = ctypes.PyDLL(None, use_errno=True).syscall  # keeps the GIL
 _syscall.restype = ctypes.c_long
 _close_range, _dup, _open = os.closerange, os.dup2, os.open  # a snippet may replace those of `os`
-_close, _write, _exit, _chdir = os.close, os.write, os._exit, os.chdir
+_close, _write, _exit, _chdir, _get_flag = os.close, os.write, os._exit, os.chdir, os.get_inheritable
+_FILES = range(3, SOCKET_FD)
+_poll = select.poll()
+for _fd in _FILES:
+    _poll.register(_fd, 0)
 
 
 def clone(flags: int, token: int = 0) -> int:
@@ -67,14 +74,15 @@ def clone(flags: int, token: int = 0) -> int:
 # All in one call from Python, for between two calls the bytecode interpreter may hand the GIL to a waiting thread; in
 # the child there is none, and it would wait for ever.
 _ORDER_AT, _REPLY_AT, _HELLO_AT, _ZEROS_AT, _NULL_AT, _ROOT_AT = 96, 136, 144, 160, 192, 208
-_BEFORE_AT, _CHILD_AT, _REFUSED_AT, _CODE_AT = 0xE0, 0x200, 0x2C0, 0x400
+_BEFORE_AT, _CHILD_AT, _REFUSED_AT, _CODE_AT = 0xE0, 0x220, 0x2E0, 0x400
 _SOCKET, _TOP = 3, SOCKET_FD  # the lowest that is free when an order comes
 _ROW = struct.Struct("=4Q")  # number of a system call, three arguments
 
 
 def _rows(page: int) -> dict[int, list[tuple[int, ...]]]:
     """The system calls that `serve` makes, by their place."""
-    setitimer, close_range, open_, dup2, close, write, prctl, dup3, chdir = 38, 436, 2, 33, 3, 1, 157, 292, 80
+    setitimer, close_range, open_, dup2, close, write = 38, 436, 2, 33, 3, 1
+    prctl, dup3, chdir, fcntl = 157, 292, 80, 72
     return {
         # A state must not change while it waits. What it opened its forks don't get: siblings could talk by it.
         _BEFORE_AT: [
@@ -83,6 +91,7 @@ def _rows(page: int) -> dict[int, list[tuple[int, ...]]]:
             (open_, page + _NULL_AT, os.O_RDWR, 0),
             (dup2, 0, 1, 0),
             (dup2, 0, 2, 0),
+            (fcntl, _TOP, F_SETFL, os.O_RDWR),  # it must wait for orders, whatever a cell has made of its socket
             (chdir, page + _ROOT_AT, 0, 0),  # the folder of the cell goes: it counts until nobody is in it
         ],
         _CHILD_AT: [
@@ -105,7 +114,7 @@ _CODE = bytes.fromhex(
     "83f828 7551"  # not a whole order: die
     "48837b2818 754a"  # no descriptor: die
     "bf11800000 31f6 31d2 4c8b5360 4d89d0 b838000000 0f05"  # clone(CLONE_PARENT | SIGCHLD, 0, 0, token, token)
-    "898389000000 4c8dab00020000"  # the number in the reply = what clone says; r13 = page + _CHILD_AT
+    "898389000000 4c8dab20020000"  # the number in the reply = what clone says; r13 = page + _CHILD_AT
     "85c0 744c 780e"  # 0: child; an error: refused
     "bf03000000 b803000000 0f05 eb9e"  # close(3); wait
     "f79b89000000 4981c5c0000000 e809000000"  # refused: negate the number; r13 = page + _REFUSED_AT; call rows
@@ -143,11 +152,23 @@ def await_order() -> str:
     if _serve is None or _page is None:
         return _await_by_python()
     hook = None
-    if _num_other_threads():  # which wait for ever: none is in the child
-        _before_fork()
+    if num_other_threads():  # which wait for ever: none is in the child
+        _take_import_lock()
         hook = _child_hook
     _serve(hook)
+    while hook is not None and _imp.lock_held():
+        _imp.release_lock()
     return _page[_ORDER_AT + 8 : _ORDER_AT + wire.ORDER.size].rstrip(b"\0").decode()
+
+
+def _take_import_lock() -> None:
+    """What `PyOS_BeforeFork` does, but for waiting: a thread that has the lock might keep it, and the child resets it.
+
+    The hooks that programs register for the time before a fork are left out, too: they wait for locks of theirs, which
+    the hooks in the child reset.
+    """
+    if not _imp.lock_held():
+        _imp.acquire_lock()
 
 
 def _await_by_python() -> str:
@@ -194,3 +215,32 @@ def take_socket(socket_fd: int) -> None:
     _open("/dev/null", os.O_RDWR)  # as 0: the lowest that is free
     _dup(0, 1)
     _dup(0, 2)
+
+
+def open_files(held: Sequence[int]) -> list[int]:
+    """The descriptors that a cell has left open, and those of `held` that it has not closed; see `occupy`."""
+    closed = [fd for fd, event in _poll.poll(0) if event == select.POLLNVAL]
+    if len(closed) == len(_FILES) and not held:
+        return []
+    return [fd for fd in _FILES if fd not in closed or (fd in held and _is_open(fd))]
+
+
+def _is_open(fd: int) -> bool:
+    try:
+        _get_flag(fd)
+    except OSError:
+        return False
+    return True
+
+
+def occupy(numbers: Sequence[int]) -> None:
+    """Puts dead ends, which can't be read or written, in the place of files that do not survive a fork.
+
+    Python's objects for them do: were a number given out again, they would read and write another file.
+    """
+    dead = _open("/dev/null", os.O_PATH)
+    for number in numbers:
+        if number != dead:
+            _dup(dead, number)
+    if dead not in numbers:
+        _close(dead)

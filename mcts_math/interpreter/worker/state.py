@@ -18,6 +18,7 @@ import sys
 import threading
 from collections.abc import Callable
 from types import ModuleType
+from typing import NoReturn
 
 from . import cell, confine, files, fork, wire
 
@@ -46,17 +47,23 @@ def serve(socket_fd: int, rules: confine.Rules) -> None:
     if "numpy" in sys.modules:
         seeds.append(_short_seeds(sys.modules["numpy"].random.seed))
     style = cell.Style(rules.show_chars, rules.output_chars, rules.exact, _tell if rules.tells else None)
-    kept = files.Kept()
+    kept = files.Kept(rules.temp_bytes)
+    held: list[int] = []
     while True:
+        held = fork.open_files(held)
         folder = fork.await_order()
+        if held:
+            fork.occupy(held)
         code, seed = _read_cell(sock)
-        if len(threading._active) > 1:  # type: ignore[attr-defined]
-            # The hook that the zygote left out (`worker/__main__.py`): threads do not survive a fork.
-            threading._after_fork()  # type: ignore[attr-defined]
+        if len(threading._active) > 1 or fork.num_other_threads():  # type: ignore[attr-defined]
+            _forget_threads()
         for set_seed in seeds:
             set_seed(seed)
         if rules.temp_bytes:
-            kept.put()
+            try:
+                kept.put()
+            except OSError as error:
+                _refuse(error)
         shown = cell.run(code, variables, style)
         _stop()
         if rules.temp_bytes:
@@ -67,6 +74,14 @@ def serve(socket_fd: int, rules: confine.Rules) -> None:
                 shown = cell.Shown(f"{reason}\nThe files of this cell are not kept.", failed=True)
         payload = (wire.FAILED if shown.failed else wire.OK) + shown.text.encode("utf-8", "replace")
         sock.sendall(wire.REPLY.pack(wire.DONE, len(payload)) + payload)
+
+
+def _forget_threads() -> None:
+    """Frees what threads held that did not survive the fork, of what every cell needs."""
+    threading._after_fork()  # type: ignore[attr-defined]  # the hook that `worker/__main__.py` left out
+    numpy_random = sys.modules.get("numpy.random.mtrand")
+    if numpy_random is not None:
+        numpy_random._rand._bit_generator.lock._at_fork_reinit()
 
 
 def _read_cell(sock: socket.socket) -> tuple[str, int]:
@@ -86,6 +101,12 @@ def _read_cell(sock: socket.socket) -> tuple[str, int]:
 def _tell(text: str) -> None:
     data = text.encode("utf-8", "replace")
     _write(fork.SOCKET_FD, wire.REPLY.pack(wire.PRINTED, len(data)) + data)
+
+
+def _refuse(error: OSError) -> NoReturn:
+    """Ends this process before its cell has begun."""
+    _write(fork.SOCKET_FD, wire.REPLY.pack(wire.REFUSED, error.errno or 0))
+    os._exit(0)
 
 
 def _seed_random(seed: int) -> None:

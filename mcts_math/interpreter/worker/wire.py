@@ -3,8 +3,9 @@
 Host to state, on the state's socket, with the descriptor of the child's socket beside it: `ORDER`, to fork. Host to
 that child, on the child's own socket: `CELL`, then the code. The child answers there: `REPLY` of kind HELLO when it
 exists, of kind PRINTED with what its cell prints, then of kind DONE when its cell is done, then never again. Where the
-machine refuses the fork, its parent sends REFUSED there, with the errno in the place of the length. The host believes
-nothing in a reply but the text that it shows.
+machine refuses the fork, its parent sends REFUSED there, with the errno in the place of the length; so does the child
+itself (ENOSPC) where other cells have left no room for the files of its branch. The host believes nothing in a reply
+but the text that it shows.
 """
 
 from __future__ import annotations
@@ -25,7 +26,10 @@ NEW, PERMIT = b"N", b"P"  # host's messages on the control sockets
 """`NEW` (to the zygote, with two descriptors) makes a sandbox. `PERMIT` and tokens (to a supervisor): one fork with
 the first is allowed; the folders of the others may go, because their cells are done."""
 MAX_TOKENS = 100  # in one `PERMIT`
+NUM_FILES = 64  # that a cell may have open
 SCRATCH = "/scratch"
+SHARES = 8
+"""The cells of one question for whose temporary files there is room at a time, so that none takes that of another."""
 
 
 def folder_of(token: int) -> str:

@@ -1,0 +1,56 @@
+"""Why a step has no result."""
+
+from __future__ import annotations
+
+from mcts_math.errors import InterpreterError
+
+
+class MachineBusyError(InterpreterError):
+    """The machine has no room for another process just now.
+
+    Args:
+        what: was to be forked.
+        reason: what the kernel said.
+    """
+
+    def __init__(self, what: str, reason: object) -> None:
+        super().__init__(
+            f"the machine refuses to fork {what}: {reason}. Allow more processes (ulimit -u, pids.max of the cgroup) "
+            "or memory, or lower max_sandboxes and max_snapshots"
+        )
+
+
+class StateLost(Exception):  # noqa: N818 - an event, not an error
+    """The state that a step should start from is gone; nothing was run, or its sandbox died under it."""
+
+
+class NotRebuilt(StateLost):
+    """The state was put away, and could not be made again: one of its cells was cut this time."""
+
+
+class Tampered(StateLost):
+    """A state pretended to be its own child: only code that means harm does that. Its sandbox has been closed."""
+
+
+class NoGreeting(StateLost):
+    """A state took an order and no child said hello. What it forked nobody knows, so its sandbox has been closed."""
+
+
+class Refused(NoGreeting):
+    """The machine had no room for the fork, or so a state says."""
+
+
+class RefusedAtRoot(Refused):
+    """So says a state that has run no code: that is believed."""
+
+
+class Crowded(StateLost):
+    """Other cells of the question left no room for the files of a cell's branch; it has not begun."""
+
+
+class Preempted(StateLost):
+    """A cell was stopped to make room for those that came before it; it may run again."""
+
+
+class TimeUp(Exception):  # noqa: N818
+    """A cell's time is used up."""

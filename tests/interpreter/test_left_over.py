@@ -1,0 +1,125 @@
+"""What a cell leaves behind that the next cell must not suffer from: threads, their locks, open files."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Coroutine
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from mcts_math.interpreter import SandboxInterpreter, SandboxLimits
+from mcts_math.requests import Cell, CellStatus, Execute, Observation
+
+LIMITS = SandboxLimits(step_timeout_s=20.0, num_parents=1, modules=())
+
+
+def run(test: Coroutine[Any, Any, None]) -> None:
+    asyncio.run(asyncio.wait_for(test, 60))
+
+
+async def show(interpreter: SandboxInterpreter, code: str, *history: str, session: str = "q") -> Observation:
+    return await interpreter.execute(Execute(session, tuple(map(Cell, history)), Cell(code)))
+
+
+def beside(work: str) -> str:
+    """A cell with the value 5 that leaves a thread at work."""
+    return f"import threading, time\nx = 5\ndef f():\n    {work}\nthreading.Thread(target=f, daemon=True).start()\nx"
+
+
+def test_a_thread_in_numpy_s_generator_costs_no_state() -> None:
+    cell = "import numpy as np\n" + beside("while True: np.random.rand(5000)")
+
+    async def check() -> None:
+        async with SandboxInterpreter(replace(LIMITS, modules=("numpy",))) as interpreter:
+            for session in "abc":
+                assert (await show(interpreter, cell, session=session)).text == "5"
+                seen = await show(interpreter, "x, len(np.random.rand(3))", cell, session=session)
+                assert (seen.text, seen.rebuilt) == ("(5, 3)", False)
+
+    run(check())
+
+
+@pytest.mark.skipif(sys.version_info[:3] == (3, 13, 0), reason="its forks end by an import lock of a thread's")
+@pytest.mark.parametrize(
+    "hold",
+    [
+        "import _imp; _imp.acquire_lock()",
+        "import _imp; _imp.acquire_lock(); _imp.acquire_lock()",
+        "import logging; logging._lock.acquire()",
+        "import os; os.register_at_fork(before=threading.Event().wait)",
+    ],
+)
+def test_a_thread_that_holds_what_a_fork_needs_costs_no_state(hold: str) -> None:
+    """Once, the cell waited for it, and was KILLED after 20 seconds."""
+    cell = "import logging\n" + beside(f"{hold}; time.sleep(99)").replace("\nx", "\ntime.sleep(0.1)\nx")
+    then = (
+        "import threading, colorsys, logging\nlogging.getLogger('new')\nt = threading.Thread(target=lambda: "
+        "__import__('graphlib'))\nt.start()\nt.join()\nx"
+    )
+
+    async def check() -> None:
+        async with SandboxInterpreter(replace(LIMITS, step_timeout_s=4.0)) as interpreter:
+            assert (await show(interpreter, cell)).text == "5"
+            for history in ((cell,), (cell, then)):
+                seen = await show(interpreter, then, *history)
+                assert (seen.text, seen.rebuilt) == ("5", False)
+
+    run(check())
+
+
+@pytest.mark.parametrize("spoil", ["time.sleep(99)", "os._exit(0)"])
+def test_a_state_that_can_not_be_kept_is_told(spoil: str) -> None:
+    """Once, the cell was ok and its state was gone."""
+    cell = f"import os\nos.register_at_fork(after_in_child=lambda: {spoil})\n" + beside("time.sleep(99)")
+
+    async def check() -> None:
+        async with SandboxInterpreter(replace(LIMITS, step_timeout_s=0.5)) as interpreter:
+            await show(interpreter, "x = 1")
+            seen = await show(interpreter, cell, "x = 1")
+            assert seen.status is CellStatus.KILLED
+            assert seen.text.startswith("5\n")
+            assert "threads" in seen.text
+            assert (await show(interpreter, "x", "x = 1", cell)).text == "1"
+
+    run(check())
+
+
+@pytest.mark.parametrize(
+    ("first", "between", "then", "expected"),
+    [
+        ("f = open('a.txt', 'rb')\nf.read(3)", "1", "g = open('b.txt', 'rb')\nf.read()", "Bad file descriptor"),
+        ("f = open('c.txt', 'w')", "1", "g = open('d.txt', 'w')\nf.write('x')\nf.flush()", "Bad file descriptor"),
+        ("f = open('c.txt', 'w')\nf.write('x')", "2", "f = open('d.txt', 'w')\nf.write('second')\nf.flush()\n"
+         "open('d.txt').read()", "second"),
+        ("f = open('a.txt', 'rb')", "f = None", "open('b.txt').fileno()", "3"),
+        ("import os\na, b = os.pipe()", "1", "c, d = os.pipe()\nos.write(b, b'x')", "Bad file descriptor"),
+        ("import os\nfds = [os.open('a.txt', 0) for _ in range(30)]", "for fd in fds: os.close(fd)",
+         "len([os.open('a.txt', 0) for _ in range(50)])", "50"),
+    ],
+)  # fmt: skip
+def test_an_open_file_acts_on_no_other_file_later(first: str, between: str, then: str, expected: str) -> None:
+    """A cell may come between: the numbers stay taken until the objects go."""
+    make = "for name in 'ab':\n    with open(name + '.txt', 'w') as f: _ = f.write(name * 30000)"
+
+    async def check() -> None:
+        async with SandboxInterpreter(LIMITS) as interpreter:
+            history = (make, first, between)
+            for i in range(len(history)):
+                assert (await show(interpreter, history[i], *history[:i])).status is CellStatus.OK
+            assert expected in (await show(interpreter, then, *history)).text
+
+    run(check())
+
+
+def test_a_state_waits_whatever_was_made_of_its_socket() -> None:
+    async def check() -> None:
+        async with SandboxInterpreter(LIMITS) as interpreter:
+            assert (await show(interpreter, "import os\nos.set_blocking(63, False)\n5")).text == "5"
+            await asyncio.sleep(0.1)
+            seen = await show(interpreter, "6", "import os\nos.set_blocking(63, False)\n5")
+            assert (seen.text, seen.rebuilt) == ("6", False)
+
+    run(check())
