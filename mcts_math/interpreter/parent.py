@@ -94,8 +94,8 @@ class Connection:
 
     def close(self) -> None:
         """Ends the sandbox: its supervisor goes with the connection, and takes all processes with it."""
-        self.control.close()
-        self.root.close()
+        _hang_up(self.control)
+        _hang_up(self.root)
 
 
 class Parent:
@@ -205,10 +205,10 @@ class Parent:
         with contextlib.ExitStack() as opened:
             try:
                 control, their_control = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-                opened.callback(control.close)
+                opened.callback(_hang_up, control)
                 with their_control:
                     root, their_root = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
-                    opened.callback(root.close)
+                    opened.callback(_hang_up, root)
                     control.setblocking(False)
                     control.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
                     root.setblocking(False)
@@ -234,7 +234,7 @@ class Parent:
 
     async def close(self) -> None:
         """Ends the process, and with it all its sandboxes."""
-        self._control.close()
+        _hang_up(self._control)
         if not await self._ends(10.0):
             self._process.kill()
             await self._ends(math.inf)
@@ -278,6 +278,13 @@ class Parent:
 
 
 _UCRED_BYTES = 12
+
+
+def _hang_up(sock: socket.socket) -> None:
+    """Closes a connection, whoever else has a copy of our end: a fork of this program (`multiprocessing`) has."""
+    if sock.fileno() >= 0:
+        sock.shutdown(socket.SHUT_RDWR)
+    sock.close()
 
 
 def receive_with_pid(sock: socket.socket, size: int) -> tuple[bytes, int]:
