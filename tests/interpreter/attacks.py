@@ -570,6 +570,7 @@ SYSTEM_CALLS = {
     "socketpair netlink": "53, 16, 3, 0, 0", "socketpair datagram": "53, 1, 2, 0, 0", "socketpair seqpacket": "53, 1, 5, 0, 0",
     "mmap shared validate": "9, 0, 4096, 3, 0x23, -1, 0", "mmap droppable": "9, 0, 4096, 3, 0x28, -1, 0", "rt_sigqueueinfo self": "129, 1, 19, 0",
     "vfork high": "(1 << 32) + 58", "pidfd_send_signal 0": "424, 0, 0, 0, 0", "mseal": "462, 0, 0, 0", "unknown": "9999",
+    "getsockopt credentials": "55, 63, 1, 17, 0, 0", "getsockopt pidfd": "55, 63, 1, 77, 0, 0", "getsockopt groups": "55, 63, 1, 59, 0, 0",
 }  # fmt: skip
 
 # With a folder for temporary files these reach the kernel, which finds the arguments wrong.

@@ -40,7 +40,7 @@ _ALLOWED = {
     "madvise": (28, 233), "dup": (32, 23), "dup2": (33, -1), "pause": (34, -1),
     "nanosleep": (35, 101), "getitimer": (36, 102), "alarm": (37, -1), "setitimer": (38, 103), "getpid": (39, 172),
     "sendto": (44, 206), "recvfrom": (45, 207), "recvmsg": (47, 212), "shutdown": (48, 210),
-    "getsockname": (51, 204), "getpeername": (52, 205), "getsockopt": (55, 209), "exit": (60, 93),
+    "getsockname": (51, 204), "getpeername": (52, 205), "exit": (60, 93),
     "wait4": (61, 260), "uname": (63, 160), "getcwd": (79, 17), "chdir": (80, 49), "readlink": (89, -1),
     "gettimeofday": (96, 169), "getrlimit": (97, 163), "getrusage": (98, 165), "sysinfo": (99, 179),
     "times": (100, 153), "getuid": (102, 174), "getgid": (104, 176), "geteuid": (107, 175), "getegid": (108, 177),
@@ -68,11 +68,12 @@ _FILE_CALLS = {
 # The same, allowed for some arguments only; see `_argument_rules`.
 _CHECKED = {
     "mmap": (9, 222), "ioctl": (16, 29), "socketpair": (53, 199), "clone": (56, 220), "fcntl": (72, 25),
-    "prctl": (157, 167), "prlimit64": (302, 261), "clone3": (435, 435),
+    "prctl": (157, 167), "prlimit64": (302, 261), "clone3": (435, 435), "getsockopt": (55, 209),
 }  # fmt: skip
 
 _IOCTLS = (0x5401, 0x5413, 0x541B, 0x5421, 0x5450, 0x5451)  # TCGETS TIOCGWINSZ FIONREAD FIONBIO FIONCLEX FIOCLEX
 _FCNTLS = (0, 1, 2, 3, 4, 1030)  # F_DUPFD F_GETFD F_SETFD F_GETFL F_SETFL F_DUPFD_CLOEXEC; no F_SETOWN: it signals
+_SOCKET_OPTIONS = (2, 3, 4, 7, 8, 38, 39)  # REUSEADDR TYPE ERROR SNDBUF RCVBUF PROTOCOL DOMAIN; none about the host
 _CLONE_FLAGS = (HARNESS_FORK_FLAGS, 0x3D0F00, 0x7D0F00)  # the latter: what glibc and musl pass for a thread
 _MAP_TYPE_MASK, _MAP_PRIVATE, _MAP_HUGETLB = 0x0F, 0x02, 0x40000
 _PR_SET_NAME, _PR_GET_NAME, _SIGKILL, _AF_UNIX, _SOCK_STREAM = 15, 16, 9, 1, 1
@@ -146,6 +147,7 @@ def _argument_rules() -> dict[str, list[_Op]]:
             _ERRNO_EPERM,
             _return(_RET_ALLOW),
         ],
+        "getsockopt": _one_of(2, _SOCKET_OPTIONS),
         "prlimit64": _one_of(0, (0,)),  # one's own limits
         "clone3": [_return(_RET_ERRNO | ENOSYS)],  # its flags are in memory, out of a filter's sight; libc falls back
     }
