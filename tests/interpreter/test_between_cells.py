@@ -129,11 +129,52 @@ def test_what_python_asks_a_socket_is_answered() -> None:
     code = (
         "import asyncio, socket\na, b = socket.socketpair()\nc = socket.socket(fileno=a.detach())\n"
         "async def f():\n    reader, writer = await asyncio.open_connection(sock=c)\n    writer.write(b'x')\n"
-        "    await writer.drain()\nasyncio.run(f())\nb.recv(1), b.type.name, b.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)"
+        "    await writer.drain()\nasyncio.run(f())\n"
+        "b.recv(1), b.type.name, b.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)"
     )
 
     async def check() -> None:
         async with SandboxInterpreter(LIMITS) as interpreter:
             assert await chain(interpreter, code) == ["(b'x', 'SOCK_STREAM', 0)"]
+
+    run(check())
+
+
+_FUTEX = (
+    "import ctypes, os, time\nlibc = ctypes.CDLL(None, use_errno=True)\nlibc.mmap.restype = ctypes.c_void_p\n"
+    "page = libc.mmap(None, ctypes.c_size_t(4096), 1, 2, os.open(os.__file__, 0), ctypes.c_long(0))\n"
+    "def futex(*a): return libc.syscall(ctypes.c_long(202), ctypes.c_void_p(page + 400), *map(ctypes.c_long, a))\n"
+    "value = ctypes.c_int.from_address(page + 400).value\nend = time.monotonic() + 1.5\n"
+)
+
+
+@pytest.mark.parametrize("level", [None, NO_NAMESPACES], ids=["full", "no namespaces"])
+def test_cells_of_different_questions_can_not_wake_each_other(level: Level | None) -> None:
+    waits = _FUTEX + "limit = (ctypes.c_long * 2)(1, 0)\nfutex(0, value, ctypes.addressof(limit), 0, 0)"
+    wakes = _FUTEX + "while time.monotonic() < end: print(end='.' if futex(1, 9, 0, 0, 0) > 0 else '')"
+    exits = (
+        _FUTEX + "import _thread, threading\n"
+        "def f(): libc.syscall(ctypes.c_long(218), ctypes.c_void_p(page + 400))\n"
+        "while time.monotonic() < end:\n    t = threading.Thread(target=f)\n    t.start()\n    t.join()\n"
+    ).replace("1.5", "0.5")
+
+    async def check() -> None:
+        async with SandboxInterpreter(LIMITS, level) as interpreter:
+            seen = await asyncio.gather(*(chain(interpreter, c, session=c) for c in (waits, wakes, exits)))
+            assert seen[:2] == [["-1"], [""]]
+
+    run(check())
+
+
+def test_threads_of_c_code_are_joined() -> None:
+    code = (
+        "import ctypes, time\nlibc = ctypes.CDLL(None)\nthread, done = ctypes.c_ulong(), []\n"
+        "@ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_void_p)\ndef work(_):\n    time.sleep(0.2)\n    done.append(1)\n"
+        "libc.pthread_create(ctypes.byref(thread), None, work, None)\nlibc.pthread_join(thread, None), done"
+    )
+
+    async def check() -> None:
+        async with SandboxInterpreter(LIMITS) as interpreter:
+            assert await chain(interpreter, code) == ["(0, [1])"]
 
     run(check())

@@ -47,7 +47,7 @@ _ALLOWED = {
     "getppid": (110, 173), "getpgrp": (111, -1), "getgroups": (115, 158), "getresuid": (118, 148),
     "getresgid": (120, 150), "getpgid": (121, 155), "getsid": (124, 156), "rt_sigpending": (127, 136),
     "rt_sigtimedwait": (128, 137), "rt_sigsuspend": (130, 133), "sigaltstack": (131, 132), "setrlimit": (160, 164),
-    "gettid": (186, 178), "time": (201, -1), "futex": (202, 98), "sched_getaffinity": (204, 123),
+    "gettid": (186, 178), "time": (201, -1), "sched_getaffinity": (204, 123),
     "getdents64": (217, 61), "set_tid_address": (218, 96), "restart_syscall": (219, 128), "clock_gettime": (228, 113),
     "clock_getres": (229, 114), "clock_nanosleep": (230, 115), "exit_group": (231, 94), "epoll_wait": (232, -1),
     "epoll_ctl": (233, 21), "waitid": (247, 95), "openat": (257, 56), "newfstatat": (262, 79),
@@ -69,12 +69,14 @@ _FILE_CALLS = {
 _CHECKED = {
     "mmap": (9, 222), "ioctl": (16, 29), "socketpair": (53, 199), "clone": (56, 220), "fcntl": (72, 25),
     "prctl": (157, 167), "prlimit64": (302, 261), "clone3": (435, 435), "getsockopt": (55, 209),
+    "futex": (202, 98),
 }  # fmt: skip
 
 _IOCTLS = (0x5401, 0x5413, 0x541B, 0x5421, 0x5450, 0x5451)  # TCGETS TIOCGWINSZ FIONREAD FIONBIO FIONCLEX FIOCLEX
 _FCNTLS = (0, 1, 2, 3, 4, 1030)  # F_DUPFD F_GETFD F_SETFD F_GETFL F_SETFL F_DUPFD_CLOEXEC; no F_SETOWN: it signals
 _SOCKET_OPTIONS = (2, 3, 4, 7, 8, 38, 39)  # REUSEADDR TYPE ERROR SNDBUF RCVBUF PROTOCOL DOMAIN; none about the host
 _CLONE_FLAGS = (HARNESS_FORK_FLAGS, 0x3D0F00, 0x7D0F00)  # the latter: what glibc and musl pass for a thread
+_FUTEX_PRIVATE, _FUTEX_COMMAND, _FUTEX_WAITS = 0x80, 0x7F, (0, 9)  # FUTEX_WAIT, FUTEX_WAIT_BITSET
 _MAP_TYPE_MASK, _MAP_PRIVATE, _MAP_HUGETLB = 0x0F, 0x02, 0x40000
 _PR_SET_NAME, _PR_GET_NAME, _SIGKILL, _AF_UNIX, _SOCK_STREAM = 15, 16, 9, 1, 1
 
@@ -148,6 +150,17 @@ def _argument_rules() -> dict[str, list[_Op]]:
             _return(_RET_ALLOW),
         ],
         "getsockopt": _one_of(2, _SOCKET_OPTIONS),
+        # Others go by the file that lies at the address, and join cells of different questions. Those that wait are
+        # told to look again (pthread_join needs one, and looks in a loop); so there is nobody to be woken.
+        "futex": [
+            _argument(1),
+            _Op(0x45, 5, 0, _FUTEX_PRIVATE),
+            _Op(0x54, 0, 0, _FUTEX_COMMAND),
+            *(_equal(wait, 2 - i, 0) for i, wait in enumerate(_FUTEX_WAITS)),
+            _ERRNO_EPERM,
+            _return(_RET_ERRNO | EAGAIN),
+            _return(_RET_ALLOW),
+        ],
         "prlimit64": _one_of(0, (0,)),  # one's own limits
         "clone3": [_return(_RET_ERRNO | ENOSYS)],  # its flags are in memory, out of a filter's sight; libc falls back
     }
