@@ -35,6 +35,7 @@ MODULES = (
     "wire",
     "fork",
     "cell",
+    "chance",
     "seccomp",
     "landlock",
     "mounts",

@@ -8,22 +8,17 @@ their own branch alone, because nothing outside believes a state.
 
 from __future__ import annotations
 
-import _random
 import builtins
 import os
-import random
 import signal
 import socket
 import sys
 import threading
-from collections.abc import Callable
 from types import ModuleType
 from typing import NoReturn
 
-from . import cell, confine, files, fork, wire
+from . import cell, chance, confine, files, fork, wire
 
-_the_random, _c_seed = random._inst, _random.Random.seed
-_SEED_MASK = (1 << 32) - 1
 _write = os.write  # a snippet may replace that of `os`
 _set_timer = signal.setitimer
 
@@ -43,9 +38,7 @@ def serve(socket_fd: int, rules: confine.Rules) -> None:
     module.__builtins__ = builtins  # type: ignore[attr-defined]
     variables = vars(module)
     sock = socket.socket(fileno=fork.SOCKET_FD)
-    seeds: list[Callable[[int], object]] = [_seed_random]
-    if "numpy" in sys.modules:
-        seeds.append(_short_seeds(sys.modules["numpy"].random.seed))
+    seeds = chance.seeds()
     style = cell.Style(rules.show_chars, rules.output_chars, rules.exact, _tell if rules.tells else None)
     kept = files.Kept(rules.temp_bytes)
     held: list[int] = []
@@ -107,16 +100,6 @@ def _refuse(error: OSError) -> NoReturn:
     """Ends this process before its cell has begun."""
     _write(fork.SOCKET_FD, wire.REPLY.pack(wire.REFUSED, error.errno or 0))
     os._exit(0)
-
-
-def _seed_random(seed: int) -> None:
-    """`random.seed`, in fewer steps."""
-    _c_seed(_the_random, seed)
-    _the_random.gauss_next = None  # type: ignore[attr-defined]
-
-
-def _short_seeds(set_seed: Callable[[int], object]) -> Callable[[int], object]:
-    return lambda seed: set_seed(seed & _SEED_MASK)
 
 
 def _stop() -> None:

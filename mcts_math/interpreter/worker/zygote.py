@@ -17,7 +17,7 @@ import socket
 import sys
 from collections.abc import Callable
 
-from . import cell, confine, fork, kernel, memory, supervisor, wire
+from . import cell, chance, confine, fork, kernel, memory, supervisor, wire
 
 _CONTROL_FD = 0  # the host gives its connection as standard input: no number to agree on
 _PARENT_CHECK_MS = 500
@@ -54,6 +54,7 @@ def _set_up(rules: confine.Rules) -> tuple[confine.Rules, supervisor.Owner]:
     sys.stdin, sys.stdout, sys.stderr = (os.fdopen(fd, mode, closefd=False) for fd, mode in enumerate("rww"))
     sys.path[:] = rules.path
     site.setquit()
+    chance.settle()
     for name in rules.modules:
         try:
             importlib.import_module(name)
