@@ -47,7 +47,7 @@ async def chain(interpreter: SandboxInterpreter, *codes: str, session: str = "q"
         (("f, g, h = map(open, [os.__file__] * 3)\ng = 1", "x = [open(os.__file__) for _ in 'ab']\nh.read()"), DEAD),
         (("p = os.pipe()", "q = os.pipe()\nos.read(p[0], 1)"), DEAD),
         (("import socket\ns, t = socket.socketpair()", "u, v = socket.socketpair()\nu.send(b'1')\nt.recv(1)"), DEAD),
-        (("d = os.open('.', os.O_PATH)\nopen('a', 'w').close()", "e = os.open('.', 0)\nos.stat('a', dir_fd=d)"),
+        (("d = os.open('.', os.O_RDONLY)\nopen('a', 'w').close()", "e = os.open('.', 0)\nos.stat('a', dir_fd=d)"),
          "NotADirectoryError: [Errno 20] Not a directory: 'a'"),
     ],
     ids=["write", "rebound", "rebound later", "read", "gap", "pipe", "socket", "folder"],
