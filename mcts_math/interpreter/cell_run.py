@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from mcts_math.errors import InterpreterError
 from mcts_math.interpreter.losses import Crowded, NoGreeting, Refused, StateLost, TimeUp
 from mcts_math.interpreter.options import SandboxLimits
-from mcts_math.interpreter.parent import no_room, receive_with_pid
+from mcts_math.interpreter.parent import no_room
+from mcts_math.interpreter.sockets import receive_with_pid
 from mcts_math.interpreter.worker import wire
 
 HELLO_TIMEOUT_S = 10.0

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import errno
 import math
-import os
 import platform
 import select
 import socket
@@ -24,6 +23,7 @@ from mcts_math.interpreter.cgroup import Cgroup
 from mcts_math.interpreter.losses import MachineBusyError
 from mcts_math.interpreter.options import SandboxLimits
 from mcts_math.interpreter.orders import ENVIRONMENT, Layers, has_folders, require_files, require_inputs, rules_json
+from mcts_math.interpreter.sockets import hang_up, receive_with_pid
 from mcts_math.interpreter.worker import wire
 
 _WORKER = Path(__file__).parent / "worker" / "__main__.py"
@@ -94,8 +94,8 @@ class Connection:
 
     def close(self) -> None:
         """Ends the sandbox: its supervisor goes with the connection, and takes all processes with it."""
-        _hang_up(self.control)
-        _hang_up(self.root)
+        hang_up(self.control)
+        hang_up(self.root)
 
 
 class Parent:
@@ -205,10 +205,10 @@ class Parent:
         with contextlib.ExitStack() as opened:
             try:
                 control, their_control = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-                opened.callback(_hang_up, control)
+                opened.callback(hang_up, control)
                 with their_control:
                     root, their_root = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
-                    opened.callback(_hang_up, root)
+                    opened.callback(hang_up, root)
                     control.setblocking(False)
                     control.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
                     root.setblocking(False)
@@ -234,7 +234,7 @@ class Parent:
 
     async def close(self) -> None:
         """Ends the process, and with it all its sandboxes."""
-        _hang_up(self._control)
+        hang_up(self._control)
         if not await self._ends(10.0):
             self._process.kill()
             await self._ends(math.inf)
@@ -275,30 +275,3 @@ class Parent:
         if not readable.done():
             return wire.BROKEN + f"no answer for {timeout_s:.0f} s".encode(), -1
         return receive_with_pid(sock, 8192)
-
-
-_UCRED_BYTES = 12
-
-
-def _hang_up(sock: socket.socket) -> None:
-    """Closes a connection, whoever else has a copy of our end: a fork of this program (`multiprocessing`) has."""
-    if sock.fileno() >= 0:
-        sock.shutdown(socket.SHUT_RDWR)
-    sock.close()
-
-
-def receive_with_pid(sock: socket.socket, size: int) -> tuple[bytes, int]:
-    """Receives from a socket with SO_PASSCRED set.
-
-    Returns:
-        The data, and the pid of its sender as the kernel tells it (in our pid namespace), -1 at the end of the stream.
-    """
-    data, ancillary, _, _ = sock.recvmsg(size, socket.CMSG_SPACE(_UCRED_BYTES))
-    pid = -1
-    for level, kind, content in ancillary:
-        if level == socket.SOL_SOCKET and kind == socket.SCM_CREDENTIALS:
-            pid = int.from_bytes(content[:4], sys.byteorder, signed=True)
-        elif level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
-            for start in range(0, len(content) // 4 * 4, 4):  # a gift nobody asked for
-                os.close(int.from_bytes(content[start : start + 4], sys.byteorder, signed=True))
-    return data, pid if data else -1
