@@ -25,7 +25,7 @@ from functools import partial
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from pathlib import PosixPath, PurePosixPath, PureWindowsPath
 from statistics import NormalDist
-from typing import Any, NamedTuple
+from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -65,13 +65,6 @@ CONTENT: dict[type[Any], Callable[[Any], tuple[Any, ...]]] = {
     **dict.fromkeys((UserDict, UserList, UserString), lambda value: (value.data,)),
 }
 """Types of the standard library whose objects stay where they are, and compare by this content."""
-
-
-class Content(NamedTuple):
-    """What an object of such a type is made anew of."""
-
-    kind: type[Any]
-    parts: tuple[Any, ...]
 
 
 def _zone(value: Any) -> tzinfo | None:
@@ -219,8 +212,6 @@ def decode(data: bytes, resolve: Callable[[str, Any], Any], careful: bool) -> An
 def pack(value: Any) -> tuple[str, Any] | None:
     """(kind, content) of a value type that both sides know; None of anything else."""
     kind = type(value)
-    if kind is Content:
-        return value.kind.__name__, value.parts
     if kind in _PARTS:
         return kind.__name__, _PARTS[kind](value)
     if isinstance(value, type):
@@ -264,8 +255,7 @@ def _objects(shape: Any, items: Any, writeable: Any) -> Any:
 
 
 _MAKERS: dict[str, Callable[..., Any]] = {
-    **{kind.__name__: kind for kind in (*_PARTS, *CONTENT)},
-    "SimpleNamespace": lambda *items: types.SimpleNamespace(**dict(items)),
+    **{kind.__name__: kind for kind in _PARTS},
     "date": date.fromisoformat,
     "Pattern": re.compile,
     "memoryview": lambda data, kind, shape: memoryview(data).cast(kind, list(shape)) if data else memoryview(data),
@@ -281,10 +271,12 @@ _MAKERS: dict[str, Callable[..., Any]] = {
 
 
 def base_of(value: Any) -> Any:
-    """The plain value of an object whose class derives from a plain type, by that type's own methods alone."""
+    """The plain value of an object whose class derives from a plain type, by that type's own methods alone.
+
+    Of one that derives from a type of `CONTENT`: what `made_of` makes it anew of.
+    """
     if isinstance(value, tuple(CONTENT)):
-        kind = next(kind for kind in CONTENT if isinstance(value, kind))
-        return Content(kind, CONTENT[kind](value))
+        return next(parts(value) for kind, parts in CONTENT.items() if isinstance(value, kind))
     kinds: tuple[Any, ...] = (*FROZEN, *MUTABLE)
     kind = next(kind for kind in kinds if isinstance(value, kind))
     if kind is dict:
@@ -293,3 +285,12 @@ def base_of(value: Any) -> Any:
         return complex(value.real, value.imag)
     methods = {int: "__int__", float: "__float__", str: "__str__"}
     return getattr(kind, methods[kind])(value) if kind in methods else kind(kind.__iter__(value))
+
+
+def made_of(kind: Any, found: Any) -> Any:
+    """The value that the other side's `base_of` told of, of that very type. Raises BadValue where it is none."""
+    if type(found) is not (tuple if kind in CONTENT else kind):
+        raise BadValue(f"a {type(found).__name__} as the content of a {kind.__name__}")
+    if kind is types.SimpleNamespace:
+        return types.SimpleNamespace(**dict(found))
+    return kind(*found) if kind in CONTENT else found
