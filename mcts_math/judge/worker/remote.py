@@ -216,15 +216,15 @@ AWAITED = ("await", "__anext__", "__aenter__", "__aexit__")
 
 async def drive(peer: Peer, number: int, how: str, *args: Any) -> Any:
     """Awaits something of the other side, a moment at a time: what runs beside it here goes on meanwhile."""
-    task, was_cancelled = peer.request(number, "begin", (how, *args), {}), False
-    while not (found := ask(task, "step")):
+    begun, was_cancelled = peer.request(number, "begin", (how, *args), {}), False
+    while not (found := peer.request(number, "step", (begun,), {})):
         if found is None:
             raise asyncio.CancelledError if was_cancelled else RuntimeError("what was awaited was cancelled")
         try:
             await asyncio.sleep(0)
         except asyncio.CancelledError:
             was_cancelled = True
-            ask(task, "cancel")
+            peer.request(number, "cancel", (begun,), {})
     return found[0]
 
 

@@ -117,7 +117,7 @@ class CannotCross(Exception):  # noqa: N818 - the sender's own value
 
 
 def make(kind: str, content: Any) -> Any:
-    """Stands in a pickle for `Reader.make`; never called."""
+    """Stands in a pickle for what reads it (`reading`); never called."""
     raise BadValue(kind)
 
 
@@ -139,42 +139,6 @@ class Pickler(pickle.Pickler):
         return make, pack(value) or self._refer(value)
 
 
-class _Reading:
-    """Reads one message.
-
-    Args:
-        resolve: the object for (kind, content) of a kind that is none of a value; raises BadValue. None: there is none.
-    """
-
-    def __init__(self, file: io.BytesIO, resolve: Callable[[str, Any], Any] | None) -> None:
-        super().__init__(file)  # type: ignore[call-arg]  # of the unpickler that stands beside it
-        self._resolve = resolve
-
-    def find_class(self, module: str, name: str) -> Any:
-        """The one name that a message may use."""
-        if name != "make":
-            raise BadValue(f"the name {name!r}")
-        return self._make
-
-    def _make(self, kind: str, content: Any) -> Any:
-        if kind in _MAKERS:
-            return _MAKERS[kind](*content)
-        if self._resolve is None:
-            raise BadValue(f"{kind!r} in what is plain")
-        return self._resolve(kind, content)
-
-
-class _Fast(_Reading, pickle.Unpickler): ...
-
-
-class _Careful(_Reading, pickle._Unpickler):
-    """Knows no command that changes or makes an object by itself: among what it reads are objects of this side."""
-
-    dispatch = pickle._Unpickler.dispatch.copy()
-    for _code in (*pickle.BUILD, *pickle.NEWOBJ, *pickle.NEWOBJ_EX, *pickle.OBJ, *pickle.INST):
-        del dispatch[_code]
-
-
 def encode(message: Any, refer: Callable[[Any], tuple[str, Any]]) -> bytes:
     """The bytes of a message. Raises CannotCross."""
     file = io.BytesIO()
@@ -191,22 +155,6 @@ def encode(message: Any, refer: Callable[[Any], tuple[str, Any]]) -> bytes:
     finally:
         sys.setrecursionlimit(limit)
     return file.getvalue()
-
-
-def decode(data: bytes, resolve: Callable[[str, Any], Any], careful: bool) -> Any:
-    """The message of such bytes. Raises BadValue on anything else.
-
-    Args:
-        data: what came.
-        resolve: see `_Reading`.
-        careful: nobody knows what wrote it. Then only what says that it is plain is read at the speed of C.
-    """
-    is_plain = careful and b"make" not in data
-    reader = _Careful if careful and not is_plain else _Fast
-    try:
-        return reader(io.BytesIO(data), None if is_plain else resolve).load()
-    except Exception as error:  # of whatever reading rubbish may raise
-        raise BadValue(f"{type(error).__name__}: {error}"[:200]) from error
 
 
 def pack(value: Any) -> tuple[str, Any] | None:
@@ -254,7 +202,7 @@ def _objects(shape: Any, items: Any, writeable: Any) -> Any:
     return found
 
 
-_MAKERS: dict[str, Callable[..., Any]] = {
+MAKERS: dict[str, Callable[..., Any]] = {
     **{kind.__name__: kind for kind in _PARTS},
     "date": date.fromisoformat,
     "Pattern": re.compile,
