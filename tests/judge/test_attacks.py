@@ -14,6 +14,7 @@ from types import ModuleType
 import pytest
 from forgeries import BESIDE, FORGERIES, OWN, OWN_BESIDE, PROBLEMS, SECRET, SWALLOWED
 from held import OF_A_CLASS
+from lies import BEHIND, LIES, Lie
 from problems import ADD, GOOD, Ask
 
 from mcts_math.interpreter.levels import Isolation, Level
@@ -112,6 +113,13 @@ def test_no_forgery_of_certain_tests_passes(ask: Ask, isolation: str) -> None:
         *((Problem("", test, "f", isolation=isolation), f"```python\n{code}\n```") for test, code in pairs.values())
     )
     passed = [(name, j) for name, j in zip(pairs, found, strict=True) if not j.result.startswith("failed: ")]
+    assert passed == []
+
+
+@pytest.mark.parametrize("lies", [pytest.param(LIES, id="answers"), pytest.param(BEHIND, id="behind")])
+def test_nothing_that_an_answer_says_of_itself_passes(ask: Ask, lies: list[Lie]) -> None:
+    found = ask(*((Problem.from_record(fields), f"```python\n{code}\n```") for _, fields, code in lies))
+    passed = [(name, j) for (name, *_), j in zip(lies, found, strict=True) if not j.result.startswith("failed: ")]
     assert passed == []
 
 

@@ -7,6 +7,7 @@ import contextlib
 import copy
 import functools
 import inspect
+import itertools
 import os
 import signal
 import traceback
@@ -14,7 +15,7 @@ import types
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from . import remote, values
+from . import access, remote, values
 
 _MAX_TEXT = 1000
 _STEP_S = 0.002
@@ -48,6 +49,7 @@ def _shape(function: Any, name: str) -> Any:
 
 def allowed(value: Any, how: str, args: Any, kwargs: Any) -> Any:
     """What the judged code may do with an object of the tests: use it, and not look behind it."""
+    access.require(value, how, (args, kwargs))
     if how in ("get", "set", "del"):
         is_text = type(args[0]) is str  # another kind of text may lie about itself
         if is_text and how == "get" and args[0] in ("__code__", "__defaults__", "__kwdefaults__"):
@@ -56,10 +58,9 @@ def allowed(value: Any, how: str, args: Any, kwargs: Any) -> Any:
             raise AttributeError(args[0])
         if how != "get" and callable(getattr(value, args[0], None)):
             raise AttributeError(f"{args[0]} of the tests can't be replaced")
-    result = perform(value, how, args, kwargs)
-    if type(result).__name__ in ("module", "frame", "code", "traceback"):
-        raise TypeError(f"a {type(result).__name__} of the tests can't be handed over")
-    return result
+        if args[0] not in _OPEN:
+            access.require_name(value, args[0])
+    return perform(value, how, args, kwargs)
 
 
 class Stranger:
@@ -108,8 +109,13 @@ def _loop() -> asyncio.AbstractEventLoop:
     return loop
 
 
-def _begin(value: Any, how: str, *args: Any) -> asyncio.Task[Any]:
-    """Begins what is awaited of an object: the object itself, or what one of `AWAITED` gives."""
+_begun: dict[int, asyncio.Task[Any]] = {}
+"""What the other side has begun and was not told the end of, by the number that it knows: no task crosses."""
+_numbers = itertools.count()
+
+
+def _begin(value: Any, how: str, *args: Any) -> int:
+    """Begins what is awaited of an object: the object itself, or what one of `AWAITED` gives; its number."""
     if how not in remote.AWAITED:
         raise TypeError(f"nobody can await {how!r}")
 
@@ -126,17 +132,29 @@ def _begin(value: Any, how: str, *args: Any) -> asyncio.Task[Any]:
         loop = asyncio.get_running_loop()
     except RuntimeError:
         loop = _loop()
-    return loop.create_task(run())
+    number = next(_numbers)
+    _begun[number] = loop.create_task(run())
+    return number
 
 
-def _step(task: asyncio.Task[Any]) -> list[Any] | None:
-    """Lets a task go on for a moment: its result in a list, an empty one where there is none yet, None if it ended."""
+def _step(_: Any, number: int) -> list[Any] | None:
+    """Lets what was begun go on for a moment: its result in a list, an empty one where there is none yet, None if it
+    was cancelled.
+    """
+    task = _begun[number]
     loop = task.get_loop()
     if not (task.done() or loop.is_running()):
         loop.run_until_complete(asyncio.wait({task}, timeout=_STEP_S))
-    if task.cancelled():
-        return None
-    return [task.result()] if task.done() else []
+    if not task.done():
+        return []
+    del _begun[number]
+    return None if task.cancelled() else [task.result()]
+
+
+def untold() -> list[BaseException]:
+    """How what the other side has begun has failed, where it was not told."""
+    ended = [task.exception() for task in _begun.values() if task.done() and not task.cancelled()]
+    return [error for error in ended if error is not None]
 
 
 _WAYS: dict[str, Callable[..., Any]] = {
@@ -147,7 +165,7 @@ _WAYS: dict[str, Callable[..., Any]] = {
     "next": next,
     "begin": _begin,
     "step": _step,
-    "cancel": asyncio.Task.cancel,
+    "cancel": lambda _, number: _begun[number].cancel(),
     "__iter__": iter,
     "copy": copy.copy,
     "deepcopy": copy.deepcopy,

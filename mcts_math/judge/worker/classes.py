@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from abc import ABC
 from collections import abc
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from .remote import SHOWN, SPECIALS, Remote, RemoteType, ask
@@ -20,14 +21,14 @@ _OF_CLASS = ("__len__", "__bool__", "__str__", "__repr__", "__getitem__", "__ite
 _ABSTRACT: dict[str, Any] = {"ABC": ABC, **{name: getattr(abc, name) for name in abc.__all__}}
 
 
-def describe_class(kind: Any) -> tuple[Any, ...]:
-    """What `local_class` is told of a class of this side."""
+def describe_class(kind: Any, told: Callable[[type[Any]], Any] = lambda base: base) -> tuple[Any, ...]:
+    """What `local_class` is told of a class of this side; `told`: what stands for a base in what crosses."""
     plain = {object, bool, type(None), *FROZEN}
     specials = {n for c in kind.__mro__ if c not in plain for n, v in vars(c).items() if n in SPECIALS and v}
     metaclass: Any = type(kind)
     of_class = {n for c in metaclass.__mro__ if c not in (type, object) for n in vars(c) if n in SPECIALS}
     like = next((name for name, known in LIKE.items() if known is kind), None)
-    bases = [] if like else [base for base in kind.__bases__ if base is not object]
+    bases = [] if like else [told(base) for base in kind.__bases__ if base is not object]
     doc = kind.__doc__ if isinstance(kind.__doc__, str) else None
     fields = [(f.name, f.init) for f in dataclasses.fields(kind)] if dataclasses.is_dataclass(kind) else []
     abstract = [name for name, known in _ABSTRACT.items() if issubclass(kind, known)]

@@ -11,6 +11,8 @@ from decimal import Decimal
 from functools import partial
 from typing import Any
 
+from . import remote
+
 PRINTED_TOLERANCE = 1e-6
 """Of a printed number where the expected one is no whole number; relative above 1, absolute below."""
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
@@ -25,6 +27,9 @@ def close(expected: Any, found: Any, tolerance: float, nan_is_nan: bool = False)
     not a number is equal to what is none.
     """
     same = partial(close, tolerance=tolerance, nan_is_nan=nan_is_nan)
+    expected, found = _plain(expected), _plain(found)
+    if remote.is_object(expected) or remote.is_object(found):  # whatever it says that it is
+        return bool(expected == found)
     if isinstance(expected, (float, complex)) or isinstance(found, (float, complex)):
         if not isinstance(expected, (int, float, complex)) or not isinstance(found, (int, float, complex)):
             return False
@@ -34,8 +39,8 @@ def close(expected: Any, found: Any, tolerance: float, nan_is_nan: bool = False)
             return found != found
         return _close_numbers(expected, found, tolerance)
     if isinstance(expected, (list, tuple)) and isinstance(found, (list, tuple)):
-        same_kind = isinstance(expected, list) == isinstance(found, list)
-        return same_kind and len(expected) == len(found) and all(map(same, expected, found))
+        is_of_kind = isinstance(expected, list) == isinstance(found, list)
+        return is_of_kind and len(expected) == len(found) and all(map(same, expected, found))
     if isinstance(expected, dict) and isinstance(found, dict):
         return expected.keys() == found.keys() and all(same(v, found[k]) for k, v in expected.items())
     if type(expected).__module__ == "numpy" and type(found) is type(expected):
@@ -52,8 +57,14 @@ def _close_numbers(expected: float, found: float, tolerance: float) -> bool:
         return False
 
 
+def _plain(value: Any) -> Any:
+    """A value; of an object of the code that derives from a list and the like, what it holds."""
+    return remote.plain_of(value) if remote.is_object(value) and value._content is not None else value
+
+
 def as_json(value: Any) -> Any:
     """A value as JSON would give it back: expected values that were read from it hold no tuples, and keys are text."""
+    value = _plain(value)
     if isinstance(value, (list, tuple)):
         return [as_json(item) for item in value]
     if isinstance(value, dict):

@@ -5,9 +5,9 @@ from __future__ import annotations
 import enum
 import inspect
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from . import classes, remote, values
+from . import access, classes, remote, values
 from .acts import OutOfTime, RemoteError
 from .values import BadValue
 
@@ -18,15 +18,25 @@ _MAX_TEXT = 1000
 _MUTE = ("unittest", "_pytest", "doctest", "bdb", "asyncio")  # modules whose exceptions steer a test runner
 
 
+class _Kind(NamedTuple):
+    """The class of an object that goes by reference, or of its class: it is described, whatever its name."""
+
+    kind: type[Any]
+
+
 class Objects:
     """The objects of both sides, by number.
 
     Args:
         peer: the connection; its `shared` are the classes that both sides have.
+        names: what a library has by name goes by that name, and the other side uses its own. Else only what came so.
     """
 
-    def __init__(self, peer: Peer) -> None:
-        self._peer = peer
+    def __init__(self, peer: Peer, names: bool) -> None:
+        self._peer, self._names = peer, names
+        self._named: dict[tuple[str, str], Any] = {}  # what went, or came, by name
+        self._kinds: dict[type[Any], _Kind] = {}
+        self._came: dict[int, tuple[str, str]] = {}  # names of what came, by id
         self.shown: dict[int, Any] = {}  # of this side
         self._numbers: dict[int, int] = {}  # of these, by id
         self.remotes: dict[int, Any] = {}  # what stands for those of the other side
@@ -41,6 +51,8 @@ class Objects:
     def refer(self, value: Any) -> tuple[str, Any]:
         """How what goes by reference is written: (kind, content). Raises CannotCross."""
         kind = type(value)
+        if kind is _Kind:
+            return values.pack(value.kind) or self._refer_class(value.kind) or self._describe(value.kind)
         if isinstance(value, remote.RemoteType) or isinstance(kind, remote.RemoteType):
             return "yours", (remote.number_of(value),)
         shared = {kind: name for name, kind in self._peer.shared.items()}
@@ -48,22 +60,40 @@ class Objects:
             return "member", (shared[kind], value.value)
         if isinstance(value, enum.Enum) and _is_known(kind) and value.name in kind.__members__:
             return "known member", (kind.__module__, kind.__qualname__, value.name)
-        if isinstance(value, type) and value in shared:
-            return "shared", (shared[value],)
+        known = self._refer_class(value) if isinstance(value, type) else None
+        if known is not None:
+            return known
+        name = access.library_name(value) if self._names else self._came.get(id(value))
+        if name is not None:
+            self._named[name] = value
+            return "named", name
         if isinstance(value, type):
-            known = [f"{c.__module__}.{c.__qualname__}" for c in value.__mro__ if _is_known_error(c)]
-            if known and _is_known_error(value):
-                return "exception", known
-            return "class", (self.show(value), classes.describe_class(value))
+            return self._describe(value)
         if isinstance(value, OutOfTime):
             return "late", ("timed out",)
         if isinstance(value, BaseException):
             attributes = {k: v for k, v in vars(value).items() if not k.startswith("_") or k == "__notes__"}
-            return "error", (self.show(value), kind, _arguments(value), attributes, *_origins(value))
+            return "error", (self.show(value), self._kind(kind), _arguments(value), attributes, *_origins(value))
         if inspect.iscoroutine(value):
             return "coroutine", (self.show(value),)
         plain = [values.base_of(value)] if isinstance(value, values.FROZEN) else []
-        return "object", (self.show(value), kind, *plain)
+        return "object", (self.show(value), self._kind(kind), *plain)
+
+    def _kind(self, kind: type[Any]) -> _Kind:
+        return self._kinds.setdefault(kind, _Kind(kind))
+
+    def _refer_class(self, kind: Any) -> tuple[str, Any] | None:
+        """How a class is written that both sides have, or one of the other side."""
+        if isinstance(kind, remote.RemoteType):
+            return "yours", (remote.number_of(kind),)
+        names = [name for name, known in self._peer.shared.items() if known is kind]
+        if names:
+            return "shared", (names[0],)
+        known = [f"{c.__module__}.{c.__qualname__}" for c in kind.__mro__ if _is_known_error(c)]
+        return ("exception", known) if known and _is_known_error(kind) else None
+
+    def _describe(self, kind: type[Any]) -> tuple[str, Any]:
+        return "class", (self.show(kind), classes.describe_class(kind, self._kind))
 
     def resolve(self, kind: str, content: Any) -> Any:
         """What the other side's `refer` has written. Raises BadValue, or whatever reading rubbish may raise."""
@@ -83,12 +113,23 @@ class Objects:
             return found.__members__[member]
         if kind == "late":
             return OutOfTime(*content)
+        if kind == "named":
+            return self._named[content] if self._names else self._own(content)
         number, *facts = content
+        if type(number) is not int:
+            raise BadValue(f"a {type(number).__name__} as a number")
         if kind == "error":
             return self._error(number, *facts)
         if number not in self.remotes:
             self.remotes[number] = self._new(kind, number, *facts)
         return self.remotes[number]
+
+    def _own(self, name: tuple[str, str]) -> Any:
+        """What this side has by a name that the other one uses."""
+        if name not in self._named:
+            self._named[name] = access.of_library(*name)
+        self._came[id(self._named[name])] = name
+        return self._named[name]
 
     def _new(self, kind: str, number: int, of: Any = None, *plain: Any) -> Any:
         if kind == "class":
@@ -106,6 +147,8 @@ class Objects:
     def _error(self, number: Any, kind: Any, args: Any, attributes: Any, cause: Any, context: Any) -> BaseException:
         if not (isinstance(kind, type) and issubclass(kind, BaseException)):
             raise BadValue("an error of no kind")
+        if type(args) is not tuple or type(attributes) is not dict:
+            raise BadValue("an error of no arguments or attributes")
         if isinstance(kind, remote.RemoteType):
             error: BaseException = classes.instance(kind, number, *args)
         else:
@@ -113,7 +156,7 @@ class Objects:
                 error = kind(*args)
             except Exception:  # its arguments are not what it was made of
                 error = kind.__new__(kind, *args)
-            vars(error).update(attributes)
+            vars(error).update((k, v) for k, v in attributes.items() if _is_attribute(kind, k))
         object.__setattr__(error, "__context__", context)
         object.__setattr__(error, "__cause__", cause)
         return error
@@ -127,6 +170,12 @@ def harmless(error: BaseException) -> BaseException:
     ):
         return error
     return RemoteError(f"{kinds[0].__name__}: {', '.join(map(str, error.args))}"[:_MAX_TEXT])
+
+
+def _is_attribute(kind: type[BaseException], name: Any) -> bool:
+    """Whether the other side may say what an exception of a class of this side has under a name."""
+    is_open = type(name) is str and (name == "__notes__" or not name.startswith("_"))
+    return is_open and not callable(getattr(kind, name, None))
 
 
 def _arguments(error: BaseException) -> tuple[Any, ...]:

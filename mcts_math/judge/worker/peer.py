@@ -9,7 +9,6 @@ comes. What the other side says is data; who says what is no message has broken 
 
 from __future__ import annotations
 
-import asyncio
 import socket
 import sys
 import threading
@@ -18,10 +17,11 @@ from collections.abc import Callable
 from typing import Any
 
 from . import remote, values
-from .acts import REAL_TIMES, describe, limited, note_refusal
+from .acts import REAL_TIMES, describe, limited, note_refusal, untold
 from .held import Copies
 from .objects import Objects, harmless
 from .parts import SHARED, is_unchanged, parts, renew, shares, snapshot
+from .reading import decode
 from .source import Verdict
 from .values import BadValue, CannotCross
 
@@ -62,7 +62,7 @@ class Peer:
         careful: bool = True,
     ) -> None:
         self._sock, self._perform, self._output, self._careful = sock, perform, output, careful
-        self._objects = Objects(self)
+        self._objects = Objects(self, names=careful)
         self._received = 0  # bytes so far
         self._lock = threading.RLock()
         self.broken = self._rejected = self._missed = ""
@@ -73,7 +73,6 @@ class Peer:
         self.called = False
         self.shared: dict[str, type[Any]] = {}
         self._copies = Copies(self._objects.refer, self._objects.show, tells_all=careful)
-        self._begun: set[asyncio.Task[Any]] = set()  # for the other side, which was not told how they ended
 
     def begin(self, limit_s: float) -> None:
         """Starts the clock of a test. The other side ends what takes too long; one that does not is given up."""
@@ -102,7 +101,7 @@ class Peer:
         if size > MAX_FRAME_BYTES:
             raise self.fail("sent more than may be sent")
         try:
-            return values.decode(self.receive_bytes(size), self._objects.resolve, self._careful)
+            return decode(self.receive_bytes(size), self._objects.resolve, self._careful)
         except BadValue as error:
             raise self.fail(f"sent what is no value: {error}") from None
 
@@ -184,8 +183,6 @@ class Peer:
                 result = self._perform(value, how, args, kwargs)
             if not self._careful:
                 held = self._copies.hold(args, kwargs, given, result, sys.getrefcount(result))
-            if how == "begin" and self._careful:
-                self._begun.add(result)
             answer: tuple[str, Any] = ("value", result)
         except Broken:
             raise
@@ -193,8 +190,6 @@ class Peer:
             note_refusal(error)
             if remote.is_settled(error):
                 self._missed = describe(error)
-            if how == "step" and isinstance(value, asyncio.Task):
-                self._begun.discard(value)
             answer = ("raised", error)
         try:
             if given and not shares(given, answer[1]) and is_unchanged((*args, *kwargs.values()), before):
@@ -222,6 +217,8 @@ class Peer:
             sys.stdout.write(output)
             self._update(changes)
             value = renew(olds, after, value) if after else value
+            if held and given is None:
+                raise ValueError("nothing was called that could hold anything")
             for place, number in held:
                 if place != -1:
                     self._copies.keep(number, given[place])
@@ -250,7 +247,7 @@ class Peer:
             raise
         except BaseException as error:
             raise Verdict("failed", f"failed: {describe(error)}") from None
-        if not isinstance(found, dict):
+        if type(found) is not dict:
             raise self.fail("sent what is no message")
         seeds = [f"{name}.seed" for name in program["seeded"]]
         return {name: found[name] for name in (*program["names"], *seeds) if name in found}
@@ -272,8 +269,8 @@ class Peer:
         """What went wrong between the two processes, whoever else caught it."""
         if self._rejected:
             return Verdict("bad_problem", f"`test` can't be run in two processes: {self._rejected}")
-        ends = [task.exception() for task in self._begun if task.done() and not task.cancelled()]
-        self._missed = self._missed or next((describe(end) for end in ends if end and remote.is_settled(end)), "")
+        ends = filter(remote.is_settled, untold())
+        self._missed = self._missed or next(map(describe, ends), "")
         if self._missed:
             return Verdict("failed", f"failed: the code went on after a failed assert of the tests: {self._missed}")
         return Verdict("failed", f"failed: the code's process {self.broken}") if self.broken else None

@@ -21,7 +21,7 @@ import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
-from .values import FROZEN, BadValue, CannotCross
+from .values import FROZEN, BadValue, CannotCross, made_of
 
 if TYPE_CHECKING:
     from .peer import Peer
@@ -31,6 +31,8 @@ _BINARY = (
     *("lshift", "rshift", "and", "or", "xor", "matmul", "divmod"),
 )
 _ORDER = ("eq", "ne", "lt", "le", "gt", "ge")
+_OF_SETS = ("difference", "symmetric_difference", "issubset", "issuperset", "isdisjoint")
+"""Methods that compare a set: as its operators, they go by its content."""
 _DIFFERENCES = ("__sub__", "__rsub__", "__isub__")
 _QUOTIENTS = ("__truediv__", "__rtruediv__", "__itruediv__")
 SHOWN = ("__str__", "__repr__", "__format__")
@@ -98,6 +100,8 @@ class Remote(metaclass=RemoteType):
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") and name not in _READABLE:
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        if name in _OF_SETS and type(self)._content is set:
+            return getattr(plain_of(self), name)
         return ask(self, "get", name)
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -124,8 +128,22 @@ class Remote(metaclass=RemoteType):
 
 
 def is_object(value: Any) -> bool:
-    """Whether a value is an object of the other side, and not plain data that it has derived."""
-    return isinstance(type(value), RemoteType) and not isinstance(value, (*FROZEN, BaseException))
+    """Whether a value is an object of the other side, and not plain data that it has derived; whatever it says."""
+    return issubclass(type(type(value)), RemoteType) and not issubclass(type(value), (*FROZEN, BaseException))
+
+
+def plain_of(value: Any) -> Any:
+    """What an object of the other side holds, of the very type that it derives from. Raises Broken where it lies."""
+    try:
+        return made_of(type(value)._content, ask(value, "plain"))
+    except BadValue as error:
+        raise cast("Peer", type(value)._peer).fail(f"sent what is no value: {error}") from None
+
+
+def _by_type(special: str, value: Any, other: Any) -> Any:
+    """What the type of a plain value says of it and another one, whatever its attributes are."""
+    method = getattr(type(value), special, None)
+    return NotImplemented if method is None else method(value, other)
 
 
 def _marked(result: Any) -> Any:
@@ -153,7 +171,7 @@ def _binary(special: str, reflected: str) -> Callable[..., Any]:
     def method(self: Any, other: Any, *more: Any) -> Any:
         if not is_object(other):
             if self._content is not None:
-                return getattr(ask(self, "plain"), special, lambda _: NotImplemented)(other)
+                return _by_type(special, plain_of(self), other)
             if not self._trusted:
                 return NotImplemented
         elif not is_object(self) and special != reflected:
@@ -172,7 +190,7 @@ def _compared(special: str) -> Callable[[Any, Any], Any]:
         if self is other:
             return special in ("__eq__", "__le__", "__ge__")
         if not is_object(other):
-            return NotImplemented if self._content is None else getattr(ask(self, "plain"), special)(other)
+            return NotImplemented if self._content is None else _by_type(special, plain_of(self), other)
         result = ask(self, special, other)
         return result and not ask(self, "agrees with all") if special == "__eq__" else result
 
@@ -181,7 +199,7 @@ def _compared(special: str) -> Callable[[Any, Any], Any]:
 
 def _contains(self: Any, item: Any) -> bool:
     if self._content is not None:
-        return item in ask(self, "plain")
+        return item in plain_of(self)
     if self._trusted and not ask(self, "holds all", item):
         return bool(ask(self, "__contains__", item))
     return any(item is other or item == other for other in self)
@@ -198,15 +216,15 @@ AWAITED = ("await", "__anext__", "__aenter__", "__aexit__")
 
 async def drive(peer: Peer, number: int, how: str, *args: Any) -> Any:
     """Awaits something of the other side, a moment at a time: what runs beside it here goes on meanwhile."""
-    task, was_cancelled = peer.request(number, "begin", (how, *args), {}), False
-    while not (found := ask(task, "step")):
+    begun, was_cancelled = peer.request(number, "begin", (how, *args), {}), False
+    while not (found := peer.request(number, "step", (begun,), {})):
         if found is None:
             raise asyncio.CancelledError if was_cancelled else RuntimeError("what was awaited was cancelled")
         try:
             await asyncio.sleep(0)
         except asyncio.CancelledError:
             was_cancelled = True
-            ask(task, "cancel")
+            peer.request(number, "cancel", (begun,), {})
     return found[0]
 
 

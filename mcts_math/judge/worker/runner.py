@@ -167,7 +167,7 @@ class Runner:
         expected = case["output"]
         if isinstance(case["input"], str):
             found = candidate(case["input"])
-            if not isinstance(found, str) or not equal.same_output(expected, found, self._tolerance):
+            if type(found) is not str or not equal.same_output(expected, found, self._tolerance):
                 raise AssertionError(f"printed {_shown(found)}, expected {_shown(expected)}")
             return
         found = equal.as_json(candidate(*case["input"]))

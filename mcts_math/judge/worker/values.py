@@ -25,7 +25,7 @@ from functools import partial
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from pathlib import PosixPath, PurePosixPath, PureWindowsPath
 from statistics import NormalDist
-from typing import Any, NamedTuple
+from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -65,13 +65,6 @@ CONTENT: dict[type[Any], Callable[[Any], tuple[Any, ...]]] = {
     **dict.fromkeys((UserDict, UserList, UserString), lambda value: (value.data,)),
 }
 """Types of the standard library whose objects stay where they are, and compare by this content."""
-
-
-class Content(NamedTuple):
-    """What an object of such a type is made anew of."""
-
-    kind: type[Any]
-    parts: tuple[Any, ...]
 
 
 def _zone(value: Any) -> tzinfo | None:
@@ -124,7 +117,7 @@ class CannotCross(Exception):  # noqa: N818 - the sender's own value
 
 
 def make(kind: str, content: Any) -> Any:
-    """Stands in a pickle for `Reader.make`; never called."""
+    """Stands in a pickle for what reads it (`reading`); never called."""
     raise BadValue(kind)
 
 
@@ -146,42 +139,6 @@ class Pickler(pickle.Pickler):
         return make, pack(value) or self._refer(value)
 
 
-class _Reading:
-    """Reads one message.
-
-    Args:
-        resolve: the object for (kind, content) of a kind that is none of a value; raises BadValue. None: there is none.
-    """
-
-    def __init__(self, file: io.BytesIO, resolve: Callable[[str, Any], Any] | None) -> None:
-        super().__init__(file)  # type: ignore[call-arg]  # of the unpickler that stands beside it
-        self._resolve = resolve
-
-    def find_class(self, module: str, name: str) -> Any:
-        """The one name that a message may use."""
-        if name != "make":
-            raise BadValue(f"the name {name!r}")
-        return self._make
-
-    def _make(self, kind: str, content: Any) -> Any:
-        if kind in _MAKERS:
-            return _MAKERS[kind](*content)
-        if self._resolve is None:
-            raise BadValue(f"{kind!r} in what is plain")
-        return self._resolve(kind, content)
-
-
-class _Fast(_Reading, pickle.Unpickler): ...
-
-
-class _Careful(_Reading, pickle._Unpickler):
-    """Knows no command that changes or makes an object by itself: among what it reads are objects of this side."""
-
-    dispatch = pickle._Unpickler.dispatch.copy()
-    for _code in (*pickle.BUILD, *pickle.NEWOBJ, *pickle.NEWOBJ_EX, *pickle.OBJ, *pickle.INST):
-        del dispatch[_code]
-
-
 def encode(message: Any, refer: Callable[[Any], tuple[str, Any]]) -> bytes:
     """The bytes of a message. Raises CannotCross."""
     file = io.BytesIO()
@@ -200,27 +157,9 @@ def encode(message: Any, refer: Callable[[Any], tuple[str, Any]]) -> bytes:
     return file.getvalue()
 
 
-def decode(data: bytes, resolve: Callable[[str, Any], Any], careful: bool) -> Any:
-    """The message of such bytes. Raises BadValue on anything else.
-
-    Args:
-        data: what came.
-        resolve: see `_Reading`.
-        careful: nobody knows what wrote it. Then only what says that it is plain is read at the speed of C.
-    """
-    is_plain = careful and b"make" not in data
-    reader = _Careful if careful and not is_plain else _Fast
-    try:
-        return reader(io.BytesIO(data), None if is_plain else resolve).load()
-    except Exception as error:  # of whatever reading rubbish may raise
-        raise BadValue(f"{type(error).__name__}: {error}"[:200]) from error
-
-
 def pack(value: Any) -> tuple[str, Any] | None:
     """(kind, content) of a value type that both sides know; None of anything else."""
     kind = type(value)
-    if kind is Content:
-        return value.kind.__name__, value.parts
     if kind in _PARTS:
         return kind.__name__, _PARTS[kind](value)
     if isinstance(value, type):
@@ -263,9 +202,8 @@ def _objects(shape: Any, items: Any, writeable: Any) -> Any:
     return found
 
 
-_MAKERS: dict[str, Callable[..., Any]] = {
-    **{kind.__name__: kind for kind in (*_PARTS, *CONTENT)},
-    "SimpleNamespace": lambda *items: types.SimpleNamespace(**dict(items)),
+MAKERS: dict[str, Callable[..., Any]] = {
+    **{kind.__name__: kind for kind in _PARTS},
     "date": date.fromisoformat,
     "Pattern": re.compile,
     "memoryview": lambda data, kind, shape: memoryview(data).cast(kind, list(shape)) if data else memoryview(data),
@@ -281,10 +219,12 @@ _MAKERS: dict[str, Callable[..., Any]] = {
 
 
 def base_of(value: Any) -> Any:
-    """The plain value of an object whose class derives from a plain type, by that type's own methods alone."""
+    """The plain value of an object whose class derives from a plain type, by that type's own methods alone.
+
+    Of one that derives from a type of `CONTENT`: what `made_of` makes it anew of.
+    """
     if isinstance(value, tuple(CONTENT)):
-        kind = next(kind for kind in CONTENT if isinstance(value, kind))
-        return Content(kind, CONTENT[kind](value))
+        return next(parts(value) for kind, parts in CONTENT.items() if isinstance(value, kind))
     kinds: tuple[Any, ...] = (*FROZEN, *MUTABLE)
     kind = next(kind for kind in kinds if isinstance(value, kind))
     if kind is dict:
@@ -293,3 +233,12 @@ def base_of(value: Any) -> Any:
         return complex(value.real, value.imag)
     methods = {int: "__int__", float: "__float__", str: "__str__"}
     return getattr(kind, methods[kind])(value) if kind in methods else kind(kind.__iter__(value))
+
+
+def made_of(kind: Any, found: Any) -> Any:
+    """The value that the other side's `base_of` told of, of that very type. Raises BadValue where it is none."""
+    if type(found) is not (tuple if kind in CONTENT else kind):
+        raise BadValue(f"a {type(found).__name__} as the content of a {kind.__name__}")
+    if kind is types.SimpleNamespace:
+        return types.SimpleNamespace(**dict(found))
+    return kind(*found) if kind in CONTENT else found

@@ -1,0 +1,168 @@
+"""What the judged code may ask of an object of the tests: a closed list, by the object's type and the name.
+
+Open are the classes of the tests and of the prompt, with what their objects hold; of the types of the library and of a
+few packages what is listed here. All else may be handed on, compared and calculated with, and has no names.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import types
+from typing import Any
+
+from .remote import RemoteType
+
+_OF_TESTS = ("__main__", "tests")
+"""Modules whose classes are the tests' own: `examiner` runs tests and prompt as these."""
+_SHUT = (types.ModuleType, types.FrameType, types.CodeType, types.TracebackType, types.CellType)
+"""Types whose objects lead to all that their process has: nothing may be asked of them."""
+_MODULES = (
+    *("abc", "array", "collections", "datetime", "decimal", "enum", "fractions", "io", "_io", "ipaddress", "itertools"),
+    *(
+        "numbers",
+        "operator",
+        "_operator",
+        "pathlib",
+        "queue",
+        "_queue",
+        "random",
+        "_random",
+        "re",
+        "statistics",
+        "uuid",
+    ),
+    *("threading", "_thread", "typing", "weakref", "_weakref", "_weakrefset", "zoneinfo", "hashlib", "_hashlib"),
+    *("asyncio.locks", "asyncio.queues", "concurrent.futures", "csv", "_csv", "unittest.mock", "numpy", "pandas"),
+)
+"""Modules, with those within, whose types are open: their methods steer nothing and look behind nothing."""
+_NOT = ("numpy.lib", "pandas.io", "pandas.core.computation")
+"""Modules within these that are not: they read files and formats."""
+_EVALUATE = ("eval", "query")
+"""Names that are not open there: they run text. Methods of pandas take names of methods, too."""
+_PLAIN = "bool int float complex str bytes bytearray tuple list dict set frozenset object"
+_WHOLE = (
+    *(f"builtins.{name}" for name in _PLAIN.split(" ")),
+    *("types.SimpleNamespace", "argparse.Namespace", "functools.partial", "string.Template"),
+)
+"""Other types that are open."""
+_FUTURE = "done cancelled result exception cancel set_result set_exception"
+_BUILTINS = (
+    "function method builtin_function_or_method method_descriptor method-wrapper wrapper_descriptor property coroutine"
+)
+_LISTED: dict[str, frozenset[str]] = {
+    name: frozenset(names.split())
+    for name, names in {
+        **dict.fromkeys((f"builtins.{name}" for name in _BUILTINS.split(" ")), ""),
+        "builtins.generator": "send throw close",
+        "builtins.async_generator": "asend athrow aclose",
+        **dict.fromkeys(("_asyncio.Future", "asyncio.futures.Future"), _FUTURE),
+        "functools._lru_cache_wrapper": "cache_info cache_clear cache_parameters",
+        "contextlib.ExitStack": "callback push enter_context close",
+        "contextlib.AsyncExitStack": "callback push enter_context aclose",
+        "logging.Logger": "debug info warning error exception critical log isEnabledFor setLevel name level",
+        "sqlite3.Connection": "execute executemany cursor commit rollback close row_factory total_changes",
+        "sqlite3.Cursor": "execute executemany fetchone fetchmany fetchall close description rowcount lastrowid",
+    }.items()
+}
+"""Types of which some names are open, and what an object has beside those of its type."""
+
+
+_FUNCTIONS = (types.FunctionType, types.BuiltinFunctionType, types.MethodDescriptorType, types.WrapperDescriptorType)
+
+
+def _name_of(kind: Any) -> tuple[str, str]:
+    """Module and full name of a class, whatever its own class says."""
+    module, name = (str(vars(type)[what].__get__(kind)) for what in ("__module__", "__qualname__"))
+    return module, f"{module}.{name}"
+
+
+def _within(module: str, modules: tuple[str, ...]) -> bool:
+    return any(module == known or module.startswith(f"{known}.") for known in modules)
+
+
+def _is_open(kind: Any) -> bool:
+    """Whether all public names of a type are open."""
+    module, name = _name_of(kind)
+    return module in _OF_TESTS or name in _WHOLE or (_within(module, _MODULES) and not _within(module, _NOT))
+
+
+def _opens(kind: Any, name: str) -> bool:
+    """Whether a type opens a name that stands in it."""
+    module, full = _name_of(kind)
+    if issubclass(kind, BaseException):
+        return name != "with_traceback"
+    if module not in _OF_TESTS and name in _EVALUATE:
+        return False
+    return _is_open(kind) or name in _LISTED.get(full, ())
+
+
+def require_name(value: Any, name: str) -> None:
+    """Raises AttributeError where the code may not use a public name of an object of the tests."""
+    kind = value if issubclass(type(value), type) else type(value)
+    owner = next((c for c in vars(type)["__mro__"].__get__(kind) if name in vars(c)), None)
+    if owner is None:
+        is_open = _is_open(kind) or issubclass(kind, BaseException) or _name_of(kind)[1] in _LISTED
+    else:
+        is_open = _opens(owner, name)
+    if not is_open or issubclass(kind, _SHUT):
+        raise AttributeError(f"the code may not use {name} of a {_name_of(kind)[1]} of the tests")
+
+
+def require(value: Any, how: str, told: Any) -> None:
+    """Raises TypeError where the code may not do something with an object of the tests, whatever its name.
+
+    Args:
+        value: the object.
+        how: what is to be done.
+        told: the arguments.
+    """
+    kind = type(value)
+    is_class = issubclass(kind, type)
+    may = not issubclass(value if is_class else kind, _SHUT)
+    if may and how == "__call__":
+        may = _is_open(value) or issubclass(value, BaseException) if is_class else _is_callable(kind)
+        if may and kind is types.MethodType and _within(_name_of(type(value.__self__))[0], ("pandas",)):
+            may = _names_no_method(told)
+    if not may:
+        raise TypeError(f"the code may not use a {_name_of(value if is_class else kind)[1]} of the tests so")
+
+
+def _is_callable(kind: Any) -> bool:
+    owners = (c for c in vars(type)["__mro__"].__get__(kind) if "__call__" in vars(c))
+    return any(_is_open(owner) or _name_of(owner)[1] in _LISTED for owner in owners)
+
+
+def _names_no_method(told: Any) -> bool:
+    """Whether nothing in some arguments is a text that names a method which runs text, or a private one."""
+    kind = type(told)
+    if issubclass(kind, str):
+        return told not in _EVALUATE and not told.startswith("_")
+    if isinstance(kind, RemoteType) or not hasattr(kind, "__iter__"):
+        return not hasattr(kind, "__iter__")  # what an object of the code gives may be another thing the next time
+    return all(map(_names_no_method, [*told, *(told.values() if kind is dict else ())]))
+
+
+def library_name(value: Any) -> tuple[str, str] | None:
+    """Module and full name of a module, function or class that a library has under that name; None of all else."""
+    kind = type(value)
+    if kind is types.ModuleType:
+        module, path = value.__name__, ""
+    elif issubclass(kind, type) or kind in _FUNCTIONS:
+        module, path = getattr(value, "__objclass__", value).__module__, value.__qualname__
+    else:
+        return None
+    found = sys.modules.get(module) if type(module) is type(path) is str else None
+    if found is None or getattr(found, "__spec__", None) is None or module.startswith("_judge"):
+        return None  # a module of the tests, of the code, or of the judge
+    for part in path.split(".") if path else ():
+        found = getattr(found, part, None)
+    return (module, path) if found is value else None
+
+
+def of_library(module: str, path: str) -> Any:
+    """What has such a name here."""
+    found: Any = importlib.import_module(module)
+    for part in path.split(".") if path else ():
+        found = getattr(found, part)
+    return found
