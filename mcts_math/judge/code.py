@@ -179,6 +179,9 @@ class _Scanner:
         self._fence, self._indent, self._is_python, self._marked = "", "", False, True
         self._lines: list[str] = []  # of the open block, or outside any since the last one
         self._quote = ""  # the triple quote that is open
+        self._goes_on: bool | None = (
+            None  # these, outside, are code: the prompt ended with a fence; None: all are empty
+        )
 
     def take(self, line: str) -> None:
         """Takes a line."""
@@ -196,18 +199,16 @@ class _Scanner:
         is_end = (mark is not None and mark.group(3) == "") or word in _OPENS.values()
         if word in _OPENS:
             self._open(_OPENS[word], "", True)
-        elif is_end and not self.found and self._goes_on_from_prompt():
+        elif is_end and not self.found and self._goes_on:
             self.found.append(_Block(_typed("\n".join(self._lines)), closed=mark is None))
             self._lines = []
         elif mark is not None:
             self._open(mark.group(2), mark.group(1), mark.group(3).lower() in _PYTHON, mark.group(3) != "")
         else:
             self._lines.append(line)
-
-    def _goes_on_from_prompt(self) -> bool:
-        """Whether the lines so far are code: then the prompt ended with an opening fence."""
-        first = next((line for line in self._lines if line.strip()), "")
-        return first.startswith(("    ", "\t")) or any(map(self._defines[0].match, self._lines))
+            if line.strip():
+                is_indented = self._goes_on is None and line.startswith(("    ", "\t"))
+                self._goes_on = self._goes_on or is_indented or self._defines[0].match(line) is not None
 
     def _open(self, fence: str, indent: str, is_python: bool, marked: bool = True) -> None:
         self._fence, self._indent, self._is_python, self._marked = fence, indent, is_python, marked
@@ -237,7 +238,7 @@ class _Scanner:
         if self._fence and self._is_python and any(part.strip() for part in self._lines):
             code = "\n".join(line.removeprefix(self._indent) for line in self._lines)
             self.found.append(_Block(_typed(code), closed, self._marked))
-        self._fence, self._lines = "", []
+        self._fence, self._lines, self._goes_on = "", [], None
 
 
 def _blocks(text: str, defines: tuple[re.Pattern[str], ...], docstrings: bool) -> list[_Block]:
