@@ -79,10 +79,10 @@ class Examination:
         self._conclude(tests)
 
     def _run(self, tests: suite.Suite, names: dict[str, Any], candidate: Any) -> None:
-        runner = self.runner = Runner(self._problem, tests.source, self._place)
+        runner = self.runner = Runner(self._problem, tests, self._place)
         names["__tests__"] = runner
         self._run_module(tests, names)
-        for name, test in units.find(names, tests, candidate):
+        for name, test in units.find(names, tests, candidate, lambda: bool(self._place.given)):
             runner.run(name, test)
         for number, case in enumerate(self._problem["cases"]):
             runner.run(f"case {number}", partial(runner.check, case, candidate, self._problem["wrapped"]))

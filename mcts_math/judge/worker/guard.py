@@ -40,11 +40,13 @@ class Guard:
 
     Attributes:
         called: an entry point was called.
+        given: as of a `Peer`; here all can be handed over.
         shared: classes of the prompt by name; the tests get the code's, if it has them.
     """
 
     def __init__(self) -> None:
         self.called = False
+        self.given = 0
         self.shared: dict[str, type[Any]] = {}
         self._known = _all_types()
         self._codes: set[Any] = set()

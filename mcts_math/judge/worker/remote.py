@@ -128,6 +128,11 @@ def is_object(value: Any) -> bool:
     return isinstance(type(value), RemoteType) and not isinstance(value, (*FROZEN, BaseException))
 
 
+def is_data(value: Any) -> bool:
+    """Whether a value says more than that something is there: it is no object or class of the code, and not None."""
+    return not (value is None or isinstance(value, RemoteType) or is_object(value))
+
+
 def _marked(result: Any) -> Any:
     """What comes of a difference. Raises TypeError where it is no object of the code."""
     if is_object(_an_object(result)):

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
-from . import equal, remote, units
+from . import equal, remote, suite, units
 from .acts import OutOfTime, RemoteError, calls_of, describe, limited, note_refusal
 from .guard import Guard
 from .peer import BadArgument, Broken, Peer
@@ -36,14 +36,14 @@ class Runner:
 
     Args:
         problem: every_test, tolerance, timeout_s.
-        source: the tests' text.
+        tests: of the problem.
         place: where the judged code runs.
     """
 
-    def __init__(self, problem: dict[str, Any], source: str, place: Peer | Guard) -> None:
+    def __init__(self, problem: dict[str, Any], tests: suite.Suite, place: Peer | Guard) -> None:
         self._every, self._tolerance = problem["every_test"], problem["tolerance"]
         self._limit_s: float | None = problem["timeout_s"]
-        self._lines = source.split("\n")
+        self._tests, self._lines = tests, tests.source.split("\n")
         self._place, self._guard = place, place if isinstance(place, Guard) else None
         self.tests: list[tuple[str, bool, str]] = []
         self.num_tests = self.num_passed = self.num_checks = 0
@@ -53,8 +53,7 @@ class Runner:
         """Keeps what came of a test. Raises Failed where it is the last one."""
         detail = ""
         if error is not None:
-            is_missing = issubclass(type(error), ModuleNotFoundError)
-            if is_missing and [file for file, _ in calls_of(error)][-1:] == ["<tests>"]:
+            if self._imports_nothing(error):
                 raise Verdict("bad_problem", f"`test` can't be run: {error}")
             with self.begin():  # the code may have a word in it
                 detail = self.explain(error)
@@ -66,6 +65,12 @@ class Runner:
             self.failure = self.failure or f"failed: {detail}"
             if not self._every:
                 raise Failed
+
+    def _imports_nothing(self, error: BaseException) -> bool:
+        """Whether an error came of an import that stands in the tests: what the code gives may be such an error too."""
+        if type(error) is not ModuleNotFoundError or [file for file, _ in calls_of(error)][-1:] != ["<tests>"]:
+            return False
+        return error.name in suite.modules(self._tests.module)
 
     def begin(self) -> AbstractContextManager[None]:
         """Starts the clock of a test."""
@@ -79,7 +84,7 @@ class Runner:
         """Runs a test; the asserts of `check` that were recorded on the way stand for it."""
         before = self.num_tests
         try:
-            with self.begin():
+            with self.begin(), self._apart():
                 units.finish(test())
         except (Broken, BadArgument, Failed, Verdict):
             raise
@@ -108,7 +113,7 @@ class Runner:
             return
         failure = None
         try:
-            with self.begin():
+            with self.begin(), self._apart():
                 yield
         except (Exception, OutOfTime) as error:
             failure = error
@@ -118,10 +123,20 @@ class Runner:
     def final(self) -> Iterator[None]:
         """What a check of the tests runs in that is no test of its own: the code can't catch what leaves it."""
         try:
-            yield
+            with self._apart():
+                yield
         except (Exception, OutOfTime) as error:
             remote.settle(error)
             raise
+
+    @contextmanager
+    def _apart(self) -> Iterator[None]:
+        """What a check or a test runs in: what the code gave to it is gone at its end; nothing later is made of it."""
+        given = self._place.given
+        try:
+            yield
+        finally:
+            self._place.given = given
 
     def compare(self, names: tuple[str, ...], values: tuple[Any, ...]) -> Any:
         """A comparison of the tests."""

@@ -141,6 +141,17 @@ def imported(module: ast.Module, names: tuple[str, ...]) -> set[str]:
     return found
 
 
+def modules(module: ast.Module) -> set[str]:
+    """Full names of the modules that the tests import, and of those that hold them."""
+    full = set()
+    for node in ast.walk(module):
+        if isinstance(node, ast.Import):
+            full |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            full.add(node.module or "")
+    return {".".join(name.split(".")[:n]) for name in full for n in range(1, name.count(".") + 2)}
+
+
 def can_fail(node: ast.Assert) -> bool:
     """Whether an assert is more than a text or a bracket that is true in any case: `assert (f(1) == 2, "message")`."""
     if isinstance(node.test, ast.Constant):
