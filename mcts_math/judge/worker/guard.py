@@ -139,9 +139,7 @@ class Guard:
         if name in ("Sub", "Div") and not self._is_strange(result):
             strange = [self._is_strange(operand) for operand in operands]
             other = operands[strange[0]]
-            if any(strange) and not (
-                all(strange) or isinstance(other, (str, bytes, list, tuple, dict, set, frozenset))
-            ):
+            if any(strange) and not (all(strange) or isinstance(other, (str, bytes, dict, set, frozenset))):
                 raise TypeError(f"the code says how far its object is from a number, by a {type(result).__name__}")
         return result
 
