@@ -230,6 +230,7 @@ _POINT = "class P:\n    def __init__(self, x): self.x = x\n    def __eq__(self, 
 _TIMER = "class f:\n    def __enter__(self): return self\n    def __exit__(self, *error): return True\n"
 _LATE = _TIMER + "    def elapsed(self): raise ValueError\n"
 _NESTED = _TIMER.replace("def __exit__(self, *error): return True", "def __exit__(self, *error): raise KeyError")
+_MOCKED = "class Y:\n    call_count, call_args, call_args_list = 1, (('x',), {}), [(('x',), {})]\n    def assert_called_once_with(self, *a): pass\n"
 OWN: dict[str, tuple[str, str]] = {
     # of a request's parts each may lie about itself
     "arguments that are none": (
@@ -276,6 +277,51 @@ OWN: dict[str, tuple[str, str]] = {
     "caught: by a decorator": (
         "def test_a():\n    @f\n    def inner(): assert f(1) == 2\n    inner()",
         "def f(g):\n    if not callable(g): return g\n    def call():\n        try: g()\n        except BaseException: pass\n    return call",
+    ),
+    # what tests learn of a mock, and what a class of theirs computes
+    **{
+        f"mock: {said}: {told}": (
+            f"from unittest.mock import *\nm = Mock()\ng = create_autospec(lambda x: 0)\nf(m, g)\n{said}",
+            _MOCKED
+            + f"def f(m, g):\n    for x in (m.send, g):\n        for one in {told.split('; ')}:\n            try: exec(one)\n            except AttributeError: pass",
+        )
+        for said in (
+            "m.send.assert_called_once_with('x')",
+            "assert m.send.call_count == 1",
+            "assert m.send.call_args[0][0] == 'x'",
+            "assert call('x') in m.send.call_args_list",
+            "g.assert_called_once_with('x')",
+            "assert g.call_count == 1",
+        )
+        for told in (
+            "x.call_args_list.append((('x',), {})); x.call_args = (('x',), {})",
+            "x.call_count = 1; x.call_args = (('x',), {}); x.called = True; x.call_args_list = [(('x',), {})]",
+            "x.configure_mock(**{'assert_called_once_with': lambda *a: None, 'call_count': 1})",
+            "x.mock.call_count = 1; x.mock.call_args = (('x',), {})",
+            "m.configure_mock(send=Y())",
+            "m.attach_mock(Y(), 'send')",
+            "m.send = Y()",
+            "type(m).send = Y()",
+            "type(m).__mro__[1].send = Y()",
+            "type(m).__mro__[1].call_count = 1",
+        )
+    },
+    **{
+        f"mock: {said}": (
+            f"from unittest.mock import *\nm = AsyncMock()\nf(m)\nassert {said}",
+            f"def f(m):\n    m.send('y')\n    {told}",
+        )
+        for said, told in (
+            ("m.mock_calls == []", "m.mock_calls.clear()"),
+            ("m.method_calls == []", "m.method_calls.clear()"),
+            ("m.send.call_count == 0", "m.reset_mock()"),
+            ("m.await_count == 1", "m.await_count = 1"),
+            ("m.send.side_effect is None", "m.send.side_effect = 3"),
+        )
+    },
+    "what a class computes": (
+        "class A:\n    @property\n    def total(self): return 3\na = A()\nf(a)\nassert a.total == 9",
+        "def f(a): type(a).total = 9",
     ),
     # to numpy no values agree with any
     "empty: isclose": ("import numpy as np\nassert np.all(np.isclose(f(1), 3.14))", "def f(x): return []"),

@@ -1,0 +1,38 @@
+"""What the judged code may not change of an object of the tests, though it may use the object."""
+
+from __future__ import annotations
+
+import inspect
+import types
+from typing import Any
+from unittest.mock import AsyncMock, NonCallableMock
+
+_OF_TESTS = ("__main__", "tests")
+"""Modules whose classes are the tests' own; see `examiner`."""
+_OF_MOCKS = frozenset(name for name in dir(AsyncMock) if not name.startswith("_")) | {"method_calls", "mock"}
+"""Names by which tests set a mock up, and by which it tells of its calls."""
+_READ = frozenset(("return_value", "called", "call_count"))
+
+
+def is_fixed(value: Any, how: str, name: str) -> bool:
+    """Whether the code may not get, set or delete an attribute: methods, what a class computes, the records of a mock.
+
+    Args:
+        value: object or class of the tests.
+        how: "get", "set" or "del".
+        name: public name of the attribute.
+    """
+    if name in _OF_MOCKS and _is_mock(value):
+        return how != "get" or name not in _READ
+    if how == "get":
+        return False
+    if issubclass(type(value), type):
+        is_own = vars(type)["__module__"].__get__(value) in _OF_TESTS
+        return not is_own or hasattr(type(inspect.getattr_static(value, name, None)), "__get__")
+    return callable(getattr(value, name, None))
+
+
+def _is_mock(value: Any) -> bool:
+    """Whether a value is a mock, or a function that `create_autospec` has made."""
+    held = vars(value).get("mock") if type(value) is types.FunctionType else value
+    return issubclass(type(held), NonCallableMock)
