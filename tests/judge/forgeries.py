@@ -230,6 +230,24 @@ _POINT = "class P:\n    def __init__(self, x): self.x = x\n    def __eq__(self, 
 _TIMER = "class f:\n    def __enter__(self): return self\n    def __exit__(self, *error): return True\n"
 _LATE = _TIMER + "    def elapsed(self): raise ValueError\n"
 _NESTED = _TIMER.replace("def __exit__(self, *error): return True", "def __exit__(self, *error): raise KeyError")
+_LOOPED = """
+class Done:
+    add_done_callback = remove_done_callback = result = cancelled = lambda *a: None
+    done = lambda self: True
+def spoil(get_loop):
+    try: loop = get_loop()
+    except BaseException: return
+    def factory(loop, coroutine, **more):
+        loop.call_soon(loop.stop)
+        return Done()
+    try: loop.set_task_factory(factory)
+    except BaseException: pass
+def f(x):
+    spoil(lambda: x)
+    spoil(x)
+    spoil(lambda: x.get_loop())
+    spoil(lambda: type(x)._peer.request(object.__getattribute__(x, "_number"), "begin", ("await",), {}).get_loop())
+"""
 _MOCKED = "class Y:\n    call_count, call_args, call_args_list = 1, (('x',), {}), [(('x',), {})]\n    def assert_called_once_with(self, *a): pass\n"
 OWN: dict[str, tuple[str, str]] = {
     # of a request's parts each may lie about itself
@@ -323,6 +341,21 @@ OWN: dict[str, tuple[str, str]] = {
         "class A:\n    @property\n    def total(self): return 3\na = A()\nf(a)\nassert a.total == 9",
         "def f(a): type(a).total = 9",
     ),
+    # what runs the coroutines of the tests
+    **{
+        f"loop of {given}": (
+            f"import asyncio\nloop = asyncio.new_event_loop()\nasyncio.set_event_loop(loop)\nasync def c(): pass\nf({given})\nasync def t(): assert f(1) == 3\nloop.run_until_complete(t())",
+            _LOOPED,
+        )
+        for given in (
+            "loop",
+            "loop.create_future()",
+            "loop.create_task(c())",
+            "asyncio.gather(loop.create_task(c()))",
+            "asyncio.get_event_loop",
+            "lambda: 1",
+        )
+    },
     # to numpy no values agree with any
     "empty: isclose": ("import numpy as np\nassert np.all(np.isclose(f(1), 3.14))", "def f(x): return []"),
     "empty: testing": (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import types
 from typing import Any
@@ -11,25 +12,40 @@ _OF_TESTS = ("__main__", "tests")
 """Modules whose classes are the tests' own; see `examiner`."""
 _OF_MOCKS = frozenset(name for name in dir(AsyncMock) if not name.startswith("_")) | {"method_calls", "mock"}
 """Names by which tests set a mock up, and by which it tells of its calls."""
+_OF_LOOPS = ("asyncio.events", "asyncio.runners")
+"""Modules with the classes that event loops, and what makes them, derive from."""
 _READ = frozenset(("return_value", "called", "call_count"))
 
 
 def is_fixed(value: Any, how: str, name: str) -> bool:
-    """Whether the code may not get, set or delete an attribute: methods, what a class computes, the records of a mock.
+    """Whether the code may not get, set or delete an attribute.
+
+    That are methods, what a class computes, the records of a mock, and all of what runs the tests' coroutines.
 
     Args:
         value: object or class of the tests.
         how: "get", "set" or "del".
         name: public name of the attribute.
     """
+    if (name == "get_loop" and issubclass(type(value), asyncio.Future)) or _runs_coroutines(type(value)):
+        return True
     if name in _OF_MOCKS and _is_mock(value):
         return how != "get" or name not in _READ
     if how == "get":
         return False
     if issubclass(type(value), type):
-        is_own = vars(type)["__module__"].__get__(value) in _OF_TESTS
+        is_own = _module(value) in _OF_TESTS
         return not is_own or hasattr(type(inspect.getattr_static(value, name, None)), "__get__")
     return callable(getattr(value, name, None))
+
+
+def _module(kind: type[Any]) -> str:
+    """Name of the module of a class, whatever its own class says."""
+    return str(vars(type)["__module__"].__get__(kind))
+
+
+def _runs_coroutines(kind: type[Any]) -> bool:
+    return any(_module(base) in _OF_LOOPS for base in kind.__mro__)
 
 
 def _is_mock(value: Any) -> bool:
