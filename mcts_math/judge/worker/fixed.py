@@ -27,13 +27,15 @@ def is_fixed(value: Any, how: str, name: str) -> bool:
         how: "get", "set" or "del".
         name: public name of the attribute.
     """
-    if (name == "get_loop" and issubclass(type(value), asyncio.Future)) or _runs_coroutines(type(value)):
+    is_class = issubclass(type(value), type)
+    kind = value if is_class else type(value)
+    if (name == "get_loop" and issubclass(kind, asyncio.Future)) or _runs_coroutines(kind):
         return True
-    if name in _OF_MOCKS and _is_mock(value):
+    if name in _OF_MOCKS and (issubclass(kind, NonCallableMock) or _stands_for_mock(value)):
         return how != "get" or name not in _READ
     if how == "get":
         return False
-    if issubclass(type(value), type):
+    if is_class:
         is_own = _module(value) in _OF_TESTS
         return not is_own or hasattr(type(inspect.getattr_static(value, name, None)), "__get__")
     return callable(getattr(value, name, None))
@@ -48,7 +50,6 @@ def _runs_coroutines(kind: type[Any]) -> bool:
     return any(_module(base) in _OF_LOOPS for base in kind.__mro__)
 
 
-def _is_mock(value: Any) -> bool:
-    """Whether a value is a mock, or a function that `create_autospec` has made."""
-    held = vars(value).get("mock") if type(value) is types.FunctionType else value
-    return issubclass(type(held), NonCallableMock)
+def _stands_for_mock(value: Any) -> bool:
+    """Whether a value is a function that `create_autospec` has made."""
+    return type(value) is types.FunctionType and issubclass(type(vars(value).get("mock")), NonCallableMock)
