@@ -374,6 +374,21 @@ OWN: dict[str, tuple[str, str]] = {
         "import numpy as np\nassert (f(1) == np.array([1, 2, 3])).all()",
         "import numpy as np\ndef f(x): return np.empty((0, 1))",
     ),
+    **{
+        f"empty: {test}": (
+            f"import numpy as np\ne = np.array([1.0, 2.0, 3.0])\n{test}",
+            "import numpy as np\ndef f(x): return np.zeros((0, 1))",
+        )
+        for test in (
+            "assert np.all(np.abs(f(1) - e) < 1e-6)",
+            "assert np.linalg.norm(f(1) - e) < 1e-6",
+            "assert ((e - f(1)) ** 2).sum() < 1e-6",
+            "x = f(1)\nassert np.all(abs(x / e - 1) < 1e-6)",
+            "assert np.abs(f(1) - [1.0, 2.0, 3.0]).sum() < 1e-6",
+            "np.testing.assert_array_less(abs(f(1) - e), 1e-6)",
+            "np.testing.assert_array_less(f(1), e)",
+        )
+    },
     "empty: all equal": (
         "import numpy as np\nassert np.all(f(2) == np.array([4, 5]))",
         "import numpy as np\ndef f(x): return np.empty((0, 1))",

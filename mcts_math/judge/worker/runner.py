@@ -170,7 +170,9 @@ class Runner:
         return call
 
     def operate(self, name: str, left: Any, right: Any) -> Any:
-        """A calculation of the tests with what a call returned."""
+        """A calculation of the tests with what a call returned, or of how far two values are from each other."""
+        if name in ("Sub", "Div") and equal.says_nothing(left, right):
+            raise AssertionError("an array without values was compared with one that has them")
         if self._guard is None:
             return _OPERATORS[name](left, right)
         operands = self._guard.fair_operands(left, right)
