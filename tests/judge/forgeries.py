@@ -389,6 +389,15 @@ OWN: dict[str, tuple[str, str]] = {
             "np.testing.assert_array_less(f(1), e)",
         )
     },
+    **{
+        f"empty: without an import: {test}": (test, "import numpy as np\ndef f(x): return np.zeros((0, 1))")
+        for test in (
+            "assert np.allclose(f(1), 3.14)",
+            "assert (f(1) == np.array([1, 2, 3])).all()",
+            "assert (f(1) == [1, 2, 3]).all()",
+            "assert ((f(1) - [1, 2, 3]) ** 2).sum() == 0",
+        )
+    },
     "empty: all equal": (
         "import numpy as np\nassert np.all(f(2) == np.array([4, 5]))",
         "import numpy as np\ndef f(x): return np.empty((0, 1))",

@@ -66,7 +66,7 @@ class Examination:
         guarded = (
             {entry["root"] for entry in self._entries} | {"candidate"} if isinstance(self._place, Guard) else set()
         )
-        has_arrays = "numpy" in self._problem["test"] and "numpy" in sys.modules
+        has_arrays = suite.uses_arrays(self._problem["test"]) and "numpy" in sys.modules
         tests = suite.read(self._problem["test"], has_arrays or self._problem["tolerance"] is not None, guarded)
         chosen = source.choose(self._problem)
         self.code = chosen.code
@@ -141,7 +141,7 @@ class Examination:
 
     def _prepare(self, text: str) -> None:
         """The tests are found and run here: their own runners would end this process, or run them twice."""
-        if "numpy" in text and "numpy" in sys.modules:
+        if suite.uses_arrays(text) and "numpy" in sys.modules:
             testing = importlib.import_module("numpy.testing") if "testing" in text else None
             fair = (self._place.fair,) if isinstance(self._place, Guard) else ()
             equal.make_strict(sys.modules["numpy"], testing, *fair)

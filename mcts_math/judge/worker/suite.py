@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from .source import Names, Verdict, names_of
 
+_ARRAYS = re.compile(r"\b(?:numpy|np)\b|\.(?:all|any|sum|max|min|mean|shape|size|dtype)\b")
 _CATCHERS = ("raises", "assertraises", "suppress", "warns", "assertwarns")
 _FINAL = ("assert", "fail")
 _CHECKS = ("assert", "fail", "raises", "expect", "verify", "check")
@@ -128,6 +129,11 @@ def read(source: str, compares: bool, guarded: set[str]) -> Suite:
     except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
         raise Verdict("bad_problem", f"`test` is not Python: {error}") from None
     return Suite(code, module, examples, source, names_of(source))
+
+
+def uses_arrays(source: str) -> bool:
+    """Whether tests may hold arrays of numpy: they name it, or what an array has and a list has not."""
+    return _ARRAYS.search(source) is not None
 
 
 def imported(module: ast.Module, names: tuple[str, ...]) -> set[str]:
