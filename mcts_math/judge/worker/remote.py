@@ -21,7 +21,7 @@ import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
-from .values import FROZEN, BadValue, CannotCross
+from .values import FROZEN, PLAIN, BadValue, CannotCross
 
 if TYPE_CHECKING:
     from .peer import Peer
@@ -130,7 +130,9 @@ def is_object(value: Any) -> bool:
 
 def is_data(value: Any) -> bool:
     """Whether a value says more than that something is there: it is no object or class of the code, and not None."""
-    return not (value is None or isinstance(value, RemoteType) or is_object(value))
+    if type(value) in PLAIN:
+        return value is not None
+    return not (isinstance(value, RemoteType) or is_object(value))
 
 
 def _marked(result: Any) -> Any:

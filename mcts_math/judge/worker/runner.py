@@ -82,9 +82,9 @@ class Runner:
 
     def run(self, name: str, test: Callable[[], Any]) -> None:
         """Runs a test; the asserts of `check` that were recorded on the way stand for it."""
-        before = self.num_tests
+        before, given = self.num_tests, self._place.given
         try:
-            with self.begin(), self._apart():
+            with self.begin():
                 units.finish(test())
         except (Broken, BadArgument, Failed, Verdict):
             raise
@@ -94,6 +94,8 @@ class Runner:
         else:
             if self.num_tests == before:
                 self.record(name, None)
+        finally:
+            self._place.given = given  # see `case`
 
     def explain(self, error: BaseException) -> str:
         """An exception, and the innermost line of the tests that it went through."""
@@ -111,32 +113,27 @@ class Runner:
             with self.final():
                 yield
             return
-        failure = None
+        failure, given = None, self._place.given
         try:
-            with self.begin(), self._apart():
+            with self.begin():
                 yield
         except (Exception, OutOfTime) as error:
             failure = error
+        finally:
+            self._place.given = given  # of what it asked the code for nothing is left, and nothing later made of it
         self.record(self._lines[line - 1].strip(), failure)
 
     @contextmanager
     def final(self) -> Iterator[None]:
         """What a check of the tests runs in that is no test of its own: the code can't catch what leaves it."""
-        try:
-            with self._apart():
-                yield
-        except (Exception, OutOfTime) as error:
-            remote.settle(error)
-            raise
-
-    @contextmanager
-    def _apart(self) -> Iterator[None]:
-        """What a check or a test runs in: what the code gave to it is gone at its end; nothing later is made of it."""
         given = self._place.given
         try:
             yield
+        except (Exception, OutOfTime) as error:
+            remote.settle(error)
+            raise
         finally:
-            self._place.given = given
+            self._place.given = given  # see `case`
 
     def compare(self, names: tuple[str, ...], values: tuple[Any, ...]) -> Any:
         """A comparison of the tests."""
