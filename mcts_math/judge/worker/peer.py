@@ -20,7 +20,7 @@ from typing import Any
 from . import remote, values
 from .acts import REAL_TIMES, describe, limited, note_refusal
 from .held import Copies
-from .objects import Objects, harmless
+from .objects import Objects, harmless, is_data
 from .parts import SHARED, is_unchanged, parts, renew, shares, snapshot
 from .source import Verdict
 from .values import BadValue, CannotCross
@@ -151,7 +151,7 @@ class Peer:
                         self._missed = missed  # the code passed on what left an assert: the tests see it
                         self.given = 2
                         raise
-                    self.given = max(self.given, 1 + remote.is_data(result))
+                    self.given = max(self.given, 1 + is_data(result))
                     if how == "get" and args[0] in self._methods and remote.is_object(result):
                         self._watched.add(remote.number_of(result))
                     return result

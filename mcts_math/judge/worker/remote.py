@@ -21,7 +21,7 @@ import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
-from .values import FROZEN, PLAIN, BadValue, CannotCross
+from .values import FROZEN, BadValue, CannotCross
 
 if TYPE_CHECKING:
     from .peer import Peer
@@ -126,13 +126,6 @@ class Remote(metaclass=RemoteType):
 def is_object(value: Any) -> bool:
     """Whether a value is an object of the other side, and not plain data that it has derived."""
     return isinstance(type(value), RemoteType) and not isinstance(value, (*FROZEN, BaseException))
-
-
-def is_data(value: Any) -> bool:
-    """Whether a value says more than that something is there: it is no object or class of the code, and not None."""
-    if type(value) in PLAIN:
-        return value is not None
-    return not (isinstance(value, RemoteType) or is_object(value))
 
 
 def _marked(result: Any) -> Any:
