@@ -24,7 +24,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-_FENCE: Final = re.compile(r"^([ \t>]*)(`{3,}|~{3,})[ \t]*([^\s`]*)")
+_FENCE: Final = re.compile(r"^\ufeff?([ \t>]*)(`{3,}|~{3,})[ \t]*([^\s`]*)")
 _PYTHON: Final = frozenset({"", "python", "py", "python3", "py3", "{python}", "{.python}", "ipython", "pycon"})
 _BEGINS_CODE: Final = re.compile(r"^(?:import\s+\w|from\s+[\w.]+\s+import\b|def\s+\w|async\s+def\s|class\s+\w|@\w)")
 _RETURNS: Final = re.compile(r"^[ \t]*(?:return|yield|raise)\b", re.MULTILINE)
@@ -32,6 +32,7 @@ _OPENS: Final = {"[begin]": "[done]", "[python]": "[/python]", "<code>": "</code
 _THOUGHT: Final = re.compile(r"<(/?)(?:think|thinking|reasoning)>")
 _QUOTES: Final = re.compile(r"\\.|#.*|\"\"\"|'''|\"(?:[^\"\\\n]|\\.)*\"|'(?:[^'\\\n]|\\.)*'")
 _READS: Final = re.compile(r"\binput\s*\(|\bstdin\b|\b(?:fd)?open\(0|\bos\.read\(|\bread\(0|\bfileinput\b|/dev/fd/0")
+_ORDER_MARK: Final = re.compile(r"\A\s*\ufeff+")
 _NO_NAMES: Final = (re.compile(r"(?!)"),)
 
 
@@ -69,7 +70,7 @@ def readings(completion: str, entry_points: str | Iterable[str] = "") -> list[Re
         entry_points: names that the code must define; none for a whole program.
     """
     names = [entry_points] if isinstance(entry_points, str) else list(entry_points)
-    text = _answer(completion.replace("\r\n", "\n").replace("\r", "\n"))
+    text = _ORDER_MARK.sub("", _answer(completion.replace("\r\n", "\n").replace("\r", "\n")))
     defines = _defines([name for name in names if name])
     found = _fenced(_blocks(text, defines, docstrings=True), defines)
     for reading in _fenced(_blocks(text, defines, docstrings=False), defines):
@@ -178,6 +179,9 @@ class _Scanner:
         self._defines, self._docstrings = defines, docstrings
         self._fence, self._indent, self._is_python, self._marked = "", "", False, True
         self._lines: list[str] = []  # of the open block, or outside any since the last one
+        self._goes_on: bool | None = (
+            None  # these, outside, are code: the prompt ended with a fence; None: all are empty
+        )
         self._quote = ""  # the triple quote that is open
 
     def take(self, line: str) -> None:
@@ -196,18 +200,16 @@ class _Scanner:
         is_end = (mark is not None and mark.group(3) == "") or word in _OPENS.values()
         if word in _OPENS:
             self._open(_OPENS[word], "", True)
-        elif is_end and not self.found and self._goes_on_from_prompt():
+        elif is_end and not self.found and self._goes_on:
             self.found.append(_Block(_typed("\n".join(self._lines)), closed=mark is None))
             self._lines = []
         elif mark is not None:
             self._open(mark.group(2), mark.group(1), mark.group(3).lower() in _PYTHON, mark.group(3) != "")
         else:
+            if line.strip():
+                is_indented = self._goes_on is None and line.startswith(("    ", "\t"))
+                self._goes_on = self._goes_on or is_indented or self._defines[0].match(line) is not None
             self._lines.append(line)
-
-    def _goes_on_from_prompt(self) -> bool:
-        """Whether the lines so far are code: then the prompt ended with an opening fence."""
-        first = next((line for line in self._lines if line.strip()), "")
-        return first.startswith(("    ", "\t")) or any(map(self._defines[0].match, self._lines))
 
     def _open(self, fence: str, indent: str, is_python: bool, marked: bool = True) -> None:
         self._fence, self._indent, self._is_python, self._marked = fence, indent, is_python, marked
@@ -237,7 +239,7 @@ class _Scanner:
         if self._fence and self._is_python and any(part.strip() for part in self._lines):
             code = "\n".join(line.removeprefix(self._indent) for line in self._lines)
             self.found.append(_Block(_typed(code), closed, self._marked))
-        self._fence, self._lines = "", []
+        self._fence, self._lines, self._goes_on = "", [], None
 
 
 def _blocks(text: str, defines: tuple[re.Pattern[str], ...], docstrings: bool) -> list[_Block]:
@@ -250,7 +252,8 @@ def _blocks(text: str, defines: tuple[re.Pattern[str], ...], docstrings: bool) -
 
 
 def _typed(code: str) -> str:
-    """What was typed in a block of an interactive session; other code as it stands."""
+    """What was typed in a block of an interactive session; other code as it stands, but for a byte order mark."""
+    code = _ORDER_MARK.sub("", code)
     if not code.lstrip().startswith(">>>"):
         return code
     marked = (line.strip() for line in code.split("\n"))

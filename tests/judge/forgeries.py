@@ -230,6 +230,27 @@ _POINT = "class P:\n    def __init__(self, x): self.x = x\n    def __eq__(self, 
 _TIMER = "class f:\n    def __enter__(self): return self\n    def __exit__(self, *error): return True\n"
 _LATE = _TIMER + "    def elapsed(self): raise ValueError\n"
 _NESTED = _TIMER.replace("def __exit__(self, *error): return True", "def __exit__(self, *error): raise KeyError")
+_LOOPED = """
+class Done:
+    add_done_callback = remove_done_callback = result = cancelled = lambda *a: None
+    done = lambda self: True
+def spoil(get_loop):
+    try: loop = get_loop()
+    except BaseException: return
+    def factory(loop, coroutine, **more):
+        loop.call_soon(loop.stop)
+        return Done()
+    for change in (lambda: loop.set_task_factory(factory), lambda: type(loop).set_task_factory(loop, factory)):
+        try: change()
+        except BaseException: pass
+def f(x):
+    spoil(lambda: x)
+    spoil(x)
+    spoil(lambda: x.get_loop())
+    spoil(lambda: type(x).get_loop(x))
+    spoil(lambda: type(x)._peer.request(object.__getattribute__(x, "_number"), "begin", ("await",), {}).get_loop())
+"""
+_MOCKED = "class Y:\n    call_count, call_args, call_args_list = 1, (('x',), {}), [(('x',), {})]\n    def assert_called_once_with(self, *a): pass\n"
 OWN: dict[str, tuple[str, str]] = {
     # of a request's parts each may lie about itself
     "arguments that are none": (
@@ -277,6 +298,68 @@ OWN: dict[str, tuple[str, str]] = {
         "def test_a():\n    @f\n    def inner(): assert f(1) == 2\n    inner()",
         "def f(g):\n    if not callable(g): return g\n    def call():\n        try: g()\n        except BaseException: pass\n    return call",
     ),
+    # what tests learn of a mock, and what a class of theirs computes
+    **{
+        f"mock: {said}: {told}": (
+            f"from unittest.mock import *\nm = Mock()\ng = create_autospec(lambda x: 0)\nf(m, g)\n{said}",
+            _MOCKED
+            + f"def f(m, g):\n    for x in (m.send, g):\n        for one in {told.split('; ')}:\n            try: exec(one)\n            except Exception: pass",
+        )
+        for said in (
+            "m.send.assert_called_once_with('x')",
+            "assert m.send.call_count == 1",
+            "assert m.send.call_args[0][0] == 'x'",
+            "assert call('x') in m.send.call_args_list",
+            "g.assert_called_once_with('x')",
+            "assert g.call_count == 1",
+        )
+        for told in (
+            "x.call_args_list.append((('x',), {})); x.call_args = (('x',), {})",
+            "x.call_count = 1; x.call_args = (('x',), {}); x.called = True; x.call_args_list = [(('x',), {})]",
+            "x.configure_mock(**{'assert_called_once_with': lambda *a: None, 'call_count': 1})",
+            "x.mock.call_count = 1; x.mock.call_args = (('x',), {})",
+            "m.configure_mock(send=Y())",
+            "type(m).configure_mock(m, send=Y())",
+            "type(x).configure_mock(x, call_count=1, call_args=(('x',), {}))",
+            "m.attach_mock(Y(), 'send')",
+            "m.send = Y()",
+            "type(m).send = Y()",
+            "type(m).__mro__[1].send = Y()",
+            "type(m).__mro__[1].call_count = 1",
+        )
+    },
+    **{
+        f"mock: {said}": (
+            f"from unittest.mock import *\nm = AsyncMock()\nf(m)\nassert {said}",
+            f"def f(m):\n    m.send('y')\n    {told}",
+        )
+        for said, told in (
+            ("m.mock_calls == []", "m.mock_calls.clear()"),
+            ("m.method_calls == []", "m.method_calls.clear()"),
+            ("m.send.call_count == 0", "m.reset_mock()"),
+            ("m.await_count == 1", "m.await_count = 1"),
+            ("m.send.side_effect is None", "m.send.side_effect = 3"),
+        )
+    },
+    "what a class computes": (
+        "class A:\n    @property\n    def total(self): return 3\na = A()\nf(a)\nassert a.total == 9",
+        "def f(a): type(a).total = 9",
+    ),
+    # what runs the coroutines of the tests
+    **{
+        f"loop of {given}": (
+            f"import asyncio\nloop = asyncio.new_event_loop()\nasyncio.set_event_loop(loop)\nasync def c(): pass\nf({given})\nasync def t(): assert f(1) == 3\nloop.run_until_complete(t())",
+            _LOOPED,
+        )
+        for given in (
+            "loop",
+            "loop.create_future()",
+            "loop.create_task(c())",
+            "asyncio.gather(loop.create_task(c()))",
+            "asyncio.get_event_loop",
+            "lambda: 1",
+        )
+    },
     # to numpy no values agree with any
     "empty: isclose": ("import numpy as np\nassert np.all(np.isclose(f(1), 3.14))", "def f(x): return []"),
     "empty: testing": (
@@ -291,6 +374,30 @@ OWN: dict[str, tuple[str, str]] = {
         "import numpy as np\nassert (f(1) == np.array([1, 2, 3])).all()",
         "import numpy as np\ndef f(x): return np.empty((0, 1))",
     ),
+    **{
+        f"empty: {test}": (
+            f"import numpy as np\ne = np.array([1.0, 2.0, 3.0])\n{test}",
+            "import numpy as np\ndef f(x): return np.zeros((0, 1))",
+        )
+        for test in (
+            "assert np.all(np.abs(f(1) - e) < 1e-6)",
+            "assert np.linalg.norm(f(1) - e) < 1e-6",
+            "assert ((e - f(1)) ** 2).sum() < 1e-6",
+            "x = f(1)\nassert np.all(abs(x / e - 1) < 1e-6)",
+            "assert np.abs(f(1) - [1.0, 2.0, 3.0]).sum() < 1e-6",
+            "np.testing.assert_array_less(abs(f(1) - e), 1e-6)",
+            "np.testing.assert_array_less(f(1), e)",
+        )
+    },
+    **{
+        f"empty: without an import: {test}": (test, "import numpy as np\ndef f(x): return np.zeros((0, 1))")
+        for test in (
+            "assert np.allclose(f(1), 3.14)",
+            "assert (f(1) == np.array([1, 2, 3])).all()",
+            "assert (f(1) == [1, 2, 3]).all()",
+            "assert ((f(1) - [1, 2, 3]) ** 2).sum() == 0",
+        )
+    },
     "empty: all equal": (
         "import numpy as np\nassert np.all(f(2) == np.array([4, 5]))",
         "import numpy as np\ndef f(x): return np.empty((0, 1))",

@@ -40,6 +40,14 @@ HELD: list[Kind] = [
     ("a queue of the tests", _f("import asyncio\nasync def test_a():\n    q = asyncio.Queue()\n    t = asyncio.create_task(f(q))\n    await asyncio.sleep(0.01)\n    await q.put(5)\n    assert await t == 5"), "async def f(q): return await q.get()", "async def f(q): return q.get_nowait()"),
     ("what a class says of numbers", _f("a = Vector(3, 4)\nassert a - 1 == Vector(2, 3) and (a - 1).x == 2 and 1 - a == Vector(-2, -3) and a / 2 == Vector(1.5, 2) and abs(a * 2) == 10 and abs(a / 2) == 2.5 and abs(a - Vector(0, 0)) == 5 and list(a - Vector(1, 1)) == [2, 3]\na -= 1\nassert a == Vector(2, 3) and str(a - 1)", "Vector"), VECTOR, VECTOR.replace("self.y - y", "self.y")),
     ("what a class says of sets", _f("b = Bag([1, 2, 3])\nassert len(b - {1}) == 2 and 2 in b - {1} and 1 not in b - {1} and 5 not in b and 'a' in Bag('ab') and 'c' not in Bag('ab')", "Bag"), BAG, BAG.replace("x in self.xs\n", "True\n", 1)),
+    ("operators of a named tuple", _f("a, b = V(1, 2), V(3, 4)\nassert a + b == V(4, 6) == (4, 6) and a - b == V(-2, -2) and a * 2 == V(2, 4) == 2 * a and a * b == 11 and -a == (-1, -2) and abs(b) == 5 and b / 2 == V(1.5, 2)\nassert sum([a, b], V(0, 0)) == V(4, 6) and isinstance(a + b, V) and (a + b).x == (a + b)[0] == 4 and a() == 7 and len(a) == 2\na += b\nassert a == V(4, 6)", "V"), "from typing import NamedTuple\nclass V(NamedTuple):\n    x: float\n    y: float\n    def __add__(s, o): return V(s.x + o.x, s.y + o.y)\n    def __sub__(s, o): return V(s.x - o.x, s.y - o.y)\n    def __mul__(s, k): return V(s.x * k, s.y * k) if isinstance(k, (int, float)) else s.x * k.x + s.y * k.y\n    __rmul__ = __mul__\n    def __neg__(s): return s * -1\n    def __abs__(s): return (s.x ** 2 + s.y ** 2) ** .5\n    def __truediv__(s, k): return V(s.x / k, s.y / k)\n    def __call__(s): return 7\n", "from typing import NamedTuple\nclass V(NamedTuple):\n    x: float\n    y: float\n    def __add__(s, o): return V(s.x + o.x, s.y + o.y)\n    def __sub__(s, o): return V(s.x - o.x, s.y - o.y)\n    def __mul__(s, k): return V(s.x * k, s.y * k) if isinstance(k, (int, float)) else s.x * k.x + s.y * k.y\n    __rmul__ = __mul__\n    def __neg__(s): return s * -1\n    def __abs__(s): return (s.x ** 2 + s.y ** 2) ** .5\n    def __truediv__(s, k): return V(s.x / k, s.y / k)\n    def __call__(s): return 7\n".replace("s.y + o.y", "s.y - o.y")),
+    ("operators of a number", _f("assert M(5) + M(4) == M(2) == 2 and (M(5) + M(4)).value() == 2 and -M(2) == M(5) and M(3) * M(3) == M(2) and sum([M(1), M(2)]) == 3 and M(5) + 1 == 6", "M"), "class M(int):\n    def __new__(c, x): return super().__new__(c, x % 7)\n    def __add__(s, o): return M(int(s) + int(o))\n    def __mul__(s, o): return M(int(s) * int(o))\n    def __neg__(s): return M(-int(s))\n    def value(s): return int(s)\n", "class M(int):\n    def __new__(c, x): return super().__new__(c, x % 7)\n    def __add__(s, o): return M(int(s) + int(o))\n    def __mul__(s, o): return M(int(s) * int(o))\n    def __neg__(s): return M(-int(s))\n    def value(s): return int(s)\n".replace("% 7", "% 9")),
+    ("operators of a number that is not asked for", _f("assert f() + f() == 4 and f() * 3 == 6", "f"), "class M(int):\n    def __new__(c, x): return super().__new__(c, x % 7)\n    def __add__(s, o): return M(int(s) + int(o))\n    def __mul__(s, o): return M(int(s) * int(o))\n    def __neg__(s): return M(-int(s))\n    def value(s): return int(s)\n" + "def f(): return M(2)", "class M(int):\n    def __new__(c, x): return super().__new__(c, x % 7)\n    def __add__(s, o): return M(int(s) + int(o))\n    def __mul__(s, o): return M(int(s) * int(o))\n    def __neg__(s): return M(-int(s))\n    def value(s): return int(s)\n" + "def f(): return M(3)"),
+    ("operators of a text and a set", _f("assert P('a') / P('b') == P('a') / 'b' == 'a/b' and P('a') + 'b' == 'ab' and P('a') * 2 == 'aa' and P('%s') % 3 == '3' and B([1, 2]) - {1} == {2} and isinstance(B([1]) - {1}, B) and B([1]) | {2} == {1, 2}", "P, B"), "class P(str):\n    def __truediv__(s, o): return P(str.__str__(s) + '/' + o)\nclass B(frozenset):\n    def __sub__(s, o): return B(frozenset.__sub__(s, o))", "class P(str):\n    def __truediv__(s, o): return P(o)\nclass B(frozenset): pass"),
+    ("flags that are numbers", _f("p = Perm.R | Perm.W\nassert p == 3 and Perm.R in p and Perm.X not in p and p.value == 3 and p & Perm.R == Perm.R", "Perm"), "import enum\nclass Perm(enum.IntFlag):\n    R = 1\n    W = 2\n    X = 4", "import enum\nclass Perm(enum.IntFlag):\n    R = 1\n    W = 4\n    X = 2"),
+    ("mocks of the tests", _f("from unittest.mock import *\nm = Mock()\nm.get.side_effect = [KeyError('a'), 5]\nm.timeout = 3\ng = create_autospec(lambda x: 0)\nassert f(m, g) == 8 and m.get.call_count == 2\nm.get.assert_called_with('k')\nassert m.send.call_args_list == [call(1), call(2)]\ng.assert_called_once_with(3)\nasync def t():\n    a = AsyncMock(return_value=4)\n    assert await h(a) == 4\n    a.assert_awaited_once_with(2)\nimport asyncio\nasyncio.run(t())", "f, h"), "def f(m, g):\n    g(3)\n    m.send(1)\n    m.send(2)\n    while True:\n        try: return m.get('k') + m.timeout\n        except KeyError: pass\nasync def h(a): return await a(2)", "def f(m, g):\n    m.send(1)\n    return 8\nasync def h(a): return await a(2)"),
+    ("a decorator of a class of the tests", _f("@f\nclass A:\n    n = 1\nassert A.n == 2 and A().hi() == 'hi'"), "def f(c):\n    c.n = 2\n    c.hi = lambda self: 'hi'\n    return c", "def f(c):\n    c.n = 3\n    c.hi = lambda self: 'hi'\n    return c"),
+    ("arrays without values", _f("import numpy as np\ne = np.array([])\nassert np.all(np.abs(f(e) - e) < 1e-6) and (f(e) - 1).size == 0 and (f(np.zeros((0, 3))) / 2).shape == (0, 3) and np.linalg.norm(f(np.array([1.0])) - [2.0]) < 1e-6 and 5 - 2 == 3"), "def f(x): return x + 1", "def f(x): return x"),
     ("input by descriptors that are doubled", {"cases": [{"input": "3\n4\n", "output": "7"}]}, "import os, sys\nwith os.fdopen(os.dup(0)) as f: n = sum(int(line) for line in f)\nsys.__stdout__.write(str(n))", "import os\nprint(os.fdopen(os.dup(0)).readline())"),
 ]  # fmt: skip
 
@@ -60,11 +68,39 @@ _OF_TWO = [
     "assert all(abs(x) < 0.01 for x in Circle(2).area() - 12.566)",
     "import numpy as np\nassert np.allclose(Circle(2).area(), 12.566)",
     "import numpy as np\nassert np.abs(Circle(2).area() - np.array([12.566])).max() < 0.01",
+    "import numpy as np\nassert np.abs(Circle(2).area() - [12.566]).max() < 0.01",
+    "import numpy as np\nassert np.linalg.norm((12.566,) - Circle(2).area()) < 0.01",
     "import numpy as np\nnp.testing.assert_almost_equal(Circle(2).area(), 12.566)",
 ]
 OF_A_CLASS = [
     (isolation, test, _SAYS.format(said))
     for isolation, tests in (("two_processes", _OF_ANY + _OF_TWO), ("one_process", _OF_ANY))
     for test in tests
-    for said in ("0.0", "s")
+    for said in ("0.0", "s", "[0.0]")
+]
+_DERIVED = "class Circle({}):\n    def __new__(c, *a): return {}\n    def area(s): return s\n    {} = lambda s, *a: {}\n    __hash__ = lambda s: 1\n"
+_EVERY = " = ".join(
+    f"__{prefix}{name}__"
+    for names, prefixes in (
+        ("add sub mul truediv floordiv mod pow matmul divmod", ("", "r", "i")),
+        ("abs neg round trunc bool eq ne lt le gt ge len iter getitem contains float int index", ("",)),
+    )
+    for name in names.split()
+    for prefix in prefixes
+)
+OF_A_CLASS += [
+    ("two_processes", test, _DERIVED.format(base, value, _EVERY, said))
+    for base, value in (
+        ("tuple", "tuple.__new__(c, (1,))"),
+        ("float", "float.__new__(c, 2)"),
+        ("str", "str.__new__(c, 2)"),
+    )
+    for test in (
+        *_OF_ANY,
+        *_OF_TWO,
+        "assert Circle(2).area() == 12.566 or 12.5 < Circle(2).area() < 12.6 or Circle(2).area() in (12.566, 12.567)",
+        "x = Circle(2).area()\nx -= 12.566\nassert x == 0 or abs(x) < 0.01",
+        "assert sum([Circle(2).area(), -12.566]) == 0",
+    )
+    for said in ("0.0", "s", "Circle()")
 ]

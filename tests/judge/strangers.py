@@ -28,6 +28,7 @@ STRANGERS: list[Kind] = [
     ("properties and class methods", _f("t = Temp.of_f(212)\nassert t.c == 100\nt.c = 0\nassert t.f == 32\ntry:\n    t.c = -300\nexcept ValueError as e:\n    assert 'zero' in str(e)\nelse:\n    assert False", "Temp"), "class Temp:\n    def __init__(self, c): self._c = c\n    @classmethod\n    def of_f(cls, f): return cls((f - 32) / 1.8)\n    @property\n    def c(self): return self._c\n    @c.setter\n    def c(self, c):\n        if c < -273: raise ValueError('below zero')\n        self._c = c\n    @property\n    def f(self): return self._c * 1.8 + 32", "class Temp:\n    def __init__(self, c): self.c = c\n    @classmethod\n    def of_f(cls, f): return cls((f - 32) / 1.8)\n    @property\n    def f(self): return self.c * 1.8 + 32"),
     ("abstract classes", _f("assert issubclass(Square, Shape) and isinstance(Square(2), Shape) and Square(3).area() == 9\ntry:\n    Shape()\nexcept TypeError:\n    pass\nelse:\n    assert False", "Shape, Square"), SHAPES, SHAPES.replace("abc.ABC", "object")),
     ("frozen data in a dictionary", _f("d = {f(1): 'a', f(2): 'b'}\nassert d[P(1)] == 'a' and P(2) in d and len({f(1), P(1, 0)}) == 1\ntry:\n    f(1).x = 3\nexcept AttributeError:\n    pass\nelse:\n    assert False"), POINT + "def f(x): return P(x)", POINT.replace("frozen=True", "eq=True") + "def f(x): return P(x)"),
+    ("a class with the name of a test", _f("from solution import TestBed\nassert TestBed().test_me(3) == 3", "TestBed"), "class TestBed:\n    def test_me(self, x): return x", "class TestBed:\n    def test_me(self, x): return 2"),
     ("functions of dataclasses", _f("import dataclasses\nassert dataclasses.is_dataclass(f(1)) and dataclasses.asdict(f(1)) == {'x': 1, 'y': 0} and dataclasses.replace(f(1), y=2) == P(1, 2)"), POINT + "def f(x): return P(x)", POINT + "def f(x): return P(0, x)"),
     ("an iterator class", _f("assert list(Count(3)) == [3, 2, 1]\nit = iter(Count(1))\nassert next(it) == 1 and next(it, None) is None", "Count"), "class Count:\n    def __init__(self, n): self.n = n\n    def __iter__(self): return self\n    def __next__(self):\n        if self.n <= 0: raise StopIteration\n        self.n -= 1\n        return self.n + 1", "class Count:\n    def __init__(self, n): self.n = n\n    def __iter__(self): return iter(range(self.n))"),
     ("a decorator", _f("calls = []\n@memoize\ndef g(x):\n    'doc of g'\n    calls.append(x)\n    return x * x\nassert [g(2), g(2), g(3)] == [4, 4, 9] and calls == [2, 3] and g.__name__ == 'g'", "memoize"), "import functools\ndef memoize(f):\n    d = {}\n    @functools.wraps(f)\n    def w(x):\n        if x not in d: d[x] = f(x)\n        return d[x]\n    return w", "def memoize(f): return f"),
@@ -116,5 +117,43 @@ GROWN = [
     ),
     ("too large to come", _f("assert f(1) == 1"), "def f(x): return 'x' * (80 << 20)"),
     ("too much memory here", _f("x = f(1)\nassert f([x, x + [1]]) == 1"), "def f(x): return list(range(10**7))"),
+    *(
+        (f"made too large of {what}", _f(test, "f, g"), f"{code}\ndef g(x): return 1")
+        for what, test, code in (
+            ("a number", "assert g('a' * f(1)) == 1", "def f(x): return 10**8"),
+            ("a number kept", "def test_a():\n    n = f(1)\n    assert g('a' * n) == 1", "def f(x): return 10**8"),
+            ("a text", "assert g(f(1) * 3) == 1", "def f(x): return 'a' * (50 << 20)"),
+            ("a number of levels", "x = 1\nfor _ in range(f(1)): x = [x]\nassert g(x) == 1", "def f(x): return 20000"),
+            ("an item", "r = f(1)\nassert g('a' * r[0]) == 1", "def f(x): return [10**8]"),
+            ("an attribute", "r = f(1)\nassert g('a' * r.n) == 1", "class A: n = 10**8\ndef f(x): return A()"),
+            ("an argument", "xs = [1]\nassert f(xs) is None\nassert g('a' * xs[0]) == 1", "def f(xs): xs[0] = 10**8"),
+            ("what it called", "s = []\nassert f(s.append) is None\nassert g('a' * s[0]) == 1", "def f(h): h(10**8)"),
+            (
+                "an error",
+                "try: f(1)\nexcept ValueError as e: n = e.args[0]\nassert g('a' * n) == 1",
+                "def f(x): raise ValueError(10**8)",
+            ),
+        )
+    ),
 ]
-"""What the program made too large: the program fails."""
+"""What the program made too large, or what the tests made of what it gave: the program fails."""
+
+BLAMED = [
+    ("an import of what the code names", _f("assert __import__(f(1)).x"), "def f(x): return 'no_such_module'"),
+    (
+        "an error that the code gives",
+        _f("r = f(1)\nif isinstance(r, Exception): raise r\nassert r == 3"),
+        "def f(x): return ModuleNotFoundError('no_such_module')",
+    ),
+    (
+        "parameters of the code: none",
+        _f("import pytest\n@pytest.mark.parametrize('x, y', f(1))\ndef test_a(x, y):\n    assert f(x) == y"),
+        "def f(x): return None",
+    ),
+    (
+        "parameters of the code: too many",
+        _f("import pytest\n@pytest.mark.parametrize('x, y', f(1))\ndef test_a(x, y):\n    assert f(x) == y"),
+        "def f(x): return [(1, 2, 3)]",
+    ),
+]
+"""What looks like a fault of the problem, and comes of what the program gave: the program fails."""

@@ -31,6 +31,7 @@ BODY = Problem('def add(a, b):\n    """The sum."""\n', ADD.test, "add")
         (f"```bash\npip install x\n```\n```python\n{DEF}\n```\n```text\n3\n```", DEF),
         (f"{DEF}\n```\nThis adds.", DEF),  # the prompt ended with the opening fence
         (GOOD.replace("\n", "\r\n"), DEF),
+        *((mark.join(parts), DEF) for mark in ("\ufeff", "\n\ufeff") for parts in (["", GOOD], ["", DEF], ["Here:\n\n", GOOD], ["<think>x</think>", GOOD], ["```python\n", f"{DEF}\n```"])),
         ("```python\nadd = lambda a, b: a + b\n```", "add = lambda a, b: a + b"),
         (f"```python\nimport os\n\n{DEF}\n```", f"import os\n\n{DEF}"),
         (f"<think>\n```python\ndef add(a, b): return 0\n```\n</think>\n{DEF}", DEF),
@@ -170,6 +171,12 @@ def test_a_prompt_s_imports_are_there_for_a_program_of_its_own(ask: Ask) -> None
         "input(" * 40_000,
         "os.read" + " " * 250_000,
         "```\ninput()\n```\n```python\nx\n```\n" * 6_000,
+        "[DONE]\n" * 35_000,
+        "</code>\n" * 30_000,
+        "    \n[/PYTHON]\n" * 16_000,
+        "x\n</python>\n" * 18_000,
+        "\ufeff" * 250_000,
+        "\n" * 200_000 + "\ufeff" * 50_000,
     ],
 )
 def test_hostile_text_takes_no_time(text: str) -> None:
@@ -177,3 +184,50 @@ def test_hostile_text_takes_no_time(text: str) -> None:
     readings(text, "add")
     readings(text)
     assert time.process_time() - begun < 2.0
+
+
+MARKS = (
+    "[begin]",
+    "[done]",
+    "<code>",
+    "</code>",
+    "```",
+    "```py",
+    "~~~",
+    "> ```",
+    "<think>",
+    "</think>",
+    "'''",
+    '"""',
+    "\ufeff",
+)
+OTHERS = (
+    "x",
+    "def add(",
+    "add = 1",
+    "    x",
+    "    ",
+    "'",
+    "\\",
+    "#",
+    "input(",
+    "open(0",
+    "import x",
+    ">>> x",
+    "return",
+    "@x",
+)
+
+
+@pytest.mark.parametrize("opening", ["", "x\n", "```python\n"])
+def test_reading_takes_time_by_the_length_of_the_text_alone(opening: str) -> None:
+    """Whatever two pieces of it are repeated."""
+    slow = []
+    for mark in MARKS:
+        for other in (*MARKS, *OTHERS):
+            pair = f"{mark}\n{other}\n"
+            begun = time.process_time()
+            readings(opening + pair * (12_000 // len(pair)), "add")
+            if time.process_time() - begun > 0.2:
+                slow.append(pair)
+    assert slow == []

@@ -13,7 +13,7 @@ from held import HELD
 from kinds import CROSSING, ONE, STATED, SUITES, Kind
 from problems import Ask
 from shared import SHARED
-from strangers import GROWN, STRANGERS, WITHOUT_EVIDENCE
+from strangers import BLAMED, GROWN, STRANGERS, WITHOUT_EVIDENCE
 
 from mcts_math.errors import TaskError
 from mcts_math.judge import Case, Judge, JudgeLimits, Judgement, Problem
@@ -89,8 +89,8 @@ def test_without_evidence_the_problem_is_at_fault(ask: Ask, problem: dict[str, A
             ask((Problem.from_record({**problem, "isolation": isolation}), code))
 
 
-@pytest.mark.parametrize(("problem", "code"), [pytest.param(*case, id=name) for name, *case in GROWN])
-def test_what_the_code_made_too_large_is_the_code_s_fault(ask: Ask, problem: dict[str, Any], code: str) -> None:
+@pytest.mark.parametrize(("problem", "code"), [pytest.param(*case, id=name) for name, *case in GROWN + BLAMED])
+def test_what_comes_of_a_value_of_the_code_is_the_code_s_fault(ask: Ask, problem: dict[str, Any], code: str) -> None:
     (judgement,) = ask((Problem.from_record(problem), code))
     assert judgement.result.startswith("failed: ")
 
@@ -99,11 +99,16 @@ def test_an_argument_that_can_t_cross_is_the_problem_s_fault(ask: Ask) -> None:
     deep = "x = []\nfor _ in range(20_000):\n    x = [x]\n"
     for test in (
         "assert f('x' * (80 << 20)) == 1",
+        "assert f('x') == 1\nassert f('x' * (80 << 20)) == 1",
+        "def check(g):\n    assert g('x') == 1\n    assert g('x' * (80 << 20)) == 1",
+        "def test_a():\n    assert f('x') == 1\ndef test_b():\n    f('x' * (80 << 20))",
         f"{deep}assert f(x) == 1",
         f"{deep}try:\n    assert f(x) == 1\nexcept BaseException:\n    pass",
     ):
         with pytest.raises(TaskError, match="can't be run in two processes"):
             ask((Problem("", test, "f"), "def f(x): return 1"))
+    with pytest.raises(TaskError, match="can't be run in two processes"):
+        ask((Problem("", "s = S()\ns.push('x' * (80 << 20))", "S"), "class S:\n    def push(self, x): pass"))
 
 
 @pytest.mark.parametrize("isolation", BOTH)
@@ -265,7 +270,7 @@ def test_the_limit_of_a_test_holds_for_loading_too(ask: Ask, isolation: str) -> 
 def test_the_time_of_all_cases_grows_with_their_number() -> None:
     limits = JudgeLimits()
     cases = (Case("", ""),)
-    assert limits.time_for(Problem("", "", "", cases * 99)) == 3.0
+    assert limits.time_for(Problem("", "", "", cases * 99)) == 5.0
     assert limits.time_for(Problem("", "assert f()", "f", timeout_s=6.0)) == 60.0
     assert [limits.time_for(Problem("", "", "", cases * n, timeout_s=6.0)) for n in (3, 20, 999)] == [
         60.0,

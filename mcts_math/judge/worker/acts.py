@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from . import access, remote, values
+from .fixed import is_fixed
 
 _MAX_TEXT = 1000
 _STEP_S = 0.002
@@ -56,7 +57,7 @@ def allowed(value: Any, how: str, args: Any, kwargs: Any) -> Any:
             return _shape(value, args[0])
         if not is_text or (args[0].startswith("_") and (how != "get" or args[0] not in _OPEN)):
             raise AttributeError(args[0])
-        if how != "get" and callable(getattr(value, args[0], None)):
+        if is_fixed(value, how, args[0]):
             raise AttributeError(f"{args[0]} of the tests can't be replaced")
         if args[0] not in _OPEN:
             access.require_name(value, args[0])

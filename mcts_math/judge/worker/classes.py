@@ -8,6 +8,7 @@ from collections import abc
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from . import derived
 from .remote import SHOWN, SPECIALS, Remote, RemoteType, ask
 from .values import CONTENT, FROZEN, LIKE, MUTABLE
 
@@ -57,6 +58,8 @@ def local_class(peer: Peer, number: int | None, facts: Any, own: type[Any] | Non
     content = next((base for base in bases if issubclass(base, MUTABLE)), None)
     shown = SHOWN if frozen or any(issubclass(base, BaseException) for base in bases) else SPECIALS
     namespace: dict[str, Any] = {s: SPECIALS[s] for s in specials if s in shown and s in SPECIALS}
+    if frozen is not None:
+        namespace |= derived.methods(next(kind for kind in FROZEN if issubclass(frozen, kind)), specials)
     if "__eq__" in namespace and "__hash__" not in specials:
         namespace["__hash__"] = None
     namespace |= {"_peer": peer, "__doc__": doc, "__module__": "solution"}

@@ -80,6 +80,14 @@ def is_one_empty(left: Any, right: Any) -> bool:
     return bool((numpy.size(left) == 0) != (numpy.size(right) == 0))
 
 
+def says_nothing(left: Any, right: Any) -> bool:
+    """Whether a difference, or a quotient, of two sides holds no value as one of them has none, and the other some.
+
+    A number may be taken from an array without values.
+    """
+    return is_one_empty(left, right) and all(sys.modules["numpy"].ndim(side) for side in (left, right))
+
+
 def _is_array(value: Any) -> bool:
     return type(value).__module__ == "numpy" and hasattr(value, "shape")
 
@@ -112,7 +120,7 @@ def make_strict(
     for name in ("allclose", "isclose", "array_equiv", "array_equal"):
         setattr(numpy, name, strict(getattr(numpy, name), lambda: numpy.False_))
     if testing is not None:
-        for name in ("allclose", "almost_equal", "array_almost_equal", "array_equal", "equal"):
+        for name in ("allclose", "almost_equal", "array_almost_equal", "array_equal", "array_less", "equal"):
             setattr(testing, f"assert_{name}", strict(getattr(testing, f"assert_{name}"), fail))
 
 

@@ -66,7 +66,7 @@ class Examination:
         guarded = (
             {entry["root"] for entry in self._entries} | {"candidate"} if isinstance(self._place, Guard) else set()
         )
-        has_arrays = "numpy" in self._problem["test"] and "numpy" in sys.modules
+        has_arrays = suite.uses_arrays(self._problem["test"]) and "numpy" in sys.modules
         tests = suite.read(self._problem["test"], has_arrays or self._problem["tolerance"] is not None, guarded)
         chosen = source.choose(self._problem)
         self.code = chosen.code
@@ -79,10 +79,10 @@ class Examination:
         self._conclude(tests)
 
     def _run(self, tests: suite.Suite, names: dict[str, Any], candidate: Any) -> None:
-        runner = self.runner = Runner(self._problem, tests.source, self._place)
+        runner = self.runner = Runner(self._problem, tests, self._place)
         names["__tests__"] = runner
         self._run_module(tests, names)
-        for name, test in units.find(names, tests, candidate):
+        for name, test in units.find(names, tests, candidate, lambda: bool(self._place.given)):
             runner.run(name, test)
         for number, case in enumerate(self._problem["cases"]):
             runner.run(f"case {number}", partial(runner.check, case, candidate, self._problem["wrapped"]))
@@ -141,7 +141,7 @@ class Examination:
 
     def _prepare(self, text: str) -> None:
         """The tests are found and run here: their own runners would end this process, or run them twice."""
-        if "numpy" in text and "numpy" in sys.modules:
+        if suite.uses_arrays(text) and "numpy" in sys.modules:
             testing = importlib.import_module("numpy.testing") if "testing" in text else None
             fair = (self._place.fair,) if isinstance(self._place, Guard) else ()
             equal.make_strict(sys.modules["numpy"], testing, *fair)

@@ -40,11 +40,13 @@ class Guard:
 
     Attributes:
         called: an entry point was called.
+        given: as of a `Peer`; here all can be handed over.
         shared: classes of the prompt by name; the tests get the code's, if it has them.
     """
 
     def __init__(self) -> None:
         self.called = False
+        self.given = 0
         self.shared: dict[str, type[Any]] = {}
         self._known = _all_types()
         self._codes: set[Any] = set()
@@ -137,9 +139,7 @@ class Guard:
         if name in ("Sub", "Div") and not self._is_strange(result):
             strange = [self._is_strange(operand) for operand in operands]
             other = operands[strange[0]]
-            if any(strange) and not (
-                all(strange) or isinstance(other, (str, bytes, list, tuple, dict, set, frozenset))
-            ):
+            if any(strange) and not (all(strange) or isinstance(other, (str, bytes, dict, set, frozenset))):
                 raise TypeError(f"the code says how far its object is from a number, by a {type(result).__name__}")
         return result
 

@@ -162,6 +162,13 @@ class Objects:
         return error
 
 
+def is_data(value: Any) -> bool:
+    """Whether a value says more than that something is there: it is no object or class of the code, and not None."""
+    if type(value) in values.PLAIN:
+        return value is not None
+    return not (isinstance(value, remote.RemoteType) or remote.is_object(value))
+
+
 def harmless(error: BaseException) -> BaseException:
     """What an exception of the other side is raised as: here none may end a loop, or a test, before it failed."""
     kinds = type(error).__mro__

@@ -19,7 +19,7 @@ from typing import Any
 from . import remote, values
 from .acts import REAL_TIMES, describe, limited, note_refusal, untold
 from .held import Copies
-from .objects import Objects, harmless
+from .objects import Objects, harmless, is_data
 from .parts import SHARED, is_unchanged, parts, renew, shares, snapshot
 from .reading import decode
 from .source import Verdict
@@ -50,6 +50,7 @@ class Peer:
     Attributes:
         broken: why nothing can be said here any more; "" where it can.
         called: an entry point was called.
+        given: to what runs now, by the code: 0 nothing, 1 objects or None, 2 data; the tests may have made more of it.
         shared: classes of the prompt by name: each side has its own. They cross as that name; their objects pass for
             objects of the receiver's class, whose methods compare them; members of an enum become its members.
     """
@@ -70,7 +71,8 @@ class Peer:
         self._methods: frozenset[str] = frozenset()  # names of entry points that are methods
         self._deadline: float | None = None  # of the test that runs, by `time.monotonic`
         self._last: float | None = None  # when it has ended, whatever the other side does
-        self.called = False
+        self.called = self._stored = False
+        self.given = 0
         self.shared: dict[str, type[Any]] = {}
         self._copies = Copies(self._objects.refer, self._objects.show, tells_all=careful)
 
@@ -146,7 +148,9 @@ class Peer:
                         result = self.result(message, {**dict(enumerate(args)), **kwargs}, olds, ends=how == "next")
                     except BaseException:
                         self._missed = missed  # the code passed on what left an assert: the tests see it
+                        self.given = 2
                         raise
+                    self.given = max(self.given, 1 + is_data(result))
                     if how == "get" and args[0] in self._methods and remote.is_object(result):
                         self._watched.add(remote.number_of(result))
                     return result
@@ -161,7 +165,7 @@ class Peer:
 
     def _refused(self, error: CannotCross) -> BaseException:
         """What is raised where the tests hand over what can't cross: the fault of the side that made it so large."""
-        if self._received >= error.num_extra:
+        if self.given > 1 or self._stored or self._received >= error.num_extra:
             return self.fail(f"handed over what can't be handed back: {error}")
         self._rejected = str(error)
         return BadArgument(self._rejected)
@@ -174,6 +178,7 @@ class Peer:
             limit_s = None if limit_s is None else float.__float__(limit_s)
             value = self._objects.shown[number]
             self._update(changes)
+            self._stored = self._stored or bool(args or kwargs)
         except (TypeError, ValueError, KeyError, CannotCross):
             raise self.fail("asked for an object that it was not shown") from None
         given, held = parts((*args, *kwargs.values())), []
@@ -216,6 +221,7 @@ class Peer:
             _require_plain(message, kind, output, after, held, changes)
             sys.stdout.write(output)
             self._update(changes)
+            self._stored = self._stored or bool(after or changes)
             value = renew(olds, after, value) if after else value
             if held and given is None:
                 raise ValueError("nothing was called that could hold anything")

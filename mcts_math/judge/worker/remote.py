@@ -7,8 +7,8 @@ that plain value, with the other attributes asked for. Rules that keep the judge
 1. An object is never equal to plain data, nor ordered beside it. What derives from a list, a dictionary or a set
    compares by its content.
 2. Arithmetic of an object and plain data is the code's only where the problem asks for that very class. A difference
-   from a number, or a quotient, is an object then, and what comes of a difference never becomes plain data: else
-   `abs(f() - 3.14) < 0.01` would be the code's to decide.
+   from a number (or a list of some), or a quotient, is an object then, and what comes of a difference never becomes
+   plain data: else `abs(f() - 3.14) < 0.01` would be the code's to decide.
 3. An object that says it is equal to an object that nobody knows is equal to nothing but itself.
 4. A class is equal to itself alone, whatever its own class says.
 5. The code may catch what the tests raise, but nothing that left an assert: neither in a context manager, nor in a
@@ -26,7 +26,7 @@ from .values import FROZEN, BadValue, CannotCross, made_of
 if TYPE_CHECKING:
     from .peer import Peer
 
-_BINARY = (
+BINARY = (
     *("add", "sub", "mul", "truediv", "floordiv", "mod", "pow"),
     *("lshift", "rshift", "and", "or", "xor", "matmul", "divmod"),
 )
@@ -36,7 +36,7 @@ _OF_SETS = ("difference", "symmetric_difference", "issubset", "issuperset", "isd
 _DIFFERENCES = ("__sub__", "__rsub__", "__isub__")
 _QUOTIENTS = ("__truediv__", "__rtruediv__", "__itruediv__")
 SHOWN = ("__str__", "__repr__", "__format__")
-_HOLDERS = (str, bytes, bytearray, list, tuple, set, frozenset, dict)
+_HOLDERS = (str, bytes, bytearray, set, frozenset, dict)  # a list or a tuple may be one of numbers, to numpy
 _ASKED = (
     *("neg", "pos", "abs", "invert", "int", "float", "complex", "index", "round", "trunc", "floor", "ceil"),
     *("len", "bool", "str", "repr", "bytes", "format", "reversed", "getitem", "setitem", "delitem", "missing"),
@@ -277,9 +277,9 @@ async def _exit_async(self: Any, kind: Any, error: Any, trace: Any) -> Any:
 
 SPECIALS: dict[str, Any] = {
     **{f"__{name}__": _asked(f"__{name}__") for name in _ASKED},
-    **{f"__{name}__": _binary(f"__{name}__", f"__r{name}__") for name in _BINARY},
-    **{f"__r{name}__": _binary(f"__r{name}__", f"__r{name}__") for name in _BINARY},
-    **{f"__i{name}__": _binary(f"__i{name}__", f"__i{name}__") for name in _BINARY},
+    **{f"__{name}__": _binary(f"__{name}__", f"__r{name}__") for name in BINARY},
+    **{f"__r{name}__": _binary(f"__r{name}__", f"__r{name}__") for name in BINARY},
+    **{f"__i{name}__": _binary(f"__i{name}__", f"__i{name}__") for name in BINARY},
     **{f"__{name}__": _compared(f"__{name}__") for name in _ORDER},
     "__class_getitem__": classmethod(lambda cls, _: cls),
     "__hash__": lambda self: ask(self, "__hash__"),

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
-from . import equal, remote, units
+from . import equal, remote, suite, units
 from .acts import OutOfTime, RemoteError, calls_of, describe, limited, note_refusal
 from .guard import Guard
 from .peer import BadArgument, Broken, Peer
@@ -36,14 +36,14 @@ class Runner:
 
     Args:
         problem: every_test, tolerance, timeout_s.
-        source: the tests' text.
+        tests: of the problem.
         place: where the judged code runs.
     """
 
-    def __init__(self, problem: dict[str, Any], source: str, place: Peer | Guard) -> None:
+    def __init__(self, problem: dict[str, Any], tests: suite.Suite, place: Peer | Guard) -> None:
         self._every, self._tolerance = problem["every_test"], problem["tolerance"]
         self._limit_s: float | None = problem["timeout_s"]
-        self._lines = source.split("\n")
+        self._tests, self._lines = tests, tests.source.split("\n")
         self._place, self._guard = place, place if isinstance(place, Guard) else None
         self.tests: list[tuple[str, bool, str]] = []
         self.num_tests = self.num_passed = self.num_checks = 0
@@ -53,8 +53,7 @@ class Runner:
         """Keeps what came of a test. Raises Failed where it is the last one."""
         detail = ""
         if error is not None:
-            is_missing = issubclass(type(error), ModuleNotFoundError)
-            if is_missing and [file for file, _ in calls_of(error)][-1:] == ["<tests>"]:
+            if self._imports_nothing(error):
                 raise Verdict("bad_problem", f"`test` can't be run: {error}")
             with self.begin():  # the code may have a word in it
                 detail = self.explain(error)
@@ -67,6 +66,12 @@ class Runner:
             if not self._every:
                 raise Failed
 
+    def _imports_nothing(self, error: BaseException) -> bool:
+        """Whether an error came of an import that stands in the tests: what the code gives may be such an error too."""
+        if type(error) is not ModuleNotFoundError or [file for file, _ in calls_of(error)][-1:] != ["<tests>"]:
+            return False
+        return error.name in suite.modules(self._tests.module)
+
     def begin(self) -> AbstractContextManager[None]:
         """Starts the clock of a test."""
         if isinstance(self._place, Guard):
@@ -77,7 +82,7 @@ class Runner:
 
     def run(self, name: str, test: Callable[[], Any]) -> None:
         """Runs a test; the asserts of `check` that were recorded on the way stand for it."""
-        before = self.num_tests
+        before, given = self.num_tests, self._place.given
         try:
             with self.begin():
                 units.finish(test())
@@ -89,6 +94,8 @@ class Runner:
         else:
             if self.num_tests == before:
                 self.record(name, None)
+        finally:
+            self._place.given = given  # see `case`
 
     def explain(self, error: BaseException) -> str:
         """An exception, and the innermost line of the tests that it went through."""
@@ -106,22 +113,27 @@ class Runner:
             with self.final():
                 yield
             return
-        failure = None
+        failure, given = None, self._place.given
         try:
             with self.begin():
                 yield
         except (Exception, OutOfTime) as error:
             failure = error
+        finally:
+            self._place.given = given  # of what it asked the code for nothing is left, and nothing later made of it
         self.record(self._lines[line - 1].strip(), failure)
 
     @contextmanager
     def final(self) -> Iterator[None]:
         """What a check of the tests runs in that is no test of its own: the code can't catch what leaves it."""
+        given = self._place.given
         try:
             yield
         except (Exception, OutOfTime) as error:
             remote.settle(error)
             raise
+        finally:
+            self._place.given = given  # see `case`
 
     def compare(self, names: tuple[str, ...], values: tuple[Any, ...]) -> Any:
         """A comparison of the tests."""
@@ -155,7 +167,9 @@ class Runner:
         return call
 
     def operate(self, name: str, left: Any, right: Any) -> Any:
-        """A calculation of the tests with what a call returned."""
+        """A calculation of the tests with what a call returned, or of how far two values are from each other."""
+        if name in ("Sub", "Div") and equal.says_nothing(left, right):
+            raise AssertionError("an array without values was compared with one that has them")
         if self._guard is None:
             return _OPERATORS[name](left, right)
         operands = self._guard.fair_operands(left, right)

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from .source import Names, Verdict, names_of
 
+_ARRAYS = re.compile(r"\b(?:numpy|np)\b|\.(?:all|any|sum|max|min|mean|shape|size|dtype)\b")
 _CATCHERS = ("raises", "assertraises", "suppress", "warns", "assertwarns")
 _FINAL = ("assert", "fail")
 _CHECKS = ("assert", "fail", "raises", "expect", "verify", "check")
@@ -84,7 +85,7 @@ class _Rewriter(ast.NodeTransformer):
     def visit_BinOp(self, node: ast.BinOp) -> Any:
         called = any(isinstance(child, ast.Call) for child in ast.walk(node))
         self.generic_visit(node)
-        if not (self._guards and called):
+        if not ((self._guards and called) or (self._compares and isinstance(node.op, (ast.Sub, ast.Div)))):
             return node
         arguments = [ast.Constant(type(node.op).__name__), node.left, node.right]
         return ast.copy_location(_call("operate", arguments), node)
@@ -105,7 +106,7 @@ def read(source: str, compares: bool, guarded: set[str]) -> Suite:
 
     Args:
         source: text of the tests.
-        compares: `==` goes by the problem's tolerance.
+        compares: `==` goes by the problem's tolerance, and arrays without values are looked for.
         guarded: names of the code, where it runs in this process: what it returns is looked at.
     """
     try:
@@ -130,6 +131,11 @@ def read(source: str, compares: bool, guarded: set[str]) -> Suite:
     return Suite(code, module, examples, source, names_of(source))
 
 
+def uses_arrays(source: str) -> bool:
+    """Whether tests may hold arrays of numpy: they name it, or what an array has and a list has not."""
+    return _ARRAYS.search(source) is not None
+
+
 def imported(module: ast.Module, names: tuple[str, ...]) -> set[str]:
     """Names that the tests take from modules that stand for the code: imported, or written behind a dot."""
     found = set()
@@ -139,6 +145,17 @@ def imported(module: ast.Module, names: tuple[str, ...]) -> set[str]:
         elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in names:
             found.add(node.attr)
     return found
+
+
+def modules(module: ast.Module) -> set[str]:
+    """Full names of the modules that the tests import, and of those that hold them."""
+    full = set()
+    for node in ast.walk(module):
+        if isinstance(node, ast.Import):
+            full |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            full.add(node.module or "")
+    return {".".join(name.split(".")[:n]) for name in full for n in range(1, name.count(".") + 2)}
 
 
 def can_fail(node: ast.Assert) -> bool:

@@ -19,7 +19,7 @@ import unittest
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from .acts import calls_of, of_class
+from .acts import calls_of, describe, of_class
 from .source import Verdict
 from .suite import Suite
 
@@ -35,8 +35,13 @@ Unit = tuple[str, Callable[[], Any]]
 """Name of a test, and what runs it."""
 
 
-def find(names: dict[str, Any], suite: Suite, candidate: Any) -> Iterator[Unit]:
+def find(names: dict[str, Any], suite: Suite, candidate: Any, given: Callable[[], bool]) -> Iterator[Unit]:
     """The tests among the names that the tests' code left, in their order; then the doctests.
+
+    Args:
+        names, suite: of the tests.
+        candidate: what `check` is given.
+        given: whether the code gave anything that the tests may be made of.
 
     Raises:
         Verdict: one of them can't be run here.
@@ -44,7 +49,8 @@ def find(names: dict[str, Any], suite: Suite, candidate: Any) -> Iterator[Unit]:
     try:
         yield from _find(names, suite, candidate)
     except Exception as error:  # of what frameworks allow and nobody here knows
-        raise Verdict("bad_problem", f"`test` can't be taken apart: {type(error).__name__}: {error}") from None
+        reason = f"`test` can't be taken apart: {describe(error)}"
+        raise (Verdict("failed", f"failed: {reason}") if given() else Verdict("bad_problem", reason)) from None
 
 
 def _find(names: dict[str, Any], suite: Suite, candidate: Any) -> Iterator[Unit]:
@@ -66,7 +72,7 @@ def _find(names: dict[str, Any], suite: Suite, candidate: Any) -> Iterator[Unit]
         elif inspect.isclass(value) and issubclass(value, unittest.TestCase):
             if value.__module__ == names["__name__"]:
                 yield from _of_unittest(name, value, begin)
-        elif inspect.isclass(value) and name.startswith("Test"):
+        elif inspect.isclass(value) and name.startswith("Test") and value.__module__ != "solution":
             yield from _of_class(name, value, candidate)
     for name, text in suite.examples:
         try:
