@@ -38,6 +38,7 @@ _syscall.restype = ctypes.c_long
 _close_range, _dup, _open = os.closerange, os.dup2, os.open  # a snippet may replace those of `os`
 _close, _write, _exit, _chdir, _get_flag = os.close, os.write, os._exit, os.chdir, os.get_inheritable
 _FILES = range(3, SOCKET_FD)
+_NONE_OPEN = [(fd, select.POLLNVAL) for fd in _FILES]
 _poll = select.poll()
 for _fd in _FILES:
     _poll.register(_fd, 0)
@@ -219,9 +220,10 @@ def take_socket(socket_fd: int) -> None:
 
 def open_files(held: Sequence[int]) -> list[int]:
     """The descriptors that a cell has left open, and those of `held` that it has not closed; see `occupy`."""
-    closed = [fd for fd, event in _poll.poll(0) if event == select.POLLNVAL]
-    if len(closed) == len(_FILES) and not held:
+    found = _poll.poll(0)
+    if found == _NONE_OPEN and not held:
         return []
+    closed = [fd for fd, event in found if event == select.POLLNVAL]
     return [fd for fd in _FILES if fd not in closed or (fd in held and _is_open(fd))]
 
 
