@@ -47,7 +47,7 @@ def test_the_last_lines_tell_what_has_no_answer_and_what_was_cut_by_what(tmp_pat
         tree.solutions = [0] if number == 2 else []
         totals.add(Solved(tree, Cost(), error))
     told = summarise(totals, tmp_path / "x.jsonl")
-    assert "\n2 have no answer\ncut short: 2 by max_run_tokens (" in told
+    assert "\nwithout an answer: 2\ncut short: 2 by max_run_tokens (" in told
 
 
 def test_a_log_shows_life_before_the_first_question_is_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -110,7 +110,7 @@ def summarise(totals: Totals, output: Path) -> str:
     count = "1 question" if totals.questions == 1 else f"{totals.questions} questions"
     lines = [f"{count} in {totals.seconds:.1f} s{accuracy}, {totals.tokens:,} tokens ({speed:,.0f}/s)"]
     if totals.answered + totals.errors < totals.questions:
-        lines.append(f"{totals.questions - totals.errors - totals.answered} have no answer")
+        lines.append(f"without an answer: {totals.questions - totals.errors - totals.answered}")
     if totals.stopped:
         reasons = ", ".join(f"{number} by {reason}" for reason, number in totals.stopped.most_common())
         lines.append(f"cut short: {reasons} (raise a limit of the config, 0 for none; see `stopped` in the results)")
