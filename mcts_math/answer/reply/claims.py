@@ -169,11 +169,11 @@ def stated(sentence: str) -> str | None:
         claim = main[0]
     if ONE.search(rest := _DURING.sub("", claim)) is not None:
         claim = rest
-    values = list(ONE.finditer(claim)) if plain and _SUBJECT.search(claim) is None else []
-    if len(values) == 1 and re.search(r"[\d½-⅞]", _INDEX.sub("", values[0][0])) is not None:
-        start, end = values[0].span()
-        term = _LEFT_TERM.search(claim[max(start - 4, 0) : start]) or _RIGHT_TERM.match(claim, end)
-        return right_side(values[0][0], sentence) if term is None else None
+    found = list(ONE.finditer(claim)) if plain and _SUBJECT.search(claim) is None else []
+    if len(found) == 1 and re.search(r"[\d½-⅞]", _INDEX.sub("", found[0][0])) is not None:
+        first, last = found[0].span()
+        term = _LEFT_TERM.search(claim[max(first - 4, 0) : first]) or _RIGHT_TERM.match(claim, last)
+        return right_side(found[0][0], sentence) if term is None else None
     return claim if headed and len(claim.split()) < 6 else None
 
 

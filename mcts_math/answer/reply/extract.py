@@ -95,7 +95,7 @@ def extract_answer(text: str, *, cut: bool = False) -> str | None:
     """
     reply = _without_thoughts(text)
     head = _NEXT_TURN.split(reply, maxsplit=1)[0]
-    return _answer(head if len(head) < len(reply) and _marked(head) else reply, cut)
+    return _answer(head if len(head) < len(reply) and _marked(head) else reply, cut) or None
 
 
 def _answer(reply: str, cut: bool) -> str | None:
