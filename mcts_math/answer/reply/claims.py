@@ -52,7 +52,8 @@ UNSETTLED: Final = re.compile(  # no claim, or one on a condition
     r"|must|if|would|maybe|perhaps|try|next|first|not"
     r"|never|cannot|can't|isn't|don't|cases?|steps?|known?|knew|given(?! by)|where|when|unless|except|least|most"
     r"|(?<!\d )more|less|fewer|greater|smaller|larger than|between|attained|remainder when|using|formula|example)\b|\?"
-    r"|\b(?:i|we)(?:'ll| will)\b|\bsuffices\b|\bremains? to\b|\binducti\w+ hypothesis\b|设|如果|若"
+    r"|\b(?:i|we)(?:'ll| will)\b|\bsuffices\b|\bremains? to\b|\binducti\w+ hypothesis\b"
+    r"|\b(?:more|less) than (?:twice|half|double|triple|\w+ times|the (?:other|first|second|previous))\b|设|如果|若"
     r"|\A(?:plug|use|write|apply|integrate|substitute)\b",
     re.IGNORECASE,
 )
@@ -95,11 +96,13 @@ _OUTCOME: Final = re.compile(  # in words
     r"|\bformula is ([A-Z][A-Za-z0-9₀-₉]*)\Z"
     r"|\b(?:is|be|on a) ((?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day)\Z"
 )
+_IF: Final = re.compile(r"\A\W{0,3}if\b|\bwhether\b", re.IGNORECASE)
 _NUMBER: Final = "|".join(NUMBER_WORDS)
 _SPELLED: Final = re.compile(
     r"(?:\b(?:is|are|equals|has|have|receives?|gets?|needs?) (?:exactly |only )?|\A)"
     rf"(?!one )({_NUMBER})(?: (?!(?:of|and|or|to|out|half|halves|dozen|hundred|thousand|million|billion|thirds?"
-    r"|quarters of|(?:four|fif|six|seven|eigh|nin|ten)ths?)\b)[a-z][^$\d]*)?\Z",
+    r"|quarters of|(?:four|fif|six|seven|eigh|nin|ten)ths?|methods|approaches|unknowns|variables|equations"
+    r"|parts to)\b)[a-z][^$\d]*)?\Z",
     re.IGNORECASE,
 )
 _COMMA: Final = re.compile(rf"(?<![\d,])(\d{{1,9}}),(\d{{1,2}})(?= ?{MEASURED})")  # of a decimal
@@ -119,7 +122,7 @@ _DURING: Final = re.compile(  # when it holds, which is no answer beside another
     r"\d{1,4} (?:seconds?|minutes?|hours?|days?|weeks?|months?|years?)\b"
 )
 _FORMULA: Final = re.compile(r"(?<!\$)(\$[^$\n=]{1,200}=[^$\n]{1,300}\$)(?: [a-z]{1,20}){0,4}\Z")
-_LEFT_TERM: Final = re.compile(r"[a-z²³] ?[-+−] \Z")  # 2xy − 3x², of which only the second is read as a value
+_LEFT_TERM: Final = re.compile(r"[a-z²³] ?[-+−] \Z|\w\(\Z")  # 2xy − 3x², n(n−3)/2: only a part is read as a value
 _RIGHT_TERM: Final = re.compile(r" [-+−] \d{0,9}[a-z]")
 _LETTER: Final = re.compile(r"\$?(?:\\[a-z]{2,9}|[A-Za-z]|\([a-z, ]{3,9}\))(?:_\{?\w{1,5}\}?)?(?:\([A-Za-z]\))? ?=")
 _ITALIC: Final = re.compile(r"([*_])(?=[^\s*_])((?:(?!\1).)*)\1")
@@ -147,7 +150,7 @@ def stated(sentence: str) -> str | None:
     said = _INTRO.sub("", sentence[start.end() if start is not None else 0 :].rstrip(".!。 "))
     *reasons, claim = _CLAUSE.split(_REASON.sub("", said))
     outcome = _OUTCOME.search(claim)
-    if outcome is not None and UNSETTLED.search(claim[: outcome.start()]) is None:
+    if outcome is not None and UNSETTLED.search(claim[: outcome.start()]) is None and _IF.search(said) is None:
         return "".join(outcome.groups(""))
     if _LIMITED.search(claim) is not None or _UNREAL.search(claim) is not None:
         return None
