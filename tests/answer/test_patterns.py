@@ -136,7 +136,7 @@ def test_a_pattern_is_about_linear(module: str, name: str, pattern: re.Pattern[s
 
 
 @pytest.mark.parametrize(
-    "text", [r"\boxed{", "#", "the ", "answer is \n\n", "**a", "final answer" + " " * 24, "1.", ". "]
+    "text", [r"\boxed{", "#", "the ", "answer is \n\n", "**a", "final answer" + " " * 24, "1.", ". ", r"\\e", "1"]
 )
 def test_extraction_is_about_linear(text: str) -> None:
     long = text * (LENGTH // len(text))

@@ -20,6 +20,7 @@ _REASON: Final = re.compile(
     r"|, (?:attained|achieved|reached|occurring) (?:at|when|for|by) .*\Z|, as (?=[\d$(]).*\Z|, with [^=]*\\ne.*\Z"
     r"|(?:,? and|,) not (?:by )?(?=[$\d-])[^,]*\Z|,? (?:or|which is|that is,?) (?:approximately|about|roughly) .*\Z"
     r"|, with (?:cent(?:er|re)|radius|dimensions)\b(?!.*, so\b).*\Z| with \d+ degrees of freedom\Z"
+    r"|, who (?:is|was|has|had|are) .*\Z"
     r"|,? for (?:every|all|any|each) (?:(?:positive|natural|non-?negative|real|odd|even|integer) )*(?:integers?"
     r"|numbers?|\$?[a-z]\$?)"
     r"(?: \$?[a-z]\$?)?\Z",
@@ -51,7 +52,8 @@ UNSETTLED: Final = re.compile(  # no claim, or one on a condition
     r"|must|if|would|maybe|perhaps|try|next|first|not"
     r"|never|cannot|can't|isn't|don't|cases?|steps?|known?|knew|given(?! by)|where|when|unless|except|least|most"
     r"|(?<!\d )more|less|fewer|greater|smaller|larger than|between|attained|remainder when|using|formula|example)\b|\?"
-    r"|\b(?:i|we)(?:'ll| will)\b|\bsuffices\b|\bremains? to\b|设|如果|若"
+    r"|\b(?:i|we)(?:'ll| will)\b|\bsuffices\b|\bremains? to\b|\binducti\w+ hypothesis\b"
+    r"|\b(?:more|less) than (?:twice|half|double|triple|\w+ times|the (?:other|first|second|previous))\b|设|如果|若"
     r"|\A(?:plug|use|write|apply|integrate|substitute)\b",
     re.IGNORECASE,
 )
@@ -61,12 +63,12 @@ _UNREAL: Final = re.compile(
     r"(?!.*(?:=|\b(?:get|gives?|giving|obtain|is|yields?)\b))"
 )
 _LIMITED: Final = re.compile(
-    rf"{VALUE},? (?:when|where|at|if|attained)\b"
+    rf"(?<!\d){VALUE},? (?:when|where|at|if|attained)\b"
     rf"|(?<!,)(?<!but) (?:not|cannot|can't|isn't)(?: (?:be|equal(?: to)?))? {VALUE}\Z"
 )
 _SUBJECT: Final = re.compile(
-    rf"{VALUE} (?:is|are|was|has|have|divides?|holds?|must|can|does|lies?|\w+verges)\b(?! the (?:only|number|value"
-    rf"|smallest|largest|least|greatest|one|answer))"
+    rf"(?<!\d){VALUE} (?:is|are|was|has|have|divides?|holds?|must|can(?:not|'t)?|does(?:n't)?|lies?|\w+verges)\b"
+    rf"(?! the (?:only|number|value|smallest|largest|least|greatest|one|answer))"
     rf"|{VALUE}(?: \w+){{1,4}} is [A-Z]"
 )
 _ADVERBS: Final = r"(?: that| worth| approximately| about| roughly| exactly| only| therefore| then)*"
@@ -94,10 +96,13 @@ _OUTCOME: Final = re.compile(  # in words
     r"|\bformula is ([A-Z][A-Za-z0-9₀-₉]*)\Z"
     r"|\b(?:is|be|on a) ((?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day)\Z"
 )
+_IF: Final = re.compile(r"\A\W{0,3}if\b|\bwhether\b", re.IGNORECASE)
 _NUMBER: Final = "|".join(NUMBER_WORDS)
 _SPELLED: Final = re.compile(
     r"(?:\b(?:is|are|equals|has|have|receives?|gets?|needs?) (?:exactly |only )?|\A)"
-    rf"(?!one )({_NUMBER})(?: (?!of\b)[a-z][^$\d]*)?\Z",
+    rf"(?!one )({_NUMBER})(?: (?!(?:of|and|or|to|out|half|halves|dozen|hundred|thousand|million|billion|thirds?"
+    r"|quarters of|(?:four|fif|six|seven|eigh|nin|ten)ths?|methods|approaches|unknowns|variables|equations"
+    r"|parts to)\b)[a-z][^$\d]*)?\Z",
     re.IGNORECASE,
 )
 _COMMA: Final = re.compile(rf"(?<![\d,])(\d{{1,9}}),(\d{{1,2}})(?= ?{MEASURED})")  # of a decimal
@@ -106,8 +111,8 @@ _WHERE: Final = re.compile(
 )
 _HAS: Final = re.compile(rf"{VALUE} has (?:exactly |only )?({VALUE})(?: [a-z]{{1,20}}){{1,4}}")
 _INTRO: Final = re.compile(
-    r"\A(?:using|by|with|from|applying|substituting) [^,]{1,100}, (?=(?:the|it|we|this|there|its|our|so)\b"
-    r"|P\()",
+    r"\A(?:using|by|with|from|applying|substituting) (?!the induct)[^,]{1,100}, "
+    r"(?=(?:the|it|we|this|there|its|our|so)\b|P\()",
     re.IGNORECASE,
 )
 _MAIN: Final = re.compile(r", (?:the|it|he|she|they|we|there|each|his|her|their|our|its)\b[^,]*\Z")
@@ -117,9 +122,12 @@ _DURING: Final = re.compile(  # when it holds, which is no answer beside another
     r"\d{1,4} (?:seconds?|minutes?|hours?|days?|weeks?|months?|years?)\b"
 )
 _FORMULA: Final = re.compile(r"(?<!\$)(\$[^$\n=]{1,200}=[^$\n]{1,300}\$)(?: [a-z]{1,20}){0,4}\Z")
+_LEFT_TERM: Final = re.compile(r"[a-z²³] ?[-+−] \Z|\w\(\Z")  # 2xy − 3x², n(n−3)/2: only a part is read as a value
+_RIGHT_TERM: Final = re.compile(r" [-+−] \d{0,9}[a-z]")
 _LETTER: Final = re.compile(r"\$?(?:\\[a-z]{2,9}|[A-Za-z]|\([a-z, ]{3,9}\))(?:_\{?\w{1,5}\}?)?(?:\([A-Za-z]\))? ?=")
 _ITALIC: Final = re.compile(r"([*_])(?=[^\s*_])((?:(?!\1).)*)\1")
 _INDEX: Final = re.compile(r"_(?:\{[^{}]{0,30}\}|\w)")
+_OPENED: Final = re.compile(r"[a-z,:] \$\Z")  # cut where a formula begins
 _COMPLETE: Final = (".", "!", "。", "$", r"\)", "**")
 
 
@@ -129,7 +137,7 @@ def stated(sentence: str) -> str | None:
     if (bold := bold_values(sentence)) is not None:
         return bold
     sentence = _ITALIC.sub(r"\2", sentence) if _ITALIC.fullmatch(sentence) is not None else sentence
-    complete = sentence.endswith(_COMPLETE)
+    complete = sentence.endswith(_COMPLETE) and _OPENED.search(sentence) is None
     sentence = sentence.replace("**", "")
     if (computed := _COMPUTED.search(sentence)) is not None:
         operation = _OPERATION.search(sentence[max(computed.start() - 120, 0) : computed.start()])
@@ -142,7 +150,7 @@ def stated(sentence: str) -> str | None:
     said = _INTRO.sub("", sentence[start.end() if start is not None else 0 :].rstrip(".!。 "))
     *reasons, claim = _CLAUSE.split(_REASON.sub("", said))
     outcome = _OUTCOME.search(claim)
-    if outcome is not None and UNSETTLED.search(claim[: outcome.start()]) is None:
+    if outcome is not None and UNSETTLED.search(claim[: outcome.start()]) is None and _IF.search(said) is None:
         return "".join(outcome.groups(""))
     if _LIMITED.search(claim) is not None or _UNREAL.search(claim) is not None:
         return None
@@ -164,9 +172,11 @@ def stated(sentence: str) -> str | None:
         claim = main[0]
     if ONE.search(rest := _DURING.sub("", claim)) is not None:
         claim = rest
-    values = ONE.findall(claim) if plain and _SUBJECT.search(claim) is None else []
-    if len(values) == 1 and re.search(r"[\d½-⅞]", _INDEX.sub("", values[0])) is not None:
-        return right_side(values[0], sentence)
+    found = list(ONE.finditer(claim)) if plain and _SUBJECT.search(claim) is None else []
+    if len(found) == 1 and re.search(r"[\d½-⅞]", _INDEX.sub("", found[0][0])) is not None:
+        first, last = found[0].span()
+        term = _LEFT_TERM.search(claim[max(first - 4, 0) : first]) or _RIGHT_TERM.match(claim, last)
+        return right_side(found[0][0], sentence) if term is None else None
     return claim if headed and len(claim.split()) < 6 else None
 
 

@@ -45,7 +45,7 @@ _HEADED: Final = re.compile(
 )
 _TOTAL: Final = re.compile(r"\W*(?:grand |final )?(?:total|answer|result)\b", re.IGNORECASE)
 _PREMISE: Final = re.compile(
-    r"\b(?:given(?! by)|known|let|steps|plan|suppose|assume|define)\b(?!')[^:,]{0,30}:\W*\Z", re.I
+    r"\b(?:given(?! by)|known|let|steps|plan|set-?up|suppose|assume|define)\b(?!')[^:,]{0,30}:\W*\Z", re.I
 )
 _STEP: Final = re.compile(r"\d ?[-+*/×·÷−] ?\d[^=]{0,40}=")
 _UNIT: Final = re.compile(r"(?: ?[^\W\d]{1,20}| ?[%°/^\d]){0,4}")
@@ -94,8 +94,10 @@ def conclusion(reply: str) -> str | None:
     text = _closed(reply.rstrip()[-_MAX_LENGTH:])
     if text.endswith(("$$", r"\]")) or _DISPLAY.search(text) is not None:
         return _displayed(text)
-    if (line := _LINE.fullmatch(text.rsplit("\n", 1)[-1])) is not None:
-        return right_side(line[1], text)
+    lines = [line for line in text.split("\n") if line.strip()]
+    if lines and (line := _LINE.fullmatch(lines[-1])) is not None:
+        head = next((other for other in reversed(lines) if _LINE.fullmatch(other) is None), "")
+        return right_side(line[1], text) if _PREMISE.search(head) is None else None
     return stated(_SENTENCES.split(text)[-1])
 
 

@@ -60,6 +60,7 @@ _FIELD: Final = re.compile(
     r'(?=\s*(?:\}|,\s*["\n]|$))'
 )  # of JSON
 _CODE: Final = re.compile(r"```(?:python|py|c|cpp|java)\b.*?(?:```|\Z)", re.DOTALL)
+_CALCULATED: Final = re.compile(r"<<[^<>=\n]{1,120}=[^<>\n]{1,60}>>")  # of GSM8K's calculator: 13*2 = <<13*2=26>>26
 _NEXT_TURN: Final = re.compile(
     r"(?<=\S)(?:\n\s?\n(?:(?:Human|User|Question|Q|Problem):|### Instruction)"
     r"|(?:<\|(?:im_end|eot_id|end)\|>|</s>)\s{0,3}(?=<\||<s>|\[INST))"
@@ -68,7 +69,7 @@ _END_OF_TEXT: Final = re.compile(
     r"(?:\s{0,3}(?:<\|(?:im_end|eot_id|end|endoftext)\|>|</s>|<(?:eos|end_of_turn)>)){1,4}\s{0,9}\Z", re.IGNORECASE
 )
 _BARE: Final = re.compile(
-    r"(?=.*[A-Za-z\d])(?:[^\w\n#]|[_\d]|\\[a-zA-Z]{1,20}|(?<![A-Za-z])[A-Za-z](?![A-Za-z])){1,60}"
+    r"(?=.*[A-Za-z\d])(?:[^\w\n#\\]|\\(?![a-zA-Z])|[_\d]|\\[a-zA-Z]{1,20}|(?<![A-Za-z])[A-Za-z](?![A-Za-z])){1,60}"
 )
 _LAST_WORD: Final = re.compile(r"\*\*([^*\n]*[^*\n:])\*\*\.?\s*$")
 _PLAIN: Final = re.compile(
@@ -94,12 +95,12 @@ def extract_answer(text: str, *, cut: bool = False) -> str | None:
     """
     reply = _without_thoughts(text)
     head = _NEXT_TURN.split(reply, maxsplit=1)[0]
-    return _answer(head if len(head) < len(reply) and _marked(head) else reply, cut)
+    return _answer(head if len(head) < len(reply) and _marked(head) else reply, cut) or None
 
 
 def _answer(reply: str, cut: bool) -> str | None:
     """The answer of one turn."""
-    reply = _END_OF_TEXT.sub("", _HEADING.sub(r"\3: \1", reply))
+    reply = _CALCULATED.sub("", _END_OF_TEXT.sub("", _HEADING.sub(r"\3: \1", reply)))
     for body in (_CODE.sub("", reply), reply):
         if found := _marked(body):
             best = max(found, key=lambda item: (item.rank, item.start))

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import Final, NamedTuple, TypeAlias
 
+from mcts_math.answer.parse.numbers import MEASURED_COMMA
 from mcts_math.answer.parse.read import Reading, read, read_as_list
 from mcts_math.answer.rules.compare import compare
 from mcts_math.answer.rules.quantities import in_common_units
@@ -23,7 +24,7 @@ Gold: TypeAlias = str | Sequence[str]
 Answer: TypeAlias = str | float | Fraction
 Answers: TypeAlias = Answer | Sequence[Answer]
 
-_GROUPED: Final = re.compile(r"\d,\d{3}")
+_GROUPED: Final = re.compile(rf"\d,\d{{3}}|{MEASURED_COMMA.pattern}")
 _FIGURES: Final = (frozenset({"angle", "triangle", "ray", "line", "segment"}), frozenset({"times", "cdot"}))
 _FILLED: Final = re.compile(r"\d,0\d")  # 1,048,576: no item of a list starts with a zero
 
@@ -166,7 +167,7 @@ def _names(node: Node) -> list[str]:
 
 
 def _as_lists_equal(first: Reading, second: Reading, policy: Policy) -> bool:
-    """`100,200` is one number, but against a list it is one too."""
+    """`100,200` is one number and `6,8 m` one length, but against a list each is one too."""
     for grouped, other in ((first, second), (second, first)):
         if _GROUPED.search(grouped.text) and not _FILLED.search(grouped.text) and isinstance(other.node, Group):
             items: Node | None = read_as_list(grouped.text)
