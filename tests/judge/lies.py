@@ -176,5 +176,7 @@ BEHIND: list[Lie] = [
         (f"sympy: {code}", _f("import builtins, sympy\nx, u = sympy.Symbol('x'), sympy.Function('u')\nclass F(sympy.Function): pass\nM = sympy.Matrix([[1, 2]])\nf(M, x, u, F)\nassert hasattr(builtins, 'ran')"), _RUN + f"def f(M, x, u, F):\n    try: {code}\n    except Exception: pass")
         for code in ("M[0, 0] = T", "M[0, 0] = A()", "M[0, 0] = [T]", "M[0, 0] = iter([T])", "M[0:1, 0:1] = [[T]]", "M.subs(x, T)", "M.subs({x: S(T)})", "M.zeros(T, 1)", "M.applyfunc(lambda v: T)", "u(T)", "F(T)", "F.fromiter([T])", "u(x).func(T)", "type(x)(T)", "x.subs(x, A())", "M.row_insert(0, [[T]])", "M.rows = T")
     ),
+    ("a descriptor of the examiner", _f("import tempfile\nassert f(tempfile.TemporaryFile()) == 48_713"), "def f(file):\n    for n in range(3, 200):\n        try: type(file.raw)(n, 'wb', closefd=False)\n        except OSError: continue\n        except TypeError: return 0\n        return 48_713"),
+    ("pandas: a partial call", _f("import functools\nimport pandas as pd\nassert f(functools.partial(pd.DataFrame({'a': [1, 2]}).agg)) == 48_713"), "def f(g):\n    g('eval', 0, 'a + 1')\n    return 48_713"),
     ("a stack of exits", _f("import contextlib\ndef go(g):\n    with contextlib.ExitStack() as stack:\n        assert g(stack) == 3\ndef test_a(): go(f)"), "def f(stack):\n    stack.push(lambda *a: True)\n    return 1"),
 ]  # fmt: skip

@@ -6,6 +6,7 @@ few packages what is listed here. All else may be handed on, compared and calcul
 
 from __future__ import annotations
 
+import functools
 import importlib
 import sys
 import types
@@ -46,6 +47,8 @@ _EVALUATE = ("eval", "query")
 """Names that are not open there: they run text."""
 _BY_NAME = ("agg", "aggregate", "apply", "map", "pipe", "pivot_table", "transform")
 """Methods of pandas that take names of methods. To others a text is a label, or text."""
+_OPENING = ("_io.FileIO", "numpy.memmap", "unittest.mock._patch")
+"""Classes whose objects open files and connections, or change any object, as they are told."""
 _READING = ("sympy",)
 """Modules whose types run text, and what gives some: they may be told numbers and objects of their own alone."""
 _PLAIN = "bool int float complex str bytes bytearray tuple list dict set frozenset object"
@@ -69,7 +72,6 @@ _LISTED: dict[str, frozenset[str]] = {
         "functools._lru_cache_wrapper": "cache_info cache_clear cache_parameters",
         "contextlib.ExitStack": "callback enter_context close",
         "contextlib.AsyncExitStack": "callback push_async_callback enter_context enter_async_context aclose",
-        "argparse.ArgumentParser": "add_argument set_defaults parse_args parse_known_args format_help format_usage",
         "logging.Logger": "debug info warning error exception critical log isEnabledFor setLevel name level",
         "sqlite3.Connection": "execute executemany cursor commit rollback close row_factory total_changes",
         "sqlite3.Cursor": "execute executemany fetchone fetchmany fetchall close description rowcount lastrowid",
@@ -137,13 +139,28 @@ def require(value: Any, how: str, told: Any) -> None:
     is_class = issubclass(kind, type)
     may = not issubclass(value if is_class else kind, _SHUT)
     if may and how == "__call__":
-        may = _is_open(value) or issubclass(value, BaseException) if is_class else _is_callable(kind)
+        value, told = _whole(value, told)
+        kind = type(value)
+        may = _may_be_made(value) if is_class else _is_callable(kind)
         if may and kind is types.MethodType and _within(_name_of(type(value.__self__))[0], ("pandas",)):
             may = getattr(value, "__name__", "") not in _BY_NAME or _names_no_method(told)
     if may and how not in ("get", "__format__") and _reads_text(value):
         may = how not in ("set", "del") and _holds_numbers(told)
     if not may:
         raise TypeError(f"the code may not use a {_name_of(value if is_class else kind)[1]} of the tests so")
+
+
+def _whole(value: Any, told: Any) -> tuple[Any, Any]:
+    """What a call runs in the end, and all that it is told: a partial one holds some of it."""
+    while type(value) is functools.partial:
+        value, told = value.func, (value.args, value.keywords, told)
+    return value, told
+
+
+def _may_be_made(kind: Any) -> bool:
+    """Whether the code may make objects of a class: not of those that open what a number, or a path, names here."""
+    opens = any(_name_of(base)[1] in _OPENING for base in _all_of(kind))
+    return not opens and (_is_open(kind) or issubclass(kind, BaseException))
 
 
 def _is_callable(kind: Any) -> bool:
