@@ -48,6 +48,7 @@ class Peer:
         careful: the other side is not believed.
 
     Attributes:
+        careful: the other side is not believed.
         broken: why nothing can be said here any more; "" where it can.
         called: an entry point was called.
         given: to what runs now, by the code: 0 nothing, 1 objects or None, 2 data; the tests may have made more of it.
@@ -62,7 +63,7 @@ class Peer:
         output: Callable[[], str] = lambda: "",
         careful: bool = True,
     ) -> None:
-        self._sock, self._perform, self._output, self._careful = sock, perform, output, careful
+        self._sock, self._perform, self._output, self.careful = sock, perform, output, careful
         self._objects = Objects(self, names=careful)
         self._received = 0  # bytes so far
         self._lock = threading.RLock()
@@ -103,7 +104,7 @@ class Peer:
         if size > MAX_FRAME_BYTES:
             raise self.fail("sent more than may be sent")
         try:
-            return decode(self.receive_bytes(size), self._objects.resolve, self._careful)
+            return decode(self.receive_bytes(size), self._objects.resolve, self.careful)
         except BadValue as error:
             raise self.fail(f"sent what is no value: {error}") from None
 
@@ -161,7 +162,7 @@ class Peer:
     def _update(self, changes: list[tuple[int, Any]]) -> None:
         """Does to what both sides hold what the other one did to it. Raises ValueError, TypeError or KeyError."""
         for number, news in changes:
-            self._copies.update(number, [] if self._careful else parts(self._objects.shown[number]), news)
+            self._copies.update(number, [] if self.careful else parts(self._objects.shown[number]), news)
 
     def _refused(self, error: CannotCross) -> BaseException:
         """What is raised where the tests hand over what can't cross: the fault of the side that made it so large."""
@@ -186,7 +187,7 @@ class Peer:
         try:
             with limited(limit_s):
                 result = self._perform(value, how, args, kwargs)
-            if not self._careful:
+            if not self.careful:
                 held = self._copies.hold(args, kwargs, given, result, sys.getrefcount(result))
             answer: tuple[str, Any] = ("value", result)
         except Broken:

@@ -13,6 +13,7 @@ that plain value, with the other attributes asked for. Rules that keep the judge
 4. A class is equal to itself alone, whatever its own class says.
 5. The code may catch what the tests raise, but nothing that left an assert: neither in a context manager, nor in a
    call of a function of the tests.
+6. All this is of what the tests are told. The code is told what an object of the tests says.
 """
 
 from __future__ import annotations
@@ -61,7 +62,7 @@ def number_of(value: Any) -> int:
     return cast(int, value.__dict__["_class_number"])
 
 
-def ask(value: Any, how: str, *args: Any, **kwargs: Any) -> Any:
+def ask(value: Any, how: str, /, *args: Any, **kwargs: Any) -> Any:
     """Has the other side do something with an object or a class of its own."""
     peer = cast("Peer", (value if isinstance(value, RemoteType) else type(value))._peer)
     return peer.request(number_of(value), how, args, kwargs)
@@ -70,7 +71,7 @@ def ask(value: Any, how: str, *args: Any, **kwargs: Any) -> Any:
 class RemoteType(type):
     """The class of the local classes that stand for classes of the other side."""
 
-    def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+    def __call__(cls, /, *args: Any, **kwargs: Any) -> Any:
         return ask(cls, "__call__", *args, **kwargs)
 
     def __getattr__(cls, name: str) -> Any:
@@ -160,7 +161,7 @@ def _an_object(result: Any) -> Any:
 
 
 def _asked(special: str) -> Callable[..., Any]:
-    def method(self: Any, *args: Any, **kwargs: Any) -> Any:
+    def method(self: Any, /, *args: Any, **kwargs: Any) -> Any:
         result = ask(self, special, *args, **kwargs)
         return _marked(result) if self._differs and special not in SHOWN else result
 
@@ -169,6 +170,8 @@ def _asked(special: str) -> Callable[..., Any]:
 
 def _binary(special: str, reflected: str) -> Callable[..., Any]:
     def method(self: Any, other: Any, *more: Any) -> Any:
+        if not (self._peer.careful or self._content):
+            return ask(self, special, other, *more)
         if not is_object(other):
             if self._content is not None:
                 return _by_type(special, plain_of(self), other)
@@ -189,6 +192,8 @@ def _compared(special: str) -> Callable[[Any, Any], Any]:
     def method(self: Any, other: Any) -> Any:
         if self is other:
             return special in ("__eq__", "__le__", "__ge__")
+        if not (self._peer.careful or self._content):
+            return ask(self, special, other)
         if not is_object(other):
             return NotImplemented if self._content is None else _by_type(special, plain_of(self), other)
         result = ask(self, special, other)
@@ -200,7 +205,7 @@ def _compared(special: str) -> Callable[[Any, Any], Any]:
 def _contains(self: Any, item: Any) -> bool:
     if self._content is not None:
         return item in plain_of(self)
-    if self._trusted and not ask(self, "holds all", item):
+    if not self._peer.careful or (self._trusted and not ask(self, "holds all", item)):
         return bool(ask(self, "__contains__", item))
     return any(item is other or item == other for other in self)
 
