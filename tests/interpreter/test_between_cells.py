@@ -166,6 +166,21 @@ def test_cells_of_different_questions_can_not_wake_each_other(level: Level | Non
     run(check())
 
 
+@pytest.mark.parametrize("shared", [0, 1], ids=["of threads", "of processes"])
+def test_semaphores_of_c_code_join_the_threads_of_a_cell(shared: int) -> None:
+    code = (
+        "import ctypes, threading, time\nlibc, semaphore = ctypes.CDLL(None), ctypes.create_string_buffer(64)\n"
+        f"libc.sem_init(semaphore, {shared}, 0)\nt = threading.Thread(target=libc.sem_wait, args=(semaphore,))\n"
+        "t.start()\ntime.sleep(0.1)\nlibc.sem_post(semaphore)\nt.join()\n'woken'"
+    )
+
+    async def check() -> None:
+        async with SandboxInterpreter(LIMITS) as interpreter:
+            assert await chain(interpreter, code) == ["woken"]
+
+    run(check())
+
+
 def test_threads_of_c_code_are_joined() -> None:
     code = (
         "import ctypes, time\nlibc = ctypes.CDLL(None)\nthread, done = ctypes.c_ulong(), []\n"
