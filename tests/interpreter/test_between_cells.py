@@ -125,6 +125,20 @@ def test_a_state_that_is_made_again_has_the_same_chance_and_each_cell_its_own() 
     run(check())
 
 
+def test_entropy_of_any_size_is_given() -> None:
+    codes = [f"import os\nlen(os.urandom({size}))" for size in ("0", "1", "2**24", "2**28 + 7")]
+
+    async def check() -> None:
+        async with SandboxInterpreter(LIMITS) as interpreter:
+            assert await chain(interpreter, *codes) == ["0", "1", "16777216", "268435463"]
+            assert (
+                "ValueError: negative argument not allowed"
+                in (await chain(interpreter, "import os\nos.urandom(-1)"))[0]
+            )
+
+    run(check())
+
+
 def test_what_python_asks_a_socket_is_answered() -> None:
     code = (
         "import asyncio, socket\na, b = socket.socketpair()\nc = socket.socket(fileno=a.detach())\n"
