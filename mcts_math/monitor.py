@@ -34,7 +34,7 @@ class Totals:
 
     def add(self, solved: Solved) -> None:
         self.questions += 1
-        self.answered += bool(solved.tree.solutions)
+        self.answered += bool(solved.tree.solutions) and not solved.error
         self.judged += solved.tree.task.can_be_judged or solved.tree.correct is not None
         self.correct += solved.tree.correct is True
         if solved.tree.stopped:

@@ -60,8 +60,10 @@ def solve(
     try:
         asyncio.get_running_loop()
     except RuntimeError:
-        return asyncio.run(solve_async(config, tasks, on_solved=on_solved, **provided))
-    raise RuntimeError("An event loop runs here already: use `await solve_async(…)` in place of `solve(…)`.")
+        pass  # as it should be; what the run raises is not to be told as a consequence of this
+    else:
+        raise RuntimeError("An event loop runs here already: use `await solve_async(…)` in place of `solve(…)`.")
+    return asyncio.run(solve_async(config, tasks, on_solved=on_solved, **provided))
 
 
 async def solve_async(

@@ -507,8 +507,9 @@ def test_an_error_of_all_trees_at_once_is_told_once(caplog: pytest.LogCaptureFix
             raise EngineError("no chat template")
 
     tasks = [{"question": f"q{i}", "answer": "1"} for i in range(20)]
-    with pytest.raises(EngineError, match="no chat template"):
+    with pytest.raises(EngineError, match="no chat template") as told:
         solve(MCTS, tasks, policy=NoTemplate(1), interpreter=EchoInterpreter(), checker=EqualChecker())
+    assert told.value.__context__ is None  # no other error is shown above it
     gc.collect()
     assert caplog.text == ""  # asyncio would tell of each exception that nobody looked at
 

@@ -29,6 +29,7 @@ _MANY_PAGES = 4096
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 _HELLO = wire.REPLY.pack(wire.HELLO, 0)
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+_CROWDED = "the question's other cells leave no room for temporary files"
 
 
 @dataclass(slots=True)
@@ -227,6 +228,8 @@ class CellRun:
             kind, number = wire.REPLY.unpack(data) if len(data) == wire.REPLY.size else (0, 0)
             if kind == wire.REFUSED and number in (errno.EAGAIN, errno.ENOMEM):
                 self.stop(Refused(os.strerror(number)))
+            if kind == wire.REFUSED and number == errno.ENOSPC:
+                self.stop(Crowded(_CROWDED))
             self.stop(NoGreeting("a state did not fork"))
             return
         try:
@@ -253,7 +256,7 @@ class CellRun:
         while len(self._buffer) >= wire.REPLY.size:
             kind, size = wire.REPLY.unpack_from(self._buffer)
             if (kind, size) == (wire.REFUSED, errno.ENOSPC):
-                self.stop(Crowded("the question's other cells leave no room for temporary files"))
+                self.stop(Crowded(_CROWDED))
                 return
             most = {wire.DONE: self._max_payload, wire.PRINTED: self._max_printed - len(self.printed)}.get(kind, 0)
             if not 1 <= size <= most:  # of nothing there could be endless many

@@ -45,7 +45,7 @@ class RefusedAtRoot(Refused):
 
 
 class Crowded(StateLost):
-    """Other cells of the question left no room for the files of a cell's branch; it has not begun."""
+    """Other cells of the question left no room for a cell's folder, or the files of its branch; it has not begun."""
 
 
 class Preempted(StateLost):

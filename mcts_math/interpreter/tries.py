@@ -23,7 +23,7 @@ _REFUSED_PAUSE_S = 0.1
 _NOT_REBUILT_TEXT = "KilledError: the cells before this one ran, and were stopped when they had to be run again."
 _REFUSED_TEXT = "KilledError: the machine had no room for another process, though the cell was tried again."
 _CROWDED_TEXT = (
-    "KilledError: other cells left no room for the files of those before this one, though it was tried again."
+    "KilledError: other cells left no room for temporary files of this one's branch, though it was tried again."
 )
 
 

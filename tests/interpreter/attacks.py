@@ -570,7 +570,7 @@ SYSTEM_CALLS = {
     "socketpair netlink": "53, 16, 3, 0, 0", "socketpair datagram": "53, 1, 2, 0, 0", "socketpair seqpacket": "53, 1, 5, 0, 0",
     "mmap shared validate": "9, 0, 4096, 3, 0x23, -1, 0", "mmap droppable": "9, 0, 4096, 3, 0x28, -1, 0", "rt_sigqueueinfo self": "129, 1, 19, 0",
     "vfork high": "(1 << 32) + 58", "pidfd_send_signal 0": "424, 0, 0, 0, 0", "mseal": "462, 0, 0, 0", "unknown": "9999",
-    "futex wake of all": "202, 0, 1, 1, 0, 0, 0", "futex requeue of all": "202, 0, 4, 1, 1, 0, 0", "futex lock of all": "202, 0, 6, 0, 0, 0, 0",
+    "futex requeue of all": "202, 0, 4, 1, 1, 0, 0", "futex lock of all": "202, 0, 6, 0, 0, 0, 0",
     "futex_wait": "455, 0, 0, 0, 0, 0, 0", "futex_wake": "454, 0, 1, 1, 0",
     "getsockopt credentials": "55, 63, 1, 17, 0, 0", "getsockopt pidfd": "55, 63, 1, 77, 0, 0", "getsockopt groups": "55, 63, 1, 59, 0, 0",
 }  # fmt: skip
@@ -610,13 +610,15 @@ SYSTEM = [
             "system",
             f"system: {name}",
             _CALLS + f"libc.syscall(*map(ctypes.c_long, (202, 0, {operation}, 0, 0, 0, 0))), ctypes.get_errno()",
-            r"ok\|\(-1, 11\)",
+            rf"ok\|\({told}\)",
         )
-        for name, operation in {
-            "futex wait of all": 0,
-            "futex wait of all by a bit": 9,
-            "futex wait of all until": 265,
-        }.items()
+        for name, operation, told in (
+            ("futex wait of all", 0, "-1, 11"),
+            ("futex wait of all by a bit", 9, "-1, 11"),
+            ("futex wait of all until", 265, "-1, 11"),
+            ("futex wake of all", 1, "0, 0"),
+            ("futex wake of all by a bit", 10, "0, 0"),
+        )
     ),
     Attack(
         "system",

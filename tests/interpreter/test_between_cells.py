@@ -125,6 +125,20 @@ def test_a_state_that_is_made_again_has_the_same_chance_and_each_cell_its_own() 
     run(check())
 
 
+def test_entropy_of_any_size_is_given() -> None:
+    codes = [f"import os\nlen(os.urandom({size}))" for size in ("0", "1", "2**24", "2**28 + 7")]
+
+    async def check() -> None:
+        async with SandboxInterpreter(LIMITS) as interpreter:
+            assert await chain(interpreter, *codes) == ["0", "1", "16777216", "268435463"]
+            assert (
+                "ValueError: negative argument not allowed"
+                in (await chain(interpreter, "import os\nos.urandom(-1)"))[0]
+            )
+
+    run(check())
+
+
 def test_what_python_asks_a_socket_is_answered() -> None:
     code = (
         "import asyncio, socket\na, b = socket.socketpair()\nc = socket.socket(fileno=a.detach())\n"
@@ -162,6 +176,21 @@ def test_cells_of_different_questions_can_not_wake_each_other(level: Level | Non
         async with SandboxInterpreter(LIMITS, level) as interpreter:
             seen = await asyncio.gather(*(chain(interpreter, c, session=c) for c in (waits, wakes, exits)))
             assert seen[:2] == [["-1"], [""]]
+
+    run(check())
+
+
+@pytest.mark.parametrize("shared", [0, 1], ids=["of threads", "of processes"])
+def test_semaphores_of_c_code_join_the_threads_of_a_cell(shared: int) -> None:
+    code = (
+        "import ctypes, threading, time\nlibc, semaphore = ctypes.CDLL(None), ctypes.create_string_buffer(64)\n"
+        f"libc.sem_init(semaphore, {shared}, 0)\nt = threading.Thread(target=libc.sem_wait, args=(semaphore,))\n"
+        "t.start()\ntime.sleep(0.1)\nlibc.sem_post(semaphore)\nt.join()\n'woken'"
+    )
+
+    async def check() -> None:
+        async with SandboxInterpreter(LIMITS) as interpreter:
+            assert await chain(interpreter, code) == ["woken"]
 
     run(check())
 

@@ -17,6 +17,7 @@ from strangers import BLAMED, GROWN, STRANGERS, WITHOUT_EVIDENCE
 
 from mcts_math.errors import TaskError
 from mcts_math.judge import Case, Judge, JudgeLimits, Judgement, Problem
+from mcts_math.judge.worker import acts
 from mcts_math.judge.worker.equal import same_output
 from mcts_math.judge.worker.held import Copies, held_arguments
 from mcts_math.judge.worker.parts import parts
@@ -434,3 +435,10 @@ def test_a_record_survives_the_way_to_a_service() -> None:
     plain = Problem("", "assert f(1)", "f")
     assert plain.to_record() == {"prompt": "", "test": "assert f(1)", "entry_point": "f"}
     assert Problem.from_record(plain.to_record()) == plain
+
+
+def test_what_nobody_knows_does_not_follow_from_the_seeds_of_a_sandbox(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.urandom", bytes)
+    assert type(acts._somebody()).__name__ != type(acts._somebody()).__name__
+    assert acts._decoys("a") != acts._decoys("a")
+    assert acts._decoys(1) != acts._decoys(1)

@@ -76,7 +76,8 @@ _IOCTLS = (0x5401, 0x5413, 0x541B, 0x5421, 0x5450, 0x5451)  # TCGETS TIOCGWINSZ 
 _FCNTLS = (0, 1, 2, 3, 4, 1030)  # F_DUPFD F_GETFD F_SETFD F_GETFL F_SETFL F_DUPFD_CLOEXEC; no F_SETOWN: it signals
 _SOCKET_OPTIONS = (2, 3, 4, 7, 8, 38, 39)  # REUSEADDR TYPE ERROR SNDBUF RCVBUF PROTOCOL DOMAIN; none about the host
 _CLONE_FLAGS = (HARNESS_FORK_FLAGS, 0x3D0F00, 0x7D0F00)  # the latter: what glibc and musl pass for a thread
-_FUTEX_PRIVATE, _FUTEX_COMMAND, _FUTEX_WAITS = 0x80, 0x7F, (0, 9)  # FUTEX_WAIT, FUTEX_WAIT_BITSET
+_FUTEX_PRIVATE, _FUTEX_COMMAND = 0x80, 0x7F
+_FUTEX_WAITS, _FUTEX_WAKES = (0, 9), (1, 10)  # FUTEX_WAIT, FUTEX_WAIT_BITSET; FUTEX_WAKE, FUTEX_WAKE_BITSET
 _MAP_TYPE_MASK, _MAP_PRIVATE, _MAP_HUGETLB = 0x0F, 0x02, 0x40000
 _PR_SET_NAME, _PR_GET_NAME, _SIGKILL, _AF_UNIX, _SOCK_STREAM = 15, 16, 9, 1, 1
 
@@ -151,14 +152,17 @@ def _argument_rules() -> dict[str, list[_Op]]:
         ],
         "getsockopt": _one_of(2, _SOCKET_OPTIONS),
         # Others go by the file that lies at the address, and join cells of different questions. Those that wait are
-        # told to look again (pthread_join needs one, and looks in a loop); so there is nobody to be woken.
+        # told to look again (pthread_join needs one, and looks in a loop); so there is nobody to be woken, which who
+        # wakes is told: an error would end the program (libc knows none in a semaphore of several processes).
         "futex": [
             _argument(1),
-            _Op(0x45, 5, 0, _FUTEX_PRIVATE),
+            _Op(0x45, 8, 0, _FUTEX_PRIVATE),
             _Op(0x54, 0, 0, _FUTEX_COMMAND),
-            *(_equal(wait, 2 - i, 0) for i, wait in enumerate(_FUTEX_WAITS)),
+            *(_equal(wait, 4 - i, 0) for i, wait in enumerate(_FUTEX_WAITS)),
+            *(_equal(wake, 3 - i, 0) for i, wake in enumerate(_FUTEX_WAKES)),
             _ERRNO_EPERM,
             _return(_RET_ERRNO | EAGAIN),
+            _return(_RET_ERRNO),
             _return(_RET_ALLOW),
         ],
         "prlimit64": _one_of(0, (0,)),  # one's own limits

@@ -144,7 +144,7 @@ class Supervisor:
                 return seccomp.refuse(asked, seccomp.EPERM)
         self._permits.remove(asked.token)
         if self._folders and not files.make(asked.token):
-            return seccomp.refuse(asked, seccomp.EAGAIN)
+            return seccomp.refuse(asked, errno.ENOSPC)
         return seccomp.allow(asked)
 
     def _read_permit(self) -> bool:

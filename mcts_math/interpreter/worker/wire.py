@@ -3,9 +3,9 @@
 Host to state, on the state's socket, with the descriptor of the child's socket beside it: `ORDER`, to fork. Host to
 that child, on the child's own socket: `CELL`, then the code. The child answers there: `REPLY` of kind HELLO when it
 exists, of kind PRINTED with what its cell prints, then of kind DONE when its cell is done, then never again. Where the
-machine refuses the fork, its parent sends REFUSED there, with the errno in the place of the length; so does the child
-itself (ENOSPC) where other cells have left no room for the files of its branch. The host believes nothing in a reply
-but the text that it shows.
+machine refuses the fork, its parent sends REFUSED there, with the errno in the place of the length: ENOSPC where other
+cells have left no room for its folder. So does the child itself where they have left none for the files of its branch.
+The host believes nothing in a reply but the text that it shows.
 """
 
 from __future__ import annotations

@@ -8,11 +8,11 @@ import copy
 import functools
 import inspect
 import itertools
-import os
 import signal
 import traceback
 import types
 from collections.abc import Callable, Iterator
+from posix import urandom as _entropy  # that of `os` follows from a seed that the code knows
 from typing import Any
 
 from . import access, remote, values
@@ -70,7 +70,7 @@ class Stranger:
 
 def _somebody() -> Any:
     """An object that nobody knows, not even by the name of its class."""
-    return type(f"_{os.urandom(4).hex()}", (), {"__module__": "solution"})()
+    return type(f"_{_entropy(4).hex()}", (), {"__module__": "solution"})()
 
 
 def agrees(value: Any) -> bool:
@@ -92,9 +92,9 @@ def holds(value: Any, item: object) -> bool:
 def _decoys(item: Any) -> list[Any]:
     """Values of the kind of a plain one that nobody knows; none for other kinds."""
     if type(item) in (int, float):
-        number = type(item)(int.from_bytes(os.urandom(5), "big"))
+        number = type(item)(int.from_bytes(_entropy(5), "big"))
         return [number, number + 1]
-    return [os.urandom(9).hex()] if type(item) is str else []
+    return [_entropy(9).hex()] if type(item) is str else []
 
 
 def holds_all(value: Any, item: object) -> bool:
