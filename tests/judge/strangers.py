@@ -122,7 +122,7 @@ GROWN = [
         "def f(x):\n    y = []\n    for _ in range(9000): y = [y]\n    return y",
     ),
     ("too large to come", _f("assert f(1) == 1"), "def f(x): return 'x' * (80 << 20)"),
-    ("too much memory here", _f("x = f(1)\nassert f([x, x + [1]]) == 1"), "def f(x): return list(range(10**7))"),
+    ("too much memory here", _f("x = f(1)\nassert f([x * 4, x]) == 1"), "def f(x): return 'x' * (50 << 20)"),
     *(
         (f"made too large of {what}", _f(test, "f, g"), f"{code}\ndef g(x): return 1")
         for what, test, code in (
