@@ -18,7 +18,8 @@ _REASON: Final = re.compile(
     r",? (?:(?:because|since)(?!.*, \$?[a-z]\$? ?=)|of which|which (?:occurs|happens|is (?:attained|achieved"
     r"|obtained))) .*\Z|, for which .*\Z"
     r"|, (?:attained|achieved|reached|occurring) (?:at|when|for|by) .*\Z|, as (?=[\d$(]).*\Z|, with [^=]*\\ne.*\Z"
-    r"|(?:,? and|,) not (?:by )?(?=[$\d-])[^,]*\Z|,? (?:or|which is|that is,?) (?:approximately|about|roughly) .*\Z"
+    r"|(?:,? and|,) not (?:by )?(?=[$\d-]|[a-z] ?=)[^,]*\Z|,? (?:or|which is|that is,?) (?:approximately|about"
+    r"|roughly) .*\Z"
     r"|, with (?:cent(?:er|re)|radius|dimensions)\b(?!.*, so\b).*\Z| with \d+ degrees of freedom\Z"
     r"|, who (?:is|was|has|had|are) .*\Z"
     r"|,? for (?:every|all|any|each) (?:(?:positive|natural|non-?negative|real|odd|even|integer) )*(?:integers?"
@@ -26,7 +27,10 @@ _REASON: Final = re.compile(
     r"(?: \$?[a-z]\$?)?\Z",
     re.DOTALL,
 )
-_BOLD: Final = re.compile(r"\*\*(?=\S)((?=[^*\n]*(?:\d|[$\\]))[^*\n]{1,120}|\(?[A-Z]\)?)(?<=\S)\*\*")
+_WEEKDAY: Final = r"(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day"
+_BOLD: Final = re.compile(
+    rf"\*\*(?=\S)((?=[^*\n]*(?:\d|[$\\]))[^*\n]{{1,120}}|\(?[A-Z]\)?|(?<=\b(?:be|is|on) \*\*){_WEEKDAY})(?<=\S)\*\*"
+)
 _BESIDE: Final = re.compile(r"[,;(]| (?:since|because|out of|for|when|if|as|to)\b")
 _JOINT: Final = re.compile(r"(?:,|, and|, or| and| or|、|和|) ?")
 CONCLUDES: Final = (
@@ -84,6 +88,9 @@ _COMPUTED: Final = re.compile(  # 240/60 = 4 hours
     rf"|[²³]))?(?:[ -](?:[A-Za-z'’]{{1,20}}|\d{{1,3}}(?= [a-z]))){{0,12}}"
     r"(?<! to)(?<! the)(?<! a)(?<! of)(?<! and)(?<! is)[.!]?\Z"
 )
+_RESIDUE: Final = re.compile(
+    rf"(?:\A|[,;:$] ?|\b[a-z]{{2,9}} )[^A-Za-z,;:]{{1,120}}≡ ?({AMOUNT})(?: ?\(?mod ?\d{{1,9}}\)?)?[.!]?\Z"
+)
 _OPERATION: Final = re.compile(r"\d[^=\n]{0,60}?[-+*/×·÷x–−] ?[($]{0,2}\.?\d[^=\n]*\Z")
 _UNKNOWN: Final = re.compile(r"(?<![A-Za-z'’])[a-wyzA-Z](?![A-Za-z'’])|\dx|\bx(?! ?[\d$(])|\$[^$]*[a-zA-Z\\]|\?")
 _OUTCOME: Final = re.compile(  # in words
@@ -94,7 +101,7 @@ _OUTCOME: Final = re.compile(  # in words
     r"|\A(yes|no),|\b(converges|diverges|(?:does not|doesn't) converge)\Z|\bis (all real numbers|the empty set)\Z"
     r"|\b((?:fail to |do not |don't |cannot )?reject (?:the null hypothesis|H_?0))\Z"
     r"|\bformula is ([A-Z][A-Za-z0-9₀-₉]*)\Z"
-    r"|\b(?:is|be|on a) ((?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day)\Z"
+    rf"|\b(?:is|be|on|a) ({_WEEKDAY})\Z"
 )
 _IF: Final = re.compile(r"\A\W{0,3}if\b|\bwhether\b", re.IGNORECASE)
 _NUMBER: Final = "|".join(NUMBER_WORDS)
@@ -143,6 +150,8 @@ def stated(sentence: str) -> str | None:
         operation = _OPERATION.search(sentence[max(computed.start() - 120, 0) : computed.start()])
         if operation is not None and _UNKNOWN.search(operation[0]) is None:
             return computed[1].strip("$")
+    if (residue := _RESIDUE.search(sentence)) is not None:
+        return residue[1]
     start = _START.match(sentence)
     headed = start is not None and ":" in start[0]
     if not headed and not complete:
@@ -195,7 +204,7 @@ def bold_values(sentence: str) -> str | None:
     if not bold or sentence.endswith("?") or UNSETTLED.search(sentence[: bold[0].start()]) is not None:
         return None
     gaps = [sentence[one.end() : other.start()] for one, other in itertools.pairwise(bold)]
-    after = _BESIDE.split(sentence[bold[-1].end() :], maxsplit=1)[0]
+    after = _DURING.sub("", _BESIDE.split(sentence[bold[-1].end() :], maxsplit=1)[0])
     if not all(map(_JOINT.fullmatch, gaps)) or ONE.search(after) is not None:
         return None
     said = [(stated(f"{run[1]}.") if len(run[1].split()) > 5 else None) or right_side(run[1], sentence) for run in bold]

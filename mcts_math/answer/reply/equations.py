@@ -22,6 +22,11 @@ _EQUAL: Final = r"[a-zA-Z](?:_\{?\w\}?)? ?=[^=,]+"
 _EQUATIONS: Final = re.compile(rf"{_EQUAL}(?:,(?:\s|\\[,;: ]|\\q?quad)*{_EQUAL})+")  # x = 1, y = 2
 _LINEAR: Final = re.compile(r"-?\d{1,4}[a-z] ?[-+] ?\d{0,4}[a-z]|-?[a-z] ?[-+] ?\d{1,4}[a-z]")  # 2x + 3y, of a line
 _ROWS: Final = re.compile(r"\\(?:begin|end)\{(?:aligned|split|gathered)\}|&")
+_SYSTEM: Final = re.compile(r"\\(?:begin|end)\{(?:aligned|split|gathered|cases)\}|&|\\left\\\{|\\right\.")
+_ROW: Final = re.compile(r"([a-zA-Z])(?:_\{?(\d)\}?)? ?= ?[^=]*[^=.,\s][.,]?")
+_CONGRUENT: Final = re.compile(r"\\equiv(?![a-z])|≡")
+_NUMBERS: Final = re.compile(r"(?:[^A-Za-z]|\\[a-z]{2,10})*")
+_MODULO: Final = re.compile(r"\\p?b?mod(?![a-z])|\(mod\b|\\text\{ ?mod")
 
 
 def right_side(formula: str, context: str) -> str:
@@ -32,12 +37,17 @@ def right_side(formula: str, context: str) -> str:
     formula = formula.removeprefix(r"\(").removesuffix(r"\)")
     if formula.count("$") == 1 or "$" not in formula.strip("$"):  # money, or a formula alone
         formula = formula.strip("$")
+    if (system := _system(formula)) is not None:
+        return system
     formula = _ARROW.split(formula if r"matrix}" in formula else _ROWS.sub("", formula))[-1]
     *before, after = _SHORT_ARROW.split(formula)
     if any("=" in part for part in before) or _NUMBER.fullmatch(after) is not None:  # else of a reaction, or of a map
         formula = after
     if _EQUATIONS.fullmatch(formula.strip()) is not None:
         return formula.strip()
+    first, *residues = _CONGRUENT.split(formula)
+    if residues and _NUMBERS.fullmatch(first) is not None:  # 2^{10} = 1024 \equiv 4 \pmod 10
+        return _MODULO.split(residues[-1])[0].strip()
     ends, depth = [], 0
     for place, char in enumerate(formula):
         depth += (char in "([{") - (char in ")]}")
@@ -49,3 +59,15 @@ def right_side(formula: str, context: str) -> str:
     number = _NUMBER.fullmatch(right) is not None and _LINEAR.fullmatch(left.strip()) is None
     named = named or (number and _EQUATION.search(context) is None)
     return (right if named else formula).strip().rstrip(" \n.,")
+
+
+def _system(formula: str) -> str | None:
+    """The rows of a system that says what each of its letters is, as a list; None of any other formula."""
+    rows = [row.strip() for row in _SYSTEM.sub("", formula).split(r"\\") if row.strip()]
+    found = [_ROW.fullmatch(row) for row in rows]
+    names = [(ord(row[1]), int(row[2] or 0)) for row in found if row is not None]
+    first, last = min(names, default=(0, 0)), max(names, default=(0, 0))
+    span = last[0] - first[0] + last[1] - first[1]  # of x, y, z or x_1, x_2; not of r, h, V, on the way to the last
+    if len(names) < 2 or len(names) < len(rows) or len(set(names)) < len(names) or span >= len(names):
+        return None
+    return ", ".join(row.rstrip(".,") for row in rows)
