@@ -53,21 +53,22 @@ _CLAUSE: Final = re.compile(
 _STATES: Final = re.compile(r"(?:the|its|our|adding|dividing|multiplying)\b|[\w ]{1,40} gives\b", re.IGNORECASE)
 UNSETTLED: Final = re.compile(  # no claim, or one on a condition
     r"\b(?:let|consider|suppose|assum\w+|(?<!all )(?:we|i|you) (?:still )?(?:need|have to)(?! [\d$])|need to|want"
-    r"|must|if|would|maybe|perhaps|try|next|first|not"
+    r"|must|if|(?<!\bit )would|maybe|perhaps|try|next|first|not"
     r"|never|cannot|can't|isn't|don't|cases?|steps?|known?|knew|given(?! by)|where|when|unless|except|least|most"
     r"|(?<!\d )more|less|fewer|greater|smaller|larger than|between|attained|remainder when|using|formula|example)\b|\?"
     r"|\b(?:i|we)(?:'ll| will)\b|\bsuffices\b|\bremains? to\b|\binducti\w+ hypothesis\b"
     r"|\b(?:more|less) than (?:twice|half|double|triple|\w+ times|the (?:other|first|second|previous))\b|设|如果|若"
-    r"|\A(?:plug|use|write|apply|integrate|substitute)\b",
+    r"|\A(?:plug|use|write|apply|integrate|substitute|please|call|contact)\b",
     re.IGNORECASE,
 )
 _UNREAL: Final = re.compile(
-    r"\b(?:[Ww]ould|[Cc]ould|[Mm]ight|may|contradiction|impossible)\b(?! be left)"
+    r"\b(?:[Ww]ould|[Cc]ould|[Cc]ouldn't|unable|[Mm]ight|may|contradiction|impossible)\b(?! be left)"
     r"|\A(?:we )?(?:add|subtract|multiply|divide|plug|substitute|compute|solve|take|square)\b"
     r"(?!.*(?:=|\b(?:get|gives?|giving|obtain|is|yields?)\b))"
 )
 _LIMITED: Final = re.compile(
-    rf"(?<!\d){VALUE},? (?:when|where|at|if|attained)\b"
+    rf"(?<!\d){VALUE},? (?:when|where|at(?! the end of)|if|attained)\b"
+    r"|\A(?:for|when|at) \$[^$]*\$\Z"
     rf"|(?<!,)(?<!but) (?:not|cannot|can't|isn't)(?: (?:be|equal(?: to)?))? {VALUE}\Z"
 )
 _SUBJECT: Final = re.compile(
@@ -84,21 +85,23 @@ _ENDS: Final = re.compile(
     rf"{_ADVERBS}|(?<![<>!])[=≈]|是|为|等于) ?({SEVERAL})(?: [A-Za-z/][A-Za-z/²³]{{0,19}}){{0,4}}\Z"
 )
 _COMPUTED: Final = re.compile(  # 240/60 = 4 hours
-    rf"[=≈] ?({AMOUNT})(?![A-Za-z0-9_.=])(?: of)?(?: [a-z]{{1,3}}(?:/[a-z]{{1,4}}"
+    rf"[=≈] ?({AMOUNT})(?![A-Za-z0-9_=]|\.\d)(?: of)?(?: [a-z]{{1,3}}(?:/[a-z]{{1,4}}"
     rf"|[²³]))?(?:[ -](?:[A-Za-z'’]{{1,20}}|\d{{1,3}}(?= [a-z]))){{0,12}}"
     r"(?<! to)(?<! the)(?<! a)(?<! of)(?<! and)(?<! is)[.!]?\Z"
 )
 _RESIDUE: Final = re.compile(
     rf"(?:\A|[,;:$] ?|\b[a-z]{{2,9}} )[^A-Za-z,;:]{{1,120}}≡ ?({AMOUNT})(?: ?\(?mod ?\d{{1,9}}\)?)?[.!]?\Z"
 )
-_OPERATION: Final = re.compile(r"\d[^=\n]{0,60}?[-+*/×·÷x–−] ?[($]{0,2}\.?\d[^=\n]*\Z")
+_CHECKED: Final = re.compile(r"(?:, because|\b(?:verify|check))\b.*\d\.\Z", re.IGNORECASE)
+_OPERATION: Final = re.compile(r"\d[^=\n]{0,60}?(?:[-+*/×·÷–−]|x(?!\()) ?[($]{0,2}\.?\d[^=\n]*\Z")
 _UNKNOWN: Final = re.compile(r"(?<![A-Za-z'’])[a-wyzA-Z](?![A-Za-z'’])|\dx|\bx(?! ?[\d$(])|\$[^$]*[a-zA-Z\\]|\?")
 _OUTCOME: Final = re.compile(  # in words
     r"\b(?:((?:does|do) not exist|doesn't exist)|(?:has|have|there (?:is|are)) "
     r"(no (?:real |such )?(?:solutions?|roots?))|(?:has|have|there are) (infinitely many(?: solutions)?)"
     r"|(?:statement|claim|assertion|proposition) is (?:therefore )?(true|false)|(?:function|number|it) is (even|odd"
     r"|prime|irrational|rational))\Z"
-    r"|\A(yes|no),|\b(converges|diverges|(?:does not|doesn't) converge)\Z|\bis (all real numbers|the empty set)\Z"
+    r"|\A([Yy]es|[Nn]o), (?=\S+ \S)(?!(?:[Ii]|wait|let|that|this is not|because)\b)|\b(converges|diverges|(?:does not"
+    r"|doesn't) converge)\Z|\bis (all real numbers|the empty set)\Z"
     r"|\b((?:fail to |do not |don't |cannot )?reject (?:the null hypothesis|H_?0))\Z"
     r"|\bformula is ([A-Z][A-Za-z0-9₀-₉]*)\Z"
     rf"|\b(?:is|be|on|a) ({_WEEKDAY})\Z"
@@ -148,7 +151,7 @@ def stated(sentence: str) -> str | None:
     sentence = sentence.replace("**", "")
     if (computed := _COMPUTED.search(sentence)) is not None:
         operation = _OPERATION.search(sentence[max(computed.start() - 120, 0) : computed.start()])
-        if operation is not None and _UNKNOWN.search(operation[0]) is None:
+        if operation is not None and _UNKNOWN.search(operation[0]) is None and _CHECKED.search(sentence) is None:
             return computed[1].strip("$")
     if (residue := _RESIDUE.search(sentence)) is not None:
         return residue[1]

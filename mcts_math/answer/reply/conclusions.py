@@ -14,7 +14,8 @@ _MAX_LENGTH: Final = 2000  # characters that are looked at
 _FAREWELL: Final = re.compile(  # to the user
     r"(?:\A|(?<=\S)\s+)[*_(]{0,3}(?:would you|let me know|do you|feel free|(?:i )?hope|if you|is there anything"
     r"|(?:i'm |i am )?happy to|(?:that|this)(?:'s| is) (?:the|our) (?:final )?(?:solution|answer|result)\b"
-    r"|(?:that|this) (?:completes|finishes|concludes)|this is because|great job|well done|good luck|q\.?e\.?d\b"
+    r"|(?:that|this) (?:completes|finishes|concludes)|this is because|great job|well done|thank(?:s[!.]| you\b)"
+    r"|this means that for (?:each|every)\b|good luck|q\.?e\.?d\b"
     r"|as (?:desired|required|claimed|before|above|needed|expected)\b)[^\n]{0,200}\Z",
     re.IGNORECASE,
 )
@@ -24,6 +25,7 @@ _NOTES: Final = re.compile(  # under a heading of their own
     r"|breakdown|takeaways?|sources?|references?|tips?|notes?(?=:)|fun fact)"
     r"(?:\*\*|:|[^\n]{0,40}\n)(?:(?!\n\W{0,4}(?:hence|so|thus|therefore|final)\b).)*\Z|(?<=[.$]) {1,3}(?:check"
     r"|verif\w+): [^\n]*\Z"
+    r"|(?<=\$\$|\\\]),?\s{0,3}(?:and|with)(?: a)? remainder [^\n]{1,30}\Z"
     r"|(?<=[.$!])\s{1,3}(?:check(?:ing)?,|indeed,|(?:this|it) holds (?:for|when|where)|(?:we|you) can (?:check"
     r"|verify) that )"
     r"(?:[^\n.!?]|\.(?=\d)){1,200}[.!]?\Z",
@@ -52,7 +54,7 @@ _UNIT: Final = re.compile(r"(?: ?[^\W\d]{1,20}| ?[%°/^\d]){0,4}")
 _LABELLED: Final = re.compile(r"\A\**[^\W\d]{2}[^:=\d$\\]{0,60}(?:: ?\**|= ?)")
 _LED: Final = re.compile(
     rf"(?:\A|[.!?:\n])\W{{0,5}}{CONCLUDES}[^.!?\n]{{0,60}}\Z"
-    r"|(?:\b(?:answer|result|is|are|gives?|yields?|get|obtain|so|equals|becomes|have|that|then)"
+    r"|(?:\b(?:answer|result|is|are|gives?|yields?|get|obtain|so|and|hence|with|equals|becomes|have|that|then)"
     r"(?: (?:therefore|thus|then))?"
     r"|(?:multiply|simplify|solv|comput|evaluat|combin|add|divid|subtract|factor|expand|integrat)ing|:\**|\A|\.)\Z",
     re.IGNORECASE,
@@ -64,9 +66,10 @@ _DISPLAY: Final = re.compile(
     re.DOTALL,
 )
 _LINE: Final = re.compile(  # of working, which is no sentence
-    rf"(?:\W{{0,3}}(?:the )?(?:grand |final )?(?:total|result|sum|answer)(?: is)?: "
+    rf"(?:\W{{0,3}}(?:the )?(?:grand |final )?(?:total|result|sum|answer)(?: is| [a-z]{{3,20}})?: "
     rf"|(?:[a-zA-Z]|[A-Z]{{2,4}}(?:\([\d, ]{{1,20}}\))"
-    rf"|[A-Za-z][^=\n+*/<>$\d]{{1,24}})? ?= ?)({VALUE})(?: [a-z]{{1,20}}){{0,2}}(?: \(ans\.?\))?",
+    rf"|(?:[A-Za-z]|∴ ?∠?)[^=\n+*/<>$\d]{{1,24}})? ?= ?"
+    rf"|(?=\$[^$\n=]{{1,60}}=))({VALUE})(?:°?)(?: [a-z]{{1,20}}){{0,2}}(?: \(ans\.?\))?",
     re.IGNORECASE,
 )
 _GOES_ON: Final = re.compile(r"\A\s*(?:=|\\therefore(?![a-z]))")
@@ -95,7 +98,7 @@ def conclusion(reply: str) -> str | None:
     if text.endswith(("$$", r"\]")) or _DISPLAY.search(text) is not None:
         return _displayed(text)
     lines = [line for line in text.split("\n") if line.strip()]
-    if lines and (line := _LINE.fullmatch(lines[-1])) is not None:
+    if lines and (line := _LINE.fullmatch(lines[-1].strip())) is not None:
         head = next((other for other in reversed(lines) if _LINE.fullmatch(other) is None), "")
         return right_side(line[1], text) if _PREMISE.search(head) is None else None
     return stated(_SENTENCES.split(text)[-1])

@@ -24,6 +24,9 @@ _LINEAR: Final = re.compile(r"-?\d{1,4}[a-z] ?[-+] ?\d{0,4}[a-z]|-?[a-z] ?[-+] ?
 _ROWS: Final = re.compile(r"\\(?:begin|end)\{(?:aligned|split|gathered)\}|&")
 _SYSTEM: Final = re.compile(r"\\(?:begin|end)\{(?:aligned|split|gathered|cases)\}|&|\\left\\\{|\\right\.")
 _ROW: Final = re.compile(r"([a-zA-Z])(?:_\{?(\d)\}?)? ?= ?[^=]*[^=.,\s][.,]?")
+_NAMED: Final = re.compile(r"\s*[a-zA-Z](?:_\{?\w\}?)? ?=")
+_GAP: Final = r"(?:\s|\\q?quad(?![a-z])|\\[,;: ])*"
+_JOINED: Final = re.compile(rf"{_GAP}\\(?:text|mbox|textrm|mathrm)\{{\s*(and|or)\s*\}}{_GAP}")
 _CONGRUENT: Final = re.compile(r"\\equiv(?![a-z])|≡")
 _NUMBERS: Final = re.compile(r"(?:[^A-Za-z]|\\[a-z]{2,10})*")
 _MODULO: Final = re.compile(r"\\p?b?mod(?![a-z])|\(mod\b|\\text\{ ?mod")
@@ -39,6 +42,8 @@ def right_side(formula: str, context: str) -> str:
         formula = formula.strip("$")
     if (system := _system(formula)) is not None:
         return system
+    if len(parts := _JOINED.split(formula)) > 1 and all(map(_NAMED.match, parts[::2])):
+        return "".join(f" {part} " if place % 2 else right_side(part, context) for place, part in enumerate(parts))
     formula = _ARROW.split(formula if r"matrix}" in formula else _ROWS.sub("", formula))[-1]
     *before, after = _SHORT_ARROW.split(formula)
     if any("=" in part for part in before) or _NUMBER.fullmatch(after) is not None:  # else of a reaction, or of a map

@@ -6,7 +6,9 @@ import json
 import re
 from typing import Final
 
+from mcts_math.answer.reply.amounts import SEVERAL
 from mcts_math.answer.reply.boxes import Found, last_box
+from mcts_math.answer.reply.claims import stated
 from mcts_math.answer.reply.conclusions import conclusion, set_apart
 from mcts_math.answer.reply.marks import MARK, NOTHING, SUPPOSED, clean, last_mark
 from mcts_math.answer.reply.sentences import is_supposed, set_right, taken_back
@@ -16,7 +18,8 @@ _CHOSEN: Final = re.compile(  # what is called the answer by its sentence
     r"(?:[Oo]ption |[Cc]hoice |[Aa]nswer )?\(?([A-Z])\)? is (?:the )?(?:correct|right|(?:final |best )?answer)\b"
     r"|(?:\b(?:choose|pick|select|go with)\s(?:option |choice |answer )?|选(?:择)?\s?[:：]?\s?)\(?([A-Z])\)?"
     r"(?=[.,。]| (?:because|since|as|选项)\b|\s*$)"
-    r"|(?:\b[Oo]nly |\b(?:[Tt]herefore|[Ss]o|[Tt]hus|[Hh]ence),? (?:it (?:is|must be) )?|\bit (?:is|must be) )"
+    r"|(?:\b[Oo]nly |\b(?:[Tt]herefore|[Ss]o|[Tt]hus|[Hh]ence),? (?:it (?:is|must be) )?|\b(?:it|answer) (?:is"
+    r"|must (?:therefore |thus )?be) )"
     r"(?:option |choice )?\(?([A-Z])\)?(?=(?: (?:matches|works|is true))?\.?\s*\Z)"
     r"|^(?:[Cc]hoice|[Oo]ption):? \(?([A-Z])\)?(?=\W{0,2}\Z|,)"
     r"|\A([A-Z]), (?:since|because|as)\b|选项 ?([A-Z]) ?是?正确"
@@ -71,7 +74,9 @@ _END_OF_TEXT: Final = re.compile(
 _BARE: Final = re.compile(
     r"(?=.*[A-Za-z\d])(?:[^\w\n#\\]|\\(?![a-zA-Z])|[_\d]|\\[a-zA-Z]{1,20}|(?<![A-Za-z])[A-Za-z](?![A-Za-z])){1,60}"
 )
+_VALUES: Final = re.compile(rf"(?=.* (?:or|and) ){SEVERAL}\.?")
 _LAST_WORD: Final = re.compile(r"\*\*([^*\n]*[^*\n:])\*\*\.?\s*$")
+_SENTENCE: Final = re.compile(r"(?:[^\W\d][^\W\d'’]{0,20} ){2}")
 _PLAIN: Final = re.compile(
     r"\W{0,9}(?:\d|[$\\({\[<>=]|[a-z](?:\W{0,2}\Z| ?=)|(?:yes|no|true|false)\W{0,2}\Z)", re.IGNORECASE
 )
@@ -111,7 +116,7 @@ def _answer(reply: str, cut: bool) -> str | None:
         return None if NOTHING.fullmatch(apart) else clean(apart)
     last = _LAST_WORD.search(reply.rstrip())
     if last is not None and (answer := clean(last.group(1))) and not NOTHING.fullmatch(answer):
-        return answer
+        return (stated(f"{answer}.") if _SENTENCE.match(answer) is not None else None) or answer
     plain = reply.replace("**", "")
     chosen = [match for match in _CHOSEN.finditer(plain) if not SUPPOSED.search(plain[: match.start()][-30:])]
     if chosen:
@@ -124,7 +129,9 @@ def _answer(reply: str, cut: bool) -> str | None:
     if _BARE.fullmatch(said):
         return clean(said)
     verdict = _VERDICT.match(bare)
-    return verdict.group(1) if verdict is not None else conclusion(_CODE.sub("", bare))
+    if verdict is not None:
+        return verdict.group(1)
+    return conclusion(_CODE.sub("", bare)) or (clean(said) if _VALUES.fullmatch(said) is not None else None)
 
 
 def _corrected(reply: str, start: int) -> str | None:

@@ -83,7 +83,7 @@ def _judge_one(gold: str, pred: str, policy: Policy) -> _Outcome:
         return outcome
     for reading, other in ((outcome.gold, pred), (outcome.pred, gold)):
         sayings = said_twice(reading.text)
-        pairs = ((sayings[0], other), (sayings[1], other), sayings) if sayings is not None else ()
+        pairs = ((sayings[0], other), sayings) if sayings is not None else ()
         if pairs and all(_judge_once(*pair, policy).status is Status.EQUAL for pair in pairs):
             return outcome._replace(status=Status.EQUAL, reason="one value, said twice")
     return outcome
