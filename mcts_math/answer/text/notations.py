@@ -61,7 +61,8 @@ def _bare_units(match: re.Match[str]) -> str:
     """`15 N` and `20 N m`: names of units behind a number that is all else, and no variables."""
     unit = re.sub(r"\^ ?\{?\\circ ?\}? ?C", "celsius", match[2]).replace(r"\cdot", " ").replace(r"\Omega", "ohm")
     names = re.findall(r"[A-Za-zμ]+", unit)
-    known = all(name in UNITS for name in names) and (len(names) > 1 or names[0] in _BARE)
+    bare = _BARE | {"M"} if "." in match[1] else _BARE  # 0.5 M is a concentration, 5 M may be millions
+    known = all(name in UNITS for name in names) and (len(names) > 1 or names[0] in bare)
     plain = re.sub(r" ?/ ?", "/", re.sub(r"\^ ?\{?(-?\d)\}?", r"^\1", " ".join(unit.split())))
     known = known and _TOGETHER.fullmatch(plain) is not None
     return rf"{match[1]}\text{{ {unit}}}" if known else match[0]
