@@ -1,4 +1,4 @@
-"""Lists and sums with dots: written out, or closed, where their terms show the rule."""
+"""Lists, sums and products with dots: written out, or closed, where their terms show the rule."""
 
 from __future__ import annotations
 
@@ -10,8 +10,11 @@ from typing import Final
 from mcts_math.answer.values.exact import exact, same_residue
 from mcts_math.answer.values.nodes import (
     DOTS,
+    HALF,
+    INFINITY,
     MINUS_ONE,
     ONE,
+    ZERO,
     Bound,
     Call,
     Node,
@@ -20,14 +23,20 @@ from mcts_math.answer.values.nodes import (
     Prod,
     Sum,
     Sym,
+    children,
+    joined,
     negate,
+    rebuild,
     substitute,
     symbols,
+    walk,
 )
 from mcts_math.answer.values.roles import COUNTERS
 
 _STARTS: Final = range(4)  # of the counter
 _MOST: Final = 1000  # terms that are written out
+_COUNTER: Final = "… counted"
+_ANYWHERE: Final = ((10007, 3), (30011, 7))
 
 
 def listed(items: Sequence[Node]) -> tuple[Node, ...]:
@@ -47,13 +56,13 @@ def listed(items: Sequence[Node]) -> tuple[Node, ...]:
 
 
 def _progression(known: Sequence[Fraction], last: Fraction) -> list[Fraction]:
-    """The numbers up to `last`, with even steps, or with three or more that are multiplied by one number; else none."""
+    """The numbers up to `last`, with even steps, or multiplied by one number; else none."""
     step = known[1] - known[0]
     if step and all(b - a == step for a, b in pairwise(known)):
         count = (last - known[0]) / step
         if count.denominator == 1 and len(known) <= count < _MOST:
             return [known[0] + step * index for index in range(int(count) + 1)]
-    elif len(known) > 2 and all(known) and abs(known[1]) != abs(known[0]):
+    if all(known) and abs(known[1]) != abs(known[0]):
         ratio, terms = known[1] / known[0], list(known)
         if all(b == a * ratio for a, b in pairwise(known)):
             while terms[-1] != last and len(terms) < _MOST and abs(terms[-1] * ratio - last) < abs(terms[-1] - last):
@@ -63,22 +72,38 @@ def _progression(known: Sequence[Fraction], last: Fraction) -> list[Fraction]:
 
 
 def summed(terms: Sequence[Node]) -> Node:
-    """A sum with dots: of its terms as `listed`, over its index, or the limit of a geometric series.
+    """A sum with dots: of its terms as `listed`, over its index, or the limit of a series.
 
     A sum of no known rule is a function of the terms that are written, in their order; whatever the sign of its dots.
     """
     terms = tuple(DOTS if term == negate(DOTS) else term for term in terms)
-    place = terms.index(DOTS)
-    known, after = terms[:place], terms[place + 1 :]
     if (short := listed(terms)) != terms and DOTS not in short:
         return Sum(short)
+    place = terms.index(DOTS)
+    known, after = terms[:place], terms[place + 1 :]
     if len(known) < 2 or DOTS in after:
         return Sum(terms)
-    closed = _indexed(known, after[0]) if len(after) == 1 else None if after else _geometric(known)
+    closed = None
+    if len(after) < 2:
+        closed = _closed("sum", known, after[0]) if after else _geometric(known) or _series("sum", known, None)
     return closed or Call(f"…{place}", known + after, free=True)
 
 
-def _indexed(known: Sequence[Node], last: Node) -> Node | None:
+def multiplied(factors: Sequence[Node]) -> Node:
+    """A product with dots over its index, where its factors show the rule."""
+    factors = tuple(factors)
+    place = factors.index(DOTS)
+    closed = None
+    if place > 1 and len(factors) == place + 2 and factors[-1] != DOTS:
+        closed = _closed("prod", factors[:place], factors[-1])
+    return closed or Prod(factors)
+
+
+def _closed(kind: str, known: Sequence[Node], last: Node) -> Node | None:
+    return _indexed(kind, known, last) or _series(kind, known, last) or _stepped(kind, known, last)
+
+
+def _indexed(kind: str, known: Sequence[Node], last: Node) -> Node | None:
     """`1 + 3 + … + (2n-1)` as a sum over n, if the last term gives the first ones too."""
     for name in COUNTERS:
         if name not in symbols(last) or any(name in symbols(term) for term in known):
@@ -88,8 +113,101 @@ def _indexed(known: Sequence[Node], last: Node) -> Node | None:
             if all(same_residue(*pair) for pair in zip(first, known, strict=True)):
                 counter = f"{name} counted"
                 body = substitute(last, {name: Sym(counter)})
-                return Bound("sum", body, counter, Num(Fraction(start)), Sym(name))
+                return Bound(kind, body, counter, Num(Fraction(start)), Sym(name))
     return None
+
+
+def _stepped(kind: str, known: Sequence[Node], last: Node) -> Node | None:
+    """`(n+1) + (n+2) + … + 2n`, of even steps."""
+    step = _constant(known[1], known[0])
+    if not step or not all(_constant(b, a) == step for a, b in pairwise(known)):
+        return None
+    count = Prod((Sum((last, negate(known[0]))), Num(1 / step)))
+    body = Sum((known[0], Prod((Num(step), Sym(_COUNTER)))))
+    return Bound(kind, body, _COUNTER, ZERO, count)
+
+
+def _series(kind: str, known: Sequence[Node], last: Node | None) -> Node | None:
+    """What the last two terms that are written show to be the rule, if it gives the others too.
+
+    Their numbers go on in even steps: `1/(1·2) + 1/(2·3) + … + 1/(99·100)`, `x - x^3/3! + x^5/5! - …`.
+    """
+    signs, bodies = zip(*map(_signed, known), strict=True)
+    alternates = signs[0] != signs[1]
+    if any((a != b) != alternates for a, b in pairwise(signs)):
+        return None
+    counter = Sym(_COUNTER)
+    body = _rule(bodies[-2], bodies[-1], Sum((counter, Num(Fraction(2 - len(known))))))
+    if body is None or (last is None and len(known) < 3):
+        return None
+
+    def term(index: int) -> Node:
+        return substitute(body, {_COUNTER: Num(Fraction(index))})
+
+    if not all(same_residue(term(index), body) for index, body in enumerate(bodies[:-2])):
+        return None
+    count: Node = INFINITY
+    if last is not None:
+        sign, end = _signed(last)
+        places = (place + len(known) - 2 for place in _places(bodies[-2], bodies[-1], end))
+        places = (place for place in places if place >= len(known) and sign == signs[0] * (-1) ** (place * alternates))
+        place = next((place for place in places if same_residue(term(place), end)), None)
+        if place is None:
+            return None
+        count = Num(Fraction(place))
+    turns = Power(MINUS_ONE, counter) if alternates else ONE
+    return Bound(kind, Prod((Num(Fraction(signs[0])), turns, body)), _COUNTER, ZERO, count)
+
+
+def _places(first: Node, second: Node, last: Node) -> set[int]:
+    """How many steps from `first` to `second` may lead from `first` to `last`, by the numbers in them."""
+    places = set()
+    numbers = ([part.value for part in walk(node) if isinstance(part, Num)] for node in (first, second, last))
+    for one, two, end in zip(*numbers, strict=False):  # the last term may have another shape
+        for a, b, c in zip(*(value.as_integer_ratio() for value in (one, two, end)), strict=True):
+            if a != b and (c - a) % (b - a) == 0:
+                places.add((c - a) // (b - a))
+    return places
+
+
+def _constant(node: Node, other: Node) -> Fraction | None:
+    """The difference of two expressions; None where it depends on their variables."""
+    difference = Sum((node, negate(other)))
+    names = sorted(symbols(difference))
+    values = {
+        exact(difference, {name: Fraction(large + place, small) for place, name in enumerate(names)})
+        for large, small in _ANYWHERE
+    }
+    return values.pop() if len(values) == 1 else None
+
+
+def _signed(term: Node) -> tuple[int, Node]:
+    """The sign of a term, and the term without it."""
+    match term:
+        case Num(value) if value < 0:
+            return -1, negate(term)
+        case Prod((Num(value), *rest)) if value < 0:
+            return -1, joined(Prod, rest if value == -1 else (Num(-value), *rest))
+    return 1, term
+
+
+def _rule(first: Node, second: Node, counter: Node) -> Node | None:
+    """The function of the counter that is `first` where that is 0 and `second` where it is 1; their shape is one."""
+    if first == second:
+        return first
+    if isinstance(first, Num) and isinstance(second, Num):
+        above, below = (
+            Sum((Num(Fraction(a)), Prod((Num(Fraction(b - a)), counter))))
+            for a, b in zip(first.value.as_integer_ratio(), second.value.as_integer_ratio(), strict=True)
+        )
+        whole = first.value.denominator == second.value.denominator == 1
+        return above if whole else Prod((above, Power(below, MINUS_ONE)))
+    mine, other = children(first), children(second)
+    if len(mine) != len(other) or rebuild(first, lambda _: ZERO) != rebuild(second, lambda _: ZERO):
+        return None
+    parts = [part for a, b in zip(mine, other, strict=True) if (part := _rule(a, b, counter)) is not None]
+    rest = iter(parts)
+    return rebuild(first, lambda _: next(rest)) if len(parts) == len(mine) else None
 
 
 def _geometric(known: Sequence[Node]) -> Node | None:
@@ -101,3 +219,40 @@ def _geometric(known: Sequence[Node]) -> Node | None:
     if not symbols(ratio) and (size is None or abs(size) >= 1):
         return None
     return Prod((known[0], Power(Sum((ONE, negate(ratio))), MINUS_ONE)))
+
+
+def endless(node: Node) -> Node:
+    """`node` with nested roots and fractions that go on for ever as what they come to.
+
+    x = √(a + bx) is (b + √(b² + 4a))/2, and x = a + b/x is (a + √(a² + 4b))/2.
+    """
+    level = _level(node)
+    if level is None:
+        return rebuild(node, endless)
+    root, a, b, within = level
+    count = 1
+    while (following := _level(within)) is not None and following[:2] == (root, a) and following[2] in (b, None):
+        count, within = count + 1, following[3]
+    if b is None or within != DOTS or count < 2 or not all(symbols(part) or (exact(part) or 0) > 0 for part in (a, b)):
+        return rebuild(node, endless)
+    first, second = (b, a) if root else (a, b)
+    under = Sum((Power(first, Num(Fraction(2))), Prod((Num(Fraction(4)), second))))
+    return Prod((HALF, Sum((first, Power(under, HALF)))))
+
+
+def _level(node: Node) -> tuple[bool, Node, Node | None, Node] | None:
+    """Whether it is a root, a, b and x of √(a + b x), or of a + b/x; None of anything else. Of dots no b is known."""
+    root = isinstance(node, Power) and node.exponent == HALF
+    inside = node.base if isinstance(node, Power) and root else node
+    if not isinstance(inside, Sum) or len(inside.items) != 2:
+        return None
+    a, rest = inside.items
+    if rest == DOTS:
+        return root, a, None, DOTS
+    factors = rest.items if isinstance(rest, Prod) else (rest,)
+    *before, last = factors
+    if not root:
+        if not isinstance(last, Power) or last.exponent != MINUS_ONE:
+            return None
+        last = last.base
+    return root, a, joined(Prod, before) if before else ONE, last

@@ -24,7 +24,7 @@ from mcts_math.answer.parse.cursor import (
     UNIT,
     Cursor,
 )
-from mcts_math.answer.parse.dots import summed
+from mcts_math.answer.parse.dots import multiplied, summed
 from mcts_math.answer.parse.operands import SIGNS, degrees, prefix, quantifies, unit
 from mcts_math.answer.parse.tokens import Token, UnreadableError
 from mcts_math.answer.text.units import PERCENT
@@ -54,7 +54,7 @@ _FACTORS: Final = names("* / // bmod mod % choose over")
 _POWERS: Final = {
     **dict.fromkeys(_RELATIONS, RELATION),
     **dict.fromkeys(names("cup cap setminus"), UNION),
-    **dict.fromkeys(names("( { {{ frac sqrt cbrt binom lfloor lceil sum prod int lim"), PRODUCT),
+    **dict.fromkeys(names("( { {{ frac sqrt cbrt binom lfloor lceil sum prod int lim dots"), PRODUCT),
     **dict.fromkeys(_FACTORS, PRODUCT),
     **dict.fromkeys(names("+ - pm mp"), SUM),
     **dict.fromkeys(names("! % deg '"), POSTFIX),
@@ -189,6 +189,8 @@ def _product(cursor: Cursor, left: Node) -> Node:
             factors = [Call("floor", (Prod((*factors, reciprocal(right))),))]
         else:
             factors = [Call("binom" if op == "choose" else "mod", (joined(Prod, factors), right))]
+    if tree.DOTS in factors:
+        return multiplied(factors)
     return _number(factors) or joined(Prod, factors)
 
 

@@ -15,7 +15,7 @@ from mcts_math.answer.values.approximate import DIGITS, INFINITE, Approximate, n
 from mcts_math.answer.values.decimals import Written, noisy, rationals_equal, rounds_to, slack, terminates, written
 from mcts_math.answer.values.evaluate import UndefinedError, Value, evaluate
 from mcts_math.answer.values.exact import exact, same_residue
-from mcts_math.answer.values.nodes import Bound, Call, Const, Node, Power, Prod, Sym, substitute, symbols, walk
+from mcts_math.answer.values.nodes import Bound, Call, Const, Node, Num, Power, Prod, Sym, substitute, symbols, walk
 from mcts_math.answer.values.noncommuting import matrices_equal
 from mcts_math.answer.values.points import points
 from mcts_math.answer.values.roles import ADDED, COMPLEX
@@ -59,8 +59,17 @@ def _one_notation(left: Node, right: Node) -> tuple[Node, Node]:
     if constants and not any(isinstance(part, Power) and part.base == Sym(min(mine)) for part in walk(left)):  # m c^2
         right = tree.rename(right, {min(other): min(mine)})
     if _functions(left) != _functions(right):
-        return _products(left), _products(right)
+        return _products(_terms(left, right)), _products(_terms(right, left))
     return left, right
+
+
+def _terms(node: Node, other: Node) -> Node:
+    """A series by its first terms where of the other one no more is known."""
+    match node, other:
+        case Bound("sum", body, name, Num(start), Const("oo")), Call(dots, args) if dots == f"…{len(args)}":
+            places = (Num(start + place) for place in range(len(args)))
+            return Call(dots, tuple(substitute(body, {name: place}) for place in places), free=True)
+    return node
 
 
 def _functions(node: Node) -> set[str]:
@@ -166,9 +175,9 @@ def _functions_equal(left: Node, right: Node, tolerance: float) -> bool:
     where, few = points(left, right, symbols(left) | symbols(right))
     same_domain = _has_bars(left) != _has_bars(right) and not symbols(left) & ADDED
     parts = [part for node in (left, right) for part in walk(node)]
-    costly = any(
-        isinstance(part, Bound) and part.kind == "lim" for part in parts
-    )  # one that is not found takes longest
+    endless = {part.kind for part in parts if isinstance(part, Bound) and not _is_finite(part)}
+    costly = "lim" in endless  # one that is not found takes longest
+    few = few or bool(endless)
     for real in (False,) if Const("i") in parts else (True, False):
         agreed = missed = 0
         for at in where:

@@ -103,6 +103,14 @@ def _in_two_ways(match: re.Match[str]) -> str:
     return match[0] if first != second or match[1] == match[3] else match[1] + match[2]
 
 
+def _form(match: re.Match[str]) -> str:
+    """`dy \\wedge dx` as one name, the letters in order, with the sign that ordering them costs."""
+    letters = re.findall(r"(?<![a-z])d ?([a-z])", match[0])
+    swaps = sum(a > b for place, a in enumerate(letters) for b in letters[place + 1 :])
+    name = f"d_{{{''.join(sorted(letters))}}}" if len(set(letters)) == len(letters) else "0"
+    return f"(-{name})" if swaps % 2 else f"({name})"
+
+
 _RULES: Final[tuple[tuple[str, re.Pattern[str], str | Callable[[re.Match[str]], str]], ...]] = tuple(
     (needed, re.compile(pattern, re.DOTALL), replacement)
     for needed, pattern, replacement in (  # a rule applies to texts with what it needs, which is quick to see
@@ -141,6 +149,18 @@ _RULES: Final[tuple[tuple[str, re.Pattern[str], str | Callable[[re.Match[str]], 
             _derivative,
         ),
         ("/", rf"^d{_POWER}([a-zA-Z]) ?/ ?d[a-zA-Z]{_POWER} ?=", _derivative),
+        (
+            "dot",
+            r"\\(d{0,2})dot(?![a-z]) ?\{? ?([a-zA-Z]|\\[a-z]{2,8}) ?\}?",
+            lambda m: m[2] + chr(39) * (len(m[1]) + 1),
+        ),
+        (r"\wedge", r"(?<![A-Za-z\\])d ?[a-z](?: ?\\wedge ?d ?[a-z](?![A-Za-z])){1,4}", _form),
+        (
+            "underbrace",
+            r"\\underbrace ?\{ ?(\d)\1{0,9} ?\\[lc]?dots ?\1{1,9} ?\} ?_ ?\{ ?"
+            r"(?:\\text ?\{ ?)?(\w{1,9})(?: ?\\text ?\{[^{}]{0,40}\}|[^{}]{0,40}\}?) ?\}",
+            r"(\1 \\cdot (10^{\2} - 1)/9)",
+        ),
         (r"\partial", r"^\\frac ?\{ ?\\partial ?([a-zA-Z]) ?\} ?\{ ?\\partial ?([a-zA-Z]) ?\} ?=", r"\1_\2 ="),
         (
             "/",

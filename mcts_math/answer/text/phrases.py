@@ -15,16 +15,19 @@ from mcts_math.answer.text.vocabulary import NUMBER_WORDS, PART_WORDS, PLACE_WOR
 
 # What is done with what is counted: `Tom needs 18 bags`.
 _DEEDS: Final = (
-    r"(?:will\s+|can\s+|must\s+|could\s+|would\s+)?(?:need|take|get|make|sell|spend|earn|pay|save|eat|buy|receive|give|use"
+    r"(?:will\s+|can\s+|must\s+|could\s+|would\s+)?(?:need|take|get|make|sell|spend|earn|pay|save|eat|buy|receive"
+    r"|give|use"
     r"|read|write|bake|collect|walk|run|drive|see|hold|score|win|weigh|work|travel|catch|plant|drink)(?:e?s)?"
-    r"|got|took|made|sold|spent|earned|paid|saved|ate|bought|received|gave|used|wrote|baked|collected|walked|ran|drove|saw"
+    r"|got|took|made|sold|spent|earned|paid|saved|ate|bought|received|gave|used|wrote|baked|collected|walked|ran"
+    r"|drove|saw"
     r"|held|scored|won|weighed|worked|travell?ed|caught|planted|drank|needed|had"
 )
 _SENTENCE: Final = re.compile(
     r"(?P<subject>(?![-+]?[\d.]+\W)[^=<>]{0,200}?[A-Za-z$)}][^=<>]{0,40}?)\s+"
     r"(?:(?:is|are|was|were|will\s+be|equals?|becomes|has|have|costs|converges\s+to)\s+"
     r"(?:(?:equal\s+to|approximately|about|exactly|only)\s+|:\s*)*"
-    rf"|(?:{_DEEDS})\s+(?:(?:h(?:er|im)|them|us|you|it|exactly|only|another|a\s+total\s+of)\s+)?(?=\\?\$?\d))(?P<value>\S.*)",
+    rf"|(?:{_DEEDS})\s+(?:(?:h(?:er|im)|them|us|you|it|exactly|only|another"
+    rf"|a\s+total\s+of)\s+)?(?=\\?\$?\d))(?P<value>\S.*)",
     re.DOTALL,
 )
 _LABEL: Final = re.compile(
@@ -83,6 +86,25 @@ _WRITTEN: Final = (
     ),
     (r"N (?:out of|in|over) N", r"\1/\2"),
     (rf"X({'|'.join(_COMPARED)}) V", lambda m: f"{m[1] or 'x'}{_COMPARED[m[2].lower()]}{m[3]}"),
+    (
+        r"([a-z]) (?:is|must be) (?:always )?(?:an? )?(?:(non-?)?(negative)|(?:(non-?)?positive"
+        r"|positive))(?: real)?(?: number)?",
+        lambda m: f"{m[1]}{'>=' if m[2] else '<' if m[3] else '<=' if m[4] else '>'}0",
+    ),
+    (
+        r"(?:for )?all (?:positive |natural |real )?(?:integers|numbers) (?=([nmkpqN])\b)(.*(?:[<>≥≤]|\\[gl]e).*)",
+        r"\2, \1\\in\\mathbb{Z}",
+    ),
+    (
+        r"(?:the |a )?circle (?:with |of |has )?(?:cent(?:er|re)d?|its cent(?:er|re)) (?:at |is )?(?:the )?"
+        r"\(([^(),]{1,12}),([^(),]{1,12})\),?(?: and| with)* radius (?:of )?([^ ,]{1,20})",
+        r"(x-(\1))^2+(y-(\2))^2=(\3)^2",
+    ),
+    (
+        r"(?:the )?(?:only |two |three |four )?(?:(?:solution|function|answer|root)s?|possibilities) (?:is"
+        r"|are):? ([^:]{1,80}=.*)",
+        r"\1",
+    ),
     (r"N or (?:(more|greater|above|higher)|less|fewer|below|lower)", lambda m: f"x{'>=' if m[2] else '<='}{m[1]}"),
     (
         r"(?:all |the )?(non-?)?(?:positive|(negative)) (?:real numbers|reals|numbers)",

@@ -158,7 +158,10 @@ class Approximate:
         if not math.isinf(high) or math.isinf(low):
             raise UndefinedError("a long sum")
         unit, extrapolate = (0, context.nsum) if node.kind == "sum" else (1, context.nprod)
-        far, farther = (abs(term(context.mpf(place)) - unit) for place in (_FAR_OFF, 2 * _FAR_OFF))
+        try:
+            far, farther = (abs(term(context.mpf(place)) - unit) for place in (_FAR_OFF, 2 * _FAR_OFF))
+        except OutOfRangeError:  # of factorials
+            far, farther = (abs(term(context.mpf(place)) - unit) for place in (_FAR_OFF >> 4, _FAR_OFF >> 3))
         if far > _NEAR:  # else (-1)^n and 2^n would get the sums of Abel and Euler
             raise UndefinedError("a series that does not converge")
         return self._first_found(
