@@ -58,7 +58,10 @@ def test_equality_is_symmetric(every: int) -> None:
 def test_every_spelling_equals_itself_and_its_decorated_self(every: int) -> None:
     texts = list(itertools.chain.from_iterable(same + near for _, _, same, near in suite_rows()))
     for text in texts[::every]:
-        assert is_equiv(text, text)
+        said = check(text, text)
+        assert said
+        if said.gold == "''":  # struck out
+            continue
         bare = text.replace("\\{", "").replace("\\}", "")
         if len(closing_braces(bare)) == bare.count("{") == bare.count("}"):  # a box can't hold a truncated text
             assert is_equiv(text, f"\\boxed{{{text}}}"), text
