@@ -11,6 +11,7 @@ from typing import Final
 from mcts_math.answer.text.alphabet import plain_alphabet
 from mcts_math.answer.text.braces import matching
 from mcts_math.answer.text.notations import rewrite, rewrite_spaced
+from mcts_math.answer.text.programs import printed
 from mcts_math.answer.text.units import UNITS
 
 MAX_LENGTH: Final = 50_000  # longer answers are compared as text only
@@ -117,7 +118,7 @@ def normalise(text: str) -> str:
     text = _ordered(text.replace("\\!", ""))
     text = _NO_EFFECT.sub(" ", rewrite_spaced(_collapse(text)))
     text = _collapse(_SPACING.sub(" ", text))
-    return _trim(_collapse(rewrite(_LEAD.sub("", text))))
+    return _trim(_collapse(rewrite(printed(_LEAD.sub("", text)))))
 
 
 def _without_markdown(text: str) -> str:
