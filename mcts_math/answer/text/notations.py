@@ -32,7 +32,8 @@ _SCALES: Final = {"K": "thousand", "k": "thousand", "M": "million", "B": "billio
 _LETTER: Final = r"[A-Za-z](?:_\{?\d\}?)?"
 _MEASURE: Final = re.compile(r"(?<![a-zA-Z\\])m ?\\angle(?![a-z])")
 _FOREIGN: Final = meanings(
-    "tan: tg; cot: ctg cotg; sin: sen; csc: cosec; arctan: arctg; arccot: arcctg; arcsin: arcsen"
+    "tan: tg; cot: ctg cotg; sin: sen; csc: cosec; arctan: arctg; arccot: arcctg; arcsin: arcsen; "
+    "sinh: sh; cosh: ch; coth: cth; arsinh: arsh; arcosh: arch"
 )
 _SET_NAME: Final = re.compile(r"(\\mathbb ?\{?[RZQNC]\}?|\bReals) ?(?:\\ |- ?)\\?\{([^{}]*?)\\?\}")
 
@@ -116,6 +117,7 @@ _RULES: Final[tuple[tuple[str, re.Pattern[str], str | Callable[[re.Match[str]], 
             rf"\\(?:operatorname|mathrm|text) ?\{{ ?({'|'.join(_FOREIGN)}) ?\}}|\\({'|'.join(_FOREIGN)})(?![a-z])",
             lambda m: rf"\{_FOREIGN[m[1] or m[2]]} ",
         ),
+        ("operatorname", r"\\operatorname ?\{ ?(ar)?th ?\}", r"\\\1tanh "),
         ("\\", r"(?<=\S) ?\\(?:blacksquare|checkmark|square|Box|qed)$", ""),
         ("_", r"(?<=\d)_ ?\{ ?\((\d{1,2})\) ?\}", r"_{\1}"),
         ("\\", r"\\(?:mathrm|text) ?\{? ?([CP])\b ?\}?(?= ?[_^])", r"\1"),
