@@ -35,7 +35,8 @@ _NO_EFFECT: Final = re.compile(
 )
 _FONT: Final = re.compile(r"\{ ?\\(rm|bf|it|sf|tt)(?![a-z]) ?([^{}\\$]{1,40})\}")
 _CLASSED: Final = re.compile(  # \mathop{…}, and what keeps its braces
-    r"\\math(?:op|bin|rel|open|close) ?(?:\{((?:[^{}]|\{[^{}]{0,40}\}){0,80})\})?|\\(?:mathord|smash(?:\[[bt]\])?)(?![a-z])"
+    r"\\math(?:op|bin|rel|open|close) ?(?:\{((?:[^{}]|\{[^{}]{0,40}\}){0,80})\})?"
+    r"|\\(?:mathord|smash(?:\[[bt]\])?)(?![a-z])"
 )
 _GLUE: Final = re.compile(r"(?<=\d)(?<!\b0)(?:\{,\}|,\s*\\!|\\!\s*,|\\!\s*,\\!)\s*(?=\d{3}(?!\d))")
 _DECIMAL: Final = re.compile(r"(?<=\d)\{,\}(?=\d)")
@@ -120,7 +121,7 @@ def normalise(text: str) -> str:
     if _NUMPY.match(text) and "," not in text:
         text = _NUMPY_ROW.sub(", ", text)
     text = _CLASSED.sub(r"\1", _FONT.sub(r"\\math\1{\2}", text)) if "\\" in text else text
-    text = _DECIMAL.sub(".", _GLUE.sub("", text.replace(r"\text{,}", "{,}").replace("{:}", ":").replace("{.}", ".")))
+    text = _DECIMAL.sub(".", _GLUE.sub("", text.replace(r"\text{,}", "{,}").replace("{:}", ":")))
     text = _ordered(text.replace("\\!", ""))
     text = _NO_EFFECT.sub(" ", rewrite_spaced(_collapse(text)))
     text = _collapse(_SPACING.sub(" ", text))

@@ -35,6 +35,9 @@ _FOREIGN: Final = meanings(
     "tan: tg; cot: ctg cotg; sin: sen; csc: cosec; arctan: arctg; arccot: arcctg; arcsin: arcsen; "
     "sinh: sh; cosh: ch; coth: cth; arsinh: arsh; arcosh: arch"
 )
+_DECIMAL: Final = re.compile(r"[^,()\[\]]*(?:\d,\d[^,()\[\]]*)?")
+_PHASOR: Final = re.compile(r"(-?\d[\d.]*) ?\\angle ?\{? ?(-?\d[\d.]*) ?\^ ?\{? ?\\circ ?\}? ?\}?")
+_COMPASS: Final = {"N": "north", "S": "south", "E": "east", "W": "west"}
 _SET_NAME: Final = re.compile(r"(\\mathbb ?\{?[RZQNC]\}?|\bReals) ?(?:\\ |- ?)\\?\{([^{}]*?)\\?\}")
 
 
@@ -102,6 +105,13 @@ def _in_two_ways(match: re.Match[str]) -> str:
         Fraction(number) / (100 if percent else 1) for number, percent in (match.group(1, 2), match.group(3, 4))
     )
     return match[0] if first != second or match[1] == match[3] else match[1] + match[2]
+
+
+def _semicolons(match: re.Match[str]) -> str:
+    """`-0,5; 3` with decimal points: an item without a comma tells that the others are no rows of a matrix."""
+    items = match[0].strip("[](){}\\ ").split(";")
+    decimal = all(map(_DECIMAL.fullmatch, items)) and not all("," in item for item in items)
+    return re.sub(r"(?<=\d),(?=\d)", ".", match[0]) if decimal else match[0]
 
 
 _RULES: Final[tuple[tuple[str, re.Pattern[str], str | Callable[[re.Match[str]], str]], ...]] = tuple(
@@ -200,12 +210,27 @@ _RULES: Final[tuple[tuple[str, re.Pattern[str], str | Callable[[re.Match[str]], 
         ),
         ("=", r"^([a-zA-Z]_\{?n\}? ?=.+?),? ?(?:\\q?quad ?)?\(?n ?(?:\\geq?|\\geqslant|>=) ?1\)?$", r"\1"),
         ("brace", r"\\(?:under|over)brace ?\{([^{}]*)\}(?: ?[_^] ?\{(?:[^{}]|\{[^{}]*\}){0,80}\})?", r"\1"),
+        (";", r"^[^;]*\d,\d[^;]*;.*|^[^;]*;.*\d,\d.*", _semicolons),
         # measures
         (
             r"\circ",
-            r"(?<!\d)(\d{1,3}) ?\^ ?\{? ?\\circ ?\}? ?(\d{1,2}) ?(?:'|\^ ?\{?\\prime\}?)(?: ?(\d{1,2}) ?(?:''|\"))?$",
+            r"(?<!\d)(\d{1,3}) ?\^ ?\{? ?\\circ ?\}? ?(\d{1,2}) ?(?:'|\^ ?\{?\\prime\}?)"
+            r"(?: ?(\d{1,2}) ?(?:''|\"))?(?= ?[NSEW]?$)",
             lambda m: rf"({m[1]}+\frac{{{m[2]}}}{{60}}+\frac{{{m[3] or 0}}}{{3600}})^\circ",
         ),
+        (
+            r"\circ",
+            r"^([-\d.]+|\([^()]*\)) ?\^ ?\{?\\circ ?\}? ?(?:\\(?:text|mathrm) ?\{ ?)?([NSEW])(?: ?\})?$",
+            lambda m: rf"{m[1]}^\circ, \text{{{_COMPASS[m[2]]}}}",
+        ),
+        (
+            "A",
+            r"\\(?:mathrm|text) ?\{ ?(?:\\AA|\\mathring ?\{? ?A ?\}?) ?\}|\\AA(?![a-z])"
+            r"|\\mathring ?\{ ?(?:A|\\mathrm ?\{ ?A ?\}) ?\}",
+            r"\\text{ Å}",
+        ),
+        (r"\num", r"\\num ?\{([^{}]*)\}", r"\1"),
+        ("\\", r"\\(?:SI|qty) ?\{([^{}]*)\} ?\{([^{}\\]*)\}", r"\1\\text{ \2}"),
         (
             r"\mu",
             r"(?<=[\d}]) ?(?:\\(?:text|mathrm) ?\{ ?)?\\mu ?(?:\\(?:text|mathrm) ?\{ ?)?([msgLFAVWCJ])(?: ?\}){0,2}$",
@@ -246,7 +271,11 @@ _RULES: Final[tuple[tuple[str, re.Pattern[str], str | Callable[[re.Match[str]], 
             _bare_units,
         ),
         (r"\$", r"^(\\\$ ?-?[\d.,]+) ?([KkMB])$", lambda m: f"{m[1]} {_SCALES[m[2]]}"),
-        ("h", r"^(\d+) ?h(?:rs?|ours?)? ?(\d+) ?m(?:ins?|inutes?)?$", r"\1 hours \2 minutes"),
+        (
+            "h",
+            r"^(\d+) ?h(?:rs?|ours?)? ?(\d+) ?m(?:ins?|inutes?)?(?: ?(\d+) ?s(?:ecs?|econds?)?)?$",
+            lambda m: f"{m[1]} hours {m[2]} minutes" + f" {m[3]} seconds" * bool(m[3]),
+        ),
         (" ", r"^(\d[\d.]*) ?([a-z]+) (\d[\d.]*) ?([a-z]+)$", _two_units),
         ("'", r"^(\d+) ?'(?=(?: ?\d+ ?(?:\"|''))?$)", r"\1 ft "),
         ("", r"(?<=\d) ?(?:\"|'')$", " in"),
@@ -264,7 +293,6 @@ _RULES: Final[tuple[tuple[str, re.Pattern[str], str | Callable[[re.Match[str]], 
         ("\\", r"^\\(?:text|mbox|textbf|textrm|mathrm) ?\{([^{}\\$\d]*\d[^{}\\$]*)\}$", r"\1"),
         # what Python prints
         ("datetime", r"\bdatetime\.time\((\d+), (\d+)(?:, 0)*\)", lambda m: f"{m[1]}:{int(m[2]):02d}"),
-        (":00", r"^(\d{1,2}:\d\d):00$", r"\1"),
         ("_", r"\b(?:np|numpy)\.(True|False)_", r"\1"),
         (".tau", r"\b(?:math|np|numpy)\.tau\b", "(2*pi)"),
         ("S(", r"\bS\((-?\d+)\)", r"\1"),
@@ -277,7 +305,10 @@ def rewrite_spaced(text: str) -> str:
     """The habits in which spacing commands count: `R \\ {0}` is a difference of sets, `m\\angle A` an angle."""
     if len(text) > MAX_REWRITTEN:
         return text
-    return _SET_NAME.sub(r"\1\\setminus \\{\2\\}", _MEASURE.sub(" ", text))
+    phasor = _PHASOR.fullmatch(text.strip())
+    return _SET_NAME.sub(
+        r"\1\\setminus \\{\2\\}", _MEASURE.sub(" ", phasor.expand(r"\1 cis(\2^\\circ)") if phasor else text)
+    )
 
 
 def rewrite(text: str) -> str:
