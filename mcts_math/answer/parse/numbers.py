@@ -82,7 +82,8 @@ _FORMS: Final[tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], Fraction | 
 _FOREIGN: Final = re.compile(
     r"(?<![\d.,'])(?:\d{1,3}(?:\.\d{3})+,\d+(?![\d.,])|\d{1,3}(?:\.\d{3}){2,}(?![\d.,])|\d{1,3}(?:'\d{3})+(?![\d,'])"
     rf"|\d+(?:_\d{{3}})+(?![\d_])|\d{{1,3}}(?: \d{{3}}){{1,3}}(?!\d| ?[/^]| \d|[.,]\d)|\d+,\d\d(?={_CURRENCY})"
-    r"|(?:0,0\d+|\d,0\d(?!\d)|(?:(?<=^-)|(?<=[\s(\[{,;=]-))0,\d+)(?!\d|[.,]\d))"  # no item is 05, or minus zero
+    r"|(?:(?:(?<=\\euro)|(?<=\\euro )|(?<=\\pounds )|(?<=EUR)|(?<=EUR ))\d+,\d\d|0,0\d+|\d,0\d(?!\d)"
+    r"|(?:(?<=^-)|(?<=[\s(\[{,;=]-))0,\d+)(?!\d|[.,]\d))"  # no item is 05, or minus zero
 )
 MEASURED_COMMA: Final = re.compile(
     rf"(?<![\d.,'])(?:\d+,\d{{1,2}}(?=\s*(?:\\(?:text|mathrm)\s*\{{\s*)?{MEASURED})"
@@ -90,7 +91,6 @@ MEASURED_COMMA: Final = re.compile(
 )
 """A decimal of other countries, unless it is a list: `2,5 m`, `2,5·10^3`."""
 
-_PRICE: Final = re.compile(r"\d+,\d\d(?![\d,.])")  # behind the sign of its currency
 _DROPPED: Final = str.maketrans("", "", "'_ ")
 
 
@@ -129,9 +129,7 @@ def scan_form(scanner: Scanner) -> bool:
 def _decimal(scanner: Scanner) -> str:
     """The decimal number at the position, as Python writes it."""
     if (
-        foreign := scanner.match(_FOREIGN)
-        or (scanner.match(MEASURED_COMMA) if scanner.thousands else None)
-        or (scanner.match(_PRICE) if scanner.follows(("money",)) and scanner.tokens[-1].text != "dollar" else None)
+        foreign := scanner.match(_FOREIGN) or (scanner.match(MEASURED_COMMA) if scanner.thousands else None)
     ) is not None:
         text = foreign.group().translate(_DROPPED)
         return text.replace(".", "").replace(",", ".") if "," in text or text.count(".") > 1 else text

@@ -12,20 +12,7 @@ from mcts_math.answer.text.units import DEGREE, PERCENT, Unit, may_be_left_out, 
 from mcts_math.answer.values import nodes as tree
 from mcts_math.answer.values.exact import exact
 from mcts_math.answer.values.measures import is_measure, value_in, with_unit_names
-from mcts_math.answer.values.nodes import (
-    PI,
-    Call,
-    Node,
-    Num,
-    Power,
-    Prod,
-    Quantity,
-    Ratio,
-    Sum,
-    Time,
-    children,
-    symbols,
-)
+from mcts_math.answer.values.nodes import PI, Call, Node, Num, Power, Prod, Quantity, Ratio, Time, children, symbols
 from mcts_math.answer.verdict import Policy
 
 _RADIAN: Final = unit_name("radian")
@@ -66,7 +53,7 @@ def compare_quantities(quantity: Quantity, other: Node, policy: Policy) -> Decis
 def _kelvins(temperature: Quantity) -> Node | None:
     """The absolute temperature; None for other quantities."""
     scale, zero = map(Fraction, _TEMPERATURES.get(str(temperature.unit), ("0", "0")))
-    return Sum((Prod((Num(scale), temperature.value)), Num(zero))) if scale else None
+    return tree.Sum((Prod((Num(scale), temperature.value)), Num(zero))) if scale else None
 
 
 def in_common_units(left: Node, right: Node) -> tuple[Node, Node] | None:
@@ -116,21 +103,14 @@ def _in_radians(node: Node) -> bool:
 
 def ratios_equal(left: Node, right: Node, policy: Policy) -> bool:
     """Whether two ratios are proportional; one of two parts may be written as a fraction."""
-    if isinstance(right, Quantity) and (seconds := _seconds(left)) is not None:
+    if isinstance(right, Quantity) and len(parts := children(left)) == 3:  # 1:30:00 as a duration
+        seconds = tree.Sum((Prod((Num(Fraction(3600)), parts[0])), Prod((Num(Fraction(60)), parts[1])), parts[2]))
         measured = value_in(right, unit_name("s"))
         return measured is not None and scalars_equal(seconds, measured, policy)
     clocks = [node.clock for node in (left, right) if isinstance(node, Ratio)]
     if all(clocks):  # times of day, too: the same ones, and no fractions
         return len(clocks) == 2 and _all_equal(children(left)[:2], children(right)[:2], policy)
     return _all_equal(_quotients(left), _quotients(right), policy)
-
-
-def _seconds(node: Node) -> Node | None:
-    """`1:30:00` as a duration; None for other ratios."""
-    parts = [item.value for item in node.items if isinstance(item, Num)] if isinstance(node, Ratio) else []
-    if len(parts) != 3 or any(part.denominator != 1 for part in parts) or max(parts[1:]) >= 60:
-        return None
-    return Num(3600 * parts[0] + 60 * parts[1] + parts[2])
 
 
 def _quotients(node: Node) -> tuple[Node, ...]:

@@ -34,10 +34,7 @@ _NO_EFFECT: Final = re.compile(
     r"(?![a-zA-Z])"
 )
 _FONT: Final = re.compile(r"\{ ?\\(rm|bf|it|sf|tt)(?![a-z]) ?([^{}\\$]{1,40})\}")
-_CLASSED: Final = re.compile(  # \mathop{…}, and what keeps its braces
-    r"\\math(?:op|bin|rel|open|close) ?(?:\{((?:[^{}]|\{[^{}]{0,40}\}){0,80})\})?"
-    r"|\\(?:mathord|smash(?:\[[bt]\])?)(?![a-z])"
-)
+_CLASSED: Final = re.compile(r"\\math(?:op|bin|rel) ?(?:\{((?:[^{}]|\{[^{}]*\})*)\})?|\\(?:mathord|smash(?:\[[bt]\])?)")
 _GLUE: Final = re.compile(r"(?<=\d)(?<!\b0)(?:\{,\}|,\s*\\!|\\!\s*,|\\!\s*,\\!)\s*(?=\d{3}(?!\d))")
 _DECIMAL: Final = re.compile(r"(?<=\d)\{,\}(?=\d)")
 _COLOUR: Final = re.compile(r"\{ {0,3}\\color {0,3}\{[^{}]{0,60}\} {0,3}(?!\{)")

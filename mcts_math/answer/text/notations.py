@@ -35,9 +35,7 @@ _FOREIGN: Final = meanings(
     "tan: tg; cot: ctg cotg; sin: sen; csc: cosec; arctan: arctg; arccot: arcctg; arcsin: arcsen; "
     "sinh: sh; cosh: ch; coth: cth; arsinh: arsh; arcosh: arch"
 )
-_DECIMAL: Final = re.compile(r"[^,()\[\]]*(?:\d,\d[^,()\[\]]*)?")
-_PHASOR: Final = re.compile(r"(-?\d[\d.]*) ?\\angle ?\{? ?(-?\d[\d.]*) ?\^ ?\{? ?\\circ ?\}? ?\}?")
-_COMPASS: Final = {"N": "north", "S": "south", "E": "east", "W": "west"}
+_ITEM: Final = r"[^,;()\[\]]*(?:\d,\d[^,;()\[\]]*)?"
 _SET_NAME: Final = re.compile(r"(\\mathbb ?\{?[RZQNC]\}?|\bReals) ?(?:\\ |- ?)\\?\{([^{}]*?)\\?\}")
 
 
@@ -107,13 +105,6 @@ def _in_two_ways(match: re.Match[str]) -> str:
     return match[0] if first != second or match[1] == match[3] else match[1] + match[2]
 
 
-def _semicolons(match: re.Match[str]) -> str:
-    """`-0,5; 3` with decimal points: an item without a comma tells that the others are no rows of a matrix."""
-    items = match[0].strip("[](){}\\ ").split(";")
-    decimal = all(map(_DECIMAL.fullmatch, items)) and not all("," in item for item in items)
-    return re.sub(r"(?<=\d),(?=\d)", ".", match[0]) if decimal else match[0]
-
-
 _RULES: Final[tuple[tuple[str, re.Pattern[str], str | Callable[[re.Match[str]], str]], ...]] = tuple(
     (needed, re.compile(pattern, re.DOTALL), replacement)
     for needed, pattern, replacement in (  # a rule applies to texts with what it needs, which is quick to see
@@ -130,7 +121,7 @@ _RULES: Final[tuple[tuple[str, re.Pattern[str], str | Callable[[re.Match[str]], 
         ("operatorname", r"\\operatorname ?\{ ?(ar)?th ?\}", r"\\\1tanh "),
         ("\\", r"(?<=\S) ?\\(?:blacksquare|checkmark|square|Box|qed)$", ""),
         ("_", r"(?<=\d)_ ?\{ ?\((\d{1,2})\) ?\}", r"_{\1}"),
-        ("\\", r"\\(?:mathrm|text) ?\{? ?([CP])\b ?\}?(?= ?[_^])", r"\1"),
+        ("\\", r"\\(?:mathrm|text) ?\{? ?([ACP])\b ?\}?(?= ?[_^])", r"\1"),
         ("\\", rf" ?\\(?:text|mbox|textrm|mathrm) ?\{{ ?\( ?{REMARK}[^()]*(?:\([^()]*\)[^()]*)?\)[ }}]*$", ""),
         # of a formula; 5 (about 6) says two things
         ("(", rf"^(?=[^(]{{0,200}}[\\/A-Za-z])(.*?) ?\( ?{NEARLY}[^()]*\)(?=[ }}]*$)", r"\1"),
@@ -168,12 +159,14 @@ _RULES: Final[tuple[tuple[str, re.Pattern[str], str | Callable[[re.Match[str]], 
         (r"\equiv", r"^([fgh](?:\([a-z]\))?) ?\\equiv(?!.*mod)", r"\1 ="),
         ("\\", r"^[a-zA-Z] ?: ?([a-z]) ?\\(?:mapsto|to)(?![a-z])", r"f(\1) ="),
         # numbers of combinations and permutations
+        ("_", r"([ACP]_ ?\{?\d+\}? ?\^ ?\{?\d+\}?) ?(?=[ACP]_)", r"\1\\cdot "),
         ("_", r"(?:\{ ?\})?[\^_] ?\{?(\w+)\}? ?([CP]) ?_ ?\{?(\w+)\}?(?!\w)", lambda m: _combination(m[1], m[2], m[3])),
         (
             "_",
-            r"(?<![A-Za-z\d)}])([CP])_ ?\{?(\d+)\}? ?\^ ?\{?(\d+)\}?",
-            lambda m: _combination(m[2], m[1], m[3]) if int(m[2]) >= int(m[3]) else m[0],
+            r"(?<![A-Za-z\d)}])([ACP])_ ?(\{)?(\d+)(?(2)\}) ?\^ ?(\{)?(\d+)(?(4)\})",
+            lambda m: _combination(m[3], m[1], m[5]) if int(m[3]) >= int(m[5]) else m[0],
         ),
+        ("_", r"(?<!\\)C_ ?(\{)?(\d?[nm])(?(1)\}) ?\^ ?(\{)?(\d|[nmkr])(?(3)\})(?!\w)", r"\\binom{\2}{\4}"),
         ("", r"^(\d{1,4}) ?([CP]) ?(\d{1,4})$", lambda m: _combination(m[1], m[2], m[3])),
         # systems, sets and families
         ("", r"^(\\[gl]e(?:q|qslant)? ?|[<>]=? ?)(?=[-\d\\])", r"x \1"),
@@ -210,7 +203,11 @@ _RULES: Final[tuple[tuple[str, re.Pattern[str], str | Callable[[re.Match[str]], 
         ),
         ("=", r"^([a-zA-Z]_\{?n\}? ?=.+?),? ?(?:\\q?quad ?)?\(?n ?(?:\\geq?|\\geqslant|>=) ?1\)?$", r"\1"),
         ("brace", r"\\(?:under|over)brace ?\{([^{}]*)\}(?: ?[_^] ?\{(?:[^{}]|\{[^{}]*\}){0,80}\})?", r"\1"),
-        (";", r"^[^;]*\d,\d[^;]*;.*|^[^;]*;.*\d,\d.*", _semicolons),
+        (  # -0,5; 3: no rows of a matrix
+            ";",
+            rf"^[\[(]?{_ITEM}(?:;{_ITEM})+[\])]?$",
+            lambda m: m[0] if all("," in item for item in m[0].split(";")) else m[0].replace(",", "."),
+        ),
         # measures
         (
             r"\circ",
@@ -218,19 +215,8 @@ _RULES: Final[tuple[tuple[str, re.Pattern[str], str | Callable[[re.Match[str]], 
             r"(?: ?(\d{1,2}) ?(?:''|\"))?(?= ?[NSEW]?$)",
             lambda m: rf"({m[1]}+\frac{{{m[2]}}}{{60}}+\frac{{{m[3] or 0}}}{{3600}})^\circ",
         ),
-        (
-            r"\circ",
-            r"^([-\d.]+|\([^()]*\)) ?\^ ?\{?\\circ ?\}? ?(?:\\(?:text|mathrm) ?\{ ?)?([NSEW])(?: ?\})?$",
-            lambda m: rf"{m[1]}^\circ, \text{{{_COMPASS[m[2]]}}}",
-        ),
-        (
-            "A",
-            r"\\(?:mathrm|text) ?\{ ?(?:\\AA|\\mathring ?\{? ?A ?\}?) ?\}|\\AA(?![a-z])"
-            r"|\\mathring ?\{ ?(?:A|\\mathrm ?\{ ?A ?\}) ?\}",
-            r"\\text{ Å}",
-        ),
-        (r"\num", r"\\num ?\{([^{}]*)\}", r"\1"),
-        ("\\", r"\\(?:SI|qty) ?\{([^{}]*)\} ?\{([^{}\\]*)\}", r"\1\\text{ \2}"),
+        (r"\circ", r"^(\(?\d\S*) ?\^ ?\{?\\circ ?\}? ?(?:\\text ?\{ ?)?([NSEW]) ?\}?$", r"\1^\\circ, \\text{\2}"),
+        ("A", r"\\(?:mathrm|text) ?\{ ?\\AA ?\}|\\AA(?![a-z])|\\mathring ?\{ ?A ?\}", r"\\text{ Å}"),
         (
             r"\mu",
             r"(?<=[\d}]) ?(?:\\(?:text|mathrm) ?\{ ?)?\\mu ?(?:\\(?:text|mathrm) ?\{ ?)?([msgLFAVWCJ])(?: ?\}){0,2}$",
@@ -271,20 +257,17 @@ _RULES: Final[tuple[tuple[str, re.Pattern[str], str | Callable[[re.Match[str]], 
             _bare_units,
         ),
         (r"\$", r"^(\\\$ ?-?[\d.,]+) ?([KkMB])$", lambda m: f"{m[1]} {_SCALES[m[2]]}"),
-        (
-            "h",
-            r"^(\d+) ?h(?:rs?|ours?)? ?(\d+) ?m(?:ins?|inutes?)?(?: ?(\d+) ?s(?:ecs?|econds?)?)?$",
-            lambda m: f"{m[1]} hours {m[2]} minutes" + f" {m[3]} seconds" * bool(m[3]),
-        ),
+        ("h", r"^(\d+) ?h(?:rs?|ours?)? ?(\d+) ?m(?:ins?|inutes?)?$", r"\1 hours \2 minutes"),
         (" ", r"^(\d[\d.]*) ?([a-z]+) (\d[\d.]*) ?([a-z]+)$", _two_units),
         ("'", r"^(\d+) ?'(?=(?: ?\d+ ?(?:\"|''))?$)", r"\1 ft "),
         ("", r"(?<=\d) ?(?:\"|'')$", " in"),
         (" x ", r"(?<=\d) x (?=\d[\d.,]*(?![\d.,]| ?(?:\\text ?\{ ?)?[A-Za-z]{2}))", r" \\times "),
         (
             "base",
-            r"^(\d[\dA-F]*) ?(?:\\text ?\{ ?)?\(? ?(?:in )?base[ }]*(\d{1,2})[ )}]*$",
+            r"^(\d[\dA-F]*|[A-F][\dA-F]+) ?(?:\\text ?\{ ?)?\(? ?(?:in )?base[ }]*(\d{1,2})[ )}]*$",
             r"\1_{\2}",
         ),
+        ("_", r"(?<![\w\\])(?:\\(?:text|mathrm) ?\{ ?)?([A-F][\dA-F]{1,15})(?: ?\})? ?_ ?\{?16\}?(?!\d)", r"0x\1"),
         ("10", r"(?<=\d) ?[xX] ?10 ?(?=\^)", r"\\times 10"),
         ("(", r"^(-?[\d.,/]+) ?\(([a-z -]+)\)$", _said_twice),
         (" (", rf"^{_PLAIN} \((?:or |= ?)?{_PLAIN}\)$", _in_two_ways),
@@ -305,10 +288,7 @@ def rewrite_spaced(text: str) -> str:
     """The habits in which spacing commands count: `R \\ {0}` is a difference of sets, `m\\angle A` an angle."""
     if len(text) > MAX_REWRITTEN:
         return text
-    phasor = _PHASOR.fullmatch(text.strip())
-    return _SET_NAME.sub(
-        r"\1\\setminus \\{\2\\}", _MEASURE.sub(" ", phasor.expand(r"\1 cis(\2^\\circ)") if phasor else text)
-    )
+    return _SET_NAME.sub(r"\1\\setminus \\{\2\\}", _MEASURE.sub(" ", text))
 
 
 def rewrite(text: str) -> str:

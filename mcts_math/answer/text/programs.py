@@ -5,25 +5,19 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from mcts_math.answer.text.vocabulary import CIRCULAR, meanings, names
+from mcts_math.answer.text.vocabulary import CIRCULAR, FUNCTIONS, meanings
 
-_OF_ONE: Final = {
+_NAMES: Final = {
+    **{name.title(): name for name in FUNCTIONS},
     **{f"Arc{name.title()}": f"arc{name}" for name in CIRCULAR},
-    **{name.title(): name for name in (*CIRCULAR, *names("sqrt exp abs floor re im arg conjugate factorial gamma"))},
-    **meanings("cbrt: CubeRoot; ceil: Ceiling; sgn: Sign; ln: Log; phi: EulerPhi; zeta: Zeta"),
+    **meanings("cbrt: CubeRoot; phi: EulerPhi; gcd: GCD; lcm: LCM; pow: Power; root: Surd"),
+    **meanings("Rational: Rational; Sum: Sum; Product: Product; Limit: Limit; Integral: Integrate; Derivative: D"),
 }
-_OF_SEVERAL: Final = meanings(
-    "log: Log; binomial: Binomial; gcd: GCD; lcm: LCM; max: Max; min: Min; mod: Mod; pow: Power; root: Surd; "
-    "Rational: Rational; Sum: Sum; Product: Product; Integral: Integrate; Derivative: D; Limit: Limit"
+_CELLS: Final = {name.upper(): name for name in FUNCTIONS if name != "log"} | meanings(
+    "pow: POWER; factorial: FACT; binomial: COMBIN"
 )
-_CELLS: Final = {
-    **{name.upper(): name for name in (*CIRCULAR, *names("sqrt exp ln log10 abs gcd lcm max min mod"))},
-    **{f"A{name.upper()}": f"a{name}" for name in CIRCULAR},
-    **meanings("pow: POWER; factorial: FACT; binomial: COMBIN"),
-}
-_CALL: Final = re.compile(rf"(?<![A-Za-z\\])({'|'.join({**_OF_ONE, **_OF_SEVERAL})})\[([^\[\]]*)\]")
+_CALL: Final = re.compile(rf"(?<![A-Za-z\\])(?!D\[[^,]*\])({'|'.join(_NAMES)})\[([^\[\]]*)\]")
 _CELL: Final = re.compile(rf"(?<![A-Za-z\\])(?:PI(\(\))|({'|'.join(_CELLS)})(?=\())")
-_RANGE: Final = re.compile(r"\{([^{}]*)\}")
 _ARROW: Final = re.compile(r" ?(?:->|→|\\to(?![a-z])) ?")
 _SOLUTION: Final = re.compile(r"[A-Za-z]\w{0,9}(?:->|→|\\to(?![a-z]))[^>→]*")
 _MAX_DEPTH: Final = 20
@@ -31,25 +25,20 @@ _MAX_DEPTH: Final = 20
 
 def printed(text: str) -> str:
     """`text` with functions, solutions and sums of such programs in the notation that the grammar reads."""
-    for _ in range(_MAX_DEPTH if "[" in text else 0):
-        before, text = text, _CALL.sub(_applied, text)
-        if text == before:
-            break
+    for _ in range(min(text.count("["), _MAX_DEPTH)):
+        text = _CALL.sub(_applied, text)
     text = _CELL.sub(lambda found: "pi" if found[1] else _CELLS[found[2]], text) if "(" in text else text
     return _solved(text) if text[:1] == "{" or text[:2] == r"\{" else text
 
 
 def _applied(call: re.Match[str]) -> str:
-    """`Log[2, 8]` as a quotient of logarithms, other functions with round brackets; what is neither as it is."""
+    """`Log[2, 8]` as a quotient of logarithms, other functions and their ranges with round brackets."""
     name, inner = call.groups()
     first, comma, rest = inner.partition(",")
     if name == "Log" and comma:
         return f"(log({rest})/log({first}))"
-    known = (_OF_SEVERAL if comma else _OF_ONE).get(name)
-    if known is None:
-        return call[0]
-    args = _RANGE.sub(r"(\1)", _ARROW.sub(", ", inner)) if known.istitle() else inner
-    return f"{known}({args})"
+    known = _NAMES[name]
+    return f"{known}({_ARROW.sub(', ', inner).translate({123: '(', 125: ')'}) if known.istitle() else inner})"
 
 
 def _solved(text: str) -> str:

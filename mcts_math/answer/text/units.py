@@ -123,9 +123,7 @@ _PREFIXES: Final = {"": "0"} | meanings(
     "3: k kilo; 6: M mega; 9: G giga; 12: T tera; -3: m milli; -6: μ u micro; -9: n nano; -12: p pico; "
     "-2: c centi; -1: d deci; -15: f femto; -18: a atto; 15: P peta; 18: E exa"
 )
-_SHORT_FOR: Final = {
-    "c": "m g L", "d": "m g L", "f": "m s g J C F W mol", "a": "J C F W mol", "P": "J W Hz eV", "E": "J W Hz eV"
-}  # fmt: skip
+_SHORT_FOR: Final = meanings("m g L: c d; m s g J C F W mol: f; J C F W mol: a; J W Hz eV: P E")
 _DIMENSION: Final = re.compile(r"(?:^|,)([a-z]+?)(\d|-\d)?(?=,|$)")
 
 
@@ -143,13 +141,12 @@ def _units() -> dict[str, Named]:
             names = [prefix + other for (other,) in others if len(prefix) != 1]
             if len(prefix) < 2 and own in _SHORT_FOR.get(prefix, own).split():
                 names.insert(0, prefix + own)
-            if not names:
-                continue
-            unit = made.setdefault(power, Named(names[0], Fraction(size) * Fraction(10) ** int(power), powers))
+            if names:
+                made.setdefault(power, Named(names[0], Fraction(size) * Fraction(10) ** int(power), powers))
             for name in names:
                 forms = {name, name + "s" * (name[-1] != "s")} if len(name) > 3 else {name}
                 titles = [form.title() for form in forms if len(form) > 2 and len(prefix) != 1]
-                table |= {form: unit for form in (*forms, *titles) if form not in table}
+                table |= {form: made[power] for form in (*forms, *titles) if form not in table}
     also = meanings(_ALSO.strip().replace("\n", "; "))
     return table | {name: table[known] for name, known in also.items()}
 
