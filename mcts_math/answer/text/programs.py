@@ -44,8 +44,8 @@ def _applied(call: re.Match[str]) -> str:
 def _solved(text: str) -> str:
     """`{{x -> 2}, {x -> 3}}` as `x = 2 or x = 3`; other sets as they are."""
     inner = text.replace(r"\{", "{").replace(r"\}", "}")
-    while inner[:1] == "{" and inner[-1:] == "}":
-        inner = inner[1:-1].strip()
+    for _ in range(2):
+        inner = inner[1:-1].strip() if inner[:1] == "{" and inner[-1:] == "}" else inner
     systems = [re.split(r", ?(?=[A-Za-z]\w{0,9} ?(?:->|→|\\to))", part) for part in re.split(r"\} ?, ?\{", inner)]
     stated = all(_SOLUTION.fullmatch(_ARROW.sub("->", item)) for system in systems for item in system)
     return " or ".join(", ".join(_ARROW.sub(" = ", item) for item in system) for system in systems) if stated else text

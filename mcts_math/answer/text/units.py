@@ -123,7 +123,7 @@ _PREFIXES: Final = {"": "0"} | meanings(
     "3: k kilo; 6: M mega; 9: G giga; 12: T tera; -3: m milli; -6: μ u micro; -9: n nano; -12: p pico; "
     "-2: c centi; -1: d deci; -15: f femto; -18: a atto; 15: P peta; 18: E exa"
 )
-_SHORT_FOR: Final = meanings("m g L: c d; m s g J C F W mol: f; J C F W mol: a; J W Hz eV: P E")
+_SHORT_FOR: Final = meanings("m g L: c d; m s J W mol: f; J W mol: a; J W Hz eV: P E")
 _DIMENSION: Final = re.compile(r"(?:^|,)([a-z]+?)(\d|-\d)?(?=,|$)")
 
 
