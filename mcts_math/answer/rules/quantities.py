@@ -29,9 +29,8 @@ def compare_quantities(quantity: Quantity, other: Node, policy: Policy) -> Decis
             degrees, radians = (quantity, other) if unit == DEGREE else (other, quantity)
             return Decision(scalars_equal(degrees, radians.value, policy), "degrees against radians")
         scaled, back = value_in(quantity, other.unit), value_in(other, quantity.unit)
-        kelvins = _kelvins(quantity), _kelvins(other)
-        if scaled is None and kelvins[0] is not None and kelvins[1] is not None:
-            return Decision(scalars_equal(kelvins[0], kelvins[1], policy), "temperatures")
+        if scaled is None and {str(unit), str(other.unit)} <= _TEMPERATURES.keys():
+            return Decision(scalars_equal(_kelvins(quantity), _kelvins(other), policy), "temperatures")
         if scaled is None or back is None:
             return Decision(False, "units of different kinds")
         same = scalars_equal(scaled, other.value, policy) or (scaled != value and scalars_equal(value, back, policy))
@@ -50,10 +49,9 @@ def compare_quantities(quantity: Quantity, other: Node, policy: Policy) -> Decis
     return Decision(same, "values, the unit being on one side only")
 
 
-def _kelvins(temperature: Quantity) -> Node | None:
-    """The absolute temperature; None for other quantities."""
-    scale, zero = map(Fraction, _TEMPERATURES.get(str(temperature.unit), ("0", "0")))
-    return tree.Sum((Prod((Num(scale), temperature.value)), Num(zero))) if scale else None
+def _kelvins(temperature: Quantity) -> Node:
+    scale, zero = map(Fraction, _TEMPERATURES[str(temperature.unit)])
+    return tree.Sum((Prod((Num(scale), temperature.value)), Num(zero)))
 
 
 def in_common_units(left: Node, right: Node) -> tuple[Node, Node] | None:

@@ -21,18 +21,16 @@ _SUBSTANCE: Final = (
 )
 _FORMULA: Final = re.compile(rf"{_SUBSTANCE}(?:(?:[+>·]|<>){_SUBSTANCE}){{0,12}}")
 _PLUS: Final = re.compile(r"\+(?=\d{0,3}[A-Z(e])")
+_BARE: Final = re.compile(r"(?<=[A-Za-z\d)])(?<!\^\d)(?=[+-](?:[+>·(<]|$))")  # before a charge without a caret
 _MAX_LENGTH: Final = 300
 _ELEMENTS: Final = meanings(
-    "H: hydrogen; He: helium; Li: lithium; B: boron; C: carbon; N: nitrogen; O: oxygen; F: fluorine; Ne: neon; "
-    "Na: sodium; Mg: magnesium; Al: aluminum aluminium; Si: silicon; P: phosphorus; S: sulfur; Cl: chlorine; "
-    "Ar: argon; K: potassium; Ca: calcium; Cr: chromium; Mn: manganese; Fe: iron; Co: cobalt; Ni: nickel; Cu: copper; "
-    "Zn: zinc; Br: bromine; Kr: krypton; Sr: strontium; Ag: silver; Sn: tin; I: iodine; Xe: xenon; Ba: barium; "
-    "Au: gold; Hg: mercury; Pb: lead; Po: polonium; Rn: radon; Ra: radium; Th: thorium; U: uranium; Np: neptunium; "
-    "Pu: plutonium"
+    "H: hydrogen; He: helium; B: boron; C: carbon; N: nitrogen; O: oxygen; F: fluorine; Ne: neon; Na: sodium; "
+    "Mg: magnesium; Al: aluminum aluminium; Si: silicon; P: phosphorus; S: sulfur; Cl: chlorine; Ar: argon; "
+    "K: potassium; Ca: calcium; Mn: manganese; Fe: iron; Co: cobalt; Ni: nickel; Cu: copper; Zn: zinc; Br: bromine; "
+    "Kr: krypton; Sr: strontium; Ag: silver; Sn: tin; I: iodine; Xe: xenon; Au: gold; Hg: mercury; Pb: lead; "
+    "Po: polonium; Rn: radon; Ra: radium; Th: thorium; U: uranium; Np: neptunium; Pu: plutonium"
 )
-_NUCLIDE: Final = re.compile(
-    r"\^(\d{1,3})(?:_(\d{1,3}))?([A-Z][a-z]?)|([A-Za-z]{1,11})-(\d{1,3})|([A-Z][a-z]|[A-Za-z]{3,11})"
-)
+_NUCLIDE: Final = re.compile(r"\^(\d+)(?:_(\d+))?([A-Z][a-z]?)|([A-Za-z]{1,11})-(\d+)|([A-Z][a-z]|[A-Za-z]{3,11})")
 _SHELL: Final = re.compile(r"(\d[spdf])(\d{1,2}?)(?=\d[spdf]|$)")
 _CORES: Final = meanings("[Kr]4d105s25p6: [Xe]; [Ar]3d104s24p6: [Kr]; [Ne]3s23p6: [Ar]; [He]2s22p6: [Ne]; 1s2: [He]")
 
@@ -75,6 +73,7 @@ def same_formula(left: str, right: str) -> bool:
         return False
     if ("^" in first) != ("^" in second):  # Na+ and Na^+
         first, second = first.replace("^", ""), second.replace("^", "")
+    first, second = (_BARE.sub("^", side) if "^" in side else side for side in (first, second))
     return _sides(first) == _sides(second)
 
 
@@ -87,4 +86,4 @@ def _plain(text: str) -> str:
     if len(text) > _MAX_LENGTH:
         return ""
     text = _ARROW.sub(">", _BOTH_WAYS.sub("<>", _RAISED.sub("^", text)))
-    return _DOT.sub("·", _STYLE.sub("", unicodedata.normalize("NFKC", text).replace("−", "-").replace("e^-", "e-")))
+    return _DOT.sub("·", _STYLE.sub("", unicodedata.normalize("NFKC", text).replace("−", "-")))
