@@ -33,7 +33,12 @@ def command(cursor: Cursor, text: str) -> Node:
             return Num(above.value / below.value)
         return Prod((above, Power(below, MINUS_ONE)))
     if text == "binom":
-        return Call("binom", (argument(cursor), argument(cursor)))
+        above = argument(cursor)
+        below = brackets(cursor, "{") if cursor.take("{") else argument(cursor)
+        if isinstance(below, Group) and below.left == "{":
+            below = Prod(tuple(Call("factorial", (item,)) for item in below.items))
+            return Prod((Call("factorial", (above,)), Power(below, MINUS_ONE)))
+        return Call("binom", (above, below))
     if text == "sqrt":
         index = cursor.within() if cursor.take("[") and not cursor.sees("]") else None
         if cursor.previous.text == "[" or index is not None:

@@ -266,6 +266,7 @@ def _ratio(cursor: Cursor, left: Node, right: Node) -> Node:
         return Relation(("=",), (left, right))
     items = (*left.items, right) if isinstance(left, Ratio) else (left, right)
     second = cursor.previous.text
-    clock = len(items) == 2 and len(second) == 2 and second.isdigit() and int(second) < 60
-    hour = items[0]
-    return Ratio(items, clock and isinstance(hour, Num) and hour.value.denominator == 1 and 0 <= hour.value < 24)
+    if isinstance(left, Ratio):  # 1:30:00
+        return Ratio(items, left.clock and second == "00")
+    clock = len(second) == 2 and second.isdigit() and int(second) < 60
+    return Ratio(items, clock and isinstance(left, Num) and left.value.denominator == 1 and 0 <= left.value < 24)

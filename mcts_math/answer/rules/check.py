@@ -11,7 +11,7 @@ from mcts_math.answer.parse.numbers import MEASURED_COMMA
 from mcts_math.answer.parse.read import Reading, read, read_as_list
 from mcts_math.answer.rules.compare import compare
 from mcts_math.answer.rules.quantities import in_common_units
-from mcts_math.answer.text.chemistry import same_formula
+from mcts_math.answer.text.chemistry import same_formula, same_particle
 from mcts_math.answer.text.remarks import conflict, said_twice, same_remark
 from mcts_math.answer.text.verdicts import phrase
 from mcts_math.answer.values.nodes import Group, Node, Relation, Sym, Text, walk
@@ -93,6 +93,8 @@ def _judge_once(gold: str, pred: str, policy: Policy) -> _Outcome:
     first, second = read(gold), read(pred)
     if gold == pred and gold.strip():
         return _Outcome(Status.EQUAL, "the same text", first, second)
+    if (same := same_particle(first.text, second.text)) is not None:
+        return _Outcome(Status.EQUAL if same else Status.DIFFERENT, "a nuclide or its electrons", first, second)
     if any(mine != theirs for kind in _FIGURES if (mine := first.figures & kind) and (theirs := second.figures & kind)):
         return _Outcome(Status.DIFFERENT, "different figures", first, second)
     if conflict(gold, pred):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+from math import gcd
 from typing import Final, NamedTuple
 
 from mcts_math.answer.values import nodes as tree
@@ -77,10 +79,12 @@ def _of_same_parameter(left: Node, right: Node) -> Node:
 
 
 def _as_meant(node: Node, other: Node) -> Node:
-    """`P(5, 2)`, against a number, as how many ways there are to choose 2 of 5 in order; T, against true, as true."""
+    """`P(5, 2)` and `φ(10)`, against a number, as the count of choices and of coprimes; T, against true, as true."""
     match node:
         case tree.Sym("T" | "F" as letter) if isinstance(other, tree.Const) and other.name in _TRUTH.values():
             return tree.Const(_TRUTH[letter])
+        case Call("phi", (Num(n),), True) | Prod((tree.Sym("phi"), Num(n))) if isinstance(other, Num) and n < 10**4:
+            return Num(Fraction(sum(gcd(k, int(n)) == 1 for k in range(1, int(n) + 1)))) if n.denominator == 1 else node
         case Call("P", (Num(all_of), Num(chosen)), True) if kind(other) == "scalar" and not symbols(other):
             if all_of.denominator == chosen.denominator == 1 and 0 < chosen <= all_of and other != node:
                 below = Call("factorial", (Num(all_of - chosen),))

@@ -17,6 +17,7 @@ from mcts_math.answer.verdict import Policy
 
 _RADIAN: Final = unit_name("radian")
 _HUNDREDTH: Final = Num(Fraction(1, 100))
+_TEMPERATURES: Final = {"kelvin": ("1", "0"), "celsius": ("1", "273.15"), "fahrenheit": ("5/9", "45967/180")}
 _INVERSE: Final = frozenset({"asin", "acos", "atan", "acot", "asec", "acsc", "arg"})
 
 
@@ -27,10 +28,13 @@ def compare_quantities(quantity: Quantity, other: Node, policy: Policy) -> Decis
         if {unit, other.unit} == {DEGREE, _RADIAN}:
             degrees, radians = (quantity, other) if unit == DEGREE else (other, quantity)
             return Decision(scalars_equal(degrees, radians.value, policy), "degrees against radians")
-        scaled = value_in(quantity, other.unit)
-        if scaled is None:
+        scaled, back = value_in(quantity, other.unit), value_in(other, quantity.unit)
+        if scaled is None and {str(unit), str(other.unit)} <= _TEMPERATURES.keys():
+            return Decision(scalars_equal(_kelvins(quantity), _kelvins(other), policy), "temperatures")
+        if scaled is None or back is None:
             return Decision(False, "units of different kinds")
-        return Decision(scalars_equal(scaled, other.value, policy), "values in the same unit")
+        same = scalars_equal(scaled, other.value, policy) or (scaled != value and scalars_equal(value, back, policy))
+        return Decision(same, "values in the same unit")
     if unit.known[:1] == PERCENT.factors:
         return Decision(_percent_equal(value, other, policy), "a percentage against a number")
     if not policy.units and unit != DEGREE:
@@ -43,6 +47,11 @@ def compare_quantities(quantity: Quantity, other: Node, policy: Policy) -> Decis
     if not same and not symbols(value) and isinstance(named := with_unit_names(other), Quantity):
         return compare_quantities(quantity, named, policy)
     return Decision(same, "values, the unit being on one side only")
+
+
+def _kelvins(temperature: Quantity) -> Node:
+    scale, zero = map(Fraction, _TEMPERATURES[str(temperature.unit)])
+    return tree.Sum((Prod((Num(scale), temperature.value)), Num(zero)))
 
 
 def in_common_units(left: Node, right: Node) -> tuple[Node, Node] | None:
@@ -92,9 +101,13 @@ def _in_radians(node: Node) -> bool:
 
 def ratios_equal(left: Node, right: Node, policy: Policy) -> bool:
     """Whether two ratios are proportional; one of two parts may be written as a fraction."""
+    if isinstance(right, Quantity) and len(parts := children(left)) == 3:  # 1:30:00 as a duration
+        seconds = tree.Sum((Prod((Num(Fraction(3600)), parts[0])), Prod((Num(Fraction(60)), parts[1])), parts[2]))
+        measured = value_in(right, unit_name("s"))
+        return measured is not None and scalars_equal(seconds, measured, policy)
     clocks = [node.clock for node in (left, right) if isinstance(node, Ratio)]
     if all(clocks):  # times of day, too: the same ones, and no fractions
-        return len(clocks) == 2 and _all_equal(children(left), children(right), policy)
+        return len(clocks) == 2 and _all_equal(children(left)[:2], children(right)[:2], policy)
     return _all_equal(_quotients(left), _quotients(right), policy)
 
 
@@ -123,7 +136,7 @@ def _clock(node: Node) -> Time | None:
     if isinstance(node, Time):
         return node
     if isinstance(node, Ratio) and node.clock:
-        hour, minute = (item.value for item in node.items if isinstance(item, Num))
+        hour, minute = (item.value for item in node.items[:2] if isinstance(item, Num))
         half = "pm" if hour > 12 else "am" if hour == 0 else ""
         return Time(int(hour % 12 * 60 + minute), half)
     if isinstance(node, Num) and node.value.denominator == 1 and 1 <= node.value <= 12:

@@ -21,9 +21,9 @@ _CIRCLED: Final = re.compile("([①-⑳])(?=[①-⑳])")
 _DOTTED: Final = re.compile("(\\d)\u0307")
 # Each symbol, or symbols, with what it stands for: a plain character, or a command.
 _MEANINGS: Final = names(
-    "−–—‐‑‒﹣ -  ∗\u2062 *  \u2063 ,  \u2064 +  ∣ |  ٪ %  ⁄∕ /  ′’‘ '  “” \"  。 .  ⅈ i  ⅇ e  "
+    "−–—‐‑‒﹣ -  ∗\u2062 *  \u2063 ,  \u2064 +  ∣ |  ٪ %  ⁄∕ /  ∶ :  ′’‘ '  “” \"  。 .  ⅈ i  ⅇ e  "
     r"×✕ \times  ·⋅∙ \cdot  ÷ \div  √ \sqrt  ∛ \cbrt  ± \pm  ∓ \mp  °º˚ ^\circ  ∞ \infty  ∫ \int  ∑ \sum  ∏ \prod  "
-    r"≤⩽ \le  ≥⩾ \ge  ≠ \ne  ≈≃ \approx  ≡ \equiv  ∈ \in  ∉ \notin  ∪⋃ \cup  ∩ \cap  ∖ \setminus  ∅øØ \emptyset  "
+    r"≤⩽≦ \le  ≥⩾≧ \ge  ≠ \ne  ≈≃ \approx  ≡ \equiv  ∈ \in  ∉ \notin  ∪⋃ \cup  ∩ \cap  ∖ \setminus  ∅øØ \emptyset  "
     r"∧ \land  ∨ \lor  → \to  …⋯ \dots  ∠ \angle  △ \triangle  ∥ \parallel  ⊥ \perp  ℤ \mathbb{Z}  ℕ \mathbb{N}  "
     r"ℝ \mathbb{R}  ⌊⌞ \lfloor  ⌋⌟ \rfloor  ⌈⌜ \lceil  ⌉⌝ \rceil  ⟨ \langle  ⟩ \rangle  ¢ \text{cents}  "
     r"€ \euro  £ \pounds  ¥ \yen  ₹ \rupee  π \pi  α \alpha  β \beta  γ \gamma  δ \delta  ε \epsilon  ζ \zeta  η \eta  "

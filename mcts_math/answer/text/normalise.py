@@ -11,6 +11,7 @@ from typing import Final
 from mcts_math.answer.text.alphabet import plain_alphabet
 from mcts_math.answer.text.braces import matching
 from mcts_math.answer.text.notations import rewrite, rewrite_spaced
+from mcts_math.answer.text.programs import printed
 from mcts_math.answer.text.units import UNITS
 
 MAX_LENGTH: Final = 50_000  # longer answers are compared as text only
@@ -27,10 +28,13 @@ _SPACING: Final = re.compile(
 )
 _NO_EFFECT: Final = re.compile(
     r"(?<=\\\\) ?\[-?[\d.]+ ?(?:pt|em|ex|mm|cm|in)\]|\\(?:left|right) ?\.(?!\d)|"
-    r"\\(?:left|right|middle|[bB]igg?[lr]?|displaystyle|textstyle|scriptstyle|limits|nolimits|mathstrut|strut|hfill?|"
+    r"\\(?:left|right|middle|[bB]igg?[lrm]?|displaystyle|textstyle|scriptstyle|limits|nolimits|mathstrut|strut|hfill?|"
+    r"scriptscriptstyle|nonumber|notag|allowbreak|relax|boldmath|m?kern ?-?\d{1,2}(?:mu|pt|em)|"
     r"noindent|centering|rm|it|bf|tiny|small|normalsize|large|Large|LARGE|huge|Huge|angle|triangle|measuredangle|[hv]?phantom\{[^{}]*\}|label\{[^{}]*\}|tag\{[^{}]*\})"
     r"(?![a-zA-Z])"
 )
+_FONT: Final = re.compile(r"\{ ?\\(rm|bf|it|sf|tt)(?![a-z]) ?([^{}\\$]{1,40})\}")
+_CLASSED: Final = re.compile(r"\\math(?:op|bin|rel) ?(?:\{((?:[^{}]|\{[^{}]*\})*)\})?|\\(?:mathord|smash(?:\[[bt]\])?)")
 _GLUE: Final = re.compile(r"(?<=\d)(?<!\b0)(?:\{,\}|,\s*\\!|\\!\s*,|\\!\s*,\\!)\s*(?=\d{3}(?!\d))")
 _DECIMAL: Final = re.compile(r"(?<=\d)\{,\}(?=\d)")
 _COLOUR: Final = re.compile(r"\{ {0,3}\\color {0,3}\{[^{}]{0,60}\} {0,3}(?!\{)")
@@ -113,11 +117,12 @@ def normalise(text: str) -> str:
         text = _unwrap(text[lead.end() :])
     if _NUMPY.match(text) and "," not in text:
         text = _NUMPY_ROW.sub(", ", text)
+    text = _CLASSED.sub(r"\1", _FONT.sub(r"\\math\1{\2}", text)) if "\\" in text else text
     text = _DECIMAL.sub(".", _GLUE.sub("", text.replace(r"\text{,}", "{,}").replace("{:}", ":")))
     text = _ordered(text.replace("\\!", ""))
     text = _NO_EFFECT.sub(" ", rewrite_spaced(_collapse(text)))
     text = _collapse(_SPACING.sub(" ", text))
-    return _trim(_collapse(rewrite(_LEAD.sub("", text))))
+    return _trim(_collapse(rewrite(printed(_LEAD.sub("", text)))))
 
 
 def _without_markdown(text: str) -> str:

@@ -32,8 +32,10 @@ _SCALES: Final = {"K": "thousand", "k": "thousand", "M": "million", "B": "billio
 _LETTER: Final = r"[A-Za-z](?:_\{?\d\}?)?"
 _MEASURE: Final = re.compile(r"(?<![a-zA-Z\\])m ?\\angle(?![a-z])")
 _FOREIGN: Final = meanings(
-    "tan: tg; cot: ctg cotg; sin: sen; csc: cosec; arctan: arctg; arccot: arcctg; arcsin: arcsen"
+    "tan: tg; cot: ctg cotg; sin: sen; csc: cosec; arctan: arctg; arccot: arcctg; arcsin: arcsen; "
+    "sinh: sh; cosh: ch; coth: cth; arsinh: arsh; arcosh: arch"
 )
+_ITEM: Final = r"[^,;()\[\]]*(?:\d,\d[^,;()\[\]]*)?"
 _SET_NAME: Final = re.compile(r"(\\mathbb ?\{?[RZQNC]\}?|\bReals) ?(?:\\ |- ?)\\?\{([^{}]*?)\\?\}")
 
 
@@ -124,9 +126,10 @@ _RULES: Final[tuple[tuple[str, re.Pattern[str], str | Callable[[re.Match[str]], 
             rf"\\(?:operatorname|mathrm|text) ?\{{ ?({'|'.join(_FOREIGN)}) ?\}}|\\({'|'.join(_FOREIGN)})(?![a-z])",
             lambda m: rf"\{_FOREIGN[m[1] or m[2]]} ",
         ),
+        ("operatorname", r"\\operatorname ?\{ ?(ar)?th ?\}", r"\\\1tanh "),
         ("\\", r"(?<=\S) ?\\(?:blacksquare|checkmark|square|Box|qed)$", ""),
         ("_", r"(?<=\d)_ ?\{ ?\((\d{1,2})\) ?\}", r"_{\1}"),
-        ("\\", r"\\(?:mathrm|text) ?\{? ?([CP])\b ?\}?(?= ?[_^])", r"\1"),
+        ("\\", r"\\(?:mathrm|text) ?\{? ?([ACP])\b ?\}?(?= ?[_^])", r"\1"),
         ("\\", rf" ?\\(?:text|mbox|textrm|mathrm) ?\{{ ?\( ?{REMARK}[^()]*(?:\([^()]*\)[^()]*)?\)[ }}]*$", ""),
         # of a formula; 5 (about 6) says two things
         ("(", rf"^(?=[^(]{{0,200}}[\\/A-Za-z])(.*?) ?\( ?{NEARLY}[^()]*\)(?=[ }}]*$)", r"\1"),
@@ -176,12 +179,14 @@ _RULES: Final[tuple[tuple[str, re.Pattern[str], str | Callable[[re.Match[str]], 
         (r"\equiv", r"^([fgh](?:\([a-z]\))?) ?\\equiv(?!.*mod)", r"\1 ="),
         ("\\", r"^[a-zA-Z] ?: ?([a-z]) ?\\(?:mapsto|to)(?![a-z])", r"f(\1) ="),
         # numbers of combinations and permutations
+        ("_", r"([ACP]_ ?\{?\d+\}? ?\^ ?\{?\d+\}?) ?(?=[ACP]_)", r"\1\\cdot "),
         ("_", r"(?:\{ ?\})?[\^_] ?\{?(\w+)\}? ?([CP]) ?_ ?\{?(\w+)\}?(?!\w)", lambda m: _combination(m[1], m[2], m[3])),
         (
             "_",
-            r"(?<![A-Za-z\d)}])([CP])_ ?\{?(\d+)\}? ?\^ ?\{?(\d+)\}?",
-            lambda m: _combination(m[2], m[1], m[3]) if int(m[2]) >= int(m[3]) else m[0],
+            r"(?<![A-Za-z\d)}])([ACP])_ ?(\{)?(\d+)(?(2)\}) ?\^ ?(\{)?(\d+)(?(4)\})",
+            lambda m: _combination(m[3], m[1], m[5]) if int(m[3]) >= int(m[5]) else m[0],
         ),
+        ("_", r"(?<!\\)C_ ?(\{)?(\d?[nm])(?(1)\}) ?\^ ?(\{)?(\d|[nmkr])(?(3)\})(?!\w)", r"\\binom{\2}{\4}"),
         ("", r"^(\d{1,4}) ?([CP]) ?(\d{1,4})$", lambda m: _combination(m[1], m[2], m[3])),
         # systems, sets and families
         ("", r"^(\\[gl]e(?:q|qslant)? ?|[<>]=? ?)(?=[-\d\\])", r"x \1"),
@@ -218,12 +223,20 @@ _RULES: Final[tuple[tuple[str, re.Pattern[str], str | Callable[[re.Match[str]], 
         ),
         ("=", r"^([a-zA-Z]_\{?n\}? ?=.+?),? ?(?:\\q?quad ?)?\(?n ?(?:\\geq?|\\geqslant|>=) ?1\)?$", r"\1"),
         ("brace", r"\\(?:under|over)brace ?\{([^{}]*)\}(?: ?[_^] ?\{(?:[^{}]|\{[^{}]*\}){0,80}\})?", r"\1"),
+        (  # -0,5; 3: no rows of a matrix
+            ";",
+            rf"^[\[(]?{_ITEM}(?:;{_ITEM})+[\])]?$",
+            lambda m: m[0] if all("," in item for item in m[0].split(";")) else m[0].replace(",", "."),
+        ),
         # measures
         (
             r"\circ",
-            r"(?<!\d)(\d{1,3}) ?\^ ?\{? ?\\circ ?\}? ?(\d{1,2}) ?(?:'|\^ ?\{?\\prime\}?)(?: ?(\d{1,2}) ?(?:''|\"))?$",
+            r"(?<!\d)(\d{1,3}) ?\^ ?\{? ?\\circ ?\}? ?(\d{1,2}) ?(?:'|\^ ?\{?\\prime\}?)"
+            r"(?: ?(\d{1,2}) ?(?:''|\"))?(?= ?[NSEW]?$)",
             lambda m: rf"({m[1]}+\frac{{{m[2]}}}{{60}}+\frac{{{m[3] or 0}}}{{3600}})^\circ",
         ),
+        (r"\circ", r"^(\(?\d\S*) ?\^ ?\{?\\circ ?\}? ?(?:\\text ?\{ ?)?([NSEW]) ?\}?$", r"\1^\\circ, \\text{\2}"),
+        ("A", r"\\(?:mathrm|text) ?\{ ?\\AA ?\}|\\AA(?![a-z])|\\mathring ?\{ ?A ?\}", r"\\text{ Å}"),
         (
             r"\mu",
             r"(?<=[\d}]) ?(?:\\(?:text|mathrm) ?\{ ?)?\\mu ?(?:\\(?:text|mathrm) ?\{ ?)?([msgLFAVWCJ])(?: ?\}){0,2}$",
@@ -271,9 +284,10 @@ _RULES: Final[tuple[tuple[str, re.Pattern[str], str | Callable[[re.Match[str]], 
         (" x ", r"(?<=\d) x (?=\d[\d.,]*(?![\d.,]| ?(?:\\text ?\{ ?)?[A-Za-z]{2}))", r" \\times "),
         (
             "base",
-            r"^(\d[\dA-F]*) ?(?:\\text ?\{ ?)?\(? ?(?:in )?base[ }]*(\d{1,2})[ )}]*$",
+            r"^(\d[\dA-F]*|[A-F][\dA-F]+) ?(?:\\text ?\{ ?)?\(? ?(?:in )?base[ }]*(\d{1,2})[ )}]*$",
             r"\1_{\2}",
         ),
+        ("_", r"(?<![\w\\])(?:\\(?:text|mathrm) ?\{ ?)?([A-F][\dA-F]{1,15})(?: ?\})? ?_ ?\{?16\}?(?!\d)", r"0x\1"),
         ("10", r"(?<=\d) ?[xX] ?10 ?(?=\^)", r"\\times 10"),
         ("(", r"^(-?[\d.,/]+) ?\(([a-z -]+)\)$", _said_twice),
         (" (", rf"^{_PLAIN} \((?:or |= ?)?{_PLAIN}\)$", _in_two_ways),
@@ -282,7 +296,6 @@ _RULES: Final[tuple[tuple[str, re.Pattern[str], str | Callable[[re.Match[str]], 
         ("\\", r"^\\(?:text|mbox|textbf|textrm|mathrm) ?\{([^{}\\$\d]*\d[^{}\\$]*)\}$", r"\1"),
         # what Python prints
         ("datetime", r"\bdatetime\.time\((\d+), (\d+)(?:, 0)*\)", lambda m: f"{m[1]}:{int(m[2]):02d}"),
-        (":00", r"^(\d{1,2}:\d\d):00$", r"\1"),
         ("_", r"\b(?:np|numpy)\.(True|False)_", r"\1"),
         (".tau", r"\b(?:math|np|numpy)\.tau\b", "(2*pi)"),
         ("S(", r"\bS\((-?\d+)\)", r"\1"),

@@ -100,7 +100,7 @@ mass,length2,time-3: hp=745700 horsepower
 time-1: rpm=1/60; level: dB=1 decibel
 ratio: %=1 percent pct; ppm=1/10000
 length: m*=1 meter metre; mass: g*=1 gram; time: s*=1 second; length3: L*=1/1000 liter litre
-mass,length2,time-2: J*=1000 joule; cal*=4184 calorie; eV*=801088317/5000000000000000000000000000 electronvolt
+mass,length2,time-2: J*=1000 joule; cal*=4184 calorie; eV*=801088317/5000000000000000000000000 electronvolt
 mass,length,time-2: N*=1000 newton; mass,length2,time-2: Nm=1000; mass,length2,time-3: W*=1000 watt
 mass,length-1,time-2: Pa*=1000 pascal; bar*=100000000 bar bars
 current,time: C*=1 coulomb; current: A*=1 ampere amp amps; time-1: Hz*=1 hertz
@@ -118,11 +118,12 @@ day: 天 день дня дней 일 Tage Tag jour jours día días dia dias; y
 degree: 度 градусов градус Grad degrés grados 도; kB: KB
 dollar: 美元; yuan: 元; ohm: Ω Omega; kohm: kΩ; Mohm: MΩ; mohm: mΩ
 """
-# Prefixes by their powers of ten. The short ones of the last row go with metres, grams and litres only.
+# Prefixes by their powers of ten; some short ones go with a few units only.
 _PREFIXES: Final = {"": "0"} | meanings(
     "3: k kilo; 6: M mega; 9: G giga; 12: T tera; -3: m milli; -6: μ u micro; -9: n nano; -12: p pico; "
-    "-2: c centi; -1: d deci"
+    "-2: c centi; -1: d deci; -15: f femto; -18: a atto; 15: P peta; 18: E exa"
 )
+_SHORT_FOR: Final = meanings("m g L: c d; m s J W mol: f; J W mol: a; J W Hz eV: P E")
 _DIMENSION: Final = re.compile(r"(?:^|,)([a-z]+?)(\d|-\d)?(?=,|$)")
 
 
@@ -137,14 +138,15 @@ def _units() -> dict[str, Named]:
         own = short.rstrip("*")
         made: dict[str, Named] = {}
         for prefix, power in _PREFIXES.items() if own != short else [("", "0")]:
-            unit = made.setdefault(power, Named(prefix + own, Fraction(size) * Fraction(10) ** int(power), powers))
             names = [prefix + other for (other,) in others if len(prefix) != 1]
-            if len(prefix) < 2 and (prefix not in ("c", "d") or own in "mgL"):
+            if len(prefix) < 2 and own in _SHORT_FOR.get(prefix, own).split():
                 names.insert(0, prefix + own)
+            if names:
+                made.setdefault(power, Named(names[0], Fraction(size) * Fraction(10) ** int(power), powers))
             for name in names:
                 forms = {name, name + "s" * (name[-1] != "s")} if len(name) > 3 else {name}
                 titles = [form.title() for form in forms if len(form) > 2 and len(prefix) != 1]
-                table |= {form: unit for form in (*forms, *titles) if form not in table}
+                table |= {form: made[power] for form in (*forms, *titles) if form not in table}
     also = meanings(_ALSO.strip().replace("\n", "; "))
     return table | {name: table[known] for name, known in also.items()}
 
