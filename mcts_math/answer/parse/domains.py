@@ -8,9 +8,9 @@ from typing import Final
 from mcts_math.answer.text.spelled import REALS
 from mcts_math.answer.values import nodes as tree
 from mcts_math.answer.values.matrices import vector_sum
-from mcts_math.answer.values.nodes import Group, Node, Num, Prod, Relation, Sum, Sym
+from mcts_math.answer.values.nodes import Group, Node, Num, Prod, Relation, SetOp, Sum, Sym
 from mcts_math.answer.values.polynomials import linear_function
-from mcts_math.answer.values.roles import COUNTERS
+from mcts_math.answer.values.roles import COMPLEX, COUNTERS
 from mcts_math.answer.values.shapes import assignments, family, integers
 from mcts_math.answer.values.show import show
 
@@ -19,7 +19,7 @@ _NUMBER_SETS: Final = (REALS, *map(Sym, "ZNQC"))
 
 def without_domain(node: Group) -> Node | None:
     """`2k, k in Z` as a family over the integers; `f(x) = x^2, x in R` without what goes without saying; else None."""
-    result, *rest = node.items or (node,)
+    result, *rest = sorted(node.items, key=_is_domain) or (node,)
     known = tree.symbols(result)
     equations = tuple(item for item in node.items if not _is_domain(item))
     if len(equations) > 1 and (named := assignments(Group("", "", equations))) is not None:  # x = 2k, y = 3k, k in Z
@@ -41,9 +41,13 @@ def without_domain(node: Group) -> Node | None:
                     result = Relation(("=",), (label, family(body, name, domain)))
                 else:
                     result = family(result, name, domain)
-            case Relation(_, (Sym(name), domain)) if name in COUNTERS and domain in (*map(Sym, "QC"), REALS):
-                result = tree.rename(result, {name: f"{name} in {show(domain)}"})  # no integer
-            case Relation(_, (Sym(name), domain)) if domain == REALS:
+            case Relation(_, (Sym(name), Sym("C"))) if name in COMPLEX:
+                continue
+            case Relation(_, (_, Sym("Q" | "C"))) if isinstance(result, Relation) and result.ops[0] != "=":
+                return SetOp("and", (*equations, *rest))  # rational numbers between two others
+            case Relation(_, (Sym(name), domain)) if name in COUNTERS or domain != REALS:
+                result = tree.rename(result, {name: f"{name} in {show(domain).lower()}"})  # no integer
+            case Relation(_, (Sym(name), _)):
                 labels = result.items[:-1] if isinstance(result, Relation) and result.ops == ("=",) else ()
                 body = result.items[-1] if labels and isinstance(result, Relation) else result
                 if isinstance(body, Group) and body.left == "(" and len(body.items) > 1:

@@ -154,7 +154,8 @@ def _function(name: Node) -> tuple[str, str] | None:
 def of_same_variable(value: Node, name: Node, other: Node) -> Node:
     """`value` of the function `name` in the variable of the function `other`: g(t) = t + 1 is f(x) = x + 1."""
     mine, theirs = _argument(name), _argument(other)
-    if not mine or not theirs or mine == theirs:
+    domains = mine.partition(" in ")[2], theirs.partition(" in ")[2]
+    if not mine or not theirs or mine == theirs or domains[0] != domains[1]:
         return value
     return tree.rename(value, {mine: theirs, theirs: f"{theirs} given"})  # f(y) = 2x is constant
 
