@@ -7,8 +7,8 @@ from typing import Final
 
 from mcts_math.answer.text.spelled import REALS
 from mcts_math.answer.values import nodes as tree
-from mcts_math.answer.values.matrices import vector_sum
-from mcts_math.answer.values.nodes import Group, Node, Num, Prod, Relation, SetOp, Sum, Sym
+from mcts_math.answer.values.matrices import as_tuple
+from mcts_math.answer.values.nodes import Group, Matrix, Node, Num, Prod, Relation, SetOp, Sum, Sym
 from mcts_math.answer.values.polynomials import linear_function
 from mcts_math.answer.values.roles import COMPLEX, COUNTERS
 from mcts_math.answer.values.shapes import assignments, family, integers
@@ -27,12 +27,14 @@ def without_domain(node: Group) -> Node | None:
         values = _point(named[name] for name in names)
         result, known = Relation(("=",), (_point(map(Sym, names)), values)), tree.symbols(values)
         rest = [item for item in node.items if _is_domain(item)]
-    elif isinstance(result, Prod):
-        result = vector_sum(Sum((result,))) or result
+    elif isinstance(result, (Prod, Matrix)):
+        result = as_tuple(result) or result
     if not rest or not all(_is_domain(item) and tree.symbols(item) & known for item in rest):
         return None
     for item in rest:
         match item:
+            case Relation(_, (label, _)) if isinstance(result, Relation) and result.ops + result.items[:1] == ("=", label):
+                continue  # x = 5, x in N
             case Relation(_, (Sym(name), Sym("Z" | "N" as domain))):
                 if isinstance(result, Relation) and len(result.ops) > 1 and Sym(name) in result.items:
                     return integers([result], name, domain)

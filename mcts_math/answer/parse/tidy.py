@@ -15,7 +15,7 @@ from mcts_math.answer.parse.domains import line, without_domain
 from mcts_math.answer.parse.dots import listed
 from mcts_math.answer.parse.tokens import UnreadableError
 from mcts_math.answer.values import nodes as tree
-from mcts_math.answer.values.matrices import length, matrix_value, transposed_list, vector_sum
+from mcts_math.answer.values.matrices import length, matrix_value, power_of_interval, scaled, transposed_list, vector_sum
 from mcts_math.answer.values.measures import compound, is_measure, product_of_measures, sum_of_measures
 from mcts_math.answer.values.nodes import DOTS, Group, Node, Power, Prod, Quantity, Relation, SetOp, Sum, Sym
 from mcts_math.answer.values.propositions import CONNECTIVES
@@ -69,9 +69,11 @@ def _tidy_formula(node: Sum | Prod | Power) -> Node | None:
         return matrix_value(node) or node
     if isinstance(node, Sum):
         return vector_sum(node)
+    if isinstance(node, Prod) and (vector := scaled(node)) is not None:
+        return vector
     if any(map(is_measure, tree.walk(node))) and not (isinstance(node, Prod) and _count_signs(node)):
         return _possible(product_of_measures(node))
-    return transposed_list(node) if isinstance(node, Power) else None
+    return transposed_list(node) or power_of_interval(node) if isinstance(node, Power) else None
 
 
 def _possible(result: Node | None) -> Node:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from mcts_math.answer.values import nodes as tree
+from mcts_math.answer.values.matrices import identity, units_as_vector
 from mcts_math.answer.values.nodes import Call, Group, Node, Num, Power, Prod, rename, symbols
 from mcts_math.answer.values.propositions import is_compound
 from mcts_math.answer.values.roles import PARAMETERS
 from mcts_math.answer.values.shapes import (
+    as_rows,
     assignments,
     definite_set,
     is_congruence,
@@ -78,7 +80,12 @@ def _of_same_parameter(left: Node, right: Node) -> Node:
 
 def _as_meant(node: Node, other: Node) -> Node:
     """`P(5, 2)`, against a number, as how many ways there are to choose 2 of 5 in order; T, against true, as true."""
+    size = _size(other)
     match node:
+        case tree.Sym(name) if name == f"I_{size}" and as_rows(other) is not None:
+            return identity(size)
+        case tree.Sum() | Prod() | tree.Sym() if size > 1:
+            return units_as_vector(node, size)
         case tree.Sym("T" | "F" as letter) if isinstance(other, tree.Const) and other.name in _TRUTH.values():
             return tree.Const(_TRUTH[letter])
         case Call("P", (Num(all_of), Num(chosen)), True) if kind(other) == "scalar" and not symbols(other):
@@ -88,10 +95,19 @@ def _as_meant(node: Node, other: Node) -> Node:
     return node
 
 
+def _size(node: Node) -> int:
+    """Entries of a vector, or rows of a matrix; 0 for anything else."""
+    if isinstance(node, tree.Matrix):
+        return max(len(node.rows), len(node.rows[0]))
+    return len(node.items) if isinstance(node, Group) and node.left else 0
+
+
 def kind(node: Node) -> str:
     """Which rules may apply to a value: a key of the table."""
     if is_congruence(node):
         return "congruence"
+    if isinstance(node, Call) and node.name == "span":
+        return "span"
     if is_family(node):
         return "family"
     if is_compound(node):

@@ -78,6 +78,8 @@ def _is_label(left: Node, right: Node) -> bool:
     if isinstance(left, (Group, tree.Ratio)):
         return all(isinstance(item, (Sym, Const)) or letters(item) for item in left.items)
     names = symbols(left)
+    if isinstance(left, Call) and names and all(isinstance(arg, Sym) and arg.name.isupper() for arg in left.args):
+        return not names & symbols(right)  # det(A) = ad - bc
     if not names or symbols(right):
         return False
     if isinstance(left, Call):

@@ -15,16 +15,18 @@ from mcts_math.answer.values import nodes as tree
 from mcts_math.answer.values.approximate import numbers
 from mcts_math.answer.values.evaluate import UndefinedError, evaluate
 from mcts_math.answer.values.exact import exact
+from mcts_math.answer.values.matrices import as_tuple
 from mcts_math.answer.values.nodes import MINUS_ONE, ONE, Bound, Call, Cases, Group, Node, Num, substitute, symbols
 from mcts_math.answer.values.points import point
 from mcts_math.answer.values.polynomials import linear_function
 from mcts_math.answer.values.roles import COUNTERS, INTEGERS, PARAMETERS, UNKNOWNS
 from mcts_math.answer.values.shapes import assignments, is_congruence, is_family
-from mcts_math.answer.values.spans import same_flat
+from mcts_math.answer.values.spans import rank, same_flat
 from mcts_math.answer.verdict import Policy
 
 _SHARES: Final = (0.0009, 0.0013, 0.0031, 0.017, 0.31, 0.77)  # of a long interval: near its ends too
 _OTHERWISE: Final = tree.Text("otherwise")
+_NUM_PLACES: Final = 12
 _HUGE: Final = 1e300  # larger ones are left out
 _FEW, _MANY = 3, 16  # sizes of an integer: each of a few values of one family is among many of the other
 Row = tuple[Node, RealSet]
@@ -129,6 +131,32 @@ def _covers(left: Bound, right: Bound) -> bool:
 
 def _key(member: Sequence[complex]) -> tuple[complex, ...]:
     return tuple(complex(round(value.real * 1e7 + 0.1234), round(value.imag * 1e7 + 0.1234)) for value in member)
+
+
+def spans_equal(span: Call, other: Node, policy: Policy) -> bool:
+    """Whether vectors or functions span the same space; a line through 0 is the span of its points."""
+    mine, theirs = _generators(span), _generators(other)
+    if not mine or not theirs or len(set(map(len, (*mine, *theirs)))) != 1:
+        return False
+    return rank(mine) == rank(theirs) == rank([*mine, *theirs])
+
+
+def _generators(node: Node) -> list[list[Any]]:
+    """Vectors that span the space, functions by their values; none where that is not known."""
+    if isinstance(node, Bound) and node.kind == "line":
+        vectors = [member * _NUM_PLACES for member in _members(node, 2)]
+        return vectors if rank(vectors) == 1 else []
+    items = node.args if isinstance(node, Call) and node.name == "span" and len(node.args) <= _NUM_PLACES // 2 else ()
+    try:
+        return [
+            [evaluate(cell, {name: float(value) for name, value in at.items()}, numbers()) for at in places for cell in cells]
+            for item in items
+            for vector in [as_tuple(item)]
+            for cells in [(item,) if vector is None else vector.items]
+            for places in [[point(symbols(item), index) for index in range(_NUM_PLACES)]]
+        ]
+    except UndefinedError:
+        return []
 
 
 def _members(node: Bound, size: int) -> list[list[Any]]:

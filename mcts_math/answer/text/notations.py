@@ -34,6 +34,8 @@ _MEASURE: Final = re.compile(r"(?<![a-zA-Z\\])m ?\\angle(?![a-z])")
 _FOREIGN: Final = meanings(
     "tan: tg; cot: ctg cotg; sin: sen; csc: cosec; arctan: arctg; arccot: arcctg; arcsin: arcsen"
 )
+_FIELDS: Final = meanings(r"\Xi: grad; \Upsilon: div \cdot; \Upsilon_{1}: curl rot \times")
+_ENTRIES: Final = r"[^()]{1,60}?,[^()]{1,60}"  # of a vector
 _SET_NAME: Final = re.compile(r"(\\mathbb ?\{?[RZQNC]\}?|\bReals) ?(?:\\ |- ?)\\?\{([^{}]*?)\\?\}")
 
 
@@ -79,6 +81,15 @@ def _combination(upper: str, kind: str, lower: str) -> str:
     if kind == "C":
         return rf"\binom{{{upper}}}{{{lower}}}"
     return rf"\frac{{({upper})!}}{{({upper}-{lower})!}}"
+
+
+def _dot(match: re.Match[str]) -> str:
+    """A product of two tuples, or of the point r and one, as the sum that it is."""
+    second = match[3].split(",")
+    first = match[1].split(",") if match[1] else ["x", "y", "z"][: len(second)]
+    if len(first) != len(second):
+        return match[0]
+    return "(" + "+".join(f"({a})({b})" for a, b in zip(first, second, strict=True)) + ")"
 
 
 def _rows(match: re.Match[str]) -> str:
@@ -146,6 +157,17 @@ _RULES: Final[tuple[tuple[str, re.Pattern[str], str | Callable[[re.Match[str]], 
             "/",
             r"(?<![A-Za-z\\])d(?:\^(\d))? ?/ ?d([a-z])(?:\^\d)?(?=[(\[ ])",
             lambda m: rf"\frac{{d^{m[1] or 1}}}{{d{m[2]}^{m[1] or 1}}}",
+        ),
+        (
+            "=",
+            r"^(?:\\nabla ?(\\cdot|\\times)?|\\(?:operatorname|mathrm|text) ?\{ ?(grad|div|curl|rot) ?\})"
+            r" ?(?:\\(?:mathbf|vec|boldsymbol) ?\{? ?)?[A-Za-z] ?\}?(?: ?\([\w, ]{1,12}\))? ?=",
+            lambda m: f"{_FIELDS[m[1] or m[2] or 'grad']} =",
+        ),
+        (
+            r"\cdot",
+            rf"(?:(?<![\w}}])\(({_ENTRIES})\)|\\(?:mathbf|vec|boldsymbol) ?\{{? ?(r) ?\}}?) ?\\cdot ?\(({_ENTRIES})\)",
+            _dot,
         ),
         (r"\partial", r"^\\partial ?_ ?\{?([a-zA-Z])\}? ?([a-zA-Z]) ?=", r"\2_\1 ="),
         ("(", r"^([abcstuAST])\(([nkm])\) ?=", r"\1_\2 ="),

@@ -13,6 +13,7 @@ from mcts_math.answer.values.nodes import MINUS_ONE, ONE, ZERO, Call, Group, Mat
 _MAX_CELLS: Final = 36
 _MARK: Final = "^"  # ends the name of a unit vector
 _UNITS: Final = ("i" + _MARK, "j" + _MARK, "k" + _MARK)
+_SMALL: Final = (Num(Fraction(2)), Num(Fraction(3)))
 _TRANSPOSE: Final = (Sym("T"), Sym("t"))
 
 
@@ -42,6 +43,43 @@ def vector_sum(node: Sum) -> Group | None:
     """`(1, 0, 2) + t (3, 1, -1)` as one tuple; None where the terms are no vectors of one length."""
     vector = matrix_value(node)
     return Group("(", ")", vector.rows[0]) if vector is not None and len(vector.rows) == 1 else None
+
+
+def as_tuple(node: Node) -> Group | None:
+    """A row or a column of two entries or more as a tuple; None for anything else."""
+    matrix = matrix_value(node)
+    cells = () if matrix is None else tuple(cell for row in matrix.rows for cell in row)
+    return Group("(", ")", cells) if matrix and len(cells) == max(len(matrix.rows), len(matrix.rows[0])) > 1 else None
+
+
+def scaled(node: Prod) -> Group | None:
+    """`1/3 (1, 2, 2)` as one tuple; None where names stand before the brackets alone: `N(0, 1)`, `t(1, 2)`."""
+    vectors = [item for item in node.items if isinstance(item, Group)]
+    others = [item for item in node.items if not isinstance(item, Group)]
+    names = [item.name for item in others if isinstance(item, Sym)]
+    plain = len(vectors) == 1 and len(names) < len(others) and not any(name.isupper() for name in names)
+    return vector_sum(Sum((node,))) if plain else None
+
+
+def power_of_interval(node: Power) -> Node:
+    """`[0, 1]^2` as `[0, 1] × [0, 1]`; any other power as it is."""
+    base, exponent = node.base, node.exponent
+    plain = isinstance(base, Group) and len(base.items) == 2 and base.left + base.right in ("[]", "()")
+    return Prod((base,) * int(exponent.value)) if plain and exponent in _SMALL else node
+
+
+def units_as_vector(node: Node, size: int) -> Node:
+    """`2 e_1 - e_3` as a tuple of that size; any other node as it is."""
+    names = [f"e_{index}" for index in range(1, size + 1)]
+    if isinstance(node, (Group, tree.Relation)) or not tree.symbols(node) & {*names}:
+        return node
+    zeros: dict[str, Node] = dict.fromkeys(names, ZERO)
+    return Group("(", ")", tuple(tree.substitute(node, {**zeros, name: ONE}) for name in names))
+
+
+def identity(size: int) -> Matrix:
+    """The identity matrix of so many rows."""
+    return Matrix(tuple(tuple(ONE if i == j else ZERO for j in range(size)) for i in range(size)))
 
 
 def length(node: Call) -> Node | None:
