@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
+from mcts_math.answer.parse.dots import listed
 from mcts_math.answer.text.spelled import REALS
 from mcts_math.answer.values import nodes as tree
 from mcts_math.answer.values.matrices import as_tuple
 from mcts_math.answer.values.nodes import Group, Matrix, Node, Num, Prod, Relation, SetOp, Sum, Sym
 from mcts_math.answer.values.polynomials import linear_function
-from mcts_math.answer.values.roles import COMPLEX, COUNTERS
+from mcts_math.answer.values.roles import COMPLEX, COUNTERS, INTEGERS
 from mcts_math.answer.values.shapes import assignments, family, integers
 from mcts_math.answer.values.show import show
 
+_NO_VALUES: Final = (Relation, SetOp, Group, tree.Text)
 _NUMBER_SETS: Final = (REALS, *map(Sym, "ZNQC"))
 
 
 def without_domain(node: Group) -> Node | None:
     """`2k, k in Z` as a family over the integers; `f(x) = x^2, x in R` without what goes without saying; else None."""
-    result, *rest = sorted(node.items, key=_is_domain) or (node,)
+    result, *rest = _several(node.items) or sorted(node.items, key=_is_domain) or (node,)
     known = tree.symbols(result)
     equations = tuple(item for item in node.items if not _is_domain(item))
     if len(equations) > 1 and (named := assignments(Group("", "", equations))) is not None:  # x = 2k, y = 3k, k in Z
@@ -41,6 +43,8 @@ def without_domain(node: Group) -> Node | None:
                 if isinstance(result, Relation) and result.ops == ("=",):
                     label, body = result.items
                     result = Relation(("=",), (label, family(body, name, domain)))
+                elif isinstance(result, Relation) and result.ops == ("!=",):
+                    return SetOp("minus", (REALS, family(result.items[1], name, domain)))
                 else:
                     result = family(result, name, domain)
             case Relation(_, (Sym(name), Sym("C"))) if name in COMPLEX:
@@ -56,6 +60,43 @@ def without_domain(node: Group) -> Node | None:
                     points = tree.Bound("line", body, name, tree.ZERO, tree.ZERO)
                     result = Relation(("=",), (*labels, points)) if labels else points
     return result
+
+
+def _several(items: Sequence[Node]) -> tuple[Node, ...] | None:
+    """`x = k pi or x = pi/2 + k pi, k in Z` as a set of values with the domain behind it; None for anything else."""
+    joined = [part for item in items for part in (item.items if isinstance(item, SetOp) else (item,))]
+    stated = [item for item in joined if not _is_domain(item)]
+    labels = {item.items[0] for item in stated if isinstance(item, Relation) and item.ops == ("=",)}
+    values = tuple(item.items[1] if isinstance(item, Relation) and item.ops == ("=",) else item for item in stated)
+    match [item for item in joined if _is_domain(item)]:
+        case [Relation(_, (Sym(name), Sym("Z" | "N"))) as domain] if len(values) > 1 and len(labels) < 2:
+            known = all(name in tree.symbols(value) and not isinstance(value, _NO_VALUES) for value in values)
+            body = Group("{", "}", values)
+            return (Relation(("=",), (*labels, body)) if labels else body, domain) if known else None
+    return None
+
+
+def over_range(node: Group) -> Node | None:
+    """`2k, k = 0, 1, 2` as the set of its values, `2k, k = 0, 1, 2, …` as a family; None for anything else."""
+    body, *rest = node.items or (node,)
+    numbers: Sequence[Node] = ()
+    match rest:
+        case [Relation(("=",), (Sym(name), first)), *others] if name in INTEGERS:
+            numbers = first, *others
+        case [Relation(("in",), (Sym(name), Group("{", _, numbers)))]:
+            pass
+        case [Relation((_, _), (_, Sym(name), _))] if name in INTEGERS and tree.PI in tree.walk(body):
+            within = integers(rest, name, "Z")
+            numbers = () if within is None else within.items
+    label, body = body.items if isinstance(body, Relation) and body.ops == ("=",) else (None, body)
+    numbers = listed(numbers) if tree.DOTS in numbers else numbers
+    if len(numbers) < 2 or name not in tree.symbols(body) or not all(isinstance(item, Num) for item in numbers[:-1]):
+        return None
+    if numbers[-1] == tree.DOTS:
+        values: Node = tree.Bound("family", body, name, numbers[0], tree.INFINITY)
+    else:
+        values = Group("{", "}", tuple(tree.substitute(body, {name: number}) for number in numbers))
+    return values if label is None else Relation(("=",), (label, values))
 
 
 def _point(items: Iterable[Node]) -> Group:

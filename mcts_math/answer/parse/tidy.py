@@ -11,7 +11,7 @@ from dataclasses import replace
 from itertools import product
 from typing import Final
 
-from mcts_math.answer.parse.domains import line, without_domain
+from mcts_math.answer.parse.domains import line, over_range, without_domain
 from mcts_math.answer.parse.dots import listed
 from mcts_math.answer.parse.tokens import UnreadableError
 from mcts_math.answer.values import nodes as tree
@@ -19,7 +19,7 @@ from mcts_math.answer.values.matrices import length, matrix_value, power_of_inte
 from mcts_math.answer.values.measures import compound, is_measure, product_of_measures, sum_of_measures
 from mcts_math.answer.values.nodes import DOTS, Group, Node, Power, Prod, Quantity, Relation, SetOp, Sum, Sym
 from mcts_math.answer.values.propositions import CONNECTIVES
-from mcts_math.answer.values.shapes import assignments, named_point
+from mcts_math.answer.values.shapes import assignments, is_family, named_point
 
 _MAX_SIGNS: Final = 4  # a ± may occur this often in one answer
 _PROPOSITIONS: Final = tuple(map(Sym, "pqrs"))
@@ -55,6 +55,8 @@ def tidy(node: Node) -> Node:
             node = SetOp(op, tuple(map(tidy, items)))
         case tree.Call("abs"):
             changed = length(node)
+        case tree.Bound("family"):
+            return replace(node, body=tidy(node.body))
     if changed is None and isinstance(node, (Sum, Prod, Power)):
         changed = _tidy_formula(node)
     if changed is None and (changed := _systems(node)) is None:
@@ -87,7 +89,7 @@ def _tidy_group(node: Group) -> Node:
     if not node.left:
         if _restrictions(node):
             return SetOp("and", node.items)
-        if (within := without_domain(node)) is not None:
+        if (within := over_range(node) or without_domain(node)) is not None:
             return tidy(within)
         if _share_signs(node):
             return tidy(SetOp("or", tuple(SetOp("and", tree.children(system)) for system in _readings(node, True))))
@@ -106,7 +108,7 @@ def _tidy_group(node: Group) -> Node:
 
 def _without_signs(node: Node) -> Node:
     if isinstance(node, Relation):  # each sign of a set makes two elements
-        items = (tidy(item) if isinstance(item, Group) and item.left == "{" else item for item in node.items)
+        items = (tidy(item) if _has_values(item) else item for item in node.items)
         node = Relation(node.ops, tuple(items))
         if len(node.ops) > 1 and (same := line(node)) is not None:
             return same
@@ -114,6 +116,10 @@ def _without_signs(node: Node) -> Node:
         return Relation(node.ops, tuple(map(tidy, node.items))) if isinstance(node, Relation) else node
     values = _readings(node)
     return _excluded(values) or Group("", "", values)
+
+
+def _has_values(node: Node) -> bool:
+    return is_family(node) or (isinstance(node, Group) and node.left == "{")
 
 
 def _share_signs(node: Group) -> bool:

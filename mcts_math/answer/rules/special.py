@@ -108,7 +108,7 @@ def families_equal(family: Bound, other: Node, policy: Policy) -> bool:
         letters = symbols(other) & (PARAMETERS if family.kind == "line" else counters)
         if len(letters) != 1:
             return False
-        other = Bound(family.kind, other, min(letters), family.low, family.low)
+        other = Bound(family.kind, other, min(letters), family.low, family.high)
     if family.kind != other.kind:
         return False
     if family.kind == "line":
@@ -171,7 +171,8 @@ def _members(node: Bound, size: int) -> list[list[Any]]:
         coordinates += tuple(ONE if end in "[]" else tree.ZERO for end in (node.body.left, node.body.right))
     given = point(symbols(node.body) - {node.name}, 0)
     at = {name: complex(value) for name, value in given.items()}
-    indices = range(1, 3 * size) if node.low == ONE else range(-size, size)
+    start = int(node.low.value) if isinstance(node.low, Num) else 0
+    indices = range(start, start + 3 * size) if node.high != tree.ZERO else range(-size, size)
     members: list[list[Any]] = []
     for index in indices:
         try:
