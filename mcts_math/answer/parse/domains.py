@@ -23,7 +23,10 @@ def without_domain(node: Group) -> Node | None:
     """`2k, k in Z` as a family over the integers; `f(x) = x^2, x in R` without what goes without saying; else None."""
     result, *rest = _several(node.items) or sorted(node.items, key=_is_domain) or (node,)
     known = tree.symbols(result)
-    equations = tuple(item for item in node.items if not _is_domain(item))
+    *_, last = rest or (result,)
+    if _is_domain(last) and isinstance(last, Relation) and isinstance(result, Relation):  # f(x) = a x + b, a, b in R
+        rest = [Relation(("in",), (item, last.items[1])) if isinstance(item, Sym) else item for item in rest]
+    equations = tuple(item for item in (result, *rest) if not _is_domain(item))
     if len(equations) > 1 and (named := assignments(Group("", "", equations))) is not None:  # x = 2k, y = 3k, k in Z
         names = sorted(named)
         values = _point(named[name] for name in names)
@@ -35,7 +38,9 @@ def without_domain(node: Group) -> Node | None:
         return None
     for item in rest:
         match item:
-            case Relation(_, (label, _)) if isinstance(result, Relation) and result.ops + result.items[:1] == ("=", label):
+            case Relation(_, (label, _)) if (
+                isinstance(result, Relation) and result.ops == ("=",) and label in result.items[:1]
+            ):
                 continue  # x = 5, x in N
             case Relation(_, (Sym(name), Sym("Z" | "N" as domain))):
                 if isinstance(result, Relation) and len(result.ops) > 1 and Sym(name) in result.items:
@@ -56,6 +61,7 @@ def without_domain(node: Group) -> Node | None:
             case Relation(_, (Sym(name), _)):
                 labels = result.items[:-1] if isinstance(result, Relation) and result.ops == ("=",) else ()
                 body = result.items[-1] if labels and isinstance(result, Relation) else result
+                body = as_tuple(body) or body
                 if isinstance(body, Group) and body.left == "(" and len(body.items) > 1:
                     points = tree.Bound("line", body, name, tree.ZERO, tree.ZERO)
                     result = Relation(("=",), (*labels, points)) if labels else points
@@ -79,6 +85,7 @@ def _several(items: Sequence[Node]) -> tuple[Node, ...] | None:
 def over_range(node: Group) -> Node | None:
     """`2k, k = 0, 1, 2` as the set of its values, `2k, k = 0, 1, 2, …` as a family; None for anything else."""
     body, *rest = node.items or (node,)
+    label, body = body.items if isinstance(body, Relation) and body.ops == ("=",) else (None, body)
     numbers: Sequence[Node] = ()
     match rest:
         case [Relation(("=",), (Sym(name), first)), *others] if name in INTEGERS:
@@ -86,16 +93,13 @@ def over_range(node: Group) -> Node | None:
         case [Relation(("in",), (Sym(name), Group("{", _, numbers)))]:
             pass
         case [Relation((_, _), (_, Sym(name), _))] if name in INTEGERS and tree.PI in tree.walk(body):
-            within = integers(rest, name, "Z")
-            numbers = () if within is None else within.items
-    label, body = body.items if isinstance(body, Relation) and body.ops == ("=",) else (None, body)
-    numbers = listed(numbers) if tree.DOTS in numbers else numbers
-    if len(numbers) < 2 or name not in tree.symbols(body) or not all(isinstance(item, Num) for item in numbers[:-1]):
+            numbers = getattr(integers(rest, name, "Z"), "items", ())
+    *known, last = listed(numbers) if tree.DOTS in numbers else numbers or (node,)
+    if not known or name not in tree.symbols(body) or not all(isinstance(item, Num) for item in known):
         return None
-    if numbers[-1] == tree.DOTS:
-        values: Node = tree.Bound("family", body, name, numbers[0], tree.INFINITY)
-    else:
-        values = Group("{", "}", tuple(tree.substitute(body, {name: number}) for number in numbers))
+    values: Node = Group("{", "}", tuple(tree.substitute(body, {name: number}) for number in (*known, last)))
+    if last == tree.DOTS:
+        values = tree.Bound("family", body, name, known[0], tree.INFINITY)
     return values if label is None else Relation(("=",), (label, values))
 
 

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from itertools import product
+from itertools import pairwise, product
 from typing import Final
 
 from mcts_math.answer.parse.domains import line, over_range, without_domain
 from mcts_math.answer.parse.dots import listed
 from mcts_math.answer.parse.tokens import UnreadableError
 from mcts_math.answer.values import nodes as tree
-from mcts_math.answer.values.matrices import length, matrix_value, power_of_interval, scaled, transposed_list, vector_sum
+from mcts_math.answer.values.matrices import as_tuple, length, matrix_value, power_of_interval, scaled, transposed_list
 from mcts_math.answer.values.measures import compound, is_measure, product_of_measures, sum_of_measures
 from mcts_math.answer.values.nodes import DOTS, Group, Node, Power, Prod, Quantity, Relation, SetOp, Sum, Sym
 from mcts_math.answer.values.propositions import CONNECTIVES
@@ -70,7 +70,7 @@ def _tidy_formula(node: Sum | Prod | Power) -> Node | None:
     if any(isinstance(part, tree.Matrix) for part in tree.walk(node)):
         return matrix_value(node) or node
     if isinstance(node, Sum):
-        return vector_sum(node)
+        return as_tuple(node)
     if isinstance(node, Prod) and (vector := scaled(node)) is not None:
         return vector
     if any(map(is_measure, tree.walk(node))) and not (isinstance(node, Prod) and _count_signs(node)):
@@ -87,6 +87,8 @@ def _possible(result: Node | None) -> Node:
 
 def _tidy_group(node: Group) -> Node:
     if not node.left:
+        if (chain := _chain(node)) is not None:
+            return tidy(chain)
         if _restrictions(node):
             return SetOp("and", node.items)
         if (within := over_range(node) or without_domain(node)) is not None:
@@ -116,6 +118,15 @@ def _without_signs(node: Node) -> Node:
         return Relation(node.ops, tuple(map(tidy, node.items))) if isinstance(node, Relation) else node
     values = _readings(node)
     return _excluded(values) or Group("", "", values)
+
+
+def _chain(node: Group) -> Relation | None:
+    """`a = b, b = c` as a = b = c; None for anything else."""
+    pairs = [item.items for item in node.items if isinstance(item, Relation) and item.ops == ("=",)]
+    meet = all(isinstance(a[1], Sym) and a[1] == b[0] for a, b in pairwise(pairs))
+    if not meet or not 1 < len(pairs) == len(node.items):
+        return None
+    return Relation(("=",) * len(pairs), (*pairs[0], *(pair[1] for pair in pairs[1:])))
 
 
 def _has_values(node: Node) -> bool:

@@ -25,6 +25,7 @@ from mcts_math.answer.values.spans import rank, same_flat
 from mcts_math.answer.verdict import Policy
 
 _SHARES: Final = (0.0009, 0.0013, 0.0031, 0.017, 0.31, 0.77)  # of a long interval: near its ends too
+_SIGNS: Final = {"even": ONE, "odd": MINUS_ONE}
 _OTHERWISE: Final = tree.Text("otherwise")
 _NUM_PLACES: Final = 12
 _HUGE: Final = 1e300  # larger ones are left out
@@ -34,6 +35,9 @@ Row = tuple[Node, RealSet]
 
 def cases_equal(left: Node, right: Node, policy: Policy) -> bool:
     """Whether two piecewise functions, or one and a formula, have the same values everywhere."""
+    left, right = _by_parity(left), _by_parity(right)
+    if not isinstance(left, Cases) and not isinstance(right, Cases):
+        return scalars_equal(left, right, policy)
     mine, theirs = _rows(left), _rows(right)
     if mine is None or theirs is None:
         return _row_by_row(left, right, policy)
@@ -42,6 +46,19 @@ def cases_equal(left: Node, right: Node, policy: Policy) -> bool:
     return name is not None and all(
         _same_within(cell, mine, theirs, name, policy) for cell in cells(*(where for _, where in (*mine, *theirs)))
     )
+
+
+def _by_parity(node: Node) -> Node:
+    """`1 if n is even, 0 if n is odd` as the formula (1 + (-1)^n)/2; any other node as it is."""
+    match node:
+        case Cases(((first, tree.Quantity(tree.Sym(name) as counter, unit)), (second, at))) if name in INTEGERS:
+            parity = str(unit).removeprefix("is ")
+            other = str(at.unit).removeprefix("is ") if isinstance(at, tree.Quantity) and at.value == counter else at
+            if parity in _SIGNS and (other is None or (other in _SIGNS and other != parity)):
+                sign = tree.Prod((_SIGNS[parity], tree.Power(MINUS_ONE, counter)))
+                half = tree.Prod((sign, tree.Sum((first, tree.negate(second)))))
+                return tree.Prod((tree.HALF, tree.Sum((first, second, half))))
+    return node
 
 
 def _rows(node: Node) -> list[Row] | None:
@@ -102,9 +119,13 @@ def families_equal(family: Bound, other: Node, policy: Policy) -> bool:
     """Whether two sets of values, one for each integer (or each point of a line), are the same."""
     if (named := assignments(other)) is not None and len(named) > 1:
         other = Group("(", ")", tuple(named[name] for name in sorted(named)))
+    if isinstance(other, Group) and all(map(is_congruence, other.items)):
+        steps = (tree.Prod((item.args[1], tree.Sym(family.name))) for item in other.items if isinstance(item, Call))
+        starts = (item.args[0] for item in other.items if isinstance(item, Call))
+        other = replace(family, body=Group("", "", tuple(map(tree.Sum, zip(starts, steps, strict=True)))))
     if not isinstance(other, Bound) or not is_family(other):
         given = symbols(family.body) - {family.name}
-        counters = {*COUNTERS, family.name} - given - UNKNOWNS
+        counters = {*COUNTERS, *({family.name} & INTEGERS)} - given - UNKNOWNS
         letters = symbols(other) & (PARAMETERS if family.kind == "line" else counters)
         if len(letters) != 1:
             return False
@@ -136,25 +157,20 @@ def _key(member: Sequence[complex]) -> tuple[complex, ...]:
 def spans_equal(span: Call, other: Node, policy: Policy) -> bool:
     """Whether vectors or functions span the same space; a line through 0 is the span of its points."""
     mine, theirs = _generators(span), _generators(other)
-    if not mine or not theirs or len(set(map(len, (*mine, *theirs)))) != 1:
-        return False
-    return rank(mine) == rank(theirs) == rank([*mine, *theirs])
+    alike = bool(mine and theirs) and len({len(vector) for vector in (*mine, *theirs)}) == 1
+    return alike and rank(mine) == rank(theirs) == rank([*mine, *theirs])
 
 
 def _generators(node: Node) -> list[list[Any]]:
     """Vectors that span the space, functions by their values; none where that is not known."""
     if isinstance(node, Bound) and node.kind == "line":
-        vectors = [member * _NUM_PLACES for member in _members(node, 2)]
-        return vectors if rank(vectors) == 1 else []
+        points = [member * _NUM_PLACES for member in _members(node, 2)]
+        return points if rank(points) == 1 else []
     items = node.args if isinstance(node, Call) and node.name == "span" and len(node.args) <= _NUM_PLACES // 2 else ()
+    places = [{name: float(value) for name, value in point(symbols(node), i).items()} for i in range(_NUM_PLACES)]
+    entries = [(as_tuple(item) or Group("", "", (item,))).items for item in items]
     try:
-        return [
-            [evaluate(cell, {name: float(value) for name, value in at.items()}, numbers()) for at in places for cell in cells]
-            for item in items
-            for vector in [as_tuple(item)]
-            for cells in [(item,) if vector is None else vector.items]
-            for places in [[point(symbols(item), index) for index in range(_NUM_PLACES)]]
-        ]
+        return [[evaluate(entry, at, numbers()) for at in places for entry in vector] for vector in entries]
     except UndefinedError:
         return []
 

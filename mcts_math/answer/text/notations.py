@@ -84,12 +84,10 @@ def _combination(upper: str, kind: str, lower: str) -> str:
 
 
 def _dot(match: re.Match[str]) -> str:
-    """A product of two tuples, or of the point r and one, as the sum that it is."""
-    second = match[3].split(",")
-    first = match[1].split(",") if match[1] else ["x", "y", "z"][: len(second)]
-    if len(first) != len(second):
-        return match[0]
-    return "(" + "+".join(f"({a})({b})" for a, b in zip(first, second, strict=True)) + ")"
+    """A product of two tuples as the sum that it is."""
+    first, second = match[1].split(","), match[2].split(",")
+    products = (f"({a})({b})" for a, b in zip(first, second, strict=False))
+    return f"({'+'.join(products)})" if len(first) == len(second) else match[0]
 
 
 def _rows(match: re.Match[str]) -> str:
@@ -164,11 +162,7 @@ _RULES: Final[tuple[tuple[str, re.Pattern[str], str | Callable[[re.Match[str]], 
             r" ?(?:\\(?:mathbf|vec|boldsymbol) ?\{? ?)?[A-Za-z] ?\}?(?: ?\([\w, ]{1,12}\))? ?=",
             lambda m: f"{_FIELDS[m[1] or m[2] or 'grad']} =",
         ),
-        (
-            r"\cdot",
-            rf"(?:(?<![\w}}])\(({_ENTRIES})\)|\\(?:mathbf|vec|boldsymbol) ?\{{? ?(r) ?\}}?) ?\\cdot ?\(({_ENTRIES})\)",
-            _dot,
-        ),
+        (r"\cdot", rf"(?<![\w}}])\(({_ENTRIES})\) ?\\cdot ?\(({_ENTRIES})\)", _dot),
         (r"\partial", r"^\\partial ?_ ?\{?([a-zA-Z])\}? ?([a-zA-Z]) ?=", r"\2_\1 ="),
         ("(", r"^([abcstuAST])\(([nkm])\) ?=", r"\1_\2 ="),
         ("(", r"^[a-eg-wA-Z]\(([a-z])\) ?=", r"f(\1) ="),
@@ -207,7 +201,7 @@ _RULES: Final[tuple[tuple[str, re.Pattern[str], str | Callable[[re.Match[str]], 
         ),
         (r"\begin", r"\\begin\{(aligned|align\*?|gathered|split)\}(.*?)\\end\{\1\}", _rows),
         (r"\in", r" ?\( ?([a-z] ?\\in ?\\mathbb ?\{?[ZN]\}?) ?\)$", r", \1"),
-        (r"\mid", r"(\\\{[^|:]*?)\\mid(?= ?[a-z] ?\\in ?\\mathbb ?\{?[ZN])", r"\1:"),
+        (r"\mid", r"(\\\{[^|:]*?)\\mid(?= ?[a-z] ?(?:=|\\in ?(?:\\\{|\\mathbb ?\{?[ZN])))", r"\1:"),
         (r"\mathbb", r"\\mathbb ?\{?R\}? ?_ ?\{? ?(?:\\geq?|\\geqslant) ?0 ?\}?", r"[0,\\infty)"),
         (r"\mathbb", r"\\mathbb ?\{?[ZN]\}? ?(?:_ ?\{? ?(?:> ?0|\+) ?\}?|\^ ?\{?\+\}?)", r"\\mathbb{N}"),
         (r"\mathbb", r"\\mathbb ?\{?Q\}? ?\^ ?\{?\+\}?", r"\\mathbb{Q}_{+}"),
