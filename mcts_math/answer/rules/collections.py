@@ -10,7 +10,7 @@ from typing import Final
 from mcts_math.answer.rules.compare import Decision, compare
 from mcts_math.answer.rules.families import same_family, share_constants
 from mcts_math.answer.rules.real_sets import cells, point_or_set, real_set, sets_equal
-from mcts_math.answer.rules.scalars import EXACTLY, scalars_equal
+from mcts_math.answer.rules.scalars import scalars_equal
 from mcts_math.answer.values import nodes as tree
 from mcts_math.answer.values.matrices import matrix_value
 from mcts_math.answer.values.nodes import Const, Group, Matrix, Node, Relation, SetOp, Sym, Text
@@ -18,7 +18,6 @@ from mcts_math.answer.values.shapes import as_rows, assignments, by_unit, closed
 from mcts_math.answer.verdict import Policy
 
 MAX_UNORDERED: Final = 400
-_POWERS: Final = tuple(tree.Num(Fraction(number)) for number in (1, 2, 3, 4))
 _TRUTH: Final = (Const("true"), Const("false"), Text("T"), Text("F"))
 
 
@@ -132,19 +131,12 @@ def _compare_matrices(left: Node, right: Node, policy: Policy) -> Decision:
     if isinstance(other, Group) and closed(other) and 1 in (len(matrix.rows), len(matrix.rows[0])):
         cells = tuple(cell for row in matrix.rows for cell in row)
         return Decision(_same_sequence(cells, other.items, policy), "entries of the vectors")
-    powers = [_at_power(node, number) for node in (matrix, other) for number in _POWERS]
-    if isinstance(other, tree.Power) and None not in powers:
-        return Decision(all(map(_same_rows, powers[: len(_POWERS)], powers[len(_POWERS) :])), "powers of the matrix")
+    if isinstance(other, tree.Power) and isinstance(other.exponent, Sym):
+        at = [{other.exponent.name: tree.Num(Fraction(number))} for number in range(1, 5)]
+        pairs = [(tree.substitute(matrix, values), matrix_value(tree.substitute(other, values))) for values in at]
+        same = all(power is not None and _compare_matrices(own, power, policy).equal for own, power in pairs)
+        return Decision(same, "powers of the matrix")
     return Decision(False, "a matrix against something else")
-
-
-def _at_power(node: Node, number: Node) -> Matrix | None:
-    """A matrix, or a power of one to a variable n, where n is that number."""
-    return matrix_value(tree.substitute(node, {"n": number, "k": number}))
-
-
-def _same_rows(left: Matrix | None, right: Matrix | None) -> bool:
-    return compare(left, right, EXACTLY).equal if left and right else False
 
 
 def _same_sequence(left: Sequence[Node], right: Sequence[Node], policy: Policy) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from mcts_math.answer.values import nodes as tree
-from mcts_math.answer.values.matrices import identity, units_as_vector
+from mcts_math.answer.values.matrices import as_tuple, coefficients
 from mcts_math.answer.values.nodes import Call, Group, Node, Num, Power, Prod, rename, symbols
 from mcts_math.answer.values.propositions import is_compound
 from mcts_math.answer.values.roles import PARAMETERS
@@ -33,6 +33,7 @@ _KIND_OF: Final[dict[type, str]] = {
 }
 
 
+_AXES: Final = tuple(f"e_{index}" for index in range(1, 10))  # unit vectors
 _TRUTH: Final = {"T": "true", "F": "false"}
 
 
@@ -80,12 +81,13 @@ def _of_same_parameter(left: Node, right: Node) -> Node:
 
 def _as_meant(node: Node, other: Node) -> Node:
     """`P(5, 2)`, against a number, as how many ways there are to choose 2 of 5 in order; T, against true, as true."""
-    size = _size(other)
     match node:
-        case tree.Sym(name) if name == f"I_{size}" and as_rows(other) is not None:
-            return identity(size)
-        case tree.Sum() | Prod() | tree.Sym() if size > 1:
-            return units_as_vector(node, size)
+        case tree.Sym(name) if name.startswith("I_") and (rows := as_rows(other)) and name == f"I_{len(rows)}":
+            return tree.Matrix(
+                tuple(coefficients(tree.Sym(axis), _AXES[: len(rows)]).items for axis in _AXES[: len(rows)])
+            )
+        case tree.Sum() | Prod() | tree.Sym() if symbols(node) & {*_AXES} and (vector := as_tuple(other)) is not None:
+            return coefficients(node, _AXES[: len(vector.items)])
         case tree.Sym("T" | "F" as letter) if isinstance(other, tree.Const) and other.name in _TRUTH.values():
             return tree.Const(_TRUTH[letter])
         case Call("P", (Num(all_of), Num(chosen)), True) if kind(other) == "scalar" and not symbols(other):
@@ -93,13 +95,6 @@ def _as_meant(node: Node, other: Node) -> Node:
                 below = Call("factorial", (Num(all_of - chosen),))
                 return Prod((Call("factorial", (Num(all_of),)), Power(below, tree.MINUS_ONE)))
     return node
-
-
-def _size(node: Node) -> int:
-    """Entries of a vector, or rows of a matrix; 0 for anything else."""
-    if isinstance(node, tree.Matrix):
-        return max(len(node.rows), len(node.rows[0]))
-    return len(node.items) if isinstance(node, Group) and node.left else 0
 
 
 def kind(node: Node) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
 from functools import reduce
@@ -39,12 +40,6 @@ def transposed_list(node: Power) -> Matrix | None:
     return Matrix(tuple((item,) for item in node.base.items)) if len(node.base.items) > 1 else None
 
 
-def vector_sum(node: Sum) -> Group | None:
-    """`(1, 0, 2) + t (3, 1, -1)` as one tuple; None where the terms are no vectors of one length."""
-    vector = matrix_value(node)
-    return Group("(", ")", vector.rows[0]) if vector is not None and len(vector.rows) == 1 else None
-
-
 def as_tuple(node: Node) -> Group | None:
     """A row or a column of two entries or more as a tuple; None for anything else."""
     matrix = matrix_value(node)
@@ -54,11 +49,10 @@ def as_tuple(node: Node) -> Group | None:
 
 def scaled(node: Prod) -> Group | None:
     """`1/3 (1, 2, 2)` as one tuple; None where names stand before the brackets alone: `N(0, 1)`, `t(1, 2)`."""
-    vectors = [item for item in node.items if isinstance(item, Group)]
     others = [item for item in node.items if not isinstance(item, Group)]
     names = [item.name for item in others if isinstance(item, Sym)]
-    plain = len(vectors) == 1 and len(names) < len(others) and not any(name.isupper() for name in names)
-    return vector_sum(Sum((node,))) if plain else None
+    plain = len(names) < len(others) == len(node.items) - 1 and not any(map(str.isupper, names))
+    return as_tuple(node) if plain else None
 
 
 def power_of_interval(node: Power) -> Node:
@@ -68,18 +62,10 @@ def power_of_interval(node: Power) -> Node:
     return Prod((base,) * int(exponent.value)) if plain and exponent in _SMALL else node
 
 
-def units_as_vector(node: Node, size: int) -> Node:
-    """`2 e_1 - e_3` as a tuple of that size; any other node as it is."""
-    names = [f"e_{index}" for index in range(1, size + 1)]
-    if isinstance(node, (Group, tree.Relation)) or not tree.symbols(node) & {*names}:
-        return node
+def coefficients(node: Node, names: Sequence[str]) -> Group:
+    """What the variables are multiplied by in a sum of their multiples."""
     zeros: dict[str, Node] = dict.fromkeys(names, ZERO)
     return Group("(", ")", tuple(tree.substitute(node, {**zeros, name: ONE}) for name in names))
-
-
-def identity(size: int) -> Matrix:
-    """The identity matrix of so many rows."""
-    return Matrix(tuple(tuple(ONE if i == j else ZERO for j in range(size)) for i in range(size)))
 
 
 def length(node: Call) -> Node | None:
@@ -156,6 +142,4 @@ def components(node: Node) -> Node:
     if len(used) == 1:
         letter = used[0][0]
         return tree.substitute(node, {used[0]: tree.IMAGINARY if letter == "i" else Sym(letter)})
-    size = 3 if _UNITS[2] in used else 2
-    zeros: dict[str, Node] = dict.fromkeys(_UNITS, ZERO)
-    return Group("(", ")", tuple(tree.substitute(node, {**zeros, name: ONE}) for name in _UNITS[:size]))
+    return coefficients(node, _UNITS if _UNITS[2] in used else _UNITS[:2])
