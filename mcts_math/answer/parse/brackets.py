@@ -47,7 +47,7 @@ def brackets(cursor: Cursor, left: str) -> Node:
         return integers(items, name, domain) or SetOp("and", (Relation(("in",), (Sym(name), Sym(domain))), *items))
     if left == "{{" and condition:  # what holds together, or solves an equation
         ops = {item.ops[0] for item in items if isinstance(item, Relation)}
-        listed = "in" in ops or (len(items) == 1 and _is_condition(items[0]))
+        listed = bool(ops & {"in", "!="}) or (len(items) == 1 and _is_condition(items[0]))
         return tree.listing(items) if listed else SetOp("cap", tuple(items))
     if left == "{{":
         match items:

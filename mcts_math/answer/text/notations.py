@@ -13,6 +13,7 @@ from typing import Final
 from mcts_math.answer.text.remarks import NEARLY, REMARK
 from mcts_math.answer.text.spelled import spelled_number
 from mcts_math.answer.text.units import UNITS
+from mcts_math.answer.text.vectors import VECTORS
 from mcts_math.answer.text.vocabulary import meanings, names
 
 MAX_REWRITTEN: Final = 1000  # characters; the patterns take time with the square of the length
@@ -34,8 +35,6 @@ _MEASURE: Final = re.compile(r"(?<![a-zA-Z\\])m ?\\angle(?![a-z])")
 _FOREIGN: Final = meanings(
     "tan: tg; cot: ctg cotg; sin: sen; csc: cosec; arctan: arctg; arccot: arcctg; arcsin: arcsen"
 )
-_FIELDS: Final = meanings(r"\Xi: grad; \Upsilon: div \cdot; \Upsilon_{1}: curl rot \times")
-_ENTRIES: Final = r"[^()]{1,60}?,[^()]{1,60}"  # of a vector
 _SET_NAME: Final = re.compile(r"(\\mathbb ?\{?[RZQNC]\}?|\bReals) ?(?:\\ |- ?)\\?\{([^{}]*?)\\?\}")
 
 
@@ -83,13 +82,6 @@ def _combination(upper: str, kind: str, lower: str) -> str:
     return rf"\frac{{({upper})!}}{{({upper}-{lower})!}}"
 
 
-def _dot(match: re.Match[str]) -> str:
-    """A product of two tuples as the sum that it is."""
-    first, second = match[1].split(","), match[2].split(",")
-    products = (f"({a})({b})" for a, b in zip(first, second, strict=False))
-    return f"({'+'.join(products)})" if len(first) == len(second) else match[0]
-
-
 def _rows(match: re.Match[str]) -> str:
     """Aligned equations as a system, or as the one that they are."""
     content = match[2].replace("&", "")
@@ -112,7 +104,7 @@ def _in_two_ways(match: re.Match[str]) -> str:
     return match[0] if first != second or match[1] == match[3] else match[1] + match[2]
 
 
-_RULES: Final[tuple[tuple[str, re.Pattern[str], str | Callable[[re.Match[str]], str]], ...]] = tuple(
+_RULES: Final[tuple[tuple[str, re.Pattern[str], str | Callable[[re.Match[str]], str]], ...]] = VECTORS + tuple(
     (needed, re.compile(pattern, re.DOTALL), replacement)
     for needed, pattern, replacement in (  # a rule applies to texts with what it needs, which is quick to see
         ("frac", r"\\[dtc]frac(?![a-zA-Z])", r"\\frac"),
@@ -156,13 +148,6 @@ _RULES: Final[tuple[tuple[str, re.Pattern[str], str | Callable[[re.Match[str]], 
             r"(?<![A-Za-z\\])d(?:\^(\d))? ?/ ?d([a-z])(?:\^\d)?(?=[(\[ ])",
             lambda m: rf"\frac{{d^{m[1] or 1}}}{{d{m[2]}^{m[1] or 1}}}",
         ),
-        (
-            "=",
-            r"^(?:\\nabla ?(\\cdot|\\times)?|\\(?:operatorname|mathrm|text) ?\{ ?(grad|div|curl|rot) ?\})"
-            r" ?(?:\\(?:mathbf|vec|boldsymbol) ?\{? ?)?[A-Za-z] ?\}?(?: ?\([\w, ]{1,12}\))? ?=",
-            lambda m: f"{_FIELDS[m[1] or m[2] or 'grad']} =",
-        ),
-        (r"\cdot", rf"(?<![\w}}])\(({_ENTRIES})\) ?\\cdot ?\(({_ENTRIES})\)", _dot),
         (r"\partial", r"^\\partial ?_ ?\{?([a-zA-Z])\}? ?([a-zA-Z]) ?=", r"\2_\1 ="),
         ("(", r"^([abcstuAST])\(([nkm])\) ?=", r"\1_\2 ="),
         ("(", r"^[a-eg-wA-Z]\(([a-z])\) ?=", r"f(\1) ="),
