@@ -9,12 +9,13 @@ from mcts_math.answer.parse.cursor import CELL, LOGIC, PRODUCT, Cursor
 from mcts_math.answer.parse.tokens import UnreadableError
 from mcts_math.answer.values import nodes as tree
 from mcts_math.answer.values.nodes import EMPTY_SET, ONE, Group, Node, Relation, SetOp, Sym
-from mcts_math.answer.values.shapes import family, integers
+from mcts_math.answer.values.roles import COMPLEX
+from mcts_math.answer.values.shapes import integers
 
 _MATRICES: Final = frozenset({"matrix", "pmatrix", "bmatrix", "Bmatrix", "vmatrix", "smallmatrix", "array"})
 _AROUND: Final = frozenset({"^", "*", "/", "+", "-", "!"})
-_CONDITIONS: Final = frozenset({"<", "<=", ">", ">=", "!=", "in"})
-_BOUNDS: Final = _CONDITIONS - {"in"}
+_BOUNDS: Final = frozenset({"<", "<=", ">", ">=", "!="})
+_CONDITIONS: Final = _BOUNDS | {"in", "="}
 _IF: Final = frozenset({"if", "for", "when", "where", "while", "if and only if"})
 _OTHERWISE: Final = frozenset({"otherwise", "else"})
 _OPENING: Final = {"]": "(", "{{": "{"}
@@ -28,6 +29,7 @@ def brackets(cursor: Cursor, left: str) -> Node:
     if left == "{{":
         of = _of_integers(cursor)
         cursor.index += _set_builder(cursor) if of is None else 4
+    condition = cursor.index > start
     items = cursor.comma_list(")", "]", "}}", "}")
     trailing = cursor.previous.text == ","
     if left == "{":
@@ -43,7 +45,14 @@ def brackets(cursor: Cursor, left: str) -> Node:
     if of is not None:
         name, domain = of
         return integers(items, name, domain) or SetOp("and", (Relation(("in",), (Sym(name), Sym(domain))), *items))
+    if left == "{{" and condition:  # what holds together, or solves an equation
+        ops = {item.ops[0] for item in items if isinstance(item, Relation)}
+        listed = bool(ops & {"in", "!="}) or (len(items) == 1 and _is_condition(items[0]))
+        return tree.listing(items) if listed else SetOp("cap", tuple(items))
     if left == "{{":
+        match items:
+            case [Relation((op,), (tree.Ratio((body, Sym(name) as index)), at)), *rest] if name in tree.symbols(body):
+                return Group("", "", (body, Relation((op,), (index, at)), *rest))  # 2k : k = 0, 1, 2
         items = list(map(_entry, items))
     if len(items) == 1 and not trailing:
         only = items[0]
@@ -69,10 +78,8 @@ def _is_condition(node: Node) -> bool:
 
 
 def _entry(node: Node) -> Node:
-    """An item of a set: `n pi : n in Z` as a family, `x: 1` as an equation, others as they are."""
+    """An item of a set: `x: 1` as an equation, others as they are."""
     match node:
-        case Relation(("in",), (tree.Ratio((body, Sym(name))), Sym("Z" | "N" as domain))):
-            return family(body, name, domain)
         case tree.Ratio((key, value)):
             return Relation(("=",), (key, value))
     return node
@@ -88,7 +95,7 @@ def _of_integers(cursor: Cursor) -> tuple[str, str] | None:
 
 def _set_builder(cursor: Cursor) -> int:
     """How many tokens introduce a condition: `x |`, `x :`, `x in R |`; 0 where there is none."""
-    if cursor.token.kind != "sym":
+    if cursor.token.kind != "sym" or cursor.token.text in COMPLEX:
         return 0
     length = 4 if cursor.peek().text == "in" and cursor.peek(2).text == "reals" else 2
     if cursor.peek(length - 1).text not in ("|", ":"):

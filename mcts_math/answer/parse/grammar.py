@@ -171,9 +171,12 @@ def _product(cursor: Cursor, left: Node) -> Node:
         if not op and cursor.sees("(") and isinstance(before, Call) and _PLACE.name in tree.symbols(before):
             factors[-1] = _applied(before, cursor.expression(PRODUCT + 1))
             continue
-        if not op and isinstance(before, tree.Text) and before.words.isalpha() and cursor.take("("):
-            factors[-1] = Call(before.words.lower(), tuple(cursor.arguments()), free=True)
-            continue
+        if not op and isinstance(before, tree.Text) and before.words.isalpha():
+            spans = before.words.lower() == "span" and cursor.take("{{")
+            if spans or cursor.take("("):
+                args = cursor.arguments("}}") if spans else cursor.arguments()
+                factors[-1] = Call(before.words.lower(), tuple(args), free=True)
+                continue
         if not op and cursor.token.kind == cursor.previous.kind == "num" and isinstance(before, Num):
             raise UnreadableError("two numbers side by side")
         right = cursor.expression(PRODUCT + 1)

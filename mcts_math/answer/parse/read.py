@@ -37,6 +37,7 @@ _PRODUCT: Final = re.compile(rf"{_VECTOR}\s*\\(times|cdot)\s*\(?{_VECTOR}")
 _PLAIN_NUMBER: Final = re.compile(r"\s*[-+]?(?:\d+(?:\.\d+)?|\.\d+)\s*")
 _UNTEXT: Final = re.compile(r"\\(?:text|mbox|textbf|textit|textrm|mathrm|mathbf|operatorname)\s*\{([^{}]*)\}")
 _PROSE: Final = re.compile(r"[A-Za-z][a-z]*(?:[ '-]+[A-Za-z][a-z]*)*")
+_LETTERS: Final = re.compile(r"[a-z]{2}(?:-[a-z]{2})+")  # ad-bc, a difference of products
 _NAME: Final = re.compile(
     r"[A-Z]{3,9}|(?=[A-Z]{2})(?=[CDLM]*[IVX])M*(?:C[MD]|D?C{0,3})(?:X[CL]|L?X{0,3})(?:I[XV]|V?I{0,3})"
 )
@@ -144,7 +145,7 @@ def _said(words: str) -> Node | None:
     congruences = [None if residue is None else _congruence(residue) for residue in residues]
     if all(congruences):
         return congruences[0] if len(congruences) == 1 else Group("", "", tuple(filter(None, congruences)))
-    if _PROSE.fullmatch(words) and any(map(is_word, words.split())):
+    if _PROSE.fullmatch(words) and _LETTERS.fullmatch(words) is None and any(map(is_word, words.split())):
         return Text(plain_words(words))
     return None
 

@@ -8,18 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from itertools import product
+from itertools import pairwise, product
 from typing import Final
 
-from mcts_math.answer.parse.domains import line, without_domain
+from mcts_math.answer.parse.domains import line, over_range, without_domain
 from mcts_math.answer.parse.dots import listed
 from mcts_math.answer.parse.tokens import UnreadableError
 from mcts_math.answer.values import nodes as tree
-from mcts_math.answer.values.matrices import length, matrix_value, transposed_list, vector_sum
+from mcts_math.answer.values.matrices import as_tuple, length, matrix_value, power_of_interval, scaled, transposed_list
 from mcts_math.answer.values.measures import compound, is_measure, product_of_measures, sum_of_measures
 from mcts_math.answer.values.nodes import DOTS, Group, Node, Power, Prod, Quantity, Relation, SetOp, Sum, Sym
 from mcts_math.answer.values.propositions import CONNECTIVES
-from mcts_math.answer.values.shapes import assignments, named_point
+from mcts_math.answer.values.shapes import assignments, is_family, named_point
 
 _MAX_SIGNS: Final = 4  # a ± may occur this often in one answer
 _PROPOSITIONS: Final = tuple(map(Sym, "pqrs"))
@@ -55,6 +55,8 @@ def tidy(node: Node) -> Node:
             node = SetOp(op, tuple(map(tidy, items)))
         case tree.Call("abs"):
             changed = length(node)
+        case tree.Bound("family"):
+            return replace(node, body=tidy(node.body))
     if changed is None and isinstance(node, (Sum, Prod, Power)):
         changed = _tidy_formula(node)
     if changed is None and (changed := _systems(node)) is None:
@@ -68,10 +70,12 @@ def _tidy_formula(node: Sum | Prod | Power) -> Node | None:
     if any(isinstance(part, tree.Matrix) for part in tree.walk(node)):
         return matrix_value(node) or node
     if isinstance(node, Sum):
-        return vector_sum(node)
+        return as_tuple(node)
+    if isinstance(node, Prod) and (vector := scaled(node)) is not None:
+        return vector
     if any(map(is_measure, tree.walk(node))) and not (isinstance(node, Prod) and _count_signs(node)):
         return _possible(product_of_measures(node))
-    return transposed_list(node) if isinstance(node, Power) else None
+    return transposed_list(node) or power_of_interval(node) if isinstance(node, Power) else None
 
 
 def _possible(result: Node | None) -> Node:
@@ -83,9 +87,11 @@ def _possible(result: Node | None) -> Node:
 
 def _tidy_group(node: Group) -> Node:
     if not node.left:
+        if (chain := _chain(node)) is not None:
+            return tidy(chain)
         if _restrictions(node):
             return SetOp("and", node.items)
-        if (within := without_domain(node)) is not None:
+        if (within := over_range(node) or without_domain(node)) is not None:
             return tidy(within)
         if _share_signs(node):
             return tidy(SetOp("or", tuple(SetOp("and", tree.children(system)) for system in _readings(node, True))))
@@ -104,7 +110,7 @@ def _tidy_group(node: Group) -> Node:
 
 def _without_signs(node: Node) -> Node:
     if isinstance(node, Relation):  # each sign of a set makes two elements
-        items = (tidy(item) if isinstance(item, Group) and item.left == "{" else item for item in node.items)
+        items = (tidy(item) if _has_values(item) else item for item in node.items)
         node = Relation(node.ops, tuple(items))
         if len(node.ops) > 1 and (same := line(node)) is not None:
             return same
@@ -112,6 +118,19 @@ def _without_signs(node: Node) -> Node:
         return Relation(node.ops, tuple(map(tidy, node.items))) if isinstance(node, Relation) else node
     values = _readings(node)
     return _excluded(values) or Group("", "", values)
+
+
+def _chain(node: Group) -> Relation | None:
+    """`a = b, b = c` as a = b = c; None for anything else."""
+    pairs = [item.items for item in node.items if isinstance(item, Relation) and item.ops == ("=",)]
+    meet = all(isinstance(a[1], Sym) and a[1] == b[0] for a, b in pairwise(pairs))
+    if not meet or not 1 < len(pairs) == len(node.items):
+        return None
+    return Relation(("=",) * len(pairs), (*pairs[0], *(pair[1] for pair in pairs[1:])))
+
+
+def _has_values(node: Node) -> bool:
+    return is_family(node) or (isinstance(node, Group) and node.left == "{")
 
 
 def _share_signs(node: Group) -> bool:

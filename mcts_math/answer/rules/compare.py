@@ -7,10 +7,12 @@ from math import gcd
 from typing import Final, NamedTuple
 
 from mcts_math.answer.values import nodes as tree
+from mcts_math.answer.values.matrices import as_tuple, coefficients
 from mcts_math.answer.values.nodes import Call, Group, Node, Num, Power, Prod, rename, symbols
 from mcts_math.answer.values.propositions import is_compound
 from mcts_math.answer.values.roles import PARAMETERS
 from mcts_math.answer.values.shapes import (
+    as_rows,
     assignments,
     definite_set,
     is_congruence,
@@ -33,6 +35,7 @@ _KIND_OF: Final[dict[type, str]] = {
 }
 
 
+_AXES: Final = tuple(f"e_{index}" for index in range(1, 10))  # unit vectors
 _TRUTH: Final = {"T": "true", "F": "false"}
 
 
@@ -81,6 +84,12 @@ def _of_same_parameter(left: Node, right: Node) -> Node:
 def _as_meant(node: Node, other: Node) -> Node:
     """`P(5, 2)` and `φ(10)`, against a number, as the count of choices and of coprimes; T, against true, as true."""
     match node:
+        case tree.Sym(name) if name.startswith("I_") and (rows := as_rows(other)) and name == f"I_{len(rows)}":
+            return tree.Matrix(
+                tuple(coefficients(tree.Sym(axis), _AXES[: len(rows)]).items for axis in _AXES[: len(rows)])
+            )
+        case tree.Sum() | Prod() | tree.Sym() if symbols(node) & {*_AXES} and (vector := as_tuple(other)) is not None:
+            return coefficients(node, _AXES[: len(vector.items)])
         case tree.Sym("T" | "F" as letter) if isinstance(other, tree.Const) and other.name in _TRUTH.values():
             return tree.Const(_TRUTH[letter])
         case Call("phi", (Num(n),), True) | Prod((tree.Sym("phi"), Num(n))) if isinstance(other, Num) and n < 10**4:
@@ -96,6 +105,8 @@ def kind(node: Node) -> str:
     """Which rules may apply to a value: a key of the table."""
     if is_congruence(node):
         return "congruence"
+    if isinstance(node, Call) and node.name == "span":
+        return "span"
     if is_family(node):
         return "family"
     if is_compound(node):

@@ -7,18 +7,22 @@ constant, a plane for two), seen as vectors of their values at test points. Equa
 from __future__ import annotations
 
 from collections.abc import Sequence
+from fractions import Fraction
 from itertools import product
 from typing import Any, Final
 
 from mcts_math.answer.rules.scalars import EXACTLY, scalars_equal
+from mcts_math.answer.values import nodes as tree
 from mcts_math.answer.values.approximate import numbers
 from mcts_math.answer.values.evaluate import UndefinedError, evaluate
-from mcts_math.answer.values.nodes import Call, Const, Node, Power, Sum, rename, symbols, walk
+from mcts_math.answer.values.nodes import Call, Const, Node, Power, Sum, Sym, rename, symbols, walk
 from mcts_math.answer.values.points import point
 from mcts_math.answer.values.roles import ADDED, CONSTANTS, FREE, NUMBERED, VARIABLES
 from mcts_math.answer.values.spans import rank, same_flat
 
 _OF_EQUATIONS: Final = frozenset({"sin", "cos", "sinh", "cosh"})
+_SHIFTS: Final = ADDED - {"c"}
+_FACTORS: Final = tuple(Fraction(sign * size, 2) for size in (2, 1, 4) for sign in (1, -1))
 _NEAR: Final = (0, 1, 3, 4, 5, 6, 7, 8, 9)  # test points at which no exponential drowns another
 
 
@@ -40,11 +44,21 @@ def same_family(left: Sequence[Node], right: Sequence[Node]) -> bool:
     if all(len(mine) == 1 and _is_added(functions) for functions in both):
         if not {*mine, *theirs} <= ADDED:
             return False
-    elif len(mine) > 1 and {*mine, *theirs} <= NUMBERED:
+    elif len(mine) > 1 and ({*mine} <= NUMBERED or {*theirs} <= NUMBERED):
         pass
     elif not _is_of_equations(left, mine) or not _is_of_equations(right, theirs):
         return False
-    return same_flat(*both, len(mine))
+    positive = _are_exponents(left, mine), _are_exponents(right, theirs)
+    if positive[0] != positive[1]:
+        return False
+    ratios = [a / b for a, b in zip(both[0][0], both[1][0], strict=True) if b] if positive[0] else []
+    return all(ratio.real > 0 for ratio in ratios) and same_flat(*both, len(mine))
+
+
+def _are_exponents(nodes: Sequence[Node], constants: Sequence[str]) -> bool:
+    """Whether constants stand in exponents, as factors that are positive: e^{x+C} is no -e^x."""
+    powers = (part for node in nodes for part in walk(node) if isinstance(part, Power))
+    return any(symbols(part.exponent) & {*constants} for part in powers)
 
 
 def share_constants(items: Sequence[Node]) -> bool:
@@ -60,11 +74,28 @@ def _names(items: Sequence[Node]) -> frozenset[str]:
     return frozenset().union(*map(symbols, items))
 
 
+def same_shifted(left: Node, right: Node) -> bool:
+    """Whether two formulas of a function are the same when the constant that is added in each is another multiple."""
+    mine, theirs = (symbols(node) & _SHIFTS for node in (left, right))
+    if len(mine) != 1 or len(theirs) != 1 or not all(map(_shifts, (left, right), (min(mine), min(theirs)))):
+        return False
+    turned = (tree.Prod((tree.Num(factor), Sym(min(mine)))) for factor in _FACTORS)
+    return any(scalars_equal(left, tree.substitute(right, {min(theirs): value}), EXACTLY) for value in turned)
+
+
+def _shifts(node: Node, name: str) -> bool:
+    """Whether a constant stands only where it is added to a variable, within the formula: `1/(C - x)`."""
+    within = [part for part in tree.children(node) if name in symbols(part)]
+    added = isinstance(node, Sum) and {*within} <= {Sym(name), tree.negate(Sym(name))} and symbols(node) & VARIABLES
+    return bool(within) and (bool(added) or all(_shifts(part, name) for part in within))
+
+
 def same_unknowns(left: Node, right: Node) -> bool:
     """Whether two formulas of a function are the same but for their letters: all `a x + b` are all `m x + c`."""
-    mine, theirs = (sorted(symbols(node) - VARIABLES) for node in (left, right))
+    mine, theirs = (sorted(name.partition(" in ")[0] for name in symbols(node) - VARIABLES) for node in (left, right))
     if not mine or len(mine) != len(theirs) or {*mine} & {*theirs} or not {*mine, *theirs} <= FREE:
         return False
+    left, right = (rename(node, {name: name.partition(" in ")[0] for name in symbols(node)}) for node in (left, right))
     if len(mine) == 1:
         return scalars_equal(left, rename(right, {theirs[0]: mine[0]}), EXACTLY)
     both = _sampled((left,), mine, (right,), theirs)
@@ -94,12 +125,16 @@ def _sampled(
     """Functions of either family as their values at the test points at which all have one; None where too few do."""
     nodes = (*left, *right)
     names = frozenset().union(*map(symbols, nodes)) - {*mine, *theirs}
-    if not names or not names <= VARIABLES or len(left) != len(right):
+    given = names - VARIABLES
+    known = not given or (given <= _names(left) & _names(right) and not {*mine} & {*theirs})
+    if not names & VARIABLES or not known or len(left) != len(right):
         return None
     choices = range(len(mine) + 2)
     columns: list[list[Any]] = []
-    bars = any(isinstance(part, Call) and part.name == "abs" for node in nodes for part in walk(node))
-    for index, scale in product(_NEAR, (1, 3) if bars else (1,)):  # |sin x| differs from sin x behind pi only
+    calls = {part.name for node in nodes for part in walk(node) if isinstance(part, Call)}
+    for index, scale in product(_NEAR, (1, 3) if calls & {"abs", "acot"} else (1,)):  # |sin x| is not sin x behind pi
+        if "acot" in calls and index > 3:
+            continue  # its values at negative numbers are a matter of taste
         at = {name: float(value * scale) for name, value in point(names, index).items()}
         try:
             columns += [

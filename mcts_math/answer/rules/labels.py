@@ -78,6 +78,8 @@ def _is_label(left: Node, right: Node) -> bool:
     if isinstance(left, (Group, tree.Ratio)):
         return all(isinstance(item, (Sym, Const)) or letters(item) for item in left.items)
     names = symbols(left)
+    if isinstance(left, Call) and names and all(isinstance(arg, Sym) and arg.name.isupper() for arg in left.args):
+        return not names & symbols(right)  # det(A) = ad - bc
     if not names or symbols(right):
         return False
     if isinstance(left, Call):
@@ -154,7 +156,8 @@ def _function(name: Node) -> tuple[str, str] | None:
 def of_same_variable(value: Node, name: Node, other: Node) -> Node:
     """`value` of the function `name` in the variable of the function `other`: g(t) = t + 1 is f(x) = x + 1."""
     mine, theirs = _argument(name), _argument(other)
-    if not mine or not theirs or mine == theirs:
+    domains = mine.partition(" in ")[2], theirs.partition(" in ")[2]
+    if not mine or not theirs or mine == theirs or domains[0] != domains[1]:
         return value
     return tree.rename(value, {mine: theirs, theirs: f"{theirs} given"})  # f(y) = 2x is constant
 

@@ -7,7 +7,7 @@ from typing import Final
 
 from mcts_math.answer.rules.collections import compare_assignments, compare_named_with_list, compare_sets, same_items
 from mcts_math.answer.rules.compare import Decision, compare
-from mcts_math.answer.rules.families import same_curves, same_unknowns, with_constant_of
+from mcts_math.answer.rules.families import same_curves, same_shifted, same_unknowns, with_constant_of
 from mcts_math.answer.rules.labels import label_first, label_value, of_same_variable, same_label
 from mcts_math.answer.rules.real_sets import FLIPPED, real_set, sets_equal, variable
 from mcts_math.answer.rules.scalars import EXACTLY, scalars_equal
@@ -99,7 +99,8 @@ def _values_equal(names: tuple[Node, Node], first: Node, second: Node, policy: P
     if names[0] == names[1] and isinstance(names[0], Sym) and names[0].name in ANGLES:
         first, second = over_integers(first, "kn"), over_integers(second, "kn")
     of_functions = all(isinstance(name, tree.Call) and name.free and symbols(name) for name in names)
-    return compare(first, second, policy).equal or (of_functions and same_unknowns(first, second))
+    same = compare(first, second, policy).equal or same_shifted(first, second)
+    return same or (of_functions and same_unknowns(first, second))
 
 
 def _same_chain(left: Relation, right: Relation, policy: Policy) -> bool:

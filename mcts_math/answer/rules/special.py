@@ -15,16 +15,19 @@ from mcts_math.answer.values import nodes as tree
 from mcts_math.answer.values.approximate import numbers
 from mcts_math.answer.values.evaluate import UndefinedError, evaluate
 from mcts_math.answer.values.exact import exact
+from mcts_math.answer.values.matrices import as_tuple
 from mcts_math.answer.values.nodes import MINUS_ONE, ONE, Bound, Call, Cases, Group, Node, Num, substitute, symbols
 from mcts_math.answer.values.points import point
 from mcts_math.answer.values.polynomials import linear_function
 from mcts_math.answer.values.roles import COUNTERS, INTEGERS, PARAMETERS, UNKNOWNS
 from mcts_math.answer.values.shapes import assignments, is_congruence, is_family
-from mcts_math.answer.values.spans import same_flat
+from mcts_math.answer.values.spans import rank, same_flat
 from mcts_math.answer.verdict import Policy
 
 _SHARES: Final = (0.0009, 0.0013, 0.0031, 0.017, 0.31, 0.77)  # of a long interval: near its ends too
+_SIGNS: Final = {"even": ONE, "odd": MINUS_ONE}
 _OTHERWISE: Final = tree.Text("otherwise")
+_NUM_PLACES: Final = 12
 _HUGE: Final = 1e300  # larger ones are left out
 _FEW, _MANY = 3, 16  # sizes of an integer: each of a few values of one family is among many of the other
 Row = tuple[Node, RealSet]
@@ -32,6 +35,9 @@ Row = tuple[Node, RealSet]
 
 def cases_equal(left: Node, right: Node, policy: Policy) -> bool:
     """Whether two piecewise functions, or one and a formula, have the same values everywhere."""
+    left, right = _by_parity(left), _by_parity(right)
+    if not isinstance(left, Cases) and not isinstance(right, Cases):
+        return scalars_equal(left, right, policy)
     mine, theirs = _rows(left), _rows(right)
     if mine is None or theirs is None:
         return _row_by_row(left, right, policy)
@@ -40,6 +46,19 @@ def cases_equal(left: Node, right: Node, policy: Policy) -> bool:
     return name is not None and all(
         _same_within(cell, mine, theirs, name, policy) for cell in cells(*(where for _, where in (*mine, *theirs)))
     )
+
+
+def _by_parity(node: Node) -> Node:
+    """`1 if n is even, 0 if n is odd` as the formula (1 + (-1)^n)/2; any other node as it is."""
+    match node:
+        case Cases(((first, tree.Quantity(tree.Sym(name) as counter, unit)), (second, at))) if name in INTEGERS:
+            parity = str(unit).removeprefix("is ")
+            other = str(at.unit).removeprefix("is ") if isinstance(at, tree.Quantity) and at.value == counter else at
+            if parity in _SIGNS and (other is None or (other in _SIGNS and other != parity)):
+                sign = tree.Prod((_SIGNS[parity], tree.Power(MINUS_ONE, counter)))
+                half = tree.Prod((sign, tree.Sum((first, tree.negate(second)))))
+                return tree.Prod((tree.HALF, tree.Sum((first, second, half))))
+    return node
 
 
 def _rows(node: Node) -> list[Row] | None:
@@ -100,13 +119,17 @@ def families_equal(family: Bound, other: Node, policy: Policy) -> bool:
     """Whether two sets of values, one for each integer (or each point of a line), are the same."""
     if (named := assignments(other)) is not None and len(named) > 1:
         other = Group("(", ")", tuple(named[name] for name in sorted(named)))
+    if isinstance(other, Group) and all(map(is_congruence, other.items)):
+        steps = (tree.Prod((item.args[1], tree.Sym(family.name))) for item in other.items if isinstance(item, Call))
+        starts = (item.args[0] for item in other.items if isinstance(item, Call))
+        other = replace(family, body=Group("", "", tuple(map(tree.Sum, zip(starts, steps, strict=True)))))
     if not isinstance(other, Bound) or not is_family(other):
         given = symbols(family.body) - {family.name}
-        counters = {*COUNTERS, family.name} - given - UNKNOWNS
+        counters = {*COUNTERS, *({family.name} & INTEGERS)} - given - UNKNOWNS
         letters = symbols(other) & (PARAMETERS if family.kind == "line" else counters)
         if len(letters) != 1:
             return False
-        other = Bound(family.kind, other, min(letters), family.low, family.low)
+        other = Bound(family.kind, other, min(letters), family.low, family.high)
     if family.kind != other.kind:
         return False
     if family.kind == "line":
@@ -131,6 +154,27 @@ def _key(member: Sequence[complex]) -> tuple[complex, ...]:
     return tuple(complex(round(value.real * 1e7 + 0.1234), round(value.imag * 1e7 + 0.1234)) for value in member)
 
 
+def spans_equal(span: Call, other: Node, policy: Policy) -> bool:
+    """Whether vectors or functions span the same space; a line through 0 is the span of its points."""
+    mine, theirs = _generators(span), _generators(other)
+    alike = bool(mine and theirs) and len({len(vector) for vector in (*mine, *theirs)}) == 1
+    return alike and rank(mine) == rank(theirs) == rank([*mine, *theirs])
+
+
+def _generators(node: Node) -> list[list[Any]]:
+    """Vectors that span the space, functions by their values; none where that is not known."""
+    if isinstance(node, Bound) and node.kind == "line":
+        points = [member * _NUM_PLACES for member in _members(node, 2)]
+        return points if rank(points) == 1 else []
+    items = node.args if isinstance(node, Call) and node.name == "span" and len(node.args) <= _NUM_PLACES // 2 else ()
+    places = [{name: float(value) for name, value in point(symbols(node), i).items()} for i in range(_NUM_PLACES)]
+    entries = [(as_tuple(item) or Group("", "", (item,))).items for item in items]
+    try:
+        return [[evaluate(entry, at, numbers()) for at in places for entry in vector] for vector in entries]
+    except UndefinedError:
+        return []
+
+
 def _members(node: Bound, size: int) -> list[list[Any]]:
     """The values of a family at integers up to a size, each with its coordinates, where it has some.
 
@@ -143,7 +187,8 @@ def _members(node: Bound, size: int) -> list[list[Any]]:
         coordinates += tuple(ONE if end in "[]" else tree.ZERO for end in (node.body.left, node.body.right))
     given = point(symbols(node.body) - {node.name}, 0)
     at = {name: complex(value) for name, value in given.items()}
-    indices = range(1, 3 * size) if node.low == ONE else range(-size, size)
+    start = int(node.low.value) if isinstance(node.low, Num) else 0
+    indices = range(start, start + 3 * size) if node.high != tree.ZERO else range(-size, size)
     members: list[list[Any]] = []
     for index in indices:
         try:

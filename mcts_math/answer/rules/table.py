@@ -11,7 +11,7 @@ from mcts_math.answer.rules.families import same_family
 from mcts_math.answer.rules.quantities import clocks_equal, compare_quantities, ratios_equal
 from mcts_math.answer.rules.relations import compare_relations
 from mcts_math.answer.rules.scalars import scalars_equal
-from mcts_math.answer.rules.special import cases_equal, congruences_equal, families_equal
+from mcts_math.answer.rules.special import cases_equal, congruences_equal, families_equal, spans_equal
 from mcts_math.answer.rules.texts import compare_texts
 from mcts_math.answer.values.nodes import Node
 from mcts_math.answer.values.propositions import same_truth
@@ -36,6 +36,7 @@ RULES: Final[dict[str, Rule]] = {
     "text": compare_texts,
     "cases": _rule(cases_equal, "values and conditions of the cases"),
     "congruence": _rule(congruences_equal, "residues"),
+    "span": _rule(spans_equal, "ranks of the vectors"),
     "family": _rule(families_equal, "families over the integers"),
     "proposition": _rule(lambda own, other, policy: same_truth(own, other), "truth tables"),
     "set": compare_sets,

@@ -11,12 +11,13 @@ _MAX_LENGTH: Final = 400  # characters
 _SPOKEN: Final = re.compile(r"\b(?:if|for|when|where|with|provided|assuming|constants?|otherwise)\b|[\w})\]] \(")
 _WORD: Final = re.compile(r"(?<![A-Za-z\\])[A-Za-z]{2,40}")
 _LETTERS: Final = r"[A-Za-z](?:_\{?\w\}?)?(?:(?:, ?and | and |, ?)[A-Za-z](?:_\{?\w\}?)?)*"
+_KINDS: Final = r"(?:constants?|reals?|real (?:numbers?|constants?))"
 _FREE: Final = (  # what is said of a constant that may be any number
-    rf"{_LETTERS} (?:(?:is|are|being) )?(?:(?:an?|any|some|arbitrary|real) )*constants?(?: of integration)?"
+    rf"{_LETTERS} (?:(?:is|are|being) )?(?:(?:an?|any|some|arbitrary|real) )*{_KINDS}(?: of integration)?"
 )
 _CONSTANTS: Final = re.compile(
     rf"(.*?[\w}})\]])(?:(?:,? (?:where|with|and|for)|,) {_FREE}|,? ?\((?:where |with )?{_FREE}\)"
-    rf"|,? (?:where|with|for) (?:(?:an?|any|some|every|all|arbitrary|real) )*constants? {_LETTERS})"
+    rf"|,? (?:where|with|for) (?:(?:an?|any|some|every|all|arbitrary) )*(?:{_KINDS}|real) {_LETTERS})"
 )
 _REJECTED: Final = re.compile(r"(.*[\w})\]]) \([^()]* (?:is|are) (?:extraneous|rejected|discarded|invalid|not valid)\)")
 _IF: Final = (

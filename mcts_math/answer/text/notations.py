@@ -13,6 +13,7 @@ from typing import Final
 from mcts_math.answer.text.remarks import NEARLY, REMARK
 from mcts_math.answer.text.spelled import spelled_number
 from mcts_math.answer.text.units import UNITS
+from mcts_math.answer.text.vectors import VECTORS
 from mcts_math.answer.text.vocabulary import meanings, names
 
 MAX_REWRITTEN: Final = 1000  # characters; the patterns take time with the square of the length
@@ -113,7 +114,7 @@ def _form(match: re.Match[str]) -> str:
     return f"(-{name})" if swaps % 2 else f"({name})"
 
 
-_RULES: Final[tuple[tuple[str, re.Pattern[str], str | Callable[[re.Match[str]], str]], ...]] = tuple(
+_RULES: Final[tuple[tuple[str, re.Pattern[str], str | Callable[[re.Match[str]], str]], ...]] = VECTORS + tuple(
     (needed, re.compile(pattern, re.DOTALL), replacement)
     for needed, pattern, replacement in (  # a rule applies to texts with what it needs, which is quick to see
         ("frac", r"\\[dtc]frac(?![a-zA-Z])", r"\\frac"),
@@ -210,7 +211,7 @@ _RULES: Final[tuple[tuple[str, re.Pattern[str], str | Callable[[re.Match[str]], 
         ),
         (r"\begin", r"\\begin\{(aligned|align\*?|gathered|split)\}(.*?)\\end\{\1\}", _rows),
         (r"\in", r" ?\( ?([a-z] ?\\in ?\\mathbb ?\{?[ZN]\}?) ?\)$", r", \1"),
-        (r"\mid", r"(\\\{[^|:]*?)\\mid(?= ?[a-z] ?\\in ?\\mathbb ?\{?[ZN])", r"\1:"),
+        (r"\mid", r"(\\\{[^|:]*?)\\mid(?= ?[a-z] ?(?:=|\\in ?(?:\\\{|\\mathbb ?\{?[ZN])))", r"\1:"),
         (r"\mathbb", r"\\mathbb ?\{?R\}? ?_ ?\{? ?(?:\\geq?|\\geqslant) ?0 ?\}?", r"[0,\\infty)"),
         (r"\mathbb", r"\\mathbb ?\{?[ZN]\}? ?(?:_ ?\{? ?(?:> ?0|\+) ?\}?|\^ ?\{?\+\}?)", r"\\mathbb{N}"),
         (r"\mathbb", r"\\mathbb ?\{?Q\}? ?\^ ?\{?\+\}?", r"\\mathbb{Q}_{+}"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
 from functools import reduce
@@ -13,6 +14,7 @@ from mcts_math.answer.values.nodes import MINUS_ONE, ONE, ZERO, Call, Group, Mat
 _MAX_CELLS: Final = 36
 _MARK: Final = "^"  # ends the name of a unit vector
 _UNITS: Final = ("i" + _MARK, "j" + _MARK, "k" + _MARK)
+_SMALL: Final = (Num(Fraction(2)), Num(Fraction(3)))
 _TRANSPOSE: Final = (Sym("T"), Sym("t"))
 
 
@@ -38,10 +40,32 @@ def transposed_list(node: Power) -> Matrix | None:
     return Matrix(tuple((item,) for item in node.base.items)) if len(node.base.items) > 1 else None
 
 
-def vector_sum(node: Sum) -> Group | None:
-    """`(1, 0, 2) + t (3, 1, -1)` as one tuple; None where the terms are no vectors of one length."""
-    vector = matrix_value(node)
-    return Group("(", ")", vector.rows[0]) if vector is not None and len(vector.rows) == 1 else None
+def as_tuple(node: Node) -> Group | None:
+    """A row or a column of two entries or more as a tuple; None for anything else."""
+    matrix = matrix_value(node)
+    cells = () if matrix is None else tuple(cell for row in matrix.rows for cell in row)
+    return Group("(", ")", cells) if matrix and len(cells) == max(len(matrix.rows), len(matrix.rows[0])) > 1 else None
+
+
+def scaled(node: Prod) -> Group | None:
+    """`1/3 (1, 2, 2)` as one tuple; None where names stand before the brackets alone: `N(0, 1)`, `t(1, 2)`."""
+    others = [item for item in node.items if not isinstance(item, Group)]
+    names = [item.name for item in others if isinstance(item, Sym)]
+    plain = len(names) < len(others) == len(node.items) - 1 and not any(map(str.isupper, names))
+    return as_tuple(node) if plain else None
+
+
+def power_of_interval(node: Power) -> Node:
+    """`[0, 1]^2` as `[0, 1] × [0, 1]`; any other power as it is."""
+    base, exponent = node.base, node.exponent
+    plain = isinstance(base, Group) and len(base.items) == 2 and base.left + base.right in ("[]", "()")
+    return Prod((base,) * int(exponent.value)) if plain and exponent in _SMALL else node
+
+
+def coefficients(node: Node, names: Sequence[str]) -> Group:
+    """What the variables are multiplied by in a sum of their multiples."""
+    zeros: dict[str, Node] = dict.fromkeys(names, ZERO)
+    return Group("(", ")", tuple(tree.substitute(node, {**zeros, name: ONE}) for name in names))
 
 
 def length(node: Call) -> Node | None:
@@ -118,6 +142,4 @@ def components(node: Node) -> Node:
     if len(used) == 1:
         letter = used[0][0]
         return tree.substitute(node, {used[0]: tree.IMAGINARY if letter == "i" else Sym(letter)})
-    size = 3 if _UNITS[2] in used else 2
-    zeros: dict[str, Node] = dict.fromkeys(_UNITS, ZERO)
-    return Group("(", ")", tuple(tree.substitute(node, {**zeros, name: ONE}) for name in _UNITS[:size]))
+    return coefficients(node, _UNITS if _UNITS[2] in used else _UNITS[:2])

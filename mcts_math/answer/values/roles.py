@@ -27,5 +27,5 @@ ADDED: Final = frozenset(names("C K c C_0 C_1 c_0 c_1"))
 NUMBERED: Final = frozenset(f"{letter}_{index}" for letter in "CcKk" for index in range(5))
 CONSTANTS: Final = ADDED | NUMBERED | {"A", "B", "D"}
 """All that are constants of integration by themselves."""
-FREE: Final = CONSTANTS | frozenset(names("a b d k m p q P Q alpha beta lambda mu"))
+FREE: Final = CONSTANTS | frozenset(names("a b d k m p q P Q alpha beta lambda mu phi delta R"))
 """What may be one beside such a constant."""

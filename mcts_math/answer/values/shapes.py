@@ -66,8 +66,8 @@ def as_rows(node: Node) -> tuple[tuple[Node, ...], ...] | None:
     """A matrix, or a list of lists of one length, as rows."""
     if isinstance(node, Matrix):
         return node.rows
-    if isinstance(node, Group) and node.left in ("[", "(") and node.items:
-        rows = [item.items for item in node.items if isinstance(item, Group) and item.left in ("[", "(")]
+    if isinstance(node, Group) and node.left in ("[", "(", "{") and node.items:
+        rows = [item.items for item in node.items if isinstance(item, Group) and item.left in ("[", "(", node.left)]
         if len(rows) == len(node.items) and all(len(row) == len(rows[0]) for row in rows):
             return tuple(rows)
     return None
