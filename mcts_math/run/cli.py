@@ -85,9 +85,10 @@ def solve_main(parser: argparse.ArgumentParser, argv: Sequence[str], mode: str |
                 shard=args.shard,
                 save_correct=args.save_correct,
             )
-    except (KeyboardInterrupt, MctsMathError) as error:
-        interrupted = isinstance(error, KeyboardInterrupt)
-        print("\ninterrupted" if interrupted else f"error: {error}", file=sys.stderr)
+    except (KeyboardInterrupt, Exception) as error:
+        interrupted, known = isinstance(error, KeyboardInterrupt), isinstance(error, MctsMathError)
+        if interrupted or known:
+            print("\ninterrupted" if interrupted else f"error: {error}", file=sys.stderr)
         # A run that was refused has not begun: the same command would be refused again.
         refused = isinstance(error, (ConfigError, TaskError, RecordError, CheckpointError))
         if not refused and _identity(output) not in (None, old):
@@ -98,6 +99,8 @@ def solve_main(parser: argparse.ArgumentParser, argv: Sequence[str], mode: str |
                 "--resume",
             ]
             print(f"Finished questions are in {output}. To go on:\n  {shlex.join(words)}", file=sys.stderr)
+        if not (interrupted or known):
+            raise
         return 130 if interrupted else 2
     print(summarise(totals, output))
     return SOME_FAILED if totals.errors else 0

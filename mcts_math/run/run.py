@@ -158,7 +158,10 @@ async def _solve(
             async with aclosing(solve_stream(config, tasks, on_open=begin, report=tell, **provided)) as stream:
                 async for solved in stream:
                     results.append(to_record(solved, config, form, source))
+                    known = totals.first_traceback
                     totals.add(solved)
+                    if totals.first_traceback != known:
+                        tell(totals.first_traceback)
                     if config.verbose:
                         bar.write(_show(solved))
                     bar.update()
