@@ -112,7 +112,9 @@ class Common(Settings):
         description="seconds of machine time (shared among the questions in flight) for one question; 0: no limit",
         ge=0,
     )
-    verbose: bool = Field(False, description="print the steps of each question's first solution")
+    verbose: bool = Field(
+        False, description="print each question when it is done, with its first solution or else its longest way"
+    )
     log_to: LoggerName = Field("none", description=LOG_TO)
     # Obsolete: accepted whatever they are, reported, not obeyed.
     create_local_llm: Any = Field(False, description=OBSOLETE)

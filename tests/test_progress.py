@@ -20,8 +20,9 @@ from mcts_math.run import progress
 from mcts_math.run.cli import summarise
 from mcts_math.run.progress import Progress, describe
 from mcts_math.run.results import require_other_file
-from mcts_math.run.run import solve_file
+from mcts_math.run.run import show, solve_file
 from mcts_math.scheduler import Solved
+from mcts_math.step import Outcome, Step
 from mcts_math.tasks import Task
 from mcts_math.tree import new_tree
 
@@ -48,6 +49,18 @@ def test_the_last_lines_tell_what_has_no_answer_and_what_was_cut_by_what(tmp_pat
         totals.add(Solved(tree, Cost(), error))
     told = summarise(totals, tmp_path / "x.jsonl")
     assert "\nwithout an answer: 2\ncut short: 2 by max_run_tokens (" in told
+
+
+def test_verbose_shows_the_longest_way_where_there_is_no_answer() -> None:
+    question = "long " * 100
+    tree = new_tree(Task("1", question, ("7",)))
+    tree.add_child(tree.root, Step("short", Outcome.UNPARSABLE), 1.0)
+    tree.add_child(tree.add_child(tree.root, Step("first", Outcome.CONTINUE), 1.0), Step("next", Outcome.TOO_DEEP), 1.0)
+    told = show(Solved(tree, Cost()))
+    assert told == f"--- 1: {question}\nfirst\nnext\n--- no answer: 3 steps, the longest way ended as too_deep"
+    tree.solutions, tree.correct = [1], False
+    assert show(Solved(tree, Cost())).endswith("\nshort\n--- wrong")
+    assert show(Solved(new_tree(Task("1", "Q")), Cost(), "lost")) == "--- 1: Q\n--- failed: lost"
 
 
 def test_a_log_shows_life_before_the_first_question_is_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
