@@ -30,6 +30,7 @@ from mcts_math.settings import (
     Real,
     Settings,
     describe_keys,
+    describe_names,
     make_settings,
     read_settings,
     suggest,
@@ -320,14 +321,28 @@ def make_config(settings: Mapping[str, Any], where: Mapping[str, str] | None = N
     return Config(**common.model_dump(exclude_unset=True), options=options)
 
 
-def describe_config() -> str:
-    """All keys with their defaults, for help texts: the common ones, those of each method and of each reward model."""
-    parts = [describe_keys(Common)]
+def describe_config(words: Sequence[str] = ()) -> str:
+    """Keys with their defaults, for help texts.
+
+    Args:
+        words: of the command line. `mode=NAME` asks for the keys of that method, `value=NAME` for those of that reward
+            model, `all` in place of a name for those of all. Without these: the common keys, and which names there are.
+    """
+    asked = dict(word.split("=", 1) for word in words if word.startswith(("mode=", "value=")))
+    parts = []
     for name, method in METHODS.items():
-        parts.append(describe_keys(method.options, f"keys of mode: {name} ({method.title}: {method.summary})"))
+        if asked.get("mode") in (name, "all"):
+            parts.append(describe_keys(method.options, f"keys of mode: {name} ({method.title}: {method.summary})"))
     for name, spec in REWARDS.items():
-        parts.append(describe_keys(spec.options, f"keys of value_args for value: {name} ({spec.summary})"))
-    return "\n\n".join(parts)
+        if asked.get("value") in (name, "all"):
+            parts.append(describe_keys(spec.options, f"keys of value_args for value: {name} ({spec.summary})"))
+    more = {
+        "a method has keys of its own: --help mode=NAME; the methods:": {n: m.summary for n, m in METHODS.items()},
+        "a reward model has value_args of its own: --help value=NAME": {n: s.summary for n, s in REWARDS.items()},
+    }
+    return "\n\n".join(
+        parts or [describe_keys(Common), *(describe_names(title, names) for title, names in more.items())]
+    )
 
 
 def _is_idle(key: str, value: Any, mode: str, where: Mapping[str, str]) -> bool:
@@ -344,7 +359,8 @@ def _is_idle(key: str, value: Any, mode: str, where: Mapping[str, str]) -> bool:
             f"behind a file that has it, write {key}=null."
         )
     known = [*Common.model_fields, *METHODS[mode].options.model_fields]
-    raise ConfigError(f"{source}: unknown key {key!r}.{suggest(str(key), known)}")
+    advice = f"Run with --help for the common keys, with --help mode={mode} for those of the method."
+    raise ConfigError(f"{source}: unknown key {key!r}.{suggest(str(key), known, advice)}")
 
 
 def _check_method(common: Common, options: Settings, where: Mapping[str, str]) -> None:

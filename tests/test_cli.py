@@ -95,6 +95,15 @@ def test_old_results_are_not_offered_where_new_ones_were_asked_for(
         cli.solve_main(cli.solve_parser("x"), [*argv[:-1], "--over"])
 
 
+@pytest.mark.parametrize(("word", "way"), [("--temperature=1", "temperature=1"), ("--top_p", "top_p=VALUE")])
+def test_a_key_that_is_written_as_an_option_is_told_how(
+    capsys: pytest.CaptureFixture[str], word: str, way: str
+) -> None:
+    with pytest.raises(SystemExit):
+        cli.solve_main(cli.solve_parser("x"), ["--cfg", "c.yaml", "--qaf", "q.jsonl", word])
+    assert capsys.readouterr().err.endswith(f"{word}. A config key is written without dashes: {way}\n")
+
+
 def test_an_interrupt_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     def main(argv: list[str]) -> int:
         raise KeyboardInterrupt

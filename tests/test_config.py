@@ -13,6 +13,7 @@ from mcts_math.methods import METHODS
 from mcts_math.search.mcts import PublishedOptions
 from mcts_math.settings import describe_keys, load_settings, read_settings
 from mcts_math.train.config import RoundsConfig, TrainConfig
+from mcts_math.values.families import REWARDS
 
 PUBLISHED = {
     "react_demo": {"mode": "react", "prompt_wrap": "react"},
@@ -253,13 +254,22 @@ def test_obsolete_keys_are_reported_only_where_given() -> None:
 
 
 def test_every_key_is_explained() -> None:
-    text = describe_config()
+    text = describe_config() + describe_config(["mode=all", "value=all"])
     for model in (Common, *(method.options for method in METHODS.values())):
         for name, info in model.model_fields.items():
             assert name in OBSOLETE_KEYS or f"  {name} = " in text
             assert info.description
     wrapped = " ".join(text.split())
     assert f"obsolete keys of published files, accepted and not obeyed: {', '.join(OBSOLETE_KEYS)}" in wrapped
+
+
+def test_help_explains_a_method_and_a_reward_model_on_request() -> None:
+    assert "c_puct" not in describe_config()
+    assert all(f"  {name} " in describe_config() for name in (*METHODS, *REWARDS))
+    text = describe_config(["--help", "mode=rebase", "temperature=1"])
+    assert text.startswith("keys of mode: rebase (")
+    assert "max_tokens" not in text
+    assert "for value: prm" in describe_config(["value=prm", "mode=sbs"])
 
 
 def test_keys_that_contradict_are_named_where_they_stand() -> None:

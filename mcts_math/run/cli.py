@@ -16,7 +16,7 @@ from typing import Final
 from mcts_math.config import describe_config, load_config
 from mcts_math.errors import CheckpointError, ConfigError, MctsMathError, RecordError, TaskError
 from mcts_math.monitor import Totals
-from mcts_math.run.program import add_overrides, make_parser, terminable
+from mcts_math.run.program import add_overrides, make_parser, parse_words, terminable
 from mcts_math.run.run import default_output, solve_file
 from mcts_math.tasks import BENCHMARKS
 from mcts_math.view.serve import PORT, dashboard
@@ -24,9 +24,9 @@ from mcts_math.view.serve import PORT, dashboard
 SOME_FAILED: Final = 1
 
 
-def solve_parser(description: str) -> argparse.ArgumentParser:
-    """Arguments of the programs that solve a question file."""
-    parser = make_parser(description, describe_config())
+def solve_parser(description: str, argv: Sequence[str] = ()) -> argparse.ArgumentParser:
+    """Arguments of the programs that solve a question file. `argv`: says whose keys help explains."""
+    parser = make_parser(description, describe_config(argv))
     parser.add_argument("--custom_cfg", "--cfg", required=True, metavar="YAML", help="config file, see configs/")
     parser.add_argument(
         "--qaf",
@@ -66,7 +66,7 @@ def solve_main(parser: argparse.ArgumentParser, argv: Sequence[str], mode: str |
     Args:
         mode: the method, whatever the config names.
     """
-    args = parser.parse_intermixed_args(argv)
+    args = parse_words(parser, argv)
     config = load_config(args.custom_cfg, args.overrides, mode)
     output = Path(args.output) if args.output else default_output(args.custom_cfg, args.qaf, config, args.shard)
     old = _identity(output) if args.overwrite else None
