@@ -15,6 +15,7 @@ from mcts_math.evaluate.accuracy import Report, Tally, evaluate_file, paired_dif
 from mcts_math.evaluate.budgets import attempt_curves
 from mcts_math.evaluate.grading import Grader
 from mcts_math.evaluate.report import Summary
+from mcts_math.evaluate.table import screen_width
 
 
 def parse(argv: list[str]) -> argparse.Namespace:
@@ -58,7 +59,7 @@ def main(argv: list[str]) -> int:
         others=others,
         better=paired_difference(votes or scores_by_id(reports), scores_by_id(others)) if others else None,
     )
-    print(json.dumps(summary.to_json(), indent=2) if args.json else summary.render())
+    print(json.dumps(summary.to_json(), indent=2) if args.json else summary.render(screen_width()))
     return 0
 
 

@@ -18,7 +18,7 @@ from mcts_math.errors import RecordError
 from mcts_math.monitor import Monitor, Totals
 from mcts_math.run import progress
 from mcts_math.run.cli import summarise
-from mcts_math.run.progress import Progress, describe
+from mcts_math.run.progress import Progress, describe, describe_short
 from mcts_math.run.results import require_other_file
 from mcts_math.run.run import show, solve_file
 from mcts_math.scheduler import Solved
@@ -165,7 +165,18 @@ def test_the_line() -> None:
         "batch_rows": 41.6, "cached_share": 0.713, "interpreter_states": 250, "seconds_left": 7384,
     }  # fmt: skip
     assert describe(facts) == (
-        "30/500 questions, acc 50.0% (33–67), 1,234 tok/s, 64 in flight, batch 42, cached 71%, 250 states, 1 failed, "
+        "30/500 questions, acc 50.0% (33–67), 1 failed, 1,234 tok/s, 64 in flight, batch 42, cached 71%, 250 states, "
         "2:03:04 left"
     )
-    assert describe(facts, short=True).startswith("acc 50.0%")
+    assert describe_short(facts, 5) == "acc 50.0% (33–67)"
+    assert describe_short(facts, 30) == "acc 50.0% (33–67), 1 failed"
+
+
+def test_a_narrow_terminal_shows_whole_numbers(tmp_path: Path) -> None:
+    screen, totals = io.StringIO(), Totals(questions=3, judged=3, correct=2)
+    told = Progress(Monitor(20, totals), tmp_path / "x.live.json", print)
+    with tqdm(total=20, file=screen, ncols=64, initial=3) as shown:
+        told.tell(shown)
+        line = str(shown)
+    assert len(line) <= 64
+    assert line.endswith(", acc 66.7% (21–94)]")

@@ -78,8 +78,8 @@ def scores_within(runs: Runs, axis: trials.Axis, budget: float, grader: Grader |
     return [sum(values) / len(values) for values in totals.values()]
 
 
-def render_curves(curves: Mapping[trials.Axis, Sequence[Curve]], results: Mapping[str, Runs]) -> str:
-    """A table an axis, methods that read verdicts apart, and the mean costs."""
+def render_curves(curves: Mapping[trials.Axis, Sequence[Curve]], results: Mapping[str, Runs], width: int = 0) -> str:
+    """A table an axis, methods that read verdicts apart, and the mean costs. `width`: see `render_table`."""
     parts = []
     for axis, found in curves.items():
         budgets = sorted({budget for curve in found for budget in curve.points})
@@ -88,9 +88,10 @@ def render_curves(curves: Mapping[trials.Axis, Sequence[Curve]], results: Mappin
         for oracle, title in TITLES.items():
             rows = [[c.name, *(_cell(*c.points[budget]) for budget in shown)] for c in found if c.oracle == oracle]
             if rows:
-                parts.append(render_table([f"% solved within so many {LABELS[axis]}; {title}", *heads], rows))
+                table = render_table([LABELS[axis], *heads], rows, width)
+                parts.append(f"% solved within so many {LABELS[axis]} a question; {title}\n\n{table}")
     rows = [[name, str(len(runs)), *(f"{value:,.2f}" for value in _costs(runs))] for name, runs in results.items()]
-    parts.append(render_table(["mean cost a question", "runs", "attempts", "tokens", "seconds"], rows))
+    parts.append(render_table(["mean cost a question", "runs", "attempts", "tokens", "seconds"], rows, width))
     return "\n\n".join(parts)
 
 

@@ -36,8 +36,8 @@ class Summary:
     # how much it is above the other one, and the interval; see `paired_difference`
     better: tuple[float, tuple[float, float]] | None = None
 
-    def render(self) -> str:
-        """As tables for the terminal."""
+    def render(self, width: int = 0) -> str:
+        """As tables, at most as wide as that; see `render_table`."""
         rows = [*self._rows(self.reports, self.votes), *self._rows(self.others, None)]
         if self.better is not None:
             difference, bounds = self.better
@@ -47,10 +47,10 @@ class Summary:
         everything = [*self.reports, *self.others]
         if not any(report.costs["value_tokens"] for report in everything):  # the last column
             header, rows = header[:-1], [row[: len(header) - 1] for row in rows]
-        parts = [render_table(header, rows), _NOTE]
+        parts = [render_table(header, rows, width), _NOTE]
         if any(report.oracle for report in everything):
             parts.append(_ORACLE)
-        parts += [*_attempt_table(self.curves), *_breakdowns(everything), *_warnings(everything)]
+        parts += [*_attempt_table(self.curves, width), *_breakdowns(everything, width), *_warnings(everything)]
         return "\n".join(parts)
 
     def to_json(self) -> JsonObject:
@@ -92,7 +92,7 @@ def _report_row(report: Report) -> list[str]:
     return row + [number(report.mean_cost(key), digits) for key, digits in _COSTS.items()]
 
 
-def _attempt_table(curves: Curves) -> list[str]:
+def _attempt_table(curves: Curves, width: int) -> list[str]:
     """pass@k and Maj@k of the files whose methods make attempts."""
     ks = sorted({k for file in curves.values() for curve in file.values() for k in curve})
     if not ks:
@@ -102,10 +102,10 @@ def _attempt_table(curves: Curves) -> list[str]:
         for path, file in curves.items()
         for name, curve in file.items()
     ]
-    return ["\n" + render_table(["accuracy % after k attempts", *map(str, ks)], rows)]
+    return ["\n" + render_table(["accuracy % after k attempts", *map(str, ks)], rows, width)]
 
 
-def _breakdowns(reports: Sequence[Report]) -> list[str]:
+def _breakdowns(reports: Sequence[Report], width: int) -> list[str]:
     """For each key that sorts questions into kinds a table: a row a kind, a column a file."""
     tables, columns = [], _columns([report.path for report in reports])
     for key in dict.fromkeys(key for report in reports for key, _ in report.breakdowns()):
@@ -116,7 +116,7 @@ def _breakdowns(reports: Sequence[Report]) -> list[str]:
             + [percent(g[kind].accuracy) if kind in g else "-" for g in groups]
             for kind in kinds
         ]
-        tables.append("\n" + render_table([f"accuracy % by {key}", "of", *columns], rows))
+        tables.append("\n" + render_table([f"accuracy % by {key}", "of", *columns], rows, width))
     return tables
 
 
