@@ -83,7 +83,7 @@ class Monitor:
 
     @property
     def seconds(self) -> float:
-        """Since the services are there."""
+        """Since the services are there; before that, since the run has begun."""
         return time.monotonic() - self._begun
 
     def facts(self) -> JsonObject:
@@ -93,6 +93,7 @@ class Monitor:
         trees, requests = (0, 0) if scheduler is None else scheduler.in_flight
         return {
             "time": time.time(),
+            "loading": not self.is_running,
             "total": self.total,
             "done": done,
             "right": counts.correct,

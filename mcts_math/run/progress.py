@@ -40,9 +40,9 @@ class Progress:
     _files: int = 0
 
     def watch(self, scheduler: Scheduler, services: Services) -> None:
-        """The services are there, and the output is this run's: from now on there is something to tell."""
+        """The services are there, and the output is this run's. Before, there was to tell that they are loaded."""
         self.monitor.watch(scheduler, services)
-        self._lines = 0
+        self._lines = self._files = 0
 
     async def run(self, bar: tqdm[NoReturn]) -> None:
         """Shows that work goes on, also while no question is done; until it is cancelled."""
@@ -60,7 +60,7 @@ class Progress:
             self._lines = int(seconds / self.line_s)
             print(f"{time.strftime('%H:%M:%S')} {describe(self.monitor.facts())}", file=self.out, flush=True)
         self.monitor.log_if_due()
-        if self.monitor.is_running and seconds >= self._files * _FILE_S:
+        if seconds >= self._files * _FILE_S:
             self._files = int(seconds / _FILE_S) + 1
             self._write()
 
@@ -97,6 +97,8 @@ def describe_short(facts: Mapping[str, Any], room: int) -> str:
 
 def _parts(facts: Mapping[str, Any]) -> list[str]:
     """What is known, by weight."""
+    if facts["loading"]:
+        return ["loading"]
     parts = []
     if facts["judged"]:
         low, high = wilson_interval(facts["right"], facts["judged"])

@@ -441,6 +441,8 @@ def test_a_run_is_followed_while_it_writes(tab: Any, tmp_path: Path) -> None:
             head = tab.locator(".summary").inner_text()
             assert "2 of 9" in head
             assert "1 h 1 min" in head
+            (tmp_path / "grow.live.json").write_text(json.dumps(live | {"loading": True}))
+            tab.get_by_text("loading the model").wait_for()
         finally:
             server.stop()
             thread.join()
