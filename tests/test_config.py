@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 from pathlib import Path
 
 import pytest
@@ -183,10 +185,21 @@ def test_overrides_win_and_are_yaml(tmp_path: Path) -> None:
     assert config.engine_args == {"dtype": "float32"}
 
 
+def test_a_shipped_config_serves_for_other_methods(repo: Path) -> None:
+    """As docs/searches.md says."""
+    commands = re.findall(r"^python solver_demo.py (.*)$", (repo / "docs/searches.md").read_text(), re.MULTILINE)
+    assert commands
+    for words in map(shlex.split, commands):
+        path = repo / words[words.index("--cfg") + 1]
+        assert load_config(path, [word for word in words if "=" in word]).mode in METHODS
+
+
 def test_null_takes_a_key_of_the_file_away(tmp_path: Path) -> None:
     """So another method can be tried behind a file that has keys of its own."""
     path = tmp_path / "c.yaml"
     path.write_text("mode: sbs\nneed_value_func: true\nstep_beam_width: 2\n")
+    with pytest.raises(ConfigError, match=r"(?s)no key 'step_beam_width'.*'prune'.* step_beam_width=null prune=null"):
+        load_config(path, ["mode=rebase", "prune=true"])
     with pytest.raises(ConfigError, match=r"mode rebase has no key .step_beam_width.*step_beam_width=null"):
         load_config(path, ["mode=rebase"])
     for _ in range(2):  # said once more, or of a key that the file lacks, it means the same
