@@ -393,3 +393,15 @@ def test_a_table_is_no_wider_than_the_screen() -> None:
     assert [block.split()[0] for block in narrow.split("\n\n")] == ["name"] * 3
     assert sorted(set(narrow.split())) == sorted(set(whole.split()))
     assert len(render_table(header, rows, 3).split("\n\n")) == 6
+
+
+def test_a_vote_over_two_methods_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    paths = [write(tmp_path / f"{name}.jsonl", line(1, "5", "5")) for name in "abc"]
+    for path, config in zip(
+        paths, ({"mode": "sbs", "seed": 1}, {"mode": "sbs", "seed": 2}, {"mode": "dvts"}), strict=True
+    ):
+        path.with_name(f"{path.stem}.meta.json").write_text(json.dumps({"config": config}))
+    assert evaluate(["--res_file", *map(str, paths[:2]), "--vote"]) == 0
+    assert capsys.readouterr().err == ""
+    assert evaluate(["--res_file", *map(str, paths), "--vote"]) == 0
+    assert f"{paths[0]} and {paths[2]} are not runs of one method (mode: 'sbs' -> 'dvts')" in capsys.readouterr().err

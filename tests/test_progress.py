@@ -58,6 +58,10 @@ def test_the_last_lines_tell_what_has_no_answer_and_what_was_cut_by_what(tmp_pat
     assert "\nwithout an answer: 2\ncut short: 2 by max_run_tokens (" in told
 
 
+def test_a_resumed_run_with_nothing_to_do_has_no_figures(tmp_path: Path) -> None:
+    assert summarise(Totals(), tmp_path / "x.jsonl").startswith("nothing was left to solve\nresults: ")
+
+
 def test_verbose_shows_the_longest_way_where_there_is_no_answer() -> None:
     question = "long " * 100
     tree = new_tree(Task("1", question, ("7",)))

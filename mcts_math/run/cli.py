@@ -108,6 +108,8 @@ def solve_main(parser: argparse.ArgumentParser, argv: Sequence[str], mode: str |
 
 def summarise(totals: Totals, output: Path) -> str:
     """The lines that end a run."""
+    if not totals.questions:
+        return f"nothing was left to solve\nresults: {output}"
     accuracy = f", {totals.accuracy}" if totals.accuracy else ""
     speed = totals.tokens / totals.seconds
     count = "1 question" if totals.questions == 1 else f"{totals.questions} questions"
