@@ -1,7 +1,7 @@
 """Methods over one question file: runs them, then writes a table, and accuracy against cost and against budget.
 
 python scripts/compare.py --cfg configs/mini/table.yaml                     the README's table
-python scripts/compare.py --name mini --qaf data/mini/test.jsonl \
+python scripts/compare.py --name mini --qaf data/mini/test.jsonl \\
     --greedy configs/mini/greedy.yaml --cfgs configs/mini/best_of_n.yaml configs/mini/fttt.yaml configs/mini/sbs.yaml
 
 Every method is run with every seed (with --seeds: one without randomness, at temperature 0, once), into a results file

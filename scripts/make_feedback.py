@@ -1,6 +1,6 @@
 """Makes what a learned optimiser (OpTune) and its baselines are trained on: attempts with verdict and gold solution.
 
-python scripts/make_feedback.py --cfg configs/optune/attempts.yaml --qaf gsm8k:train.jsonl --output feedback.jsonl \
+python scripts/make_feedback.py --cfg configs/optune/attempts.yaml --qaf gsm8k:train.jsonl --output feedback.jsonl \\
     model_dir=CKPT [key=value ...]
 python scripts/make_feedback.py --cfg configs/optune/attempts.yaml --qaf gsm8k:train.jsonl --output g.jsonl --gold_only
 

@@ -18,6 +18,10 @@ LABELS: Final[Mapping[trials.Axis, str]] = {
 }  # fmt: skip
 ANY, MAJORITY = ": any right", ": majority"
 FIGURES: Final = {ANY: "pass@k", MAJORITY: "maj@k"}
+_NOTE: Final = (
+    f"NAME{ANY}: an attempt within the budget is right; NAME{MAJORITY}: a vote over the attempts within the budget is; "
+    "NAME: what the method chose is, where all that it cost is within the budget"
+)
 TITLES: Final = {True: "reads the verdict of the ground truth", False: "chooses by itself"}
 _STEPS: Final = 14  # budgets of tokens and of seconds
 
@@ -80,7 +84,7 @@ def scores_within(runs: Runs, axis: trials.Axis, budget: float, grader: Grader |
 
 def render_curves(curves: Mapping[trials.Axis, Sequence[Curve]], results: Mapping[str, Runs], width: int = 0) -> str:
     """A table an axis, methods that read verdicts apart, and the mean costs. `width`: see `render_table`."""
-    parts = []
+    parts = [_NOTE]
     for axis, found in curves.items():
         budgets = sorted({budget for curve in found for budget in curve.points})
         shown = budgets if axis == "trials" else budgets[1::3]
