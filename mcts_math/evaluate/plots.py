@@ -161,7 +161,7 @@ def _name_beside(panel: Any, ends: Sequence[tuple[str, str, float]]) -> None:
 
 
 def _log_axis(panel: Any, label: str, ticks: Sequence[float] = ()) -> None:
-    """Makes the horizontal axis of a panel that is drawn logarithmic. `ticks`: where to write numbers; else round ones."""
+    """Makes the horizontal axis of a drawn panel logarithmic. `ticks`: where numbers stand; else at round ones."""
     from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
     panel.set_xscale("log")
