@@ -22,9 +22,11 @@ def render_table(header: Sequence[str], rows: Sequence[Sequence[str]], width: in
         cells = [row[0].ljust(widths[0]), *(row[i].rjust(widths[i]) for i in shown)]
         return "  ".join(cells).rstrip()
 
-    rule = ["-" * one for one in widths]
-    blocks = [[line(row, shown) for row in (table[0], rule, *table[1:])] for shown in _blocks(widths, width)]
-    return "\n\n".join(map("\n".join, blocks))
+    rule, blocks = ["-" * one for one in widths], []
+    for shown in _blocks(widths, width):
+        there = [row for row in table[1:] if not blocks or any(row[i] for i in shown)]
+        blocks.append("\n".join(line(row, shown) for row in (table[0], rule, *there)))
+    return "\n\n".join(blocks)
 
 
 def _blocks(widths: Sequence[int], room: int) -> list[list[int]]:
