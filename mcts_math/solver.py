@@ -30,7 +30,7 @@ from mcts_math.verifiers import check_problems
 _LOGS: Final = Path("outputs")
 """Where `solve` has a logger put its files, as the programs do."""
 _FAULTS: Final = 8
-"""So many questions that end by a fault, before any that does not, are no bad luck: the code is broken."""
+"""So many questions that end by a fault, and as many as still grow, before any that does not, are no bad luck."""
 
 
 def solve(
@@ -58,7 +58,8 @@ def solve(
     Raises:
         MctsMathError: bad config or tasks, or a service that broke down before any question was done.
         RuntimeError: called inside a running event loop.
-        Exception: what a provided object, a search or an engine raised on each of the first eight questions.
+        Exception: what a provided object, a search or an engine raised on each of the first questions: on eight at
+            least, and on half of those that were begun.
     """
     try:
         asyncio.get_running_loop()
@@ -143,7 +144,7 @@ async def solve_stream(
                 faults = None
             if solved.fault is not None and faults is not None:
                 faults.append(solved.fault)
-                if len(faults) == _FAULTS:
+                if len(faults) >= max(_FAULTS, scheduler.in_flight[0]):
                     raise faults[0]
 
 

@@ -22,7 +22,8 @@ def render_table(header: Sequence[str], rows: Sequence[Sequence[str]], width: in
         cells = [row[0].ljust(widths[0]), *(row[i].rjust(widths[i]) for i in shown)]
         return "  ".join(cells).rstrip()
 
-    rule, blocks = ["-" * one for one in widths], []
+    rule = ["-" * one for one in widths]
+    blocks: list[str] = []
     for shown in _blocks(widths, width):
         there = [row for row in table[1:] if not blocks or any(row[i] for i in shown)]
         blocks.append("\n".join(line(row, shown) for row in (table[0], rule, *there)))
