@@ -7,6 +7,7 @@ python eval_output_jsonl.py --res_file sbs1.jsonl sbs2.jsonl --than greedy.jsonl
 import argparse
 import json
 import sys
+from collections.abc import Sequence
 
 from mcts_math.run.program import add_workers, make_parser, run_program
 
@@ -15,6 +16,9 @@ from mcts_math.evaluate.accuracy import Report, Tally, evaluate_file, paired_dif
 from mcts_math.evaluate.budgets import attempt_curves
 from mcts_math.evaluate.grading import Grader
 from mcts_math.evaluate.report import Summary
+from mcts_math.evaluate.table import screen_width
+from mcts_math.run.description import compare_descriptions, read_description
+from mcts_math.run.results import ResultsFile
 
 
 def parse(argv: list[str]) -> argparse.Namespace:
@@ -39,8 +43,21 @@ def parse(argv: list[str]) -> argparse.Namespace:
     return args
 
 
+def warn_of_others(paths: Sequence[str]) -> None:
+    """Tells of files that were not made as the first one was, but for their seed, as far as what stands beside says."""
+    first, *others = ((path, read_description(ResultsFile(path).meta_path)) for path in paths)
+    for path, meta in others:
+        changes = compare_descriptions(first[1], meta) if meta else []
+        if differ := [change for change in changes if not change.startswith("seed:")]:
+            told = ", ".join(differ[:3]) + (", …" if len(differ) > 3 else "")
+            print(f"note: {first[0]} and {path} are not runs of one method ({told})", file=sys.stderr)
+
+
 def main(argv: list[str]) -> int:
     args = parse(argv)
+    if args.vote or args.than:
+        for paths in filter(None, (args.res_file, args.than)):
+            warn_of_others(paths)
     with Grader(args.workers or None) as grader:
 
         def evaluate(paths: list[str]) -> list[Report]:
@@ -58,7 +75,7 @@ def main(argv: list[str]) -> int:
         others=others,
         better=paired_difference(votes or scores_by_id(reports), scores_by_id(others)) if others else None,
     )
-    print(json.dumps(summary.to_json(), indent=2) if args.json else summary.render())
+    print(json.dumps(summary.to_json(), indent=2) if args.json else summary.render(screen_width()))
     return 0
 
 

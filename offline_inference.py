@@ -10,21 +10,24 @@ from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 
-from mcts_math.run.program import add_overrides, add_workers, make_parser, run_program
+from mcts_math.run.program import add_overrides, add_workers, make_parser, parse_words, run_program
 
 # isort: split
-from mcts_math.config import describe_config, load_config
+from mcts_math.config import load_config
 from mcts_math.evaluate.accuracy import Tally
 from mcts_math.evaluate.grading import Grader
 from mcts_math.evaluate.table import interval
-from mcts_math.run.offline import Rescored, rescore_file
+from mcts_math.run.offline import CHOOSING, Rescored, rescore_file
 from mcts_math.run.record import with_verdict
 from mcts_math.run.results import ResultsFile, require_other_file
+from mcts_math.search.mcts import MctsOptions
+from mcts_math.settings import describe_keys
 from mcts_math.tasks import JsonObject
 
 
 def parse(argv: list[str]) -> argparse.Namespace:
-    parser = make_parser("Choose solutions from complete saved trees, without a model.", describe_config())
+    keys = describe_keys(MctsOptions, "config keys that choose; others of a config are passed over:", CHOOSING)
+    parser = make_parser("Choose solutions from complete saved trees, without a model.", keys)
     parser.add_argument("--custom_cfg", "--cfg", required=True, metavar="YAML", help="config file")
     parser.add_argument("--tree_jsonl", required=True, metavar="JSONL", help="results of solver_demo.py")
     parser.add_argument("--output", metavar="JSONL", help="also write the lines with the solutions chosen")
@@ -32,7 +35,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--json", action="store_true", help="print JSON instead of a line of text")
     add_workers(parser)
     add_overrides(parser)
-    return parser.parse_intermixed_args(argv)
+    return parse_words(parser, argv)
 
 
 def to_judge(line: Rescored) -> tuple[Sequence[str], str] | None:

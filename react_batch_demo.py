@@ -12,7 +12,8 @@ from mcts_math.run.cli import solve_main, solve_parser
 
 
 def main(argv: list[str]) -> int:
-    parser = solve_parser("Greedy ReAct, one chain per question, all questions batched. The config's mode is ignored.")
+    text = "Greedy ReAct, one chain per question, all questions batched. The config's mode is ignored."
+    parser = solve_parser(text, argv)
     return solve_main(parser, argv, mode="react")
 
 

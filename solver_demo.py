@@ -12,7 +12,7 @@ from mcts_math.run.cli import solve_main, solve_parser
 
 
 def main(argv: list[str]) -> int:
-    parser = solve_parser("Solve every question of a file with the solver that the config names.")
+    parser = solve_parser("Solve every question of a file with the solver that the config names.", argv)
     return solve_main(parser, argv)
 
 

@@ -30,6 +30,7 @@ from mcts_math.settings import (
     Real,
     Settings,
     describe_keys,
+    describe_names,
     make_settings,
     read_settings,
     suggest,
@@ -112,7 +113,9 @@ class Common(Settings):
         description="seconds of machine time (shared among the questions in flight) for one question; 0: no limit",
         ge=0,
     )
-    verbose: bool = Field(False, description="print the steps of each question's first solution")
+    verbose: bool = Field(
+        False, description="print each question when it is done, with its first solution or else its longest way"
+    )
     log_to: LoggerName = Field("none", description=LOG_TO)
     # Obsolete: accepted whatever they are, reported, not obeyed.
     create_local_llm: Any = Field(False, description=OBSOLETE)
@@ -173,7 +176,10 @@ class Common(Settings):
         if self.value_args and self.value not in REWARDS:
             raise ValueError(f"value_args are for a reward model: set value to {', '.join(REWARDS)}, or leave them out")
         if self.value == "none" and self.need_value_func:
-            raise ValueError("value is none, but need_value_func is true: leave one of them out")
+            raise ValueError(
+                "value is none, but need_value_func is true: leave one of them out; behind a file that sets it, write "
+                "need_value_func=null"
+            )
         if self.batch_size == 0:
             raise ValueError("batch_size must be at least 1, or -1 for all")
         if self.top_k == 0:
@@ -306,9 +312,7 @@ def make_config(settings: Mapping[str, Any], where: Mapping[str, str] | None = N
         raise ConfigError(f"config: expected a mapping of keys, found {settings!r}. Read a file with load_config.")
     common = make_settings(Common, {k: v for k, v in settings.items() if k in Common.model_fields}, where)
     method = METHODS[common.mode]
-    own = {key: value for key, value in settings.items() if key not in Common.model_fields}
-    own = {key: value for key, value in own.items() if not _is_idle(key, value, common.mode, where)}
-    options = make_settings(method.options, own, where)
+    options = make_settings(method.options, _own_keys(settings, common.mode, where), where)
     _check_method(common, options, where)
     if (reward := REWARDS.get(common.value_source)) is not None:
         source = f"{where.get('value_args', 'config')}: value_args"
@@ -318,31 +322,56 @@ def make_config(settings: Mapping[str, Any], where: Mapping[str, str] | None = N
     return Config(**common.model_dump(exclude_unset=True), options=options)
 
 
-def describe_config() -> str:
-    """All keys with their defaults, for help texts: the common ones, those of each method and of each reward model."""
-    parts = [describe_keys(Common)]
+def describe_config(words: Sequence[str] = ()) -> str:
+    """Keys with their defaults, for help texts.
+
+    Args:
+        words: of the command line. `mode=NAME` asks for the keys of that method, `value=NAME` for those of that reward
+            model, `all` in place of a name for those of all. Without these: the common keys, and which names there are.
+    """
+    asked = dict(word.split("=", 1) for word in words if word.startswith(("mode=", "value=")))
+    parts = []
     for name, method in METHODS.items():
-        parts.append(describe_keys(method.options, f"keys of mode: {name} ({method.title}: {method.summary})"))
+        if asked.get("mode") in (name, "all"):
+            parts.append(describe_keys(method.options, f"keys of mode: {name} ({method.title}: {method.summary})"))
     for name, spec in REWARDS.items():
-        parts.append(describe_keys(spec.options, f"keys of value_args for value: {name} ({spec.summary})"))
-    return "\n\n".join(parts)
+        if asked.get("value") in (name, "all"):
+            parts.append(describe_keys(spec.options, f"keys of value_args for value: {name} ({spec.summary})"))
+    more = {
+        "a method has keys of its own: --help mode=NAME; the methods:": {n: m.summary for n, m in METHODS.items()},
+        "a reward model has value_args of its own: --help value=NAME": {n: s.summary for n, s in REWARDS.items()},
+    }
+    return "\n\n".join(
+        parts or [describe_keys(Common), *(describe_names(title, names) for title, names in more.items())]
+    )
 
 
-def _is_idle(key: str, value: Any, mode: str, where: Mapping[str, str]) -> bool:
-    """Whether a key that is not the method's passes all the same. Raises ConfigError where the method can't obey it."""
-    if key in METHODS[mode].options.model_fields:
-        return False
-    default = _PUBLISHED_KEYS[key].default if key in _PUBLISHED_KEYS else None
-    if default is not None and value == default and isinstance(value, bool) == isinstance(default, bool):
-        return True
-    source = where.get(key, "config")
-    if others := methods_that_know(key):
+def _own_keys(settings: Mapping[str, Any], mode: str, where: Mapping[str, str]) -> dict[str, Any]:
+    """The settings that a method knows. Raises ConfigError where there are others that it can't obey."""
+    mine = METHODS[mode].options.model_fields
+    others = {
+        k: v for k, v in settings.items() if k not in mine and k not in Common.model_fields and not _is_idle(k, v)
+    }
+    told = []
+    for key in others:
+        source, able = where.get(key, "config"), methods_that_know(key)
+        if not able:
+            advice = f"Run with --help for the common keys, with --help mode={mode} for those of the method."
+            meant = suggest(str(key), [*Common.model_fields, *mine], advice)
+            raise ConfigError(f"{source}: unknown key {key!r}.{meant}")
+        told.append(f"{source}: mode {mode} has no key {key!r}; it is one of {', '.join(able)}.")
+    if told:
+        nulls = " ".join(f"{key}=null" for key in others)
         raise ConfigError(
-            f"{source}: mode {mode} has no key {key!r}; it is one of {', '.join(others)}. Leave it out; "
-            f"behind a file that has it, write {key}=null."
+            "\n".join([*told, f"Leave out what the method lacks; behind a file that has it, write {nulls}."])
         )
-    known = [*Common.model_fields, *METHODS[mode].options.model_fields]
-    raise ConfigError(f"{source}: unknown key {key!r}.{suggest(str(key), known)}")
+    return {key: value for key, value in settings.items() if key in mine}
+
+
+def _is_idle(key: str, value: Any) -> bool:
+    """Whether a key of another method passes: it has its published default, as published files write some out."""
+    default = _PUBLISHED_KEYS[key].default if key in _PUBLISHED_KEYS else None
+    return default is not None and value == default and isinstance(value, bool) == isinstance(default, bool)
 
 
 def _check_method(common: Common, options: Settings, where: Mapping[str, str]) -> None:

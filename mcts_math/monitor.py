@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import traceback
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import Final
@@ -30,6 +31,7 @@ class Totals:
     stopped: Counter[str] = field(default_factory=Counter)  # by what cut them short
     tokens: int = 0
     first_error: str = ""
+    first_traceback: str = ""  # of the first question that broke down by a fault of the code
     begun: float = field(default_factory=time.monotonic)
 
     def add(self, solved: Solved) -> None:
@@ -43,6 +45,9 @@ class Totals:
         if solved.error:
             self.errors += 1
             self.first_error = self.first_error or f"question {solved.tree.task.id!r}: {solved.error}"
+            if solved.fault is not None and not self.first_traceback:
+                trace = "".join(traceback.format_exception(solved.fault)).rstrip()
+                self.first_traceback = f"question {solved.tree.task.id!r} broke down.\n{trace}"
 
     @property
     def accuracy(self) -> str:
@@ -78,7 +83,7 @@ class Monitor:
 
     @property
     def seconds(self) -> float:
-        """Since the services are there."""
+        """Since the services are there; before that, since the run has begun."""
         return time.monotonic() - self._begun
 
     def facts(self) -> JsonObject:
@@ -88,6 +93,7 @@ class Monitor:
         trees, requests = (0, 0) if scheduler is None else scheduler.in_flight
         return {
             "time": time.time(),
+            "loading": not self.is_running,
             "total": self.total,
             "done": done,
             "right": counts.correct,

@@ -54,6 +54,7 @@ class Solved:
     tree: Tree
     cost: Cost
     error: str = ""
+    fault: Exception | None = None  # behind `error`, with its traceback, where nobody raised it on purpose
 
 
 class RunBudgetError(MctsMathError):
@@ -187,7 +188,7 @@ class Scheduler:
 
     async def _grow(self, job: _Job, make_search: MakeSearch, grade: MakeSearch | None) -> Solved:
         begun = time.monotonic()
-        error = ""
+        error, fault = "", None
         try:
             await self._drive_until_stopped(job, make_search(job.tree))
             if job.tree.stopped and grade is not None:
@@ -197,13 +198,13 @@ class Scheduler:
         except MctsMathError:
             raise
         except Exception as problem:
-            error = f"{type(problem).__name__}: {problem}"
+            error, fault = f"{type(problem).__name__}: {problem}", problem
         finally:
             await self._services.interpreter.release(job.session)
             if self._services.adapter is not None:
                 await self._services.adapter.release(job.tree.task.id)
         job.cost.wall_s = time.monotonic() - begun
-        return Solved(job.tree, job.cost, error)
+        return Solved(job.tree, job.cost, error, fault)
 
     async def _drive_until_stopped(self, job: _Job, search: Search) -> None:
         """`_drive`, which the watchdog may cancel."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from shutil import get_terminal_size
 from textwrap import wrap
@@ -112,20 +112,39 @@ def suggest(name: str, known: Iterable[str], otherwise: str = "Run with --help f
     return f" Did you mean {near[0]!r}?" if near else f" {otherwise}"
 
 
-def describe_keys(model: type[BaseModel], title: str = "config keys and their defaults:") -> str:
-    """A title, and each key with its default and its meaning, as wide as the terminal at most; obsolete keys last."""
-    lines = wrap(title, _width(), subsequent_indent="  ")
+def describe_keys(
+    model: type[BaseModel], title: str = "config keys and their defaults:", only: Collection[str] | None = None
+) -> str:
+    """A title, and each key with its default and its meaning, as wide as the terminal at most; obsolete keys last.
+
+    `only`: names of the keys to tell of; None: all.
+    """
+    lines, obsolete = wrap(title, _width(), subsequent_indent="  "), []
     for name, info in model.model_fields.items():
-        if info.description in (None, OBSOLETE):
+        if info.description is None or not (only is None or name in only):
+            continue
+        if info.description == OBSOLETE:
+            obsolete.append(name)
             continue
         default = info.get_default(call_default_factory=True)
-        key = f"{name} (must be given)" if info.is_required() else f"{name} = {_show(default)}"
-        line = f"  {key:<{_COLUMN - 3}} {info.description}"
-        lines += wrap(line, _width(), subsequent_indent=" " * _COLUMN, break_on_hyphens=False)
-    if obsolete := [name for name, info in model.model_fields.items() if info.description == OBSOLETE]:
+        lines += _line(
+            f"{name} (must be given)" if info.is_required() else f"{name} = {_show(default)}", info.description
+        )
+    if obsolete:
         text = f"  obsolete keys of published files, accepted and not obeyed: {', '.join(obsolete)}"
         lines += wrap(text, _width(), subsequent_indent="    ")
     return "\n".join(lines)
+
+
+def describe_names(title: str, names: Mapping[str, str]) -> str:
+    """A title, and each name with its meaning, in the same columns."""
+    lines = wrap(title, _width(), subsequent_indent="  ")
+    return "\n".join([*lines, *(line for name, meaning in names.items() for line in _line(name, meaning))])
+
+
+def _line(name: str, meaning: str) -> list[str]:
+    text = f"  {name:<{_COLUMN - 3}} {meaning}"
+    return wrap(text, _width(), subsequent_indent=" " * _COLUMN, break_on_hyphens=False)
 
 
 def _show(default: Any) -> str:

@@ -29,6 +29,8 @@ from mcts_math.verifiers import check_problems
 
 _LOGS: Final = Path("outputs")
 """Where `solve` has a logger put its files, as the programs do."""
+_FAULTS: Final = 8
+"""So many questions that end by a fault, and as many as still grow, before any that does not, are no bad luck."""
 
 
 def solve(
@@ -51,11 +53,13 @@ def solve(
 
     Returns:
         One result a task. Where a service breaks down half-way, the finished ones stand, the others say why in their
-        `error`, and a RuntimeWarning is given.
+        `error`, and a RuntimeWarning is given; so it is, with a traceback, where code of yours or ours breaks down.
 
     Raises:
         MctsMathError: bad config or tasks, or a service that broke down before any question was done.
         RuntimeError: called inside a running event loop.
+        Exception: what a provided object, a search or an engine raised on each of the first questions: on eight at
+            least, and on half of those that were begun.
     """
     try:
         asyncio.get_running_loop()
@@ -99,6 +103,8 @@ async def solve_async(
                 monitor.log_if_due()
                 if on_solved is not None:
                     on_solved(solved)  # what it raises is the caller's, and ends the run
+    if totals.first_traceback:
+        warnings.warn(f"{totals.errors} failed. The first: {totals.first_traceback}", RuntimeWarning, stacklevel=2)
     return [results.get(task.id) or Solved(new_tree(task), Cost(), failure) for task in tasks]
 
 
@@ -118,6 +124,7 @@ async def solve_stream(
 
     Raises:
         MctsMathError: bad config or tasks, or a service that broke down; what was yielded before stands.
+        Exception: as `solve`. (One that says that a question alone can't be done is a TaskError or a RefusedError.)
     """
     config = config if isinstance(config, Config) else make_config(config)
     tasks = make_tasks(tasks)
@@ -130,8 +137,15 @@ async def solve_stream(
             on_open(scheduler, services)
         stack.enter_context(patient_collector())
         stream = await stack.enter_async_context(aclosing(scheduler.run(tasks, make_search, grade)))
+        faults: list[Exception] | None = []  # None: something could be done without one
         async for solved in stream:
             yield solved
+            if not solved.error:
+                faults = None
+            if solved.fault is not None and faults is not None:
+                faults.append(solved.fault)
+                if len(faults) >= max(_FAULTS, scheduler.in_flight[0]):
+                    raise faults[0]
 
 
 def search_maker(config: Config, *, use_values: bool) -> Callable[[Tree], Search]:

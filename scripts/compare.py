@@ -1,7 +1,7 @@
 """Methods over one question file: runs them, then writes a table, and accuracy against cost and against budget.
 
 python scripts/compare.py --cfg configs/mini/table.yaml                     the README's table
-python scripts/compare.py --name mini --qaf data/mini/test.jsonl \
+python scripts/compare.py --name mini --qaf data/mini/test.jsonl \\
     --greedy configs/mini/greedy.yaml --cfgs configs/mini/best_of_n.yaml configs/mini/fttt.yaml configs/mini/sbs.yaml
 
 Every method is run with every seed (with --seeds: one without randomness, at temperature 0, once), into a results file
@@ -44,6 +44,7 @@ from mcts_math.evaluate.experiments import (
 )
 from mcts_math.evaluate.grading import Grader
 from mcts_math.evaluate.plots import draw_budgets, draw_cost
+from mcts_math.evaluate.table import screen_width
 from mcts_math.evaluate.trials import Question, read_questions
 from mcts_math.files import read_records, write_text, writing
 from mcts_math.run.cli import SOME_FAILED
@@ -159,12 +160,11 @@ def write(experiment: ExperimentConfig, folder: Path) -> str:
     tables = render_rows(rows)
     if differences := compare_rows(rows, experiment.contrasts):
         tables += "\n\n" + render_differences({"all questions": differences})
-    budgets = render_curves(curves, results)
     write_text(folder / "table.md", tables)
-    write_text(folder / "budgets.txt", budgets)
+    write_text(folder / "budgets.txt", render_curves(curves, results))
     draw_budgets(curves, folder / "budgets.png")
     draw_cost({"": [row.to_json() for row in rows]}, folder / "cost.png")
-    return f"{budgets}\n\n{tables}\n\ntables and pictures: {folder}"
+    return f"{render_curves(curves, results, screen_width())}\n\n{tables}\n\ntables and pictures: {folder}"
 
 
 def main(argv: list[str]) -> int:

@@ -15,7 +15,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from mcts_math.run.program import make_parser, run_program
+from mcts_math.run.program import make_parser, parse_words, run_program
 
 # isort: split
 from mcts_math.errors import RecordError
@@ -33,7 +33,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--output", required=True, metavar="JSONL", help="the examples")
     parser.add_argument("--pairs", metavar="JSONL", help="also write preference pairs of sibling steps (SVPO)")
     parser.add_argument("--dataset", metavar="FOLDER", help="also save the examples as a Hugging Face dataset")
-    args = parser.parse_intermixed_args(argv)
+    args = parse_words(parser, argv)
     overrides = [word for word in args.trees if "=" in word and not Path(word).exists()]
     trees = [word for word in args.trees if word not in overrides]
     if not trees:

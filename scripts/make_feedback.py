@@ -1,6 +1,6 @@
 """Makes what a learned optimiser (OpTune) and its baselines are trained on: attempts with verdict and gold solution.
 
-python scripts/make_feedback.py --cfg configs/optune/attempts.yaml --qaf gsm8k:train.jsonl --output feedback.jsonl \
+python scripts/make_feedback.py --cfg configs/optune/attempts.yaml --qaf gsm8k:train.jsonl --output feedback.jsonl \\
     model_dir=CKPT [key=value ...]
 python scripts/make_feedback.py --cfg configs/optune/attempts.yaml --qaf gsm8k:train.jsonl --output g.jsonl --gold_only
 
@@ -18,7 +18,7 @@ import random
 import sys
 from pathlib import Path
 
-from mcts_math.run.program import add_overrides, make_parser, run_program
+from mcts_math.run.program import add_overrides, make_parser, parse_words, run_program
 
 # isort: split
 from mcts_math.config import Config, load_config
@@ -42,7 +42,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--own_solutions", action="store_true", help="right attempts where there is no gold solution")
     parser.add_argument("--gold_only", action="store_true", help="no attempts: questions and solutions for baselines")
     add_overrides(parser)
-    args = parser.parse_intermixed_args(argv)
+    args = parse_words(parser, argv)
     if args.questions < 1:
         parser.error("--questions must be at least 1")
     return args

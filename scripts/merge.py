@@ -8,7 +8,9 @@ import sys
 from mcts_math.run.program import make_parser, run_program
 
 # isort: split
+from mcts_math.run.description import read_description
 from mcts_math.run.merge import merge_files
+from mcts_math.run.results import ResultsFile
 
 
 def main(argv: list[str]) -> int:
@@ -17,7 +19,12 @@ def main(argv: list[str]) -> int:
     parser.add_argument("inputs", nargs="+", help="results files over different questions")
     parser.add_argument("--overwrite", action="store_true", help="replace an existing output")
     args = parser.parse_args(argv)
-    print(f"{merge_files(args.inputs, args.output, overwrite=args.overwrite)} questions -> {args.output}")
+    count = merge_files(args.inputs, args.output, overwrite=args.overwrite)
+    asked = read_description(ResultsFile(args.output).meta_path).get("questions", {}).get("number", count)
+    missing = f" of {asked}" if count < asked else ""
+    print(f"{count}{missing} questions -> {args.output}")
+    if missing:
+        print("note: others have no line: is a shard missing or not finished, or were they excluded?", file=sys.stderr)
     return 0
 
 

@@ -4,7 +4,7 @@ The model's files are copied (or linked) as they are, and config.json gets `"val
 `value_head.pth`.
 
     python scripts/save_value_head.py models/base --out models/base-value
-    python scripts/save_value_head.py models/base                          # in place
+    python scripts/save_value_head.py models/base --in_place
     python scripts/save_value_head.py CHAT --out CHAT-value --link --examples examples.jsonl --dtype bfloat16
 
 Without examples the model is not loaded; the head is drawn from the hidden size and the initializer range in
@@ -56,7 +56,8 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     """Reads the command line."""
     parser = make_parser(__doc__)
     parser.add_argument("model_dir", type=Path, help="folder or hub name of a causal-LM checkpoint")
-    parser.add_argument("--out", type=Path, help="folder to make, with a copy of the model (default: add in place)")
+    parser.add_argument("--out", type=Path, help="folder to make, with a copy of the model")
+    parser.add_argument("--in_place", action="store_true", help="without --out: change the model's own folder")
     parser.add_argument("--seed", type=int, default=0, help="seed of the head's weights (default: 0)")
     parser.add_argument(
         "--format", choices=("pth", "safetensors", "both"), default="pth", help="file of the head (default: pth)"
@@ -69,13 +70,15 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--dtype", choices=("float32", "bfloat16"), default="float32", help="with --examples: of the model"
     )
-    parser.add_argument("--max-length", type=int, default=1024, help="with --examples: tokens of a row (default: 1024)")
-    parser.add_argument("--num-threads", type=int, default=0, help="with --examples: threads on a CPU")
+    parser.add_argument("--max_length", type=int, default=1024, help="with --examples: tokens of a row (default: 1024)")
+    parser.add_argument("--num_threads", type=int, default=0, help="with --examples: threads on a CPU")
     options = parser.parse_args(arguments)
-    if options.link and options.out is None:
+    if (options.out is None) != options.in_place:
+        parser.error("give either --out FOLDER, or --in_place to change the model's own folder")
+    if options.link and options.in_place:
         parser.error("--link needs --out: there is nothing to link in place")
     if not options.examples and (options.dtype, options.max_length, options.num_threads) != ("float32", 1024, 0):
-        parser.error("--dtype, --max-length and --num-threads go with --examples")
+        parser.error("--dtype, --max_length and --num_threads go with --examples")
     return options
 
 
@@ -157,7 +160,7 @@ def add_value_head(
 def require_room_for_model(source: Path, target: Path) -> None:
     """Raises CheckpointError where a model is in the place of the copy."""
     if target.exists() and target.samefile(source):
-        raise CheckpointError("--out is the model's own folder; leave it away to add the head in place")
+        raise CheckpointError("--out is the model's own folder; give --in_place to add the head there")
     if (target / "config.json").exists():
         raise CheckpointError(f"{target} holds a model already; give a new folder")
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 import time
 
-from mcts_math.run.program import add_overrides, make_parser, run_program
+from mcts_math.run.program import add_overrides, make_parser, parse_words, run_program
 
 # isort: split
 from mcts_math.evaluate.experiments import MethodConfig
@@ -28,7 +28,7 @@ def main(argv: list[str]) -> int:
     parser = make_parser(__doc__, *keys)
     parser.add_argument("--cfg", required=True, metavar="YAML", help="config file, such as configs/mini/rounds.yaml")
     add_overrides(parser)
-    args = parser.parse_intermixed_args(argv)
+    args = parse_words(parser, argv)
     config = load_settings(RoundsConfig, args.cfg, args.overrides)
     from mcts_math.train.rounds import Rounds  # late: --help and bad settings need no torch
 

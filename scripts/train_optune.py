@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import sys
 
-from mcts_math.run.program import add_overrides, make_parser, run_program
+from mcts_math.run.program import add_overrides, make_parser, parse_words, run_program
 
 # isort: split
 from mcts_math.evaluate.plots import require_picture
@@ -28,7 +28,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--overwrite", action="store_true", help="start anew; replace a finished result")
     parser.add_argument("--plot", metavar="PNG", help="also draw the figures by epoch")
     add_overrides(parser)
-    args = parser.parse_intermixed_args(argv)
+    args = parse_words(parser, argv)
     config = load_settings(TuningConfig, args.cfg, args.overrides)
     if args.plot:
         require_picture(args.plot)

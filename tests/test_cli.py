@@ -54,6 +54,18 @@ def test_a_command_that_would_be_refused_again_is_not_offered(
     assert ("--resume" in told) is goes_on
 
 
+def test_a_fault_of_the_code_shows_its_traceback_and_how_to_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = tmp_path / "out.jsonl"
+    output.write_text("{}\n")
+    monkeypatch.setattr(cli, "solve_file", failing(KeyError("mine")))
+    argv = ["--custom_cfg", "configs/mini/sbs.yaml", "--qaf", "q.jsonl", "--output", str(output)]
+    with pytest.raises(KeyError, match="mine"):
+        cli.solve_main(cli.solve_parser("x"), argv)
+    assert "--resume" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), EngineError("out of memory")])
 @pytest.mark.parametrize("has_begun", [False, True])
 def test_old_results_are_not_offered_where_new_ones_were_asked_for(
@@ -81,6 +93,15 @@ def test_old_results_are_not_offered_where_new_ones_were_asked_for(
     assert "--overwrite" not in told
     with pytest.raises(SystemExit):  # a shortened word could not be taken out of the command that goes on
         cli.solve_main(cli.solve_parser("x"), [*argv[:-1], "--over"])
+
+
+@pytest.mark.parametrize(("word", "way"), [("--temperature=1", "temperature=1"), ("--top_p", "top_p=VALUE")])
+def test_a_key_that_is_written_as_an_option_is_told_how(
+    capsys: pytest.CaptureFixture[str], word: str, way: str
+) -> None:
+    with pytest.raises(SystemExit):
+        cli.solve_main(cli.solve_parser("x"), ["--cfg", "c.yaml", "--qaf", "q.jsonl", word])
+    assert capsys.readouterr().err.endswith(f"{word}. A config key is written without dashes: {way}\n")
 
 
 def test_an_interrupt_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,7 @@ from mcts_math.methods import METHODS
 from mcts_math.search.mcts import PublishedOptions
 from mcts_math.settings import describe_keys, load_settings, read_settings
 from mcts_math.train.config import RoundsConfig, TrainConfig
+from mcts_math.values.families import REWARDS
 
 PUBLISHED = {
     "react_demo": {"mode": "react", "prompt_wrap": "react"},
@@ -182,11 +185,22 @@ def test_overrides_win_and_are_yaml(tmp_path: Path) -> None:
     assert config.engine_args == {"dtype": "float32"}
 
 
+def test_a_shipped_config_serves_for_other_methods(repo: Path) -> None:
+    """As docs/searches.md says."""
+    commands = re.findall(r"^python solver_demo.py (.*)$", (repo / "docs/searches.md").read_text(), re.MULTILINE)
+    assert commands
+    for words in map(shlex.split, commands):
+        path = repo / words[words.index("--cfg") + 1]
+        assert load_config(path, [word for word in words if "=" in word]).mode in METHODS
+
+
 def test_null_takes_a_key_of_the_file_away(tmp_path: Path) -> None:
     """So another method can be tried behind a file that has keys of its own."""
     path = tmp_path / "c.yaml"
     path.write_text("mode: sbs\nneed_value_func: true\nstep_beam_width: 2\n")
-    with pytest.raises(ConfigError, match=r"mode rebase has no key .step_beam_width.*step_beam_width=null"):
+    with pytest.raises(ConfigError, match=r"(?s)no key 'step_beam_width'.*'prune'.* step_beam_width=null prune=null"):
+        load_config(path, ["mode=rebase", "prune=true"])
+    with pytest.raises(ConfigError, match=r"(?s)mode rebase has no key .step_beam_width.*step_beam_width=null"):
         load_config(path, ["mode=rebase"])
     for _ in range(2):  # said once more, or of a key that the file lacks, it means the same
         assert load_config(path, ["mode=rebase", "step_beam_width=null", "top_p=null", "top_p=null"]).mode == "rebase"
@@ -253,13 +267,22 @@ def test_obsolete_keys_are_reported_only_where_given() -> None:
 
 
 def test_every_key_is_explained() -> None:
-    text = describe_config()
+    text = describe_config() + describe_config(["mode=all", "value=all"])
     for model in (Common, *(method.options for method in METHODS.values())):
         for name, info in model.model_fields.items():
             assert name in OBSOLETE_KEYS or f"  {name} = " in text
             assert info.description
     wrapped = " ".join(text.split())
     assert f"obsolete keys of published files, accepted and not obeyed: {', '.join(OBSOLETE_KEYS)}" in wrapped
+
+
+def test_help_explains_a_method_and_a_reward_model_on_request() -> None:
+    assert "c_puct" not in describe_config()
+    assert all(f"  {name} " in describe_config() for name in (*METHODS, *REWARDS))
+    text = describe_config(["--help", "mode=rebase", "temperature=1"])
+    assert text.startswith("keys of mode: rebase (")
+    assert "max_tokens" not in text
+    assert "for value: prm" in describe_config(["value=prm", "mode=sbs"])
 
 
 def test_keys_that_contradict_are_named_where_they_stand() -> None:

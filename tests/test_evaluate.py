@@ -25,6 +25,7 @@ from mcts_math.evaluate.budgets import attempt_curves
 from mcts_math.evaluate.grading import Grader
 from mcts_math.evaluate.intervals import wilson_interval
 from mcts_math.evaluate.report import Summary
+from mcts_math.evaluate.table import render_table
 from mcts_math.evaluate.trials import read_questions
 from mcts_math.files import read_records
 from offline_inference import main as rescore
@@ -381,3 +382,26 @@ def test_nothing_to_judge_is_not_zero_percent(tmp_path: Path, grader: Grader) ->
     report = evaluate_file(write(tmp_path / "a.jsonl", line(1, None, "5")), grader)
     assert math.isnan(report.top1.accuracy)
     assert report.to_json()["accuracy"] is None
+
+
+def test_a_table_is_no_wider_than_the_screen() -> None:
+    header, rows = ["name", *(f"column {i}" for i in range(6))], [["first", *"123456"], ["second", *"abc"]]
+    whole = render_table(header, rows)
+    assert render_table(header, rows, 200) == whole
+    narrow = render_table(header, rows, 30)
+    assert max(map(len, narrow.splitlines())) <= 30
+    assert [block.split()[0] for block in narrow.split("\n\n")] == ["name"] * 3
+    assert sorted(set(narrow.split())) == sorted(set(whole.split()))
+    assert len(render_table(header, rows, 3).split("\n\n")) == 6
+
+
+def test_a_vote_over_two_methods_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    paths = [write(tmp_path / f"{name}.jsonl", line(1, "5", "5")) for name in "abc"]
+    for path, config in zip(
+        paths, ({"mode": "sbs", "seed": 1}, {"mode": "sbs", "seed": 2}, {"mode": "dvts"}), strict=True
+    ):
+        path.with_name(f"{path.stem}.meta.json").write_text(json.dumps({"config": config}))
+    assert evaluate(["--res_file", *map(str, paths[:2]), "--vote"]) == 0
+    assert capsys.readouterr().err == ""
+    assert evaluate(["--res_file", *map(str, paths), "--vote"]) == 0
+    assert f"{paths[0]} and {paths[2]} are not runs of one method (mode: 'sbs' -> 'dvts')" in capsys.readouterr().err

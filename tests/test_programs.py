@@ -167,11 +167,25 @@ def test_rescoring_a_published_file_with_obsolete_keys(repo: Path, tmp_path: Pat
     assert json.loads(found.stdout)["correct"] == 1
 
 
+def test_a_merge_tells_of_questions_that_have_no_line(repo: Path, tmp_path: Path) -> None:
+    inputs = [tmp_path / "shard0.jsonl", tmp_path / "shard1.jsonl"]
+    for number, path in enumerate(inputs):
+        path.write_text(json.dumps({"id": str(number), "question": "Q", "react": {"0": {}, "0.0": {}}}) + "\n")
+        path.with_name(f"shard{number}.meta.json").write_text(json.dumps({"questions": {"number": 2}}))
+    found = python(repo, "scripts/merge.py", tmp_path / "part.jsonl", inputs[0])
+    assert (found.returncode, found.stdout) == (0, f"1 of 2 questions -> {tmp_path / 'part.jsonl'}\n")
+    assert "is a shard missing" in found.stderr
+    found = python(repo, "scripts/merge.py", tmp_path / "all.jsonl", *inputs)
+    assert (found.stdout, found.stderr) == (f"2 questions -> {tmp_path / 'all.jsonl'}\n", "")
+
+
 def test_help_explains_every_key(repo: Path) -> None:
-    for program in ("solver_demo.py", "offline_inference.py", "react_batch_demo.py"):
+    for program in ("solver_demo.py", "react_batch_demo.py"):
         found = python(repo, program, "--help")
         assert found.returncode == 0
         assert "need_value_func = False" in found.stdout
+    assert "balance_temperature = 0.2" in python(repo, "solver_demo.py", "--help", "mode=rebase").stdout
+    assert "mcts_infer_strategy = 'q_value'" in python(repo, "offline_inference.py", "--help").stdout
     assert "--res_file" in python(repo, "eval_output_jsonl.py", "--help").stdout
 
 

@@ -18,14 +18,22 @@ from mcts_math.errors import RecordError
 from mcts_math.monitor import Monitor, Totals
 from mcts_math.run import progress
 from mcts_math.run.cli import summarise
-from mcts_math.run.progress import Progress, describe
+from mcts_math.run.progress import Progress, describe, describe_short
 from mcts_math.run.results import require_other_file
-from mcts_math.run.run import solve_file
+from mcts_math.run.run import show, solve_file
 from mcts_math.scheduler import Solved
+from mcts_math.step import Outcome, Step
 from mcts_math.tasks import Task
 from mcts_math.tree import new_tree
 
 CONFIG = {"mode": "sbs", "prompt_wrap": "react_sft", "max_depth": 8, "n_generate_sample": 2, "batch_size": 2}
+
+
+class Idle:
+    """A scheduler."""
+
+    in_flight = (0, 0)
+    tokens = 0
 
 
 def bar() -> tqdm[Any]:
@@ -48,6 +56,22 @@ def test_the_last_lines_tell_what_has_no_answer_and_what_was_cut_by_what(tmp_pat
         totals.add(Solved(tree, Cost(), error))
     told = summarise(totals, tmp_path / "x.jsonl")
     assert "\nwithout an answer: 2\ncut short: 2 by max_run_tokens (" in told
+
+
+def test_a_resumed_run_with_nothing_to_do_has_no_figures(tmp_path: Path) -> None:
+    assert summarise(Totals(), tmp_path / "x.jsonl").startswith("nothing was left to solve\nresults: ")
+
+
+def test_verbose_shows_the_longest_way_where_there_is_no_answer() -> None:
+    question = "long " * 100
+    tree = new_tree(Task("1", question, ("7",)))
+    tree.add_child(tree.root, Step("short", Outcome.UNPARSABLE), 1.0)
+    tree.add_child(tree.add_child(tree.root, Step("first", Outcome.CONTINUE), 1.0), Step("next", Outcome.TOO_DEEP), 1.0)
+    told = show(Solved(tree, Cost()))
+    assert told == f"--- 1: {question}\nfirst\nnext\n--- no answer: 3 steps, the longest way ended as too_deep"
+    tree.solutions, tree.correct = [1], False
+    assert show(Solved(tree, Cost())).endswith("\nshort\n--- wrong")
+    assert show(Solved(new_tree(Task("1", "Q")), Cost(), "lost")) == "--- 1: Q\n--- failed: lost"
 
 
 def test_a_log_shows_life_before_the_first_question_is_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -75,18 +99,26 @@ def test_the_time_that_a_model_takes_to_load_counts_in_no_rate(tmp_path: Path, m
     now = [0.0]
     monkeypatch.setattr("time.monotonic", lambda: now[0])
     told = Progress(Monitor(4, Totals(questions=1)), tmp_path / "x.live.json", print)
+    told.tell(bar())
+    assert json.loads(told.path.read_bytes())["loading"] is True
+    assert describe(told.monitor.facts()) == "1/4 questions, loading, 00:00 left"
     now[0] = 1000.0
     told.watch(Busy(), None)  # type: ignore[arg-type]
     now[0] = 1010.0
     facts = told.monitor.facts()
     assert (facts["tokens_per_s"], facts["seconds"], facts["seconds_left"]) == (50.0, 10.0, 30)
     assert (facts["trees"], facts["requests"], facts["batch_rows"]) == (2, 3, None)
+    told.tell(bar())
+    assert json.loads(told.path.read_bytes())["loading"] is False
 
 
 def test_a_terminal_gets_no_lines(tmp_path: Path) -> None:
     out = io.StringIO()
     told = Progress(Monitor(4, Totals()), tmp_path / "x.live.json", print, out=out, line_s=0.0)
     with tqdm(total=4, file=io.StringIO()) as shown:
+        told.tell(shown)
+        assert shown.postfix == "loading"
+        told.watch(Idle(), None)  # type: ignore[arg-type]
         told.tell(shown)
         assert "in flight" in shown.postfix
     assert out.getvalue() == ""
@@ -128,10 +160,6 @@ def test_the_file_goes_when_the_run_ends(tmp_path: Path) -> None:
 def test_a_file_that_can_not_be_written_is_told_once(tmp_path: Path) -> None:
     notes: list[str] = []
 
-    class Idle:
-        in_flight = (0, 0)
-        tokens = 0
-
     told = Progress(Monitor(4, Totals()), tmp_path / "no" / "x.live.json", notes.append)
     (tmp_path / "no").write_text("a file, no folder")
     told.watch(Idle(), None)  # type: ignore[arg-type]
@@ -149,10 +177,22 @@ def test_the_file_is_never_one_that_the_run_reads(tmp_path: Path) -> None:
 def test_the_line() -> None:
     facts = {
         "done": 30, "total": 500, "right": 15, "judged": 30, "errors": 1, "tokens_per_s": 1234.5, "trees": 64,
-        "batch_rows": 41.6, "cached_share": 0.713, "interpreter_states": 250, "seconds_left": 7384,
+        "batch_rows": 41.6, "loading": False, "cached_share": 0.713, "interpreter_states": 250, "seconds_left": 7384,
     }  # fmt: skip
     assert describe(facts) == (
-        "30/500 questions, acc 50.0% (33–67), 1,234 tok/s, 64 in flight, batch 42, cached 71%, 250 states, 1 failed, "
+        "30/500 questions, acc 50.0% (33–67), 1 failed, 1,234 tok/s, 64 in flight, batch 42, cached 71%, 250 states, "
         "2:03:04 left"
     )
-    assert describe(facts, short=True).startswith("acc 50.0%")
+    assert describe_short(facts, 5) == "acc 50.0% (33–67)"
+    assert describe_short(facts, 30) == "acc 50.0% (33–67), 1 failed"
+
+
+def test_a_narrow_terminal_shows_whole_numbers(tmp_path: Path) -> None:
+    screen, totals = io.StringIO(), Totals(questions=3, judged=3, correct=2)
+    told = Progress(Monitor(20, totals), tmp_path / "x.live.json", print)
+    told.watch(Idle(), None)  # type: ignore[arg-type]
+    with tqdm(total=20, file=screen, ncols=64, initial=3) as shown:
+        told.tell(shown)
+        line = str(shown)
+    assert len(line) <= 64
+    assert line.endswith(", acc 66.7% (21–94)]")

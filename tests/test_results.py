@@ -628,6 +628,23 @@ def test_a_value_model_goes_through_a_program_too(tmp_path: Path) -> None:
     assert record["value_source"] == "object"
 
 
+def test_a_run_shows_the_traceback_of_the_first_fault(tmp_path: Path) -> None:
+    class Broken(RandomPolicy):
+        async def evaluate(self, request: Evaluate) -> Evaluation:
+            raise ValueError("mine")
+
+    qaf, told = tmp_path / "q.jsonl", list[str]()
+    qaf.write_text("".join(json.dumps({"question": f"Q{i}"}) + "\n" for i in range(3)))
+    totals = solve_file(
+        make_config({"mode": "sbs", "prompt_wrap": "react_sft"}), qaf, tmp_path / "out.jsonl", report=told.append,
+        policy=RandomPolicy(1), value_model=Broken(1), interpreter=EchoInterpreter(), checker=EqualChecker(),
+    )  # fmt: skip
+    (trace,) = (text for text in told if "Traceback" in text)
+    assert "in evaluate" in trace
+    assert trace.endswith("ValueError: mine")
+    assert totals.errors == 3
+
+
 @pytest.mark.parametrize("name", ["README.md/x.jsonl", "none/x.jsonl", "x" * 300])
 def test_an_impossible_output_is_another_file_than_the_questions(tmp_path: Path, name: str) -> None:
     (tmp_path / "README.md").touch()

@@ -142,9 +142,35 @@ def test_one_broken_tree_does_not_end_the_run() -> None:
                 raise ValueError("bad luck")
             return await super().generate(request)
 
-    solved = run(MCTS, questions(6), Broken(1))
+    with pytest.warns(RuntimeWarning, match=r"1 failed[^$]*question '3' broke down[^$]*in generate"):
+        solved = run(MCTS, questions(6), Broken(1))
     assert [bool(s.error) for s in solved] == [False, False, False, True, False, False]
     assert solved[3].error == "ValueError: bad luck"
+    assert isinstance(solved[3].fault, ValueError)
+
+
+def test_code_that_breaks_down_on_every_question_ends_the_run() -> None:
+    class Broken(RandomPolicy):
+        async def generate(self, request: Generate) -> Generation:
+            raise KeyError("mine")
+
+    seen: list[Solved] = []
+    with pytest.raises(KeyError, match="mine"):
+        run(MCTS | {"batch_size": 2}, questions(50), Broken(1), on_solved=seen.append)
+    assert len(seen) == 8
+
+
+def test_faults_of_some_that_come_before_all_results_do_not_end_the_run() -> None:
+    class Broken(RandomPolicy):
+        async def generate(self, request: Generate) -> Generation:
+            if int(request.task_id) < 10:
+                raise KeyError("mine")
+            await asyncio.sleep(0.05)
+            return await super().generate(request)
+
+    with pytest.warns(RuntimeWarning, match="10 failed"):
+        solved = run(MCTS | {"batch_size": -1}, questions(30), Broken(1))
+    assert sum(bool(each.error) for each in solved) == 10
 
 
 def test_one_question_that_can_not_be_judged_does_not_end_the_run() -> None:

@@ -131,12 +131,25 @@ def test_numbers_are_answers_too() -> None:
         ("q.json", "", "holds no question"),
         ("q.json", {"examples": []}, "whose `example` key"),
         ("q.json", "[" * 100_000, "not valid JSON"),
+        ("q.json", '[{"question": "a"},\n {"question": b}]', r"q\.json: .* at line 2, column 15, before 'b}]'"),
+        ("q.jsonl", '{"question": b}', r"q\.jsonl:1: not valid JSON: Expecting value at column 14, before 'b}'"),
+        ("q.jsonl", '{"question": ', "at column 14, where it ends"),
+        ("q.json", '{"question": ["a", "b"]}', r"with the keys 'question'\. .*orient='records'"),
         ("q.txt", "a", r"must end in \.json or \.jsonl"),
     ],
 )
 def test_bad_files_are_named_with_the_remedy(tmp_path: Path, name: str, data: Any, message: str) -> None:
     with pytest.raises(TaskError, match=message):
         load_tasks(write(tmp_path / name, data))
+
+
+def test_all_faults_of_a_file_are_told_at_once(tmp_path: Path) -> None:
+    records: list[dict[str, Any]] = [{"question": "a", "id": 1}, {"question": "b", "id": 1}, {"question": " "}]
+    with pytest.raises(TaskError) as caught:
+        make_tasks(records)
+    assert [line.split(":")[0] for line in str(caught.value).splitlines()] == ["record 1", "record 2"]
+    with pytest.raises(TaskError, match=r"\nand 3 more$"):
+        make_tasks([{}] * 13)
 
 
 def test_missing_and_binary_files(tmp_path: Path) -> None:

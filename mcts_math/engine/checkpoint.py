@@ -286,7 +286,7 @@ def _find_head(path: Path, value_model: bool) -> tuple[Path, ...]:
 def _require_head(checkpoint: Checkpoint) -> None:
     if checkpoint.head_files and checkpoint.value_model:
         return
-    remedy = f"`python scripts/save_value_head.py {checkpoint.name}` adds a fresh one"
+    remedy = f"`python scripts/save_value_head.py {checkpoint.name} --in_place` adds a fresh one"
     if not checkpoint.head_files:
         raise CheckpointError(
             f"{checkpoint.path} has no value head, but values are wanted: there is neither {HEAD_PTH} nor "

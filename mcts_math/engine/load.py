@@ -43,7 +43,8 @@ def check_model(options: EngineOptions) -> None:
     """Looks at the checkpoint's files, without loading any. Raises ConfigError or CheckpointError."""
     spec = find_engine(options.engine)
     if not options.model_dir:
-        raise ConfigError("model_dir is not set. Give a checkpoint folder, e.g. model_dir=models/mini.")
+        otherwise = "" if spec.needs_weights else f", or with engine {options.engine} the model's name"
+        raise ConfigError(f"model_dir is not set. Give a checkpoint folder, e.g. model_dir=models/mini{otherwise}.")
     if isinstance(options.adapter, RuleOptions):
         if not options.adapter.folder:
             raise ConfigError("optune_dir is not set. Give the folder that scripts/train_optune.py has made.")

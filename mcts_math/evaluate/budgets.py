@@ -18,6 +18,10 @@ LABELS: Final[Mapping[trials.Axis, str]] = {
 }  # fmt: skip
 ANY, MAJORITY = ": any right", ": majority"
 FIGURES: Final = {ANY: "pass@k", MAJORITY: "maj@k"}
+_NOTE: Final = (
+    f"NAME{ANY}: an attempt within the budget is right; NAME{MAJORITY}: a vote over the attempts within the budget is; "
+    "NAME: what the method chose is, where all that it cost is within the budget"
+)
 TITLES: Final = {True: "reads the verdict of the ground truth", False: "chooses by itself"}
 _STEPS: Final = 14  # budgets of tokens and of seconds
 
@@ -78,9 +82,9 @@ def scores_within(runs: Runs, axis: trials.Axis, budget: float, grader: Grader |
     return [sum(values) / len(values) for values in totals.values()]
 
 
-def render_curves(curves: Mapping[trials.Axis, Sequence[Curve]], results: Mapping[str, Runs]) -> str:
-    """A table an axis, methods that read verdicts apart, and the mean costs."""
-    parts = []
+def render_curves(curves: Mapping[trials.Axis, Sequence[Curve]], results: Mapping[str, Runs], width: int = 0) -> str:
+    """A table an axis, methods that read verdicts apart, and the mean costs. `width`: see `render_table`."""
+    parts = [_NOTE]
     for axis, found in curves.items():
         budgets = sorted({budget for curve in found for budget in curve.points})
         shown = budgets if axis == "trials" else budgets[1::3]
@@ -88,9 +92,10 @@ def render_curves(curves: Mapping[trials.Axis, Sequence[Curve]], results: Mappin
         for oracle, title in TITLES.items():
             rows = [[c.name, *(_cell(*c.points[budget]) for budget in shown)] for c in found if c.oracle == oracle]
             if rows:
-                parts.append(render_table([f"% solved within so many {LABELS[axis]}; {title}", *heads], rows))
+                table = render_table([LABELS[axis], *heads], rows, width)
+                parts.append(f"% solved within so many {LABELS[axis]} a question; {title}\n\n{table}")
     rows = [[name, str(len(runs)), *(f"{value:,.2f}" for value in _costs(runs))] for name, runs in results.items()]
-    parts.append(render_table(["mean cost a question", "runs", "attempts", "tokens", "seconds"], rows))
+    parts.append(render_table(["mean cost a question", "runs", "attempts", "tokens", "seconds"], rows, width))
     return "\n\n".join(parts)
 
 

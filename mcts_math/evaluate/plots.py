@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from mcts_math.errors import RecordError
-from mcts_math.evaluate.budgets import LABELS, Curve
+from mcts_math.evaluate.budgets import LABELS, MAJORITY, Curve
 from mcts_math.evaluate.table import marked
 from mcts_math.evaluate.trials import Axis
 from mcts_math.files import new_file, require_writable, writing
@@ -44,7 +44,8 @@ def draw_budgets(curves: Mapping[Axis, Sequence[Curve]], path: Path) -> Path:
             for curve in found:
                 if curve.oracle == oracle:
                     _draw_curve(panel, curve, colour(names.index(curve.method)))
-            _log_axis(panel, f"{LABELS[axis]} per question, at most", base=2 if axis == "trials" else 10)
+            budgets = sorted({budget for curve in found for budget in curve.points}) if axis == "trials" else ()
+            _log_axis(panel, f"{LABELS[axis]} per question, at most", budgets)
         row[0].set_title("a perfect judge stops it (reads verdicts)" if oracle else "no verdict is read")
         row[0].set_ylabel("questions solved, %")
         label_ends(row[-1])
@@ -126,10 +127,11 @@ def save(plt: Any, figure: Any, path: Path) -> Path:
 
 
 def _draw_curve(panel: Any, curve: Curve, shown: str) -> None:
-    """One method's accuracy with its interval."""
+    """One method's accuracy with its interval; votes over its attempts are dashed."""
     xs = sorted(curve.points)
     means, lows, highs = zip(*(curve.points[x] for x in xs), strict=True)
-    panel.plot(xs, [100 * m for m in means], "o-", color=shown, markersize=3, linewidth=1.4, label=curve.name)
+    style = "o--" if curve.what == MAJORITY else "o-"
+    panel.plot(xs, [100 * m for m in means], style, color=shown, markersize=3, linewidth=1.4, label=curve.name)
     panel.fill_between(xs, [100 * v for v in lows], [100 * v for v in highs], color=shown, alpha=0.10, linewidth=0)
 
 
@@ -158,11 +160,16 @@ def _name_beside(panel: Any, ends: Sequence[tuple[str, str, float]]) -> None:
         )
 
 
-def _log_axis(panel: Any, label: str, base: int = 10) -> None:
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+def _log_axis(panel: Any, label: str, ticks: Sequence[float] = ()) -> None:
+    """Makes the horizontal axis of a drawn panel logarithmic. `ticks`: where numbers stand; else at round ones."""
+    from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
-    panel.set_xscale("log", base=base)
-    panel.xaxis.set_major_locator(LogLocator(base=base, subs=(1.0, 2.0, 5.0) if base == 10 else (1.0,)))
+    panel.set_xscale("log")
+    low, high = panel.get_xlim()
+    if ticks:
+        panel.xaxis.set_major_locator(FixedLocator(list(ticks)))
+    else:
+        panel.xaxis.set_major_locator(MaxNLocator(5) if high < 10 * low else LogLocator(subs=(1.0, 2.0, 5.0)))
     panel.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     panel.xaxis.set_minor_formatter(NullFormatter())
     panel.set_xlabel(label)

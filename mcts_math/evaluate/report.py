@@ -36,21 +36,23 @@ class Summary:
     # how much it is above the other one, and the interval; see `paired_difference`
     better: tuple[float, tuple[float, float]] | None = None
 
-    def render(self) -> str:
-        """As tables for the terminal."""
-        rows = [*self._rows(self.reports, self.votes), *self._rows(self.others, None)]
+    def render(self, width: int = 0) -> str:
+        """As tables; see `render_table`. On a screen of that width files are called by short names."""
+        everything = [*self.reports, *self.others]
+        paths = [report.path for report in everything]
+        names = dict(zip(paths, _columns(paths) if width else paths, strict=True))
+        rows = [*self._rows(self.reports, self.votes, names), *self._rows(self.others, None, names)]
         if self.better is not None:
             difference, bounds = self.better
             low_high = " to ".join(f"{100 * value:+.1f}" for value in bounds)
             rows.append(["difference, by question", f"{100 * difference:+.2f}", low_high])
         header = [*_HEADER, *(key.replace("_tokens", "") for key in _COSTS)]
-        everything = [*self.reports, *self.others]
         if not any(report.costs["value_tokens"] for report in everything):  # the last column
             header, rows = header[:-1], [row[: len(header) - 1] for row in rows]
-        parts = [render_table(header, rows), _NOTE]
+        parts = [render_table(header, rows, width), _NOTE]
         if any(report.oracle for report in everything):
             parts.append(_ORACLE)
-        parts += [*_attempt_table(self.curves), *_breakdowns(everything), *_warnings(everything)]
+        parts += [*_attempt_table(self.curves, names, width), *_breakdowns(everything, width), *_warnings(everything)]
         return "\n".join(parts)
 
     def to_json(self) -> JsonObject:
@@ -65,9 +67,9 @@ class Summary:
             data["better"] = {"difference": difference, "interval": bounds}
         return data
 
-    def _rows(self, reports: Sequence[Report], votes: Tally | None) -> Iterator[list[str]]:
+    def _rows(self, reports: Sequence[Report], votes: Tally | None, names: Mapping[str, str]) -> Iterator[list[str]]:
         for report in reports:
-            yield _report_row(report)
+            yield _report_row(report, names[report.path])
             if self.top > 1:
                 yield _tally_row(f"  top-{self.top} + Maj@{self.top}", report.majority)
         if votes is not None or (self.better is not None and len(reports) > 1):
@@ -86,26 +88,26 @@ def _tally_row(name: str, tally: Tally) -> list[str]:
     return [name, percent(tally.accuracy), low_high, str(tally.correct), str(tally.total)]
 
 
-def _report_row(report: Report) -> list[str]:
-    row = _tally_row(marked(report.path, report.oracle), report.top1)
+def _report_row(report: Report, name: str) -> list[str]:
+    row = _tally_row(marked(name, report.oracle), report.top1)
     row += [str(report.answered), number(report.mean_solutions), number(report.mean_steps)]
     return row + [number(report.mean_cost(key), digits) for key, digits in _COSTS.items()]
 
 
-def _attempt_table(curves: Curves) -> list[str]:
+def _attempt_table(curves: Curves, names: Mapping[str, str], width: int) -> list[str]:
     """pass@k and Maj@k of the files whose methods make attempts."""
     ks = sorted({k for file in curves.values() for curve in file.values() for k in curve})
     if not ks:
         return []
     rows = [
-        [f"{path}: {name}", *[percent(curve[k]) if k in curve else "-" for k in ks]]
+        [f"{names[path]}: {name}", *[percent(curve[k]) if k in curve else "-" for k in ks]]
         for path, file in curves.items()
         for name, curve in file.items()
     ]
-    return ["\n" + render_table(["accuracy % after k attempts", *map(str, ks)], rows)]
+    return ["\n" + render_table(["accuracy % after k attempts", *map(str, ks)], rows, width)]
 
 
-def _breakdowns(reports: Sequence[Report]) -> list[str]:
+def _breakdowns(reports: Sequence[Report], width: int) -> list[str]:
     """For each key that sorts questions into kinds a table: a row a kind, a column a file."""
     tables, columns = [], _columns([report.path for report in reports])
     for key in dict.fromkeys(key for report in reports for key, _ in report.breakdowns()):
@@ -116,7 +118,7 @@ def _breakdowns(reports: Sequence[Report]) -> list[str]:
             + [percent(g[kind].accuracy) if kind in g else "-" for g in groups]
             for kind in kinds
         ]
-        tables.append("\n" + render_table([f"accuracy % by {key}", "of", *columns], rows))
+        tables.append("\n" + render_table([f"accuracy % by {key}", "of", *columns], rows, width))
     return tables
 
 

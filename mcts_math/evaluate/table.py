@@ -3,19 +3,49 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Sequence
+from shutil import get_terminal_size
 
 
-def render_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Aligns columns; the first to the left, the others to the right. What a row lacks at its end is empty."""
+def render_table(header: Sequence[str], rows: Sequence[Sequence[str]], width: int = 0) -> str:
+    """Aligns columns; the first to the left, the others to the right. What a row lacks at its end is empty.
+
+    Args:
+        width: of the screen: columns that have no room beside the others follow below, each time with the first one
+            before them. 0: no limit.
+    """
     table = [[*row, *[""] * (len(header) - len(row))] for row in (header, *rows)]
     widths = [max(len(row[i]) for row in table) for i in range(len(header))]
 
-    def line(row: Sequence[str]) -> str:
-        cells = [row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))]
+    def line(row: Sequence[str], shown: Sequence[int]) -> str:
+        cells = [row[0].ljust(widths[0]), *(row[i].rjust(widths[i]) for i in shown)]
         return "  ".join(cells).rstrip()
 
-    return "\n".join([line(table[0]), "  ".join("-" * width for width in widths), *map(line, table[1:])])
+    rule = ["-" * one for one in widths]
+    blocks: list[str] = []
+    for shown in _blocks(widths, width):
+        there = [row for row in table[1:] if not blocks or any(row[i] for i in shown)]
+        blocks.append("\n".join(line(row, shown) for row in (table[0], rule, *there)))
+    return "\n\n".join(blocks)
+
+
+def _blocks(widths: Sequence[int], room: int) -> list[list[int]]:
+    """Which columns stand beside each other behind the first one, at least one in a block."""
+    blocks: list[list[int]] = [[]]
+    left = room - widths[0]
+    for i, width in enumerate(widths[1:], 1):
+        left -= width + 2
+        if room and left < 0 and blocks[-1]:
+            blocks.append([])
+            left = room - widths[0] - width - 2
+        blocks[-1].append(i)
+    return blocks
+
+
+def screen_width() -> int:
+    """Columns of the terminal that standard output is; 0 where it is none, and lines may be as long as they are."""
+    return get_terminal_size().columns if sys.stdout.isatty() else 0
 
 
 def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

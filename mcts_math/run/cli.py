@@ -16,7 +16,7 @@ from typing import Final
 from mcts_math.config import describe_config, load_config
 from mcts_math.errors import CheckpointError, ConfigError, MctsMathError, RecordError, TaskError
 from mcts_math.monitor import Totals
-from mcts_math.run.program import add_overrides, make_parser, terminable
+from mcts_math.run.program import add_overrides, make_parser, parse_words, terminable
 from mcts_math.run.run import default_output, solve_file
 from mcts_math.tasks import BENCHMARKS
 from mcts_math.view.serve import PORT, dashboard
@@ -24,9 +24,9 @@ from mcts_math.view.serve import PORT, dashboard
 SOME_FAILED: Final = 1
 
 
-def solve_parser(description: str) -> argparse.ArgumentParser:
-    """Arguments of the programs that solve a question file."""
-    parser = make_parser(description, describe_config())
+def solve_parser(description: str, argv: Sequence[str] = ()) -> argparse.ArgumentParser:
+    """Arguments of the programs that solve a question file. `argv`: says whose keys help explains."""
+    parser = make_parser(description, describe_config(argv))
     parser.add_argument("--custom_cfg", "--cfg", required=True, metavar="YAML", help="config file, see configs/")
     parser.add_argument(
         "--qaf",
@@ -66,7 +66,7 @@ def solve_main(parser: argparse.ArgumentParser, argv: Sequence[str], mode: str |
     Args:
         mode: the method, whatever the config names.
     """
-    args = parser.parse_intermixed_args(argv)
+    args = parse_words(parser, argv)
     config = load_config(args.custom_cfg, args.overrides, mode)
     output = Path(args.output) if args.output else default_output(args.custom_cfg, args.qaf, config, args.shard)
     old = _identity(output) if args.overwrite else None
@@ -85,9 +85,10 @@ def solve_main(parser: argparse.ArgumentParser, argv: Sequence[str], mode: str |
                 shard=args.shard,
                 save_correct=args.save_correct,
             )
-    except (KeyboardInterrupt, MctsMathError) as error:
-        interrupted = isinstance(error, KeyboardInterrupt)
-        print("\ninterrupted" if interrupted else f"error: {error}", file=sys.stderr)
+    except (KeyboardInterrupt, Exception) as error:
+        interrupted, known = isinstance(error, KeyboardInterrupt), isinstance(error, MctsMathError)
+        if interrupted or known:
+            print("\ninterrupted" if interrupted else f"error: {error}", file=sys.stderr)
         # A run that was refused has not begun: the same command would be refused again.
         refused = isinstance(error, (ConfigError, TaskError, RecordError, CheckpointError))
         if not refused and _identity(output) not in (None, old):
@@ -98,6 +99,8 @@ def solve_main(parser: argparse.ArgumentParser, argv: Sequence[str], mode: str |
                 "--resume",
             ]
             print(f"Finished questions are in {output}. To go on:\n  {shlex.join(words)}", file=sys.stderr)
+        if not (interrupted or known):
+            raise
         return 130 if interrupted else 2
     print(summarise(totals, output))
     return SOME_FAILED if totals.errors else 0
@@ -105,6 +108,8 @@ def solve_main(parser: argparse.ArgumentParser, argv: Sequence[str], mode: str |
 
 def summarise(totals: Totals, output: Path) -> str:
     """The lines that end a run."""
+    if not totals.questions:
+        return f"nothing was left to solve\nresults: {output}"
     accuracy = f", {totals.accuracy}" if totals.accuracy else ""
     speed = totals.tokens / totals.seconds
     count = "1 question" if totals.questions == 1 else f"{totals.questions} questions"

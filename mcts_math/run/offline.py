@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from mcts_math.config import Config
 from mcts_math.errors import ConfigError
@@ -15,6 +16,9 @@ from mcts_math.run.nodes import answer_in
 from mcts_math.search.extract import extract
 from mcts_math.search.mcts import MctsOptions
 from mcts_math.tasks import JsonObject
+
+CHOOSING: Final = ("mcts_infer_strategy", "step_beam_width", "prune", "c_puct")
+"""The config's keys that choose solutions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +32,7 @@ class Rescored:
 
 
 def rescore_file(path: str | Path, config: Config) -> Iterator[Rescored]:
-    """Streams the lines of a results file with solutions chosen by the config (prune, step_beam_width,
-    mcts_infer_strategy, c_puct).
+    """Streams the lines of a results file with solutions chosen by the config's keys in `CHOOSING`.
 
     A tree of step-level beam search was cut to its beams while it grew, so its own solutions stand; those of a task of
     code do too, since nobody here runs tests.

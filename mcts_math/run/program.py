@@ -12,7 +12,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import TracebackType
 from typing import NoReturn
@@ -40,8 +40,18 @@ def make_parser(description: str | None, *keys: str) -> argparse.ArgumentParser:
 
 
 def add_overrides(parser: argparse.ArgumentParser, more: str = "") -> None:
-    """Words that change keys of the config, wherever they stand: `parse_intermixed_args` reads them."""
+    """Words that change keys of the config, wherever they stand: `parse_words` reads them."""
     parser.add_argument("overrides", nargs="*", metavar="key=value", help=f"config keys to change{more}")
+
+
+def parse_words(parser: argparse.ArgumentParser, argv: Sequence[str]) -> argparse.Namespace:
+    """The arguments of a program that takes overrides; who writes one as an option is told how it is written."""
+    args, unknown = parser.parse_known_intermixed_args(argv)
+    if unknown:
+        key, equals, value = unknown[0].lstrip("-").partition("=")
+        way = f"{key}{equals}{value}" if equals else f"{key}=VALUE"
+        parser.error(f"unrecognized arguments: {' '.join(unknown)}. A config key is written without dashes: {way}")
+    return args
 
 
 def add_workers(parser: argparse.ArgumentParser) -> None:

@@ -23,6 +23,8 @@ from mcts_math.scheduler import Scheduler
 
 _TICK_S: Final = 0.5
 _FILE_S: Final = 2.0
+_COLUMNS: Final = 120  # of a terminal whose width is not known
+_BAR: Final = 48  # columns of a bar of ten, share, times and speed
 
 
 @dataclass(slots=True)
@@ -38,9 +40,9 @@ class Progress:
     _files: int = 0
 
     def watch(self, scheduler: Scheduler, services: Services) -> None:
-        """The services are there, and the output is this run's: from now on there is something to tell."""
+        """The services are there, and the output is this run's. Before, there was to tell that they are loaded."""
         self.monitor.watch(scheduler, services)
-        self._lines = 0
+        self._lines = self._files = 0
 
     async def run(self, bar: tqdm[NoReturn]) -> None:
         """Shows that work goes on, also while no question is done; until it is cancelled."""
@@ -52,12 +54,13 @@ class Progress:
         """Tells what is due: a terminal at once, a log each minute, the file each two seconds."""
         seconds = self.monitor.seconds
         if not bar.disable:
-            bar.set_postfix_str(describe(self.monitor.facts(), short=True))
+            columns = bar.format_dict["ncols"] or _COLUMNS
+            bar.set_postfix_str(describe_short(self.monitor.facts(), columns - _BAR - 2 * len(str(self.monitor.total))))
         elif seconds >= (self._lines + 1) * self.line_s:
             self._lines = int(seconds / self.line_s)
             print(f"{time.strftime('%H:%M:%S')} {describe(self.monitor.facts())}", file=self.out, flush=True)
         self.monitor.log_if_due()
-        if self.monitor.is_running and seconds >= self._files * _FILE_S:
+        if seconds >= self._files * _FILE_S:
             self._files = int(seconds / _FILE_S) + 1
             self._write()
 
@@ -74,22 +77,39 @@ class Progress:
             self._files = sys.maxsize
 
 
-def describe(facts: Mapping[str, Any], *, short: bool = False) -> str:
-    """The numbers in one line. `short`: without those that a bar shows itself."""
-    parts = [] if short else [f"{facts['done']}/{facts['total']} questions"]
+def describe(facts: Mapping[str, Any]) -> str:
+    """The numbers in one line."""
+    parts = [f"{facts['done']}/{facts['total']} questions", *_parts(facts)]
+    if facts["seconds_left"] is not None:
+        parts.append(f"{tqdm.format_interval(facts['seconds_left'])} left")
+    return ", ".join(parts)
+
+
+def describe_short(facts: Mapping[str, Any], room: int) -> str:
+    """Those that a bar does not show itself, as many as there is room for; the first one always."""
+    said, *others = _parts(facts)
+    for part in others:
+        if len(said) + 2 + len(part) > room:
+            break
+        said += f", {part}"
+    return said
+
+
+def _parts(facts: Mapping[str, Any]) -> list[str]:
+    """What is known, by weight."""
+    if facts["loading"]:
+        return ["loading"]
+    parts = []
     if facts["judged"]:
         low, high = wilson_interval(facts["right"], facts["judged"])
         parts.append(f"acc {facts['right'] / facts['judged']:.1%} ({100 * low:.0f}–{100 * high:.0f})")
-    parts.append(f"{facts['tokens_per_s']:,.0f} tok/s")
-    parts.append(f"{facts['trees']} in flight")
+    if facts["errors"]:
+        parts.append(f"{facts['errors']} failed")
+    parts += [f"{facts['tokens_per_s']:,.0f} tok/s", f"{facts['trees']} in flight"]
     if facts["batch_rows"] is not None:
         parts.append(f"batch {facts['batch_rows']:.0f}")
     if facts["cached_share"] is not None:
         parts.append(f"cached {facts['cached_share']:.0%}")
     if facts["interpreter_states"]:
         parts.append(f"{facts['interpreter_states']} states")
-    if facts["errors"]:
-        parts.append(f"{facts['errors']} failed")
-    if facts["seconds_left"] is not None and not short:
-        parts.append(f"{tqdm.format_interval(facts['seconds_left'])} left")
-    return ", ".join(parts)
+    return parts

@@ -158,9 +158,12 @@ async def _solve(
             async with aclosing(solve_stream(config, tasks, on_open=begin, report=tell, **provided)) as stream:
                 async for solved in stream:
                     results.append(to_record(solved, config, form, source))
+                    known = totals.first_traceback
                     totals.add(solved)
+                    if totals.first_traceback != known:
+                        tell(totals.first_traceback)
                     if config.verbose:
-                        bar.write(_show(solved))
+                        bar.write(show(solved))
                     bar.update()
         finally:
             ticker.cancel()
@@ -181,10 +184,17 @@ def to_record(solved: Solved, config: Config, form: StepFormat, source: str = ""
     return record | made_by | ({"oracle": True} if config.reads_verdicts else {})
 
 
-def _show(solved: Solved) -> str:
+def show(solved: Solved) -> str:
+    """A question with the steps of its first solution; where it has none, of its longest way, and how that ended."""
     tree = solved.tree
-    lines = [f"--- {tree.task.id}: {tree.task.question[:200]}"]
-    if tree.solutions:
-        lines += [step.text for step in tree.steps(tree.nodes[tree.solutions[0]])]
-    verdict = {True: "right", False: "wrong", None: "not judged"}[tree.correct]
-    return "\n".join([*lines, f"--- {verdict}{': ' + solved.error if solved.error else ''}"])
+    end = tree.nodes[tree.solutions[0]] if tree.solutions else max(tree.nodes, key=lambda node: node.depth)
+    steps = tree.steps(end)
+    if solved.error:
+        ended = f"failed: {solved.error}"
+    elif tree.solutions:
+        ended = {True: "right", False: "wrong", None: "not judged"}[tree.correct]
+    else:
+        last = f", the longest way ended as {steps[-1].outcome.value}" if steps else ""
+        ended = f"no answer: {len(tree.nodes) - 1} steps{last}"
+    cut = f", cut short by {tree.stopped}" if tree.stopped else ""
+    return "\n".join([f"--- {tree.task.id}: {tree.task.question}", *(step.text for step in steps), f"--- {ended}{cut}"])

@@ -79,11 +79,14 @@ class Backend:
         if scheduler is None:
             raise EngineLostError("the engine is being loaded")
         try:
-            return await scheduler.solve(task, make_search, grade, limits=limits, session=session)
+            solved = await scheduler.solve(task, make_search, grade, limits=limits, session=session)
         except MctsMathError as error:
             if await self._is_lost(scheduler, error):
                 raise EngineLostError(f"the engine was lost while it searched ({error}); it is loaded anew") from error
             raise
+        if solved.fault is not None:
+            _log.error("a search broke down", exc_info=solved.fault)
+        return solved
 
     async def _is_lost(self, scheduler: Scheduler, error: MctsMathError) -> bool:
         """Whether the services of this scheduler are no more; the first to find out has them made anew."""

@@ -15,7 +15,7 @@ from typing import Final
 from mcts_math.config import describe_config
 from mcts_math.engine.load import check_arguments, check_model
 from mcts_math.errors import ConfigError, require_package
-from mcts_math.run.program import add_overrides, make_parser
+from mcts_math.run.program import add_overrides, make_parser, parse_words
 from mcts_math.serve.models import ServedModel, load_models
 from mcts_math.services import engine_options
 
@@ -45,7 +45,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     parser = make_parser(
         "Serve searches by OpenAI's chat protocol, each config as a model.\n"
         f"The variable {KEY_VARIABLE} holds the key that requests must bear; without it only this machine is served.",
-        describe_config(),
+        describe_config(argv),
     )
     parser.add_argument("--cfg", "--custom_cfg", required=True, nargs="+", metavar="YAML", help="configs, see configs/")
     parser.add_argument("--port", type=int, default=8000, help="default 8000; 0 takes a free one")
@@ -57,7 +57,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
         "--drain_s", type=int, default=60, metavar="S", help="seconds that requests in flight have left at SIGTERM"
     )
     add_overrides(parser, ", in all configs")
-    args = parser.parse_intermixed_args(argv)
+    args = parse_words(parser, argv)
     if args.max_body_kb < 1 or args.drain_s < 0 or not 0 <= args.port < 1 << 16:
         parser.error("--max_body_kb must be at least 1, --drain_s at least 0, and --port from 0 to 65535")
     return args

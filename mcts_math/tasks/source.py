@@ -164,11 +164,16 @@ def _from_file(path: Path) -> Iterator[tuple[str, Any]]:
                 yield f"{path}:{number}", _parse(line, f"{path}:{number}", "the line")
         return
     data = _parse(text, str(path), "the file") if text.strip() else []
-    if isinstance(data, dict):
-        data = data.get("example")
-    if not isinstance(data, list):
-        raise TaskError(f"{path}: expected a list of records, or an object whose `example` key holds the list.")
-    for index, record in enumerate(data):
+    listed = data.get("example") if isinstance(data, dict) else data
+    if not isinstance(listed, list):
+        found = (
+            f"an object with the keys {', '.join(map(repr, list(data)[:8]))}" if isinstance(data, dict) else "no list"
+        )
+        raise TaskError(
+            f"{path}: expected a list of records, or an object whose `example` key holds the list; found {found}. "
+            "Write [{...}, ...], or name it .jsonl and write a record a line (pandas: to_json(path, orient='records'))."
+        )
+    for index, record in enumerate(listed):
         yield f"{path}, record {index}", record
 
 
@@ -189,7 +194,12 @@ def _parse(text: str, where: str, what: str) -> Any:
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise TaskError(f"{where}: not valid JSON: {error}. Mend {what}.") from error
+        reason = str(error)
+        if isinstance(error, json.JSONDecodeError):
+            line = f"line {error.lineno}, " if "\n" in text else ""
+            near = text[error.pos : error.pos + 30].partition("\n")[0]
+            reason = f"{error.msg} at {line}column {error.colno}, {f'before {near!r}' if near else 'where it ends'}"
+        raise TaskError(f"{where}: not valid JSON: {reason}. Mend {what}.") from error
 
 
 def _from_folder(folder: Path) -> Iterator[tuple[str, Any]]:

@@ -35,6 +35,7 @@ PROBLEM_KEYS: Final = (
 )  # fmt: skip
 """What a problem of code is stated by; see docs/judge.md."""
 
+_SHOWN_FAULTS: Final = 10
 _FINAL_MARK: Final = re.compile(r"####[ \t]*([^\n]*)")
 _WITH_UNIT: Final = re.compile(r"\s*(-?[\d.,/]+)\s*\((?!\s*(?:mod|base|or)\b)[^\W\d_]+(?:[ \-'][^\W\d_]+)*\)\s*")
 _THOUSANDS: Final = re.compile(r"-?\$?\d{1,3}(?:,\d{3})+(?:\.\d+)?")
@@ -83,20 +84,29 @@ def states_problem(record: Mapping[str, Any]) -> bool:
 
 
 def collect_tasks(records: Iterable[tuple[str, Any]]) -> list[Task]:
-    """Tasks from (where, task or record); errors name `where`.
+    """Tasks from (where, task or record).
 
     Raises:
-        TaskError: a record without a question, with an answer of a wrong type, or with an id that stood before.
+        TaskError: records without a question, with an answer of a wrong type, or with an id that stood before: a line
+            each, naming `where`, of the first ten.
     """
     tasks: list[Task] = []
     copies: Counter[str] = Counter()
     seen: dict[str, str] = {}
+    faults: list[str] = []
     for where, record in records:
-        task = record if isinstance(record, Task) else make_task(record, where, copies)
-        if task.id in seen:
-            raise TaskError(f"{where}: id {task.id!r} stands at {seen[task.id]} too. Give each record its own id.")
+        try:
+            task = record if isinstance(record, Task) else make_task(record, where, copies)
+            if task.id in seen:
+                raise TaskError(f"{where}: id {task.id!r} stands at {seen[task.id]} too. Give each record its own id.")
+        except TaskError as fault:
+            faults.append(str(fault))
+            continue
         seen[task.id] = where
         tasks.append(task)
+    if faults:
+        more = len(faults) - _SHOWN_FAULTS
+        raise TaskError("\n".join([*faults[:_SHOWN_FAULTS], *([f"and {more} more"] if more > 0 else [])]))
     return tasks
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import sys
 
-from mcts_math.run.program import add_overrides, make_parser, run_program
+from mcts_math.run.program import add_overrides, make_parser, parse_words, run_program
 
 # isort: split
 from mcts_math.settings import describe_keys, load_settings
@@ -29,7 +29,7 @@ def main(argv: list[str]) -> int:
         "--restart_changed", action="store_true", help="start anew if a stopped training had other settings or data"
     )
     add_overrides(parser)
-    args = parser.parse_intermixed_args(argv)
+    args = parse_words(parser, argv)
     config = load_settings(TrainConfig, args.cfg, args.overrides)
     from mcts_math.train.training import train  # late: --help and bad settings need no torch
 

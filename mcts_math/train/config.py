@@ -99,7 +99,9 @@ class TrainConfig(Settings):
     save_steps: Integer = Field(
         200, description="optimiser steps between two states that a stopped run goes on from", ge=1
     )
-    log_steps: Integer = Field(10, description="optimiser steps between two lines of the log", ge=1)
+    log_steps: Integer = Field(
+        10, description="optimiser steps between two lines of the log, which has the first and the last step too", ge=1
+    )
     trainer: dict[str, Any] = Field(
         default_factory=dict,
         description="more arguments of transformers.TrainingArguments: fsdp, deepspeed, report_to, optim, …",

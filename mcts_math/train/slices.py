@@ -104,7 +104,7 @@ def solve_slices(slices: Sequence[Slice], *, processes: int, threads: int, repor
         right = f"{totals.correct / max(totals.questions, 1):.1%} right"
         report(f"[{count}/{len(todo)}] {one.name}: {right}, {totals.seconds:.0f} s, {totals.tokens:,} tokens")
         if totals.errors:
-            report(f"  {totals.errors} questions failed; the first: {totals.first_error}")
+            report(f"  {totals.errors} questions failed; the first: {totals.first_traceback or totals.first_error}")
 
 
 def _outcomes(slices: Sequence[Slice], processes: int, threads: int) -> Iterator[tuple[Slice, Totals]]:

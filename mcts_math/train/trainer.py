@@ -62,7 +62,7 @@ class ValueTrainer(Trainer):  # type: ignore[misc]
         self._tokens, self._since = 0, time.monotonic()
         self.remove_callback(PrinterCallback)
         self._report = report
-        self.add_callback(_NoStepMore())
+        self.add_callback(_Ends())
         if config.compile:
             model.policy.get_decoder().compile(dynamic=False)
 
@@ -202,9 +202,12 @@ class NothingLeftError(Exception):
     """All steps of a training that goes on were made before. Its state is loaded."""
 
 
-class _NoStepMore(TrainerCallback):  # type: ignore[misc]
-    """Trainer makes a step before it looks how many there are to be."""
+class _Ends(TrainerCallback):  # type: ignore[misc]
+    """Trainer makes a step before it looks how many there are to be, and logs the last one only by chance."""
 
     def on_epoch_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         if state.global_step >= state.max_steps:
             raise NothingLeftError
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        control.should_log |= state.global_step >= state.max_steps

@@ -150,6 +150,7 @@ def make_arguments(config: TrainConfig, work: Path) -> TrainingArguments:
         "save_total_limit": 1,
         "logging_strategy": "steps",
         "logging_steps": config.log_steps,
+        "logging_first_step": True,
         "logging_nan_inf_filter": False,
         "report_to": "none",
         "disable_tqdm": True,

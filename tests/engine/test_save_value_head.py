@@ -64,7 +64,7 @@ def test_save_load_serve(script: ModuleType, bare: Path, tmp_path: Path, form: s
 
 
 def test_the_published_layout(script: ModuleType, bare: Path) -> None:
-    assert script.main([str(bare)]) == 0
+    assert script.main([str(bare), "--in_place"]) == 0
     content = torch.load(bare / "value_head.pth", weights_only=True)
     assert {name: tuple(tensor.shape) for name, tensor in content.items()} == {
         "v_head.summary.weight": (1, 32),
@@ -73,12 +73,12 @@ def test_the_published_layout(script: ModuleType, bare: Path) -> None:
 
 
 def test_in_place_and_not_twice(script: ModuleType, bare: Path) -> None:
-    assert script.main([str(bare), "--seed", "1"]) == 0
+    assert script.main([str(bare), "--in_place", "--seed", "1"]) == 0
     first = contents(bare)
     with pytest.raises(CheckpointError, match="--force"):
-        script.main([str(bare), "--seed", "2"])
+        script.main([str(bare), "--in_place", "--seed", "2"])
     assert contents(bare) == first
-    assert script.main([str(bare), "--seed", "2", "--force", "--format", "safetensors"]) == 0
+    assert script.main([str(bare), "--in_place", "--seed", "2", "--force", "--format", "safetensors"]) == 0
     assert not (bare / "value_head.pth").exists()  # no stale head beside the new one
     assert not [name for name in contents(bare) if name.endswith((".part", ".tmp"))]
 
@@ -86,7 +86,7 @@ def test_in_place_and_not_twice(script: ModuleType, bare: Path) -> None:
 def test_the_seed_decides(script: ModuleType, bare: Path) -> None:
     heads = []
     for seed in ("5", "5", "6"):
-        assert script.main([str(bare), "--seed", seed, "--force"]) == 0
+        assert script.main([str(bare), "--in_place", "--seed", seed, "--force"]) == 0
         heads.append(load_value_head(inspect(bare)).weight)
     assert torch.equal(heads[0], heads[1])
     assert not torch.equal(heads[0], heads[2])
@@ -94,8 +94,8 @@ def test_the_seed_decides(script: ModuleType, bare: Path) -> None:
 
 def test_refusals(script: ModuleType, bare: Path, tmp_path: Path) -> None:
     for arguments, says in [
-        ([str(tmp_path / "nothing")], "does not exist"),
-        (["someone/model"], "--out FOLDER"),
+        ([str(tmp_path / "nothing"), "--in_place"], "does not exist"),
+        (["someone/model", "--in_place"], "--out FOLDER"),
         ([str(bare), "--out", str(bare)], "own folder"),
     ]:
         with pytest.raises(CheckpointError, match=says):
@@ -112,10 +112,19 @@ def test_a_fit_is_not_begun_where_it_has_no_place(script: ModuleType, bare: Path
     with pytest.raises(CheckpointError, match="holds a model already"):  # not: that there is no such file
         script.main([str(bare), "--out", str(other), "--examples", str(tmp_path / "none.jsonl")])
     with pytest.raises(ConfigError, match="max_length"):
-        script.main([str(bare), "--out", str(tmp_path / "new"), "--examples", "e.jsonl", "--max-length", "3"])
+        script.main([str(bare), "--out", str(tmp_path / "new"), "--examples", "e.jsonl", "--max_length", "3"])
 
 
-@pytest.mark.parametrize("options", [["--link"], ["--out", "o", "--dtype", "bfloat16"], ["--num-threads", "2"]])
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--link", "--in_place"],
+        ["--out", "o", "--dtype", "bfloat16"],
+        ["--in_place", "--num_threads", "2"],
+        [],
+        ["--out", "o", "--in_place"],
+    ],
+)
 def test_options_that_would_do_nothing(script: ModuleType, bare: Path, options: list[str]) -> None:
     with pytest.raises(SystemExit):
         script.main([str(bare), *options])

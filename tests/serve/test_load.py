@@ -131,7 +131,7 @@ def test_who_finds_no_place_is_told_so() -> None:
     (EngineLostError("killed"), 503, 1),
 ], ids=lambda value: type(value).__name__)  # fmt: skip
 def test_what_fails_fails_alone_and_only_a_dead_engine_is_loaded_anew(
-    failure: Exception, status: int, losses: int
+    failure: Exception, status: int, losses: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     def answer(request: Generate) -> Generation:
         if "bad" in str(request.prompt):
@@ -147,6 +147,7 @@ def test_what_fails_fails_alone_and_only_a_dead_engine_is_loaded_anew(
             wait_until(lambda: service.gateway.is_ready)
         assert client.chat.completions.create(model="chain", messages=user("good")).choices
         assert _number(service, "service_losses") == 2 * losses
+    assert ("in answer" in caplog.text) is isinstance(failure, ValueError)  # a fault has its traceback in the log
 
 
 def test_an_engine_that_can_not_be_had_again_at_once_is_tried_again() -> None:

@@ -88,7 +88,7 @@ def write_examples(path: Path) -> Path:
 def test_the_program_gives_the_engine_what_was_fitted(script: ModuleType, tmp_path: Path) -> None:
     folder = make_checkpoint(tmp_path / "bare", "llama", head=False, initializer_range=0.3)
     examples = write_examples(tmp_path / "examples.jsonl")
-    out, few = tmp_path / "out", ["--examples", str(examples), "--max-length", "64"]
+    out, few = tmp_path / "out", ["--examples", str(examples), "--max_length", "64"]
     assert script.main([str(folder), "--out", str(out), "--link", *few]) == 0
     head = load_value_head(inspect(out, need_value=True))
     features = read_features(
@@ -109,7 +109,7 @@ def test_nothing_is_written_where_nothing_can_be_learnt(script: ModuleType, tmp_
     folder = make_checkpoint(tmp_path / "bare", "llama", head=False)
     examples = write_examples(tmp_path / "examples.jsonl")
     examples.write_text(examples.read_text().splitlines(keepends=True)[1])
-    few = ["--examples", str(examples), "--max-length", "64"]
+    few = ["--examples", str(examples), "--max_length", "64"]
     with pytest.raises(RecordError, match="a head needs right and wrong steps"):
         script.main([str(folder), "--out", str(tmp_path / "out"), *few])
     assert not (tmp_path / "out").exists()

@@ -262,6 +262,14 @@ def test_changed_settings_do_not_go_on(settings: Callable[..., TrainConfig], wri
         train(settings(), report=quiet)
 
 
+def test_the_log_has_the_first_and_the_last_step(settings: Callable[..., TrainConfig], tmp_path: Path) -> None:
+    lines: list[str] = []
+    train(settings(log_steps=100, max_steps=3), report=lines.append)
+    assert [line.split()[1] for line in lines if line.startswith("step ")] == ["1/3", "3/3"]
+    log = json.loads((tmp_path / "out" / "training.json").read_text())["log"]
+    assert [entry["step"] for entry in log if "value_loss" in entry] == [1, 3]
+
+
 def test_a_loss_that_is_not_finite_names_the_batch(
     settings: Callable[..., TrainConfig], tiny: Path, tmp_path: Path, write: Write
 ) -> None:

@@ -371,6 +371,26 @@ def test_a_long_answer_is_seen_to_go_on(tab: Any, look: Open, write: Write) -> N
     assert tab.locator("#panes .node .answer").text_content() == "7" * 33 + "…"
 
 
+def test_small_trees_side_by_side_fit(tab: Any, look: Open, write: Write) -> None:
+    look(write("a.jsonl", [answer_line(1, "1")]), write("b.jsonl", [answer_line(1, "5")]))
+    widths = tab.evaluate("[...document.querySelectorAll('.drawing')].map((one) => one.scrollWidth - one.clientWidth)")
+    assert widths == [0, 0]
+
+
+def test_a_far_node_is_scrolled_to(tab: Any, look: Open, trees: Path) -> None:
+    tab.set_viewport_size({"width": 1300, "height": 420})
+    look(trees)
+    for key in ("ArrowRight", *["ArrowDown"] * 20) * 3:
+        tab.keyboard.press(key)
+    box = "(one) => { const { top, bottom } = one.getBoundingClientRect(); return [top, bottom, one.scrollTop]; }"
+    (top, bottom, scrolled), (above, below, _) = (
+        tab.locator(css).first.evaluate(box) for css in (".drawing", "#panes .node.at")
+    )
+    assert scrolled > 0
+    assert top - 1 <= above
+    assert below <= bottom + 1
+
+
 @pytest.mark.parametrize("pair", [False, True])
 def test_on_a_narrow_screen_all_is_below_each_other(
     tab: Any, look: Open, trees: Path, write: Write, pair: bool
@@ -378,6 +398,7 @@ def test_on_a_narrow_screen_all_is_below_each_other(
     tab.set_viewport_size({"width": 400, "height": 800})
     look(trees, write("other.jsonl", [answer_line(i, "5") for i in range(12)]) if pair else None)
     assert tab.evaluate("document.documentElement.scrollWidth") == 400
+    assert tab.evaluate("scrollY") == 0
     boxes = [
         part.bounding_box() for css in ("#list", "#about", ".drawing", "#panel") for part in tab.locator(css).all()
     ]
@@ -441,6 +462,8 @@ def test_a_run_is_followed_while_it_writes(tab: Any, tmp_path: Path) -> None:
             head = tab.locator(".summary").inner_text()
             assert "2 of 9" in head
             assert "1 h 1 min" in head
+            (tmp_path / "grow.live.json").write_text(json.dumps(live | {"loading": True}))
+            tab.get_by_text("loading the model").wait_for()
         finally:
             server.stop()
             thread.join()

@@ -7,8 +7,8 @@ import { brief, readable } from "./visible.js";
 const STEP_X = { wide: 96, narrow: 62 };
 const ROW_Y = 24;
 const MARGIN = 26;
-const LABEL_PX = 230;
 const LABEL = 34;
+const LABEL_X = 14;
 
 /** What a node's colour may show. */
 export const MEASURES = {
@@ -28,13 +28,14 @@ export const MEASURES = {
  */
 export function drawTree(view, on) {
   const { nodes } = view.tree;
-  const { places, rows, depth } = layout(nodes, view.folded);
+  const { places, rows } = layout(nodes, view.folded);
   const spots = new Map([...places].map(([i, { depth: column, row }]) => [i, spotOf(column, row, view.width)]));
-  const width = depth * STEP_X[view.width] + 2 * MARGIN + LABEL_PX;
   const height = (rows - 1) * ROW_Y + 2 * MARGIN;
   const edges = [...spots.keys()].filter((i) => nodes[i].parent >= 0);
   edges.sort((i, k) => view.chosen.has(i) - view.chosen.has(k)); // the chosen path is drawn over the others
   const groups = new Map([...spots].map(([i, spot]) => [i, drawNode(view, i, spot, on)]));
+  const labelled = [...groups].map(([i, group]) => spots.get(i).x + LABEL_X + labelWidth(group));
+  const width = labelled.reduce((most, end) => Math.max(most, end), 0) + MARGIN;
   const svg = draw(
     "svg",
     { viewBox: `0 0 ${width} ${height}`, role: "tree", "aria-label": "search tree" },
@@ -92,13 +93,19 @@ function drawNode(view, i, spot, on) {
 function labels(view, i) {
   const node = view.tree.nodes[i];
   const label = (kind, x, text) => draw("text", { class: kind, x, y: 4 }, text);
-  if (view.folded.has(i)) return label("label", 13, `+ ${numberBelow(view.children, i).toLocaleString("en")} nodes`);
+  if (view.folded.has(i)) return label("label", LABEL_X, `+ ${numberBelow(view.children, i).toLocaleString("en")} nodes`);
   if (view.children[i].length) return null;
   const rank = (view.tree.solutions ?? []).indexOf(i);
   const text = readable(brief(node.answer ?? ending(node), LABEL)).replace(/\s+/g, " ");
   const kind = node.answer === undefined ? "label" : "label answer";
-  if (rank < 0) return label(kind, 14, text);
-  return draw("text", { x: 14, y: 4 }, draw("tspan", { class: "rank" }, `№${rank + 1}`), draw("tspan", { class: kind, dx: 6 }, text));
+  if (rank < 0) return label(kind, LABEL_X, text);
+  return draw("text", { x: LABEL_X, y: 4 }, draw("tspan", { class: "rank" }, `№${rank + 1}`), draw("tspan", { class: kind, dx: 6 }, text));
+}
+
+/** About how wide what stands beside a node is, in pixels: it can't be measured before it is shown. */
+function labelWidth(group) {
+  const text = group.querySelector("text:not(.mark)")?.textContent ?? "";
+  return [...text].reduce((width, character) => width + (character > "\u2e7f" ? 13 : 7.5), 0);
 }
 
 const ending = (node) => (node.kind && node.kind !== "continue" ? KINDS[node.kind] : "");

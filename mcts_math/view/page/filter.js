@@ -17,7 +17,7 @@ const onlyRight = (row, i) => isRight(row.entries[i]) && !isRight(row.entries[1 
 
 /** What rows are sorted by. */
 export const ORDERS = {
-  file: { word: "order of the file", key: (row) => row.position },
+  file: { word: "order of the results", key: (row) => row.position },
   value: { word: "value", key: (row) => row.known.value },
   tokens: { word: "tokens", key: (row) => row.known.tokens },
   nodes: { word: "nodes", key: (row) => row.known.nodes },

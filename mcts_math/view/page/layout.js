@@ -3,7 +3,7 @@
  *
  * @param nodes parents before children; `parent` is an index, -1 at the root.
  * @param folded indices of nodes whose children are not shown.
- * @returns {places: Map index -> {depth, row}, rows, depth: the greatest}
+ * @returns {places: Map index -> {depth, row}, rows}
  */
 export function layout(nodes, folded) {
   const children = childrenOf(nodes);
@@ -23,8 +23,7 @@ export function layout(nodes, folded) {
     const below = folded.has(i) ? [] : children[i];
     if (below.length) places.get(i).row = (places.get(below[0]).row + places.get(below.at(-1)).row) / 2;
   }
-  const depth = order.reduce((most, i) => Math.max(most, places.get(i).depth), 0);
-  return { places, rows, depth };
+  return { places, rows };
 }
 
 /** For every node the indices of its children, in sampling order. */

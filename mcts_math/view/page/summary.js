@@ -7,7 +7,7 @@ export function summary(source, onPick) {
   return make(
     "section",
     { class: "summary" },
-    make("h2", {}, source.name, live ? make("span", { class: "chip live" }, "running") : null),
+    make("h2", {}, source.name, live ? make("span", { class: "chip live" }, live.loading ? "loading the model" : "running") : null),
     numbers.total && numbers.total > numbers.done ? make("progress", { max: numbers.total, value: numbers.done }) : null,
     make("dl", { class: "figures" }, figures(numbers), live ? liveFigures(live) : null),
     slowest(numbers.slowest, onPick),
@@ -33,7 +33,7 @@ function figures(numbers) {
   ];
 }
 
-const liveFigures = (live) => [
+const liveFigures = (live) => live.loading ? figure("loading for", duration(live.seconds)) : [
   figure("running for", duration(live.seconds)),
   figure("time left", duration(live.seconds_left)),
   figure("questions in flight", count(live.trees)),

@@ -39,7 +39,7 @@ export function makeTree(tree, state, width, onPick) {
     drawn.svg.querySelector(".at")?.classList.remove("at");
     const group = drawn.groups.get(view.at);
     group?.classList.add("at");
-    group?.scrollIntoView({ block: "nearest", inline: "nearest" });
+    if (group) reveal(element, group);
   }
 
   /** Marks a node, and unfolds what hides it. */
@@ -68,6 +68,13 @@ export function makeTree(tree, state, width, onPick) {
 
   render();
   return { element, at: () => view.at, choose, fold, colour, step: (direction) => step(view, drawn.places, direction), zoom };
+}
+
+/** Scrolls a part of an element into sight, without moving the page. */
+function reveal(element, part) {
+  const [frame, box] = [element.getBoundingClientRect(), part.getBoundingClientRect()];
+  const outside = (low, high, from, to) => (low < from ? low - from : Math.max(0, high - to));
+  element.scrollBy(outside(box.left, box.right, frame.left, frame.right), outside(box.top, box.bottom, frame.top, frame.bottom));
 }
 
 /** What there is to draw of a tree, see `drawTree`; beside it the node that is marked, and the scale. */
