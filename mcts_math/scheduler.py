@@ -227,11 +227,7 @@ class Scheduler:
                 if used_up and any(isinstance(r, Adapt) or (isinstance(r, Generate) and not r.more) for r in requests):
                     job.tree.stopped = used_up
                     return
-                if len(requests) == 1:
-                    replies = [await self._answer(job, requests[0])]
-                else:
-                    replies = await gather([self._answer(job, request) for request in requests])
-                requests = search.send(replies)
+                requests = search.send(await gather(self._answer(job, request) for request in requests))
         except StopIteration:
             return
         finally:
@@ -251,7 +247,7 @@ class Scheduler:
                 case Evaluate():
                     reply = await _require(self._services.value_model, "values", "value_model").evaluate(request)
                 case Execute():
-                    reply = await self._services.interpreter.execute(_in_session(request, job.session))
+                    reply = await self._services.interpreter.execute(replace(request, session=job.session))
                 case Check():
                     reply = await self._services.checker.check(request)
                 case Verify():
@@ -289,10 +285,6 @@ def _failure(done: asyncio.Task[Solved]) -> BaseException | None:
     if done.cancelled():
         return EngineError("a service cancelled a request. Look for its own messages, then resume the run.")
     return done.exception()
-
-
-def _in_session(request: Execute, session: str) -> Execute:
-    return request if request.session == session else replace(request, session=session)
 
 
 def _require(service: T | None, asked: str, argument: str) -> T:

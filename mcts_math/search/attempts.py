@@ -69,21 +69,18 @@ def certainty(tree: Tree, end: Node) -> float:
     return sum(step.certainty or 0.0 for step in steps) / max(1, num_tokens(steps))
 
 
-def try_once(
-    tree: Tree, expansion: Expansion, node: Node, spent: Spent, adapter: str = ""
-) -> Asking[tuple[Node, Verdict, Spent] | None]:
+def try_once(tree: Tree, expansion: Expansion, node: Node, spent: Spent) -> Asking[tuple[Node, Verdict, Spent] | None]:
     """One attempt below `node`, judged and noted.
 
     Args:
         node: what the attempt goes on from.
         spent: until the last attempt had been noted.
-        adapter: of the question, or "".
 
     Returns:
         The node that ends it, its verdict, what was spent until now. None where the prompt does not fit the context:
         the tree is then marked as stopped.
     """
-    ends = yield from make_attempts(tree, expansion, node, 1, adapter)
+    ends = yield from make_attempts(tree, expansion, node, 1)
     if not ends:
         tree.stopped = CONTEXT_LENGTH
         return None
@@ -105,9 +102,7 @@ def next_attempts(tree: Tree, expansion: Expansion, budget: Budget) -> Asking[li
     return ends
 
 
-def make_attempts(
-    tree: Tree, expansion: Expansion, node: Node, count: int, adapter: str = "", *, beside: int = 0
-) -> Asking[list[Node]]:
+def make_attempts(tree: Tree, expansion: Expansion, node: Node, count: int, *, beside: int = 0) -> Asking[list[Node]]:
     """`count` chains below `node`, side by side; returns the nodes that end them, none where the prompt is too long.
 
     `beside`: attempts below other nodes that are made at the same time and come first.
@@ -117,11 +112,11 @@ def make_attempts(
     request = expansion.generate(tree, node, count)
     # Sample i of a request draws with its seed + i: attempt n is the same however many are asked for at once.
     seed = expansion.seed(tree, "attempts") + first
-    generation = yield from ask_samples(replace(request, seed=seed, adapter=adapter))
+    generation = yield from ask_samples(replace(request, seed=seed))
     if generation.too_long:
         return []
-    steps = yield from grow(expansion, tree, node, generation, [_place(number, 0) for number in numbers], adapter)
-    chains = [_continue(tree, expansion, step, number, adapter) for step, number in zip(steps, numbers, strict=True)]
+    steps = yield from grow(expansion, tree, node, generation, [_place(number, 0) for number in numbers])
+    chains = [_continue(tree, expansion, step, number) for step, number in zip(steps, numbers, strict=True)]
     return (yield from side_by_side(chains))
 
 
@@ -220,16 +215,16 @@ def deal(keys: Sequence[Key], groups: Mapping[Key, Iterable[T]]) -> list[T | Non
     return [next(left[key], None) for key in keys]
 
 
-def _continue(tree: Tree, expansion: Expansion, node: Node, number: int, adapter: str) -> Asking[Node]:
+def _continue(tree: Tree, expansion: Expansion, node: Node, number: int) -> Asking[Node]:
     """Grows a chain on until it ends; one whose prompt has become too long ends there, without an answer."""
     while not node.terminal:
         place = _place(number, len(tree.turn(node)))
-        request = replace(expansion.generate(tree, node, 1), seed=expansion.seed(tree, place), adapter=adapter)
+        request = replace(expansion.generate(tree, node, 1), seed=expansion.seed(tree, place))
         generation = yield from ask_samples(request)
         if generation.too_long:
             node.terminal = True
         else:
-            (node,) = yield from grow(expansion, tree, node, generation, [f"{place} code"], adapter)
+            (node,) = yield from grow(expansion, tree, node, generation, [f"{place} code"])
     return node
 
 

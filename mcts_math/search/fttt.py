@@ -11,6 +11,7 @@ cross-entropy of the feedback plus `reflection_weight` times that of the reflect
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Literal
 
 from pydantic import Field
@@ -54,16 +55,16 @@ def fttt(tree: Tree, expansion: Expansion, options: FtttOptions) -> Search:
     An attempt without an answer teaches nothing: it is tried again without a step.
     """
     budget = Budget(options.trials)
-    adapter, spent = "", (yield from read_meter())
+    sampler, spent = expansion, (yield from read_meter())
     while budget.left(tree):
-        tried = yield from try_once(tree, expansion, tree.root, spent, adapter)
+        tried = yield from try_once(tree, sampler, tree.root, spent)
         if tried is None:
             return
         end, verdict, spent = tried
         if budget.left(tree) and verdict is Verdict.INCORRECT:
             terms = yield from _terms(tree, expansion, end, options)
             yield from adapt(tree, expansion, end, terms)
-            adapter = tree.task.id
+            sampler = replace(expansion, adapter=tree.task.id)
 
 
 def _terms(tree: Tree, expansion: Expansion, end: Node, options: FtttOptions) -> Asking[list[LossTerm]]:

@@ -27,10 +27,10 @@ Lookahead = Annotated[
 def grow_all(
     expansion: Expansion, tree: Tree, shares: Sequence[tuple[Node, int]], lookahead: int = 0
 ) -> Asking[list[list[Node]]]:
-    """Samples so many steps of each node, and returns them with values; their answers are solutions, best value first.
+    """Samples so many steps of each node, and returns them, with values where there are any.
 
-    A node whose prompt does not fit the context ends there. Answers are solutions from the moment they are there, so
-    that a search that is cut short keeps them. `lookahead` as in `foresee`.
+    A node whose prompt does not fit the context ends there. Answers are solutions, best value first, and from the moment
+    they are there: a search that is cut short keeps them. `lookahead` as in `foresee`.
     """
     replies = yield [expansion.generate(tree, node, count) for node, count in shares]
     grown: list[list[Node]] = []
@@ -43,8 +43,9 @@ def grow_all(
             grown[-1] += yield from grow(expansion, tree, node, reply)
         tree.solutions += tree.solutions_in(grown[-1])
     new = [node for children in grown for node in children]
-    for node, value in zip(new, (yield from foresee(expansion, tree, new, lookahead)), strict=True):
-        node.value = value
+    if expansion.use_values:
+        for node, value in zip(new, (yield from foresee(expansion, tree, new, lookahead)), strict=True):
+            node.value = value
     rank_solutions(tree)
     return grown
 

@@ -6,6 +6,8 @@ makes of the attempt before, at the base weights: each change replaces the one b
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from pydantic import Field
 
 from mcts_math.requests import LossTerm, Verdict
@@ -30,16 +32,17 @@ def optune(tree: Tree, expansion: Expansion, options: OptuneOptions) -> Search:
     An attempt without an answer changes nothing: it is tried again with the same weights.
     """
     budget = Budget(options.trials)
-    adapter, counted, spent = "", 0, (yield from read_meter())
+    sampler, counted, spent = expansion, 0, (yield from read_meter())
     while budget.left(tree):
-        tried = yield from try_once(tree, expansion, tree.root, spent, adapter)
+        tried = yield from try_once(tree, sampler, tree.root, spent)
         if tried is None:
             return
         end, verdict, spent = tried
         if verdict is Verdict.NO_ANSWER or not budget.left(tree):
             continue
         counted += 1
-        adapter = ""
+        sampler = expansion
         if counted % 2:
             term = LossTerm(*expansion.format.user_turn(tree.task, tree.steps(end), INCORRECT))
-            adapter = tree.task.id if (yield from adapt(tree, expansion, end, [term])) else ""
+            if (yield from adapt(tree, expansion, end, [term])):
+                sampler = replace(expansion, adapter=tree.task.id)

@@ -5,7 +5,8 @@ The verifier's verdict only ends the search; the model is never told of it.
 
 from __future__ import annotations
 
-from mcts_math.requests import Generate
+from dataclasses import replace
+
 from mcts_math.search.attempts import Budget, StopAtSuccess, Trials, read_meter, try_once
 from mcts_math.search.expand import complete
 from mcts_math.search.expansion import CONTEXT_LENGTH, Asking, Expansion, Search, ask_samples
@@ -43,9 +44,8 @@ def self_refine(tree: Tree, expansion: Expansion, options: SelfRefineOptions) ->
 
 def write(tree: Tree, expansion: Expansion, node: Node, place: str) -> Asking[Node | None]:
     """One sample that is no attempt, by the model as it was loaded; None where the prompt does not fit the context."""
-    request = expansion.generate(tree, node, 1)
-    asked = Generate(request.prompt, 1, request.sampling, expansion.seed(tree, place), task_id=tree.task.id)
-    generation = yield from ask_samples(asked)
+    request = replace(expansion.generate(tree, node, 1), seed=expansion.seed(tree, place))
+    generation = yield from ask_samples(request)
     if generation.too_long:
         return None
     (sample,) = yield from complete(expansion, tree, node, generation.samples, places=[place])
