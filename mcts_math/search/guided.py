@@ -29,8 +29,8 @@ def grow_all(
 ) -> Asking[list[list[Node]]]:
     """Samples so many steps of each node, and returns them, with values where there are any.
 
-    A node whose prompt does not fit the context ends there. Answers are solutions, best value first, and from the moment
-    they are there: a search that is cut short keeps them. `lookahead` as in `foresee`.
+    A node whose prompt does not fit the context ends there. Answers are solutions as soon as they are there, so that a
+    search that is cut short keeps them, best value first. `lookahead` as in `foresee`.
     """
     replies = yield [expansion.generate(tree, node, count) for node, count in shares]
     grown: list[list[Node]] = []
