@@ -19,7 +19,7 @@ from typing import Any, Final
 from jinja2 import TemplateError
 
 from mcts_math.errors import EngineError, RefusedError
-from mcts_math.messages import Conversation, Message, Tool, text_of, whole_text
+from mcts_math.messages import Conversation, Message, Tool, ToolCall, text_of, whole_text
 
 _log: Final = logging.getLogger(__name__)
 _MARK: Final = "The end of this turn."
@@ -257,14 +257,7 @@ def _turn(message: Message, before: Sequence[Message], as_text: bool) -> dict[st
     if message.thought:
         turn |= {"reasoning_content": message.thought, "thinking": message.thought, "reasoning": message.thought}
     if message.calls:
-        turn["tool_calls"] = [
-            {
-                "type": "function",
-                "id": call.id,
-                "function": {"name": call.name, "arguments": _given(call.arguments, as_text)},
-            }
-            for call in message.calls
-        ]
+        turn["tool_calls"] = [called(call, _given(call.arguments, as_text)) for call in message.calls]
     if message.role == "tool":
         names = [call.name for m in before for call in m.calls if call.id == message.call_id]
         turn |= {"tool_call_id": message.call_id, "name": names[-1] if names else ""}
@@ -279,6 +272,11 @@ def _given(arguments: str, as_text: bool) -> Any:
     except (ValueError, RecursionError):
         return arguments
     return given if isinstance(given, dict) else arguments
+
+
+def called(call: ToolCall, arguments: Any) -> dict[str, Any]:
+    """A call as templates and servers know it, with its arguments as they want them."""
+    return {"type": "function", "id": call.id, "function": {"name": call.name, "arguments": arguments}}
 
 
 def declared(tool: Tool) -> dict[str, Any]:

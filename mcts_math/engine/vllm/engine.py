@@ -32,7 +32,7 @@ from mcts_math.engine.value_head import load_value_head
 from mcts_math.engine.value_token import decode_value, value_token
 from mcts_math.engine.vllm.arguments import complete_args, quiet
 from mcts_math.errors import EngineError, EngineLostError, RefusedError, boundary
-from mcts_math.messages import Piece, Sample, Sampling
+from mcts_math.messages import Sample, Sampling
 from mcts_math.requests import SEED_MASK, Evaluate, Evaluation, Generate, Generation
 
 T = TypeVar("T")
@@ -168,14 +168,11 @@ class VLLMEngine:
             raise RefusedError(f"vLLM gave up on a request ({output.finish_reason}); its log says why")
         if logprob is None or not math.isfinite(logprob):
             raise EngineError(f"vLLM computed a log-probability of {logprob}: the model's weights are broken")
-        if output.finish_reason == "length":
-            text = written = self.codec.continuation(prompt, ids)
-        else:
-            text = checks.cut_sample(
-                self.codec, prompt, ids, stopped_by=output.stop_reason, stop=stop, fallback=output.text
-            )
-            written = self.codec.continuation(prompt, ids) if isinstance(output.stop_reason, str) else text
-        return Sample(text, logprob, len(ids), output.finish_reason, (Piece(written, tuple(ids)),), opening)
+        end, stopped_by = output.finish_reason, output.stop_reason
+        text, written = checks.cut_sample(
+            self.codec, prompt, ids, end, stopped_by=stopped_by, stop=stop, fallback=output.text
+        )
+        return Sample(text, logprob, len(ids), end, written, opening)
 
     def _value(self, output: Any, wanted: bool) -> float | None:
         if not wanted:
