@@ -106,13 +106,12 @@ class Scheduler:
     ) -> Solved:
         """Grows one tree beside whatever else grows; being cancelled drops it.
 
-        Args:
-            task, make_search, grade: see `run`.
-            limits: bounds of this tree; None: the run's. How many may grow at once is for the caller to see to.
-            session: of the interpreter, where tasks with the same id may grow at a time; "" takes the task's id.
+        Arguments and errors are those of `run`, but that other trees go on. How many may grow at once is for the caller
+        to see to.
 
-        Raises:
-            MctsMathError: as `run`; other trees go on.
+        Args:
+            limits: bounds of this tree; None: the run's.
+            session: of the interpreter, where tasks with the same id may grow at a time; "" takes the task's id.
         """
         growing = self._start(task, make_search, grade, limits, session)
         try:

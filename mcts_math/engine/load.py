@@ -27,13 +27,7 @@ def find_engine(name: str) -> EngineSpec:
 
 
 def require(engine: str, needed_by: str, **needed: bool) -> None:
-    """Raises ConfigError where an engine does not declare what is needed.
-
-    Args:
-        engine: its name.
-        needed_by: who needs it, as the sentence's subject.
-        needed: see `find_lack`.
-    """
+    """Raises ConfigError where an engine lacks what is `needed` (see `find_lack`) by whom the message is to name."""
     find_engine(engine)
     if lack := find_lack(engine, **needed):
         raise ConfigError(f"{needed_by} needs {lack}.")
@@ -69,12 +63,8 @@ def _check_template(model_dir: str, template: str, example: Conversation) -> Non
 
 
 def check_arguments(options: EngineOptions) -> None:
-    """Looks at names, types and presence of the engine's arguments; loads no model.
-
-    Raises:
-        ConfigError: an argument is unknown, missing, or of the wrong type.
-        EngineError: the engine is not installed, so its arguments are not known.
-    """
+    """Loads no model. Raises ConfigError where an argument of the engine is unknown, missing, or of the wrong type, and
+    EngineError where the engine is not installed, so that its arguments are not known."""
     spec = find_engine(options.engine)
     for name, example in spec.required_arguments.items():
         if name not in options.arguments:

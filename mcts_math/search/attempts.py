@@ -70,11 +70,7 @@ def certainty(tree: Tree, end: Node) -> float:
 
 
 def try_once(tree: Tree, expansion: Expansion, node: Node, spent: Spent) -> Asking[tuple[Node, Verdict, Spent] | None]:
-    """One attempt below `node`, judged and noted.
-
-    Args:
-        node: what the attempt goes on from.
-        spent: until the last attempt had been noted.
+    """One attempt that goes on from `node`, judged and noted. `spent`: until the last attempt had been noted.
 
     Returns:
         The node that ends it, its verdict, what was spent until now. None where the prompt does not fit the context:

@@ -63,9 +63,8 @@ def grow_each(expansion: Expansion, tree: Tree, nodes: Sequence[Node]) -> Asking
 def foresee(expansion: Expansion, tree: Tree, nodes: Sequence[Node], lookahead: int) -> Asking[list[float | None]]:
     """The value of each node; with lookahead of what it most likely leads to (Snell et al., arXiv 2408.03314).
 
-    Args:
-        lookahead: how many further steps are written at temperature 0. They stay in the tree, but their answers are no
-            solutions (but where a search that is cut short has no other): they only tell what the node is worth.
+    Its further steps, written at temperature 0, stay in the tree; their answers are no solutions, but where a search
+    that is cut short has no other: they only tell what the node is worth.
     """
     ends = yield from side_by_side([_roll_out(expansion.greedy(), tree, node, lookahead) for node in nodes])
     return (yield from score(expansion, tree, ends))

@@ -33,7 +33,6 @@ class LocalScorer:
 
     Args:
         backbone: gives last hidden states [B, T, H]; attends to earlier tokens only.
-        context_length: most tokens of a solution; longer ones are too long.
         max_batch_tokens: most tokens of a pass, padding included, unless one solution alone has more.
     """
 

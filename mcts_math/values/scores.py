@@ -42,11 +42,7 @@ def aggregate(scores: Sequence[float], how: Aggregate) -> float:
 
 
 def check_scores(scores: Sequence[float], num_steps: int, source: str) -> tuple[float, ...]:
-    """The scores, where they are one for each step and probabilities.
-
-    Args:
-        num_steps: how many are due.
-        source: who answered, for messages.
+    """The scores, where they are one for each step and probabilities. `source`: who gave them, for messages.
 
     Raises:
         EngineError: too few or too many, or one outside [0, 1]: nothing that `source` says can be trusted.

@@ -34,9 +34,7 @@ class UniformStream:
     """Numbers in [0, 1) that are a pure function of a seed and a position."""
 
     def __init__(self, seed: int) -> None:
-        """Args:
-        seed: any integer; of those beyond 64 bits the low 64 count.
-        """
+        """`seed`: any integer; of those beyond 64 bits the low 64 count."""
         self._key = _mix(np.array([seed & _MASK], dtype=np.uint64))
         self._numbers: list[float] = []
         self._first = 0
@@ -63,10 +61,7 @@ class BatchSampling:
     """How the rows of a batch are sampled; made anew whenever rows join or leave."""
 
     def __init__(self, rows: Sequence[Sampling], device: torch.device) -> None:
-        """Args:
-        rows: one a row, in the order of the batch.
-        device: where the logits will be.
-        """
+        """`rows` in the order of the batch; `device`: where the logits will be."""
         kinds: dict[_Pick, list[int]] = {}
         for i, row in enumerate(rows):
             kinds.setdefault(_way(row), []).append(i)
@@ -98,11 +93,11 @@ class BatchSampling:
                 logprobs[rows] = part.gather(1, picked) - part.logsumexp(dim=-1, keepdim=True)
         return tokens, logprobs
 
-    @staticmethod
-    def certainty(logits: Tensor) -> list[float]:
-        """How far each row's distribution is from the uniform one, nats; see `Sample.certainty`. Logits are [B, V]."""
-        logits = logits.float()
-        return (logits.logsumexp(dim=-1) - logits.mean(dim=-1) - math.log(logits.shape[1])).tolist()
+
+def certainty_of(logits: Tensor) -> list[float]:
+    """How far each row's distribution is from the uniform one, nats; see `Sample.certainty`. Logits are [B, V]."""
+    logits = logits.float()
+    return (logits.logsumexp(dim=-1) - logits.mean(dim=-1) - math.log(logits.shape[1])).tolist()
 
 
 class Settings(NamedTuple):
