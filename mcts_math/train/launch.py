@@ -37,11 +37,7 @@ def launch_training(command: str, config: TrainConfig, settings: Path, report: C
     words = [*launcher, *_PROGRAM, "--cfg", str(settings), "--restart_changed"]
     try:
         process = subprocess.Popen(
-            words,
-            stdout=subprocess.PIPE,
-            text=True,
-            errors="replace",
-            preexec_fn=ends_with_us(),
+            words, stdout=subprocess.PIPE, text=True, errors="replace", preexec_fn=ends_with_us()
         )
     except OSError as error:
         raise ConfigError(f"launch: {launcher[0]} can't be started: {error}.") from error

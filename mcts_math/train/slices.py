@@ -78,10 +78,9 @@ class Slice:
 
 
 def solve_slices(slices: Sequence[Slice], *, processes: int, threads: int, report: Callable[[str], None]) -> None:
-    """Solves the slices that are not done yet.
+    """Solves the slices that are not done yet, in their order: the longest should come first.
 
     Args:
-        slices: in the order in which they are begun: the longest first.
         processes: side by side.
         threads: of each, on a CPU.
 
@@ -123,11 +122,7 @@ def _outcomes(slices: Sequence[Slice], processes: int, threads: int) -> Iterator
 
 
 def solve_slice(one: Slice) -> Totals:
-    """Solves one slice in this process and writes its results; returns what it came to.
-
-    Raises:
-        MctsMathError: bad settings or questions, a service that broke down, a disk that is full.
-    """
+    """Solves one slice in this process and writes its results; returns what it came to. Raises MctsMathError."""
     totals = Totals()
     gc.collect()  # the last slice's engine is made of cycles
     config = make_config(one.settings)
