@@ -3,7 +3,7 @@
 A step is computed by peft, on a second model that shares every weight (`lora`), so every architecture and layer type
 that peft knows will do; it serves one session at a time. The model that samples stays as it was loaded: its rows get
 what their own session's adapter adds by two batched products, gathered by row, so rows of many sessions and of none
-share one forward pass. (Steps in a thread beside the sampling were tried: on two cores nothing was gained.)
+share one forward pass.
 
 How far the gradient flows. As published (`gradient: feedback`) it flows through the positions of the feedback alone:
 keys and values of question and attempt are those that sampling left in the cache, taken as constants, so a step costs
@@ -83,15 +83,6 @@ class Adapters:
 
     def __contains__(self, session: str) -> bool:
         return session in self._sessions
-
-    def __len__(self) -> int:
-        return len(self._sessions)
-
-    @property
-    def bytes_per_session(self) -> int:
-        """Memory that one session takes: weights, their copy for sampling, gradients and the optimiser's moments."""
-        sizes = (a.numel() + b.numel() for a, b in zip(self._down, self._up, strict=True))
-        return sum(sizes) // self._down[0].shape[0] * 4 * 5
 
     def namespace(self, session: str) -> str:
         return f"{self._sessions[session].version} {session}" if session in self._sessions else ""

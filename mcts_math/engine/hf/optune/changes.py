@@ -54,14 +54,6 @@ class WeightChanges:
     def __contains__(self, session: str) -> bool:
         return session in self._sessions
 
-    def __len__(self) -> int:
-        return len(self._sessions)
-
-    @property
-    def bytes_held(self) -> int:
-        """Memory of all changes."""
-        return sum(change.num_bytes for session in self._sessions.values() for change in session.changes.values())
-
     def namespace(self, session: str) -> str:
         return f"{self._sessions[session].version} {session}" if session in self._sessions else ""
 
