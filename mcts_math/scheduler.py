@@ -66,6 +66,7 @@ class _Job:
     limits: RunLimits
     session: str  # of the interpreter
     cost: Cost = field(default_factory=Cost)
+    metered: Spent = field(default_factory=Spent)  # what it had cost when its search asked last
     running: dict[int, float] = field(default_factory=dict)  # request number -> machine clock at its start
     task: asyncio.Task[Solved] | None = None
     is_growing: bool = True  # the search itself, which the watchdog may cancel
@@ -77,6 +78,17 @@ class _Job:
         if 0 < self.limits.question_tokens <= self.cost.tokens:
             return "max_question_tokens"
         return "max_question_samples" if 0 < self.limits.question_samples <= self.cost.samples else ""
+
+    def read_meter(self) -> Spent:
+        """What it has cost since this was asked last."""
+        cost, last = self.cost, self.metered
+        self.metered = Spent(cost.seconds, cost.tokens, cost.prompt_tokens, cost.adapted_tokens)
+        return Spent(
+            cost.seconds - last.seconds,
+            cost.tokens - last.tokens,
+            cost.prompt_tokens - last.prompt_tokens,
+            cost.adapted_tokens - last.adapted_tokens,
+        )
 
 
 class Scheduler:
@@ -233,9 +245,9 @@ class Scheduler:
             search.close()
 
     async def _answer(self, job: _Job, request: Request) -> Reply:
-        cost = job.cost
         if isinstance(request, Meter):
-            return Spent(cost.seconds, cost.tokens, cost.prompt_tokens, cost.adapted_tokens)
+            return job.read_meter()
+        cost = job.cost
         cost.requests += 1
         number = cost.requests
         started = job.running[number] = self._clock.start()

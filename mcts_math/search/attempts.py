@@ -20,6 +20,7 @@ from mcts_math.search.expansion import (
     CONTEXT_LENGTH,
     Asking,
     Expansion,
+    Search,
     T,
     ask_samples,
     num_tokens,
@@ -69,21 +70,19 @@ def certainty(tree: Tree, end: Node) -> float:
     return sum(step.certainty or 0.0 for step in steps) / max(1, num_tokens(steps))
 
 
-def try_once(tree: Tree, expansion: Expansion, node: Node, spent: Spent) -> Asking[tuple[Node, Verdict, Spent] | None]:
-    """One attempt that goes on from `node`, judged and noted. `spent`: until the last attempt had been noted.
+def try_once(tree: Tree, expansion: Expansion, node: Node) -> Asking[tuple[Node, Verdict] | None]:
+    """One attempt that goes on from `node`, judged and noted: the node that ends it, and its verdict.
 
-    Returns:
-        The node that ends it, its verdict, what was spent until now. None where the prompt does not fit the context:
-        the tree is then marked as stopped.
+    None where the prompt does not fit the context: the tree is then marked as stopped.
     """
     ends = yield from make_attempts(tree, expansion, node, 1)
     if not ends:
         tree.stopped = CONTEXT_LENGTH
         return None
-    spent = yield from record(tree, ends, spent)
+    yield from record(tree, ends)
     verdict = tree.attempts[-1].verdict
     assert verdict is not None
-    return ends[0], verdict, spent
+    return ends[0], verdict
 
 
 def next_attempts(tree: Tree, expansion: Expansion, budget: Budget) -> Asking[list[Node]]:
@@ -116,34 +115,27 @@ def make_attempts(tree: Tree, expansion: Expansion, node: Node, count: int, *, b
     return (yield from side_by_side(chains))
 
 
-def read_meter() -> Asking[Spent]:
-    """What the tree has cost so far."""
-    (reading,) = yield [Meter()]
-    assert isinstance(reading, Spent)
-    return reading
-
-
-def record(tree: Tree, ends: Sequence[Node], before: Spent, *, judged: bool = True) -> Asking[Spent]:
-    """Has attempts judged that were made side by side, notes them, and returns what was spent until after them.
+def record(tree: Tree, ends: Sequence[Node], *, judged: bool = True) -> Search:
+    """Has attempts judged that were made side by side, and notes them.
 
     Generated tokens are each attempt's own, those of a step that several share the first one's; whatever else was spent
-    since `before` is shared evenly.
+    since the last attempts had been noted is shared evenly.
 
     Args:
         tree: `tree.attempts`, `solutions` and `correct` are brought up to date, so that a search that is cut short
             keeps what it found.
         ends: the nodes that end the attempts.
-        before: what was spent until the last attempts had been noted.
         judged: False leaves the ground truth alone: nothing but a missing answer is noted, and no solution chosen.
     """
     if judged:
         found = yield from _judge(tree, ends)
     else:
         found = [(None if tree.is_solution(node) else Verdict.NO_ANSWER, node.answer) for node in ends]
-    after = yield from read_meter()
+    (spent,) = yield [Meter()]
+    assert isinstance(spent, Spent)
     first_of = {id(step): i for i in reversed(range(len(ends))) for step in tree.turn(ends[i])}
     own = [sum(step.num_tokens for step in tree.turn(node) if first_of[id(step)] == i) for i, node in enumerate(ends)]
-    others = after.tokens - before.tokens - sum(own)
+    others = spent.tokens - sum(own)
     for node, (verdict, answer), tokens in zip(ends, found, own, strict=True):
         tree.attempts.append(
             Attempt(
@@ -151,14 +143,13 @@ def record(tree: Tree, ends: Sequence[Node], before: Spent, *, judged: bool = Tr
                 verdict=verdict,
                 answer=answer,
                 tokens=tokens + others // len(ends),
-                prompt_tokens=(after.prompt_tokens - before.prompt_tokens) // len(ends),
-                adapted_tokens=(after.adapted_tokens - before.adapted_tokens) // len(ends),
-                seconds=(after.seconds - before.seconds) / len(ends),
+                prompt_tokens=spent.prompt_tokens // len(ends),
+                adapted_tokens=spent.adapted_tokens // len(ends),
+                seconds=spent.seconds / len(ends),
             )
         )
     if judged:
         _choose(tree)
-    return after
 
 
 def _judge(tree: Tree, ends: Sequence[Node]) -> Asking[list[tuple[Verdict | None, str | None]]]:

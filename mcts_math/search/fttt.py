@@ -17,7 +17,7 @@ from typing import Literal
 from pydantic import Field
 
 from mcts_math.requests import Adapt, Adaptation, LossTerm, Verdict
-from mcts_math.search.attempts import Budget, Trials, read_meter, try_once
+from mcts_math.search.attempts import Budget, Trials, try_once
 from mcts_math.search.expansion import Asking, Expansion, Search
 from mcts_math.search.revision import INCORRECT
 from mcts_math.search.self_refine import write
@@ -54,13 +54,12 @@ def fttt(tree: Tree, expansion: Expansion, options: FtttOptions) -> Search:
 
     An attempt without an answer teaches nothing: it is tried again without a step.
     """
-    budget = Budget(options.trials)
-    sampler, spent = expansion, (yield from read_meter())
+    budget, sampler = Budget(options.trials), expansion
     while budget.left(tree):
-        tried = yield from try_once(tree, sampler, tree.root, spent)
+        tried = yield from try_once(tree, sampler, tree.root)
         if tried is None:
             return
-        end, verdict, spent = tried
+        end, verdict = tried
         if budget.left(tree) and verdict is Verdict.INCORRECT:
             terms = yield from _terms(tree, expansion, end, options)
             yield from adapt(tree, expansion, end, terms)

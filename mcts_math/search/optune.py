@@ -11,7 +11,7 @@ from dataclasses import replace
 from pydantic import Field
 
 from mcts_math.requests import LossTerm, Verdict
-from mcts_math.search.attempts import Budget, Trials, read_meter, try_once
+from mcts_math.search.attempts import Budget, Trials, try_once
 from mcts_math.search.expansion import Expansion, Search
 from mcts_math.search.fttt import adapt
 from mcts_math.search.revision import INCORRECT
@@ -31,13 +31,12 @@ def optune(tree: Tree, expansion: Expansion, options: OptuneOptions) -> Search:
 
     An attempt without an answer changes nothing: it is tried again with the same weights.
     """
-    budget = Budget(options.trials)
-    sampler, counted, spent = expansion, 0, (yield from read_meter())
+    budget, sampler, counted = Budget(options.trials), expansion, 0
     while budget.left(tree):
-        tried = yield from try_once(tree, sampler, tree.root, spent)
+        tried = yield from try_once(tree, sampler, tree.root)
         if tried is None:
             return
-        end, verdict, spent = tried
+        end, verdict = tried
         if verdict is Verdict.NO_ANSWER or not budget.left(tree):
             continue
         counted += 1

@@ -17,7 +17,6 @@ from mcts_math.search.attempts import (
     appraise,
     certainty,
     next_attempts,
-    read_meter,
     record,
     telling_certainty,
 )
@@ -64,12 +63,11 @@ def self_consistency(tree: Tree, expansion: Expansion, options: SelfConsistencyO
     if options.vote_weight == "certainty":
         expansion = telling_certainty(expansion)
     equal: dict[str, str] = {}  # for each text the first one that is an equal answer
-    spent = yield from read_meter()
     try:
         while ends := (yield from next_attempts(tree, expansion, budget)):
             if options.vote_weight == "value":
                 yield from appraise(tree, expansion, ends)
-            spent = yield from record(tree, ends, spent, judged=False)
+            yield from record(tree, ends, judged=False)
             if options.vote_stop != "never" or not budget.left(tree):
                 yield from group(equal, [answer for _, answer in _voters(tree)])
                 if _is_decided(tree, equal, options, budget.left(tree)):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from mcts_math.search.attempts import Budget, StopAtSuccess, Trials, read_meter, try_once
+from mcts_math.search.attempts import Budget, StopAtSuccess, Trials, try_once
 from mcts_math.search.expand import complete
 from mcts_math.search.expansion import CONTEXT_LENGTH, Asking, Expansion, Search, ask_samples
 from mcts_math.settings import Settings
@@ -27,15 +27,15 @@ class SelfRefineOptions(Settings):
 
 def self_refine(tree: Tree, expansion: Expansion, options: SelfRefineOptions) -> Search:
     """Attempt, critique, attempt, … in one conversation, until one is right or it outgrows the context."""
-    budget = Budget(options.trials, options.stop_at_success)
-    node, spent = tree.root, (yield from read_meter())
+    budget, node = Budget(options.trials, options.stop_at_success), tree.root
     while budget.left(tree):
-        tried = yield from try_once(tree, expansion, node, spent)
+        tried = yield from try_once(tree, expansion, node)
         if tried is None:
             return
-        end, _, spent = tried
         if budget.left(tree):
-            critique = yield from write(tree, expansion, tree.say(end, CRITICISE), f"critique {len(tree.attempts)}")
+            critique = yield from write(
+                tree, expansion, tree.say(tried[0], CRITICISE), f"critique {len(tree.attempts)}"
+            )
             if critique is None:
                 tree.stopped = CONTEXT_LENGTH
                 return
