@@ -70,8 +70,8 @@ def certainty(tree: Tree, end: Node) -> float:
     return sum(step.certainty or 0.0 for step in steps) / max(1, num_tokens(steps))
 
 
-def try_once(tree: Tree, expansion: Expansion, node: Node) -> Asking[tuple[Node, Verdict] | None]:
-    """One attempt that goes on from `node`, judged and noted: the node that ends it, and its verdict.
+def try_once(tree: Tree, expansion: Expansion, node: Node) -> Asking[Node | None]:
+    """One attempt that goes on from `node`, judged and noted as the last one of the tree: the node that ends it.
 
     None where the prompt does not fit the context: the tree is then marked as stopped.
     """
@@ -80,15 +80,14 @@ def try_once(tree: Tree, expansion: Expansion, node: Node) -> Asking[tuple[Node,
         tree.stopped = CONTEXT_LENGTH
         return None
     yield from record(tree, ends)
-    verdict = tree.attempts[-1].verdict
-    assert verdict is not None
-    return ends[0], verdict
+    return ends[0]
 
 
 def next_attempts(tree: Tree, expansion: Expansion, budget: Budget) -> Asking[list[Node]]:
     """The next independent attempts, side by side: the nodes that end them.
 
-    None where the budget is used up, or the question does not fit the context: the tree is then marked as stopped.
+    There are none where the budget is used up, or where the question does not fit the context, which marks the tree as
+    stopped.
     """
     count = min(budget.left(tree), budget.at_once)
     ends = (yield from make_attempts(tree, expansion, tree.root, count)) if count else []

@@ -55,12 +55,8 @@ def fttt(tree: Tree, expansion: Expansion, options: FtttOptions) -> Search:
     An attempt without an answer teaches nothing: it is tried again without a step.
     """
     budget, sampler = Budget(options.trials), expansion
-    while budget.left(tree):
-        tried = yield from try_once(tree, sampler, tree.root)
-        if tried is None:
-            return
-        end, verdict = tried
-        if budget.left(tree) and verdict is Verdict.INCORRECT:
+    while budget.left(tree) and (end := (yield from try_once(tree, sampler, tree.root))):
+        if budget.left(tree) and tree.attempts[-1].verdict is Verdict.INCORRECT:
             terms = yield from _terms(tree, expansion, end, options)
             yield from adapt(tree, expansion, end, terms)
             sampler = replace(expansion, adapter=tree.task.id)

@@ -32,12 +32,8 @@ def optune(tree: Tree, expansion: Expansion, options: OptuneOptions) -> Search:
     An attempt without an answer changes nothing: it is tried again with the same weights.
     """
     budget, sampler, counted = Budget(options.trials), expansion, 0
-    while budget.left(tree):
-        tried = yield from try_once(tree, sampler, tree.root)
-        if tried is None:
-            return
-        end, verdict = tried
-        if verdict is Verdict.NO_ANSWER or not budget.left(tree):
+    while budget.left(tree) and (end := (yield from try_once(tree, sampler, tree.root))):
+        if tree.attempts[-1].verdict is Verdict.NO_ANSWER or not budget.left(tree):
             continue
         counted += 1
         sampler = expansion

@@ -25,10 +25,7 @@ def revision(tree: Tree, expansion: Expansion, options: RevisionOptions) -> Sear
     An attempt without an answer does not count; it is told so: at temperature 0, asking again changes nothing.
     """
     budget, node = Budget(options.trials), tree.root
-    while budget.left(tree):
-        tried = yield from try_once(tree, expansion, node)
-        if tried is None:
-            return
-        end, verdict = tried
+    while budget.left(tree) and (end := (yield from try_once(tree, expansion, node))):
         if budget.left(tree):
+            verdict = tree.attempts[-1].verdict
             node = tree.say(end, NO_ANSWER if verdict is Verdict.NO_ANSWER else TRY_AGAIN)

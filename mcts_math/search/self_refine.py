@@ -28,14 +28,9 @@ class SelfRefineOptions(Settings):
 def self_refine(tree: Tree, expansion: Expansion, options: SelfRefineOptions) -> Search:
     """Attempt, critique, attempt, … in one conversation, until one is right or it outgrows the context."""
     budget, node = Budget(options.trials, options.stop_at_success), tree.root
-    while budget.left(tree):
-        tried = yield from try_once(tree, expansion, node)
-        if tried is None:
-            return
+    while budget.left(tree) and (end := (yield from try_once(tree, expansion, node))):
         if budget.left(tree):
-            critique = yield from write(
-                tree, expansion, tree.say(tried[0], CRITICISE), f"critique {len(tree.attempts)}"
-            )
+            critique = yield from write(tree, expansion, tree.say(end, CRITICISE), f"critique {len(tree.attempts)}")
             if critique is None:
                 tree.stopped = CONTEXT_LENGTH
                 return
