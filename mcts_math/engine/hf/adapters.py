@@ -29,7 +29,7 @@ from transformers.cache_utils import Cache, DynamicLayer
 
 from mcts_math.engine.hf.kv_cache import KVBlock, Segments
 from mcts_math.engine.hf.lessons import Lesson, Recall, Term, adding
-from mcts_math.engine.hf.lora import SLOT, lora_layers, make_learner
+from mcts_math.engine.hf.lora import SLOT, copy_with_lora, lora_layers
 from mcts_math.engine.hf.model import CausalModel
 from mcts_math.engine.spec import AdapterOptions
 from mcts_math.errors import EngineError
@@ -70,7 +70,7 @@ class Adapters:
         self._model = model
         self._options = options
         self._scale = options.alpha / options.rank
-        self._learner = make_learner(model, options)
+        self._learner = copy_with_lora(model, options)
         layers = lora_layers(self._learner)
         self._layers = list(layers.values())
         self._sessions: dict[str, _Session] = {}

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 
 from torch import Tensor
 
@@ -18,14 +19,12 @@ from mcts_math.engine.tokenizer import common_prefix
 States = list[Tensor]  # keys and values: one tensor [H, T, D] a buffer
 
 
+@dataclass(eq=False, slots=True)
 class _Node:
-    __slots__ = ("children", "parent", "states", "tokens")
-
-    def __init__(self, tokens: tuple[int, ...], states: States, parent: _Node | None) -> None:
-        self.tokens = tokens
-        self.states = states
-        self.parent = parent
-        self.children: dict[int, _Node] = {}
+    tokens: tuple[int, ...]
+    states: States
+    parent: _Node | None
+    children: dict[int, _Node] = field(default_factory=dict)
 
 
 class PrefixCache:
