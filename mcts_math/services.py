@@ -11,7 +11,7 @@ from typing_extensions import TypedDict
 
 from mcts_math.answer import PoolChecker
 from mcts_math.config import Config
-from mcts_math.engine.load import check_arguments, check_model, load_policy
+from mcts_math.engine.load import check_engine, load_policy
 from mcts_math.engine.spec import EngineOptions
 from mcts_math.errors import ConfigError
 from mcts_math.interpreter import SandboxInterpreter, SandboxLimits
@@ -84,8 +84,7 @@ async def open_services(
     policy, value_model = provided.get("policy"), provided.get("value_model")
     wants_values = has_values(config, value_model)
     if policy is None:
-        check_arguments(engine_options(config))
-        check_model(engine_options(config))
+        check_engine(engine_options(config))
     reward = config.reward if value_model is None else None
     if reward is not None:
         reward.check(config.reward_options)

@@ -21,7 +21,7 @@ from typing import Any
 from safetensors import SafetensorError, safe_open
 
 from mcts_math.errors import CheckpointError, boundary
-from mcts_math.files import replace_file
+from mcts_math.files import read_json, replace_file
 
 HEAD_WEIGHT = "v_head.summary.weight"
 HEAD_BIAS = "v_head.summary.bias"
@@ -204,12 +204,7 @@ def _fetch(name: str, *, only: list[str] | None = None, leave: list[str] | None 
 
 def read_object(file: Path) -> dict[str, Any]:
     """A JSON object in a model folder. Raises CheckpointError where the file is missing or holds something else."""
-    try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise CheckpointError(f"{file} is missing; is {file.parent} a complete model folder?") from None
-    except (OSError, ValueError) as error:
-        raise CheckpointError(f"{file} can't be read as JSON: {error}") from error
+    content = read_json(file, f"Is {file.parent} a complete model folder?", CheckpointError)
     if not isinstance(content, dict):
         raise CheckpointError(f"{file} must hold a JSON object, not {type(content).__name__}")
     return content

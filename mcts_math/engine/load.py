@@ -33,16 +33,19 @@ def require(engine: str, needed_by: str, **needed: bool) -> None:
         raise ConfigError(f"{needed_by} needs {lack}.")
 
 
-def check_model(options: EngineOptions) -> None:
-    """Looks at the checkpoint's files, without loading any. Raises ConfigError or CheckpointError."""
-    spec = find_engine(options.engine)
+def check_engine(options: EngineOptions) -> None:
+    """Looks at the arguments and the checkpoint's files, without loading any.
+
+    Raises ConfigError, CheckpointError, and EngineError where the engine is not installed.
+    """
+    check_arguments(options)
     if not options.model_dir:
         raise ConfigError("model_dir is not set. Give a checkpoint folder, e.g. model_dir=models/mini.")
     if isinstance(options.adapter, RuleOptions):
         if not options.adapter.folder:
             raise ConfigError("optune_dir is not set. Give the folder that scripts/train_optune.py has made.")
         read_settings(options.adapter.folder, RULE, RuleSettings)
-    if not spec.needs_weights:
+    if not find_engine(options.engine).needs_weights:
         return
     folder = inspect(options.model_dir, need_value=options.need_value).path
     if folder is not None and options.example is not None:

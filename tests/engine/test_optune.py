@@ -238,7 +238,7 @@ def test_a_rule_belongs_to_one_model(checkpoint: Callable[[str], Path], rule: Pa
 @pytest.mark.parametrize(
     ("spoil", "said"),
     [
-        (lambda folder: (folder / "optune.json").unlink(), r"optune.json is missing; train it with"),
+        (lambda folder: (folder / "optune.json").unlink(), r"optune.json: no such file. Train it with"),
         (lambda folder: (folder / "optune.json").write_text("{}"), "is not the settings of a trained part"),
         (lambda folder: (folder / "optune.safetensors").write_bytes(b"x"), "does not hold the weights"),
         (
