@@ -38,7 +38,6 @@ class ChatTemplate:
         eos_ids: frozenset[int],
     ) -> None:
         """Args:
-        tokenizer: of transformers.
         encode: tokens of a rendered text, which brings its special tokens along.
         decode: text of tokens, special ones included.
         eos_ids: tokens that end a turn.
@@ -114,9 +113,8 @@ class ChatTemplate:
         """Tokens of the turns up to the last one of the assistant with its end, and the text that they stand for.
 
         Args:
-            talk: the conversation.
-            shown: as the template shows it, with whatever follows; it begins with the text that is returned. That text
-                is empty where the template shows the last of these turns in another way than it was written.
+            shown: `talk` as the template shows it, with whatever follows. It begins with the text that is returned,
+                which is empty where the template shows the last of these turns in another way than it was written.
         """
         places = [i for i, message in enumerate(talk.messages) if message.role == "assistant" and message.written]
         ids, stands = list[int](), ""
@@ -197,11 +195,7 @@ class ChatTemplate:
         self.num_rewritten += 1
 
     def _render(self, talk: Conversation, end: str) -> str:
-        """A conversation as text.
-
-        Args:
-            end: "asks" for the assistant's next turn, "open" leaves the last turn open, "closed" does neither.
-        """
+        """A conversation as text that "asks" for the assistant's next turn, leaves the last "open", or is "closed"."""
         if not getattr(self._tokenizer, "chat_template", None):
             raise EngineError(
                 "the model's tokenizer has no chat template, which a conversation needs; "

@@ -60,11 +60,7 @@ class Checkpoint:
 
 
 def inspect(model_dir: str | Path, *, need_value: bool = False) -> Checkpoint:
-    """Reads what the small files of a checkpoint tell.
-
-    Args:
-        model_dir: a folder, or a name on the Hugging Face hub ("owner/model"), which is passed on unread.
-        need_value: the model must come with a value head.
+    """Reads what the small files of a checkpoint tell. A name on the Hugging Face hub is passed on unread.
 
     Raises:
         CheckpointError: the folder, its config, weights, tokenizer or (if needed) value head is missing or broken.
@@ -150,8 +146,7 @@ def write_config(path: Path, config: Mapping[str, Any]) -> None:
 def find_weights(path: Path, prefix: str) -> dict[str, Path]:
     """The weights of a model folder whose names begin so, and their files; none of a single pickled file.
 
-    Raises:
-        CheckpointError: an index or a file can't be read.
+    Raises CheckpointError where an index or a file can't be read.
     """
     for index in WEIGHT_INDEXES:
         if (path / index).exists():

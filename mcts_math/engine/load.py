@@ -66,8 +66,11 @@ def _check_template(model_dir: str, template: str, example: Conversation) -> Non
 
 
 def check_arguments(options: EngineOptions) -> None:
-    """Loads no model. Raises ConfigError where an argument of the engine is unknown, missing, or of the wrong type, and
-    EngineError where the engine is not installed, so that its arguments are not known."""
+    """Looks at names, types and presence of the engine's arguments.
+
+    Raises ConfigError where one is unknown, missing, or of the wrong type, and EngineError where the engine is not
+    installed, so that its arguments are not known.
+    """
     spec = find_engine(options.engine)
     for name, example in spec.required_arguments.items():
         if name not in options.arguments:

@@ -53,7 +53,7 @@ def train(
     Args:
         overwrite: start anew, and replace a finished checkpoint.
         restart_changed: start anew where a stopped training had other settings or data, instead of refusing.
-        report: takes the lines meant for the user; called on the first process only.
+        report: called on the first process only.
 
     Raises:
         MctsMathError: bad config or data, a loss that is not finite, a disk that is full.

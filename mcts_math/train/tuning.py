@@ -49,12 +49,8 @@ class Progress:
 def tune(config: TuningConfig, *, overwrite: bool = False, report: Callable[[str], None] = print) -> Path:
     """Trains and writes the result, whose folder it returns; a stopped training goes on from its last state.
 
-    Args:
-        overwrite: start anew, and replace a finished result.
-        report: takes the lines meant for the user; called on the first process only.
-
-    Raises:
-        MctsMathError: bad config or data, a disk that is full.
+    `overwrite` starts anew, and replaces a finished result. `report` is called on the first process only. Raises
+    MctsMathError: bad config or data, a disk that is full.
     """
     files = {"feedback": config.feedback}
     source, output = resume.check_settings(config, "the base model", "the result", files, overwrite)

@@ -57,13 +57,9 @@ class _Gathered:
 
 
 class Adapters:
-    """The adapters of one model; see `lessons.SessionWeights`.
+    """The adapters of one model, which gets hooks; see `lessons.SessionWeights`.
 
-    Args:
-        model: gets peft's layers put in.
-
-    Raises:
-        EngineError: peft is not installed, or the model lacks a target.
+    Raises EngineError where peft is not installed, or the model lacks a target.
     """
 
     def __init__(self, model: CausalModel, options: AdapterOptions) -> None:

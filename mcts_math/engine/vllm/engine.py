@@ -69,12 +69,9 @@ class VLLMEngine:
 
     @classmethod
     def load(cls, model_dir: str | Path, *, need_value: bool = False, **engine_args: Any) -> VLLMEngine:
-        """Starts vLLM on a checkpoint; this takes half a minute or more and blocks.
+        """Starts vLLM on a checkpoint, a folder or a name on the hub; this takes half a minute or more and blocks.
 
-        Args:
-            model_dir: a folder, or a name on the Hugging Face hub.
-            engine_args: arguments of vLLM's `AsyncEngineArgs`, such as tensor_parallel_size, dtype, quantization,
-                gpu_memory_utilization, max_model_len, max_num_seqs, enforce_eager.
+        `engine_args` are those of vLLM's `AsyncEngineArgs`.
 
         Raises:
             CheckpointError: the checkpoint or its head is missing, incomplete or wrong.

@@ -32,13 +32,9 @@ class _Session:
 
 
 class WeightChanges:
-    """The changes that a trained rule makes, one a session; see `lessons.SessionWeights`.
+    """The changes that a trained rule makes of a model, which gets hooks, one a session; see `lessons.SessionWeights`.
 
-    Args:
-        model: gets hooks on the layers that the rule changes.
-
-    Raises:
-        CheckpointError: the folder is broken, or for another base model.
+    Raises CheckpointError where the rule's folder is broken, or for another base model.
     """
 
     def __init__(self, model: CausalModel, folder: str) -> None:
