@@ -15,19 +15,7 @@ from typing import TypeAlias, TypeVar
 from mcts_math.concurrency import cancel, gather
 from mcts_math.cost import Cost, MachineClock
 from mcts_math.errors import EngineError, MctsMathError, RefusedError, TaskError
-from mcts_math.requests import (
-    Adapt,
-    Check,
-    Evaluate,
-    Execute,
-    Generate,
-    Meter,
-    Reply,
-    Request,
-    Services,
-    Spent,
-    Verify,
-)
+from mcts_math.requests import Adapt, Check, Evaluate, Execute, Generate, Meter, Reply, Request, Services, Spent, Verify
 from mcts_math.search.expansion import Search
 from mcts_math.tasks import Task
 from mcts_math.tree import Tree, new_tree

@@ -14,14 +14,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from mcts_math.search.attempts import (
-    AtOnce,
-    appraise,
-    deal,
-    make_attempts,
-    record,
-    side_by_side,
-)
+from mcts_math.search.attempts import AtOnce, appraise, deal, make_attempts, record, side_by_side
 from mcts_math.search.expansion import CONTEXT_LENGTH, Asking, Expansion, Search, chance
 from mcts_math.search.thompson import BELIEFS, Chooser
 from mcts_math.settings import Integer, Settings

@@ -28,11 +28,7 @@ from mcts_math.tree import Node, Tree
 
 
 def grow(
-    expansion: Expansion,
-    tree: Tree,
-    node: Node,
-    generation: Generation,
-    places: Sequence[str] | None = None,
+    expansion: Expansion, tree: Tree, node: Node, generation: Generation, places: Sequence[str] | None = None
 ) -> Asking[list[Node]]:
     """Adds a child for every sample, running its code and checking its answer; returns the new nodes.
 
@@ -58,11 +54,7 @@ def grow(
 
 
 def complete(
-    expansion: Expansion,
-    tree: Tree,
-    node: Node,
-    samples: Sequence[Sample],
-    places: Sequence[str] | None = None,
+    expansion: Expansion, tree: Tree, node: Node, samples: Sequence[Sample], places: Sequence[str] | None = None
 ) -> Asking[list[Sample]]:
     """Goes on with samples that ended before their step did, as the format says: in a thought, at its budget.
 

@@ -30,10 +30,7 @@ def copy_with_lora(model: CausalModel, options: AdapterOptions) -> Any:
     for module in learner.modules():
         module._forward_hooks.clear()
     config = peft.LoraConfig(
-        r=options.rank,
-        lora_alpha=options.alpha,
-        lora_dropout=options.dropout,
-        target_modules=list(options.targets),
+        r=options.rank, lora_alpha=options.alpha, lora_dropout=options.dropout, target_modules=list(options.targets)
     )
     try:
         peft.inject_adapter_in_model(config, learner, adapter_name=SLOT)
