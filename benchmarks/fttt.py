@@ -222,6 +222,11 @@ def gradients(adapters: Adapters, lesson: Lesson, kept: list[Segments]) -> torch
     return torch.cat([p.grad.flatten() for p in session.parameters if p.grad is not None])
 
 
+def session_bytes(adapters: Adapters) -> int:
+    """Memory that one session takes: weights, their copy for sampling, gradients and the optimiser's moments."""
+    return 5 * 4 * sum(weights[0].numel() for weights in (*adapters._down, *adapters._up))
+
+
 def steps(engine: HFEngine, clock: Clock) -> dict[str, float]:
     adapters = engine.adapters
     assert isinstance(adapters, Adapters)
@@ -277,7 +282,7 @@ def main() -> int:
         "throughput": throughput(engine, args, clock),
         "ways": ways(engine, 32, 160, clock),
         "steps": steps(engine, clock),
-        "adapter_bytes": engine.adapters.bytes_per_session,
+        "adapter_bytes": session_bytes(engine.adapters),
         "kv_bytes_per_token": engine.model.layout.bytes_per_token,
     }
     asyncio.run(engine.close())

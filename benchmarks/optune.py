@@ -144,7 +144,8 @@ def main() -> int:
         sizes = []
         for repeats in (1, 4, 16):
             asyncio.run(engine.adapt(Adapt("m", (LossTerm(text * repeats, FEEDBACK),), 0, text * repeats)))
-            sizes.append([str(len(engine.model.codec.encode(text * repeats + FEEDBACK))), f"{changes.bytes_held:,}"])
+            held = sum(part.nbytes for change in changes._sessions["m"].changes.values() for part in change.maps)
+            sizes.append([str(len(engine.model.codec.encode(text * repeats + FEEDBACK))), f"{held:,}"])
             asyncio.run(engine.release("m"))
         print(render_table(["tokens of the conversation", "bytes of its change"], sizes))
         asyncio.run(engine.close())

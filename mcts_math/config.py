@@ -20,7 +20,7 @@ from pydantic import Field, model_validator
 from mcts_math.engine.load import require
 from mcts_math.engine.table import ENGINES
 from mcts_math.errors import ConfigError
-from mcts_math.formats import FORMATS, FormatOptions, make_format
+from mcts_math.formats import FORMATS, FormatOptions, StepFormat, make_format
 from mcts_math.loggers import LOG_TO, LoggerName
 from mcts_math.methods import METHODS, Method, methods_that_know
 from mcts_math.search.mcts import PublishedOptions
@@ -222,10 +222,9 @@ class Config(Common):
         """What records call the source of values: none, head, or the family and the name of a reward model."""
         return f"{self.value_source} {self.reward.name_of(self.reward_options)}" if self.reward else self.value_source
 
-    @property
-    def format_options(self) -> FormatOptions:
-        """What is said of the step format."""
-        return FormatOptions(
+    def make_format(self) -> StepFormat:
+        """The step format, as it is set. Reads the prompt files. Raises ConfigError where they can't be used."""
+        options = FormatOptions(
             self.step_delim,
             None if self.stop is None else tuple(self.stop),
             self.few_shot_path,
@@ -237,6 +236,7 @@ class Config(Common):
             self.think == "search",
             self.step_pattern,
         )
+        return make_format(self.prompt_wrap, options)
 
     @property
     def run_seed(self) -> int:
@@ -252,7 +252,7 @@ class Config(Common):
 
     def resolved(self) -> dict[str, Any]:
         """Every key with the value that is in force, as stored with the results. Reads the prompt files."""
-        form = make_format(self.prompt_wrap, self.format_options)
+        form = self.make_format()
         return (
             self.model_dump()
             | self.options.model_dump()

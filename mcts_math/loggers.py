@@ -83,14 +83,9 @@ def check_logger(name: LoggerName) -> None:
 def open_logger(
     name: LoggerName, title: str, folder: Path, config: Mapping[str, Any], report: Callable[[str], None]
 ) -> Logger:
-    """A logger that has begun. Where it fails later, that is reported, and nothing more is logged.
+    """A logger that has begun; `none` drops what it is told. Its files, if any, lie in the folder.
 
-    Args:
-        name: which; `none` drops what it is told.
-        folder: where files of it may lie.
-
-    Raises:
-        ConfigError: it can't begin.
+    Raises ConfigError where it can't begin. Where it fails later, that is reported, and nothing more is logged.
     """
     if name not in _LOGGERS:
         return Logger(name, report)

@@ -68,7 +68,7 @@ class Monitor:
     logger: Logger | None = None
     _scheduler: Scheduler | None = None
     _services: Services | None = None
-    _begun: float = field(default_factory=lambda: time.monotonic())
+    _begun: float = field(default_factory=time.monotonic)
     _logs: int = 0
 
     def watch(self, scheduler: Scheduler, services: Services) -> None:

@@ -176,12 +176,12 @@ class Adaptation:
 
 @dataclass(frozen=True, slots=True)
 class Meter:
-    """Ask what the tree has cost so far. The scheduler answers by itself; no search reads a clock."""
+    """Ask what the tree has cost since it asked last. The scheduler answers by itself; no search reads a clock."""
 
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """Reply to `Meter`: sums since the tree began."""
+    """Reply to `Meter`: sums since the last one, or since the tree began."""
 
     seconds: float = 0.0  # machine time (see `scheduler`)
     tokens: int = 0  # generated

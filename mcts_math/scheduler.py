@@ -15,19 +15,7 @@ from typing import TypeAlias, TypeVar
 from mcts_math.concurrency import cancel, gather
 from mcts_math.cost import Cost, MachineClock
 from mcts_math.errors import EngineError, MctsMathError, RefusedError, TaskError
-from mcts_math.requests import (
-    Adapt,
-    Check,
-    Evaluate,
-    Execute,
-    Generate,
-    Meter,
-    Reply,
-    Request,
-    Services,
-    Spent,
-    Verify,
-)
+from mcts_math.requests import Adapt, Check, Evaluate, Execute, Generate, Meter, Reply, Request, Services, Spent, Verify
 from mcts_math.search.expansion import Search
 from mcts_math.tasks import Task
 from mcts_math.tree import Tree, new_tree
@@ -67,6 +55,7 @@ class _Job:
     limits: RunLimits
     session: str  # of the interpreter
     cost: Cost = field(default_factory=Cost)
+    metered: Spent = field(default_factory=Spent)  # what it had cost when its search asked last
     running: dict[int, float] = field(default_factory=dict)  # request number -> machine clock at its start
     task: asyncio.Task[Solved] | None = None
     is_growing: bool = True  # the search itself, which the watchdog may cancel
@@ -78,6 +67,17 @@ class _Job:
         if 0 < self.limits.question_tokens <= self.cost.tokens:
             return "max_question_tokens"
         return "max_question_samples" if 0 < self.limits.question_samples <= self.cost.samples else ""
+
+    def read_meter(self) -> Spent:
+        """What it has cost since this was asked last."""
+        cost, last = self.cost, self.metered
+        self.metered = Spent(cost.seconds, cost.tokens, cost.prompt_tokens, cost.adapted_tokens)
+        return Spent(
+            cost.seconds - last.seconds,
+            cost.tokens - last.tokens,
+            cost.prompt_tokens - last.prompt_tokens,
+            cost.adapted_tokens - last.adapted_tokens,
+        )
 
 
 class Scheduler:
@@ -107,13 +107,12 @@ class Scheduler:
     ) -> Solved:
         """Grows one tree beside whatever else grows; being cancelled drops it.
 
-        Args:
-            task, make_search, grade: see `run`.
-            limits: bounds of this tree; None: the run's. How many may grow at once is for the caller to see to.
-            session: of the interpreter, where tasks with the same id may grow at a time; "" takes the task's id.
+        Arguments and errors are those of `run`, but that other trees go on. How many may grow at once is for the caller
+        to see to.
 
-        Raises:
-            MctsMathError: as `run`; other trees go on.
+        Args:
+            limits: bounds of this tree; None: the run's.
+            session: of the interpreter, where tasks with the same id may grow at a time; "" takes the task's id.
         """
         growing = self._start(task, make_search, grade, limits, session)
         try:
@@ -228,20 +227,16 @@ class Scheduler:
                 if used_up and any(isinstance(r, Adapt) or (isinstance(r, Generate) and not r.more) for r in requests):
                     job.tree.stopped = used_up
                     return
-                if len(requests) == 1:
-                    replies = [await self._answer(job, requests[0])]
-                else:
-                    replies = await gather([self._answer(job, request) for request in requests])
-                requests = search.send(replies)
+                requests = search.send(await gather(self._answer(job, request) for request in requests))
         except StopIteration:
             return
         finally:
             search.close()
 
     async def _answer(self, job: _Job, request: Request) -> Reply:
-        cost = job.cost
         if isinstance(request, Meter):
-            return Spent(cost.seconds, cost.tokens, cost.prompt_tokens, cost.adapted_tokens)
+            return job.read_meter()
+        cost = job.cost
         cost.requests += 1
         number = cost.requests
         started = job.running[number] = self._clock.start()
@@ -252,7 +247,7 @@ class Scheduler:
                 case Evaluate():
                     reply = await _require(self._services.value_model, "values", "value_model").evaluate(request)
                 case Execute():
-                    reply = await self._services.interpreter.execute(_in_session(request, job.session))
+                    reply = await self._services.interpreter.execute(replace(request, session=job.session))
                 case Check():
                     reply = await self._services.checker.check(request)
                 case Verify():
@@ -290,10 +285,6 @@ def _failure(done: asyncio.Task[Solved]) -> BaseException | None:
     if done.cancelled():
         return EngineError("a service cancelled a request. Look for its own messages, then resume the run.")
     return done.exception()
-
-
-def _in_session(request: Execute, session: str) -> Execute:
-    return request if request.session == session else replace(request, session=session)
 
 
 def _require(service: T | None, asked: str, argument: str) -> T:

@@ -11,13 +11,11 @@ from typing_extensions import TypedDict
 
 from mcts_math.answer import PoolChecker
 from mcts_math.config import Config
-from mcts_math.engine.load import check_arguments, check_model, load_policy
+from mcts_math.engine.load import check_engine, load_policy
 from mcts_math.engine.spec import EngineOptions
 from mcts_math.errors import ConfigError
-from mcts_math.formats import make_format
 from mcts_math.interpreter import SandboxInterpreter, SandboxLimits
 from mcts_math.judge import JudgeLimits
-from mcts_math.messages import Conversation
 from mcts_math.requests import Adapter, Checker, Interpreter, Policy, Services, ValueModel, Verifier
 from mcts_math.tasks import Task
 from mcts_math.values import ValuedPolicy
@@ -38,7 +36,7 @@ class Provided(TypedDict, total=False):
 
 def engine_options(config: Config) -> EngineOptions:
     """What loading the config's engine needs."""
-    adapter = config.method.adapter
+    adapter, prompt = config.method.adapter, config.make_format().prompt(Task("", "?"), [])
     return EngineOptions(
         config.engine,
         config.model_dir,
@@ -46,13 +44,8 @@ def engine_options(config: Config) -> EngineOptions:
         config.value_source == "head",
         None if adapter is None else adapter(config.options),
         config.num_replicas,
-        _example(config),
+        None if isinstance(prompt, str) else prompt,
     )
-
-
-def _example(config: Config) -> Conversation | None:
-    prompt = make_format(config.prompt_wrap, config.format_options).prompt(Task("", "?"), [])
-    return None if isinstance(prompt, str) else prompt
 
 
 def value_source(value_model: ValueModel | None) -> str:
@@ -91,13 +84,12 @@ async def open_services(
     policy, value_model = provided.get("policy"), provided.get("value_model")
     wants_values = has_values(config, value_model)
     if policy is None:
-        check_arguments(engine_options(config))
-        check_model(engine_options(config))
+        check_engine(engine_options(config))
     reward = config.reward if value_model is None else None
     if reward is not None:
         reward.check(config.reward_options)
     interpreter = provided.get("interpreter")
-    runs_code = make_format(config.prompt_wrap, config.format_options).runs_code
+    runs_code = config.make_format().runs_code
     if interpreter is None:
         interpreter = await open_interpreter(config, stack, report, needed=runs_code)
     checker, verifier = open_judges(config, stack, provided)

@@ -56,13 +56,10 @@ _COLUMN: Final = 35  # where the meaning of a key begins in a help text
 
 
 def read_settings(path: str | Path | None, overrides: Sequence[str] = ()) -> tuple[dict[str, Any], dict[str, str]]:
-    """The settings of a YAML file with `key=value` overrides applied, whose values are YAML too. See `without_nulls`.
+    """The settings of a YAML file with `key=value` overrides applied, whose values are YAML too, and each key's source.
 
-    Returns:
-        The settings, and for each key its source, for messages.
-
-    Raises:
-        ConfigError: an unreadable file, or an override of another form.
+    Null is not yet taken for a default, see `without_nulls`. Raises ConfigError: a file that can't be read, or an
+    override of another form.
     """
     settings = {} if path is None else _read_yaml(Path(path))
     where = dict.fromkeys(settings, str(path))

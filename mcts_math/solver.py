@@ -15,7 +15,6 @@ from mcts_math.concurrency import patient_collector
 from mcts_math.config import Config, make_config
 from mcts_math.cost import Cost
 from mcts_math.errors import MctsMathError, TaskError
-from mcts_math.formats import make_format
 from mcts_math.loggers import check_logger, open_logger
 from mcts_math.monitor import Monitor, Totals
 from mcts_math.requests import Sampling, Services
@@ -155,7 +154,7 @@ def search_maker(config: Config, *, use_values: bool) -> Callable[[Tree], Search
 
 def make_expansion(config: Config, *, use_values: bool) -> Expansion:
     """How a config expands nodes. Reads the prompt files."""
-    form = make_format(config.prompt_wrap, config.format_options)
+    form = config.make_format()
     return Expansion(
         format=form,
         sampling=Sampling(config.temperature, config.top_p, config.top_k, config.max_tokens, form.stops),
@@ -189,7 +188,7 @@ def limits_of(config: Config) -> RunLimits:
 def check_tasks(config: Config, tasks: Sequence[Task]) -> None:
     """Raises TaskError where the config asks for what the tasks don't have. Reads the prompt files."""
     check_problems(tasks)
-    form = make_format(config.prompt_wrap, config.format_options)
+    form = config.make_format()
     for task in tasks:
         if task.before:
             try:

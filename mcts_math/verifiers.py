@@ -59,15 +59,11 @@ class TaskVerifier:
 
 
 def make_verifier(checker: Checker, *, address: str | None = None, limits: JudgeLimits | None = None) -> TaskVerifier:
-    """The verifier for any task. The judge starts with the first code task.
+    """The verifier for any task. The judge starts with the first code task. Raises ConfigError for a bad address.
 
     Args:
-        checker: compares answers; whoever made it closes it.
         address: of a judge service; None: what `OJ_API` says; "" (or `OJ_API` unset): judge on this machine.
         limits: of a judge on this machine.
-
-    Raises:
-        ConfigError: the address is none.
     """
     address = os.environ.get("OJ_API", "") if address is None else address
     return TaskVerifier(checker, JudgeClient(address) if address else Judge(limits))

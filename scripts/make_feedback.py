@@ -24,7 +24,6 @@ from mcts_math.run.program import add_overrides, make_parser, parse_words, run_p
 from mcts_math.config import Config, load_config
 from mcts_math.errors import RecordError
 from mcts_math.files import dump_line, replace_file, require_writable, writing
-from mcts_math.formats import make_format
 from mcts_math.run.results import require_other_file
 from mcts_math.run.run import solve_file
 from mcts_math.tasks import load_tasks, parse_source
@@ -68,7 +67,7 @@ def main(argv: list[str]) -> int:
     require_writable(args.output, "Choose another --output.")
     tasks = load_tasks(args.qaf)
     chosen = random.Random(config.run_seed).sample(tasks, min(args.questions, len(tasks)))
-    form = make_format(config.prompt_wrap, config.format_options)
+    form = config.make_format()
     counts = FeedbackCounts()
     if args.gold_only:
         lines = list(gold_only(chosen, form, counts))

@@ -10,7 +10,7 @@ import pytest
 
 from mcts_math.config import OBSOLETE_KEYS, Common, Config, describe_config, load_config, make_config
 from mcts_math.errors import ConfigError
-from mcts_math.formats import StepFormat, make_format
+from mcts_math.formats import StepFormat
 from mcts_math.methods import METHODS
 from mcts_math.search.mcts import PublishedOptions
 from mcts_math.settings import describe_keys, load_settings, read_settings
@@ -60,7 +60,7 @@ def test_defaults_are_the_published_ones() -> None:
 def test_stop_and_delimiter_follow_the_format() -> None:
     def form(*overrides: str) -> StepFormat:
         config = load_config(None, overrides)
-        return make_format(config.prompt_wrap, config.format_options)
+        return config.make_format()
 
     sft = form("prompt_wrap=react_sft")
     assert sft.stops == ("\n</code>", "</code>", "</step>")

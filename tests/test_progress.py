@@ -78,7 +78,7 @@ def test_a_log_shows_life_before_the_first_question_is_done(tmp_path: Path, monk
     now = [100.0]
     monkeypatch.setattr("time.monotonic", lambda: now[0])
     out = io.StringIO()
-    told = Progress(Monitor(4, Totals()), tmp_path / "x.live.json", print, out=out)
+    told = Progress(Monitor(4, Totals(), _begun=now[0]), tmp_path / "x.live.json", print, out=out)
     told.tell(bar())
     assert out.getvalue() == ""
     now[0] += 61

@@ -19,7 +19,7 @@ from typing import Any, Final
 from jinja2 import TemplateError
 
 from mcts_math.errors import EngineError, RefusedError
-from mcts_math.messages import Conversation, Message, Tool, text_of, whole_text
+from mcts_math.messages import Conversation, Message, Tool, ToolCall, text_of, whole_text
 
 _log: Final = logging.getLogger(__name__)
 _MARK: Final = "The end of this turn."
@@ -38,7 +38,6 @@ class ChatTemplate:
         eos_ids: frozenset[int],
     ) -> None:
         """Args:
-        tokenizer: of transformers.
         encode: tokens of a rendered text, which brings its special tokens along.
         decode: text of tokens, special ones included.
         eos_ids: tokens that end a turn.
@@ -114,9 +113,8 @@ class ChatTemplate:
         """Tokens of the turns up to the last one of the assistant with its end, and the text that they stand for.
 
         Args:
-            talk: the conversation.
-            shown: as the template shows it, with whatever follows; it begins with the text that is returned. That text
-                is empty where the template shows the last of these turns in another way than it was written.
+            shown: `talk` as the template shows it, with whatever follows. It begins with the text that is returned,
+                which is empty where the template shows the last of these turns in another way than it was written.
         """
         places = [i for i, message in enumerate(talk.messages) if message.role == "assistant" and message.written]
         ids, stands = list[int](), ""
@@ -197,11 +195,7 @@ class ChatTemplate:
         self.num_rewritten += 1
 
     def _render(self, talk: Conversation, end: str) -> str:
-        """A conversation as text.
-
-        Args:
-            end: "asks" for the assistant's next turn, "open" leaves the last turn open, "closed" does neither.
-        """
+        """A conversation as text that "asks" for the assistant's next turn, leaves the last "open", or is "closed"."""
         if not getattr(self._tokenizer, "chat_template", None):
             raise EngineError(
                 "the model's tokenizer has no chat template, which a conversation needs; "
@@ -257,14 +251,7 @@ def _turn(message: Message, before: Sequence[Message], as_text: bool) -> dict[st
     if message.thought:
         turn |= {"reasoning_content": message.thought, "thinking": message.thought, "reasoning": message.thought}
     if message.calls:
-        turn["tool_calls"] = [
-            {
-                "type": "function",
-                "id": call.id,
-                "function": {"name": call.name, "arguments": _given(call.arguments, as_text)},
-            }
-            for call in message.calls
-        ]
+        turn["tool_calls"] = [called(call, _given(call.arguments, as_text)) for call in message.calls]
     if message.role == "tool":
         names = [call.name for m in before for call in m.calls if call.id == message.call_id]
         turn |= {"tool_call_id": message.call_id, "name": names[-1] if names else ""}
@@ -279,6 +266,11 @@ def _given(arguments: str, as_text: bool) -> Any:
     except (ValueError, RecursionError):
         return arguments
     return given if isinstance(given, dict) else arguments
+
+
+def called(call: ToolCall, arguments: Any) -> dict[str, Any]:
+    """A call as templates and servers know it, with its arguments as they want them."""
+    return {"type": "function", "id": call.id, "function": {"name": call.name, "arguments": arguments}}
 
 
 def declared(tool: Tool) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from typing import Any
 from safetensors import SafetensorError, safe_open
 
 from mcts_math.errors import CheckpointError, boundary
-from mcts_math.files import replace_file
+from mcts_math.files import read_json, replace_file
 
 HEAD_WEIGHT = "v_head.summary.weight"
 HEAD_BIAS = "v_head.summary.bias"
@@ -60,11 +60,7 @@ class Checkpoint:
 
 
 def inspect(model_dir: str | Path, *, need_value: bool = False) -> Checkpoint:
-    """Reads what the small files of a checkpoint tell.
-
-    Args:
-        model_dir: a folder, or a name on the Hugging Face hub ("owner/model"), which is passed on unread.
-        need_value: the model must come with a value head.
+    """Reads what the small files of a checkpoint tell. A name on the Hugging Face hub is passed on unread.
 
     Raises:
         CheckpointError: the folder, its config, weights, tokenizer or (if needed) value head is missing or broken.
@@ -150,8 +146,7 @@ def write_config(path: Path, config: Mapping[str, Any]) -> None:
 def find_weights(path: Path, prefix: str) -> dict[str, Path]:
     """The weights of a model folder whose names begin so, and their files; none of a single pickled file.
 
-    Raises:
-        CheckpointError: an index or a file can't be read.
+    Raises CheckpointError where an index or a file can't be read.
     """
     for index in WEIGHT_INDEXES:
         if (path / index).exists():
@@ -204,12 +199,7 @@ def _fetch(name: str, *, only: list[str] | None = None, leave: list[str] | None 
 
 def read_object(file: Path) -> dict[str, Any]:
     """A JSON object in a model folder. Raises CheckpointError where the file is missing or holds something else."""
-    try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise CheckpointError(f"{file} is missing; is {file.parent} a complete model folder?") from None
-    except (OSError, ValueError) as error:
-        raise CheckpointError(f"{file} can't be read as JSON: {error}") from error
+    content = read_json(file, f"Is {file.parent} a complete model folder?", CheckpointError)
     if not isinstance(content, dict):
         raise CheckpointError(f"{file} must hold a JSON object, not {type(content).__name__}")
     return content

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 
 from mcts_math.engine.table import find_lack
 from mcts_math.engine.tokenizer import Codec
 from mcts_math.errors import EngineError
-from mcts_math.messages import Message, Prompt, Sampling
+from mcts_math.messages import FinishReason, Message, Piece, Prompt, Sampling
 from mcts_math.requests import Evaluate, Evaluation, Generate, Policy
 
 NO_HEAD = "a value was asked of a model that was loaded without value head; load with need_value"
@@ -79,17 +80,26 @@ def len_of(message: Message) -> int:
 
 
 def cut_sample(
-    codec: Codec, prompt: tuple[int, ...], ids: list[int], *, stopped_by: object, stop: tuple[str, ...], fallback: str
-) -> str:
-    """The text of a finished sample, read with our own codec, so that it is the same on every engine.
+    codec: Codec,
+    prompt: tuple[int, ...],
+    ids: Sequence[int],
+    finish: FinishReason,
+    *,
+    stopped_by: object,
+    stop: tuple[str, ...],
+    fallback: str,
+) -> tuple[str, tuple[Piece, ...]]:
+    """The text of a finished sample, and what was written, by our own codec: so they are the same on every engine.
 
     Args:
         ids: tokens of the sample, the one that ended it included.
-        stopped_by: the stop string that ended it, as text; anything else if it was the end of the sequence.
+        stopped_by: the stop string that ended it, as text; anything else where none did.
         fallback: what the engine itself made of it, should our codec not find the stop string.
     """
-    if not isinstance(stopped_by, str):
-        return codec.continuation(prompt, ids[:-1])
-    text = codec.continuation(prompt, ids)
-    ends = [at for at in map(text.find, stop) if at >= 0]
-    return text[: min(ends)] if ends else fallback
+    by_string = finish == "stop" and isinstance(stopped_by, str)
+    is_closed = finish == "stop" and not by_string and ids[-1] in codec.eos_ids
+    text = written = codec.continuation(prompt, ids[:-1] if is_closed else ids)
+    if by_string:
+        ends = [at for at in map(written.find, stop) if at >= 0]
+        text = written[: min(ends)] if ends else fallback
+    return text, (Piece(written, tuple(ids)),)

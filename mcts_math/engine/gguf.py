@@ -24,16 +24,14 @@ _ENDS = ("eos", "eot", "eom")
 
 
 def convert(file: Path, out: Path, *, dtype: str = "bfloat16") -> Path:
-    """Makes a checkpoint folder: weights, config, generation config, tokenizer and chat template.
+    """Makes a checkpoint folder of a whole GGUF file: weights, config, generation config, tokenizer and chat template.
 
     Args:
-        file: the GGUF file, whole (no part of a split one).
-        out: the folder to make; it appears only when it is complete.
-        dtype: of the weights, one of `DTYPES`. The file's own precision is not brought back by a wider one.
+        out: the new folder, which appears only when it is complete.
+        dtype: of the weights, one of `DTYPES`. A wider one than the file's brings no precision back.
 
     Raises:
-        CheckpointError: there is no such file or it can't be read, the folder exists or can't be written, or a package
-            is missing.
+        CheckpointError: the file can't be read, the folder exists or can't be written, or a package is missing.
     """
     facts = read_facts(file)
     require_absent(out)
@@ -45,11 +43,7 @@ def convert(file: Path, out: Path, *, dtype: str = "bfloat16") -> Path:
 
 
 def read_facts(file: Path) -> dict[str, Any]:
-    """What the file says of itself beside its tensors and its vocabulary, by the names in the GGUF specification.
-
-    Raises:
-        CheckpointError: as `convert`.
-    """
+    """What the file says of itself beside tensors and vocabulary, by GGUF's names. Raises as `convert`."""
     try:
         with file.open("rb") as stream:
             magic = stream.read(len(_MAGIC))

@@ -27,21 +27,18 @@ def find_engine(name: str) -> EngineSpec:
 
 
 def require(engine: str, needed_by: str, **needed: bool) -> None:
-    """Raises ConfigError where an engine does not declare what is needed.
-
-    Args:
-        engine: its name.
-        needed_by: who needs it, as the sentence's subject.
-        needed: see `find_lack`.
-    """
+    """Raises ConfigError where an engine lacks what is `needed` (see `find_lack`) by whom the message is to name."""
     find_engine(engine)
     if lack := find_lack(engine, **needed):
         raise ConfigError(f"{needed_by} needs {lack}.")
 
 
-def check_model(options: EngineOptions) -> None:
-    """Looks at the checkpoint's files, without loading any. Raises ConfigError or CheckpointError."""
-    spec = find_engine(options.engine)
+def check_engine(options: EngineOptions) -> None:
+    """Looks at the arguments and the checkpoint's files, without loading any.
+
+    Raises ConfigError, CheckpointError, and EngineError where the engine is not installed.
+    """
+    check_arguments(options)
     if not options.model_dir:
         otherwise = "" if spec.needs_weights else f", or with engine {options.engine} the model's name"
         raise ConfigError(f"model_dir is not set. Give a checkpoint folder, e.g. model_dir=models/mini{otherwise}.")
@@ -49,7 +46,7 @@ def check_model(options: EngineOptions) -> None:
         if not options.adapter.folder:
             raise ConfigError("optune_dir is not set. Give the folder that scripts/train_optune.py has made.")
         read_settings(options.adapter.folder, RULE, RuleSettings)
-    if not spec.needs_weights:
+    if not find_engine(options.engine).needs_weights:
         return
     folder = inspect(options.model_dir, need_value=options.need_value).path
     if folder is not None and options.example is not None:
@@ -70,11 +67,10 @@ def _check_template(model_dir: str, template: str, example: Conversation) -> Non
 
 
 def check_arguments(options: EngineOptions) -> None:
-    """Looks at names, types and presence of the engine's arguments; loads no model.
+    """Looks at names, types and presence of the engine's arguments.
 
-    Raises:
-        ConfigError: an argument is unknown, missing, or of the wrong type.
-        EngineError: the engine is not installed, so its arguments are not known.
+    Raises ConfigError where one is unknown, missing, or of the wrong type, and EngineError where the engine is not
+    installed, so that its arguments are not known.
     """
     spec = find_engine(options.engine)
     for name, example in spec.required_arguments.items():

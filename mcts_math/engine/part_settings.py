@@ -8,6 +8,7 @@ from typing import Any, Final, Literal, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from mcts_math.errors import CheckpointError
+from mcts_math.files import read_json
 from mcts_math.settings import explain
 
 RULE: Final = "optune"
@@ -46,11 +47,8 @@ Form = TypeVar("Form", bound=BaseModel)
 def read_settings(folder: str | Path, name: str, form: type[Form]) -> Form:
     """The settings in a folder. Raises CheckpointError where the file is missing, or not of this form."""
     file = Path(folder).expanduser() / f"{name}.json"
+    data = read_json(file, "Train it with scripts/train_optune.py.", CheckpointError)
     try:
-        return form.model_validate_json(file.read_text("utf-8"))
-    except FileNotFoundError:
-        raise CheckpointError(f"{file} is missing; train it with scripts/train_optune.py") from None
+        return form.model_validate(data)
     except ValidationError as error:
         raise CheckpointError(f"{file} is not the settings of a trained part: {explain(error.errors()[0])}") from error
-    except (OSError, ValueError) as error:
-        raise CheckpointError(f"{file} can't be read: {error}") from error

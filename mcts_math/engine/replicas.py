@@ -142,10 +142,6 @@ class ReplicatedEngine:
         self._kill_all()  # one that hangs, too
         await asyncio.gather(*closing, return_exceptions=True)
 
-    async def pids(self) -> list[int]:
-        """Processes of the replicas that are up."""
-        return [await slot.actor.pid.remote() for slot in self._slots if slot.is_up]
-
     async def _ask(self, method: str, request: _Request) -> Any:
         """The reply of the question's replica; of another one where that is lost."""
         import ray

@@ -126,11 +126,7 @@ _CAPABILITIES: Final = {
 
 
 def find_lack(engine: str, **needed: bool) -> str:
-    """What an engine does not declare of what is needed, and which engines do; "" where it declares all.
-
-    Args:
-        needed: attributes of `EngineSpec`.
-    """
+    """What an engine lacks of some attributes of `EngineSpec`, and which engines have it; "" where it has them all."""
     for capability, is_needed in needed.items():
         what = _CAPABILITIES[capability]
         if is_needed and not getattr(ENGINES[engine], capability):

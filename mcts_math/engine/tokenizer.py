@@ -212,12 +212,7 @@ def load_tokenizer(folder: Path) -> Any:
 
 
 def load_codec(folder: Path, num_embeddings: int | None = None) -> Codec:
-    """Tokenizer and ends of samples of a model folder.
-
-    Args:
-        folder: the model folder.
-        num_embeddings: rows of the model's embedding; None: as many as `config.json` says.
-    """
+    """Tokenizer and ends of samples of a model folder. `num_embeddings`: None: what `config.json` says."""
     return Codec(load_tokenizer(folder), eos_ids(folder), num_embeddings or vocab_size(folder) or None)
 
 

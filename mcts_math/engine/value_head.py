@@ -56,11 +56,7 @@ def fresh_head_of(checkpoint: Checkpoint, seed: int) -> ValueHead:
 
 
 def load_value_head(checkpoint: Checkpoint) -> ValueHead:
-    """Reads the head of an inspected checkpoint, on the CPU.
-
-    Raises:
-        CheckpointError: there is none, it is wrongly named, mis-shaped or not finite, or two files disagree.
-    """
+    """The head of an inspected checkpoint, on the CPU. Raises CheckpointError where it has none, a bad one or two."""
     if not checkpoint.head_files:
         raise CheckpointError(f"{checkpoint.name} has no value head ({HEAD_PTH} or {HEAD_SAFETENSORS})")
     found = [_read_head(file, checkpoint.hidden_size) for file in checkpoint.head_files]
@@ -73,12 +69,9 @@ def load_value_head(checkpoint: Checkpoint) -> ValueHead:
 
 
 def save_value_head(head: ValueHead, folder: Path, *, pth: bool = True, safetensors: bool = False) -> list[Path]:
-    """Writes the head into a model folder, whole or not at all; returns the files. config.json is the caller's.
+    """Writes the head into a model folder as the files of these types, each whole or not at all, and returns them.
 
-    Args:
-        folder: the model folder, which must exist.
-        pth: write the published `value_head.pth`.
-        safetensors: write `value_head.safetensors`.
+    config.json is the caller's.
     """
     tensors, written = head.published_tensors(), []
     for name, wanted, save in ((HEAD_SAFETENSORS, safetensors, save_file), (HEAD_PTH, pth, torch.save)):
@@ -123,12 +116,8 @@ def _read_head(file: Path, hidden_size: int | None) -> tuple[Tensor, Tensor]:
 def read_tensors(file: Path, wanted: Callable[[str], bool]) -> dict[str, Tensor]:
     """The tensors of a safetensors file, or of a pickled one (read with weights_only), on the CPU.
 
-    Args:
-        file: what to read.
-        wanted: tells by its name whether a tensor is; all others of a safetensors file are given as empty ones.
-
-    Raises:
-        CheckpointError: the file can't be read, or holds something else.
+    Those of a safetensors file whose names are not `wanted` are given as empty ones. Raises CheckpointError where the
+    file can't be read, or holds something else.
     """
     with boundary(f"{file} can't be read (is it whole?)", CheckpointError):
         if file.suffix == ".safetensors":

@@ -122,19 +122,6 @@ def _harmony(text: str) -> _Calls | None:
     return ("".join([*content, text[end:]]), calls) if calls else None
 
 
-def _blocks(text: str, begin: str, end: str) -> tuple[str, list[str]] | None:
-    """The text without the blocks between two marks, and what they hold; the last may lack its end."""
-    if begin not in text:
-        return None
-    before, *rest = text.split(begin)
-    outside, inside = [before], []
-    for part in rest:
-        block, _, after = part.partition(end)
-        inside.append(block)
-        outside.append(after)
-    return "".join(outside), inside
-
-
 def _tagged(text: str) -> _Calls | None:
     """`<tool_call>`: JSON (Hermes, Qwen), XML of functions and parameters (Qwen-Coder), keys and values (GLM)."""
     before, mark, rest = text.partition("<tool_call>")
@@ -172,20 +159,13 @@ def _read_block(block: str) -> list[tuple[str, str]]:
     return _json_calls(block) or [("", block)]
 
 
-def _deepseek(text: str) -> _Calls | None:
+def _deepseek_calls(block: str) -> list[tuple[str, str]]:
     """DeepSeek: `NAME<sep>ARGUMENTS`, or `function<sep>NAME` and the arguments in a fence of JSON."""
-    found = _blocks(text, "<｜tool▁call▁begin｜>", "<｜tool▁call▁end｜>")
-    if found is None:
-        return None
-    calls = []
-    for block in found[1]:
-        name, _, arguments = block.partition("<｜tool▁sep｜>")
-        if name.strip() == "function":
-            name, _, arguments = arguments.partition("\n")
-            arguments = arguments.strip().removeprefix("```json").removesuffix("```")
-        calls.append((name, arguments.strip()))
-    outside = re.sub(r"<｜tool▁calls▁(?:begin|end)｜>|<｜end▁of▁sentence｜>", "", found[0])
-    return outside, calls
+    name, _, arguments = block.partition("<｜tool▁sep｜>")
+    if name.strip() == "function":
+        name, _, arguments = arguments.partition("\n")
+        arguments = arguments.strip().removeprefix("```json").removesuffix("```")
+    return [(name, arguments.strip())]
 
 
 def _mistral(text: str) -> _Calls | None:
@@ -202,28 +182,16 @@ def _mistral(text: str) -> _Calls | None:
     return content, calls
 
 
-def _gemma(text: str) -> _Calls | None:
+def _gemma_calls(block: str) -> list[tuple[str, str]]:
     """Gemma: `call:NAME{key:<|"|>text<|"|>}`."""
-    found = _blocks(text, "<|tool_call>", "<tool_call|>")
-    if found is None:
-        return None
-    calls = []
-    for block in found[1]:
-        name, _, body = block.strip().removeprefix("call:").partition("{")
-        pairs = re.findall(r'\b(\w+):<\|"\|>(.*?)(?:<\|"\|>|\Z)', body, re.DOTALL)
-        calls.append((name, json.dumps(dict(pairs))))
-    return found[0].replace("<|tool_response>", ""), calls
-
-
-def _pythonic(text: str) -> _Calls | None:
-    """LFM: a list of calls in Python."""
-    found = _blocks(text, "<|tool_call_start|>", "<|tool_call_end|>")
-    if found is None:
-        return None
-    return found[0], [call for block in found[1] for call in _python_calls(block.strip())]
+    name, _, body = block.strip().removeprefix("call:").partition("{")
+    pairs = re.findall(r'\b(\w+):<\|"\|>(.*?)(?:<\|"\|>|\Z)', body, re.DOTALL)
+    return [(name, json.dumps(dict(pairs)))]
 
 
 def _python_calls(block: str) -> list[tuple[str, str]]:
+    """LFM: a list of calls in Python."""
+    block = block.strip()
     for text in (block, block.replace("\n", "\\n")):  # some templates write a line's end in a string as it is
         try:
             with warnings.catch_warnings():
@@ -249,13 +217,33 @@ def _llama(text: str) -> _Calls | None:
     return (content, [("", body)]) if tag else None
 
 
-_SYNTAXES: Final[tuple[Callable[[str], _Calls | None], ...]] = (
+def _in_blocks(
+    begin: str, end: str, read: Callable[[str], list[tuple[str, str]]], beside: str = r"(?!)"
+) -> Callable[[str], _Calls | None]:
+    """Calls in blocks between two marks; the last may lack its end. `beside`: marks that stand outside the blocks."""
+
+    def find(text: str) -> _Calls | None:
+        before, *parts = text.split(begin)
+        blocks = [part.partition(end) for part in parts]
+        outside = "".join([before, *(after for _, _, after in blocks)])
+        calls = [call for block, _, _ in blocks for call in read(block)]
+        return (re.sub(beside, "", outside), calls) if blocks else None
+
+    return find
+
+
+_SYNTAXES: Final = (
     _harmony,
     _tagged,
-    _deepseek,
+    _in_blocks(
+        "<｜tool▁call▁begin｜>",
+        "<｜tool▁call▁end｜>",
+        _deepseek_calls,
+        r"<｜tool▁calls▁(?:begin|end)｜>|<｜end▁of▁sentence｜>",
+    ),
     _mistral,
-    _gemma,
-    _pythonic,
+    _in_blocks("<|tool_call>", "<tool_call|>", _gemma_calls, r"<\|tool_response>"),
+    _in_blocks("<|tool_call_start|>", "<|tool_call_end|>", _python_calls),
     _llama,
 )
 

@@ -22,7 +22,6 @@ from mcts_math.config import OBSOLETE_KEYS, Common, Config
 from mcts_math.engine.table import ENGINES
 from mcts_math.errors import RecordError
 from mcts_math.files import read_json, short_digest
-from mcts_math.formats import make_format
 from mcts_math.methods import METHODS
 from mcts_math.tasks import JsonObject, Task, digest_of
 
@@ -46,7 +45,6 @@ def describe_run(config: Config, source: str | Path, tasks: Sequence[Task], valu
         source: where the questions came from.
         values: who scores partial solutions, see `services.value_source`; "" is what the config names.
     """
-    form = make_format(config.prompt_wrap, config.format_options)
     resolved = config.resolved() | ({"value": values} if values else {})
     reward, scorer = None if values else config.reward, ""
     if reward is not None:
@@ -56,7 +54,7 @@ def describe_run(config: Config, source: str | Path, tasks: Sequence[Task], valu
     return {
         "config": resolved,
         "engine_args": ENGINES[config.engine].result_arguments(config.engine_args),
-        "prompt": form.fingerprint(),
+        "prompt": config.make_format().fingerprint(),
         "model": describe_model(config.model_dir),
         "weights": [sample_weights(config.model_dir), sample_weights(scorer)],
         "questions": {"file": str(source), "number": len(tasks), "digest": digest_of(tasks)},

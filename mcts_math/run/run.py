@@ -19,7 +19,7 @@ from typing_extensions import Unpack
 from mcts_math.config import Config
 from mcts_math.errors import RecordError, TaskError
 from mcts_math.files import is_same_file, require_writable
-from mcts_math.formats import StepFormat, make_format
+from mcts_math.formats import StepFormat
 from mcts_math.loggers import check_logger, open_logger
 from mcts_math.monitor import Monitor, Totals
 from mcts_math.requests import Services
@@ -29,7 +29,7 @@ from mcts_math.run.record import error_to_record, read_results, record_to_task, 
 from mcts_math.run.results import ResultsFile, require_other_file
 from mcts_math.scheduler import Scheduler, Solved
 from mcts_math.services import Provided, has_values, value_source
-from mcts_math.solver import check_tasks, search_maker, solve_stream
+from mcts_math.solver import check_tasks, solve_stream
 from mcts_math.tasks import JsonObject, Task, digest_of, load_tasks, parse_source, take_shard
 from mcts_math.tasks.cases import without_cases, write_cases
 
@@ -86,8 +86,7 @@ def solve_file(
         raise TaskError(f"{exclude} names all {len(questions)} questions: none is left to solve.")
     tasks = take_shard(tasks, shard) if shard else tasks
     check_tasks(config, tasks)
-    # Reads prompt files: a bad one must not cost the loading of a model.
-    search_maker(config, use_values=has_values(config, provided.get("value_model")))
+    has_values(config, provided.get("value_model"))  # refuses before an output is touched
     check_logger(config.log_to)
     if obsolete := config.obsolete_given():
         report(f"note: obsolete keys are ignored: {', '.join(obsolete)}")
@@ -136,7 +135,7 @@ async def _solve(
     report: Callable[[str], None],
 ) -> Totals:
     """Solves tasks into an open results file."""
-    form = make_format(config.prompt_wrap, config.format_options)
+    form = config.make_format()
     source = value_source(provided.get("value_model"))
     totals = Totals()
     log = open_logger(config.log_to, results.path.stem, results.path.parent, meta, report)

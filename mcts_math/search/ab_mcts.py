@@ -14,15 +14,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from mcts_math.search.attempts import (
-    AtOnce,
-    appraise,
-    deal,
-    make_attempts,
-    read_meter,
-    record,
-    side_by_side,
-)
+from mcts_math.search.attempts import AtOnce, appraise, deal, make_attempts, record, side_by_side
 from mcts_math.search.expansion import CONTEXT_LENGTH, Asking, Expansion, Search, chance
 from mcts_math.search.thompson import BELIEFS, Chooser
 from mcts_math.settings import Integer, Settings
@@ -53,7 +45,7 @@ def ab_mcts(tree: Tree, expansion: Expansion, options: AbMctsOptions) -> Search:
     """Makes attempts and refinements until all trials are done. `tree.solutions` is set, best value first."""
     chooser = make_chooser(tree, expansion, options.belief)
     invitations: dict[int, Node] = {ROOT: tree.root}  # what an attempt that refines another goes on from
-    spent, skipped = (yield from read_meter()), 0
+    skipped = 0
     while not tree.root.terminal and (batch := min(options.n_generate_sample, options.trials - len(tree.attempts))):
         parents = [chooser.choose() for _ in range(batch)]
         for parent in parents:
@@ -65,7 +57,7 @@ def ab_mcts(tree: Tree, expansion: Expansion, options: AbMctsOptions) -> Search:
         if made:
             ends = [end for _, end in made]
             yield from appraise(tree, expansion, ends)
-            spent = yield from record(tree, ends, spent, judged=False)
+            yield from record(tree, ends, judged=False)
         for parent, end in made:
             chooser.tell(parent, end.id, chance(end))
 

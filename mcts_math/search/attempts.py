@@ -20,6 +20,7 @@ from mcts_math.search.expansion import (
     CONTEXT_LENGTH,
     Asking,
     Expansion,
+    Search,
     T,
     ask_samples,
     num_tokens,
@@ -69,34 +70,24 @@ def certainty(tree: Tree, end: Node) -> float:
     return sum(step.certainty or 0.0 for step in steps) / max(1, num_tokens(steps))
 
 
-def try_once(
-    tree: Tree, expansion: Expansion, node: Node, spent: Spent, adapter: str = ""
-) -> Asking[tuple[Node, Verdict, Spent] | None]:
-    """One attempt below `node`, judged and noted.
+def try_once(tree: Tree, expansion: Expansion, node: Node) -> Asking[Node | None]:
+    """One attempt that goes on from `node`, judged and noted as the last one of the tree: the node that ends it.
 
-    Args:
-        node: what the attempt goes on from.
-        spent: until the last attempt had been noted.
-        adapter: of the question, or "".
-
-    Returns:
-        The node that ends it, its verdict, what was spent until now. None where the prompt does not fit the context:
-        the tree is then marked as stopped.
+    None where the prompt does not fit the context: the tree is then marked as stopped.
     """
-    ends = yield from make_attempts(tree, expansion, node, 1, adapter)
+    ends = yield from make_attempts(tree, expansion, node, 1)
     if not ends:
         tree.stopped = CONTEXT_LENGTH
         return None
-    spent = yield from record(tree, ends, spent)
-    verdict = tree.attempts[-1].verdict
-    assert verdict is not None
-    return ends[0], verdict, spent
+    yield from record(tree, ends)
+    return ends[0]
 
 
 def next_attempts(tree: Tree, expansion: Expansion, budget: Budget) -> Asking[list[Node]]:
     """The next independent attempts, side by side: the nodes that end them.
 
-    None where the budget is used up, or the question does not fit the context: the tree is then marked as stopped.
+    There are none where the budget is used up, or where the question does not fit the context, which marks the tree as
+    stopped.
     """
     count = min(budget.left(tree), budget.at_once)
     ends = (yield from make_attempts(tree, expansion, tree.root, count)) if count else []
@@ -105,9 +96,7 @@ def next_attempts(tree: Tree, expansion: Expansion, budget: Budget) -> Asking[li
     return ends
 
 
-def make_attempts(
-    tree: Tree, expansion: Expansion, node: Node, count: int, adapter: str = "", *, beside: int = 0
-) -> Asking[list[Node]]:
+def make_attempts(tree: Tree, expansion: Expansion, node: Node, count: int, *, beside: int = 0) -> Asking[list[Node]]:
     """`count` chains below `node`, side by side; returns the nodes that end them, none where the prompt is too long.
 
     `beside`: attempts below other nodes that are made at the same time and come first.
@@ -117,42 +106,35 @@ def make_attempts(
     request = expansion.generate(tree, node, count)
     # Sample i of a request draws with its seed + i: attempt n is the same however many are asked for at once.
     seed = expansion.seed(tree, "attempts") + first
-    generation = yield from ask_samples(replace(request, seed=seed, adapter=adapter))
+    generation = yield from ask_samples(replace(request, seed=seed))
     if generation.too_long:
         return []
-    steps = yield from grow(expansion, tree, node, generation, [_place(number, 0) for number in numbers], adapter)
-    chains = [_continue(tree, expansion, step, number, adapter) for step, number in zip(steps, numbers, strict=True)]
+    steps = yield from grow(expansion, tree, node, generation, [_place(number, 0) for number in numbers])
+    chains = [_continue(tree, expansion, step, number) for step, number in zip(steps, numbers, strict=True)]
     return (yield from side_by_side(chains))
 
 
-def read_meter() -> Asking[Spent]:
-    """What the tree has cost so far."""
-    (reading,) = yield [Meter()]
-    assert isinstance(reading, Spent)
-    return reading
-
-
-def record(tree: Tree, ends: Sequence[Node], before: Spent, *, judged: bool = True) -> Asking[Spent]:
-    """Has attempts judged that were made side by side, notes them, and returns what was spent until after them.
+def record(tree: Tree, ends: Sequence[Node], *, judged: bool = True) -> Search:
+    """Has attempts judged that were made side by side, and notes them.
 
     Generated tokens are each attempt's own, those of a step that several share the first one's; whatever else was spent
-    since `before` is shared evenly.
+    since the last attempts had been noted is shared evenly.
 
     Args:
         tree: `tree.attempts`, `solutions` and `correct` are brought up to date, so that a search that is cut short
             keeps what it found.
         ends: the nodes that end the attempts.
-        before: what was spent until the last attempts had been noted.
         judged: False leaves the ground truth alone: nothing but a missing answer is noted, and no solution chosen.
     """
     if judged:
         found = yield from _judge(tree, ends)
     else:
         found = [(None if tree.is_solution(node) else Verdict.NO_ANSWER, node.answer) for node in ends]
-    after = yield from read_meter()
+    (spent,) = yield [Meter()]
+    assert isinstance(spent, Spent)
     first_of = {id(step): i for i in reversed(range(len(ends))) for step in tree.turn(ends[i])}
     own = [sum(step.num_tokens for step in tree.turn(node) if first_of[id(step)] == i) for i, node in enumerate(ends)]
-    others = after.tokens - before.tokens - sum(own)
+    others = spent.tokens - sum(own)
     for node, (verdict, answer), tokens in zip(ends, found, own, strict=True):
         tree.attempts.append(
             Attempt(
@@ -160,14 +142,13 @@ def record(tree: Tree, ends: Sequence[Node], before: Spent, *, judged: bool = Tr
                 verdict=verdict,
                 answer=answer,
                 tokens=tokens + others // len(ends),
-                prompt_tokens=(after.prompt_tokens - before.prompt_tokens) // len(ends),
-                adapted_tokens=(after.adapted_tokens - before.adapted_tokens) // len(ends),
-                seconds=(after.seconds - before.seconds) / len(ends),
+                prompt_tokens=spent.prompt_tokens // len(ends),
+                adapted_tokens=spent.adapted_tokens // len(ends),
+                seconds=spent.seconds / len(ends),
             )
         )
     if judged:
         _choose(tree)
-    return after
 
 
 def _judge(tree: Tree, ends: Sequence[Node]) -> Asking[list[tuple[Verdict | None, str | None]]]:
@@ -220,16 +201,16 @@ def deal(keys: Sequence[Key], groups: Mapping[Key, Iterable[T]]) -> list[T | Non
     return [next(left[key], None) for key in keys]
 
 
-def _continue(tree: Tree, expansion: Expansion, node: Node, number: int, adapter: str) -> Asking[Node]:
+def _continue(tree: Tree, expansion: Expansion, node: Node, number: int) -> Asking[Node]:
     """Grows a chain on until it ends; one whose prompt has become too long ends there, without an answer."""
     while not node.terminal:
         place = _place(number, len(tree.turn(node)))
-        request = replace(expansion.generate(tree, node, 1), seed=expansion.seed(tree, place), adapter=adapter)
+        request = replace(expansion.generate(tree, node, 1), seed=expansion.seed(tree, place))
         generation = yield from ask_samples(request)
         if generation.too_long:
             node.terminal = True
         else:
-            (node,) = yield from grow(expansion, tree, node, generation, [f"{place} code"], adapter)
+            (node,) = yield from grow(expansion, tree, node, generation, [f"{place} code"])
     return node
 
 

@@ -6,12 +6,10 @@ from dataclasses import replace
 
 from pydantic import Field
 
-from mcts_math.requests import Generation
-from mcts_math.search.expand import grow
-from mcts_math.search.expansion import CONTEXT_LENGTH, Expansion, Search, by_value, rank_solutions
-from mcts_math.search.guided import Lookahead, foresee
+from mcts_math.search.expansion import Expansion, Search, by_value, rank_solutions
+from mcts_math.search.guided import Lookahead, grow_all
 from mcts_math.settings import Integer, Real, Settings
-from mcts_math.tree import Node, Tree
+from mcts_math.tree import Tree
 
 
 class BeamOptions(Settings):
@@ -37,31 +35,20 @@ def beam_search(tree: Tree, expansion: Expansion, options: BeamOptions) -> Searc
         if not beam:
             break
         count = options.n_generate_sample * (options.step_beam_width if depth == 0 else 1)
-        replies = yield [expansion.generate(tree, node, count) for node in beam]
-        candidates, chosen = list[Node](), list(tree.solutions)
-        for node, reply in zip(beam, replies, strict=True):
-            assert isinstance(reply, Generation)
-            if reply.too_long:
-                tree.stopped = CONTEXT_LENGTH
-                node.terminal, node.value = True, options.negative_reward
+        chosen = list(tree.solutions)
+        groups = yield from grow_all(expansion, tree, [(node, count) for node in beam], options.lookahead)
+        candidates = [node for group in groups for node in group]
+        for node in beam:
+            if node.terminal:  # its prompt was too long
+                node.value = options.negative_reward
                 width -= 1
-            else:
-                grown = yield from grow(expansion, tree, node, reply)
-                candidates += grown
-                tree.solutions += tree.solutions_in(grown)  # until they have values
-        if expansion.use_values:
-            yield from _score_all(tree, expansion, candidates, options)
+        for node in candidates:
+            if expansion.use_values and node.value is None:
+                node.value = options.negative_reward
+                node.terminal = node.terminal or not tree.is_solution(node)
         # sorted() is stable: equal values keep their sampling order.
         kept = sorted(candidates, key=by_value, reverse=True)[:width]
         tree.solutions = chosen + tree.solutions_in(kept)
         rank_solutions(tree)
         beam = [node for node in kept if not node.terminal]
         width -= len(kept) - len(beam)
-
-
-def _score_all(tree: Tree, expansion: Expansion, nodes: list[Node], options: BeamOptions) -> Search:
-    values = yield from foresee(expansion, tree, nodes, options.lookahead)
-    for node, value in zip(nodes, values, strict=True):
-        node.value = options.negative_reward if value is None else value
-        if value is None and not tree.is_solution(node):
-            node.terminal = True

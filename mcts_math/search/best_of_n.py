@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mcts_math.search.attempts import AtOnce, Budget, StopAtSuccess, Trials, next_attempts, read_meter, record
+from mcts_math.search.attempts import AtOnce, Budget, StopAtSuccess, Trials, next_attempts, record
 from mcts_math.search.expansion import Expansion, Search
 from mcts_math.settings import Settings
 from mcts_math.tree import Tree
@@ -19,6 +19,5 @@ class BestOfNOptions(Settings):
 def best_of_n(tree: Tree, expansion: Expansion, options: BestOfNOptions) -> Search:
     """Attempts from the bare question, some side by side; those after a success are kept in the record."""
     budget = Budget(options.trials, options.stop_at_success, options.n_generate_sample)
-    spent = yield from read_meter()
     while ends := (yield from next_attempts(tree, expansion, budget)):
-        spent = yield from record(tree, ends, spent)
+        yield from record(tree, ends)

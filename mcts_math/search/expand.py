@@ -28,21 +28,15 @@ from mcts_math.tree import Node, Tree
 
 
 def grow(
-    expansion: Expansion,
-    tree: Tree,
-    node: Node,
-    generation: Generation,
-    places: Sequence[str] | None = None,
-    adapter: str = "",
+    expansion: Expansion, tree: Tree, node: Node, generation: Generation, places: Sequence[str] | None = None
 ) -> Asking[list[Node]]:
     """Adds a child for every sample, running its code and checking its answer; returns the new nodes.
 
     Args:
         generation: the samples.
         places: for every sample a name that seeds its code, and what is put to it; None: by ids of nodes.
-        adapter: whose weights sampled.
     """
-    samples = yield from complete(expansion, tree, node, generation.samples, adapter, places)
+    samples = yield from complete(expansion, tree, node, generation.samples, places)
     read = [(sample, expansion.format.read(sample)) for sample in samples]
     read = _distinct(read) if expansion.remove_duplicate else read
     samples, drafts = [sample for sample, _ in read], [draft for _, draft in read]
@@ -60,16 +54,11 @@ def grow(
 
 
 def complete(
-    expansion: Expansion,
-    tree: Tree,
-    node: Node,
-    samples: Sequence[Sample],
-    adapter: str = "",
-    places: Sequence[str] | None = None,
+    expansion: Expansion, tree: Tree, node: Node, samples: Sequence[Sample], places: Sequence[str] | None = None
 ) -> Asking[list[Sample]]:
     """Goes on with samples that ended before their step did, as the format says: in a thought, at its budget.
 
-    `adapter` and `places` as in `grow`.
+    `places` as in `grow`.
     """
     done, full, number = list(samples), set[int](), 0
     if places is None:  # samples of earlier requests went on with other numbers
@@ -89,7 +78,7 @@ def complete(
                 resumption.sampling,
                 expansion.seed(tree, f"{places[i]} part {number}"),
                 task_id=tree.task.id,
-                adapter=adapter,
+                adapter=expansion.adapter,
                 more=True,
             )
             for i, resumption in resumed
@@ -160,7 +149,7 @@ def _judge(expansion: Expansion, tree: Tree, node: Node, drafts: Sequence[Draft]
     if not wanted:
         return [None] * len(drafts)
     replies = iter((yield wanted))
-    return [None if request is None else _is_right(next(replies)) for request in asked]
+    return [None if request is None else is_right(next(replies)) for request in asked]
 
 
 def _question(expansion: Expansion, tree: Tree, node: Node, draft: Draft) -> Check | Verify | None:
@@ -172,7 +161,8 @@ def _question(expansion: Expansion, tree: Tree, node: Node, draft: Draft) -> Che
     return None if draft.answer is None else Check(draft.answer, tree.task.answers)
 
 
-def _is_right(reply: Reply) -> bool:
+def is_right(reply: Reply) -> bool:
+    """Of a reply to `Check` or `Verify`."""
     return reply.verdict is Verdict.CORRECT if isinstance(reply, Verification) else reply is True
 
 

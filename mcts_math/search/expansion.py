@@ -44,6 +44,7 @@ class Expansion:
     remove_duplicate: bool = False  # keep the first of equal samples only
     check_answers: bool = False  # ask whether answers are right (training data generation)
     max_solution_tokens: int = 0  # most tokens of all steps of a solution; 0: as many as its steps may have
+    adapter: str = ""  # whose weights sample, see `Generate.adapter`
 
     def prompt(self, tree: Tree, node: Node) -> Prompt:
         return self.format.prompt(tree.task, tree.steps(node))
@@ -73,7 +74,8 @@ class Expansion:
             self.seed(tree, place),
             want_value,
             tree.task.id,
-            partial=partial,
+            self.adapter,
+            partial,
         )
 
     def sampling_at(self, tree: Tree, node: Node) -> Sampling:

@@ -27,12 +27,10 @@ def prune(tree: Tree) -> set[int]:
 def extract(
     tree: Tree, *, strategy: Strategy, beam_width: int = 1, c_puct: float = 1.25, pruned: bool = False
 ) -> list[int]:
-    """Walks down from the root, keeping the best children of each depth; ids of the answers found, best first.
+    """Walks down a complete tree, keeping the best children of each depth; ids of the answers found, best first.
 
     Args:
-        tree: complete; it is not changed.
         beam_width: B1, nodes kept; every solution found or dead end narrows it by one.
-        c_puct: weight of exploration for the strategy `puct`.
         pruned: leave out subtrees without a valid answer.
     """
     alive = prune(tree) if pruned else None

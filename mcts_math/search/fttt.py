@@ -11,12 +11,13 @@ cross-entropy of the feedback plus `reflection_weight` times that of the reflect
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Literal
 
 from pydantic import Field
 
 from mcts_math.requests import Adapt, Adaptation, LossTerm, Verdict
-from mcts_math.search.attempts import Budget, Trials, read_meter, try_once
+from mcts_math.search.attempts import Budget, Trials, try_once
 from mcts_math.search.expansion import Asking, Expansion, Search
 from mcts_math.search.revision import INCORRECT
 from mcts_math.search.self_refine import write
@@ -53,17 +54,12 @@ def fttt(tree: Tree, expansion: Expansion, options: FtttOptions) -> Search:
 
     An attempt without an answer teaches nothing: it is tried again without a step.
     """
-    budget = Budget(options.trials)
-    adapter, spent = "", (yield from read_meter())
-    while budget.left(tree):
-        tried = yield from try_once(tree, expansion, tree.root, spent, adapter)
-        if tried is None:
-            return
-        end, verdict, spent = tried
-        if budget.left(tree) and verdict is Verdict.INCORRECT:
+    budget, sampler = Budget(options.trials), expansion
+    while budget.left(tree) and (end := (yield from try_once(tree, sampler, tree.root))):
+        if budget.left(tree) and tree.attempts[-1].verdict is Verdict.INCORRECT:
             terms = yield from _terms(tree, expansion, end, options)
             yield from adapt(tree, expansion, end, terms)
-            adapter = tree.task.id
+            sampler = replace(expansion, adapter=tree.task.id)
 
 
 def _terms(tree: Tree, expansion: Expansion, end: Node, options: FtttOptions) -> Asking[list[LossTerm]]:

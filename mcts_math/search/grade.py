@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from mcts_math.requests import Check, Verdict, Verification, Verify
+from mcts_math.requests import Check, Verify
+from mcts_math.search.expand import is_right
 from mcts_math.search.expansion import Search, rank_solutions
 from mcts_math.tree import Tree
 
@@ -24,10 +25,6 @@ def grade(tree: Tree) -> Search:
         tree.correct = False
         return
     node = tree.nodes[tree.solutions[0]]
-    if task.is_code:
-        (verification,) = yield [Verify(task, tree.attempt_text(node))]
-        assert isinstance(verification, Verification)
-        tree.correct = verification.verdict is Verdict.CORRECT
-    else:
-        (correct,) = yield [Check(node.answer or "", task.answers)]
-        tree.correct = correct is True
+    asked = Verify(task, tree.attempt_text(node)) if task.is_code else Check(node.answer or "", task.answers)
+    (reply,) = yield [asked]
+    tree.correct = is_right(reply)

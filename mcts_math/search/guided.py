@@ -27,10 +27,10 @@ Lookahead = Annotated[
 def grow_all(
     expansion: Expansion, tree: Tree, shares: Sequence[tuple[Node, int]], lookahead: int = 0
 ) -> Asking[list[list[Node]]]:
-    """Samples so many steps of each node, and returns them with values; their answers are solutions, best value first.
+    """Samples so many steps of each node, and returns them, with values where there are any.
 
-    A node whose prompt does not fit the context ends there. Answers are solutions from the moment they are there, so
-    that a search that is cut short keeps them. `lookahead` as in `foresee`.
+    A node whose prompt does not fit the context ends there. Answers are solutions as soon as they are there, so that a
+    search that is cut short keeps them, best value first. `lookahead` as in `foresee`.
     """
     replies = yield [expansion.generate(tree, node, count) for node, count in shares]
     grown: list[list[Node]] = []
@@ -43,8 +43,9 @@ def grow_all(
             grown[-1] += yield from grow(expansion, tree, node, reply)
         tree.solutions += tree.solutions_in(grown[-1])
     new = [node for children in grown for node in children]
-    for node, value in zip(new, (yield from foresee(expansion, tree, new, lookahead)), strict=True):
-        node.value = value
+    if expansion.use_values:
+        for node, value in zip(new, (yield from foresee(expansion, tree, new, lookahead)), strict=True):
+            node.value = value
     rank_solutions(tree)
     return grown
 
@@ -62,9 +63,8 @@ def grow_each(expansion: Expansion, tree: Tree, nodes: Sequence[Node]) -> Asking
 def foresee(expansion: Expansion, tree: Tree, nodes: Sequence[Node], lookahead: int) -> Asking[list[float | None]]:
     """The value of each node; with lookahead of what it most likely leads to (Snell et al., arXiv 2408.03314).
 
-    Args:
-        lookahead: how many further steps are written at temperature 0. They stay in the tree, but their answers are no
-            solutions (but where a search that is cut short has no other): they only tell what the node is worth.
+    Its further steps, written at temperature 0, stay in the tree; their answers are no solutions, but where a search
+    that is cut short has no other: they only tell what the node is worth.
     """
     ends = yield from side_by_side([_roll_out(expansion.greedy(), tree, node, lookahead) for node in nodes])
     return (yield from score(expansion, tree, ends))

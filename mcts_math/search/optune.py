@@ -6,10 +6,12 @@ makes of the attempt before, at the base weights: each change replaces the one b
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from pydantic import Field
 
 from mcts_math.requests import LossTerm, Verdict
-from mcts_math.search.attempts import Budget, Trials, read_meter, try_once
+from mcts_math.search.attempts import Budget, Trials, try_once
 from mcts_math.search.expansion import Expansion, Search
 from mcts_math.search.fttt import adapt
 from mcts_math.search.revision import INCORRECT
@@ -29,17 +31,13 @@ def optune(tree: Tree, expansion: Expansion, options: OptuneOptions) -> Search:
 
     An attempt without an answer changes nothing: it is tried again with the same weights.
     """
-    budget = Budget(options.trials)
-    adapter, counted, spent = "", 0, (yield from read_meter())
-    while budget.left(tree):
-        tried = yield from try_once(tree, expansion, tree.root, spent, adapter)
-        if tried is None:
-            return
-        end, verdict, spent = tried
-        if verdict is Verdict.NO_ANSWER or not budget.left(tree):
+    budget, sampler, counted = Budget(options.trials), expansion, 0
+    while budget.left(tree) and (end := (yield from try_once(tree, sampler, tree.root))):
+        if tree.attempts[-1].verdict is Verdict.NO_ANSWER or not budget.left(tree):
             continue
         counted += 1
-        adapter = ""
+        sampler = expansion
         if counted % 2:
             term = LossTerm(*expansion.format.user_turn(tree.task, tree.steps(end), INCORRECT))
-            adapter = tree.task.id if (yield from adapt(tree, expansion, end, [term])) else ""
+            if (yield from adapt(tree, expansion, end, [term])):
+                sampler = replace(expansion, adapter=tree.task.id)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mcts_math.requests import Verdict
-from mcts_math.search.attempts import Budget, Trials, read_meter, try_once
+from mcts_math.search.attempts import Budget, Trials, try_once
 from mcts_math.search.expansion import Expansion, Search
 from mcts_math.settings import Settings
 from mcts_math.tree import Tree
@@ -24,12 +24,8 @@ def revision(tree: Tree, expansion: Expansion, options: RevisionOptions) -> Sear
 
     An attempt without an answer does not count; it is told so: at temperature 0, asking again changes nothing.
     """
-    budget = Budget(options.trials)
-    node, spent = tree.root, (yield from read_meter())
-    while budget.left(tree):
-        tried = yield from try_once(tree, expansion, node, spent)
-        if tried is None:
-            return
-        end, verdict, spent = tried
+    budget, node = Budget(options.trials), tree.root
+    while budget.left(tree) and (end := (yield from try_once(tree, expansion, node))):
         if budget.left(tree):
+            verdict = tree.attempts[-1].verdict
             node = tree.say(end, NO_ANSWER if verdict is Verdict.NO_ANSWER else TRY_AGAIN)

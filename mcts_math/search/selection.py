@@ -20,7 +20,6 @@ from mcts_math.search.attempts import (
     appraise,
     certainty,
     next_attempts,
-    read_meter,
     record,
     side_by_side,
     telling_certainty,
@@ -55,7 +54,6 @@ def selection(tree: Tree, expansion: Expansion, options: SelectionOptions) -> Se
     budget = Budget(options.trials, stop_at_success=False, at_once=options.n_generate_sample)
     if options.choose == "certainty":
         expansion = telling_certainty(expansion)
-    spent = yield from read_meter()
     while ends := (yield from next_attempts(tree, expansion, budget)):
         if options.choose == "value":
             yield from appraise(tree, expansion, ends)
@@ -63,7 +61,7 @@ def selection(tree: Tree, expansion: Expansion, options: SelectionOptions) -> Se
             tree.solutions += tree.solutions_in(ends)
             if options.choose == "certainty":
                 tree.solutions.sort(key=lambda i: -certainty(tree, tree.nodes[i]))
-        spent = yield from record(tree, ends, spent, judged=False)
+        yield from record(tree, ends, judged=False)
     if options.choose == "model":
         yield from _knock_out(tree, expansion, options.compare)
 

@@ -17,14 +17,13 @@ from mcts_math.search.attempts import (
     appraise,
     certainty,
     next_attempts,
-    read_meter,
     record,
     telling_certainty,
 )
 from mcts_math.search.expansion import Expansion, Search, chance, likelihood, mean_logprob
 from mcts_math.search.votes import VoteTotal, group, is_certain, lead_is_lasting, totals, winner
 from mcts_math.settings import Real, Settings
-from mcts_math.tree import Attempt, Tree
+from mcts_math.tree import Node, Tree
 
 
 class SelfConsistencyOptions(Settings):
@@ -64,48 +63,43 @@ def self_consistency(tree: Tree, expansion: Expansion, options: SelfConsistencyO
     if options.vote_weight == "certainty":
         expansion = telling_certainty(expansion)
     equal: dict[str, str] = {}  # for each text the first one that is an equal answer
-    spent = yield from read_meter()
     try:
         while ends := (yield from next_attempts(tree, expansion, budget)):
             if options.vote_weight == "value":
                 yield from appraise(tree, expansion, ends)
-            spent = yield from record(tree, ends, spent, judged=False)
+            yield from record(tree, ends, judged=False)
             if options.vote_stop != "never" or not budget.left(tree):
-                yield from group(equal, [_answer(attempt) for attempt in _voters(tree)])
+                yield from group(equal, [answer for _, answer in _voters(tree)])
                 if _is_decided(tree, equal, options, budget.left(tree)):
                     return
     finally:
         _elect(tree, equal, options)
 
 
-def _voters(tree: Tree) -> list[Attempt]:
-    return [attempt for attempt in tree.attempts if attempt.answer is not None]
+def _voters(tree: Tree) -> list[tuple[Node, str]]:
+    """The attempts that vote: the nodes that end them, and their answers."""
+    return [(tree.nodes[attempt.node], attempt.answer) for attempt in tree.attempts if attempt.answer is not None]
 
 
-def _answer(attempt: Attempt) -> str:
-    return str(attempt.answer)
-
-
-def _weight(tree: Tree, attempt: Attempt, options: SelfConsistencyOptions) -> float:
+def _weight(tree: Tree, end: Node, options: SelfConsistencyOptions) -> float:
     if options.vote_weight == "one":
         return 1.0
-    node = tree.nodes[attempt.node]
-    return chance(node) if options.vote_weight == "value" else likelihood(mean_logprob(tree.turn(node)))
+    return chance(end) if options.vote_weight == "value" else likelihood(mean_logprob(tree.turn(end)))
 
 
-def _borda(tree: Tree, voters: list[Attempt], power: float) -> list[float]:
+def _borda(tree: Tree, ends: list[Node], power: float) -> list[float]:
     """A vote's share of those that are no more certain, to a power: Borda voting (Kang et al., arXiv 2502.18581)."""
-    certainties = [certainty(tree, tree.nodes[attempt.node]) for attempt in voters]
-    return [(sum(other <= own for other in certainties) / len(voters)) ** power for own in certainties]
+    certainties = [certainty(tree, end) for end in ends]
+    return [(sum(other <= own for other in certainties) / len(ends)) ** power for own in certainties]
 
 
 def _votes(tree: Tree, equal: dict[str, str], options: SelfConsistencyOptions) -> dict[str, float]:
-    voters = _voters(tree)
+    ends = [end for end, _ in _voters(tree)]
     if options.vote_weight == "certainty":
-        weights = _borda(tree, voters, options.borda_power)
+        weights = _borda(tree, ends, options.borda_power)
     else:
-        weights = [_weight(tree, attempt, options) for attempt in voters]
-    answers = [equal.get(_answer(attempt), _answer(attempt)) for attempt in voters]
+        weights = [_weight(tree, end, options) for end in ends]
+    answers = [equal.get(answer, answer) for _, answer in _voters(tree)]
     return totals(list(zip(answers, weights, strict=True)), options.vote_total)
 
 
@@ -119,5 +113,5 @@ def _is_decided(tree: Tree, equal: dict[str, str], options: SelfConsistencyOptio
 def _elect(tree: Tree, equal: dict[str, str], options: SelfConsistencyOptions) -> None:
     """Solutions: the attempts of the answer that wins, the first to appear among equal ones; then the others."""
     best = winner(_votes(tree, equal, options))
-    chosen = [a.node for a in _voters(tree) if equal.get(_answer(a), _answer(a)) == best]
-    tree.solutions = chosen + [a.node for a in _voters(tree) if a.node not in chosen]
+    chosen = [end.id for end, answer in _voters(tree) if equal.get(answer, answer) == best]
+    tree.solutions = chosen + [end.id for end, _ in _voters(tree) if end.id not in chosen]

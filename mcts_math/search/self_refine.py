@@ -5,8 +5,9 @@ The verifier's verdict only ends the search; the model is never told of it.
 
 from __future__ import annotations
 
-from mcts_math.requests import Generate
-from mcts_math.search.attempts import Budget, StopAtSuccess, Trials, read_meter, try_once
+from dataclasses import replace
+
+from mcts_math.search.attempts import Budget, StopAtSuccess, Trials, try_once
 from mcts_math.search.expand import complete
 from mcts_math.search.expansion import CONTEXT_LENGTH, Asking, Expansion, Search, ask_samples
 from mcts_math.settings import Settings
@@ -26,13 +27,8 @@ class SelfRefineOptions(Settings):
 
 def self_refine(tree: Tree, expansion: Expansion, options: SelfRefineOptions) -> Search:
     """Attempt, critique, attempt, … in one conversation, until one is right or it outgrows the context."""
-    budget = Budget(options.trials, options.stop_at_success)
-    node, spent = tree.root, (yield from read_meter())
-    while budget.left(tree):
-        tried = yield from try_once(tree, expansion, node, spent)
-        if tried is None:
-            return
-        end, _, spent = tried
+    budget, node = Budget(options.trials, options.stop_at_success), tree.root
+    while budget.left(tree) and (end := (yield from try_once(tree, expansion, node))):
         if budget.left(tree):
             critique = yield from write(tree, expansion, tree.say(end, CRITICISE), f"critique {len(tree.attempts)}")
             if critique is None:
@@ -43,9 +39,8 @@ def self_refine(tree: Tree, expansion: Expansion, options: SelfRefineOptions) ->
 
 def write(tree: Tree, expansion: Expansion, node: Node, place: str) -> Asking[Node | None]:
     """One sample that is no attempt, by the model as it was loaded; None where the prompt does not fit the context."""
-    request = expansion.generate(tree, node, 1)
-    asked = Generate(request.prompt, 1, request.sampling, expansion.seed(tree, place), task_id=tree.task.id)
-    generation = yield from ask_samples(asked)
+    request = replace(expansion.generate(tree, node, 1), seed=expansion.seed(tree, place))
+    generation = yield from ask_samples(request)
     if generation.too_long:
         return None
     (sample,) = yield from complete(expansion, tree, node, generation.samples, places=[place])

@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from pydantic import Field
 
-from mcts_math.search.attempts import read_meter, record, side_by_side
+from mcts_math.search.attempts import record, side_by_side
 from mcts_math.search.expand import grow
 from mcts_math.search.expansion import CONTEXT_LENGTH, Asking, Expansion, Search, ask_samples, mean_logprob
 from mcts_math.settings import Integer, Settings
@@ -28,9 +28,7 @@ class TokenBeamOptions(Settings):
 
 def token_beam(tree: Tree, expansion: Expansion, options: TokenBeamOptions) -> Search:
     """Keeps as many hypotheses as the beam is wide, then shows every one that ended to the verifier, best first."""
-    width = options.trials
-    spent = yield from read_meter()
-    beam, is_open = [tree.root], True
+    width, beam, is_open = options.trials, [tree.root], True
     while is_open:
         share = max(1, width // sum(not node.terminal for node in beam))
         grown = yield from side_by_side([_go_on(tree, expansion, node, share) for node in beam])
@@ -44,7 +42,7 @@ def token_beam(tree: Tree, expansion: Expansion, options: TokenBeamOptions) -> S
     if not ends:
         tree.stopped = CONTEXT_LENGTH
         return
-    yield from record(tree, ends, spent)
+    yield from record(tree, ends)
 
 
 def _go_on(tree: Tree, expansion: Expansion, node: Node, share: int) -> Asking[Sequence[Node]]:

@@ -40,12 +40,7 @@ def group(equal: dict[str, str], texts: Sequence[str]) -> Asking[None]:
 
 
 def totals(votes: Sequence[tuple[K, float]], how: Total) -> dict[K, float]:
-    """What each answer has, in the order in which they first appeared.
-
-    Args:
-        votes: (answer, weight), weights in [0, 1].
-        how: "sum", or "max" for the largest.
-    """
+    """What each answer has of the votes (answer, weight in [0, 1]), in the order in which they first appeared."""
     groups: dict[K, list[float]] = {}
     for answer, weight in votes:
         groups.setdefault(answer, []).append(weight)
@@ -79,11 +74,7 @@ def lead_is_lasting(standing: Mapping[K, float]) -> float:
     The stopping rule of Adaptive-Consistency (Aggarwal et al., arXiv 2305.11860): with v1 and v2 votes the share has
     the posterior Beta(v1 + 1, v2 + 1). For whole votes its distribution function at one half is a tail of the binomial.
 
-    Args:
-        standing: whole numbers of votes.
-
-    Returns:
-        In [0.5, 1]; 0.5 where there are no votes.
+    `standing` holds whole numbers of votes. The chance is in [0.5, 1], and 0.5 where there are none.
     """
     first, second = sorted((int(count) for count in standing.values()), reverse=True)[:2] + [0] * (2 - len(standing))
     trials = first + second + 1

@@ -25,11 +25,9 @@ _PAUSES_S: Final = (0.0, 1.0, 5.0, 15.0, 60.0)
 
 
 class Backend:
-    """Solves single questions on shared services.
+    """Solves single questions on shared services, made at the start and after each loss.
 
-    Args:
-        open_services: makes them, at the start and after each loss.
-        probe: a prompt that tells whether the engine lives.
+    `probe`: a prompt that tells whether the engine lives.
     """
 
     def __init__(self, open_services: OpenServices, probe: Prompt) -> None:

@@ -55,12 +55,7 @@ class Gateway:
         report: Callable[[str], None] = lambda text: None,
         provide: Callable[[], Provided] = Provided,
     ) -> Gateway:
-        """A service that is not open yet.
-
-        Args:
-            models: at least one.
-            provide: objects that stand in for what the configs name, for each time that services are made.
-        """
+        """A service of at least one model, not open yet. `provide` is asked each time that services are made."""
         backends: dict[str, Backend] = {}
         for members in group(models):
             backend = Backend(_opener(members[0].config, report, provide), members[0].probe)
@@ -108,14 +103,7 @@ class Gateway:
             self._in_flight[model.name] -= 1
 
     async def solve(self, order: Order, session: str, make_search: MakeSearch | None = None) -> Solved:
-        """Does what was ordered.
-
-        Args:
-            session: unlike any other.
-
-        Raises:
-            Refused: it can't be done.
-        """
+        """Does what was ordered, in a session that is unlike any other. Raises Refused where it can't be done."""
         backend, name = self._backends[order.model.name], order.model.name
         try:
             solved = await backend.solve(order.task, make_search or order.make_search, order.limits, session)

@@ -57,11 +57,8 @@ class Metrics:
     def spent(self, model: str, solved: Solved) -> None:
         """A search has ended."""
         cost = solved.cost
-        for kind, tokens in (
-            ("generated", cost.tokens),
-            ("prompt", cost.prompt_tokens),
-            ("cached", cost.cached_tokens),
-        ):
+        spent = {"generated": cost.tokens, "prompt": cost.prompt_tokens, "cached": cost.cached_tokens}
+        for kind, tokens in spent.items():
             self._tokens.labels(model, kind).inc(tokens)
 
     def render(self) -> bytes:

@@ -59,14 +59,9 @@ class ServedModel:
 
 
 def load_models(paths: Sequence[str | Path], overrides: Sequence[str] = ()) -> list[ServedModel]:
-    """The configs of some files, each under its file's name.
+    """The configs of some files, each under its file's name, with overrides for all of them.
 
-    Args:
-        paths: YAML files, at least one.
-        overrides: `key=value`, for all of them.
-
-    Raises:
-        ConfigError: a bad config, one that can't be served, or two files of one name.
+    Raises ConfigError: a bad config, one that can't be served, or two files of one name.
     """
     models: dict[str, ServedModel] = {}
     for path in paths:

@@ -13,7 +13,7 @@ from contextlib import ExitStack
 from typing import Final
 
 from mcts_math.config import describe_config
-from mcts_math.engine.load import check_arguments, check_model
+from mcts_math.engine.load import check_engine
 from mcts_math.errors import ConfigError, require_package
 from mcts_math.run.program import add_overrides, make_parser, parse_words
 from mcts_math.serve.models import ServedModel, load_models
@@ -33,8 +33,7 @@ def main(argv: Sequence[str]) -> int:
     for model in models:
         if obsolete := model.config.obsolete_given():
             _tell(f"note: {model.name}: obsolete keys are ignored: {', '.join(obsolete)}")
-        check_arguments(engine_options(model.config))
-        check_model(engine_options(model.config))
+        check_engine(engine_options(model.config))
     with listen(args.host, args.port, bool(os.environ.get(KEY_VARIABLE))) as bound:
         asyncio.run(_serve(models, bound, args))
     return 0

@@ -34,10 +34,7 @@ class Writer:
             {"index": i, "message": self._message(solved.tree, end), "logprobs": None, "finish_reason": reason(solved)}
             for i, end in enumerate(ends)
         ]
-        return self._object("chat.completion", choices) | {
-            "usage": usage(solved, ends),
-            "search": self.search(solved),
-        }
+        return self._object("chat.completion", choices) | {"usage": usage(solved, ends), "search": self.search(solved)}
 
     def chunk(self, delta: JsonObject, index: int = 0, finish_reason: str | None = None) -> JsonObject:
         """A part of a streamed reply."""

@@ -78,12 +78,7 @@ class DataReport:
 
 
 class Encoder:
-    """Examples and pairs -> items.
-
-    Args:
-        codec: the model's tokenizer, as the engine uses it.
-        observation_loss: the policy learns what the interpreter wrote, too.
-    """
+    """Examples and pairs -> items. `observation_loss`: the policy learns what the interpreter wrote, too."""
 
     def __init__(self, codec: Codec, *, observation_loss: bool = True) -> None:
         self._codec = codec

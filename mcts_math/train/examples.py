@@ -69,15 +69,9 @@ EXAMPLES: Final = Lines(TypeAdapter(Example), "a training example", "Make it wit
 
 
 def format_of(record: Mapping[str, Any], tree: Tree, config: ExamplesConfig, where: str) -> StepFormat:
-    """The format that a tree was made with.
+    """The format that a tree was made with: as its line tells, else the config, else as its steps look.
 
-    Args:
-        record: the tree's line, which tells it where a run of ours wrote it.
-        config: what the user says of lines that don't tell.
-        where: of the line, for messages.
-
-    Raises:
-        RecordError: the format can't be known.
+    Raises RecordError, naming `where`, where it can't be known.
     """
     stored = record.get("format") if isinstance(record.get("format"), str) else None
     name = stored if stored in FORMATS else config.format
@@ -108,11 +102,7 @@ class Solution:
 
 
 def solutions_of(tree: Tree, *, failed: bool) -> list[Solution]:
-    """The visited leaves that end solutions, in node order; equal solutions once.
-
-    Args:
-        failed: those that broke off without an answer too.
-    """
+    """The visited leaves that end solutions, in node order; equal ones once. `failed`: without an answer too."""
     found: dict[tuple[str, ...], Solution] = {}
     for node in tree.nodes:
         step = node.step
@@ -141,12 +131,7 @@ def choose(tree: Tree, solutions: Sequence[Solution], config: ExamplesConfig) ->
 
 
 def to_example(tree: Tree, solution: Solution, tag: str, form: StepFormat, source: str = "") -> Example | None:
-    """The example of one solution; None where its steps have no text.
-
-    Args:
-        solution: judged.
-        tag: of its last node.
-    """
+    """The example of one judged solution, whose last node has the tag; None where its steps have no text."""
     path = tree.path(solution.node)
     made = [node.step for node in path if node.step is not None]
     texts = form.training_texts(made)

@@ -48,10 +48,8 @@ def save_checkpoint(
     """Writes weights, head, tokenizer and the recipe; an existing folder is replaced at the end, at once.
 
     Args:
-        state: weights of the policy, by their names in it.
-        policy: the model whose weights they are; with adapters these are merged into a fresh copy.
+        state: weights of the policy, by their names in it; adapters are merged into a fresh copy.
         source: the checkpoint that the training started from.
-        recipe: what is stored beside the weights.
 
     Raises:
         TrainingError: the disk is full, or the folder can't be written.
@@ -74,11 +72,9 @@ def save_checkpoint(
 
 
 def save_policy(policy: Any, source: Checkpoint, folder: Path, weights: dict[str, Tensor] | None = None) -> None:
-    """Writes a policy, with what training does not change: tokenizer, chat template, code of the model's own.
+    """Writes a policy, with what training does not change of the source: tokenizer, chat template, the model's code.
 
-    Args:
-        source: the checkpoint that has these.
-        weights: in place of the policy's own.
+    `weights`: in place of the policy's own.
     """
     if (source.folder / "generation_config.json").exists():  # it is copied: transformers refuses to write some it reads
         policy.generation_config = GenerationConfig()

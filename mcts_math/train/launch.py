@@ -19,14 +19,10 @@ _PROGRAM = ("-m", "mcts_math.train")
 
 
 def launch_training(command: str, config: TrainConfig, settings: Path, report: Callable[[str], None]) -> None:
-    """Trains in the processes that a launcher starts: python, torchrun, accelerate launch, srun, …
+    """Trains in the processes that a launcher starts (torchrun, accelerate launch, srun, …; "" is this Python).
 
-    They end with this process, however that ends.
-
-    Args:
-        command: what comes before `-m mcts_math.train` on the command line; "": this Python.
-        settings: file to write it to.
-        report: takes the lines that they print; their errors go where ours go.
+    They end with this process, however that ends. What they print is reported; their errors go where ours go. They read
+    the config from the file `settings`.
 
     Raises:
         ConfigError: the launcher can't be started.
@@ -37,11 +33,7 @@ def launch_training(command: str, config: TrainConfig, settings: Path, report: C
     words = [*launcher, *_PROGRAM, "--cfg", str(settings), "--restart_changed"]
     try:
         process = subprocess.Popen(
-            words,
-            stdout=subprocess.PIPE,
-            text=True,
-            errors="replace",
-            preexec_fn=ends_with_us(),
+            words, stdout=subprocess.PIPE, text=True, errors="replace", preexec_fn=ends_with_us()
         )
     except OSError as error:
         raise ConfigError(f"launch: {launcher[0]} can't be started: {error}.") from error

@@ -26,8 +26,7 @@ from mcts_math.train.config import RuleConfig, TuningConfig
 from mcts_math.train.export import save_policy
 from mcts_math.train.lessons import Example
 from mcts_math.train.model import require_own_weights
-from mcts_math.train.processes import gather
-from mcts_math.train.resume import rank
+from mcts_math.train.processes import gather, rank
 
 _PEFT: Final = {"lora": "LoraConfig", "ia3": "IA3Config", "layernorm": "LNTuningConfig", "prefix": "PrefixTuningConfig"}
 _HALF: Final = (torch.bfloat16, torch.float16)

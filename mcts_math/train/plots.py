@@ -33,12 +33,7 @@ _TITLES: Final = {
 
 
 def draw_rounds(folder: Path, summaries: Mapping[int, JsonObject]) -> list[Path]:
-    """Draws all figures of a folder of `rounds`; returns their paths.
-
-    Args:
-        folder: which holds round_0, round_1, …
-        summaries: of the rounds that are evaluated.
-    """
+    """Draws all figures of a folder of `rounds`; returns their paths. `summaries`: of the rounds that are evaluated."""
     training = {
         title(n): q_points([path]) for n in summaries if (path := round_folder(folder, n) / "examples.jsonl").exists()
     }

@@ -50,12 +50,7 @@ PAIRS: Final = Lines(TypeAdapter(Pair), "a preference pair")
 
 
 def pairs_of(tree: Tree, form: StepFormat, *, margin: float, most: int) -> list[Pair]:
-    """The pairs of a tree, widest margins first.
-
-    Args:
-        margin: least difference of Q.
-        most: how many at most.
-    """
+    """The `most` pairs of a tree with the widest margins, of those whose Qs differ by `margin` at least."""
     tags = {node.id: tag for tag, node in tree.tags()}
     found: list[Pair] = []
     for parent in tree.nodes:

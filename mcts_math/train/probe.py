@@ -115,10 +115,7 @@ def fit_head(features: Features, seed: int = 0) -> Fit:
 def _regress(hidden: Tensor, chances: Tensor, ridge: float) -> tuple[Tensor, Tensor]:
     """Weight [H] and bias [] of the logit that minimises cross-entropy + ridge/2 · |weights|², standardised.
 
-    Args:
-        hidden: [N, H] float64.
-        chances: [N] in [0, 1].
-        ridge: >= 0.
+    `hidden` is [N, H] float64, `chances` [N] in [0, 1], the ridge at least 0.
     """
     mean, scale = hidden.mean(dim=0), hidden.std(dim=0).clamp_min(1e-6)
     features = (hidden - mean) / scale

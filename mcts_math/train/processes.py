@@ -1,7 +1,8 @@
-"""What the processes of a tuning tell each other (`torchrun`, or one alone)."""
+"""The processes of a training (`torchrun`, or one alone), and what those of a tuning tell each other."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -9,16 +10,20 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mcts_math.train.resume import local_rank, world
+
+def rank() -> int:
+    """The number of this process among those of the training; the first one stands for all."""
+    return int(os.environ.get("RANK", "0"))
+
+
+def world() -> int:
+    """The number of processes."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
 
 
 @contextmanager
 def processes(device: str) -> Iterator[None]:
-    """Makes the processes know each other, by gloo where they compute on a CPU; on GPUs each takes one of its own.
-
-    Args:
-        device: that all were asked to compute on; "cuda" and "auto" stand for the process's own GPU.
-    """
+    """Makes the processes know each other, by gloo where they compute on a CPU; on GPUs each takes one of its own."""
     if world() == 1:
         yield
         return
@@ -36,7 +41,7 @@ def own_device(device: str) -> str:
     """The device of this process, of those that `auto` and `cuda` stand for."""
     if device not in ("auto", "cuda") or not torch.cuda.is_available():
         return device
-    return f"cuda:{local_rank() % torch.cuda.device_count()}"
+    return f"cuda:{int(os.environ.get('LOCAL_RANK', '0')) % torch.cuda.device_count()}"
 
 
 def gather(tensor: Tensor) -> Sequence[Tensor]:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
-import os
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
@@ -30,12 +29,11 @@ STATE = "trainer_state.json"  # written last: a state that holds it is complete
 def check_settings(
     config: TrainConfig | TuningConfig, start: str, result: str, files: Mapping[str, Sequence[str]], overwrite: bool
 ) -> tuple[Checkpoint, Path]:
-    """What can be refused at little cost; the checkpoint to start from, and the folder of the result.
+    """Refuses what can be at little cost; the checkpoint to start from, and the folder of the result.
 
     Args:
         start, result: what `model_dir` and `output_dir` are, for messages.
         files: the training data, by key of the config.
-        overwrite: the result may be there.
 
     Raises:
         ConfigError: a key that is not set, no data, or a result that is there and may not be replaced.
@@ -141,18 +139,3 @@ def _changes(before: JsonObject, facts: JsonObject) -> list[str]:
     return changed + [
         f"{path} has changed" for path, digest in facts["files"].items() if before["files"].get(path) != digest
     ]
-
-
-def rank() -> int:
-    """The number of this process among those of the training; the first one stands for all."""
-    return int(os.environ.get("RANK", "0"))
-
-
-def local_rank() -> int:
-    """The number of this process among those of its machine."""
-    return int(os.environ.get("LOCAL_RANK", "0"))
-
-
-def world() -> int:
-    """The number of processes."""
-    return int(os.environ.get("WORLD_SIZE", "1"))

@@ -24,7 +24,6 @@ from mcts_math.config import Config, make_config
 from mcts_math.engine.load import find_engine
 from mcts_math.errors import MctsMathError
 from mcts_math.files import dump_line, replace_file, writing
-from mcts_math.formats import make_format
 from mcts_math.monitor import Totals
 from mcts_math.run.description import describe_run, facts_of
 from mcts_math.run.program import ends_with_us, without_interrupts
@@ -59,15 +58,8 @@ class Slice:
         first, count = span
         tasks = load_tasks(questions)[first : first + count]
         facts = facts_of(describe_run(config, questions, tasks))
-        return cls(
-            name,
-            config.given(),
-            questions,
-            first,
-            count,
-            str(output),
-            fingerprint_of([facts, config.in_flight, inputs]),
-        )
+        fingerprint = fingerprint_of([facts, config.in_flight, inputs])
+        return cls(name, config.given(), questions, first, count, str(output), fingerprint)
 
     @property
     def results(self) -> ResultsFile:
@@ -86,10 +78,9 @@ class Slice:
 
 
 def solve_slices(slices: Sequence[Slice], *, processes: int, threads: int, report: Callable[[str], None]) -> None:
-    """Solves the slices that are not done yet.
+    """Solves the slices that are not done yet, in their order: the longest should come first.
 
     Args:
-        slices: in the order in which they are begun: the longest first.
         processes: side by side.
         threads: of each, on a CPU.
 
@@ -131,11 +122,7 @@ def _outcomes(slices: Sequence[Slice], processes: int, threads: int) -> Iterator
 
 
 def solve_slice(one: Slice) -> Totals:
-    """Solves one slice in this process and writes its results; returns what it came to.
-
-    Raises:
-        MctsMathError: bad settings or questions, a service that broke down, a disk that is full.
-    """
+    """Solves one slice in this process and writes its results; returns what it came to. Raises MctsMathError."""
     totals = Totals()
     gc.collect()  # the last slice's engine is made of cycles
     config = make_config(one.settings)
@@ -168,8 +155,7 @@ async def _open_lockstep(config: Config, stack: AsyncExitStack) -> Provided:
     load = find_engine(config.engine).load_lockstep
     if load is None:
         return Provided()
-    needed = make_format(config.prompt_wrap, config.format_options).runs_code
-    interpreter = await open_interpreter(config, stack, needed=needed)
+    interpreter = await open_interpreter(config, stack, needed=config.make_format().runs_code)
     checker, verifier = open_judges(config, stack, Provided())
     engine = load(engine_options(config), interpreter, checker)
     stack.push_async_callback(engine.close)
@@ -179,7 +165,7 @@ async def _open_lockstep(config: Config, stack: AsyncExitStack) -> Provided:
 
 
 def _write(one: Slice, config: Config, solved: Sequence[Solved]) -> None:
-    form = make_format(config.prompt_wrap, config.format_options)
+    form = config.make_format()
     meta = describe_run(config, one.questions, [each.tree.task for each in solved])
     meta |= {"slice": {"fingerprint": one.fingerprint, "first": one.first}}
     with writing(one.output):

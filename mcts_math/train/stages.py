@@ -34,10 +34,8 @@ def run_stage(
     """Runs a stage unless it is done; returns the fingerprint of its inputs.
 
     Args:
-        folder: which holds its output and its mark.
-        name: of the stage.
         inputs: all that its output depends on, as JSON can write it.
-        outputs: names of the files and folders that it makes in `folder`.
+        outputs: names of the files and folders that it makes in `folder`, where its mark stands too.
         work: makes them; whatever it raises leaves the stage undone.
 
     Raises:

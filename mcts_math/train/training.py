@@ -23,6 +23,7 @@ from mcts_math.train.data import DataReport, Encoder, encode_files
 from mcts_math.train.export import save_checkpoint
 from mcts_math.train.model import load_model
 from mcts_math.train.packing import Collator, Rows, pack
+from mcts_math.train.processes import rank, world
 from mcts_math.train.trainer import NothingLeftError, ValueTrainer
 
 _CHECKPOINTING = next(  # the name before transformers 5.24, else the one since then
@@ -52,7 +53,7 @@ def train(
     Args:
         overwrite: start anew, and replace a finished checkpoint.
         restart_changed: start anew where a stopped training had other settings or data, instead of refusing.
-        report: takes the lines meant for the user; called on the first process only.
+        report: called on the first process only.
 
     Raises:
         MctsMathError: bad config or data, a loss that is not finite, a disk that is full.
@@ -60,13 +61,13 @@ def train(
     files = {"examples": config.examples, "pairs": config.pairs}
     source, output = resume.check_settings(config, "where to start from", "the new checkpoint", files, overwrite)
     work = output.with_name(output.name + ".training")
-    tell = report if resume.rank() == 0 else lambda text: None
+    tell = report if rank() == 0 else lambda text: None
     if config.num_threads:
         torch.set_num_threads(config.num_threads)
     facts = resume.describe(config, [*config.examples, *config.pairs], ("torch", "transformers", "accelerate"))
     with ExitStack() as stack:
-        found = resume.take_folder(stack, work, facts, overwrite, restart_changed) if resume.rank() == 0 else None
-        if isinstance(found, MctsMathError) and resume.world() == 1:
+        found = resume.take_folder(stack, work, facts, overwrite, restart_changed) if rank() == 0 else None
+        if isinstance(found, MctsMathError) and world() == 1:
             raise found
         arguments = make_arguments(config, work)
         state = resume.tell_all(found, arguments.world_size)  # to ask for it makes the processes know each other
@@ -77,7 +78,7 @@ def train(
         _run(trainer, state, config)
         recipe = facts | {"bfloat16": arguments.bf16, "data": asdict(data), "log": trainer.state.log_history}
         _finish(trainer, source, config, recipe, output)
-    if resume.rank() == 0:
+    if rank() == 0:
         shutil.rmtree(work, ignore_errors=True)
     return output
 
@@ -124,7 +125,7 @@ def load_rows(config: TrainConfig, source: Checkpoint) -> tuple[Rows, Collator, 
 
 def make_arguments(config: TrainConfig, work: Path) -> TrainingArguments:
     """Our settings in Trainer's words. Raises ConfigError where they don't fit together."""
-    processes, on_cpu = resume.world(), not torch.cuda.is_available()
+    processes, on_cpu = world(), not torch.cuda.is_available()
     _require_processes(config, processes)
     for key, why in _REFUSED.items():
         if key in config.trainer and (key == "output_dir" or config.trainer[key]):  # the others may be said to be off

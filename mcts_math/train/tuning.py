@@ -30,7 +30,7 @@ from mcts_math.train import resume
 from mcts_math.train.config import TuningConfig
 from mcts_math.train.learners import Learner, make_learner
 from mcts_math.train.lessons import Example, load_lessons
-from mcts_math.train.processes import add_up, gather_figures, own_device, processes
+from mcts_math.train.processes import add_up, gather_figures, own_device, processes, rank, world
 from mcts_math.train.stages import RECIPE, write_json
 
 _WEIGHTS = "state.pt"
@@ -46,44 +46,34 @@ class Progress:
     epochs: list[dict[str, float]] = field(default_factory=list)  # the mean figures of finished epochs
 
 
-def tune(
-    config: TuningConfig,
-    *,
-    overwrite: bool = False,
-    report: Callable[[str], None] = print,
-) -> Path:
+def tune(config: TuningConfig, *, overwrite: bool = False, report: Callable[[str], None] = print) -> Path:
     """Trains and writes the result, whose folder it returns; a stopped training goes on from its last state.
 
-    Args:
-        overwrite: start anew, and replace a finished result.
-        report: takes the lines meant for the user; called on the first process only.
-
-    Raises:
-        MctsMathError: bad config or data, a disk that is full.
+    `overwrite` starts anew, and replaces a finished result. `report` is called on the first process only. Raises
+    MctsMathError: bad config or data, a disk that is full.
     """
-    source, output = resume.check_settings(
-        config, "the base model", "the result", {"feedback": config.feedback}, overwrite
-    )
-    if config.batch_size % resume.world():
-        raise ConfigError(f"batch_size ({config.batch_size}) must be a multiple of the {resume.world()} processes.")
+    files = {"feedback": config.feedback}
+    source, output = resume.check_settings(config, "the base model", "the result", files, overwrite)
+    if config.batch_size % world():
+        raise ConfigError(f"batch_size ({config.batch_size}) must be a multiple of the {world()} processes.")
     work = output.with_name(output.name + ".training")
-    tell = report if resume.rank() == 0 else lambda text: None
+    tell = report if rank() == 0 else lambda text: None
     if config.num_threads:
         torch.set_num_threads(config.num_threads)
     facts = resume.describe(config, config.feedback, ("torch", "transformers"))
     with ExitStack() as stack:
         stack.enter_context(processes(config.device))
-        found = resume.take_folder(stack, work, facts, overwrite, False) if resume.rank() == 0 else None
-        state = resume.tell_all(found, resume.world())
+        found = resume.take_folder(stack, work, facts, overwrite, False) if rank() == 0 else None
+        state = resume.tell_all(found, world())
         source = checkpoints.download(source)
         training = _Training.begin(config, source, work, tell)
         if state is not None:
             training.load(state)
             tell(f"going on from {state}")
         training.run()
-        if resume.rank() == 0:
+        if rank() == 0:
             _finish(training, source, facts, output)
-    if resume.rank() == 0:
+    if rank() == 0:
         shutil.rmtree(work, ignore_errors=True)
     return output
 
@@ -144,7 +134,7 @@ class _Training:
                 progress.epochs.append(_means(progress.sums))
                 progress.sums = {}
                 self._tell(f"epoch {len(progress.epochs)}  {_shown(progress.epochs[-1])}  dropped {progress.dropped}")
-            if progress.step % config.save_steps == 0 and resume.rank() == 0:
+            if progress.step % config.save_steps == 0 and rank() == 0:
                 self._save()
 
     def load(self, state: Path) -> None:
@@ -171,8 +161,8 @@ class _Training:
         config, sums = self.config, self.progress.sums
         scale = 1.0 if config.kind == "rule" else 1 / len(batch)
         is_finite, found = True, dict[str, float]()
-        for first in range(0, len(batch), resume.world()):
-            place = first + resume.rank()
+        for first in range(0, len(batch), world()):
+            place = first + rank()
             example = self.examples[batch[place]] if place < len(batch) else None
             torch.manual_seed(random.Random(f"{config.seed} {self.progress.step} {place}").getrandbits(62))
             loss = self.learner.loss(example)
@@ -219,12 +209,8 @@ class _Training:
 def _finish(training: _Training, source: Checkpoint, facts: JsonObject, output: Path) -> None:
     """Writes the result in the place of an old one, whole or not at all."""
     config, progress = training.config, training.progress
-    recipe = facts | {
-        "model_dir": config.model_dir,
-        "steps": progress.step,
-        "dropped": progress.dropped,
-        "epochs": progress.epochs,
-    }
+    made = {"steps": progress.step, "dropped": progress.dropped, "epochs": progress.epochs}
+    recipe = facts | {"model_dir": config.model_dir} | made
     with writing(output, error=TrainingError), new_folder(output) as scratch:
         training.learner.save(scratch, source, recipe)
         write_json(scratch / RECIPE, recipe)

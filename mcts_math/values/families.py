@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from mcts_math.engine import checkpoint as checkpoints
+from mcts_math.engine.checkpoint import Checkpoint
 from mcts_math.errors import CheckpointError, ConfigError
 from mcts_math.requests import ValueModel
 from mcts_math.values import spec
@@ -55,12 +56,7 @@ def load_genrm(options: spec.GenrmOptions) -> ValueModel:
     """A generative verifier. Raises EngineError."""
     from mcts_math.values.generative import GenerativeScorer
 
-    settings = {name: getattr(options, name) for name in ("prompt", "yes", "no", "top_logprobs")}
-    scorer = _connect(
-        options,
-        lambda client: GenerativeScorer.connect(client, options.model, **settings),
-        extra_body=options.extra_body,
-    )
+    scorer = _connect(options, lambda client: GenerativeScorer.connect(client, options))
     return RewardModel(scorer, "last", options.model or options.base_url, whole=True)
 
 
@@ -73,31 +69,22 @@ def _load(options: spec.PrmOptions | spec.OrmOptions) -> Scorer:
         return _connect(options, lambda client: PoolingScorer.connect(client, options.model, layout))
     from mcts_math.values.local import load_local
 
-    return load_local(
-        checkpoint.folder,
-        layout,
-        checkpoint.context_length,
-        device=options.device,
-        dtype=options.dtype,
-        max_batch_tokens=options.max_batch_tokens,
-    )
+    return load_local(checkpoint, layout, options)
 
 
-def _find(options: spec.ModelOptions) -> checkpoints.Checkpoint:
+def _find(options: spec.ModelOptions) -> Checkpoint:
     """The checkpoint as a folder; of one that is served the config and the tokenizer are enough."""
     folder = Path(options.model).expanduser()
     try:
         if options.base_url is None:
             return checkpoints.obtain(options.model)
         has_config = (folder / "config.json").exists()
-        return checkpoints.Checkpoint(
-            options.model, folder if has_config else checkpoints.download_tokenizer(options.model)
-        )
+        return Checkpoint(options.model, folder if has_config else checkpoints.download_tokenizer(options.model))
     except CheckpointError as error:
         raise CheckpointError(f"the model in {_KEY}: {error}") from error
 
 
-def _layout(options: spec.PrmOptions | spec.OrmOptions, checkpoint: checkpoints.Checkpoint) -> Layout:
+def _layout(options: spec.PrmOptions | spec.OrmOptions, checkpoint: Checkpoint) -> Layout:
     from mcts_math.engine.tokenizer import load_tokenizer
     from mcts_math.values.layouts import make_layout
 
@@ -127,13 +114,13 @@ def _guess_layout(options: spec.ModelOptions, folder: Path) -> str:
     )
 
 
-def _connect(options: spec.ServerOptions, connect: Callable[[Client], Scorer], **more: Any) -> Scorer:
+def _connect(options: spec.ServerOptions, connect: Callable[[Client], Scorer]) -> Scorer:
     """A scorer on a server; its connections are closed where that fails."""
     from mcts_math.engine.openai.arguments import ServerArguments
     from mcts_math.engine.openai.client import Client
 
     keys = {"base_url", "api_key_env", "timeout_s", "retries", "max_connections"}
-    client = Client(ServerArguments(**options.model_dump(include=keys), **more), _KEY)
+    client = Client(ServerArguments(**options.model_dump(include=keys)), _KEY)
     try:
         return connect(client)
     except BaseException:

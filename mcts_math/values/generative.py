@@ -18,32 +18,25 @@ from mcts_math.engine.tokenizer import require_text
 from mcts_math.errors import EngineError, RefusedError
 from mcts_math.values.scores import Scores
 from mcts_math.values.servers import post_solution
+from mcts_math.values.spec import GenrmOptions
 
 _PLACES: Final = re.compile(r"\{question\}|\{solution\}")  # filled at once: a question may hold "{solution}"
 
 
 class GenerativeScorer:
-    """Scores whole solutions, or what there is of them, by one token of a chat model.
+    """Scores whole solutions, or what there is of them, by one token of a chat model. Closes its client."""
 
-    Args:
-        client: of the server; closed with this.
-        prompt: what the model is asked; {question} and {solution} are put in.
-        yes, no: the words that count.
-        top_logprobs: how many of the most likely tokens the server is asked to tell.
-    """
-
-    def __init__(self, client: Client, name: str, prompt: str, yes: str, no: str, top_logprobs: int) -> None:
-        self._client, self._name, self._prompt = client, name, prompt
-        self._yes, self._no, self._top_logprobs = yes.casefold(), no.casefold(), top_logprobs
+    def __init__(self, client: Client, name: str, options: GenrmOptions) -> None:
+        self._client, self._name, self._options = client, name, options
 
     @classmethod
-    def connect(cls, client: Client, model: str, **settings: Any) -> GenerativeScorer:
+    def connect(cls, client: Client, options: GenrmOptions) -> GenerativeScorer:
         """Asks what the server serves, and the model one question; this blocks.
 
         Raises:
             EngineError: the server can't be reached, does not have the model, or tells no log-probabilities.
         """
-        scorer = cls(client, str(find_card(client, model)["id"]), **settings)
+        scorer = cls(client, str(find_card(client, options.model)["id"]), options)
         try:
             reply = client.post_now("chat/completions", scorer._body("How much is 1 + 1?", "1 + 1 is 2."))
         except ServerRefusedError as error:
@@ -73,28 +66,28 @@ class GenerativeScorer:
         await asyncio.to_thread(self._client.close)
 
     def _body(self, question: str, solution: str) -> dict[str, Any]:
-        content = _PLACES.sub(lambda found: question if found[0] == "{question}" else solution, self._prompt)
+        content = _PLACES.sub(lambda found: question if found[0] == "{question}" else solution, self._options.prompt)
         body = {
             "model": self._name,
             "messages": [{"role": "user", "content": content}],
             "max_tokens": 1,
             "temperature": 0.0,
             "logprobs": True,
-            "top_logprobs": self._top_logprobs,
+            "top_logprobs": self._options.top_logprobs,
         }
-        return {**body, **self._client.arguments.extra_body}
+        return {**body, **self._options.extra_body}
 
     def _read(self, reply: Any) -> float:
         """P(yes) / (P(yes) + P(no)) of a reply."""
-        likely = self._require_logprobs(reply)
+        likely, words = self._require_logprobs(reply), (self._options.yes.casefold(), self._options.no.casefold())
         yes, no = (
             math.fsum(math.exp(one["logprob"]) for one in likely if one["token"].strip().casefold() == word)
-            for word in (self._yes, self._no)
+            for word in words
         )
         if not yes + no > 0:
             told = ", ".join(repr(one["token"]) for one in likely[:5])
             raise RefusedError(
-                f"the model on {self._client.base_url} answers neither {self._yes!r} nor {self._no!r} but {told}; "
+                f"the model on {self._client.base_url} answers neither {words[0]!r} nor {words[1]!r} but {told}; "
                 "change prompt, yes or no in value_args, or turn its thinking off in extra_body"
             )
         return yes / (yes + no)

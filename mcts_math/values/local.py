@@ -14,12 +14,14 @@ from torch.nn.utils.rnn import pad_sequence
 from transformers import AutoModel
 from transformers.utils import logging as transformers_logging
 
+from mcts_math.engine.checkpoint import Checkpoint
 from mcts_math.engine.hf.model import choose_device, choose_dtype, load_weights
 from mcts_math.errors import CheckpointError, EngineError
 from mcts_math.values.batches import Batches
 from mcts_math.values.heads import Head, make_word_head, read_score_head, read_value_head
 from mcts_math.values.layouts import Encoded, Layout
 from mcts_math.values.scores import Scores
+from mcts_math.values.spec import ModelOptions
 
 _NUM_LABELS: Final = {"labels": 2, "logit": 1}
 _MOST: Final = 256  # solutions that are encoded and scored before the first of them is answered
@@ -31,7 +33,6 @@ class LocalScorer:
 
     Args:
         backbone: gives last hidden states [B, T, H]; attends to earlier tokens only.
-        context_length: most tokens of a solution; longer ones are too long.
         max_batch_tokens: most tokens of a pass, padding included, unless one solution alone has more.
     """
 
@@ -96,29 +97,21 @@ class LocalScorer:
         return [tuple(next(told) for _ in one.places) for one in batch]
 
 
-def load_local(
-    folder: Path, layout: Layout, context_length: int | None, *, device: str, dtype: str, max_batch_tokens: int
-) -> LocalScorer:
-    """Loads a reward model.
-
-    Args:
-        layout: how it reads; says which head it has.
-        context_length: most tokens of a solution; None: no limit is known.
-        device, dtype: as in `engine.hf.arguments`.
-        max_batch_tokens: see `LocalScorer`.
+def load_local(checkpoint: Checkpoint, layout: Layout, options: ModelOptions) -> LocalScorer:
+    """Loads a reward model. The layout, how it reads, says which head it has.
 
     Raises:
         CheckpointError: it can't be loaded, or lacks weights.
         EngineError: there is no such device or dtype.
     """
-    chosen = choose_device(device)
-    backbone, head = _load(folder, layout, choose_dtype(dtype, chosen))
+    folder, chosen = checkpoint.folder, choose_device(options.device)
+    backbone, head = _load(folder, layout, choose_dtype(options.dtype, chosen))
     _require_causal(backbone, folder)
     try:
         backbone, head = backbone.to(chosen), head.to(chosen)
     except torch.OutOfMemoryError as error:
         raise EngineError(f"the reward model {folder} does not fit into the memory of {chosen} ({error})") from error
-    return LocalScorer(backbone, head, layout, context_length or 1 << 30, max_batch_tokens)
+    return LocalScorer(backbone, head, layout, checkpoint.context_length or 1 << 30, options.max_batch_tokens)
 
 
 def _load(folder: Path, layout: Layout, dtype: torch.dtype | str) -> tuple[Any, Head]:

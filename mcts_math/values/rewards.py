@@ -9,7 +9,7 @@ from weakref import WeakValueDictionary
 
 from mcts_math.errors import EngineError
 from mcts_math.requests import Evaluate, Evaluation, PartialSolution
-from mcts_math.values.scores import Aggregate, Scorer, aggregate, check_scores, to_value
+from mcts_math.values.scores import Aggregate, Scorer, aggregate, check_scores
 
 _MOST_KEPT: Final = 1 << 16  # steps whose scores are kept, in the order of their last use
 _Key = tuple[str, tuple[str, ...]]  # a question, and steps to and with the scored one
@@ -52,7 +52,7 @@ class RewardModel:
                 if found.steps is None:
                     return Evaluation(None, too_long=True, num_prompt_tokens=num_tokens)
                 scores = self._keep(partial, check_scores(found.steps, len(partial.steps), self._name))
-        return Evaluation(to_value(aggregate(scores, self._how)), num_prompt_tokens=num_tokens)
+        return Evaluation(2.0 * aggregate(scores, self._how) - 1.0, num_prompt_tokens=num_tokens)
 
     async def close(self) -> None:
         """Closes the scorer."""

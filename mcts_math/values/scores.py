@@ -41,17 +41,8 @@ def aggregate(scores: Sequence[float], how: Aggregate) -> float:
     return math.prod(scores) if how == "product" else math.fsum(scores) / len(scores)
 
 
-def to_value(score: float) -> float:
-    """v = 2p - 1 in [-1, 1] of a probability p in [0, 1], the scale of the searches' values."""
-    return 2.0 * score - 1.0
-
-
 def check_scores(scores: Sequence[float], num_steps: int, source: str) -> tuple[float, ...]:
-    """The scores, where they are one for each step and probabilities.
-
-    Args:
-        num_steps: how many are due.
-        source: who answered, for messages.
+    """The scores, where they are one for each step and probabilities. `source`: who gave them, for messages.
 
     Raises:
         EngineError: too few or too many, or one outside [0, 1]: nothing that `source` says can be trusted.

@@ -22,10 +22,7 @@ _Solution: TypeAlias = tuple[str, tuple[str, ...]]  # a question, and steps
 class PoolingScorer:
     """A classification model on vLLM: the hidden states are scored there, and the logits come back by `/pooling`.
 
-    Args:
-        client: of the server; closed with this.
-        layout: how it reads; its head must be `labels` or `logit`.
-        context_length: most tokens of a solution; None: no limit is known.
+    The head of its layout must be `labels` or `logit`. Its client is closed with it.
     """
 
     def __init__(self, client: Client, name: str, layout: Layout, context_length: int | None) -> None:
@@ -95,9 +92,7 @@ class HttpScorer:
     {"scores": [[p, …], …], "num_tokens": [n, …]}: for each item in order one probability in [0, 1] for each step, null
     in place of the list where the item is too long; `num_tokens`, what was read for each item, may be missing.
 
-    Args:
-        client: of the server; closed with this.
-        max_items: solutions of one request.
+    Its client is closed with it.
     """
 
     def __init__(self, client: Client, max_items: int) -> None:

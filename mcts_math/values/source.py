@@ -12,14 +12,11 @@ from mcts_math.requests import Evaluate, Evaluation, Generate, Generation, Polic
 class ValuedPolicy:
     """Policy and value model in one, as searches see them: samples of the one, values of the other.
 
-    Args:
-        policy: writes the steps; whoever made it closes it.
-        value_model: scores partial solutions; whoever made it closes it.
+    Whoever made these two closes them.
     """
 
     def __init__(self, policy: Policy, value_model: ValueModel) -> None:
-        self._policy = policy
-        self._value_model = value_model
+        self._policy, self._value_model = policy, value_model
 
     @property
     def counters(self) -> object:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, model_validator
@@ -12,6 +12,8 @@ from pydantic import Field, model_validator
 from mcts_math.requests import ValueModel
 from mcts_math.settings import Integer, Real, Settings
 from mcts_math.values.scores import Aggregate
+
+HowToAggregate = Annotated[Aggregate, Field(description="how scores of steps become one: last, min, product, mean")]
 
 NEUTRAL: Final = frozenset(
     {"model", "base_url", "device", "max_batch_tokens", "max_items", "api_key_env", "timeout_s", "retries",
@@ -53,7 +55,7 @@ class PrmOptions(ModelOptions):
         "tell",
     )
     separator: str | None = Field(None, description="what ends a step, one token; absent: that of the layout")
-    aggregate: Aggregate = Field("last", description="how scores of steps become one: last, min, product, mean")
+    aggregate: HowToAggregate = "last"
 
 
 class OrmOptions(ModelOptions):
@@ -72,7 +74,7 @@ class ScorerOptions(ServerOptions):
         "", description="name of what scores there, for records and --resume; absent: the address stands for it"
     )
     max_items: Integer = Field(64, description="most solutions of one request", ge=1)
-    aggregate: Aggregate = Field("last", description="how scores of steps become one: last, min, product, mean")
+    aggregate: HowToAggregate = "last"
 
 
 class GenrmOptions(ServerOptions):

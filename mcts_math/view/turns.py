@@ -56,8 +56,7 @@ def examples_of(description: Mapping[str, Any]) -> str:
     if not description.get("prompt"):
         return ""
     try:
-        config = make_config(description.get("config", {}))
-        form = make_format(config.prompt_wrap, config.format_options)
+        form = make_config(description.get("config", {})).make_format()
     except ConfigError:
         return ""
     prompt = form.prompt(Task("", _MARK), ())

@@ -30,6 +30,11 @@ VLLM_ENVIRONMENT = {
 }
 
 
+async def pids_of(engine: Any) -> list[int]:
+    """Processes of the replicas that are up."""
+    return [await slot.actor.pid.remote() for slot in engine._slots if slot.is_up]
+
+
 def load_hf(folder: Path, **limits: int) -> Served:
     def load(**limits: int) -> HFEngine:
         return HFEngine.load(folder, need_value=True, device="cpu", **limits)

@@ -19,7 +19,7 @@ from tiny_models import make_checkpoint
 
 from mcts_math.engine.checkpoint import HEAD_BIAS, HEAD_WEIGHT, download, download_tokenizer, inspect
 from mcts_math.engine.hf.engine import HFEngine
-from mcts_math.engine.load import check_model
+from mcts_math.engine.load import check_engine
 from mcts_math.engine.spec import EngineOptions
 from mcts_math.engine.value_head import fresh_value_head, load_value_head, save_value_head
 from mcts_math.errors import CheckpointError, EngineError
@@ -103,8 +103,8 @@ def test_a_model_on_the_hub_is_used_as_a_folder(folder: Path, monkeypatch: pytes
 @pytest.mark.parametrize(
     ("file", "content", "says"),
     [
-        ("config.json", None, "config.json is missing"),
-        ("config.json", "{", "can't be read as JSON"),
+        ("config.json", None, "config.json: no such file. Is .* a complete model folder"),
+        ("config.json", "{", "config.json is not JSON"),
         ("config.json", "[]", "must hold a JSON object"),
         ("config.json", '{"max_position_embeddings": "many"}', "max_position_embeddings must be a positive integer"),
         ("config.json", '{"initializer_range": "wide"}', "initializer_range must be a number: ValueError: .*'wide'"),
@@ -127,7 +127,7 @@ def test_a_chat_template_that_is_no_text(folder: Path) -> None:
     (folder / "chat_template.jinja").write_bytes("é".encode("latin-1"))
     example = Conversation((Message("user", "?"),))
     with pytest.raises(CheckpointError, match=r"the chat template in .* can't be read: UnicodeDecodeError"):
-        check_model(EngineOptions("hf", str(folder), example=example))
+        check_engine(EngineOptions("hf", str(folder), example=example))
 
 
 def test_a_missing_shard_is_named(folder: Path) -> None:

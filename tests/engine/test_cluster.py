@@ -15,6 +15,7 @@ from typing import Any
 
 import psutil
 import pytest
+from engines import pids_of
 from stand_ins import EchoInterpreter, EqualChecker
 
 from mcts_math.config import Config, load_config
@@ -99,7 +100,7 @@ def wait_for(what: Callable[[], bool], seconds: float = 240) -> None:
 def nodes_of(engine: Any, cluster: Any) -> dict[Any, int]:
     """The nodes that the replicas run on, which are the parents of their processes, each with its replica's process."""
     raylets = {node.all_processes["raylet"][0].process.pid: node for node in cluster.list_all_nodes()}
-    pids = asyncio.run(engine.pids())
+    pids = asyncio.run(pids_of(engine))
     return {
         raylets[parent.pid]: pid for pid in pids for parent in psutil.Process(pid).parents() if parent.pid in raylets
     }
@@ -129,7 +130,7 @@ def test_each_result_is_appended_once_whatever_happens_to_the_nodes(repo: Path, 
         third = cluster.add_node(**NODE)
         worker.join(400)
     assert not worker.is_alive()
-    wait_for(lambda: len(asyncio.run(engine.pids())) == 2)
+    wait_for(lambda: len(asyncio.run(pids_of(engine))) == 2)
     assert nodes_of(engine, cluster).keys() == {cluster.second, third}
     asyncio.run(engine.close())
 

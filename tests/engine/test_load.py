@@ -15,7 +15,7 @@ import pytest
 
 from mcts_math.engine.checks import free_bytes
 from mcts_math.engine.hf.engine import HFEngine
-from mcts_math.engine.load import check_arguments, check_model, load_policy, require
+from mcts_math.engine.load import check_arguments, check_engine, load_policy, require
 from mcts_math.engine.openai.arguments import ServerArguments
 from mcts_math.engine.spec import AdapterOptions, EngineOptions
 from mcts_math.engine.table import ENGINES
@@ -102,7 +102,7 @@ def test_a_new_engine_is_one_entry(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in ("table", "load"):
         monkeypatch.setattr(f"mcts_math.engine.{module}.ENGINES", table)
     options = EngineOptions("toy", "m", {"size": 3})
-    check_model(options)
+    check_engine(options)
     assert load_policy(options) == "policy"
     assert loaded == [options]
     require("toy", "this", token_beams=True)
@@ -115,11 +115,12 @@ def test_a_new_engine_is_one_entry(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_weights_are_looked_for_where_they_are_needed() -> None:
-    check_model(EngineOptions("openai", "any name"))
+    server = {"base_url": "http://localhost:1/v1"}
+    check_engine(EngineOptions("openai", "any name", server))
     with pytest.raises(CheckpointError, match="does not exist"):
-        check_model(EngineOptions("hf", "no such folder"))
+        check_engine(EngineOptions("hf", "no such folder"))
     with pytest.raises(ConfigError, match="model_dir is not set"):
-        check_model(EngineOptions("openai", ""))
+        check_engine(EngineOptions("openai", "", server))
 
 
 def test_a_head_is_loaded_where_values_are_wanted_and_nowhere_else(checkpoint: Callable[[str], Path]) -> None:

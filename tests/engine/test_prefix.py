@@ -8,10 +8,10 @@ import weakref
 
 import torch
 
-from mcts_math.engine.hf.prefix_cache import PrefixCache, Segments
+from mcts_math.engine.hf.prefix_cache import PrefixCache, States
 
 
-def segments(tokens: tuple[int, ...], first: int, last: int) -> Segments:
+def states(tokens: tuple[int, ...], first: int, last: int) -> States:
     """Two buffers whose contents tell token and position."""
     ids = torch.tensor(tokens[first:last], dtype=torch.float32)
     places = torch.arange(first, last, dtype=torch.float32)
@@ -19,14 +19,14 @@ def segments(tokens: tuple[int, ...], first: int, last: int) -> Segments:
 
 
 def hold(cache: PrefixCache, tokens: tuple[int, ...]) -> None:
-    cache.insert(tokens, lambda first, last: segments(tokens, first, last))
+    cache.insert(tokens, lambda first, last: states(tokens, first, last))
 
 
 def check(cache: PrefixCache, tokens: tuple[int, ...], count: int) -> None:
     pieces = cache.fetch(tokens, count)
     assert [first for first, _, _ in pieces] == [0, *(last for _, last, _ in pieces[:-1])][: len(pieces)]
     assert (pieces[-1][1] if pieces else 0) == count
-    for buffer, wanted in enumerate(segments(tokens, 0, count)):
+    for buffer, wanted in enumerate(states(tokens, 0, count)):
         got = [piece[2][buffer] for piece in pieces]
         assert torch.equal(torch.cat(got, dim=1) if got else wanted, wanted)
 
@@ -37,8 +37,8 @@ def test_what_is_dropped_needs_no_collector() -> None:
     try:
         cache, kept = PrefixCache(100), []
         for tokens in ((1, 2, 3), (1, 2, 3, 4, 5), (1, 2, 6)):
-            cache.insert(tokens, lambda first, last, tokens=tokens: segments(tokens, first, last))  # type: ignore[misc]
-        kept = [weakref.ref(segment) for node in cache._by_age for segment in node.segments]
+            cache.insert(tokens, lambda first, last, tokens=tokens: states(tokens, first, last))  # type: ignore[misc]
+        kept = [weakref.ref(state) for node in cache._by_age for state in node.states]
         cache.forget("")
         assert cache.num_tokens == 0
         assert len(kept) == 8

@@ -14,6 +14,7 @@ from typing import Any
 
 import psutil
 import pytest
+from engines import pids_of
 from tiny_models import make_checkpoint
 
 from mcts_math.engine import replicas
@@ -77,12 +78,12 @@ async def ask_while_one_dies(engine: Any, victim: int) -> list[Any]:
 def test_a_killed_replica_changes_nothing_but_the_time(options: EngineOptions) -> None:
     async def scene() -> None:
         engine: Any = await asyncio.to_thread(load_policy, options)
-        first, second = await engine.pids()
+        first, second = await pids_of(engine)
         replies = await ask_while_one_dies(engine, first)
         assert texts(replies) == texts(await alone(options))
         value = (await engine.evaluate(Evaluate("3 + 1 = "))).value
         assert value == pytest.approx(replies[3].value, abs=1e-5)
-        while len(pids := await engine.pids()) < 2:  # another actor comes up in its place
+        while len(pids := await pids_of(engine)) < 2:  # another actor comes up in its place
             await asyncio.sleep(0.2)
         assert second in pids
         assert first not in pids
@@ -135,7 +136,7 @@ def test_what_a_killed_replica_had_learnt_is_learnt_again(options: EngineOptions
 
     async def with_a_loss() -> list[list[str]]:
         engine: Any = await asyncio.to_thread(load_policy, learning)
-        pids, attempts = await engine.pids(), []
+        pids, attempts = await pids_of(engine), []
 
         def count() -> None:
             attempts.append(1)
@@ -161,7 +162,7 @@ def test_a_killed_vllm_replica_takes_its_engine_along(options: EngineOptions) ->
 
     async def scene() -> None:
         engine: Any = await asyncio.to_thread(load_policy, replace(options, engine="vllm", arguments=arguments))
-        first, _ = await engine.pids()
+        first, _ = await pids_of(engine)
         of_the_first = psutil.Process(first).children(recursive=True)
         assert of_the_first  # vLLM's engine runs in processes of its own
         replies = await ask_while_one_dies(engine, first)

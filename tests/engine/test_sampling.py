@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from mcts_math.engine.hf import sampling as module
-from mcts_math.engine.hf.sampling import BatchSampling, UniformStream, _nucleus, _top_k_top_p
+from mcts_math.engine.hf.sampling import BatchSampling, UniformStream, _nucleus, _top_k_top_p, certainty_of
 from mcts_math.requests import Sampling
 
 CPU = torch.device("cpu")
@@ -104,7 +104,7 @@ def test_certainty_is_the_distance_from_the_uniform_distribution() -> None:
     size = len(LOGITS)
     uniform = torch.full((size,), 1 / size)
     distances = [torch.nn.functional.kl_div(LOGITS.log_softmax(dim=0), uniform, reduction="sum").item(), 0.0]
-    assert BatchSampling.certainty(torch.stack((LOGITS, torch.ones(size)))) == pytest.approx(distances, abs=1e-6)
+    assert certainty_of(torch.stack((LOGITS, torch.ones(size)))) == pytest.approx(distances, abs=1e-6)
     assert BatchSampling([Sampling(), Sampling(want_certainty=True)], CPU).wants_certainty
 
 

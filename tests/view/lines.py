@@ -11,7 +11,6 @@ from scripted import RandomPolicy, ScriptedPolicy, scripted
 from stand_ins import EchoInterpreter, EqualChecker, EqualVerifier, final
 
 from mcts_math.config import make_config
-from mcts_math.formats import make_format
 from mcts_math.requests import Policy
 from mcts_math.run.run import to_record
 from mcts_math.services import Provided
@@ -45,7 +44,7 @@ def solved_line(config: dict[str, Any], record: dict[str, Any], policy: Policy |
     )
     with ThreadPoolExecutor(1) as thread:  # a browser's driver has an event loop in this one
         (solved,) = thread.submit(solve, made, [record], **services).result()
-    return to_record(solved, made, make_format(made.prompt_wrap, made.format_options))
+    return to_record(solved, made, made.make_format())
 
 
 def mcts_line(number: int, *, seed: int = 0, **columns: Any) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 A step is computed by peft, on a second model that shares every weight (`lora`), so every architecture and layer type
 that peft knows will do; it serves one session at a time. The model that samples stays as it was loaded: its rows get
 what their own session's adapter adds by two batched products, gathered by row, so rows of many sessions and of none
-share one forward pass. (Steps in a thread beside the sampling were tried: on two cores nothing was gained.)
+share one forward pass.
 
 How far the gradient flows. As published (`gradient: feedback`) it flows through the positions of the feedback alone:
 keys and values of question and attempt are those that sampling left in the cache, taken as constants, so a step costs
@@ -29,7 +29,7 @@ from transformers.cache_utils import Cache, DynamicLayer
 
 from mcts_math.engine.hf.kv_cache import KVBlock, Segments
 from mcts_math.engine.hf.lessons import Lesson, Recall, Term, adding
-from mcts_math.engine.hf.lora import SLOT, lora_layers, make_learner
+from mcts_math.engine.hf.lora import SLOT, copy_with_lora, lora_layers
 from mcts_math.engine.hf.model import CausalModel
 from mcts_math.engine.spec import AdapterOptions
 from mcts_math.errors import EngineError
@@ -57,20 +57,16 @@ class _Gathered:
 
 
 class Adapters:
-    """The adapters of one model; see `lessons.SessionWeights`.
+    """The adapters of one model, which gets hooks; see `lessons.SessionWeights`.
 
-    Args:
-        model: gets peft's layers put in.
-
-    Raises:
-        EngineError: peft is not installed, or the model lacks a target.
+    Raises EngineError where peft is not installed, or the model lacks a target.
     """
 
     def __init__(self, model: CausalModel, options: AdapterOptions) -> None:
         self._model = model
         self._options = options
         self._scale = options.alpha / options.rank
-        self._learner = make_learner(model, options)
+        self._learner = copy_with_lora(model, options)
         layers = lora_layers(self._learner)
         self._layers = list(layers.values())
         self._sessions: dict[str, _Session] = {}
@@ -83,15 +79,6 @@ class Adapters:
 
     def __contains__(self, session: str) -> bool:
         return session in self._sessions
-
-    def __len__(self) -> int:
-        return len(self._sessions)
-
-    @property
-    def bytes_per_session(self) -> int:
-        """Memory that one session takes: weights, their copy for sampling, gradients and the optimiser's moments."""
-        sizes = (a.numel() + b.numel() for a, b in zip(self._down, self._up, strict=True))
-        return sum(sizes) // self._down[0].shape[0] * 4 * 5
 
     def namespace(self, session: str) -> str:
         return f"{self._sessions[session].version} {session}" if session in self._sessions else ""

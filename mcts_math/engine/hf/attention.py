@@ -38,13 +38,8 @@ def attend(
 ) -> tuple[Tensor, None]:
     """What transformers' `sdpa` computes; where there is nothing to gain, its own function does it.
 
-    Args:
-        query: [B, query heads, T, D].
-        key: [B, heads, S, D].
-        value: [B, heads, S, E].
-
-    Returns:
-        [B, T, query heads, E], and no weights.
+    Of query [B, query heads, T, D], key [B, heads, S, D] and value [B, heads, S, E] that is [B, T, query heads, E], and
+    no weights.
     """
     special = any(kwargs.get(name) is not None for name in ("position_bias", "softcap"))
     is_plain = dropout == 0.0 and not special and not query.requires_grad

@@ -62,12 +62,7 @@ class HFEngine(JobEngine):
         adapter: AdapterOptions | RuleOptions | None = None,
         **arguments: Any,
     ) -> HFEngine:
-        """Loads a checkpoint; this takes a while and blocks.
-
-        Args:
-            model_dir: a folder, or a name on the Hugging Face hub.
-            adapter: how sessions learn at test time; None: they don't. Adapters need peft.
-            arguments: see `HFArguments`.
+        """Loads a checkpoint, a folder or a name on the hub, under `HFArguments`; this takes a while and blocks.
 
         Raises:
             CheckpointError: the checkpoint, or a learned rule, is missing, incomplete or wrong.

@@ -11,7 +11,7 @@ prefix      keys and values in front of every sequence (2101.00190), as peft has
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -82,7 +82,7 @@ def make_grafts(kind: str, model: Any, options: Mapping[str, Any]) -> nn.ModuleD
 def attach(model: Any, grafts: nn.ModuleDict) -> None:
     """Puts parts on a model, for good."""
     for name, graft in grafts.items():
-        model.get_submodule(name.replace("/", ".")).register_forward_hook(_Hook(graft), with_kwargs=True)
+        model.get_submodule(name.replace("/", ".")).register_forward_hook(_changing(graft), with_kwargs=True)
 
 
 def base_fingerprint(model: Any) -> str:
@@ -111,17 +111,16 @@ def load_grafts(folder: str | Path, model: Any) -> list[list[Tensor]]:
     return []
 
 
-class _Hook:
-    """Changes the output of a module; that of attention is the first of several."""
+def _changing(graft: nn.Module) -> Callable[[Any, Any, Mapping[str, Any], Any], Any]:
+    """A hook that changes the output of a module; that of attention is the first of several."""
 
-    def __init__(self, graft: nn.Module) -> None:
-        self._graft = graft
-
-    def __call__(self, module: Any, arguments: Any, keywords: Mapping[str, Any], output: Any) -> Any:
+    def change(module: Any, arguments: Any, keywords: Mapping[str, Any], output: Any) -> Any:
         positions = keywords.get("position_ids")
         if isinstance(output, tuple):
-            return (self._graft(output[0], positions), *output[1:])
-        return self._graft(output, positions)
+            return (graft(output[0], positions), *output[1:])
+        return graft(output, positions)
+
+    return change
 
 
 def _layers(model: Any) -> list[str]:

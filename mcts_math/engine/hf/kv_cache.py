@@ -78,10 +78,7 @@ class KVLayout:
     """
 
     def __init__(self, probed: DynamicCache, prefix: Sequence[Segments] = ()) -> None:
-        """Args:
-        probed: the cache that a forward pass over a few tokens has filled.
-        prefix: see `ahead`.
-        """
+        """`probed`: the cache that a forward pass over a few tokens has filled; `prefix`: see `ahead`."""
         # keys and values of a prefix that stands in front of every row, a pair a layer; empty where there is none
         self.ahead = list(prefix)
         self.num_ahead = self.ahead[0][0].shape[2] if self.ahead else 0  # its columns
@@ -128,10 +125,7 @@ class Workspace:
     """
 
     def __init__(self, layout: KVLayout, max_cells: int) -> None:
-        """Args:
-        layout: of the buffers.
-        max_cells: rows times columns that it grows to ahead of need; a block that needs more gets more.
-        """
+        """`max_cells`: rows times columns that it grows to ahead of need; a block that needs more gets more."""
         self._layout = layout
         self._max_cells = max_cells
         self._memory: list[Tensor] = []
@@ -158,9 +152,7 @@ class KVBlock:
     def __init__(
         self, layout: KVLayout, device: torch.device, rows: int, columns: int, workspace: Workspace | None = None
     ) -> None:
-        """Args:
-        workspace: where the buffers come from; the block must not outlive the next one that is made from it.
-        """
+        """A block must not outlive the next one that is made from its `workspace`, where the buffers come from."""
         self.layout = layout
         self.device = device
         # [row capacity, heads, column capacity, width] each

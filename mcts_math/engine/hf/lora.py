@@ -14,7 +14,7 @@ SLOT = "session"
 """peft's name of the adapter in the model; its weights are those of the session that learns."""
 
 
-def make_learner(model: CausalModel, options: AdapterOptions) -> Any:
+def copy_with_lora(model: CausalModel, options: AdapterOptions) -> Any:
     """A copy of the model's modules that shares every weight, and has peft's layers at the targets.
 
     The model itself stays as it is, so that it can sample while the copy computes a gradient.
@@ -30,10 +30,7 @@ def make_learner(model: CausalModel, options: AdapterOptions) -> Any:
     for module in learner.modules():
         module._forward_hooks.clear()
     config = peft.LoraConfig(
-        r=options.rank,
-        lora_alpha=options.alpha,
-        lora_dropout=options.dropout,
-        target_modules=list(options.targets),
+        r=options.rank, lora_alpha=options.alpha, lora_dropout=options.dropout, target_modules=list(options.targets)
     )
     try:
         peft.inject_adapter_in_model(config, learner, adapter_name=SLOT)

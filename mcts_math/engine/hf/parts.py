@@ -20,8 +20,7 @@ from mcts_math.files import replace_file
 def save_parts(folder: Path, name: str, state: Mapping[str, Tensor], settings: Mapping[str, Any]) -> None:
     """Writes `NAME.safetensors` and `NAME.json`, the settings last: a folder that holds them is complete.
 
-    Raises:
-        OSError: a file can't be written.
+    Raises OSError where a file can't be written.
     """
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
     replace_file(folder / f"{name}.safetensors", save(tensors))

@@ -30,10 +30,9 @@ class Prefill:
 
 
 def choose_group(units: list[Prefill], cache: PrefixCache, max_tokens: int, max_cells: int) -> tuple[int, int]:
-    """Sorts prompts by what they need; the first `size` of them are then computed together.
+    """Sorts prompts by what the cache lacks of them, so that the first ones can be computed together.
 
     Args:
-        cache: what need not be computed.
         max_tokens: most tokens of one forward pass.
         max_cells: most tokens, rows times the longest, that are kept.
 

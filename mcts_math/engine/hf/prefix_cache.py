@@ -10,31 +10,28 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 
 from torch import Tensor
 
 from mcts_math.engine.tokenizer import common_prefix
 
-Segments = list[Tensor]  # one tensor [H, T, D] a buffer
+States = list[Tensor]  # keys and values: one tensor [H, T, D] a buffer
 
 
+@dataclass(eq=False, slots=True)
 class _Node:
-    __slots__ = ("children", "parent", "segments", "tokens")
-
-    def __init__(self, tokens: tuple[int, ...], segments: Segments, parent: _Node | None) -> None:
-        self.tokens = tokens
-        self.segments = segments
-        self.parent = parent
-        self.children: dict[int, _Node] = {}
+    tokens: tuple[int, ...]
+    states: States
+    parent: _Node | None
+    children: dict[int, _Node] = field(default_factory=dict)
 
 
 class PrefixCache:
     """A bounded radix tree of keys and values."""
 
     def __init__(self, max_tokens: int) -> None:
-        """Args:
-        max_tokens: most tokens to hold; 0 holds nothing.
-        """
+        """`max_tokens`: most tokens to hold; 0 holds nothing."""
         self.num_tokens = 0  # tokens held at present
         self._max_tokens = max_tokens
         self._roots: dict[str, _Node] = {}
@@ -45,30 +42,25 @@ class PrefixCache:
         """How many of the first tokens are held."""
         return self._descend(tokens, namespace)[1]
 
-    def fetch(self, tokens: tuple[int, ...], count: int, namespace: str = "") -> list[tuple[int, int, Segments]]:
-        """Keys and values of the first `count` tokens, which must be held (see `match`).
+    def fetch(self, tokens: tuple[int, ...], count: int, namespace: str = "") -> list[tuple[int, int, States]]:
+        """Keys and values of the first `count` tokens, which must be held (see `match`), in pieces.
 
-        Returns:
-            Pieces (first, last, segments) that cover tokens 0..count-1; the segments are views, not to be written to.
+        A piece is (first, last, states), for tokens first..last-1; the states are views, not to be written to.
         """
         path, _ = self._descend(tokens, namespace)
         self._touch(path)
-        pieces: list[tuple[int, int, Segments]] = []
+        pieces: list[tuple[int, int, States]] = []
         first = 0
         for node in path:
             last = min(first + len(node.tokens), count)
             if last <= first:
                 break
-            pieces.append((first, last, [segment[:, : last - first] for segment in node.segments]))
+            pieces.append((first, last, [state[:, : last - first] for state in node.states]))
             first = last
         return pieces
 
-    def insert(self, tokens: tuple[int, ...], read: Callable[[int, int], Segments], namespace: str = "") -> None:
-        """Holds a sequence.
-
-        Args:
-            read: gives copies of the keys and values of tokens first..last-1; called for those not yet held.
-        """
+    def insert(self, tokens: tuple[int, ...], read: Callable[[int, int], States], namespace: str = "") -> None:
+        """Holds a sequence. `read` gives copies of keys and values of tokens first..last-1, for those not yet held."""
         if not tokens or len(tokens) > self._max_tokens:
             return
         path, held = self._descend(tokens, namespace)
@@ -114,8 +106,8 @@ class PrefixCache:
 
     def _split(self, node: _Node, at: int) -> _Node:
         """Cuts an edge in two and returns the upper part. Both get copies, so that dropping one frees its memory."""
-        upper = _Node(node.tokens[:at], [segment[:, :at].clone() for segment in node.segments], node.parent)
-        node.segments = [segment[:, at:].clone() for segment in node.segments]
+        upper = _Node(node.tokens[:at], [state[:, :at].clone() for state in node.states], node.parent)
+        node.states = [state[:, at:].clone() for state in node.states]
         node.tokens = node.tokens[at:]
         assert node.parent is not None
         node.parent.children[upper.tokens[0]] = upper

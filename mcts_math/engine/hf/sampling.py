@@ -34,9 +34,7 @@ class UniformStream:
     """Numbers in [0, 1) that are a pure function of a seed and a position."""
 
     def __init__(self, seed: int) -> None:
-        """Args:
-        seed: any integer; of those beyond 64 bits the low 64 count.
-        """
+        """`seed`: any integer; of those beyond 64 bits the low 64 count."""
         self._key = _mix(np.array([seed & _MASK], dtype=np.uint64))
         self._numbers: list[float] = []
         self._first = 0
@@ -63,10 +61,7 @@ class BatchSampling:
     """How the rows of a batch are sampled; made anew whenever rows join or leave."""
 
     def __init__(self, rows: Sequence[Sampling], device: torch.device) -> None:
-        """Args:
-        rows: one a row, in the order of the batch.
-        device: where the logits will be.
-        """
+        """`rows` in the order of the batch; `device`: where the logits will be."""
         kinds: dict[_Pick, list[int]] = {}
         for i, row in enumerate(rows):
             kinds.setdefault(_way(row), []).append(i)
@@ -92,20 +87,20 @@ class BatchSampling:
         for pick, members in self._kinds:
             for rows in torch.split(members, _rows_at_once(logits)):
                 part = logits.index_select(0, rows).float()
-                settings = Settings(numbers[rows], self._temperature[rows], self._top_p[rows], self._top_k[rows])
-                tokens[rows] = picked = pick(part, settings)
+                how = RowSampling(numbers[rows], self._temperature[rows], self._top_p[rows], self._top_k[rows])
+                tokens[rows] = picked = pick(part, how)
                 # Not log_softmax, whose sum over a large vocabulary is right to 4e-5 only.
                 logprobs[rows] = part.gather(1, picked) - part.logsumexp(dim=-1, keepdim=True)
         return tokens, logprobs
 
-    @staticmethod
-    def certainty(logits: Tensor) -> list[float]:
-        """How far each row's distribution is from the uniform one, nats; see `Sample.certainty`. Logits are [B, V]."""
-        logits = logits.float()
-        return (logits.logsumexp(dim=-1) - logits.mean(dim=-1) - math.log(logits.shape[1])).tolist()
+
+def certainty_of(logits: Tensor) -> list[float]:
+    """How far each row's distribution is from the uniform one, nats; see `Sample.certainty`. Logits are [B, V]."""
+    logits = logits.float()
+    return (logits.logsumexp(dim=-1) - logits.mean(dim=-1) - math.log(logits.shape[1])).tolist()
 
 
-class Settings(NamedTuple):
+class RowSampling(NamedTuple):
     """How F rows are sampled: K numbers each [F, K], and what limits their distributions [F, 1]."""
 
     numbers: Tensor
@@ -114,7 +109,7 @@ class Settings(NamedTuple):
     top_k: Tensor
 
 
-_Pick: TypeAlias = Callable[[Tensor, Settings], Tensor]  # logits [F, V] -> tokens [F, K]
+_Pick: TypeAlias = Callable[[Tensor, RowSampling], Tensor]  # logits [F, V] -> tokens [F, K]
 
 
 def _way(row: Sampling) -> _Pick:
@@ -131,27 +126,27 @@ def _rows_at_once(logits: Tensor) -> int:
     return max(1, _CACHED // logits.shape[1]) if logits.device.type == "cpu" else len(logits)
 
 
-def _likeliest(logits: Tensor, settings: Settings) -> Tensor:
-    return logits.argmax(dim=-1, keepdim=True).expand_as(settings.numbers)
+def _likeliest(logits: Tensor, how: RowSampling) -> Tensor:
+    return logits.argmax(dim=-1, keepdim=True).expand_as(how.numbers)
 
 
-def _from_all(logits: Tensor, settings: Settings) -> Tensor:
-    return _pick((logits / settings.temperature).softmax(dim=-1), settings.numbers)
+def _from_all(logits: Tensor, how: RowSampling) -> Tensor:
+    return _pick((logits / how.temperature).softmax(dim=-1), how.numbers)
 
 
-def _from_top_k(logits: Tensor, settings: Settings) -> Tensor:
-    return _pick(_top_k_top_p(logits / settings.temperature, settings.top_k, settings.top_p), settings.numbers)
+def _from_top_k(logits: Tensor, how: RowSampling) -> Tensor:
+    return _pick(_top_k_top_p(logits / how.temperature, how.top_k, how.top_p), how.numbers)
 
 
-def _from_nucleus(logits: Tensor, settings: Settings) -> Tensor:
+def _from_nucleus(logits: Tensor, how: RowSampling) -> Tensor:
     """By top-p alone, among the tokens of each row's own nucleus.
 
     To put all tokens in order, or as many in every row as the flattest one needs, costs more than everything else in a
     small model's step.
     """
-    tokens, rows = torch.empty_like(settings.numbers, dtype=torch.long), torch.arange(len(logits), device=logits.device)
-    probabilities = (logits / settings.temperature).softmax(dim=-1)
-    numbers, top_p, count = settings.numbers, settings.top_p, _NUCLEUS
+    tokens, rows = torch.empty_like(how.numbers, dtype=torch.long), torch.arange(len(logits), device=logits.device)
+    probabilities = (logits / how.temperature).softmax(dim=-1)
+    numbers, top_p, count = how.numbers, how.top_p, _NUCLEUS
     while True:
         candidates, kept, is_cut = _nucleus(probabilities, top_p, count)
         tokens[rows] = candidates.gather(1, _pick(kept, numbers))

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from mcts_math.engine.hf.model import CausalModel
-from mcts_math.engine.hf.sampling import BatchSampling, UniformStream
+from mcts_math.engine.hf.sampling import BatchSampling, UniformStream, certainty_of
 from mcts_math.errors import EngineError
 from mcts_math.messages import FinishReason, Piece, Sample, Sampling
 from mcts_math.requests import Generation
@@ -103,10 +103,8 @@ class Row:
         for sample, (token, _) in zip(self.samples, sampled, strict=True):
             groups.setdefault(token, []).append(sample)
         logprobs = dict(sampled)
-        rows = [
-            self,
-            *(Row(self.job, [], list(self.ids), self.logprob, self.certainty) for _ in range(len(groups) - 1)),
-        ]
+        others = (Row(self.job, [], list(self.ids), self.logprob, self.certainty) for _ in range(len(groups) - 1))
+        rows = [self, *others]
         for row, (token, samples) in zip(rows, groups.items(), strict=True):
             row.samples = samples
             row.ids.append(token)
@@ -135,7 +133,7 @@ def sample_tokens(
     numbers = [[sample.stream.at(len(row.ids)) for sample in row.samples] for row in rows]
     tokens, logprobs = sampling.sample(logits, [some + [0.0] * (most - len(some)) for some in numbers])
     if sampling.wants_certainty:
-        for row, certainty in zip(rows, sampling.certainty(logits), strict=True):
+        for row, certainty in zip(rows, certainty_of(logits), strict=True):
             row.certainty += certainty
     # One transfer for both; a token id is exact in float64.
     pairs = torch.stack((tokens.double(), logprobs.double()), dim=-1).tolist()

@@ -50,12 +50,8 @@ def make_trial(body: Mapping[str, Any], num_samples: int) -> dict[str, Any]:
 async def try_out(client: Client, path: str, body: Mapping[str, Any]) -> Abilities:
     """Sends a short request, without what the server refuses by name; says once what it lacks.
 
-    Args:
-        path: where such requests go.
-        body: the request; for two samples, where several are wanted later.
-
-    Raises:
-        EngineError: even a short request is refused, or all replies are odd: so all would be.
+    The request is for two samples, where several are wanted later. Raises EngineError where even this one is refused,
+    or all replies are odd: so all would be.
     """
     able, told, failures = Abilities(), set[str](), list[RefusedError]()
     wanted = {"logprobs", "n"} if body["n"] > 1 else {"logprobs"}
@@ -68,9 +64,8 @@ async def try_out(client: Client, path: str, body: Mapping[str, Any]) -> Abiliti
         if wanted <= told | able.lacks:
             break
     if len(failures) == _TRIES:
-        raise EngineError(f"{failures[-1]}. So it was with all of {_TRIES} short requests for a trial") from failures[
-            -1
-        ]
+        last = failures[-1]
+        raise EngineError(f"{last}. So it was with all of {_TRIES} short requests for a trial") from last
     able = replace(able, lacks=able.lacks | wanted - told)
     if missed := sorted(able.lacks & _OPTIONAL.keys()):
         lacks = "; ".join(_OPTIONAL[name] for name in missed)

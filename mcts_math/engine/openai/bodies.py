@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mcts_math.engine.chat_template import declared
+from mcts_math.engine.chat_template import called, declared
 from mcts_math.engine.openai.server import ServedModel
 from mcts_math.errors import EngineError
 from mcts_math.messages import Conversation, Message, Prompt, Sampling, text_of
@@ -14,14 +14,9 @@ from mcts_math.requests import SEED_MASK
 def make_body(
     served: ServedModel, prompt: tuple[int, ...] | str | Conversation, sampling: Sampling, seed: int, thought_key: str
 ) -> dict[str, Any]:
-    """A request for one sample.
+    """A request for one sample. `thought_key`: what the server calls a thought; "" where it has shown none.
 
-    Args:
-        prompt: tokens, a text, or a conversation.
-        thought_key: what the server calls a thought; "" where it has shown none.
-
-    Raises:
-        EngineError: the server has no word for what is asked for.
+    Raises EngineError where the server has no word for what is asked for.
     """
     if sampling.top_k > 0 and served.dialect.all_tokens is None:
         raise EngineError(
@@ -37,12 +32,11 @@ def make_body(
     }
     if sampling.stop:
         body["stop"] = list(sampling.stop)
-    is_chat = isinstance(prompt, Conversation)
     if isinstance(prompt, Conversation):
         body |= _conversation(served, prompt, thought_key)
     else:
         body |= {"prompt": list(prompt) if isinstance(prompt, tuple) else prompt, "logprobs": 1}
-    body |= served.dialect.fields(sampling, is_chat=is_chat)
+    body |= served.dialect.fields(sampling, is_chat=isinstance(prompt, Conversation))
     if served.codec is not None and "return_token_ids" in body:
         body["stop_token_ids"] = sorted(served.codec.eos_ids)
     return body
@@ -60,10 +54,7 @@ def require_told_stops(served: ServedModel, prompt: Prompt, sampling: Sampling) 
 
 
 def _conversation(served: ServedModel, talk: Conversation, thought_key: str) -> dict[str, Any]:
-    body: dict[str, Any] = {
-        "messages": [_turn(message, thought_key) for message in talk.messages],
-        "logprobs": True,
-    }
+    body: dict[str, Any] = {"messages": [_turn(message, thought_key) for message in talk.messages], "logprobs": True}
     if talk.tools:
         body["tools"] = [declared(tool) for tool in talk.tools]
     if talk.template:
@@ -85,10 +76,7 @@ def _turn(message: Message, thought_key: str) -> dict[str, Any]:
     if message.thought and thought_key:
         turn[thought_key] = message.thought
     if message.calls:
-        turn["tool_calls"] = [
-            {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
-            for call in message.calls
-        ]
+        turn["tool_calls"] = [called(call, call.arguments) for call in message.calls]
     if message.role == "tool":
         turn["tool_call_id"] = message.call_id
     return turn

@@ -75,13 +75,7 @@ class Client:
     """A client of one server."""
 
     def __init__(self, arguments: ServerArguments, key: str = "engine_args") -> None:
-        """Args:
-        arguments: where the server is and how patient to be. The API key that they name is sent as bearer token.
-        key: of the config that the arguments stand under, for messages.
-
-        Raises:
-            EngineError: the API key can't be sent.
-        """
+        """Raises EngineError where the API key that the arguments name, the bearer token, can't be sent."""
         self.arguments = arguments
         self.base_url = arguments.base_url
         self.key = key  # of the config under which they stand

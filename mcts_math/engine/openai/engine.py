@@ -54,11 +54,7 @@ class OpenAIEngine:
 
     @classmethod
     def connect(cls, model: str, *, need_value: bool = False, **arguments: Any) -> OpenAIEngine:
-        """Asks a server what it serves; this blocks.
-
-        Args:
-            model: the model's folder, if it is here, or its name on the server.
-            arguments: see `ServerArguments`.
+        """Asks a server what it serves; this blocks. `model` is the model's folder, if it is here, or its name there.
 
         Raises:
             EngineError: the server can't be reached, does not have the model, or gives no values.

@@ -102,12 +102,7 @@ def _as_written(
     if codec is None or not ids or not isinstance(prompt, tuple):
         end = stopped_by if isinstance(stopped_by, str) else ""
         return text, (Piece(text + end),) if text and (end or finish == "length") else ()
-    whole = codec.continuation(prompt, ids)
-    if finish == "stop" and isinstance(stopped_by, str):
-        text = cut_sample(codec, prompt, ids, stopped_by=stopped_by, stop=expected.stop, fallback=text)
-    else:
-        text = whole = codec.continuation(prompt, ids[:-1]) if finish == "stop" and ids[-1] in codec.eos_ids else whole
-    return text, (Piece(whole, tuple(ids)),)
+    return cut_sample(codec, prompt, ids, finish, stopped_by=stopped_by, stop=expected.stop, fallback=text)
 
 
 def parse_message(message: dict[str, Any]) -> Message:

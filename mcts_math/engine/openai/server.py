@@ -29,14 +29,7 @@ class ServedModel:
 
 
 def discover(client: Client, model: str, need_value: bool) -> ServedModel:
-    """What the server and the model's folder, where it is here, tell; this blocks.
-
-    Arguments as in `OpenAIEngine.connect`.
-
-    Raises:
-        EngineError: the server can't be reached, does not have the model, or can't give values that are wanted.
-        CheckpointError: the model's folder is here, but incomplete.
-    """
+    """What the server and the model's folder, where it is here, tell; blocks, and raises as `OpenAIEngine.connect`."""
     card = find_card(client, model)
     dialect = find_dialect(card)
     folder = _find_folder(model, dialect, need_value)
@@ -53,8 +46,7 @@ def discover(client: Client, model: str, need_value: bool) -> ServedModel:
 def find_card(client: Client, model: str) -> dict[str, Any]:
     """What a server lists of the model that is meant: the one of its name, else the only one; this blocks.
 
-    Raises:
-        EngineError: the server can't be reached, or does not have the model.
+    Raises EngineError where the server can't be reached, or does not have the model.
     """
     try:
         reply = client.get("models")

@@ -32,7 +32,7 @@ from mcts_math.engine.value_head import load_value_head
 from mcts_math.engine.value_token import decode_value, value_token
 from mcts_math.engine.vllm.arguments import complete_args, quiet
 from mcts_math.errors import EngineError, EngineLostError, RefusedError, boundary
-from mcts_math.messages import Piece, Sample, Sampling
+from mcts_math.messages import Sample, Sampling
 from mcts_math.requests import SEED_MASK, Evaluate, Evaluation, Generate, Generation
 
 T = TypeVar("T")
@@ -69,12 +69,9 @@ class VLLMEngine:
 
     @classmethod
     def load(cls, model_dir: str | Path, *, need_value: bool = False, **engine_args: Any) -> VLLMEngine:
-        """Starts vLLM on a checkpoint; this takes half a minute or more and blocks.
+        """Starts vLLM on a checkpoint, a folder or a name on the hub; this takes half a minute or more and blocks.
 
-        Args:
-            model_dir: a folder, or a name on the Hugging Face hub.
-            engine_args: arguments of vLLM's `AsyncEngineArgs`, such as tensor_parallel_size, dtype, quantization,
-                gpu_memory_utilization, max_model_len, max_num_seqs, enforce_eager.
+        `engine_args` are those of vLLM's `AsyncEngineArgs`.
 
         Raises:
             CheckpointError: the checkpoint or its head is missing, incomplete or wrong.
@@ -168,14 +165,11 @@ class VLLMEngine:
             raise RefusedError(f"vLLM gave up on a request ({output.finish_reason}); its log says why")
         if logprob is None or not math.isfinite(logprob):
             raise EngineError(f"vLLM computed a log-probability of {logprob}: the model's weights are broken")
-        if output.finish_reason == "length":
-            text = written = self.codec.continuation(prompt, ids)
-        else:
-            text = checks.cut_sample(
-                self.codec, prompt, ids, stopped_by=output.stop_reason, stop=stop, fallback=output.text
-            )
-            written = self.codec.continuation(prompt, ids) if isinstance(output.stop_reason, str) else text
-        return Sample(text, logprob, len(ids), output.finish_reason, (Piece(written, tuple(ids)),), opening)
+        end, stopped_by = output.finish_reason, output.stop_reason
+        text, written = checks.cut_sample(
+            self.codec, prompt, ids, end, stopped_by=stopped_by, stop=stop, fallback=output.text
+        )
+        return Sample(text, logprob, len(ids), end, written, opening)
 
     def _value(self, output: Any, wanted: bool) -> float | None:
         if not wanted:

@@ -32,13 +32,9 @@ class _Session:
 
 
 class WeightChanges:
-    """The changes that a trained rule makes, one a session; see `lessons.SessionWeights`.
+    """The changes that a trained rule makes of a model, which gets hooks, one a session; see `lessons.SessionWeights`.
 
-    Args:
-        model: gets hooks on the layers that the rule changes.
-
-    Raises:
-        CheckpointError: the folder is broken, or for another base model.
+    Raises CheckpointError where the rule's folder is broken, or for another base model.
     """
 
     def __init__(self, model: CausalModel, folder: str) -> None:
@@ -53,14 +49,6 @@ class WeightChanges:
 
     def __contains__(self, session: str) -> bool:
         return session in self._sessions
-
-    def __len__(self) -> int:
-        return len(self._sessions)
-
-    @property
-    def bytes_held(self) -> int:
-        """Memory of all changes."""
-        return sum(change.num_bytes for session in self._sessions.values() for change in session.changes.values())
 
     def namespace(self, session: str) -> str:
         return f"{self._sessions[session].version} {session}" if session in self._sessions else ""

@@ -58,10 +58,6 @@ class Change:
         """ΔW [out, in]."""
         return reduce(torch.matmul, self.maps).T
 
-    @property
-    def num_bytes(self) -> int:
-        return sum(matrix.nbytes for matrix in self.maps)
-
 
 class Moments(nn.Module):
     """Count, mean and sum of squared deviations of vectors, a dimension each, in float64.

@@ -27,14 +27,9 @@ Sites = Mapping[str, nn.Linear]
 
 
 def find_sites(model: Any, layers: int | Sequence[int], targets: Sequence[str]) -> Sites:
-    """The modules whose names end as a target says, in some layers.
+    """The modules whose names end as a target says, in so many of the last layers, or in those of these numbers.
 
-    Args:
-        layers: how many of the last ones, or the numbers of the layers, from 0 on.
-        targets: ends of names, such as q_proj.
-
-    Raises:
-        EngineError: a layer or a target that the model lacks, or a target that is not a linear layer.
+    Raises EngineError: a layer or a target that the model lacks, or a target that is not a linear layer.
     """
     numbered = [
         (int(found[1]), name, module)
@@ -74,9 +69,7 @@ def base_fingerprint(sites: Sites) -> str:
 def measure(model: Any, sites: Sites, ids: Tensor) -> tuple[float, dict[str, Factors]]:
     """The inner loss: mean cross-entropy of all tokens of a conversation, in nats; and the factors of every site.
 
-    Args:
-        model: whose weights require no gradient.
-        ids: [T] tokens, at least two.
+    The model's weights require no gradient; `ids` are [T] tokens, at least two.
     """
     seen: dict[str, Tensor] = {}
     probes: dict[str, Tensor] = {}
