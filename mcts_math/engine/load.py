@@ -39,6 +39,7 @@ def check_engine(options: EngineOptions) -> None:
     Raises ConfigError, CheckpointError, and EngineError where the engine is not installed.
     """
     check_arguments(options)
+    spec = find_engine(options.engine)
     if not options.model_dir:
         otherwise = "" if spec.needs_weights else f", or with engine {options.engine} the model's name"
         raise ConfigError(f"model_dir is not set. Give a checkpoint folder, e.g. model_dir=models/mini{otherwise}.")
@@ -46,7 +47,7 @@ def check_engine(options: EngineOptions) -> None:
         if not options.adapter.folder:
             raise ConfigError("optune_dir is not set. Give the folder that scripts/train_optune.py has made.")
         read_settings(options.adapter.folder, RULE, RuleSettings)
-    if not find_engine(options.engine).needs_weights:
+    if not spec.needs_weights:
         return
     folder = inspect(options.model_dir, need_value=options.need_value).path
     if folder is not None and options.example is not None:
