@@ -9,6 +9,7 @@ import time
 from typing import Any
 
 import pytest
+from evasions import STILL_CAUGHT
 from held import HELD
 from kinds import CROSSING, ONE, STATED, SUITES, Kind
 from problems import Ask
@@ -27,7 +28,7 @@ BOTH = ("two_processes", "one_process")
 CASES = [
     pytest.param(kind, isolation, id=f"{isolation}-{kind[0]}")
     for kinds, isolations in (
-        (SUITES + STATED + CROSSING + STRANGERS + HELD + SHARED, BOTH),
+        (SUITES + STATED + CROSSING + STRANGERS + HELD + SHARED + STILL_CAUGHT, BOTH),
         (ONE, ("one_process",)),
     )
     for isolation in isolations

@@ -17,6 +17,7 @@ from typing import Any
 
 from . import access, remote, values
 from .fixed import is_fixed
+from .settled import OutOfTime, own
 
 _MAX_TEXT = 1000
 _STEP_S = 0.002
@@ -215,10 +216,6 @@ class RemoteError(Exception):
     """The other side raised what would here mean something else: the end of a loop, a skipped test."""
 
 
-class OutOfTime(BaseException):
-    """A test took longer than its problem allows."""
-
-
 def of_class(kind: type[Any], name: str) -> Any:
     """`__name__` or `__module__` of a class, whatever its own class says."""
     return vars(type)[name].__get__(kind)
@@ -237,7 +234,7 @@ def describe(error: BaseException) -> str:
     except BaseException as other:  # it ends the process, takes too long, breaks the connection: the test failed before
         text = f"(its text raised {of_class(type(other), '__name__')})"
     name = "" if issubclass(type(error), (RemoteError, OutOfTime)) else of_class(type(error), "__name__")
-    notes = remote.own(error).get("__notes__")
+    notes = own(error).get("__notes__")
     is_refusal = type(notes) is list and [*map(type, notes)] == [str] and notes[0] == _NO_PROCESSES
     hint = _NO_PROCESSES if is_refusal else ""
     return ": ".join(part for part in (name, text.strip(), hint) if part)

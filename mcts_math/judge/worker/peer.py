@@ -22,6 +22,7 @@ from .held import Copies
 from .objects import Objects, harmless, is_data
 from .parts import SHARED, is_unchanged, parts, renew, shares, snapshot
 from .reading import decode
+from .settled import is_settled
 from .source import Verdict
 from .values import BadValue, CannotCross
 
@@ -185,7 +186,7 @@ class Peer:
         given, held = parts((*args, *kwargs.values())), []
         before = snapshot((*args, *kwargs.values()))
         try:
-            with limited(limit_s):
+            with limited(None if self.careful else limit_s):  # the code can't cut short what is of the tests
                 result = self._perform(value, how, args, kwargs)
             if not self.careful:
                 held = self._copies.hold(args, kwargs, given, result, sys.getrefcount(result))
@@ -194,7 +195,7 @@ class Peer:
             raise
         except BaseException as error:
             note_refusal(error)
-            if remote.is_settled(error):
+            if self.careful and is_settled(error):
                 self._missed = describe(error)
             answer = ("raised", error)
         try:
@@ -276,7 +277,7 @@ class Peer:
         """What went wrong between the two processes, whoever else caught it."""
         if self._rejected:
             return Verdict("bad_problem", f"`test` can't be run in two processes: {self._rejected}")
-        ends = filter(remote.is_settled, untold())
+        ends = filter(is_settled, untold())
         self._missed = self._missed or next(map(describe, ends), "")
         if self._missed:
             return Verdict("failed", f"failed: the code went on after a failed assert of the tests: {self._missed}")

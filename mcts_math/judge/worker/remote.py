@@ -22,6 +22,7 @@ import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
+from .settled import may_catch
 from .values import FROZEN, BadValue, CannotCross, made_of
 
 if TYPE_CHECKING:
@@ -244,40 +245,12 @@ async def _anext(self: Any) -> Any:
     return found[0]
 
 
-_OWN = vars(BaseException)["__dict__"]
-
-
-def own(error: BaseException) -> dict[str, Any]:
-    """The attributes that an exception has on this side: `__dict__` of a remote one is asked for over there."""
-    return cast("dict[str, Any]", _OWN.__get__(error))
-
-
-def settle(error: BaseException) -> None:
-    """Notes that an exception left an assert of the tests: whatever it is, the assert has failed."""
-    object.__setattr__(error, "__settled__", True)
-
-
-def is_settled(error: BaseException | None) -> bool:
-    """Whether an exception, or one in whose handling it was raised, left an assert."""
-    seen: set[int] = set()
-    while error is not None and id(error) not in seen:
-        seen.add(id(error))
-        if "__settled__" in own(error):
-            return True
-        error = error.__context__
-    return False
-
-
-def _may_catch(error: BaseException | None) -> bool:
-    return not isinstance(error, AssertionError) and not is_settled(error)
-
-
 def _exit(self: Any, kind: Any, error: Any, trace: Any) -> Any:
-    return ask(self, "__exit__", kind, error, None) and _may_catch(error)
+    return ask(self, "__exit__", kind, error, None) and may_catch(error)
 
 
 async def _exit_async(self: Any, kind: Any, error: Any, trace: Any) -> Any:
-    return await _drive(self, "__aexit__", kind, error, None) and _may_catch(error)
+    return await _drive(self, "__aexit__", kind, error, None) and may_catch(error)
 
 
 SPECIALS: dict[str, Any] = {

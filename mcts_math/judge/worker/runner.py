@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
-from . import equal, remote, suite, units
-from .acts import OutOfTime, RemoteError, calls_of, describe, limited, note_refusal
+from . import equal, suite, units
+from .acts import RemoteError, calls_of, describe, limited, note_refusal
 from .guard import Guard
 from .peer import BadArgument, Broken, Peer
+from .settled import settle
 from .source import Verdict
 
 _MAX_KEPT = 1000
@@ -117,7 +118,9 @@ class Runner:
         try:
             with self.begin():
                 yield
-        except (Exception, OutOfTime) as error:
+        except (Broken, BadArgument, Failed, Verdict):
+            raise
+        except BaseException as error:
             failure = error
         finally:
             self._place.given = given  # of what it asked the code for nothing is left, and nothing later made of it
@@ -129,8 +132,8 @@ class Runner:
         given = self._place.given
         try:
             yield
-        except (Exception, OutOfTime) as error:
-            remote.settle(error)
+        except BaseException as error:
+            settle(error)
             raise
         finally:
             self._place.given = given  # see `case`
