@@ -43,3 +43,60 @@ STILL_CAUGHT: list[Kind] = [
     (f"a context manager: {error}", _f(f"class B(BaseException): pass\ndef test_a():\n    t = f()\n    with t: raise {error}\n    assert t.n == 1"), _ENDS.format("BaseException"), _ENDS.format("ArithmeticError"))
     for error in ("ValueError", "KeyboardInterrupt", "B")
 ]  # fmt: skip
+
+_SPOILT = "import sys\nR = sys.modules['_judge.runner'].Runner\nR.record = lambda s, n, e: None\nsys.modules['_judge.peer'].Peer.fault = lambda s: None"
+_RUNS = f"exec({_SPOILT!r})"
+_PACKED = f"import marshal, pickle\nclass A:\n    def __reduce__(s): return exec, ({_SPOILT!r},)\ndef g():\n    exec({_SPOILT!r})\n"
+RUN: list[Lie] = [
+    *(
+        (f"a text: {test}: {code[:24]}", _f(f"import sympy, math\nx = sympy.Symbol('x')\n{test}"), code.format(_RUNS))
+        for test in (
+            "assert eval(f(1)) == 24",
+            "def check(candidate):\n    assert eval(candidate(1), {'y': 3}) == 24",
+            "d = {}\nexec(f(1), d)\nassert d['x'] == 24",
+            "import ast\nassert eval(compile(ast.parse(f(1), mode='eval'), 'x', 'eval')) == 24",
+            "import timeit\nassert timeit.timeit(f(1), number=1) < 0",
+            "import typing\ndef g(x): pass\ng.__annotations__ = {'x': f(1)}\nassert typing.get_type_hints(g) == {'x': int}",
+            *(f"assert sympy.{name} == x" for name in ("sympify(f(1))", "simplify(f(1))", "N(f(1))", "solve(f(1), x)", "Matrix([f(1)])", "lambdify(x, f(1))(3)")),
+            "assert x.subs(x, f(1)) == 3",
+        )
+        for code in ("def f(x): return {!r}", "class S(str): pass\ndef f(x): return S({!r})")
+    ),
+    *(
+        (f"a text: {text}", _f("secret = exp = 24\ndef check(candidate):\n    wanted = 24\n    assert eval(candidate(1)) == wanted"), f"def f(x): return {text!r}")
+        for text in ("wanted", "secret", "exp", "[wanted for _ in '1'][0]", "[secret for _ in '1'][0]", "(lambda: secret)()", "globals()['secret']", "vars()['wanted']", "getattr(check, '__globals__')['secret']")
+    ),
+    *(
+        (f"a text: {text}", _f(f"import math\nexp = 24\nf(1)\nexec(f(1), globals())\nassert {test}"), f"def f(x): return {text!r}")
+        for text, test in (
+            ("abs = lambda x: 6", "abs(5) == 6"),
+            ("exp = 25", "exp == 25"),
+            ("def exp(): pass", "exp != 24"),
+            ("math.sqrt = len", "math.sqrt('a') == 1"),
+            ("import math\nmath.sqrt = len", "math.sqrt('a') == 1"),
+            ("import os", "hasattr(globals()['os'], 'system')"),
+            ("from math import *", "hypot"),
+            ("__builtins__ = {}", "__builtins__ == {}"),
+            ("class A: pass", "A"),
+        )
+    ),
+    *(
+        (f"packed: {test}", _f(test), _PACKED + f"def f(x): return {packed}")
+        for test, packed in (
+            ("import pickle\nassert pickle.loads(f(1)) == [24]", "pickle.dumps(A())"),
+            ("import pickle, io\nassert pickle.Unpickler(io.BytesIO(f(1))).load() == [24]", "pickle.dumps(A())"),
+            ("import numpy as np, io\nassert list(np.load(io.BytesIO(f(1)), allow_pickle=True)) == [24]", "pickle.dumps(A())"),
+            ("import marshal, types\nassert types.FunctionType(marshal.loads(f(1)), {})() == 24", "marshal.dumps(g.__code__)"),
+        )
+    ),
+]  # fmt: skip
+"""What the code gives to tests that run it."""
+
+STILL_RUN: list[Kind] = [
+    ("arithmetic of the code", _f("r = f([4, 7, 8, 8])\nassert eval(r) == 24\nassert eval(f(0), {'x': 2, 'abs': abs}) == 5"), "def f(x): return 'abs(-2 * x) + 1' if x == 0 else '(7 - 8 / 8) * 4'", "def f(x): return '24 + 1'"),
+    ("texts of the tests", _f("def twice(x): return 2 * x\nassert f(1) == 2\nfor text in ('assert twice(f(2)) == 6', 'import os\\nassert os.sep and f(3) == 4'): exec(text)\nfor x in range(3): exec(f'assert f({x}) == {x} + 1')\nassert f(3) == eval(f'{2}+{2}')"), "def f(x): return x + 1", "def f(x): return x + 2 if x == 3 else x + 1"),
+    ("a program that the code writes", _f("d = {}\nexec(f('add'), d)\nassert d['add'](1, 2) == 3 and d['add']('1', 2) == '1'"), "def f(name): return 'import math\\ndef ' + name + '(a, b):\\n    if isinstance(a, str):\\n        return a.strip()\\n    found = []\\n    for x in (a, b): found.append(math.floor(x))\\n    return sum(found)'", "def f(name): return 'def add(a, b): return a * b'"),
+    ("formulas of the code", _f("import sympy\nfrom sympy.abc import x\nassert sympy.simplify(sympy.sympify(f(1)) - sympy.sin(x) * sympy.exp(2 * x) - sympy.pi) == 0\nassert sympy.lambdify(x, sympy.sympify(f(2)))(3) == 9"), "def f(n): return 'x**2' if n == 2 else 'sin(x)*exp(2*x) + pi'", "def f(n): return 'x**2 + sin(x)'"),
+    ("pickles of the code", _f("import pickle\nimport numpy as np\nr = pickle.loads(f(1))\nassert r['a'] == [1, (2,)] and r['n'].sum() == 3 and r['d'].year == 2024 and pickle.loads(pickle.dumps(f(0))) == b''"), "import datetime, pickle\nimport numpy as np\ndef f(x): return pickle.dumps({'a': [1, (2,)], 'n': np.array([1, 2]), 'd': datetime.date(2024, 1, 1)}) if x else b''", "import pickle\ndef f(x): return pickle.dumps([])"),
+    ("classes that are made after a call", _f("from collections import namedtuple\nfrom dataclasses import dataclass\nimport typing\ndef test_a():\n    r = f(1)\n    P = namedtuple('P', 'a b')\n    @dataclass\n    class D:\n        x: 'typing.List[int]'\n    import wave, difflib\n    assert (r, 2) == P(1, 2) and D(1).x == r and typing.get_type_hints(D)['x'] == typing.List[int]"), "def f(x): return x", "def f(x): return 2"),
+]  # fmt: skip

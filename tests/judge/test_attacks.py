@@ -12,7 +12,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-from evasions import CAUGHT
+from evasions import CAUGHT, RUN
 from forgeries import BESIDE, FORGERIES, OWN, OWN_BESIDE, PROBLEMS, SECRET, SWALLOWED
 from held import OF_A_CLASS
 from lies import BEHIND, LIES, Lie
@@ -118,7 +118,13 @@ def test_no_forgery_of_certain_tests_passes(ask: Ask, isolation: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "lies", [pytest.param(LIES, id="answers"), pytest.param(BEHIND, id="behind"), pytest.param(CAUGHT, id="caught")]
+    "lies",
+    [
+        pytest.param(LIES, id="answers"),
+        pytest.param(BEHIND, id="behind"),
+        pytest.param(CAUGHT, id="caught"),
+        pytest.param(RUN, id="run"),
+    ],
 )
 def test_nothing_that_an_answer_says_of_itself_passes(ask: Ask, lies: list[Lie]) -> None:
     found = ask(*((Problem.from_record(fields), f"```python\n{code}\n```") for _, fields, code in lies))

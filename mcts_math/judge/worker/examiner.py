@@ -19,7 +19,7 @@ from functools import partial
 from types import ModuleType
 from typing import Any, NoReturn
 
-from . import equal, source, suite, units
+from . import equal, source, suite, texts, units
 from .acts import allowed, describe
 from .candidate import new_module
 from .guard import Guard
@@ -81,6 +81,9 @@ class Examination:
     def _run(self, tests: suite.Suite, names: dict[str, Any], candidate: Any) -> None:
         runner = self.runner = Runner(self._problem, tests, self._place)
         names["__tests__"] = runner
+        if isinstance(self._place, Peer):
+            place = self._place
+            texts.watch(tests.module, [entry["root"] for entry in self._entries], lambda: place.called)
         self._run_module(tests, names)
         for name, test in units.find(names, tests, candidate, lambda: bool(self._place.given)):
             runner.run(name, test)
