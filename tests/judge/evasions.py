@@ -100,3 +100,58 @@ STILL_RUN: list[Kind] = [
     ("pickles of the code", _f("import pickle\nimport numpy as np\nr = pickle.loads(f(1))\nassert r['a'] == [1, (2,)] and r['n'].sum() == 3 and r['d'].year == 2024 and pickle.loads(pickle.dumps(f(0))) == b''"), "import datetime, pickle\nimport numpy as np\ndef f(x): return pickle.dumps({'a': [1, (2,)], 'n': np.array([1, 2]), 'd': datetime.date(2024, 1, 1)}) if x else b''", "import pickle\ndef f(x): return pickle.dumps([])"),
     ("classes that are made after a call", _f("from collections import namedtuple\nfrom dataclasses import dataclass\nimport typing\ndef test_a():\n    r = f(1)\n    P = namedtuple('P', 'a b')\n    @dataclass\n    class D:\n        x: 'typing.List[int]'\n    import wave, difflib\n    assert (r, 2) == P(1, 2) and D(1).x == r and typing.get_type_hints(D)['x'] == typing.List[int]"), "def f(x): return x", "def f(x): return 2"),
 ]  # fmt: skip
+
+_UNITTEST = "import unittest\n"
+_OTHER = "\ndef test_b():\n    assert f(1) == 3"
+UNRUN: list[Lie] = [
+    *(
+        (f"in the place of a test: {test}: {code}", _f(test), f"def f(x): return {code}")
+        for test in (
+            "@f\ndef test_a():\n    assert 1 == 2",
+            f"@f\ndef test_a():\n    assert 1 == 2{_OTHER}",
+            f"{_UNITTEST}@f\nclass T(unittest.TestCase):\n    def test_a(self): self.assertEqual(1, 2)",
+            f"{_UNITTEST}@f\nclass TestA(unittest.TestCase):\n    def test_a(self): assert 1 == 2{_OTHER}",
+        )
+        for code in ("3", "(lambda *a: 3) if callable(x) else 3", "type('A', (), {})() if callable(x) else 3")
+        if "lambda" not in code or _OTHER not in test  # that is a test of nothing else: see the docs
+    ),
+    *(
+        (f"no test is left: {test}", _f(test), f"def f(x): return {code}\n{more}")
+        for test, code, more in (
+            ("@f(3)\ndef test_a():\n    assert 1 == 2", "lambda g: None", ""),
+            (f"{_UNITTEST}class T(unittest.TestCase):\n    @f\n    def test_a(self): assert 1 == 2", "lambda *a: 3", ""),
+            (f"{_UNITTEST}class T(unittest.TestCase):\n    @f\n    def test_a(self): self.assertEqual(1, 2)", "None", ""),
+            ("import functools\n@functools.wraps(f)\ndef test_a():\n    assert f(1) == 2\nf(1)", "3", ""),
+            (f"{_UNITTEST}import functools\nclass T(unittest.TestCase):\n    @functools.wraps(f)\n    def test_a(self): self.assertEqual(f(1), 2)\nf(1)", "3", "f.__unittest_skip__ = True"),
+            ("r = f(1)\nif r != 3: assert r == 4", "3", ""),
+        )
+    ),
+]  # fmt: skip
+"""Tests that the code takes away."""
+
+STILL_EVIDENCE: list[Kind] = [
+    ("a decorated test", _f("calls = []\n@f\ndef test_a():\n    calls.append(1)\n    assert calls == [1]"), "def f(g):\n    def w():\n        try: g()\n        except ValueError: pass\n        else: return\n    return lambda: [g.__globals__ if 0 else None] and None" if False else "n = []\ndef f(g):\n    def w(): return g()\n    return w", "def f(g): return None"),
+    ("what should have raised", _f("def check(candidate):\n    try:\n        candidate(-1)\n        assert False\n    except ValueError:\n        pass"), "def f(x): raise ValueError", "def f(x): return x"),
+    ("checks that stand in no line of their own", _f("import unittest\nclass T(unittest.TestCase):\n    def test_a(self): return self.assertEqual(f(1), 1)"), "def f(x): return x", "def f(x): return 2"),
+    ("a raise of the tests", _f("def check(candidate):\n    if candidate(2) != 4: raise Exception('no')"), "def f(x): return x * x", "def f(x): return x"),
+]  # fmt: skip
+
+_SELF = "class Circle({}):\n    def __new__(c, *a): return {}.__new__(c, 2)\n    def area(s): return s\n    __abs__ = lambda s: 1e300\n"
+_ASKED = "class Circle:\n    def __init__(s, *a): pass\n    def area(s): return s\n    __sub__ = __rsub__ = __add__ = __radd__ = __mul__ = __rmul__ = __pow__ = __abs__ = __truediv__ = lambda s, *a: s\n    sqrt = square = fabs = absolute = rint = exp = conjugate = lambda s, *a: 0.0\n"
+NEAR: list[Lie] = [
+    *(
+        (f"its own size: {kind}: {test}", _f(test, entry_point="Circle", tolerance=0.01), _SELF.format(kind, kind))
+        for kind in ("float", "int", "complex")
+        for test in ("assert Circle(2).area() == 12.566", "assert [Circle(2).area()] == [12.566]", "assert Circle(2).area() == 12.566 + 1j")
+    ),
+    *(
+        (f"what numpy asks of it: {test}", _f(f"import numpy as np\nassert {test}", entry_point="Circle"), _ASKED)
+        for test in ("np.sqrt((Circle(2).area() - 12.566) ** 2) < 0.01", "np.linalg.norm(Circle(2).area() - 12.566) < 0.01", "np.linalg.norm(np.array([12.566]) - Circle(2).area()) < 0.01", "np.sqrt(np.mean((Circle(2).area() - np.array([12.566, 3.0])) ** 2)) < 0.01", "np.fabs(Circle(2).area() - 12.566) < 0.01", "np.rint(Circle(2).area() - 12.566) == 0")
+    ),
+    *(
+        (f"no values: {test}", _f(f"import numpy as np\ne = np.array([1.0, 2.0])\n{test}"), f"import numpy as np\ndef f(x): return {value}")
+        for test in ("np.testing.assert_array_almost_equal_nulp(f(1), e)", "np.testing.assert_array_max_ulp(f(1), e)", "assert (f(1) >= e).all() and (f(1) <= e).all()", "assert np.all(e <= f(1)) and np.all(e >= f(1))")
+        for value in ("np.zeros((0, 1))", "np.zeros((2, 0, 2))")
+    ),
+]  # fmt: skip
+"""How far a value is from what the tests want."""

@@ -9,7 +9,7 @@ import time
 from typing import Any
 
 import pytest
-from evasions import STILL_CAUGHT, STILL_RUN
+from evasions import STILL_CAUGHT, STILL_EVIDENCE, STILL_RUN
 from held import HELD
 from kinds import CROSSING, ONE, STATED, SUITES, Kind
 from problems import Ask
@@ -28,7 +28,7 @@ BOTH = ("two_processes", "one_process")
 CASES = [
     pytest.param(kind, isolation, id=f"{isolation}-{kind[0]}")
     for kinds, isolations in (
-        (SUITES + STATED + CROSSING + STRANGERS + HELD + SHARED + STILL_CAUGHT + STILL_RUN, BOTH),
+        (SUITES + STATED + CROSSING + STRANGERS + HELD + SHARED + STILL_CAUGHT + STILL_EVIDENCE + STILL_RUN, BOTH),
         (ONE, ("one_process",)),
     )
     for isolation in isolations

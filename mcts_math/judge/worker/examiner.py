@@ -113,7 +113,7 @@ class Examination:
             raise Verdict("failed", self.runner.failure)
         entry = self._problem["entry_point"] or "the program"
         checks = self.runner.num_checks or suite.checks_something(tests, source.stub(self._problem["prompt"]))
-        if self._place.called and not checks and suite.looped(tests.module):
+        if self._place.called and not checks and suite.counted(tests.module):
             raise Verdict("failed", "failed: no assert of the tests was run: the code gave no value to check")
         for is_so, what in (
             (self._skipped, "skip themselves"),

@@ -109,11 +109,11 @@ class Runner:
     @contextmanager
     def case(self, line: int, is_test: bool) -> Iterator[None]:
         """What an assert of the tests runs in; `is_test`: it stands for a test of its own."""
-        self.num_checks += 1
         if not is_test:
             with self.final():
                 yield
             return
+        self.num_checks += 1
         failure, given = None, self._place.given
         try:
             with self.begin():
@@ -129,6 +129,7 @@ class Runner:
     @contextmanager
     def final(self) -> Iterator[None]:
         """What a check of the tests runs in that is no test of its own: the code can't catch what leaves it."""
+        self.num_checks += 1
         given = self._place.given
         try:
             yield
