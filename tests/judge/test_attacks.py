@@ -12,7 +12,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-from evasions import CAUGHT, RUN, UNRUN
+from evasions import CAUGHT, NEAR, RUN, UNRUN
 from forgeries import BESIDE, FORGERIES, OWN, OWN_BESIDE, PROBLEMS, SECRET, SWALLOWED
 from held import OF_A_CLASS
 from lies import BEHIND, LIES, Lie
@@ -125,6 +125,7 @@ def test_no_forgery_of_certain_tests_passes(ask: Ask, isolation: str) -> None:
         pytest.param(CAUGHT, id="caught"),
         pytest.param(RUN, id="run"),
         pytest.param(UNRUN, id="unrun"),
+        pytest.param(NEAR, id="near"),
     ],
 )
 def test_nothing_that_an_answer_says_of_itself_passes(ask: Ask, lies: list[Lie]) -> None:

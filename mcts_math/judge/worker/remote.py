@@ -8,7 +8,7 @@ that plain value, with the other attributes asked for. Rules that keep the judge
    compares by its content.
 2. Arithmetic of an object and plain data is the code's only where the problem asks for that very class. A difference
    from a number (or a list of some), or a quotient, is an object then, and what comes of a difference never becomes
-   plain data: else `abs(f() - 3.14) < 0.01` would be the code's to decide.
+   plain data, nor is it asked what numpy asks of a number: else `abs(f() - 3.14) < 0.01` would be the code's to decide.
 3. An object that says it is equal to an object that nobody knows is equal to nothing but itself.
 4. A class is equal to itself alone, whatever its own class says.
 5. The code may catch what the tests raise, but nothing that left an assert: neither in a context manager, nor in a
@@ -19,6 +19,7 @@ that plain value, with the other attributes asked for. Rules that keep the judge
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
@@ -102,6 +103,8 @@ class Remote(metaclass=RemoteType):
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") and name not in _READABLE:
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        if self._differs and _is_asked_by_numpy(name):
+            raise AttributeError(name)
         if name in _OF_SETS and type(self)._content is set:
             return getattr(plain_of(self), name)
         return ask(self, "get", name)
@@ -127,6 +130,12 @@ class Remote(metaclass=RemoteType):
 
     def __deepcopy__(self, memo: Any) -> Any:
         return ask(self, "deepcopy")
+
+
+def _is_asked_by_numpy(name: str) -> bool:
+    """Whether numpy asks an object for a method of that name, as `numpy.sqrt` does, to have a number."""
+    numpy = sys.modules.get("numpy")
+    return numpy is not None and isinstance(vars(numpy).get(name), numpy.ufunc)
 
 
 def is_object(value: Any) -> bool:

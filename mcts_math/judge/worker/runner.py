@@ -26,6 +26,7 @@ _OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
     "NotIn": lambda a, b: a not in b,
 }
 """By their names in `ast`."""
+_ORDERS = ("Lt", "LtE", "Gt", "GtE")
 
 
 class Failed(BaseException):
@@ -155,6 +156,8 @@ class Runner:
             left, right = self._guard.fair(left, right)
         if name in ("Eq", "NotEq") and equal.is_one_empty(left, right):
             return name == "NotEq"
+        if name in _ORDERS and equal.says_nothing(left, right):
+            raise AssertionError("an array without values was compared with one that has them")
         if self._tolerance is not None and name in ("Eq", "NotEq") and not hasattr(left, "dtype"):
             return equal.close(left, right, self._tolerance) == (name == "Eq")
         return _OPERATORS[name](left, right)
