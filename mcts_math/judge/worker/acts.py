@@ -9,6 +9,7 @@ import functools
 import inspect
 import itertools
 import signal
+import threading
 import traceback
 import types
 from collections.abc import Callable, Iterator
@@ -201,6 +202,26 @@ def limited(seconds: float | None) -> Iterator[None]:
     finally:
         _limits.pop()
         _set_timers()
+
+
+_CLOCKS = ((signal.ITIMER_PROF, 0.0), (signal.ITIMER_VIRTUAL, 1.0))
+
+
+def end_after(seconds: float, late: Callable[[], BaseException] | None = None) -> None:
+    """Ends what this process does from now on: raises `late()` after so much CPU time.
+
+    A second later it ends the process: what runs in C may not listen. 0: nothing ends any more.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return
+    if late is not None:
+        signal.signal(signal.SIGPROF, lambda *_: _raise(late()))
+    for timer, more_s in _CLOCKS:
+        signal.setitimer(timer, seconds + more_s if seconds else 0.0)
+
+
+def _raise(error: BaseException) -> None:
+    raise error
 
 
 def _set_timers() -> None:

@@ -20,7 +20,7 @@ from types import ModuleType
 from typing import Any, NoReturn
 
 from . import equal, source, suite, texts, units
-from .acts import allowed, describe
+from .acts import allowed, describe, end_after
 from .candidate import new_module
 from .guard import Guard
 from .peer import BadArgument, Broken, Peer
@@ -76,6 +76,7 @@ class Examination:
         space = self._names()
         with contextlib.suppress(Broken, BadArgument, Failed):  # the place and the runner say why, whoever caught it
             self._run(tests, space, self._bind(self._load(chosen.sources, tests, space), space))
+        end_after(0)
         self._conclude(tests)
 
     def _run(self, tests: suite.Suite, names: dict[str, Any], candidate: Any) -> None:

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from typing import Any
 
 from . import remote, values
-from .acts import REAL_TIMES, describe, limited, note_refusal, untold
+from .acts import REAL_TIMES, describe, end_after, limited, note_refusal, untold
 from .held import Copies
 from .objects import Objects, harmless, is_data
 from .parts import SHARED, is_unchanged, parts, renew, shares, snapshot
@@ -79,9 +79,13 @@ class Peer:
         self._copies = Copies(self._objects.refer, self._objects.show, tells_all=careful)
 
     def begin(self, limit_s: float) -> None:
-        """Starts the clock of a test. The other side ends what takes too long; one that does not is given up."""
-        now = time.monotonic()
-        self._deadline, self._last = now + limit_s, now + REAL_TIMES * limit_s + _GRACE_S
+        """Starts the clock of a test. The other side ends what takes too long; one that does not is given up.
+
+        So is one whose values the tests take so long for.
+        """
+        now, last_s = time.monotonic(), REAL_TIMES * limit_s + _GRACE_S
+        self._deadline, self._last = now + limit_s, now + last_s
+        end_after(last_s, lambda: self.fail("gave what the tests take longer for than a test may last"))
 
     def fail(self, reason: str) -> Broken:
         """Marks the connection as broken, for good."""
