@@ -34,14 +34,19 @@ CAUGHT: list[Lie] = [
         (f"a function of the tests: {check}", _f(f"import pytest\ndef test_a():\n    def told(g):\n        {check}\n    f(told)"), _SWALLOWS.format("lambda: 1"))
         for check in ("if g() != 5: pytest.fail('no')", "if g() != 5: raise AssertionError", "with pytest.raises(ValueError): g()")
     ),
+    *(
+        (f"a name that catches: {error}: {name}", _f(f"try:\n    f(-1)\n    assert False\nexcept {name}:\n    pass"), f"def f(x): return 0\nMyError = f.MyError = {error}")
+        for error in ("Exception", "BaseException", "AssertionError", "(ValueError, Exception)")
+        for name in ("MyError", "f.MyError")
+    ),
     ("a time limit of the code's", _f("def test_a():\n    def told(x):\n        for _ in range(10**7): pass\n        assert x() == 5\n    f(told)"), "import _judge.peer as p\nreal = p.Peer.send\np.Peer.send = lambda s, m: real(s, m[:5] + (0.001,) + m[6:] if m[0] == 'ask' else m)\n" + _SWALLOWS.format("lambda: 1")),
 ]  # fmt: skip
 """A check of the tests that fails, and would not be heard of."""
 
 _ENDS = "class f:\n    n = 0\n    def __enter__(s): return s\n    def __exit__(s, kind, *e):\n        s.n = 1\n        return kind is not None and issubclass(kind, {})\n"
 STILL_CAUGHT: list[Kind] = [
-    (f"a context manager: {error}", _f(f"class B(BaseException): pass\ndef test_a():\n    t = f()\n    with t: raise {error}\n    assert t.n == 1"), _ENDS.format("BaseException"), _ENDS.format("ArithmeticError"))
-    for error in ("ValueError", "KeyboardInterrupt", "B")
+    *((f"an error of the code: {kind}", _f("try:\n    f(-1)\n    assert False\nexcept MyError:\n    pass"), f"MyError = {kind}\ndef f(x): raise MyError", f"MyError = {kind}\ndef f(x): return 0") for kind in ("ValueError", "type('MyError', (Exception,), {})")),
+    *((f"a context manager: {error}", _f(f"class B(BaseException): pass\ndef test_a():\n    t = f()\n    with t: raise {error}\n    assert t.n == 1"), _ENDS.format("BaseException"), _ENDS.format("ArithmeticError")) for error in ("ValueError", "KeyboardInterrupt", "B")),
 ]  # fmt: skip
 
 _SPOILT = "import sys\nR = sys.modules['_judge.runner'].Runner\nR.record = lambda s, n, e: None\nsys.modules['_judge.peer'].Peer.fault = lambda s: None"

@@ -25,6 +25,7 @@ from .candidate import new_module
 from .guard import Guard
 from .peer import BadArgument, Broken, Peer
 from .runner import Failed, Runner
+from .settled import catches_asserts
 from .source import Verdict
 
 _NONCE_BYTES = 16
@@ -173,6 +174,9 @@ class Examination:
             n for n in _SEEDED if "seed(" in tests.source and n in sys.modules and not isinstance(self._place, Guard)
         ]
         found = self._place.load(program | given | {"stand_ins": _STAND_INS, "seeded": seeded})
+        for name, value in found.items():
+            if catches_asserts(value):
+                raise Verdict("failed", f"failed: {name} of the code catches failed asserts too")
         for name in seeded:
             _seed_too(sys.modules[name], found.pop(f"{name}.seed", None))
         names.update(found)

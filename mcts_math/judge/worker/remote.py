@@ -23,7 +23,7 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
-from .settled import may_catch
+from .settled import catches_asserts, may_catch
 from .values import FROZEN, BadValue, CannotCross, made_of
 
 if TYPE_CHECKING:
@@ -70,6 +70,14 @@ def ask(value: Any, how: str, /, *args: Any, **kwargs: Any) -> Any:
     return peer.request(number_of(value), how, args, kwargs)
 
 
+def _named(value: Any, name: str) -> Any:
+    """What the other side's object has under a name. Raises TypeError where that would catch failed asserts."""
+    found = ask(value, "get", name)
+    if catches_asserts(found) and (value if isinstance(value, RemoteType) else type(value))._peer.careful:
+        raise TypeError(f"{name} of the code catches failed asserts too")
+    return found
+
+
 class RemoteType(type):
     """The class of the local classes that stand for classes of the other side."""
 
@@ -79,7 +87,7 @@ class RemoteType(type):
     def __getattr__(cls, name: str) -> Any:
         if "_class_number" not in cls.__dict__ or (name.startswith("__") and name not in _READABLE):
             raise AttributeError(f"type object {cls.__name__!r} has no attribute {name!r}")
-        return ask(cls, "get", name)
+        return _named(cls, name)
 
     def __setattr__(cls, name: str, value: Any) -> None:
         if name.startswith("_"):
@@ -107,7 +115,7 @@ class Remote(metaclass=RemoteType):
             raise AttributeError(name)
         if name in _OF_SETS and type(self)._content is set:
             return getattr(plain_of(self), name)
-        return ask(self, "get", name)
+        return _named(self, name)
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name.startswith("__") and name.endswith("__"):  # an exception's own: traceback, context, notes

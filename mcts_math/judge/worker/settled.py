@@ -51,3 +51,9 @@ def may_catch(error: BaseException | None) -> bool:
     Tests that want to fail may leave by an exit.
     """
     return error is None or not (isinstance(error, (SystemExit, OutOfTime)) or is_settled(error))
+
+
+def catches_asserts(value: Any) -> bool:
+    """Whether what the code has under a name would catch a failed assert: tests say `except MyError` after it."""
+    kinds = value if type(value) is tuple else (value,)
+    return any(kind is one for kind in kinds for one in (AssertionError, Exception, BaseException))
