@@ -13,6 +13,7 @@ from mcts_math.errors import TaskError
 
 _NAME: Final = re.compile(r"(?P<root>[^\W\d]\w*)(?:(?P<made>\(\))?\.(?P<method>[^\W\d]\w*))?")
 _NUMBERS: Final = {"timeout_s": 0.01, "tolerance": 0.0}
+_MOST_NAMES: Final = 100  # a completion is searched for each of them
 TWO_PROCESSES, ONE_PROCESS = "two_processes", "one_process"
 
 
@@ -191,6 +192,8 @@ def _entry_point(record: Mapping[str, Any], where: str, has_cases: bool) -> str:
         return ""
     text = _text(record, "entry_point", where)
     parts = [part.strip() for part in text.split(",")]
+    if len(parts) > _MOST_NAMES:
+        raise TaskError(f"{where}: `entry_point` holds {len(parts)} names; at most {_MOST_NAMES} can be looked for.")
     for part in parts:
         if not _NAME.fullmatch(part) or any(map(keyword.iskeyword, re.findall(r"\w+", part))):
             raise TaskError(

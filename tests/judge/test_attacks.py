@@ -7,11 +7,13 @@ from __future__ import annotations
 import asyncio
 import importlib.util
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+from evasions import CAUGHT, NEAR, RUN, UNRUN
 from forgeries import BESIDE, FORGERIES, OWN, OWN_BESIDE, PROBLEMS, SECRET, SWALLOWED
 from held import OF_A_CLASS
 from lies import BEHIND, LIES, Lie
@@ -116,11 +118,41 @@ def test_no_forgery_of_certain_tests_passes(ask: Ask, isolation: str) -> None:
     assert passed == []
 
 
-@pytest.mark.parametrize("lies", [pytest.param(LIES, id="answers"), pytest.param(BEHIND, id="behind")])
+@pytest.mark.parametrize(
+    "lies",
+    [
+        pytest.param(LIES, id="answers"),
+        pytest.param(BEHIND, id="behind"),
+        pytest.param(CAUGHT, id="caught"),
+        pytest.param(RUN, id="run"),
+        pytest.param(UNRUN, id="unrun"),
+        pytest.param(NEAR, id="near"),
+    ],
+)
 def test_nothing_that_an_answer_says_of_itself_passes(ask: Ask, lies: list[Lie]) -> None:
     found = ask(*((Problem.from_record(fields), f"```python\n{code}\n```") for _, fields, code in lies))
     passed = [(name, j) for (name, *_), j in zip(lies, found, strict=True) if not j.result.startswith("failed: ")]
     assert passed == []
+
+
+@pytest.mark.parametrize(
+    ("test", "value", "result"),
+    [
+        ("f({}) in {{1, 2}}", "t", "the tests were stopped"),
+        ("sum(f({})) == 3", "range(10**15)", "the tests were stopped"),
+        ("sum(1 for _ in f({})) == 3", "range(10**12)", "longer for than a test may last"),
+        ("f({}).match('a' * 60)", "re.compile('(a+)+b')", "longer for than a test may last"),
+    ],
+)
+def test_no_value_keeps_the_tests_at_work(ask: Ask, test: str, value: str, result: str) -> None:
+    """The time of all tests is a minute here: a value that costs it would hold its place so long."""
+    test = "\n".join(f"assert {test.format(number)}" for number in range(300))
+    code = f"import re\nt = 1,\nfor _ in range(60): t = t, t\ndef f(x): return {value}"
+    begun = time.monotonic()
+    (judgement,) = ask((Problem("", test, "f", timeout_s=0.1, every_test=True), f"```python\n{code}\n```"))
+    assert judgement.result.startswith("failed: ")
+    assert result in judgement.result
+    assert time.monotonic() - begun < 30
 
 
 def test_no_class_that_the_problem_asks_for_decides_a_comparison_with_numbers(ask: Ask) -> None:

@@ -9,6 +9,7 @@ import time
 from typing import Any
 
 import pytest
+from evasions import STILL_CAUGHT, STILL_EVIDENCE, STILL_RUN
 from held import HELD
 from kinds import CROSSING, ONE, STATED, SUITES, Kind
 from problems import Ask
@@ -27,7 +28,7 @@ BOTH = ("two_processes", "one_process")
 CASES = [
     pytest.param(kind, isolation, id=f"{isolation}-{kind[0]}")
     for kinds, isolations in (
-        (SUITES + STATED + CROSSING + STRANGERS + HELD + SHARED, BOTH),
+        (SUITES + STATED + CROSSING + STRANGERS + HELD + SHARED + STILL_CAUGHT + STILL_EVIDENCE + STILL_RUN, BOTH),
         (ONE, ("one_process",)),
     )
     for isolation in isolations
@@ -405,6 +406,7 @@ def test_a_record_is_recognised(record: dict[str, object], recognised: bool) -> 
         ({"cases": [1]}, "`cases` must be a list of objects"),
         ({"cases": [{"input": "x", "output": 1}]}, "the input of case 0 must be a list of arguments"),
         ({"entry_point": "f, 2"}, "must be the name of a function or a class"),
+        ({"entry_point": ", ".join(f"f{n}" for n in range(101))}, "at most 100"),
         ({"entry_point": "A().class"}, "must be the name of a function or a class"),
         ({"entry_point": "", "test": "assert 1"}, "must be the name of a function or a class"),
         ({"input_output": "{"}, "`input_output` is not JSON"),

@@ -9,6 +9,7 @@ import functools
 import inspect
 import itertools
 import signal
+import threading
 import traceback
 import types
 from collections.abc import Callable, Iterator
@@ -17,6 +18,7 @@ from typing import Any
 
 from . import access, remote, values
 from .fixed import is_fixed
+from .settled import OutOfTime, own
 
 _MAX_TEXT = 1000
 _STEP_S = 0.002
@@ -202,6 +204,26 @@ def limited(seconds: float | None) -> Iterator[None]:
         _set_timers()
 
 
+_CLOCKS = ((signal.ITIMER_PROF, 0.0), (signal.ITIMER_VIRTUAL, 1.0))
+
+
+def end_after(seconds: float, late: Callable[[], BaseException] | None = None) -> None:
+    """Ends what this process does from now on: raises `late()` after so much CPU time.
+
+    A second later it ends the process: what runs in C may not listen. 0: nothing ends any more.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return
+    if late is not None:
+        signal.signal(signal.SIGPROF, lambda *_: _raise(late()))
+    for timer, more_s in _CLOCKS:
+        signal.setitimer(timer, seconds + more_s if seconds else 0.0)
+
+
+def _raise(error: BaseException) -> None:
+    raise error
+
+
 def _set_timers() -> None:
     for _, timer, times in _TIMERS:
         signal.setitimer(timer, times * _limits[-1] if _limits else 0)
@@ -213,10 +235,6 @@ def _out_of_time(*_: object) -> None:
 
 class RemoteError(Exception):
     """The other side raised what would here mean something else: the end of a loop, a skipped test."""
-
-
-class OutOfTime(BaseException):
-    """A test took longer than its problem allows."""
 
 
 def of_class(kind: type[Any], name: str) -> Any:
@@ -237,7 +255,7 @@ def describe(error: BaseException) -> str:
     except BaseException as other:  # it ends the process, takes too long, breaks the connection: the test failed before
         text = f"(its text raised {of_class(type(other), '__name__')})"
     name = "" if issubclass(type(error), (RemoteError, OutOfTime)) else of_class(type(error), "__name__")
-    notes = remote.own(error).get("__notes__")
+    notes = own(error).get("__notes__")
     is_refusal = type(notes) is list and [*map(type, notes)] == [str] and notes[0] == _NO_PROCESSES
     hint = _NO_PROCESSES if is_refusal else ""
     return ": ".join(part for part in (name, text.strip(), hint) if part)

@@ -11,11 +11,12 @@ from decimal import Decimal
 from functools import partial
 from typing import Any
 
-from . import remote
+from . import remote, values
 
 PRINTED_TOLERANCE = 1e-6
 """Of a printed number where the expected one is no whole number; relative above 1, absolute below."""
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+_OF_UNITS = ("array_almost_equal_nulp", "array_max_ulp")
 _NO_TEXT = re.compile(r"\.|[eE][+-]")
 """What a number has that is no whole number, and no text such as `12E4`."""
 
@@ -58,7 +59,9 @@ def _close_numbers(expected: float, found: float, tolerance: float) -> bool:
 
 
 def _plain(value: Any) -> Any:
-    """A value; of an object of the code that derives from a list and the like, what it holds."""
+    """A value; of what derives from a number, a list and the like, what it holds: of its size it may say anything."""
+    if isinstance(value, (int, float, complex)) and type(value) not in values.PLAIN:
+        return values.base_of(value)
     return remote.plain_of(value) if remote.is_object(value) and value._content is not None else value
 
 
@@ -120,7 +123,15 @@ def make_strict(
     for name in ("allclose", "isclose", "array_equiv", "array_equal"):
         setattr(numpy, name, strict(getattr(numpy, name), lambda: numpy.False_))
     if testing is not None:
-        for name in ("allclose", "almost_equal", "array_almost_equal", "array_equal", "array_less", "equal"):
+        for name in (
+            "allclose",
+            "almost_equal",
+            "array_almost_equal",
+            "array_equal",
+            "array_less",
+            "equal",
+            *_OF_UNITS,
+        ):
             setattr(testing, f"assert_{name}", strict(getattr(testing, f"assert_{name}"), fail))
 
 

@@ -19,12 +19,13 @@ from functools import partial
 from types import ModuleType
 from typing import Any, NoReturn
 
-from . import equal, source, suite, units
-from .acts import allowed, describe
+from . import equal, source, suite, texts, units
+from .acts import allowed, describe, end_after
 from .candidate import new_module
 from .guard import Guard
 from .peer import BadArgument, Broken, Peer
 from .runner import Failed, Runner
+from .settled import catches_asserts
 from .source import Verdict
 
 _NONCE_BYTES = 16
@@ -76,11 +77,15 @@ class Examination:
         space = self._names()
         with contextlib.suppress(Broken, BadArgument, Failed):  # the place and the runner say why, whoever caught it
             self._run(tests, space, self._bind(self._load(chosen.sources, tests, space), space))
+        end_after(0)
         self._conclude(tests)
 
     def _run(self, tests: suite.Suite, names: dict[str, Any], candidate: Any) -> None:
         runner = self.runner = Runner(self._problem, tests, self._place)
         names["__tests__"] = runner
+        if isinstance(self._place, Peer):
+            place = self._place
+            texts.watch(tests.module, [entry["root"] for entry in self._entries], lambda: place.called)
         self._run_module(tests, names)
         for name, test in units.find(names, tests, candidate, lambda: bool(self._place.given)):
             runner.run(name, test)
@@ -110,7 +115,7 @@ class Examination:
             raise Verdict("failed", self.runner.failure)
         entry = self._problem["entry_point"] or "the program"
         checks = self.runner.num_checks or suite.checks_something(tests, source.stub(self._problem["prompt"]))
-        if self._place.called and not checks and suite.looped(tests.module):
+        if self._place.called and not checks and suite.counted(tests.module):
             raise Verdict("failed", "failed: no assert of the tests was run: the code gave no value to check")
         for is_so, what in (
             (self._skipped, "skip themselves"),
@@ -169,6 +174,9 @@ class Examination:
             n for n in _SEEDED if "seed(" in tests.source and n in sys.modules and not isinstance(self._place, Guard)
         ]
         found = self._place.load(program | given | {"stand_ins": _STAND_INS, "seeded": seeded})
+        for name, value in found.items():
+            if catches_asserts(value):
+                raise Verdict("failed", f"failed: {name} of the code catches failed asserts too")
         for name in seeded:
             _seed_too(sys.modules[name], found.pop(f"{name}.seed", None))
         names.update(found)

@@ -8,7 +8,8 @@ import sys
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from . import access, classes, remote, values
-from .acts import OutOfTime, RemoteError
+from .acts import RemoteError
+from .settled import OutOfTime, steers
 from .values import BadValue
 
 if TYPE_CHECKING:
@@ -171,12 +172,9 @@ def is_data(value: Any) -> bool:
 
 def harmless(error: BaseException) -> BaseException:
     """What an exception of the other side is raised as: here none may end a loop, or a test, before it failed."""
-    kinds = type(error).__mro__
-    if not isinstance(error, (StopIteration, StopAsyncIteration)) and not any(
-        k.__module__.startswith(_MUTE) for k in kinds
-    ):
+    if not isinstance(error, (StopIteration, StopAsyncIteration)) and not steers(error, _MUTE):
         return error
-    return RemoteError(f"{kinds[0].__name__}: {', '.join(map(str, error.args))}"[:_MAX_TEXT])
+    return RemoteError(f"{type(error).__name__}: {', '.join(map(str, error.args))}"[:_MAX_TEXT])
 
 
 def _is_attribute(kind: type[BaseException], name: Any) -> bool:

@@ -17,11 +17,12 @@ from collections.abc import Callable
 from typing import Any
 
 from . import remote, values
-from .acts import REAL_TIMES, describe, limited, note_refusal, untold
+from .acts import REAL_TIMES, describe, end_after, limited, note_refusal, untold
 from .held import Copies
 from .objects import Objects, harmless, is_data
 from .parts import SHARED, is_unchanged, parts, renew, shares, snapshot
 from .reading import decode
+from .settled import is_settled
 from .source import Verdict
 from .values import BadValue, CannotCross
 
@@ -78,9 +79,13 @@ class Peer:
         self._copies = Copies(self._objects.refer, self._objects.show, tells_all=careful)
 
     def begin(self, limit_s: float) -> None:
-        """Starts the clock of a test. The other side ends what takes too long; one that does not is given up."""
-        now = time.monotonic()
-        self._deadline, self._last = now + limit_s, now + REAL_TIMES * limit_s + _GRACE_S
+        """Starts the clock of a test. The other side ends what takes too long; one that does not is given up.
+
+        So is one whose values the tests take so long for.
+        """
+        now, last_s = time.monotonic(), REAL_TIMES * limit_s + _GRACE_S
+        self._deadline, self._last = now + limit_s, now + last_s
+        end_after(last_s, lambda: self.fail("gave what the tests take longer for than a test may last"))
 
     def fail(self, reason: str) -> Broken:
         """Marks the connection as broken, for good."""
@@ -185,7 +190,7 @@ class Peer:
         given, held = parts((*args, *kwargs.values())), []
         before = snapshot((*args, *kwargs.values()))
         try:
-            with limited(limit_s):
+            with limited(None if self.careful else limit_s):  # the code can't cut short what is of the tests
                 result = self._perform(value, how, args, kwargs)
             if not self.careful:
                 held = self._copies.hold(args, kwargs, given, result, sys.getrefcount(result))
@@ -194,7 +199,7 @@ class Peer:
             raise
         except BaseException as error:
             note_refusal(error)
-            if remote.is_settled(error):
+            if self.careful and is_settled(error):
                 self._missed = describe(error)
             answer = ("raised", error)
         try:
@@ -276,7 +281,7 @@ class Peer:
         """What went wrong between the two processes, whoever else caught it."""
         if self._rejected:
             return Verdict("bad_problem", f"`test` can't be run in two processes: {self._rejected}")
-        ends = filter(remote.is_settled, untold())
+        ends = filter(is_settled, untold())
         self._missed = self._missed or next(map(describe, ends), "")
         if self._missed:
             return Verdict("failed", f"failed: the code went on after a failed assert of the tests: {self._missed}")

@@ -8,7 +8,7 @@ that plain value, with the other attributes asked for. Rules that keep the judge
    compares by its content.
 2. Arithmetic of an object and plain data is the code's only where the problem asks for that very class. A difference
    from a number (or a list of some), or a quotient, is an object then, and what comes of a difference never becomes
-   plain data: else `abs(f() - 3.14) < 0.01` would be the code's to decide.
+   plain data, nor is it asked what numpy asks of a number: else `abs(f() - 3.14) < 0.01` would be the code's to decide.
 3. An object that says it is equal to an object that nobody knows is equal to nothing but itself.
 4. A class is equal to itself alone, whatever its own class says.
 5. The code may catch what the tests raise, but nothing that left an assert: neither in a context manager, nor in a
@@ -19,9 +19,11 @@ that plain value, with the other attributes asked for. Rules that keep the judge
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
+from .settled import catches_asserts, may_catch
 from .values import FROZEN, BadValue, CannotCross, made_of
 
 if TYPE_CHECKING:
@@ -68,6 +70,14 @@ def ask(value: Any, how: str, /, *args: Any, **kwargs: Any) -> Any:
     return peer.request(number_of(value), how, args, kwargs)
 
 
+def _named(value: Any, name: str) -> Any:
+    """What the other side's object has under a name. Raises TypeError where that would catch failed asserts."""
+    found = ask(value, "get", name)
+    if catches_asserts(found) and (value if isinstance(value, RemoteType) else type(value))._peer.careful:
+        raise TypeError(f"{name} of the code catches failed asserts too")
+    return found
+
+
 class RemoteType(type):
     """The class of the local classes that stand for classes of the other side."""
 
@@ -77,7 +87,7 @@ class RemoteType(type):
     def __getattr__(cls, name: str) -> Any:
         if "_class_number" not in cls.__dict__ or (name.startswith("__") and name not in _READABLE):
             raise AttributeError(f"type object {cls.__name__!r} has no attribute {name!r}")
-        return ask(cls, "get", name)
+        return _named(cls, name)
 
     def __setattr__(cls, name: str, value: Any) -> None:
         if name.startswith("_"):
@@ -101,9 +111,11 @@ class Remote(metaclass=RemoteType):
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") and name not in _READABLE:
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        if self._differs and _is_asked_by_numpy(name):
+            raise AttributeError(name)
         if name in _OF_SETS and type(self)._content is set:
             return getattr(plain_of(self), name)
-        return ask(self, "get", name)
+        return _named(self, name)
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name.startswith("__") and name.endswith("__"):  # an exception's own: traceback, context, notes
@@ -126,6 +138,12 @@ class Remote(metaclass=RemoteType):
 
     def __deepcopy__(self, memo: Any) -> Any:
         return ask(self, "deepcopy")
+
+
+def _is_asked_by_numpy(name: str) -> bool:
+    """Whether numpy asks an object for a method of that name, as `numpy.sqrt` does, to have a number."""
+    numpy = sys.modules.get("numpy")
+    return numpy is not None and isinstance(vars(numpy).get(name), numpy.ufunc)
 
 
 def is_object(value: Any) -> bool:
@@ -244,40 +262,12 @@ async def _anext(self: Any) -> Any:
     return found[0]
 
 
-_OWN = vars(BaseException)["__dict__"]
-
-
-def own(error: BaseException) -> dict[str, Any]:
-    """The attributes that an exception has on this side: `__dict__` of a remote one is asked for over there."""
-    return cast("dict[str, Any]", _OWN.__get__(error))
-
-
-def settle(error: BaseException) -> None:
-    """Notes that an exception left an assert of the tests: whatever it is, the assert has failed."""
-    object.__setattr__(error, "__settled__", True)
-
-
-def is_settled(error: BaseException | None) -> bool:
-    """Whether an exception, or one in whose handling it was raised, left an assert."""
-    seen: set[int] = set()
-    while error is not None and id(error) not in seen:
-        seen.add(id(error))
-        if "__settled__" in own(error):
-            return True
-        error = error.__context__
-    return False
-
-
-def _may_catch(error: BaseException | None) -> bool:
-    return not isinstance(error, AssertionError) and not is_settled(error)
-
-
 def _exit(self: Any, kind: Any, error: Any, trace: Any) -> Any:
-    return ask(self, "__exit__", kind, error, None) and _may_catch(error)
+    return ask(self, "__exit__", kind, error, None) and may_catch(error)
 
 
 async def _exit_async(self: Any, kind: Any, error: Any, trace: Any) -> Any:
-    return await _drive(self, "__aexit__", kind, error, None) and _may_catch(error)
+    return await _drive(self, "__aexit__", kind, error, None) and may_catch(error)
 
 
 SPECIALS: dict[str, Any] = {

@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
-from . import equal, remote, suite, units
-from .acts import OutOfTime, RemoteError, calls_of, describe, limited, note_refusal
+from . import equal, suite, units
+from .acts import RemoteError, calls_of, describe, limited, note_refusal
 from .guard import Guard
 from .peer import BadArgument, Broken, Peer
+from .settled import settle
 from .source import Verdict
 
 _MAX_KEPT = 1000
@@ -25,6 +26,7 @@ _OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
     "NotIn": lambda a, b: a not in b,
 }
 """By their names in `ast`."""
+_ORDERS = ("Lt", "LtE", "Gt", "GtE")
 
 
 class Failed(BaseException):
@@ -108,16 +110,18 @@ class Runner:
     @contextmanager
     def case(self, line: int, is_test: bool) -> Iterator[None]:
         """What an assert of the tests runs in; `is_test`: it stands for a test of its own."""
-        self.num_checks += 1
         if not is_test:
             with self.final():
                 yield
             return
+        self.num_checks += 1
         failure, given = None, self._place.given
         try:
             with self.begin():
                 yield
-        except (Exception, OutOfTime) as error:
+        except (Broken, BadArgument, Failed, Verdict):
+            raise
+        except BaseException as error:
             failure = error
         finally:
             self._place.given = given  # of what it asked the code for nothing is left, and nothing later made of it
@@ -126,11 +130,12 @@ class Runner:
     @contextmanager
     def final(self) -> Iterator[None]:
         """What a check of the tests runs in that is no test of its own: the code can't catch what leaves it."""
+        self.num_checks += 1
         given = self._place.given
         try:
             yield
-        except (Exception, OutOfTime) as error:
-            remote.settle(error)
+        except BaseException as error:
+            settle(error)
             raise
         finally:
             self._place.given = given  # see `case`
@@ -151,6 +156,8 @@ class Runner:
             left, right = self._guard.fair(left, right)
         if name in ("Eq", "NotEq") and equal.is_one_empty(left, right):
             return name == "NotEq"
+        if name in _ORDERS and equal.says_nothing(left, right):
+            raise AssertionError("an array without values was compared with one that has them")
         if self._tolerance is not None and name in ("Eq", "NotEq") and not hasattr(left, "dtype"):
             return equal.close(left, right, self._tolerance) == (name == "Eq")
         return _OPERATORS[name](left, right)

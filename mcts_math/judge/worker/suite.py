@@ -14,7 +14,7 @@ from .source import Names, Verdict, names_of
 _ARRAYS = re.compile(r"\b(?:numpy|np)\b|\.(?:all|any|sum|max|min|mean|shape|size|dtype)\b")
 _CATCHERS = ("raises", "assertraises", "suppress", "warns", "assertwarns")
 _FINAL = ("assert", "fail")
-_CHECKS = ("assert", "fail", "raises", "expect", "verify", "check")
+_CHECKS = ("assert", "fail", "raises", "warns", "expect", "verify", "check")
 
 
 class Suite(NamedTuple):
@@ -62,9 +62,7 @@ class _Rewriter(ast.NodeTransformer):
 
     def visit_Expr(self, node: ast.Expr) -> Any:
         self.generic_visit(node)
-        call = node.value.value if isinstance(node.value, ast.Await) else node.value
-        name = getattr(getattr(call, "func", None), "attr", getattr(getattr(call, "func", None), "id", ""))
-        if not (isinstance(call, ast.Call) and name.lower().lstrip("_").startswith(_FINAL)):
+        if _final(node) is None:
             return node
         return ast.copy_location(ast.With([ast.withitem(_call("final", []))], [node]), node)
 
@@ -165,20 +163,33 @@ def can_fail(node: ast.Assert) -> bool:
     return not isinstance(node.test, (ast.GeneratorExp, ast.Lambda)) and not getattr(node.test, "elts", None)
 
 
-def looped(tests: ast.Module) -> set[ast.AST]:
-    """Asserts for each of some values: they run, and are counted, unless there is no value."""
-    loops = [node for node in ast.walk(tests) if isinstance(node, (ast.For, ast.AsyncFor, ast.While))]
-    inner = itertools.chain.from_iterable(map(ast.walk, loops))
-    return {node for node in inner if isinstance(node, ast.Assert) and not isinstance(node.test, ast.Constant)}
+def counted(tests: ast.Module) -> set[ast.AST]:
+    """What is counted where it runs: asserts, but for those of a constant, and calls of checks that stand alone."""
+    found: set[ast.AST] = set()
+    for node in ast.walk(tests):
+        if isinstance(node, ast.Assert) and can_fail(node) and not isinstance(node.test, ast.Constant):
+            found.add(node)
+        elif isinstance(node, ast.Expr) and (call := _final(node)) is not None:
+            found.add(call)
+    return found
+
+
+def _final(node: ast.Expr) -> ast.Call | None:
+    """The call of a check, if a statement is one."""
+    call = node.value.value if isinstance(node.value, ast.Await) else node.value
+    name = getattr(getattr(call, "func", None), "attr", getattr(getattr(call, "func", None), "id", ""))
+    return call if isinstance(call, ast.Call) and name.lower().lstrip("_").startswith(_FINAL) else None
 
 
 def checks_something(suite: Suite, prompt: str | None) -> bool:
-    """Whether there is anything in the tests that a wrong value could make fail, but for asserts in loops."""
+    """Whether there is anything in the tests that a wrong value could make fail, but for what is counted."""
     if any(example.want for _, text in suite.examples for example in doctest.DocTestParser().get_examples(text)):
         return True
-    counted = looped(suite.module)
+    passed_over = counted(suite.module)
     for node in itertools.chain(ast.walk(suite.module), ast.walk(ast.parse(prompt or ""))):
-        if isinstance(node, ast.Raise) or (isinstance(node, ast.Assert) and can_fail(node) and node not in counted):
+        if node in passed_over:
+            continue
+        if isinstance(node, ast.Raise) or (isinstance(node, ast.Assert) and can_fail(node)):
             return True
         called = node.func if isinstance(node, ast.Call) else None
         name = getattr(called, "id", None) or getattr(called, "attr", "")

@@ -20,8 +20,10 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from .acts import calls_of, describe, of_class
+from .remote import RemoteType, is_object
 from .source import Verdict
 from .suite import Suite
+from .values import PLAIN
 
 
 def calls(module: ast.Module, name: str) -> bool:
@@ -63,10 +65,13 @@ def _find(names: dict[str, Any], suite: Suite, candidate: Any) -> Iterator[Unit]
         for before in ("setUpModule", "setup_module"):
             _maybe(own.get(before), module)
 
+    defined = {node.name for node in suite.module.body if isinstance(node, _DEFINES) and node.decorator_list}
     for name, value in own.items():
-        if name == "check" and callable(value) and not calls(suite.module, "check"):
+        if name in defined and name.lower().startswith("test") and _is_of_code(value):
+            yield name, functools.partial(_run_replaced, value)
+        elif name == "check" and callable(value) and not calls(suite.module, "check"):
             yield name, _with_candidate(name, value, candidate)
-        elif name.startswith("test") and type(value) is types.FunctionType and value.__module__ != "solution":
+        elif name.startswith("test") and type(value) is types.FunctionType and _is_own(name, value, defined):
             for title, run in _parametrized(name, value, candidate, own.get("pytestmark", ())):
                 yield title, functools.partial(_run_after, begin, own.get("setup_function"), value, run)
         elif inspect.isclass(value) and issubclass(value, unittest.TestCase):
@@ -81,6 +86,25 @@ def _find(names: dict[str, Any], suite: Suite, candidate: Any) -> Iterator[Unit]
             raise Verdict("bad_problem", f"`test` has a doctest that can't be read: {error}") from None
         for example in test.examples:
             yield example.source.strip(), functools.partial(_run_example, test, example)
+
+
+_DEFINES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+
+
+def _is_of_code(value: Any) -> bool:
+    """Whether a value came from the code: what its decorator has put in the place of a test."""
+    return type(value) in PLAIN or isinstance(value, RemoteType) or is_object(value)
+
+
+def _is_own(name: str, function: Any, defined: set[str]) -> bool:
+    """Whether a function is one of the tests, or what a decorator of the code has made of one."""
+    return function.__module__ != "solution" or name in defined
+
+
+def _run_replaced(value: Any) -> Any:
+    if isinstance(value, RemoteType) or not callable(value):
+        raise AssertionError("the code gave no test for the one that it was to decorate")
+    return value()
 
 
 def _run_example(test: doctest.DocTest, example: doctest.Example) -> None:
@@ -130,7 +154,8 @@ def _with_candidate(name: str, function: Any, candidate: Any, given: dict[str, A
     """A call of a test function: with what it is parametrized by, and the candidate where it asks for something."""
     given = given or {}
     try:
-        parameters = inspect.signature(function).parameters.values()
+        is_wrapped = not is_object(getattr(function, "__wrapped__", None))  # an object of the code: it says anything
+        parameters = inspect.signature(function, follow_wrapped=is_wrapped).parameters.values()
     except (TypeError, ValueError):
         parameters = ()  # type: ignore[assignment]
     needed = [

@@ -1,0 +1,138 @@
+"""Text, pickles and code objects that the tests run: what the judged code gave them may not run as the tests' own.
+
+`eval(f(x)) == 24`, `sympy.sympify(f(x))` and `pickle.loads(f(x))` are checks that a text of the code could end as it
+likes. So from the first call of the code on, a text runs where it stands in the tests as it is, or where it does what
+data can do: calculate, call harmless functions and the code's own, define functions of that kind.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import dis
+import math
+import sys
+import types
+from collections.abc import Callable, Iterable
+from typing import Any, Final
+
+from . import values
+
+_CALCULATE = (
+    "abs all any ascii bin bool bytes chr complex dict divmod enumerate filter float format frozenset hash hex int "
+    "isinstance len list map max min oct ord pow print range repr reversed round set slice sorted str sum tuple zip "
+    "True False None ValueError TypeError KeyError IndexError ZeroDivisionError Exception"
+)
+_BUILTINS: Final = frozenset(_CALCULATE.split(" "))
+_METHODS: Final = frozenset(
+    name for kind in (str, bytes, list, dict, set, int, float, complex) for name in dir(kind) if name[0] != "_"
+) - {"format", "format_map"}  # a text may ask for any attribute
+_PACKAGES: Final = frozenset(("math", "cmath", "numpy", "numpy.linalg", "scipy", "scipy.special", "sympy", "mpmath"))
+_READERS: Final = ("/sympy/parsing/sympy_parser.py", "/sympy/utilities/lambdify.py")
+"""Files of libraries that run text which they are told; what they import for it is their own."""
+_ANNOTATIONS: Final = ("/typing.py", "/inspect.py")
+_TYPED_IN: Final = ("/timeit.py",)
+_BINDS = (ast.arg, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.ExceptHandler)
+_ARRAYS: Final = frozenset(("_reconstruct", "_frombuffer", "scalar", "ndarray", "dtype"))
+
+
+class _Text:
+    """What a text may do, by its code.
+
+    Args:
+        own: texts that stand in the tests.
+        used: names that the tests use.
+        bound: those that they give a value.
+        roots: names of the entry points.
+    """
+
+    def __init__(self, own: Iterable[str], used: Iterable[str], bound: Iterable[str], roots: Iterable[str]) -> None:
+        self._own = frozenset(text.strip() for text in own)
+        self._roots = frozenset((*roots, "candidate"))
+        self._used, self._bound = frozenset(used) | set(vars(builtins)), frozenset(bound)
+        self._is_own = False  # the text that was compiled last
+
+    def compiled(self, source: Any) -> None:
+        """Notes a text that is compiled, and will be run perhaps."""
+        text = source.decode("utf-8", "replace") if isinstance(source, bytes) else source
+        self._is_own = isinstance(text, str) and text.strip() in self._own
+
+    def require(self, code: types.CodeType, file: str) -> None:
+        """Raises TypeError where code that is run by a line of `file` does more than data can do."""
+        if file.endswith(_ANNOTATIONS) and any("CALL" in step.opname for step in dis.get_instructions(code)):
+            raise TypeError("an annotation that calls something is not run as the tests' own")
+        is_of_tests = file[0] == "<" and not file.startswith("<frozen ")
+        if not self._is_own and (is_of_tests or file.endswith((*_READERS, *_TYPED_IN))):
+            self._require(code, file.endswith(_READERS), set())
+
+    def _require(self, code: types.CodeType, reads: bool, defined: set[str]) -> None:
+        steps = list(dis.get_instructions(code))
+        stored = {s.argval for s in steps if s.opname in ("STORE_NAME", "STORE_GLOBAL")}
+        for step in steps:
+            if step.opcode in dis.hasname and not self._may(step.opname, step.argval, reads, defined | stored):
+                raise TypeError(f"text with {step.argval!r} in it is not run as the tests' own")
+        for value in code.co_consts:
+            if value == ("*",) and not reads:
+                raise TypeError("text that imports all names is not run as the tests' own")
+            if isinstance(value, types.CodeType):
+                self._require(value, reads, defined | stored)
+
+    def _may(self, step: str, name: str, reads: bool, defined: set[str]) -> bool:
+        if step in ("STORE_NAME", "STORE_GLOBAL"):
+            return reads or not (name.startswith("__") or name in self._used)
+        if step == "IMPORT_NAME":
+            return name in _PACKAGES
+        if step in ("LOAD_NAME", "LOAD_GLOBAL"):
+            if name in defined or name in self._roots or name in self._own:
+                return True
+            is_new = not (reads or name.startswith("__") or name in self._used)
+            return is_new or (_is_harmless(name) and (reads or name not in self._bound))
+        return step in ("LOAD_ATTR", "LOAD_METHOD", "IMPORT_FROM") and (_is_harmless(name) or name in _METHODS)
+
+
+def _is_harmless(name: str) -> bool:
+    """Whether a name is one of a function or class that does nothing but calculate."""
+    sympy = sys.modules.get("sympy")
+    found = getattr(sympy, name, None) if sympy is not None and name[0] != "_" else None
+    of_sympy = isinstance(found, (type, sympy.Basic)) if sympy is not None else False
+    return name in _BUILTINS or (name in vars(math) and name[0] != "_") or of_sympy or name in ("sqrt", "cbrt", "root")
+
+
+def _is_value(module: str, name: str) -> bool:
+    """Whether a class that a pickle names is one of plain values, which nobody can change."""
+    is_known = any((kind.__module__, kind.__qualname__) == (module, name) for kind in values.UNCHANGED)
+    is_array = module.partition(".")[0] == "numpy" and name in _ARRAYS
+    return is_known or is_array or (module, name) == ("_codecs", "encode")
+
+
+def watch(tests: ast.Module, roots: Iterable[str], has_come: Callable[[], bool]) -> None:
+    """Keeps this process from running what the code gave, for good.
+
+    Args:
+        tests: as they were written.
+        roots: names of the entry points.
+        has_come: whether the code can have given anything by now.
+    """
+    nodes = list(ast.walk(tests))
+    own = {node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+    own |= {node.arg for node in nodes if isinstance(node, ast.keyword) and node.arg}
+    used = {getattr(node, key, "") for node in nodes for key in ("id", "name", "arg", "asname")}
+    bound = {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+    bound |= {
+        getattr(node, "arg" if isinstance(node, ast.arg) else "name", "") for node in nodes if isinstance(node, _BINDS)
+    }
+    text = _Text(own, used, bound, roots)
+
+    def notice(event: str, args: tuple[Any, ...]) -> None:
+        if event == "compile":
+            text.compiled(args[0])
+        elif event in ("exec", "marshal.loads", "pickle.find_class") and has_come():
+            file = sys._getframe(1).f_code.co_filename
+            if event == "exec":
+                text.require(args[0], file)
+            elif event == "marshal.loads" and not file.startswith("<frozen "):
+                raise TypeError("code that was packed is not run as the tests' own")
+            elif event == "pickle.find_class" and not _is_value(*args):
+                raise TypeError(f"a pickle that names {args[0]}.{args[1]} is not read by the tests")
+
+    sys.addaudithook(notice)
