@@ -42,6 +42,7 @@ def _rows() -> Iterator[tuple[str, bool, list[str], list[str], str]]:
                 kind = line[6:].strip()
             if not line.strip() or line.startswith("#"):
                 continue
+            assert line.count(" !! ") < 2, f"{path.name}: near misses are parted by ;;: {line}"
             first_only = line.startswith("* ")
             same, _, different = line.removeprefix("* ").partition(" !! ")
             spellings = [text.strip(" ").replace("\\n[", "\n[") for text in same.split(" ;; ")]
