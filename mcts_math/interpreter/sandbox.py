@@ -181,6 +181,8 @@ class Sandbox:
         try:
             self._connection.order(parent.sock, theirs, token)
         except OSError as error:
+            if parent is self.root and isinstance(error, (BrokenPipeError, ConnectionResetError)):
+                self.close()  # the machine has killed it: no state can be made here any more
             raise StateLost(f"the parent state does not listen: {error}") from error
 
     async def _result(self, run: CellRun, at_root: bool) -> RunResult:
