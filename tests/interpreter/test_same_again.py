@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 from collections.abc import Coroutine
 from typing import Any
 
+import psutil
 import pytest
+from processes import children
 
 from mcts_math.interpreter import SandboxInterpreter, SandboxLimits
 from mcts_math.interpreter.losses import Crowded
+from mcts_math.interpreter.parent import Parent
 from mcts_math.interpreter.sandbox import Sandbox
 from mcts_math.interpreter.snapshots import too_long
 from mcts_math.requests import Cell, CellStatus, Execute, Observation
@@ -59,5 +64,67 @@ def test_a_cell_that_was_given_up_has_no_effect_later(monkeypatch: pytest.Monkey
             assert (await show(interpreter, "x", "x = 1", "x = 2")).text == "1"
             assert (await show(interpreter, "x = 2\nx", "x = 1")).text == "2"
             assert (await show(interpreter, "x", "x = 1", "x = 2\nx")).text == "2"
+
+    run(check())
+
+
+ADDRESSES = (
+    "class A:\n    def __init__(self, n): self.n = n\nclass B(A):\n    __slots__ = ()\nclass C:\n    __slots__ = ()\n"
+    "things = C(), A(0), B(0), [1], (A, B), {1: 2}, object(), 12345.5 + A(1).n, lambda: 1, A, {A}, iter([])\n"
+    "list(map(id, things)), [a.n for a in {A(i) for i in range(9)}]"
+)
+
+
+@pytest.mark.parametrize("modules", [("numpy", "sympy"), ()], ids=["image", "no image"])
+def test_sets_have_the_same_order_however_many_sandboxes_there_were_before(modules: tuple[str, ...]) -> None:
+    """Once, addresses followed from the number of sandboxes that a clean parent had forked, and of those that lived."""
+
+    async def check() -> None:
+        async with SandboxInterpreter(SandboxLimits(num_parents=2, modules=modules)) as interpreter:
+            seen = []
+            for i in range(8):
+                history = ("x = 1",) * (i % 2)
+                seen.append(((await show(interpreter, ADDRESSES, *history, session=str(i))).text, len(history)))
+                if i in (3, 4):
+                    await interpreter.release(str(i - 2))
+            assert len(set(seen)) == 2
+
+    run(check())
+
+
+def test_a_clean_parent_keeps_more_sandboxes_than_it_has_places_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    few = "import sys\nf = sys._getframe()\nwhile '_set_up' not in f.f_globals: f = f.f_back\n"
+    few += "f.f_globals['_NUM_GROUPS'] = 1"
+
+    async def check() -> None:
+        start = Parent.start
+
+        async def start_with_few(*args: Any, **options: Any) -> Parent:
+            return await start(*args, **options, warm_up=few)
+
+        monkeypatch.setattr(Parent, "start", start_with_few)
+        async with SandboxInterpreter(LIMITS) as interpreter:
+            for i in range(4):
+                assert (await show(interpreter, "7", session=str(i))).text == "7"
+        assert children() == []
+
+    run(check())
+
+
+def test_a_question_whose_first_state_was_killed_by_the_machine_goes_on() -> None:
+    """Once, all of its cells were KILLED from then on."""
+
+    async def check() -> None:
+        async with SandboxInterpreter(LIMITS) as interpreter:
+            assert (await show(interpreter, "x = 1\nx")).text == "1"
+            state = interpreter._sessions["q"].root.child(Cell("x = 1\nx")).process
+            assert state is not None
+            first, second = sorted(p.pid for p in psutil.Process(children(False)[0].pid).children()[0].children())
+            assert second == state.pid
+            os.kill(first, signal.SIGKILL)
+            assert (await show(interpreter, "x", "x = 1\nx")).text == "1"
+            seen = await asyncio.gather(*(show(interpreter, f"{i}") for i in range(6)))
+            assert [o.text for o in seen] == [str(i) for i in range(6)]
+            assert (await show(interpreter, "x", "x = 1\nx")).text == "1"
 
     run(check())
