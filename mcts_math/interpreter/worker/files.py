@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import itertools
 import os
-import shutil
 import sys
 import time
 from collections.abc import Iterator
@@ -56,17 +56,29 @@ def make(token: int) -> bool:
 
 
 def remove(token: int) -> None:
-    """Removes a cell's folder, with all that a cell that was stopped has left there.
-
-    What a cell has nested too deep for Python stays: that takes room from its own question alone.
-    """
+    """Removes a cell's folder, with all that a cell that was stopped has left there, however deep."""
     try:
         os.rmdir(wire.folder_of(token))
     except FileNotFoundError:
         pass  # the fork never came
     except OSError:
-        with contextlib.suppress(OSError, RecursionError):
-            shutil.rmtree(wire.folder_of(token))
+        with contextlib.suppress(OSError):
+            _remove_all(wire.folder_of(token))
+
+
+def _remove_all(folder: str) -> None:
+    """Removes a folder that nobody uses any more: brings up, time and again, what is one level down."""
+    number = itertools.count()
+    while names := os.listdir(folder):
+        for path in [os.path.join(folder, name) for name in names]:
+            if not os.path.isdir(path):
+                os.unlink(path)
+                continue
+            for name in os.listdir(path):
+                free = (os.path.join(folder, str(n)) for n in number)
+                os.rename(os.path.join(path, name), next(place for place in free if not os.path.lexists(place)))
+            os.rmdir(path)
+    os.rmdir(folder)
 
 
 class Kept:
@@ -117,7 +129,8 @@ class Kept:
         """Takes the files of a cell's folder into memory and leaves the folder empty.
 
         Raises:
-            OSError, MemoryError: they can't be had, or are too many; what the cells before left stays as it was.
+            OSError, MemoryError, RecursionError: they can't be had, are too many or too deep; what the cells before
+                left stays as it was.
         """
         if _listdir(folder) or self._files:
             _chdir(folder)
