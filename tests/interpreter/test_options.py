@@ -77,6 +77,16 @@ def test_packages_are_there_from_the_start() -> None:
     run(check())
 
 
+def test_what_python_s_prompt_has_is_there() -> None:
+    async def check() -> None:
+        async with SandboxInterpreter(LIMITS) as interpreter:
+            assert (await show(interpreter, "help(len)")).text.startswith("Help on built-in function len")
+            assert (await show(interpreter, "copyright")).text.startswith("Copyright (c)")
+            assert (await show(interpreter, "exit(3)")).text == "SystemExit: 3"
+
+    run(check())
+
+
 def test_a_package_that_is_not_installed_is_an_error() -> None:
     async def check() -> None:
         with pytest.raises(InterpreterError, match=r"No module named 'not_there'.*`modules` names it; install it"):

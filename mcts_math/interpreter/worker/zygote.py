@@ -56,6 +56,8 @@ def _set_up(rules: confine.Rules) -> tuple[confine.Rules, supervisor.Owner]:
     sys.stdin, sys.stdout, sys.stderr = (os.fdopen(fd, mode, closefd=False) for fd, mode in enumerate("rww"))
     sys.path[:] = rules.path
     site.setquit()
+    site.setcopyright()
+    site.sethelper()
     chance.settle()
     for name in rules.modules:
         try:
