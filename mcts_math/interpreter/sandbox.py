@@ -108,7 +108,7 @@ class Sandbox:
         if facts.has_ended:  # a thread of it has answered, and would be kept, and charged for nothing
             self.discard(busy)
             return replace(result, text=KILLED_TEXT, status=CellStatus.KILLED, process=None)
-        busy.note(facts)
+        busy.note(facts, parent)
         if facts.num_threads == 1:
             return result
         return await self._without_threads(result, busy, rank)
@@ -132,7 +132,7 @@ class Sandbox:
             return replace(result, text=text, status=CellStatus.KILLED, process=None)
         new_facts = ProcessFacts.read(process.pid)
         if new_facts is not None:
-            process.note(new_facts)
+            process.note(new_facts, busy)
         process.num_bytes = max(process.num_bytes, busy.num_bytes)
         return replace(result, process=process)
 
