@@ -128,6 +128,34 @@ def test_temporary_files_belong_to_their_branch() -> None:
     run(check())
 
 
+@pytest.mark.parametrize(
+    ("first", "then", "shown"),
+    [
+        ("import os\nos.makedirs('a/b')\nos.chdir('a/b')\nopen('x', 'w').close()",
+         "os.listdir(), os.getcwd()[-4:]", "(['x'], '/a/b')"),
+        ("import os\nos.mkdir('a')\nos.chdir('a')\nos.rmdir('../a')", "os.listdir()", "[]"),
+        ("import os\nos.mkdir('a')\nos.chdir('/')", "os.listdir()", "['a']"),
+        ("with open('mine.py', 'w') as f: _ = f.write('x = 7')", "import mine\nmine.x", "7"),
+        ("import os\nos.mkdir('pack')\nwith open('pack/mine.py', 'w') as f: _ = f.write('x = 7')",
+         "from pack import mine\nmine.x", "7"),
+        ("with open('colorsys.py', 'w') as f: _ = f.write('x = 7')",
+         "import colorsys\nhasattr(colorsys, 'x')", "False"),
+    ],
+    ids=["place", "removed place", "other place", "module", "package", "other module"],
+)  # fmt: skip
+def test_the_next_cell_goes_on_in_the_same_place(first: str, then: str, shown: str) -> None:
+    async def check() -> None:
+        async with SandboxInterpreter(LIMITS) as interpreter:
+            assert (await show(interpreter, first)).status is CellStatus.OK
+            for between in ((), ("1", "2")):
+                history = (first, *between)
+                for i in range(1, len(history)):
+                    await show(interpreter, history[i], *history[:i])
+                assert (await show(interpreter, then, *history)).text == shown
+
+    run(check())
+
+
 def test_two_cells_at_a_time_do_not_meet_in_their_folders() -> None:
     code = "import os, tempfile, time\nopen('x', 'w').close()\ntempfile.mkstemp(dir='.')\ntime.sleep(0.3)\n"
     code += "len(os.listdir('.'))"

@@ -22,7 +22,14 @@ _MAX_FILES = 512  # of a cell, folders included
 _WAIT_S, _PAUSE_S = 1.0, 0.02  # for room that other cells have
 _NOSUID, _NODEV, _NOEXEC = 2, 4, 8
 _chdir, _listdir, _mkdir, _rmdir, _unlink, _open = os.chdir, os.listdir, os.mkdir, os.rmdir, os.unlink, open
-_isdir, _join, _umask, _sleep, _now = os.path.isdir, os.path.join, os.umask, time.sleep, time.monotonic
+_getcwd, _isdir, _join, _umask, _sleep, _now = (
+    os.getcwd,
+    os.path.isdir,
+    os.path.join,
+    os.umask,
+    time.sleep,
+    time.monotonic,
+)
 
 
 def mount(proc_fd: int, uid: int, gid: int, num_bytes: int) -> None:
@@ -91,9 +98,10 @@ class Kept:
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
         self._files: list[tuple[str, bytes | None]] = []  # relative path and content; None for a folder
+        self._place = ""  # relative path of the current folder
 
     def put(self) -> None:
-        """Puts what the cells before left into the current folder, as its owner may use it.
+        """Puts what the cells before left into the current folder, as its owner may use it, and goes where they were.
 
         Raises:
             OSError: ENOSPC, where other cells of the question leave no room for a second.
@@ -111,6 +119,8 @@ class Kept:
             self._take_back()  # else those that wait would keep each other waiting
             _sleep(_PAUSE_S)
         _umask(mask)
+        if self._place:
+            _chdir(self._place)
 
     def _put(self) -> None:
         for name, content in self._files:
@@ -133,8 +143,10 @@ class Kept:
                 left stays as it was.
         """
         if _listdir(folder) or self._files:
+            place = _place_in(folder)
             _chdir(folder)
             self._files = self._taken()
+            self._place = place
         if getattr(sys.modules.get("tempfile"), "tempdir", None) is not None:
             sys.modules["tempfile"].tempdir = None  # type: ignore[attr-defined]  # the next cell has another folder
 
@@ -148,6 +160,15 @@ class Kept:
                 most = f"{self._max_bytes} bytes or {_MAX_FILES} temporary files"
                 raise OSError(errno.ENOSPC, f"more than {most}, those of the cells before included")
         return taken
+
+
+def _place_in(folder: str) -> str:
+    """The current folder's path from a folder; "" for that itself, and where the current one is elsewhere or gone."""
+    try:
+        here = _getcwd()
+    except FileNotFoundError:
+        return ""
+    return here[len(folder) + 1 :] if here.startswith(folder) else ""
 
 
 def _moved(folder: str) -> Iterator[tuple[str, bytes | None]]:

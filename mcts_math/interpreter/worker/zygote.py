@@ -105,6 +105,7 @@ def _hide(path: list[str]) -> None:
         del sys.modules[name]
     sys.modules["__main__"] = type(sys)("__main__")
     sys.argv[:] = sys.orig_argv[:] = [""]
+    sys.path.append("")  # a cell may import what its branch has written, in no other module's place
     for place in [p for p in sys.path_importer_cache if not p.startswith(tuple(path))]:
         del sys.path_importer_cache[place]
 
