@@ -14,6 +14,7 @@ from processes import children
 
 from mcts_math.interpreter import SandboxInterpreter, SandboxLimits
 from mcts_math.interpreter.losses import Crowded
+from mcts_math.interpreter.orders import Layers
 from mcts_math.interpreter.parent import Parent
 from mcts_math.interpreter.sandbox import Sandbox
 from mcts_math.interpreter.snapshots import too_long
@@ -126,5 +127,24 @@ def test_a_question_whose_first_state_was_killed_by_the_machine_goes_on() -> Non
             seen = await asyncio.gather(*(show(interpreter, f"{i}") for i in range(6)))
             assert [o.text for o in seen] == [str(i) for i in range(6)]
             assert (await show(interpreter, "x", "x = 1\nx")).text == "1"
+
+    run(check())
+
+
+def test_a_clean_parent_that_dies_in_its_rehearsal_leaves_no_process() -> None:
+    slow = (
+        "import sys, time\nf = sys._getframe()\nwhile '_set_up' not in f.f_globals: f = f.f_back\n"
+        "take, turns = f.f_globals['_take_turn'], []\ndef take_slowly(*args):\n    turns.append(take(*args))\n"
+        "    if len(turns) == 3: time.sleep(60)\nf.f_globals['_take_turn'] = take_slowly"
+    )
+
+    async def check() -> None:
+        parent = await Parent.start(LIMITS, Layers(namespaces=False, landlock=True, seccomp=True), False, warm_up=slow)
+        while len(rehearsing := psutil.Process(parent.pid).children()) < 3:
+            await asyncio.sleep(0.01)
+        os.kill(parent.pid, signal.SIGKILL)
+        await parent.close()
+        _, left = psutil.wait_procs(rehearsing, timeout=5)
+        assert left == []
 
     run(check())

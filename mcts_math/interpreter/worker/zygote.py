@@ -138,10 +138,16 @@ def _rehearse(groups: array.array[int], rules: confine.Rules, owner: supervisor.
             end, other = socket.socketpair()
             with end, other:
                 socket.send_fds(ours, [wire.NEW], [end.fileno(), other.fileno()])
-            _take_turn(poll, theirs, groups, rules._replace(namespaces=False), owner, lambda *_: signal.pause())
+            _take_turn(poll, theirs, groups, rules._replace(namespaces=False), owner, _wait_for_end)
     for pid in filter(None, groups):
         os.kill(pid, signal.SIGKILL)
     _reap(groups, wait=True)
+
+
+def _wait_for_end(*_: object) -> None:
+    kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
+    while True:
+        signal.pause()
 
 
 def _take_turn(
