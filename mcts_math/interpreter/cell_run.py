@@ -25,7 +25,7 @@ HELLO_TIMEOUT_S = 10.0
 MAX_STRETCH = 10
 """Times a cell's limit that pass before it is stopped though it was hardly let run."""
 _CHUNK = 1 << 14
-_MANY_PAGES = 4096
+_MANY_PAGES, _MANY_TICKS = 4096, 2
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 _HELLO = wire.REPLY.pack(wire.HELLO, 0)
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
@@ -55,11 +55,11 @@ class ProcessFacts:
             InterpreterError: this process may open no more files.
         """
         try:
-            stat = _read(f"/proc/{pid}/stat")
+            stat = read_small(f"/proc/{pid}/stat")
             fields = stat[stat.rindex(b")") + 2 :].split()
             num_faults, num_pages = int(fields[7]), int(fields[21])
             if num_faults > _MANY_PAGES:  # else it is not worth a second file
-                _, resident, shared = _read(f"/proc/{pid}/statm").split()[:3]
+                _, resident, shared = read_small(f"/proc/{pid}/statm").split()[:3]
                 num_pages = int(resident) - int(shared)
         except (FileNotFoundError, ProcessLookupError, PermissionError):
             return None
@@ -75,6 +75,11 @@ class ProcessFacts:
         )
 
     @property
+    def is_light(self) -> bool:
+        """Whether the process made few pages its own, and had no time for many mappings."""
+        return self.num_faults <= _MANY_PAGES and self.cpu_ticks < _MANY_TICKS
+
+    @property
     def num_private_bytes(self) -> int:
         """An upper bound of the memory that the process shares with no other.
 
@@ -87,7 +92,7 @@ class ProcessFacts:
 def starved_seconds(pid: int) -> float:
     """How long a process's first thread was ready to run while every core was taken; 0 where no kernel tells."""
     try:
-        return int(_read(f"/proc/{pid}/schedstat").split()[1]) / 1e9
+        return int(read_small(f"/proc/{pid}/schedstat").split()[1]) / 1e9
     except (OSError, IndexError):
         return 0.0
 
@@ -275,8 +280,8 @@ class CellRun:
             self.done.set_result(None)
 
 
-def _read(path: str) -> bytes:
-    """A small file. Thousands are read a second: a file object would take as long again."""
+def read_small(path: str) -> bytes:
+    """The first 4 KiB of a file. Thousands are read a second: a file object would take as long again."""
     file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         return os.read(file, 4096)

@@ -15,10 +15,9 @@ from mcts_math.interpreter.options import SandboxLimits
 from mcts_math.interpreter.parent import Parent
 from mcts_math.interpreter.processes import StateProcess
 from mcts_math.interpreter.sandbox import RunResult, Sandbox
-from mcts_math.interpreter.snapshots import Session, SnapshotStore, State
+from mcts_math.interpreter.snapshots import Session, SnapshotStore, State, too_long
 from mcts_math.interpreter.tries import Tries
 from mcts_math.interpreter.watch import Watch
-from mcts_math.interpreter.worker import wire
 from mcts_math.requests import Cell, CellStatus, Execute, Observation
 
 _AUDIT_S, _AUDITED = 0.5, 512  # how often, and how many states: 30 to 60 µs each
@@ -122,7 +121,7 @@ class SandboxInterpreter:
         Raises:
             InterpreterError: no sandbox can be had, through no fault of a snippet.
         """
-        if len(request.cell.code) > wire.MAX_CODE_BYTES // 4:
+        if too_long(request.cell):
             return Observation("MemoryError: the code is too long", CellStatus.ERROR)
         session = self._sessions.setdefault(request.session, Session())  # now: it may be released while this waits
         tries, rank = Tries(), next(self._ranks)
@@ -145,6 +144,7 @@ class SandboxInterpreter:
             session.gate.leave(tries)
             if tries.preempted:
                 self._preempted.release()
+        session.give_up(request)
         return Observation(tries.last_text, CellStatus.KILLED)
 
     async def _attempt(self, session: Session, request: Execute, rank: int, tries: Tries) -> tuple[RunResult, bool]:

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import signal
 import socket
 from contextlib import ExitStack
 from dataclasses import dataclass
+from pathlib import Path
 
-from mcts_math.interpreter.cell_run import ProcessFacts
+from mcts_math.interpreter.cell_run import ProcessFacts, read_small
+from mcts_math.interpreter.parent import no_room
 
 _FORK_FAULTS, _FORK_CPU_TICKS = 256, 20  # many times what a fork takes: 1 MiB, 0.2 s
+_MAPPING_BYTES = 256  # of the kernel's memory
+_MANY_MAPPINGS, _MOST_MAPPINGS = 1 << 13, 1 << 16  # no program has so many; the kernel's own bound
+_TABLES = re.compile(rb"^VmPTE:\s*(\d+) kB", re.MULTILINE)
 
 
 @dataclass(slots=True, eq=False)
@@ -23,6 +29,7 @@ class StateProcess:
         pid: its process id, as the kernel told it.
         start_ticks: when the process started; -1 where it was gone before that could be asked.
         num_bytes: memory that it holds and no other state does, estimated from above.
+        num_kernel_bytes: of that, what the kernel needs to hold it; its parent's where it has done little.
         num_users: steps that are being forked from it; it must not be put away meanwhile.
         max_faults, max_cpu_ticks: what a process that only waits and forks will not exceed; see `stands_still`.
     """
@@ -31,13 +38,21 @@ class StateProcess:
     pid: int
     start_ticks: int = -1
     num_bytes: int = 0
+    num_kernel_bytes: int = 0
     num_users: int = 0
     max_faults: int = 0
     max_cpu_ticks: int = 0
 
-    def note(self, facts: ProcessFacts) -> None:
-        """Takes what the kernel says when its cell is done."""
-        self.num_bytes, self.start_ticks = facts.num_private_bytes, facts.start_ticks
+    def note(self, facts: ProcessFacts, parent: StateProcess) -> None:
+        """Takes what the kernel says when its cell is done.
+
+        Args:
+            facts: its own.
+            parent: whose fork it is.
+        """
+        self.num_kernel_bytes = parent.num_kernel_bytes if facts.is_light else _num_kernel_bytes(self.pid)
+        self.num_bytes = facts.num_private_bytes + self.num_kernel_bytes
+        self.start_ticks = facts.start_ticks
         self.max_faults, self.max_cpu_ticks = facts.num_faults, facts.cpu_ticks
         self.allow_fork()
 
@@ -63,6 +78,28 @@ class StateProcess:
 
     def _leave(self) -> None:
         self.num_users -= 1
+
+
+def _num_kernel_bytes(pid: int) -> int:
+    """What the kernel needs for a process's page tables, and for its mappings where this process may look (as root).
+
+    Of more than 8192 mappings the kernel's bound is taken for the number: to count them would take long.
+
+    Raises:
+        InterpreterError: this process may open no more files.
+    """
+    count, tables = 0, None
+    try:
+        tables = _TABLES.search(read_small(f"/proc/{pid}/status"))
+        with Path(f"/proc/{pid}/maps").open("rb", buffering=0) as maps:
+            while count <= _MANY_MAPPINGS and (lines := maps.read(1 << 16)):
+                count += lines.count(b"\n")
+    except (FileNotFoundError, ProcessLookupError, PermissionError):
+        pass
+    except OSError as error:
+        raise no_room(error) from error
+    num_mappings = count if count <= _MANY_MAPPINGS else _MOST_MAPPINGS
+    return num_mappings * _MAPPING_BYTES + (int(tables[1]) << 10 if tables else 0)
 
 
 def kill(pid: int, start_ticks: int) -> None:

@@ -108,7 +108,7 @@ class Sandbox:
         if facts.has_ended:  # a thread of it has answered, and would be kept, and charged for nothing
             self.discard(busy)
             return replace(result, text=KILLED_TEXT, status=CellStatus.KILLED, process=None)
-        busy.note(facts)
+        busy.note(facts, parent)
         if facts.num_threads == 1:
             return result
         return await self._without_threads(result, busy, rank)
@@ -132,7 +132,7 @@ class Sandbox:
             return replace(result, text=text, status=CellStatus.KILLED, process=None)
         new_facts = ProcessFacts.read(process.pid)
         if new_facts is not None:
-            process.note(new_facts)
+            process.note(new_facts, busy)
         process.num_bytes = max(process.num_bytes, busy.num_bytes)
         return replace(result, process=process)
 
@@ -181,6 +181,8 @@ class Sandbox:
         try:
             self._connection.order(parent.sock, theirs, token)
         except OSError as error:
+            if parent is self.root and isinstance(error, (BrokenPipeError, ConnectionResetError)):
+                self.close()  # the machine has killed it: no state can be made here any more
             raise StateLost(f"the parent state does not listen: {error}") from error
 
     async def _result(self, run: CellRun, at_root: bool) -> RunResult:

@@ -11,7 +11,15 @@ from mcts_math.interpreter.gate import Gate
 from mcts_math.interpreter.options import SandboxLimits
 from mcts_math.interpreter.processes import StateProcess
 from mcts_math.interpreter.sandbox import Sandbox
-from mcts_math.requests import Cell
+from mcts_math.interpreter.worker import wire
+from mcts_math.requests import Cell, Execute
+
+_MAX_CODE_CHARS = wire.MAX_CODE_BYTES // 4
+
+
+def too_long(cell: Cell) -> bool:
+    """Whether a cell's code is so long that it is never run."""
+    return len(cell.code) > _MAX_CODE_CHARS
 
 
 @dataclass(slots=True, eq=False)
@@ -23,7 +31,7 @@ class State:
         cell: what led here.
         process: its process; None at the root (whose process is its sandbox's), and where it was evicted or never made.
         made: it has had a process: its cell can be run to its end.
-        void: the cell was cut by a limit; the state is the parent's.
+        void: the cell was cut by a limit, or did not run; the state is the parent's.
         children: the states after one more cell.
         num_bytes: what its process holds, or held when it went and still has forks.
         num_live: processes of this state and of all below it, running cells included.
@@ -42,7 +50,7 @@ class State:
         """The state after one more cell, made if unknown."""
         state = self.children.get(cell)
         if state is None:
-            state = self.children[cell] = State(self, cell)
+            state = self.children[cell] = State(self, cell, void=too_long(cell))
         return state
 
     def follow(self, history: Iterable[Cell]) -> State:
@@ -71,6 +79,11 @@ class Session:
     released: bool = False
     rebuilding: asyncio.Lock = field(default_factory=asyncio.Lock)
     gate: Gate = field(default_factory=Gate)
+
+    def give_up(self, request: Execute) -> None:
+        """A cell is told that it was stopped: what follows it starts from its parent's state."""
+        state = self.root.follow(request.history).child(request.cell)
+        state.void = not state.made
 
 
 class SnapshotStore:

@@ -133,6 +133,8 @@ def run_filter(ops: list[seccomp._Op], arch: int, number: int, *args: int) -> in
             accumulator &= op.value
         elif op.code == 0x15:
             at += op.jump_true if accumulator == op.value else op.jump_false
+        elif op.code == 0x45:
+            at += op.jump_true if accumulator & op.value else op.jump_false
         else:
             assert op.code == 0x06
             return op.value
@@ -151,7 +153,9 @@ def run_filter(ops: list[seccomp._Op], arch: int, number: int, *args: int) -> in
         (157, (4, 1), "deny"), (157, (38, 1), "deny"),
         (72, (3, 3), "allow"), (72, (3, 8), "deny"), (16, (0, 0x5401), "allow"), (16, (0, 0x5412), "deny"),
         (302, (0,), "allow"), (302, (1,), "deny"), (231, (), "allow"), (62, (), "deny"), (46, (), "deny"),
-        (44, (), "allow"), (99999, (), "deny"),
+        (44, (), "allow"), (99999, (), "deny"), (44, (3, 0, 1, 0x4000), "allow"), (44, (3, 0, 1, 1), "deny"),
+        (45, (3, 0, 1, 0x42), "allow"), (45, (3, 0, 1, 0x41), "deny"),
+        (47, (3, 1, 0), "allow"), (47, (3, 1, 1), "deny"),
     ],
 )  # fmt: skip
 def test_what_the_filter_answers(number: int, args: tuple[int, ...], answer: str) -> None:

@@ -96,6 +96,40 @@ def test_the_memory_that_is_really_there_is_bounded(at_once: bool) -> None:
     run(check())
 
 
+MAPPINGS = (
+    "import ctypes\nlibc = ctypes.CDLL(None)\nlibc.mmap.restype = ctypes.c_void_p\n"
+    "for i in range(30000): libc.mmap(None, ctypes.c_size_t(4096), 1 + 2 * (i % 2), 0x22, -1, ctypes.c_long(0))\n7"
+)
+
+
+@pytest.mark.parametrize(
+    ("cell", "least"),
+    [
+        pytest.param(
+            MAPPINGS,
+            30_000 * 200,
+            id="mappings",
+            marks=pytest.mark.skipif(os.getuid() != 0, reason="others may not look at the mappings"),
+        ),
+        pytest.param(
+            "x = bytearray(600 << 20)\nfor i in range(0, len(x), 4096): x[i] = 1\n7", 1 * MIB, id="page tables"
+        ),
+    ],
+)
+def test_what_the_kernel_needs_for_each_fork_counts(cell: str, least: int) -> None:
+    """Once it did not, and a question's states could hold ten times the memory that was counted."""
+
+    async def check() -> None:
+        async with SandboxInterpreter(replace(LIMITS, snapshot_bytes=4 << 30)) as interpreter:
+            assert (await show(interpreter, cell)).text == "7"
+            for i in range(3):
+                before = interpreter.snapshot_bytes
+                await show(interpreter, f"{i}", cell)
+                assert interpreter.snapshot_bytes - before >= least
+
+    run(check())
+
+
 def test_a_cell_that_made_room_for_others_shows_what_it_would_have_shown() -> None:
     code = big("a", 60 * MIB) + "\nimport random, time\ntime.sleep(0.3)\nrandom.random()"
 

@@ -77,6 +77,16 @@ def test_packages_are_there_from_the_start() -> None:
     run(check())
 
 
+def test_what_python_s_prompt_has_is_there() -> None:
+    async def check() -> None:
+        async with SandboxInterpreter(LIMITS) as interpreter:
+            assert (await show(interpreter, "help(len)")).text.startswith("Help on built-in function len")
+            assert (await show(interpreter, "copyright")).text.startswith("Copyright (c)")
+            assert (await show(interpreter, "exit(3)")).text == "SystemExit: 3"
+
+    run(check())
+
+
 def test_a_package_that_is_not_installed_is_an_error() -> None:
     async def check() -> None:
         with pytest.raises(InterpreterError, match=r"No module named 'not_there'.*`modules` names it; install it"):
@@ -114,6 +124,34 @@ def test_temporary_files_belong_to_their_branch() -> None:
             change = "with open('d/x', 'a') as f: n = f.write('+')\nopen('y', 'w').close()"
             assert (await show(interpreter, read, write.format(7), change)).text == "('7+', ['d', 'y'])"
             assert (await show(interpreter, read, write.format(7))).text == "('7', ['d'])"
+
+    run(check())
+
+
+@pytest.mark.parametrize(
+    ("first", "then", "shown"),
+    [
+        ("import os\nos.makedirs('a/b')\nos.chdir('a/b')\nopen('x', 'w').close()",
+         "os.listdir(), os.getcwd()[-4:]", "(['x'], '/a/b')"),
+        ("import os\nos.mkdir('a')\nos.chdir('a')\nos.rmdir('../a')", "os.listdir()", "[]"),
+        ("import os\nos.mkdir('a')\nos.chdir('/')", "os.listdir()", "['a']"),
+        ("with open('mine.py', 'w') as f: _ = f.write('x = 7')", "import mine\nmine.x", "7"),
+        ("import os\nos.mkdir('pack')\nwith open('pack/mine.py', 'w') as f: _ = f.write('x = 7')",
+         "from pack import mine\nmine.x", "7"),
+        ("with open('colorsys.py', 'w') as f: _ = f.write('x = 7')",
+         "import colorsys\nhasattr(colorsys, 'x')", "False"),
+    ],
+    ids=["place", "removed place", "other place", "module", "package", "other module"],
+)  # fmt: skip
+def test_the_next_cell_goes_on_in_the_same_place(first: str, then: str, shown: str) -> None:
+    async def check() -> None:
+        async with SandboxInterpreter(LIMITS) as interpreter:
+            assert (await show(interpreter, first)).status is CellStatus.OK
+            for between in ((), ("1", "2")):
+                history = (first, *between)
+                for i in range(1, len(history)):
+                    await show(interpreter, history[i], *history[:i])
+                assert (await show(interpreter, then, *history)).text == shown
 
     run(check())
 

@@ -162,3 +162,34 @@ def test_a_cell_that_was_stopped_leaves_its_room_at_once(end: str) -> None:
                 assert (await show(interpreter, f"{LEAVE}\n{i}")).text == str(i)
 
     run(check())
+
+
+DEEP = (
+    "import os\nfor i in range({}):\n    os.mkdir('a')\n    os.mkdir('0')\n    os.chdir('a')\n"
+    "    if i % 50 == 0: os.close(os.open('b', os.O_CREAT, 0))\n"
+)
+
+
+def test_what_a_stopped_cell_has_nested_deep_takes_no_room() -> None:
+    """Once, it stayed, and took the files and folders of all cells of the question."""
+
+    async def check() -> None:
+        async with SandboxInterpreter(LIMITS) as interpreter:
+            for i in range(3):
+                seen = await show(interpreter, f"{DEEP.format(1200)}os._exit({i})")
+                assert seen.status is CellStatus.KILLED
+            seen = await show(interpreter, "import os\nfor i in range(500): os.mkdir(str(i))\n7")
+            assert seen.text == "7"
+
+    run(check())
+
+
+def test_files_too_deep_to_be_kept_are_told() -> None:
+    cell = f"import sys\nsys.setrecursionlimit(70)\n{DEEP.format(90)}7"
+
+    async def check() -> None:
+        async with SandboxInterpreter(LIMITS) as interpreter:
+            seen = await show(interpreter, cell)
+            assert (seen.status, seen.text.split("\n")[1]) == (CellStatus.ERROR, "The files of this cell are not kept.")
+
+    run(check())

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import itertools
 import os
-import shutil
 import sys
 import time
 from collections.abc import Iterator
@@ -22,7 +22,14 @@ _MAX_FILES = 512  # of a cell, folders included
 _WAIT_S, _PAUSE_S = 1.0, 0.02  # for room that other cells have
 _NOSUID, _NODEV, _NOEXEC = 2, 4, 8
 _chdir, _listdir, _mkdir, _rmdir, _unlink, _open = os.chdir, os.listdir, os.mkdir, os.rmdir, os.unlink, open
-_isdir, _join, _umask, _sleep, _now = os.path.isdir, os.path.join, os.umask, time.sleep, time.monotonic
+_getcwd, _isdir, _join, _umask, _sleep, _now = (
+    os.getcwd,
+    os.path.isdir,
+    os.path.join,
+    os.umask,
+    time.sleep,
+    time.monotonic,
+)
 
 
 def mount(proc_fd: int, uid: int, gid: int, num_bytes: int) -> None:
@@ -56,17 +63,29 @@ def make(token: int) -> bool:
 
 
 def remove(token: int) -> None:
-    """Removes a cell's folder, with all that a cell that was stopped has left there.
-
-    What a cell has nested too deep for Python stays: that takes room from its own question alone.
-    """
+    """Removes a cell's folder, with all that a cell that was stopped has left there, however deep."""
     try:
         os.rmdir(wire.folder_of(token))
     except FileNotFoundError:
         pass  # the fork never came
     except OSError:
-        with contextlib.suppress(OSError, RecursionError):
-            shutil.rmtree(wire.folder_of(token))
+        with contextlib.suppress(OSError):
+            _remove_all(wire.folder_of(token))
+
+
+def _remove_all(folder: str) -> None:
+    """Removes a folder that nobody uses any more: brings up, time and again, what is one level down."""
+    number = itertools.count()
+    while names := os.listdir(folder):
+        for path in [os.path.join(folder, name) for name in names]:
+            if not os.path.isdir(path):
+                os.unlink(path)
+                continue
+            for name in os.listdir(path):
+                free = (os.path.join(folder, str(n)) for n in number)
+                os.rename(os.path.join(path, name), next(place for place in free if not os.path.lexists(place)))
+            os.rmdir(path)
+    os.rmdir(folder)
 
 
 class Kept:
@@ -79,9 +98,10 @@ class Kept:
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
         self._files: list[tuple[str, bytes | None]] = []  # relative path and content; None for a folder
+        self._place = ""  # relative path of the current folder
 
     def put(self) -> None:
-        """Puts what the cells before left into the current folder, as its owner may use it.
+        """Puts what the cells before left into the current folder, as its owner may use it, and goes where they were.
 
         Raises:
             OSError: ENOSPC, where other cells of the question leave no room for a second.
@@ -99,6 +119,8 @@ class Kept:
             self._take_back()  # else those that wait would keep each other waiting
             _sleep(_PAUSE_S)
         _umask(mask)
+        if self._place:
+            _chdir(self._place)
 
     def _put(self) -> None:
         for name, content in self._files:
@@ -117,11 +139,14 @@ class Kept:
         """Takes the files of a cell's folder into memory and leaves the folder empty.
 
         Raises:
-            OSError, MemoryError: they can't be had, or are too many; what the cells before left stays as it was.
+            OSError, MemoryError, RecursionError: they can't be had, are too many or too deep; what the cells before
+                left stays as it was.
         """
         if _listdir(folder) or self._files:
+            place = _place_in(folder)
             _chdir(folder)
             self._files = self._taken()
+            self._place = place
         if getattr(sys.modules.get("tempfile"), "tempdir", None) is not None:
             sys.modules["tempfile"].tempdir = None  # type: ignore[attr-defined]  # the next cell has another folder
 
@@ -135,6 +160,15 @@ class Kept:
                 most = f"{self._max_bytes} bytes or {_MAX_FILES} temporary files"
                 raise OSError(errno.ENOSPC, f"more than {most}, those of the cells before included")
         return taken
+
+
+def _place_in(folder: str) -> str:
+    """The current folder's path from a folder; "" for that itself, and where the current one is elsewhere or gone."""
+    try:
+        here = _getcwd()
+    except FileNotFoundError:
+        return ""
+    return here[len(folder) + 1 :] if here.startswith(folder) else ""
 
 
 def _moved(folder: str) -> Iterator[tuple[str, bytes | None]]:

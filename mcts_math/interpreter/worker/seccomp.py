@@ -39,7 +39,7 @@ _ALLOWED = {
     "access": (21, -1), "pipe": (22, -1), "select": (23, -1), "sched_yield": (24, 124), "mremap": (25, 216),
     "madvise": (28, 233), "dup": (32, 23), "dup2": (33, -1), "pause": (34, -1),
     "nanosleep": (35, 101), "getitimer": (36, 102), "alarm": (37, -1), "setitimer": (38, 103), "getpid": (39, 172),
-    "sendto": (44, 206), "recvfrom": (45, 207), "recvmsg": (47, 212), "shutdown": (48, 210),
+    "shutdown": (48, 210),
     "getsockname": (51, 204), "getpeername": (52, 205), "exit": (60, 93),
     "wait4": (61, 260), "uname": (63, 160), "getcwd": (79, 17), "chdir": (80, 49), "readlink": (89, -1),
     "gettimeofday": (96, 169), "getrlimit": (97, 163), "getrusage": (98, 165), "sysinfo": (99, 179),
@@ -69,7 +69,7 @@ _FILE_CALLS = {
 _CHECKED = {
     "mmap": (9, 222), "ioctl": (16, 29), "socketpair": (53, 199), "clone": (56, 220), "fcntl": (72, 25),
     "prctl": (157, 167), "prlimit64": (302, 261), "clone3": (435, 435), "getsockopt": (55, 209),
-    "futex": (202, 98),
+    "futex": (202, 98), "sendto": (44, 206), "recvfrom": (45, 207), "recvmsg": (47, 212),
 }  # fmt: skip
 
 _IOCTLS = (0x5401, 0x5413, 0x541B, 0x5421, 0x5450, 0x5451)  # TCGETS TIOCGWINSZ FIONREAD FIONBIO FIONCLEX FIOCLEX
@@ -79,7 +79,7 @@ _CLONE_FLAGS = (HARNESS_FORK_FLAGS, 0x3D0F00, 0x7D0F00)  # the latter: what glib
 _FUTEX_PRIVATE, _FUTEX_COMMAND = 0x80, 0x7F
 _FUTEX_WAITS, _FUTEX_WAKES = (0, 9), (1, 10)  # FUTEX_WAIT, FUTEX_WAIT_BITSET; FUTEX_WAKE, FUTEX_WAKE_BITSET
 _MAP_TYPE_MASK, _MAP_PRIVATE, _MAP_HUGETLB = 0x0F, 0x02, 0x40000
-_PR_SET_NAME, _PR_GET_NAME, _SIGKILL, _AF_UNIX, _SOCK_STREAM = 15, 16, 9, 1, 1
+_PR_SET_NAME, _PR_GET_NAME, _SIGKILL, _AF_UNIX, _SOCK_STREAM, _MSG_OOB = 15, 16, 9, 1, 1, 1
 
 
 class _Op(NamedTuple):
@@ -113,6 +113,11 @@ def _one_of(index: int, values: Sequence[int], action: int = _RET_ALLOW) -> list
     count = len(values)
     tests = [_equal(value, count - i, 0) for i, value in enumerate(values)]
     return [_argument(index), *tests, _ERRNO_EPERM, _return(action)]
+
+
+def _without(index: int, bits: int) -> list[_Op]:
+    """Allows the call where the low half of an argument has none of some bits, else EPERM."""
+    return [_argument(index), _Op(0x45, 0, 1, bits), _ERRNO_EPERM, _return(_RET_ALLOW)]
 
 
 def _argument_rules() -> dict[str, list[_Op]]:
@@ -166,6 +171,10 @@ def _argument_rules() -> dict[str, list[_Op]]:
             _return(_RET_ALLOW),
         ],
         "prlimit64": _one_of(0, (0,)),  # one's own limits
+        # Nobody needs bytes out of band, and the kernel's code for them in AF_UNIX was a way out of sandboxes before.
+        "sendto": _without(3, _MSG_OOB),
+        "recvfrom": _without(3, _MSG_OOB),
+        "recvmsg": _without(2, _MSG_OOB),
         "clone3": [_return(_RET_ERRNO | ENOSYS)],  # its flags are in memory, out of a filter's sight; libc falls back
     }
 

@@ -62,7 +62,7 @@ def serve(socket_fd: int, rules: confine.Rules) -> None:
         if rules.temp_bytes:
             try:
                 kept.take(folder)
-            except (OSError, MemoryError) as error:  # a file that its owner may not read, say
+            except (OSError, MemoryError, RecursionError) as error:  # a file that its owner may not read, say
                 reason = cell.truncate(f"{type(error).__name__}: {error}", style.chars)
                 shown = cell.Shown(f"{reason}\nThe files of this cell are not kept.", failed=True)
         payload = (wire.FAILED if shown.failed else wire.OK) + shown.text.encode("utf-8", "replace")

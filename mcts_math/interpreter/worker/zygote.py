@@ -6,7 +6,7 @@ rights from itself that its sandboxes will not need either.
 
 from __future__ import annotations
 
-import contextlib
+import array
 import gc
 import importlib
 import os
@@ -23,6 +23,8 @@ _CONTROL_FD = 0  # the host gives its connection as standard input: no number to
 _PARENT_CHECK_MS = 500
 _SHARED_DATA = ("/usr/share/zoneinfo", "/etc/ld.so.cache", "/etc/localtime")
 _NUM_REHEARSALS = 20  # enough for the interpreter to have specialised the harness's code, once for all forks
+_NUM_REHEARSED_TURNS = 5
+_NUM_GROUPS = 1024  # sandboxes at a time for which there are places from the start
 _REHEARSAL = "```python\nx = 1\nfor i in range(2):\n    print(i / 3)\nprint(x)\n```"
 
 
@@ -54,6 +56,8 @@ def _set_up(rules: confine.Rules) -> tuple[confine.Rules, supervisor.Owner]:
     sys.stdin, sys.stdout, sys.stderr = (os.fdopen(fd, mode, closefd=False) for fd, mode in enumerate("rww"))
     sys.path[:] = rules.path
     site.setquit()
+    site.setcopyright()
+    site.sethelper()
     chance.settle()
     for name in rules.modules:
         try:
@@ -101,33 +105,87 @@ def _hide(path: list[str]) -> None:
         del sys.modules[name]
     sys.modules["__main__"] = type(sys)("__main__")
     sys.argv[:] = sys.orig_argv[:] = [""]
+    sys.path.append("")  # a cell may import what its branch has written, in no other module's place
     for place in [p for p in sys.path_importer_cache if not p.startswith(tuple(path))]:
         del sys.path_importer_cache[place]
 
 
 def _serve(control: socket.socket, rules: confine.Rules, owner: supervisor.Owner, parent: int) -> None:
-    groups: set[int] = set()
+    groups = array.array("i", bytes(4 * _NUM_GROUPS))
+    _rehearse(groups, rules, owner)
     poll = select.poll()
     poll.register(control, select.POLLIN)
     # A death signal would follow the host's *thread*, which may end long before the host: look for the parent instead.
-    while os.getppid() == parent:
-        ready = poll.poll(_PARENT_CHECK_MS)
-        _reap(groups)
-        if not ready:
-            continue
-        message, fds, _, _ = socket.recv_fds(control, 64, 2)
-        if not message:
-            break
-        if len(fds) == 2:
-            groups |= _fork_sandbox(control, fds, rules, owner)
-    for group in groups:
+    while os.getppid() == parent and _take_turn(poll, control, groups, rules, owner):
+        pass
+    for group in filter(None, groups):
         os.kill(group, signal.SIGKILL)
-    while groups:
+    while any(groups):
         _reap(groups, wait=True)
 
 
-def _fork_sandbox(control: socket.socket, fds: list[int], rules: confine.Rules, owner: supervisor.Owner) -> set[int]:
-    """Forks a supervisor and returns its pid; none where the machine refuses, which the host is told."""
+def _rehearse(groups: array.array[int], rules: confine.Rules, owner: supervisor.Owner) -> None:
+    """Takes some turns for which nobody asked, until one more leaves Python's memory as it was.
+
+    Where the objects of a cell come to lie must not depend on how many sandboxes there were before: by their addresses
+    sets are ordered. So, too, what lives on after a turn is no object of its own, as the numbers in a set would be.
+    """
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    poll = select.poll()
+    poll.register(theirs, select.POLLIN)
+    with ours, theirs:
+        for _ in range(_NUM_REHEARSED_TURNS):
+            end, other = socket.socketpair()
+            with end, other:
+                socket.send_fds(ours, [wire.NEW], [end.fileno(), other.fileno()])
+            _take_turn(poll, theirs, groups, rules._replace(namespaces=False), owner, _wait_for_end)
+    for pid in filter(None, groups):
+        os.kill(pid, signal.SIGKILL)
+    _reap(groups, wait=True)
+
+
+def _wait_for_end(*_: object) -> None:
+    kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
+    while True:
+        signal.pause()
+
+
+def _take_turn(
+    poll: select.poll,
+    control: socket.socket,
+    groups: array.array[int],
+    rules: confine.Rules,
+    owner: supervisor.Owner,
+    run: Callable[[socket.socket, int, confine.Rules, supervisor.Owner], object] = supervisor.main,
+) -> bool:
+    """Waits a while for an order and carries it out; False where there will be no more.
+
+    Args:
+        poll: waits for `control`.
+        control: where orders come from.
+        groups: the pids of the supervisors, and zeros; changed in place.
+        rules, owner: for the sandbox.
+        run: what the supervisor does.
+    """
+    ready = poll.poll(_PARENT_CHECK_MS)
+    _reap(groups)
+    if not ready:
+        return True
+    message, fds, _, _ = socket.recv_fds(control, 64, 2)
+    if len(fds) == 2:
+        _fork_sandbox(control, fds, groups, rules, owner, run)
+    return bool(message)
+
+
+def _fork_sandbox(
+    control: socket.socket,
+    fds: list[int],
+    groups: array.array[int],
+    rules: confine.Rules,
+    owner: supervisor.Owner,
+    run: Callable[[socket.socket, int, confine.Rules, supervisor.Owner], object],
+) -> None:
+    """Forks a supervisor and notes its pid; where the machine refuses, the host is told."""
     with socket.socket(fileno=fds[0]) as sandbox:
         try:
             pid = fork.clone(kernel.NAMESPACES if rules.namespaces else 0)
@@ -136,17 +194,24 @@ def _fork_sandbox(control: socket.socket, fds: list[int], rules: confine.Rules, 
             pid = -1
         if pid == 0:
             control.close()
-            supervisor.main(sandbox, fds[1], rules, owner)
+            run(sandbox, fds[1], rules, owner)
     os.close(fds[1])
-    return {pid} if pid > 0 else set()
+    if pid > 0:
+        _replace(groups, 0, pid)
 
 
-def _reap(groups: set[int], wait: bool = False) -> None:
+def _replace(groups: array.array[int], old: int, new: int) -> None:
+    try:
+        groups[groups.index(old)] = new
+    except ValueError:  # all places are taken
+        groups.append(new)
+
+
+def _reap(groups: array.array[int], wait: bool = False) -> None:
     """Collects supervisors that ended, and kills what they may have left."""
-    while groups:
+    while any(groups):
         pid, _ = os.waitpid(-1, 0 if wait else os.WNOHANG)
         if pid == 0:
             return
-        groups.discard(pid)
-        with contextlib.suppress(ProcessLookupError, PermissionError):  # nothing was left
-            os.killpg(pid, signal.SIGKILL)
+        _replace(groups, pid, 0)
+        kernel.kill_group(pid)

@@ -1,0 +1,150 @@
+"""What a cell was told and what follows it agree; and a state that is made again is the same."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import Coroutine
+from typing import Any
+
+import psutil
+import pytest
+from processes import children
+
+from mcts_math.interpreter import SandboxInterpreter, SandboxLimits
+from mcts_math.interpreter.losses import Crowded
+from mcts_math.interpreter.orders import Layers
+from mcts_math.interpreter.parent import Parent
+from mcts_math.interpreter.sandbox import Sandbox
+from mcts_math.interpreter.snapshots import too_long
+from mcts_math.requests import Cell, CellStatus, Execute, Observation
+
+LIMITS = SandboxLimits(step_timeout_s=20.0, num_parents=1, modules=())
+
+
+def run(test: Coroutine[Any, Any, None]) -> None:
+    asyncio.run(asyncio.wait_for(test, 60))
+
+
+async def show(interpreter: SandboxInterpreter, code: str, *history: str, session: str = "q") -> Observation:
+    return await interpreter.execute(Execute(session, tuple(map(Cell, history)), Cell(code)))
+
+
+def test_code_that_is_too_long_to_run_has_no_effect_later() -> None:
+    """Once, it ran when a cell after it was run."""
+    long = "x = 2\n#" + "a" * (3 << 20)
+    assert too_long(Cell(long))
+
+    async def check() -> None:
+        async with SandboxInterpreter(LIMITS) as interpreter:
+            assert (await show(interpreter, "x = 1\nx")).text == "1"
+            assert (await show(interpreter, long, "x = 1\nx")).status is CellStatus.ERROR
+            for session in ("q", "resumed"):
+                seen = await show(interpreter, "x", "x = 1\nx", long, session=session)
+                assert (seen.text, seen.status) == ("1", CellStatus.OK)
+
+    run(check())
+
+
+def test_a_cell_that_was_given_up_has_no_effect_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once, it was told to be KILLED, and ran when a cell after it was run."""
+    step = Sandbox.step
+
+    async def crowd(self: Sandbox, *args: Any) -> Any:
+        if args[1].code == "x = 2":
+            raise Crowded("no room")
+        return await step(self, *args)
+
+    async def check() -> None:
+        async with SandboxInterpreter(LIMITS) as interpreter:
+            await show(interpreter, "x = 1")
+            monkeypatch.setattr(Sandbox, "step", crowd)
+            assert (await show(interpreter, "x = 2", "x = 1")).status is CellStatus.KILLED
+            monkeypatch.undo()
+            assert (await show(interpreter, "x", "x = 1", "x = 2")).text == "1"
+            assert (await show(interpreter, "x = 2\nx", "x = 1")).text == "2"
+            assert (await show(interpreter, "x", "x = 1", "x = 2\nx")).text == "2"
+
+    run(check())
+
+
+ADDRESSES = (
+    "class A:\n    def __init__(self, n): self.n = n\nclass B(A):\n    __slots__ = ()\nclass C:\n    __slots__ = ()\n"
+    "things = C(), A(0), B(0), [1], (A, B), {1: 2}, object(), 12345.5 + A(1).n, lambda: 1, A, {A}, iter([])\n"
+    "list(map(id, things)), [a.n for a in {A(i) for i in range(9)}]"
+)
+
+
+@pytest.mark.parametrize("modules", [("numpy", "sympy"), ()], ids=["image", "no image"])
+def test_sets_have_the_same_order_however_many_sandboxes_there_were_before(modules: tuple[str, ...]) -> None:
+    """Once, addresses followed from the number of sandboxes that a clean parent had forked, and of those that lived."""
+
+    async def check() -> None:
+        async with SandboxInterpreter(SandboxLimits(num_parents=2, modules=modules)) as interpreter:
+            seen = []
+            for i in range(8):
+                history = ("x = 1",) * (i % 2)
+                seen.append(((await show(interpreter, ADDRESSES, *history, session=str(i))).text, len(history)))
+                if i in (3, 4):
+                    await interpreter.release(str(i - 2))
+            assert len(set(seen)) == 2
+
+    run(check())
+
+
+def test_a_clean_parent_keeps_more_sandboxes_than_it_has_places_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    few = "import sys\nf = sys._getframe()\nwhile '_set_up' not in f.f_globals: f = f.f_back\n"
+    few += "f.f_globals['_NUM_GROUPS'] = 1"
+
+    async def check() -> None:
+        start = Parent.start
+
+        async def start_with_few(*args: Any, **options: Any) -> Parent:
+            return await start(*args, **options, warm_up=few)
+
+        monkeypatch.setattr(Parent, "start", start_with_few)
+        async with SandboxInterpreter(LIMITS) as interpreter:
+            for i in range(4):
+                assert (await show(interpreter, "7", session=str(i))).text == "7"
+        assert children() == []
+
+    run(check())
+
+
+def test_a_question_whose_first_state_was_killed_by_the_machine_goes_on() -> None:
+    """Once, all of its cells were KILLED from then on."""
+
+    async def check() -> None:
+        async with SandboxInterpreter(LIMITS) as interpreter:
+            assert (await show(interpreter, "x = 1\nx")).text == "1"
+            state = interpreter._sessions["q"].root.child(Cell("x = 1\nx")).process
+            assert state is not None
+            first, second = sorted(p.pid for p in psutil.Process(children(False)[0].pid).children()[0].children())
+            assert second == state.pid
+            os.kill(first, signal.SIGKILL)
+            assert (await show(interpreter, "x", "x = 1\nx")).text == "1"
+            seen = await asyncio.gather(*(show(interpreter, f"{i}") for i in range(6)))
+            assert [o.text for o in seen] == [str(i) for i in range(6)]
+            assert (await show(interpreter, "x", "x = 1\nx")).text == "1"
+
+    run(check())
+
+
+def test_a_clean_parent_that_dies_in_its_rehearsal_leaves_no_process() -> None:
+    slow = (
+        "import sys, time\nf = sys._getframe()\nwhile '_set_up' not in f.f_globals: f = f.f_back\n"
+        "take, turns = f.f_globals['_take_turn'], []\ndef take_slowly(*args):\n    turns.append(take(*args))\n"
+        "    if len(turns) == 3: time.sleep(60)\nf.f_globals['_take_turn'] = take_slowly"
+    )
+
+    async def check() -> None:
+        parent = await Parent.start(LIMITS, Layers(namespaces=False, landlock=True, seccomp=True), False, warm_up=slow)
+        while len(rehearsing := psutil.Process(parent.pid).children()) < 3:
+            await asyncio.sleep(0.01)
+        os.kill(parent.pid, signal.SIGKILL)
+        await parent.close()
+        _, left = psutil.wait_procs(rehearsing, timeout=5)
+        assert left == []
+
+    run(check())
