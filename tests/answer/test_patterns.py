@@ -27,6 +27,8 @@ SECONDS = 0.5
 # These modules look only at texts of bounded length, with single spaces.
 BOUNDED = {
     "text.notations": MAX_REWRITTEN,
+    "text.unit_habits": MAX_REWRITTEN,
+    "text.vectors": MAX_REWRITTEN,
     "reply.conclusions": 2000,
     "reply.claims": 2000,
     "text.phrases": 400,

@@ -1,0 +1,152 @@
+"""Habits in writing measures, bases, times and remarks behind a number: rules of the kind that `notations` lists."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from fractions import Fraction
+from typing import Final
+
+from mcts_math.answer.text.spelled import spelled_number
+from mcts_math.answer.text.units import UNITS
+from mcts_math.answer.text.vocabulary import names
+
+_NAME: Final = r"(?:\\(?:text|mathrm) ?\{)? ?([A-Za-z]+)"
+_POWER: Final = r" ?(?:\^ ?\{?(\d)\}?)?"
+_FACTOR: Final = re.compile(r"\{ ?([A-Za-z]{1,4}) ?\}(?: ?\^ ?\{?(-?\d)\}?)?")
+_PLAIN: Final = r"(-?\d{1,15}(?:\.\d{1,15}|/[1-9]\d{0,14})?)( ?\\?%|)"
+_SYMBOL: Final = r"(?:\\Omega|\^ ?\{?\\circ ?\}? ?C|[A-Za-zμ]{1,4})(?: ?\^ ?\{?-?\d\}?)?"  # of a unit
+_BARE: Final = frozenset(names("m g s h L J N W C A V K T ohm dB ppm"))  # what may stand behind a number without more
+_TOGETHER: Final = re.compile(  # units, where `m g h` are variables
+    r"(?:[kMGmμ]?(?:N m(?:\^2)?|N s|J s|[AW] h|V A|V s)|m?Pa s|C m|kg m(?:\^2)?|[kcmd]?m\^-?[1-3]|s\^-[12]|[A-Za-zμ]+)"
+    r"(?: [A-Za-zμ]+\^-\d)*(?:/.*)?"
+)
+_SCALES: Final = {"K": "thousand", "k": "thousand", "M": "million", "B": "billion"}
+
+
+def _unit_quotient(match: re.Match[str]) -> str:
+    above, power, below, *powers = match.groups("")
+    if above not in UNITS or below not in UNITS or match[0].count("(") != match[0].count(")"):
+        return match[0]
+    lower = "".join(powers)
+    return rf"\text{{ {above}{'^' * bool(power)}{power}/{below}{'^' * bool(lower)}{lower}}}"
+
+
+def _units_joined(match: re.Match[str]) -> str:
+    """`\\mathrm{m} \\mathrm{s}^{-2}`: factors of one unit, each in a command of its own."""
+    factors = _FACTOR.findall(match[1])
+    if not all(name in UNITS for name, _ in factors):
+        return match[0]
+    return r"\text{ " + " ".join(name + (f"^{power}" if power else "") for name, power in factors) + "}"
+
+
+def _bare_units(match: re.Match[str]) -> str:
+    """`15 N` and `20 N m`: names of units behind a number that is all else, and no variables."""
+    unit = re.sub(r"\^ ?\{?\\circ ?\}? ?C", "celsius", match[2]).replace(r"\cdot", " ").replace(r"\Omega", "ohm")
+    names = re.findall(r"[A-Za-zμ]+", unit)
+    bare = _BARE | {"M"} if "." in match[1] else _BARE  # 0.5 M is a concentration, 5 M may be millions
+    known = all(name in UNITS for name in names) and (len(names) > 1 or names[0] in bare)
+    plain = re.sub(r" ?/ ?", "/", re.sub(r"\^ ?\{?(-?\d)\}?", r"^\1", " ".join(unit.split())))
+    known = known and _TOGETHER.fullmatch(plain) is not None
+    return rf"{match[1]}\text{{ {unit}}}" if known else match[0]
+
+
+def _two_units(match: re.Match[str]) -> str:
+    first, unit, second, smaller = match.groups()
+    if unit not in UNITS or smaller not in UNITS:
+        return match[0]
+    return rf"{first}\text{{ {unit} }}{second}\text{{ {smaller}}}"
+
+
+def _said_twice(match: re.Match[str]) -> str:
+    """`7 (seven)`; `9 (apples)` is a number with its unit."""
+    value = spelled_number(match[2])
+    if value is None:
+        return f"{match[1]} {match[2]}"
+    return match[1] if match[1].replace(",", "") == str(value) else match[0]
+
+
+def _in_two_ways(match: re.Match[str]) -> str:
+    """`0.25 (25%)`; `2 (3)` is a product."""
+    first, second = (
+        Fraction(number) / (100 if percent else 1) for number, percent in (match.group(1, 2), match.group(3, 4))
+    )
+    return match[0] if first != second or match[1] == match[3] else match[1] + match[2]
+
+
+MEASURES: Final[tuple[tuple[str, re.Pattern[str], str | Callable[[re.Match[str]], str]], ...]] = tuple(
+    (needed, re.compile(pattern, re.DOTALL), replacement)
+    for needed, pattern, replacement in (
+        (
+            r"\circ",
+            r"(?<!\d)(\d{1,3}) ?\^ ?\{? ?\\circ ?\}? ?(\d{1,2}) ?(?:'|\^ ?\{?\\prime\}?)"
+            r"(?: ?(\d{1,2}) ?(?:''|\"))?(?= ?[NSEW]?$)",
+            lambda m: rf"({m[1]}+\frac{{{m[2]}}}{{60}}+\frac{{{m[3] or 0}}}{{3600}})^\circ",
+        ),
+        (r"\circ", r"^(\(?\d\S*) ?\^ ?\{?\\circ ?\}? ?(?:\\text ?\{ ?)?([NSEW]) ?\}?$", r"\1^\\circ, \\text{\2}"),
+        ("A", r"\\(?:mathrm|text) ?\{ ?\\AA ?\}|\\AA(?![a-z])|\\mathring ?\{ ?A ?\}", r"\\text{ Å}"),
+        (
+            r"\mu",
+            r"(?<=[\d}]) ?(?:\\(?:text|mathrm) ?\{ ?)?\\mu ?(?:\\(?:text|mathrm) ?\{ ?)?([msgLFAVWCJ])(?: ?\}){0,2}$",
+            r"\\text{ μ\1}",
+        ),
+        (
+            "\\",
+            r"(?<=[\d}])((?: ?(?:\\cdot ?)?\\(?:text|mathrm) ?\{ ?[A-Za-z]{1,4} ?\}(?: ?\^ ?\{?-?\d\}?)?){2,4})$",
+            _units_joined,
+        ),
+        ("选", r"^选项? ?择? ?([A-Z])$", r"\1"),
+        ("%", r"^\d{1,2}(?:\.\d)? ?\\?% ?(?:CI|confidence interval)(?: is)? ?[:=]? ?(?=[\[(\\])", ""),
+        ("", r"(\\rupee|\bRs\.?) ?(\d{1,2}(?:,\d\d){1,4},\d{3})\b", lambda m: f"{m[1]} {m[2].replace(',', '')}"),
+        ("print", r"^print\((.{1,100})\)$", r"\1"),
+        ("+", r"\+/-|^\+-(?=[\d\\])", r"\\pm "),
+        (r"\$", r"^(\\\$ ?[\d.,]+) ?/ ?(?=[a-z]+$)", r"\1 per "),
+        ("clock", r"^(\d{1,2}) ?o ?'? ?clock", r"\1:00"),
+        (
+            r"\circ",
+            r"\\text ?\{ ?([^{}]{1,20}/[A-Za-z]{1,3}) ?\} ?\^ ?\{?\\circ ?\}? ?\\(?:text|mathrm) ?\{ ?C ?\}$",
+            r"\\text{ \1 celsius}",
+        ),
+        (
+            r"\Omega",
+            r"(?<=[\d }])(?:\\(?:text|mathrm) ?\{ ?)?([kMGmμ])(?: ?\})? ?\\Omega(?![a-zA-Z])(?: ?\})?",
+            r"\\text{ \1ohm}",
+        ),
+        (
+            r"\frac",
+            rf"(?<=[\d\s}}])\\frac ?\{{ ?{_NAME}() ?\}}? ?\}} ?\{{ ?{_NAME}{_POWER} ?\}}?{_POWER} ?\}}",
+            _unit_quotient,
+        ),
+        ("/", rf"(?<=\d) ?\(? ?([A-Za-z]+){_POWER} ?/ ?\(? ?([A-Za-z]+){_POWER} ?\)?$", _unit_quotient),
+        (
+            " ",
+            r"^((?:[a-zA-Z] ?= ?)?-?[\d.,/]+(?:[eE]-?\d{1,3})?(?: ?\\times ?10 ?\^ ?\{?-?\d{1,3}\}?)?) "
+            rf"({_SYMBOL}(?:(?: ?\\cdot ?| ?/ ?\(?| ){_SYMBOL}){{0,3}}\)?)$",
+            _bare_units,
+        ),
+        (r"\$", r"^(\\\$ ?-?[\d.,]+) ?([KkMB])$", lambda m: f"{m[1]} {_SCALES[m[2]]}"),
+        ("h", r"^(\d+) ?h(?:rs?|ours?)? ?(\d+) ?m(?:ins?|inutes?)?$", r"\1 hours \2 minutes"),
+        (" ", r"^(\d[\d.]*) ?([a-z]+) (\d[\d.]*) ?([a-z]+)$", _two_units),
+        ("'", r"^(\d+) ?'(?=(?: ?\d+ ?(?:\"|''))?$)", r"\1 ft "),
+        ("", r"(?<=\d) ?(?:\"|'')$", " in"),
+        (" x ", r"(?<=\d) x (?=\d[\d.,]*(?![\d.,]| ?(?:\\text ?\{ ?)?[A-Za-z]{2}))", r" \\times "),
+        (
+            "base",
+            r"^(\d[\dA-F]*|[A-F][\dA-F]+) ?(?:\\text ?\{ ?)?\(? ?(?:in )?base[ }]*(\d{1,2})[ )}]*$",
+            r"\1_{\2}",
+        ),
+        ("_", r"(?<![\w\\])(?:\\(?:text|mathrm) ?\{ ?)?([A-F][\dA-F]{1,15})(?: ?\})? ?_ ?\{?16\}?(?!\d)", r"0x\1"),
+        ("10", r"(?<=\d) ?[xX] ?10 ?(?=\^)", r"\\times 10"),
+        ("(", r"^(-?[\d.,/]+) ?\(([a-z -]+)\)$", _said_twice),
+        (" (", rf"^{_PLAIN} \((?:or |= ?)?{_PLAIN}\)$", _in_two_ways),
+        ("#", r"^(?:\\?# ?){1,6}(?=[\d\\-])", ""),
+        ("angle", r"^(?:triangle|angle) (?=[A-Z]{2,4}$)", ""),
+        ("\\", r"^\\(?:text|mbox|textbf|textrm|mathrm) ?\{([^{}\\$\d]*\d[^{}\\$]*)\}$", r"\1"),
+        # what Python prints
+        ("datetime", r"\bdatetime\.time\((\d+), (\d+)(?:, 0)*\)", lambda m: f"{m[1]}:{int(m[2]):02d}"),
+        ("_", r"\b(?:np|numpy)\.(True|False)_", r"\1"),
+        (".tau", r"\b(?:math|np|numpy)\.tau\b", "(2*pi)"),
+        ("S(", r"\bS\((-?\d+)\)", r"\1"),
+        ("_", r"(?<![A-Za-z\d)}\]])_(?=[a-z]\b)", ""),
+    )
+)
