@@ -12,7 +12,7 @@ from mcts_math.answer.parse.read import Reading, read, read_as_list
 from mcts_math.answer.rules.compare import compare
 from mcts_math.answer.rules.quantities import in_common_units
 from mcts_math.answer.text.chemistry import same_formula, same_particle
-from mcts_math.answer.text.remarks import conflict, said_twice, same_remark
+from mcts_math.answer.text.remarks import attained, conflict, said_twice, same_remark
 from mcts_math.answer.text.verdicts import phrase
 from mcts_math.answer.values.nodes import Group, Node, Relation, Sym, Text, walk
 from mcts_math.answer.values.noncommuting import as_matrices, tells_of_matrices
@@ -86,6 +86,13 @@ def _judge_one(gold: str, pred: str, policy: Policy) -> _Outcome:
         pairs = ((sayings[0], other), sayings) if sayings is not None else ()
         if pairs and all(_judge_once(*pair, policy).status is Status.EQUAL for pair in pairs):
             return outcome._replace(status=Status.EQUAL, reason="one value, said twice")
+    values = attained(outcome.gold.text), attained(outcome.pred.text)
+    if (values[0] is None) != (values[1] is None):
+        within = _judge_once(values[0] or gold, values[1] or pred, policy)
+        if within.status is Status.EQUAL:
+            return outcome._replace(
+                status=Status.EQUAL, reason="the value, where it is attained being on one side only"
+            )
     return outcome
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from itertools import permutations
 from typing import Final
 
 from mcts_math.answer.text.remarks import NEARLY, REMARK
@@ -25,6 +26,7 @@ _FOREIGN: Final = meanings(
     "tan: tg; cot: ctg cotg; sin: sen; csc: cosec; arctan: arctg; arccot: arcctg; arcsin: arcsen; "
     "sinh: sh; cosh: ch; coth: cth; arsinh: arsh; arcosh: arch"
 )
+_MOST_PERMUTED: Final = 4  # entries of a tuple
 _ITEM: Final = r"[^,;()\[\]]*(?:\d,\d[^,;()\[\]]*)?"
 _SET_NAME: Final = re.compile(r"(\\mathbb ?\{?[RZQNC]\}?|\bReals) ?(?:\\ |- ?)\\?\{([^{}]*?)\\?\}")
 
@@ -51,6 +53,16 @@ def _form(match: re.Match[str]) -> str:
     swaps = sum(a > b for place, a in enumerate(letters) for b in letters[place + 1 :])
     name = f"d_{{{''.join(sorted(letters))}}}" if len(set(letters)) == len(letters) else "0"
     return f"(-{name})" if swaps % 2 else f"({name})"
+
+
+def _permuted(match: re.Match[str]) -> str:
+    """A tuple and its permutations, or its rotations, as a list; as it was where these are too many."""
+    cyclic, entries = match[1] or match[4], (match[2] or match[3]).split(",")
+    if not 2 <= len(entries) <= _MOST_PERMUTED:
+        return match[0]
+    turns = [entries[place:] + entries[:place] for place in range(len(entries))]
+    found = dict.fromkeys(map(tuple, turns if cyclic else permutations(entry.strip() for entry in entries)))
+    return ", ".join(f"({','.join(items)})" for items in found)
 
 
 _OWN: Final[tuple[tuple[str, re.Pattern[str], str | Callable[[re.Match[str]], str]], ...]] = tuple(
@@ -85,12 +97,21 @@ _OWN: Final[tuple[tuple[str, re.Pattern[str], str | Callable[[re.Match[str]], st
             r" ?(?:\\text ?\{ ?)?(?:is|are|being)?(?: an?| any)?(?: arbitrary| real)* ?constants?(?: of \w+)? ?}?$",
             "",
         ),
+        (
+            "permutation",
+            r"(?:\\text ?\{ ?)?(?:all )?(?:the |of )*(cyclic )?permutations of ?\}? ?\(([^()]{1,60})\)"
+            r"|\(([^()]{1,60})\),? ?(?:\\text ?\{ ?,? ?)?(?:(?:and|with|or|plus|together with|along with) )?"
+            r"(?:all )?(?:of )?(?:its |their |the )?(?:possible )?(cyclic )?permutations"
+            r"(?: thereof| of (?:it|them))?(?: ?\})?",
+            _permuted,
+        ),
         # derivatives, functions and sequences as labels
         (
             r"\frac",
             rf"^\\frac ?\{{ ?{_D}{_POWER} ?([a-zA-Z])(?: ?\([a-z]\))? ?\}} ?\{{ ?{_D} ?[a-z]{_POWER} ?\}} ?=",
             _derivative,
         ),
+        (r"\sim", r"^[A-Z] ?\\sim ?(?=\\?[A-Za-z])", ""),
         ("/", rf"^d{_POWER}([a-zA-Z]) ?/ ?d[a-zA-Z]{_POWER} ?=", _derivative),
         (
             "dot",

@@ -30,6 +30,13 @@ _AGAIN: Final = re.compile(
     r"(?:(?:\\text ?\{)? ?,? ?(?<![A-Za-z])(?:or|that is|namely)\b|,? ?i\.e\.),?(?: equivalently,?)? ?(?:\} ?)?"
     r"(?=\S)"
 )
+_ATTAINED: Final = re.compile(
+    r"(.{1,200}?),? ?(?:\\text ?\{ ?,? ?)?(?:(?:and |which )?(?:it |this )?(?:is |are )?(?:attained|achieved|reached"
+    r"|occurs|occurring|happens)(?: only| exactly)? (?:at|when|if|for|by)"
+    r"|(?<=\d) (?:at|when)(?= ?(?:\} ?)?\$?[a-z] ?=))"
+    r" (?:(?!\b(?:at|when|attained|achieved|m(?:ax|in)\w*|least|greatest)\b).){1,100}",
+    re.IGNORECASE | re.DOTALL,
+)
 _MAX_LENGTH: Final = 300  # characters
 _REPLY: Final = re.compile(
     r"(yes|no|true|false) ?[,;:] ?(?!(?:but|unless|if|only|except|never|not|when|whenever|where|provided|assuming"
@@ -64,6 +71,12 @@ def said_twice(text: str) -> tuple[str, str] | None:
     parts = list(bracket.groups()) if bracket is not None else _AGAIN.split(text, maxsplit=1)
     sayings = [_AGAIN.sub("", part, count=1).strip(" ,=") if place else part for place, part in enumerate(parts)]
     return (sayings[0], sayings[1]) if len(sayings) == 2 and all(sayings) else None
+
+
+def attained(text: str) -> str | None:
+    """`9/4` of `9/4, attained at x = 1/2`; None where no place is said, or where several values have one."""
+    found = _ATTAINED.fullmatch(text) if len(text) <= _MAX_LENGTH else None
+    return None if found is None else found[1].strip(" ,$")
 
 
 def conflict(words: str, other: str) -> bool:
