@@ -25,6 +25,7 @@ CLOSE: Final = 1e-9
 EXACTLY: Final = Policy(rounding=False)
 _OF_COMPLEX: Final = frozenset({"re", "im", "conjugate", "arg", "abs"})
 _ENOUGH: Final = 3
+_PATIENCE: Final = 8  # places where a series may have no value
 _MOST_DIGITS: Final = 3000
 _FEW_BITS: Final = 60
 
@@ -174,19 +175,23 @@ def _functions_equal(left: Node, right: Node, tolerance: float) -> bool:
     left, right = _over_complex(left, right)
     where, few = points(left, right, symbols(left) | symbols(right))
     same_domain = _has_bars(left) != _has_bars(right) and not symbols(left) & ADDED
-    parts = [part for node in (left, right) for part in walk(node)]
-    endless = {part.kind for part in parts if isinstance(part, Bound) and not _is_finite(part)}
-    costly = "lim" in endless  # one that is not found takes longest
-    few = few or bool(endless)
-    for real in (False,) if Const("i") in parts else (True, False):
+    kinds = [
+        {part.kind for part in walk(node) if isinstance(part, Bound) and not _is_finite(part)} for node in (left, right)
+    ]
+    if kinds[0] and not kinds[1]:
+        left, right = right, left  # a limit is not worked out where the other side has no value
+    few = few or any(kinds)
+    patience = _ENOUGH if "lim" in kinds[0] | kinds[1] else _PATIENCE if any(kinds) else len(where)
+    for real in (False,) if Const("i") in (*walk(left), *walk(right)) else (True, False):
         agreed = missed = 0
         for at in where:
-            a, b = _value(left, at, real), _value(right, at, real)
+            a = _value(left, at, real)
+            b = _value(right, at, real) if a is not None or (real and same_domain) else None
             if a is None or b is None:
                 if real and same_domain and a is not b:
                     return False
                 missed += 1
-                if costly and missed > _ENOUGH:
+                if missed > patience and not agreed:  # what is not found takes longest
                     break
                 continue
             if tolerance:

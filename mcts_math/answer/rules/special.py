@@ -139,7 +139,8 @@ def families_equal(family: Bound, other: Node, policy: Policy) -> bool:
 
 def _lines_equal(left: Bound, right: Bound, policy: Policy) -> bool:
     mine, theirs = _members(left, 2), _members(right, 2)
-    if mine and theirs and len(mine[0]) == len(theirs[0]) and same_flat(mine, theirs, 1):
+    alike = len({len(point) for point in (*mine, *theirs)}) == 1
+    if mine and theirs and alike and same_flat(mine, theirs, 1):
         return True
     return compare(tree.rename(left.body, {left.name: right.name}), right.body, policy).equal
 
