@@ -108,7 +108,7 @@ def argument(cursor: Cursor, whole: bool = False) -> Node:
         inner = cursor.within()
         cursor.expect("}")
         return inner
-    if token.kind == "num" and token.text.isdigit() and len(token.text) > 1 and not (whole and token.space):
+    if token.kind == "num" and token.text.isdigit() and len(token.text) > 1 and not whole:
         rest = token._replace(text=token.text[1:], value=Fraction(int(token.text[1:])), space=False)
         cursor.tokens[cursor.index] = rest
         return Num(Fraction(int(token.text[0])))
@@ -148,7 +148,8 @@ def _arguments(cursor: Cursor, name: str) -> list[Node]:
     if name in ("min", "max", "gcd", "lcm") and cursor.take("{{"):
         return cursor.arguments("}}")
     if cursor.sees("{", "|", "["):
-        return [cursor.expression(POWER)]
+        inner = cursor.expression(POWER)
+        return list(inner.items) if isinstance(inner, Group) and inner.left == "[" else [inner]
     # \sin 2x: factors side by side, up to an operator or another function
     factors = [cursor.expression(SIGN if cursor.sees("-", "+") else POWER)]
     while cursor.token.kind in ("num", "sym", "const") or cursor.sees("frac", "sqrt", "("):
@@ -190,9 +191,14 @@ def bound(cursor: Cursor, kind: str) -> Node:
     if not isinstance(low, tree.Relation) or low.ops != ("=",) or not isinstance(low.items[0], Sym):
         raise UnreadableError(f"a {kind} without the start of its index")
     index = low.items[0].name
-    body = cursor.expression(PRODUCT)
-    indexed = {name: Call(name[:2], (Sym(index),), free=True) for name in tree.symbols(body) if name[1:] == f"_{index}"}
-    return Bound(kind, tree.substitute(body, indexed), index, low.items[1], high)
+    return Bound(kind, _indexed(cursor.expression(PRODUCT), index), index, low.items[1], high)
+
+
+def _indexed(body: Node, index: str) -> Node:
+    """`body` with names such as a_n as functions of the index."""
+    names = (name for name in tree.symbols(body) if name[1:2] == "_" and index in name[2:])
+    own = {name: Call(name[:2] if name[2:] == index else name, (Sym(index),), free=True) for name in names}
+    return tree.substitute(body, own)
 
 
 def _free_index(cursor: Cursor) -> None:
@@ -212,7 +218,7 @@ def _limit(cursor: Cursor) -> Node:
         raise UnreadableError("a limit without its variable")
     at = cursor.expression(SUM)
     cursor.expect("}")
-    return Bound("lim", cursor.expression(PRODUCT), name.text, at, at)
+    return Bound("lim", _indexed(cursor.expression(PRODUCT), name.text), name.text, at, at)
 
 
 def _integral(cursor: Cursor, low: Node, high: Node) -> Node:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from fractions import Fraction
+from math import ceil, floor
 from typing import Final
 
 from mcts_math.answer.parse.dots import listed
@@ -51,7 +53,7 @@ def without_domain(node: Group) -> Node | None:
                 elif isinstance(result, Relation) and result.ops == ("!=",):
                     return SetOp("minus", (REALS, family(result.items[1], name, domain)))
                 else:
-                    result = family(result, name, domain)
+                    result = family(_at_integers(result, name), name, domain)
             case Relation(_, (Sym(name), Sym("C"))) if name in COMPLEX:
                 continue
             case Relation(_, (_, Sym("Q" | "C"))) if isinstance(result, Relation) and result.ops[0] != "=":
@@ -66,6 +68,22 @@ def without_domain(node: Group) -> Node | None:
                     points = tree.Bound("line", body, name, tree.ZERO, tree.ZERO)
                     result = Relation(("=",), (*labels, points)) if labels else points
     return result
+
+
+def _at_integers(node: Node, name: str) -> Node:
+    """`n > 2` as `n >= 3`, n being an integer; other nodes as they are."""
+    match node:
+        case Relation((">" | ">=" as op,), (Sym(letter), Num(end))) | Relation(
+            ("<" | "<=" as op,), (Num(end), Sym(letter))
+        ):
+            least = floor(end) + 1 if "=" not in op else ceil(end)
+            return Relation((">=",), (Sym(name), Num(Fraction(least)))) if letter == name else node
+        case Relation(("<" | "<=" as op,), (Sym(letter), Num(end))) | Relation(
+            (">" | ">=" as op,), (Num(end), Sym(letter))
+        ):
+            most = ceil(end) - 1 if "=" not in op else floor(end)
+            return Relation(("<=",), (Sym(name), Num(Fraction(most)))) if letter == name else node
+    return node
 
 
 def _several(items: Sequence[Node]) -> tuple[Node, ...] | None:

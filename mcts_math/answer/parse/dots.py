@@ -80,6 +80,8 @@ def summed(terms: Sequence[Node]) -> Node:
     if (short := listed(terms)) != terms and DOTS not in short:
         return Sum(short)
     place = terms.index(DOTS)
+    if place < 2 < len(terms) - place:  # x^n + … + x + 1
+        terms, place = terms[::-1], len(terms) - place - 1
     known, after = terms[:place], terms[place + 1 :]
     if len(known) < 2 or DOTS in after:
         return Sum(terms)

@@ -159,6 +159,8 @@ def unit(cursor: Cursor, left: Node) -> Node:
     words = " ".join(parts).split()
     if words[:1] == ["in"] and len(words) > 1:
         words = parts = words[1:]
+    if "below" in words:
+        raise UnreadableError(f"{' '.join(words)!r}, which is no unit")
     if (scale := _scale(words)) is not None:
         left, parts = Prod((Num(scale), left)), words[2:] if words[1:2] == ["of"] else words[1:]
     return measured(left, unit_name(" ".join(parts))) if parts else left

@@ -28,3 +28,13 @@ def closing_braces(text: str) -> dict[int, int]:
         elif match.group() == "}" and pending:
             closed[pending.pop()] = match.start()
     return closed
+
+
+def balanced(text: str) -> str:
+    """`text` without a brace too many at its end. One too few may be a text that was cut, `3/8` of `3/80`."""
+    depth = 0
+    for match in _BRACE.finditer(text):
+        depth += {"{": 1, "}": -1}.get(match.group(), 0)
+        if depth < 0:
+            return text[:-1] if match.end() == len(text) else text
+    return text

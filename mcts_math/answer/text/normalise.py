@@ -9,7 +9,7 @@ import re
 from typing import Final
 
 from mcts_math.answer.text.alphabet import plain_alphabet
-from mcts_math.answer.text.braces import matching
+from mcts_math.answer.text.braces import balanced, matching
 from mcts_math.answer.text.notations import rewrite, rewrite_spaced
 from mcts_math.answer.text.programs import printed
 from mcts_math.answer.text.units import UNITS
@@ -44,7 +44,7 @@ _COLOURED: Final = re.compile(
 _DOLLAR: Final = re.compile(r"(?<!\\)\$")
 _ENCLOSED: Final = re.compile(r"(\$\$?|\*{1,3}|`)(.+)\1|\\\((.+)\\\)|\\\[(.+)\\\]", re.DOTALL)
 _DELIMITER: Final = re.compile(r"(?<!\\)\\[()\[\]]")  # of a formula among others: \\(5\\) or \\(6\\)
-_BOX: Final = re.compile(r"\\(?:boxed|fbox|ensuremath|underline)\s*\{")
+_BOX: Final = re.compile(r"(?<!\^\{)\\(?:boxed|fbox|ensuremath|underline)\s*\{")
 _LEAD: Final = re.compile(
     r"^(?:so|thus|hence|therefore),?\s+(?=[a-z]\s?[=<>\\]|[-\d\\$])"
     r"|^(?:(?:so|thus|hence|therefore|and|the),?\s+)*(?:final\s+)?(?:answer|result|solution|value)s?"
@@ -121,7 +121,7 @@ def normalise(text: str) -> str:
     text = _DECIMAL.sub(".", _GLUE.sub("", text.replace(r"\text{,}", "{,}").replace("{:}", ":")))
     text = _ordered(text.replace("\\!", ""))
     text = _NO_EFFECT.sub(" ", rewrite_spaced(_collapse(text)))
-    text = _collapse(_SPACING.sub(" ", text))
+    text = balanced(_collapse(_SPACING.sub(" ", text)))
     return _trim(_collapse(rewrite(printed(_LEAD.sub("", text)))))
 
 

@@ -21,11 +21,18 @@ MAX_REWRITTEN: Final = 1000  # characters; the patterns take time with the squar
 _D: Final = r"(?:\\(?:mathrm|text) ?\{? ?)?d ?\}?"
 _POWER: Final = r" ?(?:\^ ?\{?(\d)\}?)?"
 _LETTER: Final = r"[A-Za-z](?:_\{?\d\}?)?"
+_NOT: Final = re.compile(
+    r"(?:^|(?<=[( &|∧∨]))[~!] ?(?=[p-s](?![A-Za-z])|\([^()]{0,40}(?:\\lor|\\land|\\vee|\\wedge|[&|∧∨]))"
+)
+_FALLING: Final = re.compile(
+    r"([A-Za-z]|\([^()]{1,20}\)) ?\^ ?\{? ?\\underline ?\{? ?(\w{1,3}) ?\}? ?\}?"
+)  # a power that falls by one with each factor
 _MEASURE: Final = re.compile(r"(?<![a-zA-Z\\])m ?\\angle(?![a-z])")
 _FOREIGN: Final = meanings(
     "tan: tg; cot: ctg cotg; sin: sen; csc: cosec; arctan: arctg; arccot: arcctg; arcsin: arcsen; "
     "sinh: sh; cosh: ch; coth: cth; arsinh: arsh; arcosh: arch"
 )
+_BRACED: Final = r"(?:[^{}]|\{[^{}]{0,60}\}){1,80}?"
 _MOST_PERMUTED: Final = 4  # entries of a tuple
 _ITEM: Final = r"[^,;()\[\]]*(?:\d,\d[^,;()\[\]]*)?"
 _SET_NAME: Final = re.compile(r"(\\mathbb ?\{?[RZQNC]\}?|\bReals) ?(?:\\ |- ?)\\?\{([^{}]*?)\\?\}")
@@ -45,6 +52,17 @@ def _rows(match: re.Match[str]) -> str:
     """Aligned equations as a system, or as the one that they are."""
     content = match[2].replace("&", "")
     return rf"\begin{{cases}}{content}\end{{cases}}" if "\\\\" in content else content
+
+
+def _fraction(match: re.Match[str]) -> str:
+    """`[2; 1, 3]` as 2 + 1/(1 + 1/3); with dots, where one number goes on for ever."""
+    parts = [match[1], *match[2].split(",")]
+    last = r"\cdots" if match[3] else parts.pop()
+    if match[3] and len(set(map(str.strip, parts[1:]))) > 1:
+        return match[0]
+    for part in reversed(parts):
+        last = rf"{part.strip()}+\frac{{1}}{{{last}}}" if last != r"\cdots" else rf"{part.strip()}+\cdots"
+    return last
 
 
 def _form(match: re.Match[str]) -> str:
@@ -105,11 +123,26 @@ _OWN: Final[tuple[tuple[str, re.Pattern[str], str | Callable[[re.Match[str]], st
             r"(?: thereof| of (?:it|them))?(?: ?\})?",
             _permuted,
         ),
+        ("choose", rf"\{{({_BRACED}) ?\\choose(?![a-z])({_BRACED})\}}", r"\\binom{\1}{\2}"),
+        ("over", rf"\{{({_BRACED}) ?\\over(?![a-z])({_BRACED})\}}", r"\\frac{\1}{\2}"),
+        ("mL", r"(?<=\d)mL(?= ?\^ ?\{?2)", "m L"),  # a mass and a length
+        (r"\bmod", r"(?<=\\equiv)([^,;]{1,40}?)\\bmod(?![a-z])", r"\1\\pmod "),
+        (
+            "P",
+            r"^P ?\( ?([A-Z][^|()=,]{0,20}?) ?(?:\||\\(?:mid|vert)(?![a-z])) ?([A-Z][^|()=,]{0,20}?) ?\) ?=",
+            r"P(\1, \2) =",
+        ),
+        ("^", r"(?<![A-Za-z\\])([yuvwfgh])\^\{ ?\(([1-7])\) ?\}(?! ?\()", lambda m: m[1] + "'" * int(m[2])),
         # derivatives, functions and sequences as labels
         (
             r"\frac",
             rf"^\\frac ?\{{ ?{_D}{_POWER} ?([a-zA-Z])(?: ?\([a-z]\))? ?\}} ?\{{ ?{_D} ?[a-z]{_POWER} ?\}} ?=",
             _derivative,
+        ),
+        (
+            "[",
+            r"^\[ ?(\d{1,9}) ?; ?(\d{1,9}(?: ?, ?\d{1,9}){1,30})((?: ?, ?\\?[lc]?dots| ?, ?\.\.\.)?) ?\]$",
+            _fraction,
         ),
         (r"\sim", r"^[A-Z] ?\\sim ?(?=\\?[A-Za-z])", ""),
         ("/", rf"^d{_POWER}([a-zA-Z]) ?/ ?d[a-zA-Z]{_POWER} ?=", _derivative),
@@ -119,6 +152,13 @@ _OWN: Final[tuple[tuple[str, re.Pattern[str], str | Callable[[re.Match[str]], st
             lambda m: m[2] + chr(39) * (len(m[1]) + 1),
         ),
         (r"\wedge", r"(?<![A-Za-z\\])d ?[a-z](?: ?\\wedge ?d ?[a-z](?![A-Za-z])){1,4}", _form),
+        (
+            "d",
+            r"^(?!.*(?:\\int|\\frac ?\{ ?d|d ?[a-z]? ?/ ?d))(?=.*(?:(?<=[\w)}] )"
+            r"|(?<![A-Za-z\\])d ?[x-z](?![A-Za-z_^]).*(?<![A-Za-z\\]))"
+            r"d ?[x-z](?![A-Za-z_^])).*$",
+            lambda m: re.sub(r"(?<![A-Za-z\\])d ?([x-z])(?![A-Za-z_^])", r" d_{\1} ", m[0]),
+        ),
         (
             "underbrace",
             r"\\underbrace ?\{ ?(\d)\1{0,9} ?\\[lc]?dots ?\1{1,9} ?\} ?_ ?\{ ?"
@@ -137,7 +177,7 @@ _OWN: Final[tuple[tuple[str, re.Pattern[str], str | Callable[[re.Match[str]], st
         ("\\", r"^\\(?:mathbf|vec) ?\{? ?[a-eg-wA-Z] ?\}? ?\(([a-z])\) ?=", r"f(\1) ="),
         ("(", r"(?<![\w\\)}])([xyz])\([a-z]\)(?= ?=)|(?<=Eq\()([xyz])\([a-z]\)(?=, )", r"\1\2"),
         ("const", r"\+ ?(?:\\text ?\{ ?)?(?:an? )?(?:arbitrary )?const(?:ant)?\.?(?: ?\})?$", "+ C"),
-        (r"\equiv", r"^([fgh](?:\([a-z]\))?) ?\\equiv(?!.*mod)", r"\1 ="),
+        (r"\equiv", r"(?<![A-Za-z\\])([fghP](?:\([a-z]\))?) ?\\equiv(?!.*mod)", r"\1 ="),
         ("\\", r"^[a-zA-Z] ?: ?([a-z]) ?\\(?:mapsto|to)(?![a-z])", r"f(\1) ="),
         # numbers of combinations and permutations
         ("_", r"([ACP]_ ?\{?\d+\}? ?\^ ?\{?\d+\}?) ?(?=[ACP]_)", r"\1\\cdot "),
@@ -170,7 +210,9 @@ _OWN: Final[tuple[tuple[str, re.Pattern[str], str | Callable[[re.Match[str]], st
             r"\\begin{cases}\1\\end{cases}",
         ),
         (r"\begin", r"\\begin\{(aligned|align\*?|gathered|split)\}(.*?)\\end\{\1\}", _rows),
-        (r"\in", r" ?\( ?([a-z] ?\\in ?\\mathbb ?\{?[ZN]\}?) ?\)$", r", \1"),
+        (r"\in", r"(?<![A-Za-z\\])([a-z] ?\\in ?)([ZN])(?=(?: ?[\^_] ?\{?[*+]\}?)? ?[)}]? ?$)", r"\1\\mathbb{\2}"),
+        ("N", r"\\mathbb ?\{? ?N ?\}? ?[\^_] ?\{? ?[*+] ?\}?", r"\\mathbb{N}"),
+        (r"\in", r" ?(?:\\,|\\ )? ?\( ?([a-z] ?\\in ?\\mathbb ?\{?[ZN]\}?(?: ?[\^_] ?\{?[*+]\}?)?) ?\)$", r", \1"),
         (r"\mid", r"(\\\{[^|:]*?)\\mid(?= ?[a-z] ?(?:=|\\in ?(?:\\\{|\\mathbb ?\{?[ZN])))", r"\1:"),
         (r"\mathbb", r"\\mathbb ?\{?R\}? ?_ ?\{? ?(?:\\geq?|\\geqslant) ?0 ?\}?", r"[0,\\infty)"),
         (r"\mathbb", r"\\mathbb ?\{?[ZN]\}? ?(?:_ ?\{? ?(?:> ?0|\+) ?\}?|\^ ?\{?\+\}?)", r"\\mathbb{N}"),
@@ -198,6 +240,7 @@ def rewrite_spaced(text: str) -> str:
     """The habits in which spacing commands count: `R \\ {0}` is a difference of sets, `m\\angle A` an angle."""
     if len(text) > MAX_REWRITTEN:
         return text
+    text = _FALLING.sub(r"(\\frac{(\1)!}{((\1)-(\2))!})", _NOT.sub(r"\\neg ", text))
     return _SET_NAME.sub(r"\1\\setminus \\{\2\\}", _MEASURE.sub(" ", text))
 
 

@@ -56,7 +56,7 @@ _MOMENT: Final = re.compile(  # E[X] = 5
 _LISTED: Final = re.compile(r"[A-Za-z]{3,20}(?:(?:, and |, | and )[A-Za-z]{3,20}){1,9}[.!]?")
 _ITEM: Final = re.compile(
     r"(?:and\s+)?(?P<subject>[^\W\d_][^=<>:,;\d\\]{0,60}?)\s*"
-    r"(?:[:=]|\b(?:is|are|has|have|gets?|was|were)\b:?| (?=\d))\s*(?P<value>[^=:]*\S)"
+    r"(?:[:=]|\b(?:is|are|has|have|gets?|was|were)\b:?| (?=-?\d))\s*(?P<value>[^=:]*\S)"
 )
 _SHORT: Final = re.compile(r"[A-Za-z]{2,5}")  # sd, beside a word such as mean
 _ITEM_ENDS: Final = re.compile(r"\s*[,;]\s*(?:and\s+)?(?=[^\W\d_])|\s+and\s+(?=[^\W\d_])")
@@ -148,6 +148,7 @@ _WRITTEN: Final = (
         lambda m: m[1].translate({84: "true", 70: "false"}),
     ),
     (r"(.{0,60}[^,]) only", r"\1"),
+    (r"(?:(?:[a-z] is )?either) (.{1,80} or .{1,80})", r"\1"),
     (r"(?:only|exactly|just) (?:(?:for|when|if|at) )?(.{1,60}=.*)", r"\1"),
     (r"(.{1,60}=.{1,60}) is the only (?:solution|answer|possibility|one)", r"\1"),
     (r"([a-z]) (?:must|has to) be V", r"\1=\2"),

@@ -12,7 +12,10 @@ from mcts_math.answer.values.nodes import Bound, Node, Num, Power, Sym, rename, 
 
 _MARK: Final = " matrix"
 # An inverse of letters that are hardly units or quantities of physics, or a transpose.
-_TOLD: Final = re.compile(r"(?:[A-Z]|\([A-Z]{2,9}\))\^(?:\{T\}|T|\\top)(?![a-z])|[ABDEFGHPQSUXYZ]\)?\^\{-1\}")
+_TOLD: Final = re.compile(
+    r"(?:[A-Z]|\([A-Z]{2,9}\))\^(?:\{T\}|T|\\top)(?![a-z])|[ABDEFGHPQSUXYZ]\)?\^\{-1\}"
+    r"|(?<![A-Za-z])[A-Z] ?\\times ?[A-Z](?![A-Za-z])"  # of sets, or of vectors
+)
 _POINTS: Final = 3
 _MAX_POWER: Final = 20
 
