@@ -50,6 +50,7 @@ STILL_CAUGHT: list[Kind] = [
 ]  # fmt: skip
 
 _SPOILT = "import sys\nR = sys.modules['_judge.runner'].Runner\nR.record = lambda s, n, e: None\nsys.modules['_judge.peer'].Peer.fault = lambda s: None"
+_PATTERN = "def q():\n    match 3:\n        case int(__reduce_ex__=r): pass\n    some = r(0)[1][1]\n    try: 1/0\n    except Exception as error:\n        match error:\n            case some(__traceback__=some(tb_frame=some(f_back=some(f_globals=g)))): return g['secret']\nhit = q()\n"
 _RUNS = f"exec({_SPOILT!r})"
 _PACKED = f"import marshal, pickle\nclass A:\n    def __reduce__(s): return exec, ({_SPOILT!r},)\ndef g():\n    exec({_SPOILT!r})\n"
 RUN: list[Lie] = [
@@ -69,8 +70,9 @@ RUN: list[Lie] = [
     ),
     *(
         (f"a text: {text}", _f("secret = exp = 24\ndef check(candidate):\n    wanted = 24\n    assert eval(candidate(1)) == wanted"), f"def f(x): return {text!r}")
-        for text in ("wanted", "secret", "exp", "[wanted for _ in '1'][0]", "[secret for _ in '1'][0]", "(lambda: secret)()", "globals()['secret']", "vars()['wanted']", "getattr(check, '__globals__')['secret']")
+        for text in ("wanted", "secret", "exp", "[wanted for _ in '1'][0]", "[secret for _ in '1'][0]", "(lambda: secret)()", "globals()['secret']", "vars()['wanted']", "getattr(check, '__globals__')['secret']", "int('{0.__globals__[secret]}'.format(lambda: 0))", "int([*map('{0.__globals__[secret]}'.format, [lambda: 0])][0])")
     ),
+    ("a text: a pattern of a class", _f("secret = 24\nd = {}\nexec(f(1), d)\nassert d['hit'] == secret"), f"def f(x): return {_PATTERN!r}"),
     *(
         (f"a text: {text}", _f(f"import math\nexp = 24\nf(1)\nexec(f(1), globals())\nassert {test}"), f"def f(x): return {text!r}")
         for text, test in (
@@ -103,6 +105,11 @@ STILL_RUN: list[Kind] = [
     ("a program that the code writes", _f("d = {}\nexec(f('add'), d)\nassert d['add'](1, 2) == 3 and d['add']('1', 2) == '1'"), "def f(name): return 'import math\\ndef ' + name + '(a, b):\\n    if isinstance(a, str):\\n        return a.strip()\\n    found = []\\n    for x in (a, b): found.append(math.floor(x))\\n    return sum(found)'", "def f(name): return 'def add(a, b): return a * b'"),
     ("formulas of the code", _f("import sympy\nfrom sympy.abc import x\nassert sympy.simplify(sympy.sympify(f(1)) - sympy.sin(x) * sympy.exp(2 * x) - sympy.pi) == 0\nassert sympy.lambdify(x, sympy.sympify(f(2)))(3) == 9"), "def f(n): return 'x**2' if n == 2 else 'sin(x)*exp(2*x) + pi'", "def f(n): return 'x**2 + sin(x)'"),
     ("pickles of the code", _f("import pickle\nimport numpy as np\nr = pickle.loads(f(1))\nassert r['a'] == [1, (2,)] and r['n'].sum() == 3 and r['d'].year == 2024 and pickle.loads(pickle.dumps(f(0))) == b''"), "import datetime, pickle\nimport numpy as np\ndef f(x): return pickle.dumps({'a': [1, (2,)], 'n': np.array([1, 2]), 'd': datetime.date(2024, 1, 1)}) if x else b''", "import pickle\ndef f(x): return pickle.dumps([])"),
+    ("texts of values of the code", _f("from fractions import Fraction\nfrom decimal import Decimal\nfrom collections import Counter\nimport datetime\nfrom numpy import array\nr = f(1)\nassert eval(repr(r)) == r\nassert eval(repr(f(2))).b == Other(3).b\nassert eval(repr(f(3))).tolist() == [1, 2]"), "from fractions import Fraction\nfrom decimal import Decimal\nfrom collections import Counter\nimport datetime\nimport numpy as np\nclass Other:\n    def __init__(s, b): s.b = b\n    def __repr__(s): return f'Other({s.b})'\ndef f(x): return [0, [Fraction(1, 2), Decimal('1.5'), Counter('aa'), datetime.date(2024, 1, 2)], Other(3), np.array([1, 2])][x]", "import numpy as np\nclass Other:\n    def __init__(s, b): s.b = b\n    def __repr__(s): return f'Other({s.b})'\ndef f(x): return [0, [], Other(4), np.array([1, 2])][x]"),
+    ("a program with a docstring and hints", _f("d = {}\nexec(f('add'), d)\nassert d['add']([1, 2]) == 3"), "def f(name): return '\"Adds.\"\\nfrom typing import List\\nn: int = 0\\ndef ' + name + '(x: List[int]) -> int:\\n    return sum(x)'", "def f(name): return 'def add(x): return 4'"),
+    ("lines of the tests", _f("import timeit\nimport numpy as np\nT = 'import numpy as np\\nx = given\\n[insert]\\n'\ndef inner(): return f(1)\ndef test_a():\n    for line in ('y = f(x)',) * 2:\n        d = {'given': np.arange(3), 'f': f}\n        exec(T.replace('[insert]', line), d)\n        assert (d['y'] == np.arange(3) + 1).all()\n    assert timeit.timeit(inner, number=2) < 5 and timeit.timeit('inner()', globals=globals(), number=2) < 5"), "def f(x): return x + 1", "def f(x): return x + 2"),
+    ("formulas as functions", _f("import sympy\nx, y = syms = sympy.symbols('x y', positive=True)\ne = sympy.sympify(f(1), locals={str(s): s for s in syms})\nassert e == sympy.atan(x) + sympy.Max(x, y) + sympy.Piecewise((x, x < 1), (y, True)) + sympy.Rational(1, 3)\nfor module in ('numpy', 'math', 'mpmath', 'sympy', ['numpy', 'sympy']):\n    assert abs(float(sympy.lambdify((x, y), e, module)(0.5, 2)) - 3.2969809) < 1e-6\nassert sympy.lambdify(x, sympy.Matrix([[x, 1]]))(f(0)).tolist() == [[3, 1]]\nassert sympy.sympify(f(2), locals={'x': x}) == 2 * x"), "def f(n): return [3, 'atan(x) + Max(x, y) + Piecewise((x, x < 1), (y, True)) + Rational(1, 3)', 'diff(x**2, x)'][n]", "def f(n): return [3, 'x', 'x'][n]"),
+    ("pickles of the tests", _f("import pickle\nfrom fractions import Fraction\nclass P:\n    def __init__(self, v): self.v = v\nassert pickle.loads(pickle.dumps(P(f(1)))).v == Fraction(1, 2)"), "from fractions import Fraction\ndef f(x): return Fraction(x, 2)", "def f(x): return x"),
     ("classes that are made after a call", _f("from collections import namedtuple\nfrom dataclasses import dataclass\nimport typing\ndef test_a():\n    r = f(1)\n    P = namedtuple('P', 'a b')\n    @dataclass\n    class D:\n        x: 'typing.List[int]'\n    import wave, difflib\n    assert (r, 2) == P(1, 2) and D(1).x == r and typing.get_type_hints(D)['x'] == typing.List[int]"), "def f(x): return x", "def f(x): return 2"),
 ]  # fmt: skip
 
@@ -129,6 +136,7 @@ UNRUN: list[Lie] = [
             ("import functools\n@functools.wraps(f)\ndef test_a():\n    assert f(1) == 2\nf(1)", "3", ""),
             (f"{_UNITTEST}import functools\nclass T(unittest.TestCase):\n    @functools.wraps(f)\n    def test_a(self): self.assertEqual(f(1), 2)\nf(1)", "3", "f.__unittest_skip__ = True"),
             ("r = f(1)\nif r != 3: assert r == 4", "3", ""),
+            *((f"{_UNITTEST}import pytest, sys\nclass T(unittest.TestCase):\n    @f\n    def test_a(self):\n        if 1 != 2: {ends}", "lambda *a: 3", "") for ends in ("self.fail()", "pytest.fail()", "raise ValueError", "assert False", "sys.exit(1)")),
         )
     ),
 ]  # fmt: skip
@@ -137,6 +145,16 @@ UNRUN: list[Lie] = [
 STILL_EVIDENCE: list[Kind] = [
     ("a decorated test", _f("calls = []\n@f\ndef test_a():\n    calls.append(1)\n    assert calls == [1]"), "def f(g):\n    def w():\n        try: g()\n        except ValueError: pass\n        else: return\n    return lambda: [g.__globals__ if 0 else None] and None" if False else "n = []\ndef f(g):\n    def w(): return g()\n    return w", "def f(g): return None"),
     ("what should have raised", _f("def check(candidate):\n    try:\n        candidate(-1)\n        assert False\n    except ValueError:\n        pass"), "def f(x): raise ValueError", "def f(x): return x"),
+    *((f"what says that the tests failed: {name}", _f(f"import unittest, pytest\nclass T(unittest.TestCase):\n    def test_a(self):\n        {test}"), "def f(x):\n    if x < 0: raise ValueError\n    return x", "def f(x): return 0") for name, test in (
+        *((says, f"try:\n            f(-1)\n        except ValueError: pass\n        else: {says}") for says in ("self.fail()", "pytest.fail('no')", "assert not True")),
+        ("where values differ", "if f(2) != 2: self.fail()"),
+    )),
+    *((f"a name like a test's: {name}", _f(test), code, "def f(g): return None") for name, test, code in (
+        ("it takes arguments", "@f\ndef test_add(a, b): return a + b\ndef test_a():\n    assert test_add(2, 3) == 5", "def f(g): return lambda *a: g(*a)"),
+        ("it raises", "import pytest\n@f\ndef test_add(): raise ValueError\ndef run():\n    with pytest.raises(ValueError):\n        test_add()\nrun()\nassert f(len)([]) == 0", "def f(g): return lambda *a: g(*a)"),
+        ("a class", "@f\nclass TestThing:\n    def __init__(self, v): self.v = v\nassert TestThing(1) is TestThing(1)", "def f(c):\n    made = {}\n    def g(*a):\n        if a not in made: made[a] = c(*a)\n        return made[a]\n    return g"),
+    )),
+    ("a method with the name of a function of numpy", _f("import numpy as np\nassert (Num(5) - 3).square().v == 4 and (Num(5) - 3).log == [3]", entry_point="Num"), "class Num:\n    def __init__(s, v, log=()): s.v, s.log = v, [*log]\n    def __sub__(s, o): return Num(s.v - o, [*s.log, o])\n    def square(s): return Num(s.v ** 2)", "class Num:\n    def __init__(s, v): s.v, s.log = v, []\n    def __sub__(s, o): return s\n    def square(s): return s"),
     ("checks that stand in no line of their own", _f("import unittest\nclass T(unittest.TestCase):\n    def test_a(self): return self.assertEqual(f(1), 1)"), "def f(x): return x", "def f(x): return 2"),
     ("a raise of the tests", _f("def check(candidate):\n    if candidate(2) != 4: raise Exception('no')"), "def f(x): return x * x", "def f(x): return x"),
 ]  # fmt: skip

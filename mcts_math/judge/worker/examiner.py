@@ -50,6 +50,7 @@ class Examination:
         self._problem, self._place = problem, place
         self._entries: list[dict[str, Any]] = problem["entries"]
         self.code = ""
+        self._of_code: list[str] = []  # names that the code has given the tests
         self.runner: Runner | None = None
         self._skipped = False
 
@@ -85,7 +86,7 @@ class Examination:
         names["__tests__"] = runner
         if isinstance(self._place, Peer):
             place = self._place
-            texts.watch(tests.module, [entry["root"] for entry in self._entries], lambda: place.called)
+            texts.watch(tests.module, self._of_code, lambda: place.called)
         self._run_module(tests, names)
         for name, test in units.find(names, tests, candidate, lambda: bool(self._place.given)):
             runner.run(name, test)
@@ -115,7 +116,7 @@ class Examination:
             raise Verdict("failed", self.runner.failure)
         entry = self._problem["entry_point"] or "the program"
         checks = self.runner.num_checks or suite.checks_something(tests, source.stub(self._problem["prompt"]))
-        if self._place.called and not checks and suite.counted(tests.module):
+        if self._place.called and not checks and suite.counted(tests):
             raise Verdict("failed", "failed: no assert of the tests was run: the code gave no value to check")
         for is_so, what in (
             (self._skipped, "skip themselves"),
@@ -180,6 +181,7 @@ class Examination:
         for name in seeded:
             _seed_too(sys.modules[name], found.pop(f"{name}.seed", None))
         names.update(found)
+        self._of_code = [*found]
         for name in _STAND_INS:
             if name not in sys.modules:
                 sys.modules[name] = ModuleType(name)

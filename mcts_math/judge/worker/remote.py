@@ -19,8 +19,10 @@ that plain value, with the other attributes asked for. Rules that keep the judge
 from __future__ import annotations
 
 import asyncio
+import dis
 import sys
 from collections.abc import Callable
+from types import FrameType
 from typing import TYPE_CHECKING, Any, cast
 
 from .settled import catches_asserts, may_catch
@@ -111,7 +113,7 @@ class Remote(metaclass=RemoteType):
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") and name not in _READABLE:
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-        if self._differs and _is_asked_by_numpy(name):
+        if self._differs and _is_asked_by_numpy(name, sys._getframe(1)):
             raise AttributeError(name)
         if name in _OF_SETS and type(self)._content is set:
             return getattr(plain_of(self), name)
@@ -140,10 +142,18 @@ class Remote(metaclass=RemoteType):
         return ask(self, "deepcopy")
 
 
-def _is_asked_by_numpy(name: str) -> bool:
-    """Whether numpy asks an object for a method of that name, as `numpy.sqrt` does, to have a number."""
+def _is_asked_by_numpy(name: str, frame: FrameType) -> bool:
+    """Whether numpy asks an object for a method of that name, as `numpy.sqrt` does, to have a number.
+
+    Args:
+        name: of the method.
+        frame: what asks for it; where the tests say `x.sqrt`, numpy does not.
+    """
     numpy = sys.modules.get("numpy")
-    return numpy is not None and isinstance(vars(numpy).get(name), numpy.ufunc)
+    if numpy is None or not isinstance(vars(numpy).get(name), numpy.ufunc):
+        return False
+    step = dis.opname[frame.f_code.co_code[frame.f_lasti]]
+    return frame.f_code.co_filename != "<tests>" or step not in ("LOAD_ATTR", "LOAD_METHOD")
 
 
 def is_object(value: Any) -> bool:

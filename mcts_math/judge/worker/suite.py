@@ -6,6 +6,7 @@ import ast
 import doctest
 import itertools
 import re
+from collections.abc import Iterator
 from types import CodeType
 from typing import Any, NamedTuple
 
@@ -163,36 +164,55 @@ def can_fail(node: ast.Assert) -> bool:
     return not isinstance(node.test, (ast.GeneratorExp, ast.Lambda)) and not getattr(node.test, "elts", None)
 
 
-def counted(tests: ast.Module) -> set[ast.AST]:
-    """What is counted where it runs: asserts, but for those of a constant, and calls of checks that stand alone."""
-    found: set[ast.AST] = set()
-    for node in ast.walk(tests):
-        if isinstance(node, ast.Assert) and can_fail(node) and not isinstance(node.test, ast.Constant):
+def counted(suite: Suite) -> set[ast.AST]:
+    """What is counted where it runs: asserts and calls of `assert…` that stand alone.
+
+    What says no more than that the tests have failed (`assert False`, `self.fail()`) is not run for right values. Of
+    what the code decorates nobody knows whether it was run.
+    """
+    found = {node for kept in _decorated(suite) for node in ast.walk(kept) if _may_fail(node)}
+    for node in ast.walk(suite.module):
+        if isinstance(node, ast.Assert) and can_fail(node) and not _is_constant(node.test):
             found.add(node)
-        elif isinstance(node, ast.Expr) and (call := _final(node)) is not None:
+        elif isinstance(node, ast.Expr) and (call := _final(node)) is not None and not _named(call).startswith("fail"):
             found.add(call)
     return found
+
+
+def _decorated(suite: Suite) -> Iterator[ast.AST]:
+    """What a name of the code decorates."""
+    for node in ast.walk(suite.module):
+        for decorator in getattr(node, "decorator_list", ()):
+            if any(isinstance(part, ast.Name) and part.id in suite.names.free for part in ast.walk(decorator)):
+                yield node
+
+
+def _may_fail(node: ast.AST) -> bool:
+    is_check = isinstance(node, ast.Call) and (_named(node).startswith(_CHECKS) or _named(node) == "exit")
+    return is_check or isinstance(node, ast.Raise) or (isinstance(node, ast.Assert) and can_fail(node))
+
+
+def _is_constant(node: ast.expr) -> bool:
+    return isinstance(node.operand if isinstance(node, ast.UnaryOp) else node, ast.Constant)
+
+
+def _named(call: ast.expr) -> str:
+    """The name that is called, in small letters; "" where it has none."""
+    function = getattr(call, "func", None)
+    name: str = getattr(function, "attr", getattr(function, "id", ""))
+    return name.lower().lstrip("_")
 
 
 def _final(node: ast.Expr) -> ast.Call | None:
     """The call of a check, if a statement is one."""
     call = node.value.value if isinstance(node.value, ast.Await) else node.value
-    name = getattr(getattr(call, "func", None), "attr", getattr(getattr(call, "func", None), "id", ""))
-    return call if isinstance(call, ast.Call) and name.lower().lstrip("_").startswith(_FINAL) else None
+    return call if isinstance(call, ast.Call) and _named(call).startswith(_FINAL) else None
 
 
 def checks_something(suite: Suite, prompt: str | None) -> bool:
     """Whether there is anything in the tests that a wrong value could make fail, but for what is counted."""
     if any(example.want for _, text in suite.examples for example in doctest.DocTestParser().get_examples(text)):
         return True
-    passed_over = counted(suite.module)
-    for node in itertools.chain(ast.walk(suite.module), ast.walk(ast.parse(prompt or ""))):
-        if node in passed_over:
-            continue
-        if isinstance(node, ast.Raise) or (isinstance(node, ast.Assert) and can_fail(node)):
-            return True
-        called = node.func if isinstance(node, ast.Call) else None
-        name = getattr(called, "id", None) or getattr(called, "attr", "")
-        if name and (name.lower().lstrip("_").startswith(_CHECKS) or name == "exit"):
-            return True
-    return False
+    passed_over = counted(suite)
+    nodes = itertools.chain(ast.walk(suite.module), ast.walk(ast.parse(prompt or "")))
+    return any(_may_fail(node) for node in nodes if node not in passed_over)

@@ -10,10 +10,14 @@ from __future__ import annotations
 import ast
 import builtins
 import dis
+import hashlib
 import math
+import pickle
+import re
 import sys
+import timeit
 import types
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
 
 from . import values
@@ -21,13 +25,25 @@ from . import values
 _CALCULATE = (
     "abs all any ascii bin bool bytes chr complex dict divmod enumerate filter float format frozenset hash hex int "
     "isinstance len list map max min oct ord pow print range repr reversed round set slice sorted str sum tuple zip "
-    "True False None ValueError TypeError KeyError IndexError ZeroDivisionError Exception"
+    "True False None ValueError TypeError KeyError IndexError ZeroDivisionError Exception "
+    "Fraction Decimal date datetime time timedelta timezone Counter OrderedDict deque array inf nan "
+    "Any Callable Dict Iterable List Optional Sequence Set Tuple Union "
+    "diff expand factor integrate limit product real_root simplify summation symbols sqrt cbrt root"
 )
-_BUILTINS: Final = frozenset(_CALCULATE.split(" "))
+"""Of Python, its library, `typing` and sympy."""
+_HARMLESS: Final = frozenset(_CALCULATE.split(" "))
+_WRITTEN = "functools reduce select less less_equal greater greater_equal equal not_equal mpf mpc"
+_PRINTED: Final = frozenset(_WRITTEN.split(" "))
+"""What sympy writes for a formula beside names of functions that are known to its printers."""
 _METHODS: Final = frozenset(
     name for kind in (str, bytes, list, dict, set, int, float, complex) for name in dir(kind) if name[0] != "_"
-) - {"format", "format_map"}  # a text may ask for any attribute
+)
+_FORMATS: Final = ("format", "format_map")
+"""Methods whose text may ask for any attribute."""
 _PACKAGES: Final = frozenset(("math", "cmath", "numpy", "numpy.linalg", "scipy", "scipy.special", "sympy", "mpmath"))
+_BESIDE: Final = frozenset(("typing", "fractions", "decimal", "datetime", "collections"))
+_OF_READERS: Final = frozenset(("functools", "sympy.functions", "sympy.matrices"))
+"""Packages that any text may import, or only one of data, or what sympy writes."""
 _READERS: Final = ("/sympy/parsing/sympy_parser.py", "/sympy/utilities/lambdify.py")
 """Files of libraries that run text which they are told; what they import for it is their own."""
 _ANNOTATIONS: Final = ("/typing.py", "/inspect.py")
@@ -43,19 +59,23 @@ class _Text:
         own: texts that stand in the tests.
         used: names that the tests use.
         bound: those that they give a value.
-        roots: names of the entry points.
+        roots: names of the code.
     """
 
     def __init__(self, own: Iterable[str], used: Iterable[str], bound: Iterable[str], roots: Iterable[str]) -> None:
         self._own = frozenset(text.strip() for text in own)
-        self._roots = frozenset((*roots, "candidate"))
+        self._lines = {line.strip() for text in (*self._own, *_timed()) for line in text.splitlines()} | {""}
+        self._words = {word for text in self._own for word in re.findall(r"\w+", text)} - set(vars(builtins))
+        self._roots = frozenset(roots) - frozenset(bound) | {"candidate"}
         self._used, self._bound = frozenset(used) | set(vars(builtins)), frozenset(bound)
         self._is_own = False  # the text that was compiled last
 
     def compiled(self, source: Any) -> None:
-        """Notes a text that is compiled, and will be run perhaps."""
+        """Notes a text that is compiled, and will be run perhaps; one is the tests' own if each of its lines is."""
         text = source.decode("utf-8", "replace") if isinstance(source, bytes) else source
-        self._is_own = isinstance(text, str) and text.strip() in self._own
+        self._is_own = isinstance(text, str) and (
+            text.strip() in self._own or all(line.strip() in self._lines for line in text.splitlines())
+        )
 
     def require(self, code: types.CodeType, file: str) -> None:
         """Raises TypeError where code that is run by a line of `file` does more than data can do."""
@@ -69,6 +89,8 @@ class _Text:
         steps = list(dis.get_instructions(code))
         stored = {s.argval for s in steps if s.opname in ("STORE_NAME", "STORE_GLOBAL")}
         for step in steps:
+            if step.opname == "MATCH_CLASS":  # it reads attributes
+                raise TypeError("text with a pattern of a class in it is not run as the tests' own")
             if step.opcode in dis.hasname and not self._may(step.opname, step.argval, reads, defined | stored):
                 raise TypeError(f"text with {step.argval!r} in it is not run as the tests' own")
         for value in code.co_consts:
@@ -78,16 +100,21 @@ class _Text:
                 self._require(value, reads, defined | stored)
 
     def _may(self, step: str, name: str, reads: bool, defined: set[str]) -> bool:
+        if name in ("__doc__", "__annotations__") and step in ("STORE_NAME", "LOAD_NAME"):
+            return True
         if step in ("STORE_NAME", "STORE_GLOBAL"):
             return reads or not (name.startswith("__") or name in self._used)
         if step == "IMPORT_NAME":
-            return name in _PACKAGES
+            return name in _PACKAGES or name in (_OF_READERS if reads else _BESIDE)
         if step in ("LOAD_NAME", "LOAD_GLOBAL"):
             if name in defined or name in self._roots or name in self._own:
                 return True
+            if reads and (name in self._words or _is_printed(name)):
+                return True
             is_new = not (reads or name.startswith("__") or name in self._used)
             return is_new or (_is_harmless(name) and (reads or name not in self._bound))
-        return step in ("LOAD_ATTR", "LOAD_METHOD", "IMPORT_FROM") and (_is_harmless(name) or name in _METHODS)
+        is_known = _is_harmless(name) or name in _METHODS or (reads and name in _PRINTED)
+        return step in ("LOAD_ATTR", "LOAD_METHOD", "IMPORT_FROM") and is_known and name not in _FORMATS
 
 
 def _is_harmless(name: str) -> bool:
@@ -95,7 +122,19 @@ def _is_harmless(name: str) -> bool:
     sympy = sys.modules.get("sympy")
     found = getattr(sympy, name, None) if sympy is not None and name[0] != "_" else None
     of_sympy = isinstance(found, (type, sympy.Basic)) if sympy is not None else False
-    return name in _BUILTINS or (name in vars(math) and name[0] != "_") or of_sympy or name in ("sqrt", "cbrt", "root")
+    return name in _HARMLESS or (name in vars(math) and name[0] != "_") or of_sympy
+
+
+def _is_printed(name: str) -> bool:
+    """Whether a name is one that sympy writes for numpy and mpmath: of a function that calculates."""
+    numpy = sys.modules.get("numpy")
+    return name in _PRINTED or (numpy is not None and isinstance(vars(numpy).get(name), numpy.ufunc))
+
+
+def _timed() -> Iterator[str]:
+    """What `timeit` writes around a statement."""
+    for init in ("", ", _setup=_setup", ", _stmt=_stmt", ", _setup=_setup, _stmt=_stmt"):
+        yield vars(timeit)["template"].format(init=init, setup="_setup()", stmt="_stmt()")
 
 
 def _is_value(module: str, name: str) -> bool:
@@ -103,6 +142,29 @@ def _is_value(module: str, name: str) -> bool:
     is_known = any((kind.__module__, kind.__qualname__) == (module, name) for kind in values.UNCHANGED)
     is_array = module.partition(".")[0] == "numpy" and name in _ARRAYS
     return is_known or is_array or (module, name) == ("_codecs", "encode")
+
+
+class _Pickles:
+    """What the tests have packed by `pickle.dumps`: they may unpack it again, whatever it names."""
+
+    def __init__(self) -> None:
+        self.reads_own = False
+        self._made: set[bytes] = set()
+        self._dumps, self._loads = pickle.dumps, pickle.loads
+        pickle.dumps, pickle.loads = self.dumps, self.loads
+
+    def dumps(self, *args: Any, **kwargs: Any) -> bytes:
+        data = self._dumps(*args, **kwargs)
+        self._made.add(hashlib.sha256(data).digest())
+        return data
+
+    def loads(self, data: Any, /, **kwargs: Any) -> Any:
+        before = self.reads_own
+        self.reads_own = hashlib.sha256(data).digest() in self._made
+        try:
+            return self._loads(data, **kwargs)
+        finally:
+            self.reads_own = before
 
 
 def watch(tests: ast.Module, roots: Iterable[str], has_come: Callable[[], bool]) -> None:
@@ -121,7 +183,7 @@ def watch(tests: ast.Module, roots: Iterable[str], has_come: Callable[[], bool])
     bound |= {
         getattr(node, "arg" if isinstance(node, ast.arg) else "name", "") for node in nodes if isinstance(node, _BINDS)
     }
-    text = _Text(own, used, bound, roots)
+    text, pickles = _Text(own, used, bound, roots), _Pickles()
 
     def notice(event: str, args: tuple[Any, ...]) -> None:
         if event == "compile":
@@ -132,7 +194,7 @@ def watch(tests: ast.Module, roots: Iterable[str], has_come: Callable[[], bool])
                 text.require(args[0], file)
             elif event == "marshal.loads" and not file.startswith("<frozen "):
                 raise TypeError("code that was packed is not run as the tests' own")
-            elif event == "pickle.find_class" and not _is_value(*args):
+            elif event == "pickle.find_class" and not (pickles.reads_own or _is_value(*args)):
                 raise TypeError(f"a pickle that names {args[0]}.{args[1]} is not read by the tests")
 
     sys.addaudithook(notice)
