@@ -149,7 +149,7 @@ def _arguments(cursor: Cursor, name: str) -> list[Node]:
         return cursor.arguments("}}")
     if cursor.sees("{", "|", "["):
         inner = cursor.expression(POWER)
-        return list(inner.items) if isinstance(inner, Group) and inner.left == "[" else [inner]
+        return [inner.items[0]] if isinstance(inner, Group) and inner.left == "[" and len(inner.items) == 1 else [inner]
     # \sin 2x: factors side by side, up to an operator or another function
     factors = [cursor.expression(SIGN if cursor.sees("-", "+") else POWER)]
     while cursor.token.kind in ("num", "sym", "const") or cursor.sees("frac", "sqrt", "("):
