@@ -94,17 +94,22 @@ def test_sets_have_the_same_order_however_many_sandboxes_there_were_before(modul
     run(check())
 
 
-def test_a_clean_parent_keeps_more_sandboxes_than_it_has_places_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    few = "import sys\nf = sys._getframe()\nwhile '_set_up' not in f.f_globals: f = f.f_back\n"
-    few += "f.f_globals['_NUM_GROUPS'] = 1"
+CLEAN_PARENTS = {
+    "few places": "import sys\nf = sys._getframe()\nwhile '_set_up' not in f.f_globals: f = f.f_back\n"
+    "f.f_globals['_NUM_GROUPS'] = 1",
+    "ignored ends of children": "import signal\nsignal.signal(signal.SIGCHLD, signal.SIG_IGN)",
+}
 
+
+@pytest.mark.parametrize("warm_up", CLEAN_PARENTS.values(), ids=list(CLEAN_PARENTS))
+def test_a_clean_parent_looks_after_all_its_sandboxes(monkeypatch: pytest.MonkeyPatch, warm_up: str) -> None:
     async def check() -> None:
         start = Parent.start
 
-        async def start_with_few(*args: Any, **options: Any) -> Parent:
-            return await start(*args, **options, warm_up=few)
+        async def start_with(*args: Any, **options: Any) -> Parent:
+            return await start(*args, **{**options, "warm_up": warm_up})
 
-        monkeypatch.setattr(Parent, "start", start_with_few)
+        monkeypatch.setattr(Parent, "start", start_with)
         async with SandboxInterpreter(LIMITS) as interpreter:
             for i in range(4):
                 assert (await show(interpreter, "7", session=str(i))).text == "7"
