@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 from collections.abc import Coroutine
+from dataclasses import replace
 from typing import Any
 
 import psutil
@@ -93,17 +94,22 @@ def test_sets_have_the_same_order_however_many_sandboxes_there_were_before(modul
     run(check())
 
 
-def test_a_clean_parent_keeps_more_sandboxes_than_it_has_places_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    few = "import sys\nf = sys._getframe()\nwhile '_set_up' not in f.f_globals: f = f.f_back\n"
-    few += "f.f_globals['_NUM_GROUPS'] = 1"
+CLEAN_PARENTS = {
+    "few places": "import sys\nf = sys._getframe()\nwhile '_set_up' not in f.f_globals: f = f.f_back\n"
+    "f.f_globals['_NUM_GROUPS'] = 1",
+    "ignored ends of children": "import signal\nsignal.signal(signal.SIGCHLD, signal.SIG_IGN)",
+}
 
+
+@pytest.mark.parametrize("warm_up", CLEAN_PARENTS.values(), ids=list(CLEAN_PARENTS))
+def test_a_clean_parent_looks_after_all_its_sandboxes(monkeypatch: pytest.MonkeyPatch, warm_up: str) -> None:
     async def check() -> None:
         start = Parent.start
 
-        async def start_with_few(*args: Any, **options: Any) -> Parent:
-            return await start(*args, **options, warm_up=few)
+        async def start_with(*args: Any, **options: Any) -> Parent:
+            return await start(*args, **{**options, "warm_up": warm_up})
 
-        monkeypatch.setattr(Parent, "start", start_with_few)
+        monkeypatch.setattr(Parent, "start", start_with)
         async with SandboxInterpreter(LIMITS) as interpreter:
             for i in range(4):
                 assert (await show(interpreter, "7", session=str(i))).text == "7"
@@ -146,5 +152,29 @@ def test_a_clean_parent_that_dies_in_its_rehearsal_leaves_no_process() -> None:
         await parent.close()
         _, left = psutil.wait_procs(rehearsing, timeout=5)
         assert left == []
+
+    run(check())
+
+
+TAKEN = {
+    "descriptors": "taken = []\ntry:\n    while True: taken.append(open('/dev/null'))\n"
+    "except OSError as e: print(e.errno)",
+    "memory": "taken = []\nfor size in (1 << 20, 1 << 10):\n    try:\n"
+    "        while True: taken.append(bytearray(size))\n    except MemoryError: pass\ndel taken[-20:]\nprint(24)",
+}
+
+
+@pytest.mark.parametrize("first", ["1", "open('f', 'w').close()"], ids=["no file", "a file"])
+@pytest.mark.parametrize("taken", TAKEN.values(), ids=list(TAKEN))
+def test_a_branch_that_has_used_up_what_it_may_goes_on(taken: str, first: str) -> None:
+    """Once, all its cells failed or were KILLED from then on, for the harness had no room to look after their files."""
+
+    async def check() -> None:
+        async with SandboxInterpreter(replace(LIMITS, memory_bytes=256 << 20)) as interpreter:
+            history: tuple[str, ...] = (first,)
+            for code, shown in ((taken, "24"), ("2", "2"), ("import os\nlen(os.listdir())", str(int(first != "1")))):
+                seen = await show(interpreter, code, *history)
+                assert (seen.text, seen.status) == (shown, CellStatus.OK)
+                history += (code,)
 
     run(check())

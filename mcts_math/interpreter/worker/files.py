@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import itertools
+import mmap
 import os
 import sys
 import time
@@ -20,8 +21,10 @@ from . import kernel, wire
 
 _MAX_FILES = 512  # of a cell, folders included
 _WAIT_S, _PAUSE_S = 1.0, 0.02  # for room that other cells have
+_SPARE_BYTES = 1 << 20
 _NOSUID, _NODEV, _NOEXEC = 2, 4, 8
 _chdir, _listdir, _mkdir, _rmdir, _unlink, _open = os.chdir, os.listdir, os.mkdir, os.rmdir, os.unlink, open
+_map = mmap.mmap
 _getcwd, _isdir, _join, _umask, _sleep, _now = (
     os.getcwd,
     os.path.isdir,
@@ -88,6 +91,24 @@ def _remove_all(folder: str) -> None:
     os.rmdir(folder)
 
 
+class _Spare:
+    """Memory that a branch can't use up: in its context, this is free for what lists, reads and writes files."""
+
+    def __init__(self) -> None:
+        self._memory: mmap.mmap | None = None
+        self.__exit__()
+
+    def __enter__(self) -> None:
+        if self._memory is not None:
+            self._memory.close()
+
+    def __exit__(self, *exc: object) -> None:
+        try:
+            self._memory = _map(-1, _SPARE_BYTES, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        except OSError:  # the files themselves have taken it
+            self._memory = None
+
+
 class Kept:
     """The temporary files of a state's branch, in its memory.
 
@@ -99,6 +120,7 @@ class Kept:
         self._max_bytes = max_bytes
         self._files: list[tuple[str, bytes | None]] = []  # relative path and content; None for a folder
         self._place = ""  # relative path of the current folder
+        self._spare = _Spare()
 
     def put(self) -> None:
         """Puts what the cells before left into the current folder, as its owner may use it, and goes where they were.
@@ -111,7 +133,8 @@ class Kept:
         mask, end = _umask(0o022), _now() + _WAIT_S
         while True:
             try:
-                self._put()
+                with self._spare:
+                    self._put()
                 break
             except OSError as error:
                 if error.errno != errno.ENOSPC or _now() >= end:
@@ -142,11 +165,12 @@ class Kept:
             OSError, MemoryError, RecursionError: they can't be had, are too many or too deep; what the cells before
                 left stays as it was.
         """
-        if _listdir(folder) or self._files:
-            place = _place_in(folder)
-            _chdir(folder)
-            self._files = self._taken()
-            self._place = place
+        with self._spare:
+            if _listdir(folder) or self._files:
+                place = _place_in(folder)
+                _chdir(folder)
+                self._files = self._taken()
+                self._place = place
         if getattr(sys.modules.get("tempfile"), "tempdir", None) is not None:
             sys.modules["tempfile"].tempdir = None  # type: ignore[attr-defined]  # the next cell has another folder
 

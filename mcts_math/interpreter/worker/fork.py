@@ -37,7 +37,8 @@ _syscall = ctypes.PyDLL(None, use_errno=True).syscall  # keeps the GIL
 _syscall.restype = ctypes.c_long
 _close_range, _dup, _open = os.closerange, os.dup2, os.open  # a snippet may replace those of `os`
 _close, _write, _exit, _chdir, _get_flag = os.close, os.write, os._exit, os.chdir, os.get_inheritable
-_FILES = range(3, SOCKET_FD)
+_SPARE_FD = SOCKET_FD - 1  # never occupied: the harness has it where a branch has used up all others
+_FILES = range(3, _SPARE_FD)
 _NONE_OPEN = [(fd, select.POLLNVAL) for fd in _FILES]
 _poll = select.poll()
 for _fd in _FILES:
@@ -192,7 +193,7 @@ def _await_by_python() -> str:
 
 def receive_order() -> tuple[int, str, int]:
     """The token, folder and socket of the next order; ends this process where there is none."""
-    with socket.socket(fileno=_dup(SOCKET_FD, SOCKET_FD - 1)) as sock:
+    with socket.socket(fileno=_dup(SOCKET_FD, _SPARE_FD)) as sock:
         data, ancillary, _, _ = sock.recvmsg(wire.ORDER.size, socket.CMSG_SPACE(4))
     if len(data) != wire.ORDER.size or not ancillary:  # the host is gone, or a cell left no room for the socket
         _exit(0)
@@ -225,6 +226,11 @@ def open_files(held: Sequence[int]) -> list[int]:
         return []
     closed = [fd for fd, event in found if event == select.POLLNVAL]
     return [fd for fd in _FILES if fd not in closed or (fd in held and _is_open(fd))]
+
+
+def free_one() -> None:
+    """Closes the last descriptor, which a cell has taken that has taken all: the harness needs one after it."""
+    _close_range(_SPARE_FD, SOCKET_FD)
 
 
 def _is_open(fd: int) -> bool:

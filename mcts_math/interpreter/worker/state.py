@@ -60,6 +60,7 @@ def serve(socket_fd: int, rules: confine.Rules) -> None:
         shown = cell.run(code, variables, style)
         _stop()
         if rules.temp_bytes:
+            fork.free_one()
             try:
                 kept.take(folder)
             except (OSError, MemoryError, RecursionError) as error:  # a file that its owner may not read, say

@@ -65,6 +65,7 @@ def _set_up(rules: confine.Rules) -> tuple[confine.Rules, supervisor.Owner]:
         except ImportError as error:
             raise ImportError(f"{error}: `modules` names it; install it, or leave it out") from error
     exec(compile(rules.warm_up, "<warm-up>", "exec"), {"__name__": "warm_up"})
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # the host, or a module, may ignore it: no child could be waited for
     if "tempfile" in sys.modules:
         sys.modules["tempfile"].tempdir = None  # type: ignore[attr-defined]
     os.environ.pop("TMPDIR", None)  # those of this process go when it is set up
