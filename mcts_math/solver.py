@@ -113,6 +113,7 @@ async def solve_stream(
     *,
     on_open: Callable[[Scheduler, Services], None] | None = None,
     report: Callable[[str], None] = lambda text: None,
+    resumed: bool = False,
     **provided: Unpack[Provided],
 ) -> AsyncGenerator[Solved, None]:
     """Yields every question as it finishes, in whatever order; use with `contextlib.aclosing`.
@@ -120,6 +121,7 @@ async def solve_stream(
     Args:
         config, tasks, provided: as in `solve`.
         on_open: called once when all services are there, before the first question.
+        resumed: other questions of the run were solved before: these may all fail without ending it.
 
     Raises:
         MctsMathError: bad config or tasks, or a service that broke down; what was yielded before stands.
@@ -136,14 +138,14 @@ async def solve_stream(
             on_open(scheduler, services)
         stack.enter_context(patient_collector())
         stream = await stack.enter_async_context(aclosing(scheduler.run(tasks, make_search, grade)))
-        faults: list[Exception] | None = []  # None: something could be done without one
+        faults: list[Exception] | None = None if resumed else []  # None: something could be done without one
         async for solved in stream:
             yield solved
             if not solved.error:
                 faults = None
             if solved.fault is not None and faults is not None:
                 faults.append(solved.fault)
-                if len(faults) >= max(_FAULTS, scheduler.in_flight[0]):
+                if len(faults) >= max(_FAULTS, scheduler.in_flight[0]) and not scheduler.untold:
                     raise faults[0]
 
 
