@@ -14,7 +14,7 @@ from typing import TypeAlias, TypeVar
 
 from mcts_math.concurrency import cancel, gather
 from mcts_math.cost import Cost, MachineClock
-from mcts_math.errors import EngineError, MctsMathError, RefusedError, TaskError
+from mcts_math.errors import EngineError, MctsMathError, RefusedError, RunBudgetError, TaskError
 from mcts_math.requests import Adapt, Check, Evaluate, Execute, Generate, Meter, Reply, Request, Services, Spent, Verify
 from mcts_math.search.expansion import Search
 from mcts_math.tasks import Task
@@ -43,10 +43,6 @@ class Solved:
     cost: Cost
     error: str = ""
     fault: Exception | None = None  # behind `error`, with its traceback, where nobody raised it on purpose
-
-
-class RunBudgetError(MctsMathError):
-    """The run's token budget was used up before all questions were begun; those that were begun have been yielded."""
 
 
 @dataclass(slots=True, eq=False)

@@ -16,8 +16,9 @@ from mcts_math.config import Config, make_config
 from mcts_math.cost import Cost
 from mcts_math.errors import MctsMathError, TaskError
 from mcts_math.loggers import check_logger, open_logger
+from mcts_math.messages import Sampling
 from mcts_math.monitor import Monitor, Totals
-from mcts_math.requests import Sampling, Services
+from mcts_math.requests import Services
 from mcts_math.scheduler import RunLimits, Scheduler, Solved
 from mcts_math.search.expansion import Expansion, Search
 from mcts_math.search.grade import grade
