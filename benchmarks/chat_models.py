@@ -31,7 +31,8 @@ from mcts_math.engine.tokenizer import load_codec
 from mcts_math.errors import MctsMathError
 from mcts_math.evaluate.intervals import wilson_interval
 from mcts_math.evaluate.table import interval, percent, render_table
-from mcts_math.requests import Generate, Generation, Policy, Sample
+from mcts_math.messages import Sample
+from mcts_math.requests import Generate, Generation, Policy
 from mcts_math.run.program import run_script
 from mcts_math.tasks import Task
 

@@ -29,7 +29,8 @@ from sides import CLOCKS, Clock
 
 from mcts_math.engine.checkpoint import HEAD_FILES
 from mcts_math.engine.hf.engine import HFEngine
-from mcts_math.requests import Evaluate, Generate, Sampling
+from mcts_math.messages import Sampling
+from mcts_math.requests import Evaluate, Generate
 from mcts_math.run.program import run_script
 
 # Prompts, samples of each, tokens of a prompt, tokens of a sample.

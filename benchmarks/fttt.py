@@ -42,7 +42,8 @@ from mcts_math.engine.hf.lora import SLOT
 from mcts_math.engine.load import load_policy
 from mcts_math.engine.spec import AdapterOptions
 from mcts_math.evaluate.table import render_table
-from mcts_math.requests import Adapt, Generate, LossTerm, Sampling
+from mcts_math.messages import Sampling
+from mcts_math.requests import Adapt, Generate, LossTerm
 from mcts_math.run.program import run_script
 from mcts_math.services import engine_options
 

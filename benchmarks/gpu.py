@@ -45,7 +45,8 @@ from mcts_math.engine.spec import AdapterOptions
 from mcts_math.engine.tokenizer import load_codec
 from mcts_math.engine.value_head import fresh_value_head
 from mcts_math.evaluate.table import render_table
-from mcts_math.requests import Generate, Sampling
+from mcts_math.messages import Sampling
+from mcts_math.requests import Generate
 from mcts_math.run.program import run_script
 from mcts_math.settings import make_settings
 from mcts_math.tasks import load_tasks

@@ -24,7 +24,8 @@ import torch
 from mcts_math.engine.hf.engine import HFEngine
 from mcts_math.engine.hf.packing import PackedLinear
 from mcts_math.evaluate.table import percent, render_table
-from mcts_math.requests import Generate, Sampling
+from mcts_math.messages import Sampling
+from mcts_math.requests import Generate
 from mcts_math.run.program import run_script
 
 SHORT, LONG = 4, 16  # tokens of a sample

@@ -31,7 +31,8 @@ from engine import Prompts
 from mcts_math.engine.hf.engine import HFEngine
 from mcts_math.engine.openai.engine import OpenAIEngine
 from mcts_math.evaluate.table import render_table
-from mcts_math.requests import Generate, Policy, Sampling
+from mcts_math.messages import Sampling
+from mcts_math.requests import Generate, Policy
 from mcts_math.run.program import run_script
 
 

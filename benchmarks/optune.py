@@ -34,7 +34,8 @@ from mcts_math.engine.hf.optune.sites import find_sites, measure, shapes_of
 from mcts_math.engine.hf.parts import save_parts
 from mcts_math.engine.spec import RuleOptions
 from mcts_math.evaluate.table import render_table
-from mcts_math.requests import Adapt, Generate, LossTerm, Sampling
+from mcts_math.messages import Sampling
+from mcts_math.requests import Adapt, Generate, LossTerm
 from mcts_math.run.program import run_script
 
 ROOT = Path(__file__).parent.parent

@@ -27,7 +27,8 @@ from scripted import RandomPolicy
 from stand_ins import EchoInterpreter, EqualChecker
 
 from mcts_math.evaluate.table import render_table
-from mcts_math.requests import Execute, Generate, Observation, Sampling
+from mcts_math.messages import Sampling
+from mcts_math.requests import Execute, Generate, Observation
 from mcts_math.run.program import run_script
 from mcts_math.solver import solve, solve_stream
 from mcts_math.tasks import make_tasks

@@ -48,7 +48,8 @@ from stand_ins import EchoInterpreter, EqualChecker
 from mcts_math.config import Config, load_config
 from mcts_math.engine.vllm.engine import VLLMEngine
 from mcts_math.evaluate.table import render_table
-from mcts_math.requests import Evaluate, Generate, Generation, Prompt, Sample, Sampling
+from mcts_math.messages import Prompt, Sample, Sampling
+from mcts_math.requests import Evaluate, Generate, Generation
 from mcts_math.run.program import run_script
 from mcts_math.solver import search_maker
 from mcts_math.tasks import Task, load_tasks

@@ -37,7 +37,7 @@ from mcts_math.settings import (
     without_nulls,
 )
 from mcts_math.values.families import REWARDS
-from mcts_math.values.spec import RewardSpec
+from mcts_math.values.spec import RewardSpec, name_of
 
 _PUBLISHED_KEYS: Final = PublishedOptions.model_fields
 """The keys of the published methods: MCTS knows them all."""
@@ -220,7 +220,7 @@ class Config(Common):
     @property
     def value_name(self) -> str:
         """What records call the source of values: none, head, or the family and the name of a reward model."""
-        return f"{self.value_source} {self.reward.name_of(self.reward_options)}" if self.reward else self.value_source
+        return f"{self.value_source} {name_of(self.reward_options)}" if self.reward else self.value_source
 
     def make_format(self) -> StepFormat:
         """The step format, as it is set. Reads the prompt files. Raises ConfigError where they can't be used."""

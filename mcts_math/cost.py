@@ -66,8 +66,7 @@ class Cost:
                 self.samples += 0 if request.more else len(reply.samples)
                 return tokens
             case Evaluate(), Evaluation():
-                if reply.value is None and not reply.too_long:
-                    raise EngineError("the value source answered no value, and not that the prompt is too long either.")
+                require_value(reply)
                 self._charge_prompt(reply)
                 self.evaluations += 1
             case Execute(), Observation():
@@ -119,6 +118,12 @@ class MachineClock:
         now = self.now()
         self._active -= 1
         return now
+
+
+def require_value(reply: Evaluation) -> None:
+    """Raises EngineError where there is no value, though the prompt fits."""
+    if reply.value is None and not reply.too_long:
+        raise EngineError("the value source answered no value, and not that the prompt is too long either.")
 
 
 def _check_samples(request: Generate, reply: Generation) -> None:

@@ -1,6 +1,6 @@
 """The exceptions that the toolkit raises on purpose.
 
-What a model does wrong is data (`step.Outcome`, `requests.CellStatus`), never an exception.
+What a model does wrong is data (`step.Outcome`, `step.CellStatus`), never an exception.
 Every message says what is wrong, where, and what to do about it.
 """
 
@@ -70,6 +70,10 @@ class EngineLostError(EngineError):
 
 class RefusedError(EngineError):
     """A request that an engine won't serve for what it says. It ends its question alone; others may be fine."""
+
+
+class RunBudgetError(MctsMathError):
+    """The run's token budget was used up before all questions were begun; those that were begun have been yielded."""
 
 
 class InterpreterError(MctsMathError):

@@ -236,12 +236,3 @@ METHODS: Final[Mapping[str, Method]] = {
 def methods_that_know(key: str) -> list[str]:
     """Names of the methods that have a key of their own."""
     return [name for name, method in METHODS.items() if key in method.options.model_fields]
-
-
-def describe_methods() -> str:
-    """The table as Markdown; the README holds it."""
-    lines = ["| `mode:` | method | what it does |", "|---|---|---|"]
-    for name, method in METHODS.items():
-        mark = " \\*" if method.reads_verdicts is _always else ""
-        lines.append(f"| `{name}`{mark} | {method.title} | {method.summary} |")
-    return "\n".join(lines)

@@ -11,14 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Protocol, TypeAlias, runtime_checkable
 
-from mcts_math.messages import Conversation as Conversation
-from mcts_math.messages import FinishReason as FinishReason
-from mcts_math.messages import Message as Message
-from mcts_math.messages import Prompt as Prompt
-from mcts_math.messages import Sample as Sample
-from mcts_math.messages import Sampling as Sampling
-from mcts_math.step import CellStatus as CellStatus
-from mcts_math.step import Verdict as Verdict
+from mcts_math.messages import Prompt, Sample, Sampling
+from mcts_math.step import CellStatus, Verdict
 from mcts_math.tasks import Task
 
 SEED_MASK: Final = (1 << 62) - 1

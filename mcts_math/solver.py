@@ -16,8 +16,9 @@ from mcts_math.config import Config, make_config
 from mcts_math.cost import Cost
 from mcts_math.errors import MctsMathError, TaskError
 from mcts_math.loggers import check_logger, open_logger
+from mcts_math.messages import Sampling
 from mcts_math.monitor import Monitor, Totals
-from mcts_math.requests import Sampling, Services
+from mcts_math.requests import Services
 from mcts_math.scheduler import RunLimits, Scheduler, Solved
 from mcts_math.search.expansion import Expansion, Search
 from mcts_math.search.grade import grade
@@ -113,6 +114,7 @@ async def solve_stream(
     *,
     on_open: Callable[[Scheduler, Services], None] | None = None,
     report: Callable[[str], None] = lambda text: None,
+    resumed: bool = False,
     **provided: Unpack[Provided],
 ) -> AsyncGenerator[Solved, None]:
     """Yields every question as it finishes, in whatever order; use with `contextlib.aclosing`.
@@ -120,6 +122,7 @@ async def solve_stream(
     Args:
         config, tasks, provided: as in `solve`.
         on_open: called once when all services are there, before the first question.
+        resumed: other questions of the run were solved before: these may all fail without ending it.
 
     Raises:
         MctsMathError: bad config or tasks, or a service that broke down; what was yielded before stands.
@@ -136,14 +139,14 @@ async def solve_stream(
             on_open(scheduler, services)
         stack.enter_context(patient_collector())
         stream = await stack.enter_async_context(aclosing(scheduler.run(tasks, make_search, grade)))
-        faults: list[Exception] | None = []  # None: something could be done without one
+        faults: list[Exception] | None = None if resumed else []  # None: something could be done without one
         async for solved in stream:
             yield solved
             if not solved.error:
                 faults = None
             if solved.fault is not None and faults is not None:
                 faults.append(solved.fault)
-                if len(faults) >= max(_FAULTS, scheduler.in_flight[0]):
+                if len(faults) >= max(_FAULTS, scheduler.in_flight[0]) and not scheduler.untold:
                     raise faults[0]
 
 

@@ -9,7 +9,8 @@ from mcts_math.answer import extract_answer
 from mcts_math.errors import TaskError
 from mcts_math.judge import CodeJudge, Judge, JudgeClient, JudgeLimits, Problem
 from mcts_math.judge.problem import NO_CODE
-from mcts_math.requests import Check, Checker, Verdict, Verification, Verify
+from mcts_math.requests import Check, Checker, Verification, Verify
+from mcts_math.step import Verdict
 from mcts_math.tasks import Task
 
 

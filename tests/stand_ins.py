@@ -17,11 +17,12 @@ from mcts_math.config import make_config
 from mcts_math.formats import make_format
 from mcts_math.methods import METHODS
 from mcts_math.monitor import Totals
-from mcts_math.requests import CellStatus, Check, Execute, Observation, Policy, Verdict, Verification, Verify
+from mcts_math.requests import Check, Execute, Observation, Policy, Verification, Verify
 from mcts_math.run.record import tree_to_record
 from mcts_math.run.run import solve_file
 from mcts_math.scheduler import Solved
 from mcts_math.solver import solve
+from mcts_math.step import CellStatus, Verdict
 from mcts_math.tree import Tree
 
 QUESTION = {"id": "t", "question": "Q", "answer": "1"}

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from mcts_math.errors import ConfigError, EngineError, MctsMathError, RecordError
-from mcts_math.methods import describe_methods
+from mcts_math.methods import METHODS
 from mcts_math.run import cli
 from mcts_math.run.program import run_program
 
@@ -93,6 +93,15 @@ def test_old_results_are_not_offered_where_new_ones_were_asked_for(
     assert "--overwrite" not in told
     with pytest.raises(SystemExit):  # a shortened word could not be taken out of the command that goes on
         cli.solve_main(cli.solve_parser("x"), [*argv[:-1], "--over"])
+
+
+@pytest.mark.parametrize(
+    ("word", "near"), [("--outptu", "--output"), ("--resum", "--resume"), ("--Shard=0/2", "--shard")]
+)
+def test_a_misspelt_option_is_no_config_key(capsys: pytest.CaptureFixture[str], word: str, near: str) -> None:
+    with pytest.raises(SystemExit):
+        cli.solve_main(cli.solve_parser("x"), ["--cfg", "c.yaml", "--qaf", "q.jsonl", word])
+    assert capsys.readouterr().err.endswith(f"unrecognized arguments: {word}. Did you mean {near}?\n")
 
 
 @pytest.mark.parametrize(("word", "way"), [("--temperature=1", "temperature=1"), ("--top_p", "top_p=VALUE")])
@@ -197,4 +206,8 @@ def test_file_names_and_texts_of_any_language_in_any_locale(repo: Path, tmp_path
 
 
 def test_the_readme_shows_the_table_of_methods(repo: Path) -> None:
-    assert describe_methods() in (repo / "README.md").read_text()
+    lines = ["| `mode:` | method | what it does |", "|---|---|---|"]
+    for name, method in METHODS.items():
+        mark = " \\*" if method.reads_verdicts(method.options()) else ""
+        lines.append(f"| `{name}`{mark} | {method.title} | {method.summary} |")
+    assert "\n".join(lines) in (repo / "README.md").read_text()

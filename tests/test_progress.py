@@ -98,7 +98,7 @@ def test_the_time_that_a_model_takes_to_load_counts_in_no_rate(tmp_path: Path, m
 
     now = [0.0]
     monkeypatch.setattr("time.monotonic", lambda: now[0])
-    told = Progress(Monitor(4, Totals(questions=1)), tmp_path / "x.live.json", print)
+    told = Progress(Monitor(4, Totals(questions=1), _begun=now[0]), tmp_path / "x.live.json", print)
     told.tell(bar())
     assert json.loads(told.path.read_bytes())["loading"] is True
     assert describe(told.monitor.facts()) == "1/4 questions, loading, 00:00 left"

@@ -16,8 +16,8 @@ from transformers import AutoModelForCausalLM
 
 from mcts_math.engine.hf.engine import HFEngine
 from mcts_math.errors import CheckpointError
-from mcts_math.messages import Conversation, Message, text_of
-from mcts_math.requests import Generate, Sampling
+from mcts_math.messages import Conversation, Message, Sampling, text_of
+from mcts_math.requests import Generate
 from mcts_math.solver import solve
 
 pytestmark = pytest.mark.slow  # the model is downloaded and converted: most of a minute

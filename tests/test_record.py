@@ -19,7 +19,8 @@ from mcts_math.errors import RecordError
 from mcts_math.evaluate.lines import read_lines
 from mcts_math.evaluate.trials import read_questions
 from mcts_math.files import dump_line, parse_line
-from mcts_math.requests import Generation, Sample
+from mcts_math.messages import Sample
+from mcts_math.requests import Generation
 from mcts_math.run.nodes import answer_in
 from mcts_math.run.offline import rescore_file
 from mcts_math.run.record import error_of, has_solutions, nodes_of, read_solutions, record_to_tree, with_solutions

@@ -645,6 +645,26 @@ def test_a_run_shows_the_traceback_of_the_first_fault(tmp_path: Path) -> None:
     assert totals.errors == 3
 
 
+def test_a_resumed_run_goes_on_though_all_that_is_left_fails(tmp_path: Path) -> None:
+    class Broken(RandomPolicy):
+        async def evaluate(self, request: Evaluate) -> Evaluation:
+            if int(request.task_id) < 20:
+                raise ValueError("mine")
+            return Evaluation(0.25)
+
+    qaf, out = tmp_path / "q.jsonl", tmp_path / "out.jsonl"
+    lines = [json.dumps({"id": str(i), "question": f"Q{i}"}) + "\n" for i in range(21)]
+    qaf.write_text("".join(reversed(lines)))
+    config = make_config({"mode": "sbs", "prompt_wrap": "react_sft", "batch_size": 1})
+    for resume in (False, True):
+        totals = solve_file(
+            config, qaf, out, resume=resume, report=lambda text: None,
+            policy=RandomPolicy(1), value_model=Broken(1), interpreter=EchoInterpreter(), checker=EqualChecker(),
+        )  # fmt: skip
+        assert (totals.questions - totals.errors, totals.errors) == (not resume, 20)
+        assert len(list(read_records(out))) == 21
+
+
 @pytest.mark.parametrize("name", ["README.md/x.jsonl", "none/x.jsonl", "x" * 300])
 def test_an_impossible_output_is_another_file_than_the_questions(tmp_path: Path, name: str) -> None:
     (tmp_path / "README.md").touch()

@@ -173,6 +173,25 @@ def test_faults_of_some_that_come_before_all_results_do_not_end_the_run() -> Non
     assert sum(bool(each.error) for each in solved) == 10
 
 
+def test_results_that_come_together_with_faults_are_looked_at_first() -> None:
+    ready, waiting = asyncio.Event(), set[str]()
+
+    class Batched(ScriptedPolicy):
+        async def generate(self, request: Generate) -> Generation:
+            waiting.add(request.task_id)
+            if len(waiting) == 15:
+                ready.set()
+            await ready.wait()
+            if request.task_id in {"0", "1", "2", "3", "4", "5", "6", "7", "8", "14"}:
+                raise KeyError("mine")
+            return await super().generate(request)
+
+    config = {"mode": "react", "prompt_wrap": "react_sft", "batch_size": -1}
+    with pytest.warns(RuntimeWarning, match="10 failed"):
+        solved = run(config, questions(15), Batched(lambda request: scripted(final("1"))))
+    assert sum(bool(each.error) for each in solved) == 10
+
+
 def test_one_question_that_can_not_be_judged_does_not_end_the_run() -> None:
     class Strict(EqualVerifier):
         async def verify(self, request: Verify) -> Verification:

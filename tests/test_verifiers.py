@@ -9,7 +9,8 @@ import pytest
 from mcts_math.answer import PoolChecker
 from mcts_math.errors import ConfigError, JudgeError, TaskError
 from mcts_math.judge import JudgeClient, Judgement, Problem
-from mcts_math.requests import Verdict, Verification, Verifier, Verify
+from mcts_math.requests import Verification, Verifier, Verify
+from mcts_math.step import Verdict
 from mcts_math.tasks import Task
 from mcts_math.verifiers import TaskVerifier, check_problems, make_verifier
 

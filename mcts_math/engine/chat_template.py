@@ -18,6 +18,7 @@ from typing import Any, Final
 
 from jinja2 import TemplateError
 
+from mcts_math.engine.checkpoint import NO_TEMPLATE, NO_TOOLS
 from mcts_math.errors import EngineError, RefusedError
 from mcts_math.messages import Conversation, Message, Tool, ToolCall, text_of, whole_text
 
@@ -197,10 +198,7 @@ class ChatTemplate:
     def _render(self, talk: Conversation, end: str) -> str:
         """A conversation as text that "asks" for the assistant's next turn, leaves the last "open", or is "closed"."""
         if not getattr(self._tokenizer, "chat_template", None):
-            raise EngineError(
-                "the model's tokenizer has no chat template, which a conversation needs; "
-                "add one to the checkpoint (chat_template.jinja), or choose prompt_wrap: react_sft or react"
-            )
+            raise EngineError(f"the model's tokenizer {NO_TEMPLATE}")
         failure: Exception | None = None
         # Most templates want a call's arguments as an object, some as text; some know no system message.
         for as_text, messages in product((False, True), (talk.messages, _without_system(talk.messages))):
@@ -221,10 +219,7 @@ class ChatTemplate:
             if not _shows_system(text, messages):
                 continue
             if not all(tool.name in text for tool in talk.tools):
-                raise EngineError(
-                    "the model's chat template shows no tools, so the model would not know of Python; choose "
-                    "prompt_wrap: chat_code, which needs none"
-                )
+                raise EngineError(f"the model's chat template {NO_TOOLS}")
             return text
         raise RefusedError(f"the model's chat template refuses the conversation: {failure}") from failure
 

@@ -23,6 +23,13 @@ from safetensors import SafetensorError, safe_open
 from mcts_math.errors import CheckpointError, boundary
 from mcts_math.files import read_json, replace_file
 
+NO_TEMPLATE = (
+    "has no chat template, which a conversation needs. Add one to the checkpoint (chat_template.jinja), or choose "
+    "prompt_wrap: react_sft or react"
+)
+NO_TOOLS = "shows no tools, so the model would not know of Python. Choose prompt_wrap: chat_code, which needs none"
+"""What is wrong with a chat template, as ends of sentences."""
+
 HEAD_WEIGHT = "v_head.summary.weight"
 HEAD_BIAS = "v_head.summary.bias"
 HEAD_PTH = "value_head.pth"

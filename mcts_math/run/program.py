@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import argparse
 import ctypes
+import difflib
 import errno
 import os
+import re
 import signal
 import sys
 import threading
@@ -45,12 +47,15 @@ def add_overrides(parser: argparse.ArgumentParser, more: str = "") -> None:
 
 
 def parse_words(parser: argparse.ArgumentParser, argv: Sequence[str]) -> argparse.Namespace:
-    """The arguments of a program that takes overrides; who writes one as an option is told how it is written."""
+    """The arguments of a program that takes overrides; who writes one as an option, or misspells an option, is told."""
     args, unknown = parser.parse_known_intermixed_args(argv)
     if unknown:
         key, equals, value = unknown[0].lstrip("-").partition("=")
-        way = f"{key}{equals}{value}" if equals else f"{key}=VALUE"
-        parser.error(f"unrecognized arguments: {' '.join(unknown)}. A config key is written without dashes: {way}")
+        way = f"A config key is written without dashes: {key}={value if equals else 'VALUE'}"
+        options = re.findall(r"--\w+", parser.format_usage())
+        near = difflib.get_close_matches(f"--{key}", options, n=1, cutoff=0.75)
+        advice = f"Did you mean {near[0]}?" if near else way
+        parser.error(f"unrecognized arguments: {' '.join(unknown)}. {advice}")
     return args
 
 

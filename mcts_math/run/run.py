@@ -154,7 +154,9 @@ async def _solve(
         ticker = asyncio.create_task(progress.run(bar))
         tell = report if bar.disable else partial(bar.write, file=sys.stderr)  # above the bar
         try:
-            async with aclosing(solve_stream(config, tasks, on_open=begin, report=tell, **provided)) as stream:
+            resumed = bool(results.done)
+            stream = solve_stream(config, tasks, on_open=begin, report=tell, resumed=resumed, **provided)
+            async with aclosing(stream):
                 async for solved in stream:
                     results.append(to_record(solved, config, form, source))
                     known = totals.first_traceback

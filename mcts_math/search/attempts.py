@@ -14,7 +14,7 @@ from typing import Annotated, Final, TypeVar
 
 from pydantic import Field
 
-from mcts_math.requests import Meter, Reply, Request, Spent, Verdict, Verification, Verify
+from mcts_math.requests import Meter, Reply, Request, Spent, Verification, Verify
 from mcts_math.search.expand import grow
 from mcts_math.search.expansion import (
     CONTEXT_LENGTH,
@@ -28,7 +28,7 @@ from mcts_math.search.expansion import (
     score,
 )
 from mcts_math.settings import Integer
-from mcts_math.step import Outcome
+from mcts_math.step import Outcome, Verdict
 from mcts_math.tree import Attempt, Node, Tree
 
 Key = TypeVar("Key", bound=Hashable)

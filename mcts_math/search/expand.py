@@ -18,12 +18,11 @@ from mcts_math.requests import (
     Generation,
     Observation,
     Reply,
-    Verdict,
     Verification,
     Verify,
 )
 from mcts_math.search.expansion import Asking, Expansion, likelihood, num_tokens
-from mcts_math.step import TOOL, Draft, Outcome, Run, Step
+from mcts_math.step import TOOL, Draft, Outcome, Run, Step, Verdict
 from mcts_math.tree import Node, Tree
 
 

@@ -16,12 +16,13 @@ from typing import Literal
 
 from pydantic import Field
 
-from mcts_math.requests import Adapt, Adaptation, LossTerm, Verdict
+from mcts_math.requests import Adapt, Adaptation, LossTerm
 from mcts_math.search.attempts import Budget, Trials, try_once
 from mcts_math.search.expansion import Asking, Expansion, Search
 from mcts_math.search.revision import INCORRECT
 from mcts_math.search.self_refine import write
 from mcts_math.settings import Integer, Real, Settings
+from mcts_math.step import Verdict
 from mcts_math.tree import Node, Tree
 
 REFLECT = f"{INCORRECT} Say in two or three sentences what the mistakes were. Don't solve the question."

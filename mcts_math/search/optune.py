@@ -10,12 +10,13 @@ from dataclasses import replace
 
 from pydantic import Field
 
-from mcts_math.requests import LossTerm, Verdict
+from mcts_math.requests import LossTerm
 from mcts_math.search.attempts import Budget, Trials, try_once
 from mcts_math.search.expansion import Expansion, Search
 from mcts_math.search.fttt import adapt
 from mcts_math.search.revision import INCORRECT
 from mcts_math.settings import Settings
+from mcts_math.step import Verdict
 from mcts_math.tree import Tree
 
 

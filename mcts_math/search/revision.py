@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from mcts_math.requests import Verdict
 from mcts_math.search.attempts import Budget, Trials, try_once
 from mcts_math.search.expansion import Expansion, Search
 from mcts_math.settings import Settings
+from mcts_math.step import Verdict
 from mcts_math.tree import Tree
 
 INCORRECT = "Your answer is incorrect."

@@ -10,7 +10,8 @@ from typing import Final, TypeAlias
 
 from mcts_math.concurrency import cancel, within
 from mcts_math.errors import EngineError, EngineLostError, MctsMathError
-from mcts_math.requests import Generate, Prompt, Sampling, Services
+from mcts_math.messages import Prompt, Sampling
+from mcts_math.requests import Generate, Services
 from mcts_math.scheduler import MakeSearch, RunLimits, Scheduler, Solved
 from mcts_math.search.grade import grade
 from mcts_math.tasks import Task

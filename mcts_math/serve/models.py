@@ -8,7 +8,7 @@ from pathlib import Path
 
 from mcts_math.config import Config, load_config
 from mcts_math.errors import ConfigError
-from mcts_math.requests import Prompt
+from mcts_math.messages import Prompt
 from mcts_math.search.expansion import Expansion
 from mcts_math.services import has_values
 from mcts_math.solver import make_expansion

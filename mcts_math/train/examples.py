@@ -22,6 +22,7 @@ from pydantic import BeforeValidator, Field, PlainSerializer, StrictBool, TypeAd
 from mcts_math.errors import RecordError
 from mcts_math.formats import FORMATS, FormatOptions, StepFormat, make_format, recognise_format
 from mcts_math.messages import Conversation, Message, TemplateVariables
+from mcts_math.tasks import is_ours
 from mcts_math.train.config import ExamplesConfig
 from mcts_math.train.reading import Lines
 from mcts_math.tree import Node, Tree
@@ -73,17 +74,18 @@ def format_of(record: Mapping[str, Any], tree: Tree, config: ExamplesConfig, whe
 
     Raises RecordError, naming `where`, where it can't be known.
     """
-    stored = record.get("format") if isinstance(record.get("format"), str) else None
+    told = record if is_ours(record) else {}
+    stored = told.get("format") if isinstance(told.get("format"), str) else None
     name = stored if stored in FORMATS else config.format
     if name is None and stored is None:
         steps = [node.step for node in tree.nodes if node.step is not None]
         readable = [step for step in steps if not step.outcome.is_failure]
         name = recognise_format(step.text for step in readable or steps)
     if name is None:
-        told = "does not tell the format of its steps" if stored is None else f"has steps in the format {stored!r}"
-        raise RecordError(f"{where}: the line {told}. Say it with the key format: {', '.join(FORMATS)}.")
-    delim = record.get("step_delim", config.step_delim)
-    variables = record.get("chat_template_kwargs")
+        what = "does not tell the format of its steps" if stored is None else f"has steps in the format {stored!r}"
+        raise RecordError(f"{where}: the line {what}. Say it with the key format: {', '.join(FORMATS)}.")
+    delim = told.get("step_delim", config.step_delim)
+    variables = told.get("chat_template_kwargs")
     template = tuple(variables.items()) if stored is not None and isinstance(variables, dict) else ()
     return _format(name, delim if isinstance(delim, str) else None, template)
 

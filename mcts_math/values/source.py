@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from mcts_math.concurrency import gather
+from mcts_math.cost import require_value
 from mcts_math.errors import EngineError
 from mcts_math.requests import Evaluate, Evaluation, Generate, Generation, Policy, ValueModel
 
@@ -36,8 +37,7 @@ class ValuedPolicy:
         if not isinstance(generation, Generation):
             raise EngineError(f"the policy answered a {type(generation).__name__}, not a Generation: see requests.py.")
         assert isinstance(evaluation, Evaluation)
-        if evaluation.value is None and not evaluation.too_long:
-            raise EngineError("the value model answered no value, and not that the prompt is too long either.")
+        require_value(evaluation)
         return replace(
             generation,
             value=evaluation.value,

@@ -112,16 +112,19 @@ class RewardSpec:
     # finds faults without loading a model; raises MctsMathError. Connecting to a server tells them at once.
     check: Callable[[Any], None] = lambda options: None
 
-    def name_of(self, options: Any) -> str:
-        """What records call it: the last part of the model's name, else the address, without what is secret."""
-        model = str(options.model).rstrip("/")
-        return model.rpartition("/")[2] or self.address_of(options)
 
-    def address_of(self, options: Any) -> str:
-        """Where it is, without what is secret; a host may serve several scorers."""
-        parts = urlsplit(str(options.base_url))
-        return (parts.netloc.rpartition("@")[2] + parts.path).rstrip("/")
+def name_of(options: Any) -> str:
+    """What records call a reward model: the last part of its name, else its address, without what is secret."""
+    model = str(options.model).rstrip("/")
+    return model.rpartition("/")[2] or address_of(options)
 
-    def result_arguments(self, options: Any) -> dict[str, Any]:
-        """The options that may change values."""
-        return {key: value for key, value in options.model_dump().items() if key not in NEUTRAL}
+
+def address_of(options: Any) -> str:
+    """Where it is, without what is secret; a host may serve several scorers."""
+    parts = urlsplit(str(options.base_url))
+    return (parts.netloc.rpartition("@")[2] + parts.path).rstrip("/")
+
+
+def result_arguments(options: Settings) -> dict[str, Any]:
+    """The options that may change values."""
+    return {key: value for key, value in options.model_dump().items() if key not in NEUTRAL}

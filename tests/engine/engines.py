@@ -19,7 +19,8 @@ from mcts_math.engine.checkpoint import inspect
 from mcts_math.engine.hf.engine import HFEngine
 from mcts_math.engine.value_head import load_value_head, save_value_head
 from mcts_math.errors import EngineError
-from mcts_math.requests import Evaluate, Generate, Generation, Sampling
+from mcts_math.messages import Sampling
+from mcts_math.requests import Evaluate, Generate, Generation
 
 VLLM_ENVIRONMENT = {
     "VLLM_CPU_OMP_THREADS_BIND": "nobind",

@@ -20,7 +20,8 @@ from mcts_math.engine.hf.engine import HFEngine
 from mcts_math.engine.hf.lessons import make_lesson
 from mcts_math.engine.spec import AdapterOptions
 from mcts_math.errors import EngineError
-from mcts_math.requests import Adapt, Adaptation, Conversation, Generate, LossTerm, Message, Sample, Sampling
+from mcts_math.messages import Conversation, Message, Sample, Sampling
+from mcts_math.requests import Adapt, Adaptation, Generate, LossTerm
 
 pytest.importorskip("peft", reason="learning at test time needs peft")
 

@@ -12,7 +12,8 @@ from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
 from mcts_math.engine.hf.attention import NAME, attend
 from mcts_math.engine.hf.engine import HFEngine
-from mcts_math.requests import Generate, Sampling
+from mcts_math.messages import Sampling
+from mcts_math.requests import Generate
 
 
 class Grouped(torch.nn.Module):

@@ -21,7 +21,8 @@ from mcts_math.engine.hf.kv_cache import KVBlock, Workspace
 from mcts_math.engine.hf.model import CausalModel, load_model
 from mcts_math.engine.hf.sequence import Job
 from mcts_math.errors import CheckpointError, EngineError
-from mcts_math.requests import Evaluate, Generate, Sampling
+from mcts_math.messages import Sampling
+from mcts_math.requests import Evaluate, Generate
 
 WIDE = BatchLimits(max_batch_size=64, max_batch_tokens=1 << 20, max_prefill_tokens=4096, prefix_cache_tokens=0)
 TIGHT = BatchLimits(max_batch_size=7, max_batch_tokens=300, max_prefill_tokens=23, prefix_cache_tokens=500)

@@ -15,8 +15,8 @@ from tiny_models import Reference, make_checkpoint
 from mcts_math import solve
 from mcts_math.engine.hf.engine import HFEngine
 from mcts_math.errors import EngineError
-from mcts_math.messages import Conversation, Message, Piece
-from mcts_math.requests import Generate, Generation, Sampling
+from mcts_math.messages import Conversation, Message, Piece, Sampling
+from mcts_math.requests import Generate, Generation
 from mcts_math.solver import Solved
 
 TEMPLATE = (

@@ -13,7 +13,8 @@ from tiny_models import CONTEXT, Served
 
 from mcts_math.engine.hf.engine import HFEngine
 from mcts_math.errors import EngineError
-from mcts_math.requests import Evaluate, Generate, Generation, Policy, Sampling, ValueModel
+from mcts_math.messages import Sampling
+from mcts_math.requests import Evaluate, Generate, Generation, Policy, ValueModel
 
 T = TypeVar("T")
 PROMPTS = ["1 + 1 = ", "Tom has 3 apples.\n", "x", " a leading space, and a rather longer prompt than the others "]

@@ -163,7 +163,8 @@ def test_a_converted_model_is_served(tmp_path: Path) -> None:
     import asyncio
 
     from mcts_math.engine.hf.engine import HFEngine
-    from mcts_math.requests import Generate, Sampling
+    from mcts_math.messages import Sampling
+    from mcts_math.requests import Generate
 
     async def scene() -> str:
         engine = HFEngine.load(convert(write_gguf(tmp_path / "m.gguf"), tmp_path / "a"), device="cpu")

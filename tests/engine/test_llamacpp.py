@@ -19,8 +19,8 @@ from transformers import AutoTokenizer
 
 from mcts_math.engine.gguf import convert
 from mcts_math.engine.openai.engine import OpenAIEngine
-from mcts_math.messages import Tool
-from mcts_math.requests import Conversation, Generate, Generation, Message, Sampling
+from mcts_math.messages import Conversation, Message, Sampling, Tool
+from mcts_math.requests import Generate, Generation
 
 if any(importlib.util.find_spec(name) is None for name in ("xllamacpp", "gguf")):
     pytest.skip("xllamacpp or gguf is not installed (bash scripts/test.sh installs them)", allow_module_level=True)

@@ -22,7 +22,8 @@ from mcts_math.engine.hf.parts import save_parts
 from mcts_math.engine.part_settings import TUNED, TunedSettings
 from mcts_math.engine.spec import EngineOptions
 from mcts_math.errors import ConfigError, EngineError, RefusedError
-from mcts_math.requests import Evaluate, Generate, Generation, Sampling
+from mcts_math.messages import Sampling
+from mcts_math.requests import Evaluate, Generate, Generation
 
 SAMPLING = Sampling(0.8, max_tokens=5)
 

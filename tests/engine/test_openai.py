@@ -15,7 +15,8 @@ from tiny_models import make_checkpoint
 from mcts_math.engine.openai.engine import OpenAIEngine
 from mcts_math.engine.value_token import decode_value
 from mcts_math.errors import CheckpointError, EngineError, RefusedError
-from mcts_math.requests import Conversation, Evaluate, Generate, Generation, Message, Sampling
+from mcts_math.messages import Conversation, Message, Sampling
+from mcts_math.requests import Evaluate, Generate, Generation
 
 WARM = Sampling(0.7, max_tokens=9, stop=("x",))
 

@@ -21,7 +21,8 @@ from mcts_math.engine.hf.optune.sites import find_sites, measure, shapes_of
 from mcts_math.engine.hf.parts import save_parts
 from mcts_math.engine.spec import RuleOptions
 from mcts_math.errors import CheckpointError, EngineError
-from mcts_math.requests import Adapt, Adaptation, Generate, LossTerm, Sampling
+from mcts_math.messages import Sampling
+from mcts_math.requests import Adapt, Adaptation, Generate, LossTerm
 
 NAMES = [f"s{i}" for i in range(8)]
 

@@ -22,7 +22,7 @@ from mcts_math.engine.hf.lessons import Lesson, Term
 from mcts_math.engine.hf.model import CausalModel
 from mcts_math.engine.hf.sequence import Job
 from mcts_math.engine.spec import AdapterOptions
-from mcts_math.requests import Sampling
+from mcts_math.messages import Sampling
 
 TIGHT = BatchLimits(max_batch_size=5, max_batch_tokens=200, max_prefill_tokens=23, prefix_cache_tokens=300)
 GREEDY, WARM = Sampling(0.0, max_tokens=9), Sampling(0.8, top_p=0.9, max_tokens=12, want_certainty=True)

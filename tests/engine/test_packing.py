@@ -15,7 +15,8 @@ from mcts_math.engine.hf import packing
 from mcts_math.engine.hf.engine import HFEngine
 from mcts_math.engine.hf.packing import PackedLinear, pack
 from mcts_math.engine.spec import AdapterOptions
-from mcts_math.requests import Evaluate, Generate, Sampling
+from mcts_math.messages import Sampling
+from mcts_math.requests import Evaluate, Generate
 
 
 @pytest.mark.parametrize("bias", [True, False])

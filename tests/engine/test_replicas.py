@@ -21,7 +21,8 @@ from mcts_math.engine import replicas
 from mcts_math.engine.load import load_policy
 from mcts_math.engine.spec import AdapterOptions, EngineOptions
 from mcts_math.errors import EngineError
-from mcts_math.requests import Adapt, Evaluate, Generate, LossTerm, Sampling
+from mcts_math.messages import Sampling
+from mcts_math.requests import Adapt, Evaluate, Generate, LossTerm
 
 pytestmark = [
     pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="Ray is not installed (the extra `ray`)"),

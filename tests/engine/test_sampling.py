@@ -9,7 +9,7 @@ import torch
 
 from mcts_math.engine.hf import sampling as module
 from mcts_math.engine.hf.sampling import BatchSampling, UniformStream, _nucleus, _top_k_top_p, certainty_of
-from mcts_math.requests import Sampling
+from mcts_math.messages import Sampling
 
 CPU = torch.device("cpu")
 LOGITS = torch.tensor([2.0, 1.5, 0.0, -1.0, -3.0, 1.0, -20.0, 0.5])

@@ -8,7 +8,8 @@ import pytest
 from scripted import Behaviour, RandomPolicy, ScriptedPolicy, scripted
 
 from mcts_math.errors import EngineError
-from mcts_math.requests import Evaluate, Generate, Generation, Policy, Sampling, ValueModel
+from mcts_math.messages import Sampling
+from mcts_math.requests import Evaluate, Generate, Generation, Policy, ValueModel
 
 WARM = Sampling(0.7)
 

@@ -17,7 +17,8 @@ from mcts_math.engine.hf.engine import HFEngine
 from mcts_math.engine.spec import AdapterOptions
 from mcts_math.engine.tokenizer import Codec, load_codec
 from mcts_math.errors import EngineError, RefusedError
-from mcts_math.requests import Adapt, Conversation, Evaluate, Generate, Generation, LossTerm, Message, Prompt, Sampling
+from mcts_math.messages import Conversation, Message, Prompt, Sampling
+from mcts_math.requests import Adapt, Evaluate, Generate, Generation, LossTerm
 
 TEXTS = [
     "<step>\n<p>\nAdd 1 and 2.\n</p>\n<code>\n```python\nprint(1 + 2)\n```\n</code>",

@@ -26,7 +26,8 @@ from mcts_math.engine.value_head import load_value_head
 from mcts_math.engine.value_token import decode_value, encode_value, value_token
 from mcts_math.engine.vllm import serve
 from mcts_math.errors import CheckpointError, ConfigError, EngineError, EngineLostError, RefusedError
-from mcts_math.requests import Evaluate, Generate, Generation, Sampling
+from mcts_math.messages import Sampling
+from mcts_math.requests import Evaluate, Generate, Generation
 
 needs_vllm = pytest.mark.skipif(importlib.util.find_spec("vllm") is None, reason="vLLM is not installed")
 

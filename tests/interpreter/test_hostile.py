@@ -22,8 +22,9 @@ from mcts_math.interpreter import SandboxInterpreter, SandboxLimits
 from mcts_math.interpreter.parent import Connection, Parent
 from mcts_math.interpreter.sandbox import KILLED_TEXT
 from mcts_math.interpreter.tries import MAX_DEATHS
-from mcts_math.requests import Cell, CellStatus, Execute, Generate, Generation, Observation
+from mcts_math.requests import Cell, Execute, Generate, Generation, Observation
 from mcts_math.solver import solve_async
+from mcts_math.step import CellStatus
 
 LIMITS = SandboxLimits(step_timeout_s=20.0, num_parents=1, modules=())
 HARNESS = (

@@ -26,7 +26,8 @@ from mcts_math.interpreter.cell_run import ProcessFacts
 from mcts_math.interpreter.levels import require
 from mcts_math.interpreter.orders import Layers
 from mcts_math.interpreter.snapshots import SnapshotStore, State
-from mcts_math.requests import Cell, CellStatus, Execute, Interpreter, Observation
+from mcts_math.requests import Cell, Execute, Interpreter, Observation
+from mcts_math.step import CellStatus
 
 LIMITS = SandboxLimits(step_timeout_s=20.0, num_parents=1, modules=())  # without modules it starts in a moment
 Cells = tuple[Cell, ...]

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from mcts_math.interpreter import SandboxInterpreter, SandboxLimits
-from mcts_math.requests import Cell, CellStatus, Execute, Observation
+from mcts_math.requests import Cell, Execute, Observation
+from mcts_math.step import CellStatus
 
 LIMITS = SandboxLimits(step_timeout_s=20.0, num_parents=1, modules=())
 

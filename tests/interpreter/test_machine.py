@@ -31,7 +31,8 @@ from mcts_math.interpreter import (
 )
 from mcts_math.interpreter.levels import Isolation
 from mcts_math.judge import Judge
-from mcts_math.requests import Cell, CellStatus, Execute, Observation
+from mcts_math.requests import Cell, Execute, Observation
+from mcts_math.step import CellStatus
 
 LIMITS = SandboxLimits(step_timeout_s=20.0, num_parents=1, modules=())
 MIB = 1 << 20

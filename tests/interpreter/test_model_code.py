@@ -11,7 +11,8 @@ import psutil
 import pytest
 
 from mcts_math.interpreter import SandboxInterpreter, SandboxLimits
-from mcts_math.requests import Cell, CellStatus, Execute, Observation
+from mcts_math.requests import Cell, Execute, Observation
+from mcts_math.step import CellStatus
 
 NUM_STEPS = 10_000
 _BLOCK = re.compile(r"```python\n(.*?)```", re.DOTALL)

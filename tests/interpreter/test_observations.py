@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from mcts_math.interpreter import SandboxInterpreter, SandboxLimits
-from mcts_math.requests import Cell, CellStatus, Execute, Observation
+from mcts_math.requests import Cell, Execute, Observation
+from mcts_math.step import CellStatus
 
 ROWS = [json.loads(line) for line in Path(__file__).with_name("observations.jsonl").read_text("utf-8").splitlines()]
 STEP_TIMEOUT_S = 4  # the recording's was 15, which two of the cells use up

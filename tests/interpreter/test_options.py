@@ -15,7 +15,8 @@ import pytest
 from mcts_math.errors import InterpreterError
 from mcts_math.interpreter import Isolation, Level, SandboxInterpreter, SandboxLimits
 from mcts_math.interpreter.orders import Layers
-from mcts_math.requests import Cell, CellStatus, Execute, Observation
+from mcts_math.requests import Cell, Execute, Observation
+from mcts_math.step import CellStatus
 
 LIMITS = SandboxLimits(step_timeout_s=60.0, num_parents=1, modules=())
 NO_NAMESPACES = Level(Isolation.CONFINED, Layers(namespaces=False, landlock=True, seccomp=True))

@@ -13,7 +13,8 @@ from mcts_math.interpreter import SandboxInterpreter, SandboxLimits, tries
 from mcts_math.interpreter.gate import Gate
 from mcts_math.interpreter.tries import MAX_DEATHS, Tries
 from mcts_math.interpreter.worker import wire
-from mcts_math.requests import Cell, CellStatus, Execute, Observation
+from mcts_math.requests import Cell, Execute, Observation
+from mcts_math.step import CellStatus
 
 LIMITS = SandboxLimits(step_timeout_s=20.0, num_parents=1, modules=(), temp_bytes=1 << 20)
 LEAVE = "with open('a', 'wb') as f: _ = f.write(b'a' * 900_000)"

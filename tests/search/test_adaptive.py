@@ -11,11 +11,11 @@ import pytest
 from scripted import Behaviour, RandomPolicy, ScriptedPolicy, scripted
 from stand_ins import EqualVerifier, code, final, grow_tree, solve_one
 
-from mcts_math.requests import Evaluate, Evaluation, Generate, Generation, Verdict, Verification, Verify
+from mcts_math.requests import Evaluate, Evaluation, Generate, Generation, Verification, Verify
 from mcts_math.search.ab_mcts import IMPROVE
 from mcts_math.search.expansion import CONTEXT_LENGTH
 from mcts_math.search.thompson import Beta, Chooser, Gaussian
-from mcts_math.step import Outcome
+from mcts_math.step import Outcome, Verdict
 from mcts_math.tree import Node, Tree
 
 SCORES = [0.9, 0.2, 0.7, 0.7]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 
 from mcts_math.formats import FormatOptions, make_format
-from mcts_math.messages import Sampling
-from mcts_math.requests import Evaluate, Evaluation, Generate, Generation, PartialSolution, Sample
+from mcts_math.messages import Sample, Sampling
+from mcts_math.requests import Evaluate, Evaluation, Generate, Generation, PartialSolution
 from mcts_math.search.expansion import Expansion
 from mcts_math.step import Outcome, Step
 from mcts_math.tasks import Task

@@ -15,7 +15,8 @@ from service import BEAM, GREEDY, KEYS, Service, served, serving, user
 from stand_ins import EchoInterpreter, EqualChecker, code, final
 
 from mcts_math.files import dump_line
-from mcts_math.requests import Generate, Generation, Sample
+from mcts_math.messages import Sample
+from mcts_math.requests import Generate, Generation
 from mcts_math.run.record import record_to_tree
 from mcts_math.search.ab_mcts import IMPROVE
 from mcts_math.serve.gateway import Access

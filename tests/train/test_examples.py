@@ -161,11 +161,13 @@ def test_the_format_is_that_of_the_tree() -> None:
     published = {key: record[key] for key in ("question", "answer", "react")}
     assert format_of(published, tree, config(), "f:1").name == "react_sft"  # recognised, an unreadable sample or not
     assert format_of(published, tree, config(step_delim="\n\n"), "f:1").step_delim == "\n\n"
-    assert format_of(published | {"format": ["mine"]}, tree, config(), "f:1").name == "react_sft"
+    for theirs in ("chat", "mine", ["mine"]):  # a column of the user's
+        assert format_of(published | {"format": theirs}, tree, config(), "f:1").name == "react_sft"
+    assert format_of(published | {"step_delim": "|"}, tree, config(), "f:1").step_delim == "\n"
     assert format_of(published, tree, config(format="chat"), "f:1").name == "chat"
     assert format_of(record, tree, config(format="chat"), "f:1").name == "react_sft"  # a line knows best
     with pytest.raises(RecordError, match=r"f:1: .* format 'mine'. Say it with the key format: react, react_sft, chat"):
-        format_of(published | {"format": "mine"}, tree, config(), "f:1")
+        format_of(record | {"format": "mine"}, tree, config(), "f:1")
     strange = grow_tree({**MCTS, "prompt_wrap": "chat", "iterations": 1}, ScriptedPolicy(lambda _: scripted(*"123")))
     with pytest.raises(RecordError, match="f:1: the line does not tell the format"):
         format_of({}, strange, config(), "f:1")

@@ -20,7 +20,8 @@ from stand_ins import EchoInterpreter, EqualChecker, final
 from mcts_math.config import make_config
 from mcts_math.errors import RecordError
 from mcts_math.formats import FormatOptions, StepFormat, make_format
-from mcts_math.requests import Generate, Generation, Sample
+from mcts_math.messages import Sample
+from mcts_math.requests import Generate, Generation
 from mcts_math.run.run import solve_file
 from mcts_math.step import Verdict
 from mcts_math.tasks import Task

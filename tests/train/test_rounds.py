@@ -139,7 +139,7 @@ def test_lockstep_tells_a_long_prompt_and_a_broken_model(model: Any) -> None:
 
 
 def make_sampling() -> Any:
-    from mcts_math.requests import Sampling
+    from mcts_math.messages import Sampling
 
     return Sampling(max_tokens=4)
 

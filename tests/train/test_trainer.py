@@ -26,7 +26,8 @@ from tiny_models import Reference, make_checkpoint
 
 from mcts_math.engine.hf.engine import HFEngine
 from mcts_math.errors import CheckpointError, ConfigError, MctsMathError, RecordError, TrainingError
-from mcts_math.requests import Evaluate, Generate, Sampling
+from mcts_math.messages import Sampling
+from mcts_math.requests import Evaluate, Generate
 from mcts_math.settings import make_settings
 from mcts_math.train.config import TrainConfig
 from mcts_math.train.launch import launch_training

@@ -22,7 +22,8 @@ from mcts_math.engine.hf.engine import HFEngine
 from mcts_math.engine.spec import RuleOptions
 from mcts_math.errors import CheckpointError, ConfigError, EngineError, MctsMathError, RecordError
 from mcts_math.evaluate.plots import require_picture
-from mcts_math.requests import Adapt, Generate, LossTerm, Sampling
+from mcts_math.messages import Sampling
+from mcts_math.requests import Adapt, Generate, LossTerm
 from mcts_math.settings import make_settings
 from mcts_math.train.config import TuningConfig
 from mcts_math.train.learners import RuleLearner

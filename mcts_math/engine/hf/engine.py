@@ -2,7 +2,7 @@
 
 Requests come from any number of coroutines; one thread owns the model and runs them in one continuous batch (`batch`).
 
-Why not the continuous batching that transformers has (looked at in 5.19, `ContinuousBatchingManager`): its
+Why not the continuous batching that transformers has (looked at in 5.24, `ContinuousBatchingManager`): its
 log-probabilities are taken after temperature, top-k and top-p; it hands out no hidden states, so no values; it samples
 with `torch.multinomial` from the global generator, so no seed per request; it knows no stop strings. Its paged cache is
 reached only through that manager, and without flash attention it computes every row against the keys of all rows. The

@@ -33,7 +33,8 @@ from mcts_math.engine.hf.token_beam import beam_search
 from mcts_math.engine.spec import EngineOptions
 from mcts_math.engine.table import ENGINES
 from mcts_math.errors import ConfigError, EngineError
-from mcts_math.requests import Checker, Interpreter, Prompt
+from mcts_math.messages import Prompt
+from mcts_math.requests import Checker, Interpreter
 
 T = TypeVar("T")
 

@@ -19,7 +19,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from mcts_math.requests import Sampling
+from mcts_math.messages import Sampling
 
 _MASK = (1 << 64) - 1
 _STRIDE = np.uint64(0x9E3779B97F4A7C15)  # 2^64 over the golden ratio

@@ -9,7 +9,8 @@ from mcts_math.engine.checks import NO_HEAD, check_request, encode_prompt
 from mcts_math.engine.hf.model import CausalModel
 from mcts_math.engine.hf.sequence import Job
 from mcts_math.errors import EngineError
-from mcts_math.requests import Evaluate, Evaluation, Generate, Generation, Prompt
+from mcts_math.messages import Prompt
+from mcts_math.requests import Evaluate, Evaluation, Generate, Generation
 
 
 class JobEngine(Protocol):
