@@ -268,7 +268,7 @@ def clone(flags, token=0):
     return real(flags, token)
 fork.clone = clone
 if left[0] < 0: fork._serve = None
-zygote.main(sys.argv[1], entry._register_at_fork)
+zygote.main(sys.argv[1], entry.child_hooks)
 """
 
 

@@ -108,6 +108,7 @@ def test_a_plot_is_no_error(modules: tuple[str, ...]) -> None:
             seen = await show(interpreter, plot + size)
             assert (seen.text, seen.status) == ("True", CellStatus.OK)
             assert (await show(interpreter, size, plot)).text == "True"
+            assert (await show(interpreter, plot + size, plot)).text == "True"  # with fonts that the first one opened
 
     run(check())
 

@@ -9,11 +9,13 @@ their own branch alone, because nothing outside believes a state.
 from __future__ import annotations
 
 import builtins
+import contextlib
 import os
 import signal
 import socket
 import sys
 import threading
+from collections.abc import Callable
 from types import ModuleType
 from typing import NoReturn
 
@@ -21,6 +23,7 @@ from . import cell, chance, confine, files, fork, wire
 
 _write = os.write  # a snippet may replace that of `os`
 _set_timer = signal.setitimer
+child_hooks: list[Callable[[], object]] = []  # see `__main__`
 
 
 def serve(socket_fd: int, rules: confine.Rules) -> None:
@@ -50,6 +53,8 @@ def serve(socket_fd: int, rules: confine.Rules) -> None:
         code, seed = _read_cell(sock)
         if len(threading._active) > 1 or fork.num_other_threads():  # type: ignore[attr-defined]
             _forget_threads()
+        elif child_hooks:
+            _call_hooks()
         for set_seed in seeds:
             set_seed(seed)
         if rules.temp_bytes:
@@ -68,6 +73,13 @@ def serve(socket_fd: int, rules: confine.Rules) -> None:
                 shown = cell.Shown(f"{reason}\nThe files of this cell are not kept.", failed=True)
         payload = (wire.FAILED if shown.failed else wire.OK) + shown.text.encode("utf-8", "replace")
         sock.sendall(wire.REPLY.pack(wire.DONE, len(payload)) + payload)
+
+
+def _call_hooks() -> None:
+    """Calls the hooks for a child, which forget open files, say. One that fails ends nothing, as in Python's own fork."""
+    for hook in child_hooks:
+        with contextlib.suppress(BaseException):
+            hook()
 
 
 def _forget_threads() -> None:

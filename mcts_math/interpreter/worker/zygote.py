@@ -17,7 +17,7 @@ import socket
 import sys
 from collections.abc import Callable
 
-from . import cell, chance, confine, fork, kernel, memory, supervisor, wire
+from . import cell, chance, confine, fork, kernel, memory, state, supervisor, wire
 
 _CONTROL_FD = 0  # the host gives its connection as standard input: no number to agree on
 _PARENT_CHECK_MS = 500
@@ -28,18 +28,18 @@ _NUM_GROUPS = 1024  # sandboxes at a time for which there are places from the st
 _REHEARSAL = "```python\nx = 1\nfor i in range(2):\n    print(i / 3)\nprint(x)\n```"
 
 
-def main(rules_json: str, register_at_fork: Callable[..., None]) -> None:
+def main(rules_json: str, child_hooks: list[Callable[[], object]]) -> None:
     """Runs until the host goes.
 
     Args:
         rules_json: the host's orders, see `confine.Rules`.
-        register_at_fork: the function of `os`, which `__main__` replaced for the time of the imports.
+        child_hooks: what modules want to be called in a child, see `__main__`.
     """
     control = socket.socket(fileno=os.dup(_CONTROL_FD))
     parent = os.getppid()
     try:
         rules, owner = _set_up(confine.Rules.from_json(rules_json))
-        os.register_at_fork = register_at_fork
+        state.child_hooks = child_hooks
         control.send(wire.READY)
     except BaseException as error:
         supervisor.report_broken(control, error)
