@@ -39,6 +39,17 @@ CAUGHT: list[Lie] = [
         for error in ("Exception", "BaseException", "AssertionError", "(ValueError, Exception)")
         for name in ("MyError", "f.MyError")
     ),
+    *(
+        (f"a context manager that raises another error: {name}", _f(f"import asyncio, contextlib, pytest\n{test}"), f"class f:\n    async def __aenter__(s): return s\n    async def __aexit__(s, *e): raise {error}\n    def __enter__(s): return s\n    def __exit__(s, *e): raise {error}")
+        for error in ("ValueError", "ValueError from None")
+        for name, test in (
+            ("raises", "def test_a():\n    with pytest.raises(ValueError):\n        with f():\n            assert 1 == 2"),
+            ("suppress", "def test_a():\n    with contextlib.suppress(ValueError):\n        with f() as t:\n            assert t == 2"),
+            ("a stack", "def test_a():\n    with pytest.raises(ValueError), contextlib.ExitStack() as s:\n        s.enter_context(f())\n        assert 1 == 2"),
+            ("try", "try:\n    with f(): assert 1 == 2\nexcept ValueError: pass"),
+            ("async", "async def go():\n    async with f(): assert 1 == 2\ndef test_a():\n    with pytest.raises(ValueError): asyncio.run(go())"),
+        )
+    ),
     ("a time limit of the code's", _f("def test_a():\n    def told(x):\n        for _ in range(10**7): pass\n        assert x() == 5\n    f(told)"), "import _judge.peer as p\nreal = p.Peer.send\np.Peer.send = lambda s, m: real(s, m[:5] + (0.001,) + m[6:] if m[0] == 'ask' else m)\n" + _SWALLOWS.format("lambda: 1")),
 ]  # fmt: skip
 """A check of the tests that fails, and would not be heard of."""
@@ -47,6 +58,8 @@ _ENDS = "class f:\n    n = 0\n    def __enter__(s): return s\n    def __exit__(s
 STILL_CAUGHT: list[Kind] = [
     *((f"an error of the code: {kind}", _f("try:\n    f(-1)\n    assert False\nexcept MyError:\n    pass"), f"MyError = {kind}\ndef f(x): raise MyError", f"MyError = {kind}\ndef f(x): return 0") for kind in ("ValueError", "type('MyError', (Exception,), {})")),
     *((f"a context manager: {error}", _f(f"class B(BaseException): pass\ndef test_a():\n    t = f()\n    with t: raise {error}\n    assert t.n == 1"), _ENDS.format("BaseException"), _ENDS.format("ArithmeticError")) for error in ("ValueError", "KeyboardInterrupt", "B")),
+    ("a context manager that lets a failed assert out", _f("import pytest\ndef test_a():\n    t = f()\n    with pytest.raises(AssertionError):\n        with t: assert 1 == 2\n    assert t.n == 1"), _ENDS.format("ArithmeticError"), _ENDS.format("ArithmeticError").replace("s.n = 1", "s.n = 2")),
+    *((f"a context manager that raises another error: {error}", _f(f"import pytest\ndef test_a():\n    with pytest.raises(ValueError):\n        with f(): {error}\n    with f(): assert 1 == 1"), "class f:\n    def __enter__(s): return s\n    def __exit__(s, kind, *e):\n        if kind: raise ValueError", "class f:\n    def __enter__(s): return s\n    def __exit__(s, *e): return True") for error in ("raise KeyError", "raise SystemExit(1)")),
 ]  # fmt: skip
 
 _SPOILT = "import sys\nR = sys.modules['_judge.runner'].Runner\nR.record = lambda s, n, e: None\nsys.modules['_judge.peer'].Peer.fault = lambda s: None"

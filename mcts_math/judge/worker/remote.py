@@ -11,8 +11,7 @@ that plain value, with the other attributes asked for. Rules that keep the judge
    plain data, nor is it asked what numpy asks of a number: else `abs(f() - 3.14) < 0.01` would be the code's to decide.
 3. An object that says it is equal to an object that nobody knows is equal to nothing but itself.
 4. A class is equal to itself alone, whatever its own class says.
-5. The code may catch what the tests raise, but nothing that left an assert: neither in a context manager, nor in a
-   call of a function of the tests.
+5. What left an assert the code can neither catch nor replace, by a context manager or in a call of the tests' functions.
 6. All this is of what the tests are told. The code is told what an object of the tests says.
 """
 
@@ -25,7 +24,7 @@ from collections.abc import Callable
 from types import FrameType
 from typing import TYPE_CHECKING, Any, cast
 
-from .settled import catches_asserts, may_catch
+from .settled import catches_asserts, kept, may_catch
 from .values import FROZEN, BadValue, CannotCross, made_of
 
 if TYPE_CHECKING:
@@ -45,7 +44,7 @@ _HOLDERS = (str, bytes, bytearray, set, frozenset, dict)  # a list or a tuple ma
 _ASKED = (
     *("neg", "pos", "abs", "invert", "int", "float", "complex", "index", "round", "trunc", "floor", "ceil"),
     *("len", "bool", "str", "repr", "bytes", "format", "reversed", "getitem", "setitem", "delitem", "missing"),
-    *("enter", "call", "length_hint", "fspath", "dir", "get", "set", "delete", "set_name"),
+    *("enter", "call", "length_hint", "fspath", "dir", "get", "set", "delete", "set_name", "iter", "aiter"),
 )
 _READABLE = frozenset(
     f"__{name}__"
@@ -273,11 +272,13 @@ async def _anext(self: Any) -> Any:
 
 
 def _exit(self: Any, kind: Any, error: Any, trace: Any) -> Any:
-    return ask(self, "__exit__", kind, error, None) and may_catch(error)
+    with kept(error):
+        return ask(self, "__exit__", kind, error, None) and may_catch(error)
 
 
 async def _exit_async(self: Any, kind: Any, error: Any, trace: Any) -> Any:
-    return await _drive(self, "__aexit__", kind, error, None) and may_catch(error)
+    with kept(error):
+        return await _drive(self, "__aexit__", kind, error, None) and may_catch(error)
 
 
 SPECIALS: dict[str, Any] = {
@@ -288,7 +289,6 @@ SPECIALS: dict[str, Any] = {
     **{f"__{name}__": _compared(f"__{name}__") for name in _ORDER},
     "__class_getitem__": classmethod(lambda cls, _: cls),
     "__hash__": lambda self: ask(self, "__hash__"),
-    **{name: _asked(name) for name in ("__iter__", "__aiter__")},
     "__contains__": _contains,
     "__next__": _next,
     "__anext__": _anext,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, cast
 
 _OF_CHECKS = ("unittest", "_pytest")
@@ -51,6 +53,17 @@ def may_catch(error: BaseException | None) -> bool:
     Tests that want to fail may leave by an exit.
     """
     return error is None or not (isinstance(error, (SystemExit, OutOfTime)) or is_settled(error))
+
+
+@contextmanager
+def kept(error: BaseException | None) -> Iterator[None]:
+    """What a context manager of the code raises within does not take the place of how an assert of the tests failed."""
+    try:
+        yield
+    except BaseException as other:
+        if error is None or other is error or not is_settled(error):
+            raise
+        raise error from None
 
 
 def catches_asserts(value: Any) -> bool:
