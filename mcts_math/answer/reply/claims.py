@@ -107,10 +107,10 @@ _UNKNOWN: Final = re.compile(r"(?<![A-Za-z'’])[a-wyzA-Z](?![A-Za-z'’])|\dx|\
 _OUTCOME: Final = re.compile(  # in words
     r"\b(?:((?:does|do) not exist|doesn't exist)|(?:has|have|there (?:is|are)) "
     r"(no (?:real |such )?(?:solutions?|roots?))|(?:has|have|there are) (infinitely many(?: solutions)?)"
-    r"|(?:statement|claim|assertion|proposition) is (?:therefore )?(true|false)|(?:function|number|it) is (even|odd"
+    r"|(?:statement|claim|assertion|proposition) is (?:therefore )?(true|false)(?=\Z|[:;,])[^\n]*|(?:function|number|it) is (even|odd"
     r"|prime|irrational|rational))\Z"
-    r"|\A([Yy]es|[Nn]o), (?=\S+ \S)(?!(?:[Ii]|wait|let|that|this is not|because)\b)|\b(converges|diverges|(?:does not"
-    r"|doesn't) converge)\Z|\bis (all real numbers|the empty set)\Z"
+    r"|\A([Yy]es|[Nn]o), (?=\S+ \S)(?!(?:[Ii]|wait|let|that|this is not|because)\b)|\b((?:converges|diverges)(?: absolutely| conditionally)?|(?:does not"
+    r"|doesn't) converge)\Z|\bis (all (?:real )?numbers(?: except \$?[a-z]\$? ?[=≠][^,;]{1,20})?|the empty set)\Z|\A(?!.*\bwhich\b).*\bis (undefined)\Z"
     r"|\b((?:fail to |do not |don't |cannot )?reject (?:the null hypothesis|H_?0))\Z"
     r"|\bformula is ([A-Z][A-Za-z0-9₀-₉]*)\Z"
     rf"|\b(?:is|be|on|a) ({_WEEKDAY})\Z"
@@ -143,7 +143,7 @@ _DURING: Final = re.compile(  # when it holds, which is no answer beside another
     r"|,? at (?:a rate of )?\$?\d[\d.]{0,9} [a-z]{1,20} (?:an?|per|each|every) [a-z]{1,20}"
 )
 _COUNTED: Final = re.compile(  # of what a list follows
-    r"(?:.*[,.] )?(?:there (?:is|are)|[\w ]{1,40} (?:has|have)) (?:exactly |only )?\$?(\d{1,9})\$? [a-z][^:,]{2,80}"
+    r"\b(?:there (?:is|are)|has|have) (?:exactly |only )?\$?(\d{1,9})\$? [a-z][^:,]{2,80}"
     r"(?::|, namely)\s.*\Z",
     re.IGNORECASE | re.DOTALL,
 )
@@ -176,7 +176,7 @@ def stated(sentence: str) -> str | None:
     if not headed and not complete:
         return None
     said = _INTRO.sub("", sentence[start.end() if start is not None else 0 :].rstrip(".!。 "))
-    if (counted := _COUNTED.match(said)) is not None and UNSETTLED.search(counted[0]) is None:
+    if (counted := _COUNTED.search(said)) is not None and UNSETTLED.search(counted[0]) is None:
         return counted[1]
     *reasons, claim = _CLAUSE.split(_REASON.sub("", said))
     outcome = _OUTCOME.search(claim)
@@ -214,8 +214,8 @@ def _several(said: str, sentence: str) -> str:
     """Values in a row: all of them where all are equations for letters, or none is an equation; else the last."""
     values = ONE.findall(said)
     labelled = [_LETTER.match(value) is not None for value in values]
-    equations = ["=" in value for value in values]
-    if equations > labelled or (any(equations) and not all(labelled) and (" or " not in said or ", or " in said)):
+    unnamed = [value for value, label in zip(values, labelled, strict=True) if "=" in value and not label]
+    if unnamed or (any("=" in value for value in values) and not all(labelled) and (" or " not in said or ", or " in said)):
         values = values[-1:]
     return (" or " if " or " in said else ", ").join(right_side(value, sentence) for value in values)
 
