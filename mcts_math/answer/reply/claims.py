@@ -15,9 +15,15 @@ ASIDE: Final = re.compile(
     r"(?<=[.!$])\s+\([^()]{1,300}\)\Z|\s\((?:[\d.]+\\?%|[^()]{0,80}(?<![\\a-z])[a-z]{2,}[^()]{0,80})\)(?=\W{0,3}\Z)"
 )
 _REASON: Final = re.compile(
-    r",? (?:(?:because|since)(?!.*, \$?[a-z]\$? ?=)|of which|which (?:occurs|happens|is (?:attained|achieved"
+    r",? (?:(?:because|since)(?!.*, (?:\$?[a-z]\$? ?=|which (?:leaves|gives)|(?:the|they|he|she|it|we|there|you)(?:'\w{1,2})? .*\d))|of which|which (?:occurs|happens|is (?:attained|achieved"
     r"|obtained))) .*\Z|, for which .*\Z"
-    r"|, (?:attained|achieved|reached|occurring) (?:at|when|for|by) .*\Z|, as (?=[\d$(]).*\Z|, with [^=]*\\ne.*\Z"
+    r"|, (?:attained|achieved|reached|occurring) (?:at|when|for|by) .*\Z|, (?:as(?! follows)|given that|after|no matter|regardless of|even though|although|while) [^,]*\Z|, with [^=]*\\ne.*\Z"
+    r"|,? with (?:a )?(?:remainder (?:of )?\$?0\$?|\$?\d+ [a-z ]*\b(?:left|remaining|over|to spare)\b[^,]*)\Z"
+    r"|,? (?:rather than|instead of|compared (?:to|with)|as opposed to|versus) .*\Z"
+    r"|: [^:]*\b(?:compared (?:to|with)|versus|vs\.?) .*\Z|(?<=\d), (?:i\.e\.|that is),? [a-z].*\Z"
+    r"|(?<=[a-z]{3}) when (?:[a-z]{2,20}[ ']?){3,20}\Z"
+    r"|(?<=\d) of (?:the|its|his|her|their|our|my|your|those|these) (?:total )?\d+ [a-z ]*\Z"
+    r"|, so (?:that|this|it)(?:'s| is) (?:the|our|what) [^\d,]*\Z"
     r"|(?:,? and|,) not (?:by )?(?=[$\d-]|[a-z] ?=)[^,]*\Z|,? (?:or|which is|that is,?) (?:approximately|about"
     r"|roughly) .*\Z"
     r"|, with (?:cent(?:er|re)|radius|dimensions)\b(?!.*, so\b).*\Z| with \d+ degrees of freedom\Z"
@@ -48,14 +54,14 @@ _SETS_OUT: Final = re.compile(
 )
 _CLAUSE: Final = re.compile(
     r"(?:,| and)? (?:so|therefore|hence|thus|consequently|then(?! (?:compute|find|calculate|evaluate|solve"
-    r"|use)))\b[,:]? |(?<!\\); |，(?:所以|因此|故|则)"
+    r"|use)))\b[,:]? |, meaning (?:that )?(?=.*\d)|, which (?:means (?:that )?(?=.*\d)|(?=(?:leaves|gives|makes|yields) ))|(?<!\\); |，(?:所以|因此|故|则)"
 )
 _STATES: Final = re.compile(r"(?:the|its|our|adding|dividing|multiplying)\b|[\w ]{1,40} gives\b", re.IGNORECASE)
 UNSETTLED: Final = re.compile(  # no claim, or one on a condition
     r"\b(?:let|consider|suppose|assum\w+|(?<!all )(?:we|i|you) (?:still )?(?:need|have to)(?! [\d$])|need to|want"
     r"|must|if|(?<!\bit )would|maybe|perhaps|try|next|first|not"
-    r"|never|cannot|can't|isn't|don't|cases?|steps?|known?|knew|given(?! by)|where|when|unless|except|least|most"
-    r"|(?<!\d )more|less|fewer|greater|smaller|larger than|between|attained|remainder when|using|formula|example)\b|\?"
+    r"|never|cannot|can't|isn't|don't|cases?|steps?|known?|knew|(?<!the )given(?! by)|where|when|unless|except|least|most"
+    r"|(?<!\d )(?:more|less|fewer|greater|smaller)|larger than|(?<=\w )between|attained|remainder when|using|formula|example)\b|\?"
     r"|\b(?:i|we)(?:'ll| will)\b|\bsuffices\b|\bremains? to\b|\binducti\w+ hypothesis\b"
     r"|\b(?:more|less) than (?:twice|half|double|triple|\w+ times|the (?:other|first|second|previous))\b|设|如果|若"
     r"|\A(?:plug|use|write|apply|integrate|substitute|please|call|contact)\b",
@@ -72,17 +78,20 @@ _LIMITED: Final = re.compile(
     rf"|(?<!,)(?<!but) (?:not|cannot|can't|isn't)(?: (?:be|equal(?: to)?))? {VALUE}\Z"
 )
 _SUBJECT: Final = re.compile(
-    rf"(?<!\d){VALUE} (?:is|are|was|has|have|divides?|holds?|must|can(?:not|'t)?|does(?:n't)?|lies?|\w+verges)\b"
+    rf"(?<![\d^]){VALUE} (?:is|are|was|has|have|divides?|holds?|must|can(?:not|'t)?|does(?:n't)?|lies?|\w+verges)\b"
     rf"(?! the (?:only|number|value|smallest|largest|least|greatest|one|answer))"
     rf"|{VALUE}(?: \w+){{1,4}} is [A-Z]"
 )
 _ADVERBS: Final = r"(?: that| worth| approximately| about| roughly| exactly| only| therefore| then)*"
 _ENDS: Final = re.compile(
     r"(?:\A(?![^ ]{1,300} (?!and |or )[a-z])"
-    r"|\b(?:(?:is|are|be)(?: at| given by| equal to)?|leaving(?: \w{2,5})?(?: with)?|equals|get|gives?|yield|find"
+    r"|\b(?:(?:is|are|be|was|were|(?<=they)'re|(?<=it)'s)(?: at| given by| equal to)?|leaving(?: \w{2,5})?(?: with)?|equals|get|gives?|yield|find"
     r"|obtain|(?:written|expressed) as"
-    r"|(?:tend|diverge|converge)s? to|(?:es|est|ist|è|é|beträgt|vale)(?: donc| also)?(?: de)?)\b:?"
-    rf"{_ADVERBS}|(?<![<>!])[=≈]|是|为|等于) ?({SEVERAL})(?: [A-Za-z/][A-Za-z/²³]{{0,19}}){{0,4}}\Z"
+    r"|(?:tend|diverge|converge|round|reduce|come|work|amount|add|evaluate|simplif[yi]e?)s?(?: out| up)? to(?: be)?"
+    r"|(?:has|have) (?:the|an?) (?:[a-z]{1,20} ){0,2}(?:solutions?|roots?|values?)"
+    r"|(?:there|home|back|arrives?|ends?|finish(?:es)?|starts?|leaves?) at|(?:center|centre|vertex|focus) at"
+    r"|(?:es|est|ist|è|é|beträgt|vale)(?: donc| also)?(?: de)?)\b:?"
+    rf"{_ADVERBS}|(?<=[a-z]{{2}}):|(?<![<>!])[=≈]|是|为|等于) ?({SEVERAL})(?: [A-Za-z/][A-Za-z/²³]{{0,19}}){{0,4}}\Z"
 )
 _COMPUTED: Final = re.compile(  # 240/60 = 4 hours
     rf"[=≈] ?({AMOUNT})(?![A-Za-z0-9_=]|\.\d)(?: of)?(?: [a-z]{{1,3}}(?:/[a-z]{{1,4}}"
@@ -98,10 +107,10 @@ _UNKNOWN: Final = re.compile(r"(?<![A-Za-z'’])[a-wyzA-Z](?![A-Za-z'’])|\dx|\
 _OUTCOME: Final = re.compile(  # in words
     r"\b(?:((?:does|do) not exist|doesn't exist)|(?:has|have|there (?:is|are)) "
     r"(no (?:real |such )?(?:solutions?|roots?))|(?:has|have|there are) (infinitely many(?: solutions)?)"
-    r"|(?:statement|claim|assertion|proposition) is (?:therefore )?(true|false)|(?:function|number|it) is (even|odd"
+    r"|(?:statement|claim|assertion|proposition) is (?:therefore )?(true|false)(?=\Z|[:;,])[^\n]*|(?:function|number|it) is (even|odd"
     r"|prime|irrational|rational))\Z"
-    r"|\A([Yy]es|[Nn]o), (?=\S+ \S)(?!(?:[Ii]|wait|let|that|this is not|because)\b)|\b(converges|diverges|(?:does not"
-    r"|doesn't) converge)\Z|\bis (all real numbers|the empty set)\Z"
+    r"|\A([Yy]es|[Nn]o), (?=\S+ \S)(?!(?:[Ii]|wait|let|that|this is not|because)\b)|\b((?:converges|diverges)(?: absolutely| conditionally)?|(?:does not"
+    r"|doesn't) converge)\Z|\bis (all (?:real )?numbers(?: except \$?[a-z]\$? ?[=≠][^,;]{1,20})?|the empty set)\Z|\A(?!.*\bwhich\b).*\bis (undefined)\Z"
     r"|\b((?:fail to |do not |don't |cannot )?reject (?:the null hypothesis|H_?0))\Z"
     r"|\bformula is ([A-Z][A-Za-z0-9₀-₉]*)\Z"
     rf"|\b(?:is|be|on|a) ({_WEEKDAY})\Z"
@@ -119,17 +128,24 @@ _COMMA: Final = re.compile(rf"(?<![\d,])(\d{{1,9}}),(\d{{1,2}})(?= ?{MEASURED})"
 _WHERE: Final = re.compile(
     r",? where \$?[a-z]\$?(?: ?\\in[^.=]{1,40}| is (?:an|any) (?:[a-z]{1,20} )?(?:integer|number|constant))\.?\Z"
 )
-_HAS: Final = re.compile(rf"{VALUE} has (?:exactly |only )?({VALUE})(?: [a-z]{{1,20}}){{1,4}}")
+_HAS: Final = re.compile(rf"{VALUE} has (?:exactly |only )?({VALUE})(?: [a-z-]{{1,20}}){{1,4}}")
 _INTRO: Final = re.compile(
-    r"\A(?:using|by|with|from|applying|substituting) (?!the induct)[^,]{1,100}, "
-    r"(?=(?:the|it|we|this|there|its|our|so)\b|P\()",
+    r"\A(?:using|by|with|from|after|because|since|as|out of|applying|[a-z]{2,12}ing"
+    r"|if we (?:simplify|add|subtract|multiply|divide|take|combine|count|round|convert|sum)) (?!the induct)[^,]{1,100}, "
+    r"(?=(?:the|it|they|he|she|each|we|this|there|its|our)\b|P\()",
     re.IGNORECASE,
 )
-_MAIN: Final = re.compile(r", (?:the|it|he|she|they|we|there|each|his|her|their|our|its)\b[^,]*\Z")
+_MAIN: Final = re.compile(r", (?:the|it|he|she|they|we|there|each|his|her|their|our|its|[A-Z][a-z]+(?= [a-z]))\b[^,]*\Z")
 _DURING: Final = re.compile(  # when it holds, which is no answer beside another value
     r",? ?\b(?:[Aa]fter|(?:at|by) the end of|[Ii]n|during|over|within|for|every|each|per) (?:the |all |these |those "
     r"|first |last )*"
     r"\d{1,4} (?:seconds?|minutes?|hours?|days?|weeks?|months?|years?)\b"
+    r"|,? at (?:a rate of )?\$?\d[\d.]{0,9} [a-z]{1,20} (?:an?|per|each|every) [a-z]{1,20}"
+)
+_COUNTED: Final = re.compile(  # of what a list follows
+    r"\b(?:there (?:is|are)|has|have) (?:exactly |only )?\$?(\d{1,9})\$? [a-z][^:,]{2,80}"
+    r"(?::|, namely)\s.*\Z",
+    re.IGNORECASE | re.DOTALL,
 )
 _FORMULA: Final = re.compile(r"(?<!\$)(\$[^$\n=]{1,200}=[^$\n]{1,300}\$)(?: [a-z]{1,20}){0,4}\Z")
 _LEFT_TERM: Final = re.compile(r"[a-z²³] ?[-+−] \Z|\w\(\Z")  # 2xy − 3x², n(n−3)/2: only a part is read as a value
@@ -160,6 +176,8 @@ def stated(sentence: str) -> str | None:
     if not headed and not complete:
         return None
     said = _INTRO.sub("", sentence[start.end() if start is not None else 0 :].rstrip(".!。 "))
+    if (counted := _COUNTED.search(said)) is not None and UNSETTLED.search(counted[0]) is None:
+        return counted[1]
     *reasons, claim = _CLAUSE.split(_REASON.sub("", said))
     outcome = _OUTCOME.search(claim)
     if outcome is not None and UNSETTLED.search(claim[: outcome.start()]) is None and _IF.search(said) is None:
@@ -196,7 +214,8 @@ def _several(said: str, sentence: str) -> str:
     """Values in a row: all of them where all are equations for letters, or none is an equation; else the last."""
     values = ONE.findall(said)
     labelled = [_LETTER.match(value) is not None for value in values]
-    if any("=" in value for value in values) and not all(labelled) and (" or " not in said or ", or " in said):
+    unnamed = [value for value, label in zip(values, labelled, strict=True) if "=" in value and not label]
+    if unnamed or (any("=" in value for value in values) and not all(labelled) and (" or " not in said or ", or " in said)):
         values = values[-1:]
     return (" or " if " or " in said else ", ").join(right_side(value, sentence) for value in values)
 

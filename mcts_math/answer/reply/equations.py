@@ -29,6 +29,7 @@ _GAP: Final = r"(?:\s|\\q?quad(?![a-z])|\\[,;: ])*"
 _JOINED: Final = re.compile(rf"{_GAP}\\(?:text|mbox|textrm|mathrm)\{{\s*(and|or)\s*\}}{_GAP}")
 _CONGRUENT: Final = re.compile(r"\\equiv(?![a-z])|≡")
 _NUMBERS: Final = re.compile(r"(?:[^A-Za-z]|\\[a-z]{2,10})*")
+_TAIL: Final = re.compile(r"(?:\\[,;!]|[\s.,]){1,9}\Z")
 _MODULO: Final = re.compile(r"\\p?b?mod(?![a-z])|\(mod\b|\\text\{ ?mod")
 
 
@@ -63,7 +64,7 @@ def right_side(formula: str, context: str) -> str:
     named = named or (r"matrix}" in right and r"matrix}" not in left)  # A x, multiplied out
     number = _NUMBER.fullmatch(right) is not None and _LINEAR.fullmatch(left.strip()) is None
     named = named or (number and _EQUATION.search(context) is None)
-    return (right if named else formula).strip().rstrip(" \n.,")
+    return _TAIL.sub("", right if named else formula).strip()
 
 
 def _system(formula: str) -> str | None:

@@ -68,6 +68,7 @@ _NEXT_TURN: Final = re.compile(
     r"(?<=\S)(?:\n\s?\n(?:(?:Human|User|Question|Q|Problem):|### Instruction)"
     r"|(?:<\|(?:im_end|eot_id|end)\|>|</s>)\s{0,3}(?=<\||<s>|\[INST))"
 )
+_TRANSCRIPT: Final = re.compile(r"\s{0,9}(?:Assistant|User|Human):")
 _END_OF_TEXT: Final = re.compile(
     r"(?:\s{0,3}(?:<\|(?:im_end|eot_id|end|endoftext)\|>|</s>|<(?:eos|end_of_turn)>)){1,4}\s{0,9}\Z", re.IGNORECASE
 )
@@ -100,7 +101,8 @@ def extract_answer(text: str, *, cut: bool = False) -> str | None:
     """
     reply = _without_thoughts(text)
     head = _NEXT_TURN.split(reply, maxsplit=1)[0]
-    return _answer(head if len(head) < len(reply) and _marked(head) else reply, cut) or None
+    goes_on = len(head) < len(reply) and (_marked(head) or _TRANSCRIPT.match(reply) is None)
+    return (_answer(head, cut) if goes_on else None) or _answer(reply, cut) or None
 
 
 def _answer(reply: str, cut: bool) -> str | None:
