@@ -15,9 +15,11 @@ ASIDE: Final = re.compile(
     r"(?<=[.!$])\s+\([^()]{1,300}\)\Z|\s\((?:[\d.]+\\?%|[^()]{0,80}(?<![\\a-z])[a-z]{2,}[^()]{0,80})\)(?=\W{0,3}\Z)"
 )
 _REASON: Final = re.compile(
-    r",? (?:(?:because|since)(?!.*, (?:\$?[a-z]\$? ?=|which (?:leaves|gives)|(?:the|they|he|she|it|we|there|you)(?:'\w{1,2})? .*\d))|of which|which (?:occurs|happens|is (?:attained|achieved"
+    r",? (?:(?:because|since)(?!.*, (?:\$?[a-z]\$? ?=|which (?:leaves|gives)|(?:the|they|he|she|it|we|there"
+    r"|you)(?:'\w{1,2})? .*\d))|of which|which (?:occurs|happens|is (?:attained|achieved"
     r"|obtained))) .*\Z|, for which .*\Z"
-    r"|, (?:attained|achieved|reached|occurring) (?:at|when|for|by) .*\Z|, (?:as(?! follows)|given that|after|no matter|regardless of|even though|although|while) [^,]*\Z|, with [^=]*\\ne.*\Z"
+    r"|, (?:attained|achieved|reached|occurring) (?:at|when|for|by) .*\Z|, (?:as(?! follows)|given that|after"
+    r"|no matter|regardless of|even though|although|while) [^,]*\Z|, with [^=]*\\ne.*\Z"
     r"|,? with (?:a )?(?:remainder (?:of )?\$?0\$?|\$?\d+ [a-z ]*\b(?:left|remaining|over|to spare)\b[^,]*)\Z"
     r"|,? (?:rather than|instead of|compared (?:to|with)|as opposed to|versus) .*\Z"
     r"|: [^:]*\b(?:compared (?:to|with)|versus|vs\.?) .*\Z|(?<=\d), (?:i\.e\.|that is),? [a-z].*\Z"
@@ -54,14 +56,17 @@ _SETS_OUT: Final = re.compile(
 )
 _CLAUSE: Final = re.compile(
     r"(?:,| and)? (?:so|therefore|hence|thus|consequently|then(?! (?:compute|find|calculate|evaluate|solve"
-    r"|use)))\b[,:]? |, meaning (?:that )?(?=.*\d)|, which (?:means (?:that )?(?=.*\d)|(?=(?:leaves|gives|makes|yields) ))|(?<!\\); |，(?:所以|因此|故|则)"
+    r"|use)))\b[,:]? |, meaning (?:that )?(?=.*\d)|, which (?:means (?:that )?(?=.*\d)|(?=(?:leaves|gives|makes"
+    r"|yields) ))|(?<!\\); |，(?:所以|因此|故|则)"
 )
 _STATES: Final = re.compile(r"(?:the|its|our|adding|dividing|multiplying)\b|[\w ]{1,40} gives\b", re.IGNORECASE)
 UNSETTLED: Final = re.compile(  # no claim, or one on a condition
     r"\b(?:let|consider|suppose|assum\w+|(?<!all )(?:we|i|you) (?:still )?(?:need|have to)(?! [\d$])|need to|want"
     r"|must|if|(?<!\bit )would|maybe|perhaps|try|next|first|not"
-    r"|never|cannot|can't|isn't|don't|cases?|steps?|known?|knew|(?<!the )given(?! by)|where|when|unless|except|least|most"
-    r"|(?<!\d )(?:more|less|fewer|greater|smaller)|larger than|(?<=\w )between|attained|remainder when|using|formula|example)\b|\?"
+    r"|never|cannot|can't|isn't|don't|cases?|steps?|known?|knew|(?<!the )given(?! by)|where|when|unless|except|least"
+    r"|most"
+    r"|(?<!\d )(?:more|less|fewer|greater|smaller)|larger than|(?<=\w )between|attained|remainder when|using|formula"
+    r"|example)\b|\?"
     r"|\b(?:i|we)(?:'ll| will)\b|\bsuffices\b|\bremains? to\b|\binducti\w+ hypothesis\b"
     r"|\b(?:more|less) than (?:twice|half|double|triple|\w+ times|the (?:other|first|second|previous))\b|设|如果|若"
     r"|\A(?:plug|use|write|apply|integrate|substitute|please|call|contact)\b",
@@ -85,7 +90,8 @@ _SUBJECT: Final = re.compile(
 _ADVERBS: Final = r"(?: that| worth| approximately| about| roughly| exactly| only| therefore| then)*"
 _ENDS: Final = re.compile(
     r"(?:\A(?![^ ]{1,300} (?!and |or )[a-z])"
-    r"|\b(?:(?:is|are|be|was|were|(?<=they)'re|(?<=it)'s)(?: at| given by| equal to)?|leaving(?: \w{2,5})?(?: with)?|equals|get|gives?|yield|find"
+    r"|\b(?:(?:is|are|be|was|were|(?<=they)'re|(?<=it)'s)(?: at| given by| equal to)?|leaving(?: \w{2,5})?(?: with)?"
+    r"|equals|get|gives?|yield|find"
     r"|obtain|(?:written|expressed) as"
     r"|(?:tend|diverge|converge|round|reduce|come|work|amount|add|evaluate|simplif[yi]e?)s?(?: out| up)? to(?: be)?"
     r"|(?:has|have) (?:the|an?) (?:[a-z]{1,20} ){0,2}(?:solutions?|roots?|values?)"
@@ -107,10 +113,13 @@ _UNKNOWN: Final = re.compile(r"(?<![A-Za-z'’])[a-wyzA-Z](?![A-Za-z'’])|\dx|\
 _OUTCOME: Final = re.compile(  # in words
     r"\b(?:((?:does|do) not exist|doesn't exist)|(?:has|have|there (?:is|are)) "
     r"(no (?:real |such )?(?:solutions?|roots?))|(?:has|have|there are) (infinitely many(?: solutions)?)"
-    r"|(?:statement|claim|assertion|proposition) is (?:therefore )?(true|false)(?=\Z|[:;,])[^\n]*|(?:function|number|it) is (even|odd"
+    r"|(?:statement|claim|assertion|proposition) is (?:therefore )?(true|false)(?=\Z|[:;,])[^\n]*|(?:function|number"
+    r"|it) is (even|odd"
     r"|prime|irrational|rational))\Z"
-    r"|\A([Yy]es|[Nn]o), (?=\S+ \S)(?!(?:[Ii]|wait|let|that|this is not|because)\b)|\b((?:converges|diverges)(?: absolutely| conditionally)?|(?:does not"
-    r"|doesn't) converge)\Z|\bis (all (?:real )?numbers(?: except \$?[a-z]\$? ?[=≠][^,;]{1,20})?|the empty set)\Z|\A(?!.*\bwhich\b).*\bis (undefined)\Z"
+    r"|\A([Yy]es|[Nn]o), (?=\S+ \S)(?!(?:[Ii]|wait|let|that|this is not|because)\b)|\b((?:converges"
+    r"|diverges)(?: absolutely| conditionally)?|(?:does not"
+    r"|doesn't) converge)\Z|\bis (all (?:real )?numbers(?: except \$?[a-z]\$? ?[=≠][^,;]{1,20})?|the empty set)\Z"
+    r"|\A(?!.*\bwhich\b).*\bis (undefined)\Z"
     r"|\b((?:fail to |do not |don't |cannot )?reject (?:the null hypothesis|H_?0))\Z"
     r"|\bformula is ([A-Z][A-Za-z0-9₀-₉]*)\Z"
     rf"|\b(?:is|be|on|a) ({_WEEKDAY})\Z"
@@ -131,11 +140,14 @@ _WHERE: Final = re.compile(
 _HAS: Final = re.compile(rf"{VALUE} has (?:exactly |only )?({VALUE})(?: [a-z-]{{1,20}}){{1,4}}")
 _INTRO: Final = re.compile(
     r"\A(?:using|by|with|from|after|because|since|as|out of|applying|[a-z]{2,12}ing"
-    r"|if we (?:simplify|add|subtract|multiply|divide|take|combine|count|round|convert|sum)) (?!the induct)[^,]{1,100}, "
+    r"|if we (?:simplify|add|subtract|multiply|divide|take|combine|count|round|convert"
+    r"|sum)) (?!the induct)[^,]{1,100}, "
     r"(?=(?:the|it|they|he|she|each|we|this|there|its|our)\b|P\()",
     re.IGNORECASE,
 )
-_MAIN: Final = re.compile(r", (?:the|it|he|she|they|we|there|each|his|her|their|our|its|[A-Z][a-z]+(?= [a-z]))\b[^,]*\Z")
+_MAIN: Final = re.compile(
+    r", (?:the|it|he|she|they|we|there|each|his|her|their|our|its|[A-Z][a-z]+(?= [a-z]))\b[^,]*\Z"
+)
 _DURING: Final = re.compile(  # when it holds, which is no answer beside another value
     r",? ?\b(?:[Aa]fter|(?:at|by) the end of|[Ii]n|during|over|within|for|every|each|per) (?:the |all |these |those "
     r"|first |last )*"
@@ -215,7 +227,9 @@ def _several(said: str, sentence: str) -> str:
     values = ONE.findall(said)
     labelled = [_LETTER.match(value) is not None for value in values]
     unnamed = [value for value, label in zip(values, labelled, strict=True) if "=" in value and not label]
-    if unnamed or (any("=" in value for value in values) and not all(labelled) and (" or " not in said or ", or " in said)):
+    if unnamed or (
+        any("=" in value for value in values) and not all(labelled) and (" or " not in said or ", or " in said)
+    ):
         values = values[-1:]
     return (" or " if " or " in said else ", ").join(right_side(value, sentence) for value in values)
 
