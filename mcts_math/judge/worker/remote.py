@@ -11,7 +11,7 @@ that plain value, with the other attributes asked for. Rules that keep the judge
    plain data, nor is it asked what numpy asks of a number: else `abs(f() - 3.14) < 0.01` would be the code's to decide.
 3. An object that says it is equal to an object that nobody knows is equal to nothing but itself.
 4. A class is equal to itself alone, whatever its own class says.
-5. What left an assert the code can neither catch nor replace, by a context manager or in a call of the tests' functions.
+5. What left an assert the code can neither catch nor replace, by a context manager or in a call of a test's function.
 6. All this is of what the tests are told. The code is told what an object of the tests says.
 """
 
