@@ -14,7 +14,8 @@ _MAX_LENGTH: Final = 2000  # characters that are looked at
 _FAREWELL: Final = re.compile(  # to the user
     r"(?:\A|(?<=\S)\s+)[*_(]{0,3}(?:would you|let me know|do you|feel free|(?:i )?hope|if you|is there anything"
     r"|(?:i'm |i am )?happy to|(?:that|this)(?:'s| is) (?:the|our) (?:final )?(?:solution|answer|result)\b"
-    r"|(?:that|this) (?:completes|finishes|concludes)|(?:great|perfect|good|nice)\W{1,3}that(?:'s| is) (?:the|exactly|what)|this is because|great job|well done|thank(?:s[!.]| you\b)"
+    r"|(?:that|this) (?:completes|finishes|concludes)|(?:great|perfect|good|nice)\W{1,3}that(?:'s| is) (?:the"
+    r"|exactly|what)|this is because|great job|well done|thank(?:s[!.]| you\b)"
     r"|this means that for (?:each|every)\b|good luck|q\.?e\.?d\b"
     r"|as (?:desired|required|claimed|before|above|needed|expected)\b)[^\n]{0,200}\Z",
     re.IGNORECASE,
@@ -28,11 +29,13 @@ _NOTES: Final = re.compile(  # under a heading of their own
     r"|verif\w+): [^\n]*\Z"
     r"|(?<=\$\$|\\\]),?\s{0,3}(?:and|with)(?: a)? remainder [^\n]{1,30}\Z"
     r"|(?<=[.$!])\s{1,3}(?:check(?:ing)?,|indeed,|in comparison,|here(?:'s| is) a (?:quick )?(?:sanity )?check"
-    r"|let's (?:quickly )?(?:verify|check)|if [^\n.]{1,120}(?:would|n't|'d) (?:have|be|get)\b|(?:this|it) holds (?:for|when|where)|(?:we|you) can (?:check"
+    r"|let's (?:quickly )?(?:verify|check)|if [^\n.]{1,120}(?:would|n't|'d) (?:have|be|get)\b|(?:this"
+    r"|it) holds (?:for|when|where)|(?:we|you) can (?:check"
     r"|verify) that )"
     r"(?:[^\n.!?]|\.(?=\d)){1,200}[.!]?\Z"
     r"|(?<=[.$!])\s{1,3}note that [^\n.]{1,80}(?:n't|\bnot|extraneous|rejected)\b[^\n.]{0,60}[.!]?\Z"
-    r"|(?<=[.$!])\s{1,3}[^\n.!?]{1,80}, which (?:agrees|matches|checks out|is consistent|confirms)\b[^\n.!?]{0,80}[.!]?\Z",
+    r"|(?<=[.$!])\s{1,3}[^\n.!?]{1,80}, which (?:agrees|matches|checks out|is consistent"
+    r"|confirms)\b[^\n.!?]{0,80}[.!]?\Z",
     re.IGNORECASE | re.DOTALL,
 )
 _DENIED: Final = re.compile(r", (?:and )?not \*\*[^*\n]{1,80}\*\*(?=[.!]?\Z)")
@@ -58,7 +61,8 @@ _UNIT: Final = re.compile(r"(?: ?[^\W\d]{1,20}| ?[%°/^\d]){0,4}")
 _LABELLED: Final = re.compile(r"\A\**[^\W\d]{2}[^:=\d$\\]{0,60}(?:: ?\**|= ?)")
 _LED: Final = re.compile(
     rf"(?:\A|[.!?:\n])\W{{0,5}}{CONCLUDES}[^.!?\n]{{0,60}}\Z"
-    r"|(?:\b(?:answer|result|is|are|(?:gives?|yields?|leaves?)(?: us)?|to|which|becomes|get|obtain|so|and|hence|with|equals|becomes|have|that|then)"
+    r"|(?:\b(?:answer|result|is|are|(?:gives?|yields?|leaves?)(?: us)?|to|which|becomes|get|obtain|so|and|hence|with"
+    r"|equals|becomes|have|that|then)"
     r"(?: (?:therefore|thus|then))?"
     r"|(?:multiply|simplify|solv|comput|evaluat|combin|add|divid|subtract|factor|expand|integrat)ing|:\**|\A|\.)\Z",
     re.IGNORECASE,
@@ -78,7 +82,8 @@ _LINE: Final = re.compile(  # of working, which is no sentence
 )
 _GOES_ON: Final = re.compile(r"\A\s*(?:=|\\therefore(?![a-z]))")
 _SENTENCES: Final = re.compile(
-    r"(?<=[.?])(?<!e\.g\.)\s+(?=\S)|(?<=[a-z]!)\s+(?=\S)|\n|(?<=。)(?=.)|(?<=\.\$)\s+(?=[A-Z])|(?:(?<=\$\$)|(?<=\\\]))\s*(?=[A-Z])"
+    r"(?<=[.?])(?<!e\.g\.)\s+(?=\S)|(?<=[a-z]!)\s+(?=\S)|\n|(?<=。)(?=.)|(?<=\.\$)\s+(?=[A-Z])|(?:(?<=\$\$)"
+    r"|(?<=\\\]))\s*(?=[A-Z])"
 )
 
 

@@ -76,7 +76,7 @@ def serve(socket_fd: int, rules: confine.Rules) -> None:
 
 
 def _call_hooks() -> None:
-    """Calls the hooks for a child, which forget open files, say. One that fails ends nothing, as in Python's own fork."""
+    """Calls the hooks for a child: some forget open files. One that fails ends nothing, as in a fork of Python's."""
     for hook in child_hooks:
         with contextlib.suppress(BaseException):
             hook()
