@@ -24,7 +24,8 @@ _REASON: Final = re.compile(
     r"|,? (?:rather than|instead of|compared (?:to|with)|as opposed to|versus) .*\Z"
     r"|: [^:]*\b(?:compared (?:to|with)|versus|vs\.?) .*\Z|(?<=\d), (?:i\.e\.|that is),? [a-z].*\Z"
     r"|(?<=[a-z]{3}) when (?:[a-z]{2,20}[ ']?){3,20}\Z"
-    r"|(?<=\d) of (?:the|its|his|her|their|our|my|your|those|these) (?:total )?\d+ [a-z ]*\Z"
+    r"|(?<=\d) of (?:the|its|his|her|their|our|my|your|those|these) (?:total )?\d+ (?!.*\b(?:are|is|were"
+    r"|was)\b)[a-z ]*\Z"
     r"|, so (?:that|this|it)(?:'s| is) (?:the|our|what) [^\d,]*\Z"
     r"|(?:,? and|,) not (?:by )?(?=[$\d-]|[a-z] ?=)[^,]*\Z|,? (?:or|which is|that is,?) (?:approximately|about"
     r"|roughly) .*\Z"
@@ -97,7 +98,7 @@ _ENDS: Final = re.compile(
     r"|(?:has|have) (?:the|an?) (?:[a-z]{1,20} ){0,2}(?:solutions?|roots?|values?)"
     r"|(?:there|home|back|arrives?|ends?|finish(?:es)?|starts?|leaves?) at|(?:center|centre|vertex|focus) at"
     r"|(?:es|est|ist|è|é|beträgt|vale)(?: donc| also)?(?: de)?)\b:?"
-    rf"{_ADVERBS}|(?<=[a-z]{{2}}):|(?<![<>!])[=≈]|是|为|等于) ?({SEVERAL})(?: [A-Za-z/][A-Za-z/²³]{{0,19}}){{0,4}}\Z"
+    rf"{_ADVERBS}|(?<![<>!])[=≈]|是|为|等于) ?({SEVERAL})(?: [A-Za-z/][A-Za-z/²³]{{0,19}}){{0,4}}\Z"
 )
 _COMPUTED: Final = re.compile(  # 240/60 = 4 hours
     rf"[=≈] ?({AMOUNT})(?![A-Za-z0-9_=]|\.\d)(?: of)?(?: [a-z]{{1,3}}(?:/[a-z]{{1,4}}"
