@@ -18,11 +18,14 @@ from mcts_math.answer.values.shapes import assignments, family, integers
 from mcts_math.answer.values.show import show
 
 _NO_VALUES: Final = (Relation, SetOp, Group, tree.Text)
+_MOST_SAID: Final = 30  # values and domains of one answer
 _NUMBER_SETS: Final = (REALS, *map(Sym, "ZNQC"))
 
 
 def without_domain(node: Group) -> Node | None:
     """`2k, k in Z` as a family over the integers; `f(x) = x^2, x in R` without what goes without saying; else None."""
+    if len(node.items) > _MOST_SAID:  # each costs a level of the stack
+        return None
     result, *rest = _several(node.items) or sorted(node.items, key=_is_domain) or (node,)
     known = tree.symbols(result)
     *_, last = rest or (result,)
