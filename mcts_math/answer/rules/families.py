@@ -48,17 +48,7 @@ def same_family(left: Sequence[Node], right: Sequence[Node]) -> bool:
         pass
     elif not _is_of_equations(left, mine) or not _is_of_equations(right, theirs):
         return False
-    positive = _are_exponents(left, mine), _are_exponents(right, theirs)
-    if positive[0] != positive[1]:
-        return False
-    ratios = [a / b for a, b in zip(both[0][0], both[1][0], strict=True) if b] if positive[0] else []
-    return all(ratio.real > 0 for ratio in ratios) and same_flat(*both, len(mine))
-
-
-def _are_exponents(nodes: Sequence[Node], constants: Sequence[str]) -> bool:
-    """Whether constants stand in exponents, as factors that are positive: e^{x+C} is no -e^x."""
-    powers = (part for node in nodes for part in walk(node) if isinstance(part, Power))
-    return any(symbols(part.exponent) & {*constants} for part in powers)
+    return same_flat(*both, len(mine))
 
 
 def share_constants(items: Sequence[Node]) -> bool:
