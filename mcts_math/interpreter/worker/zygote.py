@@ -113,7 +113,7 @@ def _hide(path: list[str]) -> None:
 
 def _serve(control: socket.socket, rules: confine.Rules, owner: supervisor.Owner, parent: int) -> None:
     groups = array.array("i", bytes(4 * _NUM_GROUPS))
-    _rehearse(groups, rules, owner)
+    _rehearse(groups, rules, owner, control)
     poll = select.poll()
     poll.register(control, select.POLLIN)
     # A death signal would follow the host's *thread*, which may end long before the host: look for the parent instead.
@@ -125,12 +125,23 @@ def _serve(control: socket.socket, rules: confine.Rules, owner: supervisor.Owner
         _reap(groups, wait=True)
 
 
-def _rehearse(groups: array.array[int], rules: confine.Rules, owner: supervisor.Owner) -> None:
+def _rehearse(
+    groups: array.array[int], rules: confine.Rules, owner: supervisor.Owner, control: socket.socket
+) -> None:
     """Takes some turns for which nobody asked, until one more leaves Python's memory as it was.
 
     Where the objects of a cell come to lie must not depend on how many sandboxes there were before: by their addresses
     sets are ordered. So, too, what lives on after a turn is no object of its own, as the numbers in a set would be.
     """
+    rehearsing = os.getpid()
+
+    def wait_for_end(*_: object) -> None:
+        control.close()  # the host must see at once that this process has died
+        kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
+        while os.getppid() == rehearsing:  # else it died before the line above
+            signal.pause()
+        os._exit(0)
+
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     poll = select.poll()
     poll.register(theirs, select.POLLIN)
@@ -139,16 +150,10 @@ def _rehearse(groups: array.array[int], rules: confine.Rules, owner: supervisor.
             end, other = socket.socketpair()
             with end, other:
                 socket.send_fds(ours, [wire.NEW], [end.fileno(), other.fileno()])
-            _take_turn(poll, theirs, groups, rules._replace(namespaces=False), owner, _wait_for_end)
+            _take_turn(poll, theirs, groups, rules._replace(namespaces=False), owner, wait_for_end)
     for pid in filter(None, groups):
         os.kill(pid, signal.SIGKILL)
     _reap(groups, wait=True)
-
-
-def _wait_for_end(*_: object) -> None:
-    kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
-    while True:
-        signal.pause()
 
 
 def _take_turn(
