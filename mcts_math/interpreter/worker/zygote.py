@@ -125,9 +125,7 @@ def _serve(control: socket.socket, rules: confine.Rules, owner: supervisor.Owner
         _reap(groups, wait=True)
 
 
-def _rehearse(
-    groups: array.array[int], rules: confine.Rules, owner: supervisor.Owner, control: socket.socket
-) -> None:
+def _rehearse(groups: array.array[int], rules: confine.Rules, owner: supervisor.Owner, control: socket.socket) -> None:
     """Takes some turns for which nobody asked, until one more leaves Python's memory as it was.
 
     Where the objects of a cell come to lie must not depend on how many sandboxes there were before: by their addresses
