@@ -164,7 +164,9 @@ def test_what_the_filter_answers(number: int, args: tuple[int, ...], answer: str
 
 
 @pytest.mark.skipif(not kernel.X86_64, reason="numbers of x86-64")
-@pytest.mark.parametrize(("number", "name"), [(83, "mkdir"), (87, "unlink"), (82, "rename"), (77, "ftruncate")])
+@pytest.mark.parametrize(
+    ("number", "name"), [(83, "mkdir"), (87, "unlink"), (82, "rename"), (77, "ftruncate"), (280, "utimensat")]
+)
 def test_files_may_be_changed_only_where_there_is_a_folder_for_them(number: int, name: str) -> None:
     assert ask_filters(0xC000003E, number) >> 16 == 0x0005, name
     assert ask_filters(0xC000003E, number, files=True) >> 16 == 0x7FFF, name
@@ -174,6 +176,11 @@ def test_files_may_be_changed_only_where_there_is_a_folder_for_them(number: int,
 @pytest.mark.parametrize("number", [90, 91, 268, 452, 92, 93, 94, 86, 88, 133, 161, 165])
 def test_nobody_may_change_rights_or_make_links_and_devices(number: int) -> None:
     assert ask_filters(0xC000003E, number, files=True) >> 16 == 0x0005
+
+
+@pytest.mark.skipif(not kernel.X86_64, reason="numbers of x86-64")
+def test_a_lock_is_free_and_is_never_made() -> None:
+    assert {ask_filters(0xC000003E, 72, 3, lock) for lock in (6, 7, 37, 38)} == {0x50000}
 
 
 @pytest.mark.skipif(not kernel.X86_64, reason="numbers of x86-64")

@@ -158,6 +158,28 @@ def test_the_next_cell_goes_on_in_the_same_place(first: str, then: str, shown: s
     run(check())
 
 
+@pytest.mark.parametrize(
+    ("first", "then", "shown"),
+    [
+        ("import sqlite3\nbase = sqlite3.connect('x.db')\n"
+         "_ = base.execute('create table t as select 7 as n')\nbase.commit()",
+         "sqlite3.connect('x.db').execute('select n from t').fetchall()", "[(7,)]"),
+        ("import os, shutil\nwith open('a', 'w') as f: _ = f.write('7')\nos.utime('a', (1, 1))\n"
+         "_ = shutil.copy2('a', 'b')\nassert os.stat('b').st_mtime == 1",
+         "shutil.copy('b', 'c'), open('c').read()", "('c', '7')"),
+    ],
+    ids=["a database", "copies"],
+)  # fmt: skip
+def test_what_programs_do_with_files(first: str, then: str, shown: str) -> None:
+    async def check() -> None:
+        async with SandboxInterpreter(LIMITS) as interpreter:
+            await full(interpreter)
+            assert (await show(interpreter, first)).status is CellStatus.OK
+            assert (await show(interpreter, then, first)).text == shown
+
+    run(check())
+
+
 def test_two_cells_at_a_time_do_not_meet_in_their_folders() -> None:
     code = "import os, tempfile, time\nopen('x', 'w').close()\ntempfile.mkstemp(dir='.')\ntime.sleep(0.3)\n"
     code += "len(os.listdir('.'))"

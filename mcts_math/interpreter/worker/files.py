@@ -13,6 +13,7 @@ import errno
 import itertools
 import mmap
 import os
+import shutil
 import sys
 import time
 from collections.abc import Iterator
@@ -33,6 +34,17 @@ _getcwd, _isdir, _join, _umask, _sleep, _now = (
     time.sleep,
     time.monotonic,
 )
+
+
+def settle() -> None:
+    """`shutil` copies a file's bytes and times, not its mode: no cell may set one. Call it before all questions."""
+    shutil.copymode = lambda src, dst, *, follow_symlinks=True: None
+    shutil.copystat = _copy_times  # type: ignore[assignment]
+
+
+def _copy_times(src: str, dst: str, *, follow_symlinks: bool = True) -> None:
+    found = os.stat(src, follow_symlinks=follow_symlinks)
+    os.utime(dst, ns=(found.st_atime_ns, found.st_mtime_ns), follow_symlinks=follow_symlinks)
 
 
 def mount(proc_fd: int, uid: int, gid: int, num_bytes: int) -> None:

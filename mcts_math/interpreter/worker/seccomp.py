@@ -62,7 +62,7 @@ _ALLOWED = {
 _FILE_CALLS = {
     "mkdir": (83, -1), "mkdirat": (258, 34), "rmdir": (84, -1), "unlink": (87, -1), "unlinkat": (263, 35),
     "rename": (82, -1), "renameat": (264, 38), "renameat2": (316, 276), "ftruncate": (77, 46), "fsync": (74, 82),
-    "fdatasync": (75, 83), "umask": (95, 166),
+    "fdatasync": (75, 83), "umask": (95, 166), "utimensat": (280, 88),
 }  # fmt: skip
 
 # The same, allowed for some arguments only; see `_argument_rules`.
@@ -74,6 +74,7 @@ _CHECKED = {
 
 _IOCTLS = (0x5401, 0x5413, 0x541B, 0x5421, 0x5450, 0x5451)  # TCGETS TIOCGWINSZ FIONREAD FIONBIO FIONCLEX FIOCLEX
 _FCNTLS = (0, 1, 2, 3, 4, 1030)  # F_DUPFD F_GETFD F_SETFD F_GETFL F_SETFL F_DUPFD_CLOEXEC; no F_SETOWN: it signals
+_LOCKS = (6, 7, 37, 38)  # F_SETLK F_SETLKW F_OFD_SETLK F_OFD_SETLKW: nobody shares a file, so every lock is free
 _SOCKET_OPTIONS = (2, 3, 4, 7, 8, 38, 39)  # REUSEADDR TYPE ERROR SNDBUF RCVBUF PROTOCOL DOMAIN; none about the host
 _CLONE_FLAGS = (HARNESS_FORK_FLAGS, 0x3D0F00, 0x7D0F00)  # the latter: what glibc and musl pass for a thread
 _FUTEX_PRIVATE, _FUTEX_COMMAND = 0x80, 0x7F
@@ -108,11 +109,11 @@ def _argument(index: int, high: bool = False) -> _Op:
     return _load(16 + 8 * index + (4 if high else 0))
 
 
-def _one_of(index: int, values: Sequence[int], action: int = _RET_ALLOW) -> list[_Op]:
-    """Does `action` where the low half of an argument is one of `values`, else EPERM."""
-    count = len(values)
-    tests = [_equal(value, count - i, 0) for i, value in enumerate(values)]
-    return [_argument(index), *tests, _ERRNO_EPERM, _return(action)]
+def _one_of(index: int, allowed: Sequence[int], answered: Sequence[int] = ()) -> list[_Op]:
+    """Allows the call where the low half of an argument is one of some values, or answers as if done; else EPERM."""
+    actions = dict.fromkeys(allowed, _RET_ALLOW) | dict.fromkeys(answered, _RET_ERRNO)
+    tests = [op for value, action in actions.items() for op in (_equal(value, 0, 1), _return(action))]
+    return [_argument(index), *tests, _ERRNO_EPERM]
 
 
 def _without(index: int, bits: int) -> list[_Op]:
@@ -132,7 +133,7 @@ def _argument_rules() -> dict[str, list[_Op]]:
             _return(_RET_ALLOW),
         ],
         "ioctl": _one_of(1, _IOCTLS),
-        "fcntl": _one_of(1, _FCNTLS),
+        "fcntl": _one_of(1, _FCNTLS, answered=_LOCKS),
         # Streams only: from a datagram socket one can write to any socket of the machine that has a path.
         "socketpair": [
             _argument(0),

@@ -62,8 +62,11 @@ def end() -> None:
 def report_broken(control: socket.socket, error: BaseException) -> None:
     """Tells the host why there will be no sandbox, if it still listens."""
     busy = isinstance(error, OSError) and error.errno in (errno.EAGAIN, errno.ENOMEM)
+    place, where = error.__traceback__, ""
+    while isinstance(error, OSError) and place is not None:  # "Permission denied" alone tells nobody what to mend
+        where, place = f" ({place.tb_frame.f_code.co_name}, line {place.tb_lineno})", place.tb_next
     with contextlib.suppress(OSError):  # nobody is left to tell
-        control.send((wire.BUSY if busy else wire.BROKEN) + f"{type(error).__name__}: {error}".encode()[:4000])
+        control.send((wire.BUSY if busy else wire.BROKEN) + f"{type(error).__name__}: {error}{where}".encode()[:4000])
 
 
 def _start_root(control: socket.socket, root_fd: int, rules: confine.Rules) -> int:

@@ -17,7 +17,7 @@ import socket
 import sys
 from collections.abc import Callable
 
-from . import cell, chance, confine, fork, kernel, memory, state, supervisor, wire
+from . import cell, chance, confine, files, fork, kernel, memory, state, supervisor, wire
 
 _CONTROL_FD = 0  # the host gives its connection as standard input: no number to agree on
 _PARENT_CHECK_MS = 500
@@ -59,6 +59,7 @@ def _set_up(rules: confine.Rules) -> tuple[confine.Rules, supervisor.Owner]:
     site.setcopyright()
     site.sethelper()
     chance.settle()
+    files.settle()
     for name in rules.modules:
         try:
             importlib.import_module(name)
