@@ -23,11 +23,12 @@ _SUBSCRIPT: Final = re.compile(r"_([A-Za-z]+|\d+|\\[a-zA-Z]+)|(\d+)(?![.\d]|\^\{
 _MAX_SUBSCRIPT: Final = 80
 _STYLE: Final = re.compile(r"\\(?:text|mathrm|mathit|rm)(?![a-z])|[ {}\\]")
 _ARGUMENT: Final = re.compile(r"\s*[(\w^{\\]")
+_CALL: Final = re.compile(r" ?\(")
 _EQUALS: Final = re.compile(r" ?=(?!=)")
 _OPERAND: Final = re.compile(r"\s{0,3}\}?\s{0,3}(?:[\d(\\$-]|[b-z](?![a-z]))")
 # Other units of two letters need a space before them: 2ms is more often 2 m s.
 _COMMON_UNITS: Final = frozenset(names("mm cm km kg mg ml mL kW kJ Hz Pa MB GB KB TB kB in ft yd mi lb oz hr pt qt"))
-_POWERS: Final = frozenset(names("sq cu square cubic"))
+_BEFORE_UNIT: Final = frozenset(names("sq cu square cubic per"))
 _VALUES: Final = frozenset(names("num sym const"))
 _VALUE_ENDS: Final = CLOSING | {"}", "^", "/"}
 _SHARES: Final = frozenset({"%", "/", "frac"})  # 20% of 50, 3/4 of 20
@@ -60,12 +61,12 @@ def scan_letters(scanner: Scanner) -> None:
 
 
 def _is_unit_again(scanner: Scanner, run: str) -> bool:
-    """Whether a unit follows another (`kg m`), or is divided or multiplied by one (`kg/m`)."""
+    """Whether a unit follows another (`kg m`) or `per`, or is divided or multiplied by one (`kg/m`)."""
     if len(run) > 3 or not scanner.tokens or known_unit(run) is None:
         return False
     last = scanner.tokens[-2 if scanner.follows((), ("/", "*")) and len(scanner.tokens) > 1 else -1]
     word = last.text.split()[-1] if last.kind == "word" else ""
-    return word in _POWERS or (bool(word) and known_unit(word) is not None)
+    return word in _BEFORE_UNIT or (bool(word) and known_unit(word) is not None)
 
 
 def _is_measure(scanner: Scanner) -> bool:
@@ -99,7 +100,7 @@ def scan_operator_word(scanner: Scanner, run: str) -> bool:
 
 def scan_known(scanner: Scanner, run: str) -> bool:
     """Adds a token for `run`, just passed, if it is a name with a meaning or one letter."""
-    if run in ("gamma", "Gamma", "zeta") and scanner.peek() == "(":
+    if run in ("gamma", "Gamma", "zeta") and scanner.sees(_CALL):
         scanner.add("func", run.lower())
         return True
     kind, text = NAMES.get(run, ("sym" if len(run) == 1 else "", run))
