@@ -13,7 +13,7 @@ from mcts_math.answer.rules.real_sets import cells, point_or_set, real_set, sets
 from mcts_math.answer.rules.scalars import scalars_equal
 from mcts_math.answer.values import nodes as tree
 from mcts_math.answer.values.matrices import matrix_value
-from mcts_math.answer.values.nodes import Const, Group, Matrix, Node, Relation, SetOp, Sym, Text
+from mcts_math.answer.values.nodes import Call, Const, Group, Matrix, Node, Relation, SetOp, Sym, Text
 from mcts_math.answer.values.shapes import as_rows, assignments, by_unit, closed, letters
 from mcts_math.answer.verdict import Policy
 
@@ -38,7 +38,12 @@ def compare_sets(left: Node, right: Node, policy: Policy) -> Decision:
 
 
 def _as_set(node: Node) -> Node:
-    """`(0,1), (2,3)`, against a set, as the union; `x > 2, x < 5` as what both hold for, or else either."""
+    """`(0,1), (2,3)`, against a set, as the union; `x > 2, x < 5` as what both hold for, or else either.
+
+    A condition on `f(x)` alone is one on a value.
+    """
+    if isinstance(node, Relation):
+        return tree.rebuild(node, _value_of)
     if not isinstance(node, Group) or node.left:
         return node
     if all(isinstance(item, Group) and _is_interval(item) for item in node.items):
@@ -50,6 +55,11 @@ def _as_set(node: Node) -> Node:
     if where is None:
         return both if len(tree.symbols(both)) > 1 else node
     return both if any(where.holds(cell.sample) for cell in cells(where)) else SetOp("or", node.items)
+
+
+def _value_of(node: Node) -> Node:
+    named = isinstance(node, Call) and node.free and len(node.args) == 1 and isinstance(node.args[0], Sym)
+    return Sym(node.name) if isinstance(node, Call) and named else node
 
 
 def compare_collections(left: Node, right: Node, policy: Policy) -> Decision:
