@@ -18,7 +18,8 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Final
 
-from mcts_math.config import OBSOLETE_KEYS, Common, Config
+from mcts_math.common import OBSOLETE_KEYS, Common
+from mcts_math.config import Config
 from mcts_math.engine.table import ENGINES
 from mcts_math.errors import RecordError
 from mcts_math.files import read_json, short_digest
