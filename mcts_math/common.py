@@ -25,8 +25,6 @@ _VALUES: Final = ("none", "head", *REWARDS)
 
 
 class Common(Settings):
-    """The keys that every method knows."""
-
     # What to run.
     mode: str = Field("mcts", description="the method; see the table of methods")
     model_dir: str = Field("", description="checkpoint folder: config.json, weights, tokenizer and the value head")

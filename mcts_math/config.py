@@ -40,7 +40,6 @@ class Config(Common):
 
     @property
     def method(self) -> Method:
-        """What `mode` names."""
         return METHODS[self.mode]
 
     @property
@@ -71,16 +70,11 @@ class Config(Common):
 
 
 def load_config(path: str | Path | None, overrides: Sequence[str] = (), mode: str | None = None) -> Config:
-    """Reads a YAML file and applies `key=value` overrides, whose values are YAML too.
+    """Reads a YAML file (None: defaults) and applies `key=value` overrides, whose values are YAML too.
 
-    Args:
-        path: the file; None: defaults.
-        overrides: what differs from it.
-        mode: the method, whatever the file names; what the file says for its own method is then left out, and its
-            value source where this one asks for no values as it is set.
-
-    Raises:
-        ConfigError: an unreadable file, an unknown key, a wrong type, a value out of range, keys that contradict.
+    `mode` is the method, whatever the file names; what the file says for its own method is then left out, and its value
+    source where this one asks for no values as it is set. Raises ConfigError for a file that can't be read, and for
+    keys that are unknown, of a wrong type or value, or contradict each other.
     """
     settings, where = read_settings(path, overrides)
     given = {override.partition("=")[0] for override in overrides}
@@ -120,9 +114,8 @@ def make_config(settings: Mapping[str, Any], where: Mapping[str, str] | None = N
 def describe_config(words: Sequence[str] = ()) -> str:
     """Keys with their defaults, for help texts.
 
-    Args:
-        words: of the command line. `mode=NAME` asks for the keys of that method, `value=NAME` for those of that reward
-            model, `all` in place of a name for those of all. Without these: the common keys, and which names there are.
+    Of the command line's `words`, `mode=NAME` asks for the keys of that method, `value=NAME` for those of that reward
+    model, `all` in place of a name for all. Without these: the common keys, and which names there are.
     """
     asked = dict(word.split("=", 1) for word in words if word.startswith(("mode=", "value=")))
     parts = []

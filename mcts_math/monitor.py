@@ -78,7 +78,6 @@ class Monitor:
 
     @property
     def is_running(self) -> bool:
-        """Whether the services are there."""
         return self._scheduler is not None
 
     @property

@@ -65,10 +65,8 @@ class Evaluate:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """Reply to `Evaluate`: v in [-1, 1]; None with `too_long` where the prompt does not fit the context.
-
-    The numbers of tokens are those of `Generation`.
-    """
+    """Reply to `Evaluate`: v in [-1, 1]; None with `too_long` where the prompt does not fit the context. Numbers as in
+    `Generation`."""
 
     value: float | None
     too_long: bool = False
@@ -134,11 +132,9 @@ class Verification:
 
 @dataclass(frozen=True, slots=True)
 class LossTerm:
-    """`weight` times the mean cross-entropy, in nats a token, of `completion` given `prompt`.
-
-    After a conversation the completion is the whole next message: the user's after one of the assistant, with the ends
-    of both turns as the template has them; else the assistant's, whose text alone counts.
-    """
+    """`weight` times the mean cross-entropy, in nats a token, of `completion` given `prompt`. After a conversation that
+    is the whole next message: the user's after one of the assistant, with both turns' ends as the template has them;
+    else the assistant's, whose text alone counts."""
 
     prompt: Prompt
     completion: str
@@ -189,8 +185,6 @@ Reply: TypeAlias = Generation | Evaluation | Observation | bool | Verification |
 
 @runtime_checkable
 class Policy(Protocol):
-    """Writes steps."""
-
     async def generate(self, request: Generate) -> Generation: ...
 
     async def close(self) -> None: ...
@@ -207,8 +201,6 @@ class ValueModel(Protocol):
 
 @runtime_checkable
 class Interpreter(Protocol):
-    """Runs the model's Python."""
-
     async def execute(self, request: Execute) -> Observation: ...
 
     async def release(self, session: str) -> None:

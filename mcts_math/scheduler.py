@@ -107,15 +107,9 @@ class Scheduler:
         limits: RunLimits | None = None,
         session: str = "",
     ) -> Solved:
-        """Grows one tree beside whatever else grows; being cancelled drops it.
-
-        Arguments and errors are those of `run`, but that other trees go on. How many may grow at once is for the caller
-        to see to.
-
-        Args:
-            limits: bounds of this tree; None: the run's.
-            session: of the interpreter, where tasks with the same id may grow at a time; "" takes the task's id.
-        """
+        """Grows one tree beside whatever else grows, as `run` does; being cancelled drops it, and an error leaves the
+        others alone. How many may grow at once is for the caller to see to. `limits`: of this tree; None: the run's.
+        session: of the interpreter, where tasks with the same id may grow at a time; "" takes the task's id."""
         growing = self._start(task, make_search, grade, limits, session)
         try:
             await asyncio.wait([growing])
@@ -129,17 +123,13 @@ class Scheduler:
     async def run(
         self, tasks: Iterable[Task], make_search: MakeSearch, grade: MakeSearch | None = None
     ) -> AsyncGenerator[Solved, None]:
-        """Yields every question as it finishes, in whatever order.
+        """Yields every question as it finishes, in whatever order; tasks are taken one by one, as places become free.
 
-        Args:
-            tasks: taken one by one, as places become free.
-            make_search: the strategy, applied to each task's new tree.
-            grade: a short search for trees that were cut short by a limit: is what they found right?
+        `grade` is a short search for trees that were cut short by a limit: is what they found right?
 
-        Raises:
-            RunBudgetError: at the end, where questions were not begun for want of tokens.
-            MctsMathError: a service broke down. What was yielded before stands; trees in flight are lost. (A TaskError
-                or RefusedError is about one question, and becomes its `Solved.error`.)
+        Raises RunBudgetError at the end, where questions were not begun for want of tokens, and MctsMathError where a
+        service broke down: what was yielded before stands, trees in flight are lost. (A TaskError or RefusedError is
+        about one question, and becomes its `Solved.error`.)
         """
         waiting = iter(tasks)
         finished = self._finished = asyncio.Queue()
@@ -218,10 +208,8 @@ class Scheduler:
             job.is_growing = False
 
     async def _drive(self, job: _Job, search: Search) -> None:
-        """Passes the search's requests on and sends it the replies, until it is done or over its budget.
-
-        What was generated is used: over the budget, a search ends where it asks for more than the rest of samples.
-        """
+        """Sends the search the replies to its requests until it is done, or over its budget and asks for more than the
+        rest of samples."""
         try:
             requests = next(search)
             while True:

@@ -12,8 +12,6 @@ TOOL: Final = "python_interpreter"
 
 
 class Outcome(str, Enum):
-    """What a step led to."""
-
     CONTINUE = "continue"  # code was run, or the step was thought alone; the solution goes on
     ANSWER = "answer"  # a final answer
     UNPARSABLE = "unparsable"  # neither action nor answer, or both
@@ -37,8 +35,6 @@ class Verdict(str, Enum):
 
 
 class CellStatus(str, Enum):
-    """How a cell ended."""
-
     OK = "ok"
     ERROR = "error"  # the code raised, or is not Python
     TIMEOUT = "timeout"  # cut by the wall-clock or CPU limit; the state before it stands
@@ -91,8 +87,6 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step of a solution."""
-
     text: str  # as the next prompt shows it, observations included
     outcome: Outcome
     runs: tuple[Run, ...] = ()  # what was done, in order

@@ -22,14 +22,10 @@ _BROKEN = "\ufffd"  # how a decoder shows bytes that are no complete character (
 
 
 class Codec:
-    """A tokenizer, as the engine uses it."""
-
     def __init__(self, tokenizer: Any, eos_ids: Sequence[int] = (), num_embeddings: int | None = None) -> None:
-        """Args:
-        tokenizer: of transformers; one on the `tokenizers` library ("fast") is asked directly.
-        eos_ids: more tokens that end a sample, beside the tokenizer's own.
-        num_embeddings: rows of the model's embedding; None where they are not known, and so not checked.
-        """
+        """`tokenizer` is of transformers; one on the `tokenizers` library ("fast") is asked directly. `eos_ids` end a
+        sample beside its own. `num_embeddings`: rows of the model's embedding; None where they are not known, and so
+        not checked."""
         self._tokenizer = tokenizer
         self._num_embeddings = num_embeddings
         self._backend = getattr(tokenizer, "backend_tokenizer", None)
@@ -49,20 +45,15 @@ class Codec:
 
     def encode(self, text: str) -> tuple[int, ...]:
         """Tokens of a prompt, with the special tokens that the tokenizer adds to plain text (BOS where it has one).
-
-        Raises:
-            RefusedError: the text has half a surrogate pair, no tokens at all, or one that the model does not know.
-        """
+        Raises RefusedError where the text has half a surrogate pair, no tokens at all, or one that the model does not
+        know."""
         require_text(text)
         ids = self._tokenizer(text)["input_ids"] if self._backend is None else self._backend.encode(text).ids
         return self._require_embedded(tuple(ids)) or self._start()
 
     def render(self, prompt: Prompt) -> str:
-        """A prompt as text: a conversation in the form of the model's own chat template.
-
-        Raises:
-            EngineError: the model has no chat template, or it refuses the conversation.
-        """
+        """A prompt as text: a conversation in the form of the model's own chat template. Raises EngineError where there
+        is none, or it refuses the conversation."""
         return prompt if isinstance(prompt, str) else self.decode(self.chat.encode(prompt))
 
     def encode_prompt(self, prompt: Prompt) -> tuple[int, ...]:
@@ -91,10 +82,8 @@ class Codec:
         """Tokens of prompt and completion together, and where the completion begins.
 
         A user's turn is closed as the template closes it, and begins where the tokens of the prompt end: with the end
-        of the assistant's turn. Where a token holds characters of prompt and completion, it counts to the completion.
-
-        Raises:
-            RefusedError: the completion has no tokens, or the model's template can't show it.
+        of the assistant's turn. A token that holds characters of both counts to the completion. Raises RefusedError
+        where the completion has no tokens, or the model's template can't show it.
         """
         prompt, completion = term.prompt, term.completion
         if isinstance(prompt, str):
@@ -108,10 +97,7 @@ class Codec:
 
     def encode_reply(self, prompt: Prompt, text: str) -> tuple[tuple[int, ...], int]:
         """Tokens of a prompt and of the model's whole reply, the token that ends it included, and where it begins.
-
-        Raises:
-            RefusedError: the reply has no tokens, the template can't show it, or no token ends it.
-        """
+        Raises RefusedError where the reply has no tokens, the template can't show it, or no token ends it."""
         tokens, start = self.encode_term(LossTerm(prompt, text))
         end = self._tokenizer.eos_token_id if isinstance(prompt, str) else self.chat.end_of_reply(prompt, text)
         if end is None:

@@ -19,8 +19,6 @@ from mcts_math.tree import Node, Tree
 
 
 class AbMctsStepsOptions(Settings):
-    """Numbers of the search."""
-
     iterations: Integer = Field(64, description="steps that are sampled", ge=1)
     n_generate_sample: Integer = Field(1, description="steps that are chosen and sampled side by side", ge=1)
     belief: BeliefName = "beta"

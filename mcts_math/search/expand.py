@@ -1,7 +1,5 @@
-"""What every search shares: samples become children, their code is run and their answers are checked.
-
-A sample that can't be read becomes a terminal child and its siblings stand (the published code lost the whole round).
-"""
+"""What every search shares: samples become children, their code is run and their answers are checked. A sample that
+can't be read becomes a terminal child and its siblings stand (the published code lost the whole round)."""
 
 from __future__ import annotations
 
@@ -29,12 +27,8 @@ from mcts_math.tree import Node, Tree
 def grow(
     expansion: Expansion, tree: Tree, node: Node, generation: Generation, places: Sequence[str] | None = None
 ) -> Asking[list[Node]]:
-    """Adds a child for every sample, running its code and checking its answer; returns the new nodes.
-
-    Args:
-        generation: the samples.
-        places: for every sample a name that seeds its code, and what is put to it; None: by ids of nodes.
-    """
+    """Adds a child for every sample, running its code and checking its answer; returns the new nodes. `places`: for
+    every sample a name that seeds its code, and what is put to it; None: by ids of nodes."""
     samples = yield from complete(expansion, tree, node, generation.samples, places)
     read = [(sample, expansion.format.read(sample)) for sample in samples]
     read = _distinct(read) if expansion.remove_duplicate else read
@@ -55,10 +49,8 @@ def grow(
 def complete(
     expansion: Expansion, tree: Tree, node: Node, samples: Sequence[Sample], places: Sequence[str] | None = None
 ) -> Asking[list[Sample]]:
-    """Goes on with samples that ended before their step did, as the format says: in a thought, at its budget.
-
-    `places` as in `grow`.
-    """
+    """Goes on with samples that ended before their step did, as the format says: in a thought, at its budget. `places`
+    as in `grow`."""
     done, full, number = list(samples), set[int](), 0
     if places is None:  # samples of earlier requests went on with other numbers
         places = [f"{node.id} sample {i}" for i in range(len(node.children), len(node.children) + len(samples))]

@@ -27,12 +27,9 @@ def prune(tree: Tree) -> set[int]:
 def extract(
     tree: Tree, *, strategy: Strategy, beam_width: int = 1, c_puct: float = 1.25, pruned: bool = False
 ) -> list[int]:
-    """Walks down a complete tree, keeping the best children of each depth; ids of the answers found, best first.
-
-    Args:
-        beam_width: B1, nodes kept; every solution found or dead end narrows it by one.
-        pruned: leave out subtrees without a valid answer.
-    """
+    """Walks down a complete tree, keeping the `beam_width` (B1) best children of each depth, one fewer for every
+    solution found or dead end; ids of the answers found, best first. `pruned` leaves out subtrees without a valid
+    answer."""
     alive = prune(tree) if pruned else None
     rank = _ranking(tree, strategy, c_puct)
     beam, width = [tree.root], beam_width

@@ -23,8 +23,6 @@ _CLIP = 1e-7  # of a probability, so that its logit is finite
 
 
 class ParticleOptions(Settings):
-    """Numbers of the search."""
-
     n_generate_sample: Integer = Field(8, description="particles", ge=1)
 
 
@@ -34,13 +32,11 @@ def particle_filter(tree: Tree, expansion: Expansion, options: ParticleOptions) 
 
 
 def sweep(tree: Tree, expansion: Expansion, new: int, retained: Sequence[Node], name: str) -> Asking[list[Node]]:
-    """Grows particles from the root until all have ended; returns those that the last draw left, in their order.
+    """Grows `new` particles from the root until all have ended; returns those that the last draw left, in their order.
 
-    Args:
-        new: particles that begin at the root.
-        retained: ends of solutions of an earlier sweep. They take part in every draw with the weight that they ended
-            with, and are never replaced; one that is drawn goes on from what it was at this depth.
-        name: what the seeds of the draws depend on beside run, question and depth.
+    `retained` are ends of solutions of an earlier sweep: they take part in every draw with the weight that they ended
+    with, and are never replaced; one that is drawn goes on from what it was at this depth. `name` is what the seeds of
+    the draws depend on beside run, question and depth.
     """
     particles = [tree.root] * new + list(retained)
     for depth in range(expansion.most_steps):

@@ -1,8 +1,5 @@
-"""Self-consistency: a vote among independent attempts; the ground truth is never looked at (SPEC B).
-
-A vote may weigh by the attempt's value, or by how confident or certain the model was, and may end before all trials
-are made.
-"""
+"""Self-consistency: a vote among independent attempts; the ground truth is never looked at (SPEC B). A vote may weigh
+by the attempt's value, or by how confident or certain the model was, and may end before all trials are made."""
 
 from __future__ import annotations
 
@@ -27,8 +24,6 @@ from mcts_math.tree import Node, Tree
 
 
 class SelfConsistencyOptions(Settings):
-    """How many attempts, and how they vote."""
-
     trials: Trials = 32
     n_generate_sample: AtOnce = 1
     vote_weight: Literal["one", "value", "confidence", "certainty"] = Field(
@@ -55,10 +50,8 @@ class SelfConsistencyOptions(Settings):
 
 
 def self_consistency(tree: Tree, expansion: Expansion, options: SelfConsistencyOptions) -> Search:
-    """Makes attempts until the budget is used up or the vote is decided, and takes the answer that wins.
-
-    A search that is cut short leaves the winner among what was compared until then, else of equal texts.
-    """
+    """Makes attempts until the budget is used up or the vote is decided, and takes the answer that wins. A search that
+    is cut short leaves the winner among what was compared until then, else of equal texts."""
     budget = Budget(options.trials, stop_at_success=False, at_once=options.n_generate_sample)
     if options.vote_weight == "certainty":
         expansion = telling_certainty(expansion)

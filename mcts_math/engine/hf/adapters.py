@@ -5,14 +5,12 @@ that peft knows will do; it serves one session at a time. The model that samples
 what their own session's adapter adds by two batched products, gathered by row, so rows of many sessions and of none
 share one forward pass.
 
-How far the gradient flows. As published (`gradient: feedback`) it flows through the positions of the feedback alone:
-keys and values of question and attempt are those that sampling left in the cache, taken as constants, so a step costs
-as much as the feedback is long. With `full` it flows through every position, for the cost of all of them; the loss is
-the same.
+As published (`gradient: feedback`) the gradient flows through the positions of the feedback alone: keys and values of
+question and attempt are those that sampling left in the cache, taken as constants, so a step costs as much as the
+feedback is long. With `full` it flows through every position, for the cost of all of them; the loss is the same.
 
-A step is computed for its session alone, never batched with others: with `full` its loss, gradient and new weights are
-the same bits whatever else is in flight, with `feedback` as far as the keys and values are, which rows of other shapes
-round differently.
+Steps are never batched: with `full` the new weights are the same bits whatever else is in flight, with `feedback` as
+far as the keys and values are, which rows of other shapes round differently.
 """
 
 from __future__ import annotations
@@ -40,8 +38,6 @@ _DROPOUT = threading.Lock()  # dropout samples from the process's own generator,
 
 @dataclass(slots=True)
 class _Session:
-    """The adapter of one session. `version` changes with its weights."""
-
     slot: int
     parameters: list[nn.Parameter]  # A and B of every layer in turn
     optimizer: torch.optim.Optimizer
@@ -109,10 +105,8 @@ class Adapters:
         return output + torch.bmm(torch.bmm(inputs.to(down.dtype), down), up).to(output.dtype)
 
     def step(self, name: str, lesson: Lesson, recall: Recall) -> Adaptation:
-        """One step of AdamW on a session's adapter, which is made where there is none.
-
-        A loss, gradient or new weight that is not finite makes the adapter afresh instead.
-        """
+        """One step of AdamW on a session's adapter, which is made where there is none. A loss, gradient or new weight
+        that is not finite makes the adapter afresh instead."""
         seed = lesson.seed
         session = self._sessions.get(name) or self._open(name, seed)
         if lesson.longest > self._model.context_length:

@@ -30,8 +30,6 @@ _HEADROOM = 32  # columns that a row must be able to grow when it is admitted
 
 
 class Batch:
-    """The running batch of one model."""
-
     def __init__(self, model: CausalModel, limits: BatchLimits, adapters: SessionWeights | None = None) -> None:
         self.counters = BatchCounters()
         self._model = model
@@ -79,10 +77,7 @@ class Batch:
     @torch.inference_mode()
     def recall(self, tokens: tuple[int, ...], adapter: str) -> tuple[KVBlock, int]:
         """Keys and values that sampling left of some tokens; those that are not held any more are computed again.
-
-        Returns:
-            A block of one row, to be read before anything else is computed, and how many tokens were computed.
-        """
+        Returns a block of one row, to be read before anything else is computed, and how many tokens were computed."""
         job = Job(tokens, adapter=adapter)
         job.namespace = self._adapters.namespace(adapter) if self._adapters is not None else ""
         num_new = len(tokens) - self._cache.match(tokens, job.namespace)
@@ -278,7 +273,6 @@ class Batch:
         self._block.trim(max((row.num_tokens - 1 for row in self._rows), default=0))
 
     def _make_room(self) -> None:
-        """Preempts the latest rows where the batch would outgrow its tokens."""
         while len(self._rows) > 1 and len(self._rows) * (self._block.width + 1) > self._max_cells:
             last = max(range(len(self._rows)), key=lambda i: (self._rows[i].job.serial, self._rows[i].samples[0].index))
             row = self._rows[last]

@@ -61,11 +61,8 @@ class Reft(nn.Module):
 
 
 def make_grafts(kind: str, model: Any, options: Mapping[str, Any]) -> nn.ModuleDict:
-    """Fresh parts for a model, by the names of the modules whose output they change ("/" for ".").
-
-    Raises:
-        EngineError: unknown options, or a model without such modules.
-    """
+    """Fresh parts for a model, by the names of the modules whose output they change ("/" for "."). Raises EngineError
+    for unknown options, or a model without such modules."""
     width = int(model.config.get_text_config().hidden_size)
     makers: dict[str, Any] = {
         "bottleneck": lambda reduction=16: lambda: Bottleneck(width, reduction),
@@ -91,11 +88,8 @@ def base_fingerprint(model: Any) -> str:
 
 
 def load_grafts(folder: str | Path, model: Any) -> list[list[Tensor]]:
-    """Puts what a folder holds on a model; of a prefix returns keys and values [1, H, P, D] of each layer.
-
-    Raises:
-        CheckpointError: the folder is incomplete or broken, or for another base model.
-    """
+    """Puts what a folder holds on a model; of a prefix returns keys and values [1, H, P, D] of each layer. Raises
+    CheckpointError where the folder is incomplete or broken, or for another base model."""
     settings = read_settings(folder, TUNED, TunedSettings)
     if base_fingerprint(model) != settings.base_fingerprint:
         raise CheckpointError(

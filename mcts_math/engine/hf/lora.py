@@ -15,13 +15,9 @@ SLOT = "session"
 
 
 def copy_with_lora(model: CausalModel, options: AdapterOptions) -> Any:
-    """A copy of the model's modules that shares every weight, and has peft's layers at the targets.
-
-    The model itself stays as it is, so that it can sample while the copy computes a gradient.
-
-    Raises:
-        EngineError: peft is not installed, or the model has no such targets.
-    """
+    """A copy of the model's modules that shares every weight, and has peft's layers at the targets: the model itself
+    can sample while the copy computes a gradient. Raises EngineError where peft is not installed, or the model has no
+    such targets."""
     peft = require_package("peft", "learning at test time", "ttt", EngineError)
     _check_targets(model.raw, options.targets)
     shared: dict[int, Any] = {id(tensor): tensor for tensor in (*model.raw.parameters(), *model.raw.buffers())}

@@ -66,11 +66,8 @@ class CausalModel:
     def forward(self, block: KVBlock, ids: Tensor, positions: Tensor, *, want_hidden: bool = False) -> ForwardResult:
         """Computes the columns behind a block's window and moves the window over them.
 
-        Args:
-            block: keys, values and mask; the mask must already cover the new columns.
-            ids: [B, T], int64.
-            positions: [B, T], int64: each token's place in its row; anything for padding.
-            want_hidden: the hidden state is wanted too; needs a value head.
+        `block`: its mask must already cover the new columns. `ids` and `positions` are [B, T], int64: tokens, and each
+        token's place in its row (anything for padding). `want_hidden` needs a value head.
         """
         num_new = ids.shape[1]
         inputs: dict[str, Any] = {"input_ids": ids, "attention_mask": block.window_mask(num_new)}
@@ -96,10 +93,8 @@ class CausalModel:
         return torch.float64 if self._model.dtype == torch.float64 else torch.float32
 
     def logits(self, learner: Any, ids: Tensor, positions: Tensor, cache: Cache | None = None) -> Tensor:
-        """Logits [P, V] at some positions [P] of one sequence [T], of another model of this architecture.
-
-        For learning, so with gradient. `cache` holds the keys and values of what comes before the sequence.
-        """
+        """Logits [P, V] at some positions [P] of one sequence [T], of another model of this architecture, with
+        gradient. `cache` holds the keys and values of what comes before the sequence."""
         more: dict[str, Any] = {"logits_to_keep": positions} if self._takes_logits_to_keep else {}
         kept = {} if cache is None else {self._cache_argument: cache}
         output = learner(input_ids=ids.unsqueeze(0), use_cache=cache is not None, **kept, **more)
@@ -160,12 +155,8 @@ class CausalModel:
 
 
 def load_model(model_dir: str | Path, arguments: HFArguments, *, need_value: bool) -> CausalModel:
-    """Loads a checkpoint, and its value head where `need_value` says so.
-
-    Raises:
-        CheckpointError: it can't be loaded, lacks weights, or its head does not fit.
-        EngineError: there is no such device, dtype or attention.
-    """
+    """Loads a checkpoint, and its value head where `need_value` says so. Raises CheckpointError where it can't be
+    loaded, lacks weights, or its head does not fit; EngineError where there is no such device, dtype or attention."""
     device = choose_device(arguments.device)
     dtype = choose_dtype(arguments.dtype, device)
     checkpoint = obtain(model_dir, need_value=need_value)
@@ -220,7 +211,6 @@ def choose_dtype(dtype: str, device: torch.device) -> torch.dtype | str:
 
 @contextmanager
 def without_progress_bars() -> Iterator[None]:
-    """Keeps transformers from drawing progress bars."""
     shown = transformers_logging.is_progress_bar_enabled()
     transformers_logging.disable_progress_bar()
     try:

@@ -43,10 +43,8 @@ class PrefixCache:
         return self._descend(tokens, namespace)[1]
 
     def fetch(self, tokens: tuple[int, ...], count: int, namespace: str = "") -> list[tuple[int, int, States]]:
-        """Keys and values of the first `count` tokens, which must be held (see `match`), in pieces.
-
-        A piece is (first, last, states), for tokens first..last-1; the states are views, not to be written to.
-        """
+        """Keys and values of the first `count` tokens, which must be held (see `match`), in pieces (first, last,
+        states) for tokens first..last-1; the states are views, not to be written to."""
         path, _ = self._descend(tokens, namespace)
         self._touch(path)
         pieces: list[tuple[int, int, States]] = []

@@ -57,8 +57,6 @@ class Job:
 
 @dataclass(slots=True)
 class BatchCounters:
-    """What a batch has done since it was made."""
-
     num_generated_tokens: int = 0  # tokens of finished samples
     num_prompt_tokens: int = 0  # tokens of all prompts, those found in the prefix cache included
     num_cached_tokens: int = 0  # prompt tokens found in the prefix cache
@@ -77,10 +75,8 @@ class OpenSample:
 
 @dataclass(eq=False, slots=True)
 class Row:
-    """Samples that have written the same so far, and so are computed once.
-
-    In the batch, the keys and values of all its tokens but the last are computed.
-    """
+    """Samples that have written the same so far, and so are computed once. In the batch, the keys and values of all its
+    tokens but the last are computed."""
 
     job: Job
     samples: list[OpenSample]
@@ -94,11 +90,8 @@ class Row:
         return len(self.job.prompt) + len(self.ids)
 
     def fork(self, sampled: Sequence[tuple[int, float]]) -> list[Row]:
-        """Takes a token, with its log-probability, for each of its samples.
-
-        Returns:
-            The rows that it forks into, itself first; one for each different token.
-        """
+        """Takes a token, with its log-probability, for each of its samples. Returns the rows that it forks into, itself
+        first; one for each different token."""
         groups: dict[int, list[OpenSample]] = {}
         for sample, (token, _) in zip(self.samples, sampled, strict=True):
             groups.setdefault(token, []).append(sample)
@@ -125,10 +118,7 @@ def sample_tokens(
     sampling: BatchSampling, logits: Tensor, rows: Sequence[Row]
 ) -> tuple[Tensor, list[list[tuple[int, float]]]]:
     """Samples a token for each open sample of each row, and notes how certain the model is of it where that is asked.
-
-    Returns:
-        Tokens [rows, most samples of one], and each row's with their log-probabilities, one a sample.
-    """
+    Returns tokens [rows, most samples of one], and each row's with their log-probabilities, one a sample."""
     most = max(len(row.samples) for row in rows)
     numbers = [[sample.stream.at(len(row.ids)) for sample in row.samples] for row in rows]
     tokens, logprobs = sampling.sample(logits, [some + [0.0] * (most - len(some)) for some in numbers])
@@ -142,13 +132,11 @@ def sample_tokens(
 
 
 def advance(row: Row, sampled: Sequence[tuple[int, float]], model: CausalModel) -> tuple[list[Row], list[Row]]:
-    """Takes a token, with its log-probability, for each sample of a row.
+    """Takes a token, with its log-probability, for each sample of a row. Returns the rows that go on, itself first if
+    it does, and those that have finished.
 
     Where a log-probability is not finite, the model is broken; but with an adapter it is the session's own weights that
     are: its samples end with that log-probability.
-
-    Returns:
-        The rows that go on, itself first if it does, and those that have finished.
     """
     broken = next((logprob for _, logprob in sampled if not math.isfinite(logprob)), 0.0)
     if not row.job.adapter:

@@ -33,11 +33,8 @@ class _Hypothesis:
 
 @torch.inference_mode()
 def beam_search(model: CausalModel, job: Job) -> None:
-    """Fills `job.samples` with the best `num_samples` hypotheses of width `job.sampling.beam_width`, best first.
-
-    Raises:
-        EngineError: the request makes no sense, or the model's log-probabilities are not finite.
-    """
+    """Fills `job.samples` with the best `num_samples` hypotheses of width `job.sampling.beam_width`, best first. Raises
+    EngineError where the request makes no sense, or the model's log-probabilities are not finite."""
     width = job.sampling.beam_width
     if job.adapter:
         raise EngineError("a beam search by an adapter is not to be had; leave out `adapter` or `beam_width`")

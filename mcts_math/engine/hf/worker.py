@@ -62,11 +62,9 @@ class EngineThread:
         return await self.run_exclusive(partial(self._learn, session, lesson))
 
     def release(self, session: str) -> None:
-        """Drops a session's adapter."""
         self._inbox.put(partial(self._release, session))
 
     def close(self) -> None:
-        """Ends the thread and waits for it."""
         self._inbox.put(None)
         self._thread.join()
 

@@ -25,8 +25,6 @@ _DEFAULTS: Final = {"temperature": 1.0, "top_p": 1.0}
 
 @dataclass(frozen=True, slots=True)
 class Abilities:
-    """What a server can do."""
-
     lacks: frozenset[str] = frozenset()  # fields that it refuses or ignores, of `_OPTIONAL` and `_DEFAULTS`; left out
     max_tokens: str = "max_tokens"  # what it calls the field of that name
 
@@ -48,11 +46,9 @@ def make_trial(body: Mapping[str, Any], num_samples: int) -> dict[str, Any]:
 
 
 async def try_out(client: Client, path: str, body: Mapping[str, Any]) -> Abilities:
-    """Sends a short request, without what the server refuses by name; says once what it lacks.
-
-    The request is for two samples, where several are wanted later. Raises EngineError where even this one is refused,
-    or all replies are odd: so all would be.
-    """
+    """Sends a short request, without what the server refuses by name, for two samples where several are wanted later;
+    says once what it lacks. Raises EngineError where even this one is refused, or all replies are odd: so all would
+    be."""
     able, told, failures = Abilities(), set[str](), list[RefusedError]()
     wanted = {"logprobs", "n"} if body["n"] > 1 else {"logprobs"}
     for _ in range(_TRIES):

@@ -18,12 +18,8 @@ from mcts_math.errors import ConfigError
 
 
 def server_arguments(model_dir: str) -> list[str]:
-    """The arguments of `vllm serve` that serve a model and its value head.
-
-    Raises:
-        CheckpointError: the model or its head is missing, incomplete or wrong.
-        EngineError: vLLM is not installed.
-    """
+    """The arguments of `vllm serve` that serve a model and its value head. Raises CheckpointError where model or head
+    is missing, incomplete or wrong, and EngineError where vLLM is not installed."""
     checkpoint = obtain(model_dir, need_value=True)
     load_value_head(checkpoint)
     arguments = ["--model", str(checkpoint.path), "--served-model-name", model_dir, "--enable-prompt-tokens-details"]

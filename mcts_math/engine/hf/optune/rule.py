@@ -60,11 +60,8 @@ class Change:
 
 
 class Moments(nn.Module):
-    """Count, mean and sum of squared deviations of vectors, a dimension each, in float64.
-
-    Summaries of some vectors are merged one after another (Chan, Golub and LeVeque 1979): the same summaries in the
-    same order give the same bits, whichever process has made each.
-    """
+    """Count, mean and sum of squared deviations of vectors, a dimension each, in float64. Summaries are merged one
+    after another (Chan, Golub and LeVeque 1979): the same ones in the same order give the same bits."""
 
     count: Tensor
     mean: Tensor
@@ -150,8 +147,6 @@ class Shape:
 
 
 class UpdateRule(nn.Module):
-    """A learned optimiser."""
-
     def __init__(self, shapes: Mapping[str, Shape], rank: int = 16, dropout: float = 0.1) -> None:
         super().__init__()
         self.shapes = dict(shapes)  # name of a changed layer -> shape of its weights
