@@ -181,7 +181,6 @@ class Common(Settings):
         return make_format(self.prompt_wrap, options)
 
     def obsolete_given(self) -> list[str]:
-        """Obsolete keys that the user's file sets."""
         return [key for key in OBSOLETE_KEYS if key in self.model_fields_set]
 
     @model_validator(mode="after")

@@ -11,8 +11,6 @@ from pydantic import TypeAdapter
 
 @dataclass(frozen=True, slots=True)
 class ToolCall:
-    """A call of a tool, as the model wrote it."""
-
     name: str
     arguments: str  # JSON, or what stands in its place
     id: str = ""  # which the tool's message answers
@@ -32,8 +30,6 @@ Role: TypeAlias = Literal["system", "user", "assistant", "tool"]
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One turn of a conversation."""
-
     role: Role
     content: str  # its text, without thought and tool calls
     thought: str = ""  # what the model thought before it wrote the content

@@ -44,8 +44,6 @@ class Generate:
 
 @dataclass(frozen=True, slots=True)
 class Generation:
-    """Reply to `Generate`."""
-
     samples: tuple[Sample, ...]  # as many as asked for, in order; empty where the prompt was too long
     value: float | None = None  # v of the prompt in [-1, 1]; None where there is no head, or nobody asked
     too_long: bool = False  # the prompt does not fit the model's context; nothing was generated
@@ -106,8 +104,6 @@ class Observation:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """Ask whether an answer equals one of the accepted ones."""
-
     answer: str
     golds: tuple[str, ...]
 
@@ -123,8 +119,6 @@ class Verify:
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """Reply to `Verify`."""
-
     verdict: Verdict
     answer: str | None = None  # the answer, or the code, that was judged; None where there was none
     detail: str = ""  # why, in a line ("" where there is nothing to say)
@@ -156,8 +150,6 @@ class Adapt:
 
 @dataclass(frozen=True, slots=True)
 class Adaptation:
-    """Reply to `Adapt`."""
-
     loss: float  # before the step, nats
     num_tokens: int = 0  # tokens that were run through the model for it
     reset: bool = False  # loss, gradient or stepped weights were not finite; the adapter was made afresh instead
@@ -220,8 +212,6 @@ class Checker(Protocol):
 
 @runtime_checkable
 class Verifier(Protocol):
-    """Tells whether an attempt solves its task."""
-
     async def verify(self, request: Verify) -> Verification: ...
 
     async def close(self) -> None: ...
@@ -241,8 +231,6 @@ class Adapter(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """Who answers each kind of request."""
-
     policy: Policy
     value_model: ValueModel | None
     interpreter: Interpreter

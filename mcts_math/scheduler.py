@@ -65,7 +65,6 @@ class _Job:
         return "max_question_samples" if 0 < self.limits.question_samples <= self.cost.samples else ""
 
     def read_meter(self) -> Spent:
-        """What it has cost since this was asked last."""
         cost, last = self.cost, self.metered
         self.metered = Spent(cost.seconds, cost.tokens, cost.prompt_tokens, cost.adapted_tokens)
         return Spent(
@@ -77,8 +76,6 @@ class _Job:
 
 
 class Scheduler:
-    """Grows trees beside each other."""
-
     def __init__(self, services: Services, limits: RunLimits | None = None) -> None:
         self._services = services
         self._limits = limits or RunLimits()

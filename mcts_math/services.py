@@ -35,7 +35,6 @@ class Provided(TypedDict, total=False):
 
 
 def engine_options(config: Config) -> EngineOptions:
-    """What loading the config's engine needs."""
     adapter, prompt = config.method.adapter, config.make_format().prompt(Task("", "?"), [])
     return EngineOptions(
         config.engine,

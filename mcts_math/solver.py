@@ -167,8 +167,6 @@ def make_expansion(config: Config, *, use_values: bool) -> Expansion:
 
 
 def searcher(config: Config, expansion: Expansion) -> Callable[[Tree], Search]:
-    """The search of a config's method that expands nodes so."""
-
     def search(tree: Tree) -> Search:
         yield from config.method.search(tree, expansion, config.options)
         yield from grade(tree)

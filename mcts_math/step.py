@@ -43,8 +43,6 @@ class CellStatus(str, Enum):
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """Something to do before the solution goes on."""
-
     tool: str
     input: str  # what it is given, as written, code fence and all; "" where that can't be read
     note: str | None = None  # the observation of an action that runs nothing; None where code is to be run
@@ -81,7 +79,6 @@ class Run:
 
     @property
     def code(self) -> str | None:
-        """The code that was run; None where none was."""
         return self.input if self.tool == TOOL and self.input else None
 
 
@@ -105,7 +102,6 @@ class Step:
 
     @property
     def failed(self) -> bool:
-        """Code raised, was cut or was killed."""
         return any(run.status not in (None, CellStatus.OK) for run in self.runs)
 
     @property

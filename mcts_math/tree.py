@@ -119,7 +119,6 @@ class Tree:
         return [node.id for node in nodes if self.is_solution(node)]
 
     def say(self, node: Node, text: str) -> Node:
-        """Appends what the user says after `node`."""
         return self.add_child(node, Step(text, Outcome.USER), prior=1.0)
 
     def backup(self, node: Node, result: float) -> None:

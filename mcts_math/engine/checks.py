@@ -72,7 +72,6 @@ async def encode_prompt(codec: Codec, prompt: Prompt, context_length: int) -> tu
 
 
 def len_of(message: Message) -> int:
-    """Characters of a message, about."""
     return len(message.content) + len(message.thought) + sum(len(piece.text) for piece in message.written)
 
 

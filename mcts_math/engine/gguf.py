@@ -66,7 +66,6 @@ def require_absent(out: Path) -> None:
 
 
 def require_reader() -> Any:
-    """The reader of the package `gguf`. Raises CheckpointError where it is not installed."""
     return require_package("gguf", "reading GGUF", "gguf", CheckpointError).GGUFReader
 
 
@@ -94,7 +93,6 @@ def _save_model(file: Path, folder: Path, dtype: str, ends: list[int]) -> None:
 
 
 def _load_tokenizer(file: Path, facts: Mapping[str, Any]) -> Any:
-    """The file's tokenizer, as the model was trained with it."""
     from tokenizers import pre_tokenizers
     from transformers import AutoTokenizer
 

@@ -20,7 +20,6 @@ _PLAIN = (bool, int, float, str, type(None))
 
 
 def find_engine(name: str) -> EngineSpec:
-    """The engine of a name. Raises ConfigError where there is none."""
     if name not in ENGINES:
         raise ConfigError(f"there is no engine {name!r}; choose one of {', '.join(ENGINES)}.")
     return ENGINES[name]

@@ -105,7 +105,6 @@ class Codec:
         return (*tokens, end), start
 
     def decode(self, ids: Sequence[int]) -> str:
-        """Text of some tokens, special ones included."""
         if self._backend is not None:
             return str(self._backend.decode(ids, skip_special_tokens=False))
         return str(self._tokenizer.decode(ids, skip_special_tokens=False, clean_up_tokenization_spaces=False))
@@ -120,7 +119,6 @@ class Codec:
         return text[len(before) :] if text.startswith(before) else self.decode(ids)
 
     def matcher(self, stop: tuple[str, ...]) -> StopMatcher:
-        """The matcher for some stop strings, made once."""
         if stop not in self._matchers:
             self._matchers[stop] = StopMatcher(self, stop)
         return self._matchers[stop]
@@ -142,7 +140,6 @@ class Codec:
 
 
 def common_prefix(one: Sequence[int], other: Sequence[int]) -> int:
-    """How many first tokens are the same."""
     shorter = min(len(one), len(other))
     if tuple(one[:shorter]) == tuple(other[:shorter]):
         return shorter
@@ -150,7 +147,6 @@ def common_prefix(one: Sequence[int], other: Sequence[int]) -> int:
 
 
 def require_text(text: str) -> None:
-    """Raises RefusedError where the text has half a surrogate pair."""
     if (position := half_character(text)) is not None:
         raise RefusedError(
             f"character {position} of the prompt is half of a surrogate pair ({text[position]!r}), which is no text; "

@@ -21,8 +21,6 @@ from mcts_math.files import new_file
 
 
 class ValueHead(nn.Module):
-    """tanh(w·h + b) in float32."""
-
     def __init__(self, weight: Tensor, bias: Tensor) -> None:
         """`weight` is [1, hidden] or [hidden], `bias` [1] or []."""
         super().__init__()

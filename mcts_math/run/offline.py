@@ -23,8 +23,6 @@ CHOOSING: Final = ("mcts_infer_strategy", "step_beam_width", "prune", "c_puct")
 
 @dataclass(frozen=True, slots=True)
 class Rescored:
-    """One line after re-scoring."""
-
     golds: tuple[str, ...]  # accepted answers; empty where unknown
     answer: str | None  # the tree's answer; None where it has none
     record: JsonObject  # the line, with its `solutions` chosen anew

@@ -58,7 +58,6 @@ def parse_words(parser: argparse.ArgumentParser, argv: Sequence[str]) -> argpars
 
 
 def add_workers(parser: argparse.ArgumentParser) -> None:
-    """`--workers`: how many processes compare answers."""
     text = "answer checking processes; 0: all cores"
     parser.add_argument("--workers", type=_number, default=0, metavar="N", help=text)
 

@@ -45,8 +45,6 @@ AtOnce = Annotated[Integer, Field(description="attempts that are made side by si
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """How many attempts a question gets."""
-
     trials: int  # that count; without an answer one is tried again, up to twice as many in all
     stop_at_success: bool = True  # end with the first attempt that passes the verifier
     at_once: int = 1  # independent attempts that are made side by side

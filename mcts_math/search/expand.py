@@ -87,7 +87,6 @@ def complete(
 
 
 def _joined(sample: Sample, between: tuple[Piece, ...], more: Sample) -> Sample:
-    """A sample and its continuation as one."""
     written = sample.written + between
     return Sample(
         text_of(written) + more.text,
@@ -153,7 +152,6 @@ def _question(expansion: Expansion, tree: Tree, node: Node, draft: Draft) -> Che
 
 
 def is_right(reply: Reply) -> bool:
-    """Of a reply to `Check` or `Verify`."""
     return reply.verdict is Verdict.CORRECT if isinstance(reply, Verification) else reply is True
 
 

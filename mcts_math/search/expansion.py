@@ -50,11 +50,9 @@ class Expansion:
         return self.max_depth + 1
 
     def seed(self, tree: Tree, place: int | str) -> int:
-        """The seed of what is drawn at a place in a tree; see `derive_seed`."""
         return derive_seed(self.run_seed, tree.task.id, place)
 
     def greedy(self) -> Expansion:
-        """The same with the most likely samples."""
         return replace(self, sampling=replace(self.sampling, temperature=0.0))
 
     def generate(self, tree: Tree, node: Node, num_samples: int, want_value: bool = False) -> Generate:

@@ -49,8 +49,6 @@ class PublishedOptions(Settings):
 
 
 class MctsOptions(PublishedOptions):
-    """The published numbers, and ours."""
-
     widening: Real = Field(
         0.0,
         description="progressive widening: a node with N visits is expanded again while it has fewer than "

@@ -50,7 +50,6 @@ class Batch:
 
     @property
     def is_idle(self) -> bool:
-        """Nothing runs and nothing waits."""
         return not (self._rows or self._waiting or self._values_waiting)
 
     def add(self, job: Job) -> None:
@@ -65,7 +64,6 @@ class Batch:
 
     @torch.inference_mode()
     def cancel(self, job: Job) -> None:
-        """Forgets a job and frees its rows."""
         job.cancelled = True
         self._drop([i for i, row in enumerate(self._rows) if row.job is job])
         self._refresh()
@@ -175,7 +173,6 @@ class Batch:
         self._refresh()
 
     def _decode(self, done: list[Job]) -> None:
-        """One token for every sample."""
         block, n = self._block, len(self._rows)
         self._reserve(n, block.width, 1)
         block.mask[:n, block.end] = 1
@@ -231,7 +228,6 @@ class Batch:
         return rows[:room]
 
     def _reserve(self, rows: int, width: int, columns: int) -> None:
-        """Makes room for so many rows."""
         self._block.reserve(rows, width, columns, self._max_rows, self._max_cells)
 
     def _advance(self, row: Row, sampled: Sequence[tuple[int, float]], done: list[Job]) -> tuple[list[Row], list[Row]]:
@@ -254,7 +250,6 @@ class Batch:
         self._cache.insert(tokens, lambda first, last: block.read(i, first, last, len(tokens)), job.namespace)
 
     def _select(self, jobs: Sequence[Job]) -> None:
-        """The next forward pass is over rows of these jobs."""
         if self._adapters is not None:
             self._adapters.select([job.adapter for job in jobs])
 
@@ -282,12 +277,10 @@ class Batch:
             self._refresh()
 
     def _preempt(self, row: Row) -> None:
-        """Lets a row go on later where it stopped."""
         self._waiting.appendleft(Prefill(row.job, row.job.prompt + tuple(row.ids), row))
         self.counters.num_preempted += 1
 
     def _refresh(self) -> None:
-        """Makes the tensors that describe the rows anew."""
         device = self._model.device
         self._sampling = BatchSampling([row.job.sampling for row in self._rows], device)
         self._tokens = torch.tensor([row.ids[-1:] for row in self._rows], dtype=torch.long, device=device)

@@ -77,7 +77,6 @@ def make_grafts(kind: str, model: Any, options: Mapping[str, Any]) -> nn.ModuleD
 
 
 def attach(model: Any, grafts: nn.ModuleDict) -> None:
-    """Puts parts on a model, for good."""
     for name, graft in grafts.items():
         model.get_submodule(name.replace("/", ".")).register_forward_hook(_changing(graft), with_kwargs=True)
 
@@ -118,7 +117,6 @@ def _changing(graft: nn.Module) -> Callable[[Any, Any, Mapping[str, Any], Any], 
 
 
 def _layers(model: Any) -> list[str]:
-    """Names of the decoder's layers."""
     count = int(model.config.get_text_config().num_hidden_layers)
     for name, module in model.named_modules():
         if isinstance(module, nn.ModuleList) and len(module) == count:
@@ -127,7 +125,6 @@ def _layers(model: Any) -> list[str]:
 
 
 def _parts(model: Any, layer: str) -> list[str]:
-    """Names of attention and feed-forward block of a layer."""
     there = dict(model.get_submodule(layer).named_children())
     found = [next((name for name in names if name in there), None) for names in (_ATTENTION, _FEED_FORWARD)]
     if None in found:

@@ -104,7 +104,6 @@ class KVLayout:
 
     @property
     def slices(self) -> list[HeadSlice]:
-        """Of all that is kept."""
         return [heads_at for slices in self.layers if slices is not None for heads_at in slices]
 
     def allocate(self, rows: int, columns: int) -> list[Tensor]:

@@ -121,7 +121,6 @@ class Lockstep(JobEngine):
         await waiter.future
 
     async def _count(self, work: Awaitable[T]) -> T:
-        """Counts one request as being elsewhere until it is answered."""
         self._elsewhere += 1
         try:
             return await work
@@ -135,7 +134,6 @@ class Lockstep(JobEngine):
             self._round = asyncio.create_task(self._rounds())
 
     async def _rounds(self) -> None:
-        """Runs rounds as long as requests wait."""
         while await self._all_wait():
             waiting, self._waiting = self._waiting, []
             waiting = sorted((one for one in waiting if not one.future.done()), key=lambda one: one.order)
@@ -178,8 +176,6 @@ class Lockstep(JobEngine):
 
 
 class _Counted:
-    """A service whose outstanding requests are counted."""
-
     def __init__(self, service: object, count: Callable[[Awaitable[Any]], Awaitable[Any]]) -> None:
         self._service = service
         self._count = count

@@ -44,8 +44,6 @@ class ForwardResult:
 
 
 class CausalModel:
-    """A model, its tokenizer and, if wanted, its value head."""
-
     def __init__(
         self, model: Any, codec: Codec, context_length: int, head: ValueHead | None, prefix: Sequence[Segments] = ()
     ) -> None:

@@ -28,8 +28,6 @@ class _Node:
 
 
 class PrefixCache:
-    """A bounded radix tree of keys and values."""
-
     def __init__(self, max_tokens: int) -> None:
         """`max_tokens`: most tokens to hold; 0 holds nothing."""
         self.num_tokens = 0  # tokens held at present
@@ -39,7 +37,6 @@ class PrefixCache:
         self._by_age: OrderedDict[_Node, None] = OrderedDict()
 
     def match(self, tokens: tuple[int, ...], namespace: str = "") -> int:
-        """How many of the first tokens are held."""
         return self._descend(tokens, namespace)[1]
 
     def fetch(self, tokens: tuple[int, ...], count: int, namespace: str = "") -> list[tuple[int, int, States]]:

@@ -61,7 +61,6 @@ class BatchSampling:
     """How the rows of a batch are sampled; made anew whenever rows join or leave."""
 
     def __init__(self, rows: Sequence[Sampling], device: torch.device) -> None:
-        """`rows` in the order of the batch; `device`: where the logits will be."""
         kinds: dict[_Pick, list[int]] = {}
         for i, row in enumerate(rows):
             kinds.setdefault(_way(row), []).append(i)

@@ -19,8 +19,6 @@ from mcts_math.requests import Generation
 
 @dataclass(eq=False, slots=True)
 class Job:
-    """A prompt, what is wanted of it, and what came of it."""
-
     prompt: tuple[int, ...]  # its tokens, fewer than the model's context
     num_samples: int = 0  # 0 asks for the value alone
     sampling: Sampling = field(default_factory=Sampling)  # as in `requests.Generate`
@@ -41,7 +39,6 @@ class Job:
 
     @property
     def is_done(self) -> bool:
-        """Nothing of it is wanting."""
         return None not in self.samples and not self.needs_value
 
     @property
@@ -50,7 +47,6 @@ class Job:
         return self.want_value and self.value is None
 
     def generation(self) -> Generation:
-        """What came of a job that is done."""
         samples = tuple(sample for sample in self.samples if sample is not None)
         return Generation(samples, self.value, False, len(self.prompt), self.num_cached)
 
@@ -156,7 +152,6 @@ def advance(row: Row, sampled: Sequence[tuple[int, float]], model: CausalModel) 
 
 
 def require_finite(number: float, what: str) -> None:
-    """Raises EngineError where the model gave a number that is none."""
     if not math.isfinite(number):
         raise EngineError(
             f"the model gave a {what} that is {number}: its weights are broken, or overflow in float16 "

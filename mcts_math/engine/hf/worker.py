@@ -115,7 +115,6 @@ class EngineThread:
         self._wake(waiting, error)
 
     def _wake(self, waiters: Iterable[_Waiter], error: EngineError | None = None) -> None:
-        """Lets coroutines go on, with an error where there is one."""
         by_loop: dict[asyncio.AbstractEventLoop, list[_Waiter]] = {}
         for waiter in waiters:
             by_loop.setdefault(waiter.get_loop(), []).append(waiter)

@@ -29,7 +29,6 @@ class Abilities:
     max_tokens: str = "max_tokens"  # what it calls the field of that name
 
     def fit(self, body: Mapping[str, Any]) -> dict[str, Any]:
-        """A request as the server takes it."""
         fitting = {name: value for name, value in body.items() if not (name in self.lacks and _can_go(name, value))}
         if "max_tokens" in fitting:
             fitting[self.max_tokens] = fitting.pop("max_tokens")
@@ -95,7 +94,6 @@ def _without(able: Abilities, body: Mapping[str, Any], error: ServerRefusedError
 
 
 def _can_go(field: str, value: Any) -> bool:
-    """Whether a field may be left out of a request."""
     return field in _OPTIONAL or value == _DEFAULTS.get(field)
 
 

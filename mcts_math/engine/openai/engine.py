@@ -134,7 +134,6 @@ class OpenAIEngine:
         return tokens if self.served.dialect.takes_tokens else codec.render(prompt), len(tokens)
 
     def _opening(self, prompt: Prompt) -> str:
-        """What stands before the sample in its turn, as far as we can tell."""
         if self.served.codec is not None:
             return self.served.codec.opening(prompt)
         last = None if isinstance(prompt, str) else prompt.messages[-1]

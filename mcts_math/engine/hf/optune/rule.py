@@ -84,7 +84,6 @@ class Moments(nn.Module):
         return torch.cat((exact.new_tensor([len(exact)]), mean, squares))
 
     def merge(self, summary: Tensor) -> None:
-        """Takes in what `summarise` made."""
         count, (mean, squares) = summary[0], summary[1:].chunk(2)
         total = self.count + count
         if not bool(total):
@@ -164,7 +163,6 @@ class UpdateRule(nn.Module):
         return torch.cat(parts)
 
     def observe(self, summary: Tensor) -> None:
-        """Takes a summary into the moments."""
         moments = list(self._moments())
         pieces = torch.split(summary, [1 + 2 * len(one.mean) for one in moments])
         for one, piece in zip(moments, pieces, strict=True):
