@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncGenerator, Callable, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import TypeAlias, TypeVar
 
 from mcts_math.concurrency import cancel, gather
@@ -22,6 +22,7 @@ from mcts_math.tree import Tree, new_tree
 
 T = TypeVar("T")
 MakeSearch: TypeAlias = Callable[[Tree], Search]
+_METERED = [field.name for field in fields(Spent)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,14 +66,8 @@ class _Job:
         return "max_question_samples" if 0 < self.limits.question_samples <= self.cost.samples else ""
 
     def read_meter(self) -> Spent:
-        cost, last = self.cost, self.metered
-        self.metered = Spent(cost.seconds, cost.tokens, cost.prompt_tokens, cost.adapted_tokens)
-        return Spent(
-            cost.seconds - last.seconds,
-            cost.tokens - last.tokens,
-            cost.prompt_tokens - last.prompt_tokens,
-            cost.adapted_tokens - last.adapted_tokens,
-        )
+        last, self.metered = self.metered, Spent(**{name: getattr(self.cost, name) for name in _METERED})
+        return Spent(**{name: getattr(self.metered, name) - getattr(last, name) for name in _METERED})
 
 
 class Scheduler:

@@ -72,12 +72,7 @@ class ChatTemplate:
             return before, whole
         # The template shows the turn in another way once it is past, as without its thought. What is said to it follows
         # what was sampled: else the turn itself would be told to the model once more, and learnt.
-        return before, before + self._encode(self._behind_reply(talk, text))
-
-    def _behind_reply(self, talk: Conversation, text: str) -> str:
-        """What the template writes behind the assistant's last turn where the user answers it with a text."""
-        plain = replace(talk, messages=(*talk.messages[:-1], Message("assistant", _MARK)))
-        return self.render(plain.followed_by(Message("user", text)), "closed").rpartition(_MARK)[2]
+        return before, before + self._encode(self._behind_mark(talk, Message("user", text))[2])
 
     def end_of_reply(self, talk: Conversation, text: str) -> int | None:
         """The token that ends a reply of the assistant by the template; None where none does."""
@@ -161,13 +156,16 @@ class ChatTemplate:
             at = stands.rfind(text)
             if at >= 0 and len(stands) - at - len(text) <= _LONGEST_END:
                 return stands[at + len(text) :]
-        marked = replace(turns, messages=(*turns.messages[:-1], Message("assistant", _MARK)))
-        _, found, end = self.render(marked, "closed").rpartition(_MARK)
+        _, found, end = self._behind_mark(turns)
         if not found or not stands.endswith(end):
             return None
         if ids[-1] in self._eos_ids:
             ids.pop()
         return end
+
+    def _behind_mark(self, turns: Conversation, *more: Message) -> tuple[str, str, str]:
+        marked = replace(turns, messages=(*turns.messages[:-1], Message("assistant", _MARK), *more))
+        return self.render(marked, "closed").rpartition(_MARK)
 
     def _note_rewritten(self) -> None:
         if not self.num_rewritten:

@@ -47,7 +47,7 @@ class CausalModel:
     def __init__(
         self, model: Any, codec: Codec, context_length: int, head: ValueHead | None, prefix: Sequence[Segments] = ()
     ) -> None:
-        self._model = model
+        self.raw = model  # of transformers
         self.device: torch.device = model.device  # where inputs go and logits come from
         self.codec = codec
         self.head = head
@@ -74,21 +74,16 @@ class CausalModel:
         if self._takes_logits_to_keep:
             inputs["logits_to_keep"] = 1
         inputs[self._cache_argument] = block.cache
-        output = self._model(**inputs, use_cache=True)
+        output = self.raw(**inputs, use_cache=True)
         block.advance(num_new)
         hidden, self._hidden = self._hidden, None
         hidden = hidden[:, -1] if want_hidden and hidden is not None else None
         return ForwardResult(output.logits[:, -1], hidden)
 
     @property
-    def raw(self) -> Any:
-        """The model itself, for adapters."""
-        return self._model
-
-    @property
     def adapter_dtype(self) -> torch.dtype:
         """Weights that learn are kept in float32 at least: steps of 1e-5 would be lost in half precision."""
-        return torch.float64 if self._model.dtype == torch.float64 else torch.float32
+        return torch.float64 if self.raw.dtype == torch.float64 else torch.float32
 
     def logits(self, learner: Any, ids: Tensor, positions: Tensor, cache: Cache | None = None) -> Tensor:
         """Logits [P, V] at some positions [P] of one sequence [T], of another model of this architecture, with
@@ -123,8 +118,8 @@ class CausalModel:
         """Runs one token through the model to see what it keeps."""
         cache = DynamicCache()
         ids = torch.zeros((1, 1), dtype=torch.long, device=self.device)
-        name = type(self._model).__name__
-        planned = DynamicCache(config=self._model.config).layers
+        name = type(self.raw).__name__
+        planned = DynamicCache(config=self.raw.config).layers
         if others := {type(layer).__name__ for layer in planned} - _KEPT:
             raise CheckpointError(
                 f"{name} keeps other things than keys and values ({', '.join(sorted(others))}), such as a recurrent "
@@ -133,7 +128,7 @@ class CausalModel:
         if prefix and any(layer.is_sliding for layer in planned):
             raise CheckpointError(f"tuned_dir: {name} slides its window, which a prefix would fall out of")
         self._require_causal(name)
-        self._model(input_ids=ids, use_cache=True, **{self._cache_argument: cache})
+        self.raw(input_ids=ids, use_cache=True, **{self._cache_argument: cache})
         self._check_head(name)
         layout = KVLayout(cache, prefix)
         if not layout.shapes:
@@ -142,9 +137,9 @@ class CausalModel:
 
     def _require_causal(self, name: str) -> None:
         """Raises CheckpointError where a token sees those behind it, as in BERT: what is kept would be wrong."""
-        if getattr(self._model.config, "is_decoder", True):
+        if getattr(self.raw.config, "is_decoder", True):
             return
-        logits = self._model(input_ids=torch.tensor([[0, 0], [0, 1]], device=self.device)).logits[:, 0]
+        logits = self.raw(input_ids=torch.tensor([[0, 0], [0, 1]], device=self.device)).logits[:, 0]
         if not torch.allclose(logits[0], logits[1], atol=1e-4):
             raise CheckpointError(
                 f"{name} reads texts in both directions, so it can't write one token after another; if it was trained "

@@ -6,6 +6,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 import torch
 from torch import Tensor
@@ -15,6 +16,9 @@ from mcts_math.engine.hf.sampling import BatchSampling, UniformStream, certainty
 from mcts_math.errors import EngineError
 from mcts_math.messages import FinishReason, Piece, Sample, Sampling
 from mcts_math.requests import Generation
+
+End: TypeAlias = tuple[str, FinishReason, str]
+"""Of a sample: its text, why it ended, and the text with its stop string."""
 
 
 @dataclass(eq=False, slots=True)
@@ -45,6 +49,11 @@ class Job:
     def needs_value(self) -> bool:
         """Its value is wanted and not there yet."""
         return self.want_value and self.value is None
+
+    def sample(self, ids: Sequence[int], logprob: float, end: End, certainty: float | None = None) -> Sample:
+        text, finish, written = end
+        pieces = (Piece(written, tuple(ids)),)
+        return Sample(text, logprob, len(ids), finish, pieces, self.opening, certainty=certainty)
 
     def generation(self) -> Generation:
         samples = tuple(sample for sample in self.samples if sample is not None)
@@ -100,11 +109,10 @@ class Row:
             row.logprob += logprobs[token]
         return rows
 
-    def finish(self, text: str, finish: FinishReason, written: str | None = None) -> None:
-        """Gives the job what its samples have become. `written`: the text with its stop string, if any ended it."""
-        pieces = (Piece(text if written is None else written, tuple(self.ids)),)
+    def finish(self, end: End) -> None:
+        """Gives the job what its samples have become."""
         certainty = self.certainty if self.job.sampling.want_certainty else None
-        result = Sample(text, self.logprob, len(self.ids), finish, pieces, self.job.opening, certainty=certainty)
+        result = self.job.sample(self.ids, self.logprob, end, certainty)
         for sample in self.samples:
             self.job.samples[sample.index] = result
         self.job.num_rows += 1
@@ -139,14 +147,14 @@ def advance(row: Row, sampled: Sequence[tuple[int, float]], model: CausalModel) 
         require_finite(broken, "log-probability")
     elif broken:
         row.logprob = broken
-        row.finish("", "length")
+        row.finish(("", "length", ""))
         return [], [row]
     going: list[Row] = []
     ended: list[Row] = []
     for fork in row.fork(sampled):
         end = find_end(fork.job, fork.ids, model)
         if end is not None:
-            fork.finish(*end)
+            fork.finish(end)
         (going if end is None else ended).append(fork)
     return going, ended
 
@@ -159,14 +167,16 @@ def require_finite(number: float, what: str) -> None:
         )
 
 
-def find_end(job: Job, ids: Sequence[int], model: CausalModel) -> tuple[str, FinishReason, str | None] | None:
-    """Text, reason and the text with its stop string, where the last of a sample's tokens ends it."""
+def find_end(job: Job, ids: Sequence[int], model: CausalModel) -> End | None:
+    """What a sample is that the last of its tokens ends."""
     codec = model.codec
     if ids[-1] in codec.eos_ids:
-        return codec.continuation(job.prompt, ids[:-1]), "stop", None
-    text = codec.matcher(job.sampling.stop).text_before(job.prompt, ids)
-    if text is not None:
-        return text, "stop", codec.continuation(job.prompt, ids)
+        text = codec.continuation(job.prompt, ids[:-1])
+        return text, "stop", text
+    before = codec.matcher(job.sampling.stop).text_before(job.prompt, ids)
+    if before is not None:
+        return before, "stop", codec.continuation(job.prompt, ids)
     if len(ids) < job.sampling.max_tokens and len(job.prompt) + len(ids) < model.context_length:
         return None
-    return codec.continuation(job.prompt, ids), "length", None
+    text = codec.continuation(job.prompt, ids)
+    return text, "length", text
