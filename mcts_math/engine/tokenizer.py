@@ -8,6 +8,7 @@ only when a token arrives that can complete one, and then in the last few tokens
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -40,8 +41,8 @@ class Codec:
         self.vocab_size = max(vocabulary.values()) + 1  # one more than the highest token id
         self.longest_token = max(len(token) for token in vocabulary)  # characters of the longest token
         self.chat = ChatTemplate(tokenizer, self._encode_rendered, self.decode, self.eos_ids)
-        self._pieces: list[str] | None = None
-        self._matchers: dict[tuple[str, ...], StopMatcher] = {}
+        self.matcher = cache(partial(StopMatcher, self))  # the one for some stop strings
+        self.pieces = cache(self._pieces)
 
     def encode(self, text: str) -> tuple[int, ...]:
         """Tokens of a prompt, with the special tokens that the tokenizer adds to plain text (BOS where it has one).
@@ -118,18 +119,11 @@ class Codec:
         # Bytes that are no character can swallow the character before them; then the sample speaks for itself.
         return text[len(before) :] if text.startswith(before) else self.decode(ids)
 
-    def matcher(self, stop: tuple[str, ...]) -> StopMatcher:
-        if stop not in self._matchers:
-            self._matchers[stop] = StopMatcher(self, stop)
-        return self._matchers[stop]
-
-    def pieces(self) -> list[str]:
-        """The text that each token adds in the middle of a text. Made at first use: it takes a while."""
-        if self._pieces is None:
-            lead = self.encode("a")[-1:]
-            skip = len(self.decode(lead))
-            self._pieces = [self.decode([*lead, token])[skip:] for token in range(self.vocab_size)]
-        return self._pieces
+    def _pieces(self) -> list[str]:
+        """The text that each token adds in the middle of a text; it takes a while."""
+        lead = self.encode("a")[-1:]
+        skip = len(self.decode(lead))
+        return [self.decode([*lead, token])[skip:] for token in range(self.vocab_size)]
 
     def _start(self) -> tuple[int, ...]:
         """What stands for an empty text: the token that texts begin with, or the one that parts them."""

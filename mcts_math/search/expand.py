@@ -183,24 +183,15 @@ def _step(
 
 def _going_on(expansion: Expansion, before: Sequence[Step], step: Step) -> Outcome:
     """What a step without an answer leads to: the solution goes on, unless too much failed or it is too long."""
-    threshold = expansion.errors_threshold
-    if threshold is not None and step.failed and _failed_in_a_row(before) + 1 > threshold:
+    steps, threshold = [*before, step], expansion.errors_threshold
+    failed_in_a_row = next((i for i, step in enumerate(reversed(steps)) if not step.failed), len(steps))
+    if threshold is not None and failed_in_a_row > threshold:
         return Outcome.TOO_MANY_ERRORS
-    is_full = 0 < expansion.max_solution_tokens <= num_tokens([*before, step])
-    return Outcome.TOO_DEEP if is_full or len(before) + 1 > expansion.max_depth else Outcome.CONTINUE
+    is_full = 0 < expansion.max_solution_tokens <= num_tokens(steps)
+    return Outcome.TOO_DEEP if is_full or len(steps) > expansion.max_depth else Outcome.CONTINUE
 
 
 def _final_outcome(draft: Draft) -> Outcome:
     if draft.answer is not None:
         return Outcome.ANSWER
     return Outcome.REPLY if draft.whole else Outcome.UNPARSABLE
-
-
-def _failed_in_a_row(steps: Sequence[Step]) -> int:
-    """Code steps that failed one after another, up to the last."""
-    count = 0
-    for step in reversed(steps):
-        if not step.failed:
-            break
-        count += 1
-    return count

@@ -31,7 +31,13 @@ def extract(
     solution found or dead end; ids of the answers found, best first. `pruned` leaves out subtrees without a valid
     answer."""
     alive = prune(tree) if pruned else None
-    rank = _ranking(tree, strategy, c_puct)
+    rankings: dict[Strategy, Callable[[Node], float]] = {
+        "value": by_value,
+        "q_value": lambda node: node.q_value,
+        "visit_count": lambda node: node.visit_count,
+        "puct": lambda node: puct(node, tree.nodes[node.parent].visit_count, c_puct),
+    }
+    rank = rankings[strategy]
     beam, width = [tree.root], beam_width
     solutions: list[Node] = []
     while beam:
@@ -41,13 +47,3 @@ def extract(
         beam = [node for node in kept if node.children]
         width -= len(kept) - len(beam)
     return [node.id for node in sorted(solutions, key=rank, reverse=True)]
-
-
-def _ranking(tree: Tree, strategy: Strategy, c_puct: float) -> Callable[[Node], float]:
-    rankings: dict[Strategy, Callable[[Node], float]] = {
-        "value": by_value,
-        "q_value": lambda node: node.q_value,
-        "visit_count": lambda node: node.visit_count,
-        "puct": lambda node: puct(node, tree.nodes[node.parent].visit_count, c_puct),
-    }
-    return rankings[strategy]

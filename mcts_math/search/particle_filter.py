@@ -48,7 +48,8 @@ def sweep(tree: Tree, expansion: Expansion, new: int, retained: Sequence[Node], 
         rng = random.Random(expansion.seed(tree, f"{name}resampling {depth}"))
         chances = weights([node.value for node in particles])
         drawn = rng.choices(particles, weights=chances, k=len(particles) - len(retained))
-        particles = [*(_until(tree, node, depth + 1) for node in drawn), *retained]
+        as_they_were = (node if node.depth <= depth + 1 else tree.path(node)[depth] for node in drawn)
+        particles = [*as_they_were, *retained]
     return particles
 
 
@@ -66,8 +67,3 @@ def _propagate(tree: Tree, expansion: Expansion, particles: Sequence[Node]) -> A
     children = yield from grow_each(expansion, tree, [particles[i] for i in going])
     moved = dict(enumerate(particles)) | dict(zip(going, children, strict=True))
     return [node for node in moved.values() if node is not None]
-
-
-def _until(tree: Tree, node: Node, depth: int) -> Node:
-    """A partial solution as it was at a depth."""
-    return node if node.depth <= depth else tree.path(node)[depth - 1]
