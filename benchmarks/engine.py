@@ -66,7 +66,7 @@ def flat_generate(engine: HFEngine, texts: Sequence[str], num_samples: int, num_
     mask = torch.tensor([[0] * (width - len(row)) + [1] * len(row) for row in rows])
     device = engine.model.device
     with torch.inference_mode():
-        output = engine.model._model.generate(
+        output = engine.model.raw.generate(
             ids.to(device), attention_mask=mask.to(device), do_sample=True, temperature=0.7, top_k=0, top_p=top_p,
             num_return_sequences=num_samples, max_new_tokens=num_tokens, eos_token_id=None, pad_token_id=0,
         )  # fmt: skip

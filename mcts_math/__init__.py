@@ -31,26 +31,18 @@ if TYPE_CHECKING:
     from mcts_math.tree import Node as Node
     from mcts_math.tree import Tree as Tree
 
-_HOMES = {
-    "Config": "config",
-    "MctsMathError": "errors",
-    "Node": "tree",
-    "SandboxInterpreter": "interpreter",
-    "Solved": "scheduler",
-    "Task": "tasks",
-    "Tree": "tree",
-    "check": "answer",
-    "extract_answer": "answer",
-    "is_equiv": "answer",
-    "load_config": "config",
-    "load_tasks": "tasks",
-    "majority": "answer",
-    "make_config": "config",
-    "solve": "solver",
-    "solve_async": "solver",
-    "solve_stream": "solver",
-    "to_dataset": "run.dataset",
+_NAMES = {
+    "answer": ("check", "extract_answer", "is_equiv", "majority"),
+    "config": ("Config", "load_config", "make_config"),
+    "errors": ("MctsMathError",),
+    "interpreter": ("SandboxInterpreter",),
+    "run.dataset": ("to_dataset",),
+    "scheduler": ("Solved",),
+    "solver": ("solve", "solve_async", "solve_stream"),
+    "tasks": ("Task", "load_tasks"),
+    "tree": ("Node", "Tree"),
 }
+_HOMES = {name: home for home, names in _NAMES.items() for name in names}
 
 __all__ = [*_HOMES]
 

@@ -34,8 +34,7 @@ async def gather(coroutines: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
 async def within(seconds: float, work: Awaitable[T]) -> T:
     """What some work gives in so many seconds. Raises asyncio.TimeoutError where it takes longer: it is cancelled.
 
-    `asyncio.wait_for` of Python before 3.12 loses a cancellation that comes in the same turn of the event loop as the
-    result: on a busy machine that is no rare case.
+    `asyncio.wait_for` of Python before 3.12 loses a cancellation that comes in the same turn of the loop as the result.
     """
     task = asyncio.ensure_future(work)
     try:

@@ -1,33 +1,24 @@
 """The config of a run: the common keys, and the keys of its method.
 
-A file is flat: common keys, keys of the method that `mode` names (`methods`), in one mapping. Keys, types and defaults
-of the published systems are SPEC A2; the others are new and leave published files valid. A key that the method does not
-know is an error; a published key of another method passes where it has its published default, as published files write
-some of these out. Keys that today's engines have no use for are accepted and reported, never obeyed.
-
-Departures: `stop` and `step_delim` follow `prompt_wrap` where absent, as every published config sets them so;
-`max_total_time`, which the published code never reads, is obeyed.
+A file is flat: common keys (`common`) and keys of the method that `mode` names (`methods`), in one mapping. A key that
+the method does not know is an error; a published key of another method passes where it has its published default, as
+published files write some of these out.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
+from mcts_math.common import Common
 from mcts_math.engine.load import require
-from mcts_math.engine.table import ENGINES
 from mcts_math.errors import ConfigError
-from mcts_math.formats import FORMATS, FormatOptions, StepFormat, make_format
-from mcts_math.loggers import LOG_TO, LoggerName
 from mcts_math.methods import METHODS, Method, methods_that_know
 from mcts_math.search.mcts import PublishedOptions
 from mcts_math.settings import (
-    OBSOLETE,
-    Integer,
-    Real,
     Settings,
     describe_keys,
     describe_names,
@@ -37,214 +28,22 @@ from mcts_math.settings import (
     without_nulls,
 )
 from mcts_math.values.families import REWARDS
-from mcts_math.values.spec import RewardSpec, name_of
 
 _PUBLISHED_KEYS: Final = PublishedOptions.model_fields
 """The keys of the published methods: MCTS knows them all."""
 
-_VALUES: Final = ("none", "head", *REWARDS)
-
-
-class Common(Settings):
-    """The keys that every method knows."""
-
-    # What to run.
-    mode: str = Field("mcts", description="the method; see the table of methods")
-    model_dir: str = Field("", description="checkpoint folder: config.json, weights, tokenizer and the value head")
-    seed: Integer | None = Field(None, description="seed of the run; absent counts as 0", ge=0, lt=2**63)
-    # Prompt.
-    prompt_wrap: str = Field(
-        "react",
-        description="step format: react (few-shot), react_sft (the tags of a tuned model), or in the model's own chat "
-        "template chat (one step is the whole reply), chat_tools (Python by the model's tool calls), chat_code (blocks "
-        "of Python in the reply), chat_steps (plain reasoning, divided by step_delim)",
-    )
-    result_unwrap: str | None = Field(
-        None, description="format of the samples; must be that of prompt_wrap, which it follows where absent"
-    )
-    few_shot_path: str | None = Field(
-        None,
-        description="JSON list of examples, each a whole text or {question, solution}; absent: the bundled ones",
-    )
-    prompt_path: str | None = Field(
-        None,
-        description="few-shot instructions: a text file, or JSON with react_format_instructions and react_suffix; "
-        "absent: the bundled ones",
-    )
-    num_few_shot: Integer = Field(2, description="examples in a few-shot prompt, drawn by seed", ge=0)
-    chat_template_kwargs: dict[str, str | int | float | bool] = Field(
-        default_factory=dict, description="further variables of the chat template, such as {enable_thinking: false}"
-    )
-    max_thinking_tokens: Integer = Field(
-        0, description="most tokens of a thought, of the max_tokens of its step; 0: no limit of its own", ge=0
-    )
-    think: Literal["keep", "search"] = Field(
-        "keep", description="chat_steps: keep a thought whole, or search over its steps too"
-    )
-    step_delim: str | None = Field(None, description="text between steps; absent: that of prompt_wrap", min_length=1)
-    step_pattern: str | None = Field(
-        None,
-        description="chat_steps: a regular expression that must match at the end of a step, delimiter included; after "
-        "a delimiter where it does not, the step goes on",
-        min_length=1,
-    )
-    # Sampling.
-    temperature: Real = Field(0.7, description="0 is greedy", ge=0)
-    top_p: Real = Field(1.0, description="nucleus mass", gt=0, le=1)
-    top_k: Integer = Field(-1, description="number of most likely tokens kept; -1 keeps all", ge=-1)
-    max_tokens: Integer = Field(2000, description="most tokens of one step", ge=1)
-    stop: list[str] | None = Field(None, description="strings that end a step; absent: those of prompt_wrap")
-    max_depth: Integer = Field(4, description="most steps of a solution", ge=1)
-    # Values.
-    value: str | None = Field(
-        None,
-        description="what scores partial solutions: none, head (the checkpoint's), or a reward model: "
-        + ", ".join(f"{name} ({spec.summary})" for name, spec in REWARDS.items())
-        + "; absent: need_value_func says",
-    )
-    value_args: dict[str, Any] = Field(
-        default_factory=dict, description="keys of the reward model that value names, which stand at the end"
-    )
-    need_value_func: bool = Field(False, description="the published way to say value: head")
-    # Limits.
-    batch_size: Integer = Field(-1, description="questions in flight at once; -1: as many as max_in_flight", ge=-1)
-    max_total_time: Real = Field(
-        300,
-        description="seconds of machine time (shared among the questions in flight) for one question; 0: no limit",
-        ge=0,
-    )
-    verbose: bool = Field(
-        False, description="print each question when it is done, with its first solution or else its longest way"
-    )
-    log_to: LoggerName = Field("none", description=LOG_TO)
-    # Obsolete: accepted whatever they are, reported, not obeyed.
-    create_local_llm: Any = Field(False, description=OBSOLETE)
-    swap_space: Any = Field(8, description=OBSOLETE)
-    use_beam_search: Any = Field(False, description=OBSOLETE)
-    best_of: Any = Field(1, description=OBSOLETE)
-    reward_weight: Any = Field(0.5, description=OBSOLETE)
-    # Ours.
-    engine: str = Field(
-        "hf", description="what runs the model: " + ", ".join(f"{n} ({e.summary})" for n, e in ENGINES.items())
-    )
-    engine_args: dict[str, Any] = Field(
-        default_factory=dict,
-        description="further arguments of the engine, such as dtype, device, max_batch_size; any of vLLM's",
-    )
-    num_replicas: Integer = Field(
-        1, description="engines side by side, each with its own GPUs (data parallelism by Ray)", ge=1
-    )
-    max_in_flight: Integer = Field(1024, description="questions in flight at once where batch_size is -1", ge=1)
-    max_question_tokens: Integer = Field(
-        0, description="generated tokens that one question may cost; 0: no limit", ge=0
-    )
-    max_question_samples: Integer = Field(
-        0, description="samples that one question may cost, each of them a step or a whole attempt; 0: no limit", ge=0
-    )
-    max_run_tokens: Integer = Field(0, description="generated tokens that the run may cost; 0: no limit", ge=0)
-    interpreter_timeout_s: Real = Field(30.0, description="time of one cell, seconds; waiting for a core is free", gt=0)
-    interpreter_memory_mb: Integer = Field(1024, description="memory of one cell, MiB", ge=64)
-    interpreter_snapshots_mb: Integer = Field(
-        2048, description="memory of all kept interpreter states and running cells, MiB", ge=0
-    )
-    interpreter_modules: list[str] = Field(
-        default_factory=list, description="packages beside numpy and sympy that are imported once, e.g. [scipy]"
-    )
-    interpreter_input_files: list[str] = Field(
-        default_factory=list, description="absolute paths of files and folders that cells may read"
-    )
-    interpreter_temp_mb: Integer = Field(16, description="temporary files of one question, MiB; 0: none", ge=0)
-    observations: Literal["published", "exact"] = Field(
-        "published", description="published rounds printed numbers to 4 decimals, exact shows them as they are"
-    )
-    allow_unsafe_exec: bool = Field(False, description="run model code even where no real sandbox can be had")
-
-    @property
-    def value_source(self) -> str:
-        """What scores partial solutions, as far as the config names it: none, head, or a name in `REWARDS`."""
-        return self.value or ("head" if self.need_value_func else "none")
-
-    @model_validator(mode="after")
-    def _agree(self) -> Common:
-        for key, known in (("mode", METHODS), ("prompt_wrap", FORMATS), ("engine", ENGINES)):
-            if getattr(self, key) not in known:
-                raise ValueError(f"{key} must be one of {', '.join(known)}, not {getattr(self, key)!r}")
-        if self.result_unwrap not in (None, self.prompt_wrap):
-            raise ValueError(f"result_unwrap is {self.result_unwrap!r} but prompt_wrap is {self.prompt_wrap!r}")
-        if self.value not in (None, *_VALUES):
-            raise ValueError(f"value must be one of {', '.join(_VALUES)}, not {self.value!r}")
-        if self.value_args and self.value not in REWARDS:
-            raise ValueError(f"value_args are for a reward model: set value to {', '.join(REWARDS)}, or leave them out")
-        if self.value == "none" and self.need_value_func:
-            raise ValueError(
-                "value is none, but need_value_func is true: leave one of them out; behind a file that sets it, write "
-                "need_value_func=null"
-            )
-        if self.batch_size == 0:
-            raise ValueError("batch_size must be at least 1, or -1 for all")
-        if self.top_k == 0:
-            raise ValueError("top_k must be at least 1, or -1 for all")
-        if any(not text for text in self.stop or ()):
-            raise ValueError("stop must not hold an empty string")
-        return self
-
-
-OBSOLETE_KEYS: Final = tuple(key for key, info in Common.model_fields.items() if info.description == OBSOLETE)
-
 
 class Config(Common):
-    """All settings of a run."""
-
     options: Settings = Field(default_factory=METHODS["mcts"].options, exclude=True)  # the keys of the method
 
     @property
     def method(self) -> Method:
-        """What `mode` names."""
         return METHODS[self.mode]
 
     @property
     def reads_verdicts(self) -> bool:
         """The ground truth takes part in the search, or chooses the answer."""
         return self.method.reads_verdicts(self.options)
-
-    @property
-    def reward(self) -> RewardSpec | None:
-        """The family of the reward model; None where there is none."""
-        return REWARDS.get(self.value_source)
-
-    @property
-    def reward_options(self) -> Settings:
-        """The keys of the reward model, which must be there."""
-        return REWARDS[self.value_source].options(**self.value_args)
-
-    @property
-    def value_name(self) -> str:
-        """What records call the source of values: none, head, or the family and the name of a reward model."""
-        return f"{self.value_source} {name_of(self.reward_options)}" if self.reward else self.value_source
-
-    def make_format(self) -> StepFormat:
-        """The step format, as it is set. Reads the prompt files. Raises ConfigError where they can't be used."""
-        options = FormatOptions(
-            self.step_delim,
-            None if self.stop is None else tuple(self.stop),
-            self.few_shot_path,
-            self.prompt_path,
-            self.num_few_shot,
-            self.run_seed,
-            tuple(self.chat_template_kwargs.items()),
-            self.max_thinking_tokens,
-            self.think == "search",
-            self.step_pattern,
-        )
-        return make_format(self.prompt_wrap, options)
-
-    @property
-    def run_seed(self) -> int:
-        return self.seed or 0
-
-    @property
-    def in_flight(self) -> int:
-        return self.max_in_flight if self.batch_size == -1 else self.batch_size
 
     def given(self) -> dict[str, Any]:
         """The keys that were set, as a flat mapping that `make_config` takes."""
@@ -253,39 +52,27 @@ class Config(Common):
     def resolved(self) -> dict[str, Any]:
         """Every key with the value that is in force, as stored with the results. Reads the prompt files."""
         form = self.make_format()
-        return (
-            self.model_dump()
-            | self.options.model_dump()
-            | {
-                "step_delim": form.step_delim,
-                "stop": list(form.stops),
-                "seed": self.run_seed,
-                "result_unwrap": self.prompt_wrap,
-                "value": self.value_source,
-                "need_value_func": self.value_source == "head",
-            }
-        )
+        followed = {
+            "step_delim": form.step_delim,
+            "stop": list(form.stops),
+            "seed": self.run_seed,
+            "result_unwrap": self.prompt_wrap,
+            "value": self.value_source,
+            "need_value_func": self.value_source == "head",
+        }
+        return self.model_dump() | self.options.model_dump() | followed
 
     def changed(self, **settings: Any) -> Config:
         """This config with other settings; what follows from keys that are absent follows from the new ones."""
         return make_config(without_nulls(self.given() | settings, filter(_is_key, settings)))
 
-    def obsolete_given(self) -> list[str]:
-        """Obsolete keys that the user's file sets."""
-        return [key for key in OBSOLETE_KEYS if key in self.model_fields_set]
-
 
 def load_config(path: str | Path | None, overrides: Sequence[str] = (), mode: str | None = None) -> Config:
-    """Reads a YAML file and applies `key=value` overrides, whose values are YAML too.
+    """Reads a YAML file (None: defaults) and applies `key=value` overrides, whose values are YAML too.
 
-    Args:
-        path: the file; None: defaults.
-        overrides: what differs from it.
-        mode: the method, whatever the file names; what the file says for its own method is then left out, and its
-            value source where this one asks for no values as it is set.
-
-    Raises:
-        ConfigError: an unreadable file, an unknown key, a wrong type, a value out of range, keys that contradict.
+    `mode` is the method, whatever the file names; what the file says for its own method is then left out, and its value
+    source where this one asks for no values as it is set. Raises ConfigError for a file that can't be read, and for
+    keys that are unknown, of a wrong type or value, or contradict each other.
     """
     settings, where = read_settings(path, overrides)
     given = {override.partition("=")[0] for override in overrides}
@@ -302,7 +89,7 @@ def load_config(path: str | Path | None, overrides: Sequence[str] = (), mode: st
 
 def _is_key(key: str) -> bool:
     """Whether null may stand for the default of a key."""
-    return key != "mode" and (key in Common.model_fields or key in _PUBLISHED_KEYS or bool(methods_that_know(key)))
+    return key != "mode" and (key in Common.model_fields or bool(methods_that_know(key)))
 
 
 def make_config(settings: Mapping[str, Any], where: Mapping[str, str] | None = None) -> Config:
@@ -325,9 +112,8 @@ def make_config(settings: Mapping[str, Any], where: Mapping[str, str] | None = N
 def describe_config(words: Sequence[str] = ()) -> str:
     """Keys with their defaults, for help texts.
 
-    Args:
-        words: of the command line. `mode=NAME` asks for the keys of that method, `value=NAME` for those of that reward
-            model, `all` in place of a name for those of all. Without these: the common keys, and which names there are.
+    Of the command line's `words`, `mode=NAME` asks for the keys of that method, `value=NAME` for those of that reward
+    model, `all` in place of a name for all. Without these: the common keys, and which names there are.
     """
     asked = dict(word.split("=", 1) for word in words if word.startswith(("mode=", "value=")))
     parts = []

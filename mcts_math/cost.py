@@ -33,8 +33,6 @@ _LARGEST_VALUE: Final = 1 + 1e-6  # with what rounding may add
 
 @dataclass(slots=True)
 class Cost:
-    """What one tree cost."""
-
     seconds: float = 0.0  # machine time
     wall_s: float = 0.0  # from start to end
     tokens: int = 0  # generated
@@ -51,12 +49,8 @@ class Cost:
     adapted_tokens: int = 0  # tokens run through the model for these
 
     def charge(self, request: Request, reply: Reply) -> int:
-        """Adds what a request has cost; returns the tokens that were generated for it.
-
-        Raises:
-            EngineError: the reply is none to this request.
-            RefusedError: a sample is broken; other requests may be fine.
-        """
+        """Adds what a request has cost; returns the tokens that were generated for it. Raises EngineError where the
+        reply is none to this request, RefusedError where a sample is broken and other requests may be fine."""
         match request, reply:
             case Generate(), Generation():
                 _check_samples(request, reply)

@@ -1,7 +1,6 @@
-"""The exceptions that the toolkit raises on purpose.
+"""The exceptions that the toolkit raises on purpose: each message says what is wrong, where, and what to do about it.
 
 What a model does wrong is data (`step.Outcome`, `step.CellStatus`), never an exception.
-Every message says what is wrong, where, and what to do about it.
 """
 
 from __future__ import annotations
@@ -22,11 +21,8 @@ class MctsMathError(Exception):
 
 
 def require_package(module: str, needed_by: str, extra: str, error: type[MctsMathError], otherwise: str = "") -> Any:
-    """A module of a package that not everybody has.
-
-    Raises:
-        error: it can't be imported; the message says who needs it, how to install it, and what to do otherwise.
-    """
+    """A module of a package that not everybody has. Raises `error` where it can't be imported: the message says who
+    needs it, how to install it, and what to do otherwise."""
     try:
         return importlib.import_module(module)
     except ImportError as reason:

@@ -65,9 +65,8 @@ def read_json(path: str | Path, remedy: str, error: type[MctsMathError] = Record
 def new_file(path: Path) -> Iterator[Path]:
     """A path beside, to be written, whose file takes the place of `path` at once; folders are made.
 
-    Raises:
-        OSError: it can't be written, or is no ordinary file, such as a folder or a device. After this or any other
-            error `path` is what it was before.
+    Raises OSError where it can't be written, or is no ordinary file, such as a folder or a device. After any error
+    `path` is what it was before.
     """
     if path.exists() and not path.is_file():
         raise OSError("it is no ordinary file")
@@ -94,11 +93,8 @@ def write_text(path: Path, text: str) -> None:
 
 @contextmanager
 def new_folder(folder: Path) -> Iterator[Path]:
-    """An empty folder beside, to be filled, which takes the place of `folder` at once.
-
-    Raises:
-        OSError: it can't be written. After this or any other error `folder` is what it was before.
-    """
+    """An empty folder beside, to be filled, which takes the place of `folder` at once. Raises OSError where it can't be
+    written; after any error `folder` is what it was before."""
     scratch = folder.with_name(f".{folder.name}.part")
     shutil.rmtree(scratch, ignore_errors=True)
     try:
@@ -152,11 +148,8 @@ def try_lock(descriptor: int) -> bool:
 
 
 def read_records(path: str | Path, *, may_be_empty: bool = False) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Streams (where, record) of a file of JSON lines, in constant memory.
-
-    Raises:
-        RecordError: naming file, line and remedy.
-    """
+    """Streams (where, record) of a file of JSON lines, in constant memory. Raises RecordError with file, line and
+    remedy."""
     path, is_empty = Path(path), not may_be_empty
     try:
         with path.open("rb") as file:
@@ -190,10 +183,7 @@ def parse_line(line: bytes) -> dict[str, Any] | None:
 
 
 def dump_line(record: Mapping[str, Any]) -> bytes:
-    """One line of JSON in UTF-8.
-
-    JSON has no NaN and no infinity: null stands for them. UTF-8 has no lone surrogates: JSON's escapes stand for them.
-    """
+    """One line of JSON in UTF-8. Null stands for NaN and infinities, and JSON's escapes for lone surrogates."""
     try:
         text = json.dumps(record, ensure_ascii=False, allow_nan=False)
     except ValueError:

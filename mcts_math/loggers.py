@@ -30,12 +30,10 @@ class Logger:
     sink: tuple[_Log, _Close] | None = None
 
     def log(self, numbers: Mapping[str, float], step: int) -> None:
-        """Notes numbers by their names, at a step that never falls."""
         if self.sink is not None:
             self._try(partial(self.sink[0], numbers, step))
 
     def close(self) -> None:
-        """No more will come."""
         if self.sink is not None:
             self._try(self.sink[1])
         self.sink = None
@@ -83,10 +81,8 @@ def check_logger(name: LoggerName) -> None:
 def open_logger(
     name: LoggerName, title: str, folder: Path, config: Mapping[str, Any], report: Callable[[str], None]
 ) -> Logger:
-    """A logger that has begun; `none` drops what it is told. Its files, if any, lie in the folder.
-
-    Raises ConfigError where it can't begin. Where it fails later, that is reported, and nothing more is logged.
-    """
+    """A logger that has begun; `none` drops what it is told. Its files, if any, lie in the folder. Raises ConfigError
+    where it can't begin; a later failure is reported, and nothing more is logged."""
     if name not in _LOGGERS:
         return Logger(name, report)
     module, begin = _LOGGERS[name]

@@ -11,8 +11,6 @@ from pydantic import TypeAdapter
 
 @dataclass(frozen=True, slots=True)
 class ToolCall:
-    """A call of a tool, as the model wrote it."""
-
     name: str
     arguments: str  # JSON, or what stands in its place
     id: str = ""  # which the tool's message answers
@@ -32,8 +30,6 @@ Role: TypeAlias = Literal["system", "user", "assistant", "tool"]
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One turn of a conversation."""
-
     role: Role
     content: str  # its text, without thought and tool calls
     thought: str = ""  # what the model thought before it wrote the content
@@ -71,8 +67,6 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Tool:
-    """A function that a conversation offers to the model, with one argument, a text."""
-
     name: str
     description: str
     argument: str
@@ -85,10 +79,8 @@ TemplateVariables: TypeAlias = tuple[tuple[str, str | int | float | bool], ...]
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """A conversation, which the engine renders with the model's own chat template.
-
-    Where the last message is the assistant's, the sample continues it; else it is a new message of the assistant.
-    """
+    """A conversation, which the engine renders with the model's own chat template; a sample continues its last message
+    where that is the assistant's, and is a new one else."""
 
     messages: tuple[Message, ...]
     tools: tuple[Tool, ...] = ()
@@ -114,8 +106,6 @@ Prompt: TypeAlias = str | Conversation
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """How to sample one step."""
-
     temperature: float = 0.7  # >= 0; 0 is greedy
     top_p: float = 1.0  # nucleus mass in (0, 1]; 1 keeps all
     top_k: int = -1  # number of most likely tokens to keep; -1 keeps all
@@ -132,8 +122,6 @@ FinishReason: TypeAlias = Literal["stop", "length"]
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """What a model wrote."""
-
     text: str  # the continuation of the prompt, without the stop string that ended it
     # sum of the tokens' log-probabilities in nats, from the model's distribution before temperature, top-p and top-k;
     # the stop string's tokens and the end-of-sequence token count
@@ -150,7 +138,6 @@ class Sample:
 
 
 def text_of(pieces: Iterable[Piece]) -> str:
-    """What is written in some pieces."""
     return "".join(piece.text for piece in pieces)
 
 

@@ -59,8 +59,6 @@ def _fttt_adapter(options: FtttOptions) -> AdapterOptions:
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """One way of searching."""
-
     title: str  # how tables and help call it
     summary: str  # what it does, in half a line
     options: type[Settings]  # the keys that it knows beside the common ones
@@ -234,5 +232,4 @@ METHODS: Final[Mapping[str, Method]] = {
 
 
 def methods_that_know(key: str) -> list[str]:
-    """Names of the methods that have a key of their own."""
     return [name for name, method in METHODS.items() if key in method.options.model_fields]

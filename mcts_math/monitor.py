@@ -21,8 +21,6 @@ _LOGGED: Final = (
 
 @dataclass(slots=True)
 class Totals:
-    """Sums over the questions of this run."""
-
     questions: int = 0
     answered: int = 0
     judged: int = 0
@@ -61,8 +59,6 @@ class Totals:
 
 @dataclass(slots=True)
 class Monitor:
-    """Reads the numbers of one run, and tells them to a logger."""
-
     total: int  # questions that this run is to solve
     counts: Totals  # of those that it has solved
     logger: Logger | None = None
@@ -78,7 +74,6 @@ class Monitor:
 
     @property
     def is_running(self) -> bool:
-        """Whether the services are there."""
         return self._scheduler is not None
 
     @property
@@ -115,7 +110,6 @@ class Monitor:
             self._log()
 
     def close(self) -> None:
-        """The run has ended: the last numbers are logged."""
         self._log()
         if self.logger is not None:
             self.logger.close()

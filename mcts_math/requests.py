@@ -44,8 +44,6 @@ class Generate:
 
 @dataclass(frozen=True, slots=True)
 class Generation:
-    """Reply to `Generate`."""
-
     samples: tuple[Sample, ...]  # as many as asked for, in order; empty where the prompt was too long
     value: float | None = None  # v of the prompt in [-1, 1]; None where there is no head, or nobody asked
     too_long: bool = False  # the prompt does not fit the model's context; nothing was generated
@@ -65,10 +63,8 @@ class Evaluate:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """Reply to `Evaluate`: v in [-1, 1]; None with `too_long` where the prompt does not fit the context.
-
-    The numbers of tokens are those of `Generation`.
-    """
+    """Reply to `Evaluate`: v in [-1, 1]; None with `too_long` where the prompt does not fit the context. Numbers as in
+    `Generation`."""
 
     value: float | None
     too_long: bool = False
@@ -108,8 +104,6 @@ class Observation:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """Ask whether an answer equals one of the accepted ones."""
-
     answer: str
     golds: tuple[str, ...]
 
@@ -125,8 +119,6 @@ class Verify:
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """Reply to `Verify`."""
-
     verdict: Verdict
     answer: str | None = None  # the answer, or the code, that was judged; None where there was none
     detail: str = ""  # why, in a line ("" where there is nothing to say)
@@ -134,11 +126,9 @@ class Verification:
 
 @dataclass(frozen=True, slots=True)
 class LossTerm:
-    """`weight` times the mean cross-entropy, in nats a token, of `completion` given `prompt`.
-
-    After a conversation the completion is the whole next message: the user's after one of the assistant, with the ends
-    of both turns as the template has them; else the assistant's, whose text alone counts.
-    """
+    """`weight` times the mean cross-entropy, in nats a token, of `completion` given `prompt`. After a conversation that
+    is the whole next message: the user's after one of the assistant, with both turns' ends as the template has them;
+    else the assistant's, whose text alone counts."""
 
     prompt: Prompt
     completion: str
@@ -160,8 +150,6 @@ class Adapt:
 
 @dataclass(frozen=True, slots=True)
 class Adaptation:
-    """Reply to `Adapt`."""
-
     loss: float  # before the step, nats
     num_tokens: int = 0  # tokens that were run through the model for it
     reset: bool = False  # loss, gradient or stepped weights were not finite; the adapter was made afresh instead
@@ -189,8 +177,6 @@ Reply: TypeAlias = Generation | Evaluation | Observation | bool | Verification |
 
 @runtime_checkable
 class Policy(Protocol):
-    """Writes steps."""
-
     async def generate(self, request: Generate) -> Generation: ...
 
     async def close(self) -> None: ...
@@ -207,8 +193,6 @@ class ValueModel(Protocol):
 
 @runtime_checkable
 class Interpreter(Protocol):
-    """Runs the model's Python."""
-
     async def execute(self, request: Execute) -> Observation: ...
 
     async def release(self, session: str) -> None:
@@ -228,8 +212,6 @@ class Checker(Protocol):
 
 @runtime_checkable
 class Verifier(Protocol):
-    """Tells whether an attempt solves its task."""
-
     async def verify(self, request: Verify) -> Verification: ...
 
     async def close(self) -> None: ...
@@ -249,8 +231,6 @@ class Adapter(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """Who answers each kind of request."""
-
     policy: Policy
     value_model: ValueModel | None
     interpreter: Interpreter

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncGenerator, Callable, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import TypeAlias, TypeVar
 
 from mcts_math.concurrency import cancel, gather
@@ -22,6 +22,7 @@ from mcts_math.tree import Tree, new_tree
 
 T = TypeVar("T")
 MakeSearch: TypeAlias = Callable[[Tree], Search]
+_METERED = [field.name for field in fields(Spent)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,20 +66,11 @@ class _Job:
         return "max_question_samples" if 0 < self.limits.question_samples <= self.cost.samples else ""
 
     def read_meter(self) -> Spent:
-        """What it has cost since this was asked last."""
-        cost, last = self.cost, self.metered
-        self.metered = Spent(cost.seconds, cost.tokens, cost.prompt_tokens, cost.adapted_tokens)
-        return Spent(
-            cost.seconds - last.seconds,
-            cost.tokens - last.tokens,
-            cost.prompt_tokens - last.prompt_tokens,
-            cost.adapted_tokens - last.adapted_tokens,
-        )
+        last, self.metered = self.metered, Spent(**{name: getattr(self.cost, name) for name in _METERED})
+        return Spent(**{name: getattr(self.metered, name) - getattr(last, name) for name in _METERED})
 
 
 class Scheduler:
-    """Grows trees beside each other."""
-
     def __init__(self, services: Services, limits: RunLimits | None = None) -> None:
         self._services = services
         self._limits = limits or RunLimits()
@@ -107,15 +99,9 @@ class Scheduler:
         limits: RunLimits | None = None,
         session: str = "",
     ) -> Solved:
-        """Grows one tree beside whatever else grows; being cancelled drops it.
-
-        Arguments and errors are those of `run`, but that other trees go on. How many may grow at once is for the caller
-        to see to.
-
-        Args:
-            limits: bounds of this tree; None: the run's.
-            session: of the interpreter, where tasks with the same id may grow at a time; "" takes the task's id.
-        """
+        """Grows one tree beside whatever else grows, as `run` does; being cancelled drops it, and an error leaves the
+        others alone. How many may grow at once is for the caller to see to. `limits`: of this tree; None: the run's.
+        session: of the interpreter, where tasks with the same id may grow at a time; "" takes the task's id."""
         growing = self._start(task, make_search, grade, limits, session)
         try:
             await asyncio.wait([growing])
@@ -129,17 +115,13 @@ class Scheduler:
     async def run(
         self, tasks: Iterable[Task], make_search: MakeSearch, grade: MakeSearch | None = None
     ) -> AsyncGenerator[Solved, None]:
-        """Yields every question as it finishes, in whatever order.
+        """Yields every question as it finishes, in whatever order; tasks are taken one by one, as places become free.
 
-        Args:
-            tasks: taken one by one, as places become free.
-            make_search: the strategy, applied to each task's new tree.
-            grade: a short search for trees that were cut short by a limit: is what they found right?
+        `grade` is a short search for trees that were cut short by a limit: is what they found right?
 
-        Raises:
-            RunBudgetError: at the end, where questions were not begun for want of tokens.
-            MctsMathError: a service broke down. What was yielded before stands; trees in flight are lost. (A TaskError
-                or RefusedError is about one question, and becomes its `Solved.error`.)
+        Raises RunBudgetError at the end, where questions were not begun for want of tokens, and MctsMathError where a
+        service broke down: what was yielded before stands, trees in flight are lost. (A TaskError or RefusedError is
+        about one question, and becomes its `Solved.error`.)
         """
         waiting = iter(tasks)
         finished = self._finished = asyncio.Queue()
@@ -218,10 +200,8 @@ class Scheduler:
             job.is_growing = False
 
     async def _drive(self, job: _Job, search: Search) -> None:
-        """Passes the search's requests on and sends it the replies, until it is done or over its budget.
-
-        What was generated is used: over the budget, a search ends where it asks for more than the rest of samples.
-        """
+        """Sends the search the replies to its requests until it is done, or over its budget and asks for more than the
+        rest of samples."""
         try:
             requests = next(search)
             while True:

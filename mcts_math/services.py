@@ -35,7 +35,6 @@ class Provided(TypedDict, total=False):
 
 
 def engine_options(config: Config) -> EngineOptions:
-    """What loading the config's engine needs."""
     adapter, prompt = config.method.adapter, config.make_format().prompt(Task("", "?"), [])
     return EngineOptions(
         config.engine,
@@ -54,11 +53,8 @@ def value_source(value_model: ValueModel | None) -> str:
 
 
 def has_values(config: Config, value_model: ValueModel | None) -> bool:
-    """Whether the searches of a run may ask for values.
-
-    Raises:
-        ConfigError: the method can't use a value model that was passed in, or needs values and there are none.
-    """
+    """Whether the searches of a run may ask for values. Raises ConfigError where the method can't use a value model
+    that was passed in, or needs values and there are none."""
     there = value_model is not None or config.value_source != "none"
     if value_model is not None and not config.method.uses_values(config.options):
         raise ConfigError(f"mode {config.mode} asks for no values as it is set: leave out value_model.")
@@ -72,12 +68,9 @@ async def open_services(
 ) -> Services:
     """Makes the services that are not passed in; `stack` closes them.
 
-    What can be refused at little cost comes first: the checkpoint's files, then whether the machine has a sandbox. It
-    starts while the model is loaded.
-
-    Raises:
-        TypeError: an object of no known name, such as `valuemodel=…`.
-        MctsMathError: a service that can't be had.
+    What can be refused at little cost comes first: the checkpoint's files, then whether the machine has a sandbox,
+    which starts while the model is loaded. Raises TypeError for an object of no known name, such as `valuemodel=…`, and
+    MctsMathError.
     """
     if unknown := [key for key in provided if key not in Provided.__annotations__]:
         raise TypeError(f"unexpected argument {unknown[0]!r}. There are {', '.join(Provided.__annotations__)}.")
@@ -113,10 +106,8 @@ async def open_services(
 async def _load_beside(
     start: Awaitable[object], config: Config, stack: AsyncExitStack, report: Callable[[str], None]
 ) -> Policy:
-    """Loads the model while the sandbox starts; `stack` closes it.
-
-    Loading can't be cut short, so an error of the sandbox waits for its end. Where both fail, the model's is raised.
-    """
+    """Loads the model while the sandbox starts. Loading can't be cut short, so an error of the sandbox waits for its
+    end; where both fail, the model's is raised."""
     loading = _load(stack, lambda: load_policy(engine_options(config)))
     policy, started = await asyncio.gather(loading, start, return_exceptions=True)
     failure = started if isinstance(started, BaseException) else None
@@ -148,12 +139,8 @@ async def open_interpreter(
 ) -> SandboxInterpreter:
     """The sandbox under the config's limits, not started yet: its first cell would. `stack` closes it.
 
-    Args:
-        needed: whether there may be cells: then the machine must have one.
-
-    Raises:
-        ConfigError: a limit that could not work.
-        InterpreterError: this machine has no sandbox, or a module is not installed.
+    Raises ConfigError for a limit that could not work, and InterpreterError where a module is not installed, or this
+    machine has no sandbox though one is `needed` (there may be cells).
     """
     try:
         limits = SandboxLimits(

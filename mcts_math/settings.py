@@ -41,8 +41,6 @@ Integer = Annotated[int, BeforeValidator(_integer)]
 
 
 class Settings(BaseModel):
-    """Base of all models of settings."""
-
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False, protected_namespaces=())
 
 
@@ -56,11 +54,9 @@ _COLUMN: Final = 35  # where the meaning of a key begins in a help text
 
 
 def read_settings(path: str | Path | None, overrides: Sequence[str] = ()) -> tuple[dict[str, Any], dict[str, str]]:
-    """The settings of a YAML file with `key=value` overrides applied, whose values are YAML too, and each key's source.
-
-    Null is not yet taken for a default, see `without_nulls`. Raises ConfigError: a file that can't be read, or an
-    override of another form.
-    """
+    """The settings of a YAML file with `key=value` overrides applied, whose values are YAML too, and each key's source;
+    null stays (see `without_nulls`). Raises ConfigError for a file that can't be read, or an override of another
+    form."""
     settings = {} if path is None else _read_yaml(Path(path))
     where = dict.fromkeys(settings, str(path))
     for override in overrides:
@@ -73,11 +69,8 @@ def read_settings(path: str | Path | None, overrides: Sequence[str] = ()) -> tup
 
 
 def load_settings(model: type[Model], path: str | Path | None, overrides: Sequence[str] = ()) -> Model:
-    """Reads a YAML file into a model, with `key=value` overrides.
-
-    Raises:
-        ConfigError: an unreadable file, an unknown key, a wrong type, a value out of range, keys that contradict.
-    """
+    """Reads a YAML file into a model, with `key=value` overrides. Raises ConfigError where a file, key, type or value
+    is wrong."""
     settings, where = read_settings(path, overrides)
     given = [key for key in settings if where[key].startswith(_OVERRIDE) and key in model.model_fields]
     return make_settings(model, without_nulls(settings, given), where)
@@ -112,10 +105,7 @@ def suggest(name: str, known: Iterable[str], otherwise: str = "Run with --help f
 def describe_keys(
     model: type[BaseModel], title: str = "config keys and their defaults:", only: Collection[str] | None = None
 ) -> str:
-    """A title, and each key with its default and its meaning, as wide as the terminal at most; obsolete keys last.
-
-    `only`: names of the keys to tell of; None: all.
-    """
+    """A title, and each key (of `only`, where given) with its default and meaning; obsolete ones last."""
     lines, obsolete = wrap(title, _width(), subsequent_indent="  "), []
     for name, info in model.model_fields.items():
         if info.description is None or not (only is None or name in only):
@@ -145,7 +135,6 @@ def _line(name: str, meaning: str) -> list[str]:
 
 
 def _show(default: Any) -> str:
-    """A default, as help texts name it."""
     if isinstance(default, BaseModel):
         return "{}"
     return "absent" if default is None else repr(default) if isinstance(default, str) else str(default)

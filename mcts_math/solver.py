@@ -77,7 +77,6 @@ async def solve_async(
     on_solved: Callable[[Solved], None] | None = None,
     **provided: Unpack[Provided],
 ) -> list[Solved]:
-    """`solve` for callers with an event loop of their own."""
     config = config if isinstance(config, Config) else make_config(config)
     tasks = make_tasks(tasks)
     check_logger(config.log_to)
@@ -168,8 +167,6 @@ def make_expansion(config: Config, *, use_values: bool) -> Expansion:
 
 
 def searcher(config: Config, expansion: Expansion) -> Callable[[Tree], Search]:
-    """The search of a config's method that expands nodes so."""
-
     def search(tree: Tree) -> Search:
         yield from config.method.search(tree, expansion, config.options)
         yield from grade(tree)
@@ -178,7 +175,6 @@ def searcher(config: Config, expansion: Expansion) -> Callable[[Tree], Search]:
 
 
 def limits_of(config: Config) -> RunLimits:
-    """The bounds of a run."""
     return RunLimits(
         config.in_flight,
         config.max_total_time,

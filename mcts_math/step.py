@@ -12,8 +12,6 @@ TOOL: Final = "python_interpreter"
 
 
 class Outcome(str, Enum):
-    """What a step led to."""
-
     CONTINUE = "continue"  # code was run, or the step was thought alone; the solution goes on
     ANSWER = "answer"  # a final answer
     UNPARSABLE = "unparsable"  # neither action nor answer, or both
@@ -37,8 +35,6 @@ class Verdict(str, Enum):
 
 
 class CellStatus(str, Enum):
-    """How a cell ended."""
-
     OK = "ok"
     ERROR = "error"  # the code raised, or is not Python
     TIMEOUT = "timeout"  # cut by the wall-clock or CPU limit; the state before it stands
@@ -47,8 +43,6 @@ class CellStatus(str, Enum):
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """Something to do before the solution goes on."""
-
     tool: str
     input: str  # what it is given, as written, code fence and all; "" where that can't be read
     note: str | None = None  # the observation of an action that runs nothing; None where code is to be run
@@ -85,14 +79,11 @@ class Run:
 
     @property
     def code(self) -> str | None:
-        """The code that was run; None where none was."""
         return self.input if self.tool == TOOL and self.input else None
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step of a solution."""
-
     text: str  # as the next prompt shows it, observations included
     outcome: Outcome
     runs: tuple[Run, ...] = ()  # what was done, in order
@@ -111,7 +102,6 @@ class Step:
 
     @property
     def failed(self) -> bool:
-        """Code raised, was cut or was killed."""
         return any(run.status not in (None, CellStatus.OK) for run in self.runs)
 
     @property

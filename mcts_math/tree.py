@@ -1,7 +1,5 @@
-"""The search tree: nodes in a list, parents before children, integer ids, root 0. No links between objects, no models.
-
-Every function here is pure arithmetic on the tree, so a search is a sequence of calls that a test can follow by hand.
-"""
+"""The search tree: nodes in a list, parents before children, integer ids, root 0. No links between objects, no models:
+all is arithmetic that a test can follow by hand."""
 
 from __future__ import annotations
 
@@ -17,8 +15,6 @@ ROOT = 0
 
 @dataclass(slots=True)
 class Node:
-    """One step of a partial solution."""
-
     id: int  # index in `Tree.nodes`
     parent: int  # id of the parent; -1 at the root
     step: Step | None  # what was written here; None at the root
@@ -61,8 +57,6 @@ class Attempt:
 
 @dataclass(slots=True)
 class Tree:
-    """The tree of one task."""
-
     task: Task
     nodes: list[Node]  # all nodes; `nodes[i].id == i`, a parent stands before its children
     solutions: list[int] = field(default_factory=list)  # ids of the chosen answers, best first
@@ -111,10 +105,8 @@ class Tree:
         return step_delim.join(step.text for step in self.steps(node))
 
     def attempt_text(self, node: Node, *more: str) -> str:
-        """The attempt that ends at `node` as it was written, observations included: what a verifier is shown.
-
-        `more`: texts of steps that follow it and are not in the tree yet.
-        """
+        """The attempt that ends at `node` as it was written, observations included: what a verifier is shown. `more`:
+        texts of steps that follow and are not in the tree yet."""
         return "\n".join([*(step.text for step in self.turn(node)), *more])
 
     def is_solution(self, node: Node) -> bool:
@@ -127,7 +119,6 @@ class Tree:
         return [node.id for node in nodes if self.is_solution(node)]
 
     def say(self, node: Node, text: str) -> Node:
-        """Appends what the user says after `node`."""
         return self.add_child(node, Step(text, Outcome.USER), prior=1.0)
 
     def backup(self, node: Node, result: float) -> None:
@@ -160,7 +151,6 @@ class Tree:
 
 
 def new_tree(task: Task) -> Tree:
-    """A tree that holds its root only."""
     return Tree(task, [Node(ROOT, -1, None, 0)])
 
 

@@ -15,26 +15,18 @@ from mcts_math.tasks import Task
 
 
 class TaskVerifier:
-    """Runs the tests of code tasks; of all others it compares the final answer with the accepted ones.
-
-    Args:
-        checker: compares; whoever made it closes it.
-        judge: runs tests, and is closed by `close`; None where no task needs one.
-    """
+    """Runs the tests of code tasks by `judge`, which `close` closes (None where no task needs one); of all others
+    compares the final answer with the accepted ones by `checker`, which stays open."""
 
     def __init__(self, checker: Checker, judge: CodeJudge | None = None) -> None:
         self._checker, self._judge = checker, judge
 
     async def verify(self, request: Verify) -> Verification:
-        """The verdict; NO_ANSWER where the attempt marks no answer as final, or holds no code.
-
-        Raises:
-            TaskError: the task has no answers, is no problem, or asks for a judge where there is none.
-        """
+        """The verdict; NO_ANSWER where the attempt marks no answer as final, or holds no code. Raises TaskError where
+        the task has no answers, is no problem, or asks for a judge where there is none."""
         return await (self._run_tests(request) if request.task.is_code else self._compare(request))
 
     async def close(self) -> None:
-        """Closes the judge."""
         if self._judge is not None:
             await self._judge.close()
 
@@ -60,12 +52,8 @@ class TaskVerifier:
 
 
 def make_verifier(checker: Checker, *, address: str | None = None, limits: JudgeLimits | None = None) -> TaskVerifier:
-    """The verifier for any task. The judge starts with the first code task. Raises ConfigError for a bad address.
-
-    Args:
-        address: of a judge service; None: what `OJ_API` says; "" (or `OJ_API` unset): judge on this machine.
-        limits: of a judge on this machine.
-    """
+    """The verifier for any task. The judge, under `limits`, starts with the first code task; `address` of a judge
+    service takes its place (None: what `OJ_API` says). Raises ConfigError for a bad address."""
     address = os.environ.get("OJ_API", "") if address is None else address
     return TaskVerifier(checker, JudgeClient(address) if address else Judge(limits))
 

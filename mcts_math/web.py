@@ -17,13 +17,8 @@ BODY_TIMEOUT_S = 10.0
 
 
 class Refused(Exception):  # noqa: N818 - an answer, not a fault
-    """A request that gets an error status.
-
-    Attributes:
-        detail: what is wrong, and what to do.
-        param: the key that is to blame, where it is one.
-        code: what kind of error it is, where programs know a word for it.
-    """
+    """A request that gets an error status of HTTP: what is wrong and what to do, the key that is to blame, and the word
+    that programs know for the kind of error."""
 
     def __init__(self, status: int, detail: str, param: str | None = None, code: str | None = None) -> None:
         super().__init__(detail)

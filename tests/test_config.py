@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from mcts_math.config import OBSOLETE_KEYS, Common, Config, describe_config, load_config, make_config
+from mcts_math.common import OBSOLETE_KEYS, Common
+from mcts_math.config import Config, describe_config, load_config, make_config
 from mcts_math.errors import ConfigError
 from mcts_math.formats import StepFormat
 from mcts_math.methods import METHODS

@@ -19,6 +19,7 @@ LAYERS = [
     ["values", "formats", "judge", "evaluate/grading", "run/nodes"],
     ["search", "verifiers"],
     ["methods", "scheduler"],
+    ["common"],
     ["config", "run/record"],
     ["services", "monitor", "run/dataset", "run/description", "run/offline", "evaluate/lines"],
     ["solver", "run/results", "evaluate/accuracy", "evaluate/trials"],

@@ -29,8 +29,6 @@ _RENDERINGS: Final = 4096  # kept; several trees ask for the same ones
 
 
 class ChatTemplate:
-    """A tokenizer's chat template."""
-
     def __init__(
         self,
         tokenizer: Any,
@@ -38,23 +36,16 @@ class ChatTemplate:
         decode: Callable[[Sequence[int]], str],
         eos_ids: frozenset[int],
     ) -> None:
-        """Args:
-        encode: tokens of a rendered text, which brings its special tokens along.
-        decode: text of tokens, special ones included.
-        eos_ids: tokens that end a turn.
-        """
+        """`encode` gives tokens of a rendered text, which brings its special tokens along; `decode` the text of tokens,
+        special ones included. `eos_ids` end a turn."""
         self.num_rewritten = 0  # prompts of which the template shows an earlier turn in another way than it was written
         self._tokenizer = tokenizer
         self._encode, self._decode, self._eos_ids = encode, decode, eos_ids
         self.render = lru_cache(_RENDERINGS)(self._render)
 
     def encode(self, talk: Conversation) -> tuple[int, ...]:
-        """Tokens of a conversation that asks for the next turn, or for more of the assistant's last one.
-
-        Raises:
-            RefusedError: the template refuses the conversation.
-            EngineError: there is no template.
-        """
+        """Tokens of a conversation that asks for the next turn, or for more of the assistant's last one. Raises
+        RefusedError where the template refuses it, and EngineError where there is none."""
         *before, last = talk.messages
         if last.role != "assistant":
             shown = self.render(talk, "asks")
@@ -66,13 +57,9 @@ class ChatTemplate:
         return (*ids, *self._encode(shown[len(stands) :]), *self._written(last, keep_end=False))
 
     def encode_completion(self, talk: Conversation, text: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        """Tokens of a conversation, and with its next message: the user's after the assistant's, with both turns' ends.
-
-        A message of the assistant is left open.
-
-        Raises:
-            RefusedError: the template does not show the message as it is.
-        """
+        """Tokens of a conversation, and with its next message: the user's after the assistant's, with both turns' ends,
+        else one of the assistant, which is left open. Raises RefusedError where the template does not show the message
+        as it is."""
         before = self.encode(talk)
         if talk.messages[-1].role != "assistant":
             return before, before + self._encode(text)
@@ -85,12 +72,7 @@ class ChatTemplate:
             return before, whole
         # The template shows the turn in another way once it is past, as without its thought. What is said to it follows
         # what was sampled: else the turn itself would be told to the model once more, and learnt.
-        return before, before + self._encode(self._behind_reply(talk, text))
-
-    def _behind_reply(self, talk: Conversation, text: str) -> str:
-        """What the template writes behind the assistant's last turn where the user answers it with a text."""
-        plain = replace(talk, messages=(*talk.messages[:-1], Message("assistant", _MARK)))
-        return self.render(plain.followed_by(Message("user", text)), "closed").rpartition(_MARK)[2]
+        return before, before + self._encode(self._behind_mark(talk, Message("user", text))[2])
 
     def end_of_reply(self, talk: Conversation, text: str) -> int | None:
         """The token that ends a reply of the assistant by the template; None where none does."""
@@ -113,9 +95,8 @@ class ChatTemplate:
     def _turns(self, talk: Conversation, shown: str) -> tuple[list[int], str]:
         """Tokens of the turns up to the last one of the assistant with its end, and the text that they stand for.
 
-        Args:
-            shown: `talk` as the template shows it, with whatever follows. It begins with the text that is returned,
-                which is empty where the template shows the last of these turns in another way than it was written.
+        `shown` is `talk` as the template shows it, with whatever follows. It begins with the text that is returned,
+        which is empty where the template shows the last of these turns in another way than it was written.
         """
         places = [i for i, message in enumerate(talk.messages) if message.role == "assistant" and message.written]
         ids, stands = list[int](), ""
@@ -136,9 +117,7 @@ class ChatTemplate:
 
     def _end_as_written(self, stands: str, ids: list[int], follows: str) -> str | None:
         """The text that `ids` stand for, with the end of the turn, where the template shows the turn as it was written.
-
-        An end that was sampled and is not the template's is taken off `ids`.
-        """
+        An end that was sampled and is not the template's is taken off `ids`."""
         if not follows.startswith(stands):
             return None
         if ids[-1] in self._eos_ids:
@@ -149,10 +128,8 @@ class ChatTemplate:
         return stands
 
     def _end_as_shown(self, turns: Conversation, ids: list[int], follows: str) -> str | None:
-        """The same where the template shows the turn in its own way, such as the JSON of a call with other spaces.
-
-        None where later turns, or the thought, are shown in another way too; the end then can't be told.
-        """
+        """The same where the template shows the turn in its own way, such as the JSON of a call with other spaces. None
+        where later turns, or the thought, are shown in another way too; the end then can't be told."""
         stands = self.render(turns, "closed")
         if not follows.startswith(stands) or turns.messages[-1].thought not in stands:
             return None
@@ -179,13 +156,16 @@ class ChatTemplate:
             at = stands.rfind(text)
             if at >= 0 and len(stands) - at - len(text) <= _LONGEST_END:
                 return stands[at + len(text) :]
-        marked = replace(turns, messages=(*turns.messages[:-1], Message("assistant", _MARK)))
-        _, found, end = self.render(marked, "closed").rpartition(_MARK)
+        _, found, end = self._behind_mark(turns)
         if not found or not stands.endswith(end):
             return None
         if ids[-1] in self._eos_ids:
             ids.pop()
         return end
+
+    def _behind_mark(self, turns: Conversation, *more: Message) -> tuple[str, str, str]:
+        marked = replace(turns, messages=(*turns.messages[:-1], Message("assistant", _MARK), *more))
+        return self.render(marked, "closed").rpartition(_MARK)
 
     def _note_rewritten(self) -> None:
         if not self.num_rewritten:

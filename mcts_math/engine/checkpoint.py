@@ -48,8 +48,6 @@ _HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """A model folder, as far as its small files tell."""
-
     name: str  # the folder, or the name on the Hugging Face hub, as it was given
     path: Path | None  # the folder; None for a name on the hub, of which nothing else is known before it is downloaded
     architecture: str = ""  # the class in `config.json`, such as "LlamaForCausalLM"; "" where it names none
@@ -67,11 +65,8 @@ class Checkpoint:
 
 
 def inspect(model_dir: str | Path, *, need_value: bool = False) -> Checkpoint:
-    """Reads what the small files of a checkpoint tell. A name on the Hugging Face hub is passed on unread.
-
-    Raises:
-        CheckpointError: the folder, its config, weights, tokenizer or (if needed) value head is missing or broken.
-    """
+    """Reads what the small files of a checkpoint tell. A name on the Hugging Face hub is passed on unread. Raises
+    CheckpointError where the folder, its config, weights, tokenizer or (if needed) value head is missing or broken."""
     name = str(model_dir)
     path = Path(name).expanduser()
     if not path.is_dir():
@@ -103,11 +98,8 @@ def inspect(model_dir: str | Path, *, need_value: bool = False) -> Checkpoint:
 
 
 def download(checkpoint: Checkpoint, *, need_value: bool = False) -> Checkpoint:
-    """The same checkpoint as a folder: at once if it is one, else from the hub (or its local cache).
-
-    Raises:
-        CheckpointError: the hub does not have it or can't be reached, or what came is not usable.
-    """
+    """The same checkpoint as a folder: at once if it is one, else from the hub (or its local cache). Raises
+    CheckpointError where the hub does not have it or can't be reached, or what came is not usable."""
     if checkpoint.path is not None:
         return checkpoint
     folder = _fetch(checkpoint.name, leave=["original/*", "onnx/*", "*.gguf", "*.h5", "*.msgpack"])
@@ -151,10 +143,8 @@ def write_config(path: Path, config: Mapping[str, Any]) -> None:
 
 
 def find_weights(path: Path, prefix: str) -> dict[str, Path]:
-    """The weights of a model folder whose names begin so, and their files; none of a single pickled file.
-
-    Raises CheckpointError where an index or a file can't be read.
-    """
+    """The weights of a model folder whose names begin so, and their files; none of a single pickled file. Raises
+    CheckpointError where an index or a file can't be read."""
     for index in WEIGHT_INDEXES:
         if (path / index).exists():
             named = _weight_map(path / index)

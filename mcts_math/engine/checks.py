@@ -61,10 +61,7 @@ async def evaluate_by_generating(engine: Policy, request: Evaluate) -> Evaluatio
 
 async def encode_prompt(codec: Codec, prompt: Prompt, context_length: int) -> tuple[int, ...] | int:
     """Tokens of a prompt, or their number (for absurd texts a lower bound) where they leave no room for another one.
-
-    Raises:
-        EngineError: the prompt is no text, or a conversation that the model's template refuses.
-    """
+    Raises EngineError where the prompt is no text, or a conversation that the model's template refuses."""
     size = len(prompt) if isinstance(prompt, str) else sum(map(len_of, prompt.messages))
     fewest = size // codec.longest_token
     if fewest > _ABSURD * context_length:
@@ -75,7 +72,6 @@ async def encode_prompt(codec: Codec, prompt: Prompt, context_length: int) -> tu
 
 
 def len_of(message: Message) -> int:
-    """Characters of a message, about."""
     return len(message.content) + len(message.thought) + sum(len(piece.text) for piece in message.written)
 
 
@@ -91,10 +87,8 @@ def cut_sample(
 ) -> tuple[str, tuple[Piece, ...]]:
     """The text of a finished sample, and what was written, by our own codec: so they are the same on every engine.
 
-    Args:
-        ids: tokens of the sample, the one that ended it included.
-        stopped_by: the stop string that ended it, as text; anything else where none did.
-        fallback: what the engine itself made of it, should our codec not find the stop string.
+    `ids` are its tokens, the one that ended it included; `stopped_by` the stop string that ended it, anything else
+    where none did; `fallback` what the engine itself made of it, should our codec not find the stop string.
     """
     by_string = finish == "stop" and isinstance(stopped_by, str)
     is_closed = finish == "stop" and not by_string and ids[-1] in codec.eos_ids

@@ -26,12 +26,9 @@ _ENDS = ("eos", "eot", "eom")
 def convert(file: Path, out: Path, *, dtype: str = "bfloat16") -> Path:
     """Makes a checkpoint folder of a whole GGUF file: weights, config, generation config, tokenizer and chat template.
 
-    Args:
-        out: the new folder, which appears only when it is complete.
-        dtype: of the weights, one of `DTYPES`. A wider one than the file's brings no precision back.
-
-    Raises:
-        CheckpointError: the file can't be read, the folder exists or can't be written, or a package is missing.
+    `out` appears only when it is complete. `dtype` is one of `DTYPES`; a wider one than the file's brings no precision
+    back. Raises CheckpointError where the file can't be read, the folder exists or can't be written, or a package is
+    missing.
     """
     facts = read_facts(file)
     require_absent(out)
@@ -69,7 +66,6 @@ def require_absent(out: Path) -> None:
 
 
 def require_reader() -> Any:
-    """The reader of the package `gguf`. Raises CheckpointError where it is not installed."""
     return require_package("gguf", "reading GGUF", "gguf", CheckpointError).GGUFReader
 
 
@@ -97,7 +93,6 @@ def _save_model(file: Path, folder: Path, dtype: str, ends: list[int]) -> None:
 
 
 def _load_tokenizer(file: Path, facts: Mapping[str, Any]) -> Any:
-    """The file's tokenizer, as the model was trained with it."""
     from tokenizers import pre_tokenizers
     from transformers import AutoTokenizer
 

@@ -20,7 +20,6 @@ _PLAIN = (bool, int, float, str, type(None))
 
 
 def find_engine(name: str) -> EngineSpec:
-    """The engine of a name. Raises ConfigError where there is none."""
     if name not in ENGINES:
         raise ConfigError(f"there is no engine {name!r}; choose one of {', '.join(ENGINES)}.")
     return ENGINES[name]
@@ -34,10 +33,8 @@ def require(engine: str, needed_by: str, **needed: bool) -> None:
 
 
 def check_engine(options: EngineOptions) -> None:
-    """Looks at the arguments and the checkpoint's files, without loading any.
-
-    Raises ConfigError, CheckpointError, and EngineError where the engine is not installed.
-    """
+    """Looks at the arguments and the checkpoint's files, without loading any. Raises ConfigError, CheckpointError, and
+    EngineError where the engine is not installed."""
     check_arguments(options)
     spec = find_engine(options.engine)
     if not options.model_dir:
@@ -62,11 +59,8 @@ def _check_template(model_dir: str, template: str, example: Conversation) -> Non
 
 
 def check_arguments(options: EngineOptions) -> None:
-    """Looks at names, types and presence of the engine's arguments.
-
-    Raises ConfigError where one is unknown, missing, or of the wrong type, and EngineError where the engine is not
-    installed, so that its arguments are not known.
-    """
+    """Looks at names, types and presence of the engine's arguments. Raises ConfigError where one is unknown, missing,
+    or of the wrong type, and EngineError where the engine is not installed, so that its arguments are not known."""
     spec = find_engine(options.engine)
     for name, example in spec.required_arguments.items():
         if name not in options.arguments:
@@ -82,12 +76,9 @@ def check_arguments(options: EngineOptions) -> None:
 
 
 def load_policy(options: EngineOptions) -> Policy:
-    """Loads an engine, or several side by side. The value head is loaded where `need_value` says so, else never.
-
-    Raises:
-        ConfigError: an argument that the engine does not have, or what it can't do.
-        EngineError, CheckpointError: it can't be loaded.
-    """
+    """Loads an engine, or several side by side; the value head where `need_value` says so, else never. Raises
+    ConfigError for an argument that the engine does not have, or what it can't do; EngineError or CheckpointError where
+    it can't be loaded."""
     check_arguments(options)
     require(options.engine, "need_value", gives_values=options.need_value)
     require(options.engine, "learning at test time", adapts=options.adapter is not None)
@@ -99,10 +90,8 @@ def load_policy(options: EngineOptions) -> Policy:
 
 
 def _check_type(name: str, value: Any, kind: Any) -> None:
-    """Raises ConfigError where a plain value is of none of the plain types of an argument.
-
-    What an engine makes of a mapping or of an object of its own is for the engine to say.
-    """
+    """Raises ConfigError where a plain value is of none of the plain types of an argument. What an engine makes of a
+    mapping or of an object of its own is for the engine to say."""
     members = [kind] if get_origin(kind) not in (Union, types.UnionType) else list(get_args(kind))
     plain = [member for member in members if member in _PLAIN or get_origin(member) is Literal]
     if Any in members or (not isinstance(value, _PLAIN) and len(plain) < len(members)):

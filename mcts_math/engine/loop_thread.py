@@ -28,15 +28,11 @@ class LoopThread:
 
     @property
     def is_closed(self) -> bool:
-        """Nothing more is taken on."""
         return self._closed
 
     async def run(self, work: Work[T]) -> T:
-        """Runs a coroutine there and waits for it; being cancelled cancels it there.
-
-        Raises:
-            EngineError: the thread is closed, or is closed meanwhile.
-        """
+        """Runs a coroutine there and waits for it; being cancelled cancels it there. Raises EngineError where the
+        thread is closed, or is closed meanwhile."""
         return await asyncio.wrap_future(self._start(work))
 
     def call(self, work: Work[T]) -> T:

@@ -16,8 +16,6 @@ TUNED: Final = "tuned"
 
 
 class Base(BaseModel):
-    """A base model."""
-
     architecture: str
     fingerprint: str  # of the weights that are changed
     name: str

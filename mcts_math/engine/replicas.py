@@ -33,15 +33,12 @@ _Request: TypeAlias = Generate | Evaluate | Adapt
 
 
 class Replica:
-    """What runs in an actor: an engine."""
-
     def __init__(self, options: EngineOptions) -> None:
         from mcts_math.engine.load import load_policy
 
         self._policy: Any = load_policy(options)
 
     async def call(self, method: str, *arguments: Any) -> Any:
-        """What a method of the engine gives."""
         return await getattr(self._policy, method)(*arguments)
 
     async def pid(self) -> int:
@@ -69,10 +66,8 @@ class _Session:
 
 
 class ReplicatedEngine:
-    """Policy, value model and adapters over several replicas.
-
-    Make one with `ReplicatedEngine.start`; `close` it when done.
-    """
+    """Policy, value model and adapters over several replicas. Make one with `ReplicatedEngine.start`; `close` it when
+    done."""
 
     def __init__(self, options: EngineOptions) -> None:
         self._options = replace(options, num_replicas=1)
@@ -84,11 +79,8 @@ class ReplicatedEngine:
 
     @classmethod
     def start(cls, options: EngineOptions) -> ReplicatedEngine:
-        """Starts as many replicas as the options say and blocks until all are loaded.
-
-        Raises:
-            EngineError: Ray is not installed or not reachable, has too few GPUs, or a replica can't load its engine.
-        """
+        """Starts as many replicas as the options say and blocks until all are loaded. Raises EngineError where Ray is
+        not installed or not reachable, has too few GPUs, or a replica can't load its engine."""
         ray = require_package("ray", f"num_replicas: {options.num_replicas}", "ray", EngineError)
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # what Ray will do; it warns where it is unset
@@ -110,12 +102,10 @@ class ReplicatedEngine:
         return reply
 
     async def evaluate(self, request: Evaluate) -> Evaluation:
-        """As the engine's own. Raises EngineError as it does, and where no replica is left."""
         reply: Evaluation = await self._ask("evaluate", request)
         return reply
 
     async def adapt(self, request: Adapt) -> Adaptation:
-        """As the engine's own. Raises EngineError as it does, and where no replica is left."""
         session = self._sessions.setdefault(request.session, _Session())
         reply: Adaptation = await self._ask("adapt", request)
         session.log.append(request)

@@ -47,8 +47,6 @@ class EngineOptions:
 
 @dataclass(frozen=True, slots=True)
 class EngineSpec:
-    """An engine, as it declares itself."""
-
     name: str
     summary: str
     load: Callable[[EngineOptions], Policy]  # imports what is heavy only now; takes no replicas

@@ -57,6 +57,12 @@ def _field_types(arguments: type[Any]) -> dict[str, Any]:
             return {field.name: hints[field.name] for field in fields(arguments) if field.init}
 
 
+_VLLM_NEUTRAL: Final = frozenset(
+    {"block_size", "disable_log_stats", "distributed_executor_backend", "enable_prefix_caching", "enforce_eager",
+     "gpu_memory_utilization", "kv_cache_memory_bytes", "max_num_batched_tokens", "max_num_seqs",
+     "max_parallel_loading_workers", "pipeline_parallel_size", "tensor_parallel_size"}
+)  # fmt: skip
+
 ENGINES: Final[Mapping[str, EngineSpec]] = {
     "hf": EngineSpec(
         name="hf",
@@ -84,22 +90,7 @@ ENGINES: Final[Mapping[str, EngineSpec]] = {
         needs_weights=True,
         argument_types=_vllm_arguments,
         required_arguments={},
-        neutral_arguments=frozenset(
-            {
-                "block_size",
-                "disable_log_stats",
-                "distributed_executor_backend",
-                "enable_prefix_caching",
-                "enforce_eager",
-                "gpu_memory_utilization",
-                "kv_cache_memory_bytes",
-                "max_num_batched_tokens",
-                "max_num_seqs",
-                "max_parallel_loading_workers",
-                "pipeline_parallel_size",
-                "tensor_parallel_size",
-            }
-        ),
+        neutral_arguments=_VLLM_NEUTRAL,
     ),
     "openai": EngineSpec(
         name="openai",

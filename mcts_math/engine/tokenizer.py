@@ -8,6 +8,7 @@ only when a token arrives that can complete one, and then in the last few tokens
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -22,14 +23,10 @@ _BROKEN = "\ufffd"  # how a decoder shows bytes that are no complete character (
 
 
 class Codec:
-    """A tokenizer, as the engine uses it."""
-
     def __init__(self, tokenizer: Any, eos_ids: Sequence[int] = (), num_embeddings: int | None = None) -> None:
-        """Args:
-        tokenizer: of transformers; one on the `tokenizers` library ("fast") is asked directly.
-        eos_ids: more tokens that end a sample, beside the tokenizer's own.
-        num_embeddings: rows of the model's embedding; None where they are not known, and so not checked.
-        """
+        """`tokenizer` is of transformers; one on the `tokenizers` library ("fast") is asked directly. `eos_ids` end a
+        sample beside its own. `num_embeddings`: rows of the model's embedding; None where they are not known, and so
+        not checked."""
         self._tokenizer = tokenizer
         self._num_embeddings = num_embeddings
         self._backend = getattr(tokenizer, "backend_tokenizer", None)
@@ -44,25 +41,20 @@ class Codec:
         self.vocab_size = max(vocabulary.values()) + 1  # one more than the highest token id
         self.longest_token = max(len(token) for token in vocabulary)  # characters of the longest token
         self.chat = ChatTemplate(tokenizer, self._encode_rendered, self.decode, self.eos_ids)
-        self._pieces: list[str] | None = None
-        self._matchers: dict[tuple[str, ...], StopMatcher] = {}
+        self.matcher = cache(partial(StopMatcher, self))  # the one for some stop strings
+        self.pieces = cache(self._pieces)
 
     def encode(self, text: str) -> tuple[int, ...]:
         """Tokens of a prompt, with the special tokens that the tokenizer adds to plain text (BOS where it has one).
-
-        Raises:
-            RefusedError: the text has half a surrogate pair, no tokens at all, or one that the model does not know.
-        """
+        Raises RefusedError where the text has half a surrogate pair, no tokens at all, or one that the model does not
+        know."""
         require_text(text)
         ids = self._tokenizer(text)["input_ids"] if self._backend is None else self._backend.encode(text).ids
         return self._require_embedded(tuple(ids)) or self._start()
 
     def render(self, prompt: Prompt) -> str:
-        """A prompt as text: a conversation in the form of the model's own chat template.
-
-        Raises:
-            EngineError: the model has no chat template, or it refuses the conversation.
-        """
+        """A prompt as text: a conversation in the form of the model's own chat template. Raises EngineError where there
+        is none, or it refuses the conversation."""
         return prompt if isinstance(prompt, str) else self.decode(self.chat.encode(prompt))
 
     def encode_prompt(self, prompt: Prompt) -> tuple[int, ...]:
@@ -91,10 +83,8 @@ class Codec:
         """Tokens of prompt and completion together, and where the completion begins.
 
         A user's turn is closed as the template closes it, and begins where the tokens of the prompt end: with the end
-        of the assistant's turn. Where a token holds characters of prompt and completion, it counts to the completion.
-
-        Raises:
-            RefusedError: the completion has no tokens, or the model's template can't show it.
+        of the assistant's turn. A token that holds characters of both counts to the completion. Raises RefusedError
+        where the completion has no tokens, or the model's template can't show it.
         """
         prompt, completion = term.prompt, term.completion
         if isinstance(prompt, str):
@@ -108,10 +98,7 @@ class Codec:
 
     def encode_reply(self, prompt: Prompt, text: str) -> tuple[tuple[int, ...], int]:
         """Tokens of a prompt and of the model's whole reply, the token that ends it included, and where it begins.
-
-        Raises:
-            RefusedError: the reply has no tokens, the template can't show it, or no token ends it.
-        """
+        Raises RefusedError where the reply has no tokens, the template can't show it, or no token ends it."""
         tokens, start = self.encode_term(LossTerm(prompt, text))
         end = self._tokenizer.eos_token_id if isinstance(prompt, str) else self.chat.end_of_reply(prompt, text)
         if end is None:
@@ -119,7 +106,6 @@ class Codec:
         return (*tokens, end), start
 
     def decode(self, ids: Sequence[int]) -> str:
-        """Text of some tokens, special ones included."""
         if self._backend is not None:
             return str(self._backend.decode(ids, skip_special_tokens=False))
         return str(self._tokenizer.decode(ids, skip_special_tokens=False, clean_up_tokenization_spaces=False))
@@ -133,19 +119,11 @@ class Codec:
         # Bytes that are no character can swallow the character before them; then the sample speaks for itself.
         return text[len(before) :] if text.startswith(before) else self.decode(ids)
 
-    def matcher(self, stop: tuple[str, ...]) -> StopMatcher:
-        """The matcher for some stop strings, made once."""
-        if stop not in self._matchers:
-            self._matchers[stop] = StopMatcher(self, stop)
-        return self._matchers[stop]
-
-    def pieces(self) -> list[str]:
-        """The text that each token adds in the middle of a text. Made at first use: it takes a while."""
-        if self._pieces is None:
-            lead = self.encode("a")[-1:]
-            skip = len(self.decode(lead))
-            self._pieces = [self.decode([*lead, token])[skip:] for token in range(self.vocab_size)]
-        return self._pieces
+    def _pieces(self) -> list[str]:
+        """The text that each token adds in the middle of a text; it takes a while."""
+        lead = self.encode("a")[-1:]
+        skip = len(self.decode(lead))
+        return [self.decode([*lead, token])[skip:] for token in range(self.vocab_size)]
 
     def _start(self) -> tuple[int, ...]:
         """What stands for an empty text: the token that texts begin with, or the one that parts them."""
@@ -156,7 +134,6 @@ class Codec:
 
 
 def common_prefix(one: Sequence[int], other: Sequence[int]) -> int:
-    """How many first tokens are the same."""
     shorter = min(len(one), len(other))
     if tuple(one[:shorter]) == tuple(other[:shorter]):
         return shorter
@@ -164,7 +141,6 @@ def common_prefix(one: Sequence[int], other: Sequence[int]) -> int:
 
 
 def require_text(text: str) -> None:
-    """Raises RefusedError where the text has half a surrogate pair."""
     if (position := half_character(text)) is not None:
         raise RefusedError(
             f"character {position} of the prompt is half of a surrogate pair ({text[position]!r}), which is no text; "

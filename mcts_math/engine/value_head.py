@@ -21,13 +21,8 @@ from mcts_math.files import new_file
 
 
 class ValueHead(nn.Module):
-    """tanh(w·h + b) in float32."""
-
     def __init__(self, weight: Tensor, bias: Tensor) -> None:
-        """Args:
-        weight: [1, hidden] or [hidden].
-        bias: [1] or [].
-        """
+        """`weight` is [1, hidden] or [hidden], `bias` [1] or []."""
         super().__init__()
         self.weight = nn.Parameter(weight.detach().reshape(-1).float().clone())  # [hidden], float32
         self.bias = nn.Parameter(bias.detach().reshape(()).float().clone())  # [] (a scalar), float32
@@ -69,10 +64,8 @@ def load_value_head(checkpoint: Checkpoint) -> ValueHead:
 
 
 def save_value_head(head: ValueHead, folder: Path, *, pth: bool = True, safetensors: bool = False) -> list[Path]:
-    """Writes the head into a model folder as the files of these types, each whole or not at all, and returns them.
-
-    config.json is the caller's.
-    """
+    """Writes the head into a model folder as the files of these types, each whole or not at all, and returns them. The
+    rest of the folder, config.json too, is the caller's."""
     tensors, written = head.published_tensors(), []
     for name, wanted, save in ((HEAD_SAFETENSORS, safetensors, save_file), (HEAD_PTH, pth, torch.save)):
         if wanted:
@@ -114,11 +107,9 @@ def _read_head(file: Path, hidden_size: int | None) -> tuple[Tensor, Tensor]:
 
 
 def read_tensors(file: Path, wanted: Callable[[str], bool]) -> dict[str, Tensor]:
-    """The tensors of a safetensors file, or of a pickled one (read with weights_only), on the CPU.
-
-    Those of a safetensors file whose names are not `wanted` are given as empty ones. Raises CheckpointError where the
-    file can't be read, or holds something else.
-    """
+    """The tensors of a safetensors file, or of a pickled one (read with weights_only), on the CPU; empty ones of a
+    safetensors file for names that are not `wanted`. Raises CheckpointError where the file can't be read, or holds
+    something else."""
     with boundary(f"{file} can't be read (is it whole?)", CheckpointError):
         if file.suffix == ".safetensors":
             with safe_open(file, framework="pt") as opened:

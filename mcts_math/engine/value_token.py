@@ -23,11 +23,8 @@ def value_token(folder: Path) -> int:
     """The token whose score carries the value where an engine hands out scores of tokens only (`vllm.value_head`).
 
     It can't be written any more, so it is one that never is: a row of the vocabulary that belongs to no token, else the
-    token that begins texts, fills them up, or stands for what is unknown. Everyone who asks gets the same answer, since
-    it depends on the checkpoint's files alone.
-
-    Raises:
-        CheckpointError: every token may be written.
+    token that begins texts, fills them up, or stands for what is unknown. It depends on the checkpoint's files alone.
+    Raises CheckpointError where every token may be written.
     """
     tokenizer = load_tokenizer(folder)
     used = set(tokenizer.get_vocab().values())
@@ -53,11 +50,8 @@ def encode_value(value: Tensor) -> Tensor:
 
 
 def decode_value(score: float) -> float:
-    """The value that a score stands for.
-
-    Raises:
-        EngineError: the score stands for none: whoever answered does not know of the head.
-    """
+    """The value that a score stands for. Raises EngineError where it stands for none: whoever answered does not know of
+    the head."""
     value = -score / _SCALE - 2.0
     if not -1.0 - _SLACK <= value <= 1.0 + _SLACK:
         raise EngineError(

@@ -61,11 +61,7 @@ def solve_parser(description: str, argv: Sequence[str] = ()) -> argparse.Argumen
 
 
 def solve_main(parser: argparse.ArgumentParser, argv: Sequence[str], mode: str | None = None) -> int:
-    """Solves the question file that the arguments name.
-
-    Args:
-        mode: the method, whatever the config names.
-    """
+    """Solves the question file that the arguments name. `mode`: the method, whatever the config names."""
     args = parse_words(parser, argv)
     config = load_config(args.custom_cfg, args.overrides, mode)
     output = Path(args.output) if args.output else default_output(args.custom_cfg, args.qaf, config, args.shard)
@@ -107,7 +103,6 @@ def solve_main(parser: argparse.ArgumentParser, argv: Sequence[str], mode: str |
 
 
 def summarise(totals: Totals, output: Path) -> str:
-    """The lines that end a run."""
     if not totals.questions:
         return f"nothing was left to solve\nresults: {output}"
     accuracy = f", {totals.accuracy}" if totals.accuracy else ""

@@ -14,17 +14,11 @@ from mcts_math.tasks import JsonObject, is_ours
 
 
 def to_dataset(path: str | Path) -> Any:
-    """The results of a file, ours or a published one.
+    """The results of a file, ours or a published one, as a `datasets.Dataset` in its order.
 
     Columns: `id`, `question`, `answers` (accepted ones); of the chosen solution `solution`, `final_answer`, `value`;
     `correct` (None where not judged), `steps` (nodes of the tree), `tokens`, `seconds`, `stopped`, `error`; and `tree`,
-    the whole line: written to a file again, these lines are the results.
-
-    Returns:
-        A `datasets.Dataset`, in the order of the file.
-
-    Raises:
-        RecordError: the file can't be read, or `datasets` is not installed.
+    the whole line. Raises RecordError where the file can't be read, or `datasets` is not installed.
     """
     datasets = require_package("datasets", "to_dataset", "datasets", RecordError)
     text, number = datasets.Value("string"), datasets.Value("int64")

@@ -18,7 +18,8 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Final
 
-from mcts_math.config import OBSOLETE_KEYS, Common, Config
+from mcts_math.common import OBSOLETE_KEYS, Common
+from mcts_math.config import Config
 from mcts_math.engine.table import ENGINES
 from mcts_math.errors import RecordError
 from mcts_math.files import read_json, short_digest
@@ -40,12 +41,8 @@ _PIECE_BYTES: Final = 1 << 14
 
 
 def describe_run(config: Config, source: str | Path, tasks: Sequence[Task], values: str = "") -> JsonObject:
-    """What is stored beside the results: config, versions, questions, command.
-
-    Args:
-        source: where the questions came from.
-        values: who scores partial solutions, see `services.value_source`; "" is what the config names.
-    """
+    """What is stored beside the results of questions from `source`: config, versions, questions, command. `values`: who
+    scores partial solutions, see `services.value_source`; "" is what the config names."""
     resolved = config.resolved() | ({"value": values} if values else {})
     reward, scorer = None if values else config.reward, ""
     if reward is not None:
@@ -93,10 +90,7 @@ def sample_weights(model_dir: str) -> str:
 
 def read_description(path: Path) -> JsonObject:
     """What is stored beside results; empty where there is nothing, as beside a published file, or one that was moved.
-
-    Raises:
-        RecordError: it is no description.
-    """
+    Raises RecordError where it is no description."""
     if not path.exists():
         return {}
     remedy = "Remove it to go on without a check."
@@ -143,7 +137,6 @@ def facts_of(description: Mapping[str, Any]) -> JsonObject:
 
 
 def _defaults(mode: str) -> JsonObject:
-    """The default of every key of a method."""
     fields = Common.model_fields | (METHODS[mode].options.model_fields if mode in METHODS else {})
     return {key: field.get_default(call_default_factory=True) for key, field in fields.items()}
 

@@ -13,14 +13,13 @@ from mcts_math.tasks import JsonObject
 
 
 def merge_files(inputs: Sequence[str | Path], output: str | Path, *, overwrite: bool = False) -> int:
-    """Unites results files, such as the shards of one run; returns the number of lines written.
+    """Unites results files, such as the shards of one run; returns the number of lines written. Memory: one entry a
+    question.
 
-    A question that failed in one file and was solved in another keeps the solved line. Memory: one entry a question.
-    The description of the first input that has one stands beside the output, so that a merged run can be resumed.
-
-    Raises:
-        RecordError: a broken line, one without a tree, no line at all, a question solved twice, inputs of different
-            settings, or an output that exists or is one of the inputs.
+    A question that failed in one file and was solved in another keeps the solved line. The description of the first
+    input that has one stands beside the output, so that a merged run can be resumed. Raises RecordError for a broken
+    line, one without a tree, no line at all, a question solved twice, inputs of different settings, or an output that
+    exists or is one of the inputs.
     """
     require_other_file(output, *inputs)
     best = _best_lines(inputs)

@@ -29,10 +29,8 @@ _UNPUBLISHED: Final = (Outcome.REPLY, Outcome.USER)  # which the published form 
 
 
 def answer_in(data: Mapping[str, Any]) -> str | None:
-    """The `final_answer` of a node or a solution; None where it is absent, empty or one of the failure sentences.
-
-    Files of other programs may hold a number where ours hold its text.
-    """
+    """The `final_answer` of a node or a solution (a number in some foreign files) as text; None where it is absent,
+    empty or one of the failure sentences."""
     answer = data.get("final_answer")
     if isinstance(answer, (int, float)) and not isinstance(answer, bool) and math.isfinite(answer):
         return str(answer)

@@ -23,8 +23,6 @@ CHOOSING: Final = ("mcts_infer_strategy", "step_beam_width", "prune", "c_puct")
 
 @dataclass(frozen=True, slots=True)
 class Rescored:
-    """One line after re-scoring."""
-
     golds: tuple[str, ...]  # accepted answers; empty where unknown
     answer: str | None  # the tree's answer; None where it has none
     record: JsonObject  # the line, with its `solutions` chosen anew
@@ -35,11 +33,8 @@ def rescore_file(path: str | Path, config: Config) -> Iterator[Rescored]:
     """Streams the lines of a results file with solutions chosen by the config's keys in `CHOOSING`.
 
     A tree of step-level beam search was cut to its beams while it grew, so its own solutions stand; those of a task of
-    code do too, since nobody here runs tests.
-
-    Raises:
-        ConfigError: the config is not of a method that chooses solutions from complete trees.
-        RecordError: a line without a whole tree.
+    code do too, since nobody here runs tests. Raises ConfigError for a method that chooses nothing from complete trees,
+    and RecordError for a line without a whole tree.
     """
     options = config.options
     if not isinstance(options, MctsOptions):

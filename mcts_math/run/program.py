@@ -26,10 +26,8 @@ _PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
 
 
 def make_parser(description: str | None, *keys: str) -> argparse.ArgumentParser:
-    """A parser whose help shows the description as it stands, and below it texts about config keys.
-
-    Words can't be shortened: the command that goes on with a run must be told from the one that began it.
-    """
+    """A parser whose help shows the description as it stands, and below it texts about config keys. Words can't be
+    shortened: the command that goes on with a run must be told from the one that began it."""
     shown = argparse.RawDescriptionHelpFormatter
     package = getattr(sys.modules["__main__"].__spec__, "parent", "")  # which only `python -m` leaves
     return argparse.ArgumentParser(
@@ -60,7 +58,6 @@ def parse_words(parser: argparse.ArgumentParser, argv: Sequence[str]) -> argpars
 
 
 def add_workers(parser: argparse.ArgumentParser) -> None:
-    """`--workers`: how many processes compare answers."""
     text = "answer checking processes; 0: all cores"
     parser.add_argument("--workers", type=_number, default=0, metavar="N", help=text)
 
@@ -72,12 +69,8 @@ def _number(text: str) -> int:
 
 
 def run_program(main: Callable[[list[str]], int], interrupted: str = "") -> int:
-    """Runs a program's main function; known errors become one line on stderr.
-
-    Args:
-        main: takes the words of the command line, and gives the exit code.
-        interrupted: what more is told of an interrupt.
-    """
+    """Runs a program's main function, which gives the exit code; known errors become one line on stderr. `interrupted`:
+    what more is told of an interrupt."""
     if sys.getfilesystemencoding() != "utf-8":  # questions and file names are in any language, whatever LC_ALL says
         os.environ["PYTHONUTF8"] = "1"
         os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
@@ -122,10 +115,8 @@ def without_interrupts() -> Iterator[None]:
 
 @contextmanager
 def terminable() -> Iterator[None]:
-    """SIGTERM, as job schedulers send it before they kill, ends the run as Ctrl-C does: what is finished is told.
-
-    Once is enough: a second one, while the run ends, changes nothing. In another thread than the first nothing is done.
-    """
+    """SIGTERM, as job schedulers send it before they kill, ends the run as Ctrl-C does; a second one changes nothing.
+    In another thread than the first nothing is done."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -145,10 +136,7 @@ def terminable() -> Iterator[None]:
 
 
 def ends_with_us() -> Callable[[], object]:
-    """A `preexec_fn` for a process that is told to end (SIGTERM) when this one ends, however that ends.
-
-    A process that calls what is returned ends with the one that started it.
-    """
+    """A `preexec_fn` for a process that is told to end (SIGTERM) when this one ends, however that ends."""
     prctl = ctypes.CDLL(None, use_errno=True).prctl  # found here: after a fork nothing may be looked up
     return lambda: prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 

@@ -29,8 +29,6 @@ _BAR: Final = 48  # columns of a bar of ten, share, times and speed
 
 @dataclass(slots=True)
 class Progress:
-    """Shows the progress of one run."""
-
     monitor: Monitor
     path: Path  # the file that the run tells of itself in, see `ResultsFile.live_path`
     report: Callable[[str], None]  # takes a line where that file can't be written
@@ -78,7 +76,6 @@ class Progress:
 
 
 def describe(facts: Mapping[str, Any]) -> str:
-    """The numbers in one line."""
     parts = [f"{facts['done']}/{facts['total']} questions", *_parts(facts)]
     if facts["seconds_left"] is not None:
         parts.append(f"{tqdm.format_interval(facts['seconds_left'])} left")

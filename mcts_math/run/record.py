@@ -33,11 +33,7 @@ _MISSHAPEN: Final = (KeyError, TypeError, ValueError, AttributeError, OverflowEr
 def tree_to_record(
     tree: Tree, method: Method, form: StepFormat, *, cost: Mapping[str, Any] | None = None
 ) -> JsonObject:
-    """The line of a finished tree.
-
-    Args:
-        cost: what the tree cost, under the key `cost`.
-    """
+    """The line of a finished tree, and of what it `cost`."""
     tags = {node.id: tag for tag, node in tree.tags()}
     nodes: JsonObject = {tag: node_to_json(tree, node, method.backs_up) for tag, node in tree.tags()}
     solutions = [solution_of(tree, tree.nodes[i], tags[i], form.step_delim) for i in tree.solutions]
@@ -117,11 +113,8 @@ def require_tree(record: Mapping[str, Any], where: str) -> None:
 
 
 def record_to_tree(record: Mapping[str, Any], where: str = "record") -> Tree:
-    """Rebuilds the tree of a line, ours or a published one. Children keep the order of their tags' last numbers.
-
-    Raises:
-        RecordError: naming `where` and what is wrong.
-    """
+    """Rebuilds the tree of a line, ours or a published one. Children keep the order of their tags' last numbers. Raises
+    RecordError, naming `where` and what is wrong."""
     nodes = nodes_of(record)
     if ROOT_TAG not in nodes:
         raise RecordError(f"{where}: no search tree (`react` with a root {ROOT_TAG!r}). Is this a results file?")

@@ -44,7 +44,6 @@ class ResultsFile:
 
     @property
     def live_path(self) -> Path:
-        """Where a run tells of itself while it goes on."""
         return self.path.with_name(self.path.name.removesuffix(_ENDING) + ".live.json")
 
     def open(
@@ -57,16 +56,13 @@ class ResultsFile:
     ) -> ResultsFile:
         """Takes the file; with `resume` repairs it and reads which questions are done. Changes nothing else.
 
-        Args:
-            meta: what makes the results, see `description`.
-            resume: go on with an existing file; None: the program can't.
-            overwrite: an existing file is to be replaced by `begin`.
-            tasks: all questions that a resumed run may be about; None: any.
+        Args: meta: what makes the results, see `description`. resume: go on with an existing file; None: the program
+        can't. overwrite: an existing file is to be replaced by `begin`. tasks: all that a resumed run may be about;
+        None: any.
 
-        Raises:
-            RecordError: it exists and neither flag is set, it can't be written, another run holds it, it was made from
-                other settings or questions, or a line other than the last is broken; or a file stands beside whose
-                description would be this one's.
+        Raises RecordError where it exists and neither flag is set, it can't be written, another run holds it, it was
+        made from other settings or questions, a line other than the last is broken, or a file stands beside whose
+        description would be this one's.
         """
         try:
             with writing(self.path, "Choose another --output."):
@@ -82,16 +78,11 @@ class ResultsFile:
         return self
 
     def begin(self, meta: Mapping[str, Any], records: Iterable[JsonObject] | None = None) -> None:
-        """Writes what makes the results beside them; with `overwrite` puts the old ones aside first.
+        """Writes what makes the results beside them, once everything is there that the run needs; with `overwrite` puts
+        the old ones aside first. `records`: all lines, which are then there at once or not at all; None: they are
+        appended.
 
-        To be called when everything is there that the run needs.
-
-        Args:
-            meta: as for `open`.
-            records: all lines, which are then there at once or, whatever happens, not at all; None: they are appended.
-
-        Raises:
-            RecordError: something can't be written.
+        Raises RecordError where something can't be written.
         """
         if not self._is_in_place():
             raise RecordError(f"{self.path} was taken away or replaced while this run began. Start it again.")
@@ -103,12 +94,8 @@ class ResultsFile:
         self._is_new = False
 
     def append(self, record: JsonObject) -> None:
-        """Appends one line.
-
-        Raises:
-            RecordError: the disk is full or the file can't be written; the file then ends with the line before. Or the
-                file was removed: what stood there is lost, and so would be what comes.
-        """
+        """Appends one line. Raises RecordError where it can't be written (the file then ends with the line before), or
+        where the file was removed: what stood there is lost, and so would be what comes."""
         data, status = dump_line(record), os.fstat(self._fd)
         if not (status.st_nlink or self._is_in_place()):  # some file systems count no names
             raise RecordError(f"{self.path} was removed while the run wrote it, with all results. Start it again.")

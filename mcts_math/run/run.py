@@ -35,10 +35,8 @@ from mcts_math.tasks.cases import without_cases, write_cases
 
 
 def default_output(config_path: str | Path, qaf: str | Path, config: Config, shard: str = "") -> Path:
-    """outputs/CONFIG.QUESTIONS-DIGEST.seedN.jsonl: other questions have another name, whatever their file is called.
-
-    A shard I/N has `.shardI-of-N` in it.
-    """
+    """outputs/CONFIG.QUESTIONS-DIGEST.seedN.jsonl, with `.shardI-of-N` in it for a shard I/N: other questions have
+    another name, whatever their file is called."""
     path = Path(config_path)
     folder = path.resolve().parent.name
     name = path.stem if folder in ("configs", "") else f"{folder}_{path.stem}"
@@ -60,20 +58,14 @@ def solve_file(
     report: Callable[[str], None] = print,
     **provided: Unpack[Provided],
 ) -> Totals:
-    """Solves the questions of a file; appends each finished tree to `output`.
+    """Solves the questions of the file `qaf` (see `tasks.source`); appends each finished tree to `output`.
 
-    Args:
-        qaf: the questions; see `tasks.source`.
-        output: the results, JSONL.
-        resume: go on with an existing output; finished questions are skipped.
-        overwrite: start an existing output anew; the old one is kept beside.
-        exclude: a file of positions of questions to leave out, see `tasks.cases`.
-        shard: solve this share of the questions only, see `tasks.source`; "": all.
-        save_correct: such a file to write at the end, of the questions that `output` has right.
-        **provided: objects that stand in for what the config names; see `Provided`.
+    Args: resume: go on with an existing output, and skip what is finished; overwrite: start it anew, and keep the old
+    one beside. exclude: a file of positions of questions to leave out, see `tasks.cases`; save_correct: such a file to
+    write at the end, of those that `output` has right. shard: the share of the questions to solve, see `tasks.source`.
+    provided: see `Provided`.
 
-    Raises:
-        MctsMathError: as `solver.solve`; what was finished before is in `output`.
+    Raises MctsMathError as `solver.solve`; what was finished before is in `output`.
     """
     _require_own_files(
         output, save_correct, (parse_source(qaf).path, exclude, config.few_shot_path, config.prompt_path)

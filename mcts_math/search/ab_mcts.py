@@ -34,8 +34,6 @@ BeliefName = Annotated[
 
 
 class AbMctsOptions(Settings):
-    """Numbers of the search."""
-
     trials: Integer = Field(32, description="attempts at a question, refinements among them", ge=1)
     n_generate_sample: AtOnce = 1
     belief: BeliefName = "gaussian"

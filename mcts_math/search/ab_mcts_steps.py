@@ -15,12 +15,10 @@ from mcts_math.search.ab_mcts import BeliefName, close_full, make_chooser
 from mcts_math.search.expansion import Expansion, Search, chance
 from mcts_math.search.guided import grow_each
 from mcts_math.settings import Integer, Settings
-from mcts_math.tree import Node, Tree
+from mcts_math.tree import Tree
 
 
 class AbMctsStepsOptions(Settings):
-    """Numbers of the search."""
-
     iterations: Integer = Field(64, description="steps that are sampled", ge=1)
     n_generate_sample: Integer = Field(1, description="steps that are chosen and sampled side by side", ge=1)
     belief: BeliefName = "beta"
@@ -37,8 +35,5 @@ def ab_mcts_steps(tree: Tree, expansion: Expansion, options: AbMctsStepsOptions)
         close_full(tree, chooser, {parent.id for parent in parents if parent.terminal})
         for parent, child in zip(parents, children, strict=True):
             if child is not None:
-                chooser.tell(parent.id, child.id, _worth(tree, child), is_open=not child.terminal)
-
-
-def _worth(tree: Tree, node: Node) -> float:
-    return 0.0 if node.terminal and not tree.is_solution(node) else chance(node)
+                worth = 0.0 if child.terminal and not tree.is_solution(child) else chance(child)
+                chooser.tell(parent.id, child.id, worth, is_open=not child.terminal)

@@ -45,8 +45,6 @@ AtOnce = Annotated[Integer, Field(description="attempts that are made side by si
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """How many attempts a question gets."""
-
     trials: int  # that count; without an answer one is tried again, up to twice as many in all
     stop_at_success: bool = True  # end with the first attempt that passes the verifier
     at_once: int = 1  # independent attempts that are made side by side
@@ -71,10 +69,8 @@ def certainty(tree: Tree, end: Node) -> float:
 
 
 def try_once(tree: Tree, expansion: Expansion, node: Node) -> Asking[Node | None]:
-    """One attempt that goes on from `node`, judged and noted as the last one of the tree: the node that ends it.
-
-    None where the prompt does not fit the context: the tree is then marked as stopped.
-    """
+    """One attempt that goes on from `node`, judged and noted as the last one of the tree: the node that ends it. None
+    where the prompt does not fit the context: the tree is then marked as stopped."""
     ends = yield from make_attempts(tree, expansion, node, 1)
     if not ends:
         tree.stopped = CONTEXT_LENGTH
@@ -84,11 +80,8 @@ def try_once(tree: Tree, expansion: Expansion, node: Node) -> Asking[Node | None
 
 
 def next_attempts(tree: Tree, expansion: Expansion, budget: Budget) -> Asking[list[Node]]:
-    """The next independent attempts, side by side: the nodes that end them.
-
-    There are none where the budget is used up, or where the question does not fit the context, which marks the tree as
-    stopped.
-    """
+    """The next independent attempts, side by side: the nodes that end them. None where the budget is used up, or where
+    the question does not fit the context, which marks the tree as stopped."""
     count = min(budget.left(tree), budget.at_once)
     ends = (yield from make_attempts(tree, expansion, tree.root, count)) if count else []
     if count and not ends:
@@ -97,10 +90,8 @@ def next_attempts(tree: Tree, expansion: Expansion, budget: Budget) -> Asking[li
 
 
 def make_attempts(tree: Tree, expansion: Expansion, node: Node, count: int, *, beside: int = 0) -> Asking[list[Node]]:
-    """`count` chains below `node`, side by side; returns the nodes that end them, none where the prompt is too long.
-
-    `beside`: attempts below other nodes that are made at the same time and come first.
-    """
+    """`count` chains below `node`, side by side: the nodes that end them, none where the prompt is too long. `beside`:
+    attempts below other nodes that are made at the same time and come first."""
     first = len(tree.attempts) + beside
     numbers = range(first, first + count)
     request = expansion.generate(tree, node, count)
@@ -115,16 +106,12 @@ def make_attempts(tree: Tree, expansion: Expansion, node: Node, count: int, *, b
 
 
 def record(tree: Tree, ends: Sequence[Node], *, judged: bool = True) -> Search:
-    """Has attempts judged that were made side by side, and notes them.
+    """Has attempts judged that were made side by side and end at these nodes, and notes them in the tree, so that a
+    search that is cut short keeps what it found. Not `judged`: nothing but a missing answer is noted, and no solution
+    chosen.
 
     Generated tokens are each attempt's own, those of a step that several share the first one's; whatever else was spent
     since the last attempts had been noted is shared evenly.
-
-    Args:
-        tree: `tree.attempts`, `solutions` and `correct` are brought up to date, so that a search that is cut short
-            keeps what it found.
-        ends: the nodes that end the attempts.
-        judged: False leaves the ground truth alone: nothing but a missing answer is noted, and no solution chosen.
     """
     if judged:
         found = yield from _judge(tree, ends)

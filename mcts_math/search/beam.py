@@ -13,8 +13,6 @@ from mcts_math.tree import Tree
 
 
 class BeamOptions(Settings):
-    """Numbers of the search."""
-
     step_beam_width: Integer = Field(1, description="B1: beams that are kept", ge=1)
     n_generate_sample: Integer = Field(
         1, description="B2: samples of each beam; the first step draws B1 · B2 from the root", ge=1
@@ -25,10 +23,8 @@ class BeamOptions(Settings):
 
 
 def beam_search(tree: Tree, expansion: Expansion, options: BeamOptions) -> Search:
-    """Keeps the best partial solutions of each depth; every solution found or lost narrows the beam by one.
-
-    Without values the sampling order decides. `tree.solutions` is set, best value first.
-    """
+    """Keeps the best partial solutions of each depth; every solution found or lost narrows the beam by one. Without
+    values the sampling order decides. `tree.solutions` is set, best value first."""
     expansion = replace(expansion, remove_duplicate=options.remove_duplicate)
     beam, width = [tree.root], options.step_beam_width
     for depth in range(expansion.max_depth):

@@ -9,8 +9,6 @@ from mcts_math.tree import Tree
 
 
 class BestOfNOptions(Settings):
-    """How many attempts."""
-
     trials: Trials = 32
     stop_at_success: StopAtSuccess = True
     n_generate_sample: AtOnce = 1

@@ -20,8 +20,6 @@ from mcts_math.tree import Tree
 
 
 class DvtsOptions(Settings):
-    """Numbers of the search."""
-
     step_beam_width: Integer = Field(4, description="subtrees, each of which keeps one partial solution", ge=1)
     n_generate_sample: Integer = Field(4, description="samples of each partial solution", ge=1)
     remove_duplicate: bool = Field(False, description="keep the first of equal samples only")

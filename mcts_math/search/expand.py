@@ -1,7 +1,5 @@
-"""What every search shares: samples become children, their code is run and their answers are checked.
-
-A sample that can't be read becomes a terminal child and its siblings stand (the published code lost the whole round).
-"""
+"""What every search shares: samples become children, their code is run and their answers are checked. A sample that
+can't be read becomes a terminal child and its siblings stand (the published code lost the whole round)."""
 
 from __future__ import annotations
 
@@ -29,12 +27,8 @@ from mcts_math.tree import Node, Tree
 def grow(
     expansion: Expansion, tree: Tree, node: Node, generation: Generation, places: Sequence[str] | None = None
 ) -> Asking[list[Node]]:
-    """Adds a child for every sample, running its code and checking its answer; returns the new nodes.
-
-    Args:
-        generation: the samples.
-        places: for every sample a name that seeds its code, and what is put to it; None: by ids of nodes.
-    """
+    """Adds a child for every sample, running its code and checking its answer; returns the new nodes. `places`: for
+    every sample a name that seeds its code, and what is put to it; None: by ids of nodes."""
     samples = yield from complete(expansion, tree, node, generation.samples, places)
     read = [(sample, expansion.format.read(sample)) for sample in samples]
     read = _distinct(read) if expansion.remove_duplicate else read
@@ -55,10 +49,8 @@ def grow(
 def complete(
     expansion: Expansion, tree: Tree, node: Node, samples: Sequence[Sample], places: Sequence[str] | None = None
 ) -> Asking[list[Sample]]:
-    """Goes on with samples that ended before their step did, as the format says: in a thought, at its budget.
-
-    `places` as in `grow`.
-    """
+    """Goes on with samples that ended before their step did, as the format says: in a thought, at its budget. `places`
+    as in `grow`."""
     done, full, number = list(samples), set[int](), 0
     if places is None:  # samples of earlier requests went on with other numbers
         places = [f"{node.id} sample {i}" for i in range(len(node.children), len(node.children) + len(samples))]
@@ -95,7 +87,6 @@ def complete(
 
 
 def _joined(sample: Sample, between: tuple[Piece, ...], more: Sample) -> Sample:
-    """A sample and its continuation as one."""
     written = sample.written + between
     return Sample(
         text_of(written) + more.text,
@@ -161,7 +152,6 @@ def _question(expansion: Expansion, tree: Tree, node: Node, draft: Draft) -> Che
 
 
 def is_right(reply: Reply) -> bool:
-    """Of a reply to `Check` or `Verify`."""
     return reply.verdict is Verdict.CORRECT if isinstance(reply, Verification) else reply is True
 
 
@@ -193,24 +183,15 @@ def _step(
 
 def _going_on(expansion: Expansion, before: Sequence[Step], step: Step) -> Outcome:
     """What a step without an answer leads to: the solution goes on, unless too much failed or it is too long."""
-    threshold = expansion.errors_threshold
-    if threshold is not None and step.failed and _failed_in_a_row(before) + 1 > threshold:
+    steps, threshold = [*before, step], expansion.errors_threshold
+    failed_in_a_row = next((i for i, step in enumerate(reversed(steps)) if not step.failed), len(steps))
+    if threshold is not None and failed_in_a_row > threshold:
         return Outcome.TOO_MANY_ERRORS
-    is_full = 0 < expansion.max_solution_tokens <= num_tokens([*before, step])
-    return Outcome.TOO_DEEP if is_full or len(before) + 1 > expansion.max_depth else Outcome.CONTINUE
+    is_full = 0 < expansion.max_solution_tokens <= num_tokens(steps)
+    return Outcome.TOO_DEEP if is_full or len(steps) > expansion.max_depth else Outcome.CONTINUE
 
 
 def _final_outcome(draft: Draft) -> Outcome:
     if draft.answer is not None:
         return Outcome.ANSWER
     return Outcome.REPLY if draft.whole else Outcome.UNPARSABLE
-
-
-def _failed_in_a_row(steps: Sequence[Step]) -> int:
-    """Code steps that failed one after another, up to the last."""
-    count = 0
-    for step in reversed(steps):
-        if not step.failed:
-            break
-        count += 1
-    return count

@@ -1,7 +1,4 @@
-"""How nodes are expanded and scored: what a search asks for at a node.
-
-Part of every search; `expand` makes children of the replies.
-"""
+"""How nodes are expanded and scored: what a search asks for at a node. `expand` makes children of the replies."""
 
 from __future__ import annotations
 
@@ -33,8 +30,6 @@ Search: TypeAlias = Generator[Sequence[Request], Sequence[Reply], None]
 
 @dataclass(frozen=True, slots=True)
 class Expansion:
-    """How nodes are expanded."""
-
     format: StepFormat
     sampling: Sampling
     max_depth: int  # a step deeper than this without an answer ends its solution
@@ -55,11 +50,9 @@ class Expansion:
         return self.max_depth + 1
 
     def seed(self, tree: Tree, place: int | str) -> int:
-        """The seed of what is drawn at a place in a tree; see `derive_seed`."""
         return derive_seed(self.run_seed, tree.task.id, place)
 
     def greedy(self) -> Expansion:
-        """The same with the most likely samples."""
         return replace(self, sampling=replace(self.sampling, temperature=0.0))
 
     def generate(self, tree: Tree, node: Node, num_samples: int, want_value: bool = False) -> Generate:
@@ -101,7 +94,6 @@ def derive_seed(run_seed: int, task_id: str, place: int | str) -> int:
 
 
 def ask_samples(request: Generate) -> Asking[Generation]:
-    """What the policy writes."""
     (reply,) = yield [request]
     assert isinstance(reply, Generation)
     return reply

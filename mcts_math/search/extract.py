@@ -27,14 +27,17 @@ def prune(tree: Tree) -> set[int]:
 def extract(
     tree: Tree, *, strategy: Strategy, beam_width: int = 1, c_puct: float = 1.25, pruned: bool = False
 ) -> list[int]:
-    """Walks down a complete tree, keeping the best children of each depth; ids of the answers found, best first.
-
-    Args:
-        beam_width: B1, nodes kept; every solution found or dead end narrows it by one.
-        pruned: leave out subtrees without a valid answer.
-    """
+    """Walks down a complete tree, keeping the `beam_width` (B1) best children of each depth, one fewer for every
+    solution found or dead end; ids of the answers found, best first. `pruned` leaves out subtrees without a valid
+    answer."""
     alive = prune(tree) if pruned else None
-    rank = _ranking(tree, strategy, c_puct)
+    rankings: dict[Strategy, Callable[[Node], float]] = {
+        "value": by_value,
+        "q_value": lambda node: node.q_value,
+        "visit_count": lambda node: node.visit_count,
+        "puct": lambda node: puct(node, tree.nodes[node.parent].visit_count, c_puct),
+    }
+    rank = rankings[strategy]
     beam, width = [tree.root], beam_width
     solutions: list[Node] = []
     while beam:
@@ -44,13 +47,3 @@ def extract(
         beam = [node for node in kept if node.children]
         width -= len(kept) - len(beam)
     return [node.id for node in sorted(solutions, key=rank, reverse=True)]
-
-
-def _ranking(tree: Tree, strategy: Strategy, c_puct: float) -> Callable[[Node], float]:
-    rankings: dict[Strategy, Callable[[Node], float]] = {
-        "value": by_value,
-        "q_value": lambda node: node.q_value,
-        "visit_count": lambda node: node.visit_count,
-        "puct": lambda node: puct(node, tree.nodes[node.parent].visit_count, c_puct),
-    }
-    return rankings[strategy]

@@ -51,10 +51,8 @@ class FtttOptions(Settings):
 
 
 def fttt(tree: Tree, expansion: Expansion, options: FtttOptions) -> Search:
-    """Attempts by a model that learns from the verdict on each, until one is right.
-
-    An attempt without an answer teaches nothing: it is tried again without a step.
-    """
+    """Attempts by a model that learns from the verdict on each, until one is right. One without an answer teaches
+    nothing: it is tried again without a step."""
     budget, sampler = Budget(options.trials), expansion
     while budget.left(tree) and (end := (yield from try_once(tree, sampler, tree.root))):
         if budget.left(tree) and tree.attempts[-1].verdict is Verdict.INCORRECT:
@@ -78,11 +76,8 @@ def _terms(tree: Tree, expansion: Expansion, end: Node, options: FtttOptions) ->
 
 
 def adapt(tree: Tree, expansion: Expansion, end: Node, terms: Sequence[LossTerm]) -> Asking[bool]:
-    """One step on the last attempt, which ends at `end`; its loss, and whether it failed, are noted there.
-
-    Returns:
-        Whether there is anything to sample with: not where the terms do not fit the context.
-    """
+    """One step on the last attempt, which ends at `end`; its loss, and whether it failed, are noted there. False where
+    there is nothing to sample with: the terms do not fit the context."""
     attempt = tree.attempts[-1]
     seed = expansion.seed(tree, f"step {len(tree.attempts)}")
     (adaptation,) = yield [Adapt(tree.task.id, tuple(terms), seed, expansion.prompt(tree, end))]

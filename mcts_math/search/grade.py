@@ -10,9 +10,7 @@ from mcts_math.tree import Tree
 
 def grade(tree: Tree) -> Search:
     """Sets `tree.correct` where that is open: the answer is compared, or the program tested. Nothing to judge: None.
-
-    Where a search was cut short before it chose anything, what it had found stands, best value first.
-    """
+    Where a search was cut short before it chose anything, what it had found stands, best value first."""
     task = tree.task
     if tree.stopped and not tree.solutions:
         judged = {attempt.node for attempt in tree.attempts}  # and found to hold nothing

@@ -51,10 +51,8 @@ def grow_all(
 
 
 def grow_each(expansion: Expansion, tree: Tree, nodes: Sequence[Node]) -> Asking[list[Node | None]]:
-    """`grow_all` for a child of each node, in their order: one that stands there k times gets k children at once.
-
-    None stands for the child of a node whose prompt does not fit the context.
-    """
+    """`grow_all` for a child of each node, in their order: one that stands there k times gets k children at once. None
+    stands for the child of a node whose prompt does not fit the context."""
     counts = Counter(node.id for node in nodes)
     groups = yield from grow_all(expansion, tree, [(tree.nodes[i], count) for i, count in counts.items()])
     return deal([node.id for node in nodes], dict(zip(counts, groups, strict=True)))

@@ -49,8 +49,6 @@ class PublishedOptions(Settings):
 
 
 class MctsOptions(PublishedOptions):
-    """The published numbers, and ours."""
-
     widening: Real = Field(
         0.0,
         description="progressive widening: a node with N visits is expanded again while it has fewer than "
@@ -119,10 +117,8 @@ def _close(tree: Tree, node: Node, options: MctsOptions) -> None:
 
 
 def _simulate(tree: Tree, leaf: Node, expansion: Expansion, options: MctsOptions) -> Search:
-    """Expands and evaluates one leaf, and backs up what is learned.
-
-    The leaf's value is set before its children are made: it never holds what the ground truth said of one of them.
-    """
+    """Expands and evaluates one leaf, and backs up what is learned. The leaf's value is set before its children are
+    made: it never holds what the ground truth said of one of them."""
     request = expansion.generate(tree, leaf, options.n_generate_sample, expansion.use_values)
     generation = yield from ask_samples(request)
     if generation.too_long:

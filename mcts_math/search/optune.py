@@ -28,10 +28,8 @@ class OptuneOptions(Settings):
 
 
 def optune(tree: Tree, expansion: Expansion, options: OptuneOptions) -> Search:
-    """Attempts, every second one with changed weights, until one is right.
-
-    An attempt without an answer changes nothing: it is tried again with the same weights.
-    """
+    """Attempts, every second one with changed weights, until one is right. One without an answer changes nothing: it is
+    tried again with the same weights."""
     budget, sampler, counted = Budget(options.trials), expansion, 0
     while budget.left(tree) and (end := (yield from try_once(tree, sampler, tree.root))):
         if tree.attempts[-1].verdict is Verdict.NO_ANSWER or not budget.left(tree):

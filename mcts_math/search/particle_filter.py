@@ -23,8 +23,6 @@ _CLIP = 1e-7  # of a probability, so that its logit is finite
 
 
 class ParticleOptions(Settings):
-    """Numbers of the search."""
-
     n_generate_sample: Integer = Field(8, description="particles", ge=1)
 
 
@@ -34,13 +32,11 @@ def particle_filter(tree: Tree, expansion: Expansion, options: ParticleOptions) 
 
 
 def sweep(tree: Tree, expansion: Expansion, new: int, retained: Sequence[Node], name: str) -> Asking[list[Node]]:
-    """Grows particles from the root until all have ended; returns those that the last draw left, in their order.
+    """Grows `new` particles from the root until all have ended; returns those that the last draw left, in their order.
 
-    Args:
-        new: particles that begin at the root.
-        retained: ends of solutions of an earlier sweep. They take part in every draw with the weight that they ended
-            with, and are never replaced; one that is drawn goes on from what it was at this depth.
-        name: what the seeds of the draws depend on beside run, question and depth.
+    `retained` are ends of solutions of an earlier sweep: they take part in every draw with the weight that they ended
+    with, and are never replaced; one that is drawn goes on from what it was at this depth. `name` is what the seeds of
+    the draws depend on beside run, question and depth.
     """
     particles = [tree.root] * new + list(retained)
     for depth in range(expansion.most_steps):
@@ -52,7 +48,8 @@ def sweep(tree: Tree, expansion: Expansion, new: int, retained: Sequence[Node], 
         rng = random.Random(expansion.seed(tree, f"{name}resampling {depth}"))
         chances = weights([node.value for node in particles])
         drawn = rng.choices(particles, weights=chances, k=len(particles) - len(retained))
-        particles = [*(_until(tree, node, depth + 1) for node in drawn), *retained]
+        as_they_were = (node if node.depth <= depth + 1 else tree.path(node)[depth] for node in drawn)
+        particles = [*as_they_were, *retained]
     return particles
 
 
@@ -70,8 +67,3 @@ def _propagate(tree: Tree, expansion: Expansion, particles: Sequence[Node]) -> A
     children = yield from grow_each(expansion, tree, [particles[i] for i in going])
     moved = dict(enumerate(particles)) | dict(zip(going, children, strict=True))
     return [node for node in moved.values() if node is not None]
-
-
-def _until(tree: Tree, node: Node, depth: int) -> Node:
-    """A partial solution as it was at a depth."""
-    return node if node.depth <= depth else tree.path(node)[depth - 1]

@@ -17,8 +17,6 @@ from mcts_math.tree import Node, Tree
 
 
 class GibbsOptions(Settings):
-    """Numbers of the search."""
-
     n_generate_sample: Integer = Field(
         8, description="particles of a sweep, the retained ones among them; one is always new", ge=1
     )

@@ -22,8 +22,6 @@ from mcts_math.tree import Tree
 
 
 class RebaseOptions(Settings):
-    """Numbers of the search."""
-
     n_generate_sample: Integer = Field(8, description="samples of a depth: solutions at the end, about", ge=1)
     balance_temperature: Real = Field(0.2, description="of the softmax over values in [-1, 1]", gt=0)
     remove_duplicate: bool = Field(False, description="keep the first of equal samples only")

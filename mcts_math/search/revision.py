@@ -20,10 +20,8 @@ class RevisionOptions(Settings):
 
 
 def revision(tree: Tree, expansion: Expansion, options: RevisionOptions) -> Search:
-    """Attempts, one after another in one conversation, until one is right or the conversation outgrows the context.
-
-    An attempt without an answer does not count; it is told so: at temperature 0, asking again changes nothing.
-    """
+    """Attempts, one after another in one conversation, until one is right or the conversation outgrows the context. One
+    without an answer does not count; it is told so: at temperature 0, asking again changes nothing."""
     budget, node = Budget(options.trials), tree.root
     while budget.left(tree) and (end := (yield from try_once(tree, expansion, node))):
         if budget.left(tree):

@@ -37,8 +37,6 @@ _NUMBER: Final = re.compile(r"\d+")
 
 
 class SelectionOptions(Settings):
-    """How many attempts, and what chooses."""
-
     trials: Trials = 32
     n_generate_sample: AtOnce = 1
     choose: Literal["value", "certainty", "model"] = Field(

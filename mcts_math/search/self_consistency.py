@@ -1,8 +1,5 @@
-"""Self-consistency: a vote among independent attempts; the ground truth is never looked at (SPEC B).
-
-A vote may weigh by the attempt's value, or by how confident or certain the model was, and may end before all trials
-are made.
-"""
+"""Self-consistency: a vote among independent attempts; the ground truth is never looked at (SPEC B). A vote may weigh
+by the attempt's value, or by how confident or certain the model was, and may end before all trials are made."""
 
 from __future__ import annotations
 
@@ -27,8 +24,6 @@ from mcts_math.tree import Node, Tree
 
 
 class SelfConsistencyOptions(Settings):
-    """How many attempts, and how they vote."""
-
     trials: Trials = 32
     n_generate_sample: AtOnce = 1
     vote_weight: Literal["one", "value", "confidence", "certainty"] = Field(
@@ -55,10 +50,8 @@ class SelfConsistencyOptions(Settings):
 
 
 def self_consistency(tree: Tree, expansion: Expansion, options: SelfConsistencyOptions) -> Search:
-    """Makes attempts until the budget is used up or the vote is decided, and takes the answer that wins.
-
-    A search that is cut short leaves the winner among what was compared until then, else of equal texts.
-    """
+    """Makes attempts until the budget is used up or the vote is decided, and takes the answer that wins. A search that
+    is cut short leaves the winner among what was compared until then, else of equal texts."""
     budget = Budget(options.trials, stop_at_success=False, at_once=options.n_generate_sample)
     if options.vote_weight == "certainty":
         expansion = telling_certainty(expansion)
@@ -81,25 +74,20 @@ def _voters(tree: Tree) -> list[tuple[Node, str]]:
     return [(tree.nodes[attempt.node], attempt.answer) for attempt in tree.attempts if attempt.answer is not None]
 
 
-def _weight(tree: Tree, end: Node, options: SelfConsistencyOptions) -> float:
-    if options.vote_weight == "one":
-        return 1.0
-    return chance(end) if options.vote_weight == "value" else likelihood(mean_logprob(tree.turn(end)))
-
-
-def _borda(tree: Tree, ends: list[Node], power: float) -> list[float]:
-    """A vote's share of those that are no more certain, to a power: Borda voting (Kang et al., arXiv 2502.18581)."""
-    certainties = [certainty(tree, end) for end in ends]
-    return [(sum(other <= own for other in certainties) / len(ends)) ** power for own in certainties]
+def _weights(tree: Tree, ends: list[Node], options: SelfConsistencyOptions) -> list[float]:
+    """By certainty a vote counts its share of those that are no more certain, to a power (arXiv 2502.18581)."""
+    if options.vote_weight == "certainty":
+        certainties = [certainty(tree, end) for end in ends]
+        return [(sum(other <= own for other in certainties) / len(ends)) ** options.borda_power for own in certainties]
+    if options.vote_weight == "confidence":
+        return [likelihood(mean_logprob(tree.turn(end))) for end in ends]
+    return [chance(end) if options.vote_weight == "value" else 1.0 for end in ends]
 
 
 def _votes(tree: Tree, equal: dict[str, str], options: SelfConsistencyOptions) -> dict[str, float]:
-    ends = [end for end, _ in _voters(tree)]
-    if options.vote_weight == "certainty":
-        weights = _borda(tree, ends, options.borda_power)
-    else:
-        weights = [_weight(tree, end, options) for end in ends]
-    answers = [equal.get(answer, answer) for _, answer in _voters(tree)]
+    voters = _voters(tree)
+    weights = _weights(tree, [end for end, _ in voters], options)
+    answers = [equal.get(answer, answer) for _, answer in voters]
     return totals(list(zip(answers, weights, strict=True)), options.vote_total)
 
 

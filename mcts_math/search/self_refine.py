@@ -1,7 +1,5 @@
-"""Self-refine (Madaan et al., arXiv 2303.17651): the model criticises its own attempt, then tries again (SPEC B).
-
-The verifier's verdict only ends the search; the model is never told of it.
-"""
+"""Self-refine (Madaan et al., arXiv 2303.17651): the model criticises its own attempt, then tries again (SPEC B). The
+verifier's verdict only ends the search; the model is never told of it."""
 
 from __future__ import annotations
 
@@ -19,8 +17,6 @@ REFINE = "Solve the question again, and mend what you found to be wrong. End wit
 
 
 class SelfRefineOptions(Settings):
-    """How many attempts."""
-
     trials: Trials = 32
     stop_at_success: StopAtSuccess = True
 

@@ -77,12 +77,8 @@ class _Arms:
 
 
 class Chooser:
-    """Chooses nodes to expand, and learns from the scores of their children. Nodes go by their ids.
-
-    Args:
-        belief: makes the prior.
-        rng: all draws come from it.
-    """
+    """Chooses nodes, which go by their ids, to expand, and learns from the scores of their children. `belief` makes the
+    prior; all draws come from `rng`."""
 
     def __init__(self, root: int, belief: Callable[[], Belief], rng: random.Random) -> None:
         self._root, self._belief, self._rng = root, belief, rng

@@ -21,8 +21,6 @@ from mcts_math.tree import Node, Tree
 
 
 class TokenBeamOptions(Settings):
-    """Width of the beam."""
-
     trials: Integer = Field(32, description="width of the beam", ge=1)
 
 

@@ -69,12 +69,10 @@ def is_certain(standing: Mapping[K, float], left: int, how: Total) -> bool:
 
 
 def lead_is_lasting(standing: Mapping[K, float]) -> float:
-    """The chance that the leader's share among the first two exceeds one half, under a uniform prior.
+    """The chance, in [0.5, 1], that the leader's share among the first two exceeds one half, under a uniform prior.
 
-    The stopping rule of Adaptive-Consistency (Aggarwal et al., arXiv 2305.11860): with v1 and v2 votes the share has
-    the posterior Beta(v1 + 1, v2 + 1). For whole votes its distribution function at one half is a tail of the binomial.
-
-    `standing` holds whole numbers of votes. The chance is in [0.5, 1], and 0.5 where there are none.
+    The stopping rule of Adaptive-Consistency (Aggarwal et al., arXiv 2305.11860): with v1 and v2 (whole) votes the
+    share has the posterior Beta(v1 + 1, v2 + 1), whose distribution function at one half is a tail of the binomial.
     """
     first, second = sorted((int(count) for count in standing.values()), reverse=True)[:2] + [0] * (2 - len(standing))
     trials = first + second + 1

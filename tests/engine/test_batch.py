@@ -239,7 +239,7 @@ def test_a_fault_of_the_model_reaches_all_who_wait(
 def test_broken_weights_are_told_as_such(checkpoint: Callable[[str], Path]) -> None:
     async def scene() -> None:
         engine = HFEngine.load(checkpoint("llama"), need_value=True, device="cpu")
-        engine.model._model.get_output_embeddings().weight.data.fill_(torch.nan)
+        engine.model.raw.get_output_embeddings().weight.data.fill_(torch.nan)
         with pytest.raises(EngineError, match="weights are broken"):
             await engine.generate(Generate("x", 2, Sampling(), 0))
         await engine.close()

@@ -9,7 +9,7 @@ import pytest
 from scripted import scripted
 from stand_ins import QUESTION, EqualVerifier, final, solve_one
 
-from mcts_math.config import Common
+from mcts_math.common import Common
 from mcts_math.methods import METHODS
 from mcts_math.requests import Adapt, Adaptation, Evaluate, Evaluation, Generate, Generation, Verification, Verify
 from mcts_math.scheduler import Solved

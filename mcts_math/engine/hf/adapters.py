@@ -1,26 +1,26 @@
 """LoRA adapters that learn while the engine runs: one a session, all on one base model.
 
-A step is computed by peft, on a second model that shares every weight (`lora`), so every architecture and layer type
+A step is computed by peft, on a second model that shares every weight, so every architecture and layer type
 that peft knows will do; it serves one session at a time. The model that samples stays as it was loaded: its rows get
 what their own session's adapter adds by two batched products, gathered by row, so rows of many sessions and of none
 share one forward pass.
 
-How far the gradient flows. As published (`gradient: feedback`) it flows through the positions of the feedback alone:
-keys and values of question and attempt are those that sampling left in the cache, taken as constants, so a step costs
-as much as the feedback is long. With `full` it flows through every position, for the cost of all of them; the loss is
-the same.
+As published (`gradient: feedback`) the gradient flows through the positions of the feedback alone: keys and values of
+question and attempt are those that sampling left in the cache, taken as constants, so a step costs as much as the
+feedback is long. With `full` it flows through every position, for the cost of all of them; the loss is the same.
 
-A step is computed for its session alone, never batched with others: with `full` its loss, gradient and new weights are
-the same bits whatever else is in flight, with `feedback` as far as the keys and values are, which rows of other shapes
-round differently.
+Steps are never batched: with `full` the new weights are the same bits whatever else is in flight, with `feedback` as
+far as the keys and values are, which rows of other shapes round differently.
 """
 
 from __future__ import annotations
 
+import copy
 import math
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -29,19 +29,18 @@ from transformers.cache_utils import Cache, DynamicLayer
 
 from mcts_math.engine.hf.kv_cache import KVBlock, Segments
 from mcts_math.engine.hf.lessons import Lesson, Recall, Term, adding
-from mcts_math.engine.hf.lora import SLOT, copy_with_lora, lora_layers
 from mcts_math.engine.hf.model import CausalModel
 from mcts_math.engine.spec import AdapterOptions
-from mcts_math.errors import EngineError
+from mcts_math.errors import EngineError, require_package
 from mcts_math.requests import Adaptation
 
+SLOT = "session"
+"""peft's name of the adapter in the model; its weights are those of the session that learns."""
 _DROPOUT = threading.Lock()  # dropout samples from the process's own generator, which two engines must not seed at once
 
 
 @dataclass(slots=True)
 class _Session:
-    """The adapter of one session. `version` changes with its weights."""
-
     slot: int
     parameters: list[nn.Parameter]  # A and B of every layer in turn
     optimizer: torch.optim.Optimizer
@@ -66,8 +65,10 @@ class Adapters:
         self._model = model
         self._options = options
         self._scale = options.alpha / options.rank
-        self._learner = copy_with_lora(model, options)
-        layers = lora_layers(self._learner)
+        self._learner = _copy_with_lora(model, options)
+        from peft.tuners.lora import LoraLayer
+
+        layers = {name: module for name, module in self._learner.named_modules() if isinstance(module, LoraLayer)}
         self._layers = list(layers.values())
         self._sessions: dict[str, _Session] = {}
         self._free: list[int] = []
@@ -109,10 +110,8 @@ class Adapters:
         return output + torch.bmm(torch.bmm(inputs.to(down.dtype), down), up).to(output.dtype)
 
     def step(self, name: str, lesson: Lesson, recall: Recall) -> Adaptation:
-        """One step of AdamW on a session's adapter, which is made where there is none.
-
-        A loss, gradient or new weight that is not finite makes the adapter afresh instead.
-        """
+        """One step of AdamW on a session's adapter, which is made where there is none. A loss, gradient or new weight
+        that is not finite makes the adapter afresh instead."""
         seed = lesson.seed
         session = self._sessions.get(name) or self._open(name, seed)
         if lesson.longest > self._model.context_length:
@@ -234,3 +233,34 @@ def cache_of(layers: Sequence[Segments]) -> Cache:
             layer.update(*segments)
         made.append(layer)
     return Cache(layers=made)
+
+
+def _copy_with_lora(model: CausalModel, options: AdapterOptions) -> Any:
+    """A copy of the model's modules that shares every weight, and has peft's layers at the targets: the model itself
+    can sample while the copy computes a gradient. Raises EngineError where peft is not installed, or the model has no
+    such targets."""
+    peft = require_package("peft", "learning at test time", "ttt", EngineError)
+    _check_targets(model.raw, options.targets)
+    shared: dict[int, Any] = {id(tensor): tensor for tensor in (*model.raw.parameters(), *model.raw.buffers())}
+    shared[id(model)] = model  # hooks of the model belong to it
+    learner = copy.deepcopy(model.raw, shared)
+    for module in learner.modules():
+        module._forward_hooks.clear()
+    config = peft.LoraConfig(
+        r=options.rank, lora_alpha=options.alpha, lora_dropout=options.dropout, target_modules=list(options.targets)
+    )
+    try:
+        peft.inject_adapter_in_model(config, learner, adapter_name=SLOT)
+    except ValueError as error:  # peft's word for a module type that it can't adapt
+        raise EngineError(f"peft can't adapt {', '.join(options.targets)}: {error}") from error
+    return learner.eval()
+
+
+def _check_targets(model: Any, targets: Sequence[str]) -> None:
+    names = [name for name, module in model.named_modules() if list(module.parameters(recurse=False))]
+    for target in targets:
+        if not any(name == target or name.endswith(f".{target}") for name in names):
+            ends = sorted({name.rpartition(".")[2] for name in names if not name.rpartition(".")[2].isdigit()})
+            raise EngineError(
+                f"adapter_targets: {type(model).__name__} has no module {target!r}; it has {', '.join(ends)}"
+            )

@@ -36,11 +36,8 @@ def attend(
     scaling: float | None = None,
     **kwargs: Any,
 ) -> tuple[Tensor, None]:
-    """What transformers' `sdpa` computes; where there is nothing to gain, its own function does it.
-
-    Of query [B, query heads, T, D], key [B, heads, S, D] and value [B, heads, S, E] that is [B, T, query heads, E], and
-    no weights.
-    """
+    """What transformers' `sdpa` computes of query [B, query heads, T, D], key [B, heads, S, D] and value [B, heads, S,
+    E]: [B, T, query heads, E], and no weights. Where there is nothing to gain, its own function does it."""
     special = any(kwargs.get(name) is not None for name in ("position_bias", "softcap"))
     is_plain = dropout == 0.0 and not special and not query.requires_grad
     if attention_mask is None or query.shape[1] == key.shape[1] or not is_plain:

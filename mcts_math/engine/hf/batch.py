@@ -30,8 +30,6 @@ _HEADROOM = 32  # columns that a row must be able to grow when it is admitted
 
 
 class Batch:
-    """The running batch of one model."""
-
     def __init__(self, model: CausalModel, limits: BatchLimits, adapters: SessionWeights | None = None) -> None:
         self.counters = BatchCounters()
         self._model = model
@@ -52,7 +50,6 @@ class Batch:
 
     @property
     def is_idle(self) -> bool:
-        """Nothing runs and nothing waits."""
         return not (self._rows or self._waiting or self._values_waiting)
 
     def add(self, job: Job) -> None:
@@ -67,7 +64,6 @@ class Batch:
 
     @torch.inference_mode()
     def cancel(self, job: Job) -> None:
-        """Forgets a job and frees its rows."""
         job.cancelled = True
         self._drop([i for i, row in enumerate(self._rows) if row.job is job])
         self._refresh()
@@ -79,10 +75,7 @@ class Batch:
     @torch.inference_mode()
     def recall(self, tokens: tuple[int, ...], adapter: str) -> tuple[KVBlock, int]:
         """Keys and values that sampling left of some tokens; those that are not held any more are computed again.
-
-        Returns:
-            A block of one row, to be read before anything else is computed, and how many tokens were computed.
-        """
+        Returns a block of one row, to be read before anything else is computed, and how many tokens were computed."""
         job = Job(tokens, adapter=adapter)
         job.namespace = self._adapters.namespace(adapter) if self._adapters is not None else ""
         num_new = len(tokens) - self._cache.match(tokens, job.namespace)
@@ -180,7 +173,6 @@ class Batch:
         self._refresh()
 
     def _decode(self, done: list[Job]) -> None:
-        """One token for every sample."""
         block, n = self._block, len(self._rows)
         self._reserve(n, block.width, 1)
         block.mask[:n, block.end] = 1
@@ -236,7 +228,6 @@ class Batch:
         return rows[:room]
 
     def _reserve(self, rows: int, width: int, columns: int) -> None:
-        """Makes room for so many rows."""
         self._block.reserve(rows, width, columns, self._max_rows, self._max_cells)
 
     def _advance(self, row: Row, sampled: Sequence[tuple[int, float]], done: list[Job]) -> tuple[list[Row], list[Row]]:
@@ -259,7 +250,6 @@ class Batch:
         self._cache.insert(tokens, lambda first, last: block.read(i, first, last, len(tokens)), job.namespace)
 
     def _select(self, jobs: Sequence[Job]) -> None:
-        """The next forward pass is over rows of these jobs."""
         if self._adapters is not None:
             self._adapters.select([job.adapter for job in jobs])
 
@@ -278,7 +268,6 @@ class Batch:
         self._block.trim(max((row.num_tokens - 1 for row in self._rows), default=0))
 
     def _make_room(self) -> None:
-        """Preempts the latest rows where the batch would outgrow its tokens."""
         while len(self._rows) > 1 and len(self._rows) * (self._block.width + 1) > self._max_cells:
             last = max(range(len(self._rows)), key=lambda i: (self._rows[i].job.serial, self._rows[i].samples[0].index))
             row = self._rows[last]
@@ -288,12 +277,10 @@ class Batch:
             self._refresh()
 
     def _preempt(self, row: Row) -> None:
-        """Lets a row go on later where it stopped."""
         self._waiting.appendleft(Prefill(row.job, row.job.prompt + tuple(row.ids), row))
         self.counters.num_preempted += 1
 
     def _refresh(self) -> None:
-        """Makes the tensors that describe the rows anew."""
         device = self._model.device
         self._sampling = BatchSampling([row.job.sampling for row in self._rows], device)
         self._tokens = torch.tensor([row.ids[-1:] for row in self._rows], dtype=torch.long, device=device)

@@ -42,9 +42,8 @@ class HFEngine(JobEngine):
     """Policy and value model on transformers. Make one with `HFEngine.load`; `close` it when done.
 
     A sample depends on (model, prompt, sampling, seed, its index) and not on what else is in the batch, as far as
-    floating point allows: sums over other shapes round differently, which tips a sample now and then. The flatter the
-    distribution the likelier (an untrained model with 4,096 tokens: once in some thousand tokens in float32), and far
-    more often in half precision.
+    floating point allows: sums over other shapes round differently, which tips a sample now and then (an untrained
+    model with 4,096 tokens: once in some thousand tokens in float32), and far more often in half precision.
     """
 
     def __init__(self, model: CausalModel, batch: Batch, adapters: SessionWeights | None = None) -> None:
@@ -62,12 +61,9 @@ class HFEngine(JobEngine):
         adapter: AdapterOptions | RuleOptions | None = None,
         **arguments: Any,
     ) -> HFEngine:
-        """Loads a checkpoint, a folder or a name on the hub, under `HFArguments`; this takes a while and blocks.
-
-        Raises:
-            CheckpointError: the checkpoint, or a learned rule, is missing, incomplete or wrong.
-            EngineError: a device, dtype, limit or adapter target that can't be had.
-        """
+        """Loads a checkpoint, a folder or a name on the hub, under `HFArguments`; this takes a while and blocks. Raises
+        CheckpointError where it, or a learned rule, is missing, incomplete or wrong, and EngineError for a device,
+        dtype, limit or adapter target that can't be had."""
         chosen = HFArguments(**arguments)
         if chosen.num_threads is not None:
             torch.set_num_threads(chosen.num_threads)
@@ -113,12 +109,9 @@ class HFEngine(JobEngine):
         return reply
 
     async def adapt(self, request: Adapt) -> Adaptation:
-        """One step of a session, computed by itself (see `adapters` and `optune.changes`).
-
-        Raises:
-            EngineError: the engine was loaded without `adapter`, a term can't be rendered or has no tokens, samples of
-                the session are under way, or the engine is closed or broke down.
-        """
+        """One step of a session, computed by itself (see `adapters` and `optune.changes`). Raises EngineError where the
+        engine was loaded without `adapter`, a term can't be rendered or has no tokens, samples of the session are under
+        way, or the engine is closed or broke down."""
         if self.adapters is None:
             raise EngineError("the engine was loaded to sample only; load it with adapter=AdapterOptions(...)")
         return await self._thread.learn(request.session, make_lesson(self.model.codec, request))

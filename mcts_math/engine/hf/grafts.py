@@ -61,11 +61,8 @@ class Reft(nn.Module):
 
 
 def make_grafts(kind: str, model: Any, options: Mapping[str, Any]) -> nn.ModuleDict:
-    """Fresh parts for a model, by the names of the modules whose output they change ("/" for ".").
-
-    Raises:
-        EngineError: unknown options, or a model without such modules.
-    """
+    """Fresh parts for a model, by the names of the modules whose output they change ("/" for "."). Raises EngineError
+    for unknown options, or a model without such modules."""
     width = int(model.config.get_text_config().hidden_size)
     makers: dict[str, Any] = {
         "bottleneck": lambda reduction=16: lambda: Bottleneck(width, reduction),
@@ -80,7 +77,6 @@ def make_grafts(kind: str, model: Any, options: Mapping[str, Any]) -> nn.ModuleD
 
 
 def attach(model: Any, grafts: nn.ModuleDict) -> None:
-    """Puts parts on a model, for good."""
     for name, graft in grafts.items():
         model.get_submodule(name.replace("/", ".")).register_forward_hook(_changing(graft), with_kwargs=True)
 
@@ -91,11 +87,8 @@ def base_fingerprint(model: Any) -> str:
 
 
 def load_grafts(folder: str | Path, model: Any) -> list[list[Tensor]]:
-    """Puts what a folder holds on a model; of a prefix returns keys and values [1, H, P, D] of each layer.
-
-    Raises:
-        CheckpointError: the folder is incomplete or broken, or for another base model.
-    """
+    """Puts what a folder holds on a model; of a prefix returns keys and values [1, H, P, D] of each layer. Raises
+    CheckpointError where the folder is incomplete or broken, or for another base model."""
     settings = read_settings(folder, TUNED, TunedSettings)
     if base_fingerprint(model) != settings.base_fingerprint:
         raise CheckpointError(
@@ -124,7 +117,6 @@ def _changing(graft: nn.Module) -> Callable[[Any, Any, Mapping[str, Any], Any], 
 
 
 def _layers(model: Any) -> list[str]:
-    """Names of the decoder's layers."""
     count = int(model.config.get_text_config().num_hidden_layers)
     for name, module in model.named_modules():
         if isinstance(module, nn.ModuleList) and len(module) == count:
@@ -133,7 +125,6 @@ def _layers(model: Any) -> list[str]:
 
 
 def _parts(model: Any, layer: str) -> list[str]:
-    """Names of attention and feed-forward block of a layer."""
     there = dict(model.get_submodule(layer).named_children())
     found = [next((name for name in names if name in there), None) for names in (_ATTENTION, _FEED_FORWARD)]
     if None in found:

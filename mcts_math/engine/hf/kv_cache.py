@@ -30,8 +30,6 @@ _SPARE_LEFT = 32
 
 @dataclass(frozen=True, slots=True)
 class HeadSlice:
-    """Where a layer's keys, or its values, are kept: some of the heads of a buffer."""
-
     buffer: int
     heads: slice
 
@@ -106,7 +104,6 @@ class KVLayout:
 
     @property
     def slices(self) -> list[HeadSlice]:
-        """Of all that is kept."""
         return [heads_at for slices in self.layers if slices is not None for heads_at in slices]
 
     def allocate(self, rows: int, columns: int) -> list[Tensor]:
@@ -118,11 +115,8 @@ class KVLayout:
 
 
 class Workspace:
-    """Memory for the buffers of short-lived blocks, one after another.
-
-    Fresh pages cost a CPU more than their zeros do, most of all where many processes share the machine: allocating
-    blocks of a few hundred prompts anew took half of the time of a search with thousands of sandboxes (py-spy, once).
-    """
+    """Memory for the buffers of short-lived blocks, one after another. Fresh pages cost a CPU more than their zeros do:
+    allocating blocks of a few hundred prompts anew took half of the time of a search with thousands of sandboxes."""
 
     def __init__(self, layout: KVLayout, max_cells: int) -> None:
         """`max_cells`: rows times columns that it grows to ahead of need; a block that needs more gets more."""
@@ -174,7 +168,6 @@ class KVBlock:
 
     @property
     def width(self) -> int:
-        """Columns of the window: the length of its longest row."""
         return self.end - self.start
 
     def advance(self, num_tokens: int) -> None:

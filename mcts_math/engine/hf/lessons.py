@@ -72,12 +72,8 @@ def adding(
 
 
 def make_lesson(codec: Codec, request: Adapt) -> Lesson:
-    """The tokens of a request.
-
-    Raises:
-        EngineError: it has no terms, or a term has no tokens behind those that were sampled.
-        RefusedError: a term has no tokens at all, or can't be rendered.
-    """
+    """The tokens of a request. Raises EngineError where it has no terms, or a term has no tokens behind those that were
+    sampled; RefusedError where a term has no tokens at all, or can't be rendered."""
     if not request.terms:
         raise EngineError("an Adapt request needs at least one term")
     encoded = [(*codec.encode_term(term), term.weight) for term in request.terms]

@@ -46,12 +46,8 @@ _models: dict[tuple[object, ...], CausalModel] = {}  # of this process: the last
 
 
 def load_model(options: EngineOptions) -> CausalModel:
-    """The model of some options, loaded once a process; the last one is kept, until its files change.
-
-    Raises:
-        ConfigError: an argument that is not for the model.
-        EngineError, CheckpointError: it can't be loaded.
-    """
+    """The model of some options, loaded once a process; the last one is kept, until its files change. Raises
+    ConfigError for an argument that is not for the model, EngineError and CheckpointError where it can't be loaded."""
     if unknown := sorted(set(options.arguments) - _ARGUMENTS):
         raise ConfigError(f"engine_args: {unknown[0]!r} has no use here; it takes: {', '.join(sorted(_ARGUMENTS))}.")
     arguments = HFArguments(**options.arguments)
@@ -69,8 +65,6 @@ def load_model(options: EngineOptions) -> CausalModel:
 
 @dataclass(eq=False, slots=True)
 class _Waiter:
-    """A job, and who waits for it."""
-
     job: Job
     task_id: str
     future: asyncio.Future[None]
@@ -82,10 +76,8 @@ class _Waiter:
 
 
 class Lockstep(JobEngine):
-    """Policy and value model over a loaded model.
-
-    One object serves one run: it starts with an empty prefix cache, which also changes roundings.
-    """
+    """Policy and value model over a loaded model, for one run: it starts with an empty prefix cache, which also changes
+    roundings."""
 
     def __init__(
         self, model: CausalModel, interpreter: Interpreter, checker: Checker, limits: BatchLimits | None = None
@@ -129,7 +121,6 @@ class Lockstep(JobEngine):
         await waiter.future
 
     async def _count(self, work: Awaitable[T]) -> T:
-        """Counts one request as being elsewhere until it is answered."""
         self._elsewhere += 1
         try:
             return await work
@@ -143,7 +134,6 @@ class Lockstep(JobEngine):
             self._round = asyncio.create_task(self._rounds())
 
     async def _rounds(self) -> None:
-        """Runs rounds as long as requests wait."""
         while await self._all_wait():
             waiting, self._waiting = self._waiting, []
             waiting = sorted((one for one in waiting if not one.future.done()), key=lambda one: one.order)
@@ -186,8 +176,6 @@ class Lockstep(JobEngine):
 
 
 class _Counted:
-    """A service whose outstanding requests are counted."""
-
     def __init__(self, service: object, count: Callable[[Awaitable[Any]], Awaitable[Any]]) -> None:
         self._service = service
         self._count = count

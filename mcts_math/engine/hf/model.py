@@ -44,12 +44,10 @@ class ForwardResult:
 
 
 class CausalModel:
-    """A model, its tokenizer and, if wanted, its value head."""
-
     def __init__(
         self, model: Any, codec: Codec, context_length: int, head: ValueHead | None, prefix: Sequence[Segments] = ()
     ) -> None:
-        self._model = model
+        self.raw = model  # of transformers
         self.device: torch.device = model.device  # where inputs go and logits come from
         self.codec = codec
         self.head = head
@@ -66,11 +64,8 @@ class CausalModel:
     def forward(self, block: KVBlock, ids: Tensor, positions: Tensor, *, want_hidden: bool = False) -> ForwardResult:
         """Computes the columns behind a block's window and moves the window over them.
 
-        Args:
-            block: keys, values and mask; the mask must already cover the new columns.
-            ids: [B, T], int64.
-            positions: [B, T], int64: each token's place in its row; anything for padding.
-            want_hidden: the hidden state is wanted too; needs a value head.
+        `block`: its mask must already cover the new columns. `ids` and `positions` are [B, T], int64: tokens, and each
+        token's place in its row (anything for padding). `want_hidden` needs a value head.
         """
         num_new = ids.shape[1]
         inputs: dict[str, Any] = {"input_ids": ids, "attention_mask": block.window_mask(num_new)}
@@ -79,27 +74,20 @@ class CausalModel:
         if self._takes_logits_to_keep:
             inputs["logits_to_keep"] = 1
         inputs[self._cache_argument] = block.cache
-        output = self._model(**inputs, use_cache=True)
+        output = self.raw(**inputs, use_cache=True)
         block.advance(num_new)
         hidden, self._hidden = self._hidden, None
         hidden = hidden[:, -1] if want_hidden and hidden is not None else None
         return ForwardResult(output.logits[:, -1], hidden)
 
     @property
-    def raw(self) -> Any:
-        """The model itself, for adapters."""
-        return self._model
-
-    @property
     def adapter_dtype(self) -> torch.dtype:
         """Weights that learn are kept in float32 at least: steps of 1e-5 would be lost in half precision."""
-        return torch.float64 if self._model.dtype == torch.float64 else torch.float32
+        return torch.float64 if self.raw.dtype == torch.float64 else torch.float32
 
     def logits(self, learner: Any, ids: Tensor, positions: Tensor, cache: Cache | None = None) -> Tensor:
-        """Logits [P, V] at some positions [P] of one sequence [T], of another model of this architecture.
-
-        For learning, so with gradient. `cache` holds the keys and values of what comes before the sequence.
-        """
+        """Logits [P, V] at some positions [P] of one sequence [T], of another model of this architecture, with
+        gradient. `cache` holds the keys and values of what comes before the sequence."""
         more: dict[str, Any] = {"logits_to_keep": positions} if self._takes_logits_to_keep else {}
         kept = {} if cache is None else {self._cache_argument: cache}
         output = learner(input_ids=ids.unsqueeze(0), use_cache=cache is not None, **kept, **more)
@@ -130,8 +118,8 @@ class CausalModel:
         """Runs one token through the model to see what it keeps."""
         cache = DynamicCache()
         ids = torch.zeros((1, 1), dtype=torch.long, device=self.device)
-        name = type(self._model).__name__
-        planned = DynamicCache(config=self._model.config).layers
+        name = type(self.raw).__name__
+        planned = DynamicCache(config=self.raw.config).layers
         if others := {type(layer).__name__ for layer in planned} - _KEPT:
             raise CheckpointError(
                 f"{name} keeps other things than keys and values ({', '.join(sorted(others))}), such as a recurrent "
@@ -140,7 +128,7 @@ class CausalModel:
         if prefix and any(layer.is_sliding for layer in planned):
             raise CheckpointError(f"tuned_dir: {name} slides its window, which a prefix would fall out of")
         self._require_causal(name)
-        self._model(input_ids=ids, use_cache=True, **{self._cache_argument: cache})
+        self.raw(input_ids=ids, use_cache=True, **{self._cache_argument: cache})
         self._check_head(name)
         layout = KVLayout(cache, prefix)
         if not layout.shapes:
@@ -149,9 +137,9 @@ class CausalModel:
 
     def _require_causal(self, name: str) -> None:
         """Raises CheckpointError where a token sees those behind it, as in BERT: what is kept would be wrong."""
-        if getattr(self._model.config, "is_decoder", True):
+        if getattr(self.raw.config, "is_decoder", True):
             return
-        logits = self._model(input_ids=torch.tensor([[0, 0], [0, 1]], device=self.device)).logits[:, 0]
+        logits = self.raw(input_ids=torch.tensor([[0, 0], [0, 1]], device=self.device)).logits[:, 0]
         if not torch.allclose(logits[0], logits[1], atol=1e-4):
             raise CheckpointError(
                 f"{name} reads texts in both directions, so it can't write one token after another; if it was trained "
@@ -160,12 +148,8 @@ class CausalModel:
 
 
 def load_model(model_dir: str | Path, arguments: HFArguments, *, need_value: bool) -> CausalModel:
-    """Loads a checkpoint, and its value head where `need_value` says so.
-
-    Raises:
-        CheckpointError: it can't be loaded, lacks weights, or its head does not fit.
-        EngineError: there is no such device, dtype or attention.
-    """
+    """Loads a checkpoint, and its value head where `need_value` says so. Raises CheckpointError where it can't be
+    loaded, lacks weights, or its head does not fit; EngineError where there is no such device, dtype or attention."""
     device = choose_device(arguments.device)
     dtype = choose_dtype(arguments.dtype, device)
     checkpoint = obtain(model_dir, need_value=need_value)
@@ -220,7 +204,6 @@ def choose_dtype(dtype: str, device: torch.device) -> torch.dtype | str:
 
 @contextmanager
 def without_progress_bars() -> Iterator[None]:
-    """Keeps transformers from drawing progress bars."""
     shown = transformers_logging.is_progress_bar_enabled()
     transformers_logging.disable_progress_bar()
     try:

@@ -1,8 +1,5 @@
-"""Weights laid out for a CPU's cache ahead of time.
-
-A product of few rows with a large matrix, as each token of a search needs, spends much of its time on bringing the
-matrix into the layout that the kernel wants, anew each time. oneDNN can be given it once.
-"""
+"""Weights laid out for a CPU's cache ahead of time: a product of few rows with a large matrix, as each token of a
+search needs, else spends much of its time on bringing the matrix into the layout that oneDNN's kernel wants."""
 
 from __future__ import annotations
 

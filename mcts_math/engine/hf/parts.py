@@ -18,10 +18,8 @@ from mcts_math.files import replace_file
 
 
 def save_parts(folder: Path, name: str, state: Mapping[str, Tensor], settings: Mapping[str, Any]) -> None:
-    """Writes `NAME.safetensors` and `NAME.json`, the settings last: a folder that holds them is complete.
-
-    Raises OSError where a file can't be written.
-    """
+    """Writes `NAME.safetensors` and `NAME.json`, the settings last: a folder that holds them is complete. Raises
+    OSError."""
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
     replace_file(folder / f"{name}.safetensors", save(tensors))
     replace_file(folder / f"{name}.json", json.dumps(dict(settings), indent=1, ensure_ascii=False) + "\n")

@@ -30,14 +30,10 @@ class Prefill:
 
 
 def choose_group(units: list[Prefill], cache: PrefixCache, max_tokens: int, max_cells: int) -> tuple[int, int]:
-    """Sorts prompts by what the cache lacks of them, so that the first ones can be computed together.
+    """Sorts prompts by what the cache lacks of them, so that the first ones can be computed together; returns how many
+    these are, and how many last tokens of each are computed.
 
-    Args:
-        max_tokens: most tokens of one forward pass.
-        max_cells: most tokens, rows times the longest, that are kept.
-
-    Returns:
-        The size of the group, and how many last tokens of each are computed.
+    `max_tokens`: most tokens of one forward pass; `max_cells`: most tokens, rows times the longest, that are kept.
     """
     needs = {id(unit): _num_needed(unit, cache) for unit in units}
     units.sort(key=lambda unit: needs[id(unit)])
@@ -62,12 +58,8 @@ def _num_needed(unit: Prefill, cache: PrefixCache) -> int:
 def prepare(
     group: Sequence[Prefill], num_new: int, model: CausalModel, cache: PrefixCache, workspace: Workspace
 ) -> tuple[KVBlock, Tensor, list[int]]:
-    """What computing the last `num_new` tokens of each prompt needs.
-
-    Returns:
-        A block with masks and cached keys and values, the new tokens [rows, num_new], and how many tokens of each
-        prompt came from the cache.
-    """
+    """What computing the last `num_new` tokens of each prompt needs: a block with masks and cached keys and values, the
+    new tokens [rows, num_new], and how many tokens of each prompt came from the cache."""
     end = max(len(unit.tokens) for unit in group)
     block = KVBlock(model.layout, model.device, len(group), end, workspace)
     block.num_rows, block.end = len(group), end - num_new

@@ -28,8 +28,6 @@ class _Node:
 
 
 class PrefixCache:
-    """A bounded radix tree of keys and values."""
-
     def __init__(self, max_tokens: int) -> None:
         """`max_tokens`: most tokens to hold; 0 holds nothing."""
         self.num_tokens = 0  # tokens held at present
@@ -39,14 +37,11 @@ class PrefixCache:
         self._by_age: OrderedDict[_Node, None] = OrderedDict()
 
     def match(self, tokens: tuple[int, ...], namespace: str = "") -> int:
-        """How many of the first tokens are held."""
         return self._descend(tokens, namespace)[1]
 
     def fetch(self, tokens: tuple[int, ...], count: int, namespace: str = "") -> list[tuple[int, int, States]]:
-        """Keys and values of the first `count` tokens, which must be held (see `match`), in pieces.
-
-        A piece is (first, last, states), for tokens first..last-1; the states are views, not to be written to.
-        """
+        """Keys and values of the first `count` tokens, which must be held (see `match`), in pieces (first, last,
+        states) for tokens first..last-1; the states are views, not to be written to."""
         path, _ = self._descend(tokens, namespace)
         self._touch(path)
         pieces: list[tuple[int, int, States]] = []

@@ -61,7 +61,6 @@ class BatchSampling:
     """How the rows of a batch are sampled; made anew whenever rows join or leave."""
 
     def __init__(self, rows: Sequence[Sampling], device: torch.device) -> None:
-        """`rows` in the order of the batch; `device`: where the logits will be."""
         kinds: dict[_Pick, list[int]] = {}
         for i, row in enumerate(rows):
             kinds.setdefault(_way(row), []).append(i)
@@ -72,15 +71,11 @@ class BatchSampling:
         self._top_k = torch.tensor([[min(row.top_k, _MOST)] for row in rows], device=device)
 
     def sample(self, logits: Tensor, uniforms: Sequence[Sequence[float]]) -> tuple[Tensor, Tensor]:
-        """Samples K tokens a row, each by a number of its own.
+        """Samples K tokens a row, each by a number of its own in [0, 1): `uniforms` [B][K]. Logits [B, V] of any
+        floating dtype.
 
-        Args:
-            logits: [B, V], of any floating dtype.
-            uniforms: [B][K], numbers in [0, 1); what a greedy row's are does not matter.
-
-        Returns:
-            Tokens [B, K] int64 and their log-probabilities [B, K] float32, in nats, before temperature, top-k and
-            top-p. A row whose logits are not finite gets some tokens, and log-probabilities that are not finite either.
+        Returns tokens [B, K] int64 and their log-probabilities [B, K] float32, in nats, before temperature, top-k and
+        top-p. A row whose logits are not finite gets some tokens, and log-probabilities that are not finite either.
         """
         numbers = torch.tensor(uniforms, device=logits.device)
         tokens, logprobs = torch.empty_like(numbers, dtype=torch.long), torch.empty_like(numbers)
@@ -139,11 +134,8 @@ def _from_top_k(logits: Tensor, how: RowSampling) -> Tensor:
 
 
 def _from_nucleus(logits: Tensor, how: RowSampling) -> Tensor:
-    """By top-p alone, among the tokens of each row's own nucleus.
-
-    To put all tokens in order, or as many in every row as the flattest one needs, costs more than everything else in a
-    small model's step.
-    """
+    """By top-p alone, among the tokens of each row's own nucleus: to put all tokens in order, or as many in every row
+    as the flattest one needs, costs more than everything else in a small model's step."""
     tokens, rows = torch.empty_like(how.numbers, dtype=torch.long), torch.arange(len(logits), device=logits.device)
     probabilities = (logits / how.temperature).softmax(dim=-1)
     numbers, top_p, count = how.numbers, how.top_p, _NUCLEUS
@@ -161,9 +153,8 @@ def _from_nucleus(logits: Tensor, how: RowSampling) -> Tensor:
 def _nucleus(probabilities: Tensor, top_p: Tensor, count: int) -> tuple[Tensor, Tensor, Tensor]:
     """The nuclei of rows [F, V], looked for among their `count` likeliest tokens, C of them.
 
-    Returns:
-        Those tokens in the order of their ids [F, C]; their probabilities, 0 outside the nucleus; and whether the
-        nucleus needs more than them [F]. The likeliest token always stays.
+    Those tokens in the order of their ids [F, C]; their probabilities, 0 outside the nucleus; and whether the nucleus
+    needs more than them [F]. The likeliest token always stays.
     """
     size = probabilities.shape[1]
     ordered, order = probabilities.topk(min(count, size), dim=-1)

@@ -6,6 +6,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 import torch
 from torch import Tensor
@@ -16,11 +17,12 @@ from mcts_math.errors import EngineError
 from mcts_math.messages import FinishReason, Piece, Sample, Sampling
 from mcts_math.requests import Generation
 
+End: TypeAlias = tuple[str, FinishReason, str]
+"""Of a sample: its text, why it ended, and the text with its stop string."""
+
 
 @dataclass(eq=False, slots=True)
 class Job:
-    """A prompt, what is wanted of it, and what came of it."""
-
     prompt: tuple[int, ...]  # its tokens, fewer than the model's context
     num_samples: int = 0  # 0 asks for the value alone
     sampling: Sampling = field(default_factory=Sampling)  # as in `requests.Generate`
@@ -41,7 +43,6 @@ class Job:
 
     @property
     def is_done(self) -> bool:
-        """Nothing of it is wanting."""
         return None not in self.samples and not self.needs_value
 
     @property
@@ -49,16 +50,18 @@ class Job:
         """Its value is wanted and not there yet."""
         return self.want_value and self.value is None
 
+    def sample(self, ids: Sequence[int], logprob: float, end: End, certainty: float | None = None) -> Sample:
+        text, finish, written = end
+        pieces = (Piece(written, tuple(ids)),)
+        return Sample(text, logprob, len(ids), finish, pieces, self.opening, certainty=certainty)
+
     def generation(self) -> Generation:
-        """What came of a job that is done."""
         samples = tuple(sample for sample in self.samples if sample is not None)
         return Generation(samples, self.value, False, len(self.prompt), self.num_cached)
 
 
 @dataclass(slots=True)
 class BatchCounters:
-    """What a batch has done since it was made."""
-
     num_generated_tokens: int = 0  # tokens of finished samples
     num_prompt_tokens: int = 0  # tokens of all prompts, those found in the prefix cache included
     num_cached_tokens: int = 0  # prompt tokens found in the prefix cache
@@ -77,10 +80,8 @@ class OpenSample:
 
 @dataclass(eq=False, slots=True)
 class Row:
-    """Samples that have written the same so far, and so are computed once.
-
-    In the batch, the keys and values of all its tokens but the last are computed.
-    """
+    """Samples that have written the same so far, and so are computed once. In the batch, the keys and values of all its
+    tokens but the last are computed."""
 
     job: Job
     samples: list[OpenSample]
@@ -94,11 +95,8 @@ class Row:
         return len(self.job.prompt) + len(self.ids)
 
     def fork(self, sampled: Sequence[tuple[int, float]]) -> list[Row]:
-        """Takes a token, with its log-probability, for each of its samples.
-
-        Returns:
-            The rows that it forks into, itself first; one for each different token.
-        """
+        """Takes a token, with its log-probability, for each of its samples. Returns the rows that it forks into, itself
+        first; one for each different token."""
         groups: dict[int, list[OpenSample]] = {}
         for sample, (token, _) in zip(self.samples, sampled, strict=True):
             groups.setdefault(token, []).append(sample)
@@ -111,11 +109,10 @@ class Row:
             row.logprob += logprobs[token]
         return rows
 
-    def finish(self, text: str, finish: FinishReason, written: str | None = None) -> None:
-        """Gives the job what its samples have become. `written`: the text with its stop string, if any ended it."""
-        pieces = (Piece(text if written is None else written, tuple(self.ids)),)
+    def finish(self, end: End) -> None:
+        """Gives the job what its samples have become."""
         certainty = self.certainty if self.job.sampling.want_certainty else None
-        result = Sample(text, self.logprob, len(self.ids), finish, pieces, self.job.opening, certainty=certainty)
+        result = self.job.sample(self.ids, self.logprob, end, certainty)
         for sample in self.samples:
             self.job.samples[sample.index] = result
         self.job.num_rows += 1
@@ -125,10 +122,7 @@ def sample_tokens(
     sampling: BatchSampling, logits: Tensor, rows: Sequence[Row]
 ) -> tuple[Tensor, list[list[tuple[int, float]]]]:
     """Samples a token for each open sample of each row, and notes how certain the model is of it where that is asked.
-
-    Returns:
-        Tokens [rows, most samples of one], and each row's with their log-probabilities, one a sample.
-    """
+    Returns tokens [rows, most samples of one], and each row's with their log-probabilities, one a sample."""
     most = max(len(row.samples) for row in rows)
     numbers = [[sample.stream.at(len(row.ids)) for sample in row.samples] for row in rows]
     tokens, logprobs = sampling.sample(logits, [some + [0.0] * (most - len(some)) for some in numbers])
@@ -142,33 +136,30 @@ def sample_tokens(
 
 
 def advance(row: Row, sampled: Sequence[tuple[int, float]], model: CausalModel) -> tuple[list[Row], list[Row]]:
-    """Takes a token, with its log-probability, for each sample of a row.
+    """Takes a token, with its log-probability, for each sample of a row. Returns the rows that go on, itself first if
+    it does, and those that have finished.
 
     Where a log-probability is not finite, the model is broken; but with an adapter it is the session's own weights that
     are: its samples end with that log-probability.
-
-    Returns:
-        The rows that go on, itself first if it does, and those that have finished.
     """
     broken = next((logprob for _, logprob in sampled if not math.isfinite(logprob)), 0.0)
     if not row.job.adapter:
         require_finite(broken, "log-probability")
     elif broken:
         row.logprob = broken
-        row.finish("", "length")
+        row.finish(("", "length", ""))
         return [], [row]
     going: list[Row] = []
     ended: list[Row] = []
     for fork in row.fork(sampled):
         end = find_end(fork.job, fork.ids, model)
         if end is not None:
-            fork.finish(*end)
+            fork.finish(end)
         (going if end is None else ended).append(fork)
     return going, ended
 
 
 def require_finite(number: float, what: str) -> None:
-    """Raises EngineError where the model gave a number that is none."""
     if not math.isfinite(number):
         raise EngineError(
             f"the model gave a {what} that is {number}: its weights are broken, or overflow in float16 "
@@ -176,14 +167,16 @@ def require_finite(number: float, what: str) -> None:
         )
 
 
-def find_end(job: Job, ids: Sequence[int], model: CausalModel) -> tuple[str, FinishReason, str | None] | None:
-    """Text, reason and the text with its stop string, where the last of a sample's tokens ends it."""
+def find_end(job: Job, ids: Sequence[int], model: CausalModel) -> End | None:
+    """What a sample is that the last of its tokens ends."""
     codec = model.codec
     if ids[-1] in codec.eos_ids:
-        return codec.continuation(job.prompt, ids[:-1]), "stop", None
-    text = codec.matcher(job.sampling.stop).text_before(job.prompt, ids)
-    if text is not None:
-        return text, "stop", codec.continuation(job.prompt, ids)
+        text = codec.continuation(job.prompt, ids[:-1])
+        return text, "stop", text
+    before = codec.matcher(job.sampling.stop).text_before(job.prompt, ids)
+    if before is not None:
+        return before, "stop", codec.continuation(job.prompt, ids)
     if len(ids) < job.sampling.max_tokens and len(job.prompt) + len(ids) < model.context_length:
         return None
-    return codec.continuation(job.prompt, ids), "length", None
+    text = codec.continuation(job.prompt, ids)
+    return text, "length", text

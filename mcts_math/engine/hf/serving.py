@@ -27,12 +27,9 @@ class JobEngine(Protocol):
         return await encode_prompt(self.model.codec, prompt, self.model.context_length)
 
     async def generate(self, request: Generate) -> Generation:
-        """Samples continuations of a prompt, with its value from the same forward pass where wanted.
-
-        Raises:
-            EngineError: the request makes no sense, the engine is closed, or it broke down.
-            FloatingPointError: the adapter's weights overflow; other sessions go on.
-        """
+        """Samples continuations of a prompt, with its value from the same forward pass where wanted. Raises EngineError
+        where the request makes no sense, or the engine is closed or broke down; FloatingPointError where the adapter's
+        weights overflow (other sessions go on)."""
         check_request(request)
         prompt = await self._encode(request.prompt)
         if isinstance(prompt, int):

@@ -20,7 +20,7 @@ from mcts_math.engine.hf.prefill import Prefill, compute, prepare
 from mcts_math.engine.hf.prefix_cache import PrefixCache
 from mcts_math.engine.hf.sequence import Job, find_end
 from mcts_math.errors import EngineError
-from mcts_math.messages import FinishReason, Piece, Sample
+from mcts_math.messages import Sample
 
 _PREFILL = 4096  # prompt tokens that are computed at a time
 
@@ -33,11 +33,8 @@ class _Hypothesis:
 
 @torch.inference_mode()
 def beam_search(model: CausalModel, job: Job) -> None:
-    """Fills `job.samples` with the best `num_samples` hypotheses of width `job.sampling.beam_width`, best first.
-
-    Raises:
-        EngineError: the request makes no sense, or the model's log-probabilities are not finite.
-    """
+    """Fills `job.samples` with the best `num_samples` hypotheses of width `job.sampling.beam_width`, best first. Raises
+    EngineError where the request makes no sense, or the model's log-probabilities are not finite."""
     width = job.sampling.beam_width
     if job.adapter:
         raise EngineError("a beam search by an adapter is not to be had; leave out `adapter` or `beam_width`")
@@ -55,7 +52,7 @@ def beam_search(model: CausalModel, job: Job) -> None:
                 going.append(hypothesis)
                 sources.append(source)
             elif end is not None and rank < width:
-                ended.append(_sample(job, hypothesis, *end))
+                ended.append(job.sample(hypothesis.ids, logprob, end))
         ended = sorted(ended, key=_score, reverse=True)[:width]
         beams = going
         if not beams or (len(ended) == width and _score(ended[-1]) >= beams[0].logprob / len(beams[0].ids)):
@@ -91,12 +88,6 @@ def _best(logits: Tensor, totals: list[float], count: int) -> list[tuple[int, in
     if not all(math.isfinite(value) for _, _, value in found[:1]):
         raise EngineError("the model gave a log-probability that is not finite: its weights are broken, or overflow")
     return [entry for entry in found if math.isfinite(entry[2])]
-
-
-def _sample(job: Job, ended: _Hypothesis, text: str, finish: FinishReason, written: str | None) -> Sample:
-    """What a hypothesis has become. `written`: as in `Row.finish`."""
-    pieces = (Piece(text if written is None else written, ended.ids),)
-    return Sample(text, ended.logprob, len(ended.ids), finish, pieces, job.opening)
 
 
 def _score(sample: Sample) -> float:

@@ -62,11 +62,9 @@ class EngineThread:
         return await self.run_exclusive(partial(self._learn, session, lesson))
 
     def release(self, session: str) -> None:
-        """Drops a session's adapter."""
         self._inbox.put(partial(self._release, session))
 
     def close(self) -> None:
-        """Ends the thread and waits for it."""
         self._inbox.put(None)
         self._thread.join()
 
@@ -117,7 +115,6 @@ class EngineThread:
         self._wake(waiting, error)
 
     def _wake(self, waiters: Iterable[_Waiter], error: EngineError | None = None) -> None:
-        """Lets coroutines go on, with an error where there is one."""
         by_loop: dict[asyncio.AbstractEventLoop, list[_Waiter]] = {}
         for waiter in waiters:
             by_loop.setdefault(waiter.get_loop(), []).append(waiter)

@@ -25,13 +25,10 @@ _DEFAULTS: Final = {"temperature": 1.0, "top_p": 1.0}
 
 @dataclass(frozen=True, slots=True)
 class Abilities:
-    """What a server can do."""
-
     lacks: frozenset[str] = frozenset()  # fields that it refuses or ignores, of `_OPTIONAL` and `_DEFAULTS`; left out
     max_tokens: str = "max_tokens"  # what it calls the field of that name
 
     def fit(self, body: Mapping[str, Any]) -> dict[str, Any]:
-        """A request as the server takes it."""
         fitting = {name: value for name, value in body.items() if not (name in self.lacks and _can_go(name, value))}
         if "max_tokens" in fitting:
             fitting[self.max_tokens] = fitting.pop("max_tokens")
@@ -48,11 +45,9 @@ def make_trial(body: Mapping[str, Any], num_samples: int) -> dict[str, Any]:
 
 
 async def try_out(client: Client, path: str, body: Mapping[str, Any]) -> Abilities:
-    """Sends a short request, without what the server refuses by name; says once what it lacks.
-
-    The request is for two samples, where several are wanted later. Raises EngineError where even this one is refused,
-    or all replies are odd: so all would be.
-    """
+    """Sends a short request, without what the server refuses by name, for two samples where several are wanted later;
+    says once what it lacks. Raises EngineError where even this one is refused, or all replies are odd: so all would
+    be."""
     able, told, failures = Abilities(), set[str](), list[RefusedError]()
     wanted = {"logprobs", "n"} if body["n"] > 1 else {"logprobs"}
     for _ in range(_TRIES):
@@ -99,7 +94,6 @@ def _without(able: Abilities, body: Mapping[str, Any], error: ServerRefusedError
 
 
 def _can_go(field: str, value: Any) -> bool:
-    """Whether a field may be left out of a request."""
     return field in _OPTIONAL or value == _DEFAULTS.get(field)
 
 

@@ -13,11 +13,8 @@ from mcts_math.errors import EngineError
 
 @dataclass(frozen=True, slots=True)
 class ServerArguments:
-    """Arguments of `OpenAIEngine.connect`.
-
-    Raises:
-        EngineError: a number out of range, or an extra_body that is no mapping.
-    """
+    """Arguments of `OpenAIEngine.connect`. Raises EngineError for a number out of range, or an extra_body that is no
+    mapping."""
 
     base_url: str  # the server's address, up to and with "/v1"
     served_name: str | None = None  # on the server, where that is not the given name and there are several models

@@ -14,10 +14,8 @@ from mcts_math.requests import SEED_MASK
 def make_body(
     served: ServedModel, prompt: tuple[int, ...] | str | Conversation, sampling: Sampling, seed: int, thought_key: str
 ) -> dict[str, Any]:
-    """A request for one sample. `thought_key`: what the server calls a thought; "" where it has shown none.
-
-    Raises EngineError where the server has no word for what is asked for.
-    """
+    """A request for one sample. `thought_key`: what the server calls a thought; "" where it has shown none. Raises
+    EngineError where the server has no word for what is asked for."""
     if sampling.top_k > 0 and served.dialect.all_tokens is None:
         raise EngineError(
             "top_k is not part of the OpenAI API; set top_k=-1, or serve the model with vLLM, SGLang or llama.cpp"

@@ -59,10 +59,8 @@ class ServerRefusedError(Exception):
         return self.status in (400, 413, 422) and of_the_prompt and any(words in message for words in _TOO_LONG)
 
     def find_limit(self, num_prompt_tokens: int, max_tokens: int) -> int | None:
-        """The model's context, if the message says so: the one number that the prompt fits into, but not the request.
-
-        Of several, the one that follows a word for it.
-        """
+        """The model's context, if the message says so: the one number that the prompt fits into, but not the request;
+        of several, the one that follows a word for it."""
         for pattern in (_LIMIT, _NUMBER):
             told = {int(text.replace(",", "")) for text in pattern.findall(self.message)} - {max_tokens}
             limits = [number for number in told if num_prompt_tokens < number < num_prompt_tokens + max_tokens]
@@ -72,8 +70,6 @@ class ServerRefusedError(Exception):
 
 
 class Client:
-    """A client of one server."""
-
     def __init__(self, arguments: ServerArguments, key: str = "engine_args") -> None:
         """Raises EngineError where the API key that the arguments name, the bearer token, can't be sent."""
         self.arguments = arguments
@@ -99,10 +95,8 @@ class Client:
         return self._thread.call(lambda: self._send("POST", path, body))
 
     async def once(self, key: str, work: Work[T]) -> T:
-        """What `work` returns or raises. Of several calls with one key, the first one's work is done for all.
-
-        Only what it returns is kept: where it raises, a later call tries anew.
-        """
+        """What `work` returns or raises. Of several calls with one key, the first one's work is done for all; where it
+        raises, a later call tries anew."""
         return await self._thread.run(lambda: self._shared(key, work))
 
     async def _shared(self, key: str, work: Work[T]) -> T:
@@ -142,11 +136,8 @@ class Client:
                 attempt += 1
 
     def _limit(self, error: _TryAgainError, waited: float) -> float:
-        """Holds all requests back until a rate limit is lifted; the seconds until then. They cost no retries.
-
-        Raises:
-            RefusedError: this would take longer than a reply may.
-        """
+        """Holds all requests back until a rate limit is lifted; the seconds until then. They cost no retries. Raises
+        RefusedError where this would take longer than a reply may."""
         pause = error.retry_after
         if not pause:  # nothing told, or no time left by a clock that may differ from ours
             pause = min(max(waited, self.arguments.pause_s, _SHORTEST_PAUSE_S), _LONGEST_PAUSE_S)

@@ -15,8 +15,6 @@ from mcts_math.messages import Sampling
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """What a server knows beyond the standard."""
-
     all_tokens: int | None = None  # the `top_k` that keeps all tokens; None where it knows no `top_k`
     # with every request: sample as asked for, and tell all tokens
     always: Mapping[str, Any] = field(default_factory=dict)
@@ -68,7 +66,6 @@ _DIALECTS: Final = {
 
 
 def find_dialect(card: Mapping[str, Any]) -> Dialect:
-    """The dialect of the server that lists a model so."""
     return _DIALECTS.get(str(card.get("owned_by")), STANDARD)
 
 

@@ -55,11 +55,8 @@ class OpenAIEngine:
     @classmethod
     def connect(cls, model: str, *, need_value: bool = False, **arguments: Any) -> OpenAIEngine:
         """Asks a server what it serves; this blocks. `model` is the model's folder, if it is here, or its name there.
-
-        Raises:
-            EngineError: the server can't be reached, does not have the model, or gives no values.
-            CheckpointError: the model's folder is here, but incomplete.
-        """
+        Raises EngineError where the server can't be reached, does not have the model, or gives no values, and
+        CheckpointError where the model's folder is here, but incomplete."""
         chosen = ServerArguments(**arguments)
         client = Client(chosen)
         try:
@@ -72,12 +69,9 @@ class OpenAIEngine:
         return engine
 
     async def generate(self, request: Generate) -> Generation:
-        """Samples continuations of a prompt, with its value from the same request where wanted.
-
-        Raises:
-            RefusedError: the server refuses the request, or answers in another form; others may be fine.
-            EngineError: the request makes no sense, or the server can't be reached or serves nobody.
-        """
+        """Samples continuations of a prompt, with its value from the same request where wanted. Raises RefusedError
+        where the server refuses the request, or answers in another form (others may be fine); EngineError where the
+        request makes no sense, or the server can't be reached or serves nobody."""
         check_request(request)
         refuse_undeclared(request, "openai")
         require_told_stops(self.served, request.prompt, request.sampling)
@@ -116,7 +110,6 @@ class OpenAIEngine:
         await asyncio.to_thread(self._client.close)
 
     def _try_value(self) -> None:
-        """Raises EngineError where the server does not tell values."""
         assert self.served.codec is not None
         prompt = self.served.codec.encode("1")
         body = self._body(prompt, Sampling(0.0, max_tokens=1), 0, len(prompt), want_value=True)
@@ -128,10 +121,8 @@ class OpenAIEngine:
             reader.parse_value(reader.checked(reply, self._client.base_url)[0], self.served.value_token)
 
     async def _encode(self, prompt: Prompt) -> tuple[tuple[int, ...] | str | Conversation | None, int]:
-        """What the server is sent, and its number of tokens (0: not known); None in its place where it is too long.
-
-        Tokens where we can make them and the server takes them, else text or messages.
-        """
+        """What the server is sent (tokens where we can make them and it takes them, else text or messages), and its
+        number of tokens (0: not known); None in its place where it is too long."""
         codec = self.served.codec
         if codec is None:
             for text in [prompt] if isinstance(prompt, str) else [message.content for message in prompt.messages]:
@@ -143,7 +134,6 @@ class OpenAIEngine:
         return tokens if self.served.dialect.takes_tokens else codec.render(prompt), len(tokens)
 
     def _opening(self, prompt: Prompt) -> str:
-        """What stands before the sample in its turn, as far as we can tell."""
         if self.served.codec is not None:
             return self.served.codec.opening(prompt)
         last = None if isinstance(prompt, str) else prompt.messages[-1]
@@ -214,10 +204,8 @@ class OpenAIEngine:
 
     @contextmanager
     def _noting_oddities(self) -> Iterator[None]:
-        """While a request is served: an error that ends the run where the server serves nobody any more.
-
-        That is said only when as many replies have come as were ever in the air at once: odd ones may be the fast ones.
-        """
+        """While a request is served: an error that ends the run where the server serves nobody any more. That is said
+        only when as many replies have come as were ever in the air at once: odd ones may be the fast ones."""
         self._in_flight += 1
         self._most_in_flight = max(self._most_in_flight, self._in_flight)
         try:

@@ -42,8 +42,6 @@ def checked(reply: Any, base_url: str) -> list[dict[str, Any]]:
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """What is known of the samples before a reply is read."""
-
     served: ServedModel
     prompt: tuple[int, ...] | str | Conversation
     opening: str  # see `Sample`

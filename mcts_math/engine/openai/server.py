@@ -19,8 +19,6 @@ _log: Final = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class ServedModel:
-    """What is known of the model that a server serves."""
-
     name: str  # how the server calls it
     dialect: Dialect  # what the server knows beyond the standard
     context_length: int | None  # most tokens of prompt and continuation; None where nobody tells
@@ -44,10 +42,8 @@ def discover(client: Client, model: str, need_value: bool) -> ServedModel:
 
 
 def find_card(client: Client, model: str) -> dict[str, Any]:
-    """What a server lists of the model that is meant: the one of its name, else the only one; this blocks.
-
-    Raises EngineError where the server can't be reached, or does not have the model.
-    """
+    """What a server lists of the model that is meant: the one of its name, else the only one; this blocks. Raises
+    EngineError where the server can't be reached, or does not have the model."""
     try:
         reply = client.get("models")
         if not reply["data"]:
@@ -63,11 +59,9 @@ def find_card(client: Client, model: str) -> dict[str, Any]:
 
 
 def _find_folder(model: str, dialect: Dialect, need_value: bool) -> Path | None:
-    """Where the model's config and tokenizer are: the folder that was given, or what the hub gives for a name.
-
-    The hub is asked only for servers that can be sent tokens. Where it gives nothing, the server renders conversations,
-    which is said.
-    """
+    """Where the model's config and tokenizer are: the folder that was given, or what the hub gives for a name, which is
+    asked only for servers that can be sent tokens. Where it gives nothing, the server renders conversations, which is
+    said."""
     folder = Path(model).expanduser()
     if (folder / "config.json").exists():
         return folder

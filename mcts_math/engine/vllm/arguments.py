@@ -12,11 +12,8 @@ from mcts_math.errors import EngineError, require_package
 
 
 def complete_args(checkpoint: Checkpoint, given: dict[str, Any], *, need_value: bool) -> dict[str, Any]:
-    """The arguments for vLLM: the user's, what a value head needs, and our defaults.
-
-    Raises:
-        EngineError: vLLM is not installed, or an argument that would break a run later.
-    """
+    """The arguments for vLLM: the user's, what a value head needs, and our defaults. Raises EngineError where vLLM is
+    not installed, or for an argument that would break a run later."""
     platforms = _require("vllm.platforms")
     settings: dict[str, Any] = {"model": str(checkpoint.path), "enable_prefix_caching": True, "disable_log_stats": True}
     if need_value:

@@ -49,8 +49,6 @@ class VLLMCounters:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What came of one sequence."""
-
     sample: Sample
     value: float | None
     num_cached_tokens: int
@@ -69,13 +67,11 @@ class VLLMEngine:
 
     @classmethod
     def load(cls, model_dir: str | Path, *, need_value: bool = False, **engine_args: Any) -> VLLMEngine:
-        """Starts vLLM on a checkpoint, a folder or a name on the hub; this takes half a minute or more and blocks.
+        """Starts vLLM, under arguments of its `AsyncEngineArgs`, on a checkpoint, a folder or a name on the hub; this
+        takes half a minute or more and blocks.
 
-        `engine_args` are those of vLLM's `AsyncEngineArgs`.
-
-        Raises:
-            CheckpointError: the checkpoint or its head is missing, incomplete or wrong.
-            EngineError: vLLM is not installed, refuses an argument or does not start.
+        Raises CheckpointError where the checkpoint or its head is missing, incomplete or wrong, and EngineError where
+        vLLM is not installed, refuses an argument or does not start.
         """
         checkpoint = obtain(model_dir, need_value=need_value)
         codec, token = load_codec(checkpoint.folder), None
@@ -87,11 +83,8 @@ class VLLMEngine:
         return cls(VLLMThread(settings), codec, token)
 
     async def generate(self, request: Generate) -> Generation:
-        """Samples continuations of a prompt, with its value from the same vLLM request where wanted.
-
-        Raises:
-            EngineError: the request makes no sense, the engine is closed, or it broke down.
-        """
+        """Samples continuations of a prompt, with its value from the same vLLM request where wanted. Raises EngineError
+        where the request makes no sense, or the engine is closed or broke down."""
         checks.check_request(request)
         checks.refuse_undeclared(request, "vllm")
         prompt = await checks.encode_prompt(self.codec, request.prompt, self.context_length)
@@ -181,14 +174,9 @@ class VLLMEngine:
 
 
 class VLLMThread:
-    """Starts vLLM, runs coroutines on its loop, and ends it.
-
-    Attributes:
-        llm: the AsyncLLM, to be used on that loop only.
-    """
+    """Starts vLLM, runs coroutines on its loop, and ends it. `llm` is the AsyncLLM, to be used on that loop only."""
 
     def __init__(self, settings: dict[str, Any]) -> None:
-        """Starts vLLM. Raises EngineError as `VLLMEngine.load`."""
         self._thread = LoopThread("vllm-engine")
         try:
             self.llm: Any = self._thread.call(lambda: _start(settings))
@@ -197,12 +185,8 @@ class VLLMThread:
             raise
 
     async def run(self, work: Work[T]) -> T:
-        """Runs a coroutine on vLLM's loop and waits for it; being cancelled cancels it there.
-
-        Raises:
-            RefusedError: vLLM won't take this request; others may be fine.
-            EngineError: it is closed, or it died.
-        """
+        """Runs a coroutine on vLLM's loop and waits for it; being cancelled cancels it there. Raises RefusedError where
+        vLLM won't take this request (others may be fine), EngineError where it is closed, or died."""
         return await self._thread.run(lambda: self._translate(work))
 
     def close(self) -> None:

@@ -38,11 +38,8 @@ _FALLBACK = "TransformersForCausalLM"  # how vLLM serves architectures that it h
 
 
 def overrides(architecture: str) -> dict[str, str]:
-    """vLLM's `model_class_overrides` that give an architecture its value head.
-
-    Raises:
-        EngineError: vLLM does not serve the architecture.
-    """
+    """vLLM's `model_class_overrides` that give an architecture its value head. Raises EngineError where vLLM does not
+    serve the architecture."""
     from vllm import ModelRegistry
 
     entry = ModelRegistry.models.get(architecture) or ModelRegistry.models.get(_FALLBACK)

@@ -20,11 +20,8 @@ def describe_rule(rule: UpdateRule, model: Any, sites: Sites, rank: int, name: s
 
 
 def load_rule(folder: str | Path, model: Any) -> tuple[UpdateRule, Sites]:
-    """A trained rule, frozen, on the device of the model, and the layers of the model that it changes.
-
-    Raises:
-        CheckpointError: the folder is incomplete or broken, or belongs to another base model.
-    """
+    """A trained rule, frozen, on the device of the model, and the layers of the model that it changes. Raises
+    CheckpointError where the folder is incomplete or broken, or belongs to another base model."""
     settings = read_settings(folder, RULE, RuleSettings)
     layers = {name: Shape(*widths) for name, widths in settings.layers.items()}
     modules, base = dict(model.named_modules()), settings.base

@@ -25,17 +25,13 @@ from mcts_math.requests import Adaptation
 
 @dataclass(frozen=True, slots=True)
 class _Session:
-    """`version` changes with the change, which is empty where the last step failed."""
-
     changes: Mapping[str, Change]
     version: int
 
 
 class WeightChanges:
     """The changes that a trained rule makes of a model, which gets hooks, one a session; see `lessons.SessionWeights`.
-
-    Raises CheckpointError where the rule's folder is broken, or for another base model.
-    """
+    Raises CheckpointError where the rule's folder is broken, or for another base model."""
 
     def __init__(self, model: CausalModel, folder: str) -> None:
         self._model = model
@@ -76,10 +72,8 @@ class WeightChanges:
         return output
 
     def step(self, name: str, lesson: Lesson, recall: Recall) -> Adaptation:
-        """The change that the rule makes of the first term, all of its tokens; it replaces the session's last one.
-
-        A loss, gradient or change that is not finite leaves the session without any.
-        """
+        """The change that the rule makes of the first term, all of its tokens; it replaces the session's last one. A
+        loss, gradient or change that is not finite leaves the session without any."""
         if lesson.longest > self._model.context_length:
             return Adaptation(0.0, too_long=True)
         self.select([])

@@ -60,11 +60,8 @@ class Change:
 
 
 class Moments(nn.Module):
-    """Count, mean and sum of squared deviations of vectors, a dimension each, in float64.
-
-    Summaries of some vectors are merged one after another (Chan, Golub and LeVeque 1979): the same summaries in the
-    same order give the same bits, whichever process has made each.
-    """
+    """Count, mean and sum of squared deviations of vectors, a dimension each, in float64. Summaries are merged one
+    after another (Chan, Golub and LeVeque 1979): the same ones in the same order give the same bits."""
 
     count: Tensor
     mean: Tensor
@@ -87,7 +84,6 @@ class Moments(nn.Module):
         return torch.cat((exact.new_tensor([len(exact)]), mean, squares))
 
     def merge(self, summary: Tensor) -> None:
-        """Takes in what `summarise` made."""
         count, (mean, squares) = summary[0], summary[1:].chunk(2)
         total = self.count + count
         if not bool(total):
@@ -150,8 +146,6 @@ class Shape:
 
 
 class UpdateRule(nn.Module):
-    """A learned optimiser."""
-
     def __init__(self, shapes: Mapping[str, Shape], rank: int = 16, dropout: float = 0.1) -> None:
         super().__init__()
         self.shapes = dict(shapes)  # name of a changed layer -> shape of its weights
@@ -169,7 +163,6 @@ class UpdateRule(nn.Module):
         return torch.cat(parts)
 
     def observe(self, summary: Tensor) -> None:
-        """Takes a summary into the moments."""
         moments = list(self._moments())
         pieces = torch.split(summary, [1 + 2 * len(one.mean) for one in moments])
         for one, piece in zip(moments, pieces, strict=True):

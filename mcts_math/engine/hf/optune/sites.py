@@ -27,10 +27,8 @@ Sites = Mapping[str, nn.Linear]
 
 
 def find_sites(model: Any, layers: int | Sequence[int], targets: Sequence[str]) -> Sites:
-    """The modules whose names end as a target says, in so many of the last layers, or in those of these numbers.
-
-    Raises EngineError: a layer or a target that the model lacks, or a target that is not a linear layer.
-    """
+    """The modules whose names end as a target says, in so many of the last layers, or in those of these numbers. Raises
+    EngineError for a layer or a target that the model lacks, or a target that is not a linear layer."""
     numbered = [
         (int(found[1]), name, module)
         for name, module in model.named_modules()
@@ -67,10 +65,8 @@ def base_fingerprint(sites: Sites) -> str:
 
 
 def measure(model: Any, sites: Sites, ids: Tensor) -> tuple[float, dict[str, Factors]]:
-    """The inner loss: mean cross-entropy of all tokens of a conversation, in nats; and the factors of every site.
-
-    The model's weights require no gradient; `ids` are [T] tokens, at least two.
-    """
+    """The inner loss: mean cross-entropy of all tokens of a conversation, in nats; and the factors of every site. The
+    model's weights require no gradient; `ids` are [T] tokens, at least two."""
     seen: dict[str, Tensor] = {}
     probes: dict[str, Tensor] = {}
 
