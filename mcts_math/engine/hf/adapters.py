@@ -65,6 +65,8 @@ class Adapters:
         self._model = model
         self._options = options
         self._scale = options.alpha / options.rank
+        # Steps of 1e-5 would be lost in half precision.
+        self._dtype = torch.float64 if model.raw.dtype == torch.float64 else torch.float32
         self._learner = _copy_with_lora(model, options)
         from peft.tuners.lora import LoraLayer
 
@@ -171,7 +173,7 @@ class Adapters:
         start = term.start - first
         places = torch.arange(start - 1, len(ids) - 1, device=ids.device)
         cache = cache_of(kept) if kept else None
-        logits = self._model.logits(self._learner, ids, places, cache).to(self._model.adapter_dtype)
+        logits = self._model.logits(self._learner, ids, places, cache).to(self._dtype)
         return term.weight * cross_entropy(logits, ids[start:])
 
     def _open(self, name: str, seed: int) -> _Session:
@@ -194,7 +196,7 @@ class Adapters:
         for layer in self._layers:
             for module, bound in ((layer.lora_A[SLOT], layer.in_features**-0.5), (layer.lora_B[SLOT], 0.0)):
                 weight = (torch.rand(module.weight.shape, generator=generator) * 2 - 1) * bound
-                parameters.append(nn.Parameter(weight.to(self._model.device, self._model.adapter_dtype)))
+                parameters.append(nn.Parameter(weight.to(self._model.device, self._dtype)))
         return parameters
 
     def _optimizer(self, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
@@ -209,7 +211,7 @@ class Adapters:
         session.version += 1
 
     def _allocate(self, slots: int) -> tuple[list[Tensor], list[Tensor]]:
-        device, dtype, rank = self._model.device, self._model.adapter_dtype, self._options.rank
+        device, dtype, rank = self._model.device, self._dtype, self._options.rank
         down = [torch.zeros((slots, x.in_features, rank), device=device, dtype=dtype) for x in self._layers]
         up = [torch.zeros((slots, rank, x.out_features), device=device, dtype=dtype) for x in self._layers]
         return down, up

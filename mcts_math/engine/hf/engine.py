@@ -29,7 +29,7 @@ from mcts_math.engine.hf.lessons import SessionWeights, make_lesson
 from mcts_math.engine.hf.model import CausalModel, load_model
 from mcts_math.engine.hf.optune.changes import WeightChanges
 from mcts_math.engine.hf.packing import can_pack, pack
-from mcts_math.engine.hf.sequence import BatchCounters, Job
+from mcts_math.engine.hf.sequence import Job
 from mcts_math.engine.hf.serving import JobEngine
 from mcts_math.engine.hf.token_beam import beam_search
 from mcts_math.engine.hf.worker import EngineThread
@@ -49,7 +49,7 @@ class HFEngine(JobEngine):
     def __init__(self, model: CausalModel, batch: Batch, adapters: SessionWeights | None = None) -> None:
         self.model = model
         self.adapters = adapters
-        self._batch = batch
+        self.counters = batch.counters  # totals since loading
         self._thread = EngineThread(batch, adapters)
 
     @classmethod
@@ -93,11 +93,6 @@ class HFEngine(JobEngine):
         elif adapter is not None:
             adapters = Adapters(model, adapter)
         return cls(model, Batch(model, limits, adapters), adapters)
-
-    @property
-    def counters(self) -> BatchCounters:
-        """Totals since loading: tokens written, prompt tokens computed and found in the cache, forward passes."""
-        return self._batch.counters
 
     async def generate(self, request: Generate) -> Generation:
         reply = await super().generate(request)

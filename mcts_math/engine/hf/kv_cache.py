@@ -170,10 +170,6 @@ class KVBlock:
     def width(self) -> int:
         return self.end - self.start
 
-    def advance(self, num_tokens: int) -> None:
-        """The model has written `num_tokens` columns behind the window."""
-        self.end += num_tokens
-
     def window_mask(self, num_new: int) -> Tensor:
         """Mask [num_rows, prefix + width + num_new] of prefix, window and new columns, for the model."""
         mask = self.mask[: self.num_rows, self.start : self.end + num_new]
@@ -222,10 +218,6 @@ class KVBlock:
                 into[number][:rows, :, new] = buffer[:rows, :, old]
                 self.buffers[number] = into[number]
         self.start, self.end = new.start, new.stop
-
-    def trim(self, width: int) -> None:
-        """The longest row has become `width` tokens: columns left of it are of no use."""
-        self.start = self.end - width
 
     def write(self, row: int, columns: slice, segments: Sequence[Tensor]) -> None:
         """Writes the keys and values [H, T, D] of one row into some columns."""
