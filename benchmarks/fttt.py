@@ -34,11 +34,10 @@ from driving import questions
 from sides import CLOCKS, Clock, median_seconds
 
 from mcts_math.config import make_config
-from mcts_math.engine.hf.adapters import Adapters, read_row
+from mcts_math.engine.hf.adapters import SLOT, Adapters, read_row
 from mcts_math.engine.hf.engine import HFEngine
 from mcts_math.engine.hf.kv_cache import KVBlock, Segments
 from mcts_math.engine.hf.lessons import Lesson, Term, make_lesson
-from mcts_math.engine.hf.lora import SLOT
 from mcts_math.engine.load import load_policy
 from mcts_math.engine.spec import AdapterOptions
 from mcts_math.evaluate.table import render_table

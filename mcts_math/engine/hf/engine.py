@@ -2,13 +2,11 @@
 
 Requests come from any number of coroutines; one thread owns the model and runs them in one continuous batch (`batch`).
 
-Why not the continuous batching that transformers has (looked at in 5.24, `ContinuousBatchingManager`): its
-log-probabilities are taken after temperature, top-k and top-p; it hands out no hidden states, so no values; it samples
-with `torch.multinomial` from the global generator, so no seed per request; it knows no stop strings. Its paged cache is
-reached only through that manager, and without flash attention it computes every row against the keys of all rows. The
-`DynamicCache` under `generate` copies all keys and values at every token and can't take rows in. So what is ours is the
-loop, the buffers behind transformers' `Cache` interface (`kv_cache`) and the sampling of tokens (`sampling`); models,
-attention, masks and tokenizers are transformers' own.
+Why not transformers' own continuous batching (looked at in 5.24, `ContinuousBatchingManager`): its log-probabilities
+are taken after temperature, top-k and top-p; it hands out no hidden states, so no values; it has no seed per request
+and no stop strings; without flash attention it computes every row against the keys of all rows. The `DynamicCache`
+under `generate` copies all keys and values at every token and can't take rows in. What is ours is the loop, the buffers
+behind the `Cache` interface (`kv_cache`) and the sampling of tokens (`sampling`).
 """
 
 from __future__ import annotations
