@@ -128,8 +128,7 @@ class Adapters:
             session.optimizer.step()
             is_finite = all(bool(torch.isfinite(p * self._scale).all()) for p in session.parameters)
         if not is_finite:
-            session.parameters = self._fresh(seed)
-            session.optimizer = self._optimizer(session.parameters)
+            session.parameters, session.optimizer = self._fresh(seed)
         self._publish(session)
         return Adaptation(loss, num_recalled + num_tokens, reset=not is_finite)
 
@@ -184,12 +183,11 @@ class Adapters:
                 new[:first] = old
             self._down, self._up = grown
             self._free = list(range(first, 2 * first))[::-1]
-        parameters = self._fresh(seed)
-        session = self._sessions[name] = _Session(self._free.pop(), parameters, self._optimizer(parameters))
+        session = self._sessions[name] = _Session(self._free.pop(), *self._fresh(seed))
         self._publish(session)
         return session
 
-    def _fresh(self, seed: int) -> list[nn.Parameter]:
+    def _fresh(self, seed: int) -> tuple[list[nn.Parameter], torch.optim.Optimizer]:
         """As peft starts an adapter: A uniform in ±1/sqrt(in), B zero; the same for the same seed."""
         generator = torch.Generator().manual_seed(seed)
         parameters = []
@@ -197,10 +195,7 @@ class Adapters:
             for module, bound in ((layer.lora_A[SLOT], layer.in_features**-0.5), (layer.lora_B[SLOT], 0.0)):
                 weight = (torch.rand(module.weight.shape, generator=generator) * 2 - 1) * bound
                 parameters.append(nn.Parameter(weight.to(self._model.device, self._dtype)))
-        return parameters
-
-    def _optimizer(self, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
-        return torch.optim.AdamW(parameters, lr=self._options.lr, weight_decay=0.0)
+        return parameters, torch.optim.AdamW(parameters, lr=self._options.lr, weight_decay=0.0)
 
     @torch.no_grad()
     def _publish(self, session: _Session) -> None:

@@ -126,7 +126,7 @@ class CausalModel:
         self.raw(input_ids=ids, use_cache=True, **{self._cache_argument: cache})
         self._check_head(name)
         layout = KVLayout(cache, prefix)
-        if not layout.shapes:
+        if not layout.heads:
             raise CheckpointError(f"{name} keeps no keys and values in a transformers cache; use engine: vllm")
         return layout
 
