@@ -34,11 +34,10 @@ from driving import questions
 from sides import CLOCKS, Clock, median_seconds
 
 from mcts_math.config import make_config
-from mcts_math.engine.hf.adapters import Adapters, read_row
+from mcts_math.engine.hf.adapters import SLOT, Adapters, read_row
 from mcts_math.engine.hf.engine import HFEngine
 from mcts_math.engine.hf.kv_cache import KVBlock, Segments
 from mcts_math.engine.hf.lessons import Lesson, Term, make_lesson
-from mcts_math.engine.hf.lora import SLOT
 from mcts_math.engine.load import load_policy
 from mcts_math.engine.spec import AdapterOptions
 from mcts_math.evaluate.table import render_table
@@ -177,7 +176,7 @@ def ways(engine: HFEngine, rows: int, length: int, clock: Clock) -> dict[str, fl
     assert isinstance(adapters, Adapters)
     names = [f"w{i}" for i in range(rows)]
     for i, name in enumerate(names):
-        adapters.step(name, Lesson((Term(tuple(range(5, 25)), 10, 1.0),), i), engine._batch.recall)
+        adapters.step(name, Lesson((Term(tuple(range(5, 25)), 10, 1.0),), i), engine._thread._batch.recall)
 
     def block(count: int) -> KVBlock:
         made = KVBlock(model.layout, model.device, count, length + 1)
@@ -240,7 +239,7 @@ def steps(engine: HFEngine, clock: Clock) -> dict[str, float]:
     adapters._publish(session)
     for layer in adapters._layers:
         layer.lora_dropout[SLOT].p = 0.0
-    kept = read_row(engine._batch.recall(lesson.terms[0].tokens[: lesson.sampled], "g")[0])
+    kept = read_row(engine._thread._batch.recall(lesson.terms[0].tokens[: lesson.sampled], "g")[0])
     ways: dict[str, list[Segments]] = {"feedback": kept, "full": []}
     sides = {name: partial(gradients, adapters, lesson, constants) for name, constants in ways.items()}
     medians = median_seconds(sides, 7, clock)

@@ -155,7 +155,7 @@ def flat_rate(engine: HFEngine, rows: int, tokens: int) -> float:
     texts = questions(max(1, rows // 5))
     asked = [Generate(text, 5, Sampling(1.0, max_tokens=tokens), 10 * i) for i, text in enumerate(texts)]
     run_flat(asked[:2], engine)  # warms up
-    engine._batch.forget("")
+    engine._thread._batch.forget("")
     before = engine.counters.num_generated_tokens
     seconds = run_flat(asked, engine)
     return (engine.counters.num_generated_tokens - before) / seconds
@@ -172,12 +172,12 @@ def search_share(
     each = max(1, counters.num_generated_tokens - before)
     count = max(1, min(most, int(slot_s * rate / each)))
     recorder = Recorder(engine, str)
-    engine._batch.forget("")
+    engine._thread._batch.forget("")
     before, cached, prompts = counters.num_generated_tokens, counters.num_cached_tokens, counters.num_prompt_tokens
     search = run_search(config, tasks[:count], recorder)
     tokens = counters.num_generated_tokens - before
     share = (counters.num_cached_tokens - cached) / max(1, counters.num_prompt_tokens - prompts)
-    engine._batch.forget("")
+    engine._thread._batch.forget("")
     flat = run_flat(recorder.asked, engine)
     return {
         "questions": count, "requests": len(recorder.asked), "tokens": tokens, "search_s": search, "flat_s": flat,

@@ -100,19 +100,15 @@ def new_folder(folder: Path) -> Iterator[Path]:
     try:
         scratch.mkdir(parents=True)
         yield scratch
-        _replace_folder(scratch, folder)
+        # Killed in between, the old one stands beside as `.NAME.old`.
+        old = folder.with_name(f".{folder.name}.old")
+        shutil.rmtree(old, ignore_errors=True)
+        if folder.exists():
+            folder.replace(old)
+        scratch.replace(folder)
+        shutil.rmtree(old, ignore_errors=True)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
-
-
-def _replace_folder(new: Path, folder: Path) -> None:
-    """Puts a folder in the place of another one. Killed in between, the old one stands beside as `.NAME.old`."""
-    old = folder.with_name(f".{folder.name}.old")
-    shutil.rmtree(old, ignore_errors=True)
-    if folder.exists():
-        folder.replace(old)
-    new.replace(folder)
-    shutil.rmtree(old, ignore_errors=True)
 
 
 def short_digest(data: str | bytes) -> str:

@@ -65,7 +65,7 @@ class Method:
     search: SearchFunction  # grows a tree under these options
     reads_verdicts: Callable[[Any], bool] = _never  # the ground truth takes part in the search, or chooses
     uses_values: Callable[[Any], bool] = _never  # it asks for values where there are any
-    needs_values: Callable[[Any], bool] = _never  # it makes no sense without them
+    can_do_without: Callable[[Any], bool] = _never  # though it uses values, it makes sense without them
     is_chain: bool = False  # its tree is one chain, of which published readers take the deepest node
     makes_attempts: bool = False  # it makes whole attempts, which stand in the record one by one
     independent: bool = False  # its attempts don't see each other: pass@k and Maj@k can be estimated from them
@@ -75,6 +75,9 @@ class Method:
     adapter: Callable[[Any], AdapterOptions | RuleOptions] | None = None
     needs_certainty: Callable[[Any], bool] = _never  # the engine must tell how certain it is of each sample
     needs_token_beams: bool = False  # the engine searches over tokens; nothing is drawn, so temperature must be 0
+
+    def needs_values(self, options: Any) -> bool:
+        return self.uses_values(options) and not self.can_do_without(options)
 
 
 METHODS: Final[Mapping[str, Method]] = {
@@ -92,7 +95,7 @@ METHODS: Final[Mapping[str, Method]] = {
         options=BeamOptions,
         search=beam_search,
         uses_values=_always,
-        needs_values=lambda options: bool(options.lookahead),
+        can_do_without=lambda options: not options.lookahead,
     ),
     "dvts": Method(
         title="DVTS",
@@ -100,7 +103,6 @@ METHODS: Final[Mapping[str, Method]] = {
         options=DvtsOptions,
         search=dvts,
         uses_values=_always,
-        needs_values=_always,
     ),
     "rebase": Method(
         title="REBASE",
@@ -108,7 +110,6 @@ METHODS: Final[Mapping[str, Method]] = {
         options=RebaseOptions,
         search=rebase,
         uses_values=_always,
-        needs_values=_always,
     ),
     "particle_filter": Method(
         title="particle filter",
@@ -116,7 +117,6 @@ METHODS: Final[Mapping[str, Method]] = {
         options=ParticleOptions,
         search=particle_filter,
         uses_values=_always,
-        needs_values=_always,
     ),
     "particle_gibbs": Method(
         title="particle Gibbs",
@@ -124,7 +124,6 @@ METHODS: Final[Mapping[str, Method]] = {
         options=GibbsOptions,
         search=particle_gibbs,
         uses_values=_always,
-        needs_values=_always,
     ),
     "mcts": Method(
         title="MCTS",
@@ -133,7 +132,7 @@ METHODS: Final[Mapping[str, Method]] = {
         search=mcts,
         reads_verdicts=_where("is_sampling", True),
         uses_values=_always,
-        needs_values=_where("update_leaf_value", True),
+        can_do_without=_where("update_leaf_value", False),
         backs_up=True,
     ),
     "ab_mcts": Method(
@@ -142,7 +141,6 @@ METHODS: Final[Mapping[str, Method]] = {
         options=AbMctsOptions,
         search=ab_mcts,
         uses_values=_always,
-        needs_values=_always,
         makes_attempts=True,
     ),
     "ab_mcts_steps": Method(
@@ -151,7 +149,6 @@ METHODS: Final[Mapping[str, Method]] = {
         options=AbMctsStepsOptions,
         search=ab_mcts_steps,
         uses_values=_always,
-        needs_values=_always,
     ),
     "best_of_n": Method(
         title="best-of-n",
@@ -168,7 +165,6 @@ METHODS: Final[Mapping[str, Method]] = {
         options=SelectionOptions,
         search=selection,
         uses_values=_where("choose", "value"),
-        needs_values=_where("choose", "value"),
         needs_certainty=_where("choose", "certainty"),
         makes_attempts=True,
         independent=True,
@@ -179,7 +175,6 @@ METHODS: Final[Mapping[str, Method]] = {
         options=SelfConsistencyOptions,
         search=self_consistency,
         uses_values=_where("vote_weight", "value"),
-        needs_values=_where("vote_weight", "value"),
         needs_certainty=_where("vote_weight", "certainty"),
         makes_attempts=True,
         independent=True,

@@ -12,7 +12,6 @@ from mcts_math.engine.part_settings import RULE, RuleSettings, read_settings
 from mcts_math.engine.spec import EngineOptions, EngineSpec, RuleOptions
 from mcts_math.engine.table import ENGINES, find_lack
 from mcts_math.errors import CheckpointError, ConfigError
-from mcts_math.messages import Conversation
 from mcts_math.requests import Policy
 from mcts_math.settings import suggest
 
@@ -48,14 +47,11 @@ def check_engine(options: EngineOptions) -> None:
         return
     folder = inspect(options.model_dir, need_value=options.need_value).path
     if folder is not None and options.example is not None:
-        _check_template(options.model_dir, read_chat_template(folder), options.example)
-
-
-def _check_template(model_dir: str, template: str, example: Conversation) -> None:
-    if not template:
-        raise CheckpointError(f"model_dir {model_dir!r} {NO_TEMPLATE}")
-    if example.tools and "tools" not in template:
-        raise CheckpointError(f"the chat template of model_dir {model_dir!r} {NO_TOOLS}")
+        template = read_chat_template(folder)
+        if not template:
+            raise CheckpointError(f"model_dir {options.model_dir!r} {NO_TEMPLATE}")
+        if options.example.tools and "tools" not in template:
+            raise CheckpointError(f"the chat template of model_dir {options.model_dir!r} {NO_TOOLS}")
 
 
 def check_arguments(options: EngineOptions) -> None:

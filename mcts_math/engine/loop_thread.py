@@ -20,15 +20,11 @@ class LoopThread:
 
     def __init__(self, name: str) -> None:
         self._loop = asyncio.new_event_loop()
-        self._lock = threading.Lock()  # guards _closed together with the last look whether it is set
-        self._closed = False
+        self._lock = threading.Lock()  # guards is_closed together with the last look whether it is set
+        self.is_closed = False
         self._tasks: set[asyncio.Task[Any]] = set()
         self._thread = threading.Thread(target=self._loop.run_forever, name=name, daemon=True)
         self._thread.start()
-
-    @property
-    def is_closed(self) -> bool:
-        return self._closed
 
     async def run(self, work: Work[T]) -> T:
         """Runs a coroutine there and waits for it; being cancelled cancels it there. Raises EngineError where the
@@ -42,9 +38,9 @@ class LoopThread:
     def close(self, last: Work[None] | None = None) -> None:
         """Cancels what runs, runs `last`, ends the thread. May be called again, which does nothing."""
         with self._lock:
-            if self._closed:
+            if self.is_closed:
                 return
-            self._closed = True
+            self.is_closed = True
         try:
             asyncio.run_coroutine_threadsafe(self._end(last), self._loop).result()
         finally:
@@ -58,7 +54,7 @@ class LoopThread:
             return asyncio.run_coroutine_threadsafe(self._guard(work), self._loop)
 
     def _require_open(self) -> None:
-        if self._closed:
+        if self.is_closed:
             raise EngineError("the engine is closed")
 
     async def _guard(self, work: Work[T]) -> T:

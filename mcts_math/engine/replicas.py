@@ -18,7 +18,7 @@ import os
 from collections import OrderedDict
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 from mcts_math.concurrency import cancel
 from mcts_math.engine.spec import EngineOptions
@@ -98,12 +98,10 @@ class ReplicatedEngine:
 
     async def generate(self, request: Generate) -> Generation:
         """As the engine's own. Raises EngineError as it does, and where no replica is left."""
-        reply: Generation = await self._ask("generate", request)
-        return reply
+        return cast(Generation, await self._ask("generate", request))
 
     async def evaluate(self, request: Evaluate) -> Evaluation:
-        reply: Evaluation = await self._ask("evaluate", request)
-        return reply
+        return cast(Evaluation, await self._ask("evaluate", request))
 
     async def adapt(self, request: Adapt) -> Adaptation:
         session = self._sessions.setdefault(request.session, _Session())

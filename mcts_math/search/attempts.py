@@ -80,7 +80,7 @@ def try_once(tree: Tree, expansion: Expansion, node: Node) -> Asking[Node | None
 
 
 def next_attempts(tree: Tree, expansion: Expansion, budget: Budget) -> Asking[list[Node]]:
-    """The next independent attempts, side by side: the nodes that end them. None where the budget is used up, or where
+    """The next independent attempts, side by side: the nodes that end them; [] where the budget is used up, or where
     the question does not fit the context, which marks the tree as stopped."""
     count = min(budget.left(tree), budget.at_once)
     ends = (yield from make_attempts(tree, expansion, tree.root, count)) if count else []

@@ -21,7 +21,6 @@ from typing import Final
 from pydantic import Field
 
 from mcts_math.errors import EngineError
-from mcts_math.requests import Generation
 from mcts_math.search.expand import grow
 from mcts_math.search.expansion import CONTEXT_LENGTH, Expansion, Search, ask_samples, score
 from mcts_math.search.extract import Strategy, extract
@@ -126,7 +125,14 @@ def _simulate(tree: Tree, leaf: Node, expansion: Expansion, options: MctsOptions
         tree.backup(leaf, options.negative_reward)
         _close(tree, leaf, options)
         return
-    leaf.value = value = _leaf_value(leaf, generation, expansion)
+    value = 0.0
+    if expansion.use_values:
+        if generation.value is None:
+            raise EngineError(
+                "values are asked for, but none came with the samples. Load the value head, or set value=none."
+            )
+        leaf.estimate = value = generation.value
+    leaf.value = value
     children = yield from grow(expansion, tree, leaf, generation)
     for child in children:
         reward = _reward(tree, child, options)
@@ -150,18 +156,6 @@ def _reward(tree: Tree, child: Node, options: MctsOptions) -> float | None:
         return None
     correct = child.step is not None and child.step.correct
     return options.positive_reward if correct else options.negative_reward
-
-
-def _leaf_value(leaf: Node, generation: Generation, expansion: Expansion) -> float:
-    """v of the leaf, which came with its samples; 0 where the search has no values."""
-    if not expansion.use_values:
-        return 0.0
-    if generation.value is None:
-        raise EngineError(
-            "values are asked for, but none came with the samples. Load the value head, or set value=none."
-        )
-    leaf.estimate = generation.value
-    return generation.value
 
 
 def _score_children(tree: Tree, children: list[Node], expansion: Expansion, options: MctsOptions) -> Search:

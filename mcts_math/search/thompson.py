@@ -87,9 +87,13 @@ class Chooser:
     def choose(self) -> int:
         """The node that is to get a new child."""
         node = self._root
-        while (child := self._descend(self._arms[node])) is not None:
-            node = child
-        return node
+        while True:
+            arms = self._arms[node]
+            new, old = arms.new.draw(self._rng), arms.old.draw(self._rng)
+            if new >= old or not arms.children:
+                return node
+            drawn = {child: belief.draw(self._rng) for child, belief in arms.children.items()}
+            node = max(drawn, key=drawn.__getitem__)
 
     def tell(self, parent: int, child: int, score: float, *, is_open: bool = True) -> None:
         """A new child and its score in [0, 1]. `is_open`: it can get children itself."""
@@ -110,11 +114,3 @@ class Chooser:
         parent = self._arms[node].parent
         assert parent is not None
         self._arms[parent].children.pop(node, None)
-
-    def _descend(self, arms: _Arms) -> int | None:
-        """The old child to go on to; None: a new one is wanted."""
-        new, old = arms.new.draw(self._rng), arms.old.draw(self._rng)
-        if new >= old or not arms.children:
-            return None
-        drawn = {child: belief.draw(self._rng) for child, belief in arms.children.items()}
-        return max(drawn, key=drawn.__getitem__)

@@ -404,15 +404,15 @@ def test_released_sessions_leave_nothing(engine: HFEngine) -> None:
             await teach(engine, f"s{i}", 1)
             await engine.generate(ask("abc", f"s{i}"))
         assert engine.adapters is not None
-        held = engine._batch._cache.num_tokens
+        held = engine._thread._batch._cache.num_tokens
         assert len(engine.adapters._sessions) == 20
         for i in range(20):
             await engine.release(f"s{i}")
         await engine.release("never seen")
         await engine.generate(ask("abc"))
         assert len(engine.adapters._sessions) == 0
-        assert engine._batch._cache.num_tokens < held
-        assert set(engine._batch._cache._roots) == {""}
+        assert engine._thread._batch._cache.num_tokens < held
+        assert set(engine._thread._batch._cache._roots) == {""}
         slots = engine.adapters._down[0].shape[0]
         for i in range(20):
             await teach(engine, f"t{i}", 1)

@@ -170,6 +170,20 @@ def test_another_end_than_the_template_s_is_replaced() -> None:
     assert "It is 4.<|im_end|>\n<|im_start|>user" in codec.render(Conversation((USER, turn, USER)))
 
 
+def test_a_call_shown_in_another_way_keeps_the_token_that_ended_it() -> None:
+    """Of calls some models have an end of their own; the template may show the JSON of the call with other spaces."""
+    template = CHATML.replace("<|im_end|>\n{% endfor", "{{ '<|call|>' if m.tool_calls else '<|im_end|>' }}\n{% endfor")
+    codec = codec_of(template, "<|im_end|>", "<|call|>")
+    text = '<tool_call>\n{"name":"python_interpreter","arguments":{"code":"1"}}\n</tool_call>'
+    ids = (*codec._encode_rendered(text), int(codec._tokenizer.convert_tokens_to_ids("<|call|>")))
+    turn = replace(read_reply(text), written=(Piece(text, ids),))
+    assert turn.calls
+    prompt = codec.encode_prompt(Conversation((USER, turn, Message("tool", "1", call_id=turn.calls[0].id))))
+    before = codec.encode_prompt(Conversation((USER,)))
+    assert prompt[: len(before) + len(ids)] == (*before, *ids)
+    assert codec.chat.num_rewritten == 0
+
+
 def test_a_template_that_changes_the_past_is_obeyed_counted_and_said_once(caplog: pytest.LogCaptureFixture) -> None:
     codec = codec_of(CHATML, "<|im_end|>")
     turn = sampled(codec, f"<think>\n{THOUGHT}\n</think>\nIt is 4.")

@@ -19,12 +19,12 @@ from engines import start_vllm
 from safetensors.torch import load_file, save_file
 from tiny_models import Reference, character_tokenizer, make_checkpoint
 
+from mcts_math.engine import serve
 from mcts_math.engine.checkpoint import HEAD_BIAS, HEAD_WEIGHT, inspect
 from mcts_math.engine.load import load_policy
 from mcts_math.engine.spec import EngineOptions
 from mcts_math.engine.value_head import load_value_head
 from mcts_math.engine.value_token import decode_value, encode_value, value_token
-from mcts_math.engine.vllm import serve
 from mcts_math.errors import CheckpointError, ConfigError, EngineError, EngineLostError, RefusedError
 from mcts_math.messages import Sampling
 from mcts_math.requests import Evaluate, Generate, Generation

@@ -277,7 +277,7 @@ def test_never_right_questions_give_wrong_examples_only(tmp_path: Path, write: W
 
 def test_a_full_disk_leaves_nothing_behind(tmp_path: Path, write: Write, repo: Path) -> None:
     trees = write("t.jsonl", [record_of(random_tree(seed), id=f"t{seed}") for seed in range(3)])
-    command = [sys.executable, "scripts/make_examples.py", trees, "--output", str(tmp_path / "e.jsonl")]
+    command = [sys.executable, "-B", "scripts/make_examples.py", trees, "--output", str(tmp_path / "e.jsonl")]
     done = subprocess.run(
         command,
         cwd=repo,

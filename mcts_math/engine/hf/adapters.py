@@ -65,6 +65,8 @@ class Adapters:
         self._model = model
         self._options = options
         self._scale = options.alpha / options.rank
+        # Steps of 1e-5 would be lost in half precision.
+        self._dtype = torch.float64 if model.raw.dtype == torch.float64 else torch.float32
         self._learner = _copy_with_lora(model, options)
         from peft.tuners.lora import LoraLayer
 
@@ -126,8 +128,7 @@ class Adapters:
             session.optimizer.step()
             is_finite = all(bool(torch.isfinite(p * self._scale).all()) for p in session.parameters)
         if not is_finite:
-            session.parameters = self._fresh(seed)
-            session.optimizer = self._optimizer(session.parameters)
+            session.parameters, session.optimizer = self._fresh(seed)
         self._publish(session)
         return Adaptation(loss, num_recalled + num_tokens, reset=not is_finite)
 
@@ -171,7 +172,7 @@ class Adapters:
         start = term.start - first
         places = torch.arange(start - 1, len(ids) - 1, device=ids.device)
         cache = cache_of(kept) if kept else None
-        logits = self._model.logits(self._learner, ids, places, cache).to(self._model.adapter_dtype)
+        logits = self._model.logits(self._learner, ids, places, cache).to(self._dtype)
         return term.weight * cross_entropy(logits, ids[start:])
 
     def _open(self, name: str, seed: int) -> _Session:
@@ -182,23 +183,19 @@ class Adapters:
                 new[:first] = old
             self._down, self._up = grown
             self._free = list(range(first, 2 * first))[::-1]
-        parameters = self._fresh(seed)
-        session = self._sessions[name] = _Session(self._free.pop(), parameters, self._optimizer(parameters))
+        session = self._sessions[name] = _Session(self._free.pop(), *self._fresh(seed))
         self._publish(session)
         return session
 
-    def _fresh(self, seed: int) -> list[nn.Parameter]:
+    def _fresh(self, seed: int) -> tuple[list[nn.Parameter], torch.optim.Optimizer]:
         """As peft starts an adapter: A uniform in ±1/sqrt(in), B zero; the same for the same seed."""
         generator = torch.Generator().manual_seed(seed)
         parameters = []
         for layer in self._layers:
             for module, bound in ((layer.lora_A[SLOT], layer.in_features**-0.5), (layer.lora_B[SLOT], 0.0)):
                 weight = (torch.rand(module.weight.shape, generator=generator) * 2 - 1) * bound
-                parameters.append(nn.Parameter(weight.to(self._model.device, self._model.adapter_dtype)))
-        return parameters
-
-    def _optimizer(self, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
-        return torch.optim.AdamW(parameters, lr=self._options.lr, weight_decay=0.0)
+                parameters.append(nn.Parameter(weight.to(self._model.device, self._dtype)))
+        return parameters, torch.optim.AdamW(parameters, lr=self._options.lr, weight_decay=0.0)
 
     @torch.no_grad()
     def _publish(self, session: _Session) -> None:
@@ -209,7 +206,7 @@ class Adapters:
         session.version += 1
 
     def _allocate(self, slots: int) -> tuple[list[Tensor], list[Tensor]]:
-        device, dtype, rank = self._model.device, self._model.adapter_dtype, self._options.rank
+        device, dtype, rank = self._model.device, self._dtype, self._options.rank
         down = [torch.zeros((slots, x.in_features, rank), device=device, dtype=dtype) for x in self._layers]
         up = [torch.zeros((slots, rank, x.out_features), device=device, dtype=dtype) for x in self._layers]
         return down, up

@@ -265,7 +265,8 @@ class Batch:
                 self._rows[i] = self._rows[last]
             del self._rows[last]
         self._block.num_rows = len(self._rows)
-        self._block.trim(max((row.num_tokens - 1 for row in self._rows), default=0))
+        longest = max((row.num_tokens - 1 for row in self._rows), default=0)
+        self._block.start = self._block.end - longest
 
     def _make_room(self) -> None:
         while len(self._rows) > 1 and len(self._rows) * (self._block.width + 1) > self._max_cells:

@@ -2,13 +2,11 @@
 
 Requests come from any number of coroutines; one thread owns the model and runs them in one continuous batch (`batch`).
 
-Why not the continuous batching that transformers has (looked at in 5.24, `ContinuousBatchingManager`): its
-log-probabilities are taken after temperature, top-k and top-p; it hands out no hidden states, so no values; it samples
-with `torch.multinomial` from the global generator, so no seed per request; it knows no stop strings. Its paged cache is
-reached only through that manager, and without flash attention it computes every row against the keys of all rows. The
-`DynamicCache` under `generate` copies all keys and values at every token and can't take rows in. So what is ours is the
-loop, the buffers behind transformers' `Cache` interface (`kv_cache`) and the sampling of tokens (`sampling`); models,
-attention, masks and tokenizers are transformers' own.
+Why not transformers' own continuous batching (looked at in 5.24, `ContinuousBatchingManager`): its log-probabilities
+are taken after temperature, top-k and top-p; it hands out no hidden states, so no values; it has no seed per request
+and no stop strings; without flash attention it computes every row against the keys of all rows. The `DynamicCache`
+under `generate` copies all keys and values at every token and can't take rows in. What is ours is the loop, the buffers
+behind the `Cache` interface (`kv_cache`) and the sampling of tokens (`sampling`).
 """
 
 from __future__ import annotations
@@ -29,7 +27,7 @@ from mcts_math.engine.hf.lessons import SessionWeights, make_lesson
 from mcts_math.engine.hf.model import CausalModel, load_model
 from mcts_math.engine.hf.optune.changes import WeightChanges
 from mcts_math.engine.hf.packing import can_pack, pack
-from mcts_math.engine.hf.sequence import BatchCounters, Job
+from mcts_math.engine.hf.sequence import Job
 from mcts_math.engine.hf.serving import JobEngine
 from mcts_math.engine.hf.token_beam import beam_search
 from mcts_math.engine.hf.worker import EngineThread
@@ -49,7 +47,7 @@ class HFEngine(JobEngine):
     def __init__(self, model: CausalModel, batch: Batch, adapters: SessionWeights | None = None) -> None:
         self.model = model
         self.adapters = adapters
-        self._batch = batch
+        self.counters = batch.counters  # totals since loading
         self._thread = EngineThread(batch, adapters)
 
     @classmethod
@@ -93,11 +91,6 @@ class HFEngine(JobEngine):
         elif adapter is not None:
             adapters = Adapters(model, adapter)
         return cls(model, Batch(model, limits, adapters), adapters)
-
-    @property
-    def counters(self) -> BatchCounters:
-        """Totals since loading: tokens written, prompt tokens computed and found in the cache, forward passes."""
-        return self._batch.counters
 
     async def generate(self, request: Generate) -> Generation:
         reply = await super().generate(request)

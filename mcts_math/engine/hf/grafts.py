@@ -11,7 +11,8 @@ prefix      keys and values in front of every sequence (2101.00190), as peft has
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -78,7 +79,7 @@ def make_grafts(kind: str, model: Any, options: Mapping[str, Any]) -> nn.ModuleD
 
 def attach(model: Any, grafts: nn.ModuleDict) -> None:
     for name, graft in grafts.items():
-        model.get_submodule(name.replace("/", ".")).register_forward_hook(_changing(graft), with_kwargs=True)
+        model.get_submodule(name.replace("/", ".")).register_forward_hook(partial(_change, graft), with_kwargs=True)
 
 
 def base_fingerprint(model: Any) -> str:
@@ -104,16 +105,12 @@ def load_grafts(folder: str | Path, model: Any) -> list[list[Tensor]]:
     return []
 
 
-def _changing(graft: nn.Module) -> Callable[[Any, Any, Mapping[str, Any], Any], Any]:
-    """A hook that changes the output of a module; that of attention is the first of several."""
-
-    def change(module: Any, arguments: Any, keywords: Mapping[str, Any], output: Any) -> Any:
-        positions = keywords.get("position_ids")
-        if isinstance(output, tuple):
-            return (graft(output[0], positions), *output[1:])
-        return graft(output, positions)
-
-    return change
+def _change(graft: nn.Module, module: Any, arguments: Any, keywords: Mapping[str, Any], output: Any) -> Any:
+    """Changes the output of a module, as a hook; that of attention is the first of several."""
+    positions = keywords.get("position_ids")
+    if isinstance(output, tuple):
+        return (graft(output[0], positions), *output[1:])
+    return graft(output, positions)
 
 
 def _layers(model: Any) -> list[str]:

@@ -80,7 +80,8 @@ class KVLayout:
         # keys and values of a prefix that stands in front of every row, a pair a layer; empty where there is none
         self.ahead = list(prefix)
         self.num_ahead = self.ahead[0][0].shape[2] if self.ahead else 0  # its columns
-        self._heads: dict[tuple[int, torch.dtype, torch.device], int] = {}
+        # heads of each buffer, by its width, dtype and device
+        self.heads: dict[tuple[int, torch.dtype, torch.device], int] = {}
         # for every layer the slices of its keys and values, or None where it keeps nothing (it shares another's)
         self.layers: list[tuple[HeadSlice, HeadSlice] | None] = []
         for layer in probed.layers:
@@ -88,19 +89,15 @@ class KVLayout:
                 self.layers.append(None)
             else:
                 self.layers.append((self._add(layer.keys), self._add(layer.values)))
-        self.shapes = [(heads, width) for (width, _, _), heads in self._heads.items()]  # (heads, width) of each buffer
-        self.dtypes = [dtype for _, dtype, _ in self._heads]  # of each buffer
-        self.devices = [device for _, _, device in self._heads]
-        sizes = zip(self.shapes, self.dtypes, strict=True)
         # of one row, in all buffers together
-        self.bytes_per_token = sum(heads * width * dtype.itemsize for (heads, width), dtype in sizes)
+        self.bytes_per_token = sum(heads * width * dtype.itemsize for (width, dtype, _), heads in self.heads.items())
 
     def _add(self, states: Tensor) -> HeadSlice:
         """Heads for states [B, H, T, D] like these."""
         kind = (states.shape[3], states.dtype, states.device)
-        first = self._heads.get(kind, 0)
-        self._heads[kind] = first + states.shape[1]
-        return HeadSlice(list(self._heads).index(kind), slice(first, self._heads[kind]))
+        first = self.heads.get(kind, 0)
+        self.heads[kind] = first + states.shape[1]
+        return HeadSlice(list(self.heads).index(kind), slice(first, self.heads[kind]))
 
     @property
     def slices(self) -> list[HeadSlice]:
@@ -110,7 +107,7 @@ class KVLayout:
         """Buffers [rows, heads, columns, width] of zeros: masked columns are multiplied by zero, so must be finite."""
         return [
             torch.zeros((rows, heads, columns, width), dtype=dtype, device=device)
-            for (heads, width), dtype, device in zip(self.shapes, self.dtypes, self.devices, strict=True)
+            for (width, dtype, device), heads in self.heads.items()
         ]
 
 
@@ -123,20 +120,20 @@ class Workspace:
         self._layout = layout
         self._max_cells = max_cells
         self._memory: list[Tensor] = []
+        self._cells = -1  # rows times columns of the memory
 
     def buffers(self, rows: int, columns: int) -> list[Tensor]:
         """Buffers of zeros as of `KVLayout.allocate`, in the memory of the buffers that were handed out before."""
         cells = rows * columns
-        if not self._memory or any(
-            flat.numel() < cells * heads * width
-            for flat, (heads, width) in zip(self._memory, self._layout.shapes, strict=True)
-        ):
+        if self._cells < cells:
+            self._cells = -1
             self._memory.clear()  # freed first: both together may not fit
             ahead = max(cells, min(2 * cells, self._max_cells))
             self._memory = [buffer.flatten() for buffer in self._layout.allocate(1, ahead)]
+            self._cells = ahead
         return [
             flat[: cells * heads * width].view(rows, heads, columns, width).zero_()
-            for flat, (heads, width) in zip(self._memory, self._layout.shapes, strict=True)
+            for flat, ((width, _, _), heads) in zip(self._memory, self._layout.heads.items(), strict=True)
         ]
 
 
@@ -169,10 +166,6 @@ class KVBlock:
     @property
     def width(self) -> int:
         return self.end - self.start
-
-    def advance(self, num_tokens: int) -> None:
-        """The model has written `num_tokens` columns behind the window."""
-        self.end += num_tokens
 
     def window_mask(self, num_new: int) -> Tensor:
         """Mask [num_rows, prefix + width + num_new] of prefix, window and new columns, for the model."""
@@ -222,10 +215,6 @@ class KVBlock:
                 into[number][:rows, :, new] = buffer[:rows, :, old]
                 self.buffers[number] = into[number]
         self.start, self.end = new.start, new.stop
-
-    def trim(self, width: int) -> None:
-        """The longest row has become `width` tokens: columns left of it are of no use."""
-        self.start = self.end - width
 
     def write(self, row: int, columns: slice, segments: Sequence[Tensor]) -> None:
         """Writes the keys and values [H, T, D] of one row into some columns."""

@@ -64,11 +64,7 @@ def adding(
     add: Callable[[Place, Tensor, Tensor], Tensor], place: Place
 ) -> Callable[[Any, tuple[Tensor, ...], Tensor], Tensor]:
     """A hook that a module calls after itself: what `add` makes of its place, its inputs and its output."""
-
-    def hook(module: Any, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
-        return add(place, inputs[0], output)
-
-    return hook
+    return lambda module, inputs, output: add(place, inputs[0], output)
 
 
 def make_lesson(codec: Codec, request: Adapt) -> Lesson:

@@ -75,15 +75,10 @@ class CausalModel:
             inputs["logits_to_keep"] = 1
         inputs[self._cache_argument] = block.cache
         output = self.raw(**inputs, use_cache=True)
-        block.advance(num_new)
+        block.end += num_new
         hidden, self._hidden = self._hidden, None
         hidden = hidden[:, -1] if want_hidden and hidden is not None else None
         return ForwardResult(output.logits[:, -1], hidden)
-
-    @property
-    def adapter_dtype(self) -> torch.dtype:
-        """Weights that learn are kept in float32 at least: steps of 1e-5 would be lost in half precision."""
-        return torch.float64 if self.raw.dtype == torch.float64 else torch.float32
 
     def logits(self, learner: Any, ids: Tensor, positions: Tensor, cache: Cache | None = None) -> Tensor:
         """Logits [P, V] at some positions [P] of one sequence [T], of another model of this architecture, with
@@ -131,7 +126,7 @@ class CausalModel:
         self.raw(input_ids=ids, use_cache=True, **{self._cache_argument: cache})
         self._check_head(name)
         layout = KVLayout(cache, prefix)
-        if not layout.shapes:
+        if not layout.heads:
             raise CheckpointError(f"{name} keeps no keys and values in a transformers cache; use engine: vllm")
         return layout
 

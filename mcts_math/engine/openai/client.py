@@ -36,14 +36,10 @@ class ServerRefusedError(Exception):
         super().__init__(f"HTTP {status}, {message}")
         self.status, self.message = status, message
 
-    @property
-    def is_of_the_request(self) -> bool:
-        """Others may be fine: this one is too large, not to the server's taste, or breaks it each time."""
-        return self.status in (400, 413, 422, 500)
-
     def as_error(self, what: str) -> EngineError:
-        """What to raise of it: `what`, such as "URL refuses the request", and why. Most end their question alone."""
-        kind = RefusedError if self.is_of_the_request else EngineError
+        """What to raise of it: `what`, such as "URL refuses the request", and why. It ends its question alone where the
+        request is too large, not to the server's taste, or breaks it each time."""
+        kind = RefusedError if self.status in (400, 413, 422, 500) else EngineError
         return kind(f"{what}: {self}")
 
     def names(self, field: str) -> bool:

@@ -1,20 +1,16 @@
 """`engine: openai`: any server with an OpenAI-compatible API as policy; vLLM's, with our value head, gives values too.
 
-1. Where the model's tokenizer is at hand (its folder, or the hub's), prompts are tokenised here and conversations
-   rendered here with the model's chat template, and servers that can (`dialects`) are sent and asked for token ids:
-   samples, stops and log-probabilities are those of `engine: vllm`. Else the server gets text, and conversations go to
-   its chat endpoint, with the tools that they declare; what it reads in a reply (thought, tool calls) is taken over.
-2. Values need a vLLM server that was started by `python -m mcts_math.engine.serve`, and the model's folder. Whether the
-   server really knows the head is tried out at the start.
-3. A request with n samples is one request where sample i is known to get seed + i, or the server is tried out and gives
-   n; else it is n requests.
-4. What other servers lack is found by a short request before the first one of a kind, and said once (`abilities`).
-   Where log-probabilities are not told, they are 0, so that the samples of a node have equal priors: all of them where
-   one is a tool call, or a thought alone, of which none are told.
-5. A server that refuses a prompt together with the tokens asked for is asked for fewer (`_fit`). A prompt is too long
-   only if there is no room for one token after it.
-6. A reply in another form than the API's, one that breaks off or that never comes, ends its question. So many in a row
-   that none of those in the air was good end the run.
+Where the model's tokenizer is at hand (its folder, or the hub's), prompts are tokenised and conversations rendered
+here, and servers that can (`dialects`) are sent and asked for token ids: samples, stops and log-probabilities are those
+of `engine: vllm`. Else the server gets text, and conversations go to its chat endpoint, with the tools that they
+declare; what it reads in a reply (thought, tool calls) is taken over. Values need a vLLM server that was started by
+`python -m mcts_math.engine.serve`, and the model's folder; whether it really knows the head is tried out at the start.
+
+What other servers lack is found by a short request before the first one of a kind, and said once (`abilities`). Where
+log-probabilities are not told, they are 0, so that the samples of a node have equal priors: all of them where one is a
+tool call, or a thought alone, of which none are told. A prompt is too long only if there is no room for one token after
+it. A reply in another form than the API's, one that breaks off or that never comes, ends its question; so many in a row
+that none of those in the air was good end the run.
 """
 
 from __future__ import annotations

@@ -1,16 +1,14 @@
-"""`engine: vllm`: an unmodified vLLM as policy and value model in one.
+"""`engine: vllm`: an unmodified vLLM as policy and value model in one, on an event loop and a thread of its own; its
+continuous batching and prefix cache do the rest.
 
-Requests come from any number of coroutines and go to vLLM one by one; its continuous batching and prefix cache do the
-rest. vLLM lives on an event loop of its own in a thread of its own, so it neither blocks nor depends on the caller's.
+1. Sample i of a request is a vLLM request of its own with seed + i; the first of them brings the value (`value_head`).
+Samples at temperature 0 are equal, so one is asked for.
 
-1. Sample i of a request is a vLLM request of its own with seed + i: they share the prompt through the prefix cache, and
-   the first of them brings the value (`value_head`). Samples at temperature 0 are equal, so one is asked for.
-2. Tokens are made and read by our own codec, not by vLLM: seams, special tokens and stop strings are as everywhere.
+2. Tokens are made and read by our own codec: seams, special tokens and stop strings are as everywhere.
+
 3. On a CPU, vLLM 0.32 dies when a request with a seed has its prompt computed in chunks ("CPU Generator does not use
-   offset"). So prompts are computed whole there, and asking for chunks is an error.
-4. Defaults that are ours: no prompt chunks, blocks of 32 tokens (vLLM's 128 would cache next to nothing of short steps)
-   and at most 4 GiB for the cache on a CPU; no usage reports, and errors only in vLLM's log, unless the environment
-   says otherwise (VLLM_NO_USAGE_STATS, VLLM_LOGGING_LEVEL).
+offset"), so asking for chunks is an error there. Other defaults of ours there: blocks of 32 tokens (128 would cache
+next to nothing of short steps) and at most 4 GiB for the cache.
 """
 
 from __future__ import annotations
