@@ -13,6 +13,7 @@ import platform
 import struct
 
 X86_64 = platform.machine() == "x86_64"
+COLUMN = 0 if X86_64 else 1  # of tables of numbers. The host does not start this process on any other machine
 
 CLONE_PARENT = 0x00008000
 CLONE_THREAD = 0x00010000
@@ -47,8 +48,8 @@ _libc.mount.argtypes = [ctypes.c_char_p, ctypes.c_char_p, ctypes.c_char_p, ctype
 
 
 def number(name: str) -> int:
-    """The number of a system call on this machine. The host does not start this process on any other."""
-    return NR[name][0 if X86_64 else 1]
+    """The number of a system call on this machine."""
+    return NR[name][COLUMN]
 
 
 def _check(result: int, what: str) -> int:

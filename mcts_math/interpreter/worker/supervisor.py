@@ -138,10 +138,10 @@ class Supervisor:
 
     def _judge(self, asked: seccomp.Notification) -> bytes:
         if asked.flags & kernel.CLONE_THREAD:
-            return seccomp.allow(asked) if self._allows_thread(asked.pid) else seccomp.refuse(asked, seccomp.EAGAIN)
+            return seccomp.allow(asked) if self._allows_thread(asked.pid) else seccomp.refuse(asked, errno.EAGAIN)
         while asked.token not in self._permits:
             if not self._read_permit():
-                return seccomp.refuse(asked, seccomp.EPERM)
+                return seccomp.refuse(asked, errno.EPERM)
         self._permits.remove(asked.token)
         if self._folders and not files.make(asked.token):
             return seccomp.refuse(asked, errno.ENOSPC)
