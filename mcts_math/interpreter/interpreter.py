@@ -9,6 +9,7 @@ import time
 from collections import OrderedDict
 
 from mcts_math.errors import InterpreterError
+from mcts_math.interpreter.cell_run import Watch
 from mcts_math.interpreter.levels import Level, probe, require
 from mcts_math.interpreter.losses import Crowded, NotRebuilt, Preempted, StateLost
 from mcts_math.interpreter.options import SandboxLimits
@@ -17,7 +18,6 @@ from mcts_math.interpreter.processes import StateProcess
 from mcts_math.interpreter.sandbox import RunResult, Sandbox
 from mcts_math.interpreter.snapshots import Session, SnapshotStore, State, too_long
 from mcts_math.interpreter.tries import Tries
-from mcts_math.interpreter.watch import Watch
 from mcts_math.requests import Cell, Execute, Observation
 from mcts_math.step import CellStatus
 
@@ -137,7 +137,7 @@ class SandboxInterpreter:
                         tries.preempted = True
                 except StateLost as lost:
                     if not session.released:
-                        tries.note(lost, tries.sandbox)
+                        tries.note(lost)
                         await asyncio.sleep(tries.pause_s)
                 else:
                     return Observation(result.text, result.status, result.seconds, rebuilt)

@@ -6,12 +6,12 @@ from dataclasses import asdict, dataclass, replace
 from enum import Enum
 
 from mcts_math.errors import InterpreterError
+from mcts_math.interpreter.cell_run import Watch
 from mcts_math.interpreter.losses import StateLost
 from mcts_math.interpreter.options import SandboxLimits
 from mcts_math.interpreter.orders import Layers
 from mcts_math.interpreter.parent import Parent, require_platform
 from mcts_math.interpreter.sandbox import Sandbox
-from mcts_math.interpreter.watch import Watch
 from mcts_math.requests import Cell
 
 
@@ -83,7 +83,7 @@ doors()
 async def probe(limits: SandboxLimits | None = None) -> Level:
     """Finds the best level by setting a sandbox up and knocking at its doors from inside."""
     require_platform()
-    limits = replace(limits or SandboxLimits(), num_parents=1)
+    limits = replace(limits or SandboxLimits(), modules=())
     full = Layers(**dict.fromkeys(_ADVICE, True))
     if await _fault(limits, full) is None:
         return Level(Isolation.FULL, full)
@@ -110,7 +110,7 @@ async def probe(limits: SandboxLimits | None = None) -> Level:
 async def _fault(limits: SandboxLimits, layers: Layers) -> str | None:
     """What is wrong with a sandbox with these layers, None if it holds."""
     try:
-        parent = await Parent.start(limits, layers, warm=False)
+        parent = await Parent.start(limits, layers)
     except InterpreterError as error:
         return str(error)
     try:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import errno
 import math
+import os
 import platform
 import select
 import socket
@@ -23,7 +24,6 @@ from mcts_math.interpreter.cgroup import Cgroup
 from mcts_math.interpreter.losses import MachineBusyError
 from mcts_math.interpreter.options import SandboxLimits
 from mcts_math.interpreter.orders import ENVIRONMENT, Layers, has_folders, require_files, require_inputs, rules_json
-from mcts_math.interpreter.sockets import hang_up, receive_with_pid
 from mcts_math.interpreter.worker import wire
 
 _WORKER = Path(__file__).parent / "worker" / "__main__.py"
@@ -32,6 +32,7 @@ _START_TIMEOUT_S = 120.0
 _SANDBOX_TIMEOUT_S = 30.0
 _MAX_ASKING = 16  # one process forks them all: more would wait in its socket, each with two descriptors
 _BUSY_PAUSES_S = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
+_UCRED_BYTES = 12
 
 
 def no_room(error: OSError, what: str = "a cell can't be run or looked after") -> InterpreterError:
@@ -52,6 +53,30 @@ def require_platform() -> None:
             f"the interpreter can lock code in on 64-bit Linux on x86-64 or arm64 only; this is {bits}-bit {system} on "
             f"{machine}. Run it in a Linux virtual machine or container."
         )
+
+
+def hang_up(sock: socket.socket) -> None:
+    """Closes a connection, whoever else has a copy of our end: a fork of this program (`multiprocessing`) has."""
+    if sock.fileno() >= 0:
+        sock.shutdown(socket.SHUT_RDWR)
+    sock.close()
+
+
+def receive_with_pid(sock: socket.socket, size: int) -> tuple[bytes, int]:
+    """Receives from a socket with SO_PASSCRED set.
+
+    Returns:
+        The data, and the pid of its sender as the kernel tells it (in our pid namespace), -1 at the end of the stream.
+    """
+    data, ancillary, _, _ = sock.recvmsg(size, socket.CMSG_SPACE(_UCRED_BYTES))
+    pid = -1
+    for level, kind, content in ancillary:
+        if level == socket.SOL_SOCKET and kind == socket.SCM_CREDENTIALS:
+            pid = int.from_bytes(content[:4], sys.byteorder, signed=True)
+        elif level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
+            for start in range(0, len(content) // 4 * 4, 4):  # a gift nobody asked for
+                os.close(int.from_bytes(content[start : start + 4], sys.byteorder, signed=True))
+    return data, pid if data else -1
 
 
 @dataclass(slots=True)
@@ -103,20 +128,18 @@ class Parent:
 
     def __init__(self, process: subprocess.Popen[bytes], control: socket.socket, errors: IO[bytes]) -> None:
         self._process, self._control, self._errors = process, control, errors
+        self.pid = process.pid
         self.judges_forks = self.has_folders = False
         self.group: Cgroup | None = None  # the kernel's bound on all its processes
         self._asking = asyncio.Semaphore(_MAX_ASKING)
 
     @classmethod
-    async def start(
-        cls, limits: SandboxLimits, layers: Layers, warm: bool = True, tells: bool = False, warm_up: str = ""
-    ) -> Parent:
+    async def start(cls, limits: SandboxLimits, layers: Layers, tells: bool = False, warm_up: str = "") -> Parent:
         """Starts a process and waits until it has imported and locked itself in.
 
         Args:
             limits: bounds for all its sandboxes.
             layers: fences for all its sandboxes.
-            warm: import `limits.modules`; a probe does without.
             tells: cells send what they print before they are done (`wire.PRINTED`).
             warm_up: trusted code that it runs once, before it locks itself in; all sandboxes have what it imported.
 
@@ -126,7 +149,7 @@ class Parent:
         require_platform()
         require_inputs(limits.input_files)
         require_files()
-        rules = rules_json(limits, layers, warm, tells, warm_up)
+        rules = rules_json(limits, layers, tells, warm_up)
         with contextlib.ExitStack() as stack:
             try:
                 scratch = stack.enter_context(tempfile.TemporaryDirectory())  # packages may write at their import
@@ -181,11 +204,6 @@ class Parent:
     def alive(self) -> bool:
         """Whether the process runs. A dying one hangs up before the kernel has done with it and tells of its end."""
         return self._process.poll() is None and not self._has_hung_up()
-
-    @property
-    def pid(self) -> int:
-        """The process id."""
-        return self._process.pid
 
     async def new_sandbox(self) -> Connection:
         """Forks a sandbox. Where the machine has no room just now, tries again for three seconds.

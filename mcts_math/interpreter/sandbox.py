@@ -13,7 +13,7 @@ import time
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
-from mcts_math.interpreter.cell_run import CellRun, ProcessFacts
+from mcts_math.interpreter.cell_run import CellRun, Watch
 from mcts_math.interpreter.losses import (
     Crowded,
     NoGreeting,
@@ -26,8 +26,7 @@ from mcts_math.interpreter.losses import (
 )
 from mcts_math.interpreter.options import SandboxLimits
 from mcts_math.interpreter.parent import Connection, no_room
-from mcts_math.interpreter.processes import StateProcess, kill
-from mcts_math.interpreter.watch import Watch
+from mcts_math.interpreter.processes import ProcessFacts, StateProcess, kill
 from mcts_math.interpreter.worker import wire
 from mcts_math.interpreter.worker.cell import truncate
 from mcts_math.requests import Cell

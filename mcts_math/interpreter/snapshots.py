@@ -7,10 +7,10 @@ from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from mcts_math.interpreter.gate import Gate
 from mcts_math.interpreter.options import SandboxLimits
 from mcts_math.interpreter.processes import StateProcess
 from mcts_math.interpreter.sandbox import Sandbox
+from mcts_math.interpreter.tries import Gate
 from mcts_math.interpreter.worker import wire
 from mcts_math.requests import Cell, Execute
 

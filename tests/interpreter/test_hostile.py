@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import platform
 import signal
@@ -20,7 +19,6 @@ from stand_ins import EqualChecker, code, final
 
 from mcts_math.errors import InterpreterError
 from mcts_math.interpreter import SandboxInterpreter, SandboxLimits
-from mcts_math.interpreter.levels import probe
 from mcts_math.interpreter.parent import Connection, Parent
 from mcts_math.interpreter.sandbox import KILLED_TEXT
 from mcts_math.interpreter.tries import MAX_DEATHS
@@ -321,28 +319,6 @@ def test_a_clean_parent_that_is_dying_is_not_alive() -> None:
             assert interpreter._parents[0] is not parent
 
     asyncio.run(asyncio.wait_for(check(), 60))
-
-
-def test_a_clean_parent_killed_in_its_rehearsal_leaves_nothing_behind() -> None:
-    """Its child must not hold the connection open: the host would wait for an answer that nobody gives."""
-
-    async def check() -> None:
-        level = await probe(LIMITS)
-        for _ in range(3):
-            parent = await Parent.start(LIMITS, level.layers, tells=True)
-            of_parent = Path(f"/proc/{parent.pid}/task/{parent.pid}/children")
-            while not (forked := of_parent.read_text(encoding="ascii")):
-                pass  # at once: the child has not yet asked to die with it
-            os.kill(int(forked.split()[0]), signal.SIGSTOP)
-            child = psutil.Process(int(forked.split()[0]))
-            os.kill(parent.pid, signal.SIGKILL)
-            with contextlib.suppress(psutil.NoSuchProcess):
-                child.resume()
-            assert not psutil.wait_procs([child], timeout=10)[1]
-            assert not parent.alive
-            await parent.close()
-
-    run(check())
 
 
 _TIMER = "import signal, threading, time\nn = 0\ndef f(*a):\n    global n\n    n += 1\n"

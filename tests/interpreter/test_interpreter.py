@@ -22,9 +22,9 @@ from processes import children, num_living
 
 from mcts_math.errors import InterpreterError, RecordError
 from mcts_math.interpreter import BlockingInterpreter, Isolation, Level, SandboxInterpreter, SandboxLimits, probe
-from mcts_math.interpreter.cell_run import ProcessFacts
 from mcts_math.interpreter.levels import require
 from mcts_math.interpreter.orders import Layers
+from mcts_math.interpreter.processes import ProcessFacts
 from mcts_math.interpreter.snapshots import SnapshotStore, State
 from mcts_math.requests import Cell, Execute, Interpreter, Observation
 from mcts_math.step import CellStatus

@@ -563,7 +563,7 @@ def test_who_is_cancelled_while_a_message_arrives_goes_no_further() -> None:
 def test_a_clean_parent_that_is_closed_while_it_is_asked_for_a_sandbox_says_so() -> None:
     async def run() -> None:
         level = await probe(LIMITS)
-        asked = await parent.Parent.start(LIMITS, level.layers, warm=False)
+        asked = await parent.Parent.start(LIMITS, level.layers)
 
         async def closed_meanwhile(*_: object) -> tuple[bytes, int]:
             await asked.close()

@@ -42,7 +42,7 @@ def serve(socket_fd: int, rules: confine.Rules) -> None:
     variables = vars(module)
     sock = socket.socket(fileno=fork.SOCKET_FD)
     seeds = chance.seeds()
-    style = cell.Style(rules.show_chars, rules.output_chars, rules.exact, _tell if rules.tells else None)
+    style = cell.Style(rules.truncate, rules.output_chars, rules.exact, _tell if rules.tells else None)
     kept = files.Kept(rules.temp_bytes)
     held: list[int] = []
     while True:

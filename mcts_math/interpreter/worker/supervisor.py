@@ -46,7 +46,7 @@ def main(control: socket.socket, root_fd: int, rules: confine.Rules, owner: Owne
         kernel.prctl(kernel.PR_SET_DUMPABLE, 0)
         listener = _start_root(control, root_fd, rules)
         control.send(wire.READY)
-        Supervisor(control, listener, rules.num_threads, folders=rules.temp_bytes > 0).run()
+        Supervisor(control, listener, rules.max_threads, folders=rules.temp_bytes > 0).run()
     except BaseException as error:
         report_broken(control, error)
     finally:

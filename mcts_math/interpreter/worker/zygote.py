@@ -9,6 +9,7 @@ from __future__ import annotations
 import array
 import gc
 import importlib
+import json
 import os
 import select
 import signal
@@ -38,7 +39,7 @@ def main(rules_json: str, child_hooks: list[Callable[[], object]]) -> None:
     control = socket.socket(fileno=os.dup(_CONTROL_FD))
     parent = os.getppid()
     try:
-        rules, owner = _set_up(confine.Rules.from_json(rules_json))
+        rules, owner = _set_up(confine.Rules(**json.loads(rules_json)))
         state.child_hooks = child_hooks
         control.send(wire.READY)
     except BaseException as error:
