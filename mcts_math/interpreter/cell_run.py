@@ -127,8 +127,7 @@ class CellRun:
     def give_up(self, then: Callable[[BaseException | None], None]) -> None:
         """Nobody waits for it any more, but a child is to be expected: listens for its greeting alone.
 
-        Args:
-            then: called when that came (with `TimeUp`) or will not come (with another error).
+        When that came, `then` is called with `TimeUp`; when it will not come, with another error.
         """
         self._unwanted = True
         self.done = self._loop.create_future()  # the old one was cancelled with whoever waited
@@ -230,7 +229,7 @@ class Watch:
     alone. The cell that came first always goes on, so that all of them end.
 
     Args:
-        limits: `snapshot_bytes` is heeded, but one cell may always use its `memory_bytes`.
+        limits: of these, `snapshot_bytes` is heeded, but one cell may always use its `memory_bytes`.
         make_room: told how many bytes are in use by running cells, it ends kept states if need be and returns what the
             others hold.
     """

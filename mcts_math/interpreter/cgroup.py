@@ -29,11 +29,7 @@ _number: Final = itertools.count()
 
 
 class Cgroup:
-    """A group that this process made. Make one with `make`.
-
-    Attributes:
-        controllers: what it bounds, of `CONTROLLERS`.
-    """
+    """A group that this process made (with `make`); it bounds what `controllers` names, of `CONTROLLERS`."""
 
     def __init__(self, folder: Path, controllers: tuple[str, ...]) -> None:
         self.controllers = controllers
@@ -41,12 +37,7 @@ class Cgroup:
 
     @classmethod
     def make(cls, limits: SandboxLimits, proc: Path = _PROC) -> Cgroup | None:
-        """A group with room for all that `limits` allow, or None where the host has no place for one.
-
-        Args:
-            limits: of all cells of one clean parent.
-            proc: where the kernel tells of this process.
-        """
+        """A group with room for all that a clean parent's limits allow; None where the host has no place for one."""
         for parent, controllers in _places(proc):
             _sweep(parent)
             folder = parent / f"mcts_math-{os.getpid()}-{next(_number)}"
@@ -121,9 +112,7 @@ def _places(proc: Path) -> Iterator[tuple[Path, tuple[str, ...]]]:
     if mounted is None or own is None:
         return
     place = mounted / own
-    for folder in (mounted,) if place == mounted else (*place.parents,):
-        if folder != mounted and mounted not in folder.parents:
-            return
+    for folder in [mounted / above for above in own.parents] or [mounted]:
         if _is_bounded(place):
             return
         place = folder

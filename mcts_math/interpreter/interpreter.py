@@ -14,7 +14,6 @@ from mcts_math.interpreter.levels import Level, probe, require
 from mcts_math.interpreter.losses import Crowded, NotRebuilt, Preempted, StateLost
 from mcts_math.interpreter.options import SandboxLimits
 from mcts_math.interpreter.parent import Parent
-from mcts_math.interpreter.processes import StateProcess
 from mcts_math.interpreter.sandbox import RunResult, Sandbox
 from mcts_math.interpreter.snapshots import Session, SnapshotStore, State, too_long
 from mcts_math.interpreter.tries import Tries
@@ -145,7 +144,7 @@ class SandboxInterpreter:
             session.gate.leave(tries)
             if tries.preempted:
                 self._preempted.release()
-        session.give_up(request)
+        session.root.follow(request.history).child(request.cell).cut()
         return Observation(tries.last_text, CellStatus.KILLED)
 
     async def _attempt(self, session: Session, request: Execute, rank: int, tries: Tries) -> tuple[RunResult, bool]:
@@ -163,26 +162,24 @@ class SandboxInterpreter:
                 await slot.enter_async_context(self._running)
                 tries.sandbox = None
                 tries.sandbox = sandbox = await self._sandbox(session)
-                state = session.root.follow(request.history)
-                process, rebuilt = await self._rebuild(session, sandbox, state, rank)
-            return await self._run(session, sandbox, state, process, request.cell, rank), rebuilt
+                state, rebuilt = await self._rebuild(session, sandbox, session.root.follow(request.history), rank)
+            return await self._run(session, sandbox, state, request.cell, rank), rebuilt
 
-    def _find(self, session: Session, request: Execute) -> tuple[Sandbox, State, StateProcess] | None:
-        """The process to fork, if there is one."""
+    def _find(self, session: Session, request: Execute) -> tuple[Sandbox, State] | None:
+        """The state to fork, if it has a process."""
         sandbox = session.sandbox
         if sandbox is None or not sandbox.alive:
             return None
         state = session.root.follow(request.history)
-        if state.process is not None:
-            self._store.touch(state)
-        process = sandbox.root if state.parent is None else state.process
+        self._store.touch(state)
         self._with_sandbox.move_to_end(session)
-        return (sandbox, state, process) if process is not None else None
+        return (sandbox, state) if state.process is not None else None
 
-    async def _run(
-        self, session: Session, sandbox: Sandbox, state: State, process: StateProcess, cell: Cell, rank: int
-    ) -> RunResult:
+    async def _run(self, session: Session, sandbox: Sandbox, state: State, cell: Cell, rank: int) -> RunResult:
         """Runs a cell in a fork of a state's process, and keeps the state that it leaves."""
+        process = state.process
+        if process is None:
+            raise StateLost("the state was put away")
         session.num_running += 1
         self._store.hold(state)
         try:
@@ -221,10 +218,11 @@ class SandboxInterpreter:
             raise StateLost("the session was released")
         if session.sandbox is None or not session.sandbox.alive:
             self._put_away(session)
-            session.sandbox = await self._new_sandbox()
+            session.sandbox = sandbox = await self._new_sandbox()
             if session.released:  # meanwhile
                 self._put_away(session)
                 raise StateLost("the session was released")
+            session.root.process = sandbox.root
             self._with_sandbox[session] = None
             self._trim_sandboxes(session)
         self._with_sandbox.move_to_end(session)
@@ -243,30 +241,26 @@ class SandboxInterpreter:
             raise StateLost(str(error)) from error
         return Sandbox(connection, self.limits, self._watch)
 
-    async def _rebuild(self, session: Session, sandbox: Sandbox, state: State, rank: int) -> tuple[StateProcess, bool]:
-        """The process of a state, and whether cells had to be run again for it."""
-        missing = []
-        at, process = session.root, sandbox.root
-        for above in state.lineage():
-            if above.process is not None:
-                at, process = above, above.process
-                break
-            missing.append(above)
+    async def _rebuild(self, session: Session, sandbox: Sandbox, state: State, rank: int) -> tuple[State, bool]:
+        """The state that stands for this one and has a process; and whether cells had to be run again for it."""
+        lineage = list(state.lineage())
+        at = next(above for above in lineage if above.process is not None)
+        missing = lineage[: lineage.index(at)]
         for above in reversed(missing):
-            if above.parent is None or above.void:
+            if above.void:
                 continue
-            await self._run(session, sandbox, at, process, above.cell, rank)
+            await self._run(session, sandbox, at, above.cell, rank)
             if above.process is not None:
-                at, process = above, above.process
+                at = above
             elif above.made:
                 raise NotRebuilt("a cell that ran to its end was stopped when it was run again")
-        return process, state.parent is not None and len(missing) > 0
+        return at, len(missing) > 0
 
     def _keep(self, session: Session, sandbox: Sandbox, state: State, result: RunResult) -> None:
         if session.sandbox is not sandbox:  # put away or released meanwhile, and its processes with it
             return
         if result.process is None:
-            state.void = not state.made
+            state.cut()
         else:
             state.made, state.void = True, False
             self._store.add(state, result.process, sandbox)
@@ -290,6 +284,7 @@ class SandboxInterpreter:
         if sandbox is not None:
             sandbox.close()  # first: that ends them all at once, and what is dropped then need not be killed one by one
             self._store.drop_all(session.root)
+            session.root.process = None
 
     def _trim_sandboxes(self, newest: Session) -> None:
         for session in list(self._with_sandbox):

@@ -25,14 +25,7 @@ class Isolation(str, Enum):
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """What `probe` found.
-
-    Attributes:
-        isolation: the level.
-        layers: the fences that work.
-        missing: for each fence that does not, what happened.
-        advice: how to allow them.
-    """
+    """What `probe` found: the fences that work; for each that does not, what happened; and how to allow those."""
 
     isolation: Isolation
     layers: Layers
@@ -87,23 +80,18 @@ async def probe(limits: SandboxLimits | None = None) -> Level:
     full = Layers(**dict.fromkeys(_ADVICE, True))
     if await _fault(limits, full) is None:
         return Level(Isolation.FULL, full)
-    working, missing = {}, []
-    for name in _ADVICE:
-        layers = Layers(**{other: other == name for other in _ADVICE})
-        fault = await _fault(limits, layers)
-        working[name] = fault is None
-        if fault is not None:
-            missing.append((name, fault))
-    layers = Layers(**working)
-    fault = await _fault(limits, layers)
-    if fault is not None:
+    alone = {name: Layers(**{other: other == name for other in _ADVICE}) for name in _ADVICE}
+    faults = {name: await _fault(limits, layers) for name, layers in alone.items()}
+    layers = Layers(**{name: fault is None for name, fault in faults.items()})
+    if (fault := await _fault(limits, layers)) is not None:
         raise InterpreterError(f"no sandbox can be set up: {fault}")
     fenced = layers.seccomp and (layers.landlock or layers.namespaces)
+    missing = [name for name, fault in faults.items() if fault is not None]
     return Level(
         Isolation.CONFINED if fenced else Isolation.BARE,
         layers,
-        tuple(f"{name}: {fault}" for name, fault in missing),
-        tuple(_ADVICE[name] for name, _ in missing),
+        tuple(f"{name}: {faults[name]}" for name in missing),
+        tuple(_ADVICE[name] for name in missing),
     )
 
 

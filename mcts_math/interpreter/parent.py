@@ -100,15 +100,12 @@ class Connection:
             return False
 
     def order(self, state: socket.socket, theirs: socket.socket, token: int) -> None:
-        """Tells a state to fork. The child takes its cell (`wire.pack_cell`) from its own socket.
+        """Tells a state to fork. Raises OSError where it does not listen, or the sandbox is gone.
 
         Args:
             state: our end of the state's socket.
-            theirs: the child's end of its own.
+            theirs: the child's end of its own, from which it takes its cell (`wire.pack_cell`).
             token: 64 secret bits; append it to `ended` when the cell is done.
-
-        Raises:
-            OSError: the sandbox is gone, or the state does not listen.
         """
         tokens = (token, *self.ended[: wire.MAX_TOKENS - 1])
         del self.ended[: wire.MAX_TOKENS - 1]
@@ -138,8 +135,7 @@ class Parent:
         """Starts a process and waits until it has imported and locked itself in.
 
         Args:
-            limits: bounds for all its sandboxes.
-            layers: fences for all its sandboxes.
+            limits, layers: bounds and fences for all its sandboxes.
             tells: cells send what they print before they are done (`wire.PRINTED`).
             warm_up: trusted code that it runs once, before it locks itself in; all sandboxes have what it imported.
 

@@ -102,12 +102,7 @@ class StateProcess:
     max_cpu_ticks: int = 0
 
     def note(self, facts: ProcessFacts, parent: StateProcess) -> None:
-        """Takes what the kernel says when its cell is done.
-
-        Args:
-            facts: its own.
-            parent: whose fork it is.
-        """
+        """Takes what the kernel says when its cell is done; it is a fork of `parent`."""
         self.num_kernel_bytes = parent.num_kernel_bytes if facts.is_light else _num_kernel_bytes(self.pid)
         self.num_bytes = facts.num_private_bytes + self.num_kernel_bytes
         self.start_ticks = facts.start_ticks

@@ -58,13 +58,7 @@ _KEEP_TRIES, _KEEP_S = 3, 2.0  # to have a state without its threads; where in t
 
 
 class Sandbox:
-    """One question's processes.
-
-    Args:
-        connection: from `Parent.new_sandbox`.
-        limits: bounds.
-        watch: looks after the cells.
-    """
+    """One question's processes."""
 
     def __init__(self, connection: Connection, limits: SandboxLimits, watch: Watch) -> None:
         self._connection, self._limits, self._watch = connection, limits, watch
@@ -87,12 +81,7 @@ class Sandbox:
         return self._owner.alive
 
     async def step(self, parent: StateProcess, cell: Cell, rank: int = 0) -> RunResult:
-        """Runs a cell in a fork of a state.
-
-        Args:
-            parent: where to start.
-            cell: what to run.
-            rank: cells with a low one are the last to be stopped for want of memory.
+        """Runs a cell in a fork of a state; those with a low rank are the last to be stopped for want of memory.
 
         Raises:
             StateLost: `parent` is gone or can't fork, or the cell was stopped for want of memory (`Preempted`).

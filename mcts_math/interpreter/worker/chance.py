@@ -52,9 +52,11 @@ def seeds() -> list[Callable[[int], object]]:
     """What a state calls with a cell's seed (64 bits) before it runs the cell; for the modules that are imported."""
     found: list[Callable[[int], object]] = [_seed_random, _seed_source]
     if "numpy" in sys.modules:
-        found.append(_short_seeds(sys.modules["numpy"].random.seed))
+        seed_numpy = sys.modules["numpy"].random.seed
+        found.append(lambda seed: seed_numpy(seed & _SEED_MASK))
     if "sympy.core.random" in sys.modules:
-        found.append(_seeds_of(sys.modules["sympy.core.random"].rng))
+        of_sympy = sys.modules["sympy.core.random"].rng
+        found.append(lambda seed: _c_seed(of_sympy, seed))
     return found
 
 
@@ -67,11 +69,3 @@ def _seed_random(seed: int) -> None:
     """`random.seed`, in fewer steps."""
     _c_seed(_the_random, seed)
     _the_random.gauss_next = None  # type: ignore[attr-defined]
-
-
-def _short_seeds(set_seed: Callable[[int], object]) -> Callable[[int], object]:
-    return lambda seed: set_seed(seed & _SEED_MASK)
-
-
-def _seeds_of(generator: random.Random) -> Callable[[int], object]:
-    return lambda seed: _c_seed(generator, seed)

@@ -18,11 +18,14 @@ class Rules(NamedTuple):
         temp_bytes: 0 also where there can be no folders.
         path: Python's module search path, absolute.
         warm_up: run once before any question, so that lazy imports and caches are shared by all.
-        uid: user to become when started as root.
+        uid: user to become when started as root; then the one that the clean parent has.
         exact: numbers are not rounded.
         tells: cells send what they print before they are done.
-        libraries: directories and files with shared libraries and time zones; filled in by the clean parent.
-        base_bytes: address space of the clean parent; filled in by it.
+        libraries: directories and files with shared libraries and time zones; this and what follows is filled in by
+            the clean parent.
+        base_bytes: its address space.
+        gid: its group.
+        proc_fd: a descriptor of /proc, which is not shown any more; -1 where nobody needs it.
     """
 
     modules: list[str]
@@ -43,6 +46,8 @@ class Rules(NamedTuple):
     tells: bool
     libraries: Sequence[str] = ()
     base_bytes: int = 0
+    gid: int = -1
+    proc_fd: int = -1
 
     @property
     def readable(self) -> list[str]:
@@ -73,9 +78,7 @@ def enter_file_system(rules: Rules) -> int:
 def _enter_user_namespace(flags: int) -> None:
     uid, gid = os.geteuid(), os.getegid()
     kernel.unshare(kernel.CLONE_NEWUSER | flags)
-    for name, text in (("setgroups", "deny"), ("uid_map", f"{uid} {uid} 1"), ("gid_map", f"{gid} {gid} 1")):
-        with open(f"/proc/self/{name}", "w", encoding="ascii") as file:
-            file.write(text)
+    kernel.map_ids(uid, gid)
 
 
 def leave_root(uid: int) -> None:
@@ -114,7 +117,6 @@ def lock(rules: Rules, hand_over: Callable[[int], None]) -> None:
     """Locks this process and all that it forks in, for good.
 
     Args:
-        rules: the host's orders.
         hand_over: is given the descriptor for the supervisor (`seccomp.listen`), or -1 without seccomp, and must have
             sent it to the supervisor when it returns. By then the limit on open files is still the machine's: the
             kernel compares it with the descriptors that all processes of this user together have on their way.

@@ -24,15 +24,8 @@ _WAIT_S, _PAUSE_S = 1.0, 0.02  # for room that other cells have
 _SPARE_BYTES = 1 << 20
 _NOSUID, _NODEV, _NOEXEC = 2, 4, 8
 _chdir, _listdir, _mkdir, _rmdir, _unlink, _open = os.chdir, os.listdir, os.mkdir, os.rmdir, os.unlink, open
-_map = mmap.mmap
-_getcwd, _isdir, _join, _umask, _sleep, _now = (
-    os.getcwd,
-    os.path.isdir,
-    os.path.join,
-    os.umask,
-    time.sleep,
-    time.monotonic,
-)
+_getcwd, _isdir, _join, _umask = os.getcwd, os.path.isdir, os.path.join, os.umask
+_map, _sleep, _now = mmap.mmap, time.sleep, time.monotonic
 
 
 def mount(proc_fd: int, uid: int, gid: int, num_bytes: int) -> None:
@@ -41,13 +34,10 @@ def mount(proc_fd: int, uid: int, gid: int, num_bytes: int) -> None:
     Args:
         proc_fd: the machine's /proc, which is not shown here.
         uid, gid: this process's, as they were before it had a user namespace of its own.
-        num_bytes: of each cell. There is room for several, so that none takes that of another.
+        num_bytes: of each cell; there is room for several.
     """
     kernel.prctl(kernel.PR_SET_DUMPABLE, 1)  # else these files are root's
-    for name, text in (("uid_map", f"{uid} {uid} 1"), ("setgroups", "deny"), ("gid_map", f"{gid} {gid} 1")):
-        file = os.open(f"self/{name}", os.O_WRONLY | os.O_CLOEXEC, dir_fd=proc_fd)
-        os.write(file, text.encode())
-        os.close(file)
+    kernel.map_ids(uid, gid, proc_fd)
     os.close(proc_fd)
     kernel.prctl(kernel.PR_SET_DUMPABLE, 0)
     options = f"size={wire.SHARES * num_bytes},nr_inodes={wire.SHARES * _MAX_FILES},mode=111"
@@ -110,11 +100,7 @@ class _Spare:
 
 
 class Kept:
-    """The temporary files of a state's branch, in its memory.
-
-    Args:
-        max_bytes: of all of them.
-    """
+    """The temporary files of a state's branch, in its memory; at most `max_bytes`."""
 
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes

@@ -174,8 +174,7 @@ def listener_program() -> list[_Op]:
 def program(files: bool) -> list[_Op]:
     """The second filter, the allow-list. Of two filters the stricter answer counts, and asking is stricter than yes.
 
-    Args:
-        files: allow to make and remove files, where the file system and Landlock allow it too.
+    `files` allows to make and remove files, where the file system and Landlock allow it too.
     """
     ops = [
         _load(4),
@@ -197,8 +196,7 @@ def program(files: bool) -> list[_Op]:
 def listen() -> int:
     """Puts this process and all its children under the supervisor's decisions; no_new_privs must be set.
 
-    Returns:
-        The descriptor on which the supervisor gets the notifications; hand it over, close it, and call `lock`.
+    Returns the descriptor on which the supervisor gets the notifications; hand it over, close it, and call `lock`.
     """
     return _install(listener_program(), _FLAG_NEW_LISTENER)
 

@@ -14,34 +14,23 @@ import os
 import select
 import signal
 import socket
-from typing import NamedTuple
 
 from . import confine, files, fork, kernel, seccomp, state, wire
 
 
-class Owner(NamedTuple):
-    """A descriptor of /proc (-1 for none), and the ids of the sandbox's user outside its user namespace."""
-
-    proc_fd: int
-    uid: int
-    gid: int
-
-
-def main(control: socket.socket, root_fd: int, rules: confine.Rules, owner: Owner) -> None:
+def main(control: socket.socket, root_fd: int, rules: confine.Rules) -> None:
     """Runs a sandbox; never returns.
 
     Args:
         control: connection to the host: READY or BROKEN is sent, permits are received.
         root_fd: socket of the question's first process, whose state is empty.
-        rules: the host's orders.
-        owner: what the clean parent knows that is hidden here.
     """
     try:
         os.setsid()
         kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
         signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel reaps
         if rules.temp_bytes:
-            files.mount(*owner, rules.temp_bytes)
+            files.mount(rules.proc_fd, rules.uid, rules.gid, rules.temp_bytes)
         kernel.drop_capabilities(1 << kernel.CAP_DAC_OVERRIDE if rules.temp_bytes else 0)
         kernel.prctl(kernel.PR_SET_DUMPABLE, 0)
         listener = _start_root(control, root_fd, rules)
@@ -101,7 +90,6 @@ class Supervisor:
     """Decides on the calls that nodes may not make unasked.
 
     Args:
-        control: connection to the host.
         listener: the seccomp listener, or -1.
         num_threads: threads that one process may start.
         folders: make a folder for each cell's temporary files.
