@@ -1,9 +1,8 @@
 """The kernel's own bound behind the sandbox's: a control group (version 2) of all processes of a clean parent.
 
-What cells may use is bounded by rlimits, by counting threads and by looking (`SandboxLimits`). Where the host lets this
-process make a group beside its own, as root or within a delegated part of the tree (systemd's user services, Slurm),
-the kernel holds memory and processes as well, should a bound of ours ever be passed by. Its limits are wider than ours:
-it is a net, and nothing depends on it.
+Where the host lets this process make a group beside its own, as root or within a delegated part of the tree (systemd's
+user services, Slurm), the kernel holds memory and processes as well. Its limits are wider than `SandboxLimits`: it is a
+net, should a bound of ours ever be passed by, and nothing depends on it.
 """
 
 from __future__ import annotations
@@ -36,8 +35,8 @@ class Cgroup:
         self._folder = folder
 
     @classmethod
-    def make(cls, limits: SandboxLimits, proc: Path = _PROC) -> Cgroup | None:
-        """A group with room for all that a clean parent's limits allow; None where the host has no place for one."""
+    def make(cls, limits: SandboxLimits, pid: int | None = None, proc: Path = _PROC) -> Cgroup | None:
+        """A group for a clean parent, with room for all that its limits allow; None where there can be none."""
         for parent, controllers in _places(proc):
             _sweep(parent)
             folder = parent / f"mcts_math-{os.getpid()}-{next(_number)}"
@@ -48,6 +47,8 @@ class Cgroup:
             group = cls(folder, controllers)
             try:
                 group._bound(limits)
+                if pid is not None:
+                    group.add(pid)
             except OSError:
                 group.close()
                 continue
@@ -67,13 +68,9 @@ class Cgroup:
         if "memory" in self.controllers and swap.exists():
             swap.write_text("0")
 
-    def add(self, pid: int) -> bool:
-        """Moves a process, and all that it will start, into the group; False where the host does not let it."""
-        try:
-            (self._folder / "cgroup.procs").write_text(str(pid))
-        except OSError:
-            return False
-        return True
+    def add(self, pid: int) -> None:
+        """Moves a process, and all that it will start, into the group."""
+        (self._folder / "cgroup.procs").write_text(str(pid))
 
     def close(self) -> None:
         """Ends what is left in the group, and removes it."""

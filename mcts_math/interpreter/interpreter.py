@@ -28,17 +28,13 @@ class SandboxInterpreter:
     """Runs the model's Python; the protocol `requests.Interpreter`.
 
     Use it as `async with SandboxInterpreter() as interpreter`, or call `close`. It starts on first use, or by `start`,
-    and belongs to one event loop.
-
-    Args:
-        limits: what snippets may use.
-        level: isolation to use, from `probe`; probed at the start when None.
+    and belongs to one event loop. Without a `level`, it probes the machine at its start.
     """
 
     def __init__(self, limits: SandboxLimits | None = None, level: Level | None = None) -> None:
         self.limits = limits or SandboxLimits()
         self.level = level
-        self._parents: list[Parent | None] = [None] * self.limits.num_parents
+        self._parents: list[Parent] = []
         self._turns = itertools.count()
         self._sessions: dict[str, Session] = {}
         self._with_sandbox: OrderedDict[Session, None] = OrderedDict()  # least recently used first
@@ -75,9 +71,8 @@ class SandboxInterpreter:
     async def prepare(self) -> Level:
         """Finds out what may keep it from starting, which takes a tenth of the time of `start`.
 
-        Raises:
-            InterpreterError: this machine can't lock snippets in, and `allow_unsafe_exec` is not set; or a module that
-                `limits` name is not installed.
+        Raises InterpreterError where this machine can't lock snippets in, and `allow_unsafe_exec` is not set; and where
+        a module that `limits` name is not installed.
         """
         async with self._starting:
             return await self._prepare()
@@ -85,16 +80,21 @@ class SandboxInterpreter:
     async def start(self) -> Level:
         """Prepares, and starts the clean parents; when called again, restarts those that died.
 
-        Raises:
-            InterpreterError: as `prepare`, and where a module can't be imported.
+        Raises InterpreterError as `prepare` does, and where a module can't be imported.
         """
         async with self._starting:
             level = await self._prepare()
-            starts = (self._start_parent(i, level) for i in range(len(self._parents)))
+            dead = [parent for parent in self._parents if not parent.alive]
+            self._parents = [parent for parent in self._parents if parent not in dead]
+            await asyncio.gather(*(parent.close() for parent in dead))
+            starts = (self._start_parent(level) for _ in range(self.limits.num_parents - len(self._parents)))
             ends = await asyncio.gather(*starts, return_exceptions=True)  # none goes on when this returns
             if fault := next((end for end in ends if end is not None), None):
                 raise fault
         return level
+
+    async def _start_parent(self, level: Level) -> None:
+        self._parents.append(await Parent.start(self.limits, level.layers, tells=True))
 
     async def _prepare(self) -> Level:
         if self._closed:
@@ -106,20 +106,10 @@ class SandboxInterpreter:
         require(self.level, self.limits.allow_unsafe_exec)
         return self.level
 
-    async def _start_parent(self, index: int, level: Level) -> None:
-        parent = self._parents[index]
-        if parent is not None and parent.alive:
-            return
-        self._parents[index] = None
-        if parent is not None:
-            await parent.close()
-        self._parents[index] = await Parent.start(self.limits, level.layers, tells=True)
-
     async def execute(self, request: Execute) -> Observation:
         """Runs one cell in the state that its history leaves.
 
-        Raises:
-            InterpreterError: no sandbox can be had, through no fault of a snippet.
+        Raises InterpreterError where no sandbox can be had, through no fault of a snippet.
         """
         if too_long(request.cell):
             return Observation("MemoryError: the code is too long", CellStatus.ERROR)
@@ -209,8 +199,8 @@ class SandboxInterpreter:
         for session in list(self._sessions):
             await self.release(session)
         async with self._starting:
-            parents, self._parents = self._parents, [None] * len(self._parents)
-            await asyncio.gather(*(parent.close() for parent in parents if parent is not None))
+            parents, self._parents = self._parents, []
+            await asyncio.gather(*(parent.close() for parent in parents))
 
     async def _sandbox(self, session: Session) -> Sandbox:
         """The session's live sandbox, a new one if need be."""
@@ -230,9 +220,9 @@ class SandboxInterpreter:
 
     async def _new_sandbox(self) -> Sandbox:
         await self.start()
-        parent = self._parents[next(self._turns) % len(self._parents)]
-        if parent is None:
+        if not self._parents:
             raise InterpreterError("the interpreter was closed")
+        parent = self._parents[next(self._turns) % len(self._parents)]
         try:
             connection = await parent.new_sandbox()
         except InterpreterError as error:

@@ -117,11 +117,7 @@ async def _fault(limits: SandboxLimits, layers: Layers) -> str | None:
 
 
 def require(level: Level, allow_unsafe_exec: bool) -> None:
-    """Refuses a level that does not protect, unless that is wanted.
-
-    Raises:
-        InterpreterError: with what is missing and how to allow it.
-    """
+    """Raises InterpreterError for a level that does not protect, unless that is wanted."""
     if level.isolation is Isolation.BARE and not allow_unsafe_exec:
         raise InterpreterError(
             "this machine can't lock in the code that a model writes, so it will not be run.\n"

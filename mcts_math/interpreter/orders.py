@@ -96,11 +96,7 @@ def require_files() -> None:
 
 
 def require_inputs(paths: Iterable[str]) -> None:
-    """Refuses input files that a cell could not read.
-
-    Raises:
-        InterpreterError: with the file and what to do.
-    """
+    """Raises InterpreterError for input files that a cell could not read."""
     for path in map(Path, paths):
         if path.resolve().is_relative_to("/proc"):
             raise InterpreterError(f"input_files names {path}: what is below /proc is not shown to cells; give a copy")

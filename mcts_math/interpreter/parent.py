@@ -42,11 +42,7 @@ def no_room(error: OSError, what: str = "a cell can't be run or looked after") -
 
 
 def require_platform() -> None:
-    """Refuses machines whose system calls are not known here, before anything is started.
-
-    Raises:
-        InterpreterError: this is not 64-bit Linux on x86-64 or arm64.
-    """
+    """Raises InterpreterError on a machine whose system calls are not known here, before anything is started."""
     system, machine, bits = platform.system(), platform.machine(), 8 * struct.calcsize("P")
     if (system, bits) != ("Linux", 64) or machine not in ("x86_64", "aarch64"):
         raise InterpreterError(
@@ -63,11 +59,7 @@ def hang_up(sock: socket.socket) -> None:
 
 
 def receive_with_pid(sock: socket.socket, size: int) -> tuple[bytes, int]:
-    """Receives from a socket with SO_PASSCRED set.
-
-    Returns:
-        The data, and the pid of its sender as the kernel tells it (in our pid namespace), -1 at the end of the stream.
-    """
+    """What comes from a socket with SO_PASSCRED set, and the sender's pid as the kernel tells it, -1 at its end."""
     data, ancillary, _, _ = sock.recvmsg(size, socket.CMSG_SPACE(_UCRED_BYTES))
     pid = -1
     for level, kind, content in ancillary:
@@ -132,15 +124,12 @@ class Parent:
 
     @classmethod
     async def start(cls, limits: SandboxLimits, layers: Layers, tells: bool = False, warm_up: str = "") -> Parent:
-        """Starts a process and waits until it has imported and locked itself in.
+        """Starts a process and waits until it has imported and locked itself in, or raises InterpreterError.
 
         Args:
             limits, layers: bounds and fences for all its sandboxes.
             tells: cells send what they print before they are done (`wire.PRINTED`).
             warm_up: trusted code that it runs once, before it locks itself in; all sandboxes have what it imported.
-
-        Raises:
-            InterpreterError: with what the process said; or this is no machine for it.
         """
         require_platform()
         require_inputs(limits.input_files)
@@ -156,7 +145,7 @@ class Parent:
                 raise no_room(error, "the interpreter's clean process did not start") from error
             parent.judges_forks, parent.has_folders = layers.seccomp, has_folders(limits, layers)
             try:
-                parent._join_group(limits)  # it forks nobody before it is told to
+                parent.group = Cgroup.make(limits, parent.pid)  # it forks nobody before it is told to
                 message, _ = await parent._receive(parent._control, _START_TIMEOUT_S)
             except BaseException:
                 await parent.close()
@@ -189,23 +178,15 @@ class Parent:
             opened.pop_all()  # they are closed with the process
         return cls(process, ours, errors)
 
-    def _join_group(self, limits: SandboxLimits) -> None:
-        group = Cgroup.make(limits)
-        if group is not None and not group.add(self.pid):
-            group.close()
-            group = None
-        self.group = group
-
     @property
     def alive(self) -> bool:
         """Whether the process runs. A dying one hangs up before the kernel has done with it and tells of its end."""
         return self._process.poll() is None and not self._has_hung_up()
 
     async def new_sandbox(self) -> Connection:
-        """Forks a sandbox. Where the machine has no room just now, tries again for three seconds.
+        """Forks a sandbox; where the machine has no room just now, tries again for three seconds.
 
-        Raises:
-            InterpreterError: the kernel refused, or the process is gone.
+        Raises InterpreterError where the kernel refuses, or the process is gone.
         """
         async with self._asking:
             for pause_s in _BUSY_PAUSES_S:

@@ -23,13 +23,9 @@ _TABLES = re.compile(rb"^VmPTE:\s*(\d+) kB", re.MULTILINE)
 
 @dataclass(slots=True)
 class ProcessFacts:
-    """What the kernel tells about a process.
+    """What the kernel tells about a process."""
 
-    Attributes:
-        has_ended: its first thread has, and of what others hold the kernel tells nothing.
-    """
-
-    has_ended: bool
+    has_ended: bool  # its first thread has, and of what others hold the kernel tells nothing
     num_faults: int
     num_threads: int
     num_pages: int
@@ -40,8 +36,7 @@ class ProcessFacts:
     def read(cls, pid: int) -> ProcessFacts | None:
         """Reads /proc; None if there is no such process, or it is hidden.
 
-        Raises:
-            InterpreterError: this process may open no more files.
+        Raises InterpreterError where this process may open no more files.
         """
         try:
             stat = read_small(f"/proc/{pid}/stat")
@@ -136,10 +131,8 @@ class StateProcess:
 def _num_kernel_bytes(pid: int) -> int:
     """What the kernel needs for a process's page tables, and for its mappings where this process may look (as root).
 
-    Of more than 8192 mappings the kernel's bound is taken for the number: to count them would take long.
-
-    Raises:
-        InterpreterError: this process may open no more files.
+    Of more than 8192 mappings the kernel's bound is taken for the number: to count them would take long. Raises as
+    `ProcessFacts.read` does.
     """
     count, tables = 0, None
     try:

@@ -83,9 +83,8 @@ class Sandbox:
     async def step(self, parent: StateProcess, cell: Cell, rank: int = 0) -> RunResult:
         """Runs a cell in a fork of a state; those with a low rank are the last to be stopped for want of memory.
 
-        Raises:
-            StateLost: `parent` is gone or can't fork, or the cell was stopped for want of memory (`Preempted`).
-            InterpreterError: this process may open no more files.
+        Raises StateLost where `parent` is gone or can't fork, or the cell was stopped for want of memory (`Preempted`);
+        InterpreterError where this process may open no more files.
         """
         result = await self._step(parent, cell, rank)
         busy = result.process

@@ -168,13 +168,10 @@ class SnapshotStore:
                 self.drop(state)
 
     def make_room(self, num_running: int = 0, newest: State | None = None) -> int:
-        """Ends the processes of states, but not that of the newest, until the bounds hold.
+        """Ends processes of states, not that of the newest, until the bounds hold; returns the bytes of what is kept.
 
         Args:
             num_running: bytes that running cells use.
-
-        Returns:
-            The bytes of what is kept.
         """
         while self.num_bytes + num_running > self._limits.snapshot_bytes:
             alone = (state for state in self._kept if state.num_live == 1)

@@ -59,11 +59,7 @@ class Tries:
         return self.num_losses < MAX_LOSSES and self.num_deaths < MAX_DEATHS and self.num_refusals < MAX_REFUSALS
 
     def note(self, lost: StateLost) -> None:
-        """Says whose fault it was.
-
-        Raises:
-            InterpreterError: it keeps being that of the machine.
-        """
+        """Notes whose fault it was; raises InterpreterError where it keeps being that of the machine."""
         self.last, sandbox = lost, self.sandbox
         if isinstance(lost, Tampered):
             self.num_losses = MAX_LOSSES

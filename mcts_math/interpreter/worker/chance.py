@@ -1,9 +1,8 @@
 """Where random numbers come from: one seed for each cell, and no entropy, so that a cell can be run again.
 
-`random` and `numpy.random` have generators of their own, which a state seeds. Besides there is what asks the machine
-for entropy: a new `random.Random()`, `numpy.random.default_rng()`, sympy's generators at their import, `secrets`,
-`uuid4`. Here all that comes from one more generator. It goes on from cell to cell, so that two cells with the same
-seed get different numbers. Only C code that calls the kernel by itself still gets entropy.
+A state seeds the generators of `random`, `numpy.random` and sympy. What asks the machine for entropy
+(`random.Random()`, `default_rng()`, `secrets`, `uuid4`) gets it from one more generator, which goes on from cell to
+cell, so that two cells with the same seed get different numbers. Only C code still gets it from the kernel.
 """
 
 from __future__ import annotations

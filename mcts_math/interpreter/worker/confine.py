@@ -56,11 +56,7 @@ class Rules(NamedTuple):
 
 
 def enter_file_system(rules: Rules) -> int:
-    """Gives this process a mount namespace that shows Python and nothing else, and another host name.
-
-    Returns:
-        A descriptor of /proc, which is not shown any more; -1 where nobody needs it.
-    """
+    """Gives this process a mount namespace that shows Python alone, and another host name; see `Rules.proc_fd`."""
     proc_fd = os.open("/proc", os.O_PATH | os.O_CLOEXEC) if rules.temp_bytes else -1
     own = kernel.CLONE_NEWNS | kernel.CLONE_NEWUTS
     if os.geteuid() == 0:

@@ -1,9 +1,8 @@
 """Folders for temporary files: one for each cell, that no other cell can reach.
 
-A question's sandbox has a small file system of its own at `wire.SCRATCH`. Nobody may list it or create anything in it,
-but the supervisor, which makes a folder for each cell, named by the token of its fork: 64 random bits that its siblings
-do not know. When a cell is done, its files become part of its state's memory and the folder goes; the next cell of the
-branch finds them in its own folder.
+A question's sandbox has a small file system of its own at `wire.SCRATCH`. The supervisor alone may list it or create
+anything in it: a folder for each cell, named by the token of its fork, which its siblings do not know. When a cell is
+done, its files become part of its state's memory and the folder goes; the branch's next cell finds them in its own.
 """
 
 from __future__ import annotations
@@ -111,8 +110,7 @@ class Kept:
     def put(self) -> None:
         """Puts what the cells before left into the current folder, as its owner may use it, and goes where they were.
 
-        Raises:
-            OSError: ENOSPC, where other cells of the question leave no room for a second.
+        Raises OSError (ENOSPC) where other cells of the question leave no room for a second.
         """
         if not self._files:
             return
@@ -147,9 +145,8 @@ class Kept:
     def take(self, folder: str) -> None:
         """Takes the files of a cell's folder into memory and leaves the folder empty.
 
-        Raises:
-            OSError, MemoryError, RecursionError: they can't be had, are too many or too deep; what the cells before
-                left stays as it was.
+        Raises OSError, MemoryError or RecursionError where they can't be had, are too many or too deep; what the cells
+        before left stays as it was.
         """
         with self._spare:
             if _listdir(folder) or self._files:

@@ -1,8 +1,7 @@
 """How a state waits, and how it forks. On x86-64 by a little machine code, elsewhere by Python.
 
-Each page that a new process touches costs it a copy, and its parent another: measured, 1 to 3 µs. What Python does
-around a fork (locks, hooks, one call after the other) touches 200 of them, half of a trivial step. So a state runs no
-Python while it waits; only the child returns to it.
+Each page that a new process touches costs it a copy, and its parent another. What Python does around a fork (locks,
+hooks, one call after the other) touches 200 of them, half of a trivial step. So a state runs no Python while it waits.
 """
 
 from __future__ import annotations

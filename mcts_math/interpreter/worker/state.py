@@ -1,9 +1,8 @@
 """One state of one question's interpreter: a process that waits, and forks itself for each child step.
 
-The same loop runs in all: told to make a step, a process forks; the child takes the socket that came with the order,
-says hello, runs the cell, reports, and then waits as the new state. So a state is never run twice, and siblings are
-different processes. Snippets ran in this process: whatever this module does may have been spoiled by them. That hurts
-their own branch alone, because nothing outside believes a state.
+The same loop runs in all: told to make a step, a process forks; the child says hello, runs the cell, reports, and then
+waits as the new state. Whatever this module does may have been spoiled by the snippets that ran in its process. That
+hurts their own branch alone, because nothing outside believes a state.
 """
 
 from __future__ import annotations
